@@ -15,7 +15,6 @@ import numpy as np
 
 from luxport.call_arguments import says_what_it_takes
 from luxport.random import Rng
-from luxport.random.reproducible_sums import orthonormal_rows
 from luxport.text import shown
 
 __all__ = [
@@ -300,6 +299,8 @@ def orthogonal(rng: Rng, shape: tuple[int, ...], *, gain: float = 1.0) -> Any:
         raise ValueError("orthogonal expects one or more axes, got the shape ()")
     rows, columns = shape[0], math.prod(shape[1:])
     fewer, more = min(rows, columns), max(rows, columns)
+    from luxport.random.reproducible_sums import orthonormal_rows  # few models need it
+
     matrix = orthonormal_rows(rng.normal((fewer, more)))
     return (gain * (matrix if rows <= columns else matrix.T)).astype(np.float32).reshape(shape)
 

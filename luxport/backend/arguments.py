@@ -17,7 +17,6 @@ from luxport.backend._registry import backend_of, find_owner
 from luxport.backend.array_patterns import Takes, find_problem, fit, parse
 from luxport.backend.memory import explain_memory
 from luxport.backend.option_rules import ANNOTATED, Rule, is_int, is_number
-from luxport.backend.undecided import explain_undecided
 from luxport.call_arguments import is_told
 from luxport.errors import LayerError, LayerTypeError, shape_text
 
@@ -96,6 +95,8 @@ class Arguments:
         """Return the error that says what is wrong with a call; the one that it ended in, if nothing is."""
         if isinstance(error, LayerError) and error.place.layer is not None:
             return error  # from a layer inside a function that the call was given
+        from luxport.backend.undecided import explain_undecided  # errors alone need it
+
         problem = self._problem(given, options) or explain_memory(error) or explain_undecided(error)
         problem = problem or _explain_unsigned(error, given)
         problem = problem or _explain_unknown(error, given, options)

@@ -1,6 +1,6 @@
 """Arrays without values: a shape and a dtype that flow through a model, so that shapes are known before any work.
 
-`AbstractArray` has just enough of the Array API for the definitions in `luxport.ops` to run on it; the
+An `AbstractArray` gets here just enough of the Array API for the definitions in `luxport.ops` to run on it; the
 functions of its namespace are shape rules.
 """
 
@@ -15,111 +15,15 @@ import numpy as np
 
 from luxport import tree
 from luxport.backend import adopt_type
+from luxport.core.array_without_values import AbstractArray as AbstractArray
+from luxport.core.array_without_values import Shape
+from luxport.core.array_without_values import ValuesNeededError as ValuesNeededError
 from luxport.errors import LayerTypeError
 from luxport.ops.shapes import broadcast_sizes
 from luxport.random import Rng
 from luxport.text import shown
 
 __all__ = ["AbstractArray", "AbstractRng", "ValuesNeededError", "abstract_namespace"]
-
-Shape = tuple[int, ...]
-
-
-class ValuesNeededError(TypeError):
-    """Something asked an array without values for its values."""
-
-
-class AbstractArray:
-    """A shape and a NumPy dtype, with the operators of an array.
-
-    >>> (AbstractArray((4, 1)) + AbstractArray((3,))).shape
-    (4, 3)
-    """
-
-    __slots__ = ("dtype", "shape")
-    # NumPy scalars and arrays leave their operators with one of these to it.
-    __array_ufunc__ = None
-
-    def __init__(self, shape: Shape, dtype: Any = np.float32) -> None:
-        self.shape: tuple[int, ...] = tuple(shape)
-        self.dtype: np.dtype[Any] = np.dtype(dtype)
-
-    @classmethod
-    def like(cls, array: Any) -> AbstractArray:
-        """Forget an array's values."""
-        return cls(tuple(array.shape), array.dtype)
-
-    @property
-    def ndim(self) -> int:
-        """The number of axes."""
-        return len(self.shape)
-
-    @property
-    def size(self) -> int:
-        """The number of elements."""
-        return math.prod(self.shape)
-
-    @property
-    def device(self) -> str:
-        """Where it would live."""
-        return "cpu"
-
-    @property
-    def mT(self) -> AbstractArray:
-        """The transpose of the last two axes."""
-        return matrix_transpose(self)
-
-    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
-        return abstract_namespace
-
-    def __array__(self, *args: Any, **kwargs: Any) -> Any:
-        raise ValuesNeededError(
-            f"values of an array needed, got only its shape {self.shape}: the function cannot run without them"
-        )
-
-    __float__: Callable[..., Any] = __array__
-    __int__: Callable[..., Any] = __array__
-    __bool__: Callable[..., Any] = __array__
-    __index__: Callable[..., Any] = __array__
-    __complex__: Callable[..., Any] = __array__
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __repr__(self) -> str:
-        return f"AbstractArray({self.shape}, {self.dtype.name})"
-
-    def __getitem__(self, key: Any) -> AbstractArray:
-        keys = key if isinstance(key, tuple) else (key,)
-        shape = _cut(self.shape, keys)
-        if shape is None:
-            # A broadcast scalar has the shape and strides of zero: indexing it costs no memory.
-            view = np.broadcast_to(np.zeros((), self.dtype), self.shape)
-            shape = view[tuple(np.zeros(k.shape, np.intp) if isinstance(k, AbstractArray) else k for k in keys)].shape
-        return AbstractArray(shape, self.dtype)
-
-
-def _cut(shape: Shape, keys: tuple[Any, ...]) -> Shape | None:
-    """Return the shape of what slices, an ellipsis and new axes cut out; None for other keys, or too many."""
-    if not all([key is None or key is ... or type(key) is slice for key in keys]) or keys.count(...) > 1:
-        return None
-    left = len(shape) - sum([type(key) is slice for key in keys])
-    if left < 0:
-        return None
-    cut: list[int] = []
-    sizes = iter(shape)
-    for key in keys if ... in keys else (*keys, ...):
-        if key is None:
-            cut.append(1)
-        elif key is ...:
-            cut.extend([next(sizes) for _ in range(left)])
-        else:
-            n = next(sizes)
-            cut.append(n if key == _WHOLE else len(range(*key.indices(n))))
-    return tuple(cut)
-
-
-_WHOLE = slice(None)
 
 
 def _binary(promote: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
@@ -155,6 +59,7 @@ for _name in ("lt", "le", "gt", "ge", "eq", "ne"):
     setattr(AbstractArray, f"__{_name}__", lambda self, other: _comparison(self, other))
 for _name in ("neg", "pos", "invert"):
     setattr(AbstractArray, f"__{_name}__", lambda self: self)
+AbstractArray.__array_namespace__ = lambda self, *, api_version=None: abstract_namespace  # type: ignore[attr-defined]
 AbstractArray.__truediv__ = lambda self, other: _division(self, other)  # type: ignore[attr-defined]
 AbstractArray.__rtruediv__ = lambda self, other: _division(other, self)  # type: ignore[attr-defined]
 AbstractArray.__abs__ = lambda self: _real(self)  # type: ignore[attr-defined]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from luxport.call_arguments import says_what_it_takes
-from luxport.core.abstract_arrays import AbstractRng
 from luxport.core.anatomy import Parameters, States
 from luxport.core.counts import state_length
 from luxport.core.initial_values import initial_states
@@ -33,6 +32,8 @@ def stateless_apply(model: Layer, x: Any, ps: Parameters) -> Any:
     array([1., 1.])
     """
     check_layer("stateless_apply", model)
+    from luxport.core.abstract_arrays import AbstractRng
+
     st = initial_states(AbstractRng(), model)
     if state_length(st):
         raise LayerError(

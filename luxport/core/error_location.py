@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from luxport.backend.memory import explain_memory
-from luxport.backend.undecided import explain_undecided
 from luxport.call_arguments import wrong_arguments
 from luxport.core.anatomy import LayerBase, by_name
-from luxport.core.entries import check_entries, find_wrong_entry, fits
+from luxport.core.entries import fits
 from luxport.errors import LayerError, LayerTypeError, Place
 from luxport.text import kind_of, make_printable, safe_to_show
 
@@ -45,6 +44,8 @@ def locate_errors(call: Callable[..., Any]) -> Callable[..., Any]:
         try:
             own = self._own
             if own is not None and not fits(own, ps, st):
+                from luxport.core.wrong_entries import check_entries  # mistakes alone need it, as a rule
+
                 check_entries(self, ps, st)
             returned = call(self, x, ps, st, *more, **inputs) if more or inputs else call(self, x, ps, st)
             if type(returned) is not tuple or len(returned) != 2:
@@ -58,6 +59,9 @@ def locate_errors(call: Callable[..., Any]) -> Callable[..., Any]:
                 problem = _wrong_arguments(call, self, (x, ps, st, *more), inputs)
                 if problem is not None:
                     raise problem from None
+            from luxport.backend.undecided import explain_undecided
+            from luxport.core.wrong_entries import find_wrong_entry
+
             wrong = find_wrong_entry(self, ps, st, absent=isinstance(error, _OF_ABSENCE))
             explained = explain_memory(error) or explain_undecided(error) if wrong is None else LayerError(wrong)
             if explained is None:

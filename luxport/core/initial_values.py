@@ -7,7 +7,6 @@ from typing import Any
 
 from luxport import tree
 from luxport.call_arguments import says_what_it_takes
-from luxport.core.abstract_arrays import AbstractArray, AbstractRng, ValuesNeededError
 from luxport.core.anatomy import LayerBase, by_name
 from luxport.errors import LayerMemoryError
 from luxport.random import Rng
@@ -43,6 +42,8 @@ def initial_states(rng: int | Rng, layers: LayerBase | Mapping[str, Any] | Seque
 
 def _values_of(layer: LayerBase, rng: Rng, method: str) -> Any:
     """Make a layer's initial values: a dict, with arrays of the shapes that the layer has said."""
+    from luxport.core.abstract_arrays import AbstractRng  # no layer is built by ``import luxport``
+
     try:
         values = rng.once(layer, method) if isinstance(rng, AbstractRng) else getattr(layer, method)(rng)
     except MemoryError as error:
@@ -66,6 +67,8 @@ def _values_of(layer: LayerBase, rng: Rng, method: str) -> Any:
 
 def abstract_values(initial: Callable[[Any, Any], Any], layer: LayerBase) -> Any:
     """Describe the initial values by shape and dtype, drawing them only if an initializer needs to see them."""
+    from luxport.core.abstract_arrays import AbstractRng, ValuesNeededError
+
     try:
         values = initial(AbstractRng(), layer)
     except ValuesNeededError:
@@ -76,6 +79,8 @@ def abstract_values(initial: Callable[[Any, Any], Any], layer: LayerBase) -> Any
 def _describe(values: Any, known: dict[int, Any]) -> Any:
     """Describe each array, those of a layer once however often it stands in others."""
     if type(values) is not dict:
+        from luxport.core.abstract_arrays import AbstractArray
+
         return tree.map(AbstractArray.like, values)
     if id(values) not in known:
         known[id(values)] = {name: _describe(value, known) for name, value in values.items()}
@@ -87,7 +92,11 @@ def check_places(function: str, layer: LayerBase, rng: Rng | None = None) -> Non
 
     Raises: ValueError
     """
-    if layer._places > MOST_PLACES and not isinstance(rng, AbstractRng):
+    if layer._places <= MOST_PLACES:
+        return
+    from luxport.core.abstract_arrays import AbstractRng
+
+    if not isinstance(rng, AbstractRng):
         raise ValueError(
             f"{function} expects a model of at most {MOST_PLACES:,} layers, got a {type(layer).__name__} of "
             f"{layer._places:,}: the same layers stand in it again and again"

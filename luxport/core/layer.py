@@ -18,7 +18,6 @@ from luxport.backend import (
 from luxport.core.anatomy import LayerBase, Parameters, States
 from luxport.core.comparing import compare_exactly
 from luxport.core.construction import complete_when_built
-from luxport.core.display import display, one_line
 from luxport.core.error_location import locate_errors
 from luxport.core.initial_values import check_places
 from luxport.text import kind_of
@@ -71,9 +70,13 @@ class Layer(LayerBase, ABC):
         raise missing_attribute(self, name)
 
     def __repr__(self) -> str:
+        from luxport.core.display import one_line  # printing alone needs it
+
         return one_line(self)
 
     def __str__(self) -> str:
+        from luxport.core.display import display  # printing alone needs it
+
         return display(self)
 
 

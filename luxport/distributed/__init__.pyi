@@ -7,11 +7,11 @@ from ._collectives import reduce as reduce
 from ._collectives import synchronize as synchronize
 from ._data import DistributedDataContainer as DistributedDataContainer
 from ._data_parallel import data_parallel as data_parallel
-from ._engine import initialize as initialize
-from ._engine import initialized as initialized
-from ._engine import local_rank as local_rank
-from ._engine import rank as rank
-from ._engine import shutdown as shutdown
-from ._engine import total_workers as total_workers
 from ._errors import DistributedError as DistributedError
 from ._optimizer import DistributedOptimizer as DistributedOptimizer
+from ._session import initialize as initialize
+from ._session import initialized as initialized
+from ._session import local_rank as local_rank
+from ._session import rank as rank
+from ._session import shutdown as shutdown
+from ._session import total_workers as total_workers

@@ -8,8 +8,8 @@ from typing import Any
 from luxport.backend import Array, namespace
 from luxport.backend.dtypes import single_or_double
 from luxport.core.anatomy import Parameters, States
-from luxport.distributed._engine import current
-from luxport.layers._normalize import BatchNorm
+from luxport.distributed._session import current
+from luxport.layers._batch_norm import BatchNorm
 from luxport.transforms._custom_gradient import custom_vjp
 from luxport.transforms._stop_gradient import stop_gradient
 

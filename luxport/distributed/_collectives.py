@@ -11,9 +11,9 @@ from luxport import tree
 from luxport.backend import Array, dtype_name, find_owner
 from luxport.backend.option_rules import is_int
 from luxport.call_arguments import says_what_it_takes
-from luxport.distributed._engine import Session, current
 from luxport.distributed._errors import DistributedError, first_line
 from luxport.distributed._halves import in_single, mean_by
+from luxport.distributed._session import Session, current
 from luxport.errors import LayerTypeError, shape_text
 from luxport.text import safe_to_show, shown
 

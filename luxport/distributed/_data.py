@@ -8,7 +8,7 @@ from luxport import tree
 from luxport.backend import find_owner
 from luxport.backend.option_rules import is_int
 from luxport.call_arguments import built_in_own_words
-from luxport.distributed._engine import place
+from luxport.distributed._session import place
 from luxport.errors import LayerTypeError
 from luxport.text import shown
 from luxport.training._batching import first_size

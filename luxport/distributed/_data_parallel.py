@@ -13,9 +13,9 @@ from luxport.call_arguments import says_what_it_takes
 from luxport.core.surgery import layer_map
 from luxport.distributed._batch_norm import synchronize_layer
 from luxport.distributed._collectives import attempt, begin_agreement, expect_agreement, expect_own, synchronize
-from luxport.distributed._engine import Session, current
 from luxport.distributed._halves import mean_by
 from luxport.distributed._optimizer import DistributedOptimizer
+from luxport.distributed._session import Session, current
 from luxport.distributed._whole_batch import with_all_samples
 from luxport.distributed._workers import of_own_stream, together
 from luxport.errors import shape_text

@@ -1,34 +1,14 @@
-"""The engine that moves arrays between processes: starting one, asking it who is who, stopping it."""
+"""What moves arrays between processes: `Engine`, and `LocalEngine` for a process that is alone."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
-from luxport.backend import Array, can, default_backend, get_backend, require
-from luxport.backend.option_rules import is_number
-from luxport.call_arguments import says_what_it_takes
-from luxport.distributed._errors import DistributedError
-from luxport.distributed._launch import World, read_world
-from luxport.distributed._shared_step import SharedStep
-from luxport.text import shown
+from luxport.backend import Array
+from luxport.distributed._launch import World
 
-__all__ = [
-    "Engine",
-    "LocalEngine",
-    "Overlap",
-    "Session",
-    "current",
-    "initialize",
-    "initialized",
-    "local_rank",
-    "place",
-    "rank",
-    "shutdown",
-    "total_workers",
-]
+__all__ = ["Engine", "LocalEngine", "OneProcess", "Overlap"]
 
 
 class Engine(Protocol):
@@ -104,21 +84,6 @@ class Overlap(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Session:
-    """An engine that was started, by its name, in its place."""
-
-    name: str
-    engine: Engine
-    world: World
-    timeout: float
-    process: int = field(default_factory=os.getpid)
-    step: SharedStep = field(init=False, compare=False, repr=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "step", SharedStep(self.world))
-
-
 class LocalEngine:
     """The engine of one process: what it would bring from others is there already."""
 
@@ -168,170 +133,6 @@ class LocalEngine:
         """Do nothing."""
 
 
-ENGINES = ("auto", "jax", "torch", "tf", "mpi", "local")
-_OWNERS = {"mpi": "numpy"}
-"""The backends that start engines of other names than their own."""
-
-DEFAULT_TIMEOUT = 300.0
-
-_session: Session | None = None
-
-
-@says_what_it_takes
-def initialize(engine: str = "auto", *, timeout: float = DEFAULT_TIMEOUT) -> None:
-    """Meet the processes that were started together with this one: once, before the first array.
-
-    torchrun, mpiexec, srun, or whoever sets RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT, tell each process its place.
-    Without them there is one process, whose engine is "local".
-
-    Args:
-        engine: "jax", "torch", "tf" (their own engines, for their own arrays), "mpi" (mpi4py, for arrays of every
-            backend, through the host), "local" (one process), or "auto": the default backend's, MPI where that has none
-            and mpiexec or srun started the processes, else PyTorch's
-        timeout: after how many seconds without another process an operation raises a `DistributedError`
-
-    Raises: ValueError for another name, or a timeout that is not positive; DistributedError if another engine is there
-            already, or the same with another timeout, if nobody comes within the timeout, if the engine finds fewer
-            processes than were started; BackendNotFoundError if it is not installed
-    Source: Lux.jl ``DistributedUtils.initialize``
-
-    >>> initialize("local")
-    >>> rank(), total_workers()
-    (0, 1)
-    >>> shutdown()
-    """
-    global _session
-    if engine not in ENGINES:
-        raise ValueError(f"initialize expects an engine among {', '.join(ENGINES)}, got {shown(engine)}")
-    if not is_number(timeout) or not 0 < timeout < 1e6:
-        raise ValueError(f"initialize expects a positive number of seconds as timeout, got {shown(timeout)}")
-    world = read_world(os.environ)
-    name = _choose(world) if engine == "auto" else engine
-    if _session is not None:
-        _expect_own_process("initialize", _session)
-        if name == _session.name and timeout in (_session.timeout, DEFAULT_TIMEOUT):
-            return
-        if name == _session.name:
-            raise DistributedError(
-                f"initialize({name!r}, timeout={timeout:g}) comes after initialize({name!r}, "
-                f"timeout={_session.timeout:g}): one timeout at a time, shutdown() first"
-            )
-        raise DistributedError(
-            f"initialize({name!r}) comes after initialize({_session.name!r}): one engine at a time, shutdown() first"
-        )
-    if name == "local" and world.size > 1:
-        raise DistributedError(
-            f"the engine local is one process, and {world.launcher} started {world.size}: "
-            "name an engine of several, such as initialize('torch'), or start one process"
-        )
-    if name == "local" or (world.size == 1 and name not in _OWNERS):
-        # One process needs nobody, whoever's arrays it has; but the framework must be there.
-        started: Engine = LocalEngine() if name == "local" else _alone(require_engine(name))
-    else:
-        started = require_engine(name).start_collectives(world, float(timeout))
-    _session = Session(name, started, started.world, float(timeout))
-
-
-def _alone(backend: Any) -> Engine:
-    return backend.start_devices() if can(backend, "parallel program") else _OneProcess(backend.name)
-
-
-class _OneProcess(LocalEngine):
+class OneProcess(LocalEngine):
     def __init__(self, backend: str) -> None:
         self.backend = backend
-
-
-def require_engine(name: str) -> Any:
-    """Return the backend that starts an engine."""
-    return require(get_backend(_OWNERS.get(name, name)), "collectives")
-
-
-def _choose(world: World) -> str:
-    if world.size == 1:
-        return "local"
-    backend = default_backend()
-    if backend.name not in _OWNERS.values() and can(backend, "collectives"):
-        return backend.name
-    return "torch" if world.launcher.startswith("torchrun") else "mpi"
-
-
-@says_what_it_takes
-def initialized() -> bool:
-    """Tell whether an engine is there.
-
-    Source: Lux.jl ``DistributedUtils.initialized``
-
-    >>> initialized()
-    False
-    """
-    return _session is not None
-
-
-def current(caller: str) -> Session:
-    """Return what was started.
-
-    Raises: DistributedError if nothing was, or if it was in the process that this one was forked from
-    """
-    session = _started(caller)
-    _expect_own_process(caller, session)
-    return session
-
-
-def place(caller: str) -> World:
-    """Return the place of this process; one that was forked from it has the same.
-
-    Raises: DistributedError if no engine was started
-    """
-    return _started(caller).world
-
-
-def _started(caller: str) -> Session:
-    if _session is None:
-        raise DistributedError(f"{caller} comes before an engine is there: luxport.distributed.initialize() first")
-    return _session
-
-
-def _expect_own_process(caller: str, session: Session) -> None:
-    if session.process != os.getpid():
-        raise DistributedError(
-            f"{caller} in a process that was forked from rank {session.world.rank}, whose engine stays there: "
-            "call it in that one, and let others have what it returns"
-        )
-
-
-@says_what_it_takes
-def rank() -> int:
-    """Return the number of this process among all, from 0.
-
-    Raises: DistributedError before `initialize`
-    """
-    return place("rank").rank
-
-
-@says_what_it_takes
-def local_rank() -> int:
-    """Return the number of this process among those of its host, from 0: which of the host's devices it takes.
-
-    Raises: DistributedError before `initialize`
-    Source: Lux.jl ``DistributedUtils.local_rank``, which is `rank` here
-    """
-    return place("local_rank").local_rank
-
-
-@says_what_it_takes
-def total_workers() -> int:
-    """Return how many processes there are.
-
-    Raises: DistributedError before `initialize`
-    Source: Lux.jl ``DistributedUtils.total_workers``
-    """
-    return place("total_workers").size
-
-
-@says_what_it_takes
-def shutdown() -> None:
-    """Leave the other processes; afterward another engine may be started. Without an engine it does nothing."""
-    global _session
-    session, _session = _session, None
-    if session is not None and session.process == os.getpid():
-        session.engine.stop()

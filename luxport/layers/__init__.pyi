@@ -8,12 +8,15 @@ from ._adaptive_pooling import GlobalMaxPool as GlobalMaxPool
 from ._adaptive_pooling import GlobalMeanPool as GlobalMeanPool
 from ._alternate_precision import AlternatePrecision as AlternatePrecision
 from ._attention import MultiHeadAttention as MultiHeadAttention
+from ._batch_norm import BatchNorm as BatchNorm
+from ._batch_norm import InstanceNorm as InstanceNorm
+from ._bidirectional import BidirectionalRNN as BidirectionalRNN
 from ._bilinear import Bilinear as Bilinear
 from ._cell_base import RecurrentCell as RecurrentCell
 from ._compact import CompactLayer as CompactLayer
 from ._compact import compact as compact
-from ._compact import non_trainable as non_trainable
-from ._compact import parameter as parameter
+from ._compact_bindings import non_trainable as non_trainable
+from ._compact_bindings import parameter as parameter
 from ._containers import Chain as Chain
 from ._containers import RepeatedLayer as RepeatedLayer
 from ._conv import Conv as Conv
@@ -38,9 +41,7 @@ from ._function_layers import WrappedFunction as WrappedFunction
 from ._intermediate_outputs import intermediate_outputs as intermediate_outputs
 from ._noise import GaussianDropout as GaussianDropout
 from ._noise import GaussianNoise as GaussianNoise
-from ._normalize import BatchNorm as BatchNorm
 from ._normalize import GroupNorm as GroupNorm
-from ._normalize import InstanceNorm as InstanceNorm
 from ._normalize import LayerNorm as LayerNorm
 from ._normalize import RMSNorm as RMSNorm
 from ._pairwise import PairwiseFold as PairwiseFold
@@ -55,7 +56,6 @@ from ._pooling import MeanPool as MeanPool
 from ._positional import RotaryPositionalEmbedding as RotaryPositionalEmbedding
 from ._positional import SinusoidalPositionalEmbedding as SinusoidalPositionalEmbedding
 from ._prelu import PReLU as PReLU
-from ._recurrence import BidirectionalRNN as BidirectionalRNN
 from ._recurrence import Recurrence as Recurrence
 from ._recurrence import StatefulRecurrentCell as StatefulRecurrentCell
 from ._recurrent import GRU as GRU

@@ -15,7 +15,8 @@ from luxport.errors import LayerError
 from luxport.initializers import Initializer, glorot_uniform, zeros
 from luxport.layers._dense import Dense
 from luxport.layers._dropout import Dropout
-from luxport.ops._attention import join_heads, seen_keys, split_heads
+from luxport.ops._attention import join_heads, split_heads
+from luxport.ops._attention_masks import find_seen_keys
 from luxport.text import shown
 
 __all__ = ["MultiHeadAttention"]
@@ -126,7 +127,7 @@ class MultiHeadAttention(ContainerLayer):
 def _hide(key: Array, value: Array, mask: Array) -> tuple[Array, Array]:
     """Put zeros in keys that no query sees: a hidden NaN would spread in the gradients of the projections."""
     xp = namespace(key, mask)
-    seen = xp.expand_dims(seen_keys(xp, mask), axis=-1)
+    seen = xp.expand_dims(find_seen_keys(xp, mask), axis=-1)
     cleared = xp.where(seen, key, xp.zeros_like(key))
     return cleared, cleared if value is key else xp.where(seen, value, xp.zeros_like(value))
 

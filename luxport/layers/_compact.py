@@ -6,25 +6,22 @@ import inspect
 import sys
 import textwrap
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field
 from importlib import import_module
 from typing import Any
 
-import numpy as np
-
-from luxport.backend import find_owner
 from luxport.call_arguments import says_what_it_takes
 from luxport.core.anatomy import NamedLayers, Parameters, States, by_name
 from luxport.core.containers import WrapperLayer
 from luxport.core.initial_values import initial_parameters, initial_states
 from luxport.core.layer import Layer
 from luxport.core.stateful import StatefulLayer
-from luxport.initializers import Initializer
+from luxport.layers._compact_bindings import Bindings, Initial, is_child, make_binding
 from luxport.random import Rng
 from luxport.text import kind_of, shown
 from luxport.tree.static import Static
 
-__all__ = ["CompactLayer", "compact", "non_trainable", "parameter"]
+__all__ = ["CompactLayer", "compact"]
 
 
 @says_what_it_takes
@@ -67,82 +64,6 @@ def compact(name: str | None = None, /, **values: Any) -> Callable[[Callable[...
     return lambda function: CompactLayer(function, values, name)
 
 
-@dataclass(frozen=True)
-class _Initial:
-    """How a parameter or a state is initialized: what draws it, and its shape, or None for a function of rng alone."""
-
-    init: Callable[..., Any]
-    shape: tuple[int, ...] | None
-    trainable: bool
-
-    def draw(self, rng: Rng) -> Any:
-        return self.init(rng) if self.shape is None else self.init(rng, self.shape)
-
-    def __repr__(self) -> str:
-        how = "parameter" if self.trainable else "non_trainable"
-        if isinstance(self.init, _Values):
-            return f"{how}({self.init.shape})"
-        return f"{how}({', '.join(map(_text, filter(None, (self.init, self.shape))))})"
-
-
-@says_what_it_takes
-def parameter(init: Any, shape: int | tuple[int, ...] | None = None) -> _Initial:
-    """Describe a parameter of a `compact` layer.
-
-    Args:
-        init: an initializer with a shape, a function of rng without one, or values, which are kept in float32
-        shape: an int or a tuple of ints
-
-    Source: Lux.jl ``@init_fn``
-
-    >>> import luxport
-    >>> @compact(weight=parameter(luxport.initializers.glorot_uniform, (3, 2)))
-    ... def linear(x, weight):
-    ...     return x @ weight
-    >>> luxport.parameter_length(linear)
-    6
-    """
-    return _initial(init, shape, True)
-
-
-@says_what_it_takes
-def non_trainable(init: Any, shape: int | tuple[int, ...] | None = None) -> _Initial:
-    """Describe an array in the state of a `compact` layer, as `parameter` does one among the parameters.
-
-    Args:
-        init: as `parameter` takes it, or what `parameter` returned
-        shape: an int or a tuple of ints
-
-    Source: Lux.jl ``@non_trainable``
-    """
-    if isinstance(init, _Initial) and shape is None:
-        return replace(init, trainable=False)
-    return _initial(init, shape, False)
-
-
-class _Bindings:
-    """What a compact layer binds besides its children: hashable, and written as keywords."""
-
-    __slots__ = ("items",)
-    items: tuple[tuple[str, Any], ...]
-
-    def __init__(self, values: Mapping[str, Any]) -> None:
-        self.items = tuple(values.items())
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Bindings) and self._add_types() == other._add_types()
-
-    def __hash__(self) -> int:
-        return hash(self.items)
-
-    def __repr__(self) -> str:
-        return ", ".join(f"{name}={_text(value)}" for name, value in self.items)
-
-    def _add_types(self) -> tuple[Any, ...]:
-        # 1 == True in Python, but a layer bound to one is not the layer bound to the other.
-        return tuple([(name, type(value), value) for name, value in self.items])
-
-
 class CompactLayer(WrapperLayer):
     """What `compact` returns: a function of x, children, parameters, states and constants.
 
@@ -168,18 +89,18 @@ class CompactLayer(WrapperLayer):
     # Not among the printed fields: its name is the title, and its source is printed below the children.
     function: Callable[..., Any] = field(init=False)
     layers: NamedLayers
-    values: _Bindings = _Bindings({})
+    values: Bindings = Bindings({})
     name: str | None = None
 
     def __init__(
         self, function: Callable[..., Any], bindings: Mapping[str, Any] | None = None, name: str | None = None
     ) -> None:
-        given = {key: _as_binding(value) for key, value in (bindings or {}).items()}
+        given = {key: make_binding(value) for key, value in (bindings or {}).items()}
         _check_signature(function, given)
-        children = {key: value for key, value in given.items() if _is_child(value)}
+        children = {key: value for key, value in given.items() if is_child(value)}
         others = {key: value for key, value in given.items() if key not in children}
         for attribute, value in (
-            *(("function", function), ("layers", NamedLayers(children)), ("values", _Bindings(others))),
+            *(("function", function), ("layers", NamedLayers(children)), ("values", Bindings(others))),
             ("name", _title(function) if name is None else name),
         ):
             object.__setattr__(self, attribute, value)
@@ -190,7 +111,7 @@ class CompactLayer(WrapperLayer):
         bound: dict[str, Any] = {name: _bind(child, ps[name], st[name]) for name, child in self.layers.items()}
         arguments = dict(bound)
         for name, value in self.values.items:
-            if isinstance(value, _Initial):
+            if isinstance(value, Initial):
                 arguments[name] = ps[name] if value.trainable else st[name]
             else:
                 arguments[name] = st[name].value
@@ -202,16 +123,14 @@ class CompactLayer(WrapperLayer):
     def initial_parameters(self, rng: Rng) -> dict[str, Any]:
         """Draw those of the children, then the parameters, in the order in which they were given."""
         return initial_parameters(rng, self.layers) | {
-            name: value.draw(rng)
-            for name, value in self.values.items
-            if isinstance(value, _Initial) and value.trainable
+            name: value.draw(rng) for name, value in self.values.items if isinstance(value, Initial) and value.trainable
         }
 
     def initial_states(self, rng: Rng) -> dict[str, Any]:
         """Make those of the children, then arrays and constants, in the order in which they were given."""
         states = initial_states(rng, self.layers)
         for name, value in self.values.items:
-            if not isinstance(value, _Initial):
+            if not isinstance(value, Initial):
                 states[name] = Static(value)
             elif not value.trainable:
                 states[name] = value.draw(rng)
@@ -228,61 +147,6 @@ class CompactLayer(WrapperLayer):
     def __str__(self) -> str:
         source = _source(self.function)
         return super().__str__() + (f"\n{source}" if source else "")
-
-
-@dataclass(frozen=True)
-class _Values:
-    """An initializer that always draws the same: an array by its bytes, which unlike an array can be hashed."""
-
-    shape: tuple[int, ...]
-    dtype: str
-    data: bytes = field(repr=False)
-
-    @classmethod
-    def of(cls, values: Any) -> _Values:
-        owner = find_owner(type(values))
-        host = np.asarray(values if owner is None else owner.to_numpy(values))
-        if host.dtype.kind not in "biufc":
-            raise TypeError(f"a parameter or state expects numbers, got the dtype {host.dtype}")
-        host = host.astype({"float64": "float32", "complex128": "complex64"}.get(host.dtype.name, host.dtype))
-        return cls(host.shape, host.dtype.name, host.tobytes())
-
-    def __call__(self, rng: Rng) -> Any:
-        return np.frombuffer(self.data, self.dtype).reshape(self.shape).copy()
-
-
-def _initial(init: Initializer | Any, shape: int | tuple[int, ...] | None, trainable: bool) -> _Initial:
-    if isinstance(shape, int):
-        shape = (shape,)
-    if callable(init):
-        return _Initial(init, None if shape is None else tuple(shape), trainable)
-    if shape is not None:
-        raise TypeError(f"an initializer expected with the shape {shape}, got {kind_of(init)}")
-    return _Initial(_Values.of(init), None, trainable)
-
-
-def _as_binding(value: Any) -> Any:
-    """Return a child (hashable), an `_Initial`, or a constant."""
-    if isinstance(value, (Layer, _Initial, NamedLayers)):
-        return value
-    if isinstance(value, (tuple, list, Mapping)):
-        inner = list(value.values()) if isinstance(value, Mapping) else list(value)
-        parts = [_as_binding(part) for part in inner]
-        if parts and all(isinstance(part, (Layer, NamedLayers, _Children)) for part in parts):
-            return NamedLayers(zip(value, parts, strict=True)) if isinstance(value, Mapping) else _Children(parts)
-    elif find_owner(type(value)) is not None and not isinstance(value, np.generic):
-        return _initial(value, None, True)
-    return value
-
-
-class _Children(tuple[Any, ...]):
-    """A sequence of layers, as distinct from a tuple of constants."""
-
-    __slots__ = ()
-
-
-def _is_child(value: Any) -> bool:
-    return isinstance(value, (Layer, NamedLayers, _Children))
 
 
 def _bind(child: Any, ps: Any, st: Any) -> Any:
@@ -340,7 +204,3 @@ def _source(function: Callable[..., Any]) -> str:
         return textwrap.dedent(inspect.getsource(function)).rstrip()
     except (OSError, TypeError):  # typed at a prompt, or no function of Python's
         return ""
-
-
-def _text(value: Any) -> str:
-    return getattr(value, "__name__", None) or repr(value)

@@ -17,7 +17,7 @@ from luxport.core.input_checks import check_axis, check_dtype, check_sizes, shap
 from luxport.core.layer import Layer
 from luxport.errors import LayerError, LayerIndexError, LayerTypeError
 from luxport.initializers import Initializer, normal
-from luxport.ops._gather import reduce_known_segments
+from luxport.ops._segments import reduce_known_segments
 from luxport.ops.indices import expect_integers, mark_missing, value_range
 from luxport.random import Rng
 from luxport.text import kind_of, shown

@@ -6,7 +6,7 @@ from typing import Any
 
 from luxport.call_arguments import says_what_it_takes
 from luxport.core.anatomy import Parameters, States
-from luxport.core.entries import find_wrong_entry
+from luxport.core.wrong_entries import find_wrong_entry
 from luxport.errors import LayerError
 from luxport.layers._containers import Chain
 from luxport.text import kind_of

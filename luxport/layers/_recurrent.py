@@ -12,9 +12,10 @@ from luxport.core.containers import WrapperLayer
 from luxport.core.input_checks import check_sizes
 from luxport.core.layer import Layer
 from luxport.initializers import Initializer, zeros
+from luxport.layers._bidirectional import BidirectionalRNN
 from luxport.layers._cell_base import GateInitializer, RecurrentCell
 from luxport.layers._dropout import Dropout
-from luxport.layers._recurrence import BidirectionalRNN, Recurrence, join_input, split_input
+from luxport.layers._recurrence import Recurrence, join_input, split_input
 from luxport.layers._recurrent_cells import GRUCell, GRUv3Cell, LSTMCell, RNNCell
 from luxport.ops import Activation, tanh
 from luxport.text import shown

@@ -13,11 +13,11 @@ from luxport.call_arguments import says_what_it_takes
 from luxport.core.abstract_arrays import AbstractArray
 from luxport.core.anatomy import Parameters, States
 from luxport.core.containers import WrapperLayer
-from luxport.core.entries import check_groups
 from luxport.core.initial_values import abstract_values, initial_parameters
 from luxport.core.input_checks import check_sizes
 from luxport.core.layer import Layer
 from luxport.core.surgery import layer_map
+from luxport.core.wrong_entries import check_groups
 from luxport.errors import LayerError
 from luxport.layers._bilinear import Bilinear
 from luxport.layers._conv_transpose import ConvTranspose

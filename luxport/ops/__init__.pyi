@@ -7,8 +7,8 @@ from ._adaptive_pooling import adaptive_mean_pool as adaptive_mean_pool
 from ._affine import dense as dense
 from ._attention import dot_product_attention as dot_product_attention
 from ._attention import dot_product_attention_scores as dot_product_attention_scores
-from ._attention import make_causal_mask as make_causal_mask
 from ._attention import scaled_dot_product_attention as scaled_dot_product_attention
+from ._attention_masks import make_causal_mask as make_causal_mask
 from ._batched import batched_adjoint as batched_adjoint
 from ._batched import batched_matmul as batched_matmul
 from ._batched import batched_mul as batched_mul
@@ -31,9 +31,7 @@ from ._fold import fold_nd as fold_nd
 from ._fold import unfold as unfold
 from ._fold import unfold_nd as unfold_nd
 from ._gather import gather as gather
-from ._gather import reduce_segments as reduce_segments
 from ._gather import scatter as scatter
-from ._gather import segment_reduce as segment_reduce
 from ._normalize import batch_norm as batch_norm
 from ._normalize import group_norm as group_norm
 from ._normalize import instance_norm as instance_norm
@@ -72,6 +70,8 @@ from ._rotary import apply_rotary_embedding as apply_rotary_embedding
 from ._rotary import compute_rotary_embedding_params as compute_rotary_embedding_params
 from ._sampling import grid_sample as grid_sample
 from ._sampling import imrotate as imrotate
+from ._segments import reduce_segments as reduce_segments
+from ._segments import segment_reduce as segment_reduce
 from ._softmax import logsoftmax as logsoftmax
 from ._softmax import logsumexp as logsumexp
 from ._softmax import softmax as softmax

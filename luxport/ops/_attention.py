@@ -6,29 +6,26 @@ import math
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from luxport.backend import Array, array_device, casts, dtype_name, namespace
-from luxport.backend.arguments import checked
+from luxport.backend import Array, casts, dtype_name, namespace
 from luxport.backend.dtypes import expect_floating, in_single_or_double
-from luxport.backend.option_rules import AXIS, FLAG, FUNCTION, count, number, or_none
+from luxport.backend.option_rules import FLAG, FUNCTION, count, number, or_none
 from luxport.errors import LayerError, LayerTypeError, shape_text
+from luxport.ops._attention_masks import find_earlier, spread_over_scores, zero_hidden
 from luxport.ops._operation import operation
 from luxport.ops._softmax import softmax
 from luxport.ops.activations import identity
 from luxport.ops.shapes import is_number, sizes_of, spreads_over
 
-__all__ = [
-    "Dropping",
-    "dot_product_attention",
-    "dot_product_attention_scores",
-    "make_causal_mask",
-    "scaled_dot_product_attention",
-]
+__all__ = ["Dropping", "dot_product_attention", "dot_product_attention_scores", "scaled_dot_product_attention"]
+
 
 Dropping: TypeAlias = Callable[[Array], Array]
 """What is done to the scores after the softmax: dropout, as a function of one array."""
 
 
 _MORE = "bias (...)?, mask (...)?"
+
+
 _DROPOUT = {"dropout": FUNCTION}
 
 
@@ -151,9 +148,9 @@ def _scores_alone(query: Array, key: Array, bias: Array | None, mask: Array | No
     xp = namespace(query, key, bias, mask)
     check_attention(query, key, key, mask, is_causal=False, token_axis=-3, bias=bias)
     query, key = (_swap_heads_and_tokens(xp, x) for x in (query, key))
-    bias, mask = (_spread_over_scores(xp, x, query, key) for x in (bias, mask))
-    query, key, _ = without_hidden(xp, query, key, key, bias, mask)
-    return dropout(_scores(xp, query, key, bias, mask))
+    bias, mask = (spread_over_scores(xp, x, query, key) for x in (bias, mask))
+    query, key, _ = zero_hidden(xp, query, key, key, bias, mask)
+    return dropout(_compute_scores(xp, query, key, bias, mask))
 
 
 _scores_rounding_once = in_single_or_double(_scores_alone)
@@ -179,9 +176,9 @@ def attend(
     check_attention(query, key, value, mask, is_causal=is_causal, token_axis=token_axis, bias=bias)
     if token_axis == -3:
         query, key, value = (_swap_heads_and_tokens(xp, x) for x in (query, key, value))
-    bias, mask = (_spread_over_scores(xp, x, query, key) for x in (bias, mask))
-    query, key, value = without_hidden(xp, query, key, value, bias, mask)
-    scores = dropout(_scores(xp, query, key, bias, mask, scale, is_causal))
+    bias, mask = (spread_over_scores(xp, x, query, key) for x in (bias, mask))
+    query, key, value = zero_hidden(xp, query, key, value, bias, mask)
+    scores = dropout(_compute_scores(xp, query, key, bias, mask, scale, is_causal))
     y = _multiply_groups(xp, scores, value)
     if token_axis == -3:
         y = _swap_heads_and_tokens(xp, y)
@@ -189,24 +186,6 @@ def attend(
 
 
 _attend_rounding_once = in_single_or_double(attend)
-
-
-@checked("x (...)", rules={"axis": AXIS})
-def make_causal_mask(x: Array, *, axis: int = -2) -> Array:
-    """Return the mask for scores that lets each query see the keys up to its own place.
-
-    Args:
-        axis: the axis of x whose entries are queries and keys
-
-    Shapes: x (...) with n entries along the axis -> (n, n), bool: true where the second index is at most the first
-    Source: NNlib ``make_causal_mask``
-
-    >>> import numpy as np
-    >>> make_causal_mask(np.zeros((3, 2, 8)))
-    array([[ True, False],
-           [ True,  True]])
-    """
-    return _causal(namespace(x), x, x, axis)
 
 
 def check_attention(
@@ -278,35 +257,7 @@ def join_heads(xp: Any, x: Array) -> Array:
     return xp.reshape(x, (*leading, heads * features))
 
 
-def without_hidden(
-    xp: Any, query: Array, key: Array, value: Array, bias: Array | None, mask: Array | None
-) -> tuple[Array, Array, Array]:
-    """Put zeros in keys and values that no query sees, and in queries that see none: what is hidden may hold NaN.
-
-    A mask hides, and so does a bias of -inf. A product with 0 would keep a NaN, in a result or in a gradient.
-
-    Shapes: query, key, value (..., heads, length, features)
-    """
-    shown = mask
-    if bias is not None:
-        finite = bias > -math.inf
-        shown = finite if mask is None else xp.logical_and(mask, finite)
-    if shown is None:
-        return query, key, value
-    seen = seen_keys(xp, shown)[..., None]
-    seen = seen[..., None, :, :] if len(seen.shape) > 2 else seen
-    if len(shown.shape) > 1:
-        query = xp.where(xp.any(shown, axis=-1, keepdims=True), query, xp.zeros_like(query))
-    return query, xp.where(seen, key, xp.zeros_like(key)), xp.where(seen, value, xp.zeros_like(value))
-
-
-def seen_keys(xp: Any, mask: Array) -> Array:
-    """Tell which keys any query of any head sees: (..., heads, len_q, len_kv) -> (..., len_kv)."""
-    rank = len(mask.shape)
-    return xp.any(mask, axis=tuple(range(max(0, rank - 3), rank - 1))) if rank > 1 else mask
-
-
-def _scores(
+def _compute_scores(
     xp: Any,
     query: Array,
     key: Array,
@@ -322,7 +273,7 @@ def _scores(
         divisor = math.sqrt(features) if is_number(features) else xp.sqrt(xp.astype(features, query.dtype))
     logits = _multiply_groups(xp, query * (1.0 / divisor), xp.matrix_transpose(key))
     if is_causal:
-        mask = _causal(xp, query, key, -2)
+        mask = find_earlier(xp, query, key, -2)
     if bias is not None:
         logits = logits + bias
         finite = bias > -math.inf
@@ -348,29 +299,9 @@ def _multiply_groups(xp: Any, x: Array, y: Array) -> Array:
     return xp.reshape(xp.matmul(x, y), (*leading, heads, n, m))
 
 
-def _causal(xp: Any, query: Array, key: Array, axis: int) -> Array:
-    return _places(xp, query, axis)[:, None] >= _places(xp, key, axis)[None, :]
-
-
-def _places(xp: Any, x: Array, axis: int) -> Array:
-    """Count the entries along an axis: 0, 1, …"""
-    if x.shape[axis] is not None:
-        return xp.arange(x.shape[axis], dtype=xp.int32, device=array_device(x))
-    others = tuple([i for i in range(len(x.shape)) if i != axis % len(x.shape)])
-    zeros = xp.sum(xp.zeros_like(x, dtype=xp.int32), axis=others, dtype=xp.int32)
-    return xp.cumulative_sum(zeros + 1, axis=0) - 1
-
-
 def _swap_heads_and_tokens(xp: Any, x: Array) -> Array:
     n = len(x.shape)
     return xp.permute_dims(x, (*range(n - 3), n - 2, n - 3, n - 1))
-
-
-def _spread_over_scores(xp: Any, x: Array | None, query: Array, key: Array) -> Array | None:
-    """Give a mask or a bias of which sizes are not known yet those of the scores: these are known as far as can be."""
-    if x is None or None not in tuple(x.shape):
-        return x
-    return xp.broadcast_to(x, (*sizes_of(query)[:-1], sizes_of(key)[-2]))
 
 
 def _differ(*sizes: int | None) -> bool:

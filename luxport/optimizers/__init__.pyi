@@ -32,7 +32,7 @@ from ._rule import HigherOrder as HigherOrder
 from ._rule import Replacement as Replacement
 from ._rule import Rule as Rule
 from ._rule import StepIf as StepIf
-from ._rule import in_dtype_of as in_dtype_of
+from ._rule_arithmetic import in_dtype_of as in_dtype_of
 from ._scheduler import Scheduler as Scheduler
 from ._signs import Lion as Lion
 from ._signs import Rprop as Rprop

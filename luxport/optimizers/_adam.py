@@ -11,7 +11,8 @@ from luxport.backend import Array, dtype_name, namespace
 from luxport.ops._operation import operation
 from luxport.optimizers._construction import explains_itself
 from luxport.optimizers._hyperparameters import scalars_like
-from luxport.optimizers._rule import Batched, Clocked, abs2, check_eta, expect_arrays_of_floats, in_dtype_of, is_number
+from luxport.optimizers._rule import Batched, Clocked
+from luxport.optimizers._rule_arithmetic import abs2, check_eta, expect_arrays_of_floats, in_dtype_of, is_number
 
 __all__ = ["Adam", "AdamLike", "AdamW", "Moments", "Powers", "adam_step", "adam_update", "round_epsilon"]
 

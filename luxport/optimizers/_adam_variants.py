@@ -9,7 +9,7 @@ from luxport.backend import Array, namespace
 from luxport.backend.dtypes import widest_like
 from luxport.optimizers._adam import AdamLike, Moments, Powers, adam_step, round_epsilon
 from luxport.optimizers._construction import explains_itself
-from luxport.optimizers._rule import abs2, check_real, in_dtype_of, is_number
+from luxport.optimizers._rule_arithmetic import abs2, check_real, in_dtype_of, is_number
 
 __all__ = ["AMSGrad", "AdaBelief", "AdaMax", "NAdam", "OAdam", "RAdam"]
 

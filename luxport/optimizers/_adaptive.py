@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from luxport.backend import Array, dtype_name, namespace
 from luxport.optimizers._adam import round_epsilon
 from luxport.optimizers._construction import explains_itself
-from luxport.optimizers._rule import abs2, check_eta, in_dtype_of
+from luxport.optimizers._rule_arithmetic import abs2, check_eta, in_dtype_of
 
 __all__ = ["AdaDelta", "AdaGrad", "RMSProp"]
 

@@ -10,7 +10,7 @@ from luxport.backend import Array, dtype_name, namespace
 from luxport.backend.dtypes import single_or_double
 from luxport.ops._operation import operation
 from luxport.optimizers._construction import explains_itself
-from luxport.optimizers._rule import check_real, in_dtype_of
+from luxport.optimizers._rule_arithmetic import check_real, in_dtype_of
 from luxport.optimizers._scaled_norm import LARGE, ScaledNorm, euclidean
 
 __all__ = ["ClipGrad", "ClipNorm", "finite_norm", "norm"]

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 from luxport.backend import Array, namespace
 from luxport.optimizers._chain import MixedPrecision, OptimizerChain
 from luxport.optimizers._construction import explains_itself
-from luxport.optimizers._rule import Clocked, Compound, Rule, StepIf, apply_at, is_number, scalar_like
+from luxport.optimizers._rule import Clocked, Compound, Rule, StepIf, apply_at
+from luxport.optimizers._rule_arithmetic import is_number, scalar_like
 from luxport.optimizers._scaled_norm import LARGE, ScaledNorm, norm_of_all, scaled_by
 from luxport.optimizers._scheduler import Scheduler
 from luxport.tree import Tree

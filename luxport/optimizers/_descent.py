@@ -9,7 +9,8 @@ from typing import Any
 from luxport.backend import Array, namespace
 from luxport.ops._operation import operation
 from luxport.optimizers._construction import explains_itself
-from luxport.optimizers._rule import Batched, check_eta, expect_arrays_of_floats, in_dtype_of
+from luxport.optimizers._rule import Batched
+from luxport.optimizers._rule_arithmetic import check_eta, expect_arrays_of_floats, in_dtype_of
 
 __all__ = ["Descent", "Momentum", "Nesterov", "descent_update", "momentum_update"]
 

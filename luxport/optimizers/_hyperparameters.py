@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from luxport.backend import Array, backend_of, dtype_name, is_compiling, namespace
-from luxport.optimizers._rule import Compound, is_number
+from luxport.optimizers._rule import Compound
+from luxport.optimizers._rule_arithmetic import is_number
 
 __all__ = [
     "by_name",

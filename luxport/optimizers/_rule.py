@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
-from luxport.backend import Array, backend_of, dtype_name, is_compiling, namespace
-from luxport.backend.dtypes import expect_floating
+from luxport.backend import Array, namespace
 from luxport.tree import Tree
 
 __all__ = [
@@ -19,15 +17,8 @@ __all__ = [
     "Replacement",
     "Rule",
     "StepIf",
-    "abs2",
     "apply_at",
     "apply_rule",
-    "check_eta",
-    "check_real",
-    "expect_arrays_of_floats",
-    "in_dtype_of",
-    "is_number",
-    "scalar_like",
     "start",
     "start_clock",
     "subtract",
@@ -239,73 +230,3 @@ def subtract(x: Array, step: Step) -> Array:
     if isinstance(step, StepIf):
         return namespace(x).where(step.condition, x - step.step, x)
     return x - step
-
-
-def expect_arrays_of_floats(*arrays: Array, **options: Any) -> None:
-    """Expect floating or complex numbers in every array, which explains a step that has failed.
-
-    Raises: LayerTypeError
-    """
-    for array in arrays:
-        expect_floating(array, "the arrays of a step")
-
-
-def in_dtype_of(x: Array, value: Any) -> Any:
-    """Round a hyper-parameter to the precision of x, so that arithmetic such as ``1 - beta`` starts from there.
-
-    A hyper-parameter that is an array, as the state of `optimizers.setup` has it, becomes one of the dtype of x.
-
-    Args:
-        x: the array whose precision is wanted
-        value: a number or an array
-
-    >>> import numpy as np
-    >>> in_dtype_of(np.ones(1, np.float32), 0.9)
-    0.8999999761581421
-    """
-    if not is_number(value):
-        return value if value.dtype == x.dtype else backend_of(x, value).xp.astype(value, x.dtype)
-    if is_compiling():  # PyTorch's compiler may have a symbol for the number, which no arithmetic can round
-        return scalar_like(x, value)
-    finfo = namespace(x).finfo(x.dtype)
-    return _round(value, float(finfo.eps), float(finfo.smallest_normal))
-
-
-def is_number(value: Any) -> bool:
-    """Tell a number of Python's from an array."""
-    return isinstance(value, (int, float))
-
-
-def abs2(x: Array) -> Array:
-    """Return ``|x|²`` in the dtype of x."""
-    if "complex" not in dtype_name(x):
-        return x * x
-    xp = namespace(x)
-    real, imaginary = xp.real(x), xp.imag(x)
-    return xp.astype(real * real + imaginary * imaginary, x.dtype)
-
-
-def scalar_like(x: Array, value: float, dtype: Any = None) -> Array:
-    """Make an array without axes on the device of x, in its dtype unless told another."""
-    xp = namespace(x)
-    zero = xp.sum(xp.zeros_like(x), dtype=x.dtype)
-    return (zero if dtype is None else xp.astype(zero, dtype)) + value
-
-
-def check_eta(rule: Any) -> None:
-    """Expect a learning rate that is not negative."""
-    if is_number(rule.eta) and rule.eta < 0:
-        raise ValueError(f"{type(rule).__name__} expects a learning rate eta >= 0, got {rule.eta}")
-
-
-def check_real(rule: Any, x: Array) -> None:
-    """Expect parameters that have an order."""
-    if "complex" in dtype_name(x):
-        raise ValueError(f"{type(rule).__name__} expects real parameters, got {dtype_name(x)}")
-
-
-def _round(value: float, eps: float, smallest_normal: float) -> float:
-    """Round to the nearest multiple of the spacing of floats at value, ties to even; below the normal ones too."""
-    spacing = eps * 2.0 ** (math.frexp(value)[1] - 1)
-    spacing = max(spacing, eps * smallest_normal)
-    return round(value / spacing) * spacing

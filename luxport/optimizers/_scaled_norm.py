@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from luxport.backend import Array, namespace
 from luxport.backend.dtypes import is_double, single_or_double, widest
-from luxport.optimizers._rule import is_number
+from luxport.optimizers._rule_arithmetic import is_number
 
 __all__ = ["LARGE", "ScaledNorm", "euclidean", "norm_of_all", "scaled_by"]
 

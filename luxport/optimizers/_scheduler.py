@@ -10,7 +10,8 @@ from luxport import tree
 from luxport.backend import Array, namespace
 from luxport.optimizers._construction import explains_itself
 from luxport.optimizers._hyperparameters import by_name, names_of, precision_of, with_values
-from luxport.optimizers._rule import Clocked, Compound, Rule, Step, apply_at, is_number, start, start_clock, tick
+from luxport.optimizers._rule import Clocked, Compound, Rule, Step, apply_at, start, start_clock, tick
+from luxport.optimizers._rule_arithmetic import is_number
 
 __all__ = ["Scheduler"]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from luxport.backend import Array, namespace
 from luxport.optimizers._construction import explains_itself
-from luxport.optimizers._rule import check_eta, check_real, in_dtype_of
+from luxport.optimizers._rule_arithmetic import check_eta, check_real, in_dtype_of
 
 __all__ = ["Lion", "Rprop"]
 

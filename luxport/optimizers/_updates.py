@@ -7,19 +7,33 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from luxport import tree
-from luxport.backend import Array, backend_of, dtype_name, is_array, is_inexact, namespace, same_shape
+from luxport.backend import Array, dtype_name, is_array, is_inexact, namespace
 from luxport.call_arguments import says_what_it_takes
 from luxport.core.anatomy import expect_no_layer
-from luxport.core.flat import FlatParameters, find_entry
-from luxport.core.input_checks import shape_text
+from luxport.core.flat import FlatParameters
+from luxport.core.flat_layout import find_entry
 from luxport.optimizers._chain import MixedPrecision
 from luxport.optimizers._clip_global_norm import Flow, clips_together, expect_all_together, look_at_all
 from luxport.optimizers._construction import check_rule
 from luxport.optimizers._hyperparameters import fill_in, precision_of, values_of, without_numbers
 from luxport.optimizers._rule import Rule, start, start_clock, tick, update_all
 from luxport.optimizers._state import Group, Leaf, OptimizerState, Tied, group_of
+from luxport.optimizers._tree_entries import (
+    Path,
+    check_keys,
+    check_length,
+    copy_arrays,
+    fit_gradient,
+    flatten_gradient,
+    get_entries,
+    get_entry,
+    is_half,
+    put_entry,
+    tell_place,
+    widen,
+)
 from luxport.optimizers._usual_step import keeps_kind, step_together
-from luxport.text import kind_of, safe_to_show
+from luxport.text import kind_of
 from luxport.tree.places import check_size
 from luxport.tree.static import Static
 
@@ -111,9 +125,6 @@ def update_in_place(state: tree.Tree, ps: tree.Tree, grads: tree.Tree) -> tuple[
     return _parts(state, ps, grads, (), (), in_place=True)
 
 
-Path = tuple[Any, ...]
-
-
 def _setup(rule: Rule, x: Any, path: Path, places: dict[int, Path], groups: dict[str, list[Any]]) -> Any:
     if isinstance(x, FlatParameters):
         x = x.vector
@@ -126,8 +137,8 @@ def _setup(rule: Rule, x: Any, path: Path, places: dict[int, Path], groups: dict
     first = places.setdefault(id(x), path)
     if first is not path:
         return Tied(Static(first))
-    half = _is_half(x)
-    wide = _widen(x) if half else x
+    half = is_half(x)
+    wide = widen(x) if half else x
     kind = precision_of(wide)
     number = list(groups).index(kind) if kind in groups else len(groups)
     groups.setdefault(kind, [wide, 0])[1] += 1
@@ -143,16 +154,19 @@ def _parts(state: Any, x: Any, dx: Any, more: tuple[Any, ...], path: Path, *, in
     if state is None or dx is None:
         return state, x
     if isinstance(x, Mapping):
-        _check_keys(state, x, dx, path)
+        check_keys(state, x, dx, path)
         pairs = {
-            key: _parts(state[key], x[key], dx[key], _entries(more, key), (*path, key), in_place=in_place) for key in x
+            key: _parts(state[key], x[key], dx[key], get_entries(more, key), (*path, key), in_place=in_place)
+            for key in x
         }
         return {key: pair[0] for key, pair in pairs.items()}, {key: pair[1] for key, pair in pairs.items()}
     if isinstance(x, (tuple, list)):
-        _check_length(state, x, dx, path)
-        each = [_parts(state[i], x[i], dx[i], _entries(more, i), (*path, i), in_place=in_place) for i in range(len(x))]
+        check_length(state, x, dx, path)
+        each = [
+            _parts(state[i], x[i], dx[i], get_entries(more, i), (*path, i), in_place=in_place) for i in range(len(x))
+        ]
         return tree.like_sequence(x, [s for s, _ in each]), tree.like_sequence(x, [y for _, y in each])
-    raise ValueError(f"update expects a state of optimizers.setup{_at(path)}, got {kind_of(state)}")
+    raise ValueError(f"update expects a state of optimizers.setup{tell_place(path)}, got {kind_of(state)}")
 
 
 class _Work(NamedTuple):
@@ -174,7 +188,7 @@ def _step(
     for place, first in ties:
         dx = find_entry(grads, place)
         if dx is not None:
-            dx = _fit(dx, find_entry(ps, first), place)
+            dx = fit_gradient(dx, find_entry(ps, first), place)
             sums[first] = dx if first not in sums else sums[first] + dx
     work = [_Work([], [], [], [], []) for _ in groups]
     plan = _gather(leaves, ps, grads, more, path, len(path), sums, work)
@@ -197,11 +211,11 @@ def _step(
         # Some have no gradient: a step without one is no step, so their clock waits.
         ours, moved = len(todo.xs), Static(len(new_groups))
         new_groups[number] = group._replace(size=Static(group.size.value - ours))
-        new_groups.append(Group(group.rule, _copy(group.values), clock, Static(ours)))
+        new_groups.append(Group(group.rule, copy_arrays(group.values), clock, Static(ours)))
         done[number] = ([leaf._replace(group=moved) for leaf in done[number][0]], done[number][1])
     new_leaves, new_ps = _rebuild(plan, leaves, ps, done)
     for place, first in ties:
-        new_ps = _put(new_ps, place, find_entry(new_ps, first))
+        new_ps = put_entry(new_ps, place, find_entry(new_ps, first))
     return OptimizerState(tuple(new_groups), new_leaves), new_ps
 
 
@@ -224,7 +238,7 @@ def _step_group(rule: Rule, clock: Any, todo: _Work, in_place: bool) -> tuple[li
         x, remainder = wide, None
         if wide.dtype != old.dtype:
             x = namespace(wide).astype(wide, old.dtype)
-            remainder = None if leaf.remainder is None else wide - _widen(x)
+            remainder = None if leaf.remainder is None else wide - widen(x)
         leaves.append(Leaf(state, remainder, leaf.group, leaf.frozen))
         xs.append(x)
     return leaves, xs
@@ -248,45 +262,49 @@ def _gather(
         if state.frozen:
             return None
         if isinstance(x, FlatParameters):
-            dx, x = _as_vector(dx, x), x.vector
+            dx, x = flatten_gradient(dx, x), x.vector
         if dx is not None and not is_inexact(x):  # which rules would round, and some backends refuse
             got = dtype_name(x) if is_array(x) else kind_of(x)
-            raise ValueError(f"update expects floating numbers as a parameter{_at(path)}, as setup saw, got {got}")
+            raise ValueError(
+                f"update expects floating numbers as a parameter{tell_place(path)}, as setup saw, got {got}"
+            )
         if sums and (total := sums.get(path[depth:])) is not None:
-            dx = total if dx is None else _fit(dx, x, path) + total
+            dx = total if dx is None else fit_gradient(dx, x, path) + total
         elif dx is None:
             return None
         else:
-            dx = _fit(dx, x, path)
+            dx = fit_gradient(dx, x, path)
         number = group_of(state)
         todo = work[number]
         wide = x
-        if _is_half(x):
-            wide = _widen(x) if state.remainder is None else _widen(x) + state.remainder
+        if is_half(x):
+            wide = widen(x) if state.remainder is None else widen(x) + state.remainder
         todo.leaves.append(state)
         todo.wide.append(wide)
         todo.xs.append(x)
         todo.dxs.append(dx)
         if more:
-            todo.more.append(tuple([_fit(one, x, path) for one in more]))
+            todo.more.append(tuple([fit_gradient(one, x, path) for one in more]))
         return number, len(todo.xs) - 1
     if state is None or isinstance(state, Tied):
         return None
     if dx is None and not any([first[: len(path) - depth] == path[depth:] for first in sums]):
         return None
     if isinstance(x, Mapping):
-        _check_keys(state, x, dx, path)
+        check_keys(state, x, dx, path)
         return {
-            key: _gather(state[key], x[key], _entry(dx, key), _entries(more, key), (*path, key), depth, sums, work)
+            key: _gather(
+                state[key], x[key], get_entry(dx, key), get_entries(more, key), (*path, key), depth, sums, work
+            )
             for key in x
         }
     if isinstance(x, (tuple, list)):
-        _check_length(state, x, dx, path)
+        check_length(state, x, dx, path)
         return [
-            _gather(state[i], x[i], _entry(dx, i), _entries(more, i), (*path, i), depth, sums, work)
+            _gather(state[i], x[i], get_entry(dx, i), get_entries(more, i), (*path, i), depth, sums, work)
             for i in range(len(x))
         ]
-    raise ValueError(f"update expects a leaf of optimizers.setup{_at(path)}, got {kind_of(state)}")
+    raise ValueError(f"update expects a leaf of optimizers.setup{tell_place(path)}, got {kind_of(state)}")
 
 
 def _rebuild(plan: Any, state: Any, x: Any, done: list[tuple[list[Leaf], list[Array]]]) -> tuple[Any, Any]:
@@ -304,19 +322,6 @@ def _rebuild(plan: Any, state: Any, x: Any, done: list[tuple[list[Leaf], list[Ar
     return tree.like_sequence(x, [s for s, _ in each]), tree.like_sequence(x, [y for _, y in each])
 
 
-def _copy(values: Any) -> Any:
-    """Give every group arrays of its own, as compilers that reuse memory of arguments ask."""
-    return tree.map(lambda value: namespace(value).astype(value, value.dtype, copy=True), values)
-
-
-def _entry(values: Any, key: Any) -> Any:
-    return None if values is None else values[key]
-
-
-def _entries(trees: tuple[Any, ...], key: Any) -> tuple[Any, ...]:
-    return tuple([_entry(one, key) for one in trees]) if trees else ()
-
-
 def _ties(state: Any, path: Path = ()) -> list[tuple[Path, Path]]:
     """List the places of tied parameters, each with the place that has the leaf."""
     if state is None or isinstance(state, Leaf):
@@ -330,65 +335,3 @@ def _ties(state: Any, path: Path = ()) -> list[tuple[Path, Path]]:
     else:
         return []
     return [tie for key, child in children for tie in _ties(child, (*path, key))]
-
-
-def _put(values: Any, path: Path, value: Any) -> Any:
-    """Return a copy with a value at a path."""
-    if not path:
-        return value
-    key, *rest = path
-    changed = _put(values[key], tuple(rest), value)
-    if isinstance(values, Mapping):
-        return {**values, key: changed}
-    return tree.like_sequence(values, [changed if i == key else entry for i, entry in enumerate(values)])
-
-
-def _as_vector(dx: Any, x: FlatParameters) -> Any:
-    if isinstance(dx, FlatParameters):
-        return dx.vector
-    return x.layout.flatten_gradient(dx, x.vector) if isinstance(dx, Mapping) else dx
-
-
-def _fit(dx: Any, x: Array, path: tuple[str, ...]) -> Array:
-    """Return the gradient in the dtype of its parameter, or in float32 if that is half precision."""
-    shape, given = x.shape, getattr(dx, "shape", None)
-    if given != shape and (given is None or not same_shape(given, shape)):
-        got = type(dx).__name__ if given is None else shape_text(dx)
-        raise ValueError(f"update expects a gradient of shape {shape_text(x)}{_at(path)}, got {got}")
-    if dx.dtype == x.dtype and not _is_half(x):
-        return dx
-    if "complex" in str(dx.dtype) and "complex" not in str(x.dtype):
-        raise ValueError(f"update expects a real gradient{_at(path)}, got a complex one")
-    xp = backend_of(x, dx).xp
-    return xp.astype(dx, xp.float32 if _is_half(x) else x.dtype)
-
-
-def _is_half(x: Array) -> bool:
-    return dtype_name(x) in ("float16", "bfloat16")
-
-
-def _widen(x: Array) -> Array:
-    xp = namespace(x)
-    return xp.astype(x, xp.float32)
-
-
-def _check_keys(state: Any, x: Any, dx: Any, path: tuple[str, ...]) -> None:
-    for what, other in (("a gradient", dx), ("a state", state)):
-        if other is not None and (not isinstance(other, Mapping) or other.keys() != x.keys()):
-            got = f"entries {_names(other)}" if isinstance(other, Mapping) else type(other).__name__
-            raise ValueError(f"update expects {what} with entries {_names(x)}{_at(path)}, got {got}")
-
-
-def _check_length(state: Any, x: Any, dx: Any, path: tuple[str, ...]) -> None:
-    for what, other in (("a gradient", dx), ("a state", state)):
-        if other is not None and (not isinstance(other, (tuple, list)) or len(other) != len(x)):
-            got = f"{len(other)}" if isinstance(other, (tuple, list)) else type(other).__name__
-            raise ValueError(f"update expects {what} with {len(x)} entries{_at(path)}, got {got}")
-
-
-def _names(entries: Any) -> str:
-    return "{" + safe_to_show(", ".join(map(str, entries))) + "}"
-
-
-def _at(path: tuple[str, ...]) -> str:
-    return f" at {'.'.join(map(str, path))}" if path else ""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from luxport import tree
-from luxport.core.flat import Layout
+from luxport.core.flat_layout import Layout
 from luxport.core.initial_values import initial_parameters, initial_states
 from luxport.core.layer import Layer
 from luxport.core.surgery import named_modules

@@ -11,7 +11,7 @@ from luxport.core.surgery import named_modules
 from luxport.layers._tying import Tied
 from luxport.porting import flux, lux
 from luxport.porting.errors import FileFormatError, shown
-from luxport.porting.flux.functions import ACTIVATIONS
+from luxport.porting.flux.named_functions import ACTIVATIONS
 from luxport.porting.julia.entries import children_of
 from luxport.text import warn
 

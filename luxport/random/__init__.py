@@ -8,6 +8,6 @@ from ._generators import key_words as key_words
 from ._generators import normal as normal
 from ._generators import rng as rng
 from ._generators import split as split
-from ._generators import standard_normal_cdf as standard_normal_cdf
-from ._generators import standard_normal_quantile as standard_normal_quantile
 from ._generators import uniform as uniform
+from ._normal_quantile import standard_normal_cdf as standard_normal_cdf
+from ._normal_quantile import standard_normal_quantile as standard_normal_quantile

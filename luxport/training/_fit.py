@@ -22,10 +22,11 @@ from luxport.text import shown
 from luxport.training._batching import first_size
 from luxport.training._data_loader import DataLoader
 from luxport.training._means import Means
+from luxport.training._objective_gradients import Objective
 from luxport.training._place import Place
 from luxport.training._progress_bar import show_progress
 from luxport.training._state import TrainState, expect_state, in_precision
-from luxport.training._step import Objective, train_step
+from luxport.training._step import train_step
 from luxport.transforms._transforms import jit as compile_program
 from luxport.tree.static import Static
 

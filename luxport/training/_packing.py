@@ -14,7 +14,7 @@ from typing import Any
 
 from luxport import tree
 from luxport.backend import backend_of, can, dtype_name, namespace
-from luxport.core.flat import split_vector
+from luxport.core.flat_layout import split_vector
 from luxport.core.layer import Layer
 from luxport.core.surgery import named_modules
 from luxport.layers._alike import Row, known_rows, runs_of

@@ -54,7 +54,7 @@ def wrong_uses(backend: str) -> dict[str, Callable[[], object]]:
         "initialize expects a positive number of seconds as timeout, got 0": lambda: initialize(timeout=0),
         "initialize expects a positive number of seconds as timeout, got nan": lambda: initialize(timeout=np.nan),
         "one timeout at a time, shutdown() first": lambda: initialize(
-            distributed._engine.current("").name,
+            distributed._session.current("").name,
             timeout=17.0,  # type: ignore[attr-defined]
         ),
         "allreduce expects an op among mean, sum, max, min, got 'avg'": lambda: reduce(x, "avg"),

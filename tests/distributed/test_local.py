@@ -14,7 +14,7 @@ import pytest
 
 import luxport
 from luxport import distributed
-from luxport.distributed import _engine
+from luxport.distributed import _engine, _session
 from luxport.distributed._halves import mean_by
 from luxport.distributed._launch import World, read_world
 from luxport.training import TrainState, train_step
@@ -133,7 +133,7 @@ def test_processes_find_each_other_without_an_address_on_one_host_and_under_srun
 
 
 def share_of_nothing() -> Any:
-    _engine._session = _engine.Session("local", _engine.LocalEngine(), World(0, 0, 4), 1.0)
+    _session._session = _session.Session("local", _engine.LocalEngine(), World(0, 0, 4), 1.0)
     return distributed.DistributedDataContainer(np.ones((5, 2)))
 
 
@@ -260,7 +260,7 @@ def test_several_processes_are_none_of_the_local_engines(monkeypatch: pytest.Mon
 
 def test_an_engine_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(TypeError, match="^strict has no engine that moves arrays between processes: initialize.'mpi'."):
-        _engine.require_engine("strict")
+        _session.require_engine("strict")
     monkeypatch.setitem(sys.modules, "mpi4py", None)
     with pytest.raises(ImportError, match="^the engine mpi needs mpi4py and an MPI: pip install mpi4py mpich"):
         distributed.initialize("mpi")
@@ -282,9 +282,9 @@ def test_a_group_of_pytorchs_is_there_already(monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize(("backend", "engine"), [("torch", "torch"), ("numpy", "mpi")])
 def test_auto_chooses_by_the_default_backend(backend: str, engine: str) -> None:
     with luxport.using(backend):
-        assert _engine._choose(World(0, 0, 2, "mpiexec (PMI_SIZE)")) == engine
-        assert _engine._choose(World(0, 0, 2, "torchrun (RANK, WORLD_SIZE)")) == "torch"
-        assert _engine._choose(World()) == "local"
+        assert _session._choose(World(0, 0, 2, "mpiexec (PMI_SIZE)")) == engine
+        assert _session._choose(World(0, 0, 2, "torchrun (RANK, WORLD_SIZE)")) == "torch"
+        assert _session._choose(World()) == "local"
 
 
 MANY_DEVICES = """

@@ -14,10 +14,10 @@ import torch._dynamo.utils
 import torch.utils.data
 
 import luxport as lp
-import luxport_torch.transforms
+import luxport_torch.compiling
 from luxport import losses, optimizers, training
 from luxport.training import DataLoader, TrainState, restore, save_checkpoint, train_step
-from luxport.training._step import MOST_PLANS
+from luxport.training._step_programs import MOST_PLANS
 
 MODEL = lp.Chain(lp.Dense(3, 4, lp.tanh), lp.Dropout(0.25), lp.Dense(4, 1))
 PLAIN = lp.Chain(lp.Dense(3, 4, lp.tanh), lp.Dense(4, 1))
@@ -326,7 +326,7 @@ def test_fit_trains_and_looks(differentiating, tmp_path, monkeypatch):
 
     if differentiating.name == "torch":  # counted the same without waiting for a compiler of C++
         compiled = partial(torch.compile, fullgraph=True, backend="eager")
-        monkeypatch.setattr(luxport_torch.transforms, "_program", compiled)
+        monkeypatch.setattr(luxport_torch.compiling, "_program", compiled)
     graphs = torch._dynamo.utils.counters["stats"]["unique_graphs"]
     state = start(differentiating, rule=optimizers.Adam())
     stop = training.EarlyStopping("loss", 3, largest=True)

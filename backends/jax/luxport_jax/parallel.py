@@ -11,10 +11,11 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from luxport import tree
-from luxport.distributed._engine import LocalEngine, current
+from luxport.distributed._engine import LocalEngine
 from luxport.distributed._errors import first_line, inside_a_program
 from luxport.distributed._halves import in_single
 from luxport.distributed._launch import World
+from luxport.distributed._session import current
 from luxport_jax.order import as_given, skeleton
 from luxport_jax.programs import hide, jit
 

@@ -17,12 +17,13 @@ from tensorflow.python.eager import context as eager  # where TensorFlow's own s
 
 from luxport.distributed._alarm import Alarm
 from luxport.distributed._budget import Budget
-from luxport.distributed._engine import LocalEngine, current
+from luxport.distributed._engine import LocalEngine
 from luxport.distributed._errors import DistributedError, first_line, met_not_all, needs_a_place, too_late
 from luxport.distributed._halves import mean_by
 from luxport.distributed._launch import World
 from luxport.distributed._meeting import meet
 from luxport.distributed._rows import StoredRows
+from luxport.distributed._session import current
 from luxport.distributed._ties import Ties
 from luxport.errors import LayerTypeError
 from luxport_tf.buckets import in_buckets

@@ -20,12 +20,12 @@ from luxport_torch.arrays import from_dlpack as from_dlpack
 from luxport_torch.arrays import owns_type as owns_type
 from luxport_torch.arrays import to_numpy as to_numpy
 from luxport_torch.casting import casts as casts
+from luxport_torch.compiling import jit as jit
+from luxport_torch.custom_gradients import custom_vjp as custom_vjp
 from luxport_torch.distributed import start_collectives as start_collectives
 from luxport_torch.training import train_program as train_program
 from luxport_torch.transforms import checkpoint as checkpoint
-from luxport_torch.transforms import custom_vjp as custom_vjp
 from luxport_torch.transforms import jacobian as jacobian
-from luxport_torch.transforms import jit as jit
 from luxport_torch.transforms import jvp as jvp
 from luxport_torch.transforms import stop_gradient as stop_gradient
 from luxport_torch.transforms import value_and_grad as value_and_grad

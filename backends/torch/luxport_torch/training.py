@@ -12,8 +12,8 @@ from torch.autograd.graph import _engine_run_backward
 from luxport import tree
 from luxport.transforms import value_and_grad
 from luxport.transforms._transforms import check_scalar, cut
+from luxport_torch.compiling import jit as compiled
 from luxport_torch.transforms import constant, differentiating
-from luxport_torch.transforms import jit as compiled
 
 __all__ = ["train_program"]
 

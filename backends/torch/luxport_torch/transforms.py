@@ -2,38 +2,22 @@
 
 from __future__ import annotations
 
-import itertools
-import math
 from collections.abc import Callable
 from contextvars import ContextVar
-from dataclasses import fields, is_dataclass
 from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 import torch.utils.checkpoint
 from torch.utils._pytree import register_constant
 
 from luxport import tree
-from luxport.initializers import zeros
-from luxport.transforms._custom_gradient import CustomCall, CustomGradient
-from luxport.transforms.program_limit import MOST_PROGRAMS, warn_of_many_programs
-from luxport.tree.static import Static, drop_oldest
+from luxport.transforms._custom_gradient import CustomGradient
 from luxport.when_imported import when_imported
+from luxport_torch.custom_gradients import tell_dynamo
 
-__all__ = [
-    "checkpoint",
-    "constant",
-    "custom_vjp",
-    "differentiating",
-    "jacobian",
-    "jit",
-    "jvp",
-    "stop_gradient",
-    "value_and_grad",
-    "vjp",
-]
+__all__ = ["checkpoint", "constant", "differentiating", "jacobian", "jvp", "stop_gradient", "value_and_grad", "vjp"]
+
 
 _depth: ContextVar[int] = ContextVar("luxport_torch_depth", default=0)
 
@@ -175,64 +159,10 @@ def stop_gradient(array: torch.Tensor) -> torch.Tensor:
     return array.detach()
 
 
-def custom_vjp(rule: CustomGradient, args: tuple[Any, ...]) -> Any:
-    """Differentiate by `torch.autograd.Function`."""
-    return _traced_custom_vjp(rule, args) if torch.compiler.is_compiling() else _custom_vjp(rule, args)
-
-
-def _custom_vjp(rule: CustomGradient, args: tuple[Any, ...]) -> Any:
-    call = CustomCall(rule, args)
-    inside = torch._C._are_functorch_transforms_active()
-    if not inside and not (torch.is_grad_enabled() and any([array.requires_grad for array in call.arrays])):
-        return rule.f(*args)
-    return call.result(_CustomVjp.apply(call, inside, *call.arrays))  # type: ignore[arg-type]
-
-
-_traced_custom_vjp: Any = None
-"""Dynamo would follow the function's own derivative instead of the rule: this call it records as it is, and what comes
-after it in compilation, which knows of the rule, traces through."""
-
-
-def _tell_dynamo() -> None:
-    from torch._dynamo.variables.builder import SourcelessBuilder
-    from torch._dynamo.variables.user_defined import UserDefinedObjectVariable
-
-    global _traced_custom_vjp
-    _traced_custom_vjp = torch._dynamo.nonstrict_trace(_custom_vjp)
-    # A layer may be built inside a program, and initializers are what its fields are by default.
-    SourcelessBuilder._type_handlers[type(zeros)] = lambda tx, value: UserDefinedObjectVariable(value)  # type: ignore[attr-defined]
-
-
 register_constant(CustomGradient)
-when_imported("torch._dynamo", _tell_dynamo)  # which takes as long to import as all the rest of PyTorch
 
 
-class _CustomVjp(torch.autograd.Function):
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(call: CustomCall, inside: bool, *arrays: torch.Tensor) -> tuple[torch.Tensor, ...]:  # type: ignore[override]
-        if inside:  # what is kept here would belong to the innermost transform
-            values = call.value(*arrays)
-        else:
-            values, call.kept = call.value_and_kept(*arrays)
-        # PyTorch wants another tensor where an argument is the value.
-        return tuple([value.view_as(value) if any([value is x for x in arrays]) else value for value in values])
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
-        ctx.call, ctx.inside, *arrays = inputs
-        ctx.save_for_backward(*arrays)
-        ctx.set_materialize_grads(True)
-
-    @staticmethod
-    def backward(ctx: Any, *cotangents: torch.Tensor) -> tuple[Any, ...]:  # type: ignore[override]
-        arrays = ctx.saved_tensors
-        if ctx.inside or torch.is_grad_enabled():  # a gradient of this gradient goes through all of the arithmetic
-            _, kept = ctx.call.value_and_kept(*arrays)
-        else:
-            kept = ctx.call.kept
-        return None, None, *ctx.call.pull(kept, cotangents)
+when_imported("torch._dynamo", tell_dynamo)  # which takes as long to import as all the rest of PyTorch
 
 
 def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
@@ -243,91 +173,6 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
         return f
     return partial(torch.utils.checkpoint.checkpoint, f, use_reentrant=False, preserve_rng_state=False)
-
-
-def jit(f: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile by `torch.compile`, the whole of f in one graph; what is transformed from outside runs as it is.
-
-    A program cannot be differentiated forward, nor by `torch.func`.
-    """
-    if torch.compiler.is_compiling():  # inside a larger graph there is nothing to compile apart
-        return f
-    # Dynamo takes a program for 0.0 to be that for -0.0, too: one for each set of places where -0.0 is.
-    programs: dict[tuple[int, ...], Callable[..., Any]] = {}
-
-    def call(*args: Any, **kwargs: Any) -> Any:
-        if torch._C._are_functorch_transforms_active():
-            return f(*args, **kwargs)
-        signs: list[int] = []
-        _find_negative_zeros((args, kwargs), 0, signs)
-        key = tuple(signs)
-        program = programs.get(key)
-        if program is None:
-            if len(programs) >= MOST_PROGRAMS:
-                drop_oldest(programs)
-                warn_of_many_programs()
-            program = programs[key] = _program(f)
-        try:
-            return program(*args, **kwargs)
-        except torch._dynamo.exc.FailOnRecompileLimitHit:  # type: ignore[attr-defined]
-            program = programs[key] = _program(f)
-            return program(*args, **kwargs)
-        except torch._dynamo.exc.TorchDynamoException:  # type: ignore[attr-defined]
-            # Dynamo words an error in f as code that it cannot trace: f itself says it better.
-            try:
-                f(*args, **kwargs)
-            except Exception as error:
-                raise error from None
-            raise
-
-    return call
-
-
-def _find_negative_zeros(value: Any, place: int, found: list[int]) -> int:
-    """Note the places of constants that are -0.0, counted over all floats of a tree."""
-    kind = type(value)
-    if kind is dict or kind is tuple or kind is list:
-        for entry in value.values() if kind is dict else value:
-            if type(entry) is not torch.Tensor:
-                place = _find_negative_zeros(entry, place, found)
-    elif kind is Static:
-        place = _find_in_constant(value.value, place, found)
-    elif kind is float or kind is complex:
-        place = _find_in_constant(value, place, found)
-    return place
-
-
-def _find_in_constant(value: Any, place: int, found: list[int]) -> int:
-    """Go on inside of a `Static`, whose parts may be of any kind that can be hashed."""
-    if isinstance(value, (float, np.floating)):
-        place += 1
-        if value == 0 and math.copysign(1, value) < 0:
-            found.append(place)
-        return place
-    if isinstance(value, (complex, np.complexfloating)):
-        parts: Any = value.real, value.imag
-    elif isinstance(value, (tuple, frozenset)):
-        parts = value
-    elif is_dataclass(value):
-        parts = [getattr(value, field.name) for field in fields(value) if field.compare]
-    else:
-        return place
-    for part in parts:
-        place = _find_in_constant(part, place, found)
-    return place
-
-
-_programs = itertools.count(1)
-
-
-def _program(f: Callable[..., Any]) -> Callable[..., Any]:
-    def program(*args: Any, **kwargs: Any) -> Any:
-        return f(*args, **kwargs)
-
-    # Dynamo counts recompilations by code object and stops at eight, and what differed between two calls of functions
-    # of one name at one line, the options of two models among it, becomes symbolic: each program is a code of its own.
-    program.__code__ = program.__code__.replace(co_name=f"program_{next(_programs)}")
-    return torch.compile(program, fullgraph=True)
 
 
 def _nested(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:

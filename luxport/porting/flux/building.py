@@ -16,7 +16,8 @@ from luxport.errors import LayerError
 from luxport.porting import julia
 from luxport.porting.errors import FileFormatError
 from luxport.porting.flux.fields import GENERATIONS, fields_of, numbers
-from luxport.porting.flux.functions import Hole, function_layer, named_function
+from luxport.porting.flux.functions import Hole, function_layer
+from luxport.porting.flux.named_functions import named_function
 from luxport.porting.julia.wrappers import array
 
 __all__ = ["Functions", "Missing", "Ported", "Repeats", "Source"]

@@ -6,41 +6,17 @@ Arrays have their axes reversed with respect to Julia's. So ``size(x, 1)`` is th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 import luxport
-from luxport import ops
-from luxport.backend import namespace
 from luxport.core.anatomy import Parameters, States
 from luxport.core.layer import Layer
 from luxport.errors import LayerError
-from luxport.ops import activations
 from luxport.porting import julia
+from luxport.porting.flux.lowered_functions import MOST_METHODS, compile_function
+from luxport.porting.flux.named_functions import named_function
 
-__all__ = ["ACTIVATIONS", "Hole", "JuliaFunction", "function_layer", "named_function"]
-
-ACTIVATIONS: Mapping[str, Callable[..., Any]] = {
-    **{name: getattr(ops, name) for name in activations.__all__ if callable(getattr(ops, name, None))},
-    "hardσ": ops.hardsigmoid,
-    "logσ": ops.logsigmoid,
-    "logsoftmax": ops.logsoftmax,
-    "softmax": ops.softmax,
-    "softmax!": ops.softmax,
-    "σ": ops.sigmoid,
-    "σ_fast": ops.sigmoid_fast,
-}
-"""Functions of one array, by the last part of their Julia names."""
-
-
-def named_function(value: Any) -> Callable[..., Any] | None:
-    """Return the counterpart of a function that Julia has by name, or None."""
-    if not isinstance(value, julia.Function) or value.anonymous:
-        return None
-    return ACTIVATIONS.get(value.name)
+__all__ = ["Hole", "function_layer"]
 
 
 def function_layer(value: julia.Function) -> Layer:
@@ -53,15 +29,11 @@ def function_layer(value: julia.Function) -> Layer:
     if known is not None:
         return luxport.WrappedFunction(known)
     if len(value.methods) == 1:
-        found = _compile(value.methods[0])
+        found = compile_function(value.methods[0])
         if found is not None:
             return luxport.WrappedFunction(found)
-    code = "\n".join(map(str, value.methods[:_MOST_METHODS]))
+    code = "\n".join(map(str, value.methods[:MOST_METHODS]))
     return Hole(value.path, code)
-
-
-_MOST_METHODS = 4
-"""How many methods of a function that is not read are shown to who fills its place."""
 
 
 class Hole(Layer):
@@ -90,226 +62,3 @@ class Hole(Layer):
             f"is a function that the file has only by the name {self.name!r}: "
             f"hand it over as load_model(..., functions={{{self.name!r}: f}}){code}"
         )
-
-
-@dataclass(frozen=True)
-class JuliaFunction:
-    """A Julia function of one array, as the tree of calls that its lowered code is."""
-
-    body: Any
-    source: str = ""
-
-    def __call__(self, x: Any) -> Any:
-        """Evaluate the calls."""
-        return _evaluate(self.body, x)
-
-    def __repr__(self) -> str:
-        return f"<Julia {self.source}>"
-
-
-_X = "x"
-_COLON = ":"
-
-
-@dataclass(frozen=True)
-class _Call:
-    function: str
-    args: tuple[Any, ...]
-
-
-_LARGEST = 10_000
-"""How many calls and arguments a function that is read may have, shared ones counted in each place."""
-
-
-class _Unknown(Exception):
-    """The code has something that luxport does not read."""
-
-
-def _compile(method: julia.Method) -> JuliaFunction | None:
-    if len(method.arguments) != 1:
-        return None
-    try:
-        body = _body(method)
-    except (_Unknown, IndexError, ValueError, TypeError, AttributeError, RecursionError):
-        return None
-    return JuliaFunction(body, f"{method.name} at line {method.line}")
-
-
-def _body(method: julia.Method) -> Any:
-    values: list[Any] = []
-    slots: dict[int, Any] = {2: _X}  # the first slot is the function itself
-    # How large the tree of a statement or a slot is: a result that is used twice, again and again, is large at the end.
-    value_sizes: list[int] = []
-    slot_sizes: dict[int, int] = {}
-    left = _LARGEST
-
-    def spend(size: int) -> None:
-        nonlocal left
-        left -= size
-        if left < 0:
-            raise _Unknown
-
-    def read(node: Any) -> Any:
-        spend(1)
-        match node:
-            case julia.Struct(type=julia.TypeName() as kind):
-                match kind.path, node.fields:
-                    case "Core.SSAValue", [int(number)]:
-                        spend(value_sizes[number - 1])
-                        return values[number - 1]
-                    case (("Core.SlotNumber" | "Core.Argument" | "Core.TypedSlot"), [int(number), *_]):
-                        if number not in slots:
-                            raise _Unknown
-                        spend(slot_sizes.get(number, 1))
-                        return slots[number]
-                    case "Core.GlobalRef", [_, julia.Symbol(name), *_]:
-                        return _Call("global", (name,))
-                    case "Core.QuoteNode", [value]:
-                        return read(value)
-                    case "Core.Expr", [julia.Symbol(head), list(parts), *_]:
-                        return expression(head, parts)
-            case bool() | int() | float() | np.integer() | np.floating():
-                return node.item() if isinstance(node, (np.integer, np.floating)) else node
-            case julia.Function():
-                return _Call("global", (node.name,))
-            case julia.Symbol():
-                return _Call("global", (node.name,))
-        raise _Unknown
-
-    def expression(head: str, parts: list[Any]) -> Any:
-        if head == "call":
-            function, *args = [read(part) for part in parts]
-            return _call(function, tuple(args))
-        if head == "=":
-            target, value = parts
-            if not (isinstance(target, julia.Struct) and target.type.path == "Core.SlotNumber"):
-                raise _Unknown
-            before = left
-            slots[target.fields[0]] = read(value)
-            slot_sizes[target.fields[0]] = before - left
-            return slots[target.fields[0]]
-        raise _Unknown
-
-    for statement in method.statements:
-        if isinstance(statement, julia.Struct) and isinstance(statement.type, julia.TypeName):
-            path, fields = statement.type.path, statement.fields
-            if path == "Core.ReturnNode":
-                return _check(read(fields[0]))
-            if path == "Core.Expr" and isinstance(fields[0], julia.Symbol) and fields[0].name == "return":
-                return _check(read(fields[1][0]))
-        before = left
-        values.append(None if statement is None else read(statement))
-        value_sizes.append(before - left)
-    raise _Unknown
-
-
-def _call(function: Any, args: tuple[Any, ...]) -> Any:
-    if not (isinstance(function, _Call) and function.function == "global"):
-        raise _Unknown
-    name = function.args[0]
-    if name == "broadcasted":
-        called = args[0].args[0] if isinstance(args[0], _Call) and args[0].function == "global" else ""
-        return _Call(f".{called}", args[1:]) if f".{called}" in _JULIA else _call(args[0], args[1:])
-    if name in ("materialize", "identity") or (
-        name in ("param", "data") and len(args) == 1
-    ):  # Tracker's, around values
-        return args[0]
-    if name == "tuple":
-        return args
-    if name == "Colon":
-        return _COLON
-    if name in ACTIVATIONS or name in _JULIA:
-        return _Call(name, args)
-    raise _Unknown
-
-
-def _check(node: Any) -> Any:
-    """Turn what is left of globals into what they mean."""
-    match node:
-        case _Call("global", (":" | "Colon",)):
-            return _COLON
-        case _Call("global", (name,)):
-            raise _Unknown(name)
-        case _Call(function, args):
-            return _Call(function, tuple([_check(arg) for arg in args]))
-        case tuple():
-            return tuple([_check(entry) for entry in node])
-    return node
-
-
-def _evaluate(node: Any, x: Any) -> Any:
-    match node:
-        case "x":
-            return x
-        case _Call(function, args):
-            values = [_evaluate(arg, x) for arg in args]
-            return (ACTIVATIONS.get(function) or _JULIA[function])(*values)
-        case tuple():
-            return tuple([_evaluate(entry, x) for entry in node])
-    return node
-
-
-def _size(x: Any, axis: int | None = None) -> Any:
-    sizes = tuple(x.shape)[::-1]
-    return sizes if axis is None else sizes[axis - 1]
-
-
-def _reshape(x: Any, *sizes: Any) -> Any:
-    flat = sizes[0] if len(sizes) == 1 and isinstance(sizes[0], tuple) else sizes
-    return namespace(x).reshape(x, tuple([-1 if size == _COLON else size for size in flat])[::-1])
-
-
-def _make_pool(name: str) -> Callable[..., Any]:
-    def pool(x: Any, window: tuple[int, ...]) -> Any:
-        sizes = tuple(window)[::-1]
-        layer = getattr(luxport, name)(sizes)
-        return layer(x, {}, {})[0]
-
-    return pool
-
-
-def _product(x: Any, *rest: Any) -> Any:
-    for factor in rest:
-        x = x * factor
-    return x
-
-
-def _scale(x: Any, *rest: Any) -> Any:
-    if sum(_is_array(value) for value in (x, *rest)) > 1:
-        raise LayerError("multiplies arrays as matrices, in code that luxport does not read: hand the function over")
-    return _product(x, *rest)
-
-
-def _entry(sizes: Any, position: int) -> Any:
-    if _is_array(sizes):
-        raise LayerError("takes an entry of an array, in code that luxport does not read: hand the function over")
-    return sizes[position - 1]
-
-
-def _is_array(value: Any) -> bool:
-    return not isinstance(value, (bool, int, float, tuple, str)) and value is not None
-
-
-_BINARY: Mapping[str, Callable[..., Any]] = {
-    "+": lambda x, *rest: sum(rest, start=x),
-    "-": lambda x, *rest: x - rest[0] if rest else -x,
-}
-
-_JULIA: Mapping[str, Callable[..., Any]] = {
-    **_BINARY,
-    "*": _scale,
-    ".*": _product,
-    "./": lambda x, y: x / y,
-    "/": lambda x, y: _scale(x, 1 / y),
-    "div": lambda x, y: x // y,
-    "getindex": _entry,
-    "lastindex": len,
-    "ndims": lambda x: len(x.shape),
-    "flatten": lambda x: namespace(x).reshape(x, (x.shape[0], -1)),
-    "maxpool": _make_pool("MaxPool"),
-    "meanpool": _make_pool("MeanPool"),
-    "reshape": _reshape,
-    "size": _size,
-    "÷": lambda x, y: x // y,
-}
-"""Functions that anonymous code may call besides `ACTIVATIONS`."""

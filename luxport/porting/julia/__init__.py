@@ -1,6 +1,15 @@
 """Julia's values as plain Python, and what its packages wrap them in."""
 
-from ._values import BOTTOM as BOTTOM
+from ._types import BOTTOM as BOTTOM
+from ._types import Function as Function
+from ._types import Method as Method
+from ._types import TypeName as TypeName
+from ._types import TypeVar as TypeVar
+from ._types import Union as Union
+from ._types import UnionAll as UnionAll
+from ._types import dotted as dotted
+from ._types import type_path as type_path
+from ._types import without_main as without_main
 from ._values import MISSING as MISSING
 from ._values import UNDEFINED as UNDEFINED
 from ._values import Bits as Bits
@@ -9,22 +18,13 @@ from ._values import Char as Char
 from ._values import Converted as Converted
 from ._values import Dict as Dict
 from ._values import Filled as Filled
-from ._values import Function as Function
-from ._values import Method as Method
 from ._values import Module as Module
 from ._values import NamedTuple as NamedTuple
 from ._values import Struct as Struct
 from ._values import Symbol as Symbol
-from ._values import TypeName as TypeName
-from ._values import TypeVar as TypeVar
 from ._values import Unavailable as Unavailable
-from ._values import Union as Union
-from ._values import UnionAll as UnionAll
 from ._values import Value as Value
-from ._values import children as children
-from ._values import dotted as dotted
-from ._values import every as every
-from ._values import type_path as type_path
-from ._values import walk as walk
 from ._values import whole_number as whole_number
-from ._values import without_main as without_main
+from ._walking import children as children
+from ._walking import every as every
+from ._walking import walk as walk

@@ -40,41 +40,27 @@ walks it keeps a memo, as `walk` does. Nothing in it may be changed.
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-import numpy as np
-
 __all__ = [
-    "BOTTOM",
-    "MISSING",
-    "UNDEFINED",
     "Bits",
     "BitsArray",
     "Char",
     "Converted",
     "Dict",
     "Filled",
-    "Function",
-    "Method",
+    "MISSING",
     "Module",
     "NamedTuple",
     "Struct",
     "Symbol",
-    "TypeName",
-    "TypeVar",
+    "UNDEFINED",
     "Unavailable",
-    "Union",
-    "UnionAll",
     "Value",
-    "children",
-    "dotted",
-    "every",
-    "type_path",
-    "walk",
     "whole_number",
 ]
+
 
 Value: TypeAlias = Any
 """Any value of the table above."""
@@ -93,6 +79,7 @@ class _Singleton:
 
 MISSING: Final = _Singleton("MISSING")
 """Julia's ``missing``."""
+
 
 UNDEFINED: Final = _Singleton("UNDEFINED")
 """A field or an element that was never assigned."""
@@ -117,68 +104,6 @@ class Module:
     """A module by its path, ``("Flux", "Losses")``."""
 
     path: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class TypeName:
-    """A concrete type: the modules it is in, its name, and its parameters (types, numbers, symbols, tuples).
-
-    ``str`` gives Julia's own notation. For an anonymous function ``methods`` has its code; it is no part of equality.
-
-    >>> float32 = TypeName(("Core",), "Float32")
-    >>> str(TypeName(("Core",), "Array", (float32, 2)))
-    'Core.Array{Core.Float32, 2}'
-    """
-
-    module: tuple[str, ...]
-    name: str
-    params: tuple[Any, ...] = ()
-    methods: list[Method] = field(default_factory=list, repr=False, compare=False)
-
-    @property
-    def path(self) -> str:
-        """The name with its modules and without parameters, ``"Flux.Dense"``."""
-        return ".".join((*self.module, self.name))
-
-    def __str__(self) -> str:
-        return f"{self.path}{{{', '.join(_notation(p) for p in self.params)}}}" if self.params else self.path
-
-
-BOTTOM: Final = TypeName(("Core",), "Union{}")
-"""The type without values, ``Union{}``."""
-
-
-@dataclass(frozen=True)
-class TypeVar:
-    """A variable of a `UnionAll`, with its bounds."""
-
-    name: str
-    lower: Any = BOTTOM
-    upper: Any = TypeName(("Core",), "Any")
-
-    def __str__(self) -> str:
-        return self.name
-
-
-@dataclass(frozen=True)
-class UnionAll:
-    """``body where variable``."""
-
-    variable: Any
-    body: Any
-
-    def __str__(self) -> str:
-        return f"{_notation(self.body)} where {_notation(self.variable)}"
-
-
-@dataclass(frozen=True)
-class Union:
-    """``Union{types...}``."""
-
-    types: tuple[Any, ...]
-
-    def __str__(self) -> str:
-        return f"Union{{{', '.join(_notation(t) for t in self.types)}}}"
 
 
 @dataclass(frozen=True)
@@ -222,72 +147,6 @@ class Dict:
     pairs: list[tuple[Any, Any]]
 
 
-@dataclass(frozen=True, eq=False)
-class Method:
-    """One method of an anonymous function, in Julia's lowered form.
-
-    ``arguments`` are the names of its arguments, the function itself left out. ``slots`` are the names of all local
-    variables, the function's own first: slot n of the code is ``slots[n - 1]``. ``statements`` is the code, whose parts
-    are of the type `Struct`: expressions ``Core.Expr`` (head, arguments), results ``Core.SSAValue`` (the 1-based number
-    of the statement), variables ``Core.SlotNumber``, globals ``Core.GlobalRef`` (module, name). ``code`` is the whole
-    ``Core.CodeInfo``.
-    """
-
-    name: str
-    module: Any
-    file: str
-    line: int
-    signature: Any
-    arguments: tuple[str, ...]
-    slots: tuple[str, ...]
-    statements: list[Any]
-    code: Any
-
-    def __str__(self) -> str:
-        """Return the code as text, one statement a line."""
-        from luxport.porting.julia.lowered_code import text
-
-        return text(self)
-
-
-@dataclass(frozen=True, eq=False)
-class Function:
-    """A function by name, or a closure with what it captured.
-
-    A named function has a type like ``typeof(NNlib.relu)``, whose name is ``#relu``; ``name`` leaves the mark out.
-    An anonymous function has a name like ``#3#4``, and in BSON ``methods`` has its lowered code.
-    """
-
-    type: TypeName
-    captured: list[Any] = field(default_factory=list)
-    names: tuple[str, ...] | None = None
-
-    @property
-    def name(self) -> str:
-        """The name without the mark of a function's type, ``"relu"``."""
-        return self.type.name.removeprefix("#") if not self.anonymous else self.type.name
-
-    @property
-    def path(self) -> str:
-        """The name with its modules, ``"NNlib.relu"``."""
-        return ".".join((*self.type.module, self.name))
-
-    @property
-    def anonymous(self) -> bool:
-        """Whether the function was written in place, as ``x -> ...``."""
-        return bool(self.type.methods) or "#" in self.type.name.removeprefix("#")
-
-    @property
-    def methods(self) -> list[Method]:
-        """The lowered code; empty for a named function, and in JLD2, which stores functions by name only."""
-        return self.type.methods
-
-    @reprlib.recursive_repr()
-    def __repr__(self) -> str:
-        captured = f", captured={self.captured!r}" if self.captured else ""
-        return f"Function({self.path}{captured})"
-
-
 @dataclass(frozen=True)
 class Bits:
     """A value of a primitive type that has no counterpart here, as its bytes (little-endian)."""
@@ -329,119 +188,6 @@ class Unavailable:
     reason: str
 
 
-def children(value: Value) -> Iterator[tuple[str, Value]]:
-    """Yield what a value contains, each with the name or the position it has there; types are not entered."""
-    match value:
-        case dict():
-            yield from value.items()
-        case tuple() | list():
-            yield from ((str(i), child) for i, child in enumerate(value))
-        case NamedTuple():
-            yield from zip(value.names, value.values, strict=True)
-        case Struct():
-            names = value.names or tuple(str(i) for i in range(len(value.fields)))
-            yield from zip(names, value.fields, strict=True)
-        case Dict():
-            yield from ((_key(key), child) for key, child in value.pairs)
-        case Function():
-            names = value.names or tuple(str(i) for i in range(len(value.captured)))
-            yield from zip(names, value.captured, strict=True)
-        case Converted() | Filled():
-            yield "value", value.value
-        case np.ndarray() if value.dtype == object:
-            yield from ((str(i), child) for i, child in enumerate(value.ravel()))
-        case _:
-            return
-
-
-def walk(tree: Value) -> Iterator[tuple[tuple[str, ...], Value]]:
-    """Yield every value of a tree once, with the path on which it was first met, parents before children.
-
-    >>> [(path, value) for path, value in walk({"a": [1, None]}) if path]
-    [(('a',), [1, None]), (('a', '0'), 1), (('a', '1'), None)]
-    """
-    seen: set[int] = set()
-    # A path is made when its value is reached: thousands that wait, each thousands long, would not fit into memory.
-    pending: list[tuple[tuple[str, ...], str | None, Value]] = [((), None, tree)]
-    while pending:
-        path, name, value = pending.pop()
-        if _can_be_shared(value):
-            if id(value) in seen:
-                continue
-            seen.add(id(value))
-        path = path if name is None else (*path, name)
-        yield path, value
-        pending.extend(reversed([(path, name, child) for name, child in children(value)]))
-
-
-def every(tree: Value) -> Iterator[Value]:
-    """Yield every value of a tree once, in the order of `walk`, whose paths cost more the deeper the tree is."""
-    seen: set[int] = set()
-    pending: list[Value] = [tree]
-    while pending:
-        value = pending.pop()
-        if _can_be_shared(value):
-            if id(value) in seen:
-                continue
-            seen.add(id(value))
-        yield value
-        match value:
-            case Struct():
-                inner: Any = value.fields
-            case list() | tuple():
-                inner = value
-            case None | bool() | int() | float() | str():
-                continue
-            case _:
-                inner = [child for _, child in children(value)]
-        pending.extend(reversed(inner))
-
-
-def _can_be_shared(value: Value) -> bool:
-    if isinstance(value, np.ndarray):
-        return value.dtype == object
-    return isinstance(value, _CONTAINERS) and value != ()
-
-
-# What can be shared; numbers and strings may be one object in many places and still be many values.
-_CONTAINERS = (dict, list, tuple, NamedTuple, Struct, Dict, Function, Converted, Filled)
-
-
-def type_path(value: Value) -> str:
-    """Return the type of a value as a message names it: with its modules, and without its parameters.
-
-    >>> type_path(Struct(TypeName(("Flux",), "Chain", (TypeName((), "Tuple"),)), []))
-    'Flux.Chain'
-    """
-    if not isinstance(value, Struct):
-        return type(value).__name__
-    return value.type.path if isinstance(value.type, TypeName) else str(value.type)
-
-
-def dotted(path: str) -> tuple[tuple[str, ...], str]:
-    """Split a dotted name into modules and name, without a leading ``Main`` before another module.
-
-    A function's type begins with ``#`` and may have dots of its own.
-
-    >>> dotted("Main.Base.#identity"), dotted("Main.Policy"), dotted("Base.#.+")
-    ((('Base',), '#identity'), (('Main',), 'Policy'), (('Base',), '#.+'))
-
-    So may a module's name, where it is a notebook's:
-
-    >>> dotted("Main.workspace#4.Policy"), dotted("Main.workspace#4.#relu")
-    ((('workspace#4',), 'Policy'), (('workspace#4',), '#relu'))
-    """
-    mark = 0 if path.startswith("#") else path.find(".#") + 1 or -1
-    end = path.rfind(".") if mark < 0 else path.rfind(".", 0, mark)
-    modules = tuple(path[:end].split(".")) if end > 0 else ()
-    return without_main(modules), path[end + 1 :] if end > 0 else path
-
-
-def without_main(modules: tuple[str, ...]) -> tuple[str, ...]:
-    """Leave out a leading ``Main`` before another module."""
-    return modules[1:] if len(modules) > 1 and modules[0] == "Main" else modules
-
-
 def whole_number(number: int) -> str:
     """Return a whole number as text; one of thousands of digits, which Python does not write in tens, in sixteens.
 
@@ -449,42 +195,3 @@ def whole_number(number: int) -> str:
     ('-12', '0x1000')
     """
     return str(number) if number.bit_length() <= 2000 else hex(number)
-
-
-def _key(key: Value) -> str:
-    match key:
-        case str():
-            return key
-        case Symbol():
-            return key.name
-        case np.ndarray():
-            return f"{key.dtype.name} array {key.shape}"
-        case Struct() | Function() | Converted() | Bits() | BitsArray():
-            return str(key.type)
-        case dict() | list() | Dict():
-            return type(key).__name__
-        case int() if not isinstance(key, bool):
-            return whole_number(key)
-        case _:
-            return str(key)
-
-
-def _notation(param: Value) -> str:
-    match param:
-        case Symbol():
-            return f":{param.name}"
-        case bool():
-            return str(param).lower()
-        case int():
-            return whole_number(param)
-        case None:
-            return "nothing"
-        case tuple():
-            return f"({', '.join(_notation(p) for p in param)}{',' if len(param) == 1 else ''})"
-        case NamedTuple():
-            pairs = zip(param.names, param.values, strict=True)
-            return f"({', '.join(f'{name} = {_notation(value)}' for name, value in pairs)})"
-        case Struct():
-            return f"{param.type}({', '.join(_notation(value) for value in param.fields)})"
-        case _:
-            return str(param)

@@ -9,7 +9,8 @@ from typing import Any
 import luxport
 from luxport.backend import Array, namespace
 from luxport.core.layer import Layer
-from luxport.layers._recurrence import BidirectionalRNN, Recurrence
+from luxport.layers._bidirectional import BidirectionalRNN
+from luxport.layers._recurrence import Recurrence
 
 __all__ = ["RECURRENT", "attention_mask", "hold", "mask_of", "masked", "masked_mean", "merged", "with_masks"]
 

@@ -16,8 +16,9 @@ from luxport.porting import julia
 from luxport.porting.errors import FileFormatError, shown
 from luxport.porting.flux.building import Functions, Missing, Ported, function_for, states_of
 from luxport.porting.flux.fields import number
-from luxport.porting.flux.functions import Hole, function_layer, named_function
+from luxport.porting.flux.functions import Hole, function_layer
 from luxport.porting.flux.layers import CONNECTIONS
+from luxport.porting.flux.named_functions import named_function
 from luxport.porting.julia.nodes import arrays_of, entries_of, is_array, unwrapped
 from luxport.porting.lux.structs import ints, known, text_of
 from luxport.text import warn

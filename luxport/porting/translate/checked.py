@@ -11,76 +11,23 @@ import warnings
 from collections.abc import Iterable
 from types import EllipsisType
 
-import luxport
+from luxport.porting.translate.allowed_names import (
+    ALLOWED,
+    AS_PROGRAM,
+    CALLED,
+    HELPER_TREES,
+    HIGHEST,
+    KINDS,
+    METHODS,
+    MOST_OPTIONS,
+    PACKAGES,
+    PARTS,
+    XP,
+)
 from luxport.porting.translate.helpers import HELPERS
-from luxport.porting.translate.nnlib import NNLIB_NAMES
-from luxport.porting.translate.tables import ACTIVATIONS, ELEMENTWISE, INITIALIZERS, LOSSES
-from luxport.porting.translate.training import OBJECTIVES, RULES
 from luxport.porting.translate.writing import BUILTINS
 
 __all__ = ["names_bound", "parsed", "violation", "violation_in"]
-
-_CALLED = {"abs", "enumerate", "float", "int", "len", "max", "min", "range", "reversed", "round", "slice", "sum"}
-_CALLED |= {"tuple", "zip"}
-_PACKAGES = ("dataclasses", "functools", "luxport", "math", "operator")
-_LAYERS = {
-    name
-    for name in luxport.__all__
-    if isinstance(kind := getattr(luxport, name), type) and issubclass(kind, luxport.Layer)
-}
-_ALLOWED = (
-    {f"luxport.{name}" for name in _LAYERS}
-    | {f"luxport.initializers.{name}" for name in INITIALIZERS.values()}
-    | set(ACTIVATIONS.values())
-)
-_ALLOWED |= {f"luxport.{name}" for name in ("SamePad", "compact", "initializers.constant", "namespace", "parameter")}
-_ALLOWED |= {"luxport.training.onecold", "luxport.training.onehotbatch"}
-_ALLOWED |= {"luxport.porting.flux.OldLayerNorm", "luxport.ops.softmax", "luxport.ops.logsoftmax"}
-_ALLOWED |= {f"luxport.ops.{name}" for name in ("make_causal_mask", *NNLIB_NAMES)}
-_ALLOWED |= {f"math.{name}" for name in ("ceil", "exp", "floor", "inf", "log", "log2", "pi", "prod", "sqrt")}
-_ALLOWED |= {f"math.{name}" for name in ("gcd", "isqrt", "lcm")}
-_ALLOWED |= {f"luxport.losses.{name}" for name in LOSSES}
-_ALLOWED |= {"luxport.setup", "luxport.StatefulLayer", "luxport.test_mode"} | {
-    f"luxport.losses.{name}" for name in OBJECTIVES
-}
-_ALLOWED |= {f"luxport.optimizers.{name}" for name in RULES}
-_ALLOWED |= {
-    f"luxport.training.{name}"
-    for name in ("DataLoader", "TrainState.create", "apply_gradients", "compute_gradients", "train_step")
-}
-_ALLOWED |= {"dataclasses.dataclass", "dataclasses.field", "functools.reduce"}
-_ALLOWED |= {"operator.add", "operator.mul", "operator.sub"}
-_XP = {*ELEMENTWISE.values(), "astype", "concat", "expand_dims", "float32", "float64", "max", "mean", "min"}
-_XP |= {
-    "cumulative_sum",
-    "flip",
-    "logical_not",
-    "ones_like",
-    "permute_dims",
-    "reshape",
-    "square",
-    "squeeze",
-    "stack",
-    "std",
-    "sum",
-}
-_XP |= {"tile", "unstack", "var", "zeros_like"}
-_METHODS = {"__call__", "initial_parameters", "initial_states"}
-_KINDS: frozenset[type[ast.AST]] = frozenset(
-    {ast.Module, ast.Import, ast.alias, ast.FunctionDef, ast.ClassDef, ast.arguments, ast.arg, ast.keyword}
-    | {ast.Assign, ast.AnnAssign, ast.Expr, ast.Return, ast.Raise, ast.For, ast.While, ast.If, ast.Pass, ast.Break}
-    | {ast.Continue, ast.Name, ast.Attribute, ast.Constant, ast.Call, ast.Subscript, ast.Slice, ast.Starred}
-    | {ast.Tuple, ast.List, ast.Dict, ast.ListComp, ast.comprehension, ast.Lambda, ast.IfExp, ast.BoolOp, ast.BinOp}
-    | {ast.UnaryOp, ast.Compare}
-)
-_PARTS = {kind: tuple(name for name in kind._fields if name not in ("op", "ops", "ctx")) for kind in _KINDS}
-"""In which fields there are nodes to look at; every operator may be there, and none binds anything."""
-_MOST_OPTIONS = 1000
-"""So many options a call may have: Python compares each with all others."""
-_HIGHEST = 64
-"""The import works out whatever is written in numbers: ``9 ** 9 ** 9 ** 9`` would not end."""
-_AS_PROGRAM = ast.dump(ast.parse('__name__ == "__main__"', mode="eval").body)
-_HELPERS = {name: ast.dump(ast.parse(code).body[0]) for name, code in HELPERS.items()}
 
 
 class _Violation(Exception):
@@ -159,7 +106,7 @@ class _Walk:
         for node in statements:
             if outermost and isinstance(node, ast.FunctionDef) and _is_helper(node):
                 continue
-            if outermost and isinstance(node, ast.If) and ast.dump(node.test) == _AS_PROGRAM and not node.orelse:
+            if outermost and isinstance(node, ast.If) and ast.dump(node.test) == AS_PROGRAM and not node.orelse:
                 self.block(node.body, own, outermost=True)
                 continue
             self.node(node, own, outermost=outermost)
@@ -167,14 +114,14 @@ class _Walk:
     def node(self, node: ast.AST, own: frozenset[str], *, outermost: bool = False) -> None:
         """Check a node; `own` are the names of the functions around it."""
         kind = type(node)
-        if kind not in _KINDS:
+        if kind not in KINDS:
             raise _Violation(f"a {kind.__name__}")
         if kind is ast.Name:
             self._name(node, own)  # type: ignore[arg-type]
             return
         match node:
             case ast.Import():
-                if not outermost or any(a.name not in _PACKAGES or a.asname for a in node.names):
+                if not outermost or any(a.name not in PACKAGES or a.asname for a in node.names):
                     raise _Violation("an import")
             case ast.FunctionDef():
                 self._binds(node.name)
@@ -192,7 +139,7 @@ class _Walk:
                 raise _Violation("an asynchronous loop")
             case ast.Attribute():
                 self._attribute(node)
-                if _root(node) not in _PACKAGES:
+                if _root(node) not in PACKAGES:
                     self.node(node.value, own)
                 return
             case ast.Constant() if not (
@@ -201,11 +148,11 @@ class _Walk:
                 raise _Violation("a constant of another kind")
             case ast.BinOp(op=ast.Pow()) if (_is_power(node.left) or _is_power(node.right)) and _is_written(node):
                 raise _Violation("a power of a power")
-            case ast.BinOp(op=ast.Pow(), right=ast.Constant(value=int() | float() as power)) if abs(power) > _HIGHEST:
-                raise _Violation(f"a power above {_HIGHEST}")
+            case ast.BinOp(op=ast.Pow(), right=ast.Constant(value=int() | float() as power)) if abs(power) > HIGHEST:
+                raise _Violation(f"a power above {HIGHEST}")
             case ast.Call():
-                if len(node.keywords) > _MOST_OPTIONS:
-                    raise _Violation(f"a call of more than {_MOST_OPTIONS:,} options")
+                if len(node.keywords) > MOST_OPTIONS:
+                    raise _Violation(f"a call of more than {MOST_OPTIONS:,} options")
                 self._call(node.func)
             case ast.Raise():
                 self._raise(node)
@@ -214,7 +161,7 @@ class _Walk:
                 raise _Violation("an annotation")
             case ast.Assign() if not all(isinstance(target, (ast.Name, ast.Tuple)) for target in node.targets):
                 raise _Violation("an assignment to something that is no name")
-        for name in _PARTS[kind]:
+        for name in PARTS[kind]:
             part = getattr(node, name, None)
             if isinstance(part, list):
                 for one in part:
@@ -229,7 +176,7 @@ class _Walk:
         parameters += [one for one in (given.vararg, given.kwarg) if one is not None]
         for parameter in parameters:
             name = parameter.arg
-            taken = name in _PACKAGES or name in _CALLED or name in HELPERS or name.startswith("__")
+            taken = name in PACKAGES or name in CALLED or name in HELPERS or name.startswith("__")
             if parameter.annotation or (taken and name != "__"):  # as the keywords of what only raises are called
                 raise _Violation(f"a parameter {name}")
         for default in [*given.defaults, *(one for one in given.kw_defaults if one is not None)]:
@@ -258,7 +205,7 @@ class _Walk:
             self.node(decorator, own)
         for statement in node.body:
             match statement:
-                case ast.FunctionDef(name=name) if name in _METHODS:
+                case ast.FunctionDef(name=name) if name in METHODS:
                     self._function(statement, own)
                 case ast.AnnAssign(target=ast.Name(id=name), annotation=ast.Name(id="object"), value=value):
                     if name.startswith("_"):
@@ -271,19 +218,19 @@ class _Walk:
                     raise _Violation("a statement in a class")
 
     def _binds(self, name: str) -> None:
-        if name in BUILTINS or name in _PACKAGES or name in HELPERS or name.startswith("__"):
+        if name in BUILTINS or name in PACKAGES or name in HELPERS or name.startswith("__"):
             raise _Violation(f"a definition of {name}")
 
     def _name(self, node: ast.Name, own: frozenset[str]) -> None:
         name = node.id
         if not isinstance(node.ctx, ast.Load):
             # A name that was a parameter's, and so stays one, may be given again.
-            if name != "_" and not (name in own and name not in _CALLED and name in BUILTINS):
+            if name != "_" and not (name in own and name not in CALLED and name in BUILTINS):
                 self._binds(name)
             return
-        if name in own and not name.startswith("__") or name in _CALLED:
+        if name in own and not name.startswith("__") or name in CALLED:
             return
-        if name not in self.defined or name in BUILTINS or name.startswith("__") or name in _PACKAGES:
+        if name not in self.defined or name in BUILTINS or name.startswith("__") or name in PACKAGES:
             raise _Violation(f"the name {name}, which is not defined")
 
     def _attribute(self, node: ast.Attribute) -> None:
@@ -291,10 +238,10 @@ class _Walk:
         if not isinstance(node.ctx, ast.Load) or node.attr.startswith("_") or isinstance(node.value, ast.Constant):
             raise _Violation(f"the attribute {node.attr}")
         if (
-            root in _PACKAGES
-            and path not in _ALLOWED
+            root in PACKAGES
+            and path not in ALLOWED
             or root == "xp"
-            and (node.attr not in _XP or path != f"xp.{node.attr}")
+            and (node.attr not in XP or path != f"xp.{node.attr}")
         ):
             raise _Violation(f"the attribute {path}")
 
@@ -304,7 +251,7 @@ class _Walk:
                 pass
             case ast.Attribute():
                 own = isinstance(node.value, ast.Name) and node.value.id == "self"
-                if _root(node) not in (*_PACKAGES, "xp") and not own and node.attr not in ("append", "extend"):
+                if _root(node) not in (*PACKAGES, "xp") and not own and node.attr not in ("append", "extend"):
                     raise _Violation(f"a call of {node.attr}")
             case _:
                 raise _Violation(f"a call of a {type(node).__name__}")
@@ -318,7 +265,7 @@ class _Walk:
 
 
 def _is_helper(node: ast.FunctionDef) -> bool:
-    return node.name in _HELPERS and _HELPERS[node.name] == ast.dump(node)
+    return node.name in HELPER_TREES and HELPER_TREES[node.name] == ast.dump(node)
 
 
 def _is_written(node: ast.expr) -> bool:

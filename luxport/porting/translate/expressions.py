@@ -8,12 +8,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from luxport.porting.translate.calls import broadcast, called
+from luxport.porting.translate.calls import called
 from luxport.porting.translate.comparisons import chosen
+from luxport.porting.translate.indices import index
 from luxport.porting.translate.operators import binary, unary
+from luxport.porting.translate.package_calls import broadcast
 from luxport.porting.translate.parse import Unported, is_named_tuple, last_name, named_entries, names_in, parts, text
 from luxport.porting.translate.scope import Scope, device
-from luxport.porting.translate.sequences import comprehension, index, span
+from luxport.porting.translate.sequences import comprehension, span
 from luxport.porting.translate.tables import ACTIVATIONS, INITIALIZERS
 from luxport.porting.translate.writing import Code, call, field_name, group, operand, remark, whole_number
 

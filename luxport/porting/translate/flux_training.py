@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from luxport.porting.translate.definitions import parameters_and_body, write_body, written_parameters
+from luxport.porting.translate.definitions import parameters_and_body, write_body
 from luxport.porting.translate.output import Piece
+from luxport.porting.translate.parameters import written_parameters
 from luxport.porting.translate.parse import Unported, arguments, every_node, last_name, names_in, parts, text
 from luxport.porting.translate.scope import Scope
 from luxport.porting.translate.writing import Code, call

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from luxport.porting.errors import FileFormatError
 from luxport.porting.translate.checked import names_bound, parsed, violation, violation_in
 from luxport.porting.translate.containers import CONTAINERS
-from luxport.porting.translate.definitions import define, signature
+from luxport.porting.translate.definitions import define
 from luxport.porting.translate.elementwise import functions_of_elements
 from luxport.porting.translate.expressions import READERS
 from luxport.porting.translate.helpers import HELPERS
@@ -19,8 +19,8 @@ from luxport.porting.translate.methods import choose_by_types, chooser, find_met
 from luxport.porting.translate.output import Hole, Output, Piece
 from luxport.porting.translate.own_calls import OwnCall, own_calls
 from luxport.porting.translate.own_inputs import DrawnInputs, inputs_tried
-from luxport.porting.translate.parse import every_node, head_of, last_name, line_of, names_in, one_line, parse, text
-from luxport.porting.translate.scope import Scope, Source, Table, makes_layers
+from luxport.porting.translate.parse import line_of, one_line, parse
+from luxport.porting.translate.scope import Scope, Source, Table
 from luxport.porting.translate.statements import block
 from luxport.porting.translate.structs import find_structs, place_of
 from luxport.porting.translate.top_level import changed_in_place, leave_out, top_level
@@ -29,8 +29,9 @@ from luxport.porting.translate.writing import remark
 
 if TYPE_CHECKING:
     from tree_sitter import Node
+from luxport.porting.translate.headers import announce, find_packages, find_types, write_header
 
-__all__ = ["Hole", "Translation", "translate"]
+__all__ = ["Translation", "translate"]
 
 
 @dataclass(frozen=True)
@@ -89,9 +90,15 @@ def translate(source: str, *, flux: tuple[int, int] | None = None) -> Translatio
 
 LARGEST = 75_000
 """So many bytes a source may have: each takes some 5 to 25 us."""
+
+
 _MOST_WRITTEN = 1_000_000
 """So many letters an import may have to read, which takes some half of a second and 150 MiB."""
+
+
 _DEEPEST = 150
+
+
 _TOO_DEEP = "it is nested too deep"
 
 
@@ -102,7 +109,7 @@ def _translate(source: str, flux: tuple[int, int] | None) -> Translation:
     size = _count_nodes(root)
     if flux is None and "reset!" in source:  # Flux 0.15 has no such function
         flux = (0, 14)
-    packages = _packages(root)
+    packages = find_packages(root)
     dialect = packages.pop().lower() if len(packages) == 1 else None
     statements = _statements(root)
     structs = find_structs(statements)
@@ -120,12 +127,12 @@ def _translate(source: str, flux: tuple[int, int] | None) -> Translation:
             for node in (struct.node, *struct.forwards, *struct.parameters, *struct.states, *struct.marks)
         },
         several=find_methods(statements, structs),
-        types=_types(statements),
+        types=find_types(statements),
         changed=changed,
         filled=filled,
         of_elements=functions_of_elements(root, statements, LAYERS.keys() - CONTAINERS.keys() - WRAPPERS.keys()),
     )
-    here = _announce(Scope(source_of_all, Output(10_000 + 100 * size)), statements)
+    here = announce(Scope(source_of_all, Output(10_000 + 100 * size)), statements)
     written: list[tuple[Node, Piece]] = []
     for node in statements:
         here = top_level(replace(here, piece=Piece()), node)
@@ -135,7 +142,7 @@ def _translate(source: str, flux: tuple[int, int] | None) -> Translation:
     _hold_back(here.output.helpers, written, trees)
     python = _module(_chunks(written), here.output.helpers)
     holes = tuple(hole for _, piece in written for hole in piece.holes)
-    python = _header(holes) + python
+    python = write_header(holes) + python
     if len(python) > _MOST_WRITTEN:
         raise FileFormatError(f"the Python would be longer than {_MOST_WRITTEN:,} letters")
     if wrong := violation(python):
@@ -242,72 +249,6 @@ def _chunks(written: list[tuple[Node, Piece]]) -> list[str]:
     return ["\n".join(lines) for lines in found]
 
 
-def _header(holes: tuple[Hole, ...]) -> str:
-    """Return what is said before anything else: what was not understood."""
-    if not holes:
-        return ""
-    count = f"{len(holes)} {'piece' if len(holes) == 1 else 'pieces'}"
-    lines = [
-        f"# Made from Julia code by `luxport port`, which did not understand {count} of it. Where the model needs one",
-        "# NotImplementedError is raised, by no import, but where it is run; the rest is left out. In the Julia file:",
-        *(remark(f"  line {hole.line}: {hole.julia} ({hole.reason})") for hole in holes[:_LISTED]),
-    ]
-    if len(holes) > _LISTED:
-        lines.append(f"# and {len(holes) - _LISTED} more, marked below")
-    return "\n".join([*lines, "", ""])
-
-
-_LISTED = 100
-
-
-def _types(statements: list[Node]) -> set[str]:
-    found: set[str] = set()
-    for node in statements:
-        inner = node.named_children[0] if node.type == "const_statement" and node.named_children else node
-        if inner.type in ("abstract_definition", "primitive_definition"):
-            found |= names_in(inner)
-        elif inner.type == "assignment" and head_of(inner) is None:
-            found |= names_in(inner.named_children[0])
-    return found
-
-
-def _announce(here: Scope, statements: list[Node]) -> Scope:
-    """Return a scope in which functions are known before their definitions, where others may call them."""
-    structs = here.source.structs
-    functions = [(text(head.named_children[0]), node) for node in statements if (head := signature(node))]
-    functions += _arrows(statements)
-    functions = [(name, node) for name, node in functions if name not in structs]
-    kinds = {name: "builder" for name, struct in structs.items() if struct.is_layer}
-    kinds |= {name: "function" for name, _ in functions}
-    callers: dict[str, list[str]] = {}
-    for name, node in functions:
-        for called in _find_calls(node):
-            callers.setdefault(called, []).append(name)
-    here = here.binding(kinds)
-    makers = [name for name, node in functions if makes_layers(here, node)]
-    while makers:
-        name = makers.pop()
-        if kinds[name] == "function":
-            kinds[name] = "builder"
-            makers += callers.get(name, [])
-    return here.binding(kinds)
-
-
-def _arrows(statements: list[Node]) -> list[tuple[str, Node]]:
-    """Return the functions that a file assigns to a name, and to that name nothing else."""
-    found: dict[str, list[Node]] = {}
-    for statement in statements:
-        node = statement.named_children[0] if statement.type == "const_statement" else statement
-        if node.type == "assignment" and head_of(node) is None and node.named_children[0].type == "identifier":
-            found.setdefault(text(node.named_children[0]), []).append(node)
-    alone = [(name, nodes[0]) for name, nodes in found.items() if len(nodes) == 1]
-    return [(name, node) for name, node in alone if node.named_children[-1].type == "arrow_function_expression"]
-
-
-def _find_calls(node: Node) -> set[str]:
-    return {last_name(part.named_children[0]) for part in every_node(node) if part.type == "call_expression"}
-
-
 def _statements(node: Node) -> list[Node]:
     """Return a file's statements, those of modules in it among them."""
     found = []
@@ -319,17 +260,6 @@ def _statements(node: Node) -> list[Node]:
         else:
             found.append(child)
     return found
-
-
-def _packages(root: Node) -> set[str]:
-    """Tell Flux's code from Lux's by what it uses; a file may be of both, or not say."""
-    used: set[str] = set()
-    for node in every_node(root):
-        if node.type in ("using_statement", "import_statement", "field_expression"):
-            used |= names_in(node) if node.type != "field_expression" else {text(node.named_children[0])}
-        elif node.type == "macrocall_expression" and text(node).startswith("@compact"):
-            used.add("Lux")
-    return used & {"Flux", "Lux"}
 
 
 def _module(chunks: list[str], helpers: set[str]) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from luxport.porting.translate.indices import place
 from luxport.porting.translate.options import axis_of, exactly, options_of
 from luxport.porting.translate.parse import Arguments, Unported, arguments, last_name, parts, text
 from luxport.porting.translate.scope import Scope
-from luxport.porting.translate.sequences import place
 from luxport.porting.translate.writing import Code, call, group
 
 if TYPE_CHECKING:

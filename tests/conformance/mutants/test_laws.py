@@ -9,7 +9,7 @@ import pytest
 import luxport
 from luxport import ops
 from luxport.backend import get_backend, namespace
-from luxport.core.flat import split_vector
+from luxport.core.flat_layout import split_vector
 from luxport.ops import definition_of, operation, shapes
 from luxport.optimizers._adam import adam_step
 

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 
 from luxport import ops
 from luxport.backend.dtypes import single_or_double
-from luxport.ops._gather import empty_segment
-from luxport.ops._gather import reduce_known_segments as _reduce_known_segments
+from luxport.ops._segments import empty_segment
+from luxport.ops._segments import reduce_known_segments as _reduce_known_segments
 
 __all__ = ["reduce_known_segments"]
 

@@ -8,7 +8,7 @@ import array_api_compat.numpy as xp
 import numpy as np
 
 from luxport.backend.dtypes import single_or_double
-from luxport.ops._gather import empty_segment
+from luxport.ops._segments import empty_segment
 
 __all__ = ["reduce_known_segments"]
 

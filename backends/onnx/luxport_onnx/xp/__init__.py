@@ -7,6 +7,7 @@ from typing import Any as _Any
 from luxport_onnx.graph import Array as _Array
 
 from . import _operators as _operators
+from ._bitwise import *
 from ._creation import *
 from ._dtypes import *
 from ._elementwise import *
@@ -15,6 +16,7 @@ from ._indexing import *
 from ._manipulation import *
 from ._reductions import *
 from ._searching import *
+from ._transcendental import *
 
 __array_api_version__ = "2024.12"
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from luxport_onnx.graph import Array, constant, is_exporting
 from luxport_onnx.running import numbers_of
+from luxport_onnx.xp import _bitwise as bitwise
 from luxport_onnx.xp import _elementwise as elementwise
 from luxport_onnx.xp._indexing import getitem
 from luxport_onnx.xp._manipulation import matrix_transpose, permute_dims
@@ -40,11 +41,11 @@ _ARITHMETIC = {
     "floordiv": elementwise.floor_divide,
     "mod": elementwise.remainder,
     "pow": elementwise.pow,
-    "and": elementwise.bitwise_and,
-    "or": elementwise.bitwise_or,
-    "xor": elementwise.bitwise_xor,
-    "lshift": elementwise.bitwise_left_shift,
-    "rshift": elementwise.bitwise_right_shift,
+    "and": bitwise.bitwise_and,
+    "or": bitwise.bitwise_or,
+    "xor": bitwise.bitwise_xor,
+    "lshift": bitwise.bitwise_left_shift,
+    "rshift": bitwise.bitwise_right_shift,
     "matmul": matmul,
     "lt": elementwise.less,
     "le": elementwise.less_equal,
@@ -78,7 +79,7 @@ Array.__index__ = lambda self: int(_number(self))  # type: ignore[attr-defined]
 Array.__neg__ = lambda self: elementwise.negative(self)  # type: ignore[attr-defined]
 Array.__pos__ = lambda self: self  # type: ignore[attr-defined]
 Array.__abs__ = lambda self: elementwise.abs(self)  # type: ignore[attr-defined]
-Array.__invert__ = lambda self: elementwise.bitwise_invert(self)  # type: ignore[attr-defined]
+Array.__invert__ = lambda self: bitwise.bitwise_invert(self)  # type: ignore[attr-defined]
 Array.__getitem__ = getitem  # type: ignore[attr-defined]
 Array.T = property(lambda self: permute_dims(self, range(self.ndim)[::-1]))  # type: ignore[attr-defined]
 Array.mT = property(matrix_transpose)  # type: ignore[attr-defined]

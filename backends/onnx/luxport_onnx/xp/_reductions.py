@@ -9,10 +9,11 @@ import numpy as np
 from luxport.ops.shapes import broadcast_sizes
 from luxport_onnx.graph import Array, record
 from luxport_onnx.xp._creation import zeros_like
-from luxport_onnx.xp._elementwise import divide, greater, multiply, sqrt, square, subtract
+from luxport_onnx.xp._elementwise import divide, greater, multiply, square, subtract
 from luxport_onnx.xp._folding import astype, folding, promoted, scalar, vector
 from luxport_onnx.xp._indexing import getitem
 from luxport_onnx.xp._manipulation import concat, expand_dims, permute_dims, reshape, sizes_of, squeeze
+from luxport_onnx.xp._transcendental import sqrt
 
 __all__ = [
     "all",

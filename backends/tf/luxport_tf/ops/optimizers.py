@@ -9,7 +9,7 @@ import tensorflow as tf
 from luxport.ops import definition_of
 from luxport.optimizers import _adam as adam
 from luxport.optimizers import _clip as clip
-from luxport.optimizers._rule import in_dtype_of
+from luxport.optimizers._rule_arithmetic import in_dtype_of
 
 __all__ = ["adam_step", "adam_update", "finite_norm"]
 

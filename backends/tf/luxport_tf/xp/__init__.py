@@ -13,6 +13,7 @@ Importing it changes nothing in TensorFlow. Dtypes promote inside the functions,
 from . import fft as fft
 from . import linalg as linalg
 from ._arithmetic import *
+from ._conversion import *
 from ._creation import *
 from ._dtypes import *
 from ._indexing import *

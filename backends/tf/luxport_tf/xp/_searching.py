@@ -5,7 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from ._arrays import SCALARS, Array, ArrayOrScalar, R, dims, flatten, promote, rank, reshape_to, tensor
-from ._creation import asarray
+from ._conversion import asarray
 from ._dtypes import INDEX, is_complex
 from ._indexing import take
 from ._sorting import sort_keys

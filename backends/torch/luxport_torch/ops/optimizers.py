@@ -12,7 +12,7 @@ from luxport.ops import definition_of
 from luxport.optimizers import _adam as adam
 from luxport.optimizers import _clip as clip
 from luxport.optimizers import _descent as descent
-from luxport.optimizers._rule import in_dtype_of, is_number
+from luxport.optimizers._rule_arithmetic import in_dtype_of, is_number
 
 __all__ = ["adam_step", "adam_update", "descent_update", "finite_norm", "momentum_update"]
 

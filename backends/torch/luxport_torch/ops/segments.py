@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from luxport.ops._gather import empty_segment
+from luxport.ops._segments import empty_segment
 from luxport_torch import xp
 
 __all__ = ["reduce_known_segments"]

@@ -7,18 +7,26 @@ dictionaries. Python decodes about a megabyte a second.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 from luxport.porting.errors import FileFormatError
+from luxport.porting.files.jld2.zstd_codes import (
+    MOST_ACCURATE,
+    Backward,
+    DamagedError,
+    Row,
+    Table,
+    read_distribution,
+    read_huffman,
+    spread,
+)
 
 __all__ = ["zstd_chunk"]
 
+
 _MAGIC = 0xFD2FB528
+
+
 _LARGEST_BLOCK = 1 << 17
-
-
-class _DamagedError(Exception):
-    """Something that no encoder writes."""
 
 
 def zstd_chunk(data: memoryview, size: int, offset: int, step: Callable[[int, int], None]) -> memoryview:
@@ -37,47 +45,16 @@ def zstd_chunk(data: memoryview, size: int, offset: int, step: Callable[[int, in
             elif magic == _MAGIC:
                 place = _Frame(data, result, size, lambda steps: step(steps, offset)).decode(place + 4)
             else:
-                raise _DamagedError
-    except (_DamagedError, IndexError):
+                raise DamagedError
+    except (DamagedError, IndexError):
         raise FileFormatError("data compressed with Zstandard are damaged", offset=offset) from None
     return memoryview(result)
 
 
-class _Row(NamedTuple):
-    """One state of a table: its symbol, and how the next state is found."""
-
-    symbol: int
-    bits: int
-    base: int
-
-
-_Table = list[_Row]
-
-
-class _Backward:
-    """Bits read from the end of the data to the beginning; before that there are zeros (4.1)."""
-
-    def __init__(self, data: memoryview) -> None:
-        if not data or not data[-1]:
-            raise _DamagedError
-        self._data = data
-        # The highest bit of the last byte marks the end and is not part of the content.
-        self.left = 8 * len(data) - 9 + data[-1].bit_length()
-
-    def peek(self, count: int) -> int:
-        low = self.left - count
-        if low < 0:
-            return int.from_bytes(self._data[: self.left + 7 >> 3], "little") % (1 << max(self.left, 0)) << -low
-        return int.from_bytes(self._data[low >> 3 : self.left + 7 >> 3], "little") >> (low & 7) & ((1 << count) - 1)
-
-    def read(self, count: int) -> int:
-        value = self.peek(count)
-        self.left -= count
-        return value
-
-
 # Codes of literal and match lengths: how many bits follow, and what these are added to (3.1.1.3.2.1.1).
 _LITERAL_BITS = [0] * 16 + [1, 1, 1, 1, 2, 2, 3, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]
+
+
 _MATCH_BITS = [0] * 32 + [1, 1, 1, 1, 2, 2, 3, 3, 4, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]
 
 
@@ -89,89 +66,21 @@ def _bases(first: int, bits: list[int]) -> list[int]:
 
 
 _LITERAL_BASES = _bases(0, _LITERAL_BITS)
+
+
 _MATCH_BASES = _bases(3, _MATCH_BITS)
-
-
-def _spread(distribution: list[int], accuracy: int) -> _Table:
-    """Make the table of a distribution of symbols (4.1.1)."""
-    size = 1 << accuracy
-    symbols = [0] * size
-    counts = [0] * len(distribution)
-    high = size
-    for symbol, share in enumerate(distribution):
-        if share == -1:
-            high -= 1
-            symbols[high] = symbol
-            counts[symbol] = 1
-    place = 0
-    for symbol, share in enumerate(distribution):
-        if share > 0:
-            counts[symbol] = share
-            for _ in range(share):
-                symbols[place] = symbol
-                place = place + (size >> 1) + (size >> 3) + 3 & size - 1
-                while place >= high:
-                    place = place + (size >> 1) + (size >> 3) + 3 & size - 1
-    if place:
-        raise _DamagedError
-    table = []
-    for symbol in symbols:
-        number = counts[symbol]
-        counts[symbol] += 1
-        bits = accuracy + 1 - number.bit_length()
-        table.append(_Row(symbol, bits, (number << bits) - size))
-    return table
 
 
 # What a block means that sends no tables (3.1.1.3.2.2): literal lengths, offsets, match lengths.
 _PREDEFINED = (
-    _spread([4, 3, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 2, 1, 1, 1, 1, 1,
+    spread([4, 3, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 2, 1, 1, 1, 1, 1,
              -1, -1, -1, -1], 6),
-    _spread([1, 1, 1, 1, 1, 1, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1], 5),
-    _spread([1, 4, 3, 2, 2, 2, 2, 2, 2] + [1] * 37 + [-1] * 7, 6),
+    spread([1, 1, 1, 1, 1, 1, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1], 5),
+    spread([1, 4, 3, 2, 2, 2, 2, 2, 2] + [1] * 37 + [-1] * 7, 6),
 )  # fmt: skip
-_MOST_ACCURATE = (9, 8, 9)
+
+
 _LAST_SYMBOL = (35, 31, 52)
-
-
-def _distribution(data: memoryview, place: int, most_accurate: int, last: int) -> tuple[_Table, int]:
-    """Read a distribution, and return its table and the place after it (4.1.1)."""
-    # Bits are taken from a number: a distribution is short.
-    bits = int.from_bytes(data[place : place + 256], "little")
-    accuracy = (bits & 15) + 5
-    used = 4
-    if accuracy > most_accurate:
-        raise _DamagedError
-    remaining = 1 << accuracy
-    shares: list[int] = []
-    while remaining > 0:
-        if len(shares) > last:
-            raise _DamagedError
-        width = (remaining + 1).bit_length()
-        value = bits >> used & (1 << width) - 1
-        lower = value & (1 << width - 1) - 1
-        threshold = (1 << width) - 2 - remaining
-        if lower < threshold:
-            value = lower
-            used += width - 1
-        else:
-            if value >= 1 << width - 1:
-                value -= threshold
-            used += width
-        share = value - 1
-        remaining -= abs(share)
-        shares.append(share)
-        if share == 0:
-            more = 3
-            while more == 3:
-                more = bits >> used & 3
-                used += 2
-                shares += [0] * more
-                if len(shares) > last + 1:
-                    raise _DamagedError
-    if remaining < 0 or len(shares) > last + 1 or place + (used + 7 >> 3) > len(data):
-        raise _DamagedError
-    return _spread(shares, accuracy), place + (used + 7 >> 3)
 
 
 class _Frame:
@@ -185,7 +94,7 @@ class _Frame:
         self._limit = limit
         self._offsets = [1, 4, 8]
         self._codes: tuple[list[tuple[int, int]], int] | None = None
-        self._tables: list[_Table | None] = [None, None, None]
+        self._tables: list[Table | None] = [None, None, None]
 
     def decode(self, place: int) -> int:
         """Append the frame's content, and return the place after it (3.1.1)."""
@@ -194,12 +103,12 @@ class _Frame:
         place += 1 + (1 - single)
         dictionary = (0, 1, 2, 4)[flags & 3]
         if any(self._data[place : place + dictionary]) or flags & 8:
-            raise _DamagedError
+            raise DamagedError
         place += dictionary + (single, 2, 4, 8)[flags >> 6]
         last = False
         while not last:
             if place + 3 > len(self._data):
-                raise _DamagedError
+                raise DamagedError
             head = int.from_bytes(self._data[place : place + 3], "little")
             last, kind, size = bool(head & 1), head >> 1 & 3, head >> 3
             self._step(1)
@@ -209,7 +118,7 @@ class _Frame:
                 place += 1
                 continue
             if kind == 3 or place + size > len(self._data):
-                raise _DamagedError
+                raise DamagedError
             block = self._data[place : place + size]
             if kind == 0:
                 self._append(block)
@@ -220,7 +129,7 @@ class _Frame:
 
     def _append(self, piece: bytes | memoryview) -> None:
         if len(self._result) + len(piece) > self._limit:
-            raise _DamagedError
+            raise DamagedError
         self._result += piece
 
     def _block(self, data: memoryview) -> None:
@@ -236,9 +145,9 @@ class _Frame:
         used = 0
         if count:
             place = self._read_tables(data, place)
-            used = self._sequences(_Backward(data[place:]), count, literals)
+            used = self._sequences(Backward(data[place:]), count, literals)
         elif place != len(data):
-            raise _DamagedError
+            raise DamagedError
         self._append(literals[used:])
 
     # Literals (3.1.1.3.1).
@@ -249,32 +158,32 @@ class _Frame:
             width = (1, 2, 1, 3)[form]
             size = int.from_bytes(data[:width], "little") >> (3 if width == 1 else 4)
             if size > _LARGEST_BLOCK:
-                raise _DamagedError
+                raise DamagedError
             if kind == 1:
                 return bytes([data[width]]) * size, width + 1
             if width + size > len(data):
-                raise _DamagedError
+                raise DamagedError
             return bytes(data[width : width + size]), width + size
         width, bits = ((3, 10), (3, 10), (4, 14), (5, 18))[form]
         head = int.from_bytes(data[:width], "little") >> 4
         size, stored = head & (1 << bits) - 1, head >> bits
         if size > _LARGEST_BLOCK or width + stored > len(data):
-            raise _DamagedError
+            raise DamagedError
         content = data[width : width + stored]
         place = 0
         self._step(size)
         if kind == 2:
             self._step(2048)
-            self._codes, place = _huffman(content)
+            self._codes, place = read_huffman(content)
         if self._codes is None:
-            raise _DamagedError
+            raise DamagedError
         return self._decode(content[place:], size, 1 if form == 0 else 4), width + stored
 
     def _decode(self, data: memoryview, size: int, streams: int) -> bytes:
         if streams == 1:
             return self._stream(data, size)
         if len(data) < 6:
-            raise _DamagedError
+            raise DamagedError
         sizes = [int.from_bytes(data[i : i + 2], "little") for i in (0, 2, 4)]
         part = (size + 3) // 4
         result, place = b"", 6
@@ -286,16 +195,16 @@ class _Frame:
     def _stream(self, data: memoryview, size: int) -> bytes:
         assert self._codes is not None
         table, longest = self._codes
-        bits = _Backward(data)
+        bits = Backward(data)
         result = bytearray()
         for _ in range(size):
             symbol, length = table[bits.peek(longest)]
             bits.left -= length
             result.append(symbol)
             if bits.left < 0:
-                raise _DamagedError
+                raise DamagedError
         if bits.left:
-            raise _DamagedError
+            raise DamagedError
         return bytes(result)
 
     # Sequences (3.1.1.3.2).
@@ -309,19 +218,19 @@ class _Frame:
                     self._tables[i] = _PREDEFINED[i]
                 case 1:
                     if data[place] > _LAST_SYMBOL[i]:
-                        raise _DamagedError
-                    self._tables[i] = [_Row(data[place], 0, 0)]
+                        raise DamagedError
+                    self._tables[i] = [Row(data[place], 0, 0)]
                     place += 1
                 case 2:
                     self._step(256)
-                    self._tables[i], place = _distribution(data, place, _MOST_ACCURATE[i], _LAST_SYMBOL[i])
+                    self._tables[i], place = read_distribution(data, place, MOST_ACCURATE[i], _LAST_SYMBOL[i])
         return place
 
-    def _sequences(self, bits: _Backward, count: int, literals: bytes) -> int:
+    def _sequences(self, bits: Backward, count: int, literals: bytes) -> int:
         """Carry out the sequences, and return how many literals they used."""
         lengths, offsets, matches = self._tables
         if lengths is None or offsets is None or matches is None:
-            raise _DamagedError
+            raise DamagedError
         length_state = bits.read(len(lengths).bit_length() - 1)
         offset_state = bits.read(len(offsets).bit_length() - 1)
         match_state = bits.read(len(matches).bit_length() - 1)
@@ -333,7 +242,7 @@ class _Frame:
             match = _MATCH_BASES[match_row.symbol] + bits.read(_MATCH_BITS[match_row.symbol])
             length = _LITERAL_BASES[length_row.symbol] + bits.read(_LITERAL_BITS[length_row.symbol])
             if bits.left < 0 or used + length > len(literals):
-                raise _DamagedError
+                raise DamagedError
             self._append(literals[used : used + length])
             used += length
             self._copy(self._distance(offset, length), match)
@@ -342,7 +251,7 @@ class _Frame:
                 match_state = match_row.base + bits.read(match_row.bits)
                 offset_state = offset_row.base + bits.read(offset_row.bits)
         if bits.left:
-            raise _DamagedError
+            raise DamagedError
         return used
 
     def _distance(self, offset: int, literals: int) -> int:
@@ -362,54 +271,7 @@ class _Frame:
     def _copy(self, distance: int, length: int) -> None:
         have = len(self._result)
         if not 0 < distance <= have - self._start or have + length > self._limit:
-            raise _DamagedError
+            raise DamagedError
         # A match may overlap what it makes: then its bytes repeat.
         piece = bytes(self._result[have - distance : have - distance + length])
         self._result += (piece * (length // len(piece) + 1))[:length]
-
-
-def _huffman(data: memoryview) -> tuple[tuple[list[tuple[int, int]], int], int]:
-    """Read a Huffman code: symbol and length for each of the bits that may come, how many these are, and the place."""
-    head = data[0]
-    if head >= 128:
-        # Weights as they are, two a byte (4.2.1.1).
-        count = head - 127
-        weights = [data[1 + i // 2] >> (0 if i % 2 else 4) & 15 for i in range(count)]
-        place = 1 + (count + 1) // 2
-    else:
-        place = 1 + head
-        if place > len(data):
-            raise _DamagedError
-        weights = _read_compressed_weights(data[1:place])
-    total = sum(1 << weight >> 1 for weight in weights)
-    longest = total.bit_length()
-    rest = (1 << longest) - total
-    # The last weight is not sent: it fills the code up to a power of two.
-    if not 0 < longest <= 11 or rest & rest - 1 or len(weights) > 255 or max(weights) > longest:
-        raise _DamagedError
-    weights.append(rest.bit_length())
-    table: list[tuple[int, int]] = []
-    for weight in range(1, longest + 1):
-        for symbol, own in enumerate(weights):
-            if own == weight:
-                table += [(symbol, longest + 1 - weight)] * (1 << weight - 1)
-    if len(table) != 1 << longest:
-        raise _DamagedError
-    return (table, longest), place
-
-
-def _read_compressed_weights(data: memoryview) -> list[int]:
-    """Read the weights of a Huffman code, two states taking turns (4.2.1.2)."""
-    table, place = _distribution(data, 0, 6, 12)
-    bits = _Backward(data[place:])
-    width = len(table).bit_length() - 1
-    this, other = table[bits.read(width)], table[bits.read(width)]
-    weights: list[int] = []
-    while len(weights) < 255:
-        weights.append(this.symbol)
-        following = this.base + bits.read(this.bits)
-        if bits.left < 0:
-            weights.append(other.symbol)
-            return weights
-        this, other = other, table[following]
-    raise _DamagedError

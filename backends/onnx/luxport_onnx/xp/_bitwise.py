@@ -1,0 +1,71 @@
+"""Functions of the bits of each entry."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from luxport_onnx.graph import Array, record
+from luxport_onnx.xp._elementwise import less, where
+from luxport_onnx.xp._elementwise_makers import lean
+from luxport_onnx.xp._folding import astype, broadcast_shapes, folding, promoted, same
+
+__all__ = ["bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_or", "bitwise_right_shift", "bitwise_xor"]
+
+
+@folding
+def bitwise_and(x1: Any, x2: Any, /) -> Array:
+    """Combine bits."""
+    return _bits("BitwiseAnd", "And", x1, x2)
+
+
+@folding
+def bitwise_or(x1: Any, x2: Any, /) -> Array:
+    """Combine bits."""
+    return _bits("BitwiseOr", "Or", x1, x2)
+
+
+@folding
+def bitwise_xor(x1: Any, x2: Any, /) -> Array:
+    """Combine bits."""
+    return _bits("BitwiseXor", "Xor", x1, x2)
+
+
+@folding
+def bitwise_invert(x: Array, /) -> Array:
+    """Turn every bit."""
+    return same("Not" if x.dtype == np.bool_ else "BitwiseNot", x)
+
+
+@folding
+def bitwise_left_shift(x1: Any, x2: Any, /) -> Array:
+    """Multiply by a power of 2, without what goes beyond the dtype's bits."""
+    return _shifted(x1, x2, "LEFT")
+
+
+@folding
+def bitwise_right_shift(x1: Any, x2: Any, /) -> Array:
+    """Divide by a power of 2 and round down."""
+    x1, x2 = promoted(x1, x2)
+    if x1.dtype.kind == "u":
+        return _shifted(x1, x2, "RIGHT")
+    # Of a negative number the complement is shifted, and turned back.
+    minus = less(x1, 0)
+    shifted = _shifted(where(minus, bitwise_invert(x1), x1), x2, "RIGHT")
+    return where(minus, bitwise_invert(shifted), shifted)
+
+
+def _bits(operator: str, of_flags: str, x1: Any, x2: Any) -> Array:
+    x1, x2 = promoted(x1, x2)
+    chosen = of_flags if x1.dtype == np.bool_ else operator
+    return record(chosen, *lean(x1, x2), dtype=x1.dtype, shapes=broadcast_shapes(x1, x2))
+
+
+def _shifted(x1: Any, x2: Any, direction: str) -> Array:
+    x1, x2 = promoted(x1, x2)
+    # The operator takes unsigned numbers alone.
+    kind = np.dtype(f"uint{8 * x1.dtype.itemsize}")
+    inputs = lean(astype(x1, kind), astype(x2, kind))
+    made = record("BitShift", *inputs, dtype=kind, shapes=broadcast_shapes(x1, x2), direction=direction)
+    return astype(made, x1.dtype)

@@ -1,0 +1,66 @@
+"""Functions of each entry are made here, out of ONNX's operators."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import array_api_compat.numpy as host
+import numpy as np
+
+from luxport_onnx.graph import SAMPLES, Array, constant, record
+from luxport_onnx.xp._folding import broadcast_shapes, folding, promoted
+
+
+def compute_numbers(name: str, *xs: Array) -> tuple[Any, ...] | None:
+    """Compute what a function of sizes is for each sample."""
+    if any([x.numbers is None for x in xs]):
+        return None
+    f = getattr(host, name)
+    return tuple([f(*[np.asarray(x.numbers[i]) for x in xs])[()] for i in range(SAMPLES)])
+
+
+def lean(*xs: Array) -> tuple[Array, ...]:
+    """Return arrays of one number as that number, where the others have the shape already."""
+    wanted = broadcast_shapes(*xs)
+    kept = list(xs)
+    for i, x in enumerate(xs):
+        if x.splat is None or x.ndim == 0:
+            continue
+        others = [kept[j] for j in range(len(kept)) if j != i]
+        if broadcast_shapes(*others) == wanted:
+            kept[i] = constant(np.asarray(x.splat, x.dtype))
+    return tuple(kept)
+
+
+def binary(name: str, operator: str, dtype: Any = None) -> Callable[..., Array]:
+    """Return the function of two arrays that is one operator."""
+
+    def function(x1: Any, x2: Any, /) -> Array:
+        x1, x2 = promoted(x1, x2)
+        shapes = broadcast_shapes(x1, x2)
+        made = record(operator, *lean(x1, x2), dtype=dtype or x1.dtype, shapes=shapes)
+        made.numbers = compute_numbers(name, x1, x2)
+        if x1.splat is not None and x2.splat is not None:
+            with np.errstate(all="ignore"):
+                made.splat = getattr(host, name)(np.asarray(x1.splat), np.asarray(x2.splat))[()]
+        return made
+
+    function.__name__ = function.__qualname__ = name
+    return folding(function)
+
+
+def unary(name: str, operator: str, dtype: Any = None) -> Callable[..., Array]:
+    """Return the function of one array that is one operator."""
+
+    def function(x: Array, /) -> Array:
+        made = record(operator, x, dtype=dtype or x.dtype, shapes=x.shapes)
+        made.numbers = compute_numbers(name, x)
+        return made
+
+    function.__name__ = function.__qualname__ = name
+    return folding(function)
+
+
+def is_floating(x: Array) -> bool:
+    return x.dtype.kind == "f"

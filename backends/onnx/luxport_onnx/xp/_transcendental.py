@@ -1,0 +1,154 @@
+"""Exponentials, logarithms and angles of each entry."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from luxport_onnx.graph import Array
+from luxport_onnx.xp._elementwise import (
+    abs,
+    divide,
+    equal,
+    greater,
+    logical_or,
+    maximum,
+    multiply,
+    negative,
+    record_add,
+    record_divide,
+    record_subtract,
+    signbit,
+    square,
+    where,
+)
+from luxport_onnx.xp._folding import cast_through, folding, promoted, same
+
+__all__ = [
+    "acos",
+    "acosh",
+    "asin",
+    "asinh",
+    "atan",
+    "atan2",
+    "atanh",
+    "cos",
+    "cosh",
+    "exp",
+    "expm1",
+    "hypot",
+    "log",
+    "log10",
+    "log1p",
+    "log2",
+    "logaddexp",
+    "sin",
+    "sinh",
+    "sqrt",
+    "tan",
+    "tanh",
+]
+
+
+def _compute_in_float(name: str, operator: str) -> Callable[..., Array]:
+    """Return a function whose operator has no float64: it is computed in float32, unless others make it up."""
+
+    def function(x: Array, /) -> Array:
+        if x.dtype == np.float64 and operator in SINGLE_ONLY:
+            if operator == "Tan":
+                return divide(sin(x), cos(x))
+            return cast_through(x, np.float32, lambda wide: same(operator, wide))
+        return same(operator, x)
+
+    function.__name__ = function.__qualname__ = name
+    return folding(function)
+
+
+SINGLE_ONLY = frozenset(["Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "Cosh", "Sinh", "Tan"])
+"""Operators that onnxruntime has for float32 alone."""
+
+
+exp, log, sqrt = _compute_in_float("exp", "Exp"), _compute_in_float("log", "Log"), _compute_in_float("sqrt", "Sqrt")
+
+
+sin, cos, tan = _compute_in_float("sin", "Sin"), _compute_in_float("cos", "Cos"), _compute_in_float("tan", "Tan")
+
+
+asin, acos, atan = (
+    _compute_in_float("asin", "Asin"),
+    _compute_in_float("acos", "Acos"),
+    _compute_in_float("atan", "Atan"),
+)
+
+
+sinh, cosh, tanh = (
+    _compute_in_float("sinh", "Sinh"),
+    _compute_in_float("cosh", "Cosh"),
+    _compute_in_float("tanh", "Tanh"),
+)
+
+
+asinh, acosh, atanh = (
+    _compute_in_float("asinh", "Asinh"),
+    _compute_in_float("acosh", "Acosh"),
+    _compute_in_float("atanh", "Atanh"),
+)
+
+
+@folding
+def expm1(x: Array, /) -> Array:
+    """Return ``exp(x) - 1``, to the last places near 0: it is ``tanh(x / 2) (exp(x) + 1)``."""
+    return multiply(tanh(multiply(x, 0.5)), record_add(exp(x), 1.0))
+
+
+@folding
+def log1p(x: Array, /) -> Array:
+    """Return ``log(1 + x)``, to the last places near 0: the rounding of the sum is divided out."""
+    total = record_add(x, 1.0)
+    lost = record_subtract(total, 1.0)
+    plain = logical_or(equal(lost, 0.0), equal(total, np.inf))
+    exact = multiply(log(total), record_divide(x, where(plain, 1.0, lost)))
+    return where(equal(lost, 0.0), x, where(plain, total, exact))
+
+
+@folding
+def log2(x: Array, /) -> Array:
+    """Return the logarithm to the base 2."""
+    return multiply(log(x), 1 / math.log(2.0))
+
+
+@folding
+def log10(x: Array, /) -> Array:
+    """Return the logarithm to the base 10."""
+    return multiply(log(x), 1 / math.log(10.0))
+
+
+@folding
+def logaddexp(x1: Any, x2: Any, /) -> Array:
+    """Return ``log(exp(x1) + exp(x2))``."""
+    x1, x2 = promoted(x1, x2)
+    top = maximum(x1, x2)
+    return record_add(top, log1p(exp(negative(abs(record_subtract(x1, x2))))))
+
+
+@folding
+def hypot(x1: Any, x2: Any, /) -> Array:
+    """Return the root of the sum of squares."""
+    return sqrt(record_add(square(x1), square(x2)))
+
+
+@folding
+def atan2(x1: Any, x2: Any, /) -> Array:
+    """Return the angle of the point (x2, x1)."""
+    x1, x2 = promoted(x1, x2)
+    steep = greater(abs(x1), abs(x2))
+    under = where(steep, x1, x2)
+    empty = equal(under, 0)
+    ratio = record_divide(where(steep, x2, x1), where(empty, 1, under))
+    angle = atan(ratio)
+    side = where(signbit(x1), -np.pi, np.pi)
+    flat = where(signbit(x2), record_add(angle, side), angle)
+    return where(steep, record_subtract(multiply(side, 0.5), angle), flat)

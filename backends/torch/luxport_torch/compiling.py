@@ -1,0 +1,103 @@
+"""Compilation by PyTorch."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.utils.checkpoint
+
+from luxport.transforms.program_limit import MOST_PROGRAMS, warn_of_many_programs
+from luxport.tree.static import Static, drop_oldest
+
+__all__ = ["jit"]
+
+
+def jit(f: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile by `torch.compile`, the whole of f in one graph; what is transformed from outside runs as it is.
+
+    A program cannot be differentiated forward, nor by `torch.func`.
+    """
+    if torch.compiler.is_compiling():  # inside a larger graph there is nothing to compile apart
+        return f
+    # Dynamo takes a program for 0.0 to be that for -0.0, too: one for each set of places where -0.0 is.
+    programs: dict[tuple[int, ...], Callable[..., Any]] = {}
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if torch._C._are_functorch_transforms_active():
+            return f(*args, **kwargs)
+        signs: list[int] = []
+        _find_negative_zeros((args, kwargs), 0, signs)
+        key = tuple(signs)
+        program = programs.get(key)
+        if program is None:
+            if len(programs) >= MOST_PROGRAMS:
+                drop_oldest(programs)
+                warn_of_many_programs()
+            program = programs[key] = _program(f)
+        try:
+            return program(*args, **kwargs)
+        except torch._dynamo.exc.FailOnRecompileLimitHit:  # type: ignore[attr-defined]
+            program = programs[key] = _program(f)
+            return program(*args, **kwargs)
+        except torch._dynamo.exc.TorchDynamoException:  # type: ignore[attr-defined]
+            # Dynamo words an error in f as code that it cannot trace: f itself says it better.
+            try:
+                f(*args, **kwargs)
+            except Exception as error:
+                raise error from None
+            raise
+
+    return call
+
+
+def _find_negative_zeros(value: Any, place: int, found: list[int]) -> int:
+    """Note the places of constants that are -0.0, counted over all floats of a tree."""
+    kind = type(value)
+    if kind is dict or kind is tuple or kind is list:
+        for entry in value.values() if kind is dict else value:
+            if type(entry) is not torch.Tensor:
+                place = _find_negative_zeros(entry, place, found)
+    elif kind is Static:
+        place = _find_in_constant(value.value, place, found)
+    elif kind is float or kind is complex:
+        place = _find_in_constant(value, place, found)
+    return place
+
+
+def _find_in_constant(value: Any, place: int, found: list[int]) -> int:
+    """Go on inside of a `Static`, whose parts may be of any kind that can be hashed."""
+    if isinstance(value, (float, np.floating)):
+        place += 1
+        if value == 0 and math.copysign(1, value) < 0:
+            found.append(place)
+        return place
+    if isinstance(value, (complex, np.complexfloating)):
+        parts: Any = value.real, value.imag
+    elif isinstance(value, (tuple, frozenset)):
+        parts = value
+    elif is_dataclass(value):
+        parts = [getattr(value, field.name) for field in fields(value) if field.compare]
+    else:
+        return place
+    for part in parts:
+        place = _find_in_constant(part, place, found)
+    return place
+
+
+_programs = itertools.count(1)
+
+
+def _program(f: Callable[..., Any]) -> Callable[..., Any]:
+    def program(*args: Any, **kwargs: Any) -> Any:
+        return f(*args, **kwargs)
+
+    # Dynamo counts recompilations by code object and stops at eight, and what differed between two calls of functions
+    # of one name at one line, the options of two models among it, becomes symbolic: each program is a code of its own.
+    program.__code__ = program.__code__.replace(co_name=f"program_{next(_programs)}")
+    return torch.compile(program, fullgraph=True)

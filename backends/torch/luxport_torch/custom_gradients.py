@@ -1,0 +1,70 @@
+"""Functions with a gradient of their own, by PyTorch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.utils.checkpoint
+
+from luxport.initializers import zeros
+from luxport.transforms._custom_gradient import CustomCall, CustomGradient
+
+__all__ = ["custom_vjp", "tell_dynamo"]
+
+
+def custom_vjp(rule: CustomGradient, args: tuple[Any, ...]) -> Any:
+    """Differentiate by `torch.autograd.Function`."""
+    return _trace_custom_vjp(rule, args) if torch.compiler.is_compiling() else _custom_vjp(rule, args)
+
+
+def _custom_vjp(rule: CustomGradient, args: tuple[Any, ...]) -> Any:
+    call = CustomCall(rule, args)
+    inside = torch._C._are_functorch_transforms_active()
+    if not inside and not (torch.is_grad_enabled() and any([array.requires_grad for array in call.arrays])):
+        return rule.f(*args)
+    return call.result(_CustomVjp.apply(call, inside, *call.arrays))  # type: ignore[arg-type]
+
+
+_trace_custom_vjp: Any = None
+"""Dynamo would follow the function's own derivative instead of the rule: this call it records as it is, and what comes
+after it in compilation, which knows of the rule, traces through."""
+
+
+def tell_dynamo() -> None:
+    """Let Dynamo trace functions with gradients of their own."""
+    from torch._dynamo.variables.builder import SourcelessBuilder
+    from torch._dynamo.variables.user_defined import UserDefinedObjectVariable
+
+    global _trace_custom_vjp
+    _trace_custom_vjp = torch._dynamo.nonstrict_trace(_custom_vjp)
+    # A layer may be built inside a program, and initializers are what its fields are by default.
+    SourcelessBuilder._type_handlers[type(zeros)] = lambda tx, value: UserDefinedObjectVariable(value)  # type: ignore[attr-defined]
+
+
+class _CustomVjp(torch.autograd.Function):
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(call: CustomCall, inside: bool, *arrays: torch.Tensor) -> tuple[torch.Tensor, ...]:  # type: ignore[override]
+        if inside:  # what is kept here would belong to the innermost transform
+            values = call.value(*arrays)
+        else:
+            values, call.kept = call.value_and_kept(*arrays)
+        # PyTorch wants another tensor where an argument is the value.
+        return tuple([value.view_as(value) if any([value is x for x in arrays]) else value for value in values])
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        ctx.call, ctx.inside, *arrays = inputs
+        ctx.save_for_backward(*arrays)
+        ctx.set_materialize_grads(True)
+
+    @staticmethod
+    def backward(ctx: Any, *cotangents: torch.Tensor) -> tuple[Any, ...]:  # type: ignore[override]
+        arrays = ctx.saved_tensors
+        if ctx.inside or torch.is_grad_enabled():  # a gradient of this gradient goes through all of the arithmetic
+            _, kept = ctx.call.value_and_kept(*arrays)
+        else:
+            kept = ctx.call.kept
+        return None, None, *ctx.call.pull(kept, cotangents)

@@ -1,0 +1,109 @@
+"""Losses of numbers, as values with options: `MSELoss`, `MAELoss`, `HuberLoss` and the like."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+from luxport.backend import Array
+from luxport.losses import _regression as regression
+from luxport.losses._common import (
+    Aggregation,
+    epsilon_of,
+    match_target,
+)
+from luxport.losses._loss import Loss
+
+__all__ = ["HuberLoss", "L1Loss", "L2Loss", "MAELoss", "MSELoss", "MSLELoss", "PoissonLoss"]
+
+
+class MSELoss(Loss):
+    """`mse` with its options.
+
+    Args:
+        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+
+    Source: Lux.jl ``MSELoss``
+    """
+
+    agg: Aggregation = "mean"
+
+    def of(self, y_hat: Array, y: Any) -> Array:
+        """Return the loss of a prediction."""
+        return regression.mse(y_hat, y, agg=self.agg)
+
+
+class MAELoss(Loss):
+    """`mae` with its options.
+
+    Args:
+        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+
+    Source: Lux.jl ``MAELoss``
+    """
+
+    agg: Aggregation = "mean"
+
+    def of(self, y_hat: Array, y: Any) -> Array:
+        """Return the loss of a prediction."""
+        return regression.mae(y_hat, y, agg=self.agg)
+
+
+L1Loss: TypeAlias = MAELoss
+
+
+L2Loss: TypeAlias = MSELoss
+
+
+class MSLELoss(Loss):
+    """`msle` with its options.
+
+    Args:
+        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+        epsilon: a small number added to what has a logarithm; None for the dtype's distance from 1 to the next number
+
+    Source: Lux.jl ``MSLELoss``
+    """
+
+    agg: Aggregation = "mean"
+    epsilon: float | None = None
+
+    def of(self, y_hat: Array, y: Any) -> Array:
+        """Return the loss of a prediction."""
+        return regression.msle(y_hat, y, agg=self.agg, epsilon=self.epsilon)
+
+
+class HuberLoss(Loss):
+    """`huber_loss` with its options.
+
+    Args:
+        delta: the distance up to which the loss is a square, at least 0
+        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+
+    Source: Lux.jl ``HuberLoss``
+    """
+
+    delta: float = 1.0
+    agg: Aggregation = "mean"
+
+    def of(self, y_hat: Array, y: Any) -> Array:
+        """Return the loss of a prediction."""
+        return regression.huber_loss(y_hat, y, agg=self.agg, delta=self.delta)
+
+
+class PoissonLoss(Loss):
+    """`poisson_loss` with its options; epsilon is another one by default, as Lux's.
+
+    Args:
+        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+        epsilon: a small number added to what has a logarithm; None for the dtype's distance from 1 to the next number
+
+    Source: Lux.jl ``PoissonLoss``
+    """
+
+    agg: Aggregation = "mean"
+    epsilon: float | None = None
+
+    def of(self, y_hat: Array, y: Any) -> Array:
+        """Return the loss of a prediction."""
+        _, y_hat, y = match_target("PoissonLoss", y_hat, y)
+        return regression.poisson_loss(y_hat, y, agg=self.agg, epsilon=epsilon_of(y_hat, self.epsilon))

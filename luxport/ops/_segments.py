@@ -1,0 +1,117 @@
+"""Reductions over segments of rows."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from luxport.backend import Array, array_device, namespace, same_shape
+from luxport.backend.dtypes import (
+    expect_no_booleans,
+    is_integer,
+    single_or_double,
+)
+from luxport.backend.memory import check_memory
+from luxport.backend.option_rules import choice, count
+from luxport.errors import LayerError, shape_text
+from luxport.ops._operation import operation
+from luxport.ops.indices import are_in_range, expect_integers, mark_missing, within
+
+__all__ = ["reduce_known_segments", "reduce_segments", "segment_reduce"]
+
+
+@operation(
+    takes="src numbers (m, ...), segments int (m)",
+    rules={"op": choice("sum", "prod", "max", "min"), "size": count(0)},
+)
+def segment_reduce(src: Array, segments: Array, *, op: str, size: int) -> Array:
+    """Reduce the slices of each segment: their sum, prod, max or min.
+
+    A segment without any has 0, 1, or the extreme that any number beats. Numbers of segments are in [0, size), in
+    any order; others are treated as in `scatter`.
+
+    Args:
+        op: "sum", "prod", "max" or "min"
+        size: how many segments there are
+
+    Shapes: src (m, ...), segments (m,) int -> (size, ...)
+    Raises: LayerError if the shapes do not fit or a segment is out of range; LayerTypeError if they are no integers
+
+    >>> import numpy as np
+    >>> segment_reduce(np.array([1.0, 2.0, 3.0]), np.array([2, 0, 2]), op="sum", size=3)
+    array([2., 0., 4.])
+    """
+    xp = namespace(src, segments)
+    if len(segments.shape) != 1 or not same_shape(segments.shape, tuple(src.shape)[:1]):
+        raise LayerError(f"expects src (m, ...) with segments (m,), got {shape_text(src)} and {shape_text(segments)}")
+    expect_integers(segments, "segments")
+    check_memory("the result", (size, *src.shape[1:]))
+    held, there = within(xp, segments, size, "segments")
+    y = reduce_known_segments(src, held, op=op, size=size)
+    return y if there is None else mark_missing(xp, y, xp.all(there))
+
+
+reduce_segments = segment_reduce
+
+
+def _expect_segments(src: Array, segments: Array, *, op: str, size: int) -> None:
+    """Expect arrays that fit. The caller has checked the numbers of the segments; to look again would cost as much."""
+    if len(segments.shape) != 1 or not src.shape or not same_shape(segments.shape, tuple(src.shape)[:1]):
+        raise LayerError(f"expects src (m, ...) and segments (m), got {shape_text(src)} and {shape_text(segments)}")
+    expect_integers(segments, "segments")
+    expect_no_booleans(src)
+    check_memory("the result", (size, *src.shape[1:]))
+    if size == 0:
+        are_in_range(segments, 0, "segments")
+
+
+def _expect_numbers_of_segments(src: Array, segments: Array, *, op: str, size: int) -> None:
+    _expect_segments(src, segments, op=op, size=size)
+    are_in_range(segments, size, "segments")
+
+
+@operation(
+    takes="src numbers (m, ...), segments int (m)",
+    rules={"op": choice("sum", "prod", "max", "min"), "size": count(0)},
+    check=_expect_numbers_of_segments,
+    guard=_expect_segments,
+    early=False,
+)
+def reduce_known_segments(src: Array, segments: Array, *, op: str, size: int) -> Array:
+    """Reduce the slices of each segment as `segment_reduce` does, which has checked that they are in range.
+
+    Args:
+        op: "sum", "prod", "max" or "min"
+        size: how many segments there are
+
+    Shapes: src (m, ...), segments (m,) int -> (size, ...)
+    """
+    xp = namespace(src, segments)
+    if size == 0 or src.shape[0] == 0:
+        return xp.full((size, *src.shape[1:]), empty_segment(xp, src, op), dtype=src.dtype, device=array_device(src))
+    numbers = xp.arange(size, dtype=segments.dtype, device=array_device(src))
+    here = numbers[:, None] == segments[None, :]
+    here = xp.reshape(here, (size, -1, *[1] * (len(src.shape) - 1)))
+    neutral = xp.full_like(src, empty_segment(xp, src, op))
+    # Every slice is compared with every segment: short and exact, but slow, so that backends have their own.
+    slices = xp.where(here, src[None, ...], neutral[None, ...])
+    if op in ("sum", "prod"):
+        slices = single_or_double(xp, slices)
+    return xp.astype(_REDUCTIONS[op](xp, slices), src.dtype)
+
+
+def empty_segment(xp: Any, x: Array, op: str) -> float:
+    """Return what the reduction of nothing is."""
+    if op in ("sum", "prod"):
+        return 0 if op == "sum" else 1
+    if is_integer(x):
+        return xp.iinfo(x.dtype).min if op == "max" else xp.iinfo(x.dtype).max
+    return -math.inf if op == "max" else math.inf
+
+
+_REDUCTIONS: dict[str, Any] = {
+    "sum": lambda xp, x: xp.sum(x, axis=1, dtype=x.dtype),
+    "prod": lambda xp, x: xp.prod(x, axis=1, dtype=x.dtype),
+    "max": lambda xp, x: xp.max(x, axis=1),
+    "min": lambda xp, x: xp.min(x, axis=1),
+}

@@ -1,0 +1,180 @@
+"""Flux's structs that hold no layers, as luxport's layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import luxport
+from luxport.core.initial_values import abstract_values, initial_parameters
+from luxport.porting import julia
+from luxport.porting.errors import FileFormatError
+from luxport.porting.flux.building import (
+    Ported,
+    Source,
+    bare,
+    expect_projection,
+    padding_of,
+    states_of,
+    with_parameters,
+)
+from luxport.porting.flux.fields import number, numbers
+
+__all__ = [
+    "build_adaptive",
+    "build_attention",
+    "build_bilinear",
+    "build_conv",
+    "build_conv_transpose",
+    "build_dense",
+    "build_depthwise",
+    "build_dropout",
+    "build_embedding",
+    "build_embedding_bag",
+    "build_pool",
+    "build_scale",
+    "build_upsample",
+]
+
+
+def build_dense(source: Source) -> Ported:
+    weight, bias = source.array("weight", 2), source.bias()
+    layer = luxport.Dense(weight.shape[0], weight.shape[1], source.activation(), use_bias=bool(bias))
+    return with_parameters(layer, {"weight": weight, **bias})
+
+
+def build_scale(source: Source) -> Ported:
+    weight, bias = source.array("scale"), source.bias()
+    layer = luxport.Scale(*weight.shape, activation=source.activation(), use_bias=bool(bias))
+    return with_parameters(layer, {"weight": weight, **bias})
+
+
+def build_bilinear(source: Source) -> Ported:
+    weight, bias = source.array("weight", 3), source.bias()
+    in2, in1, out = weight.shape
+    return with_parameters(
+        luxport.Bilinear((in1, in2), out, source.activation(), use_bias=bool(bias)), {"weight": weight, **bias}
+    )
+
+
+def _read_windows(source: Source, axes: int) -> dict[str, Any]:
+    """Stride and padding; a pad is one number an axis, or a pair."""
+    padding = padding_of(numbers(source["pad"], source.at("pad")), axes)
+    return {"stride": source.numbers("stride", axes), "padding": padding}
+
+
+def _read_convolution(source: Source, axes: int) -> dict[str, Any]:
+    return _read_windows(source, axes) | {"dilation": source.numbers("dilation", axes, 1)}
+
+
+def build_conv(source: Source) -> Ported:
+    weight, bias = source.array("weight", least=3), source.bias()
+    kernel = weight.shape[2:]
+    groups = int(source.fields.get("groups", 1))
+    layer = luxport.Conv(
+        *(kernel, weight.shape[1] * groups, weight.shape[0], source.activation()),
+        **_read_convolution(source, len(kernel)),
+        groups=groups,
+        use_bias=bool(bias),
+        cross_correlation=source.kind == "CrossCor",
+    )
+    return with_parameters(layer, {"weight": weight, **bias})
+
+
+def build_depthwise(source: Source) -> Ported:
+    weight, bias = source.array("weight", least=3), source.bias()  # (channels, multiplier, *kernel)
+    channels, multiplier, *kernel = weight.shape
+    layer = luxport.Conv(
+        *(tuple(kernel), channels, channels * multiplier, source.activation()),
+        **_read_convolution(source, len(kernel)),
+        groups=channels,
+        use_bias=bool(bias),
+    )
+    return with_parameters(layer, {"weight": weight.reshape(channels * multiplier, 1, *kernel), **bias})
+
+
+def build_conv_transpose(source: Source) -> Ported:
+    weight, bias = source.array("weight", least=3), source.bias()
+    kernel = weight.shape[2:]
+    groups = int(source.fields.get("groups", 1))
+    layer = luxport.ConvTranspose(
+        *(kernel, weight.shape[0], weight.shape[1] * groups, source.activation()),
+        **_read_convolution(source, len(kernel)),
+        output_padding=source.numbers("outpad", len(kernel), 0),
+        groups=groups,
+        use_bias=bool(bias),
+    )
+    return with_parameters(layer, {"weight": weight, **bias})
+
+
+def build_pool(layer: str) -> Callable[[Source], Ported]:
+    def build(source: Source) -> Ported:
+        window = numbers(source["k"], source.at("k"))
+        return bare(getattr(luxport, layer)(window, **_read_windows(source, len(window))))
+
+    return build
+
+
+def build_adaptive(layer: str) -> Callable[[Source], Ported]:
+    return lambda source: bare(getattr(luxport, layer)(numbers(source["out"], source.at("out"))))
+
+
+def build_dropout(source: Source) -> Ported:
+    dims = source.fields.get("dims")
+    if isinstance(dims, bool):  # until 0.8 the second field says whether it is active
+        dims = None
+    p = number(source["p"], source.at("p"))
+    if dims is None or not isinstance(dims, (int, tuple, list, np.integer)):  # a Colon: every entry by itself
+        return bare(luxport.Dropout(p))
+    axes = tuple(sorted(-n for n in (numbers(dims, source.at("dims")))))
+    return bare(luxport.Dropout(p, axes=axes))
+
+
+def build_embedding(source: Source) -> Ported:
+    weight, padding = source.array("weight", 2), source.fields.get("padding_idx")
+    layer = luxport.Embedding(
+        weight.shape[0], weight.shape[1], padding_idx=None if padding is None else int(padding) - 1
+    )
+    return with_parameters(layer, {"weight": weight})
+
+
+def build_embedding_bag(source: Source) -> Ported:
+    weight, reduction = source.array("weight", 2), source["reduction"]
+    name = reduction.name if isinstance(reduction, julia.Function) else str(reduction)
+    layer = luxport.EmbeddingBag(weight.shape[0], weight.shape[1], {"maximum": "max"}.get(name, name))
+    return with_parameters(layer, {"weight": weight})
+
+
+def build_attention(source: Source) -> Ported:
+    names = ("q_proj", "k_proj", "v_proj", "out_proj")
+    parts = {name: source.port(source[name], name) for name in names}
+    for name, part in parts.items():
+        expect_projection(part.layer, source.at(name))
+    dropout = source.port(source["attn_drop"], "attn_drop")
+    if not isinstance(dropout.layer, luxport.Dropout):
+        raise FileFormatError(f"{source.at('attn_drop')}: a Dropout expected, got {dropout.layer}")
+    q, k, v, out = (parts[name].ps["weight"].shape for name in names)
+    layer = luxport.MultiHeadAttention(
+        *((q[0], k[0], v[0]), (q[1], v[1]), out[1]),
+        nheads=int(number(source["nheads"], source.at("nheads"))),
+        attention_dropout_probability=dropout.layer.p,
+        use_bias="bias" in parts["q_proj"].ps,
+    )
+    whole = Ported(layer, abstract_values(initial_parameters, layer), states_of(layer, 0))
+    ps = {name: parts[name].ps if name in parts else entry for name, entry in whole.ps.items()}
+    for name in names:
+        if set(ps[name]) != set(whole.ps[name]):
+            raise FileFormatError(f"{source.at(name)}: either all projections have a bias or none")
+    return Ported(layer, ps, whole.st)
+
+
+def build_upsample(source: Source) -> Ported:
+    mode = next(iter(source.struct.type.params), None)
+    name = mode.name if isinstance(mode, julia.Symbol) else str(mode)
+    scale, size = source.fields.get("scale"), source.fields.get("size")
+    if size is not None:
+        return bare(luxport.Upsample(mode=name, size=numbers(size, source.at("size"))))  # type: ignore[arg-type]
+    factors = tuple([number(n, source.at("scale")) for n in scale])[::-1] if isinstance(scale, tuple) else scale
+    return bare(luxport.Upsample(factors, name))  # type: ignore[arg-type]

@@ -1,0 +1,32 @@
+"""Functions of Julia's with a name, as luxport's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from luxport import ops
+from luxport.ops import activations
+from luxport.porting import julia
+
+__all__ = ["ACTIVATIONS", "named_function"]
+
+
+ACTIVATIONS: Mapping[str, Callable[..., Any]] = {
+    **{name: getattr(ops, name) for name in activations.__all__ if callable(getattr(ops, name, None))},
+    "hardσ": ops.hardsigmoid,
+    "logσ": ops.logsigmoid,
+    "logsoftmax": ops.logsoftmax,
+    "softmax": ops.softmax,
+    "softmax!": ops.softmax,
+    "σ": ops.sigmoid,
+    "σ_fast": ops.sigmoid_fast,
+}
+"""Functions of one array, by the last part of their Julia names."""
+
+
+def named_function(value: Any) -> Callable[..., Any] | None:
+    """Return the counterpart of a function that Julia has by name, or None."""
+    if not isinstance(value, julia.Function) or value.anonymous:
+        return None
+    return ACTIVATIONS.get(value.name)

@@ -1,0 +1,195 @@
+"""Julia's types and functions, and how Julia writes them."""
+
+from __future__ import annotations
+
+import reprlib
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from luxport.porting.julia._values import NamedTuple, Struct, Symbol, Value, whole_number
+
+__all__ = ["BOTTOM", "Function", "Method", "TypeName", "TypeVar", "Union", "UnionAll", "dotted", "type_path"]
+
+
+@dataclass(frozen=True)
+class TypeName:
+    """A concrete type: the modules it is in, its name, and its parameters (types, numbers, symbols, tuples).
+
+    ``str`` gives Julia's own notation. For an anonymous function ``methods`` has its code; it is no part of equality.
+
+    >>> float32 = TypeName(("Core",), "Float32")
+    >>> str(TypeName(("Core",), "Array", (float32, 2)))
+    'Core.Array{Core.Float32, 2}'
+    """
+
+    module: tuple[str, ...]
+    name: str
+    params: tuple[Any, ...] = ()
+    methods: list[Method] = field(default_factory=list, repr=False, compare=False)
+
+    @property
+    def path(self) -> str:
+        """The name with its modules and without parameters, ``"Flux.Dense"``."""
+        return ".".join((*self.module, self.name))
+
+    def __str__(self) -> str:
+        return f"{self.path}{{{', '.join(_write_notation(p) for p in self.params)}}}" if self.params else self.path
+
+
+BOTTOM: Final = TypeName(("Core",), "Union{}")
+"""The type without values, ``Union{}``."""
+
+
+@dataclass(frozen=True)
+class TypeVar:
+    """A variable of a `UnionAll`, with its bounds."""
+
+    name: str
+    lower: Any = BOTTOM
+    upper: Any = TypeName(("Core",), "Any")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
+class UnionAll:
+    """``body where variable``."""
+
+    variable: Any
+    body: Any
+
+    def __str__(self) -> str:
+        return f"{_write_notation(self.body)} where {_write_notation(self.variable)}"
+
+
+@dataclass(frozen=True)
+class Union:
+    """``Union{types...}``."""
+
+    types: tuple[Any, ...]
+
+    def __str__(self) -> str:
+        return f"Union{{{', '.join(_write_notation(t) for t in self.types)}}}"
+
+
+@dataclass(frozen=True, eq=False)
+class Method:
+    """One method of an anonymous function, in Julia's lowered form.
+
+    ``arguments`` are the names of its arguments, the function itself left out. ``slots`` are the names of all local
+    variables, the function's own first: slot n of the code is ``slots[n - 1]``. ``statements`` is the code, whose parts
+    are of the type `Struct`: expressions ``Core.Expr`` (head, arguments), results ``Core.SSAValue`` (the 1-based number
+    of the statement), variables ``Core.SlotNumber``, globals ``Core.GlobalRef`` (module, name). ``code`` is the whole
+    ``Core.CodeInfo``.
+    """
+
+    name: str
+    module: Any
+    file: str
+    line: int
+    signature: Any
+    arguments: tuple[str, ...]
+    slots: tuple[str, ...]
+    statements: list[Any]
+    code: Any
+
+    def __str__(self) -> str:
+        """Return the code as text, one statement a line."""
+        from luxport.porting.julia.lowered_code import text
+
+        return text(self)
+
+
+@dataclass(frozen=True, eq=False)
+class Function:
+    """A function by name, or a closure with what it captured.
+
+    A named function has a type like ``typeof(NNlib.relu)``, whose name is ``#relu``; ``name`` leaves the mark out.
+    An anonymous function has a name like ``#3#4``, and in BSON ``methods`` has its lowered code.
+    """
+
+    type: TypeName
+    captured: list[Any] = field(default_factory=list)
+    names: tuple[str, ...] | None = None
+
+    @property
+    def name(self) -> str:
+        """The name without the mark of a function's type, ``"relu"``."""
+        return self.type.name.removeprefix("#") if not self.anonymous else self.type.name
+
+    @property
+    def path(self) -> str:
+        """The name with its modules, ``"NNlib.relu"``."""
+        return ".".join((*self.type.module, self.name))
+
+    @property
+    def anonymous(self) -> bool:
+        """Whether the function was written in place, as ``x -> ...``."""
+        return bool(self.type.methods) or "#" in self.type.name.removeprefix("#")
+
+    @property
+    def methods(self) -> list[Method]:
+        """The lowered code; empty for a named function, and in JLD2, which stores functions by name only."""
+        return self.type.methods
+
+    @reprlib.recursive_repr()
+    def __repr__(self) -> str:
+        captured = f", captured={self.captured!r}" if self.captured else ""
+        return f"Function({self.path}{captured})"
+
+
+def type_path(value: Value) -> str:
+    """Return the type of a value as a message names it: with its modules, and without its parameters.
+
+    >>> type_path(Struct(TypeName(("Flux",), "Chain", (TypeName((), "Tuple"),)), []))
+    'Flux.Chain'
+    """
+    if not isinstance(value, Struct):
+        return type(value).__name__
+    return value.type.path if isinstance(value.type, TypeName) else str(value.type)
+
+
+def dotted(path: str) -> tuple[tuple[str, ...], str]:
+    """Split a dotted name into modules and name, without a leading ``Main`` before another module.
+
+    A function's type begins with ``#`` and may have dots of its own.
+
+    >>> dotted("Main.Base.#identity"), dotted("Main.Policy"), dotted("Base.#.+")
+    ((('Base',), '#identity'), (('Main',), 'Policy'), (('Base',), '#.+'))
+
+    So may a module's name, where it is a notebook's:
+
+    >>> dotted("Main.workspace#4.Policy"), dotted("Main.workspace#4.#relu")
+    ((('workspace#4',), 'Policy'), (('workspace#4',), '#relu'))
+    """
+    mark = 0 if path.startswith("#") else path.find(".#") + 1 or -1
+    end = path.rfind(".") if mark < 0 else path.rfind(".", 0, mark)
+    modules = tuple(path[:end].split(".")) if end > 0 else ()
+    return without_main(modules), path[end + 1 :] if end > 0 else path
+
+
+def without_main(modules: tuple[str, ...]) -> tuple[str, ...]:
+    """Leave out a leading ``Main`` before another module."""
+    return modules[1:] if len(modules) > 1 and modules[0] == "Main" else modules
+
+
+def _write_notation(param: Value) -> str:
+    match param:
+        case Symbol():
+            return f":{param.name}"
+        case bool():
+            return str(param).lower()
+        case int():
+            return whole_number(param)
+        case None:
+            return "nothing"
+        case tuple():
+            return f"({', '.join(_write_notation(p) for p in param)}{',' if len(param) == 1 else ''})"
+        case NamedTuple():
+            pairs = zip(param.names, param.values, strict=True)
+            return f"({', '.join(f'{name} = {_write_notation(value)}' for name, value in pairs)})"
+        case Struct():
+            return f"{param.type}({', '.join(_write_notation(value) for value in param.fields)})"
+        case _:
+            return str(param)

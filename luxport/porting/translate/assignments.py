@@ -1,0 +1,135 @@
+"""Julia's assignments as Python's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from luxport.porting.translate.definitions import define
+from luxport.porting.translate.indices import after_place, place
+from luxport.porting.translate.parse import (
+    Unported,
+    arguments,
+    fields_of_names,
+    is_named_tuple,
+    last_name,
+    names_in,
+    parts,
+    text,
+)
+from luxport.porting.translate.scope import Scope, makes_layers
+from luxport.porting.translate.writing import Code, operand
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+__all__ = ["assign", "assign_compound", "push"]
+
+
+def assign(here: Scope, node: Node, last: bool) -> Scope:
+    """Write an assignment, and return the scope after it."""
+    target, _, *values = parts(node)
+    if len(values) != 1:
+        raise Unported("an assignment of several values")
+    if target.type == "index_expression" and here.mode == "build":
+        return _assign_entry(here, target, values[0])
+    if any(here.is_outer(name) for name in names_in(target)):
+        raise Unported("an assignment to a variable of the function around")
+    if target.type == "typed_expression":
+        target = target.named_children[0]
+    if is_named_tuple(target):
+        return _assign_fields(here, target, values[0], last)
+    value, names = values[0], names_in(target)
+    name = written = here.name(text(target)) if target.type == "identifier" else ""
+    here = replace(here, depths=here.depths.adding(dict.fromkeys(names, here.depth)))
+    compact = text(value).startswith(("@compact", "Lux.@compact"))
+    if name and (value.type == "arrow_function_expression" or compact):
+        code = define(here, value, mode="compact" if compact else "array", name=name)
+        kinds = {text(target): code.kind}
+    else:
+        written = here.target(target)
+        code = here.layer(value) if makes_layers(here, value) else here.code(value)
+        if code.kind == "table" and names & here.source.changed:  # which what is left out would leave as it is here
+            raise Unported("a Dict that is changed later")
+        if (
+            value.type == "identifier"
+            and code.kind in ("layers", "sizes")
+            and {text(value), *names} & here.source.filled
+        ):
+            raise Unported("another name for a vector whose entries are assigned")
+        here.put_code(f"{written.removeprefix('(').removesuffix(')')} = ", code)
+        several = {"number"} if code.kind == "sizes" else {entry.kind for entry in code.entries}
+        kinds = (
+            {text(target): code.kind}
+            if name
+            else dict.fromkeys(names, several.pop() if len(several) == 1 else "unknown")
+        )
+    if last:  # what is assigned is the value of the assignment
+        here.put(f"return {name or written}")
+    return here.binding(kinds)
+
+
+def _assign_fields(here: Scope, target: Node, value: Node, last: bool) -> Scope:
+    """``(; a, b) = x``, of a named tuple."""
+    names = fields_of_names(target)
+    found = here.code(value)
+    if found.kind not in ("inputs", "tree", "bound") or last:
+        raise Unported("fields taken out of a struct by their names")
+    kind = "array" if found.kind == "inputs" else found.kind
+    taken = [Code(f"{operand(found)}[{name!r}]") for name in names]
+    here = replace(here, depths=here.depths.adding(dict.fromkeys(names, here.depth)))
+    here.put(f"{', '.join(map(here.name, names))} = {', '.join(code.text for code in taken)}")
+    return here.binding(dict.fromkeys(names, kind))
+
+
+def _assign_entry(here: Scope, target: Node, value: Node) -> Scope:
+    """``layers[i] = layer`` in a vector that the function at hand has made: a list with another entry there."""
+    base, brackets = target.named_children
+    name, indices = text(base), parts(brackets)
+    if base.type != "identifier" or len(indices) != 1:
+        raise Unported("an assignment to something that is no name")
+    if not here.is_own(name) or here.kinds.get(name) not in ("layers", "sizes"):
+        raise Unported("a change in what may be no vector of this function's own")
+    where, written = place(here, indices[0]), here.name(name)
+    code = here.layer_or_number(value)
+    if ":" in where or (where.startswith("-") and where != "-1"):
+        raise Unported("a change of several entries, or of one counted from the end")
+    if where == "-1":
+        here.put_code(f"{written} = ", Code(f"[*{written}[:-1], {code.text}]", "layers"))
+    else:
+        after = after_place(where)
+        here.put_code(f"{written} = ", Code(f"[*{written}[:{where}], {code.text}, *{written}[{after}:]]", "layers"))
+    return here
+
+
+def assign_compound(here: Scope, node: Node) -> None:
+    """Write an assignment such as ``x += 1``."""
+    target, operator, value = parts(node)
+    symbol = text(operator)
+    if target.type != "identifier" or text(target) not in here.kinds or symbol not in ("+=", "-=", "*="):
+        raise Unported(f"an assignment with {symbol}")
+    if here.is_outer(text(target)):
+        raise Unported("an assignment to a variable of the function around")
+    code, kind = here.code(value), here.kinds[text(target)]
+    if symbol == "*=" and (code.kind, kind) != ("number", "number"):
+        raise Unported("a product of what may be matrices")
+    name = here.name(text(target))
+    here.put_code(f"{name} = ", Code(f"{name} {symbol[0]} {operand(code)}", code.kind))
+
+
+def push(here: Scope, node: Node) -> None:
+    """Write a call of ``push!`` or ``append!``."""
+    given = arguments(node)
+    given.only()
+    if len(given.positional) < 2 or last_name(given.positional[0]) not in here.kinds:
+        raise Unported("push! of other than layers")
+    listed, *values = given.positional
+    pushed = last_name(node.named_children[0]) == "push!"
+    for value in values:
+        several = value.type == "splat_expression"
+        if several and not pushed:
+            raise Unported("append! of several lists in one")
+        method = "append" if pushed and not several else "extend"
+        code = here.code(value.named_children[0]) if several else here.layer(value)
+        made = replace(code, text=f"{code.text})", closing=f"{code.closing})")
+        here.put_code(f"{here.code(listed).text}.{method}(", made)

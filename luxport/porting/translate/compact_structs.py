@@ -1,0 +1,117 @@
+"""Flux's structs as functions that make a `compact` layer."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from luxport.porting.translate.definitions import parameters_and_body, write_body
+from luxport.porting.translate.parameters import Parameters, taken_by_field, written_parameters
+from luxport.porting.translate.parse import Unported, text
+from luxport.porting.translate.scope import Scope
+from luxport.porting.translate.structs import Struct
+from luxport.porting.translate.writing import Code, field_name, group, named
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+from luxport.porting.translate.struct_methods import name_receiver, put_fields, put_methods, tell_kind, write_fields
+
+__all__ = ["write_compact"]
+
+
+_LAYERS = {
+    "Chain",
+    "Conv",
+    "Dense",
+    "Embedding",
+    "LayerNorm",
+    "BatchNorm",
+    "Parallel",
+    "MultiHeadAttention",
+    "Function",
+}
+
+
+_FUNCTIONS = {"Function", "Int", "Integer", "Int64", "Bool", "String", "Symbol", "Float32", "Float64", "Real"}
+
+
+def write_compact(here: Scope, struct: Struct) -> None:
+    """Write a function that takes the fields and returns a `compact` layer."""
+    fields = {name: field_name(name) for name in struct.fields}
+    if (
+        len(set(fields.values())) < len(fields)
+        or "inputs" in fields.values()
+        or {"choose", "forward"} & {*fields.values()}
+    ):
+        raise Unported("fields whose names Python cannot tell apart")
+    here.put(f"def {struct.python}({', '.join(write_fields(here, struct))}):")
+    inside = here.indented(reserved=frozenset(fields.values()))
+    inside.put(f'"""Make Julia\'s struct {struct.python} from its fields."""')
+    inside.put("")
+    held = [named(fields[name], _hold(here, struct, name)) for name in struct.fields]
+    inside.put_code("@", group("luxport.compact(", [Code(repr(struct.name)), *held], ")"))
+    own = {name: Code(fields[name], tell_kind(struct, name) or "bound") for name in fields}
+    keywords = ", ".join(["*", *fields.values()] if fields else [])
+    if len(struct.forwards) == 1:
+        _put_forward(inside, struct.forwards[0], own, "forward", keywords)
+    else:
+        inside.put(f"def forward({', '.join(['inputs', keywords] if keywords else ['inputs'])}):")
+        put_methods(inside, struct, lambda method, node, name: _put_forward(method, node, own, name, ""), "")
+    inside.put("")
+    inside.put("return forward")
+
+
+def _put_forward(here: Scope, forward: Node, own: dict[str, Code], name: str, keywords: str) -> None:
+    """Write a forward method as a function of one input."""
+    parameters, body = parameters_and_body(forward)
+    if here.source.dialect != "flux" and len(parameters) == 3:
+        raise Unported("a forward method with three arguments, of which two may be Lux's ps and st")
+    method = put_fields(here, forward, own)
+    given = _write_inputs(method, parameters, taken_by_field(body))
+    head = f"def {name}({', '.join([*given.listed, keywords] if keywords else given.listed)}):"
+    write_body(method, head, body, "array", given)
+
+
+def _hold(here: Scope, struct: Struct, name: str) -> Code:
+    """Return a field as a layer holds it: vectors of numbers as tuples."""
+    code = Code(field_name(name))
+    kind = struct.type_of(name)
+    called = any(
+        f"{(receiver := name_receiver(forward))}.{name}(" in text(forward) or f"|> {receiver}.{name}" in text(forward)
+        for forward in struct.forwards
+    )
+    if struct.trainable is not None and name not in struct.trainable and kind not in _FUNCTIONS:
+        return Code(here.helper("untrained", [code if called else here.helper("constant", [code])]).text)
+    if called or tell_kind(struct, name) in ("number", "flag", "text") or kind in _LAYERS:
+        return code
+    return Code(here.helper("constant", [code]).text)
+
+
+def _write_inputs(here: Scope, parameters: list[Node], with_fields: Set[str]) -> Parameters:
+    """Return the one input of a layer, and what takes it apart if Julia's has several."""
+    split = next((i for i, node in enumerate(parameters) if node.type == ";"), len(parameters))
+    positional, options = parameters[:split], parameters[split + 1 :]
+    for node in [*positional, *options]:
+        if node.type == "splat_expression":
+            raise Unported("a forward method of any number of arguments")
+    optional = [node for node in positional if node.type in ("named_argument", "assignment")]
+    taken = [node for node in positional if node not in optional]
+    if not taken:
+        raise Unported("a forward method without an input")
+    given = written_parameters(here, taken, "array", with_fields)
+    listed, opening = given.listed, given.opening
+    if len(listed) > 1:
+        opening = [f"{', '.join(listed)} = inputs", *opening]
+        listed = ["inputs"]
+    names, inside = set(given.names), replace(here, kinds=given.kinds)
+    for node in [*optional, *options]:
+        if node.type not in ("named_argument", "named_field", "assignment"):
+            raise Unported("a forward method with a keyword that has no default")
+        default = inside.code(node.named_children[-1])
+        name = node.named_children[0]
+        name = name.named_children[0] if name.type == "typed_expression" else name
+        opening = [*opening, f"{here.name(text(name))} = {default.text}"]
+        inside = inside.binding({text(name): default.kind})
+        names.add(text(name))
+    return replace(given, listed=listed, opening=opening, names=names, kinds=inside.kinds)

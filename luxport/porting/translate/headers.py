@@ -1,0 +1,94 @@
+"""What stands above the translated code of a module: imports, types, and what calls what."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from luxport.porting.translate.definitions import signature
+from luxport.porting.translate.output import Hole
+from luxport.porting.translate.parse import every_node, head_of, last_name, names_in, text
+from luxport.porting.translate.scope import Scope, makes_layers
+from luxport.porting.translate.writing import remark
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+__all__ = ["announce", "find_packages", "find_types", "write_header"]
+
+
+def write_header(holes: tuple[Hole, ...]) -> str:
+    """Return what is said before anything else: what was not understood."""
+    if not holes:
+        return ""
+    count = f"{len(holes)} {'piece' if len(holes) == 1 else 'pieces'}"
+    lines = [
+        f"# Made from Julia code by `luxport port`, which did not understand {count} of it. Where the model needs one",
+        "# NotImplementedError is raised, by no import, but where it is run; the rest is left out. In the Julia file:",
+        *(remark(f"  line {hole.line}: {hole.julia} ({hole.reason})") for hole in holes[:_LISTED]),
+    ]
+    if len(holes) > _LISTED:
+        lines.append(f"# and {len(holes) - _LISTED} more, marked below")
+    return "\n".join([*lines, "", ""])
+
+
+_LISTED = 100
+
+
+def find_types(statements: list[Node]) -> set[str]:
+    """List the names of types that statements define."""
+    found: set[str] = set()
+    for node in statements:
+        inner = node.named_children[0] if node.type == "const_statement" and node.named_children else node
+        if inner.type in ("abstract_definition", "primitive_definition"):
+            found |= names_in(inner)
+        elif inner.type == "assignment" and head_of(inner) is None:
+            found |= names_in(inner.named_children[0])
+    return found
+
+
+def announce(here: Scope, statements: list[Node]) -> Scope:
+    """Return a scope in which functions are known before their definitions, where others may call them."""
+    structs = here.source.structs
+    functions = [(text(head.named_children[0]), node) for node in statements if (head := signature(node))]
+    functions += _find_arrows(statements)
+    functions = [(name, node) for name, node in functions if name not in structs]
+    kinds = {name: "builder" for name, struct in structs.items() if struct.is_layer}
+    kinds |= {name: "function" for name, _ in functions}
+    callers: dict[str, list[str]] = {}
+    for name, node in functions:
+        for called in _find_calls(node):
+            callers.setdefault(called, []).append(name)
+    here = here.binding(kinds)
+    makers = [name for name, node in functions if makes_layers(here, node)]
+    while makers:
+        name = makers.pop()
+        if kinds[name] == "function":
+            kinds[name] = "builder"
+            makers += callers.get(name, [])
+    return here.binding(kinds)
+
+
+def _find_arrows(statements: list[Node]) -> list[tuple[str, Node]]:
+    """Return the functions that a file assigns to a name, and to that name nothing else."""
+    found: dict[str, list[Node]] = {}
+    for statement in statements:
+        node = statement.named_children[0] if statement.type == "const_statement" else statement
+        if node.type == "assignment" and head_of(node) is None and node.named_children[0].type == "identifier":
+            found.setdefault(text(node.named_children[0]), []).append(node)
+    alone = [(name, nodes[0]) for name, nodes in found.items() if len(nodes) == 1]
+    return [(name, node) for name, node in alone if node.named_children[-1].type == "arrow_function_expression"]
+
+
+def _find_calls(node: Node) -> set[str]:
+    return {last_name(part.named_children[0]) for part in every_node(node) if part.type == "call_expression"}
+
+
+def find_packages(root: Node) -> set[str]:
+    """Tell Flux's code from Lux's by what it uses; a file may be of both, or not say."""
+    used: set[str] = set()
+    for node in every_node(root):
+        if node.type in ("using_statement", "import_statement", "field_expression"):
+            used |= names_in(node) if node.type != "field_expression" else {text(node.named_children[0])}
+        elif node.type == "macrocall_expression" and text(node).startswith("@compact"):
+            used.add("Lux")
+    return used & {"Flux", "Lux"}

@@ -1,0 +1,143 @@
+"""Indices, counted from 0 here."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from luxport.porting.translate.parse import Arguments, Unported, last_name, names_in, parts, text
+from luxport.porting.translate.scope import Scope
+from luxport.porting.translate.writing import Code, operand
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+__all__ = ["add_one", "after_place", "index", "place", "undefined", "viewed"]
+
+
+_ELEMENTS = {"Any", "Float32", "Float64", "Int"}
+
+
+def index(here: Scope, node: Node) -> Code:
+    """Return an element, or a part, of a sequence or an array."""
+    base, brackets = node.named_children
+    kind = last_name(base)
+    if (kind in _ELEMENTS and kind not in here.kinds) or (kind in here.source.structs and not parts(brackets)):
+        return here.code(brackets)
+    return _index(here, here.code(base), parts(brackets))
+
+
+def viewed(here: Scope, given: Arguments) -> Code:
+    """``view(x, :, 1)``."""
+    given.only()
+    base, *entries = given.positional
+    return _index(here, here.code(base), entries)
+
+
+def _index(here: Scope, value: Code, entries: list[Node]) -> Code:
+    if len(entries) > 1:
+        if value.kind not in ("array", "unknown", "bound", "part", "tree") or here.mode == "build":
+            raise Unported("several indices of something that is no array")
+        places = [place(here, entry) for entry in reversed(entries)]
+        return Code(f"{operand(value)}[{', '.join(places)}]", "array")
+    if not entries:
+        raise Unported("no index")
+    if value.kind == "table":
+        return Code(f"{operand(value)}[{here.code(entries[0]).text}]", "unknown")
+    if entries[0].type == "quote_expression":
+        if value.kind != "bound":
+            raise Unported("an index that is a name")
+        return here.helper("item", [value, here.code(entries[0])]).of_kind("bound")
+    where = place(here, entries[0])
+    if value.kind == "sizes":
+        return Code(f"{operand(value)}[{where}]", "sizes" if ":" in where else "number")
+    if value.kind in ("layers", "several") or here.mode == "build":
+        return Code(f"{operand(value)}[{where}]", value.kind if ":" in where else "unknown")
+    if ":" in where:
+        where = f"slice({', '.join([end or 'None' for end in where.split(':')])})"
+    kind = "bound" if value.kind in ("bound", "part") else "unknown"
+    return here.helper("item", [value, Code(where)]).of_kind(kind)
+
+
+def place(here: Scope, node: Node) -> str:
+    """Return an index, or a range of them, counted from 0."""
+    if text(node) == ":":
+        return ":"
+    if node.type == "parenthesized_expression":
+        return place(here, node.named_children[0])
+    if node.type == "range_expression" and len(node.named_children) == 2:
+        first, last = node.named_children
+        if first.type == "range_expression":
+            start, step = first.named_children
+            return _step(here, start, step, last)
+        start, stop = place(here, first), "" if text(last) == "end" else place(here, last)
+        if stop.startswith("-"):  # end - 1 is the last but one, and ends the range itself
+            return f"{start}:{int(stop) + 1}"
+        end = stop and add_one(Code(stop, "number", True))
+        return f"{start}:{end}"
+    if text(node) == "end":
+        return "-1"
+    found = re.fullmatch(r"end\s*-\s*(\d+)", text(node))
+    if found:
+        return str(-1 - int(found[1]))
+    if "end" in names_in(node):
+        raise Unported("an index computed from the end")
+    code = here.code(node)
+    if code.kind not in ("number", "unknown"):
+        raise Unported("an index that is no number")
+    if code.kind == "unknown" and here.mode != "build":
+        raise Unported("an index that may be no number")
+    if code.text.endswith(" + 1") and " " not in code.text.removesuffix(" + 1"):
+        return code.text.removesuffix(" + 1")
+    return str(int(code.text) - 1) if code.text.isdigit() else f"{operand(code)} - 1"
+
+
+def after_place(where: str) -> str:
+    """Return the index after one that `place` has given."""
+    return add_one(Code(where, "number", True))
+
+
+def undefined(here: Scope, julia: str, given: Arguments) -> Code:
+    """``Vector{Any}(undef, n)``, to be filled, and ``Vector{Any}()``.
+
+    Raises: Unported
+    """
+    given.only()
+    kind = "sizes" if julia.partition("{")[2].startswith("Int") else "layers"
+    if not given.positional:
+        return Code("[]", kind)
+    undef, *sizes = given.positional
+    if text(undef) != "undef" or len(sizes) != 1:
+        raise Unported("a vector made of something")
+    count = here.code(sizes[0])
+    if count.kind not in ("number", "unknown"):
+        raise Unported("a number expected")
+    return Code(f"[None for _ in range({count.text})]", kind)
+
+
+def _step(here: Scope, first: Node, step: Node, last: Node) -> str:
+    """``1:2:end``: every second one; a step back is only that of the whole, which arrays do not take."""
+    by = text(step)
+    if by == "-1" and text(first) == "end" and text(last) == "1" and here.mode == "build":
+        return "::-1"
+    if not by.isdigit() or by == "0":
+        raise Unported("a range with such a step")
+    start = place(here, first)
+    stop = "" if text(last) == "end" else place(here, last)
+    if start.startswith("-") or stop.startswith("-"):
+        raise Unported("a range with a step, counted from the end")
+    return f"{start}:{stop and add_one(Code(stop, 'number', True))}:{by}"
+
+
+def add_one(number: Code) -> str:
+    """Write a number that is one higher."""
+    if number.text.isdigit():
+        return str(int(number.text) + 1)
+    looser = any(sign in number.text for sign in _LOOSER)
+    if number.text.endswith(" - 1") and not looser:
+        return number.text.removesuffix(" - 1")
+    return f"{operand(number) if looser else number.text} + 1"
+
+
+_LOOSER = (" if ", " or ", " and ", " | ", " & ", " ^ ", " << ", " >> ")
+"""What binds less than a sum."""

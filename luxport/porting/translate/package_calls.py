@@ -1,0 +1,214 @@
+"""Calls of functions of Julia's packages, with a dot or without."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from luxport.porting.translate.containers import connection
+from luxport.porting.translate.functions import ARRAYS, of_elements
+from luxport.porting.translate.numbers import if_else, of_numbers, rounded
+from luxport.porting.translate.parse import (
+    Arguments,
+    Unported,
+    arguments,
+    last_name,
+    names_in,
+    parts,
+    text,
+)
+from luxport.porting.translate.scope import Scope, device, rewritten
+from luxport.porting.translate.sequences import SEQUENCES
+from luxport.porting.translate.tables import ACTIVATIONS, DEVICE_MAKERS, ELEMENTWISE
+from luxport.porting.translate.training import TRAINING
+from luxport.porting.translate.writing import Code, call, group, operand
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+__all__ = ["broadcast", "call_package_function", "write_keywords", "write_value"]
+
+
+def write_keywords(here: Scope, given: Arguments) -> list[Code]:
+    """Keywords that a function was given and hands on."""
+    if given.block is not None:
+        raise Unported("a do block")
+    names = [splat.named_children[0] if splat.type == "splat_expression" else splat for splat in given.splats]
+    if any(here.kinds.get(text(name)) != "keywords" for name in names):
+        raise Unported("keywords in a variable")
+    return [Code(f"**{here.name(text(name))}") for name in names]
+
+
+def write_value(here: Scope, node: Node) -> Code:
+    """What a struct holds: a layer, an array to be drawn, or a constant."""
+    name = last_name(node)
+    if name == "identity" and name not in here.kinds:
+        return Code("luxport.identity", "function")
+    if node.type == "operator":
+        return connection(here, node, two=False)
+    if node.type in ("vector_expression", "tuple_expression") and any(
+        part.type not in _LITERALS for part in parts(node)
+    ):
+        return here.layer(node)
+    return here.code(node)
+
+
+_LITERALS = ("integer_literal", "float_literal", "boolean_literal", "string_literal", "unary_expression")
+
+
+def call_package_function(here: Scope, node: Node, name: str, given: Arguments) -> Code | None:
+    """A call of what Flux, Lux or Julia define; None for what is not known."""
+    count = len(given.positional)
+    if name in ("Float32", "Float64") and count == 1:
+        number = here.code(given.positional[0])
+        return number if number.kind == "number" else None  # it takes the dtype of the array beside it
+    if name in ("first", "last") and count == 1:
+        return here.helper("item", [here.code(given.positional[0]), Code("0" if name == "first" else "-1")])
+    if name == "Dict":
+        return _write_table(here, given)
+    if name in ("get", "haskey") and count == 3 - (name == "haskey"):
+        return _look_up(here, name, given)
+    if any(here.kinds.get(text(value)) == "table" for value in given.positional):
+        raise Unported(f"{name} of a Dict, whose entries Julia takes as pairs")
+    if name == "apply" and count == 4:
+        callee, *values = [here.code(value) for value in given.positional]
+        return call(callee.text, values, None, "unknown")
+    if name in _SAME and count == 1:
+        return here.layer(given.positional[0])
+    if name == "BroadcastFunction" and count == 1:
+        return here.activation(given.positional[0])
+    if name in ("Fix1", "Fix2") and count == 2:
+        return _fixed(here, node, name, given)
+    if name in _RANDOM and here.mode in ("array", "build"):
+        return Code("None", "rng")
+    if name == "SamePad" and not count:
+        return call("luxport.SamePad", [], None, "padding")
+    if name in DEVICE_MAKERS:
+        return device(here)
+    if name == "ifelse" and here.mode == "build" and node.type == "call_expression":
+        return if_else(here, given)
+    if name in ("merge", "NamedTuple"):
+        return _merge(here, name, given)
+    for table in (SEQUENCES, here.source.table.layers, _ROUNDED if count == 2 else {}, ARRAYS, TRAINING):
+        if name in table:
+            return table[name](here, given)
+    return _apply(here, node, name, given) if name in ACTIVATIONS or name in ELEMENTWISE else None
+
+
+def _write_table(here: Scope, given: Arguments) -> Code:
+    """``Dict("relu" => relu, :wide => 64)``: symbols are texts here."""
+    given.only()
+    entries, kinds = [], set()
+    for pair in given.positional:
+        sides = pair.named_children
+        if pair.type != "binary_expression" or text(sides[1]) != "=>" or sides[0].type not in _KEYS:
+            raise Unported("a Dict of other than pairs whose keys are in place")
+        key, value = here.code(sides[0]), write_value(here, sides[2])
+        kinds.add(sides[0].type)
+        entries.append(Code(f"{key.text}: {value.text}"))
+    if len(kinds) > 1:
+        raise Unported("a Dict of keys of several kinds")
+    return group("{", entries, "}", "table")
+
+
+_KEYS = ("string_literal", "quote_expression", "integer_literal")
+
+
+def _look_up(here: Scope, name: str, given: Arguments) -> Code:
+    """``haskey(d, key)`` and ``get(d, key, default)``."""
+    given.only()
+    table, key, *default = [here.code(value) for value in given.positional]
+    if table.kind != "table":
+        raise Unported(f"{name} of what may be no Dict")
+    there = f"{operand(key)} in {operand(table)}"
+    if not default:
+        return Code(there, "flag", True)
+    return Code(f"{operand(table)}[{key.text}] if {there} else {operand(default[0])}", "unknown", True)
+
+
+def _fixed(here: Scope, node: Node, name: str, given: Arguments) -> Code:
+    """``Base.Fix1(f, x)`` and ``Base.Fix2(f, x)``."""
+    if "x" in names_in(node):
+        raise Unported("a function of something named x")
+    function, fixed = [text(value) for value in given.positional]
+    left, right = (fixed, "x") if name == "Fix1" else ("x", fixed)
+    if function in _OPERATORS:
+        if not re.fullmatch(r"-?[\d.]+(f-?\d+)?", fixed):
+            raise Unported("an operator with something fixed that is no number in place")
+        return rewritten(here, node, f"x -> {left} .{function} {right}")
+    function = f"({function})" if "->" in function else function
+    return rewritten(here, node, f"x -> {function}({left}, {right})")
+
+
+def _merge(here: Scope, name: str, given: Arguments) -> Code:
+    given.only()
+    values = [here.code(value) for value in given.positional]
+    if any(value.kind != "tree" for value in values) or (name == "NamedTuple" and values) or here.mode == "build":
+        raise Unported(f"{name} of something that is no named tuple")
+    return group("{", [Code(f"**{operand(value)}") for value in values], "}", "tree")
+
+
+def _apply(here: Scope, node: Node, name: str, given: Arguments) -> Code:
+    """A function of each element, called on an element or broadcast."""
+    dotted = node.type == "broadcast_call_expression"
+    given.only()
+    values = [here.code(value) for value in given.positional]
+    if name in ELEMENTWISE:
+        if not dotted and here.mode in ("array", "build"):
+            numbers = of_numbers(here, name, values)
+            if numbers is not None:
+                return numbers
+        elements = of_elements(here, name, values)
+        if not dotted and here.mode != "scalar":
+            raise Unported(f"{name} without a dot is no function of arrays")
+        return elements
+    options = {}
+    if name in _PARAMETERS and len(values) == 2:
+        options = {_PARAMETERS[name]: values.pop()}
+    if len(values) != 1:
+        raise Unported("more arguments than one")
+    return call(ACTIVATIONS[name], values, options, "array")
+
+
+def broadcast(here: Scope, node: Node) -> Code:
+    """Return a call with a dot.
+
+    Raises: Unported
+    """
+    function = node.named_children[0]
+    name = last_name(function)
+    given = arguments(node)
+    own = function.type == "identifier" and name in here.kinds
+    if not name:
+        callee = here.code(function)
+        if callee.kind not in ("bound", "part", "function"):
+            raise Unported("what is broadcast is not known here")
+        given.only()
+        return call(callee.text, [here.code(value) for value in given.positional], None, "array")
+    if not own and (name in ACTIVATIONS or name in ELEMENTWISE):
+        return _apply(here, node, name, given)
+    if not own and name in ("Float32", "Float64"):
+        return here.xp("astype", [here.code(given.positional[0]), Code(f"xp.{name.lower()}")])
+    if own and here.kinds[name] in ("function", "unknown", "bound"):
+        given.only()
+        return call(here.name(name), [here.code(value) for value in given.positional], None, "array")
+    raise Unported(f"{name or 'what is broadcast'} is not known here")
+
+
+_ROUNDED = {"ceil": rounded("math.ceil"), "floor": rounded("math.floor"), "round": rounded("round")}
+
+
+_ROUNDED |= {"trunc": rounded("int")}
+
+
+_OPERATORS = ("+", "-", "*", "/", "^")
+
+
+_RANDOM = {"default_rng", "MersenneTwister", "StableRNG", "TaskLocalRNG", "Xoshiro"}
+
+
+_SAME = {"cpu", "f32", "gpu"}
+"""Functions that leave a model what it is."""
+
+
+_PARAMETERS = {"leakyrelu": "a", "elu": "alpha", "celu": "alpha"}

@@ -1,0 +1,93 @@
+"""The fields and methods of a struct that is a layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from luxport.porting.translate.methods import fitting, ordered
+from luxport.porting.translate.parameters import kind_of_type
+from luxport.porting.translate.parse import Unported, head_of, names_in, text
+from luxport.porting.translate.scope import Scope
+from luxport.porting.translate.signatures import Method, method_of
+from luxport.porting.translate.structs import Struct, place_of
+from luxport.porting.translate.writing import Code, field_name
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+__all__ = ["find_forwards", "name_receiver", "put_fields", "put_methods", "tell_kind", "write_fields"]
+
+
+def find_forwards(struct: Struct) -> list[Method]:
+    """Return several methods of a struct in the order in which they are to be asked; none if that is not known.
+
+    One of several arguments is called with a tuple of them, so one of a tuple could not be told from it.
+    """
+    entries = [method_of(node) for node in struct.forwards]
+    if struct.base:  # ps and st say nothing
+        entries = [
+            replace(entry, least=1, most=1, declared=entry.declared[:1]) for entry in entries if entry.least == 3
+        ]
+    single = [entry for entry in entries if entry.most == 1]
+    tuples = any(entry.declared[0].partition("{")[0] in ("Tuple", "NTuple") for entry in single)
+    if len(entries) < len(struct.forwards) or (tuples and len(single) < len(entries)):
+        return []
+    return ordered(entries)
+
+
+def put_methods(here: Scope, struct: Struct, write: Callable[[Scope, Node, str], None], more: str) -> None:
+    """Write several forward methods, and what calls the one of them that Julia would choose; `more` are ps and st."""
+    names = {place_of(node): f"method_{i}" for i, node in enumerate(struct.forwards, 1)}
+    inside = here.indented(reserved=here.reserved | {"choose", *names.values()})
+    for node in struct.forwards:
+        receiver = name_receiver(node)
+        method = inside.binding({receiver: "function" if more else "again"})
+        write(replace(method, renamed={**here.renamed, receiver: "choose"}), node, names[place_of(node)])
+        inside.put("")
+    entries = find_forwards(struct)
+    several = any(entry.most > 1 for entry in entries)
+    here.output.helpers |= {"fits", "is_a"} | ({"as_several"} if several else set())
+    inside.put(f"def choose(inputs{more}):")
+    for entry in entries:
+        inside.put(f"    if {fitting('as_several(inputs)' if several else '(inputs,)', entry)}:")
+        inside.put(f"        return {names[place_of(entry.node)]}(inputs{more})")
+    inside.put("    raise ValueError('no method takes these inputs')")
+    inside.put("")
+    inside.put(f"return choose(inputs{more})")
+
+
+def tell_kind(struct: Struct, name: str) -> str:
+    """Return what kind of value a field is declared to be; nothing if that is not said."""
+    node = struct.fields[name]
+    return kind_of_type(text(node)) if node is not None else ""
+
+
+def write_fields(here: Scope, struct: Struct) -> list[str]:
+    """Return what stands in the head of a constructor that takes the fields."""
+    if not struct.by_keyword:
+        return [field_name(name) for name in struct.fields]
+    listed = []
+    for name in struct.fields:
+        if name not in struct.defaults:
+            listed.append(field_name(name))
+            continue
+        if names_in(struct.defaults[name]) & set(struct.fields):
+            raise Unported("a default that another field gives")
+        listed.append(f"{field_name(name)}={here.code(struct.defaults[name]).text}")
+    return ["*", *listed]
+
+
+def name_receiver(forward: Node) -> str:
+    """Return the name that a forward method gives its struct; nothing if it gives none."""
+    head = head_of(forward)
+    assert head is not None
+    typed = head.named_children[0].named_children[0]
+    return text(typed.named_children[0]) if len(typed.named_children) == 2 else ""
+
+
+def put_fields(here: Scope, method: Node, own: dict[str, Code]) -> Scope:
+    """Return the scope of a method, in which the fields of its struct are these."""
+    receiver = name_receiver(method)
+    return replace(here, fields={receiver: own} if receiver else {})

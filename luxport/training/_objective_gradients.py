@@ -1,0 +1,144 @@
+"""Gradients of an objective: of a whole batch, or of its parts in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache, partial
+from inspect import CO_VARARGS, isfunction
+from typing import Any
+
+from luxport import tree
+from luxport.backend import Array, find_owner, is_inexact
+from luxport.text import kind_of
+from luxport.training._batching import first_size
+from luxport.training._loop import run_steps
+from luxport.training._state import Program, in_precision
+from luxport.transforms import value_and_grad
+from luxport.tree.static import Static
+
+__all__ = ["MOST_PLANS", "Objective", "differentiate_objective", "expect_objective", "make_gradient_function"]
+
+MOST_PLANS = 64
+"""How many objectives, each with its options, have programs at a time."""
+
+Objective = Callable[[Any, tree.Tree, tree.Tree, Any], tuple[Array, tree.Tree, Any]]
+"""``objective(model, ps, st, data) -> (loss, st, stats)``; luxport's loss objects are such functions."""
+
+
+@lru_cache(maxsize=MOST_PLANS)
+def make_gradient_function(objective_and_accumulate: Static[tuple[Objective, int]]) -> Callable[..., Any]:
+    """Return one function for all plans with these, so that a backend which compiles it alone does so once."""
+    return partial(differentiate_objective, *objective_and_accumulate.value)
+
+
+def _differentiate(f: Callable[[tree.Tree], tuple[Array, Any]], ps: tree.Tree) -> tuple[tuple[Array, Any], tree.Tree]:
+    return value_and_grad(f, has_aux=True)(ps)
+
+
+def differentiate_objective(
+    objective: Objective,
+    accumulate: int,
+    program: Static[Program],
+    ps: tree.Tree,
+    st: tree.Tree,
+    scale: tree.Tree,
+    data: Any,
+    differentiate: Callable[..., Any] = _differentiate,
+) -> tuple[tree.Tree, Array, Any, tree.Tree]:
+    """Return gradients, loss, statistics and the new states; a backend that owns `ps` may `differentiate` cheaper."""
+
+    def of_batch(st: tree.Tree, data: Any) -> tuple[tree.Tree, Array, Any, tree.Tree]:
+        return _differentiate_batch(objective, program.value, ps, st, scale, data, differentiate)
+
+    if accumulate == 1:
+        return of_batch(st, data)
+
+    def of_part(st: tree.Tree, data: Any) -> tuple[tree.Tree, Any, Any]:
+        grads, loss, stats, st = of_batch(st, data)
+        return st, (grads, loss), stats
+
+    larger, smaller, share = _cut_data(data, accumulate)
+    st, totals, gathered = run_steps(of_part, st, larger)
+    means, stats = tree.map(lambda x: x / len(larger), totals), _average_statistics(gathered)
+    if smaller:
+        st, totals, gathered = run_steps(of_part, st, smaller)
+        means = tree.map(lambda mean, x: mean + (x / len(smaller) - mean) * share, means, totals)
+        stats = _average_statistics([stats, _average_statistics(gathered)], share)
+    grads, loss = means
+    return grads, loss, stats, st
+
+
+def _differentiate_batch(
+    objective: Objective,
+    program: Program,
+    ps: tree.Tree,
+    st: tree.Tree,
+    scale: tree.Tree,
+    data: Any,
+    differentiate: Callable[..., Any],
+) -> tuple[tree.Tree, Array, Any, tree.Tree]:
+    model = in_precision(program.model, program.precision)
+
+    def scaled(ps: tree.Tree) -> tuple[Array, Any]:
+        result = objective(model, ps, st, data)
+        if not isinstance(result, tuple) or len(result) != 3:
+            raise TypeError(f"an objective returns (loss, st, stats), got {kind_of(result)}")
+        loss = result[0]
+        return loss if program.scaling is None else program.scaling.scale(scale, loss), result
+
+    (_, (loss, st, stats)), grads = differentiate(scaled, ps)
+    if program.scaling is not None:
+        grads, _ = program.scaling.unscale(scale, grads)
+    return grads, loss, stats, st
+
+
+def _cut_data(data: Any, count: int) -> tuple[list[Any], list[Any], float]:
+    """Return parts of one size, those that have a sample less, and the share of all samples that is theirs."""
+    size = first_size("train_step with accumulate", data)
+    count = max(min(count, size), 1)
+    length, more = divmod(size, count)
+    ends = [0]
+    for i in range(count):
+        ends.append(ends[-1] + length + (i < more))
+    parts = [tree.map(lambda leaf, i=i: leaf[ends[i] : ends[i + 1], ...], data) for i in range(count)]
+    return (parts[:more], parts[more:], (count - more) * length / size) if more else (parts, [], 0.0)
+
+
+def _average_statistics(gathered: Sequence[Any], share: float | None = None) -> Any:
+    """Return means of floating statistics, sums of integers, and the last of what is neither.
+
+    Of two, the second may have another share in the means than half.
+    """
+
+    def joined(*leaves: Any) -> Any:
+        total = leaves[0]
+        if find_owner(type(total)) is None and not isinstance(total, (int, float)):
+            return leaves[-1]
+        floating = isinstance(total, float) or is_inexact(total)
+        if floating and share is not None:
+            return total + (leaves[1] - total) * share
+        for leaf in leaves[1:]:
+            total = total + leaf
+        return total / len(leaves) if floating else total
+
+    return tree.map(joined, *gathered)
+
+
+def expect_objective(objective: Any) -> None:
+    wanted = "train_step expects an objective, a function of (model, ps, st, data)"
+    if isinstance(objective, type):
+        raise TypeError(f"{wanted}, got {kind_of(objective)}: call it, {objective.__name__}()")
+    if not callable(objective) or isinstance(objective, Mapping):
+        raise TypeError(f"{wanted}, got {kind_of(objective)}")
+    if not isfunction(objective):
+        return
+    if objective.__module__.startswith("luxport.losses."):
+        raise TypeError(
+            f"{wanted}, got the loss "
+            f"{objective.__name__} of (y_hat, y): luxport.losses has objects for it, such as MSELoss() and "
+            "SparseCrossEntropyLoss(logits=True)"
+        )
+    code, given = objective.__code__, len(objective.__defaults__ or ())
+    if not code.co_flags & CO_VARARGS and not code.co_argcount - given <= 4 <= code.co_argcount:
+        taken = ", ".join(code.co_varnames[: code.co_argcount])
+        raise TypeError(f"{wanted} that returns (loss, st, stats), got one of ({taken})")

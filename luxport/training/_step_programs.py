@@ -1,0 +1,227 @@
+"""Programs that take steps: each is made once for an objective and its options, and compiled where that is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import is_dataclass
+from functools import partial, reduce
+from operator import is_
+from typing import Any, NamedTuple
+
+from luxport import tree
+from luxport.backend import Array, backend_of, can, namespace
+from luxport.ops.looking import may_look
+from luxport.optimizers._updates import update, update_in_place
+from luxport.training._loop import run_steps
+from luxport.training._loss_scaling import all_finite, select
+from luxport.training._objective_gradients import (
+    MOST_PLANS,
+    differentiate_objective,
+    expect_objective,
+    make_gradient_function,
+)
+from luxport.training._packing import Kept, layout_of
+from luxport.training._state import TrainState, kept_state
+from luxport.transforms._transforms import jit as compile_program
+from luxport.tree.static import Static, drop_oldest
+
+__all__ = ["apply_optimizer", "find_program"]
+
+
+StepProgram = Callable[[Any, TrainState], tuple[Array, Any, TrainState, Any]]
+"""What takes data and a state to the loss, statistics, the next state, and whether all was finite."""
+
+
+class _Plan(NamedTuple):
+    """What a program is made for."""
+
+    objective: Any
+    jit: bool
+    donate: bool
+    accumulate: int
+    steps: int
+    nonfinite: str
+
+
+_PROGRAMS: dict[Static[tuple[Any, ...]], StepProgram] = {}
+
+
+_RECENT: dict[int, tuple[tuple[Any, ...], StepProgram]] = {}
+"""The last program of each objective, by its identity: to compare all of a key takes time in every step."""
+
+
+def find_program(wanted: tuple[Any, ...]) -> StepProgram:
+    known = _RECENT.get(id(wanted[0]))
+    if known is not None and all(map(is_, known[0], wanted)):
+        return known[1]
+    key = Static(wanted)
+    program = _PROGRAMS.get(key)
+    if program is None:
+        program = _make_program(key)
+    if len(_RECENT) >= MOST_PLANS:
+        _RECENT.clear()
+    if _stays(wanted[0]):
+        _RECENT[id(wanted[0])] = wanted, program
+    return program
+
+
+def _stays(objective: Any) -> bool:
+    """Tell whether an objective is equal to what it was for as long as it is the same one."""
+    kind = type(objective)
+    return kind.__hash__ is object.__hash__ or (is_dataclass(kind) and kind.__dataclass_params__.frozen)
+
+
+def _make_program(key: Static[tuple[Any, ...]]) -> StepProgram:
+    plan = _Plan(*key.value)
+    expect_objective(plan.objective)
+    if plan.nonfinite not in ("ignore", "skip", "raise"):
+        raise ValueError(f'train_step expects "ignore", "skip" or "raise" as nonfinite, got {plan.nonfinite!r}')
+    for name, count in (("accumulate", plan.accumulate), ("steps_per_call", plan.steps)):
+        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+            raise ValueError(f"train_step expects a positive int as {name}, got {count!r}")
+    if len(_PROGRAMS) >= MOST_PLANS:
+        drop_oldest(_PROGRAMS)
+    program = _PROGRAMS[key] = _build_program(plan)
+    return program
+
+
+def _build_program(plan: _Plan) -> StepProgram:
+    by_place: dict[Any, Callable[..., Any]] = {}
+    gradients = make_gradient_function(Static((plan.objective, plan.accumulate)))
+
+    def step(data: Any, state: TrainState) -> tuple[Array, Any, TrainState, Any]:
+        grads, loss, stats, st = gradients(state.program, state.ps, state.st, state.scale, data)
+        new = state._replace(st=st)
+        ask = not plan.jit and may_look(loss)
+        return _finish(plan, state, new, grads, loss, stats, in_place=False, ask=ask)
+
+    def made(backend: Any, state: TrainState) -> Callable[..., Any]:
+        parallel = state.program.value.parallel
+        if parallel is not None:
+            one = parallel.step_program(
+                *(
+                    backend,
+                    plan.objective,
+                    lambda objective: partial(differentiate_objective, objective, plan.accumulate),
+                ),
+                partial(_finish, plan),
+                overlaps=plan.accumulate == 1 and state.program.value.scaling is None,
+                jit=plan.jit,
+                donate=plan.donate,
+                told=f"train_step steps_per_call={plan.steps} nonfinite={plan.nonfinite}",
+                accumulate=plan.accumulate,
+            )
+            return partial(_take_steps, plan, one)
+        if can(backend, "training program") and plan.steps == 1:
+            return backend.train_program(gradients, partial(_finish, plan), jit=plan.jit, donate=plan.donate)
+        whole = partial(_take_steps, plan, step)
+        if not plan.jit:
+            return whole
+        donated = 1 if plan.donate else ()
+        plain = compile_program(whole, donate=donated)
+        if not can(backend, "packed state"):
+            return plain
+        return _build_packed_program(
+            plan, backend, plain, compile_program(partial(_take_packed_steps, plan, gradients), donate=donated)
+        )
+
+    def program(data: Any, state: TrainState) -> tuple[Array, Any, TrainState, Any]:
+        place: Any = backend_of(state.step) if state.kept is None else state.kept.place
+        parallel = state.program.value.parallel
+        key = (
+            place.name if parallel is None else (place.name, parallel, parallel.place())
+        )  # a backend need not be hashable
+        found = by_place.get(key)
+        if found is None:
+            found = by_place[key] = made(place, state)
+        return found(data, state)
+
+    return program
+
+
+def _build_packed_program(
+    plan: _Plan, backend: Any, plain: Callable[..., Any], program: Callable[..., Any]
+) -> Callable[..., Any]:
+    """Return the program that keeps states in few buffers, and is `plain` where that cannot be."""
+
+    def run(data: Any, state: TrainState) -> tuple[Array, Any, TrainState, Any]:
+        if state.kept is not None:
+            packed = state.kept.packed
+        else:
+            most = backend.most_joined(tree.leaves(state))
+            if not most:
+                return plain(data, state)
+            packed = layout_of(state, most).packed(state)
+        loss, stats, packed, finite = program(data, packed)
+        return loss, stats, kept_state(state.program, Kept(packed, backend)), finite
+
+    return run
+
+
+def _take_packed_steps(plan: _Plan, gradients: Callable[..., Any], data: Any, packed: Any) -> Any:
+    """Take the steps of one call, between a state in buffers and the next one."""
+    layout, buffers = packed[0].value, packed[1]
+
+    def step(data: Any, state: TrainState) -> tuple[Array, Any, TrainState, Any]:
+        grads, loss, stats, st = layout.gradients(gradients, data, state)
+        return _finish(plan, state, state._replace(st=st), grads, loss, stats, in_place=False)
+
+    loss, stats, new, finite = _take_steps(plan, step, data, layout.narrow(buffers))
+    changed = layout.for_narrow(new)
+    return loss, stats, (Static(changed), changed.pack_narrow(new)), finite
+
+
+def _take_steps(
+    plan: _Plan, step: Callable[..., Any], data: Any, state: TrainState
+) -> tuple[Array, Any, TrainState, Any]:
+    """Take as many steps as one call is to take."""
+    if plan.steps == 1:
+        return step(data, state)
+    if not isinstance(data, list) or len(data) != plan.steps:
+        got = f"{len(data)} of them" if isinstance(data, list) else type(data).__name__
+        raise ValueError(f"train_step expects a list of {plan.steps} batches for steps_per_call, got {got}")
+
+    def of_batch(state: TrainState, batch: Any) -> tuple[TrainState, tuple[()], Any]:
+        loss, stats, state, finite = step(batch, state)
+        return state, (), (loss, stats, finite)
+
+    state, _, outs = run_steps(of_batch, state, data)
+    losses, gathered, finite = zip(*outs, strict=True)
+    all_of_them = None if finite[0] is None else reduce(namespace(finite[0]).logical_and, finite)
+    return namespace(losses[0]).stack(list(losses)), list(gathered), state, all_of_them
+
+
+def _finish(
+    plan: _Plan,
+    old: TrainState,
+    new: TrainState,
+    grads: tree.Tree,
+    loss: Array,
+    stats: Any,
+    *,
+    in_place: bool,
+    ask: bool = False,
+) -> tuple[Array, Any, TrainState, Any]:
+    """Step by gradients, unless they are to be skipped; `ask` whether they are, where that costs nothing."""
+    scaling = old.program.value.scaling
+    if plan.nonfinite == "ignore" and scaling is None:
+        return loss, stats, apply_optimizer(new, grads, in_place=in_place), None
+    finite = all_finite((loss, grads))
+    if scaling is not None:
+        new = new._replace(scale=scaling.update(old.scale, finite))
+    if ask:
+        if bool(finite):
+            return loss, stats, apply_optimizer(new, grads, in_place=in_place), finite
+        return loss, stats, new._replace(st=old.st, skipped=old.skipped + 1), finite
+    after = apply_optimizer(new, grads, in_place=False)
+    xp = namespace(finite)
+    kept = select(finite, (after.ps, after.opt_state, after.step), (old.ps, old.opt_state, old.step))
+    st = select(finite, new.st, old.st) if tree.structure(new.st) == tree.structure(old.st) else new.st
+    skipped = old.skipped + xp.astype(xp.logical_not(finite), old.skipped.dtype)
+    return loss, stats, after._replace(ps=kept[0], opt_state=kept[1], step=kept[2], st=st, skipped=skipped), finite
+
+
+def apply_optimizer(state: TrainState, grads: tree.Tree, *, in_place: bool) -> TrainState:
+    change = update_in_place if in_place else update
+    opt_state, ps = change(state.opt_state, state.ps, grads)
+    return state._replace(opt_state=opt_state, ps=ps, step=state.step + 1)
