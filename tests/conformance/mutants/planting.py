@@ -47,6 +47,11 @@ def catch_each(mutants: Mutants) -> Callable[[str, pytest.MonkeyPatch], None]:
     return test
 
 
+def fault(public: Any, old: str, new: str, check: str | Check, *, backend: str = "numpy") -> tuple[Plant, Check]:
+    """Return what is `edited`, and the check that must catch it: one of its own, or the name of a case on NumPy."""
+    return edited(public, old, new, backend=backend), case(check) if isinstance(check, str) else check
+
+
 def edited(public: Any, old: str, new: str, *, backend: str = "numpy") -> Plant:
     """Change a fragment of what a public function or class is made of, for whoever calls it.
 

@@ -4,113 +4,94 @@ from __future__ import annotations
 
 from luxport import losses
 
-from .planting import Mutants, case, catch_each, edited
+from .planting import Mutants, case, catch_each, fault
 
 MUTANTS: Mutants = {
-    "cross-entropy's epsilon outside the logarithm": (
-        edited(
-            losses.crossentropy,
-            "ops.xlogy(y, y_hat + epsilon_of(y_hat, epsilon))",
-            "(ops.xlogy(y, y_hat) + epsilon_of(y_hat, epsilon))",
-        ),
-        case("losses.crossentropy_of_the_impossible"),
+    "cross-entropy's epsilon outside the logarithm": fault(
+        losses.crossentropy,
+        "ops.xlogy(y, y_hat + epsilon_of(y_hat, epsilon))",
+        "(ops.xlogy(y, y_hat) + epsilon_of(y_hat, epsilon))",
+        "losses.crossentropy_of_the_impossible",
     ),
-    "epsilon is float32's in double precision": (
-        edited(losses.crossentropy, "EPSILON[dtype_name(y_hat)]", 'EPSILON["float32"]'),
+    "epsilon is float32's in double precision": fault(
+        losses.crossentropy,
+        "EPSILON[dtype_name(y_hat)]",
+        'EPSILON["float32"]',
         case("losses.crossentropy_in_double_precision", dtype="float64"),
     ),
-    "cross-entropy over the samples": (
-        edited(losses.crossentropy, "axis=axis", "axis=0"),
-        case("losses.crossentropy"),
+    "cross-entropy over the samples": fault(losses.crossentropy, "axis=axis", "axis=0", "losses.crossentropy"),
+    "logits over the last axis whatever is asked": fault(
+        losses.logitcrossentropy,
+        "ops.logsoftmax(y_hat, axis=axis)",
+        "ops.logsoftmax(y_hat)",
+        "losses.crossentropy_other_axis",
     ),
-    "logits over the last axis whatever is asked": (
-        edited(losses.logitcrossentropy, "ops.logsoftmax(y_hat, axis=axis)", "ops.logsoftmax(y_hat)"),
-        case("losses.crossentropy_other_axis"),
+    "labels smoothed for two classes": fault(
+        losses.label_smoothing, "2 if axis is None else y.shape[axis]", "2", "losses.label_smoothing_four"
     ),
-    "labels smoothed for two classes": (
-        edited(losses.label_smoothing, "2 if axis is None else y.shape[axis]", "2"),
-        case("losses.label_smoothing_four"),
+    "smoothing without lowering": fault(losses.label_smoothing, "y * (1.0 - alpha)", "y", "losses.label_smoothing_two"),
+    "mean of sums is a sum": fault(
+        losses.mse, "getattr(namespace(losses), agg)", "namespace(losses).sum", "losses.mse"
     ),
-    "smoothing without lowering": (
-        edited(losses.label_smoothing, "y * (1.0 - alpha)", "y"),
-        case("losses.label_smoothing_two"),
+    "binary cross-entropy forgets the other class": fault(
+        losses.binarycrossentropy, "_ - ops.xlogy(1.0 - y, 1.0 - y_hat + epsilon)", "_", "losses.binarycrossentropy"
     ),
-    "mean of sums is a sum": (
-        edited(losses.mse, "getattr(namespace(losses), agg)", "namespace(losses).sum"),
-        case("losses.mse"),
+    "binary cross-entropy of logits overflows": fault(
+        losses.logitbinarycrossentropy,
+        "ops.softplus(xp.where(right, -y_hat, y_hat))",
+        "xp.log(1.0 + xp.exp(-y_hat))",
+        "losses.logitbinarycrossentropy_far",
     ),
-    "binary cross-entropy forgets the other class": (
-        edited(losses.binarycrossentropy, "_ - ops.xlogy(1.0 - y, 1.0 - y_hat + epsilon)", "_"),
-        case("losses.binarycrossentropy"),
+    "focal loss without its weight": fault(losses.focal_loss, "y * _(1.0 - p, gamma)", "y", "losses.focal_loss"),
+    "divergence the other way": fault(
+        losses.kldivergence,
+        "ops.xlogx(y) - ops.xlogy(y, y_hat + epsilon_of(y_hat, epsilon))",
+        "ops.xlogx(y_hat) - ops.xlogy(y_hat, y + epsilon_of(y_hat, epsilon))",
+        "losses.kldivergence",
     ),
-    "binary cross-entropy of logits overflows": (
-        edited(
-            losses.logitbinarycrossentropy,
-            "ops.softplus(xp.where(right, -y_hat, y_hat))",
-            "xp.log(1.0 + xp.exp(-y_hat))",
-        ),
-        case("losses.logitbinarycrossentropy_far"),
+    "hinge for labels 0 and 1": fault(
+        losses.hinge_loss,
+        "xp.where(enough, 0.0, y_hat) * y",
+        "xp.where(enough, 0.0, y_hat) * (2.0 * y - 1.0)",
+        "losses.hinge_loss",
     ),
-    "focal loss without its weight": (
-        edited(losses.focal_loss, "y * _(1.0 - p, gamma)", "y"),
-        case("losses.focal_loss"),
+    "Huber's line from the origin": fault(
+        losses.huber_loss, "(distance - 0.5 * delta)", "distance", "losses.HuberLoss_delta"
     ),
-    "divergence the other way": (
-        edited(
-            losses.kldivergence,
-            "ops.xlogx(y) - ops.xlogy(y, y_hat + epsilon_of(y_hat, epsilon))",
-            "ops.xlogx(y_hat) - ops.xlogy(y_hat, y + epsilon_of(y_hat, epsilon))",
-        ),
-        case("losses.kldivergence"),
-    ),
-    "hinge for labels 0 and 1": (
-        edited(losses.hinge_loss, "xp.where(enough, 0.0, y_hat) * y", "xp.where(enough, 0.0, y_hat) * (2.0 * y - 1.0)"),
-        case("losses.hinge_loss"),
-    ),
-    "Huber's line from the origin": (
-        edited(losses.huber_loss, "(distance - 0.5 * delta)", "distance"),
-        case("losses.HuberLoss_delta"),
-    ),
-    "Poisson's epsilon by default": (
-        edited(losses.PoissonLoss, "epsilon_of(y_hat, self.epsilon)", "self.epsilon or 0.0"),
+    "Poisson's epsilon by default": fault(
+        losses.PoissonLoss,
+        "epsilon_of(y_hat, self.epsilon)",
+        "self.epsilon or 0.0",
         case("losses.PoissonLoss_of_nothing", dtype="float64"),
     ),
-    "MSLE adds 1": (edited(losses.msle, "epsilon = epsilon_of(y_hat, epsilon)", "epsilon = 1.0"), case("losses.msle")),
-    "a complex error squared, not its size": (
-        edited(losses.mse, "real * real + imag * imag", "real * real - imag * imag"),
-        case("losses.mse_complex"),
+    "MSLE adds 1": fault(losses.msle, "epsilon = epsilon_of(y_hat, epsilon)", "epsilon = 1.0", "losses.msle"),
+    "a complex error squared, not its size": fault(
+        losses.mse, "real * real + imag * imag", "real * real - imag * imag", "losses.mse_complex"
     ),
-    "dice without its smoothing below": (
-        edited(losses.dice_coeff_loss, "squares + smooth", "squares"),
-        case("losses.dice_coeff_loss"),
+    "dice without its smoothing below": fault(
+        losses.dice_coeff_loss, "squares + smooth", "squares", "losses.dice_coeff_loss"
     ),
-    "Tversky's beta on the negatives": (
-        edited(
-            losses.tversky_loss,
-            "beta * (1.0 - y) * y_hat + (1.0 - beta) * y * (one - y_hat)",
-            "(1.0 - beta) * (1.0 - y) * y_hat + beta * y * (one - y_hat)",
-        ),
-        case("losses.tversky_loss_beta"),
+    "Tversky's beta on the negatives": fault(
+        losses.tversky_loss,
+        "beta * (1.0 - y) * y_hat + (1.0 - beta) * y * (one - y_hat)",
+        "(1.0 - beta) * (1.0 - y) * y_hat + beta * y * (one - y_hat)",
+        "losses.tversky_loss_beta",
     ),
-    "pairs that should coincide are pushed apart": (
-        edited(
-            losses.siamese_contrastive_loss,
-            "(1.0 - y) * far * far + y * short * short",
-            "y * far * far + (1.0 - y) * short * short",
-        ),
-        case("losses.SiameseContrastiveLoss"),
+    "pairs that should coincide are pushed apart": fault(
+        losses.siamese_contrastive_loss,
+        "(1.0 - y) * far * far + y * short * short",
+        "y * far * far + (1.0 - y) * short * short",
+        "losses.SiameseContrastiveLoss",
     ),
-    "ignored labels count in the mean": (
-        edited(losses.sparse_crossentropy, 'if agg == "mean" and counted is not None: ...', "if False: ..."),
-        case("losses.sparse_crossentropy_ignoring_1"),
+    "ignored labels count in the mean": fault(
+        losses.sparse_crossentropy,
+        'if agg == "mean" and counted is not None: ...',
+        "if False: ...",
+        "losses.sparse_crossentropy_ignoring_1",
     ),
-    "triplets without their margin": (
-        edited(losses.triplet_margin_loss, "_ + margin", "_"),
-        case("losses.triplet_margin_loss"),
-    ),
-    "a density without its variance": (
-        edited(losses.gaussian_nll, "(y_hat - y) / size * (root / size) ** -1.0", "y_hat - y"),
-        case("losses.gaussian_nll"),
+    "triplets without their margin": fault(losses.triplet_margin_loss, "_ + margin", "_", "losses.triplet_margin_loss"),
+    "a density without its variance": fault(
+        losses.gaussian_nll, "(y_hat - y) / size * (root / size) ** -1.0", "y_hat - y", "losses.gaussian_nll"
     ),
 }
 
