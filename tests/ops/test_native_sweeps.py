@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from luxport.ops import _recurrent as definitions
-from luxport_torch.ops import sweeps
+from luxport_torch.ops import lstm_layer, sweeps
 
 KINDS = [("rnn", name) for name in ("tanh", "relu", "sigmoid", "identity")]
 KINDS += [("lstm", "tanh"), ("gru", "tanh"), ("gru_v3", "tanh")]
@@ -51,3 +51,38 @@ def test_a_step_that_is_masked_out_may_hold_anything() -> None:
     assert not y.any()
     for gradient in torch.autograd.grad(y.sum(), (projected, weight)):
         assert not gradient.any()
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_an_lstm_by_the_library_and_its_gradients_are_the_steps(reverse: bool) -> None:
+    drawn = [_draw(*shape) for shape in ((4, 3, 5), (5, 8), (2, 8), (8,), (3, 2), (3, 2))]
+    drawn[-1] = drawn[-1] + 1.0
+    exact_arrays = [array.requires_grad_() for array in drawn]
+    arrays = [array.detach().float().requires_grad_() for array in drawn]
+
+    def weighted(results: Any) -> torch.Tensor:
+        return sum([(n + 1.0) * (result * result).sin().sum() for n, result in enumerate(results)], torch.zeros(()))
+
+    found = lstm_layer._run(int(reverse), *arrays)
+    x, weight_ih, weight_hh, bias, *carry = exact_arrays
+    wanted = lstm_layer._define_lstm(x, weight_ih, weight_hh, bias, None, *carry, reverse=reverse)
+    near: Any = {"rtol": 1e-4, "atol": 1e-5, "check_dtype": False}  # sums of ten terms of 1 in float32
+    torch.testing.assert_close(found, wanted, **near)
+    mine = torch.autograd.grad(weighted(found), arrays, create_graph=True)
+    exact = torch.autograd.grad(weighted(wanted), exact_arrays, create_graph=True)
+    torch.testing.assert_close(mine, exact, **near)
+    second = torch.autograd.grad(sum([(g * g).sum() for g in mine], torch.zeros(())), arrays)
+    exact_second = torch.autograd.grad(sum([(g * g).sum() for g in exact], torch.zeros(())), exact_arrays)
+    for one, other in zip(second, exact_second, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5 * float(other.abs().max()), check_dtype=False)
+
+
+def test_an_lstm_s_gradient_needs_no_more_of_the_workspace_than_a_compiler_knows_of() -> None:
+    shapes = (4, 3, 5), (5, 8), (2, 8), (8,), (3, 2), (3, 2)
+    arrays = [_draw(*shape).float() for shape in shapes]
+    run: Any = lstm_layer
+    y, last, end, workspace = run._forward(False, *arrays)
+    whole, copied = [
+        run._backward(False, y, last, end, *arrays, y, last, end, one) for one in (workspace, workspace.clone())
+    ]
+    torch.testing.assert_close(copied, whole)

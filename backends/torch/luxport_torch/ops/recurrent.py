@@ -10,6 +10,7 @@ from luxport import ops
 from luxport.ops import definition_of
 from luxport.ops._recurrent import sum_of_biases, zero_masked
 from luxport_torch.casting import casts, in_float32
+from luxport_torch.ops.lstm_layer import compiled_lstm_layer, takes_lstm_layer
 from luxport_torch.ops.sweeps import compiled_sweep, is_compiled
 
 __all__ = ["gru_sweep", "gru_v3_sweep", "lstm_sweep", "rnn_sweep"]
@@ -126,7 +127,10 @@ def _sweep_compiled(
     reverse: bool,
     activation: Any = ops.tanh,
 ) -> Any:
-    """Take the product for the inputs in the program, and the steps in an operator, half types in float32."""
+    """Take the product for the inputs in the program, and the steps in an operator, half types in float32.
+
+    For an LSTM the library has a kernel for both.
+    """
     dtype, wide = x.dtype, torch.float64 if x.dtype is torch.float64 else torch.float32
     if dtype is not wide:
         x, weight_ih, weight_hh = x.to(wide), weight_ih.to(wide), weight_hh.to(wide)
@@ -134,6 +138,9 @@ def _sweep_compiled(
         carry = tuple([part.to(wide) for part in carry])
     if kind in ("rnn", "lstm"):
         bias_ih, other = sum_of_biases(bias_ih, other), None
+    if kind == "lstm" and takes_lstm_layer(x, mask):
+        results = compiled_lstm_layer(x, weight_ih, weight_hh, bias_ih, *carry, reverse)
+        return results if dtype is wide else tuple([result.to(dtype) for result in results])
     projected = _define_dense(zero_masked(mask, x), weight_ih, bias_ih)
     results = compiled_sweep(kind, projected, weight_hh, other, carry, mask, reverse, activation)
     return results if dtype is wide else tuple([result.to(dtype) for result in results])

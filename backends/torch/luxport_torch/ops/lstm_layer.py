@@ -1,0 +1,186 @@
+"""An LSTM's whole layer in compiled programs: the kernel that `torch.lstm` calls, as an operator with its gradient.
+
+Dynamo leaves `torch.lstm` out of a program. This kernel takes the product for the inputs and all steps in one call, and
+all of them back in another.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from luxport.ops import definition_of, lstm_sweep
+from luxport.when_imported import when_imported
+
+__all__ = ["compiled_lstm_layer", "takes_lstm_layer"]
+
+_Tensors = tuple[torch.Tensor, ...]
+_define_lstm: Any = definition_of(lstm_sweep)
+_THERE = torch.backends.mkldnn.is_available()
+_LSTM = 2
+"""The kernel's number for this kind of cell."""
+
+
+def takes_lstm_layer(x: torch.Tensor, mask: torch.Tensor | None) -> bool:
+    """Tell whether the kernel serves: it knows single precision on the CPU, and no mask."""
+    return _THERE and mask is None and x.dtype is torch.float32 and x.is_cpu and x.ndim == 3 and 0 not in x.shape
+
+
+def compiled_lstm_layer(
+    x: torch.Tensor,
+    weight_ih: torch.Tensor,
+    weight_hh: torch.Tensor,
+    bias: torch.Tensor | None,
+    hidden: torch.Tensor,
+    memory: torch.Tensor,
+    reverse: bool,
+) -> Any:
+    """Run an LSTM over time: all outputs, the last hidden state and the last memory."""
+    hidden, memory = [part.expand(x.shape[1], part.shape[-1]) for part in (hidden, memory)]
+    bias = x.new_zeros(weight_ih.shape[-1]) if bias is None else bias
+    # A call that is recorded takes numbers and arrays alone.
+    return _traced(int(reverse), x, weight_ih, weight_hh, bias, hidden, memory)
+
+
+def _run(reverse: int, *arrays: torch.Tensor) -> _Tensors:
+    return _Layer.apply(bool(reverse), *arrays)[:3]  # type: ignore[misc]
+
+
+_traced: Any = None
+"""`_run`, which Dynamo records as a call."""
+
+
+def _tell_dynamo() -> None:
+    global _traced
+    _traced = torch._dynamo.nonstrict_trace(_run)
+
+
+when_imported("torch._dynamo", _tell_dynamo)
+
+
+class _Layer(torch.autograd.Function):
+    """The layer, and the kernel's way back as its gradient."""
+
+    @staticmethod
+    def forward(reverse: bool, *arrays: torch.Tensor) -> _Tensors:  # type: ignore[override]
+        return torch.ops.luxport.lstm_layer(reverse, *arrays)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        ctx.reverse, *arrays = inputs
+        ctx.mark_non_differentiable(output[3])
+        ctx.save_for_backward(*arrays, *output)
+
+    @staticmethod
+    def backward(ctx: Any, *cotangents: torch.Tensor) -> tuple[Any, ...]:  # type: ignore[override]
+        return None, *_LayerBack.apply(ctx.reverse, *cotangents[:3], *ctx.saved_tensors)  # type: ignore[misc]
+
+
+class _LayerBack(torch.autograd.Function):
+    """The way back. Where it is differentiated in its turn, it is the gradient of the steps."""
+
+    @staticmethod
+    def forward(reverse: bool, *arrays: torch.Tensor) -> _Tensors:  # type: ignore[override]
+        of_x, of_weight_ih, of_weight_hh, *rest = torch.ops.luxport.lstm_layer_back(reverse, *arrays)
+        return of_x, of_weight_ih.mT, of_weight_hh.mT, *rest
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        ctx.reverse, *arrays = inputs
+        ctx.save_for_backward(*arrays[:9])
+
+    @staticmethod
+    def backward(ctx: Any, *cotangents: torch.Tensor) -> tuple[Any, ...]:  # type: ignore[override]
+        def steps(x: Any, weight_ih: Any, weight_hh: Any, bias: Any, hidden: Any, memory: Any) -> _Tensors:
+            return _define_lstm(x, weight_ih, weight_hh, bias, None, hidden, memory, reverse=ctx.reverse)
+
+        def pulled(of_y: Any, of_hidden: Any, of_memory: Any, *arrays: Any) -> _Tensors:
+            _, pull = torch.func.vjp(steps, *arrays)  # type: ignore[misc]
+            return pull((of_y, of_hidden, of_memory))
+
+        _, pull = torch.func.vjp(pulled, *ctx.saved_tensors)  # type: ignore[misc]
+        return None, *pull(tuple(cotangents)), None, None, None, None
+
+
+def _forward(
+    reverse: bool,
+    x: torch.Tensor,
+    weight_ih: torch.Tensor,
+    weight_hh: torch.Tensor,
+    bias: torch.Tensor,
+    hidden: torch.Tensor,
+    memory: torch.Tensor,
+) -> _Tensors:
+    arrays = weight_ih.mT, weight_hh.mT, bias, torch.zeros_like(bias), hidden.unsqueeze(0), memory.unsqueeze(0)
+    with torch.enable_grad():  # without, the kernel keeps nothing for the way back
+        y, last, end, workspace = torch.ops.aten.mkldnn_rnn_layer(
+            *(x.contiguous(), *arrays, reverse, [], _LSTM, weight_hh.shape[0], 1),
+            *(True, False, False, True),  # with biases, one direction, time first, in training
+        )
+    # Its size is the kernel's secret. A compiler is told of one number, which has the memory of all of them.
+    return y.contiguous(), last[0].contiguous(), end[0].contiguous(), workspace[:1]
+
+
+def _forward_outputs(reverse: bool, x: torch.Tensor, *arrays: torch.Tensor) -> _Tensors:
+    hidden = arrays[-1]
+    samples, out = x.shape[1], hidden.shape[-1]
+    ends = [x.new_empty(samples, out) for _ in range(2)]
+    return x.new_empty(x.shape[0], samples, out), *ends, x.new_empty(1, dtype=torch.uint8)
+
+
+def _backward(
+    reverse: bool,
+    of_y: torch.Tensor,
+    of_hidden: torch.Tensor,
+    of_memory: torch.Tensor,
+    x: torch.Tensor,
+    weight_ih: torch.Tensor,
+    weight_hh: torch.Tensor,
+    bias: torch.Tensor,
+    hidden: torch.Tensor,
+    memory: torch.Tensor,
+    y: torch.Tensor,
+    last: torch.Tensor,
+    end: torch.Tensor,
+    workspace: torch.Tensor,
+) -> _Tensors:
+    size = workspace.untyped_storage().nbytes()
+    if size < 4 * y.numel() * y.element_size():  # the gates alone: a compiler has copied the number and not the rest
+        y, last, end, workspace = _forward(reverse, x, weight_ih, weight_hh, bias, hidden, memory)
+        size = workspace.untyped_storage().nbytes()
+    arrays = weight_ih.mT, weight_hh.mT, bias, torch.zeros_like(bias), hidden.unsqueeze(0), memory.unsqueeze(0)
+    of_x, of_ih, of_hh, of_bias, _, of_first, of_start = torch.ops.aten.mkldnn_rnn_layer_backward(
+        *(x.contiguous(), *arrays, y, last.unsqueeze(0), end.unsqueeze(0)),
+        *(of_y.contiguous(), of_hidden.contiguous().unsqueeze(0), of_memory.contiguous().unsqueeze(0)),
+        *(reverse, _LSTM, weight_hh.shape[0], 1, True, True, False, [], False),
+        workspace.as_strided((size,), (1,), 0),
+    )
+    found = of_x, of_ih, of_hh, of_bias, of_first[0], of_start[0]
+    return tuple([gradient.contiguous() for gradient in found])
+
+
+def _backward_outputs(reverse: bool, *arrays: torch.Tensor) -> _Tensors:
+    x, weight_ih, weight_hh, bias, hidden, memory = arrays[3:9]
+    weights = [weight.new_empty(weight.shape[1], weight.shape[0]) for weight in (weight_ih, weight_hh)]
+    return (
+        x.new_empty(x.shape),
+        *weights,
+        bias.new_empty(bias.shape),
+        *[part.new_empty(part.shape) for part in (hidden, memory)],
+    )
+
+
+_library = torch.library.Library("luxport", "FRAGMENT")
+_ARRAYS = "Tensor x, Tensor weight_ih, Tensor weight_hh, Tensor bias, Tensor hidden, Tensor memory"
+_library.define(f"lstm_layer(bool reverse, {_ARRAYS}) -> (Tensor, Tensor, Tensor, Tensor)")
+_library.define(
+    f"lstm_layer_back(bool reverse, Tensor of_y, Tensor of_hidden, Tensor of_memory, {_ARRAYS}, Tensor y, Tensor last, "
+    "Tensor end, Tensor workspace) -> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)"
+)
+for _name, _kernel, _sizes in (
+    ("lstm_layer", _forward, _forward_outputs),
+    ("lstm_layer_back", _backward, _backward_outputs),
+):
+    _library.impl(_name, _kernel, "CompositeExplicitAutograd")
+    torch.library.register_fake(f"luxport::{_name}", _sizes, lib=_library)
