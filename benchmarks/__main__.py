@@ -14,7 +14,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,30 +36,48 @@ def main() -> None:
         show("Training step", training_step.QUICK_HEADER, rows)
         return
     only = [] if options.steps in ("", "all") else [options.steps]
-    rows = measured("training_step", options.backends, options.seconds, *only)
+    failed: list[str] = []
+    rows: list[Sequence[Any]] = []
+    for row in measured("training_step", options.backends, options.seconds, failed, *only):
+        rows.append(row)
+        print(*map(_text, row), sep="  ", flush=True)
+        if options.json:
+            found = [dict(zip(training_step.HEADER, row, strict=True)) for row in rows]
+            Path(options.json).write_text(json.dumps(found, indent=1) + "\n")
     show("Training step", training_step.HEADER, rows)
-    if options.json:
-        found = [dict(zip(training_step.HEADER, row, strict=True)) for row in rows]
-        Path(options.json).write_text(json.dumps(found, indent=1) + "\n")
-    if options.steps:
-        return
-    show("Dropout mask", dropout_mask.HEADER, measured("dropout_mask", ["numpy", *plain], options.seconds))
-    if "torch" in plain:
-        exported = measured("onnx_inference", ["torch"], options.seconds)
-        show("Inference by onnxruntime", onnx_inference.HEADER, exported)
-    show("Import", import_time.HEADER, import_time.rows())
+    if not options.steps:
+        masks = measured("dropout_mask", ["numpy", *plain], options.seconds, failed)
+        show("Dropout mask", dropout_mask.HEADER, masks)
+        if "torch" in plain:
+            exported = measured("onnx_inference", ["torch"], options.seconds, failed)
+            show("Inference by onnxruntime", onnx_inference.HEADER, exported)
+        show("Import", import_time.HEADER, import_time.rows())
+    if failed:
+        sys.exit("not measured to the end: " + "; ".join(failed))
 
 
-def measured(module: str, backends: Iterable[str], seconds: float, *more: str) -> list[Sequence[Any]]:
-    """Run a module's table for each backend, one process after the other."""
-    found: list[Sequence[Any]] = []
+def measured(
+    module: str, backends: Iterable[str], seconds: float, failed: list[str], *more: str
+) -> Iterator[Sequence[Any]]:
+    """Yield a module's rows for each backend as they are measured, one process after the other.
+
+    A process that ends with an error is added to what has `failed`.
+    """
     for backend in backends:
         command = [sys.executable, "-m", f"benchmarks.{module}", backend, str(seconds), *more]
-        done = subprocess.run(
-            command, stdout=subprocess.PIPE, text=True, check=True, env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
-        )
-        found += json.loads(done.stdout.splitlines()[-1])
-    return found
+        environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                if line.startswith(('["', "[[")):  # libraries print what they like
+                    yield from _rows_of(json.loads(line))
+        if process.returncode:
+            failed.append(f"{module} on {backend}")
+
+
+def _rows_of(values: list[Any]) -> list[Sequence[Any]]:
+    """Return a table, or one row of it."""
+    return values if values and isinstance(values[0], list) else [values]
 
 
 def show(title: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -9,12 +9,13 @@ import json
 import os
 import statistics
 import sys
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
-__all__ = ["HEADER", "QUICK_HEADER", "quick_rows", "rows"]
+__all__ = ["HEADER", "QUICK_HEADER", "measure_rows", "quick_rows"]
 
 HEADER = ("step", "against", "ours µs", "theirs µs", "ratio", "from", "to", "our loss", "their loss")
 QUICK_HEADER = ("step", "against", "our loss", "their loss")
@@ -31,38 +32,67 @@ PEERS = {
 }
 
 
-def rows(backend: str, seconds: float = 4.0, only: str = "") -> list[tuple[Any, ...]]:
-    """Measure the cases that a framework has by hand, or `only` some, named as ``"W1,W8"``.
+def measure_rows(backend: str, failed: list[str], seconds: float = 4.0, only: str = "") -> Iterator[tuple[Any, ...]]:
+    """Measure the cases that a framework has by hand, or `only` some, named as ``"W1,W8"``, and yield row by row.
 
     The backend may be ``"torch, compiled"``, too, which has no peers. Ratios are medians of neighboring measurements,
-    with their quartiles; losses are those of the fifth step.
+    with their quartiles; losses are those of the fifth step. A contender or a case that raises is
+    added to what has `failed`, and the others go on.
     """
-    backend, _, compiling = backend.partition(", ")
-    os.environ["KERAS_BACKEND"] = KERAS_NAMES[backend]
+    framework, _, compiling = backend.partition(", ")
+    os.environ["KERAS_BACKEND"] = KERAS_NAMES[framework]
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from benchmarks.models import CASES, luxport_step
-    from benchmarks.timing import compare_all
+    from benchmarks.models import CASES
 
-    by_hand = import_module(f"benchmarks.by_hand_{backend}")
-    peers = {} if compiling else _peers(backend)
-    compiled = bool(compiling) or by_hand.COMPILED
-    found: list[tuple[Any, ...]] = []
+    by_hand = import_module(f"benchmarks.by_hand_{framework}")
+    peers = {} if compiling else _peers(framework)
     for case in CASES:
         if case[:2] not in (only.split(",") if only else by_hand.FORWARDS):
             continue
-        ours = luxport_step(case, backend, compiled=compiled, ready=by_hand.ready)
-        theirs = by_hand.step(case, compiled=True) if compiling else by_hand.step(case)
-        losses = same_work(ours, theirs, case)
-        contenders = {f"{backend} by hand, {'compiled' if compiled else 'eager'}": theirs}
-        contenders |= {name: step(case) for name, step in peers.items()}
-        times = compare_all([ours, *contenders.values()], seconds)
-        for name, measured in zip(contenders, times[1:], strict=True):
-            ratios = [a / b for a, b in zip(times[0], measured, strict=True)]
-            low, middle, high = statistics.quantiles(ratios, n=4)
-            known = losses[1] if contenders[name] is theirs else ""
-            mine, other = statistics.median(times[0]), statistics.median(measured)
-            found.append((case, name, mine, other, middle, low, high, losses[0], known))
-    return found
+        with _noting(failed, f"{case} on {backend}"):
+            yield from _measure_case(case, framework, bool(compiling), by_hand, peers, seconds, failed)
+
+
+def _measure_case(
+    case: str, backend: str, compiling: bool, by_hand: Any, peers: Any, seconds: float, failed: list[str]
+) -> Iterator[tuple[Any, ...]]:
+    from benchmarks.models import luxport_step
+    from benchmarks.timing import compare_all
+
+    compiled = compiling or by_hand.COMPILED
+    ours = luxport_step(case, backend, compiled=compiled, ready=by_hand.ready)
+    theirs = by_hand.step(case, compiled=True) if compiling else by_hand.step(case)
+    losses = same_work(ours, theirs, case)
+    contenders = {f"{backend} by hand, {'compiled' if compiled else 'eager'}": theirs}
+    for name, make in peers.items():
+        with _noting(failed, f"{case}: {name}"):
+            step = make(case)
+            step()
+            contenders[name] = step
+    times = compare_all([ours, *contenders.values()], seconds)
+    for name, measured in zip(contenders, times[1:], strict=True):
+        ratios = [a / b for a, b in zip(times[0], measured, strict=True)]
+        low, middle, high = statistics.quantiles(ratios, n=4)
+        known = losses[1] if contenders[name] is theirs else ""
+        mine, other = statistics.median(times[0]), statistics.median(measured)
+        yield case, name, mine, other, middle, low, high, losses[0], known
+
+
+class _noting:
+    """Note what raises, with its traceback on standard error, and let the rest go on."""
+
+    def __init__(self, failed: list[str], what: str) -> None:
+        self._failed = failed
+        self._what = what
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: type[BaseException] | None, *raised: object) -> bool:
+        if kind is None or not issubclass(kind, Exception):
+            return False
+        traceback.print_exc()
+        self._failed.append(self._what)
+        return True
 
 
 def _peers(backend: str) -> dict[str, Callable[[str], Callable[[], Any]]]:
@@ -121,4 +151,8 @@ if __name__ == "__main__":
         import torch
 
         torch.set_default_device("cuda")
-    print(json.dumps(rows(name, float(seconds), only)))
+    failed: list[str] = []
+    for row in measure_rows(name, failed, float(seconds), only):
+        print(json.dumps(row), flush=True)
+    if failed:
+        sys.exit("failed: " + "; ".join(failed))
