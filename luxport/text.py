@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import reprlib
+import sys
 import warnings
 from typing import Any
 
@@ -67,9 +68,15 @@ def is_own(error: BaseException) -> bool:
     return at is not None and str(at.tb_frame.f_globals.get("__name__")).startswith("luxport")
 
 
-def warn(message: str, stacklevel: int) -> None:
-    """Warn in one line, with nothing in it that a terminal would obey."""
-    warnings.warn(safe_to_show(message, _LONGEST_MESSAGE), stacklevel=stacklevel + 1)
+def warn(message: str) -> None:
+    """Warn in one line, with nothing in it that a terminal would obey, at the line of the user's that led here."""
+    level, frame = 1, sys._getframe(0)
+    while frame is not None and str(frame.f_globals.get("__name__")).startswith(_OWN):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(safe_to_show(message, _LONGEST_MESSAGE), stacklevel=level)
+
+
+_OWN = ("luxport.", "luxport_")
 
 
 def kind_of(value: Any) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -12,7 +11,7 @@ from luxport.backend._move import to
 from luxport.backend._protocol import Backend
 from luxport.backend._registry import backend_of, get_backend
 from luxport.call_arguments import built_in_own_words, says_what_it_takes
-from luxport.text import shown
+from luxport.text import shown, warn
 
 __all__ = ["Device", "cpu_device", "expect_device", "get_device", "gpu_device", "list_devices"]
 
@@ -128,7 +127,7 @@ def gpu_device(backend: str | Backend | None = None, *, index: int | None = None
         return Device(found[0], owner.name)
     if force:
         raise ValueError(f"{owner.name} has the device {', '.join(names)}, and no accelerator")
-    warnings.warn(f"{owner.name} has the device {', '.join(names)}, and no accelerator: using the CPU", stacklevel=2)
+    warn(f"{owner.name} has the device {', '.join(names)}, and no accelerator: using the CPU")
     return Device("cpu", owner.name)
 
 

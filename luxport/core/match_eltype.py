@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from typing import Any, Literal
 
 from luxport import tree
@@ -13,7 +12,7 @@ from luxport.call_arguments import says_what_it_takes
 from luxport.core.anatomy import Parameters, States
 from luxport.core.layer import Layer
 from luxport.errors import LayerTypeError
-from luxport.text import shown
+from luxport.text import shown, warn
 
 __all__ = ["match_eltype"]
 
@@ -53,7 +52,7 @@ def match_eltype(layer: Layer, ps: Parameters, st: States, x: Any, *, policy: Po
         if chosen == "error":
             raise LayerTypeError(f"expects {wanted} as its parameters, got {kind}", culprit=type(layer).__name__)
         if chosen == "warn":
-            warnings.warn(f"{type(layer).__name__} has {wanted} parameters, and was given {kind}", stacklevel=6)
+            warn(f"{type(layer).__name__} has {wanted} parameters, and was given {kind}")
             return leaf
         return backend_of(leaf).asarray(leaf, dtype=wanted)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from luxport.errors import LayerError, shape_text
 from luxport.ops._operation import operation
 from luxport.ops._padding import pad_zeros
 from luxport.ops._spectral import FRAMES, MADE, as_transformable, expect_signals, stft
+from luxport.text import warn
 
 __all__ = ["db_to_power", "melscale_filterbanks", "power_to_db", "spectrogram"]
 
@@ -171,8 +171,7 @@ def melscale_filterbanks(
     falling = (corners[2:, None] - frequencies) / np.diff(corners)[1:, None]
     banks = np.maximum(0.0, np.minimum(rising, falling))
     if n_freqs and not banks.max(axis=1).all():
-        warnings.warn(
-            f"a mel filter has no frequency inside: fewer n_mels than {n_mels} or more n_freqs than {n_freqs} expected",
-            stacklevel=2,
+        warn(
+            f"a mel filter has no frequency inside: fewer n_mels than {n_mels} or more n_freqs than {n_freqs} expected"
         )
     return asarray(banks, dtype=dtype, backend=backend, device=device)

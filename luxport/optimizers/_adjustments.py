@@ -57,7 +57,7 @@ def adjust(state: tree.Tree, eta: Any = None, *, at: str = "", **values: Any) ->
     new = _map_groups(adjust_group, state, at)
     for name in values.keys() - known:
         meant = did_you_mean(name, sorted(known)).strip()
-        warn(f"adjust found no rule with a hyper-parameter {name}{meant and ': ' + meant}", stacklevel=2)
+        warn(f"adjust found no rule with a hyper-parameter {name}{meant and ': ' + meant}")
     return new
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -33,7 +32,7 @@ from luxport.optimizers._tree_entries import (
     widen,
 )
 from luxport.optimizers._usual_step import keeps_kind, step_together
-from luxport.text import kind_of
+from luxport.text import kind_of, warn
 from luxport.tree.places import check_size
 from luxport.tree.static import Static
 
@@ -80,7 +79,7 @@ def setup(rule: Rule, ps: tree.Tree) -> OptimizerState:
     groups: dict[str, list[Any]] = {}
     leaves = _setup(rule, ps, (), places, groups)
     if not places:
-        warnings.warn("optimizers.setup found no floating array to optimize", stacklevel=2)
+        warn("optimizers.setup found no floating array to optimize")
     bare = Static(without_numbers(rule))
     made = [Group(bare, values_of(rule, x), start_clock(rule, x), Static(count)) for x, count in groups.values()]
     return OptimizerState(tuple(made), leaves)

@@ -171,8 +171,7 @@ def _with_variance(value: Any, node: dict[str, Any], path: str, known: _Fit) -> 
         warn(
             f"{shown(path) or 'the model'}: a BatchNorm that has a standard deviation until Flux 0.6 and a variance "
             f"since; the file does not say which, and {'a standard deviation' if deviates else 'a variance'} is taken: "
-            "name the version, as load_parameters(..., flux='0.6')",
-            stacklevel=2,
+            "name the version, as load_parameters(..., flux='0.6')"
         )
     return {**node, "σ²": variance}
 

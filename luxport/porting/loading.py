@@ -190,7 +190,7 @@ def _choose(values: dict[str, Any], name: str | None, path: str) -> tuple[Any, A
         ]
         if left or not sure:
             others = f" and leaves behind what else has layers: {', '.join(map(shown, left))}" if left else ""
-            warn(f"{path}: this loads {found}{others}; name= chooses", stacklevel=3)
+            warn(f"{path}: this loads {found}{others}; name= chooses")
         return value, entry_at(values, found)[1]
     if models:
         raise FileFormatError(

@@ -38,7 +38,7 @@ def warn_of_other_activations(model: Layer, value: Any, parent: Any, path: str) 
     ]
     if others:
         more = f"; and {len(others) - _MOST} more" if len(others) > _MOST else ""
-        warn(f"{shown(path)}: other activations: {'; '.join(sorted(others)[:_MOST])}{more}", stacklevel=4)
+        warn(f"{shown(path)}: other activations: {'; '.join(sorted(others)[:_MOST])}{more}")
 
 
 def _build_saved_layer(value: Any, parent: Any) -> Layer | None:

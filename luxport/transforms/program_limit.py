@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
+from luxport.text import warn
 
 __all__ = ["MOST_PROGRAMS", "warn_of_many_programs"]
 
@@ -17,9 +17,8 @@ def warn_of_many_programs() -> None:
     global _warned
     if not _warned:
         _warned = True
-        warnings.warn(
+        warn(
             f"luxport.jit compiled one function {MOST_PROGRAMS} times, for other numbers, Static values or shapes each "
             "time, and drops the oldest programs from here on: hand numbers that change over as arrays "
-            "(luxport.asarray), and pad batches to few shapes",
-            stacklevel=4,
+            "(luxport.asarray), and pad batches to few shapes"
         )

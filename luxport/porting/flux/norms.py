@@ -60,8 +60,7 @@ def group_norm(source: Source) -> Ported:
         return _norm(source, layer, {})
     warn(
         f"{shown(source.path) or 'the model'}: a GroupNorm with moving statistics, as Flux had it until 0.11, is a "
-        "BatchNorm here: the same in tests, another thing in training",
-        stacklevel=2,
+        "BatchNorm here: the same in tests, another thing in training"
     )
     layer = luxport.BatchNorm(channels, source.activation(), **_options(source))
     states = {
@@ -100,8 +99,7 @@ def _has_deviation(source: Source) -> bool:
 def _warn(source: Source, what: str, taken: str) -> None:
     warn(
         f"{shown(source.path) or 'the model'}: {what}; the file does not say which, and {taken} is taken: "
-        "name the version, as load_model(..., flux='0.6')",
-        stacklevel=2,
+        "name the version, as load_model(..., flux='0.6')"
     )
 
 

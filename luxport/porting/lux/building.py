@@ -194,8 +194,7 @@ def hole_of(source: Source, value: Any) -> Ported:
         advice = "hand over a layer that has them" if given is not None else "its parameters are left behind"
         warn(
             f"{shown(source.path) or 'the model'}: {shown(name)} is no layer of Lux that luxport knows, and {advice}: "
-            f"load_model(..., functions={{{shown(source.path) or shown(name)!r}: layer}})",
-            stacklevel=2,
+            f"load_model(..., functions={{{shown(source.path) or shown(name)!r}: layer}})"
         )
     layer = Hole(name, code, reason) if given is None else luxport.WrappedFunction(given)
     return source.finished(layer, {})

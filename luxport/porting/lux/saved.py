@@ -69,5 +69,5 @@ def _draw(layer: luxport.Layer, path: str) -> Ported:
     if count > _MOST_DRAWN:
         raise FileFormatError(f"the model has {count} parameters, and the file has none that fit")
     if count:
-        warn(f"{path}: no parameters that fit stand beside the model: these are initial ones", stacklevel=4)
+        warn(f"{path}: no parameters that fit stand beside the model: these are initial ones")
     return Ported(layer, *luxport.setup(0, layer))

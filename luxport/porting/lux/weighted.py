@@ -95,8 +95,7 @@ def group_norm(source: Source) -> Ported:
         return source.finished(luxport.GroupNorm(channels, groups, source.activation(), **options))
     warn(
         f"{shown(source.path) or 'the model'}: a GroupNorm with moving statistics, as Lux had it in 0.4, is a "
-        "BatchNorm here: the same in tests, another thing in training",
-        stacklevel=2,
+        "BatchNorm here: the same in tests, another thing in training"
     )
     given = entries_of(unwrapped(source.st))
     states = {
