@@ -69,7 +69,7 @@ class Alarm:
             if self._looking.is_alive():
                 return [0]
         longest = self.budget.listening + self.budget.look
-        found = by_a_store(self._found, self.failures, longest + self.budget.ending)
+        found = by_a_store(self._find_failed, self.failures, longest + self.budget.ending)
         if self.world.rank == 0:
             self._stay(found)
         return found
@@ -79,20 +79,20 @@ class Alarm:
         there = [rank for rank in range(self.world.size) if rank not in found]
 
         def hear() -> list[int]:
-            return silent_ranks(self.world, lambda rank, s: self._told(rank, there, s), self.budget.look)
+            return silent_ranks(self.world, lambda rank, s: self._is_told(rank, there, s), self.budget.look)
 
         by_a_store(hear, self.failures, self.budget.look)
 
-    def _told(self, rank: int, there: list[int], seconds: float) -> None:
+    def _is_told(self, rank: int, there: list[int], seconds: float) -> None:
         if rank in there:
             self.get(f"{self.prefix}/knows/{rank}", seconds)
 
-    def _found(self) -> list[int]:
-        found = self._agreed()
+    def _find_failed(self) -> list[int]:
+        found = self._agree()
         self.put(f"{self.prefix}/knows/{self.world.rank}", "1")
         return found
 
-    def _agreed(self) -> list[int]:
+    def _agree(self) -> list[int]:
         self.put(f"{self.prefix}/waits/{self.world.rank}", "1")
         first = self.put(f"{self.prefix}/alarm", "1")
         patience = self.budget.listening

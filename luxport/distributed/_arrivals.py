@@ -53,7 +53,7 @@ def arrivals(
                             ready.register(new, selectors.EVENT_READ)
                         continue
                     said, until = heard[one]
-                    part = _part(one, length - len(said))
+                    part = _get_part(one, length - len(said))
                     said += part
                     heard[one] = said, until
                     if part and len(said) < length:
@@ -83,7 +83,7 @@ def _accept(listener: socket.socket) -> socket.socket | None:
     return new
 
 
-def _part(one: socket.socket, length: int) -> bytes:
+def _get_part(one: socket.socket, length: int) -> bytes:
     try:
         return one.recv(length)
     except OSError:

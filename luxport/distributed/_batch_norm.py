@@ -74,10 +74,12 @@ def mean_over_workers(x: Array) -> Array:
     That is its gradient where each process differentiates its own loss, and the gradients are averaged afterward: by
     the same weights, where processes have different numbers of samples.
     """
-    return custom_vjp(_mean, forward=lambda x: (_mean(x), ()), backward=lambda kept, cotangent: (_mean(cotangent),))(x)
+    return custom_vjp(
+        _average, forward=lambda x: (_average(x), ()), backward=lambda kept, cotangent: (_average(cotangent),)
+    )(x)
 
 
-def _mean(x: Array) -> Array:
+def _average(x: Array) -> Array:
     session = current("SyncBatchNorm")
     weight = session.step.weight
     return session.engine.mean(x if weight == 1 else x * weight)

@@ -134,7 +134,7 @@ def _reduce(caller: str, values: tree.Tree, op: str, root: int | None = None) ->
     _expect_tree(caller, values)
     if not isinstance(op, str) or op not in OPERATIONS:
         raise ValueError(f"{caller} expects an op among {', '.join(OPERATIONS)}, got {shown(op)}")
-    for path, leaf in _arrays(values):
+    for path, leaf in _list_arrays(values):
         kind = dtype_name(leaf)
         _expect_numbers(caller, kind, path)
         taken = "mean sum" if "complex" in kind else "mean sum max min" if "float" in kind else "sum max min"
@@ -155,7 +155,7 @@ def _reduce(caller: str, values: tree.Tree, op: str, root: int | None = None) ->
 
 def _move(caller: str, values: tree.Tree, detail: str, move: Callable[[list[Array]], list[Array]]) -> tree.Tree:
     session = current(caller)
-    found = _arrays(values)
+    found = _list_arrays(values)
     for path, leaf in found:
         expect_own(caller, session, find_owner(type(leaf)), path)
         _expect_numbers(caller, dtype_name(leaf), path)
@@ -281,7 +281,7 @@ def _expect_numbers(caller: str, kind: str, path: tuple[str, ...]) -> None:
         raise LayerTypeError(f"expects arrays of numbers, got {kind}{_at(path)}", culprit=caller)
 
 
-def _arrays(values: tree.Tree) -> list[tuple[tuple[str, ...], Array]]:
+def _list_arrays(values: tree.Tree) -> list[tuple[tuple[str, ...], Array]]:
     return [(path, leaf) for path, leaf in tree.leaves_with_path(values) if find_owner(type(leaf)) is not None]
 
 

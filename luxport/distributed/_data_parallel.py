@@ -72,7 +72,7 @@ def data_parallel(state: TrainState, *, sync_batch_norm: bool = False) -> TrainS
     if not isinstance(sync_batch_norm, bool):
         raise TypeError(f"data_parallel expects sync_batch_norm as True or False, got {shown(sync_batch_norm)}")
     state.expect_kept()
-    rules = [_rule_text(group.rule.value) for group in state.opt_state.groups]
+    rules = [_name_rule(group.rule.value) for group in state.opt_state.groups]
     if any([DistributedOptimizer.__name__ in text for text in rules]):
         raise ValueError(
             f"data_parallel averages gradients itself, and expects a plain rule, got {', '.join(rules)}: "
@@ -80,7 +80,7 @@ def data_parallel(state: TrainState, *, sync_batch_norm: bool = False) -> TrainS
         )
     if session.world.size > 1:
         told = "\n".join([f"data_parallel sync_batch_norm={sync_batch_norm}", *[f"the rule {text}" for text in rules]])
-        expect_agreement("data_parallel", session, _described("data_parallel", session, told, (), state))
+        expect_agreement("data_parallel", session, _describe("data_parallel", session, told, (), state))
     program = state.program.value
     model = program.model
     if sync_batch_norm:
@@ -138,7 +138,7 @@ class DataParallel:
         """
         session = self.place()
         look = _Look()
-        between = partial(_of_engine, session, look, backend, objective, gradients_of, finish, overlaps=overlaps)
+        between = partial(_use_engine, session, look, backend, objective, gradients_of, finish, overlaps=overlaps)
         uneven: Callable[[Any, TrainState], Any] | None = None
         own_engine = session.engine.backend == backend.name
         if own_engine and jit and can(backend, "parallel program"):
@@ -156,14 +156,14 @@ class DataParallel:
             uneven = between(jit=True, donate=donate)
             if self.sync_batch_norm:
                 alone = partial(of_own_stream, gradients, 0)
-                uneven = with_all_samples(session, _between(backend, alone, finish, None, jit=True, donate=donate))
+                uneven = with_all_samples(session, _split_step(backend, alone, finish, None, jit=True, donate=donate))
         elif self.sync_batch_norm and jit and session.world.size > 1:
             raise ValueError(
                 f"sync_batch_norm moves arrays inside the step, which the engine {session.name} cannot do in a "
                 "compiled one: train_step(..., jit=False)"
             )
         elif session.world.size == 1:
-            program = _between(backend, gradients_of(objective), finish, None, jit=jit, donate=donate)
+            program = _split_step(backend, gradients_of(objective), finish, None, jit=jit, donate=donate)
         else:
             program = between(jit=jit, donate=donate)
             # Synchronized layers move arrays before gradients are there.
@@ -172,8 +172,8 @@ class DataParallel:
             return program
 
         def step(data: Any, state: TrainState) -> Any:
-            samples = _samples(data)
-            described = _described("train_step", session, told, data, state, samples)
+            samples = _count_samples(data)
+            described = _describe("train_step", session, told, data, state, samples)
             own = session.step.text(samples, accumulate)
             settle = begin_agreement("train_step", session, described, own)
             look.begin(lambda: session.step.hear(settle(), alike=self.sync_batch_norm))
@@ -206,7 +206,7 @@ class _Look:
             settle()
 
 
-def _of_engine(
+def _use_engine(
     session: Session,
     look: _Look,
     backend: Any,
@@ -239,7 +239,7 @@ def _of_engine(
         grads = tree.unflatten(tree.structure(grads), iter(means))
         return grads, *together(mean, world.size, None, loss, stats, st, partial(mean, weight=1.0))[1:]
 
-    return _between(backend, gradients, finish, exchange, jit=jit, donate=donate)
+    return _split_step(backend, gradients, finish, exchange, jit=jit, donate=donate)
 
 
 def _watch(session: Session, overlap: Any, look: _Look, objective: Any, model: Any, ps: Any, st: Any, data: Any) -> Any:
@@ -251,7 +251,7 @@ def _watch(session: Session, overlap: Any, look: _Look, objective: Any, model: A
     return objective(model, ps, st, data)
 
 
-def _between(
+def _split_step(
     backend: Any,
     gradients: Callable[..., Any],
     finish: Callable[..., Any],
@@ -279,13 +279,13 @@ def _between(
     return program
 
 
-def _rule_text(rule: Rule) -> str:
+def _name_rule(rule: Rule) -> str:
     """Name a rule and those within."""
-    inner = [_rule_text(one) for one in rule.inner_rules] if isinstance(rule, Compound) else []
+    inner = [_name_rule(one) for one in rule.inner_rules] if isinstance(rule, Compound) else []
     return type(rule).__name__ + (f"({', '.join(inner)})" if inner else "")
 
 
-def _described(
+def _describe(
     caller: str, session: Session, told: str, data: Any, state: TrainState, samples: int | None = None
 ) -> list[str]:
     """Describe what is to be the same everywhere; not, if the data have `samples`, how many these are."""
@@ -302,7 +302,7 @@ def _described(
     return described
 
 
-def _samples(data: Any) -> int | None:
+def _count_samples(data: Any) -> int | None:
     """Return the first size of all arrays that have one, if it is the same."""
     sizes = {leaf.shape[0] for leaf in tree.leaves(data) if find_owner(type(leaf)) is not None and len(leaf.shape)}
     return int(sizes.pop()) if len(sizes) == 1 else None

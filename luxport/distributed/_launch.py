@@ -72,17 +72,17 @@ def read_world(environment: Mapping[str, str]) -> World:
     for launcher, rank_name, size_name, local_name, local_size_name in _LAUNCHERS:
         if rank_name not in environment or size_name not in environment:
             continue
-        rank, size = _number(environment, rank_name), _number(environment, size_name)
+        rank, size = _read_number(environment, rank_name), _read_number(environment, size_name)
         if not rank < size:
             raise ValueError(f"a rank below {size_name}={size} expected, got {rank_name}={rank}")
-        local = _number(environment, local_name) if local_name in environment else rank
+        local = _read_number(environment, local_name) if local_name in environment else rank
         on_one_host = environment.get(local_size_name) == str(size)
         address = _address(environment, on_one_host=on_one_host)
         return World(rank, local, size, launcher, address, token=_token(environment, launcher))
-    return _of_tensorflow(environment["TF_CONFIG"]) if "TF_CONFIG" in environment else World()
+    return _read_tensorflow(environment["TF_CONFIG"]) if "TF_CONFIG" in environment else World()
 
 
-def _of_tensorflow(text: str) -> World:
+def _read_tensorflow(text: str) -> World:
     """Read what TensorFlow's strategies read: the places of all processes, and which of them this one is."""
     try:
         told = json.loads(text)
@@ -109,7 +109,7 @@ def _token(environment: Mapping[str, str], launcher: str) -> bytes:
     return hashlib.blake2b(told.encode(), digest_size=TOKEN).digest()
 
 
-def _number(environment: Mapping[str, str], name: str) -> int:
+def _read_number(environment: Mapping[str, str], name: str) -> int:
     text = environment[name]
     if not text.isdecimal():
         raise ValueError(f"a whole number expected in the environment's {name}, got {text[:40]!r}")
@@ -118,7 +118,7 @@ def _number(environment: Mapping[str, str], name: str) -> int:
 
 def _address(environment: Mapping[str, str], *, on_one_host: bool) -> str:
     if "MASTER_ADDR" in environment and "MASTER_PORT" in environment:
-        return f"{environment['MASTER_ADDR']}:{_number(environment, 'MASTER_PORT')}"
+        return f"{environment['MASTER_ADDR']}:{_read_number(environment, 'MASTER_PORT')}"
     if "SLURM_STEP_NODELIST" in environment and "SLURM_JOB_ID" in environment:
         port = _port(f"{environment['SLURM_JOB_ID']}.{environment.get('SLURM_STEP_ID', '')}")
         return f"{first_host(environment['SLURM_STEP_NODELIST'])}:{port}"

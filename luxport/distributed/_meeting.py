@@ -58,7 +58,7 @@ def _ask(host: str, meeting: int, world: World, port: int, deadline: float) -> l
             time.sleep(0.05)
     with connection, connection.makefile(encoding="utf-8") as stream:
         connection.settimeout(max(deadline - time.monotonic(), 0.1))
-        connection.sendall(world.token + b"".join([_written(number) for number in (world.rank, world.size, port)]))
+        connection.sendall(world.token + b"".join([_pack_number(number) for number in (world.rank, world.size, port)]))
         try:
             reply = json.loads(stream.readline() or "[]")
         except ConnectionError:  # closed before everything was read
@@ -75,7 +75,7 @@ def _ask(host: str, meeting: int, world: World, port: int, deadline: float) -> l
 
 def _answer(host: str, meeting: int, world: World, port: int, deadline: float, open_until_then: ExitStack) -> list[str]:
     """Hear where the others are, and tell each."""
-    listener = open_until_then.enter_context(_listening(host, meeting))
+    listener = open_until_then.enter_context(_listen(host, meeting))
     connections: list[socket.socket] = []
     places: dict[int, str] = {}
     refusal = ""
@@ -85,14 +85,14 @@ def _answer(host: str, meeting: int, world: World, port: int, deadline: float, o
         if size != world.size or rank in places or not 0 < rank < size:
             refusal = f"rank {rank} of {size} came to rank 0 of {world.size}: start all of them together"
             break
-        places[rank] = _place(connection.getpeername()[0], its_port)
+        places[rank] = _write_place(connection.getpeername()[0], its_port)
         if len(places) == world.size - 1:
             break
     else:
         missing = [str(rank) for rank in range(1, world.size) if rank not in places]
         refusal = f"rank {', '.join(missing)} did not come to {host}:{meeting}" if missing else ""
     reached = [one.getsockname()[0] for one in connections]
-    places[0] = _place(_known_to_others(host, reached), port)
+    places[0] = _write_place(_find_known_name(host, reached), port)
     reply = [refusal] if refusal else [places[rank] for rank in range(world.size)]
     for connection in connections:
         with suppress(OSError):  # it has gone: whoever starts the engine will hear of that
@@ -103,13 +103,13 @@ def _answer(host: str, meeting: int, world: World, port: int, deadline: float, o
     return reply
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def _listen(host: str, port: int) -> socket.socket:
     """Listen at the address by which others reach this host; at all its addresses where its name tells none."""
     try:
         family, _, _, _, (address, *_) = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except OSError:
         return socket.create_server(("", port), backlog=socket.SOMAXCONN)
-    if _is_loopback(address) and not _means_this_host(host):
+    if _is_loopback(address) and not _is_this_host(host):
         # A host may know its own name as 127.0.1.1, where nobody else comes.
         return socket.create_server(("", port), family=family, backlog=socket.SOMAXCONN)
     try:
@@ -121,7 +121,7 @@ def _listening(host: str, port: int) -> socket.socket:
         return socket.create_server(("", port), family=family, backlog=socket.SOMAXCONN)
 
 
-def _known_to_others(host: str, reached: list[str]) -> str:
+def _find_known_name(host: str, reached: list[str]) -> str:
     """Return the name of rank 0's host, or an address by which it was reached where the name is the host's own."""
     others = [address for address in reached if not _is_loopback(address)]
     try:
@@ -131,7 +131,7 @@ def _known_to_others(host: str, reached: list[str]) -> str:
     return others[0] if own_only and others else host
 
 
-def _means_this_host(host: str) -> bool:
+def _is_this_host(host: str) -> bool:
     return host == "localhost" or _is_loopback(host)
 
 
@@ -142,9 +142,9 @@ def _is_loopback(address: Any) -> bool:
         return False
 
 
-def _written(number: int) -> bytes:
+def _pack_number(number: int) -> bytes:
     return number.to_bytes(_NUMBER, "big")
 
 
-def _place(host: str, port: int) -> str:
+def _write_place(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -37,20 +37,20 @@ class StoredRows:
         """Return the rows of all, by rank."""
         self._round += 1
         deadline = time.monotonic() + self.budget.waiting
-        self.write(self._key(self._round, self.world.rank), row)
+        self.write(self._make_key(self._round, self.world.rank), row)
         rows = []
         for rank in range(self.world.size):
             if rank == self.world.rank:
                 rows.append(row)
                 continue
             left = max(1, int(1000 * (deadline - time.monotonic())))
-            rows.append(self.read(self._key(self._round, rank), left, rank))
+            rows.append(self.read(self._make_key(self._round, rank), left, rank))
         # Whoever wrote for this round has read all of the one before.
         if self._round > 1:
-            self.delete(self._key(self._round - 1, self.world.rank))
+            self.delete(self._make_key(self._round - 1, self.world.rank))
         return rows
 
-    def _key(self, number: int, rank: int) -> str:
+    def _make_key(self, number: int, rank: int) -> str:
         return f"{self.prefix}/{number}/{rank}"
 
 

@@ -105,13 +105,13 @@ def initialize(engine: str = "auto", *, timeout: float = DEFAULT_TIMEOUT) -> Non
         )
     if name == "local" or (world.size == 1 and name not in _OWNERS):
         # One process needs nobody, whoever's arrays it has; but the framework must be there.
-        started: Engine = LocalEngine() if name == "local" else _alone(require_engine(name))
+        started: Engine = LocalEngine() if name == "local" else _start_alone(require_engine(name))
     else:
         started = require_engine(name).start_collectives(world, float(timeout))
     _session = Session(name, started, started.world, float(timeout))
 
 
-def _alone(backend: Any) -> Engine:
+def _start_alone(backend: Any) -> Engine:
     return backend.start_devices() if can(backend, "parallel program") else OneProcess(backend.name)
 
 
@@ -146,7 +146,7 @@ def current(caller: str) -> Session:
 
     Raises: DistributedError if nothing was, or if it was in the process that this one was forked from
     """
-    session = _started(caller)
+    session = _get_session(caller)
     _expect_own_process(caller, session)
     return session
 
@@ -156,10 +156,10 @@ def place(caller: str) -> World:
 
     Raises: DistributedError if no engine was started
     """
-    return _started(caller).world
+    return _get_session(caller).world
 
 
-def _started(caller: str) -> Session:
+def _get_session(caller: str) -> Session:
     if _session is None:
         raise DistributedError(f"{caller} comes before an engine is there: luxport.distributed.initialize() first")
     return _session

@@ -56,23 +56,23 @@ class Ties:
         if self._broken:
             raise ConnectionError("the connections of these processes are cut")
         try:
-            return self._asked(digest, time.monotonic() + self._budget.waiting)
+            return self._ask(digest, time.monotonic() + self._budget.waiting)
         except OSError:
             self._broken = True
             self.cut()  # so that others need not find out by themselves
             raise
 
-    def _asked(self, digest: bytes, deadline: float) -> bool:
+    def _ask(self, digest: bytes, deadline: float) -> bool:
         if not self._tied:
             self._tie(deadline)
         same = b"\1"
         for one in self._down:
-            told = self._received(one, 1 + len(digest), deadline)
+            told = self._receive(one, 1 + len(digest), deadline)
             if told != same + digest:
                 same = b"\0"
         if self._up is not None:
             _send(self._up, same + digest, deadline)
-            same = self._received(self._up, 1, deadline)
+            same = self._receive(self._up, 1, deadline)
         for one in self._down:
             _send(one, same, deadline)
         return same == b"\1"
@@ -91,13 +91,13 @@ class Ties:
         rank = self._world.rank
         below = [one for one in (2 * rank + 1, 2 * rank + 2) if one < self._world.size]
         if below:
-            family, own = _own_place(self._world.address)
+            family, own = _find_own_place(self._world.address)
             token = secrets.token_bytes(TOKEN)
             with socket.create_server((own, 0), family=family) as listener:
                 place = f"{own} {listener.getsockname()[1]} {token.hex()}"
                 self._rows.write(f"{self._rows.prefix}/ties/{rank}", place.encode())
                 self._connect(deadline)
-                self._down = _accepted(listener, token, below, deadline)
+                self._down = _accept(listener, token, below, deadline)
         else:
             self._connect(deadline)
         self._tied = True
@@ -107,19 +107,19 @@ class Ties:
         if rank == 0:
             return
         above = (rank - 1) // 2
-        place = self._rows.read(f"{self._rows.prefix}/ties/{above}", int(1000 * _left(deadline)), above)
+        place = self._rows.read(f"{self._rows.prefix}/ties/{above}", int(1000 * _count_seconds_left(deadline)), above)
         host, port, token = place.decode().split()
-        self._up = _quick(socket.create_connection((host, int(port)), timeout=_left(deadline)))
-        _send(self._up, bytes.fromhex(token) + _written(rank), deadline)
+        self._up = _send_at_once(socket.create_connection((host, int(port)), timeout=_count_seconds_left(deadline)))
+        _send(self._up, bytes.fromhex(token) + _pack_rank(rank), deadline)
 
-    def _received(self, one: socket.socket, length: int, deadline: float) -> bytes:
+    def _receive(self, one: socket.socket, length: int, deadline: float) -> bytes:
         """Return the next bytes.
 
         Raises: ConnectionError where the other process has closed; TimeoutError
         """
         found = b""
         while len(found) < length:
-            one.settimeout(min(_left(deadline), self._budget.look))
+            one.settimeout(min(_count_seconds_left(deadline), self._budget.look))
             try:
                 part = one.recv(length - len(found))
             except TimeoutError:
@@ -132,7 +132,7 @@ class Ties:
         return found
 
 
-def _accepted(listener: socket.socket, token: bytes, below: Sequence[int], deadline: float) -> list[socket.socket]:
+def _accept(listener: socket.socket, token: bytes, below: Sequence[int], deadline: float) -> list[socket.socket]:
     """Return the connections of the ranks below, by rank.
 
     Raises: TimeoutError if some do not come
@@ -143,7 +143,7 @@ def _accepted(listener: socket.socket, token: bytes, below: Sequence[int], deadl
         if rank in came or rank not in below:
             one.close()
             continue
-        came[rank] = _quick(one)
+        came[rank] = _send_at_once(one)
         if len(came) == len(below):
             return [came[rank] for rank in below]
     for one in came.values():
@@ -151,7 +151,7 @@ def _accepted(listener: socket.socket, token: bytes, below: Sequence[int], deadl
     raise TimeoutError(f"no connection came from rank {', '.join([str(rank) for rank in below if rank not in came])}")
 
 
-def _own_place(address: str) -> tuple[Any, str]:
+def _find_own_place(address: str) -> tuple[Any, str]:
     """Return the family of addresses by which rank 0 is met, and this host's own one."""
     host, _, port = address.rpartition(":")
     family, _, _, _, place = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_DGRAM)[0]
@@ -160,7 +160,7 @@ def _own_place(address: str) -> tuple[Any, str]:
         return family, one.getsockname()[0]
 
 
-def _quick(one: socket.socket) -> socket.socket:
+def _send_at_once(one: socket.socket) -> socket.socket:
     one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return one
 
@@ -175,14 +175,14 @@ def _is_cut(one: socket.socket) -> bool:
         return True
 
 
-def _written(rank: int) -> bytes:
+def _pack_rank(rank: int) -> bytes:
     return rank.to_bytes(_RANK, "big")
 
 
-def _left(deadline: float) -> float:
+def _count_seconds_left(deadline: float) -> float:
     return max(deadline - time.monotonic(), 1e-3)
 
 
 def _send(one: socket.socket, message: bytes, deadline: float) -> None:
-    one.settimeout(_left(deadline))
+    one.settimeout(_count_seconds_left(deadline))
     one.sendall(message)

@@ -18,7 +18,7 @@ def with_all_samples(session: Session, program: Callable[[Any, Any], Any]) -> Ca
 
     def call(data: Any, state: Any) -> Any:
         own = [leaf for leaf in tree.leaves(data) if _has_samples(leaf)]
-        whole = iter(attempt("train_step", session, lambda: _joined(session, own)))
+        whole = iter(attempt("train_step", session, lambda: _join(session, own)))
         with session.step.of_all_samples():
             return program(tree.map(lambda leaf: next(whole) if _has_samples(leaf) else leaf, data), state)
 
@@ -29,7 +29,7 @@ def _has_samples(leaf: Any) -> bool:
     return find_owner(type(leaf)) is not None and len(leaf.shape) > 0
 
 
-def _joined(session: Session, arrays: list[Array]) -> list[Array]:
+def _join(session: Session, arrays: list[Array]) -> list[Array]:
     """Return the rows of all processes: each adds its own to zeros in the places of the others."""
     kinds = [dtype_name(array) == "bool" for array in arrays]
     padded = [_padded(session, array) for array in arrays]

@@ -17,7 +17,7 @@ def of_own_stream(
 ) -> tuple[Any, Array, Any, Any]:
     """Compute gradients with the random streams of one rank; the states that come back have the keys of before."""
     grads, loss, stats, new = gradients(program, ps, _fold(st, rank), scale, data, **options)
-    return grads, loss, stats, _with_keys_of(new, st)
+    return grads, loss, stats, _take_keys_of(new, st)
 
 
 def _fold(st: Any, rank: Any) -> Any:
@@ -31,13 +31,13 @@ def _fold(st: Any, rank: Any) -> Any:
     return st
 
 
-def _with_keys_of(new: Any, old: Any) -> Any:
+def _take_keys_of(new: Any, old: Any) -> Any:
     if isinstance(new, Mapping) and isinstance(old, Mapping):
         if new.keys() == old.keys() == {"key", "counter"}:
             return {"key": old["key"], "counter": new["counter"]}
-        return {name: _with_keys_of(value, old[name]) if name in old else value for name, value in new.items()}
+        return {name: _take_keys_of(value, old[name]) if name in old else value for name, value in new.items()}
     if isinstance(new, (tuple, list)) and isinstance(old, (tuple, list)) and len(new) == len(old):
-        return tree.like_sequence(new, [_with_keys_of(*pair) for pair in zip(new, old, strict=True)])
+        return tree.like_sequence(new, [_take_keys_of(*pair) for pair in zip(new, old, strict=True)])
     return new
 
 

@@ -57,7 +57,7 @@ class EarlyStopping:
     def __call__(self, progress: Progress) -> bool:
         """Tell whether to end."""
         self.follow(progress)
-        self.better(_value(progress, self.monitor))
+        self.better(_get_value(progress, self.monitor))
         return self.waited >= self.patience
 
 
@@ -80,7 +80,7 @@ class BestCheckpoint:
         """Save if it is the best."""
         if any(Path(self.folder).glob("step_*.json")):
             self._best.follow(progress)
-        if self._best.better(_value(progress, self._best.monitor)):
+        if self._best.better(_get_value(progress, self._best.monitor)):
             from luxport import training
 
             training.save_checkpoint(self.folder, progress.state, keep=1)
@@ -157,7 +157,7 @@ def _writer() -> Any:
     )
 
 
-def _value(progress: Progress, name: str) -> float:
+def _get_value(progress: Progress, name: str) -> float:
     if name not in progress.logs:
         raise ValueError(f"a callback expects {name} among the logs, got {', '.join(progress.logs)}")
     return progress.logs[name]

@@ -66,7 +66,7 @@ def save_checkpoint(
     told = {"step": step, "loader": None if loader is None else loader.position()}
     with replacing(place / f"step_{step:08d}.json") as file:
         file.write(json.dumps(told).encode())
-    for old in _steps(place)[:-keep]:
+    for old in _list_steps(place)[:-keep]:
         # The one that makes the other count goes first.
         (place / f"step_{old:08d}.json").unlink(missing_ok=True)
     for left in place.iterdir():
@@ -94,7 +94,7 @@ def restore(folder: str | PathLike[str], state: TrainState, *, loader: DataLoade
     expect_state("restore(folder, state)", state)
     state.expect_kept()
     place = Path(folder)
-    found = _steps(place)
+    found = _list_steps(place)
     if not found:
         raise FileNotFoundError(f"restore expects a checkpoint in {folder}, got none")
     array = next(leaf for leaf in tree.leaves(state.ps) if find_owner(type(leaf)) is not None)
@@ -106,7 +106,7 @@ def restore(folder: str | PathLike[str], state: TrainState, *, loader: DataLoade
             ps, st, rest = load(
                 place / f"step_{step:08d}.safetensors",
                 optimizer=True,
-                classes=_classes(state.opt_state),
+                classes=_list_classes(state.opt_state),
                 backend=backend,
                 device=backend.device_of(array),
             )
@@ -127,7 +127,7 @@ def restore(folder: str | PathLike[str], state: TrainState, *, loader: DataLoade
     return new
 
 
-def _steps(place: Path) -> list[int]:
+def _list_steps(place: Path) -> list[int]:
     """List the steps of which there are both files, in their order."""
     names = [re.fullmatch(r"step_(\d{8,})\.json", entry.name) for entry in place.iterdir()] if place.is_dir() else []
     steps = [int(name.group(1)) for name in names if name is not None]
@@ -145,7 +145,7 @@ class _Entry(NamedTuple):
 def _expect_alike(new: TrainState, old: TrainState, folder: Any) -> None:
     problems: list[str] = []
     for name in ("ps", "st"):
-        wanted, got = dict(_entries(getattr(old, name), name)), dict(_entries(getattr(new, name), name))
+        wanted, got = dict(_list_entries(getattr(old, name), name)), dict(_list_entries(getattr(new, name), name))
         problems += [f"{path}: {wanted[path]} wanted, got nothing" for path in wanted.keys() - got.keys()]
         problems += [f"{path}: nothing wanted, got {got[path]}" for path in got.keys() - wanted.keys()]
         problems += [
@@ -155,7 +155,7 @@ def _expect_alike(new: TrainState, old: TrainState, folder: Any) -> None:
         ]
     # What a state does not have yet, or no longer has, is None: a carry before the first call, for example.
     problems = [one for one in problems if not (one.startswith("st.") and "nothing" in one)]
-    wanted, got = _rules(old.opt_state), _rules(new.opt_state)
+    wanted, got = _tell_rules(old.opt_state), _tell_rules(new.opt_state)
     if wanted != got:
         problems.append(f"opt_state: {wanted} wanted, got {got}")
     if (new.scale is None) != (old.scale is None):
@@ -166,29 +166,29 @@ def _expect_alike(new: TrainState, old: TrainState, folder: Any) -> None:
         )
 
 
-def _entries(values: Any, name: str) -> Iterator[tuple[str, Any]]:
+def _list_entries(values: Any, name: str) -> Iterator[tuple[str, Any]]:
     for path, leaf in tree.leaves_with_path(values):
         if find_owner(type(leaf)) is not None:
             yield ".".join((name, *path)), _Entry(dtype_name(leaf), tuple(leaf.shape))
 
 
-def _groups(opt_state: Any) -> Iterator[Group]:
+def _list_groups(opt_state: Any) -> Iterator[Group]:
     if isinstance(opt_state, Group):
         yield opt_state
     elif isinstance(opt_state, Mapping):
         for value in opt_state.values():
-            yield from _groups(value)
+            yield from _list_groups(value)
     elif isinstance(opt_state, (tuple, list)):
         for value in opt_state:
-            yield from _groups(value)
+            yield from _list_groups(value)
 
 
-def _rules(opt_state: Any) -> str:
+def _tell_rules(opt_state: Any) -> str:
     """Tell the rules of a state, each once: groups may have been taken apart since."""
-    return ", ".join(sorted({repr(group.rule.value) for group in _groups(opt_state)}))
+    return ", ".join(sorted({repr(group.rule.value) for group in _list_groups(opt_state)}))
 
 
-def _classes(opt_state: Any) -> list[type]:
+def _list_classes(opt_state: Any) -> list[type]:
     """List the classes of rules and of what they are made of."""
     found: list[type] = []
 
@@ -198,6 +198,6 @@ def _classes(opt_state: Any) -> list[type]:
             for inner in rule.inner_rules:
                 look(inner)
 
-    for group in _groups(opt_state):
+    for group in _list_groups(opt_state):
         look(group.rule.value)
     return found

@@ -112,9 +112,9 @@ def fit(
     expect_state("fit(objective, state, data)", state)
     if schedule_each not in ("epoch", "step"):
         raise ValueError(f'fit expects "epoch" or "step" as schedule_each, got {schedule_each!r}')
-    batches, held_out = _batches(data, batch_size, shuffle=True), None
+    batches, held_out = _load_batches(data, batch_size, shuffle=True), None
     if validation is not None:
-        held_out = _batches(validation, batch_size, shuffle=False)
+        held_out = _load_batches(validation, batch_size, shuffle=False)
     place = Place(batches)
     if resume:
         if checkpoint is None:
@@ -133,11 +133,11 @@ def fit(
                 state = _follow(schedules, epoch, state)
             began, means, steps, over = time.perf_counter(), Means(place.means), 0, True
             waiting: list[Any] = []
-            for batch in _ahead(batches, state, waiting):
+            for batch in _move_ahead(batches, state, waiting):
                 number += 1
                 if schedules and schedule_each == "step":
                     state = _follow(schedules, number, state)
-                samples = _samples(batch)
+                samples = _count_samples(batch)
                 largest = max(largest, samples)
                 parts = -(-max(samples, 1) * accumulate // largest) if accumulate > 1 else accumulate
                 loss, stats, state = train_step(objective, batch, state, jit=jit, nonfinite=nonfinite, accumulate=parts)
@@ -207,9 +207,9 @@ def evaluate(
     model = in_precision(state.model, state.program.value.precision)
     program = _look(Static((objective, model, tuple((metrics or {}).items()), jit)))
     tables: dict[str, Any] = {}
-    for batch in _ahead(_batches(data, batch_size, shuffle=False), state, []):
+    for batch in _move_ahead(_load_batches(data, batch_size, shuffle=False), state, []):
         found = program(state.ps, st, batch)
-        means.add(found, _samples(batch))
+        means.add(found, _count_samples(batch))
         for name in metrics or {}:
             if _is_array(found[name]) and len(found[name].shape):
                 counts = backend_of(found[name]).to_numpy(found[name]).astype(np.float64)
@@ -236,7 +236,7 @@ def _look(
     return compile_program(look) if jit else look
 
 
-def _batches(data: Any, batch_size: int, *, shuffle: bool) -> Iterable[Any]:
+def _load_batches(data: Any, batch_size: int, *, shuffle: bool) -> Iterable[Any]:
     indexed = callable(getattr(type(data), "__getitem__", None))  # all that Python's old way to iterate asks for
     if isinstance(data, type) or not (indexed or isinstance(data, Iterable)):
         raise TypeError(f"fit and evaluate expect data as batches or whole arrays, got {shown(data)}")
@@ -248,7 +248,7 @@ def _is_array(leaf: Any) -> bool:
     return find_owner(type(leaf)) is not None
 
 
-def _ahead(batches: Iterable[Any], state: TrainState, waiting: list[Any]) -> Iterator[Any]:
+def _move_ahead(batches: Iterable[Any], state: TrainState, waiting: list[Any]) -> Iterator[Any]:
     """Yield batches as arrays of the state's backend, each begun to be moved while the one before is at work.
 
     Those that were taken from their place and are still to come are in `waiting`.
@@ -279,7 +279,7 @@ def _follow(schedules: Mapping[str, Callable[[int], float]], number: int, state:
     return state.adjust(**values)
 
 
-def _samples(batch: Any) -> int:
+def _count_samples(batch: Any) -> int:
     try:
         return first_size("fit", batch)
     except ValueError:

@@ -42,11 +42,11 @@ def load_train_state(
     optimizer = saved.optimizer
     state = TrainState.create(saved.layer, optimizer.rule, ps=saved.ps, st=saved.st)
     groups = tuple([group._replace(clock=optimizer.clock) for group in state.opt_state.groups])
-    leaves = _with_moments(state.opt_state.leaves, (), optimizer.states)
+    leaves = _put_moments(state.opt_state.leaves, (), optimizer.states)
     return state.replace(opt_state=OptimizerState(groups, leaves), step=saved.step)
 
 
-def _with_moments(leaves: Any, at: tuple[str, ...], states: Mapping[str, Any]) -> Any:
+def _put_moments(leaves: Any, at: tuple[str, ...], states: Mapping[str, Any]) -> Any:
     if isinstance(leaves, dict):
-        return {key: _with_moments(entry, (*at, key), states) for key, entry in leaves.items()}
+        return {key: _put_moments(entry, (*at, key), states) for key, entry in leaves.items()}
     return leaves._replace(state=states[".".join(at)]) if isinstance(leaves, Leaf) and states else leaves

@@ -151,7 +151,7 @@ def onehotbatch(
     known = list(range(labels)) if isinstance(labels, int) else _to_list(labels)
     if not known:
         raise LayerError("expects a label at least, got none")
-    position = _positions(known)
+    position = _number_labels(known)
     if len(position) != len(known):
         raise ValueError(f"labels expected that differ from each other, got {known}")
     if default is not _NOTHING and default not in position:
@@ -161,7 +161,7 @@ def onehotbatch(
             if not isinstance(label, (int, float)):
                 raise LayerTypeError(f"expects numbers as labels of an array, got {shown(label)}")
     if find_owner(type(data)) is not None and not isinstance(data, np.ndarray):
-        return _of_array(data, known, None if default is _NOTHING else position[default], dtype, position)
+        return _encode_array(data, known, None if default is _NOTHING else position[default], dtype, position)
     shape = data.shape if isinstance(data, np.ndarray) else None
     flat = data.reshape(-1).tolist() if isinstance(data, np.ndarray) else list(data)
     if not all(map(_is_hashable, flat)):
@@ -210,13 +210,13 @@ def _to_list(labels: Sequence[Any]) -> list[Any]:
     return backend_of(labels).to_numpy(labels).tolist() if is_array(labels) else list(labels)
 
 
-def _positions(labels: list[Any]) -> dict[Any, int]:
+def _number_labels(labels: list[Any]) -> dict[Any, int]:
     if not all(map(_is_hashable, labels)):
         raise LayerTypeError(f"expects labels that are hashable, got {kind_of(labels[0])}")
     return {label: i for i, label in enumerate(labels)}
 
 
-def _of_array(data: Array, known: list[Any], default: int | None, dtype: str, position: dict[Any, int]) -> Array:
+def _encode_array(data: Array, known: list[Any], default: int | None, dtype: str, position: dict[Any, int]) -> Array:
     backend = backend_of(data)
     xp = backend.xp
     if not is_floating(data):
@@ -239,12 +239,12 @@ def _of_array(data: Array, known: list[Any], default: int | None, dtype: str, po
 
 
 def _explain_unknown(known: list[Any], label: Any) -> ValueError:
-    return ValueError(f"a label among {_some(known)} expected, got {shown(label)}: give a default for others")
+    return ValueError(f"a label among {_show_some(known)} expected, got {shown(label)}: give a default for others")
 
 
 def _look_up_labels(indices: Any, labels: Sequence[Any]) -> Any:
     return [_look_up_labels(i, labels) for i in indices] if isinstance(indices, list) else labels[indices]
 
 
-def _some(known: list[Any]) -> str:
+def _show_some(known: list[Any]) -> str:
     return repr(known) if len(known) <= 10 else f"[{shown(known[0])}, …, {shown(known[-1])}]"

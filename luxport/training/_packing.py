@@ -95,15 +95,15 @@ class Layout:
         self.has_stacks = False
         parameters: list[Any] = []
         found: list[Leaf] = []
-        if _steps_alike(state, parameters, found):
+        if _find_equal_steps(state, parameters, found):
             self.leaf_structure = tree.structure(found[0].state)
             self.parameters = _Vectors(parameters, most, stacks=_find_looped(state, parameters))
             self.has_stacks = bool(self.parameters.stacks)
             self.group_size = state.opt_state.groups[0].size
-        self._lay_rest(self._narrow(state))
+        self._lay_rest(self._make_narrow(state))
 
     def _lay_rest(self, narrow: TrainState) -> None:
-        self.key = _kinds(narrow)
+        self.key = _tell_kinds(narrow)
         self.structure = self.key[0]
         # States may grow: a vector with them would be longer than the memory that it is to be written to.
         first = len(tree.leaves(narrow.ps))
@@ -116,7 +116,7 @@ class Layout:
 
     def for_narrow(self, narrow: TrainState) -> Layout:
         """Return the layout of a state whose parameters are joined: this one, unless its `st` is of other arrays."""
-        key = _kinds(narrow)
+        key = _tell_kinds(narrow)
         if key == self.key:
             return self
         if key not in self._others:
@@ -130,7 +130,7 @@ class Layout:
 
     def pack(self, state: TrainState) -> list[Any]:
         """Return the buffers of a state."""
-        return self.pack_narrow(self._narrow(state))
+        return self.pack_narrow(self._make_narrow(state))
 
     def pack_narrow(self, state: TrainState) -> list[Any]:
         """Return the buffers of a state whose parameters are joined."""
@@ -153,7 +153,7 @@ class Layout:
             return gradients(narrow.program, narrow.ps, *more, differentiate=self._differentiate)
         grads, *rest = gradients(narrow.program, self.parameters_of(narrow.ps), *more)
         if self.leaf_structure is not None:
-            grads = _number(self.parameters.join(tree.leaves(grads)))
+            grads = _number_all(self.parameters.join(tree.leaves(grads)))
         return grads, *rest
 
     def _differentiate(self, f: Callable[[tree.Tree], Any], joined: tree.Tree) -> Any:
@@ -170,13 +170,13 @@ class Layout:
     def entry(self, name: str, buffers: Sequence[Any]) -> Any:
         """Return an entry of the state as the user sees it: each is made by a small program of its own."""
         if self.has_stacks and name in ("ps", "opt_state"):
-            return self._reading(name)(buffers)
+            return self._make_reader(name)(buffers)
         program = self._programs.get(name)
         if program is None:
-            program = self._programs[name] = compile_program(self._reading(name))
+            program = self._programs[name] = compile_program(self._make_reader(name))
         return program(buffers)
 
-    def _reading(self, name: str) -> Any:
+    def _make_reader(self, name: str) -> Any:
         def read(buffers: Sequence[Any]) -> Any:
             narrow = self.narrow(buffers)
             if name == "ps":
@@ -187,7 +187,7 @@ class Layout:
 
         return read
 
-    def _narrow(self, state: TrainState) -> TrainState:
+    def _make_narrow(self, state: TrainState) -> TrainState:
         if self.leaf_structure is None:
             return state
         joined = self.parameters.join(tree.leaves(state.ps))
@@ -197,8 +197,8 @@ class Layout:
         each = [self.parameters.join(of_all) for of_all in kept]
         states = [tree.unflatten(self.leaf_structure, iter([of[i] for of in each])) for i in range(len(joined))]
         group: Group = state.opt_state.groups[0]
-        opt_state = OptimizerState((group._replace(size=Static(len(joined))),), _number([Leaf(s) for s in states]))
-        return state._replace(ps=_number(joined), opt_state=opt_state)
+        opt_state = OptimizerState((group._replace(size=Static(len(joined))),), _number_all([Leaf(s) for s in states]))
+        return state._replace(ps=_number_all(joined), opt_state=opt_state)
 
     def _widen(self, narrow: OptimizerState) -> OptimizerState:
         states = [tree.leaves(leaf.state) for leaf in narrow.leaves.values()]
@@ -236,7 +236,7 @@ MOST_LAYOUTS = 256
 
 def layout_of(state: TrainState, most: int) -> Layout:
     """Return the layout of states of this structure and these shapes, with at most this many arrays in a vector."""
-    key = (*_kinds(state), most)
+    key = (*_tell_kinds(state), most)
     layout = _LAYOUTS.get(key)
     if layout is None:
         if len(_LAYOUTS) >= MOST_LAYOUTS:
@@ -245,11 +245,11 @@ def layout_of(state: TrainState, most: int) -> Layout:
     return layout
 
 
-def _kinds(state: TrainState) -> Any:
+def _tell_kinds(state: TrainState) -> Any:
     return tree.structure(state), tuple([(dtype_name(array), tuple(array.shape)) for array in tree.leaves(state)])
 
 
-def _steps_alike(state: TrainState, parameters: list[Any], leaves: list[Leaf]) -> bool:
+def _find_equal_steps(state: TrainState, parameters: list[Any], leaves: list[Leaf]) -> bool:
     """List parameters and the optimizer's leaves; False if one step of joined ones would not be that of each."""
     opt_state = state.opt_state
     if not isinstance(opt_state, OptimizerState) or len(opt_state.groups) != 1:
@@ -258,7 +258,7 @@ def _steps_alike(state: TrainState, parameters: list[Any], leaves: list[Leaf]) -
     if not (isinstance(rule, Batched) and rule.elementwise) or not _collect(opt_state.leaves, leaves):
         return False
     parameters += tree.leaves(state.ps)
-    if len(parameters) < 2 or len(parameters) != len(leaves) or _places(state.ps) != _places(opt_state.leaves):
+    if len(parameters) < 2 or len(parameters) != len(leaves) or _get_places(state.ps) != _get_places(opt_state.leaves):
         return False
     kind = dtype_name(parameters[0])
     structure = tree.structure(leaves[0].state)
@@ -307,9 +307,9 @@ def _collect(leaves: Any, found: list[Leaf]) -> bool:
     return True
 
 
-def _places(values: Any) -> Any:
-    return {key: _places(value) for key, value in values.items()} if type(values) is dict else None
+def _get_places(values: Any) -> Any:
+    return {key: _get_places(value) for key, value in values.items()} if type(values) is dict else None
 
 
-def _number(values: Sequence[Any]) -> dict[str, Any]:
+def _number_all(values: Sequence[Any]) -> dict[str, Any]:
     return {str(i): value for i, value in enumerate(values)}

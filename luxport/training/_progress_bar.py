@@ -24,7 +24,7 @@ def show_progress(write: Write, batches: Any, epochs: int) -> Iterator[tuple[Wri
     """
     rich = _rich() if write is print and sys.stdout.isatty() else None
     if rich is None:
-        yield write, _nothing
+        yield write, _do_nothing
         return
     columns = rich.BarColumn(), rich.MofNCompleteColumn(), rich.TimeElapsedColumn(), rich.TimeRemainingColumn()
     with rich.Progress("steps", *columns, transient=True) as bar:
@@ -44,5 +44,5 @@ def _rich() -> Any:
         return None
 
 
-def _nothing() -> None:
+def _do_nothing() -> None:
     pass

@@ -67,14 +67,14 @@ class TrainState(_Fields):
     kept: Any = None
     """What a compiled step has left in place of all entries but `program`: see `luxport.training._packing`."""
 
-    ps: tree.Tree = property(lambda self: self._entry("ps"))  # type: ignore[assignment]
-    st: tree.Tree = property(lambda self: self._entry("st"))  # type: ignore[assignment]
-    opt_state: tree.Tree = property(lambda self: self._entry("opt_state"))  # type: ignore[assignment]
-    step: Array = property(lambda self: self._entry("step"))  # type: ignore[assignment]
-    skipped: Array = property(lambda self: self._entry("skipped"))  # type: ignore[assignment]
-    scale: tree.Tree = property(lambda self: self._entry("scale"))  # type: ignore[assignment]
+    ps: tree.Tree = property(lambda self: self._get_entry("ps"))  # type: ignore[assignment]
+    st: tree.Tree = property(lambda self: self._get_entry("st"))  # type: ignore[assignment]
+    opt_state: tree.Tree = property(lambda self: self._get_entry("opt_state"))  # type: ignore[assignment]
+    step: Array = property(lambda self: self._get_entry("step"))  # type: ignore[assignment]
+    skipped: Array = property(lambda self: self._get_entry("skipped"))  # type: ignore[assignment]
+    scale: tree.Tree = property(lambda self: self._get_entry("scale"))  # type: ignore[assignment]
 
-    def _entry(self, name: str) -> Any:
+    def _get_entry(self, name: str) -> Any:
         return tuple.__getitem__(self, _PLACES[name]) if self.kept is None else self.kept.entry(name)
 
     def __iter__(self) -> Iterator[Any]:
@@ -264,10 +264,10 @@ class _InPrecision:
     precision: str
 
     def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
-        y, new = self.model(self._narrow(x), self._narrow(ps), st)
-        return tree.map(_widen, y), tree.map(_like, new, st) if tree.structure(new) == tree.structure(st) else new
+        y, new = self.model(self._cast_down(x), self._cast_down(ps), st)
+        return tree.map(_widen, y), tree.map(_cast_like, new, st) if tree.structure(new) == tree.structure(st) else new
 
-    def _narrow(self, values: Any) -> Any:
+    def _cast_down(self, values: Any) -> Any:
         def narrow(leaf: Any) -> Any:
             if find_owner(type(leaf)) is None or dtype_name(leaf) not in ("float32", "float64"):
                 return leaf
@@ -281,7 +281,7 @@ def _widen(leaf: Any) -> Any:
     return leaf if find_owner(type(leaf)) is None else single_or_double(namespace(leaf), leaf)
 
 
-def _like(new: Any, old: Any) -> Any:
+def _cast_like(new: Any, old: Any) -> Any:
     if find_owner(type(new)) is None or find_owner(type(old)) is None or new.dtype == old.dtype:
         return new
     return namespace(new).astype(new, old.dtype)

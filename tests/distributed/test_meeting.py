@@ -102,7 +102,7 @@ def test_sizes_and_ranks_that_contradict_each_other(port: int) -> None:
 
 
 def listens_at(host: str, port: int) -> str:
-    with _meeting._listening(host, port) as listener:
+    with _meeting._listen(host, port) as listener:
         return listener.getsockname()[0]
 
 
@@ -119,9 +119,9 @@ def test_rank_0_listens_where_it_is_met_and_nowhere_else(port: int, monkeypatch:
     assert listens_at("localhost", port) == "127.0.0.1"
     # Its own name may mean itself to a host, and an address may be that of a router before it.
     assert listens_at("own.name", port) == listens_at("outside", port) == "0.0.0.0"
-    assert _meeting._known_to_others("own.name", ["127.0.0.1", "10.0.0.7"]) == "10.0.0.7"
-    assert _meeting._known_to_others("own.name", ["127.0.0.1"]) == "own.name"
-    assert _meeting._known_to_others("outside", ["10.0.0.7"]) == "outside"
+    assert _meeting._find_known_name("own.name", ["127.0.0.1", "10.0.0.7"]) == "10.0.0.7"
+    assert _meeting._find_known_name("own.name", ["127.0.0.1"]) == "own.name"
+    assert _meeting._find_known_name("outside", ["10.0.0.7"]) == "outside"
 
 
 def test_a_port_that_is_taken_is_an_error(port: int) -> None:

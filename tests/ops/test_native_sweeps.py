@@ -30,7 +30,7 @@ def test_a_sweep_and_its_gradients_are_the_steps(kind: str, activation: str) -> 
         arrays = [_draw(4, 3, 2 * gates), _draw(2, 2 * gates), *carry, *([] if other is None else [other])]
         variables = [array.requires_grad_() for array in arrays]
         found = sweeps._sweep(kind, activation, reverse, arrays[0], arrays[1], other, carry, keep)
-        step = sweeps._step(kind, activation, arrays[1], other)
+        step = sweeps._make_step(kind, activation, arrays[1], other)
         wanted = definitions.sweep(step, arrays[0], carry, keep, reverse)
         for mine, exact in zip(found, wanted, strict=True):
             torch.testing.assert_close(mine, exact)

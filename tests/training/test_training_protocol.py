@@ -326,7 +326,7 @@ def test_fit_trains_and_looks(differentiating, tmp_path, monkeypatch):
 
     if differentiating.name == "torch":  # counted the same without waiting for a compiler of C++
         compiled = partial(torch.compile, fullgraph=True, backend="eager")
-        monkeypatch.setattr(luxport_torch.compiling, "_program", compiled)
+        monkeypatch.setattr(luxport_torch.compiling, "_compile_program", compiled)
     graphs = torch._dynamo.utils.counters["stats"]["unique_graphs"]
     state = start(differentiating, rule=optimizers.Adam())
     stop = training.EarlyStopping("loss", 3, largest=True)

@@ -20,7 +20,7 @@ def owns_type(array_type: type) -> bool:
 
 def asarray(values: Any, *, dtype: str | None = None, device: str | None = None) -> Any:
     """Copy values to a new array."""
-    place = None if device is None else _device(device)
+    place = None if device is None else _find_device(device)
     if owns_type(type(values)):
         array = xp.array(values, dtype=_dtype_to_hold(values, dtype), copy=True)
         return array if place is None else jax.device_put(array, place)
@@ -42,19 +42,19 @@ def from_dlpack(array: Any, *, share: bool) -> Any:
 def devices() -> list[str]:
     """Name the devices: "cpu", "gpu:0", …"""
     found = {*jax.local_devices(), *jax.local_devices(backend="cpu")}
-    return sorted([_device_name(device) for device in found], key=lambda name: (not name.startswith("cpu"), name))
+    return sorted([_name_device(device) for device in found], key=lambda name: (not name.startswith("cpu"), name))
 
 
 def device_of(array: Any) -> str:
     """Name an array's device, or the first of those that it is spread over."""
     device = min(array.devices(), key=lambda device: device.id)
-    return _device_name(device)
+    return _name_device(device)
 
 
-def _device_name(device: Any) -> str:
+def _name_device(device: Any) -> str:
     """The first of the host's is "cpu", as on every backend; it may be told to have more, "cpu:1", …"""
     number = device.id
-    if device.process_index:  # of several processes each counts its own devices, as `_device` does
+    if device.process_index:  # of several processes each counts its own devices, as `_find_device` does
         others = jax.local_devices(process_index=device.process_index, backend=device.platform)
         number = others.index(device)
     return "cpu" if device.platform == "cpu" and number == 0 else f"{device.platform}:{number}"
@@ -79,7 +79,7 @@ def _dtype_to_hold(values: Any, dtype: str | None) -> Any:
 _HALVES = {"float64": "float32", "complex128": "complex64", "int64": "int32", "uint64": "uint32"}
 
 
-def _device(name: str) -> Any:
+def _find_device(name: str) -> Any:
     name = str(name).replace("cuda", "gpu")
     try:
         platform, _, index = name.partition(":")

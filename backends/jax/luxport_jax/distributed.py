@@ -46,7 +46,7 @@ def start_collectives(world: World, timeout: float) -> JaxEngine:
         raise too_late("jax", "JAX")
     try:
         world = replace(world, address=meet(world, timeout)[0])
-        with _mortal():
+        with _restore_sigterm():
             jax.distributed.initialize(
                 world.address,
                 world.size,
@@ -62,7 +62,7 @@ def start_collectives(world: World, timeout: float) -> JaxEngine:
 
 
 @contextmanager
-def _mortal() -> Iterator[None]:
+def _restore_sigterm() -> Iterator[None]:
     """Let SIGTERM mean what it did: JAX would take it as a notice for `reached_preemption_sync_point`, and live on."""
     name = "jax_enable_preemption_service"
     before = getattr(jax.config, name)
@@ -110,7 +110,7 @@ class JaxEngine:
             (jax.errors.JaxRuntimeError,),
         )
         self._rows = StoredRows(
-            world, budget, "luxport", client.key_value_set_bytes, self._row_of, client.key_value_delete
+            world, budget, "luxport", client.key_value_set_bytes, self._get_row, client.key_value_delete
         )
         self._ties = Ties(self._rows, self._alarm.raised)
         self.patience = Patience(budget, lambda: self._alarm.raised() or self._ties.left())
@@ -120,7 +120,7 @@ class JaxEngine:
         # Arrays are not joined: JAX is slow at that, and its compiler joins the messages by itself.
         replicated = NamedSharding(self._mesh, PartitionSpec())
         self._programs = {
-            op: jax.jit(self._on_each(combine))
+            op: jax.jit(self._combine(combine))
             for op, combine in {"sum": jax.lax.psum, "max": jax.lax.pmax, "min": jax.lax.pmin}.items()
         }
         self._from = jax.jit(
@@ -130,7 +130,7 @@ class JaxEngine:
         )
         self._with_axis = jax.jit(lambda xs: [x[None] for x in xs])
 
-    def _on_each(self, combine: Callable[[Any, str], Any]) -> Callable[[Any, Any], Any]:
+    def _combine(self, combine: Callable[[Any, str], Any]) -> Callable[[Any, Any], Any]:
         """Combine parts of arrays that are spread over the processes, and of others rows."""
 
         def inside(parts: list[Any], rows: list[Any]) -> Any:
@@ -144,14 +144,14 @@ class JaxEngine:
         # An array of a process is a part of one of all as it is, if it has a first axis with something in it.
         as_parts = [bool(array.ndim and array.size) for array in arrays]
         parts = self._global([array for array, as_part in zip(arrays, as_parts, strict=True) if as_part])
-        rows = self._rows_of([array for array, as_part in zip(arrays, as_parts, strict=True) if not as_part])
+        rows = self._spread_rows([array for array, as_part in zip(arrays, as_parts, strict=True) if not as_part])
         of_parts, of_rows, _ = connected(self._programs[op], parts, rows)
         found = iter(of_parts), iter(of_rows)
-        return self._local([next(found[not as_part]) for as_part in as_parts], arrays)
+        return self._move_home([next(found[not as_part]) for as_part in as_parts], arrays)
 
     def broadcast(self, arrays: Sequence[Any], root: int) -> list[Any]:
         """Send all arrays by one program."""
-        return self._local(connected(self._from, self._rows_of(arrays), np.float32(root), root)[0], arrays)
+        return self._move_home(connected(self._from, self._spread_rows(arrays), np.float32(root), root)[0], arrays)
 
     def begin_agreeing(self, digest: bytes) -> Callable[[], bool]:
         """Ask at once."""
@@ -222,7 +222,7 @@ class JaxEngine:
                 raise
             raise TimeoutError(first_line(error)) from error
 
-    def _row_of(self, key: str, milliseconds: int, rank: int) -> bytes:
+    def _get_row(self, key: str, milliseconds: int, rank: int) -> bytes:
         try:
             return self._client.blocking_key_value_get_bytes(key, milliseconds)
         except jax.errors.JaxRuntimeError as error:
@@ -238,13 +238,13 @@ class JaxEngine:
             for one in jax.device_put(list(arrays), self._own)
         ]
 
-    def _rows_of(self, arrays: Sequence[Any]) -> list[Any]:
+    def _spread_rows(self, arrays: Sequence[Any]) -> list[Any]:
         """Put each array in its row of one that is spread over the processes."""
         if any([isinstance(array, jax.core.Tracer) for array in arrays]):
             raise inside_a_program("jax")
         return self._global(self._with_axis(jax.device_put(list(arrays), self._own))) if arrays else []
 
-    def _local(self, arrays: Sequence[Any], like: Sequence[Any]) -> list[Any]:
+    def _move_home(self, arrays: Sequence[Any], like: Sequence[Any]) -> list[Any]:
         own = [array.addressable_data(0) for array in arrays]
         self.patience.wait(own)  # so that a process which is lost is noticed here
         return [

@@ -31,10 +31,10 @@ def scan_free_length(step: Step, init: Any, xs: Any, reverse: bool) -> tuple[Any
         def turn(i: Any, state: Any) -> Any:
             carry, ys, before = state
             place = length - 1 - i if reverse else i
-            after, y = step(carry, _row(xs, place), *constants)
-            return after, _with_row(ys, y, place), _with_row(before, carry, place)
+            after, y = step(carry, _get_row(xs, place), *constants)
+            return after, _put_row(ys, y, place), _put_row(before, carry, place)
 
-        return jax.lax.fori_loop(0, length, turn, (init, _rows_like(y, length), _rows_like(init, length)))
+        return jax.lax.fori_loop(0, length, turn, (init, _make_rows_like(y, length), _make_rows_like(init, length)))
 
     @jax.custom_vjp
     def loop(leaves: Sequence[Any]) -> tuple[Any, Any]:
@@ -52,20 +52,20 @@ def scan_free_length(step: Step, init: Any, xs: Any, reverse: bool) -> tuple[Any
         def turn(i: Any, state: Any) -> Any:
             of_carry, of_xs, of_constants = state
             place = i if reverse else length - 1 - i
-            inputs = _row(before, place), _row(xs, place), constants
+            inputs = _get_row(before, place), _get_row(xs, place), constants
             parts, whole = jax.tree.flatten(inputs)
 
             def of_floats(*floats: Any) -> Any:
                 carry, x, constants = jax.tree.unflatten(whole, _put(parts, slopes, floats))
                 return step(carry, x, *constants)
 
-            _, pull = jax.vjp(of_floats, *_only(parts, slopes))
-            found = pull((of_carry, _row(ys, place)))
+            _, pull = jax.vjp(of_floats, *_choose(parts, slopes))
+            found = pull((of_carry, _get_row(ys, place)))
             found = jax.tree.unflatten(whole, _put(parts, slopes, found, None))
-            return found[0], _with_row(of_xs, found[1], place), jax.tree.map(jnp.add, of_constants, found[2])
+            return found[0], _put_row(of_xs, found[1], place), jax.tree.map(jnp.add, of_constants, found[2])
 
         zeros = jax.tree.unflatten(
-            structure, _put(leaves, slopes, [jnp.zeros_like(leaf) for leaf in _only(leaves, slopes)], None)
+            structure, _put(leaves, slopes, [jnp.zeros_like(leaf) for leaf in _choose(leaves, slopes)], None)
         )
         found = jax.lax.fori_loop(0, length, turn, (last, zeros[1], zeros[2]))
         return (structure.flatten_up_to(found),)
@@ -74,7 +74,7 @@ def scan_free_length(step: Step, init: Any, xs: Any, reverse: bool) -> tuple[Any
     return loop(leaves)
 
 
-def _only(leaves: Sequence[Any], flags: Sequence[bool]) -> list[Any]:
+def _choose(leaves: Sequence[Any], flags: Sequence[bool]) -> list[Any]:
     return [leaf for leaf, flag in zip(leaves, flags, strict=True) if flag]
 
 
@@ -84,13 +84,13 @@ def _put(leaves: Sequence[Any], flags: Sequence[bool], found: Sequence[Any], *ot
     return [next(rest) if flag else (other[0] if other else leaf) for leaf, flag in zip(leaves, flags, strict=True)]
 
 
-def _row(values: Any, place: Any) -> Any:
+def _get_row(values: Any, place: Any) -> Any:
     return jax.tree.map(lambda leaf: jax.lax.dynamic_index_in_dim(leaf, place, keepdims=False), values)
 
 
-def _rows_like(values: Any, length: Any) -> Any:
+def _make_rows_like(values: Any, length: Any) -> Any:
     return jax.tree.map(lambda leaf: jnp.zeros((length, *leaf.shape), leaf.dtype), values)
 
 
-def _with_row(rows: Any, row: Any, place: Any) -> Any:
+def _put_row(rows: Any, row: Any, place: Any) -> Any:
     return jax.tree.map(lambda all_, one: jax.lax.dynamic_update_index_in_dim(all_, one, place, 0), rows, row)

@@ -52,7 +52,7 @@ def loop_steps(
     leaves = jax.tree.leaves((carry, parts))
     if not any([isinstance(leaf, jax.core.Tracer) for leaf in leaves]) or not _are_arrays(leaves):
         return None
-    if any([_kinds(part) != _kinds(parts[0]) for part in parts]):
+    if any([_tell_kinds(part) != _tell_kinds(parts[0]) for part in parts]):
         return None
     order: Any = None
 
@@ -69,7 +69,7 @@ def loop_steps(
         program, shapes = jax.make_jaxpr(step, return_shape=True)(carry, parts[0])
     except _NotAlike:
         return None
-    if _kinds(shapes[0]) != _kinds(carry) or _is_slow(program.jaxpr):
+    if _tell_kinds(shapes[0]) != _tell_kinds(carry) or _is_slow(program.jaxpr):
         return None
     structure = jax.tree.structure(shapes)
 
@@ -94,13 +94,13 @@ def _is_slow(program: Any) -> bool:
 def _convolves(program: Any) -> bool:
     return any(
         [
-            eqn.primitive.name == "conv_general_dilated" or any(map(_convolves, _programs_in(eqn.params)))
+            eqn.primitive.name == "conv_general_dilated" or any(map(_convolves, _list_programs(eqn.params)))
             for eqn in program.eqns
         ]
     )
 
 
-def _programs_in(params: dict[str, Any]) -> list[Any]:
+def _list_programs(params: dict[str, Any]) -> list[Any]:
     """List the programs among an equation's parameters; JAX has had its own function for it in three places."""
     values = [one for value in params.values() for one in (value if isinstance(value, (tuple, list)) else (value,))]
     closed = [one.jaxpr for one in values if isinstance(one, jax.extend.core.ClosedJaxpr)]
@@ -115,6 +115,6 @@ def _are_arrays(leaves: list[Any]) -> bool:
     return all([isinstance(leaf, (jax.Array, np.ndarray)) for leaf in leaves])
 
 
-def _kinds(values: Any) -> Any:
+def _tell_kinds(values: Any) -> Any:
     leaves, structure = jax.tree.flatten(values)
     return structure, [(leaf.dtype, leaf.shape) for leaf in leaves]

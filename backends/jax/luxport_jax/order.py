@@ -43,7 +43,7 @@ def restoring(like: Any, of_leaf: Callable[[Any], Callable[[Any], Any] | None]) 
         keys = list(in_order(like))
         inner = [(key, restoring(like[key], of_leaf)) for key in keys]
         if all(change is None for _, change in inner):
-            if keys == _sorted(keys):
+            if keys == _sort(keys):
                 return None
             if len(keys) == 2:
                 first, second = keys
@@ -60,7 +60,7 @@ def restoring(like: Any, of_leaf: Callable[[Any], Callable[[Any], Any] | None]) 
     return of_leaf(like)
 
 
-def _sorted(keys: list[Any]) -> list[Any]:
+def _sort(keys: list[Any]) -> list[Any]:
     try:
         return sorted(keys)
     except TypeError:  # keys of several kinds: JAX will say so

@@ -69,7 +69,7 @@ def parallel_program(step: Callable[..., Any], world: World, *, donate: bool) ->
         donate: whether the state's memory may be used again
     """
     if world.size > 1:
-        return _program_on(first_devices(world), step, world, donate=donate)
+        return _make_program_on(first_devices(world), step, world, donate=donate)
     devices = jax.local_devices()
     programs: dict[int, Callable[[Any, Any], Any]] = {}
 
@@ -78,13 +78,13 @@ def parallel_program(step: Callable[..., Any], world: World, *, donate: bool) ->
         sizes = [leaf.shape[0] for leaf in tree.leaves(data) if isinstance(leaf, jax.Array) and leaf.ndim]
         count = next(n for n in range(len(devices), 0, -1) if not any([size % n for size in sizes]))
         if count not in programs:
-            programs[count] = _program_on(devices[:count], step, world, donate=donate)
+            programs[count] = _make_program_on(devices[:count], step, world, donate=donate)
         return programs[count](data, state)
 
     return call
 
 
-def _program_on(
+def _make_program_on(
     devices: list[Any], step: Callable[..., Any], world: World, *, donate: bool
 ) -> Callable[[Any, Any], Any]:
     one_process = world.size == 1

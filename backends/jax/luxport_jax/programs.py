@@ -37,7 +37,7 @@ def jit(f: Callable[..., Any], **options: Any) -> Callable[..., Any]:
         args = tuple(map(as_given, map(_open, args), given_args))
         result = f(*args, **{name: as_given(_open(value), given_kwargs[name]) for name, value in kwargs.items()})
         closed = as_given(jax.tree_util.tree_map(hide, result), skeleton(result))
-        return closed, _Constant(restoring(closed, _opening))
+        return closed, _Constant(restoring(closed, _find_opening))
 
     compiled = jax.jit(functools.wraps(f, updated=())(traced), **options)
 
@@ -109,5 +109,5 @@ def _open(value: Any) -> Any:
     return value.value if isinstance(value, _Constant) else value
 
 
-def _opening(leaf: Any) -> Callable[[Any], Any] | None:
+def _find_opening(leaf: Any) -> Callable[[Any], Any] | None:
     return _open if isinstance(leaf, _Constant) else None

@@ -22,9 +22,9 @@ def asarray(values: Any, *, dtype: str | None = None, device: str | None = None)
     if device is not None:
         expect_device("mlx", device, devices())
     if owns_type(type(values)):
-        return mx.array(values) if dtype is None else values.astype(_held(dtype))
+        return mx.array(values) if dtype is None else values.astype(_choose_held(dtype))
     host = np.asarray(values)
-    wanted = _held(host.dtype.name if dtype is None else dtype)
+    wanted = _choose_held(host.dtype.name if dtype is None else dtype)
     if host.dtype.name == "bfloat16":  # NumPy's extension type: MLX takes its bits
         array = mx.array(host.view(np.uint16)).view(mx.bfloat16)
     elif wanted == mx.bfloat16:
@@ -61,7 +61,7 @@ def device_of(array: mx.array) -> str:
     return "cpu" if device.type == mx.cpu else f"gpu:{device.index}"
 
 
-def _held(dtype: str) -> mx.Dtype:
+def _choose_held(dtype: str) -> mx.Dtype:
     name = "bool_" if dtype == "bool" else dtype
     wanted = getattr(mx, name, None)
     if dtype in _NARROWER or not isinstance(wanted, mx.Dtype):

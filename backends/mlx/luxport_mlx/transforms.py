@@ -144,10 +144,10 @@ def custom_vjp(rule: CustomGradient, args: tuple[Any, ...]) -> Any:
         found = call.pull(kept, cotangents)
         return [mx.zeros_like(x) if one is None else one for x, one in zip(arrays, found, strict=True)]
 
-    return call.result(_pulling(lambda *arrays: list(call.value(*arrays)), pull)(*call.arrays))
+    return call.result(_pull_back_by(lambda *arrays: list(call.value(*arrays)), pull)(*call.arrays))
 
 
-def _pulling(value: Callable[..., list[mx.array]], pull: Callable[..., list[mx.array]]) -> Any:
+def _pull_back_by(value: Callable[..., list[mx.array]], pull: Callable[..., list[mx.array]]) -> Any:
     """Return the function with this gradient, which `mx.vmap` alone would forget."""
 
     @mx.custom_function
@@ -156,11 +156,11 @@ def _pulling(value: Callable[..., list[mx.array]], pull: Callable[..., list[mx.a
 
     @program.vjp
     def program_vjp(primals: Any, cotangents: Any, outputs: Any) -> list[mx.array]:
-        return pull(_several(primals), _several(cotangents))
+        return pull(_make_tuple(primals), _make_tuple(cotangents))
 
     @program.vmap
     def program_vmap(inputs: Any, axes: Any) -> tuple[list[mx.array], list[int]]:
-        arrays, axes = _several(inputs), list(axes) if isinstance(axes, (tuple, list)) else [axes]
+        arrays, axes = _make_tuple(inputs), list(axes) if isinstance(axes, (tuple, list)) else [axes]
 
         def pull_each(arrays: tuple[mx.array, ...], cotangents: tuple[mx.array, ...]) -> list[mx.array]:
             found: Any = mx.vmap(lambda a, c: pull(tuple(a), tuple(c)), in_axes=(axes, 0))(
@@ -171,13 +171,13 @@ def _pulling(value: Callable[..., list[mx.array]], pull: Callable[..., list[mx.a
                 for one, axis in zip(found, axes, strict=True)
             ]
 
-        mapped = _pulling(mx.vmap(value, in_axes=tuple(axes)), pull_each)(*arrays)
+        mapped = _pull_back_by(mx.vmap(value, in_axes=tuple(axes)), pull_each)(*arrays)
         return mapped, [0] * len(mapped)
 
     return program
 
 
-def _several(arrays: Any) -> tuple[mx.array, ...]:
+def _make_tuple(arrays: Any) -> tuple[mx.array, ...]:
     return (arrays,) if isinstance(arrays, mx.array) else tuple(arrays)
 
 
@@ -197,7 +197,7 @@ def jit(f: Callable[..., Any]) -> Callable[..., Any]:
     def program(*args: Any, **kwargs: Any) -> Any:
         arguments = (args, kwargs)
         leaves = tree.leaves(arguments)
-        signature = (tree.structure(arguments), tuple([_kind(leaf) for leaf in leaves]))
+        signature = (tree.structure(arguments), tuple([_tell_kind(leaf) for leaf in leaves]))
         found = programs.get(signature)
         if found is None:
             if len(programs) >= MOST_PROGRAMS:
@@ -226,5 +226,5 @@ def _compile(f: Callable[..., Any], structure: Any, leaves: list[Any]) -> tuple[
     return mx.compile(flat), result
 
 
-def _kind(leaf: Any) -> Any:
+def _tell_kind(leaf: Any) -> Any:
     return (leaf.dtype, leaf.shape) if isinstance(leaf, mx.array) else Static(leaf)

@@ -68,7 +68,7 @@ class MPIEngine:
             self._wait(self.comm.Iallreduce(sent, received, chosen))
             return received
 
-        return _by_dtype(arrays, whole)
+        return _combine_by_dtype(arrays, whole)
 
     def broadcast(self, arrays: Sequence[Any], root: int) -> list[Any]:
         """Send small arrays of one dtype as one."""
@@ -78,7 +78,7 @@ class MPIEngine:
             self._wait(self.comm.Ibcast(moved, root))
             return moved
 
-        return _by_dtype(arrays, whole)
+        return _combine_by_dtype(arrays, whole)
 
     def begin_agreeing(self, digest: bytes) -> Callable[[], bool]:
         """Begin with the largest of all digests, and of their opposites."""
@@ -173,8 +173,8 @@ def _end_all(comm: Any) -> None:
     comm.Abort(1)
 
 
-def _by_dtype(arrays: Sequence[Any], move: Callable[[Any], Any]) -> list[Any]:
-    given = [_on_host(array) for array in arrays]
+def _combine_by_dtype(arrays: Sequence[Any], move: Callable[[Any], Any]) -> list[Any]:
+    given = [_compute_on_host(array) for array in arrays]
     hosts = [_as_sent(host) for host in given]
     new: list[Any] = [None] * len(arrays)
     together: dict[Any, list[int]] = {}
@@ -195,7 +195,7 @@ def _by_dtype(arrays: Sequence[Any], move: Callable[[Any], Any]) -> list[Any]:
     return new
 
 
-def _on_host(array: Any) -> Any:
+def _compute_on_host(array: Any) -> Any:
     if isinstance(array, np.ndarray):
         return array
     try:

@@ -21,14 +21,14 @@ __array_namespace_info__ = array_api_compat.numpy.__array_namespace_info__
 
 def matmul(x1: Any, x2: Any, /, **options: Any) -> Any:
     """Return the product of matrices."""
-    return _product(array_api_compat.numpy.matmul, x1, x2, options)
+    return _multiply(array_api_compat.numpy.matmul, x1, x2, options)
 
 
 def vecdot(x1: Any, x2: Any, /, **options: Any) -> Any:
     """Return the sums of products along an axis."""
-    return _product(array_api_compat.numpy.vecdot, x1, x2, options)
+    return _multiply(array_api_compat.numpy.vecdot, x1, x2, options)
 
 
-def _product(multiply: Any, x1: Any, x2: Any, options: dict[str, Any]) -> Any:
+def _multiply(multiply: Any, x1: Any, x2: Any, options: dict[str, Any]) -> Any:
     half = host_bfloat16((x1, x2))
     return multiply(x1, x2, **options) if half is None else call_in_single(multiply, (x1, x2), options, half)

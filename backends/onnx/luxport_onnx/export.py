@@ -42,14 +42,14 @@ def export(
     version = DEFAULT_OPSET if opset is None else opset
     if not OLDEST <= version <= NEWEST:
         raise ValueError(f"to_onnx expects an opset from {OLDEST} to {NEWEST}, got {opset}")
-    free = _free_sizes([size for leaf in tree.leaves(inputs) for size in leaf.shape if isinstance(size, str)])
+    free = _choose_free_sizes([size for leaf in tree.leaves(inputs) for size in leaf.shape if isinstance(size, str)])
     leaves = [
-        placeholder(name, _dtype(leaf.dtype), _samples(leaf.shape, free))
+        placeholder(name, _dtype(leaf.dtype), _list_samples(leaf.shape, free))
         for name, leaf in zip(input_names, tree.leaves(inputs), strict=True)
     ]
     x = tree.unflatten(tree.structure(inputs), iter(leaves))
     with exporting(version):
-        y = program(x, _constants(ps), _constants(st))
+        y = program(x, _name_constants(ps), _name_constants(st))
         outputs = tree.map(_output, y)
         if not tree.leaves(outputs):
             raise LayerTypeError(f"expects a model whose output is an array, got {kind_of(y)}", culprit="to_onnx")
@@ -81,7 +81,7 @@ _UNIT = 5040
 _PRIMES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71)
 
 
-def _free_sizes(names: Sequence[str]) -> dict[str, tuple[int, ...]]:
+def _choose_free_sizes(names: Sequence[str]) -> dict[str, tuple[int, ...]]:
     """Return two samples of each free size: numbers that most windows fit into, and most others divide."""
     distinct = list(dict.fromkeys(names))
     if 2 * len(distinct) > len(_PRIMES):
@@ -100,11 +100,11 @@ def _dtype(name: str) -> Any:
     return found
 
 
-def _samples(shape: Sequence[int | str], free: Mapping[str, tuple[int, ...]]) -> tuple[tuple[int, ...], ...]:
+def _list_samples(shape: Sequence[int | str], free: Mapping[str, tuple[int, ...]]) -> tuple[tuple[int, ...], ...]:
     return tuple([tuple([free[n][i] if isinstance(n, str) else n for n in shape]) for i in range(2)])
 
 
-def _constants(values: Any) -> Any:
+def _name_constants(values: Any) -> Any:
     """Name every array by its path."""
     known: dict[int, Array] = {}
 

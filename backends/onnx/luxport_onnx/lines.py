@@ -37,15 +37,15 @@ class Graph:
     def uses(self) -> dict[str, int]:
         """Count how often each name is taken, by a line of a loop's body, too, or put out."""
         counts: dict[str, int] = {}
-        for name in self._taken():
+        for name in self._list_taken():
             counts[name] = counts.get(name, 0) + 1
         return counts
 
-    def _taken(self) -> Iterator[str]:
+    def _list_taken(self) -> Iterator[str]:
         for line in self.lines:
             yield from line.inputs
             if line.body is not None:
-                yield from line.body._taken()
+                yield from line.body._list_taken()
         yield from [name for name, _ in self.outputs]
 
 
@@ -69,31 +69,33 @@ def reachable(outputs: Sequence[Array]) -> tuple[list[Node], list[Array]]:
             leaves.append(one)
             continue
         waiting.append((node, True))
-        waiting.extend([(array, False) for array in reversed(_needed(node))])
+        waiting.extend([(array, False) for array in reversed(_find_needed(node))])
     return nodes, leaves
 
 
-def _needed(node: Node) -> list[Array]:
+def _find_needed(node: Node) -> list[Array]:
     inputs = [array for array in node.inputs if array is not None]
-    return inputs if node.body is None else [*inputs, *_captured(*node.body)]
+    return inputs if node.body is None else [*inputs, *_list_captured(*node.body)]
 
 
-def _inner(inputs: tuple[Array, ...], outputs: tuple[Array, ...]) -> list[Node]:
+def _list_inner(inputs: tuple[Array, ...], outputs: tuple[Array, ...]) -> list[Node]:
     """List the nodes of a loop's body that depend on what each step takes."""
     within = {id(array) for array in inputs}
     found = []
     for node in reachable(outputs)[0]:
-        if any([id(array) in within for array in _needed(node)]):
+        if any([id(array) in within for array in _find_needed(node)]):
             found.append(node)
             within |= {id(array) for array in node.outputs}
     return found
 
 
-def _captured(inputs: tuple[Array, ...], outputs: tuple[Array, ...]) -> list[Array]:
+def _list_captured(inputs: tuple[Array, ...], outputs: tuple[Array, ...]) -> list[Array]:
     """List what a loop's body takes from around it."""
-    nodes = _inner(inputs, outputs)
+    nodes = _list_inner(inputs, outputs)
     own = {id(array) for array in inputs} | {id(array) for node in nodes for array in node.outputs}
-    return [array for array in [*(one for node in nodes for one in _needed(node)), *outputs] if id(array) not in own]
+    return [
+        array for array in [*(one for node in nodes for one in _find_needed(node)), *outputs] if id(array) not in own
+    ]
 
 
 def written(inputs: Sequence[tuple[str, Array]], outputs: Sequence[tuple[str, Array]]) -> Graph:
@@ -129,11 +131,11 @@ class _Writer:
         self.graph.constants = self.constants
 
     def _graph(self, inputs: list[Any], outputs: list[Any], nodes: list[Node]) -> Graph:
-        lines = [line for node in nodes for line in self._line(node)]
+        lines = [line for node in nodes for line in self._write_line(node)]
         made = {name: line for line in lines for name in line.outputs}
         given: set[str] = set()
         for name, array in outputs:
-            before = self._name(array)
+            before = self._name_array(array)
             if before in made and before not in given:
                 given.add(before)
                 _rename(lines, before, name)
@@ -141,20 +143,20 @@ class _Writer:
                 made[name] = made.pop(before)
                 given.add(name)
             else:  # an input, a constant, or what is put out twice
-                lines.append(Line("Identity", [self._name(array)], [name], {}))
+                lines.append(Line("Identity", [self._name_array(array)], [name], {}))
         return Graph(inputs, outputs, lines)
 
-    def _line(self, node: Node) -> Iterator[Line]:
-        inputs = ["" if array is None else self._name(array) for array in node.inputs]
+    def _write_line(self, node: Node) -> Iterator[Line]:
+        inputs = ["" if array is None else self._name_array(array) for array in node.inputs]
         body = None
         if node.body is not None:
-            body = self._body(*node.body)
-        key = (node.operator, tuple(inputs), _key(node.attributes), id(node) if body is not None else 0)
+            body = self._write_body(*node.body)
+        key = (node.operator, tuple(inputs), _make_key(node.attributes), id(node) if body is not None else 0)
         if key in self._lines:  # what is computed already
             for array, name in zip(node.outputs, self._lines[key], strict=True):
                 self._names[id(array)] = name
             return
-        outputs = [self._new(node.operator.lower()) for _ in node.outputs]
+        outputs = [self._make_name(node.operator.lower()) for _ in node.outputs]
         for array, name in zip(node.outputs, outputs, strict=True):
             self._names[id(array)] = name
         self._lines[key] = outputs
@@ -162,16 +164,16 @@ class _Writer:
             inputs.pop()
         yield Line(node.operator, inputs, outputs, node.attributes, body)
 
-    def _body(self, inputs: tuple[Array, ...], outputs: tuple[Array, ...]) -> Graph:
-        named = [(self._new("step_in"), array) for array in inputs]
+    def _write_body(self, inputs: tuple[Array, ...], outputs: tuple[Array, ...]) -> Graph:
+        named = [(self._make_name("step_in"), array) for array in inputs]
         self._names |= {id(array): name for name, array in named}
-        made = [(self._new("step_out"), array) for array in outputs]
+        made = [(self._make_name("step_out"), array) for array in outputs]
         kept, self._lines = self._lines, dict(self._lines)
-        graph = self._graph(named, made, _inner(inputs, outputs))
+        graph = self._graph(named, made, _list_inner(inputs, outputs))
         self._lines = kept
         return graph
 
-    def _name(self, array: Array) -> str:
+    def _name_array(self, array: Array) -> str:
         name = self._names.get(id(array))
         if name is None:
             name = self._names[id(array)] = self._constant(array)
@@ -182,11 +184,11 @@ class _Writer:
         digest = hashlib.blake2b(value.tobytes(), digest_size=16).digest()
         key = (array.name, value.dtype.str, value.shape, digest)
         if key not in self._known:
-            self._known[key] = name = self._new("constant") if array.name is None else self._unique(array.name)
+            self._known[key] = name = self._make_name("constant") if array.name is None else self._unique(array.name)
             self.constants[name] = value
         return self._known[key]
 
-    def _new(self, kind: str) -> str:
+    def _make_name(self, kind: str) -> str:
         while True:
             self._counts[kind] = self._counts.get(kind, 0) + 1
             name = f"{kind}_{self._counts[kind]}"
@@ -196,7 +198,7 @@ class _Writer:
 
     def _unique(self, name: str) -> str:
         if name in self._taken:
-            return self._new(name)
+            return self._make_name(name)
         self._taken.add(name)
         return name
 
@@ -209,7 +211,7 @@ def _rename(lines: list[Line], before: str, after: str) -> None:
             _rename(line.body.lines, before, after)
 
 
-def _key(attributes: dict[str, Any]) -> Any:
+def _make_key(attributes: dict[str, Any]) -> Any:
     def hashable(value: Any) -> Any:
         if isinstance(value, np.ndarray):
             return value.dtype.str, value.shape, value.tobytes()

@@ -42,7 +42,7 @@ def model_of(
     """
     free, beside = free or {}, beside or {}
     made = helper.make_graph(
-        [_node(line) for line in graph.lines],
+        [_make_node(line) for line in graph.lines],
         "luxport",
         [_describe(name, array, free) for name, array in graph.inputs],
         [_describe(name, array, free) for name, array in graph.outputs],
@@ -85,22 +85,22 @@ PAGE = 4096
 _SMALL = 1024
 
 
-def _node(line: Line) -> Any:
-    attributes = {name: _attribute(value) for name, value in line.attributes.items() if value is not None}
+def _make_node(line: Line) -> Any:
+    attributes = {name: _make_attribute(value) for name, value in line.attributes.items() if value is not None}
     if line.body is not None:
-        attributes["body"] = _body(line.body)
+        attributes["body"] = _make_body(line.body)
     return helper.make_node(line.operator, line.inputs, line.outputs, name=line.outputs[0], **attributes)
 
 
-def _attribute(value: Any) -> Any:
+def _make_attribute(value: Any) -> Any:
     if isinstance(value, np.dtype):
         return helper.np_dtype_to_tensor_dtype(value)
     return numpy_helper.from_array(value) if isinstance(value, np.ndarray) else value
 
 
-def _body(graph: Graph) -> Any:
+def _make_body(graph: Graph) -> Any:
     return helper.make_graph(
-        [_node(line) for line in graph.lines],
+        [_make_node(line) for line in graph.lines],
         "step",
         [_describe(name, array, {}) for name, array in graph.inputs],
         [_describe(name, array, {}) for name, array in graph.outputs],
@@ -108,11 +108,11 @@ def _body(graph: Graph) -> Any:
 
 
 def _describe(name: str, array: Array, free: Mapping[str, tuple[int, ...]]) -> Any:
-    sizes = [_size(sizes, free) for sizes in zip(*array.shapes, strict=True)]
+    sizes = [_tell_size(sizes, free) for sizes in zip(*array.shapes, strict=True)]
     return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(array.dtype), sizes)
 
 
-def _size(sizes: tuple[int, ...], free: Mapping[str, tuple[int, ...]]) -> int | str | None:
+def _tell_size(sizes: tuple[int, ...], free: Mapping[str, tuple[int, ...]]) -> int | str | None:
     """Return a number, or what a size is of a free one: "N", "2*N + 1"; None if it is something else."""
     if len({*sizes}) == 1:
         return sizes[0]

@@ -25,7 +25,7 @@ def asarray(values: Any, *, dtype: str | None = None, device: str | None = None)
             wanted = tf.as_dtype(dtype)
         except TypeError:
             raise ValueError(f"tf has no dtype {dtype!r}") from None
-    with tf.device(None if device is None else _device(device)):
+    with tf.device(None if device is None else _find_device(device)):
         if owns_type(type(values)):
             return tf.identity(values if wanted is None else tf.cast(values, wanted))
         host = np.asarray(values)
@@ -58,19 +58,19 @@ def devices() -> list[str]:
         (kind, sum([len(parts(device) or [device]) for device in tf.config.list_physical_devices(kind)]))
         for kind in ("CPU", "GPU")
     ]
-    return [_device_name(kind.lower(), i) for kind, count in counts for i in range(count)]
+    return [_name_device(kind.lower(), i) for kind, count in counts for i in range(count)]
 
 
-def _device_name(kind: str, index: int) -> str:
+def _name_device(kind: str, index: int) -> str:
     return "cpu" if kind == "cpu" and index == 0 else f"{kind}:{index}"
 
 
 def device_of(array: Any) -> str:
     """Name a tensor's device."""
     kind, _, index = array.device.rpartition("device:")[2].lower().partition(":")
-    return _device_name(kind or "cpu", int(index or 0))
+    return _name_device(kind or "cpu", int(index or 0))
 
 
-def _device(name: str) -> str:
+def _find_device(name: str) -> str:
     name = expect_device("tf", name, devices())
     return f"/{name if ':' in name else name + ':0'}".replace("gpu", "GPU").replace("cpu", "CPU")

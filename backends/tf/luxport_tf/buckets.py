@@ -30,13 +30,13 @@ def in_buckets(arrays: Sequence[Any], move: Callable[[Any], Any]) -> list[Any]:
             buckets.append((rows[i].dtype, size, [i]))
     for _, _, members in buckets:
         joined = rows[members[0]] if len(members) == 1 else tf.concat([rows[i] for i in members], 0)
-        parts = tf.split(move(joined), [_static(rows[i])[0] for i in members])
+        parts = tf.split(move(joined), [_read_shape(rows[i])[0] for i in members])
         for i, part in zip(members, parts, strict=True):
-            new[i] = tf.reshape(_as_it_was(part, arrays[i].dtype), _static(arrays[i]))
+            new[i] = tf.reshape(_as_it_was(part, arrays[i].dtype), _read_shape(arrays[i]))
     return new
 
 
-def _static(array: Any) -> Any:
+def _read_shape(array: Any) -> Any:
     """Return the shape, as far as it is known while a graph is made."""
     return array.shape if array.shape.is_fully_defined() else tf.shape(array)
 

@@ -40,7 +40,7 @@ _GONE = (tf.errors.DeadlineExceededError, tf.errors.UnavailableError, tf.errors.
 _met: World | None = None
 
 
-def _context() -> Any:
+def _get_context() -> Any:
     return eager.context()
 
 
@@ -53,7 +53,7 @@ def start_collectives(world: World, timeout: float) -> TfEngine:
     if _met is None:
         if not (world.address or world.hosts):
             raise needs_a_place("tf")
-        if _context()._context_handle is not None:
+        if _get_context()._context_handle is not None:
             raise too_late("tf", "TensorFlow")
         try:
             places = list(world.hosts) or meet(world, timeout)
@@ -72,7 +72,7 @@ def start_collectives(world: World, timeout: float) -> TfEngine:
 
 def _start_server(world: World, places: list[str], timeout: float) -> None:
     """Do what `tf.distribute.MultiWorkerMirroredStrategy` does first, with the given patience."""
-    own = _context()
+    own = _get_context()
     jobs: Any = eager.coordination_config_pb2
     own.configure_collective_ops(collective_leader=_LEADER, device_filters=(f"/job:{_JOB}/task:{world.rank}",))
     own.configure_coordination_service(
@@ -107,7 +107,7 @@ _numbers: dict[Any, int] = {}
 _of_graphs = 0
 
 
-def _number(kind: Any) -> int:
+def _number_operation(kind: Any) -> int:
     """Return the number of an operation, by which processes find each other's.
 
     Between programs each kind of operation has one. Inside a graph each has its own, as some run at the same time; all
@@ -131,7 +131,7 @@ class TfEngine:
         self.world, self.workers = world, world.size
         budget = Budget(timeout)
         prefix = f"luxport/{next(_sessions)}"
-        store = _context()
+        store = _get_context()
         self._alarm = Alarm(world, budget, prefix, _put, _is_there, _get, (tf.errors.OpError,))
         self._rows = StoredRows(
             world,
@@ -151,33 +151,33 @@ class TfEngine:
         """
         if op != "sum" and any([array.dtype == tf.uint64 for array in arrays]):
             raise LayerTypeError(f"by the engine tf takes no {op} of uint64: as int64 first", culprit="allreduce")
-        return self._moved(arrays, lambda joined: self._reduced(joined, op))
+        return self._move(arrays, lambda joined: self._reduce(joined, op))
 
-    def _moved(self, arrays: Sequence[Any], move: Callable[[Any], Any]) -> list[Any]:
+    def _move(self, arrays: Sequence[Any], move: Callable[[Any], Any]) -> list[Any]:
         if not tf.executing_eagerly():
             return in_buckets(arrays, move)
         with self.patience:
             return in_buckets(arrays, move)
 
-    def _reduced(self, joined: Any, op: str) -> Any:
+    def _reduce(self, joined: Any, op: str) -> Any:
         return tf.raw_ops.CollectiveReduceV2(
             input=joined,
             merge_op={"sum": "Add", "max": "Max", "min": "Min"}[op],
             final_op="Id",
             ordering_token=[],
-            **self._placed((op, joined.dtype, joined.shape[0])),
+            **self._tell_group((op, joined.dtype, joined.shape[0])),
         )
 
     def broadcast(self, arrays: Sequence[Any], root: int) -> list[Any]:
         """Send in buckets."""
 
         def sent(joined: Any) -> Any:
-            placed = self._placed((f"from {root}", joined.dtype, joined.shape[0]))
+            placed = self._tell_group((f"from {root}", joined.dtype, joined.shape[0]))
             if self.world.rank == root:
                 return tf.raw_ops.CollectiveBcastSendV2(input=joined, **placed)
             return tf.raw_ops.CollectiveBcastRecvV2(shape=joined.shape, T=joined.dtype, **placed)
 
-        return self._moved(arrays, sent)
+        return self._move(arrays, sent)
 
     def begin_agreeing(self, digest: bytes) -> Callable[[], bool]:
         """Ask at once."""
@@ -188,11 +188,11 @@ class TfEngine:
         """Exchange the rows by the store of rank 0's, which tells whose is late."""
         return self._rows.gather(row)
 
-    def _placed(self, kind: Any) -> dict[str, Any]:
+    def _tell_group(self, kind: Any) -> dict[str, Any]:
         return {
             "group_size": self.world.size,
             "group_key": _GROUP,
-            "instance_key": _number(kind),
+            "instance_key": _number_operation(kind),
             "communication_hint": "auto",
         }
 
@@ -219,7 +219,7 @@ class TfEngine:
 
 def _put(key: str, text: str) -> bool:
     try:
-        _context().set_config_key_value(key, text)
+        _get_context().set_config_key_value(key, text)
     except tf.errors.AlreadyExistsError:
         return False
     return True
@@ -227,7 +227,7 @@ def _put(key: str, text: str) -> bool:
 
 def _get(key: str, seconds: float) -> str:
     try:
-        return _context().get_config_key_value(key, max(1, int(1000 * seconds)))
+        return _get_context().get_config_key_value(key, max(1, int(1000 * seconds)))
     except tf.errors.DeadlineExceededError as error:
         raise TimeoutError(first_line(error)) from error
 

@@ -37,7 +37,7 @@ def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...], has_au
                 tape.watch(variable)
             with cancel_moves(tape):
                 result = f(*replaced, **kwargs)
-        found = _gradient(tape, result[0] if has_aux else result, variables)
+        found = _take_gradient(tape, result[0] if has_aux else result, variables)
         gradients = tree.unflatten(tree.structure(wrt), iter(found))
         return result, gradients[0] if isinstance(argnums, int) else gradients
 
@@ -54,7 +54,7 @@ def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tupl
         y = f(*fresh)
 
     def pull(cotangent: Any) -> tuple[Any, ...]:
-        found = _gradient(tape, tree.leaves(y), variables, tree.leaves(cotangent))
+        found = _take_gradient(tape, tree.leaves(y), variables, tree.leaves(cotangent))
         return tree.unflatten(tree.structure(primals), iter(found))
 
     return y, pull
@@ -104,8 +104,8 @@ def _jvp_by_tapes(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tup
         cotangents = [tf.zeros_like(leaf) for leaf in leaves]
         for cotangent in cotangents:
             outer.watch(cotangent)
-        pulled = _gradient(inner, leaves, variables, cotangents)
-    pushed = _gradient(outer, pulled, cotangents, tree.leaves(tangents))
+        pulled = _take_gradient(inner, leaves, variables, cotangents)
+    pushed = _take_gradient(outer, pulled, cotangents, tree.leaves(tangents))
     return y, tree.unflatten(tree.structure(y), iter(pushed))
 
 
@@ -176,7 +176,7 @@ def jit(f: Callable[..., Any], agree: Callable[[Any], Any] | None = None) -> Cal
         tensors = [_as_tensor(leaf) for leaf in leaves if _is_tensor(leaf)]
         # A forward derivative of a whole program passes over the library's fused kernels: it would be 0.
         forward = bool(pack_tangents(tensors).tangents)
-        signature = (tree.structure(arguments), tuple([_kind(leaf) for leaf in leaves]), forward)
+        signature = (tree.structure(arguments), tuple([_tell_kind(leaf) for leaf in leaves]), forward)
         graph = graphs.get(signature)
         if graph is None:
             if len(graphs) >= MOST_PROGRAMS:
@@ -247,7 +247,7 @@ def _trace(
     return call
 
 
-def _kind(leaf: Any) -> Any:
+def _tell_kind(leaf: Any) -> Any:
     return (leaf.dtype, tuple(leaf.shape.as_list())) if _is_tensor(leaf) else Static(leaf)
 
 
@@ -259,7 +259,7 @@ def _is_tensor(leaf: Any) -> bool:
     return isinstance(leaf, (tf.Tensor, tf.Variable))
 
 
-def _gradient(tape: Any, target: Any, variables: list[Any], cotangents: Any = None) -> list[Any]:
+def _take_gradient(tape: Any, target: Any, variables: list[Any], cotangents: Any = None) -> list[Any]:
     found = tape.gradient(target, variables, cotangents, unconnected_gradients=tf.UnconnectedGradients.ZERO)
     # A gather's gradient arrives as slices of the whole.
     return [tf.convert_to_tensor(gradient) for gradient in found]

@@ -22,7 +22,7 @@ def asarray(values: Any, *, dtype: str | None = None, device: str | None = None)
     wanted = None if dtype is None else getattr(torch, dtype, None)
     if dtype is not None and not isinstance(wanted, torch.dtype):
         raise ValueError(f"torch has no dtype {dtype!r}")
-    place = None if device is None else _device(device)
+    place = None if device is None else _find_device(device)
     if isinstance(values, torch.Tensor):
         return values.to(dtype=wanted, device=place, copy=True)
     host = np.array(values)
@@ -63,5 +63,5 @@ def _move(host: torch.Tensor, dtype: torch.dtype | None, place: torch.device | N
     return host.to(dtype=dtype).pin_memory().to(device=place, non_blocking=True)
 
 
-def _device(name: str) -> torch.device:
+def _find_device(name: str) -> torch.device:
     return torch.device(expect_device("torch", name, devices()).replace("gpu", "cuda"))

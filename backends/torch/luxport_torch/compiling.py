@@ -39,11 +39,11 @@ def jit(f: Callable[..., Any]) -> Callable[..., Any]:
             if len(programs) >= MOST_PROGRAMS:
                 drop_oldest(programs)
                 warn_of_many_programs()
-            program = programs[key] = _program(f)
+            program = programs[key] = _compile_program(f)
         try:
             return program(*args, **kwargs)
         except torch._dynamo.exc.FailOnRecompileLimitHit:  # type: ignore[attr-defined]
-            program = programs[key] = _program(f)
+            program = programs[key] = _compile_program(f)
             return program(*args, **kwargs)
         except torch._dynamo.exc.TorchDynamoException:  # type: ignore[attr-defined]
             # Dynamo words an error in f as code that it cannot trace: f itself says it better.
@@ -93,7 +93,7 @@ def _find_in_constant(value: Any, place: int, found: list[int]) -> int:
 _programs = itertools.count(1)
 
 
-def _program(f: Callable[..., Any]) -> Callable[..., Any]:
+def _compile_program(f: Callable[..., Any]) -> Callable[..., Any]:
     def program(*args: Any, **kwargs: Any) -> Any:
         return f(*args, **kwargs)
 

@@ -104,11 +104,11 @@ class TorchEngine:
     def all_reduce(self, arrays: Sequence[Any], op: str) -> list[Any]:
         """Reduce in buckets, all of them on their way at once."""
         chosen = {"sum": dist.ReduceOp.SUM, "max": dist.ReduceOp.MAX, "min": dist.ReduceOp.MIN}[op]
-        return self._in_buckets(arrays, lambda bucket: dist.all_reduce(bucket, chosen, async_op=True))
+        return self._combine_in_buckets(arrays, lambda bucket: dist.all_reduce(bucket, chosen, async_op=True))
 
     def broadcast(self, arrays: Sequence[Any], root: int) -> list[Any]:
         """Send in buckets, all of them on their way at once."""
-        return self._in_buckets(arrays, lambda bucket: dist.broadcast(bucket, root, async_op=True))
+        return self._combine_in_buckets(arrays, lambda bucket: dist.broadcast(bucket, root, async_op=True))
 
     def begin_agreeing(self, digest: bytes) -> Callable[[], bool]:
         """Begin with the largest of all digests, and of their opposites."""
@@ -141,9 +141,9 @@ class TorchEngine:
         return self._alarm.missing()
 
     @torch.no_grad()
-    def _in_buckets(self, arrays: Sequence[Any], begin: Callable[[Any], Any]) -> list[Any]:
+    def _combine_in_buckets(self, arrays: Sequence[Any], begin: Callable[[Any], Any]) -> list[Any]:
         sent = []
-        for members in _buckets(arrays):
+        for members in _fill_buckets(arrays):
             rows = [arrays[i].detach().reshape(-1) for i in members]
             # A new array in any case: it is written over, and the given ones stay.
             # Joining one takes longer than a copy.
@@ -201,7 +201,7 @@ class Overlapping:
         kinds = [(one.shape, one.dtype, one.device) for one in variables]
         if kinds != self._kinds:
             self._kinds, last = kinds, len(kinds) - 1
-            self._buckets = [[last - i for i in bucket] for bucket in _buckets(variables[::-1])]
+            self._buckets = [[last - i for i in bucket] for bucket in _fill_buckets(variables[::-1])]
             self._place = {
                 i: (number, at) for number, bucket in enumerate(self._buckets) for at, i in enumerate(bucket)
             }
@@ -219,14 +219,14 @@ class Overlapping:
             torch.autograd.Variable._execution_engine.queue_callback(self._wait)  # type: ignore[attr-defined]
         self._came_already.add(i)
         number, at = self._place[i]
-        place = self._parts(number)[at]
+        place = self._get_parts(number)[at]
         torch.mul(gradient.to(place.dtype), 1 / self.size, out=place)
         self._left[number] -= 1
         while self._next < len(self._left) and self._left[self._next] == 0:
             self._send()
         return place if place.dtype == gradient.dtype else gradient
 
-    def _parts(self, number: int) -> list[Any]:
+    def _get_parts(self, number: int) -> list[Any]:
         if self._memory[number] is None:
             shapes = [self._kinds[member][0] for member in self._buckets[number]]
             _, dtype, device = self._kinds[self._buckets[number][0]]
@@ -241,7 +241,7 @@ class Overlapping:
         if number == 0:
             self._weight = self._settle()
         self._next += 1
-        self._parts(number)
+        self._get_parts(number)
         if self._weight != 1:
             joined = self._memory[number][0]
             _ = joined.mul_(self._weight) if self._weight else joined.zero_()  # means of nothing are NaN
@@ -270,11 +270,11 @@ class Overlapping:
         if self._failure is not None:
             raise self._failure
         return [
-            one if i in self._came_already and one.dtype not in _HALVES else self._mean_of(i)
+            one if i in self._came_already and one.dtype not in _HALVES else self._get_mean(i)
             for i, one in enumerate(gradients)
         ]
 
-    def _mean_of(self, i: int) -> Any:
+    def _get_mean(self, i: int) -> Any:
         number, at = self._place[i]
         return self._memory[number][1][at].to(self._kinds[i][1])
 
@@ -282,7 +282,7 @@ class Overlapping:
 _HALVES = (torch.float16, torch.bfloat16)
 
 
-def _buckets(arrays: Sequence[Any]) -> list[list[int]]:
+def _fill_buckets(arrays: Sequence[Any]) -> list[list[int]]:
     """Put the places of arrays into buckets of one dtype and device."""
     buckets: dict[Any, list[list[int]]] = {}
     sizes: dict[Any, int] = {}

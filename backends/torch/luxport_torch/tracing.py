@@ -35,11 +35,11 @@ def traced(module: torch.nn.Module, leaves: set[int], inputs: tuple[Any, ...] | 
     given = len(inputs) if inputs is not None else sum(p.default is p.empty for p in parameters)
     left = {p.name: p.default for p in parameters[given:] if p.default is not p.empty}
     tracer = _Tracer(leaves, inputs)
-    with _factories_of(tracer):
+    with _open_factories(tracer):
         try:
             graph = tracer.trace(module, concrete_args=left or None)
         except Exception as error:
-            raise ValueError(f"{str(error).partition(chr(10))[0]}{_place(error)}") from error
+            raise ValueError(f"{str(error).partition(chr(10))[0]}{_find_line(error)}") from error
     for node in list(graph.nodes):
         if node.op == "placeholder" and any(node.target == name or node.target.startswith(f"{name}_") for name in left):
             for user in list(node.users):
@@ -49,7 +49,7 @@ def traced(module: torch.nn.Module, leaves: set[int], inputs: tuple[Any, ...] | 
     return graph
 
 
-def _place(error: Exception) -> str:
+def _find_line(error: Exception) -> str:
     """Return the line of the program at which tracing failed."""
     frames = [f for f in traceback.extract_tb(error.__traceback__) if not any(part in f.filename for part in _OWN)]
     last = frames[-1] if frames else None
@@ -101,7 +101,7 @@ class _Tracer(fx.Tracer):
     def create_proxy(self, kind: str, target: Any, *args: Any, **options: Any) -> Any:
         proxy = super().create_proxy(kind, target, *args, **options)
         if self._inputs is not None:
-            self._values[proxy.node] = self._value(proxy.node)
+            self._values[proxy.node] = self._compute_value(proxy.node)
         return proxy
 
     def to_bool(self, obj: fx.Proxy) -> bool:
@@ -111,20 +111,20 @@ class _Tracer(fx.Tracer):
         text = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
         if text.startswith("assert") or "torch._assert" in text:
             return True
-        return bool(self._known(obj))
+        return bool(self._get_known(obj))
 
     def iter(self, obj: fx.Proxy) -> Iterator[Any]:
         if self._inputs is not None:
             proxy: Any = obj
-            return iter([proxy[i] for i in range(len(self._known(obj)))])
+            return iter([proxy[i] for i in range(len(self._get_known(obj)))])
         return super().iter(obj)
 
-    def _known(self, obj: fx.Proxy) -> Any:
+    def _get_known(self, obj: fx.Proxy) -> Any:
         if self._inputs is None:
             raise ValueError("it decides by a value: give inputs=, by which to decide")
         return self._values[obj.node]
 
-    def _value(self, node: fx.Node) -> Any:
+    def _compute_value(self, node: fx.Node) -> Any:
         """Compute what a node is for the inputs."""
         if node.op == "placeholder":
             number = sum(other.op == "placeholder" for other in self._values)
@@ -134,7 +134,7 @@ class _Tracer(fx.Tracer):
         with torch.no_grad():
             match node.op:
                 case "call_module":
-                    return self._whole(str(node.target), args, options)
+                    return self._call_whole(str(node.target), args, options)
                 case "call_method":
                     return getattr(args[0], str(node.target))(*args[1:], **options)
                 case "get_attr":
@@ -147,13 +147,13 @@ class _Tracer(fx.Tracer):
         function: Any = node.target
         return function(*args, **options)
 
-    def _whole(self, path: str, args: Any, options: Any) -> Any:
+    def _call_whole(self, path: str, args: Any, options: Any) -> Any:
         module = self.root.get_submodule(path)
         return type(module).forward(module, *args, **options)
 
 
 @contextmanager
-def _factories_of(tracer: fx.Tracer) -> Iterator[None]:
+def _open_factories(tracer: fx.Tracer) -> Iterator[None]:
     """Let the functions that make tensors of numbers alone take numbers that are not known yet."""
     real = {name: getattr(torch, name) for name in _MAKING}
 

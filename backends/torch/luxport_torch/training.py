@@ -61,7 +61,7 @@ def _compile(gradients: Callable[..., Any]) -> Callable[..., Any]:
 def _at_leaves(f: Callable[..., Any], ps: tree.Tree) -> tuple[Any, tree.Tree]:
     """Differentiate with respect to the parameters themselves, which belong to the step, and not to copies of them."""
     leaves: list[torch.Tensor] = []
-    if type(ps) is not dict or _followed() or not _collect(ps, leaves) or not _plain(leaves):
+    if type(ps) is not dict or _is_followed() or not _collect(ps, leaves) or not _are_plain(leaves):
         return value_and_grad(f, has_aux=True)(ps)
     try:
         for leaf in leaves:
@@ -78,7 +78,7 @@ def _at_leaves(f: Callable[..., Any], ps: tree.Tree) -> tuple[Any, tree.Tree]:
     finally:
         for leaf in leaves:
             leaf.requires_grad_(False)
-    return (value.detach(), _constants(more)), _like(ps, iter(found))
+    return (value.detach(), _make_constants(more)), _build_like(ps, iter(found))
 
 
 def _grad(value: torch.Tensor, leaves: list[torch.Tensor]) -> Any:
@@ -89,7 +89,7 @@ def _grad(value: torch.Tensor, leaves: list[torch.Tensor]) -> Any:
     return _engine_run_backward((value,), (torch.ones_like(value),), False, False, tuple(leaves), **to)
 
 
-def _followed() -> bool:
+def _is_followed() -> bool:
     return torch._C._are_functorch_transforms_active() or torch.is_inference_mode_enabled()
 
 
@@ -104,7 +104,7 @@ def _collect(ps: Any, found: list[torch.Tensor]) -> bool:
     return True
 
 
-def _plain(leaves: list[torch.Tensor]) -> bool:
+def _are_plain(leaves: list[torch.Tensor]) -> bool:
     """Tell whether there are tensors, each another, of inexact numbers that nothing follows yet."""
     return (
         0 < len(leaves) == len(set(map(id, leaves)))
@@ -113,16 +113,16 @@ def _plain(leaves: list[torch.Tensor]) -> bool:
     )
 
 
-def _like(ps: Any, found: Any) -> Any:
-    return {key: _like(value, found) if type(value) is dict else next(found) for key, value in ps.items()}
+def _build_like(ps: Any, found: Any) -> Any:
+    return {key: _build_like(value, found) if type(value) is dict else next(found) for key, value in ps.items()}
 
 
-def _constants(value: Any) -> Any:
+def _make_constants(value: Any) -> Any:
     kind = type(value)
     if kind is torch.Tensor:
         return value.detach() if value.requires_grad else value
     if kind is dict:
-        return {key: _constants(entry) for key, entry in value.items()} if value else value
+        return {key: _make_constants(entry) for key, entry in value.items()} if value else value
     if kind is tuple:
-        return tuple([_constants(entry) for entry in value])
+        return tuple([_make_constants(entry) for entry in value])
     return tree.map(constant, value)

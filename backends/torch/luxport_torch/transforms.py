@@ -28,10 +28,10 @@ def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...], has_au
     One level of autograd costs a third of `torch.func`, which in turn nests and compiles.
     """
 
-    @_tracked
+    @_track
     def transformed(*args: Any, **kwargs: Any) -> Any:
-        if torch.compiler.is_compiling() or _nested(args, kwargs):
-            return _functional(f, argnums, has_aux, args, kwargs)
+        if torch.compiler.is_compiling() or _is_nested(args, kwargs):
+            return _differentiate_functional(f, argnums, has_aux, args, kwargs)
         positions = (argnums,) if isinstance(argnums, int) else argnums
         wrt = tuple(args[i] for i in positions)
         variables = [_recordable(leaf).detach().requires_grad_() for leaf in tree.leaves(wrt)]
@@ -65,7 +65,7 @@ class differentiating:
         _depth.reset(self._token)
 
 
-def _functional(
+def _differentiate_functional(
     f: Callable[..., Any], argnums: int | tuple[int, ...], has_aux: bool, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[Any, Any]:
     # PyTorch takes a None or a `Static` for a leaf, and refuses it. And where Dynamo reads the program, PyTorch's own
@@ -98,7 +98,7 @@ def _functional(
     return result, gradients[0] if isinstance(argnums, int) else tuple(gradients)
 
 
-def _tracked(transform: Callable[..., Any]) -> Callable[..., Any]:
+def _track(transform: Callable[..., Any]) -> Callable[..., Any]:
     """Let a transform work inside `torch.inference_mode` too, where nothing is recorded and tensors cannot be.
 
     Tensors among the arguments that were made there are copied. Those that a function closes over cannot be: PyTorch
@@ -119,14 +119,14 @@ def _recordable(leaf: Any) -> Any:
     return leaf.clone() if isinstance(leaf, torch.Tensor) and leaf.is_inference() else leaf
 
 
-@_tracked
+@_track
 def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
     """Differentiate by `torch.func.vjp`."""
     y, pull = torch.func.vjp(f, *primals)  # type: ignore[misc]
-    return y, _tracked(pull)
+    return y, _track(pull)
 
 
-@_tracked
+@_track
 def jvp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
     """Differentiate by `torch.func.jvp`; compiled, by `torch.func.vjp` twice: nested, the other ends the process.
 
@@ -151,7 +151,7 @@ def _jvp_by_vjp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple
 
 def jacobian(f: Callable[..., Any], argnums: int) -> Callable[..., Any]:
     """Differentiate by `torch.func.jacrev`."""
-    return _tracked(torch.func.jacrev(f, argnums))
+    return _track(torch.func.jacrev(f, argnums))
 
 
 def stop_gradient(array: torch.Tensor) -> torch.Tensor:
@@ -175,7 +175,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     return partial(torch.utils.checkpoint.checkpoint, f, use_reentrant=False, preserve_rng_state=False)
 
 
-def _nested(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+def _is_nested(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Tell whether a gradient taken here may itself be differentiated."""
     if _depth.get() or torch._C._are_functorch_transforms_active():
         return True

@@ -1,8 +1,8 @@
 """Julia's values as plain Python, and what its packages wrap them in."""
 
+from ._functions import Function as Function
+from ._functions import Method as Method
 from ._types import BOTTOM as BOTTOM
-from ._types import Function as Function
-from ._types import Method as Method
 from ._types import TypeName as TypeName
 from ._types import TypeVar as TypeVar
 from ._types import Union as Union

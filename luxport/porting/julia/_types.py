@@ -1,14 +1,13 @@
-"""Julia's types and functions, and how Julia writes them."""
+"""Julia's types, and how Julia writes them."""
 
 from __future__ import annotations
 
-import reprlib
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from luxport.porting.julia._values import NamedTuple, Struct, Symbol, Value, whole_number
 
-__all__ = ["BOTTOM", "Function", "Method", "TypeName", "TypeVar", "Union", "UnionAll", "dotted", "type_path"]
+__all__ = ["BOTTOM", "TypeName", "TypeVar", "Union", "UnionAll", "dotted", "type_path"]
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,7 @@ class TypeName:
     module: tuple[str, ...]
     name: str
     params: tuple[Any, ...] = ()
-    methods: list[Method] = field(default_factory=list, repr=False, compare=False)
+    methods: list[Any] = field(default_factory=list, repr=False, compare=False)
 
     @property
     def path(self) -> str:
@@ -71,72 +70,6 @@ class Union:
 
     def __str__(self) -> str:
         return f"Union{{{', '.join(_write_notation(t) for t in self.types)}}}"
-
-
-@dataclass(frozen=True, eq=False)
-class Method:
-    """One method of an anonymous function, in Julia's lowered form.
-
-    ``arguments`` are the names of its arguments, the function itself left out. ``slots`` are the names of all local
-    variables, the function's own first: slot n of the code is ``slots[n - 1]``. ``statements`` is the code, whose parts
-    are of the type `Struct`: expressions ``Core.Expr`` (head, arguments), results ``Core.SSAValue`` (the 1-based number
-    of the statement), variables ``Core.SlotNumber``, globals ``Core.GlobalRef`` (module, name). ``code`` is the whole
-    ``Core.CodeInfo``.
-    """
-
-    name: str
-    module: Any
-    file: str
-    line: int
-    signature: Any
-    arguments: tuple[str, ...]
-    slots: tuple[str, ...]
-    statements: list[Any]
-    code: Any
-
-    def __str__(self) -> str:
-        """Return the code as text, one statement a line."""
-        from luxport.porting.julia.lowered_code import text
-
-        return text(self)
-
-
-@dataclass(frozen=True, eq=False)
-class Function:
-    """A function by name, or a closure with what it captured.
-
-    A named function has a type like ``typeof(NNlib.relu)``, whose name is ``#relu``; ``name`` leaves the mark out.
-    An anonymous function has a name like ``#3#4``, and in BSON ``methods`` has its lowered code.
-    """
-
-    type: TypeName
-    captured: list[Any] = field(default_factory=list)
-    names: tuple[str, ...] | None = None
-
-    @property
-    def name(self) -> str:
-        """The name without the mark of a function's type, ``"relu"``."""
-        return self.type.name.removeprefix("#") if not self.anonymous else self.type.name
-
-    @property
-    def path(self) -> str:
-        """The name with its modules, ``"NNlib.relu"``."""
-        return ".".join((*self.type.module, self.name))
-
-    @property
-    def anonymous(self) -> bool:
-        """Whether the function was written in place, as ``x -> ...``."""
-        return bool(self.type.methods) or "#" in self.type.name.removeprefix("#")
-
-    @property
-    def methods(self) -> list[Method]:
-        """The lowered code; empty for a named function, and in JLD2, which stores functions by name only."""
-        return self.type.methods
-
-    @reprlib.recursive_repr()
-    def __repr__(self) -> str:
-        captured = f", captured={self.captured!r}" if self.captured else ""
-        return f"Function({self.path}{captured})"
 
 
 def type_path(value: Value) -> str:

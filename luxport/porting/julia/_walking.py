@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from luxport.porting.julia._types import Function
+from luxport.porting.julia._functions import Function
 from luxport.porting.julia._values import (
     Bits,
     BitsArray,

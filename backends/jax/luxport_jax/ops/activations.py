@@ -46,7 +46,7 @@ def _compile(op: Callable[..., Any], **options: Any) -> Callable[..., Any]:
     return jax.jit(definition_of(op), inline=True, **options)
 
 
-def _of_floats(native: Callable[..., Any], op: Callable[..., Any]) -> Callable[..., Any]:
+def _accept_floats(native: Callable[..., Any], op: Callable[..., Any]) -> Callable[..., Any]:
     """Leave every other dtype, conversions and refusals included, to the definition."""
     definition = definition_of(op)
 
@@ -61,9 +61,9 @@ def _erf(x: Any) -> Any:
     return jax.lax.erf(jnp.clip(x, -10.0, 10.0))
 
 
-erf = _of_floats(jax.jit(_erf, inline=True), ops.erf)
-sigmoid = _of_floats(jax.nn.sigmoid, ops.sigmoid)
-tanh = _of_floats(jnp.tanh, ops.tanh)
+erf = _accept_floats(jax.jit(_erf, inline=True), ops.erf)
+sigmoid = _accept_floats(jax.nn.sigmoid, ops.sigmoid)
+tanh = _accept_floats(jnp.tanh, ops.tanh)
 
 glu = _compile(ops.glu, static_argnames="axis")
 celu = _compile(ops.celu)

@@ -33,7 +33,7 @@ def conv_nd(
     if flip:
         weight = lax.rev(weight, tuple(range(2, weight.ndim)))
     if groups == 1 and stride == dilation == (1, 1) and _is_product(x, weight, padding):
-        y = _by_product(x, weight, padding)
+        y = _convolve_by_product(x, weight, padding)
     else:
         windows = {"stride": stride, "around": padding, "between": (1,) * len(stride), "dilation": dilation}
         y = correlate(x, weight, **windows, groups=groups)
@@ -59,7 +59,7 @@ def _is_product(x: Any, weight: Any, padding: Pairs) -> bool:
 
 
 @partial(jax.jit, static_argnums=2)
-def _by_product(x: Any, weight: Any, padding: Pairs) -> Any:
+def _convolve_by_product(x: Any, weight: Any, padding: Pairs) -> Any:
     """Multiply the kernels by all windows, side by side."""
     out, channels, rows, columns = weight.shape
     x = lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), (0, 0, 0), *[(low, high, 0) for low, high in padding]])

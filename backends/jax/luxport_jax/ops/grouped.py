@@ -30,9 +30,9 @@ def correlate(
     """Correlate x, with zeros around and between its entries, with kernels (out, C / groups, *kernel)."""
     how = (stride, around, between, dilation, groups)
     if groups == 1 or not _is_traced(x, weight) or not _is_better_by_products(weight):
-        return _natively(x, weight, *how)
+        return _call_native(x, weight, *how)
     if not all([isinstance(n, int) for n in x.shape[2:]]):  # `jax.export` leaves sizes open
-        return _natively(x, weight, *how)
+        return _call_native(x, weight, *how)
     return _correlate(x, weight, *how)
 
 
@@ -50,30 +50,32 @@ def _is_better_by_products(weight: Any) -> bool:
 
 @partial(jax.custom_jvp, nondiff_argnums=(2, 3, 4, 5, 6))
 def _correlate(x: Any, weight: Any, *how: Any) -> Any:
-    return _natively(x, weight, *how)
+    return _call_native(x, weight, *how)
 
 
 @_correlate.defjvp
 def _slope(*given: Any) -> tuple[Any, Any]:
     *how, (x, weight), (of_x, of_weight) = given
-    return _correlate(x, weight, *how), _natively(of_x, weight, *how) + _by_products(x, of_weight, *how)
+    return _correlate(x, weight, *how), _call_native(of_x, weight, *how) + _add_products(x, of_weight, *how)
 
 
-def _natively(x: Any, weight: Any, stride: Sizes, around: Pairs, between: Sizes, dilation: Sizes, groups: int) -> Any:
+def _call_native(
+    x: Any, weight: Any, stride: Sizes, around: Pairs, between: Sizes, dilation: Sizes, groups: int
+) -> Any:
     return lax.conv_general_dilated(
         *(x, weight, stride, around), lhs_dilation=between, rhs_dilation=dilation, feature_group_count=groups
     )
 
 
 @partial(jax.jit, static_argnums=(2, 3, 4, 5, 6))
-def _by_products(
+def _add_products(
     x: Any, weight: Any, stride: Sizes, around: Pairs, between: Sizes, dilation: Sizes, groups: int
 ) -> Any:
     """Add up one product for each element of the kernel."""
     out, channels, *kernel = weight.shape
     if math.prod(kernel) > _MOST_PRODUCTS:
         pairs = zip(jnp.split(x, groups, 1), jnp.split(weight, groups), strict=True)
-        return jnp.concatenate([_natively(*pair, stride, around, between, dilation, 1) for pair in pairs], 1)
+        return jnp.concatenate([_call_native(*pair, stride, around, between, dilation, 1) for pair in pairs], 1)
     wide, dtype = jnp.promote_types(x.dtype, jnp.float32), x.dtype
     edges = [(low, high, zeros - 1) for (low, high), zeros in zip(around, between, strict=True)]
     x = lax.pad(x, jnp.zeros((), dtype), [(0, 0, 0), (0, 0, 0), *edges])

@@ -36,7 +36,7 @@ def rnn_sweep(
     reverse: bool = False,
 ) -> tuple[Any, Any]:
     """One loop, compiled."""
-    weights, bias = jnp.concatenate([weight_ih, weight_hh]), _bias(bias_ih, bias_hh, x)
+    weights, bias = jnp.concatenate([weight_ih, weight_hh]), _add_biases(bias_ih, bias_hh, x)
 
     def step(x: Any, hidden: Any) -> tuple[Any]:
         return (rnn_step(bias, jnp.concatenate([x, hidden], axis=-1), weights, activation),)
@@ -59,7 +59,7 @@ def lstm_sweep(
     reverse: bool = False,
 ) -> tuple[Any, Any, Any]:
     """One loop, compiled."""
-    bias = _bias(bias_ih, bias_hh, x)
+    bias = _add_biases(bias_ih, bias_hh, x)
 
     def step(x: Any, hidden: Any, memory: Any) -> tuple[Any, Any]:
         return lstm_step(x @ weight_ih + bias, hidden, memory, weight_hh, _split)
@@ -114,6 +114,6 @@ def _split(values: Any, gates: int) -> list[Any]:
     return jnp.split(values, gates, axis=-1)
 
 
-def _bias(bias_ih: Any, bias_hh: Any, x: Any) -> Any:
+def _add_biases(bias_ih: Any, bias_hh: Any, x: Any) -> Any:
     bias = sum_of_biases(bias_ih, bias_hh)
     return jnp.zeros((), x.dtype) if bias is None else bias

@@ -22,7 +22,7 @@ def conv_nd(
 ) -> Any:
     """One call of the library's correlation, of the flipped kernel."""
     options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups, "flip": flip}
-    if not _native(x, weight, groups):
+    if not _is_native(x, weight, groups):
         return _definition(x, weight, bias, **options)
     if flip:
         weight = mx.flip(weight, tuple(range(2, weight.ndim)))
@@ -30,7 +30,7 @@ def conv_nd(
     return y if bias is None else plus(xp, y, bias.reshape(-1, *[1] * len(stride)))
 
 
-def _native(x: mx.array, weight: mx.array, groups: int) -> bool:
+def _is_native(x: mx.array, weight: mx.array, groups: int) -> bool:
     """Tell what the library takes: floats of one type, up to three spatial axes, and groups along two at most."""
     floating = have_kernels() and x.dtype == weight.dtype and mx.issubdtype(x.dtype, mx.floating)
     return floating and x.ndim < (6 if groups == 1 else 5) and 0 not in (*x.shape, *weight.shape)

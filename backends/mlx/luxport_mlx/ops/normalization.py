@@ -23,7 +23,7 @@ def layer_norm(
     """The library's, along the last axis."""
     if epsilon is None:
         epsilon = epsilon_of(x, epsilon)
-    if _native(x, (scale, bias), axes, epsilon):
+    if _is_native(x, (scale, bias), axes, epsilon):
         return mx.fast.layer_norm(x, scale, bias, epsilon)
     return _define_layer_norm(x, scale, bias, axes=axes, epsilon=epsilon)
 
@@ -32,12 +32,12 @@ def rms_norm(x: Any, scale: Any = None, *, axes: tuple[int, ...] = (-1,), epsilo
     """The library's, along the last axis."""
     if epsilon is None:
         epsilon = epsilon_of(x, epsilon)
-    if _native(x, (scale,), axes, epsilon):
+    if _is_native(x, (scale,), axes, epsilon):
         return mx.fast.rms_norm(x, scale, epsilon)
     return _define_rms_norm(x, scale, axes=axes, epsilon=epsilon)
 
 
-def _native(x: mx.array, parameters: tuple[Any, ...], axes: tuple[int, ...], epsilon: float) -> bool:
+def _is_native(x: mx.array, parameters: tuple[Any, ...], axes: tuple[int, ...], epsilon: float) -> bool:
     """Tell whether the library's function means the same; of numbers beyond 1e19 nobody asks a GPU."""
     along_last = axes in ((-1,), (x.ndim - 1,)) and 0 not in x.shape
     if not have_kernels() or not along_last or x.dtype != mx.float32 or epsilon < 1e-12:

@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 
-def _of_floats(op: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def _accept_floats(op: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Leave every other dtype, conversions and refusals included, to the definition."""
     definition = definition_of(op)
 
@@ -45,38 +45,38 @@ def _of_floats(op: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callabl
     return wrap
 
 
-@_of_floats(ops.celu)
+@_accept_floats(ops.celu)
 def celu(x: Any, *, alpha: float = 1.0) -> Any:
     """The definition, whose quotient by a small alpha may overflow without harm."""
     with np.errstate(over="ignore"):
         return definition_of(ops.celu)(x, alpha=alpha)
 
 
-@_of_floats(ops.relu)
+@_accept_floats(ops.relu)
 def relu(x: Any) -> Any:
     """The larger one."""
     return np.maximum(x, 0)
 
 
-@_of_floats(ops.relu6)
+@_accept_floats(ops.relu6)
 def relu6(x: Any) -> Any:
     """Between two bounds."""
     return np.clip(x, 0, 6)
 
 
-@_of_floats(ops.hardtanh)
+@_accept_floats(ops.hardtanh)
 def hardtanh(x: Any) -> Any:
     """Between two bounds."""
     return np.clip(x, -1, 1)
 
 
-@_of_floats(ops.hardsigmoid)
+@_accept_floats(ops.hardsigmoid)
 def hardsigmoid(x: Any) -> Any:
     """Between two bounds, scaled."""
     return np.clip(x + 3.0, 0, 6) / 6.0
 
 
-@_of_floats(ops.hardswish)
+@_accept_floats(ops.hardswish)
 def hardswish(x: Any) -> Any:
     """A product with what lies between two bounds, scaled."""
     return np.maximum(x, -3.0) * (np.clip(x + 3.0, 0, 6) / 6.0)
@@ -85,41 +85,41 @@ def hardswish(x: Any) -> Any:
 # Gates are 0 long before x is at the bounds below, which keep -inf from them.
 
 
-@_of_floats(ops.gelu_erf)
+@_accept_floats(ops.gelu_erf)
 @in_single_or_double
 def gelu_erf(x: Any) -> Any:
     """The formula."""
     return np.maximum(x, -30.0) * (0.5 * (1.0 + ops.erf(x * math.sqrt(0.5))))
 
 
-@_of_floats(ops.gelu_sigmoid)
+@_accept_floats(ops.gelu_sigmoid)
 @in_single_or_double
 def gelu_sigmoid(x: Any) -> Any:
     """The formula, whose cube would overflow."""
     return np.maximum(x, -30.0) * ops.sigmoid(_cubic(x, math.sqrt(8 / math.pi)))
 
 
-@_of_floats(ops.gelu_tanh)
+@_accept_floats(ops.gelu_tanh)
 @in_single_or_double
 def gelu_tanh(x: Any) -> Any:
     """The formula, whose cube would overflow."""
     return np.maximum(x, -30.0) * (0.5 * (1.0 + np.tanh(_cubic(x, math.sqrt(2 / math.pi)))))
 
 
-@_of_floats(ops.lisht)
+@_accept_floats(ops.lisht)
 def lisht(x: Any) -> Any:
     """A product."""
     return x * np.tanh(x)
 
 
-@_of_floats(ops.mish)
+@_accept_floats(ops.mish)
 @in_single_or_double
 def mish(x: Any) -> Any:
     """The formula."""
     return np.maximum(x, -750.0) * np.tanh(ops.softplus(x))
 
 
-@_of_floats(ops.softsign)
+@_accept_floats(ops.softsign)
 def softsign(x: Any) -> Any:
     """A quotient of finite numbers."""
     largest = np.finfo(x.dtype).max
@@ -127,7 +127,7 @@ def softsign(x: Any) -> Any:
     return finite / (1.0 + np.abs(finite))
 
 
-@_of_floats(ops.swish)
+@_accept_floats(ops.swish)
 def swish(x: Any) -> Any:
     """The formula."""
     return np.maximum(x, -750.0) * ops.sigmoid(x)

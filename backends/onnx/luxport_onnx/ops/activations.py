@@ -38,7 +38,7 @@ __all__ = [
 _WITH_DOUBLE = ("float16", "float32", "float64")
 
 
-def _native(
+def _accept_native(
     op: Callable[..., Any], *, since: int = 0, kinds: tuple[str, ...] = ("float16", "float32")
 ) -> Callable[[Any], Callable[..., Any]]:
     """Leave to the definition what the operator is not for: other dtypes, constants, and an older opset.
@@ -58,72 +58,72 @@ def _native(
     return wrap
 
 
-@_native(ops.relu, kinds=_WITH_DOUBLE)
+@_accept_native(ops.relu, kinds=_WITH_DOUBLE)
 def relu(x: Array) -> Array:
     """One operator."""
     return same("Relu", x)
 
 
-@_native(ops.sigmoid, kinds=_WITH_DOUBLE)
+@_accept_native(ops.sigmoid, kinds=_WITH_DOUBLE)
 def sigmoid(x: Array) -> Array:
     """One operator."""
     return same("Sigmoid", x)
 
 
-@_native(ops.tanh, kinds=_WITH_DOUBLE)
+@_accept_native(ops.tanh, kinds=_WITH_DOUBLE)
 def tanh(x: Array) -> Array:
     """One operator."""
     return same("Tanh", x)
 
 
-@_native(ops.elu)
+@_accept_native(ops.elu)
 def elu(x: Array, *, alpha: float = 1.0) -> Array:
     """One operator."""
     return same("Elu", x, alpha=float(alpha))
 
 
-@_native(ops.celu, kinds=("float32",))
+@_accept_native(ops.celu, kinds=("float32",))
 def celu(x: Array, *, alpha: float = 1.0) -> Array:
     """One operator."""
     return same("Celu", x, alpha=float(alpha))
 
 
-@_native(ops.selu)
+@_accept_native(ops.selu)
 def selu(x: Array) -> Array:
     """One operator."""
     return same("Selu", x)
 
 
-@_native(ops.leakyrelu)
+@_accept_native(ops.leakyrelu)
 def leakyrelu(x: Array, *, a: float = 0.01) -> Array:
     """One operator."""
     return same("LeakyRelu", x, alpha=float(a))
 
 
-def _without_infinity(x: Array) -> Array:
+def _replace_infinity(x: Array) -> Array:
     """Let -1000 stand in for all below it, where the functions are 0 in every dtype, if -inf may come."""
     return maximum(x, -1000.0) if may_be_infinite(x, -1) else x
 
 
-@_native(ops.hardsigmoid)
+@_accept_native(ops.hardsigmoid)
 def hardsigmoid(x: Array) -> Array:
     """One operator."""
     return same("HardSigmoid", x, alpha=1 / 6, beta=0.5)
 
 
-@_native(ops.hardswish)
+@_accept_native(ops.hardswish)
 def hardswish(x: Array) -> Array:
     """One operator, which makes NaN of -inf."""
-    return same("HardSwish", _without_infinity(x))
+    return same("HardSwish", _replace_infinity(x))
 
 
-@_native(ops.softplus)
+@_accept_native(ops.softplus)
 def softplus(x: Array) -> Array:
     """One operator."""
     return same("Softplus", x)
 
 
-@_native(ops.softsign)
+@_accept_native(ops.softsign)
 def softsign(x: Array) -> Array:
     """One operator, which makes NaN of infinities: where they may come, the largest finite numbers stand in."""
     if may_be_infinite(x) or may_be_infinite(x, -1):
@@ -132,44 +132,44 @@ def softsign(x: Array) -> Array:
     return same("Softsign", x)
 
 
-@_native(ops.mish)
+@_accept_native(ops.mish)
 def mish(x: Array) -> Array:
     """One operator, which makes NaN of -inf."""
-    return same("Mish", _without_infinity(x))
+    return same("Mish", _replace_infinity(x))
 
 
-@_native(ops.gelu_erf, since=20)
+@_accept_native(ops.gelu_erf, since=20)
 def gelu_erf(x: Array) -> Array:
     """One operator, which makes NaN of -inf."""
-    return same("Gelu", _without_infinity(x))
+    return same("Gelu", _replace_infinity(x))
 
 
-@_native(ops.gelu_tanh, since=20)
+@_accept_native(ops.gelu_tanh, since=20)
 def gelu_tanh(x: Array) -> Array:
     """One operator, which makes NaN of -inf."""
-    return same("Gelu", _without_infinity(x), approximate="tanh")
+    return same("Gelu", _replace_infinity(x), approximate="tanh")
 
 
-@_native(ops.swish)
+@_accept_native(ops.swish)
 def swish(x: Array) -> Array:
     """Two operators, which make NaN of -inf."""
-    x = _without_infinity(x)
+    x = _replace_infinity(x)
     return multiply(x, same("Sigmoid", x))
 
 
-@_native(ops.relu6, kinds=_WITH_DOUBLE)
+@_accept_native(ops.relu6, kinds=_WITH_DOUBLE)
 def relu6(x: Array) -> Array:
     """One operator."""
     return clip(x, 0.0, 6.0)
 
 
-@_native(ops.hardtanh, kinds=_WITH_DOUBLE)
+@_accept_native(ops.hardtanh, kinds=_WITH_DOUBLE)
 def hardtanh(x: Array) -> Array:
     """One operator."""
     return clip(x, -1.0, 1.0)
 
 
-@_native(ops.erf)
+@_accept_native(ops.erf)
 def erf(x: Array) -> Array:
     """One operator."""
     return same("Erf", x)

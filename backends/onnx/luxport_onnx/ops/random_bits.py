@@ -16,15 +16,15 @@ __all__ = ["random_bits", "threefry_2x32"]
 
 def random_bits(key: Array, counter: Array, *, shape: tuple[int, ...]) -> Array:
     """The host's."""
-    return _on_host(threefry_on_host.random_bits, key, counter, shape=shape)
+    return _compute_on_host(threefry_on_host.random_bits, key, counter, shape=shape)
 
 
 def threefry_2x32(key: Array, counters: Array) -> Array:
     """The host's."""
-    return _on_host(threefry_on_host.threefry_2x32, key, counters)
+    return _compute_on_host(threefry_on_host.threefry_2x32, key, counters)
 
 
-def _on_host(function: Any, *arrays: Array, **options: Any) -> Array:
+def _compute_on_host(function: Any, *arrays: Array, **options: Any) -> Array:
     if is_exporting():
         raise LayerTypeError(
             "draws random numbers, which a model for ONNX does not: export it in test mode, as is the default"

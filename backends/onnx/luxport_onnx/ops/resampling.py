@@ -20,9 +20,9 @@ _define_shuffle: Any = ops.definition_of(ops.pixel_shuffle)
 
 def upsample_nearest(x: Array, *, scale: Scale = None, size: Size = None) -> Array:
     """One operator for scales, and for sizes that are multiples of the ones that are known."""
-    factors, sizes = _whole(x, scale), _whole(x, size)
-    if sizes is not None and scale is None and not any([n is None or new % n for n, new in _pairs(x, sizes)]):
-        factors = [new // n for n, new in _pairs(x, sizes) if n]
+    factors, sizes = _write_whole(x, scale), _write_whole(x, size)
+    if sizes is not None and scale is None and not any([n is None or new % n for n, new in _pair_sizes(x, sizes)]):
+        factors = [new // n for n, new in _pair_sizes(x, sizes) if n]
     if factors is None or (sizes is not None and scale is not None) or not _is_native(x):
         return _define_nearest(x, scale=scale, size=size)
     return _resize(x, factors, None, mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="floor")
@@ -30,7 +30,7 @@ def upsample_nearest(x: Array, *, scale: Scale = None, size: Size = None) -> Arr
 
 def upsample_linear(x: Array, *, scale: Scale = None, size: Size = None, align_corners: bool = True) -> Array:
     """One operator for whole scales, and for sizes."""
-    factors, sizes = _whole(x, scale), _whole(x, size)
+    factors, sizes = _write_whole(x, scale), _write_whole(x, size)
     if (factors is None) == (sizes is None) or (scale is not None and size is not None) or not _is_native(x):
         return _define_linear(x, scale=scale, size=size, align_corners=align_corners)
     places = "align_corners" if align_corners else "half_pixel"
@@ -56,7 +56,7 @@ def _resize(x: Array, factors: list[int] | None, sizes: list[int] | None, **attr
     return record("Resize", x, *wanted, dtype=x.dtype, shapes=shapes, axes=list(axes), **attributes)
 
 
-def _whole(x: Array, given: Any) -> list[int] | None:
+def _write_whole(x: Array, given: Any) -> list[int] | None:
     """Write a scale or a size out for each spatial axis, if that is in positive whole numbers."""
     rank = x.ndim - 2
     numbers = list(given) if isinstance(given, tuple) else [given] * rank
@@ -65,7 +65,7 @@ def _whole(x: Array, given: Any) -> list[int] | None:
     return numbers
 
 
-def _pairs(x: Array, sizes: list[int]) -> list[tuple[int | None, int]]:
+def _pair_sizes(x: Array, sizes: list[int]) -> list[tuple[int | None, int]]:
     return list(zip(x.shape[2:], sizes, strict=True))
 
 

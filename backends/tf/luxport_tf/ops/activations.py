@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 
-def _of_floats(op: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def _accept_floats(op: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Leave every other dtype, conversions and refusals included, to the definition."""
     definition = definition_of(op)
 
@@ -49,57 +49,57 @@ def _of_floats(op: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callabl
     return wrap
 
 
-relu = _of_floats(ops.relu)(tf.nn.relu)
-relu6 = _of_floats(ops.relu6)(tf.nn.relu6)
-sigmoid = _of_floats(ops.sigmoid)(tf.math.sigmoid)
-softplus = _of_floats(ops.softplus)(tf.math.softplus)
-tanh = _of_floats(ops.tanh)(tf.math.tanh)
+relu = _accept_floats(ops.relu)(tf.nn.relu)
+relu6 = _accept_floats(ops.relu6)(tf.nn.relu6)
+sigmoid = _accept_floats(ops.sigmoid)(tf.math.sigmoid)
+softplus = _accept_floats(ops.softplus)(tf.math.softplus)
+tanh = _accept_floats(ops.tanh)(tf.math.tanh)
 
 
-@_of_floats(ops.erf)
+@_accept_floats(ops.erf)
 def erf(x: Any) -> Any:
     """One call on what is not 1 yet: in float64 it makes NaN of numbers whose square overflows."""
     return tf.math.erf(tf.clip_by_value(x, -10.0, 10.0))
 
 
-@_of_floats(ops.hardsigmoid)
+@_accept_floats(ops.hardsigmoid)
 def hardsigmoid(x: Any) -> Any:
     """`relu6`, moved and scaled."""
     return tf.nn.relu6(x + 3.0) / 6.0
 
 
-@_of_floats(ops.hardswish)
+@_accept_floats(ops.hardswish)
 def hardswish(x: Any) -> Any:
     """A product of clips, through whose edges gradients pass."""
     return tf.maximum(x, -3.0) * (tf.clip_by_value(x + 3.0, 0.0, 6.0) / 6.0)
 
 
-@_of_floats(ops.leakyrelu)
+@_accept_floats(ops.leakyrelu)
 def leakyrelu(x: Any, *, a: float = 0.01) -> Any:
     """One call, which holds its slope in float32: not for float64."""
     return definition_of(ops.leakyrelu)(x, a=a) if x.dtype == tf.float64 else tf.nn.leaky_relu(x, a)
 
 
-@_of_floats(ops.logsigmoid)
+@_accept_floats(ops.logsigmoid)
 def logsigmoid(x: Any) -> Any:
     """One call between two signs."""
     return -tf.math.softplus(-x)
 
 
-@_of_floats(ops.mish)
+@_accept_floats(ops.mish)
 @in_single_or_double
 def mish(x: Any) -> Any:
     """The formula."""
-    return _gate(x, lambda x: x * tf.math.tanh(tf.math.softplus(x)), 750.0)
+    return _apply_gate(x, lambda x: x * tf.math.tanh(tf.math.softplus(x)), 750.0)
 
 
-@_of_floats(ops.swish)
+@_accept_floats(ops.swish)
 def swish(x: Any) -> Any:
     """The formula."""
-    return _gate(x, lambda x: x * tf.math.sigmoid(x), 750.0)
+    return _apply_gate(x, lambda x: x * tf.math.sigmoid(x), 750.0)
 
 
-def _gate(x: Any, product: Callable[[Any], Any], far: float) -> Any:
+def _apply_gate(x: Any, product: Callable[[Any], Any], far: float) -> Any:
     """Apply x times a gate that beyond `far` is 0 or 1, to what is nearer, unless the program may rely on no inf."""
     if may_rely():
         rely_on(tf.math.is_finite(tf.reduce_sum(x)))

@@ -43,7 +43,7 @@ def conv_nd(
             y = _conv3d(x, weight, stride, padding, groups)
         return y if bias is None else plus_bias(y, bias)
 
-    return channels_first(_of_a_sample_at_least(correlate, channels_last(x)))
+    return channels_first(_convolve_samples(correlate, channels_last(x)))
 
 
 def conv_transpose_nd(
@@ -84,15 +84,15 @@ def conv_transpose_nd(
 
     def spread(x: Any) -> Any:
         x = x[:, None] if rank == 1 else x
-        y = _by_group(lambda part, kernel: _conv2d_transpose(part, kernel, stride), x, weight, groups)
+        y = _convolve_by_group(lambda part, kernel: _conv2d_transpose(part, kernel, stride), x, weight, groups)
         y = _pad(y, tuple((max(low, 0), max(high, 0)) for low, high in around))[:, kept[0], kept[1]]
         y = tf.squeeze(y, 1) if rank == 1 else y
         return y if bias is None else plus_bias(y, bias)
 
-    return channels_first(_of_a_sample_at_least(spread, channels_last(x)))
+    return channels_first(_convolve_samples(spread, channels_last(x)))
 
 
-def _of_a_sample_at_least(convolve: Any, x: Any) -> Any:
+def _convolve_samples(convolve: Any, x: Any) -> Any:
     """Convolve a batch that the running program may find empty: of none the library makes a wrong shape, or stops.
 
     An empty one is given a sample that is cut away after it. Of any other nothing is copied: padding with nothing and
@@ -124,7 +124,7 @@ def _conv2d(x: Any, weight: Any, stride: Sizes, padding: Pairs, groups: int) -> 
         x, how = _pad(x, padding), "VALID"
     else:
         how = "SAME"
-    return _by_group(lambda part, kernel: tf.nn.conv2d(part, kernel, stride, how), x, weight, groups)
+    return _convolve_by_group(lambda part, kernel: tf.nn.conv2d(part, kernel, stride, how), x, weight, groups)
 
 
 def _is_same(x: Any, weight: Any, stride: Sizes, padding: Pairs) -> bool:
@@ -152,14 +152,14 @@ def _conv2d_transpose(x: Any, weight: Any, stride: Sizes) -> Any:
 
 def _conv3d(x: Any, weight: Any, stride: Sizes, padding: Pairs, groups: int) -> Any:
     x, strides = _pad(x, padding), (1, *stride, 1)
-    return _by_group(lambda part, kernel: tf.nn.conv3d(part, kernel, strides, "VALID"), x, weight, groups)
+    return _convolve_by_group(lambda part, kernel: tf.nn.conv3d(part, kernel, strides, "VALID"), x, weight, groups)
 
 
 def _pad(x: Any, padding: Pairs) -> Any:
     return tf.pad(x, [[0, 0], *padding, [0, 0]]) if any(map(any, padding)) else x
 
 
-def _by_group(correlate: Any, x: Any, weight: Any, groups: int) -> Any:
+def _convolve_by_group(correlate: Any, x: Any, weight: Any, groups: int) -> Any:
     if groups == 1:
         return correlate(x, weight)
     parts = zip(tf.split(x, groups, -1), tf.split(weight, groups, -1), strict=True)

@@ -55,7 +55,7 @@ def _before_move(x: Any) -> Any:
     tape = _tape.get()
     if tape is None or not tf.is_symbolic_tensor(x) or x.graph is not tf.compat.v1.get_default_graph():
         return None
-    before = _source(x)
+    before = _find_source(x)
     if before is None:
         return None
     # A tape of somebody else's that watches x itself would miss what is taken from before it.
@@ -63,7 +63,7 @@ def _before_move(x: Any) -> Any:
         return None if record.should_record_backprop([x]) and not record.should_record_backprop([before]) else before
 
 
-def _source(x: Any) -> Any:
+def _find_source(x: Any) -> Any:
     """Return what x is with its channels last, if x was moved a moment ago or is a sum of such."""
     rank = x.shape.rank
     if rank is None or rank < 3:
@@ -72,7 +72,7 @@ def _source(x: Any) -> Any:
         found = tf.get_static_value(x.op.inputs[1])
         return x.op.inputs[0] if found is not None and np.array_equal(found, _to_front(rank)) else None
     if x.op.type == "AddV2":
-        terms = [_source(term) for term in x.op.inputs]
+        terms = [_find_source(term) for term in x.op.inputs]
         if all(term is not None for term in terms) and terms[0].shape == terms[1].shape:
             return terms[0] + terms[1]
     return None

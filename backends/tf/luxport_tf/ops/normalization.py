@@ -38,7 +38,7 @@ def batch_norm(
     epsilon = epsilon_of(x, epsilon)
     options = {"training": training, "momentum": momentum, "epsilon": epsilon}
     tracked = running_mean is not None and running_var is not None
-    native = _native(x, running_mean, running_var, scale, bias) and (may_rely() or may_look(x))
+    native = _is_native(x, running_mean, running_var, scale, bias) and (may_rely() or may_look(x))
     if not native or (tracked and not training):
         return _define_batch_norm(x, scale, bias, running_mean, running_var, **options)
     expect_several_values(x, (0, *range(2, len(x.shape))), training, running_mean)
@@ -46,8 +46,8 @@ def batch_norm(
     channels = (x.shape[1],)
     scale = tf.ones(channels) if scale is None else scale
     bias = tf.zeros(channels) if bias is None else bias
-    y, mean, var = _fused(last, scale, bias, epsilon)
-    usual = _usual(mean, var, epsilon)
+    y, mean, var = _normalize_fused(last, scale, bias, epsilon)
+    usual = _is_usual(mean, var, epsilon)
     if may_rely():
         rely_on(usual)
     elif not bool(usual):
@@ -60,7 +60,7 @@ def batch_norm(
     return channels_first(y), running_mean, running_var
 
 
-def _native(x: Any, running_mean: Any, *others: Any) -> bool:
+def _is_native(x: Any, running_mean: Any, *others: Any) -> bool:
     if x.dtype != tf.float32 or len(x.shape) < 2 or x.shape[1] is None:
         return False
     size = x.shape.num_elements()  # None where only the running program knows
@@ -69,7 +69,7 @@ def _native(x: Any, running_mean: Any, *others: Any) -> bool:
     return all([p is None or (p.dtype == x.dtype and p.shape == x.shape[1:2]) for p in (running_mean, *others)])
 
 
-def _fused(last: Any, scale: Any, bias: Any, epsilon: float) -> tuple[Any, Any, Any]:
+def _normalize_fused(last: Any, scale: Any, bias: Any, epsilon: float) -> tuple[Any, Any, Any]:
     images = last if len(last.shape) == 4 else tf.reshape(last, (-1, 1, 1, last.shape[-1]))
     y, mean, var, *_ = tf.raw_ops.FusedBatchNormV3(
         x=images, scale=scale, offset=bias, mean=scale, variance=scale, epsilon=epsilon, is_training=True
@@ -77,6 +77,6 @@ def _fused(last: Any, scale: Any, bias: Any, epsilon: float) -> tuple[Any, Any, 
     return y if images is last else tf.reshape(y, tf.shape(last)), tf.stop_gradient(mean), tf.stop_gradient(var)
 
 
-def _usual(mean: Any, var: Any, epsilon: float) -> Any:
+def _is_usual(mean: Any, var: Any, epsilon: float) -> Any:
     near = tf.reduce_all(tf.abs(mean) < usual_bound(xp, mean)) & ~are_far(xp, mean, var, epsilon)
     return are_usual(xp, var, epsilon) & near

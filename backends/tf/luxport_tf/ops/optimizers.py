@@ -37,7 +37,7 @@ def adam_update(
         return _define_adam_update(
             *arrays, powers=powers, eta=eta, beta=beta, epsilon=epsilon, decay=decay, in_place=in_place
         )
-    by = _constants(dxs[0], powers, eta, beta, epsilon)
+    by = _list_constants(dxs[0], powers, eta, beta, epsilon)
     new_xs, new_ms, new_vs = [], [], []
     for x, dx, m, v in zip(xs, dxs, ms, vs, strict=True):
         m, v, step = _move_moments(dx, m, v, *by)
@@ -53,10 +53,10 @@ def adam_step(
     """As few kernels as the formula allows, as `adam_update`."""
     if dx.dtype not in (tf.float32, tf.float64):
         return _define_adam_step(dx, m, v, powers=powers, eta=eta, beta=beta, epsilon=epsilon)
-    return _move_moments(dx, m, v, *_constants(dx, powers, eta, beta, epsilon))
+    return _move_moments(dx, m, v, *_list_constants(dx, powers, eta, beta, epsilon))
 
 
-def _constants(dx: Any, powers: Any, eta: Any, beta: Any, epsilon: Any) -> tuple[Any, ...]:
+def _list_constants(dx: Any, powers: Any, eta: Any, beta: Any, epsilon: Any) -> tuple[Any, ...]:
     beta1, beta2 = in_dtype_of(dx, beta[0]), in_dtype_of(dx, beta[1])
     power1, power2 = in_dtype_of(dx, powers[0]), in_dtype_of(dx, powers[1])
     rate = in_dtype_of(dx, eta) / (1.0 - power1)

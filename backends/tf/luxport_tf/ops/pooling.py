@@ -34,26 +34,26 @@ def max_pool_nd(x: Any, *, window: Sizes, stride: Sizes, padding: Pairs, dilatio
     if all(max(pair) < k for pair, k in zip(padding, window, strict=True)):  # no window is of padding alone
         if may_rely():
             rely_on(_is_plain(x))
-            return channels_first(_of_any_batch(_plain_max, x, *options))
+            return channels_first(_pool_any_batch(_take_max, x, *options))
         if may_look(x) and _is_plain(x):
-            return channels_first(_of_any_batch(_plain_max, x, *options))
-    return channels_first(_of_any_batch(_marked_max, x, *options))
+            return channels_first(_pool_any_batch(_take_max, x, *options))
+    return channels_first(_pool_any_batch(_mark_max, x, *options))
 
 
-def _of_any_batch(pool: Callable[..., Any], x: Any, window: Sizes, stride: Sizes, padding: Pairs) -> Any:
+def _pool_any_batch(pool: Callable[..., Any], x: Any, window: Sizes, stride: Sizes, padding: Pairs) -> Any:
     """Pool, but of no samples take none: the library's compiled gradient of an empty batch ends the process."""
     if x.shape[0] is not None and x.shape[0] > 0:
         return pool(x, window, stride, padding)
 
     def none() -> Any:
-        return _first(_pad(x, padding, -math.inf), window, stride)
+        return _take_first(_pad(x, padding, -math.inf), window, stride)
 
     if x.shape[0] == 0:
         return none()
     return tf.cond(tf.shape(x)[0] > 0, lambda: pool(x, window, stride, padding), none)
 
 
-def _first(x: Any, window: Sizes, stride: Sizes) -> Any:
+def _take_first(x: Any, window: Sizes, stride: Sizes) -> Any:
     return x[(slice(None), *[slice(None, 1 - k or None, s) for k, s in zip(window, stride, strict=True)])]
 
 
@@ -62,17 +62,17 @@ def _is_plain(x: Any) -> Any:
     return tf.math.is_finite(tf.reduce_sum(x))
 
 
-def _plain_max(x: Any, window: Sizes, stride: Sizes, padding: Pairs) -> Any:
-    return _by_axis(tf.nn.max_pool2d, _pad(x, padding, -math.inf), window, stride)
+def _take_max(x: Any, window: Sizes, stride: Sizes, padding: Pairs) -> Any:
+    return _pool_by_axis(tf.nn.max_pool2d, _pad(x, padding, -math.inf), window, stride)
 
 
-def _marked_max(x: Any, window: Sizes, stride: Sizes, padding: Pairs) -> Any:
+def _mark_max(x: Any, window: Sizes, stride: Sizes, padding: Pairs) -> Any:
     x = _pad(x, padding, -math.inf)
-    y = _by_axis(tf.nn.max_pool2d, x, window, stride)
+    y = _pool_by_axis(tf.nn.max_pool2d, x, window, stride)
     marks = tf.cast(x > -math.inf, x.dtype) + 2 * tf.cast(tf.math.is_nan(x), x.dtype)
-    marks = _by_axis(tf.nn.max_pool2d, marks, window, stride)
+    marks = _pool_by_axis(tf.nn.max_pool2d, marks, window, stride)
     y = tf.where(marks > 1, tf.constant(math.nan, x.dtype), y)
-    return tf.where(marks > 0, y, _first(x, window, stride))
+    return tf.where(marks > 0, y, _take_first(x, window, stride))
 
 
 def mean_pool_nd(
@@ -88,9 +88,9 @@ def mean_pool_nd(
         y = mean_pool_nd(tf.cast(x, tf.float32), **options, count_include_pad=count_include_pad)
         return tf.cast(y, x.dtype)
     x = channels_last(x)
-    y = _by_axis(tf.nn.avg_pool2d, _pad(x, padding, 0.0), window, stride)
+    y = _pool_by_axis(tf.nn.avg_pool2d, _pad(x, padding, 0.0), window, stride)
     if not count_include_pad and any(map(any, padding)):
-        share = _by_axis(tf.nn.avg_pool2d, _pad(tf.ones_like(x[:1, ..., :1]), padding, 0.0), window, stride)
+        share = _pool_by_axis(tf.nn.avg_pool2d, _pad(tf.ones_like(x[:1, ..., :1]), padding, 0.0), window, stride)
         y = tf.math.divide_no_nan(y, share)
     return channels_first(y)
 
@@ -99,7 +99,7 @@ def _pad(x: Any, padding: Pairs, value: float) -> Any:
     return tf.pad(x, [[0, 0], *padding, [0, 0]], constant_values=value) if any(map(any, padding)) else x
 
 
-def _by_axis(pool: Callable[..., Any], x: Any, window: Sizes, stride: Sizes) -> Any:
+def _pool_by_axis(pool: Callable[..., Any], x: Any, window: Sizes, stride: Sizes) -> Any:
     """Pool two axes at once, or each after the other: a window is a product of intervals."""
     if len(window) == 2:
         return pool(x, window, stride, "VALID")

@@ -24,7 +24,7 @@ def dropout(x: Any, key: Any, counter: Any, *, p: float, axes: tuple[int, ...] |
     """Draw a mask of the shape that x has when the program runs."""
     if x.shape.is_fully_defined():
         return definition_of(ops.dropout)(x, key, counter, p=p, axes=axes)
-    mask = ops.keep_mask(key, counter, shape=mask_shape(_running_shape(x), axes), p=p)
+    mask = ops.keep_mask(key, counter, shape=mask_shape(_find_running_shape(x), axes), p=p)
     return tf.zeros_like(x) if p == 1 else tf.where(mask, x * (1.0 / (1.0 - p)), tf.zeros_like(x))
 
 
@@ -32,11 +32,11 @@ def alpha_dropout(x: Any, key: Any, counter: Any, *, p: float) -> Any:
     """Draw a mask of the shape that x has when the program runs."""
     if x.shape.is_fully_defined():
         return definition_of(ops.alpha_dropout)(x, key, counter, p=p)
-    mask = ops.keep_mask(key, counter, shape=_running_shape(x), p=p)
+    mask = ops.keep_mask(key, counter, shape=_find_running_shape(x), p=p)
     return tf.zeros_like(x) if p == 1 else drop_alpha(xp, x, mask, p)
 
 
-def _running_shape(x: Any) -> tuple[Any, ...]:
+def _find_running_shape(x: Any) -> tuple[Any, ...]:
     sizes = tf.shape(x)
     return tuple([sizes[axis] if n is None else n for axis, n in enumerate(x.shape)])
 
@@ -48,7 +48,7 @@ def random_bits(key: Any, counter: Any, *, shape: tuple[Any, ...]) -> Any:
     size = math.prod(shape)
     expect_countable("random numbers", size)
     with tf.device(key.device):
-        bits = _program(_round_up(size))(tf.convert_to_tensor(key), tf.convert_to_tensor(counter))
+        bits = _make_program(_round_up(size))(tf.convert_to_tensor(key), tf.convert_to_tensor(counter))
     return tf.reshape(bits[:size], shape)
 
 
@@ -59,7 +59,7 @@ def _round_up(size: int) -> int:
 
 
 @functools.lru_cache(maxsize=MOST_PROGRAMS)
-def _program(size: int) -> Callable[..., Any]:
+def _make_program(size: int) -> Callable[..., Any]:
     def bits(key: Any, counter: Any) -> Any:
         return definition_of(ops.random_bits)(key, counter, shape=(size,))
 

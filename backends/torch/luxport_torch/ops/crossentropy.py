@@ -36,7 +36,7 @@ def crossentropy_of_labels(
     """Two or three calls; a label out of range, or an infinity or a NaN, goes through the definition."""
     if _is_usual(y_hat):
         try:
-            losses = _of_labels(y_hat, y, axis, agg, ignore_index)
+            losses = _find_labels(y_hat, y, axis, agg, ignore_index)
         except (IndexError, RuntimeError):  # a label that is no class: the definition says so
             losses = None
         if losses is not None and _is_finite(losses):
@@ -44,7 +44,7 @@ def crossentropy_of_labels(
     return _define_of_labels(y_hat, y, axis=axis, agg=agg, ignore_index=ignore_index)
 
 
-def _of_labels(
+def _find_labels(
     y_hat: torch.Tensor, y: torch.Tensor, axis: int, agg: str | None, ignore_index: int | None
 ) -> torch.Tensor | None:
     if ignore_index is None:  # the library would always ignore one

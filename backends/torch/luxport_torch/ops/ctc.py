@@ -93,14 +93,14 @@ def _forward(
     last[:, 2:] = -math.inf
     reached[0] = last
     for t, here in enumerate(scores.unbind(0)[1:], 1):
-        further = torch.stack(_ways(last, skips)).logsumexp(0).add_(here)
+        further = torch.stack(_weigh_ways(last, skips)).logsumexp(0).add_(here)
         last = further if lengths is None else torch.where((t < lengths).unsqueeze(-1), further, last)
         reached[t] = last
     # Both as the compiler was told they lie in memory.
     return reached[-1].clone(), reached
 
 
-def _ways(reached: torch.Tensor, skips: torch.Tensor) -> list[torch.Tensor]:
+def _weigh_ways(reached: torch.Tensor, skips: torch.Tensor) -> list[torch.Tensor]:
     """Return how likely it was a step before to be there, one place before, and two where that may be skipped."""
     one, two = [pad(reached, (places, 0), value=-math.inf)[..., : reached.shape[-1]] for places in (1, 2)]
     return [reached, one, torch.where(skips, two, -math.inf)]
@@ -112,7 +112,7 @@ def _backward(
     """Return the gradient of the scores: each step's passes back along the ways by which it was reached."""
     gradient = torch.empty_like(reached, memory_format=torch.contiguous_format)
     # From nowhere, and from a NaN of which no one asks, comes no gradient: shares would be NaN, and not 0 times 0.
-    ways = torch.stack(_ways(reached[:-1], skips))
+    ways = torch.stack(_weigh_ways(reached[:-1], skips))
     total = ways.logsumexp(0)
     shares = torch.where(total > -math.inf, (ways - total).exp(), 0.0).unbind(1)
     slope = of_last

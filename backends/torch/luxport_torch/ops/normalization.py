@@ -37,7 +37,7 @@ def batch_norm(
     """The library's kernel, which changes the running statistics in place, on copies of them."""
     if epsilon is None:
         epsilon = epsilon_of(x, epsilon)
-    if not _native(x, (running_mean, running_var), scale, bias):
+    if not _is_native(x, (running_mean, running_var), scale, bias):
         return _define_batch_norm(
             *(x, scale, bias, running_mean, running_var), training=training, momentum=momentum, epsilon=epsilon
         )
@@ -47,7 +47,7 @@ def batch_norm(
         y = torch.batch_norm(*(x, scale, bias, running_mean, running_var), False, momentum, epsilon, True)
         return y, running_mean, running_var
     looks = may_look(x)
-    if looks or not _seen_by_none(x):
+    if looks or not _is_seen_by_none(x):
         new_mean, new_var = running_mean, running_var
         if running_mean is not None and running_var is not None:
             new_mean, new_var = running_mean.clone(), running_var.clone()
@@ -55,7 +55,7 @@ def batch_norm(
             y = torch.batch_norm(*(x, scale, bias, new_mean, new_var), True, momentum, epsilon, True)
             return y, new_mean, new_var
         y, means, factors = torch.native_batch_norm(*(x, scale, bias, new_mean, new_var), True, momentum, epsilon)
-        if _usual(means, factors, epsilon):
+        if _is_usual(means, factors, epsilon):
             return y, new_mean, new_var
     return _define_batch_norm(
         *(x, scale, bias, running_mean, running_var), training=training, momentum=momentum, epsilon=epsilon
@@ -82,7 +82,7 @@ def instance_norm(
     options = {"training": training, "momentum": momentum, "epsilon": epsilon}
     if not training:
         return batch_norm(x, scale, bias, running_mean, running_var, **options)
-    if not _native(x, (running_mean, running_var), scale, bias) or 0 in x.shape or _seen_by_none(x):
+    if not _is_native(x, (running_mean, running_var), scale, bias) or 0 in x.shape or _is_seen_by_none(x):
         return _define_instance_norm(x, scale, bias, running_mean, running_var, **options)
     expect_several_values(x, tuple(range(2, x.ndim)), training, running_mean)
     # As the library's own does: every channel of every sample is a channel.
@@ -91,7 +91,7 @@ def instance_norm(
     repeated: Any = [None if part is None else part.repeat(samples) for part in given]
     apart = x.reshape(1, samples * channels, *x.shape[2:])
     y, means, factors = torch.native_batch_norm(apart, *repeated, True, momentum, epsilon)  # type: ignore[call-arg]
-    if may_look(x) and not _usual(means, factors, epsilon):
+    if may_look(x) and not _is_usual(means, factors, epsilon):
         return _define_instance_norm(x, scale, bias, running_mean, running_var, **options)
     new_mean, new_var = [part.view(samples, channels).mean(0) for part in repeated[2:]]
     return y.view(x.shape), new_mean, new_var
@@ -108,14 +108,14 @@ def group_norm(
     """The library's, where all have one dtype."""
     if epsilon is None:
         epsilon = epsilon_of(x, epsilon)
-    if _one_dtype(x, scale, bias) and not sums_in_half(x) and not _seen_by_none(x):
+    if _have_one_dtype(x, scale, bias) and not sums_in_half(x) and not _is_seen_by_none(x):
         if not may_look(x) or x.ndim < 2 or x.numel() == 0 or x.shape[1] % groups:
             return torch.group_norm(x, groups, scale, bias, epsilon)
         samples, channels = x.shape[:2]
         places = x.numel() // (samples * channels)
         options = (samples, channels, places, groups, epsilon)
         y, means, factors = torch.native_group_norm(x.contiguous(), scale, bias, *options)
-        if _usual(means, factors, epsilon):
+        if _is_usual(means, factors, epsilon):
             return y
     return _define_group_norm(x, scale, bias, groups=groups, epsilon=epsilon)
 
@@ -133,11 +133,11 @@ def layer_norm(
         epsilon = epsilon_of(x, epsilon)
     shape = x.shape[x.ndim - len(axes) :]
     shaped = all([parameter is None or parameter.shape == shape for parameter in (scale, bias)])
-    if shaped and _are_last(axes, x.ndim) and _one_dtype(x, scale, bias) and not sums_in_half(x):
+    if shaped and _are_last(axes, x.ndim) and _have_one_dtype(x, scale, bias) and not sums_in_half(x):
         looks = may_look(x)
-        if looks or not _seen_by_none(x):
+        if looks or not _is_seen_by_none(x):
             y, means, factors = torch.native_layer_norm(x, shape, scale, bias, epsilon)
-            if not looks or _usual(means, factors, epsilon):
+            if not looks or _is_usual(means, factors, epsilon):
                 return y
     return _define_layer_norm(x, scale, bias, axes=axes, epsilon=epsilon)
 
@@ -147,7 +147,7 @@ def _are_last(axes: tuple[int, ...], ndim: int) -> bool:
     return axes == (-1,) or sorted([axis - ndim if axis >= 0 else axis for axis in axes]) == list(range(-len(axes), 0))
 
 
-def _seen_by_none(x: torch.Tensor) -> bool:
+def _is_seen_by_none(x: torch.Tensor) -> bool:
     """Tell whether nobody will see, in a program or a transform, that squares overflow: the definition sees to it.
 
     The compiler makes one pass more of it, of numbers that it has at hand: as fast as the kernels, by measurement. On
@@ -156,7 +156,7 @@ def _seen_by_none(x: torch.Tensor) -> bool:
     return torch.compiler.is_compiling() or (x.is_cpu and torch._C._are_functorch_transforms_active())
 
 
-def _usual(means: torch.Tensor, factors: torch.Tensor, epsilon: float) -> bool:
+def _is_usual(means: torch.Tensor, factors: torch.Tensor, epsilon: float) -> bool:
     """Tell whether squares neither overflow nor vanish, by the means and what numbers are multiplied by: few of each.
 
     Elsewhere the kernels make NaN or 0 of finite numbers, and their gradients have the third power of the factors.
@@ -165,7 +165,7 @@ def _usual(means: torch.Tensor, factors: torch.Tensor, epsilon: float) -> bool:
     if factors.numel() == 0:
         return True
     bound = _USUAL[factors.dtype]
-    factors, means = _row(factors), _row(means)
+    factors, means = _make_row(factors), _make_row(means)
     if not factors.min().item() * bound > 1 or (epsilon * bound**2 < 1 and factors.max().item() >= bound):
         return False
     square = torch.dot(means, means).item()  # no mean is larger than the root of this
@@ -174,7 +174,7 @@ def _usual(means: torch.Tensor, factors: torch.Tensor, epsilon: float) -> bool:
     return square < bound**2 and torch.linalg.vector_norm(means * factors, math.inf).item() ** 2 <= FAR
 
 
-def _row(x: torch.Tensor) -> torch.Tensor:
+def _make_row(x: torch.Tensor) -> torch.Tensor:
     x = x.detach() if x.requires_grad else x
     return x if x.ndim == 1 else x.reshape(-1)
 
@@ -182,11 +182,11 @@ def _row(x: torch.Tensor) -> torch.Tensor:
 _USUAL = {torch.float32: 2.0**40, torch.float64: 2.0**320}
 
 
-def _one_dtype(x: torch.Tensor, *parameters: torch.Tensor | None) -> bool:
+def _have_one_dtype(x: torch.Tensor, *parameters: torch.Tensor | None) -> bool:
     return all([parameter is None or parameter.dtype == x.dtype for parameter in parameters])
 
 
-def _native(x: torch.Tensor, running: Sequence[torch.Tensor | None], *others: torch.Tensor | None) -> bool:
+def _is_native(x: torch.Tensor, running: Sequence[torch.Tensor | None], *others: torch.Tensor | None) -> bool:
     """Tell whether the kernel takes these: one dtype, no gradient nor transform that forbids changes in place.
 
     They are floating, which a compiler does not ask for, and there is one number for each channel: the kernel reads

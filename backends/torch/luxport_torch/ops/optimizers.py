@@ -38,7 +38,7 @@ def adam_update(
 ) -> tuple[torch.Tensor, ...]:
     """One pass over memory by PyTorch's fused kernel where there are plain numbers on the CPU; else the definition."""
     n = len(arrays) // 4
-    if not _plain(arrays, n, 2 * n) or not _known(powers, eta, beta, epsilon):
+    if not _are_plain(arrays, n, 2 * n) or not _are_known(powers, eta, beta, epsilon):
         return _define_adam_update(
             *arrays, powers=powers, eta=eta, beta=beta, epsilon=epsilon, decay=decay, in_place=in_place
         )
@@ -51,7 +51,7 @@ def adam_update(
         return (*xs, *ms, *vs)
     steps = [torch.zeros_like(x) for x in xs]
     _adam(steps, dxs, ms, vs, powers, eta, beta, epsilon)  # which subtracts
-    _torch._foreach_sub_(steps, _torch._foreach_mul(xs, _number(xs[0], decay)))
+    _torch._foreach_sub_(steps, _torch._foreach_mul(xs, _read_number(xs[0], decay)))
     if in_place:
         _torch._foreach_add_(xs, steps)
     else:
@@ -70,7 +70,7 @@ def adam_step(
     epsilon: Any,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """One pass over memory, as `adam_update`."""
-    if not _plain((dx, m, v), 0, 1) or not _known(powers, eta, beta, epsilon):
+    if not _are_plain((dx, m, v), 0, 1) or not _are_known(powers, eta, beta, epsilon):
         return _define_adam_step(dx, m, v, powers=powers, eta=eta, beta=beta, epsilon=epsilon)
     step, m, v = torch.zeros_like(m), m.clone(), v.clone()
     # The kernel subtracts; the step is to be subtracted by who asked for it.
@@ -81,10 +81,10 @@ def adam_step(
 def descent_update(*arrays: torch.Tensor, eta: Any, in_place: bool) -> tuple[torch.Tensor, ...]:
     """Three calls for all arrays."""
     n = len(arrays) // 2
-    if not _plain(arrays, n, 2 * n) or not _known(eta):
+    if not _are_plain(arrays, n, 2 * n) or not _are_known(eta):
         return _define_descent_update(*arrays, eta=eta, in_place=in_place)
     xs, dxs = list(arrays[:n]), list(arrays[n:])
-    steps = _torch._foreach_mul(dxs, _number(xs[0], eta))
+    steps = _torch._foreach_mul(dxs, _read_number(xs[0], eta))
     if not in_place:
         return tuple(_torch._foreach_sub(xs, steps))
     _torch._foreach_sub_(xs, steps)
@@ -94,16 +94,16 @@ def descent_update(*arrays: torch.Tensor, eta: Any, in_place: bool) -> tuple[tor
 def momentum_update(*arrays: torch.Tensor, eta: Any, rho: Any, in_place: bool) -> tuple[torch.Tensor, ...]:
     """Four calls for all arrays."""
     n = len(arrays) // 3
-    if not _plain(arrays, n, 2 * n) or not _known(eta, rho):
+    if not _are_plain(arrays, n, 2 * n) or not _are_known(eta, rho):
         return _define_momentum_update(*arrays, eta=eta, rho=rho, in_place=in_place)
     xs, dxs, vs = list(arrays[:n]), list(arrays[n : 2 * n]), list(arrays[2 * n :])
-    steps = _torch._foreach_mul(dxs, _number(xs[0], eta))
+    steps = _torch._foreach_mul(dxs, _read_number(xs[0], eta))
     if in_place:
-        _torch._foreach_mul_(vs, _number(xs[0], rho))
+        _torch._foreach_mul_(vs, _read_number(xs[0], rho))
         _torch._foreach_add_(vs, steps)
         _torch._foreach_sub_(xs, vs)
     else:
-        vs = _torch._foreach_mul(vs, _number(xs[0], rho))
+        vs = _torch._foreach_mul(vs, _read_number(xs[0], rho))
         _torch._foreach_add_(vs, steps)
         xs = _torch._foreach_sub(xs, vs)
     return (*xs, *vs)
@@ -132,35 +132,35 @@ def _adam(
     and the correction by our own powers goes into its learning rate and epsilon.
     """
     x = xs[0]
-    root = math.sqrt(1.0 - _number(x, powers[1]))
+    root = math.sqrt(1.0 - _read_number(x, powers[1]))
     _torch._fused_adam_(
         *(xs, [dx if dx.is_contiguous() else dx.contiguous() for dx in dxs], ms, vs, [], [_LATE] * len(xs)),
-        lr=_number(x, eta) * root / (1.0 - _number(x, powers[0])),
-        beta1=_number(x, beta[0]),
-        beta2=_number(x, beta[1]),
+        lr=_read_number(x, eta) * root / (1.0 - _read_number(x, powers[0])),
+        beta1=_read_number(x, beta[0]),
+        beta2=_read_number(x, beta[1]),
         weight_decay=0.0,
-        eps=_number(x, epsilon) * root,
+        eps=_read_number(x, epsilon) * root,
         amsgrad=False,
         maximize=False,
     )
 
 
-def _number(x: torch.Tensor, value: Any) -> float:
+def _read_number(x: torch.Tensor, value: Any) -> float:
     return in_dtype_of(x, value) if is_number(value) else value.item()
 
 
-def _known(*values: Any) -> bool:
+def _are_known(*values: Any) -> bool:
     """Tell whether numbers may be looked at: no transform follows them, and no accelerator is waited for."""
     for value in values:
         if isinstance(value, tuple):
-            if not _known(*value):
+            if not _are_known(*value):
                 return False
         elif not is_number(value) and (value.requires_grad or not value.is_cpu):
             return False
     return True
 
 
-def _plain(tensors: Sequence[torch.Tensor], first: int, last: int) -> bool:
+def _are_plain(tensors: Sequence[torch.Tensor], first: int, last: int) -> bool:
     """Tell whether all of them hold single or double floats of the CPU in C order, and nothing follows what we do.
 
     The gradients, from the first to before the last, may lie otherwise.

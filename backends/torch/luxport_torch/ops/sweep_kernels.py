@@ -129,10 +129,10 @@ def backward(
     if kind == "rnn":
         factors = _slope(activation, states).unbind(0)
         for t in times:
-            new, passed = _part(pulled + of_states_rows[t], skip, t)
+            new, passed = _part_gradient(pulled + of_states_rows[t], skip, t)
             torch.mul(new, factors[t], out=slots[t])
             pulled = _pull(slots[t], transposed, passed)
-        of_weight = _product(before, slopes)
+        of_weight = _multiply(before, slopes)
         return slopes, of_weight, of_other, pulled, of_memory
     if kind == "lstm":
         assert memory is not None
@@ -152,8 +152,8 @@ def backward(
         last = slopes[..., 3 * out :].unbind(0)
         kept = of_end
         for t in times:
-            new, passed = _part(pulled + of_states_rows[t], skip, t)
-            new_memory, passed_memory = _part(kept, skip, t)
+            new, passed = _part_gradient(pulled + of_states_rows[t], skip, t)
+            new_memory, passed_memory = _part_gradient(kept, skip, t)
             slope = torch.addcmul(new_memory, new, to_memory_rows[t])
             torch.mul(new, to_o_rows[t], out=last[t])
             torch.mul(local_rows[t], slope.unsqueeze(1), out=three[t])
@@ -164,7 +164,7 @@ def backward(
                 slots[t].masked_fill_(skip[t], 0.0)
                 kept = torch.where(skip[t], passed_memory, kept)
             pulled = _pull(slots[t], transposed, passed)
-        return slopes, _product(before, slopes), of_other, pulled, kept if steps else of_end.clone()
+        return slopes, _multiply(before, slopes), of_other, pulled, kept if steps else of_end.clone()
     r, z, n = gates[..., : 3 * out].split(out, -1)
     by_n = ((1.0 - z) * (1.0 - n * n)).unbind(0)
     by_z = ((before - n) * z * (1.0 - z)).unbind(0)
@@ -176,7 +176,7 @@ def backward(
         of_hidden_rows = of_hidden.unbind(0)
         opened = r.unbind(0)
         for t in times:
-            new, passed = _part(pulled + of_states_rows[t], skip, t)
+            new, passed = _part_gradient(pulled + of_states_rows[t], skip, t)
             torch.mul(new, by_n[t], out=of_n[t])
             torch.mul(new, by_z[t], out=of_z[t])
             torch.mul(of_n[t], by_r[t], out=of_r[t])
@@ -185,12 +185,12 @@ def backward(
             pulled = _pull(row, transposed, new * stays[t] if passed is None else passed.addcmul(new, stays[t]))
         if other is not None:
             of_other = of_hidden.sum((0, 1))
-        return slopes, _product(before, of_hidden), of_other, pulled, of_memory
+        return slopes, _multiply(before, of_hidden), of_other, pulled, of_memory
     assert other is not None
     by_r = (before * r * (1.0 - r)).unbind(0)
     opened, gate_weight, candidate = r.unbind(0), transposed[: 2 * out], other.mT.contiguous()
     for t in times:
-        new, passed = _part(pulled + of_states_rows[t], skip, t)
+        new, passed = _part_gradient(pulled + of_states_rows[t], skip, t)
         torch.mul(new, by_n[t], out=of_n[t])
         torch.mul(new, by_z[t], out=of_z[t])
         through = of_n[t] @ candidate
@@ -198,11 +198,11 @@ def backward(
         stayed = new * stays[t] if passed is None else passed.addcmul(new, stays[t])
         pulled = _pull(slots[t][:, : 2 * out], gate_weight, stayed.addcmul(through, opened[t]))
     of_weight = torch.zeros_like(weight)
-    of_weight[:, : 2 * out] = _product(before, slopes[..., : 2 * out])
-    return slopes, of_weight, _product(r * before, slopes[..., 2 * out :]), pulled, of_memory
+    of_weight[:, : 2 * out] = _multiply(before, slopes[..., : 2 * out])
+    return slopes, of_weight, _multiply(r * before, slopes[..., 2 * out :]), pulled, of_memory
 
 
-def _part(gradient: torch.Tensor, skip: Any, t: int) -> tuple[torch.Tensor, torch.Tensor | None]:
+def _part_gradient(gradient: torch.Tensor, skip: Any, t: int) -> tuple[torch.Tensor, torch.Tensor | None]:
     """Part a gradient in what a step takes and what passes it by, where the step is masked out."""
     if skip is None:
         return gradient, None
@@ -219,7 +219,7 @@ def _before(states: torch.Tensor, first: torch.Tensor, reverse: bool) -> torch.T
     return torch.cat([states[1:], first]) if reverse else torch.cat([first, states[:-1]])
 
 
-def _product(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+def _multiply(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     return a.reshape(-1, a.shape[-1]).mT @ b.reshape(-1, b.shape[-1])
 
 

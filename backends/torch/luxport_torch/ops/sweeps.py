@@ -87,7 +87,7 @@ def _sweep(
     return (y, last) if memory is None else (y, last, end)
 
 
-def _step(kind: str, activation: str, weight: torch.Tensor, other: Any) -> Callable[..., Any]:
+def _make_step(kind: str, activation: str, weight: torch.Tensor, other: Any) -> Callable[..., Any]:
     if kind == "rnn":
         return lambda x, hidden: (definitions.rnn_step(x, hidden, weight, _ACTIVATIONS[activation]),)
     if kind == "lstm":
@@ -170,8 +170,8 @@ class _SweepBack(torch.autograd.Function):
             def steps(*present: torch.Tensor) -> _Tensors:
                 projected, weight, other, hidden, memory = all_of((of_states, of_end, *present))[2:]  # type: ignore[arg-type]
                 carry = (hidden,) if memory is None else (hidden, memory)
-                step = _step(kind, activation, weight, other)  # type: ignore[arg-type]
-                return _held_states(step, projected, carry, mask, reverse)  # type: ignore[arg-type]
+                step = _make_step(kind, activation, weight, other)  # type: ignore[arg-type]
+                return _hold_states(step, projected, carry, mask, reverse)  # type: ignore[arg-type]
 
             _, pull = torch.func.vjp(steps, *[one for one in arguments if one is not None])  # type: ignore[misc]
             return pull((of_states,) if arguments[-1] is None else (of_states, of_end))
@@ -182,7 +182,7 @@ class _SweepBack(torch.autograd.Function):
         return None, None, None, *found, None, None, None, None
 
 
-def _held_states(
+def _hold_states(
     step: Callable[..., _Tensors],
     projected: torch.Tensor,
     carry: _Tensors,

@@ -1,20 +1,88 @@
-"""Julia's lowered code as text, for people: what a function in a file did, where nobody but Julia can run it."""
+"""Julia's functions and their lowered code, which is text for people: nobody but Julia can run it."""
 
 from __future__ import annotations
 
+import reprlib
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from luxport.porting import julia
+from luxport.porting.julia._types import TypeName, Union, UnionAll
+from luxport.porting.julia._values import Module, Struct, Symbol, whole_number
 
-__all__ = ["text"]
+__all__ = ["Function", "Method"]
+
+
+@dataclass(frozen=True, eq=False)
+class Method:
+    """One method of an anonymous function, in Julia's lowered form.
+
+    ``arguments`` are the names of its arguments, the function itself left out. ``slots`` are the names of all local
+    variables, the function's own first: slot n of the code is ``slots[n - 1]``. ``statements`` is the code, whose parts
+    are of the type `Struct`: expressions ``Core.Expr`` (head, arguments), results ``Core.SSAValue`` (the 1-based number
+    of the statement), variables ``Core.SlotNumber``, globals ``Core.GlobalRef`` (module, name). ``code`` is the whole
+    ``Core.CodeInfo``.
+    """
+
+    name: str
+    module: Any
+    file: str
+    line: int
+    signature: Any
+    arguments: tuple[str, ...]
+    slots: tuple[str, ...]
+    statements: list[Any]
+    code: Any
+
+    def __str__(self) -> str:
+        """Return the code as text, one statement a line."""
+        return _write(self)
+
+
+@dataclass(frozen=True, eq=False)
+class Function:
+    """A function by name, or a closure with what it captured.
+
+    A named function has a type like ``typeof(NNlib.relu)``, whose name is ``#relu``; ``name`` leaves the mark out.
+    An anonymous function has a name like ``#3#4``, and in BSON ``methods`` has its lowered code.
+    """
+
+    type: TypeName
+    captured: list[Any] = field(default_factory=list)
+    names: tuple[str, ...] | None = None
+
+    @property
+    def name(self) -> str:
+        """The name without the mark of a function's type, ``"relu"``."""
+        return self.type.name.removeprefix("#") if not self.anonymous else self.type.name
+
+    @property
+    def path(self) -> str:
+        """The name with its modules, ``"NNlib.relu"``."""
+        return ".".join((*self.type.module, self.name))
+
+    @property
+    def anonymous(self) -> bool:
+        """Whether the function was written in place, as ``x -> ...``."""
+        return bool(self.type.methods) or "#" in self.type.name.removeprefix("#")
+
+    @property
+    def methods(self) -> list[Method]:
+        """The lowered code; empty for a named function, and in JLD2, which stores functions by name only."""
+        return self.type.methods
+
+    @reprlib.recursive_repr()
+    def __repr__(self) -> str:
+        captured = f", captured={self.captured!r}" if self.captured else ""
+        return f"Function({self.path}{captured})"
+
 
 _LONGEST = 4000
 _LONGEST_NAME = 200
 
 
-def text(method: julia.Method) -> str:
+def _write(method: Method) -> str:
     """Return a method as text: its head, and one numbered statement a line."""
     printer = _Printer(method)
     arguments = ", ".join(name[:_LONGEST_NAME] for name in method.arguments[:_LONGEST_NAME])
@@ -29,7 +97,7 @@ def text(method: julia.Method) -> str:
 class _Printer:
     """Prints statements; what refers to itself, or is long by sharing, ends in an ellipsis."""
 
-    def __init__(self, method: julia.Method) -> None:
+    def __init__(self, method: Method) -> None:
         self._slots = method.slots
         self._left = _LONGEST
 
@@ -42,10 +110,10 @@ class _Printer:
         self._left -= 1
         if self._left < 0 or depth > 30:
             return "…"
-        if not isinstance(node, (julia.Struct, list, tuple)):
+        if not isinstance(node, (Struct, list, tuple)):
             return self._leaf(node)[:_LONGEST_NAME]
         match node:
-            case julia.Struct(type=julia.TypeName() as type):
+            case Struct(type=TypeName() as type):
                 return self._struct(type.path[:_LONGEST_NAME], node.fields, depth + 1)
             case list() | tuple():
                 return f"({self._all(node, depth)})"
@@ -54,11 +122,11 @@ class _Printer:
 
     def _leaf(self, node: Any) -> str:
         match node:
-            case julia.Symbol():
+            case Symbol():
                 return f":{node.name}"
-            case julia.Module():
+            case Module():
                 return ".".join(node.path)
-            case julia.Function():
+            case Function():
                 return node.path
             case str():
                 return f'"{node[:200]}"'
@@ -69,8 +137,8 @@ class _Printer:
             case bool():
                 return str(node).lower()
             case int():
-                return julia.whole_number(node)
-            case julia.TypeName() | julia.UnionAll() | julia.Union() | float() | np.generic():
+                return whole_number(node)
+            case TypeName() | UnionAll() | Union() | float() | np.generic():
                 return str(node)
             case _:
                 return type(node).__name__
@@ -89,7 +157,7 @@ class _Printer:
                 return f"%{number}"
             case (("Core.SlotNumber" | "Core.Argument"), [int(number)]):
                 return self._slots[number - 1][:_LONGEST_NAME] if 0 < number <= len(self._slots) else f"slot{number}"
-            case "Core.GlobalRef", [module, julia.Symbol(name), *_]:
+            case "Core.GlobalRef", [module, Symbol(name), *_]:
                 return f"{self.show(module, depth)}.{name[:_LONGEST_NAME]}"
             case "Core.QuoteNode", [value]:
                 return self.show(value, depth)
@@ -99,7 +167,7 @@ class _Printer:
                 return f"goto %{self.show(label, depth)}"
             case "Core.GotoIfNot", [condition, label]:
                 return f"unless {self.show(condition, depth)} goto %{self.show(label, depth)}"
-            case "Core.Expr", [julia.Symbol(head), list(parts), *_]:
+            case "Core.Expr", [Symbol(head), list(parts), *_]:
                 return self._expression(head, parts, depth)
             case _:
                 return f"{path}({self._all(fields, depth)})"
