@@ -13,7 +13,7 @@ from luxport import ops
 from luxport.ops import definition_of
 from luxport_conformance.case import Case, Property
 from luxport_conformance.cases.activations import COMPLEX, ELEMENTWISE, HOLOMORPHIC, WITH_PARAMETER
-from luxport_conformance.cases.declare import at, draw, function
+from luxport_conformance.cases.declare import at, computation, draw, function
 from luxport_conformance.compare import Tolerance
 
 FILE = "nnlib:activations.jl"
@@ -58,12 +58,12 @@ def _keeps_dtype(dtype: str) -> Case:
         found = _gradients({name: lambda x, name=name: xp.sum(_named(name)(x)) for name in ELEMENTWISE}, x)
         return {name: gradient for name, (gradient,) in found.items()}
 
-    return Case(
-        id=f"activations.gradients_keep_{dtype}",
-        subject="activations",
-        source=at(FILE, 329),
-        program=program,
-        inputs={"x": np.array([-10.0, -1.0, 0.0, 1.0, 10.0])},
+    return computation(
+        f"activations.gradients_keep_{dtype}",
+        at(FILE, 329),
+        "activations",
+        program,
+        {"x": np.array([-10.0, -1.0, 0.0, 1.0, 10.0])},
         expected=dict.fromkeys(ELEMENTWISE, Property(f"numbers in {dtype}", lambda y: y.dtype.name == dtype)),
         dtypes=(dtype,),
         differentiates=True,
@@ -130,12 +130,12 @@ def _second_order(id: str, lines: tuple[int, int], names: tuple[str, ...], value
 
         return {name: derivatives(_defined(name, value)) for name in names}
 
-    return Case(
-        id=f"activations.{id}",
-        subject="activations",
-        source=at(FILE, *lines),
-        program=program,
-        inputs={"point": np.array(point), "x": POINTS, "vector": VECTOR},
+    return computation(
+        f"activations.{id}",
+        at(FILE, *lines),
+        "activations",
+        program,
+        {"point": np.array(point), "x": POINTS, "vector": VECTOR},
         expected=expected,
         differentiates=True,
         tolerance=NUMERIC,
@@ -201,12 +201,12 @@ def _complex_gradient_types(z: Any) -> Any:
 
 CASES: list[Case] = [
     *map(_keeps_dtype, ("float16", "float32", "float64")),
-    Case(
-        id="activations.after_affine",
-        subject="activations",
-        source=tuple(source for *_, lines in AFFINE for source in at(FILE, *lines)),
-        program=_after_affine,
-        inputs={"x": draw(3, 5), "weight": draw(5, 2, seed=1), "bias": draw(2, seed=2), "c": draw(3, 2, seed=3)},
+    computation(
+        "activations.after_affine",
+        tuple(source for *_, lines in AFFINE for source in at(FILE, *lines)),
+        "activations",
+        _after_affine,
+        {"x": draw(3, 5), "weight": draw(5, 2, seed=1), "bias": draw(2, seed=2), "c": draw(3, 2, seed=3)},
         expected=_after_affine_expected,
         differentiates=True,
         tolerance=NUMERIC,
@@ -227,22 +227,22 @@ CASES: list[Case] = [
         COMPLEX,
         expected=lambda z: {name: f(z) for name, f in COMPLEX_ACTS.items()},
     ),
-    Case(
-        id="activations.complex_gradients",
-        subject="activations",
-        source=at(FILE, 474, 477) + at(SUITE, 33),
-        program=_complex_gradients,
-        inputs={"re": np.real(COMPLEX), "im": np.imag(COMPLEX)},
+    computation(
+        "activations.complex_gradients",
+        at(FILE, 474, 477) + at(SUITE, 33),
+        "activations",
+        _complex_gradients,
+        {"re": np.real(COMPLEX), "im": np.imag(COMPLEX)},
         expected=_complex_expected,
         differentiates=True,
         tolerance=NUMERIC,
     ),
-    Case(
-        id="activations.complex_gradient_types",
-        subject="activations",
-        source=at(SUITE, 32),
-        program=_complex_gradient_types,
-        inputs={"z": COMPLEX},
+    computation(
+        "activations.complex_gradient_types",
+        at(SUITE, 32),
+        "activations",
+        _complex_gradient_types,
+        {"z": COMPLEX},
         expected=dict.fromkeys(COMPLEX_ACTS, IS_COMPLEX),
         differentiates=True,
     ),

@@ -13,7 +13,7 @@ import luxport
 from luxport import ops
 from luxport.ops import definition_of
 from luxport_conformance.case import Case, Property
-from luxport_conformance.cases.declare import at, draw, function, gradient
+from luxport_conformance.cases.declare import at, computation, draw, function, gradient
 from luxport_conformance.compare import Tolerance
 
 __all__ = ["CASES", "ELEMENTWISE", "WITH_PARAMETER"]
@@ -202,12 +202,12 @@ CASES: list[Case] = [
     *map(_at_zero_and_ones, TABLE),
     _point("far", (22, 23), "softplus", [1e8, -1e8], [1e8, 0.0]),
     _slopes("slope_at_zero", (26,), "softplus", [0.0], [0.5]),
-    Case(
-        id="softplus.curvature_at_zero",
-        subject="softplus",
-        source=at(FILE, 27),
-        program=_second_derivative,
-        inputs={"x": np.array([0.0])},
+    computation(
+        "softplus.curvature_at_zero",
+        at(FILE, 27),
+        "softplus",
+        _second_derivative,
+        {"x": np.array([0.0])},
         expected=[0.25],
         differentiates=True,
     ),
@@ -260,23 +260,23 @@ CASES: list[Case] = [
             Property("five numbers", lambda y: y.shape == (5,)),
         ),
     ),
-    Case(
-        id="activations.gradients",
-        subject="activations",
-        source=at(FILE, 111, 352, 353, 354, 355),
-        program=_each_gradient,
-        inputs={"x": SIGNED},
+    computation(
+        "activations.gradients",
+        at(FILE, 111, 352, 353, 354, 355),
+        "activations",
+        _each_gradient,
+        {"x": SIGNED},
         expected=_numeric_slopes,
         differentiates=True,
         tolerance=SLOPE,
     ),
     *(
-        Case(
-            id=f"activations.gradients_with_parameter_{value}",
-            subject="activations",
-            source=at(FILE, 116, 358 + position, 361 + position),
-            program=_each_parameter_gradient(value),
-            inputs={"x": np.concatenate([1 + (SIGNED[:5] - 2), -2 + (SIGNED[:5] - 2) * 0.9])},
+        computation(
+            f"activations.gradients_with_parameter_{value}",
+            at(FILE, 116, 358 + position, 361 + position),
+            "activations",
+            _each_parameter_gradient(value),
+            {"x": np.concatenate([1 + (SIGNED[:5] - 2), -2 + (SIGNED[:5] - 2) * 0.9])},
             expected=lambda x, value=value: _numeric_slopes(x, WITH_PARAMETER, value),
             differentiates=True,
             tolerance=SLOPE,

@@ -21,7 +21,7 @@ from luxport import (
 )
 from luxport_conformance.case import Case
 from luxport_conformance.cases.answers import counting
-from luxport_conformance.cases.declare import at, draw, fails, forward, function
+from luxport_conformance.cases.declare import at, computation, draw, fails, forward, function
 from luxport_conformance.compare import Tolerance
 
 LAYER = "flux:layers/conv.jl"
@@ -121,12 +121,12 @@ def _complex_means(rank: int) -> Case:
     def by_parts(x: Any) -> Any:
         return tuple([layer(x.real, {}, {})[0] + 1j * layer(x.imag, {}, {})[0] for layer in layers])
 
-    return Case(
-        id=f"mean_pool.complex_{rank}d",
-        subject="MeanPool",
-        source=at(OP, 1002, 1004, 1005),
-        program=program,
-        inputs={"x": draw(1, 2, *[7] * rank) + 1j * draw(1, 2, *[7] * rank, seed=1)},
+    return computation(
+        f"mean_pool.complex_{rank}d",
+        at(OP, 1002, 1004, 1005),
+        "MeanPool",
+        program,
+        {"x": draw(1, 2, *[7] * rank) + 1j * draw(1, 2, *[7] * rank, seed=1)},
         expected=by_parts,
         tolerance=Tolerance(reduction=2**rank),
     )
@@ -194,12 +194,12 @@ CASES: list[Case] = [
             ((), GlobalLPPool(p=3), _cubic),
         )
     ),
-    Case(
-        id="max_pools.first_of_equals",
-        subject="GlobalMaxPool",
-        source=("nnlib: the gradient goes to the first of equal ones (src/impl/pooling_direct.jl)",),
-        program=_ties,
-        inputs={"x": np.ones((1, 1, 2, 4))},
+    computation(
+        "max_pools.first_of_equals",
+        ("nnlib: the gradient goes to the first of equal ones (src/impl/pooling_direct.jl)",),
+        "GlobalMaxPool",
+        _ties,
+        {"x": np.ones((1, 1, 2, 4))},
         expected=(FIRST, FIRST_TWO, FIRST_TWO),
         differentiates=True,
     ),
@@ -213,22 +213,22 @@ CASES: list[Case] = [
         | {"one": counting(1, 1, 5)},
         tolerance=Tolerance(reduction=8),
     ),
-    Case(
-        id="lp_pool.counting_gradients",
-        subject="LPPool",
-        source=at(OP, 389, 395, 401),
-        program=_slopes,
-        inputs={"x": counting(1, 1, 5)},
+    computation(
+        "lp_pool.counting_gradients",
+        at(OP, 389, 395, 401),
+        "LPPool",
+        _slopes,
+        {"x": counting(1, 1, 5)},
         expected={name: np.array(dx).reshape(1, 1, -1) for name, (_, _, dx) in POWERS.items()},
         differentiates=True,
         tolerance=Tolerance(reduction=16),
     ),
-    Case(
-        id="lp_pool.flat_at_zero",
-        subject="LPPool",
-        source=("a sum of squares has no slope at 0: NNlib divides 0 by 0",),
-        program=luxport.grad(lambda x: luxport.namespace(x).sum(PAIRS(x, {}, {})[0])),
-        inputs={"x": np.zeros((1, 1, 4))},
+    computation(
+        "lp_pool.flat_at_zero",
+        ("a sum of squares has no slope at 0: NNlib divides 0 by 0",),
+        "LPPool",
+        luxport.grad(lambda x: luxport.namespace(x).sum(PAIRS(x, {}, {})[0])),
+        {"x": np.zeros((1, 1, 4))},
         expected=np.zeros((1, 1, 4)),
         differentiates=True,
     ),

@@ -9,7 +9,7 @@ import numpy as np
 import luxport
 from luxport import AlphaDropout, VariationalHiddenDropout, ops
 from luxport_conformance.case import Case, Property
-from luxport_conformance.cases.declare import at, draw, fails, forward, function
+from luxport_conformance.cases.declare import at, computation, draw, fails, forward, function
 
 FILE = "flux:layers/normalisation.jl"
 THREE = np.array([1.0, 2.0, 3.0])
@@ -70,12 +70,12 @@ CASES: list[Case] = [
         raises=ValueError,
         message=r"AlphaDropout expects a probability in \[0, 1\], got -0.5",
     ),
-    Case(
-        id="hidden_dropout.mask_stays",
-        subject="VariationalHiddenDropout",
-        source=("lux: the mask is used again until update_mask is set",),
-        program=_three_calls,
-        inputs={"x": np.ones((4, 8)), "ps": {}, "st": luxport.setup(0, HIDDEN, backend="numpy")[1]},
+    computation(
+        "hidden_dropout.mask_stays",
+        ("lux: the mask is used again until update_mask is set",),
+        "VariationalHiddenDropout",
+        _three_calls,
+        {"x": np.ones((4, 8)), "ps": {}, "st": luxport.setup(0, HIDDEN, backend="numpy")[1]},
         expected={
             "kept": np.array(True),
             "changed": np.array(True),

@@ -10,7 +10,7 @@ import numpy as np
 import luxport
 from luxport import losses, ops
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import draw
+from luxport_conformance.cases.declare import computation, draw
 from luxport_conformance.compare import Tolerance
 
 INF = math.inf
@@ -173,13 +173,13 @@ CASES: list[Case] = [
         differentiates=True,
         **_OPTIONS,
     ),
-    Case(
-        id="norms.of_equal_numbers",
-        subject="layer_norm",
-        program=_norms_of_equals,
-        inputs={"x": _EQUAL},
+    computation(
+        "norms.of_equal_numbers",
+        ("mathematics: what is equal to its mean is 0 without it",),
+        "layer_norm",
+        _norms_of_equals,
+        {"x": _EQUAL},
         expected=lambda x: {name: np.zeros(shape) for shape, names in _SHAPES_OF_EQUALS.items() for name in names},
-        source=("mathematics: what is equal to its mean is 0 without it",),
         dtypes=("float32", "float64", "bfloat16", "float16"),
     ),
     Case(
@@ -199,22 +199,22 @@ CASES: list[Case] = [
         expected=_formula_of_lengths,
         **_OPTIONS,
     ),
-    Case(
-        id="binary_focal_loss.slopes_at_its_edges",
-        subject="losses",
-        source=("mathematics: the limits of the formula",),
-        program=_focal,
-        inputs={"y_hat": np.array([0.0, 0.0, 1.0, 1.0]), "y": np.array([1.0, 0.0, 1.0, 0.0])},
+    computation(
+        "binary_focal_loss.slopes_at_its_edges",
+        ("mathematics: the limits of the formula",),
+        "losses",
+        _focal,
+        {"y_hat": np.array([0.0, 0.0, 1.0, 1.0]), "y": np.array([1.0, 0.0, 1.0, 0.0])},
         expected=dict.fromkeys(("0.25", "1.0", "2.0"), np.array([-INF, 0.0, 0.0, INF])),
         dtypes=("float32", "float16", "bfloat16", "float64"),
         differentiates=True,
     ),
-    Case(
-        id="mae.slopes_where_equal",
-        subject="losses",
-        source=("mathematics: halfway between the slopes on either side, as the limit of huber_loss has it",),
-        program=lambda y_hat, y: luxport.grad(lambda y_hat: losses.mae(y_hat, y, agg="sum"))(y_hat),
-        inputs={"y_hat": np.array([1.0, 2.0, -3.0, INF]), "y": np.array([1.0, 1.0, 3.0, 0.0])},
+    computation(
+        "mae.slopes_where_equal",
+        ("mathematics: halfway between the slopes on either side, as the limit of huber_loss has it",),
+        "losses",
+        lambda y_hat, y: luxport.grad(lambda y_hat: losses.mae(y_hat, y, agg="sum"))(y_hat),
+        {"y_hat": np.array([1.0, 2.0, -3.0, INF]), "y": np.array([1.0, 1.0, 3.0, 0.0])},
         expected=np.array([0.0, 1.0, -1.0, 1.0]),
         dtypes=("float32", "float16", "bfloat16", "float64"),
         differentiates=True,

@@ -11,7 +11,7 @@ import numpy as np
 import luxport
 from luxport import LayerError, MultiHeadAttention, ops
 from luxport_conformance.case import Case, Property, Shape
-from luxport_conformance.cases.declare import at, draw, fails, function, gradient
+from luxport_conformance.cases.declare import at, computation, draw, fails, function, gradient
 from luxport_conformance.compare import Tolerance
 
 OPS, LAYER = "nnlib:attention.jl", "flux:layers/attention.jl"
@@ -123,12 +123,12 @@ def _layer(
 ) -> Case:
     ps, st = luxport.setup(0, layer, backend="numpy")
     st = luxport.test_mode(st)
-    return Case(
-        id=f"multi_head_attention.{id}",
-        subject="MultiHeadAttention",
-        source=source or at(LAYER, *lines),
-        program=lambda ps, st, *arrays: layer(call(*arrays), ps, st)[0],
-        inputs={"ps": ps, "st": st, **{f"x{i}": array for i, array in enumerate(arrays)}},
+    return computation(
+        f"multi_head_attention.{id}",
+        source or at(LAYER, *lines),
+        "MultiHeadAttention",
+        lambda ps, st, *arrays: layer(call(*arrays), ps, st)[0],
+        {"ps": ps, "st": st, **{f"x{i}": array for i, array in enumerate(arrays)}},
         expected=expected or (lambda ps, st, q, k, v: by_hand(layer, ps, q, k, v)),
         tolerance=SUM,
     )

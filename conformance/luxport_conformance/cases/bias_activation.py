@@ -12,7 +12,7 @@ from luxport import LayerTypeError, identity, ops
 from luxport.ops import definition_of
 from luxport_conformance.case import Case
 from luxport_conformance.cases.activations import ELEMENTWISE
-from luxport_conformance.cases.declare import at, draw, function
+from luxport_conformance.cases.declare import at, computation, draw, function
 from luxport_conformance.compare import Tolerance
 
 FILE = "nnlib:bias_act.jl"
@@ -127,12 +127,12 @@ def _cbrt_expected(x: Any, bias: Any) -> Any:
 
 
 def _twice(id: str, line: int, f: Callable[..., Any], expected: Callable[..., Any]) -> Case:
-    return Case(
-        id=f"bias_activation.{id}",
-        subject="bias_activation",
-        source=at(FILE, line),
-        program=_second_order(f),
-        inputs={"x": X, "bias": BIAS},
+    return computation(
+        f"bias_activation.{id}",
+        at(FILE, line),
+        "bias_activation",
+        _second_order(f),
+        {"x": X, "bias": BIAS},
         expected=expected,
         differentiates=True,
         tolerance=Tolerance(reduction=64),
@@ -159,12 +159,12 @@ CASES: list[Case] = [
         expected=lambda x0, x1: {name: (ON_NUMPY[name](x0 + x1), ON_NUMPY[name](x0)) for name in FUNCTIONS},
         tolerance=Tolerance(reduction=4, magnitude=1.0),
     ),
-    Case(
-        id="bias_activation.gradients",
-        subject="bias_activation",
-        source=at(FILE, 62, 71, 74),
-        program=_gradients,
-        inputs={"x": X, "bias": BIAS},
+    computation(
+        "bias_activation.gradients",
+        at(FILE, 62, 71, 74),
+        "bias_activation",
+        _gradients,
+        {"x": X, "bias": BIAS},
         expected=_expected_gradients,
         differentiates=True,
         tolerance=NUMERIC,

@@ -9,7 +9,7 @@ import numpy as np
 import luxport
 from luxport import Chain, Conv, Dense, identity, relu, sigmoid, tanh
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import at, draw, fact, fails, forward, gradient
+from luxport_conformance.cases.declare import at, computation, draw, fact, fails, forward, gradient
 from luxport_conformance.compare import Tolerance
 
 BASIC = "flux:layers/basic.jl"
@@ -93,12 +93,12 @@ def _curved(x: Any, ps: Any) -> Any:
 
 
 def _second_derivatives(id: str, source: Any, model: Chain, x: Any, expected: Any) -> Case:
-    return Case(
-        id=f"chain.{id}",
-        subject="Chain",
-        source=source,
-        program=_curvature(model),
-        inputs={"x": x, "ps": luxport.setup(0, model, backend="numpy")[0]},
+    return computation(
+        f"chain.{id}",
+        source,
+        "Chain",
+        _curvature(model),
+        {"x": x, "ps": luxport.setup(0, model, backend="numpy")[0]},
         expected=expected,
         differentiates=True,
         compiles=False,
@@ -181,21 +181,21 @@ CASES: list[Case] = [
         "Chain",
         lambda: list(THREE.layers) == ["layer_1", "layer_2", "layer_3"],
     ),
-    Case(
-        id="chain.intermediate_outputs",
-        subject="Chain",
-        source=at(BASIC, 6, 7, 8),
-        program=_between(Chain(_square, _less_three, _tangent)),
-        inputs={"x": np.linspace(1.0, 2.0, 10), "ps": {f"layer_{i}": {} for i in (1, 2, 3)}},
+    computation(
+        "chain.intermediate_outputs",
+        at(BASIC, 6, 7, 8),
+        "Chain",
+        _between(Chain(_square, _less_three, _tangent)),
+        {"x": np.linspace(1.0, 2.0, 10), "ps": {f"layer_{i}": {} for i in (1, 2, 3)}},
         expected=lambda x, ps: (x * x, x * x - 3, np.tan(x * x - 3)),
         tolerance=Tolerance(magnitude=4.0, reduction=20),  # a tangent's slope of up to 20 here
     ),
-    Case(
-        id="chain.intermediate_outputs_named",
-        subject="Chain",
-        source=at(BASIC, 45),
-        program=_between(ENCODER),
-        inputs={"x": np.ones(3), "ps": ENCODER_PS},
+    computation(
+        "chain.intermediate_outputs_named",
+        at(BASIC, 45),
+        "Chain",
+        _between(ENCODER),
+        {"x": np.ones(3), "ps": ENCODER_PS},
         expected=lambda x, ps: tuple(_through(x, ps)),
         tolerance=Tolerance(reduction=3 + 5),
     ),
@@ -246,12 +246,12 @@ CASES: list[Case] = [
         y=lambda x, ps, st: np.tanh(x @ ps["layer_1"]["weight"]) @ ps["layer_2"]["weight"] + ps["layer_2"]["bias"],
         tolerance=Tolerance(reduction=3 + 4),
     ),
-    Case(
-        id="chain.gradient_of_list",
-        subject="Chain",
-        source=at(BASIC, 497),
-        program=_slopes_of(Chain([*BENT])),
-        inputs={
+    computation(
+        "chain.gradient_of_list",
+        at(BASIC, 497),
+        "Chain",
+        _slopes_of(Chain([*BENT])),
+        {
             "ps": luxport.setup(0, Chain(*BENT), backend="numpy")[0],
             "x": draw(5, 3),
             "y": np.asarray([[1, 0], [0, 0], [1, 1], [0, 1], [1, 0]], bool),

@@ -11,7 +11,7 @@ import luxport
 from luxport import Chain, Conv, CrossCor, Dense, FlattenLayer, MaxPool, SamePad, relu, sigmoid
 from luxport_conformance.case import Case, Property, Shape
 from luxport_conformance.cases.answers import answer, counting
-from luxport_conformance.cases.declare import at, draw, fact, fails, forward
+from luxport_conformance.cases.declare import at, computation, draw, fact, fails, forward
 from luxport_conformance.compare import Tolerance
 
 LAYER = "flux:layers/conv.jl"
@@ -168,36 +168,36 @@ KERNELS = ((1,), (2,), (3,), (5, 4), (8, 7, 6))
 
 CASES: list[Case] = [
     *(
-        Case(
-            id=f"conv.counting_{rank}d",
-            subject="Conv",
-            source=at(OP, 284, 288, 292, 296, 300, 304),
-            program=_values(rank),
-            inputs=_inputs(rank),
+        computation(
+            f"conv.counting_{rank}d",
+            at(OP, 284, 288, 292, 296, 300, 304),
+            "Conv",
+            _values(rank),
+            _inputs(rank),
             expected=_wanted(rank),
             tolerance=Tolerance(reduction=2**rank),
         )
         for rank in (1, 2, 3)
     ),
     *(
-        Case(
-            id=f"conv.counting_gradients_{rank}d",
-            subject="Conv",
-            source=at(OP, 355, 356, 362, 363, 368, 369, 374, 375, 380, 381, 386, 387),
-            program=_gradients(rank),
-            inputs=_inputs(rank),
+        computation(
+            f"conv.counting_gradients_{rank}d",
+            at(OP, 355, 356, 362, 363, 368, 369, 374, 375, 380, 381, 386, 387),
+            "Conv",
+            _gradients(rank),
+            _inputs(rank),
             expected=_wanted_gradients(rank),
             differentiates=True,
             tolerance=Tolerance(reduction=64) if rank < 3 else SIX_DIGITS,
         )
         for rank in (1, 2, 3)
     ),
-    Case(
-        id="conv.depthwise",
-        subject="Conv",
-        source=at(OP, 680),
-        program=lambda x, weight: DEPTHWISE(x, {"weight": weight}, {})[0],
-        inputs={"x": counting(1, 2, 1), "weight": counting(2, 1, 3)},
+    computation(
+        "conv.depthwise",
+        at(OP, 680),
+        "Conv",
+        lambda x, weight: DEPTHWISE(x, {"weight": weight}, {})[0],
+        {"x": counting(1, 2, 1), "weight": counting(2, 1, 3)},
         expected=[[[2.0], [10.0]]],
     ),
     *(
@@ -221,15 +221,15 @@ CASES: list[Case] = [
         y=np.ones((1, 3, 27, 27)),
     ),
     forward("conv.no_bias", at(LAYER, 44), NO_BIAS, np.zeros((1, 1, 28, 28)), y=np.zeros((1, 3, 27, 27))),
-    Case(
-        id="conv.no_bias_gradient",
-        subject="Conv",
-        source=at(LAYER, 46),
-        program=lambda x, weight: (
+    computation(
+        "conv.no_bias_gradient",
+        at(LAYER, 46),
+        "Conv",
+        lambda x, weight: (
             list(luxport.grad(lambda ps: luxport.namespace(x).sum(NO_BIAS(x, ps, {})[0]))({"weight": weight}))
             == ["weight"]
         ),
-        inputs={"x": np.zeros((1, 1, 28, 28)), "weight": draw(3, 1, 2, 2)},
+        {"x": np.zeros((1, 1, 28, 28)), "weight": draw(3, 1, 2, 2)},
         expected=True,
         differentiates=True,
         compiles=False,  # what comes out is a list of names
@@ -270,12 +270,12 @@ CASES: list[Case] = [
         )
         for i, kernel in enumerate(((3,), (6, 5), (3, 2, 1)))
     ),
-    Case(
-        id="conv.asymmetric_padding",
-        subject="Conv",
-        source=at(LAYER, 140, 141, 142, 143, 144, 145, 146),
-        program=_corners,
-        inputs={"x": np.ones((1, 1, 28, 28)), "weight": np.ones((1, 1, 3, 3)), "bias": np.zeros(1)},
+    computation(
+        "conv.asymmetric_padding",
+        at(LAYER, 140, 141, 142, 143, 144, 145, 146),
+        "Conv",
+        _corners,
+        {"x": np.ones((1, 1, 28, 28)), "weight": np.ones((1, 1, 3, 3)), "bias": np.zeros(1)},
         expected={
             "y": Shape(29, 27),
             "first": 6.0,
@@ -286,12 +286,12 @@ CASES: list[Case] = [
             "last": 2.0,
         },
     ),
-    Case(
-        id="cross_cor.first_window",
-        subject="CrossCor",
-        source=at(LAYER, 224),
-        program=lambda x, weight: PAIR[1](x, {"weight": weight}, {})[0],
-        inputs={"x": IMAGE, "weight": SMALL},
+    computation(
+        "cross_cor.first_window",
+        at(LAYER, 224),
+        "CrossCor",
+        lambda x, weight: PAIR[1](x, {"weight": weight}, {})[0],
+        {"x": IMAGE, "weight": SMALL},
         expected=lambda x, weight: _naive(x, weight, flip=False),
         tolerance=Tolerance(reduction=4),
     ),
@@ -303,23 +303,23 @@ CASES: list[Case] = [
         y=Shape(5, 10),
         subject="CrossCor",
     ),
-    Case(
-        id="cross_cor.is_not_conv",
-        subject="CrossCor",
-        source=at(LAYER, 236),
-        program=lambda x, weight: PAIR[0](x, {"weight": weight}, {})[0] - PAIR[1](x, {"weight": weight}, {})[0],
-        inputs={"x": IMAGE, "weight": SMALL},
+    computation(
+        "cross_cor.is_not_conv",
+        at(LAYER, 236),
+        "CrossCor",
+        lambda x, weight: PAIR[0](x, {"weight": weight}, {})[0] - PAIR[1](x, {"weight": weight}, {})[0],
+        {"x": IMAGE, "weight": SMALL},
         expected=Property("something other than zeros", lambda d: bool(np.abs(d).max() > 0.1)),
     ),
-    Case(
-        id="cross_cor.flipped_is_conv",
-        subject="CrossCor",
-        source=at(LAYER, 237),
-        program=lambda x, weight: {
+    computation(
+        "cross_cor.flipped_is_conv",
+        at(LAYER, 237),
+        "CrossCor",
+        lambda x, weight: {
             "conv": PAIR[0](x, {"weight": weight}, {})[0],
             "cross_cor": PAIR[1](x, {"weight": luxport.namespace(x).flip(weight, axis=(2, 3))}, {})[0],
         },
-        inputs={"x": IMAGE, "weight": SMALL},
+        {"x": IMAGE, "weight": SMALL},
         expected=lambda x, weight: dict.fromkeys(("conv", "cross_cor"), _naive(x, weight, flip=True)),
         tolerance=Tolerance(reduction=4),
     ),

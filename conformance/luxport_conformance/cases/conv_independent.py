@@ -14,7 +14,7 @@ from luxport.layers._windows import Windows
 from luxport_conformance.case import Case
 from luxport_conformance.cases.answers import answer, counting
 from luxport_conformance.cases.conv import SETTINGS, SIX_DIGITS
-from luxport_conformance.cases.declare import at, draw, fact, fails, function
+from luxport_conformance.cases.declare import at, computation, draw, fact, fails, function
 from luxport_conformance.compare import Tolerance
 
 OP = "nnlib:conv.jl"
@@ -90,12 +90,12 @@ def _fuzzed(id: str, lines: tuple[int, ...], *layers_and_sizes: tuple[Any, tuple
     def expected(*arrays: Any) -> Any:
         return tuple([looped(*pair, **options)._asdict() for pair, options in zip(arrays, options, strict=True)])
 
-    return Case(
-        id=id,
-        subject=type(layers_and_sizes[0][0]).__name__,
-        source=at(OP, *lines),
-        program=lambda *arrays: tuple([program(*pair) for program, pair in zip(programs, arrays, strict=True)]),
-        inputs=inputs,
+    return computation(
+        id,
+        at(OP, *lines),
+        type(layers_and_sizes[0][0]).__name__,
+        lambda *arrays: tuple([program(*pair) for program, pair in zip(programs, arrays, strict=True)]),
+        inputs,
         expected=expected,
         differentiates=True,
         tolerance=Tolerance(reduction=64),
@@ -134,13 +134,13 @@ def _depthwise(rank: int) -> Case:
     ys = {name: padded[(..., *part)] for name, part in inside.items()}
     ys |= {name: answer("conv", rank, f"y_{name}") for name in ("dil", "flip")}
     ends = {name: "" if name == "plain" else f"_{name}" for name in SETTINGS}
-    return Case(
-        id=f"depthwise_conv.counting_{rank}d",
-        subject="DepthwiseConv",
-        source=at(OP, *(605, 609, 613, 617, 621, 625), *range(637, 639), *(641, 642, 644, 645))
+    return computation(
+        f"depthwise_conv.counting_{rank}d",
+        at(OP, *(605, 609, 613, 617, 621, 625), *range(637, 639), *(641, 642, 644, 645))
         + at(OP, 650, 651, 656, 657, 662, 663, 668, 669),
-        program=lambda x, weight: {name: pulled(x, weight) for name, pulled in layers.items()},
-        inputs={"x": counting(*answer("conv", rank, "dx").shape), "weight": counting(1, 1, *(2,) * rank)},
+        "DepthwiseConv",
+        lambda x, weight: {name: pulled(x, weight) for name, pulled in layers.items()},
+        {"x": counting(*answer("conv", rank, "dx").shape), "weight": counting(1, 1, *(2,) * rank)},
         expected={
             name: {"y": ys[name], "dx": answer("conv", rank, f"dx{end}"), "dw": answer("conv", rank, f"dw{end}")}
             for name, end in ends.items()
@@ -220,14 +220,14 @@ def _derivatives(rank: int) -> Case:
         # <weight gradient(x, y), c> = <conv(x, c), y>
         "weight_gradient": (of_weight, (x, y, weight), lambda x, y, c: (looped(x, c, y).dx, looped(x, c).y)),
     }
-    return Case(
-        id=f"conv.derivatives_{rank}d",
-        subject="conv",
-        source=at(OP, 887, 888, 891, 892, 893, 894, 897, 900, 901),
-        program=lambda *arrays: {
+    return computation(
+        f"conv.derivatives_{rank}d",
+        at(OP, 887, 888, 891, 892, 893, 894, 897, 900, 901),
+        "conv",
+        lambda *arrays: {
             name: dotted(f)(*given) for (name, (f, _, _)), given in zip(parts.items(), arrays, strict=True)
         },
-        inputs={name: arrays for name, (_, arrays, _) in parts.items()},
+        {name: arrays for name, (_, arrays, _) in parts.items()},
         expected=lambda *arrays: {
             name: both(expected)(*given) for (name, (_, _, expected)), given in zip(parts.items(), arrays, strict=True)
         },
@@ -314,12 +314,12 @@ CASES: list[Case] = [
     _fuzzed("conv.five_groups", (784, 785, 786), (GROUPED, (2, 6, 6)), seed=5),
     _fuzzed("conv.two_groups", (795,), (Conv((3, 3), 4, 4, groups=2, use_bias=False), (2, 6, 6)), seed=6),
     *(_promoted(line, options) for line, options in MIXED),
-    Case(
-        id="conv.complex_gradients",
-        subject="conv",
-        source=at(OP, 473, 474),
-        program=_complex_pullback,
-        inputs={"x": COUNT + 1j * (COUNT + 1), "weight": (COUNT + 2) + 1j * (COUNT + 3)},
+    computation(
+        "conv.complex_gradients",
+        at(OP, 473, 474),
+        "conv",
+        _complex_pullback,
+        {"x": COUNT + 1j * (COUNT + 1), "weight": (COUNT + 2) + 1j * (COUNT + 3)},
         expected=_complex_expected,
         differentiates=True,
         tolerance=Tolerance(reduction=8),

@@ -11,7 +11,7 @@ import luxport
 from luxport import Conv, ConvTranspose, CrossCor, DepthwiseConv, SamePad, initializers, ops, relu
 from luxport_conformance.case import Case
 from luxport_conformance.cases.answers import answer, counting
-from luxport_conformance.cases.declare import at, draw, fact, fails, forward, function
+from luxport_conformance.cases.declare import at, computation, draw, fact, fails, forward, function
 from luxport_conformance.compare import Tolerance
 
 LAYER = "flux:layers/conv.jl"
@@ -36,14 +36,14 @@ def _back(rank: int) -> Case:
         reach = [2 * n for n in outputs[name].shape[2:]]
         more = tuple(n - r for n, r in zip(x.shape[2:], reach, strict=True)) if name == "_stride" else 0
         layers[name] = ConvTranspose((2,) * rank, 1, 1, use_bias=False, output_padding=more, **options)
-    return Case(
-        id=f"conv_transpose.counting_{rank}d",
-        subject="ConvTranspose",
-        source=at(OP, 356, 363, 369, 375, 381, 387),
-        program=lambda weight, *ys: {
+    return computation(
+        f"conv_transpose.counting_{rank}d",
+        at(OP, 356, 363, 369, 375, 381, 387),
+        "ConvTranspose",
+        lambda weight, *ys: {
             name: layers[name](y, {"weight": weight}, {})[0] for name, y in zip(SETTINGS, ys, strict=True)
         },
-        inputs={"weight": weight} | {f"y{name}": y for name, y in outputs.items()},
+        {"weight": weight} | {f"y{name}": y for name, y in outputs.items()},
         expected={name: answer("conv", rank, f"dx{name}") for name in SETTINGS},
         tolerance=Tolerance(reduction=2**rank),
     )
@@ -300,12 +300,12 @@ CASES: list[Case] = [
         raises=ValueError,
         message=r"expects init_weight to return \(1, 1, 3, 3\), got \(1, 3, 3\)",
     ),
-    Case(
-        id="conv.no_bias_learns_nothing_from_zeros",
-        subject="Conv",
-        source=at(LAYER, 64),
-        program=_error_and_slope,
-        inputs={"x": np.zeros((1, 1, 28, 28)), "weight": draw(3, 1, 2, 2)},
+    computation(
+        "conv.no_bias_learns_nothing_from_zeros",
+        at(LAYER, 64),
+        "Conv",
+        _error_and_slope,
+        {"x": np.zeros((1, 1, 28, 28)), "weight": draw(3, 1, 2, 2)},
         expected=(4.0, np.zeros((3, 1, 2, 2))),
         differentiates=True,
     ),
@@ -332,21 +332,21 @@ CASES: list[Case] = [
         ),
         tolerance=Tolerance(reduction=12),
     ),
-    Case(
-        id="conv.complex",
-        subject="conv",
-        source=at(OP, 463),
-        program=lambda x, weight: ops.conv(x, weight, None, **POINT),
-        inputs={"x": COMPLEX[0], "weight": COMPLEX[1]},
+    computation(
+        "conv.complex",
+        at(OP, 463),
+        "conv",
+        lambda x, weight: ops.conv(x, weight, None, **POINT),
+        {"x": COMPLEX[0], "weight": COMPLEX[1]},
         expected=np.sum(COMPLEX[0] * COMPLEX[1]).reshape(1, 1, 1),
         tolerance=Tolerance(reduction=8),
     ),
-    Case(
-        id="conv_transpose.complex",
-        subject="conv_transpose",
-        source=("numpy.convolve",),
-        program=lambda x, weight: ops.conv_transpose(x, weight, None, output_padding=(0,), **{**POINT, "flip": False}),
-        inputs={"x": COMPLEX[0].reshape(1, 1, 4), "weight": COMPLEX[1].reshape(1, 1, 4)},
+    computation(
+        "conv_transpose.complex",
+        ("numpy.convolve",),
+        "conv_transpose",
+        lambda x, weight: ops.conv_transpose(x, weight, None, output_padding=(0,), **{**POINT, "flip": False}),
+        {"x": COMPLEX[0].reshape(1, 1, 4), "weight": COMPLEX[1].reshape(1, 1, 4)},
         expected=np.convolve(COMPLEX[0].ravel(), COMPLEX[1].ravel()).reshape(1, 1, 7),
         tolerance=Tolerance(reduction=8),
     ),

@@ -11,7 +11,7 @@ import luxport
 from luxport.optimizers import Descent
 from luxport.training import DataLoader
 from luxport_conformance.case import Case, Property
-from luxport_conformance.cases.declare import at, fact, function
+from luxport_conformance.cases.declare import at, computation, fact, function
 from luxport_conformance.cases.training_parts import Of, prefers_jit, started
 from luxport_conformance.compare import Tolerance
 
@@ -168,12 +168,12 @@ CASES: list[Case] = [
         dtypes=INTEGERS,
         traces=False,
     ),
-    Case(
-        id="data_loader.training",
-        subject="DataLoader",
-        source=at(FILE, 84),
-        program=_trained(_distance, 0.1),
-        inputs={"theta": np.ones(2), "x": np.zeros((10, 2))},
+    computation(
+        "data_loader.training",
+        at(FILE, 84),
+        "DataLoader",
+        _trained(_distance, 0.1),
+        {"theta": np.ones(2), "x": np.zeros((10, 2))},
         # Each step leaves 0.8 of it: this is far below upstream's 1e-4.
         expected=np.full(2, 0.8 ** (10 * PASSES)),
         differentiates=True,
@@ -181,12 +181,12 @@ CASES: list[Case] = [
         dtypes=("float32",),
         traces=False,  # a hundred steps are a long program
     ),
-    Case(
-        id="data_loader.training_on_pairs",
-        subject="DataLoader",
-        source=at(FILE, 94),
-        program=_trained(_misfit, 0.1),
-        inputs={"theta": np.zeros(2), "x": np.ones((10, 2)), "y": np.full(10, 2.0)},
+    computation(
+        "data_loader.training_on_pairs",
+        at(FILE, 94),
+        "DataLoader",
+        _trained(_misfit, 0.1),
+        {"theta": np.zeros(2), "x": np.ones((10, 2)), "y": np.full(10, 2.0)},
         expected=np.ones(2),
         differentiates=True,
         dtypes=("float64",),  # upstream wants it to 1e-10

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from luxport import LayerError
 from luxport.core.layer import Layer
 from luxport_conformance.case import Case
 
-__all__ = ["at", "draw", "fact", "fails", "forward", "function", "gradient"]
+__all__ = ["at", "computation", "draw", "fact", "fails", "forward", "function", "gradient"]
 
 
 def at(suite_and_file: str, *lines: int) -> tuple[str, ...]:
@@ -86,6 +86,20 @@ def gradient(
         differentiates=True,
         **options,
     )
+
+
+def computation(
+    id: str,
+    source: tuple[str, ...],
+    subject: str,
+    program: Callable[..., Any],
+    inputs: Mapping[str, Any],
+    *,
+    expected: Any,
+    **options: Any,
+) -> Case:
+    """A program of inputs that have names, of which some may be trees."""
+    return Case(id=id, subject=subject, source=source, program=program, inputs=inputs, expected=expected, **options)
 
 
 def function(

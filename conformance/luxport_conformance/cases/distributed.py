@@ -15,7 +15,7 @@ import numpy as np
 import luxport
 from luxport import distributed, optimizers, tree
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import at, draw
+from luxport_conformance.cases.declare import at, computation, draw
 from luxport_conformance.compare import Tolerance
 
 COMMON, DATA = "flux:ext_distributed/common.jl", "flux:ext_distributed/data.jl"
@@ -130,12 +130,12 @@ def _same_states(x: Any) -> Any:
 
 
 def _case(name: str, source: tuple[str, ...], program: Any, x: Any, expected: Any, **options: Any) -> Case:
-    return Case(
-        id=f"distributed.{name}",
-        subject="distributed",
-        source=source,
-        program=_by_an_engine(program),
-        inputs={"x": x},
+    return computation(
+        f"distributed.{name}",
+        source,
+        "distributed",
+        _by_an_engine(program),
+        {"x": x},
         expected=expected,
         dtypes=("float32",),
         traces=False,

@@ -11,7 +11,7 @@ import luxport
 from luxport import flatten
 from luxport.backend import dtype_name, namespace
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import at, draw, fact, fails
+from luxport_conformance.cases.declare import at, computation, draw, fact, fails
 from luxport_conformance.cases.models_of_arrays import in_list, nested, pair, tied, with_complex, with_function
 
 FILE = "optimizers:destructure.jl"
@@ -26,12 +26,12 @@ def _with_matrix(a: Any, matrix: Any) -> Any:
 
 
 def _flat(id: str, lines: tuple[int, ...], model: Callable[..., Any], *arrays: Any, expected: Any) -> Case:
-    return Case(
-        id=f"flat.{id}",
-        subject="flatten",
-        source=at(FILE, *lines),
-        program=lambda *arrays: flatten(model(*arrays))[0],
-        inputs={f"x{i}": array for i, array in enumerate(arrays)},
+    return computation(
+        f"flat.{id}",
+        at(FILE, *lines),
+        "flatten",
+        lambda *arrays: flatten(model(*arrays))[0],
+        {f"x{i}": array for i, array in enumerate(arrays)},
         expected=np.asarray(expected),
     )
 
@@ -50,15 +50,7 @@ def _rebuilt(
         return shown(flatten(model(*arrays))[1](vector))
 
     inputs = {"vector": np.asarray(vector)} | {f"x{i}": array for i, array in enumerate(arrays)}
-    return Case(
-        id=f"flat.{id}",
-        subject="flatten",
-        source=at(FILE, *lines),
-        program=program,
-        inputs=inputs,
-        expected=expected,
-        **options,
-    )
+    return computation(f"flat.{id}", at(FILE, *lines), "flatten", program, inputs, expected=expected, **options)
 
 
 def _slope(
@@ -71,12 +63,12 @@ def _slope(
     **options: Any,
 ) -> Case:
     program = luxport.grad(loss, wrt)
-    return Case(
-        id=f"flat.{id}",
-        subject="flatten",
-        source=at(FILE, *lines),
-        program=lambda *arrays: program(*arrays),
-        inputs={f"x{i}": np.asarray(array) for i, array in enumerate(arrays)},
+    return computation(
+        f"flat.{id}",
+        at(FILE, *lines),
+        "flatten",
+        lambda *arrays: program(*arrays),
+        {f"x{i}": np.asarray(array) for i, array in enumerate(arrays)},
         expected=expected,
         differentiates=True,
         **options,
@@ -363,12 +355,12 @@ CASES: list[Case] = [
         np.zeros(4),
         expected=np.array([17.0, 17.0, 4.0, 4.0]),
     ),
-    Case(
-        id="flat.pulled_back",
-        subject="flatten",
-        source=at(FILE, 194, 195, 196),
-        program=lambda *pairs: tuple([_pulled(*pair) for pair in pairs]),
-        inputs={
+    computation(
+        "flat.pulled_back",
+        at(FILE, 194, 195, 196),
+        "flatten",
+        lambda *pairs: tuple([_pulled(*pair) for pair in pairs]),
+        {
             "zeros": (np.zeros(2), np.zeros(3)),
             "second": (np.zeros(2), 10.0 * ONE),
             "both": (np.array([1.2, 3.4]), np.array([5.0, 6.0, 7.0])),
@@ -390,12 +382,12 @@ CASES: list[Case] = [
         raises=ValueError,
         subject="flatten",
     ),
-    Case(
-        id="flat.no_promotion",
-        subject="flatten",
-        source=at(FILE, 235, 236),
-        program=_is_kept,
-        inputs={"vector": ONE},
+    computation(
+        "flat.no_promotion",
+        at(FILE, 235, 236),
+        "flatten",
+        _is_kept,
+        {"vector": ONE},
         expected=True,
         dtypes=("float16", "float32", "float64"),
         compiles=False,

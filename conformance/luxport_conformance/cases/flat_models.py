@@ -11,7 +11,7 @@ import luxport
 from luxport import BatchNorm, BranchLayer, Chain, Dense, Tied, flatten
 from luxport.tree.paths import sort_like
 from luxport_conformance.case import Case, Shape
-from luxport_conformance.cases.declare import at, draw, function
+from luxport_conformance.cases.declare import at, computation, draw, function
 from luxport_conformance.compare import Tolerance
 
 FILE = "flux:utils.jl"
@@ -115,22 +115,17 @@ def _first_output_by_hand(ps: Any, x: Any) -> Any:
 
 CASES: list[Case] = [
     *[
-        Case(
-            id=f"flat.three_layers_{name}_bias",
-            subject="flatten",
-            source=at(FILE, 425, 426),
-            program=_there_and_back,
-            inputs={"ps": ps},
-            expected=ps,
+        computation(
+            f"flat.three_layers_{name}_bias", at(FILE, 425, 426), "flatten", _there_and_back, {"ps": ps}, expected=ps
         )
         for name, ps in (("with", COUNTED_PS), ("without", _counted(use_bias=False)[1]))
     ],
-    Case(
-        id="flat.three_layers_gradient",
-        subject="flatten",
-        source=at(FILE, 443),
-        program=_two_gradients,
-        inputs={"ps": COUNTED_PS, "x": draw(1, 3)},
+    computation(
+        "flat.three_layers_gradient",
+        at(FILE, 443),
+        "flatten",
+        _two_gradients,
+        {"ps": COUNTED_PS, "x": draw(1, 3)},
         expected=_by_layers,
         differentiates=True,
         tolerance=Tolerance(reduction=15),
@@ -143,12 +138,12 @@ CASES: list[Case] = [
         np.array([[1.0, 3.0], [2.0, 4.0]]),  # upstream's matrix, axes reversed
         expected=np.array([1.0, 3.0, 2.0, 4.0]),
     ),
-    Case(
-        id="flat.one_of_two_layers",
-        subject="flatten",
-        source=at(FILE, 623),
-        program=_one_of_two,
-        inputs={
+    computation(
+        "flat.one_of_two_layers",
+        at(FILE, 623),
+        "flatten",
+        _one_of_two,
+        {
             "ps": TWO_PS,
             "x": np.array([1.0, 2.0, 3.0]),
             "dy": np.array([4.0]),
@@ -159,12 +154,12 @@ CASES: list[Case] = [
         },
         differentiates=True,
     ),
-    Case(
-        id="flat.batch_norm_without_warning",
-        subject="flatten",
-        source=at(FILE, 634),
-        program=_norm_without_warning,
-        inputs={"x": draw(4, 3), "st": luxport.test_mode(STATES)},
+    computation(
+        "flat.batch_norm_without_warning",
+        at(FILE, 634),
+        "flatten",
+        _norm_without_warning,
+        {"x": draw(4, 3), "st": luxport.test_mode(STATES)},
         # In testing y is x / sqrt(1 + 1e-5), and so is the factor of its slope.
         expected=lambda x, st: {
             "dx": x / (1 + 1e-5),
@@ -174,32 +169,32 @@ CASES: list[Case] = [
         compiles=False,  # a compiler may warn of itself
         tolerance=Tolerance(reduction=4),
     ),
-    Case(
-        id="flat.shared_layer",
-        subject="flatten",
-        source=at(FILE, 662),
-        program=_shared,
-        inputs={"ps": SHARED_PS, "x": np.array([[3.0]])},
+    computation(
+        "flat.shared_layer",
+        at(FILE, 662),
+        "flatten",
+        _shared,
+        {"ps": SHARED_PS, "x": np.array([[3.0]])},
         # w (w x + b) + b: the slopes are 2 w x + b and w + 1
         expected=np.array([3.25, 1.5]),
         differentiates=True,
     ),
-    Case(
-        id="flat.two_outputs",
-        subject="flatten",
-        source=at(FILE, 685),
-        program=_first_output,
-        inputs={"ps": SPLIT_PS, "x": draw(13, 5)},
+    computation(
+        "flat.two_outputs",
+        at(FILE, 685),
+        "flatten",
+        _first_output,
+        {"ps": SPLIT_PS, "x": draw(13, 5)},
         expected=_first_output_by_hand,
         differentiates=True,
         tolerance=Tolerance(reduction=13 * 11),
     ),
-    Case(
-        id="flat.batch_norm",
-        subject="flatten",
-        source=at(FILE, 628, 637, 638),
-        program=_pulled_back,
-        inputs={"x": draw(4, 3), "scale": np.ones(3), "bias": np.zeros(3), "st": luxport.test_mode(STATES)},
+    computation(
+        "flat.batch_norm",
+        at(FILE, 628, 637, 638),
+        "flatten",
+        _pulled_back,
+        {"x": draw(4, 3), "scale": np.ones(3), "bias": np.zeros(3), "st": luxport.test_mode(STATES)},
         expected={"vector": Shape(6), "dx": Shape(4, 3), "dp": Shape(6)},
         differentiates=True,
     ),

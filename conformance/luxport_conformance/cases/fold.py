@@ -10,7 +10,7 @@ import numpy as np
 import luxport
 from luxport import ops
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import at, draw, fact, function
+from luxport_conformance.cases.declare import at, computation, draw, fact, function
 from luxport_conformance.compare import Tolerance
 
 FILE = "nnlib:testsuite/fold.jl"
@@ -109,12 +109,12 @@ CASES: list[Case] = [
             "flipped": _columns(x0).reshape(2, 2, 6, -1)[:, :, ::-1].reshape(2, 12, -1),
         },
     ),
-    Case(
-        id="fold.transpose_of_unfold",
-        subject="fold",
-        source=(*at(FILE, 42, 46), "the matrix of unfold"),
-        program=_transpose,
-        inputs={"x": draw(2, 2, 5, 4), "columns": draw(2, 12, 6, seed=1)},
+    computation(
+        "fold.transpose_of_unfold",
+        (*at(FILE, 42, 46), "the matrix of unfold"),
+        "fold",
+        _transpose,
+        {"x": draw(2, 2, 5, 4), "columns": draw(2, 12, 6, seed=1)},
         expected=_transpose_by_numpy,
         differentiates=True,
         tolerance=Tolerance(reduction=144, magnitude=10.0),

@@ -9,7 +9,7 @@ import numpy as np
 import luxport
 from luxport import ops
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import at, draw, function
+from luxport_conformance.cases.declare import at, computation, draw, function
 
 GLU, DROPOUT = "nnlib:functions.jl", "nnlib:dropout.jl"
 
@@ -53,21 +53,21 @@ CASES: list[Case] = [
         raises=ValueError,
         dtypes=("float32",),
     ),
-    Case(
-        id="glu.gradient",
-        subject="glu",
-        source=at(GLU, 12),
-        program=_glu_gradient,
-        inputs={"x": draw(3, 4), "c": draw(3, 2, seed=1)},
+    computation(
+        "glu.gradient",
+        at(GLU, 12),
+        "glu",
+        _glu_gradient,
+        {"x": draw(3, 4), "c": draw(3, 2, seed=1)},
         expected=_glu_expected,
         differentiates=True,
     ),
-    Case(
-        id="dropout.second_order",
-        subject="dropout",
-        source=at(DROPOUT, 61),
-        program=_dropout_twice,
-        inputs={"x": np.array([1.0, 2.0, 3.0]), "key": KEY, "counter": COUNTER},
+    computation(
+        "dropout.second_order",
+        at(DROPOUT, 61),
+        "dropout",
+        _dropout_twice,
+        {"x": np.array([1.0, 2.0, 3.0]), "key": KEY, "counter": COUNTER},
         expected=(np.zeros(3),) * 3,
         differentiates=True,
     ),

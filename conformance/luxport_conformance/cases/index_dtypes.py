@@ -10,7 +10,7 @@ import numpy as np
 import luxport
 from luxport import losses, ops
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import draw
+from luxport_conformance.cases.declare import computation, draw
 from luxport_conformance.compare import Tolerance
 
 KINDS = {
@@ -106,12 +106,12 @@ FUNCTIONS: dict[str, tuple[str, Taking, Any, Any]] = {
 def _case(name: str, which: str, kinds: tuple[str, ...]) -> Case:
     subject, function, x, expected = FUNCTIONS[name]
     places = PLACES % 3 if name == "rotary" else PLACES
-    return Case(
-        id=f"index_dtypes.{name}{which}",
-        subject=subject,
-        source=("by the definition",),
-        program=lambda x, *indices: tuple([function(x, index) for index in indices]),
-        inputs={"x": x, **{kind: places.astype(kind) for kind in kinds}},
+    return computation(
+        f"index_dtypes.{name}{which}",
+        ("by the definition",),
+        subject,
+        lambda x, *indices: tuple([function(x, index) for index in indices]),
+        {"x": x, **{kind: places.astype(kind) for kind in kinds}},
         expected=(expected,) * len(kinds),
         tolerance=Tolerance(reduction=24),
         dtypes=("float32",),

@@ -12,6 +12,7 @@ from luxport import losses, ops
 from luxport.backend import dtype_name
 from luxport_conformance.case import Case, Property
 from luxport_conformance.cases.activations import ELEMENTWISE
+from luxport_conformance.cases.declare import computation
 
 INF = math.inf
 SELU, SELU_LIMIT = 1.0507009873554805, -1.7580993408473766  # selu's scale, and minus its scale times its alpha
@@ -156,12 +157,12 @@ LOG = 140 * LOG2
 
 CASES: list[Case] = [
     *(
-        Case(
-            id=f"activations.{name}",
-            subject="activations",
-            source=("mathematics: the limits of the formulas",),
-            program=program,
-            inputs={"x": POINTS},
+        computation(
+            f"activations.{name}",
+            ("mathematics: the limits of the formulas",),
+            "activations",
+            program,
+            {"x": POINTS},
             expected=_limits(differentiates),
             dtypes=("float16", "float32", "float64", "bfloat16"),
             differentiates=differentiates,
@@ -171,32 +172,32 @@ CASES: list[Case] = [
             ("limits_and_slopes", _values_and_slopes, True),
         )
     ),
-    Case(
-        id="halves.gradients_of_what_is_spread",
-        subject="Dense",
-        source=("arithmetic: a sum of 5,000 ones, which half types cannot count to one by one",),
-        program=_gradients_of_sums,
-        inputs={"x": np.ones((5000, 1)), "weight": np.ones((1, 1)), "bias": np.ones(1), "i": np.zeros(5000, np.int32)},
+    computation(
+        "halves.gradients_of_what_is_spread",
+        ("arithmetic: a sum of 5,000 ones, which half types cannot count to one by one",),
+        "Dense",
+        _gradients_of_sums,
+        {"x": np.ones((5000, 1)), "weight": np.ones((1, 1)), "bias": np.ones(1), "i": np.zeros(5000, np.int32)},
         expected={"weight": np.full((1, 1), 5000.0), "bias": np.full(1, 5000.0), "table": np.full((1, 1), 5000.0)},
         dtypes=("bfloat16", "float16", "float32"),
         differentiates=True,
     ),
-    Case(
-        id="prelu.slope_beside_infinities",
-        subject="PReLU",
-        source=("K. He et al. (2015), eq. (9): the weight's slope is the sum of what is not above 0",),
-        program=_slopes_of_prelu,
-        inputs={"x": np.array([INF, -2.0, 3.0]), "weight": np.array([0.25])},
+    computation(
+        "prelu.slope_beside_infinities",
+        ("K. He et al. (2015), eq. (9): the weight's slope is the sum of what is not above 0",),
+        "PReLU",
+        _slopes_of_prelu,
+        {"x": np.array([INF, -2.0, 3.0]), "weight": np.array([0.25])},
         expected={"x": np.array([1.0, 0.25, 1.0]), "weight": np.array([-2.0])},
         dtypes=("float16", "bfloat16", "float32", "float64"),
         differentiates=True,
     ),
-    Case(
-        id="losses.far_away",
-        subject="losses",
-        source=("mathematics: the limits of the formulas, and their values where a square or a quotient overflows",),
-        program=_losses_far_away,
-        inputs={"x": np.array([INF, -INF, HUGE]), "small": np.array([SMALL])},
+    computation(
+        "losses.far_away",
+        ("mathematics: the limits of the formulas, and their values where a square or a quotient overflows",),
+        "losses",
+        _losses_far_away,
+        {"x": np.array([INF, -INF, HUGE]), "small": np.array([SMALL])},
         expected={
             "huber": {"value": np.array(INF), "slope": np.array([1.0, -1.0])},
             "msle": {"value": np.array(INF), "slope": np.array([0.0])},
@@ -220,12 +221,12 @@ CASES: list[Case] = [
         dtypes=("float32", "bfloat16", "float64"),
         differentiates=True,
     ),
-    Case(
-        id="losses.hidden_and_infinite",
-        subject="losses",
-        source=("mathematics: the limits of the formulas",),
-        program=_losses_at_their_edges,
-        inputs={"x": np.array([INF, -INF, 0.0]), "y": np.array([1.0, 0.0, 1.0])},
+    computation(
+        "losses.hidden_and_infinite",
+        ("mathematics: the limits of the formulas",),
+        "losses",
+        _losses_at_their_edges,
+        {"x": np.array([INF, -INF, 0.0]), "y": np.array([1.0, 0.0, 1.0])},
         expected={"value": np.array(math.log(2.0)), "slope": np.array([0.0, 0.0, -0.5])},
         dtypes=("float16", "bfloat16", "float32", "float64"),
         differentiates=True,

@@ -9,7 +9,7 @@ import numpy as np
 import luxport
 from luxport import BatchNorm, relu, sigmoid
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import at, draw, fact, fails, forward
+from luxport_conformance.cases.declare import at, computation, draw, fact, fails, forward
 from luxport_conformance.compare import Tolerance
 
 NORMALISATION = "flux:layers/normalisation.jl"
@@ -67,12 +67,12 @@ def _slopes_by_hand(x: Any, direction: Any, ps: Any, st: Any) -> Any:
 ONE_VALUE = r"BatchNorm expects more than one value per channel in training, got \(1, 1\)"
 
 CASES: list[Case] = [
-    Case(
-        id="batch_norm.slopes_both_ways",
-        subject="BatchNorm",
-        source=at(NORMALISATION, 481),
-        program=_slopes_both_ways,
-        inputs={
+    computation(
+        "batch_norm.slopes_both_ways",
+        at(NORMALISATION, 481),
+        "BatchNorm",
+        _slopes_both_ways,
+        {
             "x": draw(3, 5, seed=2),
             "direction": draw(3, 5, seed=3),
             "ps": {"scale": np.ones(5), "bias": np.zeros(5)},
@@ -128,12 +128,12 @@ CASES: list[Case] = [
         state={"running_var": [1.3, 1.3]},  # the comment at line 154 gives the number
         tolerance=Tolerance(reduction=3),
     ),
-    Case(
-        id="batch_norm.test_after_train",
-        subject="BatchNorm",
-        source=at(NORMALISATION, 159),
-        program=lambda x, ps, st: _train_then_test(x, ps, st)[0, 0],
-        inputs={"x": np.array(THREE_ROWS), "ps": _initial(BatchNorm(2))[0], "st": _initial(BatchNorm(2))[1]},
+    computation(
+        "batch_norm.test_after_train",
+        at(NORMALISATION, 159),
+        "BatchNorm",
+        lambda x, ps, st: _train_then_test(x, ps, st)[0, 0],
+        {"x": np.array(THREE_ROWS), "ps": _initial(BatchNorm(2))[0], "st": _initial(BatchNorm(2))[1]},
         expected=(1 - 0.3) / np.sqrt(1.3),
         tolerance=FIVE_DECIMALS,
     ),

@@ -10,7 +10,7 @@ import numpy as np
 from luxport import LayerError, losses, ops, optimizers
 from luxport.errors import LayerTypeError
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import draw
+from luxport_conformance.cases.declare import computation, draw
 
 SOURCE = ("the rule: what integers would round away is refused, as a result of integers would be another number",)
 
@@ -117,12 +117,12 @@ CASES: list[Case] = [
         for kind in KINDS
     ),
     *(
-        Case(
-            id=f"not_floating.{name}_targets{which}",
-            subject=name,
-            source=("a target of integers or booleans is the same as that of floating numbers",),
-            program=lambda y_hat, y, *integers, name=name: _differences(name, y_hat, y, *integers),
-            inputs={
+        computation(
+            f"not_floating.{name}_targets{which}",
+            ("a target of integers or booleans is the same as that of floating numbers",),
+            name,
+            lambda y_hat, y, *integers, name=name: _differences(name, y_hat, y, *integers),
+            {
                 "y_hat": np.abs(draw(4, 3)) / 4.0 + 0.1,
                 "y": FLAGS,
                 **{kind: FLAGS.astype(kind) for kind in kinds},
@@ -167,14 +167,12 @@ CASES: list[Case] = [
         for seen, got in (("real", "complex64"), ("complex", "float32"))
     ),
     *(
-        Case(
-            id=f"not_floating.{name}_gradients{which}",
-            subject=name,
-            source=("a gradient of integers or booleans is the same as that of floating numbers",),
-            program=lambda x, dx, *integers, rule=rule: tuple(
-                [y - _step(rule, x, dx)[0] for y in _step(rule, x, *integers)]
-            ),
-            inputs={"x": draw(4, 3), "dx": FLAGS, **{kind: FLAGS.astype(kind) for kind in kinds}},
+        computation(
+            f"not_floating.{name}_gradients{which}",
+            ("a gradient of integers or booleans is the same as that of floating numbers",),
+            name,
+            lambda x, dx, *integers, rule=rule: tuple([y - _step(rule, x, dx)[0] for y in _step(rule, x, *integers)]),
+            {"x": draw(4, 3), "dx": FLAGS, **{kind: FLAGS.astype(kind) for kind in kinds}},
             expected=(np.zeros((4, 3)),) * len(kinds),
             dtypes=("float32",),
             traces=False,

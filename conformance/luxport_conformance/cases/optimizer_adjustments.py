@@ -9,7 +9,7 @@ import numpy as np
 from luxport import optimizers
 from luxport.optimizers import Adam, AdamW, ClipGrad, Descent, MixedPrecision, Momentum, Nesterov, OptimizerChain
 from luxport_conformance.case import Case, Property
-from luxport_conformance.cases.declare import at, fact, fails
+from luxport_conformance.cases.declare import at, computation, fact, fails
 from luxport_conformance.cases.optimizer_parts import HUNDRED, MAIN, TIED
 
 
@@ -123,12 +123,12 @@ CASES: list[Case] = [
             "rules": tuple([f"Momentum(eta={eta}, rho={rho})" for eta, rho in ((0.1, 0.9), (0.2, 0.9), (0.3, 0.7))]),
         },
     ),
-    Case(
-        id="optimizers.freeze",
-        subject="freeze",
-        source=at(MAIN, 339, 340, 345, 346),
-        program=_frozen,
-        inputs={
+    computation(
+        "optimizers.freeze",
+        at(MAIN, 339, 340, 345, 346),
+        "freeze",
+        _frozen,
+        {
             "ps": {"x": TIED, "y": (np.array([3.0, 4.0]),)},
             "grads": {"x": np.array([1.0, 10.0]), "y": (np.array([100.0, 1000.0]),)},
         },

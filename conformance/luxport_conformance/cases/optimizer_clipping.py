@@ -13,7 +13,7 @@ from luxport.backend import dtype_name, namespace
 from luxport.optimizers import AccumGrad, ClipGlobalNorm, ClipGrad, ClipNorm, Descent, MixedPrecision, OptimizerChain
 from luxport.optimizers._clip import norm
 from luxport_conformance.case import Case, Property
-from luxport_conformance.cases.declare import at, draw, function
+from luxport_conformance.cases.declare import at, computation, draw, function
 from luxport_conformance.cases.optimizer_parts import BRANCHES, HUNDRED, MAIN, step
 from luxport_conformance.compare import Tolerance
 
@@ -81,12 +81,12 @@ _ZEROS = {name: np.zeros_like(value) for name, value in _GRADS.items()}
 
 
 def _clips_together(id: str, rule: Any, **options: Any) -> Case:
-    return Case(
-        id=f"optimizers.{id}",
-        subject="ClipGlobalNorm",
-        source=("the gradients times omega over the norm of all of them",),
-        program=_together(rule),
-        inputs={"ps": _ZEROS, "grads": _GRADS},
+    return computation(
+        f"optimizers.{id}",
+        ("the gradients times omega over the norm of all of them",),
+        "ClipGlobalNorm",
+        _together(rule),
+        {"ps": _ZEROS, "grads": _GRADS},
         expected=_by_formula,
         **options,
     )

@@ -11,7 +11,7 @@ from luxport import optimizers, tree
 from luxport.backend import dtype_name, namespace
 from luxport.optimizers import Adam, Descent, MixedPrecision, OptimizerChain, Rprop
 from luxport_conformance.case import Case, Property
-from luxport_conformance.cases.declare import at, fact, fails
+from luxport_conformance.cases.declare import at, computation, fact, fails
 from luxport_conformance.cases.optimizer_parts import ALL_RULES, MAIN, RULES, TIED, step
 
 
@@ -66,21 +66,21 @@ def _started_in_double(x: Any) -> Any:
 
 
 CASES: list[Case] = [
-    Case(
-        id="optimizers.dtypes_of_descent",
-        subject="Descent",
-        source=at(MAIN, 197, 198, 203, 204),
-        program=_in_single_and_double((Descent(0.1),)),
-        inputs={"x": TIED},
+    computation(
+        "optimizers.dtypes_of_descent",
+        at(MAIN, 197, 198, 203, 204),
+        "Descent",
+        _in_single_and_double((Descent(0.1),)),
+        {"x": TIED},
         expected=({"ps": (_is("float32"), _is("float64"))},),
         dtypes=("float64",),
     ),
-    Case(
-        id="optimizers.dtypes_of_rprop",
-        subject="Rprop",
-        source=at(MAIN, 210, 211, 212, 213, 214, 215),
-        program=_in_single_and_double((Rprop(0.1),)),
-        inputs={"x": TIED},
+    computation(
+        "optimizers.dtypes_of_rprop",
+        at(MAIN, 210, 211, 212, 213, 214, 215),
+        "Rprop",
+        _in_single_and_double((Rprop(0.1),)),
+        {"x": TIED},
         expected=(
             {
                 "ps": (_is("float32"), _is("float64")),
@@ -89,12 +89,12 @@ CASES: list[Case] = [
         ),
         dtypes=("float64",),
     ),
-    Case(
-        id="optimizers.dtypes",
-        subject="update",
-        source=at(RULES, 120, 125),
-        program=_in_single_and_double(ALL_RULES),
-        inputs={"x": TIED},
+    computation(
+        "optimizers.dtypes",
+        at(RULES, 120, 125),
+        "update",
+        _in_single_and_double(ALL_RULES),
+        {"x": TIED},
         expected=EVERY_DTYPE,
         dtypes=("float64",),
         compiles=False,  # the rules' own tests compile them all
@@ -109,23 +109,23 @@ CASES: list[Case] = [
         expected={"ps": np.array([0.589, -0.739, 0.5593])},
         dtypes=("float16", "bfloat16"),
     ),
-    Case(
-        id="optimizers.half_follows_double",
-        subject="update",
-        source=("the same rules in double precision",),
-        program=_quadratic,
-        inputs={"x": np.array([1.0, -2.0, 0.5, 1.5]), "a": np.array([1.0, 3.0, 0.5, 2.0**-10])},
+    computation(
+        "optimizers.half_follows_double",
+        ("the same rules in double precision",),
+        "update",
+        _quadratic,
+        {"x": np.array([1.0, -2.0, 0.5, 1.5]), "a": np.array([1.0, 3.0, 0.5, 2.0**-10])},
         expected=lambda x, a: _quadratic(np.asarray(x, np.float64), np.asarray(a, np.float64)),
         dtypes=("float16", "bfloat16"),
         compiles=False,  # thirty steps of every rule; the rules' own tests compile them
         traces=False,
     ),
-    Case(
-        id="optimizers.mixed_precision",
-        subject="MixedPrecision",
-        source=at(RULES, 270, 271, 274, 275),
-        program=_mixed(MixedPrecision(Adam(1e-3))),
-        inputs={"x": np.array([0.25, 0.75]), "dx": np.array([0.5, 0.125])},
+    computation(
+        "optimizers.mixed_precision",
+        at(RULES, 270, 271, 274, 275),
+        "MixedPrecision",
+        _mixed(MixedPrecision(Adam(1e-3))),
+        {"x": np.array([0.25, 0.75]), "dx": np.array([0.5, 0.125])},
         expected={
             "state": (_is("float32"), (_is("float32"), _is("float32")), (_is("float32"), _is("float32"))),
             "off": np.zeros(2),
@@ -133,12 +133,12 @@ CASES: list[Case] = [
         },
         dtypes=("float16",),
     ),
-    Case(
-        id="optimizers.mixed_precision_double",
-        subject="MixedPrecision",
-        source=at(RULES, 279, 280),
-        program=_started_in_double,
-        inputs={"x": np.array([0.25, 0.75])},
+    computation(
+        "optimizers.mixed_precision_double",
+        at(RULES, 279, 280),
+        "MixedPrecision",
+        _started_in_double,
+        {"x": np.array([0.25, 0.75])},
         expected=((_is("float64"), (_is("float64"), _is("float64"))), (_is("float64"), _is("float64"))),
         dtypes=("float64",),
     ),

@@ -13,7 +13,7 @@ from luxport import optimizers, tree
 from luxport.backend import namespace
 from luxport.optimizers import Adam, Descent, HigherOrder, OptimizerChain
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import at, draw, fails
+from luxport_conformance.cases.declare import at, computation, draw, fails
 from luxport_conformance.cases.optimizer_parts import BRANCHES, DX, HUNDRED, MAIN, TIED, X
 from luxport_conformance.compare import Tolerance
 
@@ -67,12 +67,12 @@ def _weighted_by_hand(factor: float) -> Callable[..., Any]:
 
 
 CASES: list[Case] = [
-    Case(
-        id="optimizers.two_gradients",
-        subject="update",
-        source=at(MAIN, 498),
-        program=lambda ps, dx: optimizers.update(optimizers.setup(Both(), ps), ps, dx, dx)[1],
-        inputs={"ps": BRANCHES, "dx": {"a": (np.array([0.1]),), "c": HUNDRED}},
+    computation(
+        "optimizers.two_gradients",
+        at(MAIN, 498),
+        "update",
+        lambda ps, dx: optimizers.update(optimizers.setup(Both(), ps), ps, dx, dx)[1],
+        {"ps": BRANCHES, "dx": {"a": (np.array([0.1]),), "c": HUNDRED}},
         expected={"a": (np.array([-0.1]),)},
         traces=False,
     ),
@@ -84,24 +84,24 @@ CASES: list[Case] = [
         raises=RuntimeError,
         subject="update",
     ),
-    Case(
-        id="optimizers.second_gradient_not_wanted",
-        subject="update",
-        source=at(MAIN, 505),
-        program=lambda x, dx: (
+    computation(
+        "optimizers.second_gradient_not_wanted",
+        at(MAIN, 505),
+        "update",
+        lambda x, dx: (
             optimizers.update(optimizers.setup(Adam(), x), x, dx)[1]
             - optimizers.update(optimizers.setup(Adam(), x), x, dx, dx)[1]
         ),
-        inputs={"x": X, "dx": DX},
+        {"x": X, "dx": DX},
         expected=np.zeros(3),
         tolerance=Tolerance(magnitude=100.0),
     ),
-    Case(
-        id="optimizers.second_order",
-        subject="update",
-        source=at(MAIN, 519, 520, 521, 522),
-        program=_weighted(Weighted()),
-        inputs={"ps": TWO, "dx": SLOPES, "dx2": CURVES},
+    computation(
+        "optimizers.second_order",
+        at(MAIN, 519, 520, 521, 522),
+        "update",
+        _weighted(Weighted()),
+        {"ps": TWO, "dx": SLOPES, "dx2": CURVES},
         expected=_weighted_by_hand(1.0),
     ),
     fails(
@@ -112,12 +112,12 @@ CASES: list[Case] = [
         raises=ValueError,
         subject="update",
     ),
-    Case(
-        id="optimizers.second_order_in_chain",
-        subject="OptimizerChain",
-        source=at(MAIN, 531, 532),
-        program=_weighted(OptimizerChain(Descent(0.1), Weighted())),
-        inputs={"ps": TWO, "dx": SLOPES, "dx2": CURVES},
+    computation(
+        "optimizers.second_order_in_chain",
+        at(MAIN, 531, 532),
+        "OptimizerChain",
+        _weighted(OptimizerChain(Descent(0.1), Weighted())),
+        {"ps": TWO, "dx": SLOPES, "dx2": CURVES},
         expected=_weighted_by_hand(0.1),
     ),
 ]

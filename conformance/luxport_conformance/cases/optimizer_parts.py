@@ -33,6 +33,7 @@ from luxport.optimizers import (
 )
 from luxport.optimizers._state import Leaf, Tied, group_of
 from luxport_conformance.case import Case
+from luxport_conformance.cases.declare import computation
 
 __all__ = ["ALL_RULES", "BRANCHES", "DX", "HUNDRED", "MAIN", "RULES", "TIED", "X", "step", "told"]
 
@@ -83,12 +84,12 @@ def step(
         state, new = optimizers.update(optimizers.setup(rule, ps), ps, grads)
         return {"ps": new, "state": told(state), "old": ps}
 
-    return Case(
-        id=f"optimizers.{id}",
-        subject=subject or type(rule).__name__,
-        source=lines,
-        program=program,
-        inputs={"ps": ps, "grads": grads},
+    return computation(
+        f"optimizers.{id}",
+        lines,
+        subject or type(rule).__name__,
+        program,
+        {"ps": ps, "grads": grads},
         expected=expected,
         **options,
     )

@@ -9,7 +9,7 @@ import numpy as np
 
 from luxport import optimizers
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import draw
+from luxport_conformance.cases.declare import computation, draw
 from luxport_conformance.compare import Tolerance
 
 ETA, EPSILON, BETA1, BETA2, RHO, DECAY = 0.25, 0.125, 0.75, 0.875, 0.75, 0.5
@@ -112,12 +112,12 @@ def _rprop(x: Any, gradients: Any) -> Any:
 
 
 def _case(name: str, rule: Any, source: str, steps: Callable[..., Any], **options: Any) -> Case:
-    return Case(
-        id=f"optimizers.{name}_steps",
-        subject=type(rule).__name__,
-        source=(source,),
-        program=_three_steps(rule),
-        inputs={"x": X, "gradients": GRADIENTS},
+    return computation(
+        f"optimizers.{name}_steps",
+        (source,),
+        type(rule).__name__,
+        _three_steps(rule),
+        {"x": X, "gradients": GRADIENTS},
         expected=lambda x, gradients: tuple(steps(x, gradients, **options)),
         tolerance=Tolerance(reduction=12, magnitude=2.0),
         compiles=False,  # the rules' own tests compile them all

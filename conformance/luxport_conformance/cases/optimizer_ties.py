@@ -12,7 +12,7 @@ from luxport.optimizers import Momentum
 from luxport.optimizers._state import Tied
 from luxport.tree.static import Static
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import at
+from luxport_conformance.cases.declare import at, computation
 from luxport_conformance.cases.optimizer_parts import MAIN, TIED
 from luxport_conformance.compare import Tolerance
 
@@ -62,12 +62,12 @@ SEVENS, THREES, TENS = np.array([7.0, 7.0]), np.array([3.0, 3.0]), np.array([10.
 
 
 def _tie(id: str, lines: tuple[int, ...], grads: Any, expected: Any) -> Case:
-    return Case(
-        id=f"optimizers.{id}",
-        subject="update",
-        source=at(MAIN, *lines),
-        program=_tied_pair,
-        inputs={"ps": (TIED, TIED), "grads": grads},
+    return computation(
+        f"optimizers.{id}",
+        at(MAIN, *lines),
+        "update",
+        _tied_pair,
+        {"ps": (TIED, TIED), "grads": grads},
         expected=expected,
     )
 
@@ -86,28 +86,28 @@ CASES: list[Case] = [
         (None, (np.array([5.0, 5.0]), SEVENS)),
         {"ps": (TIED - 0.7, (TIED - 0.5, TIED - 0.7))},
     ),
-    Case(
-        id="optimizers.tied_thrice",
-        subject="update",
-        source=at(MAIN, 407, 414),
-        program=lambda ps: _tied_three(ps, False),
-        inputs={"ps": {"thrice": np.array([3.0]), "y": np.array([4.0, 5.0, 6.0]), "x": np.array([7.0, 8.0])}},
+    computation(
+        "optimizers.tied_thrice",
+        at(MAIN, 407, 414),
+        "update",
+        lambda ps: _tied_three(ps, False),
+        {"ps": {"thrice": np.array([3.0]), "y": np.array([4.0, 5.0, 6.0]), "x": np.array([7.0, 8.0])}},
         expected={"x": np.array([3.0 - 0.1 * 48.0]), "one": True, "tied_before": True},
     ),
-    Case(
-        id="optimizers.tied_thrice_without_one",
-        subject="update",
-        source=at(MAIN, 419),
-        program=lambda ps: _tied_three(ps, True),
-        inputs={"ps": {"thrice": np.array([3.0]), "y": np.array([4.0, 5.0, 6.0]), "x": np.array([7.0, 8.0])}},
+    computation(
+        "optimizers.tied_thrice_without_one",
+        at(MAIN, 419),
+        "update",
+        lambda ps: _tied_three(ps, True),
+        {"ps": {"thrice": np.array([3.0]), "y": np.array([4.0, 5.0, 6.0]), "x": np.array([7.0, 8.0])}},
         expected={"x": np.array([3.0 - 0.1 * 24.0]), "one": True},
     ),
-    Case(
-        id="optimizers.tied_by_hand",
-        subject="update",
-        source=at(MAIN, 458, 465, 466, 467),
-        program=_tied_by_hand,
-        inputs={
+    computation(
+        "optimizers.tied_by_hand",
+        at(MAIN, 458, 465, 466, 467),
+        "update",
+        _tied_by_hand,
+        {
             "ps": {name: TIED for name in "abcd"},
             "grads": {"a": THREES, "b": SEVENS, "c": THREES, "d": TENS},
         },

@@ -31,7 +31,7 @@ from luxport.optimizers._hyperparameters import without_numbers
 from luxport.optimizers._rule import subtract
 from luxport.tree.static import Static
 from luxport_conformance.case import Case, Property
-from luxport_conformance.cases.declare import at, draw, fact, fails, function
+from luxport_conformance.cases.declare import at, computation, draw, fact, fails, function
 from luxport_conformance.cases.optimizer_parts import ALL_RULES, DX, MAIN, RULES, TIED, X, step
 from luxport_conformance.compare import Tolerance
 
@@ -225,12 +225,12 @@ CASES: list[Case] = [
         dtypes=("float64",),
         traces=False,  # forty rules in one program compile slowly
     ),
-    Case(
-        id="optimizers.accumulate",
-        subject="AccumGrad",
-        source=at(RULES, 242, 243, 246, 247, 250, 254),
-        program=_accumulated,
-        inputs={"x": draw(5), "grads": tuple([draw(5, seed=seed) for seed in (1, 2, 3, 4)])},
+    computation(
+        "optimizers.accumulate",
+        at(RULES, 242, 243, 246, 247, 250, 254),
+        "AccumGrad",
+        _accumulated,
+        {"x": draw(5), "grads": tuple([draw(5, seed=seed) for seed in (1, 2, 3, 4)])},
         expected=lambda x, grads: (x, x, *[x - 0.01 * sum(grads[:3]) / 3] * 2),
     ),
     *map(_convergence, ALL_RULES),

@@ -13,6 +13,7 @@ from luxport import EmbeddingBag, LayerError, losses, ops
 from luxport.backend import backend_of
 from luxport_conformance.backends import compiled
 from luxport_conformance.case import Case, Property
+from luxport_conformance.cases.declare import computation
 
 TABLE = np.arange(1.0, 7.0).reshape(3, 2)
 SLICES = np.arange(1.0, 9.0).reshape(4, 2)
@@ -131,12 +132,12 @@ EAGER: dict[str, tuple[Callable[..., Any], Any, str]] = {
 }
 
 CASES: list[Case] = [
-    Case(
-        id="out_of_range.compiled",
-        subject="indices",
-        source=SOURCE,
-        program=_compiled,
-        inputs={"table": TABLE, "slices": SLICES, "scores": SCORES, "i": BOTH, "offsets": OFFSETS},
+    computation(
+        "out_of_range.compiled",
+        SOURCE,
+        "indices",
+        _compiled,
+        {"table": TABLE, "slices": SLICES, "scores": SCORES, "i": BOTH, "offsets": OFFSETS},
         expected=COMPILED,
         dtypes=("float32",),
         differentiates=True,  # and so it can compile

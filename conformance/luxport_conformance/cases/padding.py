@@ -10,7 +10,7 @@ import luxport
 from luxport import ops
 from luxport_conformance.case import Case
 from luxport_conformance.cases.answers import counting
-from luxport_conformance.cases.declare import at, draw, fails, function
+from luxport_conformance.cases.declare import at, computation, draw, fails, function
 
 FILE = "nnlib:padding.jl"
 
@@ -73,12 +73,12 @@ def _pinned(name: str, by_numpy: Any, pins: Any) -> Case:
         }
 
     lines = [line for pin in pins for line in pin[0]]
-    return Case(
-        id=f"{name}.nine",
-        subject=name,
-        source=(*at(FILE, *lines, *ALL_ROUND[name]), "numpy.pad"),
-        program=program,
-        inputs={"x": counting(3, 3), "wide": draw(4, 4, 4)},
+    return computation(
+        f"{name}.nine",
+        (*at(FILE, *lines, *ALL_ROUND[name]), "numpy.pad"),
+        name,
+        program,
+        {"x": counting(3, 3), "wide": draw(4, 4, 4)},
         expected=expected,
     )
 
@@ -93,12 +93,12 @@ def _slope(name: str) -> Case:
     def weighted(x: Any, weights: Any) -> Any:
         return luxport.namespace(x).sum(op(x, padding=(2, 2)) * weights)
 
-    return Case(
-        id=f"{name}.gradient",
-        subject=name,
-        source=at(FILE, SLOPES[name]),
-        program=luxport.grad(weighted),
-        inputs={"x": draw(3, 3, 3), "weights": weights},
+    return computation(
+        f"{name}.gradient",
+        at(FILE, SLOPES[name]),
+        name,
+        luxport.grad(weighted),
+        {"x": draw(3, 3, 3), "weights": weights},
         expected=lambda x, weights: np.bincount(places.ravel(), weights.ravel()).reshape(3, 3, 3),
         differentiates=True,
     )
@@ -141,14 +141,14 @@ CASES: list[Case] = [
         *(draw(2, 2, 2), draw(2, seed=1)),
         expected=_constants_by_numpy,
     ),
-    Case(
-        id="pad_constant.gradient",
-        subject="pad_constant",
-        source=at(FILE, 48, 49, 50),
-        program=luxport.grad(
+    computation(
+        "pad_constant.gradient",
+        at(FILE, 48, 49, 50),
+        "pad_constant",
+        luxport.grad(
             lambda x, weights: luxport.namespace(x).sum(ops.pad_constant(x, padding=((2, 1), (1, 2))) * weights)
         ),
-        inputs={"x": draw(2, 2), "weights": draw(5, 5, seed=1)},
+        {"x": draw(2, 2), "weights": draw(5, 5, seed=1)},
         expected=lambda x, weights: weights[2:4, 1:3],
         differentiates=True,
     ),

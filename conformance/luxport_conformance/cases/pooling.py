@@ -12,7 +12,7 @@ import luxport
 from luxport import MaxPool, MeanPool, SamePad
 from luxport_conformance.case import Case, Shape
 from luxport_conformance.cases.answers import answer, counting
-from luxport_conformance.cases.declare import at, draw, fact, forward
+from luxport_conformance.cases.declare import at, computation, draw, fact, forward
 from luxport_conformance.compare import Tolerance
 
 LAYER = "flux:layers/conv.jl"
@@ -65,12 +65,12 @@ def _summed(layer: Any) -> Callable[[Any], Any]:
 
 
 def _gradient_of_sum(id: str, line: int, layer: Any, x: Any, expected: Any) -> Case:
-    return Case(
-        id=id,
-        subject=type(layer).__name__,
-        source=at(OP, line),
-        program=luxport.grad(_summed(layer)),
-        inputs={"x": np.asarray(x)},
+    return computation(
+        id,
+        at(OP, line),
+        type(layer).__name__,
+        luxport.grad(_summed(layer)),
+        {"x": np.asarray(x)},
         expected=np.asarray(expected),
         differentiates=True,
     )
@@ -98,12 +98,12 @@ def _mean_by_loops(x: Any, k: int, pad: int, stride: int, count_include_pad: boo
 def _brute_force(rank: int) -> Case:
     settings = [(k, p, s, c) for k, p, s in ((2, 1, 2), (3, 1, 1), (3, 2, 2)) for c in (True, False)]
     layers = [MeanPool((k,) * rank, padding=p, stride=s, count_include_pad=c) for k, p, s, c in settings]
-    return Case(
-        id=f"mean_pool.loops_{rank}d",
-        subject="MeanPool",
-        source=at(OP, 986),
-        program=lambda x: tuple([layer(x, {}, {})[0] for layer in layers]),
-        inputs={"x": np.abs(draw(2, 2, *(7,) * rank))},
+    return computation(
+        f"mean_pool.loops_{rank}d",
+        at(OP, 986),
+        "MeanPool",
+        lambda x: tuple([layer(x, {}, {})[0] for layer in layers]),
+        {"x": np.abs(draw(2, 2, *(7,) * rank))},
         expected=lambda x: tuple([_mean_by_loops(x, *setting) for setting in settings]),
         tolerance=Tolerance(reduction=3**rank),
     )

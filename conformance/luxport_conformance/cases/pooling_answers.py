@@ -13,7 +13,7 @@ import luxport
 from luxport import ops
 from luxport_conformance.case import Case
 from luxport_conformance.cases.answers import pooling_answers
-from luxport_conformance.cases.declare import at, draw
+from luxport_conformance.cases.declare import at, computation, draw
 from luxport_conformance.compare import Tolerance
 
 FILE = "nnlib:pooling.jl"
@@ -56,12 +56,12 @@ def _pinned(rank: int) -> Case:
             for name, entry in answers.items()
         }
 
-    return Case(
-        id=f"pooling.pinned_gradients_{rank}d",
-        subject="MaxPool",
-        source=at(FILE, 864, 865, 869, 870, 871),
-        program=program,
-        inputs={"xs": {name: entry["x"] for name, entry in answers.items()}},
+    return computation(
+        f"pooling.pinned_gradients_{rank}d",
+        at(FILE, 864, 865, 869, 870, 871),
+        "MaxPool",
+        program,
+        {"xs": {name: entry["x"] for name, entry in answers.items()}},
         expected=expected,
         differentiates=True,
         tolerance=SIX_DIGITS,
@@ -105,12 +105,12 @@ def _complex(rank: int) -> Case:
     shape = (1, 2, *[5] * rank)
     places = [2 + padding for padding, _ in ways]
     dys = [draw(1, 2, *[n] * rank, seed=i) + 1j * draw(1, 2, *[n] * rank, seed=i + 9) for i, n in enumerate(places)]
-    return Case(
-        id=f"mean_pool.complex_gradients_{rank}d",
-        subject="MeanPool",
-        source=at(FILE, 1010, 1011, 1012, 1022, 1023),
-        program=program,
-        inputs={"re": draw(*shape, seed=3), "im": draw(*shape, seed=4), "dys": dys},
+    return computation(
+        f"mean_pool.complex_gradients_{rank}d",
+        at(FILE, 1010, 1011, 1012, 1022, 1023),
+        "MeanPool",
+        program,
+        {"re": draw(*shape, seed=3), "im": draw(*shape, seed=4), "dys": dys},
         expected=expected,
         differentiates=True,
         tolerance=Tolerance(reduction=4**rank),

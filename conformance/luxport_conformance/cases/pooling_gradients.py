@@ -11,7 +11,7 @@ import numpy as np
 import luxport
 from luxport import MaxPool, MeanPool
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import at, draw
+from luxport_conformance.cases.declare import at, computation, draw
 from luxport_conformance.compare import Tolerance
 
 FILE = "nnlib:pooling.jl"
@@ -69,12 +69,12 @@ def _plain(rank: int) -> Case:
             for name in ("max", "mean")
         }
 
-    return Case(
-        id=f"pooling.gradients_{rank}d",
-        subject="MaxPool",
-        source=at(FILE, *range(1040, 1044), *range(1046, 1050)),
-        program=_gradients({"max": MaxPool((2,) * rank), "mean": MeanPool((2,) * rank)}),
-        inputs={"x": _distinct(rank), "c": draw(2, 3, *places, seed=1)},
+    return computation(
+        f"pooling.gradients_{rank}d",
+        at(FILE, *range(1040, 1044), *range(1046, 1050)),
+        "MaxPool",
+        _gradients({"max": MaxPool((2,) * rank), "mean": MeanPool((2,) * rank)}),
+        {"x": _distinct(rank), "c": draw(2, 3, *places, seed=1)},
         expected=expected,
         differentiates=True,
     )
@@ -87,12 +87,12 @@ def _padding_left_out(rank: int) -> Case:
         windows = _windows(x.shape[2:], places, 1)
         return {"mean": tuple([_pulled(given, x, windows, largest=False) for given in (c, np.ones(c.shape))])}
 
-    return Case(
-        id=f"mean_pool.gradients_without_padding_{rank}d",
-        subject="MeanPool",
-        source=at(FILE, 1055, 1056),
-        program=_gradients({"mean": MeanPool((2,) * rank, stride=2, padding=1, count_include_pad=False)}),
-        inputs={"x": draw(2, 3, *(7,) * rank), "c": draw(2, 3, *places, seed=1)},
+    return computation(
+        f"mean_pool.gradients_without_padding_{rank}d",
+        at(FILE, 1055, 1056),
+        "MeanPool",
+        _gradients({"mean": MeanPool((2,) * rank, stride=2, padding=1, count_include_pad=False)}),
+        {"x": draw(2, 3, *(7,) * rank), "c": draw(2, 3, *places, seed=1)},
         expected=expected,
         differentiates=True,
         tolerance=Tolerance(reduction=4),
@@ -121,12 +121,12 @@ def _first_of_infinities() -> Case:
     halves = slope * np.where(np.isinf(x), 0.5, 1.0)
     rows = np.where(np.isinf(x[0]), 0.5, 1.0) * (np.arange(6) % 3 == 0)
     rows[0, 1, :3] = 0.0, 0.0, 1.0
-    return Case(
-        id="pooling_gradients.infinities",
-        subject="MaxPool",
-        source=("by definition: the first of equal maxima",),
-        program=program,
-        inputs={"x": x},
+    return computation(
+        "pooling_gradients.infinities",
+        ("by definition: the first of equal maxima",),
+        "MaxPool",
+        program,
+        {"x": x},
         expected=(halves, rows),
         differentiates=True,
     )

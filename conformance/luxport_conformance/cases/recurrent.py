@@ -23,7 +23,7 @@ from luxport import (
     tree,
 )
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import at, draw, fact, fails
+from luxport_conformance.cases.declare import at, computation, draw, fact, fails
 from luxport_conformance.compare import Tolerance
 
 RECURRENT = "flux:layers/recurrent.jl"
@@ -130,12 +130,12 @@ def _differentiated(f: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def _two_biases(kind: str, cell: Any) -> Case:
-    return Case(
-        id=f"{kind}_cell.two_biases",
-        subject=type(cell).__name__,
-        source=("torch: a bias for the input and one for the hidden state",),
-        program=lambda x, ps, st, carry: cell((x, carry), ps, st)[0][1],
-        inputs={
+    return computation(
+        f"{kind}_cell.two_biases",
+        ("torch: a bias for the input and one for the hidden state",),
+        type(cell).__name__,
+        lambda x, ps, st, carry: cell((x, carry), ps, st)[0][1],
+        {
             "x": draw(BATCH, IN),
             "ps": _drawn_apart(cell),
             "st": luxport.setup(0, cell, backend="numpy")[1],
@@ -169,12 +169,12 @@ def _steps(kind: str, *lines: int) -> Case:
         found = [reference(kind, ps, *start) for start in (*given, given[1])]
         return tuple([{"y": new[0], "carry": new} for new in found])
 
-    return Case(
-        id=f"{kind}_cell.steps",
-        subject=type(cell).__name__,
-        source=at(RECURRENT, *lines),
-        program=program,
-        inputs={
+    return computation(
+        f"{kind}_cell.steps",
+        at(RECURRENT, *lines),
+        type(cell).__name__,
+        program,
+        {
             "x": draw(BATCH, IN),
             "ps": parameters(cell),
             "st": states(cell),
@@ -232,12 +232,12 @@ def _cell_gradients(kind: str, *sources: str) -> Case:
 
         return slopes(total, ps, x, batch, vector)
 
-    return Case(
-        id=f"{kind}_cell.gradients",
-        subject=type(cells[0]).__name__,
-        source=sources,
-        program=program,
-        inputs={
+    return computation(
+        f"{kind}_cell.gradients",
+        sources,
+        type(cells[0]).__name__,
+        program,
+        {
             "ps": parameters(cells[0]),
             "x": draw(STEPS, BATCH, IN),
             "batch": carries(kind, BATCH, OUT),
@@ -268,12 +268,12 @@ def _sequences(kind: str, *lines: int) -> Case:
         alone = y[0], tree.map(lambda leaf: leaf[0], carry)
         return (y, carry), from_zeros, alone, (y, carry)
 
-    return Case(
-        id=f"{kind}.sequences",
-        subject=type(layer).__name__,
-        source=at(RECURRENT, *lines),
-        program=program,
-        inputs={
+    return computation(
+        f"{kind}.sequences",
+        at(RECURRENT, *lines),
+        type(layer).__name__,
+        program,
+        {
             "x": draw(BATCH, STEPS, IN),
             "ps": parameters(layer),
             "st": states(layer),
@@ -309,12 +309,12 @@ def _sequence_gradients(kind: str, *sources: str) -> Case:
 
         return slopes(total, ps, x, vector)
 
-    return Case(
-        id=f"{kind}.gradients",
-        subject=type(layer).__name__,
-        source=sources,
-        program=program,
-        inputs={
+    return computation(
+        f"{kind}.gradients",
+        sources,
+        type(layer).__name__,
+        program,
+        {
             "ps": parameters(layer),
             "x": draw(BATCH, STEPS, IN),
             "vector": carries(kind, OUT),
@@ -446,12 +446,12 @@ CASES: list[Case] = [
     _sequence_gradients("lstm", *at(RECURRENT, 163, 169), *at(GPU, 77, 80)),
     _sequence_gradients("gru", *at(RECURRENT, 247, 260), *at(GPU, 110, 113)),
     _sequence_gradients("gru_v3", *at(RECURRENT, 316), *at(GPU, 143, 146)),
-    Case(
-        id="recurrence.orders_masks_and_directions",
-        subject="Recurrence",
-        source=("definition: each sample by itself, over the steps that count",),
-        program=_wrappers,
-        inputs={
+    computation(
+        "recurrence.orders_masks_and_directions",
+        ("definition: each sample by itself, over the steps that count",),
+        "Recurrence",
+        _wrappers,
+        {
             "x": draw(BATCH, STEPS, IN),
             "ps": parameters(CELLS["gru"]),
             "flags": _FLAGS,
@@ -462,12 +462,12 @@ CASES: list[Case] = [
         tolerance=DEEP,
         compiles=False,  # it builds layers and states, which PyTorch's compiler cannot follow
     ),
-    Case(
-        id="lstm.levels",
-        subject="LSTM",
-        source=("torch: nn.LSTM(num_layers=2)",),
-        program=_levels,
-        inputs={
+    computation(
+        "lstm.levels",
+        ("torch: nn.LSTM(num_layers=2)",),
+        "LSTM",
+        _levels,
+        {
             "x": draw(BATCH, STEPS, IN),
             "ps": parameters(_LEVELS),
             "st": states(_LEVELS),
@@ -476,12 +476,12 @@ CASES: list[Case] = [
         expected=_levelled,
         tolerance=Tolerance(reduction=60),
     ),
-    Case(
-        id="stateful_recurrent_cell.remembers",
-        subject="StatefulRecurrentCell",
-        source=("lux: StatefulRecurrentCell, update_state(st, :carry, nothing)",),
-        program=_remembered,
-        inputs={
+    computation(
+        "stateful_recurrent_cell.remembers",
+        ("lux: StatefulRecurrentCell, update_state(st, :carry, nothing)",),
+        "StatefulRecurrentCell",
+        _remembered,
+        {
             "x": draw(BATCH, IN),
             "ps": parameters(CELLS["lstm"]),
             "st": states(StatefulRecurrentCell(CELLS["lstm"])),

@@ -19,7 +19,7 @@ from luxport import (
     remove_weight_norm,
 )
 from luxport_conformance.case import Case, Shape
-from luxport_conformance.cases.declare import at, draw, fact, fails, function
+from luxport_conformance.cases.declare import at, computation, draw, fact, fails, function
 from luxport_conformance.compare import Tolerance
 
 FILE = "flux:test_common/normalization.jl"
@@ -45,12 +45,12 @@ def _plain_agrees(id: str, line: int, model: Any, x: Any, terms: int) -> Case:
         plain, plain_ps, plain_st = remove_weight_norm(model, ps, st)
         return plain(x, plain_ps, plain_st)[0] - model(x, ps, st)[0]
 
-    return Case(
-        id=id,
-        subject="WeightNorm",
-        source=at(FILE, line),
-        program=program,
-        inputs={"x": x, "ps": ps, "st": st},
+    return computation(
+        id,
+        at(FILE, line),
+        "WeightNorm",
+        program,
+        {"x": x, "ps": ps, "st": st},
         expected=np.zeros(luxport.output_shape(model, np.shape(x))),
         tolerance=Tolerance(reduction=terms, magnitude=1.0),
         compiles=False,  # models are changed outside of programs
@@ -75,12 +75,12 @@ def _by_hand(x: Any, ps: Any) -> Any:
 
 
 def _gradient_case(id: str, lines: tuple[int, ...], expected: Any) -> Case:
-    return Case(
-        id=id,
-        subject="WeightNorm",
-        source=at(FILE, *lines),
-        program=_gradients,
-        inputs={"x": draw(4, 3), "ps": _initial(NORMED)[0]},
+    return computation(
+        id,
+        at(FILE, *lines),
+        "WeightNorm",
+        _gradients,
+        {"x": draw(4, 3), "ps": _initial(NORMED)[0]},
         expected=expected,
         differentiates=True,
         tolerance=Tolerance(reduction=4 * 3),
@@ -147,12 +147,12 @@ CASES: list[Case] = [
         "WeightNorm",
         lambda: remove_weight_norm(NORMED, *_initial(NORMED))[0] == Dense(3, 2),
     ),
-    Case(
-        id="weight_norm.removed_parameters",
-        subject="WeightNorm",
-        source=at(FILE, 39, 40),
-        program=lambda ps: remove_weight_norm(NORMED, ps, {})[1],
-        inputs={"ps": _initial(NORMED)[0]},
+    computation(
+        "weight_norm.removed_parameters",
+        at(FILE, 39, 40),
+        "WeightNorm",
+        lambda ps: remove_weight_norm(NORMED, ps, {})[1],
+        {"ps": _initial(NORMED)[0]},
         expected=lambda ps: {"weight": ps["normalized"]["weight_v"], "bias": ps["unnormalized"]["bias"]},
         tolerance=Tolerance(reduction=3, rounding=2.0**-22, reason="the first sizes are rounded to float32"),
         compiles=False,
@@ -180,12 +180,12 @@ CASES: list[Case] = [
         tolerance=Tolerance(reduction=2 * 5),
         compiles=False,
     ),
-    Case(
-        id="spectral_norm.removed",
-        subject="SpectralNorm",
-        source=("definition: in testing the layer with the weights divided",),
-        program=_spectral_difference,
-        inputs={"x": draw(4, 3), "ps": _initial(SPECTRAL)[0], "st": luxport.test_mode(_initial(SPECTRAL)[1])},
+    computation(
+        "spectral_norm.removed",
+        ("definition: in testing the layer with the weights divided",),
+        "SpectralNorm",
+        _spectral_difference,
+        {"x": draw(4, 3), "ps": _initial(SPECTRAL)[0], "st": luxport.test_mode(_initial(SPECTRAL)[1])},
         expected=np.zeros((4, 2)),
         tolerance=Tolerance(reduction=3, magnitude=1.0),
         compiles=False,

@@ -10,7 +10,7 @@ import numpy as np
 import luxport
 from luxport import BatchNorm, Dropout, GroupNorm, InstanceNorm, LayerNorm, RMSNorm, ops, sigmoid, tanh
 from luxport_conformance.case import Case, Shape
-from luxport_conformance.cases.declare import at, draw, fact, forward, function
+from luxport_conformance.cases.declare import at, computation, draw, fact, forward, function
 from luxport_conformance.compare import Tolerance
 
 FILE = "flux:layers/normalisation.jl"
@@ -47,12 +47,12 @@ def _trained_then_tested(id: str, lines: tuple[int, ...], layer: InstanceNorm, a
 
     mean, var = np.array([0.5, 0.8]), 0.9 + 0.1 * 1.5 * SIX.var(2).mean(0)
     normalized = (SIX - mean[:, None]) / np.sqrt(var[:, None] + 1e-5)
-    return Case(
-        id=id,
-        subject="InstanceNorm",
-        source=at(FILE, *lines),
-        program=program,
-        inputs={"x": SIX, "ps": ps, "st": st},
+    return computation(
+        id,
+        at(FILE, *lines),
+        "InstanceNorm",
+        program,
+        {"x": SIX, "ps": ps, "st": st},
         expected={"y": activation(normalized), "mean": mean, "var": var},
         tolerance=Tolerance(reduction=6),
     )
@@ -347,12 +347,12 @@ def _second(name: str, layer: Any, axes: tuple[int, ...], *, centered: bool = Tr
             slopes[i] = (8 * (ends[2] - ends[1]) - (ends[3] - ends[0])) / 12e-3
         return slopes
 
-    return Case(
-        id=f"second_derivative.{name}",
-        subject=type(layer).__name__,
-        source=("definition: the slope, in float64, of the gradient in closed form",),
-        program=program,
-        inputs={"x": CUBES, "turn": TURN},
+    return computation(
+        f"second_derivative.{name}",
+        ("definition: the slope, in float64, of the gradient in closed form",),
+        type(layer).__name__,
+        program,
+        {"x": CUBES, "turn": TURN},
         expected=expected,
         differentiates=True,
         dtypes=("float64",),
@@ -371,12 +371,12 @@ def _no_curvature(id: str, line: int, layer: Any, x: Any, magnitude: float) -> C
         return luxport.jacobian(slope)(x)
 
     shape = np.shape(x)
-    return Case(
-        id=id,
-        subject=type(layer).__name__,
-        source=at(FILE, line),
-        program=program,
-        inputs={"x": np.asarray(x), "ps": ps, "st": luxport.train_mode(st)},
+    return computation(
+        id,
+        at(FILE, line),
+        type(layer).__name__,
+        program,
+        {"x": np.asarray(x), "ps": ps, "st": luxport.train_mode(st)},
         expected=np.zeros((*shape, *shape)),
         differentiates=True,
         dtypes=("float64",),

@@ -11,7 +11,7 @@ import numpy as np
 import luxport
 from luxport import ops
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import at, draw, function
+from luxport_conformance.cases.declare import at, computation, draw, function
 from luxport_conformance.compare import Tolerance
 
 GRID = "nnlib:sampling.jl"
@@ -40,12 +40,12 @@ def _known_slopes(rank: int, lines: tuple[int, ...]) -> Case:
     grid, ones = _corners(rank), np.ones((1, 1, *[2] * rank))
     # Beyond the last element there is nothing: only there does a step outwards change what is read.
     slopes = np.where(grid > 0, -0.5, 0.0)
-    return Case(
-        id=f"grid_sample.corners_{rank}d",
-        subject="grid_sample",
-        source=at(GRID, *lines),
-        program=_sampled_and_slopes,
-        inputs={"x": ones, "grid": grid},
+    return computation(
+        f"grid_sample.corners_{rank}d",
+        at(GRID, *lines),
+        "grid_sample",
+        _sampled_and_slopes,
+        {"x": ones, "grid": grid},
         expected={"zeros": (ones, (ones, slopes)), "border": (ones, (ones, np.zeros_like(grid)))},
         differentiates=True,
         compiles=False,  # `grid_sample.elements` is; this one would take PyTorch ten seconds

@@ -10,7 +10,7 @@ import luxport
 from luxport import Dense, optimizers, tanh
 from luxport.optimizers import Adam, OptimizerChain, WeightDecay
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import at, draw
+from luxport_conformance.cases.declare import at, computation, draw
 from luxport_conformance.compare import Tolerance
 
 FILE = "flux:train.jl"
@@ -57,12 +57,12 @@ def _by_hand(weight: Any, bias: Any, xs: Any, ys: Any) -> Any:
 
 
 CASES: list[Case] = [
-    Case(
-        id="train.penalty_is_decay",
-        subject="WeightDecay",
-        source=at(FILE, 261, 271),
-        program=_penalized,
-        inputs={
+    computation(
+        "train.penalty_is_decay",
+        at(FILE, 261, 271),
+        "WeightDecay",
+        _penalized,
+        {
             "weight": draw(3, 2, seed=1),
             "bias": np.zeros(2),
             "xs": draw(STEPS, 5, 3, seed=2),

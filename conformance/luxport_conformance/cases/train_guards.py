@@ -11,6 +11,7 @@ from luxport import optimizers
 from luxport.backend import dtype_name, namespace
 from luxport.optimizers import Descent, Momentum
 from luxport_conformance.case import Case
+from luxport_conformance.cases.declare import computation
 from luxport_conformance.cases.training_parts import Of, prefers_jit, started
 
 DEEP = luxport.Chain(*[luxport.Dense(2, 2) for _ in range(11)])
@@ -85,41 +86,41 @@ def _laid_out(x: Any) -> Any:
 
 
 CASES: list[Case] = [
-    Case(
-        id="train.infinite_gradient",
-        subject="train_step",
-        source=("a step by what is not finite would leave no number",),
-        program=_infinite_slope,
-        inputs={"a": np.array([0.0, 1.0]), "x": np.array([1.0, 4.0])},
+    computation(
+        "train.infinite_gradient",
+        ("a step by what is not finite would leave no number",),
+        "train_step",
+        _infinite_slope,
+        {"a": np.array([0.0, 1.0]), "x": np.array([1.0, 4.0])},
         expected={"value": 2.0, "ps": np.array([0.0, 1.0]), "state": np.zeros(2)},
         differentiates=True,
         traces=False,  # steps are programs of their own
     ),
-    Case(
-        id="train.states_of_a_skipped_batch",
-        subject="train_step",
-        source=("Flux.BatchNorm: the running mean moves by a tenth of the way to that of the batch",),
-        program=_states,
-        inputs={"x": np.array([[1.0, 2.0], [np.nan, 3.0]]), "good": np.array([[1.0, 2.0], [3.0, 6.0]])},
+    computation(
+        "train.states_of_a_skipped_batch",
+        ("Flux.BatchNorm: the running mean moves by a tenth of the way to that of the batch",),
+        "train_step",
+        _states,
+        {"x": np.array([[1.0, 2.0], [np.nan, 3.0]]), "good": np.array([[1.0, 2.0], [3.0, 6.0]])},
         expected=(np.zeros(2), np.array([0.2, 0.4])),
         differentiates=True,
         traces=False,  # steps are programs of their own
     ),
-    Case(
-        id="gradients.of_complex_arrays",
-        subject="grad",
-        source=("df/dre + i df/dim, by the formula of each",),
-        program=_complex,
-        inputs={"re": np.array([1.0, -0.5]), "im": np.array([2.0, 0.25])},
+    computation(
+        "gradients.of_complex_arrays",
+        ("df/dre + i df/dim, by the formula of each",),
+        "grad",
+        _complex,
+        {"re": np.array([1.0, -0.5]), "im": np.array([2.0, 0.25])},
         expected=_by_formula,
         differentiates=True,
     ),
-    Case(
-        id="flat.gradient_of_a_deep_chain",
-        subject="flatten",
-        source=("the coefficients of a linear loss, in the order of the model",),
-        program=_laid_out,
-        inputs={"x": np.array([0.5])},
+    computation(
+        "flat.gradient_of_a_deep_chain",
+        ("the coefficients of a linear loss, in the order of the model",),
+        "flatten",
+        _laid_out,
+        {"x": np.array([0.5])},
         expected=np.concatenate([np.full(4 if i % 2 else 2, float(i)) for i in range(1, 23)]),
         differentiates=True,
     ),

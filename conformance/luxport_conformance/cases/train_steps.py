@@ -11,7 +11,7 @@ from luxport import Dense, losses, optimizers, tanh
 from luxport.optimizers import Adam, AdamW, Descent, Momentum
 from luxport.training import NonFiniteError, train_step
 from luxport_conformance.case import Case, Property
-from luxport_conformance.cases.declare import at, draw, fails
+from luxport_conformance.cases.declare import at, computation, draw, fails
 from luxport_conformance.cases.training_parts import Of, prefers_jit, started
 from luxport_conformance.compare import Tolerance
 
@@ -160,24 +160,24 @@ def _converged(weight: Any, start: Any, xs: Any, held_out: Any) -> Any:
 UNIFORM = np.random.Generator(np.random.Philox(5))
 
 CASES: list[Case] = [
-    Case(
-        id="train_step.returns",
-        subject="train_step",
-        source=at(FILE, 91, 92, 109, 110, 111, 162, 163, 164, 165, 172, 173, 174),
-        program=_steps,
-        inputs={"weight": WEIGHT, "bias": BIAS, "x": X, "y": Y},
+    computation(
+        "train_step.returns",
+        at(FILE, 91, 92, 109, 110, 111, 162, 163, 164, 165, 172, 173, 174),
+        "train_step",
+        _steps,
+        {"weight": WEIGHT, "bias": BIAS, "x": X, "y": Y},
         expected=_by_hand,
         differentiates=True,
         tolerance=Tolerance(reduction=5),
         dtypes=("float32",),
         traces=False,  # steps are programs of their own
     ),
-    Case(
-        id="train_step.not_finite",
-        subject="train_step",
-        source=at(FILE, 138, 139, 140),
-        program=_skipped,
-        inputs={"ps": ZERO | {"ignored": None}, "x": np.ones((1, 1))},
+    computation(
+        "train_step.not_finite",
+        at(FILE, 138, 139, 140),
+        "train_step",
+        _skipped,
+        {"ps": ZERO | {"ignored": None}, "x": np.ones((1, 1))},
         expected={
             "loss": np.array(np.nan),
             "ps": ZERO,
@@ -188,12 +188,12 @@ CASES: list[Case] = [
         dtypes=("float32",),
         traces=False,  # it is a program of its own
     ),
-    Case(
-        id="train.stops_on_nan",
-        subject="train_step",
-        source=at(FILE, 41, 45, 46),
-        program=_until_nan,
-        inputs={"ps": ZERO, "x": np.ones((1, 1))},
+    computation(
+        "train.stops_on_nan",
+        at(FILE, 41, 45, 46),
+        "train_step",
+        _until_nan,
+        {"ps": ZERO, "x": np.ones((1, 1))},
         expected={
             "calls": Property("51 calls", lambda calls: calls == 51),
             "told": Property("the step named", lambda text: "got the loss nan after 50 steps" in text),
@@ -212,12 +212,12 @@ CASES: list[Case] = [
         raises=TypeError,
         subject="train_step",
     ),
-    Case(
-        id="train.loop_of_steps",
-        subject="train_step",
-        source=at(FILE, 194, 195),
-        program=_loop,
-        inputs={
+    computation(
+        "train.loop_of_steps",
+        at(FILE, 194, 195),
+        "train_step",
+        _loop,
+        {
             "weight": WEIGHT,
             "bias": BIAS,
             "xs": draw(BATCHES, 5, 3, seed=4),
@@ -228,12 +228,12 @@ CASES: list[Case] = [
         dtypes=("float32",),
         traces=False,
     ),
-    Case(
-        id="train_step.converges",
-        subject="train_step",
-        source=at(FILE, 56, 120, 127),
-        program=_converged,
-        inputs={
+    computation(
+        "train_step.converges",
+        at(FILE, 56, 120, 127),
+        "train_step",
+        _converged,
+        {
             "weight": draw(10, 10, seed=6),
             # Not as far away as upstream starts: these are sixty steps, and not two thousand.
             "start": draw(10, 10, seed=6) + 0.35 + 0.1 * draw(10, 10, seed=7),
@@ -248,12 +248,12 @@ CASES: list[Case] = [
         dtypes=("float32",),
         traces=False,
     ),
-    Case(
-        id="update.downhill",
-        subject="update",
-        source=at(FILE, 212, 215, 221),
-        program=_downhill,
-        inputs={
+    computation(
+        "update.downhill",
+        at(FILE, 212, 215, 221),
+        "update",
+        _downhill,
+        {
             "ps": {
                 "layer_1": {"weight": draw(2, 3, seed=8), "bias": np.zeros(3)},
                 "layer_2": {"weight": draw(3, 1, seed=9), "bias": np.zeros(1)},

@@ -10,7 +10,7 @@ import numpy as np
 import luxport
 from luxport import trainables
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import at, draw, fact
+from luxport_conformance.cases.declare import at, computation, draw, fact
 from luxport_conformance.cases.models_of_arrays import in_list, nested, pair, tied, with_complex, with_function
 from luxport_conformance.compare import Tolerance
 
@@ -32,12 +32,12 @@ def _with_matrix(a: Any, matrix: Any) -> Any:
 
 def _listed(id: str, lines: tuple[int, ...], model: Callable[..., Any], *arrays: Any) -> Case:
     """Each array once, in order."""
-    return Case(
-        id=f"trainables.{id}",
-        subject="trainables",
-        source=at(FILE, *lines),
-        program=lambda *arrays: tuple(trainables(model(*arrays))),
-        inputs={f"x{i}": array for i, array in enumerate(arrays)},
+    return computation(
+        f"trainables.{id}",
+        at(FILE, *lines),
+        "trainables",
+        lambda *arrays: tuple(trainables(model(*arrays))),
+        {f"x{i}": array for i, array in enumerate(arrays)},
         expected=arrays,
     )
 
@@ -52,14 +52,12 @@ def _squares(ps: Any) -> Any:
 
 def _slope(id: str, lines: tuple[int, ...], model: Callable[..., Any], *arrays: Any) -> Case:
     """The gradient of all squares with respect to the arrays of the model, of which each counts once."""
-    return Case(
-        id=f"trainables.{id}",
-        subject="trainables",
-        source=at(FILE, *lines),
-        program=lambda *arrays: luxport.grad(lambda *arrays: _squares(model(*arrays)), tuple(range(len(arrays))))(
-            *arrays
-        ),
-        inputs={f"x{i}": array for i, array in enumerate(arrays)},
+    return computation(
+        f"trainables.{id}",
+        at(FILE, *lines),
+        "trainables",
+        lambda *arrays: luxport.grad(lambda *arrays: _squares(model(*arrays)), tuple(range(len(arrays))))(*arrays),
+        {f"x{i}": array for i, array in enumerate(arrays)},
         expected=tuple([2 * array for array in arrays]),
         differentiates=True,
     )
@@ -67,12 +65,12 @@ def _slope(id: str, lines: tuple[int, ...], model: Callable[..., Any], *arrays: 
 
 def _tree_slope(id: str, lines: tuple[int, ...], model: Any) -> Case:
     """The gradient of all squares with respect to the model itself: every place of an array has one."""
-    return Case(
-        id=f"trainables.{id}",
-        subject="trainables",
-        source=at(FILE, *lines),
-        program=luxport.grad(_squares),
-        inputs={"ps": model},
+    return computation(
+        f"trainables.{id}",
+        at(FILE, *lines),
+        "trainables",
+        luxport.grad(_squares),
+        {"ps": model},
         expected=luxport.tree.map(lambda leaf: 2 * leaf, model),
         differentiates=True,
     )
@@ -133,38 +131,38 @@ CASES: list[Case] = [
     _slope("list_gradient", (92, 93, 94), in_list, ONE, FOUR, FIVE),
     _tree_slope("tied_gradient", (79,), tied(ONE, TWO)),
     _tree_slope("matrix_gradient", (97,), _with_matrix(ONE, MATRIX)),
-    Case(
-        id="trainables.complex_gradient",
-        subject="trainables",
-        source=at(FILE, 86),
-        program=_complex_slope,
-        inputs={"a": ONE, "re": np.real(COMPLEX), "im": np.imag(COMPLEX)},
+    computation(
+        "trainables.complex_gradient",
+        at(FILE, 86),
+        "trainables",
+        _complex_slope,
+        {"a": ONE, "re": np.real(COMPLEX), "im": np.imag(COMPLEX)},
         expected=(2 * ONE, np.array([8.0]), np.array([2.0])),
         differentiates=True,
     ),
-    Case(
-        id="trainables.dict",
-        subject="trainables",
-        source=at(FILE, 103, 104, 105),
-        program=lambda ps: tuple(trainables(ps)),
-        inputs={"ps": DICT},
+    computation(
+        "trainables.dict",
+        at(FILE, 103, 104, 105),
+        "trainables",
+        lambda ps: tuple(trainables(ps)),
+        {"ps": DICT},
         expected=lambda ps: (ps["a"], ps["b"]),
     ),
-    Case(
-        id="trainables.dict_gradient",
-        subject="trainables",
-        source=at(FILE, 108, 109),
-        program=luxport.grad(_two_of_a_dict),
-        inputs={"ps": DICT},
+    computation(
+        "trainables.dict_gradient",
+        at(FILE, 108, 109),
+        "trainables",
+        luxport.grad(_two_of_a_dict),
+        {"ps": DICT},
         expected=lambda ps: {"a": ps["a"], "b": np.ones(2)},
         differentiates=True,
     ),
-    Case(
-        id="trainables.second_order",
-        subject="trainables",
-        source=at(FILE, 125, 126),
-        program=_second_order,
-        inputs={"ps": DENSE},
+    computation(
+        "trainables.second_order",
+        at(FILE, 125, 126),
+        "trainables",
+        _second_order,
+        {"ps": DENSE},
         expected={"w": np.array([[8.0, 16.0], [24.0, 32.0]]), "b": np.zeros(2)},
         differentiates=True,
         tolerance=Tolerance(reduction=2),
@@ -176,12 +174,12 @@ CASES: list[Case] = [
         lambda: repr(_paths()),
         repr([(("x",), [1.0, 2.0, 3.0]), (("z",), [4.0, 5.0, 6.0])]),
     ),
-    Case(
-        id="trainables.path_gradient",
-        subject="trainables",
-        source=at(FILE, 138, 139),
-        program=_first_squared,
-        inputs={"a": ONE, "b": TWO},
+    computation(
+        "trainables.path_gradient",
+        at(FILE, 138, 139),
+        "trainables",
+        _first_squared,
+        {"a": ONE, "b": TWO},
         expected={"x": 2 * ONE, "y": 2 * ONE},
         differentiates=True,
     ),

@@ -12,7 +12,7 @@ from luxport import losses, ops
 from luxport.backend import backend_of
 from luxport_conformance.backends import unsized
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import draw
+from luxport_conformance.cases.declare import computation, draw
 from luxport_conformance.compare import Tolerance
 
 ONE_HEAD = luxport.MultiHeadAttention(4)
@@ -52,12 +52,12 @@ def _case(name: str, function: Callable[..., Any], arrays: dict[str, Any], more:
         late = unsized(backend_of(inputs[0]), inputs[: len(arrays)])
         return function(*late, *inputs[len(arrays) :])
 
-    return Case(
-        id=f"unknown_sizes.{name}",
-        subject=f"unknown sizes, {name}",
-        source=("the definition on NumPy in float64, where all sizes are known",),
-        program=program,
-        inputs={**arrays, **more},
+    return computation(
+        f"unknown_sizes.{name}",
+        ("the definition on NumPy in float64, where all sizes are known",),
+        f"unknown sizes, {name}",
+        program,
+        {**arrays, **more},
         expected=function,
         tolerance=Tolerance(reduction=40),
         dtypes=("float32",),

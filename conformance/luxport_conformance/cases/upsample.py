@@ -10,7 +10,7 @@ import luxport
 from luxport import PixelShuffle, Upsample, ops
 from luxport_conformance.case import Case
 from luxport_conformance.cases.answers import counting
-from luxport_conformance.cases.declare import at, draw, fact, fails, forward, function
+from luxport_conformance.cases.declare import at, computation, draw, fact, fails, forward, function
 from luxport_conformance.compare import Tolerance
 
 LAYER = "flux:layers/upsample.jl"
@@ -160,12 +160,12 @@ CASES: list[Case] = [
         np.array([[[[1.0, 3.0], [2.0, 4.0]]]]),
         expected=lambda x0: (_repeated(x0, 3, 3), _repeated(x0, 3, 2), _repeated(x0, 3, 2)),
     ),
-    Case(
-        id="upsample.slopes",
-        subject="upsample_linear",
-        source=at(OP, 16, 70, 127),
-        program=_slopes,
-        inputs={
+    computation(
+        "upsample.slopes",
+        at(OP, 16, 70, 127),
+        "upsample_linear",
+        _slopes,
+        {
             "x": np.array([[[[1.0, 3.0], [2.0, 4.0]]]]),
             "ones": np.ones((1, 2, 2, 2)),
             "cells": np.ones((1, 1, 4, 4, 4)),
@@ -269,12 +269,12 @@ CASES: list[Case] = [
         lambda: tuple([ops.pixel_shuffle(np.ones((2, 2 * 3**d, 2, 4, 1)[: d + 2]), factor=3).shape for d in (1, 2, 3)]),
         ((2, 2, 6), (2, 2, 6, 12), (2, 2, 6, 12, 3)),
     ),
-    Case(
-        id="upsample.complex",
-        subject="upsample_linear",
-        source=at(OP, 202, 203, 204, 208, 209, 210),
-        program=_parts,
-        inputs={"x": draw(1, 1, 8, 4) + 1j * draw(1, 1, 8, 4, seed=1)},
+    computation(
+        "upsample.complex",
+        at(OP, 202, 203, 204, 208, 209, 210),
+        "upsample_linear",
+        _parts,
+        {"x": draw(1, 1, 8, 4) + 1j * draw(1, 1, 8, 4, seed=1)},
         expected=_parts_by_numpy,
         tolerance=Tolerance(reduction=4),
     ),

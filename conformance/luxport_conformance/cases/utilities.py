@@ -12,7 +12,7 @@ import luxport
 from luxport import BatchNorm, Bilinear, Chain, Conv, Dense, LayerNorm, Parallel, SkipConnection, devices, training
 from luxport.backend import dtype_name
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import at, fact, function, gradient
+from luxport_conformance.cases.declare import at, computation, fact, function, gradient
 from luxport_conformance.timers import timers_by_hand
 
 UTILS = "flux:utils.jl"
@@ -233,12 +233,12 @@ CASES: list[Case] = [
         lambda: repr(_complex()),
         repr({"the same": True, "narrowed": "complex64", "widened": ["complex128"] * 2}),
     ),
-    Case(
-        id="utilities.precision_half",
-        subject="bf16",
-        source=at(UTILS, 304, 306, 307, 308, 310, 311, 326),
-        program=lambda x: {**(found := _half(x)), "f16": repr(found["f16"]), "bf16": repr(found["bf16"])},
-        inputs={"x": HALVES},
+    computation(
+        "utilities.precision_half",
+        at(UTILS, 304, 306, 307, 308, 310, 311, 326),
+        "bf16",
+        lambda x: {**(found := _half(x)), "f16": repr(found["f16"]), "bf16": repr(found["bf16"])},
+        {"x": HALVES},
         expected={
             "f16": repr(["float16"] * 3 + ["float32"] * 2),
             "bf16": repr(["bfloat16"] * 3 + ["float32"] * 2),

@@ -11,6 +11,7 @@ import luxport
 from luxport import losses
 from luxport.backend import get_backend
 from luxport_conformance.case import Case
+from luxport_conformance.cases.declare import computation
 from luxport_conformance.compare import Tolerance
 
 INF = np.inf
@@ -176,12 +177,12 @@ def _by_formulas(*pairs: Any) -> dict[str, Any]:
 
 
 CASES: list[Case] = [
-    Case(
-        id="losses.curvature",
-        subject="losses",
-        source=("differences of the definitions' values in float64",),
-        program=_all,
-        inputs={
+    computation(
+        "losses.curvature",
+        ("differences of the definitions' values in float64",),
+        "losses",
+        _all,
+        {
             f"{name}_{place}_{what}": given
             for name, arrays in ORDINARY.items()
             for place, array in enumerate(arrays)
@@ -195,12 +196,12 @@ CASES: list[Case] = [
         differentiates=True,
         compiles=False,
     ),
-    Case(
-        id="losses.curvature_at_edges",
-        subject="losses",
-        source=("mathematics: the second derivatives of the formulas",),
-        program=_diagonals,
-        inputs={
+    computation(
+        "losses.curvature_at_edges",
+        ("mathematics: the second derivatives of the formulas",),
+        "losses",
+        _diagonals,
+        {
             f"{name}_{what}": given
             for name, (_, *both, _) in SPECIAL.items()
             for what, given in zip(("y_hat", "y"), both, strict=True)

@@ -11,7 +11,7 @@ import luxport
 from luxport import losses, ops
 from luxport_conformance.arrays import dtype_name
 from luxport_conformance.case import Case, Property
-from luxport_conformance.cases.declare import at, draw, gradient
+from luxport_conformance.cases.declare import at, computation, draw, gradient
 from luxport_conformance.cases.losses.common import (
     FILE,
     optioned,
@@ -174,21 +174,15 @@ _TWO = {"y_hat": np.asarray([0.25, 0.75]), "y": np.asarray([0.5, 0.125])}
 
 CASES: list[Case] = [
     *_slopes(),
-    Case(
-        id="losses.dtypes",
-        subject="mse",
-        source=at(FILE, 159),
-        program=_dtypes,
-        inputs=_TWO,
-        expected={f.__name__: True for f in ALL},
-        compiles=False,
+    computation(
+        "losses.dtypes", at(FILE, 159), "mse", _dtypes, _TWO, expected={f.__name__: True for f in ALL}, compiles=False
     ),
-    Case(
-        id="losses.dtypes_of_gradients",
-        subject="mse",
-        source=at(FILE, 160),
-        program=_dtypes_of_gradients,
-        inputs=_TWO,
+    computation(
+        "losses.dtypes_of_gradients",
+        at(FILE, 160),
+        "mse",
+        _dtypes_of_gradients,
+        _TWO,
         expected={f.__name__: True for f in ALL},
         compiles=False,
         differentiates=True,
