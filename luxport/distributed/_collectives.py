@@ -17,7 +17,7 @@ from luxport.distributed._session import Session, current
 from luxport.errors import LayerTypeError, shape_text
 from luxport.text import safe_to_show, shown
 
-__all__ = ["allreduce", "average", "barrier", "bcast", "reduce", "synchronize"]
+__all__ = ["allreduce", "average", "barrier", "bcast", "exchange", "reduce", "synchronize"]
 
 OPERATIONS = ("mean", "sum", "max", "min")
 
@@ -110,7 +110,7 @@ def synchronize(values: tree.Tree, *, root: int = 0) -> tree.Tree:
     if not places:
         return values
     own = json.dumps([leaf for leaf in tree.leaves(values) if _is_number(leaf)])
-    numbers = iter(json.loads(_exchange("synchronize", session, own)[root]))
+    numbers = iter(json.loads(exchange("synchronize", session, own)[root]))
     return tree.map(lambda leaf: next(numbers) if _is_number(leaf) else leaf, values)
 
 
@@ -208,8 +208,8 @@ def _expect_same(caller: str, session: Session, lines: list[list[str]]) -> None:
             )
 
 
-def _exchange(caller: str, session: Session, text: str) -> list[str]:
-    """Return every process's text: nothing but digests moves as long as they are the same."""
+def exchange(caller: str, session: Session, text: str) -> list[str]:
+    """Return every process's text, by rank: nothing but digests moves as long as they are the same."""
     same = _begin_comparing(caller, session, text)()
     return [text] * session.world.size if same else _all_texts(caller, session, text)
 

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 from luxport import tree
 from luxport.backend import find_owner
 from luxport.backend.option_rules import is_int
 from luxport.call_arguments import built_in_own_words
-from luxport.distributed._session import place
+from luxport.distributed._collectives import exchange
+from luxport.distributed._session import current, place
 from luxport.errors import LayerTypeError
 from luxport.text import shown
 from luxport.training._batching import first_size
+from luxport.training._share import Share
 
 __all__ = ["DistributedDataContainer"]
 
 
 @built_in_own_words
-class DistributedDataContainer:
+class DistributedDataContainer(Share):
     """This process's share of the data: one of equal parts in their order, of which the last may be shorter.
 
-    ``container.data`` is the share as a tree, for a `luxport.training.DataLoader`. Where ``container.lengths`` are not
-    all the same, processes have different numbers of batches: take as many steps as the shortest has.
+    A `luxport.training.DataLoader` of the container, or `fit`, has as many batches in every process, shuffled alike.
+    ``container.data`` is the share as a tree; where ``container.lengths`` are not all the same, loaders of it may have
+    different numbers of batches: take as many steps as the shortest has.
 
     Args:
         data: an array, or a tree of arrays with one first size: the same in every process
@@ -59,10 +63,18 @@ class DistributedDataContainer:
                 f"DistributedDataContainer expects a sample for each of {world.size} processes, got {size} samples, "
                 f"{length} for each: rank {lengths.index(0)} would have none"
             )
-        begin, end = begins[world.rank], begins[world.rank + 1]
         self.lengths: tuple[int, ...] = tuple(lengths)
-        self.data: tree.Tree = tree.map(lambda leaf: leaf[begin:end, ...], data)
-        self._length = end - begin
+        self.whole, self.part, self.parts = data, world.rank, world.size
+        self._begin, self._length = begins[world.rank], lengths[world.rank]
+
+    @cached_property
+    def data(self) -> tree.Tree:
+        """The share."""
+        return tree.map(lambda leaf: leaf[self._begin : self._begin + self._length, ...], self.whole)
+
+    def exchange(self, text: str) -> list[str]:
+        """Return the texts of all processes, by rank."""
+        return exchange("evaluate", current("evaluate"), text)
 
     def __len__(self) -> int:
         """Return how many samples the share has."""

@@ -12,7 +12,14 @@ from luxport.backend import can, dtype_name, find_owner
 from luxport.call_arguments import says_what_it_takes
 from luxport.core.surgery import layer_map
 from luxport.distributed._batch_norm import synchronize_layer
-from luxport.distributed._collectives import attempt, begin_agreement, expect_agreement, expect_own, synchronize
+from luxport.distributed._collectives import (
+    attempt,
+    begin_agreement,
+    exchange,
+    expect_agreement,
+    expect_own,
+    synchronize,
+)
 from luxport.distributed._halves import mean_by
 from luxport.distributed._optimizer import DistributedOptimizer
 from luxport.distributed._session import Session, current
@@ -99,6 +106,23 @@ class DataParallel:
     def place(self) -> Session:
         """Return what a program is made for."""
         return current("train_step")
+
+    def want_to_end(self, wants: bool) -> None:
+        """Note whether this process wants to end the training, for the others to hear with the next step."""
+        current("fit").step.wants_to_end = wants
+
+    def ends(self) -> bool:
+        """Tell whether one of them wants to, as all of them know since the last step."""
+        session = current("fit")
+        return session.step.ends if session.world.size > 1 else session.step.wants_to_end
+
+    def samples(self, own: int) -> int:
+        """Return how many samples all processes had in the last step, if this one had so many."""
+        return current("fit").step.samples(own)
+
+    def exchange(self, text: str) -> list[str]:
+        """Return the texts of all processes, by rank."""
+        return exchange("fit", current("fit"), text)
 
     def writes(self) -> bool:
         """Tell whether this process writes checkpoints."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import threading
 import time
@@ -21,10 +22,12 @@ from luxport.core.modes import test_mode
 from luxport.text import shown
 from luxport.training._batching import first_size
 from luxport.training._data_loader import DataLoader
-from luxport.training._means import Means
+from luxport.training._group import Group
+from luxport.training._means import Means, added, mean_values
 from luxport.training._objective_gradients import Objective
 from luxport.training._place import Place
 from luxport.training._progress_bar import show_progress
+from luxport.training._share import Share
 from luxport.training._state import TrainState, expect_state, in_precision
 from luxport.training._step import train_step
 from luxport.transforms._transforms import jit as compile_program
@@ -76,11 +79,16 @@ def fit(
     runs, with a checkpoint if there is a folder for it; an epoch that has batches left is neither validated nor told to
     callbacks. The state is taken over, as by `train_step`.
 
+    With a state of `luxport.distributed.data_parallel` each process calls it alike, and all of them have the logs of
+    all samples, those of the validation as well: the same callbacks end the training in all of them. Ctrl-C in one of
+    them ends it in all.
+
     Args:
         objective: ``objective(model, ps, st, data) -> (loss, st, stats)``, such as ``luxport.losses.MSELoss()``
         state: what `TrainState.create`, an earlier `fit` or `restore` returned
         data: any iterable of batches that can be gone through again (a `DataLoader`, one of PyTorch's, a ``tf.data``
-            set, a list), or a tuple or dict of whole arrays, which is cut and shuffled; of any framework
+            set, a list), or a tuple or dict of whole arrays, which is cut and shuffled, or a
+            `DistributedDataContainer` of them; of any framework
         epochs: how often the data are gone through
         batch_size: how many samples a batch has, if the data are whole arrays
         validation: data to look at after each epoch, in test mode
@@ -128,6 +136,7 @@ def fit(
     # Known before the first batch, which may be a smaller one where a training is resumed.
     largest = batches.batch_size if isinstance(batches, DataLoader) else 1
     with _interruptions() as interrupted, show_progress(show, batches, epochs - place.epochs) as (write, advance):
+        group = Group(state.program.value.parallel, interrupted)
         for epoch in range(place.epochs + 1, epochs + 1):
             if schedules and schedule_each == "epoch":
                 state = _follow(schedules, epoch, state)
@@ -140,11 +149,12 @@ def fit(
                 samples = _count_samples(batch)
                 largest = max(largest, samples)
                 parts = -(-max(samples, 1) * accumulate // largest) if accumulate > 1 else accumulate
+                group.begin_step()
                 loss, stats, state = train_step(objective, batch, state, jit=jit, nonfinite=nonfinite, accumulate=parts)
-                means.add({"loss": loss, **(stats if isinstance(stats, Mapping) else {})}, samples)
+                means.add({"loss": loss, **(stats if isinstance(stats, Mapping) else {})}, group.samples(samples))
                 steps += 1
                 advance()
-                if interrupted.is_set() and waiting:
+                if group.ends() and waiting:
                     over = False
                     break
             if not steps:
@@ -155,8 +165,9 @@ def fit(
             seconds = time.perf_counter() - began
             logs = means.values() | {"steps_per_second": steps / seconds, "samples_per_second": means.count / seconds}
             if held_out is not None and over:
-                found = evaluate(objective, state, held_out, metrics=metrics, jit=jit)
-                logs |= {f"val_{name}": value for name, value in found.items() if isinstance(value, float)}
+                found = mean_values(group.sums(_look_at(objective, state, held_out, metrics, jit=jit)[0].sums()))
+                logs |= {f"val_{name}": value for name, value in found.items()}
+            logs = group.logs(logs)
             history.append(logs)
             if checkpoint is not None:
                 place.note(epoch, number, len(waiting), None if over else means.sums())
@@ -166,8 +177,9 @@ def fit(
                 told = " ".join([f"{name} {value:.4g}" for name, value in logs.items()])
                 write(f"epoch {epoch}/{epochs}: {told}" + (f" ({left:.0f} s left)" if left >= 1 else ""))
             ends = [callback(Progress(state, epoch, logs, history)) for callback in callbacks if over]
-            if interrupted.is_set() or any([end is True for end in ends]):
-                if interrupted.is_set() and write is not None:
+            ended = group.any(interrupted.is_set()) or not over
+            if ended or group.any(any([end is True for end in ends])):
+                if ended and write is not None:
                     write(f"interrupted after {number} steps" + ("" if checkpoint is None else ", which are saved"))
                 break
     return state, history
@@ -186,6 +198,8 @@ def evaluate(
     """Return the means over all samples of loss, floating statistics and metrics, in test mode; the state stays.
 
     A metric that is no scalar is a table of counts, such as `confusion_matrix`: the sum of all batches, a NumPy array.
+    Of a `luxport.distributed.DistributedDataContainer` the means are those of all processes' samples, and each of them
+    is to call it; tables are of its own.
 
     Args:
         objective: as `fit` takes it
@@ -203,18 +217,34 @@ def evaluate(
     """
     expect_state("evaluate(objective, state, data)", state)
     state.expect_kept()
+    means, tables = _look_at(objective, state, _load_batches(data, batch_size, shuffle=False), metrics, jit=jit)
+    share = data.data if isinstance(data, DataLoader) else data
+    if isinstance(share, Share):
+        return mean_values(added(share.exchange(json.dumps(means.sums())))) | tables
+    return means.values() | tables
+
+
+def _look_at(
+    objective: Objective,
+    state: TrainState,
+    batches: Iterable[Any],
+    metrics: Mapping[str, Callable[[Any, Any], Any]] | None,
+    *,
+    jit: bool,
+) -> tuple[Means, dict[str, Any]]:
+    """Return the means, and the tables, of what is found in batches in test mode."""
     st, means = test_mode(state.st), Means()
     model = in_precision(state.model, state.program.value.precision)
     program = _look(Static((objective, model, tuple((metrics or {}).items()), jit)))
     tables: dict[str, Any] = {}
-    for batch in _move_ahead(_load_batches(data, batch_size, shuffle=False), state, []):
+    for batch in _move_ahead(batches, state, []):
         found = program(state.ps, st, batch)
         means.add(found, _count_samples(batch))
         for name in metrics or {}:
             if _is_array(found[name]) and len(found[name].shape):
                 counts = backend_of(found[name]).to_numpy(found[name]).astype(np.float64)
                 tables[name] = tables.get(name, 0) + counts
-    return means.values() | tables
+    return means, tables
 
 
 @lru_cache(maxsize=64)
@@ -241,7 +271,9 @@ def _load_batches(data: Any, batch_size: int, *, shuffle: bool) -> Iterable[Any]
     if isinstance(data, type) or not (indexed or isinstance(data, Iterable)):
         raise TypeError(f"fit and evaluate expect data as batches or whole arrays, got {shown(data)}")
     whole = isinstance(data, (tuple, Mapping)) and all([_is_array(leaf) for leaf in tree.leaves(data)])
-    return DataLoader(data, batch_size, shuffle=shuffle, seed=0 if shuffle else None) if whole else data
+    if not whole and not isinstance(data, Share):
+        return data
+    return DataLoader(data, batch_size, shuffle=shuffle, seed=0 if shuffle else None)
 
 
 def _is_array(leaf: Any) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from luxport.backend import is_inexact
 
-__all__ = ["Means"]
+__all__ = ["Means", "added", "mean_values"]
 
 
 class Means:
@@ -42,4 +43,23 @@ class Means:
 
     def values(self) -> dict[str, float]:
         """Return the means."""
-        return {name: total / max(samples, 1) for name, (total, samples) in self.sums().items()}
+        return mean_values(self.sums())
+
+
+def mean_values(sums: Mapping[str, tuple[float, int]]) -> dict[str, float]:
+    """Return the means by name of sums and counts."""
+    return {name: total / max(samples, 1) for name, (total, samples) in sums.items()}
+
+
+def added(texts: Sequence[str]) -> dict[str, tuple[float, int]]:
+    """Add up the sums and counts that several processes have written as JSON.
+
+    >>> added(['{"loss": [1.0, 2]}', '{"loss": [0.5, 1]}'])
+    {'loss': (1.5, 3)}
+    """
+    found: dict[str, tuple[float, int]] = {}
+    for text in texts:
+        for name, (total, samples) in json.loads(text).items():
+            before, count = found.get(name, (0.0, 0))
+            found[name] = before + total, count + samples
+    return found

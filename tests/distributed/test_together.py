@@ -15,6 +15,7 @@ from what_is_there import needed
 START = runpy.run_path(str(Path(__file__).with_name("start.py")))
 ROUNDS = {
     "torch": "collectives+upstream+out_of_step+halving+training+stepping+accumulating+unusual+resuming+uneven"
+    "+fitting+interrupting"
     "+stepping_out+wrapping,hanging,killed_between",
     # JAX and TensorFlow meet others once in a process's life.
     "jax": "few_collectives+upstream+out_of_step+halving+stepping+accumulating+unusual+resuming+uneven+stepping_out",

@@ -11,6 +11,7 @@ from typing import Any
 
 import equaling
 import failing
+import fitting
 import halving
 import misusing
 import numpy as np
@@ -212,6 +213,8 @@ ROUNDS: dict[str, Any] = {
     "stepping_out": stepping.stepping_out,
     "halving": halving.halving,
     "uneven": uneven.uneven,
+    "fitting": fitting.fitting,
+    "interrupting": fitting.interrupting,
     "wrapping": wrapping,
     "doubles": stepping.doubles,
     "frozen": failing.frozen,

@@ -1,0 +1,51 @@
+"""`Group`: what processes that train together tell each other in `fit`, so that all of them do the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from threading import Event
+from typing import Any
+
+from luxport.training._means import added
+
+__all__ = ["Group"]
+
+
+class Group:
+    """The processes that train together, or one alone.
+
+    Args:
+        parallel: what `data_parallel` has put into the state, or None
+        interrupted: whether this process is to end
+    """
+
+    def __init__(self, parallel: Any, interrupted: Event) -> None:
+        self._parallel, self._interrupted = parallel, interrupted
+
+    def begin_step(self) -> None:
+        """Tell the others with the step whether this process is to end."""
+        if self._parallel is not None:
+            self._parallel.want_to_end(self._interrupted.is_set())
+
+    def samples(self, own: int) -> int:
+        """Return how many samples the last step had, if this process's batch had so many."""
+        return own if self._parallel is None else self._parallel.samples(own)
+
+    def ends(self) -> bool:
+        """Tell whether one of them was to end, as all of them know since the last step."""
+        return self._interrupted.is_set() if self._parallel is None else self._parallel.ends()
+
+    def sums(self, own: Mapping[str, tuple[float, int]]) -> dict[str, tuple[float, int]]:
+        """Return sums and counts of all of them."""
+        return dict(own) if self._parallel is None else added(self._parallel.exchange(json.dumps(own)))
+
+    def logs(self, own: dict[str, float]) -> dict[str, float]:
+        """Return rank 0's, so that callbacks see the same everywhere."""
+        return own if self._parallel is None else json.loads(self._parallel.exchange(json.dumps(own))[0])
+
+    def any(self, flag: bool) -> bool:
+        """Tell whether it is so in one of them."""
+        if self._parallel is None:
+            return flag
+        return "1" in self._parallel.exchange("1" if flag else "0")
