@@ -26,7 +26,7 @@ gc.disable()
 _LONGEST = (
     "luxport_conformance/test_cases.py",
     "luxport_conformance/test_laws.py",
-    "ops/test_activations.py",
+    "ops/test_activation_derivatives.py",
     "core/test_users_compilers.py",
     "porting/test_flux_models_real.py",
     "luxport_conformance/test_conformance.py",

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from luxport.backend import Backend, get_backend
+from luxport_conformance.backends import holding
 
 
 @pytest.fixture(params=["numpy", "jax", "torch", "tf", "strict"])
@@ -22,10 +23,6 @@ def differentiating(request: pytest.FixtureRequest) -> Iterator[Backend]:
 
 
 def double_precision(name: str) -> Iterator[Backend]:
-    if name == "jax":
-        import jax
-
-        with jax.enable_x64(True):
-            yield get_backend(name)
-    else:
-        yield get_backend(name)
+    found = get_backend(name)
+    with holding(found, "float64"):
+        yield found

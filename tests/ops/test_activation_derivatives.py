@@ -1,0 +1,243 @@
+"""Derivatives of activations: finite everywhere, those of the definition, second ones, of complex numbers, compiled."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from activations_called import ALPHA, LAMBDA, UNARY, VARIANTS, derivatives, far_out, summed, versions
+
+import luxport
+from luxport import ops
+from luxport.backend import Backend, get_backend
+from luxport.ops import definition_of
+from luxport_conformance.arrays import dtype_name
+from luxport_conformance.backends import compiled
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+@pytest.mark.parametrize("name", UNARY)
+def test_gradients_are_finite(differentiating: Backend, name: str, dtype: str) -> None:
+    x = np.concatenate([far_out(dtype), -far_out(dtype), [0.0, -0.0]])
+    if name == "gelu_tanh" and differentiating.name == "torch":
+        x = x[np.abs(x) <= 1e18]  # x**2 overflows in PyTorch's own gradient
+    first, _ = derivatives(differentiating, getattr(ops, name), x, dtype)
+    assert np.isfinite(first).all(), dict(zip(x, first, strict=True))
+
+
+@pytest.mark.parametrize(("name", "options"), VARIANTS)
+def test_derivatives_are_finite_differences_of_the_definition(
+    differentiating: Backend, name: str, options: dict[str, Any]
+) -> None:
+    kinks = np.array([-6.0, -5.0, -3.0, -1.0, -0.5, -0.2, 0.0, 0.2, 0.5, 1.0, 3.0, 5.0, 6.0])
+    x = np.array([v for v in np.linspace(-7.1, 7.3, 61) if np.abs(v - kinks).min() > 0.01])
+    f = functools.partial(definition_of(getattr(ops, name)), **options)
+    first, second = derivatives(differentiating, getattr(ops, name), x, **options)
+    h = 1e-4
+    # Fourth order for the first derivative, second order for the second: their remainders, and roundings over h.
+    slope = (8 * (f(x + h) - f(x - h)) - (f(x + 2 * h) - f(x - 2 * h))) / (12 * h)
+    np.testing.assert_allclose(first, slope, rtol=0, atol=2e-11 * 8)
+    np.testing.assert_allclose(second, (f(x + h) - 2 * f(x) + f(x - h)) / h**2, rtol=0, atol=5e-7)
+
+
+# NNlib.jl src/activations.jl:485 (hardswish), 944-967, 996-1000 (the others).
+@pytest.mark.parametrize(
+    ("name", "options", "x", "slope"),
+    [
+        ("relu", {}, [-0.0, 0.0], [0.0, 0.0]),
+        ("relu6", {}, [0.0, 6.0], [0.0, 0.0]),
+        ("hardtanh", {}, [-1.0, 1.0], [0.0, 0.0]),
+        ("hardsigmoid", {}, [-3.0, 3.0], [0.0, 0.0]),
+        ("hardswish", {}, [-3.0, 3.0], [-0.5, 1.5]),
+        ("leakyrelu", {}, [-0.0, 0.0], [0.01, 0.01]),
+        ("leakyrelu", {"a": 0.2}, [-0.0, 0.0], [0.2, 0.2]),
+        ("elu", {}, [-0.0, 0.0], [1.0, 1.0]),
+        ("elu", {"alpha": 2.0}, [-0.0, 0.0], [1.0, 1.0]),
+        ("selu", {}, [-0.0, 0.0], [LAMBDA * ALPHA, LAMBDA * ALPHA]),
+        ("celu", {}, [-0.0, 0.0], [1.0, 1.0]),
+        ("celu", {"alpha": 2.0}, [-0.0, 0.0], [1.0, 1.0]),
+        ("trelu", {}, [1.0], [0.0]),
+        ("trelu", {"theta": 0.5}, [0.5], [0.0]),
+        ("softshrink", {}, [-0.5, 0.5], [0.0, 0.0]),
+        ("softshrink", {"lambda_": 2.0}, [-2.0, 2.0], [0.0, 0.0]),
+        # No kinks, but formulas that meet: the derivatives are the analytic ones.
+        ("sigmoid", {}, [-0.0, 0.0], [0.25, 0.25]),
+        ("softplus", {}, [-0.0, 0.0], [0.5, 0.5]),
+        ("logsigmoid", {}, [-0.0, 0.0], [0.5, 0.5]),
+        ("logcosh", {}, [-0.0, 0.0], [0.0, 0.0]),
+        ("softsign", {}, [-0.0, 0.0], [1.0, 1.0]),
+        ("swish", {}, [-0.0, 0.0], [0.5, 0.5]),
+        ("mish", {}, [-0.0, 0.0], [0.6, 0.6]),
+        ("gelu_tanh", {}, [-0.0, 0.0], [0.5, 0.5]),
+        ("gelu_erf", {}, [-0.0, 0.0], [0.5, 0.5]),
+    ],
+)
+def test_derivatives_at_kinks(
+    differentiating: Backend, name: str, options: dict[str, Any], x: list[float], slope: list[float]
+) -> None:
+    for version in versions(differentiating, name):
+        first, _ = derivatives(differentiating, version, x, **options)
+        np.testing.assert_allclose(first, slope, rtol=4e-16)
+
+
+# The analytic second derivatives: sigmoid'' = 0, softplus'' = 1/4, logcosh'' = 1, swish'' = 1/2 at 0, …
+@pytest.mark.parametrize(
+    ("name", "options", "x", "second"),
+    [
+        *[("sigmoid", {}, [0.0], 0.0), ("softplus", {}, [0.0], 0.25), ("logsigmoid", {}, [0.0], -0.25)],
+        *[("logcosh", {}, [0.0], 1.0), ("swish", {}, [0.0], 0.5), ("lisht", {}, [0.0], 2.0)],
+        *[("selu", {}, [1e3, 1e4], 0.0), ("elu", {"alpha": 2.0}, [1e3, 1e4], 0.0)],
+        ("elu", {"alpha": 2.0}, [-1.0], 2 * math.exp(-1)),
+        *[(name, {}, [-50.0, 50.0, -7.0, 7.0], 0.0) for name in ("hardsigmoid", "hardtanh", "relu6", "hardswish")],
+    ],
+)
+def test_second_derivatives_where_formulas_meet_and_far_from_it(
+    differentiating: Backend, name: str, options: dict[str, Any], x: list[float], second: float
+) -> None:
+    for version in versions(differentiating, name):
+        _, got = derivatives(differentiating, version, x, **options)
+        np.testing.assert_allclose(got, np.full(len(x), second), rtol=1e-14, atol=1e-14)
+
+
+ANALYTIC: dict[str, Callable[[Any, Any], Any]] = {  # activations.jl:458-467
+    "sigmoid": lambda xp, z: 1 / (1 + xp.exp(-z)),
+    "swish": lambda xp, z: z / (1 + xp.exp(-z)),
+    "softplus": lambda xp, z: xp.log(1 + xp.exp(z)),
+    "logsigmoid": lambda xp, z: -xp.log(1 + xp.exp(-z)),
+    "mish": lambda xp, z: z * xp.tanh(xp.log(1 + xp.exp(z))),
+    "logcosh": lambda xp, z: xp.log(xp.cosh(z)),
+    "tanh_fast": lambda xp, z: xp.tanh(z),
+    "lisht": lambda xp, z: z * xp.tanh(z),
+    "tanhshrink": lambda xp, z: z - xp.tanh(z),
+    # Analytic too, though NNlib does not list them.
+    "gelu_tanh": lambda xp, z: z / 2 * (1 + xp.tanh((2 / math.pi) ** 0.5 * (z + 0.044715 * z * z * z))),
+    "gelu_sigmoid": lambda xp, z: z / (1 + xp.exp(-((8 / math.pi) ** 0.5) * (z + 0.044715 * z * z * z))),
+}
+POINTS = np.array([0.4 + 0.6j, -0.7 + 0.2j, 1.2 - 0.9j, -0.3 - 1.1j])  # activations.jl:469
+
+
+@pytest.mark.parametrize("name", ANALYTIC)
+def test_complex_values(backend: Backend, name: str) -> None:  # activations.jl:471-473
+    y = getattr(ops, name)(backend.asarray(POINTS))
+    assert dtype_name(y) == "complex128"
+    np.testing.assert_allclose(backend.to_numpy(y), ANALYTIC[name](np, POINTS), rtol=1e-13)
+    assert dtype_name(getattr(ops, name)(backend.asarray(POINTS, dtype="complex64"))) == "complex64"
+
+
+@pytest.mark.parametrize("name", ANALYTIC)
+def test_complex_gradients(differentiating: Backend, name: str) -> None:  # activations.jl:477-478
+    xp = differentiating.xp
+    z = differentiating.asarray(POINTS)
+
+    def square(f: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        return lambda z: xp.sum(xp.real(f(z)) ** 2 + xp.imag(f(z)) ** 2)
+
+    got = luxport.vjp(square(getattr(ops, name)), z)[1](xp.ones((), dtype=xp.float64))[0]
+    naive = luxport.vjp(square(functools.partial(ANALYTIC[name], xp)), z)[1](xp.ones((), dtype=xp.float64))[0]
+    np.testing.assert_allclose(differentiating.to_numpy(got), differentiating.to_numpy(naive), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("relu", "leakyrelu", "relu6", "elu", "selu", "celu", "hardsigmoid", "hardtanh", "hardswish", "trelu"),
+        *("softshrink", "softsign", "gelu_erf", "erf"),
+    ],
+)
+def test_complex_numbers_have_no_order(backend: Backend, name: str) -> None:  # activations.jl:492-498
+    with pytest.raises(TypeError) as caught:
+        getattr(ops, name)(backend.asarray(np.array([1.0 + 1.0j])))
+    assert str(caught.value) == (
+        f"{name} expects real numbers, got complex ones: apply it to their real and imaginary parts"
+    )
+
+
+def test_glu_derivatives(differentiating: Backend) -> None:
+    x = np.random.default_rng(1).normal(size=(2, 6))
+    first, second = derivatives(differentiating, luxport.glu, x)
+    a, gate = x[:, :3], 1 / (1 + np.exp(-x[:, 3:]))
+    rise = gate * (1 - gate)
+    np.testing.assert_allclose(first, np.concatenate([gate, a * rise], axis=1), rtol=1e-12)
+    # The gradient of the gradient's sum: rows of the Hessian added up.
+    expected = np.concatenate([rise, rise + a * rise * (1 - 2 * gate)], axis=1)
+    np.testing.assert_allclose(second, expected, rtol=1e-11, atol=1e-14)
+
+
+def everything(names: list[str]) -> Callable[[Any], Any]:
+    return lambda x: luxport.namespace(x).stack([getattr(ops, name)(x) for name in names])
+
+
+def test_compiled_is_eager(differentiating: Backend) -> None:
+    f = everything(UNARY)
+    x = differentiating.asarray(np.linspace(-7.03, 7.1, 29))
+    got, expected = compiled(differentiating, f)(x), f(x)
+    np.testing.assert_allclose(
+        differentiating.to_numpy(got), differentiating.to_numpy(expected), rtol=1e-12, atol=1e-14
+    )
+
+
+def test_compiled_derivatives_are_eager_ones(differentiating: Backend) -> None:
+    # All that a backend has its own version of; JAX's are compiled anyway, and were above.
+    own = [name for name in UNARY if hasattr(differentiating.ops, name) and differentiating.name != "jax"]
+    first = luxport.grad(summed(everything([*own, "sigmoid", "logcosh", "softsign"])))
+    x = differentiating.asarray(np.linspace(-7.03, 7.1, 29))
+
+    def both(x: Any) -> Any:
+        return first(x), luxport.grad(summed(first))(x)
+
+    for got, expected in zip(compiled(differentiating, both)(x), both(x), strict=True):
+        got, expected = differentiating.to_numpy(got), differentiating.to_numpy(expected)
+        np.testing.assert_allclose(got, expected, rtol=1e-11, atol=1e-11)
+
+
+def test_torch_func() -> None:
+    import torch
+
+    x = torch.linspace(-7.03, 7.1, 29, dtype=torch.float64)
+    for name in UNARY:
+        f = getattr(ops, name)
+        eager = derivatives(get_backend("torch"), f, x.numpy())
+        first = torch.func.vmap(torch.func.grad(f))(x)
+        second = torch.func.vmap(torch.func.grad(torch.func.grad(f)))(x)
+        forward = torch.func.jvp(f, (x,), (torch.ones_like(x),))[1]
+        np.testing.assert_allclose(first.numpy(), eager[0], rtol=1e-12, atol=1e-13, err_msg=name)
+        np.testing.assert_allclose(second.numpy(), eager[1], rtol=1e-11, atol=1e-13, err_msg=name)
+        np.testing.assert_allclose(forward.numpy(), eager[0], rtol=1e-12, atol=1e-13, err_msg=name)
+
+
+def test_forward_mode_of_tensorflow() -> None:
+    backend = get_backend("tf")
+    x = backend.asarray(np.linspace(-7.03, 7.1, 29))
+    for name in UNARY:
+        f = getattr(ops, name)
+        forward = luxport.jvp(f, (x,), (backend.xp.ones_like(x),))[1]
+        reverse = luxport.grad(summed(f))(x)
+        np.testing.assert_allclose(
+            backend.to_numpy(forward), backend.to_numpy(reverse), rtol=1e-12, atol=1e-13, err_msg=name
+        )
+
+
+@pytest.mark.parametrize("lying", ["in a row", "apart"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ["gelu_erf", "gelu_tanh", "lisht", "mish", "softsign", "swish"])
+def test_gates_of_pytorch_far_out(name: str, dtype: str, lying: str) -> None:
+    """One look decides for all numbers of an array: arrays of every size of numbers are tried, each by itself."""
+    import torch
+
+    op = getattr(ops, name)
+    sizes = [1.0, 25.0, 35.0, 700.0, 1e3, 9e5, 2e6, 1e9, 1e19, 1e30, 1e38, math.inf]
+    for size in sizes:
+        x = torch.tensor([[-size, 0.5], [-0.5, size]], dtype=getattr(torch, dtype))
+        x = x.mT if lying == "apart" else x
+        found = []
+        for f in (op, definition_of(op)):
+            variable = x.clone(memory_format=torch.preserve_format).requires_grad_()
+            y = f(variable)
+            (slope,) = torch.autograd.grad(y.sum(), variable, create_graph=True)
+            (second,) = torch.autograd.grad(slope.sum(), variable)
+            found.append((y.detach(), slope.detach(), second if size < 1e7 else torch.zeros(())))
+        torch.testing.assert_close(*found, rtol=2e-5, atol=2e-6)
