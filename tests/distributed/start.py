@@ -15,7 +15,9 @@ import two_hosts
 
 HERE = Path(__file__).parent
 ALL = "collectives+upstream+out_of_step+misusing"
-STEPS = "halving+training+stepping+accumulating+unusual+resuming+stepping_out+equaling+uneven+fitting+interrupting"
+STEPS = (
+    "halving+training+stepping+accumulating+unusual+resuming+stepping_out+equaling+uneven+fitting+interrupting+guarding"
+)
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port"]
 EXAMPLE = HERE.parents[1] / "examples" / "distributed.py"
 
@@ -117,7 +119,7 @@ def main() -> None:
             failed += sum([not tried(engine, size, rounds) for rounds in (ALL, steps)])
     for engine in ("torch", "jax", "tf", "mpi"):
         failed += sum(
-            [not tried(engine, 3, rounds) for rounds in ("doubles", "equaling", "uneven+fitting+interrupting")]
+            [not tried(engine, 3, rounds) for rounds in ("doubles", "equaling", "uneven+fitting+interrupting+guarding")]
         )
         with tempfile.TemporaryDirectory() as folder:
             os.environ["CHECKPOINTS"] = folder

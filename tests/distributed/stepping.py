@@ -179,10 +179,6 @@ def resuming(backend: str, timeout: float) -> None:
     distributed.barrier()
     if rank == 0:
         shutil.rmtree(folder)
-    if rank == 0:
-        for entry in os.listdir(folder):
-            os.unlink(os.path.join(folder, entry))
-        os.rmdir(folder)
 
 
 def stepping_out(backend: str, timeout: float) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import equaling
 import failing
 import fitting
+import guarding
 import halving
 import misusing
 import numpy as np
@@ -214,6 +215,7 @@ ROUNDS: dict[str, Any] = {
     "halving": halving.halving,
     "uneven": uneven.uneven,
     "fitting": fitting.fitting,
+    "guarding": guarding.guarding,
     "interrupting": fitting.interrupting,
     "wrapping": wrapping,
     "doubles": stepping.doubles,

@@ -194,6 +194,7 @@ class Overlapping:
         self._buckets: list[list[int]] = []
         self._place: dict[int, tuple[int, int]] = {}
         self._failure: Exception | None = None
+        self._hooks: list[Any] = []
 
     def watch(self, variables: list[Any], settle: Callable[[], float]) -> None:
         """Take the gradients of these as they come; before anything is sent, settle, which returns their weight."""
@@ -210,8 +211,14 @@ class Overlapping:
         self._memory: list[Any] = [None] * len(self._buckets)
         self._sent: list[Any] = []
         self._came_already: set[int] = set()
-        for i, variable in enumerate(variables):
-            variable.register_hook(partial(self._came, i))
+        self._forget_hooks()
+        self._hooks = [variable.register_hook(partial(self._came, i)) for i, variable in enumerate(variables)]
+
+    def _forget_hooks(self) -> None:
+        """Leave the parameters themselves, which the next step differentiates by again, as they were."""
+        for hook in self._hooks:
+            hook.remove()
+        self._hooks = []
 
     def _came(self, i: int, gradient: Any) -> Any:
         """Put a gradient into its bucket, and return its place there, which the sum will be in."""
@@ -267,6 +274,7 @@ class Overlapping:
         Raises: RuntimeError for what went wrong on their way
         """
         self._wait()
+        self._forget_hooks()
         if self._failure is not None:
             raise self._failure
         return [

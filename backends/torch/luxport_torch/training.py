@@ -33,13 +33,7 @@ def train_program(
     What the optimizer does is one call of a fused kernel, which a compiler's graph would not be faster than, and
     which may write over the parameters: in a graph they would be copied.
     """
-    compute = (
-        _compile(gradients)
-        if jit
-        else partial(gradients, differentiate=_at_leaves)
-        if donate and exchange is None
-        else gradients
-    )
+    compute = _compile(gradients) if jit else partial(gradients, differentiate=_at_leaves) if donate else gradients
 
     def program(data: Any, state: Any) -> Any:
         with torch.no_grad():
