@@ -9,7 +9,7 @@ import numpy as np
 from luxport.backend._protocol import Array
 from luxport.text import shown
 
-__all__ = ["check_dtype_name", "dtype_name", "numpy_bfloat16"]
+__all__ = ["FLOATING", "check_dtype_name", "dtype_name", "numpy_bfloat16"]
 
 
 def check_dtype_name(dtype: Any, *, floating: bool = False) -> None:
@@ -17,7 +17,7 @@ def check_dtype_name(dtype: Any, *, floating: bool = False) -> None:
 
     Raises: TypeError for anything but a string, ValueError for an unknown name
     """
-    known = _FLOATING if floating else (*_FLOATING, *_COUNTING)
+    known = FLOATING if floating else (*FLOATING, *_COUNTING)
     if dtype is not None and not isinstance(dtype, str):
         raise TypeError(f"a dtype expected by name, such as 'float32', got {shown(dtype)}")
     if dtype is not None and dtype not in known:
@@ -52,9 +52,9 @@ def numpy_bfloat16() -> Any:
     return ml_dtypes.bfloat16
 
 
-_FLOATING = ("float16", "bfloat16", "float32", "float64", "complex64", "complex128")
+FLOATING = ("float16", "bfloat16", "float32", "float64", "complex64", "complex128")
 
 _COUNTING = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 
 # NumPy takes some microseconds to name a dtype, and has a class for each.
-_NUMPY_NAMES = {type(np.dtype(name)): name for name in (*_FLOATING, *_COUNTING) if name != "bfloat16"}
+_NUMPY_NAMES = {type(np.dtype(name)): name for name in (*FLOATING, *_COUNTING) if name != "bfloat16"}

@@ -14,7 +14,8 @@ from luxport.backend import is_compiling
 from luxport.call_arguments import wrong_arguments
 from luxport.core.anatomy import LayerBase, is_layers
 from luxport.core.entries import learn_entries
-from luxport.core.option_types import wrong_option
+from luxport.core.option_types import expect_options_of, wrong_option
+from luxport.errors import LayerError, LayerTypeError
 from luxport.text import make_printable
 
 __all__ = ["complete_when_built", "explain_failures"]
@@ -32,9 +33,7 @@ def complete_when_built(init: Callable[..., None]) -> Callable[..., None]:
         explaining(self, *args, **options)
         if type(self).__module__.startswith("luxport."):  # other classes may annotate their fields as they like
             _take_plain_numbers(self)
-            wrong = wrong_option(type(self), vars(self))
-            if wrong is not None:
-                raise TypeError(wrong)
+            expect_options_of(self)
         if type(self).__init__ is wrapper:  # else a subclass calls this on its way
             _check_held_layers(self)
             learn_entries(self)
@@ -69,10 +68,12 @@ def explain_failures(init: Callable[..., None]) -> Callable[..., None]:
             raise TypeError(_own_init(type(self))) from error
         except Exception as error:
             wrong = _wrong_call(type(self), init, (self, *args), options, error)
-            if wrong is None:
-                make_printable(error)
-                raise
-            raise TypeError(wrong) from None
+            if wrong is not None:
+                raise LayerTypeError(wrong) from None
+            if isinstance(error, LayerError) and not error.place.culprit:
+                error.place.culprit = type(self).__name__
+            make_printable(error)
+            raise
 
     return wrapper
 
@@ -85,10 +86,16 @@ def _wrong_call(
         wrong = wrong_arguments(kind.__name__, init, args, options)
         if wrong is not None:
             return wrong
-    if str(error).startswith(f"{kind.__name__} ") or not kind.__module__.startswith("luxport."):
+    if not kind.__module__.startswith("luxport."):
         return None
     bound = inspect.signature(init).bind(*args, **options)
-    return wrong_option(kind, bound.arguments)
+    told = str(error)
+    if told.startswith(f"{kind.__name__} ") and any([name in told for name in bound.arguments]):
+        return None
+    inner, _, rest = told.partition(" expects ")
+    # A layer that is made of others says what it was given itself: its user has not named those.
+    of_another = inner != kind.__name__ and inner.isidentifier()
+    return wrong_option(kind, bound.arguments) or (f"{kind.__name__} expects {rest}" if of_another else None)
 
 
 def _own_init(kind: type) -> str:

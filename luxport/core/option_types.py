@@ -1,4 +1,4 @@
-"""What a layer's options may be, by the types that its fields are annotated with: one table for all layers."""
+"""What options of public classes may be, by the types that their fields are annotated with: one table for all."""
 
 from __future__ import annotations
 
@@ -6,42 +6,100 @@ import inspect
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import fields
+from functools import lru_cache, partial
 from numbers import Real
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from luxport import initializers
-from luxport.backend.option_rules import is_int
+from luxport.backend import dtype_name, find_owner, is_compiling
+from luxport.backend.option_rules import Rule, is_int, is_running_number
 from luxport.core.anatomy import LayerBase
+from luxport.core.option_limits import OPTION_RULES
+from luxport.errors import LayerTypeError
 from luxport.ops import activations
 from luxport.text import shown
 
-__all__ = ["wrong_option"]
+__all__ = ["expect_options_of", "is_real_array", "is_scalar", "wrong_option"]
 
 
-def wrong_option(kind: type, options: Mapping[str, Any]) -> str | None:
-    """Say which of these fields of a layer's class is not what its annotation asks for; None if all are."""
-    for f in fields(kind):  # type: ignore[arg-type]
-        if f.name not in options or not f.init or f.name == "name":
+def expect_options_of(value: Any, *, arrays: Callable[[Any], bool] | None = None) -> None:
+    """Expect of a value of a public class that its options are what their annotations and their rules ask for.
+
+    Args:
+        value: the value
+        arrays: which arrays stand for a number, that only the running program may know; None for none
+
+    Raises: LayerTypeError
+    """
+    if is_compiling():  # a compiler cannot follow this, and says in its own words what is wrong
+        return
+    wrong = wrong_option(type(value), vars(value), arrays=arrays)
+    if wrong is not None:
+        raise LayerTypeError(wrong)
+
+
+def wrong_option(kind: type, options: Mapping[str, Any], *, arrays: Callable[[Any], bool] | None = None) -> str | None:
+    """Say which of these options of a class is not what its annotation or its rule asks for; None if all are."""
+    for name, parts, fits, wanted, is_number in _checks(kind):
+        if name not in options:
             continue
-        value = options[f.name]
-        parts = [part.strip() for part in _split(str(f.type))]
-        known = [_KINDS.get(part) for part in parts]
-        if None in known:
-            continue
-        if not any(fits(value) for fits, _ in known):  # type: ignore[misc]
-            wanted = " or ".join(text for _, text in known)  # type: ignore[misc]
-            return f"{kind.__name__} expects {f.name} as {wanted}, got {shown(value)}{_remedy(parts, f.name, value)}"
-        if f.name in _RANGES and _is_number(value):
-            low, high = _RANGES[f.name]
-            if not low <= value <= high:
-                wanted = f"of at least {low:g}" if math.isinf(high) else f"in [{low:g}, {high:g}]"
-                return f"{kind.__name__} expects {f.name} as a number {wanted}, got {shown(value)}"
+        value = options[name]
+        if not fits(value) and not (is_number and arrays is not None and _has(arrays, value)):
+            return f"{kind.__name__} expects {name} as {wanted}, got {shown(value)}{_remedy(parts, name, value)}"
     return None
 
 
-_RANGES = {"epsilon": (0.0, math.inf), "momentum": (0.0, 1.0)}
+class _Check(NamedTuple):
+    """What an option may be: looked up once for each class."""
+
+    name: str
+    parts: tuple[str, ...]
+    fits: Callable[[Any], bool]
+    wanted: str
+    is_number: bool
+
+
+@lru_cache(maxsize=512)
+def _checks(kind: type) -> tuple[_Check, ...]:
+    checks = []
+    for f in fields(kind):  # type: ignore[arg-type]
+        if not f.init or f.name == "name":
+            continue
+        parts = tuple([part.strip() for part in _split(str(f.type))])
+        rule = OPTION_RULES.get(f"{kind.__name__}.{f.name}") or OPTION_RULES.get(f.name)
+        known = [_KINDS.get(part) for part in parts]
+        numeric = any(["int" in part or "float" in part for part in parts])
+        if rule is not None and "None" not in parts:
+            checks.append(_Check(f.name, parts, partial(_keeps, rule), rule.wanted, numeric))
+        elif None not in known:
+            tests, texts = zip(*known, strict=True)  # type: ignore[arg-type]
+            checks.append(_Check(f.name, parts, partial(_fits_one, tests), " or ".join(texts), numeric))
+    return tuple(checks)
+
+
+def _keeps(rule: Rule, value: Any) -> bool:
+    """Tell whether a value keeps a rule; an array is no number of a layer, which holds none."""
+    return not is_running_number(value) and rule.holds(value, None)
+
+
+def _fits_one(tests: tuple[Callable[[Any], bool], ...], value: Any) -> bool:
+    return any([fits(value) for fits in tests])
+
+
+def _has(arrays: Callable[[Any], bool], value: Any) -> bool:
+    return any(map(arrays, value)) if isinstance(value, tuple) else arrays(value)
+
+
+def is_real_array(value: Any) -> bool:
+    """Tell an array of real numbers from anything else."""
+    return find_owner(type(value)) is not None and dtype_name(value).startswith(("float", "bfloat", "int", "uint"))
+
+
+def is_scalar(value: Any) -> bool:
+    """Tell an array without axes of a real number from anything else."""
+    return is_real_array(value) and len(value.shape) == 0
 
 
 def _split(annotation: str) -> list[str]:
@@ -56,10 +114,6 @@ def _split(annotation: str) -> list[str]:
     return parts
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, Real)
-
-
 def _is_real(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, (bool, np.bool_)) and math.isfinite(value)
 
@@ -72,7 +126,7 @@ def _is_function(*arguments: Any) -> Callable[[Any], bool]:
     """Make a test for functions that take this number of arguments; one without a signature passes."""
 
     def fits(value: Any) -> bool:
-        if not callable(value) or _is_layer(value):
+        if not callable(value) or _is_layer(value) or isinstance(value, type):
             return False
         if str(getattr(value, "__module__", "")).startswith("luxport."):
             return True
@@ -94,6 +148,10 @@ def _all(fits: Callable[[Any], bool], count: int | None = None) -> Callable[[Any
     return all_fit
 
 
+def _is_any_function(value: Any) -> bool:
+    return callable(value) and not isinstance(value, type)
+
+
 _is_activation = _is_function(None)
 _is_initializer = _is_function(None, ())
 _AN_INITIALIZER = "a function of a generator and a shape"
@@ -106,7 +164,14 @@ _KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "Mode": (lambda value: isinstance(value, str), "a string"),
     "PaddingMode": (lambda value: isinstance(value, str), "a string"),
     "Check": (lambda value: isinstance(value, str), "a string"),
-    "Callable[..., Array]": (callable, "a function"),
+    "Callable[..., Any]": (_is_any_function, "a function"),
+    "Callable[..., Array]": (_is_any_function, "a function"),
+    "Callable[[Any], Any]": (_is_any_function, "a function"),
+    "Callable[[Any, tuple[Any, ...]], Any]": (_is_any_function, "a function"),
+    "tuple[Callable[[Any], Any] | float, ...]": (
+        _all(lambda value: _is_any_function(value) or _is_real(value)),
+        "a tuple of functions of the step or numbers",
+    ),
     "None": (lambda value: value is None, "None"),
     "Activation": (_is_activation, "a function of an array"),
     "Initializer": (_is_initializer, _AN_INITIALIZER),
@@ -134,7 +199,7 @@ _KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
 }
 
 
-def _remedy(parts: list[str], name: str, value: Any) -> str:
+def _remedy(parts: tuple[str, ...], name: str, value: Any) -> str:
     """Return a hint for the error message: what to do instead, where that is known."""
     if "Activation" in parts or "Initializer" in parts or "GateInitializer" in parts:
         place, known = ("luxport", activations) if "Activation" in parts else ("luxport.initializers", initializers)
@@ -143,7 +208,7 @@ def _remedy(parts: list[str], name: str, value: Any) -> str:
         if "Activation" in parts:
             if isinstance(value, bool):
                 return f": a bias is by name, use_bias={value}"
-            if _is_layer(value):
+            if _is_layer(value) or (isinstance(value, type) and issubclass(value, LayerBase)):
                 return ": luxport.Chain puts layers one after the other"
             return ": pass luxport.identity" if value is None else ": pass luxport.relu, for example"
         return ": pass luxport.initializers.glorot_uniform, for example"

@@ -62,7 +62,7 @@ class Bilinear(Layer):
                 f"Bilinear expects (in1, in2), out_dims, activation, got {shown(self.activation)} for the last"
             )
         in1, in2 = self._sizes
-        check_sizes("Bilinear", in1=in1, in2=in2, out_dims=self.out_dims)
+        check_sizes("Bilinear", **{"in_dims[0]": in1, "in_dims[1]": in2}, out_dims=self.out_dims)
         object.__setattr__(self, "in_dims", tuple(in_dims) if isinstance(in_dims, list) else in_dims)
 
     def initial_parameters(self, rng: Rng) -> dict[str, Any]:

@@ -67,7 +67,7 @@ class Conv(Convolution):
                 f"{name} expects padding_mode as one of {', '.join(get_args(PaddingMode))}, "
                 f"got {shown(self.padding_mode)}{': edge repeats borders' if self.padding_mode == 'replicate' else ''}"
             )
-        windows = Windows.of(name, self.kernel, self.stride, self.padding, self.dilation)
+        windows = Windows.of(name, self.kernel, self.stride, self.padding, self.dilation, name="kernel")
         object.__setattr__(self, "_windows", windows)
 
     def initial_parameters(self, rng: Rng) -> dict[str, Any]:

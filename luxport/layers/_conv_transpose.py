@@ -65,7 +65,9 @@ class ConvTranspose(Convolution):
     def __post_init__(self) -> None:
         name = type(self).__name__
         super().__post_init__()
-        windows = Windows.of(name, self.kernel, self.stride, self.padding, self.dilation, transposed=True)
+        windows = Windows.of(
+            name, self.kernel, self.stride, self.padding, self.dilation, transposed=True, name="kernel"
+        )
         more = sizes_of(name, "output_padding", self.output_padding, len(windows.window), least=0)
         if any(n >= s for n, s in zip(more, windows.stride, strict=True)):
             raise ValueError(

@@ -7,6 +7,7 @@ from typing import Any
 
 from luxport.core.anatomy import NamedLayers
 from luxport.core.layer import Layer
+from luxport.errors import LayerTypeError
 from luxport.layers._function_layers import WrappedFunction
 from luxport.text import kind_of, shown
 
@@ -73,13 +74,13 @@ def read_layers(
 def as_layer(value: Any) -> Layer:
     """Return a layer as it is, and a function as a `WrappedFunction`.
 
-    Raises: TypeError for anything else
+    Raises: LayerTypeError for anything else
     """
     if isinstance(value, Layer):
         return value
     if callable(value):
         return WrappedFunction(value)
-    raise TypeError(f"a layer or a function expected, got {kind_of(value)}: {shown(value)}")
+    raise LayerTypeError(f"expects a layer or a function, got {kind_of(value)}: {shown(value)}")
 
 
 def _flat(layers: Any) -> Iterator[Layer]:

@@ -56,12 +56,13 @@ class Windows:
         dilation: PerAxis,
         *,
         transposed: bool = False,
+        name: str = "window",
     ) -> Windows:
         """Read a layer's options; the window says how many spatial axes there are, and is the stride if None is given.
 
         Raises: ValueError if one is of the wrong length or out of range
         """
-        window = axes_of(layer, "its window", window)
+        window = axes_of(layer, name, window)
         rank = len(window)
         stride = window if stride is None else sizes_of(layer, "stride", stride, rank)
         dilation = sizes_of(layer, "dilation", dilation, rank)

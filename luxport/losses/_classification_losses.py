@@ -79,6 +79,10 @@ class SparseCrossEntropyLoss(Loss):
     class_weights: tuple[float, ...] | None = None
     label_smoothing: float | None = None
 
+    def __post_init__(self) -> None:
+        if isinstance(self.class_weights, list):
+            object.__setattr__(self, "class_weights", tuple(self.class_weights))
+
     def of(self, y_hat: Array, y: Any) -> Array:
         """Return the loss of a prediction."""
         options: dict[str, Any] = {"axis": self.axis, "agg": self.agg, "ignore_index": self.ignore_index}

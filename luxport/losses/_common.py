@@ -24,6 +24,7 @@ from luxport.backend.option_rules import (
 )
 from luxport.call_arguments import wrong_arguments
 from luxport.core.input_checks import shape_of, shape_text
+from luxport.core.option_types import expect_options_of
 from luxport.errors import LayerError, LayerTypeError
 
 __all__ = [
@@ -120,6 +121,7 @@ def explain_wrong_options(init: Callable[..., None]) -> Callable[..., None]:
             except LayerError as error:
                 error.place.culprit = type(self).__name__
                 raise
+            expect_options_of(self)
 
     return checked
 

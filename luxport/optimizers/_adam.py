@@ -12,7 +12,7 @@ from luxport.ops._operation import operation
 from luxport.optimizers._construction import explains_itself
 from luxport.optimizers._hyperparameters import scalars_like
 from luxport.optimizers._rule import Batched, Clocked
-from luxport.optimizers._rule_arithmetic import abs2, check_eta, expect_arrays_of_floats, in_dtype_of, is_number
+from luxport.optimizers._rule_arithmetic import abs2, expect_arrays_of_floats, in_dtype_of, is_number
 
 __all__ = ["Adam", "AdamLike", "AdamW", "Moments", "Powers", "adam_step", "adam_update", "round_epsilon"]
 
@@ -31,9 +31,6 @@ class AdamLike(Clocked):
     eta: float = 0.001
     beta: tuple[float, float] = (0.9, 0.999)
     epsilon: float = 1e-8
-
-    def __post_init__(self) -> None:
-        check_eta(self)
 
     def start_clock(self, x: Array) -> Any:
         """Start from the first powers of beta."""
@@ -101,9 +98,6 @@ class AdamW(Clocked, Batched):
     lambda_: float = 0.0
     epsilon: float = 1e-8
     couple: bool = True
-
-    def __post_init__(self) -> None:
-        check_eta(self)
 
     def start_clock(self, x: Array) -> Powers:
         """Start from the first powers of beta."""

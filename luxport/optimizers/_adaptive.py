@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from luxport.backend import Array, dtype_name, namespace
 from luxport.optimizers._adam import round_epsilon
 from luxport.optimizers._construction import explains_itself
-from luxport.optimizers._rule_arithmetic import abs2, check_eta, in_dtype_of
+from luxport.optimizers._rule_arithmetic import abs2, in_dtype_of
 
 __all__ = ["AdaDelta", "AdaGrad", "RMSProp"]
 
@@ -35,9 +35,6 @@ class RMSProp:
     rho: float = 0.9
     epsilon: float = 1e-8
     centered: bool = False
-
-    def __post_init__(self) -> None:
-        check_eta(self)
 
     def init(self, x: Array) -> tuple[Array, Array | None]:
         """Start from moments of 0."""
@@ -76,9 +73,6 @@ class AdaGrad:
 
     eta: float = 0.1
     epsilon: float = 1e-8
-
-    def __post_init__(self) -> None:
-        check_eta(self)
 
     def init(self, x: Array) -> Array:
         """Start from epsilon."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from luxport import tree
-from luxport.backend import Array, backend_of, check_dtype_name, namespace
+from luxport.backend import Array, backend_of, namespace
 from luxport.optimizers._construction import explains_itself
 from luxport.optimizers._rule import (
     Batched,
@@ -173,10 +173,6 @@ class AccumGrad(Clocked):
 
     n: int
 
-    def __post_init__(self) -> None:
-        if self.n < 1:
-            raise ValueError(f"AccumGrad expects at least one gradient, got n = {self.n}")
-
     def start_clock(self, x: Array) -> Array:
         """Count from 1."""
         return namespace(x).asarray(1, dtype=namespace(x).int32)
@@ -223,9 +219,6 @@ class MixedPrecision(Clocked, Compound):
 
     rule: Rule
     dtype: str = "float32"
-
-    def __post_init__(self) -> None:
-        check_dtype_name(self.dtype, floating=True)
 
     @property
     def inner_rules(self) -> tuple[Rule, ...]:

@@ -48,10 +48,6 @@ class ClipGlobalNorm(Clocked):
 
     omega: float = 1.0
 
-    def __post_init__(self) -> None:
-        if is_number(self.omega) and not self.omega >= 0:
-            raise ValueError(f"ClipGlobalNorm expects a norm omega >= 0, got {self.omega}")
-
     def start_clock(self, x: Array) -> tuple[Array, Array]:
         """Start without a norm."""
         real = namespace(x).abs(x)

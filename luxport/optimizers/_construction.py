@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from luxport.backend import is_compiling
 from luxport.core.construction import explain_failures
-from luxport.core.option_types import wrong_option
+from luxport.core.option_types import expect_options_of, is_scalar, wrong_option
 from luxport.schedules._schedule import Schedule
 from luxport.text import kind_of, shown
 
@@ -74,6 +74,8 @@ def _without_schedules(name: str, init: Callable[..., None]) -> Callable[..., No
             for value in (*args, *options.values()):
                 _refuse_schedule(name, value)
         explaining(self, *args, **options)
+        if type(self).__module__.startswith("luxport."):  # other classes may annotate their fields as they like
+            expect_options_of(self, arrays=is_scalar)
         _expect_inner_rules(self)
 
     return wrapper

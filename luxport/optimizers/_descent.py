@@ -10,7 +10,7 @@ from luxport.backend import Array, namespace
 from luxport.ops._operation import operation
 from luxport.optimizers._construction import explains_itself
 from luxport.optimizers._rule import Batched
-from luxport.optimizers._rule_arithmetic import check_eta, expect_arrays_of_floats, in_dtype_of
+from luxport.optimizers._rule_arithmetic import expect_arrays_of_floats, in_dtype_of
 
 __all__ = ["Descent", "Momentum", "Nesterov", "descent_update", "momentum_update"]
 
@@ -29,9 +29,6 @@ class Descent(Batched):
     """
 
     eta: float = 0.1
-
-    def __post_init__(self) -> None:
-        check_eta(self)
 
     def init(self, x: Array) -> None:
         """Keep nothing."""
@@ -54,9 +51,6 @@ class _WithVelocity:
 
     eta: float = 0.01
     rho: float = 0.9
-
-    def __post_init__(self) -> None:
-        check_eta(self)
 
     def init(self, x: Array) -> Array:
         """Start at rest."""

@@ -8,7 +8,7 @@ from typing import Any
 from luxport.backend import Array, backend_of, dtype_name, is_compiling, namespace
 from luxport.backend.dtypes import expect_floating
 
-__all__ = ["abs2", "check_eta", "check_real", "expect_arrays_of_floats", "in_dtype_of", "is_number", "scalar_like"]
+__all__ = ["abs2", "check_real", "expect_arrays_of_floats", "in_dtype_of", "is_number", "scalar_like"]
 
 
 def expect_arrays_of_floats(*arrays: Array, **options: Any) -> None:
@@ -60,12 +60,6 @@ def scalar_like(x: Array, value: float, dtype: Any = None) -> Array:
     xp = namespace(x)
     zero = xp.sum(xp.zeros_like(x), dtype=x.dtype)
     return (zero if dtype is None else xp.astype(zero, dtype)) + value
-
-
-def check_eta(rule: Any) -> None:
-    """Expect a learning rate that is not negative."""
-    if is_number(rule.eta) and rule.eta < 0:
-        raise ValueError(f"{type(rule).__name__} expects a learning rate eta >= 0, got {rule.eta}")
 
 
 def check_real(rule: Any, x: Array) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from luxport.backend import Array, namespace
 from luxport.optimizers._construction import explains_itself
-from luxport.optimizers._rule_arithmetic import check_eta, check_real, in_dtype_of
+from luxport.optimizers._rule_arithmetic import check_real, in_dtype_of
 
 __all__ = ["Lion", "Rprop"]
 
@@ -32,9 +32,6 @@ class Rprop:
     eta: float = 1e-3
     ell: tuple[float, float] = (0.5, 1.2)
     gamma: tuple[float, float] = (1e-6, 50.0)
-
-    def __post_init__(self) -> None:
-        check_eta(self)
 
     def init(self, x: Array) -> tuple[Array, Array]:
         """Start from sizes of eta."""
@@ -78,9 +75,6 @@ class Lion:
     eta: float = 0.001
     beta: tuple[float, float] = (0.9, 0.999)
     julia_compat: bool = False
-
-    def __post_init__(self) -> None:
-        check_eta(self)
 
     def init(self, x: Array) -> Array:
         """Start from a moment of 0."""

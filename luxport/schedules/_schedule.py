@@ -7,14 +7,13 @@ import itertools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
-from dataclasses import fields
-from numbers import Real
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
-from luxport.backend import Array, dtype_name, find_owner, namespace
+from luxport.backend import Array, namespace
 from luxport.call_arguments import built_in_own_words
+from luxport.core.option_types import expect_options_of, is_real_array
 from luxport.text import shown
 
 __all__ = ["Number", "Schedule", "between", "keep_tuple", "made_of_numbers", "quotient", "until", "value_at"]
@@ -28,43 +27,16 @@ Kind = TypeVar("Kind", bound=type)
 
 
 def made_of_numbers(kind: Kind) -> Kind:
-    """Let a schedule's class say which argument is no number or no function: put it above the dataclass."""
+    """Let a schedule's class say which option is wrong: put it above the dataclass."""
     init: Any = vars(built_in_own_words(kind))["__init__"]
 
     @functools.wraps(init)
     def wrapper(self: Any, *args: Any, **options: Any) -> None:
         init(self, *args, **options)
-        for f in fields(self):
-            value = getattr(self, f.name)
-            if str(f.type) in ("int", "float") and not _is_number(value):
-                raise TypeError(f"{kind.__name__} expects {f.name} as a number, got {shown(value)}")
-            if "tuple[int, ...]" in str(f.type) and not _are_numbers(value):
-                raise TypeError(f"{kind.__name__} expects {f.name} as an int or several, got {shown(value)}")
-            if str(f.type) == "bool" and type(value) not in (bool, np.bool_):
-                raise TypeError(f"{kind.__name__} expects {f.name} as True or False, got {shown(value)}")
-            if "tuple[Callable" in str(f.type) and not all([callable(n) or _is_number(n) for n in value]):
-                raise TypeError(
-                    f"{kind.__name__} expects {f.name} as functions of the step or numbers, got {shown(value)}"
-                )
-            if f.name == "period" and isinstance(value, Real) and value == 0:
-                raise ValueError(f"{kind.__name__} expects a period of at least a step, got 0")
-            if str(f.type).startswith("Callable") and not str(f.type).endswith("None") and not callable(value):
-                raise TypeError(f"{kind.__name__} expects {f.name} as a function of the step, got {shown(value)}")
+        expect_options_of(self, arrays=is_real_array)
 
     kind.__init__ = wrapper
     return kind
-
-
-def _are_numbers(value: Any) -> bool:
-    return all([_is_number(n) for n in value]) if isinstance(value, tuple) else _is_number(value)
-
-
-def _is_number(value: Any) -> bool:
-    """Tell whether a value is a real number that a float can hold, or an array of such."""
-    number: Any = value
-    if isinstance(value, Real):
-        return not isinstance(value, bool) and not 1e308 < abs(number) < math.inf
-    return find_owner(type(value)) is not None and dtype_name(value).startswith(("float", "bfloat", "int", "uint"))
 
 
 class Schedule(ABC):

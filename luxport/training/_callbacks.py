@@ -11,7 +11,10 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from luxport.backend.arguments import expect_options
+from luxport.backend.option_rules import FLAG, TEXT, Rule, count
 from luxport.call_arguments import built_in_own_words
+from luxport.errors import LayerError
 from luxport.porting.files.replacing import replacing
 from luxport.training._fit import Progress
 
@@ -35,6 +38,7 @@ class EarlyStopping:
     """
 
     def __init__(self, monitor: str = "val_loss", patience: int = 5, *, largest: bool = False) -> None:
+        _expect("EarlyStopping", monitor=monitor, patience=patience, largest=largest)
         self.monitor, self.patience, self.largest = monitor, patience, largest
         self.best, self.waited = math.inf, 0
 
@@ -74,6 +78,7 @@ class BestCheckpoint:
     """
 
     def __init__(self, folder: str | PathLike[str], monitor: str = "val_loss", *, largest: bool = False) -> None:
+        _expect("BestCheckpoint", folder=folder, monitor=monitor, largest=largest)
         self.folder, self._best = folder, EarlyStopping(monitor, largest=largest)
 
     def __call__(self, progress: Progress) -> None:
@@ -95,6 +100,7 @@ class CSVLog:
     """
 
     def __init__(self, path: str | PathLike[str]) -> None:
+        _expect("CSVLog", path=path)
         self.path = Path(path)
 
     def __call__(self, progress: Progress) -> None:
@@ -117,6 +123,7 @@ class JSONLog:
     """
 
     def __init__(self, path: str | PathLike[str]) -> None:
+        _expect("JSONLog", path=path)
         self.path = Path(path)
 
     def __call__(self, progress: Progress) -> None:
@@ -137,6 +144,7 @@ class TensorBoardLog:
     """
 
     def __init__(self, folder: str | PathLike[str]) -> None:
+        _expect("TensorBoardLog", folder=folder)
         self._writer: Any = _writer()(str(folder))
 
     def __call__(self, progress: Progress) -> None:
@@ -155,6 +163,18 @@ def _writer() -> Any:
     raise ModuleNotFoundError(
         "TensorBoardLog expects a writer for TensorBoard, got none: pip install tensorboardX, or torch and tensorboard"
     )
+
+
+_PATH = Rule("a path", lambda value, shape: isinstance(value, (str, PathLike)))
+_RULES = {"folder": _PATH, "largest": FLAG, "monitor": TEXT, "path": _PATH, "patience": count(1)}
+
+
+def _expect(callback: str, **options: Any) -> None:
+    try:
+        expect_options(_RULES, options, None)
+    except LayerError as error:
+        error.place.culprit = callback
+        raise
 
 
 def _get_value(progress: Progress, name: str) -> float:

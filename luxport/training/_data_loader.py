@@ -61,8 +61,9 @@ class DataLoader:
             raise ValueError(f"DataLoader expects a positive batch_size, got {batch_size}")
         if seed is not None and not (is_int(seed) and seed >= 0):
             raise TypeError(f"DataLoader expects seed as an int of at least 0, got {shown(seed)}")
-        if not isinstance(partial, (bool, np.bool_)):
-            raise TypeError(f"DataLoader expects partial as True or False, got {shown(partial)}")
+        for name, value in (("shuffle", shuffle), ("partial", partial)):
+            if not isinstance(value, (bool, np.bool_)):
+                raise TypeError(f"DataLoader expects {name} as True or False, got {shown(value)}")
         self._whole, self._part, self._parts = data, 0, 1
         if isinstance(data, Share):
             self._whole, self._part, self._parts = data.whole, data.part, data.parts

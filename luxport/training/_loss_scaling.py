@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +9,7 @@ from luxport import tree
 from luxport.backend import Array, find_owner, is_inexact, namespace
 from luxport.backend.dtypes import single_or_double
 from luxport.call_arguments import built_in_own_words, says_what_it_takes
-from luxport.text import shown
+from luxport.core.option_types import expect_options_of
 
 __all__ = ["DynamicLossScale", "all_finite", "select"]
 
@@ -53,12 +52,9 @@ class DynamicLossScale:
     least: float = 1.0
 
     def __post_init__(self) -> None:
-        if not (0 < self.least <= self.initial < math.inf and self.growth >= 1 and 0 < self.backoff < 1):
-            raise ValueError(
-                f"DynamicLossScale expects 0 < least <= initial, growth of at least 1 and 0 < backoff < 1, got {self}"
-            )
-        if isinstance(self.interval, bool) or not isinstance(self.interval, int) or self.interval < 1:
-            raise ValueError(f"DynamicLossScale expects a positive int as interval, got {shown(self.interval)}")
+        expect_options_of(self)
+        if self.least > self.initial:
+            raise ValueError(f"DynamicLossScale expects least of at most initial, got {self}")
 
     def setup(self, ps: tree.Tree) -> dict[str, Array]:
         """Make the state, on the backend and the device of the parameters.

@@ -9,7 +9,7 @@ from luxport import tree
 from luxport.backend import Array, dtype_name, is_inexact, namespace
 from luxport.backend.dtypes import widest_like
 from luxport.call_arguments import built_in_own_words
-from luxport.text import shown
+from luxport.core.option_types import expect_options_of
 
 __all__ = ["MovingAverage"]
 
@@ -45,8 +45,7 @@ class MovingAverage:
     warm_up: bool = True
 
     def __post_init__(self) -> None:
-        if isinstance(self.decay, bool) or not isinstance(self.decay, (int, float)) or not 0 <= self.decay < 1:
-            raise ValueError(f"MovingAverage expects a decay of at least 0 and below 1, got {shown(self.decay)}")
+        expect_options_of(self)
 
     def setup(self, ps: tree.Tree) -> dict[str, Any]:
         """Start from these parameters.

@@ -205,7 +205,7 @@ WRONG_ARGUMENTS = {
     "no flag": (lambda: lp.BatchNorm(3, affine="no"), "BatchNorm expects affine as True or False, got 'no'"),
     "no number": (
         lambda: lp.LayerNorm(3, epsilon=-1.0),
-        "LayerNorm expects epsilon as a number of at least 0, got -1.0",
+        "LayerNorm expects epsilon as a finite number of at least 0, got -1.0",
     ),
     "an initializer's name": (
         lambda: lp.Dense(3, 4, init_weight="zeros"),
@@ -227,7 +227,7 @@ WRONG_ARGUMENTS = {
     ),
     "a rule's hyper-parameter": (
         lambda: lp.optimizers.setup(lp.optimizers.Adam(beta=0.9), {}),
-        "Adam expects beta as a pair of numbers, got 0.9",
+        "Adam expects beta as a tuple of two numbers of at least 0 and below 1, got 0.9",
     ),
 }
 

@@ -43,7 +43,7 @@ class TestBuilding:
             ((), {"layers": ONE}, ValueError, "expects strings other than .* got 'layers'"),
             (({1: ONE},), {}, ValueError, "expects strings other than .* got 1"),
             ((ONE,), {"b": TWO}, TypeError, "expects layers by position or by keyword, got both"),
-            ((ONE, "text"), {}, TypeError, "a layer or a function expected, got str"),
+            ((ONE, "text"), {}, TypeError, "expects a layer or a function, got str"),
         ],
     )
     def test_errors(self, make, positional, named, kind, message):

@@ -239,8 +239,8 @@ def test_tensorflow_graph(window: tuple[int, ...], layer: Any, xla: bool) -> Non
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"window": (0, 2)}, "its window as a positive int"),
-        ({"window": 2}, "its window as a tuple of an int for each spatial axis, got 2: (2,) is for (N, C, L)"),
+        ({"window": (0, 2)}, "window as a positive int"),
+        ({"window": 2}, "window as a tuple of an int for each spatial axis, got 2: (2,) is for (N, C, L)"),
         ({"window": (2, -1)}, "got (2, -1)"),
         ({"stride": (1,)}, "stride as a positive int or a tuple of 2, got (1,)"),
         ({"padding": -1}, "padding as an int of at least 0"),

@@ -51,7 +51,7 @@ def test_frozen_leaves_are_adjusted_too():
 
 def test_what_cannot_be_adjusted():
     state = optimizers.setup(optimizers.RMSProp(), PS)
-    with pytest.raises(ValueError, match="expects a learning rate eta >= 0, got -1"):
+    with pytest.raises(ValueError, match="expects eta as a learning rate of at least 0, got -1"):
         optimizers.adjust(state, -1.0)
     with pytest.raises(ValueError, match="^adjust expects a hyper-parameter to change"):
         optimizers.adjust(state)
@@ -251,7 +251,7 @@ def test_chains_show_themselves():
     assert repr(OptimizerChain(Descent(0.5), AccumGrad(2))) == "OptimizerChain(Descent(eta=0.5), AccumGrad(n=2))"
     assert OptimizerChain(Descent(0.5)) == OptimizerChain(Descent(0.5)) != OptimizerChain(Descent(0.25))
     assert hash(OptimizerChain(Adam())) == hash(OptimizerChain(Adam()))
-    with pytest.raises(ValueError, match="got n = 0"):
+    with pytest.raises(ValueError, match="expects n as an int of at least 1, got 0"):
         AccumGrad(0)
     with pytest.raises(ValueError, match="'int32'"):
         MixedPrecision(Adam(), "int32")

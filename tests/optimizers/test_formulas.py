@@ -299,7 +299,7 @@ def test_rules_that_need_an_order_refuse_complex_numbers(name):
 @pytest.mark.parametrize("name", [name for name in FORMULAS if name != "AdaDelta"])
 def test_negative_learning_rates_are_refused(name):
     kind = type(FORMULAS[name][0])
-    with pytest.raises(ValueError, match=f"{kind.__name__} expects a learning rate eta >= 0, got -1"):
+    with pytest.raises(ValueError, match=f"{kind.__name__} expects eta as a learning rate of at least 0, got -1"):
         kind(-1.0)
 
 

@@ -16,7 +16,7 @@ import luxport
 from luxport import devices, distributed, initializers, optimizers, porting, random, schedules, training
 from luxport.porting import petab
 
-__all__ = ["calls"]
+__all__ = ["SCHEDULES", "calls"]
 
 Right = tuple[Callable[..., Any], dict[str, Any]]
 
@@ -178,7 +178,7 @@ def _right_calls(backend: str) -> dict[str, Right]:
         "optimizers.OptimizerChain": (optimizers.OptimizerChain, {"rules": (adam, optimizers.Descent(0.1))}),
         "optimizers.Scheduler": (lambda rule, eta: optimizers.Scheduler(rule, eta=eta),
                                  {"rule": adam, "eta": schedules.Exp(0.1, 0.9)}),
-        **{f"schedules.{kind.__name__}": (_called(kind), {**given, "t": 1}) for kind, given in _SCHEDULES},
+        **{f"schedules.{kind.__name__}": (_called(kind), {**given, "t": 1}) for kind, given in SCHEDULES},
         "TrainState.create": (training.TrainState.create, {"model": model, "optimizer": adam, "rng": 0,
                                                            "backend": backend, "device": "cpu", "dtype": "float32",
                                                            "ps": ps, "st": st, "precision": None, "scaling": None}),
@@ -229,7 +229,7 @@ def _called(kind: Any) -> Callable[..., Any]:
     return call
 
 
-_SCHEDULES: tuple[tuple[Any, dict[str, Any]], ...] = (
+SCHEDULES: tuple[tuple[Any, dict[str, Any]], ...] = (
     (schedules.Constant, {"value": 0.1}),
     (schedules.CosAnneal, {"l0": 0.1, "l1": 0.01, "period": 4, "restart": True}),
     (schedules.Exp, {"start": 0.1, "decay": 0.9}),

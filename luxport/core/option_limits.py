@@ -1,0 +1,82 @@
+"""What numbers options of public classes may be, where an annotation allows more than makes sense."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from luxport.backend._dtype_names import FLOATING
+from luxport.backend.option_rules import (
+    FINITE,
+    NON_NEGATIVE,
+    NUMBER,
+    POSITIVE,
+    PROBABILITY,
+    Rule,
+    count,
+    is_finite,
+    is_running_number,
+    number,
+)
+
+__all__ = ["OPTION_RULES"]
+
+
+def _pair(wanted: str, test: Callable[[float], bool]) -> Rule:
+    def holds(value: Any, shape: Any) -> bool:
+        return isinstance(value, tuple) and len(value) == 2 and all([is_finite(one) and test(one) for one in value])
+
+    return Rule(wanted, holds)
+
+
+def _one_or_several(rule: Rule, wanted: str) -> Rule:
+    def holds(value: Any, shape: Any) -> bool:
+        several = value if isinstance(value, tuple) else (value,)
+        return all([rule.holds(one, shape) or is_running_number(one) for one in several])
+
+    return Rule(wanted, holds)
+
+
+_SIZES = _one_or_several(POSITIVE, "a positive number of steps, or a tuple of such")
+_SHARE = number("a number of at least 0 and below 1", lambda value: 0 <= value < 1)
+
+OPTION_RULES: dict[str, Rule] = {
+    "attention_dropout_probability": PROBABILITY,
+    "beta": _pair("a tuple of two numbers of at least 0 and below 1", lambda value: 0 <= value < 1),
+    "degree": FINITE,
+    "delta": NON_NEGATIVE,
+    "dropout": PROBABILITY,
+    "dropout_probability": PROBABILITY,
+    "ell": _pair("a tuple of two positive numbers", lambda value: value > 0),
+    "epsilon": NON_NEGATIVE,
+    "eta": number("a learning rate of at least 0", lambda value: 0 <= value < float("inf")),
+    "hidden_dims": count(0),
+    "lambda_": NON_NEGATIVE,
+    "max_iter": count(1),
+    "momentum": PROBABILITY,
+    "nheads": count(1),
+    "nsteps": POSITIVE,
+    "offset": FINITE,
+    "omega": NON_NEGATIVE,
+    "period": POSITIVE,
+    "rate": POSITIVE,
+    "rho": PROBABILITY,
+    "step_sizes": _SIZES,
+    "AccumGrad.n": count(1),
+    "MixedPrecision.dtype": Rule(
+        f"a floating dtype, one of {', '.join(FLOATING)}",
+        lambda value, shape: isinstance(value, str) and value in FLOATING,
+    ),
+    "ClipNorm.p": NUMBER,
+    "DynamicLossScale.backoff": number("a number between 0 and 1", lambda value: 0 < value < 1),
+    "DynamicLossScale.growth": number("a finite number of at least 1", lambda value: 1 <= value < float("inf")),
+    "DynamicLossScale.initial": POSITIVE,
+    "DynamicLossScale.interval": count(1),
+    "DynamicLossScale.least": POSITIVE,
+    "MovingAverage.decay": _SHARE,
+    "RotaryPositionalEmbedding.base": POSITIVE,
+    "TransformerDecoderLayer.dims": count(0),
+    "TransformerEncoderLayer.dims": count(0),
+    "Rprop.gamma": _pair("a tuple of two numbers of at least 0", lambda value: value >= 0),
+}
+"""The rule of each option of that name, or of a class alone; others are as their annotations say."""
