@@ -1,0 +1,31 @@
+"""What cases of convolutions share: shapes of outputs, numbers of channels, complex images."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import luxport
+
+
+def shape_of(layer: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape that is told, if it is also the one that comes out."""
+    ps, st = luxport.setup(0, layer, backend="numpy")
+    computed = layer(np.ones(shape, np.float32), ps, st)[0].shape
+    return computed if luxport.output_shape(layer, shape) == computed else ()
+
+
+def same_channels(*layers: Any) -> bool:
+    """Say whether a layer that `from_weight` builds from each one's weight has the channels of the one."""
+    weights = [luxport.setup(0, layer, backend="numpy")[0]["weight"] for layer in layers]
+    built = [
+        type(layer).from_weight(weight, groups=layer.groups)[0] for layer, weight in zip(layers, weights, strict=True)
+    ]
+    return [(b.in_channels, b.out_channels) for b in built] == [(a.in_channels, a.out_channels) for a in layers]
+
+
+COMPLEX = tuple(
+    np.arange(1.0, 5.0).reshape(1, 4, 1) + low + (np.arange(1.0, 5.0).reshape(1, 4, 1) + low + 1) * 1j for low in (0, 2)
+)
+POINT: dict[str, Any] = {"stride": (1,), "padding": ((0, 0),), "dilation": (1,), "groups": 1, "flip": True}

@@ -1,0 +1,58 @@
+"""Cases of `DepthwiseConv`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import luxport
+from luxport import DepthwiseConv
+from luxport_conformance.case import Case
+from luxport_conformance.cases.conv_shapes import shape_of
+from luxport_conformance.cases.declare import at, fact, fails
+
+LAYER = "flux:layers/conv.jl"
+OP = "nnlib:conv.jl"
+
+DEPTHWISE: tuple[tuple[int, tuple[int, int], dict[str, Any], tuple[int, int]], ...] = (
+    (824, (2, 2), {}, (9, 9)),
+    (825, (2, 2), {"stride": 2, "padding": 2}, (7, 7)),
+    (826, (4, 3), {"stride": (2, 1), "padding": (3, 2)}, (7, 12)),
+    (827, (4, 3), {"stride": (2, 1), "padding": (3, 2), "dilation": 2}, (5, 10)),
+    (828, (4, 3), {"stride": (2, 1), "padding": (3, 2), "dilation": 2, "cross_correlation": True}, (5, 10)),
+)
+CASES: list[Case] = [
+    *(
+        fact(
+            f"depthwise_conv.line_{line}",
+            at(LAYER, line),
+            "DepthwiseConv",
+            lambda layer=layer: shape_of(layer, (5, 3, 28, 28))[1],
+            channels,
+        )
+        for line, layer, channels in (
+            (152, DepthwiseConv((2, 2), 3, 15), 15),
+            (155, DepthwiseConv((3, 2), 3, 9), 9),
+            (158, DepthwiseConv((3, 2), 3, 9, use_bias=False), 9),
+        )
+    ),
+    fails(
+        "depthwise_conv.no_whole_multiple",
+        at(LAYER, 161),
+        lambda: DepthwiseConv((2, 2), 3, 10),
+        subject="DepthwiseConv",
+        raises=ValueError,
+        message="channels that groups divides",
+    ),
+    *(
+        fact(
+            f"depthwise_conv.size_line_{line}",
+            at(OP, line),
+            "DepthwiseConv",
+            lambda kernel=kernel, options=options: luxport.output_shape(
+                DepthwiseConv(kernel, 3, 9, **options), (10, 3, 10, 10)
+            ),
+            (10, 9, *places),
+        )
+        for line, kernel, options, places in DEPTHWISE
+    ),
+]
