@@ -2,7 +2,7 @@
 Arrays, gradients, layers
 =========================
 
-Learnt here: the four things that everything else is made of. Arrays of the chosen backend, functions of them, their
+Learned here: the four things that everything else is made of. Arrays of the chosen backend, functions of them, their
 derivatives, and a layer with its parameters. At the end a `Dense` finds the matrix that made the data.
 """
 

@@ -2,7 +2,7 @@
 A Bayesian network
 ==================
 
-Learnt here: parameters as one vector, which is what samplers want. Hamiltonian Monte Carlo draws networks as likely as
+Learned here: parameters as one vector, which is what samplers want. Hamiltonian Monte Carlo draws networks as likely as
 they are after the data was seen, and the networks disagree where there was none. ``logdensity`` is all that another
 sampler needs: on JAX, ``blackjax.nuts(logdensity, …)`` takes it as it stands.
 """

@@ -2,7 +2,7 @@
 A convolutional variational autoencoder
 =======================================
 
-Learnt here: a model of several parts by `compact`, convolutions and their transposes, and random numbers that are the
+Learned here: a model of several parts by `compact`, convolutions and their transposes, and random numbers that are the
 same on every backend. Digits of 8 by 8 pixels go through a code of four numbers and come back.
 """
 

@@ -2,7 +2,7 @@
 A deep equilibrium model
 ========================
 
-Learnt here: a gradient of one's own. The output is a fixed point z = f(z, x); it is found by going round until it
+Learned here: a gradient of one's own. The output is a fixed point z = f(z, x); it is found by going round until it
 stays, and its gradient comes from the point alone, by going round once more, not from the way there.
 """
 

@@ -2,7 +2,7 @@
 Several processes
 =================
 
-Learnt here: one training loop for one process and for many. Each takes a share of scikit-learn's 1,797 images of
+Learned here: one training loop for one process and for many. Each takes a share of scikit-learn's 1,797 images of
 digits; gradients are summed; afterward rank 0 trains alone on all of the same batches, and prints how far the
 parameters are from each other. One file for every engine::
 

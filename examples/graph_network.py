@@ -2,7 +2,7 @@
 A graph convolutional network
 =============================
 
-Learnt here: a layer of one's own with a weight, and a graph as an array beside the features. Two tight groups of 34
+Learned here: a layer of one's own with a weight, and a graph as an array beside the features. Two tight groups of 34
 nodes are told apart by a network that is shown the labels of two nodes alone.
 """
 

@@ -2,7 +2,7 @@
 A gravitational waveform
 ========================
 
-Learnt here: a network inside physics that is known. Two black holes far apart turn round each other nearly as Newton
+Learned here: a network inside physics that is known. Two black holes far apart turn round each other nearly as Newton
 says; a small network corrects his equations until the waves that they send are those of relativity (B. Keith, A.
 Khadse, S. Field, 2021). It starts from a correction of nothing, and only the waves are seen, not the orbit.
 """

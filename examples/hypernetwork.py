@@ -2,7 +2,7 @@
 A hypernetwork
 ==============
 
-Learnt here: parameters are data. One network puts out the parameters of another, a flat vector that any layer takes by
+Learned here: parameters are data. One network puts out the parameters of another, a flat vector that any layer takes by
 `luxport.flatten`'s way back. The task, a number, chooses which wave the small network draws.
 """
 

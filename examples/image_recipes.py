@@ -2,7 +2,7 @@
 Recipes for images
 ==================
 
-Learnt here: three ways to tell images apart, a residual network, a ConvMixer and a vision transformer, trained by one
+Learned here: three ways to tell images apart, a residual network, a ConvMixer and a vision transformer, trained by one
 recipe: AdamW, a learning rate that rises and falls, smooth labels, images moved at random. The images are
 scikit-learn's digits, 8 by 8; CIFAR-10, which these recipes are known from, is nothing that a package brings.
 

@@ -2,7 +2,7 @@
 ImageNet
 ========
 
-Learnt here: images from a folder through the input pipelines that PyTorch and TensorFlow have, half precision over
+Learned here: images from a folder through the input pipelines that PyTorch and TensorFlow have, half precision over
 float32 masters, and training that goes on where it was stopped.
 
 ``python examples/imagenet.py FOLDER resnet50`` trains on FOLDER/train and FOLDER/val, which have a folder of images for

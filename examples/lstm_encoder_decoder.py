@@ -2,7 +2,7 @@
 An encoder and a decoder
 ========================
 
-Learnt here: a recurrent network that reads a sequence and writes another one. The encoder's last carry starts the
+Learned here: a recurrent network that reads a sequence and writes another one. The encoder's last carry starts the
 decoder, which gets the right values while it learns (teacher forcing), and its own ones when it forecasts.
 """
 

@@ -2,7 +2,7 @@
 Networks of the papers
 ======================
 
-Learnt here: how well-known networks are wired out of layers. Functions return layers, or lists of layers for a `Chain`;
+Learned here: how well-known networks are wired out of layers. Functions return layers, or lists of layers for a `Chain`;
 what goes past a block is a `Parallel`. The counts of parameters are those that torchvision publishes.
 """
 

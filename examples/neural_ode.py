@@ -2,7 +2,7 @@
 A neural ODE
 ============
 
-Learnt here: a solver is a loop over a model, `luxport.scan` compiles the loop once where the framework can, and
+Learned here: a solver is a loop over a model, `luxport.scan` compiles the loop once where the framework can, and
 gradients go through all of it. The right-hand side of an ODE is learned from a damped spiral.
 """
 

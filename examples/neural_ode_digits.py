@@ -2,7 +2,7 @@
 Digits by a neural ODE
 ======================
 
-Learnt here: a layer of one's own that calls a solver, and solvers that other packages bring. What is between the first
+Learned here: a layer of one's own that calls a solver, and solvers that other packages bring. What is between the first
 and the last layer is the solution of a differential equation: diffrax solves it on JAX, torchdiffeq on PyTorch, a few
 lines of our own elsewhere, each by the midpoint method with equal steps, so that the losses are the same.
 """

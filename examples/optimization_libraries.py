@@ -2,7 +2,7 @@
 Other optimizers
 ================
 
-Learnt here: parameters as one vector fit every library that minimizes. The same fit is made by SciPy's L-BFGS, which
+Learned here: parameters as one vector fit every library that minimizes. The same fit is made by SciPy's L-BFGS, which
 only knows NumPy, and by luxport's Adam; on JAX by optax, on PyTorch by ``torch.optim``, which take the same trees.
 """
 

@@ -2,7 +2,7 @@
 A network that obeys an equation
 ================================
 
-Learnt here: gradients nest. The loss of a physics-informed network asks for second derivatives of the model with
+Learned here: gradients nest. The loss of a physics-informed network asks for second derivatives of the model with
 respect to its input, and is itself differentiated with respect to the parameters. The equation is Poisson's on the unit
 square, u_xx + u_yy = -2 π² sin(πx) sin(πy), with u = 0 on its edge; its solution is sin(πx) sin(πy).
 """

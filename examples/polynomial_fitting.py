@@ -2,7 +2,7 @@
 Fitting a polynomial
 ====================
 
-Learnt here: the whole way from data over a model, a loss and an optimizer to a picture, in one screen. A small network
+Learned here: the whole way from data over a model, a loss and an optimizer to a picture, in one screen. A small network
 learns the parabola y = x² - 2x from 128 noisy points.
 """
 

@@ -2,7 +2,7 @@
 Qwen3, a language model
 =======================
 
-Learnt here: a transformer of today, weights of a published checkpoint under their own names, and keys and values kept
+Learned here: a transformer of today, weights of a published checkpoint under their own names, and keys and values kept
 in a state. ``python examples/qwen3.py FOLDER 9707 11`` goes on after these tokens with a checkpoint of Hugging Face's
 form (config.json and .safetensors). Without a folder a small model learns to count in steps.
 """

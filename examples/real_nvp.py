@@ -2,7 +2,7 @@
 A normalizing flow
 ==================
 
-Learnt here: a layer of one's own that returns more than an array. RealNVP's coupling layers turn two moons into a
+Learned here: a layer of one's own that returns more than an array. RealNVP's coupling layers turn two moons into a
 normal distribution and back, and each keeps account of how much it stretches.
 """
 

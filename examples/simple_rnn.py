@@ -2,7 +2,7 @@
 A simple recurrent network
 ==========================
 
-Learnt here: sequences are arrays (N, T, F), `LSTM` runs over them, and what is masked or selected is a layer in the
+Learned here: sequences are arrays (N, T, F), `LSTM` runs over them, and what is masked or selected is a layer in the
 chain. The network tells spirals that turn left from spirals that turn right.
 """
 

@@ -70,7 +70,7 @@ def _adjust(rule: Any, numbers: Any, values: Mapping[str, Any]) -> tuple[Any, An
     known = {name: value for name, value in values.items() if name in names_of(rule)}
     if not known:
         return rule, numbers
-    with_values(rule, known)  # a rule refuses what it cannot be
+    with_values(rule, known)  # raises where the rule refuses a number
     fixed = with_values(rule, {name: value for name, value in known.items() if name not in numbers})
     changed = {name: scalar(known[name], old) if name in known else old for name, old in numbers.items()}
     return fixed, changed

@@ -67,10 +67,10 @@ def save_checkpoint(
     with replacing(place / f"step_{step:08d}.json") as file:
         file.write(json.dumps(told).encode())
     for old in _list_steps(place)[:-keep]:
-        # The one that makes the other count goes first.
+        # A checkpoint counts while its JSON file is there: without that, a process killed here leaves no half of one.
         (place / f"step_{old:08d}.json").unlink(missing_ok=True)
     for left in place.iterdir():
-        # Those just let go, and those of a process that was killed between its two files.
+        # Arrays without their JSON file: of the checkpoints just dropped, or of a process killed before it wrote the second.
         if re.fullmatch(r"step_\d{8,}\.safetensors", left.name) and not left.with_suffix(".json").exists():
             left.unlink(missing_ok=True)
     return str(arrays)

@@ -45,7 +45,7 @@ def _expect_entries(y: Array, labels: Any = None, *, axis: int = -1) -> None:
 
 
 def _is_hashable(value: Any) -> bool:
-    if is_array(value):  # those of some frameworks are, by their place in memory
+    if is_array(value):  # some frameworks hash an array by its place in memory, not by its value
         return False
     try:
         hash(value)

@@ -54,7 +54,7 @@ def in_order(mapping: Mapping[Any, Any]) -> Iterable[Any]:
     for key in mapping:
         if type(key) is Key:
             return _by_place(mapping)
-    if len(mapping) >= 10:  # fewer sort as their numbers do
+    if len(mapping) >= 10:  # up to layer_9 the alphabet's order is that of the numbers
         return _by_number(mapping)
     return mapping
 

@@ -53,7 +53,7 @@ def test_every_example_is_recorded_and_has_the_form_of_the_gallery() -> None:
     for name in names:
         text = (FOLDER / f"{name}.py").read_text(encoding="utf-8")
         assert len(text.splitlines()) <= 150, name
-        assert "Learnt here:" in (ast.get_docstring(ast.parse(text)) or ""), name
+        assert "Learned here:" in (ast.get_docstring(ast.parse(text)) or ""), name
         assert "# What changes between backends: nothing." in text, name
 
 

@@ -2,7 +2,7 @@
 
     python tests/wrong_calls/huge_sizes.py [BACKEND [NAME ...]]
 
-Each call may take 2 GiB, so that a thousand million numbers never fit, and is to end within two seconds, in an error or
+Each call may take 2 GiB, so that a billion numbers never fit, and is to end within two seconds, in an error or
 in a result. What stands still, wants more memory or ends the process is printed; another error than luxport's own is
 the matter of `run.py`.
 """
