@@ -2,8 +2,8 @@
 A diffusion model
 =================
 
-Learned here: a network that takes two inputs and is called in a loop after training. It learns to see the noise in noisy
-digits; sampling takes the noise out in twenty steps (J. Song et al., Denoising Diffusion Implicit Models, 2021).
+Learned here: a network that takes two inputs and is called in a loop after training. It learns to see the noise in
+noisy digits; sampling takes the noise out in twenty steps (J. Song et al., Denoising Diffusion Implicit Models, 2021).
 """
 
 from __future__ import annotations

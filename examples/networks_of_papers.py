@@ -2,8 +2,8 @@
 Networks of the papers
 ======================
 
-Learned here: how well-known networks are wired out of layers. Functions return layers, or lists of layers for a `Chain`;
-what goes past a block is a `Parallel`. The counts of parameters are those that torchvision publishes.
+Learned here: how well-known networks are wired out of layers. Functions return layers, or lists of layers for a
+`Chain`; what goes past a block is a `Parallel`. The counts of parameters are those that torchvision publishes.
 """
 
 from __future__ import annotations

@@ -221,7 +221,8 @@ def _step(
 def _expect_kinds(rule: Rule, todo: _Work) -> None:
     """Expect complex numbers kept for complex parameters, and real ones for real: backends differ in what they mix."""
     for leaf, x in zip(todo.leaves, todo.wide, strict=True):
-        if not keeps_kind(leaf.state, x) and keeps_kind(start(rule, x), x):  # a rule's state may be of another kind from the start
+        # A rule's state may be of another kind from the start.
+        if not keeps_kind(leaf.state, x) and keeps_kind(start(rule, x), x):
             saw = "real" if "complex" in dtype_name(x) else "complex"
             raise ValueError(
                 f"update expects {saw} parameters, as setup saw, got {dtype_name(x)}: call optimizers.setup anew"

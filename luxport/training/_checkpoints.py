@@ -70,7 +70,7 @@ def save_checkpoint(
         # A checkpoint counts while its JSON file is there: without that, a process killed here leaves no half of one.
         (place / f"step_{old:08d}.json").unlink(missing_ok=True)
     for left in place.iterdir():
-        # Arrays without their JSON file: of the checkpoints just dropped, or of a process killed before it wrote the second.
+        # Arrays without their JSON file: of checkpoints just dropped, or of a process killed between the two.
         if re.fullmatch(r"step_\d{8,}\.safetensors", left.name) and not left.with_suffix(".json").exists():
             left.unlink(missing_ok=True)
     return str(arrays)

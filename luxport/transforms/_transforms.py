@@ -105,6 +105,10 @@ def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, *, has_aux: 
 def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
     """Return ``f(*primals)`` and the function from a cotangent to the products with each argument's Jacobian.
 
+    Args:
+        f: a function of trees of arrays
+        *primals: its arguments
+
     Raises: TypeError if an argument has leaves that are no floating arrays, ValueError if a cotangent is not
             like the value
 
@@ -122,6 +126,11 @@ def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tupl
 @says_what_it_takes
 def jvp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
     """Return ``f(*primals)`` and the product of its Jacobian with the tangents.
+
+    Args:
+        f: a function of trees of arrays
+        primals: a tuple of its arguments
+        tangents: a tuple of their directions, each a tree like its argument
 
     Raises: TypeError if an argument has leaves that are no floating arrays, ValueError if the tangents are not
             like the primals
@@ -217,6 +226,9 @@ def checkpoint(f: F) -> F:
     Values and gradients are those of f, which should be pure. What is differentiated must be among the arguments:
     TensorFlow passes no gradient on to arrays that f closes over, and has no second gradients here. Compiled, or in
     a gradient of a gradient, PyTorch runs f as it is. NumPy, which has no gradients, does so always.
+
+    Args:
+        f: a function of trees of arrays
 
     Source: Zygote.jl ``checkpointed``, which Flux exports
 
