@@ -11,12 +11,11 @@ import ast
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from types import MappingProxyType
 from typing import Any
 
 import luxport
+from luxport.porting.translate.counted_functions import COUNTED, HeldValues
 from luxport.porting.translate.counted_names import (
-    BINARY,
     BUILTINS,
     COMPARED,
     GIVEN,
@@ -41,11 +40,9 @@ from luxport.porting.translate.counted_values import (
 
 __all__ = ["Run"]
 
-_BITS = 4096
-_LONGEST = 10_000
 _DEEPEST = 40
-_LAYER, _CLASS, _COMPACT, _AGAIN = 100, 1000, 400, 100
-"""Some microseconds that making one of these takes, and looking at each layer in one that is used again."""
+_LAYER, _CLASS, _COMPACT = 100, 1000, 400
+"""Some microseconds that making one of these takes."""
 
 
 class Run:
@@ -55,8 +52,7 @@ class Run:
         self.budget = budget
         self.names: dict[str, Any] = {}
         self.bodies: dict[Any, tuple[ast.arguments, list[ast.stmt] | ast.expr, dict[str, Any], dict[str, Any]]] = {}
-        self.weights: dict[int, tuple[Any, int]] = {}
-        self.used: set[int] = set()
+        self.held = HeldValues(budget)
         self.changed: list[tuple[list[Any], int]] = []
         self.depth = 0
 
@@ -102,7 +98,7 @@ class Run:
                 for target in targets:
                     self._bind(target, value, names)
             case ast.AugAssign(target=ast.Name(id=name), op=op):
-                names[name] = self.binary(type(op), names[name], self.value(node.value, names))
+                names[name] = self.held.compute(type(op), names[name], self.value(node.value, names))
             case ast.Expr():
                 self.value(node.value, names)
             case ast.Return():
@@ -114,12 +110,12 @@ class Run:
             case ast.While():
                 self._loop(iter(lambda: self._truth(self.value(node.test, names)), False), node, names)
             case ast.For():
-                self._loop(self._entries(self.value(node.iter, names)), node, names)
+                self._loop(self.held.expect_entries(self.value(node.iter, names)), node, names)
             case ast.FunctionDef():
                 function = self._function(node.name, node.args, node.body, names)
                 for decorator in reversed(node.decorator_list):
                     self.budget.spend(_COMPACT)
-                    function = self._note_weight(self.value(decorator, names)(function), [])
+                    function = self.held.note_weight(self.value(decorator, names)(function), [])
                 names[node.name] = function
             case ast.ClassDef():
                 names[node.name] = self._class(node, names)
@@ -149,7 +145,7 @@ class Run:
             case ast.Name(id=name):
                 names[name] = value
             case ast.Tuple(elts=parts):
-                entries = list(self._entries(value))
+                entries = list(self.held.expect_entries(value))
                 if len(entries) != len(parts):
                     raise Raised(f"{len(parts)} values expected, got {len(entries)}")
                 for part, entry in zip(parts, entries, strict=True):
@@ -259,9 +255,9 @@ class Run:
                         break
                 return value
             case ast.UnaryOp(op=op):
-                return UNARY[type(op)](self._plain(self.value(node.operand, names)))
+                return UNARY[type(op)](self.held.hold_size(self.value(node.operand, names)))
             case ast.BinOp(op=op):
-                return self.binary(type(op), self.value(node.left, names), self.value(node.right, names))
+                return self.held.compute(type(op), self.value(node.left, names), self.value(node.right, names))
             case ast.Compare():
                 return self._compare(node, names)
             case ast.Subscript(slice=index):
@@ -284,7 +280,7 @@ class Run:
             found.append(self.value(made, names))
             return
         first, *rest = loops
-        for entry in self._entries(self.value(first.iter, names)):
+        for entry in self.held.expect_entries(self.value(first.iter, names)):
             self.budget.spend(1)
             self._bind(first.target, entry, names)
             if all(self._truth(self.value(condition, names)) for condition in first.ifs):
@@ -294,7 +290,7 @@ class Run:
         found: list[Any] = []
         for part in parts:
             if isinstance(part, ast.Starred):
-                found += self._whole(self.value(part.value, names))
+                found += self.held.write_out(self.value(part.value, names))
             else:
                 found.append(self.value(part, names))
         return found
@@ -303,29 +299,11 @@ class Run:
         found: dict[Any, Any] = {}
         for key, value in zip(node.keys, node.values, strict=True):
             if key is None:
-                found |= {name: entry for name, entry in self._mapping(self.value(value, names)).items()}
+                found |= {name: entry for name, entry in self.held.expect_mapping(self.value(value, names)).items()}
             else:
                 given = self.value(key, names)
                 found[given if type(given) is int else str(given)] = self.value(value, names)
         return found
-
-    def _mapping(self, value: Any) -> Mapping[str, Any]:
-        if not isinstance(value, (dict, MappingProxyType)):
-            raise Raised("no names with their values")
-        self.budget.spend(len(value))
-        return value
-
-    def _entries(self, value: Any) -> Iterable[Any]:
-        """Return what a loop runs over, of which each step is to be counted."""
-        if not isinstance(value, (list, tuple, str, range, dict, MappingProxyType)):
-            raise Raised(f"a {type(value).__name__} is no sequence")
-        return value
-
-    def _whole(self, value: Any) -> list[Any]:
-        """Return a sequence written out."""
-        entries = self._entries(value)
-        self.budget.spend(len(entries))  # type: ignore[arg-type]
-        return list(entries)
 
     def _truth(self, value: Any) -> bool:
         if isinstance(value, luxport.Layer):
@@ -342,9 +320,9 @@ class Run:
         if isinstance(value, Record):
             return value.fields[node.attr]
         if isinstance(value, list) and node.attr in METHODS[:2]:
-            return lambda given: self._add(value, [given] if node.attr == "append" else self._whole(given))
+            return lambda given: self._add(value, [given] if node.attr == "append" else self.held.write_out(given))
         if isinstance(value, dict) and node.attr in METHODS[2:]:
-            return value.get if node.attr == "get" else lambda: list(self._mapping(value).items())
+            return value.get if node.attr == "get" else lambda: list(self.held.expect_mapping(value).items())
         raise Raised(f"a {type(value).__name__} has no {node.attr} here")
 
     def _add(self, listed: list[Any], entries: list[Any]) -> None:
@@ -353,72 +331,20 @@ class Run:
 
     def _entry(self, value: Any, index: Any) -> Any:
         if isinstance(value, luxport.Layer):
-            return self._note_weight(value[index], [value])  # type: ignore[index]
+            return self.held.note_weight(value[index], [value])  # type: ignore[index]
         if isinstance(index, slice) and isinstance(value, (list, tuple, str)):
             self.budget.spend(len(value))
         return value[index]
-
-    def _plain(self, value: Any) -> Any:
-        """Return a number or what is small beside it, held to a size."""
-        if isinstance(value, int) and value.bit_length() > _BITS:
-            raise TooMuch("a whole number that grows too long")
-        if isinstance(value, (str, list, tuple)) and len(value) > _LONGEST:
-            raise TooMuch("a sequence that grows too long")
-        return value
-
-    def binary(self, op: type[ast.operator], left: Any, right: Any) -> Any:
-        """Work out an operator, whose result is held to a size before it is there."""
-        sequence = (str, list, tuple)
-        if isinstance(left, sequence) or isinstance(right, sequence):
-            if op is ast.Mult:
-                times = right if isinstance(left, sequence) else left
-                longest = left if isinstance(left, sequence) else right
-                self.budget.spend(max(0, times) * len(longest) if isinstance(times, int) else 0)
-            elif op is ast.Add and isinstance(left, sequence) and isinstance(right, sequence):
-                self.budget.spend(len(left) + len(right))
-            else:
-                raise Raised("a sequence is no number")
-        elif op is ast.BitOr and isinstance(left, dict) and isinstance(right, dict):
-            return {**self._mapping(left), **self._mapping(right)}
-        elif not (isinstance(left, (int, float)) and isinstance(right, (int, float))):
-            raise Raised(f"{type(left).__name__} and {type(right).__name__} are no numbers")
-        if op is ast.Pow and _whole(left).bit_length() * abs(_whole(right)) > _BITS:
-            raise TooMuch("a power that grows too long")
-        return self._plain(BINARY[op](left, right))
 
     def _compare(self, node: ast.Compare, names: Mapping[str, Any]) -> bool:
         left = self.value(node.left, names)
         for op, part in zip(node.ops, node.comparators, strict=True):
             right = self.value(part, names)
-            self._weigh([left, right])
+            self.held.weigh([left, right])
             if not COMPARED[type(op)](left, right):
                 return False
             left = right
         return True
-
-    def _weigh(self, values: Iterable[Any]) -> int:
-        """Spend what it takes to look at values to their ends, shared parts each time, and return it."""
-        total = 0
-        for value in values:
-            found = 1
-            if isinstance(value, (list, tuple)):
-                found += self._weigh(value)
-            elif isinstance(value, (dict, MappingProxyType)):
-                found += self._weigh(value.values())
-            elif isinstance(value, str):
-                found += len(value) // 10
-            elif id(value) in self.weights:
-                found = self.weights[id(value)][1]
-                self.budget.spend(_AGAIN * found if id(value) in self.used else 0)
-                self.used.add(id(value))
-            total += found
-            self.budget.spend(found)
-        return total
-
-    def _note_weight(self, made: Any, given: Iterable[Any]) -> Any:
-        """Note how much there is in a layer, whose parts are looked at again in each one around it."""
-        self.weights[id(made)] = made, 1 + self._weigh(given)
-        return made
 
     def _call(self, node: ast.Call, names: Mapping[str, Any]) -> Any:
         function = self.value(node.func, names)
@@ -426,22 +352,22 @@ class Run:
         named: dict[str, Any] = {}
         for one in node.keywords:
             value = self.value(one.value, names)
-            named |= self._mapping(value) if one.arg is None else {one.arg: value}
+            named |= self.held.expect_mapping(value) if one.arg is None else {one.arg: value}
         if isinstance(node.func, ast.Name) and node.func.id == "not_ported":
             raise Raised("")
         if function in OPERATORS:
-            return self.binary(OPERATORS[function], *given)
+            return self.held.compute(OPERATORS[function], *given)
         if function in self.bodies:
             return self._run_function(function, given, named)
-        if isinstance(node.func, ast.Name) and node.func.id in _COUNTED:
-            return _COUNTED[node.func.id](self, *given, **named)
+        if isinstance(node.func, ast.Name) and node.func.id in COUNTED:
+            return COUNTED[node.func.id](self.held, *given, **named)
         if isinstance(node.func, ast.Attribute) and node.func.attr in METHODS:
             return function(*given)
         path = ast.unparse(node.func) if isinstance(node.func, ast.Attribute) else ""
-        if path in _COUNTED:
-            return _COUNTED[path](self, *given, **named)
+        if path in COUNTED:
+            return COUNTED[path](self.held, *given, **named)
         if path.startswith("math."):
-            return function(*map(self._plain, given))
+            return function(*map(self.held.hold_size, given))
         return self._make(function, given, named)
 
     def _make(self, function: Any, given: list[Any], named: dict[str, Any]) -> Any:
@@ -453,71 +379,7 @@ class Run:
             raise TooMuch(f"{getattr(function, '__name__', 'what is called')} is no constructor")
         self.budget.spend(_LAYER)
         weighed = [*given, *named.values()]
-        weight = 1 + self._weigh(weighed)
+        weight = 1 + self.held.weigh(weighed)
         made = function(*given, **named)
-        self.weights[id(made)] = made, weight
+        self.held.weights[id(made)] = made, weight
         return made
-
-    def reduced(self, function: Any, values: Any) -> Any:
-        """``functools.reduce``."""
-        op = OPERATORS[function]
-        first, *rest = self._whole(values)
-        for value in rest:
-            first = self.binary(op, first, value)
-        return first
-
-    def total(self, values: Any, op: type[ast.operator], start: Any) -> Any:
-        """``sum`` and ``math.prod``."""
-        for value in self._whole(values):
-            start = self.binary(op, start, value)
-        return start
-
-    def extreme(self, function: Callable[..., Any], *given: Any) -> Any:
-        """``min`` and ``max``."""
-        entries = self._whole(given[0]) if len(given) == 1 else list(given)
-        self._weigh(entries)
-        return function(entries)
-
-    def zipped(self, sequences: tuple[Any, ...], strict: bool) -> list[Any]:
-        """``zip``."""
-        return list(zip(*map(self._whole, sequences), strict=strict))
-
-    def isinstance(self, value: Any, kinds: Any) -> bool:
-        """``isinstance``, of helpers alone."""
-        return isinstance(value, kinds)
-
-    def attribute(self, value: Any, name: str, default: Any) -> Any:
-        """``getattr``, of helpers alone: whether an array is trained, and how many axes it has: there is none here."""
-        if name == "trainable":
-            return getattr(value, name, default)
-        if name not in ("ndim", "shape"):
-            raise TooMuch("an attribute by its name")
-        return default
-
-
-def _whole(value: Any) -> int:
-    return value if isinstance(value, int) else 0
-
-
-_COUNTED: dict[str, Callable[..., Any]] = {
-    "abs": lambda run, value: abs(run._plain(value)),
-    "enumerate": lambda run, values, start=0: list(enumerate(run._whole(values), start)),
-    "float": lambda run, value: float(run._plain(value)),
-    "functools.reduce": Run.reduced,
-    "getattr": Run.attribute,
-    "int": lambda run, value: run._plain(int(run._plain(value))),
-    "isinstance": Run.isinstance,
-    "len": lambda run, value: len(value),
-    "list": lambda run, values=(): run._whole(values),
-    "luxport.backend.is_array": lambda run, value: False,  # an import makes none
-    "math.prod": lambda run, values: run.total(values, ast.Mult, 1),
-    "max": lambda run, *given: run.extreme(max, *given),
-    "min": lambda run, *given: run.extreme(min, *given),
-    "range": lambda run, *given: range(*map(run._plain, given)),
-    "reversed": lambda run, values: values[::-1] if isinstance(values, range) else run._whole(values)[::-1],
-    "round": lambda run, *given: round(*map(run._plain, given)),
-    "slice": lambda run, *given: slice(*given),
-    "sum": lambda run, values, start=0: run.total(values, ast.Add, start),
-    "tuple": lambda run, values=(): tuple(run._whole(values)),
-    "zip": lambda run, *sequences, strict=False: run.zipped(sequences, strict),
-}

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from luxport import ops
 from luxport.ops import definition_of
+from luxport.ops._floats_only import accept_floats
 
 __all__ = [
     "celu",
@@ -46,14 +47,8 @@ def _compile(op: Callable[..., Any], **options: Any) -> Callable[..., Any]:
     return jax.jit(definition_of(op), inline=True, **options)
 
 
-def _accept_floats(native: Callable[..., Any], op: Callable[..., Any]) -> Callable[..., Any]:
-    """Leave every other dtype, conversions and refusals included, to the definition."""
-    definition = definition_of(op)
-
-    def function(x: Any) -> Any:
-        return native(x) if jnp.issubdtype(x.dtype, jnp.floating) else definition(x)
-
-    return function
+def _is_floating(x: Any) -> bool:
+    return jnp.issubdtype(x.dtype, jnp.floating)
 
 
 def _erf(x: Any) -> Any:
@@ -61,9 +56,9 @@ def _erf(x: Any) -> Any:
     return jax.lax.erf(jnp.clip(x, -10.0, 10.0))
 
 
-erf = _accept_floats(jax.jit(_erf, inline=True), ops.erf)
-sigmoid = _accept_floats(jax.nn.sigmoid, ops.sigmoid)
-tanh = _accept_floats(jnp.tanh, ops.tanh)
+erf = accept_floats(ops.erf, _is_floating)(jax.jit(_erf, inline=True))
+sigmoid = accept_floats(ops.sigmoid, _is_floating)(jax.nn.sigmoid)
+tanh = accept_floats(ops.tanh, _is_floating)(jnp.tanh)
 
 glu = _compile(ops.glu, static_argnames="axis")
 celu = _compile(ops.celu)

@@ -85,15 +85,8 @@ def conv_transpose_nd(
 ) -> Any:
     """One call of the compiler's correlation, of x with zeros between its entries."""
     if x.dtype != weight.dtype:
-        return _transpose_definition(
-            *(x, weight, bias),
-            stride=stride,
-            padding=padding,
-            dilation=dilation,
-            output_padding=output_padding,
-            groups=groups,
-            flip=flip,
-        )
+        options = {"stride": stride, "padding": padding, "dilation": dilation, "output_padding": output_padding}
+        return _transpose_definition(x, weight, bias, **options, groups=groups, flip=flip)
     channels, part, *kernel = weight.shape
     weight = weight.reshape(groups, channels // groups, part, *kernel).swapaxes(1, 2)
     weight = weight.reshape(groups * part, channels // groups, *kernel)

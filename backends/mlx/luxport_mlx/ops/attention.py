@@ -36,14 +36,8 @@ def scaled_dot_product_attention(
     kernel = have_kernels() and not return_scores and dropout is ops.identity and bias is None and query.ndim == 4
     kernel = kernel and query.dtype == key.dtype == value.dtype == mx.float32 and mask is None
     if not kernel or token_axis not in (-2, -3) or (is_causal and query.shape[token_axis] != key.shape[token_axis]):
-        return _definition(
-            *(query, key, value, bias, mask),
-            scale=scale,
-            is_causal=is_causal,
-            token_axis=token_axis,
-            dropout=dropout,
-            return_scores=return_scores,
-        )
+        options: Any = {"scale": scale, "is_causal": is_causal, "token_axis": token_axis, "dropout": dropout}
+        return _definition(query, key, value, bias, mask, **options, return_scores=return_scores)
     check_attention(query, key, value, mask, is_causal=is_causal, token_axis=token_axis)
     if token_axis == -3:
         query, key, value = [x.swapaxes(-2, -3) for x in (query, key, value)]

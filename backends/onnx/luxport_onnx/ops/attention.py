@@ -34,14 +34,8 @@ def scaled_dot_product_attention(
     """One operator, which gives NaN, or a mean, where a mask hides all keys: with masks that are known not to."""
     serves = opset() >= 23 and dropout is ops.identity and bias is None and query.ndim == 4 and token_axis in (-2, -3)
     serves = serves and all([_serves(x) for x in (query, key, value)]) and (mask is None or _hides_no_row(mask))
-    return (_attend if serves else _definition)(
-        *(query, key, value, bias, mask),
-        scale=scale,
-        is_causal=is_causal,
-        token_axis=token_axis,
-        dropout=dropout,
-        return_scores=return_scores,
-    )
+    options: Any = {"scale": scale, "is_causal": is_causal, "token_axis": token_axis, "dropout": dropout}
+    return (_attend if serves else _definition)(query, key, value, bias, mask, **options, return_scores=return_scores)
 
 
 @in_single_or_double

@@ -61,15 +61,8 @@ def conv_transpose_nd(
     """The library's for one and two axes, without its padding, which is cut away after it."""
     rank = len(stride)
     if rank > 2 or _mixed(x, weight, bias) or not x.dtype.is_floating or x.shape[0] == 0:
-        return _transpose_definition(
-            *(x, weight, bias),
-            stride=stride,
-            padding=padding,
-            dilation=dilation,
-            output_padding=output_padding,
-            groups=groups,
-            flip=flip,
-        )
+        options = {"stride": stride, "padding": padding, "dilation": dilation, "output_padding": output_padding}
+        return _transpose_definition(x, weight, bias, **options, groups=groups, flip=flip)
     if x.dtype.size < 4:
         parameters = [None if array is None else tf.cast(array, tf.float32) for array in (weight, bias)]
         options = {"stride": stride, "padding": padding, "dilation": dilation, "output_padding": output_padding}

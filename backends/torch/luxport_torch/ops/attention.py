@@ -39,13 +39,9 @@ def scaled_dot_product_attention(
     if not kernel or token_axis not in (-2, -3) or torch._C._are_functorch_transforms_active():
         # Elsewhere than on the CPU products of half types are several times as fast, and add up in float32.
         half_product = query.dtype.itemsize < 4 and not sums_in_half(query)
+        options: Any = {"scale": scale, "is_causal": is_causal, "token_axis": token_axis, "dropout": dropout}
         return (attend if half_product else _definition)(
-            *(query, key, value, bias, mask),
-            scale=scale,
-            is_causal=is_causal,
-            token_axis=token_axis,
-            dropout=dropout,
-            return_scores=return_scores,
+            query, key, value, bias, mask, **options, return_scores=return_scores
         )
     check_attention(query, key, value, mask, is_causal=is_causal, token_axis=token_axis)
     dtype = query.dtype

@@ -66,15 +66,8 @@ def conv_transpose_nd(
     """One call of the library's transposed correlation, of the flipped kernel; uneven padding is cut away after it."""
     correlate, dtype = _TRANSPOSE.get(len(stride)), _dtype(x, weight, bias)
     if correlate is None or dtype is None:
-        return _transpose_definition(
-            *(x, weight, bias),
-            stride=stride,
-            padding=padding,
-            dilation=dilation,
-            output_padding=output_padding,
-            groups=groups,
-            flip=flip,
-        )
+        options = {"stride": stride, "padding": padding, "dilation": dilation, "output_padding": output_padding}
+        return _transpose_definition(x, weight, bias, **options, groups=groups, flip=flip)
     kind = x.dtype
     if dtype is not kind:
         x, weight, bias = x.to(dtype), weight.to(dtype), None if bias is None else bias.to(dtype)

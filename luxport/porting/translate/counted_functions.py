@@ -1,0 +1,162 @@
+"""Functions and operators of Python's whose steps are counted, on values that are held to sizes."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from luxport.porting.translate.counted_names import BINARY, OPERATORS
+from luxport.porting.translate.counted_values import Budget, Raised, TooMuch
+
+__all__ = ["COUNTED", "HeldValues"]
+
+_BITS = 4096
+_LONGEST = 10_000
+_AGAIN = 100
+"""Some microseconds that looking at each layer takes, in one that is used again."""
+
+
+class HeldValues:
+    """What may be done with values, each held to a size and paid for; `weights` are of the layers among them."""
+
+    def __init__(self, budget: Budget) -> None:
+        self.budget = budget
+        self.weights: dict[int, tuple[Any, int]] = {}
+        self.used: set[int] = set()
+
+    def expect_mapping(self, value: Any) -> Mapping[str, Any]:
+        """Return names with their values, and spend what it takes to look at them."""
+        if not isinstance(value, (dict, MappingProxyType)):
+            raise Raised("no names with their values")
+        self.budget.spend(len(value))
+        return value
+
+    def expect_entries(self, value: Any) -> Iterable[Any]:
+        """Return what a loop runs over, of which each step is to be counted."""
+        if not isinstance(value, (list, tuple, str, range, dict, MappingProxyType)):
+            raise Raised(f"a {type(value).__name__} is no sequence")
+        return value
+
+    def write_out(self, value: Any) -> list[Any]:
+        """Return a sequence written out."""
+        entries = self.expect_entries(value)
+        self.budget.spend(len(entries))  # type: ignore[arg-type]
+        return list(entries)
+
+    def hold_size(self, value: Any) -> Any:
+        """Return a number or what is small beside it, held to a size."""
+        if isinstance(value, int) and value.bit_length() > _BITS:
+            raise TooMuch("a whole number that grows too long")
+        if isinstance(value, (str, list, tuple)) and len(value) > _LONGEST:
+            raise TooMuch("a sequence that grows too long")
+        return value
+
+    def compute(self, op: type[ast.operator], left: Any, right: Any) -> Any:
+        """Work out an operator, whose result is held to a size before it is there."""
+        sequence = (str, list, tuple)
+        if isinstance(left, sequence) or isinstance(right, sequence):
+            if op is ast.Mult:
+                times = right if isinstance(left, sequence) else left
+                longest = left if isinstance(left, sequence) else right
+                self.budget.spend(max(0, times) * len(longest) if isinstance(times, int) else 0)
+            elif op is ast.Add and isinstance(left, sequence) and isinstance(right, sequence):
+                self.budget.spend(len(left) + len(right))
+            else:
+                raise Raised("a sequence is no number")
+        elif op is ast.BitOr and isinstance(left, dict) and isinstance(right, dict):
+            return {**self.expect_mapping(left), **self.expect_mapping(right)}
+        elif not (isinstance(left, (int, float)) and isinstance(right, (int, float))):
+            raise Raised(f"{type(left).__name__} and {type(right).__name__} are no numbers")
+        if op is ast.Pow and _take_whole(left).bit_length() * abs(_take_whole(right)) > _BITS:
+            raise TooMuch("a power that grows too long")
+        return self.hold_size(BINARY[op](left, right))
+
+    def weigh(self, values: Iterable[Any]) -> int:
+        """Spend what it takes to look at values to their ends, shared parts each time, and return it."""
+        total = 0
+        for value in values:
+            found = 1
+            if isinstance(value, (list, tuple)):
+                found += self.weigh(value)
+            elif isinstance(value, (dict, MappingProxyType)):
+                found += self.weigh(value.values())
+            elif isinstance(value, str):
+                found += len(value) // 10
+            elif id(value) in self.weights:
+                found = self.weights[id(value)][1]
+                self.budget.spend(_AGAIN * found if id(value) in self.used else 0)
+                self.used.add(id(value))
+            total += found
+            self.budget.spend(found)
+        return total
+
+    def note_weight(self, made: Any, given: Iterable[Any]) -> Any:
+        """Note how much there is in a layer, whose parts are looked at again in each one around it."""
+        self.weights[id(made)] = made, 1 + self.weigh(given)
+        return made
+
+    def reduce(self, function: Any, values: Any) -> Any:
+        """``functools.reduce``."""
+        op = OPERATORS[function]
+        first, *rest = self.write_out(values)
+        for value in rest:
+            first = self.compute(op, first, value)
+        return first
+
+    def add_up(self, values: Any, op: type[ast.operator], start: Any) -> Any:
+        """``sum`` and ``math.prod``."""
+        for value in self.write_out(values):
+            start = self.compute(op, start, value)
+        return start
+
+    def find_extreme(self, function: Callable[..., Any], *given: Any) -> Any:
+        """``min`` and ``max``."""
+        entries = self.write_out(given[0]) if len(given) == 1 else list(given)
+        self.weigh(entries)
+        return function(entries)
+
+    def zip(self, sequences: tuple[Any, ...], strict: bool) -> list[Any]:
+        """``zip``."""
+        return list(zip(*map(self.write_out, sequences), strict=strict))
+
+    def is_instance(self, value: Any, kinds: Any) -> bool:
+        """``isinstance``, of helpers alone."""
+        return isinstance(value, kinds)
+
+    def get_attribute(self, value: Any, name: str, default: Any) -> Any:
+        """``getattr``, of helpers alone: whether an array is trained, and how many axes it has: there is none here."""
+        if name == "trainable":
+            return getattr(value, name, default)
+        if name not in ("ndim", "shape"):
+            raise TooMuch("an attribute by its name")
+        return default
+
+
+def _take_whole(value: Any) -> int:
+    return value if isinstance(value, int) else 0
+
+
+COUNTED: dict[str, Callable[..., Any]] = {
+    "abs": lambda held, value: abs(held.hold_size(value)),
+    "enumerate": lambda held, values, start=0: list(enumerate(held.write_out(values), start)),
+    "float": lambda held, value: float(held.hold_size(value)),
+    "functools.reduce": HeldValues.reduce,
+    "getattr": HeldValues.get_attribute,
+    "int": lambda held, value: held.hold_size(int(held.hold_size(value))),
+    "isinstance": HeldValues.is_instance,
+    "len": lambda held, value: len(value),
+    "list": lambda held, values=(): held.write_out(values),
+    "luxport.backend.is_array": lambda held, value: False,  # an import makes none
+    "math.prod": lambda held, values: held.add_up(values, ast.Mult, 1),
+    "max": lambda held, *given: held.find_extreme(max, *given),
+    "min": lambda held, *given: held.find_extreme(min, *given),
+    "range": lambda held, *given: range(*map(held.hold_size, given)),
+    "reversed": lambda held, values: values[::-1] if isinstance(values, range) else held.write_out(values)[::-1],
+    "round": lambda held, *given: round(*map(held.hold_size, given)),
+    "slice": lambda held, *given: slice(*given),
+    "sum": lambda held, values, start=0: held.add_up(values, ast.Add, start),
+    "tuple": lambda held, values=(): tuple(held.write_out(values)),
+    "zip": lambda held, *sequences, strict=False: held.zip(sequences, strict),
+}
