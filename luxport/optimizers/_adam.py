@@ -11,6 +11,7 @@ from luxport.backend import Array, dtype_name, namespace
 from luxport.ops._operation import operation
 from luxport.optimizers._construction import explains_itself
 from luxport.optimizers._hyperparameters import scalars_like
+from luxport.optimizers._root import root_of
 from luxport.optimizers._rule import Batched, Clocked
 from luxport.optimizers._rule_arithmetic import abs2, expect_arrays_of_floats, in_dtype_of, is_number
 
@@ -171,7 +172,7 @@ def adam_update(
     constants = _constants(dxs[0], powers, eta, beta, epsilon)
     new_xs, new_ms, new_vs = [], [], []
     for x, dx, m, v in zip(xs, dxs, ms, vs, strict=True):
-        m, v, step = _move_moments(namespace(x), dx, m, v, constants)
+        m, v, step = _move_moments(dx, m, v, constants)
         new_xs.append(x - (step if decay is None else step + decay * x))
         new_ms.append(m)
         new_vs.append(v)
@@ -187,7 +188,7 @@ def adam_step(
     Shapes: dx, m, v (...) -> m, v, step (...)
     Source: Optimisers.jl ``Adam``
     """
-    return _move_moments(namespace(dx), dx, m, v, _constants(dx, powers, eta, beta, epsilon))
+    return _move_moments(dx, m, v, _constants(dx, powers, eta, beta, epsilon))
 
 
 class _Constants(NamedTuple):
@@ -212,10 +213,10 @@ def _constants(dx: Array, powers: Powers, eta: Any, beta: tuple[Any, Any], epsil
     )
 
 
-def _move_moments(xp: Any, dx: Array, m: Array, v: Array, by: _Constants) -> tuple[Array, Array, Array]:
+def _move_moments(dx: Array, m: Array, v: Array, by: _Constants) -> tuple[Array, Array, Array]:
     m = by.beta1 * m + by.rest1 * dx
     v = by.beta2 * v + by.rest2 * abs2(dx)
-    direction = m / by.correction1 / (xp.sqrt(v / by.correction2) + by.epsilon)
+    direction = m / by.correction1 / (root_of(v / by.correction2) + by.epsilon)
     return m, v, direction * by.eta
 
 

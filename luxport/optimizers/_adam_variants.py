@@ -9,6 +9,7 @@ from luxport.backend import Array, namespace
 from luxport.backend.dtypes import widest_like
 from luxport.optimizers._adam import AdamLike, Moments, Powers, adam_step, round_epsilon
 from luxport.optimizers._construction import explains_itself
+from luxport.optimizers._root import root_of
 from luxport.optimizers._rule_arithmetic import abs2, check_real, in_dtype_of, is_number
 
 __all__ = ["AMSGrad", "AdaBelief", "AdaMax", "NAdam", "OAdam", "RAdam"]
@@ -176,7 +177,7 @@ class AMSGrad(AdamLike):
         m = beta1 * m + (1.0 - beta1) * dx
         v = beta2 * v + (1.0 - beta2) * abs2(dx)
         largest = xp.maximum(largest, v)
-        step = in_dtype_of(x, self.eta) * m / (xp.sqrt(largest) + round_epsilon(x, self.epsilon))
+        step = in_dtype_of(x, self.eta) * m / (root_of(largest) + round_epsilon(x, self.epsilon))
         return (m, v, largest), step
 
 
@@ -200,14 +201,13 @@ class NAdam(AdamLike):
 
     def apply_at(self, clock: Powers, state: Moments, x: Array, dx: Array) -> tuple[Moments, Array]:
         """Move the moments, then step."""
-        xp = namespace(x)
         m, v = state
         beta1, beta2 = (in_dtype_of(x, beta) for beta in self.beta)
         power1, power2 = (in_dtype_of(x, power) for power in clock)
         m = beta1 * m + (1.0 - beta1) * dx
         v = beta2 * v + (1.0 - beta2) * abs2(dx)
         ahead = beta1 * m / (1.0 - beta1 * power1) + (1.0 - beta1) * dx / (1.0 - power1)
-        root = xp.sqrt(v * beta2 / (1.0 - power2)) + round_epsilon(x, self.epsilon)
+        root = root_of(v * beta2 / (1.0 - power2)) + round_epsilon(x, self.epsilon)
         return (m, v), ahead / root * in_dtype_of(x, self.eta)
 
 

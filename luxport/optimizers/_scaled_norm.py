@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from luxport.backend import Array, namespace
 from luxport.backend.dtypes import is_double, single_or_double, widest
+from luxport.optimizers._root import root_of
 from luxport.optimizers._rule_arithmetic import is_number
 
 __all__ = ["LARGE", "ScaledNorm", "euclidean", "norm_of_all", "scaled_by"]
@@ -62,7 +63,7 @@ def euclidean(sizes: Sequence[Array]) -> tuple[Array, Array]:
     large, small = (1e150, 2.0**-600) if is_double(largest) else (1e15, 2.0**-100)
     one = xp.ones_like(largest)
     unit = xp.where(largest > large, one * small, xp.where(largest < 1.0 / large, one / small, one))
-    return xp.sqrt(xp.sum(xp.stack([xp.sum((size * unit) ** 2) for size in sizes]))), unit
+    return root_of(xp.sum(xp.stack([xp.sum((size * unit) ** 2) for size in sizes]))), unit
 
 
 def scaled_by(x: Array, is_large: Array, factor: Array) -> Array:

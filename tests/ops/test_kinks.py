@@ -28,8 +28,6 @@ SPECIAL: dict[str, Callable[[Any], Any]] = {
     "whole numbers": np.round,
     "halves": lambda array: np.round(2.0 * array) / 2.0,
 }
-# Infinity times 0, which a derivative through a step from nothing has: of the root of a mean of squares that is 0.
-UNDEFINED = {("adam_update", "zeros")}
 # One of so many is asked in every run: TensorFlow takes loops step by step, and JAX compiles each program.
 SHARES = {"torch": 11, "tf": 61, "jax": 199}
 
@@ -45,7 +43,6 @@ CALLS = [
     if name in every_operation() and not example.looks and not example.tells
     if any([is_real(array) for array in example.arrays])
     for kind in SPECIAL
-    if (name, kind) not in UNDEFINED
 ]
 
 

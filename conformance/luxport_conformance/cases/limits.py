@@ -150,6 +150,14 @@ def _losses_far_away(x: Any, small: Any) -> Any:
     }
 
 
+def _slopes_of_logarithms(x: Any) -> Any:
+    xp = luxport.namespace(x)
+    return {
+        "xlogx": luxport.grad(lambda x: xp.sum(ops.xlogx(x)))(x),
+        "xlogy": luxport.grad(lambda y: xp.sum(ops.xlogy(x, y)))(x),
+    }
+
+
 HUGE, SMALL = 2.0**120, 2.0**-20
 FLAT = Property("less than float32 holds", lambda slope: bool((np.abs(slope) < 2.0**-126).all()))
 LOG2 = math.log(2.0)
@@ -218,6 +226,16 @@ CASES: list[Case] = [
                 "slope": np.array([-0.125]),
             },
         },
+        dtypes=("float32", "bfloat16", "float64"),
+        differentiates=True,
+    ),
+    computation(
+        "xlogy.slopes_of_the_largest",
+        ("mathematics: log(x) + 1 and x / y, where 1 / y is below the least normal number of float32",),
+        "xlogy",
+        _slopes_of_logarithms,
+        {"x": np.array([2.0**126, 1.5 * 2.0**127])},
+        expected={"xlogx": np.array([126 * LOG2 + 1, 127 * LOG2 + math.log(1.5) + 1]), "xlogy": np.ones(2)},
         dtypes=("float32", "bfloat16", "float64"),
         differentiates=True,
     ),

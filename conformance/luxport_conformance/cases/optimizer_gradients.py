@@ -11,10 +11,10 @@ import numpy as np
 import luxport
 from luxport import optimizers, tree
 from luxport.backend import namespace
-from luxport.optimizers import Adam, Descent, HigherOrder, OptimizerChain
-from luxport_conformance.case import Case
+from luxport.optimizers import Adam, AdamW, Descent, HigherOrder, MixedPrecision, OptimizerChain, RMSProp
+from luxport_conformance.case import Case, Property
 from luxport_conformance.cases.declare import at, computation, draw, fails
-from luxport_conformance.cases.optimizer_parts import BRANCHES, DX, HUNDRED, MAIN, TIED, X
+from luxport_conformance.cases.optimizer_parts import ALL_RULES, BRANCHES, DX, HUNDRED, MAIN, TIED, X
 from luxport_conformance.compare import Tolerance
 
 
@@ -56,6 +56,23 @@ def _weighted(rule: Any) -> Callable[..., Any]:
     return program
 
 
+def _slopes_at_rest(x: Any, dx: Any) -> Any:
+    """Return how the first step of every rule moves with the gradient, where that is 0."""
+
+    def moved(rule: Any) -> Any:
+        return luxport.grad(lambda dx: namespace(x).sum(optimizers.update(optimizers.setup(rule, x), x, dx)[1]))(dx)
+
+    # One that asks for double precision itself is no matter of others, and not every backend has it.
+    return {str(rule): moved(rule) for rule in ALL_RULES if not isinstance(rule, MixedPrecision)}
+
+
+_FINITE = Property("finite numbers", lambda slopes: bool(np.isfinite(slopes).all()))
+# Of ``-eta dx / (|dx| + epsilon)``.
+_AT_REST = {
+    **{str(rule): _FINITE for rule in ALL_RULES if not isinstance(rule, MixedPrecision)},
+    **{str(rule): np.full(3, -rule.eta / rule.epsilon) for rule in (Adam(), AdamW())},
+    str(RMSProp()): np.full(3, -RMSProp().eta / RMSProp().epsilon),
+}
 TWO = {"w": draw(4, 3), "b": draw(3, seed=1)}
 SLOPES = {"w": draw(4, 3, seed=2), "b": draw(3, seed=3)}
 CURVES = {"w": draw(4, 3, seed=4), "b": draw(3, seed=5)}
@@ -67,6 +84,17 @@ def _weighted_by_hand(factor: float) -> Callable[..., Any]:
 
 
 CASES: list[Case] = [
+    computation(
+        "optimizers.slopes_at_rest",
+        ("mathematics: the derivative of a first step, of Adam's -eta g / (|g| + epsilon), at a gradient of 0",),
+        "Adam",
+        _slopes_at_rest,
+        {"x": X, "dx": np.zeros(3)},
+        expected=_AT_REST,
+        dtypes=("float32", "float64"),
+        differentiates=True,
+        compiles=False,
+    ),
     computation(
         "optimizers.two_gradients",
         at(MAIN, 498),

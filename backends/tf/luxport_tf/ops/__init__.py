@@ -5,6 +5,7 @@ from luxport_tf.ops.affine import *
 from luxport_tf.ops.conv import *
 from luxport_tf.ops.embedding import *
 from luxport_tf.ops.flat import *
+from luxport_tf.ops.logarithms import *
 from luxport_tf.ops.looking import *
 from luxport_tf.ops.normalization import *
 from luxport_tf.ops.observe import *

@@ -1,0 +1,24 @@
+"""Logarithms times what may be zero by TensorFlow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from luxport import ops
+
+__all__ = ["xlogy"]
+
+_define_xlogy = ops.definition_of(ops.xlogy)
+_KINDS = (tf.float32, tf.float64)
+_HALVES = (tf.float16, tf.bfloat16)
+
+
+def xlogy(x: Any, y: Any) -> Any:
+    """One call, whose slope is a quotient: that of the library's logarithm is an inverse, 0 for the largest numbers."""
+    if x.dtype != y.dtype or x.dtype not in (*_KINDS, *_HALVES):
+        return _define_xlogy(x, y)
+    if x.dtype in _HALVES:
+        return tf.cast(tf.math.xlogy(tf.cast(x, tf.float32), tf.cast(y, tf.float32)), x.dtype)
+    return tf.math.xlogy(x, y)
