@@ -37,6 +37,7 @@ _LONGEST = (
     "layers/test_conv.py",
     "layers/test_pooling.py",
     "training/test_training_protocol.py",
+    "training/test_fit.py",
     "core/test_transforms.py",
     "core/test_import.py",
     "core/test_nested_jvp.py",

@@ -11,26 +11,9 @@ import struct
 import jld2_writer as jw
 import numpy as np
 import pytest
+from lux_layouts import GLOROT, RELU, TANH, Between, New, Old, chain, draw, lux
 from lux_writer import NT, LuxWriter, Type, static
-from test_lux_models import (
-    B1,
-    GLOROT,
-    RELU,
-    RULES,
-    TANH,
-    W1,
-    W2,
-    Between,
-    New,
-    Old,
-    X,
-    chain,
-    close,
-    draw,
-    lux,
-    opened,
-    train_state,
-)
+from test_lux_models import B1, RULES, W1, W2, X, close, opened, train_state
 
 import luxport as lp
 from luxport.porting import FileFormatError, julia, load_model, load_parameters, read
