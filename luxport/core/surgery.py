@@ -29,6 +29,12 @@ def layer_map(
     adds no key to it (`WrapperLayer`) is looked into, but a recurrent network is one layer. Containers are rebuilt
     around what changed, and the model that comes back is a new one.
 
+    Args:
+        f: a function of a layer, its parameters, its states and its path, that returns the first three
+        model: a model
+        ps: its parameters
+        st: its states
+
     Source: Lux.jl ``Experimental.layer_map``
 
     >>> import luxport

@@ -148,6 +148,12 @@ def rng(seed: int) -> Rng:
 def key(seed: int, *, backend: str | Backend | None = None, device: str | None = None) -> Key:
     """Return the key of a seed, with its counter at 0. The words are those of JAX's key for the same seed.
 
+    Args:
+        seed: an int from 0 to below 2^64
+        backend: where the key is; the default backend if None
+        device: on which of its devices
+
+    Shapes: key (2,) and counter (), int32
     Raises: ValueError if the seed is not an int in [0, 2**64)
 
     >>> key(7)["key"]
@@ -166,7 +172,12 @@ def fold_in(key: Key, data: int | Array) -> Key:
 
     For a key with its counter at 0 that is JAX's ``fold_in``.
 
-    Shapes: data an int or an int32 array ()
+    Args:
+        key: a key
+        data: a number of 32 bits, such as a rank: an int, or an int32 array that a program learns as it runs
+
+    Shapes: key as of `key`; data () -> a key
+    Raises: ValueError if data is not one such number
 
     >>> fold_in(key(0), 1)["key"]
     array([ 928981903, -841280227], dtype=int32)
@@ -184,11 +195,17 @@ def fold_in(key: Key, data: int | Array) -> Key:
 def split(key: Key, count: int = 2) -> list[Key]:
     """Return new keys with independent streams: ``fold_in`` of 0, 1, …
 
+    Args:
+        key: a key, which is not to be drawn from afterward
+        count: how many new ones, at most 100,000
+
+    Raises: ValueError for another count
+
     >>> len(split(key(0), 3))
     3
     """
-    if count > _MOST_KEYS:
-        raise ValueError(f"split expects at most {_MOST_KEYS:,} keys at once, got {shown(count)}")
+    if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or not 0 <= count <= _MOST_KEYS:
+        raise ValueError(f"split expects count as an int from 0 to {_MOST_KEYS:,}, got {shown(count)}")
     return [fold_in(key, i) for i in range(count)]
 
 
@@ -200,6 +217,14 @@ def uniform(key: Key, shape: tuple[int, ...], low: float = 0.0, high: float = 1.
     """Draw float32 values from [low, high), and return the key that comes next.
 
     In [0, 1) they are the same, bit for bit, on every backend; elsewhere rounding may differ, and reach `high`.
+
+    Args:
+        key: a key
+        shape: how many values, along each axis
+        low: the least value
+        high: the bound above, which only rounding reaches
+
+    Shapes: values (*shape)
 
     >>> values, k = uniform(key(0), (2,))
     >>> values
@@ -214,6 +239,14 @@ def normal(key: Key, shape: tuple[int, ...], mean: float = 0.0, std: float = 1.0
     """Draw float32 values from a normal distribution, and return the key that comes next.
 
     Backends agree to a few units in the last place.
+
+    Args:
+        key: a key
+        shape: how many values, along each axis
+        mean: the mean of the distribution
+        std: its standard deviation
+
+    Shapes: values (*shape)
     """
     values = ops.normal(key["key"], key["counter"], shape=tuple(shape))
     return values if (mean, std) == (0.0, 1.0) else values * std + mean, _next(key)

@@ -124,6 +124,11 @@ def all_finite(values: tree.Tree) -> Array:
 def select(condition: Array, new: tree.Tree, old: tree.Tree) -> tree.Tree:
     """Return one tree or the other by a condition that a compiled program learns when it runs: to skip a step.
 
+    Args:
+        condition: a boolean array without axes
+        new: the tree that comes back where it is true
+        old: the tree otherwise, of the same structure, shapes and dtypes
+
     Raises: ValueError if the trees differ
 
     >>> import numpy as np

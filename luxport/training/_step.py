@@ -61,6 +61,10 @@ def compute_gradients(
 def apply_gradients(state: TrainState, grads: tree.Tree) -> TrainState:
     """Return the state after the optimizer's step by these gradients.
 
+    Args:
+        state: the state before; it stays
+        grads: a tree like ``state.ps``, with None where there is no gradient
+
     Raises: ValueError as `optimizers.update` does
 
     >>> import luxport

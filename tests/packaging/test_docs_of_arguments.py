@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from luxport import initializers, layers, losses, ops, optimizers, schedules
+from luxport import initializers, layers, losses, ops, optimizers, random, schedules
 
 NAMES = runpy.run_path(str(Path(__file__).parents[2] / "docs" / "names.py"))
 
@@ -101,6 +101,11 @@ def test_each_option_of_every_other_function_is_documented() -> None:
     names = {name: [entry for entry, _ in documented(value) if entry] for name, value in functions.items()}
     assert len(functions) > 40
     assert {name: found for name, found in names.items() if found != arguments(functions[name])} == {}
+
+
+def test_each_argument_of_what_draws_by_a_key_is_documented() -> None:
+    functions = [random.key, random.fold_in, random.split, random.uniform, random.normal]
+    assert [[entry for entry, _ in documented(function)] for function in functions] == list(map(arguments, functions))
 
 
 @pytest.mark.parametrize(("module", "shared"), SHARED, ids=lambda value: getattr(value, "__name__", ""))

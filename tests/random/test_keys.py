@@ -85,3 +85,9 @@ def test_streams_of_split_keys_are_uncorrelated():
     draws = np.stack([random.normal(k, (20_000,))[0] for k in random.split(random.key(3), 4)])
     correlation = np.corrcoef(draws) - np.eye(4)
     assert np.abs(correlation).max() < 4 / 20_000**0.5
+
+
+@pytest.mark.parametrize("count", [-1, 2.0, True, 100_001])
+def test_a_count_of_keys_is_an_int_in_range(count):
+    with pytest.raises(ValueError, match=f"^split expects count as an int from 0 to 100,000, got {count}$"):
+        random.split(random.key(0), count)
