@@ -220,6 +220,7 @@ TABLES = {
     "_step_programs._PROGRAMS": "the oldest of 64 goes",
     "_step_programs._RECENT": "all of 64 go",
     "_packing._LAYOUTS": "the oldest of 256 goes",
+    "lstm_layer._WORKSPACES": "the oldest of 256 goes",
     "_operators._before": "operators of TensorFlow's",
     "distributed._numbers": "kinds of arrays that processes send, of which TensorFlow keeps one each",
 }

@@ -11,12 +11,15 @@ from typing import Any
 import torch
 
 from luxport.ops import definition_of, lstm_sweep
+from luxport.tree.static import drop_oldest
 from luxport.when_imported import when_imported
 
 __all__ = ["compiled_lstm_layer", "takes_lstm_layer"]
 
 _Tensors = tuple[torch.Tensor, ...]
 _define_lstm: Any = definition_of(lstm_sweep)
+_WORKSPACES: dict[Any, int] = {}
+"""How many bytes the kernel keeps for the way back, for the sizes that it has met."""
 _THERE = torch.backends.mkldnn.is_available()
 _LSTM = 2
 """The kernel's number for this kind of cell."""
@@ -119,6 +122,9 @@ def _forward(
             *(True, False, False, True),  # with biases, one direction, time first, in training
         )
     # Its size is the kernel's secret. A compiler is told of one number, which has the memory of all of them.
+    if len(_WORKSPACES) >= 256:
+        drop_oldest(_WORKSPACES)
+    _WORKSPACES[x.shape, hidden.shape] = workspace.untyped_storage().nbytes()
     return y.contiguous(), last[0].contiguous(), end[0].contiguous(), workspace[:1]
 
 
@@ -146,7 +152,7 @@ def _backward(
     workspace: torch.Tensor,
 ) -> _Tensors:
     size = workspace.untyped_storage().nbytes()
-    if size < 4 * y.numel() * y.element_size():  # the gates alone: a compiler has copied the number and not the rest
+    if size != _WORKSPACES.get((x.shape, hidden.shape)):  # a compiler has copied the number and not the rest
         y, last, end, workspace = _forward(reverse, x, weight_ih, weight_hh, bias, hidden, memory)
         size = workspace.untyped_storage().nbytes()
     arrays = weight_ih.mT, weight_hh.mT, bias, torch.zeros_like(bias), hidden.unsqueeze(0), memory.unsqueeze(0)
