@@ -42,12 +42,6 @@ def array():
 
 
 @pytest.fixture
-def host():
-    """Copy a tree to NumPy."""
-    return lambda values: luxport.to(values, backend="numpy")
-
-
-@pytest.fixture
 def message():
     """Return the text of the error that a call raises, which has to be one line."""
 

@@ -131,12 +131,19 @@ def imported(python: str) -> None:
     exec(code, vars(module))
 
 
-def computes(source: str) -> str:
-    """Translate a source as a user would, and import what comes out; whatever should not happen is raised."""
+def translated(source: str) -> str | None:
+    """Translate a source within its bounds, or return nothing where it is refused."""
     try:
         with held(len(source), ignoring=LOOKING):
-            python = translate(source).python
+            return translate(source).python
     except FileFormatError:
+        return None
+
+
+def computes(source: str) -> str:
+    """Translate a source as a user would, and import what comes out; whatever should not happen is raised."""
+    python = translated(source)
+    if python is None:
         return "refused"
     with held(0, ignoring=("compile", "exec", "import")):
         imported(python)
@@ -208,10 +215,8 @@ def reached_in(python: str) -> list[str]:
 
 def outcome_of(source: str) -> str:
     """Translate a source as a user would and import what comes out; whatever should not happen is raised."""
-    try:
-        with held(len(source), ignoring=LOOKING):
-            python = translate(source).python
-    except FileFormatError:
+    python = translated(source)
+    if python is None:
         return "refused"
     if not all(line.isprintable() for line in python.split("\n")):
         raise AssertionError("the Python has characters that cannot be printed")
