@@ -152,6 +152,15 @@ def test_indexing(data):
     )
 
 
+@pytest.mark.parametrize(("shape", "picked", "axis"), [((0, 0), (0, 1), -1), ((0, 0), (1, 0), 0), ((2, 0), (2, 0), 1)])
+def test_nothing_is_picked_from_nothing(shape, picked, axis):
+    x, places = np.zeros(shape, np.float32), np.zeros(picked, np.int32)
+    agree(
+        xp.take_along_axis(xp.asarray(x), xp.asarray(places), axis=axis),
+        np.take_along_axis(x, places.astype(np.int64), axis=axis),
+    )
+
+
 @few(20)
 @given(data=st.data())
 def test_sorting(data):

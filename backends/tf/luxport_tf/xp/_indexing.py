@@ -55,6 +55,8 @@ def take_along_axis(x: Array, indices: Array, /, *, axis: int = -1) -> tf.Tensor
             broadcast_to(indices, (*common, indices.shape[-1])),
         )
     lead, size, picked = dims(x)[:-1], dims(x)[-1], dims(indices)[-1]
+    if 0 in x.shape and 0 in indices.shape:  # how many rows are left out cannot be told from rows of no numbers
+        return moveaxis(tf.zeros_like(indices, dtype=x.dtype), -1, axis)
     rows = reshape_to(x, (-1, size)) if lead else x
     places = reshape_to(indices, (-1, picked)) if lead else indices
     result = tf.gather(rows, places, batch_dims=1, axis=1) if lead else take(rows, places, axis=0)
