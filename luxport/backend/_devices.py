@@ -85,7 +85,7 @@ def list_devices(backend: str | Backend | None = None) -> list[Device]:
     >>> list_devices("numpy")
     [Device('cpu', backend='numpy')]
     """
-    owner = _owner(backend)
+    owner = _find_owner(backend)
     return [Device(name, owner.name) for name in owner.devices()]
 
 
@@ -98,7 +98,7 @@ def cpu_device(backend: str | Backend | None = None) -> Device:
 
     Source: MLDataDevices.jl ``cpu_device``
     """
-    return Device("cpu", None if backend is None else _owner(backend).name)
+    return Device("cpu", None if backend is None else _find_owner(backend).name)
 
 
 @says_what_it_takes
@@ -115,7 +115,7 @@ def gpu_device(backend: str | Backend | None = None, *, index: int | None = None
     Raises: ValueError, naming the devices that there are
     Source: MLDataDevices.jl ``gpu_device``, whose numbers begin at 1
     """
-    owner = _owner(backend)
+    owner = _find_owner(backend)
     names = owner.devices()
     found = [name for name in names if name != "cpu"]
     if index is not None and found:
@@ -153,5 +153,5 @@ def get_device(values: tree.Tree) -> Device | None:
     return next(iter(found), None)
 
 
-def _owner(backend: str | Backend | None) -> Backend:
+def _find_owner(backend: str | Backend | None) -> Backend:
     return default_backend() if backend is None else get_backend(backend)

@@ -78,7 +78,7 @@ class Arguments:
         Raises: LayerError
         """
         if self.patterns and not any([fit(pattern, arrays) for pattern in self.patterns]):
-            problem = self._problem_of_arrays(dict(zip(self.positional, arrays, strict=False)))
+            problem = self._find_array_problem(dict(zip(self.positional, arrays, strict=False)))
             if problem is not None:
                 raise problem
         if self.check is not None:
@@ -97,7 +97,7 @@ class Arguments:
             return error  # from a layer inside a function that the call was given
         from luxport.backend.undecided import explain_undecided  # errors alone need it
 
-        problem = self._problem(given, options) or explain_memory(error) or explain_undecided(error)
+        problem = self._find_problem(given, options) or explain_memory(error) or explain_undecided(error)
         problem = problem or _explain_unsigned(error, given)
         problem = problem or _explain_unknown(error, given, options)
         if problem is None and not isinstance(error, LayerError):
@@ -107,12 +107,12 @@ class Arguments:
         shown.place.culprit = self.name
         return shown
 
-    def _problem(self, given: tuple[Any, ...], options: Mapping[str, Any]) -> LayerError | None:
-        problem = self._problem_of_names(given, options)
+    def _find_problem(self, given: tuple[Any, ...], options: Mapping[str, Any]) -> LayerError | None:
+        problem = self._find_name_problem(given, options)
         if problem is not None:
             return problem
         named = {**dict(zip(self.positional, given, strict=False)), **options}
-        problem = self._problem_of_arrays(named)
+        problem = self._find_array_problem(named)
         if problem is not None:
             return problem
         try:
@@ -129,7 +129,7 @@ class Arguments:
             return None  # a test of right arrays, which these are not: what the call ended in says more
         return None
 
-    def _problem_of_names(self, given: tuple[Any, ...], options: Mapping[str, Any]) -> LayerError | None:
+    def _find_name_problem(self, given: tuple[Any, ...], options: Mapping[str, Any]) -> LayerError | None:
         every = ", ".join(self.parameters)
         variadic = any(p.kind is p.VAR_POSITIONAL for p in self.parameters.values())
         if len(given) > len(self.positional) and not variadic:
@@ -149,7 +149,7 @@ class Arguments:
                 return LayerTypeError(f"expects no {name}: it takes ({every})")
         return None
 
-    def _problem_of_arrays(self, named: Mapping[str, Any]) -> LayerError | None:
+    def _find_array_problem(self, named: Mapping[str, Any]) -> LayerError | None:
         found: tuple[int, LayerError] | None = None
         for pattern in self.patterns or (_assume_arrays(self.parameters, self.positional),):
             problem = find_problem(pattern, named)
@@ -259,10 +259,10 @@ def expect_options(rules: Mapping[str, Rule], options: Mapping[str, Any], x: Any
     for name in options:
         rule = rules.get(name)
         if rule is not None and not rule.holds(options[name], getattr(x, "shape", None)):
-            raise _problem_of_option(name, rule, options[name], x)
+            raise _find_option_problem(name, rule, options[name], x)
 
 
-def _problem_of_option(name: str, rule: Rule, value: Any, x: Any) -> LayerError:
+def _find_option_problem(name: str, rule: Rule, value: Any, x: Any) -> LayerError:
     kind = LayerError if is_number(value) or is_int(value) else LayerTypeError
     shape = f" for the shape {shape_text(x)}" if rule.tells_axes and getattr(x, "shape", None) is not None else ""
     wide = (

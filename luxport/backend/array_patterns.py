@@ -86,15 +86,15 @@ def parse(pattern: str) -> tuple[Takes, ...]:
                 *(name, "" if like else kind, "" if shape is None else f"({shape})", absent is not None),
                 or_number=or_number is not None,
                 like=like,
-                head=tuple([_size(size) for size in sizes[:at]]),
-                tail=tuple([_size(size) for size in sizes[at + 1 :]]),
+                head=tuple([_read_size(size) for size in sizes[:at]]),
+                tail=tuple([_read_size(size) for size in sizes[at + 1 :]]),
                 open=at < len(sizes),
             )
         )
     return tuple(rules)
 
 
-def _size(text: str) -> tuple[int, str]:
+def _read_size(text: str) -> tuple[int, str]:
     factor, _, name = text.rpartition(" ")
     return (int(name), "") if name.isdigit() else (int(factor or 1), name)
 

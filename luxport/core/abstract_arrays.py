@@ -30,7 +30,7 @@ def _binary(promote: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     def rule(x1: Any, x2: Any, /) -> Any:
         if not all(isinstance(x, (AbstractArray, np.ndarray, np.generic, int, float, complex)) for x in (x1, x2)):
             return NotImplemented
-        return AbstractArray(broadcast_sizes(_shape(x1), _shape(x2)), promote(x1, x2))
+        return AbstractArray(broadcast_sizes(_get_shape(x1), _get_shape(x2)), promote(x1, x2))
 
     return rule
 
@@ -44,7 +44,7 @@ def _true_divide_type(x1: Any, x2: Any) -> np.dtype[Any]:
     return dtype if np.issubdtype(dtype, np.inexact) else np.dtype(np.float64)
 
 
-def _shape(x: Any) -> Shape:
+def _get_shape(x: Any) -> Shape:
     return tuple(getattr(x, "shape", ()))
 
 
@@ -62,16 +62,16 @@ for _name in ("neg", "pos", "invert"):
 AbstractArray.__array_namespace__ = lambda self, *, api_version=None: abstract_namespace  # type: ignore[attr-defined]
 AbstractArray.__truediv__ = lambda self, other: _division(self, other)  # type: ignore[attr-defined]
 AbstractArray.__rtruediv__ = lambda self, other: _division(other, self)  # type: ignore[attr-defined]
-AbstractArray.__abs__ = lambda self: _real(self)  # type: ignore[attr-defined]
+AbstractArray.__abs__ = lambda self: _make_real(self)  # type: ignore[attr-defined]
 AbstractArray.__matmul__ = lambda self, other: matmul(self, other)  # type: ignore[attr-defined]
 AbstractArray.__rmatmul__ = lambda self, other: matmul(other, self)  # type: ignore[attr-defined]
 
 
-def _same(x: Any, /, *args: Any, **kwargs: Any) -> AbstractArray:
+def _keep(x: Any, /, *args: Any, **kwargs: Any) -> AbstractArray:
     return AbstractArray(x.shape, x.dtype)
 
 
-def _real(x: Any, /) -> AbstractArray:
+def _make_real(x: Any, /) -> AbstractArray:
     return AbstractArray(x.shape, np.zeros((), x.dtype).real.dtype)
 
 
@@ -99,19 +99,19 @@ def _axis(axis: int, ndim: int) -> int:
 
 def where(condition: Any, x1: Any, x2: Any, /) -> AbstractArray:
     """Broadcast three shapes."""
-    return AbstractArray(broadcast_sizes(*map(_shape, (condition, x1, x2))), _result_type(x1, x2))
+    return AbstractArray(broadcast_sizes(*map(_get_shape, (condition, x1, x2))), _result_type(x1, x2))
 
 
 def clip(x: Any, /, min: Any = None, max: Any = None) -> AbstractArray:
     """Keep the dtype, broadcast the bounds."""
-    return AbstractArray(broadcast_sizes(*map(_shape, (x, min, max))), x.dtype)
+    return AbstractArray(broadcast_sizes(*map(_get_shape, (x, min, max))), x.dtype)
 
 
 def matmul(x1: Any, x2: Any, /) -> AbstractArray:
     """Contract the last axis of one with the last but one of the other."""
     if not isinstance(x1, AbstractArray) and not isinstance(x2, AbstractArray):
         return NotImplemented
-    a, b = _shape(x1), _shape(x2)
+    a, b = _get_shape(x1), _get_shape(x2)
     if not a or not b or a[-1] != b[-2 if len(b) > 1 else -1]:
         raise ValueError(f"matmul expects (..., k) and (..., k, n), got {a} and {b}")
     batch = broadcast_sizes(a[:-2], b[:-2])
@@ -120,7 +120,7 @@ def matmul(x1: Any, x2: Any, /) -> AbstractArray:
 
 def tensordot(x1: Any, x2: Any, /, *, axes: int = 2) -> AbstractArray:
     """Contract the last axes of one with as many first ones of the other."""
-    a, b = _shape(x1), _shape(x2)
+    a, b = _get_shape(x1), _get_shape(x2)
     if axes > min(len(a), len(b)) or a[len(a) - axes :] != b[:axes]:
         raise ValueError(f"tensordot over {axes} axes of {a} and {b}")
     return AbstractArray((*a[: len(a) - axes], *b[axes:]), _result_type(x1, x2))
@@ -275,11 +275,11 @@ def _to_real(dtype: Any) -> Any:
 
 
 abstract_namespace: Any = _Namespace(
-    **dict.fromkeys(_UNARY.split(), _same),
+    **dict.fromkeys(_UNARY.split(), _keep),
     **dict.fromkeys(_BINARY.split(), _arithmetic),
     **dict.fromkeys(_COMPARISONS.split(), _comparison),
     **dict.fromkeys(("isnan", "isinf", "isfinite", "signbit"), _predicate),
-    **dict.fromkeys(("abs", "real", "imag"), _real),
+    **dict.fromkeys(("abs", "real", "imag"), _make_real),
     **dict.fromkeys(("sum", "prod", "mean", "var", "std", "max", "min"), _reduction(lambda dtype: dtype)),
     **dict.fromkeys(("any", "all"), _reduction(lambda dtype: np.bool_)),
     **dict.fromkeys(("argmax", "argmin"), _reduction(lambda dtype: np.int64)),

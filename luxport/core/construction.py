@@ -65,9 +65,9 @@ def explain_failures(init: Callable[..., None]) -> Callable[..., None]:
         try:
             init(self, *args, **options)
         except FrozenInstanceError as error:
-            raise TypeError(_own_init(type(self))) from error
+            raise TypeError(_tell_own_init(type(self))) from error
         except Exception as error:
-            wrong = _wrong_call(type(self), init, (self, *args), options, error)
+            wrong = _find_wrong_call(type(self), init, (self, *args), options, error)
             if wrong is not None:
                 raise LayerTypeError(wrong) from None
             if isinstance(error, LayerError) and not error.place.culprit:
@@ -78,7 +78,7 @@ def explain_failures(init: Callable[..., None]) -> Callable[..., None]:
     return wrapper
 
 
-def _wrong_call(
+def _find_wrong_call(
     kind: type, init: Callable[..., None], args: tuple[Any, ...], options: Mapping[str, Any], error: Exception
 ) -> str | None:
     """Say which argument made a layer's ``__init__`` fail, if the error does not; None if that is not known."""
@@ -98,7 +98,7 @@ def _wrong_call(
     return wrong_option(kind, bound.arguments) or (f"{kind.__name__} expects {rest}" if of_another else None)
 
 
-def _own_init(kind: type) -> str:
+def _tell_own_init(kind: type) -> str:
     return (
         f"{kind.__name__} is a frozen dataclass, as every layer: name its fields with their types in the class, and "
         "leave __init__ out (__post_init__ is the place to check them)"

@@ -24,7 +24,7 @@ def parameter_length(model: LayerBase | Parameters) -> int:
     33024
     """
     ps = abstract_values(initial_parameters, model) if isinstance(model, LayerBase) else model
-    return _numbers(ps, {})
+    return _count_numbers(ps, {})
 
 
 @says_what_it_takes
@@ -37,29 +37,29 @@ def state_length(model: LayerBase | States) -> int:
     >>> state_length(luxport.BatchNorm(128)), state_length(luxport.Dropout(0.5))
     (257, 2)
     """
-    return _entries(abstract_values(initial_states, model) if isinstance(model, LayerBase) else model, {})
+    return _count_entries(abstract_values(initial_states, model) if isinstance(model, LayerBase) else model, {})
 
 
-def _numbers(ps: Any, known: dict[int, int]) -> int:
+def _count_numbers(ps: Any, known: dict[int, int]) -> int:
     """Count the numbers of a tree; a dict in several places counts in each, and is walked through once."""
     if not isinstance(ps, Mapping):
-        return sum([_size(leaf) for leaf in tree.leaves(ps)])
+        return sum([_count_size(leaf) for leaf in tree.leaves(ps)])
     if id(ps) not in known:
-        known[id(ps)] = sum([_numbers(value, known) for value in ps.values()])
+        known[id(ps)] = sum([_count_numbers(value, known) for value in ps.values()])
     return known[id(ps)]
 
 
-def _entries(st: Any, known: dict[int, int]) -> int:
+def _count_entries(st: Any, known: dict[int, int]) -> int:
     if isinstance(st, (tuple, list)):
-        return sum([_entries(value, known) for value in st])
+        return sum([_count_entries(value, known) for value in st])
     if not isinstance(st, Mapping):
-        return 1 if st is None or isinstance(st, Static) else _size(st)
+        return 1 if st is None or isinstance(st, Static) else _count_size(st)
     if id(st) not in known:
-        known[id(st)] = sum([1 if name == "rng" else _entries(value, known) for name, value in st.items()])
+        known[id(st)] = sum([1 if name == "rng" else _count_entries(value, known) for name, value in st.items()])
     return known[id(st)]
 
 
-def _size(leaf: Any) -> int:
+def _count_size(leaf: Any) -> int:
     size, shape = 1, getattr(leaf, "shape", None)
     if shape is None:
         raise TypeError(f"a layer or a tree of arrays expected, got {kind_of(leaf)}")

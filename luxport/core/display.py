@@ -31,7 +31,7 @@ def display(model: LayerBase) -> str:
     """
     if not isinstance(model, LayerBase):
         raise TypeError(f"display expects a layer, got {kind_of(model)}")
-    lines = list(islice(_lines(model, {}, "", ""), _MOST_LINES + 1))
+    lines = list(islice(_write_lines(model, {}, "", ""), _MOST_LINES + 1))
     if len(lines) > _MOST_LINES:
         lines[-1] = "...", ""
     width = max((len(text) for text, counts in lines if counts), default=0) + 2
@@ -107,17 +107,17 @@ def _counts(layer: LayerBase, known: _Counts, copies: int) -> str:
     if id(layer) not in known:
         known[id(layer)] = layer, parameter_length(layer), state_length(layer)
     _, parameters, states = known[id(layer)]
-    texts = [_plural(parameters, copies, "parameter")] if parameters else []
-    texts += [_plural(states, copies, "state")] if states else []
+    texts = [_count_copies(parameters, copies, "parameter")] if parameters else []
+    texts += [_count_copies(states, copies, "state")] if states else []
     return ", ".join(texts)
 
 
-def _plural(n: int, copies: int, noun: str) -> str:
+def _count_copies(n: int, copies: int, noun: str) -> str:
     total = n * copies
     return f"{total:_}{f' ({n:_} x {copies})' if copies > 1 else ''} {noun}{'' if total == 1 else 's'}"
 
 
-def _lines(
+def _write_lines(
     node: Any, known: _Counts, indent: str, label: str, end: str = "", copies: int = 1
 ) -> Iterator[tuple[str, str]]:
     children = node.children() if isinstance(node, LayerBase) else by_name(node)
@@ -126,15 +126,15 @@ def _lines(
         return
     title = _title(node) if isinstance(node, LayerBase) else ""
     yield f"{indent}{label}{title}(", ""
-    for name, child, repeated in _group(children):
-        yield from _lines(child, known, indent + "    ", f"{name} = ", ",", copies * repeated)
+    for name, child, repeated in _group_equal(children):
+        yield from _write_lines(child, known, indent + "    ", f"{name} = ", ",", copies * repeated)
     closing = _counts(node, known, copies) if isinstance(node, LayerBase) else ""
     if isinstance(node, LayerBase) and not indent:
         closing = closing or "0 parameters"
     yield f"{indent}){end}", closing
 
 
-def _group(children: Mapping[str, Any]) -> list[tuple[str, Any, int]]:
+def _group_equal(children: Mapping[str, Any]) -> list[tuple[str, Any, int]]:
     """Join neighbors that are equal and numbered: layer_1 and layer_2 become layer_(1-2), two of them."""
     groups: list[tuple[str, int, int, Any]] = []
     for name, child in children.items():

@@ -51,13 +51,13 @@ def learn_entries(layer: Any) -> None:
     object.__setattr__(layer, "_entries", entries)
     object.__setattr__(layer, "_own", None if entries is None else entries.own)
     try:
-        object.__setattr__(layer, "_places", 1 + _places_of(layer.children()))
+        object.__setattr__(layer, "_places", 1 + _count_places(layer.children()))
     except Exception:  # a layer of the user's own that is incomplete: its call raises the error
         return
 
 
-def _places_of(layers: Any) -> int:
-    return sum([one._places if isinstance(one, LayerBase) else _places_of(one) for one in by_name(layers).values()])
+def _count_places(layers: Any) -> int:
+    return sum([one._places if isinstance(one, LayerBase) else _count_places(one) for one in by_name(layers).values()])
 
 
 def _entries_of(layer: Any) -> Entries | None:
@@ -87,12 +87,12 @@ def _entries_of(layer: Any) -> Entries | None:
     return Entries(
         parameter_names=tuple(ps),
         state_names=tuple(st),
-        parameters=_shapes(own_ps),
-        states=_shapes(own_st),
-        parameter_groups=_groups(own_ps),
-        state_groups=_groups(own_st),
+        parameters=_list_shapes(own_ps),
+        states=_list_shapes(own_st),
+        parameter_groups=_list_groups(own_ps),
+        state_groups=_list_groups(own_st),
         nested=(_dicts(ps), _dicts(st)),
-        exact=0 < len(ps) == len(_shapes(own_ps)),
+        exact=0 < len(ps) == len(_list_shapes(own_ps)),
     )
 
 
@@ -159,23 +159,23 @@ def _describe_values(layer: Any, initial: str) -> Mapping[str, Any]:
     from luxport.core.abstract_arrays import AbstractRng  # no layer is built by ``import luxport``
 
     try:
-        values = getattr(_without_initializers(layer), initial)(AbstractRng())
+        values = getattr(_drop_initializers(layer), initial)(AbstractRng())
     except Exception:  # a user's own method that raises here raises again in `setup`, where the error is shown
         return {}
     return values if isinstance(values, Mapping) else {}
 
 
-def _without_initializers(layer: Any) -> Any:
+def _drop_initializers(layer: Any) -> Any:
     """Copy a layer whose initializers, the fields ``init_…``, tell a shape and draw nothing."""
     copy = object.__new__(type(layer))
     for name, value in vars(layer).items():
-        object.__setattr__(copy, name, _shape_alone(value) if name.startswith("init_") else value)
+        object.__setattr__(copy, name, _replace_initializer(value) if name.startswith("init_") else value)
     return copy
 
 
-def _shape_alone(initializer: Any) -> Any:
+def _replace_initializer(initializer: Any) -> Any:
     if isinstance(initializer, (tuple, list)):
-        return tuple(map(_shape_alone, initializer))
+        return tuple(map(_replace_initializer, initializer))
     return _describe if callable(initializer) else initializer
 
 
@@ -195,12 +195,12 @@ def tell_kind(value: Any) -> str:
     return next((kind for kind in ("float", "complex", "int", "bool") if kind in name), "")
 
 
-def _groups(values: Mapping[str, Any]) -> Groups:
-    groups = [(name, _shapes(value)) for name, value in values.items() if isinstance(value, Mapping)]
+def _list_groups(values: Mapping[str, Any]) -> Groups:
+    groups = [(name, _list_shapes(value)) for name, value in values.items() if isinstance(value, Mapping)]
     return tuple([group for group in groups if group[1]])
 
 
-def _shapes(values: Mapping[str, Any]) -> Shapes:
+def _list_shapes(values: Mapping[str, Any]) -> Shapes:
     """List the arrays at the top, by name and shape; what a tuple holds, as a carry, may change its size."""
     found = []
     for name, value in values.items():

@@ -36,7 +36,7 @@ def locate_errors(call: Callable[..., Any]) -> Callable[..., Any]:
         if st is _ABSENT:
             given = {name: v for name, v in (("x", x), ("ps", ps)) if v is not _ABSENT}
             if given.keys() & inputs.keys():
-                raise _wrong_arguments(call, self, tuple(given.values()), inputs) or TypeError("given twice")
+                raise _find_wrong_arguments(call, self, tuple(given.values()), inputs) or TypeError("given twice")
             given |= inputs
             if "x" in given and "ps" in given and "st" in given:
                 return wrapper(self, given.pop("x"), given.pop("ps"), given.pop("st"), **given)
@@ -56,7 +56,7 @@ def locate_errors(call: Callable[..., Any]) -> Callable[..., Any]:
             raise error from error.__cause__
         except Exception as error:
             if (more or inputs) and isinstance(error, TypeError):
-                problem = _wrong_arguments(call, self, (x, ps, st, *more), inputs)
+                problem = _find_wrong_arguments(call, self, (x, ps, st, *more), inputs)
                 if problem is not None:
                     raise problem from None
             from luxport.backend.undecided import explain_undecided
@@ -96,7 +96,7 @@ def _call_by_name(call: Callable[..., Any], layer: Any, given: Mapping[str, Any]
     return call(*bound.args, **bound.kwargs)
 
 
-def _wrong_arguments(
+def _find_wrong_arguments(
     call: Callable[..., Any], layer: Any, args: tuple[Any, ...], options: Mapping[str, Any]
 ) -> LayerError | None:
     """Say which arguments of a call are too many, unknown or given twice; None if it takes them."""
@@ -117,7 +117,7 @@ def _move_out(place: Place, layer: Any, ps: Any) -> None:
         place.culprit = type(layer).__name__
     elif place.layer is not layer:
         # One layer may have several places: the parameters it was called with tell which.
-        places = [(path, inner) for path, child, inner in _places(layer, ps) if child is place.layer]
+        places = [(path, inner) for path, child, inner in _list_places(layer, ps) if child is place.layer]
         exact = [(path, inner) for path, inner in places if inner is place.ps]
         found = exact if exact else places
         if len(found) == 1:
@@ -159,7 +159,7 @@ def _note(where: str) -> str:
     return f"raised in {safe_to_show(where)}"
 
 
-def _places(layer: Any, ps: Any) -> list[tuple[tuple[str, ...], Any, Any]]:
+def _list_places(layer: Any, ps: Any) -> list[tuple[tuple[str, ...], Any, Any]]:
     """List where each layer inside is, the layer and its parameters."""
     try:
         return list(_walk(layer.children(), ps, ()))

@@ -54,7 +54,7 @@ def flatten(ps: tree.Tree, *, like: tree.Tree | Layout = None) -> tuple[Array, L
     """
     expect_no_layer("flatten", ps)
     if like is not None:
-        layout = _layout_of(like)
+        layout = _find_layout(like)
         check_size("flatten", ps)
         layout.check_tree(ps)
         return layout.flatten(ps), layout
@@ -64,7 +64,7 @@ def flatten(ps: tree.Tree, *, like: tree.Tree | Layout = None) -> tuple[Array, L
     return layout.flatten(ps), layout
 
 
-def _layout_of(like: tree.Tree | Layout) -> Layout:
+def _find_layout(like: tree.Tree | Layout) -> Layout:
     if isinstance(like, Layout):
         return like
     return like.layout if isinstance(like, FlatParameters) else Layout.of(like)

@@ -26,7 +26,7 @@ def initial_parameters(rng: int | Rng, layers: LayerBase | Mapping[str, Any] | S
     rng = Rng.of(rng)
     if isinstance(layers, LayerBase):
         check_places("initial_parameters", layers, rng)
-        return _values_of(layers, rng, "initial_parameters")
+        return _make_values(layers, rng, "initial_parameters")
     return {name: initial_parameters(rng, layer) for name, layer in by_name(layers).items()}
 
 
@@ -36,11 +36,11 @@ def initial_states(rng: int | Rng, layers: LayerBase | Mapping[str, Any] | Seque
     rng = Rng.of(rng)
     if isinstance(layers, LayerBase):
         check_places("initial_states", layers, rng)
-        return _values_of(layers, rng, "initial_states")
+        return _make_values(layers, rng, "initial_states")
     return {name: initial_states(rng, layer) for name, layer in by_name(layers).items()}
 
 
-def _values_of(layer: LayerBase, rng: Rng, method: str) -> Any:
+def _make_values(layer: LayerBase, rng: Rng, method: str) -> Any:
     """Make a layer's initial values: a dict, with arrays of the shapes that the layer has said."""
     from luxport.core.abstract_arrays import AbstractRng  # no layer is built by ``import luxport``
 

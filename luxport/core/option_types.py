@@ -47,7 +47,7 @@ def wrong_option(kind: type, options: Mapping[str, Any], *, arrays: Callable[[An
             continue
         value = options[name]
         if not fits(value) and not (is_number and arrays is not None and _has(arrays, value)):
-            return f"{kind.__name__} expects {name} as {wanted}, got {shown(value)}{_remedy(parts, name, value)}"
+            return f"{kind.__name__} expects {name} as {wanted}, got {shown(value)}{_find_remedy(parts, name, value)}"
     return None
 
 
@@ -199,7 +199,7 @@ _KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
 }
 
 
-def _remedy(parts: tuple[str, ...], name: str, value: Any) -> str:
+def _find_remedy(parts: tuple[str, ...], name: str, value: Any) -> str:
     """Return a hint for the error message: what to do instead, where that is known."""
     if "Activation" in parts or "Initializer" in parts or "GateInitializer" in parts:
         place, known = ("luxport", activations) if "Activation" in parts else ("luxport.initializers", initializers)

@@ -46,7 +46,7 @@ def output_shape(model: Layer, input_shape: Any, *, dtype: str = "float32") -> A
     check_layer("output_shape", model)
     ps = abstract_values(initial_parameters, model)
     st = test_mode(abstract_values(initial_states, model))
-    inputs = _abstract_inputs(input_shape, dtype)
+    inputs = _make_abstract_inputs(input_shape, dtype)
     try:
         y, _ = model(inputs, ps, st)
     except Exception as error:
@@ -60,15 +60,15 @@ def output_shape(model: Layer, input_shape: Any, *, dtype: str = "float32") -> A
     return tree.map(lambda leaf: tuple(leaf.shape), y)
 
 
-def _abstract_inputs(shape: Any, dtype: str) -> Any:
+def _make_abstract_inputs(shape: Any, dtype: str) -> Any:
     if isinstance(shape, Mapping):
-        return {key: _abstract_inputs(value, dtype) for key, value in shape.items()}
+        return {key: _make_abstract_inputs(value, dtype) for key, value in shape.items()}
     if not isinstance(shape, (tuple, list)):
         if is_array(shape) and shape is not None:
-            return AbstractArray(tuple(shape.shape), _abstract_dtype(shape))
+            return AbstractArray(tuple(shape.shape), _find_dtype(shape))
         raise TypeError(f"output_shape expects a shape, a tuple of ints, or a tree of them, got {shown(shape)}")
     if any(isinstance(entry, (Mapping, tuple, list)) or is_array(entry) for entry in shape):
-        return tuple(_abstract_inputs(entry, dtype) for entry in shape)
+        return tuple(_make_abstract_inputs(entry, dtype) for entry in shape)
     if not all(isinstance(entry, (int, np.integer)) and not isinstance(entry, bool) for entry in shape):
         raise TypeError(f"output_shape expects ints as sizes, such as 1 for a batch, got {tuple(shape)}")
     if any(entry < 0 for entry in shape):
@@ -77,7 +77,7 @@ def _abstract_inputs(shape: Any, dtype: str) -> Any:
     return AbstractArray(tuple(int(entry) for entry in shape), np.dtype(dtype))
 
 
-def _abstract_dtype(array: Array) -> Any:
+def _find_dtype(array: Array) -> Any:
     # NumPy has no bfloat16; for shapes it does not matter.
     name = dtype_name(array)
     return np.dtype("float32" if name == "bfloat16" else name)

@@ -100,7 +100,9 @@ def setup(
     else:
         like = draw(Rng(0))
         later: Any = backend_of(key)
-        arrays = later.draw_later(lambda words: _in_single(draw(Rng.of_words(words))), words, _in_single(like))
+        arrays = later.draw_later(
+            lambda words: _cast_to_single(draw(Rng.of_words(words))), words, _cast_to_single(like)
+        )
         ps, st = tree.unflatten(tree.structure(like), iter(arrays))
     known = can(owner, "sorted keys")
     return with_places(tree.map_with_path(place, ps), known=known), with_places(
@@ -111,6 +113,6 @@ def setup(
 _SINGLE = {"float64": "float32", "complex128": "complex64"}
 
 
-def _in_single(values: Any) -> list[Any]:
+def _cast_to_single(values: Any) -> list[Any]:
     arrays = [np.asarray(leaf) for leaf in tree.leaves(values)]
     return [array.astype(_SINGLE.get(array.dtype.name, array.dtype)) for array in arrays]

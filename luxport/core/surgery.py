@@ -71,14 +71,14 @@ def named_modules(model: Layer, path: tuple[str, ...] = ()) -> Iterator[tuple[tu
     """
     if not isinstance(model, LayerBase):
         raise TypeError(f"named_modules expects a layer, got {kind_of(model)}")
-    return _named_modules(model, path)
+    return _list_named_modules(model, path)
 
 
-def _named_modules(layer: Layer, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Layer]]:
+def _list_named_modules(layer: Layer, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Layer]]:
     yield path, layer
-    inner = _only_layer(layer)
+    inner = _find_only_layer(layer)
     if inner is not None:
-        yield from _named_modules(inner, path)
+        yield from _list_named_modules(inner, path)
     else:
         yield from _yield_named(layer.children(), path)
 
@@ -114,8 +114,8 @@ def trainables(ps: Parameters, *, path: bool = False) -> list[Any]:
 
 
 def _walk(f: LayerFunction, layer: Layer, ps: Any, st: Any, path: tuple[str, ...]) -> tuple[Layer, Any, Any]:
-    inner = _only_layer(layer)
-    if inner is not None and not getattr(inner, "_is_cell", False) and _same_entries(layer, inner):
+    inner = _find_only_layer(layer)
+    if inner is not None and not getattr(inner, "_is_cell", False) and _have_same_entries(layer, inner):
         new, ps, st = _walk(f, inner, ps, st, path)
         return _rebuild(layer, [(inner, new)]), ps, st
     children = layer.children()
@@ -142,7 +142,7 @@ def _walk_children(
     return new_ps, new_st
 
 
-def _only_layer(layer: Layer) -> Layer | None:
+def _find_only_layer(layer: Layer) -> Layer | None:
     """Return the one layer that a layer holds in its fields, if that adds no key to the path."""
     held = [value for f in fields(layer) if isinstance(value := getattr(layer, f.name), Layer)]  # type: ignore[arg-type]
     if len(held) != 1 or any(child is held[0] for child in layer.children().values()):
@@ -150,7 +150,7 @@ def _only_layer(layer: Layer) -> Layer | None:
     return held[0]
 
 
-def _same_entries(layer: Layer, inner: Layer) -> bool:
+def _have_same_entries(layer: Layer, inner: Layer) -> bool:
     return all(
         tree.structure(abstract_values(initial, layer)) == tree.structure(abstract_values(initial, inner))
         for initial in (initial_parameters, initial_states)

@@ -55,10 +55,10 @@ def find_wrong_entry(layer: Any, ps: Any, st: Any, *, absent: bool = True) -> st
     """
     try:
         if absent or not isinstance(ps, Mapping) or not isinstance(st, Mapping):
-            wrong = _wrong_name(layer, ps, st)
+            wrong = _find_wrong_name(layer, ps, st)
             if wrong is not None:
                 return wrong
-        return _wrong_array(layer._entries, ps, st)
+        return _find_wrong_array(layer._entries, ps, st)
     except Exception:  # the error that is being explained counts, not what went wrong with its explanation
         return None
 
@@ -69,34 +69,35 @@ _REMEDY = "make them with luxport.setup"
 _CONVERT = "convert it with luxport.asarray(..., dtype=)"
 
 
-def _wrong_name(layer: Any, ps: Any, st: Any) -> str | None:
+def _find_wrong_name(layer: Any, ps: Any, st: Any) -> str | None:
     entries = layer._entries
     inside = tuple(layer.children())
     wanted_ps = inside if entries is None else entries.parameter_names or inside
     wanted_st = inside if entries is None else entries.state_names or inside
     if wanted_ps and not _has_all(ps, wanted_ps) and _has_all(st, wanted_ps) and _has_all(ps, wanted_st):
-        return f"expects parameters {_names(wanted_ps)}, got {_names(ps)}: call model(x, ps, st), parameters first"
+        got = _show_names(ps)
+        return f"expects parameters {_show_names(wanted_ps)}, got {got}: call model(x, ps, st), parameters first"
     for what, given, wanted in (("parameters", ps, wanted_ps), ("states", st, wanted_st)):
         if wanted and not isinstance(given, Mapping):
-            return f"expects {what} as a mapping with {_names(wanted)}, got {kind_of(given)}: {_REMEDY}"
+            return f"expects {what} as a mapping with {_show_names(wanted)}, got {kind_of(given)}: {_REMEDY}"
         if not _has_all(given, wanted):
-            return f"expects {what} {_names(wanted)}, got {_names(given)}: {_REMEDY}"
+            return f"expects {what} {_show_names(wanted)}, got {_show_names(given)}: {_REMEDY}"
     for what, given, nested in zip(
         ("parameters", "states"), (ps, st), entries.nested if entries else ((), ()), strict=True
     ):
         for name in nested:
             if not isinstance(given[name], Mapping):
                 return f"expects {what} in {name} as a mapping, got {kind_of(given[name])}: {_REMEDY}"
-        wrong = _wrong_inside(layer.children(), given, what)
+        wrong = _find_wrong_inside(layer.children(), given, what)
         if wrong is not None:
             return wrong
     # An entry that is None stands for no array, and does no harm.
     if entries is not None and entries.exact and any(ps[name] is not None for name in ps if name not in wanted_ps):
-        return f"expects no parameters but {_names(wanted_ps)}, got {_names(ps)}: leave the others out"
+        return f"expects no parameters but {_show_names(wanted_ps)}, got {_show_names(ps)}: leave the others out"
     return None
 
 
-def _wrong_inside(layers: Mapping[str, Any], given: Any, what: str) -> str | None:
+def _find_wrong_inside(layers: Mapping[str, Any], given: Any, what: str) -> str | None:
     """Check the entries of tuples and dicts of layers; each layer checks its own entries itself."""
     for name, child in layers.items():
         inner = given[name]
@@ -106,34 +107,34 @@ def _wrong_inside(layers: Mapping[str, Any], given: Any, what: str) -> str | Non
             continue
         named = by_name(child)
         if not isinstance(inner, Mapping) or not _has_all(inner, named):
-            got = _names(inner) if isinstance(inner, Mapping) else kind_of(inner)
-            return f"expects {what} {_names(named)} in {name}, got {got}: {_REMEDY}"
-        wrong = _wrong_inside(named, inner, what)
+            got = _show_names(inner) if isinstance(inner, Mapping) else kind_of(inner)
+            return f"expects {what} {_show_names(named)} in {name}, got {got}: {_REMEDY}"
+        wrong = _find_wrong_inside(named, inner, what)
         if wrong is not None:
             return wrong
     return None
 
 
-def _wrong_array(entries: Entries | None, ps: Any, st: Any) -> str | None:
+def _find_wrong_array(entries: Entries | None, ps: Any, st: Any) -> str | None:
     if entries is None:
         return None
     found = (
-        _wrong_shape(entries.parameters, ps, "parameters")
-        or _wrong_shape(entries.states, st, "states")
-        or _wrong_numbers(entries.parameters, ps)
-        or _wrong_numbers_of_states(entries, ps, st)
+        _find_wrong_shape(entries.parameters, ps, "parameters")
+        or _find_wrong_shape(entries.states, st, "states")
+        or _find_wrong_numbers(entries.parameters, ps)
+        or _find_wrong_states(entries, ps, st)
     )
     for what, given, groups in (("parameters", ps, entries.parameter_groups), ("states", st, entries.state_groups)):
         for group, shapes in groups:
             inner = given[group]
             if found is None and not _has_all(inner, [name for name, *_ in shapes]):
-                got = _names(inner) if isinstance(inner, Mapping) else kind_of(inner)
-                found = f"expects {what} {_names(name for name, *_ in shapes)} in {group}, got {got}: {_REMEDY}"
-            found = found or _wrong_shape(shapes, inner, what) or _wrong_numbers(shapes, inner)
+                got = _show_names(inner) if isinstance(inner, Mapping) else kind_of(inner)
+                found = f"expects {what} {_show_names(name for name, *_ in shapes)} in {group}, got {got}: {_REMEDY}"
+            found = found or _find_wrong_shape(shapes, inner, what) or _find_wrong_numbers(shapes, inner)
     return found
 
 
-def _wrong_shape(shapes: Shapes, given: Any, what: str) -> str | None:
+def _find_wrong_shape(shapes: Shapes, given: Any, what: str) -> str | None:
     for name, wanted, _ in shapes:
         value = given[name]
         shape = getattr(value, "shape", None)
@@ -148,7 +149,7 @@ def _wrong_shape(shapes: Shapes, given: Any, what: str) -> str | None:
     return None
 
 
-def _wrong_numbers(shapes: Shapes, given: Any) -> str | None:
+def _find_wrong_numbers(shapes: Shapes, given: Any) -> str | None:
     """Say which of several arrays has numbers of another kind than those beside it; integers are no weights."""
     arrays = {name: given[name] for name, _, numbers in shapes if numbers == "float" and is_array(given[name])}
     if not all(may_meet(array, other) for array in arrays.values() for other in arrays.values()):
@@ -167,7 +168,7 @@ def _wrong_numbers(shapes: Shapes, given: Any) -> str | None:
     return None
 
 
-def _wrong_numbers_of_states(entries: Entries, ps: Any, st: Any) -> str | None:
+def _find_wrong_states(entries: Entries, ps: Any, st: Any) -> str | None:
     first = next((ps[name] for name, _, numbers in entries.parameters if numbers == "float"), None)
     for name, _, numbers in entries.states:
         if numbers == "float" and is_array(st[name]) and not may_stand_beside(st[name], first):
@@ -191,7 +192,7 @@ def _has_all(given: Any, wanted: Iterable[str]) -> bool:
     return all(name in given for name in wanted) if isinstance(given, Mapping) else not tuple(wanted)
 
 
-def _names(entries: Iterable[str]) -> str:
+def _show_names(entries: Iterable[str]) -> str:
     names = [safe_to_show(str(name), 60) for name in entries]
     return "{" + ", ".join(names if len(names) <= _MOST_NAMES else [*names[:_MOST_NAMES], "…"]) + "}"
 

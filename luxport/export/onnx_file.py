@@ -111,7 +111,7 @@ def to_onnx(
     backend: Any = get_backend("onnx")
     ps, st = to_numpy(ps), to_numpy(st if training else test_mode(st))
     specs = tree.map(lambda leaf: InputSpec(leaf.shape, leaf.dtype or _dtype_of(ps)), _specs(inputs))
-    names = _names("input_names", input_names, specs, "x")
+    names = _name_arrays("input_names", input_names, specs, "x")
 
     def program(x: Any, ps: Any, st: Any) -> Any:
         try:
@@ -119,20 +119,20 @@ def to_onnx(
         except LayerError:
             raise
         except Exception as error:
-            raise retell(_cause(error), error) from error
+            raise retell(_find_cause(error), error) from error
 
     return backend.export(
         program,
         *(specs, ps, st),
         path=None if path is None else os.fspath(path),
         input_names=names,
-        name_outputs=lambda y: _names("output_names", output_names, y, "y", taken=names),
+        name_outputs=lambda y: _name_arrays("output_names", output_names, y, "y", taken=names),
         opset=opset,
         external_data=external_data,
     )
 
 
-def _cause(error: Exception) -> str:
+def _find_cause(error: Exception) -> str:
     """Say why a model is not recorded: the backend's own lines begin with its name, others' tell half of it."""
     told = safe_to_show(str(error).partition("\n")[0], 200)
     if told.startswith("onnx "):
@@ -172,7 +172,7 @@ def _dtype_of(ps: Any) -> str:
     return floating[0] if floating else "float32"
 
 
-def _names(option: str, given: Any, values: Any, usual: str, taken: Sequence[str] = ()) -> list[str]:
+def _name_arrays(option: str, given: Any, values: Any, usual: str, taken: Sequence[str] = ()) -> list[str]:
     """Name the arrays of a tree, by their places unless names are given."""
     paths = [path for path, _ in tree.leaves_with_path(values)]
     if given is None:

@@ -70,7 +70,7 @@ class LayerStep:
         if tree.structure(y) != self.x or tree.structure(new) != self.st:
             raise NotAlike
         found = tree.leaves(y)
-        if _kinds(found) != _kinds(x) or _kinds(tree.leaves(new)) != _kinds(entries[1]):
+        if _list_kinds(found) != _list_kinds(x) or _list_kinds(tree.leaves(new)) != _list_kinds(entries[1]):
             raise NotAlike
         leaves: list[Array] = []
         return found, (Static(_describe_as_built(new, leaves)), leaves)
@@ -120,9 +120,9 @@ def _columns(entries: Sequence[Any]) -> list[tuple[Any, ...]] | None:
     structure, leaves = tree.structure(entries[0]), [tree.leaves(entry) for entry in entries]
     if not _are_arrays(leaves[0], or_none=True):
         return None
-    kinds = _kinds(leaves[0])
+    kinds = _list_kinds(leaves[0])
     for entry, found in zip(entries[1:], leaves[1:], strict=True):
-        if tree.structure(entry) != structure or not _are_arrays(found, or_none=True) or _kinds(found) != kinds:
+        if tree.structure(entry) != structure or not _are_arrays(found, or_none=True) or _list_kinds(found) != kinds:
             return None
     return list(zip(*leaves, strict=True))
 
@@ -131,7 +131,7 @@ def _are_arrays(leaves: Sequence[Any], *, or_none: bool = False) -> bool:
     return (or_none or bool(leaves)) and all([find_owner(type(leaf)) is not None for leaf in leaves])
 
 
-def _kinds(leaves: Sequence[Any]) -> list[Any]:
+def _list_kinds(leaves: Sequence[Any]) -> list[Any]:
     return [(dtype_name(leaf), tuple(leaf.shape)) for leaf in leaves]
 
 

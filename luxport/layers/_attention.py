@@ -79,7 +79,7 @@ class MultiHeadAttention(ContainerLayer):
     out_proj: Layer = field(init=False)
 
     def __post_init__(self) -> None:
-        q_in, k_in, v_in, qk, v, out = _sizes(self.in_dims, self.qkv_dims, self.out_dims)
+        q_in, k_in, v_in, qk, v, out = _find_sizes(self.in_dims, self.qkv_dims, self.out_dims)
         check_sizes("MultiHeadAttention", nheads=self.nheads, out_dims=out)
         if self.nheads == 0 or qk % self.nheads or v % self.nheads:
             raise ValueError(f"MultiHeadAttention expects nheads that divides {qk} and {v}, got {self.nheads}")
@@ -97,7 +97,7 @@ class MultiHeadAttention(ContainerLayer):
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
         """Project, attend, join the heads, project."""
-        query, key, value, mask, bias = _inputs(x)
+        query, key, value, mask, bias = _read_inputs(x)
         new_st = dict(st)
         if mask is not None:
             key, value = _hide(key, value, mask)
@@ -132,7 +132,7 @@ def _hide(key: Array, value: Array, mask: Array) -> tuple[Array, Array]:
     return cleared, cleared if value is key else xp.where(seen, value, xp.zeros_like(value))
 
 
-def _inputs(x: Any) -> tuple[Any, Any, Any, Any, Any]:
+def _read_inputs(x: Any) -> tuple[Any, Any, Any, Any, Any]:
     """Return query, key, value, mask and bias."""
     if not isinstance(x, (tuple, list)):
         return x, x, x, None, None
@@ -145,7 +145,7 @@ def _inputs(x: Any) -> tuple[Any, Any, Any, Any, Any]:
     return tuple([*x, None, None][:5])  # type: ignore[return-value]
 
 
-def _sizes(in_dims: Any, qkv_dims: Any, out_dims: Any) -> tuple[int, int, int, int, int, int]:
+def _find_sizes(in_dims: Any, qkv_dims: Any, out_dims: Any) -> tuple[int, int, int, int, int, int]:
     """Return the sizes of q, k, v, of q and k after their projections, of v after its own, and of the output."""
     if (qkv_dims is None or out_dims is None) and isinstance(in_dims, (tuple, list)):
         raise ValueError(f"MultiHeadAttention expects qkv_dims and out_dims beside {tuple(in_dims)}, got none")

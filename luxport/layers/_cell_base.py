@@ -120,7 +120,7 @@ class GatedCell(RecurrentCell):
             "weight_ih": self._draw(rng, self.init_weight, (self.in_dims,)),
             "weight_hh": self._draw(rng, recurrent, (self.out_dims,)),
         }
-        for name in self._biases():
+        for name in self._name_biases():
             ps[name] = self._draw(rng, self.init_bias, ())
         return ps | self._draw_trained(rng)
 
@@ -138,7 +138,7 @@ class GatedCell(RecurrentCell):
     def _draw_trained(self, rng: Rng) -> dict[str, Any]:
         return {"hidden_state": self.init_state(rng, (self.out_dims,))} if self.train_state else {}
 
-    def _biases(self) -> tuple[str, ...]:
+    def _name_biases(self) -> tuple[str, ...]:
         recurrent = getattr(self, "use_recurrent_bias", False)
         return (("bias_ih", "bias_hh") if recurrent else ("bias_ih",)) if self.use_bias else ()
 
@@ -184,7 +184,7 @@ class GatedCell(RecurrentCell):
                     f"expects a carry of as many samples as x {shape_text(x)}, got {shape_text(part)}: "
                     "another batch starts anew, without a carry"
                 )
-        biases = self._biases()
+        biases = self._name_biases()
         return (
             ps["weight_ih"],
             ps["weight_hh"],

@@ -73,13 +73,13 @@ class Chain(LayersByName, WrapperLayer):
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
         """Call the layers in order."""
         if self.scan and have_loops(x):
-            return self._by_runs(x, ps, st)
+            return self._call_by_runs(x, ps, st)
         new_st = {}
         for name, layer in self.layers.pairs:
             x, new_st[name] = layer(x, ps[name], st[name])
         return x, new_st
 
-    def _by_runs(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
+    def _call_by_runs(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
         new_st = {}
         for layer, names in runs_of(self.layers):
             entries = [ps[name] for name in names], [st[name] for name in names]

@@ -90,8 +90,8 @@ class Embedding(Layer):
         if isinstance(x, list) and not isinstance(self.in_dims, tuple):
             raise LayerTypeError("expects an array of integers, got list: make one with luxport.asarray")
         if isinstance(x, tuple) or isinstance(self.in_dims, tuple):
-            return _rows_of_axes(weight, x, self._sizes), st
-        return _rows(weight, x, self._sizes[0], self.padding_idx), st
+            return _gather_rows_of_axes(weight, x, self._sizes), st
+        return _gather_rows(weight, x, self._sizes[0], self.padding_idx), st
 
     @property
     def _sizes(self) -> tuple[int, ...]:
@@ -156,20 +156,20 @@ class EmbeddingBag(Layer):
         if isinstance(x, list):
             if not x:
                 raise LayerError("expects one bag or more, got an empty list")
-            return namespace(weight).stack([self._bags(weight, bag, of_one=True) for bag in x]), st
+            return namespace(weight).stack([self._reduce_bags(weight, bag, of_one=True) for bag in x]), st
         if not isinstance(x, tuple):
-            return self._bags(weight, x), st
+            return self._reduce_bags(weight, x), st
         if len(x) != 2 or any(len(shape_of(part)) != 1 for part in x):
             raise LayerError("expects a tuple of two vectors, indices and offsets; bags of several sizes are a list")
         indices, offsets = x
         _check_integers(indices)
         _check_integers(offsets)
         offsets = _as_int32(offsets)
-        right = _right_offsets(offsets, indices)
-        bags = _reduce_segments(_rows(weight, indices, self.in_dims, None), indices, offsets, self.reduction)
+        right = _check_offsets(offsets, indices)
+        bags = _reduce_segments(_gather_rows(weight, indices, self.in_dims, None), indices, offsets, self.reduction)
         return bags if right is None else mark_missing(namespace(bags), bags, right), st
 
-    def _bags(self, weight: Array, x: Any, of_one: bool = False) -> Array:
+    def _reduce_bags(self, weight: Array, x: Any, of_one: bool = False) -> Array:
         if isinstance(x, Integral):
             raise LayerError("expects bags of indices, got an int: look one up with Embedding")
         least = 1 if _is_integer(x) else 2
@@ -180,7 +180,7 @@ class EmbeddingBag(Layer):
             )
         if x.shape[-least] == 0:
             raise LayerError(f"expects bags of at least one index, got {shape_text(x)}")
-        rows = _rows(weight, x, self.in_dims, None)
+        rows = _gather_rows(weight, x, self.in_dims, None)
         if not isinstance(self.reduction, str):
             return self.reduction(rows, axis=-2)
         xp = namespace(rows)
@@ -189,7 +189,7 @@ class EmbeddingBag(Layer):
         return xp.astype(getattr(xp, self.reduction)(single_or_double(xp, rows), axis=-2), rows.dtype)
 
 
-def _rows(weight: Array, x: Any, size: int, padding_idx: int | None) -> Array:
+def _gather_rows(weight: Array, x: Any, size: int, padding_idx: int | None) -> Array:
     """Return the rows at integers, or the weighted sums of rows for one-hot arrays."""
     xp = namespace(weight)
     if isinstance(x, Integral):
@@ -213,7 +213,7 @@ def _rows(weight: Array, x: Any, size: int, padding_idx: int | None) -> Array:
     return xp.matmul(x, weight)
 
 
-def _rows_of_axes(weight: Array, x: Any, sizes: tuple[int, ...]) -> Array:
+def _gather_rows_of_axes(weight: Array, x: Any, sizes: tuple[int, ...]) -> Array:
     """Return the rows at places in a table of several axes."""
     if not isinstance(x, (tuple, list)) or len(x) != len(sizes):
         got = f"a tuple of {len(x)}" if isinstance(x, (tuple, list)) else kind_of(x)
@@ -259,7 +259,7 @@ def _reduce_segments(rows: Array, indices: Array, offsets: Array, reduction: str
     return xp.astype(sums, rows.dtype)
 
 
-def _right_offsets(offsets: Array, indices: Array) -> Array | None:
+def _check_offsets(offsets: Array, indices: Array) -> Array | None:
     """Return a flag that the running program computes, whether offsets are right; None if they are known to be.
 
     Raises: LayerError for offsets that are known to be wrong

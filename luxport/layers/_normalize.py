@@ -114,7 +114,7 @@ class LayerNorm(Layer):
     init_bias: Initializer = zeros
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "shape", _sizes("LayerNorm", self.shape))
+        object.__setattr__(self, "shape", _read_sizes("LayerNorm", self.shape))
 
     def initial_parameters(self, rng: Rng) -> dict[str, Any]:
         """Draw the scale, then the bias."""
@@ -124,7 +124,7 @@ class LayerNorm(Layer):
 
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
         """Normalize each sample."""
-        axes = _trailing(x, self.shape)
+        axes = _find_trailing(x, self.shape)
         scale, bias = read_affine(self, x, ps, use_bias=self.use_bias)
         return self.activation(ops.layer_norm(x, scale, bias, axes=axes, epsilon=self.epsilon)), st
 
@@ -157,7 +157,7 @@ class RMSNorm(Layer):
     init_scale: Initializer = ones
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "shape", _sizes("RMSNorm", self.shape))
+        object.__setattr__(self, "shape", _read_sizes("RMSNorm", self.shape))
 
     def initial_parameters(self, rng: Rng) -> dict[str, Any]:
         """Draw the scale."""
@@ -165,7 +165,7 @@ class RMSNorm(Layer):
 
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
         """Divide by the root of the mean square."""
-        axes = _trailing(x, self.shape)
+        axes = _find_trailing(x, self.shape)
         scale, _ = read_affine(self, x, ps, use_bias=False)
         return ops.rms_norm(x, scale, axes=axes, epsilon=self.epsilon), st
 
@@ -187,7 +187,7 @@ def read_affine(layer: Any, x: Array, ps: Parameters, *, use_bias: bool = True) 
     return ps["scale"], ps["bias"] if use_bias else None
 
 
-def _sizes(layer: str, shape: Any) -> tuple[int, ...]:
+def _read_sizes(layer: str, shape: Any) -> tuple[int, ...]:
     sizes = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
     if not sizes:
         raise ValueError(f"{layer} expects one or more sizes, got ()")
@@ -195,7 +195,7 @@ def _sizes(layer: str, shape: Any) -> tuple[int, ...]:
     return sizes
 
 
-def _trailing(x: Array, shape: Any) -> tuple[int, ...]:
+def _find_trailing(x: Array, shape: Any) -> tuple[int, ...]:
     """Return the axes of x that a shape names: as many at the end."""
     found = tuple(shape_of(x))[-len(shape) :]
     if len(found) != len(shape) or any(not same_size(n, m) for n, m in zip(found, shape, strict=True)):

@@ -96,12 +96,12 @@ class Parallel(LayersByName, _Joined):
 
     def _outputs(self, x: Any, ps: Parameters, st: States) -> tuple[tuple[Any, ...], States]:
         if not isinstance(x, (tuple, list)):
-            return _side_by_side(self.layers, (x,) * len(self.layers), ps, st)
+            return _call_side_by_side(self.layers, (x,) * len(self.layers), ps, st)
         if len(self.layers) == 1 and x:
             (name,) = self.layers
             outputs = []
             for entry in x:
-                (y,), st = _side_by_side(self.layers, (entry,), ps, st)
+                (y,), st = _call_side_by_side(self.layers, (entry,), ps, st)
                 outputs.append(y)
             return tuple(outputs), st
         if len(x) != len(self.layers):
@@ -109,7 +109,7 @@ class Parallel(LayersByName, _Joined):
                 f"expects a tuple of {len(self.layers)} inputs, one per layer, or an array for all of them, "
                 f"got a tuple of {len(x)}"
             )
-        return _side_by_side(self.layers, x, ps, st)
+        return _call_side_by_side(self.layers, x, ps, st)
 
     def _part(self, layers: Mapping[str, Layer]) -> Parallel:
         return Parallel(self.connection, layers, name=self.name)
@@ -148,7 +148,7 @@ class BranchLayer(LayersByName, _Joined):
         _build(self, read_layers("BranchLayer", layers, named, reserved=reserved, name=name), fusion, name)
 
     def _outputs(self, x: Any, ps: Parameters, st: States) -> tuple[tuple[Any, ...], States]:
-        return _side_by_side(self.layers, (x,) * len(self.layers), ps, st)
+        return _call_side_by_side(self.layers, (x,) * len(self.layers), ps, st)
 
     def _part(self, layers: Mapping[str, Layer]) -> BranchLayer:
         return BranchLayer(layers, fusion=self.fusion, name=self.name)
@@ -220,7 +220,7 @@ class Maxout(LayersByName, WrapperLayer):
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
         """Call the layers and take maxima."""
-        outputs, st = _side_by_side(self.layers, (x,) * len(self.layers), ps, st)
+        outputs, st = _call_side_by_side(self.layers, (x,) * len(self.layers), ps, st)
         return reduce(namespace(*outputs).maximum, outputs), st
 
     def _part(self, layers: Mapping[str, Layer]) -> Maxout:
@@ -242,7 +242,7 @@ def _build(container: Any, layers: NamedLayers, joint: Callable[..., Any] | None
         object.__setattr__(container, "name", name)
 
 
-def _side_by_side(
+def _call_side_by_side(
     layers: NamedLayers, inputs: Iterable[Any], ps: Parameters, st: States
 ) -> tuple[tuple[Any, ...], States]:
     outputs, new_st = [], {}

@@ -78,20 +78,20 @@ class Recurrence(WrapperLayer):
         x, batch_first = _time_first(x, self.time_major)
         first = x[0, ...]
         if mask is not None:
-            mask = _flags(mask, x, batch_first)
+            mask = _make_flags(mask, x, batch_first)
         if carry is None:
             carry = self.cell.initial_carry(first, ps, st)
         elif len(tree.leaves(carry)[0].shape) < len(first.shape):
             samples = namespace(first).zeros_like(first[..., :1])
             carry = tree.map(lambda leaf: samples + leaf, carry)
         outputs, carry, st = self.cell.sweep(x, carry, ps, st, mask, reverse=self.reverse)
-        y = self._sequence(outputs, batch_first) if self.return_sequence else self._last(outputs, mask)
+        y = self._return_sequence(outputs, batch_first) if self.return_sequence else self._choose_last(outputs, mask)
         return (y, carry) if self.return_state else y, st
 
-    def _sequence(self, outputs: Any, batch_first: bool) -> Any:
+    def _return_sequence(self, outputs: Any, batch_first: bool) -> Any:
         return tree.map(_swap_time_and_batch, outputs) if batch_first else outputs
 
-    def _last(self, outputs: Any, mask: Array | None) -> Any:
+    def _choose_last(self, outputs: Any, mask: Array | None) -> Any:
         if mask is None:
             return tree.map(lambda leaf: leaf[0 if self.reverse else -1, ...], outputs)
         xp = namespace(mask)
@@ -221,7 +221,7 @@ def _check_lengths(lengths: Array, steps: int | None) -> None:
         raise LayerIndexError(f"expects lengths from 0 to {steps}, got {seen[0] if seen[0] < 0 else seen[1]}")
 
 
-def _flags(mask: Array, x: Array, batch_first: bool) -> Array:
+def _make_flags(mask: Array, x: Array, batch_first: bool) -> Array:
     """Return a flag for each step of each sample, (T, N) or (T,)."""
     xp = namespace(x, mask)
     rank = min(len(x.shape) - 1, 2)

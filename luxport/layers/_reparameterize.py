@@ -71,7 +71,7 @@ class WeightNorm(Layer):
     def initial_parameters(self, rng: Rng) -> dict[str, Any]:
         """Draw the layer's, and take the norms of those that are to have one."""
         normalized, others = {}, dict(self.layer.initial_parameters(rng))
-        for name, axis in _kept_axes(self, others):
+        for name, axis in _find_kept_axes(self, others):
             weight = others.pop(name)
             shape = tuple(n if i == axis else 1 for i, n in enumerate(weight.shape))
             if isinstance(weight, AbstractArray):
@@ -148,7 +148,7 @@ class SpectralNorm(Layer):
         """Make the layer's, and draw the vectors; training is on."""
         layer = self.layer.initial_states(rng)
         shapes = _parameters(self.layer)
-        u = {name: rng.normal((shapes[name].shape[axis],)) for name, axis in _kept_axes(self, shapes)}
+        u = {name: rng.normal((shapes[name].shape[axis],)) for name, axis in _find_kept_axes(self, shapes)}
         return {"layer": layer, "u": u, "training": Static(True)}
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
@@ -166,7 +166,7 @@ class SpectralNorm(Layer):
     def _divide(self, ps: Parameters, u: States, iterations: int) -> tuple[dict[str, Any], dict[str, Any]]:
         pairs = {
             name: ops.spectral_norm(ps[name], u[name], axis=axis, iterations=iterations)
-            for name, axis in _kept_axes(self, ps)
+            for name, axis in _find_kept_axes(self, ps)
         }
         return {name: weight for name, (weight, _) in pairs.items()}, {name: new for name, (_, new) in pairs.items()}
 
@@ -243,7 +243,7 @@ def _check_which(layer: WeightNorm | SpectralNorm) -> None:
     object.__setattr__(layer, "axes", axes)
 
 
-def _kept_axes(layer: WeightNorm | SpectralNorm, arrays: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
+def _find_kept_axes(layer: WeightNorm | SpectralNorm, arrays: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
     """Yield each name with the axis of its array that is kept: the one given, or the outputs'."""
     axes = cast("tuple[int | None, ...]", layer.axes or (None,) * len(layer.which))
     for name, axis in zip(layer.which, axes, strict=True):

@@ -64,7 +64,7 @@ class Tied(Layer):
 
     def initial_parameters(self, rng: Rng) -> dict[str, Any]:
         """Draw all the layer's parameters, and leave out those that are another's."""
-        return paths.leave_out(initial_parameters(rng, self.layer), _later(self.groups))
+        return paths.leave_out(initial_parameters(rng, self.layer), _list_later(self.groups))
 
     def initial_states(self, rng: Rng) -> dict[str, Any]:
         """Make the layer's."""
@@ -90,7 +90,7 @@ def tie(
     ['layer_1']
     """
     tied = Tied(model, tuple(map(tuple, groups)))  # type: ignore[arg-type]
-    return tied, paths.leave_out(ps, _later(tied.groups)), st
+    return tied, paths.leave_out(ps, _list_later(tied.groups)), st
 
 
 @says_what_it_takes
@@ -139,7 +139,9 @@ def share_parameters(ps: Parameters, groups: Groups, new: Sequence[Any] | None =
 
 
 def _check_groups(groups: Groups, ps: Parameters) -> tuple[tuple[tuple[str, ...], ...], ...]:
-    checked = tuple([tuple([paths.as_path(path) for path in _sequence(group)]) for group in _sequence(groups)])
+    checked = tuple(
+        [tuple([paths.as_path(path) for path in _make_sequence(group)]) for group in _make_sequence(groups)]
+    )
     every = [path for group in checked for path in group]
     for i, one in enumerate(every):
         for other in every[:i]:
@@ -154,7 +156,7 @@ def _check_groups(groups: Groups, ps: Parameters) -> tuple[tuple[tuple[str, ...]
     return checked
 
 
-def _sequence(value: Any) -> Iterable[Any]:
+def _make_sequence(value: Any) -> Iterable[Any]:
     if isinstance(value, str):
         raise TypeError(f"groups of paths expected, such as [('encoder.weight', 'decoder.weight')], got {shown(value)}")
     return value
@@ -177,5 +179,5 @@ def _spread(ps: Parameters, groups: Any) -> dict[str, Any]:
     return result
 
 
-def _later(groups: Any) -> list[tuple[str, ...]]:
+def _list_later(groups: Any) -> list[tuple[str, ...]]:
     return [path for group in groups for path in group[1:]]

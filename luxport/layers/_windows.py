@@ -71,7 +71,7 @@ class Windows:
             totals = [d * (k - 1) + 1 - s for k, d, s in zip(window, dilation, kept, strict=True)]
             pairs: Pairs = tuple((total - total // 2, total // 2) for total in totals)
         else:
-            pairs = _pairs(layer, padding, rank)
+            pairs = _read_pairs(layer, padding, rank)
         return cls(window, stride, pairs, dilation)
 
     def options(self) -> dict[str, Any]:
@@ -86,7 +86,7 @@ def check_spatial(x: Array, rank: int, channels: int | None = None) -> None:
     """
     shape = shape_of(x)
     if len(shape) != rank + 2 or (channels is not None and not same_size(shape[1], channels)):
-        raise LayerError(f"expects (N, {channels or 'C'}, {_axes(rank)}), got {shape_text(x)}")
+        raise LayerError(f"expects (N, {channels or 'C'}, {_name_axes(rank)}), got {shape_text(x)}")
 
 
 def axes_of(layer: str, option: str, value: Any) -> Sizes:
@@ -116,7 +116,7 @@ def sizes_of(layer: str, option: str, value: Any, rank: int, *, least: int = 1) 
     return tuple(map(int, sizes))
 
 
-def _pairs(layer: str, padding: Any, rank: int) -> Pairs:
+def _read_pairs(layer: str, padding: Any, rank: int) -> Pairs:
     entries = (padding,) * rank if is_int(padding) else padding
     pairs = [(n, n) if is_int(n) else n for n in entries] if isinstance(entries, tuple) else []
     if len(pairs) != rank or not all(map(_is_pair, pairs)):
@@ -131,5 +131,5 @@ def _is_pair(value: Any) -> bool:
     return isinstance(value, tuple) and len(value) == 2 and all(is_int(n) and n >= 0 for n in value)
 
 
-def _axes(rank: int) -> str:
+def _name_axes(rank: int) -> str:
     return {1: "L", 2: "H, W", 3: "D, H, W"}.get(rank) or ", ".join(f"d{i}" for i in range(1, rank + 1))

@@ -91,7 +91,7 @@ def loss_function(takes: str = "y_hat, y or number", **rules: Rule) -> Callable[
                 named = {**dict(zip(names, arrays, strict=False)), **options}
                 if takes_epsilon and named.get("epsilon") is None and not casts(y_hat, y_hat):
                     named["epsilon"] = EPSILON[dtype_name(y_hat)]
-                return _in_float32(loss, y_hat, named)
+                return _compute_in_float32(loss, y_hat, named)
             except Exception as error:
                 problem = arguments.explain(error, arrays, options)
                 if problem is error:
@@ -126,7 +126,7 @@ def explain_wrong_options(init: Callable[..., None]) -> Callable[..., None]:
     return checked
 
 
-def _in_float32(loss: Callable[..., Any], y_hat: Array, options: dict[str, Any]) -> Any:
+def _compute_in_float32(loss: Callable[..., Any], y_hat: Array, options: dict[str, Any]) -> Any:
     xp, own, stays = namespace(y_hat), options.get("agg", "mean"), casts(y_hat, y_hat)
     wide = dict(options)
     for name, value in options.items():

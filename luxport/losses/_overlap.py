@@ -42,9 +42,9 @@ def dice_coeff_loss(
 
     over, under = parts(y_hat, y, smooth)
     if 0 not in y_hat.shape and _may_overflow(xp, under):
-        size = _size(xp, axis, 2.0, y_hat, y)
+        size = _find_size(xp, axis, 2.0, y_hat, y)
         over, under = parts(y_hat / size, y / size, smooth / size / size)
-    return aggregate(1.0 - _without_axes(xp, over / under, axis), agg)
+    return aggregate(1.0 - _drop_axes(xp, over / under, axis), agg)
 
 
 @loss_function(axis=AXES)
@@ -72,9 +72,9 @@ def tversky_loss(y_hat: Array, y: Array, *, beta: float = 0.7, axis: Axes = None
 
     over, under = parts(y_hat, y, 1.0)
     if 0 not in y_hat.shape and _may_overflow(xp, under):
-        size = _size(xp, axis, 1.0, y_hat)
+        size = _find_size(xp, axis, 1.0, y_hat)
         over, under = parts(y_hat / size, y, 1.0 / size)
-    return aggregate(1.0 - _without_axes(xp, over / under, axis), agg)
+    return aggregate(1.0 - _drop_axes(xp, over / under, axis), agg)
 
 
 def _may_overflow(xp: Any, total: Array) -> bool:
@@ -82,11 +82,11 @@ def _may_overflow(xp: Any, total: Array) -> bool:
     return not (may_look(total) and usual_variance(xp, xp.abs(total), 1.0))
 
 
-def _size(xp: Any, axis: Axes, power: float, *arrays: Array) -> Array:
+def _find_size(xp: Any, axis: Axes, power: float, *arrays: Array) -> Array:
     """Return what to divide by so that powers of the numbers do not overflow: 1 where they would not."""
     sizes = [size_of(xp, array, axis, power) for array in arrays]
     return functools.reduce(xp.maximum, sizes, xp.ones_like(sizes[0]))
 
 
-def _without_axes(xp: Any, x: Array, axis: Axes) -> Array:
+def _drop_axes(xp: Any, x: Array, axis: Axes) -> Array:
     return xp.squeeze(x, axis=tuple(range(len(x.shape))) if axis is None else axis)

@@ -58,7 +58,7 @@ def nll_loss(
     """
     xp, y = _check("nll_loss", y_hat, y, axis)
     y_hat = _replace_ignored(xp, y_hat, y, axis, ignore_index)
-    return _from_logarithms(xp, "nll_loss", y_hat, y, axis, agg, ignore_index, class_weights)
+    return _average_logarithms(xp, "nll_loss", y_hat, y, axis, agg, ignore_index, class_weights)
 
 
 @loss_function("y_hat, y", class_weights=_WEIGHTS)
@@ -93,7 +93,7 @@ def sparse_crossentropy(
     y_hat = _replace_ignored(xp, y_hat, y, axis, ignore_index)
     logarithms = xp.log(y_hat + epsilon_of(y_hat, epsilon))
     more = ignore_index, class_weights, label_smoothing
-    return _from_logarithms(xp, "sparse_crossentropy", logarithms, y, axis, agg, *more)
+    return _average_logarithms(xp, "sparse_crossentropy", logarithms, y, axis, agg, *more)
 
 
 @loss_function("y_hat, y", class_weights=_WEIGHTS)
@@ -130,7 +130,7 @@ def sparse_logitcrossentropy(
         return crossentropy_of_labels(y_hat, y, axis=axis, agg=agg, ignore_index=ignore_index)
     logarithms = ops.logsoftmax(_replace_ignored(xp, y_hat, y, axis, ignore_index), axis=axis)
     more = ignore_index, class_weights, label_smoothing
-    return _from_logarithms(xp, "sparse_logitcrossentropy", logarithms, y, axis, agg, *more)
+    return _average_logarithms(xp, "sparse_logitcrossentropy", logarithms, y, axis, agg, *more)
 
 
 @operation(takes="y_hat floating (...), y int (...)", early=False)
@@ -141,7 +141,7 @@ def crossentropy_of_labels(y_hat: Array, y: Array, *, axis: int, agg: str | None
     """
     xp = namespace(y_hat, y)
     logarithms = ops.logsoftmax(_replace_ignored(xp, y_hat, y, axis, ignore_index), axis=axis)
-    return _from_logarithms(xp, "sparse_logitcrossentropy", logarithms, y, axis, agg, ignore_index)
+    return _average_logarithms(xp, "sparse_logitcrossentropy", logarithms, y, axis, agg, ignore_index)
 
 
 def _replace_ignored(xp: Any, y_hat: Array, y: Array, axis: int, ignore_index: int | None) -> Array:
@@ -151,7 +151,7 @@ def _replace_ignored(xp: Any, y_hat: Array, y: Array, axis: int, ignore_index: i
     return xp.where(xp.expand_dims(y == ignore_index, axis=axis), 1.0, y_hat)
 
 
-def _from_logarithms(
+def _average_logarithms(
     xp: Any,
     loss: str,
     y_hat: Array,

@@ -50,7 +50,7 @@ def adaptive_max_pool(x: Array, *, output_size: Sizes, variable_windows: bool = 
         return _pool_slices(x, output_size, variable_windows, largest_along)
     if not variable_windows:
         return max_pool_nd(x, **even_windows(x, output_size))
-    return _pool_axes(x, output_size, lambda x, axis, windows: reduce(larger, _entries(x, axis, windows)))
+    return _pool_axes(x, output_size, lambda x, axis, windows: reduce(larger, _list_entries(x, axis, windows)))
 
 
 @operation(takes="x (N, C, ...)", rules=_RULES, check=_check_elements)
@@ -79,7 +79,7 @@ def adaptive_mean_pool(x: Array, *, output_size: Sizes, variable_windows: bool =
 
     def mean(x: Array, axis: int, windows: Any) -> Array:
         lengths = [stop - start for start, stop in windows]
-        return _sum(x, axis, windows) * along_axis(x, axis, [1.0 / n for n in lengths], x.dtype)
+        return _add_up(x, axis, windows) * along_axis(x, axis, [1.0 / n for n in lengths], x.dtype)
 
     return _pool_axes(x, output_size, mean)
 
@@ -119,7 +119,7 @@ def _pool_powers(x: Array, output_size: Sizes, variable_windows: bool, p: float)
         )
     if not variable_windows:
         return lp_pool_nd(x, **even_windows(x, output_size), p=p)
-    return root(_pool_axes(x**p, output_size, _sum), p)
+    return root(_pool_axes(x**p, output_size, _add_up), p)
 
 
 Windows = list[tuple[int, int]]
@@ -162,7 +162,7 @@ def _pool_axes(x: Array, output_size: Sizes, pool: Callable[[Array, int, Windows
     return x
 
 
-def _entries(x: Array, axis: int, windows: Windows) -> list[Array]:
+def _list_entries(x: Array, axis: int, windows: Windows) -> list[Array]:
     """Return the first entries of the windows, the second ones, …; a window that has ended repeats its last."""
     xp = namespace(x)
     longest = max(stop - start for start, stop in windows)
@@ -170,7 +170,7 @@ def _entries(x: Array, axis: int, windows: Windows) -> list[Array]:
     return [xp.take(x, xp.asarray(row, dtype=xp.int32, device=array_device(x)), axis=axis) for row in rows]
 
 
-def _sum(x: Array, axis: int, windows: Windows) -> Array:
+def _add_up(x: Array, axis: int, windows: Windows) -> Array:
     xp = namespace(x)
 
     def keep(entry: int, values: Array) -> Array:
@@ -180,4 +180,4 @@ def _sum(x: Array, axis: int, windows: Windows) -> Array:
         # Not a product with 0, which makes NaN of an infinity.
         return xp.where(along_axis(x, axis, there, bool_dtype(xp)), values, xp.zeros_like(values))
 
-    return reduce(add, [keep(i, values) for i, values in enumerate(_entries(x, axis, windows))])
+    return reduce(add, [keep(i, values) for i, values in enumerate(_list_entries(x, axis, windows))])

@@ -45,7 +45,7 @@ def batched_mul(a: Array, b: Array) -> Array:
     fits = len(left) > 1 and len(right) > 1 and _same(left[-1], right[-2]) and spread_alike(left[:-2], right[:-2])
     if not fits:
         raise LayerError(f"expects (..., n, k) and (..., k, m), got {left} and {right}")
-    return _product(xp, a, b)
+    return _multiply(xp, a, b)
 
 
 @operation(takes=_TAKES, early=False)
@@ -65,7 +65,7 @@ def batched_vec(a: Array, b: Array) -> Array:
     alike = len(right) == 1 or (len(right) == len(left) - 1 and all(map(_same, left[:-2], right[:-1])))
     if len(left) < 2 or not right or not alike or not _same(left[-1], right[-1]):
         raise LayerError(f"expects (..., n, k) and (..., k) or (k,), got {left} and {right}")
-    return xp.squeeze(_product(xp, a, xp.expand_dims(b, axis=-1)), axis=-1)
+    return xp.squeeze(_multiply(xp, a, xp.expand_dims(b, axis=-1)), axis=-1)
 
 
 @checked("a (..., n, k)")
@@ -141,7 +141,7 @@ def batched_matmul(
             f"expects axes {(*batch[0], contract[0])} of {tuple(a.shape)} as large as axes "
             f"{(*batch[1], contract[1])} of {tuple(b.shape)}"
         )
-    y = _product(xp, left, xp.matrix_transpose(right))
+    y = _multiply(xp, left, xp.matrix_transpose(right))
     return xp.reshape(y, (*sizes_of(y)[:-2], *left_rest, *right_rest))
 
 
@@ -209,7 +209,7 @@ def _batch_first(xp: Any, x: Array, batch: tuple[int, ...], contract: int) -> tu
     return x, sizes
 
 
-def _product(xp: Any, a: Array, b: Array) -> Array:
+def _multiply(xp: Any, a: Array, b: Array) -> Array:
     """Multiply matrices; the gradient of one that serves many is a sum, taken in float32."""
     a, b = promote(xp, a, b)
     if (wide := single_or_double(xp, a)) is a or tuple(a.shape[:-2]) == tuple(b.shape[:-2]):

@@ -137,7 +137,7 @@ def ctc_loss(
     nothing = xp.where(number == 0, zero, xp.full_like(zero, math.inf))
     if 0 in logits.shape:
         return xp.astype(nothing, logits.dtype) + xp.sum(logits, axis=(1, 2))
-    path = _between_blanks(xp, labels, xp.zeros_like(logits[:, 0, :1], dtype=xp.int32) + blank)
+    path = _insert_blanks(xp, labels, xp.zeros_like(logits[:, 0, :1], dtype=xp.int32) + blank)
     head = 1 if path.shape[1] == 1 else 2
     before, after = path[:, :-head], path[:, head:]
     may_skip = xp.logical_and(after != blank, after != before)
@@ -215,7 +215,7 @@ def _mark_impossible(xp: Any, losses: Array, wrong: Array, logit_lengths: Array 
     return xp.where(wrong, xp.full_like(losses, math.nan), losses)
 
 
-def _between_blanks(xp: Any, labels: Array, blank: Array) -> Array:
+def _insert_blanks(xp: Any, labels: Array, blank: Array) -> Array:
     """Put a blank before, between and after the labels: (N, L) and (N, 1) -> (N, 2 L + 1)."""
     sequences, count = sizes_of(labels)
     if is_number(count) and count == 0:

@@ -132,7 +132,7 @@ def scatter(
     if op in ("mean", "/"):
         src = real_numbers(xp, src, f"scatter with {op!r}")
     expect_no_booleans(src)
-    sizes = _sizes(xp, indices, size)
+    sizes = _find_sizes(xp, indices, size)
     rest, rows = tuple(src.shape)[len(places) :], math.prod(sizes)
     check_memory("the result", (*sizes, *rest))
     segments, there = _flat(xp, indices, sizes)
@@ -146,7 +146,7 @@ def scatter(
     return xp.reshape(y, (*sizes, *rest))
 
 
-def _sum(xp: Any, src: Array, segments: Array, size: int, init: Any) -> Array:
+def _add_to(xp: Any, src: Array, segments: Array, size: int, init: Any) -> Array:
     total = reduce_known_segments(src, segments, op="sum", size=size)
     return total if init is None else init + total
 
@@ -200,7 +200,7 @@ def _rise(xp: Any, x: Array, top: Array) -> Array:
 
 
 _OPERATORS: dict[str, Any] = {
-    "+": _sum,
+    "+": _add_to,
     "-": _minus,
     "*": _times,
     "/": _over,
@@ -218,7 +218,7 @@ def _check_indices(indices: tuple[Array, ...], axes: int) -> None:
         raise LayerError(f"expects 1 to {axes} arrays of indices of one shape, got shapes {shapes}")
 
 
-def _sizes(xp: Any, indices: tuple[Array, ...], size: int | Sequence[int] | None) -> tuple[int, ...]:
+def _find_sizes(xp: Any, indices: tuple[Array, ...], size: int | Sequence[int] | None) -> tuple[int, ...]:
     if size is None:
         seen = [(-1, -1) if 0 in index.shape else value_range(as_indices(xp, index)) for index in indices]
         if None in seen:

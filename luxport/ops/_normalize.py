@@ -30,7 +30,7 @@ __all__ = [
 _EPSILON = {"epsilon": or_none(NON_NEGATIVE)}
 
 
-def _of_channels(x: str) -> str:
+def _describe_channels(x: str) -> str:
     others = [f"{name} floating (C)?" for name in ("scale", "bias", "running_mean", "running_var")]
     return ", ".join([f"x floating ({x})", *others])
 
@@ -79,7 +79,7 @@ def _expect_spread(x: Array, scale: Array | None = None, bias: Array | None = No
 
 
 @operation(
-    takes=(_of_channels("N, C, ..."), _of_channels("C")),
+    takes=(_describe_channels("N, C, ..."), _describe_channels("C")),
     rules={**_EPSILON, "training": FLAG, "momentum": PROBABILITY},
     check=_expect_pair,
     early=False,
@@ -128,12 +128,12 @@ def batch_norm(
             running_mean = blend(xp, running_mean, mean, momentum, several)
             running_var = blend(xp, running_var, var * (n / (n - 1)), momentum, several)
     else:
-        found = _by_running(xp, wide, running_mean, running_var, epsilon, channels)
+        found = _take_running(xp, wide, running_mean, running_var, epsilon, channels)
     return xp.astype(_scale_and_shift(xp, found, scale, bias, channels), x.dtype), running_mean, running_var
 
 
 @operation(
-    takes=_of_channels("N, C, ..."),
+    takes=_describe_channels("N, C, ..."),
     rules={**_EPSILON, "training": FLAG, "momentum": PROBABILITY},
     guard=_expect_pair,
     early=False,
@@ -183,7 +183,7 @@ def instance_norm(
             running_mean = blend(xp, running_mean, xp.mean(mean, axis=(0, *over)), momentum, several)
             running_var = blend(xp, running_var, xp.mean(unbiased, axis=0), momentum, several)
     else:
-        found = _by_running(xp, wide, running_mean, running_var, epsilon, channels)
+        found = _take_running(xp, wide, running_mean, running_var, epsilon, channels)
     return xp.astype(_scale_and_shift(xp, found, scale, bias, channels), x.dtype), running_mean, running_var
 
 
@@ -209,7 +209,7 @@ def group_norm(
     _expect_channels(x, 1, scale=scale, bias=bias)
     epsilon = epsilon_of(x, epsilon)
     over = tuple(range(2, len(x.shape)))
-    found = moments(xp, single_or_double(xp, x), _in_groups(xp, over, groups), epsilon)
+    found = moments(xp, single_or_double(xp, x), _reduce_groups(xp, over, groups), epsilon)
     return xp.astype(_scale_and_shift(xp, found, scale, bias, (-1, *(1 for _ in over))), x.dtype)
 
 
@@ -316,7 +316,7 @@ def epsilon_of(x: Array, epsilon: float | None) -> float:
     return EPSILON[kind] ** (5 / 7) if epsilon is None else epsilon
 
 
-def _by_running(
+def _take_running(
     xp: Any, x: Array, running_mean: Array, running_var: Array, epsilon: float, channels: tuple[int, ...]
 ) -> Moments:
     """Take mean and variance from what was tracked."""
@@ -324,7 +324,7 @@ def _by_running(
     return Moments(x - mean, var, mean, least_epsilon(xp, x, epsilon), None)
 
 
-def _in_groups(xp: Any, over: tuple[int, ...], groups: int) -> Reductions:
+def _reduce_groups(xp: Any, over: tuple[int, ...], groups: int) -> Reductions:
     """Reduce over positions and the channels of a group: (N, C, 1, ...), the same for all channels of a group."""
 
     def share(reduce: Callable[..., Array], x: Array) -> Array:

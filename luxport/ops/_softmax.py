@@ -42,7 +42,7 @@ def softmax(x: Array, *, axis: Axes = -1) -> Array:
     """
     xp = namespace(x)
     x = real_numbers(xp, x, "softmax")
-    powers = xp.exp(_lower(xp, single_or_double(xp, x), axis))
+    powers = xp.exp(_take_away(xp, single_or_double(xp, x), axis))
     return xp.astype(powers / xp.sum(powers, axis=axis, keepdims=True), x.dtype)
 
 
@@ -62,7 +62,7 @@ def logsoftmax(x: Array, *, axis: Axes = -1) -> Array:
     """
     xp = namespace(x)
     x = real_numbers(xp, x, "logsoftmax")
-    lowered = _lower(xp, single_or_double(xp, x), axis)
+    lowered = _take_away(xp, single_or_double(xp, x), axis)
     return xp.astype(lowered - xp.log(xp.sum(xp.exp(lowered), axis=axis, keepdims=True)), x.dtype)
 
 
@@ -86,33 +86,33 @@ def logsumexp(x: Array, *, axis: Axes = None, keepdims: bool = False) -> Array:
     xp = namespace(x)
     x = real_numbers(xp, x, "logsumexp")
     wide = single_or_double(xp, x)
-    top = stop_gradient(_largest(xp, wide, axis))
+    top = stop_gradient(_find_largest(xp, wide, axis))
     finite = xp.isfinite(top)
     # An infinite top decides alone; what stands beside it is kept from the exponential.
     origin = xp.where(finite, top, xp.zeros_like(top))
     lowered = xp.where(finite, wide - origin, xp.zeros_like(wide))
     total = xp.log(xp.sum(xp.exp(lowered), axis=axis, keepdims=True))
     total = xp.astype(total + top, x.dtype)
-    return total if keepdims else xp.squeeze(total, axis=_dropped_axes(x, axis))
+    return total if keepdims else xp.squeeze(total, axis=_list_axes(x, axis))
 
 
-def _largest(xp: Any, x: Array, axis: Axes) -> Array:
+def _find_largest(xp: Any, x: Array, axis: Axes) -> Array:
     """Return the largest entries, with 1 for each axis; of nothing it is -inf, where libraries raise."""
-    if 0 in x.shape and 0 in [x.shape[i] for i in _dropped_axes(x, axis)]:
+    if 0 in x.shape and 0 in [x.shape[i] for i in _list_axes(x, axis)]:
         return xp.sum(x, axis=axis, keepdims=True) - math.inf
     return xp.max(x, axis=axis, keepdims=True)
 
 
-def _lower(xp: Any, x: Array, axis: Axes) -> Array:
+def _take_away(xp: Any, x: Array, axis: Axes) -> Array:
     """Take the largest entry away, so that no exponential overflows; an infinite one leaves 0 and -inf behind."""
-    top = stop_gradient(_largest(xp, x, axis))
+    top = stop_gradient(_find_largest(xp, x, axis))
     infinite = top == math.inf
     beside_infinity = xp.where(x == math.inf, xp.zeros_like(x), xp.full_like(x, -math.inf))
     origin = xp.where(infinite, xp.zeros_like(top), top)
     return xp.where(infinite, beside_infinity, x - origin)
 
 
-def _dropped_axes(x: Array, axis: Axes) -> tuple[int, ...]:
+def _list_axes(x: Array, axis: Axes) -> tuple[int, ...]:
     if axis is None:
         return tuple(range(len(x.shape)))
     return axis if isinstance(axis, tuple) else (axis,)

@@ -61,7 +61,7 @@ def upsample_nearest(x: Array, *, scale: Scale = None, size: Size = None) -> Arr
     shape = sizes_of(x)
     if scale is None and not are_fixed(x):
         return resize_nearest(x, size=size)
-    sizes = _sizes(shape[2:], scale, size)
+    sizes = _find_sizes(shape[2:], scale, size)
     scales = _scales(scale, len(sizes))
     if scales is None:
         if any(new % n for n, new in zip(shape[2:], sizes, strict=True)):
@@ -94,7 +94,7 @@ def resize_nearest(x: Array, *, size: Size) -> Array:
     """
     xp = namespace(x)
     shape = sizes_of(x)
-    sizes = _sizes(shape[2:], None, size)
+    sizes = _find_sizes(shape[2:], None, size)
     if are_fixed(x) and not any([new % n for n, new in zip(shape[2:], sizes, strict=True)]):
         return upsample_nearest(x, size=size)
     y = single_or_double(xp, x)  # gradients of elements that are taken many times add up in float32
@@ -141,7 +141,7 @@ def upsample_linear(x: Array, *, scale: Scale = None, size: Size = None, align_c
         return xp.astype(xp.round(exact), x.dtype)
     expect_floating(x)
     fixed, shape = are_fixed(x), sizes_of(x)
-    new_sizes = _sizes(shape[2:], scale, size)
+    new_sizes = _find_sizes(shape[2:], scale, size)
     if not fixed or any([new > _MANY * n for n, new in zip(shape[2:], new_sizes, strict=True)]):
         wide = single_or_double(xp, x)
         if wide is not x:
@@ -153,7 +153,7 @@ def upsample_linear(x: Array, *, scale: Scale = None, size: Size = None, align_c
             continue
         if new == n:
             continue
-        places = _places(n, new, align_corners)
+        places = _find_places(n, new, align_corners)
         below, above = (
             xp.take(x, xp.asarray(indices, dtype=xp.int32, device=array_device(x)), axis=axis)
             for indices in ([int(place) for place in places], [min(int(place) + 1, n - 1) for place in places])
@@ -233,7 +233,7 @@ _MANY = 16
 def _interpolate(xp: Any, x: Array, axis: int, n: Any, new: Any, align_corners: bool) -> Array:
     """Interpolate along an axis of n elements, which only the running program may know, to `new` of them.
 
-    A place is a fraction of whole numbers, which are exact: `_places` are the same.
+    A place is a fraction of whole numbers, which are exact: `_find_places` are the same.
     """
     i = xp.arange(new, dtype=xp.int32, device=array_device(x))
     zero = xp.zeros_like(i)
@@ -251,7 +251,7 @@ def _interpolate(xp: Any, x: Array, axis: int, n: Any, new: Any, align_corners: 
     return xp.take(x, below, axis=axis) * (1.0 - share) + xp.take(x, above, axis=axis) * share
 
 
-def _places(n: int, new: int, align_corners: bool) -> list[float]:
+def _find_places(n: int, new: int, align_corners: bool) -> list[float]:
     """Return where each new element lies among the n old ones, as numbers from 0 to n - 1."""
     if align_corners:
         step = (n - 1) / (new - 1) if new > 1 else 0.0
@@ -259,7 +259,7 @@ def _places(n: int, new: int, align_corners: bool) -> list[float]:
     return [min(max(0.0, (i + 0.5) * n / new - 0.5), n - 1.0) for i in range(new)]
 
 
-def _sizes(sizes: Sizes, scale: Scale, size: Size) -> Sizes:
+def _find_sizes(sizes: Sizes, scale: Scale, size: Size) -> Sizes:
     if (scale is None) == (size is None):
         raise LayerError(f"expects either a scale or a size, got {_describe(scale, size)}", culprit="luxport")
     rank = len(sizes)

@@ -52,17 +52,17 @@ PerSide: TypeAlias = int | tuple[int | tuple[int, int], ...]
 
 
 def _are_pairs(value: Any, shape: Any) -> bool:
-    return _one_each(value, shape) and all([_is_pair(pair) for pair in value])
+    return _has_one_each(value, shape) and all([_is_pair(pair) for pair in value])
 
 
-def _one_each(value: Any, shape: Any) -> bool:
+def _has_one_each(value: Any, shape: Any) -> bool:
     """Tell whether a value is a tuple with an entry for each spatial axis; columns have theirs in two others."""
     return isinstance(value, tuple) and (shape is None or len(shape) == 3 or len(value) == len(shape) - 2)
 
 
 def _ints(least: int) -> Rule:
     def are_ints(value: Any, shape: Any) -> bool:
-        return _one_each(value, shape) and all([_is_int(n) and n >= least for n in value])
+        return _has_one_each(value, shape) and all([_is_int(n) and n >= least for n in value])
 
     return late(Rule(f"a tuple of ints from {least} to {LARGEST_INT32}, one for each spatial axis", are_ints))
 

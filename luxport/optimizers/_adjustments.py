@@ -95,7 +95,7 @@ def current_rule(state: tree.Tree, at: str = "") -> Any:
     rules: list[Any] = []
 
     def seen(group: Group) -> Group:
-        rules.append(fill_in(group.rule.value, _numbers(group.values)))
+        rules.append(fill_in(group.rule.value, _list_numbers(group.values)))
         return group
 
     _map_groups(seen, state, at)
@@ -104,10 +104,10 @@ def current_rule(state: tree.Tree, at: str = "") -> Any:
     return rules[0]
 
 
-def _numbers(values: Any) -> Any:
+def _list_numbers(values: Any) -> Any:
     if isinstance(values, dict):
         return {name: shortest(value) for name, value in values.items()}
-    return tuple(map(_numbers, values))
+    return tuple(map(_list_numbers, values))
 
 
 @says_what_it_takes

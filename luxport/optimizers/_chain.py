@@ -92,21 +92,21 @@ class OptimizerChain(Clocked, Compound, Batched):
         condition, new = None, []
         for rule, old in zip(self.rules, clock, strict=True):
             new.append(tick(rule, old) if condition is None else _where(condition, tick(rule, old), old))
-            condition = _both(condition, rule.condition(old) if isinstance(rule, Clocked) else None)
+            condition = _join_both(condition, rule.condition(old) if isinstance(rule, Clocked) else None)
         return tuple(new)
 
     def condition(self, clock: tuple[Any, ...]) -> Array | None:
         """Return whether all conditions of the rules hold."""
         condition = None
         for rule, its in zip(self.rules, clock, strict=True):
-            condition = _both(condition, rule.condition(its) if isinstance(rule, Clocked) else None)
+            condition = _join_both(condition, rule.condition(its) if isinstance(rule, Clocked) else None)
         return condition
 
     def apply_at(
         self, clock: tuple[Any, ...], state: tuple[Any, ...], x: Array, dx: Array, *more: Array
     ) -> tuple[tuple[Any, ...], Step]:
         """Let the gradient flow through the rules."""
-        return self._flow(state, dx, lambda i, its, dx: apply_at(self.rules[i], clock[i], its, x, dx, more))
+        return self._pass_on(state, dx, lambda i, its, dx: apply_at(self.rules[i], clock[i], its, x, dx, more))
 
     def init(self, x: Array) -> tuple[Any, ...]:
         """Start every rule, clock and all."""
@@ -114,9 +114,9 @@ class OptimizerChain(Clocked, Compound, Batched):
 
     def apply(self, state: tuple[Any, ...], x: Array, dx: Array, *more: Array) -> tuple[tuple[Any, ...], Step]:
         """Let the gradient flow through the rules, each with its own clock."""
-        return self._flow(state, dx, lambda i, its, dx: apply_rule(self.rules[i], its, x, dx, more))
+        return self._pass_on(state, dx, lambda i, its, dx: apply_rule(self.rules[i], its, x, dx, more))
 
-    def _flow(
+    def _pass_on(
         self, state: tuple[Any, ...], dx: Array, apply: Callable[[int, Any, Any], tuple[Any, Step]]
     ) -> tuple[tuple[Any, ...], Step]:
         states = list(state)
@@ -128,7 +128,7 @@ class OptimizerChain(Clocked, Compound, Batched):
             if step is None:
                 break
             if isinstance(step, StepIf):
-                condition = _both(condition, step.condition)
+                condition = _join_both(condition, step.condition)
                 step = step.step
         if condition is not None and step is not None:
             step = StepIf(condition, step)
@@ -276,7 +276,7 @@ def _where(condition: Array, new: Any, old: Any) -> Any:
     return tree.map(lambda a, b: namespace(a).where(condition, a, b), new, old)
 
 
-def _both(a: Array | None, b: Array | None) -> Array | None:
+def _join_both(a: Array | None, b: Array | None) -> Array | None:
     if a is None or b is None:
         return b if a is None else a
     return namespace(a).logical_and(a, b)

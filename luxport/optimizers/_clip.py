@@ -75,7 +75,7 @@ class ClipNorm:
         """Scale."""
         xp = namespace(x)
         wide = single_or_double(xp, dx)
-        unit = _least_unit(xp, wide)
+        unit = _find_unit(xp, wide)
         near = wide * xp.astype(unit, wide.dtype)
         size = norm(near, self.p)
         if self.throw:
@@ -85,7 +85,7 @@ class ClipNorm:
         return state, xp.astype(xp.where(scaled.is_within(self.omega), wide, clipped), dx.dtype)
 
 
-def _least_unit(xp: Any, x: Array) -> Array:
+def _find_unit(xp: Any, x: Array) -> Array:
     """Return a power of 2 that brings the largest numbers there are, whose norm or its inverse none can hold, lower."""
     size = xp.abs(x)
     largest = xp.max(size) if math.prod(size.shape) else xp.zeros((), dtype=size.dtype)

@@ -21,7 +21,7 @@ _Class = TypeVar("_Class", bound=type)
 def explains_itself(kind: _Class) -> _Class:
     """Let a rule's class say in one line which argument is wrong: put it above the dataclass."""
     if "__init__" in vars(kind):
-        kind.__init__ = _without_schedules(kind.__name__, kind.__init__)
+        kind.__init__ = _refuse_schedules(kind.__name__, kind.__init__)
     type.__setattr__(kind, "__getattr__", _say_what_is_missing)
     return kind
 
@@ -62,7 +62,7 @@ def _expect_rule(caller: str, given: Any) -> None:
             )
 
 
-def _without_schedules(name: str, init: Callable[..., None]) -> Callable[..., None]:
+def _refuse_schedules(name: str, init: Callable[..., None]) -> Callable[..., None]:
     explaining = explain_failures(init)
 
     @wraps(init)

@@ -71,7 +71,7 @@ def values_of(rule: Any, x: Array) -> Any:
     >>> values_of(optimizers.Momentum(0.1), np.ones(3, np.float16))
     {'eta': array(0.1, dtype=float32), 'rho': array(0.9, dtype=float32)}
     """
-    return _scalars(rule, numbers_of(rule), namespace(x), precision_of(x))
+    return _make_scalars(rule, numbers_of(rule), namespace(x), precision_of(x))
 
 
 def precision_of(x: Array) -> str:
@@ -90,10 +90,10 @@ def scalars_like(x: Array, numbers: Any) -> Any:
     return _scalar_or_tuple(numbers, xp, xp.float64 if precision_of(x) == "float64" else xp.float32)
 
 
-def _scalars(rule: Any, numbers: Any, xp: Any, dtype: str) -> Any:
+def _make_scalars(rule: Any, numbers: Any, xp: Any, dtype: str) -> Any:
     if isinstance(rule, Compound):
         inner = rule.inner_dtype(dtype)
-        return tuple([_scalars(one, its, xp, inner) for one, its in zip(rule.inner_rules, numbers, strict=True)])
+        return tuple([_make_scalars(one, its, xp, inner) for one, its in zip(rule.inner_rules, numbers, strict=True)])
     kind = xp.float64 if dtype == "float64" else xp.float32
     return {name: _scalar_or_tuple(value, xp, kind) for name, value in numbers.items()}
 

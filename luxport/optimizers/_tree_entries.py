@@ -86,8 +86,8 @@ def widen(x: Array) -> Array:
 def check_keys(state: Any, x: Any, dx: Any, path: tuple[str, ...]) -> None:
     for what, other in (("a gradient", dx), ("a state", state)):
         if other is not None and (not isinstance(other, Mapping) or other.keys() != x.keys()):
-            got = f"entries {_names(other)}" if isinstance(other, Mapping) else type(other).__name__
-            raise ValueError(f"update expects {what} with entries {_names(x)}{tell_place(path)}, got {got}")
+            got = f"entries {_show_names(other)}" if isinstance(other, Mapping) else type(other).__name__
+            raise ValueError(f"update expects {what} with entries {_show_names(x)}{tell_place(path)}, got {got}")
 
 
 def check_length(state: Any, x: Any, dx: Any, path: tuple[str, ...]) -> None:
@@ -97,7 +97,7 @@ def check_length(state: Any, x: Any, dx: Any, path: tuple[str, ...]) -> None:
             raise ValueError(f"update expects {what} with {len(x)} entries{tell_place(path)}, got {got}")
 
 
-def _names(entries: Any) -> str:
+def _show_names(entries: Any) -> str:
     return "{" + safe_to_show(", ".join(map(str, entries))) + "}"
 
 

@@ -116,12 +116,12 @@ def update(state: tree.Tree, ps: tree.Tree, grads: tree.Tree, *more: tree.Tree) 
         )
     if isinstance(ps, OptimizerState):
         raise TypeError("update(state, ps, grads) expects parameters as ps, got the optimizer's state")
-    return _parts(state, ps, grads, more, (), in_place=False)
+    return _update_parts(state, ps, grads, more, (), in_place=False)
 
 
 def update_in_place(state: tree.Tree, ps: tree.Tree, grads: tree.Tree) -> tuple[tree.Tree, tree.Tree]:
     """Return what `update` does, in the memory of the old state and parameters where the backend can."""
-    return _parts(state, ps, grads, (), (), in_place=True)
+    return _update_parts(state, ps, grads, (), (), in_place=True)
 
 
 def _setup(rule: Rule, x: Any, path: Path, places: dict[int, Path], groups: dict[str, list[Any]]) -> Any:
@@ -145,24 +145,25 @@ def _setup(rule: Rule, x: Any, path: Path, places: dict[int, Path], groups: dict
     return Leaf(start(rule, wide), remainder, Static(number) if number else None)
 
 
-def _parts(state: Any, x: Any, dx: Any, more: tuple[Any, ...], path: Path, *, in_place: bool) -> tuple[Any, Any]:
+def _update_parts(state: Any, x: Any, dx: Any, more: tuple[Any, ...], path: Path, *, in_place: bool) -> tuple[Any, Any]:
     """Update a state of `setup`, or a tree of such states."""
     if isinstance(state, OptimizerState):
         done = None if more else step_together(state, x, dx, in_place=in_place)
-        return _step(state, x, dx, more, path, in_place) if done is None else done
+        return _update_state(state, x, dx, more, path, in_place) if done is None else done
     if state is None or dx is None:
         return state, x
     if isinstance(x, Mapping):
         check_keys(state, x, dx, path)
         pairs = {
-            key: _parts(state[key], x[key], dx[key], get_entries(more, key), (*path, key), in_place=in_place)
+            key: _update_parts(state[key], x[key], dx[key], get_entries(more, key), (*path, key), in_place=in_place)
             for key in x
         }
         return {key: pair[0] for key, pair in pairs.items()}, {key: pair[1] for key, pair in pairs.items()}
     if isinstance(x, (tuple, list)):
         check_length(state, x, dx, path)
         each = [
-            _parts(state[i], x[i], dx[i], get_entries(more, i), (*path, i), in_place=in_place) for i in range(len(x))
+            _update_parts(state[i], x[i], dx[i], get_entries(more, i), (*path, i), in_place=in_place)
+            for i in range(len(x))
         ]
         return tree.like_sequence(x, [s for s, _ in each]), tree.like_sequence(x, [y for _, y in each])
     raise ValueError(f"update expects a state of optimizers.setup{tell_place(path)}, got {kind_of(state)}")
@@ -178,7 +179,7 @@ class _Work(NamedTuple):
     more: list[tuple[Array, ...]]
 
 
-def _step(
+def _update_state(
     state: OptimizerState, ps: Any, grads: Any, more: tuple[Any, ...], path: Path, in_place: bool
 ) -> tuple[OptimizerState, Any]:
     groups, leaves = state
@@ -202,7 +203,7 @@ def _step(
     for number, rule, seen in zip(at_work, rules, clocks, strict=True):
         group, todo = groups[number], work[number]
         _expect_kinds(rule, todo)
-        done[number] = _step_group(rule, seen, todo, in_place)
+        done[number] = _update_group(rule, seen, todo, in_place)
         clock = tick(rule, seen)
         if len(todo.xs) == group.size.value or group.clock is None:
             new_groups[number] = Group(group.rule, group.values, clock, group.size)
@@ -229,7 +230,7 @@ def _expect_kinds(rule: Rule, todo: _Work) -> None:
             )
 
 
-def _step_group(rule: Rule, clock: Any, todo: _Work, in_place: bool) -> tuple[list[Leaf], list[Array]]:
+def _update_group(rule: Rule, clock: Any, todo: _Work, in_place: bool) -> tuple[list[Leaf], list[Array]]:
     states, wides = update_all(
         rule, clock, [leaf.state for leaf in todo.leaves], todo.wide, todo.dxs, todo.more, in_place=in_place
     )

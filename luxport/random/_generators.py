@@ -231,7 +231,7 @@ def uniform(key: Key, shape: tuple[int, ...], low: float = 0.0, high: float = 1.
     array([0.4184571 , 0.60049903], dtype=float32)
     """
     values = ops.uniform(key["key"], key["counter"], shape=tuple(shape))
-    return values if (low, high) == (0.0, 1.0) else values * (high - low) + low, _next(key)
+    return values if (low, high) == (0.0, 1.0) else values * (high - low) + low, _count_on(key)
 
 
 @says_what_it_takes
@@ -249,8 +249,8 @@ def normal(key: Key, shape: tuple[int, ...], mean: float = 0.0, std: float = 1.0
     Shapes: values (*shape)
     """
     values = ops.normal(key["key"], key["counter"], shape=tuple(shape))
-    return values if (mean, std) == (0.0, 1.0) else values * std + mean, _next(key)
+    return values if (mean, std) == (0.0, 1.0) else values * std + mean, _count_on(key)
 
 
-def _next(key: Key) -> Key:
+def _count_on(key: Key) -> Key:
     return {"key": key["key"], "counter": key["counter"] + 1}

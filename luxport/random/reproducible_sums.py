@@ -40,7 +40,7 @@ def orthonormal_rows(a: Any) -> Any:
         done, block = rows[:start], rows[start : start + _BLOCK]
         block /= np.sqrt(row_sums(block * block))[:, None]
         for _ in range(2):
-            block -= _product(_product(block, done.T), done)
+            block -= _multiply(_multiply(block, done.T), done)
             _gram_schmidt(block)
     return rows
 
@@ -55,7 +55,7 @@ def _gram_schmidt(rows: Any) -> None:
         below -= row_sums(below * row)[:, None] * row
 
 
-def _product(a: Any, b: Any) -> Any:
+def _multiply(a: Any, b: Any) -> Any:
     """Multiply matrices of numbers of at most 1 to 40 bits after the point, by the library's fast product.
 
     Each is split into two numbers of 20 bits. Their products and the sums of these fit a float64 without rounding,

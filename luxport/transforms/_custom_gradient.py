@@ -51,7 +51,7 @@ def custom_vjp(
 
     @functools.wraps(f, updated=())
     def call(*args: Any) -> Any:
-        arrays = _arrays(args)
+        arrays = _list_arrays(args)
         if not arrays:
             return f(*args)
         backend: Any = backend_of(*arrays)
@@ -94,7 +94,7 @@ class CustomCall:
         self._kept: Any = None
         self.kept: Sequence[Array] = ()
         """For a framework that calls back: the arrays that `value_and_kept` returned."""
-        self.arrays: tuple[Array, ...] = _arrays(args)
+        self.arrays: tuple[Array, ...] = _list_arrays(args)
 
     def value(self, *arrays: Array) -> tuple[Array, ...]:
         """Return the arrays in the value of f."""
@@ -107,7 +107,7 @@ class CustomCall:
             got = type(pair).__name__
             raise LayerTypeError(f"custom_vjp expects a pair (value, what backward needs) from forward, got {got}")
         self._kept = tree.map(_Leaf, pair[1])
-        return self._note_result(pair[0]), _arrays(pair[1])
+        return self._note_result(pair[0]), _list_arrays(pair[1])
 
     def pull(self, kept: Sequence[Array], cotangents: Sequence[Array | None]) -> tuple[Array | None, ...]:
         """Return the gradient of each array from the cotangents of the value's, once `value_and_kept` has run."""
@@ -117,7 +117,7 @@ class CustomCall:
             wanted = len(self._arguments)
             raise LayerTypeError(f"custom_vjp expects a tuple of {wanted} gradients from backward, got {got}")
         pairs = zip(self._arguments, found, strict=True)
-        return tuple([one for argument, gradient in pairs for one in _gradients(argument, gradient)])
+        return tuple([one for argument, gradient in pairs for one in _list_gradients(argument, gradient)])
 
     def result(self, arrays: Sequence[Array]) -> Any:
         """Build the value of f from its arrays."""
@@ -125,10 +125,10 @@ class CustomCall:
 
     def _note_result(self, value: Any) -> tuple[Array, ...]:
         self._result = tree.map(_Leaf, value)
-        return _arrays(value)
+        return _list_arrays(value)
 
 
-def _gradients(argument: Any, gradient: Any) -> list[Array | None]:
+def _list_gradients(argument: Any, gradient: Any) -> list[Array | None]:
     """List the gradients of an argument's arrays."""
     listed: list[Array | None] = []
 
@@ -168,7 +168,7 @@ class _Leaf:
         return gradient
 
 
-def _arrays(value: Any) -> tuple[Array, ...]:
+def _list_arrays(value: Any) -> tuple[Array, ...]:
     return tuple([leaf for leaf in tree.leaves(value) if find_owner(type(leaf)) is not None])
 
 

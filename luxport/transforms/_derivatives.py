@@ -62,9 +62,9 @@ def batched_jacobian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., A
         xp = namespace(x)
         batch, size_in, size_out = int(x.shape[0]), math.prod(x.shape[1:]), math.prod(y.shape[1:])
         if size_out <= size_in:
-            rows = [pull(unit)[0] for unit in _units(y, size_out)]
+            rows = [pull(unit)[0] for unit in _list_units(y, size_out)]
             return xp.reshape(xp.stack(rows, axis=1), (batch, size_out, size_in))
-        columns = [jvp(of_x, (x,), (unit,))[1] for unit in _units(x, size_in)]
+        columns = [jvp(of_x, (x,), (unit,))[1] for unit in _list_units(x, size_in)]
         return xp.reshape(xp.stack(columns, axis=-1), (batch, size_out, size_in))
 
     return transformed
@@ -92,7 +92,7 @@ def hessian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
     return jacobian(grad(f, argnums), argnums)
 
 
-def _units(like: Array, size: int) -> list[Array]:
+def _list_units(like: Array, size: int) -> list[Array]:
     """List arrays like this one whose samples are all one unit vector."""
     xp = namespace(like)
     zeros = xp.zeros_like(like)

@@ -54,7 +54,7 @@ def scan(
     for leaf in tree.leaves(init):
         if find_owner(type(leaf)) is None and not isinstance(leaf, Number):
             raise TypeError(f"scan expects init as a tree of arrays, got {shown(leaf)} in it")
-    length = _length(xs, length)
+    length = _count_steps(xs, length)
 
     def step(carry: Any, x: Any) -> tuple[Any, Any]:
         result = f(carry, x)
@@ -98,7 +98,7 @@ def _zero_slice(leaf: Any) -> Any:
     return xp.sum(leaf, axis=0, dtype=leaf.dtype) if dtype_name(leaf) != "bool" else xp.any(leaf, axis=0)
 
 
-def _length(xs: tree.Tree, length: int | None) -> int | None:
+def _count_steps(xs: tree.Tree, length: int | None) -> int | None:
     """Return the number of steps; None if a compiled program learns it only as it runs."""
     sizes = []
     for leaf in tree.leaves(xs):

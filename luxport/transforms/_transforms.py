@@ -75,7 +75,7 @@ def value_and_grad(
     def transformed(*args: Any, **kwargs: Any) -> Any:
         for position in positions:
             _check_floating(_argument(args, position))
-        return _differentiating(args, kwargs).value_and_grad(scalar_valued, argnums, has_aux)(*args, **kwargs)
+        return _find_differentiating(args, kwargs).value_and_grad(scalar_valued, argnums, has_aux)(*args, **kwargs)
 
     return transformed
 
@@ -119,8 +119,8 @@ def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tupl
     """
     expect_function("vjp", f)
     _check_floating(primals)
-    y, pull = _differentiating(primals, {}).vjp(f, *primals)
-    return y, lambda cotangent: pull(_alike("a cotangent", y, cotangent))
+    y, pull = _find_differentiating(primals, {}).vjp(f, *primals)
+    return y, lambda cotangent: pull(_sort_alike("a cotangent", y, cotangent))
 
 
 @says_what_it_takes
@@ -138,7 +138,7 @@ def jvp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ..
     expect_function("jvp", f)
     primals = tuple(primals)
     _check_floating(primals)
-    return _differentiating(primals, {}).jvp(f, primals, _alike("a tangent", primals, tuple(tangents)))
+    return _find_differentiating(primals, {}).jvp(f, primals, _sort_alike("a tangent", primals, tuple(tangents)))
 
 
 @says_what_it_takes
@@ -158,7 +158,7 @@ def jacobian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
     @functools.wraps(f, updated=())
     def transformed(*args: Any) -> Any:
         _check_floating(_argument(args, argnums))
-        return _differentiating(args, {}).jacobian(f, argnums)(*args)
+        return _find_differentiating(args, {}).jacobian(f, argnums)(*args)
 
     return transformed
 
@@ -271,38 +271,38 @@ def _backend_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Backend:
     """Find the backend of the arguments by the first array in each, or the default one if there is no array."""
     found: Any = None
     for value in (*args, *kwargs.values()):
-        leaf = _first_array(value)
+        leaf = _find_first_array(value)
         if leaf is not None and type(leaf) is not type(found):
             backend_of(found, leaf)
             found = leaf
     return default_backend() if found is None else backend_of(found)
 
 
-def _differentiating(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _find_differentiating(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Find the backend of the arguments, and refuse one without gradients."""
     return require(_backend_of(args, kwargs), "gradients")
 
 
-def _first_array(value: Any) -> Any:
+def _find_first_array(value: Any) -> Any:
     kind = type(value)
     if kind is tuple or kind is list:  # what most calls have: to ask for a Mapping takes a microsecond
-        return _first_of(value)
+        return _find_first(value)
     if kind is dict:
-        return _first_of(value.values())
+        return _find_first(value.values())
     if value is None or isinstance(value, Static):
         return None
     if isinstance(value, tree.VectorTree):
-        return _first_array(value.vector)
+        return _find_first_array(value.vector)
     if isinstance(value, Mapping):
-        return _first_of(value.values())
+        return _find_first(value.values())
     if isinstance(value, (tuple, list)):
-        return _first_of(value)
+        return _find_first(value)
     return None if find_owner(kind) is None else value
 
 
-def _first_of(values: Iterable[Any]) -> Any:
+def _find_first(values: Iterable[Any]) -> Any:
     for value in values:
-        leaf = _first_array(value)
+        leaf = _find_first_array(value)
         if leaf is not None:
             return leaf
     return None
@@ -336,7 +336,7 @@ def check_scalar(value: Any) -> None:
         raise TypeError(f"a gradient expects a real scalar from its function, got {_text(value)}{more}")
 
 
-def _alike(what: str, like: tree.Tree, given: tree.Tree) -> tree.Tree:
+def _sort_alike(what: str, like: tree.Tree, given: tree.Tree) -> tree.Tree:
     """Return the tree in the order of the other, whose structure, shapes and dtypes it must have."""
 
     def check(want: Any, leaf: Any) -> Any:

@@ -140,7 +140,7 @@ def structure(tree: Tree) -> Any:
 
 def like_sequence(like: Any, values: list[Any]) -> Any:
     """Build a list, tuple or named tuple of the kind of another."""
-    return _sequence(type(like), values)
+    return _build_sequence(type(like), values)
 
 
 def unflatten(shape: Any, new_leaves: Iterator[Any]) -> Tree:
@@ -157,7 +157,7 @@ def unflatten(shape: Any, new_leaves: Iterator[Any]) -> Tree:
         return {key: unflatten(child, new_leaves) for key, child in zip(shape[1], shape[2], strict=True)}
     if issubclass(shape[0], VectorTree):
         return shape[0].from_child(shape[1], (next(new_leaves),))
-    return _sequence(shape[0], [unflatten(child, new_leaves) for child in shape[1]])
+    return _build_sequence(shape[0], [unflatten(child, new_leaves) for child in shape[1]])
 
 
 _LEAF = "*"
@@ -177,7 +177,7 @@ def _collect(tree: Tree, found: list[Any]) -> None:
         found.append(tree)
 
 
-def _sequence(kind: type, values: list[Any]) -> Any:
+def _build_sequence(kind: type, values: list[Any]) -> Any:
     if kind is list:
         return values
     if kind is tuple:

@@ -53,9 +53,9 @@ def in_order(mapping: Mapping[Any, Any]) -> Iterable[Any]:
     """
     for key in mapping:
         if type(key) is Key:
-            return _by_place(mapping)
+            return _order_by_place(mapping)
     if len(mapping) >= 10:  # up to layer_9 the alphabet's order is that of the numbers
-        return _by_number(mapping)
+        return _order_by_number(mapping)
     return mapping
 
 
@@ -64,7 +64,7 @@ def with_places(tree: Any, *, known: bool = True) -> Any:
     if type(tree) is dict:
         keys = in_order(tree)
         if not known:
-            return {_plain(key): with_places(tree[key], known=False) for key in keys}
+            return {_make_plain(key): with_places(tree[key], known=False) for key in keys}
         return {
             Key(str(key), place) if isinstance(key, str) else key: with_places(tree[key])
             for place, key in enumerate(keys)
@@ -74,24 +74,24 @@ def with_places(tree: Any, *, known: bool = True) -> Any:
     return tree
 
 
-def _by_place(mapping: Mapping[Any, Any]) -> Iterable[Any]:
+def _order_by_place(mapping: Mapping[Any, Any]) -> Iterable[Any]:
     last = -1
     for key in mapping:
         place = key.place if type(key) is Key else len(mapping)
         if place < last:
-            return _sorted_by_place(mapping)
+            return _sort_by_place(mapping)
         last = place
     return mapping
 
 
-def _sorted_by_place(mapping: Mapping[Any, Any]) -> Iterable[Any]:
+def _sort_by_place(mapping: Mapping[Any, Any]) -> Iterable[Any]:
     places = [key.place for key in mapping if type(key) is Key]
     if len(set(places)) < len(places):  # two trees in one dict, {**ps, **st}: only the dict knows
         return mapping
     return sorted(mapping, key=lambda key: key.place if type(key) is Key else len(mapping))
 
 
-def _by_number(mapping: Mapping[Any, Any]) -> Iterable[Any]:
+def _order_by_number(mapping: Mapping[Any, Any]) -> Iterable[Any]:
     names = list(mapping)
     if names[0] != "layer_1" or names[1] != "layer_10":
         return mapping
@@ -99,5 +99,5 @@ def _by_number(mapping: Mapping[Any, Any]) -> Iterable[Any]:
     return wanted if sorted(wanted) == names else mapping
 
 
-def _plain(key: Any) -> Any:
+def _make_plain(key: Any) -> Any:
     return str(key) if type(key) is Key else key

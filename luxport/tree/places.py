@@ -14,7 +14,7 @@ def check_size(function: str, tree: Any) -> None:
 
     Raises: ValueError
     """
-    if isinstance(tree, _CONTAINERS) and (count := _places(tree, {})) > MOST_PLACES:
+    if isinstance(tree, _CONTAINERS) and (count := _count_places(tree, {})) > MOST_PLACES:
         raise ValueError(
             f"{function} expects a tree of at most {MOST_PLACES:,} entries, got one of {count:,}: the same dicts stand "
             "in it again and again"
@@ -25,10 +25,10 @@ _CONTAINERS = (dict, tuple, list)
 """Mappings of other kinds make their values when they are asked."""
 
 
-def _places(tree: Any, known: dict[int, int]) -> int:
+def _count_places(tree: Any, known: dict[int, int]) -> int:
     count = known.get(id(tree))
     if count is None:
         values = tree.values() if isinstance(tree, dict) else tree
-        inside = [_places(value, known) for value in values if isinstance(value, _CONTAINERS)]
+        inside = [_count_places(value, known) for value in values if isinstance(value, _CONTAINERS)]
         count = known[id(tree)] = len(tree) + sum(inside)
     return count

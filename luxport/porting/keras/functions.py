@@ -105,7 +105,7 @@ def bicubic(x: Array, scale: tuple[int, ...], sharp: bool) -> Array:
     for axis, times in enumerate(scale, start=2):
         n = shape_of(x)[axis]
         rows = [cubic((i + 0.5) / times - 0.5, -0.75 if sharp else -0.5) for i in range(n * times)]
-        x = along(x, axis, [_hold(row, n) if sharp else _rest(row, n) for row in rows])
+        x = along(x, axis, [_hold(row, n) if sharp else _drop_rest(row, n) for row in rows])
     return x
 
 
@@ -114,7 +114,7 @@ def _hold(row: list[tuple[int, float]], n: int) -> list[tuple[int, float]]:
     return [(min(max(j, 0), n - 1), w) for j, w in row]
 
 
-def _rest(row: list[tuple[int, float]], n: int) -> list[tuple[int, float]]:
+def _drop_rest(row: list[tuple[int, float]], n: int) -> list[tuple[int, float]]:
     """Leave out the elements beyond the edge, and give their weights to the others."""
     total = sum(w for j, w in row if 0 <= j < n)
     return [(min(max(j, 0), n - 1), w / total if 0 <= j < n else 0.0) for j, w in row]

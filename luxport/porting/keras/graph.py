@@ -37,7 +37,7 @@ def network_of(model: Any, port: Callable[[Any, str], Ported], path: str) -> Por
     ported: dict[str, Ported] = {}
     calls: list[Call] = []
     taken: set[int] = set()
-    for node in _in_order(model):
+    for node in _order_calls(model):
         operation = node.operation
         name = f"{operation.name}_{len(calls)}"
         kind = type(operation).__name__
@@ -48,7 +48,7 @@ def network_of(model: Any, port: Callable[[Any, str], Ported], path: str) -> Por
         given = _arguments(operation, node.arguments, results, taken)
         if kind in MERGING and "keras.src" in type(operation).__module__:
             function, attributes = MERGING[kind]
-            options = tuple([(ours, _plain(getattr(operation, theirs))) for ours, theirs in attributes.items()])
+            options = tuple([(ours, _make_plain(getattr(operation, theirs))) for ours, theirs in attributes.items()])
             arrays = given[0] if len(given) == 1 and isinstance(given[0], tuple) else given
             calls.append(Call(name, function, (arrays,), options))
         elif kind == "GlobalAveragePooling1D" and len(given) == 2:
@@ -168,7 +168,7 @@ def _write(value: Any) -> Any:
     return tuple(map(_write, value))
 
 
-def _in_order(model: Any) -> list[Any]:
+def _order_calls(model: Any) -> list[Any]:
     """Return the calls of a model's layers, each after those that it needs."""
     depths = sorted(model._nodes_by_depth, reverse=True)
     return [node for depth in depths for node in model._nodes_by_depth[depth] if not node.is_input]
@@ -180,11 +180,11 @@ def _keep(results: dict[int, Any], outputs: Any, name: str, calls: list[Call]) -
         results[id(outputs[0])] = Result(name)
         return
     for i, tensor in enumerate(outputs):
-        calls.append(Call(f"{name}_{i}", _entry, (Result(name), i)))
+        calls.append(Call(f"{name}_{i}", _get_entry, (Result(name), i)))
         results[id(tensor)] = Result(f"{name}_{i}")
 
 
-def _entry(values: Any, i: int) -> Any:
+def _get_entry(values: Any, i: int) -> Any:
     """Return an output of several, which luxport nests where Keras lists them one after the other."""
     flat: list[Any] = []
 
@@ -254,5 +254,5 @@ def _expect_none(operation: Any, given: Mapping[str, Any]) -> None:
         raise _refusal(operation, f"it is called with {next(iter(given))}")
 
 
-def _plain(value: Any) -> Any:
+def _make_plain(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value

@@ -36,7 +36,7 @@ def layer_type() -> Any:
         """A layer, its parameters and its current state as Keras holds them: made by `luxport.to_keras`."""
 
         def __init__(self, model: Layer, ps: Parameters, st: States, *, name: str | None = None) -> None:
-            super().__init__(name=name, dtype=_half_dtype(ps))
+            super().__init__(name=name, dtype=_find_half_dtype(ps))
             self._model = model
             self._structures = functools.partial(_structures, tree.structure(ps), tree.structure(st))
             self._ps = [self._weight(path, leaf, True) for path, leaf in tree.leaves_with_path(ps, ("ps",))]
@@ -45,7 +45,7 @@ def layer_type() -> Any:
 
         def get_config(self) -> dict[str, Any]:
             """Describe the model, and its trees by their shapes."""
-            trees = tree.map(lambda weight: np.zeros(weight.shape, weight.dtype), self._weights_of())
+            trees = tree.map(lambda weight: np.zeros(weight.shape, weight.dtype), self._take_weights())
             return {**super().get_config(), "model": write(self._model), "trees": write(trees)}
 
         @classmethod
@@ -78,9 +78,9 @@ def layer_type() -> Any:
 
         def trees(self) -> tuple[Any, Any]:
             """Return the parameters and the state, on Keras's backend."""
-            return self._weights_of(value_of)
+            return self._take_weights(value_of)
 
-        def _weights_of(self, of: Any = lambda weight: weight) -> tuple[Any, Any]:
+        def _take_weights(self, of: Any = lambda weight: weight) -> tuple[Any, Any]:
             return tuple(
                 tree.unflatten(structure, map(of, weights))
                 for structure, weights in zip(self._structures(), (self._ps, self._st), strict=True)
@@ -113,7 +113,7 @@ def layer_type() -> Any:
     return LuxportLayer
 
 
-def _half_dtype(ps: Parameters) -> str | None:
+def _find_half_dtype(ps: Parameters) -> str | None:
     """Name the half type that all floating parameters have, None if there is no such."""
     (kind, *others) = {*[dtype_name(leaf) for leaf in tree.leaves(ps) if "float" in dtype_name(leaf)]} or {None}
     return kind if not others and kind in ("float16", "bfloat16") else None

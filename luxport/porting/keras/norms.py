@@ -24,7 +24,7 @@ def _rank(layer: Any) -> int:
     return len(layer.get_build_config()["input_shape"])
 
 
-def _channels(layer: Any) -> Needs:
+def _find_channels(layer: Any) -> Needs:
     """Say where a norm expects the channels, which are along its axis."""
     rank = _rank(layer)
     axis = layer.axis % rank
@@ -57,7 +57,7 @@ def batch_norm(layer: Any) -> Step:
             channels, affine=affine, epsilon=float(layer.epsilon), momentum=momentum(layer.momentum)
         )
 
-    return _norm(layer, make, (channels,), statistics | {"training": Static(False)}, _channels(layer))
+    return _norm(layer, make, (channels,), statistics | {"training": Static(False)}, _find_channels(layer))
 
 
 def group_norm(layer: Any) -> Step:
@@ -67,10 +67,10 @@ def group_norm(layer: Any) -> Step:
     def make(affine: bool) -> Layer:
         return luxport.GroupNorm(channels, layer.groups, affine=affine, epsilon=float(layer.epsilon))
 
-    return _norm(layer, make, (channels,), {}, _channels(layer))
+    return _norm(layer, make, (channels,), {}, _find_channels(layer))
 
 
-def _trailing(layer: Any) -> tuple[int, ...]:
+def _find_trailing(layer: Any) -> tuple[int, ...]:
     """Return the sizes of the last axes, over which a norm goes."""
     shape = layer.get_build_config()["input_shape"]
     axes = sorted(axis % len(shape) for axis in sizes_of(layer.axis))
@@ -83,7 +83,7 @@ def layer_norm(layer: Any) -> Step:
     """Return a LayerNormalization."""
     if layer.rms_scaling:
         raise ValueError("rms_scaling=True")
-    shape = _trailing(layer)
+    shape = _find_trailing(layer)
 
     def make(affine: bool) -> Layer:
         return luxport.LayerNorm(shape, affine=affine, epsilon=float(layer.epsilon))
@@ -93,7 +93,7 @@ def layer_norm(layer: Any) -> Step:
 
 def rms_norm(layer: Any) -> Step:
     """Return an RMSNormalization."""
-    shape = _trailing(layer)
+    shape = _find_trailing(layer)
     return Step(luxport.RMSNorm(shape, epsilon=float(layer.epsilon)), arrays(layer, scale="scale"), needs="keras")
 
 

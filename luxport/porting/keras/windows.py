@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 
-def _short(sizes: tuple[int, ...]) -> int | tuple[int, ...]:
+def _shorten(sizes: tuple[int, ...]) -> int | tuple[int, ...]:
     """Say once what is the same along all axes."""
     return sizes[0] if len(set(sizes)) == 1 else sizes
 
@@ -58,7 +58,7 @@ def convolution(
 ) -> Callable[[Any], Layer]:
     """Return what makes a convolution of this kind for an activation."""
     dilation = sizes_of(layer.dilation_rate)
-    options |= {"stride": _short(sizes_of(layer.strides)), "dilation": _short(dilation), "use_bias": "bias" in ps}
+    options |= {"stride": _shorten(sizes_of(layer.strides)), "dilation": _shorten(dilation), "use_bias": "bias" in ps}
 
     def make(activation: Any) -> Layer:
         def conv(padding: Any) -> Layer:
@@ -113,10 +113,10 @@ def conv_transpose(layer: Any) -> list[Step]:
     def make(activation: Any) -> Layer:
         return luxport.ConvTranspose(
             *(tuple(kernel), channels, out, activation),
-            stride=_short(strides),
+            stride=_shorten(strides),
             padding=tuple([(low, high) for low, high, _ in cuts]),
-            output_padding=_short(tuple([added for *_, added in cuts])),
-            dilation=_short(dilation),
+            output_padding=_shorten(tuple([added for *_, added in cuts])),
+            dilation=_shorten(dilation),
             use_bias="bias" in ps,
             cross_correlation=True,
         )
@@ -163,7 +163,7 @@ def global_pool(kind: Any) -> Callable[[Any], Step]:
 _TWO: dict[str, Any] = {"layer_1": {}, "layer_2": {}}
 
 
-def _pairs(values: Any) -> tuple[tuple[int, int], ...]:
+def _read_pairs(values: Any) -> tuple[tuple[int, int], ...]:
     """Read pads: a pair for one axis, or a pair for each."""
     values = tuple(values)
     return (values,) if isinstance(values[0], int) else tuple([tuple(pair) for pair in values])  # type: ignore[return-value]
@@ -171,12 +171,12 @@ def _pairs(values: Any) -> tuple[tuple[int, int], ...]:
 
 def zero_padding(layer: Any) -> Step:
     """Return a padding with zeros."""
-    return function_step(functions.pad, layout(layer), padding=_pairs(layer.padding))
+    return function_step(functions.pad, layout(layer), padding=_read_pairs(layer.padding))
 
 
 def cropping(layer: Any) -> Step:
     """Return a cropping."""
-    return function_step(functions.crop, layout(layer), cropping=_pairs(layer.cropping))
+    return function_step(functions.crop, layout(layer), cropping=_read_pairs(layer.cropping))
 
 
 def upsampling(layer: Any) -> Step:

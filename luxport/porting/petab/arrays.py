@@ -54,7 +54,7 @@ class ArrayFile:
 
         Raises: FileFormatError if it is neither, or has links that lead elsewhere
         """
-        header = self._header(address)
+        header = self._read_header(address)
         return header.links if header.is_group else {}
 
     def array(self, address: int) -> np.ndarray:
@@ -62,7 +62,7 @@ class ArrayFile:
 
         Raises: FileFormatError if it holds no numbers, or these are not in the file
         """
-        header, source = self._header(address), self._file.source
+        header, source = self._read_header(address), self._file.source
         if header.is_group or not isinstance(header.datatype, Number) or header.datatype.dtype is None:
             raise FileFormatError("an array of numbers expected, of 64 bits at most", offset=header.offset)
         space, dtype = header.dataspace, header.datatype.dtype
@@ -77,12 +77,12 @@ class ArrayFile:
         """Return the arrays of a group by name."""
         return {name: self.array(target) for name, target in self.group(address).items()}
 
-    def _header(self, address: int) -> Header:
+    def _read_header(self, address: int) -> Header:
         if address not in self._headers:
             file = self._file
             offset = file.offset(address)
             is_old = file.source.view(offset, 1, "an object") == b"\1"
-            header = _old_header(file, address, offset) if is_old else read_header(file, address, attributes=False)
+            header = _read_old_header(file, address, offset) if is_old else read_header(file, address, attributes=False)
             if header.dense:
                 header.links.update(dense_links(file, *header.dense))
             self._headers[address] = header
@@ -99,21 +99,21 @@ def _open_old(source: Source, offset: int, version: int) -> Hdf5:
     return Hdf5(source, base, root, "")
 
 
-def _old_header(file: Hdf5, address: int, offset: int) -> Header:
+def _read_old_header(file: Hdf5, address: int, offset: int) -> Header:
     """Read an object header of version 1."""
     header = Header(address, offset)
-    for kind, flags, start, end in _old_messages(file, offset):
+    for kind, flags, start, end in _read_old_messages(file, offset):
         if kind == 0x11:
             header.is_group = True
             tree, heap = file.source.unpack("QQ", start, "a group")
-            for name, target in _old_links(file, tree, heap):
+            for name, target in _read_old_links(file, tree, heap):
                 header.links[name] = target
         elif kind != 0x0C:
             read_message(header, file.source, kind, flags, start, end)
     return header
 
 
-def _old_messages(file: Hdf5, offset: int) -> Iterator[tuple[int, int, int, int]]:
+def _read_old_messages(file: Hdf5, offset: int) -> Iterator[tuple[int, int, int, int]]:
     source = file.source
     _, _, size = source.unpack("HIQ", offset + 2, "an object")
     size &= 0xFFFFFFFF  # four bytes, and four that fill up
@@ -138,7 +138,7 @@ def _old_messages(file: Hdf5, offset: int) -> Iterator[tuple[int, int, int, int]
             place += size
 
 
-def _old_links(file: Hdf5, tree: int, heap: int) -> Iterator[tuple[str, int]]:
+def _read_old_links(file: Hdf5, tree: int, heap: int) -> Iterator[tuple[str, int]]:
     """Yield the names in a group in HDF5's old form, a B-tree of tables with the names in a heap."""
     source = file.source
     start = file.offset(heap)
@@ -168,7 +168,7 @@ def _old_links(file: Hdf5, tree: int, heap: int) -> Iterator[tuple[str, int]]:
         for i in range(entries):
             place = start + 8 + 40 * i
             name_at, target, cache = source.unpack("QQI", place, "a table of names")
-            name = _name(source, names_at, size, name_at)
+            name = _read_name(source, names_at, size, name_at)
             if cache == 2:
                 raise FileFormatError(f"{name!r} is a soft link, which is not followed", offset=place)
             count += 1
@@ -177,7 +177,7 @@ def _old_links(file: Hdf5, tree: int, heap: int) -> Iterator[tuple[str, int]]:
             yield name, target
 
 
-def _name(source: Source, begin: int, size: int, at: int) -> str:
+def _read_name(source: Source, begin: int, size: int, at: int) -> str:
     if at >= size:
         raise FileFormatError("a name is outside its heap", offset=begin)
     found, dot, _ = bytes(source.view(begin + at, min(size - at, 1024), "a name")).partition(b"\0")

@@ -22,7 +22,7 @@ def dense_links(file: Hdf5, heap: int, tree: int) -> Iterator[tuple[str, int]]:
 
     Raises: FileFormatError if they are damaged, or larger than those of some thousand links
     """
-    source, blocks = file.source, _blocks(file, heap)
+    source, blocks = file.source, _list_blocks(file, heap)
     for place in _records(file, tree):
         kind, offset, length = source.unpack("BIH", place + 4, "a name's place")
         begin = next((at + offset - first for first, size, at in blocks if 0 <= offset - first < size), None)
@@ -32,7 +32,7 @@ def dense_links(file: Hdf5, heap: int, tree: int) -> Iterator[tuple[str, int]]:
         yield read_link(source, begin, begin + length)
 
 
-def _blocks(file: Hdf5, heap: int) -> list[tuple[int, int, int]]:
+def _list_blocks(file: Hdf5, heap: int) -> list[tuple[int, int, int]]:
     """Return the blocks of a heap: where each begins in the heap, its size, and where it is in the file."""
     source, start = file.source, file.offset(heap)
     if source.view(start, 4, "a heap of links") != b"FRHP":
@@ -68,16 +68,16 @@ def _records(file: Hdf5, tree: int) -> Iterator[int]:
     if root == UNDEFINED_ADDRESS:
         return
     if depth == 0:
-        yield from _node(file, root, b"BTLF", count)
+        yield from _read_node(file, root, b"BTLF", count)
         return
-    yield from _node(file, root, b"BTIN", count)
+    yield from _read_node(file, root, b"BTIN", count)
     pointers = file.offset(root) + 6 + count * _RECORD
     for number in range(count + 1):
         address, inside = source.unpack("QB", pointers + 9 * number, "a tree of names")
-        yield from _node(file, address, b"BTLF", inside)
+        yield from _read_node(file, address, b"BTLF", inside)
 
 
-def _node(file: Hdf5, address: int, signature: bytes, count: int) -> Iterator[int]:
+def _read_node(file: Hdf5, address: int, signature: bytes, count: int) -> Iterator[int]:
     start = file.offset(address)
     if file.source.view(start, 4, "a tree of names") != signature:
         raise FileFormatError("a tree of names is damaged", offset=start)

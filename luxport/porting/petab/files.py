@@ -40,7 +40,7 @@ def load_model(path: str | PathLike[str]) -> Network:
             raise FileFormatError(f"no YAML: {error}") from error
     with refusing(str(path), "no network of PEtab SciML"):
         try:
-            return _network(description)
+            return _build_network(description)
         except ValueError as error:  # of our own, and of the layers
             raise FileFormatError(str(error)) from error
 
@@ -72,7 +72,7 @@ def load_parameters(
     try:
         if unknown := [name for name in found if name not in wanted]:
             raise ValueError(f"parameters of {', '.join(unknown)}, which the model has not")
-        ps = {name: _parameters(name, model.layers[name], ps, found.get(name, {})) for name, ps in wanted.items()}
+        ps = {name: _take_parameters(name, model.layers[name], ps, found.get(name, {})) for name, ps in wanted.items()}
     except ValueError as error:
         raise FileFormatError(str(error), path=str(path)) from error
     return ps, initial_states(0, model)
@@ -95,30 +95,31 @@ def load_array(path: str | PathLike[str]) -> Any:
         return file.array(found[0])
 
 
-def _network(description: Mapping[str, Any]) -> Network:
+def _build_network(description: Mapping[str, Any]) -> Network:
     layers = {
-        _name(entry["layer_id"]): build(entry["layer_type"], entry.get("args") or {}) for entry in description["layers"]
+        _read_name(entry["layer_id"]): build(entry["layer_type"], entry.get("args") or {})
+        for entry in description["layers"]
     }
     calls: list[Call] = []
     names: set[str] = set()
     inputs: list[str] = []
     output: Any = None
     for step in description["forward"]:
-        name, op, target = _name(step["name"]), step["op"], step["target"]
+        name, op, target = _read_name(step["name"]), step["op"], step["target"]
         args, options = list(step.get("args") or ()), step.get("kwargs") or {}
         if op == "placeholder":
             inputs.append(name)
         elif op == "output":
-            output = _references(args[0], names)
+            output = _find_references(args[0], names)
         elif op == "call_module":
             if target not in layers:
                 raise ValueError(f"{name} calls the layer {target}; there are {', '.join(layers)}")
-            calls.append(Call(name, target, _references(args, names)))
+            calls.append(Call(name, target, _find_references(args, names)))
         elif op in ("call_function", "call_method"):
             if target not in FUNCTIONS:
                 raise ValueError(f"the function {target} has no counterpart; there are {', '.join(FUNCTIONS)}")
-            kept = tuple((key, _references(value, names)) for key, value in options.items() if key not in IGNORED)
-            calls.append(Call(name, FUNCTIONS[target], _references(args, names), kept))
+            kept = tuple((key, _find_references(value, names)) for key, value in options.items() if key not in IGNORED)
+            calls.append(Call(name, FUNCTIONS[target], _find_references(args, names), kept))
         else:
             raise ValueError(f"{name}: a placeholder, a call or an output expected, got {op}")
         names.add(name)
@@ -127,18 +128,18 @@ def _network(description: Mapping[str, Any]) -> Network:
     return Network(NamedLayers(layers), tuple(inputs), tuple(calls), output)
 
 
-def _name(value: Any) -> str:
+def _read_name(value: Any) -> str:
     if not isinstance(value, str) or not value.isprintable():
         raise ValueError(f"a name expected, of letters that can be shown, got {value!r:.60}")
     return value
 
 
-def _references(value: Any, names: set[str]) -> Any:
+def _find_references(value: Any, names: set[str]) -> Any:
     """Tell the names of earlier results from other values."""
     if isinstance(value, str) and value in names:
         return Result(value)
     if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
-        return tuple([_references(entry, names) for entry in value])
+        return tuple([_find_references(entry, names) for entry in value])
     if value is not None and not isinstance(value, (bool, int, float, str)):
         raise ValueError(f"a number, a text, a result or a list of these expected, got {value!r:.60}")
     return value
@@ -148,7 +149,7 @@ _REVERSED = frozenset({"Dense", "Bilinear"})
 _SCALED = frozenset({"BatchNorm", "InstanceNorm", "LayerNorm"})
 
 
-def _parameters(name: str, layer: Layer, wanted: Any, found: Mapping[str, Any]) -> dict[str, Any]:
+def _take_parameters(name: str, layer: Layer, wanted: Any, found: Mapping[str, Any]) -> dict[str, Any]:
     kind = type(layer.layer if isinstance(layer, BatchOptional) else layer).__name__
     given = {}
     for key, value in found.items():

@@ -70,20 +70,20 @@ def network_of(
     # Tracing leaves marks in modules: constants, and what hooks set.
     before = [(part, dict(part.__dict__)) for part in module.modules()]
     try:
-        return _network(module, port, is_leaf, inputs, path)
+        return _build_network(module, port, is_leaf, inputs, path)
     finally:
         for part, attributes in before:
             part.__dict__.clear()
             part.__dict__.update(attributes)
 
 
-def _network(
+def _build_network(
     module: Any, port: Callable[..., Ported], is_leaf: Callable[[Any], bool], inputs: Any, path: str
 ) -> Ported:
     tracing = import_module("luxport_torch.tracing")
     if module._forward_hooks or module._forward_pre_hooks:
         module = tracing.Held(module)
-    opened = _sharing(module)
+    opened = _find_sharing(module)
     whole = {id(part) for part in module.modules() if is_leaf(part)}
     while True:
         graph = tracing.traced(module, whole - opened, inputs)
@@ -98,7 +98,7 @@ def _network(
     return _Builder(module, port, partial(tracing.line_of), path).build(graph)
 
 
-def _sharing(module: Any) -> set[int]:
+def _find_sharing(module: Any) -> set[int]:
     """Return the modules that have a parameter which another one has, too."""
     owners: dict[int, list[int]] = {}
     for part in module.modules():
@@ -132,9 +132,9 @@ class _Builder:
             else:
                 self._add(node)
         network = Network(NamedLayers(self._layers), tuple(self._inputs), tuple(self._calls), output)
-        return self._simple(network) or (network, self._ps, self._st)
+        return self._simplify(network) or (network, self._ps, self._st)
 
-    def _simple(self, network: Network) -> Ported | None:
+    def _simplify(self, network: Network) -> Ported | None:
         """Return what is one function of one input as such."""
         if len(network.inputs) != 1 or len(network.calls) != 1 or self._layers:
             return None

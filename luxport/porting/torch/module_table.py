@@ -140,7 +140,7 @@ def _padding(arguments: Arguments, kernel: tuple[int, ...], dilation: tuple[int,
     return tuple(padding) if isinstance(padding, (list, tuple)) else padding
 
 
-def _window(arguments: Arguments, axes: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def _read_window(arguments: Arguments, axes: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
     window = arguments.per_axis("kernel_size", axes)
     stride = arguments.take("stride", None)
     arguments.expect("ceil_mode", False)
@@ -150,21 +150,21 @@ def _window(arguments: Arguments, axes: int) -> tuple[tuple[int, ...], tuple[int
 
 
 def _max_pool(arguments: Arguments, axes: int) -> Layer:
-    window, stride = _window(arguments, axes)
+    window, stride = _read_window(arguments, axes)
     arguments.expect("return_indices", False)
     padding, dilation = arguments.per_axis("padding", axes, 0), arguments.per_axis("dilation", axes, 1)
     return BatchOptional(luxport.MaxPool(window, stride=stride, padding=padding, dilation=dilation), axes + 2)
 
 
-def _mean_pool(arguments: Arguments, axes: int) -> Layer:
-    window, stride = _window(arguments, axes)
+def _port_mean_pool(arguments: Arguments, axes: int) -> Layer:
+    window, stride = _read_window(arguments, axes)
     arguments.expect("divisor_override", None)
     padding, counted = arguments.per_axis("padding", axes, 0), arguments.take("count_include_pad", True)
     return BatchOptional(luxport.MeanPool(window, stride=stride, padding=padding, count_include_pad=counted), axes + 2)
 
 
 def _lp_pool(arguments: Arguments, axes: int) -> Layer:
-    window, stride = _window(arguments, axes)
+    window, stride = _read_window(arguments, axes)
     return BatchOptional(luxport.LPPool(window, stride=stride, p=arguments.take("norm_type")), axes + 2)
 
 
@@ -214,7 +214,7 @@ def _momentum(arguments: Arguments) -> float:
     return momentum
 
 
-def _layer_norm(arguments: Arguments, axes: int) -> Layer:
+def _port_layer_norm(arguments: Arguments, axes: int) -> Layer:
     shape = arguments.take("normalized_shape")
     return luxport.LayerNorm(
         tuple(shape) if isinstance(shape, (list, tuple)) else (shape,),
@@ -255,7 +255,7 @@ MODULES: Mapping[str, Callable[[Arguments, int], Layer]] = {
     "AdaptiveAvgPool": _adaptive("AdaptiveMeanPool"),
     "AdaptiveMaxPool": _adaptive("AdaptiveMaxPool"),
     "AlphaDropout": _alpha_dropout,
-    "AvgPool": _mean_pool,
+    "AvgPool": _port_mean_pool,
     "BatchNorm": _batch_norm,
     "Bilinear": _bilinear,
     "Conv": _conv,
@@ -264,7 +264,7 @@ MODULES: Mapping[str, Callable[[Arguments, int], Layer]] = {
     "Flatten": _flatten,
     "InstanceNorm": _instance_norm,
     "LPPool": _lp_pool,
-    "LayerNorm": _layer_norm,
+    "LayerNorm": _port_layer_norm,
     "Linear": _linear,
     "MaxPool": _max_pool,
 }

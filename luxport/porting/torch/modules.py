@@ -110,11 +110,11 @@ def _port(module: Any, path: str, *, in_graph: bool = False, inputs: Any = None)
             return network_of(module, _port, _is_leaf, inputs, path)
         changed = reparameterized.kind_of(module)
         if changed is not None:
-            return reparameterized.ported(module, changed, _plain)
+            return reparameterized.ported(module, changed, _port_plain)
         if _hooks(module):
             raise ValueError("has hooks")
         try:
-            return _plain(module, in_graph)
+            return _port_plain(module, in_graph)
         except ValueError:
             # An option that no layer has may be one of functions.
             if module._parameters or module._buffers:
@@ -127,7 +127,7 @@ def _port(module: Any, path: str, *, in_graph: bool = False, inputs: Any = None)
         raise NoCounterpartError(f"from_torch: {name} at {path or 'the top'} has no counterpart: {text}") from None
 
 
-def _plain(module: Any, in_graph: bool) -> Ported:
+def _port_plain(module: Any, in_graph: bool) -> Ported:
     """Port one of PyTorch's own classes."""
     name = class_of(module).__name__
     kind = kind_and_axes(name)[0]

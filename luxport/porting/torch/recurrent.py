@@ -141,7 +141,7 @@ def recurrent(module: Any, name: str, in_graph: bool) -> Ported:
         layer = (luxport.LSTM if name == "LSTM" else luxport.GRU)(*sizes, **options, **two_biases)
     if in_graph:
         layer = CarriesStacked(layer, module.num_layers, 1 + module.bidirectional, 1 + (name == "LSTM"))
-    levels = [_level(module, level) for level in range(module.num_layers)]
+    levels = [_build_level(module, level) for level in range(module.num_layers)]
     if len(levels) == 1:
         return layer, levels[0], {}
     training = {"training": Static(bool(module.training))} if module.dropout else {}
@@ -160,17 +160,17 @@ def cell(module: Any, name: str, in_graph: bool) -> Ported:
         step: Layer = luxport.RNNCell(*sizes, luxport.relu if module.nonlinearity == "relu" else luxport.tanh, **biases)
     else:
         step = (luxport.LSTMCell if name == "LSTMCell" else luxport.GRUCell)(*sizes, **biases)
-    return StepAlone(step, 1 + (name == "LSTMCell")), _direction(module, ""), {}
+    return StepAlone(step, 1 + (name == "LSTMCell")), _read_direction(module, ""), {}
 
 
-def _level(module: Any, level: int) -> dict[str, Any]:
+def _build_level(module: Any, level: int) -> dict[str, Any]:
     if not module.bidirectional:
-        return _direction(module, f"_l{level}")
-    forward, backward = _direction(module, f"_l{level}"), _direction(module, f"_l{level}_reverse")
+        return _read_direction(module, f"_l{level}")
+    forward, backward = _read_direction(module, f"_l{level}"), _read_direction(module, f"_l{level}_reverse")
     return {"forward_rnn": forward, "backward_rnn": {"rnn": backward}}
 
 
-def _direction(module: Any, suffix: str) -> dict[str, Any]:
+def _read_direction(module: Any, suffix: str) -> dict[str, Any]:
     projected = ("weight_hr",) if getattr(module, "proj_size", 0) else ()
     weights = {
         name: recurrent_weight(host(getattr(module, f"{name}{suffix}")))

@@ -48,13 +48,13 @@ def _target(reference: Document, tables: _Tables | None) -> Any:
     node: Any = reference
     # A reference may stand for another one; a chain longer than this is a circle.
     for _ in range(100):
-        node = _entry(node, tables)
+        node = _get_entry(node, tables)
         if not _is_reference(node):
             return node
     raise FileFormatError("a back reference leads to itself", offset=reference.offset)
 
 
-def _entry(reference: Document, tables: _Tables | None) -> Any:
+def _get_entry(reference: Document, tables: _Tables | None) -> Any:
     number = reference.get("ref")
     if isinstance(number, int) and not isinstance(number, bool):
         while tables is not None:

@@ -92,7 +92,7 @@ def parse(source: Source, offset: int = 0) -> tuple[Document, int]:
         # There are millions of elements in some files: the shortest way for those that are most frequent.
         value_at = raw.find(0, place + 1, min(place + _LONGEST_KEY, last)) + 1 if raw is not None else 0
         if raw is None or not value_at:
-            key, value_at = _key(source, place + 1, last)
+            key, value_at = _read_key(source, place + 1, last)
         elif type(container) is DocumentList:  # whose keys are numbers that nobody reads
             key = ""
         else:
@@ -108,9 +108,9 @@ def parse(source: Source, offset: int = 0) -> tuple[Document, int]:
             else:
                 value, place = TooDeep(), end_at
         elif kind == 0x02:
-            value, place = _string(data, value_at, last)
+            value, place = _read_string(data, value_at, last)
         else:
-            value, place = _plain(data, kind, value_at, last)
+            value, place = _read_plain(data, kind, value_at, last)
         if isinstance(inside, list):
             inside.append(value)
         else:
@@ -121,7 +121,7 @@ _INT = struct.Struct("<i")
 _NUMBERS = {0x01: struct.Struct("<d"), 0x08: struct.Struct("<B"), 0x10: _INT, 0x12: struct.Struct("<q")}
 
 
-def _number(layout: struct.Struct, data: memoryview, offset: int, limit: int, what: str) -> Any:
+def _read_number(layout: struct.Struct, data: memoryview, offset: int, limit: int, what: str) -> Any:
     if offset + layout.size > limit:
         raise FileFormatError(f"{what} runs over the end of its document", offset=offset)
     return layout.unpack_from(data, offset)[0]
@@ -129,7 +129,7 @@ def _number(layout: struct.Struct, data: memoryview, offset: int, limit: int, wh
 
 def _end_of(data: memoryview, offset: int, limit: int) -> int:
     """Return where the document at ``offset`` ends, which must not be after ``limit``."""
-    size = _number(_INT, data, offset, limit, "a document")
+    size = _read_number(_INT, data, offset, limit, "a document")
     if size < 5 or offset + size > limit:
         raise FileFormatError(
             f"a document says that it has {size} bytes where {limit - offset} are left: truncated or damaged",
@@ -140,7 +140,7 @@ def _end_of(data: memoryview, offset: int, limit: int) -> int:
     return offset + size
 
 
-def _key(source: Source, offset: int, limit: int) -> tuple[str, int]:
+def _read_key(source: Source, offset: int, limit: int) -> tuple[str, int]:
     """Read a key that a zero byte ends, and return it with the offset of the byte after it."""
     # Keys of arrays are short numbers and nobody reads them; a window keeps a missing end from costing the whole file.
     window = bytes(source.data[offset : min(offset + 64, limit)])
@@ -160,17 +160,17 @@ def _text(data: bytes, offset: int) -> str:
         raise FileFormatError("a text is no UTF-8", offset=offset) from None
 
 
-def _plain(data: memoryview, kind: int, offset: int, limit: int) -> tuple[Any, int]:
+def _read_plain(data: memoryview, kind: int, offset: int, limit: int) -> tuple[Any, int]:
     """Read a value that is no container and no text, and return it with the offset of the byte after it."""
     if layout := _NUMBERS.get(kind):
-        value = _number(layout, data, offset, limit, "a number")
+        value = _read_number(layout, data, offset, limit, "a number")
         if kind == 0x08:
             if value > 1:
                 raise FileFormatError(f"a truth value is {value}", offset=offset)
             value = bool(value)
         return value, offset + layout.size
     if kind == 0x05:
-        size = _number(_INT, data, offset, limit, "binary data")
+        size = _read_number(_INT, data, offset, limit, "binary data")
         if size < 0 or offset + 5 + size > limit:
             raise FileFormatError(
                 f"binary data of {size} bytes where {limit - offset - 5} are left: truncated or damaged", offset=offset
@@ -186,8 +186,8 @@ def _plain(data: memoryview, kind: int, offset: int, limit: int) -> tuple[Any, i
     raise FileFormatError(f"BSON has no type 0x{kind:02x}: damaged", offset=offset)
 
 
-def _string(data: memoryview, offset: int, limit: int) -> tuple[str, int]:
-    size = _number(_INT, data, offset, limit, "a text")
+def _read_string(data: memoryview, offset: int, limit: int) -> tuple[str, int]:
+    size = _read_number(_INT, data, offset, limit, "a text")
     after = offset + 4 + size
     if size < 1 or after > limit:
         raise FileFormatError(

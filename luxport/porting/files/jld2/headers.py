@@ -102,7 +102,7 @@ def read_message(header: Header, source: Source, kind: int, flags: int, start: i
         case 0x0B:
             header.filters = _filters(source, start, end)
         case 0x0C:
-            attribute = _attribute(source, start, end)
+            attribute = _read_attribute(source, start, end)
             header.attributes[attribute.name] = attribute
         case 0x11:
             raise FileFormatError("a group in HDF5's old form, which JLD2 never writes", offset=start)
@@ -180,7 +180,7 @@ def _datatype(source: Source, start: int, end: int, shared: bool) -> Datatype:
     return Shared(address)
 
 
-def _attribute(source: Source, start: int, end: int) -> Attribute:
+def _read_attribute(source: Source, start: int, end: int) -> Attribute:
     version, flags, name_size, type_size, space_size = source.unpack("BBHHH", start, "an attribute")
     if version not in (1, 2, 3):
         raise FileFormatError(f"an attribute of version {version} is unknown", offset=start)

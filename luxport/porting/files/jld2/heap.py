@@ -15,13 +15,13 @@ def heap_object(file: Hdf5, address: int, index: int) -> tuple[int, int]:
     """
     objects = file.heaps.get(address)
     if objects is None:
-        objects = file.heaps[address] = _collection(file, address)
+        objects = file.heaps[address] = _read_collection(file, address)
     if index not in objects:
         raise FileFormatError(f"a heap has no object {index}", offset=file.offset(address))
     return objects[index]
 
 
-def _collection(file: Hdf5, address: int) -> dict[int, tuple[int, int]]:
+def _read_collection(file: Hdf5, address: int) -> dict[int, tuple[int, int]]:
     source, start = file.source, file.offset(address)
     if source.view(start, 4, "a heap") != b"GCOL":
         raise FileFormatError("there is no heap where a reference leads: damaged", offset=start)

@@ -19,7 +19,7 @@ def lz4_chunk(data: memoryview, size: int, offset: int) -> memoryview:
     result = bytearray()
     try:
         if data[:4] == _FRAME:
-            _frame(data, size, result)
+            _read_frame(data, size, result)
         else:
             _plugin(data, size, result)
     except (struct.error, IndexError, ValueError):
@@ -39,13 +39,13 @@ def _plugin(data: memoryview, size: int, result: bytearray) -> None:
         if stored == plain:
             result += data[place : place + stored]
         else:
-            _block(data[place : place + stored], result, len(result) + plain)
+            _read_block(data[place : place + stored], result, len(result) + plain)
         if stored == 0:
             raise ValueError
         place += stored
 
 
-def _frame(data: memoryview, size: int, result: bytearray) -> None:
+def _read_frame(data: memoryview, size: int, result: bytearray) -> None:
     flags = data[4]
     place = 7 + (8 if flags & 8 else 0) + (4 if flags & 1 else 0)
     while True:
@@ -59,18 +59,18 @@ def _frame(data: memoryview, size: int, result: bytearray) -> None:
         if head >> 31:
             result += data[place : place + stored]
         else:
-            _block(data[place : place + stored], result, size)
+            _read_block(data[place : place + stored], result, size)
         if len(result) > size:
             raise ValueError
         place += stored + (4 if flags & 16 else 0)
 
 
-def _block(data: memoryview, result: bytearray, limit: int) -> None:
+def _read_block(data: memoryview, result: bytearray, limit: int) -> None:
     """Append one block's bytes; matches may reach back into earlier blocks. ``limit`` bounds the result's length."""
     place = 0
     while place < len(data):
         token = data[place]
-        literal, place = _length(data, place + 1, token >> 4)
+        literal, place = _read_length(data, place + 1, token >> 4)
         if place + literal > len(data) or len(result) + literal > limit:
             raise ValueError
         result += data[place : place + literal]
@@ -78,7 +78,7 @@ def _block(data: memoryview, result: bytearray, limit: int) -> None:
         if place == len(data):
             return
         back = data[place] | data[place + 1] << 8
-        match, place = _length(data, place + 2, token & 15)
+        match, place = _read_length(data, place + 2, token & 15)
         match += 4
         if not 0 < back <= len(result) or len(result) + match > limit:
             raise ValueError
@@ -87,7 +87,7 @@ def _block(data: memoryview, result: bytearray, limit: int) -> None:
         result += (piece * (match // len(piece) + 1))[:match]
 
 
-def _length(data: memoryview, place: int, length: int) -> tuple[int, int]:
+def _read_length(data: memoryview, place: int, length: int) -> tuple[int, int]:
     if length == 15:
         while True:
             more = data[place]
