@@ -36,7 +36,8 @@ class Rule(Protocol):
 
     >>> from dataclasses import dataclass
     >>> import numpy as np
-    >>> from luxport import optimizers
+    >>> from luxport import namespace, optimizers
+    >>> from luxport.optimizers import in_dtype_of
     >>> @dataclass(frozen=True)
     ... class SignDescent:
     ...     eta: float = 0.1
