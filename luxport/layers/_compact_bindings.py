@@ -48,7 +48,7 @@ def parameter(init: Any, shape: int | tuple[int, ...] | None = None) -> Initial:
     Source: Lux.jl ``@init_fn``
 
     >>> import luxport
-    >>> @compact(weight=parameter(luxport.initializers.glorot_uniform, (3, 2)))
+    >>> @luxport.compact(weight=parameter(luxport.initializers.glorot_uniform, (3, 2)))
     ... def linear(x, weight):
     ...     return x @ weight
     >>> luxport.parameter_length(linear)
