@@ -116,6 +116,10 @@ def update(state: tree.Tree, ps: tree.Tree, grads: tree.Tree, *more: tree.Tree) 
         )
     if isinstance(ps, OptimizerState):
         raise TypeError("update(state, ps, grads) expects parameters as ps, got the optimizer's state")
+    if grads is None and ps is not None:
+        raise TypeError(
+            "update(state, ps, grads) expects gradients like ps, got None: luxport.grad(loss)(ps) returns them"
+        )
     return _update_parts(state, ps, grads, more, (), in_place=False)
 
 

@@ -19,7 +19,7 @@ from luxport import tree
 from luxport.backend import asarray, backend_of, dtype_name, find_owner
 from luxport.call_arguments import says_what_it_takes
 from luxport.core.modes import test_mode
-from luxport.text import shown
+from luxport.text import kind_of, shown
 from luxport.training._batching import first_size
 from luxport.training._data_loader import DataLoader
 from luxport.training._group import Group
@@ -77,7 +77,8 @@ def fit(
 
     Means are right over a smaller last batch, which is compiled once. Ctrl-C ends the training after the step that
     runs, with a checkpoint if there is a folder for it; an epoch that has batches left is neither validated nor told to
-    callbacks. The state is taken over, as by `train_step`.
+    callbacks. The state is taken over, as by `train_step`: an error of the data, a callback or the objective has the
+    one after the last whole step as ``error.state``, and the logs as ``error.history``.
 
     With a state of `luxport.distributed.data_parallel` each process calls it alike, and all of them have the logs of
     all samples, those of the validation as well: the same callbacks end the training in all of them. Ctrl-C in one of
@@ -135,54 +136,70 @@ def fit(
     history, number = place.history, place.steps
     # Known before the first batch, which may be a smaller one where a training is resumed.
     largest = batches.batch_size if isinstance(batches, DataLoader) else 1
-    with _interruptions() as interrupted, show_progress(show, batches, epochs - place.epochs) as (write, advance):
-        group = Group(state.program.value.parallel, interrupted)
-        for epoch in range(place.epochs + 1, epochs + 1):
-            if schedules and schedule_each == "epoch":
-                state = _follow(schedules, epoch, state)
-            began, means, steps, over = time.perf_counter(), Means(place.means), 0, True
-            waiting: list[Any] = []
-            for batch in _move_ahead(batches, state, waiting):
-                number += 1
-                if schedules and schedule_each == "step":
-                    state = _follow(schedules, number, state)
-                samples = _count_samples(batch)
-                largest = max(largest, samples)
-                parts = -(-max(samples, 1) * accumulate // largest) if accumulate > 1 else accumulate
-                group.begin_step()
-                loss, stats, state = train_step(objective, batch, state, jit=jit, nonfinite=nonfinite, accumulate=parts)
-                means.add({"loss": loss, **(stats if isinstance(stats, Mapping) else {})}, group.samples(samples))
-                steps += 1
-                advance()
-                if group.ends() and waiting:
-                    over = False
+    try:
+        with _interruptions() as interrupted, show_progress(show, batches, epochs - place.epochs) as (write, advance):
+            group = Group(state.program.value.parallel, interrupted)
+            for epoch in range(place.epochs + 1, epochs + 1):
+                if schedules and schedule_each == "epoch":
+                    state = _follow(schedules, epoch, state)
+                began, means, steps, over = time.perf_counter(), Means(place.means), 0, True
+                waiting: list[Any] = []
+                for batch in _move_ahead(batches, state, waiting):
+                    number += 1
+                    if schedules and schedule_each == "step":
+                        state = _follow(schedules, number, state)
+                    samples = _count_samples(batch)
+                    largest = max(largest, samples)
+                    parts = -(-max(samples, 1) * accumulate // largest) if accumulate > 1 else accumulate
+                    group.begin_step()
+                    loss, stats, state = train_step(
+                        objective, batch, state, jit=jit, nonfinite=nonfinite, accumulate=parts
+                    )
+                    means.add({"loss": loss, **(stats if isinstance(stats, Mapping) else {})}, group.samples(samples))
+                    steps += 1
+                    advance()
+                    if group.ends() and waiting:
+                        over = False
+                        break
+                if not steps:
+                    raise ValueError(
+                        "fit expects data with a batch, got none: an iterator can be gone through only once, and a "
+                        "loader with partial=False leaves out what is less than a batch"
+                    )
+                seconds = time.perf_counter() - began
+                logs = means.values() | {
+                    "steps_per_second": steps / seconds,
+                    "samples_per_second": means.count / seconds,
+                }
+                if held_out is not None and over:
+                    found = mean_values(group.sums(_look_at(objective, state, held_out, metrics, jit=jit)[0].sums()))
+                    logs |= {f"val_{name}": value for name, value in found.items()}
+                logs = group.logs(logs)
+                history.append(logs)
+                if checkpoint is not None:
+                    place.note(epoch, number, len(waiting), None if over else means.sums())
+                    place.save(checkpoint, state)
+                if write is not None:
+                    left = (epochs - epoch) * seconds
+                    told = " ".join([f"{name} {value:.4g}" for name, value in logs.items()])
+                    write(f"epoch {epoch}/{epochs}: {told}" + (f" ({left:.0f} s left)" if left >= 1 else ""))
+                ends = [callback(Progress(state, epoch, logs, history)) for callback in callbacks if over]
+                ended = group.any(interrupted.is_set()) or not over
+                if ended or group.any(any([end is True for end in ends])):
+                    if ended and write is not None:
+                        write(f"interrupted after {number} steps" + ("" if checkpoint is None else ", which are saved"))
                     break
-            if not steps:
-                raise ValueError(
-                    "fit expects data with a batch, got none: an iterator can be gone through only once, and a loader "
-                    "with partial=False leaves out what is less than a batch"
-                )
-            seconds = time.perf_counter() - began
-            logs = means.values() | {"steps_per_second": steps / seconds, "samples_per_second": means.count / seconds}
-            if held_out is not None and over:
-                found = mean_values(group.sums(_look_at(objective, state, held_out, metrics, jit=jit)[0].sums()))
-                logs |= {f"val_{name}": value for name, value in found.items()}
-            logs = group.logs(logs)
-            history.append(logs)
-            if checkpoint is not None:
-                place.note(epoch, number, len(waiting), None if over else means.sums())
-                place.save(checkpoint, state)
-            if write is not None:
-                left = (epochs - epoch) * seconds
-                told = " ".join([f"{name} {value:.4g}" for name, value in logs.items()])
-                write(f"epoch {epoch}/{epochs}: {told}" + (f" ({left:.0f} s left)" if left >= 1 else ""))
-            ends = [callback(Progress(state, epoch, logs, history)) for callback in callbacks if over]
-            ended = group.any(interrupted.is_set()) or not over
-            if ended or group.any(any([end is True for end in ends])):
-                if ended and write is not None:
-                    write(f"interrupted after {number} steps" + ("" if checkpoint is None else ", which are saved"))
-                break
+    except BaseException as error:  # whatever it is, the state that was taken over is not lost
+        _keep_in(error, state, history, number)
+        raise
     return state, history
+
+
+def _keep_in(error: BaseException, state: TrainState, history: list[dict[str, float]], steps: int) -> None:
+    """Let an error that ends a training have the state after the last whole step, and the logs of whole epochs."""
+    vars(error).setdefault("state", state)  # a NonFiniteError has one already
+    vars(error)["history"] = history
+    error.add_note(f"fit had begun {steps} steps; the error has the state after the last whole one as error.state")
 
 
 @says_what_it_takes
@@ -270,6 +287,17 @@ def _load_batches(data: Any, batch_size: int, *, shuffle: bool) -> Iterable[Any]
     indexed = callable(getattr(type(data), "__getitem__", None))  # all that Python's old way to iterate asks for
     if isinstance(data, type) or not (indexed or isinstance(data, Iterable)):
         raise TypeError(f"fit and evaluate expect data as batches or whole arrays, got {shown(data)}")
+    bases = [(base.__module__.partition(".")[0], base.__name__) for base in type(data).__mro__]
+    if ("torch", "Dataset") in bases:
+        raise TypeError(
+            f"fit and evaluate expect data as batches, got samples, {kind_of(data)}: "
+            "torch.utils.data.DataLoader(dataset, batch_size=32) makes batches of them"
+        )
+    if ("pandas", "DataFrame") in bases or ("polars", "DataFrame") in bases:
+        raise TypeError(
+            "fit and evaluate expect data as batches or whole arrays, got a DataFrame: "
+            'pass (frame[["a", "b"]].to_numpy("float32"), frame[["y"]].to_numpy("float32")), for example'
+        )
     whole = isinstance(data, (tuple, Mapping)) and all([_is_array(leaf) for leaf in tree.leaves(data)])
     if not whole and not isinstance(data, Share):
         return data
