@@ -1,7 +1,7 @@
 """What `fit` was given is not lost where data, a callback or the objective end it; what is no data is told."""
 
 # Wrong on purpose:
-# pyright: reportArgumentType=false
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
 import numpy as np
 import pytest
 
