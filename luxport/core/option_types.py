@@ -16,7 +16,6 @@ from luxport import initializers
 from luxport.backend import dtype_name, find_owner, is_compiling
 from luxport.backend.option_rules import Rule, is_int, is_running_number
 from luxport.core.anatomy import LayerBase
-from luxport.core.option_limits import OPTION_RULES
 from luxport.errors import LayerTypeError
 from luxport.ops import activations
 from luxport.text import shown
@@ -63,6 +62,8 @@ class _Check(NamedTuple):
 
 @lru_cache(maxsize=512)
 def _checks(kind: type) -> tuple[_Check, ...]:
+    from luxport.core.option_limits import OPTION_RULES  # no layer is built by ``import luxport``
+
     checks = []
     for f in fields(kind):  # type: ignore[arg-type]
         if not f.init or f.name == "name":
