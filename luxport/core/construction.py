@@ -88,9 +88,11 @@ def _find_wrong_call(
             return wrong
     if not kind.__module__.startswith("luxport."):
         return None
-    bound = inspect.signature(init).bind(*args, **options)
+    signature = inspect.signature(init)
+    bound = signature.bind(*args, **options)
     told = str(error)
-    if told.startswith(f"{kind.__name__} ") and any([name in told for name in bound.arguments]):
+    variadic = any([one.kind is one.VAR_POSITIONAL for one in signature.parameters.values()])
+    if told.startswith(f"{kind.__name__} ") and (variadic or any([name in told for name in bound.arguments])):
         return None
     inner, _, rest = told.partition(" expects ")
     # A layer that is made of others says what it was given itself: its user has not named those.

@@ -38,7 +38,7 @@ class Convolution(Layer):
         channels = self.in_channels, self.out_channels
         if min(*channels, self.groups) < 1 or any(n % self.groups for n in channels):
             raise ValueError(
-                f"{type(self).__name__} expects in_channels and out_channels as positive ints that groups divides, "
+                f"{type(self).__name__} expects in_channels and out_channels as positive channels that groups divides, "
                 f"got {self.in_channels} and {self.out_channels} in groups={self.groups}"
             )
 

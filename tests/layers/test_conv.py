@@ -300,7 +300,7 @@ def test_tensorflow_graph_of_unknown_sizes() -> None:
 BAD_OPTIONS = [
     ({"groups": 2}, "groups divides, got 3 and 10 in groups=2"),
     ({"in_channels": 2, "out_channels": 9, "groups": 2}, "got 2 and 9 in groups=2"),
-    ({"in_channels": 0}, "in_channels and out_channels as positive ints"),
+    ({"in_channels": 0}, "in_channels and out_channels as positive channels"),
     ({"kernel": (2, 0)}, "kernel as a positive int or a tuple of 2, got (2, 0)"),
     ({"kernel": ()}, "kernel as a positive int or a tuple of one or more, got ()"),
     ({"kernel": 2.5}, "got 2.5"),

@@ -71,7 +71,7 @@ CASES: list[Case] = [
 
 for kind, wrong, text in (
     (GaussianNoise, -0.5, "GaussianNoise expects a standard deviation of at least 0, got -0.5"),
-    (GaussianNoise, float("inf"), "GaussianNoise expects a standard deviation of at least 0, got inf"),
+    (GaussianNoise, float("inf"), "GaussianNoise expects std as a finite number, got inf"),
     (GaussianDropout, 1.0, r"GaussianDropout expects a probability in \[0, 1\), got 1.0"),
 ):
     CASES.append(
