@@ -139,7 +139,8 @@ def _sweep_compiled(
     if kind in ("rnn", "lstm"):
         bias_ih, other = sum_of_biases(bias_ih, other), None
     if kind == "lstm" and takes_lstm_layer(x, mask):
-        results = compiled_lstm_layer(x, weight_ih, weight_hh, bias_ih, *carry, reverse)
+        hidden, memory = carry
+        results = compiled_lstm_layer(x, weight_ih, weight_hh, bias_ih, hidden, memory, reverse)
         return results if dtype is wide else tuple([result.to(dtype) for result in results])
     projected = _define_dense(zero_masked(mask, x), weight_ih, bias_ih)
     results = compiled_sweep(kind, projected, weight_hh, other, carry, mask, reverse, activation)
