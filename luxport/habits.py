@@ -8,7 +8,14 @@ from typing import Any
 
 from luxport.text import shown
 
-__all__ = ["advice_for_option", "hint_for_attribute", "hint_for_name", "hint_for_option", "missing_attribute"]
+__all__ = [
+    "advice_for_option",
+    "advice_for_type",
+    "hint_for_attribute",
+    "hint_for_name",
+    "hint_for_option",
+    "missing_attribute",
+]
 
 _ROOMS = (
     "optimizers",
@@ -228,6 +235,15 @@ _ADVICE = {
     "static_argnums": "what is no array is static, or luxport.Static(value) is. ",
     "static_argnames": "what is no array is static, or luxport.Static(value) is. ",
 }
+
+
+def advice_for_type(kind: type) -> str:
+    """Say how to come from a value of a type to arrays."""
+    if issubclass(kind, import_module("luxport.core.anatomy").LayerBase):
+        return _ARRAYS
+    if kind.__name__ in ("DataFrame", "Series"):
+        return 'its to_numpy("float32") is one'
+    return "make one with luxport.asarray"
 
 
 def advice_for_option(caller: str, name: str) -> str:

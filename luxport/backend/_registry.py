@@ -234,9 +234,10 @@ _REQUIRED = tuple(name for name in vars(Backend) if not name.startswith("_"))
 def _owner(array_type: type) -> Backend:
     backend = find_owner(array_type)
     if backend is None:
-        raise LayerTypeError(
-            f"expects an array, got {array_type.__name__}: make one with luxport.asarray", culprit="luxport"
-        )
+        from luxport.habits import advice_for_type  # mistakes alone need it
+
+        advice = advice_for_type(array_type)
+        raise LayerTypeError(f"expects an array, got {array_type.__name__}: {advice}", culprit="luxport")
     return backend
 
 

@@ -7,7 +7,7 @@ function of all three: ``y, st = layer(x, ps, st)``. Parameters and states are p
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import FrozenInstanceError, dataclass, field, fields
 from typing import Any, dataclass_transform
 
 import numpy as np
@@ -55,6 +55,8 @@ class Layer(LayerBase, ABC):
         own_fields = "__annotations__" in vars(cls) or cls.__init__ is object.__init__
         equality, hashing = "__eq__" not in vars(cls), "__hash__" not in vars(cls)
         dataclass(frozen=True, repr=False, init=own_fields)(cls)
+        type.__setattr__(cls, "__setattr__", _refuse_change)
+        type.__setattr__(cls, "__delattr__", _refuse_change)
         _expect_fields_for_layers(cls)
         compare_exactly(cls, equality=equality, hashing=hashing)
         if "__init__" in vars(cls):
@@ -78,6 +80,19 @@ class Layer(LayerBase, ABC):
         from luxport.core.display import display  # printing alone needs it
 
         return display(self)
+
+
+def _refuse_change(layer: Any, name: str, value: object = None) -> None:
+    """Say how to come to another layer, in the place of a frozen dataclass's own error."""
+    other = (
+        f"dataclasses.replace(layer, {name}=...) makes another layer; "
+        if name in {one.name for one in fields(layer)}
+        else ""
+    )
+    raise FrozenInstanceError(
+        f"{type(layer).__name__} is immutable, as every layer, and its {name} cannot be set or deleted: {other}"
+        "what changes in training is in ps and st"
+    )
 
 
 def _expect_fields_for_layers(kind: type) -> None:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import pickle
 from types import MappingProxyType
 
@@ -236,6 +237,16 @@ WRONG_ARGUMENTS = {
 def test_wrong_arguments(case, message):
     call, text = WRONG_ARGUMENTS[case]
     assert message(TypeError, call).startswith(text)
+
+
+def test_a_change_of_a_layer_names_the_way_to_another(message):
+    layer = lp.Dense(3, 3)
+    told = "Dense is immutable, as every layer, and its {} cannot be set or deleted: {}what changes in training is in"
+    way = "dataclasses.replace(layer, use_bias=...) makes another layer; "
+    assert told.format("use_bias", way) in message(AttributeError, setattr, layer, "use_bias", False)
+    assert told.format("use_bias", way) in message(AttributeError, delattr, layer, "use_bias")
+    assert told.format("weight", "") in message(AttributeError, setattr, layer, "weight", 0)
+    assert dataclasses.replace(layer, use_bias=False) == lp.Dense(3, 3, use_bias=False)
 
 
 def test_a_pair_that_was_not_taken_apart(message):

@@ -132,3 +132,7 @@ def test_errors(message):
     assert message(TypeError, lp.to, {"a": "text"}, backend="torch") == (
         "luxport expects an array, got str: make one with luxport.asarray"
     )
+    assert message(TypeError, lp.to, lp.Dense(2, 3), backend="torch") == (
+        "luxport expects an array, got Dense: a layer holds no arrays: they are in ps and st, from "
+        "luxport.setup(rng, layer)"
+    )

@@ -157,6 +157,20 @@ def test_what_cannot_be_kept_is_refused(entry, error, text, path):
     assert not path.exists()
 
 
+@pytest.mark.parametrize(
+    ("start", "told"),
+    [
+        (b"PK\x03\x04", "a zip archive .* luxport.from_torch"),
+        (b"\x80\x04", "a Python pickle"),
+        (b"\x89HDF\r\n\x1a\n", "HDF5: porting.load_model"),
+    ],
+)
+def test_files_of_others_are_named(path, start, told):
+    path.write_bytes(start + bytes(40))
+    with pytest.raises(FileFormatError, match=f"load expects a safetensors file, this is {told}"):
+        luxport.load(path)
+
+
 def test_files_of_others_are_refused(path):
     path.write_bytes(b"no such thing")
     with pytest.raises(FileFormatError, match="no whole safetensors file"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from luxport.porting.errors import FileFormatError
 from luxport.porting.files.source import Source
 
-__all__ = ["HDF5_SIGNATURE", "hdf5_offset", "identify", "is_safetensors"]
+__all__ = ["HDF5_SIGNATURE", "describe_foreign", "hdf5_offset", "identify", "is_safetensors"]
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
@@ -15,7 +15,8 @@ _FOREIGN = (
     (_JULIA_SERIALIZATION, "a stream of Julia's Serialization, which only the Julia that wrote it can read; "
      "load it there and save it with BSON.jl or JLD2"),
     (b"version https://git-lfs", "a pointer of Git LFS, not the model itself; fetch it with `git lfs pull`"),
-    (b"PK\x03\x04", "a zip archive (a PyTorch checkpoint, a .npz, or a packed model)"),
+    (b"PK\x03\x04", "a zip archive (a PyTorch checkpoint, a .npz, or a packed model); load it by the library that "
+     "wrote it, and bring a module by luxport.from_torch, a Keras model by luxport.from_keras"),
     (b"\x1f\x8b", "compressed with gzip; unpack it first"),
     (b"BZh", "compressed with bzip2; unpack it first"),
     (b"\xfd7zXZ\x00", "compressed with xz; unpack it first"),
@@ -47,9 +48,9 @@ def identify(source: Source) -> str:
     start = bytes(source.data[:512])
     # A document that says its own size may begin with any bytes, those of a pickle for one.
     says_its_size = source.size >= 5 and source.unpack("i", 0) == (source.size,) and source.data[source.size - 1] == 0
-    for magic, what in () if says_its_size else _FOREIGN:
-        if start.startswith(magic):
-            raise FileFormatError(f"this is {what}", offset=0)
+    foreign = None if says_its_size else describe_foreign(start)
+    if foreign is not None:
+        raise FileFormatError(f"this is {foreign}", offset=0)
     if not says_its_size and _is_mangled(bytes(source.data[:4096])):
         raise FileFormatError(
             "some program took this file for text and put U+FFFD for bytes that are none; fetch it again, as binary",
@@ -72,6 +73,11 @@ def identify(source: Source) -> str:
     if size < 5 or not (1 <= kind <= 0x13 or kind in (0x7F, 0xFF)) or not key[1]:
         raise FileFormatError("neither BSON nor JLD2 nor any other format that is known here", offset=0)
     return _whole(source, size)
+
+
+def describe_foreign(start: bytes) -> str | None:
+    """Say what a file is that begins so, if it is of another kind than those that are read here."""
+    return next((what for magic, what in _FOREIGN if start.startswith(magic)), None)
 
 
 def is_safetensors(start: bytes) -> bool:

@@ -17,6 +17,7 @@ from luxport.core.initial_values import abstract_values, initial_parameters, ini
 from luxport.core.layer import Layer
 from luxport.porting.errors import FileFormatError, refusing, shown
 from luxport.porting.files.described import TreeReader, TreeWriter
+from luxport.porting.files.detect import HDF5_SIGNATURE, describe_foreign
 from luxport.porting.files.opening import bytes_of
 from luxport.porting.files.replacing import replacing
 from luxport.porting.files.safetensors_reader import read_safetensors
@@ -190,8 +191,14 @@ def _read(path: str | PathLike[str]) -> tuple[dict[str, Any], dict[str, str]]:
         try:
             return read_safetensors(data)
         except FileFormatError as error:
-            advice = "; luxport.porting.load_model and load_parameters read BSON and JLD2"
-            raise FileFormatError(f"no whole safetensors file: {error.reason}{advice}", offset=error.offset) from error
+            advice = "porting.load_model and porting.load_parameters read BSON and JLD2"
+            start = bytes(data[:16])
+            foreign = f"HDF5: {advice}" if start.startswith(HDF5_SIGNATURE) else describe_foreign(start)
+            if foreign is not None:
+                raise FileFormatError(f"load expects a safetensors file, this is {foreign}") from error
+            raise FileFormatError(
+                f"no whole safetensors file: {error.reason}; {advice}", offset=error.offset
+            ) from error
 
 
 def fitted(model: Layer, ps: Any, st: Any, problems: list[str]) -> tuple[Any, Any]:
