@@ -106,6 +106,13 @@ class _LayerBack(torch.autograd.Function):
         return None, *pull(tuple(cotangents)), None, None, None, None
 
 
+def _place_for_kernel(
+    weight_ih: torch.Tensor, weight_hh: torch.Tensor, bias: torch.Tensor, hidden: torch.Tensor, memory: torch.Tensor
+) -> _Tensors:
+    """Return the arrays as the kernel has them: rows of gates, two biases, and an axis for levels."""
+    return weight_ih.mT, weight_hh.mT, bias, torch.zeros_like(bias), hidden.unsqueeze(0), memory.unsqueeze(0)
+
+
 def _forward(
     reverse: bool,
     x: torch.Tensor,
@@ -115,7 +122,7 @@ def _forward(
     hidden: torch.Tensor,
     memory: torch.Tensor,
 ) -> _Tensors:
-    arrays = weight_ih.mT, weight_hh.mT, bias, torch.zeros_like(bias), hidden.unsqueeze(0), memory.unsqueeze(0)
+    arrays = _place_for_kernel(weight_ih, weight_hh, bias, hidden, memory)
     with torch.enable_grad():  # without, the kernel keeps nothing for the way back
         y, last, end, workspace = torch.ops.aten.mkldnn_rnn_layer(
             *(x.contiguous(), *arrays, reverse, [], _LSTM, weight_hh.shape[0], 1),
@@ -155,7 +162,7 @@ def _backward(
     if size != _WORKSPACES.get((x.shape, hidden.shape)):  # a compiler has copied the number and not the rest
         y, last, end, workspace = _forward(reverse, x, weight_ih, weight_hh, bias, hidden, memory)
         size = workspace.untyped_storage().nbytes()
-    arrays = weight_ih.mT, weight_hh.mT, bias, torch.zeros_like(bias), hidden.unsqueeze(0), memory.unsqueeze(0)
+    arrays = _place_for_kernel(weight_ih, weight_hh, bias, hidden, memory)
     of_x, of_ih, of_hh, of_bias, _, of_first, of_start = torch.ops.aten.mkldnn_rnn_layer_backward(
         *(x.contiguous(), *arrays, y, last.unsqueeze(0), end.unsqueeze(0)),
         *(of_y.contiguous(), of_hidden.contiguous().unsqueeze(0), of_memory.contiguous().unsqueeze(0)),
