@@ -124,9 +124,9 @@ class DataParallel:
         """Return the texts of all processes, by rank."""
         return exchange("fit", current("fit"), text)
 
-    def writes(self) -> bool:
-        """Tell whether this process writes checkpoints."""
-        return current("save_checkpoint").world.rank == 0
+    def writes(self, caller: str) -> bool:
+        """Tell whether this process writes what all of them have: checkpoints, logs, lines about an epoch."""
+        return current(caller).world.rank == 0
 
     def expect_one_step(self, step: int) -> None:
         """Expect that every process has read the same checkpoint."""

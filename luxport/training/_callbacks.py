@@ -105,6 +105,8 @@ class CSVLog:
 
     def __call__(self, progress: Progress) -> None:
         """Write."""
+        if not progress.writes():
+            return
         names = list(dict.fromkeys([name for logs in progress.history for name in logs]))
         table = io.StringIO(newline="")
         writer = csv.DictWriter(table, ["epoch", *names])
@@ -128,6 +130,8 @@ class JSONLog:
 
     def __call__(self, progress: Progress) -> None:
         """Write."""
+        if not progress.writes():
+            return
         lines = [json.dumps({"epoch": i, **logs}) for i, logs in enumerate(progress.history, start=1)]
         with replacing(self.path) as file:
             file.write(("\n".join(lines) + "\n").encode())
@@ -145,10 +149,15 @@ class TensorBoardLog:
 
     def __init__(self, folder: str | PathLike[str]) -> None:
         _expect("TensorBoardLog", folder=folder)
-        self._writer: Any = _writer()(str(folder))
+        self._folder, self._open = str(folder), _writer()
+        self._writer: Any = None
 
     def __call__(self, progress: Progress) -> None:
         """Write."""
+        if not progress.writes():
+            return
+        if self._writer is None:  # which makes its file at once
+            self._writer = self._open(self._folder)
         for name, value in progress.logs.items():
             self._writer.add_scalar(name, value, progress.epoch)
         self._writer.flush()

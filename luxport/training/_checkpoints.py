@@ -58,7 +58,7 @@ def save_checkpoint(
     step = int(backend_of(state.step).to_numpy(state.step))
     arrays = place / f"step_{step:08d}.safetensors"
     parallel = state.program.value.parallel
-    if parallel is not None and not parallel.writes():
+    if parallel is not None and not parallel.writes("save_checkpoint"):
         return str(arrays)
     place.mkdir(parents=True, exist_ok=True)
     rest = (state.opt_state, state.step, state.skipped, state.scale)

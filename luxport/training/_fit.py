@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from os import PathLike
@@ -52,6 +52,11 @@ class Progress:
     logs: dict[str, float]
     history: list[dict[str, float]] = field(default_factory=list)
 
+    def writes(self) -> bool:
+        """Tell whether this process writes what all of them would write: of a `data_parallel` training rank 0."""
+        parallel = self.state.program.value.parallel
+        return parallel is None or parallel.writes("fit")
+
 
 @says_what_it_takes
 def fit(
@@ -82,7 +87,7 @@ def fit(
 
     With a state of `luxport.distributed.data_parallel` each process calls it alike, and all of them have the logs of
     all samples, those of the validation as well: the same callbacks end the training in all of them. Ctrl-C in one of
-    them ends it in all.
+    them ends it in all. Rank 0 alone shows lines and a bar, and writes checkpoints and the files of callbacks here.
 
     Args:
         objective: ``objective(model, ps, st, data) -> (loss, st, stats)``, such as ``luxport.losses.MSELoss()``
@@ -137,8 +142,12 @@ def fit(
     # Known before the first batch, which may be a smaller one where a training is resumed.
     largest = batches.batch_size if isinstance(batches, DataLoader) else 1
     try:
-        with _interruptions() as interrupted, show_progress(show, batches, epochs - place.epochs) as (write, advance):
+        with ExitStack() as until_the_end:
+            interrupted = until_the_end.enter_context(_interruptions())
             group = Group(state.program.value.parallel, interrupted)
+            shown_by = show if group.writes() else None
+            showing = show_progress(shown_by, batches, epochs - place.epochs)
+            write, advance = until_the_end.enter_context(showing)
             for epoch in range(place.epochs + 1, epochs + 1):
                 if schedules and schedule_each == "epoch":
                     state = _follow(schedules, epoch, state)

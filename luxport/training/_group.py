@@ -23,6 +23,10 @@ class Group:
     def __init__(self, parallel: Any, interrupted: Event) -> None:
         self._parallel, self._interrupted = parallel, interrupted
 
+    def writes(self) -> bool:
+        """Tell whether this process prints what all of them would print."""
+        return self._parallel is None or self._parallel.writes("fit")
+
     def begin_step(self) -> None:
         """Tell the others with the step whether this process is to end."""
         if self._parallel is not None:

@@ -15,7 +15,7 @@ from stepping import BATCH, INSIDE, apart, bits, expect, model_with, squares
 import luxport
 from luxport import distributed
 from luxport.optimizers import Momentum
-from luxport.training import DataLoader, EarlyStopping, TrainState, evaluate, fit
+from luxport.training import BestCheckpoint, CSVLog, DataLoader, EarlyStopping, JSONLog, TrainState, evaluate, fit
 
 EPOCHS = 3
 
@@ -30,18 +30,27 @@ def created(backend: str, put: Any = lambda state: state) -> Any:
 
 
 def fitting(backend: str, timeout: float) -> None:
-    """Train on shares: the parameters and means of one process with all samples, and the same logs everywhere."""
+    """Train on shares: parameters and means of one process with all samples, the same logs, which rank 0 writes."""
     rank, size, jit = distributed.rank(), distributed.total_workers(), backend in INSIDE
     whole = samples(2 * size * BATCH + size + 1)  # the last batch has two samples for rank 0, one for the others
     share = distributed.DistributedDataContainer(whole)
-    options: dict[str, Any] = {"epochs": EPOCHS, "jit": jit, "show": None, "metrics": {"error": luxport.losses.mae}}
-    state, history = fit(
-        squares, created(backend, distributed.data_parallel), share, batch_size=BATCH, validation=share, **options
-    )
+    options: dict[str, Any] = {"epochs": EPOCHS, "jit": jit, "metrics": {"error": luxport.losses.mae}}
+    lines: list[str] = []
+    with tempfile.TemporaryDirectory() as folder:  # of each process its own
+        files = [os.path.join(folder, name) for name in ("logs.csv", "logs.json", "best")]
+        callbacks = [CSVLog(files[0]), JSONLog(files[1]), BestCheckpoint(files[2])]
+        start = created(backend, distributed.data_parallel)
+        told_by: dict[str, Any] = {"validation": share, "show": lines.append, "callbacks": callbacks}
+        state, history = fit(squares, start, share, batch_size=BATCH, **told_by, **options)
+        # Rank 0 alone tells what all of them would tell.
+        expect(len(lines) == (EPOCHS if rank == 0 else 0), lines)
+        expect([os.path.exists(file) for file in files] == [rank == 0] * 3, os.listdir(folder))
     told = [{name: value for name, value in logs.items() if "per_second" not in name} for logs in history]
     expect(distributed.synchronize(history) == history, history)
     if rank == 0:
-        alone, wanted = fit(squares, created(backend), whole, batch_size=size * BATCH, validation=whole, **options)
+        alone, wanted = fit(
+            squares, created(backend), whole, batch_size=size * BATCH, validation=whole, show=None, **options
+        )
         expect(apart(state.ps, alone.ps) < 1e-6, apart(state.ps, alone.ps))
         for found, logs in zip(told, wanted, strict=True):
             expect(found.keys() <= logs.keys(), (found, logs))

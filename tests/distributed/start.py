@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import failing
 import two_hosts
 
 HERE = Path(__file__).parent
+ENGINES = ("torch", "jax", "tf", "mpi")
 ALL = "collectives+upstream+out_of_step+misusing"
 STEPS = "halving+training+stepping+accumulating+unusual+resuming+stepping_out+equaling"
 FITS = ("uneven+fitting", "interrupting+guarding")
@@ -103,45 +107,92 @@ def _free_port() -> int:
         return one.getsockname()[1]
 
 
-def main() -> None:
-    """Run everything, one after the other, and the example on each engine."""
-    failed = 0
+Row = tuple[str, Callable[[], tuple[bool, str]]]
 
-    def tried(engine: str, size: int, rounds: str) -> bool:
-        said = finished(engine, begin(engine, rounds, size), 300)
-        print(f"{engine}, {size} processes, {rounds}: {said or 'as it should be'}", flush=True)
-        return not said
 
+def rows() -> Iterator[Row]:
+    """Yield what there is to try: its name, and a function that returns whether all is well, and what was said."""
     for size in (2, 4):
-        for engine in ("torch", "jax", "tf", "mpi"):
+        for engine in ENGINES:
             steps = STEPS + "+wrapping,compiled" if engine == "torch" else STEPS
-            failed += sum([not tried(engine, size, rounds) for rounds in (ALL, steps, *FITS)])
-    for engine in ("torch", "jax", "tf", "mpi"):
-        failed += sum([not tried(engine, 3, rounds) for rounds in ("doubles", "equaling", *FITS)])
-        with tempfile.TemporaryDirectory() as folder:
-            os.environ["CHECKPOINTS"] = folder
-            failed += sum([not tried(engine, size, "of_another_number") for size in (2, 3, 4)])
+            for rounds in (ALL, steps, *FITS):
+                yield _of_processes(engine, size, rounds)
+    for engine in ENGINES:
+        for rounds in ("doubles", "equaling", *FITS):
+            yield _of_processes(engine, 3, rounds)
+        yield f"{engine}, from a checkpoint of 2 processes to 3, to 4", partial(_of_other_numbers, engine)
     for engine in two_hosts.ENGINES:
-        code, said = two_hosts.apart(engine)
-        failed += code not in (0, two_hosts.NOT_ALLOWED)
-        print(f"{engine}, two hosts whose link is cut: {said if code else 'as it should be'}", flush=True)
+        yield f"{engine}, two hosts whose link is cut", partial(_of_two_hosts, engine)
     for backend in ("torch", "jax", "tf"):
-        with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
-            undisturbed, said = restarted(backend, one, -1)
-            again, said_too = restarted(backend, other, 7)
-        right = len(undisturbed) == 1 and again == ["goes on from step 6", *undisturbed]
-        failed += not right
-        print(f"{backend}, killed and started again by torchrun: {'the same bits' if right else said + said_too}")
+        yield f"{backend}, killed and started again by torchrun", partial(_restarted_alike, backend)
     for start, command in examples().items():
-        said = _started(command, {}).communicate(timeout=300)[0]
-        told = [line for line in said.splitlines() if "from one process" in line]
-        failed += not told
-        print(f"{start}: {told[0] if told else said}", flush=True)
+        yield f"examples/distributed.py, {start}", partial(_of_example, command)
     ends = [one for one in (*failing.KINDS, *failing.OTHERS) if one != "cut_off"]  # which needs two hosts
     for size in (2, 4):
-        for engine in ("torch", "jax", "tf", "mpi"):
-            failed += sum([not tried(engine, size, rounds) for rounds in ends])
-    raise SystemExit(failed)
+        for engine in ENGINES:
+            for rounds in ends:
+                yield _of_processes(engine, size, rounds)
+
+
+def _of_processes(engine: str, size: int, rounds: str) -> Row:
+    def run() -> tuple[bool, str]:
+        said = finished(engine, begin(engine, rounds, size), 300)
+        return not said, said or "as it should be"
+
+    return f"{engine}, {size} processes, {rounds}", run
+
+
+def _of_other_numbers(engine: str) -> tuple[bool, str]:
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["CHECKPOINTS"] = folder
+        for size in (2, 3, 4):
+            said = finished(engine, begin(engine, "of_another_number", size), 300)
+            if said:
+                return False, f"{size} processes: {said}"
+    return True, "as it should be"
+
+
+def _of_two_hosts(engine: str) -> tuple[bool, str]:
+    code, said = two_hosts.apart(engine)
+    return code in (0, two_hosts.NOT_ALLOWED), said if code else "as it should be"
+
+
+def _restarted_alike(backend: str) -> tuple[bool, str]:
+    with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
+        undisturbed, said = restarted(backend, one, -1)
+        again, said_too = restarted(backend, other, 7)
+    right = len(undisturbed) == 1 and again == ["goes on from step 6", *undisturbed]
+    return right, "the same bits" if right else said + said_too
+
+
+def _of_example(command: list[str]) -> tuple[bool, str]:
+    one = _started(command, {})
+    try:
+        said = one.communicate(timeout=300)[0]
+    finally:
+        one.terminate()
+    told = [line for line in said.splitlines() if "from one process" in line]
+    return bool(told), told[0] if told else said
+
+
+def main() -> None:
+    """Run everything, one after the other, or only the rows in whose names all given words are."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("words", nargs="*", help='such as "jax" "4 processes"')
+    words, failed = parser.parse_args().words, []
+    for name, run in rows():
+        if not all([word in name for word in words]):
+            continue
+        begun = time.monotonic()
+        try:
+            well, said = run()
+        except subprocess.TimeoutExpired as error:
+            well, said = False, str(error)
+        failed += [] if well else [name]
+        print(f"{time.monotonic() - begun:6.1f} s  {name}: {said}", flush=True)
+    for name in failed:
+        print(f"not as it should be: {name}")
+    raise SystemExit(len(failed))
 
 
 if __name__ == "__main__":
