@@ -9,8 +9,10 @@ import torch.utils.checkpoint
 
 from luxport.initializers import zeros
 from luxport.transforms._custom_gradient import CustomCall, CustomGradient
+from luxport.when_imported import when_imported
+from luxport_torch.recorded_calls import record_as_call
 
-__all__ = ["custom_vjp", "tell_dynamo"]
+__all__ = ["custom_vjp"]
 
 
 def custom_vjp(rule: CustomGradient, args: tuple[Any, ...]) -> Any:
@@ -26,20 +28,20 @@ def _custom_vjp(rule: CustomGradient, args: tuple[Any, ...]) -> Any:
     return call.result(_CustomVjp.apply(call, inside, *call.arrays))  # type: ignore[arg-type]
 
 
-_trace_custom_vjp: Any = None
-"""Dynamo would follow the function's own derivative instead of the rule: this call it records as it is, and what comes
-after it in compilation, which knows of the rule, traces through."""
+@record_as_call
+def _trace_custom_vjp(rule: CustomGradient, args: tuple[Any, ...]) -> Any:
+    return _custom_vjp(rule, args)
 
 
-def tell_dynamo() -> None:
-    """Let Dynamo trace functions with gradients of their own."""
+def _let_layers_be_built() -> None:
+    """Let a layer be built inside a program: initializers are what its fields are by default."""
     from torch._dynamo.variables.builder import SourcelessBuilder
     from torch._dynamo.variables.user_defined import UserDefinedObjectVariable
 
-    global _trace_custom_vjp
-    _trace_custom_vjp = torch._dynamo.nonstrict_trace(_custom_vjp)
-    # A layer may be built inside a program, and initializers are what its fields are by default.
     SourcelessBuilder._type_handlers[type(zeros)] = lambda tx, value: UserDefinedObjectVariable(value)  # type: ignore[attr-defined]
+
+
+when_imported("torch._dynamo", _let_layers_be_built)
 
 
 class _CustomVjp(torch.autograd.Function):

@@ -13,8 +13,6 @@ from torch.utils._pytree import register_constant
 
 from luxport import tree
 from luxport.transforms._custom_gradient import CustomGradient
-from luxport.when_imported import when_imported
-from luxport_torch.custom_gradients import tell_dynamo
 
 __all__ = ["checkpoint", "constant", "differentiating", "jacobian", "jvp", "stop_gradient", "value_and_grad", "vjp"]
 
@@ -160,9 +158,6 @@ def stop_gradient(array: torch.Tensor) -> torch.Tensor:
 
 
 register_constant(CustomGradient)
-
-
-when_imported("torch._dynamo", tell_dynamo)  # which takes as long to import as all the rest of PyTorch
 
 
 def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:

@@ -10,8 +10,8 @@ from torch.nn.functional import pad
 
 from luxport.ops._ctc import ctc_sweep as _ctc_sweep
 from luxport.ops._operation import definition_of
-from luxport.when_imported import when_imported
 from luxport_torch.ops.sweeps import is_compiled
+from luxport_torch.recorded_calls import record_as_call
 
 __all__ = ["ctc_sweep"]
 
@@ -23,24 +23,13 @@ def ctc_sweep(scores: torch.Tensor, skips: torch.Tensor, lengths: torch.Tensor |
     if not is_compiled(scores):
         return _definition(scores, skips, lengths)
     # A call that is recorded takes arrays alone.
-    return _traced((scores, skips) if lengths is None else (scores, skips, lengths))
+    return _run((scores, skips) if lengths is None else (scores, skips, lengths))
 
 
+@record_as_call
 def _run(there: tuple[torch.Tensor, ...]) -> torch.Tensor:
     scores, skips, *lengths = there
     return _Sweep.apply(scores, skips, *(lengths or [None]))[0]  # type: ignore[index]
-
-
-_traced: Any = None
-"""`_run`, which Dynamo records as a call."""
-
-
-def _tell_dynamo() -> None:
-    global _traced
-    _traced = torch._dynamo.nonstrict_trace(_run)
-
-
-when_imported("torch._dynamo", _tell_dynamo)
 
 
 class _Sweep(torch.autograd.Function):

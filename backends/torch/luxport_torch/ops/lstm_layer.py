@@ -12,7 +12,7 @@ import torch
 
 from luxport.ops import definition_of, lstm_sweep
 from luxport.tree.static import drop_oldest
-from luxport.when_imported import when_imported
+from luxport_torch.recorded_calls import record_as_call
 
 __all__ = ["compiled_lstm_layer", "takes_lstm_layer"]
 
@@ -43,23 +43,12 @@ def compiled_lstm_layer(
     hidden, memory = [part.expand(x.shape[1], part.shape[-1]) for part in (hidden, memory)]
     bias = x.new_zeros(weight_ih.shape[-1]) if bias is None else bias
     # A call that is recorded takes numbers and arrays alone.
-    return _traced(int(reverse), x, weight_ih, weight_hh, bias, hidden, memory)
+    return _run(int(reverse), x, weight_ih, weight_hh, bias, hidden, memory)
 
 
+@record_as_call
 def _run(reverse: int, *arrays: torch.Tensor) -> _Tensors:
     return _Layer.apply(bool(reverse), *arrays)[:3]  # type: ignore[misc]
-
-
-_traced: Any = None
-"""`_run`, which Dynamo records as a call."""
-
-
-def _tell_dynamo() -> None:
-    global _traced
-    _traced = torch._dynamo.nonstrict_trace(_run)
-
-
-when_imported("torch._dynamo", _tell_dynamo)
 
 
 class _Layer(torch.autograd.Function):

@@ -14,8 +14,8 @@ import torch
 
 from luxport import ops
 from luxport.ops import _recurrent as definitions
-from luxport.when_imported import when_imported
 from luxport_torch.ops.sweep_kernels import backward, backward_outputs, forward, forward_outputs
+from luxport_torch.recorded_calls import record_as_call, take_for_constant
 
 __all__ = ["compiled_sweep", "is_compiled"]
 
@@ -28,7 +28,7 @@ def is_compiled(x: torch.Tensor, activation: Any = ops.tanh) -> bool:
     """Tell whether a program is being compiled that takes the sweep as one operator, which an export must not hold."""
     if not torch.compiler.is_compiling() or torch.compiler.is_exporting() or x.shape[0] == 0:
         return False
-    return any([activation is known for known in _ACTIVATIONS.values()]) and _differentiated_once()
+    return any([activation is known for known in _ACTIVATIONS.values()]) and _is_differentiated_once()
 
 
 def compiled_sweep(
@@ -54,13 +54,14 @@ def compiled_sweep(
     number = next(n for n, known in enumerate(_ACTIVATIONS.values()) if activation is known)
     # A call that is recorded takes numbers and arrays alone.
     there = tuple([part for part in (projected, weight, other, *carry, mask) if part is not None])
-    results = _traced(_KINDS.index(kind), number, int(reverse), int(other is not None), int(mask is not None), there)
+    results = _run(_KINDS.index(kind), number, int(reverse), int(other is not None), int(mask is not None), there)
     if alone:
         y, *ends = results
         results = y.squeeze(1), *[end.squeeze(0) for end in ends]
     return results
 
 
+@record_as_call
 def _run(kind: int, activation: int, reverse: int, has_other: int, has_mask: int, there: _Tensors) -> _Tensors:
     projected, weight, *rest = there
     other = rest.pop(0) if has_other else None
@@ -97,24 +98,11 @@ def _make_step(kind: str, activation: str, weight: torch.Tensor, other: Any) -> 
     return lambda x, hidden: (definitions.gru_v3_step(x, hidden, weight, other),)
 
 
-def _at_most_one_gradient() -> bool:
+@take_for_constant
+def _is_differentiated_once() -> bool:
+    """Tell whether no transform is at work but one gradient: others see the steps."""
     levels = torch._C._functorch.get_interpreter_stack() or []  # type: ignore[attr-defined]
     return not levels or (len(levels) == 1 and levels[0].key().name == "Grad")
-
-
-_traced: Any = None
-"""`_run`, which Dynamo records as a call: it does not look into operators' gradients, but what comes after it does."""
-_differentiated_once: Any = None
-"""Whether no transform is at work but one gradient: others see the steps. Dynamo asks as it traces."""
-
-
-def _tell_dynamo() -> None:
-    global _differentiated_once, _traced
-    _traced = torch._dynamo.nonstrict_trace(_run)
-    _differentiated_once = torch._dynamo.assume_constant_result(_at_most_one_gradient)
-
-
-when_imported("torch._dynamo", _tell_dynamo)
 
 
 class _Sweep(torch.autograd.Function):

@@ -1,0 +1,35 @@
+"""Functions into which Dynamo does not look: what it is told of them as soon as it is imported."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import torch
+
+from luxport.when_imported import when_imported
+
+__all__ = ["record_as_call", "take_for_constant"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def record_as_call(function: F) -> F:
+    """Let Dynamo record calls of a module's function, which take numbers and arrays alone, and not what it does.
+
+    Dynamo would follow a function's own derivative in place of the one that a `torch.autograd.Function` gives it; what
+    comes after Dynamo in compilation knows of that one, and traces through.
+    """
+    return _mark(function, lambda: torch._dynamo.nonstrict_trace(function))
+
+
+def take_for_constant(function: F) -> F:
+    """Let Dynamo call a module's function as it traces, and take the result for a constant of the program."""
+    return _mark(function, lambda: torch._dynamo.assume_constant_result(function))
+
+
+def _mark(function: F, mark: Callable[[], Any]) -> F:
+    """Put what Dynamo knows in place of a function; importing Dynamo takes as long as all the rest of PyTorch."""
+    when_imported("torch._dynamo", lambda: setattr(sys.modules[function.__module__], function.__name__, mark()))
+    return function
