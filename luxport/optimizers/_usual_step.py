@@ -14,7 +14,7 @@ from luxport.optimizers._hyperparameters import fill_in
 from luxport.optimizers._rule import tick, update_all
 from luxport.optimizers._state import Leaf, OptimizerState
 
-__all__ = ["keeps_kind", "step_together"]
+__all__ = ["gather_usual", "keeps_kind", "step_together"]
 
 _WIDE = ("float32", "float64", "complex64", "complex128")
 
@@ -28,7 +28,7 @@ def step_together(state: OptimizerState, ps: Any, grads: Any, *, in_place: bool)
     old: list[Any] = []
     xs: list[Array] = []
     dxs: list[Array] = []
-    if not _gather(leaves, ps, grads, old, xs, dxs) or len(xs) != group.size.value or not _fit(xs, dxs):
+    if not gather_usual(leaves, ps, grads, old, xs, dxs) or len(xs) != group.size.value or not _fit(xs, dxs):
         return None
     rule = fill_in(group.rule.value, group.values)
     if dtype_name(xs[0]) not in _WIDE or clips_together(rule) or not keeps_kind(old[0], xs[0]):
@@ -49,7 +49,7 @@ def keeps_kind(kept: Any, x: Array) -> bool:
     return ("complex" in dtype_name(first)) == ("complex" in dtype_name(x))
 
 
-def _gather(state: Any, x: Any, dx: Any, states: list[Any], xs: list[Array], dxs: list[Array]) -> bool:
+def gather_usual(state: Any, x: Any, dx: Any, states: list[Any], xs: list[Array], dxs: list[Array]) -> bool:
     """List what rules keep, arrays and gradients, in the order of the parameters; False where anything is unusual."""
     if type(x) is not dict or type(state) is not dict or type(dx) is not dict or not len(x) == len(state) == len(dx):
         return False
@@ -63,7 +63,7 @@ def _gather(state: Any, x: Any, dx: Any, states: list[Any], xs: list[Array], dxs
             states.append(own)
             xs.append(value)
             dxs.append(gradient)
-        elif not _gather(leaf, value, gradient, states, xs, dxs):
+        elif not gather_usual(leaf, value, gradient, states, xs, dxs):
             return False
     return True
 

@@ -113,7 +113,12 @@ def _build_program(plan: _Plan) -> StepProgram:
             )
             return partial(_take_steps, plan, one)
         if can(backend, "training program") and plan.steps == 1:
-            return backend.train_program(gradients, partial(_finish, plan), jit=plan.jit, donate=plan.donate)
+            return backend.train_program(
+                *(gradients, partial(_finish, plan)),
+                jit=plan.jit,
+                donate=plan.donate,
+                plain=plan.nonfinite == "ignore",
+            )
         whole = partial(_take_steps, plan, step)
         if not plan.jit:
             return whole

@@ -7,15 +7,19 @@ from functools import lru_cache, partial
 from typing import Any
 
 import torch
-from torch.autograd.graph import _engine_run_backward
 
 from luxport import tree
+from luxport.backend import backend_of
 from luxport.transforms import value_and_grad
 from luxport.transforms._transforms import check_scalar, cut
 from luxport_torch.compiling import jit as compiled
+from luxport_torch.ongoing import Ongoing, begin_plan
 from luxport_torch.transforms import constant, differentiating
 
 __all__ = ["train_program"]
+
+_run_backward: Any = torch.autograd.Variable._execution_engine.run_backward
+_set_recording: Any = torch._C._set_grad_enabled
 
 
 def train_program(
@@ -25,10 +29,12 @@ def train_program(
     jit: bool,
     donate: bool,
     exchange: Callable[..., Any] | None = None,
+    plain: bool = False,
 ) -> Callable[[Any, Any], Any]:
     """Return a step as a function of data and state; if it may `donate`, in the memory of the state.
 
-    What `exchange` makes of gradients, loss, statistics and states is stepped by.
+    What `exchange` makes of gradients, loss, statistics and states is stepped by. If it is `plain`, all that there is
+    to finish is the optimizer's step.
 
     What the optimizer does is one call of a fused kernel, which a compiler's graph would not be faster than, and
     which may write over the parameters: in a graph they would be copied.
@@ -43,7 +49,25 @@ def train_program(
             ask = loss.is_cpu  # where there is nothing to wait for
             return finish(state, state._replace(st=st), grads, loss, stats, in_place=donate, ask=ask)
 
-    return program
+    def ongoing(data: Any, state: Any) -> Any:
+        known = state.kept
+        if _is_followed():
+            return program(data, state)
+        if type(known) is not Ongoing or known.is_seen:
+            known = begin_plan(backend_of(state.step), state)
+            if known is None:
+                return program(data, state)
+        recorded = torch.is_grad_enabled()
+        _set_recording(False)
+        try:
+            grads, loss, stats, st = gradients(
+                state.program, known.ps, known.st, None, data, differentiate=partial(_at_list, known.leaves)
+            )
+            return loss, stats, known.stepped(state.program, grads, st), None
+        finally:
+            _set_recording(recorded)
+
+    return ongoing if plain and donate and not jit and exchange is None else program
 
 
 @lru_cache(maxsize=64)
@@ -63,16 +87,29 @@ def _at_leaves(f: Callable[..., Any], ps: tree.Tree) -> tuple[Any, tree.Tree]:
         with differentiating():
             value, more = f(cut(ps))
         check_scalar(value)
-        if value.requires_grad:
-            found = _grad(value, leaves)
-            if any([dx is None for dx in found]):
-                found = [torch.zeros_like(x) if dx is None else dx for x, dx in zip(leaves, found, strict=True)]
-        else:
-            found = [torch.zeros_like(leaf) for leaf in leaves]
+        found = _find_gradients(value, leaves)
     finally:
         for leaf in leaves:
             leaf.requires_grad_(False)
     return (value.detach(), _make_constants(more)), _build_like(ps, iter(found))
+
+
+def _at_list(leaves: list[torch.Tensor], f: Callable[..., Any], ps: tree.Tree) -> tuple[Any, Any]:
+    """Differentiate with respect to tensors that are followed; the gradients are a list as well."""
+    with differentiating():
+        value, more = f(ps)
+    if value.dtype is not torch.float32 or value.ndim:
+        check_scalar(value)
+    return (None, _make_constants(more)), _find_gradients(value, leaves)
+
+
+def _find_gradients(value: torch.Tensor, leaves: list[torch.Tensor]) -> Any:
+    if not value.requires_grad:
+        return [torch.zeros_like(leaf) for leaf in leaves]
+    found = _grad(value, leaves)
+    if any([dx is None for dx in found]):
+        return [torch.zeros_like(x) if dx is None else dx for x, dx in zip(leaves, found, strict=True)]
+    return found
 
 
 def _grad(value: torch.Tensor, leaves: list[torch.Tensor]) -> Any:
@@ -80,7 +117,7 @@ def _grad(value: torch.Tensor, leaves: list[torch.Tensor]) -> Any:
     if type(value) is not torch.Tensor:
         return torch.autograd.grad(value, leaves, allow_unused=True)
     to = {"allow_unreachable": True, "accumulate_grad": False}
-    return _engine_run_backward((value,), (torch.ones_like(value),), False, False, tuple(leaves), **to)
+    return _run_backward((value,), (torch.ones_like(value),), False, False, tuple(leaves), **to)
 
 
 def _is_followed() -> bool:

@@ -1,0 +1,175 @@
+"""Eager steps of `Adam` that go on from one to the next without looking at anything twice.
+
+The first step looks at the state: whether its trees are usual, of plain tensors that may be written over. What it finds
+is a plan: parameters and moments in lists, the rule's numbers as Python's. As long as nobody reads the parameters or
+the optimizer's state between two steps they are what the plan knows, and a step is the objective, its gradients, and
+one call of the fused kernel. Who reads them finds the same tensors in the same trees, and the next step looks anew.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from luxport.optimizers._adam import Adam
+from luxport.optimizers._state import OptimizerState
+from luxport.optimizers._usual_step import gather_usual
+from luxport.training._state import TrainState, kept_state
+
+__all__ = ["Ongoing", "begin_plan"]
+
+_LATE = torch.tensor(1e9)
+_FLOATS = {torch.float32: np.float32, torch.float64: np.float64}
+_torch: Any = torch
+"""Its functions of many tensors, which are not declared."""
+
+
+class _Plan:
+    """A training in lists: the entries that stay, and the same memory as a step goes through it."""
+
+    def __init__(self, state: TrainState, leaves: Sequence[torch.Tensor], moments: Sequence[Any]) -> None:
+        self.ps, self.opt_state = state.ps, state.opt_state
+        self.skipped, self.scale = state.skipped, state.scale
+        # Of the same memory: those that users see never ask for a gradient.
+        self.leaves = [leaf.detach().requires_grad_() for leaf in leaves]
+        self.followed_ps = _build_like(state.ps, iter(self.leaves))
+        self._ms, self._vs = [m for m, _ in moments], [v for _, v in moments]
+        self._steps = [_LATE] * len(leaves)
+        values = self.opt_state.groups[0].values
+        self._eta, self._epsilon = values["eta"].item(), values["epsilon"].item()
+        self._beta1, self._beta2 = [beta.item() for beta in values["beta"]]
+        self._round: Any = _FLOATS[leaves[0].dtype]
+
+    def round_powers(self, clock: Sequence[torch.Tensor]) -> tuple[Any, Any]:
+        """Return powers of beta as numbers of the host, in the precision of the parameters."""
+        one, two = clock
+        return self._round(one.item()), self._round(two.item())
+
+    def step(self, grads: Sequence[torch.Tensor], powers: tuple[Any, Any]) -> tuple[Any, Any]:
+        """Write the next parameters and moments over the last ones, and return the next powers of beta."""
+        root = math.sqrt(1.0 - float(powers[1]))
+        # Powers in place of a count of steps, as `adam_update` has them.
+        _torch._fused_adam_(
+            self.leaves,
+            [dx if dx.is_contiguous() else dx.contiguous() for dx in grads],
+            self._ms,
+            self._vs,
+            [],
+            self._steps,
+            lr=self._eta * root / (1.0 - float(powers[0])),
+            beta1=self._beta1,
+            beta2=self._beta2,
+            weight_decay=0.0,
+            eps=self._epsilon * root,
+            amsgrad=False,
+            maximize=False,
+        )
+        return powers[0] * self._round(self._beta1), powers[1] * self._round(self._beta2)
+
+
+class Ongoing:
+    """The entries of a state after some steps of a plan, each made when it is read."""
+
+    __slots__ = ("_plan", "_powers", "_read", "_step", "is_seen", "place", "st")
+
+    def __init__(self, place: Any, plan: _Plan, st: Any, step: int, powers: tuple[Any, Any]) -> None:
+        self.place, self._plan, self.st, self._step, self._powers = place, plan, st, step, powers
+        self.is_seen = False
+        """Whether somebody has read what the plan goes on with, and may have changed it."""
+        self._read: dict[str, Any] = {}
+
+    @property
+    def ps(self) -> Any:
+        """The parameters, of tensors that are followed where gradients are recorded."""
+        return self._plan.followed_ps
+
+    @property
+    def leaves(self) -> list[torch.Tensor]:
+        """The same in a list."""
+        return self._plan.leaves
+
+    def entry(self, name: str) -> Any:
+        """Return an entry of the state, made once."""
+        if name == "ps" or name == "opt_state":
+            self.is_seen = True
+        if name not in self._read:
+            self._read[name] = self._make(name)
+        return self._read[name]
+
+    def stepped(self, program: Any, grads: Sequence[torch.Tensor], st: Any) -> TrainState:
+        """Return the state after a step, in the same memory."""
+        powers = self._plan.step(grads, self._powers)
+        return kept_state(program, Ongoing(self.place, self._plan, st, self._step + 1, powers))
+
+    def _make(self, name: str) -> Any:
+        if name == "st":
+            return self.st
+        if name == "step":
+            return torch.tensor(self._step, dtype=torch.int32, device="cpu")
+        if name != "opt_state":
+            return getattr(self._plan, name)
+        (group,), leaves = self._plan.opt_state
+        clock = tuple([torch.tensor(power, device="cpu") for power in self._powers])
+        return OptimizerState((group._replace(clock=clock),), leaves)
+
+
+def begin_plan(place: Any, state: TrainState) -> Ongoing | None:
+    """Return a state as a plan goes on from it; None if anything in it is unusual."""
+    opt_state = state.opt_state
+    if type(opt_state) is not OptimizerState or len(opt_state.groups) != 1 or state.scale is not None:
+        return None
+    (group,), kept = opt_state
+    moments: list[Any] = []
+    leaves: list[torch.Tensor] = []
+    if type(group.rule.value) is not Adam or not gather_usual(kept, state.ps, state.ps, moments, leaves, []):
+        return None
+    if len(leaves) != group.size.value or not _are_plain(leaves, moments) or not _are_known(group, state.step, leaves):
+        return None
+    plan = _Plan(state, leaves, moments)
+    return Ongoing(place, plan, state.st, int(state.step.item()), plan.round_powers(group.clock))
+
+
+def _are_plain(leaves: list[torch.Tensor], moments: list[Any]) -> bool:
+    """Tell whether these are tensors, each another, of single or double floats of the CPU in C order."""
+    if not leaves or any([type(pair) is not tuple or len(pair) != 2 for pair in moments]):
+        return False
+    all_of_them = [*leaves, *[moment for pair in moments for moment in pair]]
+    shapes = [leaf.shape for leaf in leaves]
+    return (
+        set(map(type, all_of_them)) == {torch.Tensor}
+        and leaves[0].dtype in _FLOATS
+        and {tensor.dtype for tensor in all_of_them} == {leaves[0].dtype}
+        and len(set(map(id, all_of_them))) == len(all_of_them)
+        and all([tensor.is_cpu and tensor.is_contiguous() and not tensor.is_inference() for tensor in all_of_them])
+        and not any([tensor.requires_grad for tensor in all_of_them])
+        and [m.shape for m, _ in moments] == shapes == [v.shape for _, v in moments]
+    )
+
+
+def _are_known(group: Any, step: Any, leaves: list[torch.Tensor]) -> bool:
+    """Tell whether the rule's numbers are at hand, in the precision of the parameters, and nothing follows them."""
+    clock, values = group.clock, group.values
+    if type(clock) is not tuple or len(clock) != 2:
+        return False
+    numbers = [*clock, values["eta"], values["epsilon"], *values["beta"]]
+    return (
+        type(step) is torch.Tensor
+        and step.is_cpu
+        and all(
+            [
+                type(number) is torch.Tensor
+                and number.is_cpu
+                and number.dtype is leaves[0].dtype
+                and not number.requires_grad
+                for number in numbers
+            ]
+        )
+    )
+
+
+def _build_like(ps: Any, leaves: Iterator[torch.Tensor]) -> Any:
+    return {key: _build_like(value, leaves) if type(value) is dict else next(leaves) for key, value in ps.items()}

@@ -1,0 +1,135 @@
+"""Eager steps of PyTorch that go on in lists are, to whoever looks in between, those that go through the trees."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import luxport as lp
+from luxport import losses, optimizers, tree
+from luxport.training import StateTakenError, TrainState, train_step
+
+MODEL = lp.Chain(lp.Dense(4, 8, lp.relu), lp.BatchNorm(8), lp.Dropout(0.1), lp.Dense(8, 1))
+LOSS = losses.MSELoss()
+X = torch.from_numpy(np.random.default_rng(0).standard_normal((16, 4)))
+
+
+def start(dtype: str = "float32", rule: Any = None) -> TrainState:
+    return TrainState.create(MODEL, rule or optimizers.Adam(0.01), backend="torch", dtype=dtype)
+
+
+def step(state: TrainState, **options: Any) -> TrainState:
+    x = X.to(state.st["layer_2"]["running_var"].dtype)
+    return train_step(LOSS, (x, x[:, :1]), state, jit=False, **options)[2]
+
+
+def expect_same(one: TrainState, other: TrainState) -> None:
+    """To the bit, dtypes and structure included."""
+    assert tree.structure(one) == tree.structure(other)
+    for a, b in zip(tree.leaves(one), tree.leaves(other), strict=True):
+        assert a.dtype == b.dtype and torch.equal(a, b) and not a.requires_grad
+
+
+def nothing(state: TrainState) -> TrainState:
+    return state
+
+
+def change_in_place(state: TrainState) -> TrainState:
+    state.ps["layer_4"]["weight"].mul_(2.0)
+    state.opt_state.groups[0].clock[1].mul_(0.5)
+    state.opt_state.groups[0].values["eta"].mul_(0.5)
+    return state
+
+
+def put_another(state: TrainState) -> TrainState:
+    state.ps["layer_4"]["bias"] = torch.ones_like(state.ps["layer_4"]["bias"])
+    return state
+
+
+BETWEEN: dict[str, Callable[[TrainState], TrainState]] = {
+    "nothing": nothing,
+    "adjusted": lambda state: state.adjust(0.5, beta=(0.8, 0.99)),
+    "changed in place": change_in_place,
+    "another array": put_another,
+    "replaced": lambda state: state.replace(ps=tree.map(lambda x: 3.0 * x, state.ps)),
+    "copied": copy.deepcopy,
+    "pickled": lambda state: pickle.loads(pickle.dumps(state)),
+    "test mode": lambda state: state.replace(st=lp.test_mode(state.st)),
+    "rows of channels": lambda state: state.replace(
+        ps={**state.ps, "layer_1": {**state.ps["layer_1"], "weight": state.ps["layer_1"]["weight"].T.contiguous().T}}
+    ),
+}
+
+
+@pytest.mark.parametrize("between", BETWEEN.values(), ids=BETWEEN)
+def test_steps_are_those_of_the_trees(between: Callable[[TrainState], TrainState]) -> None:
+    """A step that keeps its state goes through the trees."""
+    state, other = start(), start()
+    for change in (nothing, nothing, between, nothing):
+        state, other = step(change(state)), step(change(other), donate=False)
+    assert other.kept is None
+    expect_same(state, other)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_powers_of_beta_are_rounded_as_those_of_the_trees(dtype: str) -> None:
+    state, other = start(dtype), start(dtype)
+    for _ in range(40):
+        state, other = step(state), step(other, donate=False)
+    expect_same(state, other)
+
+
+def test_entries_are_made_for_who_asks() -> None:
+    state = step(step(start()))
+    assert state.kept is not None and not state.kept.is_seen
+    assert int(state.step) == 2 and state.step is state.step and not state.kept.is_seen
+    ps = state.ps
+    assert state.ps is ps and state.kept.is_seen and state.opt_state.leaves["layer_1"]["bias"].group is None
+    kept = step(state, donate=False)
+    assert int(kept.step) == 3 and kept.ps["layer_1"]["bias"] is not ps["layer_1"]["bias"]
+    after = step(state)
+    assert after.ps["layer_1"]["bias"] is ps["layer_1"]["bias"]
+    expect_same(after, kept)
+    for look in (lambda: state.ps, lambda: list(state), lambda: state[1]):
+        with pytest.raises(StateTakenError):
+            look()
+
+
+def test_an_objective_that_fails_leaves_the_state() -> None:
+    def failing(model: Any, ps: Any, st: Any, data: Any) -> Any:
+        LOSS(model, ps, st, data)
+        raise ValueError("no loss")
+
+    state, other = step(start()), step(start(), donate=False)
+    with pytest.raises(ValueError, match="no loss"):
+        train_step(failing, (X.float(), X[:, :1].float()), state, jit=False)
+    assert torch.is_grad_enabled()
+    expect_same(step(state), step(other, donate=False))
+
+
+@pytest.mark.parametrize(
+    "state",
+    [start(rule=optimizers.AdamW(0.01)), start(rule=optimizers.OptimizerChain(optimizers.Adam()))],
+    ids=["another rule", "a chain"],
+)
+def test_what_is_unusual_goes_through_the_trees(state: TrainState) -> None:
+    assert step(state).kept is None
+
+
+def test_a_graph_of_the_users_own_is_not_followed() -> None:
+    """An array of the state that asks for a gradient, or a tensor of inference mode."""
+    state = start()
+    state.ps["layer_1"]["bias"].requires_grad_()
+    assert step(state).kept is None
+    state, other = step(start("float64")), step(start("float64"), donate=False)
+    assert state.kept is not None
+    with torch.inference_mode():
+        state, other = step(state), step(other, donate=False)
+    assert state.kept is None
+    expect_same(step(state), step(other, donate=False))
