@@ -50,11 +50,16 @@ HALVES = ("float16", "bfloat16")
 def as_indices(xp: Any, x: Array) -> Array:
     """Convert indices and labels to the default integer type, unless they are int32 or int64, which all backends take.
 
-    Unsigned integers cannot be compared with -1, and on PyTorch have no order at all.
+    Unsigned integers cannot be compared with -1, and on PyTorch have no order at all. One that is too large for the
+    type becomes the largest that it holds, which is out of range wherever the one given is, and never a negative one.
     """
-    if dtype_name(x) in ("int32", "int64"):
+    kind = dtype_name(x)
+    if kind in ("int32", "int64"):
         return x
-    return xp.astype(x, xp.asarray(0).dtype)
+    held = xp.astype(x, xp.int64 if kind == "uint64" else xp.asarray(0).dtype)
+    if kind in ("uint32", "uint64") and dtype_name(held)[3:] <= kind[4:]:
+        return xp.where(held < 0, xp.full_like(held, xp.iinfo(held.dtype).max), held)
+    return held
 
 
 def expect_floating(x: Array, name: str = "x") -> None:

@@ -33,6 +33,8 @@ class LayerBase(ExactlyEqual):
     _own_names: ClassVar[Any] = ()
     # Whether it is a recurrent cell: networks call its methods, so that it counts as one layer, whatever it holds.
     _is_cell: ClassVar[bool] = False
+    # Whether errors of a layer inside that has no path are told as its own: it made that layer, and no user did.
+    _tells_as_own: ClassVar[bool] = False
 
     def initial_parameters(self, rng: Rng) -> dict[str, Any]:
         """Draw the initial parameters on the host, in field order."""

@@ -122,6 +122,8 @@ def _move_out(place: Place, layer: Any, ps: Any) -> None:
         found = exact if exact else places
         if len(found) == 1:
             place.path = (*found[0][0], *place.path)
+        if layer._tells_as_own and not place.path:
+            place.culprit = type(layer).__name__
     place.layer, place.ps = layer, ps
 
 

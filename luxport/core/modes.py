@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from luxport import tree
 from luxport.call_arguments import says_what_it_takes
 from luxport.core.anatomy import States
 from luxport.core.layer import Layer
-from luxport.text import kind_of, shown
+from luxport.text import kind_of, shown, warn
 from luxport.tree.static import Static
 
 __all__ = ["test_mode", "train_mode", "update_state"]
@@ -25,6 +25,7 @@ def train_mode(st: States) -> dict[str, Any]:
     (Static(False), Static(True))
     """
     _check_states("train_mode", st)
+    _doubt_parameters("train_mode", st)
     return update_state(st, "training", Static(True))
 
 
@@ -32,6 +33,7 @@ def train_mode(st: States) -> dict[str, Any]:
 def test_mode(st: States) -> dict[str, Any]:
     """Return the state with every ``training`` entry cleared."""
     _check_states("test_mode", st)
+    _doubt_parameters("test_mode", st)
     return update_state(st, "training", Static(False))
 
 
@@ -67,6 +69,43 @@ def update_state(
         return entry
 
     return replace(st)
+
+
+_PARAMETERS = frozenset(("weight", "bias", "scale", "weight_ih", "weight_hh", "bias_ih", "bias_hh"))
+
+
+def _doubt_parameters(function: str, st: Any) -> None:
+    """Warn of a tree without a mode whose arrays have the names of parameters alone.
+
+    It is a warning, as a layer of the user's may keep a weight in its state.
+    """
+    if _has_mode(st):
+        return
+    names = list(_names_of_arrays(st))
+    if names and _PARAMETERS.issuperset(names):
+        told = ", ".join(dict.fromkeys(names))
+        warn(
+            f"{function} expects states, got a tree of {told} without a mode, as parameters are: "
+            f"st = luxport.{function}(st), of ps, st = luxport.setup(rng, model)"
+        )
+
+
+def _names_of_arrays(st: Any, name: str = "") -> Iterator[str]:
+    if isinstance(st, Mapping):
+        for key, inner in st.items():
+            if key != "frozen_params":
+                yield from _names_of_arrays(inner, key)
+    elif isinstance(st, (tuple, list)):
+        for inner in st:
+            yield from _names_of_arrays(inner, name)
+    elif st is not None and not isinstance(st, Static):
+        yield name
+
+
+def _has_mode(st: Any) -> bool:
+    if isinstance(st, Mapping):
+        return any(key == "training" or _has_mode(inner) for key, inner in st.items())
+    return isinstance(st, (tuple, list)) and any(map(_has_mode, st))
 
 
 def _check_states(function: str, st: Any) -> None:

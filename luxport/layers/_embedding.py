@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from luxport import ops
-from luxport.backend import Array, dtype_name, namespace, same_shape
-from luxport.backend.dtypes import expect_floating, is_floating, single_or_double
+from luxport.backend import Array, backend_of, dtype_name, namespace, same_shape
+from luxport.backend.dtypes import as_indices, expect_floating, is_floating, single_or_double
 from luxport.core.anatomy import Parameters, States
 from luxport.core.input_checks import check_axis, check_dtype, check_sizes, shape_of, shape_text
 from luxport.core.layer import Layer
@@ -164,8 +164,9 @@ class EmbeddingBag(Layer):
         indices, offsets = x
         _check_integers(indices)
         _check_integers(offsets)
-        offsets = _as_int32(offsets)
+        offsets = as_indices(namespace(offsets), offsets)  # checked before int32 cuts them
         right = _check_offsets(offsets, indices)
+        offsets = _as_int32(offsets)
         bags = _reduce_segments(_gather_rows(weight, indices, self.in_dims, None), indices, offsets, self.reduction)
         return bags if right is None else mark_missing(namespace(bags), bags, right), st
 
@@ -276,7 +277,8 @@ def _check_offsets(offsets: Array, indices: Array) -> Array | None:
     rising = steps is None or steps[0] > 0
     if count != 0 and first is not None and ends is not None and first[0] == 0 and rising and ends[1] < count:
         return None
-    raise LayerError(f"expects offsets that start at 0 and rise, below {count} as there are indices, got others")
+    given = "others" if ends is None else shown(backend_of(offsets).to_numpy(offsets).tolist())
+    raise LayerError(f"expects offsets that start at 0 and rise, below {count} as there are indices, got {given}")
 
 
 def _check_range(index: int, size: int) -> None:

@@ -9,16 +9,16 @@ import numpy as np
 
 from luxport import tree
 from luxport.backend import Array, namespace, same_shape
-from luxport.backend.dtypes import is_bool
+from luxport.backend.dtypes import as_indices, is_bool
 from luxport.core.anatomy import Parameters, States
 from luxport.core.containers import WrapperLayer
-from luxport.core.input_checks import check_sizes, shape_of, shape_text
+from luxport.core.input_checks import check_axis, check_sizes, shape_of, shape_text
 from luxport.errors import LayerError, LayerIndexError
-from luxport.layers._cell_base import RecurrentCell
+from luxport.layers._cell_base import GatedCell, RecurrentCell
 from luxport.ops._recurrent import zero_masked
-from luxport.ops.indices import value_range
+from luxport.ops.indices import told_index, value_range
 from luxport.random import Rng
-from luxport.text import shown
+from luxport.text import kind_of, shown
 
 __all__ = ["Recurrence", "StatefulRecurrentCell", "check_cell", "join_input", "split_input"]
 
@@ -75,6 +75,8 @@ class Recurrence(WrapperLayer):
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
         """Run the cell over all steps."""
         x, mask, carry = split_input(x, self.masked)
+        if isinstance(self.cell, GatedCell) and not isinstance(x, (tuple, list)):
+            check_axis(x, -1, self.cell.in_dims, "(..., {})")  # here, where x is what the user gave
         x, batch_first = _time_first(x, self.time_major)
         first = x[0, ...]
         if mask is not None:
@@ -173,7 +175,7 @@ def split_input(x: Any, masked: bool) -> tuple[Any, Any, Any]:
     """Take an input apart: x, the mask or None, the carry or None. A carry is a tuple, as no step is."""
     if masked:
         if not isinstance(x, tuple) or len(x) not in (2, 3):
-            raise LayerError("expects (x, mask) or (x, mask, carry) with masked=True, got one of these alone")
+            raise LayerError(f"expects (x, mask) or (x, mask, carry) with masked=True, got {kind_of(x)}")
         return (*x, None) if len(x) == 2 else x  # type: ignore[return-value]
     if isinstance(x, tuple) and len(x) == 2 and isinstance(x[1], (tuple, list)):
         return x[0], None, x[1]
@@ -218,7 +220,8 @@ def _check_lengths(lengths: Array, steps: int | None) -> None:
     """Expect lengths that the sequences have, if they are at hand; a compiled program takes more for all steps."""
     seen = value_range(lengths)
     if seen is not None and steps is not None and (seen[0] < 0 or seen[1] > steps):
-        raise LayerIndexError(f"expects lengths from 0 to {steps}, got {seen[0] if seen[0] < 0 else seen[1]}")
+        wrong = told_index(lengths, seen[0] if seen[0] < 0 else seen[1])
+        raise LayerIndexError(f"expects lengths from 0 to {steps}, got {wrong}")
 
 
 def _make_flags(mask: Array, x: Array, batch_first: bool) -> Array:
@@ -230,15 +233,18 @@ def _make_flags(mask: Array, x: Array, batch_first: bool) -> Array:
             raise LayerError(f"expects flags {'(T,)' if rank == 1 else '(N, T)'} as its mask, got {shape_text(mask)}")
         flags = _swap_time_and_batch(mask) if batch_first else mask
         if not same_shape(flags.shape, tuple(x.shape)[:rank]):
-            raise LayerError(f"expects a flag for each step of {shape_text(x)} as its mask, got {shape_text(flags)}")
+            given = _swap_time_and_batch(x) if batch_first else x
+            raise LayerError(f"expects a flag for each step of {shape_text(given)} as its mask, got {shape_text(mask)}")
         return flags
     if len(mask.shape) != rank - 1:
         raise LayerError(f"expects lengths {'()' if rank == 1 else '(N,)'} as its mask, got {shape_text(mask)}")
     if not same_shape(mask.shape, tuple(x.shape)[1:rank]):
-        raise LayerError(f"expects a length for each sample of {shape_text(x)} as its mask, got {shape_text(mask)}")
+        given = _swap_time_and_batch(x) if batch_first else x
+        raise LayerError(f"expects a length for each sample of {shape_text(given)} as its mask, got {shape_text(mask)}")
+    mask = as_indices(xp, mask)  # not cut to int32, which would make a short one of a length that is too long
     _check_lengths(mask, x.shape[0])
     steps = x
     while len(steps.shape) > rank:
         steps = steps[..., 0]
     numbers = xp.cumulative_sum(xp.ones_like(steps, dtype=xp.int32), axis=0, dtype=xp.int32)
-    return numbers <= xp.astype(mask, xp.int32)
+    return xp.astype(numbers, mask.dtype) <= mask

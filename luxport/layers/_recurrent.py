@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import KW_ONLY, field
 from numbers import Real
-from typing import Any
+from typing import Any, ClassVar
 
 from luxport.core.anatomy import NamedLayers, Parameters, States
 from luxport.core.containers import WrapperLayer
@@ -44,6 +44,8 @@ class _Levels(WrapperLayer):
     init_bias: GateInitializer = None
     init_state: Initializer = zeros
     layers: Any = field(init=False)
+
+    _tells_as_own: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         name = type(self).__name__

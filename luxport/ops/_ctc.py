@@ -11,7 +11,7 @@ from luxport.backend.option_rules import ANY_INT
 from luxport.errors import LayerError, LayerTypeError, shape_text
 from luxport.ops._operation import operation
 from luxport.ops._softmax import logsoftmax, logsumexp
-from luxport.ops.indices import value_range
+from luxport.ops.indices import told_index, value_range
 from luxport.ops.shapes import is_number, sizes_of
 from luxport.transforms._loops import scan
 
@@ -204,7 +204,7 @@ def _find_wrong(xp: Any, values: Array, wrong: Array, name: str, *sizes: Any) ->
     seen = value_range(xp.astype(wrong, xp.int32))
     if seen is not None and seen[1]:
         low, _ = value_range(xp.where(wrong, values, xp.full_like(values, xp.iinfo(values.dtype).max))) or (0, 0)
-        raise LayerError(f"expects {name.format(*sizes)}, got {low}")
+        raise LayerError(f"expects {name.format(*sizes)}, got {told_index(values, low)}")
     return wrong
 
 

@@ -23,7 +23,7 @@ from luxport.ops._operation import operation
 from luxport.ops.looking import may_look
 from luxport.ops.shapes import is_number
 
-__all__ = ["are_in_range", "expect_integers", "mark_missing", "value_range", "within"]
+__all__ = ["are_in_range", "expect_integers", "mark_missing", "told_index", "value_range", "within"]
 
 
 @operation
@@ -47,7 +47,7 @@ def are_in_range(indices: Array, size: Any, name: str = "indices", culprit: str 
     if seen is not None:
         if seen[0] >= 0 and seen[1] < size:
             return True
-        wrong = seen[0] if seen[0] < 0 else seen[1]
+        wrong = told_index(indices, seen[0] if seen[0] < 0 else seen[1])
         raise LayerIndexError(f"expects {name} of at least 0 and below {size}, got {wrong}", culprit=culprit)
     if 0 in indices.shape:
         return True
@@ -56,6 +56,15 @@ def are_in_range(indices: Array, size: Any, name: str = "indices", culprit: str 
             f"expects no {name} where there is nothing to look up, got {shape_text(indices)}", culprit=culprit
         )
     return False
+
+
+def told_index(indices: Array, index: int) -> str:
+    """Write an index of these for an error: the largest of its type may stand for a larger unsigned one.
+
+    Source: `luxport.backend.dtypes.as_indices`
+    """
+    largest = {"int32": 2**31 - 1, "int64": 2**63 - 1}.get(dtype_name(indices))
+    return f"{index} or more" if index == largest else f"{index}"
 
 
 def within(xp: Any, indices: Array, size: Any, name: str = "indices", culprit: str = "") -> tuple[Array, Array | None]:

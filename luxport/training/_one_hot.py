@@ -219,8 +219,7 @@ def _number_labels(labels: list[Any]) -> dict[Any, int]:
 def _encode_array(data: Array, known: list[Any], default: int | None, dtype: str, position: dict[Any, int]) -> Array:
     backend = backend_of(data)
     xp = backend.xp
-    if not is_floating(data):
-        data = as_indices(xp, data)
+    given, data = data, data if is_floating(data) else as_indices(xp, data)
     # Compared one by one, so that no array of labels is made on a device; no integer equals a label between integers.
     nowhere = data != data
     hot = xp.stack([data == label if is_floating(data) or label == int(label) else nowhere for label in known], axis=-1)
@@ -234,7 +233,9 @@ def _encode_array(data: Array, known: list[Any], default: int | None, dtype: str
     if seen is None:
         return mark_missing(xp, hot, there)
     if seen[0] == 0:
-        raise _explain_unknown(known, next(n for n in backend.to_numpy(data).reshape(-1).tolist() if n not in position))
+        raise _explain_unknown(
+            known, next(n for n in backend.to_numpy(given).reshape(-1).tolist() if n not in position)
+        )
     return hot
 
 

@@ -134,6 +134,7 @@ def throttle(
         leading: whether the first call runs at once, and not after the timeout
         trailing: whether the last of the calls made during a timeout runs at its end
 
+    Raises: TypeError
     Source: Flux.jl ``throttle``
 
     >>> log = throttle(lambda step: f"step {step}", 60.0)
@@ -141,6 +142,11 @@ def throttle(
     ('step 1', 'step 1')
     """
     expect_function("throttle", f)
+    longest = threading.TIMEOUT_MAX
+    if not isinstance(timeout, Real) or isinstance(timeout, bool) or not 0 <= timeout <= longest:
+        raise TypeError(
+            f"throttle expects timeout as a number of seconds from 0 to {longest:.0f}, got {shown(timeout)}"
+        )
     lock = threading.RLock()
     waiting = False
     later: Callable[[], Any] | None = None

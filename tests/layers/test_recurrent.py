@@ -192,7 +192,7 @@ class TestRecurrence:
             ((x, np.ones((2, 4), int)), r"expects lengths \(N,\) as its mask, got \(2, 4\)"),
             ((x[0, 0], np.ones(())), r"expects \(N, T, ...\), got \(3,\)"),
             (([], np.ones(())), "expects at least one step, got none"),
-            ((x[..., :2], np.ones(2, int)), r"expects \(\.\.\., 3\), got \(2, 2\)"),
+            ((x[..., :2], np.ones(2, int)), r"expects \(\.\.\., 3\), got \(2, 4, 2\)"),
         ):
             with pytest.raises(lp.LayerError, match="^Recurrence " + message):
                 model(given, ps, st)

@@ -4,6 +4,7 @@
 # pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false, reportAbstractUsage=false
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import jax
@@ -83,6 +84,12 @@ MISTAKES: dict[str, tuple[Any, str]] = {
     "kernel_size": (lambda: lp.Conv(in_channels=1, out_channels=16, kernel_size=3), "did you mean kernel?"),
     "padding same": (lambda: lp.Conv((3, 3), 1, 16, padding="same"), "or SamePad()"),
     "a number as window": (lambda: lp.MaxPool(2), "(2, 2) for (N, C, H, W)"),
+    "no mask": (lambda: called(lp.LSTM(3, 2, masked=True), X[None]), "LSTM expects (x, mask) or (x, mask, carry)"),
+    "steps of other features": (lambda: called(lp.LSTM(3, 2), X[None, :, :2]), "LSTM expects (..., 3), got (1, 4, 2)"),
+    "time and batch swapped in a mask": (
+        lambda: called(lp.GRU(3, 2, masked=True), (X[None], np.ones((4, 1), bool))),
+        "GRU expects a flag for each step of (1, 4, 3) as its mask, got (4, 1)",
+    ),
     "hidden_size": (lambda: lp.LSTM(input_size=3, hidden_size=4), "did you mean in_dims?"),
     "heads": (lambda: lp.MultiHeadAttention(10, nheads=3), "nheads that divides 10"),
     "percent": (lambda: lp.Dropout(50), "a probability in [0, 1], got 50"),
@@ -130,6 +137,8 @@ MISTAKES: dict[str, tuple[Any, str]] = {
     "predict": (lambda: MODEL.predict(X), "luxport.test_mode(st)"),
     "weight": (lambda: lp.Dense(3, 4).weight, "a layer holds no arrays"),
     "test_mode of a model": (lambda: lp.test_mode(MODEL), "st = luxport.test_mode(st)"),
+    "test_mode of parameters": (lambda: lp.test_mode(PS), "got a tree of weight, bias, scale without a mode"),
+    "train_mode of a vector": (lambda: lp.train_mode(lp.FlatParameters.of(PS)), "st = luxport.train_mode(st)"),
     "flatten of a model": (lambda: lp.flatten(MODEL), "ps, st = luxport.setup(rng, layer)"),
     "trainables of a model": (lambda: lp.trainables(MODEL), "ps, st = luxport.setup(rng, layer)"),
     "setup(model)": (lambda: lp.setup(MODEL), "setup(rng, model"),
@@ -238,6 +247,7 @@ MISTAKES: dict[str, tuple[Any, str]] = {
         lambda: training.train_step(lambda y_hat, y: 0.0, (X, X), torch_state()),
         "(model, ps, st, data) that returns (loss, st, stats), got one of (y_hat, y)",
     ),
+    "a function as a timeout": (lambda: training.throttle(print, print), "throttle expects timeout as a number"),
     "three arrays": (
         lambda: training.train_step(MSE, (X, X, X), torch_state()),
         "a pair (x, y) as data, got a tuple of 3",
@@ -247,14 +257,27 @@ MISTAKES: dict[str, tuple[Any, str]] = {
 }
 
 
+RAISED = (TypeError, ValueError, AttributeError, LookupError)
+
+
 @pytest.mark.parametrize("name", MISTAKES)
 def test_a_mistake_is_one_line_with_its_cure(name: str) -> None:
     call, cure = MISTAKES[name]
-    with pytest.raises((TypeError, ValueError, AttributeError, LookupError)) as caught:
+    with warnings.catch_warnings(), pytest.raises((*RAISED, UserWarning)) as caught:
+        warnings.simplefilter("error", UserWarning)
         call()
     text = str(caught.value)
     assert cure in text
     assert "\n" not in text
+
+
+def test_states_without_a_mode_are_states() -> None:
+    recurrent = lp.StatefulRecurrentCell(lp.RNNCell(3, 2), batch_size=4)
+    frozen = lp.freeze(lp.Dense(3, 2), *lp.setup(0, lp.Dense(3, 2)))[2]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for st in ({}, ST, frozen, lp.setup(0, recurrent)[1], {"weight": np.ones(2), "seen": 0}):
+            lp.test_mode(st)
 
 
 def test_cuda_is_a_device_by_another_name() -> None:

@@ -6,6 +6,7 @@ import torch
 from torch.nn import functional
 
 from luxport import ops
+from luxport.backend.dtypes import as_indices
 from luxport.ops import definition_of
 from luxport.ops.indices import expect_integers, mark_missing, within
 from luxport_torch import xp
@@ -39,7 +40,7 @@ def value_range(x: torch.Tensor) -> tuple[int, int] | None:
     if x.numel() == 0 or not may_look(x):
         return None
     # Unsigned integers of more than eight bits have no order here.
-    low, high = torch.aminmax(x.to(torch.int64) if x.dtype in _UNSIGNED else x)
+    low, high = torch.aminmax(as_indices(xp, x) if x.dtype in _UNSIGNED else x)
     return int(low), int(high)
 
 
