@@ -53,6 +53,8 @@ _SLOW_TESTS = (
     "test_every_layer_has_one_free_size",
     "test_all_numbers_may_be_symbols",
     *("test_every_gradient_where_libraries_differ", "test_every_second_gradient"),
+    *("test_no_compiled_step_of_jax_reads", "test_steps_of_jax_read_nothing_one_by_one"),
+    "test_a_compiled_step_there[plain]",
     # Beside Keras on PyTorch, which every run asks.
     *("test_a_layer_on_each_backend_of_keras[jax]", "test_a_layer_on_each_backend_of_keras[tensorflow]"),
 )

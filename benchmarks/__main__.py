@@ -24,7 +24,12 @@ from benchmarks import dropout_mask, import_time, onnx_inference, training_step
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Ratios of time; above 1, we are slower.")
-    parser.add_argument("backends", nargs="*", default=["jax", "torch", "torch, compiled", "tf"], help="all if none")
+    parser.add_argument(
+        "backends",
+        nargs="*",
+        default=["jax", "jax, 10 steps a call", "torch", "torch, compiled", "tf"],
+        help="all if none",
+    )
     parser.add_argument("--seconds", type=float, default=4.0, help="time spent on each comparison")
     parser.add_argument("--quick", action="store_true", help="take a few steps, compare the losses, time nothing")
     parser.add_argument("--steps", default="", help="training steps alone, and of these only some: W1,W8, or all")

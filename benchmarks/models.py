@@ -108,18 +108,28 @@ def luxport_step(
     compiled: bool,
     ready: Callable[[Any], Any],
     begin: Callable[[TrainState], TrainState] = lambda state: state,
+    steps: int = 1,
 ) -> Callable[[], Any]:
-    """Return a function that takes one step from where the last one ended, waits for it, and returns the loss."""
+    """Return a function that takes steps from where the last one ended, waits for it, and returns the last loss.
+
+    Several `steps` are those of one call.
+    """
     model, loss, x, target = CASES[case]
     data = luxport.asarray(x, backend=backend), luxport.asarray(target, backend=backend)
     carried = [begin(TrainState.create(model, optimizers.Adam(0.0001), backend=backend))]
+    batches = [data, *[tuple([part + 0 for part in data]) for _ in range(steps - 1)]]
+
+    def several() -> Any:
+        values, _, carried[0] = train_step(loss, batches, carried[0], jit=compiled, steps_per_call=steps)
+        ready((values,))
+        return values[-1]
 
     def once() -> Any:
         value, _, carried[0] = train_step(loss, data, carried[0], jit=compiled)
         ready((value,))  # what one program returns is ready together
         return value
 
-    return once
+    return once if steps == 1 else several
 
 
 _NAMES = ("scale", "weight", "weight_ih", "weight_hh", "bias", "bias_ih", "running_mean", "running_var")

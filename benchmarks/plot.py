@@ -17,7 +17,7 @@ __all__ = ["draw", "table"]
 Row = Mapping[str, Any]
 COLORS = (
     *("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b"),
-    *("#e377c2", "#7f7f7f", "#bcbd22", "#17becf", "#000080", "#808000"),
+    *("#e377c2", "#7f7f7f", "#bcbd22", "#17becf", "#000080", "#808000", "#008060"),
 )
 LEFT, WIDTH, LINE, LEAST, MOST = 250, 560, 9, 0.2, 2.5
 

@@ -35,35 +35,32 @@ PEERS = {
 def measure_rows(backend: str, failed: list[str], seconds: float = 4.0, only: str = "") -> Iterator[tuple[Any, ...]]:
     """Measure the cases that a framework has by hand, or `only` some, named as ``"W1,W8"``, and yield row by row.
 
-    The backend may be ``"torch, compiled"``, too, which has no peers. Ratios are medians of neighboring measurements,
-    with their quartiles; losses are those of the fifth step. A contender or a case that raises is
-    added to what has `failed`, and the others go on.
+    The backend may be ``"torch, compiled"``, too, or ``"jax, 10 steps a call"``, which have no peers. Ratios are
+    medians of neighboring measurements, with their quartiles; losses are those of the fifth call. A contender or a case
+    that raises is added to what has `failed`, and the others go on.
     """
-    framework, _, compiling = backend.partition(", ")
+    framework, _, way = backend.partition(", ")
     os.environ["KERAS_BACKEND"] = KERAS_NAMES[framework]
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from benchmarks.models import CASES
 
     by_hand = import_module(f"benchmarks.by_hand_{framework}")
-    peers = {} if compiling else _peers(framework)
+    peers = {} if way else _peers(framework)
     for case in CASES:
         if case[:2] not in (only.split(",") if only else by_hand.FORWARDS):
             continue
         with _noting(failed, f"{case} on {backend}"):
-            yield from _measure_case(case, framework, bool(compiling), by_hand, peers, seconds, failed)
+            yield from _measure_case(case, framework, way, by_hand, peers, seconds, failed)
 
 
 def _measure_case(
-    case: str, backend: str, compiling: bool, by_hand: Any, peers: Any, seconds: float, failed: list[str]
+    case: str, backend: str, way: str, by_hand: Any, peers: Any, seconds: float, failed: list[str]
 ) -> Iterator[tuple[Any, ...]]:
-    from benchmarks.models import luxport_step
     from benchmarks.timing import compare_all
 
-    compiled = compiling or by_hand.COMPILED
-    ours = luxport_step(case, backend, compiled=compiled, ready=by_hand.ready)
-    theirs = by_hand.step(case, compiled=True) if compiling else by_hand.step(case)
+    ours, theirs, name = _sides(case, backend, way, by_hand)
     losses = same_work(ours, theirs, case)
-    contenders = {f"{backend} by hand, {'compiled' if compiled else 'eager'}": theirs}
+    contenders = {name: theirs}
     for name, make in peers.items():
         with _noting(failed, f"{case}: {name}"):
             step = make(case)
@@ -76,6 +73,30 @@ def _measure_case(
         known = losses[1] if contenders[name] is theirs else ""
         mine, other = statistics.median(times[0]), statistics.median(measured)
         yield case, name, mine, other, middle, low, high, losses[0], known
+
+
+def _sides(case: str, backend: str, way: str, by_hand: Any) -> tuple[Callable[[], Any], Callable[[], Any], str]:
+    """Return a step of ours and the one by hand, or several of both, and what they are called."""
+    from benchmarks.models import luxport_step
+
+    steps = int(way.split()[0]) if way.endswith("steps a call") else 1
+    compiled = way == "compiled" or by_hand.COMPILED
+    ours = luxport_step(case, backend, compiled=compiled, ready=by_hand.ready, steps=steps)
+    theirs = by_hand.step(case, compiled=True) if way == "compiled" else by_hand.step(case)
+    name = f"{backend} by hand, {'compiled' if compiled else 'eager'}"
+    return (ours, theirs, name) if steps == 1 else (ours, _repeat(theirs, steps), f"{name}; {way}")
+
+
+def _repeat(step: Callable[[], Any], times: int) -> Callable[[], Any]:
+    """Take several steps by a call each."""
+
+    def repeated() -> Any:
+        value = None
+        for _ in range(times):
+            value = step()
+        return value
+
+    return repeated
 
 
 class _noting:
@@ -113,16 +134,17 @@ def _peers(backend: str) -> dict[str, Callable[[str], Callable[[], Any]]]:
 def quick_rows(backend: str, most: int | None = None) -> list[tuple[Any, ...]]:
     """Take the same few steps both ways and time nothing: do the contenders still run, and do the same?
 
-    All that the framework has by hand, or the first `most`.
+    All that the framework has by hand, or the first `most`; backends are named as in `measure_rows`.
     """
-    from benchmarks.models import CASES, luxport_step
+    from benchmarks.models import CASES
 
-    by_hand = import_module(f"benchmarks.by_hand_{backend}")
-    peers = _peers(backend)
+    framework, _, way = backend.partition(", ")
+    by_hand = import_module(f"benchmarks.by_hand_{framework}")
+    peers = {} if way else _peers(framework)
     found: list[tuple[Any, ...]] = []
     for case in [case for case in CASES if case[:2] in by_hand.FORWARDS][:most]:
-        ours = luxport_step(case, backend, compiled=by_hand.COMPILED, ready=by_hand.ready)
-        found.append((case, f"{backend} by hand", *same_work(ours, by_hand.step(case), case)))
+        ours, theirs, name = _sides(case, framework, way, by_hand)
+        found.append((case, name, *same_work(ours, theirs, case)))
         for name, step in peers.items():
             # They begin with initial values of their own.
             once = step(case)

@@ -22,6 +22,7 @@ from luxport.training._objective_gradients import (
 )
 from luxport.training._packing import Kept, layout_of
 from luxport.training._state import TrainState, kept_state
+from luxport.transforms._transforms import compile_on, find_first_array
 from luxport.transforms._transforms import jit as compile_program
 from luxport.tree.static import Static, drop_oldest
 
@@ -127,7 +128,7 @@ def _build_program(plan: _Plan) -> StepProgram:
         if not can(backend, "packed state"):
             return plain
         return _build_packed_program(
-            plan, backend, plain, compile_program(partial(_take_packed_steps, plan, gradients), donate=donated)
+            plan, backend, plain, compile_on(backend, partial(_take_packed_steps, plan, gradients), donated)
         )
 
     def program(data: Any, state: TrainState) -> tuple[Array, Any, TrainState, Any]:
@@ -157,6 +158,9 @@ def _build_packed_program(
             if not most:
                 return plain(data, state)
             packed = layout_of(state, most).packed(state)
+        array = find_first_array(data)
+        if array is not None and backend_of(array) is not backend:
+            backend_of(array, packed[1][0])  # says so
         loss, stats, packed, finite = program(data, packed)
         return loss, stats, kept_state(state.program, Kept(packed, backend)), finite
 

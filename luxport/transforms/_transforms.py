@@ -18,7 +18,9 @@ from luxport.tree.static import Static
 __all__ = [
     "check_scalar",
     "checkpoint",
+    "compile_on",
     "cut",
+    "find_first_array",
     "grad",
     "jacobian",
     "jit",
@@ -196,16 +198,20 @@ def jit(f: F, *, donate: int | tuple[int, ...] = ()) -> F:
         backend: Any = _backend_of(args, kwargs)
         program = compiled.get(backend.name)
         if program is None:
-            if not can(backend, "compiler"):
-                program = f
-            elif donate != () and can(backend, "donation"):
-                program = backend.jit(f, donate_argnums=donate)
-            else:
-                program = backend.jit(f)
+            program = compile_on(backend, f, donate)
             compiled[backend.name] = program
         return program(*args, **kwargs)
 
     return call  # type: ignore[return-value]
+
+
+def compile_on(backend: Any, f: Callable[..., Any], donate: int | tuple[int, ...] = ()) -> Callable[..., Any]:
+    """Compile a function as `jit` does, for calls that are all known to have arrays of this backend."""
+    if not can(backend, "compiler"):
+        return f
+    if donate != () and can(backend, "donation"):
+        return backend.jit(f, donate_argnums=donate)
+    return backend.jit(f)
 
 
 def _expect_taken(f: Callable[..., Any], donate: tuple[int, ...]) -> None:
@@ -271,7 +277,7 @@ def _backend_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Backend:
     """Find the backend of the arguments by the first array in each, or the default one if there is no array."""
     found: Any = None
     for value in (*args, *kwargs.values()):
-        leaf = _find_first_array(value)
+        leaf = find_first_array(value)
         if leaf is not None and type(leaf) is not type(found):
             backend_of(found, leaf)
             found = leaf
@@ -283,7 +289,8 @@ def _find_differentiating(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     return require(_backend_of(args, kwargs), "gradients")
 
 
-def _find_first_array(value: Any) -> Any:
+def find_first_array(value: Any) -> Any:
+    """Return the first array of a tree, or None."""
     kind = type(value)
     if kind is tuple or kind is list:  # what most calls have: to ask for a Mapping takes a microsecond
         return _find_first(value)
@@ -292,7 +299,7 @@ def _find_first_array(value: Any) -> Any:
     if value is None or isinstance(value, Static):
         return None
     if isinstance(value, tree.VectorTree):
-        return _find_first_array(value.vector)
+        return find_first_array(value.vector)
     if isinstance(value, Mapping):
         return _find_first(value.values())
     if isinstance(value, (tuple, list)):
@@ -302,7 +309,7 @@ def _find_first_array(value: Any) -> Any:
 
 def _find_first(values: Iterable[Any]) -> Any:
     for value in values:
-        leaf = _find_first_array(value)
+        leaf = find_first_array(value)
         if leaf is not None:
             return leaf
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,26 +10,54 @@ import pytest
 import torch
 
 import luxport as lp
+import luxport_jax.ops
 from luxport import losses, optimizers
-from luxport.training import EarlyStopping, TrainState, _fit, fit, train_step
+from luxport.training import EarlyStopping, MovingAverage, TrainState, _fit, fit, train_step
 
 MODEL = lp.Chain(lp.Dense(4, 8, lp.relu), lp.BatchNorm(8), lp.Dropout(0.1), lp.Dense(8, 1))
 RULE: Any = optimizers.OptimizerChain(optimizers.ClipNorm(1.0, throw=False), optimizers.Adam(0.01))
 LOSS = losses.MSELoss()
 X = np.random.default_rng(0).standard_normal((8, 4)).astype(np.float32)
-WAYS = ({}, {"accumulate": 2}, {"steps_per_call": 2}, {"nonfinite": "skip"})
+AVERAGE = MovingAverage(0.9)
+FORMS = {
+    "plain": {},
+    "accumulated": {"accumulate": 2},
+    "accumulated unevenly": {"accumulate": 3, "nonfinite": "skip"},
+    "several": {"steps_per_call": 2},
+    "several that may be skipped": {"steps_per_call": 2, "nonfinite": "skip"},
+    "skipped": {"nonfinite": "skip"},
+    "bfloat16": {"precision": "bfloat16"},
+    "float16": {"precision": "float16", "accumulate": 2},  # with a loss scale, which looks for overflow
+    "kept": {"donate": False},
+}
 
 
-@pytest.mark.parametrize("options", WAYS)
-def test_a_step_on_a_device_whose_numbers_nobody_can_read(options: Any) -> None:
-    """A tensor of PyTorch's device "meta" has no numbers: to ask for one, or to copy them to the CPU, raises."""
-    state, x = lp.tree.map(lambda leaf: leaf.to("meta"), (start("torch"), torch.from_numpy(X)))
+@pytest.mark.parametrize("form", FORMS)
+def test_a_step_on_a_device_whose_numbers_nobody_can_read(form: str) -> None:
+    state, x = start_on_meta(form)
     for read in (float, np.asarray, torch.Tensor.cpu, bool):
         with pytest.raises((RuntimeError, NotImplementedError, TypeError)):
             read(x[0, 0])
-    for _ in range(2):
-        loss, _, state = train_step(LOSS, batches(x, options), state, jit=False, **options)
-    assert loss.device.type == state.ps["layer_1"]["weight"].device.type == "meta"
+    state = take_steps(form, state, x, jit=False)
+    assert state.ps["layer_1"]["weight"].device.type == "meta"
+
+
+@pytest.mark.parametrize("form", ["plain", "float16"])
+def test_a_compiled_step_there(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is in the program cannot read: it is one graph. What is around it meets tensors without numbers."""
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
+    state, x = start_on_meta(form)
+    assert take_steps(form, state, x).ps["layer_1"]["weight"].device.type == "meta"
+
+
+def test_epochs_there_end_where_their_means_are_told() -> None:
+    """The loop takes every step of an epoch, and only then asks for the first number."""
+    state, x = start_on_meta("skipped")
+    data = [(x, x[:, :1])] * 3 + [(x[:5], x[:5, :1])]
+    with pytest.raises((RuntimeError, NotImplementedError)) as raised:
+        fit(LOSS, state, data, jit=False, nonfinite="skip", accumulate=2, show=None)
+    assert "fit had begun 4 steps" in raised.value.__notes__[-1]
+    assert raised.value.state.step.device.type == "meta"  # type: ignore[attr-defined]
 
 
 def test_epochs_read_between_them(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,34 +70,62 @@ def test_epochs_read_between_them(monkeypatch: pytest.MonkeyPatch) -> None:
     x = lp.asarray(X, backend="jax")
     fit(LOSS, start("jax"), [(x, x[:, :1])], callbacks=[EarlyStopping("loss")], nonfinite="ignore", show=None)
     monkeypatch.setattr(_fit, "train_step", noted)
-    noting_reads(events, monkeypatch)
+    note_reads(events, monkeypatch)
     data = [(x, x[:, :1])] * 3
     fit(LOSS, start("jax"), data, epochs=2, callbacks=[EarlyStopping("loss")], nonfinite="ignore", show=None)
     told = "".join([event[0] for event in events])
     assert "r" in told and [part for part in told.split("r") if part] == ["sss", "sss"], told
 
 
-@pytest.mark.parametrize("options", [{"accumulate": 2, "nonfinite": "skip"}, {"steps_per_call": 2}])
-def test_compiled_steps_of_jax_read_nothing(options: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    state, x = start("jax"), lp.asarray(X, backend="jax")
-    loss, _, state = train_step(LOSS, batches(x, options), state, **options)  # compiles, and may read constants
+@pytest.mark.parametrize("form", ["accumulated unevenly", "several that may be skipped", "float16"])
+def test_compiled_steps_of_jax_read_nothing(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    x = lp.asarray(X, backend="jax")
+    state = take_steps(form, start("jax", form), x)  # compiles, and may read constants
+    expect_unread(form, state, x, monkeypatch, jit=True)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_no_compiled_step_of_jax_reads(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    test_compiled_steps_of_jax_read_nothing(form, monkeypatch)
+
+
+@pytest.mark.parametrize("form", ["accumulated unevenly", "float16"])
+def test_steps_of_jax_read_nothing_one_by_one(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(luxport_jax.ops, "may_look", lambda x: False)  # as on an accelerator
+    x = lp.asarray(X, backend="jax")
+    state = take_steps(form, start("jax", form), x, jit=False)
+    expect_unread(form, state, x, monkeypatch, jit=False)
+
+
+def expect_unread(form: str, state: TrainState, x: Any, monkeypatch: pytest.MonkeyPatch, *, jit: bool) -> None:
     events: list[str] = []
-    noting_reads(events, monkeypatch)
-    for _ in range(2):
-        loss, _, state = train_step(LOSS, batches(x, options), state, **options)
+    note_reads(events, monkeypatch)
+    state = take_steps(form, state, x, jit=jit)
     assert events == []
-    assert bool(lp.namespace(loss).isfinite(loss).all()) and events == ["read"]
+    assert int(state.step) > 0 and events == ["read"]
 
 
-def start(backend: str) -> TrainState:
-    return TrainState.create(MODEL, RULE, backend=backend)
+def take_steps(form: str, state: TrainState, x: Any, *, jit: bool = True) -> TrainState:
+    """Take two, with a moving average of the parameters beside them."""
+    options: dict[str, Any] = {name: value for name, value in FORMS[form].items() if name != "precision"}
+    average = AVERAGE.setup(state.ps)
+    data = [(x, x[:, :1])] * 2 if "steps_per_call" in options else (x, x[:, :1])
+    for _ in range(2):
+        _, _, state = train_step(LOSS, data, state, jit=jit, **options)
+        average = AVERAGE.update(average, state.ps)
+    return state
 
 
-def batches(x: Any, options: Any) -> Any:
-    return [(x, x[:, :1])] * 2 if "steps_per_call" in options else (x, x[:, :1])
+def start(backend: str, form: str = "plain") -> TrainState:
+    return TrainState.create(MODEL, RULE, backend=backend, precision=FORMS[form].get("precision"))
 
 
-def noting_reads(events: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def start_on_meta(form: str) -> tuple[TrainState, Any]:
+    """Start on PyTorch's device "meta", whose tensors have no numbers: to ask for one, or to copy it, raises."""
+    return lp.tree.map(lambda leaf: leaf.to("meta"), (start("torch", form), torch.from_numpy(X)))
+
+
+def note_reads(events: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Note what NumPy or Python read from an array of JAX, or wait for."""
     from jax._src.array import ArrayImpl
 
