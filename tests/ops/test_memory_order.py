@@ -69,18 +69,22 @@ def expect_alike(one: Any, other: Any) -> None:
             torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-5 * max(size, 1.0), equal_nan=True)
 
 
+def expect_no_matter(name: str, options: Any, arrays: list[Any]) -> None:
+    """Expect of an operation, in single precision, the same for either order in memory."""
+    given = [x.float() if x is not None and x.dtype is torch.float64 else x for x in arrays]
+
+    def called(*arrays: Any) -> Any:
+        return every_operation()[name](*arrays, **options)
+
+    expect_alike(outcome(called, [backwards(x) for x in given]), outcome(called, given))
+
+
 @pytest.mark.parametrize("name", OWN)
 def test_operations(name):
     for example in OPERATIONS[name]:
         if example.looks or example.tells or not any(getattr(x, "ndim", 0) > 1 for x in example.arrays):
             continue
-        given = [in_c_order(x) for x in example.arrays]
-        given = [x.float() if x is not None and x.dtype is torch.float64 else x for x in given]
-
-        def called(*arrays: Any) -> Any:
-            return every_operation()[name](*arrays, **example.options)  # noqa: B023 called at once
-
-        expect_alike(outcome(called, [backwards(x) for x in given]), outcome(called, given))
+        expect_no_matter(name, example.options, [in_c_order(x) for x in example.arrays])
 
 
 @pytest.mark.parametrize("numbers", IMAGES)
@@ -92,13 +96,8 @@ def test_operations_on_images_of_any_numbers(name, numbers):
         if example.looks or example.tells or example.arrays[0].ndim != 4 or example.arrays[0].dtype.kind != "f":
             continue
         first, *others = [in_c_order(x) for x in example.arrays]
-        given = [torch.from_numpy(IMAGES[numbers](first.numpy())).float(), *others]
-        given = [x.float() if x is not None and x.dtype is torch.float64 else x for x in given]
-
-        def called(*arrays: Any) -> Any:
-            return every_operation()[name](*arrays, **example.options)  # noqa: B023 called at once
-
-        expect_alike(outcome(called, [backwards(x) for x in given]), outcome(called, given))
+        images = torch.from_numpy(IMAGES[numbers](first.numpy()))
+        expect_no_matter(name, example.options, [images, *others])
 
 
 LAYERS = [

@@ -26,6 +26,11 @@ from luxport.optimizers import (
 from luxport.tree.static import Static
 
 PS = {"a": {"w": np.ones(2)}, "b": [np.ones(1), np.ones(3)]}
+COMPILERS = {
+    "jax": jax.jit,
+    "torch": lambda f: torch.compile(f, fullgraph=True, backend="eager"),
+    "tf": luxport.jit,
+}
 
 
 def rates(state):
@@ -120,11 +125,7 @@ def test_ties_live_in_the_state(backend):
     ps = {"layer_10": {"w": w}, "layer_2": {"w": w}}
     state = optimizers.setup(Momentum(0.1), ps)
     assert state.leaves["layer_2"]["w"].first == Static(("layer_10", "w"))
-    compiled = {
-        "jax": jax.jit,
-        "torch": lambda f: torch.compile(f, fullgraph=True, backend="eager"),
-        "tf": luxport.jit,
-    }[backend](optimizers.update)
+    compiled = COMPILERS[backend](optimizers.update)
     grads = {"layer_10": {"w": w}, "layer_2": {"w": w + 1.0}}
     for _ in range(2):
         state, ps = compiled(state, ps, grads)
@@ -239,11 +240,7 @@ def test_a_compiled_clip_spreads_what_it_cannot_raise(backend):
     state = optimizers.setup(ClipNorm(), x)
     with pytest.raises(ValueError, match="finite 2-norm, got nan"):
         optimizers.update(state, x, dx)
-    compiled = {
-        "jax": jax.jit,
-        "torch": lambda f: torch.compile(f, fullgraph=True, backend="eager"),
-        "tf": luxport.jit,
-    }[backend](optimizers.update)
+    compiled = COMPILERS[backend](optimizers.update)
     assert np.isnan(to_numpy(compiled(state, x, dx)[1])).all()
 
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 import torch_models
 from torch import nn
+from torch_models import stirred
 
 import luxport
 from luxport.tree import leaves, map, structure
@@ -165,18 +166,6 @@ class TestToTorch:
         assert luxport.to_torch(model(), ps, st).training
         with pytest.raises(TypeError, match="to_torch expects a layer, got Linear"):
             luxport.to_torch(nn.Linear(2, 3), {}, {})  # type: ignore[arg-type]
-
-
-def stirred(module):
-    """Give norms statistics, scales and shifts that are not their first ones."""
-    generator = torch.Generator().manual_seed(1)
-    with torch.no_grad():
-        for part in module.modules():
-            if "Norm" in type(part).__name__:
-                for array in (*part.parameters(), *part.buffers()):
-                    if array.is_floating_point():
-                        array.copy_(torch.rand(array.shape, generator=generator) + 0.5)
-    return module
 
 
 class Calls(nn.Module):

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-__all__ = ["MODELS", "compared", "inputs_of", "made"]
+__all__ = ["MODELS", "compared", "inputs_of", "made", "stirred"]
 
 
 class Block(nn.Module):
@@ -520,7 +520,11 @@ MODELS: dict[str, tuple[Maker, Any]] = {
 def made(name: str) -> nn.Module:
     """Make a module in testing, with norms that are not as they are at first."""
     torch.manual_seed(0)
-    module = MODELS[name][0]()
+    return stirred(MODELS[name][0]()).eval()
+
+
+def stirred(module: Any) -> Any:
+    """Give norms statistics, scales and shifts that are not their first ones."""
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for part in module.modules():
@@ -528,7 +532,7 @@ def made(name: str) -> nn.Module:
                 for array in (*part.parameters(), *part.buffers()):
                     if array.is_floating_point():
                         array.copy_(torch.rand(array.shape, generator=generator) + 0.5)
-    return module.eval()
+    return module
 
 
 def inputs_of(name: str) -> tuple[torch.Tensor, ...]:

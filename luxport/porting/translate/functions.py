@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from luxport.porting.translate.nnlib import NNLIB
 from luxport.porting.translate.numbers import NUMBERS
-from luxport.porting.translate.options import aggregation, axes_of, axis_of, exactly, only
+from luxport.porting.translate.options import aggregation, axes_of, axis_of, axis_option, exactly, only
 from luxport.porting.translate.parse import Arguments, Unported, last_name, text
 from luxport.porting.translate.scope import Builder, Scope
 from luxport.porting.translate.sequences import mapped
@@ -112,7 +112,7 @@ def _cumulate(here: Scope, given: Arguments) -> Code:
     x = only(here, given, "dims")
     if "dims" not in given.named:
         raise Unported("cumsum without dims")
-    return here.xp("cumulative_sum", [x], {"axis": Code(axis_of(given.named["dims"]))})
+    return here.xp("cumulative_sum", [x], axis_option(given))
 
 
 def _norm(here: Scope, given: Arguments) -> Code:
@@ -142,11 +142,11 @@ def _pool(name: str) -> Builder:
     return build
 
 
-def _softmax(name: str) -> Builder:
+def _along(name: str) -> Builder:
+    """A function of an array along a dimension, by the same name."""
+
     def build(here: Scope, given: Arguments) -> Code:
-        x = only(here, given, "dims")
-        options = {"axis": Code(axis_of(given.named["dims"]))} if "dims" in given.named else {}
-        return call(f"luxport.ops.{name}", [x], options, "array")
+        return call(f"luxport.ops.{name}", [only(here, given, "dims")], axis_option(given), "array")
 
     return build
 
@@ -173,12 +173,6 @@ def _gate(here: Scope, given: Arguments) -> Code:
     return Code(f"{operand(x)}[..., {start}:{operand(size)} * {number.text}]", "array")
 
 
-def _causal_mask(here: Scope, given: Arguments) -> Code:
-    x = only(here, given, "dims")
-    options = {"axis": Code(axis_of(given.named["dims"]))} if "dims" in given.named else {}
-    return call("luxport.ops.make_causal_mask", [x], options, "array")
-
-
 def _chunk(here: Scope, given: Arguments) -> Code:
     """``chunk(x, 3; dims = 1)``, which without dims goes along Julia's last axis."""
     given.only("dims")
@@ -195,7 +189,7 @@ def _loss(name: str) -> Builder:
         if here.mode != "array":
             raise Unported("a loss outside of a function of arrays")
         values = [here.code(node) for node in exactly(given, 2)]
-        options = {"axis": Code(axis_of(given.named["dims"]))} if "dims" in given.named else {}
+        options = axis_option(given)
         if "agg" in given.named:
             options["agg"] = aggregation(here, given.named["agg"])
         return call(f"luxport.losses.{name}", values, options, "array")
@@ -245,9 +239,9 @@ ARRAYS: Mapping[str, Builder] = {
     "fast_activation": _activate,
     "fast_activation!!": _activate,
     "gate": _gate,
-    "logsoftmax": _softmax("logsoftmax"),
+    "logsoftmax": _along("logsoftmax"),
     "maximum": _reduction("max"),
-    "make_causal_mask": _causal_mask,
+    "make_causal_mask": _along("make_causal_mask"),
     "maxpool": _pool("MaxPool"),
     "mean": _reduction("mean"),
     "meanpool": _pool("MeanPool"),
@@ -255,7 +249,7 @@ ARRAYS: Mapping[str, Builder] = {
     "norm": _norm,
     "onecold": _one_cold,
     "onehotbatch": _one_hot,
-    "softmax": _softmax("softmax"),
+    "softmax": _along("softmax"),
     "std": _spread("std"),
     "sum": _reduction("sum"),
     "var": _spread("var"),

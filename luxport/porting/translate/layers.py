@@ -17,6 +17,7 @@ from luxport.porting.translate.options import (
     is_pair,
     options_of,
     pair,
+    pairs_of,
 )
 from luxport.porting.translate.parse import Arguments, Unported, last_name, parts, text
 from luxport.porting.translate.recurrent import RECURRENT
@@ -61,8 +62,7 @@ def _padding(here: Scope, node: Node, rank: int | None, window: Code) -> Code:
     if rank is None and len(entries) > 1:  # one for each axis, or two
         return here.helper("padded", [group("(", entries, ")", "sizes"), window])
     if len(entries) == 2 * (rank or 1) and len(entries) > 1:
-        pairs = [group("(", entries[i : i + 2], ")", "sizes") for i in range(0, len(entries), 2)]
-        return group("(", pairs[::-1], ")", "sizes")
+        return pairs_of(entries)
     return group("(", entries[::-1], ")", "sizes")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from luxport.porting.translate.options import axis_of, exactly
+from luxport.porting.translate.options import axis_of, exactly, pairs_of
 from luxport.porting.translate.parse import Arguments, Unported, parts, text
 from luxport.porting.translate.scope import Builder, Scope
 from luxport.porting.translate.writing import Code, call, group
@@ -73,8 +73,7 @@ def _sides(here: Scope, pad: Node, axes: int | None) -> tuple[Code, int]:
         return group("(", entries[::-1], ")", "sizes"), axes
     if len(entries) % 2 or (axes is not None and len(entries) != 2 * axes):
         raise Unported("a padding for another number of axes")
-    pairs = [group("(", entries[i : i + 2], ")", "sizes") for i in range(0, len(entries), 2)]
-    return group("(", pairs[::-1], ")", "sizes"), len(pairs)
+    return pairs_of(entries), len(entries) // 2
 
 
 def _glu(here: Scope, given: Arguments) -> Code:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from luxport.porting.translate.parse import Arguments, Unported, arguments, last_name, text
@@ -21,6 +21,7 @@ __all__ += [
     "aggregation",
     "axes_of",
     "axis_of",
+    "axis_option",
     "exactly",
     "in_out",
     "initializer",
@@ -28,6 +29,7 @@ __all__ += [
     "only",
     "options_of",
     "pair",
+    "pairs_of",
 ]
 
 BIAS, INIT = ("bias", "use_bias"), ("init", "init_weight", "initW")
@@ -173,11 +175,22 @@ def axis_of(node: Node) -> str:
     return f"-{whole_number(text(node))}"
 
 
+def axis_option(given: Arguments) -> dict[str, Code]:
+    """Return the option ``axis`` for the dimension that was given, if one was."""
+    return {"axis": Code(axis_of(given.named["dims"]))} if "dims" in given.named else {}
+
+
 def axes_of(node: Node) -> Code:
     """Return the axis of a literal dimension, or the axes of several."""
     if node.type != "tuple_expression":
         return Code(axis_of(node))
     return group("(", [Code(axis_of(entry)) for entry in reversed(node.named_children)], ")")
+
+
+def pairs_of(entries: Sequence[Code]) -> Code:
+    """Return the pairs of what stands before and behind each axis, of which Julia's last is our first."""
+    pairs = [group("(", entries[i : i + 2], ")", "sizes") for i in range(0, len(entries), 2)]
+    return group("(", pairs[::-1], ")", "sizes")
 
 
 def aggregation(here: Scope, node: Node) -> Code:
