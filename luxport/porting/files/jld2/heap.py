@@ -5,14 +5,26 @@ from __future__ import annotations
 from luxport.porting.errors import FileFormatError
 from luxport.porting.files.jld2.superblock import Hdf5
 
-__all__ = ["heap_object"]
+__all__ = ["heap_elements"]
 
 
-def heap_object(file: Hdf5, address: int, index: int) -> tuple[int, int]:
-    """Return where an object of a heap begins, and its size.
+def heap_elements(file: Hdf5, data: memoryview, element: int, place: int) -> tuple[memoryview, int, int] | None:
+    """Return the elements that a length and a place in a heap stand for, where, and how many; None if none are there.
 
-    Raises: FileFormatError if there is no such heap or object
+    Raises: FileFormatError if there is no such heap or object, or it is shorter
     """
+    count = int.from_bytes(data[:4], "little")
+    address, index = int.from_bytes(data[4:12], "little"), int.from_bytes(data[12:16], "little")
+    if address == 0 and index == 0:
+        return None
+    start, size = _find_object(file, address, index)
+    if count * element > size:
+        raise FileFormatError(f"{count} elements of {element} bytes in {size} bytes of a heap", offset=place)
+    return file.source.view(start, count * element, "an object of a heap"), start, count
+
+
+def _find_object(file: Hdf5, address: int, index: int) -> tuple[int, int]:
+    """Return where an object of a heap begins, and its size."""
     objects = file.heaps.get(address)
     if objects is None:
         objects = file.heaps[address] = _read_collection(file, address)

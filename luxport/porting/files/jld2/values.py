@@ -23,14 +23,14 @@ from luxport.porting.files.jld2.datatypes import (
     VariableLength,
 )
 from luxport.porting.files.jld2.headers import Attribute, Dataspace, Header, read_header
-from luxport.porting.files.jld2.heap import heap_object
+from luxport.porting.files.jld2.heap import heap_elements
 from luxport.porting.files.jld2.storage import raw_data
 from luxport.porting.files.jld2.superblock import UNDEFINED_ADDRESS, Hdf5
+from luxport.porting.files.jld2.tuples import Tuples
+from luxport.porting.files.jld2.whole_arrays import array_at_once, is_complex
 from luxport.porting.files.source import MAX_DEPTH
 from luxport.porting.julia.primitives import (
     array_of_bits,
-    complex_type,
-    element_size,
     object_array,
     reversed_shape,
     scalar,
@@ -41,7 +41,6 @@ from luxport.porting.julia.type_rules import (
     instance,
     is_function,
     is_gpu_array,
-    named_tuple_names,
     never_written,
     tuple_types,
 )
@@ -65,7 +64,7 @@ class Values:
         self._made: dict[int, Any] = {}
         self._types = CommittedTypes(file, self._attribute)
         self._sizes = TypeSizes(file.source.size)
-        self._instances: dict[int, tuple[Any, Any]] = {}
+        self._tuples = Tuples(file.source)
         self._depth = 0
 
     def root(self) -> dict[str, Any]:
@@ -189,12 +188,16 @@ class Values:
 
     def _storage(self, type: Datatype) -> Any:
         """Return how elements of a datatype are stored, the datatype itself unless it is a committed one."""
-        return self._types[type.address].datatype if isinstance(type, Shared) else type
+        committed = self._committed(type)
+        return type if committed is None else committed.datatype
+
+    def _committed(self, type: Datatype) -> CommittedType | None:
+        return self._types[type.address] if isinstance(type, Shared) else None
 
     # Arrays.
 
     def _array(self, type: Datatype, data: memoryview, shape: tuple[int, ...], place: int, address: int) -> Any:
-        whole = self._array_at_once(type, data, shape, place)
+        whole = array_at_once(self._storage(type), self._committed(type), data, shape, place)
         if whole is not None:
             return whole
         size = self._storage(type).size
@@ -208,26 +211,6 @@ class Values:
             values.append(self._element(type, data[i : i + size], place + i, 0))
         return values if len(shape) == 1 else object_array(values, shape)
 
-    def _array_at_once(self, type: Datatype, data: memoryview, shape: tuple[int, ...], place: int) -> Any:
-        """Return an array of plain numbers or plain bits without going through its elements, None of others."""
-        storage = self._storage(type)
-        julia_type = self._types[type.address].type if isinstance(type, Shared) else None
-        if isinstance(storage, Number):
-            if storage.dtype is None:
-                name = "Int128" if storage.signed else "UInt128"
-                return array_of_bits(julia.TypeName(("Core",), name), data, shape, place)
-            if storage.dtype.byteorder == ">":
-                native = np.frombuffer(data, storage.dtype).astype(storage.dtype.newbyteorder("<"))
-                return native.reshape(shape)
-            return array_of_bits(_type_of(storage.dtype), data, shape, place)
-        if isinstance(storage, Opaque):
-            committed = self._types[type.address] if isinstance(type, Shared) else None
-            if committed is None or not committed.empty:
-                return array_of_bits(julia_type, data, shape, place)
-        if isinstance(storage, Compound) and _is_complex(julia_type, storage):
-            return array_of_bits(julia_type, data, shape, place)
-        return None
-
     # Elements.
 
     def _element(self, type: Datatype, data: memoryview, place: int, address: int) -> Any:
@@ -240,7 +223,7 @@ class Values:
             case Number(dtype=None):
                 return int.from_bytes(data, "little", signed=type.signed)
             case Number():
-                return scalar(self._array_at_once(type, data, (), place)[()])
+                return scalar(array_at_once(type, None, data, (), place)[()])
             case Text():
                 text = bytes(data)
                 end = text.find(b"\0") if type.padding == 0 else -1
@@ -264,7 +247,7 @@ class Values:
         return julia.UNDEFINED if target in (0, UNDEFINED_ADDRESS) else self._hold(target, named=named)
 
     def _variable(self, type: VariableLength, data: memoryview, place: int) -> Any:
-        found = self._heap(data, self._storage(type.element).size, place)
+        found = heap_elements(self._file, data, self._storage(type.element).size, place)
         if found is None:
             return julia.UNDEFINED
         content, start, count = found
@@ -273,17 +256,6 @@ class Values:
         if isinstance(type.element, Reference):
             return [self._element(type.element, content[8 * i : 8 * i + 8], start, 0) for i in range(count)]
         return self._array(type.element, content, (count,), start, 0)
-
-    def _heap(self, data: memoryview, element: int, place: int) -> tuple[memoryview, int, int] | None:
-        """Return the elements that a length and a place in a heap stand for, None if there are none yet."""
-        count = int.from_bytes(data[:4], "little")
-        address, index = int.from_bytes(data[4:12], "little"), int.from_bytes(data[12:16], "little")
-        if address == 0 and index == 0:
-            return None
-        start, size = heap_object(self._file, address, index)
-        if count * element > size:
-            raise FileFormatError(f"{count} elements of {element} bytes in {size} bytes of a heap", offset=place)
-        return self._file.source.view(start, count * element, "an object of a heap"), start, count
 
     # Committed types.
 
@@ -308,7 +280,7 @@ class Values:
         if type is None:
             return self._element(storage, data, place, 0)
         if committed.empty:
-            return self._instance(type, place)
+            return self._tuples.instance(type, place)
         if isinstance(storage, Opaque):
             return value_of_bits(type, data, place)
         if isinstance(storage, Compound):
@@ -327,7 +299,7 @@ class Values:
             return self._type_value(storage, data, place)
         if path == "Core.Union" and "datatype" in members and "unionall" in members:
             return self._union(storage, data, place)
-        if _is_complex(type, storage):
+        if is_complex(type, storage):
             return scalar(array_of_bits(type, data, (), place)[()])
         names = tuple(committed.fields) if committed.fields is not None else tuple(members)
         struct = julia.Struct(type, [], names)
@@ -355,41 +327,7 @@ class Values:
             struct = never_written(struct)
             if isinstance(struct, julia.Unavailable):
                 return struct
-        return self._finish(struct, place) if not plain else special(struct)
-
-    def _instance(self, type: Any, place: int) -> Any:
-        """Return the one value of a type without data, the same object each time."""
-        if id(type) not in self._instances:
-            self._instances[id(type)] = (instance(type, place), type)
-        return self._instances[id(type)][0]
-
-    def _finish(self, struct: julia.Struct, place: int) -> Any:
-        """Return a function, tuple or named tuple, with the elements that have no data and were left out."""
-        type, names = struct.type, struct.names or ()
-        if is_function(type):
-            return julia.Function(type, struct.fields, names)
-        stored = dict(zip(names, struct.fields, strict=True))
-        keys = named_tuple_names(type)
-        if keys is not None:
-            types = tuple_types(type.params[1]) if len(type.params) == 2 else None
-            return julia.NamedTuple(keys, self._elements(keys, types, stored, place))
-        types = tuple_types(type)
-        if types is not None and (types or not stored):
-            return self._elements(tuple(str(i) for i in range(1, len(types) + 1)), types, stored, place)
-        return tuple(struct.fields)
-
-    def _elements(
-        self, keys: tuple[str, ...], types: tuple[Any, ...] | None, stored: dict[str, Any], place: int
-    ) -> tuple[Any, ...]:
-        # The number of elements is the type's word alone.
-        self._file.source.work(8 * len(keys), place)
-        if types is None or len(types) != len(keys):
-            if keys != tuple(stored):
-                raise FileFormatError("a named tuple has other elements than its type says", offset=place)
-            return tuple(stored.values())
-        return tuple(
-            stored[key] if key in stored else self._instance(type, place) for key, type in zip(keys, types, strict=True)
-        )
+        return self._tuples.finish(struct, place) if not plain else special(struct)
 
     # Types as values.
 
@@ -421,24 +359,6 @@ class Values:
             if isinstance(hole, julia.Unavailable):  # what a value is cannot be told without the whole type
                 raise NotReadError(f"a type is not read: {hole.reason}", offset=place)
         return tuple(value)
-
-
-def _type_of(dtype: np.dtype[Any]) -> julia.TypeName:
-    kind = {"f": "Float", "i": "Int", "u": "UInt"}.get(dtype.kind)
-    return julia.TypeName(("Core",), f"{kind}{8 * dtype.itemsize}" if kind else "Bool")
-
-
-def _is_complex(type: Any, storage: Compound) -> bool:
-    if not isinstance(type, julia.TypeName) or type.path != "Base.Complex" or len(storage.members) != 2:
-        return False
-    first, second = storage.members
-    if (
-        not isinstance(first.type, Number)
-        or first.type != second.type
-        or (first.offset, second.offset) != (0, first.type.size)
-    ):
-        return False
-    return complex_type(first.type.dtype) is not None and element_size(type) == storage.size
 
 
 def _text(data: memoryview, place: int) -> str:
