@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 import luxport
 from luxport import tree
 from luxport.backend import Backend, backend_of, get_backend
@@ -16,14 +14,12 @@ from luxport_conformance.arrays import dtype_name, on_backend, on_host, widened
 from luxport_conformance.compare import Violation, compare_trees
 from luxport_conformance.evaluation import (
     Evaluations,
-    cotangent,
-    floats,
     gradient_tolerance,
     placed,
-    weighted_sum,
-    with_floats,
 )
 from luxport_conformance.examples import Example
+from luxport_conformance.slopes import compare_slopes
+from luxport_conformance.spoilt_entries import list_spoilt
 
 __all__ = ["LAWS", "Law"]
 
@@ -132,7 +128,7 @@ def others_refused(example: Example, backend: Backend, dtype: str, evaluations: 
     x, ps, st = placed(example, backend, dtype)
     on_numpy = tuple([luxport.to(part, backend="numpy") for part in (x, ps, st)])
     for which in (1, 2):
-        spoilt = _spoilt(on_numpy[which])
+        spoilt = list_spoilt(on_numpy[which])
         for path, entries in spoilt:
             wrong = tuple([entries if i == which else part for i, part in enumerate(on_numpy)])
             told = _refusal(example, wrong)
@@ -175,7 +171,7 @@ def gradient_is_slope(example: Example, backend: Backend, dtype: str, evaluation
     found = evaluations.cheapest(example, backend, dtype, gradients=True)
     x, ps, st = widened(on_host(placed(example, backend, dtype), backend))
     for mode, gradients in ((luxport.train_mode, found.train_gradients), (luxport.test_mode, found.test_gradients)):
-        _compare_slopes(example, gradients, (x, ps, mode(st)), evaluations)
+        compare_slopes(example, gradients, (x, ps, mode(st)), evaluations)
     return 0.0  # a slope is less exact than a gradient: how far apart they are says nothing about the backend
 
 
@@ -212,54 +208,6 @@ LAWS: Mapping[str, Law] = {
 }
 
 _MODES = (luxport.train_mode, luxport.test_mode)
-
-
-def _spoilt(entries: Any) -> list[tuple[str, Any]]:
-    """List trees in which one array has another size, or is missing, or holds integers beside floating numbers."""
-    spoilt = [
-        (f"{'.'.join(path)} of integers", _replaced(entries, path, np.ones(array.shape, np.int32)))
-        for path, array in _beside_others(entries)[-1:]
-    ]
-    for i, (path, array) in enumerate(tree.leaves_with_path(entries)):
-        if "carry" in path:  # which is as large as the batch
-            continue
-        shape = tuple(array.shape)
-        if "rng" in path:  # a cell's key serves an initial state that is drawn, and most are not
-            if path[-1] == "counter":
-                spoilt.append((f"{'.'.join(path)}, missing", _without(entries, path)))
-            continue
-        ones, larger = (1,) * len(shape), (*shape[:-1], shape[-1] + 1) if shape else (2,)
-        other = ones if i % 2 == 0 and ones != shape else larger
-        name = f"{'.'.join(path)} {other}"
-        spoilt.append((name, _replaced(entries, path, np.ones(other, array.dtype))))
-        if i == 0:
-            spoilt.append((f"{'.'.join(path)}, missing", _without(entries, path)))
-    # A layer made of layers that have examples of their own need not show each of them again.
-    return spoilt if len(spoilt) < 7 else spoilt[:4]
-
-
-def _beside_others(entries: Any) -> list[tuple[Any, Any]]:
-    """List the floating arrays that are not the first of their layer's."""
-    floating = [
-        (path, array)
-        for path, array in tree.leaves_with_path(entries)
-        if "float" in dtype_name(array) and not {"carry", "rng"} & {*path}
-    ]
-    layers = [path[:-1] for path, _ in floating]
-    return [entry for i, entry in enumerate(floating) if layers[i] in layers[:i]]
-
-
-def _replaced(entries: Any, path: tuple[str, ...], array: Any) -> Any:
-    return tree.map_with_path(lambda place, leaf: array if place == path else leaf, entries)
-
-
-def _without(entries: Any, path: tuple[str, ...]) -> Any:
-    first, *rest = path
-    if isinstance(entries, (tuple, list)):
-        return type(entries)([_without(e, tuple(rest)) if str(i) == first else e for i, e in enumerate(entries)])
-    if not rest:
-        return {name: entry for name, entry in entries.items() if str(name) != first}
-    return {name: _without(entry, tuple(rest)) if str(name) == first else entry for name, entry in entries.items()}
 
 
 def _refusal(example: Example, inputs: Any) -> str | None:
@@ -300,47 +248,3 @@ def _expect_same_state(later: Any, st: Any, backend: Backend) -> None:
 
 def _kind(leaf: Any) -> str:
     return f"{dtype_name(leaf)} {tuple(leaf.shape)}"
-
-
-_STEP = 1e-4
-_SLOPE_TOLERANCE = 1e-9
-"""A four-point slope with steps of 1e-4 has an error of about 1e-16 / 1e-4 from rounding and 1e-16 from the step."""
-
-
-def _compare_slopes(example: Example, gradients: Any, host: tuple[Any, Any, Any], evaluations: Evaluations) -> None:
-    """Compare the gradient at each leaf with the slope along a random direction that moves this leaf alone."""
-    key = ("slopes", example, tree.structure(host[2]))  # the inputs are those of every backend: float64 rounds nothing
-    slopes = evaluations.kept(key, lambda: _slopes(example, host))
-    variables = (floats(host[0]), host[1])
-    gradients = tree.map(lambda leaf, gradient: gradient, variables, gradients)  # in the order of the variables
-    for (path, leaf), gradient, wanted in zip(
-        tree.leaves_with_path(variables), tree.leaves(gradients), slopes, strict=True
-    ):
-        if gradient.shape != leaf.shape:
-            raise Violation(f"gradient at {'.'.join(path)}: shape {leaf.shape} expected, got {gradient.shape}")
-        direction, slope, size = wanted
-        told = float(np.sum(gradient * direction))
-        scale = float(np.sum(np.abs(gradient * direction))) + size
-        if not abs(told - slope) <= _SLOPE_TOLERANCE * scale:
-            raise Violation(f"gradient at {'.'.join(path)}: a slope of {slope!r} expected, got {told!r}")
-
-
-def _slopes(example: Example, host: tuple[Any, Any, Any]) -> list[tuple[Any, float, float]]:
-    """Return for each leaf a direction, the slope along it, and how large the sums were whose difference it is."""
-    draw = np.random.Generator(np.random.Philox(13))
-    x, ps, st = host
-    strict = get_backend("strict")
-    variables = (floats(x), ps)
-    leaves, weights = tree.leaves(variables), cotangent(example)
-
-    def value(position: int, moved: Any) -> float:
-        at = tree.unflatten(tree.structure(variables), iter([*leaves[:position], moved, *leaves[position + 1 :]]))
-        inputs = on_backend((with_floats(x, at[0]), at[1], st), strict, "float64")
-        return float(weighted_sum(on_host(example.layer(*inputs)[0], strict), weights))
-
-    def slope(position: int, leaf: Any) -> tuple[Any, float, float]:
-        direction = draw.normal(size=leaf.shape)
-        ends = [value(position, leaf + step * _STEP * direction) for step in (-2, -1, 1, 2)]
-        return direction, (8 * (ends[2] - ends[1]) - (ends[3] - ends[0])) / (12 * _STEP), float(np.abs(ends).max())
-
-    return [slope(position, leaf) for position, leaf in enumerate(leaves)]

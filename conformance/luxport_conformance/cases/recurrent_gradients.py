@@ -1,0 +1,171 @@
+"""Cases of the gradients of recurrent layers: expected are slopes of a second computation, by complex steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import luxport
+from luxport import (
+    tree,
+)
+from luxport_conformance.case import Case
+from luxport_conformance.cases.declare import at, computation, draw
+from luxport_conformance.cases.recurrent import (
+    BATCH,
+    CELLS,
+    GPU,
+    IN,
+    LAYERS,
+    OUT,
+    RECURRENT,
+    STEPS,
+    carries,
+    parameters,
+    reference,
+    sequence,
+    states,
+)
+from luxport_conformance.compare import Tolerance
+
+
+def slopes(f: Callable[..., Any], *arguments: Any) -> Any:
+    """Differentiate by complex steps: exact for what is analytic, without a difference of large numbers."""
+    leaves = [np.asarray(leaf, np.complex128) for leaf in tree.leaves(arguments)]
+
+    def slope(position: int, entry: tuple[int, ...]) -> float:
+        moved = [leaf.copy() for leaf in leaves]
+        moved[position][entry] += 1e-30j
+        return f(*tree.unflatten(tree.structure(arguments), iter(moved))).imag / 1e-30
+
+    found = [[slope(i, entry) for entry in np.ndindex(leaf.shape)] for i, leaf in enumerate(leaves)]
+    shaped = [np.array(values).reshape(leaf.shape) for values, leaf in zip(found, leaves, strict=True)]
+    return tree.unflatten(tree.structure(arguments), iter(shaped))
+
+
+def _differentiated(f: Callable[..., Any], *arguments: Any) -> Any:
+    return luxport.grad(f, tuple(range(len(arguments))))(*arguments)
+
+
+def _without_bias(ps: Any) -> Any:
+    return {name: value for name, value in ps.items() if "bias" not in name}
+
+
+def _cell_gradients(kind: str, *sources: str) -> Case:
+    """Gradients of loops over steps as users write them, with all of Flux's ways to make a loss of the outputs.
+
+    The carry to start from has a batch or is a vector, the inputs are batches or vectors, there is a bias or none.
+    """
+    cells = (CELLS[kind], type(CELLS[kind])(IN, OUT, use_bias=False))
+
+    def loss(step: Any, mean: Any, x: Any, start: Any) -> Any:
+        total, carry = 0.0, start
+        for t in range(2):
+            alone = step(x[t, ...], start)[0]
+            carry = step(x[t, ...], carry)
+            total = total + mean(carry[0] * carry[0]) + 0.7 * mean(carry[0]) + 0.3 * mean(alone)
+        return total + mean(carry[0][..., 0])
+
+    def losses(steps: Any, mean: Any, x: Any, batch: Any, vector: Any) -> Any:
+        (biased, plain), alone = steps, x[:, 0, :]
+        return (
+            loss(biased, mean, x, batch)
+            + loss(biased, mean, x, vector)
+            + loss(biased, mean, alone, vector)
+            + loss(plain, mean, alone, vector)
+        )
+
+    def program(ps: Any, x: Any, batch: Any, vector: Any, st: Any) -> Any:
+        mean = luxport.namespace(x).mean
+
+        def total(ps: Any, x: Any, batch: Any, vector: Any) -> Any:
+            pairs = zip(cells, (ps, _without_bias(ps)), strict=True)
+            steps = [lambda x, carry, cell=cell, ps=own: cell((x, carry), ps, st)[0][1] for cell, own in pairs]
+            return losses(steps, mean, x, batch, vector)
+
+        return _differentiated(total, ps, x, batch, vector)
+
+    def expected(ps: Any, x: Any, batch: Any, vector: Any, st: Any) -> Any:
+        def total(ps: Any, x: Any, batch: Any, vector: Any) -> Any:
+            plain = _without_bias(ps)
+            steps = [lambda x, carry, ps=each: reference(kind, ps, x, carry) for each in (ps, plain)]
+            return losses(steps, np.mean, x, batch, vector)
+
+        return slopes(total, ps, x, batch, vector)
+
+    return computation(
+        f"{kind}_cell.gradients",
+        sources,
+        type(cells[0]).__name__,
+        program,
+        {
+            "ps": parameters(cells[0]),
+            "x": draw(STEPS, BATCH, IN),
+            "batch": carries(kind, BATCH, OUT),
+            "vector": carries(kind, OUT),
+            "st": states(cells[0]),
+        },
+        expected=expected,
+        tolerance=Tolerance(reduction=100),
+        dtypes=("float64",),
+        differentiates=True,
+        compiles=False,
+    )
+
+
+def _sequence_gradients(kind: str, *sources: str) -> Case:
+    """Gradients through a layer, with a batch and without, for a carry that is trained with it."""
+    layer = LAYERS[kind]
+    unbiased = type(layer)(IN, OUT, use_bias=False)
+
+    def program(ps: Any, x: Any, vector: Any, st: Any) -> Any:
+        mean = luxport.namespace(x).mean
+
+        def total(ps: Any, x: Any, vector: Any) -> Any:
+            y, last = layer((x, vector), ps, st)[0]
+            alone, _ = layer((x[0, ...], vector), ps, st)[0]
+            plain, _ = unbiased(x, _without_bias(ps), st)
+            return mean(y * y) + mean(last[-1]) + mean(alone * alone) + mean(plain * plain)
+
+        return _differentiated(total, ps, x, vector)
+
+    def expected(ps: Any, x: Any, vector: Any, st: Any) -> Any:
+        def total(ps: Any, x: Any, vector: Any) -> Any:
+            no_bias = {name: value for name, value in ps.items() if "bias" not in name}
+            y, last = sequence(kind, ps, x, vector)
+            plain, _ = sequence(kind, no_bias, x, tree.map(np.zeros_like, vector))
+            return np.mean(y * y) + np.mean(last[-1]) + np.mean(y[0] * y[0]) + np.mean(plain * plain)
+
+        return slopes(total, ps, x, vector)
+
+    return computation(
+        f"{kind}.gradients",
+        sources,
+        type(layer).__name__,
+        program,
+        {
+            "ps": parameters(layer),
+            "x": draw(BATCH, STEPS, IN),
+            "vector": carries(kind, OUT),
+            "st": states(layer),
+        },
+        expected=expected,
+        tolerance=Tolerance(reduction=100),
+        dtypes=("float64",),
+        differentiates=True,
+        compiles=False,
+    )
+
+
+CASES: list[Case] = [
+    _cell_gradients("rnn", *at(RECURRENT, 42, 43, 44, 45, 57, 62, 68), *at(GPU, 18, 22)),
+    _cell_gradients("lstm", *at(RECURRENT, 127, 128), *at(GPU, 54, 58)),
+    _cell_gradients("gru", *at(RECURRENT, 209, 219, 224), *at(GPU, 89, 92)),
+    _cell_gradients("gru_v3", *at(RECURRENT, 282, 292, 297), *at(GPU, 122, 125)),
+    _sequence_gradients("rnn", *at(RECURRENT, 87, 100), *at(GPU, 40, 43)),
+    _sequence_gradients("lstm", *at(RECURRENT, 163, 169), *at(GPU, 77, 80)),
+    _sequence_gradients("gru", *at(RECURRENT, 247, 260), *at(GPU, 110, 113)),
+    _sequence_gradients("gru_v3", *at(RECURRENT, 316), *at(GPU, 143, 146)),
+]

@@ -1,0 +1,95 @@
+"""Cases of second derivatives through layers that normalize."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import luxport
+from luxport import BatchNorm, Dropout, GroupNorm, InstanceNorm, LayerNorm, RMSNorm
+from luxport_conformance.case import Case
+from luxport_conformance.cases.declare import at, computation, draw
+from luxport_conformance.cases.sample_norms import FILE, initial, trained
+from luxport_conformance.compare import Tolerance
+
+CUBES = draw(6, 3, 4)
+TURN = draw(6, 3, 4, seed=1)
+
+
+def _second(name: str, layer: Any, axes: tuple[int, ...], *, centered: bool = True) -> Case:
+    """The derivative of a gradient along a direction, for the sum of cubes of the outputs."""
+    call = trained(layer)
+
+    def program(x: Any, turn: Any) -> Any:
+        xp = luxport.namespace(x)
+        slope = luxport.grad(lambda x: xp.sum(call(x) ** 3) / 3.0)
+        return luxport.grad(lambda x: xp.sum(slope(x) * turn))(x)
+
+    def along(x: Any, turn: Any) -> float:
+        """Take the gradient in closed form: that of y is y², and x gets its part that changes y."""
+        mean = x.mean(axes, keepdims=True) if centered else 0.0
+        root = np.sqrt(((x - mean) ** 2).mean(axes, keepdims=True) + 1e-5)
+        y = (x - mean) / root
+        g = y**2
+        lost = y * (g * y).mean(axes, keepdims=True) + (g.mean(axes, keepdims=True) if centered else 0.0)
+        return float(((g - lost) / root * turn).sum())
+
+    def expected(x: Any, turn: Any) -> Any:
+        slopes = np.empty_like(x)
+        for i in np.ndindex(*x.shape):
+            ends = []
+            for step in (-2e-3, -1e-3, 1e-3, 2e-3):
+                moved = x.copy()
+                moved[i] += step
+                ends.append(along(moved, turn))
+            slopes[i] = (8 * (ends[2] - ends[1]) - (ends[3] - ends[0])) / 12e-3
+        return slopes
+
+    return computation(
+        f"second_derivative.{name}",
+        ("definition: the slope, in float64, of the gradient in closed form",),
+        type(layer).__name__,
+        program,
+        {"x": CUBES, "turn": TURN},
+        expected=expected,
+        differentiates=True,
+        dtypes=("float64",),
+        tolerance=Tolerance(
+            rounding=1e-8, reason="a slope over steps of 1e-3 is wrong by some 1e-12 of fifth derivatives"
+        ),
+    )
+
+
+def _no_curvature(id: str, line: int, layer: Any, x: Any, magnitude: float) -> Case:
+    ps, st = initial(layer)
+
+    def program(x: Any, ps: Any, st: Any) -> Any:
+        xp = luxport.namespace(x)
+        slope = luxport.grad(lambda x: xp.sum(layer(x, ps, st)[0]))
+        return luxport.jacobian(slope)(x)
+
+    shape = np.shape(x)
+    return computation(
+        id,
+        at(FILE, line),
+        type(layer).__name__,
+        program,
+        {"x": np.asarray(x), "ps": ps, "st": luxport.train_mode(st)},
+        expected=np.zeros((*shape, *shape)),
+        differentiates=True,
+        dtypes=("float64",),
+        compiles=False,
+        tolerance=Tolerance(reduction=3, magnitude=magnitude),
+    )
+
+
+CASES: list[Case] = [
+    _no_curvature("second_derivative.dropout_sum", 460, Dropout(0.5), [1.0, 2.0, 3.0], 0.0),
+    _no_curvature("second_derivative.batch_norm_sum", 463, BatchNorm(3), [[1.0, 3.0, 5.0], [2.0, 4.0, 6.0]], 4.0),
+    _second("batch_norm", BatchNorm(3), (0, 2)),
+    _second("group_norm", GroupNorm(3, 1), (1, 2)),
+    _second("instance_norm", InstanceNorm(3), (2,)),
+    _second("layer_norm", LayerNorm((3, 4), affine=False), (1, 2)),
+    _second("rms_norm", RMSNorm(4, affine=False), (2,), centered=False),
+]

@@ -1,0 +1,66 @@
+"""Slopes by differences of a layer's definition in float64, and gradients beside them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from luxport import tree
+from luxport.backend import get_backend
+from luxport_conformance.arrays import on_backend, on_host
+from luxport_conformance.compare import Violation
+from luxport_conformance.evaluation import (
+    Evaluations,
+    cotangent,
+    floats,
+    weighted_sum,
+    with_floats,
+)
+from luxport_conformance.examples import Example
+
+__all__ = ["compare_slopes"]
+
+
+_STEP = 1e-4
+_SLOPE_TOLERANCE = 1e-9
+"""A four-point slope with steps of 1e-4 has an error of about 1e-16 / 1e-4 from rounding and 1e-16 from the step."""
+
+
+def compare_slopes(example: Example, gradients: Any, host: tuple[Any, Any, Any], evaluations: Evaluations) -> None:
+    """Compare the gradient at each leaf with the slope along a random direction that moves this leaf alone."""
+    key = ("slopes", example, tree.structure(host[2]))  # the inputs are those of every backend: float64 rounds nothing
+    slopes = evaluations.kept(key, lambda: _slopes(example, host))
+    variables = (floats(host[0]), host[1])
+    gradients = tree.map(lambda leaf, gradient: gradient, variables, gradients)  # in the order of the variables
+    for (path, leaf), gradient, wanted in zip(
+        tree.leaves_with_path(variables), tree.leaves(gradients), slopes, strict=True
+    ):
+        if gradient.shape != leaf.shape:
+            raise Violation(f"gradient at {'.'.join(path)}: shape {leaf.shape} expected, got {gradient.shape}")
+        direction, slope, size = wanted
+        told = float(np.sum(gradient * direction))
+        scale = float(np.sum(np.abs(gradient * direction))) + size
+        if not abs(told - slope) <= _SLOPE_TOLERANCE * scale:
+            raise Violation(f"gradient at {'.'.join(path)}: a slope of {slope!r} expected, got {told!r}")
+
+
+def _slopes(example: Example, host: tuple[Any, Any, Any]) -> list[tuple[Any, float, float]]:
+    """Return for each leaf a direction, the slope along it, and how large the sums were whose difference it is."""
+    draw = np.random.Generator(np.random.Philox(13))
+    x, ps, st = host
+    strict = get_backend("strict")
+    variables = (floats(x), ps)
+    leaves, weights = tree.leaves(variables), cotangent(example)
+
+    def value(position: int, moved: Any) -> float:
+        at = tree.unflatten(tree.structure(variables), iter([*leaves[:position], moved, *leaves[position + 1 :]]))
+        inputs = on_backend((with_floats(x, at[0]), at[1], st), strict, "float64")
+        return float(weighted_sum(on_host(example.layer(*inputs)[0], strict), weights))
+
+    def slope(position: int, leaf: Any) -> tuple[Any, float, float]:
+        direction = draw.normal(size=leaf.shape)
+        ends = [value(position, leaf + step * _STEP * direction) for step in (-2, -1, 1, 2)]
+        return direction, (8 * (ends[2] - ends[1]) - (ends[3] - ends[0])) / (12 * _STEP), float(np.abs(ends).max())
+
+    return [slope(position, leaf) for position, leaf in enumerate(leaves)]
