@@ -7,7 +7,7 @@ from executed import execute_in_flux
 import luxport
 from luxport.porting.translate.module import translate
 from luxport.porting.translate.trial import report
-from luxport.porting.translate.trial_inputs import Whole, shapes_taken
+from luxport.porting.translate.trial_inputs import Whole, find_shapes
 
 
 def lines(julia):
@@ -83,17 +83,17 @@ def test_inputs_of_lux_models():
 def test_one_array_is_not_taken_for_several():
     """A batch of two is two arrays to Python, and one input to Julia."""
     model = luxport.compact(a=luxport.Dense(3, 4), b=luxport.Dense(3, 4))(lambda x, *, a, b: [part for part in x][0])
-    assert "expected" not in shapes_taken(model, [Whole((2, 3))]).partition(":")[0]
+    assert "expected" not in find_shapes(model, [Whole((2, 3))]).partition(":")[0]
     with pytest.raises(TypeError, match="several inputs"):
         list(Whole((2, 3)))
-    assert shapes_taken(luxport.Dense(3, 4), []) == "(2, 3) -> (2, 4)"
+    assert find_shapes(luxport.Dense(3, 4), []) == "(2, 3) -> (2, 4)"
 
 
 def test_what_goes_wrong_is_said_once():
     julia = "using Flux\nstruct M; a; end\n(m::M)(x) = weird(m.a(x))\nM() = M(Dense(3 => 4))"
     assert lines(julia)[0] == ("M(): CompactLayer with 16 parameters, NotImplementedError: not ported: weird(m.a(x))")
     never = luxport.Chain(luxport.Dense(3, 4), luxport.Dense(5, 2))
-    assert shapes_taken(never, []).startswith(
+    assert find_shapes(never, []).startswith(
         "no input found that it takes: LayerError: Dense at layer_2 expects (..., 5)"
     )
 

@@ -11,8 +11,8 @@ import pytest
 from luxport.cli import main
 from luxport.porting import FileFormatError
 from luxport.porting.translate import translate
-from luxport.porting.translate.checked import violation
-from luxport.porting.translate.writing import python_name
+from luxport.porting.translate.checked import find_violation
+from luxport.porting.translate.writing import name_in_python
 
 
 @pytest.mark.parametrize("attack", julia_attacks.ATTACKS)
@@ -86,14 +86,14 @@ def test_the_fuzzer_finds_what_it_looks_for():
     ],
 )
 def test_the_second_look_refuses_what_no_translation_writes(python):
-    assert violation(f"import luxport\n{python}\n")
+    assert find_violation(f"import luxport\n{python}\n")
 
 
 @pytest.mark.parametrize(
     "name", ["exec", "𝐞𝐱𝐞𝐜", "__import__", "_x", "__class__", "match", "ﬁ", "luxport", "x!", "²", "None"]
 )
 def test_names_are_none_of_pythons(name):
-    python = python_name(name)
+    python = name_in_python(name)
     assert python.isidentifier() and python not in dir(__builtins__) and not python.startswith("_")
     assert python == ast.parse(python).body[0].value.id  # type: ignore[attr-defined]
 

@@ -6,19 +6,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from luxport.porting.translate.definitions import define
-from luxport.porting.translate.indices import after_place, place
+from luxport.porting.translate.indices import place, place_after
 from luxport.porting.translate.parse import (
     Unported,
     arguments,
-    fields_of_names,
+    find_names,
     is_named_tuple,
     last_name,
-    names_in,
     parts,
+    read_fields_of_names,
     text,
 )
 from luxport.porting.translate.scope import Scope, makes_layers
-from luxport.porting.translate.writing import Code, operand
+from luxport.porting.translate.writing import Code, write_operand
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -33,13 +33,13 @@ def assign(here: Scope, node: Node, last: bool) -> Scope:
         raise Unported("an assignment of several values")
     if target.type == "index_expression" and here.mode == "build":
         return _assign_entry(here, target, values[0])
-    if any(here.is_outer(name) for name in names_in(target)):
+    if any(here.is_outer(name) for name in find_names(target)):
         raise Unported("an assignment to a variable of the function around")
     if target.type == "typed_expression":
         target = target.named_children[0]
     if is_named_tuple(target):
         return _assign_fields(here, target, values[0], last)
-    value, names = values[0], names_in(target)
+    value, names = values[0], find_names(target)
     name = written = here.name(text(target)) if target.type == "identifier" else ""
     here = replace(here, depths=here.depths.adding(dict.fromkeys(names, here.depth)))
     compact = text(value).startswith(("@compact", "Lux.@compact"))
@@ -71,12 +71,12 @@ def assign(here: Scope, node: Node, last: bool) -> Scope:
 
 def _assign_fields(here: Scope, target: Node, value: Node, last: bool) -> Scope:
     """``(; a, b) = x``, of a named tuple."""
-    names = fields_of_names(target)
+    names = read_fields_of_names(target)
     found = here.code(value)
     if found.kind not in ("inputs", "tree", "bound") or last:
         raise Unported("fields taken out of a struct by their names")
     kind = "array" if found.kind == "inputs" else found.kind
-    taken = [Code(f"{operand(found)}[{name!r}]") for name in names]
+    taken = [Code(f"{write_operand(found)}[{name!r}]") for name in names]
     here = replace(here, depths=here.depths.adding(dict.fromkeys(names, here.depth)))
     here.put(f"{', '.join(map(here.name, names))} = {', '.join(code.text for code in taken)}")
     return here.binding(dict.fromkeys(names, kind))
@@ -97,7 +97,7 @@ def _assign_entry(here: Scope, target: Node, value: Node) -> Scope:
     if where == "-1":
         here.put_code(f"{written} = ", Code(f"[*{written}[:-1], {code.text}]", "layers"))
     else:
-        after = after_place(where)
+        after = place_after(where)
         here.put_code(f"{written} = ", Code(f"[*{written}[:{where}], {code.text}, *{written}[{after}:]]", "layers"))
     return here
 
@@ -114,7 +114,7 @@ def assign_compound(here: Scope, node: Node) -> None:
     if symbol == "*=" and (code.kind, kind) != ("number", "number"):
         raise Unported("a product of what may be matrices")
     name = here.name(text(target))
-    here.put_code(f"{name} = ", Code(f"{name} {symbol[0]} {operand(code)}", code.kind))
+    here.put_code(f"{name} = ", Code(f"{name} {symbol[0]} {write_operand(code)}", code.kind))
 
 
 def push(here: Scope, node: Node) -> None:

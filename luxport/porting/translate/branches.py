@@ -6,52 +6,52 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from luxport.porting.translate.parse import names_in, parts, text
+from luxport.porting.translate.parse import find_names, parts, text
 from luxport.porting.translate.scope import Scope
-from luxport.porting.translate.sequences import binding
-from luxport.porting.translate.writing import operand
+from luxport.porting.translate.sequences import read_binding
+from luxport.porting.translate.writing import write_operand
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-__all__ = ["either", "loop", "loop_while", "shortcut", "unbracketed", "when"]
+__all__ = ["write_choice", "write_for", "write_while", "write_shortcut", "strip_brackets", "write_if"]
 
 
-def unbracketed(node: Node) -> Node:
+def strip_brackets(node: Node) -> Node:
     """Return what stands in brackets, as assignments do after ``&&``."""
     while node.type == "parenthesized_expression" and len(parts(node)) == 1:
         (node,) = parts(node)
     return node
 
 
-def shortcut(here: Scope, node: Node, last: bool) -> Scope:
+def write_shortcut(here: Scope, node: Node, last: bool) -> Scope:
     """Write ``condition && act``, or ``condition || act``."""
     left, operator, right = parts(node)
     condition = here.condition(left)
-    here.put(f"if not {operand(condition)}:" if text(operator) == "||" else f"if {condition.text}:")
-    after = _inside(here, [unbracketed(right)], False)
+    here.put(f"if not {write_operand(condition)}:" if text(operator) == "||" else f"if {condition.text}:")
+    after = _write_inside(here, [strip_brackets(right)], False)
     if last:
         here.put("return None")
     return after
 
 
-def either(here: Scope, node: Node) -> Scope:
+def write_choice(here: Scope, node: Node) -> Scope:
     """Write ``condition ? act : act``."""
     test, yes, no = parts(node)
     head = f"if {here.condition(test).text}:"
     for body in (yes, no):
         here.put(head)
-        here = _inside(here, [] if text(body) == "nothing" else [unbracketed(body)], False)
+        here = _write_inside(here, [] if text(body) == "nothing" else [strip_brackets(body)], False)
         head = "else:"
     return here
 
 
-def when(here: Scope, node: Node, last: bool) -> Scope:
+def write_if(here: Scope, node: Node, last: bool) -> Scope:
     """Write ``if`` and what belongs to it."""
     condition, *rest = parts(node)
     clauses = [child for child in rest if child.type in ("elseif_clause", "else_clause")]
     here.put(f"if {here.condition(condition).text}:")
-    here = _inside(here, [child for child in rest if child not in clauses], last)
+    here = _write_inside(here, [child for child in rest if child not in clauses], last)
     for clause in clauses:
         body = parts(clause)
         if clause.type == "elseif_clause":
@@ -59,42 +59,42 @@ def when(here: Scope, node: Node, last: bool) -> Scope:
             here.put(f"elif {here.condition(test).text}:")
         else:
             here.put("else:")
-        here = _inside(here, body, last)
+        here = _write_inside(here, body, last)
     return here
 
 
-def loop_while(here: Scope, node: Node) -> Scope:
+def write_while(here: Scope, node: Node) -> Scope:
     """Write ``while``."""
     condition, *body = parts(node)
     here.put(f"while {here.condition(condition).text}:")
-    return here.after(_inside(_repeating(here, body), body, False))
+    return here.after(_write_inside(_enter_loop(here, body), body, False))
 
 
-def loop(here: Scope, node: Node) -> Scope:
+def write_for(here: Scope, node: Node) -> Scope:
     """Write ``for``, over one sequence or several that are in one another."""
     bindings = [child for child in node.named_children if child.type == "for_binding"]
     body = [child for child in node.named_children if child.type != "for_binding"]
-    inside, looped = _repeating(here, body), set[str]()
+    inside, looped = _enter_loop(here, body), set[str]()
     for position, entry in enumerate(bindings):
-        variable, over, kinds = binding(inside, entry)
-        names = names_in(variable)
+        variable, over, kinds = read_binding(inside, entry)
+        names = find_names(variable)
         for name in sorted(name for name in names if name in inside.kinds):
             inside = inside.renaming(name)  # Julia's is another, and ends with the loop
         looped |= names
         inside = replace(inside.assigning(kinds), fleeting=inside.fleeting | names, indent=here.indent + 4 * position)
         inside.put(f"for {inside.target(variable).removeprefix('(').removesuffix(')')} in {over}:")
-    after = here.after(_inside(inside, body, False))
+    after = here.after(_write_inside(inside, body, False))
     return replace(after, kinds=after.kinds.as_in(here.kinds, looped), depths=after.depths.as_in(here.depths, looped))
 
 
-def _repeating(here: Scope, body: Sequence[Node]) -> Scope:
+def _enter_loop(here: Scope, body: Sequence[Node]) -> Scope:
     """Return the scope of a loop: what its statements assign to is another thing in each round."""
     kinds = ("assignment", "compound_assignment_expression")
-    assigned = [names_in(child.named_children[0]) for child in body if child.type in kinds]
+    assigned = [find_names(child.named_children[0]) for child in body if child.type in kinds]
     return replace(here, fleeting=here.fleeting.union(*assigned))
 
 
-def _inside(here: Scope, body: Sequence[Node], last: bool) -> Scope:
+def _write_inside(here: Scope, body: Sequence[Node], last: bool) -> Scope:
     """Write statements that stand further in."""
     count = len(here.piece.lines)
     after = here.source.table.block(here.indented(), body, returns=last)

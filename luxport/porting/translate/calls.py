@@ -4,31 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from luxport.porting.translate.drawn import array_drawn
-from luxport.porting.translate.indices import undefined
-from luxport.porting.translate.methods import chosen_method
-from luxport.porting.translate.operators import operator_called
-from luxport.porting.translate.options import initializer_called
+from luxport.porting.translate.drawn import write_drawn_array
+from luxport.porting.translate.indices import build_undefined
+from luxport.porting.translate.methods import choose_method
+from luxport.porting.translate.operators import write_operator_call
+from luxport.porting.translate.options import read_initializer_call
 from luxport.porting.translate.parse import (
     Arguments,
     Unported,
     arguments,
     last_name,
-    one_line,
     text,
+    write_one_line,
 )
-from luxport.porting.translate.scope import Scope, with_types
-from luxport.porting.translate.structs import Struct, constructor_of, is_new
-from luxport.porting.translate.writing import Code, call, field_name, group, operand, python_name
+from luxport.porting.translate.scope import Scope, find_with_types
+from luxport.porting.translate.structs import Struct, find_constructor, is_new
+from luxport.porting.translate.writing import Code, call, group, name_field, name_in_python, write_operand
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 from luxport.porting.translate.package_calls import call_package_function, write_keywords, write_value
 
-__all__ = ["called"]
+__all__ = ["write_call"]
 
 
-def _part_called(here: Scope, callee: Code, given: Arguments) -> Code:
+def _call_part(here: Scope, callee: Code, given: Arguments) -> Code:
     """A field of a struct, called: a layer, with its parameters and state in Lux, or a function."""
     if callee.kind == "bound" and "mask" in given.named and 1 <= len(given.positional) <= 3 and here.mode == "array":
         given.only("mask")
@@ -49,14 +49,14 @@ def _part_called(here: Scope, callee: Code, given: Arguments) -> Code:
 
 def _construct(here: Scope, struct: Struct, given: Arguments) -> Code:
     values = [write_value(here, value) for value in given.positional]
-    name = constructor_of(struct, given, [value.kind for value in values])
+    name = find_constructor(struct, given, [value.kind for value in values])
     if name == struct.chooser:
         here.output.choosers.add(name)
         here.output.helpers |= {"fits", "is_a"}
-    spelled = field_name if name == struct.python else python_name
+    spelled = name_field if name == struct.python else name_in_python
     options = {spelled(key): write_value(here, value) for key, value in given.named.items()}
     if name == struct.python:
-        values, named = _fields(struct, values)
+        values, named = _split_fields(struct, values)
         options |= named
     values += write_keywords(here, given)
     if here.kinds.get(struct.name) == "unported":
@@ -65,14 +65,14 @@ def _construct(here: Scope, struct: Struct, given: Arguments) -> Code:
     return call(name, values, options, kind)
 
 
-def _fields(struct: Struct, values: list[Code]) -> tuple[list[Code], dict[str, Code]]:
+def _split_fields(struct: Struct, values: list[Code]) -> tuple[list[Code], dict[str, Code]]:
     """Return fields given by position as Python takes them: those of a struct with keywords by name alone."""
     if not struct.by_keyword:
         return values, {}
-    return [], dict(zip(map(field_name, struct.fields), values, strict=False))
+    return [], dict(zip(map(name_field, struct.fields), values, strict=False))
 
 
-def called(here: Scope, node: Node) -> Code:
+def write_call(here: Scope, node: Node) -> Code:
     """Return a call.
 
     Raises: Unported
@@ -81,45 +81,45 @@ def called(here: Scope, node: Node) -> Code:
     if text(function).startswith(("WrappedFunction{", "Lux.WrappedFunction{")):
         function = function.named_children[0]
     if function.type == "operator":
-        return operator_called(here, node)
+        return write_operator_call(here, node)
     if function.type == "parametrized_type_expression" and text(function).startswith("Dict{"):
         function = function.named_children[0]
     name = last_name(function)
     given = arguments(node)
     if here.mode == "build" and (text(function) == "Vector" or text(function).startswith("Vector{")):
-        return undefined(here, text(function), given)
+        return build_undefined(here, text(function), given)
     if function.type in ("call_expression", "parenthesized_expression") and not given.named:
         inner = here.code(function)
         if inner.kind not in ("function", "bound"):
             raise Unported("what is called is no function")
         given.only()
-        return call(operand(inner), [here.code(value) for value in given.positional], None, "array")
+        return call(write_operand(inner), [here.code(value) for value in given.positional], None, "array")
     if function.type in ("index_expression", "field_expression") and not name:
         callee = here.code(function)
         if callee.kind in ("bound", "part"):
-            return _part_called(here, callee, given)
+            return _call_part(here, callee, given)
     if is_new(function):
-        return _new(here, given)
-    if (struct := with_types(here, function)) is not None and here.kinds.get(struct.name) == "builder":
-        return _of_all_fields(here, struct, given)
+        return _build_new(here, given)
+    if (struct := find_with_types(here, function)) is not None and here.kinds.get(struct.name) == "builder":
+        return _build_of_all_fields(here, struct, given)
     own = function.type == "identifier" and name in here.kinds
     if name in here.source.structs and function.type == "identifier" and here.kinds.get(name) not in ("bound", "array"):
         return _construct(here, here.source.structs[name], given)
     if here.mode == "build" and (not own or here.kinds[name] == "initializer"):
-        if name not in ("ones", "zeros", "rand", "randn") and (made := initializer_called(here, node)) is not None:
+        if name not in ("ones", "zeros", "rand", "randn") and (made := read_initializer_call(here, node)) is not None:
             return made.of_kind("initializer")
-        drawn = array_drawn(here, node)
+        drawn = write_drawn_array(here, node)
         if drawn is not None:
             return drawn
     if own:
         return _own(here, function, name, given)
     found = call_package_function(here, node, name, given)
     if found is None:
-        raise Unported(f"{name or one_line(function, 40)} is not known here")
+        raise Unported(f"{name or write_one_line(function, 40)} is not known here")
     return found
 
 
-def _new(here: Scope, given: Arguments) -> Code:
+def _build_new(here: Scope, given: Arguments) -> Code:
     """``new(...)`` in a constructor."""
     if here.making is None:
         raise Unported("new outside of a constructor")
@@ -127,16 +127,16 @@ def _new(here: Scope, given: Arguments) -> Code:
     given.only()
     if len(values) != len(here.making.fields) or any(value.text.startswith("*") for value in values):
         raise Unported("new with other than all fields")
-    return call(here.making.python, *_fields(here.making, values), "layer")
+    return call(here.making.python, *_split_fields(here.making, values), "layer")
 
 
-def _of_all_fields(here: Scope, struct: Struct, given: Arguments) -> Code:
+def _build_of_all_fields(here: Scope, struct: Struct, given: Arguments) -> Code:
     """``Net{typeof(a), typeof(b)}(a, b)``, which no constructor of the file is."""
     values = [write_value(here, value) for value in given.positional]
     given.only()
     if struct.inner or len(values) != len(struct.fields) or any(value.text.startswith("*") for value in values):
         raise Unported("a constructor for types that are given")
-    return call(struct.python, *_fields(struct, values), "layer")
+    return call(struct.python, *_split_fields(struct, values), "layer")
 
 
 def _own(here: Scope, function: Node, name: str, given: Arguments) -> Code:
@@ -149,15 +149,15 @@ def _own(here: Scope, function: Node, name: str, given: Arguments) -> Code:
     if kind == "layer":
         raise Unported(f"{name} is a layer, which wants its parameters: see luxport.compact")
     if kind == "bound":
-        return _part_called(here, here.code(function), given)
+        return _call_part(here, here.code(function), given)
     if kind == "again":  # the layer that is being written, whose inputs are one tuple
         given.only()
         values = [here.code(value) for value in given.positional]
         return call(here.name(name), values if len(values) == 1 else [group("(", values, ")")], None, "array")
     if kind == "device" and len(given.positional) == 1:
         return here.value(given.positional[0])
-    options = {python_name(key): here.code(value) for key, value in given.named.items()}
+    options = {name_in_python(key): here.code(value) for key, value in given.named.items()}
     values = [here.code(value) for value in given.positional] + write_keywords(here, given)
-    python = chosen_method(name, here.source.several[name], given) if name in here.source.several else here.name(name)
+    python = choose_method(name, here.source.several[name], given) if name in here.source.several else here.name(name)
     made = "array" if here.mode == "scalar" else "unknown"
     return call(python, values, options, "layer" if kind == "builder" else made)

@@ -27,23 +27,23 @@ from luxport.porting.translate.allowed_names import (
 from luxport.porting.translate.helpers import HELPERS
 from luxport.porting.translate.writing import BUILTINS
 
-__all__ = ["names_bound", "parsed", "violation", "violation_in"]
+__all__ = ["list_bound_names", "parse_python", "find_violation", "find_violation_in"]
 
 
 class _Violation(Exception):
     """What a module holds that it must not."""
 
 
-def violation(python: str) -> str:
+def find_violation(python: str) -> str:
     """Return what is wrong with a module, nothing if it may be. It is read as bytes, as an import reads it."""
-    tree = parsed(python)
-    return violation_in(tree.body) if tree else _NO_PYTHON
+    tree = parse_python(python)
+    return find_violation_in(tree.body) if tree else _NO_PYTHON
 
 
 _NO_PYTHON = "a form that Python has not, or a character that cannot be printed"
 
 
-def parsed(python: str) -> ast.Module | None:
+def parse_python(python: str) -> ast.Module | None:
     """Return the syntax tree of a module or of a part of one, None if it is none."""
     if not python.replace("\n", " ").isprintable():
         return None
@@ -55,10 +55,10 @@ def parsed(python: str) -> ast.Module | None:
         return None
 
 
-def violation_in(statements: list[ast.stmt], defined: Iterable[str] = ()) -> str:
+def find_violation_in(statements: list[ast.stmt], defined: Iterable[str] = ()) -> str:
     """Return what is wrong with statements beside which other names may be defined; nothing if they may stand."""
     try:
-        _Walk({*defined, *names_bound(statements)}).block(statements, frozenset(), outermost=True)
+        _Walk({*defined, *list_bound_names(statements)}).block(statements, frozenset(), outermost=True)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             compile(ast.Module(statements, []), "ported", "exec")
@@ -69,7 +69,7 @@ def violation_in(statements: list[ast.stmt], defined: Iterable[str] = ()) -> str
     return ""
 
 
-def names_bound(statements: Iterable[ast.stmt]) -> set[str]:
+def list_bound_names(statements: Iterable[ast.stmt]) -> set[str]:
     """Return the names that statements bind in their own scope; no expression that may stand in one binds any."""
     found: set[str] = set()
     pending: list[ast.stmt] = list(statements)
@@ -80,18 +80,18 @@ def names_bound(statements: Iterable[ast.stmt]) -> set[str]:
             case ast.Import(names=names):
                 found |= {alias.name for alias in names}
             case ast.Assign(targets=targets):
-                found.update(*map(_names_in, targets))
+                found.update(*map(_list_names, targets))
             case ast.AnnAssign(target=target):
-                found |= _names_in(target)
+                found |= _list_names(target)
             case ast.For(target=target, body=body, orelse=orelse):
-                found |= _names_in(target)
+                found |= _list_names(target)
                 pending += body + orelse
             case ast.If(body=body, orelse=orelse) | ast.While(body=body, orelse=orelse):
                 pending += body + orelse
     return found
 
 
-def _names_in(target: ast.expr) -> set[str]:
+def _list_names(target: ast.expr) -> set[str]:
     """Return the names in what is assigned to."""
     if isinstance(target, ast.Name):
         return {target.id}
@@ -134,12 +134,12 @@ class _Walk:
                 self._class(node, own, outermost)
                 return
             case ast.ListComp():
-                own = own.union(*(_names_in(part.target) for part in node.generators))
+                own = own.union(*(_list_names(part.target) for part in node.generators))
             case ast.comprehension() if node.is_async:
                 raise _Violation("an asynchronous loop")
             case ast.Attribute():
                 self._attribute(node)
-                if _root(node) not in PACKAGES:
+                if _find_root(node) not in PACKAGES:
                     self.node(node.value, own)
                 return
             case ast.Constant() if not (
@@ -185,22 +185,22 @@ class _Walk:
             self.node(node.body, own | {one.arg for one in parameters})
             return
         for decorator in node.decorator_list:
-            if not isinstance(decorator, ast.Call) or _path(decorator.func) != "luxport.compact":
+            if not isinstance(decorator, ast.Call) or _write_path(decorator.func) != "luxport.compact":
                 raise _Violation("a decorator")
             self.node(decorator, own)
         if node.returns:
             raise _Violation("an annotation")
-        bound = names_bound(node.body)
+        bound = list_bound_names(node.body)
         self.block(node.body, own | bound | {one.arg for one in parameters})
 
     def _class(self, node: ast.ClassDef, own: frozenset[str], outermost: bool) -> None:
         self._binds(node.name)
         bases = {"luxport.Layer", "luxport.ContainerLayer", "luxport.WrapperLayer"}
-        if not outermost or node.keywords or any(_path(base) not in bases for base in node.bases):
+        if not outermost or node.keywords or any(_write_path(base) not in bases for base in node.bases):
             raise _Violation("a class with other bases")
         for decorator in node.decorator_list:
             plain = decorator.func if isinstance(decorator, ast.Call) else decorator
-            if _path(plain) != "dataclasses.dataclass":
+            if _write_path(plain) != "dataclasses.dataclass":
                 raise _Violation("a decorator")
             self.node(decorator, own)
         for statement in node.body:
@@ -234,7 +234,7 @@ class _Walk:
             raise _Violation(f"the name {name}, which is not defined")
 
     def _attribute(self, node: ast.Attribute) -> None:
-        root, path = _root(node), _path(node)
+        root, path = _find_root(node), _write_path(node)
         if not isinstance(node.ctx, ast.Load) or node.attr.startswith("_") or isinstance(node.value, ast.Constant):
             raise _Violation(f"the attribute {node.attr}")
         if (
@@ -251,7 +251,7 @@ class _Walk:
                 pass
             case ast.Attribute():
                 own = isinstance(node.value, ast.Name) and node.value.id == "self"
-                if _root(node) not in (*PACKAGES, "xp") and not own and node.attr not in ("append", "extend"):
+                if _find_root(node) not in (*PACKAGES, "xp") and not own and node.attr not in ("append", "extend"):
                     raise _Violation(f"a call of {node.attr}")
             case _:
                 raise _Violation(f"a call of a {type(node).__name__}")
@@ -281,14 +281,14 @@ def _is_power(node: ast.expr) -> bool:
     return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow)
 
 
-def _root(node: ast.expr) -> str:
+def _find_root(node: ast.expr) -> str:
     """Return the name that attributes begin with, nothing if they begin with something else."""
     while isinstance(node, ast.Attribute):
         node = node.value
     return node.id if isinstance(node, ast.Name) else ""
 
 
-def _path(node: ast.expr) -> str:
+def _write_path(node: ast.expr) -> str:
     """Return a name with its attributes, nothing for what is none."""
     parts = []
     while isinstance(node, ast.Attribute):

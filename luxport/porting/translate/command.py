@@ -10,7 +10,7 @@ from pathlib import Path
 from luxport.command_line import Arguments
 from luxport.porting.errors import FileFormatError
 from luxport.porting.files.replacing import replacing
-from luxport.porting.translate.included import located, with_included
+from luxport.porting.translate.included import locate_remarks, read_with_included
 from luxport.porting.translate.module import translate
 from luxport.porting.translate.trial import report
 from luxport.text import safe_to_show
@@ -25,15 +25,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("-o", "--output", type=Path, help="the Python file to write, instead of printing it")
     parser.add_argument("--run", action="store_true", help="import what was written and say which models it builds")
     parser.add_argument("--check", metavar="FILE", help="compare these models with a trained model's file; runs, too")
-    parser.add_argument("--flux", type=_version, metavar="VERSION", help="the Flux it was written for, 0.14 say")
+    parser.add_argument("--flux", type=_read_version, metavar="VERSION", help="the Flux it was written for, 0.14 say")
     try:
         options = parser.parse_args(arguments)
     except SystemExit as stopped:  # argparse has said why
         return int(stopped.code or 0)
     shown = safe_to_show(str(options.source))
     try:
-        source = with_included(options.source)
-        translation = located(translate("\n".join(source.lines), flux=options.flux), source)
+        source = read_with_included(options.source)
+        translation = locate_remarks(translate("\n".join(source.lines), flux=options.flux), source)
         tried = options.run or options.check is not None
         if options.output is not None:
             with replacing(options.output) as file:
@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
         for line in report(translation, options.check) if tried else ():
             print(safe_to_show(line))
     except (OSError, ValueError, ImportError) as error:  # a FileFormatError and one of an encoding are ValueErrors
-        print(f"luxport port: {shown}: {safe_to_show(_reason(error, options.source))}", file=sys.stderr)
+        print(f"luxport port: {shown}: {safe_to_show(_explain(error, options.source))}", file=sys.stderr)
         return 2
     for hole, place in zip(translation.holes, source.places_of(translation.holes), strict=True):
         print(f"{safe_to_show(place)}: not ported: {hole.julia} ({hole.reason})", file=sys.stderr)
@@ -53,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 1 if translation.holes else 0
 
 
-def _reason(error: Exception, source: Path) -> str:
+def _explain(error: Exception, source: Path) -> str:
     if isinstance(error, UnicodeEncodeError):
         return "it has letters that cannot be printed here: write a file with --output"
     # What is wrong with the source stands behind its name already.
@@ -64,7 +64,7 @@ def _reason(error: Exception, source: Path) -> str:
     return error.strerror if str(error.filename) in ("None", str(source)) else f"{error.strerror}: {error.filename}"
 
 
-def _version(text: str) -> tuple[int, int]:
+def _read_version(text: str) -> tuple[int, int]:
     found = re.fullmatch(r"v?(\d+)\.(\d+)(\.\d+)?", text)
     if found is None:
         raise argparse.ArgumentTypeError(f"a version as 0.14 expected, got {text!r}")

@@ -6,12 +6,12 @@ from collections.abc import Set
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from luxport.porting.translate.definitions import parameters_and_body, write_body
-from luxport.porting.translate.parameters import Parameters, taken_by_field, written_parameters
+from luxport.porting.translate.definitions import split_definition, write_body
+from luxport.porting.translate.parameters import Parameters, find_taken_by_field, write_parameters
 from luxport.porting.translate.parse import Unported, text
 from luxport.porting.translate.scope import Scope
 from luxport.porting.translate.structs import Struct
-from luxport.porting.translate.writing import Code, field_name, group, named
+from luxport.porting.translate.writing import Code, group, name_field, write_named
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -38,7 +38,7 @@ _FUNCTIONS = {"Function", "Int", "Integer", "Int64", "Bool", "String", "Symbol",
 
 def write_compact(here: Scope, struct: Struct) -> None:
     """Write a function that takes the fields and returns a `compact` layer."""
-    fields = {name: field_name(name) for name in struct.fields}
+    fields = {name: name_field(name) for name in struct.fields}
     if (
         len(set(fields.values())) < len(fields)
         or "inputs" in fields.values()
@@ -49,7 +49,7 @@ def write_compact(here: Scope, struct: Struct) -> None:
     inside = here.indented(reserved=frozenset(fields.values()))
     inside.put(f'"""Make Julia\'s struct {struct.python} from its fields."""')
     inside.put("")
-    held = [named(fields[name], _hold(here, struct, name)) for name in struct.fields]
+    held = [write_named(fields[name], _hold(here, struct, name)) for name in struct.fields]
     inside.put_code("@", group("luxport.compact(", [Code(repr(struct.name)), *held], ")"))
     own = {name: Code(fields[name], tell_kind(struct, name) or "bound") for name in fields}
     keywords = ", ".join(["*", *fields.values()] if fields else [])
@@ -64,18 +64,18 @@ def write_compact(here: Scope, struct: Struct) -> None:
 
 def _put_forward(here: Scope, forward: Node, own: dict[str, Code], name: str, keywords: str) -> None:
     """Write a forward method as a function of one input."""
-    parameters, body = parameters_and_body(forward)
+    parameters, body = split_definition(forward)
     if here.source.dialect != "flux" and len(parameters) == 3:
         raise Unported("a forward method with three arguments, of which two may be Lux's ps and st")
     method = put_fields(here, forward, own)
-    given = _write_inputs(method, parameters, taken_by_field(body))
+    given = _write_inputs(method, parameters, find_taken_by_field(body))
     head = f"def {name}({', '.join([*given.listed, keywords] if keywords else given.listed)}):"
     write_body(method, head, body, "array", given)
 
 
 def _hold(here: Scope, struct: Struct, name: str) -> Code:
     """Return a field as a layer holds it: vectors of numbers as tuples."""
-    code = Code(field_name(name))
+    code = Code(name_field(name))
     kind = struct.type_of(name)
     called = any(
         f"{(receiver := name_receiver(forward))}.{name}(" in text(forward) or f"|> {receiver}.{name}" in text(forward)
@@ -99,7 +99,7 @@ def _write_inputs(here: Scope, parameters: list[Node], with_fields: Set[str]) ->
     taken = [node for node in positional if node not in optional]
     if not taken:
         raise Unported("a forward method without an input")
-    given = written_parameters(here, taken, "array", with_fields)
+    given = write_parameters(here, taken, "array", with_fields)
     listed, opening = given.listed, given.opening
     if len(listed) > 1:
         opening = [f"{', '.join(listed)} = inputs", *opening]

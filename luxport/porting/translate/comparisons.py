@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from luxport.porting.translate.parse import Unported, parts, text
 from luxport.porting.translate.scope import Scope
-from luxport.porting.translate.writing import Code, operand
+from luxport.porting.translate.writing import Code, write_operand
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-__all__ = ["COMPARISONS", "LOGIC", "both_or_either", "chain", "chosen", "compared", "is_compared", "opposite"]
+__all__ = ["COMPARISONS", "LOGIC", "join_conditions", "chain", "choose_value", "compare", "is_compared", "negate"]
 
 COMPARISONS = {
     "==": "==",
@@ -46,14 +46,16 @@ def chain(here: Scope, node: Node) -> Code:
         values.insert(0, here.code(right))
         symbols.insert(0, text(operator))
     values.insert(0, here.code(node))
-    pairs = [compared(here, symbol, *values[place : place + 2]) for place, symbol in enumerate(symbols)]
+    pairs = [compare(here, symbol, *values[place : place + 2]) for place, symbol in enumerate(symbols)]
     if all(pair.kind == "flag" for pair in pairs):
-        rest = [f"{COMPARISONS[symbol]} {operand(value)}" for symbol, value in zip(symbols, values[1:], strict=True)]
-        return Code(" ".join([operand(values[0]), *rest]), "flag", True)
-    return Code(" & ".join(map(operand, pairs)), "array", True, is_mask=True)
+        rest = [
+            f"{COMPARISONS[symbol]} {write_operand(value)}" for symbol, value in zip(symbols, values[1:], strict=True)
+        ]
+        return Code(" ".join([write_operand(values[0]), *rest]), "flag", True)
+    return Code(" & ".join(map(write_operand, pairs)), "array", True, is_mask=True)
 
 
-def compared(here: Scope, symbol: str, a: Code, b: Code) -> Code:
+def compare(here: Scope, symbol: str, a: Code, b: Code) -> Code:
     """Return a comparison: of numbers, or of each element."""
     each = here.mode != "build" and (symbol.startswith(".") or (here.mode == "scalar" and _has_array(a, b)))
     symbol = symbol.removeprefix(".") if each else symbol
@@ -62,56 +64,56 @@ def compared(here: Scope, symbol: str, a: Code, b: Code) -> Code:
     sign = COMPARISONS[symbol]
     if sign in ("is", "is not") and (each or "None" not in (a.text, b.text)):
         sign = {"is": "==", "is not": "!="}[sign]
-    return Code(f"{operand(a)} {sign} {operand(b)}", "array" if each else "flag", True, is_mask=each)
+    return Code(f"{write_operand(a)} {sign} {write_operand(b)}", "array" if each else "flag", True, is_mask=each)
 
 
-def both_or_either(here: Scope, symbol: str, a: Code, b: Code) -> Code:
+def join_conditions(here: Scope, symbol: str, a: Code, b: Code) -> Code:
     """Return what is true where both are, or where one is; of whole numbers the bits that are."""
     each = symbol.startswith(".") or (here.mode == "scalar" and _has_array(a, b))
     if symbol in _OF_EACH and not each:
-        return Code(f"{operand(a)} {LOGIC[symbol]} {operand(b)}", "flag", True)
+        return Code(f"{write_operand(a)} {LOGIC[symbol]} {write_operand(b)}", "flag", True)
     sign = _OF_EACH.get(symbol, LOGIC[symbol])
     kinds = {a.kind, b.kind}
     if each and here.mode != "build" and kinds <= {"array", "bound", "unknown", "flag"}:
-        return Code(f"{operand(a)} {sign} {operand(b)}", "array", True, is_mask=a.is_mask or b.is_mask)
+        return Code(f"{write_operand(a)} {sign} {write_operand(b)}", "array", True, is_mask=a.is_mask or b.is_mask)
     if not each and (kinds == {"number"} or kinds == {"flag"} or (here.mode == "build" and kinds == {"unknown"})):
-        return Code(f"{operand(a)} {sign} {operand(b)}", a.kind, True)
+        return Code(f"{write_operand(a)} {sign} {write_operand(b)}", a.kind, True)
     raise Unported(f"the operator {symbol} of what may be neither numbers nor true or false")
 
 
-def opposite(here: Scope, symbol: str, code: Code) -> Code:
+def negate(here: Scope, symbol: str, code: Code) -> Code:
     """Return ``!a``, or ``.!a`` of each element."""
     if symbol == ".!" or (here.mode == "scalar" and _has_array(code)):
         if code.kind not in ("array", "unknown"):
             raise Unported(f"the operator {symbol}")
         return replace(here.xp("logical_not", [code]), is_mask=True)
-    return Code(f"not {operand(code)}", "flag", True)
+    return Code(f"not {write_operand(code)}", "flag", True)
 
 
-def chosen(here: Scope, node: Node) -> Code:
+def choose_value(here: Scope, node: Node) -> Code:
     """``a ? b : c``, or an ``if`` as a value, which has one expression in each branch."""
     branches = parts(node)
     if node.type in ("if_statement", "elseif_clause"):
         condition, yes, *others = branches
-        return _choice(here, here.code(condition), _branch(here, yes), _otherwise(here, others))
+        return _choose(here, here.code(condition), _write_branch(here, yes), _write_else(here, others))
     if len(branches) != 3:
         raise Unported("a condition as a value with other than two branches of one expression")
-    return _choice(here, *[here.code(child) for child in branches])
+    return _choose(here, *[here.code(child) for child in branches])
 
 
-def _otherwise(here: Scope, others: list[Node]) -> Code:
+def _write_else(here: Scope, others: list[Node]) -> Code:
     if not others:
         raise Unported("a condition as a value without an else")
     first, *rest = others
     if first.type == "elseif_clause":
         condition, yes = parts(first)
-        return _choice(here, here.code(condition), _branch(here, yes), _otherwise(here, rest))
+        return _choose(here, here.code(condition), _write_branch(here, yes), _write_else(here, rest))
     if first.type != "else_clause" or rest:
         raise Unported("a condition as a value with other than one expression in each branch")
-    return _branch(here, first)
+    return _write_branch(here, first)
 
 
-def _branch(here: Scope, node: Node) -> Code:
+def _write_branch(here: Scope, node: Node) -> Code:
     while node.type in ("block", "else_clause", "return_statement"):
         inner = parts(node)
         if len(inner) != 1:
@@ -120,13 +122,13 @@ def _branch(here: Scope, node: Node) -> Code:
     return here.code(node)
 
 
-def _choice(here: Scope, condition: Code, yes: Code, no: Code) -> Code:
+def _choose(here: Scope, condition: Code, yes: Code, no: Code) -> Code:
     if condition.kind == "array" and here.mode == "scalar":
         if not _has_array(yes, no):
             raise Unported("a choice between two numbers for each element")
         return here.xp("where", [condition, yes, no])
     kind = yes.kind if yes.kind == no.kind else "unknown"
-    return Code(f"{operand(yes)} if {operand(condition)} else {operand(no)}", kind, True)
+    return Code(f"{write_operand(yes)} if {write_operand(condition)} else {write_operand(no)}", kind, True)
 
 
 def _has_array(*values: Code) -> bool:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import keyword
 from typing import TYPE_CHECKING
 
-from luxport.porting.translate.options import exactly
+from luxport.porting.translate.options import expect_positional
 from luxport.porting.translate.parse import Arguments, Unported, text
 from luxport.porting.translate.scope import Builder, Scope
-from luxport.porting.translate.writing import Code, call, group, named
+from luxport.porting.translate.writing import Code, call, group, write_named
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-__all__ = ["CONTAINERS", "connection"]
+__all__ = ["CONTAINERS", "write_connection"]
 
 
-def _layers(here: Scope, given: Arguments, start: int = 0) -> list[Code]:
+def _read_layers(here: Scope, given: Arguments, start: int = 0) -> list[Code]:
     """Return layers, by position or by name; a name that is a string is the container's own."""
     found = [here.layer(node) for node in given.positional[start:]]
     given.named.pop("disable_optimizations", None)  # which change no result
@@ -29,7 +29,7 @@ def _layers(here: Scope, given: Arguments, start: int = 0) -> list[Code]:
         if code.kind not in ("layers", "keywords", "unknown"):
             raise Unported("layers by their names expected")
         return [code]
-    return [*found, *(named(_check(name), here.layer(node)) for name, node in given.named.items())]
+    return [*found, *(write_named(_check(name), here.layer(node)) for name, node in given.named.items())]
 
 
 def _check(name: str) -> str:
@@ -38,8 +38,8 @@ def _check(name: str) -> str:
     return name
 
 
-def _container(here: Scope, given: Arguments) -> Code:
-    return group("luxport.Chain(", _layers(here, given), ")", "layer")
+def _build_container(here: Scope, given: Arguments) -> Code:
+    return group("luxport.Chain(", _read_layers(here, given), ")", "layer")
 
 
 def _join(name: str) -> Builder:
@@ -53,18 +53,18 @@ def _join(name: str) -> Builder:
             ours = "PairwiseFusion" if here.source.dialect == "flux" else "PairwiseFold"
         if not given.positional:
             raise Unported("what joins the outputs is expected first")
-        layers = _layers(here, given, 1)
+        layers = _read_layers(here, given, 1)
         two = len(layers) == 2 and not any(layer.text.startswith("*") for layer in layers) or name != "Parallel"
-        return group(f"luxport.{ours}(", [connection(here, given.positional[0], two), *layers], ")", "layer")
+        return group(f"luxport.{ours}(", [write_connection(here, given.positional[0], two), *layers], ")", "layer")
 
     return build
 
 
-def _branch(here: Scope, given: Arguments) -> Code:
-    return group("luxport.BranchLayer(", _layers(here, given), ")", "layer")
+def _build_branch(here: Scope, given: Arguments) -> Code:
+    return group("luxport.BranchLayer(", _read_layers(here, given), ")", "layer")
 
 
-def connection(here: Scope, node: Node, two: bool) -> Code:
+def write_connection(here: Scope, node: Node, two: bool) -> Code:
     """Return what joins outputs, two or any number: a function, a layer, or nothing."""
     symbol = text(node).strip("()")
     symbol = symbol if symbol == ".*" else symbol.removeprefix(".")
@@ -84,12 +84,12 @@ _OPERATORS = {"+": ("operator.add", "add"), ".*": ("operator.mul", "multiply"), 
 
 
 def _skip(here: Scope, given: Arguments) -> Code:
-    inner, joined = exactly(given, 2)
+    inner, joined = expect_positional(given, 2)
     given.only("name")
-    return call("luxport.SkipConnection", [here.layer(inner), connection(here, joined, True)])
+    return call("luxport.SkipConnection", [here.layer(inner), write_connection(here, joined, True)])
 
 
-def _maxout(here: Scope, given: Arguments) -> Code:
+def _build_maxout(here: Scope, given: Arguments) -> Code:
     if given.block is not None or (given.positional and given.positional[0].type == "arrow_function_expression"):
         count = given.positional[-1]
         body = given.block if given.block is not None else given.positional[0]
@@ -98,18 +98,18 @@ def _maxout(here: Scope, given: Arguments) -> Code:
             raise Unported("a function that makes one layer, and a number, expected")
         made = here.layer(inner[0])
         return Code(f"luxport.Maxout(*[{made.text} for _ in range({here.code(count).text})])", "layer")
-    return group("luxport.Maxout(", _layers(here, given), ")", "layer")
+    return group("luxport.Maxout(", _read_layers(here, given), ")", "layer")
 
 
 def _wrap(here: Scope, given: Arguments) -> Code:
     given.only()
-    return call("luxport.WrappedFunction", [here.layer(exactly(given, 1)[0])])
+    return call("luxport.WrappedFunction", [here.layer(expect_positional(given, 1)[0])])
 
 
 CONTAINERS = {
-    "BranchLayer": _branch,
-    "Chain": _container,
-    "Maxout": _maxout,
+    "BranchLayer": _build_branch,
+    "Chain": _build_container,
+    "Maxout": _build_maxout,
     "PairwiseFusion": _join("PairwiseFusion"),
     "Parallel": _join("Parallel"),
     "SkipConnection": _skip,

@@ -7,37 +7,37 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from luxport.porting.translate.drawn import array_drawn, scaled_initializer
-from luxport.porting.translate.functions import of_elements
+from luxport.porting.translate.drawn import write_drawn_array, write_scaled_initializer
+from luxport.porting.translate.functions import call_on_elements
 from luxport.porting.translate.output import Piece
 from luxport.porting.translate.parse import (
     Unported,
     arguments,
-    head_of,
+    find_head,
+    find_names,
     last_name,
-    names_in,
-    one_line,
+    write_one_line,
 )
 from luxport.porting.translate.scope import Scope, makes_layers
-from luxport.porting.translate.writing import Code, field_name, group, named, remark
+from luxport.porting.translate.writing import Code, group, name_field, write_named, write_remark
 
 if TYPE_CHECKING:
     from tree_sitter import Node
-from luxport.porting.translate.parameters import Parameters, list_names, written_parameters
+from luxport.porting.translate.parameters import Parameters, list_names, write_parameters
 
-__all__ = ["define", "parameters_and_body", "signature"]
+__all__ = ["define", "split_definition", "find_signature"]
 
 
-def signature(node: Node) -> Node | None:
+def find_signature(node: Node) -> Node | None:
     """Return the call that a function's head is, None if the node defines no function by a name."""
-    head = head_of(node)
+    head = find_head(node)
     return head if head is not None and head.named_children[0].type == "identifier" else None
 
 
-def parameters_and_body(node: Node) -> tuple[list[Node], list[Node]]:
+def split_definition(node: Node) -> tuple[list[Node], list[Node]]:
     """Return the parameters and the statements of a function, however it is written."""
     if node.type in ("function_definition", "assignment"):
-        head = head_of(node)
+        head = find_head(node)
         assert head is not None
         listed = [child for child in head.named_children if child.type == "argument_list"]
         parameters = listed[0].children if listed else []
@@ -60,16 +60,18 @@ def define(here: Scope, node: Node, *, mode: str, name: str = "") -> Code:
     Raises: Unported
     """
     if mode == "compact":
-        return _compact(here, node, name)
+        return _write_compact(here, node, name)
     if node.type in ("identifier", "field_expression"):
-        value = of_elements(replace(here, mode="scalar", piece=Piece()), last_name(node), [Code("x", "array")])
+        value = call_on_elements(replace(here, mode="scalar", piece=Piece()), last_name(node), [Code("x", "array")])
         chosen = name or here.output.new_name(last_name(node))
         for line in (f"def {chosen}(x):", "    xp = luxport.namespace(x)", f"    return {value.text}"):
             here.put(line)
         return Code(chosen, "function")
     _check_lasting(here, node)
-    parameters, body = parameters_and_body(node)
-    drawing = scaled_initializer(here, parameters, [child for child in body if not child.type.endswith("_comment")])
+    parameters, body = split_definition(node)
+    drawing = write_scaled_initializer(
+        here, parameters, [child for child in body if not child.type.endswith("_comment")]
+    )
     if drawing is not None:
         chosen = name or here.output.new_name("initializer")
         here.put(f"{chosen} = {drawing.text}")
@@ -79,10 +81,10 @@ def define(here: Scope, node: Node, *, mode: str, name: str = "") -> Code:
         mode = "build"
     chosen = name or here.output.new_name("function")
     if arrow:
-        here.put(remark(one_line(node)))
+        here.put(write_remark(write_one_line(node)))
     anonymous = arrow or not name
     of_arrays = (anonymous and mode != "build") or mode == "scalar"
-    given = written_parameters(here, parameters, "array" if of_arrays else "unknown")
+    given = write_parameters(here, parameters, "array" if of_arrays else "unknown")
     if mode == "scalar" and parameters:  # also where its type says that it is a number
         given = replace(given, kinds=given.kinds.adding(dict.fromkeys(list_names(parameters[:1]), "array")))
     write_body(here, f"def {chosen}({', '.join(given.listed)}):", body, mode, given)
@@ -90,7 +92,7 @@ def define(here: Scope, node: Node, *, mode: str, name: str = "") -> Code:
 
 
 def _check_lasting(here: Scope, node: Node) -> None:
-    if names_in(node) & here.fleeting:
+    if find_names(node) & here.fleeting:
         raise Unported("a function that uses a variable of the loop around it")
 
 
@@ -107,7 +109,7 @@ def write_body(here: Scope, head: str, body: list[Node], mode: str, given: Param
             raise Unported("an operation on arrays in a function without one")
         start = len(given.opening)
         if any(re.search(r"\bxp\b", line) for line in piece.lines):
-            space = _space(inside, head, given, piece.lines[start:])
+            space = _find_space(inside, head, given, piece.lines[start:])
             piece.lines.insert(start, f"{' ' * inside.indent}xp = {space}")
     if not any(line.strip() and not line.lstrip().startswith("#") for line in piece.lines):
         inside.put("return None")
@@ -115,7 +117,7 @@ def write_body(here: Scope, head: str, body: list[Node], mode: str, given: Param
     here.piece.add(piece)
 
 
-def _space(here: Scope, head: str, parameters: Parameters, written: list[str]) -> str:
+def _find_space(here: Scope, head: str, parameters: Parameters, written: list[str]) -> str:
     """Return what finds the functions of arrays: the first parameter's, or those of all if it may be no array."""
     given = ast.parse(head + " pass").body[0]
     assert isinstance(given, ast.FunctionDef)
@@ -129,23 +131,23 @@ def _space(here: Scope, head: str, parameters: Parameters, written: list[str]) -
     return here.helper("arrays_space", map(Code, names)).text
 
 
-def _compact(here: Scope, node: Node, name: str) -> Code:
+def _write_compact(here: Scope, node: Node, name: str) -> Code:
     given = arguments(node)
     if given.block is None or given.splats:
         raise Unported("@compact without values in place, or without a do block")
     titles = [here.code(value) for key, value in given.named.items() if key == "name"]
     bindings = {key: value for key, value in given.named.items() if key != "name"}
-    if given.positional or any(field_name(key) != key for key in bindings):
+    if given.positional or any(name_field(key) != key for key in bindings):
         raise Unported("values without a name that Python has")
     _check_lasting(here, given.block)
-    values = {key: _binding(here, value) for key, value in bindings.items()}
-    parameters, body = parameters_and_body(given.block)
+    values = {key: _write_binding(here, value) for key, value in bindings.items()}
+    parameters, body = split_definition(given.block)
     if len(parameters) != 1:
         raise Unported("a function of other than one argument")
     chosen = name or here.output.new_name("compact")
-    written = written_parameters(here, parameters, "array")
+    written = write_parameters(here, parameters, "array")
     kinds = {key: {"layer": "bound", "layers": "bound"}.get(code.kind, code.kind) for key, code in values.items()}
-    head = group("luxport.compact(", [*titles, *(named(key, code) for key, code in values.items())], ")")
+    head = group("luxport.compact(", [*titles, *(write_named(key, code) for key, code in values.items())], ")")
     here.put_code("@", head)
     inner = f"def {chosen}({', '.join([*written.listed, *(['*'] if values else []), *values])}):"
     renamed = {**here.renamed, **{key: key for key in bindings}}  # which may be names of Python's, as keywords may
@@ -154,9 +156,9 @@ def _compact(here: Scope, node: Node, name: str) -> Code:
     return Code(chosen, "layer")
 
 
-def _binding(here: Scope, node: Node) -> Code:
+def _write_binding(here: Scope, node: Node) -> Code:
     """A value of `@compact`: arrays that Julia draws at once are described, to be drawn by `setup`."""
-    found = array_drawn(here, node)
+    found = write_drawn_array(here, node)
     if found is not None:
         return found.of_kind("array")
     return here.layer(node) if node.type != "vector_expression" and makes_layers(here, node) else here.code(node)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from luxport.porting.translate.options import initializer
-from luxport.porting.translate.parse import Unported, arguments, last_name, named_entries, parts, text
+from luxport.porting.translate.options import write_initializer
+from luxport.porting.translate.parse import Unported, arguments, last_name, parts, read_named_entries, text
 from luxport.porting.translate.scope import Scope
 from luxport.porting.translate.tables import INITIALIZERS
 from luxport.porting.translate.writing import Code, group
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
 
-__all__ = ["array_drawn", "arrays_drawn", "scaled_initializer"]
+__all__ = ["write_drawn_array", "write_drawn_arrays", "write_scaled_initializer"]
 
 _TYPES = ("Float32", "Float64", "T", "rng", "Random.default_rng()", "default_rng()", "Random.GLOBAL_RNG")
 _WRAPPERS = ("param", "f32", "Float32", "TrackedArray", "convert")
@@ -27,13 +27,13 @@ class _Drawn:
     sizes: Code
 
 
-def array_drawn(here: Scope, node: Node) -> Code | None:
+def write_drawn_array(here: Scope, node: Node) -> Code | None:
     """Return an array that Julia draws at once as `luxport.parameter`, for ``setup`` to draw; None for another."""
     found = _draw(here, node)
     return found and group("luxport.parameter(", [found.init, found.sizes], ")", "drawn")
 
 
-def arrays_drawn(here: Scope, node: Node) -> Code:
+def write_drawn_arrays(here: Scope, node: Node) -> Code:
     """Return a named tuple of arrays as a dict of them, drawn with ``rng``.
 
     Raises: Unported
@@ -43,9 +43,9 @@ def arrays_drawn(here: Scope, node: Node) -> Code:
     if node.type != "tuple_expression" or (node.named_children and node.named_children[0].type == "identifier"):
         raise Unported("initial values that are no named tuple in place")
     entries = []
-    for name, value in named_entries(node).items():
+    for name, value in read_named_entries(node).items():
         if value.type == "tuple_expression":
-            code = arrays_drawn(here, value)
+            code = write_drawn_arrays(here, value)
         else:
             found = _draw(here, value)
             if found is None:
@@ -117,7 +117,7 @@ def _scale(here: Scope, node: Node) -> _Drawn | None:
     return _Drawn(Code(f"{found.init.text}({_SCALES[found.init.text]}={value.text})", "function"), found.sizes)
 
 
-def scaled_initializer(here: Scope, parameters: list[Node], body: list[Node]) -> Code | None:
+def write_scaled_initializer(here: Scope, parameters: list[Node], body: list[Node]) -> Code | None:
     """Return the initializer that a function of sizes alone is: ``(dims...) -> 0.02f0 * randn(Float32, dims...)``."""
     if len(parameters) != 1 or len(body) != 1 or parameters[0].type != "splat_expression":
         return None
@@ -125,7 +125,7 @@ def scaled_initializer(here: Scope, parameters: list[Node], body: list[Node]) ->
     name = text(inner.named_children[0] if inner.type == "typed_expression" else inner)
     node = body[0].named_children[-1] if body[0].type == "return_statement" else body[0]
     node = _unwrap(node)
-    if (normal := _of_normal(here, node, name)) is not None:
+    if (normal := _draw_normal(here, node, name)) is not None:
         return normal
     factor, drawn, symbol = None, node, "*"
     if node.type == "binary_expression":
@@ -144,7 +144,7 @@ def scaled_initializer(here: Scope, parameters: list[Node], body: list[Node]) ->
         return None
     if sizes not in ([name], [f"{name}..."]) or given.named or given.splats:
         return None
-    init = initializer(here, drawn.named_children[0])
+    init = write_initializer(here, drawn.named_children[0])
     if factor is None:
         return init
     scale = here.code(factor)
@@ -167,7 +167,7 @@ def _unwrap(node: Node) -> Node:
             return node
 
 
-def _of_normal(here: Scope, node: Node, name: str) -> Code | None:
+def _draw_normal(here: Scope, node: Node, name: str) -> Code | None:
     """``rand(Normal(mean, std), dims...)``, of Distributions.jl; None for anything else."""
     if node.type != "call_expression" or last_name(node.named_children[0]) != "rand" or "rand" in here.kinds:
         return None

@@ -6,17 +6,17 @@ from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 from luxport.porting.translate.comparisons import COMPARISONS
-from luxport.porting.translate.parse import every_node, head_of, last_name, text
+from luxport.porting.translate.parse import find_head, last_name, text, walk_nodes
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-__all__ = ["functions_of_elements"]
+__all__ = ["find_functions_of_elements"]
 
 _COMPARISONS = {symbol for symbol, sign in COMPARISONS.items() if not sign.startswith("is")}  # === is of whole objects
 
 
-def functions_of_elements(root: Node, statements: Iterable[Node], layers: Collection[str]) -> set[str]:
+def find_functions_of_elements(root: Node, statements: Iterable[Node], layers: Collection[str]) -> set[str]:
     """Name the functions whose every use is on single numbers.
 
     Uses are calls with a dot, calls in other such functions, and places among a layer's arguments. Where only dots
@@ -24,13 +24,13 @@ def functions_of_elements(root: Node, statements: Iterable[Node], layers: Collec
     """
     own: dict[str, list[Node]] = {}
     for node in statements:
-        head = head_of(node)
+        head = find_head(node)
         if head is not None and head.named_children[0].type == "identifier":
             own.setdefault(text(head.named_children[0]), []).append(node)
     bodies = {name: nodes[0] for name, nodes in own.items() if len(nodes) == 1}
-    heads = {head.named_children[0].id for node in bodies.values() if (head := head_of(node)) is not None}
+    heads = {head.named_children[0].id for node in bodies.values() if (head := find_head(node)) is not None}
     uses: dict[str, set[str]] = {name: set() for name in bodies}
-    for node in every_node(root):
+    for node in walk_nodes(root):
         if node.type == "identifier" and (name := text(node)) in uses and node.id not in heads:
             uses[name].add(_use(node, bodies, layers))
     found = {name for name, used in uses.items() if "layer" in used or ("dot" in used and _compares(bodies[name]))}
@@ -54,7 +54,7 @@ def _use(node: Node, bodies: dict[str, Node], layers: Collection[str]) -> str:
     if around.type == "call_expression" and first:
         outer = around
         while outer is not None:
-            head = head_of(outer)
+            head = find_head(outer)
             if head is not None and bodies.get(text(head.named_children[0])) == outer:
                 return text(head.named_children[0])
             outer = outer.parent
@@ -63,7 +63,7 @@ def _use(node: Node, bodies: dict[str, Node], layers: Collection[str]) -> str:
 
 def _is_within_function(node: Node | None) -> bool:
     while node is not None:
-        if node.type in ("arrow_function_expression", "do_clause") or head_of(node) is not None:
+        if node.type in ("arrow_function_expression", "do_clause") or find_head(node) is not None:
             return True
         node = node.parent
     return False
@@ -71,5 +71,5 @@ def _is_within_function(node: Node | None) -> bool:
 
 def _compares(body: Node) -> bool:
     return any(
-        node.type == "binary_expression" and text(node.named_children[1]) in _COMPARISONS for node in every_node(body)
+        node.type == "binary_expression" and text(node.named_children[1]) in _COMPARISONS for node in walk_nodes(body)
     )

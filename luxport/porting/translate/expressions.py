@@ -8,16 +8,32 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from luxport.porting.translate.calls import called
-from luxport.porting.translate.comparisons import chosen
-from luxport.porting.translate.indices import index
-from luxport.porting.translate.operators import binary, unary
+from luxport.porting.translate.calls import write_call
+from luxport.porting.translate.comparisons import choose_value
+from luxport.porting.translate.indices import write_index
+from luxport.porting.translate.operators import write_binary, write_unary
 from luxport.porting.translate.package_calls import broadcast
-from luxport.porting.translate.parse import Unported, is_named_tuple, last_name, named_entries, names_in, parts, text
-from luxport.porting.translate.scope import Scope, device
-from luxport.porting.translate.sequences import comprehension, span
+from luxport.porting.translate.parse import (
+    Unported,
+    find_names,
+    is_named_tuple,
+    last_name,
+    parts,
+    read_named_entries,
+    text,
+)
+from luxport.porting.translate.scope import Scope, write_device
+from luxport.porting.translate.sequences import write_comprehension, write_span
 from luxport.porting.translate.tables import ACTIVATIONS, INITIALIZERS
-from luxport.porting.translate.writing import Code, call, field_name, group, operand, remark, whole_number
+from luxport.porting.translate.writing import (
+    Code,
+    call,
+    group,
+    name_field,
+    write_operand,
+    write_remark,
+    write_whole_number,
+)
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -38,10 +54,10 @@ def _name(here: Scope, node: Node) -> Code:
         if layer and here.mode == "build" and here.depths.get(name) == 0:
             first = here.output.layers_used.setdefault(name, node.start_byte)
             if first != node.start_byte:
-                here.put(remark(f"{name} is in another model, too: in Flux, training one changes both"))
+                here.put(write_remark(f"{name} is in another model, too: in Flux, training one changes both"))
         return Code(here.name(name), here.kinds[name])
     if name in _DEVICES:
-        return device(here)
+        return write_device(here)
     if name in _CONSTANTS:
         return _CONSTANTS[name]
     if name in ACTIVATIONS:
@@ -57,7 +73,7 @@ def _name(here: Scope, node: Node) -> Code:
     raise Unported(f"{name} is not defined here")
 
 
-def _field(here: Scope, node: Node) -> Code:
+def _write_field(here: Scope, node: Node) -> Code:
     if last_name(node):
         return _name(here, node)
     base, field = node.named_children
@@ -70,34 +86,34 @@ def _field(here: Scope, node: Node) -> Code:
     if value.kind in ("bound", "part") and text(field) in _INNER:
         raise Unported("a field of a layer")
     if value.kind == "inputs":
-        return Code(f"{operand(value)}[{text(field)!r}]", "array")
+        return Code(f"{write_operand(value)}[{text(field)!r}]", "array")
     if value.kind in ("bound", "tree"):
-        return Code(f"{operand(value)}[{text(field)!r}]", value.kind)
+        return Code(f"{write_operand(value)}[{text(field)!r}]", value.kind)
     if text(field) in here.record_fields and value.kind in ("unknown", "record"):
-        return Code(f"{operand(value)}.{field_name(text(field))}", here.record_fields[text(field)])
+        return Code(f"{write_operand(value)}.{name_field(text(field))}", here.record_fields[text(field)])
     raise Unported("a field of a struct")
 
 
-def _adjoint(here: Scope, node: Node) -> Code:
+def _write_adjoint(here: Scope, node: Node) -> Code:
     return here.helper("adjoint", [here.code(node.named_children[0])])
 
 
-def _tuple(here: Scope, node: Node) -> Code:
+def _write_tuple(here: Scope, node: Node) -> Code:
     if is_named_tuple(node):
-        entries = [Code(f"{key!r}: {here.value(value).text}") for key, value in named_entries(node).items()]
+        entries = [Code(f"{key!r}: {here.value(value).text}") for key, value in read_named_entries(node).items()]
         return group("{", entries, "}", "layers" if here.mode == "build" else "tree")
     entries = [here.code(part) for part in parts(node)]
     numbers = all(entry.kind == "number" for entry in entries)
     return group("(", entries, ")", "sizes" if numbers else "unknown")
 
 
-def _vector(here: Scope, node: Node) -> Code:
+def _write_vector(here: Scope, node: Node) -> Code:
     entries = [here.code(part) for part in parts(node)]
     kinds = {entry.kind for entry in entries}
     return group("[", entries, "]", "sizes" if kinds == {"number"} else "layers")
 
 
-def _operator(here: Scope, node: Node) -> Code:
+def _write_operator(here: Scope, node: Node) -> Code:
     """An operator handed on as a function, where it is the same of numbers and of arrays."""
     name = _AS_FUNCTIONS.get(text(node))
     if name is None:
@@ -109,7 +125,7 @@ _AS_FUNCTIONS = {"+": "operator.add", ".+": "operator.add", "-": "operator.sub",
 _AS_FUNCTIONS |= {".*": "operator.mul"}
 
 
-def _matrix(here: Scope, node: Node) -> Code:
+def _write_matrix(here: Scope, node: Node) -> Code:
     """A vector of one entry that stands on a line of its own, which the grammar takes for a matrix."""
     rows = [parts(row) for row in parts(node)]
     if len(rows) != 1 or len(rows[0]) != 1 or any(child.type == ";" for child in node.children):
@@ -119,54 +135,54 @@ def _matrix(here: Scope, node: Node) -> Code:
     return group("[", [code], "]", "sizes" if code.kind == "number" else "layers")
 
 
-def _splat(here: Scope, node: Node) -> Code:
+def _write_splat(here: Scope, node: Node) -> Code:
     code = here.code(node.named_children[0])
     opening = f"*{code.opening}" if code.opening else ""
-    return replace(code, text=f"*{operand(code)}", compound=False, opening=opening)
+    return replace(code, text=f"*{write_operand(code)}", compound=False, opening=opening)
 
 
 def _parenthesize(here: Scope, node: Node) -> Code:
     if any(child.type == "for_clause" for child in node.named_children):
-        return comprehension(here, node)
+        return write_comprehension(here, node)
     return here.code(node.named_children[0])
 
 
-def _generator(here: Scope, node: Node) -> Code:
+def _write_generator(here: Scope, node: Node) -> Code:
     """What is handed to a function as ``f(x) for x in xs``, the only argument by position."""
     made = [child for child in node.named_children if not child.type.endswith("_comment")]
     if not any(child.type == "for_clause" for child in made[1:2]):
         raise Unported("a generator beside other arguments")
-    return comprehension(here, node)
+    return write_comprehension(here, node)
 
 
-def _arrow(here: Scope, node: Node) -> Code:
+def _write_arrow(here: Scope, node: Node) -> Code:
     return here.define(node, "array").of_kind("function")
 
 
-def _string(here: Scope, node: Node) -> Code:
+def _write_string(here: Scope, node: Node) -> Code:
     if any(child.type == "string_interpolation" for child in node.named_children):
         raise Unported("a string with values in it")
     return Code(repr("".join(text(child) for child in node.named_children)), "text")
 
 
-def _symbol(here: Scope, node: Node) -> Code:
+def _write_symbol(here: Scope, node: Node) -> Code:
     if not re.fullmatch(r":[A-Za-z_]\w*", text(node)):
         raise Unported("quoted code")
     return Code(repr(text(node)[1:]), "text")
 
 
-def _float(here: Scope, node: Node) -> Code:
+def _write_float(here: Scope, node: Node) -> Code:
     number = float(re.sub("f", "e", text(node).replace("_", "")))
     if not math.isfinite(number):
         raise Unported("a number beyond Float64")
     return Code(repr(number), "number")
 
 
-def _integer(here: Scope, node: Node) -> Code:
-    return Code(whole_number(text(node)), "number")
+def _write_integer(here: Scope, node: Node) -> Code:
+    return Code(write_whole_number(text(node)), "number")
 
 
-def _macro(here: Scope, node: Node) -> Code:
+def _write_macro(here: Scope, node: Node) -> Code:
     if text(node).startswith(("@compact", "Lux.@compact")):
         return here.define(node, "compact")
     name = text(node).split(maxsplit=1)[0]
@@ -174,7 +190,7 @@ def _macro(here: Scope, node: Node) -> Code:
     if name in ("@view", "@views", "@inbounds", "Zygote.@ignore") and len(inner) == 1:
         return here.code(inner[0])
     if name.startswith("@.") and len(inner) == 1 and here.mode in ("array", "scalar"):
-        names = {name: "array" for name in names_in(inner[0]) if here.kinds.get(name) == "unknown"}
+        names = {name: "array" for name in find_names(inner[0]) if here.kinds.get(name) == "unknown"}
         return here.binding(names, mode="scalar").code(inner[0])  # a dot at every call and operator
     raise Unported("a macro")
 
@@ -193,33 +209,33 @@ _INNER = {"weight", "bias", "W", "b", "σ", "layers", "chain", "cell", "state", 
 """Fields of Flux's own layers, which stand elsewhere here."""
 
 READERS: Mapping[str, Callable[[Scope, Node], Code]] = {
-    "arrow_function_expression": _arrow,
-    "argument_list": _generator,
-    "binary_expression": binary,
+    "arrow_function_expression": _write_arrow,
+    "argument_list": _write_generator,
+    "binary_expression": write_binary,
     "boolean_literal": lambda here, node: Code(text(node).capitalize(), "flag"),
     "broadcast_call_expression": broadcast,
-    "call_expression": called,
-    "adjoint_expression": _adjoint,
-    "comprehension_expression": comprehension,
-    "field_expression": _field,
-    "float_literal": _float,
+    "call_expression": write_call,
+    "adjoint_expression": _write_adjoint,
+    "comprehension_expression": write_comprehension,
+    "field_expression": _write_field,
+    "float_literal": _write_float,
     "identifier": _name,
-    "if_statement": chosen,
-    "matrix_expression": _matrix,
-    "operator": _operator,
-    "index_expression": index,
-    "integer_literal": _integer,
-    "juxtaposition_expression": binary,
-    "macrocall_expression": _macro,
+    "if_statement": choose_value,
+    "matrix_expression": _write_matrix,
+    "operator": _write_operator,
+    "index_expression": write_index,
+    "integer_literal": _write_integer,
+    "juxtaposition_expression": write_binary,
+    "macrocall_expression": _write_macro,
     "parenthesized_expression": _parenthesize,
-    "range_expression": span,
-    "splat_expression": _splat,
-    "string_literal": _string,
-    "ternary_expression": chosen,
-    "open_tuple": _tuple,
-    "quote_expression": _symbol,
-    "tuple_expression": _tuple,
-    "unary_expression": unary,
-    "vector_expression": _vector,
+    "range_expression": write_span,
+    "splat_expression": _write_splat,
+    "string_literal": _write_string,
+    "ternary_expression": choose_value,
+    "open_tuple": _write_tuple,
+    "quote_expression": _write_symbol,
+    "tuple_expression": _write_tuple,
+    "unary_expression": write_unary,
+    "vector_expression": _write_vector,
 }
 """What reads each kind of node."""

@@ -9,23 +9,23 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from luxport.porting.translate.definitions import parameters_and_body, write_body
+from luxport.porting.translate.definitions import split_definition, write_body
 from luxport.porting.translate.output import Piece
-from luxport.porting.translate.parameters import written_parameters
-from luxport.porting.translate.parse import Unported, arguments, every_node, last_name, names_in, parts, text
+from luxport.porting.translate.parameters import write_parameters
+from luxport.porting.translate.parse import Unported, arguments, find_names, last_name, parts, text, walk_nodes
 from luxport.porting.translate.scope import Scope
 from luxport.porting.translate.writing import Code, call
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-__all__ = ["flux_training"]
+__all__ = ["write_flux_training"]
 
 _OF = "training of "
 """The kind of a state of training, before the name of the model."""
 
 
-def flux_training(here: Scope, node: Node) -> Scope | None:
+def write_flux_training(here: Scope, node: Node) -> Scope | None:
     """Write a statement of Flux's training, and return the scope of what follows; None for any other statement.
 
     Raises: Unported
@@ -69,18 +69,18 @@ def _set_up(here: Scope, target: Node, node: Node) -> Scope | None:
     return replace(here, renamed={**here.renamed, model: trained})
 
 
-def _state_of(here: Scope, model: Node) -> str:
-    found = [name for name in _names(here) if here.kinds.get(name) == f"{_OF}{text(model)}"]
+def _name_state(here: Scope, model: Node) -> str:
+    found = [name for name in _list_names(here) if here.kinds.get(name) == f"{_OF}{text(model)}"]
     if len(found) != 1:
         raise Unported("Flux's training changes the model itself: see luxport.training.fit")
     return found[0]
 
 
 def _find_trained_models(here: Scope) -> set[str]:
-    return {here.kinds[name].removeprefix(_OF) for name in _names(here)}
+    return {here.kinds[name].removeprefix(_OF) for name in _list_names(here)}
 
 
-def _names(here: Scope) -> Sequence[str]:
+def _list_names(here: Scope) -> Sequence[str]:
     return [name for name in here.kinds if str(here.kinds.get(name)).startswith(_OF)]
 
 
@@ -88,16 +88,16 @@ def _differentiate(here: Scope, target: Node, node: Node, alone: bool, first: bo
     """``loss, grads = Flux.withgradient(m -> ..., model)``, or with a ``do`` block, or the gradient alone."""
     given = arguments(node)
     model = given.positional[-1] if given.positional else None
-    if model is None or not any(here.kinds.get(name) == f"{_OF}{text(model)}" for name in _names(here)):
+    if model is None or not any(here.kinds.get(name) == f"{_OF}{text(model)}" for name in _list_names(here)):
         return None
-    state = _state_of(here, model)
+    state = _name_state(here, model)
     function = given.block if given.block is not None else given.positional[0]
     if len(given.positional) != (1 if given.block is not None else 2) or given.named or (first and not alone):
         raise Unported("a gradient by other than one model")
     names = parts(target) if target.type in ("open_tuple", "tuple_expression") else [target]
     if any(name.type != "identifier" for name in names) or len(names) != (1 if alone else 2):
         raise Unported("gradients that are taken apart")
-    objective = _objective(here, function, of_data=False)
+    objective = _write_objective(here, function, of_data=False)
     gradients, loss = text(names[-1]), "_" if alone else here.name(text(names[0]))
     kinds = {gradients: "gradients" if first else "several gradients", **({} if alone else {text(names[0]): "array"})}
     made = call("luxport.training.compute_gradients", [objective, Code("None"), Code(here.name(state))])
@@ -134,61 +134,61 @@ def _train(here: Scope, node: Node) -> Scope | None:
     if given.named or here.kinds[text(state)] != f"{_OF}{text(model)}":
         raise Unported("train! with more than a loss, a model, data and the state of its rule")
     batches, name = here.code(data), here.name(text(state))
-    objective = _objective(here, function[0], of_data=True)
+    objective = _write_objective(here, function[0], of_data=True)
     here.put(f"for batch in {batches.text}:")
     made = call("luxport.training.train_step", [objective, Code("batch"), Code(name)])
     here.indented().put_code(f"_, _, {name} = ", made)
     return here
 
 
-def _objective(here: Scope, function: Node, *, of_data: bool) -> Code:
+def _write_objective(here: Scope, function: Node, *, of_data: bool) -> Code:
     """Write an objective that calls a function of the model and the entries of a batch, and return its name.
 
     Where it uses nothing of a loop around it stands before all else, so that it is one program for all steps.
     """
-    loss, lines, takes_data = _loss(here, function)
+    loss, lines, takes_data = _write_loss(here, function)
     if takes_data != of_data:
         raise Unported("a loss of other arguments than the model" + (" and the data" if of_data else ""))
     name = here.output.new_name("objective")
     given = ["m", f"*{here.helper('entries_of_batch', [Code('data')]).text}"] if of_data else ["m"]
     lines += [f"def {name}(model, ps, st, data):", "    m = luxport.StatefulLayer(model, ps, st)"]
     lines += [f"    return {loss}({', '.join(given)}), m.st, {{}}"]
-    if names_in(function) & here.fleeting:
+    if find_names(function) & here.fleeting:
         here.piece.lines += [" " * here.indent + line for line in lines]
     else:
         here.piece.lines[here.piece.opening : here.piece.opening] = [" " * 4 * here.depth + line for line in lines]
     return Code(name, "function")
 
 
-def _loss(here: Scope, function: Node) -> tuple[str, list[str], bool]:
+def _write_loss(here: Scope, function: Node) -> tuple[str, list[str], bool]:
     """Return the name of a loss, its lines if it is written here, and whether it takes more than the model."""
     if function.type == "identifier":
         name = text(function)
         if here.kinds.get(name) != "function" or name in here.source.several:
             raise Unported("a loss that is no function of this file with one method")
         return here.name(name), [], True
-    parameters, body = parameters_and_body(function)
+    parameters, body = split_definition(function)
     assigned = {
         name
         for statement in body
-        for part in every_node(statement)
+        for part in walk_nodes(statement)
         if part.type in ("assignment", "compound_assignment_expression")
-        for name in names_in(part.named_children[0])
+        for name in find_names(part.named_children[0])
     }
     if any(here.is_own(name) or here.is_outer(name) for name in assigned):
         raise Unported("a loss that assigns to a variable of the function around")
-    used = set().union(*map(names_in, body)) - (set().union(*map(names_in, parameters)) if parameters else set())
+    used = set().union(*map(find_names, body)) - (set().union(*map(find_names, parameters)) if parameters else set())
     if used & _find_trained_models(here):
         raise Unported("a loss that uses another model that is trained, whose states it may change")
     if not parameters or parameters[0].type != "identifier":
         raise Unported("a loss without a model")
     model = text(parameters[0])
-    if any(_is_field_of(part, model) for statement in body for part in every_node(statement)):
+    if any(_is_field_of(part, model) for statement in body for part in walk_nodes(statement)):
         raise Unported("a loss that uses a part of the model: see luxport.compact")
     piece, name = Piece(), here.output.new_name("loss")
     own = "m" if model in here.renamed else here.name(model)  # the model that is trained may have this name outside
     inside = replace(here, piece=piece, indent=0, mode="array", renamed={**here.renamed, model: own})
-    given = written_parameters(inside, parameters, "array")
+    given = write_parameters(inside, parameters, "array")
     given = replace(given, kinds=given.kinds.adding({model: "bound"}))
     write_body(inside, f"def {name}({', '.join(given.listed)}):", body, "array", given)
     here.piece.holes += piece.holes

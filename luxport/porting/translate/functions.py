@@ -8,24 +8,31 @@ from typing import TYPE_CHECKING
 
 from luxport.porting.translate.nnlib import NNLIB
 from luxport.porting.translate.numbers import NUMBERS
-from luxport.porting.translate.options import aggregation, axes_of, axis_of, axis_option, exactly, only
+from luxport.porting.translate.options import (
+    expect_positional,
+    read_axes,
+    read_axis,
+    read_axis_option,
+    read_only_argument,
+    write_aggregation,
+)
 from luxport.porting.translate.parse import Arguments, Unported, last_name, text
 from luxport.porting.translate.scope import Builder, Scope
-from luxport.porting.translate.sequences import mapped
+from luxport.porting.translate.sequences import build_map
 from luxport.porting.translate.shaping import SHAPING
 from luxport.porting.translate.tables import ACTIVATIONS, ELEMENTWISE, LOSSES
-from luxport.porting.translate.writing import Code, call, operand
+from luxport.porting.translate.writing import Code, call, write_operand
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-__all__ = ["ARRAYS", "of_elements"]
+__all__ = ["ARRAYS", "call_on_elements"]
 
 
 _COUNTS = {"clamp": 3, "ifelse": 3, "max": 2, "min": 2}
 
 
-def of_elements(here: Scope, name: str, values: list[Code]) -> Code:
+def call_on_elements(here: Scope, name: str, values: list[Code]) -> Code:
     """Return one of `ELEMENTWISE` on values.
 
     Raises: Unported for another number of values: Python's function would take another for something else
@@ -37,19 +44,19 @@ def of_elements(here: Scope, name: str, values: list[Code]) -> Code:
     return here.xp(ELEMENTWISE[name], values)
 
 
-def _over(given: Arguments) -> dict[str, Code]:
+def _read_dimensions(given: Arguments) -> dict[str, Code]:
     """Return the options of what goes over some dimensions, which Julia keeps, or over all."""
     if "dims" not in given.named:
         return {}
-    return {"axis": axes_of(given.named["dims"]), "keepdims": Code("True")}
+    return {"axis": read_axes(given.named["dims"]), "keepdims": Code("True")}
 
 
-def _reduction(name: str) -> Builder:
+def _make_reduction(name: str) -> Builder:
     def build(here: Scope, given: Arguments) -> Code:
         given.only("dims")
-        *function, array = exactly(given, 1, 2)
+        *function, array = expect_positional(given, 1, 2)
         if function and here.mode == "build":  # of a list of sizes
-            x, function = mapped(here, Arguments([*function, array])), []
+            x, function = build_map(here, Arguments([*function, array])), []
         else:
             x = here.code(array)
         if here.mode == "build" and array.type in ("tuple_expression", "vector_expression") and x.kind != "layer":
@@ -57,7 +64,7 @@ def _reduction(name: str) -> Builder:
         if name in _OF_LISTS and not function and (x.is_mask or _is_comparison(array)):  # true and false are counted
             x = here.xp("astype", [x, Code("xp.float32")])
         if function:  # sum(f, x) is sum(f.(x))
-            x = _each(here, function[0], x)
+            x = _apply_to_each(here, function[0], x)
         if x.kind == "sizes" and not given.named and name != "mean" and not function:
             return Code(f"{name}({x.text})", "number")
         listed = x.kind in ("layers", "several", "sizes")
@@ -66,7 +73,7 @@ def _reduction(name: str) -> Builder:
             return here.helper(_OF_LISTS[name], [x])  # arrays in a list are added one to the other
         if listed:
             raise Unported(f"{name} of a list")
-        return here.xp(name, [x], _over(given))
+        return here.xp(name, [x], _read_dimensions(given))
 
     return build
 
@@ -81,12 +88,12 @@ def _is_comparison(node: Node) -> bool:
 _OF_LISTS = {"sum": "total", "mean": "average"}
 
 
-def _each(here: Scope, function: Node, x: Code) -> Code:
+def _apply_to_each(here: Scope, function: Node, x: Code) -> Code:
     name = last_name(function)
     if name in here.kinds or here.mode == "build" or not name:
         raise Unported("a function of each element that is not known here")
     if name in ELEMENTWISE:
-        return of_elements(here, name, [x])
+        return call_on_elements(here, name, [x])
     if name in ACTIVATIONS and "softmax" not in name:
         return call(ACTIVATIONS[name], [x], {}, "array")
     raise Unported("a function of each element that is not known here")
@@ -96,27 +103,27 @@ def _spread(name: str) -> Builder:
     """``std`` and ``var``, which divide by n - 1 unless they are told otherwise."""
 
     def build(here: Scope, given: Arguments) -> Code:
-        x = only(here, given, "dims", "corrected")
+        x = read_only_argument(here, given, "dims", "corrected")
         if x.kind in ("layers", "several", "sizes"):
             raise Unported(f"{name} of a list")
         plain = "corrected" in given.named and text(given.named["corrected"]) == "false"
         if "corrected" in given.named and not plain and text(given.named["corrected"]) != "true":
             raise Unported("a correction that is not in place")
         options = {} if plain else {"correction": Code("1", "number")}
-        return here.xp(name, [x], options | _over(given))
+        return here.xp(name, [x], options | _read_dimensions(given))
 
     return build
 
 
 def _cumulate(here: Scope, given: Arguments) -> Code:
-    x = only(here, given, "dims")
+    x = read_only_argument(here, given, "dims")
     if "dims" not in given.named:
         raise Unported("cumsum without dims")
-    return here.xp("cumulative_sum", [x], axis_option(given))
+    return here.xp("cumulative_sum", [x], read_axis_option(given))
 
 
-def _norm(here: Scope, given: Arguments) -> Code:
-    x = only(here, given)
+def _build_norm(here: Scope, given: Arguments) -> Code:
+    x = read_only_argument(here, given)
     if x.kind not in ("array", "bound", "unknown"):
         raise Unported("norm of what may be no array")
     return here.xp("sqrt", [here.xp("sum", [here.xp("square", [here.xp("abs", [x])])])])
@@ -124,29 +131,29 @@ def _norm(here: Scope, given: Arguments) -> Code:
 
 def _multiply_batches(here: Scope, given: Arguments) -> Code:
     given.only()
-    a, b = [here.code(node) for node in exactly(given, 2)]
-    return Code(f"{operand(b)} @ {operand(a)}", "array", True)
+    a, b = [here.code(node) for node in expect_positional(given, 2)]
+    return Code(f"{write_operand(b)} @ {write_operand(a)}", "array", True)
 
 
 def _transpose_batches(here: Scope, given: Arguments) -> Code:
     """``batched_transpose(x)``: each matrix turned."""
-    return here.xp("permute_dims", [only(here, given), Code("(0, 2, 1)")])
+    return here.xp("permute_dims", [read_only_argument(here, given), Code("(0, 2, 1)")])
 
 
 def _pool(name: str) -> Builder:
     def build(here: Scope, given: Arguments) -> Code:
-        array, window = exactly(given, 2)
+        array, window = expect_positional(given, 2)
         layer = here.source.table.layers[name](here, Arguments([window], given.named, given.splats, given.block))
         return Code(f"{layer.text}({here.code(array).text}, {{}}, {{}})[0]", "array")
 
     return build
 
 
-def _along(name: str) -> Builder:
+def _make_along(name: str) -> Builder:
     """A function of an array along a dimension, by the same name."""
 
     def build(here: Scope, given: Arguments) -> Code:
-        return call(f"luxport.ops.{name}", [only(here, given, "dims")], axis_option(given), "array")
+        return call(f"luxport.ops.{name}", [read_only_argument(here, given, "dims")], read_axis_option(given), "array")
 
     return build
 
@@ -154,74 +161,74 @@ def _along(name: str) -> Builder:
 def _activate(here: Scope, given: Arguments) -> Code:
     """``fast_activation(f, x)`` of LuxLib, which is ``f.(x)``."""
     given.only()
-    function, array = exactly(given, 2)
+    function, array = expect_positional(given, 2)
     if here.mode == "build":
         raise Unported("an operation on arrays outside of a function")
     name = last_name(function)
     if name in ELEMENTWISE and name not in here.kinds:
-        return of_elements(here, name, [here.code(array)])
+        return call_on_elements(here, name, [here.code(array)])
     return call(here.activation(function).text, [here.code(array)], {}, "array")
 
 
 def _gate(here: Scope, given: Arguments) -> Code:
     """``Flux.gate(x, h, n)``: the n-th h features."""
     given.only()
-    x, size, number = [here.code(node) for node in exactly(given, 3)]
+    x, size, number = [here.code(node) for node in expect_positional(given, 3)]
     if here.mode != "array" or x.kind not in ("array", "bound", "unknown") or not number.text.isdigit():
         raise Unported("a gate that is not in place")
-    start = f"{operand(size)} * {int(number.text) - 1}" if number.text != "1" else "0"
-    return Code(f"{operand(x)}[..., {start}:{operand(size)} * {number.text}]", "array")
+    start = f"{write_operand(size)} * {int(number.text) - 1}" if number.text != "1" else "0"
+    return Code(f"{write_operand(x)}[..., {start}:{write_operand(size)} * {number.text}]", "array")
 
 
-def _chunk(here: Scope, given: Arguments) -> Code:
+def _build_chunk(here: Scope, given: Arguments) -> Code:
     """``chunk(x, 3; dims = 1)``, which without dims goes along Julia's last axis."""
     given.only("dims")
-    x, count = [here.code(node) for node in exactly(given, 2)]
+    x, count = [here.code(node) for node in expect_positional(given, 2)]
     if here.mode == "build" or x.kind not in ("array", "bound", "unknown") or count.kind not in ("number", "unknown"):
         raise Unported("chunk of what may be no array")
-    axis = axis_of(given.named["dims"]) if "dims" in given.named else "0"
+    axis = read_axis(given.named["dims"]) if "dims" in given.named else "0"
     return here.helper("chunk", [x, count, Code(axis)]).of_kind("several")
 
 
-def _loss(name: str) -> Builder:
+def _make_loss(name: str) -> Builder:
     def build(here: Scope, given: Arguments) -> Code:
         given.only("agg", "dims")
         if here.mode != "array":
             raise Unported("a loss outside of a function of arrays")
-        values = [here.code(node) for node in exactly(given, 2)]
-        options = axis_option(given)
+        values = [here.code(node) for node in expect_positional(given, 2)]
+        options = read_axis_option(given)
         if "agg" in given.named:
-            options["agg"] = aggregation(here, given.named["agg"])
+            options["agg"] = write_aggregation(here, given.named["agg"])
         return call(f"luxport.losses.{name}", values, options, "array")
 
     return build
 
 
-def _one_hot(here: Scope, given: Arguments) -> Code:
+def _build_one_hot(here: Scope, given: Arguments) -> Code:
     """``onehotbatch(y, labels)`` and ``onehotbatch(y, labels, default)``."""
     given.only()
-    data, labels, *default = exactly(given, 2, 3)
+    data, labels, *default = expect_positional(given, 2, 3)
     if here.mode == "build":
         raise Unported("arrays of data outside of a function")
-    ends = _whole_range(labels)
+    ends = _read_whole_range(labels)
     classes = Code(f"range({ends[0]}, {ends[1] + 1})") if ends else here.code(labels)
     return call("luxport.training.onehotbatch", [here.code(data), classes, *map(here.code, default)], None, "array")
 
 
-def _one_cold(here: Scope, given: Arguments) -> Code:
+def _build_one_cold(here: Scope, given: Arguments) -> Code:
     """``onecold(y)``, which counts from 1, and ``onecold(y, 0:9)``."""
     given.only()
-    y, *labels = exactly(given, 1, 2)
+    y, *labels = expect_positional(given, 1, 2)
     if here.mode == "build":
         raise Unported("arrays of data outside of a function")
-    ends = _whole_range(labels[0]) if labels else (1, 1)
+    ends = _read_whole_range(labels[0]) if labels else (1, 1)
     if ends is None:
         return call("luxport.training.onecold", [here.code(y), here.code(labels[0])], None, "unknown")
     found = call("luxport.training.onecold", [here.code(y)], None, "array")
-    return Code(f"{operand(found)} + {ends[0]}", "array", True) if ends[0] else found
+    return Code(f"{write_operand(found)} + {ends[0]}", "array", True) if ends[0] else found
 
 
-def _whole_range(node: Node) -> tuple[int, int] | None:
+def _read_whole_range(node: Node) -> tuple[int, int] | None:
     """Return the ends of a range of whole numbers in place."""
     found = re.fullmatch(r"\(?(-?\d{1,9}):(-?\d{1,9})\)?", text(node))
     return (int(found[1]), int(found[2])) if found else None
@@ -231,27 +238,27 @@ ARRAYS: Mapping[str, Builder] = {
     **NNLIB,
     **NUMBERS,
     **SHAPING,
-    **{name: _loss(name) for name in LOSSES},
+    **{name: _make_loss(name) for name in LOSSES},
     "batched_mul": _multiply_batches,
     "batched_transpose": _transpose_batches,
-    "chunk": _chunk,
+    "chunk": _build_chunk,
     "cumsum": _cumulate,
     "fast_activation": _activate,
     "fast_activation!!": _activate,
     "gate": _gate,
-    "logsoftmax": _along("logsoftmax"),
-    "maximum": _reduction("max"),
-    "make_causal_mask": _along("make_causal_mask"),
+    "logsoftmax": _make_along("logsoftmax"),
+    "maximum": _make_reduction("max"),
+    "make_causal_mask": _make_along("make_causal_mask"),
     "maxpool": _pool("MaxPool"),
-    "mean": _reduction("mean"),
+    "mean": _make_reduction("mean"),
     "meanpool": _pool("MeanPool"),
-    "minimum": _reduction("min"),
-    "norm": _norm,
-    "onecold": _one_cold,
-    "onehotbatch": _one_hot,
-    "softmax": _along("softmax"),
+    "minimum": _make_reduction("min"),
+    "norm": _build_norm,
+    "onecold": _build_one_cold,
+    "onehotbatch": _build_one_hot,
+    "softmax": _make_along("softmax"),
     "std": _spread("std"),
-    "sum": _reduction("sum"),
+    "sum": _make_reduction("sum"),
     "var": _spread("var"),
 }
 """Functions of whole arrays and of sizes, by their names in Julia."""

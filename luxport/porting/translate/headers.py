@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from luxport.porting.translate.definitions import signature
+from luxport.porting.translate.definitions import find_signature
 from luxport.porting.translate.output import Hole
-from luxport.porting.translate.parse import every_node, head_of, last_name, names_in, text
+from luxport.porting.translate.parse import find_head, find_names, last_name, text, walk_nodes
 from luxport.porting.translate.scope import Scope, makes_layers
-from luxport.porting.translate.writing import remark
+from luxport.porting.translate.writing import write_remark
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -24,7 +24,7 @@ def write_header(holes: tuple[Hole, ...]) -> str:
     lines = [
         f"# Made from Julia code by `luxport port`, which did not understand {count} of it. Where the model needs one",
         "# NotImplementedError is raised, by no import, but where it is run; the rest is left out. In the Julia file:",
-        *(remark(f"  line {hole.line}: {hole.julia} ({hole.reason})") for hole in holes[:_LISTED]),
+        *(write_remark(f"  line {hole.line}: {hole.julia} ({hole.reason})") for hole in holes[:_LISTED]),
     ]
     if len(holes) > _LISTED:
         lines.append(f"# and {len(holes) - _LISTED} more, marked below")
@@ -40,16 +40,16 @@ def find_types(statements: list[Node]) -> set[str]:
     for node in statements:
         inner = node.named_children[0] if node.type == "const_statement" and node.named_children else node
         if inner.type in ("abstract_definition", "primitive_definition"):
-            found |= names_in(inner)
-        elif inner.type == "assignment" and head_of(inner) is None:
-            found |= names_in(inner.named_children[0])
+            found |= find_names(inner)
+        elif inner.type == "assignment" and find_head(inner) is None:
+            found |= find_names(inner.named_children[0])
     return found
 
 
 def announce(here: Scope, statements: list[Node]) -> Scope:
     """Return a scope in which functions are known before their definitions, where others may call them."""
     structs = here.source.structs
-    functions = [(text(head.named_children[0]), node) for node in statements if (head := signature(node))]
+    functions = [(text(head.named_children[0]), node) for node in statements if (head := find_signature(node))]
     functions += _find_arrows(statements)
     functions = [(name, node) for name, node in functions if name not in structs]
     kinds = {name: "builder" for name, struct in structs.items() if struct.is_layer}
@@ -73,22 +73,22 @@ def _find_arrows(statements: list[Node]) -> list[tuple[str, Node]]:
     found: dict[str, list[Node]] = {}
     for statement in statements:
         node = statement.named_children[0] if statement.type == "const_statement" else statement
-        if node.type == "assignment" and head_of(node) is None and node.named_children[0].type == "identifier":
+        if node.type == "assignment" and find_head(node) is None and node.named_children[0].type == "identifier":
             found.setdefault(text(node.named_children[0]), []).append(node)
     alone = [(name, nodes[0]) for name, nodes in found.items() if len(nodes) == 1]
     return [(name, node) for name, node in alone if node.named_children[-1].type == "arrow_function_expression"]
 
 
 def _find_calls(node: Node) -> set[str]:
-    return {last_name(part.named_children[0]) for part in every_node(node) if part.type == "call_expression"}
+    return {last_name(part.named_children[0]) for part in walk_nodes(node) if part.type == "call_expression"}
 
 
 def find_packages(root: Node) -> set[str]:
     """Tell Flux's code from Lux's by what it uses; a file may be of both, or not say."""
     used: set[str] = set()
-    for node in every_node(root):
+    for node in walk_nodes(root):
         if node.type in ("using_statement", "import_statement", "field_expression"):
-            used |= names_in(node) if node.type != "field_expression" else {text(node.named_children[0])}
+            used |= find_names(node) if node.type != "field_expression" else {text(node.named_children[0])}
         elif node.type == "macrocall_expression" and text(node).startswith("@compact"):
             used.add("Lux")
     return used & {"Flux", "Lux"}

@@ -10,11 +10,11 @@ import ast
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from luxport.porting.translate.checked import names_bound
+from luxport.porting.translate.checked import list_bound_names
 from luxport.porting.translate.counted_run import Run
 from luxport.porting.translate.counted_values import Budget, Raised, TooMuch
 
-__all__ = ["held_back"]
+__all__ = ["find_held_back"]
 
 _STEPS = 150_000
 """So many steps an import may take: some fifth of a second."""
@@ -49,14 +49,14 @@ class _Part:
     names: set[str]
 
 
-def held_back(trees: Sequence[Sequence[ast.stmt]], helpers: Sequence[ast.stmt]) -> dict[int, str]:
+def find_held_back(trees: Sequence[Sequence[ast.stmt]], helpers: Sequence[ast.stmt]) -> dict[int, str]:
     """Return the places of the parts that an import may not execute, each with why, or nothing if a remark says it.
 
     Args:
         trees: the statements of each part; the parts stand one after the other
         helpers: definitions that stand before all
     """
-    parts = [_Part(statements, names_bound(statements)) for statements in trees]
+    parts = [_Part(statements, list_bound_names(statements)) for statements in trees]
     held: dict[int, str] = {}
     work = Budget(_WORK)
     while True:

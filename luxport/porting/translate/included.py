@@ -13,7 +13,7 @@ from luxport.porting.files.opening import bytes_of
 from luxport.porting.translate.module import LARGEST, Hole, Translation
 from luxport.text import safe_to_show
 
-__all__ = ["Joined", "located", "with_included"]
+__all__ = ["Joined", "locate_remarks", "read_with_included"]
 
 _INCLUDE = re.compile(r'\s*include\("([^"\\$]+\.jl)"\)\s*(#.*)?')
 _DEEPEST = 8
@@ -37,7 +37,7 @@ class Joined:
         return [self.place_of(hole.line) for hole in holes]
 
 
-def with_included(path: Path) -> Joined:
+def read_with_included(path: Path) -> Joined:
     """Read a file, and in the place of each line that includes one from its folder, once, the lines of that.
 
     Raises: OSError, FileFormatError for a device or a pipe, which may have no end, what is no text, or where all
@@ -51,8 +51,8 @@ def with_included(path: Path) -> Joined:
         left -= len(text.encode())
         for number, line in enumerate(text.split("\n"), 1):
             found = _INCLUDE.fullmatch(line)
-            inner = _beside(path, file, found[1]) if found and depth < _DEEPEST else None
-            more = _readable(inner) if inner is not None and inner.resolve() not in seen else None
+            inner = _find_beside(path, file, found[1]) if found and depth < _DEEPEST else None
+            more = _read_if_there(inner) if inner is not None and inner.resolve() not in seen else None
             if inner is not None and more is not None:
                 if len(more.encode()) > left:
                     raise FileFormatError(
@@ -65,38 +65,38 @@ def with_included(path: Path) -> Joined:
                 joined.lines.append(line)
                 joined.places.append((file, number))
 
-    add(path, _source(path), 0)
+    add(path, _read_source(path), 0)
     return joined
 
 
-def located(translation: Translation, source: Joined) -> Translation:
+def locate_remarks(translation: Translation, source: Joined) -> Translation:
     """Return a translation whose first remarks say of which file a line is, if there are several."""
     if len({file for file, _ in source.places}) < 2:
         return translation
     head, empty, rest = translation.python.partition("\n\n")
-    head = re.sub(r"(?m)^# line (\d+): ", lambda found: f"# {_inside(source, int(found[1]))}: ", head)
+    head = re.sub(r"(?m)^# line (\d+): ", lambda found: f"# {_find_inside(source, int(found[1]))}: ", head)
     return replace(translation, python=f"{head}{empty}{rest}") if translation.holes else translation
 
 
-def _inside(source: Joined, line: int) -> str:
+def _find_inside(source: Joined, line: int) -> str:
     name = source.place_of(line).removeprefix(f"{source.first.parent}{os.sep}")
     return name if name.isprintable() else f"line {line}"
 
 
-def _beside(first: Path, file: Path, name: str) -> Path | None:
+def _find_beside(first: Path, file: Path, name: str) -> Path | None:
     """Return a file that another includes, if it is in the folder of the first or further in."""
     inner = file.parent / name
     return inner if inner.resolve().is_relative_to(first.parent.resolve()) else None
 
 
-def _readable(path: Path) -> str | None:
+def _read_if_there(path: Path) -> str | None:
     try:
-        return _source(path)
+        return _read_source(path)
     except (OSError, ValueError):  # what cannot be read stays to be included, and is marked
         return None
 
 
-def _source(path: Path) -> str:
+def _read_source(path: Path) -> str:
     """Return the text of a file, of which no more is read than a source may have.
 
     Raises: OSError, FileFormatError for a device or a pipe, which may have no end, or what is no text

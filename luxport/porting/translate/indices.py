@@ -5,54 +5,54 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from luxport.porting.translate.parse import Arguments, Unported, last_name, names_in, parts, text
+from luxport.porting.translate.parse import Arguments, Unported, find_names, last_name, parts, text
 from luxport.porting.translate.scope import Scope
-from luxport.porting.translate.writing import Code, operand
+from luxport.porting.translate.writing import Code, write_operand
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-__all__ = ["add_one", "after_place", "index", "place", "undefined", "viewed"]
+__all__ = ["add_one", "place_after", "write_index", "place", "build_undefined", "build_view"]
 
 
 _ELEMENTS = {"Any", "Float32", "Float64", "Int"}
 
 
-def index(here: Scope, node: Node) -> Code:
+def write_index(here: Scope, node: Node) -> Code:
     """Return an element, or a part, of a sequence or an array."""
     base, brackets = node.named_children
     kind = last_name(base)
     if (kind in _ELEMENTS and kind not in here.kinds) or (kind in here.source.structs and not parts(brackets)):
         return here.code(brackets)
-    return _index(here, here.code(base), parts(brackets))
+    return _write_index(here, here.code(base), parts(brackets))
 
 
-def viewed(here: Scope, given: Arguments) -> Code:
+def build_view(here: Scope, given: Arguments) -> Code:
     """``view(x, :, 1)``."""
     given.only()
     base, *entries = given.positional
-    return _index(here, here.code(base), entries)
+    return _write_index(here, here.code(base), entries)
 
 
-def _index(here: Scope, value: Code, entries: list[Node]) -> Code:
+def _write_index(here: Scope, value: Code, entries: list[Node]) -> Code:
     if len(entries) > 1:
         if value.kind not in ("array", "unknown", "bound", "part", "tree") or here.mode == "build":
             raise Unported("several indices of something that is no array")
         places = [place(here, entry) for entry in reversed(entries)]
-        return Code(f"{operand(value)}[{', '.join(places)}]", "array")
+        return Code(f"{write_operand(value)}[{', '.join(places)}]", "array")
     if not entries:
         raise Unported("no index")
     if value.kind == "table":
-        return Code(f"{operand(value)}[{here.code(entries[0]).text}]", "unknown")
+        return Code(f"{write_operand(value)}[{here.code(entries[0]).text}]", "unknown")
     if entries[0].type == "quote_expression":
         if value.kind != "bound":
             raise Unported("an index that is a name")
         return here.helper("item", [value, here.code(entries[0])]).of_kind("bound")
     where = place(here, entries[0])
     if value.kind == "sizes":
-        return Code(f"{operand(value)}[{where}]", "sizes" if ":" in where else "number")
+        return Code(f"{write_operand(value)}[{where}]", "sizes" if ":" in where else "number")
     if value.kind in ("layers", "several") or here.mode == "build":
-        return Code(f"{operand(value)}[{where}]", value.kind if ":" in where else "unknown")
+        return Code(f"{write_operand(value)}[{where}]", value.kind if ":" in where else "unknown")
     if ":" in where:
         where = f"slice({', '.join([end or 'None' for end in where.split(':')])})"
     kind = "bound" if value.kind in ("bound", "part") else "unknown"
@@ -80,7 +80,7 @@ def place(here: Scope, node: Node) -> str:
     found = re.fullmatch(r"end\s*-\s*(\d+)", text(node))
     if found:
         return str(-1 - int(found[1]))
-    if "end" in names_in(node):
+    if "end" in find_names(node):
         raise Unported("an index computed from the end")
     code = here.code(node)
     if code.kind not in ("number", "unknown"):
@@ -89,15 +89,15 @@ def place(here: Scope, node: Node) -> str:
         raise Unported("an index that may be no number")
     if code.text.endswith(" + 1") and " " not in code.text.removesuffix(" + 1"):
         return code.text.removesuffix(" + 1")
-    return str(int(code.text) - 1) if code.text.isdigit() else f"{operand(code)} - 1"
+    return str(int(code.text) - 1) if code.text.isdigit() else f"{write_operand(code)} - 1"
 
 
-def after_place(where: str) -> str:
+def place_after(where: str) -> str:
     """Return the index after one that `place` has given."""
     return add_one(Code(where, "number", True))
 
 
-def undefined(here: Scope, julia: str, given: Arguments) -> Code:
+def build_undefined(here: Scope, julia: str, given: Arguments) -> Code:
     """``Vector{Any}(undef, n)``, to be filled, and ``Vector{Any}()``.
 
     Raises: Unported
@@ -136,7 +136,7 @@ def add_one(number: Code) -> str:
     looser = any(sign in number.text for sign in _LOOSER)
     if number.text.endswith(" - 1") and not looser:
         return number.text.removesuffix(" - 1")
-    return f"{operand(number) if looser else number.text} + 1"
+    return f"{write_operand(number) if looser else number.text} + 1"
 
 
 _LOOSER = (" if ", " or ", " and ", " | ", " & ", " ^ ", " << ", " >> ")

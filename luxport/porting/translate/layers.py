@@ -10,20 +10,20 @@ from luxport.porting.translate.options import (
     BIAS,
     EPSILON,
     INIT,
-    activations,
-    axis_of,
-    exactly,
-    in_out,
+    expect_positional,
     is_pair,
-    options_of,
-    pair,
-    pairs_of,
+    read_activations,
+    read_axis,
+    read_in_out,
+    read_options,
+    read_pair,
+    write_pairs,
 )
 from luxport.porting.translate.parse import Arguments, Unported, last_name, parts, text
 from luxport.porting.translate.recurrent import RECURRENT
 from luxport.porting.translate.scope import Builder, Scope
 from luxport.porting.translate.wrappers import WRAPPERS
-from luxport.porting.translate.writing import Code, call, group, operand, remark
+from luxport.porting.translate.writing import Code, call, group, write_operand, write_remark
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -32,23 +32,23 @@ if TYPE_CHECKING:
 __all__ = ["LAYERS"]
 
 
-def _dense(here: Scope, given: Arguments) -> Code:
-    sizes, rest = in_out(here, given.positional)
-    options = options_of(here, given, use_bias=BIAS, init_weight=INIT, init_bias=("init_bias", "initb"))
-    return call("luxport.Dense", [*sizes, *activations(here, rest)], options)
+def _build_dense(here: Scope, given: Arguments) -> Code:
+    sizes, rest = read_in_out(here, given.positional)
+    options = read_options(here, given, use_bias=BIAS, init_weight=INIT, init_bias=("init_bias", "initb"))
+    return call("luxport.Dense", [*sizes, *read_activations(here, rest)], options)
 
 
-def _windows(here: Scope, node: Node) -> dict[str, Any]:
+def _read_windows(here: Scope, node: Node) -> dict[str, Any]:
     """Return how the options of a layer with such a window are read."""
     rank, window = len(node.named_children) if node.type == "tuple_expression" else None, here.code(node)
     return {
         "stride": "stride",
-        "padding": ("pad", lambda node: _padding(here, node, rank, window)),
+        "padding": ("pad", lambda node: _write_padding(here, node, rank, window)),
         "dilation": "dilation",
     }
 
 
-def _padding(here: Scope, node: Node, rank: int | None, window: Code) -> Code:
+def _write_padding(here: Scope, node: Node, rank: int | None, window: Code) -> Code:
     if node.type == "call_expression" and last_name(node.named_children[0]) == "SamePad":
         return call("luxport.SamePad", [])
     if node.type != "tuple_expression":
@@ -62,11 +62,11 @@ def _padding(here: Scope, node: Node, rank: int | None, window: Code) -> Code:
     if rank is None and len(entries) > 1:  # one for each axis, or two
         return here.helper("padded", [group("(", entries, ")", "sizes"), window])
     if len(entries) == 2 * (rank or 1) and len(entries) > 1:
-        return pairs_of(entries)
+        return write_pairs(entries)
     return group("(", entries[::-1], ")", "sizes")
 
 
-def _conv(name: str) -> Builder:
+def _make_conv(name: str) -> Builder:
     def build(here: Scope, given: Arguments) -> Code:
         if len(given.positional) < 2:
             raise Unported("a kernel and in => out are expected")
@@ -75,59 +75,59 @@ def _conv(name: str) -> Builder:
         in_place = kernel.type == "tuple_expression"  # so that it is no weight, and what follows no bias
         if not (is_pair(channels) or kind == "pair" or (kind == "unknown" and in_place)):
             raise Unported("a kernel and in => out are expected")
-        sizes, rest = in_out(here, given.positional[1:], after_kernel=in_place)
-        known = _windows(here, kernel) | {"use_bias": BIAS, "init_weight": INIT}
+        sizes, rest = read_in_out(here, given.positional[1:], after_kernel=in_place)
+        known = _read_windows(here, kernel) | {"use_bias": BIAS, "init_weight": INIT}
         if name == "ConvTranspose":
             known["output_padding"] = "outpad"
         same = ("init_bias", *(["groups"] if name != "DepthwiseConv" else []))
         same += ("cross_correlation",) if name in ("Conv", "ConvTranspose") else ()
-        options = options_of(here, given, *same, window=here.code(kernel), **known)
-        return call(f"luxport.{name}", [here.spatial(kernel), *sizes, *activations(here, rest)], options)
+        options = read_options(here, given, *same, window=here.code(kernel), **known)
+        return call(f"luxport.{name}", [here.spatial(kernel), *sizes, *read_activations(here, rest)], options)
 
     return build
 
 
 def _pool(name: str) -> Builder:
     def build(here: Scope, given: Arguments) -> Code:
-        (window,) = exactly(given, 1)
-        options = options_of(here, given, *(["p"] if name == "LPPool" else []), **_windows(here, window))
+        (window,) = expect_positional(given, 1)
+        options = read_options(here, given, *(["p"] if name == "LPPool" else []), **_read_windows(here, window))
         return call(f"luxport.{name}", [here.spatial(window)], options)
 
     return build
 
 
-def _adaptive(name: str) -> Builder:
+def _make_adaptive(name: str) -> Builder:
     def build(here: Scope, given: Arguments) -> Code:
-        options = options_of(here, given, *(["p"] if name == "AdaptiveLPPool" else []))
-        return call(f"luxport.{name}", [here.spatial(exactly(given, 1)[0])], options)
+        options = read_options(here, given, *(["p"] if name == "AdaptiveLPPool" else []))
+        return call(f"luxport.{name}", [here.spatial(expect_positional(given, 1)[0])], options)
 
     return build
 
 
-def _plain(name: str, count: int, *options: str) -> Builder:
+def _make_plain(name: str, count: int, *options: str) -> Builder:
     """A layer whose arguments are numbers, the same ones in the same order, and whose options have the same names."""
 
     def build(here: Scope, given: Arguments) -> Code:
-        numbers = [here.code(node) for node in exactly(given, count)]
-        return call(f"luxport.{name}", numbers, options_of(here, given, *options))
+        numbers = [here.code(node) for node in expect_positional(given, count)]
+        return call(f"luxport.{name}", numbers, read_options(here, given, *options))
 
     return build
 
 
-def _norm(name: str, numbers: int) -> Builder:
+def _make_norm(name: str, numbers: int) -> Builder:
     def build(here: Scope, given: Arguments) -> Code:
         if len(given.positional) < numbers:
             raise Unported(f"{numbers} sizes expected")
         same = ("affine", *(["track_stats", "momentum"] if name in ("BatchNorm", "InstanceNorm") else []))
         known = {"epsilon": EPSILON, "init_bias": ("init_bias", "initβ"), "init_scale": ("init_scale", "initγ")}
         sizes = [here.code(node) for node in given.positional[:numbers]]
-        rest = activations(here, given.positional[numbers:])
-        return call(f"luxport.{name}", [*sizes, *rest], options_of(here, given, *same, **known))
+        rest = read_activations(here, given.positional[numbers:])
+        return call(f"luxport.{name}", [*sizes, *rest], read_options(here, given, *same, **known))
 
     return build
 
 
-def _sizes_then_activation(here: Scope, positional: list[Node]) -> tuple[Code, list[Node]]:
+def _read_sizes_then_activation(here: Scope, positional: list[Node]) -> tuple[Code, list[Node]]:
     """Return sizes, written one by one or as a tuple, in our order, and the arguments that follow."""
     if not positional:
         raise Unported("sizes expected")
@@ -145,29 +145,29 @@ def _sizes_then_activation(here: Scope, positional: list[Node]) -> tuple[Code, l
     return group("(", [here.code(node) for node in reversed(sizes)], ")", "sizes"), positional[len(sizes) :]
 
 
-def _layer_norm(here: Scope, given: Arguments) -> Code:
-    shape, rest = _sizes_then_activation(here, given.positional)
+def _build_layer_norm(here: Scope, given: Arguments) -> Code:
+    shape, rest = _read_sizes_then_activation(here, given.positional)
     flux = here.source.dialect == "flux" or (here.source.says_nothing and "dims" not in given.named)
     if not flux:
         _check_dims(here, given, shape)
     elif here.source.says_nothing:
-        here.put(remark("LayerNorm is taken for Flux's: the file names neither Flux nor Lux, which has another."))
-    options = options_of(here, given, "affine", epsilon=EPSILON)
+        here.put(write_remark("LayerNorm is taken for Flux's: the file names neither Flux nor Lux, which has another."))
+    options = read_options(here, given, "affine", epsilon=EPSILON)
     kind = "luxport.LayerNorm"
     if flux and here.source.flux is not None and here.source.flux < (0, 15):
         kind = "luxport.porting.flux.OldLayerNorm"
-        options |= _formula(here.source.flux)
+        options |= _read_formula(here.source.flux)
     elif flux:  # whose epsilon, 1e-5 by itself, is that of the deviation
         if "epsilon" in options:
-            options["epsilon"] = Code(f"{operand(options['epsilon'])} ** 2", "number", True)
+            options["epsilon"] = Code(f"{write_operand(options['epsilon'])} ** 2", "number", True)
         elif "**" in options:
             options["**"] = here.helper("squared_epsilon", [options["**"]])
         else:
             options["epsilon"] = Code("1e-10", "number")
-    return call(kind, [shape, *activations(here, rest)], options)
+    return call(kind, [shape, *read_activations(here, rest)], options)
 
 
-def _formula(flux: tuple[int, int]) -> dict[str, Code]:
+def _read_formula(flux: tuple[int, int]) -> dict[str, Code]:
     """Return what `OldLayerNorm` is told of the formula of a version: see luxport/porting/flux/norms.py."""
     if flux == (0, 7):
         raise Unported("a LayerNorm that divides by n - 1 until Flux 0.7.2 and by n later: say 0.6 or 0.8")
@@ -192,27 +192,27 @@ def _check_dims(here: Scope, given: Arguments, shape: Code) -> None:
         raise Unported("dims that may be others than those of the sizes")
 
 
-def _rms_norm(here: Scope, given: Arguments) -> Code:
-    shape, rest = _sizes_then_activation(here, given.positional)
+def _build_rms_norm(here: Scope, given: Arguments) -> Code:
+    shape, rest = _read_sizes_then_activation(here, given.positional)
     if rest:
         raise Unported("more arguments than the sizes")
-    return call("luxport.RMSNorm", [shape], options_of(here, given, "affine", "init_scale", epsilon=EPSILON))
+    return call("luxport.RMSNorm", [shape], read_options(here, given, "affine", "init_scale", epsilon=EPSILON))
 
 
 def _scale(name: str) -> Builder:
     def build(here: Scope, given: Arguments) -> Code:
-        shape, rest = _sizes_then_activation(here, given.positional)
-        options = options_of(here, given, "init_bias", use_bias=BIAS, init_weight=INIT)
-        return call(f"luxport.{name}", [shape, *activations(here, rest)], options)
+        shape, rest = _read_sizes_then_activation(here, given.positional)
+        options = read_options(here, given, "init_bias", use_bias=BIAS, init_weight=INIT)
+        return call(f"luxport.{name}", [shape, *read_activations(here, rest)], options)
 
     return build
 
 
-def _bilinear(here: Scope, given: Arguments) -> Code:
-    options = options_of(here, given, use_bias=BIAS, init_weight=INIT)
+def _build_bilinear(here: Scope, given: Arguments) -> Code:
+    options = read_options(here, given, use_bias=BIAS, init_weight=INIT)
     if given.positional and is_pair(given.positional[0]):
         first = given.positional[0].named_children[0]
-        sizes, rest = pair(here, given.positional[0]), given.positional[1:]
+        sizes, rest = read_pair(here, given.positional[0]), given.positional[1:]
         if first.type != "tuple_expression" and sizes[0].kind != "number":
             raise Unported("in => out with the sizes in place expected")
     else:
@@ -220,13 +220,13 @@ def _bilinear(here: Scope, given: Arguments) -> Code:
             raise Unported("(in1, in2) => out expected")
         numbers = [here.code(node) for node in given.positional[:3]]
         sizes, rest = [group("(", numbers[:2], ")", "sizes"), numbers[2]], given.positional[3:]
-    return call("luxport.Bilinear", [*sizes, *activations(here, rest)], options)
+    return call("luxport.Bilinear", [*sizes, *read_activations(here, rest)], options)
 
 
-def _dropout(name: str) -> Builder:
+def _make_dropout(name: str) -> Builder:
     def axes(node: Node) -> Code:
         entries = node.named_children if node.type == "tuple_expression" else [node]
-        return group("(", [Code(axis_of(entry)) for entry in reversed(entries)], ")", "sizes")
+        return group("(", [Code(read_axis(entry)) for entry in reversed(entries)], ")", "sizes")
 
     def build(here: Scope, given: Arguments) -> Code:
         dims = given.named.get("dims")
@@ -234,35 +234,37 @@ def _dropout(name: str) -> Builder:
             del given.named["dims"]
         known: dict[str, Any] = {"axes": ("dims", axes)} if name != "AlphaDropout" else {}
         return call(
-            f"luxport.{name}", [here.code(node) for node in exactly(given, 1)], options_of(here, given, **known)
+            f"luxport.{name}",
+            [here.code(node) for node in expect_positional(given, 1)],
+            read_options(here, given, **known),
         )
 
     return build
 
 
-def _embedding_bag(here: Scope, given: Arguments) -> Code:
+def _build_embedding_bag(here: Scope, given: Arguments) -> Code:
     if not given.positional or not is_pair(given.positional[0]):
         raise Unported("the sizes are expected as in => out")
-    sizes, rest = in_out(here, given.positional)
+    sizes, rest = read_in_out(here, given.positional)
     reductions = {"mean": "'mean'", "sum": "'sum'", "maximum": "'max'"}
     if len(rest) > 1 or any(last_name(node) not in reductions for node in rest):
         raise Unported("no reduction that is known here")
     chosen = [Code(reductions[last_name(node)]) for node in rest]
-    return call("luxport.EmbeddingBag", [*sizes, *chosen], options_of(here, given, init_weight=INIT))
+    return call("luxport.EmbeddingBag", [*sizes, *chosen], read_options(here, given, init_weight=INIT))
 
 
-def _embedding(here: Scope, given: Arguments) -> Code:
-    sizes, rest = in_out(here, given.positional)
+def _build_embedding(here: Scope, given: Arguments) -> Code:
+    sizes, rest = read_in_out(here, given.positional)
     if rest:
         raise Unported("more arguments than the sizes")
     if "padding_idx" in given.named and text(given.named["padding_idx"]) != "nothing":
         raise Unported("padding_idx, whose place in the table changes")
     given.named.pop("padding_idx", None)
-    return call("luxport.Embedding", sizes, options_of(here, given, init_weight=INIT))
+    return call("luxport.Embedding", sizes, read_options(here, given, init_weight=INIT))
 
 
-def _upsample(here: Scope, given: Arguments) -> Code:
-    positional, options = [], options_of(here, given, scale=("scale", here.spatial), size=("size", here.spatial))
+def _build_upsample(here: Scope, given: Arguments) -> Code:
+    positional, options = [], read_options(here, given, scale=("scale", here.spatial), size=("size", here.spatial))
     for node in given.positional:
         if node.type == "quote_expression":
             mode = text(node)[1:]
@@ -276,22 +278,22 @@ def _upsample(here: Scope, given: Arguments) -> Code:
 
 def _reshape(here: Scope, given: Arguments) -> Code:
     given.only("name")
-    (shape,) = exactly(given, 1)
+    (shape,) = expect_positional(given, 1)
     if shape.type != "tuple_expression":
         return call("luxport.ReshapeLayer", [here.spatial(shape)])
     sizes = [Code("-1", "number") if text(size) == ":" else here.code(size) for size in parts(shape)]
     return call("luxport.ReshapeLayer", [group("(", sizes[::-1], ")", "sizes")])
 
 
-def _attention(here: Scope, given: Arguments) -> Code:
+def _build_attention(here: Scope, given: Arguments) -> Code:
     if here.source.dialect is None:
         raise Unported("Flux's attention has 8 heads by itself and Lux's one: say which it is, with `using`")
-    (dims,) = exactly(given, 1)
+    (dims,) = expect_positional(given, 1)
     probability = ("dropout_prob", "attention_dropout_probability")
-    options = options_of(here, given, "nheads", "is_causal", attention_dropout_probability=probability, use_bias=BIAS)
+    options = read_options(here, given, "nheads", "is_causal", attention_dropout_probability=probability, use_bias=BIAS)
     if here.source.dialect == "flux":
         options.setdefault("nheads", Code("8", "number"))
-    sizes = pair(here, dims) if is_pair(dims) else [here.code(dims)]
+    sizes = read_pair(here, dims) if is_pair(dims) else [here.code(dims)]
     if len(sizes) == 2 or (len(sizes) == 1 and sizes[0].kind not in ("number", "unknown")):
         raise Unported("in => qkv => out, or one size, expected")
     return call("luxport.MultiHeadAttention", sizes, options)
@@ -301,33 +303,33 @@ LAYERS: Mapping[str, Builder] = {
     **CONTAINERS,
     **RECURRENT,
     **WRAPPERS,
-    **{name: _plain(name, 0) for name in ("GlobalMaxPool", "GlobalMeanPool", "NoOpLayer")},
-    **{name: _conv(name) for name in ("Conv", "ConvTranspose", "CrossCor", "DepthwiseConv")},
+    **{name: _make_plain(name, 0) for name in ("GlobalMaxPool", "GlobalMeanPool", "NoOpLayer")},
+    **{name: _make_conv(name) for name in ("Conv", "ConvTranspose", "CrossCor", "DepthwiseConv")},
     **{name: _pool(name) for name in ("LPPool", "MaxPool", "MeanPool")},
-    **{name: _adaptive(name) for name in ("AdaptiveLPPool", "AdaptiveMaxPool", "AdaptiveMeanPool")},
-    **{name: _dropout(name) for name in ("Dropout", "AlphaDropout", "VariationalHiddenDropout")},
-    "BatchNorm": _norm("BatchNorm", 1),
-    "Bilinear": _bilinear,
-    "Dense": _dense,
+    **{name: _make_adaptive(name) for name in ("AdaptiveLPPool", "AdaptiveMaxPool", "AdaptiveMeanPool")},
+    **{name: _make_dropout(name) for name in ("Dropout", "AlphaDropout", "VariationalHiddenDropout")},
+    "BatchNorm": _make_norm("BatchNorm", 1),
+    "Bilinear": _build_bilinear,
+    "Dense": _build_dense,
     "Diagonal": _scale("Diagonal"),
-    "Embedding": _embedding,
-    "EmbeddingBag": _embedding_bag,
-    "FlattenLayer": _plain("FlattenLayer", 0, "N"),
-    "GlobalLPPool": _plain("GlobalLPPool", 0, "p"),
-    "GroupNorm": _norm("GroupNorm", 2),
-    "InstanceNorm": _norm("InstanceNorm", 1),
-    "LayerNorm": _layer_norm,
-    "MultiHeadAttention": _attention,
-    "PixelShuffle": _plain("PixelShuffle", 1),
-    "RMSNorm": _rms_norm,
+    "Embedding": _build_embedding,
+    "EmbeddingBag": _build_embedding_bag,
+    "FlattenLayer": _make_plain("FlattenLayer", 0, "N"),
+    "GlobalLPPool": _make_plain("GlobalLPPool", 0, "p"),
+    "GroupNorm": _make_norm("GroupNorm", 2),
+    "InstanceNorm": _make_norm("InstanceNorm", 1),
+    "LayerNorm": _build_layer_norm,
+    "MultiHeadAttention": _build_attention,
+    "PixelShuffle": _make_plain("PixelShuffle", 1),
+    "RMSNorm": _build_rms_norm,
     "ReshapeLayer": _reshape,
-    "RotaryPositionalEmbedding": _plain(
+    "RotaryPositionalEmbedding": _make_plain(
         "RotaryPositionalEmbedding", 1, *("max_sequence_length", "base", "low_memory_variant")
     ),
     "Scale": _scale("Scale"),
-    "SinusoidalPositionalEmbedding": _plain(
+    "SinusoidalPositionalEmbedding": _make_plain(
         "SinusoidalPositionalEmbedding", 1, *("min_freq", "max_freq", "scale", "full_turns")
     ),
-    "Upsample": _upsample,
+    "Upsample": _build_upsample,
 }
 """What builds each layer, by its name in Julia."""

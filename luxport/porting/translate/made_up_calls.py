@@ -6,37 +6,37 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from luxport.porting.translate.definitions import parameters_and_body, signature
-from luxport.porting.translate.parse import Unported, every_node, text
+from luxport.porting.translate.definitions import find_signature, split_definition
+from luxport.porting.translate.parse import Unported, text, walk_nodes
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-__all__ = ["made_up_calls"]
+__all__ = ["make_up_calls"]
 
 
-def made_up_calls(root: Node, names: set[str]) -> Iterator[tuple[str, str]]:
+def make_up_calls(root: Node, names: set[str]) -> Iterator[tuple[str, str]]:
     """Yield functions of these names, each with a call in Julia; one may have several, the likeliest first."""
-    for node in every_node(root):
-        head = signature(node)
+    for node in walk_nodes(root):
+        head = find_signature(node)
         if head is None or (name := text(head.named_children[0])) not in names:
             continue
-        parameters, _ = parameters_and_body(node)
+        parameters, _ = split_definition(node)
         try:
-            yield from ((name, call) for call in dict.fromkeys(_calls(name, parameters)))
+            yield from ((name, call) for call in dict.fromkeys(_make_up_calls(name, parameters)))
         except Unported:  # something whose kind nobody knows
             continue
 
 
-def _calls(name: str, parameters: list[Node]) -> Iterator[str]:
+def _make_up_calls(name: str, parameters: list[Node]) -> Iterator[str]:
     split = next((i for i, node in enumerate(parameters) if node.type == ";"), len(parameters))
     required = [node for node in parameters[:split] if node.type in ("identifier", "typed_expression")]
     options = [node for node in parameters[split + 1 :] if node.type in ("identifier", "typed_expression")]
     if not required and not options:
         return
     for of_channels in ("8", "8 => 8"):
-        values = [_value(node, of_channels) for node in required]
-        named = [f"{_name(node)} = {_value(node, of_channels)}" for node in options]
+        values = [_make_up_value(node, of_channels) for node in required]
+        named = [f"{_name(node)} = {_make_up_value(node, of_channels)}" for node in options]
         yield f"{name}({', '.join(values)}{'; ' if named else ''}{', '.join(named)})"
 
 
@@ -44,7 +44,7 @@ def _name(node: Node) -> str:
     return text(node if node.type == "identifier" else node.named_children[0])
 
 
-def _value(node: Node, of_channels: str) -> str:
+def _make_up_value(node: Node, of_channels: str) -> str:
     """Return what a parameter may be, by its type, or by its name."""
     name = _name(node).lower()
     if re.search(r"connection|shortcut|fusion|combin|^merge", name):
@@ -53,7 +53,7 @@ def _value(node: Node, of_channels: str) -> str:
         kind = text(node.named_children[-1])
         for pattern, value in _BY_TYPE.items():
             if re.match(pattern, kind):
-                return _size(name) if value == "8" else value
+                return _make_up_size(name) if value == "8" else value
         if kind not in ("Any", "Number"):
             raise Unported(f"a parameter of the type {kind}")
     for pattern, value in _BY_NAME.items():
@@ -62,7 +62,7 @@ def _value(node: Node, of_channels: str) -> str:
     return "8"
 
 
-def _size(name: str) -> str:
+def _make_up_size(name: str) -> str:
     """Return a whole number: few of what there are never many of."""
     return "2" if re.search(r"head|group|depth|layer|block|stride|repeat|pad|scale|factor|ratio|reduc", name) else "8"
 

@@ -10,24 +10,24 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import combinations, pairwise
 from typing import TYPE_CHECKING
 
-from luxport.porting.translate.parse import Arguments, Unported, head_of, text
-from luxport.porting.translate.signatures import ANY_NUMBER, Method, method_of
+from luxport.porting.translate.parse import Arguments, Unported, find_head, text
+from luxport.porting.translate.signatures import ANY_NUMBER, Method, read_method
 from luxport.porting.translate.structs import Struct, by_fields
-from luxport.porting.translate.writing import python_name
+from luxport.porting.translate.writing import name_in_python
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
 __all__ = [
     "choose_by_types",
-    "chooser",
-    "chosen_method",
-    "dispatcher",
+    "write_chooser",
+    "choose_method",
+    "write_dispatcher",
     "find_methods",
     "fitting",
     "is_dispatched",
     "is_foreign",
-    "ordered",
+    "order_methods",
 ]
 
 _LAYERS = (
@@ -63,23 +63,23 @@ def find_methods(statements: Sequence[Node], structs: Mapping[str, Struct]) -> d
     """Return the functions with several methods, each with its name in Python, or none if nothing tells them apart.
 
     Those that numbers of arguments tell apart are name, name_2 and so on, and each call says which it means; the others
-    are name_1, name_2 and so on, and name is what chooses one when it is called: see `dispatcher`.
+    are name_1, name_2 and so on, and name is what chooses one when it is called: see `write_dispatcher`.
     """
     found: dict[str, list[Method]] = {}
     for node in statements:
-        head = head_of(node)
+        head = find_head(node)
         if head is not None and head.named_children[0].type == "identifier":
             name = text(head.named_children[0])
             if name not in structs:
-                found.setdefault(name, []).append(method_of(node))
+                found.setdefault(name, []).append(read_method(node))
     several = {name: methods for name, methods in found.items() if len(methods) > 1}
     for name, methods in several.items():
         counts = sorted((entry.least, entry.most) for entry in methods)
-        plain = python_name(name)
+        plain = name_in_python(name)
         if all(before[1] < after[0] for before, after in pairwise(counts)):
             for position, entry in enumerate(methods, 1):
                 entry.python = plain + (f"_{position}" if position > 1 else "")
-        elif ordered(methods):
+        elif order_methods(methods):
             for position, entry in enumerate(methods, 1):
                 entry.python = f"{plain}_{position}"
     return several
@@ -87,16 +87,16 @@ def find_methods(statements: Sequence[Node], structs: Mapping[str, Struct]) -> d
 
 def is_dispatched(name: str, methods: Sequence[Method]) -> bool:
     """Whether a method is chosen when the function is called."""
-    return bool(methods) and methods[0].python not in ("", python_name(name))
+    return bool(methods) and methods[0].python not in ("", name_in_python(name))
 
 
-def chosen_method(name: str, methods: Sequence[Method], given: Arguments) -> str:
+def choose_method(name: str, methods: Sequence[Method], given: Arguments) -> str:
     """Return the name in Python of the one method that can be called so, or of what chooses one.
 
     Raises: Unported if that cannot be told
     """
     if is_dispatched(name, methods):
-        return python_name(name)
+        return name_in_python(name)
     if given.splats or any(node.type == "splat_expression" for node in given.positional):
         raise Unported(f"which method of {name} this is")
     fitting = [entry for entry in methods if entry.takes(given)]
@@ -109,31 +109,31 @@ def choose_by_types(structs: Iterable[Struct]) -> None:
     """Name what chooses among the constructors of each struct, where their types tell them apart."""
     for struct in structs:
         own = by_fields(struct)
-        replaced = any(_kinds(entry) == _kinds(own[-1]) for entry in struct.constructors) if own else False
+        replaced = any(_list_kinds(entry) == _list_kinds(own[-1]) for entry in struct.constructors) if own else False
         known = struct.constructors and not struct.by_keyword and all(entry.most >= 0 for entry in struct.constructors)
-        if known and not replaced and ordered([*own, *struct.constructors]):
-            struct.chooser = f"{python_name(struct.name)}_by_types"
+        if known and not replaced and order_methods([*own, *struct.constructors]):
+            struct.chooser = f"{name_in_python(struct.name)}_by_types"
 
 
-def chooser(struct: Struct) -> list[str]:
+def write_chooser(struct: Struct) -> list[str]:
     """Return what calls the constructor that Julia would choose, as lines of Python."""
-    return dispatcher(struct.chooser, [*by_fields(struct), *struct.constructors])
+    return write_dispatcher(struct.chooser, [*by_fields(struct), *struct.constructors])
 
 
-def dispatcher(name: str, methods: Sequence[Method]) -> list[str]:
+def write_dispatcher(name: str, methods: Sequence[Method]) -> list[str]:
     """Return what calls the method that Julia would choose, as lines of Python."""
     lines = [
-        f"def {python_name(name)}(*given, **options):",
+        f"def {name_in_python(name)}(*given, **options):",
         '    """Call the method that Julia chooses by the arguments."""',
     ]
-    for entry in ordered(methods):
+    for entry in order_methods(methods):
         lines += [f"    if {fitting('given', entry)}:", f"        return {entry.python}(*given, **options)"]
-    return [*lines, f"    raise ValueError({f'no method of {python_name(name)} takes these arguments'!r})"]
+    return [*lines, f"    raise ValueError({f'no method of {name_in_python(name)} takes these arguments'!r})"]
 
 
 def fitting(given: str, entry: Method) -> str:
     """Return what asks whether a method takes what is given."""
-    kinds = [kind if str(kind).startswith("luxport.") else repr(kind) for kind in _kinds(entry)]
+    kinds = [kind if str(kind).startswith("luxport.") else repr(kind) for kind in _list_kinds(entry)]
     return f"fits({given}, {', '.join(map(str, (entry.least, entry.most, *kinds)))})"
 
 
@@ -141,13 +141,13 @@ _MOST = 50
 """Methods of a function: each is compared with each other."""
 
 
-def ordered(methods: Sequence[Method]) -> list[Method]:
+def order_methods(methods: Sequence[Method]) -> list[Method]:
     """Return methods, each before those that take all that it takes and more; none if that is not known of some."""
-    if len(methods) > _MOST or any(None in _kinds(entry) for entry in methods):
+    if len(methods) > _MOST or any(None in _list_kinds(entry) for entry in methods):
         return []
     before: dict[int, set[int]] = {i: set() for i in range(len(methods))}
     for i, j in combinations(range(len(methods)), 2):
-        first = _which_first(methods[i], methods[j])
+        first = _compare(methods[i], methods[j])
         if first is None:
             return []
         if first:
@@ -165,7 +165,7 @@ def is_foreign(entry: Method, defined: Collection[str]) -> bool:
     """Whether a method takes something of a type that neither Julia nor the file has, which nothing here can be."""
     plain = [re.split(r"[{(.]", declared)[0] for declared in entry.declared]
     return any(
-        _kind_of(declared) is None and name.isidentifier() and name not in (*_NOT_TYPES, *defined)
+        _read_kind(declared) is None and name.isidentifier() and name not in (*_NOT_TYPES, *defined)
         for name, declared in zip(plain, entry.declared, strict=True)
     )
 
@@ -173,11 +173,11 @@ def is_foreign(entry: Method, defined: Collection[str]) -> bool:
 _NOT_TYPES = ("Union", "Type", "Val", "typeof")
 
 
-def _kinds(entry: Method) -> list[str | int | None]:
-    return [_kind_of(declared) for declared in entry.declared]
+def _list_kinds(entry: Method) -> list[str | int | None]:
+    return [_read_kind(declared) for declared in entry.declared]
 
 
-def _kind_of(julia: str) -> str | int | None:
+def _read_kind(julia: str) -> str | int | None:
     """Return the kind of a declared type, None for one that is not known here."""
     if not julia:
         return "any"
@@ -189,12 +189,12 @@ def _kind_of(julia: str) -> str | int | None:
     return _KINDS.get(name)
 
 
-def _which_first(a: Method, b: Method) -> int | None:
+def _compare(a: Method, b: Method) -> int | None:
     """Return -1 if a is to be asked before b, 1 if after it, 0 if either can be first; None if nobody can say."""
     least, most = max(a.least, b.least), min(a.most, b.most)
     if least > most:
         return 0
-    pairs = list(zip(_kinds(a), _kinds(b), strict=False))[: min(most, ANY_NUMBER)]
+    pairs = list(zip(_list_kinds(a), _list_kinds(b), strict=False))[: min(most, ANY_NUMBER)]
     if any(_is_apart(one, other) for one, other in pairs[:least]):
         return 0
     declared = zip(a.declared, b.declared, strict=False)

@@ -7,25 +7,25 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from luxport.porting.errors import FileFormatError
-from luxport.porting.translate.checked import names_bound, parsed, violation, violation_in
+from luxport.porting.translate.checked import find_violation, find_violation_in, list_bound_names, parse_python
 from luxport.porting.translate.containers import CONTAINERS
 from luxport.porting.translate.definitions import define
-from luxport.porting.translate.elementwise import functions_of_elements
+from luxport.porting.translate.elementwise import find_functions_of_elements
 from luxport.porting.translate.expressions import READERS
 from luxport.porting.translate.helpers import HELPERS
-from luxport.porting.translate.importing import held_back
+from luxport.porting.translate.importing import find_held_back
 from luxport.porting.translate.layers import LAYERS
-from luxport.porting.translate.methods import choose_by_types, chooser, find_methods
+from luxport.porting.translate.methods import choose_by_types, find_methods, write_chooser
 from luxport.porting.translate.output import Hole, Output, Piece
 from luxport.porting.translate.own_calls import OwnCall, own_calls
 from luxport.porting.translate.own_inputs import DrawnInputs, inputs_tried
-from luxport.porting.translate.parse import line_of, one_line, parse
+from luxport.porting.translate.parse import count_line, parse, write_one_line
 from luxport.porting.translate.scope import Scope, Source, Table
-from luxport.porting.translate.statements import block
+from luxport.porting.translate.statements import write_block
 from luxport.porting.translate.structs import find_structs, place_of
-from luxport.porting.translate.top_level import changed_in_place, leave_out, top_level
+from luxport.porting.translate.top_level import find_changed_in_place, leave_out, write_top_level
 from luxport.porting.translate.wrappers import WRAPPERS
-from luxport.porting.translate.writing import remark
+from luxport.porting.translate.writing import write_remark
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -111,12 +111,12 @@ def _translate(source: str, flux: tuple[int, int] | None) -> Translation:
         flux = (0, 14)
     packages = find_packages(root)
     dialect = packages.pop().lower() if len(packages) == 1 else None
-    statements = _statements(root)
+    statements = _list_statements(root)
     structs = find_structs(statements)
     choose_by_types(structs.values())
-    changed, filled = changed_in_place(root)
+    changed, filled = find_changed_in_place(root)
     source_of_all = Source(
-        table=Table(READERS, LAYERS, define, block),
+        table=Table(READERS, LAYERS, define, write_block),
         dialect=dialect,
         says_nothing=dialect is None and not packages,
         flux=flux,
@@ -130,24 +130,24 @@ def _translate(source: str, flux: tuple[int, int] | None) -> Translation:
         types=find_types(statements),
         changed=changed,
         filled=filled,
-        of_elements=functions_of_elements(root, statements, LAYERS.keys() - CONTAINERS.keys() - WRAPPERS.keys()),
+        of_elements=find_functions_of_elements(root, statements, LAYERS.keys() - CONTAINERS.keys() - WRAPPERS.keys()),
     )
     here = announce(Scope(source_of_all, Output(10_000 + 100 * size)), statements)
     written: list[tuple[Node, Piece]] = []
     for node in statements:
-        here = top_level(replace(here, piece=Piece()), node)
+        here = write_top_level(replace(here, piece=Piece()), node)
         written.append((node, here.piece))
     _drop_choosers(here, written)
     trees = _check_parts(here, written)
     _hold_back(here.output.helpers, written, trees)
-    python = _module(_chunks(written), here.output.helpers)
+    python = _write_module(_join_chunks(written), here.output.helpers)
     holes = tuple(hole for _, piece in written for hole in piece.holes)
     python = write_header(holes) + python
     if len(python) > _MOST_WRITTEN:
         raise FileFormatError(f"the Python would be longer than {_MOST_WRITTEN:,} letters")
-    if wrong := violation(python):
+    if wrong := find_violation(python):
         raise FileFormatError(f"no Python is written that would have {wrong}")
-    calls = own_calls(here, root, names_bound(ast.parse(python).body))
+    calls = own_calls(here, root, list_bound_names(ast.parse(python).body))
     return Translation(python, holes, tuple(calls), tuple(inputs_tried(root)))
 
 
@@ -156,7 +156,7 @@ def _drop_choosers(here: Scope, written: list[tuple[Node, Piece]]) -> None:
     for struct in here.source.structs.values():
         if not struct.chooser or struct.chooser in here.output.choosers:
             continue
-        lines = ["", "", *chooser(struct)]
+        lines = ["", "", *write_chooser(struct)]
         for _, piece in written:
             if piece.lines[-len(lines) :] == lines:
                 del piece.lines[-len(lines) :]
@@ -186,16 +186,16 @@ def _count_nodes(root: Node) -> int:
 def _check_parts(here: Scope, written: list[tuple[Node, Piece]]) -> list[list[ast.stmt]]:
     """Mark the statements whose Python may not stand in the module, and return the Python of each as it is parsed."""
     trees = [_parse(piece) for _, piece in written]
-    bound = [names_bound(tree.body) if tree else set() for tree in trees]
+    bound = [list_bound_names(tree.body) if tree else set() for tree in trees]
     tries = [0] * len(written)
     # Together is the shorter way, which most sources go.
-    changed = not all(trees) or bool(violation_in([part for tree in trees if tree for part in tree.body], HELPERS))
+    changed = not all(trees) or bool(find_violation_in([part for tree in trees if tree for part in tree.body], HELPERS))
     while changed:
         changed = False
         defined = set().union(*bound, HELPERS)
         for place, (node, piece) in enumerate(written):
             tree = trees[place]
-            if tree is None or violation_in(tree.body, defined):
+            if tree is None or find_violation_in(tree.body, defined):
                 here = replace(here, piece=Piece())
                 here = leave_out(here, node, piece.holes[0].reason if piece.holes else "a form that Python has not")
                 tries[place] += 1
@@ -205,32 +205,32 @@ def _check_parts(here: Scope, written: list[tuple[Node, Piece]]) -> list[list[as
                     here.piece.lines = [line for line in here.piece.lines if line.startswith("#")]
                 written[place] = node, here.piece
                 trees[place] = again = _parse(here.piece)
-                bound[place] = names_bound(again.body) if again else set()
+                bound[place] = list_bound_names(again.body) if again else set()
                 changed = True
     return [tree.body if tree else [] for tree in trees]
 
 
 def _parse(piece: Piece) -> ast.Module | None:
     # No part is the beginning of the module, where a comment could name an encoding that Python looks for.
-    return parsed("\n".join(["", "", *piece.lines]))
+    return parse_python("\n".join(["", "", *piece.lines]))
 
 
 def _hold_back(helpers: set[str], written: list[tuple[Node, Piece]], trees: list[list[ast.stmt]]) -> None:
     """Put what an import may not execute under a condition; why is a hole, if the statement has none."""
     code = "\n".join(HELPERS[name] for name in sorted(helpers))
-    held = held_back(trees, ast.parse(code).body)
+    held = find_held_back(trees, ast.parse(code).body)
     for place, why in held.items():
         node, piece = written[place]
         if why and not piece.holes:
-            piece.holes.append(Hole(line_of(node), one_line(node), f"not executed when it is imported: {why}"))
-            piece.lines.insert(0, remark(f"TODO: not executed when it is imported: {why}"))
+            piece.holes.append(Hole(count_line(node), write_one_line(node), f"not executed when it is imported: {why}"))
+            piece.lines.insert(0, write_remark(f"TODO: not executed when it is imported: {why}"))
         piece.lines[:] = [_AS_PROGRAM, *(f"    {line}" if line else "" for line in piece.lines)]
 
 
 _AS_PROGRAM = 'if __name__ == "__main__":'
 
 
-def _chunks(written: list[tuple[Node, Piece]]) -> list[str]:
+def _join_chunks(written: list[tuple[Node, Piece]]) -> list[str]:
     """Return the Python of all statements; conditions that follow each other, remarks between or not, are one."""
     found: list[list[str]] = []
     last = -1  # the last that is not all remarks
@@ -249,12 +249,12 @@ def _chunks(written: list[tuple[Node, Piece]]) -> list[str]:
     return ["\n".join(lines) for lines in found]
 
 
-def _statements(node: Node) -> list[Node]:
+def _list_statements(node: Node) -> list[Node]:
     """Return a file's statements, those of modules in it among them."""
     found = []
     for child in node.named_children:
         if child.type == "module_definition" or child.type == "block" and node.type == "module_definition":
-            found += _statements(child)
+            found += _list_statements(child)
         elif child.type == "identifier" and node.type == "module_definition":  # its name
             continue
         else:
@@ -262,7 +262,7 @@ def _statements(node: Node) -> list[Node]:
     return found
 
 
-def _module(chunks: list[str], helpers: set[str]) -> str:
+def _write_module(chunks: list[str], helpers: set[str]) -> str:
     statements = "\n".join([*(HELPERS[name] for name in sorted(helpers)), *chunks])
     imports = [
         f"import {name}" for name in ("dataclasses", "functools", "math", "operator") if f"{name}." in statements

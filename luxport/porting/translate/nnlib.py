@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from luxport.porting.translate.options import axis_of, exactly, pairs_of
+from luxport.porting.translate.options import expect_positional, read_axis, write_pairs
 from luxport.porting.translate.parse import Arguments, Unported, parts, text
 from luxport.porting.translate.scope import Builder, Scope
 from luxport.porting.translate.writing import Code, call, group
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["NNLIB", "NNLIB_NAMES"]
 
 
-def _array(here: Scope, node: Node) -> Code:
+def _write_array(here: Scope, node: Node) -> Code:
     x = here.code(node)
     if here.mode == "build" or x.kind not in ("array", "bound", "unknown"):
         raise Unported("an operation on what may be no array")
@@ -33,11 +33,11 @@ def _pad(name: str, every: bool) -> Builder:
 
     def build(here: Scope, given: Arguments) -> Code:
         given.only("dims")
-        array, pad, *value = exactly(given, 2, 3 if name == "pad_constant" else 2)
+        array, pad, *value = expect_positional(given, 2, 3 if name == "pad_constant" else 2)
         options: dict[str, Code] = {}
-        dims = _dims(given.named["dims"]) if "dims" in given.named else None
+        dims = _read_dims(given.named["dims"]) if "dims" in given.named else None
         if pad.type == "tuple_expression":
-            options["padding"], count = _sides(here, pad, None if dims is None else len(dims))
+            options["padding"], count = _read_sides(here, pad, None if dims is None else len(dims))
             if dims is None and every:
                 raise Unported("a padding of some axes without dims")
             dims = list(range(1, count + 1)) if dims is None else dims
@@ -49,22 +49,22 @@ def _pad(name: str, every: bool) -> Builder:
             options["value"] = here.code(value[0])
         if dims is not None:
             options["axes"] = group("(", [Code(str(-dim)) for dim in reversed(dims)], ")", "sizes")
-        return call(f"luxport.ops.{name}", [_array(here, array)], options, "array")
+        return call(f"luxport.ops.{name}", [_write_array(here, array)], options, "array")
 
     return build
 
 
-def _dims(node: Node) -> list[int]:
+def _read_dims(node: Node) -> list[int]:
     """Return dimensions in place: one, a list, or a range from 1."""
     if node.type == "range_expression" and len(node.named_children) == 2:
         first, last = [text(end) for end in node.named_children]
         if first == "1" and last in ("2", "3", "4"):
             return list(range(1, int(last) + 1))
     entries = parts(node) if node.type in ("tuple_expression", "vector_expression") else [node]
-    return [-int(axis_of(entry)) for entry in entries]
+    return [-int(read_axis(entry)) for entry in entries]
 
 
-def _sides(here: Scope, pad: Node, axes: int | None) -> tuple[Code, int]:
+def _read_sides(here: Scope, pad: Node, axes: int | None) -> tuple[Code, int]:
     """Return what stands before and behind each axis, ours first, and for how many axes."""
     entries = [here.code(entry) for entry in parts(pad)]
     if any(entry.kind != "number" for entry in entries):
@@ -73,30 +73,32 @@ def _sides(here: Scope, pad: Node, axes: int | None) -> tuple[Code, int]:
         return group("(", entries[::-1], ")", "sizes"), axes
     if len(entries) % 2 or (axes is not None and len(entries) != 2 * axes):
         raise Unported("a padding for another number of axes")
-    return pairs_of(entries), len(entries) // 2
+    return write_pairs(entries), len(entries) // 2
 
 
-def _glu(here: Scope, given: Arguments) -> Code:
+def _build_glu(here: Scope, given: Arguments) -> Code:
     given.only()
-    array, *dim = exactly(given, 1, 2)
-    return call("luxport.ops.glu", [_array(here, array)], {"axis": Code(axis_of(dim[0]))} if dim else {}, "array")
+    array, *dim = expect_positional(given, 1, 2)
+    return call(
+        "luxport.ops.glu", [_write_array(here, array)], {"axis": Code(read_axis(dim[0]))} if dim else {}, "array"
+    )
 
 
-def _pixel_shuffle(here: Scope, given: Arguments) -> Code:
+def _build_pixel_shuffle(here: Scope, given: Arguments) -> Code:
     given.only()
-    array, factor = exactly(given, 2)
-    return call("luxport.ops.pixel_shuffle", [_array(here, array)], {"factor": here.code(factor)}, "array")
+    array, factor = expect_positional(given, 2)
+    return call("luxport.ops.pixel_shuffle", [_write_array(here, array)], {"factor": here.code(factor)}, "array")
 
 
-def _upsample(name: str) -> Builder:
+def _make_upsample(name: str) -> Builder:
     def build(here: Scope, given: Arguments) -> Code:
         given.only("size")
-        array, *scale = exactly(given, 1, 2)
+        array, *scale = expect_positional(given, 1, 2)
         sizes = {"scale": scale[0]} if scale else given.named
         if len(sizes) != 1 or (scale and given.named):
             raise Unported("a scale or a size expected")
         options = {key: here.spatial(node) for key, node in sizes.items()}
-        return call(f"luxport.ops.{name}", [_array(here, array)], options, "array")
+        return call(f"luxport.ops.{name}", [_write_array(here, array)], options, "array")
 
     return build
 
@@ -104,14 +106,14 @@ def _upsample(name: str) -> Builder:
 def _gather(here: Scope, given: Arguments) -> Code:
     """``gather(x, i)``; indices are data, which count from 0 here."""
     given.only()
-    array, indices = exactly(given, 2)
-    return call("luxport.ops.gather", [_array(here, array), _array(here, indices)], None, "array")
+    array, indices = expect_positional(given, 2)
+    return call("luxport.ops.gather", [_write_array(here, array), _write_array(here, indices)], None, "array")
 
 
 def _scatter(here: Scope, given: Arguments) -> Code:
     """``scatter(+, x, i; dstsize = n)``."""
     given.only("dstsize")
-    op, array, indices = exactly(given, 3)
+    op, array, indices = expect_positional(given, 3)
     name = text(op)
     if name not in _REDUCTIONS:
         raise Unported("no reduction that is known here")
@@ -121,7 +123,7 @@ def _scatter(here: Scope, given: Arguments) -> Code:
         options["size"] = here.code(parts(size)[-1] if size.type == "tuple_expression" else size)
         if options["size"].kind not in ("bound", "number", "unknown"):
             raise Unported("a size that is not in place")
-    return call("luxport.ops.scatter", [_array(here, array), _array(here, indices)], options, "array")
+    return call("luxport.ops.scatter", [_write_array(here, array), _write_array(here, indices)], options, "array")
 
 
 _REDUCTIONS = ("+", "-", "*", "/", "max", "min", "mean")
@@ -129,18 +131,18 @@ _REDUCTIONS = ("+", "-", "*", "/", "max", "min", "mean")
 
 NNLIB: Mapping[str, Builder] = {
     "gather": _gather,
-    "glu": _glu,
+    "glu": _build_glu,
     "pad_circular": _pad("pad_circular", False),
     "pad_constant": _pad("pad_constant", True),
     "pad_reflect": _pad("pad_reflect", False),
     "pad_repeat": _pad("pad_edge", False),
     "pad_symmetric": _pad("pad_symmetric", False),
     "pad_zeros": _pad("pad_zeros", True),
-    "pixel_shuffle": _pixel_shuffle,
+    "pixel_shuffle": _build_pixel_shuffle,
     "scatter": _scatter,
-    "upsample_bilinear": _upsample("upsample_bilinear"),
-    "upsample_nearest": _upsample("upsample_nearest"),
-    "upsample_trilinear": _upsample("upsample_trilinear"),
+    "upsample_bilinear": _make_upsample("upsample_bilinear"),
+    "upsample_nearest": _make_upsample("upsample_nearest"),
+    "upsample_trilinear": _make_upsample("upsample_trilinear"),
 }
 NNLIB_NAMES = ("gather", "glu", "pad_circular", "pad_constant", "pad_edge", "pad_reflect", "pad_symmetric", "pad_zeros")
 NNLIB_NAMES += ("pixel_shuffle", "scatter", "upsample_bilinear", "upsample_nearest", "upsample_trilinear")

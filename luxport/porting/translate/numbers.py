@@ -5,18 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from luxport.porting.translate.options import exactly, only
+from luxport.porting.translate.options import expect_positional, read_only_argument
 from luxport.porting.translate.parse import Arguments, Unported, arguments, last_name, text
 from luxport.porting.translate.scope import Builder, Scope, makes_layers
-from luxport.porting.translate.writing import Code, call, operand
+from luxport.porting.translate.writing import Code, call, write_operand
 
-__all__ = ["NUMBERS", "PIPED", "if_else", "of_numbers", "rounded", "truncated"]
+__all__ = ["NUMBERS", "PIPED", "build_if_else", "call_on_numbers", "make_rounding", "write_truncated"]
 
 
-def truncated(here: Scope, symbol: str, a: Code, b: Code) -> Code:
+def write_truncated(here: Scope, symbol: str, a: Code, b: Code) -> Code:
     """``÷`` and ``%``, which round toward zero, as Python's do for numbers that are not negative."""
     if _is_positive(a) and _is_positive(b):
-        return Code(f"{operand(a)} {'//' if symbol == '÷' else '%'} {operand(b)}", "number", True)
+        return Code(f"{write_operand(a)} {'//' if symbol == '÷' else '%'} {write_operand(b)}", "number", True)
     return here.helper("quotient" if symbol == "÷" else "remainder", [a, b]).of_kind("number")
 
 
@@ -29,20 +29,20 @@ def _divide(name: str) -> Builder:
 
     def build(here: Scope, given: Arguments) -> Code:
         given.only()
-        a, b = [here.code(node) for node in exactly(given, 2)]
+        a, b = [here.code(node) for node in expect_positional(given, 2)]
         kinds = {a.kind, b.kind} | ({"unknown"} if here.mode == "build" else set())
         if not kinds <= {"number", "unknown"} or (here.mode != "build" and kinds != {"number"}):
             raise Unported(f"{name} of what may be no number")
         if name in ("div", "rem"):
-            return truncated(here, "÷" if name == "div" else "%", a, b)
+            return write_truncated(here, "÷" if name == "div" else "%", a, b)
         if name == "cld":
-            return Code(f"-(-{operand(a)} // {operand(b)})", "number")
-        return Code(f"{operand(a)} {'%' if name == 'mod' else '//'} {operand(b)}", "number", True)
+            return Code(f"-(-{write_operand(a)} // {write_operand(b)})", "number")
+        return Code(f"{write_operand(a)} {'%' if name == 'mod' else '//'} {write_operand(b)}", "number", True)
 
     return build
 
 
-def of_numbers(here: Scope, name: str, values: list[Code]) -> Code | None:
+def call_on_numbers(here: Scope, name: str, values: list[Code]) -> Code | None:
     """A function of numbers, which those without a kind are where layers are made; None for anything else."""
     kinds = {value.kind for value in (values[1:] if name == "ifelse" else values)}
     if not kinds <= {"number", "unknown"} or (here.mode != "build" and kinds != {"number"}):
@@ -51,7 +51,7 @@ def of_numbers(here: Scope, name: str, values: list[Code]) -> Code | None:
         return None if name not in ("max", "min") else call(name, values, None, "number")
     if name == "ifelse":
         condition, yes, no = values
-        return Code(f"{operand(yes)} if {operand(condition)} else {operand(no)}", "number", True)
+        return Code(f"{write_operand(yes)} if {write_operand(condition)} else {write_operand(no)}", "number", True)
     if name == "clamp":  # Julia's lower bound wins
         x, low, high = values
         return call("min", [call("max", [x, low]), high], None, "number")
@@ -64,12 +64,12 @@ _COUNTS = {"clamp": 3, "ifelse": 3, "max": 2, "min": 2}
 _OF_MATH = ("ceil", "exp", "floor", "log", "log2", "sqrt")
 
 
-def _of_math(name: str) -> Builder:
+def _make_math(name: str) -> Builder:
     """``gcd``, ``lcm`` and ``isqrt`` of whole numbers."""
 
     def build(here: Scope, given: Arguments) -> Code:
         given.only()
-        values = [here.code(node) for node in exactly(given, 1 if name == "isqrt" else 2)]
+        values = [here.code(node) for node in expect_positional(given, 1 if name == "isqrt" else 2)]
         if not {value.kind for value in values} <= {"number", "unknown"} or here.mode != "build":
             raise Unported(f"{name} of what may be no number")
         return call(f"math.{name}", values, None, "number")
@@ -77,12 +77,12 @@ def _of_math(name: str) -> Builder:
     return build
 
 
-def rounded(name: str) -> Builder:
+def make_rounding(name: str) -> Builder:
     """Return what reads ``floor(Int, x)``, by Python's name of it."""
 
     def build(here: Scope, given: Arguments) -> Code:
         given.only()
-        kind, number = exactly(given, 2)
+        kind, number = expect_positional(given, 2)
         x = here.code(number)
         if text(kind) not in ("Int", "Int64") or x.kind not in ("number", "unknown"):
             raise Unported("rounding of anything but numbers to whole ones")
@@ -91,15 +91,15 @@ def rounded(name: str) -> Builder:
     return build
 
 
-def _integer(here: Scope, given: Arguments) -> Code:
-    x = only(here, given)
+def _build_integer(here: Scope, given: Arguments) -> Code:
+    x = read_only_argument(here, given)
     if x.kind != "number" and (x.kind != "unknown" or here.mode != "build"):
         raise Unported("a number expected")
     return Code(f"int({x.text})", "number")
 
 
-def _nearest(here: Scope, given: Arguments) -> Code:
-    x = only(here, given)
+def _build_nearest(here: Scope, given: Arguments) -> Code:
+    x = read_only_argument(here, given)
     if x.kind not in ("number", "unknown") or here.mode != "build":
         raise Unported("round of what may be no number")
     return call("round", [x], None, "number")
@@ -107,25 +107,25 @@ def _nearest(here: Scope, given: Arguments) -> Code:
 
 def _convert(here: Scope, given: Arguments) -> Code:
     """``convert(Int, x)``."""
-    kind, number = exactly(given, 2)
+    kind, number = expect_positional(given, 2)
     if text(kind) not in ("Int", "Int64"):
         raise Unported("a conversion to anything but whole numbers")
-    return _integer(here, Arguments([number], given.named, given.splats, given.block))
+    return _build_integer(here, Arguments([number], given.named, given.splats, given.block))
 
 
 def _from_one(here: Scope, given: Arguments) -> Code:
     """``mod1(a, b)``, which is from 1 to b."""
     given.only()
-    a, b = [here.code(node) for node in exactly(given, 2)]
+    a, b = [here.code(node) for node in expect_positional(given, 2)]
     if not {a.kind, b.kind} <= {"number", "unknown"} or here.mode != "build":
         raise Unported("mod1 of what may be no number")
-    return Code(f"({operand(a)} - 1) % {operand(b)} + 1", "number", True)
+    return Code(f"({write_operand(a)} - 1) % {write_operand(b)} + 1", "number", True)
 
 
 def _fold(here: Scope, given: Arguments) -> Code:
     """``reduce(*, sizes)``."""
     given.only("init")
-    function, sizes = exactly(given, 2)
+    function, sizes = expect_positional(given, 2)
     x, start = here.code(sizes), given.named.get("init")
     if text(function) not in _FOLDS or x.kind != "sizes":
         raise Unported("a fold of anything but numbers by + or *")
@@ -138,53 +138,53 @@ def _fold(here: Scope, given: Arguments) -> Code:
 _FOLDS = {"+": ("sum", "0"), "*": ("math.prod", "1")}
 
 
-def _parity(sign: str) -> Builder:
+def _make_parity(sign: str) -> Builder:
     def build(here: Scope, given: Arguments) -> Code:
-        x = only(here, given)
+        x = read_only_argument(here, given)
         if x.kind != "number" and here.mode != "build":
             raise Unported("a number expected")
-        return Code(f"{operand(x)} % 2 {sign} 0", "flag", True)
+        return Code(f"{write_operand(x)} % 2 {sign} 0", "flag", True)
 
     return build
 
 
-def _product(here: Scope, given: Arguments) -> Code:
-    x = only(here, given)
+def _build_product(here: Scope, given: Arguments) -> Code:
+    x = read_only_argument(here, given)
     in_place = x.kind == "layers" and given.positional[0].type == "vector_expression"  # of names, which are numbers
     if not (x.kind in ("sizes", "unknown") or in_place) or here.mode != "build":
         raise Unported("a product of anything but sizes")
     return Code(f"math.prod({x.text})", "number")
 
 
-def _length(here: Scope, given: Arguments) -> Code:
-    x = only(here, given)
+def _build_length(here: Scope, given: Arguments) -> Code:
+    x = read_only_argument(here, given)
     if x.kind not in ("sizes", "layers") and here.mode != "build":
         return Code(here.helper("entries_in", [x]).text, "number")
     return Code(f"len({x.text})", "number")
 
 
 def _is_empty(here: Scope, given: Arguments) -> Code:
-    x = only(here, given)
+    x = read_only_argument(here, given)
     if x.kind not in ("sizes", "layers", "several", "keywords"):
         raise Unported("whether an array has entries")
     return Code(f"len({x.text}) == 0", "flag", True)
 
 
 def _is_nothing(here: Scope, given: Arguments) -> Code:
-    return Code(f"{operand(only(here, given))} is None", "flag", True)
+    return Code(f"{write_operand(read_only_argument(here, given))} is None", "flag", True)
 
 
-def if_else(here: Scope, given: Arguments) -> Code:
+def build_if_else(here: Scope, given: Arguments) -> Code:
     """``ifelse(condition, a, b)`` where layers are made."""
     given.only()
-    condition, yes, no = exactly(given, 3)
+    condition, yes, no = expect_positional(given, 3)
     if here.mode != "build":
         raise Unported("ifelse without a dot is no function of arrays")
     layers = any(makes_layers(here, value) or last_name(value) == "flatten" for value in (yes, no))
     read = here.layer_or_number if layers else here.code
     asked, values = here.condition(condition), [read(value) for value in (yes, no)]
     kind = values[0].kind if values[0].kind == values[1].kind else "unknown"
-    return Code(f"{operand(values[0])} if {operand(asked)} else {operand(values[1])}", kind, True)
+    return Code(f"{write_operand(values[0])} if {write_operand(asked)} else {write_operand(values[1])}", kind, True)
 
 
 def _as_list(name: str) -> Builder:
@@ -196,7 +196,7 @@ def _as_list(name: str) -> Builder:
             sequences = [here.code(node) for node in arguments(inner).positional]
             if here.mode == "build" and "zip" not in here.kinds:  # pairs of what lists hold
                 return Code(f"[*zip({', '.join(entry.text for entry in sequences)})]", "layers")
-        x = only(here, given)
+        x = read_only_argument(here, given)
         if x.kind not in ("layers", "sizes", "several"):
             raise Unported(f"{name} of something that is no list")
         return call("tuple", [x], None, x.kind) if name == "Tuple" else x
@@ -206,22 +206,22 @@ def _as_list(name: str) -> Builder:
 
 NUMBERS: Mapping[str, Builder] = {
     **{name: _divide(name) for name in ("cld", "div", "fld", "mod", "rem")},
-    "Int": _integer,
-    "Int64": _integer,
+    "Int": _build_integer,
+    "Int64": _build_integer,
     "Tuple": _as_list("Tuple"),
     "collect": _as_list("collect"),
     "convert": _convert,
     "foldl": _fold,
     "isempty": _is_empty,
-    **{name: _of_math(name) for name in ("gcd", "isqrt", "lcm")},
-    "iseven": _parity("=="),
+    **{name: _make_math(name) for name in ("gcd", "isqrt", "lcm")},
+    "iseven": _make_parity("=="),
     "isnothing": _is_nothing,
-    "isodd": _parity("!="),
-    "length": _length,
+    "isodd": _make_parity("!="),
+    "length": _build_length,
     "mod1": _from_one,
-    "prod": _product,
+    "prod": _build_product,
     "reduce": _fold,
-    "round": _nearest,
+    "round": _build_nearest,
 }
 """What reads each, by its name in Julia."""
 

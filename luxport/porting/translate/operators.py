@@ -8,31 +8,31 @@ from typing import TYPE_CHECKING
 from luxport.porting.translate.comparisons import (
     COMPARISONS,
     LOGIC,
-    both_or_either,
     chain,
-    compared,
+    compare,
     is_compared,
-    opposite,
+    join_conditions,
+    negate,
 )
-from luxport.porting.translate.drawn import array_drawn
-from luxport.porting.translate.numbers import PIPED, truncated
+from luxport.porting.translate.drawn import write_drawn_array
+from luxport.porting.translate.numbers import PIPED, write_truncated
 from luxport.porting.translate.parse import Unported, arguments, last_name, text
-from luxport.porting.translate.scope import Scope, rewritten
+from luxport.porting.translate.scope import Scope, rewrite
 from luxport.porting.translate.tables import ACTIVATIONS, DEVICE_MAKERS
-from luxport.porting.translate.writing import Code, call, group, operand
+from luxport.porting.translate.writing import Code, call, group, write_operand
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
 
-__all__ = ["binary", "operator_called", "unary"]
+__all__ = ["write_binary", "write_operator_call", "write_unary"]
 
 _SAME = {"+": "+", "-": "-", "÷": "//", "fld": "//", "%": "%", "^": "**", "/": "/"}
 _EACH = {".+": "+", ".-": "-", ".*": "*", ".÷": "//", ".%": "%"}
 _FUNCTIONS = {".+": "operator.add", ".-": "operator.sub", ".*": "operator.mul"}
 
 
-def _sides(node: Node) -> tuple[Node, str, Node]:
+def _split_operands(node: Node) -> tuple[Node, str, Node]:
     if node.type == "juxtaposition_expression":
         left, right = node.named_children
         return left, "*", right
@@ -57,7 +57,7 @@ def _power(here: Scope, node: Node) -> Code:
         sign, inner = _read_sign(base)
         if sign:  # -(a)^2 is -(a^2)
             power = _join(here, symbol, here.code(inner), result)
-            result = Code(f"{sign}{operand(power)}", power.kind, True)
+            result = Code(f"{sign}{write_operand(power)}", power.kind, True)
         elif base.type == "juxtaposition_expression":
             factor, inner = base.named_children
             result = _join(here, "*", here.code(factor), _join(here, symbol, here.code(inner), result))
@@ -75,7 +75,7 @@ def _read_sign(node: Node) -> tuple[str, Node]:
     return "", node
 
 
-def operator_called(here: Scope, node: Node) -> Code:
+def write_operator_call(here: Scope, node: Node) -> Code:
     """Return ``+(a, b)``, ``-(a)`` or ``!(a)``.
 
     Raises: Unported
@@ -83,7 +83,7 @@ def operator_called(here: Scope, node: Node) -> Code:
     symbol, given = text(node.named_children[0]), arguments(node)
     given.only()
     if symbol in ("√", ".√") and len(given.positional) == 1:
-        return _root(here, node, symbol, given.positional[0])
+        return _write_root(here, node, symbol, given.positional[0])
     values = [here.code(value) for value in given.positional]
     if symbol in ("+", "*") and here.mode != "build" and any(value.text.startswith("*") for value in values):
         if symbol == "+":
@@ -92,7 +92,7 @@ def operator_called(here: Scope, node: Node) -> Code:
     if not values or any(value.text.startswith("*") for value in values):
         raise Unported(f"{symbol} of a splat")
     if len(values) == 1 and symbol in ("-", "+", "!", ".!"):
-        return _sign(here, symbol, values[0])
+        return _write_sign(here, symbol, values[0])
     if len(values) == 1 or (len(values) > 2 and symbol not in ("+", "*")):
         raise Unported(f"the operator {symbol} of {len(values)} arguments")
     result = values[0]
@@ -101,13 +101,13 @@ def operator_called(here: Scope, node: Node) -> Code:
     return result
 
 
-def binary(here: Scope, node: Node) -> Code:
+def write_binary(here: Scope, node: Node) -> Code:
     """Return an operator with two sides."""
-    left, symbol, right = _sides(node)
+    left, symbol, right = _split_operands(node)
     if symbol in ("^", ".^"):
         return _power(here, node)
     if symbol == "|>":
-        return _pipe(here, left, right)
+        return _write_pipe(here, left, right)
     if symbol == "∘" and here.mode == "build":
         return group("luxport.Chain(", [here.layer(right), here.layer(left)], ")", "layer")
     if symbol == "=>" and here.mode == "build":
@@ -118,7 +118,7 @@ def binary(here: Scope, node: Node) -> Code:
     if symbol in ("=>", "∘"):
         raise Unported(f"{symbol} in this place")
     if here.mode == "build" and symbol.removeprefix(".") in ("*", "/"):
-        drawn = array_drawn(here, node)
+        drawn = write_drawn_array(here, node)
         if drawn is not None:
             return drawn
     if symbol.removeprefix(".") in COMPARISONS and is_compared(left):
@@ -128,7 +128,7 @@ def binary(here: Scope, node: Node) -> Code:
         several = here.code(right)
         if several.kind not in ("sizes", "unknown"):
             raise Unported("whether a value is in something that is no list of numbers")
-        return Code(f"{operand(a)} {'not in' if symbol == '∉' else 'in'} {operand(several)}", "flag", True)
+        return Code(f"{write_operand(a)} {'not in' if symbol == '∉' else 'in'} {write_operand(several)}", "flag", True)
     if symbol in ("<<", ">>") and here.mode == "build":  # where the count is negative comes no whole number
         return _join(here, "*" if symbol == "<<" else "fld", a, _join(here, "^", Code("2", "number"), here.code(right)))
     return _combine(here, symbol, a, here.code(right))
@@ -136,11 +136,11 @@ def binary(here: Scope, node: Node) -> Code:
 
 def _combine(here: Scope, symbol: str, a: Code, b: Code) -> Code:
     if symbol.removeprefix(".") == "⊠":
-        return Code(f"{operand(b)} @ {operand(a)}", "array", True)
+        return Code(f"{write_operand(b)} @ {write_operand(a)}", "array", True)
     if symbol.removeprefix(".") in COMPARISONS:
-        return compared(here, symbol, a, b)
+        return compare(here, symbol, a, b)
     if symbol in LOGIC:
-        return both_or_either(here, symbol, a, b)
+        return join_conditions(here, symbol, a, b)
     return _join(here, symbol, a, b)
 
 
@@ -148,7 +148,7 @@ def _join(here: Scope, symbol: str, a: Code, b: Code) -> Code:
     """Return an operator of numbers or arrays."""
     kinds = {a.kind, b.kind}
     if symbol in _EACH and here.mode == "build" and kinds <= {"sizes", "number", "unknown"} and kinds != {"number"}:
-        return _each(here, symbol, a, b)
+        return _write_for_each(here, symbol, a, b)
     if {a.kind, b.kind} & {
         "drawn",
         "pair",
@@ -180,14 +180,14 @@ def _join(here: Scope, symbol: str, a: Code, b: Code) -> Code:
     if symbol == "/" and not dotted and not numbers[1]:
         raise Unported("a division by what may be a matrix")
     if symbol == "fld":
-        return Code(f"{operand(a)} // {operand(b)}", kind, True)
+        return Code(f"{write_operand(a)} // {write_operand(b)}", kind, True)
     if sign in ("//", "%"):
         if kind == "array":
             raise Unported(f"{symbol}, which for negative numbers Julia rounds otherwise")
-        return truncated(here, symbol.removeprefix("."), a, b)
+        return write_truncated(here, symbol.removeprefix("."), a, b)
     if sign == "**" and (power := _write_power(a, b)) is not None:
         return power
-    return Code(f"{operand(a)} {sign} {operand(b)}", kind, True)
+    return Code(f"{write_operand(a)} {sign} {write_operand(b)}", kind, True)
 
 
 def _count_booleans(here: Scope, sign: str, a: Code, b: Code) -> tuple[Code, Code]:
@@ -199,11 +199,15 @@ def _count_booleans(here: Scope, sign: str, a: Code, b: Code) -> tuple[Code, Cod
     return a, here.helper("as_numbers", [b, a])
 
 
-def _each(here: Scope, symbol: str, a: Code, b: Code) -> Code:
+def _write_for_each(here: Scope, symbol: str, a: Code, b: Code) -> Code:
     """An operator with a dot on sizes, or on what may be one size or several."""
     if a.kind == "sizes" and b.kind == "number":
         whole = symbol in (".÷", ".%")
-        inner = truncated(here, symbol[1:], Code("size"), b).text if whole else f"size {_EACH[symbol]} {operand(b)}"
+        inner = (
+            write_truncated(here, symbol[1:], Code("size"), b).text
+            if whole
+            else f"size {_EACH[symbol]} {write_operand(b)}"
+        )
         return Code(f"tuple([{inner} for size in {a.text}])", "sizes")
     whole = {".÷": "quotient", ".%": "remainder"}
     function = here.helping(whole[symbol]) if symbol in whole else Code(_FUNCTIONS[symbol], "function")
@@ -221,27 +225,27 @@ def _write_power(a: Code, b: Code) -> Code | None:
     return Code(f"{base} ** {power}", "number", True)
 
 
-def unary(here: Scope, node: Node) -> Code:
+def write_unary(here: Scope, node: Node) -> Code:
     """Return an operator with one side."""
     operator, inner = node.named_children
     if text(operator) in ("√", ".√"):
-        return _root(here, node, text(operator), inner)
-    return _sign(here, text(operator), here.code(inner))
+        return _write_root(here, node, text(operator), inner)
+    return _write_sign(here, text(operator), here.code(inner))
 
 
-def _root(here: Scope, node: Node, symbol: str, inner: Node) -> Code:
-    return rewritten(here, node, f"sqrt{symbol.removesuffix('√')}({text(inner)})")
+def _write_root(here: Scope, node: Node, symbol: str, inner: Node) -> Code:
+    return rewrite(here, node, f"sqrt{symbol.removesuffix('√')}({text(inner)})")
 
 
-def _sign(here: Scope, symbol: str, code: Code) -> Code:
+def _write_sign(here: Scope, symbol: str, code: Code) -> Code:
     if symbol in ("!", ".!"):
-        return opposite(here, symbol, code)
+        return negate(here, symbol, code)
     if symbol.removeprefix(".") not in ("-", "+") or code.kind not in ("number", "array", "unknown"):
         raise Unported(f"the operator {symbol}")
-    return Code(f"{symbol.removeprefix('.')}{operand(code)}", code.kind, True)
+    return Code(f"{symbol.removeprefix('.')}{write_operand(code)}", code.kind, True)
 
 
-def _pipe(here: Scope, left: Node, right: Node) -> Code:
+def _write_pipe(here: Scope, left: Node, right: Node) -> Code:
     """``x |> f``; what moves a model to a device leaves it what it is."""
     name = last_name(right)
     if name in ("cpu", "gpu", "f32") and name not in here.kinds or here.kinds.get(name) == "device":
@@ -261,7 +265,7 @@ def _pipe(here: Scope, left: Node, right: Node) -> Code:
     if name in ACTIVATIONS and name not in here.kinds and here.mode != "build":
         return call(ACTIVATIONS[name], [here.code(left)], None, "array")
     if name in PIPED and name not in here.kinds and here.mode == "build":
-        return rewritten(here, left, f"{name}({text(left)})")
+        return rewrite(here, left, f"{name}({text(left)})")
     if here.mode == "build" or right.type not in ("identifier", "field_expression", "index_expression"):
         raise Unported("a pipe into a function that is not known here")
-    return rewritten(here, left, f"{text(right)}({text(left)})")
+    return rewrite(here, left, f"{text(right)}({text(left)})")

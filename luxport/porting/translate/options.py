@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from luxport.porting.translate.parse import Arguments, Unported, arguments, last_name, text
 from luxport.porting.translate.scope import Scope
 from luxport.porting.translate.tables import INITIALIZERS
-from luxport.porting.translate.writing import Code, call, group, whole_number
+from luxport.porting.translate.writing import Code, call, group, write_whole_number
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 
 __all__ = ["BIAS", "EPSILON", "INIT"]
 __all__ += [
-    "activations",
-    "aggregation",
-    "axes_of",
-    "axis_of",
-    "axis_option",
-    "exactly",
-    "in_out",
-    "initializer",
+    "read_activations",
+    "write_aggregation",
+    "read_axes",
+    "read_axis",
+    "read_axis_option",
+    "expect_positional",
+    "read_in_out",
+    "write_initializer",
     "is_pair",
-    "only",
-    "options_of",
-    "pair",
-    "pairs_of",
+    "read_only_argument",
+    "read_options",
+    "read_pair",
+    "write_pairs",
 ]
 
 BIAS, INIT = ("bias", "use_bias"), ("init", "init_weight", "initW")
@@ -41,19 +41,19 @@ def is_pair(node: Node) -> bool:
     return node.type == "binary_expression" and text(node.named_children[1]) == "=>"
 
 
-def pair(here: Scope, node: Node) -> list[Code]:
+def read_pair(here: Scope, node: Node) -> list[Code]:
     """Return what ``a => b => c`` holds."""
     first, _, second = node.named_children
-    return [here.code(first), *(pair(here, second) if is_pair(second) else [here.code(second)])]
+    return [here.code(first), *(read_pair(here, second) if is_pair(second) else [here.code(second)])]
 
 
-def in_out(here: Scope, positional: list[Node], *, after_kernel: bool = False) -> tuple[list[Code], list[Node]]:
+def read_in_out(here: Scope, positional: list[Node], *, after_kernel: bool = False) -> tuple[list[Code], list[Node]]:
     """Return in and out, written ``in => out`` or ``in, out``, and the arguments that follow.
 
     What follows a kernel can only be a pair.
     """
     if positional and is_pair(positional[0]):
-        sizes, rest = pair(here, positional[0]), positional[1:]
+        sizes, rest = read_pair(here, positional[0]), positional[1:]
     elif positional and here.kinds.get(text(positional[0])) in (("pair", "unknown") if after_kernel else ("pair",)):
         return [Code(f"*{here.name(text(positional[0]))}", "number")], positional[1:]
     else:
@@ -63,22 +63,24 @@ def in_out(here: Scope, positional: list[Node], *, after_kernel: bool = False) -
     return sizes, rest
 
 
-def activations(here: Scope, rest: list[Node]) -> list[Code]:
+def read_activations(here: Scope, rest: list[Node]) -> list[Code]:
     """Return the activation that follows sizes, if there is one."""
     if len(rest) > 1:
         raise Unported("more arguments than sizes and an activation")
     return [here.activation(node) for node in rest if last_name(node) != "identity"]
 
 
-def options_of(here: Scope, given: Arguments, *same: str, window: Code | None = None, **known: Any) -> dict[str, Code]:
+def read_options(
+    here: Scope, given: Arguments, *same: str, window: Code | None = None, **known: Any
+) -> dict[str, Code]:
     """Return keywords by our names.
 
     `same` are those that Julia's layer has, too. `known` gives Julia's name for each of the others, or its names, and
     behind them what reads it, unless that is told by ours.
     """
-    theirs: dict[str, tuple[str, Callable[[Node], Code]]] = {name: (name, _reader(here, name)) for name in same}
+    theirs: dict[str, tuple[str, Callable[[Node], Code]]] = {name: (name, _find_reader(here, name)) for name in same}
     for ours, entry in known.items():
-        names, read = entry if isinstance(entry, tuple) and callable(entry[-1]) else (entry, _reader(here, ours))
+        names, read = entry if isinstance(entry, tuple) and callable(entry[-1]) else (entry, _find_reader(here, ours))
         theirs |= dict.fromkeys(names if isinstance(names, tuple) else (names,), (ours, read))
     options: dict[str, Code] = {}
     handed_on, given.splats = given.splats, []
@@ -102,10 +104,10 @@ _FLAGS |= {"train_memory", "train_state", "use_bias"}
 _SPATIAL = {"dilation", "output_padding", "stride"}
 
 
-def _reader(here: Scope, ours: str) -> Callable[[Node], Code]:
+def _find_reader(here: Scope, ours: str) -> Callable[[Node], Code]:
     """Return what reads an option, by our name of it."""
     if ours.startswith("init_"):
-        return functools.partial(initializer, here)
+        return functools.partial(write_initializer, here)
     return here.flag if ours in _FLAGS else here.spatial if ours in _SPATIAL else here.code
 
 
@@ -116,9 +118,9 @@ def _is_random_state(here: Scope, node: Node) -> bool:
     return name in ("rng", "default_rng", "MersenneTwister", "StableRNG", "Xoshiro")
 
 
-def initializer(here: Scope, node: Node) -> Code:
+def write_initializer(here: Scope, node: Node) -> Code:
     """Return an initializer: by its name, or called with options alone."""
-    if (made := initializer_called(here, node)) is not None:
+    if (made := read_initializer_call(here, node)) is not None:
         return made
     if node.type == "arrow_function_expression":
         found = here.define(node, "array")
@@ -133,7 +135,7 @@ def initializer(here: Scope, node: Node) -> Code:
     return here.initial(name)
 
 
-def initializer_called(here: Scope, node: Node) -> Code | None:
+def read_initializer_call(here: Scope, node: Node) -> Code | None:
     """Return ``glorot_normal(rng; gain = 2)``, an initializer made by options alone; None for anything else."""
     if node.type == "call_expression" and node.named_children[0].type in ("identifier", "field_expression"):
         name, given = last_name(node.named_children[0]), arguments(node)
@@ -152,7 +154,7 @@ def initializer_called(here: Scope, node: Node) -> Code | None:
     return None
 
 
-def exactly(given: Arguments, *counts: int) -> list[Node]:
+def expect_positional(given: Arguments, *counts: int) -> list[Node]:
     """Return what is given by position, of which there must be so many."""
     if len(given.positional) not in counts:
         wanted = "1 argument" if counts == (1,) else f"{' or '.join(map(str, counts))} arguments"
@@ -160,40 +162,40 @@ def exactly(given: Arguments, *counts: int) -> list[Node]:
     return given.positional
 
 
-def only(here: Scope, given: Arguments, *keywords: str) -> Code:
+def read_only_argument(here: Scope, given: Arguments, *keywords: str) -> Code:
     """Return the one argument by position, beside which there may be these keywords."""
     given.only(*keywords)
-    return here.code(exactly(given, 1)[0])
+    return here.code(expect_positional(given, 1)[0])
 
 
-def axis_of(node: Node) -> str:
+def read_axis(node: Node) -> str:
     """Return the axis of a literal dimension: Julia's first is our last."""
     if text(node).startswith("Val("):
         node = node.named_children[-1].named_children[0]
     if node.type != "integer_literal":
         raise Unported("a dimension that is no number in place")
-    return f"-{whole_number(text(node))}"
+    return f"-{write_whole_number(text(node))}"
 
 
-def axis_option(given: Arguments) -> dict[str, Code]:
+def read_axis_option(given: Arguments) -> dict[str, Code]:
     """Return the option ``axis`` for the dimension that was given, if one was."""
-    return {"axis": Code(axis_of(given.named["dims"]))} if "dims" in given.named else {}
+    return {"axis": Code(read_axis(given.named["dims"]))} if "dims" in given.named else {}
 
 
-def axes_of(node: Node) -> Code:
+def read_axes(node: Node) -> Code:
     """Return the axis of a literal dimension, or the axes of several."""
     if node.type != "tuple_expression":
-        return Code(axis_of(node))
-    return group("(", [Code(axis_of(entry)) for entry in reversed(node.named_children)], ")")
+        return Code(read_axis(node))
+    return group("(", [Code(read_axis(entry)) for entry in reversed(node.named_children)], ")")
 
 
-def pairs_of(entries: Sequence[Code]) -> Code:
+def write_pairs(entries: Sequence[Code]) -> Code:
     """Return the pairs of what stands before and behind each axis, of which Julia's last is our first."""
     pairs = [group("(", entries[i : i + 2], ")", "sizes") for i in range(0, len(entries), 2)]
     return group("(", pairs[::-1], ")", "sizes")
 
 
-def aggregation(here: Scope, node: Node) -> Code:
+def write_aggregation(here: Scope, node: Node) -> Code:
     """Return how a loss makes one number of many, as luxport's losses are told."""
     name = last_name(node)
     if name not in ("mean", "sum") or name in here.kinds:

@@ -7,19 +7,19 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from luxport.porting.errors import FileFormatError
-from luxport.porting.translate.checked import parsed, violation_in
-from luxport.porting.translate.definitions import parameters_and_body, signature
-from luxport.porting.translate.made_up_calls import made_up_calls
+from luxport.porting.translate.checked import find_violation_in, parse_python
+from luxport.porting.translate.definitions import find_signature, split_definition
+from luxport.porting.translate.made_up_calls import make_up_calls
 from luxport.porting.translate.output import Piece
 from luxport.porting.translate.parse import (
     UNUSUAL,
     Unported,
     arguments,
+    find_names,
     last_name,
-    names_in,
-    one_line,
     parse,
     text,
+    write_one_line,
 )
 from luxport.porting.translate.scope import Scope
 
@@ -50,35 +50,35 @@ def own_calls(here: Scope, root: Node, defined: set[str]) -> list[OwnCall]:
     called: set[str] = set()
 
     def add(call: Node, variables: Mapping[str, Node], made_up: str = "") -> bool:
-        julia = one_line(call)
+        julia = write_one_line(call)
         if julia in found or len(found) == _MOST:
             return False
         name = f"own_call_{len(found) + 1}"
-        python = _function(replace(here, piece=Piece()), name, call, variables)
-        tree = parsed(python) if python else None
-        if tree is None or violation_in(tree.body, defined):
+        python = _write_function(replace(here, piece=Piece()), name, call, variables)
+        tree = parse_python(python) if python else None
+        if tree is None or find_violation_in(tree.body, defined):
             return False
         found[julia] = OwnCall(julia, python, made_up)
         return True
 
-    for call, variables in _calls(root, {}):
+    for call, variables in _find_calls(root, {}):
         name = last_name(call.named_children[0])
         given = arguments(call)
         if here.kinds.get(name) == "builder" and (given.positional or given.named) and add(call, variables):
             called.add(name)
-    builders = {name for name in names_in(root) if here.kinds.get(name) == "builder"} - called
-    for name, julia in made_up_calls(root, builders):
+    builders = {name for name in find_names(root) if here.kinds.get(name) == "builder"} - called
+    for name, julia in make_up_calls(root, builders):
         add(parse(julia).named_children[0], {}, name)
     return list(found.values())
 
 
-def _calls(node: Node, variables: Mapping[str, Node]) -> Iterator[tuple[Node, Mapping[str, Node]]]:
+def _find_calls(node: Node, variables: Mapping[str, Node]) -> Iterator[tuple[Node, Mapping[str, Node]]]:
     """Yield the calls of functions by their names, but of heads, with the variables of the functions around them."""
     if node.type in ("struct_definition", "macro_definition"):
         return
     inside = list(node.named_children)
-    if (head := signature(node)) is not None:
-        parameters, body = parameters_and_body(node)
+    if (head := find_signature(node)) is not None:
+        parameters, body = split_definition(node)
         variables = {**variables, **_list_assigned(parameters), **_list_assigned(body)}
         inside = [
             child for child in inside if not (child.start_byte <= head.start_byte and child.end_byte >= head.end_byte)
@@ -86,7 +86,7 @@ def _calls(node: Node, variables: Mapping[str, Node]) -> Iterator[tuple[Node, Ma
     elif node.type == "call_expression" and node.named_children[0].type == "identifier":
         yield node, variables
     for child in inside:
-        yield from _calls(child, variables)
+        yield from _find_calls(child, variables)
 
 
 def _list_assigned(nodes: list[Node]) -> dict[str, Node]:
@@ -106,12 +106,12 @@ def _list_assigned(nodes: list[Node]) -> dict[str, Node]:
     return found
 
 
-def _function(here: Scope, name: str, call: Node, variables: Mapping[str, Node]) -> str:
+def _write_function(here: Scope, name: str, call: Node, variables: Mapping[str, Node]) -> str:
     """Return a function that makes what a call makes, nothing if not all is known that it needs."""
     try:
         here.put(f"def {name}():")
         inner = here.indented(depth=1)
-        needed = _needs(call, variables)
+        needed = _find_needs(call, variables)
         if not here.source.changed.isdisjoint(needed):  # as they are later
             return ""
         for variable in needed:
@@ -126,16 +126,16 @@ def _function(here: Scope, name: str, call: Node, variables: Mapping[str, Node])
     return "" if here.piece.holes else "\n".join(here.piece.lines)
 
 
-def _needs(call: Node, variables: Mapping[str, Node]) -> list[str]:
+def _find_needs(call: Node, variables: Mapping[str, Node]) -> list[str]:
     """Return the variables that a call is computed of, those first that others are computed of."""
     order: list[str] = []
-    pending, begun = [(name, False) for name in sorted(names_in(call) & variables.keys())], set[str]()
+    pending, begun = [(name, False) for name in sorted(find_names(call) & variables.keys())], set[str]()
     while pending:
         name, done = pending.pop()
         if done:
             order.append(name)
         elif name not in begun:
             begun.add(name)
-            inner = sorted(names_in(variables[name]) & variables.keys())
+            inner = sorted(find_names(variables[name]) & variables.keys())
             pending += [(name, True), *((other, False) for other in inner)]
     return order

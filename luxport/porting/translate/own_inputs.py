@@ -7,7 +7,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from luxport.porting.translate.parse import arguments, every_node, is_named_tuple, last_name, named_entries, parts, text
+from luxport.porting.translate.parse import (
+    arguments,
+    is_named_tuple,
+    last_name,
+    parts,
+    read_named_entries,
+    text,
+    walk_nodes,
+)
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -33,17 +41,17 @@ def inputs_tried(root: Node) -> list[DrawnInputs]:
 
     An array counts if there are numbers for all its sizes, in place or in a variable of the file.
     """
-    numbers = _numbers(root)
+    numbers = _find_numbers(root)
     found: dict[str, DrawnInputs] = {}
     arrays: dict[str, DrawnInputs] = {}
-    for node in every_node(root):
+    for node in walk_nodes(root):
         if (drawn := _find_drawn(node, numbers)) is not None:
             found[repr(drawn)] = drawn
         if node.type == "assignment" and node.named_children[0].type == "identifier":
-            value = _tree(node.named_children[-1], {}, numbers)
+            value = _read_tree(node.named_children[-1], {}, numbers)
             if value is not None:
                 arrays.setdefault(text(node.named_children[0]), value)
-        if node.type == "tuple_expression" and (size := _image(node)):
+        if node.type == "tuple_expression" and (size := _read_image(node)):
             found.setdefault(repr(size), size)
     several = {repr(given): given for given in _find_given(root, arrays, numbers)}
     return [*list(several.values())[:_MOST], *list(found.values())[:_MOST]]
@@ -51,10 +59,10 @@ def inputs_tried(root: Node) -> list[DrawnInputs]:
 
 def _find_given(root: Node, arrays: Mapping[str, DrawnInputs], numbers: Mapping[str, int]) -> Iterator[DrawnInputs]:
     """Yield what calls are given that take several arrays, or a tuple of them."""
-    for node in every_node(root):
+    for node in walk_nodes(root):
         if node.type != "call_expression":
             continue
-        values = [_tree(value, arrays, numbers) for value in arguments(node).positional]
+        values = [_read_tree(value, arrays, numbers) for value in arguments(node).positional]
         if last_name(node.named_children[0]) == "apply" and len(values) == 4:
             values = values[1:2]
         elif len(values) == 3 and values[0] is not None and values[1:] == [None, None]:  # ps and st
@@ -71,25 +79,25 @@ def _find_given(root: Node, arrays: Mapping[str, DrawnInputs], numbers: Mapping[
 _OF_PAIRS = ("cat", "hcat", "vcat", "batched_mul", "mse", "crossentropy", "logitcrossentropy", "DataLoader", "zip")
 
 
-def _tree(node: Node, arrays: Mapping[str, DrawnInputs], numbers: Mapping[str, int]) -> DrawnInputs | None:
+def _read_tree(node: Node, arrays: Mapping[str, DrawnInputs], numbers: Mapping[str, int]) -> DrawnInputs | None:
     """Return an array, a variable of one, or a tuple of them; None if it is anything else."""
     if node.type == "identifier":
         return arrays.get(text(node))
     if node.type == "parenthesized_expression":
-        return _tree(node.named_children[0], arrays, numbers)
+        return _read_tree(node.named_children[0], arrays, numbers)
     if node.type == "binary_expression" and text(node.named_children[1]) == "|>":
-        return _tree(node.named_children[0], arrays, numbers)
+        return _read_tree(node.named_children[0], arrays, numbers)
     if node.type == "tuple_expression":
         if is_named_tuple(node):
             if any(child.type != "named_field" for child in node.named_children):
                 return None
-            named = {key: _tree(value, arrays, numbers) for key, value in named_entries(node).items()}
+            named = {key: _read_tree(value, arrays, numbers) for key, value in read_named_entries(node).items()}
             return {k: v for k, v in named.items() if v is not None} if named and None not in named.values() else None
-        entries = [_tree(entry, arrays, numbers) for entry in parts(node)]
+        entries = [_read_tree(entry, arrays, numbers) for entry in parts(node)]
         return tuple(entry for entry in entries if entry is not None) if entries and None not in entries else None
     if node.type == "call_expression" and last_name(node.named_children[0]) in _PASSING:
         given = arguments(node).positional
-        return _tree(given[0], arrays, numbers) if len(given) == 1 else None
+        return _read_tree(given[0], arrays, numbers) if len(given) == 1 else None
     return _find_drawn(node, numbers)
 
 
@@ -115,7 +123,7 @@ _ARRAYS = ("ones", "ones32", "rand", "rand32", "randn", "randn32", "reshape", "z
 _NO_SIZES = ("Float32", "Float64", "rng", "Random.default_rng()", "default_rng()", "Random.GLOBAL_RNG", "Xoshiro(0)")
 
 
-def _image(node: Node) -> Drawn | None:
+def _read_image(node: Node) -> Drawn | None:
     """Return a batch of images whose sizes stand in place: ``(28, 28, 1)``, with how many there are or without."""
     sizes = [text(child) for child in node.named_children]
     if len(sizes) not in (3, 4) or not all(re.fullmatch(r"[1-9]\d{0,3}", size) for size in sizes):
@@ -124,10 +132,10 @@ def _image(node: Node) -> Drawn | None:
     return Drawn(shape if len(shape) == 4 else (2, *shape)) if max(shape) > 7 else None
 
 
-def _numbers(root: Node) -> dict[str, int]:
+def _find_numbers(root: Node) -> dict[str, int]:
     """Return the whole numbers that a file's variables are, where they have one value alone."""
     found: dict[str, set[str]] = {}
-    for node in every_node(root):
+    for node in walk_nodes(root):
         if node.type == "assignment" and node.named_children[0].type == "identifier":
             found.setdefault(text(node.named_children[0]), set()).add(text(node.named_children[-1]))
     alone = {name: values.pop() for name, values in found.items() if len(values) == 1}

@@ -5,23 +5,23 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from luxport.porting.translate.containers import connection
-from luxport.porting.translate.functions import ARRAYS, of_elements
-from luxport.porting.translate.numbers import if_else, of_numbers, rounded
+from luxport.porting.translate.containers import write_connection
+from luxport.porting.translate.functions import ARRAYS, call_on_elements
+from luxport.porting.translate.numbers import build_if_else, call_on_numbers, make_rounding
 from luxport.porting.translate.parse import (
     Arguments,
     Unported,
     arguments,
+    find_names,
     last_name,
-    names_in,
     parts,
     text,
 )
-from luxport.porting.translate.scope import Scope, device, rewritten
+from luxport.porting.translate.scope import Scope, rewrite, write_device
 from luxport.porting.translate.sequences import SEQUENCES
 from luxport.porting.translate.tables import ACTIVATIONS, DEVICE_MAKERS, ELEMENTWISE
 from luxport.porting.translate.training import TRAINING
-from luxport.porting.translate.writing import Code, call, group, operand
+from luxport.porting.translate.writing import Code, call, group, write_operand
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -45,7 +45,7 @@ def write_value(here: Scope, node: Node) -> Code:
     if name == "identity" and name not in here.kinds:
         return Code("luxport.identity", "function")
     if node.type == "operator":
-        return connection(here, node, two=False)
+        return write_connection(here, node, two=False)
     if node.type in ("vector_expression", "tuple_expression") and any(
         part.type not in _LITERALS for part in parts(node)
     ):
@@ -78,15 +78,15 @@ def call_package_function(here: Scope, node: Node, name: str, given: Arguments) 
     if name == "BroadcastFunction" and count == 1:
         return here.activation(given.positional[0])
     if name in ("Fix1", "Fix2") and count == 2:
-        return _fixed(here, node, name, given)
+        return _write_fixed(here, node, name, given)
     if name in _RANDOM and here.mode in ("array", "build"):
         return Code("None", "rng")
     if name == "SamePad" and not count:
         return call("luxport.SamePad", [], None, "padding")
     if name in DEVICE_MAKERS:
-        return device(here)
+        return write_device(here)
     if name == "ifelse" and here.mode == "build" and node.type == "call_expression":
-        return if_else(here, given)
+        return build_if_else(here, given)
     if name in ("merge", "NamedTuple"):
         return _merge(here, name, given)
     for table in (SEQUENCES, here.source.table.layers, _ROUNDED if count == 2 else {}, ARRAYS, TRAINING):
@@ -120,24 +120,24 @@ def _look_up(here: Scope, name: str, given: Arguments) -> Code:
     table, key, *default = [here.code(value) for value in given.positional]
     if table.kind != "table":
         raise Unported(f"{name} of what may be no Dict")
-    there = f"{operand(key)} in {operand(table)}"
+    there = f"{write_operand(key)} in {write_operand(table)}"
     if not default:
         return Code(there, "flag", True)
-    return Code(f"{operand(table)}[{key.text}] if {there} else {operand(default[0])}", "unknown", True)
+    return Code(f"{write_operand(table)}[{key.text}] if {there} else {write_operand(default[0])}", "unknown", True)
 
 
-def _fixed(here: Scope, node: Node, name: str, given: Arguments) -> Code:
+def _write_fixed(here: Scope, node: Node, name: str, given: Arguments) -> Code:
     """``Base.Fix1(f, x)`` and ``Base.Fix2(f, x)``."""
-    if "x" in names_in(node):
+    if "x" in find_names(node):
         raise Unported("a function of something named x")
     function, fixed = [text(value) for value in given.positional]
     left, right = (fixed, "x") if name == "Fix1" else ("x", fixed)
     if function in _OPERATORS:
         if not re.fullmatch(r"-?[\d.]+(f-?\d+)?", fixed):
             raise Unported("an operator with something fixed that is no number in place")
-        return rewritten(here, node, f"x -> {left} .{function} {right}")
+        return rewrite(here, node, f"x -> {left} .{function} {right}")
     function = f"({function})" if "->" in function else function
-    return rewritten(here, node, f"x -> {function}({left}, {right})")
+    return rewrite(here, node, f"x -> {function}({left}, {right})")
 
 
 def _merge(here: Scope, name: str, given: Arguments) -> Code:
@@ -145,7 +145,7 @@ def _merge(here: Scope, name: str, given: Arguments) -> Code:
     values = [here.code(value) for value in given.positional]
     if any(value.kind != "tree" for value in values) or (name == "NamedTuple" and values) or here.mode == "build":
         raise Unported(f"{name} of something that is no named tuple")
-    return group("{", [Code(f"**{operand(value)}") for value in values], "}", "tree")
+    return group("{", [Code(f"**{write_operand(value)}") for value in values], "}", "tree")
 
 
 def _apply(here: Scope, node: Node, name: str, given: Arguments) -> Code:
@@ -155,10 +155,10 @@ def _apply(here: Scope, node: Node, name: str, given: Arguments) -> Code:
     values = [here.code(value) for value in given.positional]
     if name in ELEMENTWISE:
         if not dotted and here.mode in ("array", "build"):
-            numbers = of_numbers(here, name, values)
+            numbers = call_on_numbers(here, name, values)
             if numbers is not None:
                 return numbers
-        elements = of_elements(here, name, values)
+        elements = call_on_elements(here, name, values)
         if not dotted and here.mode != "scalar":
             raise Unported(f"{name} without a dot is no function of arrays")
         return elements
@@ -195,10 +195,10 @@ def broadcast(here: Scope, node: Node) -> Code:
     raise Unported(f"{name or 'what is broadcast'} is not known here")
 
 
-_ROUNDED = {"ceil": rounded("math.ceil"), "floor": rounded("math.floor"), "round": rounded("round")}
+_ROUNDED = {"ceil": make_rounding("math.ceil"), "floor": make_rounding("math.floor"), "round": make_rounding("round")}
 
 
-_ROUNDED |= {"trunc": rounded("int")}
+_ROUNDED |= {"trunc": make_rounding("int")}
 
 
 _OPERATORS = ("+", "-", "*", "/", "^")

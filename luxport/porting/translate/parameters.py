@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from luxport.porting.translate.names import Names
 from luxport.porting.translate.parse import (
     Unported,
-    every_node,
-    fields_of_names,
+    find_names,
     is_named_tuple,
-    names_in,
+    read_fields_of_names,
     text,
+    walk_nodes,
 )
 from luxport.porting.translate.scope import Scope
 from luxport.porting.translate.writing import Code
@@ -22,7 +22,7 @@ from luxport.porting.translate.writing import Code
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-__all__ = ["Parameters", "kind_of_type", "list_names", "written_parameters"]
+__all__ = ["Parameters", "read_kind_of_type", "list_names", "write_parameters"]
 
 
 def list_names(parameters: list[Node]) -> set[str]:
@@ -31,7 +31,7 @@ def list_names(parameters: list[Node]) -> set[str]:
     for node in parameters:
         for around in (("named_argument", "named_field", "assignment"), ("splat_expression",), ("typed_expression",)):
             node = node.named_children[0] if node.type in around else node
-        found |= names_in(node)
+        found |= find_names(node)
     return found
 
 
@@ -59,7 +59,7 @@ _SIZES = re.compile(
 )
 
 
-def kind_of_type(julia: str) -> str:
+def read_kind_of_type(julia: str) -> str:
     """Return the kind that a declared type tells, nothing if it tells none."""
     plain = julia.rpartition(".")[2] if "{" not in julia else julia
     if plain in _NUMBERS:
@@ -73,7 +73,7 @@ _LASTING = ("device", "flag", "function", "initializer", "number", "sizes")
 """Kinds of defaults that what is given in their place has, too."""
 
 
-def written_parameters(
+def write_parameters(
     here: Scope, parameters: list[Node], default: str, with_fields: Set[str] = frozenset()
 ) -> Parameters:
     """Return parameters in Python; those that say nothing of their kind are of the default one.
@@ -115,7 +115,7 @@ def written_parameters(
                 kind = value.kind if value.kind in _LASTING else default
             node = node.named_children[0]
         if node.type == "typed_expression" and len(node.named_children) == 2:
-            kind = kind_of_type(text(node.named_children[1])) or kind
+            kind = read_kind_of_type(text(node.named_children[1])) or kind
             if default == "array" and text(node.named_children[1]).startswith("NamedTuple"):
                 kind = "inputs"
             node = node.named_children[0]
@@ -124,13 +124,13 @@ def written_parameters(
         named = named or kind == "inputs"
         if is_named_tuple(node):
             name = f"inputs_{len(listed)}" if listed else "inputs"
-            keys = fields_of_names(node)
+            keys = read_fields_of_names(node)
             opening += [f"{here.name(key)} = {name}[{key!r}]" for key in keys]
             here, named, first = here.binding(dict.fromkeys(keys, "array")), True, first or name
         elif node.type in ("tuple_expression", "open_tuple"):
             name = f"inputs_{len(listed)}" if listed else "inputs"
             opening.append(f"{here.target(node)} = {name}")
-            here = here.binding(dict.fromkeys(names_in(node), "number" if kind in ("pair", "sizes") else kind))
+            here = here.binding(dict.fromkeys(find_names(node), "number" if kind in ("pair", "sizes") else kind))
             first = first or here.name(text(node.named_children[0]))
         elif node.type == "identifier":
             name = here.name(text(node))
@@ -148,9 +148,9 @@ def written_parameters(
     return Parameters(listed, first, opening, every, here.kinds, named)
 
 
-def taken_by_field(body: list[Node]) -> set[str]:
+def find_taken_by_field(body: list[Node]) -> set[str]:
     """Return the names of which statements take fields, as of a named tuple: ``x.left`` or ``(; left) = x``."""
-    nodes = [node for top in body for node in every_node(top)]
+    nodes = [node for top in body for node in walk_nodes(top)]
     called = {node.named_children[0] for node in nodes if node.type == "call_expression"}
     fields = [node.named_children[0] for node in nodes if node.type == "field_expression" and node not in called]
     apart = [node for node in nodes if node.type == "assignment" and is_named_tuple(node.named_children[0])]
@@ -162,4 +162,4 @@ def _is_made_anew(here: Scope, node: Node, value: Code, parameters: set[str]) ->
     """Whether a default is worked out in each call: it may be changed, or uses what the call or the file gives."""
     if value.text.startswith(("[", "{")):
         return True
-    return any(name in here.kinds or name in here.source.structs or name in parameters for name in names_in(node))
+    return any(name in here.kinds or name in here.source.structs or name in parameters for name in find_names(node))

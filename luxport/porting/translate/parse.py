@@ -20,18 +20,18 @@ __all__ = [
     "Arguments",
     "Unported",
     "arguments",
-    "every_node",
-    "head_of",
-    "fields_of_names",
+    "walk_nodes",
+    "find_head",
+    "read_fields_of_names",
     "is_named_tuple",
     "last_name",
-    "line_of",
-    "named_entries",
-    "names_in",
-    "one_line",
+    "count_line",
+    "read_named_entries",
+    "find_names",
+    "write_one_line",
     "parse",
     "parts",
-    "reason_of",
+    "find_reason",
     "text",
 ]
 
@@ -44,7 +44,7 @@ UNUSUAL = (ArithmeticError, AssertionError, AttributeError, LookupError, StopIte
 """What comes of a form of the grammar with other parts than expected: it is as little understood as an unknown one."""
 
 
-def reason_of(error: Exception) -> str:
+def find_reason(error: Exception) -> str:
     """Return why a piece is not ported."""
     return safe_to_show(str(error), 200) if isinstance(error, Unported) else "an unusual form"
 
@@ -84,7 +84,7 @@ def parse(source: str) -> Node:
     if len(data) > _QUICK:
         _try(parser, data)
     root = parser.parse(data).root_node
-    tight = _misread(root) if _TIGHT.search(source) else []
+    tight = _find_misread(root) if _TIGHT.search(source) else []
     if not tight:
         return root
     for start, end in sorted(tight, reverse=True):
@@ -92,13 +92,13 @@ def parse(source: str) -> Node:
     return parser.parse(data).root_node
 
 
-def _misread(root: Node) -> list[tuple[int, int]]:
+def _find_misread(root: Node) -> list[tuple[int, int]]:
     """Return where operators stand that the grammar takes for functions: ``f(2-(n))`` is no ``2 * -(n)``.
 
     With spaces around them it reads them rightly.
     """
     found = []
-    for node in every_node(root):
+    for node in walk_nodes(root):
         if node.type == "juxtaposition_expression":
             function = node.named_children[-1]
             while function.type in _BEHIND:
@@ -108,7 +108,7 @@ def _misread(root: Node) -> list[tuple[int, int]]:
     return found
 
 
-def every_node(root: Node) -> Iterator[Node]:
+def walk_nodes(root: Node) -> Iterator[Node]:
     """Yield a node and all nodes in it."""
     pending = [root]
     while pending:
@@ -152,12 +152,12 @@ def text(node: Node) -> str:
     return (node.text or b"").decode(errors="replace")
 
 
-def one_line(node: Node, longest: int = 160) -> str:
+def write_one_line(node: Node, longest: int = 160) -> str:
     """Return the source of a node on one line, cut where it is long."""
     return safe_to_show(text(node), longest)
 
 
-def line_of(node: Node) -> int:
+def count_line(node: Node) -> int:
     """Return the line on which a node begins, from 1."""
     return node.start_point[0] + 1
 
@@ -191,7 +191,7 @@ _MODULES = {
 }
 
 
-def head_of(node: Node) -> Node | None:
+def find_head(node: Node) -> Node | None:
     """Return the call that the head of a function's definition looks like, None for what defines no function."""
     if node.type not in ("function_definition", "assignment") or not node.named_children:
         return None
@@ -201,11 +201,11 @@ def head_of(node: Node) -> Node | None:
     return head if head.type == "call_expression" else None
 
 
-def names_in(node: Node) -> set[str]:
+def find_names(node: Node) -> set[str]:
     """Return every name in a piece of source; those of underscores alone name nothing in Julia."""
     if node.type == "identifier":
         return {text(node)} if text(node).strip("_") else set()
-    return set().union(*(names_in(child) for child in node.named_children)) if node.named_children else set()
+    return set().union(*(find_names(child) for child in node.named_children)) if node.named_children else set()
 
 
 def parts(node: Node) -> list[Node]:
@@ -213,7 +213,7 @@ def parts(node: Node) -> list[Node]:
     return [child for child in node.named_children if child.type not in ("line_comment", "block_comment")]
 
 
-def named_entries(node: Node) -> dict[str, Node]:
+def read_named_entries(node: Node) -> dict[str, Node]:
     """Return the entries of a named tuple.
 
     Raises: Unported for entries without a name
@@ -238,7 +238,7 @@ def is_named_tuple(node: Node) -> bool:
     return any(child.type in ("named_field", ";") for child in node.children)
 
 
-def fields_of_names(node: Node) -> list[str]:
+def read_fields_of_names(node: Node) -> list[str]:
     """Return the names in ``(; a, b)``, which takes fields of these names.
 
     Raises: Unported for another tuple

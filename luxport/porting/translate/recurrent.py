@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from luxport.porting.translate.options import BIAS, exactly, in_out, is_pair, options_of
+from luxport.porting.translate.options import BIAS, expect_positional, is_pair, read_in_out, read_options
 from luxport.porting.translate.parse import Arguments, Unported, last_name, text
 from luxport.porting.translate.scope import Builder, Scope
 from luxport.porting.translate.writing import Code, call
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 __all__ = ["RECURRENT"]
 
 
-def _cell(name: str) -> Builder:
+def _make_cell(name: str) -> Builder:
     def build(here: Scope, given: Arguments) -> Code:
         if here.source.dialect is None:
             raise Unported(
                 "Flux's cells have one bias and Lux's two: say which it is, with `using Flux` or `using Lux`"
             )
-        sizes, rest = in_out(here, given.positional)
+        sizes, rest = read_in_out(here, given.positional)
         if name != "RNNCell" and rest:
             raise Unported("more arguments than the sizes")
         same = ["train_state", *(["train_memory"] if name == "LSTMCell" else [])]
         same = same if here.source.dialect == "lux" else []
-        options = options_of(here, given, *same, use_bias=BIAS, **_INITIAL)
+        options = read_options(here, given, *same, use_bias=BIAS, **_INITIAL)
         both = here.source.dialect == "lux" or "init" in given.named
         if both and "init_weight" in options:  # Julia's recurrent weight begins as the other unless it is told
             options.setdefault("init_recurrent_weight", options["init_weight"])
@@ -43,7 +43,7 @@ def _cell(name: str) -> Builder:
     return build
 
 
-def _recurrent(name: str) -> Builder:
+def _make_recurrent(name: str) -> Builder:
     """Flux's layers: until 0.14 one step a call, with a memory; since 0.15 all steps of a sequence."""
 
     def build(here: Scope, given: Arguments) -> Code:
@@ -52,7 +52,7 @@ def _recurrent(name: str) -> Builder:
         state = given.named.pop("return_state", None)
         if here.source.flux is None and state is None and not (given.positional and is_pair(given.positional[0])):
             here = replace(here, source=replace(here.source, flux=(0, 14)))  # which a pair replaced
-        cell = _cell(f"{name}Cell")(here, given)
+        cell = _make_cell(f"{name}Cell")(here, given)
         if here.source.flux is None and state is None and is_pair(given.positional[0]):
             raise Unported(
                 f"{name} takes one step a call until Flux 0.14 and a whole sequence since 0.15: "
@@ -73,26 +73,26 @@ def _time_major(node: Node) -> Code:
     return Code(str(name == "TimeLastIndex"), "flag")
 
 
-def _recurrence(here: Scope, given: Arguments) -> Code:
-    cells = [here.code(node) for node in exactly(given, 1)]
+def _build_recurrence(here: Scope, given: Arguments) -> Code:
+    cells = [here.code(node) for node in expect_positional(given, 1)]
     if here.source.dialect is None:
         raise Unported("Flux's Recurrence returns all outputs and Lux's the last: say which, with `using`")
     if here.source.dialect == "flux":
-        options = options_of(here, given, "return_state")
+        options = read_options(here, given, "return_state")
         return call("luxport.Recurrence", cells, {"return_sequence": Code("True", "flag"), **options})
     for ignored in ("checkpointing", "mincut"):  # which save memory and change no result
         given.named.pop(ignored, None)
-    options = options_of(here, given, "return_sequence", time_major=("ordering", _time_major))
+    options = read_options(here, given, "return_sequence", time_major=("ordering", _time_major))
     return call("luxport.Recurrence", cells, {key: code for key, code in options.items() if code.text != "False"})
 
 
-def _stateful(here: Scope, given: Arguments) -> Code:
+def _build_stateful(here: Scope, given: Arguments) -> Code:
     given.only("name")
-    return call("luxport.StatefulRecurrentCell", [here.code(node) for node in exactly(given, 1)])
+    return call("luxport.StatefulRecurrentCell", [here.code(node) for node in expect_positional(given, 1)])
 
 
-def _bidirectional(here: Scope, given: Arguments) -> Code:
-    cells = [here.code(node) for node in exactly(given, 1, 2)]
+def _build_bidirectional(here: Scope, given: Arguments) -> Code:
+    cells = [here.code(node) for node in expect_positional(given, 1, 2)]
 
     def mode(node: Node) -> Code:
         names = {"vcat": "'concat'", "nothing": "None", "+": "'sum'", "(+)": "'sum'", "*": "'mul'", "(*)": "'mul'"}
@@ -105,7 +105,7 @@ def _bidirectional(here: Scope, given: Arguments) -> Code:
             raise Unported("Lux turns the batch around, not time, if time comes last")
         return Code("False", "flag")
 
-    options = options_of(here, given, merge_mode=("merge_mode", mode), time_major=("ordering", ordering))
+    options = read_options(here, given, merge_mode=("merge_mode", mode), time_major=("ordering", ordering))
     options.pop("time_major", None)
     return call("luxport.BidirectionalRNN", cells, options)
 
@@ -118,11 +118,11 @@ _INITIAL = {
 }
 
 RECURRENT = {
-    **{name: _cell(name) for name in ("RNNCell", "LSTMCell", "GRUCell", "GRUv3Cell")},
-    **{name: _recurrent(name) for name in ("RNN", "LSTM", "GRU", "GRUv3")},
-    "BidirectionalRNN": _bidirectional,
-    "Recur": _stateful,
-    "Recurrence": _recurrence,
-    "StatefulRecurrentCell": _stateful,
+    **{name: _make_cell(name) for name in ("RNNCell", "LSTMCell", "GRUCell", "GRUv3Cell")},
+    **{name: _make_recurrent(name) for name in ("RNN", "LSTM", "GRU", "GRUv3")},
+    "BidirectionalRNN": _build_bidirectional,
+    "Recur": _build_stateful,
+    "Recurrence": _build_recurrence,
+    "StatefulRecurrentCell": _build_stateful,
 }
 """What builds each of these layers, by its name in Julia."""

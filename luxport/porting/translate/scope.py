@@ -13,24 +13,24 @@ from luxport.porting.translate.parse import (
     UNUSUAL,
     Arguments,
     Unported,
+    count_line,
+    find_reason,
     is_named_tuple,
     last_name,
-    line_of,
-    one_line,
     parse,
     parts,
-    reason_of,
     text,
+    write_one_line,
 )
 from luxport.porting.translate.signatures import Method
 from luxport.porting.translate.structs import Struct, is_new
 from luxport.porting.translate.tables import ACTIVATIONS, ELEMENTWISE, INITIALIZERS
-from luxport.porting.translate.writing import Code, call, group, python_name, remark, render
+from luxport.porting.translate.writing import Code, call, group, name_in_python, render, write_remark
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-__all__ = ["Builder", "Scope", "Source", "Table", "device", "makes_layers", "rewritten", "with_types"]
+__all__ = ["Builder", "Scope", "Source", "Table", "write_device", "makes_layers", "rewrite", "find_with_types"]
 
 Builder: TypeAlias = "Callable[[Scope, Arguments], Code]"
 """What builds a layer from the arguments of its constructor."""
@@ -136,7 +136,7 @@ class Scope:
 
     def name(self, julia: str) -> str:
         """Return a variable's name in Python, other than those that the layer's own parts have."""
-        return self.renamed.get(julia) or self.output.python_name(python_name(julia), julia, self.reserved)
+        return self.renamed.get(julia) or self.output.python_name(name_in_python(julia), julia, self.reserved)
 
     def renaming(self, julia: str) -> Scope:
         """Return a scope in which a variable has another name than one of the same name that it hides."""
@@ -156,7 +156,7 @@ class Scope:
         except (Unported, *UNUSUAL) as error:
             self.piece.back_to(mark)
             self.output.work += 1
-            return self.hole(node, reason_of(error))
+            return self.hole(node, find_reason(error))
 
     def hole(self, node: Node, reason: str) -> Code:
         """Mark what is not ported, and return what raises in its place."""
@@ -165,12 +165,12 @@ class Scope:
 
     def mark_hole(self, node: Node, reason: str) -> None:
         """Note what is not ported, with a remark."""
-        self.piece.holes.append(Hole(line_of(node), one_line(node), reason))
-        self.put(remark(f"TODO: not ported: {one_line(node)} ({reason})"))
+        self.piece.holes.append(Hole(count_line(node), write_one_line(node), reason))
+        self.put(write_remark(f"TODO: not ported: {write_one_line(node)} ({reason})"))
 
     def raising(self, node: Node) -> Code:
         """Return what raises in the place of what is not ported."""
-        return self.helper("not_ported", [Code(repr(one_line(node)))])
+        return self.helper("not_ported", [Code(repr(write_one_line(node)))])
 
     def put(self, line: str) -> None:
         """Add a line to the piece that is being written."""
@@ -260,7 +260,7 @@ class Scope:
         if name in _AS_LAYERS and name not in self.kinds:
             return call(_AS_LAYERS[name], [])
         if name in ("transpose", "vec") and name not in self.kinds:
-            return rewritten(self, node, f"x -> {name}(x)")
+            return rewrite(self, node, f"x -> {name}(x)")
         if node.type in ("vector_expression", "tuple_expression") and not is_named_tuple(node):
             return group("[", [self.layer(entry) for entry in parts(node)], "]", "layers")
         return self.code(node)
@@ -288,21 +288,21 @@ _FLAGS = {**dict.fromkeys(("static(true)", "Val(true)", "True()"), "True")}
 _FLAGS |= dict.fromkeys(("static(false)", "Val(false)", "False()", "Flux.Zeros"), "False")
 
 
-def device(here: Scope) -> Code:
+def write_device(here: Scope) -> Code:
     """Return what stands for a device."""
     return here.helping("keep").of_kind("device")
 
 
-def rewritten(here: Scope, node: Node, julia: str) -> Code:
+def rewrite(here: Scope, node: Node, julia: str) -> Code:
     """Return what stands for a node: the same in other words, with its holes at its place."""
     (statement,) = parse(julia).named_children
     before = len(here.piece.holes)
     code = here.code(statement)
-    here.piece.holes[before:] = [replace(hole, line=line_of(node)) for hole in here.piece.holes[before:]]
+    here.piece.holes[before:] = [replace(hole, line=count_line(node)) for hole in here.piece.holes[before:]]
     return code
 
 
-def with_types(here: Scope, function: Node) -> Struct | None:
+def find_with_types(here: Scope, function: Node) -> Struct | None:
     """Return the struct whose constructor for given types ``Net{A, B}`` is, None if it is none of the file's."""
     if function.type != "parametrized_type_expression":
         return None
@@ -319,6 +319,6 @@ def makes_layers(here: Scope, node: Node) -> bool:
         return True
     if node.type in ("call_expression", "parametrized_type_expression") and is_new(node.named_children[0]):
         return True
-    if node.type == "call_expression" and (struct := with_types(here, node.named_children[0])) is not None:
+    if node.type == "call_expression" and (struct := find_with_types(here, node.named_children[0])) is not None:
         return here.kinds.get(struct.name) == "builder"
     return any(makes_layers(here, child) for child in node.named_children)

@@ -1,22 +1,22 @@
-"""Indices, counted from 0 here, and what runs over sequences: comprehensions, loops, `map` and `ntuple`."""
+"""Indices, counted from 0 here, and what runs over sequences: comprehensions, loops, `map` and `build_ntuple`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from luxport.porting.translate.options import exactly
-from luxport.porting.translate.parse import Arguments, Unported, arguments, last_name, names_in, text
+from luxport.porting.translate.options import expect_positional
+from luxport.porting.translate.parse import Arguments, Unported, arguments, find_names, last_name, text
 from luxport.porting.translate.scope import Scope, makes_layers
-from luxport.porting.translate.writing import Code, operand
+from luxport.porting.translate.writing import Code, write_operand
 
 if TYPE_CHECKING:
     from tree_sitter import Node
-from luxport.porting.translate.indices import add_one, viewed
+from luxport.porting.translate.indices import add_one, build_view
 
-__all__ = ["SEQUENCES", "binding", "comprehension", "mapped", "span"]
+__all__ = ["SEQUENCES", "read_binding", "write_comprehension", "build_map", "write_span"]
 
 
-def comprehension(here: Scope, node: Node) -> Code:
+def write_comprehension(here: Scope, node: Node) -> Code:
     """Return a list made in a loop: ``[f(i) for i in 1:n if c]``, over several sequences at once or nested."""
     made, *clauses = [child for child in node.named_children if not child.type.endswith("_comment")]
     loops = ""
@@ -26,7 +26,7 @@ def comprehension(here: Scope, node: Node) -> Code:
             continue
         if clause.type != "for_clause" or len(clause.named_children) != 1:
             raise Unported("a comprehension over several ranges, which makes a matrix")
-        variable, over, kinds = binding(here, clause.named_children[0])
+        variable, over, kinds = read_binding(here, clause.named_children[0])
         here = here.looping(kinds)
         loops += f" for {here.target(variable)} in {over}"
     return _list_of(here, made, loops)
@@ -38,16 +38,16 @@ def _list_of(here: Scope, made: Node, loops: str) -> Code:
     return Code(f"[{entry.text}{loops}]", "sizes" if entry.kind == "number" else "layers")
 
 
-def binding(here: Scope, node: Node) -> tuple[Node, str, dict[str, str]]:
+def read_binding(here: Scope, node: Node) -> tuple[Node, str, dict[str, str]]:
     """Return the variable of a loop, what it runs over, and the kinds of its names."""
-    return _over(here, node.named_children[0], node.named_children[-1])
+    return _read_over(here, node.named_children[0], node.named_children[-1])
 
 
-def _over(here: Scope, variable: Node, over: Node) -> tuple[Node, str, dict[str, str]]:
+def _read_over(here: Scope, variable: Node, over: Node) -> tuple[Node, str, dict[str, str]]:
     if over.type == "parenthesized_expression" and over.named_children[0].type == "range_expression":
         over = over.named_children[0]
     if over.type == "range_expression":
-        return variable, _range(here, over), dict.fromkeys(names_in(variable), "number")
+        return variable, _write_range(here, over), dict.fromkeys(find_names(variable), "number")
     if here.kinds.get(text(over)) == "table":
         raise Unported("a loop over a Dict, whose entries Julia takes as pairs")
     name = last_name(over.named_children[0]) if over.type == "call_expression" else ""
@@ -55,43 +55,43 @@ def _over(here: Scope, variable: Node, over: Node) -> tuple[Node, str, dict[str,
         name = ""
     given = arguments(over) if name else Arguments()
     if name == "eachindex" and len(given.positional) == 1:
-        inner = _sequence(here, given.positional[0])
-        return variable, f"range(1, len({inner.text}) + 1)", dict.fromkeys(names_in(variable), "number")
+        inner = _write_sequence(here, given.positional[0])
+        return variable, f"range(1, len({inner.text}) + 1)", dict.fromkeys(find_names(variable), "number")
     if name == "enumerate" and len(given.positional) == 1 and len(variable.named_children) == 2:
         counter, rest = variable.named_children
-        _, inner, kinds = _over(here, rest, given.positional[0])
+        _, inner, kinds = _read_over(here, rest, given.positional[0])
         return variable, f"enumerate({inner}, 1)", {text(counter): "number", **kinds}
     if name == "zip" and len(given.positional) == len(variable.named_children):
         found, kinds = [], {}
         for part, sequence in zip(variable.named_children, given.positional, strict=True):
-            _, inner, own = _over(here, part, sequence)
+            _, inner, own = _read_over(here, part, sequence)
             found.append(inner)
             kinds |= own
         return variable, f"zip({', '.join(found)})", kinds
     if name in ("reverse", "collect") and len(given.positional) == 1 and not given.named:
-        _, inner, kinds = _over(here, variable, given.positional[0])
+        _, inner, kinds = _read_over(here, variable, given.positional[0])
         return variable, f"reversed({inner})" if name == "reverse" else inner, kinds
-    code = _sequence(here, over)
+    code = _write_sequence(here, over)
     kind = {"sizes": "number", "bound": "bound"}.get(code.kind, "unknown")
-    return variable, code.text, dict.fromkeys(names_in(variable), kind)
+    return variable, code.text, dict.fromkeys(find_names(variable), kind)
 
 
-def _sequence(here: Scope, node: Node) -> Code:
+def _write_sequence(here: Scope, node: Node) -> Code:
     code = here.code(node)
     if code.kind in ("array", "number", "layer", "flag", "function"):
         raise Unported("a loop over something that is no sequence")
     return code
 
 
-def span(here: Scope, node: Node) -> Code:
+def write_span(here: Scope, node: Node) -> Code:
     """Return a range of whole numbers as a value."""
-    found = _range(here, node)
+    found = _write_range(here, node)
     if "." in found:
         raise Unported("a range of other than whole numbers")
     return Code(found, "sizes")
 
 
-def _range(here: Scope, node: Node) -> str:
+def _write_range(here: Scope, node: Node) -> str:
     first, last = node.named_children
     if first.type == "range_expression":
         (first, step), last = first.named_children, last
@@ -99,7 +99,7 @@ def _range(here: Scope, node: Node) -> str:
         signed = by.text.removeprefix("-").isdigit()
         if not signed or by.text in ("0", "-0"):
             raise Unported("a range with a step that is no number in place")
-        end = f"{operand(stop)} - 1" if by.text.startswith("-") else add_one(stop)
+        end = f"{write_operand(stop)} - 1" if by.text.startswith("-") else add_one(stop)
         return f"range({start.text}, {end}, {by.text})"
     ends = [here.code(end) for end in (first, last)]
     if any(end.kind not in ("number", "unknown") for end in ends):
@@ -107,10 +107,10 @@ def _range(here: Scope, node: Node) -> str:
     return f"range({ends[0].text}, {add_one(ends[1])})"
 
 
-def _span(here: Scope, given: Arguments) -> Code:
+def _build_span(here: Scope, given: Arguments) -> Code:
     """``range(1, length = n)`` and ``range(1, n)``, of whole numbers."""
     given.only("length", "stop")
-    first, *rest = [here.code(node) for node in exactly(given, 1, 2)]
+    first, *rest = [here.code(node) for node in expect_positional(given, 1, 2)]
     if len(rest) + len(given.named) != 1 or first.kind not in ("number", "unknown") or "." in first.text:
         raise Unported("a range of other than whole numbers")
     last = rest[0] if rest else here.code(next(iter(given.named.values())))
@@ -118,11 +118,11 @@ def _span(here: Scope, given: Arguments) -> Code:
         raise Unported("a range of other than whole numbers")
     if "length" not in given.named:
         return Code(f"range({first.text}, {add_one(last)})", "sizes")
-    end = add_one(last) if first.text == "1" else f"{operand(first)} + {operand(last)}"
+    end = add_one(last) if first.text == "1" else f"{write_operand(first)} + {write_operand(last)}"
     return Code(f"range({first.text}, {end})", "sizes")
 
 
-def mapped(here: Scope, given: Arguments) -> Code:
+def build_map(here: Scope, given: Arguments) -> Code:
     """Return ``map(f, xs)`` as a list, where f is written in place."""
     given_block = given.block
     if given.named or given.splats:
@@ -133,7 +133,7 @@ def mapped(here: Scope, given: Arguments) -> Code:
         listed, *body = inner
         variables = listed.named_children if listed.type == "argument_list" else []
     elif len(given.positional) > 2:
-        return _zip(here, given)
+        return _build_zip(here, given)
     else:
         function, sequence = given.positional
         if function.type != "arrow_function_expression":
@@ -146,7 +146,7 @@ def mapped(here: Scope, given: Arguments) -> Code:
         raise Unported("map of a function of more than one variable")
     if len(body) != 1 or body[0].type in _STATEMENTS:
         function = given_block if given_block is not None else given.positional[0]
-        _, over, kinds = _over(here, variables[0], sequence)
+        _, over, kinds = _read_over(here, variables[0], sequence)
         if set(kinds.values()) != {"number"} and here.mode != "build":
             raise Unported("map of a function of more than one expression")
         name = here.define(function, "build" if makes_layers(here, function) else "array").text
@@ -155,7 +155,7 @@ def mapped(here: Scope, given: Arguments) -> Code:
     return _list(here, variables[0], body[0], sequence)
 
 
-def _zip(here: Scope, given: Arguments) -> Code:
+def _build_zip(here: Scope, given: Arguments) -> Code:
     """``map(f, xs, ys)``."""
     function, *sequences = given.positional
     if function.type != "arrow_function_expression" or function.named_children[0].type != "argument_list":
@@ -169,14 +169,14 @@ def _zip(here: Scope, given: Arguments) -> Code:
         if here.kinds.get(text(sequence)) == "array":
             over, kinds = here.helper("entries", [Code(here.name(text(sequence)))]).text, {text(variable): "unknown"}
         else:
-            _, over, kinds = _over(here, variable, sequence)
+            _, over, kinds = _read_over(here, variable, sequence)
         overs.append(over)
         inside = inside.looping(kinds)
     targets = ", ".join(inside.target(variable) for variable in variables)
     return _list_of(inside, body[0], f" for {targets} in zip({', '.join(overs)}, strict=True)")
 
 
-def ntuple(here: Scope, given: Arguments) -> Code:
+def build_ntuple(here: Scope, given: Arguments) -> Code:
     """Return ``ntuple(i -> f(i), n)`` as a list."""
     given.only()
     function, count = given.positional
@@ -202,9 +202,9 @@ def ntuple(here: Scope, given: Arguments) -> Code:
 
 def _list(here: Scope, variable: Node, made: Node, sequence: Node | str) -> Code:
     if isinstance(sequence, str):
-        over, kinds = sequence, dict.fromkeys(names_in(variable), "number")
+        over, kinds = sequence, dict.fromkeys(find_names(variable), "number")
     else:
-        _, over, kinds = _over(here, variable, sequence)
+        _, over, kinds = _read_over(here, variable, sequence)
     inside = here.looping(kinds)
     return _list_of(inside, made, f" for {inside.target(variable)} in {over}")
 
@@ -212,5 +212,5 @@ def _list(here: Scope, variable: Node, made: Node, sequence: Node | str) -> Code
 _STATEMENTS = ("assignment", "compound_assignment_expression", "for_statement", "if_statement", "return_statement")
 
 
-SEQUENCES = {"map": mapped, "ntuple": ntuple, "range": _span, "view": viewed}
+SEQUENCES = {"map": build_map, "ntuple": build_ntuple, "range": _build_span, "view": build_view}
 """What makes sequences, by its name in Julia."""

@@ -10,10 +10,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from luxport.porting.translate.options import axes_of, axis_of, exactly, only
+from luxport.porting.translate.options import expect_positional, read_axes, read_axis, read_only_argument
 from luxport.porting.translate.parse import Arguments, Unported, arguments, last_name, text
 from luxport.porting.translate.scope import Builder, Scope
-from luxport.porting.translate.writing import Code, group, operand
+from luxport.porting.translate.writing import Code, group, write_operand
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["SHAPING"]
 
 
-def _dims(name: str, given: Arguments, positional: Sequence[Node] = ()) -> Node:
+def _find_dimension(name: str, given: Arguments, positional: Sequence[Node] = ()) -> Node:
     """Return the dimension of a function that wants one, by its keyword or by position."""
     found = [*positional, *(node for key, node in given.named.items() if key == "dims")]
     if len(found) != 1:
@@ -29,19 +29,19 @@ def _dims(name: str, given: Arguments, positional: Sequence[Node] = ()) -> Node:
     return found[0]
 
 
-def _size(here: Scope, given: Arguments) -> Code:
+def _build_size(here: Scope, given: Arguments) -> Code:
     given.only()
-    array, *dims = exactly(given, 1, 2)
-    x = operand(here.code(array))
+    array, *dims = expect_positional(given, 1, 2)
+    x = write_operand(here.code(array))
     if not dims:
         return Code(f"{x}.shape[::-1]", "sizes")
     if dims[0].type == "call_expression" and last_name(dims[0].named_children[0]) == "ndims":
         return Code(f"{x}.shape[0]", "number")
-    return Code(f"{x}.shape[{axis_of(dims[0])}]", "number")
+    return Code(f"{x}.shape[{read_axis(dims[0])}]", "number")
 
 
-def _dimensions(here: Scope, given: Arguments) -> Code:
-    return Code(f"len({operand(only(here, given))}.shape)", "number")
+def _build_dimensions(here: Scope, given: Arguments) -> Code:
+    return Code(f"len({write_operand(read_only_argument(here, given))}.shape)", "number")
 
 
 def _reshape(here: Scope, given: Arguments) -> Code:
@@ -49,7 +49,7 @@ def _reshape(here: Scope, given: Arguments) -> Code:
     array, *sizes = given.positional
     if len(sizes) == 1 and sizes[0].type == "tuple_expression":
         sizes = sizes[0].named_children
-    found = [_size_of(here, size) for size in sizes]
+    found = [_write_size(here, size) for size in sizes]
     if len(found) == 1 and found[0].kind not in ("number", "turned"):
         raise Unported("a shape in a variable")
     wrong = ("layer", "layers", "function", "flag", "text", "sizes", "tree")
@@ -58,7 +58,7 @@ def _reshape(here: Scope, given: Arguments) -> Code:
     return here.xp("reshape", [here.code(array), group("(", found[::-1], ")", "sizes")])
 
 
-def _size_of(here: Scope, node: Node) -> Code:
+def _write_size(here: Scope, node: Node) -> Code:
     """Return a size, or several in a splat, of which ``ones(Int, n)...`` stand for axes of one."""
     if text(node) in (":", "Colon()"):
         return Code("-1", "number")
@@ -79,21 +79,21 @@ def _turn(size: Code) -> Code:
 
 
 def _flatten(here: Scope, given: Arguments) -> Code:
-    x = only(here, given)
-    return here.xp("reshape", [x, Code(f"({operand(x)}.shape[0], -1)")])
+    x = read_only_argument(here, given)
+    return here.xp("reshape", [x, Code(f"({write_operand(x)}.shape[0], -1)")])
 
 
-def _vec(here: Scope, given: Arguments) -> Code:
-    return here.xp("reshape", [only(here, given), Code("(-1,)")])
+def _build_vec(here: Scope, given: Arguments) -> Code:
+    return here.xp("reshape", [read_only_argument(here, given), Code("(-1,)")])
 
 
 def _transpose(here: Scope, given: Arguments) -> Code:
-    return here.helper("transposed", [only(here, given)])
+    return here.helper("transposed", [read_only_argument(here, given)])
 
 
-def _permutedims(here: Scope, given: Arguments) -> Code:
+def _build_permutedims(here: Scope, given: Arguments) -> Code:
     given.only()
-    array, *order = exactly(given, 1, 2)
+    array, *order = expect_positional(given, 1, 2)
     if not order:
         return here.helper("transposed", [here.code(array)])
     if order[0].type not in ("tuple_expression", "vector_expression"):
@@ -103,32 +103,32 @@ def _permutedims(here: Scope, given: Arguments) -> Code:
     return here.xp("permute_dims", [here.code(array), group("(", axes, ")")])
 
 
-def _unsqueeze(here: Scope, given: Arguments) -> Code:
+def _build_unsqueeze(here: Scope, given: Arguments) -> Code:
     # Julia's new axis is its axis k among those of the result, which negative axes count too.
     given.only("dims")
-    array, *dims = exactly(given, 1, 2)  # until Flux 0.13 by position
-    axis = axis_of(_dims("unsqueeze", given, dims))
+    array, *dims = expect_positional(given, 1, 2)  # until Flux 0.13 by position
+    axis = read_axis(_find_dimension("unsqueeze", given, dims))
     return here.xp("expand_dims", [here.code(array)], {"axis": Code(axis)})
 
 
-def _dropdims(here: Scope, given: Arguments) -> Code:
-    x = only(here, given, "dims")
-    return here.xp("squeeze", [x], {"axis": axes_of(_dims("dropdims", given))})
+def _build_dropdims(here: Scope, given: Arguments) -> Code:
+    x = read_only_argument(here, given, "dims")
+    return here.xp("squeeze", [x], {"axis": read_axes(_find_dimension("dropdims", given))})
 
 
 def _reverse(here: Scope, given: Arguments) -> Code:
-    x = only(here, given, "dims")
+    x = read_only_argument(here, given, "dims")
     if x.kind in ("layers", "sizes"):
-        return Code(f"{operand(x)}[::-1]", x.kind)
+        return Code(f"{write_operand(x)}[::-1]", x.kind)
     if x.kind not in ("array", "bound") and "dims" not in given.named:
         raise Unported("reverse of what may be no array")
-    return here.xp("flip", [x], {"axis": axes_of(given.named["dims"])} if "dims" in given.named else None)
+    return here.xp("flip", [x], {"axis": read_axes(given.named["dims"])} if "dims" in given.named else None)
 
 
-def _cat(here: Scope, given: Arguments) -> Code:
+def _build_cat(here: Scope, given: Arguments) -> Code:
     given.only("dims")
     joined = group("[", map(here.code, given.positional), "]")
-    return here.xp("concat", [joined], {"axis": Code(axis_of(_dims("cat", given)))})
+    return here.xp("concat", [joined], {"axis": Code(read_axis(_find_dimension("cat", given)))})
 
 
 def _join(name: str) -> Builder:
@@ -143,7 +143,7 @@ def _join(name: str) -> Builder:
             return here.helper("listed", values).of_kind("layers")
         if name != "vcat" or "sizes" not in kinds or not kinds <= {"number", "sizes"}:
             raise Unported("an operation on arrays outside of a function")
-        entries = [Code(f"*{operand(value)}") if value.kind == "sizes" else value for value in values]
+        entries = [Code(f"*{write_operand(value)}") if value.kind == "sizes" else value for value in values]
         return group("[", entries, "]", "sizes")
 
     return build
@@ -151,10 +151,10 @@ def _join(name: str) -> Builder:
 
 def _stack(here: Scope, given: Arguments) -> Code:
     """``stack(xs; dims)``: one array of those in a list, along a new axis, Julia's last unless it says which."""
-    xs = only(here, given, "dims")
+    xs = read_only_argument(here, given, "dims")
     if xs.kind not in ("layers", "several"):
         raise Unported("stack of something that is no list in place")
-    return here.xp("stack", [xs], {"axis": Code(axis_of(given.named["dims"]) if "dims" in given.named else "0")})
+    return here.xp("stack", [xs], {"axis": Code(read_axis(given.named["dims"]) if "dims" in given.named else "0")})
 
 
 def _repeat(here: Scope, given: Arguments) -> Code:
@@ -184,52 +184,52 @@ def _fill(name: str) -> Builder:
     return build
 
 
-def _slices(here: Scope, given: Arguments) -> Code:
+def _build_slices(here: Scope, given: Arguments) -> Code:
     """``eachslice(x; dims=k)`` and Lux's ``eachslice(x, Val(k))``: arrays without that axis."""
     given.only("dims")
-    array, *dims = exactly(given, 1, 2)
-    axis = axis_of(_dims("eachslice", given, dims))
+    array, *dims = expect_positional(given, 1, 2)
+    axis = read_axis(_find_dimension("eachslice", given, dims))
     return here.xp("unstack", [here.code(array)], {"axis": Code(axis)}).of_kind("layers")
 
 
 def _peel(here: Scope, given: Arguments) -> Code:
     """``Iterators.peel(xs)``: the first, and the others."""
-    return here.helper("peeled", [only(here, given)])
+    return here.helper("peeled", [read_only_argument(here, given)])
 
 
 def _select(here: Scope, given: Arguments) -> Code:
     """``selectdim(x, k, i)``."""
     given.only()
-    array, dim, index = exactly(given, 3)
+    array, dim, index = expect_positional(given, 3)
     number = here.code(index)
     if number.kind != "number":
         raise Unported("selectdim of other than one place")
-    place = str(int(number.text) - 1) if number.text.isdigit() else f"{operand(number)} - 1"
-    after = ", :" * (int(axis_of(dim).removeprefix("-")) - 1)
-    return Code(f"{operand(here.code(array))}[..., {place}{after}]", "array")
+    place = str(int(number.text) - 1) if number.text.isdigit() else f"{write_operand(number)} - 1"
+    after = ", :" * (int(read_axis(dim).removeprefix("-")) - 1)
+    return Code(f"{write_operand(here.code(array))}[..., {place}{after}]", "array")
 
 
 SHAPING: Mapping[str, Builder] = {
-    "PermutedDimsArray": _permutedims,
-    "cat": _cat,
-    "dropdims": _dropdims,
-    "eachslice": _slices,
+    "PermutedDimsArray": _build_permutedims,
+    "cat": _build_cat,
+    "dropdims": _build_dropdims,
+    "eachslice": _build_slices,
     "flatten": _flatten,
     "hcat": _join("hcat"),
-    "ndims": _dimensions,
+    "ndims": _build_dimensions,
     "ones": _fill("ones"),
     "peel": _peel,
-    "permutedims": _permutedims,
+    "permutedims": _build_permutedims,
     "repeat": _repeat,
     "reshape": _reshape,
     "reverse": _reverse,
     "selectdim": _select,
-    "size": _size,
+    "size": _build_size,
     "stack": _stack,
     "transpose": _transpose,
-    "unsqueeze": _unsqueeze,
+    "unsqueeze": _build_unsqueeze,
     "vcat": _join("vcat"),
-    "vec": _vec,
+    "vec": _build_vec,
     "zero": _fill("zero"),
     "zeros": _fill("zeros"),
 }

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from luxport.porting.translate.parse import Arguments, every_node, head_of, text
+from luxport.porting.translate.parse import Arguments, find_head, text, walk_nodes
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-__all__ = ["ANY_NUMBER", "Method", "method_of"]
+__all__ = ["ANY_NUMBER", "Method", "read_method"]
 
 ANY_NUMBER = 1000
 """As many arguments as a method with a splat may be called with."""
@@ -42,12 +42,12 @@ def _read_name(parameter: Node) -> Node:
     return parameter
 
 
-def method_of(node: Node) -> Method:
+def read_method(node: Node) -> Method:
     """Return what a method can be called with."""
-    head = head_of(node)
+    head = find_head(node)
     assert head is not None
     listed = [child for child in head.named_children if child.type == "argument_list"]
-    bounds = _bounds(node)
+    bounds = _read_bounds(node)
     least = most = 0
     keywords: set[str] = set()
     types: list[str] = []
@@ -73,7 +73,7 @@ def method_of(node: Node) -> Method:
     return Method(node, "", least, most, frozenset(keywords), tuple(types))
 
 
-def _bounds(node: Node) -> dict[str, str]:
+def _read_bounds(node: Node) -> dict[str, str]:
     """Return what ``where {A <: AbstractMatrix}`` says of each variable for a type; one that is free says nothing.
 
     A free one that several parameters have wants them alike, which no type says.
@@ -90,6 +90,6 @@ def _bounds(node: Node) -> dict[str, str]:
                         found[text(bound)] = ""
         head = head.named_children[0]
     if head.type == "call_expression":
-        declared = [text(part.named_children[-1]) for part in every_node(head) if part.type == "typed_expression"]
+        declared = [text(part.named_children[-1]) for part in walk_nodes(head) if part.type == "typed_expression"]
         found = {name: above for name, above in found.items() if above or declared.count(name) < 2}
     return found

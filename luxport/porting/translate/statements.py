@@ -6,29 +6,36 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from luxport.porting.errors import FileFormatError
-from luxport.porting.translate.branches import either, loop, loop_while, shortcut, unbracketed, when
-from luxport.porting.translate.definitions import define, signature
-from luxport.porting.translate.flux_training import flux_training
+from luxport.porting.translate.branches import (
+    strip_brackets,
+    write_choice,
+    write_for,
+    write_if,
+    write_shortcut,
+    write_while,
+)
+from luxport.porting.translate.definitions import define, find_signature
+from luxport.porting.translate.flux_training import write_flux_training
 from luxport.porting.translate.parse import (
     UNUSUAL,
     Unported,
     arguments,
+    find_names,
+    find_reason,
     last_name,
-    names_in,
-    one_line,
     parts,
-    reason_of,
     text,
+    write_one_line,
 )
 from luxport.porting.translate.scope import Scope, makes_layers
 from luxport.porting.translate.structs import Struct, place_of
-from luxport.porting.translate.writing import Code, remark
+from luxport.porting.translate.writing import Code, write_remark
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 from luxport.porting.translate.assignments import assign, assign_compound, push
 
-__all__ = ["block", "statement"]
+__all__ = ["write_block", "write_statement"]
 
 
 _LOGGING = ("@info", "@warn", "@debug", "@show", "@assert", "@printf")
@@ -40,22 +47,22 @@ _SHOWING_PROGRESS = ("@showprogress ", "@progress ", "@time ")
 _SILENT = ("abstract_definition", "export_statement", "import_statement", "using_statement")
 
 
-def block(here: Scope, statements: Sequence[Node], *, returns: bool) -> Scope:
+def write_block(here: Scope, statements: Sequence[Node], *, returns: bool) -> Scope:
     """Write statements, and return the scope of what follows; the value of the last one is returned, if any is."""
     for position, node in enumerate(statements):
         last = returns and all(later.type.endswith("_comment") for later in statements[position + 1 :])
         mark = here.piece.mark()
         try:
-            here = statement(here, node, last)
+            here = write_statement(here, node, last)
         except FileFormatError:
             raise
         except (Unported, *UNUSUAL) as error:
             here.piece.back_to(mark)
-            here.put(here.hole(node, reason_of(error)).text)
+            here.put(here.hole(node, find_reason(error)).text)
     return here
 
 
-def statement(here: Scope, node: Node, last: bool) -> Scope:
+def write_statement(here: Scope, node: Node, last: bool) -> Scope:
     """Write a statement, and return the scope of those that follow.
 
     Raises: Unported
@@ -68,38 +75,38 @@ def statement(here: Scope, node: Node, last: bool) -> Scope:
         return here
     if kind.endswith("_comment"):
         for line in text(node).strip("#=").splitlines():
-            here.put(remark(line.strip()))
+            here.put(write_remark(line.strip()))
         return here
     if kind == "local_statement" and node.named_children[0].type in ("identifier", "open_tuple"):
         return here  # names that Python has without being told
     if kind in ("const_statement", "local_statement"):
-        return statement(here, node.named_children[0], last)
+        return write_statement(here, node.named_children[0], last)
     if kind in ("compound_statement", "let_statement"):
         return _let(here, node, last)
     if kind == "while_statement":
-        return loop_while(here, node)
+        return write_while(here, node)
     if kind == "if_statement" and last and here.mode == "scalar":
         here.put_code("return ", here.code(node))
         return here
     if kind == "if_statement":
-        return when(here, node, last)
+        return write_if(here, node, last)
     if kind == "for_statement":
-        return loop(here, node)
-    if kind == "function_definition" or (kind == "assignment" and signature(node) is not None):
-        return _function(here, node)
-    trained = flux_training(here, node) if kind in ("assignment", "call_expression") else None
+        return write_for(here, node)
+    if kind == "function_definition" or (kind == "assignment" and find_signature(node) is not None):
+        return _write_function(here, node)
+    trained = write_flux_training(here, node) if kind in ("assignment", "call_expression") else None
     if trained is not None:
         return trained
     if kind == "macrocall_expression" and text(node).startswith(_SHOWING_PROGRESS):
-        return statement(here, parts(node.named_children[-1])[-1], last)
+        return write_statement(here, parts(node.named_children[-1])[-1], last)
     if kind == "assignment":
         return assign(here, node, last)
     if kind == "binary_expression" and text(parts(node)[1]) in ("&&", "||") and _acts(parts(node)[2]):
-        return shortcut(here, node, last)
+        return write_shortcut(here, node, last)
     if kind == "ternary_expression" and not last and any(_acts(part) for part in parts(node)[1:]):
-        return either(here, node)
+        return write_choice(here, node)
     if kind == "macrocall_expression" and text(node).startswith(_LOGGING):
-        here.put(remark(one_line(node)))
+        here.put(write_remark(write_one_line(node)))
         if last:
             here.put("return None")
     elif kind == "macrocall_expression" and text(node).startswith(("@set! ", "@reset ")):
@@ -142,25 +149,25 @@ def _is_statement(here: Scope, node: Node, last: bool) -> bool:
 def _call(here: Scope, node: Node, last: bool) -> None:
     name = last_name(node.named_children[0])
     if name in ("print", "println"):
-        here.put(remark(one_line(node)))
+        here.put(write_remark(write_one_line(node)))
     elif name in ("append!", "push!"):
         push(here, node)
         if last:
             here.put_code("return ", here.code(arguments(node).positional[0]))
     elif name in ("error", "throw"):
-        here.put(f"raise ValueError({one_line(node)!r})")
+        here.put(f"raise ValueError({write_one_line(node)!r})")
     else:
         here.put_code("", here.code(node))
 
 
-def _function(here: Scope, node: Node) -> Scope:
-    head = signature(node)
+def _write_function(here: Scope, node: Node) -> Scope:
+    head = find_signature(node)
     if head is None:
         raise Unported("a method of a struct, or of another module's function")
     name = text(head.named_children[0])
     struct = here.source.structs.get(name)
     if struct is not None:
-        _constructor(here, node, struct)
+        _write_constructor(here, node, struct)
         return here
     methods = here.source.several.get(name, []) if here.indent == 0 else []
     again = here.indent and here.is_own(name) and here.kinds.get(name) in ("builder", "function", "initializer")
@@ -172,7 +179,7 @@ def _function(here: Scope, node: Node) -> Scope:
     return here.assigning({name: found.kind})
 
 
-def _constructor(here: Scope, node: Node, struct: Struct) -> None:
+def _write_constructor(here: Scope, node: Node, struct: Struct) -> None:
     if here.kinds.get(struct.name) == "unported":
         raise Unported(f"{struct.name} was not ported")
     if any(entry.most < 0 for entry in struct.constructors):
@@ -183,7 +190,7 @@ def _constructor(here: Scope, node: Node, struct: Struct) -> None:
 
 def _acts(node: Node) -> bool:
     """Whether an expression is there for what it does, not for its value."""
-    node = unbracketed(node)
+    node = strip_brackets(node)
     if node.type == "call_expression":
         name = last_name(node.named_children[0])
         return name.endswith("!") or name in ("error", "print", "println", "throw")
@@ -197,14 +204,14 @@ def _let(here: Scope, node: Node, last: bool) -> Scope:
     bindings = [child for child in node.named_children if child.type == "let_binding"]
     body = [child for child in node.named_children if child.type != "let_binding"]
     for entry in bindings:
-        if any(name in here.kinds or here.is_own(name) for name in names_in(entry.named_children[0])):
+        if any(name in here.kinds or here.is_own(name) for name in find_names(entry.named_children[0])):
             raise Unported("a let of names that are taken")
         here = assign(here, entry, False)
     if node.type == "let_statement":
-        assigned = set().union(*(names_in(child.named_children[0]) for child in body if child.type == "assignment"))
+        assigned = set().union(*(find_names(child.named_children[0]) for child in body if child.type == "assignment"))
         if any(name in here.kinds and not here.is_own(name) for name in assigned):
             raise Unported("a let of names that are taken")
-    return block(here, body, returns=last)
+    return write_block(here, body, returns=last)
 
 
 def _set(here: Scope, node: Node) -> None:

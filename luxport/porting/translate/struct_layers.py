@@ -6,15 +6,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from luxport.core.layer import Layer
-from luxport.porting.translate.definitions import parameters_and_body, write_body
-from luxport.porting.translate.drawn import arrays_drawn
+from luxport.porting.translate.definitions import split_definition, write_body
+from luxport.porting.translate.drawn import write_drawn_arrays
 from luxport.porting.translate.methods import is_foreign
-from luxport.porting.translate.parameters import taken_by_field, written_parameters
-from luxport.porting.translate.parse import Unported, head_of, names_in, text
+from luxport.porting.translate.parameters import find_taken_by_field, write_parameters
+from luxport.porting.translate.parse import Unported, find_head, find_names, text
 from luxport.porting.translate.scope import Scope
-from luxport.porting.translate.signatures import method_of
+from luxport.porting.translate.signatures import read_method
 from luxport.porting.translate.structs import Struct
-from luxport.porting.translate.writing import Code, field_name
+from luxport.porting.translate.writing import Code, name_field
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -29,7 +29,7 @@ def write_struct(here: Scope, struct: Struct) -> Scope:
 
     Raises: Unported
     """
-    struct.forwards = [node for node in struct.forwards if not _gathers(node)] or struct.forwards
+    struct.forwards = [node for node in struct.forwards if not _is_gathering(node)] or struct.forwards
     if len(struct.forwards) > 1 and not find_forwards(struct):
         _leave_out_foreign(here, struct)
     if len(struct.forwards) > 1 and not find_forwards(struct):
@@ -47,10 +47,10 @@ def write_struct(here: Scope, struct: Struct) -> Scope:
     return here
 
 
-def _gathers(forward: Node) -> bool:
+def _is_gathering(forward: Node) -> bool:
     """Whether a method is ``(m::M)(xs...) = m(xs)`` or takes a tuple apart: a layer's inputs are one tuple anyway."""
-    head = head_of(forward)
-    parameters, body = parameters_and_body(forward)
+    head = find_head(forward)
+    parameters, body = split_definition(forward)
     if head is None or len(parameters) != 1 or len(body) != 1:
         return False
     receiver = text(head.named_children[0].named_children[0].named_children[0])
@@ -66,9 +66,9 @@ def _gathers(forward: Node) -> bool:
 def _leave_out_foreign(here: Scope, struct: Struct) -> None:
     """Mark the methods that take another package's types, if others are left whose types are known."""
     defined = {*here.kinds, *here.source.structs, *here.source.types}
-    foreign = [node for node in struct.forwards if is_foreign(method_of(node), defined)]
+    foreign = [node for node in struct.forwards if is_foreign(read_method(node), defined)]
     rest = [node for node in struct.forwards if node not in foreign]
-    if rest and all(all(method_of(node).declared[: 1 if struct.base else None]) for node in rest):
+    if rest and all(all(read_method(node).declared[: 1 if struct.base else None]) for node in rest):
         for node in foreign:
             here.mark_hole(node, "a method for another package's types")
         struct.forwards = rest
@@ -87,10 +87,10 @@ def _write_record(here: Scope, struct: Struct) -> Scope:
         raise Unported("an empty struct")
     for name in struct.fields:
         kind = tell_kind(struct, name) or "unknown"
-        line = f"    {field_name(name)}: object"
+        line = f"    {name_field(name)}: object"
         if name in struct.defaults:
             node = struct.defaults[name]
-            if names_in(node) & set(struct.fields):
+            if find_names(node) & set(struct.fields):
                 raise Unported("a default that another field gives")
             before, holes = here.piece.mark()
             value = here.code(node)
@@ -118,7 +118,7 @@ def _write_class(here: Scope, struct: Struct) -> None:
     inside.put(f'"""Julia\'s struct {struct.python}."""')
     inside.put("")
     for name in struct.fields:
-        if not name.isidentifier() or field_name(name) != name or name in dir(Layer):
+        if not name.isidentifier() or name_field(name) != name or name in dir(Layer):
             raise Unported(f"a field named {name}")
         default = f" = {inside.code(struct.defaults[name]).text}" if name in struct.defaults else ""
         inside.put(f"{name}: object{default}")
@@ -127,7 +127,7 @@ def _write_class(here: Scope, struct: Struct) -> None:
         if len(methods) > 1:
             raise Unported(f"{struct.name} with several methods")
         for method in methods:
-            _initial(inside, method, own, kind)
+            _write_initial(inside, method, own, kind)
     if struct.forwards and (struct.fields or struct.parameters or struct.states):
         inside.put("")
     if len(struct.forwards) == 1:
@@ -139,19 +139,19 @@ def _write_class(here: Scope, struct: Struct) -> None:
 
 def _put_call(here: Scope, forward: Node, own: dict[str, Code], name: str, before: str) -> None:
     """Write a forward method of Lux's."""
-    parameters, body = parameters_and_body(forward)
+    parameters, body = split_definition(forward)
     if len(parameters) != 3 or any(node.type not in ("identifier", "typed_expression") for node in parameters[1:]):
         raise Unported("a forward method of Lux takes x, ps and st")
     method = put_fields(here, forward, own)
     trees = [text(node if node.type == "identifier" else node.named_children[0]) for node in parameters[1:]]
-    given = written_parameters(method, parameters, "array", taken_by_field(body) - {*trees})
+    given = write_parameters(method, parameters, "array", find_taken_by_field(body) - {*trees})
     given = replace(given, kinds=given.kinds.adding(dict.fromkeys(trees, "tree")))
     write_body(method, f"def {name}({before}{', '.join(given.listed)}):", body, "lux", given)
 
 
-def _initial(here: Scope, method: Node, own: dict[str, Code], name: str) -> None:
+def _write_initial(here: Scope, method: Node, own: dict[str, Code], name: str) -> None:
     """Lux's ``initialparameters`` or ``initialstates``: arrays that are drawn when a model is set up."""
-    parameters, body = parameters_and_body(method)
+    parameters, body = split_definition(method)
     body = [node for node in body if not node.type.endswith("_comment")]
     if len(parameters) != 2 or len(body) != 1:
         raise Unported("initial values by more than one expression")
@@ -160,5 +160,5 @@ def _initial(here: Scope, method: Node, own: dict[str, Code], name: str) -> None
     receiver = text(last.named_children[0]) if len(last.named_children) == 2 else ""
     here.put("")
     here.put(f"def {name}(self, rng):")
-    drawn = arrays_drawn(replace(here, fields={receiver: own} if receiver else {}), value)
+    drawn = write_drawn_arrays(replace(here, fields={receiver: own} if receiver else {}), value)
     here.indented().put_code("return ", drawn)

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from luxport.porting.translate.methods import fitting, ordered
-from luxport.porting.translate.parameters import kind_of_type
-from luxport.porting.translate.parse import Unported, head_of, names_in, text
+from luxport.porting.translate.methods import fitting, order_methods
+from luxport.porting.translate.parameters import read_kind_of_type
+from luxport.porting.translate.parse import Unported, find_head, find_names, text
 from luxport.porting.translate.scope import Scope
-from luxport.porting.translate.signatures import Method, method_of
+from luxport.porting.translate.signatures import Method, read_method
 from luxport.porting.translate.structs import Struct, place_of
-from luxport.porting.translate.writing import Code, field_name
+from luxport.porting.translate.writing import Code, name_field
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -25,7 +25,7 @@ def find_forwards(struct: Struct) -> list[Method]:
 
     One of several arguments is called with a tuple of them, so one of a tuple could not be told from it.
     """
-    entries = [method_of(node) for node in struct.forwards]
+    entries = [read_method(node) for node in struct.forwards]
     if struct.base:  # ps and st say nothing
         entries = [
             replace(entry, least=1, most=1, declared=entry.declared[:1]) for entry in entries if entry.least == 3
@@ -34,7 +34,7 @@ def find_forwards(struct: Struct) -> list[Method]:
     tuples = any(entry.declared[0].partition("{")[0] in ("Tuple", "NTuple") for entry in single)
     if len(entries) < len(struct.forwards) or (tuples and len(single) < len(entries)):
         return []
-    return ordered(entries)
+    return order_methods(entries)
 
 
 def put_methods(here: Scope, struct: Struct, write: Callable[[Scope, Node, str], None], more: str) -> None:
@@ -61,27 +61,27 @@ def put_methods(here: Scope, struct: Struct, write: Callable[[Scope, Node, str],
 def tell_kind(struct: Struct, name: str) -> str:
     """Return what kind of value a field is declared to be; nothing if that is not said."""
     node = struct.fields[name]
-    return kind_of_type(text(node)) if node is not None else ""
+    return read_kind_of_type(text(node)) if node is not None else ""
 
 
 def write_fields(here: Scope, struct: Struct) -> list[str]:
     """Return what stands in the head of a constructor that takes the fields."""
     if not struct.by_keyword:
-        return [field_name(name) for name in struct.fields]
+        return [name_field(name) for name in struct.fields]
     listed = []
     for name in struct.fields:
         if name not in struct.defaults:
-            listed.append(field_name(name))
+            listed.append(name_field(name))
             continue
-        if names_in(struct.defaults[name]) & set(struct.fields):
+        if find_names(struct.defaults[name]) & set(struct.fields):
             raise Unported("a default that another field gives")
-        listed.append(f"{field_name(name)}={here.code(struct.defaults[name]).text}")
+        listed.append(f"{name_field(name)}={here.code(struct.defaults[name]).text}")
     return ["*", *listed]
 
 
 def name_receiver(forward: Node) -> str:
     """Return the name that a forward method gives its struct; nothing if it gives none."""
-    head = head_of(forward)
+    head = find_head(forward)
     assert head is not None
     typed = head.named_children[0].named_children[0]
     return text(typed.named_children[0]) if len(typed.named_children) == 2 else ""

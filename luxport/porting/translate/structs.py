@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from luxport.porting.translate.parse import Arguments, Unported, head_of, line_of, names_in, text
-from luxport.porting.translate.signatures import ANY_NUMBER, Method, method_of
-from luxport.porting.translate.writing import python_name
+from luxport.porting.translate.parse import Arguments, Unported, count_line, find_head, find_names, text
+from luxport.porting.translate.signatures import ANY_NUMBER, Method, read_method
+from luxport.porting.translate.writing import name_in_python
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-__all__ = ["Struct", "by_fields", "constructor_of", "find_structs", "is_new", "place_of"]
+__all__ = ["Struct", "by_fields", "find_constructor", "find_structs", "is_new", "place_of"]
 
 
 @dataclass
@@ -78,16 +78,16 @@ def find_structs(statements: Sequence[Node]) -> dict[str, Struct]:
         if node.type == "abstract_definition":
             _add_base(node, bases)
     for node in statements:
-        struct = _definition(node, bases)
+        struct = _read_definition(node, bases)
         if struct is not None:
             found[struct.name] = struct
     for node in statements:
         _assign(node, found)
     for struct in found.values():
-        struct.constructors[:0] = [method_of(node) for node in struct.inner]
+        struct.constructors[:0] = [read_method(node) for node in struct.inner]
         for position, constructor in enumerate(struct.constructors, 1):
-            constructor.python = python_name(struct.name) + (f"_{position}" if position > 1 else "")
-        plain = python_name(struct.name)
+            constructor.python = name_in_python(struct.name) + (f"_{position}" if position > 1 else "")
+        plain = name_in_python(struct.name)
         suffix = "Layer" if struct.base else "_of_fields"
         struct.python = plain + suffix if struct.constructors else plain
     return found
@@ -103,7 +103,7 @@ def _add_base(node: Node, bases: dict[str, str]) -> None:
             bases[name] = base
 
 
-def _definition(node: Node, bases: Mapping[str, str]) -> Struct | None:
+def _read_definition(node: Node, bases: Mapping[str, str]) -> Struct | None:
     definition, macro = node, ""
     if node.type == "macrocall_expression":
         macro = text(node).split(maxsplit=1)[0]
@@ -139,7 +139,7 @@ def _definition(node: Node, bases: Mapping[str, str]) -> Struct | None:
             entry = entry.named_children[0]
         if entry.type in ("type_head", "line_comment", "block_comment", "string_literal"):
             continue
-        if entry.type == "function_definition" or (entry.type == "assignment" and head_of(entry) is not None):
+        if entry.type == "function_definition" or (entry.type == "assignment" and find_head(entry) is not None):
             struct.inner.append(entry)
             continue
         if entry.type == "assignment":
@@ -158,7 +158,7 @@ def _definition(node: Node, bases: Mapping[str, str]) -> Struct | None:
     return struct
 
 
-def _receiver(call: Node) -> str:
+def _find_receiver(call: Node) -> str:
     """Return the type that a method is of: of the object called, or of the last argument, as Lux's functions are."""
     function = call.named_children[0]
     if function.type == "parenthesized_expression":
@@ -176,17 +176,17 @@ def _receiver(call: Node) -> str:
 def _assign(node: Node, found: dict[str, Struct]) -> None:
     if node.type == "macrocall_expression":
         named = next((text(child) for child in node.named_children if child.type == "macro_identifier"), "")
-        owners = [found[name] for name in sorted(names_in(node)) if name in found]
+        owners = [found[name] for name in sorted(find_names(node)) if name in found]
         if named in _MARKS and len(owners) == 1:
             owners[0].marks.append(node)
             _mark(owners[0], node)
         return
-    head = head_of(node)
+    head = find_head(node)
     if head is None:
         return
     function = head.named_children[0]
     if function.type == "parenthesized_expression":
-        owner = found.get(_receiver(head))
+        owner = found.get(_find_receiver(head))
         if owner is not None:
             owner.forwards.append(node)
         return
@@ -196,9 +196,9 @@ def _assign(node: Node, found: dict[str, Struct]) -> None:
             raise_later = Method(node, "", 0, -1, frozenset(), ())
             found[name].constructors.append(raise_later)
         else:
-            found[name].constructors.append(method_of(node))
+            found[name].constructors.append(read_method(node))
         return
-    owner = found.get(_receiver(head))
+    owner = found.get(_find_receiver(head))
     plain = text(function).rpartition(".")[2]
     if owner is None or function.type != "field_expression" and plain not in ("initialparameters", "initialstates"):
         return
@@ -210,7 +210,7 @@ def _assign(node: Node, found: dict[str, Struct]) -> None:
         owner.marks.append(node)
         value = node.named_children[-1]
         value = value.named_children[-1] if value.type == "return_statement" else value
-        owner.trainable = frozenset(names_in(value)) & set(owner.fields)
+        owner.trainable = frozenset(find_names(value)) & set(owner.fields)
     elif plain in _SILENT:
         owner.marks.append(node)
 
@@ -219,9 +219,9 @@ def _mark(struct: Struct, node: Node) -> None:
     """Take what ``@layer S trainable=(a,)`` and ``@functor S (a,)`` say."""
     for part in node.named_children[-1].named_children:
         if part.type == "assignment" and text(part.named_children[0]) == "trainable":
-            struct.trainable = frozenset(names_in(part.named_children[-1])) & set(struct.fields)
+            struct.trainable = frozenset(find_names(part.named_children[-1])) & set(struct.fields)
         elif part.type == "tuple_expression":
-            struct.trainable = frozenset(names_in(part)) & set(struct.fields)
+            struct.trainable = frozenset(find_names(part)) & set(struct.fields)
 
 
 def place_of(node: Node) -> tuple[int, int]:
@@ -232,7 +232,7 @@ def place_of(node: Node) -> tuple[int, int]:
 _NUMBERS = {"Int", "Integer", "Int64", "Int32", "Real", "Number", "IntegerType"}
 
 
-def constructor_of(struct: Struct, given: Arguments, kinds: Sequence[str]) -> str:
+def find_constructor(struct: Struct, given: Arguments, kinds: Sequence[str]) -> str:
     """Return the name in Python of the constructor that a call means.
 
     Raises: Unported if that cannot be told
@@ -267,7 +267,9 @@ def constructor_of(struct: Struct, given: Arguments, kinds: Sequence[str]) -> st
         return fitting[0].python
     if fitting and struct.chooser:
         return struct.chooser
-    raise Unported(f"no constructor of {struct.name} is known for this call, or several (line {line_of(struct.node)})")
+    raise Unported(
+        f"no constructor of {struct.name} is known for this call, or several (line {count_line(struct.node)})"
+    )
 
 
 def by_fields(struct: Struct) -> list[Method]:

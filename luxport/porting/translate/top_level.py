@@ -6,55 +6,55 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from luxport.porting.errors import FileFormatError
-from luxport.porting.translate.definitions import define, signature
-from luxport.porting.translate.methods import chooser, dispatcher, is_dispatched
+from luxport.porting.translate.definitions import define, find_signature
+from luxport.porting.translate.methods import is_dispatched, write_chooser, write_dispatcher
 from luxport.porting.translate.parse import (
     UNUSUAL,
     Unported,
     arguments,
-    head_of,
+    find_head,
+    find_names,
+    find_reason,
     last_name,
-    names_in,
-    reason_of,
     text,
 )
 from luxport.porting.translate.scope import Scope, makes_layers
 from luxport.porting.translate.signatures import Method
-from luxport.porting.translate.statements import statement
+from luxport.porting.translate.statements import write_statement
 from luxport.porting.translate.struct_layers import write_struct
 from luxport.porting.translate.structs import Struct, place_of
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-__all__ = ["changed_in_place", "leave_out", "top_level"]
+__all__ = ["find_changed_in_place", "leave_out", "write_top_level"]
 
 _TRAINING = ("loadmodel!", "loadparams!", "reset!", "seed!", "testmode!", "train!", "trainmode!", "update!")
 
 
-def top_level(here: Scope, node: Node) -> Scope:
+def write_top_level(here: Scope, node: Node) -> Scope:
     """Write a statement of the file, and return the scope of those that follow.
 
     One that makes no layer (of a training loop, say) and is not understood is left out, with a remark; whatever
     uses a name from it is marked in its place.
     """
     owner = here.source.owners.get(place_of(node))
-    after = _plain(here, node) if owner is None else _struct(here, node, owner)
-    name, methods = _methods_with(here, node)
+    after = _write_plain(here, node) if owner is None else _write_struct(here, node, owner)
+    name, methods = _find_methods(here, node)
     if is_dispatched(name, methods) and place_of(node) == place_of(methods[-1].node):
         here.output.helpers |= {"fits", "is_a"}
-        here.piece.lines += ["", "", *dispatcher(name, methods)]
+        here.piece.lines += ["", "", *write_dispatcher(name, methods)]
     return after
 
 
-def _methods_with(here: Scope, node: Node) -> tuple[str, list[Method]]:
+def _find_methods(here: Scope, node: Node) -> tuple[str, list[Method]]:
     """Return the name of the function that a statement is a method of, and all its methods if there are several."""
-    head = signature(node)
+    head = find_signature(node)
     name = text(head.named_children[0]) if head is not None else ""
     return name, here.source.several.get(name, [])
 
 
-def _struct(here: Scope, node: Node, owner: Struct) -> Scope:
+def _write_struct(here: Scope, node: Node, owner: Struct) -> Scope:
     """Write a struct, all of which stands in Python where the last of its parts does in Julia."""
     if place_of(node) != place_of(owner.last):
         return here.binding({owner.name: "builder"})
@@ -64,30 +64,30 @@ def _struct(here: Scope, node: Node, owner: Struct) -> Scope:
         for constructor in owner.constructors[: len(owner.inner)]:
             define(replace(after, making=owner), constructor.node, mode="build", name=constructor.python)
         if owner.chooser:
-            after.piece.lines += ["", "", *chooser(owner)]
+            after.piece.lines += ["", "", *write_chooser(owner)]
         return after
     except FileFormatError:
         raise
     except (Unported, *UNUSUAL) as error:
         here.piece.back_to(mark)
-        return leave_out(here.binding({owner.name: "unported"}), owner.node, reason_of(error))
+        return leave_out(here.binding({owner.name: "unported"}), owner.node, find_reason(error))
 
 
-def _plain(here: Scope, node: Node) -> Scope:
+def _write_plain(here: Scope, node: Node) -> Scope:
     """Write a statement that is no part of a struct."""
     mark, before = here.piece.mark(), len(here.piece.holes)
     if node.type in ("struct_definition", "module_definition"):
         return leave_out(here, node, "a definition of types")
     try:
-        after = statement(here, node, False)
+        after = write_statement(here, node, False)
         if len(here.piece.holes) == before or makes_layers(after, node):
             return after
         reason = here.piece.holes[before].reason
     except FileFormatError:
         raise
     except (Unported, *UNUSUAL) as error:
-        reason = reason_of(error)
-        defines = node.type == "assignment" and signature(node) is not None
+        reason = find_reason(error)
+        defines = node.type == "assignment" and find_signature(node) is not None
         if makes_layers(here, node) and node.type in ("assignment", "call_expression") and not defines:
             here.piece.back_to(mark)
             here.put(here.hole(node, reason).text)
@@ -102,11 +102,11 @@ def leave_out(here: Scope, node: Node, reason: str) -> Scope:
     here.mark_hole(node, reason)
     if any(here.kinds.get(name, "unported") != "unported" for name in _find_changed(node)):
         here.put(here.raising(node).text)  # what it changes would be left as it was
-    name, methods = _methods_with(here, node)
+    name, methods = _find_methods(here, node)
     missing = set() if is_dispatched(name, methods) else _find_defined(node)  # its other methods may be what is called
     if text(node).startswith(("@load ", "BSON.@load ", "JLD2.@load ")):
-        missing |= {name for name in names_in(node) if here.kinds.get(name) != "layer"}  # of which it gives weights
-    head = head_of(node)
+        missing |= {name for name in find_names(node) if here.kinds.get(name) != "layer"}  # of which it gives weights
+    head = find_head(node)
     stubs = [owner.python, *(entry.python for entry in owner.constructors)] if owner is not None else []
     stubs += [owner.chooser] if owner is not None and owner.chooser else []
     if head is not None and head.named_children[0].type == "identifier":
@@ -118,7 +118,7 @@ def leave_out(here: Scope, node: Node, reason: str) -> Scope:
     return here.binding(dict.fromkeys(missing, "unported"))
 
 
-def changed_in_place(node: Node) -> tuple[set[str], set[str]]:
+def find_changed_in_place(node: Node) -> tuple[set[str], set[str]]:
     """Return the names of what any statement inside changes, by a function whose name says so or entries of it.
 
     Those whose entries are assigned are the second set, too.
@@ -131,21 +131,21 @@ def changed_in_place(node: Node) -> tuple[set[str], set[str]]:
         pending += node.named_children
         if node.type in ("assignment", "compound_assignment_expression"):
             target = node.named_children[0]
-            filled |= names_in(target.named_children[0]) if target.type == "index_expression" else set()
+            filled |= find_names(target.named_children[0]) if target.type == "index_expression" else set()
         elif node.type == "call_expression" and last_name(node.named_children[0]).endswith("!"):
-            found |= names_in(node)
+            found |= find_names(node)
     return found | filled, filled
 
 
 def _find_changed(node: Node) -> set[str]:
     """Return the names that a statement assigns to, or changes in place; training changes no structure."""
     found: set[str] = set()
-    if node.type in ("assignment", "compound_assignment_expression") and signature(node) is None:
-        found |= names_in(node.named_children[0])
+    if node.type in ("assignment", "compound_assignment_expression") and find_signature(node) is None:
+        found |= find_names(node.named_children[0])
     if node.type in ("call_expression", "broadcast_call_expression"):
         name = last_name(node.named_children[0])
         given = arguments(node).positional if name.endswith("!") and name not in _TRAINING else []
-        found |= names_in(given[0]) if given else set()
+        found |= find_names(given[0]) if given else set()
     return found.union(*map(_find_changed, node.named_children))
 
 
@@ -158,6 +158,6 @@ def _find_defined(node: Node) -> set[str]:
             head = head.named_children[0]
         return {text(head)}
     if node.type in ("function_definition", "assignment"):
-        head = signature(node)
-        return {text(head.named_children[0])} if head is not None else names_in(node.named_children[0])
+        head = find_signature(node)
+        return {text(head.named_children[0])} if head is not None else find_names(node.named_children[0])
     return set()

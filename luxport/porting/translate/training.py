@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from luxport.porting.translate.options import aggregation
+from luxport.porting.translate.options import write_aggregation
 from luxport.porting.translate.parse import Arguments, Unported
 from luxport.porting.translate.scope import Scope
 from luxport.porting.translate.writing import Code, call
@@ -14,7 +14,7 @@ __all__ = ["OBJECTIVES", "RULES", "TRAINING"]
 Reader = Callable[[Scope, Arguments], Code]
 
 
-def _exactly(here: Scope, given: Arguments, count: int) -> list[Code]:
+def _read_exactly(here: Scope, given: Arguments, count: int) -> list[Code]:
     given.only()
     values = [here.code(node) for node in given.positional]
     if len(values) != count or any(value.text.startswith("*") for value in values):
@@ -22,43 +22,43 @@ def _exactly(here: Scope, given: Arguments, count: int) -> list[Code]:
     return values
 
 
-def _with_state(here: Scope, given: Arguments) -> list[Code]:
+def _read_state(here: Scope, given: Arguments) -> list[Code]:
     """Read what follows the means of differentiation, which here is the framework's own."""
     del given.positional[:1]
-    return _exactly(here, given, 3)
+    return _read_exactly(here, given, 3)
 
 
 def _set_up(here: Scope, given: Arguments) -> Code:
     """``Lux.setup(rng, model)``, whose random numbers are others than Julia's anyway."""
     if here.source.dialect != "lux":
         raise Unported("Flux's training changes the model itself: see luxport.training.fit")
-    rng, model = _exactly(here, given, 2)
+    rng, model = _read_exactly(here, given, 2)
     return call("luxport.setup", [Code("0", "number") if rng.kind == "rng" or rng.text == "None" else rng, model])
 
 
-def _state(here: Scope, given: Arguments) -> Code:
+def _build_state(here: Scope, given: Arguments) -> Code:
     """``Training.TrainState(model, ps, st, rule)``."""
-    model, ps, st, rule = _exactly(here, given, 4)
+    model, ps, st, rule = _read_exactly(here, given, 4)
     return call("luxport.training.TrainState.create", [model, rule], {"ps": ps, "st": st})
 
 
 def _step(here: Scope, given: Arguments) -> Code:
     """``Training.single_train_step!(ad, objective, data, state)``: Lux returns gradients first."""
     given.named.pop("return_gradients", None)
-    objective, data, state = _with_state(here, given)
+    objective, data, state = _read_state(here, given)
     return Code(f"(None, *{call('luxport.training.train_step', [objective, data, state]).text})")
 
 
-def _gradients(here: Scope, given: Arguments) -> Code:
-    objective, data, state = _with_state(here, given)
+def _build_gradients(here: Scope, given: Arguments) -> Code:
+    objective, data, state = _read_state(here, given)
     return call("luxport.training.compute_gradients", [objective, data, state])
 
 
 def _apply(here: Scope, given: Arguments) -> Code:
-    return call("luxport.training.apply_gradients", _exactly(here, given, 2))
+    return call("luxport.training.apply_gradients", _read_exactly(here, given, 2))
 
 
-def _loader(here: Scope, given: Arguments) -> Code:
+def _build_loader(here: Scope, given: Arguments) -> Code:
     """``DataLoader((x, y); batchsize = 32, shuffle = true)``."""
     given.only("batchsize", "partial", "shuffle")
     if len(given.positional) != 1:
@@ -68,7 +68,7 @@ def _loader(here: Scope, given: Arguments) -> Code:
     return call("luxport.training.DataLoader", [here.code(given.positional[0])], options, "unknown")
 
 
-def _rule(name: str) -> Reader:
+def _read_rule(name: str) -> Reader:
     def build(here: Scope, given: Arguments) -> Code:
         given.only("eta")
         values = [here.code(node) for node in given.positional]
@@ -80,7 +80,7 @@ def _rule(name: str) -> Reader:
     return build
 
 
-def _objective(name: str) -> Reader:
+def _read_objective(name: str) -> Reader:
     def build(here: Scope, given: Arguments) -> Code:
         given.only("logits", "agg")
         if given.positional:
@@ -89,7 +89,7 @@ def _objective(name: str) -> Reader:
         if "logits" in given.named:
             options["logits"] = here.flag(given.named["logits"])
         if "agg" in given.named:
-            options["agg"] = aggregation(here, given.named["agg"])
+            options["agg"] = write_aggregation(here, given.named["agg"])
         return call(f"luxport.losses.{name}", [], options, "function")
 
     return build
@@ -104,15 +104,15 @@ OBJECTIVES += ("MSELoss", "MSLELoss", "PoissonLoss", "SquaredHingeLoss")
 """Lux's losses that are objects, which have the same names here."""
 
 TRAINING: Mapping[str, Reader] = {
-    "DataLoader": _loader,
-    "TrainState": _state,
+    "DataLoader": _build_loader,
+    "TrainState": _build_state,
     "apply_gradients": _apply,
     "apply_gradients!": _apply,
-    "compute_gradients": _gradients,
+    "compute_gradients": _build_gradients,
     "setup": _set_up,
     "single_train_step": _step,
     "single_train_step!": _step,
-    **{name: _rule(name) for name in RULES},
-    **{name: _objective(name) for name in OBJECTIVES},
+    **{name: _read_rule(name) for name in RULES},
+    **{name: _read_objective(name) for name in OBJECTIVES},
 }
 """What reads each, by its name in Julia."""

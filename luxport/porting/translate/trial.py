@@ -17,9 +17,9 @@ from luxport.porting.translate.counted_values import Budget, Raised, TooMuch
 from luxport.porting.translate.module import Translation
 from luxport.porting.translate.own_calls import OwnCall
 from luxport.porting.translate.own_inputs import Drawn, DrawnInputs
-from luxport.porting.translate.trial_inputs import Inputs, Whole, first_line, shapes_taken
+from luxport.porting.translate.trial_inputs import Inputs, Whole, find_shapes, write_first_line
 
-__all__ = ["models_of", "report"]
+__all__ = ["import_models", "report"]
 
 _NAME = "luxport_ported"
 _STEPS = 150_000
@@ -27,7 +27,7 @@ _SECONDS = 20.0
 """So long shapes are looked for, in all models together."""
 
 
-def models_of(translation: Translation) -> dict[str, luxport.Layer]:
+def import_models(translation: Translation) -> dict[str, luxport.Layer]:
     """Import a module that `translate` has written, and return its models by name.
 
     A function that can be called with nothing is among them as ``name()`` if it makes one, and does so soon; so is
@@ -43,7 +43,7 @@ def models_of(translation: Translation) -> dict[str, luxport.Layer]:
         exec(compile(python.encode(), "ported.py", "exec"), vars(module))
         names = vars(module)
         found = {name: value for name, value in names.items() if isinstance(value, luxport.Layer)}
-        for name in _makers(python):
+        for name in _find_makers(python):
             call = calls.get(name)
             if name not in names or (call and call.made_up in there):
                 continue
@@ -61,7 +61,7 @@ def _show(call: OwnCall) -> str:
     return f"{call.julia}, sizes made up" if call.made_up else call.julia
 
 
-def _makers(python: str) -> Iterator[str]:
+def _find_makers(python: str) -> Iterator[str]:
     """Name the functions that make a layer of nothing, as the counted reader of the module has it."""
     run = Run(Budget(_STEPS))
     for statement in ast.parse(python).body:
@@ -88,7 +88,7 @@ def _makes_layer(run: Run, name: str) -> bool:
 
 def report(translation: Translation, trained: str | None = None) -> Iterator[str]:
     """Yield a line for each model: its parameters, its shapes, and whether the parameters of a trained file fit."""
-    models = models_of(translation)
+    models = import_models(translation)
     end = time.monotonic() + _SECONDS
     if not models:
         yield "no model is built when it is imported"
@@ -96,10 +96,10 @@ def report(translation: Translation, trained: str | None = None) -> Iterator[str
         try:
             line = f"{name}: {type(model).__name__} with {luxport.parameter_length(model):,} parameters"
         except Exception as error:  # of the model, whatever it is
-            yield f"{name}: {type(model).__name__}; {first_line(error)}"
+            yield f"{name}: {type(model).__name__}; {write_first_line(error)}"
             continue
         seconds = min(2.0, max(0.2, end - time.monotonic()))
-        line += f", {shapes_taken(model, map(_inputs, translation.inputs_tried), seconds)}"
+        line += f", {find_shapes(model, map(_make_inputs, translation.inputs_tried), seconds)}"
         if trained is not None:
             try:
                 load_parameters(trained, model)
@@ -109,10 +109,10 @@ def report(translation: Translation, trained: str | None = None) -> Iterator[str
         yield line
 
 
-def _inputs(drawn: DrawnInputs) -> Inputs:
+def _make_inputs(drawn: DrawnInputs) -> Inputs:
     """Return what a source draws as arrays without values."""
     if isinstance(drawn, Drawn):
         return Whole(drawn.shape, "int64" if drawn.whole else "float32")
     if isinstance(drawn, dict):
-        return {name: _inputs(value) for name, value in drawn.items()}
-    return tuple(map(_inputs, drawn))
+        return {name: _make_inputs(value) for name, value in drawn.items()}
+    return tuple(map(_make_inputs, drawn))

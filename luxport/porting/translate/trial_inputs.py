@@ -17,7 +17,7 @@ from luxport.backend import adopt_type, backend_of
 from luxport.core.abstract_arrays import AbstractArray
 from luxport.core.initial_values import abstract_values, initial_parameters, initial_states
 
-__all__ = ["Inputs", "Whole", "first_line", "shapes_taken"]
+__all__ = ["Inputs", "Whole", "write_first_line", "find_shapes"]
 
 
 class Whole(AbstractArray):
@@ -44,7 +44,7 @@ class _Taken:
     keeps_batch: bool
 
 
-def shapes_taken(model: luxport.Layer, tried: Iterable[Inputs], seconds: float = 2.0) -> str:
+def find_shapes(model: luxport.Layer, tried: Iterable[Inputs], seconds: float = 2.0) -> str:
     """Return the shapes of inputs that a model takes, and of what it makes of them, or why none was found.
 
     Args:
@@ -82,7 +82,7 @@ class _Search:
         if self.other is not None:
             return self.other.shapes
         return (
-            f"no input found that it takes: {first_line(self.failed)}"
+            f"no input found that it takes: {write_first_line(self.failed)}"
             if self.failed
             else "no input found that it takes"
         )
@@ -91,9 +91,9 @@ class _Search:
         try:
             y, _ = self.model(inputs, self.ps, self.st)
         except NotImplementedError as error:  # a hole in the middle
-            self.hole = first_line(error)
+            self.hole = write_first_line(error)
         except Exception as error:  # one of another shape may do
-            if _floating(inputs) and (self.failed is None or _SEVERAL in str(self.failed)):
+            if _are_floating(inputs) and (self.failed is None or _SEVERAL in str(self.failed)):
                 self.failed = error
         else:
             outputs = [leaf for leaf in luxport.tree.leaves(y) if isinstance(leaf, AbstractArray)]
@@ -101,7 +101,7 @@ class _Search:
             keeps = bool(sizes) and all(not leaf.shape or leaf.shape[0] in sizes for leaf in outputs)
             one = isinstance(inputs, Whole) and len(inputs.shape) == 1 and all(len(leaf.shape) < 2 for leaf in outputs)
             shown = luxport.tree.map(lambda leaf: tuple(leaf.shape) if isinstance(leaf, AbstractArray) else leaf, y)
-            return _Taken(f"{_shapes(inputs)} -> {shown}", keeps or one)
+            return _Taken(f"{_write_shapes(inputs)} -> {shown}", keeps or one)
         return None
 
     def _all(self, tried: list[Inputs]) -> Iterator[Inputs]:
@@ -110,17 +110,17 @@ class _Search:
         singles = [one for one in tried if isinstance(one, Whole)]
         for one in singles:
             yield Whole(one.shape, np.int64)
-        weights = _weights(self.model, self.ps)
-        yield from weights[0].inputs() if weights else _of_vectors(self.ps)
+        weights = _find_weights(self.model, self.ps)
+        yield from weights[0].inputs() if weights else _list_of_vectors(self.ps)
         for weight in weights[1:]:  # which part is the first is not told by their order
             yield from itertools.islice(weight.inputs(), 3)
-        pool = _distinct([*singles, *_entries(weights)])
+        pool = _leave_distinct([*singles, *_find_entries(weights)])
         if keys := self._keys(pool):
             yield from ({**dict(zip(keys, found, strict=True))} for found in itertools.product(pool, repeat=len(keys)))
             return
         counts = self._counts(pool)
         for count in counts:
-            yield from _by_likeness(pool, count)
+            yield from _order_by_likeness(pool, count)
         for one, other, third in itertools.product(pool[:7], repeat=3):  # one of two that is itself of two
             yield one, (other, third)
 
@@ -140,7 +140,7 @@ class _Search:
             try:
                 self.model(keys, self.ps, self.st)
             except Exception as error:
-                key = _missing(error)
+                key = _find_missing(error)
                 if key is None or key in keys:
                     break
                 keys[key] = pool[0]
@@ -149,7 +149,7 @@ class _Search:
         return list(keys)
 
 
-def _missing(error: BaseException | None) -> str | None:
+def _find_missing(error: BaseException | None) -> str | None:
     while error is not None:
         if isinstance(error, KeyError) and error.args and isinstance(error.args[0], str):
             return error.args[0]
@@ -157,14 +157,14 @@ def _missing(error: BaseException | None) -> str | None:
     return None
 
 
-def _by_likeness(pool: list[Whole], count: int) -> Iterator[tuple[Whole, ...]]:
+def _order_by_likeness(pool: list[Whole], count: int) -> Iterator[tuple[Whole, ...]]:
     """Yield several inputs, those first that are alike."""
     alike = [(one,) * count for one in pool]
     yield from alike
     yield from (found for found in itertools.product(pool, repeat=count) if len(set(map(id, found))) > 1)
 
 
-def _distinct(found: Iterable[Whole]) -> list[Whole]:
+def _leave_distinct(found: Iterable[Whole]) -> list[Whole]:
     known = {(one.shape, one.dtype.name): one for one in found}
     return list(known.values())[:12] or [Whole((_BATCH, 8))]
 
@@ -196,7 +196,7 @@ class _Weight:
         yield Whole((_BATCH, size, *_SIZES[:1] * 2))  # of images whose means come first
 
 
-def _weights(model: luxport.Layer, ps: Any) -> list[_Weight]:
+def _find_weights(model: luxport.Layer, ps: Any) -> list[_Weight]:
     layers = dict(luxport.named_modules(model))
     found = []
     leaves = [(path, leaf) for path, leaf in luxport.tree.leaves_with_path(ps) if leaf.ndim > 1]
@@ -215,15 +215,15 @@ _KINDS = {
 }
 
 
-def _entries(weights: list[_Weight]) -> list[Whole]:
+def _find_entries(weights: list[_Weight]) -> list[Whole]:
     """Return what the first layer of each part takes, and then the others."""
     firsts = {weight.part: weight for weight in reversed(weights)}
-    found = [_few(weight) for weight in reversed(firsts.values())]
-    found += [_few(weight)[:1] for weight in weights]
+    found = [_list_few(weight) for weight in reversed(firsts.values())]
+    found += [_list_few(weight)[:1] for weight in weights]
     return [one for some in found for one in some]
 
 
-def _few(weight: _Weight) -> list[Whole]:
+def _list_few(weight: _Weight) -> list[Whole]:
     """Return two inputs of a layer, of a convolution with its other channels too, each also half as large."""
     if len(weight.shape) < 3:
         return list(itertools.islice(weight.inputs(), 2))
@@ -232,7 +232,7 @@ def _few(weight: _Weight) -> list[Whole]:
     return [Whole((_BATCH, count, *[size] * space)) for count in channels for size in (_SIZES[0], _SIZES[0] // 2)]
 
 
-def _of_vectors(ps: Any) -> Iterator[Whole]:
+def _list_of_vectors(ps: Any) -> Iterator[Whole]:
     """Yield what a model without such a weight may take: with its vectors' size last, or a few of all kinds."""
     sizes = [leaf.shape[-1] for leaf in luxport.tree.leaves(ps) if leaf.ndim and leaf.shape[-1] > 1][:1]
     more = ((28, 28), (32, 32), (16,), (64, 64))
@@ -246,19 +246,19 @@ _LENGTH = 5
 _SIZES = (28, 32, 64, 224, 128, 256, 16, 96, 100, 48, 160, 299, 1024, 8, *range(9, 41))
 
 
-def _floating(inputs: Inputs) -> bool:
+def _are_floating(inputs: Inputs) -> bool:
     return all(leaf.dtype.kind == "f" for leaf in luxport.tree.leaves(inputs))
 
 
-def _shapes(inputs: Inputs) -> str:
+def _write_shapes(inputs: Inputs) -> str:
     """Return shapes as they are read: of integers with their kind."""
     if isinstance(inputs, Mapping):
-        return f"{{{', '.join(f'{key!r}: {_shapes(value)}' for key, value in inputs.items())}}}"
+        return f"{{{', '.join(f'{key!r}: {_write_shapes(value)}' for key, value in inputs.items())}}}"
     if isinstance(inputs, tuple):
-        return f"({', '.join(map(_shapes, inputs))})"
+        return f"({', '.join(map(_write_shapes, inputs))})"
     return f"{inputs.shape} of ints" if inputs.dtype.kind == "i" else str(inputs.shape)
 
 
-def first_line(error: Exception | None) -> str:
+def write_first_line(error: Exception | None) -> str:
     """Return what an error says, in one line."""
     return f"{type(error).__name__}: {error}".split("\n")[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from luxport.porting.translate.indices import place
-from luxport.porting.translate.options import axis_of, exactly, options_of
+from luxport.porting.translate.options import expect_positional, read_axis, read_options
 from luxport.porting.translate.parse import Arguments, Unported, arguments, last_name, parts, text
 from luxport.porting.translate.scope import Scope
 from luxport.porting.translate.writing import Code, call, group
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 __all__ = ["WRAPPERS"]
 
 
-def _symbols(node: Node) -> list[str]:
+def _read_symbols(node: Node) -> list[str]:
     listed = parts(node) if node.type in ("tuple_expression", "vector_expression") else [node]
     if any(entry.type != "quote_expression" for entry in listed):
         raise Unported("names of parameters in place expected")
     return [text(entry)[1:] for entry in listed]
 
 
-def _weight_norm(here: Scope, given: Arguments) -> Code:
+def _build_weight_norm(here: Scope, given: Arguments) -> Code:
     if here.source.dialect is None:
         raise Unported("the sizes of Flux's WeightNorm are along other axes than Lux's: say which, with `using`")
-    inner, *rest = exactly(given, 1, 2, 3)
+    inner, *rest = expect_positional(given, 1, 2, 3)
     layer = here.layer(inner)
-    which = _symbols(rest[0]) if rest else ["weight"]
+    which = _read_symbols(rest[0]) if rest else ["weight"]
     if here.source.dialect == "flux":
         if given.named or len(rest) > 1 or which != ["weight"] or not layer.text.startswith("luxport.Dense("):
             raise Unported("Flux's WeightNorm of other than a Dense layer's weight keeps several axes")
@@ -39,7 +39,7 @@ def _weight_norm(here: Scope, given: Arguments) -> Code:
         dims = parts(rest[1]) if rest[1].type == "tuple_expression" else [rest[1]]
         if len(dims) != len(which):
             raise Unported("one dimension for each parameter expected")
-        axes = [Code(axis_of(dim)) for dim in dims]
+        axes = [Code(read_axis(dim)) for dim in dims]
     else:
         axes = [Code("0") for _ in which]  # Julia's last axis
     names = group("(", [Code(repr(name)) for name in which], ")")
@@ -53,8 +53,8 @@ def _repeat(here: Scope, given: Arguments) -> Code:
             return here.code(inner[0]) if inner else Code(last_name(node.named_children[0]), "flag")
         return here.code(node)
 
-    layers = [here.layer(node) for node in exactly(given, 1)]
-    options = options_of(here, given, repeats=("repeats", plain), input_injection=("input_injection", plain))
+    layers = [here.layer(node) for node in expect_positional(given, 1)]
+    options = read_options(here, given, repeats=("repeats", plain), input_injection=("input_injection", plain))
     if "input_injection" not in options or options["input_injection"].text != "True":
         raise Unported(
             "Lux's RepeatedLayer hands every repetition the first input again, and luxport's the last output"
@@ -64,19 +64,19 @@ def _repeat(here: Scope, given: Arguments) -> Code:
 
 def _select_dim(here: Scope, given: Arguments) -> Code:
     given.only()
-    dim, index = exactly(given, 2)
-    return call("luxport.SelectDim", [Code(axis_of(dim)), Code(place(here, index))])
+    dim, index = expect_positional(given, 2)
+    return call("luxport.SelectDim", [Code(read_axis(dim)), Code(place(here, index))])
 
 
 def _reverse_sequence(here: Scope, given: Arguments) -> Code:
     given.only()
-    return call("luxport.ReverseSequence", [Code(axis_of(dim)) for dim in exactly(given, 0, 1)])
+    return call("luxport.ReverseSequence", [Code(read_axis(dim)) for dim in expect_positional(given, 0, 1)])
 
 
 WRAPPERS = {
     "RepeatedLayer": _repeat,
     "ReverseSequence": _reverse_sequence,
     "SelectDim": _select_dim,
-    "WeightNorm": _weight_norm,
+    "WeightNorm": _build_weight_norm,
 }
 """What builds each of these layers, by its name in Julia."""

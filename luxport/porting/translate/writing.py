@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 from luxport.text import safe_to_show
 
-__all__ = ["BUILTINS", "TAKEN", "Code", "call", "field_name", "group", "named", "operand", "python_name"]
-__all__ += ["remark", "render", "whole_number"]
+__all__ = ["BUILTINS", "TAKEN", "Code", "call", "name_field", "group", "write_named", "write_operand", "name_in_python"]
+__all__ += ["write_remark", "render", "write_whole_number"]
 
 _WIDTH = 100
 _LONGEST = 200_000
@@ -66,18 +66,18 @@ def call(
     function: str, positional: Iterable[Code], options: dict[str, Code] | None = None, kind: str = "layer"
 ) -> Code:
     """Return a call."""
-    entries = [*positional, *(named(name, value) for name, value in (options or {}).items())]
+    entries = [*positional, *(write_named(name, value) for name, value in (options or {}).items())]
     return group(f"{function}(", entries, ")", kind)
 
 
-def named(name: str, value: Code) -> Code:
+def write_named(name: str, value: Code) -> Code:
     """Return a keyword of a call, or with the name ``**`` a dict of them."""
     if name == "**":
         return Code(f"**{value.text}", value.kind)
     return Code(f"{name}={value.text}", value.kind, False, f"{name}={value.opening}", value.entries, value.closing)
 
 
-def operand(code: Code) -> str:
+def write_operand(code: Code) -> str:
     """Return an expression as part of another."""
     return f"({code.text})" if code.compound else code.text
 
@@ -118,13 +118,13 @@ _INNARDS |= {
 _SPELLED = str.maketrans({"²": "2", "³": "3", "!": "_", "′": "_prime"} | {chr(0x2080 + i): str(i) for i in range(10)})
 
 
-def python_name(name: str) -> str:
+def name_in_python(name: str) -> str:
     """Return a Julia name as a variable's in Python, which is none of Python's own nor of what the file uses."""
-    plain = field_name(name)
+    plain = name_field(name)
     return f"{plain}_" if plain in BUILTINS or keyword.issoftkeyword(plain) and plain != "_" else plain
 
 
-def field_name(name: str) -> str:
+def name_field(name: str) -> str:
     """Return a Julia name as that of a field or keyword: where only attributes are meant, `input` may stay what it is.
 
     It is normalized first, as Python does it, and begins with no underscore, as Python's own attributes do.
@@ -142,12 +142,12 @@ def field_name(name: str) -> str:
     return f"{plain}_" if keyword.iskeyword(plain) or plain in TAKEN or plain in _INNARDS else plain
 
 
-def remark(line: str) -> str:
+def write_remark(line: str) -> str:
     """Return text of the source as a comment, which it cannot leave."""
     return f"# {safe_to_show(line)}".rstrip()
 
 
-def whole_number(julia: str) -> str:
+def write_whole_number(julia: str) -> str:
     """Return a whole number of Julia's as Python's.
 
     Raises: ValueError for one beyond 64 bits, which has another type in Julia
