@@ -30,7 +30,7 @@ AREAS: tuple[tuple[str, ModuleType, ModuleType], ...] = (
 """The title of an area, the module that its names are written with, and the one whose ``__all__`` lists them."""
 
 
-def public_names() -> Iterable[tuple[str, ModuleType, list[str]]]:
+def list_public_names() -> Iterable[tuple[str, ModuleType, list[str]]]:
     """Yield each area's title, the module to find its names in, and these; those of luxport alone come last."""
     listed: list[Any] = []
     for title, module, owner in AREAS:
@@ -42,7 +42,7 @@ def public_names() -> Iterable[tuple[str, ModuleType, list[str]]]:
     yield "Everything else", luxport, sorted(others, key=str.lower)
 
 
-def docstring_of(value: Any, name: str) -> str:
+def find_docstring(value: Any, name: str) -> str:
     """Return the docstring of what a name stands for, a type's own or that after an assignment; "" if it has none."""
     if _is_plain(value):
         return _assigned(name)[1]
@@ -52,16 +52,16 @@ def docstring_of(value: Any, name: str) -> str:
     return inspect.getdoc(value) or ""
 
 
-def summary_of(value: Any, name: str) -> str:
+def summarize(value: Any, name: str) -> str:
     """Return the first line of the docstring, or which other name it is another one for."""
     original = getattr(value, "__name__", name)
     if original != name and not inspect.ismodule(value) and not _is_plain(value):
         return f"The same as `{original}`."
-    return docstring_of(value, name).partition("\n")[0]
+    return find_docstring(value, name).partition("\n")[0]
 
 
-def page() -> str:
-    """Return the whole page."""
+def write_page() -> str:
+    """Write the whole page."""
     lines = [
         "# Every public name",
         "",
@@ -70,13 +70,13 @@ def page() -> str:
         "",
         "Written by `make docs`.",
     ]
-    for title, module, names in public_names():
+    for title, module, names in list_public_names():
         lines += ["", f"## {title}"]
-        found = sorted(((family_of(getattr(module, name), name, module), name) for name in names), key=_by_family)
+        found = sorted(((find_family(getattr(module, name), name, module), name) for name in names), key=_by_family)
         for family, entries in groupby(found, key=lambda entry: entry[0]):
-            lines += ["", f"### {first_line(family)}", "", "| Name | |", "| --- | --- |"]
+            lines += ["", f"### {read_first_line(family)}", "", "| Name | |", "| --- | --- |"]
             for _, name in entries:
-                summary = summary_of(getattr(module, name), name).replace("|", "\\|")
+                summary = summarize(getattr(module, name), name).replace("|", "\\|")
                 lines.append(f"| `{module.__name__}.{name}` | {summary} |")
     return "\n".join(lines) + "\n"
 
@@ -85,7 +85,7 @@ def _by_family(entry: tuple[str, str]) -> tuple[str, str]:
     return entry[0], entry[1].lower()
 
 
-def family_of(value: Any, name: str, module: ModuleType) -> str:
+def find_family(value: Any, name: str, module: ModuleType) -> str:
     """Return the module that a name comes from."""
     if inspect.ismodule(value):
         return module.__name__
@@ -112,10 +112,10 @@ def _assigned(name: str) -> tuple[str, str]:
     return "", ""
 
 
-def first_line(module: str) -> str:
+def read_first_line(module: str) -> str:
     """Return what a module says of itself."""
     return (sys.modules[module].__doc__ or module).partition("\n")[0].rstrip(".")
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
+    PAGE.write_text(write_page(), encoding="utf-8")

@@ -27,7 +27,7 @@ def write(folder: Path) -> None:
     """Write a page for each area, and one for each family of layers; pages that stay as they are are left alone."""
     pages = {}
     targets = _targets()
-    for title, module, listed in names.public_names():
+    for title, module, listed in names.list_public_names():
         entries = sorted(_entry(module, name) for name in listed)
         slug = _slug(title)
         if title == "Layers":
@@ -39,7 +39,7 @@ def write(folder: Path) -> None:
         else:
             by_family = [(family, list(found)) for family, found in groupby(entries, key=lambda entry: entry[0])]
             pages[slug] = _page(title, by_family, targets)
-    areas = [_slug(title) for title, _, _ in names.public_names()]
+    areas = [_slug(title) for title, _, _ in names.list_public_names()]
     pages["results"] = results_pages.page(_results())
     pages["differences"] = results_pages.differences()
     pages["index"] = _headed("Reference", "=") + _toctree([*areas, "results", "differences", "../names"])
@@ -55,13 +55,13 @@ def write(folder: Path) -> None:
 
 def _entry(module: ModuleType, name: str) -> Entry:
     value = getattr(module, name)
-    return names.first_line(names.family_of(value, name, module)), f"{module.__name__}.{name}", value
+    return names.read_first_line(names.find_family(value, name, module)), f"{module.__name__}.{name}", value
 
 
 def _targets() -> dict[str, str]:
     """Return the full name that a short one in a docstring means: a layer before an operation of the same name."""
     found: dict[str, str] = {}
-    for _, module, listed in names.public_names():
+    for _, module, listed in names.list_public_names():
         for name in listed:
             full = f"{module.__name__}.{name}"
             found[full] = full
@@ -84,9 +84,9 @@ def _description(full: str, value: Any, targets: dict[str, str]) -> list[str]:
     """Return the directive of one name."""
     name = full.rpartition(".")[2]
     if inspect.ismodule(value):
-        return [f".. py:module:: {full}", "", _text(names.summary_of(value, name), targets), ""]
-    docstring = names.docstring_of(value, name)
-    if (original := getattr(value, "__name__", name)) != name and names.summary_of(value, name).startswith("The same"):
+        return [f".. py:module:: {full}", "", _text(names.summarize(value, name), targets), ""]
+    docstring = names.find_docstring(value, name)
+    if (original := getattr(value, "__name__", name)) != name and names.summarize(value, name).startswith("The same"):
         docstring = f"The same as `{original}`."
     kind = "class" if isinstance(value, type) else "function" if callable(value) else "data"
     head = f".. py:{kind}:: {full}{_signature(value) if kind != 'data' else ''}"

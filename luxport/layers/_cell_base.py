@@ -216,4 +216,5 @@ class _KeyRng(Rng):
 
 
 def outline(carry: Any) -> str:
+    """Write the structure of a carry, with a star for each array."""
     return str(tree.map(lambda leaf: "*", carry)).replace("'*'", "*")

@@ -1,4 +1,4 @@
-"""Layers that normalize: `BatchNorm`, `GroupNorm`, `InstanceNorm`, `LayerNorm`, `RMSNorm`."""
+"""Layers that normalize each sample by itself and keep no statistics: `GroupNorm`, `LayerNorm`, `RMSNorm`."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ __all__ = ["RotaryPositionalEmbedding", "SinusoidalPositionalEmbedding"]
 class SinusoidalPositionalEmbedding(Layer):
     """``scale * [sin(sigmas * x), cos(sigmas * x)]``: sines and cosines of each number, at many frequencies.
 
-    The sigmas fall geometrically.
+    The sigmas fall from `max_freq` to `min_freq` by the same factor from each to the next.
 
     Args:
         dims: how many features a number gets, an even number
@@ -92,7 +92,7 @@ class RotaryPositionalEmbedding(Layer):
     Args:
         dims: how many features are turned, an even number: the first of each head
         max_sequence_length: how many positions there are angles for
-        base: how the angles fall from pair to pair, see above
+        base: the base of the power in the formula
         low_memory_variant: whether the state holds each angle once, and not for both features of its pair
 
     Shapes: x (N, sequence, heads, features), floating; positions (sequence,) or (N, sequence), int -> like x

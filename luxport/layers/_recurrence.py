@@ -1,4 +1,4 @@
-"""Cells run over sequences: `Recurrence`, `StatefulRecurrentCell`, `BidirectionalRNN`."""
+"""Cells run over sequences, and a cell that keeps its carry: `Recurrence`, `StatefulRecurrentCell`."""
 
 from __future__ import annotations
 

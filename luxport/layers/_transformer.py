@@ -19,7 +19,7 @@ __all__ = ["TransformerDecoderLayer", "TransformerEncoderLayer"]
 
 
 class _Transformer(ContainerLayer):
-    """What the two share: their options, and how one part is added to what goes past it."""
+    """What the two share: their options, and how a part is added to its input."""
 
     dims: int
     hidden_dims: int
@@ -78,11 +78,11 @@ class _Transformer(ContainerLayer):
 
 
 class TransformerEncoderLayer(_Transformer):
-    """Attention of a sequence to itself, then two `Dense` at each place; both are added to what goes past them.
+    """Attention of a sequence to itself, then two `Dense` at each place; each part is added to its input.
 
     ``x = norm(x + attention(x)); y = norm(x + dense_2(activation(dense_1(x))))``, or with `norm_first`
     ``x = x + attention(norm(x)); y = x + dense_2(activation(dense_1(norm(x))))``. In training there is dropout on
-    the scores, after the activation and on both that are added.
+    the scores, after the activation and on what either part adds.
 
     Args:
         dims: the size of the last axis
@@ -129,7 +129,7 @@ class TransformerEncoderLayer(_Transformer):
 
 
 class TransformerDecoderLayer(_Transformer):
-    """Attention of a sequence to itself, to another one (the memory), then two `Dense`; each is added as it goes.
+    """Attention of a sequence to itself, to another one (the memory), then two `Dense`; each is added to its input.
 
     ``x = norm(x + attention(x)); x = norm(x + attention(x, memory)); y = norm(x + dense_2(activation(dense_1(x))))``,
     or with `norm_first` the norms before each part, as in `TransformerEncoderLayer`.

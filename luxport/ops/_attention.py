@@ -105,7 +105,9 @@ def dot_product_attention(
     nheads: int = 1,
     dropout: Dropping = identity,
 ) -> tuple[Array, Array]:
-    """Cut the features into heads, let each attend as in `scaled_dot_product_attention`, join them; and the scores.
+    """Attend in each of several heads, into which the features are cut; return the heads joined, and the scores.
+
+    A head attends as in `scaled_dot_product_attention`.
 
     Args:
         nheads: how many heads there are

@@ -179,6 +179,9 @@ _PARTS = Rule("an int of at least 1", lambda value, shape: is_int(value) and val
 def multigate(x: Array, n: int) -> tuple[Array, ...]:
     """Cut the last axis into n equal parts.
 
+    Args:
+        n: how many parts there are
+
     Shapes: x (..., n k) -> n arrays (..., k)
     Raises: LayerError if the axis cannot be cut so
     Source: LuxLib ``multigate``

@@ -1,4 +1,4 @@
-"""What a backend's faster function needs that serves floating numbers alone: the definition for all others."""
+"""A faster function of a backend that serves floating numbers alone, with the definition for all others."""
 
 from __future__ import annotations
 

@@ -110,7 +110,7 @@ def scatter(
 
     Args:
         op: "+", "-", "*", "/", "max", "min" or "mean"
-        init: a number or an array to start from; None for 0, in products and quotients 1, or what any number beats
+        init: a number or an array to start from; None for what changes no result: 0, 1, or the dtype's extreme value
         size: the sizes of the indexed axes; None, not where it is compiled, for one more than the largest index
 
     Shapes: src (*places, ...), an index (*places) int -> (size, ...); with two indices (*size, ...), and so on

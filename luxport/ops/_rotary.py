@@ -33,7 +33,9 @@ def compute_rotary_embedding_params(
     """Return the cosines and sines of ``position * base ** (-2 i / dims)``, as float32 on the host.
 
     Args:
-        base: how the angles fall from pair to pair, see above
+        dims: how many features are turned, an even number
+        max_sequence_length: how many positions there are angles for
+        base: the base of the power in the formula
         low_memory_variant: whether each angle is returned once, and not for both features of its pair
 
     Shapes: -> cos_cache and sin_cache (max_sequence_length, dims / 2), or all of it twice, side by side, without

@@ -141,7 +141,7 @@ def imrotate(
     whole image is ``((H - 1) / 2, (W - 1) / 2)``, about which quarter turns of a square are exact.
 
     Args:
-        angle: the angle
+        angle: in radians, counter-clockwise as images are shown
         method: "bilinear" or "nearest"
         rotation_center: the center (h, w), which counts from 0; None for ``(H // 2, W // 2)``
 

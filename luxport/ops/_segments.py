@@ -27,8 +27,8 @@ __all__ = ["reduce_known_segments", "reduce_segments", "segment_reduce"]
 def segment_reduce(src: Array, segments: Array, *, op: str, size: int) -> Array:
     """Reduce the slices of each segment: their sum, prod, max or min.
 
-    A segment without any has 0, 1, or the extreme that any number beats. Numbers of segments are in [0, size), in
-    any order; others are treated as in `scatter`.
+    A segment without any has a sum of 0, a product of 1, and the least or the largest value of the dtype as its
+    maximum or minimum. Numbers of segments are in [0, size), in any order; others are treated as in `scatter`.
 
     Args:
         op: "sum", "prod", "max" or "min"

@@ -164,6 +164,7 @@ def hann_window(
     """Return ``(1 - cos(2 pi k / n)) / 2`` with n = length, or length - 1 if not `periodic`.
 
     Args:
+        length: how many numbers the window has
         periodic: whether n is the length, and not one less
         dtype: the dtype of the result, by name
         backend: the backend of the result; None for the default one
@@ -193,6 +194,7 @@ def hamming_window(
     """Return ``alpha - beta cos(2 pi k / n)`` with n = length, or length - 1 if not `periodic`.
 
     Args:
+        length: how many numbers the window has
         periodic: whether n is the length, and not one less
         alpha: the constant of the formula
         beta: the factor of its cosine

@@ -34,10 +34,10 @@ class Reductions(NamedTuple):
 
 
 class Moments(NamedTuple):
-    """x without its mean, and the variance; x times a power of 2, and the variance times its square.
+    """x without its mean, the variance and the mean; the first two may be those of x multiplied by a power of 2.
 
-    `epsilon` is what is to be added to the variance, as scaled; `unit` is the power of 2, or None for 1. The mean is
-    that of x itself.
+    `unit` is that power, or None for 1; `epsilon` is what to add to the variance, scaled alike. The mean is that of x
+    itself.
     """
 
     centered: Array
@@ -48,7 +48,7 @@ class Moments(NamedTuple):
 
     @property
     def unscaled(self) -> tuple[Array, Array]:
-        """Mean and variance of x itself."""
+        """The mean and the variance of x itself."""
         if self.unit is None:
             return self.mean, self.var
         return self.mean, self.var / self.unit / self.unit

@@ -21,21 +21,21 @@ LAYERS = [
 
 
 def test_page_of_names_is_up_to_date() -> None:
-    assert NAMES["PAGE"].read_text(encoding="utf-8") == NAMES["page"](), "run `make docs`"
+    assert NAMES["PAGE"].read_text(encoding="utf-8") == NAMES["write_page"](), "run `make docs`"
 
 
 def test_every_public_name_has_a_docstring() -> None:
     undocumented = [
         f"{module.__name__}.{name}"
-        for _, module, names in NAMES["public_names"]()
+        for _, module, names in NAMES["list_public_names"]()
         for name in names
-        if not NAMES["docstring_of"](getattr(module, name), name)
+        if not NAMES["find_docstring"](getattr(module, name), name)
     ]
     assert undocumented == []
 
 
 def test_page_lists_every_public_name() -> None:
-    page = NAMES["page"]()
+    page = NAMES["write_page"]()
     for module in (luxport.ops, luxport.losses, luxport.optimizers, luxport.schedules, luxport.initializers):
         assert [name for name in module.__all__ if f"`{module.__name__}.{name}`" not in page] == []
     elsewhere = {*luxport.ops.__all__, *luxport.losses.__all__, *luxport.initializers.__all__}

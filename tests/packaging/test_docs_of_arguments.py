@@ -79,7 +79,8 @@ def test_each_argument_is_documented(module: ModuleType) -> None:
 def test_each_option_of_an_operation_is_documented() -> None:
     # Arrays, which come by position, are described under Shapes.
     def options(op: Any) -> list[str]:
-        return [name for name, p in inspect.signature(op).parameters.items() if p.kind is p.KEYWORD_ONLY]
+        parameters = inspect.signature(op).parameters.items()
+        return [name for name, p in parameters if p.kind is p.KEYWORD_ONLY or p.annotation in ("int", "float")]
 
     operations = {name: op for name in ops.__all__ if inspect.isfunction(op := getattr(ops, name))}
     names = {name: [entry for entry, _ in documented(op)] for name, op in operations.items()}
@@ -92,7 +93,7 @@ def test_each_option_of_every_other_function_is_documented() -> None:
         parameters = inspect.signature(value).parameters.values()
         return any(p.default is not p.empty or p.kind is p.KEYWORD_ONLY for p in parameters)
 
-    areas = {name: module for _, module, names in NAMES["public_names"]() for name in names if module is not ops}
+    areas = {name: module for _, module, names in NAMES["list_public_names"]() for name in names if module is not ops}
     functions = {
         name: value
         for name, module in areas.items()
