@@ -25,7 +25,7 @@ __all__ = ["BestCheckpoint", "CSVLog", "EarlyStopping", "JSONLog", "TensorBoardL
 class EarlyStopping:
     """End the training when a logged number has not become smaller for some epochs.
 
-    Those before a training was resumed count.
+    Those before a training was resumed count; another training begins anew.
 
     Args:
         monitor: the name of the number in the logs
@@ -52,7 +52,9 @@ class EarlyStopping:
         return False
 
     def follow(self, progress: Progress) -> None:
-        """Note the values of the epochs before this one, if none was noted yet."""
+        """Note the values of the epochs before this one, if none was noted yet; forget those of another training."""
+        if len(progress.history) == 1:
+            self.best, self.waited = math.inf, 0
         if self.best == math.inf and not self.waited:
             for logs in progress.history[:-1]:
                 if self.monitor in logs:
@@ -83,7 +85,7 @@ class BestCheckpoint:
 
     def __call__(self, progress: Progress) -> None:
         """Save if it is the best."""
-        if any(Path(self.folder).glob("step_*.json")):
+        if len(progress.history) == 1 or any(Path(self.folder).glob("step_*.json")):
             self._best.follow(progress)
         if self._best.better(_get_value(progress, self._best.monitor)):
             from luxport import training

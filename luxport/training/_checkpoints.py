@@ -37,7 +37,7 @@ def save_checkpoint(
     Args:
         folder: where checkpoints of this run are; it is made if it is not there
         state: the state after a step
-        keep: how many of the last checkpoints stay; older ones are deleted
+        keep: how many of the checkpoints saved last stay; older ones are deleted
         loader: a `DataLoader`, whose order and place are kept too
 
     Raises: StateTakenError for a state that a step has taken over; TypeError for what a file cannot keep
@@ -60,13 +60,17 @@ def save_checkpoint(
     parallel = state.program.value.parallel
     if parallel is not None and not parallel.writes("save_checkpoint"):
         return str(arrays)
+    if place.exists() and not place.is_dir():
+        raise NotADirectoryError(f"save_checkpoint expects a folder, got the file {folder}")
     place.mkdir(parents=True, exist_ok=True)
     rest = (state.opt_state, state.step, state.skipped, state.scale)
     save(arrays, {"ps": state.ps}, {"st": state.st}, optimizer=rest)
-    told = {"step": step, "loader": None if loader is None else loader.position()}
+    before = _list_saved(place)
+    told = {"step": step, "saved": 1 + max([0, *before.values()])}
+    told["loader"] = None if loader is None else loader.position()
     with replacing(place / f"step_{step:08d}.json") as file:
         file.write(json.dumps(told).encode())
-    for old in _list_steps(place)[:-keep]:
+    for old in list(_list_saved(place))[:-keep]:
         # A checkpoint counts while its JSON file is there: without that, a process killed here leaves no half of one.
         (place / f"step_{old:08d}.json").unlink(missing_ok=True)
     for left in place.iterdir():
@@ -78,7 +82,7 @@ def save_checkpoint(
 
 @says_what_it_takes
 def restore(folder: str | PathLike[str], state: TrainState, *, loader: DataLoader | None = None) -> TrainState:
-    """Return the state of the last whole checkpoint, on the backend and the device of a state like it.
+    """Return the state of the whole checkpoint that was saved last, on the backend and the device of a state like it.
 
     Training goes on to the bit as if it had not stopped, and on another backend by its arithmetic. A checkpoint that
     cannot be read is passed over for the one before.
@@ -94,7 +98,7 @@ def restore(folder: str | PathLike[str], state: TrainState, *, loader: DataLoade
     expect_state("restore(folder, state)", state)
     state.expect_kept()
     place = Path(folder)
-    found = _list_steps(place)
+    found = list(_list_saved(place))
     if not found:
         raise FileNotFoundError(f"restore expects a checkpoint in {folder}, got none")
     array = next(leaf for leaf in tree.leaves(state.ps) if find_owner(type(leaf)) is not None)
@@ -102,7 +106,7 @@ def restore(folder: str | PathLike[str], state: TrainState, *, loader: DataLoade
     problem: Exception | None = None
     for step in reversed(found):
         try:
-            told = json.loads((place / f"step_{step:08d}.json").read_bytes())
+            told = _read_note(place, step)
             ps, st, rest = load(
                 place / f"step_{step:08d}.safetensors",
                 optimizer=True,
@@ -127,11 +131,31 @@ def restore(folder: str | PathLike[str], state: TrainState, *, loader: DataLoade
     return new
 
 
-def _list_steps(place: Path) -> list[int]:
-    """List the steps of which there are both files, in their order."""
+def _list_saved(place: Path) -> dict[int, int]:
+    """Return the steps of which there are both files, in the order in which they were saved, and their numbers in it.
+
+    A training that begins anew in the folder of an earlier one saves steps before those that are there.
+    """
     names = [re.fullmatch(r"step_(\d{8,})\.json", entry.name) for entry in place.iterdir()] if place.is_dir() else []
     steps = [int(name.group(1)) for name in names if name is not None]
-    return sorted([step for step in steps if (place / f"step_{step:08d}.safetensors").is_file()])
+    whole = sorted([step for step in steps if (place / f"step_{step:08d}.safetensors").is_file()])
+    saved = {step: _tell_order(place, step) for step in whole}
+    return dict(sorted(saved.items(), key=lambda entry: entry[1]))
+
+
+def _tell_order(place: Path, step: int) -> int:
+    """Return which one of the folder's checkpoints it was: 0 for one that does not tell, -1 for a damaged one."""
+    try:
+        return int(_read_note(place, step).get("saved", 0))
+    except (FileFormatError, OSError, ValueError, TypeError):
+        return -1
+
+
+def _read_note(place: Path, step: int) -> dict[str, Any]:
+    told = json.loads((place / f"step_{step:08d}.json").read_bytes())
+    if not isinstance(told, dict) or not isinstance(told.get("loader"), (dict, type(None))):
+        raise FileFormatError(f"a checkpoint's step_{step:08d}.json expects an object with a loader, got {told!r:.60}")
+    return told
 
 
 class _Entry(NamedTuple):

@@ -126,6 +126,8 @@ def fit(
     expect_state("fit(objective, state, data)", state)
     if schedule_each not in ("epoch", "step"):
         raise ValueError(f'fit expects "epoch" or "step" as schedule_each, got {schedule_each!r}')
+    if epochs < 0:
+        raise ValueError(f"fit expects epochs as an int of at least 0, got {epochs}")
     batches, held_out = _load_batches(data, batch_size, shuffle=True), None
     if validation is not None:
         held_out = _load_batches(validation, batch_size, shuffle=False)
@@ -182,6 +184,7 @@ def fit(
                 }
                 if held_out is not None and over:
                     found = mean_values(group.sums(_look_at(objective, state, held_out, metrics, jit=jit)[0].sums()))
+                    _expect_some("fit expects validation", found)
                     logs |= {f"val_{name}": value for name, value in found.items()}
                 logs = group.logs(logs)
                 history.append(logs)
@@ -194,7 +197,7 @@ def fit(
                     write(f"epoch {epoch}/{epochs}: {told}" + (f" ({left:.0f} s left)" if left >= 1 else ""))
                 ends = [callback(Progress(state, epoch, logs, history)) for callback in callbacks if over]
                 ended = group.any(interrupted.is_set()) or not over
-                if ended or group.any(any([end is True for end in ends])):
+                if ended or group.any(any([isinstance(end, (bool, np.bool_)) and bool(end) for end in ends])):
                     if ended and write is not None:
                         write(f"interrupted after {number} steps" + ("" if checkpoint is None else ", which are saved"))
                     break
@@ -245,9 +248,14 @@ def evaluate(
     state.expect_kept()
     means, tables = _look_at(objective, state, _load_batches(data, batch_size, shuffle=False), metrics, jit=jit)
     share = data.data if isinstance(data, DataLoader) else data
-    if isinstance(share, Share):
-        return mean_values(added(share.exchange(json.dumps(means.sums())))) | tables
-    return means.values() | tables
+    sums = added(share.exchange(json.dumps(means.sums()))) if isinstance(share, Share) else means.sums()
+    _expect_some("evaluate expects data", sums)
+    return mean_values(sums) | tables
+
+
+def _expect_some(wanted: str, found: Mapping[str, Any]) -> None:
+    if not found:
+        raise ValueError(f"{wanted} with a batch, got none: an iterator can be gone through only once")
 
 
 def _look_at(

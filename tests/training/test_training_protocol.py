@@ -235,7 +235,7 @@ def test_checkpoints_go_on_to_the_bit(differentiating, tmp_path):
     resumed = restore(tmp_path, start(differentiating), loader=again)
     assert bits(entries(resumed)) == bits(entries(state)) and again.position() == loader.position()
     (tmp_path / "step_00000009.safetensors").write_bytes(b"torn")
-    (tmp_path / "step_00000009.json").write_bytes(b'{"step": 9, "loader": null}')
+    (tmp_path / "step_00000009.json").write_bytes(b'{"step": 9, "saved": 9, "loader": null}')
     assert int(restore(tmp_path, start("numpy")).step) == 4
     other = "torch" if differentiating.name == "jax" else "jax"
     near(entries(restore(tmp_path, start(other))), entries(state), 0)

@@ -1,0 +1,79 @@
+"""A second training in the folder of the first one, or with its callbacks, is one of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from small_training import ALL, LOSS, start
+
+from luxport.training import BestCheckpoint, EarlyStopping, evaluate, fit, restore, save_checkpoint
+
+DATA = ALL, ALL[:, :1]
+
+
+def train(epochs: int, **options: Any) -> list[dict[str, float]]:
+    return fit(LOSS, start("torch"), DATA, epochs=epochs, batch_size=10, jit=False, show=None, **options)[1]
+
+
+def list_steps(folder: Path) -> list[int]:
+    return sorted([int(path.stem[5:]) for path in folder.glob("*.json")])
+
+
+def test_the_checkpoint_that_was_saved_last_counts(tmp_path: Path) -> None:
+    """Fewer steps than those of a training before it: they are kept, and the earlier ones make room."""
+    train(4, checkpoint=tmp_path)
+    assert list_steps(tmp_path) == [4, 6, 8]
+    train(1, checkpoint=tmp_path)
+    assert list_steps(tmp_path) == [2, 6, 8] and int(restore(tmp_path, start("torch")).step) == 2
+    assert len(train(2, checkpoint=tmp_path, resume=True)) == 2
+    assert list_steps(tmp_path) == [2, 4, 8] and int(restore(tmp_path, start("torch")).step) == 4
+
+
+def test_checkpoints_that_do_not_tell_their_order_are_in_that_of_their_steps(tmp_path: Path) -> None:
+    state = start("torch")
+    for step in (2, 1):
+        save_checkpoint(tmp_path, state.replace(step=state.step + step))
+        note = tmp_path / f"step_{step:08d}.json"
+        note.write_text(f'{{"step": {step}, "loader": null}}')
+    assert int(restore(tmp_path, state).step) == 2
+    save_checkpoint(tmp_path, state, keep=2)
+    assert list_steps(tmp_path) == [0, 2] and int(restore(tmp_path, state).step) == 0
+
+
+@pytest.mark.parametrize("damaged", ["", "null", "[1]", '{"saved": "x", "loader": 3}'])
+def test_a_damaged_note_is_passed_over(tmp_path: Path, damaged: str) -> None:
+    train(2, checkpoint=tmp_path)
+    (tmp_path / "step_00000004.json").write_text(damaged)
+    assert int(restore(tmp_path, start("torch")).step) == 2
+
+
+def test_callbacks_begin_anew(tmp_path: Path) -> None:
+    stop, best = EarlyStopping("loss", 2), BestCheckpoint(tmp_path, "loss")
+    schedules = {"eta": lambda epoch: 0.05 if epoch < 3 else 0.0}  # without a step, dropout alone moves the loss
+    first = len(train(20, callbacks=[stop, best], schedules=schedules))
+    assert 2 < first < 20
+    kept = list_steps(tmp_path)
+    assert len(train(20, callbacks=[stop, best], schedules=schedules)) == first and list_steps(tmp_path) == kept
+    train(1, callbacks=[BestCheckpoint(tmp_path, "loss")])
+    assert list_steps(tmp_path) == [2]
+
+
+def test_any_true_ends() -> None:
+    assert len(train(3, callbacks=[lambda progress: np.float32(1) > np.float32(0)])) == 1
+    assert len(train(2, callbacks=[lambda progress: np.False_, lambda progress: 1])) == 2
+
+
+def test_what_is_empty_or_no_folder_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for call, message in (
+        (lambda: train(1, validation=[]), "fit expects validation with a batch, got none"),
+        (lambda: evaluate(LOSS, start("torch"), []), "evaluate expects data with a batch, got none"),
+        (lambda: train(-1), "fit expects epochs as an int of at least 0, got -1"),
+        (lambda: train(1, checkpoint=tmp_path / "file"), "save_checkpoint expects a folder, got the file"),
+    ):
+        with pytest.raises((ValueError, NotADirectoryError), match=message) as caught:
+            call()
+        assert "\n" not in str(caught.value)
