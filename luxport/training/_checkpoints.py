@@ -66,7 +66,7 @@ def save_checkpoint(
     rest = (state.opt_state, state.step, state.skipped, state.scale)
     save(arrays, {"ps": state.ps}, {"st": state.st}, optimizer=rest)
     before = _list_saved(place)
-    told = {"step": step, "saved": 1 + max([0, *before.values()])}
+    told: dict[str, Any] = {"step": step, "saved": 1 + max([0, *before.values()])}
     told["loader"] = None if loader is None else loader.position()
     with replacing(place / f"step_{step:08d}.json") as file:
         file.write(json.dumps(told).encode())

@@ -137,7 +137,13 @@ class DataLoader:
         """
         if "next" not in position:
             raise ValueError("DataLoader expects a position of a DataLoader, got one of other data")
-        self._begun = int(position.get("samples", position["next"] * self._stride))
+        samples = int(position.get("samples", position["next"] * self._stride))
+        if samples and samples >= self._size:
+            raise ValueError(
+                f"DataLoader expects a position within its {self._size} samples, got one after {samples}: "
+                "a pass that was begun goes on with the data that it had"
+            )
+        self._begun = samples
         self._next, self._resumed, self._before = 0, True, position["random"]
         if self._rng is not None:
             self._rng.bit_generator.state = position["random"]

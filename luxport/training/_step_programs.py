@@ -8,6 +8,8 @@ from functools import partial, reduce
 from operator import is_
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from luxport import tree
 from luxport.backend import Array, backend_of, can, namespace
 from luxport.ops.looking import may_look
@@ -77,6 +79,9 @@ def _make_program(key: Static[tuple[Any, ...]]) -> StepProgram:
     expect_objective(plan.objective)
     if plan.nonfinite not in ("ignore", "skip", "raise"):
         raise ValueError(f'train_step expects "ignore", "skip" or "raise" as nonfinite, got {plan.nonfinite!r}')
+    for name, flag in (("jit", plan.jit), ("donate", plan.donate)):
+        if not isinstance(flag, (bool, np.bool_)):
+            raise TypeError(f"train_step expects {name} as True or False, got {flag!r}")
     for name, count in (("accumulate", plan.accumulate), ("steps_per_call", plan.steps)):
         if isinstance(count, bool) or not isinstance(count, int) or count < 1:
             raise ValueError(f"train_step expects a positive int as {name}, got {count!r}")

@@ -9,7 +9,16 @@ import numpy as np
 import pytest
 from small_training import ALL, LOSS, start
 
-from luxport.training import BestCheckpoint, EarlyStopping, evaluate, fit, restore, save_checkpoint
+from luxport.training import (
+    BestCheckpoint,
+    DataLoader,
+    EarlyStopping,
+    evaluate,
+    fit,
+    restore,
+    save_checkpoint,
+    train_step,
+)
 
 DATA = ALL, ALL[:, :1]
 
@@ -66,14 +75,26 @@ def test_any_true_ends() -> None:
     assert len(train(2, callbacks=[lambda progress: np.False_, lambda progress: 1])) == 2
 
 
+def test_a_place_behind_other_data_is_told() -> None:
+    loader, shorter = DataLoader(ALL, 8), DataLoader(ALL[:8], 8)
+    next(iter(loader))
+    with pytest.raises(ValueError, match="expects a position within its 8 samples, got one after 8"):
+        shorter.go_to(loader.position())
+
+
 def test_what_is_empty_or_no_folder_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
+    none: Any = None
     for call, message in (
         (lambda: train(1, validation=[]), "fit expects validation with a batch, got none"),
         (lambda: evaluate(LOSS, start("torch"), []), "evaluate expects data with a batch, got none"),
         (lambda: train(-1), "fit expects epochs as an int of at least 0, got -1"),
+        (
+            lambda: train_step(LOSS, DATA, start("torch"), donate=none),
+            "train_step expects donate as True or False, got N",
+        ),
         (lambda: train(1, checkpoint=tmp_path / "file"), "save_checkpoint expects a folder, got the file"),
     ):
-        with pytest.raises((ValueError, NotADirectoryError), match=message) as caught:
+        with pytest.raises((TypeError, ValueError, NotADirectoryError), match=message) as caught:
             call()
         assert "\n" not in str(caught.value)
