@@ -18,6 +18,7 @@ from luxport.core.layer import Layer
 from luxport.errors import LayerError, LayerIndexError, LayerTypeError
 from luxport.initializers import Initializer, normal
 from luxport.ops._segments import reduce_known_segments
+from luxport.ops.averages import average, take_mean
 from luxport.ops.indices import expect_integers, mark_missing, value_range
 from luxport.random import Rng
 from luxport.text import kind_of, shown
@@ -187,6 +188,7 @@ class EmbeddingBag(Layer):
         xp = namespace(rows)
         if self.reduction == "mean":
             expect_floating(rows, "weight")
+            return xp.astype(take_mean(xp, single_or_double(xp, rows), -2), rows.dtype)
         return xp.astype(getattr(xp, self.reduction)(single_or_double(xp, rows), axis=-2), rows.dtype)
 
 
@@ -253,11 +255,12 @@ def _reduce_segments(rows: Array, indices: Array, offsets: Array, reduction: str
         share = largest / xp.take(count, segments, axis=0)
         return top + reduce_known_segments(share * (rows - ops.stop_gradient(rows)), segments, op="sum", size=bags)
     wide = single_or_double(xp, rows)
-    sums = reduce_known_segments(wide, segments, op="sum", size=bags)
-    if reduction == "mean":
-        expect_floating(rows, "weight")
-        sums = sums / reduce_known_segments(xp.ones_like(wide), segments, op="sum", size=bags)
-    return xp.astype(sums, rows.dtype)
+    if reduction == "sum":
+        return xp.astype(reduce_known_segments(wide, segments, op="sum", size=bags), rows.dtype)
+    expect_floating(rows, "weight")
+    counts = reduce_known_segments(xp.ones_like(wide), segments, op="sum", size=bags)
+    mean = average(wide, mean=lambda rows: reduce_known_segments(rows, segments, op="sum", size=bags) / counts)
+    return xp.astype(mean, rows.dtype)
 
 
 def _check_offsets(offsets: Array, indices: Array) -> Array | None:

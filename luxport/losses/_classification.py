@@ -9,6 +9,8 @@ from luxport import ops
 from luxport.backend import Array, namespace
 from luxport.losses._common import Aggregation, aggregate, epsilon_of, loss_function, match_target
 from luxport.ops._operation import operation
+from luxport.ops._softmax import halve_logsoftmax
+from luxport.ops.looking import prefer_finite
 
 __all__ = [
     "binary_focal_loss",
@@ -78,10 +80,17 @@ def crossentropy_of_logits(y_hat: Array, y: Array, *, axis: int, agg: str | None
     Shapes: y_hat, y (..., classes) -> (), or (...) if agg is None
     """
     xp = namespace(y_hat, y)
-    logarithms = ops.logsoftmax(y_hat, axis=axis)
-    # 0 times the logarithm of 0 is 0.
-    unlike = xp.logical_and(y == 0, logarithms == -math.inf)
-    return aggregate(-xp.sum(y * xp.where(unlike, 0.0, logarithms), axis=axis), agg)
+
+    def add_up(logarithms: Array) -> Array:
+        # 0 times the logarithm of 0 is 0.
+        unlike = xp.logical_and(y == 0, logarithms == -math.inf)
+        return aggregate(-xp.sum(y * xp.where(unlike, 0.0, logarithms), axis=axis), agg)
+
+    return prefer_finite(
+        y_hat,
+        lambda: add_up(ops.logsoftmax(y_hat, axis=axis)),
+        lambda: 2.0 * add_up(halve_logsoftmax(y_hat, axis=axis)),
+    )
 
 
 @loss_function()

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from luxport.backend import Array, backend_of, casts, dtype_name, is_inexact, namespace, same_shape
 from luxport.backend.arguments import Arguments, checked, expect_options
-from luxport.backend.dtypes import EPSILON, HALVES, is_floating
+from luxport.backend.dtypes import EPSILON, HALVES, is_floating, single_or_double
 from luxport.backend.option_rules import (
     AXIS,
     FLAG,
@@ -26,6 +26,7 @@ from luxport.call_arguments import wrong_arguments
 from luxport.core.input_checks import shape_of, shape_text
 from luxport.core.option_types import expect_options_of
 from luxport.errors import LayerError, LayerTypeError
+from luxport.ops.averages import take_mean
 
 __all__ = [
     "OPTIONS",
@@ -188,7 +189,10 @@ def aggregate(losses: Array, agg: Aggregation) -> Array:
         return losses
     if callable(agg):
         return agg(losses)
-    return getattr(namespace(losses), agg)(losses)
+    xp = namespace(losses)
+    if agg == "sum":
+        return xp.sum(losses)
+    return xp.astype(take_mean(xp, single_or_double(xp, losses)), losses.dtype)
 
 
 def _expect_classes(y: Array, *alpha: float, axis: int | None = -1, **options: Any) -> None:

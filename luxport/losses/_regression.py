@@ -130,8 +130,11 @@ def poisson_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean", epsilon: 
     Source: Flux.jl ``poisson_loss``
     """
     xp, y_hat, y = match_target("poisson_loss", y_hat, y)
-    finite = xp.where(y_hat == math.inf, 1.0, y_hat)  # the logarithm of infinity is less than infinity
-    return aggregate(y_hat - ops.xlogy(y, finite + epsilon), agg)
+    # The logarithm of infinity is less than infinity; what is left of it is the slope by y, that of a root at 0.
+    infinite = y_hat == math.inf
+    left = xp.sqrt(xp.where(infinite, y - stop_gradient(y), 1.0))
+    losses = y_hat - ops.xlogy(y, xp.where(infinite, 1.0, y_hat) + epsilon)
+    return aggregate(xp.where(infinite, y_hat - left, losses), agg)
 
 
 @loss_function("y_hat, y or number, variance or number", epsilon=NON_NEGATIVE)

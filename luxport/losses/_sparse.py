@@ -12,7 +12,10 @@ from luxport.core.input_checks import shape_of, shape_text
 from luxport.losses._common import Aggregation, aggregate, epsilon_of, loss_function
 from luxport.ops._embedding import pick
 from luxport.ops._operation import operation
+from luxport.ops._softmax import halve_logsoftmax
+from luxport.ops.averages import average, take_mean
 from luxport.ops.indices import mark_missing, within
+from luxport.ops.looking import prefer_finite
 from luxport.ops.shapes import sizes_of
 
 __all__ = ["nll_loss", "sparse_crossentropy", "sparse_logitcrossentropy"]
@@ -128,9 +131,9 @@ def sparse_logitcrossentropy(
     xp, y = _check("sparse_logitcrossentropy", y_hat, y, axis)
     if class_weights is None and not label_smoothing and not callable(agg):
         return crossentropy_of_labels(y_hat, y, axis=axis, agg=agg, ignore_index=ignore_index)
-    logarithms = ops.logsoftmax(_replace_ignored(xp, y_hat, y, axis, ignore_index), axis=axis)
-    more = ignore_index, class_weights, label_smoothing
-    return _average_logarithms(xp, "sparse_logitcrossentropy", logarithms, y, axis, agg, *more)
+    options = axis, agg if isinstance(agg, str) else None, ignore_index, class_weights, label_smoothing
+    losses = _average_logits(xp, y_hat, y, *options)
+    return agg(losses) if callable(agg) else losses
 
 
 @operation(takes="y_hat floating (...), y int (...)", early=False)
@@ -140,8 +143,20 @@ def crossentropy_of_labels(y_hat: Array, y: Array, *, axis: int, agg: str | None
     Shapes: y_hat (..., classes), y (...) of integers -> (), or (...) if agg is None
     """
     xp = namespace(y_hat, y)
-    logarithms = ops.logsoftmax(_replace_ignored(xp, y_hat, y, axis, ignore_index), axis=axis)
-    return _average_logarithms(xp, "sparse_logitcrossentropy", logarithms, y, axis, agg, ignore_index)
+    return _average_logits(xp, y_hat, y, axis, agg, ignore_index)
+
+
+def _average_logits(xp: Any, y_hat: Array, y: Array, axis: int, agg: str | None, *options: Any) -> Array:
+    y_hat = _replace_ignored(xp, y_hat, y, axis, options[0])
+
+    def average_logarithms(logarithms: Array) -> Array:
+        return _average_logarithms(xp, "sparse_logitcrossentropy", logarithms, y, axis, agg, *options)
+
+    return prefer_finite(
+        y_hat,
+        lambda: average_logarithms(ops.logsoftmax(y_hat, axis=axis)),
+        lambda: 2.0 * average_logarithms(halve_logsoftmax(y_hat, axis=axis)),
+    )
 
 
 def _replace_ignored(xp: Any, y_hat: Array, y: Array, axis: int, ignore_index: int | None) -> Array:
@@ -170,7 +185,7 @@ def _average_logarithms(
     weighted = y_hat if weights is None else y_hat * weights
     losses = -xp.squeeze(pick(weighted, places, axis=axis), axis=axis)
     if label_smoothing:
-        losses = losses * (1.0 - label_smoothing) - xp.mean(weighted, axis=axis) * label_smoothing
+        losses = losses * (1.0 - label_smoothing) - take_mean(xp, weighted, axis) * label_smoothing
     if there is not None:
         losses = mark_missing(xp, losses, there)
     counted = None if kept is None else xp.astype(kept, losses.dtype)
@@ -180,7 +195,7 @@ def _average_logarithms(
         counts = xp.squeeze(pick(xp.broadcast_to(weights, y_hat.shape), places, axis=axis), axis=axis)
         counted = counts if counted is None else counts * counted
     if agg == "mean" and counted is not None:
-        return xp.sum(losses) / xp.sum(counted)
+        return average(losses, mean=lambda losses: xp.sum(losses) / xp.sum(counted))
     return aggregate(losses, agg)
 
 

@@ -14,6 +14,7 @@ from luxport.backend.option_rules import FLAG, POSITIVE, SPATIAL_SIZES
 from luxport.errors import LayerError, shape_text
 from luxport.ops._operation import operation
 from luxport.ops._pooling import larger, largest_along, lp_pool_nd, max_pool_nd, mean_pool_nd, power_size, root
+from luxport.ops.averages import average, take_mean
 from luxport.ops.shapes import are_fixed, sizes_of
 from luxport.ops.windows import Sizes, along_axis
 
@@ -72,14 +73,15 @@ def adaptive_mean_pool(x: Array, *, output_size: Sizes, variable_windows: bool =
     expect_floating(x)
     if not are_fixed(x):
         return _pool_slices(
-            x, output_size, variable_windows, lambda x, axis: namespace(x).mean(x, axis=axis, keepdims=True)
+            x, output_size, variable_windows, lambda x, axis: take_mean(namespace(x), x, axis, keepdims=True)
         )
     if not variable_windows:
         return mean_pool_nd(x, **even_windows(x, output_size), count_include_pad=True)
 
     def mean(x: Array, axis: int, windows: Any) -> Array:
         lengths = [stop - start for start, stop in windows]
-        return _add_up(x, axis, windows) * along_axis(x, axis, [1.0 / n for n in lengths], x.dtype)
+        shares = along_axis(x, axis, [1.0 / n for n in lengths], x.dtype)
+        return average(x, mean=lambda x: _add_up(x, axis, windows) * shares)
 
     return _pool_axes(x, output_size, mean)
 

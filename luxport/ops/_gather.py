@@ -20,6 +20,7 @@ from luxport.backend.option_rules import MOST, Rule, choice, is_int, is_number, 
 from luxport.errors import LayerError, LayerTypeError, shape_text
 from luxport.ops._operation import operation
 from luxport.ops._segments import reduce_known_segments
+from luxport.ops.averages import average
 from luxport.ops.indices import expect_integers, mark_missing, value_range, within
 from luxport.ops.shapes import mark_unknown, sizes_of
 from luxport.transforms._stop_gradient import stop_gradient
@@ -167,11 +168,11 @@ def _over(xp: Any, src: Array, segments: Array, size: int, init: Any) -> Array:
 
 def _mean(xp: Any, src: Array, segments: Array, size: int, init: Any) -> Array:
     dtype, src = src.dtype, single_or_double(xp, src)
-    total = reduce_known_segments(src, segments, op="sum", size=size)
     ones = xp.astype(xp.ones_like(segments), src.dtype)
     count = reduce_known_segments(ones, segments, op="sum", size=size)
-    count = xp.where(count == 0, xp.ones_like(count), count)
-    mean = xp.astype(total / xp.reshape(count, (size, *[1] * (len(src.shape) - 1))), dtype)
+    count = xp.reshape(xp.where(count == 0, xp.ones_like(count), count), (size, *[1] * (len(src.shape) - 1)))
+    mean = average(src, mean=lambda src: reduce_known_segments(src, segments, op="sum", size=size) / count)
+    mean = xp.astype(mean, dtype)
     return mean if init is None else init + mean
 
 

@@ -11,6 +11,7 @@ from luxport.backend.dtypes import EPSILON, expect_floating, is_floating, single
 from luxport.backend.option_rules import AXES, FLAG, NON_NEGATIVE, PROBABILITY, SOME_AXES, count, or_none
 from luxport.errors import LayerError, LayerTypeError, shape_text
 from luxport.ops._operation import operation
+from luxport.ops.averages import take_mean
 from luxport.ops.moments import Moments, Reductions, along, least_epsilon, moments
 from luxport.ops.shapes import is_number, sizes_of, spreads_over
 from luxport.transforms._stop_gradient import stop_gradient
@@ -179,9 +180,9 @@ def instance_norm(
             n = _count(xp, wide, over)
             several = True if is_number(n) else xp.sum(xp.astype(n > 1, xp.int32), axis=0) > 0
             mean, var = [stop_gradient(part) for part in found.unscaled]
-            unbiased = xp.mean(var, axis=over) * (n / (n - 1))
-            running_mean = blend(xp, running_mean, xp.mean(mean, axis=(0, *over)), momentum, several)
-            running_var = blend(xp, running_var, xp.mean(unbiased, axis=0), momentum, several)
+            unbiased = take_mean(xp, var, over) * (n / (n - 1))
+            running_mean = blend(xp, running_mean, take_mean(xp, mean, (0, *over)), momentum, several)
+            running_var = blend(xp, running_var, take_mean(xp, unbiased, 0), momentum, several)
     else:
         found = _take_running(xp, wide, running_mean, running_var, epsilon, channels)
     return xp.astype(_scale_and_shift(xp, found, scale, bias, channels), x.dtype), running_mean, running_var

@@ -12,6 +12,7 @@ from luxport.backend.dtypes import expect_floating, single_or_double
 from luxport.backend.option_rules import FLAG, POSITIVE
 from luxport.errors import LayerError, shape_text
 from luxport.ops._operation import operation
+from luxport.ops.averages import average, take_mean
 from luxport.ops.looking import may_look
 from luxport.ops.scaling import size_of
 from luxport.ops.shapes import is_number, sizes_of
@@ -122,13 +123,19 @@ def mean_pool_nd(
     Shapes: x (N, C, *spatial) -> (N, C, *places)
     """
     xp = namespace(x)
-    total = fold_windows(add, pad_spatial(single_or_double(xp, x), padding), window, stride, dilation)
+    wide = single_or_double(xp, x)
     if count_include_pad or not any(map(any, padding)):
-        return xp.astype(total * (1.0 / math.prod(window)), x.dtype)
-    sample = x if x.shape[0] == 0 else x[:1, ...]
-    inside = pad_spatial(xp.ones_like(sample[:, :1, ...], dtype=total.dtype), padding)
-    count = fold_windows(add, inside, window, stride, dilation)
-    return xp.astype(total / xp.where(count == 0, xp.ones_like(count), count), x.dtype)
+        share = 1.0 / math.prod(window)
+    else:
+        sample = x if x.shape[0] == 0 else x[:1, ...]
+        inside = pad_spatial(xp.ones_like(sample[:, :1, ...], dtype=wide.dtype), padding)
+        count = fold_windows(add, inside, window, stride, dilation)
+        share = 1.0 / xp.where(count == 0, xp.ones_like(count), count)
+
+    def mean(x: Array) -> Array:
+        return fold_windows(add, pad_spatial(x, padding), window, stride, dilation) * share
+
+    return xp.astype(average(wide, mean=mean), x.dtype)
 
 
 @checked(_TAKES, rules={"count_include_pad": FLAG}, canonical=mean_pool_nd)
@@ -253,7 +260,7 @@ def global_mean_pool(x: Array) -> Array:
     xp = namespace(x)
     expect_floating(x)
     _check_positions(x)
-    return xp.astype(xp.mean(single_or_double(xp, x), axis=tuple(range(2, len(x.shape))), keepdims=True), x.dtype)
+    return xp.astype(take_mean(xp, single_or_double(xp, x), tuple(range(2, len(x.shape))), keepdims=True), x.dtype)
 
 
 @operation(takes=_TAKES, rules={"p": POSITIVE}, early=False)

@@ -96,6 +96,13 @@ def logsumexp(x: Array, *, axis: Axes = None, keepdims: bool = False) -> Array:
     return total if keepdims else xp.squeeze(total, axis=_list_axes(x, axis))
 
 
+def halve_logsoftmax(x: Array, *, axis: int) -> Array:
+    """Return half of `logsoftmax`, which of finite numbers is finite: they may be farther apart than the largest is."""
+    xp = namespace(x)
+    halves = _take_away(xp, 0.5 * single_or_double(xp, x), axis)
+    return xp.astype(halves - 0.5 * xp.log(xp.sum(xp.exp(2.0 * halves), axis=axis, keepdims=True)), x.dtype)
+
+
 def _find_largest(xp: Any, x: Array, axis: Axes) -> Array:
     """Return the largest entries, with 1 for each axis; of nothing it is -inf, where libraries raise."""
     if 0 in x.shape and 0 in [x.shape[i] for i in _list_axes(x, axis)]:

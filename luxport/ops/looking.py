@@ -1,13 +1,14 @@
-"""Whether numbers may be looked at in passing, or by a program as it runs: `may_look`, `reliance`."""
+"""Whether numbers may be looked at in passing, or by a program as it runs: `may_look`, `reliance`, `prefer_finite`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from luxport.backend import Array
+from luxport.backend import Array, namespace
 from luxport.ops._operation import operation
+from luxport.transforms._stop_gradient import stop_gradient
 
-__all__ = ["may_look", "reliance"]
+__all__ = ["may_look", "prefer_finite", "reliance"]
 
 
 @operation
@@ -26,3 +27,18 @@ def reliance(x: Array) -> Callable[[Array], None] | None:
     What is told is a boolean scalar: where it is False, the program's result is thrown away for a careful one's.
     """
     return None
+
+
+def prefer_finite(x: Array, usual: Callable[[], Array], careful: Callable[[], Array]) -> Array:
+    """Return ``usual()`` where it is seen to be finite, otherwise ``careful()``; both are functions of x."""
+    rely_on = None
+    if not may_look(x):
+        rely_on = reliance(x)
+        if rely_on is None:
+            return careful()
+    xp, found = namespace(x), usual()
+    finite = xp.all(xp.isfinite(stop_gradient(found)))
+    if rely_on is not None:
+        rely_on(finite)
+        return found
+    return found if bool(finite) else careful()

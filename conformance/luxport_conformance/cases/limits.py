@@ -146,6 +146,7 @@ def _losses_far_away(x: Any, small: Any) -> Any:
             lambda x, agg: losses.cosine_similarity_loss(x, xp.concat([one, one]), agg=agg, epsilon=SMALL),
             xp.concat([one / huge, 0.0 * one]),
         ),
+        "poisson, by the label": both(lambda y, agg: losses.poisson_loss(at_infinity[:1], y, agg=agg), 3.0 * one),
         "hinge, by the label": both(lambda y, agg: losses.hinge_loss(at_infinity[:1], y, agg=agg), one),
     }
 
@@ -155,6 +156,24 @@ def _slopes_of_logarithms(x: Any) -> Any:
     return {
         "xlogx": luxport.grad(lambda x: xp.sum(ops.xlogx(x)))(x),
         "xlogy": luxport.grad(lambda y: xp.sum(ops.xlogy(x, y)))(x),
+    }
+
+
+def _losses_of_logits_apart(x: Any, shares: Any, labels: Any) -> Any:
+    """Take losses of logits whose difference is larger than any number, and which are not."""
+    scale = 2.0**1016 if dtype_name(x) == "float64" else 2.0**120
+
+    def both(loss: Any) -> Any:
+        value, slope = luxport.value_and_grad(lambda x: loss(x * scale) / scale)(x)
+        return {"value": value, "slope": slope}
+
+    f = losses.sparse_logitcrossentropy
+    return {
+        "of shares": both(lambda x: losses.logitcrossentropy(x, shares, agg="sum")),
+        "mean": both(lambda x: f(x, labels)),
+        "weighted": both(lambda x: f(x, labels, class_weights=(0.25, 0.25), agg="sum")),
+        "smoothed": both(lambda x: f(x, 1 - labels, label_smoothing=0.5)),
+        "ignored": both(lambda x: f(x, labels, ignore_index=2)),
     }
 
 
@@ -220,11 +239,36 @@ CASES: list[Case] = [
                 "value": np.array(1.0),
                 "slope": np.array([-1.0, -1.0]) / SMALL / math.sqrt(2.0),
             },
+            "poisson, by the label": {"value": np.array(INF), "slope": np.array([-INF])},
             "hinge, by the label": {"value": np.array(0.0), "slope": np.array([0.0])},
             "gaussian, huge": {
                 "value": np.array((math.log(HUGE) + HUGE / 4) / 2),
                 "slope": np.array([-0.125]),
             },
+        },
+        dtypes=("float32", "bfloat16", "float64"),
+        differentiates=True,
+    ),
+    computation(
+        "losses.logits_apart",
+        ("mathematics: -sum(y log softmax(x)), where softmax is 1 for the larger of two",),
+        "losses",
+        _losses_of_logits_apart,
+        {
+            # The first row is 480 apart, where numbers end at 256; its label is the smaller one.
+            "x": np.array([[240.0, -240.0], [160.0, 32.0], [192.0, 160.0], [3.0, 1.0]]),
+            "shares": np.array([[0.75, 0.25], [1.0, 0.0], [1.0, 0.0], [1.0, 0.0]]),
+            "labels": np.array([1, 0, 0, 0], np.int32),
+        },
+        expected={
+            "of shares": {"value": np.array(120.0), "slope": np.array([[0.25, -0.25], [0, 0], [0, 0], [0, 0]])},
+            "mean": {"value": np.array(120.0), "slope": np.array([[0.25, -0.25], [0, 0], [0, 0], [0, 0]])},
+            "weighted": {"value": np.array(120.0), "slope": np.array([[0.25, -0.25], [0, 0], [0, 0], [0, 0]])},
+            "smoothed": {
+                "value": np.array((0.25 * 480 + 0.75 * (128 + 32 + 2)) / 4),
+                "slope": np.array([[0.25, -0.25], [0.75, -0.75], [0.75, -0.75], [0.75, -0.75]]) / 4,
+            },
+            "ignored": {"value": np.array(120.0), "slope": np.array([[0.25, -0.25], [0, 0], [0, 0], [0, 0]])},
         },
         dtypes=("float32", "bfloat16", "float64"),
         differentiates=True,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
+import luxport
 from luxport_conformance.compare import Tolerance
 from luxport_conformance.operation_examples.example import OverrideExample, draw
 
@@ -19,7 +21,17 @@ _LOGITS, _LABELS = draw(4, 3, seed=11), np.asarray([0, 2, 1, 2], np.int64)
 _SHARES = np.asarray([[1.0, 0.0, 0.0], [0.2, 0.3, 0.5], [0.0, 1.0, 0.0], [0.0, 0.5, 0.5]])
 _FAR = np.asarray([[1.0, -np.inf, 2.0], [30.0, -30.0, 5.0], [-np.inf, 0.0, 1.0], [-np.inf, 4.0, 1.0]])
 _APART = np.asarray([[1e25, -np.inf, 0.0], [np.nan, 1e-30, -0.0]])
+_BEYOND = np.asarray([[3e38, 2e38], [3e38, -3e38], [3e38, 1.0]])
 _INTEGERS = tuple(np.asarray([[3, -2, 9]], dtype) for dtype in (np.int32, np.int64))
+
+
+def _average_all(x: Any) -> Any:
+    return luxport.namespace(x).mean(x)
+
+
+def _average_rows(x: Any) -> Any:
+    return luxport.namespace(x).mean(x, axis=0)
+
 
 OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {
     "adam_step": (
@@ -41,6 +53,11 @@ OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {
             {"axis": 1, "agg": "mean", "ignore_index": None},
             Tolerance(reduction=6),
         ),
+    ),
+    "average": tuple(
+        OverrideExample((values,), {"mean": mean}, Tolerance(reduction=12))
+        for values in (draw(3, 4), _BEYOND, np.asarray([[1.0, np.inf], [np.nan, 2.0]]), draw(0, 3))
+        for mean in (_average_all, _average_rows)
     ),
     "crossentropy_of_logits": tuple(
         OverrideExample((_LOGITS, _SHARES), {"axis": -1, "agg": agg}, Tolerance(reduction=6))

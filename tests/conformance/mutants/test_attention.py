@@ -124,7 +124,7 @@ MUTANTS: Mutants = {
     "a one-hot padding is looked up": fault(luxport.Embedding, "xp.zeros_like(at)", "at", "embedding.padded_one_hot"),
     "a bag without its first": fault(luxport.EmbeddingBag, 'side="right"', 'side="left"', "embedding_bag.sum_offsets"),
     "a mean bag is a sum": fault(
-        luxport.EmbeddingBag, 'if reduction == "mean": ...', "if False: ...", "embedding_bag.mean_uneven_offsets"
+        luxport.EmbeddingBag, 'if reduction == "sum": ...', "if True: ...", "embedding_bag.mean_uneven_offsets"
     ),
     "indices out of range pass": fault(
         luxport.Embedding,

@@ -75,8 +75,8 @@ MUTANTS: Mutants = {
     "global LP pool averages": fault(ops.global_lp_pool, "xp.sum", "xp.mean", "GlobalLPPool.all"),
     "global mean pool misses an axis": fault(
         ops.global_mean_pool,
-        "xp.mean(single_or_double(xp, x), axis=tuple(range(2, len(x.shape))), keepdims=True)",
-        "xp.mean(single_or_double(xp, x), axis=tuple(range(3, len(x.shape))), keepdims=True)[:, :, :1, ...]",
+        "take_mean(xp, single_or_double(xp, x), tuple(range(2, len(x.shape))), keepdims=True)",
+        "take_mean(xp, single_or_double(xp, x), tuple(range(3, len(x.shape))), keepdims=True)[:, :, :1, ...]",
         "GlobalMeanPool.all",
     ),
     "adaptive windows that end too early": fault(

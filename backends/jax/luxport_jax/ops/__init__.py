@@ -1,6 +1,7 @@
 """JAX's own versions of operations, one file a family."""
 
 from luxport_jax.ops.activations import *
+from luxport_jax.ops.averages import *
 from luxport_jax.ops.conv import *
 from luxport_jax.ops.flat import *
 from luxport_jax.ops.indices import *

@@ -9,6 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from luxport import ops
+from luxport.ops.averages import average
 from luxport.ops.shapes import sizes_of
 from luxport.ops.windows import Pairs, Sizes
 from luxport_tf.ops.layout import channels_first, channels_last
@@ -88,7 +89,7 @@ def mean_pool_nd(
         y = mean_pool_nd(tf.cast(x, tf.float32), **options, count_include_pad=count_include_pad)
         return tf.cast(y, x.dtype)
     x = channels_last(x)
-    y = _pool_by_axis(tf.nn.avg_pool2d, _pad(x, padding, 0.0), window, stride)
+    y = average(x, mean=lambda x: _pool_by_axis(tf.nn.avg_pool2d, _pad(x, padding, 0.0), window, stride))
     if not count_include_pad and any(map(any, padding)):
         share = _pool_by_axis(tf.nn.avg_pool2d, _pad(tf.ones_like(x[:1, ..., :1]), padding, 0.0), window, stride)
         y = tf.math.divide_no_nan(y, share)

@@ -11,7 +11,9 @@ import torch
 from luxport import ops
 from luxport.ops import definition_of
 from luxport.ops._normalize import epsilon_of, expect_several_values
+from luxport.ops.averages import take_mean
 from luxport.ops.moments import FAR
+from luxport_torch import xp
 from luxport_torch.looking import may_look
 from luxport_torch.ops.conv import sums_in_half
 
@@ -93,7 +95,7 @@ def instance_norm(
     y, means, factors = torch.native_batch_norm(apart, *repeated, True, momentum, epsilon)  # type: ignore[call-arg]
     if may_look(x) and not _is_usual(means, factors, epsilon):
         return _define_instance_norm(x, scale, bias, running_mean, running_var, **options)
-    new_mean, new_var = [part.view(samples, channels).mean(0) for part in repeated[2:]]
+    new_mean, new_var = [take_mean(xp, part.view(samples, channels), 0) for part in repeated[2:]]
     return y.view(x.shape), new_mean, new_var
 
 

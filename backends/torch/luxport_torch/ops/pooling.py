@@ -8,6 +8,7 @@ import torch
 from torch.nn import functional
 
 from luxport import ops
+from luxport.ops.averages import average
 from luxport.ops.windows import Pairs, Sizes
 from luxport_torch.ops.conv import pad_axes
 
@@ -57,9 +58,8 @@ def mean_pool_nd(
         )
     if around is None:
         x, around = pad_axes(x, padding, 0.0), (0,) * len(window)
-    if x.dtype.itemsize >= 4:
-        return pool(x, window, stride, around, False, count_include_pad)
-    return pool(x.float(), window, stride, around, False, count_include_pad).to(x.dtype)
+    wide = x if x.dtype.itemsize >= 4 else x.float()
+    return average(wide, mean=lambda x: pool(x, window, stride, around, False, count_include_pad)).to(x.dtype)
 
 
 def _around(window: Sizes, padding: Pairs) -> Sizes | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 
 from luxport.losses import _regression as regression
@@ -19,5 +21,7 @@ def squared_error(y_hat: torch.Tensor, y: torch.Tensor, *, agg: str | None) -> t
     usual = y_hat.dtype is torch.float32 or y_hat.dtype is torch.float64
     if usual and y.dtype is y_hat.dtype and y.shape == y_hat.shape and may_look(y_hat):
         # What `torch.nn.functional.mse_loss` calls after it has asked whether the shapes are one.
-        return torch._C._nn.mse_loss(y_hat, y, _REDUCTIONS[agg])  # type: ignore[attr-defined]
+        loss = torch._C._nn.mse_loss(y_hat, y, _REDUCTIONS[agg])  # type: ignore[attr-defined]
+        if agg != "mean" or math.isfinite(loss.item()):
+            return loss
     return _define(y_hat, y, agg=agg)

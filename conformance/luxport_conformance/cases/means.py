@@ -1,0 +1,137 @@
+"""Means of the largest numbers: of pools, losses, bags and segments, whose sums overflow where the means do not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import luxport
+from luxport import losses, ops
+from luxport.backend import dtype_name
+from luxport_conformance.case import Case
+from luxport_conformance.cases.declare import computation
+
+ROW = np.array([192.0, 224.0, 208.0, -192.0, 128.0, 192.0, 32.0, 224.0, 240.0])
+IMAGE = np.outer(np.array([1.0, 1.0, 0.5, 1.0, 1.0, 1.0]), ROW)
+SIZES = np.abs(ROW)
+
+
+def _windows(n: int, *bounds: tuple[int, int]) -> Any:
+    """Return the matrix of means over windows of n numbers."""
+    places = np.arange(n)
+    return np.stack([((places >= low) & (places < high)) / (high - low) for low, high in bounds])
+
+
+PAIRS = _windows(9, (0, 2), (2, 4), (4, 6), (6, 8))
+OVERLAPPING = _windows(9, (0, 5), (4, 9))
+WHOLE = _windows(9, (0, 9))
+PADDED = _windows(9, (0, 3), (2, 6), (5, 9))
+APART = _windows(9, (0, 1), (3, 4), (6, 7)) + _windows(9, (2, 3), (5, 6), (8, 9))
+DOWN = _windows(6, (0, 2), (2, 4), (4, 6))
+
+# Means of (1, 1, 9) or (1, 1, 6, 9), and the matrices that they are along each axis.
+POOLS: dict[str, tuple[Callable[[Any], Any], tuple[Any, ...]]] = {
+    "mean_pool": (lambda x: ops.mean_pool(x, window=2), (PAIRS,)),
+    "mean_pool, images": (lambda x: ops.mean_pool(x, window=2), (DOWN, PAIRS)),
+    "mean_pool, dilated": (lambda x: ops.mean_pool(x, window=2, dilation=2, stride=3), (APART / 2.0,)),
+    "mean_pool, zeros left out": (
+        lambda x: ops.mean_pool(x, window=4, padding=1, stride=3, count_include_pad=False),
+        (PADDED,),
+    ),
+    "mean_pool, with zeros": (
+        lambda x: ops.mean_pool(x, window=4, padding=1, stride=3),
+        (PADDED * np.array([[0.75], [1.0], [1.0]]),),
+    ),
+    "global_mean_pool": (ops.global_mean_pool, (WHOLE,)),
+    "global_mean_pool, images": (ops.global_mean_pool, (_windows(6, (0, 6)), WHOLE)),
+    "adaptive_mean_pool": (lambda x: ops.adaptive_mean_pool(x, output_size=(2,)), (OVERLAPPING,)),
+    "adaptive_mean_pool, variable, images": (
+        lambda x: ops.adaptive_mean_pool(x, output_size=(3, 2), variable_windows=True),
+        (DOWN, OVERLAPPING),
+    ),
+}
+
+_bag = luxport.EmbeddingBag(9, 1)
+_generic = losses.GenericLossFunction(lambda y_hat, y: y_hat)
+
+# The mean of nine numbers above 0; `zeros` are nine of int32, `places` those from 0 on.
+MEANS: dict[str, Callable[..., Any]] = {
+    "mae": lambda x, zeros, places: losses.mae(x, 0.0),
+    "huber_loss": lambda x, zeros, places: losses.huber_loss(x, 0.0),
+    "hinge_loss": lambda x, zeros, places: losses.hinge_loss(x, -1.0),
+    "poisson_loss": lambda x, zeros, places: losses.poisson_loss(x, 0.0),
+    "logitbinarycrossentropy": lambda x, zeros, places: losses.logitbinarycrossentropy(x, 0.0),
+    "nll_loss": lambda x, zeros, places: losses.nll_loss(-x[:, None], zeros),
+    "nll_loss, ignored": lambda x, zeros, places: losses.nll_loss(-x[:, None], zeros, ignore_index=7),
+    "nll_loss, weighted": lambda x, zeros, places: losses.nll_loss(-x[:, None], zeros, class_weights=(0.5,)),
+    "GenericLossFunction": lambda x, zeros, places: _generic(x, 0.0),
+    "EmbeddingBag": lambda x, zeros, places: _bag(places[None, :], {"weight": x[:, None]}, {})[0],
+    "EmbeddingBag, offsets": lambda x, zeros, places: _bag((places, zeros[:1]), {"weight": x[:, None]}, {})[0],
+    "scatter": lambda x, zeros, places: ops.scatter(x, zeros, op="mean", size=1),
+}
+
+
+def _scale(x: Any) -> float:
+    """Return what makes numbers of 128 to 255 the largest that there are, of which two add up to infinity."""
+    return 2.0**1016 if dtype_name(x) == "float64" else 2.0**120
+
+
+def _pools(row: Any, image: Any) -> Any:
+    def run(f: Any, x: Any) -> Any:
+        scale, xp = _scale(x), luxport.namespace(x)
+
+        def mean(x: Any) -> Any:
+            return f(x * scale)[0, 0, ...] / scale
+
+        value = mean(x)
+        weights = 1.0 + xp.reshape(xp.cumulative_sum(xp.ones(math.prod(value.shape), dtype=x.dtype)), value.shape)
+        return {"value": value, "slope": luxport.grad(lambda x: xp.sum(mean(x) * weights))(x)[0, 0, ...]}
+
+    return {name: run(f, (row, image)[len(along) - 1]) for name, (f, along) in POOLS.items()}
+
+
+def _expected_of_pools(row: Any, image: Any) -> Any:
+    wanted = {}
+    for name, (_, along) in POOLS.items():
+        value = along[0] @ row[0, 0] if len(along) == 1 else along[0] @ image[0, 0] @ along[1].T
+        weights = 2.0 + np.arange(value.size).reshape(value.shape)
+        slope = along[0].T @ weights if len(along) == 1 else along[0].T @ weights @ along[1]
+        wanted[name] = {"value": value, "slope": slope}
+    return wanted
+
+
+def _means(x: Any, zeros: Any, places: Any) -> Any:
+    xp, scale = luxport.namespace(x), _scale(x)
+
+    def run(f: Any) -> Any:
+        value, slope = luxport.value_and_grad(lambda x: xp.sum(f(x * scale, zeros, places)) / scale)(x)
+        return {"value": value, "slope": slope}
+
+    return {name: run(f) for name, f in MEANS.items()}
+
+
+CASES: list[Case] = [
+    computation(
+        "means.of_pools_beyond_sums",
+        ("mathematics: means are linear",),
+        "mean_pool",
+        _pools,
+        {"row": ROW[None, None], "image": IMAGE[None, None]},
+        expected=_expected_of_pools,
+        dtypes=("float32", "bfloat16", "float64"),
+        differentiates=True,
+    ),
+    computation(
+        "means.of_losses_beyond_sums",
+        ("mathematics: means are linear",),
+        "losses",
+        _means,
+        {"x": SIZES, "zeros": np.zeros(9, np.int32), "places": np.arange(9, dtype=np.int32)},
+        expected={name: {"value": np.array(SIZES.mean()), "slope": np.full(9, 1.0 / 9.0)} for name in MEANS},
+        dtypes=("float32", "bfloat16", "float64"),
+        differentiates=True,
+    ),
+]
