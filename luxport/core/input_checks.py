@@ -33,6 +33,8 @@ def check_axis(x: Array, axis: int, size: int, pattern: str) -> None:
     Raises: LayerError, with the pattern; LayerTypeError if x is no array
     """
     shape = shape_of(x)
+    if -len(shape) <= axis < len(shape) and shape[axis] == size:
+        return
     if not -len(shape) <= axis < len(shape) or not same_size(shape[axis], size):
         raise LayerError(f"expects {pattern.format(size)}, got {shape_text(x)}")
 

@@ -18,6 +18,7 @@ from luxport.core.layer import Layer
 from luxport.errors import LayerError
 from luxport.initializers import Initializer, zeros
 from luxport.ops._recurrent import hold_masked, zero_masked
+from luxport.ops.looking import may_look
 from luxport.ops.shapes import spreads_over
 from luxport.random import Rng
 from luxport.transforms._loops import scan
@@ -157,6 +158,8 @@ class GatedCell(RecurrentCell):
         self, x: Array, weight_hh: Array, init: Initializer, trained: Array | None, st: States, index: int
     ) -> Array:
         xp = namespace(x)
+        if trained is None and init is zeros and x.dtype == weight_hh.dtype and may_look(x):
+            return xp.zeros((*x.shape[:-1], self.out_dims), dtype=x.dtype, device=array_device(x))
         samples = xp.zeros_like(x[..., :1])
         if trained is not None:
             return plus(xp, samples, trained)

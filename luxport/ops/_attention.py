@@ -207,8 +207,11 @@ def check_attention(
     if not query.dtype == key.dtype == value.dtype and not (casts(query, key) and casts(query, value)):
         got = ", ".join(map(dtype_name, (query, key, value)))
         raise LayerTypeError(f"expects queries, keys and values in one floating dtype, got {got}")
-    q, k, v = (tuple(x.shape) for x in (query, key, value))
+    q, k, v = tuple(query.shape), tuple(key.shape), tuple(value.shape)
     heads = -5 - token_axis
+    if mask is None and bias is None and len(q) > 2 and q[heads] and q == k == v:  # the usual attention to itself
+        expect_floating(query, "query")
+        return
     if len(q) < 3 or not len(q) == len(k) == len(v):
         raise LayerError(f"expects three arrays of one rank, 3 or more, got {q}, {k} and {v}")
     if any(_differ(*sizes) for sizes in zip(q[:-3], k[:-3], v[:-3], strict=True)):

@@ -123,7 +123,7 @@ def _build_program(plan: _Plan) -> StepProgram:
                 *(gradients, partial(_finish, plan)),
                 jit=plan.jit,
                 donate=plan.donate,
-                plain=plan.nonfinite == "ignore",
+                nonfinite=plan.nonfinite,
             )
         whole = partial(_take_steps, plan, step)
         if not plan.jit:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import pickle
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +14,7 @@ import torch
 
 import luxport as lp
 from luxport import losses, optimizers, tree
-from luxport.training import StateTakenError, TrainState, train_step
+from luxport.training import NonFiniteError, StateTakenError, TrainState, train_step
 
 MODEL = lp.Chain(lp.Dense(4, 8, lp.relu), lp.BatchNorm(8), lp.Dropout(0.1), lp.Dense(8, 1))
 LOSS = losses.MSELoss()
@@ -111,6 +112,34 @@ def test_an_objective_that_fails_leaves_the_state() -> None:
         train_step(failing, (X.float(), X[:, :1].float()), state, jit=False)
     assert torch.is_grad_enabled()
     expect_same(step(state), step(other, donate=False))
+
+
+@pytest.mark.parametrize("nonfinite", ["skip", "raise"])
+@pytest.mark.parametrize(
+    ("factor", "taken"),
+    [(1.0, True), (math.inf, False), (math.nan, False), (1e25, True)],
+    ids=["usual", "infinite", "NaN", "finite, of an infinite norm"],
+)
+def test_what_is_not_finite_is_no_step(nonfinite: str, factor: float, taken: bool) -> None:
+    """Each number is asked where a norm is infinite: squares of finite numbers may be."""
+
+    def objective(model: Any, ps: Any, st: Any, data: Any) -> Any:
+        loss, st, _ = LOSS(model, ps, st, data)
+        return loss + factor * ps["layer_4"]["bias"].sum(), st, {}
+
+    state, other = start(), start()
+    data = X.float(), X[:, :1].float()
+    for one in (LOSS, objective, LOSS):
+        found = []
+        for before, options in ((state, {}), (other, {"donate": False})):
+            try:
+                found.append(train_step(one, data, before, jit=False, nonfinite=nonfinite, **options)[2])
+            except NonFiniteError as error:
+                found.append(error.state)
+        state, other = found
+    assert state.kept is not None and other.kept is None
+    expect_same(state, other)
+    assert int(state.step) == 2 + taken and int(state.skipped) == 1 - taken
 
 
 @pytest.mark.parametrize(

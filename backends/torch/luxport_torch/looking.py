@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 __all__ = ["may_look"]
+
+_compiler: Any = torch.compiler
 
 
 def may_look(x: torch.Tensor) -> bool:
     """Tell whether x holds numbers on the CPU, outside of transforms and compiled programs."""
     return (
-        not torch.compiler.is_compiling()
+        # The two halves of `torch.compiler.is_compiling`, which asks more before them.
+        not _compiler.is_dynamo_compiling()
+        and not _compiler._is_compiling_flag
         and not torch._C._are_functorch_transforms_active()
         and type(x) is torch.Tensor
         and x.is_cpu

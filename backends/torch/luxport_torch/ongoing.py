@@ -33,7 +33,6 @@ class _Plan:
 
     def __init__(self, state: TrainState, leaves: Sequence[torch.Tensor], moments: Sequence[Any]) -> None:
         self.ps, self.opt_state = state.ps, state.opt_state
-        self.skipped, self.scale = state.skipped, state.scale
         # Of the same memory: those that users see never ask for a gradient.
         self.leaves = [leaf.detach().requires_grad_() for leaf in leaves]
         self.followed_ps = _build_like(state.ps, iter(self.leaves))
@@ -74,10 +73,13 @@ class _Plan:
 class Ongoing:
     """The entries of a state after some steps of a plan, each made when it is read."""
 
-    __slots__ = ("_plan", "_powers", "_read", "_step", "is_seen", "place", "st")
+    __slots__ = ("_plan", "_powers", "_read", "_skipped", "_step", "is_seen", "place", "st")
 
-    def __init__(self, place: Any, plan: _Plan, st: Any, step: int, powers: tuple[Any, Any]) -> None:
-        self.place, self._plan, self.st, self._step, self._powers = place, plan, st, step, powers
+    def __init__(
+        self, place: Any, plan: _Plan, st: Any, step: int, skipped: torch.Tensor, powers: tuple[Any, Any]
+    ) -> None:
+        self.place, self._plan, self.st, self._powers = place, plan, st, powers
+        self._step, self._skipped = step, skipped
         self.is_seen = False
         """Whether somebody has read what the plan goes on with, and may have changed it."""
         self._read: dict[str, Any] = {}
@@ -103,15 +105,22 @@ class Ongoing:
     def stepped(self, program: Any, grads: Sequence[torch.Tensor], st: Any) -> TrainState:
         """Return the state after a step, in the same memory."""
         powers = self._plan.step(grads, self._powers)
-        return kept_state(program, Ongoing(self.place, self._plan, st, self._step + 1, powers))
+        return kept_state(program, Ongoing(self.place, self._plan, st, self._step + 1, self._skipped, powers))
+
+    def skipping(self, program: Any) -> TrainState:
+        """Return the state after a step that was not taken."""
+        powers = self._powers
+        return kept_state(program, Ongoing(self.place, self._plan, self.st, self._step, self._skipped + 1, powers))
 
     def _make(self, name: str) -> Any:
         if name == "st":
             return self.st
         if name == "step":
             return torch.tensor(self._step, dtype=torch.int32, device="cpu")
+        if name == "skipped":
+            return self._skipped
         if name != "opt_state":
-            return getattr(self._plan, name)
+            return self._plan.ps if name == "ps" else None
         (group,), leaves = self._plan.opt_state
         clock = tuple([torch.tensor(power, device="cpu") for power in self._powers])
         return OptimizerState((group._replace(clock=clock),), leaves)
@@ -130,7 +139,7 @@ def begin_plan(place: Any, state: TrainState) -> Ongoing | None:
     if len(leaves) != group.size.value or not _are_plain(leaves, moments) or not _are_known(group, state.step, leaves):
         return None
     plan = _Plan(state, leaves, moments)
-    return Ongoing(place, plan, state.st, int(state.step.item()), plan.round_powers(group.clock))
+    return Ongoing(place, plan, state.st, int(state.step.item()), state.skipped, plan.round_powers(group.clock))
 
 
 def _are_plain(leaves: list[torch.Tensor], moments: list[Any]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Any
@@ -10,6 +11,7 @@ import torch
 
 from luxport import tree
 from luxport.backend import backend_of
+from luxport.training._loss_scaling import all_finite
 from luxport.transforms import value_and_grad
 from luxport.transforms._transforms import check_scalar, cut
 from luxport_torch.compiling import jit as compiled
@@ -20,6 +22,8 @@ __all__ = ["train_program"]
 
 _run_backward: Any = torch.autograd.Variable._execution_engine.run_backward
 _set_recording: Any = torch._C._set_grad_enabled
+_torch: Any = torch
+"""Its functions of many tensors, which are not declared."""
 
 
 def train_program(
@@ -29,12 +33,12 @@ def train_program(
     jit: bool,
     donate: bool,
     exchange: Callable[..., Any] | None = None,
-    plain: bool = False,
+    nonfinite: str | None = None,
 ) -> Callable[[Any, Any], Any]:
     """Return a step as a function of data and state; if it may `donate`, in the memory of the state.
 
-    What `exchange` makes of gradients, loss, statistics and states is stepped by. If it is `plain`, all that there is
-    to finish is the optimizer's step.
+    What `exchange` makes of gradients, loss, statistics and states is stepped by. With `nonfinite`, as `train_step`
+    takes it, the optimizer's step is all that there is to finish.
 
     What the optimizer does is one call of a fused kernel, which a compiler's graph would not be faster than, and
     which may write over the parameters: in a graph they would be copied.
@@ -63,11 +67,15 @@ def train_program(
             grads, loss, stats, st = gradients(
                 state.program, known.ps, known.st, None, data, differentiate=partial(_at_list, known.leaves)
             )
-            return loss, stats, known.stepped(state.program, grads, st), None
+            if nonfinite == "ignore":
+                return loss, stats, known.stepped(state.program, grads, st), None
+            finite = _are_finite([loss, *grads])
+            new = known.stepped(state.program, grads, st) if finite else known.skipping(state.program)
+            return loss, stats, new, finite
         finally:
             _set_recording(recorded)
 
-    return ongoing if plain and donate and not jit and exchange is None else program
+    return ongoing if nonfinite is not None and donate and not jit and exchange is None else program
 
 
 @lru_cache(maxsize=64)
@@ -118,6 +126,12 @@ def _grad(value: torch.Tensor, leaves: list[torch.Tensor]) -> Any:
         return torch.autograd.grad(value, leaves, allow_unused=True)
     to = {"allow_unreachable": True, "accumulate_grad": False}
     return _run_backward((value,), (torch.ones_like(value),), False, False, tuple(leaves), **to)
+
+
+def _are_finite(tensors: list[torch.Tensor]) -> bool:
+    """Tell whether no number is infinite or NaN: by one look at their norms, and at each if a norm is not finite."""
+    norms = _torch._foreach_norm(tensors)
+    return math.isfinite(torch.stack(norms).sum().item()) or bool(all_finite(tensors))
 
 
 def _is_followed() -> bool:

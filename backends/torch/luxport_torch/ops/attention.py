@@ -60,4 +60,4 @@ def scaled_dot_product_attention(
         enable_gqa=groups,
     )
     y = y.transpose(-2, -3) if token_axis == -3 else y
-    return y.to(dtype)
+    return y if y.dtype is dtype else y.to(dtype)
