@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import fields
 from typing import Any
 
@@ -9,6 +10,7 @@ from luxport.backend import Array, namespace
 from luxport.backend.dtypes import single_or_double
 from luxport.core.anatomy import Parameters, States
 from luxport.distributed._session import current
+from luxport.errors import LayerError, shape_text
 from luxport.layers._batch_norm import BatchNorm
 from luxport.transforms._custom_gradient import custom_vjp
 from luxport.transforms._stop_gradient import stop_gradient
@@ -34,7 +36,7 @@ class SyncBatchNorm(BatchNorm):
     Shapes: x (N, channels, ...) -> like x
     Params: bias (channels,), scale (channels,); none if not ``affine``
     State:  running_mean (channels,), running_var (channels,), absent if not ``track_stats``; training
-    Raises: as `BatchNorm`; DistributedError as `allreduce` does
+    Raises: as `BatchNorm`; DistributedError as `allreduce` does; LayerError for no samples outside of train_step
     Source: PyTorch's ``SyncBatchNorm``
     """
 
@@ -44,6 +46,9 @@ class SyncBatchNorm(BatchNorm):
         size = 1 if session.step.has_all_samples else session.engine.workers
         if size == 1 or (not st["training"] and self.track_stats):
             return super().__call__(x, ps, st)
+        if x.shape[0] == 0 and session.step.weight != 0:
+            # Nobody has told how many samples the others have, by which their means would count.
+            raise LayerError(f"expects a sample at least, unless train_step shares batches, got {shape_text(x)}")
         xp = namespace(x)
         over = tuple([axis for axis in range(len(x.shape)) if axis != 1])
         wide = single_or_double(xp, x)
@@ -57,10 +62,9 @@ class SyncBatchNorm(BatchNorm):
             y = y * xp.reshape(ps["scale"], channels) + xp.reshape(ps["bias"], channels)
         new = dict(st)
         if self.track_stats:
-            own = 1
-            for axis in over:
-                own *= x.shape[axis]
-            count = round(size * own / session.step.weight)
+            count = session.step.samples(x.shape[0]) * math.prod(x.shape[2:])
+            if count < 2:
+                raise LayerError(f"expects more than one value per channel in training, got {shape_text(x)}")
             found = {"running_mean": mean, "running_var": var * (count / (count - 1))}
             for name, value in found.items():
                 flat = xp.astype(xp.reshape(stop_gradient(value), (-1,)), st[name].dtype)
@@ -82,4 +86,6 @@ def mean_over_workers(x: Array) -> Array:
 def _average(x: Array) -> Array:
     session = current("SyncBatchNorm")
     weight = session.step.weight
+    if weight == 0:  # whose means of nothing are no numbers
+        return session.engine.mean(namespace(x).zeros_like(x))
     return session.engine.mean(x if weight == 1 else x * weight)
