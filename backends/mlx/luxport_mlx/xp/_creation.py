@@ -35,7 +35,7 @@ def arange(
 
 def empty(shape: Shape, *, dtype: Any = None, device: Any = None) -> mx.array:
     """Zeros, as nothing is left unset."""
-    return mx.zeros(_shape(shape), mx.float32 if dtype is None else dtype)
+    return mx.zeros(_read_shape(shape), mx.float32 if dtype is None else dtype)
 
 
 def empty_like(x: mx.array, /, *, dtype: Any = None, device: Any = None) -> mx.array:
@@ -50,7 +50,7 @@ def eye(n: int, m: int | None = None, /, *, k: int = 0, dtype: Any = None, devic
 
 def full(shape: Shape, fill_value: Any, *, dtype: Any = None, device: Any = None) -> mx.array:
     """One number everywhere."""
-    return mx.full(_shape(shape), fill_value, dtype)
+    return mx.full(_read_shape(shape), fill_value, dtype)
 
 
 def full_like(x: mx.array, /, fill_value: Any, *, dtype: Any = None, device: Any = None) -> mx.array:
@@ -72,7 +72,7 @@ def meshgrid(*arrays: mx.array, indexing: str = "xy") -> list[mx.array]:
 
 def ones(shape: Shape, *, dtype: Any = None, device: Any = None) -> mx.array:
     """Ones."""
-    return mx.ones(_shape(shape), mx.float32 if dtype is None else dtype)
+    return mx.ones(_read_shape(shape), mx.float32 if dtype is None else dtype)
 
 
 def ones_like(x: mx.array, /, *, dtype: Any = None, device: Any = None) -> mx.array:
@@ -92,7 +92,7 @@ def triu(x: mx.array, /, *, k: int = 0) -> mx.array:
 
 def zeros(shape: Shape, *, dtype: Any = None, device: Any = None) -> mx.array:
     """Zeros."""
-    return mx.zeros(_shape(shape), mx.float32 if dtype is None else dtype)
+    return mx.zeros(_read_shape(shape), mx.float32 if dtype is None else dtype)
 
 
 def zeros_like(x: mx.array, /, *, dtype: Any = None, device: Any = None) -> mx.array:
@@ -100,5 +100,5 @@ def zeros_like(x: mx.array, /, *, dtype: Any = None, device: Any = None) -> mx.a
     return mx.zeros_like(x) if dtype is None else mx.zeros(x.shape, dtype)
 
 
-def _shape(shape: Shape) -> Any:
+def _read_shape(shape: Shape) -> Any:
     return shape if isinstance(shape, (tuple, list)) else operator.index(shape)  # type: ignore[arg-type]

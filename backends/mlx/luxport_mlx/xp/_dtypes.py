@@ -46,11 +46,11 @@ def result_type(*arrays_and_dtypes: Any) -> mx.Dtype:
     result = mx.result_type(*known)
     for one in arrays_and_dtypes:
         if not isinstance(one, (mx.array, mx.Dtype)):
-            result = _with_number(result, one)
+            result = _promote_number(result, one)
     return result
 
 
-def _with_number(dtype: mx.Dtype, number: Any) -> mx.Dtype:
+def _promote_number(dtype: mx.Dtype, number: Any) -> mx.Dtype:
     if isinstance(number, complex):
         return complex64
     if isinstance(number, float) and not mx.issubdtype(dtype, mx.inexact):

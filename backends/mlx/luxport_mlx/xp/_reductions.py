@@ -54,7 +54,7 @@ def cumulative_sum(
     """Sums of all elements up to each."""
     axis = 0 if axis is None else axis
     y = mx.cumsum(x if dtype is None else x.astype(dtype), axis)
-    return _after(0, y, axis) if include_initial else y
+    return _prepend(0, y, axis) if include_initial else y
 
 
 def cumulative_prod(
@@ -63,7 +63,7 @@ def cumulative_prod(
     """Products of all elements up to each."""
     axis = 0 if axis is None else axis
     y = mx.cumprod(x if dtype is None else x.astype(dtype), axis)
-    return _after(1, y, axis) if include_initial else y
+    return _prepend(1, y, axis) if include_initial else y
 
 
 def diff(
@@ -81,7 +81,7 @@ def _count(x: mx.array, axis: Any) -> int:
     return size
 
 
-def _after(first: int, y: mx.array, axis: int) -> mx.array:
+def _prepend(first: int, y: mx.array, axis: int) -> mx.array:
     shape = list(y.shape)
     shape[axis] = 1
     return mx.concatenate([mx.full(shape, first, y.dtype), y], axis)

@@ -17,19 +17,19 @@ __all__ = ["bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_or", 
 @folding
 def bitwise_and(x1: Any, x2: Any, /) -> Array:
     """Combine bits."""
-    return _bits("BitwiseAnd", "And", x1, x2)
+    return _read_bits("BitwiseAnd", "And", x1, x2)
 
 
 @folding
 def bitwise_or(x1: Any, x2: Any, /) -> Array:
     """Combine bits."""
-    return _bits("BitwiseOr", "Or", x1, x2)
+    return _read_bits("BitwiseOr", "Or", x1, x2)
 
 
 @folding
 def bitwise_xor(x1: Any, x2: Any, /) -> Array:
     """Combine bits."""
-    return _bits("BitwiseXor", "Xor", x1, x2)
+    return _read_bits("BitwiseXor", "Xor", x1, x2)
 
 
 @folding
@@ -41,7 +41,7 @@ def bitwise_invert(x: Array, /) -> Array:
 @folding
 def bitwise_left_shift(x1: Any, x2: Any, /) -> Array:
     """Multiply by a power of 2, without what goes beyond the dtype's bits."""
-    return _shifted(x1, x2, "LEFT")
+    return _shift(x1, x2, "LEFT")
 
 
 @folding
@@ -49,20 +49,20 @@ def bitwise_right_shift(x1: Any, x2: Any, /) -> Array:
     """Divide by a power of 2 and round down."""
     x1, x2 = promoted(x1, x2)
     if x1.dtype.kind == "u":
-        return _shifted(x1, x2, "RIGHT")
+        return _shift(x1, x2, "RIGHT")
     # Of a negative number the complement is shifted, and turned back.
     minus = less(x1, 0)
-    shifted = _shifted(where(minus, bitwise_invert(x1), x1), x2, "RIGHT")
+    shifted = _shift(where(minus, bitwise_invert(x1), x1), x2, "RIGHT")
     return where(minus, bitwise_invert(shifted), shifted)
 
 
-def _bits(operator: str, of_flags: str, x1: Any, x2: Any) -> Array:
+def _read_bits(operator: str, of_flags: str, x1: Any, x2: Any) -> Array:
     x1, x2 = promoted(x1, x2)
     chosen = of_flags if x1.dtype == np.bool_ else operator
     return record(chosen, *lean(x1, x2), dtype=x1.dtype, shapes=broadcast_shapes(x1, x2))
 
 
-def _shifted(x1: Any, x2: Any, direction: str) -> Array:
+def _shift(x1: Any, x2: Any, direction: str) -> Array:
     x1, x2 = promoted(x1, x2)
     # The operator takes unsigned numbers alone.
     kind = np.dtype(f"uint{8 * x1.dtype.itemsize}")

@@ -44,7 +44,7 @@ def full(shape: Any, fill_value: Any, *, dtype: Any = None, device: Any = None) 
     if not any([type(size) is Array and not size.is_constant for size in sizes]):
         return constant(np.broadcast_to(value, [int(n.value) if type(n) is Array else int(n) for n in sizes]))
     shapes = [tuple([int(n.numbers[i]) if type(n) is Array else int(n) for n in sizes]) for i in range(SAMPLES)]
-    return _filled(vector(sizes), value, shapes)
+    return _fill(vector(sizes), value, shapes)
 
 
 def zeros(shape: Any, *, dtype: Any = None, device: Any = None) -> Array:
@@ -72,7 +72,7 @@ def full_like(x: Array, /, fill_value: Any, *, dtype: Any = None, device: Any = 
     if None not in shape:
         return constant(np.broadcast_to(value, shape))  # type: ignore[arg-type]
     sizes = record("Shape", x, dtype=np.int64, shapes=[(len(shape),)] * SAMPLES)
-    return _filled(sizes, value, x.shapes)
+    return _fill(sizes, value, x.shapes)
 
 
 def zeros_like(x: Array, /, *, dtype: Any = None, device: Any = None) -> Array:
@@ -126,7 +126,7 @@ def linspace(
     return constant(np.linspace(start, stop, num, dtype=dtype, endpoint=endpoint))
 
 
-def _filled(sizes: Array, value: Any, shapes: Any) -> Array:
+def _fill(sizes: Array, value: Any, shapes: Any) -> Array:
     made = record("ConstantOfShape", sizes, dtype=value.dtype, shapes=shapes, value=np.reshape(value, (1,)))
     made.splat = value[()]
     return made

@@ -199,19 +199,19 @@ def reciprocal(x: Array, /) -> Array:
 @folding
 def isnan(x: Array, /) -> Array:
     """Tell which entries are no numbers."""
-    return not_equal(x, x) if is_floating(x) else _flags(x, False)
+    return not_equal(x, x) if is_floating(x) else _make_flags(x, False)
 
 
 @folding
 def isinf(x: Array, /) -> Array:
     """Tell which entries are infinite."""
-    return equal(abs(x), np.inf) if is_floating(x) else _flags(x, False)
+    return equal(abs(x), np.inf) if is_floating(x) else _make_flags(x, False)
 
 
 @folding
 def isfinite(x: Array, /) -> Array:
     """Tell which entries are numbers and not infinite."""
-    return less(abs(x), np.inf) if is_floating(x) else _flags(x, True)
+    return less(abs(x), np.inf) if is_floating(x) else _make_flags(x, True)
 
 
 @folding
@@ -247,5 +247,5 @@ def clip(x: Array, /, min: Any = None, max: Any = None) -> Array:
     return x if max is None else minimum(x, astype(as_array(max, x.dtype), x.dtype))
 
 
-def _flags(x: Array, value: bool) -> Array:
+def _make_flags(x: Array, value: bool) -> Array:
     return full_like(x, value, dtype=np.bool_)

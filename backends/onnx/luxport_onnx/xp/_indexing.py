@@ -27,9 +27,9 @@ def getitem(x: Array, key: Any) -> Array:
     """Take entries by slices, numbers, new axes and arrays of integers."""
     keys = list(key) if isinstance(key, tuple) else [key]
     if x.is_constant and all([_is_host(part) for part in keys]):
-        host = tuple([_on_host(part) for part in keys])
+        host = tuple([_find_on_host(part) for part in keys])
         return constant(x.value[host if isinstance(key, tuple) else host[0]], x.name)
-    keys = _whole(x, keys)
+    keys = _write_out(x, keys)
     axis, slices, dropped, added, taken = 0, [], [], [], []
     place = 0
     for part in keys:
@@ -48,14 +48,14 @@ def getitem(x: Array, key: Any) -> Array:
             place += 1
         else:
             _check_index(x, axis, part)
-            slices.append((axis, _one(part)))
+            slices.append((axis, _take_one(part)))
             dropped.append(axis)
         axis += 1
-    y = _sliced(x, slices)
+    y = _take_slice(x, slices)
     if taken:
         if added:
             raise TypeError("onnx takes no new axes beside arrays of indices")
-        y = _taken(y, taken)
+        y = _take(y, taken)
         return squeeze(y, tuple(dropped)) if dropped else y
     y = squeeze(y, tuple(dropped)) if dropped else y
     return expand_dims(y, axis=tuple(added)) if added else y
@@ -83,14 +83,14 @@ def _is_host(part: Any) -> bool:
     return type(part) is not Array or part.is_constant
 
 
-def _on_host(part: Any) -> Any:
+def _find_on_host(part: Any) -> Any:
     if isinstance(part, slice):
         ends = [int(end.value) if type(end) is Array else end for end in (part.start, part.stop, part.step)]
         return slice(*ends)
     return part.value if type(part) is Array else part
 
 
-def _whole(x: Array, keys: list[Any]) -> list[Any]:
+def _write_out(x: Array, keys: list[Any]) -> list[Any]:
     """Write out an ellipsis, and the axes that are not named."""
     named = sum([part is not None and part is not ... for part in keys])
     if named > x.ndim:
@@ -106,7 +106,7 @@ def _check_index(x: Array, axis: int, index: Any) -> None:
         raise IndexError(f"an index in [{-size}, {size}) expected along axis {axis}, got {index}")
 
 
-def _one(index: Any) -> slice:
+def _take_one(index: Any) -> slice:
     """Return the slice of one entry."""
     if type(index) is Array and not index.is_constant:
         return slice(index, index + 1)
@@ -114,7 +114,7 @@ def _one(index: Any) -> slice:
     return slice(index, None if index == -1 else index + 1)
 
 
-def _sliced(x: Array, slices: list[tuple[int, slice]]) -> Array:
+def _take_slice(x: Array, slices: list[tuple[int, slice]]) -> Array:
     if not slices:
         return x
     most = np.iinfo(np.int64)
@@ -137,7 +137,7 @@ def _sliced(x: Array, slices: list[tuple[int, slice]]) -> Array:
     return made
 
 
-def _taken(x: Array, taken: list[tuple[int, Array]]) -> Array:
+def _take(x: Array, taken: list[tuple[int, Array]]) -> Array:
     if len(taken) == 1:
         axis, indices = taken[0]
         return take(x, indices, axis=axis)

@@ -75,12 +75,12 @@ def reshape(x: Array, /, shape: Any, *, copy: bool | None = None) -> Array:
     node = x.node
     if node is not None and node.operator == "Reshape" and node.inputs[0].shapes == tuple(shapes):  # type: ignore[union-attr]
         return node.inputs[0]  # type: ignore[return-value]
-    made = record("Reshape", x, _target(x, wanted, shapes), dtype=x.dtype, shapes=shapes)
+    made = record("Reshape", x, _find_target(x, wanted, shapes), dtype=x.dtype, shapes=shapes)
     made.splat = x.splat
     return made
 
 
-def _target(x: Array, wanted: list[Any], shapes: list[Any]) -> Array:
+def _find_target(x: Array, wanted: list[Any], shapes: list[Any]) -> Array:
     """Write a shape without asking the running graph for sizes, if that can be: -1 and 0 stand for those."""
     known = [sizes[0] if len({*sizes}) == 1 else None for sizes in zip(*shapes, strict=True)]
     if 0 not in known:

@@ -18,18 +18,18 @@ from luxport_onnx.xp._reductions import matmul
 _NUMBERS = (Array, bool, int, float, np.ndarray, np.generic)
 
 
-def _both_ways(name: str, function: Callable[..., Any]) -> None:
+def _set_both_ways(name: str, function: Callable[..., Any]) -> None:
     def forward(self: Array, other: Any) -> Any:
-        return function(self, _operand(other)) if isinstance(other, _NUMBERS) else NotImplemented
+        return function(self, _make_operand(other)) if isinstance(other, _NUMBERS) else NotImplemented
 
     def backward(self: Array, other: Any) -> Any:
-        return function(_operand(other), self) if isinstance(other, _NUMBERS) else NotImplemented
+        return function(_make_operand(other), self) if isinstance(other, _NUMBERS) else NotImplemented
 
     setattr(Array, f"__{name}__", forward)
     setattr(Array, f"__r{name}__", backward)
 
 
-def _operand(x: Any) -> Any:
+def _make_operand(x: Any) -> Any:
     return constant(x) if isinstance(x, (np.ndarray, np.generic)) else x
 
 
@@ -55,10 +55,10 @@ _ARITHMETIC = {
     "ne": elementwise.not_equal,
 }
 for _name, _function in _ARITHMETIC.items():
-    _both_ways(_name, _function)
+    _set_both_ways(_name, _function)
 
 
-def _number(self: Array) -> Any:
+def _find_number(self: Array) -> Any:
     """Return the one number of an array.
 
     Raises: TypeError while a graph is made that is to serve other numbers
@@ -74,8 +74,8 @@ def _number(self: Array) -> Any:
 
 Array.__hash__ = object.__hash__  # type: ignore[method-assign]
 for _name, _kind in {"bool": bool, "int": int, "float": float, "complex": complex}.items():
-    setattr(Array, f"__{_name}__", lambda self, kind=_kind: kind(_number(self)))
-Array.__index__ = lambda self: int(_number(self))  # type: ignore[attr-defined]
+    setattr(Array, f"__{_name}__", lambda self, kind=_kind: kind(_find_number(self)))
+Array.__index__ = lambda self: int(_find_number(self))  # type: ignore[attr-defined]
 Array.__neg__ = lambda self: elementwise.negative(self)  # type: ignore[attr-defined]
 Array.__pos__ = lambda self: self  # type: ignore[attr-defined]
 Array.__abs__ = lambda self: elementwise.abs(self)  # type: ignore[attr-defined]
@@ -85,8 +85,8 @@ Array.T = property(lambda self: permute_dims(self, range(self.ndim)[::-1]))  # t
 Array.mT = property(matrix_transpose)  # type: ignore[attr-defined]
 
 
-def _no_change(self: Array, key: Any, value: Any) -> None:
+def _refuse_change(self: Array, key: Any, value: Any) -> None:
     raise TypeError("onnx changes no array: make a new one")
 
 
-Array.__setitem__ = _no_change  # type: ignore[attr-defined]
+Array.__setitem__ = _refuse_change  # type: ignore[attr-defined]

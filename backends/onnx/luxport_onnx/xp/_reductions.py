@@ -53,7 +53,7 @@ def reduced(operator: str, x: Array, axis: Any, keepdims: bool) -> Array:
     return record(operator, x, vector(axes), dtype=x.dtype, shapes=shapes, keepdims=int(keepdims))
 
 
-def _counted(x: Array, dtype: Any) -> Array:
+def _widen_as_sums(x: Array, dtype: Any) -> Array:
     """Convert as sums do: small integers become int64."""
     if dtype is not None:
         return astype(x, dtype)
@@ -65,13 +65,13 @@ def _counted(x: Array, dtype: Any) -> Array:
 @folding
 def sum(x: Array, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Array:
     """Add up."""
-    return reduced("ReduceSum", _counted(x, dtype), axis, keepdims)
+    return reduced("ReduceSum", _widen_as_sums(x, dtype), axis, keepdims)
 
 
 @folding
 def prod(x: Array, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Array:
     """Multiply."""
-    return reduced("ReduceProd", _counted(x, dtype), axis, keepdims)
+    return reduced("ReduceProd", _widen_as_sums(x, dtype), axis, keepdims)
 
 
 @folding
@@ -127,10 +127,10 @@ def std(x: Array, /, *, axis: Any = None, correction: float = 0.0, keepdims: boo
     return sqrt(var(x, axis=axis, correction=correction, keepdims=keepdims))
 
 
-def _arg(operator: str, x: Array, axis: int | None, keepdims: bool) -> Array:
+def _find_place(operator: str, x: Array, axis: int | None, keepdims: bool) -> Array:
     rank = x.ndim
     if axis is None:
-        found = _arg(operator, reshape(x, (-1,)), 0, False)
+        found = _find_place(operator, reshape(x, (-1,)), 0, False)
         return reshape(found, (1,) * rank) if keepdims else found
     axis = axis % rank
     shapes = [tuple([1 if a == axis else n for a, n in enumerate(s) if keepdims or a != axis]) for s in x.shapes]
@@ -140,19 +140,19 @@ def _arg(operator: str, x: Array, axis: int | None, keepdims: bool) -> Array:
 @folding
 def argmax(x: Array, /, *, axis: int | None = None, keepdims: bool = False) -> Array:
     """Return where the largest is, the first of equal ones."""
-    return _arg("ArgMax", x, axis, keepdims)
+    return _find_place("ArgMax", x, axis, keepdims)
 
 
 @folding
 def argmin(x: Array, /, *, axis: int | None = None, keepdims: bool = False) -> Array:
     """Return where the smallest is, the first of equal ones."""
-    return _arg("ArgMin", x, axis, keepdims)
+    return _find_place("ArgMin", x, axis, keepdims)
 
 
 @folding
 def cumulative_sum(x: Array, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False) -> Array:
     """Add up to each place."""
-    x = _counted(x, dtype)
+    x = _widen_as_sums(x, dtype)
     axis = 0 if axis is None else axis % x.ndim
     y = record("CumSum", x, scalar(axis, np.int64), dtype=x.dtype, shapes=x.shapes)
     if not include_initial:
@@ -187,13 +187,13 @@ def tensordot(x1: Array, x2: Array, /, *, axes: Any = 2) -> Array:
     kept1 = [a for a in range(x1.ndim) if a not in over1]
     kept2 = [a for a in range(x2.ndim) if a not in over2]
     sizes1, sizes2 = sizes_of(x1), sizes_of(x2)
-    terms = _product([sizes1[a] for a in over1])
-    left = reshape(permute_dims(x1, [*kept1, *over1]), (_product([sizes1[a] for a in kept1]), terms))
-    right = reshape(permute_dims(x2, [*over2, *kept2]), (terms, _product([sizes2[a] for a in kept2])))
+    terms = _multiply([sizes1[a] for a in over1])
+    left = reshape(permute_dims(x1, [*kept1, *over1]), (_multiply([sizes1[a] for a in kept1]), terms))
+    right = reshape(permute_dims(x2, [*over2, *kept2]), (terms, _multiply([sizes2[a] for a in kept2])))
     return reshape(matmul(left, right), (*[sizes1[a] for a in kept1], *[sizes2[a] for a in kept2]))
 
 
-def _product(sizes: list[Any]) -> Any:
+def _multiply(sizes: list[Any]) -> Any:
     total: Any = 1
     for size in sizes:
         total = size * total

@@ -48,16 +48,16 @@ def searchsorted(x1: Array, x2: Array, /, *, side: str = "left", sorter: Any = N
 @folding
 def sort(x: Array, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Array:
     """Put entries in order."""
-    return _top(x, axis, descending)[0]
+    return _find_top(x, axis, descending)[0]
 
 
 @folding
 def argsort(x: Array, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Array:
     """Return the places of the entries in order."""
-    return _top(x, axis, descending)[1]
+    return _find_top(x, axis, descending)[1]
 
 
-def _top(x: Array, axis: int, descending: bool) -> tuple[Array, ...]:
+def _find_top(x: Array, axis: int, descending: bool) -> tuple[Array, ...]:
     axis = axis % x.ndim
     count = reshape(as_array(sizes_of(x)[axis], np.int64), (1,))
     outputs = [(x.dtype, x.shapes), (np.int64, x.shapes)]

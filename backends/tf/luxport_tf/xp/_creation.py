@@ -203,7 +203,7 @@ def meshgrid(*arrays: Array, indexing: str = "xy") -> tuple[tf.Tensor, ...]:
     return tuple(tf.meshgrid(*arrays, indexing=indexing)) if arrays else ()
 
 
-def _band(x: tf.Tensor, k: int, lower: bool) -> tf.Tensor:
+def _make_band(x: tf.Tensor, k: int, lower: bool) -> tf.Tensor:
     x = tensor(x)
     if rank(x) < 2:
         raise ValueError(f"tril and triu want at least two axes, got {rank(x)}")
@@ -215,9 +215,9 @@ def _band(x: tf.Tensor, k: int, lower: bool) -> tf.Tensor:
 
 def tril(x: Array, /, *, k: int = 0) -> tf.Tensor:
     """The lower triangles of matrices: zero above diagonal ``k``."""
-    return _band(x, k, lower=True)
+    return _make_band(x, k, lower=True)
 
 
 def triu(x: Array, /, *, k: int = 0) -> tf.Tensor:
     """The upper triangles of matrices: zero below diagonal ``k``."""
-    return _band(x, k, lower=False)
+    return _make_band(x, k, lower=False)

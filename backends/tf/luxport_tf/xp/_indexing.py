@@ -11,7 +11,7 @@ from ._manipulation import broadcast_shapes, broadcast_to, moveaxis
 __all__ = ["take", "take_along_axis"]
 
 
-def _indices(indices, size):
+def _read_indices(indices, size):
     """Integer places counted from the front."""
     indices = tensor(indices)
     if not is_integer(indices.dtype):
@@ -31,7 +31,7 @@ def take(x: Array, indices: Array, /, *, axis: int | None = None) -> tf.Tensor:
             raise ValueError(f"take needs an axis for an array of {rank(x)} axes")
         axis = 0
     axis = normalize_axis(axis, rank(x))
-    indices = _indices(indices, dims(x)[axis])
+    indices = _read_indices(indices, dims(x)[axis])
     if axis == 0 and is_floating(x.dtype):
         # Along the first axis the gradient would be IndexedSlices; along a later one it is a tensor.
         result = R.GatherV2(params=R.ExpandDims(input=x, axis=0), indices=indices, axis=1)
@@ -46,7 +46,7 @@ def take_along_axis(x: Array, indices: Array, /, *, axis: int = -1) -> tf.Tensor
     if rank(indices) != n:
         raise ValueError(f"take_along_axis wants arrays of as many axes, got {n} and {rank(indices)}")
     axis = normalize_axis(axis, n)
-    indices = _indices(indices, dims(x)[axis])
+    indices = _read_indices(indices, dims(x)[axis])
     x, indices = moveaxis(x, axis, -1), moveaxis(indices, axis, -1)
     if tuple(x.shape[:-1]) != tuple(indices.shape[:-1]):
         common = broadcast_shapes(tuple(x.shape[:-1]), tuple(indices.shape[:-1]))

@@ -41,7 +41,7 @@ class Info:
 
     def devices(self):
         """The names of the devices."""
-        return tuple(_full_name(device.name) for device in tf.config.list_logical_devices())
+        return tuple(_complete_name(device.name) for device in tf.config.list_logical_devices())
 
     def default_dtypes(self, *, device=None):
         """The types of arrays that are made without naming one."""
@@ -61,7 +61,7 @@ class Info:
         return {d.name: d for d in _STANDARD if any(d in KINDS[k] for k in kinds)}
 
 
-def _full_name(name: str) -> str:
+def _complete_name(name: str) -> str:
     return name if name.startswith("/job:") else "/job:localhost/replica:0/task:0" + name
 
 

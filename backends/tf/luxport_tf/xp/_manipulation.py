@@ -38,7 +38,7 @@ __all__ = [
 _BROADCAST_RANK = 8  # the most axes that TensorFlow's BroadcastTo takes
 
 
-def _known_shape(x, shape):
+def _find_known_shape(x, shape):
     """``shape`` with each None replaced: by -1 if that is plain, else by the size of x's axis in that place."""
     if isinstance(shape, Tensor) or None not in shape:
         return shape
@@ -57,7 +57,7 @@ def reshape(x: Array, /, shape: Shape, *, copy: bool | None = None) -> tf.Tensor
     the size of the axis of ``x`` in the same place, or whatever is left if all others are known.
     """
     x = tensor(x)
-    shape = _known_shape(x, shape_tuple(shape))
+    shape = _find_known_shape(x, shape_tuple(shape))
     if not isinstance(shape, Tensor) and all(isinstance(d, int) for d in shape):
         known = x.shape.num_elements()
         wanted = math.prod(d for d in shape if d != -1)
@@ -228,11 +228,11 @@ def broadcast_to(x: Array, /, shape: Shape) -> tf.Tensor:
         if known and broadcast_shapes(tuple(x.shape), tuple(static)) != tuple(static):
             raise ValueError(f"an array of shape {tuple(x.shape)} does not broadcast to {tuple(static)}")
         if len(sizes) > _BROADCAST_RANK:
-            return tile(reshape_to(x, [1] * (len(sizes) - rank(x)) + dims(x)), _stretches(x, sizes))
+            return tile(reshape_to(x, [1] * (len(sizes) - rank(x)) + dims(x)), _find_stretches(x, sizes))
     return R.BroadcastTo(input=x, shape=shape_tensor(sizes))
 
 
-def _stretches(x, shape):
+def _find_stretches(x, shape):
     sizes = [1] * (len(shape) - rank(x)) + dims(x)
     return [1 if isinstance(a, int) and a == b else b for a, b in zip(sizes, shape, strict=True)]
 

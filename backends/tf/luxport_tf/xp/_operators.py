@@ -63,15 +63,15 @@ def patch_operators() -> None:
     if _before:
         return
     for name, function in (_BINARY | _COMPARISONS).items():
-        _patch(f"__{name}__", _binary(f"__{name}__", function, reflected=False))
+        _patch(f"__{name}__", _make_binary(f"__{name}__", function, reflected=False))
     for name, function in _BINARY.items():
-        _patch(f"__r{name}__", _binary(f"__r{name}__", function, reflected=True))
+        _patch(f"__r{name}__", _make_binary(f"__r{name}__", function, reflected=True))
     for name, function in _UNARY.items():
-        _patch(f"__{name}__", _unary(f"__{name}__", function))
+        _patch(f"__{name}__", _make_unary(f"__{name}__", function))
     for name, value in _MEMBERS.items():
         _patch(name, value)
     eager = next(c for c in type(tf.constant(0)).__mro__ if "__dlpack__" in c.__dict__)
-    _patch("__dlpack__", _exporter(eager.__dict__["__dlpack__"]), eager)
+    _patch("__dlpack__", _make_exporter(eager.__dict__["__dlpack__"]), eager)
 
 
 def unpatch_operators() -> None:
@@ -89,7 +89,7 @@ def _patch(name: str, value: Any, owner: type = Tensor) -> None:
     setattr(owner, name, value)
 
 
-def _binary(name, function, reflected):
+def _make_binary(name, function, reflected):
     original = getattr(Tensor, name, None)
 
     def method(self, other, /):
@@ -105,7 +105,7 @@ def _binary(name, function, reflected):
     return method
 
 
-def _unary(name, function):
+def _make_unary(name, function):
     original = getattr(Tensor, name, None)
 
     def method(self, /):
@@ -127,23 +127,23 @@ def _is_array(key) -> bool:
     return isinstance(key, Tensor) and key.shape.rank != 0 and is_integer(key.dtype)
 
 
-def _plain(entry: Any) -> Any:
+def _make_plain(entry: Any) -> Any:
     """An index that TensorFlow takes beside others: a scalar tensor as an int, or in a graph as an int32."""
     if isinstance(entry, slice):
-        return slice(_plain(entry.start), _plain(entry.stop), _plain(entry.step))
+        return slice(_make_plain(entry.start), _make_plain(entry.stop), _make_plain(entry.step))
     if isinstance(entry, Tensor) and entry.shape.rank == 0 and is_integer(entry.dtype):
         return int(entry) if tf.executing_eagerly() else cast(entry, tf.int32)
     return entry
 
 
-def _indexed(self, key, /):
+def _get_item(self, key, /):
     if isinstance(key, tuple) and len(key) == 1:
         key = key[0]
     if isinstance(key, Tensor) and key.dtype is tf.bool:
-        return _masked(self, key)
+        return _take_masked(self, key)
     entries = key if isinstance(key, tuple) else (key,)
     if not any(_is_array(entry) for entry in entries):
-        return _getitem(self, tuple(_plain(entry) for entry in entries))
+        return _getitem(self, tuple(_make_plain(entry) for entry in entries))
     if not all(_is_array(entry) or isinstance(entry, (int, Tensor)) for entry in entries):
         raise IndexError("integer arrays index together with integers only; use take for slices beside them")
     if len(entries) > rank(self):
@@ -155,7 +155,7 @@ def _indexed(self, key, /):
     return R.GatherNd(params=self, indices=R.Pack(values=list(broadcast_arrays(*places)), axis=-1))
 
 
-def _masked(x, mask):
+def _take_masked(x, mask):
     n = rank(mask)
     fits = n <= rank(x) and all(b in (a, 0, None) or a is None for a, b in zip(x.shape, mask.shape, strict=False))
     if not fits:
@@ -167,12 +167,12 @@ def _masked(x, mask):
     return tf.gather(rows, R.Reshape(tensor=R.Where(condition=flatten(mask)), shape=ints([-1])))
 
 
-def _array_namespace(self, /, *, api_version=None):
+def _find_namespace(self, /, *, api_version=None):
     from . import _info
 
     if api_version not in (None, *_info.VERSIONS):
         raise ValueError(f"api_version must be one of {', '.join(_info.VERSIONS)}; got {api_version!r}")
-    return sys.modules[__package__]  # the namespace that these operators belong to
+    return sys.modules[__name__.rpartition(".")[0]]  # the namespace that these operators belong to
 
 
 def _to_device(self, device, /, *, stream=None):
@@ -182,7 +182,7 @@ def _to_device(self, device, /, *, stream=None):
         return R.Identity(input=self)
 
 
-def _exporter(original):
+def _make_exporter(original):
     def __dlpack__(self, /, *, stream=None, max_version=None, dl_device=None, copy=None):
         here = self.__dlpack_device__()
         if dl_device is not None and tuple(dl_device) != tuple(here):
@@ -203,9 +203,9 @@ def _set_item(self, key, value, /):
 
 
 _MEMBERS = {
-    "__getitem__": _indexed,
+    "__getitem__": _get_item,
     "__setitem__": _set_item,
-    "__array_namespace__": _array_namespace,
+    "__array_namespace__": _find_namespace,
     "to_device": _to_device,
     "T": property(_transpose),
     "mT": property(matrix_transpose),

@@ -15,7 +15,7 @@ _NUMERIC = frozenset(NUMERIC)
 _WITH_KERNEL = frozenset((tf.int32, tf.int64))
 
 
-def _numeric_pair(name, x1, x2):
+def _promote_numbers(name, x1, x2):
     x1, x2, dtype = promote(tensor(x1), tensor(x2))
     if dtype not in _NUMERIC:
         raise TypeError(f"{name} does not take arrays of {dtype.name}; convert with astype")
@@ -27,7 +27,7 @@ def _numeric_pair(name, x1, x2):
 
 def matmul(x1: Array, x2: Array, /) -> tf.Tensor:
     """The matrix product; vectors are a row on the left, a column on the right; leading axes broadcast."""
-    x1, x2, dtype = _numeric_pair("matmul", x1, x2)
+    x1, x2, dtype = _promote_numbers("matmul", x1, x2)
     left, right = rank(x1), rank(x2)
     if left == 2 and right == 2:
         return cast(R.MatMul(a=x1, b=x2), dtype)
@@ -56,7 +56,7 @@ def _count(sizes):
 
 def tensordot(x1: Array, x2: Array, /, *, axes: int | tuple[Sequence[int], Sequence[int]] = 2) -> tf.Tensor:
     """The sum of products over ``axes``: that many last axes of ``x1`` and first of ``x2``, or two lists of axes."""
-    x1, x2, dtype = _numeric_pair("tensordot", x1, x2)
+    x1, x2, dtype = _promote_numbers("tensordot", x1, x2)
     if isinstance(axes, int):
         if axes < 0 or axes > min(rank(x1), rank(x2)):
             raise ValueError(f"tensordot over {axes} axes of arrays of {rank(x1)} and {rank(x2)} axes")

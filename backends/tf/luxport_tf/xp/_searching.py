@@ -13,7 +13,7 @@ from ._sorting import sort_keys
 __all__ = ["nonzero", "searchsorted", "where"]
 
 
-def _kind(value):
+def _find_kind(value):
     return (bool, int, float, complex).index(type(value))
 
 
@@ -23,7 +23,7 @@ def where(condition: Array, x1: ArrayOrScalar, x2: ArrayOrScalar, /) -> tf.Tenso
     if condition.dtype is not tf.bool:
         raise TypeError(f"where wants a condition of bool, got {condition.dtype.name}")
     if isinstance(x1, SCALARS) and isinstance(x2, SCALARS):
-        if _kind(x1) >= _kind(x2):
+        if _find_kind(x1) >= _find_kind(x2):
             x1 = asarray(x1)
         else:
             x2 = asarray(x2)

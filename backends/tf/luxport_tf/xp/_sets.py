@@ -40,7 +40,7 @@ class UniqueInverse(NamedTuple):
     inverse_indices: tf.Tensor
 
 
-def _stable_order(flat):
+def _order_stably(flat):
     if not is_complex(flat.dtype):
         return argsort(flat)
     by_imag = argsort(imag(flat))
@@ -54,7 +54,7 @@ def unique_all(x: Array, /) -> UniqueAll:
     """
     x = tensor(x)
     flat = flatten(x)
-    order = _stable_order(flat)
+    order = _order_stably(flat)
     ordered = take(flat, order)
     first = R.ConcatV2(values=[R.OnesLike(x=ordered[:1] == ordered[:1]), ordered[1:] != ordered[:-1]], axis=0)
     starts = flatten(R.Where(condition=first))

@@ -32,14 +32,14 @@ _NUMERIC, _REAL, _FLOATING, _HALF = map(frozenset, (NUMERIC, REAL, FLOATING, HAL
 _REAL_FLOATING = frozenset(REAL_FLOATING)
 
 
-def _checked(name, x, allowed):
+def _check(name, x, allowed):
     x = tensor(x)
     if x.dtype not in allowed:
         raise TypeError(f"{name} does not take arrays of {x.dtype.name}; convert with astype")
     return x
 
 
-def _accumulator(dtype, x):
+def _find_accumulator(dtype, x):
     """The type that sums and products have: whole numbers at least as wide as the default."""
     if dtype is not None:
         return as_dtype(dtype)
@@ -48,7 +48,7 @@ def _accumulator(dtype, x):
     return tf.uint64 if is_unsigned(x.dtype) else x.dtype
 
 
-def _axes(axis, x):
+def _list_axes(axis, x):
     return ints(normalize_axes(axis, rank(x)))
 
 
@@ -56,33 +56,33 @@ def sum(
     x: Array, /, *, axis: int | Sequence[int] | None = None, dtype: tf.DType | None = None, keepdims: bool = False
 ) -> tf.Tensor:
     """The sum over ``axis`` (an int, a tuple or None for all); small integers are summed as 64-bit ones."""
-    x = _checked("sum", x, _NUMERIC)
-    if (kind := _accumulator(dtype, x)) in _HALF:  # small numbers would be lost beside a large sum
-        wide = R.Sum(input=cast(x, tf.float32), axis=_axes(axis, x), keep_dims=keepdims)
+    x = _check("sum", x, _NUMERIC)
+    if (kind := _find_accumulator(dtype, x)) in _HALF:  # small numbers would be lost beside a large sum
+        wide = R.Sum(input=cast(x, tf.float32), axis=_list_axes(axis, x), keep_dims=keepdims)
         return R.Cast(x=wide, DstT=kind)
-    return R.Sum(input=cast(x, _accumulator(dtype, x)), axis=_axes(axis, x), keep_dims=keepdims)
+    return R.Sum(input=cast(x, _find_accumulator(dtype, x)), axis=_list_axes(axis, x), keep_dims=keepdims)
 
 
 def prod(
     x: Array, /, *, axis: int | Sequence[int] | None = None, dtype: tf.DType | None = None, keepdims: bool = False
 ) -> tf.Tensor:
     """The product over ``axis`` (an int, a tuple or None for all); small integers are taken as 64-bit ones."""
-    x = _checked("prod", x, _NUMERIC)
-    if (kind := _accumulator(dtype, x)) in _HALF:
-        wide = R.Prod(input=cast(x, tf.float32), axis=_axes(axis, x), keep_dims=keepdims)
+    x = _check("prod", x, _NUMERIC)
+    if (kind := _find_accumulator(dtype, x)) in _HALF:
+        wide = R.Prod(input=cast(x, tf.float32), axis=_list_axes(axis, x), keep_dims=keepdims)
         return R.Cast(x=wide, DstT=kind)
-    return R.Prod(input=cast(x, _accumulator(dtype, x)), axis=_axes(axis, x), keep_dims=keepdims)
+    return R.Prod(input=cast(x, _find_accumulator(dtype, x)), axis=_list_axes(axis, x), keep_dims=keepdims)
 
 
 def mean(x: Array, /, *, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> tf.Tensor:
     """The mean over ``axis``; half-precision types are averaged in float32."""
-    x = _checked("mean", x, _FLOATING)
+    x = _check("mean", x, _FLOATING)
     if x.dtype in _HALF:  # TensorFlow's own mean of float16 overflows its count
-        return R.Cast(x=R.Mean(input=cast(x, tf.float32), axis=_axes(axis, x), keep_dims=keepdims), DstT=x.dtype)
-    return R.Mean(input=x, axis=_axes(axis, x), keep_dims=keepdims)
+        return R.Cast(x=R.Mean(input=cast(x, tf.float32), axis=_list_axes(axis, x), keep_dims=keepdims), DstT=x.dtype)
+    return R.Mean(input=x, axis=_list_axes(axis, x), keep_dims=keepdims)
 
 
-def _var(x, axis, correction, keepdims):
+def _compute_var(x, axis, correction, keepdims):
     axes = normalize_axes(axis, rank(x))
     centered = R.Sub(x=x, y=R.Mean(input=x, axis=ints(axes), keep_dims=True))
     total = R.Sum(input=R.Square(x=centered), axis=ints(axes), keep_dims=keepdims)
@@ -99,24 +99,24 @@ def var(
     x: Array, /, *, axis: int | Sequence[int] | None = None, correction: float = 0.0, keepdims: bool = False
 ) -> tf.Tensor:
     """The variance over ``axis``, divided by the count less ``correction``."""
-    x = _checked("var", x, _REAL_FLOATING)
+    x = _check("var", x, _REAL_FLOATING)
     if x.dtype in _HALF:
-        return R.Cast(x=_var(cast(x, tf.float32), axis, correction, keepdims), DstT=x.dtype)
-    return _var(x, axis, correction, keepdims)
+        return R.Cast(x=_compute_var(cast(x, tf.float32), axis, correction, keepdims), DstT=x.dtype)
+    return _compute_var(x, axis, correction, keepdims)
 
 
 def std(
     x: Array, /, *, axis: int | Sequence[int] | None = None, correction: float = 0.0, keepdims: bool = False
 ) -> tf.Tensor:
     """The square root of `var`."""
-    x = _checked("std", x, _REAL_FLOATING)
+    x = _check("std", x, _REAL_FLOATING)
     if x.dtype in _HALF:
-        return R.Cast(x=R.Sqrt(x=_var(cast(x, tf.float32), axis, correction, keepdims)), DstT=x.dtype)
-    return R.Sqrt(x=_var(x, axis, correction, keepdims))
+        return R.Cast(x=R.Sqrt(x=_compute_var(cast(x, tf.float32), axis, correction, keepdims)), DstT=x.dtype)
+    return R.Sqrt(x=_compute_var(x, axis, correction, keepdims))
 
 
-def _extreme(name, kernel, x, axis, keepdims):
-    x = _checked(name, x, _REAL)
+def _find_extreme(name, kernel, x, axis, keepdims):
+    x = _check(name, x, _REAL)
     axes = normalize_axes(axis, rank(x))
     if builtins.any(x.shape[a] == 0 for a in axes):
         raise ValueError(f"{name} of no elements is not defined: axes {axes} of shape {tuple(x.shape)}")
@@ -130,49 +130,49 @@ def _extreme(name, kernel, x, axis, keepdims):
 
 def max(x: Array, /, *, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> tf.Tensor:
     """The largest over ``axis``, NaN if there is one."""
-    return _extreme("max", R.Max, x, axis, keepdims)
+    return _find_extreme("max", R.Max, x, axis, keepdims)
 
 
 def min(x: Array, /, *, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> tf.Tensor:
     """The smallest over ``axis``, NaN if there is one."""
-    return _extreme("min", R.Min, x, axis, keepdims)
+    return _find_extreme("min", R.Min, x, axis, keepdims)
 
 
-def _truth(x):
+def _make_truth(x):
     x = tensor(x)
     return x if x.dtype is tf.bool else R.NotEqual(x=x, y=tf.constant(0, x.dtype))
 
 
 def any(x: Array, /, *, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> tf.Tensor:
     """Whether any over ``axis`` is true (not zero)."""
-    x = _truth(x)
-    return R.Any(input=x, axis=_axes(axis, x), keep_dims=keepdims)
+    x = _make_truth(x)
+    return R.Any(input=x, axis=_list_axes(axis, x), keep_dims=keepdims)
 
 
 def all(x: Array, /, *, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> tf.Tensor:
     """Whether all over ``axis`` are true (not zero)."""
-    x = _truth(x)
-    return R.All(input=x, axis=_axes(axis, x), keep_dims=keepdims)
+    x = _make_truth(x)
+    return R.All(input=x, axis=_list_axes(axis, x), keep_dims=keepdims)
 
 
 def count_nonzero(x: Array, /, *, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> tf.Tensor:
     """How many over ``axis`` are not zero."""
-    x = R.Cast(x=_truth(x), DstT=INDEX)
-    return R.Sum(input=x, axis=_axes(axis, x), keep_dims=keepdims)
+    x = R.Cast(x=_make_truth(x), DstT=INDEX)
+    return R.Sum(input=x, axis=_list_axes(axis, x), keep_dims=keepdims)
 
 
-def _arg_extreme(name, kernel, x, axis, keepdims):
-    x = _checked(name, x, _REAL | {tf.bool})
+def _find_place_of_extreme(name, kernel, x, axis, keepdims):
+    x = _check(name, x, _REAL | {tf.bool})
     if axis is None:
         flat = flatten(x)
-        index = _arg_along(name, kernel, flat, 0)
+        index = _find_place_along(name, kernel, flat, 0)
         return R.Reshape(tensor=index, shape=ints([1] * rank(x))) if keepdims else index
     axis = normalize_axis(axis, rank(x))
-    index = _arg_along(name, kernel, x, axis)
+    index = _find_place_along(name, kernel, x, axis)
     return R.ExpandDims(input=index, axis=axis) if keepdims else index
 
 
-def _arg_along(name, kernel, x, axis):
+def _find_place_along(name, kernel, x, axis):
     if x.shape[axis] == 0:
         raise ValueError(f"{name} of no elements is not defined: axis {axis} of shape {tuple(x.shape)}")
     index = kernel(input=x, dimension=axis, output_type=INDEX)
@@ -186,28 +186,28 @@ def _arg_along(name, kernel, x, axis):
 
 def argmax(x: Array, /, *, axis: int | None = None, keepdims: bool = False) -> tf.Tensor:
     """Where the largest over ``axis`` is, first if several are (of the flattened array for None)."""
-    return _arg_extreme("argmax", R.ArgMax, x, axis, keepdims)
+    return _find_place_of_extreme("argmax", R.ArgMax, x, axis, keepdims)
 
 
 def argmin(x: Array, /, *, axis: int | None = None, keepdims: bool = False) -> tf.Tensor:
     """Where the smallest over ``axis`` is, first if several are (of the flattened array for None)."""
-    return _arg_extreme("argmin", R.ArgMin, x, axis, keepdims)
+    return _find_place_of_extreme("argmin", R.ArgMin, x, axis, keepdims)
 
 
 # The types whose cumulative kernels XLA has too.
 _CUMULATIVE = frozenset((tf.int32, tf.int64, *REAL_FLOATING))
 
 
-def _cumulative(name, kernel, initial, x, axis, dtype, include_initial):
-    x = _checked(name, x, _NUMERIC)
+def _accumulate(name, kernel, initial, x, axis, dtype, include_initial):
+    x = _check(name, x, _NUMERIC)
     if axis is None:
         if rank(x) != 1:
             raise ValueError(f"{name} needs an axis for an array of {rank(x)} axes")
         axis = 0
     axis = normalize_axis(axis, rank(x))
-    dtype = _accumulator(dtype, x)
+    dtype = _find_accumulator(dtype, x)
     if dtype in _HALF:  # as a sum
-        wide = _cumulative(name, kernel, initial, x, axis, tf.float32, include_initial)
+        wide = _accumulate(name, kernel, initial, x, axis, tf.float32, include_initial)
         return R.Cast(x=wide, DstT=dtype)
     x = cast(x, dtype)
     if is_complex(dtype) and kernel is R.Cumsum:
@@ -229,17 +229,17 @@ def cumulative_sum(
     x: Array, /, *, axis: int | None = None, dtype: tf.DType | None = None, include_initial: bool = False
 ) -> tf.Tensor:
     """The running sum along ``axis``, with a leading 0 if ``include_initial``."""
-    return _cumulative("cumulative_sum", R.Cumsum, 0, x, axis, dtype, include_initial)
+    return _accumulate("cumulative_sum", R.Cumsum, 0, x, axis, dtype, include_initial)
 
 
 def cumulative_prod(
     x: Array, /, *, axis: int | None = None, dtype: tf.DType | None = None, include_initial: bool = False
 ) -> tf.Tensor:
     """The running product along ``axis``, with a leading 1 if ``include_initial``."""
-    return _cumulative("cumulative_prod", R.Cumprod, 1, x, axis, dtype, include_initial)
+    return _accumulate("cumulative_prod", R.Cumprod, 1, x, axis, dtype, include_initial)
 
 
-def _along(x, axis, start, stop):
+def _apply_along(x, axis, start, stop):
     index = [slice(None)] * rank(x)
     index[axis] = slice(start, stop)
     return x[tuple(index)]
@@ -251,7 +251,7 @@ def diff(
     """The ``n``-th differences of neighbors along ``axis``, after joining ``prepend`` and ``append``."""
     from ._arrays import promote_all
 
-    x = _checked("diff", x, _NUMERIC | {tf.bool})
+    x = _check("diff", x, _NUMERIC | {tf.bool})
     axis = normalize_axis(axis, rank(x))
     if n < 0:
         raise ValueError(f"diff needs n >= 0, got {n}")
@@ -260,5 +260,5 @@ def diff(
         x = R.ConcatV2(values=promote_all(parts), axis=axis)
     for _ in range(n):
         minus = R.NotEqual if x.dtype is tf.bool else R.Sub
-        x = minus(x=_along(x, axis, 1, None), y=_along(x, axis, None, -1))
+        x = minus(x=_apply_along(x, axis, 1, None), y=_apply_along(x, axis, None, -1))
     return x

@@ -19,18 +19,18 @@ __all__ = [
 ]  # fmt: skip
 
 
-def _floating(name, x):
+def _make_floating(name, x):
     x = tensor(x)
     if not is_floating(x.dtype):
         raise TypeError(f"{name} wants floating-point numbers, got {x.dtype.name}; convert with astype")
     return cast(x, tf.float32) if x.dtype in HALF else x
 
 
-def _complex(x):
+def _make_complex(x):
     return x if is_complex(x.dtype) else cast(x, tf.complex128 if x.dtype is tf.float64 else tf.complex64)
 
 
-def _length(x, n):
+def _fit_length(x, n):
     """The last axis cut, or filled with zeros, to ``n``."""
     size = dims(x)[-1]
     if isinstance(size, int) and isinstance(n, int):
@@ -43,7 +43,7 @@ def _length(x, n):
     return tf.pad(x, [[0, 0]] * (rank(x) - 1) + [[0, missing]])
 
 
-def _scaled(x, n, norm, forward):
+def _scale(x, n, norm, forward):
     """``x`` divided as ``norm`` asks; TensorFlow's inverse has divided by n already."""
     if norm not in ("backward", "ortho", "forward"):
         raise ValueError(f"norm must be 'backward', 'ortho' or 'forward', got {norm!r}")
@@ -60,33 +60,33 @@ def _check_length(n):
     return n
 
 
-def _along(x, axis, transform):
+def _apply_along(x, axis, transform):
     axis = normalize_axis(axis, rank(x))
     if axis == rank(x) - 1:
         return transform(x)
     return moveaxis(transform(moveaxis(x, axis, -1)), -1, axis)
 
 
-def _fft(x, n, axis, norm, forward):
+def _transform(x, n, axis, norm, forward):
     def transform(x):
         size = _check_length(dims(x)[-1] if n is None else n)
         kernel = R.FFT if forward else R.IFFT
-        return _scaled(kernel(input=_length(x, size)), size, norm, forward)
+        return _scale(kernel(input=_fit_length(x, size)), size, norm, forward)
 
-    return _along(_complex(x), axis, transform)
+    return _apply_along(_make_complex(x), axis, transform)
 
 
 def fft(x: Array, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> tf.Tensor:
     """The discrete Fourier transform along ``axis``, of length ``n``."""
-    return _fft(_floating("fft", x), n, axis, norm, True)
+    return _transform(_make_floating("fft", x), n, axis, norm, True)
 
 
 def ifft(x: Array, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> tf.Tensor:
     """The inverse of `fft`."""
-    return _fft(_floating("ifft", x), n, axis, norm, False)
+    return _transform(_make_floating("ifft", x), n, axis, norm, False)
 
 
-def _sizes_and_axes(x, s, axes):
+def _find_sizes_and_axes(x, s, axes):
     if axes is None:
         count = rank(x) if s is None else len(s)
         if count > rank(x):
@@ -100,11 +100,11 @@ def _sizes_and_axes(x, s, axes):
     return s, axes
 
 
-def _fftn(x, s, axes, norm, forward):
-    s, axes = _sizes_and_axes(x, s, axes)
-    x = _complex(x)
+def _transform_axes(x, s, axes, norm, forward):
+    s, axes = _find_sizes_and_axes(x, s, axes)
+    x = _make_complex(x)
     for n, axis in zip(s, axes, strict=True):
-        x = _fft(x, n, axis, norm, forward)
+        x = _transform(x, n, axis, norm, forward)
     return x
 
 
@@ -112,18 +112,18 @@ def fftn(
     x: Array, /, *, s: Sequence[int] | None = None, axes: Sequence[int] | None = None, norm: str = "backward"
 ) -> tf.Tensor:
     """The discrete Fourier transform along several axes, of lengths ``s``."""
-    return _fftn(_floating("fftn", x), s, axes, norm, True)
+    return _transform_axes(_make_floating("fftn", x), s, axes, norm, True)
 
 
 def ifftn(
     x: Array, /, *, s: Sequence[int] | None = None, axes: Sequence[int] | None = None, norm: str = "backward"
 ) -> tf.Tensor:
     """The inverse of `fftn`."""
-    return _fftn(_floating("ifftn", x), s, axes, norm, False)
+    return _transform_axes(_make_floating("ifftn", x), s, axes, norm, False)
 
 
-def _real(name, x):
-    x = _floating(name, x)
+def _check_real(name, x):
+    x = _make_floating(name, x)
     if not is_real_floating(x.dtype):
         raise TypeError(f"{name} wants real numbers, got {x.dtype.name}")
     return x
@@ -136,9 +136,9 @@ def rfft(x: Array, /, *, n: int | None = None, axis: int = -1, norm: str = "back
         size = _check_length(dims(x)[-1] if n is None else n)
         length = tf.reshape(tf.convert_to_tensor(size, tf.int32), [1])
         kind = tf.complex128 if x.dtype is tf.float64 else tf.complex64
-        return _scaled(R.RFFT(input=_length(x, size), fft_length=length, Tcomplex=kind), size, norm, True)
+        return _scale(R.RFFT(input=_fit_length(x, size), fft_length=length, Tcomplex=kind), size, norm, True)
 
-    return _along(_real("rfft", x), axis, transform)
+    return _apply_along(_check_real("rfft", x), axis, transform)
 
 
 def irfft(x: Array, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> tf.Tensor:
@@ -148,34 +148,34 @@ def irfft(x: Array, /, *, n: int | None = None, axis: int = -1, norm: str = "bac
         size = _check_length(2 * (dims(x)[-1] - 1) if n is None else n)
         length = tf.reshape(tf.convert_to_tensor(size, tf.int32), [1])
         kind = tf.float64 if x.dtype is tf.complex128 else tf.float32
-        return _scaled(R.IRFFT(input=_length(x, size // 2 + 1), fft_length=length, Treal=kind), size, norm, False)
+        return _scale(R.IRFFT(input=_fit_length(x, size // 2 + 1), fft_length=length, Treal=kind), size, norm, False)
 
-    return _along(_complex(_floating("irfft", x)), axis, transform)
+    return _apply_along(_make_complex(_make_floating("irfft", x)), axis, transform)
 
 
 def rfftn(
     x: Array, /, *, s: Sequence[int] | None = None, axes: Sequence[int] | None = None, norm: str = "backward"
 ) -> tf.Tensor:
     """`rfft` along the last of ``axes``, `fft` along the others."""
-    x = _real("rfftn", x)
-    sizes, places = _sizes_and_axes(x, s, axes)
+    x = _check_real("rfftn", x)
+    sizes, places = _find_sizes_and_axes(x, s, axes)
     x = rfft(x, n=sizes[-1], axis=places[-1], norm=norm)
-    return _fftn(x, sizes[:-1], places[:-1], norm, True)
+    return _transform_axes(x, sizes[:-1], places[:-1], norm, True)
 
 
 def irfftn(
     x: Array, /, *, s: Sequence[int] | None = None, axes: Sequence[int] | None = None, norm: str = "backward"
 ) -> tf.Tensor:
     """The inverse of `rfftn`."""
-    x = _floating("irfftn", x)
-    sizes, places = _sizes_and_axes(x, s, axes)
-    return irfft(_fftn(x, sizes[:-1], places[:-1], norm, False), n=sizes[-1], axis=places[-1], norm=norm)
+    x = _make_floating("irfftn", x)
+    sizes, places = _find_sizes_and_axes(x, s, axes)
+    return irfft(_transform_axes(x, sizes[:-1], places[:-1], norm, False), n=sizes[-1], axis=places[-1], norm=norm)
 
 
 _OPPOSITE = {"backward": "forward", "forward": "backward", "ortho": "ortho"}
 
 
-def _opposite(norm):
+def _find_opposite(norm):
     if norm not in _OPPOSITE:
         raise ValueError(f"norm must be 'backward', 'ortho' or 'forward', got {norm!r}")
     return _OPPOSITE[norm]
@@ -183,15 +183,15 @@ def _opposite(norm):
 
 def hfft(x: Array, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> tf.Tensor:
     """The Fourier transform of a signal with Hermitian symmetry, of which ``x`` is the first half: real."""
-    return irfft(conj(_complex(_floating("hfft", x))), n=n, axis=axis, norm=_opposite(norm))
+    return irfft(conj(_make_complex(_make_floating("hfft", x))), n=n, axis=axis, norm=_find_opposite(norm))
 
 
 def ihfft(x: Array, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> tf.Tensor:
     """The inverse of `hfft`."""
-    return conj(rfft(x, n=n, axis=axis, norm=_opposite(norm)))
+    return conj(rfft(x, n=n, axis=axis, norm=_find_opposite(norm)))
 
 
-def _frequency_dtype(dtype):
+def _find_frequency_dtype(dtype):
     dtype = DEFAULT_FLOAT if dtype is None else as_dtype(dtype)
     if not is_real_floating(dtype):
         raise TypeError(f"frequencies are real floating-point numbers, not {dtype.name}")
@@ -200,7 +200,7 @@ def _frequency_dtype(dtype):
 
 def fftfreq(n: int, /, *, d: float = 1.0, dtype: tf.DType | None = None, device: str | None = None) -> tf.Tensor:
     """The frequencies of `fft` of ``n`` samples ``d`` apart: cycles per unit of ``d``."""
-    dtype = _frequency_dtype(dtype)
+    dtype = _find_frequency_dtype(dtype)
     middle = (n - 1) // 2 + 1
     steps = remainder(arange(n, dtype=tf.float64, device=device) + (n - middle), float(n)) - (n - middle)
     return cast(steps / (n * d), dtype)
@@ -208,11 +208,11 @@ def fftfreq(n: int, /, *, d: float = 1.0, dtype: tf.DType | None = None, device:
 
 def rfftfreq(n: int, /, *, d: float = 1.0, dtype: tf.DType | None = None, device: str | None = None) -> tf.Tensor:
     """The frequencies of `rfft` of ``n`` samples ``d`` apart: cycles per unit of ``d``."""
-    dtype = _frequency_dtype(dtype)
+    dtype = _find_frequency_dtype(dtype)
     return cast(arange(n // 2 + 1, dtype=tf.float64, device=device) / (n * d), dtype)
 
 
-def _shifted(x, axes, half):
+def _shift(x, axes, half):
     x = tensor(x)
     axes = normalize_axes(axes, rank(x))
     return roll(x, tuple(half(x.shape[a]) for a in axes), axis=axes)
@@ -220,9 +220,9 @@ def _shifted(x, axes, half):
 
 def fftshift(x: Array, /, *, axes: int | Sequence[int] | None = None) -> tf.Tensor:
     """``x`` with the zero frequency moved to the middle of ``axes``."""
-    return _shifted(x, axes, lambda size: size // 2)
+    return _shift(x, axes, lambda size: size // 2)
 
 
 def ifftshift(x: Array, /, *, axes: int | Sequence[int] | None = None) -> tf.Tensor:
     """The inverse of `fftshift`."""
-    return _shifted(x, axes, lambda size: -(size // 2))
+    return _shift(x, axes, lambda size: -(size // 2))

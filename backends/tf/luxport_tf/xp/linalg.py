@@ -76,7 +76,7 @@ class SVDResult(NamedTuple):
     Vh: tf.Tensor
 
 
-def _matrices(name: str, x, square: bool = False):
+def _check_matrices(name: str, x, square: bool = False):
     """``x`` checked, in a type that has kernels, and the type of the results."""
     x = tensor(x)
     dtype = x.dtype
@@ -90,15 +90,15 @@ def _matrices(name: str, x, square: bool = False):
     return (cast(x, tf.float32) if dtype in _HALF else x), dtype
 
 
-def _adjoint(x):
+def _take_adjoint(x):
     return matrix_transpose(conj(x))
 
 
 def cholesky(x: Array, /, *, upper: bool = False) -> tf.Tensor:
     """The triangular factor of Hermitian positive-definite matrices: lower, or upper if asked."""
-    x, dtype = _matrices("cholesky", x, square=True)
+    x, dtype = _check_matrices("cholesky", x, square=True)
     factor = cast(R.Cholesky(input=x), dtype)
-    return _adjoint(factor) if upper else factor
+    return _take_adjoint(factor) if upper else factor
 
 
 def cross(x1: Array, x2: Array, /, *, axis: int = -1) -> tf.Tensor:
@@ -118,7 +118,7 @@ def cross(x1: Array, x2: Array, /, *, axis: int = -1) -> tf.Tensor:
 
 def det(x: Array, /) -> tf.Tensor:
     """The determinants of square matrices."""
-    x, dtype = _matrices("det", x, square=True)
+    x, dtype = _check_matrices("det", x, square=True)
     return cast(R.MatrixDeterminant(input=x), dtype)
 
 
@@ -133,45 +133,45 @@ def diagonal(x: Array, /, *, offset: int = 0) -> tf.Tensor:
     return R.MatrixDiagPartV3(input=x, k=offset, padding_value=constant(0, x.dtype))
 
 
-def _complex_of(x):
+def _make_complex(x):
     return x.dtype if is_complex(x.dtype) else tf.complex128 if x.dtype is tf.float64 else tf.complex64
 
 
 def eig(x: Array, /) -> EigResult:
     """The eigenvalues and eigenvectors of square matrices, complex always."""
-    x, _ = _matrices("eig", x, square=True)
-    values, vectors = R.Eig(input=x, Tout=_complex_of(x))
+    x, _ = _check_matrices("eig", x, square=True)
+    values, vectors = R.Eig(input=x, Tout=_make_complex(x))
     return EigResult(values, vectors)
 
 
 def eigvals(x: Array, /) -> tf.Tensor:
     """The eigenvalues of square matrices, complex always."""
-    x, _ = _matrices("eigvals", x, square=True)
-    return R.Eig(input=x, Tout=_complex_of(x), compute_v=False)[0]
+    x, _ = _check_matrices("eigvals", x, square=True)
+    return R.Eig(input=x, Tout=_make_complex(x), compute_v=False)[0]
 
 
 def eigh(x: Array, /) -> EighResult:
     """The eigenvalues, ascending, and eigenvectors of Hermitian matrices."""
-    x, dtype = _matrices("eigh", x, square=True)
+    x, dtype = _check_matrices("eigh", x, square=True)
     values, vectors = R.SelfAdjointEigV2(input=x)
     return EighResult(real(cast(values, dtype)), cast(vectors, dtype))
 
 
 def eigvalsh(x: Array, /) -> tf.Tensor:
     """The eigenvalues of Hermitian matrices, ascending."""
-    x, dtype = _matrices("eigvalsh", x, square=True)
+    x, dtype = _check_matrices("eigvalsh", x, square=True)
     return real(cast(R.SelfAdjointEigV2(input=x, compute_v=False)[0], dtype))
 
 
 def inv(x: Array, /) -> tf.Tensor:
     """The inverses of square matrices."""
-    x, dtype = _matrices("inv", x, square=True)
+    x, dtype = _check_matrices("inv", x, square=True)
     return cast(R.MatrixInverse(input=x), dtype)
 
 
 def matrix_norm(x: Array, /, *, keepdims: bool = False, ord: float | str = "fro") -> tf.Tensor:
     """The norms of matrices: 'fro', 'nuc', 1, -1, 2, -2, inf or -inf."""
-    x, dtype = _matrices("matrix_norm", x)
+    x, dtype = _check_matrices("matrix_norm", x)
     if ord == "fro":
         norm = R.Sqrt(x=_sum(real(x * conj(x)), axis=(-2, -1), keepdims=keepdims))
     elif ord in ("nuc", 2, -2):
@@ -190,7 +190,7 @@ def matrix_norm(x: Array, /, *, keepdims: bool = False, ord: float | str = "fro"
 def matrix_power(x: Array, n: int, /) -> tf.Tensor:
     """Square matrices to the whole power ``n``; negative powers are those of the inverse."""
     x = tensor(x)
-    x, dtype = _matrices("matrix_power", x, square=True)
+    x, dtype = _check_matrices("matrix_power", x, square=True)
     if n < 0:
         x, n = R.MatrixInverse(input=x), -n
     result = None
@@ -204,7 +204,7 @@ def matrix_power(x: Array, n: int, /) -> tf.Tensor:
     return cast(result, dtype)
 
 
-def _threshold(x, singular, rtol):
+def _find_threshold(x, singular, rtol):
     if rtol is None:
         rtol = cast(tf.reduce_max(tf.shape(x)[-2:]), singular.dtype) * finfo(singular.dtype).eps
     rtol = cast(rtol, singular.dtype) if isinstance(rtol, Tensor) else tf.constant(rtol, singular.dtype)
@@ -213,11 +213,11 @@ def _threshold(x, singular, rtol):
 
 def matrix_rank(x: Array, /, *, rtol: float | Array | None = None) -> tf.Tensor:
     """How many singular values exceed the largest times ``rtol`` (by default the larger size times eps)."""
-    x, _ = _matrices("matrix_rank", x)
+    x, _ = _check_matrices("matrix_rank", x)
     singular = svdvals(x)
     if 0 in (x.shape[-2], x.shape[-1]):
         return count_nonzero(singular, axis=-1)
-    return count_nonzero(singular > _threshold(x, singular, rtol), axis=-1)
+    return count_nonzero(singular > _find_threshold(x, singular, rtol), axis=-1)
 
 
 def outer(x1: Array, x2: Array, /) -> tf.Tensor:
@@ -230,28 +230,30 @@ def outer(x1: Array, x2: Array, /) -> tf.Tensor:
 
 def pinv(x: Array, /, *, rtol: float | Array | None = None) -> tf.Tensor:
     """The pseudo-inverses of matrices; singular values up to the largest times ``rtol`` count as zero."""
-    x, dtype = _matrices("pinv", x)
+    x, dtype = _check_matrices("pinv", x)
     if 0 in (x.shape[-2], x.shape[-1]):
         return cast(matrix_transpose(x), dtype)
     u, singular, vh = svd(x, full_matrices=False)
-    kept = singular > _threshold(x, singular, rtol)
+    kept = singular > _find_threshold(x, singular, rtol)
     ones = R.OnesLike(x=singular)
     inverse = tf.where(kept, ones / tf.where(kept, singular, ones), R.ZerosLike(x=singular))
-    return cast(matmul(_adjoint(vh) * R.ExpandDims(input=cast(inverse, x.dtype), axis=-2), _adjoint(u)), dtype)
+    return cast(
+        matmul(_take_adjoint(vh) * R.ExpandDims(input=cast(inverse, x.dtype), axis=-2), _take_adjoint(u)), dtype
+    )
 
 
 def qr(x: Array, /, *, mode: str = "reduced") -> QRResult:
     """Matrices as an orthonormal factor times an upper triangular one."""
     if mode not in ("reduced", "complete"):
         raise ValueError(f"mode must be 'reduced' or 'complete', got {mode!r}")
-    x, dtype = _matrices("qr", x)
+    x, dtype = _check_matrices("qr", x)
     q, r = R.Qr(input=x, full_matrices=mode == "complete")
     return QRResult(cast(q, dtype), cast(r, dtype))
 
 
 def slogdet(x: Array, /) -> SlogdetResult:
     """The sign and the logarithm of the magnitude of determinants."""
-    x, dtype = _matrices("slogdet", x, square=True)
+    x, dtype = _check_matrices("slogdet", x, square=True)
     sign, logabsdet = R.LogMatrixDeterminant(input=x)
     return SlogdetResult(cast(sign, dtype), real(cast(logabsdet, dtype)))
 
@@ -259,7 +261,7 @@ def slogdet(x: Array, /) -> SlogdetResult:
 def solve(x1: Array, x2: Array, /) -> tf.Tensor:
     """``x`` with ``x1 @ x = x2``; ``x2`` is one vector if it has one axis, else matrices."""
     x1, x2, dtype = promote(tensor(x1), tensor(x2))
-    x1, _ = _matrices("solve", x1, square=True)
+    x1, _ = _check_matrices("solve", x1, square=True)
     x2 = cast(x2, x1.dtype)
     right = x2[:, None] if rank(x2) == 1 else x2
     if rank(right) < 2 or None not in (x1.shape[-1], right.shape[-2]) and x1.shape[-1] != right.shape[-2]:
@@ -275,14 +277,14 @@ def solve(x1: Array, x2: Array, /) -> tf.Tensor:
 
 def svd(x: Array, /, *, full_matrices: bool = True) -> SVDResult:
     """Matrices as ``U * S @ Vh``, the singular values S descending."""
-    x, dtype = _matrices("svd", x)
+    x, dtype = _check_matrices("svd", x)
     singular, u, v = R.Svd(input=x, full_matrices=full_matrices)
-    return SVDResult(cast(u, dtype), real(cast(singular, dtype)), cast(_adjoint(v), dtype))
+    return SVDResult(cast(u, dtype), real(cast(singular, dtype)), cast(_take_adjoint(v), dtype))
 
 
 def svdvals(x: Array, /) -> tf.Tensor:
     """The singular values of matrices, descending."""
-    x, dtype = _matrices("svdvals", x)
+    x, dtype = _check_matrices("svdvals", x)
     return real(cast(R.Svd(input=x, compute_uv=False)[0], dtype))
 
 
