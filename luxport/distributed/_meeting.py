@@ -28,8 +28,13 @@ def place_of_rank_0(world: World) -> tuple[str, int]:
     return host, int(port) + taken
 
 
-def meet(world: World, timeout: float) -> list[str]:
+def meet(world: World, timeout: float, *, kept: list[socket.socket] | None = None) -> list[str]:
     """Return a place ``host:port`` of each process, by rank, whose ports were free a moment ago.
+
+    Args:
+        world: the place of this process
+        timeout: how many seconds it may take until all are there
+        kept: where connections go that stay open: of rank 0 those to all others, of others the one to rank 0
 
     Raises: TimeoutError if some do not come, by their ranks; OSError where rank 0 cannot be met
     """
@@ -40,13 +45,21 @@ def meet(world: World, timeout: float) -> list[str]:
         host, meeting = place_of_rank_0(world)
         begin = time.monotonic()
         if world.rank:
-            return _ask(host, meeting, world, port, begin + timeout)
-        # Rank 0 says who did not come, while those that did still listen.
-        return _answer(host, meeting, world, port, begin + Budget(timeout).waiting, open_until_then)
+            connection, places = _ask(host, meeting, world, port, begin + timeout, open_until_then)
+            connections = [connection]
+        else:
+            # Rank 0 says who did not come, while those that did still listen.
+            deadline = begin + Budget(timeout).waiting
+            connections, places = _answer(host, meeting, world, port, deadline, open_until_then)
+        if kept is not None:
+            kept += [one.dup() for one in connections]
+        return places
 
 
-def _ask(host: str, meeting: int, world: World, port: int, deadline: float) -> list[str]:
-    """Tell rank 0 where this process is, as soon as it listens, and hear of all."""
+def _ask(
+    host: str, meeting: int, world: World, port: int, deadline: float, open_until_then: ExitStack
+) -> tuple[socket.socket, list[str]]:
+    """Tell rank 0 where this process is, as soon as it listens; return the connection, and what it says of all."""
     while True:
         left = deadline - time.monotonic()
         try:
@@ -56,7 +69,8 @@ def _ask(host: str, meeting: int, world: World, port: int, deadline: float) -> l
             if left < 0:
                 raise TimeoutError(f"rank 0 did not come to {host}:{meeting}") from None
             time.sleep(0.05)
-    with connection, connection.makefile(encoding="utf-8") as stream:
+    open_until_then.enter_context(connection)
+    with connection.makefile(encoding="utf-8") as stream:
         connection.settimeout(max(deadline - time.monotonic(), 0.1))
         connection.sendall(world.token + b"".join([_pack_number(number) for number in (world.rank, world.size, port)]))
         try:
@@ -70,11 +84,13 @@ def _ask(host: str, meeting: int, world: World, port: int, deadline: float) -> l
             else f"rank 0 at {host}:{meeting} closed the connection: it has ended, or belongs to another run "
             "(LUXPORT_TOKEN and the launcher's number of the run are to be the same)"
         )
-    return reply
+    return connection, reply
 
 
-def _answer(host: str, meeting: int, world: World, port: int, deadline: float, open_until_then: ExitStack) -> list[str]:
-    """Hear where the others are, and tell each."""
+def _answer(
+    host: str, meeting: int, world: World, port: int, deadline: float, open_until_then: ExitStack
+) -> tuple[list[socket.socket], list[str]]:
+    """Hear where the others are, and tell each; return the connections, and the places of all."""
     listener = open_until_then.enter_context(_listen(host, meeting))
     connections: list[socket.socket] = []
     places: dict[int, str] = {}
@@ -100,7 +116,7 @@ def _answer(host: str, meeting: int, world: World, port: int, deadline: float, o
             connection.sendall((json.dumps(reply) + "\n").encode())
     if refusal:
         raise TimeoutError(refusal)
-    return reply
+    return connections, reply
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -63,6 +63,9 @@ def heard(engine: str, processes: list[subprocess.Popen[str]], timeout: float = 
     *_, rounds, size = list(processes[0].args)  # type: ignore[arg-type]
     if engine == "mpi" and rounds in failing.BY_A_SIGNAL and "(signal " in text:
         return "AssertionError" not in text, text  # MPICH's mpiexec ends all, and says this
+    if engine == "jax" and failing.lost_rank() == 0 and "JAX distributed service detected fatal errors" in text:
+        # JAX ends the others with its service, without a name: a line of ours has said it.
+        return text.count("lost rank 0, which ended") == int(str(size)) - 1, text
     return done == int(str(size)), text
 
 

@@ -12,6 +12,7 @@ from threads import in_threads, is_closed
 
 from luxport.distributed import _arrivals, _meeting
 from luxport.distributed._launch import World, read_world
+from luxport.distributed._lifeline import Lifeline
 from luxport.distributed._meeting import meet
 
 
@@ -127,3 +128,21 @@ def test_rank_0_listens_where_it_is_met_and_nowhere_else(port: int, monkeypatch:
 def test_a_port_that_is_taken_is_an_error(port: int) -> None:
     with socket.create_server(("127.0.0.1", port)), pytest.raises(OSError, match="in use"):
         meet(worlds(port, 2)[0], 1.0)
+
+
+@pytest.mark.parametrize("ends_well", [True, False])
+def test_who_is_lost_with_rank_0_says_so(ends_well: bool, port: int, capfd: pytest.CaptureFixture[str]) -> None:
+    """Of a rank 0 that ends by itself there is nothing to say, and nothing of another rank that does."""
+    kept: list[list[socket.socket]] = [[], [], []]
+    in_threads([partial(meet, world, 10.0, kept=own) for world, own in zip(worlds(port, 3), kept, strict=True)])
+    first, second, third = [Lifeline(world, own, "all end") for world, own in zip(worlds(port, 3), kept, strict=True)]
+    third.end()
+    if ends_well:
+        first.end()
+    else:
+        for one in kept[0]:
+            one.close()
+    second.join(10.0)
+    line = "" if ends_well else "rank 1 of 3 lost rank 0, which ended: all end. Start all of them again\n"
+    assert capfd.readouterr().err == line
+    second.end()

@@ -26,6 +26,7 @@ from luxport.distributed._errors import (
 )
 from luxport.distributed._halves import mean_by
 from luxport.distributed._launch import World
+from luxport.distributed._lifeline import Lifeline
 from luxport.distributed._meeting import meet
 from luxport.distributed._rows import StoredRows
 from luxport.distributed._ties import Ties
@@ -44,8 +45,9 @@ def start_collectives(world: World, timeout: float) -> JaxEngine:
         raise needs_a_place("jax")
     if backends_are_initialized():
         raise too_late("jax", "JAX")
+    connections: list[Any] = []
     try:
-        world = replace(world, address=meet(world, timeout)[0])
+        world = replace(world, address=meet(world, timeout, kept=connections)[0])
         with _restore_sigterm():
             jax.distributed.initialize(
                 world.address,
@@ -58,7 +60,8 @@ def start_collectives(world: World, timeout: float) -> JaxEngine:
             )
     except (RuntimeError, ValueError, OSError) as error:
         raise met_not_all("jax", world, world.address, timeout, error) from error
-    return JaxEngine(world, timeout)
+    lifeline = Lifeline(world, connections, "JAX's service ended with it, and ends this process")
+    return JaxEngine(world, timeout, lifeline)
 
 
 @contextmanager
@@ -91,12 +94,13 @@ class JaxEngine:
     backend: str | None = "jax"
     failures: tuple[type[Exception], ...] = (jax.errors.JaxRuntimeError, TimeoutError, ConnectionError)
 
-    def __init__(self, world: World, timeout: float) -> None:
+    def __init__(self, world: World, timeout: float, lifeline: Lifeline) -> None:
         from jax._src.distributed import global_state  # where JAX keeps what `initialize` made
 
         self.world, self.timeout, self.workers = world, timeout, world.size
         self.late_failures = self.failures
         self._client: Any = global_state.client
+        self._lifeline = lifeline
         self._lost = False
         client = self._client
         budget = Budget(timeout)
@@ -182,6 +186,7 @@ class JaxEngine:
         JAX waits for all of them, and ends this process where one is gone: after a failure it is asked only if those
         that were lost leave, too.
         """
+        self._lifeline.end()
         self._ties.cut()
         self.patience.end()
         try:
