@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,6 +13,8 @@ from luxport.backend import Array, dtype_name, find_owner
 from luxport.backend.option_rules import is_int
 from luxport.call_arguments import says_what_it_takes
 from luxport.distributed._errors import DistributedError, first_line
+from luxport.distributed._extremes import extreme_with_nan
+from luxport.distributed._gradients import with_gradient
 from luxport.distributed._halves import in_single, mean_by
 from luxport.distributed._session import Session, current
 from luxport.errors import LayerTypeError, shape_text
@@ -21,12 +24,18 @@ __all__ = ["allreduce", "average", "barrier", "bcast", "exchange", "reduce", "sy
 
 OPERATIONS = ("mean", "sum", "max", "min")
 
+_NUMBERS = re.compile(r"bool|bfloat16|(u?int|float|complex)\d+")
+"""The names of dtypes that engines move."""
+
 
 @says_what_it_takes
 def allreduce(values: tree.Tree, op: str = "mean") -> tree.Tree:
     """Return the tree with each array combined, entry by entry, with those in the same place in every process.
 
-    What is no array, numbers as well, stays as it is.
+    What is no array, numbers as well, stays as it is. The largest and smallest of NaN and numbers are NaN.
+
+    A mean or sum has a gradient outside of compiled programs, if every process differentiates: that of the sum of all
+    their losses. Where a loss is a mean over processes it is the same as without, and `data_parallel` takes the mean.
 
     Args:
         values: a tree of arrays: of one structure, with the same shapes and dtypes, in every process
@@ -144,16 +153,26 @@ def _reduce(caller: str, values: tree.Tree, op: str, root: int | None = None) ->
     size, engine = session.world.size, session.engine
 
     def move(arrays: list[Array]) -> list[Array]:
-        if size == 1 or op in ("max", "min"):
+        if size == 1:
             return engine.all_reduce(arrays, "sum" if op == "mean" else op)
         if op == "sum":
             return in_single(lambda wide: engine.all_reduce(wide, op), arrays)
-        return mean_by(engine.all_reduce, arrays, size)
+        if op == "mean":
+            return mean_by(engine.all_reduce, arrays, size)
+        return extreme_with_nan(engine.all_reduce, arrays, op)
 
-    return _move(caller, values, op if root is None else f"{op} root={root}", move)
+    detail = op if root is None else f"{op} root={root}"
+    return _move(caller, values, detail, move, has_gradient=op in ("mean", "sum") and root is None)
 
 
-def _move(caller: str, values: tree.Tree, detail: str, move: Callable[[list[Array]], list[Array]]) -> tree.Tree:
+def _move(
+    caller: str,
+    values: tree.Tree,
+    detail: str,
+    move: Callable[[list[Array]], list[Array]],
+    *,
+    has_gradient: bool = False,
+) -> tree.Tree:
     session = current(caller)
     found = _list_arrays(values)
     for path, leaf in found:
@@ -165,7 +184,22 @@ def _move(caller: str, values: tree.Tree, detail: str, move: Callable[[list[Arra
         expect_agreement(caller, session, described)
     if not found:
         return values
-    new = iter(attempt(caller, session, lambda: move([leaf for _, leaf in found])))
+
+    def attempt_moving(arrays: list[Array]) -> list[Array]:
+        return attempt(caller, session, lambda: move(arrays))
+
+    def move_cotangents(cotangents: list[Array]) -> list[Array]:
+        told = [f"the gradient of {caller} {detail}"]
+        told += [f"cotangent {dtype_name(one)} {shape_text(one)}" for one in cotangents]
+        expect_agreement(caller, session, told)
+        return attempt_moving(cotangents)
+
+    arrays = [leaf for _, leaf in found]
+    if session.world.size > 1:
+        arrays = with_gradient(caller, attempt_moving, move_cotangents if has_gradient else None, arrays)
+    else:
+        arrays = attempt_moving(arrays)
+    new = iter(arrays)
     return tree.map(lambda leaf: next(new) if find_owner(type(leaf)) is not None else leaf, values)
 
 
@@ -277,7 +311,7 @@ def _expect_tree(caller: str, values: tree.Tree) -> None:
 
 
 def _expect_numbers(caller: str, kind: str, path: tuple[str, ...]) -> None:
-    if kind != "bool" and not any([word in kind for word in ("float", "int", "complex")]):
+    if not _NUMBERS.fullmatch(kind):
         raise LayerTypeError(f"expects arrays of numbers, got {kind}{_at(path)}", culprit=caller)
 
 

@@ -104,10 +104,23 @@ def misusing(backend: str, timeout: float) -> None:
             assert line in str(error) and "\n" not in str(error), (line, str(error))
         else:
             raise AssertionError(f"nothing was said where {line}")
+    if backend == "torch":  # as a number it would end PyTorch's group
+        quantized = torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.quint8)
+        try:
+            distributed.allreduce(quantized, "sum")
+        except TypeError as error:
+            assert str(error) == "allreduce expects arrays of numbers, got quint8"
+        else:
+            raise AssertionError("quantized numbers were added up")
     x = luxport.asarray(np.ones(2), backend=backend, dtype="float32")
     assert luxport.to_numpy(distributed.allreduce(x)).tolist() == [1, 1]
     nothing: Any = ({}, [], None, {"name": "Dense", "none": None})
     assert distributed.allreduce(nothing) == nothing  # not even an array
+    if backend == "numpy":
+        swapped = np.array([1.0, 2.0], np.dtype("f4").newbyteorder())
+        assert distributed.allreduce({"x": swapped}, "sum")["x"].tolist() == [
+            distributed.total_workers() * one for one in (1, 2)
+        ]
     for half in ("float16", "bfloat16"):
         ones = luxport.asarray(np.ones(3), backend=backend, dtype=half)
         total = distributed.allreduce({"h": ones}, "sum")["h"]

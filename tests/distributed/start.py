@@ -19,7 +19,7 @@ import two_hosts
 HERE = Path(__file__).parent
 ENGINES = ("torch", "jax", "tf", "mpi")
 ALL = "collectives+upstream+out_of_step+misusing"
-STEPS = "halving+training+stepping+accumulating+unusual+resuming+stepping_out+equaling"
+STEPS = "differentiating+halving+training+stepping+accumulating+unusual+resuming+stepping_out+equaling"
 FITS = ("uneven+fitting", "interrupting+guarding")
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port"]
 EXAMPLE = HERE.parents[1] / "examples" / "distributed.py"

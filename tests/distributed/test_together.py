@@ -13,13 +13,16 @@ import pytest
 from what_is_there import needed
 
 START = runpy.run_path(str(Path(__file__).with_name("start.py")))
+INSIDE = (
+    "few_collectives+differentiating+upstream+out_of_step+halving+stepping+accumulating+unusual+resuming+uneven"
+    "+stepping_out"
+)
 ROUNDS = {
-    "torch": "collectives+upstream+out_of_step+halving+training+stepping+accumulating+unusual+resuming+uneven"
-    "+fitting+interrupting"
-    "+stepping_out+wrapping,hanging,killed_between",
+    "torch": "collectives+differentiating+upstream+out_of_step+halving+training+stepping+accumulating+unusual+resuming"
+    "+uneven+fitting+interrupting+stepping_out+wrapping,hanging,killed_between",
     # JAX and TensorFlow meet others once in a process's life.
-    "jax": "few_collectives+upstream+out_of_step+halving+stepping+accumulating+unusual+resuming+uneven+stepping_out",
-    "tf": "few_collectives+upstream+out_of_step+halving+stepping+accumulating+unusual+resuming+uneven+stepping_out",
+    "jax": INSIDE,
+    "tf": INSIDE,
     "mpi": "collectives+upstream+out_of_step",
 }
 

@@ -75,6 +75,12 @@ def collectives(
     if "complex64" in dtypes:
         wave = distributed.allreduce(luxport.asarray(np.asarray([1 + 2j * rank]), backend=backend, dtype="complex64"))
         expect_close(wave, np.asarray([1 + 2j * sum(ranks) / size]))
+    # NaN of one process is that of all, whoever compares with whom.
+    for op in ("max", "min"):
+        x = made([[np.nan if rank == one else 0.0, rank] for one in ranks], "float32")
+        found = luxport.to_numpy(distributed.allreduce(x, op))
+        last = size - 1 if op == "max" else 0
+        expect(np.array_equal(found, [[np.nan, last]] * size, equal_nan=True), (op, found))
     kept = distributed.synchronize({"rate": 0.1 * (rank + 1), "n": rank, "flag": rank == 1, "x": made(rank, "float32")})
     expect(kept["rate"] == 0.1 and kept["n"] == 0 and kept["flag"] is False and float(kept["x"]) == 0, kept)
     n = 4 * size - 1
@@ -88,6 +94,34 @@ def collectives(
     moved = luxport.to(total, device=luxport.backend_of(total).device_of(total))  # each has a first device of its own
     expect_close(moved, luxport.to_numpy(total))
     distributed.barrier()
+
+
+def differentiating(backend: str, timeout: float) -> None:
+    """Differentiate through means and sums: as one process does a function of all of their arrays; through no others.
+
+    The sum of the processes' losses is what is differentiated, as by `torch.distributed.nn.functional.all_reduce`.
+    """
+    rank, size = distributed.rank(), distributed.total_workers()
+    x = luxport.asarray(np.array([1.0, 2.0]) + rank, backend=backend, dtype="float32")
+    xp = luxport.backend.namespace(x)
+    total = luxport.to_numpy(distributed.allreduce(x, "sum"))
+
+    def loss(x: Any, op: str) -> Any:
+        return xp.sum(distributed.allreduce({"x": x, "n": 3}, op)["x"] ** 2)
+
+    for op, scale in (("sum", size), ("mean", 1 / size)):
+        expect_close(luxport.grad(lambda x, op=op: loss(x, op))(x), 2 * scale * total, 1e-4)
+    for name, call in {
+        "allreduce": lambda x: distributed.allreduce(x, "max"),
+        "bcast": distributed.bcast,
+        "synchronize": distributed.synchronize,
+    }.items():
+        try:
+            luxport.grad(lambda x, call=call: xp.sum(call(x)))(x)
+        except distributed.DistributedError as error:
+            expect(f"{name} has no gradient, which allreduce of a mean or sum has" in str(error), error)
+        else:
+            expect(False, f"{name} has a gradient")
 
 
 def upstream(backend: str, timeout: float) -> None:
@@ -201,6 +235,7 @@ ENDS = {**failing.KINDS, **failing.OTHERS}
 ROUNDS: dict[str, Any] = {
     "collectives": collectives,
     "few_collectives": few_collectives,
+    "differentiating": differentiating,
     "upstream": upstream,
     "out_of_step": out_of_step,
     "misusing": misusing.misusing,

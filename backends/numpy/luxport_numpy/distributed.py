@@ -210,4 +210,4 @@ def _as_sent(host: Any) -> Any:
         return host.astype(np.uint8)
     # Names of NumPy's dtypes take their time.
     half = host.dtype.itemsize == 2 and host.dtype.name in ("float16", "bfloat16")
-    return host.astype(np.float32) if half else host
+    return host.astype(np.float32) if half else host if host.dtype.isnative else host.astype(host.dtype.newbyteorder())
