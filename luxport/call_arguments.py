@@ -134,6 +134,8 @@ def _explain(
         wrong = wrong_argument(name, function, args, options)
         if wrong is not None:
             raise LayerTypeError(wrong) from error
+    if isinstance(error, LayerError) and not error.place.text() and error.detail.startswith("expects "):
+        error.place.culprit = name
     make_printable(error)
 
 

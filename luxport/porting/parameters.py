@@ -10,7 +10,7 @@ from typing import Any
 from luxport import tree
 from luxport.backend import Backend
 from luxport.call_arguments import says_what_it_takes
-from luxport.core.layer import Layer
+from luxport.core.layer import Layer, check_layer
 from luxport.porting import julia
 from luxport.porting.errors import FileFormatError, refusing
 from luxport.porting.files.reading import read
@@ -65,6 +65,7 @@ def load_parameters(
     Raises: FileFormatError if the file cannot be read, or says of each entry what did not fit; ValueError if `flux`
             is no version
     """
+    check_layer("load_parameters", model)
     told = None if flux is None else version_told("load_parameters", flux)
     values, initial = read(path).values, draw_initial(model)
     with refusing(str(path)):

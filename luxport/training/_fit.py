@@ -22,6 +22,7 @@ from luxport.core.modes import test_mode
 from luxport.text import kind_of, shown
 from luxport.training._batching import first_size
 from luxport.training._data_loader import DataLoader
+from luxport.training._fit_options import expect_options
 from luxport.training._group import Group
 from luxport.training._means import Means, added, mean_values
 from luxport.training._objective_gradients import Objective
@@ -131,15 +132,12 @@ def fit(
     batches, held_out = _load_batches(data, batch_size, shuffle=True), None
     if validation is not None:
         held_out = _load_batches(validation, batch_size, shuffle=False)
+    expect_options(epochs, callbacks, metrics, schedules, held_out)
     place = Place(batches)
     if resume:
         if checkpoint is None:
             raise ValueError("fit expects a folder as checkpoint to resume from, got None")
         state = place.restore(checkpoint, state)
-    if metrics is not None and not isinstance(metrics, Mapping):
-        raise TypeError(
-            f'fit expects metrics as functions by name, such as {{"accuracy": accuracy}}, got {shown(metrics)}'
-        )
     history, number = place.history, place.steps
     # Known before the first batch, which may be a smaller one where a training is resumed.
     largest = batches.batch_size if isinstance(batches, DataLoader) else 1
@@ -302,7 +300,7 @@ def _look(
 
 def _load_batches(data: Any, batch_size: int, *, shuffle: bool) -> Iterable[Any]:
     indexed = callable(getattr(type(data), "__getitem__", None))  # all that Python's old way to iterate asks for
-    if isinstance(data, type) or not (indexed or isinstance(data, Iterable)):
+    if isinstance(data, type) or not (indexed or isinstance(data, Iterable)) or getattr(data, "shape", None) == ():
         raise TypeError(f"fit and evaluate expect data as batches or whole arrays, got {shown(data)}")
     bases = [(base.__module__.partition(".")[0], base.__name__) for base in type(data).__mro__]
     if ("torch", "Dataset") in bases:

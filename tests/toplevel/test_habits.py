@@ -54,6 +54,10 @@ def torch_state() -> Any:
     return training.TrainState.create(MODEL, ADAM, backend="torch")
 
 
+def fitted(**options: Any) -> Any:
+    return training.fit(MSE, torch_state(), (X, X), show=None, **options)
+
+
 MISTAKES: dict[str, tuple[Any, str]] = {
     # A call
     "model(x)": (lambda: MODEL(X), "luxport.setup(0, model) makes ps and st"),
@@ -248,6 +252,15 @@ MISTAKES: dict[str, tuple[Any, str]] = {
         "(model, ps, st, data) that returns (loss, st, stats), got one of (y_hat, y)",
     ),
     "a function as a timeout": (lambda: training.throttle(print, print), "throttle expects timeout as a number"),
+    "a number as data": (lambda: training.fit(MSE, torch_state(), np.float32(3)), "as batches or whole arrays, got"),
+    "a callback alone": (lambda: fitted(callbacks=training.EarlyStopping()), "a list of functions, got EarlyStopping"),
+    "a callback's class": (lambda: fitted(callbacks=[training.EarlyStopping]), "the class EarlyStopping: call it"),
+    "a number as callback": (lambda: fitted(callbacks=[3]), "functions of a Progress as callbacks, got int"),
+    "a number as metric": (lambda: fitted(metrics={"a": 3}, validation=(X, X)), "a function as metrics['a'], got int"),
+    "a number as schedule": (lambda: fitted(schedules={"eta": 0.1}), "a function as schedules['eta'], got float"),
+    "metrics of nothing": (lambda: fitted(metrics={"a": training.accuracy}), "validation data for its metrics"),
+    "nothing to validate by": (lambda: fitted(validation=(X[:0], X[:0])), "validation data with a batch, got none"),
+    "epochs below none": (lambda: fitted(epochs=-1), "fit expects epochs as an int of at least 0, got -1"),
     "three arrays": (
         lambda: training.train_step(MSE, (X, X, X), torch_state()),
         "a pair (x, y) as data, got a tuple of 3",

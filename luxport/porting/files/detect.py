@@ -77,6 +77,8 @@ def identify(source: Source) -> str:
 
 def describe_foreign(start: bytes) -> str | None:
     """Say what a file is that begins so, if it is of another kind than those that are read here."""
+    if is_safetensors(start):  # whose first bytes are a length, and may be those of a pickle
+        return None
     return next((what for magic, what in _FOREIGN if start.startswith(magic)), None)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from luxport.errors import LayerTypeError
 from luxport.porting.errors import FileFormatError
 from luxport.text import shown
 
@@ -39,7 +40,7 @@ def check_path(path: Any) -> None:
     Raises: TypeError; ValueError for one that no file can have
     """
     if not isinstance(path, (str, bytes, PathLike)) or isinstance(path, np.ndarray):
-        raise TypeError(f"a path expected, a string or an os.PathLike, got {shown(path)}")
+        raise LayerTypeError(f"expects a path, a string or an os.PathLike, got {shown(path)}")
     if "\0" in os.fsdecode(path):
         raise ValueError(f"a path expected, and none holds a character NUL, got {shown(path)}")
 

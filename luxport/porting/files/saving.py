@@ -14,15 +14,17 @@ from luxport.backend import Backend, check_dtype_name
 from luxport.call_arguments import says_what_it_takes
 from luxport.core.anatomy import Parameters, States
 from luxport.core.initial_values import abstract_values, initial_parameters, initial_states
-from luxport.core.layer import Layer
+from luxport.core.layer import Layer, check_layer
 from luxport.porting.errors import FileFormatError, refusing, shown
 from luxport.porting.files.described import TreeReader, TreeWriter
 from luxport.porting.files.detect import HDF5_SIGNATURE, describe_foreign
-from luxport.porting.files.opening import bytes_of
+from luxport.porting.files.names import expect_own_name
+from luxport.porting.files.opening import bytes_of, check_path
 from luxport.porting.files.replacing import replacing
 from luxport.porting.files.safetensors_reader import read_safetensors
 from luxport.porting.files.safetensors_writer import write_safetensors
 from luxport.porting.loading import placed
+from luxport.text import safe_to_show
 from luxport.tree.places import check_size
 from luxport.tree.static import Static
 from luxport.version import __version__
@@ -74,6 +76,8 @@ def save(
             "save expects parameters as ps, got a TrainState: luxport.save(path, state.ps, state.st), or "
             "luxport.training.save_checkpoint(folder, state) for all of it"
         )
+    check_path(path)
+    expect_own_name("save", path, ".safetensors", "; porting.save_flux_state and to_onnx write other formats")
     writer = TreeWriter()
     given = {"ps": ps, "st": st, "opt": optimizer}
     for values in given.values():
@@ -157,6 +161,8 @@ def load(
     Adam(eta=0.01, beta=(0.9, 0.999), epsilon=1e-08)
     """
     check_dtype_name(dtype, floating=True)
+    if model is not None:
+        check_layer("load", model)
     arrays, metadata = _read(path)
     with refusing(str(path), "its metadata are damaged"):
         if "trees" not in metadata or not metadata.get("format", "").isdecimal():
@@ -185,6 +191,9 @@ def load(
     return (ps, st, placed(opt, backend, device, None)) if optimizer else (ps, st)
 
 
+_JLD2 = (b"HDF5-based Julia", b"Julia data file ")
+
+
 def _read(path: str | PathLike[str]) -> tuple[dict[str, Any], dict[str, str]]:
     data = bytes_of(path)
     with refusing(str(path)):
@@ -194,6 +203,12 @@ def _read(path: str | PathLike[str]) -> tuple[dict[str, Any], dict[str, str]]:
             advice = "porting.load_model and porting.load_parameters read BSON and JLD2"
             start = bytes(data[:16])
             foreign = f"HDF5: {advice}" if start.startswith(HDF5_SIGNATURE) else describe_foreign(start)
+            if start.startswith(_JLD2):
+                foreign = f"JLD2: {advice}"
+            elif start.lstrip().startswith((b"{", b"[")):
+                foreign = "JSON"
+            elif not start:
+                foreign = "an empty file"
             if foreign is not None:
                 raise FileFormatError(f"load expects a safetensors file, this is {foreign}") from error
             raise FileFormatError(
@@ -206,6 +221,21 @@ def fitted(model: Layer, ps: Any, st: Any, problems: list[str]) -> tuple[Any, An
     ps = _compare(abstract_values(initial_parameters, model), ps, "ps", problems)
     initial = initial_states(0, model)
     return ps, initial if st is None else _compare(initial, st, "st", problems)
+
+
+def expect_fitting(caller: str, model: Layer, ps: Any, st: Any) -> tuple[Any, Any]:
+    """Expect a model's parameters and states, and return them in its order.
+
+    Raises: ValueError that names every entry that is not the model's
+    """
+    problems: list[str] = []
+    ps, st = fitted(model, ps, st, problems)
+    if problems:
+        raise ValueError(
+            f"{caller} expects the parameters and states of {safe_to_show(repr(model), 200)}: "
+            f"{safe_to_show('; '.join(problems))}"
+        )
+    return ps, st
 
 
 def _compare(wanted: Any, found: Any, path: str, problems: list[str]) -> Any:

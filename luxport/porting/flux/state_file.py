@@ -11,12 +11,14 @@ from luxport.call_arguments import says_what_it_takes
 from luxport.core.anatomy import Parameters, States, by_name
 from luxport.core.containers import ContainerLayer
 from luxport.core.counts import parameter_length
-from luxport.core.layer import Layer
+from luxport.core.layer import Layer, check_layer
 from luxport.porting import julia
 from luxport.porting.errors import NoCounterpartError
 from luxport.porting.files.jld2.writer import write
+from luxport.porting.files.names import expect_own_name
+from luxport.porting.files.opening import check_path
 from luxport.porting.files.replacing import replacing
-from luxport.porting.files.saving import fitted
+from luxport.porting.files.saving import expect_fitting
 from luxport.porting.flux._leaf_states import (
     FUNCTION,
     name_entries,
@@ -36,7 +38,6 @@ from luxport.porting.flux._leaf_states import (
     write_pool,
     write_scale,
 )
-from luxport.text import safe_to_show, shown
 
 __all__ = ["flux_state", "save_flux_state"]
 
@@ -76,6 +77,8 @@ def save_flux_state(
     >>> luxport.porting.load_parameters(path, model)[0]["layer_1"]["weight"].shape
     (2, 3)
     """
+    check_path(path)
+    expect_own_name("save_flux_state", path, ".jld2", ", which is what JLD2.load in Julia reads")
     state = flux_state(model, ps, st)
     with replacing(path) as file:
         write(file, {name: state})
@@ -86,15 +89,8 @@ def flux_state(model: Layer, ps: Parameters, st: States) -> julia.Value:
 
     Raises: as `save_flux_state`
     """
-    if not isinstance(model, Layer):
-        raise TypeError(f"save_flux_state expects a layer, got {type(model).__name__}")
-    problems: list[str] = []
-    ps, st = fitted(model, ps, st, problems)
-    if problems:
-        raise ValueError(
-            f"save_flux_state expects the parameters and states of {shown(model)}: {safe_to_show('; '.join(problems))}"
-        )
-    return _write_layer(model, ps, st, "")
+    check_layer("save_flux_state", model)
+    return _write_layer(model, *expect_fitting("save_flux_state", model, ps, st), "")
 
 
 def _write_layer(layer: Layer, ps: Any, st: Any, path: str) -> julia.Value:

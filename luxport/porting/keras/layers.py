@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from itertools import count
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,12 @@ from luxport.backend import Backend, backend_of
 from luxport.call_arguments import says_what_it_takes
 from luxport.core.anatomy import Parameters, States
 from luxport.core.initial_values import initial_parameters, initial_states
-from luxport.core.layer import Layer
+from luxport.core.layer import Layer, check_layer
 from luxport.core.modes import test_mode
 from luxport.layers._containers import Chain
 from luxport.layers._function_layers import NoOpLayer, WrappedFunction
 from luxport.porting.errors import NoCounterpartError
+from luxport.porting.files.saving import expect_fitting
 from luxport.porting.initial_trees import filled
 from luxport.porting.keras.arguments import steps
 from luxport.porting.keras.functions import move_channels
@@ -28,6 +30,7 @@ from luxport.porting.keras.steps import Step
 from luxport.porting.loading import placed
 from luxport.porting.with_options import WithOptions
 from luxport.random import Rng
+from luxport.text import kind_of
 
 __all__ = ["from_keras", "to_keras"]
 
@@ -55,8 +58,7 @@ def to_keras(model: Layer, ps: Parameters, st: States, *, name: str | None = Non
     Raises: TypeError if this is no layer; ModuleNotFoundError without Keras; ValueError, when called, if the state
             takes another structure (a carry that comes with the first call, say)
     """
-    if not isinstance(model, Layer):
-        raise TypeError(f"to_keras expects a layer, got {type(model).__name__}")
+    check_layer("to_keras", model)
     try:
         kind = layer_type()
     except ModuleNotFoundError as error:
@@ -65,6 +67,7 @@ def to_keras(model: Layer, ps: Parameters, st: States, *, name: str | None = Non
         raise ModuleNotFoundError(
             "to_keras needs Keras 3, which is not installed: pip install keras", name="keras"
         ) from None
+    expect_fitting("to_keras", model, ps, st)
     return kind(model, ps, st, name=name)
 
 
@@ -100,7 +103,9 @@ def from_keras(
             counterpart: another class, an option that luxport does not have, no weights yet
     """
     if not any(kind.__module__ == "keras.src.layers.layer" for kind in type(layer).__mro__):
-        raise TypeError(f"from_keras expects a layer or model of Keras, got {type(layer).__name__}")
+        cure = ": keras.saving.load_model opens a file" if isinstance(layer, (str, PathLike)) else ""
+        cure = ": call it" if isinstance(layer, type) else cure
+        raise TypeError(f"from_keras expects a layer or model of Keras, got {kind_of(layer)}{cure}")
     model, given_ps, given_st = _port(layer, "")
     rng = Rng.of(rng)
     ps = filled(initial_parameters(rng, model), given_ps, "from_keras")

@@ -13,8 +13,9 @@ from luxport.backend._move import to
 from luxport.call_arguments import says_what_it_takes
 from luxport.core.anatomy import Parameters, States
 from luxport.core.initial_values import initial_parameters, initial_states
-from luxport.core.layer import Layer
+from luxport.core.layer import Layer, check_layer
 from luxport.porting.errors import NoCounterpartError
+from luxport.porting.files.saving import expect_fitting
 from luxport.porting.initial_trees import filled
 from luxport.porting.loading import placed
 from luxport.porting.torch import attention, norms, recurrent, reparameterized, transformer
@@ -25,6 +26,7 @@ from luxport.porting.torch.embedding import embedding, embedding_bag
 from luxport.porting.torch.graph import network_of
 from luxport.porting.torch.module_table import MODULES, kind_and_axes
 from luxport.random import Rng
+from luxport.text import kind_of
 from luxport.tree.static import Static
 
 __all__ = ["from_torch", "to_torch"]
@@ -52,9 +54,9 @@ def to_torch(model: Layer, ps: Parameters, st: States, *, device: str | None = N
     Raises: TypeError if this is no layer; ValueError if PyTorch cannot hold a dtype or has no such device;
             BackendNotFoundError without PyTorch
     """
-    if not isinstance(model, Layer):
-        raise TypeError(f"to_torch expects a layer, got {type(model).__name__}")
+    check_layer("to_torch", model)
     get_backend("torch")
+    expect_fitting("to_torch", model, ps, st)
     ps, st = to((ps, st), backend="torch", device=device, dtype=dtype)
     return import_module("luxport_torch.module").TorchModule(model, ps, st)
 
@@ -91,7 +93,8 @@ def from_torch(
             counterpart: an option that luxport does not have, hooks, an unknown function, with its line
     """
     if not any(kind.__module__ == "torch.nn.modules.module" for kind in type(module).__mro__):
-        raise TypeError(f"from_torch expects a torch.nn.Module, got {type(module).__name__}")
+        cure = ": call it" if isinstance(module, type) else _CURES.get(type(module).__name__, "")
+        raise TypeError(f"from_torch expects a torch.nn.Module, got {kind_of(module)}{cure}")
     given = inputs if inputs is None or isinstance(inputs, tuple) else (inputs,)
     layer, given_ps, given_st = _port(module, "", inputs=given)
     rng = Rng.of(rng)
@@ -99,10 +102,22 @@ def from_torch(
     return layer, *placed((ps, filled(initial_states(rng, layer), given_st, "from_torch")), backend, device, dtype)
 
 
+_CURES = {
+    **dict.fromkeys(
+        ("OrderedDict", "dict"), ": build the module, module.load_state_dict(...), and bring luxport.from_torch(module)"
+    ),
+    **dict.fromkeys(("str", "PosixPath"), ": load it with PyTorch, and bring the module"),
+}
+
+
 def _port(module: Any, path: str, *, in_graph: bool = False, inputs: Any = None) -> Ported:
     try:
         if type(module).__module__ == "luxport_torch.module":
             return module.model, *tree.map(lambda leaf: host(leaf), (module.ps.tree(), module.st.tree()))
+        if type(module).__name__ == "OptimizedModule":  # of torch.compile, around the module itself
+            return _port(module._orig_mod, path, in_graph=in_graph, inputs=inputs)
+        if type(module).__name__.startswith("Lazy"):
+            raise ValueError("has no sizes yet: call it once")
         if not _is_leaf(module):
             plain = type(module).__name__ == "Sequential" and not in_graph and not _shares(module)
             if plain and not _hooks(module):

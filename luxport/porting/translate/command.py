@@ -9,7 +9,10 @@ from pathlib import Path
 
 from luxport.command_line import Arguments
 from luxport.porting.errors import FileFormatError
+from luxport.porting.files.names import expect_another_file
+from luxport.porting.files.reading import read
 from luxport.porting.files.replacing import replacing
+from luxport.porting.julia.generation import LAST
 from luxport.porting.translate.included import locate_remarks, read_with_included
 from luxport.porting.translate.module import translate
 from luxport.porting.translate.trial import report
@@ -35,7 +38,10 @@ def main(arguments: list[str] | None = None) -> int:
         source = read_with_included(options.source)
         translation = locate_remarks(translate("\n".join(source.lines), flux=options.flux), source)
         tried = options.run or options.check is not None
+        if options.check is not None:
+            read(options.check, allow_unavailable=True)  # a file that is none is told before anything is written
         if options.output is not None:
+            expect_another_file(options.source, options.output)
             with replacing(options.output) as file:
                 file.write(translation.python.encode())
         elif not tried:
@@ -66,6 +72,6 @@ def _explain(error: Exception, source: Path) -> str:
 
 def _read_version(text: str) -> tuple[int, int]:
     found = re.fullmatch(r"v?(\d+)\.(\d+)(\.\d+)?", text)
-    if found is None:
-        raise argparse.ArgumentTypeError(f"a version as 0.14 expected, got {text!r}")
+    if found is None or int(found[1]) or not 1 <= int(found[2]) <= LAST:
+        raise argparse.ArgumentTypeError(f"a version of Flux from 0.1 to 0.{LAST} expected, as 0.14, got {text!r}")
     return int(found[1]), int(found[2])

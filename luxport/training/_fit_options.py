@@ -1,0 +1,48 @@
+"""What `fit` is given beside its data: looked at before the first step, not after an epoch of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from luxport.text import kind_of, shown
+from luxport.training._data_loader import DataLoader
+
+__all__ = ["expect_options"]
+
+
+def expect_options(
+    epochs: int,
+    callbacks: Sequence[Callable[..., Any]],
+    metrics: Mapping[str, Callable[..., Any]] | None,
+    schedules: Mapping[str, Callable[..., Any]] | None,
+    held_out: Any,
+) -> None:
+    """Expect functions where functions are called, and data to validate by where there are metrics.
+
+    Raises: TypeError; ValueError
+    """
+    if not isinstance(epochs, int) or isinstance(epochs, bool) or epochs < 0:
+        raise ValueError(f"fit expects epochs as an int of at least 0, got {shown(epochs)}")
+    if isinstance(callbacks, str) or not isinstance(callbacks, Sequence):
+        raise TypeError(f"fit expects callbacks as a list of functions, got {kind_of(callbacks)}")
+    for callback in callbacks:
+        if isinstance(callback, type) or not callable(callback):
+            cure = ": call it" if isinstance(callback, type) else ""
+            raise TypeError(f"fit expects functions of a Progress as callbacks, got {kind_of(callback)}{cure}")
+    _expect_functions("metrics", metrics, '{"accuracy": accuracy}')
+    _expect_functions("schedules", schedules, '{"eta": Exp(0.1, 0.9)}')
+    if metrics and held_out is None:
+        raise ValueError("fit expects validation data for its metrics, got none: validation=(x, y)")
+    if isinstance(held_out, DataLoader) and not len(held_out):
+        raise ValueError("fit expects validation data with a batch, got none")
+
+
+def _expect_functions(option: str, given: Any, example: str) -> None:
+    if given is None:
+        return
+    if not isinstance(given, Mapping):
+        raise TypeError(f"fit expects {option} as functions by name, such as {example}, got {shown(given)}")
+    for name, function in given.items():
+        if isinstance(function, type) or not callable(function):
+            raise TypeError(f"fit expects a function as {option}[{shown(name)}], got {kind_of(function)}")
