@@ -173,7 +173,7 @@ MISTAKES: dict[str, tuple[Any, str]] = {
     "a dtype": (lambda: lp.setup(0, MODEL, dtype="fp16"), "one of float16, bfloat16"),
     "save(path, state)": (lambda: lp.save("m.safetensors", torch_state()), "luxport.training.save_checkpoint"),
     "save(path, model)": (lambda: lp.save("m.safetensors", MODEL), "save(path, ps, st)"),
-    "save(ps)": (lambda: lp.save(PS, "m.safetensors"), "a path expected"),
+    "save(ps)": (lambda: lp.save(PS, "m.safetensors"), "save expects a path"),
     # What is not refused by its name alone, and options and attributes of others.
     "Adam().step": (lambda: ADAM.step(), "state, ps = luxport.optimizers.update(state, ps, gradients)"),
     "zero_grad": (lambda: ADAM.zero_grad(), "returns new gradients each time"),
