@@ -10,350 +10,32 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import nn
+from torch_modules import (
+    Autoencoder,
+    Block,
+    Elementwise,
+    Functional,
+    Graph,
+    Other,
+    ResNet,
+    Sides,
+    SqueezeExcite,
+    Tagger,
+    Translator,
+    UNet,
+    WaveNet,
+    make_old_weight_norm,
+    tie_convolutions,
+    tie_layers,
+    tie_parameters,
+)
+from torch_transformers import GPT, OwnAttention, Rotary, ViT
 
 __all__ = ["MODELS", "compared", "inputs_of", "made", "stirred"]
 
 
-class Block(nn.Module):
-    """A residual block as torchvision writes it."""
-
-    def __init__(self, n: int, m: int, stride: int = 1) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(n, m, 3, stride, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(m)
-        self.relu = nn.ReLU(inplace=True)
-        self.conv2 = nn.Conv2d(m, m, 3, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(m)
-        self.down = None
-        if stride != 1 or n != m:
-            self.down = nn.Sequential(nn.Conv2d(n, m, 1, stride, bias=False), nn.BatchNorm2d(m))
-
-    def forward(self, x: Any) -> Any:
-        same = x
-        out = self.relu(self.bn1(self.conv1(x)))
-        out = self.bn2(self.conv2(out))
-        if self.down is not None:
-            same = self.down(x)
-        out += same
-        return self.relu(out)
-
-
-class ResNet(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(3, 4, 3, padding=1)
-        self.layer1 = nn.Sequential(Block(4, 4), Block(4, 6, 2))
-        self.fc = nn.Linear(6, 5)
-
-    def forward(self, x: Any) -> Any:
-        x = F.max_pool2d(F.relu(self.conv(x), inplace=True), 2)
-        x = self.layer1(x)
-        x = F.adaptive_avg_pool2d(x, (1, 1))
-        return self.fc(torch.flatten(x, 1))
-
-
-class Attention(nn.Module):
-    """Attention as timm writes it."""
-
-    def __init__(self, dim: int, heads: int) -> None:
-        super().__init__()
-        self.heads, self.scale = heads, (dim // heads) ** -0.5
-        self.qkv, self.proj = nn.Linear(dim, 3 * dim), nn.Linear(dim, dim)
-        self.drop = nn.Dropout(0.1)
-
-    def forward(self, x: Any) -> Any:
-        B, N, C = x.shape
-        qkv = self.qkv(x).reshape(B, N, 3, self.heads, C // self.heads).permute(2, 0, 3, 1, 4)
-        q, k, v = qkv.unbind(0)
-        attn = (q @ k.transpose(-2, -1)) * self.scale
-        attn = self.drop(attn.softmax(dim=-1))
-        return self.proj((attn @ v).transpose(1, 2).reshape(B, N, C))
-
-
-class ViT(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.patch = nn.Conv2d(3, 8, 4, 4)
-        self.cls_token = nn.Parameter(torch.randn(1, 1, 8))
-        self.pos_embed = nn.Parameter(torch.randn(1, 5, 8))
-        self.norm1, self.norm2, self.norm = nn.LayerNorm(8), nn.LayerNorm(8), nn.LayerNorm(8)
-        self.attn = Attention(8, 2)
-        self.mlp = nn.Sequential(nn.Linear(8, 16), nn.GELU(), nn.Dropout(0.1), nn.Linear(16, 8))
-        self.head = nn.Linear(8, 3)
-
-    def forward(self, x: Any) -> Any:
-        x = self.patch(x).flatten(2).transpose(1, 2)
-        x = torch.cat((self.cls_token.expand(x.shape[0], -1, -1), x), dim=1) + self.pos_embed
-        x = x + self.attn(self.norm1(x))
-        x = x + self.mlp(self.norm2(x))
-        return self.head(self.norm(x)[:, 0])
-
-
 _NO_DIM: Any = None  # which its own annotation does not know of
-
-
-class CausalAttention(nn.Module):
-    """Attention as nanoGPT writes it, by PyTorch's fused kernel or by hand."""
-
-    mask: Any
-
-    def __init__(self, dim: int, heads: int, flash: bool) -> None:
-        super().__init__()
-        self.c_attn, self.c_proj = nn.Linear(dim, 3 * dim), nn.Linear(dim, dim)
-        self.n_head, self.n_embd, self.flash = heads, dim, flash
-        self.register_buffer("mask", torch.tril(torch.ones(9, 9)).view(1, 1, 9, 9))
-
-    def forward(self, x: Any) -> Any:
-        B, T, C = x.size()
-        q, k, v = self.c_attn(x).split(self.n_embd, dim=2)
-        k = k.view(B, T, self.n_head, C // self.n_head).transpose(1, 2)
-        q = q.view(B, T, self.n_head, C // self.n_head).transpose(1, 2)
-        v = v.view(B, T, self.n_head, C // self.n_head).transpose(1, 2)
-        if self.flash:
-            y = F.scaled_dot_product_attention(q, k, v, attn_mask=None, dropout_p=0, is_causal=True)
-        else:
-            att = (q @ k.transpose(-2, -1)) * (1.0 / k.size(-1) ** 0.5)
-            att = att.masked_fill(self.mask[:, :, :T, :T] == 0, float("-inf"))
-            y = F.softmax(att, dim=-1) @ v
-        return self.c_proj(y.transpose(1, 2).contiguous().view(B, T, C))
-
-
-class GPT(nn.Module):
-    def __init__(self, flash: bool = True) -> None:
-        super().__init__()
-        self.transformer: Any = nn.ModuleDict(
-            {
-                "wte": nn.Embedding(11, 8),
-                "wpe": nn.Embedding(9, 8),
-                "h": nn.ModuleList([CausalAttention(8, 2, flash) for _ in range(2)]),
-                "ln_f": nn.LayerNorm(8, bias=False),
-            }
-        )
-        self.lm_head = nn.Linear(8, 11, bias=False)
-        self.transformer.wte.weight = self.lm_head.weight
-
-    def forward(self, idx: Any) -> Any:
-        b, t = idx.size()
-        assert t <= 9, f"a sequence of {t}"
-        pos = torch.arange(0, t, dtype=torch.long, device=idx.device)
-        x = self.transformer.wte(idx) + self.transformer.wpe(pos)
-        for block in self.transformer.h:
-            x = x + block(x)
-        return self.lm_head(self.transformer.ln_f(x))
-
-
-class UNet(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.down, self.mid = nn.Conv2d(1, 4, 3, padding=1), nn.Conv2d(4, 8, 3, padding=1)
-        self.up, self.out = nn.ConvTranspose2d(8, 4, 2, 2), nn.Conv2d(8, 1, 1)
-
-    def forward(self, x: Any) -> Any:
-        a = F.leaky_relu(self.down(x), 0.1)
-        b = F.silu(self.mid(F.avg_pool2d(a, 2)))
-        b = F.interpolate(self.up(b), size=a.shape[2:], mode="bilinear", align_corners=False)
-        return torch.sigmoid(self.out(torch.cat([a, b], 1)))
-
-
-class Functional(nn.Module):
-    """Functions of many kinds."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.fc, self.weight = nn.Linear(6, 6), nn.Parameter(torch.randn(4, 6))
-
-    def forward(self, x: Any, y: Any) -> Any:
-        a, b = torch.chunk(self.fc(x), 2, dim=-1)
-        z = torch.stack([torch.tanh(a), b.sigmoid()], dim=1).mean(dim=1, keepdim=True).squeeze(1)
-        z = torch.cat([z, a * b], -1) - y.clamp(-1, 1) / 2
-        z = F.linear(z, self.weight).unsqueeze(-1).expand(-1, -1, 3)
-        z = torch.einsum("bij,bkj->bik", z, z) + torch.where(z.sum(-1, keepdim=True) > 0, 1.0, -1.0)
-        z = F.normalize(z, dim=-1) + F.layer_norm(z, (4,)) + torch.bmm(z, z).pow(2).sqrt().log1p()
-        return F.pad(z.max(dim=-1)[0], (1, 2)), {"norm": z.norm(dim=-1), "var": torch.var(z, -1)}
-
-
-class Sides(nn.Module):
-    """Two inputs, two outputs, a layer used twice."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.embed, self.head = nn.Linear(3, 4), nn.Linear(8, 2)
-
-    def forward(self, x: Any, y: Any) -> Any:
-        a, b = self.embed(x), self.embed(y)
-        return self.head(torch.cat((a, b), dim=1)), (a - b).abs()
-
-
-class Tagger(nn.Module):
-    """An embedding, an LSTM and a head on its last output."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.embedding = nn.Embedding(11, 4)
-        self.lstm = nn.LSTM(4, 5, batch_first=True, bidirectional=True)
-        self.fc = nn.Linear(10, 3)
-
-    def forward(self, tokens: Any) -> Any:
-        out, (h, c) = self.lstm(self.embedding(tokens))
-        return self.fc(out[:, -1, :]) + self.fc(torch.cat([h[-2], c[-1]], dim=1))
-
-
-class OwnAttention(nn.Module):
-    """A module of attention called by name, with its weights thrown away."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.attn, self.norm = nn.MultiheadAttention(8, 2, batch_first=True), nn.LayerNorm(8)
-
-    def forward(self, x: Any) -> Any:
-        y, _ = self.attn(x, x, x, need_weights=False)
-        return self.norm(x + y)
-
-
-class SqueezeExcite(nn.Module):
-    """Channels weighed by what is in them; size, view and expand_as."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv, self.norm = nn.Conv2d(3, 4, 3, padding=1, bias=False), nn.BatchNorm2d(4)
-        self.down, self.up = nn.Linear(4, 2), nn.Linear(2, 4)
-
-    def forward(self, x: Any) -> Any:
-        x = F.silu(self.norm(self.conv(x)))
-        b, c, _, _ = x.size()
-        weights = self.up(F.relu(self.down(F.adaptive_avg_pool2d(x, 1).view(b, c)))).sigmoid().view(b, c, 1, 1)
-        return x * weights.expand_as(x)
-
-
-class WaveNet(nn.Module):
-    """Dilated causal convolutions with gates, in a list; their skips are stacked."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.first = nn.Conv1d(1, 4, 1)
-        self.gates = nn.ModuleList(nn.Conv1d(4, 8, 2, dilation=2**i) for i in range(3))
-        self.skips = nn.ModuleList(nn.Conv1d(4, 4, 1) for _ in range(3))
-
-    def forward(self, x: Any) -> Any:
-        x, kept = self.first(x), []
-        for i, (gate, skip) in enumerate(zip(self.gates, self.skips, strict=True)):
-            a, b = gate(F.pad(x, (2**i, 0))).chunk(2, dim=1)
-            x = x + torch.tanh(a) * torch.sigmoid(b)
-            kept.append(skip(x))
-        return F.relu(torch.stack(kept).sum(0))
-
-
-class Autoencoder(nn.Module):
-    """A decoder with the encoder's weight turned round."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.weight, self.back = nn.Parameter(torch.randn(4, 6) / 2), nn.Parameter(torch.zeros(6))
-
-    def forward(self, x: Any) -> Any:
-        return F.linear(torch.sigmoid(F.linear(x, self.weight)), self.weight.t(), self.back)
-
-
-class Rotary(nn.Module):
-    """Features turned by angles that a buffer and the places give."""
-
-    speeds: torch.Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.fc = nn.Linear(8, 8)
-        self.register_buffer("speeds", 100 ** -(torch.arange(0, 8, 2).float() / 8), persistent=False)
-
-    def forward(self, x: Any) -> Any:
-        x = self.fc(x)
-        turns = torch.outer(torch.arange(x.shape[1]).type_as(self.speeds), self.speeds)
-        angles = torch.cat((turns, turns), -1)
-        a, b = x.chunk(2, -1)
-        return x * angles.cos() + torch.cat((-b, a), -1) * angles.sin()
-
-
-class Translator(nn.Module):
-    """Two recurrent layers, the second of which starts from what the first ends with."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.embedding, self.fc = nn.Embedding(11, 6), nn.Linear(10, 5)
-        self.encoder = nn.GRU(6, 5, batch_first=True, bidirectional=True)
-        self.decoder = nn.GRU(6, 5, batch_first=True)
-
-    def forward(self, words: Any, others: Any) -> Any:
-        _, h = self.encoder(self.embedding(words))
-        h = torch.tanh(self.fc(torch.cat((h[0], h[1]), dim=1))).unsqueeze(0)
-        return self.decoder(self.embedding(others), h)[0]
-
-
-class Graph(nn.Module):
-    """A graph convolution with the adjacency as an input."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.fc = nn.Linear(6, 4)
-
-    def forward(self, x: Any, edges: Any) -> Any:
-        edges = edges.abs() + torch.eye(edges.size(-1))
-        scale = edges.sum(-1, keepdim=True).pow(-0.5)
-        return torch.matmul(edges * scale * scale.transpose(-1, -2), F.relu(self.fc(x)))
-
-
-class Elementwise(nn.Module):
-    """Functions that few use."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.fc = nn.Linear(6, 6)
-
-    def forward(self, x: Any) -> Any:
-        y = torch.tanh(self.fc(x)) / 2
-        y = torch.asin(y) + torch.acos(y) ** 2 + torch.atanh(y) + torch.asinh(y) + torch.acosh(2 + y)
-        y = torch.lerp(x, y, 0.3) + torch.hypot(x, y) + torch.logaddexp(x, y) + torch.atan2(y, x)
-        y = torch.addcdiv(y, x, 4 + y, value=0.5)
-        return torch.baddbmm(y[:, None], y[:, None], y[:, :, None] * y[:, None], beta=0.5, alpha=0.2)
-
-
-def tied_convolutions() -> nn.Module:
-    one, other = nn.Conv2d(3, 3, 3, padding="same"), nn.Conv2d(3, 3, 3, padding=1)
-    up, down = nn.ConvTranspose2d(3, 3, 3, stride=2, output_padding=1), nn.ConvTranspose2d(3, 3, 3)
-    other.weight, down.bias = one.weight, up.bias
-    return nn.Sequential(one, other, up, down)
-
-
-def tied() -> nn.Module:
-    shared = nn.Linear(3, 3)
-    return nn.Sequential(shared, nn.ReLU(), shared)
-
-
-def tied_parameters() -> nn.Module:
-    one, other = nn.Linear(3, 3), nn.Linear(3, 3)
-    other.weight = one.weight
-    return nn.Sequential(one, nn.ReLU(), other)
-
-
-class Other(nn.Module):
-    """Calls another module with options."""
-
-    def __init__(self, module: nn.Module, **options: Any) -> None:
-        super().__init__()
-        self.module, self.options = module, options
-
-    def forward(self, q: Any, k: Any, v: Any) -> Any:
-        return self.module(q, k, v, **self.options)
-
-
-def wn_old() -> nn.Module:
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return nn.utils.weight_norm(nn.Conv1d(3, 4, 3))
-
-
 P = nn.utils.parametrizations
 SEQ, IMG = (2, 5, 8), (2, 3, 7, 8)
 TOKENS = ("int", 11, (2, 5))
@@ -377,9 +59,9 @@ MODELS: dict[str, tuple[Maker, Any]] = {
     "two recurrent layers": (Translator, (TOKENS, TOKENS)),
     "graph": (Graph, ((5, 6), (5, 5))),
     "elementwise": (Elementwise, (3, 6)),
-    "a module twice": (tied, (2, 3)),
-    "a parameter twice": (tied_parameters, (2, 3)),
-    "convolutions tied": (tied_convolutions, IMG),
+    "a module twice": (tie_layers, (2, 3)),
+    "a parameter twice": (tie_parameters, (2, 3)),
+    "convolutions tied": (tie_convolutions, IMG),
     "a subclass": (lambda: type("Mine", (nn.Linear,), {})(3, 4), (2, 3)),
     "own in Sequential": (lambda: nn.Sequential(Block(3, 4), nn.Flatten()), IMG),
     "Transformer encoder layer": (lambda: nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), SEQ),
@@ -474,7 +156,7 @@ MODELS: dict[str, tuple[Maker, Any]] = {
     "Unflatten": (lambda: nn.Unflatten(1, (2, 4)), (3, 8, 5)),
     "weight_norm": (lambda: P.weight_norm(nn.Linear(3, 4)), (2, 3)),
     "weight_norm dim None": (lambda: P.weight_norm(nn.Linear(3, 4), dim=_NO_DIM), (2, 3)),
-    "weight_norm old": (wn_old, (2, 3, 7)),
+    "weight_norm old": (make_old_weight_norm, (2, 3, 7)),
     "spectral_norm": (lambda: P.spectral_norm(nn.Conv2d(3, 4, 3)), IMG),
     "spectral_norm old": (lambda: nn.utils.spectral_norm(nn.Linear(3, 4)), (2, 3)),
     "CosineSimilarity": (lambda: nn.CosineSimilarity(), ((2, 3), (2, 3))),
