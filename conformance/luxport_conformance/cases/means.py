@@ -34,7 +34,6 @@ DOWN = _windows(6, (0, 2), (2, 4), (4, 6))
 
 # Means of (1, 1, 9) or (1, 1, 6, 9), and the matrices that they are along each axis.
 POOLS: dict[str, tuple[Callable[[Any], Any], tuple[Any, ...]]] = {
-    "mean_pool": (lambda x: ops.mean_pool(x, window=2), (PAIRS,)),
     "mean_pool, images": (lambda x: ops.mean_pool(x, window=2), (DOWN, PAIRS)),
     "mean_pool, dilated": (lambda x: ops.mean_pool(x, window=2, dilation=2, stride=3), (APART / 2.0,)),
     "mean_pool, zeros left out": (
@@ -45,7 +44,6 @@ POOLS: dict[str, tuple[Callable[[Any], Any], tuple[Any, ...]]] = {
         lambda x: ops.mean_pool(x, window=4, padding=1, stride=3),
         (PADDED * np.array([[0.75], [1.0], [1.0]]),),
     ),
-    "global_mean_pool": (ops.global_mean_pool, (WHOLE,)),
     "global_mean_pool, images": (ops.global_mean_pool, (_windows(6, (0, 6)), WHOLE)),
     "adaptive_mean_pool": (lambda x: ops.adaptive_mean_pool(x, output_size=(2,)), (OVERLAPPING,)),
     "adaptive_mean_pool, variable, images": (
@@ -60,11 +58,6 @@ _generic = losses.GenericLossFunction(lambda y_hat, y: y_hat)
 # The mean of nine numbers above 0; `zeros` are nine of int32, `places` those from 0 on.
 MEANS: dict[str, Callable[..., Any]] = {
     "mae": lambda x, zeros, places: losses.mae(x, 0.0),
-    "huber_loss": lambda x, zeros, places: losses.huber_loss(x, 0.0),
-    "hinge_loss": lambda x, zeros, places: losses.hinge_loss(x, -1.0),
-    "poisson_loss": lambda x, zeros, places: losses.poisson_loss(x, 0.0),
-    "logitbinarycrossentropy": lambda x, zeros, places: losses.logitbinarycrossentropy(x, 0.0),
-    "nll_loss": lambda x, zeros, places: losses.nll_loss(-x[:, None], zeros),
     "nll_loss, ignored": lambda x, zeros, places: losses.nll_loss(-x[:, None], zeros, ignore_index=7),
     "nll_loss, weighted": lambda x, zeros, places: losses.nll_loss(-x[:, None], zeros, class_weights=(0.5,)),
     "GenericLossFunction": lambda x, zeros, places: _generic(x, 0.0),
@@ -83,12 +76,13 @@ def _pools(row: Any, image: Any) -> Any:
     def run(f: Any, x: Any) -> Any:
         scale, xp = _scale(x), luxport.namespace(x)
 
-        def mean(x: Any) -> Any:
-            return f(x * scale)[0, 0, ...] / scale
+        def weighted(x: Any) -> Any:
+            value = f(x * scale)[0, 0, ...] / scale
+            weights = xp.cumulative_sum(xp.ones(math.prod(value.shape), dtype=x.dtype))
+            return xp.sum(value * xp.reshape(1.0 + weights, value.shape)), value
 
-        value = mean(x)
-        weights = 1.0 + xp.reshape(xp.cumulative_sum(xp.ones(math.prod(value.shape), dtype=x.dtype)), value.shape)
-        return {"value": value, "slope": luxport.grad(lambda x: xp.sum(mean(x) * weights))(x)[0, 0, ...]}
+        (_, value), slope = luxport.value_and_grad(weighted, has_aux=True)(x)
+        return {"value": value, "slope": slope[0, 0, ...]}
 
     return {name: run(f, (row, image)[len(along) - 1]) for name, (f, along) in POOLS.items()}
 
