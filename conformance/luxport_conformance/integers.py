@@ -44,8 +44,8 @@ _INNER = (
 )
 """What rules and losses call after they have asked for floating numbers: a backend may compute what another refuses."""
 
-_GIVEN_FLOATING = ("squared_error", "rotation_taps")
-"""What `mse` and `imrotate` call with arrays of one floating dtype; they themselves are asked of integers."""
+_GIVEN_FLOATING = ("squared_error", "rotation_taps", "average")
+"""What `mse`, `imrotate` and means call with arrays of one floating dtype; they themselves are asked of integers."""
 
 _ROUNDED = {"upsample_linear": 0.5, "Upsample": 0.5}
 """What says of itself that it rounds to integers, and by how much."""

@@ -62,7 +62,9 @@ class SyncBatchNorm(BatchNorm):
             y = y * xp.reshape(ps["scale"], channels) + xp.reshape(ps["bias"], channels)
         new = dict(st)
         if self.track_stats:
-            count = session.step.samples(x.shape[0]) * math.prod(x.shape[2:])
+            weight = session.step.weight
+            samples = round(size * x.shape[0] / weight) if weight else sum(session.step.counts)
+            count = samples * math.prod(x.shape[2:])
             if count < 2:
                 raise LayerError(f"expects more than one value per channel in training, got {shape_text(x)}")
             found = {"running_mean": mean, "running_var": var * (count / (count - 1))}

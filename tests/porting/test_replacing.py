@@ -24,7 +24,7 @@ from luxport.porting.files.replacing import replacing
 
 MODEL = luxport.Dense(2, 3)
 PS, ST = luxport.setup(0, MODEL)
-PROGRESS: Any = SimpleNamespace(history=[{"loss": 1.0}, {"loss": 0.5, "more": 2.0}])
+PROGRESS: Any = SimpleNamespace(history=[{"loss": 1.0}, {"loss": 0.5, "more": 2.0}], writes=lambda: True)
 
 
 @pytest.fixture
