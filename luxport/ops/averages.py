@@ -10,9 +10,9 @@ from luxport.ops._operation import operation
 from luxport.ops.looking import prefer_finite
 from luxport.transforms._stop_gradient import stop_gradient
 
-__all__ = ["SMALLER", "average", "take_mean"]
+__all__ = ["average", "take_mean", "take_smaller"]
 
-SMALLER = 2.0**-64
+_SMALLER = 2.0**-64
 """A power of 2, which is exact. Where a sum overflows, what vanishes by it would vanish beside the sum, too."""
 
 
@@ -30,10 +30,14 @@ def average(x: Array, *, mean: Callable[[Array], Array]) -> Array:
 
     def take_both() -> Array:
         xp, found = namespace(x), mean(x)
-        smaller = mean(x * SMALLER) * (1.0 / SMALLER)
-        return xp.where(xp.isfinite(stop_gradient(found)), found, smaller)
+        return xp.where(xp.isfinite(stop_gradient(found)), found, take_smaller(x, mean))
 
     return prefer_finite(x, lambda: mean(x), take_both)
+
+
+def take_smaller(x: Array, mean: Callable[[Array], Array]) -> Array:
+    """Return ``mean(x)`` by way of smaller numbers, whose sums do not overflow."""
+    return mean(x * _SMALLER) * (1.0 / _SMALLER)
 
 
 def take_mean(xp: Any, x: Array, axis: int | tuple[int, ...] | None = None, *, keepdims: bool = False) -> Array:

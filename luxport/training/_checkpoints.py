@@ -18,6 +18,7 @@ from luxport.porting.errors import FileFormatError
 from luxport.porting.files.replacing import replacing
 from luxport.porting.files.saving import load, save
 from luxport.training._data_loader import DataLoader
+from luxport.training._group import writes_for_all
 from luxport.training._state import TrainState, expect_state
 
 __all__ = ["restore", "save_checkpoint"]
@@ -58,7 +59,7 @@ def save_checkpoint(
     step = int(backend_of(state.step).to_numpy(state.step))
     arrays = place / f"step_{step:08d}.safetensors"
     parallel = state.program.value.parallel
-    if parallel is not None and not parallel.writes("save_checkpoint"):
+    if not writes_for_all("save_checkpoint", parallel):
         return str(arrays)
     if place.exists() and not place.is_dir():
         raise NotADirectoryError(f"save_checkpoint expects a folder, got the file {folder}")

@@ -23,7 +23,7 @@ from luxport.text import kind_of, shown
 from luxport.training._batching import first_size
 from luxport.training._data_loader import DataLoader
 from luxport.training._fit_options import expect_options
-from luxport.training._group import Group
+from luxport.training._group import Group, writes_for_all
 from luxport.training._means import Means, added, mean_values
 from luxport.training._objective_gradients import Objective
 from luxport.training._place import Place
@@ -55,8 +55,7 @@ class Progress:
 
     def writes(self) -> bool:
         """Tell whether this process writes what all of them would write: of a `data_parallel` training rank 0."""
-        parallel = self.state.program.value.parallel
-        return parallel is None or parallel.writes("fit")
+        return writes_for_all("fit", self.state.program.value.parallel)
 
 
 @says_what_it_takes
@@ -127,8 +126,6 @@ def fit(
     expect_state("fit(objective, state, data)", state)
     if schedule_each not in ("epoch", "step"):
         raise ValueError(f'fit expects "epoch" or "step" as schedule_each, got {schedule_each!r}')
-    if epochs < 0:
-        raise ValueError(f"fit expects epochs as an int of at least 0, got {epochs}")
     batches, held_out = _load_batches(data, batch_size, shuffle=True), None
     if validation is not None:
         held_out = _load_batches(validation, batch_size, shuffle=False)
@@ -145,7 +142,7 @@ def fit(
         with ExitStack() as until_the_end:
             interrupted = until_the_end.enter_context(_interruptions())
             group = Group(state.program.value.parallel, interrupted)
-            shown_by = show if group.writes() else None
+            shown_by = show if writes_for_all("fit", state.program.value.parallel) else None
             showing = show_progress(shown_by, batches, epochs - place.epochs)
             write, advance = until_the_end.enter_context(showing)
             for epoch in range(place.epochs + 1, epochs + 1):

@@ -9,7 +9,12 @@ from typing import Any
 
 from luxport.training._means import added
 
-__all__ = ["Group"]
+__all__ = ["Group", "writes_for_all"]
+
+
+def writes_for_all(caller: str, parallel: Any) -> bool:
+    """Tell whether this process writes what all that train together would write; `parallel` as `Group` takes it."""
+    return parallel is None or parallel.writes(caller)
 
 
 class Group:
@@ -22,10 +27,6 @@ class Group:
 
     def __init__(self, parallel: Any, interrupted: Event) -> None:
         self._parallel, self._interrupted = parallel, interrupted
-
-    def writes(self) -> bool:
-        """Tell whether this process prints what all of them would print."""
-        return self._parallel is None or self._parallel.writes("fit")
 
     def begin_step(self) -> None:
         """Tell the others with the step whether this process is to end."""

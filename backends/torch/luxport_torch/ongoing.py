@@ -8,8 +8,7 @@ one call of the fused kernel. Who reads them finds the same tensors in the same 
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,13 +18,12 @@ from luxport.optimizers._adam import Adam
 from luxport.optimizers._state import OptimizerState
 from luxport.optimizers._usual_step import gather_usual
 from luxport.training._state import TrainState, kept_state
+from luxport_torch.fused_adam import step_adam
+from luxport_torch.plain_dicts import build_like
 
 __all__ = ["Ongoing", "begin_plan"]
 
-_LATE = torch.tensor(1e9)
 _FLOATS = {torch.float32: np.float32, torch.float64: np.float64}
-_torch: Any = torch
-"""Its functions of many tensors, which are not declared."""
 
 
 class _Plan:
@@ -35,9 +33,8 @@ class _Plan:
         self.ps, self.opt_state = state.ps, state.opt_state
         # Of the same memory: those that users see never ask for a gradient.
         self.leaves = [leaf.detach().requires_grad_() for leaf in leaves]
-        self.followed_ps = _build_like(state.ps, iter(self.leaves))
+        self.followed_ps = build_like(state.ps, iter(self.leaves))
         self._ms, self._vs = [m for m, _ in moments], [v for _, v in moments]
-        self._steps = [_LATE] * len(leaves)
         values = self.opt_state.groups[0].values
         self._eta, self._epsilon = values["eta"].item(), values["epsilon"].item()
         self._beta1, self._beta2 = [beta.item() for beta in values["beta"]]
@@ -50,24 +47,10 @@ class _Plan:
 
     def step(self, grads: Sequence[torch.Tensor], powers: tuple[Any, Any]) -> tuple[Any, Any]:
         """Write the next parameters and moments over the last ones, and return the next powers of beta."""
-        root = math.sqrt(1.0 - float(powers[1]))
-        # Powers in place of a count of steps, as `adam_update` has them.
-        _torch._fused_adam_(
-            self.leaves,
-            [dx if dx.is_contiguous() else dx.contiguous() for dx in grads],
-            self._ms,
-            self._vs,
-            [],
-            self._steps,
-            lr=self._eta * root / (1.0 - float(powers[0])),
-            beta1=self._beta1,
-            beta2=self._beta2,
-            weight_decay=0.0,
-            eps=self._epsilon * root,
-            amsgrad=False,
-            maximize=False,
-        )
-        return powers[0] * self._round(self._beta1), powers[1] * self._round(self._beta2)
+        one, two = powers
+        beta = self._beta1, self._beta2
+        step_adam(self.leaves, grads, self._ms, self._vs, (float(one), float(two)), self._eta, beta, self._epsilon)
+        return one * self._round(self._beta1), two * self._round(self._beta2)
 
 
 class Ongoing:
@@ -178,7 +161,3 @@ def _are_known(group: Any, step: Any, leaves: list[torch.Tensor]) -> bool:
             ]
         )
     )
-
-
-def _build_like(ps: Any, leaves: Iterator[torch.Tensor]) -> Any:
-    return {key: _build_like(value, leaves) if type(value) is dict else next(leaves) for key, value in ps.items()}

@@ -16,6 +16,7 @@ from luxport.transforms import value_and_grad
 from luxport.transforms._transforms import check_scalar, cut
 from luxport_torch.compiling import jit as compiled
 from luxport_torch.ongoing import Ongoing, begin_plan
+from luxport_torch.plain_dicts import build_like, collect_tensors
 from luxport_torch.transforms import constant, differentiating
 
 __all__ = ["train_program"]
@@ -87,7 +88,7 @@ def _compile(gradients: Callable[..., Any]) -> Callable[..., Any]:
 def _at_leaves(f: Callable[..., Any], ps: tree.Tree) -> tuple[Any, tree.Tree]:
     """Differentiate with respect to the parameters themselves, which belong to the step, and not to copies of them."""
     leaves: list[torch.Tensor] = []
-    if type(ps) is not dict or _is_followed() or not _collect(ps, leaves) or not _are_plain(leaves):
+    if type(ps) is not dict or _is_followed() or not collect_tensors(ps, leaves) or not _are_plain(leaves):
         return value_and_grad(f, has_aux=True)(ps)
     try:
         for leaf in leaves:
@@ -99,7 +100,7 @@ def _at_leaves(f: Callable[..., Any], ps: tree.Tree) -> tuple[Any, tree.Tree]:
     finally:
         for leaf in leaves:
             leaf.requires_grad_(False)
-    return (value.detach(), _make_constants(more)), _build_like(ps, iter(found))
+    return (value.detach(), _make_constants(more)), build_like(ps, iter(found))
 
 
 def _at_list(leaves: list[torch.Tensor], f: Callable[..., Any], ps: tree.Tree) -> tuple[Any, Any]:
@@ -138,17 +139,6 @@ def _is_followed() -> bool:
     return torch._C._are_functorch_transforms_active() or torch.is_inference_mode_enabled()
 
 
-def _collect(ps: Any, found: list[torch.Tensor]) -> bool:
-    """List the leaves of nested dicts; False where there is anything else than plain tensors."""
-    for value in ps.values():
-        kind = type(value)
-        if kind is torch.Tensor:
-            found.append(value)
-        elif kind is not dict or not _collect(value, found):
-            return False
-    return True
-
-
 def _are_plain(leaves: list[torch.Tensor]) -> bool:
     """Tell whether there are tensors, each another, of inexact numbers that nothing follows yet."""
     return (
@@ -156,10 +146,6 @@ def _are_plain(leaves: list[torch.Tensor]) -> bool:
         and all([leaf.is_floating_point() or leaf.is_complex() for leaf in leaves])
         and not any([leaf.requires_grad or leaf.is_inference() for leaf in leaves])
     )
-
-
-def _build_like(ps: Any, found: Any) -> Any:
-    return {key: _build_like(value, found) if type(value) is dict else next(found) for key, value in ps.items()}
 
 
 def _make_constants(value: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from luxport.ops.averages import SMALLER
+from luxport.ops.averages import take_smaller
 from luxport_jax.ops.looking import may_look
 
 __all__ = ["average"]
@@ -26,23 +26,19 @@ def average(x: Any, *, mean: Callable[[Any], Any]) -> Any:
     found = mean(x)
     fixed, plain = jax.lax.stop_gradient((x, found))
     if may_look(found):
-        return found if bool(jnp.isfinite(plain).all()) else _replace(found, _take_smaller(fixed, mean))
+        return found if bool(jnp.isfinite(plain).all()) else _replace(found, take_smaller(fixed, mean))
     if x.size < _MANY * found.size or jax.default_backend() != "cpu":
-        return _replace(found, _take_smaller(fixed, mean))
+        return _replace(found, take_smaller(fixed, mean))
     return _replace(
         found,
         jax.lax.cond(
             jnp.isfinite(plain).all(),
             lambda fixed, plain: plain,
-            lambda fixed, plain: _take_smaller(fixed, mean),
+            lambda fixed, plain: take_smaller(fixed, mean),
             fixed,
             plain,
         ),
     )
-
-
-def _take_smaller(x: Any, mean: Callable[[Any], Any]) -> Any:
-    return mean(x * SMALLER) * (1.0 / SMALLER)
 
 
 @jax.custom_jvp

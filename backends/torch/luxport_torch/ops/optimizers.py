@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ from luxport.optimizers import _adam as adam
 from luxport.optimizers import _clip as clip
 from luxport.optimizers import _descent as descent
 from luxport.optimizers._rule_arithmetic import in_dtype_of, is_number
+from luxport_torch.fused_adam import step_adam
 
 __all__ = ["adam_step", "adam_update", "descent_update", "finite_norm", "momentum_update"]
 
@@ -21,7 +21,6 @@ _define_adam_update = definition_of(adam.adam_update)
 _define_descent_update = definition_of(descent.descent_update)
 _define_finite_norm = definition_of(clip.finite_norm)
 _define_momentum_update = definition_of(descent.momentum_update)
-_LATE = torch.tensor(1e9)
 _KINDS = {torch.Tensor}
 _torch: Any = torch
 """Its functions of many tensors, which are not declared."""
@@ -126,23 +125,8 @@ def _adam(
     beta: tuple[Any, Any],
     epsilon: Any,
 ) -> None:
-    """Step in place.
-
-    The kernel would take the powers of beta from a count of steps; so late that they are 0 it corrects nothing,
-    and the correction by our own powers goes into its learning rate and epsilon.
-    """
-    x = xs[0]
-    root = math.sqrt(1.0 - _read_number(x, powers[1]))
-    _torch._fused_adam_(
-        *(xs, [dx if dx.is_contiguous() else dx.contiguous() for dx in dxs], ms, vs, [], [_LATE] * len(xs)),
-        lr=_read_number(x, eta) * root / (1.0 - _read_number(x, powers[0])),
-        beta1=_read_number(x, beta[0]),
-        beta2=_read_number(x, beta[1]),
-        weight_decay=0.0,
-        eps=_read_number(x, epsilon) * root,
-        amsgrad=False,
-        maximize=False,
-    )
+    one, two, first, second, rate, small = [_read_number(xs[0], n) for n in (*powers, *beta, eta, epsilon)]
+    step_adam(xs, dxs, ms, vs, (one, two), rate, (first, second), small)
 
 
 def _read_number(x: torch.Tensor, value: Any) -> float:

@@ -1,0 +1,26 @@
+"""Trees of dicts and tensors alone, gone through without questions that every step of a training would pay for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+__all__ = ["build_like", "collect_tensors"]
+
+
+def collect_tensors(ps: Any, found: list[torch.Tensor]) -> bool:
+    """List the leaves of nested dicts; False where there is anything else than plain tensors."""
+    for value in ps.values():
+        kind = type(value)
+        if kind is torch.Tensor:
+            found.append(value)
+        elif kind is not dict or not collect_tensors(value, found):
+            return False
+    return True
+
+
+def build_like(ps: Any, leaves: Iterator[Any]) -> Any:
+    """Return dicts like these with other leaves."""
+    return {key: build_like(value, leaves) if type(value) is dict else next(leaves) for key, value in ps.items()}
