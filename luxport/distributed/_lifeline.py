@@ -5,23 +5,26 @@ from __future__ import annotations
 import atexit
 import os
 import socket
-import threading
+import subprocess
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 
 from luxport.distributed._launch import World
+from luxport.distributed._watcher import wait_for
 
 __all__ = ["Lifeline"]
 
 _FAREWELL = b"."
-_STANDARD_ERROR = 2
+_WATCHER = Path(__file__).with_name("_watcher.py")
 
 
 class Lifeline:
-    """Connections to rank 0 that are cut where it ends: each other process then writes a line about that.
+    """Connections to rank 0 that are cut where it ends: beside each other process a line is written about that.
 
-    It is for an engine that ends processes at once where rank 0 is gone, before they can raise an error. A process
-    that is killed closes its connections in the order in which they were made: these were the first.
+    It is for an engine that ends processes at once where rank 0 is gone, before they can raise an error. A thread of
+    such a process would come too late on a machine that has much to do, so that a small process of its own watches.
 
     Args:
         world: the place of this process
@@ -30,36 +33,56 @@ class Lifeline:
     """
 
     def __init__(self, world: World, connections: Sequence[socket.socket], consequence: str) -> None:
-        self._world, self._connections, self._ends = world, connections, False
-        place = f"rank {world.rank} of {world.size}"
-        self._line = f"{place} lost rank 0, which ended: {consequence}. Start all of them again"
-        atexit.register(self.end)
-        self._watching = threading.Thread(target=self._watch, daemon=True)
+        self._world, self._connections = world, connections
+        self._watcher: subprocess.Popen[bytes] | None = None
+        self._pipe = -1
         if world.rank:
-            self._watching.start()
+            place = f"rank {world.rank} of {world.size}"
+            self._watch(f"{place} lost rank 0, which ended: {consequence}. Start all of them again")
+        atexit.register(self.end)
+        # What is forked from a process, such as a loader's workers, may live on a while.
+        os.register_at_fork(after_in_child=self._close)
 
-    def _watch(self) -> None:
+    def _watch(self, line: str) -> None:
         (connection,) = self._connections
-        heard = b""
-        with suppress(OSError):
-            connection.settimeout(None)
-            heard = connection.recv(len(_FAREWELL))
-        if not heard and not self._ends:
-            # At once, whatever Python's own streams are doing.
-            os.write(_STANDARD_ERROR, f"{self._line}\n".encode())
+        connection.settimeout(None)
+        pipe, self._pipe = os.pipe()
+        handed = connection.fileno(), pipe
+        numbers = [str(number) for number in handed]
+        # Without a session of its own Ctrl-C and launchers would end it first.
+        self._watcher = subprocess.Popen(
+            [sys.executable, "-I", "-S", str(_WATCHER), *numbers, line],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            pass_fds=handed,
+            start_new_session=True,
+        )
+        os.close(pipe)
 
     def join(self, seconds: float) -> None:
-        """Wait until the connection to rank 0 is closed."""
-        self._watching.join(seconds)
+        """Wait until what watches has nothing to wait for any more."""
+        if self._watcher is not None:
+            self._watcher.wait(seconds)
 
     def end(self) -> None:
         """Let the others know that nothing is wrong."""
         atexit.unregister(self.end)
-        self._ends = True
+        if self._watcher is not None and self._watcher.poll() is None:
+            # What is to be said of rank 0 is said, as the engine may end this process while it raises an error.
+            if not wait_for([one.fileno() for one in self._connections], 0):
+                self._watcher.kill()
+            self._watcher.wait()
         for one in self._connections:
             with suppress(OSError):
                 if self._world.rank == 0:
                     one.settimeout(1)
                     one.sendall(_FAREWELL)
                 one.shutdown(socket.SHUT_RDWR)
+        self._close()
+
+    def _close(self) -> None:
+        for one in self._connections:
             one.close()
+        if self._pipe >= 0:
+            os.close(self._pipe)
+            self._pipe = -1

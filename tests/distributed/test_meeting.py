@@ -1,9 +1,10 @@
 """Processes, which are threads here, find each other at rank 0's address; whoever is none of them is sent away."""
 
+import multiprocessing
 import socket
 import threading
 import time
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from functools import partial
 from typing import Any
 
@@ -130,19 +131,39 @@ def test_a_port_that_is_taken_is_an_error(port: int) -> None:
         meet(worlds(port, 2)[0], 1.0)
 
 
-@pytest.mark.parametrize("ends_well", [True, False])
-def test_who_is_lost_with_rank_0_says_so(ends_well: bool, port: int, capfd: pytest.CaptureFixture[str]) -> None:
-    """Of a rank 0 that ends by itself there is nothing to say, and nothing of another rank that does."""
+def _three_lifelines(port: int) -> list[Lifeline]:
     kept: list[list[socket.socket]] = [[], [], []]
     in_threads([partial(meet, world, 10.0, kept=own) for world, own in zip(worlds(port, 3), kept, strict=True)])
-    first, second, third = [Lifeline(world, own, "all end") for world, own in zip(worlds(port, 3), kept, strict=True)]
+    return [Lifeline(world, own, "all end") for world, own in zip(worlds(port, 3), kept, strict=True)]
+
+
+@pytest.mark.parametrize(
+    "how",
+    ["well", "by force", "by force, with a process of its own left", "by force, before rank 1 ends", "with rank 1"],
+)
+def test_who_is_lost_with_rank_0_says_so(how: str, port: int, capfd: pytest.CaptureFixture[str]) -> None:
+    """Of a rank 0 that ends by itself there is nothing to say, and nothing of another rank that does."""
+    first, second, third = _three_lifelines(port)
     third.end()
-    if ends_well:
-        first.end()
-    else:
-        for one in kept[0]:
-            one.close()
-    second.join(10.0)
-    line = "" if ends_well else "rank 1 of 3 lost rank 0, which ended: all end. Start all of them again\n"
+    with multiprocessing.get_context("fork").Pool(1) if "left" in how else nullcontext():
+        if how == "with rank 1":
+            second._close()
+        if how == "well":
+            first.end()
+        else:
+            first._close()
+        if how == "by force, before rank 1 ends":
+            second.end()
+        second.join(10.0)
+    line = "" if how == "well" else "rank 1 of 3 lost rank 0, which ended: all end. Start all of them again\n"
     assert capfd.readouterr().err == line
     second.end()
+
+
+def test_nothing_watches_any_more_where_its_process_has_ended(port: int, capfd: pytest.CaptureFixture[str]) -> None:
+    first, second, third = _three_lifelines(port)
+    second._close()
+    second.join(10.0)
+    assert capfd.readouterr().err == ""
+    for one in (first, second, third):
+        one.end()

@@ -98,6 +98,13 @@ def test_a_process_that_ends_by_itself_is_missed_at_once(engine: str) -> None:
     assert not said, said
 
 
+def test_rank_0_is_named_where_jax_ends_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """JAX's own line says that a task died, but not which; what watches beside each of ours does."""
+    monkeypatch.setenv("LOST_RANK", "0")
+    said = START["finished"]("jax", START["begin"]("jax", "killed", 2))
+    assert not said, said
+
+
 def test_jax_ends_who_waits_for_a_process_without_signs_of_life() -> None:
     """The timeout is a minute, and nothing but JAX's own watch is as fast as this."""
     waiting, frozen = START["begin"]("jax", "frozen", 2)
