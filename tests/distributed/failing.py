@@ -31,7 +31,7 @@ def lost_rank() -> int:
     return int(os.environ.get(LOST, "1"))
 
 
-def _begun(backend: str) -> tuple[Any, Any, dict[str, Any]]:
+def begun(backend: str) -> tuple[Any, Any, dict[str, Any]]:
     """Return a batch and a state after a first step, which is compiled, and options of the next ones."""
     options: dict[str, Any] = {"jit": backend in INSIDE, "donate": False}
     state = distributed.data_parallel(TrainState.create(model_with(), Momentum(0.05), 0, backend=backend))
@@ -43,17 +43,17 @@ def _begun(backend: str) -> tuple[Any, Any, dict[str, Any]]:
 
 def _fails_between(backend: str, timeout: float, fail: Callable[[], object]) -> None:
     """Let it fail between two steps."""
-    batch, state, options = _begun(backend)
+    batch, state, options = begun(backend)
     if distributed.rank() == lost_rank():
         say("done")
         fail()
         return
-    _expect_lost(lambda: train_step(squares, batch, state, **options), timeout)
+    expect_lost(lambda: train_step(squares, batch, state, **options), timeout)
 
 
 def _fails_inside(backend: str, timeout: float, fail: Callable[[], object]) -> None:
     """Let it fail while it computes gradients: a compiled step, while it is traced."""
-    batch, state, options = _begun(backend)
+    batch, state, options = begun(backend)
 
     def objective(model: Any, ps: Any, st: Any, data: Any) -> Any:
         fail()
@@ -62,12 +62,12 @@ def _fails_inside(backend: str, timeout: float, fail: Callable[[], object]) -> N
     if distributed.rank() == lost_rank():
         say("done")
         train_step(objective, batch, state, **options)
-    _expect_lost(lambda: train_step(squares, batch, state, **options), timeout)
+    expect_lost(lambda: train_step(squares, batch, state, **options), timeout)
 
 
 def _struck(backend: str, timeout: float, blow: str) -> None:
     """Let somebody else strike it while steps go on one after the other, wherever it is then."""
-    batch, state, options = _begun(backend)
+    batch, state, options = begun(backend)
     if distributed.rank() == lost_rank():
         say("done")
         own = os.getpid()
@@ -77,12 +77,12 @@ def _struck(backend: str, timeout: float, blow: str) -> None:
         # In a session of its own: as soon as one process has ended, mpiexec ends what the others have started.
         nowhere = subprocess.DEVNULL
         subprocess.Popen(["sh", "-c", command], stdout=nowhere, stderr=nowhere, start_new_session=True)
-    _expect_lost(lambda: train_step(squares, batch, state, **options), timeout)
+    expect_lost(lambda: train_step(squares, batch, state, **options), timeout)
 
 
 def _differs(backend: str, timeout: float, change: Callable[[Any], Any]) -> None:
     """Let it step with other data: it is told, too."""
-    batch, state, options = _begun(backend)
+    batch, state, options = begun(backend)
     if distributed.rank() == lost_rank():
         batch = change(batch)
     begin = time.monotonic()
@@ -99,7 +99,7 @@ def _differs(backend: str, timeout: float, change: Callable[[Any], Any]) -> None
 
 def _fails_in_fit(backend: str, timeout: float, *, in_loader: bool) -> None:
     """Let it raise in its loader, or in a callback after its epoch."""
-    batch, state, options = _begun(backend)
+    batch, state, options = begun(backend)
 
     def fail() -> None:
         say("done")
@@ -119,14 +119,14 @@ def _fails_in_fit(backend: str, timeout: float, *, in_loader: bool) -> None:
 
     callbacks = [lambda progress: fail()] if is_lost and not in_loader else []
     jit = options["jit"]
-    _expect_lost(
+    expect_lost(
         lambda: fit(squares, state, Loader(), epochs=10_000, callbacks=callbacks, jit=jit, show=None),
         timeout,
         began=began,
     )
 
 
-def _expect_lost(
+def expect_lost(
     step: Callable[[], object], timeout: float, lost: int | None = None, *, began: Sequence[float] = ()
 ) -> Any:
     """Expect that one of the next steps names a rank in time; of one call with many steps it `began` the last then."""
@@ -183,7 +183,7 @@ KINDS: dict[str, Callable[[str, float], None]] = {
 """Functions of a backend and a timeout, which each process calls."""
 
 
-AS_PROGRAMS_END = ("raising", "leaving_early", "raising_in_loader", "raising_in_callback")
+AS_PROGRAMS_END = ("raising", "leaving_early", "raising_in_loader", "raising_in_callback", "disk_full")
 """Where it goes through the end of Python, and that of its engine."""
 
 BY_A_SIGNAL = ("killed", "terminated", "killed_between")
@@ -207,7 +207,7 @@ def hanging(backend: str, timeout: float) -> None:
     if distributed.rank() == lost_rank():
         time.sleep(timeout + 1)
         return
-    _expect_lost(lambda: distributed.allreduce(x), timeout)
+    expect_lost(lambda: distributed.allreduce(x), timeout)
 
 
 def ending(backend: str, timeout: float) -> None:
@@ -216,7 +216,7 @@ def ending(backend: str, timeout: float) -> None:
     if distributed.rank() == lost_rank():
         say("done")
         os._exit(1)
-    _expect_lost(lambda: distributed.allreduce(x), timeout)
+    expect_lost(lambda: distributed.allreduce(x), timeout)
 
 
 def frozen(backend: str, timeout: float) -> None:
@@ -226,10 +226,10 @@ def frozen(backend: str, timeout: float) -> None:
 
 def cut_off(backend: str, timeout: float) -> None:
     """Take steps until the other host is out of reach, which somebody else sees to."""
-    batch, state, options = _begun(backend)
+    batch, state, options = begun(backend)
     say("steps")
     other = 1 - distributed.rank()
-    print(_expect_lost(lambda: train_step(squares, batch, state, **options), timeout, other), flush=True)
+    print(expect_lost(lambda: train_step(squares, batch, state, **options), timeout, other), flush=True)
 
 
 OTHERS: dict[str, Callable[[str, float], None]] = {

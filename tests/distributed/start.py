@@ -15,6 +15,7 @@ from pathlib import Path
 
 import failing
 import two_hosts
+import writing
 
 HERE = Path(__file__).parent
 ENGINES = ("torch", "jax", "tf", "mpi")
@@ -69,10 +70,23 @@ def heard(engine: str, processes: list[subprocess.Popen[str]], timeout: float = 
     return done == int(str(size)), text
 
 
-def restarted(backend: str, folder: str, fatal: int, *, timeout: float = 200) -> tuple[list[str], str]:
-    """Let torchrun train, and start again what is killed before a step; return what was said at the end, and all."""
+def disturbed_while_writing(engine: str, kind: str) -> str:
+    """Let two processes be disturbed while rank 0 writes; return "" if the last whole checkpoint is found then."""
+    lost = 1 if kind == "another_ends" else 0
+    with tempfile.TemporaryDirectory() as root:
+        folder = os.path.join(root, "run")
+        os.environ.update({writing.FOLDER: folder, failing.LOST: str(lost)})
+        well, said = heard(engine, begin(engine, kind, 2), 300)
+        wrong = writing.check(folder, said)
+    return "" if well and not wrong else f"{wrong}\n{said}"
+
+
+def restarted(
+    backend: str, folder: str, fatal: int, when: str = "before", *, timeout: float = 300
+) -> tuple[list[str], str]:
+    """Let torchrun train, and start again what is killed at a step; return what was said at the end, and all."""
     command = [*TORCHRUN, str(_free_port()), "--max-restarts", "1", str(HERE / "restarting.py"), folder, backend]
-    one = _started([*command, str(fatal)], {})
+    one = _started([*command, str(fatal), when], {})
     try:
         said = one.communicate(timeout=timeout)[0]
     finally:
@@ -138,6 +152,8 @@ def rows() -> Iterator[Row]:
     for engine in ENGINES:
         for rounds in failing.KINDS:
             yield _of_processes(engine, 2, rounds, lost=0)
+        for kind in writing.KINDS:
+            yield f"{engine}, 2 processes, {kind}", partial(_of_a_checkpoint, engine, kind)
 
 
 def _of_processes(engine: str, size: int, rounds: str, *, lost: int = 1) -> Row:
@@ -159,17 +175,25 @@ def _of_other_numbers(engine: str) -> tuple[bool, str]:
     return True, "as it should be"
 
 
+def _of_a_checkpoint(engine: str, kind: str) -> tuple[bool, str]:
+    said = disturbed_while_writing(engine, kind)
+    return not said, said or "the last whole checkpoint is found"
+
+
 def _of_two_hosts(engine: str) -> tuple[bool, str]:
     code, said = two_hosts.apart(engine)
     return code in (0, two_hosts.NOT_ALLOWED), said if code else "as it should be"
 
 
 def _restarted_alike(backend: str) -> tuple[bool, str]:
-    with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
-        undisturbed, said = restarted(backend, one, -1)
-        again, said_too = restarted(backend, other, 7)
-    right = len(undisturbed) == 1 and again == ["goes on from step 6", *undisturbed]
-    return right, "the same bits" if right else said + said_too
+    with tempfile.TemporaryDirectory() as root:
+        undisturbed, told = restarted(backend, os.path.join(root, "undisturbed"), -1)
+        right = len(undisturbed) == 1
+        for fatal, when, begin in ((7, "before", 6), (6, "saving", 3)):
+            again, said = restarted(backend, os.path.join(root, when), fatal, when)
+            right = right and again == [f"goes on from step {begin}", *undisturbed]
+            told += said
+    return right, "the same bits" if right else told
 
 
 def _of_example(command: list[str]) -> tuple[bool, str]:

@@ -55,6 +55,15 @@ def test_torchrun_starts_again_what_is_killed(tmp_path: Path) -> None:
     assert len(undisturbed) == 1, said
     again, said = START["restarted"]("torch", str(tmp_path / "other"), 7)
     assert again == ["goes on from step 6", *undisturbed], said
+    again, said = START["restarted"]("torch", str(tmp_path / "third"), 6, "saving")
+    assert again == ["goes on from step 3", *undisturbed], said
+
+
+@pytest.mark.parametrize("kind", ["disk_full", "ending_between_files", "another_ends"])
+def test_the_last_whole_checkpoint_is_found(kind: str) -> None:
+    """Whatever happens while rank 0 writes another, of which nothing is left after the next."""
+    said = START["disturbed_while_writing"]("torch", kind)
+    assert not said, said
 
 
 @pytest.mark.parametrize("engine", ["torch", "jax", "tf"])

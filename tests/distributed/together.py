@@ -18,6 +18,7 @@ import misusing
 import numpy as np
 import stepping
 import uneven
+import writing
 from stepping import say
 
 import luxport
@@ -231,7 +232,7 @@ def wrapping(backend: str, timeout: float) -> None:
     wrapping(backend, timeout)
 
 
-ENDS = {**failing.KINDS, **failing.OTHERS}
+ENDS = {**failing.KINDS, **failing.OTHERS, **writing.KINDS}
 ROUNDS: dict[str, Any] = {
     "collectives": collectives,
     "few_collectives": few_collectives,
