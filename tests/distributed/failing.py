@@ -224,6 +224,23 @@ def frozen(backend: str, timeout: float) -> None:
     _struck(backend, timeout, "STOP")
 
 
+def leaving(backend: str, timeout: float) -> None:
+    """Let the others leave where one has ended: they may, or are told, and none of them waits for it for long."""
+    x = luxport.asarray(np.zeros(2), backend=backend, dtype="float32")
+    distributed.allreduce(x)
+    if distributed.rank() == lost_rank():
+        say("done")
+        os._exit(1)
+    time.sleep(1)
+    begin = time.monotonic()
+    try:
+        distributed.shutdown()
+    except distributed.DistributedError as error:
+        expect("shutdown lost another process" in str(error) and "\n" not in str(error), error)
+    took = time.monotonic() - begin
+    expect(took < 3 * timeout and not distributed.initialized(), f"it took {took:.2f} s")
+
+
 def cut_off(backend: str, timeout: float) -> None:
     """Take steps until the other host is out of reach, which somebody else sees to."""
     batch, state, options = begun(backend)
@@ -233,7 +250,7 @@ def cut_off(backend: str, timeout: float) -> None:
 
 
 OTHERS: dict[str, Callable[[str, float], None]] = {
-    one.__name__: one for one in (killed_between, sleeping, hanging, ending, cut_off)
+    one.__name__: one for one in (killed_between, sleeping, hanging, ending, leaving, cut_off)
 }
 
 

@@ -13,7 +13,7 @@ import torch
 import luxport
 from luxport import distributed, optimizers
 from luxport.losses import MSELoss
-from luxport.training import TrainState, fit
+from luxport.training import TrainState, fit, train_step
 
 AVERAGING = optimizers.OptimizerChain(
     optimizers.ClipNorm(1.0), distributed.DistributedOptimizer(optimizers.Descent(0.1))
@@ -96,9 +96,41 @@ def wrong_uses(backend: str) -> dict[str, Callable[[], object]]:
     }
 
 
+def wrong_uses_of_several(backend: str) -> dict[str, Callable[[], object]]:
+    """Return calls that one process alone may make, by what several say of them."""
+    engine = distributed._session.current("").name  # type: ignore[attr-defined]
+    if distributed.total_workers() == 1:
+        return {}
+
+    def inside() -> object:
+        x = luxport.asarray(np.ones(2), backend=backend, dtype="float32")
+        return luxport.jit(distributed.allreduce)(x)
+
+    def synchronized() -> object:
+        created = TrainState.create(luxport.Dense(1, 1), optimizers.Descent(0.1), backend="torch")
+        state = distributed.data_parallel(created, sync_batch_norm=True)
+        x = luxport.asarray(np.ones((2, 1)), backend="torch", dtype="float32")
+        return train_step(MSELoss(), (x, x), state, jit=True)
+
+    compiled = (
+        f"moves arrays inside the step, which the engine {engine} cannot do in a compiled one: train_step(..., jit"
+    )
+    several: dict[str, dict[str, Callable[[], object]]] = {
+        "jax": {"the engine jax moves arrays between programs, not inside one: take train_step with": inside},
+        "tf": {
+            "allreduce by the engine tf takes no max of uint64: as int64 first": lambda: distributed.allreduce(
+                luxport.asarray(np.ones(2), backend=backend, dtype="uint64"), "max"
+            )
+        },
+        "torch": {compiled: synchronized},
+        "mpi": {compiled: synchronized},
+    }
+    return several[engine]
+
+
 def misusing(backend: str, timeout: float) -> None:
     """Call them all; what follows is as if nothing had been."""
-    for line, call in wrong_uses(backend).items():
+    for line, call in (wrong_uses(backend) | wrong_uses_of_several(backend)).items():
         try:
             call()
         except (ValueError, TypeError, IndexError, distributed.DistributedError) as error:

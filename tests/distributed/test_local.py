@@ -279,6 +279,35 @@ def test_a_group_of_pytorchs_is_there_already(monkeypatch: pytest.MonkeyPatch) -
         dist.destroy_process_group()
 
 
+def test_a_pytorch_without_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch.distributed as dist
+
+    start(monkeypatch, RANK="0", WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT="1")
+    monkeypatch.setattr(dist, "is_available", lambda: False)
+    with pytest.raises(
+        distributed.DistributedError, match="^the engine torch needs torch.distributed, which this PyTo"
+    ):
+        distributed.initialize("torch")
+
+
+def test_tensorflow_meets_others_once_in_a_life(monkeypatch: pytest.MonkeyPatch) -> None:
+    from luxport_tf import distributed as of_tf
+
+    monkeypatch.setattr(of_tf, "_met", World(0, 0, 2))
+    start(monkeypatch, RANK="1", WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT="1")
+    said = "^the engine tf is rank 0 of 2 as long as its process lives, got rank 1 of 2: start a new process"
+    with pytest.raises(distributed.DistributedError, match=said):
+        distributed.initialize("tf")
+
+
+@pytest.mark.parametrize("backend", ["jax", "tf"])
+def test_mpi_moves_nothing_inside_a_program(backend: str) -> None:
+    from luxport_numpy.distributed import _compute_on_host
+
+    with pytest.raises(distributed.DistributedError, match="^the engine mpi moves arrays between programs, not inside"):
+        luxport.jit(_compute_on_host)(luxport.asarray(F32, backend=backend))
+
+
 @pytest.mark.parametrize(("backend", "engine"), [("torch", "torch"), ("numpy", "mpi")])
 def test_auto_chooses_by_the_default_backend(backend: str, engine: str) -> None:
     with luxport.using(backend):
