@@ -11,6 +11,7 @@ __all__ = ["CAPABILITIES", "can", "require"]
 CAPABILITIES: Mapping[str, tuple[str, ...]] = {
     "gradients": ("value_and_grad", "vjp", "jvp", "jacobian", "stop_gradient"),
     "custom gradients": ("custom_vjp",),
+    "constants": ("are_constants",),
     "compiler": ("jit",),
     "scan": ("scan",),
     "loops": ("scan_layers", "loop_steps"),
@@ -29,6 +30,8 @@ CAPABILITIES: Mapping[str, tuple[str, ...]] = {
 
 - gradients: without them gradients are refused, and all arrays are constants
 - custom gradients: `luxport.custom_vjp`
+- constants: `are_constants(arrays)` tells whether nobody can ask for a gradient with respect to them, so that there is
+  no need to prepare one
 - compiler: without one `luxport.jit` returns the function as it is
 - scan: a loop of the framework's own; without one it is a loop in Python
 - loops: `scan_layers(step, x, stacks, length)` calls equal layers in one compiled loop, `loop_steps(f, carry, parts)`

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from luxport.backend import Array, backend_of, is_inexact
+from luxport.backend import Array, backend_of, can, is_inexact
 from luxport.distributed._errors import DistributedError
 from luxport.transforms._custom_gradient import custom_vjp
 
@@ -24,6 +24,9 @@ def with_gradient(caller: str, move: Move, move_cotangents: Move | None, arrays:
         arrays: this process's
     """
     if len({backend_of(array).name for array in arrays}) > 1:  # of several frameworks none differentiates all
+        return move(arrays)
+    owner: Any = backend_of(arrays[0])
+    if can(owner, "constants") and owner.are_constants(arrays):
         return move(arrays)
     differentiated = {i for i, array in enumerate(arrays) if is_inexact(array)}
 

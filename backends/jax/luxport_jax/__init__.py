@@ -30,6 +30,7 @@ from luxport_jax.parallel import parallel_program as parallel_program
 from luxport_jax.parallel import start_devices as start_devices
 from luxport_jax.programs import checkpoint as checkpoint
 from luxport_jax.programs import jit as jit
+from luxport_jax.transforms import are_constants as are_constants
 from luxport_jax.transforms import custom_vjp as custom_vjp
 from luxport_jax.transforms import jacobian as jacobian
 from luxport_jax.transforms import jvp as jvp
@@ -44,6 +45,7 @@ capabilities = frozenset(
     {
         "gradients",
         "custom gradients",
+        "constants",
         "compiler",
         "scan",
         "loops",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from typing import Any
 
 import jax
+import jax.core
 import jax.dtypes
 import jax.numpy as xp
 
@@ -15,7 +16,7 @@ from luxport import tree
 from luxport.transforms._custom_gradient import CustomCall, CustomGradient
 from luxport_jax.order import as_given, skeleton
 
-__all__ = ["custom_vjp", "jacobian", "jvp", "stop_gradient", "value_and_grad", "vjp"]
+__all__ = ["are_constants", "custom_vjp", "jacobian", "jvp", "stop_gradient", "value_and_grad", "vjp"]
 
 
 def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...], has_aux: bool) -> Callable[..., Any]:
@@ -120,6 +121,11 @@ def jacobian(f: Callable[..., Any], argnums: int) -> Callable[..., Any]:
 def stop_gradient(array: Any) -> Any:
     """Cut the gradient."""
     return jax.lax.stop_gradient(array)
+
+
+def are_constants(arrays: Sequence[Any]) -> bool:
+    """Tell whether these are numbers, and no place holders of a derivative or of a program that may be one."""
+    return not any([isinstance(array, jax.core.Tracer) for array in arrays])
 
 
 def custom_vjp(rule: CustomGradient, args: tuple[Any, ...]) -> Any:

@@ -17,6 +17,7 @@ from luxport_tf.loops import scan as scan
 from luxport_tf.packing import cut_rows as cut_rows
 from luxport_tf.packing import join_rows as join_rows
 from luxport_tf.packing import most_joined as most_joined
+from luxport_tf.transforms import are_constants as are_constants
 from luxport_tf.transforms import checkpoint as checkpoint
 from luxport_tf.transforms import custom_vjp as custom_vjp
 from luxport_tf.transforms import jacobian as jacobian
@@ -32,6 +33,7 @@ capabilities = frozenset(
     {
         "gradients",
         "custom gradients",
+        "constants",
         "compiler",
         "scan",
         "checkpoint",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from typing import Any
 
@@ -17,7 +17,17 @@ from luxport.tree.static import Static, drop_oldest
 from luxport_tf.ops.layout import cancel_moves
 from luxport_tf.shortcuts import has_effects, relying
 
-__all__ = ["checkpoint", "custom_vjp", "jacobian", "jit", "jvp", "stop_gradient", "value_and_grad", "vjp"]
+__all__ = [
+    "are_constants",
+    "checkpoint",
+    "custom_vjp",
+    "jacobian",
+    "jit",
+    "jvp",
+    "stop_gradient",
+    "value_and_grad",
+    "vjp",
+]
 
 
 def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...], has_aux: bool) -> Callable[..., Any]:
@@ -134,6 +144,11 @@ def jacobian(f: Callable[..., Any], argnums: int) -> Callable[..., Any]:
 def stop_gradient(array: Any) -> Any:
     """Cut the gradient."""
     return tf.stop_gradient(array)
+
+
+def are_constants(arrays: Sequence[Any]) -> bool:
+    """Tell whether no tape and no accumulator records, and no graph is made that one may record."""
+    return tf.executing_eagerly() and not could_possibly_record()
 
 
 def custom_vjp(rule: CustomGradient, args: tuple[Any, ...]) -> Any:
