@@ -10,8 +10,8 @@ from ._callbacks import TensorBoardLog as TensorBoardLog
 from ._checkpoints import restore as restore
 from ._checkpoints import save_checkpoint as save_checkpoint
 from ._data_loader import DataLoader as DataLoader
+from ._evaluate import evaluate as evaluate
 from ._fit import Progress as Progress
-from ._fit import evaluate as evaluate
 from ._fit import fit as fit
 from ._from_lux import load_train_state as load_train_state
 from ._loss_scaling import DynamicLossScale as DynamicLossScale

@@ -1,40 +1,32 @@
-"""A loop of steps with what belongs around it: `fit`, `evaluate`."""
+"""A loop of steps with what belongs around it: `fit`."""
 
 from __future__ import annotations
 
-import json
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
 from os import PathLike
 from typing import Any
 
 import numpy as np
 
-from luxport import tree
-from luxport.backend import asarray, backend_of, dtype_name, find_owner
 from luxport.call_arguments import says_what_it_takes
-from luxport.core.modes import test_mode
-from luxport.text import kind_of, shown
-from luxport.training._batching import first_size
 from luxport.training._data_loader import DataLoader
+from luxport.training._evaluate import expect_some, look_at
+from luxport.training._feeding import count_samples, load_batches, move_ahead
 from luxport.training._fit_options import expect_options
 from luxport.training._group import Group, writes_for_all
-from luxport.training._means import Means, added, mean_values
+from luxport.training._means import Means, mean_values
 from luxport.training._objective_gradients import Objective
 from luxport.training._place import Place
 from luxport.training._progress_bar import show_progress
-from luxport.training._share import Share
-from luxport.training._state import TrainState, expect_state, in_precision
+from luxport.training._state import TrainState, expect_state
 from luxport.training._step import train_step
-from luxport.transforms._transforms import jit as compile_program
-from luxport.tree.static import Static
 
-__all__ = ["Progress", "evaluate", "fit"]
+__all__ = ["Progress", "fit"]
 
 
 @dataclass
@@ -126,9 +118,9 @@ def fit(
     expect_state("fit(objective, state, data)", state)
     if schedule_each not in ("epoch", "step"):
         raise ValueError(f'fit expects "epoch" or "step" as schedule_each, got {schedule_each!r}')
-    batches, held_out = _load_batches(data, batch_size, shuffle=True), None
+    batches, held_out = load_batches(data, batch_size, shuffle=True), None
     if validation is not None:
-        held_out = _load_batches(validation, batch_size, shuffle=False)
+        held_out = load_batches(validation, batch_size, shuffle=False)
     expect_options(epochs, callbacks, metrics, schedules, held_out)
     place = Place(batches)
     if resume:
@@ -150,11 +142,11 @@ def fit(
                     state = _follow(schedules, epoch, state)
                 began, means, steps, over = time.perf_counter(), Means(place.means), 0, True
                 waiting: list[Any] = []
-                for batch in _move_ahead(batches, state, waiting):
+                for batch in move_ahead(batches, state, waiting):
                     number += 1
                     if schedules and schedule_each == "step":
                         state = _follow(schedules, number, state)
-                    samples = _count_samples(batch)
+                    samples = count_samples(batch)
                     largest = max(largest, samples)
                     parts = -(-max(samples, 1) * accumulate // largest) if accumulate > 1 else accumulate
                     group.begin_step()
@@ -178,8 +170,8 @@ def fit(
                     "samples_per_second": means.count / seconds,
                 }
                 if held_out is not None and over:
-                    found = mean_values(group.sums(_look_at(objective, state, held_out, metrics, jit=jit)[0].sums()))
-                    _expect_some("fit expects validation", found)
+                    found = mean_values(group.sums(look_at(objective, state, held_out, metrics, jit=jit)[0].sums()))
+                    expect_some("fit expects validation", found)
                     logs |= {f"val_{name}": value for name, value in found.items()}
                 logs = group.logs(logs)
                 history.append(logs)
@@ -209,153 +201,9 @@ def _keep_in(error: BaseException, state: TrainState, history: list[dict[str, fl
     error.add_note(f"fit had begun {steps} steps; the error has the state after the last whole one as error.state")
 
 
-@says_what_it_takes
-def evaluate(
-    objective: Objective,
-    state: TrainState,
-    data: Any,
-    *,
-    batch_size: int = 32,
-    metrics: Mapping[str, Callable[[Any, Any], Any]] | None = None,
-    jit: bool = True,
-) -> dict[str, Any]:
-    """Return the means over all samples of loss, floating statistics and metrics, in test mode; the state stays.
-
-    A metric that is no scalar is a table of counts, such as `confusion_matrix`: the sum of all batches, a NumPy array.
-    Of a `luxport.distributed.DistributedDataContainer` the means are those of all processes' samples, and each of them
-    is to call it; tables are of its own.
-
-    Args:
-        objective: as `fit` takes it
-        state: the state that is looked at
-        data: as `fit` takes them; pairs ``(x, y)`` if there are metrics
-        batch_size: how many samples a batch has, if the data are whole arrays
-        metrics: functions ``(y_hat, y) -> scalar`` or table by name, such as `accuracy`
-        jit: compile
-
-    >>> import luxport, numpy as np
-    >>> from luxport.training import TrainState
-    >>> state = TrainState.create(luxport.NoOpLayer(), luxport.optimizers.Adam(), ps={"a": np.ones(1)}, st={})
-    >>> evaluate(luxport.losses.MSELoss(), state, (np.ones((3, 1)), np.zeros((3, 1))), batch_size=2)
-    {'loss': 1.0}
-    """
-    expect_state("evaluate(objective, state, data)", state)
-    state.expect_kept()
-    means, tables = _look_at(objective, state, _load_batches(data, batch_size, shuffle=False), metrics, jit=jit)
-    share = data.data if isinstance(data, DataLoader) else data
-    sums = added(share.exchange(json.dumps(means.sums()))) if isinstance(share, Share) else means.sums()
-    _expect_some("evaluate expects data", sums)
-    return mean_values(sums) | tables
-
-
-def _expect_some(wanted: str, found: Mapping[str, Any]) -> None:
-    if not found:
-        raise ValueError(f"{wanted} with a batch, got none: an iterator can be gone through only once")
-
-
-def _look_at(
-    objective: Objective,
-    state: TrainState,
-    batches: Iterable[Any],
-    metrics: Mapping[str, Callable[[Any, Any], Any]] | None,
-    *,
-    jit: bool,
-) -> tuple[Means, dict[str, Any]]:
-    """Return the means, and the tables, of what is found in batches in test mode."""
-    st, means = test_mode(state.st), Means()
-    model = in_precision(state.model, state.program.value.precision)
-    program = _look(Static((objective, model, tuple((metrics or {}).items()), jit)))
-    tables: dict[str, Any] = {}
-    for batch in _move_ahead(batches, state, []):
-        found = program(state.ps, st, batch)
-        means.add(found, _count_samples(batch))
-        for name in metrics or {}:
-            if _is_array(found[name]) and len(found[name].shape):
-                counts = backend_of(found[name]).to_numpy(found[name]).astype(np.float64)
-                tables[name] = tables.get(name, 0) + counts
-    return means, tables
-
-
-@lru_cache(maxsize=64)
-def _look(
-    plan: Static[tuple[Objective, Any, tuple[tuple[str, Callable[[Any, Any], Any]], ...], bool]],
-) -> Callable[[Any, Any, Any], dict[str, Any]]:
-    """Make the function of a batch whose means `evaluate` tells: one for all epochs, so that it is compiled once."""
-    objective, model, metrics, jit = plan.value
-
-    def look(ps: Any, st: Any, batch: Any) -> dict[str, Any]:
-        loss, _, stats = objective(model, ps, st, batch)
-        found = {"loss": loss, **(stats if isinstance(stats, Mapping) else {})}
-        if metrics:
-            x, y = batch
-            y_hat, _ = model(x, ps, st)
-            found |= {name: metric(y_hat, y) for name, metric in metrics}
-        return found
-
-    return compile_program(look) if jit else look
-
-
-def _load_batches(data: Any, batch_size: int, *, shuffle: bool) -> Iterable[Any]:
-    indexed = callable(getattr(type(data), "__getitem__", None))  # all that Python's old way to iterate asks for
-    if isinstance(data, type) or not (indexed or isinstance(data, Iterable)) or getattr(data, "shape", None) == ():
-        raise TypeError(f"fit and evaluate expect data as batches or whole arrays, got {shown(data)}")
-    bases = [(base.__module__.partition(".")[0], base.__name__) for base in type(data).__mro__]
-    if ("torch", "Dataset") in bases:
-        raise TypeError(
-            f"fit and evaluate expect data as batches, got samples, {kind_of(data)}: "
-            "torch.utils.data.DataLoader(dataset, batch_size=32) makes batches of them"
-        )
-    if ("pandas", "DataFrame") in bases or ("polars", "DataFrame") in bases:
-        raise TypeError(
-            "fit and evaluate expect data as batches or whole arrays, got a DataFrame: "
-            'pass (frame[["a", "b"]].to_numpy("float32"), frame[["y"]].to_numpy("float32")), for example'
-        )
-    whole = isinstance(data, (tuple, Mapping)) and all([_is_array(leaf) for leaf in tree.leaves(data)])
-    if not whole and not isinstance(data, Share):
-        return data
-    return DataLoader(data, batch_size, shuffle=shuffle, seed=0 if shuffle else None)
-
-
-def _is_array(leaf: Any) -> bool:
-    return find_owner(type(leaf)) is not None
-
-
-def _move_ahead(batches: Iterable[Any], state: TrainState, waiting: list[Any]) -> Iterator[Any]:
-    """Yield batches as arrays of the state's backend, each begun to be moved while the one before is at work.
-
-    Those that were taken from their place and are still to come are in `waiting`.
-    """
-    array = next(leaf for leaf in tree.leaves(state.ps) if _is_array(leaf))
-    backend = backend_of(array)
-    device, floating = backend.device_of(array), dtype_name(array)
-
-    def placed(leaf: Any) -> Any:
-        if not _is_array(leaf) and not isinstance(leaf, (int, float)):
-            return leaf
-        if _is_array(leaf) and backend_of(leaf) is backend and backend.device_of(leaf) == device:
-            return leaf
-        host = backend_of(leaf).to_numpy(leaf) if _is_array(leaf) else np.asarray(leaf)
-        wide = host.dtype == np.float64 and floating in ("float32", "float16", "bfloat16")
-        return asarray(host, backend=backend, device=device, dtype="float32" if wide else None)
-
-    for batch in batches:
-        waiting.append(tree.map(placed, tuple(batch) if isinstance(batch, list) else batch))
-        if len(waiting) == 2:
-            yield waiting.pop(0)
-    while waiting:
-        yield waiting.pop(0)
-
-
 def _follow(schedules: Mapping[str, Callable[[int], float]], number: int, state: TrainState) -> TrainState:
     values: dict[str, Any] = {name: schedule(number) for name, schedule in schedules.items()}
     return state.adjust(**values)
-
-
-def _count_samples(batch: Any) -> int:
-    try:
-        return first_size("fit", batch)
-    except ValueError:
-        return 1
 
 
 @contextmanager

@@ -1,0 +1,77 @@
+"""Data of any kind as batches of arrays where the state is, for `fit` and `evaluate`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from luxport import tree
+from luxport.backend import asarray, backend_of, dtype_name, is_array
+from luxport.text import kind_of, shown
+from luxport.training._batching import first_size
+from luxport.training._data_loader import DataLoader
+from luxport.training._share import Share
+from luxport.training._state import TrainState
+
+__all__ = ["count_samples", "load_batches", "move_ahead"]
+
+
+def load_batches(data: Any, batch_size: int, *, shuffle: bool) -> Iterable[Any]:
+    """Return batches as they are given, and a `DataLoader` of whole arrays.
+
+    Raises: TypeError for samples, tables and what cannot be gone through
+    """
+    indexed = callable(getattr(type(data), "__getitem__", None))  # all that Python's old way to iterate asks for
+    if isinstance(data, type) or not (indexed or isinstance(data, Iterable)) or getattr(data, "shape", None) == ():
+        raise TypeError(f"fit and evaluate expect data as batches or whole arrays, got {shown(data)}")
+    bases = [(base.__module__.partition(".")[0], base.__name__) for base in type(data).__mro__]
+    if ("torch", "Dataset") in bases:
+        raise TypeError(
+            f"fit and evaluate expect data as batches, got samples, {kind_of(data)}: "
+            "torch.utils.data.DataLoader(dataset, batch_size=32) makes batches of them"
+        )
+    if ("pandas", "DataFrame") in bases or ("polars", "DataFrame") in bases:
+        raise TypeError(
+            "fit and evaluate expect data as batches or whole arrays, got a DataFrame: "
+            'pass (frame[["a", "b"]].to_numpy("float32"), frame[["y"]].to_numpy("float32")), for example'
+        )
+    whole = isinstance(data, (tuple, Mapping)) and all([is_array(leaf) for leaf in tree.leaves(data)])
+    if not whole and not isinstance(data, Share):
+        return data
+    return DataLoader(data, batch_size, shuffle=shuffle, seed=0 if shuffle else None)
+
+
+def move_ahead(batches: Iterable[Any], state: TrainState, waiting: list[Any]) -> Iterator[Any]:
+    """Yield batches as arrays of the state's backend, each begun to be moved while the one before is at work.
+
+    Those that were taken from their place and are still to come are in `waiting`.
+    """
+    array = next(leaf for leaf in tree.leaves(state.ps) if is_array(leaf))
+    backend = backend_of(array)
+    device, floating = backend.device_of(array), dtype_name(array)
+
+    def move(leaf: Any) -> Any:
+        if not is_array(leaf) and not isinstance(leaf, (int, float)):
+            return leaf
+        if is_array(leaf) and backend_of(leaf) is backend and backend.device_of(leaf) == device:
+            return leaf
+        host = backend_of(leaf).to_numpy(leaf) if is_array(leaf) else np.asarray(leaf)
+        wide = host.dtype == np.float64 and floating in ("float32", "float16", "bfloat16")
+        return asarray(host, backend=backend, device=device, dtype="float32" if wide else None)
+
+    for batch in batches:
+        waiting.append(tree.map(move, tuple(batch) if isinstance(batch, list) else batch))
+        if len(waiting) == 2:
+            yield waiting.pop(0)
+    while waiting:
+        yield waiting.pop(0)
+
+
+def count_samples(batch: Any) -> int:
+    """Return the first size of a batch, or 1 if its arrays have none in common."""
+    try:
+        return first_size("fit", batch)
+    except ValueError:
+        return 1
