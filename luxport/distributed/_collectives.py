@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Callable, Sequence
@@ -12,15 +11,15 @@ from luxport import tree
 from luxport.backend import Array, dtype_name, find_owner
 from luxport.backend.option_rules import is_int
 from luxport.call_arguments import says_what_it_takes
-from luxport.distributed._errors import DistributedError, first_line
+from luxport.distributed._agreement import attempt, exchange, expect_agreement, expect_own, tell_place
 from luxport.distributed._extremes import extreme_with_nan
 from luxport.distributed._gradients import with_gradient
 from luxport.distributed._halves import in_single, mean_by
 from luxport.distributed._session import Session, current
 from luxport.errors import LayerTypeError, shape_text
-from luxport.text import safe_to_show, shown
+from luxport.text import shown
 
-__all__ = ["allreduce", "average", "barrier", "bcast", "exchange", "reduce", "synchronize"]
+__all__ = ["allreduce", "average", "barrier", "bcast", "reduce", "synchronize"]
 
 OPERATIONS = ("mean", "sum", "max", "min")
 
@@ -149,7 +148,9 @@ def _reduce(caller: str, values: tree.Tree, op: str, root: int | None = None) ->
         taken = "mean sum" if "complex" in kind else "mean sum max min" if "float" in kind else "sum max min"
         taken = "max min" if kind == "bool" else taken
         if op not in taken.split():
-            raise LayerTypeError(f"of {kind} takes {' or '.join(taken.split())}, got {op!r}{_at(path)}", culprit=caller)
+            raise LayerTypeError(
+                f"of {kind} takes {' or '.join(taken.split())}, got {op!r}{tell_place(path)}", culprit=caller
+            )
     size, engine = session.world.size, session.engine
 
     def move(arrays: list[Array]) -> list[Array]:
@@ -203,99 +204,6 @@ def _move(
     return tree.map(lambda leaf: next(new) if find_owner(type(leaf)) is not None else leaf, values)
 
 
-def expect_agreement(caller: str, session: Session, described: list[str]) -> None:
-    """Expect that every process is about to do the same: what differs is named in each of them."""
-    begin_agreement(caller, session, described)()
-
-
-def begin_agreement(caller: str, session: Session, described: list[str], own: str = "") -> Callable[[], list[str]]:
-    """Begin to ask whether every process is about to do the same; what is returned waits, and names what differs.
-
-    Args:
-        caller: what the user has called
-        session: the engine
-        described: what is to be the same in all of them, in lines
-        own: a line that may differ: what is returned returns those of all, or none where they are the same
-    """
-    text = "\n".join([own, *described])
-    same = _begin_comparing(caller, session, text)
-
-    def settle() -> list[str]:
-        if same():
-            return []
-        lines = [one.split("\n") for one in _all_texts(caller, session, text)]
-        _expect_same(caller, session, [line[1:] for line in lines])
-        return [line[0] for line in lines]
-
-    return settle
-
-
-def _expect_same(caller: str, session: Session, lines: list[list[str]]) -> None:
-    most = max(map(len, lines))
-    for place in range(most):
-        entries = [line[place] if place < len(line) else "nothing more" for line in lines]
-        other = next((i for i, entry in enumerate(entries) if entry != entries[0]), None)
-        if other is not None:
-            raise DistributedError(
-                f"{caller} on rank {session.world.rank} of {session.world.size} expects every process to do the same: "
-                f"rank 0 has {safe_to_show(entries[0], 300)}, rank {other} has {safe_to_show(entries[other], 300)}"
-            )
-
-
-def exchange(caller: str, session: Session, text: str) -> list[str]:
-    """Return every process's text, by rank: nothing but digests moves as long as they are the same."""
-    same = _begin_comparing(caller, session, text)()
-    return [text] * session.world.size if same else _all_texts(caller, session, text)
-
-
-def _begin_comparing(caller: str, session: Session, text: str) -> Callable[[], bool]:
-    digest = hashlib.blake2b(text.encode(), digest_size=24).digest()
-    wait = attempt(caller, session, lambda: session.engine.begin_agreeing(digest))
-    return lambda: attempt(caller, session, wait)
-
-
-def _all_texts(caller: str, session: Session, text: str) -> list[str]:
-    own = text.encode()
-    lengths = attempt(caller, session, lambda: session.engine.gather(len(own).to_bytes(8, "big")))
-    longest = max([int.from_bytes(length, "big") for length in lengths])
-    rows = attempt(caller, session, lambda: session.engine.gather(own.ljust(longest, b"\0")))
-    # A process that ends because of what it reads here may have the store, and others still read from it.
-    _begin_comparing(caller, session, "read")()
-    return [row.rstrip(b"\0").decode() for row in rows]
-
-
-def attempt(
-    caller: str, session: Session, call: Callable[[], Any], failures: tuple[type[Exception], ...] | None = None
-) -> Any:
-    """Call, and say which processes are gone where the engine fails."""
-    expected = session.engine.failures if failures is None else failures
-    try:
-        return call()
-    except DistributedError:  # which is a RuntimeError, and says who
-        raise
-    except expected as error:
-        place = f"{caller} on rank {session.world.rank} of {session.world.size}"
-        missing = session.engine.missing()
-        who = f"rank {', '.join(map(str, missing))}" if missing else "another process"
-        lost = f"lost {who}, which ended, or did not come within {session.timeout:g} s"
-        if session.world.rank in missing:
-            lost = f"came too late: the others miss {who}"
-        raise DistributedError(
-            f"{place} {lost}: start all of them again ({session.name} says: {first_line(error)})"
-        ) from error
-
-
-def expect_own(caller: str, session: Session, owner: Any, path: tuple[str, ...]) -> None:
-    """Expect arrays of the engine's backend."""
-    wanted = session.engine.backend
-    if owner is not None and wanted not in (None, owner.name):
-        raise LayerTypeError(
-            f"by the engine {session.name} expects arrays of {wanted}, got {owner.name}{_at(path)}: "
-            f"luxport.to(..., backend={wanted!r}) first, or initialize('mpi')",
-            culprit=caller,
-        )
-
-
 def _expect_rank(caller: str, session: Session, root: Any) -> None:
     if not is_int(root) or not 0 <= root < session.world.size:
         raise ValueError(f"{caller} expects a rank from 0 to {session.world.size - 1} as root, got {shown(root)}")
@@ -312,7 +220,7 @@ def _expect_tree(caller: str, values: tree.Tree) -> None:
 
 def _expect_numbers(caller: str, kind: str, path: tuple[str, ...]) -> None:
     if not _NUMBERS.fullmatch(kind):
-        raise LayerTypeError(f"expects arrays of numbers, got {kind}{_at(path)}", culprit=caller)
+        raise LayerTypeError(f"expects arrays of numbers, got {kind}{tell_place(path)}", culprit=caller)
 
 
 def _list_arrays(values: tree.Tree) -> list[tuple[tuple[str, ...], Array]]:
@@ -321,7 +229,3 @@ def _list_arrays(values: tree.Tree) -> list[tuple[tuple[str, ...], Array]]:
 
 def _is_number(leaf: Any) -> bool:
     return isinstance(leaf, (bool, int, float)) and find_owner(type(leaf)) is None
-
-
-def _at(path: tuple[str, ...]) -> str:
-    return f" at {'.'.join(path)}" if path else ""

@@ -9,7 +9,7 @@ from luxport import tree
 from luxport.backend import find_owner
 from luxport.backend.option_rules import is_int
 from luxport.call_arguments import built_in_own_words
-from luxport.distributed._collectives import exchange
+from luxport.distributed._agreement import exchange
 from luxport.distributed._session import current, place
 from luxport.errors import LayerTypeError
 from luxport.text import shown

@@ -11,15 +11,9 @@ from luxport import tree
 from luxport.backend import can, dtype_name, find_owner
 from luxport.call_arguments import says_what_it_takes
 from luxport.core.surgery import layer_map
+from luxport.distributed._agreement import attempt, begin_agreement, exchange, expect_agreement, expect_own
 from luxport.distributed._batch_norm import synchronize_layer
-from luxport.distributed._collectives import (
-    attempt,
-    begin_agreement,
-    exchange,
-    expect_agreement,
-    expect_own,
-    synchronize,
-)
+from luxport.distributed._collectives import synchronize
 from luxport.distributed._halves import mean_by
 from luxport.distributed._optimizer import DistributedOptimizer
 from luxport.distributed._session import Session, current

@@ -7,7 +7,7 @@ from typing import Any
 
 from luxport import tree
 from luxport.backend import Array, dtype_name, find_owner, namespace
-from luxport.distributed._collectives import attempt
+from luxport.distributed._agreement import attempt
 from luxport.distributed._session import Session
 
 __all__ = ["with_all_samples"]
