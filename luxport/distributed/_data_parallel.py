@@ -14,7 +14,7 @@ from luxport.core.surgery import layer_map
 from luxport.distributed._agreement import attempt, begin_agreement, exchange, expect_agreement, expect_own
 from luxport.distributed._batch_norm import synchronize_layer
 from luxport.distributed._collectives import synchronize
-from luxport.distributed._halves import mean_by
+from luxport.distributed._engine_step import Question, split_step, use_engine
 from luxport.distributed._optimizer import DistributedOptimizer
 from luxport.distributed._session import Session, current
 from luxport.distributed._whole_batch import with_all_samples
@@ -23,7 +23,6 @@ from luxport.errors import shape_text
 from luxport.optimizers._rule import Compound, Rule
 from luxport.text import shown
 from luxport.training._state import TrainState
-from luxport.transforms._transforms import jit as compile_program
 from luxport.tree.static import Static
 
 __all__ = ["data_parallel"]
@@ -155,8 +154,8 @@ class DataParallel:
             accumulate: into how many parts this process cuts its batch
         """
         session = self.place()
-        look = _Look()
-        between = partial(_use_engine, session, look, backend, objective, gradients_of, finish, overlaps=overlaps)
+        question = Question()
+        between = partial(use_engine, session, question, backend, objective, gradients_of, finish, overlaps=overlaps)
         uneven: Callable[[Any, TrainState], Any] | None = None
         own_engine = session.engine.backend == backend.name
         if own_engine and jit and can(backend, "parallel program"):
@@ -174,18 +173,18 @@ class DataParallel:
             uneven = between(jit=True, donate=donate)
             if self.sync_batch_norm:
                 alone = partial(of_own_stream, gradients, 0)
-                uneven = with_all_samples(session, _split_step(backend, alone, finish, None, jit=True, donate=donate))
+                uneven = with_all_samples(session, split_step(backend, alone, finish, None, jit=True, donate=donate))
         elif self.sync_batch_norm and jit and session.world.size > 1:
             raise ValueError(
                 f"sync_batch_norm moves arrays inside the step, which the engine {session.name} cannot do in a "
                 "compiled one: train_step(..., jit=False)"
             )
         elif session.world.size == 1:
-            program = _split_step(backend, gradients_of(objective), finish, None, jit=jit, donate=donate)
+            program = split_step(backend, gradients_of(objective), finish, None, jit=jit, donate=donate)
         else:
             program = between(jit=jit, donate=donate)
             # Synchronized layers move arrays before gradients are there.
-            look.waits = self.sync_batch_norm
+            question.waits = self.sync_batch_norm
         if session.world.size == 1:
             return program
 
@@ -194,107 +193,14 @@ class DataParallel:
             described = _describe("train_step", session, told, data, state, samples)
             own = session.step.text(samples, accumulate)
             settle = begin_agreement("train_step", session, described, own)
-            look.begin(lambda: session.step.hear(settle(), alike=self.sync_batch_norm))
+            question.begin(lambda: session.step.hear(settle(), alike=self.sync_batch_norm))
             chosen = uneven if uneven is not None and session.step.counts else program
             try:
                 return attempt("train_step", session, lambda: chosen(data, state), session.engine.late_failures)
             finally:
-                look.settle()  # if this process alone fails, the reason may be that it does something else
+                question.settle()  # if this process alone fails, the reason may be that it does something else
 
         return step
-
-
-class _Look:
-    """The question whether all processes do the same, asked while gradients are computed, if no array moves then."""
-
-    def __init__(self) -> None:
-        self.waits = True
-        self._settle: Callable[[], None] | None = None
-
-    def begin(self, settle: Callable[[], None]) -> None:
-        """Note that the question was sent; `settle` waits for its answer."""
-        self._settle = settle
-        if self.waits:
-            self.settle()
-
-    def settle(self) -> None:
-        """Wait for the answer, once."""
-        settle, self._settle = self._settle, None
-        if settle is not None:
-            settle()
-
-
-def _use_engine(
-    session: Session,
-    look: _Look,
-    backend: Any,
-    objective: Any,
-    gradients_of: Callable[[Any], Callable[..., Any]],
-    finish: Callable[..., Any],
-    *,
-    overlaps: bool,
-    jit: bool,
-    donate: bool,
-) -> Callable[..., Any]:
-    """Let the engine average gradients after the backward pass, or, eager, while it goes on."""
-    world, engine = session.world, session.engine
-    overlap = engine.overlapping() if overlaps and not jit and engine.backend == backend.name else None
-    if overlap is not None:
-        objective = partial(_watch, session, overlap, look, objective)
-    gradients = partial(of_own_stream, gradients_of(objective), world.rank)
-
-    def mean(arrays: list[Any], weight: float | None = None) -> list[Any]:
-        if not arrays:
-            return []
-        weight = session.step.weight if weight is None else weight
-        return attempt("train_step", session, lambda: mean_by(engine.all_reduce, arrays, world.size, weight))
-
-    def exchange(grads: Any, loss: Any, stats: Any, st: Any) -> Any:
-        look.settle()
-        if overlap is None:
-            return together(mean, world.size, grads, loss, stats, st, partial(mean, weight=1.0))
-        means = attempt("train_step", session, partial(overlap.arrived, tree.leaves(grads)))
-        grads = tree.unflatten(tree.structure(grads), iter(means))
-        return grads, *together(mean, world.size, None, loss, stats, st, partial(mean, weight=1.0))[1:]
-
-    return _split_step(backend, gradients, finish, exchange, jit=jit, donate=donate)
-
-
-def _watch(session: Session, overlap: Any, look: _Look, objective: Any, model: Any, ps: Any, st: Any, data: Any) -> Any:
-    def settle() -> float:
-        look.settle()
-        return session.step.weight
-
-    overlap.watch(tree.leaves(ps), settle)
-    return objective(model, ps, st, data)
-
-
-def _split_step(
-    backend: Any,
-    gradients: Callable[..., Any],
-    finish: Callable[..., Any],
-    exchange: Callable[..., Any] | None,
-    *,
-    jit: bool,
-    donate: bool,
-) -> Callable[..., Any]:
-    """Return a step whose gradients are exchanged between the program that computes them and the one that steps."""
-    if can(backend, "training program"):
-        return backend.train_program(gradients, finish, jit=jit, donate=donate, exchange=exchange)
-
-    def stepped(state: TrainState, st: Any, grads: Any, loss: Any, stats: Any) -> Any:
-        return finish(state, state._replace(st=st), grads, loss, stats, in_place=False)
-
-    compute: Callable[..., Any] = compile_program(gradients) if jit else gradients
-    apply: Callable[..., Any] = compile_program(stepped, donate=0 if donate else ()) if jit else stepped
-
-    def program(data: Any, state: TrainState) -> Any:
-        grads, loss, stats, st = compute(state.program, state.ps, state.st, state.scale, data)
-        if exchange is not None:
-            grads, loss, stats, st = exchange(grads, loss, stats, st)
-        return apply(state, st, grads, loss, stats)
-
-    return program
 
 
 def _name_rule(rule: Rule) -> str:

@@ -1,0 +1,113 @@
+"""Steps in two programs, between which an engine exchanges the gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from luxport import tree
+from luxport.backend import can
+from luxport.distributed._agreement import attempt
+from luxport.distributed._halves import mean_by
+from luxport.distributed._session import Session
+from luxport.distributed._workers import of_own_stream, together
+from luxport.training._state import TrainState
+from luxport.transforms._transforms import jit as compile_program
+
+__all__ = ["Question", "split_step", "use_engine"]
+
+
+class Question:
+    """The question whether all processes do the same, asked while gradients are computed, if no array moves then."""
+
+    def __init__(self) -> None:
+        self.waits = True
+        self._settle: Callable[[], None] | None = None
+
+    def begin(self, settle: Callable[[], None]) -> None:
+        """Note that the question was sent; `settle` waits for its answer."""
+        self._settle = settle
+        if self.waits:
+            self.settle()
+
+    def settle(self) -> None:
+        """Wait for the answer, once."""
+        settle, self._settle = self._settle, None
+        if settle is not None:
+            settle()
+
+
+def use_engine(
+    session: Session,
+    question: Question,
+    backend: Any,
+    objective: Any,
+    gradients_of: Callable[[Any], Callable[..., Any]],
+    finish: Callable[..., Any],
+    *,
+    overlaps: bool,
+    jit: bool,
+    donate: bool,
+) -> Callable[..., Any]:
+    """Let the engine average gradients after the backward pass, or, eager, while it goes on."""
+    world, engine = session.world, session.engine
+    overlap = engine.overlapping() if overlaps and not jit and engine.backend == backend.name else None
+    if overlap is not None:
+        objective = partial(_watch, session, overlap, question, objective)
+    gradients = partial(of_own_stream, gradients_of(objective), world.rank)
+
+    def mean(arrays: list[Any], weight: float | None = None) -> list[Any]:
+        if not arrays:
+            return []
+        weight = session.step.weight if weight is None else weight
+        return attempt("train_step", session, lambda: mean_by(engine.all_reduce, arrays, world.size, weight))
+
+    def exchange(grads: Any, loss: Any, stats: Any, st: Any) -> Any:
+        question.settle()
+        if overlap is None:
+            return together(mean, world.size, grads, loss, stats, st, partial(mean, weight=1.0))
+        means = attempt("train_step", session, partial(overlap.arrived, tree.leaves(grads)))
+        grads = tree.unflatten(tree.structure(grads), iter(means))
+        return grads, *together(mean, world.size, None, loss, stats, st, partial(mean, weight=1.0))[1:]
+
+    return split_step(backend, gradients, finish, exchange, jit=jit, donate=donate)
+
+
+def _watch(
+    session: Session, overlap: Any, question: Question, objective: Any, model: Any, ps: Any, st: Any, data: Any
+) -> Any:
+    def settle() -> float:
+        question.settle()
+        return session.step.weight
+
+    overlap.watch(tree.leaves(ps), settle)
+    return objective(model, ps, st, data)
+
+
+def split_step(
+    backend: Any,
+    gradients: Callable[..., Any],
+    finish: Callable[..., Any],
+    exchange: Callable[..., Any] | None,
+    *,
+    jit: bool,
+    donate: bool,
+) -> Callable[..., Any]:
+    """Return a step whose gradients are exchanged between the program that computes them and the one that steps."""
+    if can(backend, "training program"):
+        return backend.train_program(gradients, finish, jit=jit, donate=donate, exchange=exchange)
+
+    def stepped(state: TrainState, st: Any, grads: Any, loss: Any, stats: Any) -> Any:
+        return finish(state, state._replace(st=st), grads, loss, stats, in_place=False)
+
+    compute: Callable[..., Any] = compile_program(gradients) if jit else gradients
+    apply: Callable[..., Any] = compile_program(stepped, donate=0 if donate else ()) if jit else stepped
+
+    def program(data: Any, state: TrainState) -> Any:
+        grads, loss, stats, st = compute(state.program, state.ps, state.st, state.scale, data)
+        if exchange is not None:
+            grads, loss, stats, st = exchange(grads, loss, stats, st)
+        return apply(state, st, grads, loss, stats)
+
+    return program
