@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
 import torch
@@ -19,11 +18,9 @@ from luxport.distributed._halves import mean_by
 from luxport.distributed._launch import World
 from luxport.distributed._meeting import meet
 from luxport.distributed._rows import all_the_same, in_numbers
+from luxport_torch.gradient_buckets import Overlapping, as_sent, fill_buckets
 
 __all__ = ["TorchEngine", "start_collectives"]
-
-BUCKET = 64 * 2**20
-"""So many bytes go in one piece: small arrays are joined, as each piece costs a round of messages."""
 
 
 def start_collectives(world: World, timeout: float) -> TorchEngine:
@@ -143,12 +140,12 @@ class TorchEngine:
     @torch.no_grad()
     def _combine_in_buckets(self, arrays: Sequence[Any], begin: Callable[[Any], Any]) -> list[Any]:
         sent = []
-        for members in _fill_buckets(arrays):
+        for members in fill_buckets(arrays):
             rows = [arrays[i].detach().reshape(-1) for i in members]
             # A new array in any case: it is written over, and the given ones stay.
             # Joining one takes longer than a copy.
             joined = rows[0].clone(memory_format=torch.contiguous_format) if len(rows) == 1 else torch.cat(rows)
-            sent.append((members, joined, begin(_as_sent(joined))))
+            sent.append((members, joined, begin(as_sent(joined))))
         new: list[Any] = [None] * len(arrays)
         for members, joined, work in sent:
             self._wait(work)
@@ -180,132 +177,3 @@ class TorchEngine:
     def stop(self) -> None:
         """Leave the group."""
         dist.destroy_process_group()
-
-
-class Overlapping:
-    """Adds gradients up while the backward pass goes on: a bucket is sent when all of it and of those before is there.
-
-    Buckets have fixed places, of the last parameters first, so that every process sends the same ones in one order.
-    """
-
-    def __init__(self, size: int, wait: Callable[[Any], None]) -> None:
-        self.size, self._wait_for = size, wait
-        self._kinds: list[Any] = []
-        self._buckets: list[list[int]] = []
-        self._place: dict[int, tuple[int, int]] = {}
-        self._failure: Exception | None = None
-        self._hooks: list[Any] = []
-
-    def watch(self, variables: list[Any], settle: Callable[[], float]) -> None:
-        """Take the gradients of these as they come; before anything is sent, settle, which returns their weight."""
-        self._settle = settle
-        kinds = [(one.shape, one.dtype, one.device) for one in variables]
-        if kinds != self._kinds:
-            self._kinds, last = kinds, len(kinds) - 1
-            self._buckets = [[last - i for i in bucket] for bucket in _fill_buckets(variables[::-1])]
-            self._place = {
-                i: (number, at) for number, bucket in enumerate(self._buckets) for at, i in enumerate(bucket)
-            }
-        self._failure, self._next = None, 0
-        self._left = [len(bucket) for bucket in self._buckets]
-        self._memory: list[Any] = [None] * len(self._buckets)
-        self._sent: list[Any] = []
-        self._came_already: set[int] = set()
-        self._forget_hooks()
-        self._hooks = [variable.register_hook(partial(self._came, i)) for i, variable in enumerate(variables)]
-
-    def _forget_hooks(self) -> None:
-        """Leave the parameters themselves, which the next step differentiates by again, as they were."""
-        for hook in self._hooks:
-            hook.remove()
-        self._hooks = []
-
-    def _came(self, i: int, gradient: Any) -> Any:
-        """Put a gradient into its bucket, and return its place there, which the sum will be in."""
-        if not self._came_already:
-            torch.autograd.Variable._execution_engine.queue_callback(self._wait)  # type: ignore[attr-defined]
-        self._came_already.add(i)
-        number, at = self._place[i]
-        place = self._get_parts(number)[at]
-        torch.mul(gradient.to(place.dtype), 1 / self.size, out=place)
-        self._left[number] -= 1
-        while self._next < len(self._left) and self._left[self._next] == 0:
-            self._send()
-        return place if place.dtype == gradient.dtype else gradient
-
-    def _get_parts(self, number: int) -> list[Any]:
-        if self._memory[number] is None:
-            shapes = [self._kinds[member][0] for member in self._buckets[number]]
-            _, dtype, device = self._kinds[self._buckets[number][0]]
-            dtype = torch.float32 if dtype in _HALVES else dtype  # rounded once, in `arrived`
-            joined = torch.zeros(sum([shape.numel() for shape in shapes]), dtype=dtype, device=device)
-            parts = torch.split(joined, [shape.numel() for shape in shapes])
-            self._memory[number] = joined, [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
-        return self._memory[number][1]
-
-    def _send(self) -> None:
-        number = self._next
-        if number == 0:
-            self._weight = self._settle()
-        self._next += 1
-        self._get_parts(number)
-        if self._weight != 1:
-            joined = self._memory[number][0]
-            _ = joined.mul_(self._weight) if self._weight else joined.zero_()  # means of nothing are NaN
-        try:
-            self._sent.append(dist.all_reduce(_as_sent(self._memory[number][0]), async_op=True))
-        except RuntimeError as error:
-            self._failure = self._failure or error
-
-    def _wait(self) -> None:
-        """Send what is left, with zeros where no gradient came, so that every process sends the same."""
-        while self._next < len(self._left):
-            self._send()
-        sent, self._sent = self._sent, []
-        for work in sent:
-            try:
-                self._wait_for(work)
-            except RuntimeError as error:
-                self._failure = self._failure or error
-
-    def arrived(self, gradients: list[Any]) -> list[Any]:
-        """Return the means: gradients that came are such already, in the places of others there are those of others.
-
-        Raises: RuntimeError for what went wrong on their way
-        """
-        self._wait()
-        self._forget_hooks()
-        if self._failure is not None:
-            raise self._failure
-        return [
-            one if i in self._came_already and one.dtype not in _HALVES else self._get_mean(i)
-            for i, one in enumerate(gradients)
-        ]
-
-    def _get_mean(self, i: int) -> Any:
-        number, at = self._place[i]
-        return self._memory[number][1][at].to(self._kinds[i][1])
-
-
-_HALVES = (torch.float16, torch.bfloat16)
-
-
-def _fill_buckets(arrays: Sequence[Any]) -> list[list[int]]:
-    """Put the places of arrays into buckets of one dtype and device."""
-    buckets: dict[Any, list[list[int]]] = {}
-    sizes: dict[Any, int] = {}
-    for i, array in enumerate(arrays):
-        kind, size = (array.dtype, array.device), array.numel() * array.element_size()
-        if kind not in buckets or sizes[kind] + size > BUCKET:
-            buckets.setdefault(kind, []).append([])
-            sizes[kind] = 0
-        buckets[kind][-1].append(i)
-        sizes[kind] += size
-    return [members for kind in buckets.values() for members in kind]
-
-
-def _as_sent(joined: Any) -> Any:
-    """Show the same memory as a dtype that both gloo and NCCL take."""
-    if joined.is_complex():
-        return torch.view_as_real(joined)
-    return joined.view(torch.uint8) if joined.dtype == torch.bool else joined
