@@ -18,7 +18,7 @@ class ValuesNeededError(TypeError):
 
 
 class AbstractArray:
-    """A shape and a NumPy dtype, with the operators of an array, which `luxport.core.abstract_arrays` gives it.
+    """A shape and a NumPy dtype, with the operators of an array, which `luxport.core.abstract_namespace` gives it.
 
     >>> from luxport.core.abstract_arrays import AbstractArray
     >>> (AbstractArray((4, 1)) + AbstractArray((3,))).shape
