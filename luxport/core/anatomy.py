@@ -10,7 +10,7 @@ from luxport.random import Rng
 from luxport.text import kind_of
 from luxport.tree.static import ExactlyEqual
 
-__all__ = ["LayerBase", "has_layers", "NamedLayers", "Parameters", "States", "by_name", "expect_no_layer", "is_layers"]
+__all__ = ["LayerBase", "NamedLayers", "Parameters", "States", "by_name", "expect_no_layer", "has_layers", "is_layers"]
 
 
 Parameters: TypeAlias = Mapping[str, Any]

@@ -15,7 +15,7 @@ from luxport.core.entries import fits
 from luxport.errors import LayerError, LayerTypeError, Place
 from luxport.text import kind_of, make_printable, safe_to_show
 
-__all__ = ["locate_errors", "retell", "mark_located"]
+__all__ = ["locate_errors", "mark_located", "retell"]
 
 _ABSENT: Any = object()
 _PLACE = "luxport_place"

@@ -21,7 +21,7 @@ from luxport.layers._table_rows import (
     check_offsets,
     gather_rows,
     gather_rows_of_axes,
-    is_integer,
+    holds_integers,
     reduce_segments,
 )
 from luxport.ops.averages import take_mean
@@ -180,7 +180,7 @@ class EmbeddingBag(Layer):
     def _reduce_bags(self, weight: Array, x: Any, of_one: bool = False) -> Array:
         if isinstance(x, Integral):
             raise LayerError("expects bags of indices, got an int: look one up with Embedding")
-        least = 1 if is_integer(x) else 2
+        least = 1 if holds_integers(x) else 2
         if len(shape_of(x)) < least or (of_one and len(x.shape) > least):
             wanted = "a bag as a vector of indices" if of_one else "bags of indices (..., bag)"
             raise LayerError(

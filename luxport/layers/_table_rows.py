@@ -8,7 +8,7 @@ from typing import Any
 
 from luxport import ops
 from luxport.backend import Array, backend_of, dtype_name, namespace, same_shape
-from luxport.backend.dtypes import expect_floating, is_floating, single_or_double
+from luxport.backend.dtypes import expect_floating, is_floating, is_integer, single_or_double
 from luxport.core.input_checks import check_axis, check_dtype, shape_of, shape_text
 from luxport.errors import LayerError, LayerIndexError, LayerTypeError
 from luxport.ops._segments import reduce_known_segments
@@ -16,7 +16,7 @@ from luxport.ops.averages import average
 from luxport.ops.indices import expect_integers, value_range
 from luxport.text import kind_of, shown
 
-__all__ = ["check_integers", "check_offsets", "gather_rows", "gather_rows_of_axes", "is_integer", "reduce_segments"]
+__all__ = ["check_integers", "check_offsets", "gather_rows", "gather_rows_of_axes", "holds_integers", "reduce_segments"]
 
 
 def gather_rows(weight: Array, x: Any, size: int, padding_idx: int | None) -> Array:
@@ -26,7 +26,7 @@ def gather_rows(weight: Array, x: Any, size: int, padding_idx: int | None) -> Ar
         _check_range(int(x), size)
         row = weight[int(x), ...]
         return xp.zeros_like(row) if x == padding_idx else row
-    if is_integer(x):
+    if holds_integers(x):
         rows = ops.embedding(weight, x)
         if padding_idx is None:
             return rows
@@ -122,7 +122,7 @@ def check_integers(x: Array) -> None:
     expect_integers(x)
 
 
-def is_integer(x: Array) -> bool:
+def holds_integers(x: Array) -> bool:
     """Tell an array of integers from others."""
-    shape_of(x)
-    return dtype_name(x).startswith(("int", "uint"))
+    shape_of(x)  # which tells what is no array at all
+    return is_integer(x)

@@ -16,11 +16,11 @@ from luxport.errors import LayerError, shape_text
 from luxport.ops.shapes import sizes_of
 
 __all__ = [
+    "WRITTEN_OUT",
     "Pairs",
     "PerAxis",
     "PerSide",
     "Sizes",
-    "WRITTEN_OUT",
     "add_windows",
     "along_axis",
     "check_padding",

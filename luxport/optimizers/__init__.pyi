@@ -34,8 +34,8 @@ from ._rule import Rule as Rule
 from ._rule import StepIf as StepIf
 from ._rule_arithmetic import in_dtype_of as in_dtype_of
 from ._scheduler import Scheduler as Scheduler
+from ._setup import setup as setup
 from ._signs import Lion as Lion
 from ._signs import Rprop as Rprop
 from ._state import OptimizerState as OptimizerState
-from ._updates import setup as setup
 from ._updates import update as update

@@ -1,4 +1,4 @@
-"""`setup` and `update`: a rule over a tree of parameters."""
+"""A step of a rule over a tree of parameters: `update`."""
 
 from __future__ import annotations
 
@@ -8,14 +8,11 @@ from typing import Any, NamedTuple
 from luxport import tree
 from luxport.backend import Array, dtype_name, is_array, is_inexact, namespace
 from luxport.call_arguments import says_what_it_takes
-from luxport.core.anatomy import expect_no_layer
 from luxport.core.flat import FlatParameters
 from luxport.core.flat_layout import find_entry
-from luxport.optimizers._chain import MixedPrecision
-from luxport.optimizers._clip_global_norm import Flow, clips_together, expect_all_together, look_at_all
-from luxport.optimizers._construction import check_rule
-from luxport.optimizers._hyperparameters import fill_in, precision_of, values_of, without_numbers
-from luxport.optimizers._rule import Rule, start, start_clock, tick, update_all
+from luxport.optimizers._clip_global_norm import Flow, clips_together, look_at_all
+from luxport.optimizers._hyperparameters import fill_in
+from luxport.optimizers._rule import Rule, start, tick, update_all
 from luxport.optimizers._state import Group, Leaf, OptimizerState, Tied, group_of
 from luxport.optimizers._tree_entries import (
     Path,
@@ -32,57 +29,10 @@ from luxport.optimizers._tree_entries import (
     widen,
 )
 from luxport.optimizers._usual_step import keeps_kind, step_together
-from luxport.text import kind_of, warn
-from luxport.tree.places import check_size
+from luxport.text import kind_of
 from luxport.tree.static import Static
 
-__all__ = ["setup", "update", "update_in_place"]
-
-
-@says_what_it_takes
-def setup(rule: Rule, ps: tree.Tree) -> OptimizerState:
-    """Make the state of a rule for a tree of parameters.
-
-    The state has `groups`, what parameters have in common, and `leaves`, a tree like ps. A group has the rule, its
-    numbers (learning rate and so on) as arrays without axes in the precision of the parameters, so that another number
-    is no other program, and its clock: powers of beta, or a count. A leaf, where ps has a floating or complex array,
-    has what the rule keeps for that array; where ps has anything else there is None. Half precision is too narrow for
-    moments and for small steps: a rule works on such an array in float32, and the leaf has a remainder as well, which
-    is what the rounding of the array has cut off (`MixedPrecision` has a copy instead).
-
-    An array that stands in several places of ps (the same object, not only equal) is one parameter: it has a leaf in
-    the first, and in the others the path of that. `FlatParameters` are one parameter, their vector.
-
-    Parts of a tree may have rules of their own: ``{"body": setup(one, ps["body"]), "head": setup(other, ps["head"])}``
-    is a state for both.
-
-    Args:
-        rule: the rule
-        ps: the parameters
-
-    Warns: UserWarning if there is nothing to optimize
-    Source: Optimisers.jl ``setup``
-
-    >>> import numpy as np
-    >>> from luxport import optimizers
-    >>> state = setup(optimizers.Momentum(0.1), {"weight": np.ones(2), "steps": np.array(3)})
-    >>> state.leaves["weight"].state
-    array([0., 0.])
-    >>> state.groups[0].values
-    {'eta': array(0.1), 'rho': array(0.9)}
-    """
-    check_rule(rule)
-    expect_no_layer("optimizers.setup", ps)
-    check_size("optimizers.setup", ps)
-    expect_all_together(rule)
-    places: dict[int, Path] = {}
-    groups: dict[str, list[Any]] = {}
-    leaves = _setup(rule, ps, (), places, groups)
-    if not places:
-        warn("optimizers.setup found no floating array to optimize")
-    bare = Static(without_numbers(rule))
-    made = [Group(bare, values_of(rule, x), start_clock(rule, x), Static(count)) for x, count in groups.values()]
-    return OptimizerState(tuple(made), leaves)
+__all__ = ["update", "update_in_place"]
 
 
 @says_what_it_takes
@@ -126,27 +76,6 @@ def update(state: tree.Tree, ps: tree.Tree, grads: tree.Tree, *more: tree.Tree) 
 def update_in_place(state: tree.Tree, ps: tree.Tree, grads: tree.Tree) -> tuple[tree.Tree, tree.Tree]:
     """Return what `update` does, in the memory of the old state and parameters where the backend can."""
     return _update_parts(state, ps, grads, (), (), in_place=True)
-
-
-def _setup(rule: Rule, x: Any, path: Path, places: dict[int, Path], groups: dict[str, list[Any]]) -> Any:
-    if isinstance(x, FlatParameters):
-        x = x.vector
-    if isinstance(x, Mapping):
-        return {key: _setup(rule, value, (*path, key), places, groups) for key, value in x.items()}
-    if isinstance(x, (tuple, list)):
-        return tree.like_sequence(x, [_setup(rule, value, (*path, i), places, groups) for i, value in enumerate(x)])
-    if not is_inexact(x):
-        return None
-    first = places.setdefault(id(x), path)
-    if first is not path:
-        return Tied(Static(first))
-    half = is_half(x)
-    wide = widen(x) if half else x
-    kind = precision_of(wide)
-    number = list(groups).index(kind) if kind in groups else len(groups)
-    groups.setdefault(kind, [wide, 0])[1] += 1
-    remainder = namespace(wide).zeros_like(wide) if half and not isinstance(rule, MixedPrecision) else None
-    return Leaf(start(rule, wide), remainder, Static(number) if number else None)
 
 
 def _update_parts(state: Any, x: Any, dx: Any, more: tuple[Any, ...], path: Path, *, in_place: bool) -> tuple[Any, Any]:

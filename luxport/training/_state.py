@@ -14,7 +14,7 @@ from luxport.core.initial_values import initial_states
 from luxport.core.layer import Layer
 from luxport.core.setup import setup as setup_model
 from luxport.optimizers._adjustments import adjust
-from luxport.optimizers._updates import setup as setup_optimizer
+from luxport.optimizers._setup import setup as setup_optimizer
 from luxport.text import shown
 from luxport.training._loss_scaling import DynamicLossScale
 from luxport.transforms._stop_gradient import stop_gradient

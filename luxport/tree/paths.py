@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from luxport.text import safe_to_show, shown
 
-__all__ = ["Path", "as_path", "entry", "merge", "sort_like", "replace", "select", "leave_out"]
+__all__ = ["Path", "as_path", "entry", "leave_out", "merge", "replace", "select", "sort_like"]
 
 Path: TypeAlias = str | tuple[str, ...]
 

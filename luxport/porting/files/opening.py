@@ -14,7 +14,7 @@ from luxport.errors import LayerTypeError
 from luxport.porting.errors import FileFormatError
 from luxport.text import shown
 
-__all__ = ["check_path", "bytes_of", "expect_regular"]
+__all__ = ["bytes_of", "check_path", "expect_regular"]
 
 _KINDS = (
     (stat.S_ISDIR, "a folder"),

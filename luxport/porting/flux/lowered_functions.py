@@ -14,7 +14,7 @@ from luxport.errors import LayerError
 from luxport.porting import julia
 from luxport.porting.flux.named_functions import ACTIVATIONS
 
-__all__ = ["JuliaFunction", "MOST_METHODS", "compile_function"]
+__all__ = ["MOST_METHODS", "JuliaFunction", "compile_function"]
 
 
 MOST_METHODS = 4

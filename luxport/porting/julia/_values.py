@@ -44,18 +44,18 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 __all__ = [
+    "MISSING",
+    "UNDEFINED",
     "Bits",
     "BitsArray",
     "Char",
     "Converted",
     "Dict",
     "Filled",
-    "MISSING",
     "Module",
     "NamedTuple",
     "Struct",
     "Symbol",
-    "UNDEFINED",
     "Unavailable",
     "Value",
     "whole_number",

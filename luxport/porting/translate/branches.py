@@ -14,7 +14,7 @@ from luxport.porting.translate.writing import write_operand
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-__all__ = ["write_choice", "write_for", "write_while", "write_shortcut", "strip_brackets", "write_if"]
+__all__ = ["strip_brackets", "write_choice", "write_for", "write_if", "write_shortcut", "write_while"]
 
 
 def strip_brackets(node: Node) -> Node:

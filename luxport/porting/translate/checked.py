@@ -27,7 +27,7 @@ from luxport.porting.translate.allowed_names import (
 from luxport.porting.translate.helpers import HELPERS
 from luxport.porting.translate.writing import BUILTINS
 
-__all__ = ["list_bound_names", "parse_python", "find_violation", "find_violation_in"]
+__all__ = ["find_violation", "find_violation_in", "list_bound_names", "parse_python"]
 
 
 class _Violation(Exception):

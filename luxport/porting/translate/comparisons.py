@@ -12,7 +12,7 @@ from luxport.porting.translate.writing import Code, write_operand
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-__all__ = ["COMPARISONS", "LOGIC", "join_conditions", "chain", "choose_value", "compare", "is_compared", "negate"]
+__all__ = ["COMPARISONS", "LOGIC", "chain", "choose_value", "compare", "is_compared", "join_conditions", "negate"]
 
 COMPARISONS = {
     "==": "==",

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 from luxport.porting.translate.parameters import Parameters, list_names, write_parameters
 
-__all__ = ["define", "split_definition", "find_signature"]
+__all__ = ["define", "find_signature", "split_definition"]
 
 
 def find_signature(node: Node) -> Node | None:

@@ -12,7 +12,7 @@ from luxport.porting.translate.writing import Code, write_operand
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-__all__ = ["add_one", "place_after", "write_index", "place", "build_undefined", "build_view"]
+__all__ = ["add_one", "build_undefined", "build_view", "place", "place_after", "write_index"]
 
 
 _ELEMENTS = {"Any", "Float32", "Float64", "Int"}

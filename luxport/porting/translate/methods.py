@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "choose_by_types",
-    "write_chooser",
     "choose_method",
-    "write_dispatcher",
     "find_methods",
     "fitting",
     "is_dispatched",
     "is_foreign",
     "order_methods",
+    "write_chooser",
+    "write_dispatcher",
 ]
 
 _LAYERS = (

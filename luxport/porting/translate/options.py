@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 
 __all__ = ["BIAS", "EPSILON", "INIT"]
 __all__ += [
+    "expect_positional",
+    "is_pair",
     "read_activations",
-    "write_aggregation",
     "read_axes",
     "read_axis",
     "read_axis_option",
-    "expect_positional",
     "read_in_out",
-    "write_initializer",
-    "is_pair",
     "read_only_argument",
     "read_options",
     "read_pair",
+    "write_aggregation",
+    "write_initializer",
     "write_pairs",
 ]
 

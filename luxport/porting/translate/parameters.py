@@ -22,7 +22,7 @@ from luxport.porting.translate.writing import Code
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-__all__ = ["Parameters", "read_kind_of_type", "list_names", "write_parameters"]
+__all__ = ["Parameters", "list_names", "read_kind_of_type", "write_parameters"]
 
 
 def list_names(parameters: list[Node]) -> set[str]:

@@ -30,7 +30,7 @@ from luxport.porting.translate.writing import Code, call, group, name_in_python,
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-__all__ = ["Builder", "Scope", "Source", "Table", "write_device", "makes_layers", "rewrite", "find_with_types"]
+__all__ = ["Builder", "Scope", "Source", "Table", "find_with_types", "makes_layers", "rewrite", "write_device"]
 
 Builder: TypeAlias = "Callable[[Scope, Arguments], Code]"
 """What builds a layer from the arguments of its constructor."""

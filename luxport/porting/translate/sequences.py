@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 from luxport.porting.translate.indices import add_one, build_view
 
-__all__ = ["SEQUENCES", "read_binding", "write_comprehension", "build_map", "write_span"]
+__all__ = ["SEQUENCES", "build_map", "read_binding", "write_comprehension", "write_span"]
 
 
 def write_comprehension(here: Scope, node: Node) -> Code:

@@ -17,7 +17,7 @@ from luxport.backend import adopt_type, backend_of
 from luxport.core.abstract_arrays import AbstractArray
 from luxport.core.initial_values import abstract_values, initial_parameters, initial_states
 
-__all__ = ["Inputs", "Whole", "write_first_line", "find_shapes"]
+__all__ = ["Inputs", "Whole", "find_shapes", "write_first_line"]
 
 
 class Whole(AbstractArray):

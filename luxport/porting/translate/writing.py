@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 from luxport.text import safe_to_show
 
-__all__ = ["BUILTINS", "TAKEN", "Code", "call", "name_field", "group", "write_named", "write_operand", "name_in_python"]
-__all__ += ["write_remark", "render", "write_whole_number"]
+__all__ = ["BUILTINS", "TAKEN", "Code", "call", "group", "name_field", "name_in_python", "write_named", "write_operand"]
+__all__ += ["render", "write_remark", "write_whole_number"]
 
 _WIDTH = 100
 _LONGEST = 200_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["Backward", "DamagedError", "MOST_ACCURATE", "Row", "Table", "read_distribution", "read_huffman", "spread"]
+__all__ = ["MOST_ACCURATE", "Backward", "DamagedError", "Row", "Table", "read_distribution", "read_huffman", "spread"]
 
 
 class DamagedError(Exception):
