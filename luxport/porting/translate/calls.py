@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from luxport.porting.translate.constructors import find_constructor
 from luxport.porting.translate.drawn import write_drawn_array
 from luxport.porting.translate.indices import build_undefined
 from luxport.porting.translate.methods import choose_method
@@ -18,7 +19,7 @@ from luxport.porting.translate.parse import (
     write_one_line,
 )
 from luxport.porting.translate.scope import Scope, find_with_types
-from luxport.porting.translate.structs import Struct, find_constructor, is_new
+from luxport.porting.translate.structs import Struct, is_new
 from luxport.porting.translate.writing import Code, call, group, name_field, name_in_python, write_operand
 
 if TYPE_CHECKING:

@@ -10,9 +10,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import combinations, pairwise
 from typing import TYPE_CHECKING
 
+from luxport.porting.translate.constructors import list_own_constructors
 from luxport.porting.translate.parse import Arguments, Unported, find_head, text
 from luxport.porting.translate.signatures import ANY_NUMBER, Method, read_method
-from luxport.porting.translate.structs import Struct, by_fields
+from luxport.porting.translate.structs import Struct
 from luxport.porting.translate.writing import name_in_python
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def choose_method(name: str, methods: Sequence[Method], given: Arguments) -> str
 def choose_by_types(structs: Iterable[Struct]) -> None:
     """Name what chooses among the constructors of each struct, where their types tell them apart."""
     for struct in structs:
-        own = by_fields(struct)
+        own = list_own_constructors(struct)
         replaced = any(_list_kinds(entry) == _list_kinds(own[-1]) for entry in struct.constructors) if own else False
         known = struct.constructors and not struct.by_keyword and all(entry.most >= 0 for entry in struct.constructors)
         if known and not replaced and order_methods([*own, *struct.constructors]):
@@ -117,7 +118,7 @@ def choose_by_types(structs: Iterable[Struct]) -> None:
 
 def write_chooser(struct: Struct) -> list[str]:
     """Return what calls the constructor that Julia would choose, as lines of Python."""
-    return write_dispatcher(struct.chooser, [*by_fields(struct), *struct.constructors])
+    return write_dispatcher(struct.chooser, [*list_own_constructors(struct), *struct.constructors])
 
 
 def write_dispatcher(name: str, methods: Sequence[Method]) -> list[str]:

@@ -1,0 +1,77 @@
+"""Constructors of structs: those that Julia makes itself, and which one a call means."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from luxport.porting.translate.parse import Arguments, Unported, count_line, text
+from luxport.porting.translate.signatures import ANY_NUMBER, Method
+from luxport.porting.translate.structs import Struct
+
+__all__ = ["find_constructor", "list_own_constructors"]
+
+_NUMBERS = {"Int", "Integer", "Int64", "Int32", "Real", "Number", "IntegerType"}
+
+
+def find_constructor(struct: Struct, given: Arguments, kinds: Sequence[str]) -> str:
+    """Return the name in Python of the constructor that a call means.
+
+    Raises: Unported if that cannot be told
+    """
+    count, named = len(given.positional), set(given.named)
+    if any(node.type == "splat_expression" for node in given.positional):
+        raise Unported(f"{struct.name} of a splat")
+    fitting = [entry for entry in struct.constructors if entry.takes(given)]
+    if any(entry.most < 0 for entry in struct.constructors):
+        raise Unported(f"{struct.name}, which has constructors by type")
+    if struct.inner:
+        by_fields = False
+    elif struct.by_keyword and not count:
+        by_fields = named <= set(struct.fields)
+    else:
+        by_fields = count == len(struct.fields) and not named
+    if by_fields:  # one parameter for each field is more special than any number of them
+        fitting = [entry for entry in fitting if entry.most < ANY_NUMBER]
+    if by_fields and fitting:
+        if any(kind in ("layer", "layers", "drawn", "array") for kind in kinds):
+            return struct.python
+        if struct.chooser and "unknown" in kinds:
+            return struct.chooser
+        if len(fitting) == 1 and _fits(fitting[0], kinds):
+            return fitting[0].python
+        if struct.chooser:
+            return struct.chooser
+        raise Unported(f"which constructor of {struct.name} this is")
+    if by_fields:
+        return struct.python
+    if len(fitting) == 1:
+        return fitting[0].python
+    if fitting and struct.chooser:
+        return struct.chooser
+    raise Unported(
+        f"no constructor of {struct.name} is known for this call, or several (line {count_line(struct.node)})"
+    )
+
+
+def list_own_constructors(struct: Struct) -> list[Method]:
+    """Return the constructors that Julia makes itself: of the fields' types, and, without parameters, of anything.
+
+    Those that a file defines for the same types take their place.
+    """
+    if struct.inner or struct.by_keyword:
+        return []
+    count = len(struct.fields)
+    declared = tuple(text(kind) if kind is not None else "" for kind in struct.fields.values())
+    kinds = [declared] if struct.has_parameters else [("",) * count, declared]
+    return [Method(struct.node, struct.python, count, count, frozenset(), one) for one in dict.fromkeys(kinds)]
+
+
+def _fits(entry: Method, kinds: Sequence[str]) -> bool:
+    """Whether declared types make this method the one for arguments of these kinds."""
+    declared = 0
+    for kind, julia in zip(kinds, [one.partition("{")[0] for one in entry.declared], strict=False):
+        wanted = "number" if julia in _NUMBERS else {"Pair": "pair", "Bool": "flag"}.get(julia, "")
+        if wanted and kind not in (wanted, "unknown"):
+            return False
+        declared += bool(wanted)
+    return declared > 0
