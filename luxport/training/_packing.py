@@ -13,14 +13,11 @@ from copy import copy
 from typing import Any
 
 from luxport import tree
-from luxport.backend import backend_of, can, dtype_name, namespace
+from luxport.backend import backend_of, dtype_name, namespace
 from luxport.core.flat_layout import split_vector
-from luxport.core.layer import Layer
-from luxport.core.surgery import named_modules
-from luxport.layers._alike import Row, known_rows, runs_of
-from luxport.layers._containers import Chain
-from luxport.optimizers._rule import Batched
+from luxport.layers._alike import Row, known_rows
 from luxport.optimizers._state import Group, Leaf, OptimizerState
+from luxport.training._joined_steps import collect_leaves, find_equal_steps, find_looped
 from luxport.training._state import TrainState
 from luxport.transforms import value_and_grad
 from luxport.transforms._transforms import jit as compile_program
@@ -95,9 +92,9 @@ class Layout:
         self.has_stacks = False
         parameters: list[Any] = []
         found: list[Leaf] = []
-        if _find_equal_steps(state, parameters, found):
+        if find_equal_steps(state, parameters, found):
             self.leaf_structure = tree.structure(found[0].state)
-            self.parameters = _Vectors(parameters, most, stacks=_find_looped(state, parameters))
+            self.parameters = _Vectors(parameters, most, stacks=find_looped(state, parameters))
             self.has_stacks = bool(self.parameters.stacks)
             self.group_size = state.opt_state.groups[0].size
         self._lay_rest(self._make_narrow(state))
@@ -192,7 +189,7 @@ class Layout:
             return state
         joined = self.parameters.join(tree.leaves(state.ps))
         leaves: list[Leaf] = []
-        _collect(state.opt_state.leaves, leaves)
+        collect_leaves(state.opt_state.leaves, leaves)
         kept = list(zip(*[tree.leaves(leaf.state) for leaf in leaves], strict=True))
         each = [self.parameters.join(of_all) for of_all in kept]
         states = [tree.unflatten(self.leaf_structure, iter([of[i] for of in each])) for i in range(len(joined))]
@@ -247,68 +244,6 @@ def layout_of(state: TrainState, most: int) -> Layout:
 
 def _tell_kinds(state: TrainState) -> Any:
     return tree.structure(state), tuple([(dtype_name(array), tuple(array.shape)) for array in tree.leaves(state)])
-
-
-def _find_equal_steps(state: TrainState, parameters: list[Any], leaves: list[Leaf]) -> bool:
-    """List parameters and the optimizer's leaves; False if one step of joined ones would not be that of each."""
-    opt_state = state.opt_state
-    if not isinstance(opt_state, OptimizerState) or len(opt_state.groups) != 1:
-        return False
-    rule = opt_state.groups[0].rule.value
-    if not (isinstance(rule, Batched) and rule.elementwise) or not _collect(opt_state.leaves, leaves):
-        return False
-    parameters += tree.leaves(state.ps)
-    if len(parameters) < 2 or len(parameters) != len(leaves) or _get_places(state.ps) != _get_places(opt_state.leaves):
-        return False
-    kind = dtype_name(parameters[0])
-    structure = tree.structure(leaves[0].state)
-    return kind in ("float32", "float64", "complex64", "complex128") and all(
-        [
-            dtype_name(x) == kind
-            and tree.structure(leaf.state) == structure
-            and all([array.shape == x.shape for array in tree.leaves(leaf.state)])
-            for x, leaf in zip(parameters, leaves, strict=True)
-        ]
-    )
-
-
-def _find_looped(state: TrainState, parameters: Sequence[Any]) -> list[list[int]]:
-    """List the places of parameters that a loop over layers takes together."""
-    if not can(backend_of(parameters[0]), "loops"):
-        return []
-    places = {path: i for i, (path, _) in enumerate(tree.leaves_with_path(state.ps))}
-    found: list[list[int]] = []
-    taken: set[int] = set()
-    for path, layer in named_modules(state.model) if isinstance(state.model, Layer) else ():
-        if not isinstance(layer, Chain) or not layer.scan:
-            continue
-        for _, names in runs_of(layer.layers):
-            first, depth = (*path, names[0]), len(path) + 1
-            for inner in [key[depth:] for key in places if key[:depth] == first]:
-                run = [places.get((*path, name, *inner)) for name in names]
-                known = [i for i in run if i is not None and i not in taken]
-                alike = len({parameters[i].shape for i in known}) == 1
-                if len(known) == len(names) > 1 and alike:
-                    found.append(known)
-                    taken |= {*known}
-    return found
-
-
-def _collect(leaves: Any, found: list[Leaf]) -> bool:
-    """List the leaves of nested dicts; False if there is anything else, or an unusual leaf."""
-    for value in leaves.values() if type(leaves) is dict else (leaves,):
-        if type(value) is dict:
-            if not _collect(value, found):
-                return False
-        elif type(value) is Leaf and value.remainder is None and value.group is None and value.frozen is None:
-            found.append(value)
-        else:
-            return False
-    return True
-
-
-def _get_places(values: Any) -> Any:
-    return {key: _get_places(value) for key, value in values.items()} if type(values) is dict else None
 
 
 def _number_all(values: Sequence[Any]) -> dict[str, Any]:
