@@ -25,7 +25,6 @@ from ._dropout import alpha_dropout as alpha_dropout
 from ._dropout import dropout as dropout
 from ._dropout import keep_mask as keep_mask
 from ._embedding import embedding as embedding
-from ._erf import erf as erf
 from ._fold import fold as fold
 from ._fold import fold_nd as fold_nd
 from ._fold import unfold as unfold
@@ -75,6 +74,9 @@ from ._segments import segment_reduce as segment_reduce
 from ._softmax import logsoftmax as logsoftmax
 from ._softmax import logsumexp as logsumexp
 from ._softmax import softmax as softmax
+from ._special_functions import erf as erf
+from ._special_functions import xlogx as xlogx
+from ._special_functions import xlogy as xlogy
 from ._spectral import hamming_window as hamming_window
 from ._spectral import hann_window as hann_window
 from ._spectral import istft as istft
@@ -89,8 +91,6 @@ from ._upsample import upsample_bilinear as upsample_bilinear
 from ._upsample import upsample_linear as upsample_linear
 from ._upsample import upsample_nearest as upsample_nearest
 from ._upsample import upsample_trilinear as upsample_trilinear
-from ._xlogy import xlogx as xlogx
-from ._xlogy import xlogy as xlogy
 from .activations import Activation as Activation
 from .activations import celu as celu
 from .activations import elu as elu

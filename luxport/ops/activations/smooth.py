@@ -15,8 +15,8 @@ from luxport.backend import Array, namespace
 from luxport.backend.dtypes import in_single_or_double, is_complex, numbers, real_numbers
 from luxport.backend.option_rules import AXIS
 from luxport.call_arguments import says_what_it_takes
-from luxport.ops._erf import erf
 from luxport.ops._operation import operation
+from luxport.ops._special_functions import erf
 from luxport.ops.looking import reliance
 from luxport.ops.moments import usual_bound
 from luxport.ops.shapes import is_number, sizes_of
