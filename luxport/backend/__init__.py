@@ -9,7 +9,9 @@ from ._arrays import same_size as same_size
 from ._capabilities import CAPABILITIES as CAPABILITIES
 from ._capabilities import can as can
 from ._capabilities import require as require
+from ._choice import backend_of_trees as backend_of_trees
 from ._choice import default_backend as default_backend
+from ._choice import find_first_array as find_first_array
 from ._choice import set_backend as set_backend
 from ._choice import using as using
 from ._compiling import ask_when_compiling as ask_when_compiling

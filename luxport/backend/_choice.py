@@ -1,17 +1,23 @@
-"""Which backend new arrays come from: ``LUXPORT_BACKEND``, `set_backend`, `using`."""
+"""Which backend it is: that of the arrays at hand, or the one that new arrays come from.
+
+The latter is chosen by ``LUXPORT_BACKEND``, `set_backend` and `using`.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
 
+from luxport import tree
 from luxport.backend._protocol import Backend
-from luxport.backend._registry import get_backend
+from luxport.backend._registry import backend_of, find_owner, get_backend
 from luxport.call_arguments import says_what_it_takes
+from luxport.tree.static import Static
 
-__all__ = ["default_backend", "set_backend", "using"]
+__all__ = ["backend_of_trees", "default_backend", "find_first_array", "set_backend", "using"]
 
 
 _chosen: str | None = None
@@ -55,3 +61,40 @@ def using(name: str) -> Iterator[Backend]:
         yield backend
     finally:
         _using.reset(token)
+
+
+def backend_of_trees(*values: Any) -> Backend:
+    """Find the backend of trees by the first array in each, or the default one if there is no array."""
+    found: Any = None
+    for value in values:
+        leaf = find_first_array(value)
+        if leaf is not None and type(leaf) is not type(found):
+            backend_of(found, leaf)
+            found = leaf
+    return default_backend() if found is None else backend_of(found)
+
+
+def find_first_array(value: Any) -> Any:
+    """Return the first array of a tree, or None."""
+    kind = type(value)
+    if kind is tuple or kind is list:  # what most calls have: to ask for a Mapping takes a microsecond
+        return _find_first(value)
+    if kind is dict:
+        return _find_first(value.values())
+    if value is None or isinstance(value, Static):
+        return None
+    if isinstance(value, tree.VectorTree):
+        return find_first_array(value.vector)
+    if isinstance(value, Mapping):
+        return _find_first(value.values())
+    if isinstance(value, (tuple, list)):
+        return _find_first(value)
+    return None if find_owner(kind) is None else value
+
+
+def _find_first(values: Iterable[Any]) -> Any:
+    for value in values:
+        leaf = find_first_array(value)
+        if leaf is not None:
+            return leaf
+    return None

@@ -13,7 +13,7 @@ from luxport.distributed._halves import mean_by
 from luxport.distributed._session import Session
 from luxport.distributed._workers import of_own_stream, together
 from luxport.training._state import TrainState
-from luxport.transforms._transforms import jit as compile_program
+from luxport.transforms._compiling import jit as compile_program
 
 __all__ = ["Question", "split_step", "use_engine"]
 

@@ -18,7 +18,7 @@ from luxport.training._means import Means, added, mean_values
 from luxport.training._objective_gradients import Objective
 from luxport.training._share import Share
 from luxport.training._state import TrainState, expect_state, in_precision
-from luxport.transforms._transforms import jit as compile_program
+from luxport.transforms._compiling import jit as compile_program
 from luxport.tree.static import Static
 
 __all__ = ["evaluate", "expect_some", "look_at"]

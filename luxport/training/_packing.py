@@ -20,7 +20,7 @@ from luxport.optimizers._state import Group, Leaf, OptimizerState
 from luxport.training._joined_steps import collect_leaves, find_equal_steps, find_looped
 from luxport.training._state import TrainState
 from luxport.transforms import value_and_grad
-from luxport.transforms._transforms import jit as compile_program
+from luxport.transforms._compiling import jit as compile_program
 from luxport.tree.static import Static, drop_oldest
 
 __all__ = ["Kept", "Layout", "layout_of"]

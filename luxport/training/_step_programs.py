@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from luxport import tree
-from luxport.backend import Array, backend_of, can, namespace
+from luxport.backend import Array, backend_of, can, find_first_array, namespace
 from luxport.ops.looking import may_look
 from luxport.optimizers._updates import update, update_in_place
 from luxport.training._loop import run_steps
@@ -24,8 +24,8 @@ from luxport.training._objective_gradients import (
 )
 from luxport.training._packing import Kept, layout_of
 from luxport.training._state import TrainState, kept_state
-from luxport.transforms._transforms import compile_on, find_first_array
-from luxport.transforms._transforms import jit as compile_program
+from luxport.transforms._compiling import compile_on
+from luxport.transforms._compiling import jit as compile_program
 from luxport.tree.static import Static, drop_oldest
 
 __all__ = ["apply_optimizer", "find_program"]

@@ -1,17 +1,17 @@
 """Differentiation, compilation and loops: one spelling over the backends, the arrays decide who does it."""
 
+from ._compiling import checkpoint as checkpoint
+from ._compiling import jit as jit
 from ._custom_gradient import CustomCall as CustomCall
 from ._custom_gradient import CustomGradient as CustomGradient
 from ._custom_gradient import custom_vjp as custom_vjp
 from ._derivatives import batched_jacobian as batched_jacobian
 from ._derivatives import hessian as hessian
+from ._gradients import grad as grad
+from ._gradients import jacobian as jacobian
+from ._gradients import jvp as jvp
+from ._gradients import value_and_grad as value_and_grad
+from ._gradients import vjp as vjp
 from ._loops import scan as scan
 from ._loops import unrolled_scan as unrolled_scan
 from ._stop_gradient import stop_gradient as stop_gradient
-from ._transforms import checkpoint as checkpoint
-from ._transforms import grad as grad
-from ._transforms import jacobian as jacobian
-from ._transforms import jit as jit
-from ._transforms import jvp as jvp
-from ._transforms import value_and_grad as value_and_grad
-from ._transforms import vjp as vjp

@@ -9,7 +9,7 @@ from typing import Any
 
 from luxport.backend import Array, namespace
 from luxport.call_arguments import expect_function, expect_places, says_what_it_takes
-from luxport.transforms._transforms import grad, jacobian, jvp, vjp
+from luxport.transforms._gradients import grad, jacobian, jvp, vjp
 
 __all__ = ["batched_jacobian", "hessian"]
 
