@@ -1,18 +1,15 @@
-"""What the suite must know of each backend, in one place: its abilities, its 64 bits, its quick compiler."""
+"""What the suite must know of each backend, in one place: its abilities, its 64 bits, the modes of a case."""
 
 from __future__ import annotations
 
-import ctypes
-import itertools
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
-from pathlib import Path
 from typing import Any
 
-from luxport import jit, tree, value_and_grad
+from luxport import jit, value_and_grad
 from luxport.backend import (
     Backend,
     available_backends,
@@ -24,6 +21,7 @@ from luxport.backend import (
     register_backend,
 )
 from luxport_conformance import strict32
+from luxport_conformance.compiling import compiles_operations
 
 __all__ = [
     "BACKENDS",
@@ -31,16 +29,12 @@ __all__ = [
     "Abilities",
     "abilities",
     "broken_probes",
-    "compiled",
-    "compiles_operations",
     "differentiating",
     "holding",
     "load",
     "missing",
-    "prepared",
     "probes",
     "selected",
-    "unsized",
     "ways",
 ]
 
@@ -213,103 +207,6 @@ def holding(backend: Backend | None, dtype: str) -> Iterator[None]:
             yield
     else:
         yield
-
-
-def unsized(backend: Backend, x: Any) -> Any:
-    """Forget the sizes of x where a program is compiled that can learn them when it runs, as TensorFlow's can."""
-    if backend.name != "tf":
-        return x
-    import tensorflow as tf
-
-    if tf.executing_eagerly():
-        return x
-    return tree.map(lambda leaf: tf.raw_ops.PlaceholderWithDefault(input=leaf, shape=[None] * len(leaf.shape)), x)
-
-
-_count = itertools.count()
-
-
-def compiled(backend: Backend | None, program: Callable[..., Any], *, tracing_only: bool = False) -> Callable[..., Any]:
-    """Compile a program as luxport does, but on PyTorch and JAX without the passes that take seconds for each.
-
-    With `tracing_only` PyTorch captures the program as one graph and runs its operations as they are.
-    """
-    if backend is not None and backend.name == "jax":
-        return backend.jit(program, compiler_options=_quick_xla())  # type: ignore[call-arg]
-    if backend is not None and backend.name == "mlx":
-        return _unfused(jit(program))
-    if backend is None or backend.name != "torch":
-        return jit(program)
-    import torch
-
-    def traced(*args: Any) -> Any:
-        return program(*args)
-
-    # Dynamo remembers by file, line and name what changed between calls, and makes it dynamic: a name of its own
-    # makes each program a first one.
-    traced.__code__ = traced.__code__.replace(co_name=f"traced_{next(_count)}")
-    return torch.compile(traced, fullgraph=True, backend="eager" if tracing_only else "aot_eager")
-
-
-@cache
-def _quick_xla() -> dict[str, Any]:
-    """Return options of XLA that halve the time of its compiler on the CPU, if it knows them."""
-    import jax
-
-    if jax.default_backend() != "cpu":
-        return {}
-    options = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}
-    try:
-        jax.jit(abs, compiler_options=options)(1.0)
-    except jax.errors.JaxRuntimeError:  # another version of XLA, with other options
-        return {}
-    return options
-
-
-def _unfused(program: Callable[..., Any]) -> Callable[..., Any]:
-    """Let MLX trace a program without making kernels of it: on a CPU its C++ compiler takes a second for each."""
-
-    def call(*args: Any) -> Any:
-        set_mode = _mode_of_mlx()
-        if set_mode is None:
-            return program(*args)
-        set_mode(_NO_FUSE)
-        try:
-            return program(*args)
-        finally:
-            set_mode(_ENABLED)
-
-    return call
-
-
-_NO_FUSE, _ENABLED = 2, 3
-
-
-@cache
-def _mode_of_mlx() -> Callable[[int], Any] | None:
-    """Return MLX's own switch, which Python is not shown; None if this version has it not."""
-    import mlx.core
-
-    folder = Path(str(mlx.core.__file__)).parent / "lib"
-    for path in folder.glob("libmlx.*"):
-        try:
-            return ctypes.CDLL(str(path))._ZN3mlx4core16set_compile_modeENS0_11CompileModeE
-        except (OSError, AttributeError):
-            continue
-    return None
-
-
-def compiles_operations(name: str) -> bool:
-    """Say whether a backend compiles every operation for every shape and dtype, whether it is asked to or not.
-
-    JAX does, in 20 to 80 ms each: what is to run once is several times faster compiled as a whole.
-    """
-    return name == "jax"
-
-
-def prepared(backend: Backend, program: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the program as it runs fastest once."""
-    return compiled(backend, program) if compiles_operations(backend.name) else program
 
 
 def ways(

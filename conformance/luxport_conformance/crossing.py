@@ -8,9 +8,10 @@ from functools import partial
 
 from luxport.backend import get_backend
 from luxport_conformance.arrays import has_complex
-from luxport_conformance.backends import HOST, abilities, broken_probes, compiles_operations, probes, ways
+from luxport_conformance.backends import HOST, abilities, broken_probes, probes, ways
 from luxport_conformance.case import Case
 from luxport_conformance.cases import CASES
+from luxport_conformance.compiling import compiles_operations
 from luxport_conformance.evaluation import Evaluations
 from luxport_conformance.examples import EXAMPLES, Example
 from luxport_conformance.half_layers import every_spread

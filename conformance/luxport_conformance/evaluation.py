@@ -11,7 +11,7 @@ import numpy as np
 import luxport
 from luxport import tree
 from luxport.backend import Backend
-from luxport_conformance import backends
+from luxport_conformance import compiling
 from luxport_conformance.arrays import dtype_name, on_backend, on_host
 from luxport_conformance.compare import Tolerance
 from luxport_conformance.examples import EXAMPLES, Example
@@ -71,7 +71,7 @@ class Evaluations:
         """Return the layer of the example as it is to be called on a backend."""
         if self._thorough or example in _FIRST:
             return example.layer
-        prepared = self.kept(("layer", example, backend.name), lambda: backends.prepared(backend, example.layer))
+        prepared = self.kept(("layer", example, backend.name), lambda: compiling.prepared(backend, example.layer))
         if prepared is example.layer:
             return prepared
 
@@ -88,7 +88,7 @@ class Evaluations:
 
         `rounded` names the dtype that inputs are rounded to before they are placed, if it is another.
         """
-        if backends.compiles_operations(backend.name):
+        if compiling.compiles_operations(backend.name):
             return self.compiled(example, backend, dtype, gradients=gradients, rounded=rounded)
         return self.eager(example, backend, dtype, gradients=gradients, rounded=rounded)
 
@@ -109,13 +109,13 @@ class Evaluations:
     ) -> Evaluation:
         """Evaluate compiled, together with all examples of layers that lie close."""
         rounded = rounded or dtype
-        few = self._share and not backends.compiles_operations(backend.name) and example in _FIRST
+        few = self._share and not compiling.compiles_operations(backend.name) and example in _FIRST
         groups = _FIRST_GROUPS if few else _GROUPS
         group = next(group for group in groups if example in group) if example in _GROUPED else (example,)
 
         def together() -> Together:
             jobs = {member: _job(member, backend, dtype, gradients, rounded) for member in group}
-            return Together(lambda program: backends.compiled(backend, program), jobs)
+            return Together(lambda program: compiling.compiled(backend, program), jobs)
 
         results = self.kept(("compiled", group, backend.name, dtype, gradients, rounded), together)
         return Evaluation.of(results[example], backend)
@@ -179,7 +179,7 @@ def _job(example: Example, backend: Backend, dtype: str, gradients: bool, rounde
         return weighted_sum(example.layer(with_floats(x, leaves), ps, st)[0], weights)
 
     def program(x: Any, ps: Any, train: Any, test: Any, weights: Any) -> Any:
-        x = backends.unsized(backend, x)
+        x = compiling.unsized(backend, x)
         modes = (train,) if tree.structure(train) == tree.structure(test) else (train, test)
         results = [example.layer(x, ps, st) for st in modes]
         gradient = luxport.grad(loss, (0, 1)) if gradients else lambda *inputs: None

@@ -17,8 +17,9 @@ import luxport
 from luxport import losses, ops, tree
 from luxport.backend import Backend, get_backend
 from luxport_conformance.arrays import on_backend, on_host
-from luxport_conformance.backends import abilities, prepared
+from luxport_conformance.backends import abilities
 from luxport_conformance.compare import EPSILON, Violation
+from luxport_conformance.compiling import prepared
 
 __all__ = ["HALVES", "SPREAD", "Spread", "half_sums"]
 

@@ -18,8 +18,9 @@ import luxport
 from luxport import losses, tree
 from luxport.backend import Backend, get_backend
 from luxport_conformance.arrays import on_backend, on_host
-from luxport_conformance.backends import abilities, compiled
+from luxport_conformance.backends import abilities
 from luxport_conformance.compare import Violation
+from luxport_conformance.compiling import compiled
 from luxport_conformance.examples import EXAMPLES
 from luxport_conformance.operation_examples import OPERATIONS
 from luxport_conformance.operation_examples.example import draw

@@ -9,7 +9,7 @@ from typing import Any
 import luxport
 from luxport import tree
 from luxport.backend import Backend, backend_of, get_backend
-from luxport_conformance import backends
+from luxport_conformance import backends, compiling
 from luxport_conformance.arrays import dtype_name, on_backend, on_host, widened
 from luxport_conformance.compare import Violation, compare_trees
 from luxport_conformance.evaluation import (
@@ -146,7 +146,7 @@ def samples_apart(example: Example, backend: Backend, dtype: str, evaluations: E
         return 0.0
     x, ps, st = placed(example, backend, dtype)
     st = luxport.test_mode(st)
-    program = backends.prepared(
+    program = compiling.prepared(
         backend, lambda x, ps, st: (example.layer(x, ps, st), example.layer(_second_sample(x), ps, st))
     )
     (together, _), (alone, _) = on_host(program(x, ps, st), backend)
@@ -161,7 +161,7 @@ def jit_is_eager(example: Example, backend: Backend, dtype: str, evaluations: Ev
     is left to the laws of gradients, which see it compiled.
     """
     compiled = evaluations.compiled(example, backend, dtype, gradients=True)
-    eager = evaluations.eager(example, backend, dtype, gradients=not backends.compiles_operations(backend.name))
+    eager = evaluations.eager(example, backend, dtype, gradients=not compiling.compiles_operations(backend.name))
     got = tuple([None if want is None else part for part, want in zip(compiled[:4], eager[:4], strict=True)])
     return compare_trees(got, tuple(eager[:4]), dtype, gradient_tolerance(example))
 

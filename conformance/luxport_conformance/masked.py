@@ -15,8 +15,9 @@ import luxport
 from luxport import losses, ops, tree
 from luxport.backend import Backend
 from luxport_conformance.arrays import on_backend, on_host
-from luxport_conformance.backends import abilities, prepared
+from luxport_conformance.backends import abilities
 from luxport_conformance.compare import Violation
+from luxport_conformance.compiling import prepared
 
 __all__ = ["MASKED", "Masked", "hidden_may_be_anything"]
 

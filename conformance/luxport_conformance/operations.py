@@ -18,12 +18,13 @@ from luxport import tree
 from luxport.backend import Backend
 from luxport.ops import definition_of
 from luxport_conformance.arrays import dtype_name, on_backend, on_host
-from luxport_conformance.backends import abilities, compiles_operations, prepared
+from luxport_conformance.backends import abilities
 from luxport_conformance.compare import Violation, compare
+from luxport_conformance.compiling import compiles_operations, prepared
 from luxport_conformance.operation_examples import OPERATIONS, OverrideExample
 from luxport_conformance.together import Together
 
-__all__ = ["Overrides", "expect_held", "every_operation"]
+__all__ = ["Overrides", "every_operation", "expect_held"]
 
 
 def find_operations() -> Mapping[str, Callable[..., Any]]:

@@ -14,9 +14,10 @@ import numpy as np
 from luxport import tree
 from luxport.backend import Backend, get_backend
 from luxport_conformance.arrays import on_backend, on_host, widened
-from luxport_conformance.backends import HOST, compiled, holding, load, probes, ways
+from luxport_conformance.backends import HOST, holding, load, probes, ways
 from luxport_conformance.case import Case
 from luxport_conformance.compare import Violation, compare
+from luxport_conformance.compiling import compiled
 from luxport_conformance.evaluation import Evaluations
 from luxport_conformance.examples import Example
 from luxport_conformance.laws import Law

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from luxport_conformance.backends import compiles_operations
+from luxport_conformance.compiling import compiles_operations
 from luxport_conformance.runner import Check, Evidence, run
 from luxport_conformance.selection import Selection
 

@@ -12,6 +12,7 @@ from typing import Any
 from luxport.backend import register_backend
 from luxport_conformance import arrays, backends
 from luxport_conformance.cases import CASES
+from luxport_conformance.compiling import compiles_operations
 from luxport_conformance.crossing import checks
 from luxport_conformance.peers import find_peer
 from luxport_conformance.peers.checks import peer_checks
@@ -79,7 +80,7 @@ class Selection:
 
 
 def _quick(check: Check) -> bool:
-    return backends.compiles_operations(check.backend) and check.kind == "case"
+    return compiles_operations(check.backend) and check.kind == "case"
 
 
 def _petab(folder: str) -> Any:

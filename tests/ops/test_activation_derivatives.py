@@ -16,7 +16,7 @@ from luxport import ops
 from luxport.backend import Backend, get_backend
 from luxport.ops import definition_of
 from luxport_conformance.arrays import dtype_name
-from luxport_conformance.backends import compiled
+from luxport_conformance.compiling import compiled
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32"])

@@ -15,7 +15,7 @@ import luxport
 from luxport import tree
 from luxport.backend import get_backend
 from luxport_conformance.arrays import on_backend
-from luxport_conformance.backends import unsized
+from luxport_conformance.compiling import unsized
 from luxport_conformance.operation_examples import OPERATIONS
 from luxport_conformance.operations import every_operation
 

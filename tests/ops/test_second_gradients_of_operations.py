@@ -15,7 +15,8 @@ from luxport import tree
 from luxport.backend import get_backend
 from luxport.ops import definition_of
 from luxport_conformance.arrays import on_backend
-from luxport_conformance.backends import holding, prepared
+from luxport_conformance.backends import holding
+from luxport_conformance.compiling import prepared
 from luxport_conformance.operation_examples import OPERATIONS
 from luxport_conformance.operations import every_operation
 

@@ -11,9 +11,9 @@ import numpy as np
 import luxport
 from luxport import EmbeddingBag, LayerError, losses, ops
 from luxport.backend import backend_of
-from luxport_conformance.backends import compiled
 from luxport_conformance.case import Case, Property
 from luxport_conformance.cases.declare import computation
+from luxport_conformance.compiling import compiled
 
 TABLE = np.arange(1.0, 7.0).reshape(3, 2)
 SLICES = np.arange(1.0, 9.0).reshape(4, 2)

@@ -8,7 +8,7 @@ from typing import Any
 
 import luxport
 from luxport.training import TrainState
-from luxport_conformance.backends import compiles_operations
+from luxport_conformance.compiling import compiles_operations
 
 __all__ = ["Of", "prefers_jit", "started"]
 

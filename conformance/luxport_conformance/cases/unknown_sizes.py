@@ -10,10 +10,10 @@ import numpy as np
 import luxport
 from luxport import losses, ops
 from luxport.backend import backend_of
-from luxport_conformance.backends import unsized
 from luxport_conformance.case import Case
 from luxport_conformance.cases.declare import computation, draw
 from luxport_conformance.compare import Tolerance
+from luxport_conformance.compiling import unsized
 
 ONE_HEAD = luxport.MultiHeadAttention(4)
 PS, ST = luxport.setup(0, ONE_HEAD, backend="numpy")

@@ -12,7 +12,7 @@ import numpy as np
 import luxport
 from luxport import tree
 from luxport.backend import get_backend
-from luxport_conformance import backends
+from luxport_conformance import backends, compiling
 from luxport_conformance.arrays import dtype_name, on_backend, on_host
 from luxport_conformance.compare import EPSILON, sort_keys
 from luxport_conformance.examples import EXAMPLES
@@ -163,7 +163,7 @@ def _asked(backend: Any, counterpart: Counterpart, asked: Callable[[Any, Any], A
     def program(*values: Any) -> Any:
         return asked(lambda x, ps, st: counterpart.call(x, ps), values)
 
-    answers = backends.prepared(backend, program)(*values)
+    answers = compiling.prepared(backend, program)(*values)
     return answers, [dtype_name(leaf) for leaf in tree.leaves(answers)]
 
 
