@@ -14,7 +14,8 @@ from luxport import optimizers, tree
 from luxport_conformance.cases.optimizer_parts import ALL_RULES
 from luxport_conformance.examples import EXAMPLES, Example
 from luxport_conformance.examples.example import Flags, Indices, Input
-from luxport_conformance.half_sums import SPREAD, Spread
+from luxport_conformance.half_sum_spreads import SPREAD
+from luxport_conformance.half_sums import Spread
 
 __all__ = ["every_spread"]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import luxport
 from luxport import losses, ops
 from luxport_conformance.examples import EXAMPLES
-from luxport_conformance.half_sums import SPREAD
+from luxport_conformance.half_sum_spreads import SPREAD
 
 __all__ = ["NOT_SUMMED", "of_no_use", "without_a_sum"]
 
