@@ -7,7 +7,7 @@ from typing import Any
 
 from luxport import ops
 from luxport.backend import Array, namespace
-from luxport.losses._common import Aggregation, aggregate, epsilon_of, loss_function, match_target
+from luxport.losses._common import Aggregation, aggregate, choose_epsilon, loss_function, match_target
 from luxport.ops._operation import operation
 from luxport.ops._softmax import halve_logsoftmax
 from luxport.ops.looking import prefer_finite
@@ -49,7 +49,7 @@ def crossentropy(
     0.105361
     """
     xp, y_hat, y = match_target("crossentropy", y_hat, y)
-    return aggregate(-xp.sum(ops.xlogy(y, y_hat + epsilon_of(y_hat, epsilon)), axis=axis), agg)
+    return aggregate(-xp.sum(ops.xlogy(y, y_hat + choose_epsilon(y_hat, epsilon)), axis=axis), agg)
 
 
 @loss_function()
@@ -108,7 +108,7 @@ def binarycrossentropy(y_hat: Array, y: Array, *, agg: Aggregation = "mean", eps
     Source: Flux.jl ``binarycrossentropy``; Lux.jl ``BinaryCrossEntropyLoss``
     """
     _, y_hat, y = match_target("binarycrossentropy", y_hat, y)
-    epsilon = epsilon_of(y_hat, epsilon)
+    epsilon = choose_epsilon(y_hat, epsilon)
     return aggregate(-ops.xlogy(y, y_hat + epsilon) - ops.xlogy(1.0 - y, 1.0 - y_hat + epsilon), agg)
 
 
@@ -157,7 +157,7 @@ def focal_loss(
             detection" (2017)
     """
     xp, y_hat, y = match_target("focal_loss", y_hat, y)
-    p = y_hat + epsilon_of(y_hat, epsilon)
+    p = y_hat + choose_epsilon(y_hat, epsilon)
     return aggregate(-xp.sum(ops.xlogy(y * _power(1.0 - p, gamma), p), axis=axis), agg)
 
 
@@ -180,7 +180,7 @@ def binary_focal_loss(
     Source: Flux.jl ``binary_focal_loss``; Lux.jl ``BinaryFocalLoss``
     """
     xp, y_hat, y = match_target("binary_focal_loss", y_hat, y)
-    epsilon = epsilon_of(y_hat, epsilon)
+    epsilon = choose_epsilon(y_hat, epsilon)
     # y_hat once: of two infinite gradients with opposite signs, or one times 0, the sum would be NaN.
     p = (1.0 - y) + (2.0 * y - 1.0) * (y_hat + epsilon)
     p = p + ops.stop_gradient(ops.relu(epsilon - p))
@@ -206,7 +206,7 @@ def kldivergence(
     Source: Flux.jl ``kldivergence``; Lux.jl ``KLDivergenceLoss``
     """
     xp, y_hat, y = match_target("kldivergence", y_hat, y)
-    terms = ops.xlogx(y) - ops.xlogy(y, y_hat + epsilon_of(y_hat, epsilon))
+    terms = ops.xlogx(y) - ops.xlogy(y, y_hat + choose_epsilon(y_hat, epsilon))
     return aggregate(xp.sum(terms, axis=axis), agg)
 
 

@@ -32,7 +32,7 @@ __all__ = [
     "OPTIONS",
     "Aggregation",
     "aggregate",
-    "epsilon_of",
+    "choose_epsilon",
     "explain_wrong_options",
     "label_smoothing",
     "loss_function",
@@ -178,7 +178,7 @@ def match_target(loss: str, y_hat: Array, y: Any, *, complex_too: bool = False) 
     return xp, y_hat, xp.astype(y, y_hat.dtype)
 
 
-def epsilon_of(y_hat: Array, epsilon: float | None) -> float:
+def choose_epsilon(y_hat: Array, epsilon: float | None) -> float:
     """Return epsilon, by default the distance from 1 to the next number of the prediction's dtype."""
     return EPSILON[dtype_name(y_hat)] if epsilon is None else float(epsilon)
 

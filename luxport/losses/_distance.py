@@ -7,7 +7,7 @@ import math
 from luxport import ops
 from luxport.backend import Array
 from luxport.backend.option_rules import NON_NEGATIVE
-from luxport.losses._common import Aggregation, aggregate, epsilon_of, loss_function, match_target
+from luxport.losses._common import Aggregation, aggregate, choose_epsilon, loss_function, match_target
 from luxport.ops.scaling import squares
 from luxport.transforms._stop_gradient import stop_gradient
 
@@ -56,7 +56,7 @@ def cosine_similarity_loss(
     Source: PyTorch ``CosineEmbeddingLoss`` for the label 1
     """
     xp, y_hat, y = match_target("cosine_similarity_loss", y_hat, y)
-    least = epsilon_of(y_hat, epsilon)
+    least = choose_epsilon(y_hat, epsilon)
 
     def with_norm(x: Array) -> tuple[Array, Array]:
         x, total, size = squares(xp, x, axis, least)

@@ -10,7 +10,7 @@ from luxport.backend.option_rules import AXES
 from luxport.losses._common import Aggregation, aggregate, loss_function, match_target
 from luxport.ops.looking import may_look
 from luxport.ops.moments import usual_variance
-from luxport.ops.scaling import size_of
+from luxport.ops.scaling import find_divisor
 
 __all__ = ["dice_coeff_loss", "tversky_loss"]
 
@@ -84,7 +84,7 @@ def _may_overflow(xp: Any, total: Array) -> bool:
 
 def _find_size(xp: Any, axis: Axes, power: float, *arrays: Array) -> Array:
     """Return what to divide by so that powers of the numbers do not overflow: 1 where they would not."""
-    sizes = [size_of(xp, array, axis, power) for array in arrays]
+    sizes = [find_divisor(xp, array, axis, power) for array in arrays]
     return functools.reduce(xp.maximum, sizes, xp.ones_like(sizes[0]))
 
 

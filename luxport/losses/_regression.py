@@ -8,7 +8,7 @@ from luxport import ops
 from luxport.backend import Array, dtype_name, namespace
 from luxport.backend.dtypes import is_complex
 from luxport.backend.option_rules import NON_NEGATIVE
-from luxport.losses._common import Aggregation, aggregate, epsilon_of, loss_function, match_target
+from luxport.losses._common import Aggregation, aggregate, choose_epsilon, loss_function, match_target
 from luxport.ops._operation import operation
 from luxport.ops.moments import usual_bound
 from luxport.transforms._stop_gradient import stop_gradient
@@ -80,7 +80,7 @@ def msle(y_hat: Array, y: Array, *, agg: Aggregation = "mean", epsilon: float | 
     Source: Flux.jl ``msle``; Lux.jl ``MSLELoss``
     """
     xp, y_hat, y = match_target("msle", y_hat, y)
-    epsilon = epsilon_of(y_hat, epsilon)
+    epsilon = choose_epsilon(y_hat, epsilon)
     over, under = y_hat + epsilon, y + epsilon
     # Where one of the two is infinite the loss is flat.
     infinite = (over == math.inf) != (under == math.inf)

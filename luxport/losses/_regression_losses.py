@@ -8,7 +8,7 @@ from luxport.backend import Array
 from luxport.losses import _regression as regression
 from luxport.losses._common import (
     Aggregation,
-    epsilon_of,
+    choose_epsilon,
     match_target,
 )
 from luxport.losses._loss import Loss
@@ -106,4 +106,4 @@ class PoissonLoss(Loss):
     def of(self, y_hat: Array, y: Any) -> Array:
         """Return the loss of a prediction."""
         _, y_hat, y = match_target("PoissonLoss", y_hat, y)
-        return regression.poisson_loss(y_hat, y, agg=self.agg, epsilon=epsilon_of(y_hat, self.epsilon))
+        return regression.poisson_loss(y_hat, y, agg=self.agg, epsilon=choose_epsilon(y_hat, self.epsilon))

@@ -9,7 +9,7 @@ from luxport.backend import Array, array_device, dtype_name, is_array, namespace
 from luxport.backend.dtypes import as_indices, is_floating
 from luxport.backend.option_rules import Rule, is_number, or_none
 from luxport.core.input_checks import shape_of, shape_text
-from luxport.losses._common import Aggregation, aggregate, epsilon_of, loss_function
+from luxport.losses._common import Aggregation, aggregate, choose_epsilon, loss_function
 from luxport.ops._embedding import pick
 from luxport.ops._operation import operation
 from luxport.ops._softmax import halve_logsoftmax
@@ -94,7 +94,7 @@ def sparse_crossentropy(
     """
     xp, y = _check("sparse_crossentropy", y_hat, y, axis)
     y_hat = _replace_ignored(xp, y_hat, y, axis, ignore_index)
-    logarithms = xp.log(y_hat + epsilon_of(y_hat, epsilon))
+    logarithms = xp.log(y_hat + choose_epsilon(y_hat, epsilon))
     more = ignore_index, class_weights, label_smoothing
     return _average_logarithms(xp, "sparse_crossentropy", logarithms, y, axis, agg, *more)
 

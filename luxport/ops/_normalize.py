@@ -12,14 +12,14 @@ from luxport.backend.option_rules import AXES, FLAG, NON_NEGATIVE, PROBABILITY, 
 from luxport.errors import LayerError, LayerTypeError, shape_text
 from luxport.ops._operation import operation
 from luxport.ops.averages import take_mean
-from luxport.ops.moments import Moments, Reductions, along, least_epsilon, moments
+from luxport.ops.moments import Moments, Reductions, along, least_epsilon, take_moments
 from luxport.ops.shapes import is_number, sizes_of, spreads_over
 from luxport.transforms._stop_gradient import stop_gradient
 
 __all__ = [
     "batch_norm",
     "channel_axis",
-    "epsilon_of",
+    "choose_epsilon",
     "group_norm",
     "instance_norm",
     "layer_norm",
@@ -116,12 +116,12 @@ def batch_norm(
     _expect_pair(x, scale, bias, running_mean, running_var)
     axis = channel_axis(x)
     over = tuple(i for i in range(len(x.shape)) if i != axis)
-    epsilon = epsilon_of(x, epsilon)
+    epsilon = choose_epsilon(x, epsilon)
     expect_several_values(x, over, training, running_mean)
     channels = tuple(-1 if i == axis else 1 for i in range(len(x.shape)))
     wide = single_or_double(xp, x)
     if training or running_mean is None or running_var is None:
-        found = moments(xp, wide, along(xp, over), epsilon)
+        found = take_moments(xp, wide, along(xp, over), epsilon)
         if training and running_mean is not None and running_var is not None:
             n = _count(xp, wide, over)
             several = True if is_number(n) else n > 1
@@ -168,14 +168,14 @@ def instance_norm(
     _expect_channels(x, 1, scale=scale, bias=bias, running_mean=running_mean, running_var=running_var)
     _expect_pair(x, scale, bias, running_mean, running_var)
     over = tuple(range(2, len(x.shape)))
-    epsilon = epsilon_of(x, epsilon)
+    epsilon = choose_epsilon(x, epsilon)
     expect_several_values(x, over, training, running_mean)
     if training and x.shape[0] == 0:  # whose means are over no samples
         return x, running_mean, running_var
     channels = (-1, *(1 for _ in over))
     wide = single_or_double(xp, x)
     if training or running_mean is None or running_var is None:
-        found = moments(xp, wide, along(xp, over), epsilon)
+        found = take_moments(xp, wide, along(xp, over), epsilon)
         if training and running_mean is not None and running_var is not None:
             n = _count(xp, wide, over)
             several = True if is_number(n) else xp.sum(xp.astype(n > 1, xp.int32), axis=0) > 0
@@ -208,9 +208,9 @@ def group_norm(
     """
     xp = namespace(x, scale, bias)
     _expect_channels(x, 1, scale=scale, bias=bias)
-    epsilon = epsilon_of(x, epsilon)
+    epsilon = choose_epsilon(x, epsilon)
     over = tuple(range(2, len(x.shape)))
-    found = moments(xp, single_or_double(xp, x), _reduce_groups(xp, over, groups), epsilon)
+    found = take_moments(xp, single_or_double(xp, x), _reduce_groups(xp, over, groups), epsilon)
     return xp.astype(_scale_and_shift(xp, found, scale, bias, (-1, *(1 for _ in over))), x.dtype)
 
 
@@ -239,8 +239,8 @@ def layer_norm(
     """
     xp = namespace(x, scale, bias)
     _expect_spread(x, scale, bias)  # else x would broadcast
-    epsilon = epsilon_of(x, epsilon)
-    found = moments(xp, single_or_double(xp, x), along(xp, axes), epsilon)
+    epsilon = choose_epsilon(x, epsilon)
+    found = take_moments(xp, single_or_double(xp, x), along(xp, axes), epsilon)
     return xp.astype(_scale_and_shift(xp, found, scale, bias), x.dtype)
 
 
@@ -264,9 +264,9 @@ def rms_norm(
     """
     xp = namespace(x, scale)
     _expect_spread(x, scale)  # else x would broadcast
-    epsilon = epsilon_of(x, epsilon)
+    epsilon = choose_epsilon(x, epsilon)
     wide = single_or_double(xp, x)
-    found = moments(xp, wide, along(xp, axes), epsilon, center=False)
+    found = take_moments(xp, wide, along(xp, axes), epsilon, center=False)
     return xp.astype(_scale_and_shift(xp, found, scale, None), x.dtype)
 
 
@@ -287,7 +287,7 @@ def normalize(x: Array, *, axis: int | tuple[int, ...] = 0, epsilon: float = 1e-
            [ 1.,  0.]])
     """
     xp = namespace(x)
-    found = moments(xp, single_or_double(xp, x), along(xp, axis), epsilon)
+    found = take_moments(xp, single_or_double(xp, x), along(xp, axis), epsilon)
     return xp.astype(_scale_and_shift(xp, found, None, None), x.dtype)
 
 
@@ -309,7 +309,7 @@ def channel_axis(x: Array) -> int:
     return 1 if len(x.shape) > 1 else 0
 
 
-def epsilon_of(x: Array, epsilon: float | None) -> float:
+def choose_epsilon(x: Array, epsilon: float | None) -> float:
     """Return epsilon, if it is None the one that LuxLib takes: 1.1e-5 in float32."""
     kind = dtype_name(x)
     if kind not in EPSILON:

@@ -14,7 +14,7 @@ from luxport.errors import LayerError, shape_text
 from luxport.ops._operation import operation
 from luxport.ops.averages import average, take_mean
 from luxport.ops.looking import may_look
-from luxport.ops.scaling import size_of
+from luxport.ops.scaling import find_divisor
 from luxport.ops.shapes import is_number, sizes_of
 from luxport.ops.windows import (
     WRITTEN_OUT,
@@ -306,7 +306,7 @@ def power_size(xp: Any, x: Array, p: float) -> Array | None:
     """Return what to divide each channel by so that its powers neither overflow nor vanish, or None for all by 1."""
     if 0 in x.shape or len(x.shape) < 3:
         return None
-    size = size_of(xp, x, tuple(range(2, len(x.shape))), p)
+    size = find_divisor(xp, x, tuple(range(2, len(x.shape))), p)
     return None if may_look(size) and bool(xp.all(size == 1)) else size
 
 

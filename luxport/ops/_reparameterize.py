@@ -9,7 +9,7 @@ from luxport.backend.dtypes import expect_floating, single_or_double
 from luxport.backend.option_rules import AXIS, count
 from luxport.errors import LayerError, shape_text
 from luxport.ops._operation import operation
-from luxport.ops.scaling import squares
+from luxport.ops.scaling import sum_squares
 from luxport.ops.shapes import spreads_over
 from luxport.transforms._stop_gradient import stop_gradient
 
@@ -54,7 +54,7 @@ def weight_norm(direction: Array, size: Array) -> Array:
     axes = tuple(axis for axis, n in enumerate(size.shape) if n == 1)
     if not axes:
         return xp.astype(xp.sign(wide) * xp.astype(size, wide.dtype), direction.dtype)
-    scaled, square, _ = squares(xp, wide, axes)
+    scaled, square, _ = sum_squares(xp, wide, axes)
     return xp.astype(scaled * (xp.astype(size, wide.dtype) / _root_or_one(xp, square)), direction.dtype)
 
 
@@ -95,13 +95,13 @@ def spectral_norm(weight: Array, u: Array, *, axis: int, iterations: int) -> tup
         right = _unit(xp, xp.matmul(xp.matrix_transpose(fixed), vector))
         vector = _unit(xp, xp.matmul(fixed, right))
     image = xp.matmul(xp.matrix_transpose(matrix), vector)
-    _, square, size = squares(xp, image, None)
+    _, square, size = sum_squares(xp, image, None)
     scaled = (wide if size is None else wide / size[0]) / _root_or_one(xp, square[0])
     return xp.astype(scaled, weight.dtype), xp.astype(vector, u.dtype)
 
 
 def _unit(xp: Any, x: Array) -> Array:
-    x, square, _ = squares(xp, x, None)
+    x, square, _ = sum_squares(xp, x, None)
     return x / _root_or_one(xp, square)
 
 

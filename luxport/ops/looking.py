@@ -1,4 +1,4 @@
-"""Whether numbers may be looked at in passing, or by a program as it runs: `may_look`, `reliance`, `prefer_finite`."""
+"""Whether numbers are looked at in passing, or as a program runs: `may_look`, `find_reliance`, `prefer_finite`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from luxport.backend import Array, namespace
 from luxport.ops._operation import operation
 from luxport.transforms._stop_gradient import stop_gradient
 
-__all__ = ["may_look", "prefer_finite", "reliance"]
+__all__ = ["may_look", "prefer_finite", "find_reliance"]
 
 
 @operation
@@ -21,7 +21,7 @@ def may_look(x: Array) -> bool:
 
 
 @operation
-def reliance(x: Array) -> Callable[[Array], None] | None:
+def find_reliance(x: Array) -> Callable[[Array], None] | None:
     """Return how to tell the program in which x is what it relies on; None where nobody would look as it runs.
 
     What is told is a boolean scalar: where it is False, the program's result is thrown away for a careful one's.
@@ -33,7 +33,7 @@ def prefer_finite(x: Array, usual: Callable[[], Array], careful: Callable[[], Ar
     """Return ``usual()`` where it is seen to be finite, otherwise ``careful()``; both are functions of x."""
     rely_on = None
     if not may_look(x):
-        rely_on = reliance(x)
+        rely_on = find_reliance(x)
         if rely_on is None:
             return careful()
     xp, found = namespace(x), usual()

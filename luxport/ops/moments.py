@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from luxport.backend import Array
 from luxport.backend.dtypes import is_double
-from luxport.ops.looking import may_look, reliance
+from luxport.ops.looking import find_reliance, may_look
 from luxport.transforms._stop_gradient import stop_gradient
 
 __all__ = [
@@ -19,7 +19,7 @@ __all__ = [
     "are_far",
     "are_usual",
     "least_epsilon",
-    "moments",
+    "take_moments",
     "usual_bound",
     "usual_variance",
 ]
@@ -70,7 +70,7 @@ def along(xp: Any, axes: int | tuple[int, ...] | None) -> Reductions:
     )
 
 
-def moments(xp: Any, x: Array, over: Reductions, epsilon: float, *, center: bool = True) -> Moments:
+def take_moments(xp: Any, x: Array, over: Reductions, epsilon: float, *, center: bool = True) -> Moments:
     """Return x without its mean (with it, if not `center`), and the mean of its squares.
 
     Where squares may overflow, or vanish beside epsilon, x is multiplied by a power of 2 first, which is exact: the
@@ -86,7 +86,7 @@ def moments(xp: Any, x: Array, over: Reductions, epsilon: float, *, center: bool
         found = _plain(x, over, epsilon, center)
         if usual_variance(xp, found.var, epsilon) and not (center and any_is_far(xp, found.mean, found.var, epsilon)):
             return found
-    elif (rely_on := reliance(x)) is not None:
+    elif (rely_on := find_reliance(x)) is not None:
         found = _plain(x, over, epsilon, center)
         usual = are_usual(xp, found.var, epsilon)
         rely_on(xp.logical_and(usual, ~are_far(xp, found.mean, found.var, epsilon)) if center else usual)

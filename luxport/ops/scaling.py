@@ -10,10 +10,10 @@ from luxport.ops.looking import may_look
 from luxport.ops.moments import usual_variance
 from luxport.transforms._stop_gradient import stop_gradient
 
-__all__ = ["size_of", "squares"]
+__all__ = ["find_divisor", "sum_squares"]
 
 
-def squares(
+def sum_squares(
     xp: Any, x: Array, axes: int | tuple[int, ...] | None, least: float = 0.0
 ) -> tuple[Array, Array, Array | None]:
     """Return x, the sum of its squares along axes, which stay, and None.
@@ -24,13 +24,13 @@ def squares(
     total = xp.sum(x * x, axis=axes, keepdims=True)
     if 0 in x.shape or (may_look(total) and usual_variance(xp, total, 0.0)):
         return x, total, None
-    size = size_of(xp, x, axes, 2.0)
+    size = find_divisor(xp, x, axes, 2.0)
     size = xp.where(size < least, xp.full_like(size, least), size)
     x = x / size
     return x, xp.sum(x * x, axis=axes, keepdims=True), size
 
 
-def size_of(xp: Any, x: Array, axes: int | tuple[int, ...] | None, p: float) -> Array:
+def find_divisor(xp: Any, x: Array, axes: int | tuple[int, ...] | None, p: float) -> Array:
     """Return what to divide by so that p-th powers neither overflow nor vanish: 1 where they would not.
 
     It is as large as the largest magnitude along axes, which stay, or a 16th of it; to differentiation a constant.

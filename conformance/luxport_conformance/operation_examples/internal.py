@@ -78,7 +78,7 @@ OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {
         OverrideExample((draw(3, 4), np.asarray([[3], [0], [3]], np.int64)), {"axis": 1}),
         OverrideExample((draw(3, 4), np.asarray([[2, 1, 0, 0], [2, 2, 2, 1]], np.int64)), {"axis": 0}),
     ),
-    "reliance": (OverrideExample((draw(2, 3),), tells=True),),
+    "find_reliance": (OverrideExample((draw(2, 3),), tells=True),),
     "reshape_samples": (OverrideExample((draw(2, 6),), {"sizes": (3, 2)}),),
     "rotation_taps": tuple(
         OverrideExample((draw(1, 1, 5, 4),), {"angle": 0.7, "center": (2, 1.5), "bilinear": bilinear})

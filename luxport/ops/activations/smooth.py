@@ -17,7 +17,7 @@ from luxport.backend.option_rules import AXIS
 from luxport.call_arguments import says_what_it_takes
 from luxport.ops._operation import operation
 from luxport.ops._special_functions import erf
-from luxport.ops.looking import reliance
+from luxport.ops.looking import find_reliance
 from luxport.ops.moments import usual_bound
 from luxport.ops.shapes import is_number, sizes_of
 from luxport.transforms._stop_gradient import stop_gradient
@@ -237,7 +237,7 @@ def _gate(xp: Any, x: Array, gate: Activation, far: float) -> Array:
     """
     if is_complex(x):
         return x * gate(x)
-    if (rely_on := reliance(x)) is not None and 0 not in x.shape:
+    if (rely_on := find_reliance(x)) is not None and 0 not in x.shape:
         # As long as nothing overflows, a gate that is closed is 0, and so is its slope.
         rely_on(xp.max(xp.abs(x)) < usual_bound(xp, x))
         return x * gate(x)

@@ -9,8 +9,8 @@ from .planting import Mutants, case, catch_each, fault
 MUTANTS: Mutants = {
     "cross-entropy's epsilon outside the logarithm": fault(
         losses.crossentropy,
-        "ops.xlogy(y, y_hat + epsilon_of(y_hat, epsilon))",
-        "(ops.xlogy(y, y_hat) + epsilon_of(y_hat, epsilon))",
+        "ops.xlogy(y, y_hat + choose_epsilon(y_hat, epsilon))",
+        "(ops.xlogy(y, y_hat) + choose_epsilon(y_hat, epsilon))",
         "losses.crossentropy_of_the_impossible",
     ),
     "epsilon is float32's in double precision": fault(
@@ -45,8 +45,8 @@ MUTANTS: Mutants = {
     "focal loss without its weight": fault(losses.focal_loss, "y * _(1.0 - p, gamma)", "y", "losses.focal_loss"),
     "divergence the other way": fault(
         losses.kldivergence,
-        "ops.xlogx(y) - ops.xlogy(y, y_hat + epsilon_of(y_hat, epsilon))",
-        "ops.xlogx(y_hat) - ops.xlogy(y_hat, y + epsilon_of(y_hat, epsilon))",
+        "ops.xlogx(y) - ops.xlogy(y, y_hat + choose_epsilon(y_hat, epsilon))",
+        "ops.xlogx(y_hat) - ops.xlogy(y_hat, y + choose_epsilon(y_hat, epsilon))",
         "losses.kldivergence",
     ),
     "hinge for labels 0 and 1": fault(
@@ -60,11 +60,11 @@ MUTANTS: Mutants = {
     ),
     "Poisson's epsilon by default": fault(
         losses.PoissonLoss,
-        "epsilon_of(y_hat, self.epsilon)",
+        "choose_epsilon(y_hat, self.epsilon)",
         "self.epsilon or 0.0",
         case("losses.PoissonLoss_of_nothing", dtype="float64"),
     ),
-    "MSLE adds 1": fault(losses.msle, "epsilon = epsilon_of(y_hat, epsilon)", "epsilon = 1.0", "losses.msle"),
+    "MSLE adds 1": fault(losses.msle, "epsilon = choose_epsilon(y_hat, epsilon)", "epsilon = 1.0", "losses.msle"),
     "a complex error squared, not its size": fault(
         losses.mse, "real * real + imag * imag", "real * real - imag * imag", "losses.mse_complex"
     ),

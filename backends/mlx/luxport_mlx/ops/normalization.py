@@ -8,7 +8,7 @@ import mlx.core as mx
 
 from luxport import ops
 from luxport.ops import definition_of
-from luxport.ops._normalize import epsilon_of
+from luxport.ops._normalize import choose_epsilon
 from luxport_mlx.kernels import have_kernels
 
 __all__ = ["layer_norm", "rms_norm"]
@@ -22,7 +22,7 @@ def layer_norm(
 ) -> Any:
     """The library's, along the last axis."""
     if epsilon is None:
-        epsilon = epsilon_of(x, epsilon)
+        epsilon = choose_epsilon(x, epsilon)
     if _is_native(x, (scale, bias), axes, epsilon):
         return mx.fast.layer_norm(x, scale, bias, epsilon)
     return _define_layer_norm(x, scale, bias, axes=axes, epsilon=epsilon)
@@ -31,7 +31,7 @@ def layer_norm(
 def rms_norm(x: Any, scale: Any = None, *, axes: tuple[int, ...] = (-1,), epsilon: float | None = None) -> Any:
     """The library's, along the last axis."""
     if epsilon is None:
-        epsilon = epsilon_of(x, epsilon)
+        epsilon = choose_epsilon(x, epsilon)
     if _is_native(x, (scale,), axes, epsilon):
         return mx.fast.rms_norm(x, scale, epsilon)
     return _define_rms_norm(x, scale, axes=axes, epsilon=epsilon)

@@ -8,7 +8,7 @@ import numpy as np
 
 from luxport import ops
 from luxport.backend.dtypes import single_or_double
-from luxport.ops._normalize import epsilon_of
+from luxport.ops._normalize import choose_epsilon
 from luxport_onnx import xp
 from luxport_onnx.graph import Array, constant, opset, record
 
@@ -43,7 +43,7 @@ def batch_norm(
         options = {"training": training, "momentum": momentum, "epsilon": epsilon}
         return _define_batch(x, scale, bias, running_mean, running_var, **options)
     inputs = [x, *_scale_and_bias(x, x.shape[1], scale, bias), running_mean, running_var]
-    y = record("BatchNormalization", *inputs, dtype=x.dtype, shapes=x.shapes, epsilon=epsilon_of(x, epsilon))
+    y = record("BatchNormalization", *inputs, dtype=x.dtype, shapes=x.shapes, epsilon=choose_epsilon(x, epsilon))
     return y, running_mean, running_var
 
 
@@ -66,7 +66,7 @@ def instance_norm(
     if not is_native(x) or x.ndim < 3 or not _fits(x, 1, scale, bias):
         return _define_instance(x, *parameters, **options)
     inputs = [x, *_scale_and_bias(x, x.shape[1], scale, bias)]
-    y = record("InstanceNormalization", *inputs, dtype=x.dtype, shapes=x.shapes, epsilon=epsilon_of(x, epsilon))
+    y = record("InstanceNormalization", *inputs, dtype=x.dtype, shapes=x.shapes, epsilon=choose_epsilon(x, epsilon))
     return y, running_mean, running_var
 
 
@@ -83,7 +83,7 @@ def group_norm(
         *("GroupNormalization", *inputs),
         dtype=x.dtype,
         shapes=x.shapes,
-        epsilon=epsilon_of(x, epsilon),
+        epsilon=choose_epsilon(x, epsilon),
         num_groups=groups,
     )
 
@@ -106,7 +106,7 @@ def layer_norm(
         return _define_layer(x, scale, bias, axes=axes, epsilon=epsilon)
     inputs = [x, constant(np.ones(shape, x.dtype)) if scale is None else scale, bias]  # type: ignore[arg-type]
     return record(
-        "LayerNormalization", *inputs, dtype=x.dtype, shapes=x.shapes, axis=-rank, epsilon=epsilon_of(x, epsilon)
+        "LayerNormalization", *inputs, dtype=x.dtype, shapes=x.shapes, axis=-rank, epsilon=choose_epsilon(x, epsilon)
     )
 
 
@@ -115,7 +115,7 @@ def rms_norm(
 ) -> Array:
     """The formula; numbers whose squares overflow are not scaled first."""
     wide = single_or_double(xp, x)
-    y = wide / xp.sqrt(xp.mean(wide * wide, axis=axes, keepdims=True) + epsilon_of(x, epsilon))
+    y = wide / xp.sqrt(xp.mean(wide * wide, axis=axes, keepdims=True) + choose_epsilon(x, epsilon))
     if scale is not None:
         y = y * xp.astype(scale, y.dtype)
     return xp.astype(y, x.dtype)

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from luxport_tf.shortcuts import may_rely, rely_on
 
-__all__ = ["may_look", "reliance"]
+__all__ = ["may_look", "find_reliance"]
 
 
 def may_look(x: Any) -> bool:
@@ -17,6 +17,6 @@ def may_look(x: Any) -> bool:
     return tf.executing_eagerly() and not tf.is_symbolic_tensor(x) and "CPU" in x.backing_device
 
 
-def reliance(x: Any) -> Callable[[Any], None] | None:
+def find_reliance(x: Any) -> Callable[[Any], None] | None:
     """In a program of luxport's own, which gives the conditions back."""
     return rely_on if may_rely() else None

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from luxport import ops
 from luxport.ops import definition_of
-from luxport.ops._normalize import blend, epsilon_of, expect_several_values
+from luxport.ops._normalize import blend, choose_epsilon, expect_several_values
 from luxport.ops.moments import are_far, are_usual, usual_bound
 from luxport_tf import xp
 from luxport_tf.ops.layout import channels_first, channels_last
@@ -35,7 +35,7 @@ def batch_norm(
     epsilon: float | None = None,
 ) -> tuple[Any, Any, Any]:
     """The library's by the statistics of x, where squares neither overflow nor vanish; elsewhere the definition."""
-    epsilon = epsilon_of(x, epsilon)
+    epsilon = choose_epsilon(x, epsilon)
     options = {"training": training, "momentum": momentum, "epsilon": epsilon}
     tracked = running_mean is not None and running_var is not None
     native = _is_native(x, running_mean, running_var, scale, bias) and (may_rely() or may_look(x))

@@ -10,7 +10,7 @@ import torch
 
 from luxport import ops
 from luxport.ops import definition_of
-from luxport.ops._normalize import epsilon_of, expect_several_values
+from luxport.ops._normalize import choose_epsilon, expect_several_values
 from luxport.ops.averages import take_mean
 from luxport.ops.moments import FAR
 from luxport_torch import xp
@@ -38,7 +38,7 @@ def batch_norm(
 ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
     """The library's kernel, which changes the running statistics in place, on copies of them."""
     if epsilon is None:
-        epsilon = epsilon_of(x, epsilon)
+        epsilon = choose_epsilon(x, epsilon)
     if not _is_native(x, (running_mean, running_var), scale, bias):
         return _define_batch_norm(
             *(x, scale, bias, running_mean, running_var), training=training, momentum=momentum, epsilon=epsilon
@@ -77,7 +77,7 @@ def instance_norm(
 ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
     """Groups of one channel where nothing is tracked; otherwise the library's, on copies of the statistics."""
     if epsilon is None:
-        epsilon = epsilon_of(x, epsilon)
+        epsilon = choose_epsilon(x, epsilon)
     if running_mean is None or running_var is None:
         y = group_norm(x, scale, bias, groups=max(1, x.shape[1]), epsilon=epsilon)
         return y, running_mean, running_var
@@ -109,7 +109,7 @@ def group_norm(
 ) -> torch.Tensor:
     """The library's, where all have one dtype."""
     if epsilon is None:
-        epsilon = epsilon_of(x, epsilon)
+        epsilon = choose_epsilon(x, epsilon)
     if _have_one_dtype(x, scale, bias) and not sums_in_half(x) and not _is_seen_by_none(x):
         if not may_look(x) or x.ndim < 2 or x.numel() == 0 or x.shape[1] % groups:
             return torch.group_norm(x, groups, scale, bias, epsilon)
@@ -132,7 +132,7 @@ def layer_norm(
 ) -> torch.Tensor:
     """The library's, which normalizes trailing axes, with a scale and a bias of just their shape."""
     if epsilon is None:
-        epsilon = epsilon_of(x, epsilon)
+        epsilon = choose_epsilon(x, epsilon)
     shape = x.shape[x.ndim - len(axes) :]
     shaped = all([parameter is None or parameter.shape == shape for parameter in (scale, bias)])
     if shaped and _are_last(axes, x.ndim) and _have_one_dtype(x, scale, bias) and not sums_in_half(x):

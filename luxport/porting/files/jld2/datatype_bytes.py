@@ -21,7 +21,7 @@ __all__ = [
     "datatype_message",
     "shared",
     "simple",
-    "size_of",
+    "count_bytes",
 ]
 
 UINT8 = struct.pack("<BBBBIHH", 0x30, 0, 0, 0, 1, 0, 8)
@@ -58,16 +58,16 @@ FILL = (0x05, 0, b"\3\x09")
 
 def compound(members: Sequence[tuple[str, bytes]]) -> bytes:
     """Return the datatype of a record, its members one after the other."""
-    size = sum(size_of(datatype) for _, datatype in members)
+    size = sum(count_bytes(datatype) for _, datatype in members)
     width = (size.bit_length() + 7) // 8
     parts, offset = [], 0
     for name, datatype in members:
         parts.append(name.encode() + b"\0" + offset.to_bytes(width, "little") + datatype)
-        offset += size_of(datatype)
+        offset += count_bytes(datatype)
     return struct.pack("<BHBI", 0x36, len(members), 0, size) + b"".join(parts)
 
 
-def size_of(datatype: bytes) -> int:
+def count_bytes(datatype: bytes) -> int:
     """Return how many bytes a value of a datatype has."""
     return struct.unpack_from("<I", datatype, 4)[0]
 

@@ -208,7 +208,7 @@ def _compound(
         type, after = parse_datatype(source, after, limit, depth + 1)
         if dims:
             type = _shape_elements(type, dims, start)
-        if place + size_of(type, start) > size:
+        if place + count_bytes(type, start) > size:
             raise FileFormatError("a field of a record is outside the record", offset=start)
         try:
             members.append(Member(name[:end].decode(), place, type))
@@ -232,7 +232,7 @@ def _array(source: Source, after: int, limit: int, size: int, version: int, dept
 
 
 def _shape_elements(element: Datatype, dims: tuple[int, ...], offset: int) -> ArrayOf:
-    size = size_of(element, offset)
+    size = count_bytes(element, offset)
     for extent in dims:
         size *= extent
     if not 0 < size < 2**32:
@@ -240,7 +240,7 @@ def _shape_elements(element: Datatype, dims: tuple[int, ...], offset: int) -> Ar
     return ArrayOf(size, dims, element)
 
 
-def size_of(type: Datatype, offset: int) -> int:
+def count_bytes(type: Datatype, offset: int) -> int:
     """Return the bytes of an element; a shared datatype inside another is no form that exists."""
     if isinstance(type, Shared):
         raise FileFormatError("a shared datatype inside another", offset=offset)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from luxport.porting import julia
-from luxport.porting.files.jld2.datatype_bytes import PLAIN, size_of
+from luxport.porting.files.jld2.datatype_bytes import PLAIN, count_bytes
 
 __all__ = ["NOTHING", "STRING", "SYMBOL", "element_of", "has_data", "members", "memory", "type_of"]
 
@@ -84,7 +84,7 @@ def has_data(type: julia.TypeName) -> bool:
 def memory(type: julia.TypeName) -> tuple[int, int]:
     """Return the size and the alignment of a value in Julia's memory."""
     if type.path in PLAIN:
-        size = size_of(PLAIN[type.path])
+        size = count_bytes(PLAIN[type.path])
         return size, size
     if type.path not in ("Core.NamedTuple", "Core.Tuple", "Base.Complex"):
         return (8, 8) if has_data(type) else (0, 1)
