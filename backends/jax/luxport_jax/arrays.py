@@ -22,11 +22,11 @@ def asarray(values: Any, *, dtype: str | None = None, device: str | None = None)
     """Copy values to a new array."""
     place = None if device is None else _find_device(device)
     if owns_type(type(values)):
-        array = xp.array(values, dtype=_dtype_to_hold(values, dtype), copy=True)
+        array = xp.array(values, dtype=_choose_dtype(values, dtype), copy=True)
         return array if place is None else jax.device_put(array, place)
     values = np.asarray(values)
     # Converted here and not by JAX, which compiles a conversion for each shape.
-    return jax.device_put(np.array(values, dtype=_dtype_to_hold(values, dtype)), place)
+    return jax.device_put(np.array(values, dtype=_choose_dtype(values, dtype)), place)
 
 
 def to_numpy(array: Any) -> Any:
@@ -60,7 +60,7 @@ def _name_device(device: Any) -> str:
     return "cpu" if device.platform == "cpu" and number == 0 else f"{device.platform}:{number}"
 
 
-def _dtype_to_hold(values: Any, dtype: str | None) -> Any:
+def _choose_dtype(values: Any, dtype: str | None) -> Any:
     """Return the dtype to hold values in; JAX alone would cut 64 bits in half with at most a warning."""
     wanted = xp.dtype(values.dtype if dtype is None else dtype)
     if wanted.name not in _HALVES or jax.config.jax_enable_x64:  # type: ignore[attr-defined]

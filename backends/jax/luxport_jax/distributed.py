@@ -30,7 +30,14 @@ from luxport.distributed._lifeline import Lifeline
 from luxport.distributed._meeting import meet
 from luxport.distributed._rows import StoredRows
 from luxport.distributed._ties import Ties
-from luxport_jax.parallel import WORKERS, connected, first_devices, mean_inside, work, work_of_worker
+from luxport_jax.parallel import (
+    WORKERS,
+    call_connected,
+    do_work,
+    do_work_of_worker,
+    list_first_devices,
+    take_mean_inside,
+)
 from luxport_jax.patience import Patience
 
 __all__ = ["JaxEngine", "start_collectives"]
@@ -55,7 +62,7 @@ def start_collectives(world: World, timeout: float) -> JaxEngine:
                 world.rank,
                 local_device_ids=[world.local_rank],
                 initialization_timeout=math.ceil(timeout),
-                heartbeat_timeout_seconds=_patience_of_jax(timeout),
+                heartbeat_timeout_seconds=_compute_patience(timeout),
                 shutdown_timeout_seconds=math.ceil(min(timeout, 10.0)),
             )
     except (RuntimeError, ValueError, OSError) as error:
@@ -80,7 +87,7 @@ SIGNS_OF_LIFE = 10
 """After so many seconds without one from another process JAX ends this one, and names that."""
 
 
-def _patience_of_jax(timeout: float) -> int:
+def _compute_patience(timeout: float) -> int:
     """Return after how many seconds JAX may end this process, or after half as many where rank 0 is the other.
 
     An error can be caught, so that it comes first where the timeout is as short.
@@ -118,7 +125,7 @@ class JaxEngine:
         )
         self._ties = Ties(self._rows, self._alarm.raised)
         self.patience = Patience(budget, lambda: self._alarm.raised() or self._ties.left())
-        firsts = first_devices(world)
+        firsts = list_first_devices(world)
         self._own = firsts[world.rank]
         self._mesh = Mesh(np.array(firsts), (WORKERS,))
         # Arrays are not joined: JAX is slow at that, and its compiler joins the messages by itself.
@@ -128,7 +135,7 @@ class JaxEngine:
             for op, combine in {"sum": jax.lax.psum, "max": jax.lax.pmax, "min": jax.lax.pmin}.items()
         }
         self._from = jax.jit(
-            lambda xs, number, root: ([x[root] for x in xs], work(number)),
+            lambda xs, number, root: ([x[root] for x in xs], do_work(number)),
             static_argnums=2,
             out_shardings=replicated,
         )
@@ -138,7 +145,7 @@ class JaxEngine:
         """Combine parts of arrays that are spread over the processes, and of others rows."""
 
         def inside(parts: list[Any], rows: list[Any]) -> Any:
-            return [combine(x, WORKERS) for x in parts], [combine(x[0], WORKERS) for x in rows], work_of_worker()
+            return [combine(x, WORKERS) for x in parts], [combine(x[0], WORKERS) for x in rows], do_work_of_worker()
 
         spread, whole = PartitionSpec(WORKERS), PartitionSpec()
         return jax.shard_map(inside, mesh=self._mesh, in_specs=spread, out_specs=whole, check_vma=False)
@@ -147,15 +154,15 @@ class JaxEngine:
         """Reduce all arrays by one program."""
         # An array of a process is a part of one of all as it is, if it has a first axis with something in it.
         as_parts = [bool(array.ndim and array.size) for array in arrays]
-        parts = self._global([array for array, as_part in zip(arrays, as_parts, strict=True) if as_part])
+        parts = self._spread_over_processes([array for array, as_part in zip(arrays, as_parts, strict=True) if as_part])
         rows = self._spread_rows([array for array, as_part in zip(arrays, as_parts, strict=True) if not as_part])
-        of_parts, of_rows, _ = connected(self._programs[op], parts, rows)
+        of_parts, of_rows, _ = call_connected(self._programs[op], parts, rows)
         found = iter(of_parts), iter(of_rows)
         return self._move_home([next(found[not as_part]) for as_part in as_parts], arrays)
 
     def broadcast(self, arrays: Sequence[Any], root: int) -> list[Any]:
         """Send all arrays by one program."""
-        return self._move_home(connected(self._from, self._spread_rows(arrays), np.float32(root), root)[0], arrays)
+        return self._move_home(call_connected(self._from, self._spread_rows(arrays), np.float32(root), root)[0], arrays)
 
     def begin_agreeing(self, digest: bytes) -> Callable[[], bool]:
         """Ask at once."""
@@ -169,7 +176,7 @@ class JaxEngine:
     def mean(self, array: Any) -> Any:
         """Take the mean, inside of a program of several workers by one of its operations."""
         if isinstance(array, jax.core.Tracer):
-            return mean_inside(array)
+            return take_mean_inside(array)
         return mean_by(self.all_reduce, [array], self.world.size)[0]
 
     def overlapping(self) -> None:
@@ -233,7 +240,7 @@ class JaxEngine:
         except jax.errors.JaxRuntimeError as error:
             raise TimeoutError(f"nothing came from rank {rank}: {str(error).splitlines()[0][:150]}") from error
 
-    def _global(self, arrays: Sequence[Any]) -> list[Any]:
+    def _spread_over_processes(self, arrays: Sequence[Any]) -> list[Any]:
         """Let each array be a part of one that is spread over the processes along the first axis."""
         if any([isinstance(array, jax.core.Tracer) for array in arrays]):
             raise inside_a_program("jax")
@@ -247,7 +254,7 @@ class JaxEngine:
         """Put each array in its row of one that is spread over the processes."""
         if any([isinstance(array, jax.core.Tracer) for array in arrays]):
             raise inside_a_program("jax")
-        return self._global(self._with_axis(jax.device_put(list(arrays), self._own))) if arrays else []
+        return self._spread_over_processes(self._with_axis(jax.device_put(list(arrays), self._own))) if arrays else []
 
     def _move_home(self, arrays: Sequence[Any], like: Sequence[Any]) -> list[Any]:
         own = [array.addressable_data(0) for array in arrays]

@@ -55,11 +55,11 @@ def scan_free_length(step: Step, init: Any, xs: Any, reverse: bool) -> tuple[Any
             inputs = _get_row(before, place), _get_row(xs, place), constants
             parts, whole = jax.tree.flatten(inputs)
 
-            def of_floats(*floats: Any) -> Any:
+            def call_with_floats(*floats: Any) -> Any:
                 carry, x, constants = jax.tree.unflatten(whole, _put(parts, slopes, floats))
                 return step(carry, x, *constants)
 
-            _, pull = jax.vjp(of_floats, *_choose(parts, slopes))
+            _, pull = jax.vjp(call_with_floats, *_choose(parts, slopes))
             found = pull((of_carry, _get_row(ys, place)))
             found = jax.tree.unflatten(whole, _put(parts, slopes, found, None))
             return found[0], _put_row(of_xs, found[1], place), jax.tree.map(jnp.add, of_constants, found[2])

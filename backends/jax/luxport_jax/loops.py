@@ -12,7 +12,7 @@ import jax.extend.core
 import numpy as np
 
 from luxport_jax.free_loops import scan_free_length
-from luxport_jax.order import as_given, skeleton
+from luxport_jax.order import restore_order, strip_leaves
 
 __all__ = ["loop_steps", "scan", "scan_layers"]
 
@@ -25,8 +25,8 @@ def scan(
 
     def step(carry: Any, x: Any) -> tuple[Any, Any]:
         nonlocal order
-        carry, y = f(as_given(carry, init), as_given(x, xs))
-        order = skeleton(y)
+        carry, y = f(restore_order(carry, init), restore_order(x, xs))
+        order = strip_leaves(y)
         return carry, y
 
     rows = [leaf.shape[0] for leaf in jax.tree.leaves(xs)]
@@ -34,7 +34,7 @@ def scan(
         carry, ys = scan_free_length(step, init, xs, reverse)
     else:
         carry, ys = jax.lax.scan(step, init, xs, length=length, reverse=reverse)
-    return as_given(carry, init), as_given(ys, order)
+    return restore_order(carry, init), restore_order(ys, order)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 3))
@@ -58,10 +58,10 @@ def loop_steps(
 
     def step(carry_then: Any, part: Any) -> Any:
         nonlocal order
-        found = f(as_given(carry_then, carry), as_given(part, parts[0]))
+        found = f(restore_order(carry_then, carry), restore_order(part, parts[0]))
         if not _are_arrays(jax.tree.leaves(found)):
             raise _NotAlike
-        order = skeleton(found)
+        order = strip_leaves(found)
         return found
 
     try:
@@ -83,7 +83,7 @@ def loop_steps(
     stacked = jax.tree.map(lambda *leaves: jax.numpy.stack(leaves), *parts)
     (last, total), outs = jax.lax.scan(turn, (carry, zeros), stacked)
     each = [jax.tree.map(lambda leaf, i=i: leaf[i], outs) for i in range(len(parts))]
-    return as_given(last, order[0]), as_given(total, order[1]), [as_given(out, order[2]) for out in each]
+    return restore_order(last, order[0]), restore_order(total, order[1]), [restore_order(out, order[2]) for out in each]
 
 
 def _is_slow(program: Any) -> bool:

@@ -12,28 +12,28 @@ from typing import Any
 from luxport import tree
 from luxport.tree.ordered_keys import in_order
 
-__all__ = ["as_given", "restoring", "skeleton"]
+__all__ = ["make_restorer", "restore_order", "strip_leaves"]
 
 
-def as_given(value: Any, like: Any) -> Any:
+def restore_order(value: Any, like: Any) -> Any:
     """Return a tree with the dicts in the order of those of another, wherever the two are alike."""
     if type(value) is dict and type(like) is dict and value.keys() == like.keys():
-        return {key: as_given(value[key], like[key]) for key in in_order(like)}
+        return {key: restore_order(value[key], like[key]) for key in in_order(like)}
     if isinstance(value, (tuple, list)) and type(value) is type(like) and len(value) == len(like):
-        return tree.like_sequence(value, [as_given(*pair) for pair in zip(value, like, strict=True)])
+        return tree.like_sequence(value, [restore_order(*pair) for pair in zip(value, like, strict=True)])
     return value
 
 
-def skeleton(value: Any) -> Any:
-    """Return a tree without its leaves, for `as_given`."""
+def strip_leaves(value: Any) -> Any:
+    """Return a tree without its leaves, for `restore_order`."""
     if type(value) is dict:
-        return {key: skeleton(value[key]) for key in in_order(value)}
+        return {key: strip_leaves(value[key]) for key in in_order(value)}
     if isinstance(value, (tuple, list)):
-        return tree.like_sequence(value, [skeleton(entry) for entry in value])
+        return tree.like_sequence(value, [strip_leaves(entry) for entry in value])
     return None
 
 
-def restoring(like: Any, of_leaf: Callable[[Any], Callable[[Any], Any] | None]) -> Callable[[Any], Any] | None:
+def make_restorer(like: Any, of_leaf: Callable[[Any], Callable[[Any], Any] | None]) -> Callable[[Any], Any] | None:
     """Return the function that brings a tree like this one, with sorted dicts, back into its order.
 
     It is made once for a program, and takes apart only what is to change: None if that is nothing. `of_leaf` says in
@@ -41,7 +41,7 @@ def restoring(like: Any, of_leaf: Callable[[Any], Callable[[Any], Any] | None]) 
     """
     if type(like) is dict:
         keys = list(in_order(like))
-        inner = [(key, restoring(like[key], of_leaf)) for key in keys]
+        inner = [(key, make_restorer(like[key], of_leaf)) for key in keys]
         if all(change is None for _, change in inner):
             if keys == _sort(keys):
                 return None
@@ -51,7 +51,7 @@ def restoring(like: Any, of_leaf: Callable[[Any], Callable[[Any], Any] | None]) 
             return lambda value: {key: value[key] for key in keys}
         return lambda value: {key: value[key] if change is None else change(value[key]) for key, change in inner}
     if isinstance(like, (tuple, list)):
-        changes = [restoring(entry, of_leaf) for entry in like]
+        changes = [make_restorer(entry, of_leaf) for entry in like]
         if all(change is None for change in changes):
             return None
         return lambda value: tree.like_sequence(

@@ -16,18 +16,18 @@ from luxport.distributed._errors import first_line, inside_a_program
 from luxport.distributed._halves import in_single
 from luxport.distributed._launch import World
 from luxport.distributed._session import current
-from luxport_jax.order import as_given, skeleton
+from luxport_jax.order import restore_order, strip_leaves
 from luxport_jax.programs import hide, jit
 
 __all__ = [
     "WORKERS",
-    "connected",
-    "first_devices",
-    "mean_inside",
+    "call_connected",
+    "do_work",
+    "do_work_of_worker",
+    "list_first_devices",
     "parallel_program",
     "start_devices",
-    "work",
-    "work_of_worker",
+    "take_mean_inside",
 ]
 
 WORKERS = "workers"
@@ -54,7 +54,7 @@ class JaxDevices(LocalEngine):
 
     def mean(self, array: Any) -> Any:
         """Take the mean over devices."""
-        return mean_inside(array)
+        return take_mean_inside(array)
 
 
 def parallel_program(step: Callable[..., Any], world: World, *, donate: bool) -> Callable[[Any, Any], Any]:
@@ -69,7 +69,7 @@ def parallel_program(step: Callable[..., Any], world: World, *, donate: bool) ->
         donate: whether the state's memory may be used again
     """
     if world.size > 1:
-        return _make_program_on(first_devices(world), step, world, donate=donate)
+        return _make_program_on(list_first_devices(world), step, world, donate=donate)
     devices = jax.local_devices()
     programs: dict[int, Callable[[Any, Any], Any]] = {}
 
@@ -100,15 +100,17 @@ def _make_program_on(
 
         def inside(parts: Any, same: Any) -> Any:
             nonlocal order
-            result = step(as_given(parts, data), as_given(same, state), jax.lax.axis_index(WORKERS), len(devices), mean)
-            order = skeleton(result)
-            return jax.tree_util.tree_map(hide, result), work_of_worker()
+            result = step(
+                restore_order(parts, data), restore_order(same, state), jax.lax.axis_index(WORKERS), len(devices), mean
+            )
+            order = strip_leaves(result)
+            return jax.tree_util.tree_map(hide, result), do_work_of_worker()
 
         specs = jax.tree_util.tree_map(lambda x: PartitionSpec(WORKERS) if x.ndim else PartitionSpec(), data)
         result, work = jax.shard_map(
             inside, mesh=mesh, in_specs=(specs, PartitionSpec()), out_specs=PartitionSpec(), check_vma=False
         )(data, state)
-        return as_given(result, order), work
+        return restore_order(result, order), work
 
     compiled = jit(program, donate_argnums=1) if donate else jit(program)
     engine: Any = current("train_step").engine
@@ -125,14 +127,14 @@ def _make_program_on(
         state = tree.map(lambda x: spread(x, whole) if isinstance(x, jax.Array) else x, state)
         if one_process:
             return compiled(data, state)[0]
-        result, _ = connected(compiled, data, state)
+        result, _ = call_connected(compiled, data, state)
         engine.patience.wait(result[0])  # so that a process which is lost is noticed here
         return tree.map(lambda x: x.addressable_data(0) if isinstance(x, jax.Array) else x, result)
 
     return call
 
 
-def first_devices(world: World) -> list[Any]:
+def list_first_devices(world: World) -> list[Any]:
     """Return one device of each process."""
     first: dict[int, Any] = {}
     for device in sorted(jax.devices(), key=lambda device: device.id):
@@ -140,7 +142,7 @@ def first_devices(world: World) -> list[Any]:
     return [first[i] for i in range(world.size)]
 
 
-def work(number: Any) -> Any:
+def do_work(number: Any) -> Any:
     """Return what takes a few thousand operations.
 
     A program of less than a thousand JAX computes within the call, where nobody can end the waiting for others.
@@ -149,12 +151,12 @@ def work(number: Any) -> Any:
     return jax.numpy.sum(numbers * numbers)
 
 
-def work_of_worker() -> Any:
+def do_work_of_worker() -> Any:
     """Do it inside a program of workers."""
-    return work(jax.lax.axis_index(WORKERS))
+    return do_work(jax.lax.axis_index(WORKERS))
 
 
-def connected(program: Callable[..., Any], *args: Any) -> Any:
+def call_connected(program: Callable[..., Any], *args: Any) -> Any:
     """Call a program that moves arrays.
 
     Raises: ConnectionError for what JAX raises as a ValueError where another process is gone in the middle of it
@@ -167,7 +169,7 @@ def connected(program: Callable[..., Any], *args: Any) -> Any:
         raise ConnectionError(first_line(error)) from error
 
 
-def mean_inside(array: Any) -> Any:
+def take_mean_inside(array: Any) -> Any:
     """Take the mean over workers, inside a program of theirs."""
     try:
         return in_single(lambda wide: jax.lax.pmean(wide, WORKERS), [array])[0]

@@ -13,7 +13,7 @@ import numpy as np
 from luxport.transforms.program_limit import MOST_PROGRAMS, warn_of_many_programs
 from luxport.tree.static import Static, flatten_static, unflatten_static
 from luxport_jax.arrays import owns_type
-from luxport_jax.order import as_given, restoring, skeleton
+from luxport_jax.order import make_restorer, restore_order, strip_leaves
 
 __all__ = ["checkpoint", "compile_bounded", "hide", "jit"]
 
@@ -34,10 +34,10 @@ def jit(f: Callable[..., Any], **options: Any) -> Callable[..., Any]:
         nonlocal programs
         programs += 1
         given_args, given_kwargs = _given.get()
-        args = tuple(map(as_given, map(_open, args), given_args))
-        result = f(*args, **{name: as_given(_open(value), given_kwargs[name]) for name, value in kwargs.items()})
-        closed = as_given(jax.tree_util.tree_map(hide, result), skeleton(result))
-        return closed, _Constant(restoring(closed, _find_opening))
+        args = tuple(map(restore_order, map(_open, args), given_args))
+        result = f(*args, **{name: restore_order(_open(value), given_kwargs[name]) for name, value in kwargs.items()})
+        closed = restore_order(jax.tree_util.tree_map(hide, result), strip_leaves(result))
+        return closed, _Constant(make_restorer(closed, _find_opening))
 
     compiled = jax.jit(functools.wraps(f, updated=())(traced), **options)
 

@@ -14,7 +14,7 @@ import jax.numpy as xp
 
 from luxport import tree
 from luxport.transforms._custom_gradient import CustomCall, CustomGradient
-from luxport_jax.order import as_given, skeleton
+from luxport_jax.order import restore_order, strip_leaves
 
 __all__ = ["are_constants", "custom_vjp", "jacobian", "jvp", "stop_gradient", "value_and_grad", "vjp"]
 
@@ -26,7 +26,7 @@ def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...], has_au
         kept = _Kept(f, args)
         value, gradient = jax.value_and_grad(kept, argnums, has_aux=has_aux)(*args, **kwargs)
         wrt = args[argnums] if isinstance(argnums, int) else tuple([args[i] for i in argnums])
-        return as_given(value, kept.order), as_given(_separate(_conjugate_all(gradient)), wrt)
+        return restore_order(value, kept.order), restore_order(_separate(_conjugate_all(gradient)), wrt)
 
     return transformed
 
@@ -37,9 +37,9 @@ def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tupl
     y, pull = jax.vjp(kept, *primals)
 
     def pulled(cotangent: Any) -> tuple[Any, ...]:
-        return as_given(_separate(_conjugate_all(pull(_conjugate_all(cotangent)))), primals)
+        return restore_order(_separate(_conjugate_all(pull(_conjugate_all(cotangent)))), primals)
 
-    return as_given(y, kept.order), pulled
+    return restore_order(y, kept.order), pulled
 
 
 def _separate(gradient: Any) -> Any:
@@ -72,7 +72,7 @@ def jvp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ..
         (tangent,) = push(tuple(tangents))
     finally:
         _pushing.reset(token)
-    return as_given(y, kept.order), as_given(tangent, kept.order)
+    return restore_order(y, kept.order), restore_order(tangent, kept.order)
 
 
 _pushing: ContextVar[bool] = ContextVar("luxport_jax_pushing", default=False)
@@ -93,8 +93,8 @@ class _Kept:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call it."""
-        result = self.f(*map(as_given, args, self.given), **kwargs)
-        self.order = skeleton(result)
+        result = self.f(*map(restore_order, args, self.given), **kwargs)
+        self.order = strip_leaves(result)
         return result
 
 

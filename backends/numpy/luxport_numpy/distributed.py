@@ -175,7 +175,7 @@ def _end_all(comm: Any) -> None:
 
 def _combine_by_dtype(arrays: Sequence[Any], move: Callable[[Any], Any]) -> list[Any]:
     given = [_compute_on_host(array) for array in arrays]
-    hosts = [_as_sent(host) for host in given]
+    hosts = [_cast_to_send(host) for host in given]
     new: list[Any] = [None] * len(arrays)
     together: dict[Any, list[int]] = {}
     for i, host in enumerate(hosts):
@@ -204,7 +204,7 @@ def _compute_on_host(array: Any) -> Any:
         raise inside_a_program("mpi") from error
 
 
-def _as_sent(host: Any) -> Any:
+def _cast_to_send(host: Any) -> Any:
     """Give MPI a dtype that it can add: halves go as float32, and are rounded once, at the end."""
     if host.dtype == np.bool_:
         return host.astype(np.uint8)

@@ -1,4 +1,4 @@
-"""`in_buckets`: small arrays go between processes joined, as each piece costs a round of messages."""
+"""`move_in_buckets`: small arrays go between processes joined, as each piece costs a round of messages."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 
 import tensorflow as tf
 
-__all__ = ["in_buckets"]
+__all__ = ["move_in_buckets"]
 
 BUCKET = 16 * 2**20
 """So many bytes go in one piece: small arrays are joined, as each piece costs a round of messages."""
 
 
-def in_buckets(arrays: Sequence[Any], move: Callable[[Any], Any]) -> list[Any]:
+def move_in_buckets(arrays: Sequence[Any], move: Callable[[Any], Any]) -> list[Any]:
     """Join arrays of one dtype, the last ones first, as a backward pass has them; move all, and take them apart."""
     buckets: list[tuple[Any, int, list[int]]] = []
     rows: dict[int, Any] = {}
@@ -21,7 +21,7 @@ def in_buckets(arrays: Sequence[Any], move: Callable[[Any], Any]) -> list[Any]:
     for i in reversed(range(len(arrays))):
         if 0 in arrays[i].shape:  # of nothing, the process would end
             continue
-        rows[i] = tf.reshape(_as_sent(arrays[i]), [-1])
+        rows[i] = tf.reshape(_cast_to_send(arrays[i]), [-1])
         size = (rows[i].shape[0] or 0) * rows[i].dtype.size
         if buckets and buckets[-1][0] == rows[i].dtype and buckets[-1][1] + size <= BUCKET:
             _, before, members = buckets.pop()
@@ -32,7 +32,7 @@ def in_buckets(arrays: Sequence[Any], move: Callable[[Any], Any]) -> list[Any]:
         joined = rows[members[0]] if len(members) == 1 else tf.concat([rows[i] for i in members], 0)
         parts = tf.split(move(joined), [_read_shape(rows[i])[0] for i in members])
         for i, part in zip(members, parts, strict=True):
-            new[i] = tf.reshape(_as_it_was(part, arrays[i].dtype), _read_shape(arrays[i]))
+            new[i] = tf.reshape(_cast_back(part, arrays[i].dtype), _read_shape(arrays[i]))
     return new
 
 
@@ -46,13 +46,13 @@ _SENT |= {"uint32": tf.int64, "uint64": tf.int64}
 """As what goes that TensorFlow does not add up between processes."""
 
 
-def _as_sent(array: Any) -> Any:
+def _cast_to_send(array: Any) -> Any:
     if array.dtype.is_complex:
         return tf.stack([tf.math.real(array), tf.math.imag(array)], -1)
     return tf.cast(array, _SENT.get(array.dtype.name, array.dtype))
 
 
-def _as_it_was(part: Any, dtype: Any) -> Any:
+def _cast_back(part: Any, dtype: Any) -> Any:
     if dtype.is_complex:
         pairs = tf.reshape(part, [-1, 2])
         return tf.complex(pairs[:, 0], pairs[:, 1])

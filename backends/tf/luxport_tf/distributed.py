@@ -26,7 +26,7 @@ from luxport.distributed._rows import StoredRows
 from luxport.distributed._session import current
 from luxport.distributed._ties import Ties
 from luxport.errors import LayerTypeError
-from luxport_tf.buckets import in_buckets
+from luxport_tf.buckets import move_in_buckets
 from luxport_tf.patience import Patience
 from luxport_tf.transforms import jit
 
@@ -155,9 +155,9 @@ class TfEngine:
 
     def _move(self, arrays: Sequence[Any], move: Callable[[Any], Any]) -> list[Any]:
         if not tf.executing_eagerly():
-            return in_buckets(arrays, move)
+            return move_in_buckets(arrays, move)
         with self.patience:
-            return in_buckets(arrays, move)
+            return move_in_buckets(arrays, move)
 
     def _reduce(self, joined: Any, op: str) -> Any:
         return tf.raw_ops.CollectiveReduceV2(
@@ -171,13 +171,13 @@ class TfEngine:
     def broadcast(self, arrays: Sequence[Any], root: int) -> list[Any]:
         """Send in buckets."""
 
-        def sent(joined: Any) -> Any:
+        def send(joined: Any) -> Any:
             placed = self._tell_group((f"from {root}", joined.dtype, joined.shape[0]))
             if self.world.rank == root:
                 return tf.raw_ops.CollectiveBcastSendV2(input=joined, **placed)
             return tf.raw_ops.CollectiveBcastRecvV2(shape=joined.shape, T=joined.dtype, **placed)
 
-        return self._move(arrays, sent)
+        return self._move(arrays, send)
 
     def begin_agreeing(self, digest: bytes) -> Callable[[], bool]:
         """Ask at once."""

@@ -32,7 +32,7 @@ def scan(
         pairs = zip(tree.leaves(new), first, strict=True)
         return [tf.ensure_shape(tf.convert_to_tensor(leaf, like.dtype), like.shape) for leaf, like in pairs], y
 
-    outputs = _outputs(step, first, leaves)
+    outputs = _describe_outputs(step, first, leaves)
     inputs = [
         tf.TensorArray(leaf.dtype, steps, element_shape=leaf.shape[1:], clear_after_read=False).unstack(leaf)
         for leaf in leaves
@@ -58,17 +58,17 @@ def scan(
     return tree.unflatten(carried, iter(carry)), tree.unflatten(tree.structure(outputs), iter(stacked))
 
 
-def _outputs(step: Callable[..., tuple[list[Any], Any]], first: list[Any], leaves: list[Any]) -> Any:
+def _describe_outputs(step: Callable[..., tuple[list[Any], Any]], first: list[Any], leaves: list[Any]) -> Any:
     """Return what a step puts out, as a tree of specifications: it is traced apart, and runs nowhere."""
     found: Any = None
 
-    def traced(carry: list[Any], slices: list[Any]) -> list[Any]:
+    def trace(carry: list[Any], slices: list[Any]) -> list[Any]:
         nonlocal found
         y = step(carry, slices)[1]
         found = tree.map(lambda leaf: tf.TensorSpec(leaf.shape, leaf.dtype), y)
         return []
 
-    tf.function(traced, autograph=False).get_concrete_function(
+    tf.function(trace, autograph=False).get_concrete_function(
         [tf.TensorSpec(leaf.shape, leaf.dtype) for leaf in first],
         [tf.TensorSpec(leaf.shape[1:], leaf.dtype) for leaf in leaves],
     )

@@ -12,13 +12,13 @@ from typing import Any
 
 import tensorflow as tf
 
-__all__ = ["has_effects", "may_rely", "rely_on", "relying"]
+__all__ = ["gather_conditions", "has_effects", "may_rely", "rely_on"]
 
 _conditions: ContextVar[tuple[Any, list[Any]] | None] = ContextVar("luxport_tf_conditions", default=None)
 
 
 @contextmanager
-def relying(conditions: list[Any] | None) -> Iterator[None]:
+def gather_conditions(conditions: list[Any] | None) -> Iterator[None]:
     """Gather here what the program that is traced relies on; None if it may rely on nothing."""
     token = _conditions.set(None if conditions is None else (tf.compat.v1.get_default_graph(), conditions))
     try:

@@ -15,7 +15,7 @@ from luxport.transforms._custom_gradient import CustomCall, CustomGradient
 from luxport.transforms.program_limit import MOST_PROGRAMS, warn_of_many_programs
 from luxport.tree.static import Static, drop_oldest
 from luxport_tf.ops.layout import cancel_moves
-from luxport_tf.shortcuts import has_effects, relying
+from luxport_tf.shortcuts import gather_conditions, has_effects
 
 __all__ = [
     "are_constants",
@@ -229,7 +229,7 @@ def _trace(
         conditions.clear()
         arrays = iter(tensors)
         args, kwargs = tree.unflatten(structure, iter([next(arrays) if _is_tensor(leaf) else leaf for leaf in leaves]))
-        with relying(conditions if shortcuts else None):
+        with gather_conditions(conditions if shortcuts else None):
             result = f(*args, **kwargs)
         result_structure, result_leaves = tree.structure(result), tree.leaves(result)
         results = [leaf for leaf in result_leaves if _is_tensor(leaf)]

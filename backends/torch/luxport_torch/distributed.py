@@ -18,7 +18,7 @@ from luxport.distributed._halves import mean_by
 from luxport.distributed._launch import World
 from luxport.distributed._meeting import meet
 from luxport.distributed._rows import all_the_same, in_numbers
-from luxport_torch.gradient_buckets import Overlapping, as_sent, fill_buckets
+from luxport_torch.gradient_buckets import Overlapping, fill_buckets, view_to_send
 
 __all__ = ["TorchEngine", "start_collectives"]
 
@@ -43,7 +43,7 @@ def start_collectives(world: World, timeout: float) -> TorchEngine:
     try:
         dist.init_process_group(
             "cpu:gloo,cuda:nccl" if on_gpus else "gloo",
-            store=_store(world, timedelta(seconds=timeout)),
+            store=_find_store(world, timedelta(seconds=timeout)),
             rank=world.rank,
             world_size=world.size,
             timeout=timedelta(seconds=Budget(timeout).waiting),
@@ -53,7 +53,7 @@ def start_collectives(world: World, timeout: float) -> TorchEngine:
     return TorchEngine(world, Budget(timeout))
 
 
-def _store(world: World, timeout: timedelta) -> Any:
+def _find_store(world: World, timeout: timedelta) -> Any:
     """Return what processes find each other by: torchrun's own, or one in rank 0.
 
     torchrun keeps one store through all starts: each start has a part of its own, without the places of dead processes.
@@ -145,7 +145,7 @@ class TorchEngine:
             # A new array in any case: it is written over, and the given ones stay.
             # Joining one takes longer than a copy.
             joined = rows[0].clone(memory_format=torch.contiguous_format) if len(rows) == 1 else torch.cat(rows)
-            sent.append((members, joined, begin(as_sent(joined))))
+            sent.append((members, joined, begin(view_to_send(joined))))
         new: list[Any] = [None] * len(arrays)
         for members, joined, work in sent:
             self._wait(work)

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-__all__ = ["BUCKET", "Overlapping", "as_sent", "fill_buckets"]
+__all__ = ["BUCKET", "Overlapping", "fill_buckets", "view_to_send"]
 
 BUCKET = 64 * 2**20
 """So many bytes go in one piece: small arrays are joined, as each piece costs a round of messages."""
@@ -45,7 +45,7 @@ class Overlapping:
         self._sent: list[Any] = []
         self._came_already: set[int] = set()
         self._forget_hooks()
-        self._hooks = [variable.register_hook(partial(self._came, i)) for i, variable in enumerate(variables)]
+        self._hooks = [variable.register_hook(partial(self._take_gradient, i)) for i, variable in enumerate(variables)]
 
     def _forget_hooks(self) -> None:
         """Leave the parameters themselves, which the next step differentiates by again, as they were."""
@@ -53,7 +53,7 @@ class Overlapping:
             hook.remove()
         self._hooks = []
 
-    def _came(self, i: int, gradient: Any) -> Any:
+    def _take_gradient(self, i: int, gradient: Any) -> Any:
         """Put a gradient into its bucket, and return its place there, which the sum will be in."""
         if not self._came_already:
             torch.autograd.Variable._execution_engine.queue_callback(self._wait)  # type: ignore[attr-defined]
@@ -86,7 +86,7 @@ class Overlapping:
             joined = self._memory[number][0]
             _ = joined.mul_(self._weight) if self._weight else joined.zero_()  # means of nothing are NaN
         try:
-            self._sent.append(dist.all_reduce(as_sent(self._memory[number][0]), async_op=True))
+            self._sent.append(dist.all_reduce(view_to_send(self._memory[number][0]), async_op=True))
         except RuntimeError as error:
             self._failure = self._failure or error
 
@@ -137,7 +137,7 @@ def fill_buckets(arrays: Sequence[Any]) -> list[list[int]]:
     return [members for kind in buckets.values() for members in kind]
 
 
-def as_sent(joined: Any) -> Any:
+def view_to_send(joined: Any) -> Any:
     """Show the same memory as a dtype that both gloo and NCCL take."""
     if joined.is_complex():
         return torch.view_as_real(joined)

@@ -30,7 +30,7 @@ class TorchModule(torch.nn.Module):
         self.model = model
         self.ps = Entries(ps, trained=True)
         self.st = Entries(st, trained=False)
-        modes = _modes(st)
+        modes = _list_modes(st)
         if modes and not any(modes):
             self.eval()
 
@@ -62,7 +62,7 @@ class Entries(torch.nn.Module):
         self._kind = dict if isinstance(tree, Mapping) else type(tree)
         self._constants: dict[str, Any] = {}
         self._names: tuple[str, ...] = ()
-        for name, value in _items(tree):
+        for name, value in _list_items(tree):
             self._set(name, value)
 
     def tree(self) -> Any:
@@ -75,7 +75,7 @@ class Entries(torch.nn.Module):
 
     def keep(self, tree: Any) -> None:
         """Take the values of another tree, detached; what is the same object stays as it is."""
-        for name, value in _items(tree):
+        for name, value in _list_items(tree):
             inner = self._modules.get(name)
             if isinstance(inner, Entries) and inner._takes(value):
                 inner.keep(value)
@@ -115,18 +115,20 @@ class Entries(torch.nn.Module):
 
     def _takes(self, value: Any) -> bool:
         """Tell whether a value has entries of the same names."""
-        return isinstance(value, (Mapping, tuple, list)) and tuple([name for name, _ in _items(value)]) == self._names
+        if not isinstance(value, (Mapping, tuple, list)):
+            return False
+        return tuple([name for name, _ in _list_items(value)]) == self._names
 
 
-def _items(tree: Any) -> list[tuple[str, Any]]:
+def _list_items(tree: Any) -> list[tuple[str, Any]]:
     if isinstance(tree, Mapping):
         return [(str(name), value) for name, value in tree.items()]
     return [(str(i), value) for i, value in enumerate(tree)]
 
 
-def _modes(st: Any) -> list[bool]:
+def _list_modes(st: Any) -> list[bool]:
     """Return what the entries ``training`` of a state are."""
     if not isinstance(st, (Mapping, tuple, list)):
         return []
     here = [bool(st["training"])] if isinstance(st, Mapping) and isinstance(st.get("training"), Static) else []
-    return here + [mode for _, value in _items(st) for mode in _modes(value)]
+    return here + [mode for _, value in _list_items(st) for mode in _list_modes(value)]

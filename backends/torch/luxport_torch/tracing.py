@@ -157,7 +157,7 @@ def _open_factories(tracer: fx.Tracer) -> Iterator[None]:
     """Let the functions that make tensors of numbers alone take numbers that are not known yet."""
     real = {name: getattr(torch, name) for name in _MAKING}
 
-    def deferring(function: Callable[..., Any]) -> Callable[..., Any]:
+    def defer(function: Callable[..., Any]) -> Callable[..., Any]:
         def make(*args: Any, **options: Any) -> Any:
             unknown: list[Any] = []
             pytree.tree_map(lambda leaf: unknown.append(leaf) if isinstance(leaf, fx.Proxy) else None, (args, options))
@@ -168,7 +168,7 @@ def _open_factories(tracer: fx.Tracer) -> Iterator[None]:
         return make
 
     for name, function in real.items():
-        setattr(torch, name, deferring(function))
+        setattr(torch, name, defer(function))
     try:
         yield
     finally:

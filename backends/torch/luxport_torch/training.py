@@ -17,7 +17,7 @@ from luxport.transforms._gradients import check_scalar, cut
 from luxport_torch.compiling import jit as compiled
 from luxport_torch.ongoing import Ongoing, begin_plan
 from luxport_torch.plain_dicts import build_like, collect_tensors
-from luxport_torch.transforms import constant, differentiating
+from luxport_torch.transforms import cut_off, differentiating
 
 __all__ = ["train_program"]
 
@@ -44,7 +44,9 @@ def train_program(
     What the optimizer does is one call of a fused kernel, which a compiler's graph would not be faster than, and
     which may write over the parameters: in a graph they would be copied.
     """
-    compute = _compile(gradients) if jit else partial(gradients, differentiate=_at_leaves) if donate else gradients
+    compute = _compile(gradients) if jit else gradients
+    if donate and not jit:
+        compute = partial(gradients, differentiate=_differentiate_at_leaves)
 
     def program(data: Any, state: Any) -> Any:
         with torch.no_grad():
@@ -54,7 +56,7 @@ def train_program(
             ask = loss.is_cpu  # where there is nothing to wait for
             return finish(state, state._replace(st=st), grads, loss, stats, in_place=donate, ask=ask)
 
-    def ongoing(data: Any, state: Any) -> Any:
+    def run_ongoing(data: Any, state: Any) -> Any:
         known = state.kept
         if _is_followed():
             return program(data, state)
@@ -66,7 +68,12 @@ def train_program(
         _set_recording(False)
         try:
             grads, loss, stats, st = gradients(
-                state.program, known.ps, known.st, None, data, differentiate=partial(_at_list, known.leaves)
+                state.program,
+                known.ps,
+                known.st,
+                None,
+                data,
+                differentiate=partial(_differentiate_at_list, known.leaves),
             )
             if nonfinite == "ignore":
                 return loss, stats, known.stepped(state.program, grads, st), None
@@ -76,7 +83,7 @@ def train_program(
         finally:
             _set_recording(recorded)
 
-    return ongoing if nonfinite is not None and donate and not jit and exchange is None else program
+    return run_ongoing if nonfinite is not None and donate and not jit and exchange is None else program
 
 
 @lru_cache(maxsize=64)
@@ -85,7 +92,7 @@ def _compile(gradients: Callable[..., Any]) -> Callable[..., Any]:
     return compiled(gradients)
 
 
-def _at_leaves(f: Callable[..., Any], ps: tree.Tree) -> tuple[Any, tree.Tree]:
+def _differentiate_at_leaves(f: Callable[..., Any], ps: tree.Tree) -> tuple[Any, tree.Tree]:
     """Differentiate with respect to the parameters themselves, which belong to the step, and not to copies of them."""
     leaves: list[torch.Tensor] = []
     if type(ps) is not dict or _is_followed() or not collect_tensors(ps, leaves) or not _are_plain(leaves):
@@ -103,7 +110,7 @@ def _at_leaves(f: Callable[..., Any], ps: tree.Tree) -> tuple[Any, tree.Tree]:
     return (value.detach(), _make_constants(more)), build_like(ps, iter(found))
 
 
-def _at_list(leaves: list[torch.Tensor], f: Callable[..., Any], ps: tree.Tree) -> tuple[Any, Any]:
+def _differentiate_at_list(leaves: list[torch.Tensor], f: Callable[..., Any], ps: tree.Tree) -> tuple[Any, Any]:
     """Differentiate with respect to tensors that are followed; the gradients are a list as well."""
     with differentiating():
         value, more = f(ps)
@@ -115,13 +122,13 @@ def _at_list(leaves: list[torch.Tensor], f: Callable[..., Any], ps: tree.Tree) -
 def _find_gradients(value: torch.Tensor, leaves: list[torch.Tensor]) -> Any:
     if not value.requires_grad:
         return [torch.zeros_like(leaf) for leaf in leaves]
-    found = _grad(value, leaves)
+    found = _call_autograd(value, leaves)
     if any([dx is None for dx in found]):
         return [torch.zeros_like(x) if dx is None else dx for x, dx in zip(leaves, found, strict=True)]
     return found
 
 
-def _grad(value: torch.Tensor, leaves: list[torch.Tensor]) -> Any:
+def _call_autograd(value: torch.Tensor, leaves: list[torch.Tensor]) -> Any:
     """Call what `torch.autograd.grad` calls, without its look at every leaf: these are known."""
     if type(value) is not torch.Tensor:
         return torch.autograd.grad(value, leaves, allow_unused=True)
@@ -156,4 +163,4 @@ def _make_constants(value: Any) -> Any:
         return {key: _make_constants(entry) for key, entry in value.items()} if value else value
     if kind is tuple:
         return tuple([_make_constants(entry) for entry in value])
-    return tree.map(constant, value)
+    return tree.map(cut_off, value)

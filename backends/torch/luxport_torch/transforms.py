@@ -14,7 +14,7 @@ from torch.utils._pytree import register_constant
 from luxport import tree
 from luxport.transforms._custom_gradient import CustomGradient
 
-__all__ = ["checkpoint", "constant", "differentiating", "jacobian", "jvp", "stop_gradient", "value_and_grad", "vjp"]
+__all__ = ["checkpoint", "cut_off", "differentiating", "jacobian", "jvp", "stop_gradient", "value_and_grad", "vjp"]
 
 
 _depth: ContextVar[int] = ContextVar("luxport_torch_depth", default=0)
@@ -32,7 +32,7 @@ def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...], has_au
             return _differentiate_functional(f, argnums, has_aux, args, kwargs)
         positions = (argnums,) if isinstance(argnums, int) else argnums
         wrt = tuple(args[i] for i in positions)
-        variables = [_recordable(leaf).detach().requires_grad_() for leaf in tree.leaves(wrt)]
+        variables = [_make_recordable(leaf).detach().requires_grad_() for leaf in tree.leaves(wrt)]
         fresh = tree.unflatten(tree.structure(wrt), iter(variables))
         replaced = list(args)
         for i, argument in zip(positions, fresh, strict=True):
@@ -45,7 +45,7 @@ def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...], has_au
         else:
             found = [torch.zeros_like(variable) for variable in variables]
         gradients = tree.unflatten(tree.structure(wrt), iter(found))
-        return tree.map(constant, result), gradients[0] if isinstance(argnums, int) else gradients
+        return tree.map(cut_off, result), gradients[0] if isinstance(argnums, int) else gradients
 
     return transformed
 
@@ -107,13 +107,13 @@ def _track(transform: Callable[..., Any]) -> Callable[..., Any]:
         if torch.compiler.is_compiling() or not torch.is_inference_mode_enabled():
             return transform(*args, **kwargs)
         with torch.inference_mode(False):
-            args, kwargs = tree.map(_recordable, (args, kwargs))
+            args, kwargs = tree.map(_make_recordable, (args, kwargs))
             return transform(*args, **kwargs)
 
     return call
 
 
-def _recordable(leaf: Any) -> Any:
+def _make_recordable(leaf: Any) -> Any:
     return leaf.clone() if isinstance(leaf, torch.Tensor) and leaf.is_inference() else leaf
 
 
@@ -179,6 +179,6 @@ def _is_nested(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     )
 
 
-def constant(leaf: Any) -> Any:
+def cut_off(leaf: Any) -> Any:
     """Cut a tensor off what it was computed from."""
     return leaf.detach() if isinstance(leaf, torch.Tensor) else leaf

@@ -84,14 +84,14 @@ def gelu_erf(x: Any) -> Any:
 @in_single_or_double
 def gelu_sigmoid(x: Any) -> Any:
     """The formula, whose cube would overflow."""
-    return np.maximum(x, -30.0) * ops.sigmoid(_cubic(x, math.sqrt(8 / math.pi)))
+    return np.maximum(x, -30.0) * ops.sigmoid(_compute_cubic(x, math.sqrt(8 / math.pi)))
 
 
 @accept_floats(ops.gelu_tanh, _is_floating)
 @in_single_or_double
 def gelu_tanh(x: Any) -> Any:
     """The formula, whose cube would overflow."""
-    return np.maximum(x, -30.0) * (0.5 * (1.0 + np.tanh(_cubic(x, math.sqrt(2 / math.pi)))))
+    return np.maximum(x, -30.0) * (0.5 * (1.0 + np.tanh(_compute_cubic(x, math.sqrt(2 / math.pi)))))
 
 
 @accept_floats(ops.lisht, _is_floating)
@@ -121,6 +121,6 @@ def swish(x: Any) -> Any:
     return np.maximum(x, -750.0) * ops.sigmoid(x)
 
 
-def _cubic(x: Any, scale: float) -> Any:
+def _compute_cubic(x: Any, scale: float) -> Any:
     near = np.clip(x, -30.0, 30.0)
     return near * (scale + (scale * 0.044715) * (near * near))

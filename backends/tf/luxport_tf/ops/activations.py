@@ -15,7 +15,7 @@ import tensorflow as tf
 from luxport import ops
 from luxport.backend.dtypes import in_single_or_double
 from luxport.ops import definition_of
-from luxport_tf.ops.layout import elementwise
+from luxport_tf.ops.layout import apply_elementwise
 from luxport_tf.shortcuts import may_rely, rely_on
 
 __all__ = [
@@ -42,7 +42,9 @@ def _accept_floats(op: Callable[..., Any]) -> Callable[[Callable[..., Any]], Cal
         # What the library has takes what the definition does.
         @functools.wraps(native if native.__module__ == __name__ else definition)
         def function(x: Any, **options: Any) -> Any:
-            return elementwise(lambda x: native(x, **options), x) if x.dtype.is_floating else definition(x, **options)
+            if not x.dtype.is_floating:
+                return definition(x, **options)
+            return apply_elementwise(lambda x: native(x, **options), x)
 
         return function
 

@@ -27,10 +27,10 @@ def dense(x: Any, weight: Any, bias: Any = None) -> Any:
         y = tf.linalg.matvec(weight, x, transpose_a=True)
     else:
         y = tf.tensordot(x, weight, 1)
-    return y if bias is None else plus_bias(y, bias)
+    return y if bias is None else add_bias(y, bias)
 
 
-def plus_bias(y: Any, bias: Any) -> Any:
+def add_bias(y: Any, bias: Any) -> Any:
     """Add along the last axis. Of half types the gradient's sum, over all the others, is taken in float32."""
     if len(y.shape) < 2:
         return y + bias

@@ -9,8 +9,8 @@ import tensorflow as tf
 from luxport import ops
 from luxport.ops.shapes import sizes_of
 from luxport.ops.windows import Pairs, Sizes, transposed_padding
-from luxport_tf.ops.affine import plus_bias
-from luxport_tf.ops.layout import channels_first, channels_last
+from luxport_tf.ops.affine import add_bias
+from luxport_tf.ops.layout import put_channels_first, put_channels_last
 
 __all__ = ["conv_nd", "conv_transpose_nd"]
 
@@ -24,7 +24,7 @@ def conv_nd(
     """The library's correlation of the flipped kernel, with what it has not for every dtype made from what it has."""
     rank = len(stride)
     # Of an empty batch the library makes one of another shape.
-    if rank > 3 or _mixed(x, weight, bias) or not x.dtype.is_floating or x.shape[0] == 0:
+    if rank > 3 or _is_mixed(x, weight, bias) or not x.dtype.is_floating or x.shape[0] == 0:
         return _definition(
             *(x, weight, bias), stride=stride, padding=padding, dilation=dilation, groups=groups, flip=flip
         )
@@ -32,7 +32,7 @@ def conv_nd(
         parameters = [None if array is None else tf.cast(array, tf.float32) for array in (weight, bias)]
         options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups, "flip": flip}
         return tf.cast(conv_nd(tf.cast(x, tf.float32), *parameters, **options), x.dtype)
-    weight = _kernel_first(weight, dilation, flip)
+    weight = _put_kernel_first(weight, dilation, flip)
 
     def correlate(x: Any) -> Any:
         if rank == 1:
@@ -41,9 +41,9 @@ def conv_nd(
             y = _conv2d(x, weight, stride, padding, groups)
         else:
             y = _conv3d(x, weight, stride, padding, groups)
-        return y if bias is None else plus_bias(y, bias)
+        return y if bias is None else add_bias(y, bias)
 
-    return channels_first(_convolve_samples(correlate, channels_last(x)))
+    return put_channels_first(_convolve_samples(correlate, put_channels_last(x)))
 
 
 def conv_transpose_nd(
@@ -60,7 +60,7 @@ def conv_transpose_nd(
 ) -> Any:
     """The library's for one and two axes, without its padding, which is cut away after it."""
     rank = len(stride)
-    if rank > 2 or _mixed(x, weight, bias) or not x.dtype.is_floating or x.shape[0] == 0:
+    if rank > 2 or _is_mixed(x, weight, bias) or not x.dtype.is_floating or x.shape[0] == 0:
         options = {"stride": stride, "padding": padding, "dilation": dilation, "output_padding": output_padding}
         return _transpose_definition(x, weight, bias, **options, groups=groups, flip=flip)
     if x.dtype.size < 4:
@@ -68,7 +68,7 @@ def conv_transpose_nd(
         options = {"stride": stride, "padding": padding, "dilation": dilation, "output_padding": output_padding}
         y = conv_transpose_nd(tf.cast(x, tf.float32), *parameters, **options, groups=groups, flip=flip)
         return tf.cast(y, x.dtype)
-    weight = _kernel_first(weight, dilation, flip)
+    weight = _put_kernel_first(weight, dilation, flip)
     if rank == 1:
         weight = weight[None]
         stride, padding, output_padding = (1, *stride), ((0, 0), *padding), (0, *output_padding)
@@ -80,9 +80,9 @@ def conv_transpose_nd(
         y = _convolve_by_group(lambda part, kernel: _conv2d_transpose(part, kernel, stride), x, weight, groups)
         y = _pad(y, tuple((max(low, 0), max(high, 0)) for low, high in around))[:, kept[0], kept[1]]
         y = tf.squeeze(y, 1) if rank == 1 else y
-        return y if bias is None else plus_bias(y, bias)
+        return y if bias is None else add_bias(y, bias)
 
-    return channels_first(_convolve_samples(spread, channels_last(x)))
+    return put_channels_first(_convolve_samples(spread, put_channels_last(x)))
 
 
 def _convolve_samples(convolve: Any, x: Any) -> Any:
@@ -104,7 +104,7 @@ def _convolve_samples(convolve: Any, x: Any) -> Any:
     return kept
 
 
-def _mixed(x: Any, *arrays: Any) -> bool:
+def _is_mixed(x: Any, *arrays: Any) -> bool:
     return any([array is not None and array.dtype != x.dtype for array in arrays])
 
 
@@ -132,15 +132,15 @@ def _is_same(x: Any, weight: Any, stride: Sizes, padding: Pairs) -> bool:
 
 
 def _conv2d_transpose(x: Any, weight: Any, stride: Sizes) -> Any:
-    def covered(places: Any) -> list[Any]:
+    def find_covered(places: Any) -> list[Any]:
         return [
             None if n is None else (n - 1) * s + k for n, s, k in zip(places, stride, weight.shape[:2], strict=True)
         ]
 
     # Only the running program may know the sizes.
     samples, *places, _ = sizes_of(x)
-    y = tf.nn.conv2d_transpose(x, weight, (samples, *covered(places), weight.shape[2]), stride, "VALID")  # type: ignore[arg-type]
-    return tf.ensure_shape(y, (x.shape[0], *covered(x.shape[1:3]), weight.shape[2]))
+    y = tf.nn.conv2d_transpose(x, weight, (samples, *find_covered(places), weight.shape[2]), stride, "VALID")  # type: ignore[arg-type]
+    return tf.ensure_shape(y, (x.shape[0], *find_covered(x.shape[1:3]), weight.shape[2]))
 
 
 def _conv3d(x: Any, weight: Any, stride: Sizes, padding: Pairs, groups: int) -> Any:
@@ -159,7 +159,7 @@ def _convolve_by_group(correlate: Any, x: Any, weight: Any, groups: int) -> Any:
     return tf.concat([correlate(part, kernel) for part, kernel in parts], -1)
 
 
-def _kernel_first(weight: Any, dilation: Sizes, flip: bool) -> Any:
+def _put_kernel_first(weight: Any, dilation: Sizes, flip: bool) -> Any:
     """Lay a weight (a, b, *kernel) out as (*kernel, b, a), with zeros between a dilated kernel's entries.
 
     The library's own dilation is not there for every dtype.

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.eager import record  # type: ignore[import-untyped]
 
-__all__ = ["cancel_moves", "channels_first", "channels_last", "elementwise"]
+__all__ = ["apply_elementwise", "cancel_moves", "put_channels_first", "put_channels_last"]
 
 _tape: ContextVar[Any] = ContextVar("luxport_tf_tape", default=None)
 
@@ -30,28 +30,28 @@ def cancel_moves(tape: Any) -> Iterator[None]:
         _tape.reset(token)
 
 
-def channels_last(x: Any) -> Any:
+def put_channels_last(x: Any) -> Any:
     """Move the channels behind the spatial axes, or take x from where its channels were there."""
-    before = _before_move(x)
+    before = _find_before_move(x)
     return tf.transpose(x, [0, *range(2, len(x.shape)), 1]) if before is None else before
 
 
-def channels_first(x: Any) -> Any:
+def put_channels_first(x: Any) -> Any:
     """Move the channels before the spatial axes."""
-    return tf.transpose(x, _to_front(len(x.shape)))
+    return tf.transpose(x, _order_channels_first(len(x.shape)))
 
 
-def elementwise(function: Callable[..., Any], x: Any) -> Any:
+def apply_elementwise(function: Callable[..., Any], x: Any) -> Any:
     """Apply to each element: before the move where there was one, so that the next layer finds it."""
-    before = _before_move(x)
-    return function(x) if before is None else channels_first(function(before))
+    before = _find_before_move(x)
+    return function(x) if before is None else put_channels_first(function(before))
 
 
-def _to_front(rank: int) -> list[int]:
+def _order_channels_first(rank: int) -> list[int]:
     return [0, rank - 1, *range(1, rank - 1)]
 
 
-def _before_move(x: Any) -> Any:
+def _find_before_move(x: Any) -> Any:
     tape = _tape.get()
     if tape is None or not tf.is_symbolic_tensor(x) or x.graph is not tf.compat.v1.get_default_graph():
         return None
@@ -70,7 +70,7 @@ def _find_source(x: Any) -> Any:
         return None
     if x.op.type == "Transpose":
         found = tf.get_static_value(x.op.inputs[1])
-        return x.op.inputs[0] if found is not None and np.array_equal(found, _to_front(rank)) else None
+        return x.op.inputs[0] if found is not None and np.array_equal(found, _order_channels_first(rank)) else None
     if x.op.type == "AddV2":
         terms = [_find_source(term) for term in x.op.inputs]
         if all(term is not None for term in terms) and terms[0].shape == terms[1].shape:

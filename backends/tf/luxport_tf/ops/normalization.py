@@ -11,7 +11,7 @@ from luxport.ops import definition_of
 from luxport.ops._normalize import blend, choose_epsilon, expect_several_values
 from luxport.ops.moments import are_far, are_usual, usual_bound
 from luxport_tf import xp
-from luxport_tf.ops.layout import channels_first, channels_last
+from luxport_tf.ops.layout import put_channels_first, put_channels_last
 from luxport_tf.ops.looking import may_look
 from luxport_tf.shortcuts import may_rely, rely_on
 
@@ -42,7 +42,7 @@ def batch_norm(
     if not native or (tracked and not training):
         return _define_batch_norm(x, scale, bias, running_mean, running_var, **options)
     expect_several_values(x, (0, *range(2, len(x.shape))), training, running_mean)
-    last = channels_last(x)
+    last = put_channels_last(x)
     channels = (x.shape[1],)
     scale = tf.ones(channels) if scale is None else scale
     bias = tf.zeros(channels) if bias is None else bias
@@ -57,7 +57,7 @@ def batch_norm(
         several = None not in x.shape or tf.size(last) > x.shape[1]
         running_mean = blend(xp, running_mean, mean, momentum, several)
         running_var = blend(xp, running_var, var, momentum, several)
-    return channels_first(y), running_mean, running_var
+    return put_channels_first(y), running_mean, running_var
 
 
 def _is_native(x: Any, running_mean: Any, *others: Any) -> bool:

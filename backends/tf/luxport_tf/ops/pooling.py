@@ -12,7 +12,7 @@ from luxport import ops
 from luxport.ops.averages import average
 from luxport.ops.shapes import sizes_of
 from luxport.ops.windows import Pairs, Sizes
-from luxport_tf.ops.layout import channels_first, channels_last
+from luxport_tf.ops.layout import put_channels_first, put_channels_last
 from luxport_tf.ops.looking import may_look
 from luxport_tf.shortcuts import may_rely, rely_on
 
@@ -31,14 +31,14 @@ def max_pool_nd(x: Any, *, window: Sizes, stride: Sizes, padding: Pairs, dilatio
     if any(d > 1 for d in dilation) or not x.dtype.is_floating:
         return _max_definition(x, window=window, stride=stride, padding=padding, dilation=dilation)
     options = window, stride, padding
-    x = channels_last(x)
+    x = put_channels_last(x)
     if all(max(pair) < k for pair, k in zip(padding, window, strict=True)):  # no window is of padding alone
         if may_rely():
             rely_on(_is_plain(x))
-            return channels_first(_pool_any_batch(_take_max, x, *options))
+            return put_channels_first(_pool_any_batch(_take_max, x, *options))
         if may_look(x) and _is_plain(x):
-            return channels_first(_pool_any_batch(_take_max, x, *options))
-    return channels_first(_pool_any_batch(_mark_max, x, *options))
+            return put_channels_first(_pool_any_batch(_take_max, x, *options))
+    return put_channels_first(_pool_any_batch(_mark_max, x, *options))
 
 
 def _pool_any_batch(pool: Callable[..., Any], x: Any, window: Sizes, stride: Sizes, padding: Pairs) -> Any:
@@ -46,12 +46,12 @@ def _pool_any_batch(pool: Callable[..., Any], x: Any, window: Sizes, stride: Siz
     if x.shape[0] is not None and x.shape[0] > 0:
         return pool(x, window, stride, padding)
 
-    def none() -> Any:
+    def pool_natively() -> Any:
         return _take_first(_pad(x, padding, -math.inf), window, stride)
 
     if x.shape[0] == 0:
-        return none()
-    return tf.cond(tf.shape(x)[0] > 0, lambda: pool(x, window, stride, padding), none)
+        return pool_natively()
+    return tf.cond(tf.shape(x)[0] > 0, lambda: pool(x, window, stride, padding), pool_natively)
 
 
 def _take_first(x: Any, window: Sizes, stride: Sizes) -> Any:
@@ -88,12 +88,12 @@ def mean_pool_nd(
         options = {"window": window, "stride": stride, "padding": padding, "dilation": dilation}
         y = mean_pool_nd(tf.cast(x, tf.float32), **options, count_include_pad=count_include_pad)
         return tf.cast(y, x.dtype)
-    x = channels_last(x)
+    x = put_channels_last(x)
     y = average(x, mean=lambda x: _pool_by_axis(tf.nn.avg_pool2d, _pad(x, padding, 0.0), window, stride))
     if not count_include_pad and any(map(any, padding)):
         share = _pool_by_axis(tf.nn.avg_pool2d, _pad(tf.ones_like(x[:1, ..., :1]), padding, 0.0), window, stride)
         y = tf.math.divide_no_nan(y, share)
-    return channels_first(y)
+    return put_channels_first(y)
 
 
 def _pad(x: Any, padding: Pairs, value: float) -> Any:

@@ -44,7 +44,7 @@ def _find_running_shape(x: Any) -> tuple[Any, ...]:
 def random_bits(key: Any, counter: Any, *, shape: tuple[Any, ...]) -> Any:
     """Run the compiled program of the next larger size; a size that is a tensor leaves nothing to compile for."""
     if not all(isinstance(n, int) for n in shape):
-        return _bits_of_unknown_size(key, counter, shape)
+        return _draw_bits_of_unknown_size(key, counter, shape)
     size = math.prod(shape)
     expect_countable("random numbers", size)
     with tf.device(key.device):
@@ -60,14 +60,14 @@ def _round_up(size: int) -> int:
 
 @functools.lru_cache(maxsize=MOST_PROGRAMS)
 def _make_program(size: int) -> Callable[..., Any]:
-    def bits(key: Any, counter: Any) -> Any:
+    def draw_bits(key: Any, counter: Any) -> Any:
         return definition_of(ops.random_bits)(key, counter, shape=(size,))
 
     signature = [tf.TensorSpec([2], tf.int32), tf.TensorSpec([], tf.int32)]
-    return tf.function(bits, input_signature=signature, autograph=False, jit_compile=True)
+    return tf.function(draw_bits, input_signature=signature, autograph=False, jit_compile=True)
 
 
-def _bits_of_unknown_size(key: Any, counter: Any, shape: tuple[Any, ...]) -> Any:
+def _draw_bits_of_unknown_size(key: Any, counter: Any, shape: tuple[Any, ...]) -> Any:
     size = tf.reduce_prod(tf.stack(shape))
     blocks = tf.range((size + 1) // 2)
     words = threefry_words(xp, key, tf.fill(tf.shape(blocks), counter), blocks)

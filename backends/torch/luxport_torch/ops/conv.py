@@ -31,7 +31,7 @@ def conv_nd(
     flip: bool,
 ) -> torch.Tensor:
     """One call of the library's correlation, of the flipped kernel."""
-    correlate, dtype = _CONV.get(len(stride)), _dtype(x, weight, bias)
+    correlate, dtype = _CONV.get(len(stride)), _choose_dtype(x, weight, bias)
     if correlate is None or dtype is None:
         return _definition(
             *(x, weight, bias), stride=stride, padding=padding, dilation=dilation, groups=groups, flip=flip
@@ -64,7 +64,7 @@ def conv_transpose_nd(
     flip: bool,
 ) -> torch.Tensor:
     """One call of the library's transposed correlation, of the flipped kernel; uneven padding is cut away after it."""
-    correlate, dtype = _TRANSPOSE.get(len(stride)), _dtype(x, weight, bias)
+    correlate, dtype = _TRANSPOSE.get(len(stride)), _choose_dtype(x, weight, bias)
     if correlate is None or dtype is None:
         options = {"stride": stride, "padding": padding, "dilation": dilation, "output_padding": output_padding}
         return _transpose_definition(x, weight, bias, **options, groups=groups, flip=flip)
@@ -85,7 +85,7 @@ def conv_transpose_nd(
     return y if dtype is kind else y.to(kind)
 
 
-def _dtype(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.dtype | None:
+def _choose_dtype(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.dtype | None:
     """Return the dtype to compute in, None if the library has none: of integers, and of two that autocast leaves."""
     dtype = x.dtype
     if dtype is not weight.dtype or (bias is not None and bias.dtype is not dtype):

@@ -65,11 +65,11 @@ class _SweepBack(torch.autograd.Function):
     def backward(ctx: Any, *cotangents: torch.Tensor) -> tuple[Any, ...]:  # type: ignore[override]
         of_last, scores, skips, lengths = ctx.saved_tensors
 
-        def pulled(of_last: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        def pull_back(of_last: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
             _, pull = torch.func.vjp(lambda scores: _definition(scores, skips, lengths), scores)  # type: ignore[misc]
             return pull(of_last)[0]
 
-        _, pull = torch.func.vjp(pulled, of_last, scores)  # type: ignore[misc]
+        _, pull = torch.func.vjp(pull_back, of_last, scores)  # type: ignore[misc]
         return *pull(cotangents[0]), None, None, None
 
 

@@ -14,7 +14,7 @@ from luxport.ops import definition_of, lstm_sweep
 from luxport.tree.static import drop_oldest
 from luxport_torch.recorded_calls import record_as_call
 
-__all__ = ["compiled_lstm_layer", "takes_lstm_layer"]
+__all__ = ["run_lstm_layer", "takes_lstm_layer"]
 
 _Tensors = tuple[torch.Tensor, ...]
 _define_lstm: Any = definition_of(lstm_sweep)
@@ -30,7 +30,7 @@ def takes_lstm_layer(x: torch.Tensor, mask: torch.Tensor | None) -> bool:
     return _THERE and mask is None and x.dtype is torch.float32 and x.is_cpu and x.ndim == 3 and 0 not in x.shape
 
 
-def compiled_lstm_layer(
+def run_lstm_layer(
     x: torch.Tensor,
     weight_ih: torch.Tensor,
     weight_hh: torch.Tensor,
@@ -84,14 +84,14 @@ class _LayerBack(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *cotangents: torch.Tensor) -> tuple[Any, ...]:  # type: ignore[override]
-        def steps(x: Any, weight_ih: Any, weight_hh: Any, bias: Any, hidden: Any, memory: Any) -> _Tensors:
+        def run_steps(x: Any, weight_ih: Any, weight_hh: Any, bias: Any, hidden: Any, memory: Any) -> _Tensors:
             return _define_lstm(x, weight_ih, weight_hh, bias, None, hidden, memory, reverse=ctx.reverse)
 
-        def pulled(of_y: Any, of_hidden: Any, of_memory: Any, *arrays: Any) -> _Tensors:
-            _, pull = torch.func.vjp(steps, *arrays)  # type: ignore[misc]
+        def pull_back(of_y: Any, of_hidden: Any, of_memory: Any, *arrays: Any) -> _Tensors:
+            _, pull = torch.func.vjp(run_steps, *arrays)  # type: ignore[misc]
             return pull((of_y, of_hidden, of_memory))
 
-        _, pull = torch.func.vjp(pulled, *ctx.saved_tensors)  # type: ignore[misc]
+        _, pull = torch.func.vjp(pull_back, *ctx.saved_tensors)  # type: ignore[misc]
         return None, *pull(tuple(cotangents)), None, None, None, None
 
 
@@ -124,7 +124,7 @@ def _forward(
     return y.contiguous(), last[0].contiguous(), end[0].contiguous(), workspace[:1]
 
 
-def _forward_outputs(reverse: bool, x: torch.Tensor, *arrays: torch.Tensor) -> _Tensors:
+def _make_forward_outputs(reverse: bool, x: torch.Tensor, *arrays: torch.Tensor) -> _Tensors:
     hidden = arrays[-1]
     samples, out = x.shape[1], hidden.shape[-1]
     ends = [x.new_empty(samples, out) for _ in range(2)]
@@ -162,7 +162,7 @@ def _backward(
     return tuple([gradient.contiguous() for gradient in found])
 
 
-def _backward_outputs(reverse: bool, *arrays: torch.Tensor) -> _Tensors:
+def _make_backward_outputs(reverse: bool, *arrays: torch.Tensor) -> _Tensors:
     x, weight_ih, weight_hh, bias, hidden, memory = arrays[3:9]
     weights = [weight.new_empty(weight.shape[1], weight.shape[0]) for weight in (weight_ih, weight_hh)]
     return (
@@ -181,8 +181,8 @@ _library.define(
     "Tensor end, Tensor workspace) -> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)"
 )
 for _name, _kernel, _sizes in (
-    ("lstm_layer", _forward, _forward_outputs),
-    ("lstm_layer_back", _backward, _backward_outputs),
+    ("lstm_layer", _forward, _make_forward_outputs),
+    ("lstm_layer_back", _backward, _make_backward_outputs),
 ):
     _library.impl(_name, _kernel, "CompositeExplicitAutograd")
     torch.library.register_fake(f"luxport::{_name}", _sizes, lib=_library)

@@ -46,10 +46,10 @@ def adam_update(
         ms, vs = [m.clone() for m in ms], [v.clone() for v in vs]
     if decay is None:
         xs = xs if in_place else [x.clone() for x in xs]
-        _adam(xs, dxs, ms, vs, powers, eta, beta, epsilon)
+        _step_by_adam(xs, dxs, ms, vs, powers, eta, beta, epsilon)
         return (*xs, *ms, *vs)
     steps = [torch.zeros_like(x) for x in xs]
-    _adam(steps, dxs, ms, vs, powers, eta, beta, epsilon)  # which subtracts
+    _step_by_adam(steps, dxs, ms, vs, powers, eta, beta, epsilon)  # which subtracts
     _torch._foreach_sub_(steps, _torch._foreach_mul(xs, _read_number(xs[0], decay)))
     if in_place:
         _torch._foreach_add_(xs, steps)
@@ -73,7 +73,7 @@ def adam_step(
         return _define_adam_step(dx, m, v, powers=powers, eta=eta, beta=beta, epsilon=epsilon)
     step, m, v = torch.zeros_like(m), m.clone(), v.clone()
     # The kernel subtracts; the step is to be subtracted by who asked for it.
-    _adam([step], [dx], [m], [v], powers, -eta, beta, epsilon)
+    _step_by_adam([step], [dx], [m], [v], powers, -eta, beta, epsilon)
     return m, v, step
 
 
@@ -115,7 +115,7 @@ def finite_norm(size: torch.Tensor, *, p: float, shape: tuple[int, ...]) -> torc
     return _define_finite_norm(size, p=p, shape=shape)
 
 
-def _adam(
+def _step_by_adam(
     xs: list[torch.Tensor],
     dxs: list[torch.Tensor],
     ms: list[torch.Tensor],

@@ -25,7 +25,7 @@ def max_pool_nd(x: torch.Tensor, *, window: Sizes, stride: Sizes, padding: Pairs
     pool = _MAX.get(len(window))
     if pool is None or not x.is_floating_point():
         return _max_definition(x, window=window, stride=stride, padding=padding, dilation=dilation)
-    around = _around(window, padding)
+    around = _find_even_padding(window, padding)
     if around is None:
         x, around = pad_axes(x, padding, -math.inf), (0,) * len(window)
     if len(window) == 1 and torch.compiler.is_compiling():  # the one for one axis gives every size a program of its own
@@ -50,7 +50,7 @@ def mean_pool_nd(
 ) -> torch.Tensor:
     """One call of the library's where it has the options."""
     pool = _MEAN.get(len(window))
-    around = _around(window, padding)
+    around = _find_even_padding(window, padding)
     there = x.is_floating_point()
     if pool is None or not there or any(d > 1 for d in dilation) or (around is None and not count_include_pad):
         return _mean_definition(
@@ -62,7 +62,7 @@ def mean_pool_nd(
     return average(wide, mean=lambda x: pool(x, window, stride, around, False, count_include_pad)).to(x.dtype)
 
 
-def _around(window: Sizes, padding: Pairs) -> Sizes | None:
+def _find_even_padding(window: Sizes, padding: Pairs) -> Sizes | None:
     """Give the padding as the library takes it: the same on either side, and half a window at most."""
     if all(low == high and 2 * low <= k for k, (low, high) in zip(window, padding, strict=True)):
         return tuple(low for low, _ in padding)

@@ -10,8 +10,8 @@ from luxport import ops
 from luxport.ops import definition_of
 from luxport.ops._recurrent import sum_of_biases, zero_masked
 from luxport_torch.casting import casts, in_float32
-from luxport_torch.ops.lstm_layer import compiled_lstm_layer, takes_lstm_layer
-from luxport_torch.ops.sweeps import compiled_sweep, is_compiled
+from luxport_torch.ops.lstm_layer import run_lstm_layer, takes_lstm_layer
+from luxport_torch.ops.sweeps import is_compiled, sweep_in_one_call
 
 __all__ = ["gru_sweep", "gru_v3_sweep", "lstm_sweep", "rnn_sweep"]
 
@@ -140,10 +140,10 @@ def _sweep_compiled(
         bias_ih, other = sum_of_biases(bias_ih, other), None
     if kind == "lstm" and takes_lstm_layer(x, mask):
         hidden, memory = carry
-        results = compiled_lstm_layer(x, weight_ih, weight_hh, bias_ih, hidden, memory, reverse)
+        results = run_lstm_layer(x, weight_ih, weight_hh, bias_ih, hidden, memory, reverse)
         return results if dtype is wide else tuple([result.to(dtype) for result in results])
     projected = _define_dense(zero_masked(mask, x), weight_ih, bias_ih)
-    results = compiled_sweep(kind, projected, weight_hh, other, carry, mask, reverse, activation)
+    results = sweep_in_one_call(kind, projected, weight_hh, other, carry, mask, reverse, activation)
     return results if dtype is wide else tuple([result.to(dtype) for result in results])
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-__all__ = ["backward", "backward_outputs", "forward", "forward_outputs"]
+__all__ = ["backward", "forward", "make_backward_outputs", "make_forward_outputs"]
 
 _Tensors = tuple[torch.Tensor, ...]
 
@@ -26,7 +26,7 @@ def forward(
     mask: torch.Tensor | None,
 ) -> _Tensors:
     """Return the hidden states (T, N, out), the last memory, and what is kept: gates and memories of all steps."""
-    states, end, gates, memories = _outputs(kind, projected, hidden, memory)
+    states, end, gates, memories = _make_outputs(kind, projected, hidden, memory)
     times = range(len(projected) - 1, -1, -1) if reverse else range(len(projected))
     rows = projected.unbind(0)
     slots, kept = states.unbind(0), gates.unbind(0)
@@ -69,7 +69,7 @@ def forward(
     return states, end, gates, memories
 
 
-def _outputs(kind: str, projected: torch.Tensor, hidden: torch.Tensor, memory: torch.Tensor | None) -> _Tensors:
+def _make_outputs(kind: str, projected: torch.Tensor, hidden: torch.Tensor, memory: torch.Tensor | None) -> _Tensors:
     steps, samples, out = projected.shape[0], *hidden.shape
     none = 0 if memory is None else 1
     return (
@@ -86,7 +86,7 @@ def _activate(name: str, x: torch.Tensor) -> torch.Tensor:
     return x if name == "identity" else x.relu_() if name == "relu" else x.sigmoid_()
 
 
-def _slope(name: str, y: torch.Tensor) -> torch.Tensor:
+def _differentiate_activation(name: str, y: torch.Tensor) -> torch.Tensor:
     """Return the derivative of an activation by its value."""
     if name == "tanh":
         return 1.0 - y * y
@@ -116,7 +116,7 @@ def backward(
     """
     steps, out = len(states), hidden.shape[-1]
     times = range(steps) if reverse else range(steps - 1, -1, -1)
-    before = _before(states, hidden, reverse)
+    before = _find_starts(states, hidden, reverse)
     of_states_rows = of_states.unbind(0)
     keep = None if mask is None else mask.unsqueeze(-1)
     skip = None if keep is None else keep.logical_not().unbind(0)
@@ -127,7 +127,7 @@ def backward(
     of_other = torch.empty_like(other) if other is not None else weight.new_empty(0)
     of_memory = torch.empty_like(memory) if memory is not None else weight.new_empty(0)
     if kind == "rnn":
-        factors = _slope(activation, states).unbind(0)
+        factors = _differentiate_activation(activation, states).unbind(0)
         for t in times:
             new, passed = _part_gradient(pulled + of_states_rows[t], skip, t)
             torch.mul(new, factors[t], out=slots[t])
@@ -136,7 +136,7 @@ def backward(
         return slopes, of_weight, of_other, pulled, of_memory
     if kind == "lstm":
         assert memory is not None
-        earlier = _before(memories, memory, reverse)
+        earlier = _find_starts(memories, memory, reverse)
         i, f, g, o = gates.split(out, -1)
         bent = memories.tanh()  # where a step is masked out nothing is multiplied by it but 0
         to_o = bent * o * (1.0 - o)
@@ -213,7 +213,7 @@ def _pull(slopes: torch.Tensor, transposed: torch.Tensor, passed: torch.Tensor |
     return slopes @ transposed if passed is None else torch.addmm(passed, slopes, transposed)
 
 
-def _before(states: torch.Tensor, first: torch.Tensor, reverse: bool) -> torch.Tensor:
+def _find_starts(states: torch.Tensor, first: torch.Tensor, reverse: bool) -> torch.Tensor:
     """Return the states that the steps started from."""
     first = first.unsqueeze(0)
     return torch.cat([states[1:], first]) if reverse else torch.cat([first, states[:-1]])
@@ -223,7 +223,7 @@ def _multiply(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     return a.reshape(-1, a.shape[-1]).mT @ b.reshape(-1, b.shape[-1])
 
 
-def backward_outputs(*arguments: Any) -> _Tensors:
+def make_backward_outputs(*arguments: Any) -> _Tensors:
     """Return arrays of the sizes that `backward` returns."""
     _, _, _, _, _, weight, other, hidden, memory, _, states, _, _ = arguments
     return (
@@ -235,7 +235,7 @@ def backward_outputs(*arguments: Any) -> _Tensors:
     )
 
 
-def forward_outputs(*arguments: Any) -> _Tensors:
+def make_forward_outputs(*arguments: Any) -> _Tensors:
     """Return arrays of the sizes that `forward` returns."""
     kind, _, _, projected, _, _, hidden, memory, _ = arguments
-    return _outputs(kind, projected, hidden, memory)
+    return _make_outputs(kind, projected, hidden, memory)

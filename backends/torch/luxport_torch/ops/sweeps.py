@@ -14,10 +14,10 @@ import torch
 
 from luxport import ops
 from luxport.ops import _recurrent as definitions
-from luxport_torch.ops.sweep_kernels import backward, backward_outputs, forward, forward_outputs
+from luxport_torch.ops.sweep_kernels import backward, forward, make_backward_outputs, make_forward_outputs
 from luxport_torch.recorded_calls import record_as_call, take_for_constant
 
-__all__ = ["compiled_sweep", "is_compiled"]
+__all__ = ["is_compiled", "sweep_in_one_call"]
 
 _Tensors = tuple[torch.Tensor, ...]
 _KINDS = ("rnn", "lstm", "gru", "gru_v3")
@@ -31,7 +31,7 @@ def is_compiled(x: torch.Tensor, activation: Any = ops.tanh) -> bool:
     return any([activation is known for known in _ACTIVATIONS.values()]) and _is_differentiated_once()
 
 
-def compiled_sweep(
+def sweep_in_one_call(
     kind: str,
     projected: torch.Tensor,
     weight: torch.Tensor,
@@ -148,25 +148,25 @@ class _SweepBack(torch.autograd.Function):
         *variables, mask = ctx.saved_tensors
         there = [variable is not None for variable in variables]
 
-        def all_of(present: tuple[torch.Tensor, ...]) -> list[torch.Tensor | None]:
+        def fill_in(present: tuple[torch.Tensor, ...]) -> list[torch.Tensor | None]:
             left = iter(present)
             return [next(left) if is_there else None for is_there in there]
 
-        def pulled(*present: torch.Tensor) -> _Tensors:
-            of_states, of_end, *arguments = all_of(present)
+        def pull_back(*present: torch.Tensor) -> _Tensors:
+            of_states, of_end, *arguments = fill_in(present)
 
-            def steps(*present: torch.Tensor) -> _Tensors:
-                projected, weight, other, hidden, memory = all_of((of_states, of_end, *present))[2:]  # type: ignore[arg-type]
+            def run_steps(*present: torch.Tensor) -> _Tensors:
+                projected, weight, other, hidden, memory = fill_in((of_states, of_end, *present))[2:]  # type: ignore[arg-type]
                 carry = (hidden,) if memory is None else (hidden, memory)
                 step = _make_step(kind, activation, weight, other)  # type: ignore[arg-type]
                 return _hold_states(step, projected, carry, mask, reverse)  # type: ignore[arg-type]
 
-            _, pull = torch.func.vjp(steps, *[one for one in arguments if one is not None])  # type: ignore[misc]
+            _, pull = torch.func.vjp(run_steps, *[one for one in arguments if one is not None])  # type: ignore[misc]
             return pull((of_states,) if arguments[-1] is None else (of_states, of_end))
 
         wanted = [one for one, is_there in zip(cotangents, there[2:], strict=True) if is_there]
-        _, pull = torch.func.vjp(pulled, *[one for one in variables if one is not None])  # type: ignore[misc]
-        found = all_of(pull(tuple(wanted)))
+        _, pull = torch.func.vjp(pull_back, *[one for one in variables if one is not None])  # type: ignore[misc]
+        found = fill_in(pull(tuple(wanted)))
         return None, None, None, *found, None, None, None, None
 
 
@@ -196,6 +196,9 @@ _library.define(
     "Tensor hidden, Tensor? memory, Tensor? mask, Tensor states, Tensor gates, Tensor memories) "
     "-> (Tensor, Tensor, Tensor, Tensor, Tensor)"
 )
-for _name, _kernel, _sizes in (("sweep", forward, forward_outputs), ("sweep_back", backward, backward_outputs)):
+for _name, _kernel, _sizes in (
+    ("sweep", forward, make_forward_outputs),
+    ("sweep_back", backward, make_backward_outputs),
+):
     _library.impl(_name, _kernel, "CompositeExplicitAutograd")
     torch.library.register_fake(f"luxport::{_name}", _sizes, lib=_library)
