@@ -15,10 +15,10 @@ from luxport.distributed._launch import World
 __all__ = ["Alarm", "by_a_store", "silent_ranks"]
 
 _QUICK = 0.1
-"""So many seconds a store may take that has what is asked for."""
+"""How many seconds a store may take to return a key that it has."""
 
 _AT_ONCE = 0.02
-"""A store is asked for so many seconds where the time is over: what is there it tells."""
+"""How many seconds a store is still asked when time is over: enough for a key that is there."""
 
 
 @dataclass

@@ -12,10 +12,10 @@ from typing import Any
 __all__ = ["TOKEN", "arrivals"]
 
 TOKEN = 16
-"""So many bytes a token has."""
+"""How many bytes a token has."""
 
 _PATIENCE = 5.0
-"""After so many seconds without a whole greeting a connection is dropped; the others need not wait for it."""
+"""How many seconds a connection has for a whole greeting: then it is dropped, so that others need not wait for it."""
 
 
 def arrivals(

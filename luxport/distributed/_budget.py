@@ -22,20 +22,20 @@ class Budget:
 
     @property
     def waiting(self) -> float:
-        """So many seconds an operation waits for the others."""
+        """How many seconds an operation waits for the other processes."""
         return self.timeout - self.listening - 2 * self.look - self.ending
 
     @property
     def look(self) -> float:
-        """After so many seconds of waiting, again and again, a process looks whether another one has given up."""
+        """How many seconds pass between two looks at whether another process has given up."""
         return min(0.5, 0.04 * self.timeout)
 
     @property
     def listening(self) -> float:
-        """So long the first that gives up listens for those that wait: some are slow where a machine has much to do."""
+        """How long the first process that gives up listens for those that wait: a busy machine makes some slow."""
         return min(2.0, 0.2 * self.timeout)
 
     @property
     def ending(self) -> float:
-        """So long it may take until an engine has given an operation up."""
+        """How long an engine may take to give an operation up."""
         return min(0.5, 0.04 * self.timeout)

@@ -105,12 +105,12 @@ class DataParallel:
         current("fit").step.wants_to_end = wants
 
     def ends(self) -> bool:
-        """Tell whether one of them wants to, as all of them know since the last step."""
+        """Tell whether any process wants to end the training, which all have learned with the last step."""
         session = current("fit")
         return session.step.ends if session.world.size > 1 else session.step.wants_to_end
 
     def samples(self, own: int) -> int:
-        """Return how many samples all processes had in the last step, if this one had so many."""
+        """Return how many samples all processes had in the last step; this one had `own`."""
         return current("fit").step.samples(own)
 
     def exchange(self, text: str) -> list[str]:
@@ -212,7 +212,7 @@ def _name_rule(rule: Rule) -> str:
 def _describe(
     caller: str, session: Session, told: str, data: Any, state: TrainState, samples: int | None = None
 ) -> list[str]:
-    """Describe what is to be the same everywhere; not, if the data have `samples`, how many these are."""
+    """Write down what must be the same in every process; the number of `samples`, if given, is left out."""
     described = [told]
     for name, values in (("data", data), ("parameter", state.ps)):
         for path, leaf in tree.leaves_with_path(values):

@@ -30,11 +30,11 @@ class Engine(Protocol):
         ...
 
     def all_reduce(self, arrays: Sequence[Array], op: str) -> list[Array]:
-        """Return new arrays: the "sum", "max" or "min" of every process's, in each."""
+        """Return new arrays, the same in every process: the "sum", "max" or "min" over all processes."""
         ...
 
     def broadcast(self, arrays: Sequence[Array], root: int) -> list[Array]:
-        """Return new arrays: those of the process `root`, in each."""
+        """Return new arrays, the same in every process: those of the process `root`."""
         ...
 
     def begin_agreeing(self, digest: bytes) -> Callable[[], bool]:
@@ -46,7 +46,7 @@ class Engine(Protocol):
         ...
 
     def mean(self, array: Array) -> Array:
-        """Return the mean of every worker's array, in each; inside a parallel program where the backend has those."""
+        """Return in every worker the mean over all; inside a parallel program too, where the backend has those."""
         ...
 
     def overlapping(self) -> Overlap | None:

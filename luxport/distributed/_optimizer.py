@@ -58,7 +58,7 @@ class DistributedOptimizer(Clocked, Compound, Batched):
         return (self.rule,)
 
     def map_rules(self, f: Callable[[Rule], Rule]) -> DistributedOptimizer:
-        """Apply f of it instead."""
+        """Return the optimizer with the rule ``f(rule)`` in place of its own."""
         return DistributedOptimizer(f(self.rule))
 
     @property

@@ -61,7 +61,7 @@ def in_numbers(digest: bytes) -> list[int]:
 
 
 def all_the_same(largest: list[int]) -> bool:
-    """Tell so of maxima of `in_numbers`.
+    """Tell whether digests were all the same, by the maxima of their `in_numbers`.
 
     >>> all_the_same(in_numbers(b"a")), all_the_same([max(pair) for pair in zip(in_numbers(b"a"), in_numbers(b"b"))])
     (True, False)

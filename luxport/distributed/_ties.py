@@ -19,7 +19,7 @@ from luxport.distributed._rows import StoredRows
 __all__ = ["Ties"]
 
 _RANK = 4
-"""So many bytes the number of a rank has."""
+"""How many bytes the number of a rank has."""
 
 
 class Ties:

@@ -34,23 +34,23 @@ class Group:
             self._parallel.want_to_end(self._interrupted.is_set())
 
     def samples(self, own: int) -> int:
-        """Return how many samples the last step had, if this process's batch had so many."""
+        """Return how many samples all processes had in the last step; this one had `own`."""
         return own if self._parallel is None else self._parallel.samples(own)
 
     def ends(self) -> bool:
-        """Tell whether one of them was to end, as all of them know since the last step."""
+        """Tell whether any process is to end, which all have learned with the last step."""
         return self._interrupted.is_set() if self._parallel is None else self._parallel.ends()
 
     def sums(self, own: Mapping[str, tuple[float, int]]) -> dict[str, tuple[float, int]]:
-        """Return sums and counts of all of them."""
+        """Add up the sums and counts of all processes."""
         return dict(own) if self._parallel is None else added(self._parallel.exchange(json.dumps(own)))
 
     def logs(self, own: dict[str, float]) -> dict[str, float]:
-        """Return rank 0's, so that callbacks see the same everywhere."""
+        """Return the logs of rank 0, so that callbacks see the same in every process."""
         return own if self._parallel is None else json.loads(self._parallel.exchange(json.dumps(own))[0])
 
     def any(self, flag: bool) -> bool:
-        """Tell whether it is so in one of them."""
+        """Tell whether the flag is set in any process."""
         if self._parallel is None:
             return flag
         return "1" in self._parallel.exchange("1" if flag else "0")

@@ -15,7 +15,7 @@ __all__ = ["Means", "added", "mean_values"]
 class Means:
     """Means by name over samples; nothing is waited for until they are asked for.
 
-    They go on from `sums` of an epoch that was interrupted, whose samples are not among the counted ones.
+    With the `sums` of an interrupted epoch they go on from there; `count` leaves its samples out.
     """
 
     def __init__(self, sums: Mapping[str, tuple[float, int]] | None = None) -> None:

@@ -93,7 +93,7 @@ def _differentiate_batch(
 
 
 def _cut_data(data: Any, count: int) -> tuple[list[Any], list[Any], float]:
-    """Return parts of one size, those that have a sample less, and the share of all samples that is theirs."""
+    """Cut data into parts: the larger ones, those with one sample fewer, and the share of all samples in the latter."""
     size = first_size("train_step with accumulate", data)
     count = max(min(count, size), 1)
     length, more = divmod(size, count)

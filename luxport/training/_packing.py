@@ -32,9 +32,10 @@ SMALL = 8192
 
 
 class _Vectors:
-    """Where small arrays stand in vectors, one of each dtype, and which stay apart; those of a room by themselves.
+    """How a list of arrays is joined: small ones to a vector of each dtype, others not at all.
 
-    Those that a loop over layers takes are rows of `stacks`.
+    Arrays whose places are in `room` have vectors of their own. Those that a loop over layers takes are rows of
+    `stacks`.
     """
 
     def __init__(
@@ -144,7 +145,7 @@ class Layout:
         return tree.unflatten(self.ps_structure, iter(self.parameters.split(list(joined.values()), rows)))
 
     def gradients(self, gradients: Gradients, data: Any, narrow: TrainState) -> tuple[tree.Tree, Any, Any, tree.Tree]:
-        """Return what `gradients` does of such a state; the gradients are joined as the parameters are."""
+        """Call `gradients` with the parameters as the model has them, and join its gradients as the parameters are."""
         more = narrow.st, narrow.scale, data
         if self.has_stacks:
             return gradients(narrow.program, narrow.ps, *more, differentiate=self._differentiate)
@@ -154,7 +155,7 @@ class Layout:
         return grads, *rest
 
     def _differentiate(self, f: Callable[[tree.Tree], Any], joined: tree.Tree) -> Any:
-        """Differentiate by the stacks themselves: to join the gradients of rows is work for each of them."""
+        """Differentiate with respect to whole stacks: joining the gradients of rows would take work for each row."""
 
         def of_joined(joined: tree.Tree) -> Any:
             rows: dict[int, Row] = {}

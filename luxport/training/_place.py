@@ -1,4 +1,4 @@
-"""Where a training is, as its checkpoints keep it: `Place`."""
+"""How far a training has come, for its checkpoints: `Place`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Place"]
 
 
 class Place:
-    """Where a training is, which its checkpoints keep as they keep the place of a `DataLoader`."""
+    """How far a training has come; checkpoints keep it as they keep the position of a `DataLoader`."""
 
     def __init__(self, batches: Any) -> None:
         self.epochs, self.steps = 0, 0
@@ -22,7 +22,7 @@ class Place:
         self._unused = 0
 
     def note(self, epoch: int, steps: int, unused: int, sums: dict[str, tuple[float, int]] | None) -> None:
-        """Note where it is: after an epoch, or within it, with the sums so far and batches that are still unused.
+        """Note how far it is: after an epoch, or within it, with the sums so far and the batches still unused.
 
         Only a `DataLoader` goes on within an epoch; other data begin it again.
         """
@@ -31,13 +31,13 @@ class Place:
         self.means = {} if sums is None or self._loader is None else sums
 
     def position(self) -> dict[str, Any]:
-        """Return it for JSON."""
+        """Return the place as JSON can keep it."""
         own = {} if self._loader is None else self._loader.position(self._unused)
         history = self.history[: self.epochs]
         return own | {"fit": {"epochs": self.epochs, "steps": self.steps, "history": history, "means": self.means}}
 
     def go_to(self, position: dict[str, Any]) -> None:
-        """Go where a checkpoint was."""
+        """Take up the place that `position` told of."""
         told = position.get("fit", {})
         self.epochs, self.steps = told.get("epochs", 0), told.get("steps", 0)
         self.history = list(told.get("history", []))

@@ -213,7 +213,7 @@ def expect_state(call: str, state: Any) -> None:
 
 
 class TakenState(TrainState):
-    """What becomes of a state whose arrays are gone: no check is needed as long as they are not."""
+    """The class that a state gets when its arrays are gone, so that states in use need no check."""
 
     def __getattribute__(self, name: str) -> Any:
         if name in _ARRAYS:

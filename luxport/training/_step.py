@@ -16,7 +16,7 @@ __all__ = ["NonFiniteError", "apply_gradients", "compute_gradients", "train_step
 
 
 class NonFiniteError(FloatingPointError):
-    """A loss or a gradient is infinite or NaN; `state` is the state of before, and goes on."""
+    """A loss or a gradient is infinite or NaN; `state` is the state before the step, to go on from."""
 
     def __init__(self, message: str, state: TrainState) -> None:
         super().__init__(message)

@@ -50,7 +50,7 @@ _PROGRAMS: dict[Static[tuple[Any, ...]], StepProgram] = {}
 
 
 _RECENT: dict[int, tuple[tuple[Any, ...], StepProgram]] = {}
-"""The last program of each objective, by its identity: to compare all of a key takes time in every step."""
+"""The last program of each objective, by the objective's identity: comparing whole keys would slow every step."""
 
 
 def find_program(wanted: tuple[Any, ...]) -> StepProgram:

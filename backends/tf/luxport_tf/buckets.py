@@ -10,7 +10,7 @@ import tensorflow as tf
 __all__ = ["move_in_buckets"]
 
 BUCKET = 16 * 2**20
-"""So many bytes go in one piece: small arrays are joined, as each piece costs a round of messages."""
+"""How many bytes go in one piece: small arrays are joined, as each piece costs a round of messages."""
 
 
 def move_in_buckets(arrays: Sequence[Any], move: Callable[[Any], Any]) -> list[Any]:

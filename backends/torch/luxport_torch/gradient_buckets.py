@@ -12,7 +12,7 @@ import torch.distributed as dist
 __all__ = ["BUCKET", "Overlapping", "fill_buckets", "view_to_send"]
 
 BUCKET = 64 * 2**20
-"""So many bytes go in one piece: small arrays are joined, as each piece costs a round of messages."""
+"""How many bytes go in one piece: small arrays are joined, as each piece costs a round of messages."""
 
 
 class Overlapping:

@@ -127,7 +127,7 @@ PARTS = {kind: tuple(name for name in kind._fields if name not in ("op", "ops", 
 
 
 MOST_OPTIONS = 1000
-"""So many options a call may have: Python compares each with all others."""
+"""How many options a call may have: Python compares each with all others."""
 
 
 HIGHEST = 64

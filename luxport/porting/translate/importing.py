@@ -17,9 +17,9 @@ from luxport.porting.translate.counted_values import Budget, Raised, TooMuch
 __all__ = ["find_held_back"]
 
 _STEPS = 150_000
-"""So many steps an import may take: some fifth of a second."""
+"""How many steps an import may take: some fifth of a second."""
 _WORK = 200_000
-"""So many are looked into, whether they can be taken or not."""
+"""How many candidates are looked into, whether they can be taken or not."""
 
 
 @dataclass

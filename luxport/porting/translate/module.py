@@ -89,11 +89,11 @@ def translate(source: str, *, flux: tuple[int, int] | None = None) -> Translatio
 
 
 LARGEST = 75_000
-"""So many bytes a source may have: each takes some 5 to 25 us."""
+"""How many bytes a source may have: each takes some 5 to 25 us."""
 
 
 _MOST_WRITTEN = 1_000_000
-"""So many letters an import may have to read, which takes some half of a second and 150 MiB."""
+"""How many letters an import may have to read: as many take half a second and 150 MiB."""
 
 
 _DEEPEST = 150

@@ -123,7 +123,7 @@ _OF_ONE_SIDE = ("√", "∛", "∜", "!", "~", "¬")
 
 
 _QUICK = 2000
-"""So many bytes are parsed in no time, whatever they are."""
+"""How many bytes are parsed in no time, whatever they are."""
 _SLOWEST = 0.7
 
 

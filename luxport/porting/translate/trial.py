@@ -24,7 +24,7 @@ __all__ = ["import_models", "report"]
 _NAME = "luxport_ported"
 _STEPS = 150_000
 _SECONDS = 20.0
-"""So long shapes are looked for, in all models together."""
+"""How long shapes are looked for, in all models together."""
 
 
 def import_models(translation: Translation) -> dict[str, luxport.Layer]:
