@@ -29,7 +29,7 @@ def table_of(findings: Sequence[Finding], packages: Mapping[str, Sequence[str]])
     return {
         name: {
             "name": name,
-            "versions": {package: told for package in needed if (told := _version(package))},
+            "versions": {package: told for package in needed if (told := find_version(package))},
             "made": datetime.now(UTC).date().isoformat(),
             "machine": f"{platform.system()} {platform.machine()}",
             **_told([finding for finding in findings if finding.backend == name]),
@@ -65,7 +65,8 @@ def _answer(finding: Finding) -> float | str:
     return float(f"{finding.deviation:.2g}") if math.isfinite(finding.deviation) else "differs"
 
 
-def _version(package: str) -> str | None:
+def find_version(package: str) -> str | None:
+    """Return the version of a package, None if it is not installed."""
     try:
         return version(package)
     except PackageNotFoundError:

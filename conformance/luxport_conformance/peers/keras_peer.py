@@ -18,7 +18,7 @@ from luxport.tree.static import Static
 from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError, Peer
 from luxport_conformance.peers.keras_functions import FUNCTIONS
 from luxport_conformance.peers.keras_recurrent import RECURRENT
-from luxport_conformance.peers.keras_tools import activation_of, called, layers, stateless
+from luxport_conformance.peers.keras_tools import activation_of, called, check_dilation, layers, stateless
 from luxport_conformance.peers.keras_training import INITIALIZERS, LOSSES, OPTIMIZERS
 from luxport_conformance.peers.without import COMPOSED, nothing_like
 
@@ -35,11 +35,6 @@ def _turned(layer: Any, weight: Any) -> Any:
     import keras
 
     return weight if layer.cross_correlation else keras.ops.flip(weight, tuple(range(2, len(weight.shape))))
-
-
-def _check_dilation(windows: Any) -> None:
-    if max(windows.dilation) > 1 < max(windows.stride):
-        raise NoCounterpartError("dilates only where it takes no strides")
 
 
 def _is_padded(windows: Any) -> bool:
@@ -60,7 +55,7 @@ def _padded(windows: Any, x: Any, made: Callable[[tuple[int, ...]], Counterpart]
 
 def _conv(layer: Any, x: Any, st: Any) -> Counterpart:
     windows, axes = layer._windows, x.ndim - 2
-    _check_dilation(windows)
+    check_dilation(windows)
     if _is_padded(windows) and layer.padding_mode != "zeros":
         raise NoCounterpartError("pads by zeros alone")
     conv = getattr(layers(), f"Conv{axes}D")(
@@ -100,7 +95,7 @@ def _conv_transpose(layer: Any, x: Any, st: Any) -> Counterpart:
     windows, axes = layer._windows, x.ndim - 2
     if _is_padded(windows) or layer.groups > 1 or any(layer._output_padding):
         raise NoCounterpartError("has no groups, and cuts and adds by a rule of its own")
-    _check_dilation(windows)
+    check_dilation(windows)
     if any(stride > size for stride, size in zip(windows.stride, windows.window, strict=True)):
         raise NoCounterpartError("adds to the output where a stride is longer than the window")
     conv = getattr(layers(), f"Conv{axes}DTranspose")(

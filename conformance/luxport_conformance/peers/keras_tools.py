@@ -7,7 +7,7 @@ from typing import Any
 
 from luxport_conformance.peers.counterpart import Counterpart, NoCounterpartError
 
-__all__ = ["activation_of", "called", "layers", "stateless"]
+__all__ = ["activation_of", "called", "check_dilation", "layers", "stateless"]
 
 
 def layers() -> Any:
@@ -75,3 +75,9 @@ def called(
         return (y, {"running_mean": ends[0], "running_var": ends[1]}) if training else y
 
     return Counterpart(call)
+
+
+def check_dilation(windows: Any) -> None:
+    """Refuse windows that TensorFlow and Keras do not have: dilated ones that take strides."""
+    if max(windows.dilation) > 1 < max(windows.stride):
+        raise NoCounterpartError("dilates only where it takes no strides")

@@ -10,6 +10,7 @@ import numpy as np
 from luxport.porting.keras.conventions import keras_conv_weight, keras_depthwise_weight
 from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError, Peer, rename_options
 from luxport_conformance.peers.jax_tools import groups_of, in_training
+from luxport_conformance.peers.keras_tools import check_dilation
 from luxport_conformance.peers.tf_losses import LOSSES
 from luxport_conformance.peers.without import COMPOSED, nothing_like
 
@@ -68,13 +69,8 @@ def _turned(layer: Any, weight: Any) -> Any:
     return weight if layer.cross_correlation else _tf().reverse(weight, tuple(range(2, len(weight.shape))))
 
 
-def _check_dilation(windows: Any) -> None:
-    if max(windows.dilation) > 1 < max(windows.stride):
-        raise NoCounterpartError("dilates only where it takes no strides")
-
-
 def _check_pool(windows: Any) -> None:
-    _check_dilation(windows)
+    check_dilation(windows)
     if any(stride > size for stride, size in zip(windows.stride, windows.window, strict=True)):
         raise NoCounterpartError("refuses strides beyond the window")
 
@@ -85,7 +81,7 @@ def _differences(layer: Any) -> tuple[str, ...]:
 
 def _conv(layer: Any, x: Any, st: Any) -> Counterpart:
     windows, pad = layer._windows, _padded(layer._windows, layer.padding_mode)
-    _check_dilation(windows)
+    check_dilation(windows)
     _activation(layer)
 
     def call(x: Any, ps: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 import luxport
 from luxport.porting.torch.conventions import recurrent_weight
-from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError
+from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError, absent
 from luxport_conformance.peers.torch_tools import module
 
 __all__ = ["RECURRENT"]
@@ -132,20 +132,13 @@ def _recurrence(layer: Any, x: Any, st: Any) -> Counterpart:
     return replace(made, call=call, remark="has no layer for any cell: its whole layer of this one")
 
 
-def _none(reason: str) -> Build:
-    def build(layer: Any, x: Any, st: Any) -> Counterpart:
-        raise NoCounterpartError(reason)
-
-    return build
-
-
 _RESET = "applies the reset gate after the product"
 
 RECURRENT: dict[str, Callable[..., Counterpart]] = {
     "GRU": _layer("GRU"),
     "GRUCell": _cell("GRUCell"),
-    "GRUv3": _none(_RESET),
-    "GRUv3Cell": _none(_RESET),
+    "GRUv3": absent(_RESET),
+    "GRUv3Cell": absent(_RESET),
     "LSTM": _layer("LSTM"),
     "LSTMCell": _cell("LSTMCell"),
     "RNN": _layer("RNN"),

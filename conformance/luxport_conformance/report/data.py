@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from luxport_conformance.compare import EPSILON
+from luxport_conformance.results import find_version
 from luxport_conformance.schedule import Finding
 
 __all__ = ["as_data", "outcomes"]
@@ -32,7 +32,7 @@ def as_data(findings: Sequence[Finding], columns: Sequence[str]) -> dict[str, An
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}",
-        "versions": {name: found for name in PACKAGES if (found := _version(name))},
+        "versions": {name: found for name in PACKAGES if (found := find_version(name))},
         "backends": list(columns),
         "outcomes": outcomes(findings),
         "seconds": round(sum(finding.seconds for finding in findings), 1),
@@ -80,10 +80,3 @@ def _link(source: str) -> str | None:
     suite, _, rest = source.partition(":")
     file, _, line = rest.rpartition(":")
     return f"{_HOMES[suite]}{file}#L{line}" if suite in _HOMES and line.isdigit() else None
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
