@@ -9,6 +9,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 from torch_modules import (
@@ -286,3 +287,7 @@ def table() -> None:
 
 if __name__ == "__main__":
     table()
+
+
+def draw_input(*shape):
+    return torch.from_numpy(np.random.default_rng(0).normal(size=shape).astype(np.float32))
