@@ -1,7 +1,6 @@
 """Who may import whom: the core no framework and no backend, a backend its own framework and the core."""
 
 import ast
-import re
 from pathlib import Path
 
 import pytest
@@ -240,30 +239,6 @@ def test_no_number_is_looked_for_among_names() -> None:
     assert looking == []
 
 
-def test_where_julia_is_translated_what_is_known_is_a_value() -> None:
-    """It is handed on, never changed, and the tables of who reads what come with it: one file imports these."""
-    kinds = {
-        node.name: ast.unparse(node.decorator_list[0])
-        for node in ast.parse((ROOT / "luxport/porting/translate/scope.py").read_text()).body
-        if isinstance(node, ast.ClassDef)
-    }
-    assert kinds == dict.fromkeys(("Scope", "Source", "Table"), "dataclass(frozen=True)")
-    importing: dict[str, set[str]] = {"LAYERS": set(), "READERS": set()}
-    for file in (ROOT / "luxport/porting/translate").glob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text())):
-            for alias in node.names if isinstance(node, ast.ImportFrom) else ():
-                importing.get(alias.name, set()).add(file.stem)
-    assert importing == {"LAYERS": {"module"}, "READERS": {"module"}}
-
-
-def test_the_files_that_the_guide_names_are_there() -> None:
-    named = re.findall(
-        r"`((?:luxport|backends|conformance|tests)/[a-z0-9_/.]*)`", (ROOT / "CONTRIBUTING.md").read_text()
-    )
-    assert len(named) > 25
-    assert [path for path in named if not (ROOT / path).exists()] == []
-
-
 TABLES = {
     "_registry.self.by_name": "backends",
     "_registry.self.by_type": "types of arrays",
@@ -307,10 +282,3 @@ def test_nothing_that_a_module_keeps_grows_without_end() -> None:
                 endless += [node.name for one in node.decorator_list if ast.unparse(one) in caches]
     assert kept == set(TABLES)
     assert endless == []
-
-
-def test_files_are_written_by_one_function() -> None:
-    """Whole or not at all: by `porting.files.replacing`."""
-    writing = re.compile(r"\.write_(text|bytes)\(|\bopen\([^)]*,\s*\"[wax]b?\+?\"|os\.replace\(|shutil\.(copy|move)")
-    found = {file.stem for room in ROOMS for file in (ROOT / room).rglob("*.py") if writing.search(file.read_text())}
-    assert found == {"replacing"}

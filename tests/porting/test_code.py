@@ -1,6 +1,8 @@
 """`luxport port`: models of Flux and Lux, and the models written by hand that they must become."""
 
+import ast
 import operator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -263,3 +265,22 @@ def test_the_residual_network_of_eighteen_layers():
     model = execute(source)["model"]
     assert luxport.parameter_length(model) == 11_689_512  # torchvision's count for resnet18
     assert luxport.output_shape(model, (2, 3, 64, 64)) == (2, 1000)
+
+
+TRANSLATE = Path(__file__).parents[2] / "luxport/porting/translate"
+
+
+def test_where_julia_is_translated_what_is_known_is_a_value() -> None:
+    """It is handed on, never changed, and the tables of who reads what come with it: one file imports these."""
+    kinds = {
+        node.name: ast.unparse(node.decorator_list[0])
+        for node in ast.parse((TRANSLATE / "scope.py").read_text()).body
+        if isinstance(node, ast.ClassDef)
+    }
+    assert kinds == dict.fromkeys(("Scope", "Source", "Table"), "dataclass(frozen=True)")
+    importing: dict[str, set[str]] = {"LAYERS": set(), "READERS": set()}
+    for file in TRANSLATE.glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            for alias in node.names if isinstance(node, ast.ImportFrom) else ():
+                importing.get(alias.name, set()).add(file.stem)
+    assert importing == {"LAYERS": {"module"}, "READERS": {"module"}}
