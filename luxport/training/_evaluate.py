@@ -14,7 +14,7 @@ from luxport.call_arguments import says_what_it_takes
 from luxport.core.modes import test_mode
 from luxport.training._data_loader import DataLoader
 from luxport.training._feeding import count_samples, load_batches, move_ahead
-from luxport.training._means import Means, added, mean_values
+from luxport.training._means import Means, add_sums, compute_means
 from luxport.training._objective_gradients import Objective
 from luxport.training._share import Share
 from luxport.training._state import TrainState, expect_state, in_precision
@@ -58,9 +58,9 @@ def evaluate(
     state.expect_kept()
     means, tables = look_at(objective, state, load_batches(data, batch_size, shuffle=False), metrics, jit=jit)
     share = data.data if isinstance(data, DataLoader) else data
-    sums = added(share.exchange(json.dumps(means.sums()))) if isinstance(share, Share) else means.sums()
+    sums = add_sums(share.exchange(json.dumps(means.sums()))) if isinstance(share, Share) else means.sums()
     expect_some("evaluate expects data", sums)
-    return mean_values(sums) | tables
+    return compute_means(sums) | tables
 
 
 def expect_some(wanted: str, found: Mapping[str, Any]) -> None:

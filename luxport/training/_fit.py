@@ -19,7 +19,7 @@ from luxport.training._evaluate import expect_some, look_at
 from luxport.training._feeding import count_samples, load_batches, move_ahead
 from luxport.training._fit_options import expect_options
 from luxport.training._group import Group, writes_for_all
-from luxport.training._means import Means, mean_values
+from luxport.training._means import Means, compute_means
 from luxport.training._objective_gradients import Objective
 from luxport.training._place import Place
 from luxport.training._progress_bar import show_progress
@@ -132,7 +132,7 @@ def fit(
     largest = batches.batch_size if isinstance(batches, DataLoader) else 1
     try:
         with ExitStack() as until_the_end:
-            interrupted = until_the_end.enter_context(_interruptions())
+            interrupted = until_the_end.enter_context(_note_interruptions())
             group = Group(state.program.value.parallel, interrupted)
             shown_by = show if writes_for_all("fit", state.program.value.parallel) else None
             showing = show_progress(shown_by, batches, epochs - place.epochs)
@@ -170,7 +170,7 @@ def fit(
                     "samples_per_second": means.count / seconds,
                 }
                 if held_out is not None and over:
-                    found = mean_values(group.sums(look_at(objective, state, held_out, metrics, jit=jit)[0].sums()))
+                    found = compute_means(group.sums(look_at(objective, state, held_out, metrics, jit=jit)[0].sums()))
                     expect_some("fit expects validation", found)
                     logs |= {f"val_{name}": value for name, value in found.items()}
                 logs = group.logs(logs)
@@ -207,7 +207,7 @@ def _follow(schedules: Mapping[str, Callable[[int], float]], number: int, state:
 
 
 @contextmanager
-def _interruptions() -> Iterator[threading.Event]:
+def _note_interruptions() -> Iterator[threading.Event]:
     """Note Ctrl-C instead of raising it in the middle of a step; a second one raises."""
     noted = threading.Event()
     if threading.current_thread() is not threading.main_thread():

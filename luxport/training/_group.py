@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from threading import Event
 from typing import Any
 
-from luxport.training._means import added
+from luxport.training._means import add_sums
 
 __all__ = ["Group", "writes_for_all"]
 
@@ -43,7 +43,7 @@ class Group:
 
     def sums(self, own: Mapping[str, tuple[float, int]]) -> dict[str, tuple[float, int]]:
         """Add up the sums and counts of all processes."""
-        return dict(own) if self._parallel is None else added(self._parallel.exchange(json.dumps(own)))
+        return dict(own) if self._parallel is None else add_sums(self._parallel.exchange(json.dumps(own)))
 
     def logs(self, own: dict[str, float]) -> dict[str, float]:
         """Return the logs of rank 0, so that callbacks see the same in every process."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from luxport.backend import is_inexact
 
-__all__ = ["Means", "added", "mean_values"]
+__all__ = ["Means", "add_sums", "compute_means"]
 
 
 class Means:
@@ -43,18 +43,18 @@ class Means:
 
     def values(self) -> dict[str, float]:
         """Return the means."""
-        return mean_values(self.sums())
+        return compute_means(self.sums())
 
 
-def mean_values(sums: Mapping[str, tuple[float, int]]) -> dict[str, float]:
+def compute_means(sums: Mapping[str, tuple[float, int]]) -> dict[str, float]:
     """Return the means by name of sums and counts."""
     return {name: total / max(samples, 1) for name, (total, samples) in sums.items()}
 
 
-def added(texts: Sequence[str]) -> dict[str, tuple[float, int]]:
+def add_sums(texts: Sequence[str]) -> dict[str, tuple[float, int]]:
     """Add up the sums and counts that several processes have written as JSON.
 
-    >>> added(['{"loss": [1.0, 2]}', '{"loss": [0.5, 1]}'])
+    >>> add_sums(['{"loss": [1.0, 2]}', '{"loss": [0.5, 1]}'])
     {'loss': (1.5, 3)}
     """
     found: dict[str, tuple[float, int]] = {}

@@ -23,7 +23,7 @@ from luxport.transforms import value_and_grad
 from luxport.transforms._compiling import jit as compile_program
 from luxport.tree.static import Static, drop_oldest
 
-__all__ = ["Kept", "Layout", "layout_of"]
+__all__ = ["Kept", "Layout", "find_layout"]
 
 Gradients = Callable[..., tuple[tree.Tree, Any, Any, tree.Tree]]
 
@@ -232,7 +232,7 @@ _LAYOUTS: dict[Any, Layout] = {}
 MOST_LAYOUTS = 256
 
 
-def layout_of(state: TrainState, most: int) -> Layout:
+def find_layout(state: TrainState, most: int) -> Layout:
     """Return the layout of states of this structure and these shapes, with at most this many arrays in a vector."""
     key = (*_tell_kinds(state), most)
     layout = _LAYOUTS.get(key)

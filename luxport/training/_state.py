@@ -21,7 +21,7 @@ from luxport.transforms._stop_gradient import stop_gradient
 from luxport.tree.places import check_size
 from luxport.tree.static import Static
 
-__all__ = ["ENTRIES", "Program", "StateTakenError", "TakenState", "TrainState", "kept_state"]
+__all__ = ["ENTRIES", "Program", "StateTakenError", "TakenState", "TrainState", "make_kept_state"]
 
 
 class StateTakenError(RuntimeError):
@@ -194,7 +194,7 @@ class TrainState(_Fields):
         return f"TrainState({self.model!r}, step={self.step})"
 
 
-def kept_state(program: Static[Program], kept: Any) -> TrainState:
+def make_kept_state(program: Static[Program], kept: Any) -> TrainState:
     """Return a state whose entries are made when they are read."""
     state = TrainState(program, *_NOT_READ)
     state.kept = kept

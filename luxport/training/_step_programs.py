@@ -22,8 +22,8 @@ from luxport.training._objective_gradients import (
     expect_objective,
     make_gradient_function,
 )
-from luxport.training._packing import Kept, layout_of
-from luxport.training._state import TrainState, kept_state
+from luxport.training._packing import Kept, find_layout
+from luxport.training._state import TrainState, make_kept_state
 from luxport.transforms._compiling import compile_on
 from luxport.transforms._compiling import jit as compile_program
 from luxport.tree.static import Static, drop_oldest
@@ -162,12 +162,12 @@ def _build_packed_program(
             most = backend.most_joined(tree.leaves(state))
             if not most:
                 return plain(data, state)
-            packed = layout_of(state, most).packed(state)
+            packed = find_layout(state, most).packed(state)
         array = find_first_array(data)
         if array is not None and backend_of(array) is not backend:
             backend_of(array, packed[1][0])  # says so
         loss, stats, packed, finite = program(data, packed)
-        return loss, stats, kept_state(state.program, Kept(packed, backend)), finite
+        return loss, stats, make_kept_state(state.program, Kept(packed, backend)), finite
 
     return run
 

@@ -17,7 +17,7 @@ import torch
 from luxport.optimizers._adam import Adam
 from luxport.optimizers._state import OptimizerState
 from luxport.optimizers._usual_step import gather_usual
-from luxport.training._state import TrainState, kept_state
+from luxport.training._state import TrainState, make_kept_state
 from luxport_torch.fused_adam import step_adam
 from luxport_torch.plain_dicts import build_like
 
@@ -88,12 +88,12 @@ class Ongoing:
     def stepped(self, program: Any, grads: Sequence[torch.Tensor], st: Any) -> TrainState:
         """Return the state after a step, in the same memory."""
         powers = self._plan.step(grads, self._powers)
-        return kept_state(program, Ongoing(self.place, self._plan, st, self._step + 1, self._skipped, powers))
+        return make_kept_state(program, Ongoing(self.place, self._plan, st, self._step + 1, self._skipped, powers))
 
     def skipping(self, program: Any) -> TrainState:
         """Return the state after a step that was not taken."""
         powers = self._powers
-        return kept_state(program, Ongoing(self.place, self._plan, self.st, self._step, self._skipped + 1, powers))
+        return make_kept_state(program, Ongoing(self.place, self._plan, self.st, self._step, self._skipped + 1, powers))
 
     def _make(self, name: str) -> Any:
         if name == "st":
