@@ -1,4 +1,4 @@
-"""Julia's structs: what they are made of, what belongs to them in the file, and which constructor a call means."""
+"""Julia's structs: what they are made of, and what belongs to them in the file."""
 
 from __future__ import annotations
 
