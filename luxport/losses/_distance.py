@@ -8,7 +8,7 @@ from luxport import ops
 from luxport.backend import Array
 from luxport.backend.option_rules import NON_NEGATIVE
 from luxport.losses._common import Aggregation, aggregate, choose_epsilon, loss_function, match_target
-from luxport.ops.scaling import squares
+from luxport.ops.scaling import sum_squares
 from luxport.transforms._stop_gradient import stop_gradient
 
 __all__ = ["cosine_similarity_loss", "siamese_contrastive_loss", "triplet_margin_loss"]
@@ -59,7 +59,7 @@ def cosine_similarity_loss(
     least = choose_epsilon(y_hat, epsilon)
 
     def with_norm(x: Array) -> tuple[Array, Array]:
-        x, total, size = squares(xp, x, axis, least)
+        x, total, size = sum_squares(xp, x, axis, least)
         bound = xp.full_like(total, least**2) if size is None else (least / size) ** 2
         return x, xp.sqrt(xp.where(total < bound, bound, total))
 
@@ -97,7 +97,7 @@ def triplet_margin_loss(
     _, _, negative = match_target("triplet_margin_loss", anchor, negative)
 
     def distance(x: Array) -> Array:
-        _, total, size = squares(xp, anchor - x + epsilon, axis)
+        _, total, size = sum_squares(xp, anchor - x + epsilon, axis)
         root = xp.squeeze(xp.sqrt(total), axis=axis)
         return root if size is None else root * xp.squeeze(size, axis=axis)
 
