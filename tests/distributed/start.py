@@ -20,7 +20,7 @@ import writing
 HERE = Path(__file__).parent
 ENGINES = ("torch", "jax", "tf", "mpi")
 ALL = "collectives+upstream+out_of_step+misusing"
-STEPS = "differentiating+halving+training+stepping+accumulating+unusual+resuming+stepping_out+equaling"
+STEPS = "differentiating+halving+parting+training+stepping+accumulating+unusual+resuming+stepping_out+equaling"
 FITS = ("uneven+fitting", "interrupting+guarding")
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port"]
 EXAMPLE = HERE.parents[1] / "examples" / "distributed.py"
@@ -143,7 +143,7 @@ def rows() -> Iterator[Row]:
     for backend in ("torch", "jax", "tf"):
         yield f"{backend}, killed and started again by torchrun", partial(_restarted_alike, backend)
     for start, command in examples().items():
-        yield f"examples/distributed.py, {start}", partial(_of_example, command)
+        yield f"examples/distributed.py, {start}", partial(run_example, command)
     ends = [one for one in (*failing.KINDS, *failing.OTHERS) if one != "cut_off"]  # which needs two hosts
     for size in (2, 4):
         for engine in ENGINES:
@@ -196,7 +196,7 @@ def _restarted_alike(backend: str) -> tuple[bool, str]:
     return right, "the same bits" if right else told
 
 
-def _of_example(command: list[str]) -> tuple[bool, str]:
+def run_example(command: list[str]) -> tuple[bool, str]:
     one = _started(command, {})
     try:
         said = one.communicate(timeout=300)[0]

@@ -14,12 +14,12 @@ from what_is_there import needed
 
 START = runpy.run_path(str(Path(__file__).with_name("start.py")))
 INSIDE = (
-    "few_collectives+differentiating+upstream+out_of_step+halving+stepping+accumulating+unusual+resuming+uneven"
+    "few_collectives+differentiating+upstream+out_of_step+halving+parting+stepping+accumulating+unusual+resuming+uneven"
     "+stepping_out"
 )
 ROUNDS = {
-    "torch": "collectives+differentiating+upstream+out_of_step+halving+training+stepping+accumulating+unusual+resuming"
-    "+uneven+fitting+interrupting+stepping_out+wrapping,hanging,killed_between",
+    "torch": "collectives+differentiating+upstream+out_of_step+halving+parting+training+stepping+accumulating+unusual"
+    "+resuming+uneven+fitting+interrupting+stepping_out+wrapping,hanging,killed_between",
     # JAX and TensorFlow meet others once in a process's life.
     "jax": INSIDE,
     "tf": INSIDE,
@@ -64,6 +64,17 @@ def test_the_last_whole_checkpoint_is_found(kind: str) -> None:
     """Whatever happens while rank 0 writes another, of which nothing is left after the next."""
     said = START["disturbed_while_writing"]("torch", kind)
     assert not said, said
+
+
+@pytest.mark.parametrize(
+    "start", ["torchrun, torch", "torchrun, jax", "torchrun, tf", "mpiexec, mpi with arrays of torch"]
+)
+def test_the_example_of_several_processes(start: str) -> None:
+    """It compares its steps with those of one process; `make distributed` starts it in every other way, too."""
+    if "mpi" in start:
+        needed("mpi4py", "pip install 'luxport-nn[mpi]'")
+    well, said = START["run_example"](START["examples"]()[start])
+    assert well, said
 
 
 @pytest.mark.parametrize("engine", ["torch", "jax", "tf"])

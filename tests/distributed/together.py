@@ -16,6 +16,7 @@ import guarding
 import halving
 import misusing
 import numpy as np
+import parting
 import stepping
 import uneven
 import writing
@@ -249,6 +250,7 @@ ROUNDS: dict[str, Any] = {
     "resuming": stepping.resuming,
     "stepping_out": stepping.stepping_out,
     "halving": halving.halving,
+    "parting": parting.parting,
     "uneven": uneven.uneven,
     "fitting": fitting.fitting,
     "guarding": guarding.guarding,
