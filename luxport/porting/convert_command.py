@@ -57,7 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
         if not to_graph and not options.output.endswith(".jld2"):
             expect_own_name("it", options.output, ".safetensors", ", .jld2 or .onnx")
         if options.model is None:
-            with _doubts_told():
+            with _tell_doubts():
                 model, ps, st = load_model(options.file, name=options.name, flux=options.flux, backend="numpy")
         else:
             model = _import_layer(options.model)
@@ -67,10 +67,10 @@ def main(arguments: list[str] | None = None) -> int:
                 ps, st = saving.load(options.file, model=model, backend="numpy")
             else:
                 chosen = {"name": options.name, "flux": options.flux}
-                with _doubts_told():
+                with _tell_doubts():
                     ps, st = load_parameters(options.file, model, **chosen, backend="numpy")
         if to_graph:
-            inputs = [_input(text) for text in options.input]
+            inputs = [_read_input(text) for text in options.input]
             to_onnx(options.output, model, ps, st, inputs[0] if len(inputs) == 1 else tuple(inputs))
         elif options.output.endswith(".jld2"):
             save_flux_state(options.output, model, ps, st)
@@ -82,12 +82,12 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _input(text: str) -> InputSpec:
+def _read_input(text: str) -> InputSpec:
     """Read the sizes of an input, and its dtype if that stands before them.
 
     Raises: ValueError
 
-    >>> _input("N,1,28,28"), _input("int32:N,T")
+    >>> _read_input("N,1,28,28"), _read_input("int32:N,T")
     (InputSpec(shape=('N', 1, 28, 28), dtype=None), InputSpec(shape=('N', 'T'), dtype='int32'))
     """
     dtype, colon, sizes = text.rpartition(":")
@@ -99,7 +99,7 @@ def _input(text: str) -> InputSpec:
 
 
 @contextmanager
-def _doubts_told() -> Iterator[None]:
+def _tell_doubts() -> Iterator[None]:
     """Print the warnings of a reader as the command's own lines."""
     with warnings.catch_warnings(record=True) as doubts:
         warnings.simplefilter("always")

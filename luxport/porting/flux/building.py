@@ -38,7 +38,7 @@ class Ported:
 
 @dataclass(frozen=True)
 class Source:
-    """A struct on its way: its kind, its fields by name, and where in the model it is."""
+    """A struct that is to become a layer: its kind, its fields by name, and where in the model it is."""
 
     kind: str
     fields: Mapping[str, Any]
@@ -148,7 +148,7 @@ _MOST_REPEATED = 500
 
 
 def function_for(value: julia.Function | None, name: str, place: str) -> Callable[..., Any]:
-    """Return a function of one array, or what says when it is called that the file has only its name."""
+    """Return a function of one array; where the file has only its name, one that says so when it is called."""
     layer = function_layer(value) if value is not None else Hole(name)
     return layer.function if isinstance(layer, luxport.WrappedFunction) else Missing(place, name)
 

@@ -256,7 +256,7 @@ class _Builder:
             self._numbers.add(node)
 
     def _renew(self, node: Any, result: str) -> None:
-        """What was changed in place is from now on what it became."""
+        """Let later uses of what was changed in place take its new value."""
         self._renewed[node] = result
 
     def _argument(self, value: Any) -> Any:

@@ -85,14 +85,14 @@ def as_type(x: Array, *given: Any, dtype: Any = None, **_: Any) -> Array:
     for one in (dtype, *given):
         if one is None or isinstance(one, bool):
             continue
-        if isinstance(one, str) and not hasattr_dtype(xp, one):
+        if isinstance(one, str) and not _names_a_dtype(one):
             continue  # a device
         kind = dtype_of(xp, one) if isinstance(one, str) or not _is_array(one) else one.dtype
         return xp.astype(x, kind)
     return x
 
 
-def hasattr_dtype(xp: Any, name: str) -> bool:
+def _names_a_dtype(name: str) -> bool:
     """Tell the name of a dtype from that of a device."""
     return name == "bool" or name.rstrip("0123456789") in ("int", "uint", "float", "bfloat", "complex")
 
