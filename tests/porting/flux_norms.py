@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import bson_writer as bw
 import numpy as np
-from test_flux_models import IDENTITY, draw, flux
+from flux_files import IDENTITY, draw, flux
 
 IMAGES = draw(2, 4, 3, 5)
 COLON = bw.struct_of(bw.datatype("Base.Colon"))

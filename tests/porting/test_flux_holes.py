@@ -8,7 +8,8 @@ import warnings
 import bson_writer as bw
 import numpy as np
 import pytest
-from test_flux_models import IDENTITY, RELU, SLOT_X, chain, close, draw, flux, loaded, outputs, result
+from flux_files import IDENTITY, RELU, chain, close, draw, flux, loaded, outputs
+from test_flux_models import SLOT_X, result
 
 import luxport as lp
 from luxport.porting import FileFormatError, julia, load_model, read

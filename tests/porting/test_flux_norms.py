@@ -10,8 +10,8 @@ import bson_writer as bw
 import jld2_writer as jw
 import numpy as np
 import pytest
+from flux_files import IDENTITY, TANH, chain, close, draw, flux, ints, loaded, outputs
 from flux_norms import IMAGES, MEAN, MOVING, NORM, SCALE, SHIFT, UNSURE, float32, new_chain, normed, old_chain
-from test_flux_models import IDENTITY, TANH, chain, close, draw, flux, ints, loaded, outputs
 
 import luxport as lp
 from luxport.porting import FileFormatError, load_model, load_parameters

@@ -8,7 +8,8 @@ import bson_writer as bw
 import numpy as np
 import pytest
 import torch
-from test_flux_models import GATES, IDENTITY, TANH, WH, WI, close, draw, flux, loaded, outputs
+from flux_files import IDENTITY, TANH, close, draw, flux, loaded, outputs
+from test_flux_models import GATES, WH, WI
 
 import luxport as lp
 from luxport.porting import FileFormatError, load_parameters

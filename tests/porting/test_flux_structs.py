@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from flux_files import IDENTITY, TANH, chain, close, draw, flux, ints, loaded, outputs
 from flux_norms import COLON, IMAGES
-from test_flux_models import IDENTITY, TANH, chain, close, draw, flux, ints, loaded, outputs
 
 import luxport as lp
 from luxport.porting import FileFormatError, load_model, load_parameters
