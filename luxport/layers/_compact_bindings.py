@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from luxport.backend import find_owner
+from luxport.backend import dtype_name, find_owner, numpy_bfloat16
 from luxport.call_arguments import says_what_it_takes
 from luxport.core.anatomy import NamedLayers
 from luxport.core.layer import Layer
@@ -107,13 +107,14 @@ class _Values:
     def of(cls, values: Any) -> _Values:
         owner = find_owner(type(values))
         host = np.asarray(values if owner is None else owner.to_numpy(values))
-        if host.dtype.kind not in "biufc":
+        if host.dtype.kind not in "biufc" and dtype_name(host) != "bfloat16":
             raise TypeError(f"a parameter or state expects numbers, got the dtype {host.dtype}")
         host = host.astype({"float64": "float32", "complex128": "complex64"}.get(host.dtype.name, host.dtype))
         return cls(host.shape, host.dtype.name, host.tobytes())
 
     def __call__(self, rng: Rng) -> Any:
-        return np.frombuffer(self.data, self.dtype).reshape(self.shape).copy()
+        dtype = numpy_bfloat16() if self.dtype == "bfloat16" else self.dtype
+        return np.frombuffer(self.data, dtype).reshape(self.shape).copy()
 
 
 def _initial(init: Initializer | Any, shape: int | tuple[int, ...] | None, trainable: bool) -> Initial:

@@ -168,7 +168,7 @@ def gaussian_nll(
     # In standard deviations: the square of the difference alone may overflow. The gradient of the quotient would, too,
     # where a framework multiplies by the difference first, as MLX does: its divisor is kept near 1.
     root = xp.sqrt(v)
-    size = stop_gradient(root)
+    size = stop_gradient(xp.where(v == math.inf, xp.ones_like(v), root))
     deviation = (y_hat - y) / size * (root / size) ** -1.0
     losses = 0.5 * (xp.log(v) + deviation * deviation)
     return aggregate(losses + 0.5 * math.log(2 * math.pi) if full else losses, agg)

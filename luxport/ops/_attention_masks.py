@@ -73,7 +73,14 @@ def _count_places(xp: Any, x: Array, axis: int) -> Array:
 
 
 def spread_over_scores(xp: Any, x: Array | None, query: Array, key: Array) -> Array | None:
-    """Give a mask or a bias of which sizes are not known yet those of the scores: these are known as far as can be."""
-    if x is None or None not in tuple(x.shape):
+    """Give a mask or a bias two axes at least, and where its sizes are not known yet those of the scores.
+
+    These are known as far as can be.
+    """
+    if x is None:
+        return None
+    while len(x.shape) < 2:
+        x = x[None]
+    if None not in tuple(x.shape):
         return x
     return xp.broadcast_to(x, (*sizes_of(query)[:-1], sizes_of(key)[-2]))

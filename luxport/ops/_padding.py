@@ -10,7 +10,7 @@ from luxport.backend.arguments import checked, short
 from luxport.backend.dtypes import expect_held, is_floating, single_or_double
 from luxport.backend.memory import check_growth
 from luxport.backend.option_rules import MOST, Rule, is_int, is_number, is_running_number
-from luxport.errors import LayerError
+from luxport.errors import LayerError, shape_text
 from luxport.ops._operation import operation
 from luxport.ops.windows import pad_axis
 
@@ -93,6 +93,8 @@ def pad_edge(x: Array, *, padding: PadWidths, axes: Axes = None) -> Array:
     """
 
     def edges(n: int | None, low: int, high: int) -> tuple[list[slice], list[slice]]:
+        if n == 0 and (low or high):
+            raise LayerError(f"expects an element to repeat along each axis, got {shape_text(x)}", culprit="luxport")
         return [slice(0, 1)] * low, [slice(-1, None)] * high
 
     return _pad(x, padding, axes, edges, mirror=False)
@@ -116,7 +118,7 @@ def pad_reflect(x: Array, *, padding: PadWidths, axes: Axes = None) -> Array:
     """
 
     def edges(n: int | None, low: int, high: int) -> tuple[list[slice], list[slice]]:
-        _expect_room("reflect", None if n is None else n - 1, low, high)
+        _expect_room("reflect", None if n is None else max(n - 1, 0), low, high)
         return [slice(1, low + 1)], [slice(-1 - high, -1)]
 
     return _pad(x, padding, axes, edges, mirror=True)

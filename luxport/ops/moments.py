@@ -103,7 +103,8 @@ def take_moments(xp: Any, x: Array, over: Reductions, epsilon: float, *, center:
     unit = _unit(xp, x, size, epsilon)
     found = _plain(x * unit, over, epsilon, center)
     least = xp.full_like(unit, 2.0**-1022 if is_double(x) else _LEAST)
-    scaled = xp.maximum((math.sqrt(epsilon) * unit) ** 2, least)
+    # A compiler may multiply the units first, whose product is infinite where epsilon is 0 and numbers are least.
+    scaled = xp.maximum((math.sqrt(epsilon) * unit) ** 2, least) if epsilon > 0 else least
     return found._replace(
         mean=found.mean / unit if shift is None else found.mean / unit + shift,
         epsilon=xp.where(unit == 1.0, epsilon, scaled),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from luxport.backend import Array, is_array, namespace
+from luxport.backend import Array, array_device, is_array, namespace
 from luxport.ops._operation import operation
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "broadcast_sizes",
     "is_number",
     "mark_unknown",
+    "one_place",
     "reshape_samples",
     "sizes_of",
     "spread_alike",
@@ -35,6 +36,19 @@ def sizes_of(x: Array) -> tuple[Any, ...]:
         if n is None:
             return running_sizes(x)
     return tuple(shape)
+
+
+def one_place(xp: Any, x: Array, axis: int) -> Array:
+    """Return zeros like x but of size 1 along an axis, which may have no place.
+
+    >>> import numpy as np
+    >>> one_place(np, np.ones((2, 0)), 1)
+    array([[0.],
+           [0.]])
+    """
+    sizes = list(sizes_of(x))
+    sizes[axis] = 1
+    return xp.broadcast_to(xp.zeros((1,) * len(sizes), dtype=x.dtype, device=array_device(x)), tuple(sizes))
 
 
 def broadcast_sizes(*shapes: tuple[int, ...]) -> tuple[int, ...]:

@@ -13,7 +13,7 @@ from luxport.backend.arguments import short
 from luxport.backend.memory import check_growth
 from luxport.backend.option_rules import LARGEST_INT32, Rule, is_int, late
 from luxport.errors import LayerError, shape_text
-from luxport.ops.shapes import sizes_of
+from luxport.ops.shapes import one_place, sizes_of
 
 __all__ = [
     "WRITTEN_OUT",
@@ -213,7 +213,7 @@ def pad_axis(x: Array, axis: int, low: int, high: int, value: float = 0.0) -> Ar
     if low > 0 or high > 0:
         check_growth(axis, x.shape[axis], max(low, 0) + max(high, 0))
         # Filled like a slice: the batch's size may be known only when the program runs.
-        edge = xp.full_like(x[(*before, slice(0, 1), ...)], value)
+        edge = xp.full_like(x[(*before, slice(0, 1), ...)] if x.shape[axis] != 0 else one_place(xp, x, axis), value)
         x = xp.concat([edge] * low + [x] + [edge] * high, axis=axis)
     if low < 0 or high < 0:
         x = x[(*before, slice(max(-low, 0), high if high < 0 else None), ...)]

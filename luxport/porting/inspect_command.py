@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from luxport.backend import is_inexact
 from luxport.command_line import Arguments
 from luxport.porting import julia
 from luxport.porting.errors import FileFormatError, refusing, shown
@@ -74,7 +75,7 @@ def _purpose(saved: SavedFile) -> str:
     if any(isinstance(value, julia.Unavailable) for value in found):
         return "values that the file does not hold: see below"
     # What is in several places is one array.
-    arrays = {id(value): value for value in found if isinstance(value, np.ndarray) and value.dtype.kind in "fc"}
+    arrays = {id(value): value for value in found if isinstance(value, np.ndarray) and is_inexact(value)}
     if arrays:
         count = sum(value.size for value in arrays.values())
         return f"{len(arrays)} arrays of {count} numbers without their layers; see luxport.porting.load_parameters"

@@ -12,7 +12,7 @@ import numpy as np
 
 import luxport
 from luxport import tree
-from luxport.backend import Backend, can, default_backend, get_backend
+from luxport.backend import Backend, can, default_backend, get_backend, is_inexact
 from luxport.backend._precision import convert_once, dtype_at
 from luxport.call_arguments import says_what_it_takes
 from luxport.core.layer import Layer
@@ -153,7 +153,7 @@ def placed(values: Any, backend: str | Backend | None, device: str | None, dtype
     def place(path: tuple[str, ...], value: Any) -> Any:
         if not isinstance(value, (np.ndarray, np.generic)):
             return value
-        wanted = dtype_at(path, dtype) if value.dtype.kind in "fc" else None
+        wanted = dtype_at(path, dtype) if is_inexact(np.asarray(value)) else None
         return owner.asarray(value, dtype=wanted, device=device)
 
     # An array that is in several places is one array there, too.
@@ -221,7 +221,7 @@ def _advice(values: Any) -> str:
         if isinstance(value, julia.Struct) and isinstance(value.type, julia.TypeName) and value.type.module
         if value.type.module[0] not in _BASIC
     )
-    floating = any(isinstance(value, np.ndarray) and value.dtype.kind in "fc" for value in found)
+    floating = any(isinstance(value, np.ndarray) and is_inexact(value) for value in found)
     there = f"it has structs of {', '.join(map(shown, islice(kinds, 3)))}; " if kinds else ""
     if hole := next((value for value in found if isinstance(value, julia.Unavailable)), None):
         return f"{there}of something in it luxport says: {hole.reason}"

@@ -59,6 +59,10 @@ def test_what_one_backend_wrote_another_reads(backend, path):
     luxport.save(path, *luxport.to((ps, st), backend=backend))
     assert bits(luxport.load(path, backend="numpy")) == bits((ps, st))
     assert bits(luxport.load(path, backend="numpy", dtype="float64")[0]) == bits(luxport.to(ps, dtype="float64"))
+    for dtype in ("float16", "bfloat16"):
+        half = luxport.to(ps, backend=backend, dtype=dtype)
+        luxport.save(path, half)
+        assert bits(luxport.load(path, backend=backend, dtype="float32")[0]) == bits(luxport.to(half, dtype="float32"))
 
 
 def test_other_readers_find_arrays_by_dotted_names(path):

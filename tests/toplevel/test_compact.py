@@ -160,6 +160,13 @@ def times(x, weight):
     return x * weight
 
 
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "int32"])
+def test_an_array_keeps_its_dtype(backend, dtype):
+    layer = lp.compact(weight=lp.asarray([1, 2], dtype=dtype, backend=backend))(times)
+    ps, _ = lp.setup(0, pickle.loads(pickle.dumps(layer)), backend=backend)
+    assert lp.backend.dtype_name(ps["weight"]) == dtype and lp.to_numpy(ps["weight"]).tolist() == [1, 2]
+
+
 def test_pickle():
     assert pickle.loads(pickle.dumps(lp.Chain(scaled))) == lp.Chain(scaled)
     layer = lp.compact(weight=np.ones(2))(times)

@@ -174,6 +174,21 @@ CASES: list[Case] = [
         )
         for queries, keys in ((3, 5), (5, 3))
     ],
+    *[
+        function(
+            f"scaled_dot_product_attention.mask_of_{mask.ndim}_axes",
+            ("numpy: what has fewer axes broadcasts",),
+            "scaled_dot_product_attention",
+            lambda q, k, v, bias, mask: (
+                ops.scaled_dot_product_attention(q, k, v, bias, mask)[0][:, :, 0],
+                ops.scaled_dot_product_attention(q, k, v, None, mask, return_scores=False)[:, :, 0],
+            ),
+            *(draw(2, 3, 1, 4), draw(2, 5, 1, 4, seed=1), draw(2, 5, 1, 3), np.array(0.5), mask),
+            expected=lambda q, k, v, bias, mask: (attended(*(x[:, :, 0] for x in (q, k, v)), 1, mask=mask)[0],) * 2,
+            tolerance=SUM,
+        )
+        for mask in (np.array(True), np.array([True, False, True, True, False]))
+    ],
     function(
         "scaled_dot_product_attention.groups",
         ("luxlib: heads of keys and values are repeated, each next to itself",),

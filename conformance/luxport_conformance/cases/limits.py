@@ -138,6 +138,7 @@ def _losses_far_away(x: Any, small: Any) -> Any:
         "msle, huge": both(lambda x, agg: losses.msle(x, small, agg=agg, epsilon=0.0), huge),
         "msle, distant": both(lambda x, agg: losses.msle(x, largest, agg=agg, epsilon=0.0), 128.0 * one),
         "gaussian, huge": both(lambda v, agg: losses.gaussian_nll(huge, huge / 2.0, v, agg=agg), huge),
+        "gaussian, no end": both(lambda v, agg: losses.gaussian_nll(huge, 0.0, v, agg=agg), at_infinity[:1]),
         "dice, huge": both(lambda x, agg: losses.dice_coeff_loss(x, 1.0, agg=agg), huge),
         "tversky, huge": both(
             lambda x, agg: losses.tversky_loss(x, 1.0, agg=agg), xp.concat([largest, largest, -largest])
@@ -241,6 +242,7 @@ CASES: list[Case] = [
             },
             "poisson, by the label": {"value": np.array(INF), "slope": np.array([-INF])},
             "hinge, by the label": {"value": np.array(0.0), "slope": np.array([0.0])},
+            "gaussian, no end": {"value": np.array(INF), "slope": np.array([0.0])},
             "gaussian, huge": {
                 "value": np.array((math.log(HUGE) + HUGE / 4) / 2),
                 "slope": np.array([-0.125]),

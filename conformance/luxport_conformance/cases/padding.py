@@ -115,6 +115,9 @@ def _constants(x: Any, pair: Any) -> Any:
         "two_axes": pad(x, padding=1, axes=(1, 2)),
         "one_axis": pad(x, padding=1, axes=-1),
         "pair": zeros(pair, padding=((1, 2),)),
+        "nothing": pad(pair[:0], padding=((1, 2),), value=1.5),
+        "nothing_beside": pad(x[:, :0], padding=(0, 1, 2), value=1.5),
+        "left_alone": [getattr(ops, name)(x[:0], padding=1, axes=-1) for name, _, _ in PINNED],
     }
 
 
@@ -129,6 +132,9 @@ def _constants_by_numpy(x: Any, pair: Any) -> Any:
         "two_axes": np.pad(x, ((0, 0), (1, 1), (1, 1))),
         "one_axis": np.pad(x, ((0, 0), (0, 0), (1, 1))),
         "pair": np.pad(pair, (1, 2)),
+        "nothing": np.full(3, 1.5),
+        "nothing_beside": np.full((2, 2, 6), 1.5),
+        "left_alone": [np.zeros((0, 2, 4))] * len(PINNED),
     }
 
 
@@ -159,6 +165,16 @@ CASES: list[Case] = [
         subject="pad_constant",
         message="expects padding as an int",
     ),
+    *[
+        fails(
+            f"{name}.of_nothing",
+            ("numpy.pad: can't extend an empty axis but by a constant",),
+            lambda name=name: getattr(ops, name)(np.ones((2, 0)), padding=((0, 1),)),
+            subject=name,
+            message="an element to repeat" if name == "pad_edge" else "padding of at most 0",
+        )
+        for name, _, _ in PINNED
+    ],
     fails(
         "pad_reflect.too_much",
         ("numpy.pad goes on reflecting; NNlib fails",),

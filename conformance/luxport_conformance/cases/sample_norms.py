@@ -255,4 +255,31 @@ DEFINITIONS: list[Case] = [
 ]
 
 
-CASES: list[Case] = [*INSTANCE, *LAYER, *DEFINITIONS]
+def _norms_without_epsilon(x: Any) -> Any:
+    sample, channel = x[None], x[0][:, None]
+    return {
+        "rms_norm": ops.rms_norm(x, epsilon=0.0),
+        "layer_norm": ops.layer_norm(x, epsilon=0.0),
+        "normalize": ops.normalize(x, axis=-1, epsilon=0.0),
+        "group_norm": ops.group_norm(x, groups=1, epsilon=0.0),
+        "instance_norm": ops.instance_norm(sample, training=True, epsilon=0.0)[0][0],
+        "batch_norm": ops.batch_norm(channel, training=True, epsilon=0.0)[0][:, 0][None],
+    }
+
+
+NAMES = ("rms_norm", "layer_norm", "normalize", "group_norm", "instance_norm", "batch_norm")
+LEAST: list[Case] = [
+    computation(
+        f"norms.without_epsilon_of_{name}_numbers",
+        ("definition: (x - mean) / sqrt(var), of two opposite numbers",),
+        "rms_norm",
+        _norms_without_epsilon,
+        {"x": np.array([[size, -size]])},
+        expected=dict.fromkeys(NAMES, np.array([[1.0, -1.0]])),
+        dtypes=("float32", "bfloat16", "float64"),
+    )
+    for name, size in (("the_least", 2.0**-120), ("small", 2.0**-70), ("the_largest", 2.0**120))
+]
+
+
+CASES: list[Case] = [*INSTANCE, *LAYER, *DEFINITIONS, *LEAST]
