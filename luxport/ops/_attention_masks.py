@@ -79,8 +79,9 @@ def spread_over_scores(xp: Any, x: Array | None, query: Array, key: Array) -> Ar
     """
     if x is None:
         return None
-    while len(x.shape) < 2:
-        x = x[None]
-    if None not in tuple(x.shape):
-        return x
-    return xp.broadcast_to(x, (*sizes_of(query)[:-1], sizes_of(key)[-2]))
+    spread: Any = x
+    while len(spread.shape) < 2:
+        spread = spread[None]
+    if None not in tuple(spread.shape):
+        return spread
+    return xp.broadcast_to(spread, (*sizes_of(query)[:-1], sizes_of(key)[-2]))
