@@ -70,7 +70,8 @@ quick: env
 
 # What JAX, PyTorch and TensorFlow are asked here is little; `make tests` asks them everything.
 quick-tests: env
-	$(BIN)/python -m pytest -q --exclude-backend jax,torch,tf tests/packaging/test_architecture.py \
+	$(BIN)/python -m pytest -q --exclude-backend jax,torch,tf \
+		tests/packaging/test_architecture.py tests/packaging/test_files.py \
 		conformance/luxport_conformance/test_cases.py conformance/luxport_conformance/test_laws.py \
 		conformance/luxport_conformance/test_overrides.py
 	$(BIN)/python -m pytest -q --exclude-backend numpy,strict,strict32 conformance/luxport_conformance/test_laws.py \
