@@ -7,8 +7,9 @@ from numbers import Number
 from typing import Any
 
 from luxport import tree
-from luxport.backend import backend_of, can, default_backend, dtype_name, find_owner
+from luxport.backend import backend_of, can, casts, default_backend, dtype_name, find_owner, same_shape
 from luxport.call_arguments import expect_function, says_what_it_takes
+from luxport.errors import shape_text
 from luxport.text import kind_of, shown
 
 __all__ = ["scan", "unrolled_scan"]
@@ -42,7 +43,7 @@ def scan(
 
     Shapes: xs (T, ...) -> carry like init, ys (T, ...)
     Raises: ValueError if the first axes of xs differ from each other or from `length`, or if there is neither;
-            TypeError if f does not return a pair
+            TypeError if f does not return a pair, or another kind of carry
 
     >>> import luxport
     >>> x = luxport.asarray([1.0, 2.0, 3.0])
@@ -55,11 +56,16 @@ def scan(
         if find_owner(type(leaf)) is None and not isinstance(leaf, Number):
             raise TypeError(f"scan expects init as a tree of arrays, got {shown(leaf)} in it")
     length = _count_steps(xs, length)
+    looked = False
 
     def step(carry: Any, x: Any) -> tuple[Any, Any]:
+        nonlocal looked
         result = f(carry, x)
-        if not (isinstance(result, tuple) and len(result) == 2):
-            raise TypeError(f"scan expects a pair (carry, y) from its function, got {kind_of(result)}")
+        if not looked:  # once: a loop in Python takes the step many times
+            if not (isinstance(result, tuple) and len(result) == 2):
+                raise TypeError(f"scan expects a pair (carry, y) from its function, got {kind_of(result)}")
+            tree.map(_expect_kept, init, result[0])
+            looked = True
         return result
 
     arrays = [leaf for leaf in tree.leaves((init, xs)) if find_owner(type(leaf)) is not None]
@@ -87,6 +93,19 @@ def unrolled_scan(
         carry, y = f(carry, tree.unflatten(structure, iter([column[t] for column in columns])))
         ys.append(y)
     return carry, tree.map(lambda *leaves: _stack(leaves), *(reversed(ys) if reverse else ys))
+
+
+def _expect_kept(before: Any, after: Any) -> None:
+    """Expect an array after a step to be of the kind that it was before; a number may become an array."""
+    if isinstance(before, Number) or isinstance(after, Number):
+        return
+    if find_owner(type(after)) is None:
+        raise TypeError(
+            f"scan expects a carry of arrays like the one before, got {kind_of(after)} in place of an array"
+        )
+    if not same_shape(before.shape, after.shape) or (before.dtype != after.dtype and not casts(before, after)):
+        kinds = [f"{dtype_name(x)} {shape_text(x)}" for x in (before, after)]
+        raise TypeError(f"scan expects a carry that keeps its shapes and dtypes, got {kinds[1]} from {kinds[0]}")
 
 
 def _stack(leaves: Any) -> Any:

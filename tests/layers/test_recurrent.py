@@ -329,6 +329,17 @@ class TestScan:
             with pytest.raises(error, match=message):
                 lp.scan(*arguments, **options)
 
+    def test_a_carry_keeps_its_kind(self, backend):
+        xp, x = backend.xp, backend.asarray(np.ones((3, 2)), dtype="float32")
+        for f, error, message in (
+            (lambda c, x: (xp.stack([c, x]), x), TypeError, r"float32 \(2, 2\) from float32 \(2,\)"),
+            (lambda c, x: (xp.astype(c, xp.float16), x), TypeError, r"float16 \(2,\) from float32 \(2,\)"),
+            (lambda c, x: ({"c": c}, x), TypeError, "got dict in place of an array"),
+        ):
+            with pytest.raises(error, match=message):
+                lp.scan(f, x[0, ...], x)
+        assert float(lp.scan(lambda c, x: (c + x, x), 0.0, x[:, 0])[0]) == 3.0
+
     def test_lengths_that_tensorflow_learns_as_it_runs(self):
         import tensorflow as tf
 
