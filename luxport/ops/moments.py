@@ -18,6 +18,7 @@ __all__ = [
     "any_is_far",
     "are_far",
     "are_usual",
+    "find_scaling",
     "least_epsilon",
     "take_moments",
     "usual_bound",
@@ -91,6 +92,19 @@ def take_moments(xp: Any, x: Array, over: Reductions, epsilon: float, *, center:
         usual = are_usual(xp, found.var, epsilon)
         rely_on(xp.logical_and(usual, ~are_far(xp, found.mean, found.var, epsilon)) if center else usual)
         return found
+    shift, unit, scaled = find_scaling(xp, x, over, epsilon, center)
+    found = _plain((x if shift is None else x - shift) * unit, over, epsilon, center)
+    mean = found.mean / unit
+    return found._replace(mean=mean if shift is None else mean + shift, epsilon=scaled, unit=unit)
+
+
+def find_scaling(
+    xp: Any, x: Array, over: Reductions, epsilon: float, center: bool = True
+) -> tuple[Array | None, Array, Array]:
+    """Return what to subtract from x and by which power of 2 to multiply the rest, and epsilon, scaled alike.
+
+    None is what to subtract, if not `center`. Where numbers are of usual size that is 0, the power is 1.
+    """
     shift = None
     if center:
         first = stop_gradient(over.first(x))
@@ -101,15 +115,10 @@ def take_moments(xp: Any, x: Array, over: Reductions, epsilon: float, *, center:
     else:
         size = over.largest(xp.abs(stop_gradient(x)))
     unit = _unit(xp, x, size, epsilon)
-    found = _plain(x * unit, over, epsilon, center)
     least = xp.full_like(unit, 2.0**-1022 if is_double(x) else _LEAST)
     # A compiler may multiply the units first, whose product is infinite where epsilon is 0 and numbers are least.
     scaled = xp.maximum((math.sqrt(epsilon) * unit) ** 2, least) if epsilon > 0 else least
-    return found._replace(
-        mean=found.mean / unit if shift is None else found.mean / unit + shift,
-        epsilon=xp.where(unit == 1.0, epsilon, scaled),
-        unit=unit,
-    )
+    return shift, unit, xp.where(unit == 1.0, epsilon, scaled)
 
 
 def usual_variance(xp: Any, var: Array, epsilon: float) -> bool:

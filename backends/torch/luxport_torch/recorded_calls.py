@@ -31,5 +31,11 @@ def take_for_constant(function: F) -> F:
 
 def _mark(function: F, mark: Callable[[], Any]) -> F:
     """Put what Dynamo knows in place of a function; importing Dynamo takes as long as all the rest of PyTorch."""
-    when_imported("torch._dynamo", lambda: setattr(sys.modules[function.__module__], function.__name__, mark()))
-    return function
+    marked: list[Any] = []
+
+    def put() -> None:
+        marked.append(mark())
+        setattr(sys.modules[function.__module__], function.__name__, marked[0])
+
+    when_imported("torch._dynamo", put)
+    return marked[0] if marked else function

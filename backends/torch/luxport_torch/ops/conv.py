@@ -107,7 +107,11 @@ def _is_faster_channels_last(x: torch.Tensor, weight: torch.Tensor) -> bool:
     is not worth the conversion; in programs the compiler chooses.
     """
     several = x.ndim == 4 and x.shape[0] > 1 and weight.shape[2:].numel() > 1
-    return several and x.dtype is torch.float32 and _HAS_KERNELS and may_look(x)
+    return several and x.dtype is torch.float32 and _HAS_KERNELS and (may_look(x) or _is_compiled(x))
+
+
+def _is_compiled(x: torch.Tensor) -> bool:
+    return x.is_cpu and torch.compiler.is_compiling() and not torch.compiler.is_exporting()
 
 
 def pad_axes(x: torch.Tensor, padding: Pairs, value: float) -> torch.Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,12 +9,13 @@ import torch
 
 from luxport import ops
 from luxport.ops import definition_of
-from luxport.ops._normalize import choose_epsilon, expect_several_values
+from luxport.ops._normalize import blend, choose_epsilon, expect_several_values
 from luxport.ops.averages import take_mean
-from luxport.ops.moments import FAR
 from luxport_torch import xp
 from luxport_torch.looking import may_look
+from luxport_torch.ops.compiled_batch_norm import compiled_batch_norm, takes_compiled_batch_norm
 from luxport_torch.ops.conv import sums_in_half
+from luxport_torch.ops.usual import is_usual
 
 __all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm"]
 
@@ -39,7 +39,11 @@ def batch_norm(
     """The library's kernel, which changes the running statistics in place, on copies of them."""
     if epsilon is None:
         epsilon = choose_epsilon(x, epsilon)
-    if not _is_native(x, (running_mean, running_var), scale, bias):
+    running = running_mean, running_var
+    if (training or None in running) and takes_compiled_batch_norm(x, scale, bias, *running):
+        expect_several_values(x, (0, *range(2, x.ndim)), training, running_mean)
+        return _batch_norm_compiled(x, scale, bias, running, momentum, epsilon)
+    if not _is_native(x, running, scale, bias):
         return _define_batch_norm(
             *(x, scale, bias, running_mean, running_var), training=training, momentum=momentum, epsilon=epsilon
         )
@@ -57,11 +61,28 @@ def batch_norm(
             y = torch.batch_norm(*(x, scale, bias, new_mean, new_var), True, momentum, epsilon, True)
             return y, new_mean, new_var
         y, means, factors = torch.native_batch_norm(*(x, scale, bias, new_mean, new_var), True, momentum, epsilon)
-        if _is_usual(means, factors, epsilon):
+        if is_usual(means, factors, epsilon):
             return y, new_mean, new_var
     return _define_batch_norm(
         *(x, scale, bias, running_mean, running_var), training=training, momentum=momentum, epsilon=epsilon
     )
+
+
+def _batch_norm_compiled(
+    x: torch.Tensor,
+    scale: torch.Tensor | None,
+    bias: torch.Tensor | None,
+    running: tuple[torch.Tensor | None, torch.Tensor | None],
+    momentum: float,
+    epsilon: float,
+) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
+    y, mean, var = compiled_batch_norm(x, scale, bias, epsilon)
+    running_mean, running_var = running
+    if running_mean is None or running_var is None:
+        return y, running_mean, running_var
+    n = x.numel() // x.shape[1]
+    running_mean = blend(xp, running_mean, mean, momentum, True)
+    return y, running_mean, blend(xp, running_var, var * (n / (n - 1)), momentum, True)
 
 
 def instance_norm(
@@ -93,7 +114,7 @@ def instance_norm(
     repeated: Any = [None if part is None else part.repeat(samples) for part in given]
     apart = x.reshape(1, samples * channels, *x.shape[2:])
     y, means, factors = torch.native_batch_norm(apart, *repeated, True, momentum, epsilon)  # type: ignore[call-arg]
-    if may_look(x) and not _is_usual(means, factors, epsilon):
+    if may_look(x) and not is_usual(means, factors, epsilon):
         return _define_instance_norm(x, scale, bias, running_mean, running_var, **options)
     new_mean, new_var = [take_mean(xp, part.view(samples, channels), 0) for part in repeated[2:]]
     return y.view(x.shape), new_mean, new_var
@@ -117,7 +138,7 @@ def group_norm(
         places = x.numel() // (samples * channels)
         options = (samples, channels, places, groups, epsilon)
         y, means, factors = torch.native_group_norm(x.contiguous(), scale, bias, *options)
-        if _is_usual(means, factors, epsilon):
+        if is_usual(means, factors, epsilon):
             return y
     return _define_group_norm(x, scale, bias, groups=groups, epsilon=epsilon)
 
@@ -139,7 +160,7 @@ def layer_norm(
         looks = may_look(x)
         if looks or not _is_seen_by_none(x):
             y, means, factors = torch.native_layer_norm(x, shape, scale, bias, epsilon)
-            if not looks or _is_usual(means, factors, epsilon):
+            if not looks or is_usual(means, factors, epsilon):
                 return y
     return _define_layer_norm(x, scale, bias, axes=axes, epsilon=epsilon)
 
@@ -156,32 +177,6 @@ def _is_seen_by_none(x: torch.Tensor) -> bool:
     an accelerator, eager, the kernels are left to themselves.
     """
     return torch.compiler.is_compiling() or (x.is_cpu and torch._C._are_functorch_transforms_active())
-
-
-def _is_usual(means: torch.Tensor, factors: torch.Tensor, epsilon: float) -> bool:
-    """Tell whether squares neither overflow nor vanish, by the means and what numbers are multiplied by: few of each.
-
-    Elsewhere the kernels make NaN or 0 of finite numbers, and their gradients have the third power of the factors.
-    Nor is a mean so far from 0 that its rounding is much beside the deviation.
-    """
-    if factors.numel() == 0:
-        return True
-    bound = _USUAL[factors.dtype]
-    factors, means = _make_row(factors), _make_row(means)
-    if not factors.min().item() * bound > 1 or (epsilon * bound**2 < 1 and factors.max().item() >= bound):
-        return False
-    square = torch.dot(means, means).item()  # no mean is larger than the root of this
-    if square <= FAR * epsilon:
-        return True
-    return square < bound**2 and torch.linalg.vector_norm(means * factors, math.inf).item() ** 2 <= FAR
-
-
-def _make_row(x: torch.Tensor) -> torch.Tensor:
-    x = x.detach() if x.requires_grad else x
-    return x if x.ndim == 1 else x.reshape(-1)
-
-
-_USUAL = {torch.float32: 2.0**40, torch.float64: 2.0**320}
 
 
 def _have_one_dtype(x: torch.Tensor, *parameters: torch.Tensor | None) -> bool:

@@ -1,0 +1,132 @@
+"""A batch norm in compiled programs on CPUs: plain passes, and a look at what they find as the program runs.
+
+A program cannot look, so the definition always asks for the largest number there, in passes for which PyTorch's
+compiler finds no fast loop. Here an operator, into which it cannot look, takes the few means and variances that it has
+computed, and puts careful ones in their place where they are not of usual size.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from luxport.ops.moments import along, find_scaling, least_epsilon, take_moments
+from luxport_torch import xp
+from luxport_torch.ops.sweeps import is_compiled
+from luxport_torch.ops.usual import is_usual
+from luxport_torch.recorded_calls import record_as_call
+
+__all__ = ["compiled_batch_norm", "takes_compiled_batch_norm"]
+
+_Tensors = tuple[torch.Tensor, ...]
+_Optional = torch.Tensor | None
+
+
+def takes_compiled_batch_norm(x: torch.Tensor, *parameters: _Optional) -> bool:
+    """Tell whether a program is compiled for a CPU, differentiated once at most, for images; whether parameters fit."""
+    if x.ndim < 3 or not x.is_cpu or x.dtype not in (torch.float32, torch.float64) or not is_compiled(x):
+        return False
+    given = [part for part in parameters if part is not None]
+    return 0 not in x.shape and all([part.dtype == x.dtype and part.shape == x.shape[1:2] for part in given])
+
+
+def compiled_batch_norm(x: torch.Tensor, scale: _Optional, bias: _Optional, epsilon: float) -> _Tensors:
+    """Normalize each channel; return the means and the biased variances, which have no gradient, too."""
+    channels = (1, -1, *(1 for _ in x.shape[2:]))
+    # A call that is recorded takes numbers and arrays alone.
+    scale = x.new_ones(x.shape[1]) if scale is None else scale
+    bias = x.new_zeros(x.shape[1]) if bias is None else bias
+    scale, bias = scale.reshape(channels), bias.reshape(channels)
+    y, mean, var = _run(x, scale, bias, least_epsilon(xp, x, epsilon))
+    return y, mean.reshape(-1), var.reshape(-1)
+
+
+@record_as_call
+def _run(x: torch.Tensor, scale: torch.Tensor, bias: torch.Tensor, epsilon: float) -> Any:
+    return _Norm.apply(x, scale, bias, epsilon)[:3]  # type: ignore[misc]
+
+
+def _over(x: torch.Tensor) -> tuple[int, ...]:
+    return 0, *range(2, x.ndim)
+
+
+class _Norm(torch.autograd.Function):
+    """The norm, and its usual gradient, which takes the quotients anew: to keep them takes longer."""
+
+    @staticmethod
+    def forward(  # type: ignore[override]
+        x: torch.Tensor, scale: torch.Tensor, bias: torch.Tensor, epsilon: float
+    ) -> _Tensors:
+        var, mean = torch.var_mean(x, _over(x), correction=0, keepdim=True)
+        shift, unit, mean, factor, *own = torch.ops.luxport.look_at_moments(x, mean, var, epsilon).unbind(0)
+        y = ((x - shift) * unit - mean) * factor * scale + bias
+        return y, *own, shift, unit, mean, factor
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        x, scale, _, ctx.epsilon = inputs
+        ctx.mark_non_differentiable(*output[1:])
+        ctx.save_for_backward(x, scale, *output[3:])
+
+    @staticmethod
+    def backward(ctx: Any, of_y: torch.Tensor, *others: torch.Tensor) -> tuple[Any, ...]:  # type: ignore[override]
+        return *_NormBack.apply(of_y, *ctx.saved_tensors, ctx.epsilon), None  # type: ignore[misc]
+
+
+class _NormBack(torch.autograd.Function):
+    """The way back. Where it is differentiated in its turn, it is the gradient of the definition."""
+
+    @staticmethod
+    def forward(  # type: ignore[override]
+        of_y: torch.Tensor,
+        x: torch.Tensor,
+        scale: torch.Tensor,
+        shift: torch.Tensor,
+        unit: torch.Tensor,
+        mean: torch.Tensor,
+        factor: torch.Tensor,
+        epsilon: float,
+    ) -> _Tensors:
+        y = ((x - shift) * unit - mean) * factor
+        of_scale, of_bias = (of_y * y).sum(_over(x), keepdim=True), of_y.sum(_over(x), keepdim=True)
+        places = x.numel() // x.shape[1]
+        return factor * unit * scale * (of_y - of_bias / places - y * (of_scale / places)), of_scale, of_bias
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        of_y, x, scale, *_, ctx.epsilon = inputs
+        ctx.save_for_backward(of_y, x, scale)
+
+    @staticmethod
+    def backward(ctx: Any, *cotangents: torch.Tensor) -> tuple[Any, ...]:  # type: ignore[override]
+        of_y, x, scale = ctx.saved_tensors
+
+        def define(x: Any, scale: Any, bias: Any) -> Any:
+            found = take_moments(xp, x, along(xp, _over(x)), ctx.epsilon)
+            return found.centered / torch.sqrt(found.var + found.epsilon) * scale + bias
+
+        def pull(of_y: Any, x: Any, scale: Any) -> Any:
+            return torch.func.vjp(define, x, scale, torch.zeros_like(scale))[1](of_y)  # type: ignore[misc]
+
+        _, pull_again = torch.func.vjp(pull, of_y, x, scale)  # type: ignore[misc]
+        return *pull_again(cotangents), None, None, None, None, None
+
+
+def _look(x: torch.Tensor, mean: torch.Tensor, var: torch.Tensor, epsilon: float) -> torch.Tensor:
+    """Return six arrays in one: a shift, a power of 2, what are then mean and factor; mean and variance of x itself."""
+    factor = (var + epsilon).rsqrt()
+    if is_usual(mean, factor, epsilon):
+        return torch.stack([torch.zeros_like(mean), torch.ones_like(mean), mean, factor, mean, var])
+    shift, unit, added = find_scaling(xp, x, along(xp, _over(x)), epsilon)
+    assert shift is not None
+    var, mean = torch.var_mean((x - shift) * unit, _over(x), correction=0, keepdim=True)
+    return torch.stack([shift, unit, mean, (var + added).rsqrt(), mean / unit + shift, var / unit / unit])
+
+
+_library = torch.library.Library("luxport", "FRAGMENT")
+_library.define("look_at_moments(Tensor x, Tensor mean, Tensor var, float epsilon) -> Tensor")
+_library.impl("look_at_moments", _look, "CompositeExplicitAutograd")
+torch.library.register_fake(
+    "luxport::look_at_moments", lambda x, mean, *_: mean.new_empty(6, *mean.shape), lib=_library
+)
