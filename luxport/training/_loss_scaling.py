@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from luxport import tree
-from luxport.backend import Array, find_owner, is_inexact, namespace
-from luxport.backend.dtypes import single_or_double
+from luxport.backend import Array, dtype_name, find_owner, is_inexact, namespace
+from luxport.backend.dtypes import is_bool, single_or_double
 from luxport.call_arguments import built_in_own_words, says_what_it_takes
 from luxport.core.option_types import expect_options_of
+from luxport.errors import LayerTypeError, shape_text
+from luxport.training._same_sizes import expect_same_size
 
 __all__ = ["DynamicLossScale", "all_finite", "select"]
 
@@ -82,7 +84,7 @@ class DynamicLossScale:
         def divided(dx: Any) -> Any:
             if not is_inexact(dx):
                 return dx
-            xp = namespace(dx)
+            xp = namespace(dx, state["scale"])
             wide = single_or_double(xp, dx)
             return wide / xp.astype(state["scale"], wide.dtype)
 
@@ -129,16 +131,24 @@ def select(condition: Array, new: tree.Tree, old: tree.Tree) -> tree.Tree:
         new: the tree that comes back where it is true
         old: the tree otherwise, of the same structure, shapes and dtypes
 
-    Raises: ValueError if the trees differ
+    Raises: ValueError if structures or shapes of the trees differ, or the condition has axes; TypeError if it is no
+            boolean, or of another backend
 
     >>> import numpy as np
     >>> select(np.array(False), {"a": np.ones(1)}, {"a": np.zeros(1)})
     {'a': array([0.])}
     """
 
+    if len(condition.shape):
+        raise ValueError(f"select expects a condition without axes, got {shape_text(condition)}")
+    if not is_bool(condition):
+        raise LayerTypeError(f"select expects a boolean as condition, got {dtype_name(condition)}")
+
     def chosen(new: Any, old: Any) -> Any:
         if new is old or find_owner(type(new)) is None:
             return new
-        return namespace(new, old).where(condition, new, old)
+        xp = namespace(condition, new, old)
+        expect_same_size("select", new, old)
+        return xp.where(condition, new, old)
 
     return tree.map(chosen, new, old)

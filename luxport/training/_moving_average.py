@@ -10,6 +10,7 @@ from luxport.backend import Array, dtype_name, is_inexact, namespace
 from luxport.backend.dtypes import widest_like
 from luxport.call_arguments import built_in_own_words
 from luxport.core.option_types import expect_options_of
+from luxport.training._same_sizes import expect_same_size
 
 __all__ = ["MovingAverage"]
 
@@ -62,7 +63,7 @@ class MovingAverage:
     def update(self, state: dict[str, Any], ps: tree.Tree) -> dict[str, Any]:
         """Return the state after one more step of training.
 
-        Raises: ValueError if ps is another tree than it began with
+        Raises: ValueError if ps is another tree than it began with, or has arrays of other shapes
         """
         updates = state["updates"] + 1
         shares: dict[Any, Array] = {}
@@ -70,7 +71,8 @@ class MovingAverage:
         def averaged(old: Any, new: Any) -> Any:
             if not is_inexact(new):
                 return new
-            xp, kind = namespace(old), old.dtype
+            xp, kind = namespace(old, new), old.dtype
+            expect_same_size("MovingAverage", new, old)
             if kind not in shares:
                 shares[kind] = xp.astype(self._share(xp, updates, widest_like(xp, old)), kind)
             # As a difference: what has converged stays to the last bit.
@@ -88,12 +90,19 @@ class MovingAverage:
         return xp.where(first > share, first, share)
 
     def parameters(self, state: dict[str, Any], ps: tree.Tree) -> tree.Tree:
-        """Return the average in the dtypes of ps, for a model in test mode."""
-        return tree.map(
-            lambda average, x: namespace(x).astype(average, x.dtype, copy=False) if is_inexact(x) else average,
-            state["average"],
-            ps,
-        )
+        """Return the average in the dtypes of ps, for a model in test mode.
+
+        Raises: ValueError if ps is another tree than it began with, or has arrays of other shapes
+        """
+
+        def rounded(average: Any, x: Any) -> Any:
+            if not is_inexact(x):
+                return average
+            xp = namespace(average, x)
+            expect_same_size("MovingAverage", x, average)
+            return xp.astype(average, x.dtype, copy=False)
+
+        return tree.map(rounded, state["average"], ps)
 
 
 def _copy(x: Array) -> Array:

@@ -220,6 +220,12 @@ class TestMovingAverage:
         with pytest.raises(ValueError, match="floating arrays, got none"):
             lp.training.MovingAverage().setup({})
 
+    def test_other_sizes_are_told(self, backend):
+        ema, old, new = lp.training.MovingAverage(), {"w": on(backend, [1.0])}, {"w": on(backend, [1.0, 2.0])}
+        for call in (ema.update, ema.parameters):
+            with pytest.raises(ValueError, match=r"one shape in both trees, got \(2,\) and \(1,\)"):
+                call(ema.setup(old), new)
+
 
 class TestDynamicLossScale:
     @pytest.mark.parametrize("name", ["jax", "torch", "tf"])
@@ -255,6 +261,28 @@ class TestDynamicLossScale:
         assert not bool(lp.training.all_finite(new))
         assert host(lp.training.select(lp.training.all_finite(new), new, old))["a"].tolist() == [1.0]
         assert host(lp.training.select(lp.training.all_finite(old), old, new))["a"].tolist() == [1.0]
+
+    def test_a_selection_is_of_trees_alike(self, backend):
+        one, two, yes = on(backend, [1.0]), on(backend, [1.0, 2.0]), on(backend, 1.0) == 1.0
+        for condition, new, old, error, message in (
+            (yes, two, one, ValueError, r"one shape in both trees, got \(2,\) and \(1,\)"),
+            (two == 1.0, two, 2 * two, ValueError, r"a condition without axes, got \(2,\)"),
+            (on(backend, 1.0), two, 2 * two, TypeError, "a boolean as condition, got float32"),
+        ):
+            with pytest.raises(error, match=message):
+                lp.training.select(condition, {"w": new}, {"w": old})
+
+    def test_arrays_of_two_backends_are_told(self):
+        numbers = {"w": on("numpy", [1.0])}, {"w": on("torch", [1.0])}
+        scaling, ema = lp.training.DynamicLossScale(), lp.training.MovingAverage()
+        for call in (
+            lambda: lp.training.select(np.array(True), numbers[1], {"w": on("torch", [2.0])}),
+            lambda: scaling.unscale(scaling.setup(numbers[0]), numbers[1]),
+            lambda: ema.update(ema.setup(numbers[0]), numbers[1]),
+            lambda: ema.parameters(ema.setup(numbers[0]), numbers[1]),
+        ):
+            with pytest.raises(TypeError, match="numpy.*torch|torch.*numpy"):
+                call()
 
     def test_refusals(self):
         with pytest.raises(ValueError, match="backoff as a number between 0 and 1, got 1.0"):
