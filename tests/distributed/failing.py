@@ -240,7 +240,8 @@ def leaving(backend: str, timeout: float) -> None:
     try:
         distributed.shutdown()
     except distributed.DistributedError as error:
-        expect("shutdown lost another process" in str(error) and "\n" not in str(error), error)
+        told = f"lost another process: rank {lost_rank()} ended, or did not come within {timeout:g} s"
+        expect(told in str(error) and "\n" not in str(error), error)
     took = time.monotonic() - begin
     expect(took < 3 * timeout and not distributed.initialized(), f"it took {took:.2f} s")
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
+import json
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -140,6 +142,7 @@ class JaxEngine:
             out_shardings=replicated,
         )
         self._with_axis = jax.jit(lambda xs: [x[None] for x in xs])
+        atexit.register(self._tell_at_the_end)
 
     def _combine(self, combine: Callable[[Any, str], Any]) -> Callable[[Any, Any], Any]:
         """Combine parts of arrays that are spread over the processes, and of others rows."""
@@ -190,32 +193,53 @@ class JaxEngine:
     def stop(self) -> None:
         """Leave the others.
 
-        JAX waits for all of them, and ends this process where one is gone: after a failure it is asked only if those
-        that were lost leave, too.
+        JAX waits for all of them, and ends this process where one is gone: it is asked only if all leave.
+
+        Raises: DistributedError where others do not leave, unless that was said before
         """
+        atexit.unregister(self._tell_at_the_end)
         self._lifeline.end()
         self._ties.cut()
         self.patience.end()
+        seconds = min(self.timeout, 10.0)
+        missing = self._leave(seconds / 2 if self._lost else seconds)
+        if missing and self._lost:
+            return
+        if missing:
+            who = f"rank {', '.join(map(str, missing))}"
+            raise DistributedError(
+                f"shutdown on rank {self.world.rank} of {self.world.size} lost another process: {who} ended, or did "
+                f"not come within {seconds:g} s"
+            )
         try:
-            if not self._lost:
-                self._tell_that_it_leaves()
-            elif self._stay(min(self.timeout, 10.0) / 2):
-                return
             jax.distributed.shutdown()
         except RuntimeError as error:
             raise DistributedError(f"shutdown lost another process: {first_line(error)}") from error
 
-    def _tell_that_it_leaves(self) -> None:
-        self._put(f"luxport/left/{self.world.rank}", "1")
-
-    def _stay(self, seconds: float) -> list[int]:
-        """Return the ranks that do not leave soon."""
+    def _leave(self, seconds: float) -> list[int]:
+        """Tell that this process leaves, and return the ranks that do not leave soon: rank 0 asks, and tells all."""
+        # Rank 0 may come later, and waits itself.
+        longest = seconds if self.world.rank == 0 else 2 * seconds + 1
 
         def ask() -> list[int]:
-            self._tell_that_it_leaves()
-            return silent_ranks(self.world, lambda rank, s: self._get(f"luxport/left/{rank}", s), seconds)
+            self._put(f"luxport/left/{self.world.rank}", "1")
+            if self.world.rank:
+                return json.loads(self._get("luxport/left/without", longest))
+            found = silent_ranks(self.world, lambda rank, s: self._get(f"luxport/left/{rank}", s), longest)
+            self._put("luxport/left/without", json.dumps(found))
+            return found
 
-        return by_a_store(ask, (jax.errors.JaxRuntimeError,), 1 + seconds + 0.1 * self.world.size)
+        failures = (jax.errors.JaxRuntimeError, TimeoutError)
+        return by_a_store(ask, failures, 1 + longest + 0.1 * self.world.size)
+
+    def _tell_at_the_end(self) -> None:
+        """Tell that this process leaves without `stop`: JAX itself waits for the others then."""
+        if self._lost:
+            return
+        with suppress(jax.errors.JaxRuntimeError):
+            self._put(f"luxport/left/{self.world.rank}", "1")
+            if self.world.rank == 0:
+                self._put("luxport/left/without", "[]")
 
     def _put(self, key: str, text: str) -> bool:
         try:
