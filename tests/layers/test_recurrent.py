@@ -333,7 +333,7 @@ class TestScan:
         xp, x = backend.xp, backend.asarray(np.ones((3, 2)), dtype="float32")
         for f, error, message in (
             (lambda c, x: (xp.stack([c, x]), x), TypeError, r"float32 \(2, 2\) from float32 \(2,\)"),
-            (lambda c, x: (xp.astype(c, xp.float16), x), TypeError, r"float16 \(2,\) from float32 \(2,\)"),
+            (lambda c, x: (xp.astype(c, xp.int32), x), TypeError, r"int32 \(2,\) from float32 \(2,\)"),
             (lambda c, x: ({"c": c}, x), TypeError, "got dict in place of an array"),
         ):
             with pytest.raises(error, match=message):
