@@ -12,6 +12,8 @@ from luxport.core.anatomy import Parameters, States
 from luxport.distributed._session import current
 from luxport.errors import LayerError, shape_text
 from luxport.layers._batch_norm import BatchNorm
+from luxport.ops.averages import take_mean
+from luxport.ops.moments import find_unit, least_epsilon
 from luxport.transforms._custom_gradient import custom_vjp
 from luxport.transforms._stop_gradient import stop_gradient
 
@@ -52,11 +54,14 @@ class SyncBatchNorm(BatchNorm):
         xp = namespace(x)
         over = tuple([axis for axis in range(len(x.shape)) if axis != 1])
         wide = single_or_double(xp, x)
-        # Two rounds: the mean of squares without the mean first would lose the digits that they share.
-        mean = mean_over_workers(xp.mean(wide, axis=over, keepdims=True))
-        centered = wide - mean
+        # Two rounds: the mean of squares without the mean first would lose the digits that they share. With the first
+        # go the largest numbers: all processes scale by one power of 2 what would overflow, or vanish, as a square.
+        own = take_mean(xp, wide, over, keepdims=True)
+        mean, largest = _split(mean_over_workers(xp.concat([own, _find_largest(xp, wide, over)])))
+        unit, epsilon = find_unit(xp, stop_gradient(largest), least_epsilon(xp, wide, self.epsilon))
+        centered = wide * unit - mean * unit
         var = mean_over_workers(xp.mean(centered * centered, axis=over, keepdims=True))
-        y = centered / xp.sqrt(var + self.epsilon)
+        y = centered / xp.sqrt(var + epsilon)
         if self.affine:
             channels = tuple([-1 if axis == 1 else 1 for axis in range(len(x.shape))])
             y = y * xp.reshape(ps["scale"], channels) + xp.reshape(ps["bias"], channels)
@@ -67,11 +72,21 @@ class SyncBatchNorm(BatchNorm):
             count = samples * math.prod(x.shape[2:])
             if count < 2:
                 raise LayerError(f"expects more than one value per channel in training, got {shape_text(x)}")
-            found = {"running_mean": mean, "running_var": var * (count / (count - 1))}
+            found = {"running_mean": mean, "running_var": var / unit / unit * (count / (count - 1))}
             for name, value in found.items():
                 flat = xp.astype(xp.reshape(stop_gradient(value), (-1,)), st[name].dtype)
                 new[name] = (1 - self.momentum) * st[name] + self.momentum * flat
         return self.activation(xp.astype(y, x.dtype)), new
+
+
+def _find_largest(xp: Any, x: Array, over: tuple[int, ...]) -> Array:
+    """Return the size of the largest number of each channel; 0 of none."""
+    x = xp.abs(stop_gradient(x))
+    return xp.sum(x, axis=over, keepdims=True) if 0 in x.shape else xp.max(x, axis=over, keepdims=True)
+
+
+def _split(both: Array) -> tuple[Array, Array]:
+    return both[:1, ...], both[1:, ...]
 
 
 def mean_over_workers(x: Array) -> Array:

@@ -19,6 +19,7 @@ __all__ = [
     "are_far",
     "are_usual",
     "find_scaling",
+    "find_unit",
     "least_epsilon",
     "take_moments",
     "usual_bound",
@@ -114,11 +115,16 @@ def find_scaling(
         x = x - shift
     else:
         size = over.largest(xp.abs(stop_gradient(x)))
-    unit = _unit(xp, x, size, epsilon)
-    least = xp.full_like(unit, 2.0**-1022 if is_double(x) else _LEAST)
+    return shift, *find_unit(xp, size, epsilon)
+
+
+def find_unit(xp: Any, size: Array, epsilon: float) -> tuple[Array, Array]:
+    """Return the powers of 2 by which squares of numbers of a size are usual, and epsilon scaled alike."""
+    unit = _unit(xp, size, epsilon)
+    least = xp.full_like(unit, 2.0**-1022 if is_double(size) else _LEAST)
     # A compiler may multiply the units first, whose product is infinite where epsilon is 0 and numbers are least.
     scaled = xp.maximum((math.sqrt(epsilon) * unit) ** 2, least) if epsilon > 0 else least
-    return shift, unit, xp.where(unit == 1.0, epsilon, scaled)
+    return unit, xp.where(unit == 1.0, epsilon, scaled)
 
 
 def usual_variance(xp: Any, var: Array, epsilon: float) -> bool:
@@ -179,9 +185,9 @@ def usual_bound(xp: Any, x: Array) -> float:
     return 2.0**320 if is_double(x) else 2.0**40
 
 
-def _unit(xp: Any, x: Array, size: Array, epsilon: float) -> Array:
+def _unit(xp: Any, size: Array, epsilon: float) -> Array:
     """Return the powers of 2 that bring numbers of a size, and the root of epsilon, near 1; 1 where they are."""
-    bound = usual_bound(xp, x)
+    bound = usual_bound(xp, size)
     one = xp.ones_like(size)
     unit = xp.where(size > bound, one * bound**-1.5, one)
     unit = xp.where(size > bound**2.25, one * bound**-2.75, unit)
