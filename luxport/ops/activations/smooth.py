@@ -126,7 +126,17 @@ def mish(x: Array) -> Array:
     Source: D. Misra, "Mish: a self regularized non-monotonic activation function" (2019)
     """
     xp = namespace(x)
-    return _gate(xp, numbers(xp, x, "mish"), lambda x: tanh(softplus(x)), _EXPONENTIAL_VANISHES)
+    x = numbers(xp, x, "mish")
+    if is_complex(x):
+        return x * tanh(softplus(x))
+
+    def gate(left: Array, right: Array) -> Array:
+        # tanh(log(1 + t)) is a quotient: t (t + 2) / (t (t + 2) + 2).
+        t = xp.exp(left)
+        small = t * xp.where(right, 2.0 * t, t + 2.0)
+        return small / (small + xp.where(right, 1.0 + 2.0 * t, 2.0))
+
+    return _gate_from_closed_side(xp, x, gate, _EXPONENTIAL_VANISHES)
 
 
 @operation
@@ -139,9 +149,13 @@ def lisht(x: Array) -> Array:
     x = numbers(xp, x, "lisht")
     if is_complex(x):
         return x * tanh(x)
-    far = xp.abs(x) > _GATE_CLOSES
-    near = xp.where(far, 0.0, x)
-    return xp.where(far, xp.abs(x), near * tanh(near))
+    size = xp.where(x >= 0, x, -x)
+    near, far = size <= 1.0, size > _GATE_CLOSES
+    x = xp.where(near, x, 0.0)
+    # In between by what is left to 1: the slope of tanh is 1 less its square, of which roundings would stay.
+    between = xp.where(xp.logical_or(near, far), 1.0, size)
+    between = between - 2.0 * between * sigmoid(-2.0 * between)
+    return xp.where(near, x * tanh(x), xp.where(far, size, between))
 
 
 @operation
@@ -162,7 +176,7 @@ def gelu_tanh(x: Array) -> Array:
     """
     xp = namespace(x)
     x = numbers(xp, x, "gelu_tanh")
-    return _gate(xp, x, lambda x: 0.5 * (1.0 + tanh(_cubic(x, math.sqrt(2 / math.pi)))), _GATE_CLOSES)
+    return _gelu_of_cubic(xp, x)
 
 
 @operation
@@ -171,7 +185,7 @@ def gelu_sigmoid(x: Array) -> Array:
     """Return ``x * sigmoid(sqrt(8 / pi) * (x + 0.044715 * x**3))``, which is `gelu_tanh` in other terms."""
     xp = namespace(x)
     x = numbers(xp, x, "gelu_sigmoid")
-    return _gate(xp, x, lambda x: sigmoid(_cubic(x, math.sqrt(8 / math.pi))), _GATE_CLOSES)
+    return _gelu_of_cubic(xp, x)
 
 
 @operation
@@ -245,7 +259,34 @@ def _gate(xp: Any, x: Array, gate: Activation, far: float) -> Array:
     return xp.where(x > far, x, near * gate(near))
 
 
-def _cubic(x: Array, scale: float) -> Array:
+def _gelu_of_cubic(xp: Any, x: Array) -> Array:
+    """Return x times the sigmoid of a cubic, ``(1 + tanh(cubic / 2)) / 2`` in other terms."""
+    if is_complex(x):
+        return x * sigmoid(_cubic(x))
+
+    # On the right, too: 1 - sigmoid(x) is sigmoid(-x).
+    return _gate_from_closed_side(xp, x, lambda left, right: sigmoid(_cubic(left)), _GATE_CLOSES)
+
+
+def _gate_from_closed_side(xp: Any, x: Array, gate: Callable[[Array, Array], Array], far: float) -> Array:
+    """Return x times a gate that opens from 0 to 1, given ``-abs(x)`` and where x is on the right; real x alone.
+
+    `gate` returns what is small: the gate itself on the left, and 1 less it on the right. What derivatives multiply by
+    x, its slope, is exact there and not the difference of numbers that are nearly equal.
+    """
+    if (rely_on := find_reliance(x)) is not None and 0 not in x.shape:
+        rely_on(xp.max(xp.abs(x)) < usual_bound(xp, x))
+        near = x
+    else:
+        near = xp.where(xp.abs(x) > far, 0.0, x)
+    right = near >= 0
+    part = near * gate(xp.where(right, -near, near), right)
+    y = xp.where(right, near - part, part)
+    return y if near is x else xp.where(x > far, x, y)
+
+
+def _cubic(x: Array) -> Array:
+    scale = math.sqrt(8 / math.pi)
     return x * (scale + (scale * 0.044715) * (x * x))
 
 

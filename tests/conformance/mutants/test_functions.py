@@ -17,10 +17,15 @@ MUTANTS: Mutants = {
     "ReLU6 of 7": fault(ops.relu6, "xp.where(x >= 6, 6, x)", "xp.where(x >= 7, 7, x)", "relu6.six"),
     "soft shrink toward the far side": fault(ops.softshrink, "x + lambda_", "x - lambda_", "softshrink.threshold"),
     "the other GELU": fault(
-        ops.gelu_tanh, "tanh(_(x, math.sqrt(2 / math.pi)))", "erf(x * math.sqrt(0.5))", "gelu_tanh.zero_and_ones"
+        ops.gelu_tanh,
+        "sigmoid(_cubic(left))",
+        "0.5 * (1.0 + erf(left * math.sqrt(0.5)))",
+        "gelu_tanh.zero_and_ones",
     ),
     "GELU's cubic constant": fault(ops.gelu_tanh, "0.044715", "0.044175", "gelu_tanh.zero_and_ones"),
-    "mish of a sigmoid": fault(ops.mish, "lambda x: tanh(softplus(x))", "sigmoid", "mish.points"),
+    "mish of a sigmoid": fault(
+        ops.mish, "small / (small + xp.where(right, 1.0 + 2.0 * t, 2.0))", "t / (1.0 + t)", "mish.points"
+    ),
     "swish multiplies an infinity by 0": fault(
         ops.swish, "xp.where(xp.abs(x) > far, 0.0, x)", "x", "activations.limits"
     ),
