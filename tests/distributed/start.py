@@ -148,7 +148,9 @@ def rows() -> Iterator[Row]:
     for size in (2, 4):
         for engine in ENGINES:
             for rounds in ends:
-                yield _of_processes(engine, size, rounds)
+                # Where one has ended, MPI's own end waits for it without end, unless mpiexec ends all.
+                if (engine, rounds) != ("mpi", "leaving"):
+                    yield _of_processes(engine, size, rounds)
     for engine in ENGINES:
         for rounds in ("killed", "exiting", "hung", "raising"):
             yield _of_processes(engine, 2, rounds, lost=0)
