@@ -95,6 +95,8 @@ def _read_input(text: str) -> InputSpec:
     parts = [part.strip() for part in sizes.split(",")]
     if not all([part.isdecimal() or part.isidentifier() for part in parts]):
         raise ValueError(f"--input expects sizes and names of free ones, N,1,28,28, got {text!r}")
+    if any([part.isdecimal() and int(part) == 0 for part in parts]):
+        raise ValueError(f"--input expects sizes of at least 1, N,1,28,28, got {text!r}")
     return InputSpec(tuple([int(part) if part.isdecimal() else part for part in parts]), dtype if colon else None)
 
 

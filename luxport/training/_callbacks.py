@@ -120,7 +120,7 @@ class CSVLog:
 
 @built_in_own_words
 class JSONLog:
-    """Write the logs of all epochs as JSON, an object an epoch and line.
+    """Write the logs of all epochs as JSON, an object an epoch and line; numbers that are not finite are null there.
 
     Args:
         path: the file, which is written anew
@@ -134,7 +134,8 @@ class JSONLog:
         """Write."""
         if not progress.writes():
             return
-        lines = [json.dumps({"epoch": i, **logs}) for i, logs in enumerate(progress.history, start=1)]
+        rows = [{"epoch": i, **logs} for i, logs in enumerate(progress.history, start=1)]
+        lines = [json.dumps({name: v if math.isfinite(v) else None for name, v in row.items()}) for row in rows]
         with replacing(self.path) as file:
             file.write(("\n".join(lines) + "\n").encode())
 

@@ -121,7 +121,7 @@ def fit(
     batches, held_out = load_batches(data, batch_size, shuffle=True), None
     if validation is not None:
         held_out = load_batches(validation, batch_size, shuffle=False)
-    expect_options(epochs, callbacks, metrics, schedules, held_out)
+    expect_options(epochs, callbacks, metrics, schedules, held_out, checkpoint)
     place = Place(batches)
     if resume:
         if checkpoint is None:

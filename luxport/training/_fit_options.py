@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
+from os import PathLike
 from typing import Any
 
 from luxport.text import kind_of, shown
@@ -17,8 +19,9 @@ def expect_options(
     metrics: Mapping[str, Callable[..., Any]] | None,
     schedules: Mapping[str, Callable[..., Any]] | None,
     held_out: Any,
+    checkpoint: Any,
 ) -> None:
-    """Expect functions where functions are called, and data to validate by where there are metrics.
+    """Expect functions where functions are called, data to validate by where there are metrics, and a folder's name.
 
     Raises: TypeError; ValueError
     """
@@ -26,10 +29,13 @@ def expect_options(
         raise ValueError(f"fit expects epochs as an int of at least 0, got {shown(epochs)}")
     if isinstance(callbacks, str) or not isinstance(callbacks, Sequence):
         raise TypeError(f"fit expects callbacks as a list of functions, got {kind_of(callbacks)}")
+    if checkpoint is not None and (not isinstance(checkpoint, (str, PathLike)) or not str(checkpoint)):
+        raise TypeError(f"fit expects a folder's path as checkpoint, got {shown(checkpoint)}")
     for callback in callbacks:
         if isinstance(callback, type) or not callable(callback):
             cure = ": call it" if isinstance(callback, type) else ""
             raise TypeError(f"fit expects functions of a Progress as callbacks, got {kind_of(callback)}{cure}")
+        _expect_one_input("fit expects functions of one input, a Progress, as callbacks", callback)
     _expect_functions("metrics", metrics, '{"accuracy": accuracy}')
     _expect_functions("schedules", schedules, '{"eta": Exp(0.1, 0.9)}')
     if metrics and held_out is None:
@@ -46,3 +52,18 @@ def _expect_functions(option: str, given: Any, example: str) -> None:
     for name, function in given.items():
         if isinstance(function, type) or not callable(function):
             raise TypeError(f"fit expects a function as {option}[{shown(name)}], got {kind_of(function)}")
+        if option == "schedules":
+            _expect_one_input(f"fit expects a function of one number as {option}[{shown(name)}]", function)
+
+
+def _expect_one_input(wanted: str, function: Callable[..., Any]) -> None:
+    """Expect that a function can be called with one input, unless it does not tell what it takes."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return
+    try:
+        signature.bind(None)
+    except TypeError:
+        name = getattr(function, "__name__", type(function).__name__)
+        raise TypeError(f"{wanted}, got {name}{signature}") from None

@@ -13,6 +13,8 @@ from luxport.training import (
     BestCheckpoint,
     DataLoader,
     EarlyStopping,
+    JSONLog,
+    Progress,
     evaluate,
     fit,
     restore,
@@ -70,6 +72,17 @@ def test_callbacks_begin_anew(tmp_path: Path) -> None:
     assert list_steps(tmp_path) == [2]
 
 
+def test_a_log_in_json_is_json(tmp_path: Path) -> None:
+    """JSON knows no NaN, and its readers elsewhere refuse a file that has one."""
+
+    def spoil(progress: Progress) -> None:
+        progress.history[0]["loss"] = float("nan")
+
+    train(1, callbacks=[spoil, JSONLog(tmp_path / "log.json")])
+    (line,) = (tmp_path / "log.json").read_text().splitlines()
+    assert '"loss": null' in line and "NaN" not in line
+
+
 def test_any_true_ends() -> None:
     assert len(train(3, callbacks=[lambda progress: np.float32(1) > np.float32(0)])) == 1
     assert len(train(2, callbacks=[lambda progress: np.False_, lambda progress: 1])) == 2
@@ -92,6 +105,12 @@ def test_what_is_empty_or_no_folder_is_told(tmp_path: Path) -> None:
         (
             lambda: train_step(LOSS, DATA, start("torch"), donate=none),
             "train_step expects donate as True or False, got N",
+        ),
+        (lambda: train(1, checkpoint=""), "fit expects a folder's path as checkpoint, got ''"),
+        (lambda: train(1, callbacks=[lambda: True]), r"one input, a Progress, as callbacks, got <lambda>\(\)"),
+        (
+            lambda: train(1, schedules={"eta": lambda a, b: a}),
+            r"one number as schedules\['eta'\], got <lambda>\(a, b\)",
         ),
         (lambda: train(1, checkpoint=tmp_path / "file"), "save_checkpoint expects a folder, got the file"),
     ):
