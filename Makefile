@@ -101,7 +101,8 @@ slow-tests: env
 		tests/distributed/test_together.py tests/porting/test_flux_models_real.py conformance/luxport_conformance/test_conformance.py \
 		tests/docs/test_found.py tests/porting/test_keras.py tests/layers/test_jax_export.py \
 		tests/layers/test_late_sizes_of_layers.py tests/ops/test_late_sizes.py tests/ops/test_kinks.py \
-		tests/ops/test_second_gradients_of_operations.py tests/core/test_many_models.py
+		tests/ops/test_second_gradients_of_operations.py tests/core/test_many_models.py \
+		tests/conformance/test_command.py
 
 conformance-full: env
 	$(BIN)/luxport conformance --full

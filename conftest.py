@@ -55,6 +55,7 @@ _SLOW_TESTS = (
     *("test_every_gradient_where_libraries_differ", "test_every_second_gradient"),
     *("test_no_compiled_step_of_jax_reads", "test_steps_of_jax_read_nothing_one_by_one"),
     "test_a_compiled_step_there[plain]",
+    *("test_peers_are_information", "test_one_step_trains_many_models"),
     # Beside Keras on PyTorch, which every run asks.
     *("test_a_layer_on_each_backend_of_keras[jax]", "test_a_layer_on_each_backend_of_keras[tensorflow]"),
 )

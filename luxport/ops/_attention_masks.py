@@ -81,7 +81,7 @@ def spread_over_scores(xp: Any, x: Array | None, query: Array, key: Array) -> Ar
         return None
     spread: Any = x
     while len(spread.shape) < 2:
-        spread = spread[None]
+        spread = spread[None, ...]
     if None not in tuple(spread.shape):
         return spread
     return xp.broadcast_to(spread, (*sizes_of(query)[:-1], sizes_of(key)[-2]))

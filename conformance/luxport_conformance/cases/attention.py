@@ -180,8 +180,8 @@ CASES: list[Case] = [
             ("numpy: what has fewer axes broadcasts",),
             "scaled_dot_product_attention",
             lambda q, k, v, bias, mask: (
-                ops.scaled_dot_product_attention(q, k, v, bias, mask)[0][:, :, 0],
-                ops.scaled_dot_product_attention(q, k, v, None, mask, return_scores=False)[:, :, 0],
+                ops.scaled_dot_product_attention(q, k, v, bias, mask)[0][:, :, 0, ...],
+                ops.scaled_dot_product_attention(q, k, v, None, mask, return_scores=False)[:, :, 0, ...],
             ),
             *(draw(2, 3, 1, 4), draw(2, 5, 1, 4, seed=1), draw(2, 5, 1, 3), np.array(0.5), mask),
             expected=lambda q, k, v, bias, mask: (attended(q[:, :, 0], k[:, :, 0], v[:, :, 0], 1, mask=mask)[0],) * 2,

@@ -115,9 +115,9 @@ def _constants(x: Any, pair: Any) -> Any:
         "two_axes": pad(x, padding=1, axes=(1, 2)),
         "one_axis": pad(x, padding=1, axes=-1),
         "pair": zeros(pair, padding=((1, 2),)),
-        "nothing": pad(pair[:0], padding=((1, 2),), value=1.5),
-        "nothing_beside": pad(x[:, :0], padding=(0, 1, 2), value=1.5),
-        "left_alone": [getattr(ops, name)(x[:0], padding=1, axes=-1) for name, _, _ in PINNED],
+        "nothing": pad(pair[:0, ...], padding=((1, 2),), value=1.5),
+        "nothing_beside": pad(x[:, :0, ...], padding=(0, 1, 2), value=1.5),
+        "left_alone": [getattr(ops, name)(x[:0, ...], padding=1, axes=-1) for name, _, _ in PINNED],
     }
 
 

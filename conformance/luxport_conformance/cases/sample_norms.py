@@ -256,14 +256,14 @@ DEFINITIONS: list[Case] = [
 
 
 def _norms_without_epsilon(x: Any) -> Any:
-    sample, channel = x[None], x[0][:, None]
+    sample, channel = x[None, ...], x[0, ...][:, None]
     return {
         "rms_norm": ops.rms_norm(x, epsilon=0.0),
         "layer_norm": ops.layer_norm(x, epsilon=0.0),
         "normalize": ops.normalize(x, axis=-1, epsilon=0.0),
         "group_norm": ops.group_norm(x, groups=1, epsilon=0.0),
-        "instance_norm": ops.instance_norm(sample, training=True, epsilon=0.0)[0][0],
-        "batch_norm": ops.batch_norm(channel, training=True, epsilon=0.0)[0][:, 0][None],
+        "instance_norm": ops.instance_norm(sample, training=True, epsilon=0.0)[0][0, ...],
+        "batch_norm": ops.batch_norm(channel, training=True, epsilon=0.0)[0][:, 0][None, ...],
     }
 
 

@@ -279,10 +279,9 @@ def _gate_from_closed_side(xp: Any, x: Array, gate: Callable[[Array, Array], Arr
         near = x
     else:
         near = xp.where(xp.abs(x) > far, 0.0, x)
-    right = near >= 0
+    right = x >= 0
     part = near * gate(xp.where(right, -near, near), right)
-    y = xp.where(right, near - part, part)
-    return y if near is x else xp.where(x > far, x, y)
+    return xp.where(right, x - part, part)
 
 
 def _cubic(x: Array) -> Array:
