@@ -18,7 +18,7 @@ from luxport.training import TrainState, train_step
 KINDS = ("float32", "float64", "float16", "float32", "float32", "float64", "float16")
 """Of parameters, one after the other; JAX has float64 only where it is asked for it."""
 
-_BUCKETS = {"torch": "luxport_torch.distributed", "tf": "luxport_tf.buckets"}
+_BUCKETS = {"torch": "luxport_torch.gradient_buckets", "tf": "luxport_tf.buckets"}
 _FEW_BYTES = 40
 
 
