@@ -17,6 +17,7 @@ __all__ = [
     "did_you_mean",
     "expect_function",
     "expect_places",
+    "find_refused",
     "is_told",
     "says_what_it_takes",
     "wrong_arguments",
@@ -184,6 +185,19 @@ def expect_function(caller: str, f: Any) -> None:
     """
     if not callable(f):
         raise TypeError(f"{caller} expects a function, got {shown(f)}")
+
+
+def find_refused(function: Callable[..., Any], *arguments: Any) -> str | None:
+    """Return the name and signature of a function that cannot be called so; None if it can, or does not tell."""
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # some built-in functions have no signature
+        return None
+    try:
+        signature.bind(*arguments)
+    except TypeError:
+        return f"{getattr(function, '__name__', type(function).__name__)}{signature}"
+    return None
 
 
 def expect_places(caller: str, argnums: Any, *, several: bool = False, name: str = "argnums") -> None:

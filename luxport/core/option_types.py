@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import fields
@@ -15,6 +14,7 @@ import numpy as np
 from luxport import initializers
 from luxport.backend import dtype_name, find_owner, is_compiling
 from luxport.backend.option_rules import Rule, is_int, is_running_number
+from luxport.call_arguments import find_refused
 from luxport.core.anatomy import LayerBase
 from luxport.errors import LayerTypeError
 from luxport.ops import activations
@@ -131,13 +131,7 @@ def _is_function(*arguments: Any) -> Callable[[Any], bool]:
             return False
         if str(getattr(value, "__module__", "")).startswith("luxport."):
             return True
-        try:
-            inspect.signature(value).bind(*arguments)
-        except TypeError:
-            return False
-        except ValueError:  # some built-in functions have no signature
-            return True
-        return True
+        return find_refused(value, *arguments) is None
 
     return fits
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from typing import Any
 
+from luxport.call_arguments import find_refused
 from luxport.text import kind_of, shown
 from luxport.training._data_loader import DataLoader
 
@@ -35,7 +35,8 @@ def expect_options(
         if isinstance(callback, type) or not callable(callback):
             cure = ": call it" if isinstance(callback, type) else ""
             raise TypeError(f"fit expects functions of a Progress as callbacks, got {kind_of(callback)}{cure}")
-        _expect_one_input("fit expects functions of one input, a Progress, as callbacks", callback)
+        if refused := find_refused(callback, None):
+            raise TypeError(f"fit expects functions of one input, a Progress, as callbacks, got {refused}")
     _expect_functions("metrics", metrics, '{"accuracy": accuracy}')
     _expect_functions("schedules", schedules, '{"eta": Exp(0.1, 0.9)}')
     if metrics and held_out is None:
@@ -52,18 +53,5 @@ def _expect_functions(option: str, given: Any, example: str) -> None:
     for name, function in given.items():
         if isinstance(function, type) or not callable(function):
             raise TypeError(f"fit expects a function as {option}[{shown(name)}], got {kind_of(function)}")
-        if option == "schedules":
-            _expect_one_input(f"fit expects a function of one number as {option}[{shown(name)}]", function)
-
-
-def _expect_one_input(wanted: str, function: Callable[..., Any]) -> None:
-    """Expect that a function can be called with one input, unless it does not tell what it takes."""
-    try:
-        signature = inspect.signature(function)
-    except (TypeError, ValueError):
-        return
-    try:
-        signature.bind(None)
-    except TypeError:
-        name = getattr(function, "__name__", type(function).__name__)
-        raise TypeError(f"{wanted}, got {name}{signature}") from None
+        if option == "schedules" and (refused := find_refused(function, None)):
+            raise TypeError(f"fit expects a function of one number as {option}[{shown(name)}], got {refused}")

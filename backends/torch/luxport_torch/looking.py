@@ -1,4 +1,4 @@
-"""Whether a number may be looked at in passing: not in a trace, and not where an accelerator would be waited for."""
+"""Whether a number may be looked at in passing, or a program is compiled, in which nobody can."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-__all__ = ["may_look"]
+__all__ = ["is_in_program", "may_look"]
 
 _compiler: Any = torch.compiler
 
@@ -21,3 +21,8 @@ def may_look(x: torch.Tensor) -> bool:
         and type(x) is torch.Tensor
         and x.is_cpu
     )
+
+
+def is_in_program() -> bool:
+    """Tell whether a program is compiled to run here: an export may hold nothing of luxport's."""
+    return _compiler.is_compiling() and not _compiler.is_exporting()

@@ -251,12 +251,18 @@ def _gate(xp: Any, x: Array, gate: Activation, far: float) -> Array:
     """
     if is_complex(x):
         return x * gate(x)
+    near = _keep_near(xp, x, far)
+    y = near * gate(near)
+    return y if near is x else xp.where(x > far, x, y)
+
+
+def _keep_near(xp: Any, x: Array, far: float) -> Array:
+    """Return x with 0 beyond `far`, or x itself in a program that may rely on no number being huge."""
     if (rely_on := find_reliance(x)) is not None and 0 not in x.shape:
         # As long as nothing overflows, a gate that is closed is 0, and so is its slope.
         rely_on(xp.max(xp.abs(x)) < usual_bound(xp, x))
-        return x * gate(x)
-    near = xp.where(xp.abs(x) > far, 0.0, x)
-    return xp.where(x > far, x, near * gate(near))
+        return x
+    return xp.where(xp.abs(x) > far, 0.0, x)
 
 
 def _gelu_of_cubic(xp: Any, x: Array) -> Array:
@@ -274,12 +280,7 @@ def _gate_from_closed_side(xp: Any, x: Array, gate: Callable[[Array, Array], Arr
     `gate` returns what is small: the gate itself on the left, and 1 less it on the right. What derivatives multiply by
     x, its slope, is exact there and not the difference of numbers that are nearly equal.
     """
-    if (rely_on := find_reliance(x)) is not None and 0 not in x.shape:
-        rely_on(xp.max(xp.abs(x)) < usual_bound(xp, x))
-        near = x
-    else:
-        near = xp.where(xp.abs(x) > far, 0.0, x)
-    right = x >= 0
+    near, right = _keep_near(xp, x, far), x >= 0
     part = near * gate(xp.where(right, -near, near), right)
     return xp.where(right, x - part, part)
 

@@ -89,13 +89,9 @@ def logsigmoid(x: Any) -> Any:
 
 @_accept_floats(ops.swish)
 def swish(x: Any) -> Any:
-    """The formula."""
-    return _apply_gate(x, lambda x: x * tf.math.sigmoid(x), 750.0)
-
-
-def _apply_gate(x: Any, product: Callable[[Any], Any], far: float) -> Any:
-    """Apply x times a gate that beyond `far` is 0 or 1, to what is nearer, unless the program may rely on no inf."""
+    """The formula, for what is not so far that the gate is 0 or 1, unless the program may rely on no inf."""
     if may_rely():
         rely_on(tf.math.is_finite(tf.reduce_sum(x)))
-        return product(x)
-    return tf.where(x > far, x, product(tf.clip_by_value(x, -far, far)))
+        return x * tf.math.sigmoid(x)
+    near = tf.clip_by_value(x, -750.0, 750.0)
+    return tf.where(x > 750.0, x, near * tf.math.sigmoid(near))

@@ -25,7 +25,7 @@ _Optional = torch.Tensor | None
 
 def takes_compiled_batch_norm(x: torch.Tensor, *parameters: _Optional) -> bool:
     """Tell whether a program is compiled for a CPU, differentiated once at most, for images; whether parameters fit."""
-    if x.ndim < 3 or not x.is_cpu or x.dtype not in (torch.float32, torch.float64) or not is_compiled(x):
+    if not is_compiled(x) or x.ndim < 3 or not x.is_cpu or x.dtype not in (torch.float32, torch.float64):
         return False
     given = [part for part in parameters if part is not None]
     return 0 not in x.shape and all([part.dtype == x.dtype and part.shape == x.shape[1:2] for part in given])

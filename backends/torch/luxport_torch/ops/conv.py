@@ -8,7 +8,7 @@ from torch.nn import functional
 from luxport import ops
 from luxport.ops.windows import Pairs, Sizes, transposed_padding
 from luxport_torch.casting import casts
-from luxport_torch.looking import may_look
+from luxport_torch.looking import is_in_program, may_look
 
 __all__ = ["conv_nd", "conv_transpose_nd"]
 
@@ -104,14 +104,10 @@ def _is_faster_channels_last(x: torch.Tensor, weight: torch.Tensor) -> bool:
     """Tell whether the library's kernels, those of pooling and norms after this one too, want channels last in memory.
 
     What comes out lies so as well: a chain of layers converts its input once. A kernel of one place, or a single image,
-    is not worth the conversion; in programs the compiler chooses.
+    is not worth the conversion.
     """
     several = x.ndim == 4 and x.shape[0] > 1 and weight.shape[2:].numel() > 1
-    return several and x.dtype is torch.float32 and _HAS_KERNELS and (may_look(x) or _is_compiled(x))
-
-
-def _is_compiled(x: torch.Tensor) -> bool:
-    return x.is_cpu and torch.compiler.is_compiling() and not torch.compiler.is_exporting()
+    return several and x.dtype is torch.float32 and _HAS_KERNELS and (may_look(x) or (x.is_cpu and is_in_program()))
 
 
 def pad_axes(x: torch.Tensor, padding: Pairs, value: float) -> torch.Tensor:

@@ -40,7 +40,7 @@ def batch_norm(
     if epsilon is None:
         epsilon = choose_epsilon(x, epsilon)
     running = running_mean, running_var
-    if (training or None in running) and takes_compiled_batch_norm(x, scale, bias, *running):
+    if (training or running_mean is None) and takes_compiled_batch_norm(x, scale, bias, *running):
         expect_several_values(x, (0, *range(2, x.ndim)), training, running_mean)
         return _batch_norm_compiled(x, scale, bias, running, momentum, epsilon)
     if not _is_native(x, running, scale, bias):

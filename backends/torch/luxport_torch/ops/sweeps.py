@@ -14,6 +14,7 @@ import torch
 
 from luxport import ops
 from luxport.ops import _recurrent as definitions
+from luxport_torch.looking import is_in_program
 from luxport_torch.ops.sweep_kernels import backward, forward, make_backward_outputs, make_forward_outputs
 from luxport_torch.recorded_calls import record_as_call, take_for_constant
 
@@ -26,7 +27,7 @@ _ACTIVATIONS: dict[str, Any] = {"tanh": ops.tanh, "relu": ops.relu, "sigmoid": o
 
 def is_compiled(x: torch.Tensor, activation: Any = ops.tanh) -> bool:
     """Tell whether a program is being compiled that takes the sweep as one operator, which an export must not hold."""
-    if not torch.compiler.is_compiling() or torch.compiler.is_exporting() or x.shape[0] == 0:
+    if not is_in_program() or x.shape[0] == 0:
         return False
     return any([activation is known for known in _ACTIVATIONS.values()]) and _is_differentiated_once()
 
