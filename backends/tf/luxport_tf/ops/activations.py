@@ -8,6 +8,7 @@ by it has no slope there.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -15,11 +16,14 @@ import tensorflow as tf
 
 from luxport import ops
 from luxport.ops import definition_of
+from luxport.ops.moments import usual_bound
 from luxport_tf.ops.layout import apply_elementwise
 from luxport_tf.shortcuts import may_rely, rely_on
 
 __all__ = [
     "erf",
+    "gelu_sigmoid",
+    "gelu_tanh",
     "hardsigmoid",
     "hardswish",
     "leakyrelu",
@@ -95,3 +99,39 @@ def swish(x: Any) -> Any:
         return x * tf.math.sigmoid(x)
     near = tf.clip_by_value(x, -750.0, 750.0)
     return tf.where(x > 750.0, x, near * tf.math.sigmoid(near))
+
+
+@_accept_floats(ops.gelu_tanh)
+def gelu_tanh(x: Any) -> Any:
+    """The formula, with a slope of its own."""
+    return _gelu_of_cubic(ops.gelu_tanh, x)
+
+
+@_accept_floats(ops.gelu_sigmoid)
+def gelu_sigmoid(x: Any) -> Any:
+    """The same in other terms."""
+    return _gelu_of_cubic(ops.gelu_sigmoid, x)
+
+
+def _gelu_of_cubic(op: Callable[..., Any], x: Any) -> Any:
+    """Take few operations in a program that may rely on no number being huge, otherwise the definition."""
+    if x.dtype not in (tf.float32, tf.float64) or not may_rely():
+        return definition_of(op)(x)
+    rely_on(tf.reduce_max(tf.abs(x)) < usual_bound(tf, x))
+    return _gate_by_cubic(x)
+
+
+@tf.custom_gradient
+def _gate_by_cubic(x: Any) -> Any:
+    """Return x times the sigmoid of a cubic, whose slope has the sigmoid's on the closed side: not 1 less the gate."""
+    square = x * x
+    inner = x * (_SCALE + _SCALE * 0.044715 * square)
+    gate = tf.math.sigmoid(inner)
+
+    def pull(of_y: Any) -> Any:
+        return of_y * (gate + (inner + _SCALE * 0.08943 * square * x) * (gate * tf.math.sigmoid(-inner)))
+
+    return x * gate, pull
+
+
+_SCALE = math.sqrt(8 / math.pi)
