@@ -10,6 +10,7 @@ from luxport.backend._precision import dtype_at
 from luxport.core.anatomy import Parameters, States
 from luxport.core.containers import WrapperLayer
 from luxport.core.layer import Layer
+from luxport.core.state_precision import restore_precision
 from luxport.errors import LayerError
 from luxport.text import shown
 
@@ -58,7 +59,7 @@ class AlternatePrecision(WrapperLayer):
         except ValueError as error:
             raise LayerError(f"computes in {self.dtype}: {error}") from None
         y, new_st = self.layer(x, cast_ps, cast_st)
-        return _cast(y, outer), _restore(new_st, st, outer)
+        return _cast(y, outer), _restore(new_st, cast_st, st, outer)
 
 
 def _kind(leaf: Any) -> str:
@@ -74,8 +75,6 @@ def _cast(values: Any, dtype: str) -> Any:
     return tree.map_with_path(cast, values)
 
 
-def _restore(new_st: Any, st: Any, outer: str) -> Any:
-    try:
-        return tree.map(lambda new, old: new if old is None else _cast(new, dtype_name(old)), new_st, st)
-    except ValueError:  # a state that grows, such as a first carry
-        return _cast(new_st, outer)
+def _restore(new: Any, given: Any, old: Any, outer: str) -> Any:
+    restored = restore_precision(new, given, old)
+    return restored if tree.structure(new) == tree.structure(old) else _cast(restored, outer)

@@ -10,6 +10,8 @@ from dataclasses import field
 from importlib import import_module
 from typing import Any
 
+from luxport import tree
+from luxport.backend import dtype_name, is_array, namespace
 from luxport.call_arguments import says_what_it_takes
 from luxport.core.anatomy import NamedLayers, Parameters, States, by_name
 from luxport.core.containers import WrapperLayer
@@ -112,7 +114,7 @@ class CompactLayer(WrapperLayer):
         arguments = dict(bound)
         for name, value in self.values.items:
             if isinstance(value, Initial):
-                arguments[name] = ps[name] if value.trainable else st[name]
+                arguments[name] = ps[name] if value.trainable else _follow_half(st[name], x, ps)
             else:
                 arguments[name] = st[name].value
         y = self.function(x, **arguments)
@@ -147,6 +149,15 @@ class CompactLayer(WrapperLayer):
     def __str__(self) -> str:
         source = _source(self.function)
         return super().__str__() + (f"\n{source}" if source else "")
+
+
+def _follow_half(array: Any, x: Any, ps: Parameters) -> Any:
+    """Convert an array of the state to the half type of input and parameters: the states of a training are single."""
+    kinds = {kind for leaf in tree.leaves((x, ps)) if is_array(leaf) and "float" in (kind := dtype_name(leaf))}
+    if kinds not in ({"float16"}, {"bfloat16"}) or dtype_name(array) != "float32":
+        return array
+    xp = namespace(array)
+    return xp.astype(array, getattr(xp, kinds.pop()))
 
 
 def _bind(child: Any, ps: Any, st: Any) -> Any:

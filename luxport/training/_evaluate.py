@@ -14,10 +14,11 @@ from luxport.call_arguments import says_what_it_takes
 from luxport.core.modes import test_mode
 from luxport.training._data_loader import DataLoader
 from luxport.training._feeding import count_samples, load_batches, move_ahead
+from luxport.training._in_precision import in_precision
 from luxport.training._means import Means, add_sums, compute_means
 from luxport.training._objective_gradients import Objective
 from luxport.training._share import Share
-from luxport.training._state import TrainState, expect_state, in_precision
+from luxport.training._state import TrainState, expect_state
 from luxport.transforms._compiling import jit as compile_program
 from luxport.tree.static import Static
 

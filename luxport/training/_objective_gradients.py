@@ -11,8 +11,9 @@ from luxport import tree
 from luxport.backend import Array, find_owner, is_inexact
 from luxport.text import kind_of
 from luxport.training._batching import first_size
+from luxport.training._in_precision import in_precision
 from luxport.training._loop import run_steps
-from luxport.training._state import Program, in_precision
+from luxport.training._state import Program
 from luxport.transforms import value_and_grad
 from luxport.tree.static import Static
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from luxport import tree
-from luxport.backend import Array, Backend, backend_of, dtype_name, find_owner, namespace
-from luxport.backend.dtypes import single_or_double
+from luxport.backend import Array, Backend, backend_of, find_owner, namespace
 from luxport.call_arguments import says_what_it_takes
 from luxport.core.initial_values import initial_states
 from luxport.core.layer import Layer
@@ -249,39 +248,3 @@ def _copy(leaf: Any) -> Any:
     if find_owner(type(leaf)) is None:
         return leaf
     return backend_of(leaf).xp.astype(leaf, leaf.dtype, copy=True)
-
-
-def in_precision(model: Any, precision: str | None) -> Any:
-    """Return the model as the objective calls it."""
-    return model if precision is None else _InPrecision(model, precision)
-
-
-@dataclass(frozen=True)
-class _InPrecision:
-    """A model that computes in a half type, between inputs, parameters, states and outputs that are wider."""
-
-    model: Any
-    precision: str
-
-    def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
-        y, new = self.model(self._cast_down(x), self._cast_down(ps), st)
-        return tree.map(_widen, y), tree.map(_cast_like, new, st) if tree.structure(new) == tree.structure(st) else new
-
-    def _cast_down(self, values: Any) -> Any:
-        def narrow(leaf: Any) -> Any:
-            if find_owner(type(leaf)) is None or dtype_name(leaf) not in ("float32", "float64"):
-                return leaf
-            xp = namespace(leaf)
-            return xp.astype(leaf, getattr(xp, self.precision))
-
-        return tree.map(narrow, values)
-
-
-def _widen(leaf: Any) -> Any:
-    return leaf if find_owner(type(leaf)) is None else single_or_double(namespace(leaf), leaf)
-
-
-def _cast_like(new: Any, old: Any) -> Any:
-    if find_owner(type(new)) is None or find_owner(type(old)) is None or new.dtype == old.dtype:
-        return new
-    return namespace(new).astype(new, old.dtype)

@@ -132,6 +132,15 @@ class TestAlternatePrecision:
         atol = 5 * 4 * 2.0**-8
         np.testing.assert_allclose(*[differentiating.to_numpy(g["weight"]) for g in (gradient, want)], atol=atol)
 
+    def test_states_that_are_handed_on_keep_their_bits(self, backend, draw):
+        inner, ps, st = lp.freeze(lp.Dense(3, 2), *lp.setup(0, lp.Dense(3, 2), backend=backend))
+        model, x = lp.AlternatePrecision(inner, "float16"), draw(backend, 5, 3)
+        for call in (model, lp.checkpoint(model)):
+            y, new = call(x, ps, st)
+            assert dtype_name(y) == "float32"
+            for name, kept in st["frozen_params"].items():
+                np.testing.assert_array_equal(*map(backend.to_numpy, (new["frozen_params"][name], kept)))
+
     def test_wrong_dtype(self):
         with pytest.raises(ValueError, match="the name of a real floating dtype, got 'int32'"):
             lp.AlternatePrecision(lp.Dense(1, 1), "int32")

@@ -1,0 +1,47 @@
+"""A model that computes in a half type, between parameters, states and results that are wider."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from luxport import tree
+from luxport.backend import dtype_name, find_owner, namespace
+from luxport.backend.dtypes import single_or_double
+from luxport.core.state_precision import convert_frozen, restore_precision
+
+__all__ = ["in_precision"]
+
+
+def in_precision(model: Any, precision: str | None) -> Any:
+    """Return the model as the objective calls it."""
+    return model if precision is None else _InPrecision(model, precision)
+
+
+@dataclass(frozen=True)
+class _InPrecision:
+    """The model of a training in half precision.
+
+    Inputs and parameters are narrowed, frozen ones too. Other states stay: what is added up in them would stand still.
+    """
+
+    model: Any
+    precision: str
+
+    def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
+        given = convert_frozen(st, self._narrow)
+        y, new = self.model(self._narrow(x), self._narrow(ps), given)
+        return tree.map(_widen, y), restore_precision(new, given, st)
+
+    def _narrow(self, values: Any) -> Any:
+        def narrow(leaf: Any) -> Any:
+            if find_owner(type(leaf)) is None or dtype_name(leaf) not in ("float32", "float64"):
+                return leaf
+            xp = namespace(leaf)
+            return xp.astype(leaf, getattr(xp, self.precision))
+
+        return tree.map(narrow, values)
+
+
+def _widen(leaf: Any) -> Any:
+    return leaf if find_owner(type(leaf)) is None else single_or_double(namespace(leaf), leaf)
