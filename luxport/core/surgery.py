@@ -1,4 +1,4 @@
-"""Looking into models and changing them: `layer_map`, `modules`, `named_modules`, `trainables`."""
+"""Looking into models and changing them: `layer_map`, `replace_layers`, `modules`, `named_modules`, `trainables`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from luxport.core.initial_values import abstract_values, initial_parameters, ini
 from luxport.core.layer import Layer
 from luxport.text import kind_of, shown
 
-__all__ = ["layer_map", "modules", "named_modules", "trainables"]
+__all__ = ["layer_map", "modules", "named_modules", "replace_layers", "trainables"]
 
 LayerFunction = Callable[[Layer, Any, Any, tuple[str, ...]], tuple[Layer, Any, Any]]
 
@@ -140,6 +140,26 @@ def _walk_children(
         else:
             new_ps[name], new_st[name] = _walk_children(f, child, ps[name], st[name], where, pairs)
     return new_ps, new_st
+
+
+def replace_layers(f: Callable[[Layer], Layer], model: Layer) -> Layer:
+    """Return a model in which each layer is what f makes of it, wherever it is held; parameters and states stay.
+
+    `layer_map` does not look into layers whose parameters and states are other than those of what they hold, such as
+    `FrozenLayer`; f comes to them after what they hold.
+    """
+    pairs: list[tuple[Layer, Layer]] = []
+
+    def look(value: Any) -> None:
+        if isinstance(value, Layer):
+            pairs.append((value, replace_layers(f, value)))
+        elif isinstance(value, (NamedLayers, tuple)):
+            for inner in value.values() if isinstance(value, NamedLayers) else value:
+                look(inner)
+
+    for one in fields(model):  # type: ignore[arg-type]
+        look(getattr(model, one.name))
+    return f(_rebuild(model, pairs))
 
 
 def _find_only_layer(layer: Layer) -> Layer | None:

@@ -53,10 +53,12 @@ def _expect_same(caller: str, session: Session, lines: list[list[str]]) -> None:
             )
 
 
-def exchange(caller: str, session: Session, text: str) -> list[str]:
-    """Return every process's text, by rank: nothing but digests moves as long as they are the same."""
-    same = _begin_comparing(caller, session, text)()
-    return [text] * session.world.size if same else _all_texts(caller, session, text)
+def exchange(caller: str, session: Session, what: str, text: str) -> list[str]:
+    """Return every process's text of one line, by rank: nothing but digests moves as long as they are the same.
+
+    Raises: DistributedError where another process tells something else, or does
+    """
+    return begin_agreement(caller, session, [what], text)() or [text] * session.world.size
 
 
 def _begin_comparing(caller: str, session: Session, text: str) -> Callable[[], bool]:

@@ -30,7 +30,8 @@ def synchronize_layer(layer: Any) -> Any:
 class SyncBatchNorm(BatchNorm):
     """`BatchNorm` whose statistics in training are those of all processes' batches.
 
-    `data_parallel` puts it in the place of `BatchNorm`; parameters and states are the same.
+    `data_parallel` puts it in the place of `BatchNorm`; parameters and states are the same. In test mode it is a
+    `BatchNorm`, without running statistics by those of its own batch.
 
     Args:
         channels: as `BatchNorm`, and so the others
@@ -46,7 +47,7 @@ class SyncBatchNorm(BatchNorm):
         """Normalize by the statistics of all, where there are several."""
         session = current("SyncBatchNorm")
         size = 1 if session.step.has_all_samples else session.engine.workers
-        if size == 1 or (not st["training"] and self.track_stats):
+        if size == 1 or not st["training"]:  # in test mode the others may have other batches, or none
             return super().__call__(x, ps, st)
         if x.shape[0] == 0 and session.step.weight != 0:
             # Nobody has told how many samples the others have, by which their means would count.

@@ -118,7 +118,7 @@ def synchronize(values: tree.Tree, *, root: int = 0) -> tree.Tree:
     if not places:
         return values
     own = json.dumps([leaf for leaf in tree.leaves(values) if _is_number(leaf)])
-    numbers = iter(json.loads(exchange("synchronize", session, own)[root]))
+    numbers = iter(json.loads(exchange("synchronize", session, "numbers", own)[root]))
     return tree.map(lambda leaf: next(numbers) if _is_number(leaf) else leaf, values)
 
 

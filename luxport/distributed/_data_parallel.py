@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -10,12 +10,14 @@ from typing import Any
 from luxport import tree
 from luxport.backend import can, dtype_name, find_owner
 from luxport.call_arguments import says_what_it_takes
-from luxport.core.surgery import layer_map
+from luxport.core.layer import Layer
+from luxport.core.surgery import replace_layers
 from luxport.distributed._agreement import attempt, begin_agreement, exchange, expect_agreement, expect_own
 from luxport.distributed._batch_norm import synchronize_layer
 from luxport.distributed._collectives import synchronize
 from luxport.distributed._engine_step import Question, split_step, use_engine
 from luxport.distributed._optimizer import DistributedOptimizer
+from luxport.distributed._outline import outline, tell_without_places
 from luxport.distributed._session import Session, current
 from luxport.distributed._whole_batch import with_all_samples
 from luxport.distributed._workers import of_own_stream, together
@@ -78,13 +80,21 @@ def data_parallel(state: TrainState, *, sync_batch_norm: bool = False) -> TrainS
             f"data_parallel averages gradients itself, and expects a plain rule, got {', '.join(rules)}: "
             "TrainState.create(model, rule) without DistributedOptimizer"
         )
-    if session.world.size > 1:
-        told = "\n".join([f"data_parallel sync_batch_norm={sync_batch_norm}", *[f"the rule {text}" for text in rules]])
-        expect_agreement("data_parallel", session, _describe("data_parallel", session, told, (), state))
     program = state.program.value
+    if session.world.size > 1:
+        told = [f"data_parallel sync_batch_norm={sync_batch_norm}", *[f"the rule {text}" for text in rules]]
+        told += [f"precision={program.precision} scaling={program.scaling}"]
+        told += [f"the model {line}" for line in tell_without_places(program.model)]
+        told += [*outline("st", state.st), *outline("opt_state", state.opt_state)]
+        expect_agreement("data_parallel", session, _describe("data_parallel", session, told, (), state))
     model = program.model
+    if sync_batch_norm and not isinstance(model, Layer):
+        raise TypeError(
+            f"data_parallel with sync_batch_norm expects a layer as model, got {shown(model)}: what it calls "
+            "cannot be seen"
+        )
     if sync_batch_norm:
-        model = layer_map(lambda layer, ps, st, path: (synchronize_layer(layer), ps, st), model, state.ps, state.st)[0]
+        model = replace_layers(synchronize_layer, model)
     state = synchronize(state)
     parallel = DataParallel(sync_batch_norm)
     return state.replace(program=Static(type(program)(model, program.precision, program.scaling, parallel)))
@@ -113,9 +123,20 @@ class DataParallel:
         """Return how many samples all processes had in the last step; this one had `own`."""
         return current("fit").step.samples(own)
 
-    def exchange(self, text: str) -> list[str]:
-        """Return the texts of all processes, by rank."""
-        return exchange("fit", current("fit"), text)
+    def exchange(self, what: str, text: str) -> list[str]:
+        """Return the texts of all processes, by rank; `what` they tell is the same in all of them."""
+        return exchange("fit", current("fit"), what, text)
+
+    def parts(self, own: int) -> int:
+        """Return into how many parts a batch is cut, where this process would have so many: synchronized, all alike."""
+        if not self.sync_batch_norm or current("fit").world.size == 1:
+            return own
+        return max([int(text) for text in self.exchange("parts of a batch", str(own))])
+
+    def tell_changed(self, entries: Mapping[str, Any]) -> tuple[str, ...]:
+        """Write down what of new entries of a state is to be the same in every process, beside arrays."""
+        lines = [[f"a state with another {name}", *outline(name, values)] for name, values in entries.items()]
+        return tuple([line for listed in lines for line in listed])
 
     def writes(self, caller: str) -> bool:
         """Tell whether this process writes what all of them have: checkpoints, logs, lines about an epoch."""
@@ -185,12 +206,16 @@ class DataParallel:
             program = between(jit=jit, donate=donate)
             # Synchronized layers move arrays before gradients are there.
             question.waits = self.sync_batch_norm
+            if self.sync_batch_norm and accumulate > 1:
+                # Parts of batches of different sizes are of other sizes than these, and fewer where samples are.
+                alone = partial(of_own_stream, gradients_of(objective), 0)
+                uneven = with_all_samples(session, split_step(backend, alone, finish, None, jit=False, donate=donate))
         if session.world.size == 1:
             return program
 
         def step(data: Any, state: TrainState) -> Any:
             samples = _count_samples(data)
-            described = _describe("train_step", session, told, data, state, samples)
+            described = _describe("train_step", session, [told], data, state, samples)
             own = session.step.text(samples, accumulate)
             settle = begin_agreement("train_step", session, described, own)
             question.begin(lambda: session.step.hear(settle(), alike=self.sync_batch_norm))
@@ -210,10 +235,10 @@ def _name_rule(rule: Rule) -> str:
 
 
 def _describe(
-    caller: str, session: Session, told: str, data: Any, state: TrainState, samples: int | None = None
+    caller: str, session: Session, told: list[str], data: Any, state: TrainState, samples: int | None = None
 ) -> list[str]:
     """Write down what must be the same in every process; the number of `samples`, if given, is left out."""
-    described = [told]
+    described = [*told, *(state.changed or ["the state of the step before"])]
     for name, values in (("data", data), ("parameter", state.ps)):
         for path, leaf in tree.leaves_with_path(values):
             owner = find_owner(type(leaf))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -75,11 +76,10 @@ def together(
             integers[i] = kind
     means = dict(zip(shared, mean([flat[i][1] for i in shared]), strict=True))
     if integers:
-        # Counts are exact in float32 up to 16 million, and the engine need not know of sums here.
-        xps = {i: namespace(flat[i][1]) for i in integers}
-        rows = [xps[i].astype(flat[i][1], xps[i].float32) for i in integers]
-        for i, row in zip(integers, (unweighted or mean)(rows), strict=True):
-            means[i] = xps[i].astype(xps[i].round(row * size), flat[i][1].dtype)
+        # Each worker's share of this is a digit again; a compiler that multiplies by 1 / size is off by its last bit.
+        rows = [_take_digits(flat[i][1], kind) * size for i, kind in integers.items()]
+        for (i, kind), row in zip(integers.items(), (unweighted or mean)(rows), strict=True):
+            means[i] = _join_digits(row, flat[i][1], kind)
     count = iter(range(len(flat)))
 
     def put(leaf: Any) -> Any:
@@ -87,3 +87,32 @@ def together(
         return means.get(i, leaf)
 
     return tree.map(put, whole)
+
+
+_BASE = 2**11
+"""Digits are below this: sums of them are exact in float32 for up to some thousand workers."""
+
+
+def _take_digits(x: Array, kind: str) -> Array:
+    """Return the digits of integers along a new first axis, the last first: an engine need not know of sums here."""
+    xp, width = namespace(x), _count_bits(kind)
+    rest, digits = xp.astype(x, getattr(xp, f"int{width}")), []
+    for _ in range(math.ceil(width / math.log2(_BASE))):
+        higher = rest // _BASE
+        digits.append(xp.astype(rest - higher * _BASE, xp.float32))
+        rest = higher
+    return xp.stack(digits)
+
+
+def _join_digits(digits: Array, like: Array, kind: str) -> Array:
+    """Return the integers of which these are the digits, or sums of digits."""
+    xp = namespace(digits)
+    exact = xp.astype(xp.round(digits), getattr(xp, f"int{_count_bits(kind)}"))
+    total = exact[-1, ...]
+    for place in reversed(range(exact.shape[0] - 1)):
+        total = total * _BASE + exact[place, ...]
+    return xp.astype(total, like.dtype)
+
+
+def _count_bits(kind: str) -> int:
+    return max(32, int(kind.removeprefix("u").removeprefix("int")))

@@ -148,7 +148,9 @@ def fit(
                         state = _follow(schedules, number, state)
                     samples = count_samples(batch)
                     largest = max(largest, samples)
-                    parts = -(-max(samples, 1) * accumulate // largest) if accumulate > 1 else accumulate
+                    parts = accumulate
+                    if accumulate > 1:
+                        parts = group.parts(-(-max(samples, 1) * accumulate // largest))
                     group.begin_step()
                     loss, stats, state = train_step(
                         objective, batch, state, jit=jit, nonfinite=nonfinite, accumulate=parts
@@ -165,15 +167,17 @@ def fit(
                         "loader with partial=False leaves out what is less than a batch"
                     )
                 seconds = time.perf_counter() - began
+                epoch_of_steps = f"an epoch that ends after {steps} batches"
                 logs = means.values() | {
                     "steps_per_second": steps / seconds,
                     "samples_per_second": means.count / seconds,
                 }
                 if held_out is not None and over:
-                    found = compute_means(group.sums(look_at(objective, state, held_out, metrics, jit=jit)[0].sums()))
+                    looked = look_at(objective, state, held_out, metrics, jit=jit)[0]
+                    found = compute_means(group.sums(f"{epoch_of_steps}, and is validated", looked.sums()))
                     expect_some("fit expects validation", found)
                     logs |= {f"val_{name}": value for name, value in found.items()}
-                logs = group.logs(logs)
+                logs = group.logs(epoch_of_steps, logs)
                 history.append(logs)
                 if checkpoint is not None:
                     place.note(epoch, number, len(waiting), None if over else means.sums())
@@ -183,8 +187,9 @@ def fit(
                     told = " ".join([f"{name} {value:.4g}" for name, value in logs.items()])
                     write(f"epoch {epoch}/{epochs}: {told}" + (f" ({left:.0f} s left)" if left >= 1 else ""))
                 ends = [callback(Progress(state, epoch, logs, history)) for callback in callbacks if over]
-                ended = group.any(interrupted.is_set()) or not over
-                if ended or group.any(any([isinstance(end, (bool, np.bool_)) and bool(end) for end in ends])):
+                ended = group.any("whether Ctrl-C came", interrupted.is_set()) or not over
+                wants_to_end = any([isinstance(end, (bool, np.bool_)) and bool(end) for end in ends])
+                if ended or group.any("whether a callback ends the training", wants_to_end):
                     if ended and write is not None:
                         write(f"interrupted after {number} steps" + ("" if checkpoint is None else ", which are saved"))
                     break

@@ -41,16 +41,20 @@ class Group:
         """Tell whether any process is to end, which all have learned with the last step."""
         return self._interrupted.is_set() if self._parallel is None else self._parallel.ends()
 
-    def sums(self, own: Mapping[str, tuple[float, int]]) -> dict[str, tuple[float, int]]:
-        """Add up the sums and counts of all processes."""
-        return dict(own) if self._parallel is None else add_sums(self._parallel.exchange(json.dumps(own)))
+    def parts(self, own: int) -> int:
+        """Return into how many parts a batch is cut, where this process would have so many."""
+        return own if self._parallel is None else self._parallel.parts(own)
 
-    def logs(self, own: dict[str, float]) -> dict[str, float]:
+    def sums(self, what: str, own: Mapping[str, tuple[float, int]]) -> dict[str, tuple[float, int]]:
+        """Add up the sums and counts of all processes; `what` these are is told where one does something else."""
+        return dict(own) if self._parallel is None else add_sums(self._parallel.exchange(what, json.dumps(own)))
+
+    def logs(self, what: str, own: dict[str, float]) -> dict[str, float]:
         """Return the logs of rank 0, so that callbacks see the same in every process."""
-        return own if self._parallel is None else json.loads(self._parallel.exchange(json.dumps(own))[0])
+        return own if self._parallel is None else json.loads(self._parallel.exchange(what, json.dumps(own))[0])
 
-    def any(self, flag: bool) -> bool:
+    def any(self, what: str, flag: bool) -> bool:
         """Tell whether the flag is set in any process."""
         if self._parallel is None:
             return flag
-        return "1" in self._parallel.exchange("1" if flag else "0")
+        return "1" in self._parallel.exchange(what, "1" if flag else "0")

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from luxport.backend import is_inexact
+from luxport.backend import dtype_name, is_array
 
 __all__ = ["Means", "add_sums", "compute_means"]
 
@@ -27,7 +27,8 @@ class Means:
         """Note what a batch had."""
         self.count += samples
         for name, value in values.items():
-            if isinstance(value, (int, float)) or (is_inexact(value) and len(value.shape) == 0):
+            is_number = is_array(value) and "float" in dtype_name(value) and len(value.shape) == 0
+            if isinstance(value, (int, float)) or is_number:
                 self._found.setdefault(name, []).append((value, samples))
 
     def sums(self) -> dict[str, tuple[float, int]]:

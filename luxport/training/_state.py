@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -65,6 +65,9 @@ class TrainState(_Fields):
 
     kept: Any = None
     """What a compiled step has left in place of all entries but `program`: see `luxport.training._packing`."""
+
+    changed: tuple[str, ...] = ()
+    """Of a `data_parallel` state: what was changed by hand since its last step, the same in every process."""
 
     ps: tree.Tree = property(lambda self: self._get_entry("ps"))  # type: ignore[assignment]
     st: tree.Tree = property(lambda self: self._get_entry("st"))  # type: ignore[assignment]
@@ -166,7 +169,7 @@ class TrainState(_Fields):
         {'more': None}
         """
         self.expect_kept()
-        return self._replace(**entries)
+        return self._note_changes(self._replace(**entries), entries)
 
     def adjust(self, eta: Any = None, *, at: str = "", **values: Any) -> TrainState:
         """Return the state with other hyper-parameters of the optimizer: see `optimizers.adjust`.
@@ -177,7 +180,14 @@ class TrainState(_Fields):
         0.1
         """
         self.expect_kept()
-        return self._replace(opt_state=adjust(self.opt_state, eta, at=at, **values))
+        new = self._replace(opt_state=adjust(self.opt_state, eta, at=at, **values))
+        return self._note_changes(new, {"opt_state": {"at": at, "eta": eta, **values}})
+
+    def _note_changes(self, new: TrainState, entries: Mapping[str, Any]) -> TrainState:
+        parallel = self.program.value.parallel
+        if parallel is not None:
+            new.changed = (*self.changed, *parallel.tell_changed(entries))
+        return new
 
     def expect_kept(self) -> None:
         """Expect that no step has taken the arrays over.

@@ -21,7 +21,7 @@ HERE = Path(__file__).parent
 ENGINES = ("torch", "jax", "tf", "mpi")
 ALL = "collectives+upstream+out_of_step+misusing"
 STEPS = "differentiating+halving+parting+training+stepping+accumulating+unusual+resuming+stepping_out+equaling"
-FITS = ("uneven+fitting", "interrupting+guarding")
+FITS = ("uneven+fitting", "interrupting+guarding", "counting+cutting+differing")
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port"]
 EXAMPLE = HERE.parents[1] / "examples" / "distributed.py"
 

@@ -356,6 +356,13 @@ for count in (8, 6, 7):
         assert int(stats["count"]) == int((x[:count] > 0).sum()), stats
         pairs.append(luxport.to_numpy((state.ps, state.st, loss)))
     tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=0, atol=1e-6), *pairs)
+# A mean of numbers whose sum no float32 holds.
+def products(model, ps, st, x):
+    return jax.numpy.sum(model(x, ps, st)[0]), st, {}
+state = TrainState.create(luxport.Scale(1, use_bias=False), luxport.optimizers.Descent(2.0**-120), backend="jax")
+state = distributed.data_parallel(state.replace(ps={"weight": jax.numpy.zeros(1)}))
+state = train_step(products, jax.numpy.full((4, 1), 2.0**127), state)[2]
+assert state.ps["weight"].tolist() == [-128.0], state.ps
 """
 
 

@@ -9,6 +9,7 @@ import os
 import sys
 from typing import Any
 
+import alike
 import equaling
 import failing
 import fitting
@@ -254,6 +255,9 @@ ROUNDS: dict[str, Any] = {
     "uneven": uneven.uneven,
     "fitting": fitting.fitting,
     "guarding": guarding.guarding,
+    "counting": alike.counting,
+    "cutting": alike.cutting,
+    "differing": alike.differing,
     "interrupting": fitting.interrupting,
     "wrapping": wrapping,
     "doubles": stepping.doubles,

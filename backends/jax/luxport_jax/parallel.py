@@ -93,7 +93,7 @@ def _make_program_on(
     own = devices[0 if one_process else world.rank]
 
     def mean(arrays: list[Any]) -> list[Any]:
-        return in_single(lambda wide: jax.lax.pmean(wide, WORKERS), arrays)
+        return in_single(_take_means, arrays)
 
     def program(data: Any, state: Any) -> Any:
         order: Any = None
@@ -172,6 +172,12 @@ def call_connected(program: Callable[..., Any], *args: Any) -> Any:
 def take_mean_inside(array: Any) -> Any:
     """Take the mean over workers, inside a program of theirs."""
     try:
-        return in_single(lambda wide: jax.lax.pmean(wide, WORKERS), [array])[0]
+        return in_single(_take_means, [array])[0]
     except NameError as error:  # a program without workers
         raise inside_a_program("jax") from error
+
+
+def _take_means(arrays: Any) -> Any:
+    """Return the sums of each worker's share: `jax.lax.pmean` divides sums, which might overflow."""
+    size = jax.lax.axis_size(WORKERS)
+    return jax.lax.psum([array / size for array in arrays], WORKERS)
