@@ -24,10 +24,15 @@ from luxport.distributed._workers import of_own_stream, together
 from luxport.errors import shape_text
 from luxport.optimizers._rule import Compound, Rule
 from luxport.text import shown
+from luxport.training._packed_programs import keep_packed, run_packed
+from luxport.training._packing import Layout, list_kinds
 from luxport.training._state import TrainState
 from luxport.tree.static import Static
 
 __all__ = ["data_parallel"]
+
+Mean = Callable[[list[Any]], list[Any]]
+"""What takes the means of arrays over all workers."""
 
 
 @says_what_it_takes
@@ -182,14 +187,21 @@ class DataParallel:
         if own_engine and jit and can(backend, "parallel program"):
             gradients = gradients_of(objective)
 
-            def inside(
-                data: Any, state: TrainState, rank: Any, size: int, mean: Callable[[list[Any]], list[Any]]
-            ) -> Any:
+            def inside(data: Any, state: TrainState, rank: Any, size: int, mean: Mean) -> Any:
                 found = of_own_stream(gradients, rank, state.program, state.ps, state.st, state.scale, data)
-                grads, loss, stats, st = together(mean, size, *found)
-                return finish(state, state._replace(st=st), grads, loss, stats, in_place=False)
+                return _finish_together(finish, state, found, size, mean)
+
+            def inside_packed(data: Any, packed: Any, rank: Any, size: int, mean: Mean) -> Any:
+                def step(layout: Layout, data: Any, state: TrainState) -> Any:
+                    found = layout.gradients(partial(of_own_stream, gradients, rank), data, state)
+                    return _finish_together(finish, state, found, size, mean)
+
+                return run_packed(step, data, packed)
 
             program = backend.parallel_program(inside, session.world, donate=donate)
+            if can(backend, "packed state"):
+                packed_program = backend.parallel_program(inside_packed, session.world, donate=donate)
+                program = keep_packed(backend, program, packed_program)
             # One program of all processes has arrays of one shape in all of them.
             uneven = between(jit=True, donate=donate)
             if self.sync_batch_norm:
@@ -228,6 +240,11 @@ class DataParallel:
         return step
 
 
+def _finish_together(finish: Callable[..., Any], state: TrainState, found: Any, size: int, mean: Mean) -> Any:
+    grads, loss, stats, st = together(mean, size, *found)
+    return finish(state, state._replace(st=st), grads, loss, stats, in_place=False)
+
+
 def _name_rule(rule: Rule) -> str:
     """Name a rule and those within."""
     inner = [_name_rule(one) for one in rule.inner_rules] if isinstance(rule, Compound) else []
@@ -239,16 +256,21 @@ def _describe(
 ) -> list[str]:
     """Write down what must be the same in every process; the number of `samples`, if given, is left out."""
     described = [*told, *(state.changed or ["the state of the step before"])]
-    for name, values in (("data", data), ("parameter", state.ps)):
-        for path, leaf in tree.leaves_with_path(values):
-            owner = find_owner(type(leaf))
-            if owner is not None:
-                expect_own(caller, session, owner, path)
-                shape = shape_text(leaf)
-                if name == "data" and samples is not None and len(leaf.shape):
-                    shape = "(n" + shape[1 + len(str(samples)) :]
-                described.append(f"{name} {'.'.join(path)} {dtype_name(leaf)} {shape}")
-    return described
+    for path, leaf in tree.leaves_with_path(data):
+        owner = find_owner(type(leaf))
+        if owner is not None:
+            expect_own(caller, session, owner, path)
+            shape = shape_text(leaf)
+            if samples is not None and len(leaf.shape):
+                shape = "(n" + shape[1 + len(str(samples)) :]
+            described.append(f"data {'.'.join(path)} {dtype_name(leaf)} {shape}")
+    if state.kept is None:
+        for path, leaf in tree.leaves_with_path(state.ps):
+            expect_own(caller, session, find_owner(type(leaf)), path)
+        kinds = list_kinds(state.ps)
+    else:
+        kinds = state.kept.packed[0].value.ps_kinds
+    return described + [f"parameter {'.'.join(path)} {kind} {shape}" for path, kind, shape in kinds]
 
 
 def _count_samples(data: Any) -> int | None:

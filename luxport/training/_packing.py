@@ -13,8 +13,9 @@ from copy import copy
 from typing import Any
 
 from luxport import tree
-from luxport.backend import backend_of, dtype_name, namespace
+from luxport.backend import backend_of, dtype_name, find_owner, namespace
 from luxport.core.flat_layout import split_vector
+from luxport.errors import shape_text
 from luxport.layers._alike import Row, known_rows
 from luxport.optimizers._state import Group, Leaf, OptimizerState
 from luxport.training._joined_steps import collect_leaves, find_equal_steps, find_looped
@@ -23,7 +24,7 @@ from luxport.transforms import value_and_grad
 from luxport.transforms._compiling import jit as compile_program
 from luxport.tree.static import Static, drop_oldest
 
-__all__ = ["Kept", "Layout", "find_layout"]
+__all__ = ["Kept", "Layout", "find_layout", "list_kinds"]
 
 Gradients = Callable[..., tuple[tree.Tree, Any, Any, tree.Tree]]
 
@@ -89,6 +90,7 @@ class Layout:
     def __init__(self, state: TrainState, most: int) -> None:
         self.most = most
         self.ps_structure = tree.structure(state.ps)
+        self.ps_kinds = list_kinds(state.ps)
         self.leaf_structure: Any = None
         self.has_stacks = False
         parameters: list[Any] = []
@@ -241,6 +243,15 @@ def find_layout(state: TrainState, most: int) -> Layout:
             drop_oldest(_LAYOUTS)
         layout = _LAYOUTS[key] = Layout(state, most)
     return layout
+
+
+def list_kinds(ps: tree.Tree) -> list[tuple[tuple[str, ...], str, str]]:
+    """List the paths, dtypes and shapes of arrays."""
+    return [
+        (path, dtype_name(leaf), shape_text(leaf))
+        for path, leaf in tree.leaves_with_path(ps)
+        if find_owner(type(leaf)) is not None
+    ]
 
 
 def _tell_kinds(state: TrainState) -> Any:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from luxport import tree
-from luxport.backend import Array, backend_of, can, find_first_array, namespace
+from luxport.backend import Array, backend_of, can, namespace
 from luxport.ops.looking import may_look
 from luxport.optimizers._updates import update, update_in_place
 from luxport.training._loop import run_steps
@@ -22,8 +22,9 @@ from luxport.training._objective_gradients import (
     expect_objective,
     make_gradient_function,
 )
-from luxport.training._packing import Kept, find_layout
-from luxport.training._state import TrainState, make_kept_state
+from luxport.training._packed_programs import keep_packed, run_packed
+from luxport.training._packing import Layout
+from luxport.training._state import TrainState
 from luxport.transforms._compiling import compile_on
 from luxport.transforms._compiling import jit as compile_program
 from luxport.tree.static import Static, drop_oldest
@@ -132,9 +133,8 @@ def _build_program(plan: _Plan) -> StepProgram:
         plain = compile_program(whole, donate=donated)
         if not can(backend, "packed state"):
             return plain
-        return _build_packed_program(
-            plan, backend, plain, compile_on(backend, partial(_take_packed_steps, plan, gradients), donated)
-        )
+        packed = partial(run_packed, partial(_take_packed_steps, plan, gradients))
+        return keep_packed(backend, plain, compile_on(backend, packed, donated))
 
     def program(data: Any, state: TrainState) -> tuple[Array, Any, TrainState, Any]:
         place: Any = backend_of(state.step) if state.kept is None else state.kept.place
@@ -150,39 +150,14 @@ def _build_program(plan: _Plan) -> StepProgram:
     return program
 
 
-def _build_packed_program(
-    plan: _Plan, backend: Any, plain: Callable[..., Any], program: Callable[..., Any]
-) -> Callable[..., Any]:
-    """Return the program that keeps states in few buffers, and is `plain` where that cannot be."""
-
-    def run(data: Any, state: TrainState) -> tuple[Array, Any, TrainState, Any]:
-        if state.kept is not None:
-            packed = state.kept.packed
-        else:
-            most = backend.most_joined(tree.leaves(state))
-            if not most:
-                return plain(data, state)
-            packed = find_layout(state, most).packed(state)
-        array = find_first_array(data)
-        if array is not None and backend_of(array) is not backend:
-            backend_of(array, packed[1][0])  # says so
-        loss, stats, packed, finite = program(data, packed)
-        return loss, stats, make_kept_state(state.program, Kept(packed, backend)), finite
-
-    return run
-
-
-def _take_packed_steps(plan: _Plan, gradients: Callable[..., Any], data: Any, packed: Any) -> Any:
-    """Take the steps of one call, between a state in buffers and the next one."""
-    layout, buffers = packed[0].value, packed[1]
+def _take_packed_steps(plan: _Plan, gradients: Callable[..., Any], layout: Layout, data: Any, state: TrainState) -> Any:
+    """Take the steps of one call, between states whose parameters are joined."""
 
     def step(data: Any, state: TrainState) -> tuple[Array, Any, TrainState, Any]:
         grads, loss, stats, st = layout.gradients(gradients, data, state)
         return _finish(plan, state, state._replace(st=st), grads, loss, stats, in_place=False)
 
-    loss, stats, new, finite = _take_steps(plan, step, data, layout.narrow(buffers))
-    changed = layout.for_narrow(new)
-    return loss, stats, (Static(changed), changed.pack_narrow(new)), finite
+    return _take_steps(plan, step, data, state)
 
 
 def _take_steps(

@@ -12,7 +12,7 @@ from typing import Any
 
 import tensorflow as tf
 
-__all__ = ["gather_conditions", "has_effects", "may_rely", "rely_on"]
+__all__ = ["gather_conditions", "has_effects", "list_conditions", "may_rely", "rely_on"]
 
 _conditions: ContextVar[tuple[Any, list[Any]] | None] = ContextVar("luxport_tf_conditions", default=None)
 
@@ -38,6 +38,12 @@ def rely_on(condition: Any) -> None:
     found = _conditions.get()
     assert found is not None
     found[1].append(condition)
+
+
+def list_conditions() -> list[Any]:
+    """List what the program that is traced relies on until now."""
+    found = _conditions.get()
+    return [*found[1]] if found is not None and may_rely() else []
 
 
 def has_effects(graph: Any, *, may_send: bool = False) -> bool:

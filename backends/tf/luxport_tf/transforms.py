@@ -170,7 +170,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     return tf.recompute_grad(f)
 
 
-def jit(f: Callable[..., Any], agree: Callable[[Any], Any] | None = None) -> Callable[..., Any]:
+def jit(f: Callable[..., Any], agree: Callable[[list[Any]], Any] | None = None) -> Callable[..., Any]:
     """Compile by `tf.function`: one graph per structure, shapes and dtypes of the arguments.
 
     A graph is called with a flat list of tensors: `tf.function` itself takes tens of microseconds for every
@@ -178,8 +178,8 @@ def jit(f: Callable[..., Any], agree: Callable[[Any], Any] | None = None) -> Cal
 
     Args:
         f: what is compiled
-        agree: inside a graph, makes of a condition one that holds if it does in every process that calls f: all of them
-            take another program then, so that what they send each other may be sent again
+        agree: inside a graph, makes of conditions one that holds if all do in every process that calls f: all of them
+            take another program otherwise, so that what they send each other may be sent again
     """
     graphs: dict[Any, Callable[..., Any]] = {}
 
@@ -215,7 +215,7 @@ def _trace(
     f: Callable[..., Any],
     structure: Any,
     leaves: list[Any],
-    agree: Callable[[Any], Any] | None,
+    agree: Callable[[list[Any]], Any] | None,
     *,
     shortcuts: bool,
 ) -> Callable[..., Any]:
@@ -235,8 +235,7 @@ def _trace(
         results = [leaf for leaf in result_leaves if _is_tensor(leaf)]
         if not conditions:
             return results
-        condition = tf.reduce_all(conditions)
-        return [*results, condition if agree is None else agree(condition)]
+        return [*results, tf.reduce_all(conditions) if agree is None else agree(conditions)]
 
     specs = [tf.TensorSpec.from_tensor(leaf) for leaf in leaves if _is_tensor(leaf)]
     # Looking at a condition would hold up an accelerator.
