@@ -8,7 +8,7 @@ from luxport import ops
 from luxport.backend import Array
 from luxport.backend.option_rules import NON_NEGATIVE
 from luxport.losses._common import Aggregation, aggregate, choose_epsilon, loss_function, match_target
-from luxport.ops.scaling import sum_squares
+from luxport.ops.scaling import add_after, sum_squares
 from luxport.transforms._stop_gradient import stop_gradient
 
 __all__ = ["cosine_similarity_loss", "siamese_contrastive_loss", "triplet_margin_loss"]
@@ -97,8 +97,8 @@ def triplet_margin_loss(
     _, _, negative = match_target("triplet_margin_loss", anchor, negative)
 
     def distance(x: Array) -> Array:
-        _, total, size = sum_squares(xp, anchor - x + epsilon, axis)
+        _, total, size = sum_squares(xp, add_after(xp, anchor - x, epsilon), axis)
         root = xp.squeeze(xp.sqrt(total), axis=axis)
         return root if size is None else root * xp.squeeze(size, axis=axis)
 
-    return aggregate(ops.relu(distance(positive) - distance(negative) + margin), agg)
+    return aggregate(ops.relu(add_after(xp, distance(positive) - distance(negative), margin)), agg)

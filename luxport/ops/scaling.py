@@ -1,4 +1,4 @@
-"""Sums of powers of numbers of any size: what would overflow or vanish is divided by the largest first."""
+"""Sums of numbers of any size: what would overflow or vanish is divided by the largest first."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from luxport.ops.looking import may_look
 from luxport.ops.moments import usual_variance
 from luxport.transforms._stop_gradient import stop_gradient
 
-__all__ = ["find_divisor", "sum_squares"]
+__all__ = ["add_after", "find_divisor", "sum_squares"]
 
 
 def sum_squares(
@@ -28,6 +28,16 @@ def sum_squares(
     size = xp.where(size < least, xp.full_like(size, least), size)
     x = x / size
     return x, xp.sum(x * x, axis=axes, keepdims=True), size
+
+
+def add_after(xp: Any, difference: Array, constant: float) -> Array:
+    """Return ``difference + constant``, where numbers that nearly cancel may leave less than the constant.
+
+    A compiler that adds it to one of the two instead loses it, as TensorFlow's does with a difference that nothing
+    else needs and a number that it knows.
+    """
+    held = stop_gradient(difference)
+    return difference + xp.where(held == held, constant, held)
 
 
 def find_divisor(xp: Any, x: Array, axes: int | tuple[int, ...] | None, p: float) -> Array:

@@ -17,6 +17,7 @@ from luxport.call_arguments import built_in_own_words
 from luxport.errors import LayerError
 from luxport.porting.files.replacing import replacing
 from luxport.training._fit import Progress
+from luxport.training._place import name_of
 
 __all__ = ["BestCheckpoint", "CSVLog", "EarlyStopping", "JSONLog", "TensorBoardLog"]
 
@@ -65,6 +66,12 @@ class EarlyStopping:
         self.follow(progress)
         self.better(_get_value(progress, self.monitor))
         return self.waited >= self.patience
+
+
+@name_of.register
+def _(callback: EarlyStopping) -> str:
+    options = f"{callback.monitor!r}, {callback.patience}" + (", largest=True" if callback.largest else "")
+    return f"{type(callback).__qualname__}({options})"
 
 
 @built_in_own_words

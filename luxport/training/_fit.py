@@ -97,7 +97,8 @@ def fit(
         checkpoint: a folder for `save_checkpoint` after each epoch
         resume: whether to go on from the last checkpoint in that folder, if there is one, as if there had been no end:
             with its state, logs, number of the epoch and of the step, and the order and place of a `DataLoader` or of
-            whole arrays (other data begin the epoch again); callbacks find the earlier logs in ``Progress.history``
+            whole arrays (other data begin the epoch again); callbacks find the earlier logs in ``Progress.history``.
+            A training that one of these callbacks has ended stays ended
         nonfinite: as `train_step` takes it
         jit: compile, as `train_step` does
         accumulate: into how many parts a batch is cut, as `train_step` takes it; a smaller batch into fewer
@@ -137,6 +138,12 @@ def fit(
             shown_by = show if writes_for_all("fit", state.program.value.parallel) else None
             showing = show_progress(shown_by, batches, epochs - place.epochs)
             write, advance = until_the_end.enter_context(showing)
+            ended_by = place.ended_by(callbacks)
+            if resume and group.any("whether a callback had ended the training", bool(ended_by)):
+                if write is not None:
+                    names = " and ".join(ended_by)
+                    write(f"ended after epoch {place.epochs} by {names}, as before: with other callbacks it goes on")
+                return state, history
             for epoch in range(place.epochs + 1, epochs + 1):
                 if schedules and schedule_each == "epoch":
                     state = _follow(schedules, epoch, state)
@@ -186,10 +193,14 @@ def fit(
                     left = (epochs - epoch) * seconds
                     told = " ".join([f"{name} {value:.4g}" for name, value in logs.items()])
                     write(f"epoch {epoch}/{epochs}: {told}" + (f" ({left:.0f} s left)" if left >= 1 else ""))
-                ends = [callback(Progress(state, epoch, logs, history)) for callback in callbacks if over]
+                said = [(callback, callback(Progress(state, epoch, logs, history))) for callback in callbacks if over]
+                ends = [callback for callback, end in said if isinstance(end, (bool, np.bool_)) and end]
                 ended = group.any("whether Ctrl-C came", interrupted.is_set()) or not over
-                wants_to_end = any([isinstance(end, (bool, np.bool_)) and bool(end) for end in ends])
-                if ended or group.any("whether a callback ends the training", wants_to_end):
+                over = group.any("whether a callback ends the training", bool(ends))
+                if over and checkpoint is not None:
+                    place.end(ends)
+                    place.save(checkpoint, state)
+                if ended or over:
                     if ended and write is not None:
                         write(f"interrupted after {number} steps" + ("" if checkpoint is None else ", which are saved"))
                     break

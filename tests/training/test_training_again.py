@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,41 @@ def test_callbacks_begin_anew(tmp_path: Path) -> None:
     assert len(train(20, callbacks=[stop, best], schedules=schedules)) == first and list_steps(tmp_path) == kept
     train(1, callbacks=[BestCheckpoint(tmp_path, "loss")])
     assert list_steps(tmp_path) == [2]
+
+
+def stop_at_once(progress: Progress) -> bool:
+    return progress.epoch == 2
+
+
+def interrupt_at_the_end(progress: Progress) -> None:
+    if progress.epoch == 3:
+        signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize(
+    "callbacks",
+    [[], [EarlyStopping("loss", 1, largest=True)], [stop_at_once, EarlyStopping("loss", 3)], [interrupt_at_the_end]],
+    ids=["epochs", "early", "function", "interrupted"],
+)
+def test_what_has_ended_is_not_resumed(tmp_path: Path, callbacks: list[Any]) -> None:
+    """However it ended: the state, the logs and the files stay, and a line tells of a callback."""
+    options: dict[str, Any] = {"checkpoint": tmp_path, "callbacks": callbacks}
+    logs, lines = train(3, **options), []
+    kept = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    state, again = fit(
+        *(LOSS, start("torch"), DATA), epochs=3, batch_size=10, jit=False, show=lines.append, resume=True, **options
+    )
+    assert again == logs and int(state.step) == 2 * len(logs)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == kept
+    assert len(logs) < 3 or not lines
+    assert len(logs) == 3 or (len(lines) == 1 and "as before" in lines[0])
+
+
+def test_with_another_patience_it_goes_on(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"checkpoint": tmp_path, "resume": True}
+    assert len(train(5, callbacks=[EarlyStopping("loss", 1, largest=True)], **options)) == 2
+    assert len(train(5, callbacks=[EarlyStopping("loss", 2, largest=True)], **options)) == 3
+    assert len(train(5, **options)) == 5
 
 
 def test_a_log_in_json_is_json(tmp_path: Path) -> None:

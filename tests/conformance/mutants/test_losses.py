@@ -89,7 +89,12 @@ MUTANTS: Mutants = {
         "if False: ...",
         "losses.sparse_crossentropy_ignoring_1",
     ),
-    "triplets without their margin": fault(losses.triplet_margin_loss, "_ + margin", "_", "losses.triplet_margin_loss"),
+    "triplets without their margin": fault(
+        losses.triplet_margin_loss,
+        "add_after(xp, distance(positive) - distance(negative), margin)",
+        "distance(positive) - distance(negative)",
+        "losses.triplet_margin_loss",
+    ),
     "a density without its variance": fault(
         losses.gaussian_nll, "(y_hat - y) / size * (root / size) ** -1.0", "y_hat - y", "losses.gaussian_nll"
     ),

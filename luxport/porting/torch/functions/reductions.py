@@ -8,6 +8,7 @@ from typing import Any
 
 from luxport import ops
 from luxport.backend import Array, dtype_name, namespace
+from luxport.ops.scaling import add_after
 from luxport.porting.torch.functions.einsum import einsum
 from luxport.porting.torch.functions.elementwise import as_type
 
@@ -134,7 +135,7 @@ def _cosine_similarity(x: Array, y: Array, dim: int = 1, eps: float = 1e-8) -> A
 
 
 def _pairwise_distance(x: Array, y: Array, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Array:
-    return _norm(x - y + eps, p, -1, keepdim)
+    return _norm(add_after(namespace(x, y), x - y, eps), p, -1, keepdim)
 
 
 def _attention(
