@@ -17,14 +17,23 @@ from luxport.ops.moments import find_unit, least_epsilon
 from luxport.transforms._custom_gradient import custom_vjp
 from luxport.transforms._stop_gradient import stop_gradient
 
-__all__ = ["SyncBatchNorm", "mean_over_workers", "synchronize_layer"]
+__all__ = ["SyncBatchNorm", "leave_layer_alone", "mean_over_workers", "synchronize_layer"]
 
 
 def synchronize_layer(layer: Any) -> Any:
     """Return a BatchNorm as one of all processes, another layer as it is."""
-    if type(layer) is not BatchNorm:
+    return _convert(layer, BatchNorm, SyncBatchNorm)
+
+
+def leave_layer_alone(layer: Any) -> Any:
+    """Return a BatchNorm of all processes as one of each, another layer as it is."""
+    return _convert(layer, SyncBatchNorm, BatchNorm)
+
+
+def _convert(layer: Any, old: Any, new: Any) -> Any:
+    if type(layer) is not old:
         return layer
-    return SyncBatchNorm(**{one.name: getattr(layer, one.name) for one in fields(layer) if one.init})
+    return new(**{one.name: getattr(layer, one.name) for one in fields(layer) if one.init})
 
 
 class SyncBatchNorm(BatchNorm):
@@ -45,9 +54,11 @@ class SyncBatchNorm(BatchNorm):
 
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
         """Normalize by the statistics of all, where there are several."""
+        if not st["training"]:  # when the others may have other batches, or none, and an engine need not be there
+            return super().__call__(x, ps, st)
         session = current("SyncBatchNorm")
         size = 1 if session.step.has_all_samples else session.engine.workers
-        if size == 1 or not st["training"]:  # in test mode the others may have other batches, or none
+        if size == 1:
             return super().__call__(x, ps, st)
         if x.shape[0] == 0 and session.step.weight != 0:
             # Nobody has told how many samples the others have, by which their means would count.

@@ -13,7 +13,7 @@ from luxport.call_arguments import says_what_it_takes
 from luxport.core.layer import Layer
 from luxport.core.surgery import replace_layers
 from luxport.distributed._agreement import attempt, begin_agreement, exchange, expect_agreement, expect_own
-from luxport.distributed._batch_norm import synchronize_layer
+from luxport.distributed._batch_norm import leave_layer_alone, synchronize_layer
 from luxport.distributed._collectives import synchronize
 from luxport.distributed._engine_step import Question, split_step, use_engine
 from luxport.distributed._optimizer import DistributedOptimizer
@@ -98,8 +98,8 @@ def data_parallel(state: TrainState, *, sync_batch_norm: bool = False) -> TrainS
             f"data_parallel with sync_batch_norm expects a layer as model, got {shown(model)}: what it calls "
             "cannot be seen"
         )
-    if sync_batch_norm:
-        model = replace_layers(synchronize_layer, model)
+    if isinstance(model, Layer):
+        model = replace_layers(synchronize_layer if sync_batch_norm else leave_layer_alone, model)
     state = synchronize(state)
     parallel = DataParallel(sync_batch_norm)
     return state.replace(program=Static(type(program)(model, program.precision, program.scaling, parallel)))

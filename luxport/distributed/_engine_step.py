@@ -98,8 +98,8 @@ def split_step(
     if can(backend, "training program"):
         return backend.train_program(gradients, finish, jit=jit, donate=donate, exchange=exchange)
 
-    def stepped(state: TrainState, st: Any, grads: Any, loss: Any, stats: Any) -> Any:
-        return finish(state, state._replace(st=st), grads, loss, stats, in_place=False)
+    def stepped(state: TrainState, st: Any, grads: Any, loss: Any) -> Any:
+        return finish(state, state._replace(st=st), grads, loss, (), in_place=False)
 
     compute: Callable[..., Any] = compile_program(gradients) if jit else gradients
     apply: Callable[..., Any] = compile_program(stepped, donate=0 if donate else ()) if jit else stepped
@@ -108,6 +108,7 @@ def split_step(
         grads, loss, stats, st = compute(state.program, state.ps, state.st, state.scale, data)
         if exchange is not None:
             grads, loss, stats, st = exchange(grads, loss, stats, st)
-        return apply(state, st, grads, loss, stats)
+        loss, _, new, finite = apply(state, st, grads, loss)
+        return loss, stats, new, finite  # statistics may be words, which are no input of a program
 
     return program

@@ -75,6 +75,8 @@ def read_world(environment: Mapping[str, str]) -> World:
         rank, size = _read_number(environment, rank_name), _read_number(environment, size_name)
         if not rank < size:
             raise ValueError(f"a rank below {size_name}={size} expected, got {rank_name}={rank}")
+        if local_name not in environment and environment.get("SLURM_PROCID") == environment[rank_name]:
+            local_name = "SLURM_LOCALID"  # srun starts MPI's processes itself, and its plugin tells their ranks alone
         local = _read_number(environment, local_name) if local_name in environment else rank
         on_one_host = environment.get(local_size_name) == str(size)
         address = _address(environment, on_one_host=on_one_host)

@@ -23,7 +23,7 @@ def counted(model: Any, ps: Any, st: Any, data: Any) -> Any:
     xp = luxport.backend.namespace(data[0])
     count = xp.sum(xp.astype(data[0] > -100, xp.int32))
     found = {"many": count * 7_000_003, "few": -count * 7_000_003, "byte": xp.astype(count, xp.uint8)}
-    return loss, st, found | {"nothing": None, "turn": xp.astype(loss, xp.complex64) * (1 - 2j)}
+    return loss, st, found | {"nothing": None, "word": "a", "turn": xp.astype(loss, xp.complex64) * (1 - 2j)}
 
 
 def counting(backend: str, timeout: float) -> None:
@@ -41,7 +41,9 @@ def counting(backend: str, timeout: float) -> None:
             for name in ("many", "few", "byte"):
                 expect(found[name].dtype == wanted[name].dtype and int(found[name]) == int(wanted[name]), (step, found))
             turns = [complex(luxport.to_numpy(one["turn"])) for one in (found, wanted)]
-            expect(abs(turns[0] - turns[1]) < 1e-5 and found["nothing"] is None, (found, wanted))
+            expect(
+                abs(turns[0] - turns[1]) < 1e-5 and (found["nothing"], found["word"]) == (None, "a"), (found, wanted)
+            )
 
 
 def cutting(backend: str, timeout: float) -> None:

@@ -6,7 +6,8 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from luxport.optimizers import Momentum
 from luxport.training import BestCheckpoint, CSVLog, DataLoader, EarlyStopping, JSONLog, TrainState, evaluate, fit
 
 EPOCHS = 3
+WHOLE = 12
+"""So many samples a step has that processes of any number up to four take together."""
 
 
 def samples(count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -71,9 +74,11 @@ def fitting(backend: str, timeout: float) -> None:
 class Interrupted(DataLoader):
     """Batches in the middle of which Ctrl-C comes, in one process."""
 
+    place = 3
+
     def __iter__(self) -> Iterator[Any]:
         for number, batch in enumerate(super().__iter__()):
-            if number == 3 and distributed.rank() == 1:
+            if number == self.place and distributed.rank() == 1:
                 os.kill(os.getpid(), signal.SIGINT)
             yield batch
 
@@ -108,3 +113,29 @@ def interrupting(backend: str, timeout: float) -> None:
     distributed.barrier()
     if distributed.rank() == 0:
         shutil.rmtree(folder)
+
+
+def going_on(backend: str, timeout: float) -> None:
+    """Go on in the middle of an epoch of another number of processes, if one is there: as one process, undisturbed."""
+    size, jit = distributed.total_workers(), backend in INSIDE
+    whole = samples(5 * WHOLE + 5)  # of the last batch parts have two sizes
+
+    def go(data: Any, put: Callable[[Any], Any] = lambda state: state, **options: Any) -> Any:
+        state = put(TrainState.create(model_with(luxport.BatchNorm(3)), Momentum(0.05), 0, backend=backend))
+        return fit(squares, state, data, epochs=2, show=None, **options)
+
+    share = distributed.DistributedDataContainer(whole)
+    loader = Interrupted(share, WHOLE // size, shuffle=True, seed=3)
+    loader.place = {2: 3, 3: 1}.get(size, len(whole[0]))
+    parallel = partial(distributed.data_parallel, sync_batch_norm=True)
+    folder = os.path.join(os.environ["CHECKPOINTS"], "fit")
+    state, logs = go(loader, parallel, validation=share, checkpoint=folder, resume=True, jit=jit)
+    steps, last = int(state.step), size == 4
+    expect(steps == 12 if last else 0 < steps < 6, (size, steps))
+    if last and distributed.rank() == 0:
+        alone, wanted = go(
+            DataLoader(whole, WHOLE, shuffle=True, seed=3), validation=whole, batch_size=WHOLE, jit=False
+        )
+        expect(apart((state.ps, state.st), (alone.ps, alone.st)) < 1e-6, apart(state.ps, alone.ps))
+        for name in ("loss", "val_loss"):
+            expect(abs(logs[-1][name] - wanted[-1][name]) < 1e-6, (name, logs, wanted))

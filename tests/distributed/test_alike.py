@@ -52,7 +52,7 @@ HOLDERS = {
     "tied": luxport.Tied(
         luxport.Chain(luxport.BatchNorm(3), luxport.BatchNorm(3)), ((("layer_1", "scale"), ("layer_2", "scale")),)
     ),
-    "beside": luxport.SkipConnection(luxport.BatchNorm(3), luxport.BatchNorm(3)),
+    "beside": luxport.Parallel(None, luxport.BatchNorm(3), luxport.BatchNorm(3)),
     "compact": luxport.compact(norm=luxport.BatchNorm(3), list=[luxport.BatchNorm(3)])(
         lambda x, *, norm, list: list[0](norm(x))
     ),
@@ -65,6 +65,20 @@ def test_every_batch_norm_is_synchronized(name: str) -> None:
     assert repr(model) == repr(HOLDERS[name]).replace("BatchNorm(", "SyncBatchNorm(") != repr(HOLDERS[name])
     trees = [luxport.tree.structure(luxport.setup(0, one)) for one in (model, HOLDERS[name])]
     assert trees[0] == trees[1] and type(model) is type(HOLDERS[name])
+
+
+def test_the_last_call_decides_whether_batch_norms_are_synchronized() -> None:
+    distributed.initialize("local")
+    try:
+        state = TrainState.create(HOLDERS["within"], Descent(0.1))
+        synchronized = distributed.data_parallel(state, sync_batch_norm=True)
+        assert distributed.data_parallel(synchronized, sync_batch_norm=True).model == synchronized.model != state.model
+        assert distributed.data_parallel(synchronized).model == state.model
+    finally:
+        distributed.shutdown()
+    # In test mode the model is of use without the others.
+    y, _ = synchronized.model(np.ones((2, 3), np.float32), synchronized.ps, luxport.test_mode(synchronized.st))
+    assert y.shape == (2, 3)
 
 
 def test_what_a_function_calls_cannot_be_synchronized() -> None:

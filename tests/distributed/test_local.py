@@ -130,6 +130,10 @@ def test_processes_find_each_other_without_an_address_on_one_host_and_under_srun
     worlds = [read_world({**srun, "SLURM_PROCID": str(i), "SLURM_STEP_NODELIST": "gpu[03-06]"}) for i in (0, 5)]
     assert worlds[0].address == worlds[1].address and worlds[0].address.startswith("gpu03:2")
     assert (worlds[1].rank, worlds[1].local_rank, worlds[1].size) == (5, 1, 8)
+    by_plugin = read_world({**srun, "SLURM_STEP_NODELIST": "gpu[03-06]", "PMI_RANK": "5", "PMI_SIZE": "8"})
+    assert (by_plugin.rank, by_plugin.local_rank, by_plugin.address) == (5, 1, worlds[0].address)
+    # An mpiexec of its own has one process of srun's on each host, with a number that is none of its processes'.
+    assert read_world({**srun, "SLURM_PROCID": "1", "PMI_RANK": "5", "PMI_SIZE": "8"}).local_rank == 5
 
 
 def share_of_nothing() -> Any:

@@ -255,6 +255,7 @@ ROUNDS: dict[str, Any] = {
     "uneven": uneven.uneven,
     "fitting": fitting.fitting,
     "guarding": guarding.guarding,
+    "going_on": fitting.going_on,
     "counting": alike.counting,
     "cutting": alike.cutting,
     "differing": alike.differing,
