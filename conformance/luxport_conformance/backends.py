@@ -27,13 +27,17 @@ __all__ = [
     "BACKENDS",
     "HOST",
     "Abilities",
+    "Found",
     "abilities",
     "broken_probes",
     "differentiating",
     "holding",
+    "is_known",
     "load",
     "missing",
+    "note_abilities",
     "probes",
+    "run_probes",
     "selected",
     "ways",
 ]
@@ -83,16 +87,21 @@ register_backend(strict32)
 
 def abilities(name: str) -> Abilities:
     """Return what a backend is expected to do, which a test holds ours to; of others, what they are found to do."""
-    if name not in _KNOWN:
-        _KNOWN[name] = _found(get_backend(name))
+    if not is_known(name):
+        note_abilities(name, run_probes(get_backend(name)))
     return _KNOWN[name]
+
+
+def is_known(name: str) -> bool:
+    """Tell whether it is known what a backend can do."""
+    return name in _KNOWN
 
 
 _BROKEN: dict[str, dict[str, str]] = {}
 
 
 def broken_probes(name: str) -> dict[str, str]:
-    """Return the probes of a backend that raised an error, with its name: of what it can do, nothing is known there."""
+    """Return what became of the probes of a backend that gave no answer: of what it can do, nothing is known there."""
     abilities(name)
     return _BROKEN.get(name, {})
 
@@ -141,20 +150,29 @@ def probes(backend: Backend) -> dict[str, Callable[[], bool]]:
     }
 
 
-def _found(backend: Backend) -> Abilities:
+Found = tuple[tuple[str, bool | str], ...]
+"""What each probe of a backend said, by its name: whether it can, or what became of the probe."""
+
+
+def run_probes(backend: Backend) -> Found:
     """Try each probe: what a backend does not have, it need not."""
 
-    def able(name: str, probe: Callable[[], bool]) -> bool:
+    def run(probe: Callable[[], bool]) -> bool | str:
         try:
             return probe()
         except Exception as error:  # shown by the check of this probe, which fails
-            _BROKEN.setdefault(backend.name, {})[name] = type(error).__name__
-            return False
+            return f"raised {type(error).__name__}"
 
-    found = {name: able(name, probe) for name, probe in probes(backend).items()}
-    dtypes = tuple([dtype for dtype in Abilities.dtypes if found.pop(dtype)])
-    integers = tuple([dtype for dtype in Abilities.integers if found.pop(dtype)])
-    return Abilities(**found, dtypes=dtypes, integers=integers)
+    return tuple([(name, run(probe)) for name, probe in probes(backend).items()])
+
+
+def note_abilities(name: str, found: Found) -> None:
+    """Let this be what a backend can do: it is not asked again."""
+    able = {probe: told is True for probe, told in found}
+    dtypes = tuple([dtype for dtype in Abilities.dtypes if able.pop(dtype)])
+    integers = tuple([dtype for dtype in Abilities.integers if able.pop(dtype)])
+    _KNOWN[name] = Abilities(**able, dtypes=dtypes, integers=integers)
+    _BROKEN[name] = {probe: told for probe, told in found if isinstance(told, str)}
 
 
 def selected(chosen: list[str] | None = None, excluded: list[str] | None = None) -> list[str]:

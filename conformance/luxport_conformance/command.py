@@ -6,7 +6,9 @@ import argparse
 import os
 import re
 import sys
+import traceback
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +17,13 @@ from luxport.command_line import Arguments
 from luxport_conformance import backends, report
 from luxport_conformance.cases import CASES
 from luxport_conformance.gaps import gaps
+from luxport_conformance.named_objects import ImportingError
 from luxport_conformance.peers import PEERS, find_peer
+from luxport_conformance.petab import petab_cases
+from luxport_conformance.probing import ask
+from luxport_conformance.progress import Progress
 from luxport_conformance.results import changes, load, save, table_of
-from luxport_conformance.schedule import Finding, findings
+from luxport_conformance.schedule import findings
 from luxport_conformance.selection import Selection
 
 __all__ = ["add_arguments", "main", "run"]
@@ -101,6 +107,8 @@ def run(options: argparse.Namespace, error: Callable[[str], Any]) -> int:
             error(complaint)
         if options.report:
             report.check_folder(Path(options.report))
+        if options.petab:
+            petab_cases(Path(options.petab))
         selection = Selection(
             backends=tuple(names),
             pattern=options.layer,
@@ -113,20 +121,29 @@ def run(options: argparse.Namespace, error: Callable[[str], Any]) -> int:
             alone=alone,
         )
         columns = [*selection.loaded().backends, *[find_peer(name).name for name in peers]]
-        for name in columns[: len(names)]:
-            for line in gaps(get_backend(name), CASES):
-                print(line, file=sys.stderr)
-        with _Progress() as progress:
-            found = findings(
-                selection,
-                jobs=options.jobs,
-                limit=options.limit,
-                on_start=progress.start,
-                on_finding=progress.step,
-            )
+    except ImportingError as failed:
+        traceback.print_exception(failed.__cause__)
+        error(str(failed))
+        raise
     except (ValueError, OSError) as wrong:
         error(str(wrong))
         raise
+    loaded = columns[: len(names)]
+    asked = [(name, ask(selection, name, options.limit)) for name in loaded if not backends.is_known(name)]
+    selection = replace(selection, abilities=tuple(asked))
+    selection.loaded()
+    for name in loaded:
+        for line in gaps(get_backend(name), CASES):
+            print(line, file=sys.stderr)
+    with Progress() as progress:
+        found = findings(
+            selection,
+            jobs=options.jobs,
+            limit=options.limit,
+            on_start=progress.start,
+            on_finding=progress.step,
+            on_wait=progress.wait,
+        )
     print(report.table(found, columns))
     if failed := report.complaints(found):
         print(failed)
@@ -185,31 +202,3 @@ def _check_pattern(pattern: str) -> None:
         re.compile(pattern)
     except re.error as wrong:
         raise ValueError(f"--layer expects a regular expression, got {pattern!r}: {wrong}") from None
-
-
-class _Progress:
-    """A bar on standard error, by tqdm where it is installed; failures as they come."""
-
-    def __init__(self) -> None:
-        self._bar: Any = None
-
-    def __enter__(self) -> _Progress:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self._bar is not None:
-            self._bar.close()
-
-    def start(self, total: int) -> None:
-        try:
-            from tqdm import tqdm
-        except ModuleNotFoundError:
-            return
-        self._bar = tqdm(total=total, unit="check", file=sys.stderr, disable=None)
-
-    def step(self, finding: Finding) -> None:
-        if finding.complaint:
-            line = f"FAILED {finding.id}: {finding.complaint}"
-            self._bar.write(line, file=sys.stderr) if self._bar is not None else print(line, file=sys.stderr)
-        if self._bar is not None:
-            self._bar.update()

@@ -29,8 +29,8 @@ def gaps(backend: Backend, cases: Iterable[Case]) -> Iterator[str]:
             if not law.on_host and any([_law_needs(what, law, example) for example in examples])
         }
         lacks = f"{backend.name} has no {what.removeprefix('a ')}"
-        if error := broken_probes(backend.name).get(_PROBES.get(what, what)):
-            lacks = f"{backend.name} may have {what}: the probe raised {error}, see below"
+        if became := broken_probes(backend.name).get(_PROBES.get(what, what)):
+            lacks = f"{backend.name} may have {what}: the probe {became}, see below"
         yield f"{lacks}: checks of {len(subjects)} layers and operations are left out"
     for name, users in lacking_names(backend.xp).items():
         if name == "fft" and not abilities(backend.name).complex:

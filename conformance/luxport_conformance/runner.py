@@ -7,10 +7,12 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+import luxport
 from luxport import tree
 from luxport.backend import Backend, get_backend
 from luxport_conformance.arrays import on_backend, on_host, widened
@@ -80,24 +82,40 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a check: how far off in units of eps, or the complaint."""
+    """What came of a check: how far off in units of eps, or the complaint; of an error where it was raised, and how."""
 
     check: Check
     deviation: float
     complaint: str | None
     seconds: float
+    place: str = ""
+    traceback: str = ""
 
 
 def run(check: Check, evidence: Evidence | None = None) -> Outcome:
     """Run one check, whatever comes of it: a failure of any kind becomes a complaint."""
-    start = time.perf_counter()
+    start, place, told = time.perf_counter(), "", ""
     try:
         noting = {"evidence": evidence} if evidence is not None and check.kind in ("case", "peer") else {}
         deviation, complaint = check.run(**noting), None
     except Exception as error:
         deviation = float("inf")
-        complaint = str(error) if isinstance(error, Violation) else f"{type(error).__name__}: {error}"
-    return Outcome(check, deviation, complaint, time.perf_counter() - start)
+        complaint = str(error)
+        if not isinstance(error, Violation):
+            complaint = f"{type(error).__name__}: {error}"
+            place, told = _find_place(error), traceback.format_exc()
+    return Outcome(check, deviation, complaint, time.perf_counter() - start, place, told)
+
+
+def _find_place(error: Exception) -> str:
+    """Name the line that raised an error, and the last one of luxport's before it: who asked for what."""
+    frames = traceback.extract_tb(error.__traceback__)
+    asking = [frame for frame in frames if frame.filename.startswith(_LUXPORT)]
+    places = [frames[-1], *[frame for frame in asking[-1:] if frame is not frames[-1]]]
+    return ", for ".join([f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in places])
+
+
+_LUXPORT = str(Path(str(luxport.__file__)).parent)
 
 
 def run_case(

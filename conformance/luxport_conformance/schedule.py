@@ -9,14 +9,16 @@ from __future__ import annotations
 import multiprocessing
 import os
 import time
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from luxport_conformance.compiling import compiles_operations
-from luxport_conformance.runner import Check, Evidence, run
+from luxport_conformance.runner import Check, Evidence, Outcome, run
 from luxport_conformance.selection import Selection
 
 __all__ = ["Finding", "findings"]
@@ -26,7 +28,8 @@ __all__ = ["Finding", "findings"]
 class Finding:
     """What came of a check, as plain values: `deviation` in units of the dtype's eps, `complaint` if it failed.
 
-    A deviation of NaN is one that could not be measured; `remark` says why.
+    A deviation of NaN is one that could not be measured; `remark` says why. Of an error `place` is the line that raised
+    it.
     """
 
     id: str
@@ -46,6 +49,8 @@ class Finding:
     got: str = ""
     remark: str = ""
     differences: tuple[str, ...] = ()
+    place: str = ""
+    traceback: str = ""
 
 
 def findings(
@@ -55,10 +60,12 @@ def findings(
     limit: float = 120.0,
     on_start: Callable[[int], Any] = lambda total: None,
     on_finding: Callable[[Finding], Any] = lambda finding: None,
+    on_wait: Callable[[str, float], Any] = lambda check, limit: None,
 ) -> list[Finding]:
     """Run the checks of a selection in `jobs` processes and return what came of them, in their order.
 
-    A check that takes longer than `limit` seconds is given up, with its process.
+    A check that takes longer than `limit` seconds is given up, with its process; `on_wait` is told once of one that
+    takes long.
     """
     checks = list(selection.checks())
     on_start(len(checks))
@@ -82,6 +89,7 @@ def findings(
             wait([worker.connection for worker in workers if worker.busy], timeout=0.5)
             for worker in workers:
                 worker.collect(by_id, add, limit)
+                worker.tell_waiting(on_wait, limit)
     finally:
         for worker in workers:
             worker.stop()
@@ -109,9 +117,8 @@ class _Worker:
     _left: deque[str] = field(default_factory=deque)
     _since: float = 0.0
     _ready: bool = False
-
-    def __post_init__(self) -> None:
-        self._start()
+    _told: str = ""
+    _stopped: bool = True
 
     @property
     def busy(self) -> bool:
@@ -120,46 +127,68 @@ class _Worker:
     def give(self, share: Iterable[str]) -> None:
         self._left = deque(share)
         self._since = time.monotonic()
-        self.connection.send(list(self._left))
+        if not self._left:
+            return
+        if self._stopped:
+            self._start()
+        with suppress(OSError):  # it has ended already, which `collect` finds out
+            self.connection.send(list(self._left))
 
     def collect(self, by_id: dict[str, Check], add: Callable[[Finding], None], limit: float) -> None:
-        """Take what has come; give up what takes too long, or died."""
+        """Take what has come; give up what takes too long, or died.
+
+        A process that does not come so far as to list its checks is at fault itself: no other is tried for its share.
+        """
         while self.busy:
             complaint, come, crashed = None, False, False
             try:
                 come = self.connection.poll()
-                finding = self.connection.recv() if come else None
+                answer = self.connection.recv() if come else None
             except (EOFError, OSError):
                 self._process.join()
                 crashed = True
                 complaint = f"the process ended by itself, with exit code {self._process.exitcode}"
             if come and complaint is None:
                 self._since = time.monotonic()
-                if finding is None:
-                    self._ready = True
+                if answer is None:
+                    self._ready, self._told = True, ""
+                elif isinstance(answer, str):
+                    complaint = f"the process could not list its checks:\n{answer}"
                 else:
-                    add(finding)
+                    add(answer)
                     self._left.popleft()
-                continue
-            allowed = limit if self._ready else _START
-            if complaint is None and time.monotonic() - self._since > allowed:
+            elif complaint is None:
+                allowed = limit if self._ready else _START
+                if time.monotonic() - self._since <= allowed:
+                    return
                 complaint = f"given up after {allowed:g} s"
             if complaint is None:
-                return
-            add(_lost(by_id[self._left.popleft()], complaint, time.monotonic() - self._since, crashed))
+                continue
+            if not self._ready and not come:
+                complaint += ", before its first check"
+            for _ in range(1 if self._ready else len(self._left)):
+                seconds = time.monotonic() - self._since
+                add(_lost(by_id[self._left.popleft()], complaint, seconds, crashed and self._ready))
             self.stop()
-            self._start()
             self.give(self._left)
+
+    def tell_waiting(self, on_wait: Callable[[str, float], Any], limit: float) -> None:
+        """Say once what the process has been at for long."""
+        if self.busy and time.monotonic() - self._since > _LONG and self._told != self._left[0]:
+            self._told = self._left[0]
+            on_wait(self._left[0], limit) if self._ready else on_wait("a process that starts", _START)
 
     def move(self, room: str) -> None:
         """Go on in a new process for a peer, and after one."""
         if room != self.room:
             self.stop()
             self.room = room
-            self._start()
 
     def stop(self) -> None:
         """End the process: one that has nothing to do by itself, so that its framework can clean up."""
+        if self._stopped:
+            return
+        self._stopped = True
         self.connection.close()
         if not self.busy:
             self._process.join(_END)
@@ -167,7 +196,7 @@ class _Worker:
         self._process.join()
 
     def _start(self) -> None:
-        self._ready = False
+        self._ready = self._stopped = False
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         self._process = context.Process(target=_work, args=(theirs, self.selection.of_room(self.room)), daemon=True)
@@ -179,13 +208,22 @@ _START = 300.0
 """What a new process may take to import its frameworks and list the checks."""
 
 
+_LONG = 20.0
+"""How long a check takes before it is said so."""
+
+
 _END = 5.0
 """What an idle process may take to end."""
 
 
 def _work(connection: Connection, selection: Selection) -> None:
     os.environ.update(selection.environment())
-    checks = {check.id: check for check in selection.checks()}
+    try:
+        checks = {check.id: check for check in selection.checks()}
+    except Exception:
+        connection.send(traceback.format_exc())
+        connection.recv()  # the checks that are asked; none is run
+        return
     connection.send(None)
     while True:
         try:
@@ -195,12 +233,11 @@ def _work(connection: Connection, selection: Selection) -> None:
         for name in share:
             evidence = Evidence()
             outcome = run(checks[name], evidence)
-            connection.send(_told(outcome.check, outcome.deviation, outcome.complaint, outcome.seconds, evidence))
+            connection.send(_told(outcome, evidence))
 
 
-def _told(
-    check: Check, deviation: float, complaint: str | None, seconds: float, evidence: Evidence | None = None
-) -> Finding:
+def _told(outcome: Outcome, evidence: Evidence) -> Finding:
+    check = outcome.check
     return Finding(
         id=check.id,
         kind=check.kind,
@@ -211,21 +248,22 @@ def _told(
         dtype=check.dtype,
         of=check.of,
         source=check.source,
-        deviation=float(deviation),
-        complaint=complaint,
-        seconds=seconds,
+        deviation=float(outcome.deviation),
+        complaint=outcome.complaint,
+        seconds=outcome.seconds,
         inputs=check.inputs(),
-        expected=evidence.expected if evidence else "",
-        got=evidence.got if evidence else "",
-        remark=evidence.remark if evidence else "",
-        differences=evidence.differences if evidence else (),
+        expected=evidence.expected,
+        got=evidence.got,
+        remark=evidence.remark,
+        differences=evidence.differences,
+        place=outcome.place,
+        traceback=outcome.traceback,
     )
 
 
 def _lost(check: Check, complaint: str, seconds: float, crashed: bool) -> Finding:
     """Say what became of a check without an answer: a peer that crashes is one more that differs, and no failure."""
-    if check.kind == "peer" and crashed:
-        evidence = Evidence()
+    evidence, differs = Evidence(), check.kind == "peer" and crashed
+    if differs:
         evidence.remark = complaint
-        return _told(check, float("inf"), None, seconds, evidence)
-    return _told(check, float("inf"), complaint, seconds)
+    return _told(Outcome(check, float("inf"), None if differs else complaint, seconds), evidence)

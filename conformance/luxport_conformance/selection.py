@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from luxport.backend import register_backend
 from luxport_conformance import arrays, backends
+from luxport_conformance.backends import Found, note_abilities
 from luxport_conformance.cases import CASES
 from luxport_conformance.compiling import compiles_operations
 from luxport_conformance.crossing import checks
+from luxport_conformance.named_objects import find_object
 from luxport_conformance.peers import find_peer
 from luxport_conformance.peers.checks import peer_checks
 from luxport_conformance.runner import Check
@@ -28,6 +29,7 @@ class Selection:
     Without `jit` and `full` everything runs eagerly; with `full` each case runs in both modes, and in each dtype.
     `dtypes` and `device` narrow it down. `petab` is a folder of the PEtab SciML test suite, whose networks are run as
     well. `peers` are libraries' own layers (`luxport_conformance.peers`), which may be `alone`, without backends.
+    `abilities` are what others' backends were found to do.
     """
 
     backends: tuple[str, ...]
@@ -39,12 +41,15 @@ class Selection:
     petab: str | None = None
     peers: tuple[str, ...] = ()
     alone: bool = False
+    abilities: tuple[tuple[str, Found], ...] = ()
 
     def loaded(self) -> Selection:
         """Import and register third parties' backends: from here on they go by their names.
 
-        Raises: ValueError if there is no such module, or no backend in it
+        Raises: ValueError if there is no such module, or no backend in it; ImportingError if the module fails
         """
+        for name, found in self.abilities:
+            note_abilities(name, found)
         return replace(self, backends=tuple(_by_name(name) for name in self.backends))
 
     def checks(self) -> Iterator[Check]:
@@ -90,17 +95,11 @@ def _petab(folder: str) -> Any:
 
 
 def _by_name(name: str) -> str:
-    module, colon, attribute = name.partition(":")
-    if not colon:
+    if ":" not in name:
         return name
+    backend = find_object("backend", name)
     try:
-        backend = import_module(module)
-        for part in filter(None, attribute.split(".")):
-            backend = getattr(backend, part)
-    except (ModuleNotFoundError, AttributeError) as error:
-        raise ValueError(f"no backend at {name!r}: {error}") from None
-    try:
-        register_backend(backend)  # type: ignore[arg-type]  # this is what it checks
+        register_backend(backend)
     except TypeError as error:
         raise ValueError(f"no backend at {name!r}: {error}") from None
-    return backend.name  # type: ignore[attr-defined]
+    return backend.name

@@ -6,14 +6,22 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import luxport
 from luxport.backend import get_backend
 from luxport.cli import main
+from luxport_conformance.backends import note_abilities
+from luxport_conformance.compare import Violation
 from luxport_conformance.gaps import gaps
-from luxport_conformance.report import complaints
+from luxport_conformance.probing import ask
+from luxport_conformance.progress import Progress
+from luxport_conformance.report import complaints, table
+from luxport_conformance.runner import Check, run
 from luxport_conformance.schedule import Finding, findings
 from luxport_conformance.selection import Selection
 
@@ -62,12 +70,19 @@ def test_a_backend_from_outside(tmp_path: Path, capsys: pytest.CaptureFixture[st
         ("in_place", "inputs as they were expected"),
     ],
 )
-def test_a_broken_backend_is_a_finding(broken: str, complaint: str) -> None:
+def test_a_broken_backend_is_a_finding(broken: str, complaint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("luxport_conformance.schedule._LONG", 1.0)
+    waited: list[str] = []
     pattern = "^(override_is_definition-tanh|values-Dense)_1-"
     selection = Selection((f"broken_backends:{broken}",), pattern=pattern, dtypes=("float32",))
-    found = {finding.id: finding.complaint for finding in findings(selection, jobs=1, limit=2.0)}
+    found = {finding.id: finding.complaint for finding in _find(selection, waited)}
+    assert broken != "hanging" or "override_is_definition-tanh_1-toy-float32" in waited
     assert re.search(complaint, found["override_is_definition-tanh_1-toy-float32"] or ""), found
     assert found["values-Dense_1-toy-float32"] is None, "the run goes on, and what does not use tanh is as it was"
+
+
+def _find(selection: Selection, waited: list[str]) -> list[Finding]:
+    return findings(selection, jobs=1, limit=2.0, on_wait=lambda check, limit: waited.append(check))
 
 
 def test_peers_are_information(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -117,6 +132,29 @@ def test_wrong_arguments(arguments: list[str], message: str, capsys: pytest.Capt
     assert message in told and "Traceback" not in told
 
 
+@pytest.mark.parametrize(
+    ("name", "raised"),
+    [
+        ("failing_module:backend", "ValueError: inside the module"),
+        ("needing_module:backend", "ModuleNotFoundError: No module named 'not_installed'"),
+        ("asking_module:backend", "AttributeError: module 'math' has no attribute 'no_such_function'"),
+    ],
+)
+def test_an_error_inside_a_module_has_its_traceback(
+    name: str, raised: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "failing_module.py").write_text("raise ValueError('inside the module')")
+    (tmp_path / "needing_module.py").write_text("import not_installed")
+    (tmp_path / "asking_module.py").write_text("import math\ndef __getattr__(name):\n    return math.no_such_function")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for option in ("--backend", "--peer"):
+        with pytest.raises(SystemExit) as caught:
+            main(["conformance", "--layer", "^nothing$", option, name])
+        assert caught.value.code == 2
+        told = capsys.readouterr().err
+        assert "Traceback" in told and raised in told and name.partition(":")[0] in told.splitlines()[-1]
+
+
 def test_nothing_to_run_is_no_success() -> None:
     assert main(["conformance", "--backend", "numpy", "--layer", "^nothing$", "--jobs", "1"]) == 2
 
@@ -154,22 +192,88 @@ def test_a_probe_that_raises_is_a_finding() -> None:
     assert re.match(r"unsure may have gradients: the probe raised \w+, see below: checks of \d+ ", line)
 
 
+def test_a_probe_that_ends_the_process_is_a_finding() -> None:
+    selection = Selection(("broken_backends:ending",))
+    (name,) = selection.loaded().backends
+    found = dict(ask(selection, name, 60.0))
+    assert found.pop("gradients") == "ended the process, with exit code 3"
+    assert found.pop("float32") is True and {*found.values()} <= {True, False}
+    note_abilities(name, (("gradients", "ended the process, with exit code 3"), *found.items(), ("float32", True)))
+    line = next(gaps(get_backend(name), ()))
+    assert line.startswith(
+        "ending may have gradients: the probe ended the process, with exit code 3, see below: checks of "
+    )
+
+
+def test_a_process_that_cannot_begin_is_told_once() -> None:
+    pattern = "^(values|inputs_untouched|twice)-(Dense|Scale)_1-only_here-float32"
+    found = findings(Selection(("broken_backends:only_here",), pattern=pattern), jobs=1)
+    assert len(found) > 2
+    (complaint,) = {finding.complaint for finding in found}
+    assert complaint and "could not list its checks" in complaint and "there is no only_here here" in complaint
+
+
+def test_an_error_in_a_check_has_its_place_and_traceback() -> None:
+    def fail() -> float:
+        return float(luxport.ops.softmax(np.ones(2), axis="last"))  # type: ignore[arg-type]
+
+    outcome = run(Check("c", "law", "Dense", "c", "toy", fail))
+    assert re.search(r"in \w+.*luxport/ops|luxport/\w+.*in \w+", outcome.place)
+    assert "in fail" in outcome.traceback and "Traceback" in outcome.traceback
+
+
+def test_a_violation_speaks_for_itself() -> None:
+    def violate() -> float:
+        raise Violation("2 expected, got 3")
+
+    outcome = run(Check("c", "law", "Dense", "c", "toy", violate))
+    assert (outcome.complaint, outcome.place, outcome.traceback) == ("2 expected, got 3", "", "")
+
+
+def test_equal_complaints_are_told_in_a_few_lines_as_they_come(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = Progress()
+    progress.start(9)
+    for i in range(8):
+        progress.step(_failed(f"c{i}", f"shape ({i},) expected\n\n{'and so on ' * 100}, got ({i}, 1)"))
+    progress.wait("c9", 180.0)
+    told = capsys.readouterr().err.splitlines()
+    assert [line.split()[1].rstrip(":") for line in told] == ["c0", "c1", "c2", "for"]
+    assert max(map(len, told)) < 400 and "got (0, 1)" in told[0] and "counted at the end" in told[2]
+    assert told[3] == "waiting for c9, which is given up after 180 s"
+
+
+def test_a_table_is_folded_into_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"library_{i}" for i in range(7)]
+    found = [
+        replace(_failed(f"c{i}", None), subject=f"Layer_{i % 3}", backend=name, kind="peer", deviation=float(i))
+        for i, name in enumerate(names)
+    ]
+    whole = table(found, names)
+    monkeypatch.setenv("COLUMNS", "60")
+    folded = table(found, names)
+    assert max(map(len, whole.splitlines())) > 80 and max(map(len, folded.splitlines())) <= 60
+    assert set(folded.split()) == {*whole.split()} and whole.count("\n") == 3
+
+
 def test_a_backend_that_cannot_be_hashed_compiles() -> None:
     found = findings(Selection(("broken_backends:compiling",), pattern="^probe"), jobs=1)
     assert [finding.complaint for finding in found] == [None] * len(found) and found
 
 
-def test_equal_complaints_are_told_once() -> None:
-    def failed(name: str, complaint: str | None) -> Finding:
-        return Finding(name, "law", "Dense", name, "toy", "eager", "float32", "forward", (), 0.0, complaint, 0.1)
+def _failed(name: str, complaint: str | None) -> Finding:
+    return Finding(name, "law", "Dense", name, "toy", "eager", "float32", "forward", (), 0.0, complaint, 0.1)
 
-    findings = [failed(f"c{i}", f"shape ({i},) expected, got ({i}, 1)") for i in range(8)]
-    text = complaints([*findings, failed("d", "no complex numbers"), failed("e", None)])
+
+def test_equal_complaints_are_told_once() -> None:
+    findings = [_failed(f"c{i}", f"shape ({i},) expected, got ({i}, 1)") for i in range(8)]
+    raised = replace(_failed("d", "no complex numbers"), place="xp.py:3 in angle")
+    text = complaints([*findings, raised, _failed("e", None)])
     assert text.splitlines() == [
         "8 checks: shape (0,) expected, got (0, 1)",
         "    c0, c1, c2, c3, c4, c5 and 2 more",
         "1 check: no complex numbers",
         "    d",
+        "    xp.py:3 in angle",
     ]
 
 

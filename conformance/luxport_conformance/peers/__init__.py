@@ -8,8 +8,8 @@ Each is a table, a `Peer`, in a file of its own; anyone's is asked as well, by `
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import import_module
 
+from luxport_conformance.named_objects import find_object
 from luxport_conformance.peers.counterpart import Counterpart, NoCounterpartError, Peer
 from luxport_conformance.peers.names import check_names
 
@@ -36,17 +36,11 @@ PEERS: Mapping[str, str] = {
 def find_peer(name: str) -> Peer:
     """Return a peer of ours by its name, or anyone's by ``module:object``.
 
-    Raises: ValueError if there is none, or if its tables name what is not asked
+    Raises: ValueError if there is none, or if its tables name what is not asked; ImportingError if its module fails
     """
     if name not in PEERS and ":" not in name:
         raise ValueError(f"unknown peer {name}: expected all, one of {', '.join(PEERS)}, or module:object")
-    module, _, attribute = PEERS.get(name, name).partition(":")
-    try:
-        found = import_module(module)
-        for part in attribute.split("."):
-            found = getattr(found, part)
-    except (ModuleNotFoundError, AttributeError) as error:
-        raise ValueError(f"no peer at {name!r}: {error}") from None
+    found = find_object("peer", PEERS.get(name, name))
     if not isinstance(found, Peer):
         raise ValueError(f"no peer at {name!r}: a luxport_conformance.peers.Peer expected, got {type(found).__name__}")
     if ":" in name:

@@ -18,7 +18,7 @@ __all__ = ["check_folder", "write"]
 HERE = Path(__file__).parent
 COLUMNS = ("subject", "backend", "kind", "mode", "dtype", "of", "outcome", "differences")
 """What of a check the page knows at once, beside its deviation: each an index into a list of the values there are."""
-DETAILS = ("id", "seconds", "complaint", "remark", "expected", "got", "inputs", "source")
+DETAILS = ("id", "seconds", "complaint", "traceback", "remark", "expected", "got", "inputs", "source")
 
 
 def check_folder(folder: Path) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+import shutil
+from collections.abc import Mapping, Sequence
 
 from luxport_conformance import backends
 from luxport_conformance.peers.kinds import KINDS
 from luxport_conformance.schedule import Finding
 
-__all__ = ["complaints", "remarks", "table"]
+__all__ = ["complaints", "remarks", "table", "without_numbers"]
 
 
 def table(findings: Sequence[Finding], columns: Sequence[str]) -> str:
@@ -30,12 +31,32 @@ def table(findings: Sequence[Finding], columns: Sequence[str]) -> str:
     width = max(map(len, subjects), default=0)
     widths = {name: max(11, len(name) + 2) for name in names}
     heads = {name: "no arrays" if name == backends.HOST else name for name in names}
-    lines = [" " * width + "".join(f"{heads[name]:>{widths[name]}}" for name in names) + "   (deviation / eps)"]
-    for subject in subjects:
-        told = {name: _cell(worst.get((subject, name)), name in peers) for name in names}
-        cells = "".join(f"{cell:>{widths[name]}}" for name, cell in told.items())
-        lines.append(f"{subject:<{width}}{cells}")
+    lines: list[str] = []
+    for block in _fold(names, width, widths):
+        head = " " * width + "".join(f"{heads[name]:>{widths[name]}}" for name in block)
+        lines += ["", head] if lines else [f"{head}{_UNIT}"]
+        for subject in subjects:
+            found = [worst.get((subject, name)) for name in block]
+            if block == names or any([figure is not None for figure in found]):
+                cells = [_cell(figure, name in peers) for figure, name in zip(found, block, strict=True)]
+                told = [f"{cell:>{widths[name]}}" for cell, name in zip(cells, block, strict=True)]
+                lines.append(f"{subject:<{width}}{''.join(told)}")
     return "\n".join(lines)
+
+
+_UNIT = "   (deviation / eps)"
+
+
+def _fold(names: Sequence[str], width: int, widths: Mapping[str, int]) -> list[list[str]]:
+    """Divide the columns into blocks that fit into the terminal, if it is one."""
+    wide = shutil.get_terminal_size((10**6, 0)).columns
+    blocks: list[list[str]] = [[]]
+    for name in names:
+        taken = width + sum([widths[one] for one in blocks[-1]]) + (len(_UNIT) if len(blocks) == 1 else 0)
+        if blocks[-1] and taken + widths[name] > wide:
+            blocks.append([])
+        blocks[-1].append(name)
+    return blocks
 
 
 def remarks(findings: Sequence[Finding]) -> str:
@@ -57,17 +78,22 @@ def complaints(findings: Sequence[Finding], most: int = 6) -> str:
     groups: dict[str, list[Finding]] = {}
     for finding in findings:
         if finding.complaint:
-            groups.setdefault(_NUMBER.sub("#", finding.complaint), []).append(finding)
+            groups.setdefault(without_numbers(finding.complaint), []).append(finding)
     lines = []
     for group in sorted(groups.values(), key=len, reverse=True):
         names = [finding.id for finding in group[:most]]
         more = f" and {len(group) - most} more" if len(group) > most else ""
         checks = "check" if len(group) == 1 else "checks"
         lines += [f"{len(group)} {checks}: {group[0].complaint}", f"    {', '.join(names)}{more}"]
+        lines += [f"    {group[0].place}"] if group[0].place else []
     return "\n".join(lines)
 
 
-# What a check measured, and the shapes that it names, are its own.
+def without_numbers(complaint: str) -> str:
+    """Return what complaints have in common that are of one kind: what a check measured, and shapes, are its own."""
+    return _NUMBER.sub("#", complaint)
+
+
 _NUMBER = re.compile(r"[-+]?\b\d[\d.]*(?:e[-+]?\d+)?|\b(?:nan|inf)\b")
 
 

@@ -1,0 +1,63 @@
+"""Asking somebody's backend what it can do in a process of its own: a probe may end it, or never come back."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
+
+from luxport.backend import get_backend
+from luxport_conformance.backends import Found, probes
+from luxport_conformance.selection import Selection
+
+__all__ = ["ask"]
+
+_START = 300.0
+
+
+def ask(selection: Selection, name: str, limit: float) -> Found:
+    """Return what each probe of a backend of this selection says, or became of it within `limit` seconds."""
+    names, found = list(probes(get_backend(name))), dict[str, bool | str]()
+    while left := [probe for probe in names if probe not in found]:
+        for told in _answers(selection, name, left, limit):
+            found[left[0]] = told
+            left.pop(0)
+    return tuple([(probe, found[probe]) for probe in names])
+
+
+def _answers(selection: Selection, name: str, names: list[str], limit: float) -> Iterator[bool | str]:
+    """Yield what these probes say, as far as one process comes."""
+    context = multiprocessing.get_context("spawn")
+    connection, theirs = context.Pipe()
+    process = context.Process(target=_probe, args=(theirs, selection, name, names), daemon=True)
+    process.start()
+    theirs.close()
+    ready = False
+    try:
+        for _ in range(len(names) + 1):
+            if not connection.poll(limit if ready else _START):
+                yield f"gave no answer in {limit if ready else _START:g} s"
+                return
+            answer = connection.recv()
+            if ready:
+                yield answer
+            ready = True
+    except (EOFError, OSError):
+        process.join()
+        yield f"ended the process, with exit code {process.exitcode}"
+    finally:
+        connection.close()
+        process.kill()
+        process.join()
+
+
+def _probe(connection: Connection, selection: Selection, name: str, names: list[str]) -> None:
+    selection.loaded()
+    asked = probes(get_backend(name))
+    connection.send(None)
+    for probe in names:
+        try:
+            answer: bool | str = asked[probe]()
+        except Exception as error:  # shown by the check of this probe, which fails
+            answer = f"raised {type(error).__name__}"
+        connection.send(answer)

@@ -1,0 +1,76 @@
+"""What a run says on standard error while it goes on: failures as they come, and what it waits for."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from typing import Any
+
+from luxport_conformance.report import without_numbers
+from luxport_conformance.schedule import Finding
+
+__all__ = ["Progress"]
+
+_MOST = 3
+_EACH = 30.0
+_LINE = 300
+
+
+class Progress:
+    """A bar, by tqdm where it is installed, in a terminal, and a line now and then elsewhere.
+
+    Equal complaints are told three times: the end of a run has them all, and in full.
+    """
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+        self._total = 0
+        self._done = 0
+        self._told = 0.0
+        self._complaints: Counter[str] = Counter()
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def start(self, total: int) -> None:
+        """Take note of how many checks there are."""
+        self._total, self._told = total, time.monotonic()
+        if not sys.stderr.isatty():
+            return
+        try:
+            from tqdm import tqdm
+        except ModuleNotFoundError:
+            return
+        self._bar = tqdm(total=total, unit="check", file=sys.stderr)
+
+    def step(self, finding: Finding) -> None:
+        """Count a check, and say in a line what failed."""
+        self._done += 1
+        if finding.complaint:
+            kind = without_numbers(finding.complaint)
+            self._complaints[kind] += 1
+            if self._complaints[kind] <= _MOST:
+                more = " (more of these are counted at the end)" if self._complaints[kind] == _MOST else ""
+                self._say(f"FAILED {finding.id}: {_in_a_line(finding.complaint)}{more}")
+        if self._bar is not None:
+            self._bar.update()
+        elif time.monotonic() - self._told > _EACH:
+            self._told = time.monotonic()
+            self._say(f"{self._done} of {self._total} checks")
+
+    def wait(self, check: str, limit: float) -> None:
+        """Say that a check takes long."""
+        self._say(f"waiting for {check}, which is given up after {limit:g} s")
+
+    def _say(self, line: str) -> None:
+        self._bar.write(line, file=sys.stderr) if self._bar is not None else print(line, file=sys.stderr, flush=True)
+
+
+def _in_a_line(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _LINE else f"{line[: _LINE * 2 // 3]} … {line[-_LINE // 3 :]}"
