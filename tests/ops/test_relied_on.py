@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 import luxport
+import luxport_tf.transforms
 from luxport import ops
+from luxport_conformance.cases.activation_curvature import PLACES, SMOOTH
 
 INF, NAN = float("inf"), float("nan")
 HARD = ([1.0, -2.0, INF], [0.5, -INF, 3.0], [NAN, 1.0, 2.0], [1e30, -1e30, 2.0], [3e38, 3e38, 3e38], [40.0, -40.0, 0.0])
@@ -32,3 +34,28 @@ def test_hard_numbers_are_those_of_eager_calls(function):
         x = luxport.asarray([row], backend="tf", dtype="float32")
         for found, expected in zip(*map(luxport.tree.leaves, (compiled(x), value_and_slope(x))), strict=True):
             np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=1e-6, atol=1e-30)
+
+
+@pytest.mark.parametrize("name", ["gelu_tanh", "gelu_sigmoid", "gelu_erf", "swish", "mish"])
+def test_slopes_and_curvatures_are_right_where_a_program_relies(name, monkeypatch):
+    """The case of all activations has one program, which another's numbers may send the careful way."""
+    traced, trace = [], luxport_tf.transforms._trace
+
+    def note(*args, **options):
+        traced.append(options["shortcuts"])
+        return trace(*args, **options)
+
+    monkeypatch.setattr(luxport_tf.transforms, "_trace", note)
+    x = np.array([-at for at in PLACES[:0:-1]] + PLACES)
+
+    def total(x):
+        return luxport.namespace(x).sum(getattr(ops, name)(x))
+
+    slope = luxport.grad(total)
+    curvature = luxport.grad(lambda x: luxport.namespace(x).sum(slope(x)))
+    found = luxport.jit(lambda x: (slope(x), curvature(x)))(luxport.asarray(x, backend="tf", dtype="float32"))
+    assert traced == [True]
+    with np.errstate(over="ignore", under="ignore"):
+        expected = SMOOTH[name](x)
+    for mine, wanted in zip(found, expected, strict=True):  # TensorFlow's tanh is 1 from 7.9 on, two eps early
+        np.testing.assert_allclose(mine.numpy(), wanted, rtol=0, atol=10 * 2.0**-23)

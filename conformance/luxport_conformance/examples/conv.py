@@ -67,7 +67,7 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
             tolerance=sum_of(4),
         ),
         Example(
-            layer=luxport.ConvTranspose((2, 1, 2), 1, 2, stride=(1, 2, 1)),
+            layer=luxport.ConvTranspose((2, 1, 2), 1, 2, stride=(1, 2, 3)),
             x=(2, 1, 2, 2, 2),
             parameters=4 * 2 + 2,
             tolerance=sum_of(4),
