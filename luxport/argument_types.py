@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator, Mapping
 from numbers import Integral, Real
 from typing import Any, Literal, Union, get_args, get_origin
 
-from luxport.text import shown
+from luxport.text import show
 
-__all__ = ["wrong_argument"]
+__all__ = ["explain_wrong_argument"]
 
 
-def wrong_argument(
+def explain_wrong_argument(
     name: str, function: Callable[..., Any], args: tuple[Any, ...], options: Mapping[str, Any]
 ) -> str | None:
     """Say which argument of a call of `name` is not what its annotation asks for; None if all may be."""
@@ -37,7 +37,7 @@ def wrong_argument(
             continue
         for one in value if parameter.kind is parameter.VAR_POSITIONAL else (value,):
             if not _fits(one, hint):
-                return f"{name} expects {argument} as {_in_words(hint)}, got {shown(one)}"
+                return f"{name} expects {argument} as {_describe_hint(hint)}, got {show(one)}"
     return None
 
 
@@ -109,11 +109,11 @@ def _is_array_of(part: Any) -> bool:
     return part in (Any, int, float, _Array, _Tree) or getattr(part, "_is_protocol", False)
 
 
-def _in_words(hint: Any) -> str:
+def _describe_hint(hint: Any) -> str:
     kind = get_origin(hint) or hint
     parts = get_args(hint)
     if kind in (Union, types.UnionType):
-        return " or ".join(dict.fromkeys(map(_in_words, parts)))
+        return " or ".join(dict.fromkeys(map(_describe_hint, parts)))
     if kind is Literal:
         return " or ".join(map(repr, parts))
     if kind is None or kind is type(None):
@@ -121,12 +121,12 @@ def _in_words(hint: Any) -> str:
     if kind in _PLAIN:
         return _PLAIN[kind][1]
     if kind in (tuple, list):
-        return f"a {kind.__name__}{_of(parts)}"
+        return f"a {kind.__name__}{_join_kinds(parts)}"
     name = getattr(kind, "__name__", str(kind))
     return _NAMED.get(name, f"{'an' if name[:1] in 'AEIOU' else 'a'} {name}")
 
 
-def _of(parts: tuple[Any, ...]) -> str:
+def _join_kinds(parts: tuple[Any, ...]) -> str:
     kinds = {_PLAIN[part][1].partition(" ")[2] for part in parts if part in _PLAIN}
     return f" of {kinds.pop()}s" if len(kinds) == 1 else ""
 

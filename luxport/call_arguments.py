@@ -10,18 +10,18 @@ from inspect import Parameter
 from typing import Any, ParamSpec, TypeVar
 
 from luxport.errors import LayerError, LayerTypeError
-from luxport.text import is_own, make_printable, safe_to_show, shown
+from luxport.text import is_own, make_printable, make_safe, show
 
 __all__ = [
-    "built_in_own_words",
+    "explain_construction",
     "did_you_mean",
     "expect_function",
     "expect_places",
     "find_refused",
     "is_told",
     "says_what_it_takes",
-    "wrong_arguments",
-    "wrong_arguments_of_function",
+    "explain_wrong_arguments",
+    "explain_wrong_call",
 ]
 
 P = ParamSpec("P")
@@ -109,7 +109,7 @@ def says_what_it_takes(function: Callable[P, R], /) -> Callable[P, R]:
             if at is None or at.tb_next is not None:  # it was called, and the error is from inside
                 _explain(function.__name__, function, args, options, error)
                 raise
-            wrong = wrong_arguments_of_function(function, args, options)
+            wrong = explain_wrong_call(function, args, options)
             if wrong is None:
                 raise
             raise LayerTypeError(wrong) from None
@@ -130,9 +130,9 @@ def _explain(
 ) -> None:
     """Say which argument made a function fail, where the error does not; raise it as it is else."""
     if not isinstance(error, (LayerError, OSError, ImportError)) and not is_told(error):
-        from luxport.argument_types import wrong_argument  # mistakes alone need it
+        from luxport.argument_types import explain_wrong_argument  # mistakes alone need it
 
-        wrong = wrong_argument(name, function, args, options)
+        wrong = explain_wrong_argument(name, function, args, options)
         if wrong is not None:
             raise LayerTypeError(wrong) from error
     if isinstance(error, LayerError) and not error.place.text() and error.detail.startswith("expects "):
@@ -153,7 +153,7 @@ def is_told(error: Exception) -> bool:
 _RAISE = dis.opmap["RAISE_VARARGS"]
 
 
-def built_in_own_words(kind: Class) -> Class:
+def explain_construction(kind: Class) -> Class:
     """Do the same for a class: put it above the dataclass, if it is one."""
     init: Any = vars(kind)["__init__"]
 
@@ -166,7 +166,7 @@ def built_in_own_words(kind: Class) -> Class:
             if at is None or at.tb_next is not None:
                 _explain(type(self).__name__, init, (self, *args), options, error)
                 raise
-            wrong = wrong_arguments(type(self).__name__, init, (self, *args), options)
+            wrong = explain_wrong_arguments(type(self).__name__, init, (self, *args), options)
             if wrong is None:
                 raise
             raise LayerTypeError(wrong) from None
@@ -184,7 +184,7 @@ def expect_function(caller: str, f: Any) -> None:
     Raises: TypeError
     """
     if not callable(f):
-        raise TypeError(f"{caller} expects a function, got {shown(f)}")
+        raise TypeError(f"{caller} expects a function, got {show(f)}")
 
 
 def find_refused(function: Callable[..., Any], *arguments: Any) -> str | None:
@@ -208,25 +208,23 @@ def expect_places(caller: str, argnums: Any, *, several: bool = False, name: str
     numbers = argnums if several and isinstance(argnums, (tuple, list)) else (argnums,)
     if not numbers or not all([isinstance(n, int) and not isinstance(n, bool) for n in numbers]):
         wanted = "an int or a tuple of ints" if several else "an int"
-        raise TypeError(f"{caller} expects {name} as {wanted}, got {shown(argnums)}")
+        raise TypeError(f"{caller} expects {name} as {wanted}, got {show(argnums)}")
 
 
-def wrong_arguments(
+def explain_wrong_arguments(
     name: str, init: Callable[..., Any], args: tuple[Any, ...], options: Mapping[str, Any]
 ) -> str | None:
     """Say why a class that is called `name` cannot be built of these arguments, self among them; None if it can."""
-    return _wrong(f"{name} is built as", name, init, 1, args, options)
+    return _explain_in_words(f"{name} is built as", name, init, 1, args, options)
 
 
-def wrong_arguments_of_function(
-    function: Callable[..., Any], args: tuple[Any, ...], options: Mapping[str, Any]
-) -> str | None:
+def explain_wrong_call(function: Callable[..., Any], args: tuple[Any, ...], options: Mapping[str, Any]) -> str | None:
     """Say why a function does not take these arguments; None if it does, or does not tell."""
     name = getattr(function, "__name__", type(function).__name__)
-    return _wrong(f"{name} is called as", name, function, 0, args, options)
+    return _explain_in_words(f"{name} is called as", name, function, 0, args, options)
 
 
-def _wrong(
+def _explain_in_words(
     head: str,
     name: str,
     function: Callable[..., Any],
@@ -253,7 +251,7 @@ def _wrong(
         if option not in named:
             takes = f"it takes {', '.join(named)}" if named else "it takes no options"
             meant = did_you_mean(option, named) or _advise(name, option)
-            return f"{name} has no option '{safe_to_show(option, 60)}': {meant}{takes}"
+            return f"{name} has no option '{make_safe(option, 60)}': {meant}{takes}"
     given = args[first:]
     if len(given) > len(by_position) and not any_number:
         by_name = [p.name for p in known if p.kind == Parameter.KEYWORD_ONLY]
@@ -270,9 +268,9 @@ def _wrong(
 
 def _advise(name: str, option: str) -> str:
     """Say how what another library's option does is done here, as a sentence of its own; nothing if that is unknown."""
-    from luxport.habits import advice_for_option  # mistakes alone need it
+    from luxport.habits import advise_on_option  # mistakes alone need it
 
-    return advice_for_option(name, option)
+    return advise_on_option(name, option)
 
 
 def did_you_mean(option: str, named: list[str]) -> str:

@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import NoReturn
 
-from luxport.text import safe_to_show
+from luxport.text import make_safe
 
 __all__ = ["Arguments"]
 
@@ -21,5 +21,5 @@ class Arguments(argparse.ArgumentParser):
         Traceback (most recent call last):
         SystemExit: 2
         """
-        print(f"{self.prog}: {safe_to_show(message)}; see {self.prog} --help", file=sys.stderr)
+        print(f"{self.prog}: {make_safe(message)}; see {self.prog} --help", file=sys.stderr)
         raise SystemExit(2)

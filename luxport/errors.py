@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from luxport.text import safe_to_show
+from luxport.text import make_safe
 
 __all__ = ["BackendNotFoundError", "LayerError", "LayerIndexError", "LayerMemoryError", "LayerTypeError", "shape_text"]
 
@@ -41,7 +41,7 @@ class LayerError(ValueError):
     def __str__(self) -> str:
         where = self.place.text()
         text = f"{where} {self.detail}" if where else self.detail
-        return text if text.isprintable() else safe_to_show(text, 2000)
+        return text if text.isprintable() else make_safe(text, 2000)
 
 
 class LayerTypeError(LayerError, TypeError):
@@ -62,11 +62,11 @@ class BackendNotFoundError(ImportError):
 
 def shape_text(x: Any) -> str:
     """Write the shape of an array as every backend would, with ``?`` for a size that is not known yet."""
-    dims = [_size_text(n) for n in x.shape]
+    dims = [_write_size(n) for n in x.shape]
     return f"({', '.join(dims)}{',' if len(dims) == 1 else ''})"
 
 
-def _size_text(n: Any) -> str:
+def _write_size(n: Any) -> str:
     if n is None:
         return "?"
     try:

@@ -6,15 +6,15 @@ from collections.abc import Iterable
 from importlib import import_module
 from typing import Any
 
-from luxport.text import shown
+from luxport.text import show
 
 __all__ = [
-    "advice_for_option",
-    "advice_for_type",
-    "hint_for_attribute",
-    "hint_for_name",
-    "hint_for_option",
-    "missing_attribute",
+    "advise_on_option",
+    "advise_on_type",
+    "hint_at_attribute",
+    "hint_at_name",
+    "hint_at_option",
+    "make_attribute_error",
 ]
 
 _ROOMS = (
@@ -165,7 +165,7 @@ _ATTRIBUTES = {
 }
 
 
-def hint_for_name(package: str, name: str, known: Iterable[str]) -> str:
+def hint_at_name(package: str, name: str, known: Iterable[str]) -> str:
     """Say what stands for a name that a package has not, after a colon; nothing if that is not known."""
     if name.startswith("_"):
         return ""
@@ -183,22 +183,22 @@ def hint_for_name(package: str, name: str, known: Iterable[str]) -> str:
         if name in getattr(import_module(place), "__all__", ()):
             return f": {place}.{name}"
     by_case = {one.lower(): one for one in known}
-    close = [by_case[name.lower()]] if name.lower() in by_case else _nearest(name, known)
+    close = [by_case[name.lower()]] if name.lower() in by_case else _find_nearest(name, known)
     return f": did you mean {'luxport.' if at_the_top else ''}{close[0]}?" if close else ""
 
 
-def _nearest(name: str, known: Iterable[str]) -> list[str]:
+def _find_nearest(name: str, known: Iterable[str]) -> list[str]:
     from difflib import get_close_matches  # slow to import, and only mistakes need it
 
     return get_close_matches(name, list(known), 1, 0.8)
 
 
-def missing_attribute(value: Any, name: str) -> AttributeError:
+def make_attribute_error(value: Any, name: str) -> AttributeError:
     """Make the error for an attribute that is not there, with what is done here instead."""
-    return AttributeError(f"{type(value).__name__} has no attribute {shown(name)}{hint_for_attribute(name)}")
+    return AttributeError(f"{type(value).__name__} has no attribute {show(name)}{hint_at_attribute(name)}")
 
 
-def hint_for_attribute(name: str) -> str:
+def hint_at_attribute(name: str) -> str:
     """Say what is done here for an attribute that models of other libraries have, after a colon."""
     return f": {_ATTRIBUTES[name]}" if name in _ATTRIBUTES else ""
 
@@ -237,7 +237,7 @@ _ADVICE = {
 }
 
 
-def advice_for_type(kind: type) -> str:
+def advise_on_type(kind: type) -> str:
     """Say how to come from a value of a type to arrays."""
     if issubclass(kind, import_module("luxport.core.anatomy").LayerBase):
         return _ARRAYS
@@ -246,11 +246,11 @@ def advice_for_type(kind: type) -> str:
     return "make one with luxport.asarray"
 
 
-def advice_for_option(caller: str, name: str) -> str:
+def advise_on_option(caller: str, name: str) -> str:
     """Say how a function or layer does what an option of another library does; nothing if that is not known."""
     return _ADVICE.get(f"{caller}.{name}") or _ADVICE.get(name, "")
 
 
-def hint_for_option(name: str) -> str:
+def hint_at_option(name: str) -> str:
     """Say where a call's option of another library is here, after a semicolon."""
     return f"; {_OPTIONS[name]}" if name in _OPTIONS else ""

@@ -15,7 +15,7 @@ import numpy as np
 
 from luxport.call_arguments import says_what_it_takes
 from luxport.random import Rng
-from luxport.text import shown
+from luxport.text import show
 
 __all__ = [
     "Initializer",
@@ -61,7 +61,7 @@ class _Init:
             raise TypeError(f"{self.draw.__name__} expects options among {sorted(known)}, got {', '.join(unknown)}")
         merged = {**dict(self.options), **options}
         if not given:
-            return _Init(self.draw, self._distinct(merged))
+            return _Init(self.draw, self._sort_options(merged))
         if len(given) != 2:
             raise TypeError(
                 f"{self.draw.__name__} expects a generator and a shape, or options alone, got {len(given)} by position"
@@ -69,7 +69,7 @@ class _Init:
         rng, shape = given
         return Rng.of(rng).draw_with(self.draw, tuple(shape), **merged)
 
-    def _distinct(self, options: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
+    def _sort_options(self, options: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
         """Sort the options and leave out those that are the defaults: equal initializers are written alike."""
         defaults = self.draw.__kwdefaults__ or {}
         hashable = {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
@@ -121,7 +121,7 @@ def calculate_gain(activation: Any, slope: float = 0.01) -> float:
     }
     name = getattr(activation, "__name__", activation)
     if not isinstance(name, str) or name not in gains:
-        raise ValueError(f"a gain is known for {', '.join(gains)}, got {shown(name)}")
+        raise ValueError(f"a gain is known for {', '.join(gains)}, got {show(name)}")
     return gains[name]
 
 
@@ -299,9 +299,9 @@ def orthogonal(rng: Rng, shape: tuple[int, ...], *, gain: float = 1.0) -> Any:
         raise ValueError("orthogonal expects one or more axes, got the shape ()")
     rows, columns = shape[0], math.prod(shape[1:])
     fewer, more = min(rows, columns), max(rows, columns)
-    from luxport.random.reproducible_sums import orthonormal_rows  # few models need it
+    from luxport.random.reproducible_sums import make_orthonormal_rows  # few models need it
 
-    matrix = orthonormal_rows(rng.normal((fewer, more)))
+    matrix = make_orthonormal_rows(rng.normal((fewer, more)))
     return (gain * (matrix if rows <= columns else matrix.T)).astype(np.float32).reshape(shape)
 
 

@@ -11,12 +11,12 @@ from importlib import import_module
 from importlib.util import resolve_name
 from typing import Any
 
-__all__ = ["lazy_names"]
+__all__ = ["read_lazy_names"]
 
 _LINE = re.compile(r"^from (\.\S*) import (\w+) as \2$", re.MULTILINE)
 
 
-def lazy_names(
+def read_lazy_names(
     package: str, *, at_once: Iterable[str] = ()
 ) -> tuple[list[str], Callable[[str], Any], Callable[[], list[str]]]:
     """Return a package's ``__all__``, ``__getattr__`` and ``__dir__``, from the lines of its ``__init__.pyi``.
@@ -28,7 +28,7 @@ def lazy_names(
         package: its full name
         at_once: beginnings of places, such as ".ops", whose names are imported with the package
 
-    >>> names, get, _ = lazy_names("luxport.layers")
+    >>> names, get, _ = read_lazy_names("luxport.layers")
     >>> "Scale" in names, get("Dense")(2, 3)
     (True, Dense(2, 3))
     """
@@ -37,11 +37,9 @@ def lazy_names(
 
     def get(name: str) -> Any:
         if name not in place_of:
-            from luxport.habits import hint_for_name  # mistakes alone need it
+            from luxport.habits import hint_at_name  # mistakes alone need it
 
-            raise AttributeError(
-                f"module {package!r} has no attribute {name!r}{hint_for_name(package, name, place_of)}"
-            )
+            raise AttributeError(f"module {package!r} has no attribute {name!r}{hint_at_name(package, name, place_of)}")
         with _one_at_a_time:
             return put(name, _import_in_order(module_of(name)))
 

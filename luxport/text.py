@@ -9,16 +9,16 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["is_own", "kind_of", "make_printable", "safe_to_show", "shown", "warn"]
+__all__ = ["is_own", "name_kind", "make_printable", "make_safe", "show", "warn"]
 
 
-def safe_to_show(text: str, longest: int = 400) -> str:
+def make_safe(text: str, longest: int = 400) -> str:
     """Return text on one line: white space as single spaces, and whatever is not printable written as its escape.
 
     So it drives no terminal, ends no comment and turns no line around: control characters, every separator of lines,
     marks of direction, invisible letters and lone surrogates are escaped. Longer text is cut and ends in an ellipsis.
 
-    >>> safe_to_show("a name\\nwith \\x1b[2J and \\u202e in it")
+    >>> make_safe("a name\\nwith \\x1b[2J and \\u202e in it")
     'a name with \\\\x1b[2J and \\\\u202e in it'
     """
     cut = text[: 4 * longest + 4]  # what is cut away anyway is not looked at
@@ -27,21 +27,21 @@ def safe_to_show(text: str, longest: int = 400) -> str:
     return line if len(line) <= longest and len(cut) == len(text) else f"{line[: longest - 1]}…"
 
 
-def shown(value: Any, longest: int = 80) -> str:
+def show(value: Any, longest: int = 80) -> str:
     """Write any value on one line, the same on every backend: an array by its shape, what is long cut short.
 
     Nothing that a value is or does keeps an error from being told: not a number of a million digits, a list that
     holds itself, or a `repr` that raises.
 
     >>> import numpy as np
-    >>> shown((1.5, "a\\nb", {"x": np.zeros((2, 3))})), shown(10**5000), shown([0] * 1000)
+    >>> show((1.5, "a\\nb", {"x": np.zeros((2, 3))})), show(10**5000), show([0] * 1000)
     ("(1.5, 'a\\\\nb', {'x': an array (2, 3)})", 'an int of 16610 bits', '[0, 0, 0, 0, 0, 0, 0, 0, ...]')
     """
     try:
         text = _short.repr(value)
     except Exception:
-        text = f"<{_type_name(value)} object>"
-    return safe_to_show(text, longest)
+        text = f"<{_name_type(value)} object>"
+    return make_safe(text, longest)
 
 
 _LONGEST_MESSAGE = 2000
@@ -56,7 +56,7 @@ def make_printable(error: BaseException) -> None:
     if not isinstance(message, str) or message.isprintable():
         return
     lines = [message] if is_own(error) else message.split("\n")
-    safe = [line if line.isprintable() else safe_to_show(line, _LONGEST_MESSAGE) for line in lines]
+    safe = [line if line.isprintable() else make_safe(line, _LONGEST_MESSAGE) for line in lines]
     error.args = ("\n".join(safe), *error.args[1:])
 
 
@@ -73,29 +73,29 @@ def warn(message: str) -> None:
     level, frame = 1, sys._getframe(0)
     while frame is not None and str(frame.f_globals.get("__name__")).startswith(_OWN):
         level, frame = level + 1, frame.f_back
-    warnings.warn(safe_to_show(message, _LONGEST_MESSAGE), stacklevel=level)
+    warnings.warn(make_safe(message, _LONGEST_MESSAGE), stacklevel=level)
 
 
 _OWN = ("luxport.", "luxport_")
 
 
-def kind_of(value: Any) -> str:
+def name_kind(value: Any) -> str:
     """Name what a value is: an array by its shape, on every backend alike, and else by the name of its type.
 
     >>> import numpy as np
-    >>> kind_of(np.zeros((2, 3))), kind_of(None), kind_of("x"), kind_of((1, 2)), kind_of(dict)
+    >>> name_kind(np.zeros((2, 3))), name_kind(None), name_kind("x"), name_kind((1, 2)), name_kind(dict)
     ('an array (2, 3)', 'NoneType', 'str', 'a tuple of 2', 'the class dict')
     """
     if isinstance(value, type):
-        return f"the class {safe_to_show(value.__name__, 60)}"
+        return f"the class {make_safe(value.__name__, 60)}"
     if type(value) is tuple:
         return f"a tuple of {len(value)}"
     shape = _shape_of_array(value)
-    return _type_name(value) if shape is None else f"an array {shape}"
+    return _name_type(value) if shape is None else f"an array {shape}"
 
 
-def _type_name(value: Any) -> str:
-    return safe_to_show(type(value).__name__, 60)
+def _name_type(value: Any) -> str:
+    return make_safe(type(value).__name__, 60)
 
 
 def _shape_of_array(value: Any) -> str | None:

@@ -13,11 +13,11 @@ from luxport import jit, value_and_grad
 from luxport.backend import (
     Backend,
     available_backends,
-    backend_name,
     can,
     dtype_name,
+    find_backend_name,
     get_backend,
-    known_backends,
+    list_known_backends,
     register_backend,
 )
 from luxport_conformance import strict32
@@ -180,15 +180,15 @@ def selected(chosen: list[str] | None = None, excluded: list[str] | None = None)
 
     Raises: ValueError if a backend is chosen or excluded that does not exist, for then something else was meant
     """
-    out = [backend_name(name) for name in (excluded or [])]
+    out = [find_backend_name(name) for name in (excluded or [])]
     out += filter(None, os.environ.get("LUXPORT_EXCLUDE", "").split(","))
     unknown = [name for name in out if name not in BACKENDS]
     if unknown:
         raise ValueError(f"backends to exclude are among {', '.join(BACKENDS)}, got {', '.join(unknown)}")
-    wanted = [backend_name(name) for name in chosen or BACKENDS]
-    unknown = [name for name in wanted if ":" not in name and name not in known_backends()]
+    wanted = [find_backend_name(name) for name in chosen or BACKENDS]
+    unknown = [name for name in wanted if ":" not in name and name not in list_known_backends()]
     if unknown:
-        known = ", ".join(known_backends())
+        known = ", ".join(list_known_backends())
         raise ValueError(f"unknown backend {', '.join(unknown)}: expected one of {known}, or module:object")
     return [name for name in wanted if name not in out]
 

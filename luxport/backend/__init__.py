@@ -1,16 +1,16 @@
 """Backends: which one owns an array, which one makes new arrays, and moving arrays between them."""
 
-from ._arrays import array_device as array_device
 from ._arrays import asarray as asarray
+from ._arrays import find_array_device as find_array_device
 from ._arrays import is_inexact as is_inexact
+from ._arrays import match_shapes as match_shapes
+from ._arrays import match_sizes as match_sizes
 from ._arrays import namespace as namespace
-from ._arrays import same_shape as same_shape
-from ._arrays import same_size as same_size
 from ._capabilities import CAPABILITIES as CAPABILITIES
 from ._capabilities import can as can
 from ._capabilities import require as require
-from ._choice import backend_of_trees as backend_of_trees
 from ._choice import default_backend as default_backend
+from ._choice import find_backend_of_trees as find_backend_of_trees
 from ._choice import find_first_array as find_first_array
 from ._choice import set_backend as set_backend
 from ._choice import using as using
@@ -35,13 +35,13 @@ from ._protocol import Array as Array
 from ._protocol import Backend as Backend
 from ._registry import adopt_type as adopt_type
 from ._registry import available_backends as available_backends
-from ._registry import backend_name as backend_name
 from ._registry import backend_of as backend_of
-from ._registry import casts as casts
+from ._registry import find_backend_name as find_backend_name
 from ._registry import find_owner as find_owner
 from ._registry import get_backend as get_backend
 from ._registry import is_array as is_array
-from ._registry import known_backends as known_backends
+from ._registry import is_casting as is_casting
+from ._registry import list_known_backends as list_known_backends
 from ._registry import load_backends_on_arrival as load_backends_on_arrival
 from ._registry import load_present_backends as load_present_backends
 from ._registry import register_backend as register_backend

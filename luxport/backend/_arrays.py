@@ -11,9 +11,9 @@ from luxport.backend._dtype_names import check_dtype_name, dtype_name
 from luxport.backend._protocol import Array, Backend
 from luxport.backend._registry import backend_of, find_owner, get_backend
 from luxport.call_arguments import says_what_it_takes
-from luxport.text import shown
+from luxport.text import show
 
-__all__ = ["array_device", "asarray", "is_inexact", "namespace", "same_shape", "same_size"]
+__all__ = ["find_array_device", "asarray", "is_inexact", "namespace", "match_shapes", "match_sizes"]
 
 
 def namespace(*arrays: Array) -> Any:
@@ -26,13 +26,13 @@ def namespace(*arrays: Array) -> Any:
     return backend_of(*arrays).xp
 
 
-def array_device(array: Array) -> Any:
+def find_array_device(array: Array) -> Any:
     """Return the device of an array as its namespace's creation functions take it; None where a program has none yet.
 
     It is None, too, for an array that is spread over several devices: its own sharding fits no other shape.
 
     >>> import numpy as np
-    >>> array_device(np.zeros(2))
+    >>> find_array_device(np.zeros(2))
     'cpu'
     """
     device = getattr(array, "device", None)
@@ -67,7 +67,7 @@ def asarray(
         try:
             values = np.asarray(values)
         except ValueError:  # rows of several lengths
-            raise TypeError(f"asarray expects numbers in rows of one length, got {shown(values)}") from None
+            raise TypeError(f"asarray expects numbers in rows of one length, got {show(values)}") from None
         values = values.astype({"float64": "float32", "complex128": "complex64"}.get(values.dtype.name, values.dtype))
     elif source is not owner:
         values = source.to_numpy(values)
@@ -90,22 +90,22 @@ def is_inexact(value: Any) -> bool:
     return "float" in kind or "complex" in kind
 
 
-def same_shape(shape: Any, other: Any) -> bool:
+def match_shapes(shape: Any, other: Any) -> bool:
     """Compare two shapes, in which a compiled program may not know every size yet.
 
-    >>> same_shape((2, None), (2, 3)), same_shape((2, 3), (3, 2))
+    >>> match_shapes((2, None), (2, 3)), match_shapes((2, 3), (3, 2))
     (True, False)
     """
-    return len(shape) == len(other) and all([same_size(n, m) for n, m in zip(shape, other, strict=True)])
+    return len(shape) == len(other) and all([match_sizes(n, m) for n, m in zip(shape, other, strict=True)])
 
 
-def same_size(n: int | None, m: int | None) -> bool:
+def match_sizes(n: int | None, m: int | None) -> bool:
     """Compare two sizes, of which a compiled program may not know one yet.
 
     Sizes are compared by this or by ``==``, never by ``n in (m, None)``: where m is a number that PyTorch's compiler
     keeps symbolic, as an option of a layer is from the second model on, it takes the number n for none of them.
 
-    >>> same_size(2, 2), same_size(2, None), same_size(2, 3)
+    >>> match_sizes(2, 2), match_sizes(2, None), match_sizes(2, 3)
     (True, True, False)
     """
     return n == m or n is None or m is None

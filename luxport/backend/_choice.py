@@ -17,7 +17,7 @@ from luxport.backend._registry import backend_of, find_owner, get_backend
 from luxport.call_arguments import says_what_it_takes
 from luxport.tree.static import Static
 
-__all__ = ["backend_of_trees", "default_backend", "find_first_array", "set_backend", "using"]
+__all__ = ["find_backend_of_trees", "default_backend", "find_first_array", "set_backend", "using"]
 
 
 _chosen: str | None = None
@@ -63,7 +63,7 @@ def using(name: str) -> Iterator[Backend]:
         _using.reset(token)
 
 
-def backend_of_trees(*values: Any) -> Backend:
+def find_backend_of_trees(*values: Any) -> Backend:
     """Find the backend of trees by the first array in each, or the default one if there is no array."""
     found: Any = None
     for value in values:

@@ -10,13 +10,13 @@ from luxport.backend._choice import default_backend
 from luxport.backend._move import to
 from luxport.backend._protocol import Backend
 from luxport.backend._registry import backend_of, get_backend
-from luxport.call_arguments import built_in_own_words, says_what_it_takes
-from luxport.text import shown, warn
+from luxport.call_arguments import explain_construction, says_what_it_takes
+from luxport.text import show, warn
 
 __all__ = ["Device", "cpu_device", "expect_device", "get_device", "gpu_device", "list_devices"]
 
 
-@built_in_own_words
+@explain_construction
 class Device:
     """A device of a backend: called with a tree of arrays, it returns them there.
 
@@ -44,7 +44,7 @@ class Device:
     def __call__(self, values: tree.Tree, *, dtype: str | None = None) -> tree.Tree:
         """Return the tree with its arrays on this device."""
         if callable(values):
-            raise TypeError(f"a device expects arrays, got the layer {shown(values)}: move its parameters and states")
+            raise TypeError(f"a device expects arrays, got the layer {show(values)}: move its parameters and states")
         return to(values, backend=self.backend, device=self.name, dtype=dtype)
 
     def each(self, batches: Iterable[tree.Tree]) -> Iterator[tree.Tree]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from luxport.backend._protocol import Array
-from luxport.text import shown
+from luxport.text import show
 
 __all__ = ["FLOATING", "check_dtype_name", "dtype_name", "numpy_bfloat16"]
 
@@ -19,10 +19,10 @@ def check_dtype_name(dtype: Any, *, floating: bool = False) -> None:
     """
     known = FLOATING if floating else (*FLOATING, *_COUNTING)
     if dtype is not None and not isinstance(dtype, str):
-        raise TypeError(f"a dtype expected by name, such as 'float32', got {shown(dtype)}")
+        raise TypeError(f"a dtype expected by name, such as 'float32', got {show(dtype)}")
     if dtype is not None and dtype not in known:
         raise ValueError(
-            f"{'a floating dtype' if floating else 'a dtype'} expected, got {shown(dtype)}: one of {', '.join(known)}"
+            f"{'a floating dtype' if floating else 'a dtype'} expected, got {show(dtype)}: one of {', '.join(known)}"
         )
 
 

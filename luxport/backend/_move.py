@@ -7,11 +7,11 @@ from typing import Any
 from luxport import tree
 from luxport.backend._capabilities import can
 from luxport.backend._dtype_names import check_dtype_name, dtype_name
-from luxport.backend._precision import convert_once, dtype_at
+from luxport.backend._precision import choose_dtype_at, convert_once
 from luxport.backend._protocol import Array, Backend
 from luxport.backend._registry import backend_of, get_backend
 from luxport.call_arguments import says_what_it_takes
-from luxport.tree.ordered_keys import with_places
+from luxport.tree.ordered_keys import add_places
 from luxport.tree.places import check_size
 
 __all__ = ["to", "to_numpy"]
@@ -59,7 +59,7 @@ def to(
     def move(path: tuple[str, ...], leaf: Any) -> Array:
         source = backend_of(leaf)
         owner = target or source
-        wanted = dtype_at(path, dtype) if _converts(dtype_name(leaf), dtype) else None
+        wanted = choose_dtype_at(path, dtype) if _converts(dtype_name(leaf), dtype) else None
         if share and device is None and wanted in (None, dtype_name(leaf)):
             shared = leaf if owner is source else _share(leaf, owner)
             if shared is not None:
@@ -69,14 +69,14 @@ def to(
     result = tree.map_with_path(convert_once(move, dtype), values)
     if target is None:
         return result
-    if not _sorts_keys(target):
-        return with_places(result, known=False)
+    if not _has_sorted_keys(target):
+        return add_places(result, known=False)
     # Where keys may have been sorted already, those without a place stay so.
     first = next(iter(tree.leaves(values)), None)
-    return result if first is None or _sorts_keys(backend_of(first)) else with_places(result)
+    return result if first is None or _has_sorted_keys(backend_of(first)) else add_places(result)
 
 
-def _sorts_keys(backend: Backend) -> bool:
+def _has_sorted_keys(backend: Backend) -> bool:
     return can(backend, "sorted keys")
 
 

@@ -10,7 +10,7 @@ from luxport.backend._dtype_names import dtype_name
 from luxport.backend._protocol import Array
 from luxport.backend._registry import backend_of
 from luxport.call_arguments import says_what_it_takes
-from luxport.text import shown
+from luxport.text import show
 
 __all__ = ["bf16", "f16", "f32", "f64"]
 
@@ -66,8 +66,8 @@ def _convert(caller: str, values: tree.Tree, floating: str, complex_: str | None
         try:
             kind = dtype_name(leaf)
         except AttributeError:
-            raise TypeError(f"{caller} expects a tree of arrays, got {shown(leaf)} in it") from None
-        wanted = dtype_at(path, floating) if "float" in kind else complex_ if "complex" in kind else None
+            raise TypeError(f"{caller} expects a tree of arrays, got {show(leaf)} in it") from None
+        wanted = choose_dtype_at(path, floating) if "float" in kind else complex_ if "complex" in kind else None
         return leaf if wanted in (None, kind) else backend_of(leaf).asarray(leaf, dtype=wanted)
 
     return tree.map_with_path(convert_once(convert, floating), values)
@@ -79,7 +79,7 @@ def convert_once(convert: Callable[[tuple[str, ...], Any], Array], dtype: str | 
     converted: dict[tuple[int, str | None], tuple[Any, Any]] = {}
 
     def once(path: tuple[str, ...], leaf: Any) -> Array:
-        key = id(leaf), dtype_at(path, dtype)
+        key = id(leaf), choose_dtype_at(path, dtype)
         if key not in converted:
             converted[key] = leaf, convert(path, leaf)
         return converted[key][1]
@@ -87,13 +87,13 @@ def convert_once(convert: Callable[[tuple[str, ...], Any], Array], dtype: str | 
     return once
 
 
-def dtype_at(path: tuple[str, ...], dtype: str | None) -> str | None:
+def choose_dtype_at(path: tuple[str, ...], dtype: str | None) -> str | None:
     """Return the dtype that a floating array at this path is to have where the tree is to have `dtype`.
 
     Running statistics do not become half types: what a batch adds to them would be too small to be seen, and a
     variance may be larger than float16 goes.
 
-    >>> dtype_at(("layer_1", "running_var"), "float16"), dtype_at(("layer_1", "scale"), "float16")
+    >>> choose_dtype_at(("layer_1", "running_var"), "float16"), choose_dtype_at(("layer_1", "scale"), "float16")
     ('float32', 'float16')
     """
     running = bool(path) and path[-1] in ("running_mean", "running_var")

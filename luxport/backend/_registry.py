@@ -19,7 +19,7 @@ from luxport.backend._capabilities import CAPABILITIES, can
 from luxport.backend._protocol import Array, Backend
 from luxport.call_arguments import says_what_it_takes
 from luxport.errors import BackendNotFoundError, LayerTypeError
-from luxport.text import shown
+from luxport.text import show
 from luxport.when_imported import when_imported
 
 if TYPE_CHECKING:
@@ -29,13 +29,13 @@ __all__ = [
     "FRAMEWORKS",
     "adopt_type",
     "available_backends",
-    "backend_name",
+    "find_backend_name",
     "backend_of",
-    "casts",
+    "is_casting",
     "find_owner",
     "get_backend",
     "is_array",
-    "known_backends",
+    "list_known_backends",
     "load_backends_on_arrival",
     "load_present_backends",
     "register_backend",
@@ -100,7 +100,7 @@ def backend_of(array: Array = None, /, *more: Array) -> Backend:
     for one in (array, *more):
         if one is None:
             continue
-        backend = _owners.get(type(one)) or _owner(type(one))
+        backend = _owners.get(type(one)) or _require_owner(type(one))
         if found is None:
             found = backend
         elif backend is not found:
@@ -108,7 +108,7 @@ def backend_of(array: Array = None, /, *more: Array) -> Backend:
             target = backend if found.name == "numpy" else found
             raise LayerTypeError(
                 f"expects arrays of one backend, got {found.name} and {backend.name} together: "
-                f"move one with luxport.to(..., backend={shown(target.name)})",
+                f"move one with luxport.to(..., backend={show(target.name)})",
                 culprit="luxport",
             )
     if found is None:
@@ -124,20 +124,20 @@ def get_backend(name: str | Backend) -> Backend:
     """
     if not isinstance(name, str):
         if getattr(name, "owns_type", None) is None:
-            raise TypeError(f"a backend or its name expected, got {shown(name)}")
+            raise TypeError(f"a backend or its name expected, got {show(name)}")
         return name
     if name in KNOWN.by_name:
         return KNOWN.by_name[name]
-    entry = KNOWN.named.get(name) or KNOWN.named.get(backend_name(name))
+    entry = KNOWN.named.get(name) or KNOWN.named.get(find_backend_name(name))
     if entry is None:
-        raise ValueError(f"unknown backend {shown(name)}: expected one of {', '.join(known_backends())}")
+        raise ValueError(f"unknown backend {show(name)}: expected one of {', '.join(list_known_backends())}")
     return _load(entry)
 
 
-def backend_name(name: str) -> str:
+def find_backend_name(name: str) -> str:
     """Return the name of the backend that a framework's own name stands for.
 
-    >>> backend_name("pytorch"), backend_name("TensorFlow"), backend_name("jax")
+    >>> find_backend_name("pytorch"), find_backend_name("TensorFlow"), find_backend_name("jax")
     ('torch', 'tf', 'jax')
     """
     return {"pytorch": "torch", "tensorflow": "tf"}.get(name.lower(), name)
@@ -152,7 +152,7 @@ def available_backends() -> list[str]:
     return sorted({name for name, entry in KNOWN.named.items() if entry.value in installed} | set(KNOWN.by_name))
 
 
-def known_backends() -> list[str]:
+def list_known_backends() -> list[str]:
     """Name the backends that are known, whether their frameworks are installed or not."""
     return sorted({*KNOWN.named, *KNOWN.by_name})
 
@@ -163,15 +163,15 @@ def register_backend(backend: Backend) -> None:
     missing = [name for name in _REQUIRED if getattr(backend, name, None) is None]
     if missing:
         name = getattr(backend, "name", backend)
-        raise TypeError(f"backend {shown(name)} misses {', '.join(missing)}: see luxport.backend.Backend")
+        raise TypeError(f"backend {show(name)} misses {', '.join(missing)}: see luxport.backend.Backend")
     unknown = [name for name in backend.capabilities if name not in CAPABILITIES]
     if unknown:
         known = ", ".join(CAPABILITIES)
-        raise TypeError(f"backend {shown(backend.name)} expects capabilities among {known}, got {', '.join(unknown)}")
+        raise TypeError(f"backend {show(backend.name)} expects capabilities among {known}, got {', '.join(unknown)}")
     for capability in backend.capabilities:
         missing = [name for name in CAPABILITIES[capability] if getattr(backend, name, None) is None]
         if missing:
-            raise TypeError(f"backend {shown(backend.name)} with {capability} misses {', '.join(missing)}")
+            raise TypeError(f"backend {show(backend.name)} with {capability} misses {', '.join(missing)}")
     KNOWN.by_name[backend.name] = backend
 
 
@@ -214,7 +214,7 @@ def _load_on_arrival(root: str) -> None:
         KNOWN.loading.release()
 
 
-def casts(x: Array, other: Array) -> bool:
+def is_casting(x: Array, other: Array) -> bool:
     """Tell whether two dtypes may meet because the user told the framework to cast by itself, as `torch.autocast` does.
 
     That is the capability "autocast".
@@ -231,12 +231,12 @@ def adopt_type(array_type: type, backend: Backend) -> None:
 _REQUIRED = tuple(name for name in vars(Backend) if not name.startswith("_"))
 
 
-def _owner(array_type: type) -> Backend:
+def _require_owner(array_type: type) -> Backend:
     backend = find_owner(array_type)
     if backend is None:
-        from luxport.habits import advice_for_type  # mistakes alone need it
+        from luxport.habits import advise_on_type  # mistakes alone need it
 
-        advice = advice_for_type(array_type)
+        advice = advise_on_type(array_type)
         raise LayerTypeError(f"expects an array, got {array_type.__name__}: {advice}", culprit="luxport")
     return backend
 
@@ -286,7 +286,7 @@ def _load_now(entry: EntryPoint) -> Backend:
             raise
         name = next((n for n, other in KNOWN.named.items() if other.value == entry.value), entry.name)
         raise BackendNotFoundError(
-            f"backend {shown(name)} needs {root}, which is not installed: pip install 'luxport-nn[{name}]'",
+            f"backend {show(name)} needs {root}, which is not installed: pip install 'luxport-nn[{name}]'",
             name=root,
         ) from None
     for part in filter(None, attribute.split(".")):

@@ -20,7 +20,7 @@ from luxport.backend.option_rules import ANNOTATED, Rule, is_int, is_number
 from luxport.call_arguments import is_told
 from luxport.errors import LayerError, LayerTypeError, shape_text
 
-__all__ = ["Arguments", "Check", "arrays_of", "checked", "expect_options", "short"]
+__all__ = ["Arguments", "Check", "name_arrays", "check_call", "expect_options", "write_short"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -161,7 +161,7 @@ class Arguments:
         return None if found is None else found[1]
 
 
-def checked(
+def check_call(
     takes: str | Sequence[str] = (),
     *,
     rules: Mapping[str, Rule] | None = None,
@@ -177,7 +177,7 @@ def checked(
 
     def decorate(function: F) -> F:
         arguments = Arguments(function, takes, rules or {}, check)
-        names, _ = arrays_of(function)
+        names, _ = name_arrays(function)
         expect_options = arguments.expect_options if arguments.rules else None
         any_by_position = any(name in arguments.rules for name in names)
         expect = arguments.early_test() if early else None
@@ -205,7 +205,7 @@ def checked(
     return decorate
 
 
-def arrays_of(function: Callable[..., Any]) -> tuple[Sequence[str], int]:
+def name_arrays(function: Callable[..., Any]) -> tuple[Sequence[str], int]:
     """Name the arguments that a function takes by position, and count those that may not be left out."""
     inner = inspect.unwrap(function)
     names = inner.__code__.co_varnames[: inner.__code__.co_argcount]
@@ -268,10 +268,10 @@ def _find_option_problem(name: str, rule: Rule, value: Any, x: Any) -> LayerErro
     wide = (
         ": a float can be as large" if is_int(value) and not is_number(value) and rule.holds(float(value), None) else ""
     )
-    return kind(f"expects {name} as {rule.wanted}{shape}, got {short(value)}{wide}")
+    return kind(f"expects {name} as {rule.wanted}{shape}, got {write_short(value)}{wide}")
 
 
-def short(value: Any) -> str:
+def write_short(value: Any) -> str:
     """Write a value on one line, the same wherever it comes from."""
     if find_owner(type(value)) is not None:
         return f"an array {shape_text(value)}"

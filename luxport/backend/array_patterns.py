@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from luxport.backend._dtype_names import dtype_name
-from luxport.backend._registry import backend_of, casts, find_owner
+from luxport.backend._registry import backend_of, find_owner, is_casting
 from luxport.errors import LayerError, LayerTypeError, shape_text
 
 __all__ = ["Takes", "find_problem", "fit", "parse"]
@@ -41,10 +41,10 @@ class Takes:
         if rank < wanted or (rank > wanted and not self.open):
             return False
         for i, (factor, name) in enumerate(self.head):
-            if not _agrees(factor, name, shape[i], sizes):
+            if not _match_factor(factor, name, shape[i], sizes):
                 return False
         for i, (factor, name) in enumerate(self.tail, start=rank - len(self.tail)):
-            if not _agrees(factor, name, shape[i], sizes):
+            if not _match_factor(factor, name, shape[i], sizes):
                 return False
         return True
 
@@ -99,7 +99,7 @@ def _read_size(text: str) -> tuple[int, str]:
     return (int(name), "") if name.isdigit() else (int(factor or 1), name)
 
 
-def _agrees(factor: int, name: str, size: Any, sizes: dict[str, Any]) -> bool:
+def _match_factor(factor: int, name: str, size: Any, sizes: dict[str, Any]) -> bool:
     if size is None:
         return True
     if not name:
@@ -123,7 +123,7 @@ def fit(pattern: tuple[Takes, ...], arrays: tuple[Any, ...]) -> bool:
                 return False
             continue
         if not takes.fits(array.shape, sizes) or (
-            takes.like and array.dtype != arrays[0].dtype and not casts(array, arrays[0])
+            takes.like and array.dtype != arrays[0].dtype and not is_casting(array, arrays[0])
         ):
             return False
         if takes.kind and not dtype_name(array).startswith(_KINDS[takes.kind][1]):
@@ -161,7 +161,7 @@ def find_problem(pattern: tuple[Takes, ...], named: Mapping[str, Any]) -> tuple[
             given = f" with {' and '.join(dict.fromkeys(known))}" if known else ""
             return i, LayerError(f"expects {takes.name} {takes.shape}{given}, got {shape_text(array)}")
         sources.update({name: takes.name for name in sizes if name not in before})
-        if takes.like and array.dtype != named[takes.like].dtype and not casts(array, named[takes.like]):
+        if takes.like and array.dtype != named[takes.like].dtype and not is_casting(array, named[takes.like]):
             want, got = dtype_name(named[takes.like]), dtype_name(array)
             return i, LayerTypeError(
                 f"expects {takes.name} in {want} as {takes.like}, got {got}: convert one with luxport.to(..., dtype=)"

@@ -14,27 +14,27 @@ from luxport.errors import LayerError, LayerTypeError
 __all__ = [
     "EPSILON",
     "HALVES",
-    "as_indices",
-    "bool_dtype",
+    "convert_indices",
+    "find_bool_dtype",
     "expect_floating",
     "expect_held",
     "expect_no_booleans",
     "expect_one_kind",
-    "in_single_or_double",
+    "run_wide",
     "is_bool",
     "is_complex",
     "is_double",
     "is_floating",
     "is_integer",
-    "numbers",
-    "plus",
+    "require_numbers",
+    "add_parameter",
     "promote",
-    "real_numbers",
-    "reals_or_integers",
-    "single_or_double",
-    "times",
-    "widest",
-    "widest_like",
+    "require_real_numbers",
+    "require_ordered",
+    "widen_halves",
+    "multiply_by_parameter",
+    "find_widest_dtype",
+    "choose_wider_dtype",
 ]
 
 
@@ -47,7 +47,7 @@ HALVES = ("float16", "bfloat16")
 """Types in which sums of many stand still or overflow: these are taken in float32 and rounded once."""
 
 
-def as_indices(xp: Any, x: Array) -> Array:
+def convert_indices(xp: Any, x: Array) -> Array:
     """Convert indices and labels to the default integer type, unless they are int32 or int64, which all backends take.
 
     Unsigned integers cannot be compared with -1, and on PyTorch have no order at all. One that is too large for the
@@ -115,14 +115,14 @@ def expect_no_booleans(x: Array) -> None:
         raise LayerTypeError("expects numbers, got booleans: convert them with luxport.to(..., dtype='float32')")
 
 
-def single_or_double(xp: Any, x: Array) -> Array:
+def widen_halves(xp: Any, x: Array) -> Array:
     """Convert half types to float32, in which sums of many are taken; the rest is as it was."""
     if x.dtype == xp.float32 or is_double(x):
         return x
     return xp.astype(x, xp.float32) if dtype_name(x) in HALVES else x
 
 
-def in_single_or_double(f: F) -> F:
+def run_wide(f: F) -> F:
     """Let a function of arrays see half types as float32, and round each of its results once.
 
     Arrays come by position; those of another dtype than the first are left as they are.
@@ -131,10 +131,10 @@ def in_single_or_double(f: F) -> F:
     @functools.wraps(f)
     def compute_in_single(x: Array, *arrays: Any, **options: Any) -> Any:
         xp, kind = namespace(x), x.dtype
-        wide = single_or_double(xp, x)
+        wide = widen_halves(xp, x)
         if wide is x:
             return f(x, *arrays, **options)
-        widened = [a if a is None or a.dtype != kind else single_or_double(xp, a) for a in arrays]
+        widened = [a if a is None or a.dtype != kind else widen_halves(xp, a) for a in arrays]
         results = f(wide, *widened, **options)
         if isinstance(results, tuple):
             return tuple([xp.astype(result, kind) for result in results])
@@ -158,37 +158,37 @@ def promote(xp: Any, x: Array, other: Array) -> tuple[Array, Array]:
     return x, other
 
 
-def plus(xp: Any, x: Array, parameter: Array) -> Array:
+def add_parameter(xp: Any, x: Array, parameter: Array) -> Array:
     """Return ``x + parameter``; the parameter's gradient is a sum over what it is spread over, taken in float32."""
     if x.dtype != parameter.dtype:
         x, parameter = promote(xp, x, parameter)
         return x + parameter
-    if (wide := single_or_double(xp, x)) is x:
+    if (wide := widen_halves(xp, x)) is x:
         return x + parameter
-    return xp.astype(wide + single_or_double(xp, parameter), x.dtype)
+    return xp.astype(wide + widen_halves(xp, parameter), x.dtype)
 
 
-def times(xp: Any, x: Array, parameter: Array) -> Array:
+def multiply_by_parameter(xp: Any, x: Array, parameter: Array) -> Array:
     """Return ``x * parameter``; the parameter's gradient is a sum over what it is spread over, taken in float32."""
     if x.dtype != parameter.dtype:
         x, parameter = promote(xp, x, parameter)
         return x * parameter
-    if (wide := single_or_double(xp, x)) is x:
+    if (wide := widen_halves(xp, x)) is x:
         return x * parameter
-    return xp.astype(wide * single_or_double(xp, parameter), x.dtype)
+    return xp.astype(wide * widen_halves(xp, parameter), x.dtype)
 
 
-def numbers(xp: Any, x: Array, name: str) -> Array:
+def require_numbers(xp: Any, x: Array, name: str) -> Array:
     """Let real and complex floating-point numbers pass and make float32 of integers."""
-    return _integers_to_float32(xp, _no_booleans(xp, x, name))
+    return _convert_integers(xp, _refuse_booleans(xp, x, name))
 
 
-def real_numbers(xp: Any, x: Array, name: str) -> Array:
+def require_real_numbers(xp: Any, x: Array, name: str) -> Array:
     """Let real floating-point numbers pass and make float32 of integers."""
-    return _integers_to_float32(xp, reals_or_integers(xp, x, name))
+    return _convert_integers(xp, require_ordered(xp, x, name))
 
 
-def reals_or_integers(xp: Any, x: Array, name: str) -> Array:
+def require_ordered(xp: Any, x: Array, name: str) -> Array:
     """Let numbers that have an order pass.
 
     Raises: LayerTypeError for complex numbers and for booleans
@@ -197,7 +197,7 @@ def reals_or_integers(xp: Any, x: Array, name: str) -> Array:
         raise LayerTypeError(
             "expects real numbers, got complex ones: apply it to their real and imaginary parts", culprit=name
         )
-    return _no_booleans(xp, x, name)
+    return _refuse_booleans(xp, x, name)
 
 
 # By name, which every namespace's dtypes have: `xp.isdtype` is slower, and knows neither bfloat16 nor what else a
@@ -229,22 +229,22 @@ def is_integer(x: Array) -> bool:
     return dtype_name(x) in _INTEGERS
 
 
-def widest_like(xp: Any, x: Array) -> Any:
+def choose_wider_dtype(xp: Any, x: Array) -> Any:
     """Return the dtype to compute in where float32 is too coarse for some: float64 for x in double precision."""
-    return widest(xp) if is_double(x) else xp.float32
+    return find_widest_dtype(xp) if is_double(x) else xp.float32
 
 
-def widest(xp: Any) -> Any:
+def find_widest_dtype(xp: Any) -> Any:
     """Return the most precise floating dtype that a namespace has."""
     return getattr(xp, "float64", xp.float32)
 
 
-def bool_dtype(xp: Any) -> Any:
+def find_bool_dtype(xp: Any) -> Any:
     """Return a namespace's dtype of booleans, which not every one has a name for."""
     return getattr(xp, "bool", None) or xp.asarray(False).dtype
 
 
-def _no_booleans(xp: Any, x: Array, name: str) -> Array:
+def _refuse_booleans(xp: Any, x: Array, name: str) -> Array:
     if is_bool(x):
         raise LayerTypeError(
             "expects numbers, got booleans: convert them with luxport.to(..., dtype='float32')", culprit=name
@@ -252,7 +252,7 @@ def _no_booleans(xp: Any, x: Array, name: str) -> Array:
     return x
 
 
-def _integers_to_float32(xp: Any, x: Array) -> Array:
+def _convert_integers(xp: Any, x: Array) -> Array:
     return xp.astype(x, xp.float32) if is_integer(x) else x
 
 

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["call_in_single", "host_bfloat16"]
+__all__ = ["call_in_single", "find_host_bfloat16"]
 
 
-def host_bfloat16(arrays: Sequence[Any]) -> Any:
+def find_host_bfloat16(arrays: Sequence[Any]) -> Any:
     """Return bfloat16 as NumPy has it, if that is the type of all arrays of NumPy's with real or complex numbers.
 
-    >>> host_bfloat16((np.ones(2), None)) is None
+    >>> find_host_bfloat16((np.ones(2), None)) is None
     True
     """
     found = None

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from luxport.errors import LayerError, LayerMemoryError
-from luxport.text import shown
+from luxport.text import show
 
 __all__ = ["check_growth", "check_memory", "explain_memory"]
 
@@ -28,10 +28,10 @@ def check_memory(what: str, shape: Iterable[Any], itemsize: int = 4) -> None:
     """
     sizes = tuple([n for n in shape if isinstance(n, int)])
     wanted = itemsize * math.prod(sizes)
-    if wanted > 1 << 30 and wanted > _memory():
+    if wanted > 1 << 30 and wanted > _find_memory():
         raise LayerError(
-            f"expects sizes that fit into memory, got {what} of {shown(sizes)}: {min(wanted, 10**30) / 1e9:,.0f} GB, "
-            f"and this machine has {_memory() / 1e9:,.0f}"
+            f"expects sizes that fit into memory, got {what} of {show(sizes)}: {min(wanted, 10**30) / 1e9:,.0f} GB, "
+            f"and this machine has {_find_memory() / 1e9:,.0f}"
         )
 
 
@@ -68,7 +68,7 @@ _ENDED = ("DefaultCPUAllocator", "RESOURCE_EXHAUSTED", "OOM when allocating", "s
 
 
 @functools.cache
-def _memory() -> int:
+def _find_memory() -> int:
     """Return how many bytes of memory the machine has; 4 TiB where the system does not tell."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -32,15 +32,15 @@ __all__ = [
     "SPATIAL_SIZES",
     "TEXT",
     "Rule",
-    "choice",
+    "allow_choice",
     "count",
-    "each",
+    "allow_each",
     "is_finite",
     "is_int",
     "is_number",
-    "late",
-    "number",
-    "or_none",
+    "defer_rule",
+    "allow_number",
+    "allow_none",
 ]
 
 Shape = tuple[Any, ...]
@@ -59,7 +59,7 @@ MOST = 2**40
 class Rule:
     """What an option may be: in words, and as a test of a value, given the shape of the first array or None.
 
-    Whatever has a shape itself (a number that only the running program knows) passes for a number. One that is `late`
+    Whatever has a shape itself (a number that only the running program knows) passes for a number. One in `defer_rule`
     explains a call that has failed, and is not looked at before: where a wrong value always makes a call fail.
     """
 
@@ -73,17 +73,17 @@ class Rule:
         return "axis" in self.wanted or "axes" in self.wanted
 
 
-def late(rule: Rule) -> Rule:
+def defer_rule(rule: Rule) -> Rule:
     """Leave a rule until a call has failed."""
     return replace(rule, late=True)
 
 
-def or_none(rule: Rule) -> Rule:
+def allow_none(rule: Rule) -> Rule:
     """Allow None too."""
     return Rule(f"{rule.wanted}, or None", lambda value, shape: value is None or rule.holds(value, shape))
 
 
-def choice(*values: Any) -> Rule:
+def allow_choice(*values: Any) -> Rule:
     """Allow some values only."""
     *others, last = [repr(value) for value in values]
     return Rule(f"{', '.join(others)} or {last}", lambda value, shape: any(_is(value, other) for other in values))
@@ -96,7 +96,7 @@ def count(least: int, most: int = MOST) -> Rule:
     return Rule(wanted, lambda value, shape: (is_int(value) and least <= value <= most) or is_running_number(value))
 
 
-def number(wanted: str, test: Callable[[float], bool]) -> Rule:
+def allow_number(wanted: str, test: Callable[[float], bool]) -> Rule:
     """Allow the numbers that pass a test; NaN passes none."""
     return Rule(wanted, lambda value, shape: (is_number(value) and test(value)) or is_running_number(value))
 
@@ -162,11 +162,11 @@ _MOST_DRAWN = 2**32
 
 FLAG = Rule("True or False", lambda value, shape: value is True or value is False or _is_bool(value))
 FUNCTION = Rule("a function", lambda value, shape: callable(value))
-NUMBER = number("a number", lambda value: value == value)
-FINITE = number("a finite number", math.isfinite)
-POSITIVE = number("a positive finite number", lambda value: 0 < value < math.inf)
-NON_NEGATIVE = number("a finite number of at least 0", lambda value: 0 <= value < math.inf)
-PROBABILITY = number("a number in [0, 1]", lambda value: 0 <= value <= 1)
+NUMBER = allow_number("a number", lambda value: value == value)
+FINITE = allow_number("a finite number", math.isfinite)
+POSITIVE = allow_number("a positive finite number", lambda value: 0 < value < math.inf)
+NON_NEGATIVE = allow_number("a finite number of at least 0", lambda value: 0 <= value < math.inf)
+PROBABILITY = allow_number("a number in [0, 1]", lambda value: 0 <= value <= 1)
 AXIS = Rule("an axis of the array", _is_axis)
 AXES = Rule("an axis of the array, a tuple of axes that differ, or None", _are_axes)
 SOME_AXES = Rule(
@@ -175,7 +175,7 @@ SOME_AXES = Rule(
 SHAPE = Rule(f"a tuple of sizes of at least 0, of {_MOST_DRAWN} numbers at most", _is_shape)
 
 
-def each(wanted: str, test: Callable[[Any], bool]) -> Rule:
+def allow_each(wanted: str, test: Callable[[Any], bool]) -> Rule:
     """Allow one for all spatial axes, or a tuple with one for each of some: what passes a test."""
     return Rule(
         f"{wanted}, or a tuple of such",
@@ -204,13 +204,13 @@ BACKEND = Rule(
 
 ANNOTATED = {
     "bool": FLAG,
-    "bool | None": or_none(FLAG),
+    "bool | None": allow_none(FLAG),
     "float": NUMBER,
-    "float | None": or_none(NUMBER),
+    "float | None": allow_none(NUMBER),
     "int": ANY_INT,
-    "int | None": or_none(ANY_INT),
+    "int | None": allow_none(ANY_INT),
     "str": TEXT,
-    "str | None": or_none(TEXT),
+    "str | None": allow_none(TEXT),
 }
 """What an option's annotation alone says that it may be."""
 

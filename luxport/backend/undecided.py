@@ -31,14 +31,14 @@ def explain_undecided(error: Exception) -> LayerError | None:
         )
     left, sign, right = asked.groups()
     below, less, above, more = _CONSTRAINTS[sign]
-    larger, smaller = f"{left} {above} {_plus(right, more)}", f"{left} {below} {_plus(right, less)}"
+    larger, smaller = f"{left} {above} {_add_number(right, more)}", f"{left} {below} {_add_number(right, less)}"
     return LayerError(
         f"expects sizes of which it is known whether {left} {sign} {right}: say which in "
         f"jax.export.symbolic_shape(..., constraints=['{larger}']) or ['{smaller}']"
     )
 
 
-def _plus(term: str, n: int) -> str:
+def _add_number(term: str, n: int) -> str:
     if term.lstrip("-").isdigit():
         return f"{int(term) + n}"
     return term if n == 0 else f"{term} {'+' if n > 0 else '-'} {abs(n)}"

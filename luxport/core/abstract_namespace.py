@@ -15,12 +15,12 @@ import numpy as np
 from luxport.core.array_without_values import AbstractArray, Shape
 from luxport.errors import LayerTypeError
 from luxport.ops.shapes import broadcast_sizes
-from luxport.text import shown
+from luxport.text import show
 
 __all__ = ["abstract_namespace"]
 
 
-def _binary(promote: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+def _make_binary(promote: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     def rule(x1: Any, x2: Any, /) -> Any:
         if not all(isinstance(x, (AbstractArray, np.ndarray, np.generic, int, float, complex)) for x in (x1, x2)):
             return NotImplemented
@@ -29,12 +29,12 @@ def _binary(promote: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     return rule
 
 
-def _result_type(*xs: Any) -> np.dtype[Any]:
+def _find_result_type(*xs: Any) -> np.dtype[Any]:
     return np.result_type(*[x.dtype if isinstance(x, (AbstractArray, np.ndarray, np.generic)) else x for x in xs])
 
 
-def _true_divide_type(x1: Any, x2: Any) -> np.dtype[Any]:
-    dtype = _result_type(x1, x2)
+def _find_quotient_type(x1: Any, x2: Any) -> np.dtype[Any]:
+    dtype = _find_result_type(x1, x2)
     return dtype if np.issubdtype(dtype, np.inexact) else np.dtype(np.float64)
 
 
@@ -42,9 +42,9 @@ def _get_shape(x: Any) -> Shape:
     return tuple(getattr(x, "shape", ()))
 
 
-_arithmetic = _binary(_result_type)
-_division = _binary(_true_divide_type)
-_comparison = _binary(lambda x1, x2: np.dtype(np.bool_))
+_arithmetic = _make_binary(_find_result_type)
+_division = _make_binary(_find_quotient_type)
+_comparison = _make_binary(lambda x1, x2: np.dtype(np.bool_))
 
 for _name in ("add", "sub", "mul", "pow", "floordiv", "mod", "and", "or", "xor", "lshift", "rshift"):
     setattr(AbstractArray, f"__{_name}__", lambda self, other: _arithmetic(self, other))
@@ -69,23 +69,23 @@ def _make_real(x: Any, /) -> AbstractArray:
     return AbstractArray(x.shape, np.zeros((), x.dtype).real.dtype)
 
 
-def _predicate(x: Any, /) -> AbstractArray:
+def _describe_predicate(x: Any, /) -> AbstractArray:
     return AbstractArray(x.shape, np.bool_)
 
 
-def _reduction(kind: Callable[[Any], Any]) -> Callable[..., AbstractArray]:
+def _make_reduction(kind: Callable[[Any], Any]) -> Callable[..., AbstractArray]:
     def rule(
         x: Any, /, *, axis: Any = None, keepdims: bool = False, dtype: Any = None, **options: Any
     ) -> AbstractArray:
         axes = range(x.ndim) if axis is None else (axis,) if isinstance(axis, int) else axis
-        reduced = {_axis(a, x.ndim) for a in axes}
+        reduced = {_check_axis(a, x.ndim) for a in axes}
         shape = [1 if i in reduced else n for i, n in enumerate(x.shape) if keepdims or i not in reduced]
         return AbstractArray(tuple(shape), dtype or kind(x.dtype))
 
     return rule
 
 
-def _axis(axis: int, ndim: int) -> int:
+def _check_axis(axis: int, ndim: int) -> int:
     if not -ndim <= axis < ndim:
         raise ValueError(f"an axis in [{-ndim}, {ndim}) expected, got {axis}")
     return axis % ndim
@@ -93,7 +93,7 @@ def _axis(axis: int, ndim: int) -> int:
 
 def where(condition: Any, x1: Any, x2: Any, /) -> AbstractArray:
     """Broadcast three shapes."""
-    return AbstractArray(broadcast_sizes(*map(_get_shape, (condition, x1, x2))), _result_type(x1, x2))
+    return AbstractArray(broadcast_sizes(*map(_get_shape, (condition, x1, x2))), _find_result_type(x1, x2))
 
 
 def clip(x: Any, /, min: Any = None, max: Any = None) -> AbstractArray:
@@ -109,7 +109,7 @@ def matmul(x1: Any, x2: Any, /) -> AbstractArray:
     if not a or not b or a[-1] != b[-2 if len(b) > 1 else -1]:
         raise ValueError(f"matmul expects (..., k) and (..., k, n), got {a} and {b}")
     batch = broadcast_sizes(a[:-2], b[:-2])
-    return AbstractArray((*batch, *a[-2:-1], *(b[-1:] if len(b) > 1 else ())), _result_type(x1, x2))
+    return AbstractArray((*batch, *a[-2:-1], *(b[-1:] if len(b) > 1 else ())), _find_result_type(x1, x2))
 
 
 def tensordot(x1: Any, x2: Any, /, *, axes: int = 2) -> AbstractArray:
@@ -117,7 +117,7 @@ def tensordot(x1: Any, x2: Any, /, *, axes: int = 2) -> AbstractArray:
     a, b = _get_shape(x1), _get_shape(x2)
     if axes > min(len(a), len(b)) or a[len(a) - axes :] != b[:axes]:
         raise ValueError(f"tensordot over {axes} axes of {a} and {b}")
-    return AbstractArray((*a[: len(a) - axes], *b[axes:]), _result_type(x1, x2))
+    return AbstractArray((*a[: len(a) - axes], *b[axes:]), _find_result_type(x1, x2))
 
 
 def reshape(x: Any, /, shape: Sequence[int], *, copy: bool | None = None) -> AbstractArray:
@@ -150,22 +150,22 @@ def moveaxis(x: Any, source: Any, destination: Any, /) -> AbstractArray:
 def concat(arrays: Sequence[Any], /, *, axis: int | None = 0) -> AbstractArray:
     """Add up the sizes along an axis."""
     if axis is None:
-        return AbstractArray((sum(x.size for x in arrays),), _result_type(*arrays))
+        return AbstractArray((sum(x.size for x in arrays),), _find_result_type(*arrays))
     shape = list(arrays[0].shape)
     shape[axis] = sum(x.shape[axis] for x in arrays)
-    return AbstractArray(tuple(shape), _result_type(*arrays))
+    return AbstractArray(tuple(shape), _find_result_type(*arrays))
 
 
 def stack(arrays: Sequence[Any], /, *, axis: int = 0) -> AbstractArray:
     """Add an axis as long as the list."""
     shape = list(arrays[0].shape)
-    shape.insert(_axis(axis, len(shape) + 1), len(arrays))
-    return AbstractArray(tuple(shape), _result_type(*arrays))
+    shape.insert(_check_axis(axis, len(shape) + 1), len(arrays))
+    return AbstractArray(tuple(shape), _find_result_type(*arrays))
 
 
 def unstack(x: Any, /, *, axis: int = 0) -> tuple[AbstractArray, ...]:
     """Drop an axis, as often as it is long."""
-    axis = _axis(axis, x.ndim)
+    axis = _check_axis(axis, x.ndim)
     return (AbstractArray((*x.shape[:axis], *x.shape[axis + 1 :]), x.dtype),) * x.shape[axis]
 
 
@@ -190,7 +190,7 @@ def broadcast_to(x: Any, /, shape: Shape) -> AbstractArray:
 
 def take(x: Any, indices: Any, /, *, axis: int | None = None) -> AbstractArray:
     """Put the indices' shape where the axis was."""
-    axis = _axis(axis or 0, x.ndim)
+    axis = _check_axis(axis or 0, x.ndim)
     return AbstractArray((*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]), x.dtype)
 
 
@@ -248,23 +248,23 @@ class _Namespace(SimpleNamespace):
     __name__ = "abstract"
 
     def __getattr__(self, name: str) -> Any:
-        raise LayerTypeError(f"uses the function {shown(name)}, for which no shape rule is known")
+        raise LayerTypeError(f"uses the function {show(name)}, for which no shape rule is known")
 
 
 def _transform(size: Callable[[int], int], kind: Callable[[Any], Any]) -> Callable[..., AbstractArray]:
     def rule(x: Any, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> AbstractArray:
         shape = list(x.shape)
-        shape[axis] = size(shape[axis]) if n is None else n if kind is _to_real else size(n)
+        shape[axis] = size(shape[axis]) if n is None else n if kind is _find_real_type else size(n)
         return AbstractArray(tuple(shape), kind(x.dtype))
 
     return rule
 
 
-def _to_complex(dtype: Any) -> Any:
+def _find_complex_type(dtype: Any) -> Any:
     return np.result_type(dtype, np.complex64)
 
 
-def _to_real(dtype: Any) -> Any:
+def _find_real_type(dtype: Any) -> Any:
     return np.zeros((), dtype).real.dtype
 
 
@@ -272,11 +272,11 @@ abstract_namespace: Any = _Namespace(
     **dict.fromkeys(_UNARY.split(), _keep),
     **dict.fromkeys(_BINARY.split(), _arithmetic),
     **dict.fromkeys(_COMPARISONS.split(), _comparison),
-    **dict.fromkeys(("isnan", "isinf", "isfinite", "signbit"), _predicate),
+    **dict.fromkeys(("isnan", "isinf", "isfinite", "signbit"), _describe_predicate),
     **dict.fromkeys(("abs", "real", "imag"), _make_real),
-    **dict.fromkeys(("sum", "prod", "mean", "var", "std", "max", "min"), _reduction(lambda dtype: dtype)),
-    **dict.fromkeys(("any", "all"), _reduction(lambda dtype: np.bool_)),
-    **dict.fromkeys(("argmax", "argmin"), _reduction(lambda dtype: np.int64)),
+    **dict.fromkeys(("sum", "prod", "mean", "var", "std", "max", "min"), _make_reduction(lambda dtype: dtype)),
+    **dict.fromkeys(("any", "all"), _make_reduction(lambda dtype: np.bool_)),
+    **dict.fromkeys(("argmax", "argmin"), _make_reduction(lambda dtype: np.int64)),
     **dict.fromkeys(("zeros", "ones", "empty", "full"), _fill),
     **dict.fromkeys(("zeros_like", "ones_like", "empty_like", "full_like"), _fill_like),
     **{
@@ -298,14 +298,14 @@ abstract_namespace: Any = _Namespace(
         )
     },
     fft=SimpleNamespace(
-        fft=_transform(lambda n: n, _to_complex),
-        ifft=_transform(lambda n: n, _to_complex),
-        rfft=_transform(lambda n: n // 2 + 1, _to_complex),
-        irfft=_transform(lambda n: 2 * (n - 1), _to_real),
+        fft=_transform(lambda n: n, _find_complex_type),
+        ifft=_transform(lambda n: n, _find_complex_type),
+        rfft=_transform(lambda n: n // 2 + 1, _find_complex_type),
+        irfft=_transform(lambda n: 2 * (n - 1), _find_real_type),
     ),
     divide=_division,
-    result_type=lambda *xs: _result_type(*xs),
-    isdtype=lambda dtype, kind: _strict_kind(dtype, kind),
+    result_type=lambda *xs: _find_result_type(*xs),
+    isdtype=lambda dtype, kind: _match_strict_kind(dtype, kind),
     finfo=np.finfo,
     iinfo=np.iinfo,
     **{name: np.dtype(name) for name in _DTYPES.split()},
@@ -317,7 +317,7 @@ abstract_namespace: Any = _Namespace(
 )
 
 
-def _strict_kind(dtype: Any, kind: Any) -> bool:
+def _match_strict_kind(dtype: Any, kind: Any) -> bool:
     import array_api_compat.numpy as xp
 
     return xp.isdtype(np.dtype(dtype), kind)

@@ -5,12 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar, TypeAlias
 
-from luxport.call_arguments import built_in_own_words
+from luxport.call_arguments import explain_construction
 from luxport.random import Rng
-from luxport.text import kind_of
+from luxport.text import name_kind
 from luxport.tree.static import ExactlyEqual
 
-__all__ = ["LayerBase", "NamedLayers", "Parameters", "States", "by_name", "expect_no_layer", "has_layers", "is_layers"]
+__all__ = [
+    "LayerBase",
+    "NamedLayers",
+    "Parameters",
+    "States",
+    "name_layers",
+    "expect_no_layer",
+    "has_layers",
+    "is_layers",
+]
 
 
 Parameters: TypeAlias = Mapping[str, Any]
@@ -49,7 +58,7 @@ class LayerBase(ExactlyEqual):
         return {}
 
 
-@built_in_own_words
+@explain_construction
 class NamedLayers(ExactlyEqual, Mapping[str, Any]):
     """An immutable, hashable, ordered mapping of names to layers: the field of a container that has many."""
 
@@ -87,7 +96,7 @@ def expect_no_layer(function: str, ps: Any) -> None:
     """
     if isinstance(ps, LayerBase):
         raise TypeError(
-            f"{function} expects a tree of arrays, got {kind_of(ps)}, which holds none: "
+            f"{function} expects a tree of arrays, got {name_kind(ps)}, which holds none: "
             "ps, st = luxport.setup(rng, layer)"
         )
 
@@ -110,7 +119,7 @@ def has_layers(value: Any) -> bool:
     )
 
 
-def by_name(layers: Any) -> Mapping[str, Any]:
+def name_layers(layers: Any) -> Mapping[str, Any]:
     """Name layers as their parameters are named: ``layer_1``, ``layer_2``, … in a sequence."""
     if isinstance(layers, Mapping):
         return layers

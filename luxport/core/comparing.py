@@ -8,7 +8,7 @@ from dataclasses import fields
 from typing import Any
 
 from luxport.core.anatomy import LayerBase
-from luxport.tree.static import ExactlyEqual, hashable, is_same_constant
+from luxport.tree.static import ExactlyEqual, is_same_constant, make_hashable
 
 __all__ = ["compare_exactly"]
 
@@ -34,14 +34,14 @@ def compare_exactly(kind: Any, *, equality: bool, hashing: bool) -> None:
     names = tuple([field.name for field in fields(kind) if field.compare])
     holds_layers = kind.children is not LayerBase.children
     if equality:
-        equal = _equal_by(names)
-        kind.__eq__ = _equal_once(equal) if holds_layers else equal
+        equal = _make_equal(names)
+        kind.__eq__ = _remember_equal(equal) if holds_layers else equal
     if hashing:
-        hash_of = _hash_by(names)
-        kind.__hash__ = _hash_once(hash_of) if holds_layers else hash_of
+        hash_of = _make_hash(names)
+        kind.__hash__ = _remember_hash(hash_of) if holds_layers else hash_of
 
 
-def _equal_by(names: tuple[str, ...]) -> Any:
+def _make_equal(names: tuple[str, ...]) -> Any:
     def __eq__(self: LayerBase, other: object) -> bool:
         if self is other:
             return True
@@ -59,14 +59,14 @@ def _equal_by(names: tuple[str, ...]) -> Any:
     return __eq__
 
 
-def _hash_by(names: tuple[str, ...]) -> Any:
+def _make_hash(names: tuple[str, ...]) -> Any:
     def __hash__(self: LayerBase) -> int:
-        return hash(tuple([hashable(getattr(self, name)) for name in names]))
+        return hash(tuple([make_hashable(getattr(self, name)) for name in names]))
 
     return __hash__
 
 
-def _equal_once(equal: Any) -> Any:
+def _remember_equal(equal: Any) -> Any:
     @functools.wraps(equal)
     def __eq__(self: LayerBase, other: object) -> bool:
         if self is other:
@@ -89,7 +89,7 @@ def _equal_once(equal: Any) -> Any:
     return __eq__
 
 
-def _hash_once(hash_of: Any) -> Any:
+def _remember_hash(hash_of: Any) -> Any:
     @functools.wraps(hash_of)
     def __hash__(self: LayerBase) -> int:
         if self._places <= _FEW:

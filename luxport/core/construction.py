@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from luxport.backend import is_compiling
-from luxport.call_arguments import wrong_arguments
+from luxport.call_arguments import explain_wrong_arguments
 from luxport.core.anatomy import LayerBase, is_layers
 from luxport.core.entries import learn_entries
-from luxport.core.option_types import expect_options_of, wrong_option
+from luxport.core.option_types import expect_options_of, explain_wrong_option
 from luxport.errors import LayerError, LayerTypeError
 from luxport.text import make_printable
 
@@ -44,16 +44,16 @@ def complete_when_built(init: Callable[..., None]) -> Callable[..., None]:
 def _take_plain_numbers(layer: Any) -> None:
     """Hold Python's numbers for NumPy's, as a size that was computed is: the model is that of the plain number."""
     for name, value in vars(layer).items():
-        plain = _as_plain(value)
+        plain = _convert_scalar(value)
         if plain is not value:
             object.__setattr__(layer, name, plain)
 
 
-def _as_plain(value: Any) -> Any:
+def _convert_scalar(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     if type(value) is tuple and any([isinstance(entry, (np.generic, tuple)) for entry in value]):
-        return tuple([_as_plain(entry) for entry in value])
+        return tuple([_convert_scalar(entry) for entry in value])
     return value
 
 
@@ -83,7 +83,7 @@ def _find_wrong_call(
 ) -> str | None:
     """Say which argument made a layer's ``__init__`` fail, if the error does not; None if that is not known."""
     if isinstance(error, TypeError):
-        wrong = wrong_arguments(kind.__name__, init, args, options)
+        wrong = explain_wrong_arguments(kind.__name__, init, args, options)
         if wrong is not None:
             return wrong
     if not kind.__module__.startswith("luxport."):
@@ -97,7 +97,7 @@ def _find_wrong_call(
     inner, _, rest = told.partition(" expects ")
     # A layer that is made of others says what it was given itself: its user has not named those.
     of_another = inner != kind.__name__ and inner.isidentifier()
-    return wrong_option(kind, bound.arguments) or (f"{kind.__name__} expects {rest}" if of_another else None)
+    return explain_wrong_option(kind, bound.arguments) or (f"{kind.__name__} expects {rest}" if of_another else None)
 
 
 def _tell_own_init(kind: type) -> str:

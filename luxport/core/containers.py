@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from luxport.core.anatomy import NamedLayers, Parameters, States, by_name, has_layers, is_layers
+from luxport.core.anatomy import NamedLayers, Parameters, States, has_layers, is_layers, name_layers
 from luxport.core.initial_values import initial_parameters, initial_states
 from luxport.core.layer import Layer
 from luxport.random import Rng
-from luxport.text import shown
+from luxport.text import show
 
 __all__ = ["ContainerLayer", "WrapperLayer"]
 
@@ -81,7 +81,7 @@ class WrapperLayer(Layer):
     def children(self) -> Mapping[str, Any]:
         """Return the layers that are wrapped, by the keys of their parameters."""
         wrapped = self._find_wrapped()
-        return wrapped.children() if isinstance(wrapped, Layer) else by_name(wrapped)
+        return wrapped.children() if isinstance(wrapped, Layer) else name_layers(wrapped)
 
     def _find_wrapped(self) -> Any:
         found = [value for f in fields(self) if is_layers(value := getattr(self, f.name))]  # type: ignore[arg-type]
@@ -108,6 +108,6 @@ def _freeze_layers(container: Layer) -> None:
             object.__setattr__(container, f.name, freeze(value))
         elif has_layers(value):
             raise TypeError(
-                f"{type(container).__name__} expects nothing but layers in {f.name}, got {shown(value)}: "
+                f"{type(container).__name__} expects nothing but layers in {f.name}, got {show(value)}: "
                 "wrap functions in luxport.WrappedFunction"
             )

@@ -8,8 +8,8 @@ from typing import Any
 from luxport import tree
 from luxport.call_arguments import says_what_it_takes
 from luxport.core.anatomy import LayerBase, Parameters, States
-from luxport.core.initial_values import abstract_values, initial_parameters, initial_states
-from luxport.text import kind_of
+from luxport.core.initial_values import describe_values, initial_parameters, initial_states
+from luxport.text import name_kind
 from luxport.tree.static import Static
 
 __all__ = ["parameter_length", "state_length"]
@@ -23,7 +23,7 @@ def parameter_length(model: LayerBase | Parameters) -> int:
     >>> parameter_length(luxport.Dense(128, 256))
     33024
     """
-    ps = abstract_values(initial_parameters, model) if isinstance(model, LayerBase) else model
+    ps = describe_values(initial_parameters, model) if isinstance(model, LayerBase) else model
     return _count_numbers(ps, {})
 
 
@@ -37,7 +37,7 @@ def state_length(model: LayerBase | States) -> int:
     >>> state_length(luxport.BatchNorm(128)), state_length(luxport.Dropout(0.5))
     (257, 2)
     """
-    return _count_entries(abstract_values(initial_states, model) if isinstance(model, LayerBase) else model, {})
+    return _count_entries(describe_values(initial_states, model) if isinstance(model, LayerBase) else model, {})
 
 
 def _count_numbers(ps: Any, known: dict[int, int]) -> int:
@@ -62,7 +62,7 @@ def _count_entries(st: Any, known: dict[int, int]) -> int:
 def _count_size(leaf: Any) -> int:
     size, shape = 1, getattr(leaf, "shape", None)
     if shape is None:
-        raise TypeError(f"a layer or a tree of arrays expected, got {kind_of(leaf)}")
+        raise TypeError(f"a layer or a tree of arrays expected, got {name_kind(leaf)}")
     for dim in shape:
         size *= int(dim)
     return size

@@ -9,11 +9,11 @@ from itertools import islice
 from typing import Any, TypeAlias
 
 from luxport.call_arguments import says_what_it_takes
-from luxport.core.anatomy import LayerBase, NamedLayers, by_name
+from luxport.core.anatomy import LayerBase, NamedLayers, name_layers
 from luxport.core.counts import parameter_length, state_length
-from luxport.text import kind_of
+from luxport.text import name_kind
 
-__all__ = ["display", "one_line"]
+__all__ = ["display", "write_on_one_line"]
 
 
 @says_what_it_takes
@@ -30,7 +30,7 @@ def display(model: LayerBase) -> str:
     )                                 # 13 parameters
     """
     if not isinstance(model, LayerBase):
-        raise TypeError(f"display expects a layer, got {kind_of(model)}")
+        raise TypeError(f"display expects a layer, got {name_kind(model)}")
     lines = list(islice(_write_lines(model, {}, "", ""), _MOST_LINES + 1))
     if len(lines) > _MOST_LINES:
         lines[-1] = "...", ""
@@ -38,11 +38,11 @@ def display(model: LayerBase) -> str:
     return "\n".join(f"{text:<{width}}# {counts}" if counts else text for text, counts in lines)
 
 
-def one_line(layer: LayerBase) -> str:
+def write_on_one_line(layer: LayerBase) -> str:
     """Write a layer as the call that builds it, without the options left at their defaults.
 
     >>> import luxport
-    >>> one_line(luxport.Dense(2, 3, luxport.relu, use_bias=False))
+    >>> write_on_one_line(luxport.Dense(2, 3, luxport.relu, use_bias=False))
     'Dense(2, 3, relu, use_bias=False)'
     """
     known = _written.get()
@@ -81,7 +81,7 @@ def _call(layer: LayerBase) -> str:
         if isinstance(value, NamedLayers):
             parts += _write_layers(value)
         else:
-            parts.append(_text(value) if positional else f"{f.name}={_text(value)}")
+            parts.append(_write_value(value) if positional else f"{f.name}={_write_value(value)}")
     return f"{_title(layer)}({', '.join(parts)})"
 
 
@@ -94,7 +94,7 @@ def _title(layer: LayerBase) -> str:
     return getattr(layer, "name", None) or type(layer).__name__
 
 
-def _text(value: Any) -> str:
+def _write_value(value: Any) -> str:
     if callable(value) and not isinstance(value, LayerBase):
         return getattr(value, "__name__", None) or repr(value)
     return repr(value)
@@ -120,9 +120,9 @@ def _count_copies(n: int, copies: int, noun: str) -> str:
 def _write_lines(
     node: Any, known: _Counts, indent: str, label: str, end: str = "", copies: int = 1
 ) -> Iterator[tuple[str, str]]:
-    children = node.children() if isinstance(node, LayerBase) else by_name(node)
+    children = node.children() if isinstance(node, LayerBase) else name_layers(node)
     if isinstance(node, LayerBase) and not children:
-        yield f"{indent}{label}{one_line(node)}{end}", _counts(node, known, copies)
+        yield f"{indent}{label}{write_on_one_line(node)}{end}", _counts(node, known, copies)
         return
     title = _title(node) if isinstance(node, LayerBase) else ""
     yield f"{indent}{label}{title}(", ""

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from luxport.backend import dtype_name
 from luxport.backend.dtypes import is_floating
-from luxport.core.anatomy import LayerBase, by_name
+from luxport.core.anatomy import LayerBase, name_layers
 
 __all__ = ["Entries", "Own", "Shapes", "fits", "learn_entries", "may_meet", "may_stand_beside", "tell_kind"]
 
@@ -57,7 +57,9 @@ def learn_entries(layer: Any) -> None:
 
 
 def _count_places(layers: Any) -> int:
-    return sum([one._places if isinstance(one, LayerBase) else _count_places(one) for one in by_name(layers).values()])
+    return sum(
+        [one._places if isinstance(one, LayerBase) else _count_places(one) for one in name_layers(layers).values()]
+    )
 
 
 def _entries_of(layer: Any) -> Entries | None:
@@ -74,7 +76,7 @@ def _entries_of(layer: Any) -> Entries | None:
         inside = layer.children()
     except Exception:  # a layer of the user's own that is incomplete: its call raises the error
         return None
-    handed_on = _hands_entries_on(layer, inside)
+    handed_on = _passes_entries_on(layer, inside)
 
     def own(values: Mapping[str, Any]) -> dict[str, Any]:
         return {
@@ -91,7 +93,7 @@ def _entries_of(layer: Any) -> Entries | None:
         states=_list_shapes(own_st),
         parameter_groups=_list_groups(own_ps),
         state_groups=_list_groups(own_st),
-        nested=(_dicts(ps), _dicts(st)),
+        nested=(_name_dicts(ps), _name_dicts(st)),
         exact=0 < len(ps) == len(_list_shapes(own_ps)),
     )
 
@@ -148,7 +150,7 @@ def _is_handed_on(layer: Any, initial: str) -> bool:
     return method.__module__ in ("luxport.core.anatomy", "luxport.core.containers")
 
 
-def _hands_entries_on(layer: Any, inside: Mapping[str, Any]) -> bool:
+def _passes_entries_on(layer: Any, inside: Mapping[str, Any]) -> bool:
     """Tell whether a layer's entries are those of one layer that it holds, which looks at them itself."""
     held = [value for f in fields(layer) if isinstance(value := getattr(layer, f.name, None), LayerBase)]
     return any(all(child is not one for child in inside.values()) for one in held)
@@ -185,7 +187,7 @@ def _describe(rng: Any, shape: tuple[int, ...]) -> Any:
     return AbstractArray(shape)
 
 
-def _dicts(values: Mapping[str, Any]) -> tuple[str, ...]:
+def _name_dicts(values: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple([name for name, value in values.items() if isinstance(value, Mapping)])
 
 

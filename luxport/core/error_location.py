@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from luxport.backend.memory import explain_memory
-from luxport.call_arguments import wrong_arguments
-from luxport.core.anatomy import LayerBase, by_name
+from luxport.call_arguments import explain_wrong_arguments
+from luxport.core.anatomy import LayerBase, name_layers
 from luxport.core.entries import fits
 from luxport.errors import LayerError, LayerTypeError, Place
-from luxport.text import kind_of, make_printable, safe_to_show
+from luxport.text import make_printable, make_safe, name_kind
 
 __all__ = ["locate_errors", "mark_located", "retell"]
 
@@ -77,7 +77,7 @@ def locate_errors(call: Callable[..., Any]) -> Callable[..., Any]:
 def _expect_pair(returned: Any) -> None:
     """Expect the output and the state: an array of two rows alone would be taken apart as if it were both."""
     if not isinstance(returned, (tuple, list)) or len(returned) != 2:
-        raise LayerTypeError(f"is called as y, st = model(x, ps, st), and returned {kind_of(returned)}: return y, st")
+        raise LayerTypeError(f"is called as y, st = model(x, ps, st), and returned {name_kind(returned)}: return y, st")
 
 
 def _call_by_name(call: Callable[..., Any], layer: Any, given: Mapping[str, Any]) -> Any:
@@ -100,12 +100,12 @@ def _find_wrong_arguments(
     call: Callable[..., Any], layer: Any, args: tuple[Any, ...], options: Mapping[str, Any]
 ) -> LayerError | None:
     """Say which arguments of a call are too many, unknown or given twice; None if it takes them."""
-    wrong = wrong_arguments("it", call, (layer, *args), options)
+    wrong = explain_wrong_arguments("it", call, (layer, *args), options)
     if wrong is None:
         return None
-    from luxport.habits import hint_for_option  # mistakes alone need it
+    from luxport.habits import hint_at_option  # mistakes alone need it
 
-    hint = next(filter(None, map(hint_for_option, options)), "") if " has no option " in wrong else ""
+    hint = next(filter(None, map(hint_at_option, options)), "") if " has no option " in wrong else ""
     error = LayerTypeError(f"is called as y, st = model(x, ps, st): {wrong.replace('is built as it', 'takes ')}{hint}")
     _move_out(error.place, layer, None)
     return error
@@ -158,7 +158,7 @@ def retell(detail: str, error: Exception) -> LayerTypeError:
 
 
 def _note(where: str) -> str:
-    return f"raised in {safe_to_show(where)}"
+    return f"raised in {make_safe(where)}"
 
 
 def _list_places(layer: Any, ps: Any) -> list[tuple[tuple[str, ...], Any, Any]]:
@@ -170,7 +170,7 @@ def _list_places(layer: Any, ps: Any) -> list[tuple[tuple[str, ...], Any, Any]]:
 
 
 def _walk(layers: Any, ps: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
-    for name, child in by_name(layers).items():
+    for name, child in name_layers(layers).items():
         inner = ps.get(name) if isinstance(ps, Mapping) else None
         if isinstance(child, LayerBase):
             yield (*path, name), child, inner

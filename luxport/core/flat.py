@@ -12,10 +12,10 @@ from typing import Any
 
 from luxport import tree
 from luxport.backend import Array
-from luxport.call_arguments import built_in_own_words, says_what_it_takes
+from luxport.call_arguments import explain_construction, says_what_it_takes
 from luxport.core.anatomy import expect_no_layer
 from luxport.core.flat_layout import Layout
-from luxport.text import kind_of
+from luxport.text import name_kind
 from luxport.tree.places import check_size
 from luxport.tree.static import tell_optree
 
@@ -70,7 +70,7 @@ def _find_layout(like: tree.Tree | Layout) -> Layout:
     return like.layout if isinstance(like, FlatParameters) else Layout.of(like)
 
 
-@built_in_own_words
+@explain_construction
 class FlatParameters(tree.VectorTree):
     """Parameters that are slices of one vector, as a read-only mapping: any layer takes it as `ps`.
 
@@ -100,7 +100,7 @@ class FlatParameters(tree.VectorTree):
 
     def __init__(self, vector: Array, layout: Layout) -> None:
         if not isinstance(layout.template, Mapping):
-            raise TypeError(f"FlatParameters expects the layout of a mapping, got {kind_of(layout.template)}")
+            raise TypeError(f"FlatParameters expects the layout of a mapping, got {name_kind(layout.template)}")
         self.vector = vector
         self.layout = layout
         self._tree: Any = layout.build(vector, restore=False)

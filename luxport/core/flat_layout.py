@@ -8,9 +8,9 @@ from math import prod
 from typing import Any
 
 from luxport import tree
-from luxport.backend import Array, asarray, backend_of, dtype_name, is_inexact, namespace, same_size
+from luxport.backend import Array, asarray, backend_of, dtype_name, is_inexact, match_sizes, namespace
 from luxport.ops._operation import operation
-from luxport.tree.ordered_keys import in_order
+from luxport.tree.ordered_keys import list_in_order
 from luxport.tree.places import check_size
 from luxport.tree.static import Static
 
@@ -73,7 +73,7 @@ class Layout:
         def lay(x: Any, path: tuple[Any, ...]) -> Any:
             nonlocal size
             if isinstance(x, Mapping):
-                return {key: lay(x[key], (*path, key)) for key in in_order(x)}
+                return {key: lay(x[key], (*path, key)) for key in list_in_order(x)}
             if isinstance(x, (tuple, list)):
                 return tree.like_sequence(x, [lay(value, (*path, i)) for i, value in enumerate(x)])
             if not is_inexact(x):
@@ -167,7 +167,7 @@ class Layout:
     def check(self, vector: Array) -> Any:
         """Expect a vector of the length, and return its namespace."""
         shape = tuple(vector.shape)
-        if len(shape) != 1 or not same_size(shape[0], self.size):
+        if len(shape) != 1 or not match_sizes(shape[0], self.size):
             raise ValueError(f"unflatten expects a vector of {self.size} numbers, got shape {shape}")
         return namespace(vector)
 

@@ -8,11 +8,11 @@ from typing import Any, TypeAlias
 
 from luxport import tree
 from luxport.core.abstract_arrays import AbstractArray
-from luxport.core.initial_values import abstract_values, initial_parameters, initial_states
+from luxport.core.initial_values import describe_values, initial_parameters, initial_states
 from luxport.core.layer import Layer
 from luxport.core.modes import test_mode
 
-__all__ = ["FreeArray", "free_output", "output_of_free"]
+__all__ = ["FreeArray", "find_free_output", "find_output_of_free"]
 
 Place: TypeAlias = tuple[int, int]
 """Where a free size is: the position of its array among the inputs, and the axis."""
@@ -31,17 +31,17 @@ class FreeArray:
     dtype: str = "float32"
 
 
-def output_of_free(model: Layer, inputs: Any) -> Any:
-    """Return what `free_output` finds for a model in test mode, without computing anything.
+def find_output_of_free(model: Layer, inputs: Any) -> Any:
+    """Return what `find_free_output` finds for a model in test mode, without computing anything.
 
     Raises: what the model raises, if no sizes are found that fit it
 
     >>> import luxport
-    >>> output_of_free(luxport.MaxPool((2, 2)), FreeArray((None, 3, None, 8)))
+    >>> find_output_of_free(luxport.MaxPool((2, 2)), FreeArray((None, 3, None, 8)))
     FreeArray(shape=(None, 3, None, 4), dtype='float32')
     """
-    ps = abstract_values(initial_parameters, model)
-    st = test_mode(abstract_values(initial_states, model))
+    ps = describe_values(initial_parameters, model)
+    st = test_mode(describe_values(initial_states, model))
 
     def run(filled: Any) -> Any:
         # NumPy has no bfloat16, and for shapes it does not matter.
@@ -49,10 +49,10 @@ def output_of_free(model: Layer, inputs: Any) -> Any:
         y, _ = model(x, ps, st)
         return tree.map(lambda leaf: FreeArray(tuple(leaf.shape), leaf.dtype.name), y)
 
-    return free_output(run, inputs)
+    return find_free_output(run, inputs)
 
 
-def free_output(run: Callable[[Any], Any], inputs: Any) -> Any:
+def find_free_output(run: Callable[[Any], Any], inputs: Any) -> Any:
     """Return the tree of `FreeArray` that a function makes of one: sizes that depend on a free size are None.
 
     The function, from such trees to such trees, is asked for known sizes only. Where it runs, all free sizes are
@@ -64,17 +64,17 @@ def free_output(run: Callable[[Any], Any], inputs: Any) -> Any:
             or of their axes depends on a free size
 
     >>> halved = lambda x: FreeArray((x.shape[0], x.shape[1] // 2, 3))
-    >>> free_output(halved, FreeArray((None, None))).shape, free_output(halved, FreeArray((None, 8))).shape
+    >>> find_free_output(halved, FreeArray((None, None))).shape, find_free_output(halved, FreeArray((None, 8))).shape
     ((None, None, 3), (None, 4, 3))
     """
     search = _Search(run, inputs)
     if not search.free:
         return run(inputs)
-    outputs = list(search.outputs())
+    outputs = list(search.yield_outputs())
     if not outputs:
         raise search.problems[0]
     first, *others = outputs
-    if any([_outline(other) != _outline(first) for other in others]):
+    if any([_describe_outline(other) != _describe_outline(first) for other in others]):
         raise ValueError("an output expected whose number of arrays and axes does not depend on sizes that are free")
     return tree.map(_join, first, *others)
 
@@ -99,7 +99,7 @@ class _Search:
         self.problems: list[Exception] = []
         self.left = _RUNS
 
-    def outputs(self) -> Iterator[Any]:
+    def yield_outputs(self) -> Iterator[Any]:
         """Yield the outputs for sizes that differ in all, in those of one axis, or in one."""
         start: Sizes | None = None
         known = {n for leaf in tree.leaves(self.inputs) for n in leaf.shape if n} - {*_SIZES}
@@ -197,7 +197,7 @@ class _Size(int):
     __hash__ = int.__hash__
 
 
-def _outline(output: Any) -> Any:
+def _describe_outline(output: Any) -> Any:
     return tree.structure(output), [len(leaf.shape) for leaf in tree.leaves(output)]
 
 

@@ -7,12 +7,12 @@ from typing import Any
 
 from luxport import tree
 from luxport.call_arguments import says_what_it_takes
-from luxport.core.anatomy import LayerBase, by_name
+from luxport.core.anatomy import LayerBase, name_layers
 from luxport.errors import LayerMemoryError
 from luxport.random import Rng
 from luxport.tree.places import MOST_PLACES
 
-__all__ = ["abstract_values", "check_places", "initial_parameters", "initial_states"]
+__all__ = ["describe_values", "check_places", "initial_parameters", "initial_states"]
 
 
 @says_what_it_takes
@@ -27,7 +27,7 @@ def initial_parameters(rng: int | Rng, layers: LayerBase | Mapping[str, Any] | S
     if isinstance(layers, LayerBase):
         check_places("initial_parameters", layers, rng)
         return _make_values(layers, rng, "initial_parameters")
-    return {name: initial_parameters(rng, layer) for name, layer in by_name(layers).items()}
+    return {name: initial_parameters(rng, layer) for name, layer in name_layers(layers).items()}
 
 
 @says_what_it_takes
@@ -37,7 +37,7 @@ def initial_states(rng: int | Rng, layers: LayerBase | Mapping[str, Any] | Seque
     if isinstance(layers, LayerBase):
         check_places("initial_states", layers, rng)
         return _make_values(layers, rng, "initial_states")
-    return {name: initial_states(rng, layer) for name, layer in by_name(layers).items()}
+    return {name: initial_states(rng, layer) for name, layer in name_layers(layers).items()}
 
 
 def _make_values(layer: LayerBase, rng: Rng, method: str) -> Any:
@@ -65,7 +65,7 @@ def _make_values(layer: LayerBase, rng: Rng, method: str) -> Any:
     return values
 
 
-def abstract_values(initial: Callable[[Any, Any], Any], layer: LayerBase) -> Any:
+def describe_values(initial: Callable[[Any, Any], Any], layer: LayerBase) -> Any:
     """Describe the initial values by shape and dtype, drawing them only if an initializer needs to see them."""
     from luxport.core.abstract_arrays import AbstractRng, ValuesNeededError
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any
 
-from luxport.backend import Array, backend_of, casts, dtype_name, same_size
+from luxport.backend import Array, backend_of, dtype_name, is_casting, match_sizes
 from luxport.backend.dtypes import is_floating
 from luxport.errors import LayerError, LayerTypeError, shape_text
-from luxport.text import shown
+from luxport.text import show
 
 __all__ = [
     "check_axis",
@@ -35,7 +35,7 @@ def check_axis(x: Array, axis: int, size: int, pattern: str) -> None:
     shape = shape_of(x)
     if -len(shape) <= axis < len(shape) and shape[axis] == size:
         return
-    if not -len(shape) <= axis < len(shape) or not same_size(shape[axis], size):
+    if not -len(shape) <= axis < len(shape) or not match_sizes(shape[axis], size):
         raise LayerError(f"expects {pattern.format(size)}, got {shape_text(x)}")
 
 
@@ -48,12 +48,12 @@ def check_dtype(x: Array, parameter: Array) -> None:
         want, got = backend_of(parameter).name, backend_of(x).name
         if want != got:
             # Parameters of NumPy are often those of a setup that was not told the backend.
-            remedy = f"make them with luxport.setup(..., backend={shown(got)}), or " if want == "numpy" else ""
+            remedy = f"make them with luxport.setup(..., backend={show(got)}), or " if want == "numpy" else ""
             raise LayerTypeError(
                 f"expects an input of {want} as its parameters, got one of {got}: "
-                f"{remedy}move it with luxport.to(x, backend={shown(want)})"
+                f"{remedy}move it with luxport.to(x, backend={show(want)})"
             )
-    if x.dtype != parameter.dtype and not casts(x, parameter):
+    if x.dtype != parameter.dtype and not is_casting(x, parameter):
         want, got = dtype_name(parameter), dtype_name(x)
         if "float" in got:
             remedy = f"the input or the parameters with luxport.to(..., dtype={want!r})"
@@ -95,7 +95,7 @@ def check_positive(layer: str, **numbers: float) -> None:
     """
     for name, number in numbers.items():
         if isinstance(number, bool) or not isinstance(number, Real) or not 0 < number < math.inf:
-            raise ValueError(f"{layer} expects {name} as a positive finite number, got {shown(number)}")
+            raise ValueError(f"{layer} expects {name} as a positive finite number, got {show(number)}")
 
 
 def check_sizes(layer: str, **sizes: Any) -> None:
@@ -105,7 +105,7 @@ def check_sizes(layer: str, **sizes: Any) -> None:
     """
     for name, size in sizes.items():
         if isinstance(size, bool) or not isinstance(size, Integral) or size < 0:
-            raise ValueError(f"{layer} expects an int of at least 0 as {name}, got {shown(size)}")
+            raise ValueError(f"{layer} expects an int of at least 0 as {name}, got {show(size)}")
 
 
 def shape_of(x: Array) -> Any:

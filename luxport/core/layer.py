@@ -20,7 +20,7 @@ from luxport.core.comparing import compare_exactly
 from luxport.core.construction import complete_when_built
 from luxport.core.error_location import locate_errors
 from luxport.core.initial_values import check_places
-from luxport.text import kind_of
+from luxport.text import name_kind
 
 __all__ = ["Layer", "check_layer", "is_array"]
 
@@ -67,14 +67,14 @@ class Layer(LayerBase, ABC):
         """Return the output and the new state; the inputs stay as they were."""
 
     def __getattr__(self, name: str) -> Any:
-        from luxport.habits import missing_attribute  # mistakes alone need it
+        from luxport.habits import make_attribute_error  # mistakes alone need it
 
-        raise missing_attribute(self, name)
+        raise make_attribute_error(self, name)
 
     def __repr__(self) -> str:
-        from luxport.core.display import one_line  # printing alone needs it
+        from luxport.core.display import write_on_one_line  # printing alone needs it
 
-        return one_line(self)
+        return write_on_one_line(self)
 
     def __str__(self) -> str:
         from luxport.core.display import display  # printing alone needs it
@@ -111,7 +111,7 @@ def check_layer(function: str, model: Any) -> None:
     if not isinstance(model, Layer):
         cure = ": the seed comes first, setup(0, model)" if function == "setup" and isinstance(model, int) else ""
         cure = ": call it" if isinstance(model, type) else cure
-        raise TypeError(f"{function} expects a layer, got {kind_of(model)}{cure}")
+        raise TypeError(f"{function} expects a layer, got {name_kind(model)}{cure}")
     check_places(function, model)
 
 

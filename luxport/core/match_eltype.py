@@ -7,12 +7,12 @@ from typing import Any, Literal
 
 from luxport import tree
 from luxport.backend import Array, backend_of, dtype_name
-from luxport.backend._precision import dtype_at
+from luxport.backend._precision import choose_dtype_at
 from luxport.call_arguments import says_what_it_takes
 from luxport.core.anatomy import Parameters, States
 from luxport.core.layer import Layer
 from luxport.errors import LayerTypeError
-from luxport.text import shown, warn
+from luxport.text import show, warn
 
 __all__ = ["match_eltype"]
 
@@ -39,8 +39,8 @@ def match_eltype(layer: Layer, ps: Parameters, st: States, x: Any, *, policy: Po
     """
     chosen = policy or os.environ.get("LUXPORT_ELTYPE_MISMATCH") or "none"
     if chosen not in ("none", "warn", "convert", "error"):
-        raise ValueError(f"match_eltype expects 'none', 'warn', 'convert' or 'error' as policy, got {shown(chosen)}")
-    leaves = [leaf for path, leaf in tree.leaves_with_path((ps, st)) if dtype_at(path, "float16") == "float16"]
+        raise ValueError(f"match_eltype expects 'none', 'warn', 'convert' or 'error' as policy, got {show(chosen)}")
+    leaves = [leaf for path, leaf in tree.leaves_with_path((ps, st)) if choose_dtype_at(path, "float16") == "float16"]
     wanted = next((name for leaf in leaves if (name := dtype_name(leaf)) in _WIDTHS), None)
     if chosen == "none" or wanted is None:
         return x

@@ -9,7 +9,7 @@ from luxport import tree
 from luxport.call_arguments import says_what_it_takes
 from luxport.core.anatomy import States
 from luxport.core.layer import Layer
-from luxport.text import kind_of, shown, warn
+from luxport.text import name_kind, show, warn
 from luxport.tree.static import Static
 
 __all__ = ["test_mode", "train_mode", "update_state"]
@@ -25,7 +25,7 @@ def train_mode(st: States) -> dict[str, Any]:
     (Static(False), Static(True))
     """
     _check_states("train_mode", st)
-    _doubt_parameters("train_mode", st)
+    _warn_of_parameters("train_mode", st)
     return update_state(st, "training", Static(True))
 
 
@@ -33,7 +33,7 @@ def train_mode(st: States) -> dict[str, Any]:
 def test_mode(st: States) -> dict[str, Any]:
     """Return the state with every ``training`` entry cleared."""
     _check_states("test_mode", st)
-    _doubt_parameters("test_mode", st)
+    _warn_of_parameters("test_mode", st)
     return update_state(st, "training", Static(False))
 
 
@@ -57,7 +57,7 @@ def update_state(
     """
     _check_states("update_state", st)
     if not isinstance(name, str):
-        raise TypeError(f"update_state expects the name of an entry as a string, got {shown(name)}")
+        raise TypeError(f"update_state expects the name of an entry as a string, got {show(name)}")
 
     def replace(entry: Any) -> Any:
         if exclude(entry):
@@ -74,14 +74,14 @@ def update_state(
 _PARAMETERS = frozenset(("weight", "bias", "scale", "weight_ih", "weight_hh", "bias_ih", "bias_hh"))
 
 
-def _doubt_parameters(function: str, st: Any) -> None:
+def _warn_of_parameters(function: str, st: Any) -> None:
     """Warn of a tree without a mode whose arrays have the names of parameters alone.
 
     It is a warning, as a layer of the user's may keep a weight in its state.
     """
     if _has_mode(st):
         return
-    names = list(_names_of_arrays(st))
+    names = list(_yield_array_names(st))
     if names and _PARAMETERS.issuperset(names):
         told = ", ".join(dict.fromkeys(names))
         warn(
@@ -90,14 +90,14 @@ def _doubt_parameters(function: str, st: Any) -> None:
         )
 
 
-def _names_of_arrays(st: Any, name: str = "") -> Iterator[str]:
+def _yield_array_names(st: Any, name: str = "") -> Iterator[str]:
     if isinstance(st, Mapping):
         for key, inner in st.items():
             if key != "frozen_params":
-                yield from _names_of_arrays(inner, key)
+                yield from _yield_array_names(inner, key)
     elif isinstance(st, (tuple, list)):
         for inner in st:
-            yield from _names_of_arrays(inner, name)
+            yield from _yield_array_names(inner, name)
     elif st is not None and not isinstance(st, Static):
         yield name
 
@@ -115,4 +115,4 @@ def _check_states(function: str, st: Any) -> None:
             f"st = luxport.{function}(st), then model(x, ps, st)"
         )
     if not isinstance(st, (Mapping, tuple, list)):
-        raise TypeError(f"{function} expects states, as luxport.setup returns them, got {kind_of(st)}")
+        raise TypeError(f"{function} expects states, as luxport.setup returns them, got {name_kind(st)}")

@@ -13,10 +13,10 @@ from luxport.backend.option_rules import (
     POSITIVE,
     PROBABILITY,
     Rule,
+    allow_number,
     count,
     is_finite,
     is_running_number,
-    number,
 )
 
 __all__ = ["OPTION_RULES"]
@@ -29,7 +29,7 @@ def _pair(wanted: str, test: Callable[[float], bool]) -> Rule:
     return Rule(wanted, holds)
 
 
-def _one_or_several(rule: Rule, wanted: str) -> Rule:
+def _allow_one_or_several(rule: Rule, wanted: str) -> Rule:
     def holds(value: Any, shape: Any) -> bool:
         several = value if isinstance(value, tuple) else (value,)
         return all([rule.holds(one, shape) or is_running_number(one) for one in several])
@@ -37,8 +37,8 @@ def _one_or_several(rule: Rule, wanted: str) -> Rule:
     return Rule(wanted, holds)
 
 
-_SIZES = _one_or_several(POSITIVE, "a positive number of steps, or a tuple of such")
-_SHARE = number("a number of at least 0 and below 1", lambda value: 0 <= value < 1)
+_SIZES = _allow_one_or_several(POSITIVE, "a positive number of steps, or a tuple of such")
+_SHARE = allow_number("a number of at least 0 and below 1", lambda value: 0 <= value < 1)
 
 OPTION_RULES: dict[str, Rule] = {
     "attention_dropout_probability": PROBABILITY,
@@ -49,7 +49,7 @@ OPTION_RULES: dict[str, Rule] = {
     "dropout_probability": PROBABILITY,
     "ell": _pair("a tuple of two positive numbers", lambda value: value > 0),
     "epsilon": NON_NEGATIVE,
-    "eta": number("a learning rate of at least 0", lambda value: 0 <= value < float("inf")),
+    "eta": allow_number("a learning rate of at least 0", lambda value: 0 <= value < float("inf")),
     "hidden_dims": count(0),
     "lambda_": NON_NEGATIVE,
     "max_iter": count(1),
@@ -68,8 +68,8 @@ OPTION_RULES: dict[str, Rule] = {
         lambda value, shape: isinstance(value, str) and value in FLOATING,
     ),
     "ClipNorm.p": NUMBER,
-    "DynamicLossScale.backoff": number("a number between 0 and 1", lambda value: 0 < value < 1),
-    "DynamicLossScale.growth": number("a finite number of at least 1", lambda value: 1 <= value < float("inf")),
+    "DynamicLossScale.backoff": allow_number("a number between 0 and 1", lambda value: 0 < value < 1),
+    "DynamicLossScale.growth": allow_number("a finite number of at least 1", lambda value: 1 <= value < float("inf")),
     "DynamicLossScale.initial": POSITIVE,
     "DynamicLossScale.interval": count(1),
     "DynamicLossScale.least": POSITIVE,

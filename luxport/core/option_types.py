@@ -18,9 +18,9 @@ from luxport.call_arguments import find_refused
 from luxport.core.anatomy import LayerBase
 from luxport.errors import LayerTypeError
 from luxport.ops import activations
-from luxport.text import shown
+from luxport.text import show
 
-__all__ = ["expect_options_of", "is_real_array", "is_scalar", "wrong_option"]
+__all__ = ["expect_options_of", "is_real_array", "is_scalar", "explain_wrong_option"]
 
 
 def expect_options_of(value: Any, *, arrays: Callable[[Any], bool] | None = None) -> None:
@@ -34,19 +34,21 @@ def expect_options_of(value: Any, *, arrays: Callable[[Any], bool] | None = None
     """
     if is_compiling():  # a compiler cannot follow this, and says in its own words what is wrong
         return
-    wrong = wrong_option(type(value), vars(value), arrays=arrays)
+    wrong = explain_wrong_option(type(value), vars(value), arrays=arrays)
     if wrong is not None:
         raise LayerTypeError(wrong)
 
 
-def wrong_option(kind: type, options: Mapping[str, Any], *, arrays: Callable[[Any], bool] | None = None) -> str | None:
+def explain_wrong_option(
+    kind: type, options: Mapping[str, Any], *, arrays: Callable[[Any], bool] | None = None
+) -> str | None:
     """Say which of these options of a class is not what its annotation or its rule asks for; None if all are."""
     for name, parts, fits, wanted, is_number in _checks(kind):
         if name not in options:
             continue
         value = options[name]
         if not fits(value) and not (is_number and arrays is not None and _has(arrays, value)):
-            return f"{kind.__name__} expects {name} as {wanted}, got {shown(value)}{_find_remedy(parts, name, value)}"
+            return f"{kind.__name__} expects {name} as {wanted}, got {show(value)}{_find_remedy(parts, name, value)}"
     return None
 
 
@@ -136,7 +138,7 @@ def _is_function(*arguments: Any) -> Callable[[Any], bool]:
     return fits
 
 
-def _all(fits: Callable[[Any], bool], count: int | None = None) -> Callable[[Any], bool]:
+def _require_all(fits: Callable[[Any], bool], count: int | None = None) -> Callable[[Any], bool]:
     def all_fit(value: Any) -> bool:
         return isinstance(value, (tuple, list)) and (count is None or count == len(value)) and all(map(fits, value))
 
@@ -164,31 +166,35 @@ _KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "Callable[[Any], Any]": (_is_any_function, "a function"),
     "Callable[[Any, tuple[Any, ...]], Any]": (_is_any_function, "a function"),
     "tuple[Callable[[Any], Any] | float, ...]": (
-        _all(lambda value: _is_any_function(value) or _is_real(value)),
+        _require_all(lambda value: _is_any_function(value) or _is_real(value)),
         "a tuple of functions of the step or numbers",
     ),
     "None": (lambda value: value is None, "None"),
     "Activation": (_is_activation, "a function of an array"),
     "Initializer": (_is_initializer, _AN_INITIALIZER),
     "GateInitializer": (
-        lambda value: value is None or _is_initializer(value) or _all(_is_initializer)(value),
+        lambda value: value is None or _is_initializer(value) or _require_all(_is_initializer)(value),
         f"{_AN_INITIALIZER}, a tuple of one for each gate, or None",
     ),
     "Layer": (_is_layer, "a layer"),
-    "PerAxis": (lambda value: is_int(value) or _all(is_int)(value), "an int or a tuple of ints"),
-    "tuple[int, ...]": (_all(is_int), "a tuple of ints"),
-    "tuple[int | None, ...]": (_all(lambda value: value is None or is_int(value)), "a tuple of ints and None"),
-    "tuple[float, float]": (_all(_is_real, 2), "a pair of numbers"),
-    "tuple[int, int]": (_all(is_int, 2), "a pair of ints"),
-    "tuple[int, int, int]": (_all(is_int, 3), "three ints"),
-    "tuple[float, ...]": (_all(_is_real), "a tuple of numbers"),
-    "tuple[str, ...]": (_all(lambda value: isinstance(value, str)), "a tuple of strings"),
+    "PerAxis": (lambda value: is_int(value) or _require_all(is_int)(value), "an int or a tuple of ints"),
+    "tuple[int, ...]": (_require_all(is_int), "a tuple of ints"),
+    "tuple[int | None, ...]": (_require_all(lambda value: value is None or is_int(value)), "a tuple of ints and None"),
+    "tuple[float, float]": (_require_all(_is_real, 2), "a pair of numbers"),
+    "tuple[int, int]": (_require_all(is_int, 2), "a pair of ints"),
+    "tuple[int, int, int]": (_require_all(is_int, 3), "three ints"),
+    "tuple[float, ...]": (_require_all(_is_real), "a tuple of numbers"),
+    "tuple[str, ...]": (_require_all(lambda value: isinstance(value, str)), "a tuple of strings"),
     "tuple[Path, ...]": (
-        _all(lambda value: isinstance(value, str) or _all(lambda step: isinstance(step, str))(value)),
+        _require_all(lambda value: isinstance(value, str) or _require_all(lambda step: isinstance(step, str))(value)),
         "a tuple of paths, such as ('layer_1.weight',)",
     ),
     "tuple[tuple[tuple[str, ...], ...], ...]": (
-        _all(_all(lambda value: isinstance(value, str) or _all(lambda step: isinstance(step, str))(value))),
+        _require_all(
+            _require_all(
+                lambda value: isinstance(value, str) or _require_all(lambda step: isinstance(step, str))(value)
+            )
+        ),
         "lists of paths, such as [('layer_1.weight', 'layer_2.weight')]",
     ),
 }

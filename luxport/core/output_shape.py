@@ -16,11 +16,11 @@ from luxport.backend import (
 from luxport.call_arguments import says_what_it_takes
 from luxport.core.abstract_arrays import AbstractArray
 from luxport.core.error_location import retell
-from luxport.core.initial_values import abstract_values, initial_parameters, initial_states
+from luxport.core.initial_values import describe_values, initial_parameters, initial_states
 from luxport.core.layer import Layer, check_layer, is_array
 from luxport.core.modes import test_mode
 from luxport.errors import LayerError
-from luxport.text import shown
+from luxport.text import show
 
 __all__ = ["output_shape"]
 
@@ -44,8 +44,8 @@ def output_shape(model: Layer, input_shape: Any, *, dtype: str = "float32") -> A
     (64, 2)
     """
     check_layer("output_shape", model)
-    ps = abstract_values(initial_parameters, model)
-    st = test_mode(abstract_values(initial_states, model))
+    ps = describe_values(initial_parameters, model)
+    st = test_mode(describe_values(initial_states, model))
     inputs = _make_abstract_inputs(input_shape, dtype)
     try:
         y, _ = model(inputs, ps, st)
@@ -66,7 +66,7 @@ def _make_abstract_inputs(shape: Any, dtype: str) -> Any:
     if not isinstance(shape, (tuple, list)):
         if is_array(shape) and shape is not None:
             return AbstractArray(tuple(shape.shape), _find_dtype(shape))
-        raise TypeError(f"output_shape expects a shape, a tuple of ints, or a tree of them, got {shown(shape)}")
+        raise TypeError(f"output_shape expects a shape, a tuple of ints, or a tree of them, got {show(shape)}")
     if any(isinstance(entry, (Mapping, tuple, list)) or is_array(entry) for entry in shape):
         return tuple(_make_abstract_inputs(entry, dtype) for entry in shape)
     if not all(isinstance(entry, (int, np.integer)) and not isinstance(entry, bool) for entry in shape):

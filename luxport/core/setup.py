@@ -17,13 +17,13 @@ from luxport.backend import (
     get_backend,
     load_present_backends,
 )
-from luxport.backend._precision import dtype_at
+from luxport.backend._precision import choose_dtype_at
 from luxport.backend.memory import explain_memory
 from luxport.call_arguments import says_what_it_takes
 from luxport.core.initial_values import initial_parameters, initial_states
 from luxport.core.layer import Layer, check_layer, is_array
-from luxport.random import Rng, key_words
-from luxport.tree.ordered_keys import with_places
+from luxport.random import Rng, read_key_words
+from luxport.tree.ordered_keys import add_places
 
 __all__ = ["setup"]
 
@@ -66,7 +66,7 @@ def setup(
     """
     check_layer("setup", model)
     key = rng
-    words = None if isinstance(key, (int, np.integer, Rng)) else key_words(key)
+    words = None if isinstance(key, (int, np.integer, Rng)) else read_key_words(key)
     if words is None or isinstance(words, tuple):
         rng = Rng.of(rng if words is None else Rng.of_words(words))
     check_dtype_name(dtype, floating=True)
@@ -85,7 +85,7 @@ def setup(
             value, name = np.asarray(value), f"{type(value).__name__}64"
         elif not is_array(value) and not isinstance(value, (np.generic, bool)):
             raise TypeError(f"setup expects arrays as initial values, got {name} at {'.'.join(path)}")
-        wanted = dtype_at(path, dtype) if "float" in name or "complex" in name else None
+        wanted = choose_dtype_at(path, dtype) if "float" in name or "complex" in name else None
         try:
             # Values that a layer of one's own makes with NumPy's defaults are in single precision, as all others.
             return owner.asarray(value, dtype=wanted or _SINGLE.get(name), device=device)
@@ -105,7 +105,7 @@ def setup(
         )
         ps, st = tree.unflatten(tree.structure(like), iter(arrays))
     known = can(owner, "sorted keys")
-    return with_places(tree.map_with_path(place, ps), known=known), with_places(
+    return add_places(tree.map_with_path(place, ps), known=known), add_places(
         tree.map_with_path(place, st), known=known
     )
 

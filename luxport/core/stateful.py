@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, overload
 
-from luxport.call_arguments import built_in_own_words
-from luxport.core.anatomy import Parameters, States, by_name
+from luxport.call_arguments import explain_construction
+from luxport.core.anatomy import Parameters, States, name_layers
 from luxport.core.layer import Layer
-from luxport.text import kind_of
+from luxport.text import name_kind
 
 __all__ = ["StatefulLayer"]
 
 
-@built_in_own_words
+@explain_construction
 class StatefulLayer:
     """A mutable holder: ``m(x)`` returns the output and keeps the new state for the next call.
 
@@ -42,7 +42,7 @@ class StatefulLayer:
 
     def __init__(self, model: Layer, ps: Parameters | None, st: States) -> None:
         if not isinstance(model, Layer):
-            raise TypeError(f"StatefulLayer expects a layer, got {kind_of(model)}")
+            raise TypeError(f"StatefulLayer expects a layer, got {name_kind(model)}")
         self.model: Layer = model
         self.ps: Parameters | None = ps
         self.st: States = st
@@ -72,13 +72,13 @@ class StatefulLayer:
         >>> m[0](np.ones((5, 3), np.float32)).shape
         (5, 4)
         """
-        layers = by_name(self.model.children())
+        layers = name_layers(self.model.children())
         if isinstance(place, slice):
             return Steps(tuple(self[name] for name in list(layers)[place]))
         name = place if isinstance(place, str) else list(layers)[place]
         layer, ps, st = layers[name], self.ps, self.st
         if not isinstance(layer, Layer) or name not in st:
-            raise KeyError(f"{kind_of(self.model)} holds no layer with states of its own at {place!r}")
+            raise KeyError(f"{name_kind(self.model)} holds no layer with states of its own at {place!r}")
         return _Inner(layer, None if ps is None else ps[name], st[name], self, name)
 
     def __repr__(self) -> str:

@@ -10,12 +10,12 @@ from luxport.call_arguments import says_what_it_takes
 from luxport.core.anatomy import Parameters, States
 from luxport.core.containers import WrapperLayer
 from luxport.core.counts import parameter_length, state_length
-from luxport.core.display import one_line
-from luxport.core.initial_values import abstract_values, initial_parameters, initial_states
+from luxport.core.display import write_on_one_line
+from luxport.core.initial_values import describe_values, initial_parameters, initial_states
 from luxport.core.layer import Layer, check_layer
 from luxport.core.output_shape import output_shape
 from luxport.core.surgery import layer_map
-from luxport.text import shown
+from luxport.text import show
 
 __all__ = ["LayerSummary", "ModelSummary", "summary"]
 
@@ -49,7 +49,7 @@ class ModelSummary:
             shape = "not called" if line.calls == 0 else str(line.output_shape)
             times = f" ({line.calls} calls)" if line.calls > 1 else ""
             held = _count(line.parameters), _count(line.states)
-            rows.append((".".join(line.path), one_line(line.layer), shape + times, *held))
+            rows.append((".".join(line.path), write_on_one_line(line.layer), shape + times, *held))
         rows.append(("total", "", str(self.output_shape), f"{self.parameters:_}", f"{self.states:_}"))
         widths = [max(len(row[i]) for row in rows) for i in range(5)]
         lines = ["  ".join([*map(str.ljust, row[:3], widths), *map(str.rjust, row[3:], widths[3:])]) for row in rows]
@@ -81,7 +81,7 @@ def summary(model: Layer, x: Any, *, dtype: str = "float32") -> ModelSummary:
     total                        (5, 2)               146       0
     """
     check_layer("summary", model)
-    ps, st = abstract_values(initial_parameters, model), abstract_values(initial_states, model)
+    ps, st = describe_values(initial_parameters, model), describe_values(initial_states, model)
     found: list[tuple[tuple[str, ...], Layer, int, int, list[Any]]] = []
 
     def watch(layer: Layer, ps: Any, st: Any, path: tuple[str, ...]) -> tuple[Layer, Any, Any]:
@@ -121,7 +121,7 @@ class _Watched(WrapperLayer):
     def __getattr__(self, name: str) -> Any:
         # A container may read its layers' fields: `BidirectionalRNN` asks its networks how they take time.
         if name.startswith("__") or name == "name" or "layer" not in self.__dict__:
-            raise AttributeError(f"{type(self).__name__} has no attribute {shown(name)}")
+            raise AttributeError(f"{type(self).__name__} has no attribute {show(name)}")
         return getattr(self.layer, name)
 
 

@@ -8,11 +8,11 @@ from typing import Any, overload
 
 from luxport import tree
 from luxport.call_arguments import says_what_it_takes
-from luxport.core.anatomy import LayerBase, NamedLayers, Parameters, States, by_name, expect_no_layer
+from luxport.core.anatomy import LayerBase, NamedLayers, Parameters, States, expect_no_layer, name_layers
 from luxport.core.entries import learn_entries
-from luxport.core.initial_values import abstract_values, initial_parameters, initial_states
+from luxport.core.initial_values import describe_values, initial_parameters, initial_states
 from luxport.core.layer import Layer
-from luxport.text import kind_of, shown
+from luxport.text import name_kind, show
 
 __all__ = ["layer_map", "modules", "named_modules", "replace_layers", "trainables"]
 
@@ -70,7 +70,7 @@ def named_modules(model: Layer, path: tuple[str, ...] = ()) -> Iterator[tuple[tu
         path: what each path begins with
     """
     if not isinstance(model, LayerBase):
-        raise TypeError(f"named_modules expects a layer, got {kind_of(model)}")
+        raise TypeError(f"named_modules expects a layer, got {name_kind(model)}")
     return _list_named_modules(model, path)
 
 
@@ -132,7 +132,7 @@ def _walk_children(
     f: LayerFunction, children: Any, ps: Any, st: Any, path: tuple[str, ...], pairs: list[tuple[Layer, Layer]]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     new_ps, new_st = dict(ps), dict(st)
-    for name, child in by_name(children).items():
+    for name, child in name_layers(children).items():
         where = (*path, name)
         if isinstance(child, Layer):
             new, new_ps[name], new_st[name] = _walk(f, child, ps[name], st[name], where)
@@ -172,7 +172,7 @@ def _find_only_layer(layer: Layer) -> Layer | None:
 
 def _have_same_entries(layer: Layer, inner: Layer) -> bool:
     return all(
-        tree.structure(abstract_values(initial, layer)) == tree.structure(abstract_values(initial, inner))
+        tree.structure(describe_values(initial, layer)) == tree.structure(describe_values(initial, inner))
         for initial in (initial_parameters, initial_states)
     )
 
@@ -203,13 +203,13 @@ def _rebuild(layer: Layer, pairs: list[tuple[Layer, Layer]]) -> Layer:
     learn_entries(rebuilt)
     if waiting:
         raise TypeError(
-            f"{type(layer).__name__} expects its layers in its fields, and {shown(waiting[0][0])} is in none"
+            f"{type(layer).__name__} expects its layers in its fields, and {show(waiting[0][0])} is in none"
         )
     return rebuilt
 
 
 def _yield_named(children: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Layer]]:
-    for name, child in by_name(children).items():
+    for name, child in name_layers(children).items():
         if isinstance(child, Layer):
             yield from named_modules(child, (*path, name))
         else:

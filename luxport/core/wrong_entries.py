@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from luxport.backend import dtype_name, find_owner, is_array
-from luxport.core.anatomy import LayerBase, by_name
+from luxport.core.anatomy import LayerBase, name_layers
 from luxport.core.entries import Entries, Shapes, fits, may_meet, may_stand_beside, tell_kind
 from luxport.errors import LayerError, LayerTypeError
-from luxport.text import kind_of, safe_to_show, shown
+from luxport.text import make_safe, name_kind, show
 
 __all__ = ["check_entries", "check_groups", "find_wrong_entry"]
 
@@ -33,7 +33,7 @@ def check_entries(layer: Any, ps: Any, st: Any) -> None:
         (first, one), (second, other) = list(found.items())[:2]
         raise LayerTypeError(
             f"expects parameters and states of one backend, got {one} of {first} and {other} of {second}: "
-            f"move them with luxport.to(..., backend={shown(first)})"
+            f"move them with luxport.to(..., backend={show(first)})"
         )
 
 
@@ -79,7 +79,7 @@ def _find_wrong_name(layer: Any, ps: Any, st: Any) -> str | None:
         return f"expects parameters {_show_names(wanted_ps)}, got {got}: call model(x, ps, st), parameters first"
     for what, given, wanted in (("parameters", ps, wanted_ps), ("states", st, wanted_st)):
         if wanted and not isinstance(given, Mapping):
-            return f"expects {what} as a mapping with {_show_names(wanted)}, got {kind_of(given)}: {_REMEDY}"
+            return f"expects {what} as a mapping with {_show_names(wanted)}, got {name_kind(given)}: {_REMEDY}"
         if not _has_all(given, wanted):
             return f"expects {what} {_show_names(wanted)}, got {_show_names(given)}: {_REMEDY}"
     for what, given, nested in zip(
@@ -87,7 +87,7 @@ def _find_wrong_name(layer: Any, ps: Any, st: Any) -> str | None:
     ):
         for name in nested:
             if not isinstance(given[name], Mapping):
-                return f"expects {what} in {name} as a mapping, got {kind_of(given[name])}: {_REMEDY}"
+                return f"expects {what} in {name} as a mapping, got {name_kind(given[name])}: {_REMEDY}"
         wrong = _find_wrong_inside(layer.children(), given, what)
         if wrong is not None:
             return wrong
@@ -103,11 +103,11 @@ def _find_wrong_inside(layers: Mapping[str, Any], given: Any, what: str) -> str 
         inner = given[name]
         if isinstance(child, LayerBase):
             if not isinstance(inner, Mapping) and (child._entries is not None or child.children()):
-                return f"expects {what} in {name} as a mapping, got {kind_of(inner)}: {_REMEDY}"
+                return f"expects {what} in {name} as a mapping, got {name_kind(inner)}: {_REMEDY}"
             continue
-        named = by_name(child)
+        named = name_layers(child)
         if not isinstance(inner, Mapping) or not _has_all(inner, named):
-            got = _show_names(inner) if isinstance(inner, Mapping) else kind_of(inner)
+            got = _show_names(inner) if isinstance(inner, Mapping) else name_kind(inner)
             return f"expects {what} {_show_names(named)} in {name}, got {got}: {_REMEDY}"
         wrong = _find_wrong_inside(named, inner, what)
         if wrong is not None:
@@ -128,7 +128,7 @@ def _find_wrong_array(entries: Entries | None, ps: Any, st: Any) -> str | None:
         for group, shapes in groups:
             inner = given[group]
             if found is None and not _has_all(inner, [name for name, *_ in shapes]):
-                got = _show_names(inner) if isinstance(inner, Mapping) else kind_of(inner)
+                got = _show_names(inner) if isinstance(inner, Mapping) else name_kind(inner)
                 found = f"expects {what} {_show_names(name for name, *_ in shapes)} in {group}, got {got}: {_REMEDY}"
             found = found or _find_wrong_shape(shapes, inner, what) or _find_wrong_numbers(shapes, inner)
     return found
@@ -193,7 +193,7 @@ def _has_all(given: Any, wanted: Iterable[str]) -> bool:
 
 
 def _show_names(entries: Iterable[str]) -> str:
-    names = [safe_to_show(str(name), 60) for name in entries]
+    names = [make_safe(str(name), 60) for name in entries]
     return "{" + ", ".join(names if len(names) <= _MOST_NAMES else [*names[:_MOST_NAMES], "…"]) + "}"
 
 

@@ -1,5 +1,5 @@
 """Training by several processes: who is who, sums over all of them, shares of the data, averaged gradients."""
 
-from luxport.lazy import lazy_names
+from luxport.lazy import read_lazy_names
 
-__all__, __getattr__, __dir__ = lazy_names(__name__)
+__all__, __getattr__, __dir__ = read_lazy_names(__name__)

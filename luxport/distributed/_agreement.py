@@ -6,10 +6,10 @@ import hashlib
 from collections.abc import Callable
 from typing import Any
 
-from luxport.distributed._errors import DistributedError, first_line
+from luxport.distributed._errors import DistributedError, find_first_line
 from luxport.distributed._session import Session
 from luxport.errors import LayerTypeError
-from luxport.text import safe_to_show
+from luxport.text import make_safe
 
 __all__ = ["attempt", "begin_agreement", "exchange", "expect_agreement", "expect_own", "tell_place"]
 
@@ -34,7 +34,7 @@ def begin_agreement(caller: str, session: Session, described: list[str], own: st
     def settle() -> list[str]:
         if same():
             return []
-        lines = [one.split("\n") for one in _all_texts(caller, session, text)]
+        lines = [one.split("\n") for one in _gather_texts(caller, session, text)]
         _expect_same(caller, session, [line[1:] for line in lines])
         return [line[0] for line in lines]
 
@@ -49,7 +49,7 @@ def _expect_same(caller: str, session: Session, lines: list[list[str]]) -> None:
         if other is not None:
             raise DistributedError(
                 f"{caller} on rank {session.world.rank} of {session.world.size} expects every process to do the same: "
-                f"rank 0 has {safe_to_show(entries[0], 300)}, rank {other} has {safe_to_show(entries[other], 300)}"
+                f"rank 0 has {make_safe(entries[0], 300)}, rank {other} has {make_safe(entries[other], 300)}"
             )
 
 
@@ -67,7 +67,7 @@ def _begin_comparing(caller: str, session: Session, text: str) -> Callable[[], b
     return lambda: attempt(caller, session, wait)
 
 
-def _all_texts(caller: str, session: Session, text: str) -> list[str]:
+def _gather_texts(caller: str, session: Session, text: str) -> list[str]:
     own = text.encode()
     lengths = attempt(caller, session, lambda: session.engine.gather(len(own).to_bytes(8, "big")))
     longest = max([int.from_bytes(length, "big") for length in lengths])
@@ -94,7 +94,7 @@ def attempt(
         if session.world.rank in missing:
             lost = f"came too late: the others miss {who}"
         raise DistributedError(
-            f"{place} {lost}: start all of them again ({session.name} says: {first_line(error)})"
+            f"{place} {lost}: start all of them again ({session.name} says: {find_first_line(error)})"
         ) from error
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from luxport.distributed._budget import Budget
 from luxport.distributed._launch import World
 
-__all__ = ["Alarm", "by_a_store", "silent_ranks"]
+__all__ = ["Alarm", "find_by_a_store", "find_silent_ranks"]
 
 _QUICK = 0.1
 """How many seconds a store may take to return a key that it has."""
@@ -69,7 +69,7 @@ class Alarm:
             if self._looking.is_alive():
                 return [0]
         longest = self.budget.listening + self.budget.look
-        found = by_a_store(self._find_failed, self.failures, longest + self.budget.ending)
+        found = find_by_a_store(self._find_failed, self.failures, longest + self.budget.ending)
         if self.world.rank == 0:
             self._stay(found)
         return found
@@ -79,9 +79,9 @@ class Alarm:
         there = [rank for rank in range(self.world.size) if rank not in found]
 
         def hear() -> list[int]:
-            return silent_ranks(self.world, lambda rank, s: self._is_told(rank, there, s), self.budget.look)
+            return find_silent_ranks(self.world, lambda rank, s: self._is_told(rank, there, s), self.budget.look)
 
-        by_a_store(hear, self.failures, self.budget.look)
+        find_by_a_store(hear, self.failures, self.budget.look)
 
     def _is_told(self, rank: int, there: list[int], seconds: float) -> None:
         if rank in there:
@@ -101,12 +101,12 @@ class Alarm:
                 return json.loads(self.get(f"{self.prefix}/missing", patience + self.budget.look))
             except TimeoutError:  # the first one is gone, too
                 patience = 0.0
-        found = silent_ranks(self.world, lambda rank, s: self.get(f"{self.prefix}/waits/{rank}", s), patience)
+        found = find_silent_ranks(self.world, lambda rank, s: self.get(f"{self.prefix}/waits/{rank}", s), patience)
         self.put(f"{self.prefix}/missing", json.dumps(found))
         return found
 
 
-def silent_ranks(world: World, hear: Callable[[int, float], object], seconds: float) -> list[int]:
+def find_silent_ranks(world: World, hear: Callable[[int, float], object], seconds: float) -> list[int]:
     """Return the ranks that do not answer in time.
 
     Args:
@@ -123,7 +123,7 @@ def silent_ranks(world: World, hear: Callable[[int, float], object], seconds: fl
     return silent
 
 
-def by_a_store(ask: Callable[[], list[int]], failures: tuple[type[Exception], ...], seconds: float) -> list[int]:
+def find_by_a_store(ask: Callable[[], list[int]], failures: tuple[type[Exception], ...], seconds: float) -> list[int]:
     """Return the ranks that are found by asking a store, or rank 0, where the store is, if it does not answer.
 
     A thread asks, as in `Alarm`.

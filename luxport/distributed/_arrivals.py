@@ -1,4 +1,4 @@
-"""`arrivals`: connections that begin with a token; whoever else comes to the port is sent away, and holds nobody up."""
+"""`yield_arrivals`: connections that begin with a token; any other at the port is closed and delays nobody."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["TOKEN", "arrivals"]
+__all__ = ["TOKEN", "yield_arrivals"]
 
 TOKEN = 16
 """How many bytes a token has."""
@@ -18,7 +18,7 @@ _PATIENCE = 5.0
 """How many seconds a connection has for a whole greeting: then it is dropped, so that others need not wait for it."""
 
 
-def arrivals(
+def yield_arrivals(
     listener: socket.socket, token: bytes, rest: int, deadline: float
 ) -> Iterator[tuple[socket.socket, bytes]]:
     """Yield each connection that begins with the token, and what it says then; end at the deadline.

@@ -7,13 +7,13 @@ from dataclasses import fields
 from typing import Any
 
 from luxport.backend import Array, namespace
-from luxport.backend.dtypes import single_or_double
+from luxport.backend.dtypes import widen_halves
 from luxport.core.anatomy import Parameters, States
-from luxport.distributed._session import current
+from luxport.distributed._session import require_session
 from luxport.errors import LayerError, shape_text
 from luxport.layers._batch_norm import BatchNorm
 from luxport.ops.averages import take_mean
-from luxport.ops.moments import find_unit, least_epsilon
+from luxport.ops.moments import choose_least_epsilon, find_unit
 from luxport.transforms._custom_gradient import custom_vjp
 from luxport.transforms._stop_gradient import stop_gradient
 
@@ -56,7 +56,7 @@ class SyncBatchNorm(BatchNorm):
         """Normalize by the statistics of all, where there are several."""
         if not st["training"]:  # when the others may have other batches, or none, and an engine need not be there
             return super().__call__(x, ps, st)
-        session = current("SyncBatchNorm")
+        session = require_session("SyncBatchNorm")
         size = 1 if session.step.has_all_samples else session.engine.workers
         if size == 1:
             return super().__call__(x, ps, st)
@@ -65,12 +65,12 @@ class SyncBatchNorm(BatchNorm):
             raise LayerError(f"expects a sample at least, unless train_step shares batches, got {shape_text(x)}")
         xp = namespace(x)
         over = tuple([axis for axis in range(len(x.shape)) if axis != 1])
-        wide = single_or_double(xp, x)
+        wide = widen_halves(xp, x)
         # Two rounds: the mean of squares without the mean first would lose the digits that they share. With the first
         # go the largest numbers: all processes scale by one power of 2 what would overflow, or vanish, as a square.
         own = take_mean(xp, wide, over, keepdims=True)
         mean, largest = _split(mean_over_workers(xp.concat([own, _find_largest(xp, wide, over)])))
-        unit, epsilon = find_unit(xp, stop_gradient(largest), least_epsilon(xp, wide, self.epsilon))
+        unit, epsilon = find_unit(xp, stop_gradient(largest), choose_least_epsilon(xp, wide, self.epsilon))
         centered = wide * unit - mean * unit
         var = mean_over_workers(xp.mean(centered * centered, axis=over, keepdims=True))
         y = centered / xp.sqrt(var + epsilon)
@@ -113,7 +113,7 @@ def mean_over_workers(x: Array) -> Array:
 
 
 def _average(x: Array) -> Array:
-    session = current("SyncBatchNorm")
+    session = require_session("SyncBatchNorm")
     weight = session.step.weight
     if weight == 0:  # whose means of nothing are no numbers
         return session.engine.mean(namespace(x).zeros_like(x))

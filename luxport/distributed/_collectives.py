@@ -12,12 +12,12 @@ from luxport.backend import Array, dtype_name, find_owner
 from luxport.backend.option_rules import is_int
 from luxport.call_arguments import says_what_it_takes
 from luxport.distributed._agreement import attempt, exchange, expect_agreement, expect_own, tell_place
-from luxport.distributed._extremes import extreme_with_nan
-from luxport.distributed._gradients import with_gradient
-from luxport.distributed._halves import in_single, mean_by
-from luxport.distributed._session import Session, current
+from luxport.distributed._extremes import find_extreme_with_nan
+from luxport.distributed._gradients import combine_with_gradient
+from luxport.distributed._halves import mean_by, reduce_in_single
+from luxport.distributed._session import Session, require_session
 from luxport.errors import LayerTypeError, shape_text
-from luxport.text import shown
+from luxport.text import show
 
 __all__ = ["allreduce", "average", "barrier", "bcast", "reduce", "synchronize"]
 
@@ -68,7 +68,7 @@ def reduce(values: tree.Tree, op: str = "mean", *, root: int = 0) -> tree.Tree:
     Raises: as `allreduce` does; ValueError for a root that is no rank
     Source: Lux.jl ``DistributedUtils.reduce!``
     """
-    session = current("reduce")
+    session = require_session("reduce")
     _expect_rank("reduce", session, root)
     combined = _reduce("reduce", values, op, root)
     return combined if session.world.rank == root else values
@@ -85,7 +85,7 @@ def bcast(values: tree.Tree, *, root: int = 0) -> tree.Tree:
     Raises: as `allreduce` does; ValueError for a root that is no rank
     Source: Lux.jl ``DistributedUtils.bcast!``
     """
-    session = current("bcast")
+    session = require_session("bcast")
     _expect_tree("bcast", values)
     _expect_rank("bcast", session, root)
     return _move("bcast", values, f"root={root}", lambda arrays: session.engine.broadcast(arrays, root))
@@ -110,7 +110,7 @@ def synchronize(values: tree.Tree, *, root: int = 0) -> tree.Tree:
     {'rate': 0.1, 'name': 'Adam', 'nothing': None}
     >>> distributed.shutdown()
     """
-    session = current("synchronize")
+    session = require_session("synchronize")
     _expect_rank("synchronize", session, root)
     places = [(".".join(path), type(leaf).__name__) for path, leaf in tree.leaves_with_path(values) if _is_number(leaf)]
     detail = f"root={root} {places}" if places else f"root={root}"
@@ -128,7 +128,7 @@ def barrier() -> None:
 
     Raises: DistributedError before `initialize`, if another process is gone or hangs, or does something else
     """
-    session = current("barrier")
+    session = require_session("barrier")
     expect_agreement("barrier", session, ["barrier"])
 
 
@@ -138,10 +138,10 @@ def average(arrays: Sequence[Array]) -> list[Array]:
 
 
 def _reduce(caller: str, values: tree.Tree, op: str, root: int | None = None) -> tree.Tree:
-    session = current(caller)
+    session = require_session(caller)
     _expect_tree(caller, values)
     if not isinstance(op, str) or op not in OPERATIONS:
-        raise ValueError(f"{caller} expects an op among {', '.join(OPERATIONS)}, got {shown(op)}")
+        raise ValueError(f"{caller} expects an op among {', '.join(OPERATIONS)}, got {show(op)}")
     for path, leaf in _list_arrays(values):
         kind = dtype_name(leaf)
         _expect_numbers(caller, kind, path)
@@ -157,10 +157,10 @@ def _reduce(caller: str, values: tree.Tree, op: str, root: int | None = None) ->
         if size == 1:
             return engine.all_reduce(arrays, "sum" if op == "mean" else op)
         if op == "sum":
-            return in_single(lambda wide: engine.all_reduce(wide, op), arrays)
+            return reduce_in_single(lambda wide: engine.all_reduce(wide, op), arrays)
         if op == "mean":
             return mean_by(engine.all_reduce, arrays, size)
-        return extreme_with_nan(engine.all_reduce, arrays, op)
+        return find_extreme_with_nan(engine.all_reduce, arrays, op)
 
     detail = op if root is None else f"{op} root={root}"
     return _move(caller, values, detail, move, has_gradient=op in ("mean", "sum") and root is None)
@@ -174,7 +174,7 @@ def _move(
     *,
     has_gradient: bool = False,
 ) -> tree.Tree:
-    session = current(caller)
+    session = require_session(caller)
     found = _list_arrays(values)
     for path, leaf in found:
         expect_own(caller, session, find_owner(type(leaf)), path)
@@ -197,7 +197,7 @@ def _move(
 
     arrays = [leaf for _, leaf in found]
     if session.world.size > 1:
-        arrays = with_gradient(caller, attempt_moving, move_cotangents if has_gradient else None, arrays)
+        arrays = combine_with_gradient(caller, attempt_moving, move_cotangents if has_gradient else None, arrays)
     else:
         arrays = attempt_moving(arrays)
     new = iter(arrays)
@@ -206,7 +206,7 @@ def _move(
 
 def _expect_rank(caller: str, session: Session, root: Any) -> None:
     if not is_int(root) or not 0 <= root < session.world.size:
-        raise ValueError(f"{caller} expects a rank from 0 to {session.world.size - 1} as root, got {shown(root)}")
+        raise ValueError(f"{caller} expects a rank from 0 to {session.world.size - 1} as root, got {show(root)}")
 
 
 def _expect_tree(caller: str, values: tree.Tree) -> None:
@@ -214,7 +214,7 @@ def _expect_tree(caller: str, values: tree.Tree) -> None:
     path, leaf = next(iter(tree.leaves_with_path(values)), ((), None))
     if not path and leaf is not None and find_owner(type(leaf)) is None:
         raise LayerTypeError(
-            f"expects an array, or a tree of arrays, got {shown(values)}: luxport.asarray first", culprit=caller
+            f"expects an array, or a tree of arrays, got {show(values)}: luxport.asarray first", culprit=caller
         )
 
 

@@ -8,18 +8,18 @@ from typing import Any
 from luxport import tree
 from luxport.backend import find_owner
 from luxport.backend.option_rules import is_int
-from luxport.call_arguments import built_in_own_words
+from luxport.call_arguments import explain_construction
 from luxport.distributed._agreement import exchange
-from luxport.distributed._session import current, place
+from luxport.distributed._session import place, require_session
 from luxport.errors import LayerTypeError
-from luxport.text import shown
-from luxport.training._batching import first_size
+from luxport.text import show
+from luxport.training._batching import find_first_size
 from luxport.training._share import Share
 
 __all__ = ["DistributedDataContainer"]
 
 
-@built_in_own_words
+@explain_construction
 class DistributedDataContainer(Share):
     """This process's share of the data: one of equal parts in their order, of which the last may be shorter.
 
@@ -54,7 +54,7 @@ class DistributedDataContainer(Share):
                     "process choose its own by rank() and total_workers()",
                     culprit=type(self).__name__,
                 )
-        size = first_size("DistributedDataContainer", data)
+        size = find_first_size("DistributedDataContainer", data)
         length = -(-size // world.size)
         begins = [min(part * length, size) for part in range(world.size + 1)]
         lengths = [end - begin for begin, end in zip(begins, begins[1:], strict=False)]
@@ -74,7 +74,7 @@ class DistributedDataContainer(Share):
 
     def exchange(self, text: str) -> list[str]:
         """Return the texts of all processes, by rank."""
-        return exchange("evaluate", current("evaluate"), "means of data", text)
+        return exchange("evaluate", require_session("evaluate"), "means of data", text)
 
     def __len__(self) -> int:
         """Return how many samples the share has."""
@@ -83,7 +83,7 @@ class DistributedDataContainer(Share):
     def __getitem__(self, index: Any) -> tree.Tree:
         """Return a sample of the share, or those of a slice."""
         if index is None or isinstance(index, (bool, str, float)):
-            raise TypeError(f"DistributedDataContainer expects an index or a slice, got {shown(index)}")
+            raise TypeError(f"DistributedDataContainer expects an index or a slice, got {show(index)}")
         if is_int(index) and not -self._length <= index < self._length:
             raise IndexError(f"DistributedDataContainer has {self._length} samples, got the index {index}")
         return tree.map(lambda leaf: leaf[index, ...], self.data)

@@ -18,12 +18,12 @@ from luxport.distributed._collectives import synchronize
 from luxport.distributed._engine_step import Question, split_step, use_engine
 from luxport.distributed._optimizer import DistributedOptimizer
 from luxport.distributed._outline import outline, tell_without_places
-from luxport.distributed._session import Session, current
-from luxport.distributed._whole_batch import with_all_samples
-from luxport.distributed._workers import of_own_stream, together
+from luxport.distributed._session import Session, require_session
+from luxport.distributed._whole_batch import call_with_all
+from luxport.distributed._workers import average_together, compute_own_gradients
 from luxport.errors import shape_text
 from luxport.optimizers._rule import Compound, Rule
-from luxport.text import shown
+from luxport.text import show
 from luxport.training._packed_programs import keep_packed, run_packed
 from luxport.training._packing import Layout, list_kinds
 from luxport.training._state import TrainState
@@ -73,11 +73,11 @@ def data_parallel(state: TrainState, *, sync_batch_norm: bool = False) -> TrainS
     >>> loss, _, state = training.train_step(luxport.losses.MSELoss(), (x, x), state, jit=False)
     >>> distributed.shutdown()
     """
-    session = current("data_parallel")
+    session = require_session("data_parallel")
     if not isinstance(state, TrainState):
         raise TypeError(f"data_parallel expects a TrainState, got {type(state).__name__}")
     if not isinstance(sync_batch_norm, bool):
-        raise TypeError(f"data_parallel expects sync_batch_norm as True or False, got {shown(sync_batch_norm)}")
+        raise TypeError(f"data_parallel expects sync_batch_norm as True or False, got {show(sync_batch_norm)}")
     state.expect_kept()
     rules = [_name_rule(group.rule.value) for group in state.opt_state.groups]
     if any([DistributedOptimizer.__name__ in text for text in rules]):
@@ -95,7 +95,7 @@ def data_parallel(state: TrainState, *, sync_batch_norm: bool = False) -> TrainS
     model = program.model
     if sync_batch_norm and not isinstance(model, Layer):
         raise TypeError(
-            f"data_parallel with sync_batch_norm expects a layer as model, got {shown(model)}: what it calls "
+            f"data_parallel with sync_batch_norm expects a layer as model, got {show(model)}: what it calls "
             "cannot be seen"
         )
     if isinstance(model, Layer):
@@ -113,28 +113,28 @@ class DataParallel:
 
     def place(self) -> Session:
         """Return what a program is made for."""
-        return current("train_step")
+        return require_session("train_step")
 
     def want_to_end(self, wants: bool) -> None:
         """Note whether this process wants to end the training, for the others to hear with the next step."""
-        current("fit").step.wants_to_end = wants
+        require_session("fit").step.wants_to_end = wants
 
     def ends(self) -> bool:
         """Tell whether any process wants to end the training, which all have learned with the last step."""
-        session = current("fit")
+        session = require_session("fit")
         return session.step.ends if session.world.size > 1 else session.step.wants_to_end
 
     def samples(self, own: int) -> int:
         """Return how many samples all processes had in the last step; this one had `own`."""
-        return current("fit").step.samples(own)
+        return require_session("fit").step.samples(own)
 
     def exchange(self, what: str, text: str) -> list[str]:
         """Return the texts of all processes, by rank; `what` they tell is the same in all of them."""
-        return exchange("fit", current("fit"), what, text)
+        return exchange("fit", require_session("fit"), what, text)
 
     def parts(self, own: int) -> int:
         """Return into how many parts a batch is cut, where this process would have so many: synchronized, all alike."""
-        if not self.sync_batch_norm or current("fit").world.size == 1:
+        if not self.sync_batch_norm or require_session("fit").world.size == 1:
             return own
         return max([int(text) for text in self.exchange("parts of a batch", str(own))])
 
@@ -145,11 +145,11 @@ class DataParallel:
 
     def writes(self, caller: str) -> bool:
         """Tell whether this process writes what all of them have: checkpoints, logs, lines about an epoch."""
-        return current(caller).world.rank == 0
+        return require_session(caller).world.rank == 0
 
     def expect_one_step(self, step: int) -> None:
         """Expect that every process has read the same checkpoint."""
-        session = current("restore")
+        session = require_session("restore")
         if session.world.size > 1:
             expect_agreement("restore", session, [f"the checkpoint of step {step}"])
 
@@ -188,12 +188,12 @@ class DataParallel:
             gradients = gradients_of(objective)
 
             def inside(data: Any, state: TrainState, rank: Any, size: int, mean: Mean) -> Any:
-                found = of_own_stream(gradients, rank, state.program, state.ps, state.st, state.scale, data)
+                found = compute_own_gradients(gradients, rank, state.program, state.ps, state.st, state.scale, data)
                 return _finish_together(finish, state, found, size, mean)
 
             def inside_packed(data: Any, packed: Any, rank: Any, size: int, mean: Mean) -> Any:
                 def step(layout: Layout, data: Any, state: TrainState) -> Any:
-                    found = layout.gradients(partial(of_own_stream, gradients, rank), data, state)
+                    found = layout.gradients(partial(compute_own_gradients, gradients, rank), data, state)
                     return _finish_together(finish, state, found, size, mean)
 
                 return run_packed(step, data, packed)
@@ -205,8 +205,8 @@ class DataParallel:
             # One program of all processes has arrays of one shape in all of them.
             uneven = between(jit=True, donate=donate)
             if self.sync_batch_norm:
-                alone = partial(of_own_stream, gradients, 0)
-                uneven = with_all_samples(session, split_step(backend, alone, finish, None, jit=True, donate=donate))
+                alone = partial(compute_own_gradients, gradients, 0)
+                uneven = call_with_all(session, split_step(backend, alone, finish, None, jit=True, donate=donate))
         elif self.sync_batch_norm and jit and session.world.size > 1:
             raise ValueError(
                 f"sync_batch_norm moves arrays inside the step, which the engine {session.name} cannot do in a "
@@ -220,8 +220,8 @@ class DataParallel:
             question.waits = self.sync_batch_norm
             if self.sync_batch_norm and accumulate > 1:
                 # Parts of batches of different sizes are of other sizes than these, and fewer where samples are.
-                alone = partial(of_own_stream, gradients_of(objective), 0)
-                uneven = with_all_samples(session, split_step(backend, alone, finish, None, jit=False, donate=donate))
+                alone = partial(compute_own_gradients, gradients_of(objective), 0)
+                uneven = call_with_all(session, split_step(backend, alone, finish, None, jit=False, donate=donate))
         if session.world.size == 1:
             return program
 
@@ -241,7 +241,7 @@ class DataParallel:
 
 
 def _finish_together(finish: Callable[..., Any], state: TrainState, found: Any, size: int, mean: Mean) -> Any:
-    grads, loss, stats, st = together(mean, size, *found)
+    grads, loss, stats, st = average_together(mean, size, *found)
     return finish(state, state._replace(st=st), grads, loss, stats, in_place=False)
 
 

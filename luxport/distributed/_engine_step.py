@@ -11,7 +11,7 @@ from luxport.backend import can
 from luxport.distributed._agreement import attempt
 from luxport.distributed._halves import mean_by
 from luxport.distributed._session import Session
-from luxport.distributed._workers import of_own_stream, together
+from luxport.distributed._workers import average_together, compute_own_gradients
 from luxport.training._state import TrainState
 from luxport.transforms._compiling import jit as compile_program
 
@@ -55,7 +55,7 @@ def use_engine(
     overlap = engine.overlapping() if overlaps and not jit and engine.backend == backend.name else None
     if overlap is not None:
         objective = partial(_watch, session, overlap, question, objective)
-    gradients = partial(of_own_stream, gradients_of(objective), world.rank)
+    gradients = partial(compute_own_gradients, gradients_of(objective), world.rank)
 
     def mean(arrays: list[Any], weight: float | None = None) -> list[Any]:
         if not arrays:
@@ -66,10 +66,10 @@ def use_engine(
     def exchange(grads: Any, loss: Any, stats: Any, st: Any) -> Any:
         question.settle()
         if overlap is None:
-            return together(mean, world.size, grads, loss, stats, st, partial(mean, weight=1.0))
+            return average_together(mean, world.size, grads, loss, stats, st, partial(mean, weight=1.0))
         means = attempt("train_step", session, partial(overlap.arrived, tree.leaves(grads)))
         grads = tree.unflatten(tree.structure(grads), iter(means))
-        return grads, *together(mean, world.size, None, loss, stats, st, partial(mean, weight=1.0))[1:]
+        return grads, *average_together(mean, world.size, None, loss, stats, st, partial(mean, weight=1.0))[1:]
 
     return split_step(backend, gradients, finish, exchange, jit=jit, donate=donate)
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from luxport.distributed._launch import World
-from luxport.text import safe_to_show
+from luxport.text import make_safe
 
 __all__ = [
     "DistributedError",
-    "first_line",
-    "inside_a_program",
-    "met_not_all",
+    "find_first_line",
+    "explain_program",
+    "explain_absence",
     "needs_a_place",
-    "too_late",
+    "explain_late",
 ]
 
 
@@ -24,20 +24,20 @@ def needs_a_place(engine: str) -> DistributedError:
     return DistributedError(f"the engine {engine} needs the place of rank 0: set MASTER_ADDR and MASTER_PORT")
 
 
-def too_late(engine: str, framework: str) -> DistributedError:
+def explain_late(engine: str, framework: str) -> DistributedError:
     """Return the error for an engine that can only start before anything else of its framework's."""
     return DistributedError(f"initialize({engine!r}) comes before {framework}'s first array: call it first of all")
 
 
-def met_not_all(engine: str, world: World, address: str, timeout: float, error: Exception) -> DistributedError:
+def explain_absence(engine: str, world: World, address: str, timeout: float, error: Exception) -> DistributedError:
     """Return the error for processes that did not come."""
     return DistributedError(
         f"the engine {engine} on rank {world.rank} met not all of {world.size} processes at {address} "
-        f"within {timeout:g} s: {first_line(error)}"
+        f"within {timeout:g} s: {find_first_line(error)}"
     )
 
 
-def inside_a_program(engine: str) -> DistributedError:
+def explain_program(engine: str) -> DistributedError:
     """Return the error for arrays without numbers, as they are while a program is being compiled."""
     return DistributedError(
         f"the engine {engine} moves arrays between programs, not inside one: take train_step with a state of "
@@ -45,7 +45,7 @@ def inside_a_program(engine: str) -> DistributedError:
     )
 
 
-def first_line(error: Exception) -> str:
+def find_first_line(error: Exception) -> str:
     """Return what a framework says first, on one line, without the name of an operation that TensorFlow begins with."""
     line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return safe_to_show(line.partition("}} ")[2] if line.startswith("{{") else line, 300)
+    return make_safe(line.partition("}} ")[2] if line.startswith("{{") else line, 300)

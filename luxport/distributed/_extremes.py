@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 
 from luxport.backend import Array, is_inexact, namespace
 
-__all__ = ["extreme_with_nan"]
+__all__ = ["find_extreme_with_nan"]
 
 
-def extreme_with_nan(
+def find_extreme_with_nan(
     all_reduce: Callable[[Sequence[Array], str], list[Array]], arrays: Sequence[Array], op: str
 ) -> list[Array]:
     """Return the largest or smallest entries of all processes; where one has NaN, that.

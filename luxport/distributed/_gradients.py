@@ -9,12 +9,12 @@ from luxport.backend import Array, backend_of, can, is_inexact
 from luxport.distributed._errors import DistributedError
 from luxport.transforms._custom_gradient import custom_vjp
 
-__all__ = ["with_gradient"]
+__all__ = ["combine_with_gradient"]
 
 Move = Callable[[list[Array]], list[Array]]
 
 
-def with_gradient(caller: str, move: Move, move_cotangents: Move | None, arrays: list[Array]) -> list[Array]:
+def combine_with_gradient(caller: str, move: Move, move_cotangents: Move | None, arrays: list[Array]) -> list[Array]:
     """Combine arrays of all processes; their cotangents are combined likewise.
 
     Args:
@@ -37,7 +37,9 @@ def with_gradient(caller: str, move: Move, move_cotangents: Move | None, arrays:
                 "constant"
             )
         chosen = [cotangents[i] for i in sorted(differentiated)]
-        found = iter(with_gradient(caller, move_cotangents, move_cotangents, chosen))  # for a gradient of the gradient
+        found = iter(
+            combine_with_gradient(caller, move_cotangents, move_cotangents, chosen)
+        )  # for a gradient of the gradient
         return ([next(found) if i in differentiated else None for i in range(len(arrays))],)
 
     return custom_vjp(move, forward=lambda xs: (move(xs), ()), backward=pull)(arrays)

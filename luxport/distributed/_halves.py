@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from luxport.backend import Array, namespace
-from luxport.backend.dtypes import single_or_double
+from luxport.backend.dtypes import widen_halves
 
-__all__ = ["in_single", "mean_by"]
+__all__ = ["reduce_in_single", "mean_by"]
 
 
-def in_single(reduce: Callable[[list[Array]], list[Array]], arrays: Sequence[Array]) -> list[Array]:
+def reduce_in_single(reduce: Callable[[list[Array]], list[Array]], arrays: Sequence[Array]) -> list[Array]:
     """Reduce arrays, those of half types as float32."""
-    wide = [single_or_double(namespace(array), array) for array in arrays]
+    wide = [widen_halves(namespace(array), array) for array in arrays]
     return [
         found if found.dtype == array.dtype else namespace(found).astype(found, array.dtype)
         for found, array in zip(reduce(wide), arrays, strict=True)
@@ -30,7 +30,7 @@ def mean_by(
         size: how many processes there are
         weight: what this process's count for, by the average
     """
-    return in_single(lambda wide: all_reduce([_share(array, size, weight) for array in wide], "sum"), arrays)
+    return reduce_in_single(lambda wide: all_reduce([_share(array, size, weight) for array in wide], "sum"), arrays)
 
 
 def _share(array: Array, size: int, weight: float) -> Array:

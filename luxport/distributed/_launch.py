@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from luxport.distributed._arrivals import TOKEN
-from luxport.text import shown
+from luxport.text import show
 
 __all__ = ["World", "read_world"]
 
@@ -80,7 +80,7 @@ def read_world(environment: Mapping[str, str]) -> World:
         local = _read_number(environment, local_name) if local_name in environment else rank
         on_one_host = environment.get(local_size_name) == str(size)
         address = _address(environment, on_one_host=on_one_host)
-        return World(rank, local, size, launcher, address, token=_token(environment, launcher))
+        return World(rank, local, size, launcher, address, token=_find_token(environment, launcher))
     return _read_tensorflow(environment["TF_CONFIG"]) if "TF_CONFIG" in environment else World()
 
 
@@ -93,7 +93,7 @@ def _read_tensorflow(text: str) -> World:
         own, hosts = jobs[kind][index], jobs["chief"] + jobs["worker"]
     except (ValueError, KeyError, TypeError, AttributeError, IndexError):
         raise ValueError(
-            f"a cluster with chief and worker, and a task among them, expected in TF_CONFIG, got {shown(text)}"
+            f"a cluster with chief and worker, and a task among them, expected in TF_CONFIG, got {show(text)}"
         ) from None
     rank = hosts.index(own)
     name = own.rpartition(":")[0]
@@ -105,7 +105,7 @@ _RUNS = {"torchrun": ("TORCHELASTIC_RUN_ID",), "srun": ("SLURM_JOB_ID", "SLURM_S
 """The variables in which launchers name a run, the same in all of its processes."""
 
 
-def _token(environment: Mapping[str, str], launcher: str) -> bytes:
+def _find_token(environment: Mapping[str, str], launcher: str) -> bytes:
     names = ("LUXPORT_TOKEN", *_RUNS.get(launcher.partition(" ")[0], ()))
     told = json.dumps([environment.get(name, "") for name in names])
     return hashlib.blake2b(told.encode(), digest_size=TOKEN).digest()
@@ -123,7 +123,7 @@ def _address(environment: Mapping[str, str], *, on_one_host: bool) -> str:
         return f"{environment['MASTER_ADDR']}:{_read_number(environment, 'MASTER_PORT')}"
     if "SLURM_STEP_NODELIST" in environment and "SLURM_JOB_ID" in environment:
         port = _port(f"{environment['SLURM_JOB_ID']}.{environment.get('SLURM_STEP_ID', '')}")
-        return f"{first_host(environment['SLURM_STEP_NODELIST'])}:{port}"
+        return f"{find_first_host(environment['SLURM_STEP_NODELIST'])}:{port}"
     # On one host the processes of a run have one parent, and those of another run have another.
     return f"127.0.0.1:{_port(str(os.getppid()))}" if on_one_host else ""
 
@@ -132,10 +132,10 @@ def _port(run: str) -> int:
     return 20_000 + zlib.crc32(run.encode()) % 10_000
 
 
-def first_host(hosts: str) -> str:
+def find_first_host(hosts: str) -> str:
     """Return the first of SLURM's list of hosts.
 
-    >>> first_host("node[007-012,31],other"), first_host("one,two"), first_host("r1n[3,5]")
+    >>> find_first_host("node[007-012,31],other"), find_first_host("one,two"), find_first_host("r1n[3,5]")
     ('node007', 'one', 'r1n3')
     """
     beginning, bracket, rest = hosts.partition("[")

@@ -11,7 +11,7 @@ import time
 from contextlib import ExitStack, suppress
 from typing import Any
 
-from luxport.distributed._arrivals import arrivals
+from luxport.distributed._arrivals import yield_arrivals
 from luxport.distributed._budget import Budget
 from luxport.distributed._launch import World
 
@@ -95,7 +95,7 @@ def _answer(
     connections: list[socket.socket] = []
     places: dict[int, str] = {}
     refusal = ""
-    for connection, said in arrivals(listener, world.token, 3 * _NUMBER, deadline) if world.size > 1 else ():
+    for connection, said in yield_arrivals(listener, world.token, 3 * _NUMBER, deadline) if world.size > 1 else ():
         connections.append(open_until_then.enter_context(connection))
         rank, size, its_port = [int.from_bytes(said[i : i + _NUMBER], "big") for i in range(0, len(said), _NUMBER)]
         if size != world.size or rank in places or not 0 < rank < size:

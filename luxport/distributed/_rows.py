@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from luxport.distributed._budget import Budget
 from luxport.distributed._launch import World
 
-__all__ = ["StoredRows", "all_the_same", "in_numbers"]
+__all__ = ["StoredRows", "are_all_the_same", "convert_digest"]
 
 
 @dataclass
@@ -54,16 +54,17 @@ class StoredRows:
         return f"{self.prefix}/{number}/{rank}"
 
 
-def in_numbers(digest: bytes) -> list[int]:
+def convert_digest(digest: bytes) -> list[int]:
     """Return a digest as integers, and their opposites: maxima of these tell whether all digests are the same."""
     numbers = [int.from_bytes(digest[i : i + 8], "big") >> 1 for i in range(0, len(digest), 8)]
     return [*numbers, *[-number for number in numbers]]
 
 
-def all_the_same(largest: list[int]) -> bool:
-    """Tell whether digests were all the same, by the maxima of their `in_numbers`.
+def are_all_the_same(largest: list[int]) -> bool:
+    """Tell whether digests were all the same, by the maxima of their `convert_digest`.
 
-    >>> all_the_same(in_numbers(b"a")), all_the_same([max(pair) for pair in zip(in_numbers(b"a"), in_numbers(b"b"))])
+    >>> a, b = convert_digest(b"a"), convert_digest(b"b")
+    >>> are_all_the_same(a), are_all_the_same([max(pair) for pair in zip(a, b)])
     (True, False)
     """
     half = len(largest) // 2

@@ -13,11 +13,11 @@ from luxport.distributed._engine import Engine, LocalEngine, OneProcess
 from luxport.distributed._errors import DistributedError
 from luxport.distributed._launch import World, read_world
 from luxport.distributed._shared_step import SharedStep
-from luxport.text import shown
+from luxport.text import show
 
 __all__ = [
     "Session",
-    "current",
+    "require_session",
     "initialize",
     "initialized",
     "local_rank",
@@ -81,9 +81,9 @@ def initialize(engine: str = "auto", *, timeout: float = DEFAULT_TIMEOUT) -> Non
     """
     global _session
     if engine not in ENGINES:
-        raise ValueError(f"initialize expects an engine among {', '.join(ENGINES)}, got {shown(engine)}")
+        raise ValueError(f"initialize expects an engine among {', '.join(ENGINES)}, got {show(engine)}")
     if not is_number(timeout) or not 0 < timeout < 1e6:
-        raise ValueError(f"initialize expects a positive number of seconds as timeout, got {shown(timeout)}")
+        raise ValueError(f"initialize expects a positive number of seconds as timeout, got {show(timeout)}")
     world = read_world(os.environ)
     name = _choose(world) if engine == "auto" else engine
     if _session is not None:
@@ -141,7 +141,7 @@ def initialized() -> bool:
     return _session is not None
 
 
-def current(caller: str) -> Session:
+def require_session(caller: str) -> Session:
     """Return what was started.
 
     Raises: DistributedError if nothing was, or if it was in the process that this one was forked from

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from luxport.distributed._arrivals import TOKEN, arrivals
+from luxport.distributed._arrivals import TOKEN, yield_arrivals
 from luxport.distributed._rows import StoredRows
 
 __all__ = ["Ties"]
@@ -42,10 +42,10 @@ class Ties:
 
     def left(self) -> bool:
         """Tell whether another process has ended; not at first, as what it sent before may still be on its way."""
-        before, self._seen_cut = self._seen_cut, any([_is_cut(one) for one in self._all()])
+        before, self._seen_cut = self._seen_cut, any([_is_cut(one) for one in self._list_all()])
         return before and self._seen_cut
 
-    def _all(self) -> list[socket.socket]:
+    def _list_all(self) -> list[socket.socket]:
         return [*self._down, *([self._up] if self._up is not None else [])]
 
     def agree(self, digest: bytes) -> bool:
@@ -80,7 +80,7 @@ class Ties:
     def cut(self) -> None:
         """Close all connections."""
         atexit.unregister(self.cut)
-        for one in self._all():
+        for one in self._list_all():
             one.close()
         self._up, self._down, self._tied = None, [], False
 
@@ -138,7 +138,7 @@ def _accept(listener: socket.socket, token: bytes, below: Sequence[int], deadlin
     Raises: TimeoutError if some do not come
     """
     came: dict[int, socket.socket] = {}
-    for one, said in arrivals(listener, token, _RANK, deadline):
+    for one, said in yield_arrivals(listener, token, _RANK, deadline):
         rank = int.from_bytes(said, "big")
         if rank in came or rank not in below:
             one.close()

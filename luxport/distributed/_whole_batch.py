@@ -10,10 +10,10 @@ from luxport.backend import Array, dtype_name, find_owner, namespace
 from luxport.distributed._agreement import attempt
 from luxport.distributed._session import Session
 
-__all__ = ["with_all_samples"]
+__all__ = ["call_with_all"]
 
 
-def with_all_samples(session: Session, program: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+def call_with_all(session: Session, program: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     """Return a function that calls the program of one process with the data of all of them, and the state."""
 
     def call(data: Any, state: Any) -> Any:
@@ -32,7 +32,7 @@ def _has_samples(leaf: Any) -> bool:
 def _join(session: Session, arrays: list[Array]) -> list[Array]:
     """Return the rows of all processes: each adds its own to zeros in the places of the others."""
     kinds = [dtype_name(array) == "bool" for array in arrays]
-    padded = [_padded(session, array) for array in arrays]
+    padded = [_pad_array(session, array) for array in arrays]
     found: dict[bool, Any] = {}
     for is_bool, op in ((False, "sum"), (True, "max")):
         chosen = [array for array, kind in zip(padded, kinds, strict=True) if kind == is_bool]
@@ -40,7 +40,7 @@ def _join(session: Session, arrays: list[Array]) -> list[Array]:
     return [next(found[kind]) for kind in kinds]
 
 
-def _padded(session: Session, array: Array) -> Array:
+def _pad_array(session: Session, array: Array) -> Array:
     counts, rank, xp = session.step.counts, session.world.rank, namespace(array)
     before, after = sum(counts[:rank]), sum(counts[rank + 1 :])
     parts = [xp.zeros((count, *array.shape[1:]), dtype=array.dtype) for count in (before, after)]

@@ -10,10 +10,10 @@ from luxport import tree
 from luxport.backend import Array, dtype_name, find_owner, namespace
 from luxport.random import fold_in
 
-__all__ = ["of_own_stream", "together"]
+__all__ = ["compute_own_gradients", "average_together"]
 
 
-def of_own_stream(
+def compute_own_gradients(
     gradients: Callable[..., Any], rank: Any, program: Any, ps: Any, st: Any, scale: Any, data: Any, **options: Any
 ) -> tuple[Any, Array, Any, Any]:
     """Compute gradients with the random streams of one rank; the states that come back have the keys of before."""
@@ -42,7 +42,7 @@ def _take_keys_of(new: Any, old: Any) -> Any:
     return new
 
 
-def together(
+def average_together(
     mean: Callable[[list[Any]], list[Any]],
     size: int,
     grads: Any,

@@ -12,18 +12,18 @@ import numpy as np
 
 from luxport import tree
 from luxport.backend import check_dtype_name, dtype_name, find_owner, get_backend, to_numpy
-from luxport.call_arguments import built_in_own_words, says_what_it_takes
+from luxport.call_arguments import explain_construction, says_what_it_takes
 from luxport.core.anatomy import Parameters, States
 from luxport.core.error_location import retell
 from luxport.core.layer import Layer, check_layer
 from luxport.core.modes import test_mode
 from luxport.errors import LayerError
-from luxport.text import kind_of, safe_to_show, shown
+from luxport.text import make_safe, name_kind, show
 
 __all__ = ["InputSpec", "to_onnx"]
 
 
-@built_in_own_words
+@explain_construction
 @dataclass(frozen=True)
 class InputSpec:
     """An input of an exported model: its shape and its dtype.
@@ -99,18 +99,18 @@ def to_onnx(
     if not isinstance(ps, Mapping) or not isinstance(st, Mapping):
         raise TypeError(
             "to_onnx is called as to_onnx(path, model, ps, st, inputs), "
-            f"got {kind_of(ps)} and {kind_of(st)} as parameters and states"
+            f"got {name_kind(ps)} and {name_kind(st)} as parameters and states"
         )
     if path is not None and not isinstance(path, (str, PathLike)):
-        raise TypeError(f"to_onnx expects a path, or None, got {kind_of(path)}")
+        raise TypeError(f"to_onnx expects a path, or None, got {name_kind(path)}")
     if opset is not None and (not isinstance(opset, int) or isinstance(opset, bool)):
-        raise TypeError(f"to_onnx expects an int as opset, got {shown(opset)}")
+        raise TypeError(f"to_onnx expects an int as opset, got {show(opset)}")
     if not isinstance(training, bool) or not (external_data is None or isinstance(external_data, bool)):
-        got = f"{shown(training)} and {shown(external_data)}"
+        got = f"{show(training)} and {show(external_data)}"
         raise TypeError(f"to_onnx expects True or False as training, and as external_data if it is given, got {got}")
     backend: Any = get_backend("onnx")
     ps, st = to_numpy(ps), to_numpy(st if training else test_mode(st))
-    specs = tree.map(lambda leaf: InputSpec(leaf.shape, leaf.dtype or _dtype_of(ps)), _specs(inputs))
+    specs = tree.map(lambda leaf: InputSpec(leaf.shape, leaf.dtype or _find_dtype(ps)), _describe_inputs(inputs))
     names = _name_arrays("input_names", input_names, specs, "x")
 
     def program(x: Any, ps: Any, st: Any) -> Any:
@@ -134,7 +134,7 @@ def to_onnx(
 
 def _find_cause(error: Exception) -> str:
     """Say why a model is not recorded: the backend's own lines begin with its name, others' tell half of it."""
-    told = safe_to_show(str(error).partition("\n")[0], 200)
+    told = make_safe(str(error).partition("\n")[0], 200)
     if told.startswith("onnx "):
         return f"cannot be recorded: {told}"
     return (
@@ -149,24 +149,24 @@ def _is_size(size: Any) -> bool:
     return isinstance(size, (int, np.integer)) and not isinstance(size, bool) and bool(size >= 0)
 
 
-def _specs(inputs: Any) -> Any:
+def _describe_inputs(inputs: Any) -> Any:
     """Describe each array of a tree."""
     if isinstance(inputs, InputSpec):
         return inputs
     if find_owner(type(inputs)) is not None:
         return InputSpec(tuple(inputs.shape), dtype_name(inputs))
     if isinstance(inputs, Mapping):
-        return {key: _specs(value) for key, value in inputs.items()}
+        return {key: _describe_inputs(value) for key, value in inputs.items()}
     if isinstance(inputs, (tuple, list)):
         if inputs and not any([isinstance(part, (int, str, np.integer)) for part in inputs]):
-            return tree.like_sequence(inputs, [_specs(part) for part in inputs])
+            return tree.like_sequence(inputs, [_describe_inputs(part) for part in inputs])
         return InputSpec(tuple(inputs))
     if inputs is None:
         return None
     raise TypeError(f"to_onnx expects inputs as shapes, InputSpecs or example arrays, got {type(inputs).__name__}")
 
 
-def _dtype_of(ps: Any) -> str:
+def _find_dtype(ps: Any) -> str:
     """Return the dtype of the first floating parameter."""
     floating = [name for name in map(dtype_name, tree.leaves(ps)) if "float" in name]
     return floating[0] if floating else "float32"
@@ -178,7 +178,7 @@ def _name_arrays(option: str, given: Any, values: Any, usual: str, taken: Sequen
     if given is None:
         return ["_".join((usual, *path)) for path in paths]
     if not isinstance(given, (str, list, tuple)):
-        raise TypeError(f"to_onnx expects {option} as a name or a list of them, got {kind_of(given)}")
+        raise TypeError(f"to_onnx expects {option} as a name or a list of them, got {name_kind(given)}")
     names = [given] if isinstance(given, str) else list(given)
     if len(names) != len(paths):
         raise ValueError(f"to_onnx expects {len(paths)} {option}, got {len(names)}: {', '.join(map(str, names))}")

@@ -3,6 +3,6 @@
 Each layer is a dataclass, which takes Python a millisecond to make: all of them would slow ``import luxport`` down.
 """
 
-from luxport.lazy import lazy_names
+from luxport.lazy import read_lazy_names
 
-__all__, __getattr__, __dir__ = lazy_names(__name__)
+__all__, __getattr__, __dir__ = read_lazy_names(__name__)

@@ -10,7 +10,7 @@ from luxport.core.anatomy import Parameters, States
 from luxport.core.input_checks import check_floating, check_ordered, check_positive, shape_of, shape_text
 from luxport.core.layer import Layer
 from luxport.errors import LayerError
-from luxport.layers._windows import axes_of, check_spatial
+from luxport.layers._windows import check_spatial, read_axes
 from luxport.ops.windows import Sizes
 
 __all__ = [
@@ -109,7 +109,7 @@ class _AdaptivePool(Layer):
     _sizes: Sizes = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_sizes", axes_of(type(self).__name__, "output_size", self.output_size))
+        object.__setattr__(self, "_sizes", read_axes(type(self).__name__, "output_size", self.output_size))
 
 
 class AdaptiveMaxPool(_AdaptivePool):

@@ -13,7 +13,7 @@ from luxport.backend import Array, backend_of, can, dtype_name, find_owner, name
 from luxport.core.layer import Layer
 from luxport.tree.static import Static
 
-__all__ = ["LayerStep", "call_alike", "have_loops", "known_rows", "runs_of"]
+__all__ = ["LayerStep", "call_alike", "have_loops", "remember_rows", "runs_of"]
 
 Row = tuple[Any, Any, int]
 """A row, the stack that it was cut from, and where."""
@@ -22,7 +22,7 @@ _rows: ContextVar[Mapping[int, Row] | None] = ContextVar("luxport_rows", default
 
 
 @contextmanager
-def known_rows(rows: Mapping[int, Row]) -> Iterator[None]:
+def remember_rows(rows: Mapping[int, Row]) -> Iterator[None]:
     """Let `call_alike` know, by the ids of rows, which stack each was cut from: all its rows in order are the stack."""
     token = _rows.set(rows)
     try:
@@ -89,7 +89,7 @@ def call_alike(layer: Layer, x: Any, ps: Sequence[Any], st: Sequence[Any]) -> tu
     if not have_loops(x):
         return None
     inputs = tree.leaves(x)
-    parameters, states = _columns(ps), _columns(st)
+    parameters, states = _list_columns(ps), _list_columns(st)
     if parameters is None or states is None:
         return None
     step = LayerStep(layer, *map(tree.structure, (x, ps[0], st[0])))
@@ -115,7 +115,7 @@ def _describe_as_built(new: Any, leaves: list[Array]) -> Any:
     return tree.structure(new)
 
 
-def _columns(entries: Sequence[Any]) -> list[tuple[Any, ...]] | None:
+def _list_columns(entries: Sequence[Any]) -> list[tuple[Any, ...]] | None:
     """List, for each array of an entry, that array of all entries; None if they are not alike."""
     structure, leaves = tree.structure(entries[0]), [tree.leaves(entry) for entry in entries]
     if not _are_arrays(leaves[0], or_none=True):

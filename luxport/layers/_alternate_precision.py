@@ -6,13 +6,13 @@ from typing import Any
 
 from luxport import tree
 from luxport.backend import Array, backend_of, dtype_name, find_owner
-from luxport.backend._precision import dtype_at
+from luxport.backend._precision import choose_dtype_at
 from luxport.core.anatomy import Parameters, States
 from luxport.core.containers import WrapperLayer
 from luxport.core.layer import Layer
 from luxport.core.state_precision import restore_precision
 from luxport.errors import LayerError
-from luxport.text import shown
+from luxport.text import show
 
 __all__ = ["AlternatePrecision"]
 
@@ -49,11 +49,11 @@ class AlternatePrecision(WrapperLayer):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.dtype not in ("float16", "bfloat16", "float32", "float64"):
-            raise ValueError(f"AlternatePrecision expects the name of a real floating dtype, got {shown(self.dtype)}")
+            raise ValueError(f"AlternatePrecision expects the name of a real floating dtype, got {show(self.dtype)}")
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
         """Convert, call, convert back."""
-        outer = next((name for leaf in tree.leaves(x) if "float" in (name := _kind(leaf))), self.dtype)
+        outer = next((name for leaf in tree.leaves(x) if "float" in (name := _name_dtype(leaf))), self.dtype)
         try:
             x, cast_ps, cast_st = _cast(x, self.dtype), _cast(ps, self.dtype), _cast(st, self.dtype)
         except ValueError as error:
@@ -62,14 +62,14 @@ class AlternatePrecision(WrapperLayer):
         return _cast(y, outer), _restore(new_st, cast_st, st, outer)
 
 
-def _kind(leaf: Any) -> str:
+def _name_dtype(leaf: Any) -> str:
     """Name the dtype of an array; anything else is handed on to the layer, which refuses it."""
     return dtype_name(leaf) if find_owner(type(leaf)) is not None else ""
 
 
 def _cast(values: Any, dtype: str) -> Any:
     def cast(path: tuple[str, ...], leaf: Array) -> Array:
-        kind, wanted = _kind(leaf), dtype_at(path, dtype)
+        kind, wanted = _name_dtype(leaf), choose_dtype_at(path, dtype)
         return backend_of(leaf).asarray(leaf, dtype=wanted) if "float" in kind and kind != wanted else leaf
 
     return tree.map_with_path(cast, values)

@@ -17,7 +17,7 @@ from luxport.layers._dense import Dense
 from luxport.layers._dropout import Dropout
 from luxport.ops._attention import join_heads, split_heads
 from luxport.ops._attention_masks import find_seen_keys
-from luxport.text import shown
+from luxport.text import show
 
 __all__ = ["MultiHeadAttention"]
 
@@ -157,6 +157,6 @@ def _find_sizes(in_dims: Any, qkv_dims: Any, out_dims: Any) -> tuple[int, int, i
 def _repeat(name: str, sizes: Any, count: int) -> tuple[int, ...]:
     several = tuple(sizes) if isinstance(sizes, (tuple, list)) else (sizes,) * count
     if len(several) != count:
-        raise ValueError(f"MultiHeadAttention expects an int or {count} ints as {name}, got {shown(sizes)}")
+        raise ValueError(f"MultiHeadAttention expects an int or {count} ints as {name}, got {show(sizes)}")
     check_sizes("MultiHeadAttention", **{f"{name}[{i}]": size for i, size in enumerate(several)})
     return several

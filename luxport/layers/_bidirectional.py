@@ -9,9 +9,9 @@ from luxport.backend import Array, namespace
 from luxport.core.anatomy import NamedLayers, Parameters, States
 from luxport.core.containers import ContainerLayer
 from luxport.errors import LayerError
-from luxport.layers._cell_base import RecurrentCell, outline
+from luxport.layers._cell_base import RecurrentCell, write_outline
 from luxport.layers._recurrence import Recurrence, check_cell, join_input, split_input
-from luxport.text import shown
+from luxport.text import show
 
 __all__ = ["BidirectionalRNN"]
 
@@ -68,7 +68,7 @@ class BidirectionalRNN(ContainerLayer):
         check_cell("BidirectionalRNN", cell, *([] if backward_cell is None else [backward_cell]))
         if merge_mode not in (*_MERGE, None) and not callable(merge_mode):
             raise ValueError(f"BidirectionalRNN expects {', '.join(map(repr, _MERGE))}, a function or None "
-                             f"as merge_mode, got {shown(merge_mode)}")  # fmt: skip
+                             f"as merge_mode, got {show(merge_mode)}")  # fmt: skip
         options: dict[str, bool] = {
             "return_sequence": return_sequence,
             "return_state": return_state,
@@ -86,7 +86,7 @@ class BidirectionalRNN(ContainerLayer):
         x, mask, carries = split_input(x, self.forward_rnn.masked)
         carries = (None, None) if carries is None else carries
         if len(carries) != 2 or not all([part is None or isinstance(part, (tuple, list)) for part in carries]):
-            raise LayerError(f"expects a pair of carries, forward and backward, got {outline(carries)}")
+            raise LayerError(f"expects a pair of carries, forward and backward, got {write_outline(carries)}")
         forward, backward = carries
         inner = self.backward_rnn["rnn"]
         first, forward_st = self.forward_rnn(join_input(x, mask, forward), ps["forward_rnn"], st["forward_rnn"])

@@ -6,7 +6,7 @@ from dataclasses import KW_ONLY
 from typing import Any
 
 from luxport.backend import Array, namespace
-from luxport.backend.dtypes import in_single_or_double
+from luxport.backend.dtypes import run_wide
 from luxport.core.anatomy import Parameters, States
 from luxport.core.input_checks import check_axis, check_dtype, check_sizes, shape_of, shape_text
 from luxport.core.layer import Layer
@@ -14,7 +14,7 @@ from luxport.errors import LayerError
 from luxport.initializers import Initializer, glorot_uniform, zeros
 from luxport.ops import Activation, identity
 from luxport.random import Rng
-from luxport.text import shown
+from luxport.text import show
 
 __all__ = ["Bilinear"]
 
@@ -56,10 +56,10 @@ class Bilinear(Layer):
     def __post_init__(self) -> None:
         in_dims: Any = self.in_dims
         if isinstance(in_dims, (tuple, list)) and len(in_dims) != 2:
-            raise ValueError(f"Bilinear expects in_dims as an int or a pair of ints, got {shown(in_dims)}")
+            raise ValueError(f"Bilinear expects in_dims as an int or a pair of ints, got {show(in_dims)}")
         if not callable(self.activation):
             raise TypeError(
-                f"Bilinear expects (in1, in2), out_dims, activation, got {shown(self.activation)} for the last"
+                f"Bilinear expects (in1, in2), out_dims, activation, got {show(self.activation)} for the last"
             )
         in1, in2 = self._sizes
         check_sizes("Bilinear", **{"in_dims[0]": in1, "in_dims[1]": in2}, out_dims=self.out_dims)
@@ -82,7 +82,7 @@ class Bilinear(Layer):
             len(x1.shape) != len(x2.shape)
         ):
             raise LayerError(f"expects inputs with the same leading axes, got {shape_text(x1)} and {shape_text(x2)}")
-        y = _products(x1, x2, ps["weight"], ps["bias"] if self.use_bias else None)
+        y = _sum_products(x1, x2, ps["weight"], ps["bias"] if self.use_bias else None)
         return self.activation(y), st
 
     @property
@@ -99,8 +99,8 @@ class Bilinear(Layer):
         return x[0], x[1]
 
 
-@in_single_or_double
-def _products(x1: Array, x2: Array, weight: Array, bias: Array | None) -> Array:
+@run_wide
+def _sum_products(x1: Array, x2: Array, weight: Array, bias: Array | None) -> Array:
     """Sum the products, in float32 for half types: the product of two inputs may be large before it is weighted."""
     xp = namespace(x1, x2, weight)
     products = xp.expand_dims(x2, axis=-1) * xp.expand_dims(x1, axis=-2)

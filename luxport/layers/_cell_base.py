@@ -9,17 +9,17 @@ from dataclasses import KW_ONLY
 from typing import Any, ClassVar, TypeAlias
 
 from luxport import ops, tree
-from luxport.backend import Array, array_device, dtype_name, namespace
-from luxport.backend.dtypes import is_floating, plus
+from luxport.backend import Array, dtype_name, find_array_device, namespace
+from luxport.backend.dtypes import add_parameter, is_floating
 from luxport.core.abstract_arrays import AbstractArray
 from luxport.core.anatomy import Parameters, States
 from luxport.core.input_checks import check_axis, check_dtype, check_sizes, shape_text
 from luxport.core.layer import Layer
 from luxport.errors import LayerError
 from luxport.initializers import Initializer, zeros
-from luxport.ops._recurrent import hold_masked, zero_masked
+from luxport.ops._recurrent import clear_masked, hold_masked
 from luxport.ops.looking import may_look
-from luxport.ops.shapes import spreads_over
+from luxport.ops.shapes import can_spread_over
 from luxport.random import Rng
 from luxport.transforms._loops import scan
 
@@ -82,9 +82,9 @@ class RecurrentCell(Layer):
             carry, st = loop
             x, keep = inputs
             (y, new), st = self.step(x, carry, ps, st)
-            return (hold_masked(keep, new, carry), st), zero_masked(keep, y)
+            return (hold_masked(keep, new, carry), st), clear_masked(keep, y)
 
-        (carry, st), y = scan(step, (carry, st), (zero_masked(mask, x), mask), reverse=reverse)
+        (carry, st), y = scan(step, (carry, st), (clear_masked(mask, x), mask), reverse=reverse)
         return y, carry, st
 
 
@@ -159,22 +159,22 @@ class GatedCell(RecurrentCell):
     ) -> Array:
         xp = namespace(x)
         if trained is None and init is zeros and x.dtype == weight_hh.dtype and may_look(x):
-            return xp.zeros((*x.shape[:-1], self.out_dims), dtype=x.dtype, device=array_device(x))
+            return xp.zeros((*x.shape[:-1], self.out_dims), dtype=x.dtype, device=find_array_device(x))
         samples = xp.zeros_like(x[..., :1])
         if trained is not None:
-            return plus(xp, samples, trained)
+            return add_parameter(xp, samples, trained)
         if init == zeros:
             return samples + xp.zeros_like(weight_hh[0, : self.out_dims])
         draws = _KeyRng(st["rng"]["key"], index)
         return xp.astype(xp.asarray(init(draws, (*x.shape[:-1], self.out_dims))), x.dtype)
 
-    def _weights(self, x: Array, carry: Any, ps: Parameters, size: int = 1) -> tuple[Any, ...]:
+    def _check_weights(self, x: Array, carry: Any, ps: Parameters, size: int = 1) -> tuple[Any, ...]:
         """Check the inputs; return the weights and the biases."""
         check_axis(x, -1, self.in_dims, "(..., {})")
         check_dtype(x, ps["weight_ih"])
         if not isinstance(carry, (tuple, list)) or len(carry) != size:
             wanted = "(hidden,)" if size == 1 else "(hidden, memory)"
-            raise LayerError(f"expects a tuple {wanted} as its carry, got {outline(carry)}")
+            raise LayerError(f"expects a tuple {wanted} as its carry, got {write_outline(carry)}")
         for part in carry:
             check_axis(part, -1, self.out_dims, "a carry (..., {})")
             if len(part.shape) > len(x.shape) or not is_floating(part):
@@ -182,7 +182,7 @@ class GatedCell(RecurrentCell):
                     f"expects a carry (..., {self.out_dims}) of floating numbers with no more axes than "
                     f"{shape_text(x)}, got {dtype_name(part)} {shape_text(part)}"
                 )
-            if not spreads_over(part.shape[:-1], x.shape[:-1]):
+            if not can_spread_over(part.shape[:-1], x.shape[:-1]):
                 raise LayerError(
                     f"expects a carry of as many samples as x {shape_text(x)}, got {shape_text(part)}: "
                     "another batch starts anew, without a carry"
@@ -213,11 +213,11 @@ class _KeyRng(Rng):
 
     def _draw(self, draw: Callable[..., Array], shape: tuple[int, ...]) -> Array:
         xp = namespace(self._key)
-        counter = xp.asarray(self._counter, dtype=xp.int32, device=array_device(self._key))
+        counter = xp.asarray(self._counter, dtype=xp.int32, device=find_array_device(self._key))
         self._counter += 2  # hidden state and memory take the even and the odd ones
         return draw(self._key, counter, shape=shape)
 
 
-def outline(carry: Any) -> str:
+def write_outline(carry: Any) -> str:
     """Write the structure of a carry, with a star for each array."""
     return str(tree.map(lambda leaf: "*", carry)).replace("'*'", "*")

@@ -13,14 +13,14 @@ from typing import Any
 from luxport import tree
 from luxport.backend import dtype_name, is_array, namespace
 from luxport.call_arguments import says_what_it_takes
-from luxport.core.anatomy import NamedLayers, Parameters, States, by_name
+from luxport.core.anatomy import NamedLayers, Parameters, States, name_layers
 from luxport.core.containers import WrapperLayer
 from luxport.core.initial_values import initial_parameters, initial_states
 from luxport.core.layer import Layer
 from luxport.core.stateful import StatefulLayer
 from luxport.layers._compact_bindings import Bindings, Initial, is_child, make_binding
 from luxport.random import Rng
-from luxport.text import kind_of, shown
+from luxport.text import name_kind, show
 from luxport.tree.static import Static
 
 __all__ = ["CompactLayer", "compact"]
@@ -61,7 +61,7 @@ def compact(name: str | None = None, /, **values: Any) -> Callable[[Callable[...
     """
     if not isinstance(name, (str, type(None))):
         raise TypeError(
-            f"compact expects a name, then values by keyword, got {shown(name)}: write @compact() above a def"
+            f"compact expects a name, then values by keyword, got {show(name)}: write @compact() above a def"
         )
     return lambda function: CompactLayer(function, values, name)
 
@@ -147,7 +147,7 @@ class CompactLayer(WrapperLayer):
         return (_find, where) if _find(*where) is self else super().__reduce_ex__(protocol)
 
     def __str__(self) -> str:
-        source = _source(self.function)
+        source = _find_source(self.function)
         return super().__str__() + (f"\n{source}" if source else "")
 
 
@@ -164,27 +164,27 @@ def _bind(child: Any, ps: Any, st: Any) -> Any:
     """Return what the function sees of a child: something to call, or a tuple or dict of them."""
     if isinstance(child, Layer):
         return StatefulLayer(child, ps, st)
-    named = {name: _bind(inner, ps[name], st[name]) for name, inner in by_name(child).items()}
+    named = {name: _bind(inner, ps[name], st[name]) for name, inner in name_layers(child).items()}
     return tuple(named.values()) if isinstance(child, tuple) else named
 
 
 def _state(bound: Any) -> Any:
     if isinstance(bound, StatefulLayer):
         return bound.st
-    return {name: _state(inner) for name, inner in by_name(bound).items()}
+    return {name: _state(inner) for name, inner in name_layers(bound).items()}
 
 
 def _check_signature(function: Callable[..., Any], values: Mapping[str, Any]) -> None:
     if not callable(function):
         raise TypeError(
-            f"compact expects a function of x and {', '.join(values) or 'nothing else'}, got {shown(function)}"
+            f"compact expects a function of x and {', '.join(values) or 'nothing else'}, got {show(function)}"
         )
     for name, value in values.items():
         try:
             hash(value)
         except TypeError:
             raise TypeError(
-                f"compact expects a layer, an array or something hashable as {name}, got {kind_of(value)}: "
+                f"compact expects a layer, an array or something hashable as {name}, got {name_kind(value)}: "
                 "make a constant a tuple, and mark an array with luxport.non_trainable"
             ) from None
     try:
@@ -210,7 +210,7 @@ def _find(module: str, name: str) -> Any:
     return found
 
 
-def _source(function: Callable[..., Any]) -> str:
+def _find_source(function: Callable[..., Any]) -> str:
     try:
         return textwrap.dedent(inspect.getsource(function)).rstrip()
     except (OSError, TypeError):  # typed at a prompt, or no function of Python's

@@ -14,7 +14,7 @@ from luxport.core.anatomy import NamedLayers
 from luxport.core.layer import Layer
 from luxport.initializers import Initializer
 from luxport.random import Rng
-from luxport.text import kind_of
+from luxport.text import name_kind
 
 __all__ = ["Bindings", "Initial", "is_child", "make_binding", "non_trainable", "parameter"]
 
@@ -34,7 +34,7 @@ class Initial:
         how = "parameter" if self.trainable else "non_trainable"
         if isinstance(self.init, _Values):
             return f"{how}({self.init.shape})"
-        return f"{how}({', '.join(map(_text, filter(None, (self.init, self.shape))))})"
+        return f"{how}({', '.join(map(_write_value, filter(None, (self.init, self.shape))))})"
 
 
 @says_what_it_takes
@@ -54,7 +54,7 @@ def parameter(init: Any, shape: int | tuple[int, ...] | None = None) -> Initial:
     >>> luxport.parameter_length(linear)
     6
     """
-    return _initial(init, shape, True)
+    return _draw_initial(init, shape, True)
 
 
 @says_what_it_takes
@@ -69,7 +69,7 @@ def non_trainable(init: Any, shape: int | tuple[int, ...] | None = None) -> Init
     """
     if isinstance(init, Initial) and shape is None:
         return replace(init, trainable=False)
-    return _initial(init, shape, False)
+    return _draw_initial(init, shape, False)
 
 
 class Bindings:
@@ -88,7 +88,7 @@ class Bindings:
         return hash(self.items)
 
     def __repr__(self) -> str:
-        return ", ".join(f"{name}={_text(value)}" for name, value in self.items)
+        return ", ".join(f"{name}={_write_value(value)}" for name, value in self.items)
 
     def _add_types(self) -> tuple[Any, ...]:
         # 1 == True in Python, but a layer bound to one is not the layer bound to the other.
@@ -117,13 +117,13 @@ class _Values:
         return np.frombuffer(self.data, dtype).reshape(self.shape).copy()
 
 
-def _initial(init: Initializer | Any, shape: int | tuple[int, ...] | None, trainable: bool) -> Initial:
+def _draw_initial(init: Initializer | Any, shape: int | tuple[int, ...] | None, trainable: bool) -> Initial:
     if isinstance(shape, int):
         shape = (shape,)
     if callable(init):
         return Initial(init, None if shape is None else tuple(shape), trainable)
     if shape is not None:
-        raise TypeError(f"an initializer expected with the shape {shape}, got {kind_of(init)}")
+        raise TypeError(f"an initializer expected with the shape {shape}, got {name_kind(init)}")
     return Initial(_Values.of(init), None, trainable)
 
 
@@ -137,7 +137,7 @@ def make_binding(value: Any) -> Any:
         if parts and all(isinstance(part, (Layer, NamedLayers, _Children)) for part in parts):
             return NamedLayers(zip(value, parts, strict=True)) if isinstance(value, Mapping) else _Children(parts)
     elif find_owner(type(value)) is not None and not isinstance(value, np.generic):
-        return _initial(value, None, True)
+        return _draw_initial(value, None, True)
     return value
 
 
@@ -151,5 +151,5 @@ def is_child(value: Any) -> bool:
     return isinstance(value, (Layer, NamedLayers, _Children))
 
 
-def _text(value: Any) -> str:
+def _write_value(value: Any) -> str:
     return getattr(value, "__name__", None) or repr(value)

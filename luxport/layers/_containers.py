@@ -12,8 +12,8 @@ from luxport.core.containers import WrapperLayer
 from luxport.core.layer import Layer
 from luxport.layers._alike import call_alike, have_loops, runs_of
 from luxport.layers._function_layers import NoOpLayer
-from luxport.layers._named_layers import LayersByName, as_layer, read_layers
-from luxport.text import shown
+from luxport.layers._named_layers import LayersByName, make_layer, read_layers
+from luxport.text import show
 
 __all__ = ["Chain", "RepeatedLayer"]
 
@@ -65,7 +65,7 @@ class Chain(LayersByName, WrapperLayer):
     def __init__(self, *layers: Any, name: str | None = None, scan: bool = False, **named: Any) -> None:
         found = read_layers("Chain", layers, named, reserved=("name", "layers", "scan"), name=name)
         if not isinstance(scan, bool):
-            raise ValueError(f"Chain expects True or False as scan, got {shown(scan)}: a layer cannot be called so")
+            raise ValueError(f"Chain expects True or False as scan, got {show(scan)}: a layer cannot be called so")
         object.__setattr__(self, "layers", found or NamedLayers({"layer_1": NoOpLayer()}))
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "scan", scan)
@@ -126,9 +126,9 @@ class RepeatedLayer(WrapperLayer):
     input_injection: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "model", as_layer(self.model))
+        object.__setattr__(self, "model", make_layer(self.model))
         if isinstance(self.repeats, bool) or not isinstance(self.repeats, Integral) or self.repeats < 1:
-            raise ValueError(f"RepeatedLayer expects an int of at least 1 as repeats, got {shown(self.repeats)}")
+            raise ValueError(f"RepeatedLayer expects an int of at least 1 as repeats, got {show(self.repeats)}")
         if self.repeats > _MOST_REPEATS:
             raise ValueError(f"RepeatedLayer expects at most {_MOST_REPEATS} repeats, got {self.repeats}")
 

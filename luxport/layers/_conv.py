@@ -14,7 +14,7 @@ from luxport.layers._windows import Windows, check_spatial
 from luxport.ops import Activation, identity
 from luxport.ops.windows import check_room
 from luxport.random import Rng
-from luxport.text import shown
+from luxport.text import show
 
 __all__ = ["Conv", "CrossCor", "DepthwiseConv"]
 
@@ -65,7 +65,7 @@ class Conv(Convolution):
         if self.padding_mode not in get_args(PaddingMode):
             raise ValueError(
                 f"{name} expects padding_mode as one of {', '.join(get_args(PaddingMode))}, "
-                f"got {shown(self.padding_mode)}{': edge repeats borders' if self.padding_mode == 'replicate' else ''}"
+                f"got {show(self.padding_mode)}{': edge repeats borders' if self.padding_mode == 'replicate' else ''}"
             )
         windows = Windows.of(name, self.kernel, self.stride, self.padding, self.dilation, name="kernel")
         object.__setattr__(self, "_windows", windows)

@@ -10,11 +10,11 @@ from luxport.backend import Array
 from luxport.core.anatomy import Parameters, States
 from luxport.core.input_checks import check_dtype
 from luxport.layers._conv_base import Convolution
-from luxport.layers._windows import PerAxis, Windows, check_spatial, sizes_of
+from luxport.layers._windows import PerAxis, Windows, check_spatial, read_sizes
 from luxport.ops import Activation, identity
 from luxport.ops.windows import Sizes
 from luxport.random import Rng
-from luxport.text import shown
+from luxport.text import show
 
 __all__ = ["ConvTranspose"]
 
@@ -68,10 +68,10 @@ class ConvTranspose(Convolution):
         windows = Windows.of(
             name, self.kernel, self.stride, self.padding, self.dilation, transposed=True, name="kernel"
         )
-        more = sizes_of(name, "output_padding", self.output_padding, len(windows.window), least=0)
+        more = read_sizes(name, "output_padding", self.output_padding, len(windows.window), least=0)
         if any(n >= s for n, s in zip(more, windows.stride, strict=True)):
             raise ValueError(
-                f"{name} expects output_padding less than its stride {windows.stride}, got {shown(self.output_padding)}"
+                f"{name} expects output_padding less than its stride {windows.stride}, got {show(self.output_padding)}"
             )
         object.__setattr__(self, "_windows", windows)
         object.__setattr__(self, "_output_padding", more)

@@ -14,10 +14,10 @@ from luxport.core.abstract_arrays import AbstractArray
 from luxport.core.anatomy import Parameters, States
 from luxport.core.containers import WrapperLayer
 from luxport.core.error_location import mark_located
-from luxport.core.initial_values import abstract_values, initial_parameters, initial_states
+from luxport.core.initial_values import describe_values, initial_parameters, initial_states
 from luxport.core.layer import Layer
 from luxport.core.surgery import layer_map
-from luxport.text import shown
+from luxport.text import show
 
 __all__ = ["DebugLayer", "debug"]
 
@@ -66,7 +66,7 @@ class DebugLayer(WrapperLayer):
         super().__post_init__()
         if self.check not in ("both", "forward", "backward", "none"):
             raise ValueError(
-                f"DebugLayer expects 'both', 'forward', 'backward' or 'none' as check, got {shown(self.check)}"
+                f"DebugLayer expects 'both', 'forward', 'backward' or 'none' as check, got {show(self.check)}"
             )
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
@@ -81,7 +81,7 @@ class DebugLayer(WrapperLayer):
     def __getattr__(self, name: str) -> Any:
         # A container may read its layers' fields: `BidirectionalRNN` asks its networks how they take time.
         if name.startswith("__") or name == "name" or "layer" not in self.__dict__:
-            raise AttributeError(f"DebugLayer has no attribute {shown(name)}")
+            raise AttributeError(f"DebugLayer has no attribute {show(name)}")
         return getattr(self.layer, name)
 
     def _watch(self, values: Any, verb: str, place: str, back_verb: str, back_place: str) -> Any:
@@ -99,9 +99,9 @@ class DebugLayer(WrapperLayer):
         return tree.map_with_path(watch, values)
 
     def _look(self, verb: str, place: str) -> Callable[[Array], None]:
-        return partial(_look, infinities=self.infinities, verb=verb, place=place, where=self._where())
+        return partial(_look, infinities=self.infinities, verb=verb, place=place, where=self._say_where())
 
-    def _where(self) -> str:
+    def _say_where(self) -> str:
         return type(self.layer).__name__ + (f" at {'.'.join(self.location)}" if self.location else "")
 
 
@@ -126,7 +126,7 @@ def debug(model: Layer, *, check: Check = "both", infinities: bool = False) -> L
     def wrap(layer: Layer, ps: Any, st: Any, path: tuple[str, ...]) -> tuple[Layer, Any, Any]:
         return DebugLayer(layer, path, check=check, infinities=infinities), ps, st
 
-    ps, st = abstract_values(initial_parameters, model), abstract_values(initial_states, model)
+    ps, st = describe_values(initial_parameters, model), describe_values(initial_states, model)
     return layer_map(wrap, model, ps, st)[0]
 
 

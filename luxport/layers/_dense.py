@@ -6,8 +6,8 @@ from dataclasses import KW_ONLY
 from typing import Any, Self
 
 from luxport import ops
-from luxport.backend import Array, namespace, same_size
-from luxport.backend.dtypes import plus, times
+from luxport.backend import Array, match_sizes, namespace
+from luxport.backend.dtypes import add_parameter, multiply_by_parameter
 from luxport.core.anatomy import Parameters, States
 from luxport.core.input_checks import check_axis, check_dtype, check_sizes, shape_of, shape_text
 from luxport.core.layer import Layer
@@ -158,14 +158,14 @@ class Scale(Layer):
         weight = ps["weight"]
         trailing = tuple(shape_of(x))[-len(self.dims) :]
         dims = self.dims[len(self.dims) - len(trailing) :]
-        if any(not (same_size(n, m) or n == 1 or m == 1) for n, m in zip(trailing, dims, strict=True)):
+        if any(not (match_sizes(n, m) or n == 1 or m == 1) for n, m in zip(trailing, dims, strict=True)):
             wanted = ", ".join(map(str, self.dims))
             raise LayerError(f"expects (..., {wanted}), got {shape_text(x)}")
         check_dtype(x, weight)
         bias = ps["bias"] if self.use_bias else None
         xp = namespace(x, weight, bias)
-        y = times(xp, x, weight)
-        return self.activation(y if bias is None else plus(xp, y, bias)), st
+        y = multiply_by_parameter(xp, x, weight)
+        return self.activation(y if bias is None else add_parameter(xp, y, bias)), st
 
 
 Diagonal = Scale

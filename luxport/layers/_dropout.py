@@ -9,13 +9,13 @@ import numpy as np
 
 from luxport import ops
 from luxport.backend import Array, dtype_name, namespace
-from luxport.backend.dtypes import bool_dtype
+from luxport.backend.dtypes import find_bool_dtype
 from luxport.core.anatomy import Parameters, States
 from luxport.core.input_checks import check_floating, shape_of
 from luxport.errors import LayerTypeError
 from luxport.layers._random_layer import RandomLayer, check_strength, make_generator
 from luxport.random import Rng
-from luxport.text import shown
+from luxport.text import show
 from luxport.tree.static import Static
 
 __all__ = ["AlphaDropout", "Dropout", "VariationalHiddenDropout"]
@@ -149,7 +149,7 @@ class VariationalHiddenDropout(_AlongAxes):
         counter = counter + (int(update) if isinstance(update, bool) else xp.astype(update, counter.dtype))
         y = ops.dropout(x, key, counter, p=self.p, axes=cast("tuple[int, ...] | None", self.axes))
         kept = {"rng": {"key": key, "counter": counter}, "training": training}
-        return y, kept | {"update_mask": xp.zeros_like(counter, dtype=bool_dtype(xp))}
+        return y, kept | {"update_mask": xp.zeros_like(counter, dtype=find_bool_dtype(xp))}
 
 
 def _check_axes(layer: Any) -> None:
@@ -159,9 +159,9 @@ def _check_axes(layer: Any) -> None:
         return
     found = axes if isinstance(axes, (tuple, list)) else (axes,)
     if any(isinstance(axis, bool) or not isinstance(axis, Integral) for axis in found):
-        raise TypeError(f"{name} expects an int or a tuple of ints as axes, got {shown(axes)}")
+        raise TypeError(f"{name} expects an int or a tuple of ints as axes, got {show(axes)}")
     if len(set(found)) != len(found):
-        raise ValueError(f"{name} expects axes that differ, got {shown(axes)}")
+        raise ValueError(f"{name} expects axes that differ, got {show(axes)}")
     object.__setattr__(layer, "axes", tuple(int(axis) for axis in found))
 
 

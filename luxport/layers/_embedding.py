@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from luxport.backend import Array, namespace
-from luxport.backend.dtypes import as_indices, expect_floating, single_or_double
+from luxport.backend.dtypes import convert_indices, expect_floating, widen_halves
 from luxport.core.anatomy import Parameters, States
 from luxport.core.input_checks import check_sizes, shape_of, shape_text
 from luxport.core.layer import Layer
@@ -27,7 +27,7 @@ from luxport.layers._table_rows import (
 from luxport.ops.averages import take_mean
 from luxport.ops.indices import mark_missing
 from luxport.random import Rng
-from luxport.text import shown
+from luxport.text import show
 
 __all__ = ["Embedding", "EmbeddingBag"]
 
@@ -150,7 +150,7 @@ class EmbeddingBag(Layer):
         check_sizes("EmbeddingBag", in_dims=self.in_dims, out_dims=self.out_dims)
         if self.reduction not in ("mean", "sum", "max") and not callable(self.reduction):
             raise ValueError(
-                f'EmbeddingBag expects "mean", "sum", "max" or a function as reduction, got {shown(self.reduction)}'
+                f'EmbeddingBag expects "mean", "sum", "max" or a function as reduction, got {show(self.reduction)}'
             )
 
     def initial_parameters(self, rng: Rng) -> dict[str, Any]:
@@ -171,7 +171,7 @@ class EmbeddingBag(Layer):
         indices, offsets = x
         check_integers(indices)
         check_integers(offsets)
-        offsets = as_indices(namespace(offsets), offsets)  # checked before int32 cuts them
+        offsets = convert_indices(namespace(offsets), offsets)  # checked before int32 cuts them
         right = check_offsets(offsets, indices)
         offsets = namespace(offsets).astype(offsets, namespace(offsets).int32)  # which holds sums and differences
         bags = reduce_segments(gather_rows(weight, indices, self.in_dims, None), indices, offsets, self.reduction)
@@ -194,5 +194,5 @@ class EmbeddingBag(Layer):
         xp = namespace(rows)
         if self.reduction == "mean":
             expect_floating(rows, "weight")
-            return xp.astype(take_mean(xp, single_or_double(xp, rows), -2), rows.dtype)
-        return xp.astype(getattr(xp, self.reduction)(single_or_double(xp, rows), axis=-2), rows.dtype)
+            return xp.astype(take_mean(xp, widen_halves(xp, rows), -2), rows.dtype)
+        return xp.astype(getattr(xp, self.reduction)(widen_halves(xp, rows), axis=-2), rows.dtype)

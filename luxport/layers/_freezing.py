@@ -7,10 +7,10 @@ from typing import Any, overload
 
 from luxport.call_arguments import says_what_it_takes
 from luxport.core.anatomy import Parameters, States
-from luxport.core.initial_values import abstract_values, initial_parameters, initial_states
+from luxport.core.initial_values import describe_values, initial_parameters, initial_states
 from luxport.core.layer import Layer, is_array
 from luxport.random import Rng
-from luxport.text import kind_of, shown
+from luxport.text import name_kind, show
 from luxport.tree import paths
 from luxport.tree.paths import Path
 
@@ -43,15 +43,15 @@ class FrozenLayer(Layer):
 
     def __post_init__(self) -> None:
         if not isinstance(self.layer, Layer):
-            raise TypeError(f"FrozenLayer expects a layer, got {shown(self.layer)}")
+            raise TypeError(f"FrozenLayer expects a layer, got {show(self.layer)}")
         if self.which is None:
             return
         if not isinstance(self.which, (str, tuple, list)):
-            raise TypeError(f"FrozenLayer expects paths, such as ('layer_1.weight',), got {shown(self.which)}")
+            raise TypeError(f"FrozenLayer expects paths, such as ('layer_1.weight',), got {show(self.which)}")
         which = (self.which,) if isinstance(self.which, str) else tuple(self.which)
-        described = abstract_values(initial_parameters, self.layer)
+        described = describe_values(initial_parameters, self.layer)
         for path in which:
-            paths.entry(described, path)
+            paths.find_entry(described, path)
         object.__setattr__(self, "which", which)
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
@@ -105,7 +105,7 @@ def freeze(model: Layer, ps: Any = None, st: Any = None, which: str | Iterable[P
     if ps is None:
         return frozen
     if not isinstance(ps, Mapping):
-        raise TypeError(f"freeze expects the parameters of {type(model).__name__}, got {kind_of(ps)}")
+        raise TypeError(f"freeze expects the parameters of {type(model).__name__}, got {name_kind(ps)}")
     kept, fixed = frozen._split(ps)
     return frozen, kept, {"frozen_params": fixed, "states": st}
 
@@ -126,10 +126,10 @@ def unfreeze(model: FrozenLayer, ps: Parameters | None = None, st: States | None
     Source: Lux.jl ``Experimental.unfreeze``
     """
     if not isinstance(model, FrozenLayer):
-        raise TypeError(f"unfreeze expects a FrozenLayer, got {kind_of(model)}")
+        raise TypeError(f"unfreeze expects a FrozenLayer, got {name_kind(model)}")
     if ps is None:
         return model.layer
     if not isinstance(st, Mapping) or set(st) != {"frozen_params", "states"}:
-        raise TypeError(f"unfreeze expects the state that freeze returned, got {shown(st)}")
-    described = abstract_values(initial_parameters, model.layer)
+        raise TypeError(f"unfreeze expects the state that freeze returned, got {show(st)}")
+    described = describe_values(initial_parameters, model.layer)
     return model.layer, paths.sort_like(paths.merge(ps, st["frozen_params"]), described), st["states"]

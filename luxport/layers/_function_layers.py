@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from luxport.call_arguments import wrong_arguments_of_function
+from luxport.call_arguments import explain_wrong_call
 from luxport.core.anatomy import Parameters, States
 from luxport.core.layer import Layer
-from luxport.text import shown
+from luxport.text import show
 
 __all__ = ["NoOpLayer", "WrappedFunction"]
 
@@ -34,9 +34,9 @@ class WrappedFunction(Layer):
 
     def __post_init__(self) -> None:
         if not callable(self.function):
-            raise TypeError(f"WrappedFunction expects a function, got {shown(self.function)}")
-        if wrong_arguments_of_function(self.function, (None,), {}) is not None:
-            raise TypeError(f"WrappedFunction expects a function of x, got {shown(self.function)}")
+            raise TypeError(f"WrappedFunction expects a function, got {show(self.function)}")
+        if explain_wrong_call(self.function, (None,), {}) is not None:
+            raise TypeError(f"WrappedFunction expects a function of x, got {show(self.function)}")
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
         """Call the function."""

@@ -9,7 +9,7 @@ from luxport.core.anatomy import Parameters, States
 from luxport.core.wrong_entries import find_wrong_entry
 from luxport.errors import LayerError
 from luxport.layers._containers import Chain
-from luxport.text import kind_of
+from luxport.text import name_kind
 
 __all__ = ["intermediate_outputs"]
 
@@ -33,7 +33,7 @@ def intermediate_outputs(model: Chain, x: Any, ps: Parameters, st: States) -> tu
     (array([2.]), array([3.]))
     """
     if not isinstance(model, Chain):
-        raise TypeError(f"intermediate_outputs expects a Chain, got {kind_of(model)}")
+        raise TypeError(f"intermediate_outputs expects a Chain, got {name_kind(model)}")
     outputs, new_st = [], {}
     wrong = find_wrong_entry(model, ps, st)
     if wrong is not None:

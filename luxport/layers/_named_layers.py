@@ -9,9 +9,9 @@ from luxport.core.anatomy import NamedLayers
 from luxport.core.layer import Layer
 from luxport.errors import LayerTypeError
 from luxport.layers._function_layers import WrappedFunction
-from luxport.text import kind_of, shown
+from luxport.text import name_kind, show
 
-__all__ = ["LayersByName", "as_layer", "read_layers"]
+__all__ = ["LayersByName", "make_layer", "read_layers"]
 
 
 class LayersByName:
@@ -42,10 +42,10 @@ class LayersByName:
         layers = self.__dict__.get("layers", {})
         if name in layers:
             return layers[name]
-        from luxport.habits import hint_for_attribute  # mistakes alone need it
+        from luxport.habits import hint_at_attribute  # mistakes alone need it
 
-        hint = hint_for_attribute(name) or f": its layers are {', '.join(layers)}"
-        raise AttributeError(f"{type(self).__name__} has no attribute or layer {shown(name)}{hint}")
+        hint = hint_at_attribute(name) or f": its layers are {', '.join(layers)}"
+        raise AttributeError(f"{type(self).__name__} has no attribute or layer {show(name)}{hint}")
 
 
 def read_layers(
@@ -57,7 +57,7 @@ def read_layers(
             name, or a `name` of the container that is no string
     """
     if not isinstance(name, (str, type(None))):
-        raise ValueError(f"{container} expects a string as its name, got {shown(name)}: a layer cannot be called so")
+        raise ValueError(f"{container} expects a string as its name, got {show(name)}: a layer cannot be called so")
     if layers and named:
         raise TypeError(f"{container} expects layers by position or by keyword, got both")
     if len(layers) == 1 and isinstance(layers[0], Mapping):
@@ -65,13 +65,13 @@ def read_layers(
     for key in named:
         if not isinstance(key, str) or key in reserved:
             known = ", ".join(map(repr, reserved))
-            raise ValueError(f"{container} expects strings other than {known} as names of layers, got {shown(key)}")
+            raise ValueError(f"{container} expects strings other than {known} as names of layers, got {show(key)}")
     if named:
-        return NamedLayers({key: as_layer(layer) for key, layer in named.items()})
-    return NamedLayers({f"layer_{i}": layer for i, layer in enumerate(_flat(layers), start=1)})
+        return NamedLayers({key: make_layer(layer) for key, layer in named.items()})
+    return NamedLayers({f"layer_{i}": layer for i, layer in enumerate(_yield_flat(layers), start=1)})
 
 
-def as_layer(value: Any) -> Layer:
+def make_layer(value: Any) -> Layer:
     """Return a layer as it is, and a function as a `WrappedFunction`.
 
     Raises: LayerTypeError for anything else
@@ -80,12 +80,12 @@ def as_layer(value: Any) -> Layer:
         return value
     if callable(value):
         return WrappedFunction(value)
-    raise LayerTypeError(f"expects a layer or a function, got {kind_of(value)}: {shown(value)}")
+    raise LayerTypeError(f"expects a layer or a function, got {name_kind(value)}: {show(value)}")
 
 
-def _flat(layers: Any) -> Iterator[Layer]:
+def _yield_flat(layers: Any) -> Iterator[Layer]:
     for layer in layers:
         if isinstance(layer, (tuple, list)):
-            yield from _flat(layer)
+            yield from _yield_flat(layer)
         else:
-            yield as_layer(layer)
+            yield make_layer(layer)

@@ -9,7 +9,7 @@ from luxport.backend import Array, namespace
 from luxport.core.anatomy import Parameters, States
 from luxport.core.input_checks import check_floating
 from luxport.layers._random_layer import RandomLayer, check_strength
-from luxport.ops.shapes import sizes_of
+from luxport.ops.shapes import read_sizes
 
 __all__ = ["GaussianDropout", "GaussianNoise"]
 
@@ -46,7 +46,7 @@ class GaussianNoise(RandomLayer):
         """Add noise, or pass x on."""
         if not st["training"]:
             return x, st
-        noise, st = _noise(x, self.std, st)
+        noise, st = _draw_noise(x, self.std, st)
         return x + noise, st
 
 
@@ -81,13 +81,13 @@ class GaussianDropout(RandomLayer):
         """Multiply by noise around 1, or pass x on."""
         if not st["training"]:
             return x, st
-        noise, st = _noise(x, math.sqrt(self.p / (1.0 - self.p)), st)
+        noise, st = _draw_noise(x, math.sqrt(self.p / (1.0 - self.p)), st)
         return x * (noise + 1), st
 
 
-def _noise(x: Array, std: float, st: States) -> tuple[Array, States]:
+def _draw_noise(x: Array, std: float, st: States) -> tuple[Array, States]:
     """Draw noise like x, and count the draw."""
     check_floating(x)
     key, counter = st["rng"]["key"], st["rng"]["counter"]
-    noise = ops.normal(key, counter, shape=sizes_of(x)) * std
+    noise = ops.normal(key, counter, shape=read_sizes(x)) * std
     return namespace(x, noise).astype(noise, x.dtype), {**st, "rng": {"key": key, "counter": counter + 1}}

@@ -6,7 +6,7 @@ from dataclasses import KW_ONLY
 from typing import Any, cast
 
 from luxport import ops
-from luxport.backend import Array, same_size
+from luxport.backend import Array, match_sizes
 from luxport.core.anatomy import Parameters, States
 from luxport.core.input_checks import check_axis, check_dtype, check_floating, check_sizes, shape_of, shape_text
 from luxport.core.layer import Layer
@@ -198,6 +198,6 @@ def _read_sizes(layer: str, shape: Any) -> tuple[int, ...]:
 def _find_trailing(x: Array, shape: Any) -> tuple[int, ...]:
     """Return the axes of x that a shape names: as many at the end."""
     found = tuple(shape_of(x))[-len(shape) :]
-    if len(found) != len(shape) or any(not same_size(n, m) for n, m in zip(found, shape, strict=True)):
+    if len(found) != len(shape) or any(not match_sizes(n, m) for n, m in zip(found, shape, strict=True)):
         raise LayerError(f"expects (..., {', '.join(map(str, shape))}), got {shape_text(x)}")
     return tuple(range(-len(shape), 0))

@@ -10,7 +10,7 @@ from luxport.core.containers import WrapperLayer
 from luxport.core.layer import Layer
 from luxport.errors import LayerError
 from luxport.layers._named_layers import LayersByName, read_layers
-from luxport.text import shown
+from luxport.text import show
 
 __all__ = ["PairwiseFold", "PairwiseFusion"]
 
@@ -56,7 +56,7 @@ class PairwiseFusion(_Pairwise):
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[tuple[Any, ...], States]:
         """Call the layers in order."""
-        inputs = _inputs(x, len(self.layers), "one per layer")
+        inputs = _split_inputs(x, len(self.layers), "one per layer")
         outputs, new_st = [], {}
         for (name, layer), own in zip(self.layers.items(), inputs, strict=True):
             joined = self.connection(outputs[-1], own) if outputs else own
@@ -103,7 +103,7 @@ class PairwiseFold(_Pairwise):
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
         """Call the layers in order."""
-        y, *others = _inputs(x, len(self.layers) + 1, "one more than layers")
+        y, *others = _split_inputs(x, len(self.layers) + 1, "one more than layers")
         new_st = {}
         for (name, layer), own in zip(self.layers.items(), others, strict=True):
             y, new_st[name] = layer(y, ps[name], st[name])
@@ -127,12 +127,12 @@ def _build(
     if not found:
         raise ValueError(f"{kind} expects one or more layers, got none")
     if isinstance(connection, Layer) or not callable(connection):
-        raise TypeError(f"{kind} expects a function of two arguments as connection, got {shown(connection)}")
+        raise TypeError(f"{kind} expects a function of two arguments as connection, got {show(connection)}")
     for field, value in (("connection", connection), ("layers", found), ("name", name)):
         object.__setattr__(layer, field, value)
 
 
-def _inputs(x: Any, count: int, wanted: str) -> tuple[Any, ...]:
+def _split_inputs(x: Any, count: int, wanted: str) -> tuple[Any, ...]:
     if not isinstance(x, (tuple, list)):
         return (x,) * count
     if len(x) != count:

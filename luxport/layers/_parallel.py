@@ -14,9 +14,9 @@ from luxport.core.containers import WrapperLayer
 from luxport.core.initial_values import initial_parameters, initial_states
 from luxport.core.layer import Layer
 from luxport.errors import LayerError
-from luxport.layers._named_layers import LayersByName, as_layer, read_layers
+from luxport.layers._named_layers import LayersByName, make_layer, read_layers
 from luxport.random import Rng
-from luxport.text import shown
+from luxport.text import show
 
 __all__ = ["BranchLayer", "Maxout", "Parallel", "SkipConnection"]
 
@@ -30,33 +30,33 @@ class _Joined(Layer):
     _joint: ClassVar[str] = "connection"
 
     @abstractmethod
-    def _outputs(self, x: Any, ps: Parameters, st: States) -> tuple[tuple[Any, ...], States]:
+    def _compute_outputs(self, x: Any, ps: Parameters, st: States) -> tuple[tuple[Any, ...], States]:
         """Return what is to be joined and the new states of the layers."""
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
         """Call the layers, then what joins their outputs."""
         joint = getattr(self, self._joint)
         if isinstance(joint, Layer):
-            outputs, layers = self._outputs(x, ps["layers"], st["layers"])
+            outputs, layers = self._compute_outputs(x, ps["layers"], st["layers"])
             y, joined = joint(outputs, ps[self._joint], st[self._joint])
             return y, {"layers": layers, self._joint: joined}
-        outputs, st = self._outputs(x, ps, st)
+        outputs, st = self._compute_outputs(x, ps, st)
         return outputs if joint is None else joint(*outputs), st
 
     def initial_parameters(self, rng: Rng) -> dict[str, Any]:
         """Draw those of the layers, then those of the layer that joins, if one does."""
-        return initial_parameters(rng, self._parts())
+        return initial_parameters(rng, self._find_parts())
 
     def initial_states(self, rng: Rng) -> dict[str, Any]:
         """Make those of the layers, then those of the layer that joins, if one does."""
-        return initial_states(rng, self._parts())
+        return initial_states(rng, self._find_parts())
 
     def children(self) -> Mapping[str, Any]:
         """Return the layers, and the layer that joins, by the keys of their parameters."""
-        parts = self._parts()
+        parts = self._find_parts()
         return parts.children() if isinstance(parts, Layer) else parts
 
-    def _parts(self) -> Any:
+    def _find_parts(self) -> Any:
         layers, joint = getattr(self, "layers"), getattr(self, self._joint)  # noqa: B009 fields of each subclass
         return {"layers": layers, self._joint: joint} if isinstance(joint, Layer) else layers
 
@@ -94,7 +94,7 @@ class Parallel(LayersByName, _Joined):
         reserved = ("name", "layers", "connection")
         _build(self, read_layers("Parallel", layers, named, reserved=reserved, name=name), connection, name)
 
-    def _outputs(self, x: Any, ps: Parameters, st: States) -> tuple[tuple[Any, ...], States]:
+    def _compute_outputs(self, x: Any, ps: Parameters, st: States) -> tuple[tuple[Any, ...], States]:
         if not isinstance(x, (tuple, list)):
             return _call_side_by_side(self.layers, (x,) * len(self.layers), ps, st)
         if len(self.layers) == 1 and x:
@@ -147,7 +147,7 @@ class BranchLayer(LayersByName, _Joined):
         reserved = ("name", "layers", "fusion")
         _build(self, read_layers("BranchLayer", layers, named, reserved=reserved, name=name), fusion, name)
 
-    def _outputs(self, x: Any, ps: Parameters, st: States) -> tuple[tuple[Any, ...], States]:
+    def _compute_outputs(self, x: Any, ps: Parameters, st: States) -> tuple[tuple[Any, ...], States]:
         return _call_side_by_side(self.layers, (x,) * len(self.layers), ps, st)
 
     def _part(self, layers: Mapping[str, Layer]) -> BranchLayer:
@@ -179,11 +179,11 @@ class SkipConnection(_Joined):
     name: str | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "layers", as_layer(self.layers))
+        object.__setattr__(self, "layers", make_layer(self.layers))
         if not callable(self.connection):
-            raise TypeError(f"SkipConnection expects a function or a layer as connection, got {shown(self.connection)}")
+            raise TypeError(f"SkipConnection expects a function or a layer as connection, got {show(self.connection)}")
 
-    def _outputs(self, x: Any, ps: Parameters, st: States) -> tuple[tuple[Any, ...], States]:
+    def _compute_outputs(self, x: Any, ps: Parameters, st: States) -> tuple[tuple[Any, ...], States]:
         y, st = self.layers(x, ps, st)
         return (y, x), st
 
@@ -214,7 +214,7 @@ class Maxout(LayersByName, WrapperLayer):
         if len(layers) == 2 and isinstance(layers[1], Integral):
             make, n = layers
             if isinstance(make, Layer) or not callable(make):
-                raise TypeError(f"Maxout expects a function that makes a layer and a number of them, got {shown(make)}")
+                raise TypeError(f"Maxout expects a function that makes a layer and a number of them, got {show(make)}")
             layers = tuple([make() for _ in range(n)])
         _build(self, read_layers("Maxout", layers, named, reserved=("layers",)))
 
@@ -236,7 +236,7 @@ def _build(container: Any, layers: NamedLayers, joint: Callable[..., Any] | None
         if joint is not None and not callable(joint):
             raise TypeError(
                 f"{type(container).__name__} expects a function, a layer or None as {container._joint}, "
-                f"got {shown(joint)}"
+                f"got {show(joint)}"
             )
         object.__setattr__(container, container._joint, joint)
         object.__setattr__(container, "name", name)

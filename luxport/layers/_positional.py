@@ -10,13 +10,13 @@ import numpy as np
 
 from luxport import ops
 from luxport.backend import Array, namespace
-from luxport.backend.dtypes import is_floating, widest_like
+from luxport.backend.dtypes import choose_wider_dtype, is_floating
 from luxport.core.anatomy import Parameters, States
 from luxport.core.input_checks import check_floating, check_sizes, shape_of, shape_text
 from luxport.core.layer import Layer
 from luxport.errors import LayerError
 from luxport.random import Rng
-from luxport.text import kind_of
+from luxport.text import name_kind
 
 __all__ = ["RotaryPositionalEmbedding", "SinusoidalPositionalEmbedding"]
 
@@ -77,7 +77,7 @@ class SinusoidalPositionalEmbedding(Layer):
         xp = namespace(x, sigmas)
         like = x if is_floating(x) else sigmas
         # A half type cannot tell one large angle from the next.
-        wide = widest_like(xp, like)
+        wide = choose_wider_dtype(xp, like)
         angles = xp.expand_dims(xp.astype(x, wide), axis=-1) * xp.astype(sigmas, wide)
         scale = math.sqrt(2.0 / max(self.dims, 1)) if self.scale is None else self.scale
         return xp.astype(xp.concat([xp.sin(angles), xp.cos(angles)], axis=-1) * scale, like.dtype), st
@@ -131,7 +131,7 @@ class RotaryPositionalEmbedding(Layer):
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Array, States]:
         """Turn x, or the x of a pair."""
         if isinstance(x, (tuple, list)) and len(x) != 2:
-            raise LayerError(f"expects x or (x, positions), got a {kind_of(x)} of {len(x)}")
+            raise LayerError(f"expects x or (x, positions), got a {name_kind(x)} of {len(x)}")
         x, positions = x if isinstance(x, (tuple, list)) else (x, None)
         if len(shape_of(x)) != 4:
             raise LayerError(f"expects (N, sequence, heads, features), got {shape_text(x)}")

@@ -6,13 +6,13 @@ from dataclasses import KW_ONLY
 from typing import Any
 
 from luxport.backend import Array, namespace
-from luxport.backend.dtypes import times
+from luxport.backend.dtypes import multiply_by_parameter
 from luxport.core.anatomy import Parameters, States
 from luxport.core.input_checks import check_axis, check_dtype, check_floating, check_sizes, shape_of, shape_text
 from luxport.core.layer import Layer
 from luxport.errors import LayerError
 from luxport.initializers import Initializer, constant
-from luxport.ops.shapes import spreads_over
+from luxport.ops.shapes import can_spread_over
 from luxport.random import Rng
 
 __all__ = ["PReLU"]
@@ -60,11 +60,11 @@ class PReLU(Layer):
         check_dtype(x, weight)
         xp = namespace(x)
         if isinstance(self.shape, (tuple, list)):
-            if not spreads_over(weight.shape, shape_of(x)):
+            if not can_spread_over(weight.shape, shape_of(x)):
                 raise LayerError(f"expects (..., {', '.join(map(str, self.shape))}), got {shape_text(x)}")
         elif self.shape != 1:
             check_axis(x, 1, self.shape, "(N, {}, ...)")
             weight = xp.reshape(weight, (-1, *[1] * (len(x.shape) - 2)))
         # The weight's gradient sees only what is below 0: an infinity above, times 0, would make it NaN.
         below = xp.where(x > 0, xp.zeros_like(x), x)
-        return xp.where(x > 0, x, times(xp, below, weight)), st
+        return xp.where(x > 0, x, multiply_by_parameter(xp, below, weight)), st

@@ -11,7 +11,7 @@ import numpy as np
 from luxport.core.layer import Layer
 from luxport.layers._function_layers import NoOpLayer
 from luxport.random import Rng
-from luxport.text import shown
+from luxport.text import show
 from luxport.tree.static import Static
 
 __all__ = ["RandomLayer", "check_strength", "make_generator"]
@@ -50,8 +50,8 @@ def check_strength(layer: Any, wanted: str, bound: float, *, bound_too: bool = F
     name = fields(layer)[0].name
     value = getattr(layer, name)
     if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"{type(layer).__name__} expects {wanted}, got {shown(value)}")
+        raise TypeError(f"{type(layer).__name__} expects {wanted}, got {show(value)}")
     number = float(value)
     if not (0 <= number < bound or (bound_too and number == bound)):
-        raise ValueError(f"{type(layer).__name__} expects {wanted}, got {shown(value)}")
+        raise ValueError(f"{type(layer).__name__} expects {wanted}, got {show(value)}")
     object.__setattr__(layer, name, number)

@@ -8,17 +8,17 @@ from typing import Any, ClassVar
 import numpy as np
 
 from luxport import tree
-from luxport.backend import Array, namespace, same_shape
-from luxport.backend.dtypes import as_indices, is_bool
+from luxport.backend import Array, match_shapes, namespace
+from luxport.backend.dtypes import convert_indices, is_bool
 from luxport.core.anatomy import Parameters, States
 from luxport.core.containers import WrapperLayer
 from luxport.core.input_checks import check_axis, check_sizes, shape_of, shape_text
 from luxport.errors import LayerError, LayerIndexError
 from luxport.layers._cell_base import GatedCell, RecurrentCell
-from luxport.ops._recurrent import zero_masked
-from luxport.ops.indices import told_index, value_range
+from luxport.ops._recurrent import clear_masked
+from luxport.ops.indices import tell_index, value_range
 from luxport.random import Rng
-from luxport.text import kind_of, shown
+from luxport.text import name_kind, show
 
 __all__ = ["Recurrence", "StatefulRecurrentCell", "check_cell", "join_input", "split_input"]
 
@@ -101,7 +101,7 @@ class Recurrence(WrapperLayer):
         counted = xp.astype(mask, xp.int32)
         numbers = xp.cumulative_sum(counted if self.reverse else xp.flip(counted, axis=0), axis=0)
         numbers = numbers if self.reverse else xp.flip(numbers, axis=0)
-        chosen = zero_masked(xp.logical_and(mask, numbers == 1), outputs)
+        chosen = clear_masked(xp.logical_and(mask, numbers == 1), outputs)
         return tree.map(lambda leaf: xp.sum(leaf, axis=0), chosen)
 
 
@@ -175,7 +175,7 @@ def split_input(x: Any, masked: bool) -> tuple[Any, Any, Any]:
     """Take an input apart: x, the mask or None, the carry or None. A carry is a tuple, as no step is."""
     if masked:
         if not isinstance(x, tuple) or len(x) not in (2, 3):
-            raise LayerError(f"expects (x, mask) or (x, mask, carry) with masked=True, got {kind_of(x)}")
+            raise LayerError(f"expects (x, mask) or (x, mask, carry) with masked=True, got {name_kind(x)}")
         return (*x, None) if len(x) == 2 else x  # type: ignore[return-value]
     if isinstance(x, tuple) and len(x) == 2 and isinstance(x[1], (tuple, list)):
         return x[0], None, x[1]
@@ -191,9 +191,7 @@ def join_input(x: Any, mask: Any, carry: Any) -> Any:
 def check_cell(layer: str, *cells: Any) -> None:
     for cell in cells:
         if not isinstance(cell, RecurrentCell):
-            raise TypeError(
-                f"{layer} expects a recurrent cell, got {shown(cell)}: derive it from luxport.RecurrentCell"
-            )
+            raise TypeError(f"{layer} expects a recurrent cell, got {show(cell)}: derive it from luxport.RecurrentCell")
 
 
 def _time_first(x: Any, time_major: bool) -> tuple[Array, bool]:
@@ -220,7 +218,7 @@ def _check_lengths(lengths: Array, steps: int | None) -> None:
     """Expect lengths that the sequences have, if they are at hand; a compiled program takes more for all steps."""
     seen = value_range(lengths)
     if seen is not None and steps is not None and (seen[0] < 0 or seen[1] > steps):
-        wrong = told_index(lengths, seen[0] if seen[0] < 0 else seen[1])
+        wrong = tell_index(lengths, seen[0] if seen[0] < 0 else seen[1])
         raise LayerIndexError(f"expects lengths from 0 to {steps}, got {wrong}")
 
 
@@ -232,16 +230,16 @@ def _make_flags(mask: Array, x: Array, batch_first: bool) -> Array:
         if len(mask.shape) != rank:
             raise LayerError(f"expects flags {'(T,)' if rank == 1 else '(N, T)'} as its mask, got {shape_text(mask)}")
         flags = _swap_time_and_batch(mask) if batch_first else mask
-        if not same_shape(flags.shape, tuple(x.shape)[:rank]):
+        if not match_shapes(flags.shape, tuple(x.shape)[:rank]):
             given = _swap_time_and_batch(x) if batch_first else x
             raise LayerError(f"expects a flag for each step of {shape_text(given)} as its mask, got {shape_text(mask)}")
         return flags
     if len(mask.shape) != rank - 1:
         raise LayerError(f"expects lengths {'()' if rank == 1 else '(N,)'} as its mask, got {shape_text(mask)}")
-    if not same_shape(mask.shape, tuple(x.shape)[1:rank]):
+    if not match_shapes(mask.shape, tuple(x.shape)[1:rank]):
         given = _swap_time_and_batch(x) if batch_first else x
         raise LayerError(f"expects a length for each sample of {shape_text(given)} as its mask, got {shape_text(mask)}")
-    mask = as_indices(xp, mask)  # not cut to int32, which would make a short one of a length that is too long
+    mask = convert_indices(xp, mask)  # not cut to int32, which would make a short one of a length that is too long
     _check_lengths(mask, x.shape[0])
     steps = x
     while len(steps.shape) > rank:

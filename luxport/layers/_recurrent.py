@@ -18,7 +18,7 @@ from luxport.layers._dropout import Dropout
 from luxport.layers._recurrence import Recurrence, join_input, split_input
 from luxport.layers._recurrent_cells import GRUCell, GRUv3Cell, LSTMCell, RNNCell
 from luxport.ops import Activation, tanh
-from luxport.text import shown
+from luxport.text import show
 
 __all__ = ["GRU", "LSTM", "RNN", "GRUv3"]
 
@@ -55,11 +55,11 @@ class _Levels(WrapperLayer):
         if self.num_layers > _MOST_LAYERS:
             raise ValueError(f"{name} expects at most {_MOST_LAYERS} layers, got num_layers={self.num_layers}")
         if not isinstance(self.dropout, Real) or not 0 <= self.dropout <= 1:
-            raise ValueError(f"{name} expects dropout as a probability in [0, 1], got {shown(self.dropout)}")
+            raise ValueError(f"{name} expects dropout as a probability in [0, 1], got {show(self.dropout)}")
         levels: dict[str, Layer] = {}
         for level in range(1, self.num_layers + 1):
             below = self.out_dims * (2 if self.bidirectional else 1)
-            cell = self._cell(self.in_dims if level == 1 else below)
+            cell = self._make_cell(self.in_dims if level == 1 else below)
             run = BidirectionalRNN if self.bidirectional else Recurrence
             levels[f"layer_{level}"] = run(
                 cell, return_sequence=True, return_state=True, time_major=self.time_major, masked=self.masked
@@ -87,9 +87,9 @@ class _Levels(WrapperLayer):
         return (x, tuple(ends)) if self.return_state else x, new_st
 
     @abstractmethod
-    def _cell(self, in_dims: int) -> RecurrentCell: ...
+    def _make_cell(self, in_dims: int) -> RecurrentCell: ...
 
-    def _options(self) -> dict[str, Any]:
+    def _collect_options(self) -> dict[str, Any]:
         names = ("use_bias", "train_state", "init_weight", "init_recurrent_weight", "init_bias", "init_state")
         return {name: getattr(self, name) for name in names}
 
@@ -139,9 +139,9 @@ class RNN(_Levels):
     _: KW_ONLY
     use_recurrent_bias: bool = False
 
-    def _cell(self, in_dims: int) -> RecurrentCell:
+    def _make_cell(self, in_dims: int) -> RecurrentCell:
         recurrent = self.use_recurrent_bias
-        return RNNCell(in_dims, self.out_dims, self.activation, use_recurrent_bias=recurrent, **self._options())
+        return RNNCell(in_dims, self.out_dims, self.activation, use_recurrent_bias=recurrent, **self._collect_options())
 
 
 class LSTM(_Levels):
@@ -186,13 +186,13 @@ class LSTM(_Levels):
     train_memory: bool = False
     init_memory: Initializer = zeros
 
-    def _cell(self, in_dims: int) -> RecurrentCell:
+    def _make_cell(self, in_dims: int) -> RecurrentCell:
         return LSTMCell(
             *(in_dims, self.out_dims),
             use_recurrent_bias=self.use_recurrent_bias,
             train_memory=self.train_memory,
             init_memory=self.init_memory,
-            **self._options(),
+            **self._collect_options(),
         )
 
 
@@ -232,8 +232,8 @@ class GRU(_Levels):
     _: KW_ONLY
     use_recurrent_bias: bool = False
 
-    def _cell(self, in_dims: int) -> RecurrentCell:
-        return GRUCell(in_dims, self.out_dims, use_recurrent_bias=self.use_recurrent_bias, **self._options())
+    def _make_cell(self, in_dims: int) -> RecurrentCell:
+        return GRUCell(in_dims, self.out_dims, use_recurrent_bias=self.use_recurrent_bias, **self._collect_options())
 
 
 class GRUv3(_Levels):
@@ -268,5 +268,5 @@ class GRUv3(_Levels):
     (2, 4, 5)
     """
 
-    def _cell(self, in_dims: int) -> RecurrentCell:
-        return GRUv3Cell(in_dims, self.out_dims, **self._options())
+    def _make_cell(self, in_dims: int) -> RecurrentCell:
+        return GRUv3Cell(in_dims, self.out_dims, **self._collect_options())

@@ -8,12 +8,12 @@ from typing import Any, ClassVar
 
 from luxport import ops
 from luxport.backend import Array
-from luxport.backend.dtypes import in_single_or_double
+from luxport.backend.dtypes import run_wide
 from luxport.core.anatomy import Parameters, States
 from luxport.initializers import Initializer, zeros
 from luxport.layers._cell_base import GatedCell
 from luxport.ops import Activation, tanh
-from luxport.ops._recurrent import gru_step, gru_v3_step, lstm_step, rnn_step, sum_of_biases
+from luxport.ops._recurrent import step_gru, step_gru_v3, step_lstm, step_rnn, sum_of_biases
 from luxport.random import Rng
 
 __all__ = ["GRUCell", "GRUv3Cell", "LSTMCell", "RNNCell"]
@@ -62,7 +62,7 @@ class RNNCell(GatedCell):
 
     def step(self, x: Array, carry: Any, ps: Parameters, st: States) -> tuple[Any, States]:
         """Take one step."""
-        weight_ih, weight_hh, bias_ih, bias_hh = self._weights(x, carry, ps)
+        weight_ih, weight_hh, bias_ih, bias_hh = self._check_weights(x, carry, ps)
         y = _take_rnn_step(x, weight_ih, weight_hh, bias_ih, bias_hh, carry[0], activation=self.activation)
         return (y, (y,)), st
 
@@ -70,7 +70,7 @@ class RNNCell(GatedCell):
         self, x: Any, carry: Any, ps: Parameters, st: States, mask: Array | None = None, *, reverse: bool = False
     ) -> tuple[Any, Any, States]:
         """Take all steps."""
-        weight_ih, weight_hh, bias_ih, bias_hh = self._weights(x, carry, ps)
+        weight_ih, weight_hh, bias_ih, bias_hh = self._check_weights(x, carry, ps)
         y, hidden = ops.rnn_sweep(
             *(x, weight_ih, weight_hh, bias_ih, bias_hh, carry[0], mask), activation=self.activation, reverse=reverse
         )
@@ -127,7 +127,7 @@ class LSTMCell(GatedCell):
 
     def step(self, x: Array, carry: Any, ps: Parameters, st: States) -> tuple[Any, States]:
         """Take one step."""
-        weight_ih, weight_hh, bias_ih, bias_hh = self._weights(x, carry, ps, 2)
+        weight_ih, weight_hh, bias_ih, bias_hh = self._check_weights(x, carry, ps, 2)
         hidden, memory = _take_lstm_step(x, weight_ih, weight_hh, bias_ih, bias_hh, *carry)
         return (hidden, (hidden, memory)), st
 
@@ -135,7 +135,7 @@ class LSTMCell(GatedCell):
         self, x: Any, carry: Any, ps: Parameters, st: States, mask: Array | None = None, *, reverse: bool = False
     ) -> tuple[Any, Any, States]:
         """Take all steps."""
-        weight_ih, weight_hh, bias_ih, bias_hh = self._weights(x, carry, ps, 2)
+        weight_ih, weight_hh, bias_ih, bias_hh = self._check_weights(x, carry, ps, 2)
         weights = weight_ih, weight_hh, bias_ih, bias_hh
         y, hidden, memory = ops.lstm_sweep(x, *weights, carry[0], carry[1], mask, reverse=reverse)
         return y, (hidden, memory), st
@@ -187,7 +187,7 @@ class GRUCell(GatedCell):
 
     def step(self, x: Array, carry: Any, ps: Parameters, st: States) -> tuple[Any, States]:
         """Take one step."""
-        weight_ih, weight_hh, bias_ih, bias_hh = self._weights(x, carry, ps)
+        weight_ih, weight_hh, bias_ih, bias_hh = self._check_weights(x, carry, ps)
         y = _take_gru_step(x, weight_ih, weight_hh, bias_ih, bias_hh, carry[0])
         return (y, (y,)), st
 
@@ -195,7 +195,7 @@ class GRUCell(GatedCell):
         self, x: Any, carry: Any, ps: Parameters, st: States, mask: Array | None = None, *, reverse: bool = False
     ) -> tuple[Any, Any, States]:
         """Take all steps."""
-        weight_ih, weight_hh, bias_ih, bias_hh = self._weights(x, carry, ps)
+        weight_ih, weight_hh, bias_ih, bias_hh = self._check_weights(x, carry, ps)
         y, hidden = ops.gru_sweep(x, weight_ih, weight_hh, bias_ih, bias_hh, carry[0], mask, reverse=reverse)
         return y, (hidden,), st
 
@@ -247,7 +247,7 @@ class GRUv3Cell(GatedCell):
 
     def step(self, x: Array, carry: Any, ps: Parameters, st: States) -> tuple[Any, States]:
         """Take one step."""
-        weight_ih, weight_hh, bias_ih, _ = self._weights(x, carry, ps)
+        weight_ih, weight_hh, bias_ih, _ = self._check_weights(x, carry, ps)
         y = _take_gru_v3_step(x, weight_ih, weight_hh, ps["weight_hn"], bias_ih, carry[0])
         return (y, (y,)), st
 
@@ -255,32 +255,32 @@ class GRUv3Cell(GatedCell):
         self, x: Any, carry: Any, ps: Parameters, st: States, mask: Array | None = None, *, reverse: bool = False
     ) -> tuple[Any, Any, States]:
         """Take all steps."""
-        weight_ih, weight_hh, bias_ih, _ = self._weights(x, carry, ps)
+        weight_ih, weight_hh, bias_ih, _ = self._check_weights(x, carry, ps)
         y, hidden = ops.gru_v3_sweep(x, weight_ih, weight_hh, ps["weight_hn"], bias_ih, carry[0], mask, reverse=reverse)
         return y, (hidden,), st
 
 
 # Half types in float32, as sweeps take them: the sum before a gate may be larger than float16 holds, and one infinity
 # less another is no number.
-@in_single_or_double
+@run_wide
 def _take_rnn_step(x: Array, *arrays: Any, activation: Activation) -> Array:
     weight_ih, weight_hh, bias_ih, bias_hh, hidden = arrays
-    return rnn_step(ops.dense(x, weight_ih, sum_of_biases(bias_ih, bias_hh)), hidden, weight_hh, activation)
+    return step_rnn(ops.dense(x, weight_ih, sum_of_biases(bias_ih, bias_hh)), hidden, weight_hh, activation)
 
 
-@in_single_or_double
+@run_wide
 def _take_lstm_step(x: Array, *arrays: Any) -> tuple[Array, Array]:
     weight_ih, weight_hh, bias_ih, bias_hh, hidden, memory = arrays
-    return lstm_step(ops.dense(x, weight_ih, sum_of_biases(bias_ih, bias_hh)), hidden, memory, weight_hh)
+    return step_lstm(ops.dense(x, weight_ih, sum_of_biases(bias_ih, bias_hh)), hidden, memory, weight_hh)
 
 
-@in_single_or_double
+@run_wide
 def _take_gru_step(x: Array, *arrays: Any) -> Array:
     weight_ih, weight_hh, bias_ih, bias_hh, hidden = arrays
-    return gru_step(ops.dense(x, weight_ih, bias_ih), hidden, weight_hh, bias_hh)
+    return step_gru(ops.dense(x, weight_ih, bias_ih), hidden, weight_hh, bias_hh)
 
 
-@in_single_or_double
+@run_wide
 def _take_gru_v3_step(x: Array, *arrays: Any) -> Array:
     weight_ih, weight_hh, weight_hn, bias_ih, hidden = arrays
-    return gru_v3_step(ops.dense(x, weight_ih, bias_ih), hidden, weight_hh, weight_hn)
+    return step_gru_v3(ops.dense(x, weight_ih, bias_ih), hidden, weight_hh, weight_hn)

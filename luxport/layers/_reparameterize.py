@@ -13,7 +13,7 @@ from luxport.call_arguments import says_what_it_takes
 from luxport.core.abstract_arrays import AbstractArray
 from luxport.core.anatomy import Parameters, States
 from luxport.core.containers import WrapperLayer
-from luxport.core.initial_values import abstract_values, initial_parameters
+from luxport.core.initial_values import describe_values, initial_parameters
 from luxport.core.input_checks import check_sizes
 from luxport.core.layer import Layer
 from luxport.core.surgery import layer_map
@@ -25,8 +25,8 @@ from luxport.layers._freezing import FrozenLayer
 from luxport.layers._tying import Tied
 from luxport.ops._reparameterize import MOST_ITERATIONS
 from luxport.random import Rng
-from luxport.random.reproducible_sums import row_sums
-from luxport.text import shown
+from luxport.random.reproducible_sums import sum_rows
+from luxport.text import show
 from luxport.tree.static import Static
 
 __all__ = ["SpectralNorm", "WeightNorm", "remove_spectral_norm", "remove_weight_norm"]
@@ -79,7 +79,7 @@ class WeightNorm(Layer):
                 continue
             weight = np.asarray(weight)
             rows = np.moveaxis(weight, axis, 0).reshape(weight.shape[axis], -1).astype(np.float64)
-            norms = np.sqrt(row_sums(rows * rows))
+            norms = np.sqrt(sum_rows(rows * rows))
             if norms.size and not norms.any():
                 raise LayerError(f"expects a direction as {name}, which is all zero", culprit="WeightNorm")
             normalized |= {f"{name}_g": norms.astype(np.float32).reshape(shape), f"{name}_v": weight}
@@ -92,9 +92,9 @@ class WeightNorm(Layer):
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
         """Make the weights and call the layer with them."""
         check_groups(self, ps, st)
-        return self.layer(x, self._plain(ps), st)
+        return self.layer(x, self._compute_plain(ps), st)
 
-    def _plain(self, ps: Parameters) -> dict[str, Any]:
+    def _compute_plain(self, ps: Parameters) -> dict[str, Any]:
         parts = ps["normalized"]
         return {
             **ps["unnormalized"],
@@ -147,7 +147,7 @@ class SpectralNorm(Layer):
     def initial_states(self, rng: Rng) -> dict[str, Any]:
         """Make the layer's, and draw the vectors; training is on."""
         layer = self.layer.initial_states(rng)
-        shapes = _parameters(self.layer)
+        shapes = _describe_parameters(self.layer)
         u = {name: rng.normal((shapes[name].shape[axis],)) for name, axis in _find_kept_axes(self, shapes)}
         return {"layer": layer, "u": u, "training": Static(True)}
 
@@ -192,8 +192,8 @@ def remove_weight_norm(model: Layer, ps: Parameters, st: States) -> tuple[Layer,
     def plain(layer: Layer, ps: Any, st: Any, path: tuple[str, ...]) -> tuple[Layer, Any, Any]:
         if not isinstance(layer, WeightNorm):
             return layer, ps, st
-        made = layer._plain(ps)
-        return layer.layer, {name: made[name] for name in _parameters(layer.layer)}, st
+        made = layer._compute_plain(ps)
+        return layer.layer, {name: made[name] for name in _describe_parameters(layer.layer)}, st
 
     return layer_map(plain, model, ps, st)
 
@@ -216,17 +216,19 @@ def remove_spectral_norm(model: Layer, ps: Parameters, st: States) -> tuple[Laye
     return layer_map(plain, model, ps, st)
 
 
-def _parameters(layer: Layer) -> Mapping[str, Any]:
+def _describe_parameters(layer: Layer) -> Mapping[str, Any]:
     """Describe a layer's parameters by their shapes."""
-    return abstract_values(initial_parameters, layer)
+    return describe_values(initial_parameters, layer)
 
 
 def _check_which(layer: WeightNorm | SpectralNorm) -> None:
     """Check the names and the axes that a layer is built with, and make tuples of them."""
     title = type(layer).__name__
     if not isinstance(layer.layer, Layer):
-        raise TypeError(f"{title} expects a layer, got {shown(layer.layer)}")
-    arrays = {name: value for name, value in _parameters(layer.layer).items() if not isinstance(value, Mapping)}
+        raise TypeError(f"{title} expects a layer, got {show(layer.layer)}")
+    arrays = {
+        name: value for name, value in _describe_parameters(layer.layer).items() if not isinstance(value, Mapping)
+    }
     which = (layer.which,) if isinstance(layer.which, str) else tuple(layer.which)
     if not which or len(set(which)) != len(which) or any(name not in arrays for name in which):
         raise ValueError(f"{title} expects names among {', '.join(arrays) or 'none'}, got {', '.join(which) or 'none'}")
@@ -239,7 +241,7 @@ def _check_which(layer: WeightNorm | SpectralNorm) -> None:
     for name, axis in zip(which, axes, strict=True):
         ndim = len(arrays[name].shape)
         if axis is not None and not (type(axis) is int and -ndim <= axis < ndim):
-            raise ValueError(f"{title} expects an axis of {name} in [-{ndim}, {ndim}), got {shown(axis)}")
+            raise ValueError(f"{title} expects an axis of {name} in [-{ndim}, {ndim}), got {show(axis)}")
     object.__setattr__(layer, "axes", axes)
 
 
@@ -248,10 +250,10 @@ def _find_kept_axes(layer: WeightNorm | SpectralNorm, arrays: Mapping[str, Any])
     axes = cast("tuple[int | None, ...]", layer.axes or (None,) * len(layer.which))
     for name, axis in zip(layer.which, axes, strict=True):
         ndim = len(arrays[name].shape)
-        yield name, (_outputs(layer.layer, ndim) if axis is None else axis) % ndim
+        yield name, (_find_output_axis(layer.layer, ndim) if axis is None else axis) % ndim
 
 
-def _outputs(layer: Layer, ndim: int) -> int:
+def _find_output_axis(layer: Layer, ndim: int) -> int:
     """Return the axis of the outputs in a layer's weight."""
     while isinstance(layer, (WeightNorm, SpectralNorm, FrozenLayer, Tied, WrapperLayer)):
         layer = layer._find_wrapped() if isinstance(layer, WrapperLayer) else layer.layer

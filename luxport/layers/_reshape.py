@@ -11,8 +11,8 @@ from luxport.core.anatomy import Parameters, States
 from luxport.core.input_checks import shape_of, shape_text
 from luxport.core.layer import Layer
 from luxport.errors import LayerError
-from luxport.ops.shapes import reshape_samples, sizes_of
-from luxport.text import shown
+from luxport.ops.shapes import read_sizes, reshape_samples
+from luxport.text import show
 
 __all__ = ["FlattenLayer", "ReshapeLayer", "ReverseSequence", "SelectDim"]
 
@@ -49,7 +49,7 @@ class FlattenLayer(Layer):
         if kept < 1 or not shape:
             least = 1 if self.N is None else self.N + 1
             raise LayerError(f"expects at least {least} {'axis' if least == 1 else 'axes'}, got {shape_text(x)}")
-        sizes = sizes_of(x)
+        sizes = read_sizes(x)
         return reshape_samples(x, sizes=(*sizes[1:kept], math.prod(sizes[kept:]))), st
 
 
@@ -77,7 +77,7 @@ class ReshapeLayer(Layer):
     def __init__(self, *dims: int | tuple[int, ...] | list[int]) -> None:
         sizes: Any = dims[0] if len(dims) == 1 and isinstance(dims[0], (tuple, list)) else dims
         if any(not isinstance(n, Integral) or n < -1 for n in sizes) or sum(n == -1 for n in sizes) > 1:
-            raise ValueError(f"ReshapeLayer expects sizes of which at most one is -1, got {shown(tuple(sizes))}")
+            raise ValueError(f"ReshapeLayer expects sizes of which at most one is -1, got {show(tuple(sizes))}")
         object.__setattr__(self, "dims", tuple(int(n) for n in sizes))
 
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
@@ -87,7 +87,7 @@ class ReshapeLayer(Layer):
             raise LayerError("expects at least 1 axis, got ()")
         known = math.prod([n for n in self.dims if n != -1])
         if None in shape[1:]:  # where the sizes do not fit, the running program will say so
-            sample = math.prod(sizes_of(x)[1:])
+            sample = math.prod(read_sizes(x)[1:])
             return reshape_samples(x, sizes=tuple(sample // known if n == -1 else n for n in self.dims)), st
         sample = math.prod(shape[1:])
         one_is_free = any([n == -1 for n in self.dims])

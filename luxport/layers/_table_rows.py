@@ -7,14 +7,14 @@ from numbers import Integral
 from typing import Any
 
 from luxport import ops
-from luxport.backend import Array, backend_of, dtype_name, namespace, same_shape
-from luxport.backend.dtypes import expect_floating, is_floating, is_integer, single_or_double
+from luxport.backend import Array, backend_of, dtype_name, match_shapes, namespace
+from luxport.backend.dtypes import expect_floating, is_floating, is_integer, widen_halves
 from luxport.core.input_checks import check_axis, check_dtype, shape_of, shape_text
 from luxport.errors import LayerError, LayerIndexError, LayerTypeError
 from luxport.ops._segments import reduce_known_segments
 from luxport.ops.averages import average
 from luxport.ops.indices import expect_integers, value_range
-from luxport.text import kind_of, shown
+from luxport.text import name_kind, show
 
 __all__ = ["check_integers", "check_offsets", "gather_rows", "gather_rows_of_axes", "holds_integers", "reduce_segments"]
 
@@ -46,7 +46,7 @@ def gather_rows(weight: Array, x: Any, size: int, padding_idx: int | None) -> Ar
 def gather_rows_of_axes(weight: Array, x: Any, sizes: tuple[int, ...]) -> Array:
     """Return the rows at places in a table of several axes."""
     if not isinstance(x, (tuple, list)) or len(x) != len(sizes):
-        got = f"a tuple of {len(x)}" if isinstance(x, (tuple, list)) else kind_of(x)
+        got = f"a tuple of {len(x)}" if isinstance(x, (tuple, list)) else name_kind(x)
         raise LayerError(f"expects a tuple of {len(sizes)} arrays of indices, one per axis of the table, got {got}")
     for part, size in zip(x, sizes, strict=True):
         if isinstance(part, Integral):
@@ -57,7 +57,7 @@ def gather_rows_of_axes(weight: Array, x: Any, sizes: tuple[int, ...]) -> Array:
     if not arrays:
         return weight[(*[int(part) for part in x], ...)]
     for part in arrays[1:]:
-        if not same_shape(part.shape, arrays[0].shape):
+        if not match_shapes(part.shape, arrays[0].shape):
             raise LayerError(f"expects indices of one shape, got {shape_text(arrays[0])} and {shape_text(part)}")
     xp = namespace(weight, *arrays)
     one = xp.ones_like(arrays[0], dtype=xp.int32)
@@ -81,7 +81,7 @@ def reduce_segments(rows: Array, indices: Array, offsets: Array, reduction: str 
         count = reduce_known_segments(largest, segments, op="sum", size=bags)
         share = largest / xp.take(count, segments, axis=0)
         return top + reduce_known_segments(share * (rows - ops.stop_gradient(rows)), segments, op="sum", size=bags)
-    wide = single_or_double(xp, rows)
+    wide = widen_halves(xp, rows)
     if reduction == "sum":
         return xp.astype(reduce_known_segments(wide, segments, op="sum", size=bags), rows.dtype)
     expect_floating(rows, "weight")
@@ -107,7 +107,7 @@ def check_offsets(offsets: Array, indices: Array) -> Array | None:
     rising = steps is None or steps[0] > 0
     if count != 0 and first is not None and ends is not None and first[0] == 0 and rising and ends[1] < count:
         return None
-    given = "others" if ends is None else shown(backend_of(offsets).to_numpy(offsets).tolist())
+    given = "others" if ends is None else show(backend_of(offsets).to_numpy(offsets).tolist())
     raise LayerError(f"expects offsets that start at 0 and rise, below {count} as there are indices, got {given}")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from luxport.backend import Array, array_device, namespace
+from luxport.backend import Array, find_array_device, namespace
 
 __all__ = ["take_parameters"]
 
@@ -17,7 +17,7 @@ def take_parameters(layer: str, weight: Array, bias: Any, size: int) -> dict[str
     if bias is False:
         return {"weight": weight}
     if bias is True:
-        bias = namespace(weight).zeros((size,), dtype=weight.dtype, device=array_device(weight))
+        bias = namespace(weight).zeros((size,), dtype=weight.dtype, device=find_array_device(weight))
     if tuple(bias.shape) != (size,):
         shape = tuple(weight.shape)
         raise ValueError(f"{layer} expects a bias {(size,)} for its weight {shape}, got {tuple(bias.shape)}")

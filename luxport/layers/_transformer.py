@@ -32,7 +32,7 @@ class _Transformer(ContainerLayer):
     use_bias: bool = True
     epsilon: float = 1e-5
 
-    def _attention(self, *, is_causal: bool = False) -> Layer:
+    def _make_attention(self, *, is_causal: bool = False) -> Layer:
         return MultiHeadAttention(
             self.dims,
             nheads=self.nheads,
@@ -47,13 +47,13 @@ class _Transformer(ContainerLayer):
         parts["dense_1"] = Dense(self.dims, self.hidden_dims, self.activation, use_bias=self.use_bias)
         parts["dense_2"] = Dense(self.hidden_dims, self.dims, use_bias=self.use_bias)
         count = len(attentions) + 1
-        parts |= {f"norm_{i}": self._norm() for i in range(1, count + 1)}
+        parts |= {f"norm_{i}": self._make_norm() for i in range(1, count + 1)}
         parts |= {f"dropout_{i}": Dropout(self.dropout_probability) for i in range(1, count + 2)}
         for name, layer in parts.items():
             object.__setattr__(self, name, layer)
         super().__post_init__()
 
-    def _norm(self) -> Layer:
+    def _make_norm(self) -> Layer:
         return LayerNorm(self.dims, use_bias=self.use_bias, epsilon=self.epsilon)
 
     def _call(self, name: str, x: Any, ps: Parameters, st: dict[str, Any]) -> Any:
@@ -69,7 +69,7 @@ class _Transformer(ContainerLayer):
         y = x + self._call(f"dropout_{i}", y, ps, st)
         return y if self.norm_first else self._call(f"norm_{i}", y, ps, st)
 
-    def _feed(self, i: int, x: Any, ps: Parameters, st: dict[str, Any]) -> Any:
+    def _feed_forward(self, i: int, x: Any, ps: Parameters, st: dict[str, Any]) -> Any:
         """Add what part i, two products with a function between, makes of x."""
         y = self._call(f"norm_{i}", x, ps, st) if self.norm_first else x
         for name in ("dense_1", f"dropout_{i + 1}", "dense_2", f"dropout_{i}"):
@@ -116,7 +116,7 @@ class TransformerEncoderLayer(_Transformer):
     dropout_3: Layer = field(init=False)
 
     def __post_init__(self) -> None:
-        self._set_parts({"attention": self._attention(is_causal=self.is_causal)})
+        self._set_parts({"attention": self._make_attention(is_causal=self.is_causal)})
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
         """Attend and feed forward."""
@@ -125,7 +125,7 @@ class TransformerEncoderLayer(_Transformer):
             raise LayerError(f"expects x, (x, mask) or (x, mask, bias), got {len(masks) + 1} arrays")
         new = dict(st)
         x = self._attend(1, "attention", x, (None, *masks), ps, new)
-        return self._feed(2, x, ps, new), new
+        return self._feed_forward(2, x, ps, new), new
 
 
 class TransformerDecoderLayer(_Transformer):
@@ -170,8 +170,8 @@ class TransformerDecoderLayer(_Transformer):
     dropout_4: Layer = field(init=False)
 
     def __post_init__(self) -> None:
-        own = self._attention(is_causal=self.is_causal)
-        self._set_parts({"attention": own, "memory_attention": self._attention()})
+        own = self._make_attention(is_causal=self.is_causal)
+        self._set_parts({"attention": own, "memory_attention": self._make_attention()})
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
         """Attend twice and feed forward."""
@@ -182,4 +182,4 @@ class TransformerDecoderLayer(_Transformer):
         new = dict(st)
         x = self._attend(1, "attention", x, (None, mask, bias), ps, new)
         x = self._attend(2, "memory_attention", x, (memory, memory_mask, memory_bias), ps, new)
-        return self._feed(3, x, ps, new), new
+        return self._feed_forward(3, x, ps, new), new

@@ -8,11 +8,11 @@ from typing import Any, TypeAlias
 from luxport import tree
 from luxport.call_arguments import says_what_it_takes
 from luxport.core.anatomy import Parameters, States
-from luxport.core.initial_values import abstract_values, initial_parameters, initial_states
+from luxport.core.initial_values import describe_values, initial_parameters, initial_states
 from luxport.core.layer import Layer
 from luxport.errors import LayerError
 from luxport.random import Rng
-from luxport.text import kind_of, shown
+from luxport.text import name_kind, show
 from luxport.tree import paths
 from luxport.tree.paths import Path
 
@@ -50,8 +50,8 @@ class Tied(Layer):
 
     def __post_init__(self) -> None:
         if not isinstance(self.layer, Layer):
-            raise TypeError(f"Tied expects a layer, got {shown(self.layer)}")
-        groups = _check_groups(self.groups, abstract_values(initial_parameters, self.layer))
+            raise TypeError(f"Tied expects a layer, got {show(self.layer)}")
+        groups = _check_groups(self.groups, describe_values(initial_parameters, self.layer))
         object.__setattr__(self, "groups", groups)
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
@@ -103,9 +103,9 @@ def untie(model: Tied, ps: Parameters, st: States) -> tuple[Layer, dict[str, Any
         st: its states
     """
     if not isinstance(model, Tied):
-        raise TypeError(f"untie expects a Tied layer, got {kind_of(model)}")
+        raise TypeError(f"untie expects a Tied layer, got {name_kind(model)}")
     full = _spread(ps, model.groups)
-    return model.layer, paths.sort_like(full, abstract_values(initial_parameters, model.layer)), st
+    return model.layer, paths.sort_like(full, describe_values(initial_parameters, model.layer)), st
 
 
 @says_what_it_takes
@@ -132,7 +132,7 @@ def share_parameters(ps: Parameters, groups: Groups, new: Sequence[Any] | None =
         raise ValueError(f"share_parameters expects new parameters for {len(checked)} groups, got {len(new)}")
     result = dict(ps)
     for group, values in zip(checked, new, strict=True):
-        _check_alike(group[0], paths.entry(ps, group[0]), "the new parameters", values)
+        _check_alike(group[0], paths.find_entry(ps, group[0]), "the new parameters", values)
         for path in group:
             result = paths.replace(result, path, values)
     return result
@@ -140,25 +140,25 @@ def share_parameters(ps: Parameters, groups: Groups, new: Sequence[Any] | None =
 
 def _check_groups(groups: Groups, ps: Parameters) -> tuple[tuple[tuple[str, ...], ...], ...]:
     checked = tuple(
-        [tuple([paths.as_path(path) for path in _make_sequence(group)]) for group in _make_sequence(groups)]
+        [tuple([paths.split_path(path) for path in _make_sequence(group)]) for group in _make_sequence(groups)]
     )
     every = [path for group in checked for path in group]
     for i, one in enumerate(every):
         for other in every[:i]:
             if one[: len(other)] == other or other[: len(one)] == one:
                 raise ValueError(
-                    f"paths apart from each other expected, got {shown('.'.join(other))} and {shown('.'.join(one))}: "
+                    f"paths apart from each other expected, got {show('.'.join(other))} and {show('.'.join(one))}: "
                     "put all places of one parameter in one group"
                 )
     for group in checked:
         for path in group:
-            _check_alike(group[0], paths.entry(ps, group[0]), ".".join(path), paths.entry(ps, path))
+            _check_alike(group[0], paths.find_entry(ps, group[0]), ".".join(path), paths.find_entry(ps, path))
     return checked
 
 
 def _make_sequence(value: Any) -> Iterable[Any]:
     if isinstance(value, str):
-        raise TypeError(f"groups of paths expected, such as [('encoder.weight', 'decoder.weight')], got {shown(value)}")
+        raise TypeError(f"groups of paths expected, such as [('encoder.weight', 'decoder.weight')], got {show(value)}")
     return value
 
 
@@ -173,7 +173,7 @@ def _check_alike(first: tuple[str, ...], want: Any, name: str, got: Any) -> None
 def _spread(ps: Parameters, groups: Any) -> dict[str, Any]:
     result = dict(ps)
     for first, *others in groups:
-        value = paths.entry(ps, first)
+        value = paths.find_entry(ps, first)
         for path in others:
             result = paths.replace(result, path, value)
     return result

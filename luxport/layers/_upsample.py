@@ -12,7 +12,7 @@ from luxport.core.input_checks import shape_of, shape_text
 from luxport.core.layer import Layer
 from luxport.errors import LayerError, LayerTypeError
 from luxport.layers._windows import check_spatial
-from luxport.text import shown
+from luxport.text import show
 
 __all__ = ["PixelShuffle", "Upsample"]
 
@@ -57,17 +57,17 @@ class Upsample(Layer):
 
     def __post_init__(self) -> None:
         if self.mode not in get_args(Mode):
-            raise ValueError(f"Upsample expects mode as one of {', '.join(get_args(Mode))}, got {shown(self.mode)}")
+            raise ValueError(f"Upsample expects mode as one of {', '.join(get_args(Mode))}, got {show(self.mode)}")
         if (self.scale is None) == (self.size is None):
             raise ValueError(
-                f"Upsample expects either scale or size, got scale={shown(self.scale)} and size={shown(self.size)}"
+                f"Upsample expects either scale or size, got scale={show(self.scale)} and size={show(self.size)}"
             )
         whole = self.mode == "nearest" or self.size is not None
         given = self.scale if self.size is None else self.size
         numbers = given if isinstance(given, tuple) else (given,)
         if not numbers or not all(_is_positive(n, whole) for n in numbers):
             name, kind = "scale" if self.size is None else "size", "an int" if whole else "a number"
-            raise ValueError(f"Upsample expects {name} as {kind} above 0 or a tuple of them, got {shown(given)}")
+            raise ValueError(f"Upsample expects {name} as {kind} above 0 or a tuple of them, got {show(given)}")
 
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
         """Repeat or interpolate."""
@@ -106,7 +106,7 @@ class PixelShuffle(Layer):
 
     def __post_init__(self) -> None:
         if not _is_positive(self.factor, whole=True):
-            raise ValueError(f"PixelShuffle expects a positive int as factor, got {shown(self.factor)}")
+            raise ValueError(f"PixelShuffle expects a positive int as factor, got {show(self.factor)}")
 
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
         """Lay out."""

@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from luxport.backend import Array, same_size
+from luxport.backend import Array, match_sizes
 from luxport.backend.option_rules import is_int
-from luxport.call_arguments import built_in_own_words
+from luxport.call_arguments import explain_construction
 from luxport.core.input_checks import shape_of, shape_text
 from luxport.errors import LayerError
 from luxport.ops.windows import Pairs, PerAxis, Sizes
-from luxport.text import shown
+from luxport.text import show
 
-__all__ = ["Padding", "PerAxis", "SamePad", "Sizes", "Windows", "axes_of", "check_spatial", "sizes_of"]
+__all__ = ["Padding", "PerAxis", "SamePad", "Sizes", "Windows", "read_axes", "check_spatial", "read_sizes"]
 
 
-@built_in_own_words
+@explain_construction
 @dataclass(frozen=True)
 class SamePad:
     """As much padding as keeps the spatial sizes where the stride is 1; with stride s they become ``ceil(size / s)``.
@@ -62,10 +62,10 @@ class Windows:
 
         Raises: ValueError if one is of the wrong length or out of range
         """
-        window = axes_of(layer, name, window)
+        window = read_axes(layer, name, window)
         rank = len(window)
-        stride = window if stride is None else sizes_of(layer, "stride", stride, rank)
-        dilation = sizes_of(layer, "dilation", dilation, rank)
+        stride = window if stride is None else read_sizes(layer, "stride", stride, rank)
+        dilation = read_sizes(layer, "dilation", dilation, rank)
         if isinstance(padding, SamePad):
             kept = stride if transposed else (1,) * rank
             totals = [d * (k - 1) + 1 - s for k, d, s in zip(window, dilation, kept, strict=True)]
@@ -85,11 +85,11 @@ def check_spatial(x: Array, rank: int, channels: int | None = None) -> None:
     Raises: LayerError
     """
     shape = shape_of(x)
-    if len(shape) != rank + 2 or (channels is not None and not same_size(shape[1], channels)):
+    if len(shape) != rank + 2 or (channels is not None and not match_sizes(shape[1], channels)):
         raise LayerError(f"expects (N, {channels or 'C'}, {_name_axes(rank)}), got {shape_text(x)}")
 
 
-def axes_of(layer: str, option: str, value: Any) -> Sizes:
+def read_axes(layer: str, option: str, value: Any) -> Sizes:
     """Read an option that says by its length how many spatial axes there are.
 
     Raises: ValueError, for one number too: it does not say for how many axes it is
@@ -99,10 +99,10 @@ def axes_of(layer: str, option: str, value: Any) -> Sizes:
             f"{layer} expects {option} as a tuple of an int for each spatial axis, got {value}: "
             f"({value},) is for (N, C, L), ({value}, {value}) for (N, C, H, W)"
         )
-    return sizes_of(layer, option, value, len(value) if isinstance(value, tuple) else 0)
+    return read_sizes(layer, option, value, len(value) if isinstance(value, tuple) else 0)
 
 
-def sizes_of(layer: str, option: str, value: Any, rank: int, *, least: int = 1) -> Sizes:
+def read_sizes(layer: str, option: str, value: Any, rank: int, *, least: int = 1) -> Sizes:
     """Read an option that is a number for all of `rank` spatial axes, or one each.
 
     Raises: ValueError
@@ -110,9 +110,7 @@ def sizes_of(layer: str, option: str, value: Any, rank: int, *, least: int = 1) 
     sizes = (value,) * rank if is_int(value) else value
     if not isinstance(sizes, tuple) or not len(sizes) == rank > 0 or not all(is_int(n) and n >= least for n in sizes):
         what = "a positive int" if least == 1 else f"an int of at least {least}"
-        raise ValueError(
-            f"{layer} expects {option} as {what} or a tuple of {rank or 'one or more'}, got {shown(value)}"
-        )
+        raise ValueError(f"{layer} expects {option} as {what} or a tuple of {rank or 'one or more'}, got {show(value)}")
     return tuple(map(int, sizes))
 
 
@@ -122,7 +120,7 @@ def _read_pairs(layer: str, padding: Any, rank: int) -> Pairs:
     if len(pairs) != rank or not all(map(_is_pair, pairs)):
         raise ValueError(
             f"{layer} expects padding as an int of at least 0, a tuple of {rank} of them or of pairs "
-            f"(low, high), or SamePad(), got {shown(padding)}"
+            f"(low, high), or SamePad(), got {show(padding)}"
         )
     return tuple((int(low), int(high)) for low, high in pairs)
 

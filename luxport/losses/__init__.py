@@ -10,6 +10,6 @@ axis unless another is given. A family is imported when one of its names is firs
 array([0., 4.])
 """
 
-from luxport.lazy import lazy_names
+from luxport.lazy import read_lazy_names
 
-__all__, __getattr__, __dir__ = lazy_names(__name__)
+__all__, __getattr__, __dir__ = read_lazy_names(__name__)

@@ -7,7 +7,7 @@ from typing import Any
 
 from luxport import ops
 from luxport.backend import Array, namespace
-from luxport.losses._common import Aggregation, aggregate, choose_epsilon, loss_function, match_target
+from luxport.losses._common import Aggregation, aggregate, choose_epsilon, match_target, wrap_loss
 from luxport.ops._operation import operation
 from luxport.ops._softmax import halve_logsoftmax
 from luxport.ops.looking import prefer_finite
@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 
-@loss_function()
+@wrap_loss()
 def crossentropy(
     y_hat: Array, y: Array, *, axis: int = -1, agg: Aggregation = "mean", epsilon: float | None = None
 ) -> Array:
@@ -52,7 +52,7 @@ def crossentropy(
     return aggregate(-xp.sum(ops.xlogy(y, y_hat + choose_epsilon(y_hat, epsilon)), axis=axis), agg)
 
 
-@loss_function()
+@wrap_loss()
 def logitcrossentropy(y_hat: Array, y: Array, *, axis: int = -1, agg: Aggregation = "mean") -> Array:
     """Return ``agg(-sum(y logsoftmax(y_hat)))``, summed over the classes along the axis.
 
@@ -93,7 +93,7 @@ def crossentropy_of_logits(y_hat: Array, y: Array, *, axis: int, agg: str | None
     )
 
 
-@loss_function()
+@wrap_loss()
 def binarycrossentropy(y_hat: Array, y: Array, *, agg: Aggregation = "mean", epsilon: float | None = None) -> Array:
     """Return ``agg(-y log(y_hat + epsilon) - (1 - y) log(1 - y_hat + epsilon))``.
 
@@ -112,7 +112,7 @@ def binarycrossentropy(y_hat: Array, y: Array, *, agg: Aggregation = "mean", eps
     return aggregate(-ops.xlogy(y, y_hat + epsilon) - ops.xlogy(1.0 - y, 1.0 - y_hat + epsilon), agg)
 
 
-@loss_function()
+@wrap_loss()
 def logitbinarycrossentropy(y_hat: Array, y: Array, *, agg: Aggregation = "mean") -> Array:
     """Return ``agg((1 - y) y_hat - log(sigmoid(y_hat)))``.
 
@@ -130,7 +130,7 @@ def logitbinarycrossentropy(y_hat: Array, y: Array, *, agg: Aggregation = "mean"
     return aggregate(losses, agg)
 
 
-@loss_function()
+@wrap_loss()
 def focal_loss(
     y_hat: Array,
     y: Array,
@@ -158,10 +158,10 @@ def focal_loss(
     """
     xp, y_hat, y = match_target("focal_loss", y_hat, y)
     p = y_hat + choose_epsilon(y_hat, epsilon)
-    return aggregate(-xp.sum(ops.xlogy(y * _power(1.0 - p, gamma), p), axis=axis), agg)
+    return aggregate(-xp.sum(ops.xlogy(y * _raise_to_power(1.0 - p, gamma), p), axis=axis), agg)
 
 
-@loss_function()
+@wrap_loss()
 def binary_focal_loss(
     y_hat: Array, y: Array, *, agg: Aggregation = "mean", gamma: float = 2.0, epsilon: float | None = None
 ) -> Array:
@@ -184,10 +184,10 @@ def binary_focal_loss(
     # y_hat once: of two infinite gradients with opposite signs, or one times 0, the sum would be NaN.
     p = (1.0 - y) + (2.0 * y - 1.0) * (y_hat + epsilon)
     p = p + ops.stop_gradient(ops.relu(epsilon - p))
-    return aggregate(-ops.xlogy(_power(1.0 - p, gamma), p), agg)
+    return aggregate(-ops.xlogy(_raise_to_power(1.0 - p, gamma), p), agg)
 
 
-@loss_function()
+@wrap_loss()
 def kldivergence(
     y_hat: Array, y: Array, *, axis: int = -1, agg: Aggregation = "mean", epsilon: float | None = None
 ) -> Array:
@@ -210,7 +210,7 @@ def kldivergence(
     return aggregate(xp.sum(terms, axis=axis), agg)
 
 
-@loss_function()
+@wrap_loss()
 def hinge_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean") -> Array:
     """Return ``agg(max(0, 1 - y_hat y))`` for labels -1 and 1.
 
@@ -222,10 +222,10 @@ def hinge_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean") -> Array:
     Source: Flux.jl ``hinge_loss``; Lux.jl ``HingeLoss``
     """
     xp, y_hat, y = match_target("hinge_loss", y_hat, y)
-    return aggregate(_shortfall(xp, y_hat, y), agg)
+    return aggregate(_measure_shortfall(xp, y_hat, y), agg)
 
 
-@loss_function()
+@wrap_loss()
 def squared_hinge_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean") -> Array:
     """Return ``agg(max(0, 1 - y_hat y)²)`` for labels -1 and 1.
 
@@ -237,17 +237,17 @@ def squared_hinge_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean") -> 
     Source: Flux.jl ``squared_hinge_loss``; Lux.jl ``SquaredHingeLoss``
     """
     xp, y_hat, y = match_target("squared_hinge_loss", y_hat, y)
-    shortfall = _shortfall(xp, y_hat, y)
+    shortfall = _measure_shortfall(xp, y_hat, y)
     return aggregate(shortfall * shortfall, agg)
 
 
-def _shortfall(xp: Any, y_hat: Array, y: Array) -> Array:
+def _measure_shortfall(xp: Any, y_hat: Array, y: Array) -> Array:
     """Return ``max(0, 1 - y_hat y)``, whose slope to y is 0 where it is 0, even if y_hat is infinite there."""
     enough = y_hat * y >= 1.0
     return xp.where(enough, 0.0, 1.0 - xp.where(enough, 0.0, y_hat) * y)
 
 
-def _power(base: Array, exponent: float) -> Array:
+def _raise_to_power(base: Array, exponent: float) -> Array:
     """Raise a base to a power; the base may be below 0 by an epsilon, and an exponent of 0 has no gradient.
 
     Below 0 and at 0 it is 0, and so is its gradient, which for an exponent below 1 would be infinite.

@@ -7,9 +7,9 @@ import inspect
 from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar
 
-from luxport.backend import Array, backend_of, casts, dtype_name, is_inexact, namespace, same_shape
-from luxport.backend.arguments import Arguments, checked, expect_options
-from luxport.backend.dtypes import EPSILON, HALVES, is_floating, single_or_double
+from luxport.backend import Array, backend_of, dtype_name, is_casting, is_inexact, match_shapes, namespace
+from luxport.backend.arguments import Arguments, check_call, expect_options
+from luxport.backend.dtypes import EPSILON, HALVES, is_floating, widen_halves
 from luxport.backend.option_rules import (
     AXIS,
     FLAG,
@@ -19,10 +19,10 @@ from luxport.backend.option_rules import (
     NUMBER,
     PROBABILITY,
     Rule,
-    number,
-    or_none,
+    allow_none,
+    allow_number,
 )
-from luxport.call_arguments import wrong_arguments
+from luxport.call_arguments import explain_wrong_arguments
 from luxport.core.input_checks import shape_of, shape_text
 from luxport.core.option_types import expect_options_of
 from luxport.errors import LayerError, LayerTypeError
@@ -35,7 +35,7 @@ __all__ = [
     "choose_epsilon",
     "explain_wrong_options",
     "label_smoothing",
-    "loss_function",
+    "wrap_loss",
     "match_target",
 ]
 
@@ -53,11 +53,11 @@ OPTIONS: dict[str, Rule] = {
     "axis": AXIS,
     "beta": NUMBER,
     "delta": NON_NEGATIVE,
-    "epsilon": or_none(NON_NEGATIVE),
+    "epsilon": allow_none(NON_NEGATIVE),
     "full": FLAG,
     "gamma": NON_NEGATIVE,
-    "ignore_index": or_none(LABEL),
-    "label_smoothing": or_none(PROBABILITY),
+    "ignore_index": allow_none(LABEL),
+    "label_smoothing": allow_none(PROBABILITY),
     "logits": FLAG,
     "loss_fn": FUNCTION,
     "margin": NON_NEGATIVE,
@@ -66,7 +66,7 @@ OPTIONS: dict[str, Rule] = {
 """What the options of losses may be, wherever one has an option of that name."""
 
 
-def loss_function(takes: str = "y_hat, y or number", **rules: Rule) -> Callable[[F], F]:
+def wrap_loss(takes: str = "y_hat, y or number", **rules: Rule) -> Callable[[F], F]:
     """Explain wrong calls of a loss in one line, and compute it in float32 for half types, rounding the result once.
 
     Sums of many, and squares, would be wrong in half types. Epsilon stays that of the dtype. A user's own aggregation
@@ -90,7 +90,7 @@ def loss_function(takes: str = "y_hat, y or number", **rules: Rule) -> Callable[
                 if getattr(y_hat, "dtype", None) is None or dtype_name(y_hat) not in HALVES or len(arrays) > len(names):
                     return loss(*arrays, **options)
                 named = {**dict(zip(names, arrays, strict=False)), **options}
-                if takes_epsilon and named.get("epsilon") is None and not casts(y_hat, y_hat):
+                if takes_epsilon and named.get("epsilon") is None and not is_casting(y_hat, y_hat):
                     named["epsilon"] = EPSILON[dtype_name(y_hat)]
                 return _compute_in_float32(loss, y_hat, named)
             except Exception as error:
@@ -112,7 +112,7 @@ def explain_wrong_options(init: Callable[..., None]) -> Callable[..., None]:
         try:
             init(self, *args, **options)
         except TypeError as error:
-            wrong = wrong_arguments(type(self).__name__, init, (self, *args), options)
+            wrong = explain_wrong_arguments(type(self).__name__, init, (self, *args), options)
             if wrong is None:
                 raise
             raise TypeError(wrong) from error
@@ -128,14 +128,14 @@ def explain_wrong_options(init: Callable[..., None]) -> Callable[..., None]:
 
 
 def _compute_in_float32(loss: Callable[..., Any], y_hat: Array, options: dict[str, Any]) -> Any:
-    xp, own, stays = namespace(y_hat), options.get("agg", "mean"), casts(y_hat, y_hat)
+    xp, own, stays = namespace(y_hat), options.get("agg", "mean"), is_casting(y_hat, y_hat)
     wide = dict(options)
     for name, value in options.items():
         if getattr(value, "dtype", None) is None:
             continue
         if value.dtype == y_hat.dtype:
             wide[name] = xp.astype(value, xp.float32)
-        elif is_floating(value) and not casts(y_hat, value):
+        elif is_floating(value) and not is_casting(y_hat, value):
             return loss(**options)  # which says that dtypes differ
     if stays:  # where the framework casts by itself a loss is float32
         return loss(**wide)
@@ -162,7 +162,7 @@ def match_target(loss: str, y_hat: Array, y: Any, *, complex_too: bool = False) 
         raise LayerTypeError(f"{loss} expects an array as y, got None: make one with luxport.asarray")
     if type(y) is not type(y_hat):
         backend_of(y_hat, y)
-    if not same_shape(y_hat.shape, y.shape):
+    if not match_shapes(y_hat.shape, y.shape):
         labels = len(y.shape) + 1 == len(y_hat.shape) and not is_inexact(y)
         raise ValueError(
             f"{loss} expects y_hat and y of one shape, got {shape_text(y_hat)} and {shape_text(y)}"
@@ -171,7 +171,7 @@ def match_target(loss: str, y_hat: Array, y: Any, *, complex_too: bool = False) 
     xp = namespace(y_hat, y)
     if y.dtype == y_hat.dtype:
         return xp, y_hat, y
-    if is_inexact(y) and not casts(y_hat, y):
+    if is_inexact(y) and not is_casting(y_hat, y):
         raise TypeError(
             f"{loss} expects y in {kind} as y_hat, got {dtype_name(y)}: convert one with luxport.to(..., dtype=)"
         )
@@ -192,7 +192,7 @@ def aggregate(losses: Array, agg: Aggregation) -> Array:
     xp = namespace(losses)
     if agg == "sum":
         return xp.sum(losses)
-    return xp.astype(take_mean(xp, single_or_double(xp, losses)), losses.dtype)
+    return xp.astype(take_mean(xp, widen_halves(xp, losses)), losses.dtype)
 
 
 def _expect_classes(y: Array, *alpha: float, axis: int | None = -1, **options: Any) -> None:
@@ -200,10 +200,10 @@ def _expect_classes(y: Array, *alpha: float, axis: int | None = -1, **options: A
         raise LayerError(f"expects a class at least along the axis {axis}, got {shape_text(y)}")
 
 
-@checked(
+@check_call(
     "y",
     check=_expect_classes,
-    rules={"alpha": number("a number between 0 and 1", lambda alpha: 0 < alpha < 1), "axis": or_none(AXIS)},
+    rules={"alpha": allow_number("a number between 0 and 1", lambda alpha: 0 < alpha < 1), "axis": allow_none(AXIS)},
 )
 def label_smoothing(y: Array, alpha: float, *, axis: int | None = -1) -> Array:
     """Return ``(1 - alpha) y + alpha / K``, K the number of classes.

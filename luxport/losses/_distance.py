@@ -7,14 +7,14 @@ import math
 from luxport import ops
 from luxport.backend import Array
 from luxport.backend.option_rules import NON_NEGATIVE
-from luxport.losses._common import Aggregation, aggregate, choose_epsilon, loss_function, match_target
+from luxport.losses._common import Aggregation, aggregate, choose_epsilon, match_target, wrap_loss
 from luxport.ops.scaling import add_after, sum_squares
 from luxport.transforms._stop_gradient import stop_gradient
 
 __all__ = ["cosine_similarity_loss", "siamese_contrastive_loss", "triplet_margin_loss"]
 
 
-@loss_function()
+@wrap_loss()
 def siamese_contrastive_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean", margin: float = 1.0) -> Array:
     """Return ``agg((1 - y) y_hat² + y max(0, margin - y_hat)²)``, y_hat the distances of pairs.
 
@@ -37,7 +37,7 @@ def siamese_contrastive_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean
     return aggregate((1.0 - y) * far * far + y * short * short, agg)
 
 
-@loss_function()
+@wrap_loss()
 def cosine_similarity_loss(
     y_hat: Array, y: Array, *, axis: int = -1, agg: Aggregation = "mean", epsilon: float | None = None
 ) -> Array:
@@ -68,7 +68,7 @@ def cosine_similarity_loss(
     return aggregate(1.0 - xp.sum(y_hat * y, axis=axis) / norms, agg)
 
 
-@loss_function("anchor, positive or number, negative or number", epsilon=NON_NEGATIVE)
+@wrap_loss("anchor, positive or number, negative or number", epsilon=NON_NEGATIVE)
 def triplet_margin_loss(
     anchor: Array,
     positive: Array,

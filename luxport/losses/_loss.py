@@ -17,7 +17,7 @@ from luxport.losses._common import (
     match_target,
     smooth_labels,
 )
-from luxport.text import kind_of
+from luxport.text import name_kind
 
 __all__ = ["GenericLossFunction", "Loss", "prepare_labels"]
 
@@ -61,9 +61,9 @@ class Loss(ABC):
             )
         model, ps, st, data = arguments
         if not callable(arguments[0]):
-            raise TypeError(f"{type(self).__name__} expects a model before ps and st, got {kind_of(model)}")
+            raise TypeError(f"{type(self).__name__} expects a model before ps and st, got {name_kind(model)}")
         if not isinstance(data, (tuple, list)) or len(data) != 2:
-            raise TypeError(f"{type(self).__name__} expects a pair (x, y) as data, got {kind_of(data)}")
+            raise TypeError(f"{type(self).__name__} expects a pair (x, y) as data, got {name_kind(data)}")
         x, y = data
         y_hat, st = model(x, ps, st)
         return self.of(y_hat, y), st, {}

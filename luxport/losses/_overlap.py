@@ -7,9 +7,9 @@ from typing import Any, TypeAlias
 
 from luxport.backend import Array
 from luxport.backend.option_rules import AXES
-from luxport.losses._common import Aggregation, aggregate, loss_function, match_target
+from luxport.losses._common import Aggregation, aggregate, match_target, wrap_loss
 from luxport.ops.looking import may_look
-from luxport.ops.moments import usual_variance
+from luxport.ops.moments import is_variance_usual
 from luxport.ops.scaling import find_divisor
 
 __all__ = ["dice_coeff_loss", "tversky_loss"]
@@ -17,7 +17,7 @@ __all__ = ["dice_coeff_loss", "tversky_loss"]
 Axes: TypeAlias = int | tuple[int, ...] | None
 
 
-@loss_function(axis=AXES)
+@wrap_loss(axis=AXES)
 def dice_coeff_loss(
     y_hat: Array, y: Array, *, smooth: float = 1.0, axis: Axes = None, agg: Aggregation = "mean"
 ) -> Array:
@@ -47,7 +47,7 @@ def dice_coeff_loss(
     return aggregate(1.0 - _drop_axes(xp, over / under, axis), agg)
 
 
-@loss_function(axis=AXES)
+@wrap_loss(axis=AXES)
 def tversky_loss(y_hat: Array, y: Array, *, beta: float = 0.7, axis: Axes = None, agg: Aggregation = "mean") -> Array:
     """Return ``agg(1 - (TP + 1) / (TP + beta FP + (1 - beta) FN + 1))``.
 
@@ -79,7 +79,7 @@ def tversky_loss(y_hat: Array, y: Array, *, beta: float = 0.7, axis: Axes = None
 
 def _may_overflow(xp: Any, total: Array) -> bool:
     """Tell whether a sum may be too large, or nobody can see that it is not: then above and below are scaled alike."""
-    return not (may_look(total) and usual_variance(xp, xp.abs(total), 1.0))
+    return not (may_look(total) and is_variance_usual(xp, xp.abs(total), 1.0))
 
 
 def _find_size(xp: Any, axis: Axes, power: float, *arrays: Array) -> Array:

@@ -8,15 +8,15 @@ from luxport import ops
 from luxport.backend import Array, dtype_name, namespace
 from luxport.backend.dtypes import is_complex
 from luxport.backend.option_rules import NON_NEGATIVE
-from luxport.losses._common import Aggregation, aggregate, choose_epsilon, loss_function, match_target
+from luxport.losses._common import Aggregation, aggregate, choose_epsilon, match_target, wrap_loss
 from luxport.ops._operation import operation
-from luxport.ops.moments import usual_bound
+from luxport.ops.moments import find_usual_bound
 from luxport.transforms._stop_gradient import stop_gradient
 
 __all__ = ["gaussian_nll", "huber_loss", "mae", "mse", "msle", "poisson_loss", "squared_error"]
 
 
-@loss_function()
+@wrap_loss()
 def mse(y_hat: Array, y: Array, *, agg: Aggregation = "mean") -> Array:
     """Return ``agg(|y_hat - y|²)``, the mean squared error. Complex numbers have a real one.
 
@@ -44,7 +44,7 @@ def squared_error(y_hat: Array, y: Array, *, agg: str | None) -> Array:
     return aggregate(_square(y_hat - y), agg)
 
 
-@loss_function()
+@wrap_loss()
 def mae(y_hat: Array, y: Array, *, agg: Aggregation = "mean") -> Array:
     """Return ``agg(|y_hat - y|)``, the mean absolute error. Complex numbers have a real one.
 
@@ -65,7 +65,7 @@ def mae(y_hat: Array, y: Array, *, agg: Aggregation = "mean") -> Array:
     return aggregate(difference * stop_gradient(xp.sign(difference)), agg)
 
 
-@loss_function()
+@wrap_loss()
 def msle(y_hat: Array, y: Array, *, agg: Aggregation = "mean", epsilon: float | None = None) -> Array:
     """Return ``agg(log((y_hat + epsilon) / (y + epsilon))²)``, the mean squared logarithmic error.
 
@@ -86,7 +86,7 @@ def msle(y_hat: Array, y: Array, *, agg: Aggregation = "mean", epsilon: float | 
     infinite = (over == math.inf) != (under == math.inf)
     over, under = xp.where(infinite, 1.0, over), xp.where(infinite, 1.0, under)
     # The logarithm of the quotient is the more exact, where neither it nor its slope may overflow.
-    bound = usual_bound(xp, y_hat)
+    bound = find_usual_bound(xp, y_hat)
     least = xp.where(over < under, over, under)
     normal = (xp.where(over < under, under, over) < bound) & (least * bound > 1.0)
     ratio = xp.where(normal, over, 1.0) / xp.where(normal, under, 1.0)
@@ -94,7 +94,7 @@ def msle(y_hat: Array, y: Array, *, agg: Aggregation = "mean", epsilon: float | 
     return aggregate(xp.where(infinite, math.inf, logarithm * logarithm), agg)
 
 
-@loss_function()
+@wrap_loss()
 def huber_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean", delta: float = 1.0) -> Array:
     """Return ``agg(d²/2)`` where the distance ``d = |y_hat - y|`` is at most delta, ``delta (d - delta/2)`` beyond.
 
@@ -115,7 +115,7 @@ def huber_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean", delta: floa
     return aggregate(xp.where(near, 0.5 * square, delta * (distance - 0.5 * delta)), agg)
 
 
-@loss_function(epsilon=NON_NEGATIVE)
+@wrap_loss(epsilon=NON_NEGATIVE)
 def poisson_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean", epsilon: float = 0.0) -> Array:
     """Return ``agg(y_hat - y log(y_hat + epsilon))``: counts y, of which y_hat are expected, in a Poisson distribution.
 
@@ -137,7 +137,7 @@ def poisson_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean", epsilon: 
     return aggregate(xp.where(infinite, y_hat - left, losses), agg)
 
 
-@loss_function("y_hat, y or number, variance or number", epsilon=NON_NEGATIVE)
+@wrap_loss("y_hat, y or number, variance or number", epsilon=NON_NEGATIVE)
 def gaussian_nll(
     y_hat: Array,
     y: Array,

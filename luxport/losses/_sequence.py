@@ -5,12 +5,12 @@ from __future__ import annotations
 from luxport import ops
 from luxport.backend import Array
 from luxport.backend.option_rules import ANY_INT
-from luxport.losses._common import Aggregation, aggregate, loss_function
+from luxport.losses._common import Aggregation, aggregate, wrap_loss
 
 __all__ = ["ctc_loss"]
 
 
-@loss_function("y_hat, y, y_hat_lengths (...)?, y_lengths (...)?", blank=ANY_INT)
+@wrap_loss("y_hat, y, y_hat_lengths (...)?, y_lengths (...)?", blank=ANY_INT)
 def ctc_loss(
     y_hat: Array,
     y: Array,

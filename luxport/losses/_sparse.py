@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from luxport import ops
-from luxport.backend import Array, array_device, dtype_name, is_array, namespace, same_shape, same_size
-from luxport.backend.dtypes import as_indices, is_floating
-from luxport.backend.option_rules import Rule, is_number, or_none
+from luxport.backend import Array, dtype_name, find_array_device, is_array, match_shapes, match_sizes, namespace
+from luxport.backend.dtypes import convert_indices, is_floating
+from luxport.backend.option_rules import Rule, allow_none, is_number
 from luxport.core.input_checks import shape_of, shape_text
-from luxport.losses._common import Aggregation, aggregate, choose_epsilon, loss_function
+from luxport.losses._common import Aggregation, aggregate, choose_epsilon, wrap_loss
 from luxport.ops._embedding import pick
 from luxport.ops._operation import operation
 from luxport.ops._softmax import halve_logsoftmax
 from luxport.ops.averages import average, take_mean
-from luxport.ops.indices import mark_missing, within
+from luxport.ops.indices import mark_missing, require_in_range
 from luxport.ops.looking import prefer_finite
-from luxport.ops.shapes import sizes_of
+from luxport.ops.shapes import read_sizes
 
 __all__ = ["nll_loss", "sparse_crossentropy", "sparse_logitcrossentropy"]
 
@@ -27,10 +27,10 @@ def _are_weights(value: Any) -> bool:
     return is_array(value)
 
 
-_WEIGHTS = or_none(Rule("a number for each class, in a tuple or an array", lambda value, shape: _are_weights(value)))
+_WEIGHTS = allow_none(Rule("a number for each class, in a tuple or an array", lambda value, shape: _are_weights(value)))
 
 
-@loss_function("y_hat, y", class_weights=_WEIGHTS)
+@wrap_loss("y_hat, y", class_weights=_WEIGHTS)
 def nll_loss(
     y_hat: Array,
     y: Array,
@@ -64,7 +64,7 @@ def nll_loss(
     return _average_logarithms(xp, "nll_loss", y_hat, y, axis, agg, ignore_index, class_weights)
 
 
-@loss_function("y_hat, y", class_weights=_WEIGHTS)
+@wrap_loss("y_hat, y", class_weights=_WEIGHTS)
 def sparse_crossentropy(
     y_hat: Array,
     y: Array,
@@ -99,7 +99,7 @@ def sparse_crossentropy(
     return _average_logarithms(xp, "sparse_crossentropy", logarithms, y, axis, agg, *more)
 
 
-@loss_function("y_hat, y", class_weights=_WEIGHTS)
+@wrap_loss("y_hat, y", class_weights=_WEIGHTS)
 def sparse_logitcrossentropy(
     y_hat: Array,
     y: Array,
@@ -179,9 +179,9 @@ def _average_logarithms(
 ) -> Array:
     kept = None if ignore_index is None else y != ignore_index
     labels = y if kept is None else xp.where(kept, y, xp.zeros_like(y))
-    labels, there = within(xp, labels, sizes_of(y_hat)[axis], "classes", loss)
+    labels, there = require_in_range(xp, labels, read_sizes(y_hat)[axis], "classes", loss)
     places = xp.expand_dims(labels, axis=axis)
-    weights = None if class_weights is None else _weights(xp, loss, y_hat, axis, class_weights)
+    weights = None if class_weights is None else _list_weights(xp, loss, y_hat, axis, class_weights)
     weighted = y_hat if weights is None else y_hat * weights
     losses = -xp.squeeze(pick(weighted, places, axis=axis), axis=axis)
     if label_smoothing:
@@ -199,12 +199,12 @@ def _average_logarithms(
     return aggregate(losses, agg)
 
 
-def _weights(xp: Any, loss: str, y_hat: Array, axis: int, given: Any) -> Array:
+def _list_weights(xp: Any, loss: str, y_hat: Array, axis: int, given: Any) -> Array:
     """Return one weight for each class, along the axis of the classes."""
     if not is_array(given):
-        given = xp.asarray([float(n) for n in given], dtype=y_hat.dtype, device=array_device(y_hat))
+        given = xp.asarray([float(n) for n in given], dtype=y_hat.dtype, device=find_array_device(y_hat))
     classes = y_hat.shape[axis]
-    if len(given.shape) != 1 or not same_size(given.shape[0], classes):
+    if len(given.shape) != 1 or not match_sizes(given.shape[0], classes):
         raise ValueError(f"{loss} expects class_weights ({classes},), one for each class, got {shape_text(given)}")
     shape = [1] * len(y_hat.shape)
     shape[axis] = -1
@@ -225,9 +225,9 @@ def _check(loss: str, y_hat: Array, y: Array, axis: int) -> tuple[Any, Array]:
     shape = list(y_hat.shape)
     if -len(shape) <= axis < len(shape):
         del shape[axis]
-    if not same_shape(shape, y.shape):
+    if not match_shapes(shape, y.shape):
         raise ValueError(
             f"{loss} expects y with the shape of y_hat without its axis {axis}, got {shape_text(y)} for "
             f"{shape_text(y_hat)}"
         )
-    return xp, as_indices(xp, y)
+    return xp, convert_indices(xp, y)

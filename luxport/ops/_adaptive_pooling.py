@@ -7,16 +7,24 @@ from functools import reduce
 from operator import add
 from typing import Any
 
-from luxport.backend import Array, array_device, namespace
-from luxport.backend.dtypes import bool_dtype, expect_floating, in_single_or_double
+from luxport.backend import Array, find_array_device, namespace
+from luxport.backend.dtypes import expect_floating, find_bool_dtype, run_wide
 from luxport.backend.memory import check_growth
 from luxport.backend.option_rules import FLAG, POSITIVE, SPATIAL_SIZES
 from luxport.errors import LayerError, shape_text
 from luxport.ops._operation import operation
-from luxport.ops._pooling import larger, largest_along, lp_pool_nd, max_pool_nd, mean_pool_nd, power_size, root
+from luxport.ops._pooling import (
+    choose_power_size,
+    lp_pool_nd,
+    max_pool_nd,
+    mean_pool_nd,
+    take_larger,
+    take_largest,
+    take_root,
+)
 from luxport.ops.averages import average, take_mean
-from luxport.ops.shapes import are_fixed, sizes_of
-from luxport.ops.windows import Sizes, along_axis
+from luxport.ops.shapes import are_fixed, read_sizes
+from luxport.ops.windows import Sizes, lay_along_axis
 
 __all__ = ["adaptive_lp_pool", "adaptive_max_pool", "adaptive_mean_pool"]
 
@@ -48,14 +56,14 @@ def adaptive_max_pool(x: Array, *, output_size: Sizes, variable_windows: bool = 
     array([[[5., 4., 4.]]])
     """
     if not are_fixed(x):
-        return _pool_slices(x, output_size, variable_windows, largest_along)
+        return _pool_slices(x, output_size, variable_windows, take_largest)
     if not variable_windows:
-        return max_pool_nd(x, **even_windows(x, output_size))
-    return _pool_axes(x, output_size, lambda x, axis, windows: reduce(larger, _list_entries(x, axis, windows)))
+        return max_pool_nd(x, **find_even_windows(x, output_size))
+    return _pool_axes(x, output_size, lambda x, axis, windows: reduce(take_larger, _list_entries(x, axis, windows)))
 
 
 @operation(takes="x (N, C, ...)", rules=_RULES, check=_check_elements)
-@in_single_or_double
+@run_wide
 def adaptive_mean_pool(x: Array, *, output_size: Sizes, variable_windows: bool = False) -> Array:
     """Return the mean of each of as many windows as wanted, which lie as those of `adaptive_max_pool`.
 
@@ -76,18 +84,18 @@ def adaptive_mean_pool(x: Array, *, output_size: Sizes, variable_windows: bool =
             x, output_size, variable_windows, lambda x, axis: take_mean(namespace(x), x, axis, keepdims=True)
         )
     if not variable_windows:
-        return mean_pool_nd(x, **even_windows(x, output_size), count_include_pad=True)
+        return mean_pool_nd(x, **find_even_windows(x, output_size), count_include_pad=True)
 
     def mean(x: Array, axis: int, windows: Any) -> Array:
         lengths = [stop - start for start, stop in windows]
-        shares = along_axis(x, axis, [1.0 / n for n in lengths], x.dtype)
+        shares = lay_along_axis(x, axis, [1.0 / n for n in lengths], x.dtype)
         return average(x, mean=lambda x: _add_up(x, axis, windows) * shares)
 
     return _pool_axes(x, output_size, mean)
 
 
 @operation(takes="x (N, C, ...)", rules={**_RULES, "p": POSITIVE}, check=_check_elements)
-@in_single_or_double
+@run_wide
 def adaptive_lp_pool(x: Array, *, output_size: Sizes, variable_windows: bool = False, p: float = 2) -> Array:
     """Return ``(sum of x^p)^(1 / p)`` of each of as many windows as wanted, which lie as for `adaptive_max_pool`.
 
@@ -105,7 +113,7 @@ def adaptive_lp_pool(x: Array, *, output_size: Sizes, variable_windows: bool = F
     """
     expect_floating(x)
     xp = namespace(x)
-    size = power_size(xp, x, p)
+    size = choose_power_size(xp, x, p)
     if size is not None:
         return size * _pool_powers(x / size, output_size, variable_windows, p)
     return _pool_powers(x, output_size, variable_windows, p)
@@ -113,21 +121,21 @@ def adaptive_lp_pool(x: Array, *, output_size: Sizes, variable_windows: bool = F
 
 def _pool_powers(x: Array, output_size: Sizes, variable_windows: bool, p: float) -> Array:
     if not are_fixed(x):
-        return root(
+        return take_root(
             _pool_slices(
                 x**p, output_size, variable_windows, lambda x, axis: namespace(x).sum(x, axis=axis, keepdims=True)
             ),
             p,
         )
     if not variable_windows:
-        return lp_pool_nd(x, **even_windows(x, output_size), p=p)
-    return root(_pool_axes(x**p, output_size, _add_up), p)
+        return lp_pool_nd(x, **find_even_windows(x, output_size), p=p)
+    return take_root(_pool_axes(x**p, output_size, _add_up), p)
 
 
 Windows = list[tuple[int, int]]
 
 
-def even_windows(x: Array, output_size: Sizes) -> dict[str, Any]:
+def find_even_windows(x: Array, output_size: Sizes) -> dict[str, Any]:
     """Return the one window, and its stride, that has as many places as wanted.
 
     Raises: LayerError if x has fewer elements
@@ -144,7 +152,7 @@ def _pool_slices(x: Array, output_size: Sizes, variable: bool, pool: Callable[..
     """Pool one slice after the other, whose sizes only the running program may know; axes as `_pool_axes`."""
     xp = namespace(x)
     for axis in reversed(range(2, len(output_size) + 2)):
-        n, places, before = sizes_of(x)[axis], output_size[axis - 2], (slice(None),) * axis
+        n, places, before = read_sizes(x)[axis], output_size[axis - 2], (slice(None),) * axis
         check_growth(axis, x.shape[axis], places)
         if variable:
             windows = [slice(i * n // places, ((i + 1) * n + places - 1) // places) for i in range(places)]
@@ -169,7 +177,7 @@ def _list_entries(x: Array, axis: int, windows: Windows) -> list[Array]:
     xp = namespace(x)
     longest = max(stop - start for start, stop in windows)
     rows = [[min(start + i, stop - 1) for start, stop in windows] for i in range(longest)]
-    return [xp.take(x, xp.asarray(row, dtype=xp.int32, device=array_device(x)), axis=axis) for row in rows]
+    return [xp.take(x, xp.asarray(row, dtype=xp.int32, device=find_array_device(x)), axis=axis) for row in rows]
 
 
 def _add_up(x: Array, axis: int, windows: Windows) -> Array:
@@ -180,6 +188,6 @@ def _add_up(x: Array, axis: int, windows: Windows) -> Array:
         if all(there):
             return values
         # Not a product with 0, which makes NaN of an infinity.
-        return xp.where(along_axis(x, axis, there, bool_dtype(xp)), values, xp.zeros_like(values))
+        return xp.where(lay_along_axis(x, axis, there, find_bool_dtype(xp)), values, xp.zeros_like(values))
 
     return reduce(add, [keep(i, values) for i, values in enumerate(_list_entries(x, axis, windows))])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from luxport.backend import Array, namespace, same_shape
-from luxport.backend.dtypes import plus, promote
+from luxport.backend import Array, match_shapes, namespace
+from luxport.backend.dtypes import add_parameter, promote
 from luxport.errors import LayerError, shape_text
 from luxport.ops._operation import operation
 
@@ -15,7 +15,7 @@ def check_dense(x: Array, weight: Array, bias: Array | None = None) -> None:
 
     Raises: LayerError
     """
-    if len(weight.shape) != 2 or (bias is not None and not same_shape(bias.shape, weight.shape[1:])):
+    if len(weight.shape) != 2 or (bias is not None and not match_shapes(bias.shape, weight.shape[1:])):
         got = f"{shape_text(weight)}{'' if bias is None else f' and {shape_text(bias)}'}"
         raise LayerError(f"expects weight (in, out) and bias (out,), got {got}")
 
@@ -31,4 +31,4 @@ def dense(x: Array, weight: Array, bias: Array | None = None) -> Array:
     check_dense(x, weight, bias)
     x, weight = promote(xp, x, weight)
     y = xp.matmul(x, weight)
-    return y if bias is None else plus(xp, y, bias)
+    return y if bias is None else add_parameter(xp, y, bias)

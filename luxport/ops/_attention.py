@@ -6,15 +6,15 @@ import math
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from luxport.backend import Array, casts, dtype_name, namespace
-from luxport.backend.dtypes import expect_floating, in_single_or_double
-from luxport.backend.option_rules import FLAG, FUNCTION, count, number, or_none
+from luxport.backend import Array, dtype_name, is_casting, namespace
+from luxport.backend.dtypes import expect_floating, run_wide
+from luxport.backend.option_rules import FLAG, FUNCTION, allow_none, allow_number, count
 from luxport.errors import LayerError, LayerTypeError, shape_text
-from luxport.ops._attention_masks import find_earlier, spread_over_scores, zero_hidden
+from luxport.ops._attention_masks import clear_hidden, find_earlier, spread_over_scores
 from luxport.ops._operation import operation
 from luxport.ops._softmax import softmax
 from luxport.ops.activations import identity
-from luxport.ops.shapes import is_number, sizes_of, spreads_over
+from luxport.ops.shapes import can_spread_over, is_number, read_sizes
 
 __all__ = ["Dropping", "dot_product_attention", "dot_product_attention_scores", "scaled_dot_product_attention"]
 
@@ -33,7 +33,7 @@ _DROPOUT = {"dropout": FUNCTION}
     takes=f"query floating (...), key like query (...), value like query (...), {_MORE}",
     rules={
         **_DROPOUT,
-        "scale": or_none(number("a number other than 0", lambda scale: scale == scale != 0)),
+        "scale": allow_none(allow_number("a number other than 0", lambda scale: scale == scale != 0)),
         "is_causal": FLAG,
         "return_scores": FLAG,
     },
@@ -146,16 +146,18 @@ def dot_product_attention_scores(
     return _scores_rounding_once(query, key, bias, mask, dropout=dropout)
 
 
-def _scores_alone(query: Array, key: Array, bias: Array | None, mask: Array | None, *, dropout: Dropping) -> Array:
+def _compute_scores_alone(
+    query: Array, key: Array, bias: Array | None, mask: Array | None, *, dropout: Dropping
+) -> Array:
     xp = namespace(query, key, bias, mask)
     check_attention(query, key, key, mask, is_causal=False, token_axis=-3, bias=bias)
     query, key = (_swap_heads_and_tokens(xp, x) for x in (query, key))
     bias, mask = (spread_over_scores(xp, x, query, key) for x in (bias, mask))
-    query, key, _ = zero_hidden(xp, query, key, key, bias, mask)
+    query, key, _ = clear_hidden(xp, query, key, key, bias, mask)
     return dropout(_compute_scores(xp, query, key, bias, mask))
 
 
-_scores_rounding_once = in_single_or_double(_scores_alone)
+_scores_rounding_once = run_wide(_compute_scores_alone)
 
 
 def attend(
@@ -179,7 +181,7 @@ def attend(
     if token_axis == -3:
         query, key, value = (_swap_heads_and_tokens(xp, x) for x in (query, key, value))
     bias, mask = (spread_over_scores(xp, x, query, key) for x in (bias, mask))
-    query, key, value = zero_hidden(xp, query, key, value, bias, mask)
+    query, key, value = clear_hidden(xp, query, key, value, bias, mask)
     scores = dropout(_compute_scores(xp, query, key, bias, mask, scale, is_causal))
     y = _multiply_groups(xp, scores, value)
     if token_axis == -3:
@@ -187,7 +189,7 @@ def attend(
     return (y, scores) if return_scores else y
 
 
-_attend_rounding_once = in_single_or_double(attend)
+_attend_rounding_once = run_wide(attend)
 
 
 def check_attention(
@@ -204,7 +206,7 @@ def check_attention(
 
     Raises: LayerError; LayerTypeError for a mask that is not boolean, or anything else that is not floating
     """
-    if not query.dtype == key.dtype == value.dtype and not (casts(query, key) and casts(query, value)):
+    if not query.dtype == key.dtype == value.dtype and not (is_casting(query, key) and is_casting(query, value)):
         got = ", ".join(map(dtype_name, (query, key, value)))
         raise LayerTypeError(f"expects queries, keys and values in one floating dtype, got {got}")
     q, k, v = tuple(query.shape), tuple(key.shape), tuple(value.shape)
@@ -240,7 +242,7 @@ def check_attention(
 
 def _expect_spread(name: str, x: Array, scores: tuple[Any, ...]) -> None:
     """Expect what spreads over the scores, and does not spread the scores themselves."""
-    if not spreads_over(x.shape, scores):
+    if not can_spread_over(x.shape, scores):
         wanted = ", ".join(["?" if n is None else f"{int(n)}" for n in scores])
         raise LayerError(f"expects a {name} that broadcasts to the scores ({wanted}), got {shape_text(x)}")
 
@@ -250,7 +252,7 @@ def split_heads(xp: Any, x: Array, nheads: int) -> Array:
 
     Raises: LayerError if it cannot be cut so
     """
-    *leading, features = sizes_of(x)
+    *leading, features = read_sizes(x)
     if is_number(features) and features % nheads:
         raise LayerError(f"expects features that {nheads} heads divide, got {features}")
     return xp.reshape(x, (*leading, nheads, features // nheads))
@@ -258,7 +260,7 @@ def split_heads(xp: Any, x: Array, nheads: int) -> Array:
 
 def join_heads(xp: Any, x: Array) -> Array:
     """Undo `split_heads`."""
-    *leading, heads, features = sizes_of(x)
+    *leading, heads, features = read_sizes(x)
     return xp.reshape(x, (*leading, heads * features))
 
 
@@ -274,7 +276,7 @@ def _compute_scores(
     """Return the scores before dropout, of (..., heads, length, features)."""
     divisor: Any = scale
     if scale is None:
-        features = sizes_of(query)[-1]
+        features = read_sizes(query)[-1]
         divisor = math.sqrt(features) if is_number(features) else xp.sqrt(xp.astype(features, query.dtype))
     logits = _multiply_groups(xp, query * (1.0 / divisor), xp.matrix_transpose(key))
     if is_causal:
@@ -298,8 +300,8 @@ def _multiply_groups(xp: Any, x: Array, y: Array) -> Array:
     """Multiply matrices (..., heads, n, k) with (..., fewer heads, k, m), each of which serves a group of heads."""
     if y.shape[-3] is not None and y.shape[-3] == x.shape[-3]:
         return xp.matmul(x, y)
-    *leading, heads, n, k = sizes_of(x)
-    fewer, m = sizes_of(y)[-3], sizes_of(y)[-1]
+    *leading, heads, n, k = read_sizes(x)
+    fewer, m = read_sizes(y)[-3], read_sizes(y)[-1]
     x = xp.reshape(x, (*leading, fewer, heads // fewer * n, k))
     return xp.reshape(xp.matmul(x, y), (*leading, heads, n, m))
 

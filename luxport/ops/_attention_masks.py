@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from luxport.backend import Array, array_device, namespace
-from luxport.backend.arguments import checked
+from luxport.backend import Array, find_array_device, namespace
+from luxport.backend.arguments import check_call
 from luxport.backend.option_rules import AXIS
-from luxport.ops.shapes import sizes_of
+from luxport.ops.shapes import read_sizes
 
-__all__ = ["find_earlier", "make_causal_mask", "spread_over_scores", "zero_hidden"]
+__all__ = ["find_earlier", "make_causal_mask", "spread_over_scores", "clear_hidden"]
 
 
-@checked("x (...)", rules={"axis": AXIS})
+@check_call("x (...)", rules={"axis": AXIS})
 def make_causal_mask(x: Array, *, axis: int = -2) -> Array:
     """Return the mask for scores that lets each query see the keys up to its own place.
 
@@ -31,7 +31,7 @@ def make_causal_mask(x: Array, *, axis: int = -2) -> Array:
     return find_earlier(namespace(x), x, x, axis)
 
 
-def zero_hidden(
+def clear_hidden(
     xp: Any, query: Array, key: Array, value: Array, bias: Array | None, mask: Array | None
 ) -> tuple[Array, Array, Array]:
     """Put zeros in keys and values that no query sees, and in queries that see none: what is hidden may hold NaN.
@@ -66,7 +66,7 @@ def find_earlier(xp: Any, query: Array, key: Array, axis: int) -> Array:
 def _count_places(xp: Any, x: Array, axis: int) -> Array:
     """Count the entries along an axis: 0, 1, …"""
     if x.shape[axis] is not None:
-        return xp.arange(x.shape[axis], dtype=xp.int32, device=array_device(x))
+        return xp.arange(x.shape[axis], dtype=xp.int32, device=find_array_device(x))
     others = tuple([i for i in range(len(x.shape)) if i != axis % len(x.shape)])
     zeros = xp.sum(xp.zeros_like(x, dtype=xp.int32), axis=others, dtype=xp.int32)
     return xp.cumulative_sum(zeros + 1, axis=0) - 1
@@ -84,4 +84,4 @@ def spread_over_scores(xp: Any, x: Array | None, query: Array, key: Array) -> Ar
         spread = spread[None, ...]
     if None not in tuple(spread.shape):
         return spread
-    return xp.broadcast_to(spread, (*sizes_of(query)[:-1], sizes_of(key)[-2]))
+    return xp.broadcast_to(spread, (*read_sizes(query)[:-1], read_sizes(key)[-2]))

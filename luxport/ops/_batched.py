@@ -6,13 +6,13 @@ import math
 from typing import Any
 
 from luxport.backend import Array, namespace
-from luxport.backend.arguments import checked
-from luxport.backend.dtypes import is_complex, plus, promote, single_or_double
-from luxport.backend.option_rules import FUNCTION, Rule, is_int, or_none
+from luxport.backend.arguments import check_call
+from luxport.backend.dtypes import add_parameter, is_complex, promote, widen_halves
+from luxport.backend.option_rules import FUNCTION, Rule, allow_none, is_int
 from luxport.errors import LayerError
 from luxport.ops._operation import operation
 from luxport.ops.activations import Activation, identity
-from luxport.ops.shapes import sizes_of, spread_alike
+from luxport.ops.shapes import read_sizes, spread_alike
 
 __all__ = [
     "batched_adjoint",
@@ -42,7 +42,9 @@ def batched_mul(a: Array, b: Array) -> Array:
     """
     xp = namespace(a, b)
     left, right = tuple(a.shape), tuple(b.shape)
-    fits = len(left) > 1 and len(right) > 1 and _same(left[-1], right[-2]) and spread_alike(left[:-2], right[:-2])
+    fits = (
+        len(left) > 1 and len(right) > 1 and _match_sizes(left[-1], right[-2]) and spread_alike(left[:-2], right[:-2])
+    )
     if not fits:
         raise LayerError(f"expects (..., n, k) and (..., k, m), got {left} and {right}")
     return _multiply(xp, a, b)
@@ -62,13 +64,13 @@ def batched_vec(a: Array, b: Array) -> Array:
     """
     xp = namespace(a, b)
     left, right = tuple(a.shape), tuple(b.shape)
-    alike = len(right) == 1 or (len(right) == len(left) - 1 and all(map(_same, left[:-2], right[:-1])))
-    if len(left) < 2 or not right or not alike or not _same(left[-1], right[-1]):
+    alike = len(right) == 1 or (len(right) == len(left) - 1 and all(map(_match_sizes, left[:-2], right[:-1])))
+    if len(left) < 2 or not right or not alike or not _match_sizes(left[-1], right[-1]):
         raise LayerError(f"expects (..., n, k) and (..., k) or (k,), got {left} and {right}")
     return xp.squeeze(_multiply(xp, a, xp.expand_dims(b, axis=-1)), axis=-1)
 
 
-@checked("a (..., n, k)")
+@check_call("a (..., n, k)")
 def batched_transpose(a: Array) -> Array:
     """Swap the last two axes.
 
@@ -78,7 +80,7 @@ def batched_transpose(a: Array) -> Array:
     return namespace(a).matrix_transpose(a)
 
 
-@checked("a (..., n, k)")
+@check_call("a (..., n, k)")
 def batched_adjoint(a: Array) -> Array:
     """Swap the last two axes and conjugate what is complex.
 
@@ -101,7 +103,7 @@ def _are_ints(value: Any) -> bool:
     return isinstance(value, tuple) and all(map(is_int, value))
 
 
-@operation(takes=_TAKES, rules={"contract": _AXIS_PAIR, "batch": or_none(_BATCH_AXES)}, early=False)
+@operation(takes=_TAKES, rules={"contract": _AXIS_PAIR, "batch": allow_none(_BATCH_AXES)}, early=False)
 def batched_matmul(
     a: Array,
     b: Array,
@@ -134,7 +136,7 @@ def batched_matmul(
     right, right_rest = _batch_first(xp, b, batch[1], contract[1])
     if not (
         len(batch[0]) == len(batch[1])
-        and _same(left.shape[-1], right.shape[-1])
+        and _match_sizes(left.shape[-1], right.shape[-1])
         and spread_alike(left.shape[:-2], right.shape[:-2])
     ):
         raise LayerError(
@@ -142,7 +144,7 @@ def batched_matmul(
             f"{(*batch[1], contract[1])} of {tuple(b.shape)}"
         )
     y = _multiply(xp, left, xp.matrix_transpose(right))
-    return xp.reshape(y, (*sizes_of(y)[:-2], *left_rest, *right_rest))
+    return xp.reshape(y, (*read_sizes(y)[:-2], *left_rest, *right_rest))
 
 
 @operation(takes="x (...), bias numbers (C)?", rules={"activation": FUNCTION}, early=False)
@@ -166,16 +168,16 @@ def bias_activation(x: Array, bias: Array | None, *, activation: Activation = id
     xp = namespace(x, bias)
     shape = tuple(x.shape)
     axis = 1 if len(shape) > 1 else 0
-    if len(bias.shape) != 1 or len(shape) == 0 or not _same(shape[axis], bias.shape[0]):
+    if len(bias.shape) != 1 or len(shape) == 0 or not _match_sizes(shape[axis], bias.shape[0]):
         raise LayerError(f"expects (N, {', '.join(map(str, bias.shape))}, ...), got {shape}")
     x, bias = promote(xp, x, bias)
-    return activation(plus(xp, x, xp.reshape(bias, (-1,) + (1,) * (len(shape) - axis - 1))))
+    return activation(add_parameter(xp, x, xp.reshape(bias, (-1,) + (1,) * (len(shape) - axis - 1))))
 
 
 _PARTS = Rule("an int of at least 1", lambda value, shape: is_int(value) and value >= 1)
 
 
-@checked("x (..., features)", rules={"n": _PARTS})
+@check_call("x (..., features)", rules={"n": _PARTS})
 def multigate(x: Array, n: int) -> tuple[Array, ...]:
     """Cut the last axis into n equal parts.
 
@@ -203,7 +205,7 @@ def _batch_first(xp: Any, x: Array, batch: tuple[int, ...], contract: int) -> tu
     if len(set(named)) != len(batch) + 1:
         raise LayerError(f"expects axes that differ and lie in [-{ndim}, {ndim}), got {batch, contract}")
     rest = [axis for axis in range(ndim) if axis not in named]
-    every = sizes_of(x)
+    every = read_sizes(x)
     sizes = tuple([every[axis] for axis in rest])
     x = xp.permute_dims(x, (*named[:-1], *rest, named[-1]))
     if len(rest) != 1:
@@ -215,11 +217,11 @@ def _batch_first(xp: Any, x: Array, batch: tuple[int, ...], contract: int) -> tu
 def _multiply(xp: Any, a: Array, b: Array) -> Array:
     """Multiply matrices; the gradient of one that serves many is a sum, taken in float32."""
     a, b = promote(xp, a, b)
-    if (wide := single_or_double(xp, a)) is a or tuple(a.shape[:-2]) == tuple(b.shape[:-2]):
+    if (wide := widen_halves(xp, a)) is a or tuple(a.shape[:-2]) == tuple(b.shape[:-2]):
         return xp.matmul(a, b)
-    return xp.astype(xp.matmul(wide, single_or_double(xp, b)), a.dtype)
+    return xp.astype(xp.matmul(wide, widen_halves(xp, b)), a.dtype)
 
 
-def _same(n: int | None, m: int | None) -> bool:
+def _match_sizes(n: int | None, m: int | None) -> bool:
     """Compare two sizes; one that a compiled program does not know yet passes."""
     return n == m or n is None or m is None

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 
-from luxport.backend import Array, dtype_name, namespace, same_size
-from luxport.backend.arguments import checked, short
-from luxport.backend.dtypes import expect_no_booleans, expect_one_kind, in_single_or_double, is_floating, plus, promote
+from luxport.backend import Array, dtype_name, match_sizes, namespace
+from luxport.backend.arguments import check_call, write_short
+from luxport.backend.dtypes import add_parameter, expect_no_booleans, expect_one_kind, is_floating, promote, run_wide
 from luxport.backend.memory import check_growth
 from luxport.backend.option_rules import FLAG
 from luxport.errors import LayerError, LayerTypeError, shape_text
 from luxport.ops._operation import operation
-from luxport.ops.shapes import sizes_of
+from luxport.ops.shapes import read_sizes
 from luxport.ops.windows import (
     WRITTEN_OUT,
     Pairs,
@@ -21,12 +21,12 @@ from luxport.ops.windows import (
     add_windows,
     check_room,
     check_written_out,
+    count_transposed,
+    find_transposed_padding,
     pad_spatial,
-    per_axis,
-    transposed_padding,
-    transposed_sizes,
-    window_slices,
     write_out,
+    write_per_axis,
+    yield_window_slices,
 )
 
 __all__ = ["conv", "conv_nd", "conv_transpose", "conv_transpose_nd"]
@@ -69,11 +69,11 @@ def _check_transpose(
     places = tuple(x.shape)[2:]
     check_written_out(len(places), padding, stride, dilation)
     if not isinstance(output_padding, tuple) or len(output_padding) != len(places) or min(output_padding) < 0:
-        raise LayerError(f"expects output_padding of {len(places)} sizes, got {short(output_padding)}")
+        raise LayerError(f"expects output_padding of {len(places)} sizes, got {write_short(output_padding)}")
     if None in places:
         return
     windows = {"stride": stride, "padding": padding, "dilation": dilation, "output_padding": output_padding}
-    made = transposed_sizes(places, sizes[2:], **windows)
+    made = count_transposed(places, sizes[2:], **windows)
     if any([n < 1 for n in (*places, *made)]):
         raise LayerError(f"expects an input of which its padding leaves something, got {shape_text(x)}")
     for axis, (n, new) in enumerate(zip(places, made, strict=True), start=2):
@@ -86,14 +86,14 @@ def _check_weight(x: Array, weight: Array, channels: int, groups: int, pattern: 
     if x.dtype != weight.dtype:
         expect_one_kind(x, weight)
     shape = x.shape
-    matches = len(sizes) == len(shape) and same_size(shape[1], channels) and 0 not in sizes
+    matches = len(sizes) == len(shape) and match_sizes(shape[1], channels) and 0 not in sizes
     if not matches or groups < 1 or groups is True or sizes[0] % groups:
         got = f"{sizes} for {shape_text(x)} in {groups} groups"
         raise LayerError(f"expects a weight {pattern} that fits x (N, in, *spatial), got {got}")
 
 
 def _check_bias(bias: Array, weight: Array, channels: int) -> None:
-    if len(bias.shape) != 1 or not same_size(bias.shape[0], channels):
+    if len(bias.shape) != 1 or not match_sizes(bias.shape[0], channels):
         raise LayerError(f"expects bias ({channels},), one for each channel of the result, got {shape_text(bias)}")
     if bias.dtype != weight.dtype and not (is_floating(bias) and is_floating(weight)):
         raise LayerTypeError(f"expects bias in {dtype_name(weight)} as weight, got {dtype_name(bias)}")
@@ -129,7 +129,7 @@ def conv_nd(
     return _convolve(x, weight, bias, stride=stride, padding=padding, dilation=dilation, groups=groups, flip=flip)
 
 
-@in_single_or_double  # sums, those of gradients too, are taken in float32
+@run_wide  # sums, those of gradients too, are taken in float32
 def _convolve(
     x: Array,
     weight: Array,
@@ -145,16 +145,18 @@ def _convolve(
     out, kernel = weight.shape[0], tuple(weight.shape)[2:]
     if flip:
         weight = xp.flip(weight, axis=tuple(range(2, len(kernel) + 2)))
-    columns = xp.stack(list(window_slices(pad_spatial(x, padding), kernel, stride=stride, dilation=dilation)), axis=2)
-    places = sizes_of(columns)[3:]
+    columns = xp.stack(
+        list(yield_window_slices(pad_spatial(x, padding), kernel, stride=stride, dilation=dilation)), axis=2
+    )
+    places = read_sizes(columns)[3:]
     terms = weight.shape[1] * math.prod(kernel)
     columns = xp.reshape(columns, (-1, groups, terms, math.prod(places)))
     rows = xp.reshape(weight, (groups, out // groups, terms))
     y = xp.reshape(xp.matmul(rows, columns), (-1, out, *places))
-    return y if bias is None else plus(xp, y, xp.reshape(bias, (out,) + (1,) * len(kernel)))
+    return y if bias is None else add_parameter(xp, y, xp.reshape(bias, (out,) + (1,) * len(kernel)))
 
 
-@checked(_TAKES.format("out"), rules={"flip": FLAG}, canonical=conv_nd)
+@check_call(_TAKES.format("out"), rules={"flip": FLAG}, canonical=conv_nd)
 def conv(
     x: Array,
     weight: Array,
@@ -180,7 +182,7 @@ def conv(
         flip: whether the kernel is flipped, as in a true convolution
 
     Shapes: x (N, C, *spatial), weight (out, C / groups, *kernel), bias (out,) or None -> (N, out, *places), see
-            `output_sizes`
+            `count_places`
     Source: NNlib ``conv``
 
     >>> import numpy as np
@@ -221,11 +223,11 @@ def conv_transpose_nd(
     Shapes: x (N, C, *places), weight (C, out / groups, *kernel), bias (out,) or None -> (N, out, *spatial)
     """
     x, weight = promote(namespace(x, weight), x, weight)
-    around = transposed_padding(padding, output_padding)
+    around = find_transposed_padding(padding, output_padding)
     return _lay(x, weight, bias, stride=stride, around=around, dilation=dilation, groups=groups, flip=flip)
 
 
-@in_single_or_double
+@run_wide
 def _lay(
     x: Array,
     weight: Array,
@@ -238,7 +240,7 @@ def _lay(
     flip: bool,
 ) -> Array:
     xp = namespace(x)
-    channels, kernel, places = weight.shape[0], tuple(weight.shape)[2:], sizes_of(x)[2:]
+    channels, kernel, places = weight.shape[0], tuple(weight.shape)[2:], read_sizes(x)[2:]
     out = weight.shape[1] * groups
     rows = xp.reshape(weight, (groups, channels // groups, out // groups * math.prod(kernel)))
     columns = xp.matmul(xp.matrix_transpose(rows), xp.reshape(x, (-1, groups, channels // groups, math.prod(places))))
@@ -246,10 +248,10 @@ def _lay(
     if flip:
         columns = xp.flip(columns, axis=tuple(range(2, len(kernel) + 2)))
     y = pad_spatial(add_windows(columns, kernel, stride=stride, dilation=dilation), around)
-    return y if bias is None else plus(xp, y, xp.reshape(bias, (out,) + (1,) * len(kernel)))
+    return y if bias is None else add_parameter(xp, y, xp.reshape(bias, (out,) + (1,) * len(kernel)))
 
 
-@checked(_TAKES.format("in"), rules={"flip": FLAG}, canonical=conv_transpose_nd)
+@check_call(_TAKES.format("in"), rules={"flip": FLAG}, canonical=conv_transpose_nd)
 def conv_transpose(
     x: Array,
     weight: Array,
@@ -276,7 +278,7 @@ def conv_transpose(
         flip: whether the kernel is flipped, as in a true convolution
 
     Shapes: x (N, C, *places), weight (C, out / groups, *kernel), bias (out,) or None -> (N, out, *spatial), see
-            `transposed_sizes`
+            `count_transposed`
     Source: NNlib ``∇conv_data``
 
     >>> import numpy as np
@@ -289,5 +291,5 @@ def conv_transpose(
     rank = len(x.shape) - 2
     stride, padding, dilation = write_out(rank, stride, padding, dilation, cuts=True)
     windows = {"stride": stride, "padding": padding, "dilation": dilation}
-    more = per_axis("output_padding", output_padding, rank, least=0)
+    more = write_per_axis("output_padding", output_padding, rank, least=0)
     return conv_transpose_nd(x, weight, bias, **windows, output_padding=more, groups=groups, flip=flip)

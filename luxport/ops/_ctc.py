@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from luxport.backend import Array, array_device, dtype_name, namespace, same_shape
-from luxport.backend.dtypes import as_indices, in_single_or_double
+from luxport.backend import Array, dtype_name, find_array_device, match_shapes, namespace
+from luxport.backend.dtypes import convert_indices, run_wide
 from luxport.backend.option_rules import ANY_INT
 from luxport.errors import LayerError, LayerTypeError, shape_text
 from luxport.ops._operation import operation
 from luxport.ops._softmax import logsoftmax, logsumexp
-from luxport.ops.indices import told_index, value_range
-from luxport.ops.shapes import is_number, sizes_of
+from luxport.ops.indices import tell_index, value_range
+from luxport.ops.shapes import is_number, read_sizes
 from luxport.transforms._loops import scan
 
 __all__ = ["ctc_loss", "ctc_sweep"]
@@ -23,7 +23,7 @@ def _check_shapes(logits: Array, labels: Array, *lengths: Array | None, **option
     if (
         rank not in (2, 3)
         or len(labels.shape) != rank - 1
-        or not same_shape(logits.shape[: rank - 2], labels.shape[:-1])
+        or not match_shapes(logits.shape[: rank - 2], labels.shape[:-1])
     ):
         raise LayerError(
             "expects logits (T, classes) with labels (L,), or (N, T, classes) with (N, L), "
@@ -40,7 +40,7 @@ def _check_shapes(logits: Array, labels: Array, *lengths: Array | None, **option
             raise LayerTypeError(f"expects {name}, got {dtype_name(array)}")
     for name, array in zip(_INTEGERS[1:], lengths, strict=True):
         single = rank == 2 and array is not None and tuple(array.shape) == ()
-        if array is not None and not single and not same_shape(logits.shape[:-2] or (1,), array.shape):
+        if array is not None and not single and not match_shapes(logits.shape[:-2] or (1,), array.shape):
             raise LayerError(f"expects {name} as one for each sequence, got {shape_text(array)}")
 
 
@@ -52,7 +52,7 @@ _INTEGERS = ("labels", "logit_lengths", "label_lengths")
     rules={"blank": ANY_INT},
     early=False,
 )
-@in_single_or_double
+@run_wide
 def ctc_loss(
     logits: Array,
     labels: Array,
@@ -88,15 +88,15 @@ def ctc_loss(
     if len(logits.shape) == 2:
         lengths = [None if n is None else xp.reshape(n, (1,)) for n in (logit_lengths, label_lengths)]
         return ctc_loss(logits[None, ...], labels[None, ...], *lengths, blank=blank)[0, ...]
-    sequences, steps, classes = sizes_of(logits)
-    count = sizes_of(labels)[1]
+    sequences, steps, classes = read_sizes(logits)
+    count = read_sizes(labels)[1]
     if is_number(classes):
         if not -classes <= blank < classes:
             raise LayerError(f"expects a blank in [-{classes}, {classes}), got {blank}")
         blank %= classes
     elif blank < 0:
         blank = classes + blank
-    given = as_indices(xp, labels)  # in their own dtype: one that int32 does not hold is no class
+    given = convert_indices(xp, labels)  # in their own dtype: one that int32 does not hold is no class
     absent = xp.logical_or(
         xp.logical_or(given < 0, given >= _take_dtype(xp, classes, given)), given == _take_dtype(xp, blank, given)
     )
@@ -107,13 +107,13 @@ def ctc_loss(
         steps_of_each, wrong = _check_lengths(xp, logit_lengths, steps, "logit_lengths from 0 to T")
         logit_lengths = steps_of_each
         # Later steps may hold anything.
-        counted = xp.arange(steps, dtype=xp.int32, device=array_device(logits))[None, :] < steps_of_each[:, None]
+        counted = xp.arange(steps, dtype=xp.int32, device=find_array_device(logits))[None, :] < steps_of_each[:, None]
         logits = xp.where(counted[..., None], logits, 0.0)
     if label_lengths is not None:
         labels_of_each, beyond = _check_lengths(xp, label_lengths, count, "label_lengths from 0 to L")
         label_lengths = labels_of_each
         wrong = beyond if wrong is None else xp.logical_or(wrong, beyond)
-        places = xp.arange(count, dtype=xp.int32, device=array_device(logits))
+        places = xp.arange(count, dtype=xp.int32, device=find_array_device(logits))
         there = places[None, :] < labels_of_each[:, None]
         used = xp.astype(there, xp.int32)
         absent = xp.logical_and(absent, there)
@@ -127,7 +127,7 @@ def ctc_loss(
     if not is_number(steps):
         if logit_lengths is None:
             logit_lengths = xp.sum(xp.ones_like(logits[..., 0], dtype=xp.int32), axis=1, dtype=xp.int32)
-        last = xp.zeros((sequences, 1, classes), dtype=logits.dtype, device=array_device(logits))
+        last = xp.zeros((sequences, 1, classes), dtype=logits.dtype, device=find_array_device(logits))
         logits = xp.concat([logits, last], axis=1)
     if not is_number(count):
         label_lengths = number
@@ -142,13 +142,13 @@ def ctc_loss(
     before, after = path[:, :-head], path[:, head:]
     may_skip = xp.logical_and(after != blank, after != before)
     skips = xp.concat([xp.zeros_like(path[:, :head]) != 0, may_skip], axis=1)
-    reached = ctc_sweep(_scores(xp, logsoftmax(logits), path), skips, logit_lengths)
+    reached = ctc_sweep(_take_scores(xp, logsoftmax(logits), path), skips, logit_lengths)
     if label_lengths is None:
         losses = -logsumexp(reached[:, -head:], axis=-1)
         return _mark_impossible(xp, losses, wrong, logit_lengths, nothing)
     ends = label_lengths[:, None] * 2
     nowhere = xp.full_like(reached, -math.inf)
-    places = xp.arange(2 * count + 1, dtype=xp.int32, device=array_device(logits))[None, :]
+    places = xp.arange(2 * count + 1, dtype=xp.int32, device=find_array_device(logits))[None, :]
     ending = xp.logical_or(places == ends, places == ends - 1)
     losses = -logsumexp(xp.where(ending, reached, nowhere), axis=-1)
     return _mark_impossible(xp, losses, wrong, logit_lengths, nothing)
@@ -180,7 +180,7 @@ def ctc_sweep(scores: Array, skips: Array, lengths: Array | None = None) -> Arra
             further = xp.where((time < lengths)[:, None], further, reached)
         return further, time
 
-    times = xp.arange(1, sizes_of(scores)[0], dtype=xp.int32, device=array_device(scores))
+    times = xp.arange(1, read_sizes(scores)[0], dtype=xp.int32, device=find_array_device(scores))
     return scan(step, start, (scores[1:, ...], times))[0]
 
 
@@ -191,7 +191,7 @@ def _take_dtype(xp: Any, size: Any, like: Array) -> Any:
 
 def _check_lengths(xp: Any, lengths: Array, size: Any, name: str) -> tuple[Array, Array]:
     """Return lengths as int32, and where they are out of range, having raised an error if that is known."""
-    given = as_indices(xp, lengths)
+    given = convert_indices(xp, lengths)
     wrong = _find_wrong(xp, given, xp.logical_or(given < 0, given > _take_dtype(xp, size, given)), name)
     return xp.astype(given, xp.int32), wrong
 
@@ -204,7 +204,7 @@ def _find_wrong(xp: Any, values: Array, wrong: Array, name: str, *sizes: Any) ->
     seen = value_range(xp.astype(wrong, xp.int32))
     if seen is not None and seen[1]:
         low, _ = value_range(xp.where(wrong, values, xp.full_like(values, xp.iinfo(values.dtype).max))) or (0, 0)
-        raise LayerError(f"expects {name.format(*sizes)}, got {told_index(values, low)}")
+        raise LayerError(f"expects {name.format(*sizes)}, got {tell_index(values, low)}")
     return wrong
 
 
@@ -217,7 +217,7 @@ def _mark_impossible(xp: Any, losses: Array, wrong: Array, logit_lengths: Array 
 
 def _insert_blanks(xp: Any, labels: Array, blank: Array) -> Array:
     """Put a blank before, between and after the labels: (N, L) and (N, 1) -> (N, 2 L + 1)."""
-    sequences, count = sizes_of(labels)
+    sequences, count = read_sizes(labels)
     if is_number(count) and count == 0:
         return blank
     blanks = xp.zeros_like(labels) + blank
@@ -225,12 +225,12 @@ def _insert_blanks(xp: Any, labels: Array, blank: Array) -> Array:
     return xp.concat([pairs, blank], axis=1)
 
 
-def _scores(xp: Any, log_probabilities: Array, path: Array) -> Array:
+def _take_scores(xp: Any, log_probabilities: Array, path: Array) -> Array:
     """Return the logarithm of the probability of each place of the path at each step: (T, N, 2 L + 1)."""
-    number, steps, classes = sizes_of(log_probabilities)
+    number, steps, classes = read_sizes(log_probabilities)
     rows = xp.reshape(xp.permute_dims(log_probabilities, (1, 0, 2)), (steps, number * classes))
     # Counted by a sum: how many sequences there are may be known only as the program runs. Not in int32, of which
     # PyTorch's compiler makes other places in the gradient.
     sequences = xp.cumulative_sum(xp.ones_like(path[:, :1]), axis=0) - 1
     places = xp.reshape(xp.astype(path, sequences.dtype) + sequences * _take_dtype(xp, classes, sequences), (-1,))
-    return xp.reshape(xp.take(rows, places, axis=1), (steps, number, sizes_of(path)[1]))
+    return xp.reshape(xp.take(rows, places, axis=1), (steps, number, read_sizes(path)[1]))

@@ -7,7 +7,7 @@ from typing import Any
 
 from luxport.backend import Array, namespace
 from luxport.backend.dtypes import expect_floating
-from luxport.backend.option_rules import PROBABILITY, SHAPE, Rule, is_int, or_none
+from luxport.backend.option_rules import PROBABILITY, SHAPE, Rule, allow_none, is_int
 from luxport.errors import LayerError
 from luxport.ops._operation import operation
 from luxport.ops._random_bits import KEY_AND_COUNTER, random_bits
@@ -18,7 +18,7 @@ __all__ = ["alpha_dropout", "dropout", "keep_mask", "mask_shape"]
 _AXES = Rule("a tuple of axes", lambda value, shape: isinstance(value, tuple) and all([is_int(n) for n in value]))
 
 
-@operation(takes=f"x inexact, {KEY_AND_COUNTER}", rules={"p": PROBABILITY, "axes": or_none(_AXES)})
+@operation(takes=f"x inexact, {KEY_AND_COUNTER}", rules={"p": PROBABILITY, "axes": allow_none(_AXES)})
 def dropout(x: Array, key: Array, counter: Array, *, p: float, axes: tuple[int, ...] | None = None) -> Array:
     """Zero each entry with probability p and scale the others by 1 / (1 - p).
 

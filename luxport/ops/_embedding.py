@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from luxport.backend import Array, namespace
-from luxport.backend.dtypes import single_or_double
+from luxport.backend.dtypes import widen_halves
 from luxport.ops._operation import operation
-from luxport.ops.indices import expect_integers, mark_missing, within
+from luxport.ops.indices import expect_integers, mark_missing, require_in_range
 
 __all__ = ["embedding", "pick"]
 
@@ -24,9 +24,9 @@ def embedding(table: Array, indices: Array) -> Array:
     xp = namespace(table, indices)
     expect_integers(indices)
     shape = tuple(indices.shape)
-    held, there = within(xp, indices, table.shape[0])
+    held, there = require_in_range(xp, indices, table.shape[0])
     # Gradients of rows that are taken many times add up in float32.
-    rows = xp.take(single_or_double(xp, table), xp.reshape(held, (-1,)), axis=0)
+    rows = xp.take(widen_halves(xp, table), xp.reshape(held, (-1,)), axis=0)
     rows = xp.reshape(xp.astype(rows, table.dtype), (*shape, *table.shape[1:]))
     return rows if there is None else mark_missing(xp, rows, there)
 

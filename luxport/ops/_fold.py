@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from luxport.backend import Array, namespace, same_size
-from luxport.backend.arguments import checked, short
-from luxport.backend.dtypes import in_single_or_double
+from luxport.backend import Array, match_sizes, namespace
+from luxport.backend.arguments import check_call, write_short
+from luxport.backend.dtypes import run_wide
 from luxport.backend.option_rules import FLAG
 from luxport.errors import LayerError, LayerTypeError, shape_text
 from luxport.ops._operation import operation
-from luxport.ops.shapes import sizes_of
+from luxport.ops.shapes import read_sizes
 from luxport.ops.windows import (
     WRITTEN_OUT,
     Pairs,
@@ -22,12 +22,12 @@ from luxport.ops.windows import (
     check_padding,
     check_room,
     check_written_out,
-    covered_sizes,
-    output_sizes,
+    count_places,
+    measure_covered,
     pad_spatial,
-    per_axis,
-    window_slices,
     write_out,
+    write_per_axis,
+    yield_window_slices,
 )
 
 __all__ = ["fold", "fold_nd", "unfold", "unfold_nd"]
@@ -42,9 +42,9 @@ def _check_columns(columns: Array, *, output_size: Sizes, window: Sizes, flip: b
     shape = columns.shape
     check_written_out(len(window), windows["padding"], window, output_size, windows["stride"], windows["dilation"])
     check_padding(windows["padding"])
-    places = output_sizes(output_size, window, **windows)
+    places = count_places(output_size, window, **windows)
     entries, wanted = math.prod(window), math.prod(places)
-    fits = len(shape) == 3 and min(places) > 0 and same_size(shape[2], wanted)
+    fits = len(shape) == 3 and min(places) > 0 and match_sizes(shape[2], wanted)
     if not fits or (shape[1] is not None and (shape[1] == 0 or shape[1] % entries)):
         raise LayerError(
             f"expects columns (N, C * {entries}, {wanted}) for {places} places of the window {window}, "
@@ -53,7 +53,7 @@ def _check_columns(columns: Array, *, output_size: Sizes, window: Sizes, flip: b
 
 
 @operation(takes="x (N, C, ...)", rules=WRITTEN_OUT, early=False, guard=_check_windows)
-@in_single_or_double  # an element's gradients, one for each window that sees it, add up in float32
+@run_wide  # an element's gradients, one for each window that sees it, add up in float32
 def unfold_nd(x: Array, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes, flip: bool) -> Array:
     """Copy windows out as `unfold` does, with every option given, for each spatial axis.
 
@@ -67,13 +67,13 @@ def unfold_nd(x: Array, *, window: Sizes, stride: Sizes, padding: Pairs, dilatio
     Shapes: x (N, C, *spatial) -> (N, C * math.prod(window), math.prod(places))
     """
     xp = namespace(x)
-    slices = list(window_slices(pad_spatial(x, padding), window, stride=stride, dilation=dilation))
+    slices = list(yield_window_slices(pad_spatial(x, padding), window, stride=stride, dilation=dilation))
     columns = xp.stack(slices[::-1] if flip else slices, axis=2)
-    shape = sizes_of(columns)
+    shape = read_sizes(columns)
     return xp.reshape(columns, (-1, shape[1] * shape[2], math.prod(shape[3:])))
 
 
-@checked("x (N, C, ...)", rules={"flip": FLAG}, canonical=unfold_nd)
+@check_call("x (N, C, ...)", rules={"flip": FLAG}, canonical=unfold_nd)
 def unfold(
     x: Array,
     *,
@@ -94,7 +94,7 @@ def unfold(
         dilation: the distance between elements of a window: an int for all spatial axes, or one each
         flip: whether each window is copied back to front
 
-    Shapes: x (N, C, *spatial) -> (N, C * math.prod(window), math.prod(places)), see `output_sizes`; the channels
+    Shapes: x (N, C, *spatial) -> (N, C * math.prod(window), math.prod(places)), see `count_places`; the channels
             slowest, both parts in C order
     Source: NNlib ``unfold``, whose ``flipped=true`` is ``flip=False``
 
@@ -105,13 +105,13 @@ def unfold(
             [2., 3., 4.]]])
     """
     rank = len(x.shape) - 2
-    window = per_axis("window", window, rank)
+    window = write_per_axis("window", window, rank)
     stride, padding, dilation = write_out(rank, stride, padding, dilation)
     return unfold_nd(x, window=window, stride=stride, padding=padding, dilation=dilation, flip=flip)
 
 
 @operation(takes="columns numbers (N, rows, places)", rules=WRITTEN_OUT, check=_check_columns)
-@in_single_or_double
+@run_wide
 def fold_nd(
     columns: Array,
     *,
@@ -135,18 +135,18 @@ def fold_nd(
     Shapes: columns (N, C * math.prod(window), math.prod(places)) -> (N, C, *output_size)
     """
     xp = namespace(columns)
-    places = output_sizes(output_size, window, stride=stride, padding=padding, dilation=dilation)
+    places = count_places(output_size, window, stride=stride, padding=padding, dilation=dilation)
     columns = xp.reshape(columns, (-1, columns.shape[1] // math.prod(window), *window, *places))
     if flip:
         columns = xp.flip(columns, axis=tuple(range(2, len(window) + 2)))
     y = add_windows(columns, window, stride=stride, dilation=dilation)
     # What lies in the padding is dropped, and what no window sees is 0.
-    covered = covered_sizes(places, window, stride=stride, dilation=dilation)
+    covered = measure_covered(places, window, stride=stride, dilation=dilation)
     missing = [n + low - reach for n, (low, _), reach in zip(output_size, padding, covered, strict=True)]
     return pad_spatial(y, tuple([(-low, high) for (low, _), high in zip(padding, missing, strict=True)]))
 
 
-@checked("columns numbers (N, rows, places)", rules={"flip": FLAG}, canonical=fold_nd)
+@check_call("columns numbers (N, rows, places)", rules={"flip": FLAG}, canonical=fold_nd)
 def fold(
     columns: Array,
     *,
@@ -176,9 +176,9 @@ def fold(
     array([[[ 1., 22., 33., 40.]]])
     """
     if not isinstance(output_size, tuple):
-        raise LayerTypeError(f"expects output_size as a tuple, one per spatial axis, got {short(output_size)}")
+        raise LayerTypeError(f"expects output_size as a tuple, one per spatial axis, got {write_short(output_size)}")
     rank = len(output_size)
-    size, window = per_axis("output_size", output_size, rank), per_axis("window", window, rank)
+    size, window = write_per_axis("output_size", output_size, rank), write_per_axis("window", window, rank)
     stride, padding, dilation = write_out(rank, stride, padding, dilation)
     windows = {"stride": stride, "padding": padding, "dilation": dilation}
     return fold_nd(columns, output_size=size, window=window, **windows, flip=flip)

@@ -6,23 +6,23 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from luxport.backend import Array, dtype_name, is_array, is_inexact, namespace, same_shape
+from luxport.backend import Array, dtype_name, is_array, is_inexact, match_shapes, namespace
 from luxport.backend.dtypes import (
-    as_indices,
+    convert_indices,
     expect_held,
     expect_no_booleans,
     is_integer,
-    real_numbers,
-    single_or_double,
+    require_real_numbers,
+    widen_halves,
 )
 from luxport.backend.memory import check_memory
-from luxport.backend.option_rules import MOST, Rule, choice, is_int, is_number, or_none
+from luxport.backend.option_rules import MOST, Rule, allow_choice, allow_none, is_int, is_number
 from luxport.errors import LayerError, LayerTypeError, shape_text
 from luxport.ops._operation import operation
 from luxport.ops._segments import reduce_known_segments
 from luxport.ops.averages import average
-from luxport.ops.indices import expect_integers, mark_missing, value_range, within
-from luxport.ops.shapes import mark_unknown, sizes_of
+from luxport.ops.indices import expect_integers, mark_missing, require_in_range, value_range
+from luxport.ops.shapes import mark_unknown, read_sizes
 from luxport.transforms._stop_gradient import stop_gradient
 
 __all__ = ["gather", "scatter"]
@@ -33,7 +33,7 @@ def _expect_scattered(src: Array, *indices: Array, op: str = "+", init: Any = No
         return
     sizes = (size,) if isinstance(size, int) else size or [None] * len(indices)
     rest = tuple(src.shape)[len(indices[0].shape) :]
-    if is_array(init) and init.shape and size is not None and not same_shape(init.shape, (*sizes, *rest)):
+    if is_array(init) and init.shape and size is not None and not match_shapes(init.shape, (*sizes, *rest)):
         raise LayerError(f"expects init in the shape of the result {(*sizes, *rest)}, got {shape_text(init)}")
     if op not in ("mean", "/"):  # which make floating numbers of integers
         if isinstance(init, (int, float)) and not is_inexact(src):
@@ -76,22 +76,22 @@ def gather(src: Array, *indices: Array) -> Array:
     """
     xp = namespace(src, *indices)
     _check_indices(indices, len(src.shape))
-    shape = sizes_of(src)
+    shape = read_sizes(src)
     sizes, rest = shape[: len(indices)], shape[len(indices) :]
     rows = src if len(indices) == 1 else xp.reshape(src, (math.prod(sizes), *rest))
-    segments, there = _flat(xp, indices, sizes)
+    segments, there = _flatten_indices(xp, indices, sizes)
     # Gradients of rows that are taken many times add up in float32.
-    picked = xp.astype(xp.take(single_or_double(xp, rows), segments, axis=0), src.dtype)
+    picked = xp.astype(xp.take(widen_halves(xp, rows), segments, axis=0), src.dtype)
     if there is not None:
         picked = mark_missing(xp, picked, there)
-    return picked if len(indices[0].shape) == 1 else xp.reshape(picked, (*sizes_of(indices[0]), *rest))
+    return picked if len(indices[0].shape) == 1 else xp.reshape(picked, (*read_sizes(indices[0]), *rest))
 
 
 @operation(
     rules={
-        "op": choice("+", "-", "*", "/", "max", "min", "mean"),
-        "size": or_none(Rule("an int or a tuple of ints of at least 0", lambda value, shape: _are_sizes(value))),
-        "init": or_none(Rule("a number or an array", lambda value, shape: _is_start(value))),
+        "op": allow_choice("+", "-", "*", "/", "max", "min", "mean"),
+        "size": allow_none(Rule("an int or a tuple of ints of at least 0", lambda value, shape: _are_sizes(value))),
+        "init": allow_none(Rule("a number or an array", lambda value, shape: _is_start(value))),
     },
     guard=_expect_scattered,
     early=False,
@@ -128,15 +128,15 @@ def scatter(
     xp = namespace(src, *indices)
     _check_indices(indices, len(indices))
     places = tuple(indices[0].shape)
-    if not same_shape(tuple(src.shape)[: len(places)], places):
+    if not match_shapes(tuple(src.shape)[: len(places)], places):
         raise LayerError(f"expects {places} and further axes, as the indices, got {tuple(src.shape)}")
     if op in ("mean", "/"):
-        src = real_numbers(xp, src, f"scatter with {op!r}")
+        src = require_real_numbers(xp, src, f"scatter with {op!r}")
     expect_no_booleans(src)
     sizes = _find_sizes(xp, indices, size)
     rest, rows = tuple(src.shape)[len(places) :], math.prod(sizes)
     check_memory("the result", (*sizes, *rest))
-    segments, there = _flat(xp, indices, sizes)
+    segments, there = _flatten_indices(xp, indices, sizes)
     if len(places) != 1:
         src = xp.reshape(src, mark_unknown((math.prod(places) if None not in places else None, *rest)))
     if init is not None and tuple(getattr(init, "shape", ())):
@@ -152,22 +152,22 @@ def _add_to(xp: Any, src: Array, segments: Array, size: int, init: Any) -> Array
     return total if init is None else init + total
 
 
-def _minus(xp: Any, src: Array, segments: Array, size: int, init: Any) -> Array:
+def _subtract_segments(xp: Any, src: Array, segments: Array, size: int, init: Any) -> Array:
     total = reduce_known_segments(src, segments, op="sum", size=size)
     return xp.zeros_like(total) - total if init is None else init - total
 
 
-def _times(xp: Any, src: Array, segments: Array, size: int, init: Any) -> Array:
+def _multiply_segments(xp: Any, src: Array, segments: Array, size: int, init: Any) -> Array:
     product = reduce_known_segments(src, segments, op="prod", size=size)
     return product if init is None else init * product
 
 
-def _over(xp: Any, src: Array, segments: Array, size: int, init: Any) -> Array:
+def _divide_by_segments(xp: Any, src: Array, segments: Array, size: int, init: Any) -> Array:
     return (1.0 if init is None else init) / reduce_known_segments(src, segments, op="prod", size=size)
 
 
 def _mean(xp: Any, src: Array, segments: Array, size: int, init: Any) -> Array:
-    dtype, src = src.dtype, single_or_double(xp, src)
+    dtype, src = src.dtype, widen_halves(xp, src)
     ones = xp.astype(xp.ones_like(segments), src.dtype)
     count = reduce_known_segments(ones, segments, op="sum", size=size)
     count = xp.reshape(xp.where(count == 0, xp.ones_like(count), count), (size, *[1] * (len(src.shape) - 1)))
@@ -176,7 +176,7 @@ def _mean(xp: Any, src: Array, segments: Array, size: int, init: Any) -> Array:
     return mean if init is None else init + mean
 
 
-def _extreme(op: str) -> Any:
+def _make_extreme(op: str) -> Any:
     def reduce(xp: Any, src: Array, segments: Array, size: int, init: Any) -> Array:
         top = stop_gradient(reduce_known_segments(stop_gradient(src), segments, op=op, size=size))
         start = None
@@ -187,13 +187,15 @@ def _extreme(op: str) -> Any:
         if not is_inexact(src):
             return top
         # Differences that are 0 carry the gradient, to all that are equal.
-        y = top + reduce_known_segments(_rise(xp, src, xp.take(top, segments, axis=0)), segments, op="sum", size=size)
-        return y if start is None else y + _rise(xp, start, top)
+        y = top + reduce_known_segments(
+            _carry_gradient(xp, src, xp.take(top, segments, axis=0)), segments, op="sum", size=size
+        )
+        return y if start is None else y + _carry_gradient(xp, start, top)
 
     return reduce
 
 
-def _rise(xp: Any, x: Array, top: Array) -> Array:
+def _carry_gradient(xp: Any, x: Array, top: Array) -> Array:
     """Return 0, with the gradient of x where x is the top."""
     finite = xp.logical_and(x == top, xp.isfinite(x))
     x = xp.where(finite, x, xp.zeros_like(x))
@@ -202,11 +204,11 @@ def _rise(xp: Any, x: Array, top: Array) -> Array:
 
 _OPERATORS: dict[str, Any] = {
     "+": _add_to,
-    "-": _minus,
-    "*": _times,
-    "/": _over,
-    "max": _extreme("max"),
-    "min": _extreme("min"),
+    "-": _subtract_segments,
+    "*": _multiply_segments,
+    "/": _divide_by_segments,
+    "max": _make_extreme("max"),
+    "min": _make_extreme("min"),
     "mean": _mean,
 }
 
@@ -215,13 +217,13 @@ def _check_indices(indices: tuple[Array, ...], axes: int) -> None:
     for index in indices:
         expect_integers(index)
     shapes = [tuple(index.shape) for index in indices]
-    if not shapes or len(shapes) > axes or not all([same_shape(shape, shapes[0]) for shape in shapes]):
+    if not shapes or len(shapes) > axes or not all([match_shapes(shape, shapes[0]) for shape in shapes]):
         raise LayerError(f"expects 1 to {axes} arrays of indices of one shape, got shapes {shapes}")
 
 
 def _find_sizes(xp: Any, indices: tuple[Array, ...], size: int | Sequence[int] | None) -> tuple[int, ...]:
     if size is None:
-        seen = [(-1, -1) if 0 in index.shape else value_range(as_indices(xp, index)) for index in indices]
+        seen = [(-1, -1) if 0 in index.shape else value_range(convert_indices(xp, index)) for index in indices]
         if None in seen:
             raise LayerError("expects size where the values of indices are not at hand: tell it, size=")
         return tuple([most + 1 for _, most in seen])  # type: ignore[misc]
@@ -231,11 +233,11 @@ def _find_sizes(xp: Any, indices: tuple[Array, ...], size: int | Sequence[int] |
     return sizes
 
 
-def _flat(xp: Any, indices: tuple[Array, ...], sizes: tuple[Any, ...]) -> tuple[Array, Array | None]:
+def _flatten_indices(xp: Any, indices: tuple[Array, ...], sizes: tuple[Any, ...]) -> tuple[Array, Array | None]:
     """Return the places of the indices in C order, in one axis, and which of them are there: None for all."""
     flat = there = None
     for index, size in zip(indices, sizes, strict=True):
-        held, right = within(xp, index, size)
+        held, right = require_in_range(xp, index, size)
         # Small index types could not hold the product of the sizes.
         held = xp.astype(xp.reshape(held, (-1,)), xp.int32)
         flat = held if flat is None else flat * size + held

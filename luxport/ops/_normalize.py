@@ -6,19 +6,19 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from luxport.backend import Array, dtype_name, namespace, same_shape
-from luxport.backend.dtypes import EPSILON, expect_floating, is_floating, single_or_double
-from luxport.backend.option_rules import AXES, FLAG, NON_NEGATIVE, PROBABILITY, SOME_AXES, count, or_none
+from luxport.backend import Array, dtype_name, match_shapes, namespace
+from luxport.backend.dtypes import EPSILON, expect_floating, is_floating, widen_halves
+from luxport.backend.option_rules import AXES, FLAG, NON_NEGATIVE, PROBABILITY, SOME_AXES, allow_none, count
 from luxport.errors import LayerError, LayerTypeError, shape_text
 from luxport.ops._operation import operation
 from luxport.ops.averages import take_mean
-from luxport.ops.moments import Moments, Reductions, along, least_epsilon, take_moments
-from luxport.ops.shapes import is_number, sizes_of, spreads_over
+from luxport.ops.moments import Moments, Reductions, choose_least_epsilon, reduce_along, take_moments
+from luxport.ops.shapes import can_spread_over, is_number, read_sizes
 from luxport.transforms._stop_gradient import stop_gradient
 
 __all__ = [
     "batch_norm",
-    "channel_axis",
+    "find_channel_axis",
     "choose_epsilon",
     "group_norm",
     "instance_norm",
@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 
-_EPSILON = {"epsilon": or_none(NON_NEGATIVE)}
+_EPSILON = {"epsilon": allow_none(NON_NEGATIVE)}
 
 
 def _describe_channels(x: str) -> str:
@@ -42,7 +42,7 @@ def _expect_channels(x: Array, axis: int, **parameters: Array | None) -> None:
     for name, parameter in parameters.items():
         if parameter is None:
             continue
-        if not same_shape(parameter.shape, (size,)):
+        if not match_shapes(parameter.shape, (size,)):
             raise LayerError(f"expects {name} (C) with C = {size} as in x, got {shape_text(parameter)}")
         if parameter.dtype != x.dtype and dtype_name(parameter) not in EPSILON:
             raise LayerTypeError(f"expects floating numbers as {name}, got {dtype_name(parameter)}")
@@ -73,7 +73,7 @@ def _expect_whole_groups(x: Array, *parameters: Array | None, groups: int, **opt
 
 def _expect_spread(x: Array, scale: Array | None = None, bias: Array | None = None, **options: Any) -> None:
     for name, parameter in (("scale", scale), ("bias", bias)):
-        if parameter is not None and not spreads_over(parameter.shape, x.shape):
+        if parameter is not None and not can_spread_over(parameter.shape, x.shape):
             raise LayerError(
                 f"expects {name} of a shape that broadcasts to x {shape_text(x)}, got {shape_text(parameter)}"
             )
@@ -112,16 +112,18 @@ def batch_norm(
     Source: LuxLib ``batchnorm``; NNlib ``batchnorm``
     """
     xp = namespace(x, scale, bias, running_mean, running_var)
-    _expect_channels(x, channel_axis(x), scale=scale, bias=bias, running_mean=running_mean, running_var=running_var)
+    _expect_channels(
+        x, find_channel_axis(x), scale=scale, bias=bias, running_mean=running_mean, running_var=running_var
+    )
     _expect_pair(x, scale, bias, running_mean, running_var)
-    axis = channel_axis(x)
+    axis = find_channel_axis(x)
     over = tuple(i for i in range(len(x.shape)) if i != axis)
     epsilon = choose_epsilon(x, epsilon)
     expect_several_values(x, over, training, running_mean)
     channels = tuple(-1 if i == axis else 1 for i in range(len(x.shape)))
-    wide = single_or_double(xp, x)
+    wide = widen_halves(xp, x)
     if training or running_mean is None or running_var is None:
-        found = take_moments(xp, wide, along(xp, over), epsilon)
+        found = take_moments(xp, wide, reduce_along(xp, over), epsilon)
         if training and running_mean is not None and running_var is not None:
             n = _count(xp, wide, over)
             several = True if is_number(n) else n > 1
@@ -173,9 +175,9 @@ def instance_norm(
     if training and x.shape[0] == 0:  # whose means are over no samples
         return x, running_mean, running_var
     channels = (-1, *(1 for _ in over))
-    wide = single_or_double(xp, x)
+    wide = widen_halves(xp, x)
     if training or running_mean is None or running_var is None:
-        found = take_moments(xp, wide, along(xp, over), epsilon)
+        found = take_moments(xp, wide, reduce_along(xp, over), epsilon)
         if training and running_mean is not None and running_var is not None:
             n = _count(xp, wide, over)
             several = True if is_number(n) else xp.sum(xp.astype(n > 1, xp.int32), axis=0) > 0
@@ -210,7 +212,7 @@ def group_norm(
     _expect_channels(x, 1, scale=scale, bias=bias)
     epsilon = choose_epsilon(x, epsilon)
     over = tuple(range(2, len(x.shape)))
-    found = take_moments(xp, single_or_double(xp, x), _reduce_groups(xp, over, groups), epsilon)
+    found = take_moments(xp, widen_halves(xp, x), _reduce_groups(xp, over, groups), epsilon)
     return xp.astype(_scale_and_shift(xp, found, scale, bias, (-1, *(1 for _ in over))), x.dtype)
 
 
@@ -240,7 +242,7 @@ def layer_norm(
     xp = namespace(x, scale, bias)
     _expect_spread(x, scale, bias)  # else x would broadcast
     epsilon = choose_epsilon(x, epsilon)
-    found = take_moments(xp, single_or_double(xp, x), along(xp, axes), epsilon)
+    found = take_moments(xp, widen_halves(xp, x), reduce_along(xp, axes), epsilon)
     return xp.astype(_scale_and_shift(xp, found, scale, bias), x.dtype)
 
 
@@ -265,8 +267,8 @@ def rms_norm(
     xp = namespace(x, scale)
     _expect_spread(x, scale)  # else x would broadcast
     epsilon = choose_epsilon(x, epsilon)
-    wide = single_or_double(xp, x)
-    found = take_moments(xp, wide, along(xp, axes), epsilon, center=False)
+    wide = widen_halves(xp, x)
+    found = take_moments(xp, wide, reduce_along(xp, axes), epsilon, center=False)
     return xp.astype(_scale_and_shift(xp, found, scale, None), x.dtype)
 
 
@@ -287,7 +289,7 @@ def normalize(x: Array, *, axis: int | tuple[int, ...] = 0, epsilon: float = 1e-
            [ 1.,  0.]])
     """
     xp = namespace(x)
-    found = take_moments(xp, single_or_double(xp, x), along(xp, axis), epsilon)
+    found = take_moments(xp, widen_halves(xp, x), reduce_along(xp, axis), epsilon)
     return xp.astype(_scale_and_shift(xp, found, None, None), x.dtype)
 
 
@@ -304,7 +306,7 @@ def expect_several_values(x: Array, over: tuple[int, ...], training: Any, runnin
         raise LayerError(f"expects more than one value per channel in training, got {shape_text(x)}")
 
 
-def channel_axis(x: Array) -> int:
+def find_channel_axis(x: Array) -> int:
     """Return the axis of the channels: 1, or 0 for a single sample of features."""
     return 1 if len(x.shape) > 1 else 0
 
@@ -322,7 +324,7 @@ def _take_running(
 ) -> Moments:
     """Take mean and variance from what was tracked."""
     mean, var = [xp.reshape(xp.astype(part, x.dtype), channels) for part in (running_mean, running_var)]
-    return Moments(x - mean, var, mean, least_epsilon(xp, x, epsilon), None)
+    return Moments(x - mean, var, mean, choose_least_epsilon(xp, x, epsilon), None)
 
 
 def _reduce_groups(xp: Any, over: tuple[int, ...], groups: int) -> Reductions:
@@ -331,7 +333,7 @@ def _reduce_groups(xp: Any, over: tuple[int, ...], groups: int) -> Reductions:
     def share(reduce: Callable[..., Array], x: Array) -> Array:
         # Channels have equally many positions, so means of means are the means. Nothing but (N, C) is reshaped: in a
         # compiled program the number of positions may be unknown.
-        channels = sizes_of(x)[1]
+        channels = read_sizes(x)[1]
         grouped = xp.reshape(reduce(x, over) if over else x, (-1, groups, channels // groups))
         of_all = reduce(grouped, -1, keepdims=True) + xp.zeros_like(grouped)
         return xp.reshape(of_all, (-1, channels, *(1 for _ in over)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from luxport.backend import Array
-from luxport.backend.option_rules import FUNCTION, or_none
+from luxport.backend.option_rules import FUNCTION, allow_none
 from luxport.ops._operation import operation
 
 __all__ = ["observe"]
@@ -13,7 +13,7 @@ __all__ = ["observe"]
 Observer = Callable[[Array], None]
 
 
-@operation(rules={"forward": or_none(FUNCTION), "backward": or_none(FUNCTION)})
+@operation(rules={"forward": allow_none(FUNCTION), "backward": allow_none(FUNCTION)})
 def observe(x: Array, *, forward: Observer | None = None, backward: Observer | None = None) -> Array:
     """Return x, having shown it to one function, and in a backward pass its gradient to another.
 

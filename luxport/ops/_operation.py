@@ -10,8 +10,8 @@ import numpy as np
 
 from luxport.backend import backend_of
 from luxport.backend._registry import KNOWN
-from luxport.backend.arguments import Arguments, Check, arrays_of
-from luxport.backend.host_bfloat16 import call_in_single, host_bfloat16
+from luxport.backend.arguments import Arguments, Check, name_arrays
+from luxport.backend.host_bfloat16 import call_in_single, find_host_bfloat16
 from luxport.backend.option_rules import Rule
 
 __all__ = ["definition_of", "operation"]
@@ -84,7 +84,7 @@ def definition_of(op: Callable[P, R]) -> Callable[P, R]:
 
 def _make_dispatch(definition: Callable[..., Any], arguments: Arguments, expect: Check | None) -> Callable[..., Any]:
     name = definition.__name__
-    names, least = arrays_of(definition)
+    names, least = name_arrays(definition)
     expect_options = arguments.expect_options if arguments.rules else None
 
     @functools.wraps(definition)
@@ -92,7 +92,7 @@ def _make_dispatch(definition: Callable[..., Any], arguments: Arguments, expect:
         # Nothing is remembered here: torch.compile would compile a program again that had seen a table grow.
         try:
             if options and len(arrays) < len(names):
-                arrays = _by_position(arrays, options, names, least)
+                arrays = _take_by_position(arrays, options, names, least)
             kind = type(arrays[0])
             native = getattr((_owners.get(kind) or backend_of(arrays[0])).ops, name, definition)
             for array in arrays[1:]:
@@ -103,7 +103,7 @@ def _make_dispatch(definition: Callable[..., Any], arguments: Arguments, expect:
                 expect(*arrays, **options)
             if options and expect_options is not None:
                 expect_options(options, arrays[0])
-            if kind is np.ndarray and (half := host_bfloat16(arrays)) is not None:
+            if kind is np.ndarray and (half := find_host_bfloat16(arrays)) is not None:
                 return call_in_single(native, arrays, options, half)
             return native(*arrays, **options)
         except Exception as error:
@@ -117,7 +117,9 @@ def _make_dispatch(definition: Callable[..., Any], arguments: Arguments, expect:
     return dispatch
 
 
-def _by_position(arrays: tuple[Any, ...], options: dict[str, Any], names: Sequence[str], least: int) -> tuple[Any, ...]:
+def _take_by_position(
+    arrays: tuple[Any, ...], options: dict[str, Any], names: Sequence[str], least: int
+) -> tuple[Any, ...]:
     """Take the arrays that are given by name out of the options, with None for those that are absent."""
     for i in range(len(arrays), len(names)):
         if names[i] not in options and i < least:

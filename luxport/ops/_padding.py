@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from luxport.backend import Array, namespace
-from luxport.backend.arguments import checked, short
-from luxport.backend.dtypes import expect_held, is_floating, single_or_double
+from luxport.backend.arguments import check_call, write_short
+from luxport.backend.dtypes import expect_held, is_floating, widen_halves
 from luxport.backend.memory import check_growth
 from luxport.backend.option_rules import MOST, Rule, is_int, is_number, is_running_number
 from luxport.errors import LayerError, shape_text
@@ -21,7 +21,7 @@ __all__ = [
     "pad_reflect",
     "pad_symmetric",
     "pad_zeros",
-    "sides_to_pad",
+    "list_sides",
 ]
 
 PadWidths: TypeAlias = int | tuple[int | tuple[int, int], ...]
@@ -57,12 +57,12 @@ def pad_constant(x: Array, *, padding: PadWidths, value: float = 0.0, axes: Axes
     >>> pad_constant(np.ones((1, 2)), padding=((1, 2),), value=5.0)
     array([[5., 1., 1., 5., 5.]])
     """
-    for axis, low, high in sides_to_pad(x, padding, axes, first=0):
+    for axis, low, high in list_sides(x, padding, axes, first=0):
         x = pad_axis(x, axis, low, high, value)
     return x
 
 
-@checked()
+@check_call()
 def pad_zeros(x: Array, *, padding: PadWidths, axes: Axes = None) -> Array:
     """Put zeros around an array: `pad_constant` with the value 0.
 
@@ -181,7 +181,7 @@ They are counted from the axis' ends: its size, for which there is a check, may 
 
 def _pad(x: Array, padding: PadWidths, axes: Axes, edges: Edges, *, mirror: bool) -> Array:
     xp = namespace(x)
-    for axis, low, high in sides_to_pad(x, padding, axes, first=2):
+    for axis, low, high in list_sides(x, padding, axes, first=2):
         before = (slice(None),) * axis
 
         def part(where: slice, x: Array = x, axis: int = axis, before: tuple[slice, ...] = before) -> Array:
@@ -189,7 +189,7 @@ def _pad(x: Array, padding: PadWidths, axes: Axes, edges: Edges, *, mirror: bool
             return xp.flip(values, axis=axis) if mirror else values
 
         below, above = edges(x.shape[axis], low, high)
-        if len(below) + len(above) > 4 and (wide := single_or_double(xp, x)) is not x:
+        if len(below) + len(above) > 4 and (wide := widen_halves(xp, x)) is not x:
             # The gradients of an element that is repeated often add up in float32.
             widened = _pad(wide, ((low, high),), axis, edges, mirror=mirror)
             x = xp.astype(widened, x.dtype)
@@ -206,7 +206,7 @@ def _expect_room(mode: str, most: int | None, low: int, high: int) -> None:
         raise LayerError(f"expects padding of at most {most} to {mode} it, got ({low}, {high})", culprit="luxport")
 
 
-def sides_to_pad(x: Array, padding: PadWidths, axes: Axes, *, first: int) -> list[tuple[int, int, int]]:
+def list_sides(x: Array, padding: PadWidths, axes: Axes, *, first: int) -> list[tuple[int, int, int]]:
     """Return (axis, low, high) for each axis to pad; without axes, an int is for those from the `first` on."""
     rank = len(x.shape)
     if is_int(axes):
@@ -217,10 +217,10 @@ def sides_to_pad(x: Array, padding: PadWidths, axes: Axes, *, first: int) -> lis
     entries = [padding] * len(chosen) if given is None and _are_axes(chosen, rank) else [*(given or ())]
     pairs: list[Any] = [(entry, entry) if is_int(entry) else entry for entry in entries]
     if not _are_axes(chosen, rank) or len(pairs) != len(chosen) or not all([_is_pair(pair) for pair in pairs]):
-        which = "as many last axes" if axes is None else f"the axes {short(axes)}"
+        which = "as many last axes" if axes is None else f"the axes {write_short(axes)}"
         raise LayerError(
             f"expects padding as an int of at least 0, or one or a pair (low, high) for each of {which}, that differ, "
-            f"got {short(padding)} for {rank} axes",
+            f"got {write_short(padding)} for {rank} axes",
             culprit="luxport",
         )
     for axis, (low, high) in zip(chosen, pairs, strict=True):

@@ -7,15 +7,15 @@ from operator import add
 from typing import Any
 
 from luxport.backend import Array, namespace
-from luxport.backend.arguments import checked, short
-from luxport.backend.dtypes import expect_floating, single_or_double
+from luxport.backend.arguments import check_call, write_short
+from luxport.backend.dtypes import expect_floating, widen_halves
 from luxport.backend.option_rules import FLAG, POSITIVE
 from luxport.errors import LayerError, shape_text
 from luxport.ops._operation import operation
 from luxport.ops.averages import average, take_mean
 from luxport.ops.looking import may_look
 from luxport.ops.scaling import find_divisor
-from luxport.ops.shapes import is_number, sizes_of
+from luxport.ops.shapes import is_number, read_sizes
 from luxport.ops.windows import (
     WRITTEN_OUT,
     Pairs,
@@ -25,8 +25,8 @@ from luxport.ops.windows import (
     check_room,
     fold_windows,
     pad_spatial,
-    per_axis,
     write_out,
+    write_per_axis,
 )
 
 __all__ = [
@@ -58,7 +58,7 @@ def _check_windows(
 ) -> None:
     check_room(x, window, stride, padding, dilation)
     if not (count_include_pad is True or count_include_pad is False):
-        raise LayerError(f"expects count_include_pad as True or False, got {short(count_include_pad)}")
+        raise LayerError(f"expects count_include_pad as True or False, got {write_short(count_include_pad)}")
 
 
 def _check_floating_windows(x: Array, **windows: Any) -> None:
@@ -80,10 +80,10 @@ def max_pool_nd(x: Array, *, window: Sizes, stride: Sizes, padding: Pairs, dilat
     """
     xp = namespace(x)
     lowest = -math.inf if xp.isdtype(x.dtype, "real floating") else xp.iinfo(x.dtype).min
-    return fold_windows(larger, pad_spatial(x, padding, lowest), window, stride, dilation)
+    return fold_windows(take_larger, pad_spatial(x, padding, lowest), window, stride, dilation)
 
 
-@checked(_ORDERED, canonical=max_pool_nd)
+@check_call(_ORDERED, canonical=max_pool_nd)
 def max_pool(
     x: Array, *, window: PerAxis, stride: PerAxis | None = None, padding: PerSide = 0, dilation: PerAxis = 1
 ) -> Array:
@@ -97,7 +97,7 @@ def max_pool(
         padding: an int for all sides, or a tuple of an int or a pair (low, high) for each spatial axis
         dilation: the distance between elements of a window: an int for all spatial axes, or one each
 
-    Shapes: x (N, C, *spatial) -> (N, C, *places), see `output_sizes`
+    Shapes: x (N, C, *spatial) -> (N, C, *places), see `count_places`
     Source: NNlib ``maxpool``
 
     >>> import numpy as np
@@ -123,7 +123,7 @@ def mean_pool_nd(
     Shapes: x (N, C, *spatial) -> (N, C, *places)
     """
     xp = namespace(x)
-    wide = single_or_double(xp, x)
+    wide = widen_halves(xp, x)
     if count_include_pad or not any(map(any, padding)):
         share = 1.0 / math.prod(window)
     else:
@@ -138,7 +138,7 @@ def mean_pool_nd(
     return xp.astype(average(wide, mean=mean), x.dtype)
 
 
-@checked(_TAKES, rules={"count_include_pad": FLAG}, canonical=mean_pool_nd)
+@check_call(_TAKES, rules={"count_include_pad": FLAG}, canonical=mean_pool_nd)
 def mean_pool(
     x: Array,
     *,
@@ -159,7 +159,7 @@ def mean_pool(
         dilation: the distance between elements of a window: an int for all spatial axes, or one each
         count_include_pad: whether the zeros outside x count in the mean
 
-    Shapes: x (N, C, *spatial) -> (N, C, *places), see `output_sizes`
+    Shapes: x (N, C, *spatial) -> (N, C, *places), see `count_places`
     Source: NNlib ``meanpool``
 
     >>> import numpy as np
@@ -185,14 +185,14 @@ def lp_pool_nd(x: Array, *, window: Sizes, stride: Sizes, padding: Pairs, dilati
     Shapes: x (N, C, *spatial) -> (N, C, *places)
     """
     xp = namespace(x)
-    wide = single_or_double(xp, x)
-    size = power_size(xp, wide, p)
+    wide = widen_halves(xp, x)
+    size = choose_power_size(xp, wide, p)
     powers = pad_spatial((wide if size is None else wide / size) ** p, padding)
-    y = root(fold_windows(add, powers, window, stride, dilation), p)
+    y = take_root(fold_windows(add, powers, window, stride, dilation), p)
     return xp.astype(y if size is None else y * size, x.dtype)
 
 
-@checked(_TAKES, rules={"p": POSITIVE}, canonical=lp_pool_nd)
+@check_call(_TAKES, rules={"p": POSITIVE}, canonical=lp_pool_nd)
 def lp_pool(
     x: Array,
     *,
@@ -213,7 +213,7 @@ def lp_pool(
         dilation: the distance between elements of a window: an int for all spatial axes, or one each
         p: the exponent, above 0
 
-    Shapes: x (N, C, *spatial) -> (N, C, *places), see `output_sizes`
+    Shapes: x (N, C, *spatial) -> (N, C, *places), see `count_places`
     Raises: LayerError unless p is positive and finite
     Source: NNlib ``lpnormpool``
 
@@ -238,11 +238,11 @@ def global_max_pool(x: Array) -> Array:
     """
     xp = namespace(x)
     _check_positions(x)
-    shape = sizes_of(x)
+    shape = read_sizes(x)
     if is_number(shape[1]) and shape[1] == 0:
         return xp.sum(x, axis=tuple(range(2, len(shape))), keepdims=True, dtype=x.dtype)
     flat = xp.reshape(x, (-1, shape[1], math.prod(shape[2:])))
-    return xp.reshape(largest_along(flat, axis=2), (-1, shape[1], *[1] * (len(shape) - 2)))
+    return xp.reshape(take_largest(flat, axis=2), (-1, shape[1], *[1] * (len(shape) - 2)))
 
 
 @operation(takes=_TAKES, early=False)
@@ -260,7 +260,7 @@ def global_mean_pool(x: Array) -> Array:
     xp = namespace(x)
     expect_floating(x)
     _check_positions(x)
-    return xp.astype(take_mean(xp, single_or_double(xp, x), tuple(range(2, len(x.shape))), keepdims=True), x.dtype)
+    return xp.astype(take_mean(xp, widen_halves(xp, x), tuple(range(2, len(x.shape))), keepdims=True), x.dtype)
 
 
 @operation(takes=_TAKES, rules={"p": POSITIVE}, early=False)
@@ -280,29 +280,29 @@ def global_lp_pool(x: Array, *, p: float = 2) -> Array:
     """
     xp = namespace(x)
     expect_floating(x)
-    wide = single_or_double(xp, x)
-    size = power_size(xp, wide, p)
+    wide = widen_halves(xp, x)
+    size = choose_power_size(xp, wide, p)
     total = xp.sum((wide if size is None else wide / size) ** p, axis=tuple(range(2, len(x.shape))), keepdims=True)
-    y = root(total, p)
+    y = take_root(total, p)
     return xp.astype(y if size is None else y * size, x.dtype)
 
 
 @operation
-def largest_along(x: Array, *, axis: int) -> Array:
+def take_largest(x: Array, *, axis: int) -> Array:
     """Return the largest elements along an axis, which stays; the gradient goes to the first of equal ones."""
     xp = namespace(x)
     # Not `max`, whose gradient equal elements share on some backends.
     return xp.take_along_axis(x, xp.argmax(x, axis=axis, keepdims=True), axis=axis)
 
 
-def larger(first: Array, second: Array) -> Array:
+def take_larger(first: Array, second: Array) -> Array:
     """Return the larger of two, a NaN being the largest; of equal ones the first, which gets the whole gradient."""
     xp = namespace(first)
     beaten = xp.logical_and(xp.logical_not(second <= first), first == first)
     return xp.where(beaten, second, first)
 
 
-def power_size(xp: Any, x: Array, p: float) -> Array | None:
+def choose_power_size(xp: Any, x: Array, p: float) -> Array | None:
     """Return what to divide each channel by so that its powers neither overflow nor vanish, or None for all by 1."""
     if 0 in x.shape or len(x.shape) < 3:
         return None
@@ -310,7 +310,7 @@ def power_size(xp: Any, x: Array, p: float) -> Array | None:
     return None if may_look(size) and bool(xp.all(size == 1)) else size
 
 
-def root(total: Array, p: float) -> Array:
+def take_root(total: Array, p: float) -> Array:
     """Return ``total^(1 / p)``, whose slope at 0 is finite: with it, a window of zeros has a gradient of zeros."""
     xp = namespace(total)
     zero = total == 0
@@ -321,7 +321,7 @@ def _write_out(
     x: Array, window: PerAxis, stride: PerAxis | None, padding: PerSide, dilation: PerAxis
 ) -> dict[str, Any]:
     rank = len(x.shape) - 2
-    window = per_axis("window", window, rank)
+    window = write_per_axis("window", window, rank)
     stride, padding, dilation = write_out(rank, window if stride is None else stride, padding, dilation)
     return {"window": window, "stride": stride, "padding": padding, "dilation": dilation}
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from luxport.backend import Array, array_device, namespace
+from luxport.backend import Array, find_array_device, namespace
 from luxport.backend.option_rules import SHAPE
 from luxport.ops._operation import operation
 
@@ -35,7 +35,7 @@ def threefry_2x32(key: Array, counters: Array) -> Array:
     ['0x6b200159', '0x99ba4efe']
     """
     xp = namespace(key)
-    return xp.stack(threefry_words(xp, key, counters[..., 0], counters[..., 1]), axis=-1)
+    return xp.stack(encrypt_words(xp, key, counters[..., 0], counters[..., 1]), axis=-1)
 
 
 @operation(takes=KEY_AND_COUNTER, rules={"shape": SHAPE})
@@ -57,9 +57,9 @@ def random_bits(key: Array, counter: Array, *, shape: tuple[int, ...]) -> Array:
     """
     xp = namespace(key)
     size = math.prod(shape)
-    blocks = xp.arange((size + 1) // 2, dtype=xp.int32, device=array_device(key))
+    blocks = xp.arange((size + 1) // 2, dtype=xp.int32, device=find_array_device(key))
     first = xp.zeros_like(blocks) + counter
-    bits = xp.stack(threefry_words(xp, key, first, blocks), axis=-1)
+    bits = xp.stack(encrypt_words(xp, key, first, blocks), axis=-1)
     return xp.reshape(xp.reshape(bits, (-1,))[:size], shape)
 
 
@@ -97,12 +97,12 @@ def normal(key: Array, counter: Array, *, shape: tuple[int, ...]) -> Array:
     top = xp.bitwise_and(xp.bitwise_right_shift(bits, 9), 0x7FFFFF)
     x = (xp.astype(top, xp.float32) + 0.5) * 2.0**-22 - 1.0
     w = -xp.log((1.0 - x) * (1.0 + x))
-    center = _horner(_CENTER, w - 2.5)
-    tail = _horner(_TAIL, xp.sqrt(w) - 3.0)
+    center = _evaluate_polynomial(_CENTER, w - 2.5)
+    tail = _evaluate_polynomial(_TAIL, xp.sqrt(w) - 3.0)
     return xp.where(w < 5.0, center, tail) * x * math.sqrt(2.0)
 
 
-def threefry_words(xp: Any, key: Array, x0: Array, x1: Array) -> list[Array]:
+def encrypt_words(xp: Any, key: Array, x0: Array, x1: Array) -> list[Array]:
     """Run the 20 rounds on two arrays of words of one shape."""
     # Slices, not scalars: NumPy warns when scalars wrap around.
     k0, k1 = key[0:1], key[1:2]
@@ -126,7 +126,7 @@ def _rotate_left(xp: Any, x: Array, distance: int) -> Array:
     return xp.bitwise_or(left, xp.bitwise_and(right, (1 << distance) - 1))
 
 
-def _horner(coefficients: tuple[float, ...], x: Array) -> Array:
+def _evaluate_polynomial(coefficients: tuple[float, ...], x: Array) -> Array:
     value = coefficients[0] * x + coefficients[1]
     for coefficient in coefficients[2:]:
         value = value * x + coefficient

@@ -12,7 +12,7 @@ from typing import Any
 
 from luxport import tree
 from luxport.backend import Array, namespace
-from luxport.backend.dtypes import in_single_or_double
+from luxport.backend.dtypes import run_wide
 from luxport.backend.option_rules import FLAG, FUNCTION
 from luxport.ops._affine import dense
 from luxport.ops._operation import operation
@@ -40,7 +40,7 @@ def _takes(gates: int, more: str, *, carries: tuple[str, ...] = ("hidden",)) -> 
     return pattern("N"), pattern()
 
 
-def _biases(gates: int) -> str:
+def _name_biases(gates: int) -> str:
     n = f"{gates} " if gates > 1 else ""
     return f"bias_ih like x ({n}out)?, bias_hh like x ({n}out)?"
 
@@ -48,8 +48,8 @@ def _biases(gates: int) -> str:
 _REVERSE = {"reverse": FLAG}
 
 
-@operation(takes=_takes(1, _biases(1)), rules={**_REVERSE, "activation": FUNCTION})
-@in_single_or_double
+@operation(takes=_takes(1, _name_biases(1)), rules={**_REVERSE, "activation": FUNCTION})
+@run_wide
 def rnn_sweep(
     x: Array,
     weight_ih: Array,
@@ -74,15 +74,15 @@ def rnn_sweep(
     """
 
     def step(projected: Array, hidden: Array) -> tuple[Array]:
-        return (rnn_step(projected, hidden, weight_hh, activation),)
+        return (step_rnn(projected, hidden, weight_hh, activation),)
 
     return sweep(
-        step, dense(zero_masked(mask, x), weight_ih, sum_of_biases(bias_ih, bias_hh)), (hidden,), mask, reverse
+        step, dense(clear_masked(mask, x), weight_ih, sum_of_biases(bias_ih, bias_hh)), (hidden,), mask, reverse
     )
 
 
-@operation(takes=_takes(4, _biases(4), carries=("hidden", "memory")), rules=_REVERSE)
-@in_single_or_double
+@operation(takes=_takes(4, _name_biases(4), carries=("hidden", "memory")), rules=_REVERSE)
+@run_wide
 def lstm_sweep(
     x: Array,
     weight_ih: Array,
@@ -106,19 +106,19 @@ def lstm_sweep(
     """
 
     def step(projected: Array, hidden: Array, memory: Array) -> tuple[Array, Array]:
-        return lstm_step(projected, hidden, memory, weight_hh)
+        return step_lstm(projected, hidden, memory, weight_hh)
 
     return sweep(
         step,
-        dense(zero_masked(mask, x), weight_ih, sum_of_biases(bias_ih, bias_hh)),
+        dense(clear_masked(mask, x), weight_ih, sum_of_biases(bias_ih, bias_hh)),
         (hidden, memory),
         mask,
         reverse,
     )
 
 
-@operation(takes=_takes(3, _biases(3)), rules=_REVERSE)
-@in_single_or_double
+@operation(takes=_takes(3, _name_biases(3)), rules=_REVERSE)
+@run_wide
 def gru_sweep(
     x: Array,
     weight_ih: Array,
@@ -141,13 +141,13 @@ def gru_sweep(
     """
 
     def step(projected: Array, hidden: Array) -> tuple[Array]:
-        return (gru_step(projected, hidden, weight_hh, bias_hh),)
+        return (step_gru(projected, hidden, weight_hh, bias_hh),)
 
-    return sweep(step, dense(zero_masked(mask, x), weight_ih, bias_ih), (hidden,), mask, reverse)
+    return sweep(step, dense(clear_masked(mask, x), weight_ih, bias_ih), (hidden,), mask, reverse)
 
 
 @operation(takes=_takes(3, "weight_hn like x (out, out), bias_ih like x (3 out)?"), rules=_REVERSE)
-@in_single_or_double
+@run_wide
 def gru_v3_sweep(
     x: Array,
     weight_ih: Array,
@@ -170,9 +170,9 @@ def gru_v3_sweep(
     """
 
     def step(projected: Array, hidden: Array) -> tuple[Array]:
-        return (gru_v3_step(projected, hidden, weight_hh, weight_hn),)
+        return (step_gru_v3(projected, hidden, weight_hh, weight_hn),)
 
-    return sweep(step, dense(zero_masked(mask, x), weight_ih, bias_ih), (hidden,), mask, reverse)
+    return sweep(step, dense(clear_masked(mask, x), weight_ih, bias_ih), (hidden,), mask, reverse)
 
 
 def sweep(
@@ -186,13 +186,13 @@ def sweep(
     def masked_step(carry: tuple[Array, ...], inputs: Any) -> tuple[tuple[Array, ...], Array]:
         x, keep = inputs
         new = step(x, *carry)
-        return hold_masked(keep, new, carry), zero_masked(keep, new[0])
+        return hold_masked(keep, new, carry), clear_masked(keep, new[0])
 
     carry, y = scan(masked_step, carry, (x, mask), reverse=reverse)
     return y, *carry
 
 
-def rnn_step(projected: Array, hidden: Array, weight_hh: Array, activation: Activation) -> Array:
+def step_rnn(projected: Array, hidden: Array, weight_hh: Array, activation: Activation) -> Array:
     """Return ``activation(projected + hidden @ weight_hh)``, the next hidden state."""
     return activation(dense(hidden, weight_hh, None) + projected)
 
@@ -208,7 +208,7 @@ def split_gates(values: Array, gates: int) -> tuple[Array, ...]:
 Split = Callable[[Array, int], Sequence[Array]]
 
 
-def lstm_step(
+def step_lstm(
     projected: Array, hidden: Array, memory: Array, weight_hh: Array, split: Split = split_gates
 ) -> tuple[Array, Array]:
     """Return the next hidden state and memory; the gates are input, forget, candidate, output."""
@@ -217,7 +217,7 @@ def lstm_step(
     return sigmoid(o) * tanh(memory), memory
 
 
-def gru_step(
+def step_gru(
     projected: Array, hidden: Array, weight_hh: Array, bias_hh: Array | None, split: Split = split_gates
 ) -> Array:
     """Return the next hidden state; the gates are reset, update, candidate."""
@@ -228,7 +228,7 @@ def gru_step(
     return (1 - z) * n + z * hidden
 
 
-def gru_v3_step(
+def step_gru_v3(
     projected: Array, hidden: Array, weight_hh: Array, weight_hn: Array, split: Split = split_gates
 ) -> Array:
     """Return the next hidden state; the reset gate comes before the product with weight_hn."""
@@ -243,17 +243,19 @@ def hold_masked(keep: Array | None, new: Any, old: Any) -> Any:
     """Return the new tree where a step counts, and the old one where it does not."""
     if keep is None:
         return new
-    return tree.map(lambda a, b: namespace(a).where(_as_wide(keep, a), a, b), new, old)
+    return tree.map(lambda a, b: namespace(a).where(_widen_mask(keep, a), a, b), new, old)
 
 
-def zero_masked(keep: Array | None, y: Any) -> Any:
+def clear_masked(keep: Array | None, y: Any) -> Any:
     """Return y where a step counts, and zero where it does not."""
     if keep is None:
         return y
-    return tree.map(lambda leaf: namespace(leaf).where(_as_wide(keep, leaf), leaf, namespace(leaf).zeros_like(leaf)), y)
+    return tree.map(
+        lambda leaf: namespace(leaf).where(_widen_mask(keep, leaf), leaf, namespace(leaf).zeros_like(leaf)), y
+    )
 
 
-def _as_wide(mask: Array, leaf: Array) -> Array:
+def _widen_mask(mask: Array, leaf: Array) -> Array:
     for _ in range(len(leaf.shape) - len(mask.shape)):
         mask = mask[..., None]
     return mask

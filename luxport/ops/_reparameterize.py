@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from luxport.backend import Array, namespace, same_shape
-from luxport.backend.dtypes import expect_floating, single_or_double
+from luxport.backend import Array, match_shapes, namespace
+from luxport.backend.dtypes import expect_floating, widen_halves
 from luxport.backend.option_rules import AXIS, count
 from luxport.errors import LayerError, shape_text
 from luxport.ops._operation import operation
 from luxport.ops.scaling import sum_squares
-from luxport.ops.shapes import spreads_over
+from luxport.ops.shapes import can_spread_over
 from luxport.transforms._stop_gradient import stop_gradient
 
 __all__ = ["MOST_ITERATIONS", "spectral_norm", "weight_norm"]
@@ -20,7 +20,7 @@ MOST_ITERATIONS = 1000
 
 
 def _expect_sizes(direction: Array, size: Array) -> None:
-    if len(size.shape) != len(direction.shape) or not spreads_over(size.shape, direction.shape):
+    if len(size.shape) != len(direction.shape) or not can_spread_over(size.shape, direction.shape):
         raise LayerError(
             f"expects a size of as many axes as the direction {shape_text(direction)}, each as long or 1, "
             f"got {shape_text(size)}"
@@ -50,16 +50,16 @@ def weight_norm(direction: Array, size: Array) -> Array:
     expect_floating(direction, "direction")
     expect_floating(size, "size")
     _expect_sizes(direction, size)  # else they would broadcast
-    wide = single_or_double(xp, direction)
+    wide = widen_halves(xp, direction)
     axes = tuple(axis for axis, n in enumerate(size.shape) if n == 1)
     if not axes:
         return xp.astype(xp.sign(wide) * xp.astype(size, wide.dtype), direction.dtype)
     scaled, square, _ = sum_squares(xp, wide, axes)
-    return xp.astype(scaled * (xp.astype(size, wide.dtype) / _root_or_one(xp, square)), direction.dtype)
+    return xp.astype(scaled * (xp.astype(size, wide.dtype) / _take_root_or_one(xp, square)), direction.dtype)
 
 
 def _expect_vector(weight: Array, u: Array, *, axis: int, **options: Any) -> None:
-    if not same_shape(u.shape, (weight.shape[axis],)):
+    if not match_shapes(u.shape, (weight.shape[axis],)):
         raise LayerError(f"expects u ({weight.shape[axis]},) for the axis {axis} of the weight, got {shape_text(u)}")
 
 
@@ -86,25 +86,25 @@ def spectral_norm(weight: Array, u: Array, *, axis: int, iterations: int) -> tup
     xp = namespace(weight, u)
     expect_floating(weight, "weight")
     expect_floating(u, "u")
-    wide = single_or_double(xp, weight)
+    wide = widen_halves(xp, weight)
     rest = [i for i in range(len(weight.shape)) if i != axis % len(weight.shape)]
     matrix = xp.reshape(xp.permute_dims(wide, (axis % len(weight.shape), *rest)), (weight.shape[axis], -1))
     fixed = stop_gradient(matrix)
-    vector = _unit(xp, stop_gradient(xp.astype(u, wide.dtype)))
+    vector = _find_unit(xp, stop_gradient(xp.astype(u, wide.dtype)))
     for _ in range(iterations):
-        right = _unit(xp, xp.matmul(xp.matrix_transpose(fixed), vector))
-        vector = _unit(xp, xp.matmul(fixed, right))
+        right = _find_unit(xp, xp.matmul(xp.matrix_transpose(fixed), vector))
+        vector = _find_unit(xp, xp.matmul(fixed, right))
     image = xp.matmul(xp.matrix_transpose(matrix), vector)
     _, square, size = sum_squares(xp, image, None)
-    scaled = (wide if size is None else wide / size[0]) / _root_or_one(xp, square[0])
+    scaled = (wide if size is None else wide / size[0]) / _take_root_or_one(xp, square[0])
     return xp.astype(scaled, weight.dtype), xp.astype(vector, u.dtype)
 
 
-def _unit(xp: Any, x: Array) -> Array:
+def _find_unit(xp: Any, x: Array) -> Array:
     x, square, _ = sum_squares(xp, x, None)
-    return x / _root_or_one(xp, square)
+    return x / _take_root_or_one(xp, square)
 
 
-def _root_or_one(xp: Any, square: Array) -> Array:
+def _take_root_or_one(xp: Any, square: Array) -> Array:
     # The root's gradient at 0 is infinite, and 0 times infinity is no number: the root is taken of ones there.
     return xp.sqrt(xp.where(square > 0, square, xp.ones_like(square)))

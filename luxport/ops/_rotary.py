@@ -7,19 +7,19 @@ from typing import Any
 import numpy as np
 
 from luxport.backend import Array, namespace
-from luxport.backend.arguments import checked
-from luxport.backend.dtypes import expect_floating, widest_like
+from luxport.backend.arguments import check_call
+from luxport.backend.dtypes import choose_wider_dtype, expect_floating
 from luxport.backend.memory import check_memory
-from luxport.backend.option_rules import ANY_INT, FLAG, LONGEST, POSITIVE, count, or_none
+from luxport.backend.option_rules import ANY_INT, FLAG, LONGEST, POSITIVE, allow_none, count
 from luxport.errors import LayerError
 from luxport.ops._operation import operation
-from luxport.ops.indices import mark_missing, within
-from luxport.ops.shapes import sizes_of
+from luxport.ops.indices import mark_missing, require_in_range
+from luxport.ops.shapes import read_sizes
 
 __all__ = ["apply_rotary_embedding", "compute_rotary_embedding_params"]
 
 
-@checked(
+@check_call(
     rules={
         "dims": count(0, LONGEST),
         "max_sequence_length": count(0, LONGEST),
@@ -59,7 +59,7 @@ def compute_rotary_embedding_params(
 @operation(
     takes="x floating (..., features), cos_cache floating (rows, columns), sin_cache floating (rows, columns), "
     "positions int (..., sequence)?",
-    rules={"dims": or_none(count(0)), "seq_axis": ANY_INT},
+    rules={"dims": allow_none(count(0)), "seq_axis": ANY_INT},
 )
 def apply_rotary_embedding(
     x: Array,
@@ -106,18 +106,20 @@ def apply_rotary_embedding(
             f"got {cos_cache.shape[-1]} and {features}"
         )
     seq_axis %= ndim
-    wide = widest_like(xp, x)
+    wide = choose_wider_dtype(xp, x)
     # Both halves of a doubled cache are the same.
-    cos, sin = (xp.astype(_at(xp, cache, positions, x, seq_axis)[..., :half], wide) for cache in (cos_cache, sin_cache))
+    cos, sin = (
+        xp.astype(_take_rows(xp, cache, positions, x, seq_axis)[..., :half], wide) for cache in (cos_cache, sin_cache)
+    )
     first, second = (xp.astype(part, wide) for part in (x[..., :half], x[..., half:turning]))
     turned = xp.concat([first * cos - second * sin, second * cos + first * sin], axis=-1)
     turned = xp.astype(turned, x.dtype)
     return turned if turning == features else xp.concat([turned, x[..., turning:]], axis=-1)
 
 
-def _at(xp: Any, cache: Array, positions: Array | None, x: Array, seq_axis: int) -> Array:
+def _take_rows(xp: Any, cache: Array, positions: Array | None, x: Array, seq_axis: int) -> Array:
     """Return the rows of the positions, with axes of 1 where x has others than batch, sequence and features."""
-    known, length = x.shape[seq_axis], sizes_of(x)[seq_axis]
+    known, length = x.shape[seq_axis], read_sizes(x)[seq_axis]
     if positions is None:
         if known is not None and known > cache.shape[0]:
             raise LayerError(f"expects a sequence of at most {cache.shape[0]}, got {known}")
@@ -126,7 +128,7 @@ def _at(xp: Any, cache: Array, positions: Array | None, x: Array, seq_axis: int)
         given = positions.shape[-1] if len(positions.shape) in (1, 2) else 0
         if known is not None and given is not None and given != known:
             raise LayerError(f"expects a position for each of {known} places, got {tuple(positions.shape)}")
-        held, there = within(xp, positions, cache.shape[0], "positions")
+        held, there = require_in_range(xp, positions, cache.shape[0], "positions")
         rows = xp.take(cache, xp.reshape(held, (-1,)), axis=0)
         rows = rows if there is None else mark_missing(xp, rows, xp.reshape(there, (-1,)))
     columns = cache.shape[1]

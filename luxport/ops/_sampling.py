@@ -8,9 +8,9 @@ from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
-from luxport.backend import Array, array_device, namespace
-from luxport.backend.dtypes import expect_floating, in_single_or_double
-from luxport.backend.option_rules import FINITE, FLAG, Rule, choice, is_finite, or_none
+from luxport.backend import Array, find_array_device, namespace
+from luxport.backend.dtypes import expect_floating, run_wide
+from luxport.backend.option_rules import FINITE, FLAG, Rule, allow_choice, allow_none, is_finite
 from luxport.errors import LayerError, shape_text
 from luxport.ops._operation import operation
 
@@ -30,10 +30,10 @@ def _expect_pixels(x: Array, grid: Array, **options: Any) -> None:
         "x floating (N, C, H, W), grid floating (N, h, w, 2)",
         "x floating (N, C, D, H, W), grid floating (N, d, h, w, 3)",
     ),
-    rules={"padding_mode": choice(*get_args(GridPadding)), "align_corners": FLAG},
+    rules={"padding_mode": allow_choice(*get_args(GridPadding)), "align_corners": FLAG},
     check=_expect_pixels,
 )
-@in_single_or_double
+@run_wide
 def grid_sample(x: Array, grid: Array, *, padding_mode: GridPadding = "zeros", align_corners: bool = True) -> Array:
     """Interpolate x linearly at the places that a grid names, by coordinates from -1 to 1.
 
@@ -79,7 +79,7 @@ def grid_sample(x: Array, grid: Array, *, padding_mode: GridPadding = "zeros", a
         if not align_corners:
             place = place - 0.5
         if padding_mode == "reflection":
-            place = _mirror(xp, place, 0.0 if align_corners else -0.5, float(n - 1 if align_corners else n))
+            place = _mirror_place(xp, place, 0.0 if align_corners else -0.5, float(n - 1 if align_corners else n))
         if padding_mode != "zeros":
             # Not `clip`, whose slope at its bounds differs between backends.
             place = xp.where(place <= 0.0, xp.zeros_like(place), place)
@@ -106,7 +106,7 @@ def grid_sample(x: Array, grid: Array, *, padding_mode: GridPadding = "zeros", a
     return xp.reshape(total, (_batch(x), x.shape[1], *places))
 
 
-def _mirror(xp: Any, place: Array, low: float, span: float) -> Array:
+def _mirror_place(xp: Any, place: Array, low: float, span: float) -> Array:
     """Fold places into [low, low + span] as mirrors at both ends do."""
     if span == 0.0:
         return xp.zeros_like(place)
@@ -122,11 +122,11 @@ def _mirror(xp: Any, place: Array, low: float, span: float) -> Array:
     takes="x (N, C, H, W)",
     rules={
         "angle": FINITE,
-        "method": choice("bilinear", "nearest"),
-        "rotation_center": or_none(Rule("a pair of numbers (h, w)", lambda value, shape: _is_pair(value))),
+        "method": allow_choice("bilinear", "nearest"),
+        "rotation_center": allow_none(Rule("a pair of numbers (h, w)", lambda value, shape: _is_pair(value))),
     },
 )
-@in_single_or_double
+@run_wide
 def imrotate(
     x: Array,
     *,
@@ -185,7 +185,7 @@ def rotation_taps(
 
     A table that NumPy makes in double precision; a backend that has it, and keeps sizes open, may use `make_taps`.
     """
-    xp, device = namespace(x), array_device(x)
+    xp, device = namespace(x), find_array_device(x)
     taps = make_taps(np, tuple(x.shape)[2:], angle, center, bilinear)
     return tuple(
         [

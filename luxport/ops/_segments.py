@@ -5,24 +5,24 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from luxport.backend import Array, array_device, namespace, same_shape
+from luxport.backend import Array, find_array_device, match_shapes, namespace
 from luxport.backend.dtypes import (
     expect_no_booleans,
     is_integer,
-    single_or_double,
+    widen_halves,
 )
 from luxport.backend.memory import check_memory
-from luxport.backend.option_rules import choice, count
+from luxport.backend.option_rules import allow_choice, count
 from luxport.errors import LayerError, shape_text
 from luxport.ops._operation import operation
-from luxport.ops.indices import are_in_range, expect_integers, mark_missing, within
+from luxport.ops.indices import are_in_range, expect_integers, mark_missing, require_in_range
 
 __all__ = ["reduce_known_segments", "reduce_segments", "segment_reduce"]
 
 
 @operation(
     takes="src numbers (m, ...), segments int (m)",
-    rules={"op": choice("sum", "prod", "max", "min"), "size": count(0)},
+    rules={"op": allow_choice("sum", "prod", "max", "min"), "size": count(0)},
 )
 def segment_reduce(src: Array, segments: Array, *, op: str, size: int) -> Array:
     """Reduce the slices of each segment: their sum, prod, max or min.
@@ -42,11 +42,11 @@ def segment_reduce(src: Array, segments: Array, *, op: str, size: int) -> Array:
     array([2., 0., 4.])
     """
     xp = namespace(src, segments)
-    if len(segments.shape) != 1 or not same_shape(segments.shape, tuple(src.shape)[:1]):
+    if len(segments.shape) != 1 or not match_shapes(segments.shape, tuple(src.shape)[:1]):
         raise LayerError(f"expects src (m, ...) with segments (m,), got {shape_text(src)} and {shape_text(segments)}")
     expect_integers(segments, "segments")
     check_memory("the result", (size, *src.shape[1:]))
-    held, there = within(xp, segments, size, "segments")
+    held, there = require_in_range(xp, segments, size, "segments")
     y = reduce_known_segments(src, held, op=op, size=size)
     return y if there is None else mark_missing(xp, y, xp.all(there))
 
@@ -56,7 +56,7 @@ reduce_segments = segment_reduce
 
 def _expect_segments(src: Array, segments: Array, *, op: str, size: int) -> None:
     """Expect arrays that fit. The caller has checked the numbers of the segments; to look again would cost as much."""
-    if len(segments.shape) != 1 or not src.shape or not same_shape(segments.shape, tuple(src.shape)[:1]):
+    if len(segments.shape) != 1 or not src.shape or not match_shapes(segments.shape, tuple(src.shape)[:1]):
         raise LayerError(f"expects src (m, ...) and segments (m), got {shape_text(src)} and {shape_text(segments)}")
     expect_integers(segments, "segments")
     expect_no_booleans(src)
@@ -72,7 +72,7 @@ def _expect_numbers_of_segments(src: Array, segments: Array, *, op: str, size: i
 
 @operation(
     takes="src numbers (m, ...), segments int (m)",
-    rules={"op": choice("sum", "prod", "max", "min"), "size": count(0)},
+    rules={"op": allow_choice("sum", "prod", "max", "min"), "size": count(0)},
     check=_expect_numbers_of_segments,
     guard=_expect_segments,
     early=False,
@@ -88,19 +88,21 @@ def reduce_known_segments(src: Array, segments: Array, *, op: str, size: int) ->
     """
     xp = namespace(src, segments)
     if size == 0 or src.shape[0] == 0:
-        return xp.full((size, *src.shape[1:]), empty_segment(xp, src, op), dtype=src.dtype, device=array_device(src))
-    numbers = xp.arange(size, dtype=segments.dtype, device=array_device(src))
+        return xp.full(
+            (size, *src.shape[1:]), find_empty_segment(xp, src, op), dtype=src.dtype, device=find_array_device(src)
+        )
+    numbers = xp.arange(size, dtype=segments.dtype, device=find_array_device(src))
     here = numbers[:, None] == segments[None, :]
     here = xp.reshape(here, (size, -1, *[1] * (len(src.shape) - 1)))
-    neutral = xp.full_like(src, empty_segment(xp, src, op))
+    neutral = xp.full_like(src, find_empty_segment(xp, src, op))
     # Every slice is compared with every segment: short and exact, but slow, so that backends have their own.
     slices = xp.where(here, src[None, ...], neutral[None, ...])
     if op in ("sum", "prod"):
-        slices = single_or_double(xp, slices)
+        slices = widen_halves(xp, slices)
     return xp.astype(_REDUCTIONS[op](xp, slices), src.dtype)
 
 
-def empty_segment(xp: Any, x: Array, op: str) -> float:
+def find_empty_segment(xp: Any, x: Array, op: str) -> float:
     """Return what the reduction of nothing is."""
     if op in ("sum", "prod"):
         return 0 if op == "sum" else 1

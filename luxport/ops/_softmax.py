@@ -6,7 +6,7 @@ import math
 from typing import Any, TypeAlias
 
 from luxport.backend import Array, namespace
-from luxport.backend.dtypes import real_numbers, single_or_double
+from luxport.backend.dtypes import require_real_numbers, widen_halves
 from luxport.backend.option_rules import AXES, FLAG
 from luxport.errors import LayerError, shape_text
 from luxport.ops._operation import operation
@@ -41,8 +41,8 @@ def softmax(x: Array, *, axis: Axes = -1) -> Array:
     [0.  0.5 0.5]
     """
     xp = namespace(x)
-    x = real_numbers(xp, x, "softmax")
-    powers = xp.exp(_take_away(xp, single_or_double(xp, x), axis))
+    x = require_real_numbers(xp, x, "softmax")
+    powers = xp.exp(_take_away(xp, widen_halves(xp, x), axis))
     return xp.astype(powers / xp.sum(powers, axis=axis, keepdims=True), x.dtype)
 
 
@@ -61,8 +61,8 @@ def logsoftmax(x: Array, *, axis: Axes = -1) -> Array:
     [-2999. -2998.     0.]
     """
     xp = namespace(x)
-    x = real_numbers(xp, x, "logsoftmax")
-    lowered = _take_away(xp, single_or_double(xp, x), axis)
+    x = require_real_numbers(xp, x, "logsoftmax")
+    lowered = _take_away(xp, widen_halves(xp, x), axis)
     return xp.astype(lowered - xp.log(xp.sum(xp.exp(lowered), axis=axis, keepdims=True)), x.dtype)
 
 
@@ -84,8 +84,8 @@ def logsumexp(x: Array, *, axis: Axes = None, keepdims: bool = False) -> Array:
     1000.6931471805599
     """
     xp = namespace(x)
-    x = real_numbers(xp, x, "logsumexp")
-    wide = single_or_double(xp, x)
+    x = require_real_numbers(xp, x, "logsumexp")
+    wide = widen_halves(xp, x)
     top = stop_gradient(_find_largest(xp, wide, axis))
     finite = xp.isfinite(top)
     # An infinite top decides alone; what stands beside it is kept from the exponential.
@@ -99,7 +99,7 @@ def logsumexp(x: Array, *, axis: Axes = None, keepdims: bool = False) -> Array:
 def halve_logsoftmax(x: Array, *, axis: int) -> Array:
     """Return half of `logsoftmax`, which of finite numbers is finite: they may be farther apart than the largest is."""
     xp = namespace(x)
-    halves = _take_away(xp, 0.5 * single_or_double(xp, x), axis)
+    halves = _take_away(xp, 0.5 * widen_halves(xp, x), axis)
     return xp.astype(halves - 0.5 * xp.log(xp.sum(xp.exp(2.0 * halves), axis=axis, keepdims=True)), x.dtype)
 
 

@@ -6,7 +6,14 @@ import math
 from typing import Any
 
 from luxport.backend import Array, namespace
-from luxport.backend.dtypes import in_single_or_double, is_complex, is_double, numbers, promote, real_numbers
+from luxport.backend.dtypes import (
+    is_complex,
+    is_double,
+    promote,
+    require_numbers,
+    require_real_numbers,
+    run_wide,
+)
 from luxport.errors import LayerError, shape_text
 from luxport.ops._operation import operation
 from luxport.ops.shapes import spread_alike
@@ -27,15 +34,15 @@ def erf(x: Array) -> Array:
     [-1.          0.          0.84270079]
     """
     xp = namespace(x)
-    x = real_numbers(xp, x, "erf")
+    x = require_real_numbers(xp, x, "erf")
     # The coefficients need float32's range and precision.
     wide = x if x.dtype == xp.float32 or is_double(x) else xp.astype(x, xp.float32)
     # Each formula sees its own interval only: elsewhere it would overflow, or spoil a gradient.
     near = xp.clip(wide, -_BORDER, _BORDER)
     far = xp.clip(xp.abs(wide), _BORDER, _ONE_FROM_HERE)
     square = near * near
-    small = near * (_polynomial(_NEAR_OVER, square) / _polynomial(_NEAR_UNDER, square))
-    tail = xp.exp(-(far * far)) * (_polynomial(_FAR_OVER, far) / _polynomial(_FAR_UNDER, far))
+    small = near * (_evaluate_polynomial(_NEAR_OVER, square) / _evaluate_polynomial(_NEAR_UNDER, square))
+    tail = xp.exp(-(far * far)) * (_evaluate_polynomial(_FAR_OVER, far) / _evaluate_polynomial(_FAR_UNDER, far))
     y = xp.where(xp.abs(wide) < _BORDER, small, xp.sign(wide) * (1.0 - tail))
     return xp.astype(y, x.dtype)
 
@@ -52,7 +59,7 @@ def xlogx(x: Array) -> Array:
     array([0., 0.])
     """
     xp = namespace(x)
-    x = numbers(xp, x, "xlogx")
+    x = require_numbers(xp, x, "xlogx")
     # The slope at infinity is that of the logarithm times 1: infinity over infinity would be no number.
     factor = x if is_complex(x) else xp.where(x == math.inf, stop_gradient(x), x)
     return xlogy(x, factor)
@@ -75,12 +82,12 @@ def xlogy(x: Array, y: Array) -> Array:
     array([0., 0.])
     """
     xp = namespace(x, y)
-    x, y = promote(xp, numbers(xp, x, "xlogy"), numbers(xp, y, "xlogy"))
+    x, y = promote(xp, require_numbers(xp, x, "xlogy"), require_numbers(xp, y, "xlogy"))
     return _xlogy(x, y)
 
 
 # Half types are too short for the square of an inverse, which the second derivative of a logarithm is.
-@in_single_or_double
+@run_wide
 def _xlogy(x: Array, y: Array) -> Array:
     xp = namespace(x, y)
     zero = x == 0
@@ -89,7 +96,7 @@ def _xlogy(x: Array, y: Array) -> Array:
     return xp.where(zero, xp.zeros_like(result), result)
 
 
-def _polynomial(coefficients: tuple[float, ...], x: Array) -> Any:
+def _evaluate_polynomial(coefficients: tuple[float, ...], x: Array) -> Any:
     """Evaluate by Horner's rule, the highest power's coefficient first."""
     y: Any = coefficients[0]
     for coefficient in coefficients[1:]:

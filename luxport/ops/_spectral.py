@@ -9,17 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from luxport.backend import Array, Backend, array_device, asarray, namespace
-from luxport.backend.arguments import checked
-from luxport.backend.dtypes import is_complex, is_double, widest_like
+from luxport.backend import Array, Backend, asarray, find_array_device, namespace
+from luxport.backend.arguments import check_call
+from luxport.backend.dtypes import choose_wider_dtype, is_complex, is_double
 from luxport.backend.option_rules import (
     BACKEND,
     FINITE,
     FLAG,
     LARGEST_INT32,
     TEXT,
+    allow_none,
     count,
-    or_none,
 )
 from luxport.errors import LayerError, shape_text
 from luxport.ops._operation import operation
@@ -29,8 +29,8 @@ __all__ = ["hamming_window", "hann_window", "istft", "stft"]
 
 
 _COUNT = count(1, LARGEST_INT32)
-FRAMES = {"n_fft": _COUNT, "hop_length": or_none(_COUNT), "center": FLAG, "normalized": FLAG}
-MADE = {"dtype": TEXT, "backend": BACKEND, "device": or_none(TEXT)}
+FRAMES = {"n_fft": _COUNT, "hop_length": allow_none(_COUNT), "center": FLAG, "normalized": FLAG}
+MADE = {"dtype": TEXT, "backend": BACKEND, "device": allow_none(TEXT)}
 
 
 def expect_signals(x: Array, *window: Array | None, **options: Any) -> None:
@@ -68,26 +68,26 @@ def stft(
     (5, 9)
     """
     xp = namespace(x, window)
-    hop_length = _hop(n_fft, hop_length)
-    x, complex_input = as_transformable(xp, x), is_complex(x)
+    hop_length = _choose_hop(n_fft, hop_length)
+    x, complex_input = make_transformable(xp, x), is_complex(x)
     if center:
         x = pad_reflect(x, padding=n_fft // 2, axes=-1)
     if x.shape[-1] < n_fft:
         raise LayerError(f"expects at least n_fft = {n_fft} samples, got {x.shape[-1]}")
     frames = 1 + (x.shape[-1] - n_fft) // hop_length
-    starts, offsets = (xp.arange(n, dtype=xp.int32, device=array_device(x)) for n in (frames, n_fft))
+    starts, offsets = (xp.arange(n, dtype=xp.int32, device=find_array_device(x)) for n in (frames, n_fft))
     places = starts[:, None] * hop_length + offsets[None, :]
     columns = xp.take(x, xp.reshape(places, (-1,)), axis=-1)
     columns = xp.reshape(columns, (*tuple(x.shape)[:-1], frames, n_fft))
     if window is not None:
-        columns = columns * xp.astype(_as_wide(xp, window, n_fft, columns), columns.dtype)
+        columns = columns * xp.astype(_widen_window(xp, window, n_fft, columns), columns.dtype)
     y = xp.fft.fft(columns, axis=-1) if complex_input else xp.fft.rfft(columns, axis=-1)
     return y * n_fft**-0.5 if normalized else y
 
 
 @operation(
     takes="y complex (..., frames, frequencies), window real (n)?",
-    rules={**FRAMES, "return_complex": FLAG, "original_length": or_none(count(0))},
+    rules={**FRAMES, "return_complex": FLAG, "original_length": allow_none(count(0))},
 )
 def istft(
     y: Array,
@@ -125,7 +125,7 @@ def istft(
     True
     """
     xp = namespace(y, window)
-    hop_length = _hop(n_fft, hop_length)
+    hop_length = _choose_hop(n_fft, hop_length)
     frequencies = n_fft if return_complex else n_fft // 2 + 1
     if len(y.shape) < 2 or y.shape[-1] != frequencies:
         raise LayerError(f"expects (..., frames, {frequencies}), got {tuple(y.shape)}")
@@ -134,9 +134,9 @@ def istft(
     if normalized:
         y = y * n_fft**0.5
     columns = xp.fft.ifft(y, axis=-1) if return_complex else xp.fft.irfft(y, n=n_fft, axis=-1)
-    weight = xp.ones((1, n_fft), dtype=widest_like(xp, columns), device=array_device(y))
+    weight = xp.ones((1, n_fft), dtype=choose_wider_dtype(xp, columns), device=find_array_device(y))
     if window is not None:
-        wide = _as_wide(xp, window, n_fft, columns)
+        wide = _widen_window(xp, window, n_fft, columns)
         columns = columns * xp.astype(wide, columns.dtype)
         weight = weight * wide * wide
     frames = columns.shape[-2]
@@ -152,7 +152,7 @@ def istft(
     return x[..., low:high]
 
 
-@checked(rules={"length": count(1), "periodic": FLAG, **MADE})
+@check_call(rules={"length": count(1), "periodic": FLAG, **MADE})
 def hann_window(
     length: int,
     *,
@@ -180,7 +180,7 @@ def hann_window(
     return hamming_window(length, periodic=periodic, alpha=0.5, beta=0.5, dtype=dtype, backend=backend, device=device)
 
 
-@checked(rules={"length": count(1), "periodic": FLAG, "alpha": FINITE, "beta": FINITE, **MADE})
+@check_call(rules={"length": count(1), "periodic": FLAG, "alpha": FINITE, "beta": FINITE, **MADE})
 def hamming_window(
     length: int,
     *,
@@ -211,23 +211,23 @@ def hamming_window(
     return asarray(values if length > 1 else np.ones(1), dtype=dtype, backend=backend, device=device)
 
 
-def _hop(n_fft: int, hop_length: int | None) -> int:
+def _choose_hop(n_fft: int, hop_length: int | None) -> int:
     return max(1, n_fft // 4) if hop_length is None else hop_length
 
 
-def as_transformable(xp: Any, x: Array) -> Array:
+def make_transformable(xp: Any, x: Array) -> Array:
     """Make float32 of half types and integers, which Fourier transforms do not take."""
     known = x.dtype == xp.float32 or is_double(x) or is_complex(x)
     return x if known else xp.astype(x, xp.float32)
 
 
-def _as_wide(xp: Any, window: Array, n_fft: int, columns: Array) -> Array:
+def _widen_window(xp: Any, window: Array, n_fft: int, columns: Array) -> Array:
     """Put zeros on both sides of a window, up to n_fft, in the precision of the columns."""
     size = window.shape[0]
     if len(window.shape) != 1 or not 0 < size <= n_fft:
         raise LayerError(f"expects a window of 1 to n_fft = {n_fft} samples, got {tuple(window.shape)}")
     low = (n_fft - size) // 2
-    return pad_zeros(xp.astype(window, widest_like(xp, columns)), padding=((low, n_fft - size - low),), axes=0)
+    return pad_zeros(xp.astype(window, choose_wider_dtype(xp, columns)), padding=((low, n_fft - size - low),), axes=0)
 
 
 def _add_frames(xp: Any, columns: Array, hop: int) -> Array:

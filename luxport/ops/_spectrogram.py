@@ -8,20 +8,20 @@ from typing import Any
 import numpy as np
 
 from luxport.backend import Array, Backend, asarray, namespace
-from luxport.backend.arguments import checked
-from luxport.backend.dtypes import real_numbers, widest_like
+from luxport.backend.arguments import check_call
+from luxport.backend.dtypes import choose_wider_dtype, require_real_numbers
 from luxport.backend.option_rules import (
     FINITE,
     FLAG,
     NON_NEGATIVE,
     POSITIVE,
+    allow_none,
     count,
-    or_none,
 )
 from luxport.errors import LayerError, shape_text
 from luxport.ops._operation import operation
 from luxport.ops._padding import pad_zeros
-from luxport.ops._spectral import FRAMES, MADE, as_transformable, expect_signals, stft
+from luxport.ops._spectral import FRAMES, MADE, expect_signals, make_transformable, stft
 from luxport.text import warn
 
 __all__ = ["db_to_power", "melscale_filterbanks", "power_to_db", "spectrogram"]
@@ -67,9 +67,9 @@ def spectrogram(
     Source: NNlib ``spectrogram``
     """
     xp = namespace(x, window)
-    x = as_transformable(xp, x)
+    x = make_transformable(xp, x)
     if window is not None:  # once, as its gradient has two parts, which add up before they are rounded
-        window = xp.astype(window, widest_like(xp, x))
+        window = xp.astype(window, choose_wider_dtype(xp, x))
     if pad:
         x = pad_zeros(x, padding=pad, axes=-1)
     y = stft(x, window, n_fft=n_fft, hop_length=hop_length, center=center, normalized=normalized)
@@ -77,13 +77,13 @@ def spectrogram(
         y = y / xp.astype(xp.sqrt(xp.sum(window * window)), y.dtype)
     if power <= 0:
         return y
-    size = xp.abs(y + float(xp.finfo(widest_like(xp, x)).eps))
+    size = xp.abs(y + float(xp.finfo(choose_wider_dtype(xp, x)).eps))
     return size * size if power == 2 else size**power
 
 
 @operation(
     takes="s real",
-    rules={"ref": POSITIVE, "amin": POSITIVE, "top_db": or_none(NON_NEGATIVE)},
+    rules={"ref": POSITIVE, "amin": POSITIVE, "top_db": allow_none(NON_NEGATIVE)},
     check=_expect_some,
 )
 def power_to_db(s: Array, *, ref: float = 1.0, amin: float = 1e-10, top_db: float | None = 80.0) -> Array:
@@ -102,7 +102,7 @@ def power_to_db(s: Array, *, ref: float = 1.0, amin: float = 1e-10, top_db: floa
     [  0. -10. -80.]
     """
     xp = namespace(s)
-    s = real_numbers(xp, s, "power_to_db")
+    s = require_real_numbers(xp, s, "power_to_db")
     levels = 10.0 * (xp.log10(xp.clip(s, min=amin)) - math.log10(max(amin, ref)))
     return levels if top_db is None else xp.maximum(levels, xp.max(levels) - top_db)
 
@@ -118,16 +118,16 @@ def db_to_power(levels: Array, *, ref: float = 1.0) -> Array:
     Source: NNlib ``db_to_power``
     """
     xp = namespace(levels)
-    return ref * xp.exp(real_numbers(xp, levels, "db_to_power") * (math.log(10.0) / 10.0))
+    return ref * xp.exp(require_real_numbers(xp, levels, "db_to_power") * (math.log(10.0) / 10.0))
 
 
-@checked(
+@check_call(
     rules={
         "n_freqs": count(1),
         "n_mels": count(1),
         "sample_rate": POSITIVE,
         "fmin": NON_NEGATIVE,
-        "fmax": or_none(POSITIVE),
+        "fmax": allow_none(POSITIVE),
         **MADE,
     }
 )

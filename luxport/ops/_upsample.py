@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 from typing import Any, TypeAlias
 
-from luxport.backend import Array, array_device, is_array, namespace
-from luxport.backend.arguments import checked, short
-from luxport.backend.dtypes import expect_floating, single_or_double, widest, widest_like
+from luxport.backend import Array, find_array_device, is_array, namespace
+from luxport.backend.arguments import check_call, write_short
+from luxport.backend.dtypes import choose_wider_dtype, expect_floating, find_widest_dtype, widen_halves
 from luxport.backend.memory import check_growth
-from luxport.backend.option_rules import FLAG, LONGEST, count, each, is_int, or_none
+from luxport.backend.option_rules import FLAG, LONGEST, allow_each, allow_none, count, is_int
 from luxport.backend.option_rules import is_number as is_real
 from luxport.errors import LayerError, shape_text
 from luxport.ops._operation import operation
-from luxport.ops.shapes import are_fixed, is_number, sizes_of
-from luxport.ops.windows import Sizes, along_axis
+from luxport.ops.shapes import are_fixed, is_number, read_sizes
+from luxport.ops.windows import Sizes, lay_along_axis
 
 __all__ = [
     "pixel_shuffle",
@@ -32,8 +32,8 @@ Size: TypeAlias = int | tuple[int, ...] | None
 """One for all spatial axes, or one each."""
 
 
-_SIZE = or_none(each(f"an int from 1 to {LONGEST}", lambda n: is_int(n) and 1 <= n <= LONGEST))
-_SCALE = or_none(each(f"a positive number up to {LONGEST}", lambda s: is_real(s) and 0 < s <= LONGEST))
+_SIZE = allow_none(allow_each(f"an int from 1 to {LONGEST}", lambda n: is_int(n) and 1 <= n <= LONGEST))
+_SCALE = allow_none(allow_each(f"a positive number up to {LONGEST}", lambda s: is_real(s) and 0 < s <= LONGEST))
 
 
 def _check_elements(x: Array, **options: Any) -> None:
@@ -58,16 +58,16 @@ def upsample_nearest(x: Array, *, scale: Scale = None, size: Size = None) -> Arr
     array([[[1., 1., 1., 2., 2., 2.]]])
     """
     xp = namespace(x)
-    shape = sizes_of(x)
+    shape = read_sizes(x)
     if scale is None and not are_fixed(x):
         return resize_nearest(x, size=size)
     sizes = _find_sizes(shape[2:], scale, size)
-    scales = _scales(scale, len(sizes))
+    scales = _write_scales_out(scale, len(sizes))
     if scales is None:
         if any(new % n for n, new in zip(shape[2:], sizes, strict=True)):
             raise LayerError(f"expects multiples of the sizes {shape[2:]} to repeat to, got {sizes}", culprit="luxport")
         scales = tuple([new // n for n, new in zip(shape[2:], sizes, strict=True)])
-    wide = single_or_double(xp, x) if math.prod(scales) > _MANY else x
+    wide = widen_halves(xp, x) if math.prod(scales) > _MANY else x
     if wide is not x:
         return xp.astype(upsample_nearest(wide, scale=scales), x.dtype)
     # The last one first, so that the axes before it stay where they are.
@@ -93,16 +93,18 @@ def resize_nearest(x: Array, *, size: Size) -> Array:
     array([[[1., 1., 2., 2., 3.]]])
     """
     xp = namespace(x)
-    shape = sizes_of(x)
+    shape = read_sizes(x)
     sizes = _find_sizes(shape[2:], None, size)
     if are_fixed(x) and not any([new % n for n, new in zip(shape[2:], sizes, strict=True)]):
         return upsample_nearest(x, size=size)
-    y = single_or_double(xp, x)  # gradients of elements that are taken many times add up in float32
+    y = widen_halves(xp, x)  # gradients of elements that are taken many times add up in float32
     for axis, new in enumerate(sizes, start=2):
         if are_fixed(x):
-            places = xp.asarray([i * shape[axis] // new for i in range(new)], dtype=xp.int32, device=array_device(x))
+            places = xp.asarray(
+                [i * shape[axis] // new for i in range(new)], dtype=xp.int32, device=find_array_device(x)
+            )
         else:
-            places = (xp.arange(new, dtype=xp.int32, device=array_device(x)) * shape[axis]) // new
+            places = (xp.arange(new, dtype=xp.int32, device=find_array_device(x)) * shape[axis]) // new
         y = xp.take(y, places, axis=axis)
     return xp.astype(y, x.dtype)
 
@@ -140,10 +142,10 @@ def upsample_linear(x: Array, *, scale: Scale = None, size: Size = None, align_c
         exact = upsample_linear(xp.astype(x, xp.float32), scale=scale, size=size, align_corners=align_corners)
         return xp.astype(xp.round(exact), x.dtype)
     expect_floating(x)
-    fixed, shape = are_fixed(x), sizes_of(x)
+    fixed, shape = are_fixed(x), read_sizes(x)
     new_sizes = _find_sizes(shape[2:], scale, size)
     if not fixed or any([new > _MANY * n for n, new in zip(shape[2:], new_sizes, strict=True)]):
-        wide = single_or_double(xp, x)
+        wide = widen_halves(xp, x)
         if wide is not x:
             return xp.astype(upsample_linear(wide, scale=scale, size=size, align_corners=align_corners), x.dtype)
     for axis, new in enumerate(new_sizes, start=2):
@@ -155,16 +157,16 @@ def upsample_linear(x: Array, *, scale: Scale = None, size: Size = None, align_c
             continue
         places = _find_places(n, new, align_corners)
         below, above = (
-            xp.take(x, xp.asarray(indices, dtype=xp.int32, device=array_device(x)), axis=axis)
+            xp.take(x, xp.asarray(indices, dtype=xp.int32, device=find_array_device(x)), axis=axis)
             for indices in ([int(place) for place in places], [min(int(place) + 1, n - 1) for place in places])
         )
-        x = below * along_axis(x, axis, [1.0 - place % 1.0 for place in places], x.dtype) + above * along_axis(
+        x = below * lay_along_axis(x, axis, [1.0 - place % 1.0 for place in places], x.dtype) + above * lay_along_axis(
             x, axis, [place % 1.0 for place in places], x.dtype
         )
     return x
 
 
-@checked()
+@check_call()
 def upsample_bilinear(x: Array, *, scale: Scale = None, size: Size = None, align_corners: bool = True) -> Array:
     """Interpolate linearly along two spatial axes: `upsample_linear` of (N, C, H, W).
 
@@ -179,7 +181,7 @@ def upsample_bilinear(x: Array, *, scale: Scale = None, size: Size = None, align
     return upsample_linear(x, scale=scale, size=size, align_corners=align_corners)
 
 
-@checked()
+@check_call()
 def upsample_trilinear(x: Array, *, scale: Scale = None, size: Size = None, align_corners: bool = True) -> Array:
     """Interpolate linearly along three spatial axes: `upsample_linear` of (N, C, D, H, W).
 
@@ -213,7 +215,7 @@ def pixel_shuffle(x: Array, *, factor: int) -> Array:
             [3., 4.]]])
     """
     xp = namespace(x)
-    batch, channels, *sizes = sizes_of(x)
+    batch, channels, *sizes = read_sizes(x)
     rank = len(sizes)
     if x.shape[1] is not None and x.shape[1] % factor**rank:
         raise LayerError(
@@ -235,7 +237,7 @@ def _interpolate(xp: Any, x: Array, axis: int, n: Any, new: Any, align_corners: 
 
     A place is a fraction of whole numbers, which are exact: `_find_places` are the same.
     """
-    i = xp.arange(new, dtype=xp.int32, device=array_device(x))
+    i = xp.arange(new, dtype=xp.int32, device=find_array_device(x))
     zero = xp.zeros_like(i)
     if align_corners:
         places, whole = i * (n - 1), zero + (new - 1)
@@ -245,7 +247,7 @@ def _interpolate(xp: Any, x: Array, axis: int, n: Any, new: Any, align_corners: 
         places = xp.where(places < 0, zero, places)
     below, last = places // whole, zero + (n - 1)
     above = xp.where(below < last, below + 1, last)
-    wide = widest_like(xp, x)
+    wide = choose_wider_dtype(xp, x)
     share = xp.astype(places % whole, wide) / xp.astype(whole, wide)
     share = xp.reshape(xp.astype(share, x.dtype), (-1, *[1] * (len(x.shape) - axis - 1)))
     return xp.take(x, below, axis=axis) * (1.0 - share) + xp.take(x, above, axis=axis) * share
@@ -263,7 +265,7 @@ def _find_sizes(sizes: Sizes, scale: Scale, size: Size) -> Sizes:
     if (scale is None) == (size is None):
         raise LayerError(f"expects either a scale or a size, got {_describe(scale, size)}", culprit="luxport")
     rank = len(sizes)
-    scales = _scales(scale, rank)
+    scales = _write_scales_out(scale, rank)
     if scales is None:
         wanted = size if isinstance(size, tuple) else (size or 0,) * rank
         fits = len(wanted) == rank and all(n > 0 for n in wanted)
@@ -281,10 +283,10 @@ def _find_sizes(sizes: Sizes, scale: Scale, size: Size) -> Sizes:
 
 
 def _describe(scale: Any, size: Any) -> str:
-    return f"scale={short(scale)} and size={short(size)}"
+    return f"scale={write_short(scale)} and size={write_short(size)}"
 
 
-def _scales(scale: Scale, rank: int) -> Any:
+def _write_scales_out(scale: Scale, rank: int) -> Any:
     """Write the scales out, one for each of the spatial axes."""
     if scale is None:
         return None
@@ -299,7 +301,7 @@ def _scale_size(n: Any, scale: float) -> Any:
     if is_number(n):
         return _scale_symbol(n, scale)
     xp = namespace(n)
-    return xp.astype(xp.floor(xp.astype(n, widest(xp)) * scale), n.dtype)
+    return xp.astype(xp.floor(xp.astype(n, find_widest_dtype(xp)) * scale), n.dtype)
 
 
 def _scale_symbol(n: Any, scale: float) -> Any:

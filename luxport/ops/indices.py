@@ -17,13 +17,13 @@ import math
 from typing import Any
 
 from luxport.backend import Array, dtype_name, namespace
-from luxport.backend.dtypes import as_indices
+from luxport.backend.dtypes import convert_indices
 from luxport.errors import LayerIndexError, LayerTypeError, shape_text
 from luxport.ops._operation import operation
 from luxport.ops.looking import may_look
 from luxport.ops.shapes import is_number
 
-__all__ = ["are_in_range", "expect_integers", "mark_missing", "told_index", "value_range", "within"]
+__all__ = ["are_in_range", "expect_integers", "mark_missing", "tell_index", "value_range", "require_in_range"]
 
 
 @operation
@@ -47,7 +47,7 @@ def are_in_range(indices: Array, size: Any, name: str = "indices", culprit: str 
     if seen is not None:
         if seen[0] >= 0 and seen[1] < size:
             return True
-        wrong = told_index(indices, seen[0] if seen[0] < 0 else seen[1])
+        wrong = tell_index(indices, seen[0] if seen[0] < 0 else seen[1])
         raise LayerIndexError(f"expects {name} of at least 0 and below {size}, got {wrong}", culprit=culprit)
     if 0 in indices.shape:
         return True
@@ -58,7 +58,7 @@ def are_in_range(indices: Array, size: Any, name: str = "indices", culprit: str 
     return False
 
 
-def told_index(indices: Array, index: int) -> str:
+def tell_index(indices: Array, index: int) -> str:
     """Write an index of these for an error: the largest of its type may stand for a larger unsigned one.
 
     Source: `luxport.backend.dtypes.as_indices`
@@ -67,14 +67,16 @@ def told_index(indices: Array, index: int) -> str:
     return f"{index} or more" if index == largest else f"{index}"
 
 
-def within(xp: Any, indices: Array, size: Any, name: str = "indices", culprit: str = "") -> tuple[Array, Array | None]:
+def require_in_range(
+    xp: Any, indices: Array, size: Any, name: str = "indices", culprit: str = ""
+) -> tuple[Array, Array | None]:
     """Return indices that are in range, and where they are those given: None if all are known to be.
 
     The size is a number, or an array of one that only the running program knows.
 
     Raises: LayerIndexError for one that is known to be out of range
     """
-    indices = as_indices(xp, indices)
+    indices = convert_indices(xp, indices)
     if are_in_range(indices, size, name, culprit):
         return indices, None
     # Not `clip`, whose PyTorch form cannot take a size that a compiler leaves open.

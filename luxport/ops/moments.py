@@ -14,16 +14,16 @@ from luxport.transforms._stop_gradient import stop_gradient
 __all__ = [
     "Moments",
     "Reductions",
-    "along",
-    "any_is_far",
+    "reduce_along",
+    "is_any_far",
     "are_far",
     "are_usual",
     "find_scaling",
     "find_unit",
-    "least_epsilon",
+    "choose_least_epsilon",
     "take_moments",
-    "usual_bound",
-    "usual_variance",
+    "find_usual_bound",
+    "is_variance_usual",
 ]
 
 
@@ -56,7 +56,7 @@ class Moments(NamedTuple):
         return self.mean, self.var / self.unit / self.unit
 
 
-def along(xp: Any, axes: int | tuple[int, ...] | None) -> Reductions:
+def reduce_along(xp: Any, axes: int | tuple[int, ...] | None) -> Reductions:
     """Reduce along axes, which stay; None for all of them."""
 
     def first(x: Array) -> Array:
@@ -81,20 +81,22 @@ def take_moments(xp: Any, x: Array, over: Reductions, epsilon: float, *, center:
     are, to the bit. A compiled program, which cannot look, always asks for the largest number, unless it may rely on
     usual ones.
     """
-    epsilon = least_epsilon(xp, x, epsilon)
+    epsilon = choose_least_epsilon(xp, x, epsilon)
     if 0 in x.shape:
-        return _plain(x, over, epsilon, center)
+        return _normalize_plainly(x, over, epsilon, center)
     if may_look(x):
-        found = _plain(x, over, epsilon, center)
-        if usual_variance(xp, found.var, epsilon) and not (center and any_is_far(xp, found.mean, found.var, epsilon)):
+        found = _normalize_plainly(x, over, epsilon, center)
+        if is_variance_usual(xp, found.var, epsilon) and not (
+            center and is_any_far(xp, found.mean, found.var, epsilon)
+        ):
             return found
     elif (rely_on := find_reliance(x)) is not None:
-        found = _plain(x, over, epsilon, center)
+        found = _normalize_plainly(x, over, epsilon, center)
         usual = are_usual(xp, found.var, epsilon)
         rely_on(xp.logical_and(usual, ~are_far(xp, found.mean, found.var, epsilon)) if center else usual)
         return found
     shift, unit, scaled = find_scaling(xp, x, over, epsilon, center)
-    found = _plain((x if shift is None else x - shift) * unit, over, epsilon, center)
+    found = _normalize_plainly((x if shift is None else x - shift) * unit, over, epsilon, center)
     mean = found.mean / unit
     return found._replace(mean=mean if shift is None else mean + shift, epsilon=scaled, unit=unit)
 
@@ -120,32 +122,32 @@ def find_scaling(
 
 def find_unit(xp: Any, size: Array, epsilon: float) -> tuple[Array, Array]:
     """Return the powers of 2 by which squares of numbers of a size are usual, and epsilon scaled alike."""
-    unit = _unit(xp, size, epsilon)
+    unit = _find_unit(xp, size, epsilon)
     least = xp.full_like(unit, 2.0**-1022 if is_double(size) else _LEAST)
     # A compiler may multiply the units first, whose product is infinite where epsilon is 0 and numbers are least.
     scaled = xp.maximum((math.sqrt(epsilon) * unit) ** 2, least) if epsilon > 0 else least
     return unit, xp.where(unit == 1.0, epsilon, scaled)
 
 
-def usual_variance(xp: Any, var: Array, epsilon: float) -> bool:
+def is_variance_usual(xp: Any, var: Array, epsilon: float) -> bool:
     """Tell whether variances are far from where they, or their inverse cubes in a gradient, overflow or vanish."""
     if 0 in var.shape:
         return True
     var = stop_gradient(var)
-    bound = usual_bound(xp, var) ** 2
+    bound = find_usual_bound(xp, var) ** 2
     if not float(xp.max(var)) < bound:
         return False
     return epsilon * bound >= 1 or float(xp.min(var)) * bound > 1
 
 
 def are_usual(xp: Any, var: Array, epsilon: float) -> Array:
-    """Tell what `usual_variance` does, of variances that only the running program knows."""
-    bound = usual_bound(xp, var) ** 2
+    """Tell what `is_variance_usual` does, of variances that only the running program knows."""
+    bound = find_usual_bound(xp, var) ** 2
     usual = xp.all(var < bound)
     return usual if epsilon * bound >= 1 else xp.logical_and(usual, xp.all(var * bound > 1))
 
 
-def any_is_far(xp: Any, mean: Array, var: Array, epsilon: float) -> bool:
+def is_any_far(xp: Any, mean: Array, var: Array, epsilon: float) -> bool:
     """Tell whether a mean is so far from 0 that its rounding is much beside the deviation."""
     mean = stop_gradient(mean)
     largest = float(xp.max(xp.abs(mean)))
@@ -155,7 +157,7 @@ def any_is_far(xp: Any, mean: Array, var: Array, epsilon: float) -> bool:
 
 
 def are_far(xp: Any, mean: Array, var: Array, epsilon: float) -> Array:
-    """Tell what `any_is_far` does, of means that only the running program knows."""
+    """Tell what `is_any_far` does, of means that only the running program knows."""
     mean, var = stop_gradient(mean), stop_gradient(var)
     return xp.any(mean * mean > FAR * (var + epsilon))
 
@@ -165,7 +167,7 @@ FAR = 2.0**20
 _CLOSE = 2.0**6
 
 
-def _plain(x: Array, over: Reductions, epsilon: Any, center: bool) -> Moments:
+def _normalize_plainly(x: Array, over: Reductions, epsilon: Any, center: bool) -> Moments:
     mean = over.mean(x) if center else x
     centered = x - mean if center else x
     return Moments(centered, over.mean(centered * centered), mean, epsilon, None)
@@ -175,19 +177,19 @@ _LEAST = 2.0**-126
 """The smallest normal number of float32."""
 
 
-def least_epsilon(xp: Any, x: Array, epsilon: float) -> float:
+def choose_least_epsilon(xp: Any, x: Array, epsilon: float) -> float:
     """Return epsilon, or the least number of float32: a smaller one would be 0 there, and 0 / 0 no number."""
     return _LEAST if 0 < epsilon < _LEAST and not is_double(x) else epsilon
 
 
-def usual_bound(xp: Any, x: Array) -> float:
+def find_usual_bound(xp: Any, x: Array) -> float:
     """Return up to where, and from whose inverse on, numbers are of usual size."""
     return 2.0**320 if is_double(x) else 2.0**40
 
 
-def _unit(xp: Any, size: Array, epsilon: float) -> Array:
+def _find_unit(xp: Any, size: Array, epsilon: float) -> Array:
     """Return the powers of 2 that bring numbers of a size, and the root of epsilon, near 1; 1 where they are."""
-    bound = usual_bound(xp, size)
+    bound = find_usual_bound(xp, size)
     one = xp.ones_like(size)
     unit = xp.where(size > bound, one * bound**-1.5, one)
     unit = xp.where(size > bound**2.25, one * bound**-2.75, unit)

@@ -7,7 +7,7 @@ from typing import Any
 from luxport.backend import Array
 from luxport.backend.dtypes import is_double
 from luxport.ops.looking import may_look
-from luxport.ops.moments import usual_variance
+from luxport.ops.moments import is_variance_usual
 from luxport.transforms._stop_gradient import stop_gradient
 
 __all__ = ["add_after", "find_divisor", "sum_squares"]
@@ -22,7 +22,7 @@ def sum_squares(
     no smaller than the least norm that is of interest.
     """
     total = xp.sum(x * x, axis=axes, keepdims=True)
-    if 0 in x.shape or (may_look(total) and usual_variance(xp, total, 0.0)):
+    if 0 in x.shape or (may_look(total) and is_variance_usual(xp, total, 0.0)):
         return x, total, None
     size = find_divisor(xp, x, axes, 2.0)
     size = xp.where(size < least, xp.full_like(size, least), size)

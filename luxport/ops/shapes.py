@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from luxport.backend import Array, array_device, is_array, namespace
+from luxport.backend import Array, find_array_device, is_array, namespace
 from luxport.ops._operation import operation
 
 __all__ = [
@@ -13,22 +13,22 @@ __all__ = [
     "broadcast_sizes",
     "is_number",
     "mark_unknown",
-    "one_place",
+    "make_one_place",
     "reshape_samples",
-    "sizes_of",
+    "read_sizes",
     "spread_alike",
-    "spreads_over",
+    "can_spread_over",
 ]
 
 
-def sizes_of(x: Array) -> tuple[Any, ...]:
+def read_sizes(x: Array) -> tuple[Any, ...]:
     """Return the sizes of x to compute with: ints, or where only the running program knows one, a scalar array.
 
     What is made of these, slices and shapes included, is right for every size. Python may branch only on those that are
     ints.
 
     >>> import numpy as np
-    >>> sizes_of(np.ones((2, 3)))
+    >>> read_sizes(np.ones((2, 3)))
     (2, 3)
     """
     shape = x.shape
@@ -38,17 +38,17 @@ def sizes_of(x: Array) -> tuple[Any, ...]:
     return tuple(shape)
 
 
-def one_place(xp: Any, x: Array, axis: int) -> Array:
+def make_one_place(xp: Any, x: Array, axis: int) -> Array:
     """Return zeros like x but of size 1 along an axis, which may have no place.
 
     >>> import numpy as np
-    >>> one_place(np, np.ones((2, 0)), 1)
+    >>> make_one_place(np, np.ones((2, 0)), 1)
     array([[0.],
            [0.]])
     """
-    sizes = list(sizes_of(x))
+    sizes = list(read_sizes(x))
     sizes[axis] = 1
-    return xp.broadcast_to(xp.zeros((1,) * len(sizes), dtype=x.dtype, device=array_device(x)), tuple(sizes))
+    return xp.broadcast_to(xp.zeros((1,) * len(sizes), dtype=x.dtype, device=find_array_device(x)), tuple(sizes))
 
 
 def broadcast_sizes(*shapes: tuple[int, ...]) -> tuple[int, ...]:
@@ -95,10 +95,10 @@ def spread_alike(shape: Any, other: Any) -> bool:
     return all([n == m or n in (1, None) or m in (1, None) for n, m in pairs])
 
 
-def spreads_over(shape: Any, other: Any) -> bool:
+def can_spread_over(shape: Any, other: Any) -> bool:
     """Tell whether a shape broadcasts to another one, which stays as it is.
 
-    >>> spreads_over((3,), (2, 3)), spreads_over((2, 3), (3,))
+    >>> can_spread_over((3,), (2, 3)), can_spread_over((2, 3), (3,))
     (True, False)
     """
     if len(shape) > len(other):
@@ -117,7 +117,7 @@ def running_sizes(x: Array) -> tuple[Any, ...]:
 def are_fixed(x: Array) -> bool:
     """Tell whether the sizes of x are numbers that belong to the program, of which Python may make tables and loops.
 
-    Where they are not, the program serves other sizes, too: see `sizes_of`.
+    Where they are not, the program serves other sizes, too: see `read_sizes`.
     """
     return None not in tuple(x.shape)
 
@@ -130,4 +130,4 @@ def reshape_samples(x: Array, *, sizes: tuple[Any, ...]) -> Array:
     >>> reshape_samples(np.ones((2, 6)), sizes=(3, 2)).shape
     (2, 3, 2)
     """
-    return namespace(x).reshape(x, (sizes_of(x)[0], *sizes))
+    return namespace(x).reshape(x, (read_sizes(x)[0], *sizes))

@@ -22,7 +22,7 @@ def threefry_2x32(key: Any, counters: Any) -> Any:
     """Encrypt a copy of the counters."""
     words = np.array(counters, np.int32).view(np.uint32)
     pairs = words.reshape(-1, 2)
-    for piece in _pieces(len(pairs)):
+    for piece in _yield_pieces(len(pairs)):
         x0, x1 = pairs[piece, 0].copy(), pairs[piece, 1].copy()
         _encrypt(key, x0, x1)
         pairs[piece, 0], pairs[piece, 1] = x0, x1
@@ -33,7 +33,7 @@ def random_bits(key: Any, counter: Any, *, shape: tuple[int, ...]) -> Any:
     """Encrypt the counters of one piece after the other."""
     size = math.prod(shape)
     pairs = np.empty(((size + 1) // 2, 2), np.uint32)
-    for piece in _pieces(len(pairs)):
+    for piece in _yield_pieces(len(pairs)):
         x1 = np.arange(piece.start, piece.stop, dtype=np.uint32)
         x0 = np.full_like(x1, int(counter) & 0xFFFFFFFF)
         _encrypt(key, x0, x1)
@@ -41,7 +41,7 @@ def random_bits(key: Any, counter: Any, *, shape: tuple[int, ...]) -> Any:
     return pairs.reshape(-1)[:size].view(np.int32).reshape(shape)
 
 
-def _pieces(length: int) -> Iterator[slice]:
+def _yield_pieces(length: int) -> Iterator[slice]:
     for start in range(0, length, _PIECE):
         yield slice(start, min(start + _PIECE, length))
 

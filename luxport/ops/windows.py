@@ -9,12 +9,12 @@ from functools import reduce
 from operator import add
 from typing import Any, TypeAlias
 
-from luxport.backend import Array, array_device, namespace
-from luxport.backend.arguments import short
+from luxport.backend import Array, find_array_device, namespace
+from luxport.backend.arguments import write_short
 from luxport.backend.memory import check_growth
-from luxport.backend.option_rules import LARGEST_INT32, Rule, is_int, late
+from luxport.backend.option_rules import LARGEST_INT32, Rule, defer_rule, is_int
 from luxport.errors import LayerError, shape_text
-from luxport.ops.shapes import one_place, sizes_of
+from luxport.ops.shapes import make_one_place, read_sizes
 
 __all__ = [
     "WRITTEN_OUT",
@@ -23,19 +23,19 @@ __all__ = [
     "PerSide",
     "Sizes",
     "add_windows",
-    "along_axis",
+    "lay_along_axis",
     "check_padding",
     "check_room",
     "check_written_out",
-    "covered_sizes",
+    "measure_covered",
     "fold_windows",
-    "output_sizes",
+    "count_places",
     "pad_axis",
     "pad_spatial",
-    "per_axis",
-    "transposed_padding",
-    "transposed_sizes",
-    "window_slices",
+    "write_per_axis",
+    "find_transposed_padding",
+    "count_transposed",
+    "yield_window_slices",
     "write_out",
 ]
 
@@ -61,33 +61,35 @@ def _has_one_each(value: Any, shape: Any) -> bool:
     return isinstance(value, tuple) and (shape is None or len(shape) == 3 or len(value) == len(shape) - 2)
 
 
-def _ints(least: int) -> Rule:
+def _allow_ints(least: int) -> Rule:
     def are_ints(value: Any, shape: Any) -> bool:
         return _has_one_each(value, shape) and all([_is_int(n) and n >= least for n in value])
 
-    return late(Rule(f"a tuple of ints from {least} to {LARGEST_INT32}, one for each spatial axis", are_ints))
+    return defer_rule(Rule(f"a tuple of ints from {least} to {LARGEST_INT32}, one for each spatial axis", are_ints))
 
 
 WRITTEN_OUT = {
-    **{name: _ints(1) for name in ("output_size", "window", "stride", "dilation")},
-    "output_padding": _ints(0),
-    "padding": late(Rule(f"a tuple of pairs (low, high), one for each spatial axis, to {LARGEST_INT32}", _are_pairs)),
+    **{name: _allow_ints(1) for name in ("output_size", "window", "stride", "dilation")},
+    "output_padding": _allow_ints(0),
+    "padding": defer_rule(
+        Rule(f"a tuple of pairs (low, high), one for each spatial axis, to {LARGEST_INT32}", _are_pairs)
+    ),
 }
 """What options of windows are once they are written out: it explains calls that have failed."""
 
 
-def per_axis(option: str, value: Any, rank: int, *, least: int = 1) -> Sizes:
+def write_per_axis(option: str, value: Any, rank: int, *, least: int = 1) -> Sizes:
     """Write out what may be one int for all of `rank` spatial axes, or one each.
 
     Raises: LayerError if it is neither, or one is less than `least`
     """
     sizes = (value,) * rank if is_int(value) else value
     if not isinstance(sizes, tuple) or len(sizes) != rank or not all([is_int(n) for n in sizes]):
-        raise LayerError(f"expects one {option} for all spatial axes or a tuple of {rank}, got {short(value)}")
+        raise LayerError(f"expects one {option} for all spatial axes or a tuple of {rank}, got {write_short(value)}")
     if not all([n >= least for n in sizes]):
-        raise LayerError(f"expects a {'positive' if least else 'non-negative'} {option}, got {short(value)}")
+        raise LayerError(f"expects a {'positive' if least else 'non-negative'} {option}, got {write_short(value)}")
     if any([n > LARGEST_INT32 for n in sizes]):
-        raise LayerError(f"expects {option} of at most {LARGEST_INT32}, got {short(value)}")
+        raise LayerError(f"expects {option} of at most {LARGEST_INT32}, got {write_short(value)}")
     return tuple([int(n) for n in sizes])
 
 
@@ -107,11 +109,11 @@ def write_out(
     pairs: list[Any] = [(n, n) if is_int(n) else n for n in entries] if isinstance(entries, tuple) else []
     if len(pairs) != rank or not all([_is_pair(pair) for pair in pairs]):
         wanted = f"one padding for all sides or a tuple of {rank} ints or pairs, to {LARGEST_INT32}"
-        raise LayerError(f"expects {wanted}, got {short(padding)}")
+        raise LayerError(f"expects {wanted}, got {write_short(padding)}")
     if not cuts and min([n for pair in pairs for n in pair]) < 0:
-        raise LayerError(f"expects a non-negative padding, got {short(padding)}")
+        raise LayerError(f"expects a non-negative padding, got {write_short(padding)}")
     around = tuple([(int(low), int(high)) for low, high in pairs])
-    return per_axis("stride", stride, rank), around, per_axis("dilation", dilation, rank)
+    return write_per_axis("stride", stride, rank), around, write_per_axis("dilation", dilation, rank)
 
 
 def check_written_out(rank: int, padding: Pairs, *sizes: Sizes) -> None:
@@ -159,12 +161,12 @@ def check_room(x: Array, window: Sizes, stride: Sizes, padding: Pairs, dilation:
             check_growth(i, size, size + low + high if size is not None else None)
 
 
-def output_sizes(sizes: Sizes, window: Sizes, *, stride: Sizes, padding: Pairs, dilation: Sizes) -> Sizes:
+def count_places(sizes: Sizes, window: Sizes, *, stride: Sizes, padding: Pairs, dilation: Sizes) -> Sizes:
     """Count the places of a window along each spatial axis: ``(size + low + high - d (k - 1) - 1) // s + 1``.
 
     Source: NNlib ``output_size``
 
-    >>> output_sizes((10,), (3,), stride=(2,), padding=((1, 0),), dilation=(2,))
+    >>> count_places((10,), (3,), stride=(2,), padding=((1, 0),), dilation=(2,))
     (4,)
     """
     return tuple(
@@ -173,29 +175,29 @@ def output_sizes(sizes: Sizes, window: Sizes, *, stride: Sizes, padding: Pairs, 
     )
 
 
-def transposed_sizes(
+def count_transposed(
     places: Sizes, window: Sizes, *, stride: Sizes, padding: Pairs, dilation: Sizes, output_padding: Sizes
 ) -> Sizes:
     """Return the sizes that a transposed convolution makes: ``(n - 1) s + d (k - 1) + 1 - low - high + output_pad``.
 
     Source: NNlib ``conv_transpose_dims``
 
-    >>> transposed_sizes((4,), (3,), stride=(2,), padding=((1, 0),), dilation=(2,), output_padding=(0,))
+    >>> count_transposed((4,), (3,), stride=(2,), padding=((1, 0),), dilation=(2,), output_padding=(0,))
     (10,)
     """
-    covered = covered_sizes(places, window, stride=stride, dilation=dilation)
+    covered = measure_covered(places, window, stride=stride, dilation=dilation)
     return tuple(n - low - high + more for n, (low, high), more in zip(covered, padding, output_padding, strict=True))
 
 
-def covered_sizes(places: Sizes, window: Sizes, *, stride: Sizes, dilation: Sizes) -> Sizes:
+def measure_covered(places: Sizes, window: Sizes, *, stride: Sizes, dilation: Sizes) -> Sizes:
     """Return the sizes of what the windows at these places reach over: ``(n - 1) s + d (k - 1) + 1``."""
     return tuple((n - 1) * s + d * (k - 1) + 1 for n, k, s, d in zip(places, window, stride, dilation, strict=True))
 
 
-def transposed_padding(padding: Pairs, output_padding: Sizes) -> Pairs:
+def find_transposed_padding(padding: Pairs, output_padding: Sizes) -> Pairs:
     """Return what a transposed convolution puts around what its kernels cover, per side: negative where it cuts away.
 
-    >>> transposed_padding(((1, 0),), (2,))
+    >>> find_transposed_padding(((1, 0),), (2,))
     ((-1, 2),)
     """
     return tuple([(-low, more - high) for (low, high), more in zip(padding, output_padding, strict=True)])
@@ -214,7 +216,9 @@ def pad_axis(x: Array, axis: int, low: int, high: int, value: float = 0.0) -> Ar
     if low > 0 or high > 0:
         check_growth(axis, x.shape[axis], max(low, 0) + max(high, 0))
         # Filled like a slice: the batch's size may be known only when the program runs.
-        edge = xp.full_like(x[(*before, slice(0, 1), ...)] if x.shape[axis] != 0 else one_place(xp, x, axis), value)
+        edge = xp.full_like(
+            x[(*before, slice(0, 1), ...)] if x.shape[axis] != 0 else make_one_place(xp, x, axis), value
+        )
         x = xp.concat([edge] * low + [x] + [edge] * high, axis=axis)
     if low < 0 or high < 0:
         x = x[(*before, slice(max(-low, 0), high if high < 0 else None), ...)]
@@ -235,7 +239,7 @@ def pad_spatial(x: Array, padding: Pairs, value: float = 0.0) -> Array:
     return x
 
 
-def window_slices(x: Array, window: Sizes, *, stride: Sizes, dilation: Sizes) -> Iterator[Array]:
+def yield_window_slices(x: Array, window: Sizes, *, stride: Sizes, dilation: Sizes) -> Iterator[Array]:
     """Yield, for each position inside the window in C order, its elements at all places of the window.
 
     Shapes: x (N, C, *spatial) -> math.prod(window) arrays (N, C, *places)
@@ -262,24 +266,24 @@ def fold_windows(
     alone = (1,) * len(window)
     for i in reversed(range(len(window))):
         k, s, d = ((*alone[:i], option[i], *alone[i + 1 :]) for option in (window, stride, dilation))
-        x = reduce(combine, window_slices(x, k, stride=s, dilation=d))
+        x = reduce(combine, yield_window_slices(x, k, stride=s, dilation=d))
     return x
 
 
-def along_axis(x: Array, axis: int, values: list[Any], dtype: Any) -> Array:
+def lay_along_axis(x: Array, axis: int, values: list[Any], dtype: Any) -> Array:
     """Lay host values along an axis of x, with which they can be broadcast.
 
     >>> import numpy as np
-    >>> along_axis(np.ones((4, 2, 3)), 1, [1.0, 2.0], np.float32).shape
+    >>> lay_along_axis(np.ones((4, 2, 3)), 1, [1.0, 2.0], np.float32).shape
     (2, 1)
     """
     xp = namespace(x)
     shape = (len(values), *[1] * (len(x.shape) - axis - 1))
-    return xp.reshape(xp.asarray(values, dtype=dtype, device=array_device(x)), shape)
+    return xp.reshape(xp.asarray(values, dtype=dtype, device=find_array_device(x)), shape)
 
 
 def add_windows(columns: Array, window: Sizes, *, stride: Sizes, dilation: Sizes) -> Array:
-    """Add up windows where they lie: what `window_slices` does, transposed.
+    """Add up windows where they lie: what `yield_window_slices` does, transposed.
 
     One axis after the other, the last one first.
 
@@ -310,7 +314,7 @@ def _spread(x: Array, axis: int, stride: int) -> Array:
     if stride == 1:
         return x
     xp = namespace(x)
-    shape = sizes_of(x)
+    shape = read_sizes(x)
     # In four axes: of more than eight TensorFlow's programs slice nothing, and windows in space have eight already.
     x = pad_axis(xp.reshape(x, (-1, shape[axis], 1, math.prod(shape[axis + 1 :]))), 2, 0, stride - 1)
     x = xp.reshape(x, (-1, *shape[1:axis], shape[axis] * stride, *shape[axis + 1 :]))

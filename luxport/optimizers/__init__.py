@@ -11,6 +11,6 @@ A rule is a value; a family of rules is imported when one of its names is first 
 {'weight': array([0., 1.], dtype=float32)}
 """
 
-from luxport.lazy import lazy_names
+from luxport.lazy import read_lazy_names
 
-__all__, __getattr__, __dir__ = lazy_names(__name__)
+__all__, __getattr__, __dir__ = read_lazy_names(__name__)

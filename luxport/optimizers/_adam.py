@@ -10,8 +10,8 @@ from typing import Any, NamedTuple, TypeAlias
 from luxport.backend import Array, dtype_name, namespace
 from luxport.ops._operation import operation
 from luxport.optimizers._construction import explains_itself
-from luxport.optimizers._hyperparameters import scalars_like
-from luxport.optimizers._root import root_of
+from luxport.optimizers._hyperparameters import make_scalars_like
+from luxport.optimizers._root import take_root
 from luxport.optimizers._rule import Batched, Clocked
 from luxport.optimizers._rule_arithmetic import abs2, expect_arrays_of_floats, in_dtype_of, is_number
 
@@ -35,7 +35,7 @@ class AdamLike(Clocked):
 
     def start_clock(self, x: Array) -> Any:
         """Start from the first powers of beta."""
-        return first_powers(self.beta, x)
+        return make_first_powers(self.beta, x)
 
     def start(self, x: Array) -> Any:
         """Start from moments of 0."""
@@ -44,7 +44,7 @@ class AdamLike(Clocked):
 
     def tick(self, clock: Any) -> Any:
         """Return the next powers."""
-        return next_powers(self.beta, clock)
+        return multiply_powers(self.beta, clock)
 
 
 @explains_itself
@@ -102,7 +102,7 @@ class AdamW(Clocked, Batched):
 
     def start_clock(self, x: Array) -> Powers:
         """Start from the first powers of beta."""
-        return first_powers(self.beta, x)
+        return make_first_powers(self.beta, x)
 
     def start(self, x: Array) -> Moments:
         """Start from moments of 0."""
@@ -111,20 +111,20 @@ class AdamW(Clocked, Batched):
 
     def tick(self, clock: Powers) -> Powers:
         """Return the next powers."""
-        return next_powers(self.beta, clock)
+        return multiply_powers(self.beta, clock)
 
     def apply_at(self, clock: Powers, state: Moments, x: Array, dx: Array) -> tuple[Moments, Array]:
         """Step as `Adam`, and toward 0."""
         m, v, step = adam_step(dx, *state, powers=clock, eta=self.eta, beta=self.beta, epsilon=self.epsilon)
-        return (m, v), step + self._decay(x) * x
+        return (m, v), step + self._choose_decay(x) * x
 
     def update_all(
         self, clock: Powers, states: Sequence[Moments], xs: Sequence[Array], dxs: Sequence[Array], *, in_place: bool
     ) -> tuple[list[Moments], list[Array]]:
         """Step all arrays."""
-        return _update_all(self, clock, states, xs, dxs, self._decay(xs[0]), in_place)
+        return _update_all(self, clock, states, xs, dxs, self._choose_decay(xs[0]), in_place)
 
-    def _decay(self, x: Array) -> Any:
+    def _choose_decay(self, x: Array) -> Any:
         decay = in_dtype_of(x, self.lambda_)
         return in_dtype_of(x, self.eta) * decay if self.couple else decay
 
@@ -169,7 +169,7 @@ def adam_update(
     """
     n = len(arrays) // 4
     xs, dxs, ms, vs = arrays[:n], arrays[n : 2 * n], arrays[2 * n : 3 * n], arrays[3 * n :]
-    constants = _constants(dxs[0], powers, eta, beta, epsilon)
+    constants = _compute_constants(dxs[0], powers, eta, beta, epsilon)
     new_xs, new_ms, new_vs = [], [], []
     for x, dx, m, v in zip(xs, dxs, ms, vs, strict=True):
         m, v, step = _move_moments(dx, m, v, constants)
@@ -188,7 +188,7 @@ def adam_step(
     Shapes: dx, m, v (...) -> m, v, step (...)
     Source: Optimisers.jl ``Adam``
     """
-    return _move_moments(dx, m, v, _constants(dx, powers, eta, beta, epsilon))
+    return _move_moments(dx, m, v, _compute_constants(dx, powers, eta, beta, epsilon))
 
 
 class _Constants(NamedTuple):
@@ -204,7 +204,7 @@ class _Constants(NamedTuple):
     eta: Any
 
 
-def _constants(dx: Array, powers: Powers, eta: Any, beta: tuple[Any, Any], epsilon: Any) -> _Constants:
+def _compute_constants(dx: Array, powers: Powers, eta: Any, beta: tuple[Any, Any], epsilon: Any) -> _Constants:
     beta1, beta2 = in_dtype_of(dx, beta[0]), in_dtype_of(dx, beta[1])
     power1, power2 = in_dtype_of(dx, powers[0]), in_dtype_of(dx, powers[1])
     return _Constants(
@@ -216,7 +216,7 @@ def _constants(dx: Array, powers: Powers, eta: Any, beta: tuple[Any, Any], epsil
 def _move_moments(dx: Array, m: Array, v: Array, by: _Constants) -> tuple[Array, Array, Array]:
     m = by.beta1 * m + by.rest1 * dx
     v = by.beta2 * v + by.rest2 * abs2(dx)
-    direction = m / by.correction1 / (root_of(v / by.correction2) + by.epsilon)
+    direction = m / by.correction1 / (take_root(v / by.correction2) + by.epsilon)
     return m, v, direction * by.eta
 
 
@@ -231,11 +231,11 @@ def round_epsilon(x: Array, epsilon: Any) -> Any:
     return in_dtype_of(x, epsilon)
 
 
-def first_powers(beta: tuple[Any, Any], x: Array) -> Powers:
+def make_first_powers(beta: tuple[Any, Any], x: Array) -> Powers:
     """Return the betas as arrays of their own."""
-    return scalars_like(x, beta)
+    return make_scalars_like(x, beta)
 
 
-def next_powers(beta: tuple[Any, Any], powers: Powers) -> Powers:
+def multiply_powers(beta: tuple[Any, Any], powers: Powers) -> Powers:
     """Multiply by beta once more."""
     return in_dtype_of(powers[0], beta[0]) * powers[0], in_dtype_of(powers[1], beta[1]) * powers[1]

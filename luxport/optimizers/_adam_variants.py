@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from luxport.backend import Array, namespace
-from luxport.backend.dtypes import widest_like
+from luxport.backend.dtypes import choose_wider_dtype
 from luxport.optimizers._adam import AdamLike, Moments, Powers, adam_step, round_epsilon
 from luxport.optimizers._construction import explains_itself
-from luxport.optimizers._root import root_of
+from luxport.optimizers._root import take_root
 from luxport.optimizers._rule_arithmetic import abs2, check_real, in_dtype_of, is_number
 
 __all__ = ["AMSGrad", "AdaBelief", "AdaMax", "NAdam", "OAdam", "RAdam"]
@@ -48,16 +48,16 @@ class RAdam(AdamLike):
         """Move the moments, then step."""
         xp = namespace(x)
         powers, t = clock
-        m, v, rectified = _adam(powers, state, dx, self, 1.0)
+        m, v, rectified = _step_adam(powers, state, dx, self, 1.0)
         plain = m / (1.0 - in_dtype_of(x, powers[0]))
-        beta2, dtype = self.beta[1], widest_like(xp, x)
+        beta2, dtype = self.beta[1], choose_wider_dtype(xp, x)
         beta2 = in_dtype_of(x, beta2) if is_number(beta2) else xp.astype(beta2, dtype)
-        enough, factor = _rectification(xp, t, beta2, dtype)
+        enough, factor = _rectify(xp, t, beta2, dtype)
         factor = xp.astype(factor, x.dtype)
         return (m, v), in_dtype_of(x, self.eta) * xp.where(enough, factor * rectified, plain)
 
 
-def _rectification(xp: Any, t: Array, beta2: Any, dtype: Any) -> tuple[Array, Array]:
+def _rectify(xp: Any, t: Array, beta2: Any, dtype: Any) -> tuple[Array, Array]:
     """Tell whether r > 4, and the factor if so.
 
     At beta2 = 0.999 the fourth r is 3.9975, and a difference of numbers near 2000: only if ``1 - beta2^t`` is exact to
@@ -133,7 +133,7 @@ class OAdam(AdamLike):
     ) -> tuple[tuple[Array, Array, Array], Array]:
         """Step as `Adam`, twice, and take the last step back."""
         m, v, last = state
-        m, v, step = _adam(clock, (m, v), dx, self, self.eta)
+        m, v, step = _step_adam(clock, (m, v), dx, self, self.eta)
         return (m, v, step), 2.0 * step - last
 
 
@@ -177,7 +177,7 @@ class AMSGrad(AdamLike):
         m = beta1 * m + (1.0 - beta1) * dx
         v = beta2 * v + (1.0 - beta2) * abs2(dx)
         largest = xp.maximum(largest, v)
-        step = in_dtype_of(x, self.eta) * m / (root_of(largest) + round_epsilon(x, self.epsilon))
+        step = in_dtype_of(x, self.eta) * m / (take_root(largest) + round_epsilon(x, self.epsilon))
         return (m, v, largest), step
 
 
@@ -207,7 +207,7 @@ class NAdam(AdamLike):
         m = beta1 * m + (1.0 - beta1) * dx
         v = beta2 * v + (1.0 - beta2) * abs2(dx)
         ahead = beta1 * m / (1.0 - beta1 * power1) + (1.0 - beta1) * dx / (1.0 - power1)
-        root = root_of(v * beta2 / (1.0 - power2)) + round_epsilon(x, self.epsilon)
+        root = take_root(v * beta2 / (1.0 - power2)) + round_epsilon(x, self.epsilon)
         return (m, v), ahead / root * in_dtype_of(x, self.eta)
 
 
@@ -241,5 +241,5 @@ class AdaBelief(AdamLike):
         return (m, s), step
 
 
-def _adam(powers: Powers, moments: Moments, dx: Array, rule: Any, eta: Any) -> tuple[Array, Array, Array]:
+def _step_adam(powers: Powers, moments: Moments, dx: Array, rule: Any, eta: Any) -> tuple[Array, Array, Array]:
     return adam_step(dx, *moments, powers=powers, eta=eta, beta=rule.beta, epsilon=rule.epsilon)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from luxport.backend import Array, dtype_name, namespace
 from luxport.optimizers._adam import round_epsilon
 from luxport.optimizers._construction import explains_itself
-from luxport.optimizers._root import root_of
+from luxport.optimizers._root import take_root
 from luxport.optimizers._rule_arithmetic import abs2, in_dtype_of
 
 __all__ = ["AdaDelta", "AdaGrad", "RMSProp"]
@@ -54,7 +54,7 @@ class RMSProp:
             variance = square - abs2(mean)
             if "complex" not in dtype_name(x):  # rounding takes it below 0 where gradients hardly change
                 variance = xp.maximum(variance, xp.zeros_like(variance))
-        step = dx * in_dtype_of(x, self.eta) / (root_of(variance) + round_epsilon(x, self.epsilon))
+        step = dx * in_dtype_of(x, self.eta) / (take_root(variance) + round_epsilon(x, self.epsilon))
         return (square, mean), step
 
 
@@ -82,7 +82,7 @@ class AdaGrad:
     def apply(self, state: Array, x: Array, dx: Array) -> tuple[Array, Array]:
         """Add to the sum, then step."""
         total = state + abs2(dx)
-        root = root_of(total) + round_epsilon(x, self.epsilon)
+        root = take_root(total) + round_epsilon(x, self.epsilon)
         return total, dx * in_dtype_of(x, self.eta) / root
 
 

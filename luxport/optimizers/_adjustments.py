@@ -8,10 +8,10 @@ from typing import Any
 from luxport import tree
 from luxport.backend import namespace
 from luxport.call_arguments import did_you_mean, says_what_it_takes
-from luxport.optimizers._hyperparameters import fill_in, names_of, scalar, shortest, with_values
+from luxport.optimizers._hyperparameters import fill_in, find_shortest, make_scalar, name_numbers, replace_values
 from luxport.optimizers._rule import Compound
 from luxport.optimizers._state import Group, Leaf, OptimizerState, Tied, group_of
-from luxport.text import kind_of, warn
+from luxport.text import name_kind, warn
 from luxport.tree.static import Static
 
 __all__ = ["adjust", "current_rule", "freeze", "thaw"]
@@ -50,7 +50,7 @@ def adjust(state: tree.Tree, eta: Any = None, *, at: str = "", **values: Any) ->
     known: set[str] = set()
 
     def adjust_group(group: Group) -> Group:
-        known.update(names_of(group.rule.value))
+        known.update(name_numbers(group.rule.value))
         rule, new = _adjust(group.rule.value, group.values, values)
         return group._replace(rule=Static(rule), values=new)
 
@@ -67,12 +67,12 @@ def _adjust(rule: Any, numbers: Any, values: Mapping[str, Any]) -> tuple[Any, An
         pairs = [_adjust(inner, its, values) for inner, its in zip(rule.inner_rules, numbers, strict=True)]
         each = iter([inner for inner, _ in pairs])
         return rule.map_rules(lambda inner: next(each)), tuple([its for _, its in pairs])
-    known = {name: value for name, value in values.items() if name in names_of(rule)}
+    known = {name: value for name, value in values.items() if name in name_numbers(rule)}
     if not known:
         return rule, numbers
-    with_values(rule, known)  # raises where the rule refuses a number
-    fixed = with_values(rule, {name: value for name, value in known.items() if name not in numbers})
-    changed = {name: scalar(known[name], old) if name in known else old for name, old in numbers.items()}
+    replace_values(rule, known)  # raises where the rule refuses a number
+    fixed = replace_values(rule, {name: value for name, value in known.items() if name not in numbers})
+    changed = {name: make_scalar(known[name], old) if name in known else old for name, old in numbers.items()}
     return fixed, changed
 
 
@@ -106,7 +106,7 @@ def current_rule(state: tree.Tree, at: str = "") -> Any:
 
 def _list_numbers(values: Any) -> Any:
     if isinstance(values, dict):
-        return {name: shortest(value) for name, value in values.items()}
+        return {name: find_shortest(value) for name, value in values.items()}
     return tuple(map(_list_numbers, values))
 
 
@@ -158,12 +158,12 @@ def _map_scopes(f: Any, state: Any, path: tuple[str, ...], of_leaf: Any) -> Any:
     if state is None and not path:
         return state
     if path:
-        return _at_step(state, path, lambda inner, rest: _map_scopes(f, inner, rest, of_leaf))
+        return _change_at(state, path, lambda inner, rest: _map_scopes(f, inner, rest, of_leaf))
     if isinstance(state, Mapping):
         return {key: _map_scopes(f, value, (), of_leaf) for key, value in state.items()}
     if isinstance(state, (tuple, list)):
         return tree.like_sequence(state, [_map_scopes(f, value, (), of_leaf) for value in state])
-    raise ValueError(f"a state of optimizers.setup expected, got {kind_of(state)}")
+    raise ValueError(f"a state of optimizers.setup expected, got {name_kind(state)}")
 
 
 def _map_scope(f: Any, state: OptimizerState, path: tuple[str, ...], of_leaf: Any) -> OptimizerState:
@@ -196,7 +196,7 @@ def _map_scope(f: Any, state: OptimizerState, path: tuple[str, ...], of_leaf: An
 
 def _map_part(f: Callable[[Leaf], Any], leaves: Any, path: tuple[str, ...]) -> Any:
     if path:
-        return _at_step(leaves, path, lambda inner, rest: _map_part(f, inner, rest))
+        return _change_at(leaves, path, lambda inner, rest: _map_part(f, inner, rest))
     if isinstance(leaves, Tied):
         raise ValueError(
             f"this parameter is tied to the one at {'.'.join(map(str, leaves.first.value))}: name that one"
@@ -214,7 +214,7 @@ def _map_all(f: Callable[[Leaf], Any], leaves: Any) -> Any:
     return tree.like_sequence(leaves, [_map_all(f, value) for value in leaves])
 
 
-def _at_step(state: Any, path: tuple[str, ...], f: Callable[[Any, tuple[str, ...]], Any]) -> Any:
+def _change_at(state: Any, path: tuple[str, ...], f: Callable[[Any, tuple[str, ...]], Any]) -> Any:
     """Return a tree in which f has changed the entry that a path begins with."""
     if isinstance(state, Mapping):
         for key in state:

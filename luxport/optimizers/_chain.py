@@ -91,7 +91,7 @@ class OptimizerChain(Clocked, Compound, Batched):
         """Let the clocks go on, those behind a condition if it holds."""
         condition, new = None, []
         for rule, old in zip(self.rules, clock, strict=True):
-            new.append(tick(rule, old) if condition is None else _where(condition, tick(rule, old), old))
+            new.append(tick(rule, old) if condition is None else _select(condition, tick(rule, old), old))
             condition = _join_both(condition, rule.condition(old) if isinstance(rule, Clocked) else None)
         return tuple(new)
 
@@ -124,7 +124,7 @@ class OptimizerChain(Clocked, Compound, Batched):
         condition = None
         for i in range(len(self.rules)):
             new, step = apply(i, states[i], step)
-            states[i] = new if condition is None else _where(condition, new, states[i])
+            states[i] = new if condition is None else _select(condition, new, states[i])
             if step is None:
                 break
             if isinstance(step, StepIf):
@@ -272,7 +272,7 @@ def _shares(rule: Rule) -> bool:
     return type(rule).__module__.startswith("luxport.") and (not isinstance(rule, Clocked) or rule.shares)
 
 
-def _where(condition: Array, new: Any, old: Any) -> Any:
+def _select(condition: Array, new: Any, old: Any) -> Any:
     return tree.map(lambda a, b: namespace(a).where(condition, a, b), new, old)
 
 

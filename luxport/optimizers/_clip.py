@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from luxport.backend import Array, dtype_name, namespace
-from luxport.backend.dtypes import single_or_double
+from luxport.backend.dtypes import widen_halves
 from luxport.ops._operation import operation
 from luxport.optimizers._construction import explains_itself
 from luxport.optimizers._rule_arithmetic import check_real, in_dtype_of
-from luxport.optimizers._scaled_norm import LARGE, ScaledNorm, euclidean
+from luxport.optimizers._scaled_norm import LARGE, ScaledNorm, compute_euclidean
 
 __all__ = ["ClipGrad", "ClipNorm", "finite_norm", "norm"]
 
@@ -74,7 +74,7 @@ class ClipNorm:
     def apply(self, state: None, x: Array, dx: Array) -> tuple[None, Array]:
         """Scale."""
         xp = namespace(x)
-        wide = single_or_double(xp, dx)
+        wide = widen_halves(xp, dx)
         unit = _find_unit(xp, wide)
         near = wide * xp.astype(unit, wide.dtype)
         size = norm(near, self.p)
@@ -104,7 +104,7 @@ def norm(x: Array, p: float) -> Array:
     """
     xp = namespace(x)
     size = xp.abs(x)
-    size = single_or_double(xp, size)
+    size = widen_halves(xp, size)
     if math.isinf(p):
         return xp.max(size) if p > 0 else xp.min(size)
     if p == 0:
@@ -113,7 +113,7 @@ def norm(x: Array, p: float) -> Array:
         return xp.sum(size)
     largest = xp.max(size) if math.prod(size.shape) else xp.zeros((), dtype=size.dtype)
     if p == 2 and math.prod(size.shape):
-        root, unit = euclidean([size])
+        root, unit = compute_euclidean([size])
         return root / unit
     plain = xp.sum(size**p) ** (1.0 / p)
     # Powers of numbers that are divided by the largest do not overflow, and do not all vanish.

@@ -11,12 +11,12 @@ from luxport.backend import Array, namespace
 from luxport.optimizers._chain import MixedPrecision, OptimizerChain
 from luxport.optimizers._construction import explains_itself
 from luxport.optimizers._rule import Clocked, Compound, Rule, StepIf, apply_at
-from luxport.optimizers._rule_arithmetic import is_number, scalar_like
-from luxport.optimizers._scaled_norm import LARGE, ScaledNorm, norm_of_all, scaled_by
+from luxport.optimizers._rule_arithmetic import is_number, make_scalar_like
+from luxport.optimizers._scaled_norm import LARGE, ScaledNorm, compute_norm_of_all, scale_by
 from luxport.optimizers._scheduler import Scheduler
 from luxport.tree import Tree
 
-__all__ = ["ClipGlobalNorm", "Flow", "clips_together", "expect_all_together", "look_at_all"]
+__all__ = ["ClipGlobalNorm", "Flow", "does_clip_together", "expect_all_together", "look_at_all"]
 
 
 @explains_itself
@@ -51,7 +51,7 @@ class ClipGlobalNorm(Clocked):
     def start_clock(self, x: Array) -> tuple[Array, Array]:
         """Start without a norm."""
         real = namespace(x).abs(x)
-        return scalar_like(real, 0.0), scalar_like(real, 1.0)
+        return make_scalar_like(real, 0.0), make_scalar_like(real, 1.0)
 
     def start(self, x: Array) -> None:
         """Keep nothing of an array's own."""
@@ -61,7 +61,7 @@ class ClipGlobalNorm(Clocked):
         return clock
 
     def look(self, clock: tuple[Array, Array], norm: Array, scaled: ScaledNorm) -> tuple[Array, Array]:
-        """Note a norm, and by which factor it is brought down, after what `scaled_by` does itself."""
+        """Note a norm, and by which factor it is brought down, after what `scale_by` does itself."""
         xp = namespace(norm)
         # Infinity must not become 0.
         factor = xp.where(xp.isfinite(scaled.size), scaled.factor(self.omega), xp.full_like(norm, math.nan))
@@ -72,11 +72,11 @@ class ClipGlobalNorm(Clocked):
         norm, factor = clock
         omega = self.omega if is_number(self.omega) else namespace(norm).astype(self.omega, norm.dtype)
         is_large = namespace(norm).logical_and(norm > LARGE, norm > omega)
-        return state, scaled_by(dx, is_large, factor)
+        return state, scale_by(dx, is_large, factor)
 
     def apply(self, state: Any, x: Array, dx: Array) -> tuple[Any, Array]:  # type: ignore[override]
         """Scale an array that is alone."""
-        clock = self.look(state[1], *norm_of_all([dx]))
+        clock = self.look(state[1], *compute_norm_of_all([dx]))
         return (None, clock), self.apply_at(clock, None, x, dx)[1]
 
 
@@ -97,11 +97,11 @@ def look_at_all(rules: Sequence[Rule], clocks: Sequence[Tree], flows: Sequence[F
         flows: the arrays of each group
     """
     kind: Any = rules[0]
-    if not clips_together(kind):
+    if not does_clip_together(kind):
         return list(clocks)
     each: Any = list(zip(rules, clocks, flows, strict=True))
     if isinstance(kind, ClipGlobalNorm):
-        found = norm_of_all([dx for flow in flows for dx in flow.dxs])
+        found = compute_norm_of_all([dx for flow in flows for dx in flow.dxs])
         return [rule.look(clock, *found) for rule, clock, _ in each]
     if isinstance(kind, MixedPrecision):
         inner = [Flow([own for _, own in states], [copy for copy, _ in states], dxs) for _, _, (states, _, dxs) in each]
@@ -118,7 +118,7 @@ def expect_all_together(rule: Rule) -> None:
 
     Raises: ValueError
     """
-    if not isinstance(rule, Compound) or not clips_together(rule):
+    if not isinstance(rule, Compound) or not does_clip_together(rule):
         return
     if not isinstance(rule, (OptimizerChain, MixedPrecision, Scheduler)) or not rule.shares:
         raise ValueError(
@@ -134,7 +134,7 @@ def _look_along_chains(
 ) -> list[tuple[Any, ...]]:
     """Let the gradients flow through the rules as far as the last that looks at all of them."""
     seen: list[list[Any]] = [list(clock) for clock in clocks]
-    last = max([i for i, rule in enumerate(chains[0]) if clips_together(rule)])
+    last = max([i for i, rule in enumerate(chains[0]) if does_clip_together(rule)])
     gradients = [list(flow.dxs) for flow in flows]
     for i in range(last + 1):
         rules = [chain[i] for chain in chains]
@@ -156,8 +156,8 @@ def _pass_on(step: Any) -> Any:
     return step.step if isinstance(step, StepIf) else step
 
 
-def clips_together(rule: Any) -> bool:
+def does_clip_together(rule: Any) -> bool:
     """Tell whether there is a `ClipGlobalNorm` in a rule."""
     if isinstance(rule, Compound):
-        return any([clips_together(inner) for inner in rule.inner_rules])
+        return any([does_clip_together(inner) for inner in rule.inner_rules])
     return isinstance(rule, ClipGlobalNorm)

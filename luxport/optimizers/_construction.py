@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 
 from luxport.backend import is_compiling
 from luxport.core.construction import explain_failures
-from luxport.core.option_types import expect_options_of, is_scalar, wrong_option
+from luxport.core.option_types import expect_options_of, explain_wrong_option, is_scalar
 from luxport.schedules._schedule import Schedule
-from luxport.text import kind_of, shown
+from luxport.text import name_kind, show
 
 __all__ = ["check_rule", "explains_itself"]
 
@@ -27,9 +27,9 @@ def explains_itself(kind: _Class) -> _Class:
 
 
 def _say_what_is_missing(rule: Any, name: str) -> Any:
-    from luxport.habits import missing_attribute  # mistakes alone need it
+    from luxport.habits import make_attribute_error  # mistakes alone need it
 
-    raise missing_attribute(rule, name)
+    raise make_attribute_error(rule, name)
 
 
 def check_rule(given: Any) -> None:
@@ -46,7 +46,7 @@ def check_rule(given: Any) -> None:
         for inner in given.inner_rules:
             check_rule(inner)
     elif is_dataclass(given) and type(given).__module__.startswith("luxport."):
-        wrong = wrong_option(type(given), vars(given))
+        wrong = explain_wrong_option(type(given), vars(given))
         if wrong is not None:
             raise TypeError(wrong)
         if any(isinstance(value, list) for value in vars(given).values()):
@@ -58,7 +58,7 @@ def _expect_rule(caller: str, given: Any) -> None:
         if isinstance(given, type) or not callable(getattr(given, name, None)):
             cure = ": call it" if isinstance(given, type) else ""
             raise TypeError(
-                f"{caller} expects a rule, such as luxport.optimizers.Adam(0.001), got {kind_of(given)}{cure}"
+                f"{caller} expects a rule, such as luxport.optimizers.Adam(0.001), got {name_kind(given)}{cure}"
             )
 
 
@@ -93,6 +93,6 @@ def _expect_inner_rules(rule: Any) -> None:
 def _refuse_schedule(name: str, value: Any) -> None:
     if isinstance(value, Schedule):
         raise TypeError(
-            f"{name} expects numbers, got the schedule {shown(value)}: "
-            f"luxport.optimizers.Scheduler({name}(), eta={shown(value)}) follows one"
+            f"{name} expects numbers, got the schedule {show(value)}: "
+            f"luxport.optimizers.Scheduler({name}(), eta={show(value)}) follows one"
         )

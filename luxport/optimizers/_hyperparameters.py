@@ -13,81 +13,81 @@ from luxport.optimizers._rule import Compound
 from luxport.optimizers._rule_arithmetic import is_number
 
 __all__ = [
-    "by_name",
+    "replace_by_name",
     "fill_in",
-    "names_of",
-    "numbers_of",
-    "precision_of",
-    "scalar",
-    "scalars_like",
-    "shortest",
-    "values_of",
-    "with_values",
-    "without_numbers",
+    "name_numbers",
+    "collect_numbers",
+    "name_precision",
+    "make_scalar",
+    "make_scalars_like",
+    "find_shortest",
+    "make_values",
+    "replace_values",
+    "clear_numbers",
 ]
 
 
-def names_of(rule: Any) -> set[str]:
+def name_numbers(rule: Any) -> set[str]:
     """Name the hyper-parameters of a rule that are numbers, or tuples of numbers.
 
     >>> from luxport import optimizers
-    >>> sorted(names_of(optimizers.OptimizerChain(optimizers.ClipGrad(), optimizers.Adam())))
+    >>> sorted(name_numbers(optimizers.OptimizerChain(optimizers.ClipGrad(), optimizers.Adam())))
     ['beta', 'delta', 'epsilon', 'eta']
     """
     if isinstance(rule, Compound):
-        return set().union(*[names_of(inner) for inner in rule.inner_rules])
+        return set().union(*[name_numbers(inner) for inner in rule.inner_rules])
     if not is_dataclass(rule):
         return set()
     return {field.name for field in fields(rule) if _is_numeric(getattr(rule, field.name))}
 
 
-def with_values(rule: Any, values: Mapping[str, Any]) -> Any:
+def replace_values(rule: Any, values: Mapping[str, Any]) -> Any:
     """Return the rule with new values for those hyper-parameters that it has; it checks them.
 
     >>> from luxport import optimizers
-    >>> with_values(optimizers.Momentum(0.1), {"rho": 0.5, "beta": (0.9, 0.999)})
+    >>> replace_values(optimizers.Momentum(0.1), {"rho": 0.5, "beta": (0.9, 0.999)})
     Momentum(eta=0.1, rho=0.5)
     """
     if isinstance(rule, Compound):
-        return rule.map_rules(lambda inner: with_values(inner, values))
-    known = {name: value for name, value in values.items() if name in names_of(rule)}
+        return rule.map_rules(lambda inner: replace_values(inner, values))
+    known = {name: value for name, value in values.items() if name in name_numbers(rule)}
     return replace(rule, **known) if known else rule
 
 
-def numbers_of(rule: Any) -> Any:
+def collect_numbers(rule: Any) -> Any:
     """Return the numbers that may change while training: a dict by name, or a tuple of these for a compound."""
     if isinstance(rule, Compound):
-        return tuple([numbers_of(inner) for inner in rule.inner_rules])
+        return tuple([collect_numbers(inner) for inner in rule.inner_rules])
     if not is_dataclass(rule):
         return {}
-    return {field.name: getattr(rule, field.name) for field in fields(rule) if _changes(rule, field)}
+    return {field.name: getattr(rule, field.name) for field in fields(rule) if _can_change(rule, field)}
 
 
-def values_of(rule: Any, x: Array) -> Any:
+def make_values(rule: Any, x: Array) -> Any:
     """Return the numbers as arrays without axes, in the precision of x, float32 for half types.
 
     >>> import numpy as np
     >>> from luxport import optimizers
-    >>> values_of(optimizers.Momentum(0.1), np.ones(3, np.float16))
+    >>> make_values(optimizers.Momentum(0.1), np.ones(3, np.float16))
     {'eta': array(0.1, dtype=float32), 'rho': array(0.9, dtype=float32)}
     """
-    return _make_scalars(rule, numbers_of(rule), namespace(x), precision_of(x))
+    return _make_scalars(rule, collect_numbers(rule), namespace(x), name_precision(x))
 
 
-def precision_of(x: Array) -> str:
+def name_precision(x: Array) -> str:
     """Name the real dtype in which a rule works on x.
 
     >>> import numpy as np
-    >>> precision_of(np.ones(2, np.float16)), precision_of(np.ones(2, np.complex128))
+    >>> name_precision(np.ones(2, np.float16)), name_precision(np.ones(2, np.complex128))
     ('float32', 'float64')
     """
     return "float64" if dtype_name(x) in ("float64", "complex128") else "float32"
 
 
-def scalars_like(x: Array, numbers: Any) -> Any:
+def make_scalars_like(x: Array, numbers: Any) -> Any:
     """Make a number, or a tuple of them, an array without axes in the precision in which a rule works on x."""
     xp = namespace(x)
-    return _scalar_or_tuple(numbers, xp, xp.float64 if precision_of(x) == "float64" else xp.float32)
+    return _make_scalar_or_tuple(numbers, xp, xp.float64 if name_precision(x) == "float64" else xp.float32)
 
 
 def _make_scalars(rule: Any, numbers: Any, xp: Any, dtype: str) -> Any:
@@ -95,16 +95,16 @@ def _make_scalars(rule: Any, numbers: Any, xp: Any, dtype: str) -> Any:
         inner = rule.inner_dtype(dtype)
         return tuple([_make_scalars(one, its, xp, inner) for one, its in zip(rule.inner_rules, numbers, strict=True)])
     kind = xp.float64 if dtype == "float64" else xp.float32
-    return {name: _scalar_or_tuple(value, xp, kind) for name, value in numbers.items()}
+    return {name: _make_scalar_or_tuple(value, xp, kind) for name, value in numbers.items()}
 
 
-def _scalar_or_tuple(value: Any, xp: Any, dtype: Any) -> Any:
+def _make_scalar_or_tuple(value: Any, xp: Any, dtype: Any) -> Any:
     if isinstance(value, tuple):
-        return tuple([_scalar_or_tuple(one, xp, dtype) for one in value])
+        return tuple([_make_scalar_or_tuple(one, xp, dtype) for one in value])
     return xp.asarray(float(value), dtype=dtype) if is_number(value) else xp.astype(value, dtype, copy=True)
 
 
-def scalar(value: Any, like: Any) -> Any:
+def make_scalar(value: Any, like: Any) -> Any:
     """Return a number or an array, or a tuple of them, that replaces another.
 
     Raises: ValueError if it is a tuple and the other is not, or of another length
@@ -112,12 +112,12 @@ def scalar(value: Any, like: Any) -> Any:
     if isinstance(like, tuple):
         if not isinstance(value, tuple) or len(value) != len(like):
             raise ValueError(f"adjust expects a tuple of {len(like)} numbers, got {value!r}")
-        return tuple([scalar(one, other) for one, other in zip(value, like, strict=True)])
+        return tuple([make_scalar(one, other) for one, other in zip(value, like, strict=True)])
     if is_number(value):
         backend = backend_of(like)
         return backend.xp.asarray(float(value), dtype=like.dtype)
     if getattr(value, "dtype", None) is None or len(value.shape):
-        raise ValueError(f"adjust expects a number or an array without axes, got {_text(value)}")
+        raise ValueError(f"adjust expects a number or an array without axes, got {_write_value(value)}")
     # A copy: every leaf has an array of its own, as compilers that reuse memory of arguments ask.
     return backend_of(like, value).xp.astype(value, like.dtype, copy=True)
 
@@ -147,38 +147,38 @@ def fill_in(rule: Any, values: Any) -> Any:
     return new
 
 
-def by_name(rule: Any, values: Mapping[str, Any]) -> Any:
+def replace_by_name(rule: Any, values: Mapping[str, Any]) -> Any:
     """Return the rule with arrays in place of those numbers that it has; nothing is checked."""
     if isinstance(rule, Compound):
-        return rule.map_rules(lambda inner: by_name(inner, values))
-    return fill_in(rule, {name: value for name, value in values.items() if name in names_of(rule)})
+        return rule.map_rules(lambda inner: replace_by_name(inner, values))
+    return fill_in(rule, {name: value for name, value in values.items() if name in name_numbers(rule)})
 
 
-def without_numbers(rule: Any) -> Any:
+def clear_numbers(rule: Any) -> Any:
     """Return the rule with zeros for the numbers that the state has: what programs are compiled for.
 
     >>> from luxport import optimizers
-    >>> without_numbers(optimizers.AdamW(0.1))
+    >>> clear_numbers(optimizers.AdamW(0.1))
     AdamW(eta=0.0, beta=(0.0, 0.0), lambda_=0.0, epsilon=0.0, couple=True)
     """
-    return fill_in(rule, _zeros(numbers_of(rule)))
+    return fill_in(rule, _make_zeros(collect_numbers(rule)))
 
 
-def _zeros(value: Any) -> Any:
+def _make_zeros(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _zeros(one) for name, one in value.items()}
-    return tuple(map(_zeros, value)) if isinstance(value, tuple) else 0.0
+        return {name: _make_zeros(one) for name, one in value.items()}
+    return tuple(map(_make_zeros, value)) if isinstance(value, tuple) else 0.0
 
 
-def shortest(value: Any) -> Any:
+def find_shortest(value: Any) -> Any:
     """Return the shortest number, or tuple of them, that is a scalar of the state in its precision.
 
     >>> import numpy as np
-    >>> shortest(np.asarray(0.1, np.float32))
+    >>> find_shortest(np.asarray(0.1, np.float32))
     0.1
     """
     if isinstance(value, tuple):
-        return tuple(map(shortest, value))
+        return tuple(map(find_shortest, value))
     host = backend_of(value).to_numpy(value)
     return float(np.format_float_scientific(host[()], unique=True))
 
@@ -190,11 +190,11 @@ def _is_numeric(value: Any) -> bool:
     return (is_number(value) and not isinstance(value, bool)) or getattr(value, "dtype", None) is not None
 
 
-def _changes(rule: Any, field: Any) -> bool:
+def _can_change(rule: Any, field: Any) -> bool:
     """Tell a number that the state has from one that belongs to the program, by how its field is declared."""
     return "float" in str(field.type) and not field.metadata.get("static") and _is_numeric(getattr(rule, field.name))
 
 
-def _text(value: Any) -> str:
+def _write_value(value: Any) -> str:
     shape = getattr(value, "shape", None)
     return type(value).__name__ if shape is None else f"one of shape {tuple(shape)}"

@@ -8,11 +8,11 @@ from typing import Any
 
 from luxport import tree
 from luxport.backend import Array, is_inexact, namespace
-from luxport.backend.dtypes import single_or_double
+from luxport.backend.dtypes import widen_halves
 from luxport.call_arguments import says_what_it_takes
 from luxport.errors import LayerError
-from luxport.optimizers._scaled_norm import LARGE, norm_of_all, scaled_by
-from luxport.text import shown
+from luxport.optimizers._scaled_norm import LARGE, compute_norm_of_all, scale_by
+from luxport.text import show
 
 __all__ = ["clip_by_global_norm", "global_norm"]
 
@@ -34,7 +34,7 @@ def global_norm(grads: tree.Tree) -> Array:
     >>> print(global_norm({"weight": np.array([3e30, 0.0], np.float32), "bias": np.array([4e30], np.float32)}))
     5e+30
     """
-    return norm_of_all(_floating("global_norm", grads))[0]
+    return compute_norm_of_all(_list_floating("global_norm", grads))[0]
 
 
 @says_what_it_takes
@@ -59,8 +59,8 @@ def clip_by_global_norm(grads: tree.Tree, largest: float | Array) -> tree.Tree:
     given: Any = largest
     number = isinstance(largest, Real) and not isinstance(largest, bool)
     if not (0 < given < 1e300 if number else getattr(given, "shape", None) == ()):
-        raise LayerError(f"clip_by_global_norm expects a positive norm, got {shown(largest)}")
-    norm, scaled = norm_of_all(_floating("clip_by_global_norm", grads))
+        raise LayerError(f"clip_by_global_norm expects a positive norm, got {show(largest)}")
+    norm, scaled = compute_norm_of_all(_list_floating("clip_by_global_norm", grads))
     xp = namespace(norm)
     within, factor = scaled.is_within(largest), scaled.factor(largest)
     # Infinity must not become 0.
@@ -70,13 +70,13 @@ def clip_by_global_norm(grads: tree.Tree, largest: float | Array) -> tree.Tree:
     def scale_leaf(x: Any) -> Any:
         if not is_inexact(x):
             return x
-        wide = single_or_double(xp, x)
-        return xp.astype(scaled_by(wide, is_large, factor), x.dtype)
+        wide = widen_halves(xp, x)
+        return xp.astype(scale_by(wide, is_large, factor), x.dtype)
 
     return tree.map(scale_leaf, grads)
 
 
-def _floating(caller: str, grads: tree.Tree) -> list[Array]:
+def _list_floating(caller: str, grads: tree.Tree) -> list[Array]:
     arrays = [leaf for leaf in tree.leaves(grads) if is_inexact(leaf)]
     if not arrays:
         raise LayerError(f"{caller} expects a tree with floating arrays, got none")

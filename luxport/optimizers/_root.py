@@ -5,10 +5,10 @@ from __future__ import annotations
 from luxport.backend import Array, namespace
 from luxport.backend.dtypes import is_double
 
-__all__ = ["root_of"]
+__all__ = ["take_root"]
 
 
-def root_of(total: Array) -> Array:
+def take_root(total: Array) -> Array:
     """Return the root of a sum or mean of squares.
 
     At 0 its slope would be infinite, and times the gradient, which is 0 there, no number. The smallest normal number is

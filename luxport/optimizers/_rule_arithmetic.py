@@ -8,7 +8,7 @@ from typing import Any
 from luxport.backend import Array, backend_of, dtype_name, is_compiling, namespace
 from luxport.backend.dtypes import expect_floating
 
-__all__ = ["abs2", "check_real", "expect_arrays_of_floats", "in_dtype_of", "is_number", "scalar_like"]
+__all__ = ["abs2", "check_real", "expect_arrays_of_floats", "in_dtype_of", "is_number", "make_scalar_like"]
 
 
 def expect_arrays_of_floats(*arrays: Array, **options: Any) -> None:
@@ -36,7 +36,7 @@ def in_dtype_of(x: Array, value: Any) -> Any:
     if not is_number(value):
         return value if value.dtype == x.dtype else backend_of(x, value).xp.astype(value, x.dtype)
     if is_compiling():  # PyTorch's compiler may have a symbol for the number, which no arithmetic can round
-        return scalar_like(x, value)
+        return make_scalar_like(x, value)
     finfo = namespace(x).finfo(x.dtype)
     return _round(value, float(finfo.eps), float(finfo.smallest_normal))
 
@@ -55,7 +55,7 @@ def abs2(x: Array) -> Array:
     return xp.astype(real * real + imaginary * imaginary, x.dtype)
 
 
-def scalar_like(x: Array, value: float, dtype: Any = None) -> Array:
+def make_scalar_like(x: Array, value: float, dtype: Any = None) -> Array:
     """Make an array without axes on the device of x, in its dtype unless told another."""
     xp = namespace(x)
     zero = xp.sum(xp.zeros_like(x), dtype=x.dtype)

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from luxport.backend import Array, namespace
-from luxport.backend.dtypes import is_double, single_or_double, widest
-from luxport.optimizers._root import root_of
+from luxport.backend.dtypes import find_widest_dtype, is_double, widen_halves
+from luxport.optimizers._root import take_root
 from luxport.optimizers._rule_arithmetic import is_number
 
-__all__ = ["LARGE", "ScaledNorm", "euclidean", "norm_of_all", "scaled_by"]
+__all__ = ["LARGE", "ScaledNorm", "compute_euclidean", "compute_norm_of_all", "scale_by"]
 
 LARGE = 2.0**62
 """Norms that are larger are multiplied by the inverse of this."""
@@ -38,21 +38,21 @@ class ScaledNorm(NamedTuple):
         return omega * self.unit >= self.size
 
 
-def norm_of_all(arrays: Sequence[Array]) -> tuple[Array, ScaledNorm]:
+def compute_norm_of_all(arrays: Sequence[Array]) -> tuple[Array, ScaledNorm]:
     """Return the Euclidean norm of all numbers of some floating or complex arrays, and the same scaled."""
     xp = namespace(*arrays)
-    wide = widest(xp) if any([is_double(x) for x in arrays]) else xp.float32
-    sizes = [xp.astype(xp.abs(single_or_double(xp, x)), wide) for x in arrays if math.prod(x.shape)]
+    wide = find_widest_dtype(xp) if any([is_double(x) for x in arrays]) else xp.float32
+    sizes = [xp.astype(xp.abs(widen_halves(xp, x)), wide) for x in arrays if math.prod(x.shape)]
     if not sizes:
         nothing = xp.zeros((), dtype=wide)
         return nothing, ScaledNorm(nothing, xp.ones_like(nothing))
-    root, unit = euclidean(sizes)
+    root, unit = compute_euclidean(sizes)
     norm = root / unit
     least = xp.where(norm > LARGE, xp.ones_like(norm) / LARGE, xp.ones_like(norm))
     return norm, ScaledNorm(root * (least / unit), least)
 
 
-def euclidean(sizes: Sequence[Array]) -> tuple[Array, Array]:
+def compute_euclidean(sizes: Sequence[Array]) -> tuple[Array, Array]:
     """Return the 2-norm of numbers of one dtype times a unit, and the unit.
 
     It is a power of 2, by which numbers are multiplied whose squares might overflow or vanish: that is exact, and
@@ -63,10 +63,10 @@ def euclidean(sizes: Sequence[Array]) -> tuple[Array, Array]:
     large, small = (1e150, 2.0**-600) if is_double(largest) else (1e15, 2.0**-100)
     one = xp.ones_like(largest)
     unit = xp.where(largest > large, one * small, xp.where(largest < 1.0 / large, one / small, one))
-    return root_of(xp.sum(xp.stack([xp.sum((size * unit) ** 2) for size in sizes]))), unit
+    return take_root(xp.sum(xp.stack([xp.sum((size * unit) ** 2) for size in sizes]))), unit
 
 
-def scaled_by(x: Array, is_large: Array, factor: Array) -> Array:
+def scale_by(x: Array, is_large: Array, factor: Array) -> Array:
     """Return x times the inverse of `LARGE`, if its norm is that large, times a factor.
 
     They are two products with a choice between them: a compiler would make one factor of two, which may vanish.

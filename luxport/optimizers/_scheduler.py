@@ -9,7 +9,7 @@ from typing import Any
 from luxport import tree
 from luxport.backend import Array, namespace
 from luxport.optimizers._construction import explains_itself
-from luxport.optimizers._hyperparameters import by_name, names_of, precision_of, with_values
+from luxport.optimizers._hyperparameters import name_numbers, name_precision, replace_by_name, replace_values
 from luxport.optimizers._rule import Clocked, Compound, Rule, Step, apply_at, start, start_clock, tick
 from luxport.optimizers._rule_arithmetic import is_number
 
@@ -47,7 +47,7 @@ class Scheduler(Clocked, Compound):
     schedules: tuple[tuple[str, Any], ...]
 
     def __init__(self, rule: Rule, **schedules: Callable[[Any], Any] | float) -> None:
-        known = names_of(rule)
+        known = name_numbers(rule)
         for name in schedules:
             if name not in known:
                 raise ValueError(f"Scheduler expects hyper-parameters among {', '.join(sorted(known))}, got {name}")
@@ -68,11 +68,11 @@ class Scheduler(Clocked, Compound):
 
     def start_clock(self, x: Array) -> tuple[Array, Any]:
         """Start from step 1, the rule's clock with the first values."""
-        return namespace(x).asarray(1, dtype=namespace(x).int32), start_clock(self._first(), x)
+        return namespace(x).asarray(1, dtype=namespace(x).int32), start_clock(self._find_first(), x)
 
     def start(self, x: Array) -> Any:
         """Start the rule with the first values."""
-        return start(self._first(), x)
+        return start(self._find_first(), x)
 
     def tick(self, clock: tuple[Array, Any]) -> tuple[Array, Any]:
         """Count, and let the rule's clock go on with the values for this step."""
@@ -85,14 +85,14 @@ class Scheduler(Clocked, Compound):
         t, inner = clock
         return apply_at(self.at(t, x), inner, state, x, dx, more)
 
-    def _first(self) -> Rule:
-        return with_values(
+    def _find_first(self) -> Rule:
+        return replace_values(
             self.rule, {name: value if is_number(value) else float(value(1)) for name, value in self.schedules}
         )
 
     def at(self, t: Array, x: Array) -> Rule:
         """Return the rule with the values for a step; schedules are real, and float32 is the least that they need."""
         xp = namespace(t)
-        time = xp.astype(t, xp.float64 if precision_of(x) == "float64" else xp.float32)
+        time = xp.astype(t, xp.float64 if name_precision(x) == "float64" else xp.float32)
         values = {name: value if is_number(value) else value(time) for name, value in self.schedules}
-        return by_name(self.rule, values)
+        return replace_by_name(self.rule, values)

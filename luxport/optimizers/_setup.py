@@ -13,7 +13,7 @@ from luxport.core.flat import FlatParameters
 from luxport.optimizers._chain import MixedPrecision
 from luxport.optimizers._clip_global_norm import expect_all_together
 from luxport.optimizers._construction import check_rule
-from luxport.optimizers._hyperparameters import precision_of, values_of, without_numbers
+from luxport.optimizers._hyperparameters import clear_numbers, make_values, name_precision
 from luxport.optimizers._rule import Rule, start, start_clock
 from luxport.optimizers._state import Group, Leaf, OptimizerState, Tied
 from luxport.optimizers._tree_entries import (
@@ -69,8 +69,8 @@ def setup(rule: Rule, ps: tree.Tree) -> OptimizerState:
     leaves = _setup(rule, ps, (), places, groups)
     if not places:
         warn("optimizers.setup found no floating array to optimize")
-    bare = Static(without_numbers(rule))
-    made = [Group(bare, values_of(rule, x), start_clock(rule, x), Static(count)) for x, count in groups.values()]
+    bare = Static(clear_numbers(rule))
+    made = [Group(bare, make_values(rule, x), start_clock(rule, x), Static(count)) for x, count in groups.values()]
     return OptimizerState(tuple(made), leaves)
 
 
@@ -88,7 +88,7 @@ def _setup(rule: Rule, x: Any, path: Path, places: dict[int, Path], groups: dict
         return Tied(Static(first))
     half = is_half(x)
     wide = widen(x) if half else x
-    kind = precision_of(wide)
+    kind = name_precision(wide)
     number = list(groups).index(kind) if kind in groups else len(groups)
     groups.setdefault(kind, [wide, 0])[1] += 1
     remainder = namespace(wide).zeros_like(wide) if half and not isinstance(rule, MixedPrecision) else None

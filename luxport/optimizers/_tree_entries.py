@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from luxport import tree
-from luxport.backend import Array, backend_of, dtype_name, namespace, same_shape
+from luxport.backend import Array, backend_of, dtype_name, match_shapes, namespace
 from luxport.core.flat import FlatParameters
 from luxport.core.input_checks import shape_text
-from luxport.text import safe_to_show
+from luxport.text import make_safe
 
 __all__ = [
     "Path",
@@ -63,7 +63,7 @@ def flatten_gradient(dx: Any, x: FlatParameters) -> Any:
 def fit_gradient(dx: Any, x: Array, path: tuple[str, ...]) -> Array:
     """Return the gradient in the dtype of its parameter, or in float32 if that is half precision."""
     shape, given = x.shape, getattr(dx, "shape", None)
-    if given != shape and (given is None or not same_shape(given, shape)):
+    if given != shape and (given is None or not match_shapes(given, shape)):
         got = type(dx).__name__ if given is None else shape_text(dx)
         raise ValueError(f"update expects a gradient of shape {shape_text(x)}{tell_place(path)}, got {got}")
     if dx.dtype == x.dtype and not is_half(x):
@@ -98,7 +98,7 @@ def check_length(state: Any, x: Any, dx: Any, path: tuple[str, ...]) -> None:
 
 
 def _show_names(entries: Any) -> str:
-    return "{" + safe_to_show(", ".join(map(str, entries))) + "}"
+    return "{" + make_safe(", ".join(map(str, entries))) + "}"
 
 
 def tell_place(path: tuple[str, ...]) -> str:

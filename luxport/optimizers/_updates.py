@@ -10,7 +10,7 @@ from luxport.backend import Array, dtype_name, is_array, is_inexact, namespace
 from luxport.call_arguments import says_what_it_takes
 from luxport.core.flat import FlatParameters
 from luxport.core.flat_layout import find_entry
-from luxport.optimizers._clip_global_norm import Flow, clips_together, look_at_all
+from luxport.optimizers._clip_global_norm import Flow, does_clip_together, look_at_all
 from luxport.optimizers._hyperparameters import fill_in
 from luxport.optimizers._rule import Rule, start, tick, update_all
 from luxport.optimizers._state import Group, Leaf, OptimizerState, Tied, group_of
@@ -29,7 +29,7 @@ from luxport.optimizers._tree_entries import (
     widen,
 )
 from luxport.optimizers._usual_step import keeps_kind, step_together
-from luxport.text import kind_of
+from luxport.text import name_kind
 from luxport.tree.static import Static
 
 __all__ = ["update", "update_in_place"]
@@ -99,7 +99,7 @@ def _update_parts(state: Any, x: Any, dx: Any, more: tuple[Any, ...], path: Path
             for i in range(len(x))
         ]
         return tree.like_sequence(x, [s for s, _ in each]), tree.like_sequence(x, [y for _, y in each])
-    raise ValueError(f"update expects a state of optimizers.setup{tell_place(path)}, got {kind_of(state)}")
+    raise ValueError(f"update expects a state of optimizers.setup{tell_place(path)}, got {name_kind(state)}")
 
 
 class _Work(NamedTuple):
@@ -116,7 +116,7 @@ def _update_state(
     state: OptimizerState, ps: Any, grads: Any, more: tuple[Any, ...], path: Path, in_place: bool
 ) -> tuple[OptimizerState, Any]:
     groups, leaves = state
-    ties = _ties(leaves)
+    ties = _list_ties(leaves)
     sums: dict[Path, Any] = {}
     for place, first in ties:
         dx = find_entry(grads, place)
@@ -130,7 +130,7 @@ def _update_state(
     at_work = [number for number, todo in enumerate(work) if todo.xs]
     rules = [fill_in(groups[number].rule.value, groups[number].values) for number in at_work]
     clocks = [groups[number].clock for number in at_work]
-    if at_work and clips_together(rules[0]):
+    if at_work and does_clip_together(rules[0]):
         flows = [Flow([leaf.state for leaf in work[i].leaves], work[i].wide, work[i].dxs) for i in at_work]
         clocks = look_at_all(rules, clocks, flows)
     for number, rule, seen in zip(at_work, rules, clocks, strict=True):
@@ -198,7 +198,7 @@ def _gather(
         if isinstance(x, FlatParameters):
             dx, x = flatten_gradient(dx, x), x.vector
         if dx is not None and not is_inexact(x):  # which rules would round, and some backends refuse
-            got = dtype_name(x) if is_array(x) else kind_of(x)
+            got = dtype_name(x) if is_array(x) else name_kind(x)
             raise ValueError(
                 f"update expects floating numbers as a parameter{tell_place(path)}, as setup saw, got {got}"
             )
@@ -238,7 +238,7 @@ def _gather(
             _gather(state[i], x[i], get_entry(dx, i), get_entries(more, i), (*path, i), depth, sums, work)
             for i in range(len(x))
         ]
-    raise ValueError(f"update expects a leaf of optimizers.setup{tell_place(path)}, got {kind_of(state)}")
+    raise ValueError(f"update expects a leaf of optimizers.setup{tell_place(path)}, got {name_kind(state)}")
 
 
 def _rebuild(plan: Any, state: Any, x: Any, done: list[tuple[list[Leaf], list[Array]]]) -> tuple[Any, Any]:
@@ -256,7 +256,7 @@ def _rebuild(plan: Any, state: Any, x: Any, done: list[tuple[list[Leaf], list[Ar
     return tree.like_sequence(x, [s for s, _ in each]), tree.like_sequence(x, [y for _, y in each])
 
 
-def _ties(state: Any, path: Path = ()) -> list[tuple[Path, Path]]:
+def _list_ties(state: Any, path: Path = ()) -> list[tuple[Path, Path]]:
     """List the places of tied parameters, each with the place that has the leaf."""
     if state is None or isinstance(state, Leaf):
         return []
@@ -268,4 +268,4 @@ def _ties(state: Any, path: Path = ()) -> list[tuple[Path, Path]]:
         children = enumerate(state)
     else:
         return []
-    return [tie for key, child in children for tie in _ties(child, (*path, key))]
+    return [tie for key, child in children for tie in _list_ties(child, (*path, key))]

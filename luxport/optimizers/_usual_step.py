@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from luxport.backend import Array, dtype_name, is_inexact, namespace
-from luxport.optimizers._clip_global_norm import clips_together
+from luxport.optimizers._clip_global_norm import does_clip_together
 from luxport.optimizers._hyperparameters import fill_in
 from luxport.optimizers._rule import tick, update_all
 from luxport.optimizers._state import Leaf, OptimizerState
@@ -31,7 +31,7 @@ def step_together(state: OptimizerState, ps: Any, grads: Any, *, in_place: bool)
     if not gather_usual(leaves, ps, grads, old, xs, dxs) or len(xs) != group.size.value or not _fit(xs, dxs):
         return None
     rule = fill_in(group.rule.value, group.values)
-    if dtype_name(xs[0]) not in _WIDE or clips_together(rule) or not keeps_kind(old[0], xs[0]):
+    if dtype_name(xs[0]) not in _WIDE or does_clip_together(rule) or not keeps_kind(old[0], xs[0]):
         return None
     states, new = update_all(rule, group.clock, old, xs, dxs, (), in_place=in_place)
     groups = (group._replace(clock=tick(rule, group.clock)),)

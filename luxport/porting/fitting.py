@@ -95,10 +95,10 @@ def _fit_tied(
     full, st, problems = fit(model.layer, value, initial, versions)
     later = []
     for first, *others in model.groups:
-        wanted = tree.leaves(paths.entry(full, first))
+        wanted = tree.leaves(paths.find_entry(full, first))
         for place in others:
             later.append(place)
-            if not all(map(np.array_equal, wanted, tree.leaves(paths.entry(full, place)))):
+            if not all(map(np.array_equal, wanted, tree.leaves(paths.find_entry(full, place)))):
                 problems.append(f"{'.'.join(place)} differs from {'.'.join(first)}, to which it is tied")
     return paths.leave_out(full, later), st, problems
 

@@ -13,7 +13,7 @@ import numpy as np
 import luxport
 from luxport import tree
 from luxport.backend import Backend, can, default_backend, get_backend, is_inexact
-from luxport.backend._precision import convert_once, dtype_at
+from luxport.backend._precision import choose_dtype_at, convert_once
 from luxport.call_arguments import says_what_it_takes
 from luxport.core.layer import Layer
 from luxport.porting import julia
@@ -27,7 +27,7 @@ from luxport.porting.lux.saved import is_saved_model, with_parameters_beside
 from luxport.porting.lux.structs import kind_of
 from luxport.porting.lux.train_state import SavedOptimizer, optimizer_of
 from luxport.text import warn
-from luxport.tree.ordered_keys import with_places
+from luxport.tree.ordered_keys import add_places
 
 __all__ = ["SavedTraining", "load", "load_model", "models_in", "placed", "read_training"]
 
@@ -153,12 +153,12 @@ def placed(values: Any, backend: str | Backend | None, device: str | None, dtype
     def place(path: tuple[str, ...], value: Any) -> Any:
         if not isinstance(value, (np.ndarray, np.generic)):
             return value
-        wanted = dtype_at(path, dtype) if is_inexact(np.asarray(value)) else None
+        wanted = choose_dtype_at(path, dtype) if is_inexact(np.asarray(value)) else None
         return owner.asarray(value, dtype=wanted, device=device)
 
     # An array that is in several places is one array there, too.
     values = tree.map_with_path(convert_once(place, dtype), values)
-    return with_places(values, known=can(owner, "sorted keys"))
+    return add_places(values, known=can(owner, "sorted keys"))
 
 
 def _is_model(value: Any) -> bool:

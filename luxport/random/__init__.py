@@ -4,8 +4,8 @@ from ._generators import Key as Key
 from ._generators import Rng as Rng
 from ._generators import fold_in as fold_in
 from ._generators import key as key
-from ._generators import key_words as key_words
 from ._generators import normal as normal
+from ._generators import read_key_words as read_key_words
 from ._generators import rng as rng
 from ._generators import split as split
 from ._generators import uniform as uniform

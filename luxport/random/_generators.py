@@ -23,10 +23,10 @@ import numpy as np
 from luxport import ops
 from luxport.backend import Array, Backend, can, default_backend, find_owner, get_backend, namespace
 from luxport.backend.memory import check_memory
-from luxport.call_arguments import built_in_own_words, says_what_it_takes
+from luxport.call_arguments import explain_construction, says_what_it_takes
 from luxport.errors import LayerMemoryError
 from luxport.random._normal_quantile import standard_normal_cdf, standard_normal_quantile
-from luxport.text import kind_of, shown
+from luxport.text import name_kind, show
 
 __all__ = ["Key", "Rng", "fold_in", "key", "normal", "rng", "split", "uniform"]
 
@@ -35,7 +35,7 @@ Key: TypeAlias = dict[str, Array]
 """``{"key": int32 (2,), "counter": int32 ()}``"""
 
 
-@built_in_own_words
+@explain_construction
 class Rng:
     """A stream of numbers on the host: Philox-4x64-10 with the seed as its key.
 
@@ -50,7 +50,7 @@ class Rng:
 
     def __init__(self, seed: int | np.integer) -> None:
         if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= int(seed) < 2**128:
-            raise ValueError(f"a seed expected, an int in [0, 2**128), got {shown(seed)}")
+            raise ValueError(f"a seed expected, an int in [0, 2**128), got {show(seed)}")
         self.seed: int = int(seed)
         self._bits = np.random.Philox(key=self.seed)
 
@@ -61,9 +61,9 @@ class Rng:
             return rng
         if isinstance(rng, (int, np.integer)):
             return cls(rng)
-        words = key_words(rng)
+        words = read_key_words(rng)
         if words is None:
-            raise TypeError(f"a seed or a luxport.Rng expected, got {kind_of(rng)}")
+            raise TypeError(f"a seed or a luxport.Rng expected, got {name_kind(rng)}")
         if not isinstance(words, tuple):
             raise TypeError(
                 "a key whose words are known expected, got one that a program learns as it runs: luxport.setup draws "
@@ -78,7 +78,7 @@ class Rng:
 
     def uniform(self, shape: tuple[int, ...], low: float = 0.0, high: float = 1.0) -> Any:
         """Draw float32 values from [low, high): 24 random bits each; rounding may reach `high`."""
-        unit = (self._raw(shape) >> np.uint64(40)).astype(np.float32) * np.float32(2.0**-24)
+        unit = (self._draw_raw(shape) >> np.uint64(40)).astype(np.float32) * np.float32(2.0**-24)
         return unit if (low, high) == (0.0, 1.0) else unit * np.float32(high - low) + np.float32(low)
 
     def normal(self, shape: tuple[int, ...], mean: float = 0.0, std: float = 1.0) -> Any:
@@ -113,17 +113,17 @@ class Rng:
 
     def key(self) -> Any:
         """Draw a key for a layer's own generator, int32[2]."""
-        return np.frombuffer(self._raw((1,)).astype("<u8").tobytes(), dtype="<i4").astype(np.int32)
+        return np.frombuffer(self._draw_raw((1,)).astype("<u8").tobytes(), dtype="<i4").astype(np.int32)
 
     def _open_unit(self, shape: tuple[int, ...]) -> Any:
         """Draw float64 values from (0, 1)."""
-        return ((self._raw(shape) >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
+        return ((self._draw_raw(shape) >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
 
-    def _raw(self, shape: tuple[int, ...]) -> Any:
+    def _draw_raw(self, shape: tuple[int, ...]) -> Any:
         return self._bits.random_raw(math.prod(shape)).reshape(shape)
 
 
-def key_words(key: Any) -> Any:
+def read_key_words(key: Any) -> Any:
     """Return the words of a framework's key, such as JAX's: a tuple of ints, or an array while they are not known.
 
     None for anything else, and where a framework has no keys.
@@ -160,7 +160,7 @@ def key(seed: int, *, backend: str | Backend | None = None, device: str | None =
     array([0, 7], dtype=int32)
     """
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= int(seed) < 2**64:
-        raise ValueError(f"a seed expected, an int in [0, 2**64), got {shown(seed)}")
+        raise ValueError(f"a seed expected, an int in [0, 2**64), got {show(seed)}")
     owner = default_backend() if backend is None else get_backend(backend)
     words = np.array([int(seed) >> 32, int(seed) & 0xFFFFFFFF], np.uint32).view(np.int32)
     return {"key": owner.asarray(words, device=device), "counter": owner.asarray(np.zeros((), np.int32), device=device)}
@@ -183,7 +183,7 @@ def fold_in(key: Key, data: int | Array) -> Key:
     array([ 928981903, -841280227], dtype=int32)
     """
     if isinstance(data, (int, np.integer)) and not -(2**31) <= data < 2**31 or len(getattr(data, "shape", ())):
-        raise ValueError(f"fold_in expects data as one number of 32 bits, got {shown(data)}")
+        raise ValueError(f"fold_in expects data as one number of 32 bits, got {show(data)}")
     words, counter = key["key"], key["counter"]
     zero = namespace(words).zeros_like(counter)
     # Written as a sum, the number takes the key's backend, device and dtype.
@@ -205,7 +205,7 @@ def split(key: Key, count: int = 2) -> list[Key]:
     3
     """
     if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or not 0 <= count <= _MOST_KEYS:
-        raise ValueError(f"split expects count as an int from 0 to {_MOST_KEYS:,}, got {shown(count)}")
+        raise ValueError(f"split expects count as an int from 0 to {_MOST_KEYS:,}, got {show(count)}")
     return [fold_in(key, i) for i in range(count)]
 
 

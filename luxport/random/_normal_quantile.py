@@ -27,11 +27,11 @@ def standard_normal_quantile(p: Any) -> Any:
     central = np.abs(q) <= 0.425
     # Every branch is computed for all entries: outside its range at a point where it is finite.
     r = np.where(central, 0.180625 - q * q, 0.0)
-    middle = q * _polynomial(_A, r) / _polynomial(_B, r)
+    middle = q * _evaluate_polynomial(_A, r) / _evaluate_polynomial(_B, r)
     tail = np.where(central, 0.25, np.minimum(p, 1.0 - p))
     r = np.sqrt(-_log(tail))
-    near = _polynomial(_C, r - 1.6) / _polynomial(_D, r - 1.6)
-    far = _polynomial(_E, r - 5.0) / _polynomial(_F, r - 5.0)
+    near = _evaluate_polynomial(_C, r - 1.6) / _evaluate_polynomial(_D, r - 1.6)
+    far = _evaluate_polynomial(_E, r - 5.0) / _evaluate_polynomial(_F, r - 5.0)
     outer = np.where(r <= 5.0, near, far)
     return np.where(central, middle, np.where(q < 0, -outer, outer))
 
@@ -63,11 +63,11 @@ def _log(x: Any) -> Any:
     mantissa = np.where(small, 2.0 * mantissa, mantissa)
     exponent = np.where(small, exponent - 1, exponent)
     s = (mantissa - 1.0) / (mantissa + 1.0)
-    series = _polynomial([1.0 / (2 * k + 1) for k in range(13)], s * s)
+    series = _evaluate_polynomial([1.0 / (2 * k + 1) for k in range(13)], s * s)
     return exponent * math.log(2.0) + 2.0 * s * series
 
 
-def _polynomial(coefficients: list[float], x: Any) -> Any:
+def _evaluate_polynomial(coefficients: list[float], x: Any) -> Any:
     value = coefficients[-1]
     for coefficient in reversed(coefficients[:-1]):
         value = value * x + coefficient

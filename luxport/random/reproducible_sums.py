@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["orthonormal_rows", "row_sums"]
+__all__ = ["make_orthonormal_rows", "sum_rows"]
 
 
-def row_sums(a: Any) -> Any:
+def sum_rows(a: Any) -> Any:
     """Sum along the last axis: halves are added until one entry is left.
 
-    >>> row_sums(np.arange(10.0).reshape(2, 5))
+    >>> sum_rows(np.arange(10.0).reshape(2, 5))
     array([10., 35.])
     """
     if a.shape[-1] == 0:
@@ -29,7 +29,7 @@ def row_sums(a: Any) -> Any:
     return a[..., 0]
 
 
-def orthonormal_rows(a: Any) -> Any:
+def make_orthonormal_rows(a: Any) -> Any:
     """Make the rows of a matrix, no more than it has columns, orthonormal: Gram-Schmidt by blocks, twice.
 
     Rows of normal numbers give matrices uniform among those with orthonormal rows (Haar's measure), as a QR
@@ -38,21 +38,21 @@ def orthonormal_rows(a: Any) -> Any:
     rows = np.array(a, np.float64)
     for start in range(0, len(rows), _BLOCK):
         done, block = rows[:start], rows[start : start + _BLOCK]
-        block /= np.sqrt(row_sums(block * block))[:, None]
+        block /= np.sqrt(sum_rows(block * block))[:, None]
         for _ in range(2):
             block -= _multiply(_multiply(block, done.T), done)
-            _gram_schmidt(block)
+            _orthonormalize(block)
     return rows
 
 
 _BLOCK = 32
 
 
-def _gram_schmidt(rows: Any) -> None:
+def _orthonormalize(rows: Any) -> None:
     for i, row in enumerate(rows):
-        row /= np.sqrt(row_sums(row * row))
+        row /= np.sqrt(sum_rows(row * row))
         below = rows[i + 1 :]
-        below -= row_sums(below * row)[:, None] * row
+        below -= sum_rows(below * row)[:, None] * row
 
 
 def _multiply(a: Any, b: Any) -> Any:

@@ -11,6 +11,6 @@ a compiled program) it gives an array, computed by the array's framework. Iterat
 >>> rule = optimizers.Scheduler(optimizers.Adam(), eta=eta)  # it counts its steps itself
 """
 
-from luxport.lazy import lazy_names
+from luxport.lazy import read_lazy_names
 
-__all__, __getattr__, __dir__ = lazy_names(__name__)
+__all__, __getattr__, __dir__ = read_lazy_names(__name__)

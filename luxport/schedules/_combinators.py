@@ -11,14 +11,14 @@ from typing import Any
 
 from luxport.backend import Array, namespace
 from luxport.call_arguments import says_what_it_takes
-from luxport.schedules._schedule import Schedule, keep_tuple, made_of_numbers, quotient, until, value_at
+from luxport.schedules._schedule import Schedule, check_numbers, divide_up, end_at, find_value_at, keep_tuple
 from luxport.schedules._waves import CosAnneal
-from luxport.text import shown
+from luxport.text import show
 
 __all__ = ["ComposedSchedule", "Constant", "Interpolator", "Loop", "OneCycle", "Sequence", "Shifted", "Shortened"]
 
 
-@made_of_numbers
+@check_numbers
 @dataclass(frozen=True)
 class Constant(Schedule):
     """``value`` at every step.
@@ -36,7 +36,7 @@ class Constant(Schedule):
         return namespace(t).zeros_like(t) + self.value
 
 
-@made_of_numbers
+@check_numbers
 @dataclass(frozen=True)
 class Shortened(Schedule):
     """A schedule that ends.
@@ -53,13 +53,13 @@ class Shortened(Schedule):
 
     def at(self, t: Array) -> Array:
         """Follow the schedule while there is one."""
-        return until(t, self.nsteps, value_at(self.schedule, t))
+        return end_at(t, self.nsteps, find_value_at(self.schedule, t))
 
     def __len__(self) -> int:
         return self.nsteps
 
 
-@made_of_numbers
+@check_numbers
 @dataclass(frozen=True)
 class Shifted(Schedule):
     """A schedule that starts with a later value.
@@ -76,10 +76,10 @@ class Shifted(Schedule):
 
     def at(self, t: Array) -> Array:
         """Look ahead."""
-        return value_at(self.schedule, t - 1.0 + self.offset)
+        return find_value_at(self.schedule, t - 1.0 + self.offset)
 
 
-@made_of_numbers
+@check_numbers
 @dataclass(frozen=True)
 class Sequence(Schedule):
     """One schedule (or number) after the other, each for its number of steps and counting from 1; then the last.
@@ -112,16 +112,16 @@ class Sequence(Schedule):
         """Follow the schedule whose turn it is."""
         xp = namespace(t)
         ends = list(itertools.accumulate(self.step_sizes))
-        value = value_at(self.schedules[0], t)
+        value = find_value_at(self.schedules[0], t)
         for schedule, start in zip(self.schedules[1:], ends[:-1], strict=True):
             begun = t > start
             # Where it has not begun, its first value stands in: there may be none at 0 or before.
             local = xp.where(begun, t - start, xp.ones_like(t))
-            value = xp.where(begun, value_at(schedule, local), value)
+            value = xp.where(begun, find_value_at(schedule, local), value)
         return value
 
 
-@made_of_numbers
+@check_numbers
 @dataclass(frozen=True)
 class Loop(Schedule):
     """A schedule that starts again and again.
@@ -138,10 +138,10 @@ class Loop(Schedule):
 
     def at(self, t: Array) -> Array:
         """Follow the schedule around."""
-        return value_at(self.schedule, (t - 1.0) % self.period + 1.0)
+        return find_value_at(self.schedule, (t - 1.0) % self.period + 1.0)
 
 
-@made_of_numbers
+@check_numbers
 @dataclass(frozen=True)
 class Interpolator(Schedule):
     """A schedule at ``t / rate``: epochs for a count of batches, or real time.
@@ -164,10 +164,10 @@ class Interpolator(Schedule):
 
     def at(self, t: Array) -> Array:
         """Follow the schedule at another pace."""
-        return value_at(self.schedule, quotient(t, self.rate) if self.ceil else t / self.rate)
+        return find_value_at(self.schedule, divide_up(t, self.rate) if self.ceil else t / self.rate)
 
 
-@made_of_numbers
+@check_numbers
 @dataclass(frozen=True)
 class ComposedSchedule(Schedule):
     """A schedule whose arguments are schedules (or numbers): at each t, ``compose(schedule, arguments at t)`` at t.
@@ -194,9 +194,9 @@ class ComposedSchedule(Schedule):
 
     def at(self, t: Array) -> Array:
         """Make the schedule for this step, and follow it."""
-        values = tuple([value_at(parameter, t) for parameter in self.parameters])
+        values = tuple([find_value_at(parameter, t) for parameter in self.parameters])
         made = type(self.schedule)(*values) if self.compose is None else self.compose(self.schedule, values)
-        return value_at(made, t)
+        return find_value_at(made, t)
 
 
 @says_what_it_takes
@@ -225,7 +225,7 @@ def OneCycle(
     [0.04, 0.52, 1.0, 0.067]
     """
     if not isinstance(nsteps, Real) or not isinstance(maxval, Real) or not abs(nsteps) < 1e15:
-        raise TypeError(f"OneCycle expects a number of steps and the largest value, got {shown((nsteps, maxval))}")
+        raise TypeError(f"OneCycle expects a number of steps and the largest value, got {show((nsteps, maxval))}")
     if not 0 < percent_start < 1:
         raise ValueError(f"OneCycle expects a part between 0 and 1 to rise in, got percent_start = {percent_start}")
     startval = maxval / 25 if startval is None else startval
@@ -234,7 +234,7 @@ def OneCycle(
     down = nsteps - up
     if up < 1 or down <= 0:
         raise ValueError(
-            f"OneCycle expects steps to rise and steps to fall in, got nsteps = {shown(nsteps)} and "
+            f"OneCycle expects steps to rise and steps to fall in, got nsteps = {show(nsteps)} and "
             f"percent_start = {percent_start}"
         )
     return Sequence(

@@ -6,12 +6,12 @@ import itertools
 from dataclasses import dataclass
 
 from luxport.backend import Array, namespace
-from luxport.schedules._schedule import Schedule, keep_tuple, made_of_numbers, quotient, until
+from luxport.schedules._schedule import Schedule, check_numbers, divide_up, end_at, keep_tuple
 
 __all__ = ["Exp", "Inv", "Poly", "Step"]
 
 
-@made_of_numbers
+@check_numbers
 @dataclass(frozen=True)
 class Step(Schedule):
     """``start decay^k`` after k whole phases.
@@ -42,11 +42,11 @@ class Step(Schedule):
             for end in itertools.accumulate(self.step_sizes):
                 passed = passed + xp.astype(t > end, t.dtype)
         else:
-            passed = xp.maximum(quotient(t, self.step_sizes) - 1.0, xp.zeros_like(t))
+            passed = xp.maximum(divide_up(t, self.step_sizes) - 1.0, xp.zeros_like(t))
         return self.start * self.decay**passed
 
 
-@made_of_numbers
+@check_numbers
 @dataclass(frozen=True)
 class Exp(Schedule):
     """``start decay^(t - 1)``.
@@ -66,7 +66,7 @@ class Exp(Schedule):
         return self.start * self.decay ** (t - 1.0)
 
 
-@made_of_numbers
+@check_numbers
 @dataclass(frozen=True)
 class Poly(Schedule):
     """``start (1 - (t - 1) / max_iter)^degree``.
@@ -88,13 +88,13 @@ class Poly(Schedule):
 
     def at(self, t: Array) -> Array:
         """Decay as a power."""
-        return until(t, self.max_iter, self.start * (1.0 - (t - 1.0) / self.max_iter) ** self.degree)
+        return end_at(t, self.max_iter, self.start * (1.0 - (t - 1.0) / self.max_iter) ** self.degree)
 
     def __len__(self) -> int:
         return self.max_iter
 
 
-@made_of_numbers
+@check_numbers
 @dataclass(frozen=True)
 class Inv(Schedule):
     """``start / (1 + (t - 1) decay)^degree``.

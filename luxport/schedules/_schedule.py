@@ -12,11 +12,20 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 
 from luxport.backend import Array, namespace
-from luxport.call_arguments import built_in_own_words
+from luxport.call_arguments import explain_construction
 from luxport.core.option_types import expect_options_of, is_real_array
-from luxport.text import shown
+from luxport.text import show
 
-__all__ = ["Number", "Schedule", "between", "keep_tuple", "made_of_numbers", "quotient", "until", "value_at"]
+__all__ = [
+    "Number",
+    "Schedule",
+    "interpolate_between",
+    "keep_tuple",
+    "check_numbers",
+    "divide_up",
+    "end_at",
+    "find_value_at",
+]
 
 
 Number: TypeAlias = Any
@@ -26,9 +35,9 @@ Number: TypeAlias = Any
 Kind = TypeVar("Kind", bound=type)
 
 
-def made_of_numbers(kind: Kind) -> Kind:
+def check_numbers(kind: Kind) -> Kind:
     """Let a schedule's class say which option is wrong: put it above the dataclass."""
-    init: Any = vars(built_in_own_words(kind))["__init__"]
+    init: Any = vars(explain_construction(kind))["__init__"]
 
     @functools.wraps(init)
     def wrapper(self: Any, *args: Any, **options: Any) -> None:
@@ -79,20 +88,20 @@ class Schedule(ABC):
                 return
 
 
-def value_at(schedule: Any, t: Array) -> Array:
+def find_value_at(schedule: Any, t: Array) -> Array:
     """Return the value of a schedule, a number or any function, at an array."""
     if isinstance(schedule, Schedule):
         return schedule.at(t)
     return schedule(t) if callable(schedule) else namespace(t).zeros_like(t) + schedule
 
 
-def until(t: Array, end: int, value: Array) -> Array:
+def end_at(t: Array, end: int, value: Array) -> Array:
     """Return the value up to the end, and NaN after it."""
     xp = namespace(t)
     return xp.where(t <= end, value, xp.zeros_like(t) + math.nan)
 
 
-def between(l0: Number, l1: Number, part: Array) -> Array:
+def interpolate_between(l0: Number, l1: Number, part: Array) -> Array:
     """Return the value that is this part of the way from the smaller to the larger."""
     if isinstance(l0, (int, float)) and isinstance(l1, (int, float)):
         return abs(l0 - l1) * part + min(l0, l1)
@@ -101,7 +110,7 @@ def between(l0: Number, l1: Number, part: Array) -> Array:
     return xp.abs(l0 - l1) * part + xp.minimum(l0, l1)
 
 
-def quotient(t: Array, size: Number) -> Array:
+def divide_up(t: Array, size: Number) -> Array:
     """Return ``t / size`` rounded up; a compiler's division may be above a whole number where it should be one."""
     xp = namespace(t)
     rest = t % size
@@ -113,7 +122,7 @@ def keep_tuple(schedule: Any, name: str) -> None:
     value = getattr(schedule, name)
     if isinstance(value, Iterable) and not isinstance(value, tuple) and getattr(value, "shape", None) != ():
         if isinstance(value, range) and len(value) > _LONGEST:
-            raise ValueError(f"{type(schedule).__name__} expects {name} as a tuple, got {shown(value)}")
+            raise ValueError(f"{type(schedule).__name__} expects {name} as a tuple, got {show(value)}")
         object.__setattr__(schedule, name, tuple(value))
 
 

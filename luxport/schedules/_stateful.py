@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from luxport.call_arguments import built_in_own_words
+from luxport.call_arguments import explain_construction
 
 __all__ = ["Stateful"]
 
 
-@built_in_own_words
+@explain_construction
 class Stateful:
     """A schedule with a memory of the step's number, for a loop that has none; not for compiled programs.
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from luxport.backend import Array, namespace
-from luxport.schedules._schedule import Number, Schedule, between, made_of_numbers, quotient
+from luxport.schedules._schedule import Number, Schedule, check_numbers, divide_up, interpolate_between
 
 __all__ = ["CosAnneal", "Sin", "SinDecay2", "SinExp", "Triangle", "TriangleDecay2", "TriangleExp"]
 
@@ -20,7 +20,7 @@ class _Wave(Schedule):
     period: int
 
 
-@made_of_numbers
+@check_numbers
 @dataclass(frozen=True)
 class Triangle(_Wave):
     """A triangle wave between `l0` and `l1`: the smaller one at t = 1, the larger one half a period later.
@@ -38,10 +38,10 @@ class Triangle(_Wave):
 
     def at(self, t: Array) -> Array:
         """Rise and fall."""
-        return between(self.l0, self.l1, _triangle(t, self.period))
+        return interpolate_between(self.l0, self.l1, _compute_triangle(t, self.period))
 
 
-@made_of_numbers
+@check_numbers
 @dataclass(frozen=True)
 class TriangleDecay2(_Wave):
     """`Triangle`, half as high after each period.
@@ -56,10 +56,10 @@ class TriangleDecay2(_Wave):
 
     def at(self, t: Array) -> Array:
         """Rise and fall, less each time."""
-        return between(self.l0, self.l1, _triangle(t, self.period) * _halve(t, self.period))
+        return interpolate_between(self.l0, self.l1, _compute_triangle(t, self.period) * _halve(t, self.period))
 
 
-@made_of_numbers
+@check_numbers
 @dataclass(frozen=True)
 class TriangleExp(_Wave):
     """`Triangle` with a height that is multiplied by ``decay^(t - 1)``.
@@ -77,10 +77,10 @@ class TriangleExp(_Wave):
 
     def at(self, t: Array) -> Array:
         """Rise and fall, less with each step."""
-        return between(self.l0, self.l1, _triangle(t, self.period) * self.decay ** (t - 1.0))
+        return interpolate_between(self.l0, self.l1, _compute_triangle(t, self.period) * self.decay ** (t - 1.0))
 
 
-@made_of_numbers
+@check_numbers
 @dataclass(frozen=True)
 class Sin(_Wave):
     """A wave ``|sin(π (t - 1) / period)|`` between `l0` and `l1`: the smaller one at t = 1.
@@ -95,10 +95,10 @@ class Sin(_Wave):
 
     def at(self, t: Array) -> Array:
         """Rise and fall."""
-        return between(self.l0, self.l1, _sine(t, self.period))
+        return interpolate_between(self.l0, self.l1, _compute_sine(t, self.period))
 
 
-@made_of_numbers
+@check_numbers
 @dataclass(frozen=True)
 class SinDecay2(_Wave):
     """`Sin`, half as high after each period.
@@ -113,10 +113,10 @@ class SinDecay2(_Wave):
 
     def at(self, t: Array) -> Array:
         """Rise and fall, less each time."""
-        return between(self.l0, self.l1, _sine(t, self.period) * _halve(t, self.period))
+        return interpolate_between(self.l0, self.l1, _compute_sine(t, self.period) * _halve(t, self.period))
 
 
-@made_of_numbers
+@check_numbers
 @dataclass(frozen=True)
 class SinExp(_Wave):
     """`Sin` with a height that is multiplied by ``decay^(t - 1)``.
@@ -134,10 +134,10 @@ class SinExp(_Wave):
 
     def at(self, t: Array) -> Array:
         """Rise and fall, less with each step."""
-        return between(self.l0, self.l1, _sine(t, self.period) * self.decay ** (t - 1.0))
+        return interpolate_between(self.l0, self.l1, _compute_sine(t, self.period) * self.decay ** (t - 1.0))
 
 
-@made_of_numbers
+@check_numbers
 @dataclass(frozen=True)
 class CosAnneal(Schedule):
     """Half a cosine from the larger of `l0` and `l1` at t = 1 down to the smaller one, in `period` steps.
@@ -161,19 +161,19 @@ class CosAnneal(Schedule):
         xp = namespace(t)
         # A cosine of a large argument would be that of a rounded one.
         past = (t - 1.0) % (self.period if self.restart else 2 * self.period)
-        return between(self.l0, self.l1, (1.0 + xp.cos(past * (math.pi / self.period))) / 2.0)
+        return interpolate_between(self.l0, self.l1, (1.0 + xp.cos(past * (math.pi / self.period))) / 2.0)
 
 
-def _triangle(t: Array, period: Number) -> Array:
+def _compute_triangle(t: Array, period: Number) -> Array:
     """Return ``2 / π |asin(sin(π (t - 1) / period))|``, which needs neither."""
     xp = namespace(t)
     past = (t - 1.0) % period
     return xp.minimum(past, period - past) * (2.0 / period)
 
 
-def _sine(t: Array, period: Number) -> Array:
+def _compute_sine(t: Array, period: Number) -> Array:
     return namespace(t).sin((t - 1.0) % period * (math.pi / period))
 
 
 def _halve(t: Array, period: Number) -> Array:
-    return 0.5 ** (quotient(t, period) - 1.0)
+    return 0.5 ** (divide_up(t, period) - 1.0)

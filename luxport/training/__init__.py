@@ -1,5 +1,5 @@
 """Training: steps and loops of them, data, labels, metrics, and when to stop."""
 
-from luxport.lazy import lazy_names
+from luxport.lazy import read_lazy_names
 
-__all__, __getattr__, __dir__ = lazy_names(__name__)
+__all__, __getattr__, __dir__ = read_lazy_names(__name__)

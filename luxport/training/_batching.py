@@ -9,7 +9,7 @@ from luxport import tree
 from luxport.backend import Array, asarray, find_owner, namespace
 from luxport.call_arguments import says_what_it_takes
 from luxport.core.input_checks import shape_of
-from luxport.text import kind_of
+from luxport.text import name_kind
 
 __all__ = ["batch", "unbatch"]
 
@@ -50,10 +50,10 @@ def unbatch(batch: Any) -> list[Any]:
     >>> unbatch({"x": np.ones((2, 3)), "y": np.array([0, 1])})[1]["x"].shape
     (3,)
     """
-    return [tree.map(lambda leaf, i=i: leaf[i, ...], batch) for i in range(first_size("unbatch", batch))]
+    return [tree.map(lambda leaf, i=i: leaf[i, ...], batch) for i in range(find_first_size("unbatch", batch))]
 
 
-def first_size(caller: str, batch: tree.Tree) -> int:
+def find_first_size(caller: str, batch: tree.Tree) -> int:
     """Return the number of samples in a batch.
 
     Raises: ValueError if the first axes of the arrays differ in size; TypeError for what is no array
@@ -61,7 +61,7 @@ def first_size(caller: str, batch: tree.Tree) -> int:
     for leaf in tree.leaves(batch):
         if find_owner(type(leaf)) is None:
             raise TypeError(
-                f"{caller} expects arrays, or a tree of them, got {kind_of(leaf)}: make them with luxport.asarray"
+                f"{caller} expects arrays, or a tree of them, got {name_kind(leaf)}: make them with luxport.asarray"
             )
     sizes = {".".join(path) or "data": shape_of(leaf)[:1] for path, leaf in tree.leaves_with_path(batch)}
     if len(set(sizes.values())) != 1 or () in sizes.values():

@@ -13,7 +13,7 @@ from typing import Any
 
 from luxport.backend.arguments import expect_options
 from luxport.backend.option_rules import FLAG, TEXT, Rule, count
-from luxport.call_arguments import built_in_own_words
+from luxport.call_arguments import explain_construction
 from luxport.errors import LayerError
 from luxport.porting.files.replacing import replacing
 from luxport.training._fit import Progress
@@ -22,7 +22,7 @@ from luxport.training._place import name_of
 __all__ = ["BestCheckpoint", "CSVLog", "EarlyStopping", "JSONLog", "TensorBoardLog"]
 
 
-@built_in_own_words
+@explain_construction
 class EarlyStopping:
     """End the training when a logged number has not become smaller for some epochs.
 
@@ -74,7 +74,7 @@ def _(callback: EarlyStopping) -> str:
     return f"{type(callback).__qualname__}({options})"
 
 
-@built_in_own_words
+@explain_construction
 class BestCheckpoint:
     """Keep a checkpoint of the epoch in which a logged number was best.
 
@@ -100,7 +100,7 @@ class BestCheckpoint:
             training.save_checkpoint(self.folder, progress.state, keep=1)
 
 
-@built_in_own_words
+@explain_construction
 class CSVLog:
     """Write the logs of all epochs as a table, a line an epoch.
 
@@ -125,7 +125,7 @@ class CSVLog:
             file.write(table.getvalue().encode())
 
 
-@built_in_own_words
+@explain_construction
 class JSONLog:
     """Write the logs of all epochs as JSON, an object an epoch and line; numbers that are not finite are null there.
 
@@ -147,7 +147,7 @@ class JSONLog:
             file.write(("\n".join(lines) + "\n").encode())
 
 
-@built_in_own_words
+@explain_construction
 class TensorBoardLog:
     """Write the logs of each epoch for TensorBoard, by tensorboardX or the writer that comes with PyTorch.
 
@@ -159,7 +159,7 @@ class TensorBoardLog:
 
     def __init__(self, folder: str | PathLike[str]) -> None:
         _expect("TensorBoardLog", folder=folder)
-        self._folder, self._open = str(folder), _writer()
+        self._folder, self._open = str(folder), _make_writer()
         self._writer: Any = None
 
     def __call__(self, progress: Progress) -> None:
@@ -173,7 +173,7 @@ class TensorBoardLog:
         self._writer.flush()
 
 
-def _writer() -> Any:
+def _make_writer() -> Any:
     for module in ("tensorboardX", "torch.utils.tensorboard"):
         try:
             return importlib.import_module(module).SummaryWriter

@@ -10,15 +10,15 @@ import numpy as np
 from luxport import tree
 from luxport.backend import Array, backend_of, namespace
 from luxport.backend.option_rules import is_int
-from luxport.call_arguments import built_in_own_words
-from luxport.text import shown
-from luxport.training._batching import first_size
+from luxport.call_arguments import explain_construction
+from luxport.text import show
+from luxport.training._batching import find_first_size
 from luxport.training._share import Share
 
 __all__ = ["DataLoader"]
 
 
-@built_in_own_words
+@explain_construction
 class DataLoader:
     """An iterable of batches: the data, an array or a tree of them, cut along the first axis.
 
@@ -56,25 +56,25 @@ class DataLoader:
         seed: int | None = None,
     ) -> None:
         if not is_int(batch_size):
-            raise TypeError(f"DataLoader expects batch_size as an int, got {shown(batch_size)}")
+            raise TypeError(f"DataLoader expects batch_size as an int, got {show(batch_size)}")
         if batch_size < 1:
             raise ValueError(f"DataLoader expects a positive batch_size, got {batch_size}")
         if seed is not None and not (is_int(seed) and seed >= 0):
-            raise TypeError(f"DataLoader expects seed as an int of at least 0, got {shown(seed)}")
+            raise TypeError(f"DataLoader expects seed as an int of at least 0, got {show(seed)}")
         for name, value in (("shuffle", shuffle), ("partial", partial)):
             if not isinstance(value, (bool, np.bool_)):
-                raise TypeError(f"DataLoader expects {name} as True or False, got {shown(value)}")
+                raise TypeError(f"DataLoader expects {name} as True or False, got {show(value)}")
         self._whole, self._part, self._parts = data, 0, 1
         if isinstance(data, Share):
             self._whole, self._part, self._parts = data.whole, data.part, data.parts
             seed = 0 if seed is None and data.parts > 1 else seed
-        self._size: int = first_size("DataLoader", self._whole)
+        self._size: int = find_first_size("DataLoader", self._whole)
         self._stride = batch_size * self._parts
         self.data = data
         self.batch_size = batch_size
         self.partial = partial
         self._rng = np.random.default_rng(seed) if shuffle else None
-        self._before: Any = self._random_state()  # of the pass that was begun last
+        self._before: Any = self._read_random_state()  # of the pass that was begun last
         self._begun = 0  # so many samples of that pass are not among its batches, as it was resumed
         self._next = 0  # the batch of that pass which comes next
         self._resumed = False
@@ -88,7 +88,7 @@ class DataLoader:
         whole, rest = divmod(self._size - begun, self._stride)
         return whole + (1 if rest >= self._parts and self.partial else 0)
 
-    def _rows(self, number: int, count: int) -> slice:
+    def _list_rows(self, number: int, count: int) -> slice:
         """Return the places of this process's part of a batch."""
         start = self._begun + number * self._stride
         end = self._size if self.partial and number == count - 1 else start + self._stride
@@ -99,11 +99,11 @@ class DataLoader:
     def __iter__(self) -> Iterator[Any]:
         """Yield the batches of one pass; after `go_to`, the rest of the pass that was begun."""
         self._begun = self._begun if self._resumed else 0
-        self._resumed, self._next, self._before = False, 0, self._random_state()
+        self._resumed, self._next, self._before = False, 0, self._read_random_state()
         order = None if self._rng is None else self._rng.permutation(self._size)
         count = self._count(self._begun)
         for number in range(count):
-            batch = self._rows(number, count)
+            batch = self._list_rows(number, count)
             self._next = number + 1
             if order is None:
                 yield tree.map(lambda leaf, batch=batch: leaf[batch, ...], self._whole)
@@ -121,7 +121,7 @@ class DataLoader:
         place = self._next - unused
         whole = place >= self._count(self._begun)
         samples = 0 if whole else self._begun + place * self._stride
-        random = self._random_state() if whole else self._before
+        random = self._read_random_state() if whole else self._before
         return {"next": samples // self._stride, "samples": samples, "random": random}
 
     def go_to(self, position: dict[str, Any]) -> None:
@@ -148,7 +148,7 @@ class DataLoader:
         if self._rng is not None:
             self._rng.bit_generator.state = position["random"]
 
-    def _random_state(self) -> Any:
+    def _read_random_state(self) -> Any:
         return None if self._rng is None else self._rng.bit_generator.state
 
     def __repr__(self) -> str:

@@ -14,7 +14,7 @@ from luxport.call_arguments import says_what_it_takes
 from luxport.core.modes import test_mode
 from luxport.training._data_loader import DataLoader
 from luxport.training._feeding import count_samples, load_batches, move_ahead
-from luxport.training._in_precision import in_precision
+from luxport.training._in_precision import wrap_in_precision
 from luxport.training._means import Means, add_sums, compute_means
 from luxport.training._objective_gradients import Objective
 from luxport.training._share import Share
@@ -80,7 +80,7 @@ def look_at(
 ) -> tuple[Means, dict[str, Any]]:
     """Return the means, and the tables, of what is found in batches in test mode."""
     st, means = test_mode(state.st), Means()
-    model = in_precision(state.model, state.program.value.precision)
+    model = wrap_in_precision(state.model, state.program.value.precision)
     program = _look(Static((objective, model, tuple((metrics or {}).items()), jit)))
     tables: dict[str, Any] = {}
     for batch in move_ahead(batches, state, []):

@@ -9,8 +9,8 @@ import numpy as np
 
 from luxport import tree
 from luxport.backend import asarray, backend_of, dtype_name, is_array
-from luxport.text import kind_of, shown
-from luxport.training._batching import first_size
+from luxport.text import name_kind, show
+from luxport.training._batching import find_first_size
 from luxport.training._data_loader import DataLoader
 from luxport.training._share import Share
 from luxport.training._state import TrainState
@@ -25,11 +25,11 @@ def load_batches(data: Any, batch_size: int, *, shuffle: bool) -> Iterable[Any]:
     """
     indexed = callable(getattr(type(data), "__getitem__", None))  # all that Python's old way to iterate asks for
     if isinstance(data, type) or not (indexed or isinstance(data, Iterable)) or getattr(data, "shape", None) == ():
-        raise TypeError(f"fit and evaluate expect data as batches or whole arrays, got {shown(data)}")
+        raise TypeError(f"fit and evaluate expect data as batches or whole arrays, got {show(data)}")
     bases = [(base.__module__.partition(".")[0], base.__name__) for base in type(data).__mro__]
     if ("torch", "Dataset") in bases:
         raise TypeError(
-            f"fit and evaluate expect data as batches, got samples, {kind_of(data)}: "
+            f"fit and evaluate expect data as batches, got samples, {name_kind(data)}: "
             "torch.utils.data.DataLoader(dataset, batch_size=32) makes batches of them"
         )
     if ("pandas", "DataFrame") in bases or ("polars", "DataFrame") in bases:
@@ -72,6 +72,6 @@ def move_ahead(batches: Iterable[Any], state: TrainState, waiting: list[Any]) ->
 def count_samples(batch: Any) -> int:
     """Return the first size of a batch, or 1 if its arrays have none in common."""
     try:
-        return first_size("fit", batch)
+        return find_first_size("fit", batch)
     except ValueError:
         return 1

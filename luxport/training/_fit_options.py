@@ -7,7 +7,7 @@ from os import PathLike
 from typing import Any
 
 from luxport.call_arguments import find_refused
-from luxport.text import kind_of, shown
+from luxport.text import name_kind, show
 from luxport.training._data_loader import DataLoader
 
 __all__ = ["expect_options"]
@@ -26,15 +26,15 @@ def expect_options(
     Raises: TypeError; ValueError
     """
     if not isinstance(epochs, int) or isinstance(epochs, bool) or epochs < 0:
-        raise ValueError(f"fit expects epochs as an int of at least 0, got {shown(epochs)}")
+        raise ValueError(f"fit expects epochs as an int of at least 0, got {show(epochs)}")
     if isinstance(callbacks, str) or not isinstance(callbacks, Sequence):
-        raise TypeError(f"fit expects callbacks as a list of functions, got {kind_of(callbacks)}")
+        raise TypeError(f"fit expects callbacks as a list of functions, got {name_kind(callbacks)}")
     if checkpoint is not None and (not isinstance(checkpoint, (str, PathLike)) or not str(checkpoint)):
-        raise TypeError(f"fit expects a folder's path as checkpoint, got {shown(checkpoint)}")
+        raise TypeError(f"fit expects a folder's path as checkpoint, got {show(checkpoint)}")
     for callback in callbacks:
         if isinstance(callback, type) or not callable(callback):
             cure = ": call it" if isinstance(callback, type) else ""
-            raise TypeError(f"fit expects functions of a Progress as callbacks, got {kind_of(callback)}{cure}")
+            raise TypeError(f"fit expects functions of a Progress as callbacks, got {name_kind(callback)}{cure}")
         if refused := find_refused(callback, None):
             raise TypeError(f"fit expects functions of one input, a Progress, as callbacks, got {refused}")
     _expect_functions("metrics", metrics, '{"accuracy": accuracy}')
@@ -49,9 +49,9 @@ def _expect_functions(option: str, given: Any, example: str) -> None:
     if given is None:
         return
     if not isinstance(given, Mapping):
-        raise TypeError(f"fit expects {option} as functions by name, such as {example}, got {shown(given)}")
+        raise TypeError(f"fit expects {option} as functions by name, such as {example}, got {show(given)}")
     for name, function in given.items():
         if isinstance(function, type) or not callable(function):
-            raise TypeError(f"fit expects a function as {option}[{shown(name)}], got {kind_of(function)}")
+            raise TypeError(f"fit expects a function as {option}[{show(name)}], got {name_kind(function)}")
         if option == "schedules" and (refused := find_refused(function, None)):
-            raise TypeError(f"fit expects a function of one number as {option}[{shown(name)}], got {refused}")
+            raise TypeError(f"fit expects a function of one number as {option}[{show(name)}], got {refused}")

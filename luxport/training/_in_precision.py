@@ -7,13 +7,13 @@ from typing import Any
 
 from luxport import tree
 from luxport.backend import dtype_name, find_owner, namespace
-from luxport.backend.dtypes import single_or_double
+from luxport.backend.dtypes import widen_halves
 from luxport.core.state_precision import convert_frozen, restore_precision
 
-__all__ = ["in_precision"]
+__all__ = ["wrap_in_precision"]
 
 
-def in_precision(model: Any, precision: str | None) -> Any:
+def wrap_in_precision(model: Any, precision: str | None) -> Any:
     """Return the model as the objective calls it."""
     return model if precision is None else _InPrecision(model, precision)
 
@@ -44,4 +44,4 @@ class _InPrecision:
 
 
 def _widen(leaf: Any) -> Any:
-    return leaf if find_owner(type(leaf)) is None else single_or_double(namespace(leaf), leaf)
+    return leaf if find_owner(type(leaf)) is None else widen_halves(namespace(leaf), leaf)

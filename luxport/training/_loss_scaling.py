@@ -7,8 +7,8 @@ from typing import Any
 
 from luxport import tree
 from luxport.backend import Array, dtype_name, find_owner, is_inexact, namespace
-from luxport.backend.dtypes import is_bool, single_or_double
-from luxport.call_arguments import built_in_own_words, says_what_it_takes
+from luxport.backend.dtypes import is_bool, widen_halves
+from luxport.call_arguments import explain_construction, says_what_it_takes
 from luxport.core.option_types import expect_options_of
 from luxport.errors import LayerTypeError, shape_text
 from luxport.training._same_sizes import expect_same_size
@@ -16,7 +16,7 @@ from luxport.training._same_sizes import expect_same_size
 __all__ = ["DynamicLossScale", "all_finite", "select"]
 
 
-@built_in_own_words
+@explain_construction
 @dataclass(frozen=True)
 class DynamicLossScale:
     """A factor for the loss that is as large as float16 allows, found while training, by pure functions.
@@ -85,7 +85,7 @@ class DynamicLossScale:
             if not is_inexact(dx):
                 return dx
             xp = namespace(dx, state["scale"])
-            wide = single_or_double(xp, dx)
+            wide = widen_halves(xp, dx)
             return wide / xp.astype(state["scale"], wide.dtype)
 
         divided_grads = tree.map(divided, grads)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import math
 
-from luxport.backend import Array, array_device, dtype_name, namespace, same_shape
-from luxport.backend.arguments import checked
-from luxport.backend.dtypes import as_indices
-from luxport.backend.option_rules import AXIS, LABEL, count, or_none
+from luxport.backend import Array, dtype_name, find_array_device, match_shapes, namespace
+from luxport.backend.arguments import check_call
+from luxport.backend.dtypes import convert_indices
+from luxport.backend.option_rules import AXIS, LABEL, allow_none, count
 from luxport.errors import LayerError, shape_text
-from luxport.ops.indices import mark_missing, within
-from luxport.ops.shapes import sizes_of
+from luxport.ops.indices import mark_missing, require_in_range
+from luxport.ops.shapes import read_sizes
 
 __all__ = ["accuracy", "confusion_matrix"]
 
 
-@checked("y_hat floating, y ordered", rules={"axis": AXIS, "top": count(1), "ignore_index": or_none(LABEL)}, early=True)
+@check_call(
+    "y_hat floating, y ordered", rules={"axis": AXIS, "top": count(1), "ignore_index": allow_none(LABEL)}, early=True
+)
 def accuracy(y_hat: Array, y: Array, *, axis: int = -1, top: int = 1, ignore_index: int | None = None) -> Array:
     """Return the share of samples whose class is among the `top` highest scores, a float32 scalar of the backend.
 
@@ -40,8 +42,8 @@ def accuracy(y_hat: Array, y: Array, *, axis: int = -1, top: int = 1, ignore_ind
     (0.5, 1.0)
     """
     xp = namespace(y_hat, y)
-    scores, classes, there, counted = _scores_and_classes("accuracy", y_hat, y, axis, ignore_index)
-    numbers = xp.arange(scores.shape[-1], dtype=xp.int32, device=array_device(y_hat))
+    scores, classes, there, counted = _check_scores_and_classes("accuracy", y_hat, y, axis, ignore_index)
+    numbers = xp.arange(scores.shape[-1], dtype=xp.int32, device=find_array_device(y_hat))
     first = xp.astype(classes, xp.int32)[..., None]
     is_class = numbers == first
     zero = xp.zeros_like(scores)
@@ -55,7 +57,7 @@ def accuracy(y_hat: Array, y: Array, *, axis: int = -1, top: int = 1, ignore_ind
     return xp.mean(right) if counted is None else xp.sum(right * counted) / xp.sum(counted)
 
 
-@checked("y_hat floating, y ordered", rules={"axis": AXIS, "ignore_index": or_none(LABEL)}, early=True)
+@check_call("y_hat floating, y ordered", rules={"axis": AXIS, "ignore_index": allow_none(LABEL)}, early=True)
 def confusion_matrix(y_hat: Array, y: Array, *, axis: int = -1, ignore_index: int | None = None) -> Array:
     """Return how often samples of each class (rows) have their highest score in each class (columns), as float32.
 
@@ -80,14 +82,14 @@ def confusion_matrix(y_hat: Array, y: Array, *, axis: int = -1, ignore_index: in
            [0., 1., 0.]], dtype=float32)
     """
     xp = namespace(y_hat, y)
-    scores, classes, there, counted = _scores_and_classes("confusion_matrix", y_hat, y, axis, ignore_index)
+    scores, classes, there, counted = _check_scores_and_classes("confusion_matrix", y_hat, y, axis, ignore_index)
     chosen = xp.argmax(xp.where(scores == scores, scores, xp.full_like(scores, -math.inf)), axis=-1)
-    numbers = xp.arange(scores.shape[-1], dtype=xp.int32, device=array_device(y_hat))
+    numbers = xp.arange(scores.shape[-1], dtype=xp.int32, device=find_array_device(y_hat))
 
     def marks(places: Array) -> Array:
         """Return float32 ones where a class is, a row a sample."""
         ones = xp.astype(xp.astype(places, xp.int32)[..., None] == numbers, xp.float32)
-        return xp.reshape(ones, (-1, sizes_of(scores)[-1]))
+        return xp.reshape(ones, (-1, read_sizes(scores)[-1]))
 
     rows = marks(classes)
     if counted is not None:
@@ -97,7 +99,7 @@ def confusion_matrix(y_hat: Array, y: Array, *, axis: int = -1, ignore_index: in
     return xp.matrix_transpose(rows) @ marks(chosen)
 
 
-def _scores_and_classes(
+def _check_scores_and_classes(
     caller: str, y_hat: Array, y: Array, axis: int, ignore_index: int | None
 ) -> tuple[Array, Array, Array | None, Array | None]:
     """Return scores with their classes last, the class of each sample, which are in range, and which count (float32).
@@ -108,13 +110,13 @@ def _scores_and_classes(
     """
     xp = namespace(y_hat, y)
     scores, there = xp.moveaxis(y_hat, axis, -1), None
-    if same_shape(y.shape, y_hat.shape):
+    if match_shapes(y.shape, y_hat.shape):
         given = classes = xp.argmax(xp.moveaxis(y, axis, -1), axis=-1)
-    elif dtype_name(y).startswith(("int", "uint")) and same_shape(y.shape, scores.shape[:-1]):
-        given = classes = as_indices(xp, y)
+    elif dtype_name(y).startswith(("int", "uint")) and match_shapes(y.shape, scores.shape[:-1]):
+        given = classes = convert_indices(xp, y)
         if ignore_index is not None:
             classes = xp.where(given == ignore_index, xp.zeros_like(given), given)
-        classes, there = within(xp, classes, sizes_of(scores)[-1], "classes", caller)
+        classes, there = require_in_range(xp, classes, read_sizes(scores)[-1], "classes", caller)
     else:
         raise LayerError(
             f"expects y as integers with the shape of y_hat without its axis {axis}, or like y_hat, "

@@ -7,15 +7,15 @@ from typing import Any
 
 from luxport import tree
 from luxport.backend import Array, dtype_name, is_inexact, namespace
-from luxport.backend.dtypes import widest_like
-from luxport.call_arguments import built_in_own_words
+from luxport.backend.dtypes import choose_wider_dtype
+from luxport.call_arguments import explain_construction
 from luxport.core.option_types import expect_options_of
 from luxport.training._same_sizes import expect_same_size
 
 __all__ = ["MovingAverage"]
 
 
-@built_in_own_words
+@explain_construction
 @dataclass(frozen=True)
 class MovingAverage:
     """An exponential moving average of a tree: ``average = d average + (1 - d) ps`` at each update, by pure functions.
@@ -74,7 +74,7 @@ class MovingAverage:
             xp, kind = namespace(old, new), old.dtype
             expect_same_size("MovingAverage", new, old)
             if kind not in shares:
-                shares[kind] = xp.astype(self._share(xp, updates, widest_like(xp, old)), kind)
+                shares[kind] = xp.astype(self._share(xp, updates, choose_wider_dtype(xp, old)), kind)
             # As a difference: what has converged stays to the last bit.
             return old + shares[kind] * (xp.astype(new, kind) - old)
 

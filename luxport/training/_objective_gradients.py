@@ -9,9 +9,9 @@ from typing import Any
 
 from luxport import tree
 from luxport.backend import Array, find_owner, is_inexact
-from luxport.text import kind_of
-from luxport.training._batching import first_size
-from luxport.training._in_precision import in_precision
+from luxport.text import name_kind
+from luxport.training._batching import find_first_size
+from luxport.training._in_precision import wrap_in_precision
 from luxport.training._loop import run_steps
 from luxport.training._state import Program
 from luxport.transforms import value_and_grad
@@ -78,12 +78,12 @@ def _differentiate_batch(
     data: Any,
     differentiate: Callable[..., Any],
 ) -> tuple[tree.Tree, Array, Any, tree.Tree]:
-    model = in_precision(program.model, program.precision)
+    model = wrap_in_precision(program.model, program.precision)
 
     def scaled(ps: tree.Tree) -> tuple[Array, Any]:
         result = objective(model, ps, st, data)
         if not isinstance(result, tuple) or len(result) != 3:
-            raise TypeError(f"an objective returns (loss, st, stats), got {kind_of(result)}")
+            raise TypeError(f"an objective returns (loss, st, stats), got {name_kind(result)}")
         loss = result[0]
         return loss if program.scaling is None else program.scaling.scale(scale, loss), result
 
@@ -95,7 +95,7 @@ def _differentiate_batch(
 
 def _cut_data(data: Any, count: int) -> tuple[list[Any], list[Any], float]:
     """Cut data into parts: the larger ones, those with one sample fewer, and the share of all samples in the latter."""
-    size = first_size("train_step with accumulate", data)
+    size = find_first_size("train_step with accumulate", data)
     count = max(min(count, size), 1)
     length, more = divmod(size, count)
     ends = [0]
@@ -128,9 +128,9 @@ def _average_statistics(gathered: Sequence[Any], share: float | None = None) -> 
 def expect_objective(objective: Any) -> None:
     wanted = "train_step expects an objective, a function of (model, ps, st, data)"
     if isinstance(objective, type):
-        raise TypeError(f"{wanted}, got {kind_of(objective)}: call it, {objective.__name__}()")
+        raise TypeError(f"{wanted}, got {name_kind(objective)}: call it, {objective.__name__}()")
     if not callable(objective) or isinstance(objective, Mapping):
-        raise TypeError(f"{wanted}, got {kind_of(objective)}")
+        raise TypeError(f"{wanted}, got {name_kind(objective)}")
     if not isfunction(objective):
         return
     if objective.__module__.startswith("luxport.losses."):

@@ -19,12 +19,12 @@ from luxport.backend import (
     is_array,
     namespace,
 )
-from luxport.backend.arguments import checked
-from luxport.backend.dtypes import as_indices, is_bool, is_floating
-from luxport.backend.option_rules import AXIS, BACKEND, MOST, TEXT, Rule, is_int, or_none
+from luxport.backend.arguments import check_call
+from luxport.backend.dtypes import convert_indices, is_bool, is_floating
+from luxport.backend.option_rules import AXIS, BACKEND, MOST, TEXT, Rule, allow_none, is_int
 from luxport.errors import LayerError, LayerTypeError, shape_text
 from luxport.ops.indices import mark_missing, value_range
-from luxport.text import kind_of, shown
+from luxport.text import name_kind, show
 
 __all__ = ["onecold", "onehot", "onehotbatch"]
 
@@ -73,7 +73,7 @@ def _is_vector(value: Any) -> bool:
     return shape is not None and len(shape) == 1
 
 
-@checked(rules={**_RULES, "label": _LABEL, "default": _LABEL})
+@check_call(rules={**_RULES, "label": _LABEL, "default": _LABEL})
 def onehot(
     label: Any,
     labels: int | Sequence[Any],
@@ -101,7 +101,7 @@ def onehot(
     return onehotbatch([label], labels, default, dtype=dtype, backend=backend)[0, ...]
 
 
-@checked(
+@check_call(
     rules={
         **_RULES,
         "default": _LABEL,
@@ -148,24 +148,24 @@ def onehotbatch(
         )
     if backend is not None:
         get_backend(backend)
-    known = list(range(labels)) if isinstance(labels, int) else _to_list(labels)
+    known = list(range(labels)) if isinstance(labels, int) else _convert_labels(labels)
     if not known:
         raise LayerError("expects a label at least, got none")
     position = _number_labels(known)
     if len(position) != len(known):
         raise ValueError(f"labels expected that differ from each other, got {known}")
     if default is not _NOTHING and default not in position:
-        raise ValueError(f"a default among the labels expected, got {shown(default)}")
+        raise ValueError(f"a default among the labels expected, got {show(default)}")
     if is_array(data) and dtype_name(data).startswith(_NUMBERS):
         for label in known:
             if not isinstance(label, (int, float)):
-                raise LayerTypeError(f"expects numbers as labels of an array, got {shown(label)}")
+                raise LayerTypeError(f"expects numbers as labels of an array, got {show(label)}")
     if find_owner(type(data)) is not None and not isinstance(data, np.ndarray):
         return _encode_array(data, known, None if default is _NOTHING else position[default], dtype, position)
     shape = data.shape if isinstance(data, np.ndarray) else None
     flat = data.reshape(-1).tolist() if isinstance(data, np.ndarray) else list(data)
     if not all(map(_is_hashable, flat)):
-        raise LayerTypeError(f"expects labels, got {kind_of(flat[0])}: arrays of labels are no list")
+        raise LayerTypeError(f"expects labels, got {name_kind(flat[0])}: arrays of labels are no list")
     indices = [
         position.get(label, -1) if default is _NOTHING else position.get(label, position[default]) for label in flat
     ]
@@ -177,7 +177,7 @@ def onehotbatch(
     return asarray(hot, backend=backend, dtype=dtype)
 
 
-@checked("y ordered", rules={"axis": AXIS, "labels": or_none(_LABELS)}, check=_expect_entries, early=True)
+@check_call("y ordered", rules={"axis": AXIS, "labels": allow_none(_LABELS)}, check=_expect_entries, early=True)
 def onecold(y: Array, labels: Sequence[Any] | None = None, *, axis: int = -1) -> Any:
     """Return where the largest entry stands along the classes: indices, or the labels there.
 
@@ -206,20 +206,20 @@ def onecold(y: Array, labels: Sequence[Any] | None = None, *, axis: int = -1) ->
     return _look_up_labels(backend_of(indices).to_numpy(indices).tolist(), labels)
 
 
-def _to_list(labels: Sequence[Any]) -> list[Any]:
+def _convert_labels(labels: Sequence[Any]) -> list[Any]:
     return backend_of(labels).to_numpy(labels).tolist() if is_array(labels) else list(labels)
 
 
 def _number_labels(labels: list[Any]) -> dict[Any, int]:
     if not all(map(_is_hashable, labels)):
-        raise LayerTypeError(f"expects labels that are hashable, got {kind_of(labels[0])}")
+        raise LayerTypeError(f"expects labels that are hashable, got {name_kind(labels[0])}")
     return {label: i for i, label in enumerate(labels)}
 
 
 def _encode_array(data: Array, known: list[Any], default: int | None, dtype: str, position: dict[Any, int]) -> Array:
     backend = backend_of(data)
     xp = backend.xp
-    given, data = data, data if is_floating(data) else as_indices(xp, data)
+    given, data = data, data if is_floating(data) else convert_indices(xp, data)
     # Compared one by one, so that no array of labels is made on a device; no integer equals a label between integers.
     nowhere = data != data
     hot = xp.stack([data == label if is_floating(data) or label == int(label) else nowhere for label in known], axis=-1)
@@ -240,7 +240,7 @@ def _encode_array(data: Array, known: list[Any], default: int | None, dtype: str
 
 
 def _explain_unknown(known: list[Any], label: Any) -> ValueError:
-    return ValueError(f"a label among {_show_some(known)} expected, got {shown(label)}: give a default for others")
+    return ValueError(f"a label among {_show_some(known)} expected, got {show(label)}: give a default for others")
 
 
 def _look_up_labels(indices: Any, labels: Sequence[Any]) -> Any:
@@ -248,4 +248,4 @@ def _look_up_labels(indices: Any, labels: Sequence[Any]) -> Any:
 
 
 def _show_some(known: list[Any]) -> str:
-    return repr(known) if len(known) <= 10 else f"[{shown(known[0])}, …, {shown(known[-1])}]"
+    return repr(known) if len(known) <= 10 else f"[{show(known[0])}, …, {show(known[-1])}]"

@@ -16,7 +16,7 @@ from luxport import tree
 from luxport.backend import backend_of, dtype_name, find_owner, namespace
 from luxport.core.flat_layout import split_vector
 from luxport.errors import shape_text
-from luxport.layers._alike import Row, known_rows
+from luxport.layers._alike import Row, remember_rows
 from luxport.optimizers._state import Group, Leaf, OptimizerState
 from luxport.training._joined_steps import collect_leaves, find_equal_steps, find_looped
 from luxport.training._state import TrainState
@@ -162,7 +162,7 @@ class Layout:
         def of_joined(joined: tree.Tree) -> Any:
             rows: dict[int, Row] = {}
             ps = self.parameters_of(joined, rows)
-            with known_rows(rows):
+            with remember_rows(rows):
                 return f(ps)
 
         return value_and_grad(of_joined, has_aux=True)(joined)

@@ -60,12 +60,12 @@ class Place:
 
     def save(self, folder: str | PathLike[str], state: TrainState) -> None:
         """Write a checkpoint."""
-        _training().save_checkpoint(folder, state, loader=self)
+        _import_training().save_checkpoint(folder, state, loader=self)
 
     def restore(self, folder: str | PathLike[str], state: TrainState) -> TrainState:
         """Go where the last checkpoint of a folder was, and return its state; stay if there is none."""
         try:
-            return _training().restore(folder, state, loader=self)
+            return _import_training().restore(folder, state, loader=self)
         except FileNotFoundError:
             return state
 
@@ -76,7 +76,7 @@ def name_of(callback: Any) -> str:
     return str(getattr(callback, "__qualname__", type(callback).__qualname__))
 
 
-def _training() -> Any:
+def _import_training() -> Any:
     from luxport import training  # whose names are looked up when they are used
 
     return training

@@ -22,7 +22,7 @@ def show_progress(write: Write, batches: Any, epochs: int) -> Iterator[tuple[Wri
         batches: the batches of an epoch, whose number may not be known
         epochs: how many there are to come
     """
-    rich = _rich() if write is print and sys.stdout.isatty() else None
+    rich = _import_rich() if write is print and sys.stdout.isatty() else None
     if rich is None:
         yield write, _do_nothing
         return
@@ -37,7 +37,7 @@ def show_progress(write: Write, batches: Any, epochs: int) -> Iterator[tuple[Wri
         yield line, lambda: bar.advance(task)
 
 
-def _rich() -> Any:
+def _import_rich() -> Any:
     try:
         return importlib.import_module("rich.progress")
     except ImportError:

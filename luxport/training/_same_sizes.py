@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from luxport.backend import Array, same_shape
+from luxport.backend import Array, match_shapes
 from luxport.errors import shape_text
 
 __all__ = ["expect_same_size"]
@@ -13,7 +13,7 @@ def expect_same_size(caller: str, x: Array, other: Array) -> None:
 
     Raises: ValueError
     """
-    if not same_shape(x.shape, other.shape):
+    if not match_shapes(x.shape, other.shape):
         raise ValueError(
             f"{caller} expects arrays of one shape in both trees, got {shape_text(x)} and {shape_text(other)}"
         )

@@ -14,7 +14,7 @@ from luxport.core.layer import Layer
 from luxport.core.setup import setup as setup_model
 from luxport.optimizers._adjustments import adjust
 from luxport.optimizers._setup import setup as setup_optimizer
-from luxport.text import shown
+from luxport.text import show
 from luxport.training._loss_scaling import DynamicLossScale
 from luxport.transforms._stop_gradient import stop_gradient
 from luxport.tree.places import check_size
@@ -126,7 +126,7 @@ class TrainState(_Fields):
         Raises: ValueError for another precision
         """
         if type(model).__hash__ is None:
-            raise TypeError(f"TrainState.create expects model as a layer or a function, got {shown(model)}")
+            raise TypeError(f"TrainState.create expects model as a layer or a function, got {show(model)}")
         if precision not in (None, "bfloat16", "float16"):
             raise ValueError(f"TrainState expects bfloat16, float16 or None as precision, got {precision!r}")
         if ps is None:
@@ -136,7 +136,7 @@ class TrainState(_Fields):
             st = initial_states(0, model)
         check_size("TrainState.create", (ps, st))
         # Parameters of PyTorch's that require a gradient would keep a graph of all steps.
-        ps, st = tree.map(_constant, (ps, st))
+        ps, st = tree.map(_stop_gradient, (ps, st))
         opt_state = setup_optimizer(optimizer, ps)
         # Copies: a step takes them over; and an array that stands in two places could not be given away twice.
         ps, st = tree.map(_copy, (ps, st))
@@ -156,9 +156,9 @@ class TrainState(_Fields):
         return self.program.value.model
 
     def __getattr__(self, name: str) -> Any:
-        from luxport.habits import missing_attribute  # mistakes alone need it
+        from luxport.habits import make_attribute_error  # mistakes alone need it
 
-        raise missing_attribute(self, name)
+        raise make_attribute_error(self, name)
 
     def replace(self, **entries: Any) -> TrainState:
         """Return the state with other entries.
@@ -250,7 +250,7 @@ _TAKEN = (
 )
 
 
-def _constant(leaf: Any) -> Any:
+def _stop_gradient(leaf: Any) -> Any:
     return leaf if find_owner(type(leaf)) is None else stop_gradient(leaf)
 
 

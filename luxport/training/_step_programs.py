@@ -100,7 +100,7 @@ def _build_program(plan: _Plan) -> StepProgram:
         grads, loss, stats, st = gradients(state.program, state.ps, state.st, state.scale, data)
         new = state._replace(st=st)
         ask = not plan.jit and may_look(loss)
-        return _finish(plan, state, new, grads, loss, stats, in_place=False, ask=ask)
+        return _finish_step(plan, state, new, grads, loss, stats, in_place=False, ask=ask)
 
     def made(backend: Any, state: TrainState) -> Callable[..., Any]:
         parallel = state.program.value.parallel
@@ -111,7 +111,7 @@ def _build_program(plan: _Plan) -> StepProgram:
                     plan.objective,
                     lambda objective: partial(differentiate_objective, objective, plan.accumulate),
                 ),
-                partial(_finish, plan),
+                partial(_finish_step, plan),
                 overlaps=plan.accumulate == 1 and state.program.value.scaling is None,
                 jit=plan.jit,
                 donate=plan.donate,
@@ -121,7 +121,7 @@ def _build_program(plan: _Plan) -> StepProgram:
             return partial(_take_steps, plan, one)
         if can(backend, "training program") and plan.steps == 1:
             return backend.train_program(
-                *(gradients, partial(_finish, plan)),
+                *(gradients, partial(_finish_step, plan)),
                 jit=plan.jit,
                 donate=plan.donate,
                 nonfinite=plan.nonfinite,
@@ -155,7 +155,7 @@ def _take_packed_steps(plan: _Plan, gradients: Callable[..., Any], layout: Layou
 
     def step(data: Any, state: TrainState) -> tuple[Array, Any, TrainState, Any]:
         grads, loss, stats, st = layout.gradients(gradients, data, state)
-        return _finish(plan, state, state._replace(st=st), grads, loss, stats, in_place=False)
+        return _finish_step(plan, state, state._replace(st=st), grads, loss, stats, in_place=False)
 
     return _take_steps(plan, step, data, state)
 
@@ -180,7 +180,7 @@ def _take_steps(
     return namespace(losses[0]).stack(list(losses)), list(gathered), state, all_of_them
 
 
-def _finish(
+def _finish_step(
     plan: _Plan,
     old: TrainState,
     new: TrainState,

@@ -10,7 +10,7 @@ from operator import sub
 from typing import Any
 
 from luxport.call_arguments import expect_function, says_what_it_takes
-from luxport.text import shown
+from luxport.text import show
 
 __all__ = ["early_stopping", "patience", "plateau", "throttle"]
 
@@ -31,7 +31,7 @@ def patience(predicate: Callable[..., Any], wait: int) -> Callable[..., bool]:
     """
     expect_function("patience", predicate)
     if not isinstance(wait, Real) or isinstance(wait, bool):
-        raise TypeError(f"patience expects a number of calls as wait, got {shown(wait)}")
+        raise TypeError(f"patience expects a number of calls as wait, got {show(wait)}")
     count = 0
 
     def trigger(*args: Any, **kwargs: Any) -> bool:
@@ -144,9 +144,7 @@ def throttle(
     expect_function("throttle", f)
     longest = threading.TIMEOUT_MAX
     if not isinstance(timeout, Real) or isinstance(timeout, bool) or not 0 <= timeout <= longest:
-        raise TypeError(
-            f"throttle expects timeout as a number of seconds from 0 to {longest:.0f}, got {shown(timeout)}"
-        )
+        raise TypeError(f"throttle expects timeout as a number of seconds from 0 to {longest:.0f}, got {show(timeout)}")
     lock = threading.RLock()
     waiting = False
     later: Callable[[], Any] | None = None

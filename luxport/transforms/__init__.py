@@ -13,5 +13,5 @@ from ._gradients import jvp as jvp
 from ._gradients import value_and_grad as value_and_grad
 from ._gradients import vjp as vjp
 from ._loops import scan as scan
-from ._loops import unrolled_scan as unrolled_scan
+from ._loops import unroll_scan as unroll_scan
 from ._stop_gradient import stop_gradient as stop_gradient

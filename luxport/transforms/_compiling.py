@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from luxport import tree
-from luxport.backend import backend_of_trees, can, find_owner, is_inexact
+from luxport.backend import can, find_backend_of_trees, find_owner, is_inexact
 from luxport.call_arguments import expect_function, expect_places, says_what_it_takes
-from luxport.text import shown
+from luxport.text import show
 
 __all__ = ["checkpoint", "compile_on", "jit"]
 
@@ -47,7 +47,7 @@ def jit(f: F, *, donate: int | tuple[int, ...] = ()) -> F:
 
     @functools.wraps(f, updated=())
     def call(*args: Any, **kwargs: Any) -> Any:
-        backend: Any = backend_of_trees(*args, *kwargs.values())
+        backend: Any = find_backend_of_trees(*args, *kwargs.values())
         program = compiled.get(backend.name)
         if program is None:
             program = compile_on(backend, f, donate)
@@ -74,7 +74,7 @@ def _expect_taken(f: Callable[..., Any], donate: tuple[int, ...]) -> None:
         return
     count = sum(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)
     if not any(p.kind is p.VAR_POSITIONAL for p in parameters) and not all(-count <= n < count for n in donate):
-        raise ValueError(f"jit expects donate as positions of f's {count} arguments, got {shown(donate)}")
+        raise ValueError(f"jit expects donate as positions of f's {count} arguments, got {show(donate)}")
 
 
 @says_what_it_takes
@@ -102,7 +102,7 @@ def checkpoint(f: F) -> F:
 
     @functools.wraps(f, updated=())
     def call(*args: Any, **kwargs: Any) -> Any:
-        backend: Any = backend_of_trees(*args, *kwargs.values())
+        backend: Any = find_backend_of_trees(*args, *kwargs.values())
         if not can(backend, "checkpoint"):
             return f(*args, **kwargs)
         structure, leaves = tree.structure((args, kwargs)), tree.leaves((args, kwargs))

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from luxport import tree
-from luxport.backend import Array, backend_of, can, dtype_name, find_owner, is_inexact, require, same_shape
+from luxport.backend import Array, backend_of, can, dtype_name, find_owner, is_inexact, match_shapes, require
 from luxport.call_arguments import expect_function, says_what_it_takes
 from luxport.errors import LayerTypeError, shape_text
-from luxport.text import kind_of
+from luxport.text import name_kind
 
 __all__ = ["CustomCall", "CustomGradient", "custom_vjp"]
 
@@ -161,8 +161,8 @@ class _Leaf:
         if gradient is None or not self.is_inexact:
             return None
         if find_owner(type(gradient)) is None:
-            raise LayerTypeError(f"custom_vjp expects arrays as gradients from backward, got {kind_of(gradient)}")
-        if gradient.dtype != self.dtype or not same_shape(gradient.shape, self.shape):
+            raise LayerTypeError(f"custom_vjp expects arrays as gradients from backward, got {name_kind(gradient)}")
+        if gradient.dtype != self.dtype or not match_shapes(gradient.shape, self.shape):
             wanted, got = [f"{dtype_name(one)} {shape_text(one)}" for one in (self, gradient)]
             raise LayerTypeError(f"custom_vjp expects gradients like the arguments from backward, {wanted}, got {got}")
         return gradient

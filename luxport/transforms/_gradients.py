@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from luxport import tree
-from luxport.backend import backend_of_trees, dtype_name, find_owner, is_inexact, require
+from luxport.backend import dtype_name, find_backend_of_trees, find_owner, is_inexact, require
 from luxport.call_arguments import expect_function, expect_places, says_what_it_takes
 
 __all__ = ["check_scalar", "cut", "grad", "jacobian", "jvp", "value_and_grad", "vjp"]
@@ -47,7 +47,7 @@ def value_and_grad(
         result = f(*[cut(argument) for argument in args], **kwargs)
         if has_aux and not (isinstance(result, tuple) and len(result) == 2):
             raise TypeError(
-                f"a gradient with has_aux expects a pair (value, aux) from its function, got {_text(result)}"
+                f"a gradient with has_aux expects a pair (value, aux) from its function, got {_describe(result)}"
             )
         check_scalar(result[0] if has_aux else result)
         return result
@@ -146,7 +146,7 @@ def jacobian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
 
 def _find_differentiating(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Find the backend of the arguments, and refuse one without gradients."""
-    return require(backend_of_trees(*args, *kwargs.values()), "gradients")
+    return require(find_backend_of_trees(*args, *kwargs.values()), "gradients")
 
 
 def cut(argument: Any) -> Any:
@@ -167,28 +167,28 @@ def _check_floating(argument: Any) -> None:
         if not is_inexact(leaf):
             where = f" at {'.'.join(path)}" if path else ""
             raise TypeError(
-                f"a gradient expects floating arrays, got {_text(leaf)}{where}: leave it out of the argument"
+                f"a gradient expects floating arrays, got {_describe(leaf)}{where}: leave it out of the argument"
             )
 
 
 def check_scalar(value: Any) -> None:
     if "float" not in str(getattr(value, "dtype", "")) or len(value.shape) != 0:
         more = ": has_aux=True is for (scalar, whatever else)" if isinstance(value, tuple) else ""
-        raise TypeError(f"a gradient expects a real scalar from its function, got {_text(value)}{more}")
+        raise TypeError(f"a gradient expects a real scalar from its function, got {_describe(value)}{more}")
 
 
 def _sort_alike(what: str, like: tree.Tree, given: tree.Tree) -> tree.Tree:
     """Return the tree in the order of the other, whose structure, shapes and dtypes it must have."""
 
     def check(want: Any, leaf: Any) -> Any:
-        if _text(want) != _text(leaf):
-            raise ValueError(f"{what} expects {_text(want)}, got {_text(leaf)}")
+        if _describe(want) != _describe(leaf):
+            raise ValueError(f"{what} expects {_describe(want)}, got {_describe(leaf)}")
         return leaf
 
     return tree.map(check, like, given)
 
 
-def _text(value: Any) -> str:
+def _describe(value: Any) -> str:
     """Write what something is, as every backend would: ``float32 (2, 3)``."""
     if find_owner(type(value)) is None:
         return type(value).__name__

@@ -7,12 +7,12 @@ from numbers import Number
 from typing import Any
 
 from luxport import tree
-from luxport.backend import backend_of, can, casts, default_backend, dtype_name, find_owner, same_shape
+from luxport.backend import backend_of, can, default_backend, dtype_name, find_owner, is_casting, match_shapes
 from luxport.call_arguments import expect_function, says_what_it_takes
 from luxport.errors import shape_text
-from luxport.text import kind_of, shown
+from luxport.text import name_kind, show
 
-__all__ = ["scan", "unrolled_scan"]
+__all__ = ["scan", "unroll_scan"]
 
 
 @says_what_it_takes
@@ -54,7 +54,7 @@ def scan(
     expect_function("scan", f)
     for leaf in tree.leaves(init):
         if find_owner(type(leaf)) is None and not isinstance(leaf, Number):
-            raise TypeError(f"scan expects init as a tree of arrays, got {shown(leaf)} in it")
+            raise TypeError(f"scan expects init as a tree of arrays, got {show(leaf)} in it")
     length = _count_steps(xs, length)
     looked = False
 
@@ -63,18 +63,18 @@ def scan(
         result = f(carry, x)
         if not looked:  # once: a loop in Python takes the step many times
             if not (isinstance(result, tuple) and len(result) == 2):
-                raise TypeError(f"scan expects a pair (carry, y) from its function, got {kind_of(result)}")
+                raise TypeError(f"scan expects a pair (carry, y) from its function, got {name_kind(result)}")
             tree.map(_expect_kept, init, result[0])
             looked = True
         return result
 
     arrays = [leaf for leaf in tree.leaves((init, xs)) if find_owner(type(leaf)) is not None]
     backend: Any = backend_of(*arrays) if arrays else default_backend()
-    loop = backend.scan if can(backend, "scan") else unrolled_scan
+    loop = backend.scan if can(backend, "scan") else unroll_scan
     return loop(step, init, xs, length, reverse)
 
 
-def unrolled_scan(
+def unroll_scan(
     f: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: tree.Tree, length: int | None, reverse: bool
 ) -> tuple[Any, Any]:
     """Scan by a loop in Python: the definition, for backends that have no loop of their own.
@@ -84,7 +84,7 @@ def unrolled_scan(
     if length is None:
         raise ValueError("scan expects a first axis whose size is known here, got an unknown one")
     if length == 0:
-        return init, tree.map(lambda leaf: _stack([leaf])[:0, ...], f(init, tree.map(_zero_slice, xs))[1])
+        return init, tree.map(lambda leaf: _stack([leaf])[:0, ...], f(init, tree.map(_make_zero_slice, xs))[1])
     # Unstacked once, not sliced at each step: the gradient of each slice would be as large as the whole.
     columns = [backend_of(leaf).xp.unstack(leaf, axis=0) for leaf in tree.leaves(xs)]
     structure = tree.structure(xs)
@@ -101,9 +101,9 @@ def _expect_kept(before: Any, after: Any) -> None:
         return
     if find_owner(type(after)) is None:
         raise TypeError(
-            f"scan expects a carry of arrays like the one before, got {kind_of(after)} in place of an array"
+            f"scan expects a carry of arrays like the one before, got {name_kind(after)} in place of an array"
         )
-    if not same_shape(before.shape, after.shape) or (before.dtype != after.dtype and not casts(before, after)):
+    if not match_shapes(before.shape, after.shape) or (before.dtype != after.dtype and not is_casting(before, after)):
         kinds = [f"{dtype_name(x)} {shape_text(x)}" for x in (before, after)]
         raise TypeError(f"scan expects a carry that keeps its shapes and dtypes, got {kinds[1]} from {kinds[0]}")
 
@@ -112,7 +112,7 @@ def _stack(leaves: Any) -> Any:
     return backend_of(*leaves).xp.stack(list(leaves), axis=0)
 
 
-def _zero_slice(leaf: Any) -> Any:
+def _make_zero_slice(leaf: Any) -> Any:
     xp = backend_of(leaf).xp
     return xp.sum(leaf, axis=0, dtype=leaf.dtype) if dtype_name(leaf) != "bool" else xp.any(leaf, axis=0)
 
@@ -122,7 +122,7 @@ def _count_steps(xs: tree.Tree, length: int | None) -> int | None:
     sizes = []
     for leaf in tree.leaves(xs):
         if getattr(leaf, "shape", None) is None:
-            raise TypeError(f"scan expects xs as a tree of arrays, got {shown(leaf)} in it")
+            raise TypeError(f"scan expects xs as a tree of arrays, got {show(leaf)} in it")
         if len(leaf.shape) == 0:
             raise ValueError("scan expects arrays with at least one axis as xs, got a scalar")
         sizes.append(leaf.shape[0])

@@ -6,12 +6,12 @@ from typing import Any
 
 from luxport import tree
 from luxport.backend import backend_of, can
-from luxport.backend.arguments import checked
+from luxport.backend.arguments import check_call
 
 __all__ = ["stop_gradient"]
 
 
-@checked()
+@check_call()
 def stop_gradient(x: tree.Tree) -> tree.Tree:
     """Return the same array, or tree of arrays, through which no gradient flows.
 
@@ -19,9 +19,9 @@ def stop_gradient(x: tree.Tree) -> tree.Tree:
     >>> stop_gradient(np.ones(2))
     array([1., 1.])
     """
-    return tree.map(_constant, x)
+    return tree.map(_stop, x)
 
 
-def _constant(leaf: Any) -> Any:
+def _stop(leaf: Any) -> Any:
     backend: Any = backend_of(leaf)
     return backend.stop_gradient(leaf) if can(backend, "gradients") else leaf

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
-from luxport.tree.ordered_keys import in_order
+from luxport.tree.ordered_keys import list_in_order
 from luxport.tree.static import Static
 
 __all__ = [
@@ -62,16 +62,16 @@ def map(f: Callable[..., Any], tree: Tree, *rest: Tree) -> Tree:
         if isinstance(tree, VectorTree):
             for other in rest:
                 if not isinstance(other, VectorTree) or other.layout != tree.layout:
-                    raise _mismatch(tree, other)
+                    raise _explain_mismatch(tree, other)
             return tree.from_child(tree.layout, (map(f, tree.vector, *[other.vector for other in rest]),))
         for other in rest:
             if not isinstance(other, Mapping) or other.keys() != tree.keys():
-                raise _mismatch(tree, other)
-        return {key: map(f, tree[key], *[other[key] for other in rest]) for key in in_order(tree)}
+                raise _explain_mismatch(tree, other)
+        return {key: map(f, tree[key], *[other[key] for other in rest]) for key in list_in_order(tree)}
     if isinstance(tree, (tuple, list)):
         for other in rest:
             if not isinstance(other, (tuple, list)) or len(other) != len(tree):
-                raise _mismatch(tree, other)
+                raise _explain_mismatch(tree, other)
         return like_sequence(tree, [map(f, value, *others) for value, *others in zip(tree, *rest, strict=True)])
     if tree is None or isinstance(tree, Static):
         return tree
@@ -87,7 +87,7 @@ def map_with_path(f: Callable[..., Any], tree: Tree, path: tuple[str, ...] = ())
     if isinstance(tree, VectorTree):
         return tree.from_child(tree.layout, (map_with_path(f, tree.vector, path),))
     if isinstance(tree, Mapping):
-        return {key: map_with_path(f, tree[key], (*path, str(key))) for key in in_order(tree)}
+        return {key: map_with_path(f, tree[key], (*path, str(key))) for key in list_in_order(tree)}
     if isinstance(tree, (tuple, list)):
         return like_sequence(tree, [map_with_path(f, value, (*path, str(i))) for i, value in enumerate(tree)])
     if tree is None or isinstance(tree, Static):
@@ -111,7 +111,7 @@ def leaves_with_path(tree: Tree, path: tuple[str, ...] = ()) -> Iterator[tuple[t
     if isinstance(tree, VectorTree):
         tree = tree.vector
     if isinstance(tree, Mapping):
-        for key in in_order(tree):
+        for key in list_in_order(tree):
             yield from leaves_with_path(tree[key], (*path, str(key)))
     elif isinstance(tree, (tuple, list)):
         for i, value in enumerate(tree):
@@ -129,7 +129,7 @@ def structure(tree: Tree) -> Any:
     if isinstance(tree, VectorTree):
         return (type(tree), tree.layout)
     if isinstance(tree, Mapping):
-        keys = tuple(in_order(tree))
+        keys = tuple(list_in_order(tree))
         return (dict, keys, tuple([structure(tree[key]) for key in keys]))
     if isinstance(tree, (tuple, list)):
         return (type(tree), tuple([structure(value) for value in tree]))
@@ -168,7 +168,7 @@ def _collect(tree: Tree, found: list[Any]) -> None:
         if isinstance(tree, VectorTree):
             found.append(tree.vector)
             return
-        for key in in_order(tree):
+        for key in list_in_order(tree):
             _collect(tree[key], found)
     elif isinstance(tree, (tuple, list)):
         for value in tree:
@@ -185,9 +185,9 @@ def _build_sequence(kind: type, values: list[Any]) -> Any:
     return kind(*values)  # a named tuple
 
 
-def _mismatch(tree: Tree, other: Tree) -> ValueError:
-    return ValueError(f"trees of one structure expected, got {_outline(tree)} and {_outline(other)}")
+def _explain_mismatch(tree: Tree, other: Tree) -> ValueError:
+    return ValueError(f"trees of one structure expected, got {_write_outline(tree)} and {_write_outline(other)}")
 
 
-def _outline(tree: Tree) -> str:
+def _write_outline(tree: Tree) -> str:
     return str(map(lambda leaf: _LEAF, tree)).replace(repr(_LEAF), _LEAF)

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-__all__ = ["Key", "in_order", "with_places"]
+__all__ = ["Key", "list_in_order", "add_places"]
 
 
 class Key(str):
@@ -40,15 +40,15 @@ class Key(str):
         return str(self), self.place
 
 
-def in_order(mapping: Mapping[Any, Any]) -> Iterable[Any]:
+def list_in_order(mapping: Mapping[Any, Any]) -> Iterable[Any]:
     """Return the keys of a mapping in the order of their places; those without a place stay where they are, after.
 
     Keys of two trees in one mapping stay where they are. Without places, ``layer_1`` to ``layer_10`` and more in
     alphabetical order were sorted by someone: they come by number.
 
-    >>> list(in_order({Key("bias", 1): 0, Key("weight", 0): 0, "more": 0}))
+    >>> list(list_in_order({Key("bias", 1): 0, Key("weight", 0): 0, "more": 0}))
     ['weight', 'bias', 'more']
-    >>> list(in_order({f"layer_{i}": 0 for i in (1, 10, 2, 3, 4, 5, 6, 7, 8, 9)}))[-2:]
+    >>> list(list_in_order({f"layer_{i}": 0 for i in (1, 10, 2, 3, 4, 5, 6, 7, 8, 9)}))[-2:]
     ['layer_9', 'layer_10']
     """
     for key in mapping:
@@ -59,18 +59,18 @@ def in_order(mapping: Mapping[Any, Any]) -> Iterable[Any]:
     return mapping
 
 
-def with_places(tree: Any, *, known: bool = True) -> Any:
+def add_places(tree: Any, *, known: bool = True) -> Any:
     """Return the tree with keys that know the places they have in it now; plain ones if not `known`."""
     if type(tree) is dict:
-        keys = in_order(tree)
+        keys = list_in_order(tree)
         if not known:
-            return {_make_plain(key): with_places(tree[key], known=False) for key in keys}
+            return {_make_plain(key): add_places(tree[key], known=False) for key in keys}
         return {
-            Key(str(key), place) if isinstance(key, str) else key: with_places(tree[key])
+            Key(str(key), place) if isinstance(key, str) else key: add_places(tree[key])
             for place, key in enumerate(keys)
         }
     if type(tree) is tuple or type(tree) is list:
-        return type(tree)([with_places(entry, known=known) for entry in tree])
+        return type(tree)([add_places(entry, known=known) for entry in tree])
     return tree
 
 

@@ -5,38 +5,36 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
-from luxport.text import safe_to_show, shown
+from luxport.text import make_safe, show
 
-__all__ = ["Path", "as_path", "entry", "leave_out", "merge", "replace", "select", "sort_like"]
+__all__ = ["Path", "split_path", "find_entry", "leave_out", "merge", "replace", "select", "sort_like"]
 
 Path: TypeAlias = str | tuple[str, ...]
 
 
-def as_path(path: Path) -> tuple[str, ...]:
+def split_path(path: Path) -> tuple[str, ...]:
     """Split a dotted path.
 
-    >>> as_path("layer_1.weight")
+    >>> split_path("layer_1.weight")
     ('layer_1', 'weight')
     """
     return tuple(path.split(".")) if isinstance(path, str) else tuple(path)
 
 
-def entry(tree: Any, path: Path) -> Any:
+def find_entry(tree: Any, path: Path) -> Any:
     """Return the subtree or leaf at a path.
 
     Raises: ValueError, naming the entries that there are
 
-    >>> entry({"a": {"b": 1}}, "a.b")
+    >>> find_entry({"a": {"b": 1}}, "a.b")
     1
     """
-    steps = as_path(path)
+    steps = split_path(path)
     for depth, step in enumerate(steps):
         if not isinstance(tree, Mapping) or step not in tree:
-            found = safe_to_show(", ".join(map(str, tree))) if isinstance(tree, Mapping) else "an array"
-            where = f" at {safe_to_show('.'.join(steps[:depth]))}" if depth else ""
-            raise ValueError(
-                f"a path of an entry expected, got {shown('.'.join(steps))}:{where or ' there'} is {found}"
-            )
+            found = make_safe(", ".join(map(str, tree))) if isinstance(tree, Mapping) else "an array"
+            where = f" at {make_safe('.'.join(steps[:depth]))}" if depth else ""
+            raise ValueError(f"a path of an entry expected, got {show('.'.join(steps))}:{where or ' there'} is {found}")
         tree = tree[step]
     return tree
 
@@ -47,7 +45,7 @@ def replace(tree: Mapping[str, Any], path: Path, value: Any) -> dict[str, Any]:
     >>> replace({"a": {"b": 1}, "c": 2}, "a.b", 3)
     {'a': {'b': 3}, 'c': 2}
     """
-    first, *rest = as_path(path)
+    first, *rest = split_path(path)
     return {**tree, first: replace(tree.get(first, {}), tuple(rest), value) if rest else value}
 
 
@@ -58,7 +56,7 @@ def leave_out(tree: Mapping[str, Any], paths: Iterable[Path]) -> dict[str, Any]:
     {'a': {'c': 2}}
     """
     result = dict(tree)
-    for path in map(as_path, paths):
+    for path in map(split_path, paths):
         if len(path) == 1:
             result.pop(path[0], None)
         elif path[0] in result:
@@ -74,7 +72,7 @@ def select(tree: Mapping[str, Any], paths: Iterable[Path]) -> dict[str, Any]:
     """
     result: dict[str, Any] = {}
     for path in paths:
-        result = replace(result, path, entry(tree, path))
+        result = replace(result, path, find_entry(tree, path))
     return result
 
 

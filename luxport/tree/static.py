@@ -10,10 +10,10 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from luxport.text import shown
+from luxport.text import show
 from luxport.when_imported import when_imported
 
-__all__ = ["ExactlyEqual", "Static", "drop_oldest", "hashable", "is_same_constant"]
+__all__ = ["ExactlyEqual", "Static", "drop_oldest", "make_hashable", "is_same_constant"]
 
 T = TypeVar("T", bound=Hashable)
 
@@ -46,7 +46,7 @@ class Static(ExactlyEqual, Generic[T]):
             hash(value)
         except TypeError as error:
             raise TypeError(
-                f"Static expects a value that can be hashed, as numbers and tuples, got {shown(value)}: {error}"
+                f"Static expects a value that can be hashed, as numbers and tuples, got {show(value)}: {error}"
             ) from None
         object.__setattr__(self, "value", value)
 
@@ -57,7 +57,7 @@ class Static(ExactlyEqual, Generic[T]):
         return isinstance(other, Static) and is_same_constant(self.value, other.value)
 
     def __hash__(self) -> int:
-        return hash((Static, hashable(self.value)))
+        return hash((Static, make_hashable(self.value)))
 
     def __bool__(self) -> bool:
         return bool(self.value)
@@ -111,12 +111,12 @@ def is_same_constant(one: Any, other: Any) -> bool:
 _PLAIN = frozenset([bool, int, str, type(None)])
 
 
-def hashable(value: Any) -> Any:
+def make_hashable(value: Any) -> Any:
     """Return a value to hash in place of this one, the same for all NaN: Python gives each another hash."""
     if type(value) in _PLAIN:
         return value
     if isinstance(value, tuple):
-        return tuple(map(hashable, value))
+        return tuple(map(make_hashable, value))
     if isinstance(value, (float, complex)):
         return "nan" if value != value else value
     return value.tobytes() if isinstance(value, np.generic) else value

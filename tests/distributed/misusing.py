@@ -55,7 +55,7 @@ def wrong_uses(backend: str) -> dict[str, Callable[[], object]]:
         "initialize expects a positive number of seconds as timeout, got 0": lambda: initialize(timeout=0),
         "initialize expects a positive number of seconds as timeout, got nan": lambda: initialize(timeout=np.nan),
         "one timeout at a time, shutdown() first": lambda: initialize(
-            distributed._session.current("").name,
+            distributed._session.require_session("").name,
             timeout=17.0,  # type: ignore[attr-defined]
         ),
         "allreduce expects an op among mean, sum, max, min, got 'avg'": lambda: reduce(x, "avg"),
@@ -98,7 +98,7 @@ def wrong_uses(backend: str) -> dict[str, Callable[[], object]]:
 
 def wrong_uses_of_several(backend: str) -> dict[str, Callable[[], object]]:
     """Return calls that one process alone may make, by what several say of them."""
-    engine = distributed._session.current("").name  # type: ignore[attr-defined]
+    engine = distributed._session.require_session("").name  # type: ignore[attr-defined]
     if distributed.total_workers() == 1:
         return {}
 

@@ -12,7 +12,7 @@ import luxport
 from luxport import distributed
 from luxport.core.surgery import replace_layers
 from luxport.distributed._batch_norm import synchronize_layer
-from luxport.distributed._workers import together
+from luxport.distributed._workers import average_together
 from luxport.optimizers import Descent
 from luxport.training import TrainState, fit
 
@@ -20,14 +20,14 @@ KINDS = ("int8", "uint8", "int16", "int32", "uint32", "int64", "uint64")
 
 
 def _list_sums(backend: str, numbers: Any, kind: str, size: int) -> list[int]:
-    """Return what `together` makes of numbers that each of some workers has."""
+    """Return what `average_together` makes of numbers that each of some workers has."""
     x = luxport.asarray(np.asarray(numbers, kind), backend=backend, dtype=kind)
 
     def mean(arrays: list[Any]) -> list[Any]:
         shares = [array / size for array in arrays]
         return [sum([share] * (size - 1), share) for share in shares]
 
-    found = together(mean, size, (), luxport.asarray(np.float32(1), backend=backend), {"n": x}, ())[2]["n"]
+    found = average_together(mean, size, (), luxport.asarray(np.float32(1), backend=backend), {"n": x}, ())[2]["n"]
     assert luxport.backend.dtype_name(found) == kind and found.shape == x.shape
     return luxport.to_numpy(found).astype(object).tolist()
 

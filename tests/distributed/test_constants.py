@@ -8,7 +8,7 @@ import pytest
 
 import luxport
 from luxport.backend import can, get_backend, namespace
-from luxport.distributed._gradients import with_gradient
+from luxport.distributed._gradients import combine_with_gradient
 
 BACKENDS = ("jax", "tf")
 
@@ -76,6 +76,6 @@ def test_constants_move_without_more(backend: str, monkeypatch: pytest.MonkeyPat
     owner: Any = get_backend(backend)
     monkeypatch.setattr(owner, "custom_vjp", refuse)
     x = luxport.asarray(np.array([1.0, 2.0]), backend=backend, dtype="float32")
-    assert with_gradient("allreduce", list, list, [x])[0] is x
+    assert combine_with_gradient("allreduce", list, list, [x])[0] is x
     with pytest.raises(AssertionError, match="a gradient was prepared"):
-        luxport.grad(lambda x: namespace(x).sum(with_gradient("allreduce", list, list, [x])[0]))(x)
+        luxport.grad(lambda x: namespace(x).sum(combine_with_gradient("allreduce", list, list, [x])[0]))(x)

@@ -20,7 +20,7 @@ def _run(monkeypatch: pytest.MonkeyPatch, x: Any, rank: int, counts: tuple[int, 
     step = SharedStep(World(rank=rank, size=2))
     step.counts = counts
     session = SimpleNamespace(step=step, engine=SimpleNamespace(workers=2, mean=mean))
-    monkeypatch.setattr(_batch_norm, "current", lambda name: session)
+    monkeypatch.setattr(_batch_norm, "require_session", lambda name: session)
     return LAYER(x, *luxport.setup(0, LAYER))
 
 

@@ -21,7 +21,7 @@ X = np.random.default_rng(0).normal(size=(5, 3, 4)) + 0.5
 def beside_another(monkeypatch: pytest.MonkeyPatch) -> None:
     step = SimpleNamespace(has_all_samples=False, weight=1, counts=(5, 5))
     session = SimpleNamespace(step=step, engine=SimpleNamespace(workers=2, mean=lambda x: x))
-    monkeypatch.setattr(_batch_norm, "current", lambda name: session)
+    monkeypatch.setattr(_batch_norm, "require_session", lambda name: session)
 
 
 @pytest.mark.parametrize("size", [1.0, 1e30, 2e37, 1e-30])

@@ -13,7 +13,7 @@ import pytest
 
 import luxport
 from luxport import flatten, optimizers, tree
-from luxport.tree.ordered_keys import Key, in_order, with_places
+from luxport.tree.ordered_keys import Key, add_places, list_in_order
 
 # More than ten layers, so that the order of the model is not that of the sorted names.
 DEEP = luxport.Chain(*[luxport.Dense(2, 2, luxport.tanh) for _ in range(11)], luxport.Dense(2, 1))
@@ -131,7 +131,7 @@ def test_optimizers_match_by_name(slopes):
     state, ps = jax.jit(optimizers.update)(state, PS, jax.grad(loss)(PS))
     np.testing.assert_allclose(flatten(ps)[0], flatten(PS)[0] - slopes, atol=1e-6)
     state, ps = optimizers.update(state, ps, dict(sorted(ps.items())))
-    assert list(in_order(state.leaves)) == list(in_order(ps)) == NAMES
+    assert list(list_in_order(state.leaves)) == list(list_in_order(ps)) == NAMES
 
 
 def test_a_program_of_jax_that_was_exported():
@@ -141,14 +141,14 @@ def test_a_program_of_jax_that_was_exported():
 
 
 def test_places():
-    assert list(in_order({Key("b", 1): 0, "x": 0, Key("a", 0): 0})) == ["a", "b", "x"]
-    assert list(in_order({"b": 0, "a": 0})) == ["b", "a"]
-    assert list(in_order(dict.fromkeys(sorted(NAMES)))) == NAMES
-    assert list(in_order(dict.fromkeys([*sorted(NAMES), "last"]))) == [*sorted(NAMES), "last"]
-    known = with_places({"b": (1, {"d": 2, "c": 3}), "a": [{"f": 4}]})
+    assert list(list_in_order({Key("b", 1): 0, "x": 0, Key("a", 0): 0})) == ["a", "b", "x"]
+    assert list(list_in_order({"b": 0, "a": 0})) == ["b", "a"]
+    assert list(list_in_order(dict.fromkeys(sorted(NAMES)))) == NAMES
+    assert list(list_in_order(dict.fromkeys([*sorted(NAMES), "last"]))) == [*sorted(NAMES), "last"]
+    known = add_places({"b": (1, {"d": 2, "c": 3}), "a": [{"f": 4}]})
     assert repr(known) == "{'b': (1, {'d': 2, 'c': 3}), 'a': [{'f': 4}]}"
     assert [key.place for key in known["b"][1]] == [0, 1]
-    assert {type(key) for key in with_places(known, known=False)["b"][1]} == {str}
+    assert {type(key) for key in add_places(known, known=False)["b"][1]} == {str}
 
 
 @pytest.mark.parametrize("transform", [lambda f: f, luxport.jit, jax.jit], ids=["eager", "luxport.jit", "jax.jit"])

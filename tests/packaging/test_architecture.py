@@ -224,7 +224,7 @@ def test_layers_and_operations_never_ask_which_backend_it_is() -> None:
 
 
 def test_no_number_is_looked_for_among_names() -> None:
-    """``n in (size, None)`` is wrong where PyTorch's compiler keeps `size` symbolic: `same_size`, or ``==``."""
+    """``n in (size, None)`` is wrong where PyTorch's compiler keeps `size` symbolic: `match_sizes`, or ``==``."""
     looking = [
         f"{file.relative_to(ROOT)}:{node.lineno} {ast.unparse(node)}"
         for folder in ("core", "ops", "layers", "losses")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import luxport
-from luxport.tree.ordered_keys import in_order
+from luxport.tree.ordered_keys import list_in_order
 
 MODEL = luxport.Chain(luxport.Dense(2, 3), luxport.Dropout(0.5))
 
@@ -32,7 +32,7 @@ def test_several_models():
     for i, key in enumerate(keys):
         assert_same(jax.tree.map(lambda leaf, i=i: leaf[i], ps), luxport.setup(key, MODEL)[0])
     assert len(np.unique(ps["layer_1"]["weight"])) == 18
-    assert list(in_order(ps["layer_1"])) == ["weight", "bias"]
+    assert list(list_in_order(ps["layer_1"])) == ["weight", "bias"]
 
 
 def test_what_is_no_key():

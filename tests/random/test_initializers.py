@@ -13,7 +13,7 @@ from scipy.stats import kstest, truncnorm
 import luxport as lp
 from luxport import initializers
 from luxport.random import Rng, standard_normal_cdf
-from luxport.random.reproducible_sums import orthonormal_rows, row_sums
+from luxport.random.reproducible_sums import make_orthonormal_rows, sum_rows
 
 
 def test_equality_and_text():
@@ -93,8 +93,10 @@ def test_orthonormal_rows_are_qr_s(shape):
     a = Rng(0).normal(shape).astype(np.float64)
     q, r = np.linalg.qr(a.T)
     # 40 bits after the point, times what the last rows of a square matrix lose.
-    np.testing.assert_allclose(orthonormal_rows(a), (q * np.sign(np.diag(r))).T, rtol=0, atol=1e-10)
-    np.testing.assert_allclose(orthonormal_rows(a) @ orthonormal_rows(a).T, np.eye(len(a)), rtol=0, atol=1e-10)
+    np.testing.assert_allclose(make_orthonormal_rows(a), (q * np.sign(np.diag(r))).T, rtol=0, atol=1e-10)
+    np.testing.assert_allclose(
+        make_orthonormal_rows(a) @ make_orthonormal_rows(a).T, np.eye(len(a)), rtol=0, atol=1e-10
+    )
 
 
 def test_orthonormal_rows_do_not_depend_on_the_library_s_product(monkeypatch):
@@ -110,14 +112,14 @@ def test_orthonormal_rows_do_not_depend_on_the_library_s_product(monkeypatch):
                 total += np.asarray(self)[:, k, None] * np.asarray(other)[None, k]
             return total
 
-    wanted = orthonormal_rows(a)
+    wanted = make_orthonormal_rows(a)
     monkeypatch.setattr(module, "_split", lambda x: tuple(part.view(Backwards) for part in split(x)))
-    np.testing.assert_array_equal(np.asarray(orthonormal_rows(a)), wanted)
+    np.testing.assert_array_equal(np.asarray(make_orthonormal_rows(a)), wanted)
 
 
 def test_row_sums():
     for n in (0, 1, 2, 3, 7, 8, 100):
-        np.testing.assert_allclose(row_sums(np.arange(2.0 * n).reshape(2, n)), np.arange(2.0 * n).reshape(2, n).sum(1))
+        np.testing.assert_allclose(sum_rows(np.arange(2.0 * n).reshape(2, n)), np.arange(2.0 * n).reshape(2, n).sum(1))
 
 
 def test_gains_scale_and_shapes_flatten():
@@ -147,7 +149,7 @@ def test_first_draws_of_seed_0_stay(name):
 
 
 def test_shapes_are_told_without_drawing(monkeypatch):
-    monkeypatch.setattr(Rng, "_raw", lambda self, shape: pytest.fail("drawn"))
+    monkeypatch.setattr(Rng, "_draw_raw", lambda self, shape: pytest.fail("drawn"))
     for init in (
         initializers.orthogonal,
         initializers.truncated_normal,

@@ -6,7 +6,7 @@ import pytest
 
 import luxport as lp
 from luxport import tree
-from luxport.core.free_sizes import FreeArray, free_output, output_of_free
+from luxport.core.free_sizes import FreeArray, find_free_output, find_output_of_free
 from luxport_conformance.examples import EXAMPLES, Flags, Indices
 
 N = None
@@ -104,7 +104,7 @@ def shapes(arrays):
 def test_no_size_known(name, i):
     example = EXAMPLES[name][i]
     free = tree.map(lambda leaf: FreeArray((None,) * len(leaf.shape), leaf.dtype), described(example.x))
-    found = shapes(output_of_free(example.layer, free))
+    found = shapes(find_output_of_free(example.layer, free))
     assert found == WHOLLY_FREE[name][i]
 
 
@@ -115,7 +115,7 @@ def test_one_size_unknown(name, i):
     inputs = described(example.x)
     for k, leaf in enumerate(tree.leaves(inputs)):
         for axis in range(len(leaf.shape)):
-            found = tree.leaves(output_of_free(example.layer, resized(inputs, k, axis, None)))
+            found = tree.leaves(find_output_of_free(example.layer, resized(inputs, k, axis, None)))
             tried = [output for size in range(1, 9) if (output := outputs(example.layer, inputs, k, axis, size))]
             for got, *others in zip(found, *tried, strict=True):
                 sizes = zip(*[other.shape for other in others], strict=True)
@@ -132,36 +132,36 @@ def resized(inputs, k, axis, size):
 def outputs(layer, inputs, k, axis, size):
     """Return what a layer makes of known sizes, nothing if they do not fit."""
     try:
-        return tree.leaves(output_of_free(layer, resized(inputs, k, axis, size)))
+        return tree.leaves(find_output_of_free(layer, resized(inputs, k, axis, size)))
     except (ValueError, TypeError, ZeroDivisionError):
         return []
 
 
 def test_strides_windows_and_blocks():
     images = FreeArray((None, 1, None, None))
-    assert output_of_free(lp.MaxPool((2, 2)), images).shape == (None, 1, None, None)
+    assert find_output_of_free(lp.MaxPool((2, 2)), images).shape == (None, 1, None, None)
     deep = lp.Chain(*[lp.MaxPool((2, 2), padding=lp.SamePad()) for _ in range(9)], lp.FlattenLayer())
-    assert output_of_free(deep, images).shape == (None, None)
-    assert output_of_free(deep, FreeArray((None, 1, 512, 1024))).shape == (None, 2)
-    assert output_of_free(lp.Conv((500, 1), 1, 2), images).shape == (None, 2, None, None)
-    assert output_of_free(lp.PixelShuffle(7), FreeArray((2, None, 5, None))).shape == (2, None, 35, None)
-    assert output_of_free(lp.ReshapeLayer((7, 11, -1)), FreeArray((None, None))).shape == (None, 7, 11, None)
+    assert find_output_of_free(deep, images).shape == (None, None)
+    assert find_output_of_free(deep, FreeArray((None, 1, 512, 1024))).shape == (None, 2)
+    assert find_output_of_free(lp.Conv((500, 1), 1, 2), images).shape == (None, 2, None, None)
+    assert find_output_of_free(lp.PixelShuffle(7), FreeArray((2, None, 5, None))).shape == (2, None, 35, None)
+    assert find_output_of_free(lp.ReshapeLayer((7, 11, -1)), FreeArray((None, None))).shape == (None, 7, 11, None)
 
 
 def test_a_crop_and_a_number_of_outputs():
-    assert output_of_free(lp.WrappedFunction(lambda x: x[:, :10]), FreeArray((None, None))).shape == (None, None)
-    assert output_of_free(lp.WrappedFunction(lambda x: x[:, :10]), FreeArray((None, 12))).shape == (None, 10)
+    assert find_output_of_free(lp.WrappedFunction(lambda x: x[:, :10]), FreeArray((None, None))).shape == (None, None)
+    assert find_output_of_free(lp.WrappedFunction(lambda x: x[:, :10]), FreeArray((None, 12))).shape == (None, 10)
     rows = lp.WrappedFunction(lambda x: tuple([x[i, ...] for i in range(x.shape[0])]))
     with pytest.raises(ValueError, match="whose number of arrays and axes does not depend on sizes that are free"):
-        output_of_free(rows, FreeArray((None, 3)))
+        find_output_of_free(rows, FreeArray((None, 3)))
 
 
 def test_what_does_not_fit_is_said_by_the_layer():
     with pytest.raises(lp.LayerError, match=r"Dense expects \(\.\.\., 3\), got \(2, 4\)"):
-        output_of_free(lp.Dense(3, 2), FreeArray((None, 4)))
-    assert free_output(lambda x: x, FreeArray((1, 2))) == FreeArray((1, 2))
+        find_output_of_free(lp.Dense(3, 2), FreeArray((None, 4)))
+    assert find_free_output(lambda x: x, FreeArray((1, 2))) == FreeArray((1, 2))
 
 
 def test_dtypes():
-    assert output_of_free(lp.NoOpLayer(), FreeArray((None, 2), "int32")) == FreeArray((None, 2), "int32")
-    assert output_of_free(lp.Embedding(5, 3), FreeArray((None, 2), "uint8")) == FreeArray((None, 2, 3), "float32")
+    assert find_output_of_free(lp.NoOpLayer(), FreeArray((None, 2), "int32")) == FreeArray((None, 2), "int32")
+    assert find_output_of_free(lp.Embedding(5, 3), FreeArray((None, 2), "uint8")) == FreeArray((None, 2, 3), "float32")

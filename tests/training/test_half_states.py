@@ -8,7 +8,7 @@ import pytest
 import luxport as lp
 from luxport import losses, optimizers, training
 from luxport.backend import dtype_name
-from luxport.training._in_precision import in_precision
+from luxport.training._in_precision import wrap_in_precision
 from luxport_conformance.examples import EXAMPLES
 from luxport_conformance.examples.example import Example
 
@@ -27,7 +27,7 @@ def test_every_layer_computes_in_half_between_single_states(example: Example) ->
         return y, new
 
     with np.errstate(all="ignore"):
-        _, new = in_precision(note, HALF)(x, ps, st)
+        _, new = wrap_in_precision(note, HALF)(x, ps, st)
     assert set(seen) <= {HALF}
     if lp.tree.structure(new) == lp.tree.structure(st):
         assert list(map(dtype_name, lp.tree.leaves(new))) == list(map(dtype_name, lp.tree.leaves(st)))

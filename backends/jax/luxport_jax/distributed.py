@@ -16,15 +16,15 @@ import numpy as np
 from jax._src.xla_bridge import backends_are_initialized  # which `jax.distributed.initialize` asks, too
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from luxport.distributed._alarm import Alarm, by_a_store, silent_ranks
+from luxport.distributed._alarm import Alarm, find_by_a_store, find_silent_ranks
 from luxport.distributed._budget import Budget
 from luxport.distributed._errors import (
     DistributedError,
-    first_line,
-    inside_a_program,
-    met_not_all,
+    explain_absence,
+    explain_late,
+    explain_program,
+    find_first_line,
     needs_a_place,
-    too_late,
 )
 from luxport.distributed._halves import mean_by
 from luxport.distributed._launch import World
@@ -53,7 +53,7 @@ def start_collectives(world: World, timeout: float) -> JaxEngine:
     if not world.address:
         raise needs_a_place("jax")
     if backends_are_initialized():
-        raise too_late("jax", "JAX")
+        raise explain_late("jax", "JAX")
     connections: list[Any] = []
     try:
         world = replace(world, address=meet(world, timeout, kept=connections)[0])
@@ -68,7 +68,7 @@ def start_collectives(world: World, timeout: float) -> JaxEngine:
                 shutdown_timeout_seconds=math.ceil(min(timeout, 10.0)),
             )
     except (RuntimeError, ValueError, OSError) as error:
-        raise met_not_all("jax", world, world.address, timeout, error) from error
+        raise explain_absence("jax", world, world.address, timeout, error) from error
     lifeline = Lifeline(world, connections, "JAX's service ended with it, and ends this process")
     return JaxEngine(world, timeout, lifeline)
 
@@ -214,7 +214,7 @@ class JaxEngine:
         try:
             jax.distributed.shutdown()
         except RuntimeError as error:
-            raise DistributedError(f"shutdown lost another process: {first_line(error)}") from error
+            raise DistributedError(f"shutdown lost another process: {find_first_line(error)}") from error
 
     def _leave(self, seconds: float) -> list[int]:
         """Tell that this process leaves, and return the ranks that do not leave soon: rank 0 asks, and tells all."""
@@ -225,12 +225,12 @@ class JaxEngine:
             self._put(f"luxport/left/{self.world.rank}", "1")
             if self.world.rank:
                 return json.loads(self._get("luxport/left/without", longest))
-            found = silent_ranks(self.world, lambda rank, s: self._get(f"luxport/left/{rank}", s), longest)
+            found = find_silent_ranks(self.world, lambda rank, s: self._get(f"luxport/left/{rank}", s), longest)
             self._put("luxport/left/without", json.dumps(found))
             return found
 
         failures = (jax.errors.JaxRuntimeError, TimeoutError)
-        return by_a_store(ask, failures, 1 + longest + 0.1 * self.world.size)
+        return find_by_a_store(ask, failures, 1 + longest + 0.1 * self.world.size)
 
     def _tell_at_the_end(self) -> None:
         """Tell that this process leaves without `stop`: JAX itself waits for the others then."""
@@ -256,7 +256,7 @@ class JaxEngine:
         except jax.errors.JaxRuntimeError as error:
             if "DEADLINE_EXCEEDED" not in str(error):
                 raise
-            raise TimeoutError(first_line(error)) from error
+            raise TimeoutError(find_first_line(error)) from error
 
     def _get_row(self, key: str, milliseconds: int, rank: int) -> bytes:
         try:
@@ -267,7 +267,7 @@ class JaxEngine:
     def _spread_over_processes(self, arrays: Sequence[Any]) -> list[Any]:
         """Let each array be a part of one that is spread over the processes along the first axis."""
         if any([isinstance(array, jax.core.Tracer) for array in arrays]):
-            raise inside_a_program("jax")
+            raise explain_program("jax")
         sharding = NamedSharding(self._mesh, PartitionSpec(WORKERS))
         return [
             jax.make_array_from_single_device_arrays((self.world.size * one.shape[0], *one.shape[1:]), sharding, [one])
@@ -277,7 +277,7 @@ class JaxEngine:
     def _spread_rows(self, arrays: Sequence[Any]) -> list[Any]:
         """Put each array in its row of one that is spread over the processes."""
         if any([isinstance(array, jax.core.Tracer) for array in arrays]):
-            raise inside_a_program("jax")
+            raise explain_program("jax")
         return self._spread_over_processes(self._with_axis(jax.device_put(list(arrays), self._own))) if arrays else []
 
     def _move_home(self, arrays: Sequence[Any], like: Sequence[Any]) -> list[Any]:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from luxport import tree
-from luxport.tree.ordered_keys import in_order
+from luxport.tree.ordered_keys import list_in_order
 
 __all__ = ["make_restorer", "restore_order", "strip_leaves"]
 
@@ -18,7 +18,7 @@ __all__ = ["make_restorer", "restore_order", "strip_leaves"]
 def restore_order(value: Any, like: Any) -> Any:
     """Return a tree with the dicts in the order of those of another, wherever the two are alike."""
     if type(value) is dict and type(like) is dict and value.keys() == like.keys():
-        return {key: restore_order(value[key], like[key]) for key in in_order(like)}
+        return {key: restore_order(value[key], like[key]) for key in list_in_order(like)}
     if isinstance(value, (tuple, list)) and type(value) is type(like) and len(value) == len(like):
         return tree.like_sequence(value, [restore_order(*pair) for pair in zip(value, like, strict=True)])
     return value
@@ -27,7 +27,7 @@ def restore_order(value: Any, like: Any) -> Any:
 def strip_leaves(value: Any) -> Any:
     """Return a tree without its leaves, for `restore_order`."""
     if type(value) is dict:
-        return {key: strip_leaves(value[key]) for key in in_order(value)}
+        return {key: strip_leaves(value[key]) for key in list_in_order(value)}
     if isinstance(value, (tuple, list)):
         return tree.like_sequence(value, [strip_leaves(entry) for entry in value])
     return None
@@ -40,7 +40,7 @@ def make_restorer(like: Any, of_leaf: Callable[[Any], Callable[[Any], Any] | Non
     the same way what is to be done with a leaf.
     """
     if type(like) is dict:
-        keys = list(in_order(like))
+        keys = list(list_in_order(like))
         inner = [(key, make_restorer(like[key], of_leaf)) for key in keys]
         if all(change is None for _, change in inner):
             if keys == _sort(keys):

@@ -12,10 +12,10 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from luxport import tree
 from luxport.distributed._engine import LocalEngine
-from luxport.distributed._errors import first_line, inside_a_program
-from luxport.distributed._halves import in_single
+from luxport.distributed._errors import explain_program, find_first_line
+from luxport.distributed._halves import reduce_in_single
 from luxport.distributed._launch import World
-from luxport.distributed._session import current
+from luxport.distributed._session import require_session
 from luxport_jax.order import restore_order, strip_leaves
 from luxport_jax.programs import hide, jit
 
@@ -93,7 +93,7 @@ def _make_program_on(
     own = devices[0 if one_process else world.rank]
 
     def mean(arrays: list[Any]) -> list[Any]:
-        return in_single(_take_means, arrays)
+        return reduce_in_single(_take_means, arrays)
 
     def program(data: Any, state: Any) -> Any:
         order: Any = None
@@ -113,7 +113,7 @@ def _make_program_on(
         return restore_order(result, order), work
 
     compiled = jit(program, donate_argnums=1) if donate else jit(program)
-    engine: Any = current("train_step").engine
+    engine: Any = require_session("train_step").engine
 
     def spread(array: Any, sharding: Any) -> Any:
         if one_process:
@@ -166,15 +166,15 @@ def call_connected(program: Callable[..., Any], *args: Any) -> Any:
     except ValueError as error:
         if "Gloo" not in str(error):
             raise
-        raise ConnectionError(first_line(error)) from error
+        raise ConnectionError(find_first_line(error)) from error
 
 
 def take_mean_inside(array: Any) -> Any:
     """Take the mean over workers, inside a program of theirs."""
     try:
-        return in_single(_take_means, [array])[0]
+        return reduce_in_single(_take_means, [array])[0]
     except NameError as error:  # a program without workers
-        raise inside_a_program("jax") from error
+        raise explain_program("jax") from error
 
 
 def _take_means(arrays: Any) -> Any:

@@ -11,10 +11,10 @@ import numpy as np
 
 from luxport.backend import backend_of
 from luxport.distributed._budget import Budget
-from luxport.distributed._errors import DistributedError, inside_a_program
+from luxport.distributed._errors import DistributedError, explain_program
 from luxport.distributed._halves import mean_by
 from luxport.distributed._launch import World
-from luxport.distributed._rows import all_the_same, in_numbers
+from luxport.distributed._rows import are_all_the_same, convert_digest
 from luxport.errors import BackendNotFoundError
 
 __all__ = ["MPIEngine", "start_collectives"]
@@ -82,13 +82,13 @@ class MPIEngine:
 
     def begin_agreeing(self, digest: bytes) -> Callable[[], bool]:
         """Begin with the largest of all digests, and of their opposites."""
-        own = np.array(in_numbers(digest), np.int64)
+        own = np.array(convert_digest(digest), np.int64)
         largest = np.empty_like(own)
         request = self.comm.Iallreduce(own, largest, self.mpi.MAX)
 
         def wait() -> bool:
             self._wait(request)
-            return all_the_same(largest.tolist())
+            return are_all_the_same(largest.tolist())
 
         return wait
 
@@ -201,7 +201,7 @@ def _compute_on_host(array: Any) -> Any:
     try:
         return backend_of(array).to_numpy(array)
     except (TypeError, AttributeError, NotImplementedError) as error:  # so frameworks say that there are no numbers yet
-        raise inside_a_program("mpi") from error
+        raise explain_program("mpi") from error
 
 
 def _cast_to_send(host: Any) -> Any:

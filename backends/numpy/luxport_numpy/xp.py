@@ -11,7 +11,7 @@ from typing import Any
 import array_api_compat.numpy
 from array_api_compat.numpy import *  # noqa: F403
 
-from luxport.backend.host_bfloat16 import call_in_single, host_bfloat16
+from luxport.backend.host_bfloat16 import call_in_single, find_host_bfloat16
 
 __all__ = list(array_api_compat.numpy.__all__)
 
@@ -30,5 +30,5 @@ def vecdot(x1: Any, x2: Any, /, **options: Any) -> Any:
 
 
 def _multiply(multiply: Any, x1: Any, x2: Any, options: dict[str, Any]) -> Any:
-    half = host_bfloat16((x1, x2))
+    half = find_host_bfloat16((x1, x2))
     return multiply(x1, x2, **options) if half is None else call_in_single(multiply, (x1, x2), options, half)

@@ -12,7 +12,7 @@ import onnx
 from luxport import tree
 from luxport.errors import LayerTypeError
 from luxport.porting.files.replacing import replacing
-from luxport.text import kind_of
+from luxport.text import name_kind
 from luxport_onnx import xp
 from luxport_onnx.graph import DEFAULT_OPSET, Array, constant, exporting, placeholder
 from luxport_onnx.model import NEWEST, OLDEST, PAGE, graph_of, model_of, places_beside
@@ -52,7 +52,7 @@ def export(
         y = program(x, _name_constants(ps), _name_constants(st))
         outputs = tree.map(_output, y)
         if not tree.leaves(outputs):
-            raise LayerTypeError(f"expects a model whose output is an array, got {kind_of(y)}", culprit="to_onnx")
+            raise LayerTypeError(f"expects a model whose output is an array, got {name_kind(y)}", culprit="to_onnx")
         named = list(zip(name_outputs(outputs), tree.leaves(outputs), strict=True))
         graph = graph_of(list(zip(input_names, leaves, strict=True)), named)
         size = sum([value.nbytes for value in graph.constants.values()])

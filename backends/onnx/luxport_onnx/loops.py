@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from luxport import tree
-from luxport.transforms._loops import unrolled_scan
+from luxport.transforms._loops import unroll_scan
 from luxport_onnx.graph import Array, Node, placeholder
 from luxport_onnx.xp import asarray, astype
 
@@ -22,7 +22,7 @@ def scan(
     """Carry a value along the first axis of xs."""
     slices = tree.leaves(xs)
     if not slices or (length is not None and length <= _UNROLLED):
-        return unrolled_scan(f, init, xs, length, reverse)
+        return unroll_scan(f, init, xs, length, reverse)
     starts = [asarray(leaf) for leaf in tree.leaves(init)]
     carried = [placeholder(None, leaf.dtype, leaf.shapes) for leaf in starts]
     sliced = [placeholder(None, leaf.dtype, tuple([shape[1:] for shape in leaf.shapes])) for leaf in slices]

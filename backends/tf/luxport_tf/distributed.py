@@ -18,12 +18,12 @@ from tensorflow.python.eager import context as eager  # where TensorFlow's own s
 from luxport.distributed._alarm import Alarm
 from luxport.distributed._budget import Budget
 from luxport.distributed._engine import LocalEngine
-from luxport.distributed._errors import DistributedError, first_line, met_not_all, needs_a_place, too_late
+from luxport.distributed._errors import DistributedError, explain_absence, explain_late, find_first_line, needs_a_place
 from luxport.distributed._halves import mean_by
 from luxport.distributed._launch import World
 from luxport.distributed._meeting import meet
 from luxport.distributed._rows import StoredRows
-from luxport.distributed._session import current
+from luxport.distributed._session import require_session
 from luxport.distributed._ties import Ties
 from luxport.errors import LayerTypeError
 from luxport_tf.buckets import move_in_buckets
@@ -55,13 +55,13 @@ def start_collectives(world: World, timeout: float) -> TfEngine:
         if not (world.address or world.hosts):
             raise needs_a_place("tf")
         if _get_context()._context_handle is not None:
-            raise too_late("tf", "TensorFlow")
+            raise explain_late("tf", "TensorFlow")
         try:
             places = list(world.hosts) or meet(world, timeout)
             world = replace(world, address=places[0])
             _start_server(world, places, timeout)
         except (OSError, tf.errors.OpError) as error:
-            raise met_not_all("tf", world, world.address, timeout, error) from error
+            raise explain_absence("tf", world, world.address, timeout, error) from error
         _met = world
     elif (_met.rank, _met.size) != (world.rank, world.size):
         raise DistributedError(
@@ -230,7 +230,7 @@ def _get(key: str, seconds: float) -> str:
     try:
         return _get_context().get_config_key_value(key, max(1, int(1000 * seconds)))
     except tf.errors.DeadlineExceededError as error:
-        raise TimeoutError(first_line(error)) from error
+        raise TimeoutError(find_first_line(error)) from error
 
 
 def _is_there(key: str) -> bool:
@@ -257,7 +257,7 @@ def parallel_program(step: Callable[..., Any], world: World, *, donate: bool) ->
         world: the processes
         donate: a graph has memory of its own
     """
-    engine: Any = current("train_step").engine
+    engine: Any = require_session("train_step").engine
 
     if world.size == 1:
         return jit(lambda data, state: step(data, state, 0, 1, lambda arrays: arrays))

@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from luxport import tree
-from luxport.transforms._loops import unrolled_scan
+from luxport.transforms._loops import unroll_scan
 
 __all__ = ["scan"]
 
@@ -18,7 +18,7 @@ def scan(
 ) -> tuple[Any, Any]:
     """Loop in Python eagerly, and by `tf.while_loop` in a graph, whatever the length."""
     if tf.executing_eagerly():
-        return unrolled_scan(f, init, xs, length, reverse)
+        return unroll_scan(f, init, xs, length, reverse)
     carried, sliced = tree.structure(init), tree.structure(xs)
     first = [tf.convert_to_tensor(leaf) for leaf in tree.leaves(init)]
     leaves = tree.leaves(xs)

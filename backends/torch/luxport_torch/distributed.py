@@ -13,11 +13,11 @@ import torch.distributed as dist
 
 from luxport.distributed._alarm import Alarm
 from luxport.distributed._budget import Budget
-from luxport.distributed._errors import DistributedError, first_line, met_not_all, needs_a_place
+from luxport.distributed._errors import DistributedError, explain_absence, find_first_line, needs_a_place
 from luxport.distributed._halves import mean_by
 from luxport.distributed._launch import World
 from luxport.distributed._meeting import meet
-from luxport.distributed._rows import all_the_same, in_numbers
+from luxport.distributed._rows import are_all_the_same, convert_digest
 from luxport_torch.gradient_buckets import Overlapping, fill_buckets, view_to_send
 
 __all__ = ["TorchEngine", "start_collectives"]
@@ -49,7 +49,7 @@ def start_collectives(world: World, timeout: float) -> TorchEngine:
             timeout=timedelta(seconds=Budget(timeout).waiting),
         )
     except (RuntimeError, ValueError, OSError) as error:
-        raise met_not_all("torch", world, world.address, timeout, error) from error
+        raise explain_absence("torch", world, world.address, timeout, error) from error
     return TorchEngine(world, Budget(timeout))
 
 
@@ -83,7 +83,7 @@ class TorchEngine:
             try:
                 store.wait([key], timedelta(seconds=seconds))
             except dist.DistStoreError as error:
-                raise TimeoutError(first_line(error)) from error
+                raise TimeoutError(find_first_line(error)) from error
             return store.get(key).decode()
 
         # What is put where nothing is must not be nothing, and each puts something of its own.
@@ -109,12 +109,12 @@ class TorchEngine:
 
     def begin_agreeing(self, digest: bytes) -> Callable[[], bool]:
         """Begin with the largest of all digests, and of their opposites."""
-        largest = torch.tensor(in_numbers(digest))
+        largest = torch.tensor(convert_digest(digest))
         work: Any = dist.all_reduce(largest, dist.ReduceOp.MAX, async_op=True)
 
         def wait() -> bool:
             self._wait(work)
-            return all_the_same(largest.tolist())
+            return are_all_the_same(largest.tolist())
 
         return wait
 

@@ -27,7 +27,7 @@ from luxport.optimizers import (
     SignDecay,
     WeightDecay,
 )
-from luxport.optimizers._hyperparameters import without_numbers
+from luxport.optimizers._hyperparameters import clear_numbers
 from luxport.optimizers._rule import subtract
 from luxport.tree.static import Static
 from luxport_conformance.case import Case, Property
@@ -45,7 +45,7 @@ def _vector(id: str, line: int, rule: Any, expected: list[float], x: Any = X, dx
     return step(id, at(MAIN, line), rule, x, dx, expected={"ps": np.array(expected)})
 
 
-BARE_ADAM_W = Static(without_numbers(AdamW()))
+BARE_ADAM_W = Static(clear_numbers(AdamW()))
 EPSILON_LEFT_OUT = Tolerance(rounding=1e-8, reason="the values expected are those for an epsilon of 0, which is 1e-8")
 NESTED = {1: np.array([1.0, 2.0]), 2: {"a": {"c": np.array([3.0, 4.0])}, "b": np.array(1)}}
 

@@ -71,7 +71,7 @@ OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {
     ),
     "descent_update": (OverrideExample(_PAIRS[:4], {"eta": 0.1, "in_place": False}),),
     "finite_norm": (OverrideExample((np.abs(draw()),), {"p": 2.0, "shape": (3, 4)}, looks=True),),
-    "largest_along": tuple(OverrideExample((_EQUAL,), {"axis": axis}) for axis in (0, 1)),
+    "take_largest": tuple(OverrideExample((_EQUAL,), {"axis": axis}) for axis in (0, 1)),
     "may_look": (OverrideExample((draw(2, 3),), looks=True), OverrideExample((draw(0),), looks=True)),
     "momentum_update": (OverrideExample(_PAIRS, {"eta": 0.1, "rho": 0.9, "in_place": False}),),
     "pick": (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 
-from luxport.backend import known_backends
+from luxport.backend import list_known_backends
 from luxport_conformance.examples import EXAMPLES
 from luxport_conformance.operation_examples import OPERATIONS
 from luxport_conformance.peers.counterpart import Peer
@@ -27,8 +27,8 @@ def check_names(peer: Peer) -> None:
 
     Raises: ValueError if there is such a name, or no backend of the peer's
     """
-    if peer.backend not in known_backends():
-        known = ", ".join(known_backends())
+    if peer.backend not in list_known_backends():
+        known = ", ".join(list_known_backends())
         raise ValueError(f"peer {peer.name}: unknown backend {peer.backend!r}: expected one of {known}")
     for table, asked in _ASKED.items():
         for name in getattr(peer, table):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 
 from luxport.backend import Array, dtype_name, namespace
-from luxport.backend.dtypes import in_single_or_double, is_integer, real_numbers, reals_or_integers
+from luxport.backend.dtypes import is_integer, require_ordered, require_real_numbers, run_wide
 from luxport.backend.option_rules import NON_NEGATIVE, NUMBER
 from luxport.ops._operation import operation
 from luxport.ops._random_bits import KEY_AND_COUNTER, uniform
@@ -38,7 +38,7 @@ def relu(x: Array) -> Array:
     array([0., 2.])
     """
     xp = namespace(x)
-    x = reals_or_integers(xp, x, "relu")
+    x = require_ordered(xp, x, "relu")
     return xp.where(x <= 0, 0, x)
 
 
@@ -49,7 +49,7 @@ def relu6(x: Array) -> Array:
     Source: A. Krizhevsky, "Convolutional deep belief networks on CIFAR-10" (2010)
     """
     xp = namespace(x)
-    x = reals_or_integers(xp, x, "relu6")
+    x = require_ordered(xp, x, "relu6")
     return xp.where(x <= 0, 0, xp.where(x >= 6, 6, x))
 
 
@@ -60,7 +60,7 @@ def hardtanh(x: Array) -> Array:
     Source: R. Collobert, "Large scale machine learning" (2004)
     """
     xp = namespace(x)
-    x = reals_or_integers(xp, x, "hardtanh")
+    x = require_ordered(xp, x, "hardtanh")
     lowest = 0 if dtype_name(x).startswith("uint") else -1
     return xp.where(x <= lowest, lowest, xp.where(x >= 1, 1, x))
 
@@ -75,7 +75,7 @@ def trelu(x: Array, *, theta: float = 1) -> Array:
     Source: K. Konda et al., "Zero-bias autoencoders and the benefits of co-adapting features" (2014)
     """
     xp = namespace(x)
-    x = reals_or_integers(xp, x, "trelu")
+    x = require_ordered(xp, x, "trelu")
     if is_integer(x) and isinstance(theta, float) and math.isfinite(theta):
         theta = math.floor(theta)  # an integer is above theta where it is above its floor
     return xp.where(x <= theta, 0, x)
@@ -85,7 +85,7 @@ def trelu(x: Array, *, theta: float = 1) -> Array:
 def hardsigmoid(x: Array) -> Array:
     """Return ``min(max((x + 3) / 6, 0), 1)``. Its derivative at -3 and at 3 is 0."""
     xp = namespace(x)
-    shifted = real_numbers(xp, x, "hardsigmoid") + 3.0
+    shifted = require_real_numbers(xp, x, "hardsigmoid") + 3.0
     return xp.where(shifted <= 0, 0.0, xp.where(shifted >= 6, 1.0, shifted / 6.0))
 
 
@@ -96,7 +96,7 @@ def hardswish(x: Array) -> Array:
     Source: A. Howard et al., "Searching for MobileNetV3" (2019)
     """
     xp = namespace(x)
-    x = real_numbers(xp, x, "hardswish")
+    x = require_real_numbers(xp, x, "hardswish")
     # The product sees only what is between -3 and 3: 0 times infinity would be NaN.
     near = xp.where(xp.abs(x) > 3, 0.0, x)
     return xp.where(x > 3, x, near * ((near + 3.0) / 6.0))
@@ -115,7 +115,7 @@ def leakyrelu(x: Array, *, a: float = 0.01) -> Array:
     >>> layer = luxport.Dense(2, 3, functools.partial(leakyrelu, a=0.2))
     """
     xp = namespace(x)
-    x = real_numbers(xp, x, "leakyrelu")
+    x = require_real_numbers(xp, x, "leakyrelu")
     return xp.where(x > 0, x, a * x)
 
 
@@ -131,13 +131,13 @@ def rrelu(x: Array, key: Array, counter: Array, *, lower: float = 1 / 8, upper: 
     Source: B. Xu et al., "Empirical evaluation of rectified activations in convolutional network" (2015)
     """
     xp = namespace(x, key, counter)
-    x = real_numbers(xp, x, "rrelu")
+    x = require_real_numbers(xp, x, "rrelu")
     drawn = xp.astype(uniform(key, counter, shape=tuple(x.shape)), x.dtype)
     return xp.where(x > 0, x, (lower + (upper - lower) * drawn) * x)
 
 
 @operation(rules={"alpha": NUMBER})
-@in_single_or_double
+@run_wide
 def elu(x: Array, *, alpha: float = 1.0) -> Array:
     """Return x where it is 0 or more, and ``alpha * (exp(x) - 1)`` elsewhere. Its derivative at 0 is 1.
 
@@ -147,12 +147,12 @@ def elu(x: Array, *, alpha: float = 1.0) -> Array:
     Source: D.-A. Clevert et al., "Fast and accurate deep network learning by exponential linear units" (2015)
     """
     xp = namespace(x)
-    x = real_numbers(xp, x, "elu")
+    x = require_real_numbers(xp, x, "elu")
     return xp.where(x >= 0, x, alpha * xp.expm1(xp.where(x >= 0, 0.0, x)))
 
 
 @operation(rules={"alpha": NUMBER})
-@in_single_or_double
+@run_wide
 def celu(x: Array, *, alpha: float = 1.0) -> Array:
     """Return x where it is 0 or more, and ``alpha * (exp(x / alpha) - 1)`` elsewhere.
 
@@ -162,12 +162,12 @@ def celu(x: Array, *, alpha: float = 1.0) -> Array:
     Source: J. T. Barron, "Continuously differentiable exponential linear units" (2017)
     """
     xp = namespace(x)
-    x = real_numbers(xp, x, "celu")
+    x = require_real_numbers(xp, x, "celu")
     return xp.where(x >= 0, x, alpha * xp.expm1(xp.where(x >= 0, 0.0, x) / alpha))
 
 
 @operation
-@in_single_or_double
+@run_wide
 def selu(x: Array) -> Array:
     """Return ``scale * x`` where x is positive, and ``scale * alpha * (exp(x) - 1)`` elsewhere.
 
@@ -175,7 +175,7 @@ def selu(x: Array) -> Array:
     alpha = 1.6732…
     """
     xp = namespace(x)
-    x = real_numbers(xp, x, "selu")
+    x = require_real_numbers(xp, x, "selu")
     return xp.where(x > 0, _SCALE * x, (_SCALE * _ALPHA) * xp.expm1(xp.where(x > 0, 0.0, x)))
 
 
@@ -195,5 +195,5 @@ def softshrink(x: Array, *, lambda_: float = 0.5) -> Array:
     array([-9.5,  0. ,  9.5])
     """
     xp = namespace(x)
-    x = real_numbers(xp, x, "softshrink")
+    x = require_real_numbers(xp, x, "softshrink")
     return xp.where(xp.abs(x) <= lambda_, 0.0, xp.where(x > 0, x - lambda_, x + lambda_))

@@ -12,14 +12,14 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from luxport.backend import Array, namespace
-from luxport.backend.dtypes import in_single_or_double, is_complex, numbers, real_numbers
+from luxport.backend.dtypes import is_complex, require_numbers, require_real_numbers, run_wide
 from luxport.backend.option_rules import AXIS
 from luxport.call_arguments import says_what_it_takes
 from luxport.ops._operation import operation
 from luxport.ops._special_functions import erf
 from luxport.ops.looking import find_reliance
-from luxport.ops.moments import usual_bound
-from luxport.ops.shapes import is_number, sizes_of
+from luxport.ops.moments import find_usual_bound
+from luxport.ops.shapes import is_number, read_sizes
 from luxport.transforms._stop_gradient import stop_gradient
 
 __all__ = [
@@ -55,7 +55,7 @@ def identity(x: Array) -> Array:
 def tanh(x: Array) -> Array:
     """Return the hyperbolic tangent. Also called tanh_fast."""
     xp = namespace(x)
-    return xp.tanh(numbers(xp, x, "tanh"))
+    return xp.tanh(require_numbers(xp, x, "tanh"))
 
 
 @operation
@@ -67,8 +67,8 @@ def sigmoid(x: Array) -> Array:
     array([0. , 0.5, 1. ])
     """
     xp = namespace(x)
-    x = numbers(xp, x, "sigmoid")
-    right = _right_half(xp, x)
+    x = require_numbers(xp, x, "sigmoid")
+    right = _is_right_half(xp, x)
     t = xp.exp(xp.where(right, -x, x))
     return xp.where(right, 1.0, t) / (1.0 + t)
 
@@ -77,7 +77,7 @@ def sigmoid(x: Array) -> Array:
 def logsigmoid(x: Array) -> Array:
     """Return ``log(sigmoid(x))``, that is ``-softplus(-x)``."""
     xp = namespace(x)
-    return -softplus(-numbers(xp, x, "logsigmoid"))
+    return -softplus(-require_numbers(xp, x, "logsigmoid"))
 
 
 @operation
@@ -91,19 +91,19 @@ def softplus(x: Array) -> Array:
     array([   0., 1000.])
     """
     xp = namespace(x)
-    x = numbers(xp, x, "softplus")
-    right = _right_half(xp, x)
+    x = require_numbers(xp, x, "softplus")
+    right = _is_right_half(xp, x)
     rest = xp.log1p(xp.exp(xp.where(right, -x, x)))
     return xp.where(right, x + rest, rest)
 
 
 @operation
-@in_single_or_double
+@run_wide
 def logcosh(x: Array) -> Array:
     """Return ``log(cosh(x))`` without overflow."""
     xp = namespace(x)
-    x = numbers(xp, x, "logcosh")
-    distance = xp.where(_right_half(xp, x), x, -x)
+    x = require_numbers(xp, x, "logcosh")
+    distance = xp.where(_is_right_half(xp, x), x, -x)
     t = xp.exp(-distance)
     return distance + xp.log1p(t * t) - math.log(2)
 
@@ -115,18 +115,18 @@ def swish(x: Array) -> Array:
     Source: P. Ramachandran et al., "Swish: a self-gated activation function" (2017)
     """
     xp = namespace(x)
-    return _gate(xp, numbers(xp, x, "swish"), sigmoid, _EXPONENTIAL_VANISHES)
+    return _apply_gate(xp, require_numbers(xp, x, "swish"), sigmoid, _EXPONENTIAL_VANISHES)
 
 
 @operation
-@in_single_or_double
+@run_wide
 def mish(x: Array) -> Array:
     """Return ``x * tanh(softplus(x))``.
 
     Source: D. Misra, "Mish: a self regularized non-monotonic activation function" (2019)
     """
     xp = namespace(x)
-    x = numbers(xp, x, "mish")
+    x = require_numbers(xp, x, "mish")
     if is_complex(x):
         return x * tanh(softplus(x))
 
@@ -136,7 +136,7 @@ def mish(x: Array) -> Array:
         small = t * xp.where(right, 2.0 * t, t + 2.0)
         return small / (small + xp.where(right, 1.0 + 2.0 * t, 2.0))
 
-    return _gate_from_closed_side(xp, x, gate, _EXPONENTIAL_VANISHES)
+    return _apply_gate_from_closed_side(xp, x, gate, _EXPONENTIAL_VANISHES)
 
 
 @operation
@@ -146,7 +146,7 @@ def lisht(x: Array) -> Array:
     Source: S. K. Roy et al., "LiSHT: non-parametric linearly scaled hyperbolic tangent" (2019)
     """
     xp = namespace(x)
-    x = numbers(xp, x, "lisht")
+    x = require_numbers(xp, x, "lisht")
     if is_complex(x):
         return x * tanh(x)
     size = xp.where(x >= 0, x, -x)
@@ -159,37 +159,37 @@ def lisht(x: Array) -> Array:
 
 
 @operation
-@in_single_or_double
+@run_wide
 def tanhshrink(x: Array) -> Array:
     """Return ``x - tanh(x)``."""
     xp = namespace(x)
-    x = numbers(xp, x, "tanhshrink")
+    x = require_numbers(xp, x, "tanhshrink")
     return x - tanh(x)
 
 
 @operation
-@in_single_or_double
+@run_wide
 def gelu_tanh(x: Array) -> Array:
     """Return ``x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x**3)))``. Also called gelu.
 
     Source: D. Hendrycks and K. Gimpel, "Gaussian error linear units" (2016)
     """
     xp = namespace(x)
-    x = numbers(xp, x, "gelu_tanh")
-    return _gelu_of_cubic(xp, x)
+    x = require_numbers(xp, x, "gelu_tanh")
+    return _compute_gelu_of_cubic(xp, x)
 
 
 @operation
-@in_single_or_double
+@run_wide
 def gelu_sigmoid(x: Array) -> Array:
     """Return ``x * sigmoid(sqrt(8 / pi) * (x + 0.044715 * x**3))``, which is `gelu_tanh` in other terms."""
     xp = namespace(x)
-    x = numbers(xp, x, "gelu_sigmoid")
-    return _gelu_of_cubic(xp, x)
+    x = require_numbers(xp, x, "gelu_sigmoid")
+    return _compute_gelu_of_cubic(xp, x)
 
 
 @operation
-@in_single_or_double
+@run_wide
 def gelu_erf(x: Array) -> Array:
     """Return ``x / 2 * (1 + erf(x / sqrt(2)))``: x times the normal distribution function.
 
@@ -197,8 +197,8 @@ def gelu_erf(x: Array) -> Array:
     Source: D. Hendrycks and K. Gimpel, "Gaussian error linear units" (2016)
     """
     xp = namespace(x)
-    x = real_numbers(xp, x, "gelu_erf")
-    return _gate(xp, x, lambda x: 0.5 * (1.0 + erf(x * math.sqrt(0.5))), _GATE_CLOSES)
+    x = require_real_numbers(xp, x, "gelu_erf")
+    return _apply_gate(xp, x, lambda x: 0.5 * (1.0 + erf(x * math.sqrt(0.5))), _GATE_CLOSES)
 
 
 @operation
@@ -209,7 +209,7 @@ def softsign(x: Array) -> Array:
     Source: J. Bergstra et al., "Quadratic polynomials learn better image features" (2009)
     """
     xp = namespace(x)
-    x = real_numbers(xp, x, "softsign")
+    x = require_real_numbers(xp, x, "softsign")
     finite = xp.where(xp.abs(x) == math.inf, 0.0, x)
     # Frameworks disagree about the slope of abs at 0, which the second derivative has.
     y = finite / (1.0 + finite * stop_gradient(xp.sign(finite)))
@@ -232,19 +232,19 @@ def glu(x: Array, *, axis: int = -1) -> Array:
     array([[0.5, 1. ]])
     """
     xp = namespace(x)
-    x = numbers(xp, x, "glu")
-    shape = sizes_of(x)
+    x = require_numbers(xp, x, "glu")
+    shape = read_sizes(x)
     if is_number(shape[axis]) and shape[axis] % 2:
         raise ValueError(f"glu expects an even size along axis {axis}, got the shape {shape}")
     before, half = (slice(None),) * (axis % len(shape)), shape[axis] // 2
     return x[(*before, slice(None, half), ...)] * sigmoid(x[(*before, slice(half, None), ...)])
 
 
-def _right_half(xp: Any, x: Array) -> Array:
+def _is_right_half(xp: Any, x: Array) -> Array:
     return (xp.real(x) if is_complex(x) else x) >= 0
 
 
-def _gate(xp: Any, x: Array, gate: Activation, far: float) -> Array:
+def _apply_gate(xp: Any, x: Array, gate: Activation, far: float) -> Array:
     """Return x times a gate between 0 and 1. Beyond `far` the gate is 0 or 1, and the result 0 or x.
 
     The product itself never sees what is that far: 0 times infinity, and its gradient, would be NaN.
@@ -260,21 +260,21 @@ def _keep_near(xp: Any, x: Array, far: float) -> Array:
     """Return x with 0 beyond `far`, or x itself in a program that may rely on no number being huge."""
     if (rely_on := find_reliance(x)) is not None and 0 not in x.shape:
         # As long as nothing overflows, a gate that is closed is 0, and so is its slope.
-        rely_on(xp.max(xp.abs(x)) < usual_bound(xp, x))
+        rely_on(xp.max(xp.abs(x)) < find_usual_bound(xp, x))
         return x
     return xp.where(xp.abs(x) > far, 0.0, x)
 
 
-def _gelu_of_cubic(xp: Any, x: Array) -> Array:
+def _compute_gelu_of_cubic(xp: Any, x: Array) -> Array:
     """Return x times the sigmoid of a cubic, ``(1 + tanh(cubic / 2)) / 2`` in other terms."""
     if is_complex(x):
-        return x * sigmoid(_cubic(x))
+        return x * sigmoid(_compute_cubic(x))
 
     # On the right, too: 1 - sigmoid(x) is sigmoid(-x).
-    return _gate_from_closed_side(xp, x, lambda left, right: sigmoid(_cubic(left)), _GATE_CLOSES)
+    return _apply_gate_from_closed_side(xp, x, lambda left, right: sigmoid(_compute_cubic(left)), _GATE_CLOSES)
 
 
-def _gate_from_closed_side(xp: Any, x: Array, gate: Callable[[Array, Array], Array], far: float) -> Array:
+def _apply_gate_from_closed_side(xp: Any, x: Array, gate: Callable[[Array, Array], Array], far: float) -> Array:
     """Return x times a gate that opens from 0 to 1, given ``-abs(x)`` and where x is on the right; real x alone.
 
     `gate` returns what is small: the gate itself on the left, and 1 less it on the right. What derivatives multiply by
@@ -285,7 +285,7 @@ def _gate_from_closed_side(xp: Any, x: Array, gate: Callable[[Array, Array], Arr
     return xp.where(right, x - part, part)
 
 
-def _cubic(x: Array) -> Array:
+def _compute_cubic(x: Array) -> Array:
     scale = math.sqrt(8 / math.pi)
     return x * (scale + (scale * 0.044715) * (x * x))
 

@@ -19,7 +19,7 @@ from luxport.core.anatomy import LayerBase
 from luxport.optimizers._state import Group, Leaf, OptimizerState, Tied
 from luxport.porting.errors import FileFormatError
 from luxport.porting.files.safetensors_writer import DTYPES
-from luxport.tree.ordered_keys import in_order
+from luxport.tree.ordered_keys import list_in_order
 from luxport.tree.static import Static
 
 __all__ = ["TreeReader", "TreeWriter"]
@@ -54,7 +54,7 @@ class TreeWriter:
             strange = [key for key in node if not isinstance(key, str)]
             if strange:
                 raise TypeError(f"save expects strings as names, got {strange[0]!r} at {path}")
-            return {"dict": {str(key): self.describe(node[key], f"{path}.{key}") for key in in_order(node)}}
+            return {"dict": {str(key): self.describe(node[key], f"{path}.{key}") for key in list_in_order(node)}}
         if type(node).__name__ in _NAMED and type(node) is _NAMED[type(node).__name__]:
             self.has_rules = True
             entries = [self.describe(value, f"{path}.{name}") for name, value in zip(node._fields, node, strict=True)]

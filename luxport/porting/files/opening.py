@@ -12,7 +12,7 @@ import numpy as np
 
 from luxport.errors import LayerTypeError
 from luxport.porting.errors import FileFormatError
-from luxport.text import shown
+from luxport.text import show
 
 __all__ = ["bytes_of", "check_path", "expect_regular"]
 
@@ -40,9 +40,9 @@ def check_path(path: Any) -> None:
     Raises: TypeError; ValueError for one that no file can have
     """
     if not isinstance(path, (str, bytes, PathLike)) or isinstance(path, np.ndarray):
-        raise LayerTypeError(f"expects a path, a string or an os.PathLike, got {shown(path)}")
+        raise LayerTypeError(f"expects a path, a string or an os.PathLike, got {show(path)}")
     if "\0" in os.fsdecode(path):
-        raise ValueError(f"a path expected, and none holds a character NUL, got {shown(path)}")
+        raise ValueError(f"a path expected, and none holds a character NUL, got {show(path)}")
 
 
 def bytes_of(path: str | PathLike[str], at_most: int = -1) -> bytes:

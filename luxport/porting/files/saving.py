@@ -13,7 +13,7 @@ from luxport import tree
 from luxport.backend import Backend, check_dtype_name
 from luxport.call_arguments import says_what_it_takes
 from luxport.core.anatomy import Parameters, States
-from luxport.core.initial_values import abstract_values, initial_parameters, initial_states
+from luxport.core.initial_values import describe_values, initial_parameters, initial_states
 from luxport.core.layer import Layer, check_layer
 from luxport.porting.errors import FileFormatError, refusing, shown
 from luxport.porting.files.described import TreeReader, TreeWriter
@@ -24,7 +24,7 @@ from luxport.porting.files.replacing import replacing
 from luxport.porting.files.safetensors_reader import read_safetensors
 from luxport.porting.files.safetensors_writer import write_safetensors
 from luxport.porting.loading import placed
-from luxport.text import safe_to_show
+from luxport.text import make_safe
 from luxport.tree.places import check_size
 from luxport.tree.static import Static
 from luxport.version import __version__
@@ -218,7 +218,7 @@ def _read(path: str | PathLike[str]) -> tuple[dict[str, Any], dict[str, str]]:
 
 def fitted(model: Layer, ps: Any, st: Any, problems: list[str]) -> tuple[Any, Any]:
     """Hold trees against a model, note what does not fit, and put them in its order."""
-    ps = _compare(abstract_values(initial_parameters, model), ps, "ps", problems)
+    ps = _compare(describe_values(initial_parameters, model), ps, "ps", problems)
     initial = initial_states(0, model)
     return ps, initial if st is None else _compare(initial, st, "st", problems)
 
@@ -232,8 +232,8 @@ def expect_fitting(caller: str, model: Layer, ps: Any, st: Any) -> tuple[Any, An
     ps, st = fitted(model, ps, st, problems)
     if problems:
         raise ValueError(
-            f"{caller} expects the parameters and states of {safe_to_show(repr(model), 200)}: "
-            f"{safe_to_show('; '.join(problems))}"
+            f"{caller} expects the parameters and states of {make_safe(repr(model), 200)}: "
+            f"{make_safe('; '.join(problems))}"
         )
     return ps, st
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 import luxport
-from luxport.core.initial_values import abstract_values, initial_parameters
+from luxport.core.initial_values import describe_values, initial_parameters
 from luxport.porting import julia
 from luxport.porting.errors import FileFormatError
 from luxport.porting.flux.building import (
@@ -162,7 +162,7 @@ def build_attention(source: Source) -> Ported:
         attention_dropout_probability=dropout.layer.p,
         use_bias="bias" in parts["q_proj"].ps,
     )
-    whole = Ported(layer, abstract_values(initial_parameters, layer), states_of(layer, 0))
+    whole = Ported(layer, describe_values(initial_parameters, layer), states_of(layer, 0))
     ps = {name: parts[name].ps if name in parts else entry for name, entry in whole.ps.items()}
     for name in names:
         if set(ps[name]) != set(whole.ps[name]):

@@ -10,7 +10,7 @@ from typing import Any
 import luxport
 from luxport import tree
 from luxport.core.abstract_arrays import AbstractArray
-from luxport.core.initial_values import abstract_values, initial_parameters, initial_states
+from luxport.core.initial_values import describe_values, initial_parameters, initial_states
 from luxport.core.layer import Layer
 from luxport.errors import LayerError
 from luxport.porting import julia
@@ -177,13 +177,13 @@ def remembering(cell: Ported) -> Ported:
 
 def bare(layer: Layer) -> Ported:
     """Return a layer of which the file has no arrays."""
-    _expect_small(layer, abstract_values(initial_parameters, layer), 0)
+    _expect_small(layer, describe_values(initial_parameters, layer), 0)
     return Ported(layer, initial_parameters(0, layer), states_of(layer, 0))
 
 
 def with_parameters(layer: Layer, ps: dict[str, Any], st: dict[str, Any] | None = None) -> Ported:
     """Check the parameters against those that the layer has, and put them in its order."""
-    wanted = abstract_values(initial_parameters, layer)  # shapes alone: sizes from a file may be any
+    wanted = describe_values(initial_parameters, layer)  # shapes alone: sizes from a file may be any
     if set(wanted) != set(ps):
         raise FileFormatError(f"{layer} has {', '.join(wanted) or 'no parameters'}, the file {', '.join(ps) or 'none'}")
     for name, value in wanted.items():
@@ -198,7 +198,7 @@ def states_of(layer: Layer, given: int) -> dict[str, Any]:
 
     Raises: FileFormatError if they are out of all proportion to these
     """
-    _expect_small(layer, abstract_values(initial_states, layer), given)
+    _expect_small(layer, describe_values(initial_states, layer), given)
     return initial_states(0, layer)
 
 

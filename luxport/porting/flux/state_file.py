@@ -8,7 +8,7 @@ from typing import Any
 
 import luxport
 from luxport.call_arguments import says_what_it_takes
-from luxport.core.anatomy import Parameters, States, by_name
+from luxport.core.anatomy import Parameters, States, name_layers
 from luxport.core.containers import ContainerLayer
 from luxport.core.counts import parameter_length
 from luxport.core.layer import Layer, check_layer
@@ -126,7 +126,7 @@ def _write_children(layers: Any, ps: Any, st: Any, path: str) -> julia.Value:
         name: _write_layer(layer, ps[name], st[name], f"{path}.{name}" if path else name)
         if isinstance(layer, Layer)
         else _write_children(layer, ps[name], st[name], f"{path}.{name}" if path else name)
-        for name, layer in by_name(layers).items()
+        for name, layer in name_layers(layers).items()
     }
     if list(found) == [f"layer_{i}" for i in range(1, len(found) + 1)]:
         return tuple(found.values())

@@ -6,7 +6,7 @@ from typing import Any
 
 import luxport
 from luxport import ops
-from luxport.backend import Array, array_device, namespace
+from luxport.backend import Array, find_array_device, namespace
 from luxport.core.anatomy import Parameters, States
 from luxport.core.containers import WrapperLayer
 from luxport.core.layer import Layer
@@ -53,7 +53,7 @@ class KerasAttention(WrapperLayer):
 def causal_mask(query: Array, key: Array) -> Array:
     """Return which keys (k) a query (q) sees: those that are not later, (q, k)."""
     xp = namespace(query)
-    rows, columns = (xp.arange(part.shape[1], dtype=xp.int32, device=array_device(query)) for part in (query, key))
+    rows, columns = (xp.arange(part.shape[1], dtype=xp.int32, device=find_array_device(query)) for part in (query, key))
     return rows[:, None] >= columns[None, :]
 
 

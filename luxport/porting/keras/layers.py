@@ -30,7 +30,7 @@ from luxport.porting.keras.steps import Step
 from luxport.porting.loading import placed
 from luxport.porting.with_options import WithOptions
 from luxport.random import Rng
-from luxport.text import kind_of
+from luxport.text import name_kind
 
 __all__ = ["from_keras", "to_keras"]
 
@@ -105,7 +105,7 @@ def from_keras(
     if not any(kind.__module__ == "keras.src.layers.layer" for kind in type(layer).__mro__):
         cure = ": keras.saving.load_model opens a file" if isinstance(layer, (str, PathLike)) else ""
         cure = ": call it" if isinstance(layer, type) else cure
-        raise TypeError(f"from_keras expects a layer or model of Keras, got {kind_of(layer)}{cure}")
+        raise TypeError(f"from_keras expects a layer or model of Keras, got {name_kind(layer)}{cure}")
     model, given_ps, given_st = _port(layer, "")
     rng = Rng.of(rng)
     ps = filled(initial_parameters(rng, model), given_ps, "from_keras")

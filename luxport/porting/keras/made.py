@@ -10,9 +10,9 @@ import numpy as np
 
 from luxport import tree
 from luxport.backend import backend_of, dtype_name
-from luxport.backend._precision import dtype_at
+from luxport.backend._precision import choose_dtype_at
 from luxport.core.anatomy import Parameters, States
-from luxport.core.free_sizes import FreeArray, output_of_free
+from luxport.core.free_sizes import FreeArray, find_output_of_free
 from luxport.core.initial_values import initial_parameters, initial_states
 from luxport.core.layer import Layer
 from luxport.core.modes import test_mode, train_mode
@@ -69,7 +69,7 @@ def layer_type() -> Any:
                 shape=host.shape,
                 dtype=host.dtype.name,
                 trainable=trainable and floating,
-                autocast=floating and dtype_at(path, "float16") == "float16",
+                autocast=floating and choose_dtype_at(path, "float16") == "float16",
                 initializer="zeros",
                 name="-".join(path),
             )
@@ -104,7 +104,7 @@ def layer_type() -> Any:
             # Sizes do not depend on the precision.
             single = lambda x: "float32" if "float" in x.dtype else x.dtype  # noqa: E731
             free = tree.map(lambda x: FreeArray(tuple(x.shape), single(x)), given)
-            found = output_of_free(self._model, free)
+            found = find_output_of_free(self._model, free)
             return tree.map(lambda leaf: keras.KerasTensor(leaf.shape, dtype=self._dtype_of(leaf)), found)
 
         def _dtype_of(self, leaf: FreeArray) -> str:

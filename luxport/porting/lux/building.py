@@ -10,7 +10,7 @@ import numpy as np
 
 import luxport
 from luxport.core.abstract_arrays import AbstractArray
-from luxport.core.initial_values import abstract_values, initial_parameters
+from luxport.core.initial_values import describe_values, initial_parameters
 from luxport.core.layer import Layer
 from luxport.porting import julia
 from luxport.porting.errors import FileFormatError, shown
@@ -114,7 +114,7 @@ class Source:
     def finished(self, layer: Layer, ps: Mapping[str, Any] | None = None, st: Any = None) -> Ported:
         """Return the layer with its parameters, whose shapes are checked, and its moving statistics."""
         given = self.ps if ps is None else ps
-        wanted = abstract_values(initial_parameters, layer)  # shapes alone: sizes from a file may be any
+        wanted = describe_values(initial_parameters, layer)  # shapes alone: sizes from a file may be any
         ps = {} if self.ps is None else _fit(wanted, given, self.path)
         size = sum(value.size for value in _arrays(ps))
         states = states_of(layer, size)

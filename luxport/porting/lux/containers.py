@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import luxport
-from luxport.core.initial_values import abstract_values, initial_parameters
+from luxport.core.initial_values import describe_values, initial_parameters
 from luxport.core.layer import Layer
 from luxport.porting import julia
 from luxport.porting.errors import FileFormatError
@@ -122,7 +122,7 @@ def weight_norm(source: Source) -> Ported:
     which = tuple(name for name in symbols(listed) if name)
     if not which:
         raise FileFormatError(f"{source.at('which_params')}: names of parameters expected")
-    wanted, dims = abstract_values(initial_parameters, inner.layer), source.fields.get("dims")
+    wanted, dims = describe_values(initial_parameters, inner.layer), source.fields.get("dims")
     if strange := [name for name in which if name not in wanted]:
         raise FileFormatError(f"{source.at('which_params')}: {inner.layer} has no {strange[0]}")
     axes: Any = 0  # Lux keeps the last axis by itself, which is our first

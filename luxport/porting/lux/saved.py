@@ -8,7 +8,7 @@ from typing import Any
 
 import luxport
 from luxport import tree
-from luxport.core.initial_values import abstract_values, initial_parameters
+from luxport.core.initial_values import describe_values, initial_parameters
 from luxport.porting.errors import FileFormatError, shown
 from luxport.porting.flux.building import Functions, Ported
 from luxport.porting.julia.entries import children_of, states_beside
@@ -64,7 +64,7 @@ def with_parameters_beside(value: Any, parent: Any, functions: Functions, path: 
 
 def _draw(layer: luxport.Layer, path: str) -> Ported:
     """Return a layer with initial parameters, for the file has none."""
-    wanted = abstract_values(initial_parameters, layer)
+    wanted = describe_values(initial_parameters, layer)
     count = sum(math.prod(leaf.shape) for leaf in tree.leaves(wanted))
     if count > _MOST_DRAWN:
         raise FileFormatError(f"the model has {count} parameters, and the file has none that fit")

@@ -12,7 +12,7 @@ import numpy as np
 from luxport.call_arguments import says_what_it_takes
 from luxport.core.anatomy import NamedLayers
 from luxport.core.counts import parameter_length
-from luxport.core.initial_values import abstract_values, initial_parameters, initial_states
+from luxport.core.initial_values import describe_values, initial_parameters, initial_states
 from luxport.core.layer import Layer
 from luxport.porting.errors import FileFormatError, refusing
 from luxport.porting.files.opening import bytes_of
@@ -68,7 +68,7 @@ def load_parameters(
         if net not in nets:
             raise FileFormatError(f"no network {net!r}; there are {', '.join(nets)}")
         found = {name: file.arrays(address) for name, address in file.group(nets[net]).items()}
-    wanted = abstract_values(initial_parameters, model)
+    wanted = describe_values(initial_parameters, model)
     try:
         if unknown := [name for name in found if name not in wanted]:
             raise ValueError(f"parameters of {', '.join(unknown)}, which the model has not")

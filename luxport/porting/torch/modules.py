@@ -26,7 +26,7 @@ from luxport.porting.torch.embedding import embedding, embedding_bag
 from luxport.porting.torch.graph import network_of
 from luxport.porting.torch.module_table import MODULES, kind_and_axes
 from luxport.random import Rng
-from luxport.text import kind_of
+from luxport.text import name_kind
 from luxport.tree.static import Static
 
 __all__ = ["from_torch", "to_torch"]
@@ -94,7 +94,7 @@ def from_torch(
     """
     if not any(kind.__module__ == "torch.nn.modules.module" for kind in type(module).__mro__):
         cure = ": call it" if isinstance(module, type) else _CURES.get(type(module).__name__, "")
-        raise TypeError(f"from_torch expects a torch.nn.Module, got {kind_of(module)}{cure}")
+        raise TypeError(f"from_torch expects a torch.nn.Module, got {name_kind(module)}{cure}")
     given = inputs if inputs is None or isinstance(inputs, tuple) else (inputs,)
     layer, given_ps, given_st = _port(module, "", inputs=given)
     rng = Rng.of(rng)

@@ -66,7 +66,7 @@ class ProjectedLSTM(_Levels):
     _: KW_ONLY
     hidden: int = 1
 
-    def _cell(self, in_dims: int) -> RecurrentCell:
+    def _make_cell(self, in_dims: int) -> RecurrentCell:
         return ProjectedLSTMCell(in_dims, self.hidden, self.out_dims, use_bias=self.use_bias)
 
 

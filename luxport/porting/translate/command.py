@@ -16,7 +16,7 @@ from luxport.porting.julia.generation import LAST
 from luxport.porting.translate.included import locate_remarks, read_with_included
 from luxport.porting.translate.module import translate
 from luxport.porting.translate.trial import report
-from luxport.text import safe_to_show
+from luxport.text import make_safe
 
 __all__ = ["main"]
 
@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
         options = parser.parse_args(arguments)
     except SystemExit as stopped:  # argparse has said why
         return int(stopped.code or 0)
-    shown = safe_to_show(str(options.source))
+    shown = make_safe(str(options.source))
     try:
         source = read_with_included(options.source)
         translation = locate_remarks(translate("\n".join(source.lines), flux=options.flux), source)
@@ -47,12 +47,12 @@ def main(arguments: list[str] | None = None) -> int:
         elif not tried:
             print(translation.python, end="")
         for line in report(translation, options.check) if tried else ():
-            print(safe_to_show(line))
+            print(make_safe(line))
     except (OSError, ValueError, ImportError) as error:  # a FileFormatError and one of an encoding are ValueErrors
-        print(f"luxport port: {shown}: {safe_to_show(_explain(error, options.source))}", file=sys.stderr)
+        print(f"luxport port: {shown}: {make_safe(_explain(error, options.source))}", file=sys.stderr)
         return 2
     for hole, place in zip(translation.holes, source.places_of(translation.holes), strict=True):
-        print(f"{safe_to_show(place)}: not ported: {hole.julia} ({hole.reason})", file=sys.stderr)
+        print(f"{make_safe(place)}: not ported: {hole.julia} ({hole.reason})", file=sys.stderr)
     if translation.holes:
         count = len(translation.holes)
         print(f"{shown}: {count} {'piece' if count == 1 else 'pieces'} not ported", file=sys.stderr)

@@ -11,7 +11,7 @@ from pathlib import Path
 from luxport.porting.errors import FileFormatError
 from luxport.porting.files.opening import bytes_of
 from luxport.porting.translate.module import LARGEST, Hole, Translation
-from luxport.text import safe_to_show
+from luxport.text import make_safe
 
 __all__ = ["Joined", "locate_remarks", "read_with_included"]
 
@@ -57,7 +57,7 @@ def read_with_included(path: Path) -> Joined:
                 if len(more.encode()) > left:
                     raise FileFormatError(
                         f"with the files that it includes it is larger than {LARGEST:,} bytes: "
-                        f"{safe_to_show(file.name)}:{number} includes one of {len(more.encode()):,}"
+                        f"{make_safe(file.name)}:{number} includes one of {len(more.encode()):,}"
                     )
                 seen.add(inner.resolve())
                 add(inner, more, depth + 1)

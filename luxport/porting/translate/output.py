@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from luxport.porting.errors import FileFormatError
-from luxport.text import safe_to_show
+from luxport.text import make_safe
 
 __all__ = ["Hole", "Output", "Piece"]
 
@@ -21,7 +21,7 @@ class Hole:
 
     def __post_init__(self) -> None:
         for name in ("julia", "reason"):  # both are shown, and written into comments
-            object.__setattr__(self, name, safe_to_show(getattr(self, name)))
+            object.__setattr__(self, name, make_safe(getattr(self, name)))
 
 
 @dataclass

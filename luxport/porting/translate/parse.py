@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from luxport.porting.errors import FileFormatError
-from luxport.text import safe_to_show
+from luxport.text import make_safe
 
 if TYPE_CHECKING:
     from tree_sitter import Node, Parser
@@ -46,7 +46,7 @@ UNUSUAL = (ArithmeticError, AssertionError, AttributeError, LookupError, StopIte
 
 def find_reason(error: Exception) -> str:
     """Return why a piece is not ported."""
-    return safe_to_show(str(error), 200) if isinstance(error, Unported) else "an unusual form"
+    return make_safe(str(error), 200) if isinstance(error, Unported) else "an unusual form"
 
 
 @dataclass
@@ -154,7 +154,7 @@ def text(node: Node) -> str:
 
 def write_one_line(node: Node, longest: int = 160) -> str:
     """Return the source of a node on one line, cut where it is long."""
-    return safe_to_show(text(node), longest)
+    return make_safe(text(node), longest)
 
 
 def count_line(node: Node) -> int:

@@ -15,7 +15,7 @@ import numpy as np
 import luxport
 from luxport.backend import adopt_type, backend_of
 from luxport.core.abstract_arrays import AbstractArray
-from luxport.core.initial_values import abstract_values, initial_parameters, initial_states
+from luxport.core.initial_values import describe_values, initial_parameters, initial_states
 
 __all__ = ["Inputs", "Whole", "find_shapes", "write_first_line"]
 
@@ -60,8 +60,8 @@ class _Search:
 
     def __init__(self, model: luxport.Layer, seconds: float) -> None:
         self.model = model
-        self.ps = abstract_values(initial_parameters, model)
-        self.st = luxport.test_mode(abstract_values(initial_states, model))
+        self.ps = describe_values(initial_parameters, model)
+        self.st = luxport.test_mode(describe_values(initial_states, model))
         self.end = time.monotonic() + seconds
         self.left = _MOST
         self.failed: Exception | None = None

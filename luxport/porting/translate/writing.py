@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from luxport.text import safe_to_show
+from luxport.text import make_safe
 
 __all__ = ["BUILTINS", "TAKEN", "Code", "call", "group", "name_field", "name_in_python", "write_named", "write_operand"]
 __all__ += ["render", "write_remark", "write_whole_number"]
@@ -144,7 +144,7 @@ def name_field(name: str) -> str:
 
 def write_remark(line: str) -> str:
     """Return text of the source as a comment, which it cannot leave."""
-    return f"# {safe_to_show(line)}".rstrip()
+    return f"# {make_safe(line)}".rstrip()
 
 
 def write_whole_number(julia: str) -> str:

@@ -95,7 +95,7 @@ def plant(public: Callable[..., Any] | type, old: str, new: str) -> Callable[[],
         (plant(ops.softmax, "no(such)", "x"), r"^'no\(such\)' stands in nothing that softmax calls$"),
         (
             plant(luxport.LSTMCell, "sigmoid(_)", "_"),
-            r"^'sigmoid\(_\)' stands \d times in lstm_step: say more, so that",
+            r"^'sigmoid\(_\)' stands \d times in step_lstm: say more, so that",
         ),
         (plant(ops.relu, "return _", "_"), r"^'_' cannot stand where 'return xp.where\(x <= 0, 0, x\)' does$"),
         (

@@ -18,7 +18,7 @@ MUTANTS: Mutants = {
     "soft shrink toward the far side": fault(ops.softshrink, "x + lambda_", "x - lambda_", "softshrink.threshold"),
     "the other GELU": fault(
         ops.gelu_tanh,
-        "sigmoid(_cubic(left))",
+        "sigmoid(_compute_cubic(left))",
         "0.5 * (1.0 + erf(left * math.sqrt(0.5)))",
         "gelu_tanh.zero_and_ones",
     ),

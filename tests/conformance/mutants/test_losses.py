@@ -31,7 +31,7 @@ MUTANTS: Mutants = {
     ),
     "smoothing without lowering": fault(losses.label_smoothing, "y * (1.0 - alpha)", "y", "losses.label_smoothing_two"),
     "mean of sums is a sum": fault(
-        losses.mse, "take_mean(xp, single_or_double(xp, losses))", "xp.sum(losses)", "losses.mse"
+        losses.mse, "take_mean(xp, widen_halves(xp, losses))", "xp.sum(losses)", "losses.mse"
     ),
     "binary cross-entropy forgets the other class": fault(
         losses.binarycrossentropy, "_ - ops.xlogy(1.0 - y, 1.0 - y_hat + epsilon)", "_", "losses.binarycrossentropy"

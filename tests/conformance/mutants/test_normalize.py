@@ -35,7 +35,7 @@ MUTANTS: Mutants = {
         ops.instance_norm, "(n / (n - 1))", "1.0", "instance_norm.statistics"
     ),
     "instance norm over the batch": fault(
-        ops.instance_norm, "along(xp, over)", "along(xp, (0, *over))", "instance_norm.by_definition"
+        ops.instance_norm, "reduce_along(xp, over)", "reduce_along(xp, (0, *over))", "instance_norm.by_definition"
     ),
     "group norm with every other channel": fault(
         ops.group_norm,
@@ -49,7 +49,9 @@ MUTANTS: Mutants = {
         "reduce(grouped, (1, 2), keepdims=True) + _",
         "group_norm.values",
     ),
-    "layer norm over the batch": fault(ops.layer_norm, "along(xp, axes)", "along(xp, 0)", "layer_norm.line_372"),
+    "layer norm over the batch": fault(
+        ops.layer_norm, "reduce_along(xp, axes)", "reduce_along(xp, 0)", "layer_norm.line_372"
+    ),
     "scale after the bias": fault(
         ops.batch_norm,
         "return y if bias is None else y + place(bias)",

@@ -9,14 +9,14 @@ from .planting import Mutants, catch_each, fault
 MUTANTS: Mutants = {
     "Adam's epsilon in the root": fault(
         optimizers.Adam,
-        "(root_of(v / by.correction2) + by.epsilon)",
-        "root_of(v / by.correction2 + by.epsilon)",
+        "(take_root(v / by.correction2) + by.epsilon)",
+        "take_root(v / by.correction2 + by.epsilon)",
         "optimizers.adam_steps",
     ),
     "Adam's epsilon before the correction": fault(
         optimizers.Adam,
-        "(root_of(v / by.correction2) + by.epsilon)",
-        "((root_of(v) + by.epsilon) / by.correction2**0.5)",
+        "(take_root(v / by.correction2) + by.epsilon)",
+        "((take_root(v) + by.epsilon) / by.correction2**0.5)",
         "optimizers.adam_steps",
     ),
     "Adam without its correction": fault(optimizers.Adam, "m / by.correction1", "m", "optimizers.adam_steps"),
@@ -71,7 +71,7 @@ MUTANTS: Mutants = {
     ),
     "RMSProp's epsilon in the root": fault(
         optimizers.RMSProp,
-        "root_of(variance) + _",
+        "take_root(variance) + _",
         "xp.sqrt(variance + self.epsilon) + 0.0 * _",
         "optimizers.rms_prop_steps",
     ),

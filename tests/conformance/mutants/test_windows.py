@@ -68,15 +68,15 @@ MUTANTS: Mutants = {
     "mean pool leaves padding out": fault(ops.mean_pool_nd, "count_include_pad or _", "_", "mean_pool.counts_padding"),
     "LP pool takes no root": fault(
         ops.lp_pool_nd,
-        "root(fold_windows(add, powers, window, stride, dilation), p)",
+        "take_root(fold_windows(add, powers, window, stride, dilation), p)",
         "fold_windows(add, powers, window, stride, dilation)",
         "lp_pool.counting",
     ),
     "global LP pool averages": fault(ops.global_lp_pool, "xp.sum", "xp.mean", "GlobalLPPool.all"),
     "global mean pool misses an axis": fault(
         ops.global_mean_pool,
-        "take_mean(xp, single_or_double(xp, x), tuple(range(2, len(x.shape))), keepdims=True)",
-        "take_mean(xp, single_or_double(xp, x), tuple(range(3, len(x.shape))), keepdims=True)[:, :, :1, ...]",
+        "take_mean(xp, widen_halves(xp, x), tuple(range(2, len(x.shape))), keepdims=True)",
+        "take_mean(xp, widen_halves(xp, x), tuple(range(3, len(x.shape))), keepdims=True)[:, :, :1, ...]",
         "GlobalMeanPool.all",
     ),
     "adaptive windows that end too early": fault(

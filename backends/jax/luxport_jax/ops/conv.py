@@ -12,8 +12,8 @@ import jax.numpy as jnp
 from jax import lax
 
 from luxport import ops
-from luxport.backend.dtypes import plus
-from luxport.ops.windows import Pairs, Sizes, transposed_padding
+from luxport.backend.dtypes import add_parameter
+from luxport.ops.windows import Pairs, Sizes, find_transposed_padding
 from luxport_jax.ops.grouped import correlate
 
 __all__ = ["conv_nd", "conv_transpose_nd"]
@@ -37,7 +37,7 @@ def conv_nd(
     else:
         windows = {"stride": stride, "around": padding, "between": (1,) * len(stride), "dilation": dilation}
         y = correlate(x, weight, **windows, groups=groups)
-    return y if bias is None else plus(jnp, y, bias.reshape(-1, *[1] * len(stride)))
+    return y if bias is None else add_parameter(jnp, y, bias.reshape(-1, *[1] * len(stride)))
 
 
 def _is_product(x: Any, weight: Any, padding: Pairs) -> bool:
@@ -92,8 +92,8 @@ def conv_transpose_nd(
     weight = weight.reshape(groups * part, channels // groups, *kernel)
     if not flip:
         weight = lax.rev(weight, tuple(range(2, weight.ndim)))
-    edges = zip(kernel, dilation, transposed_padding(padding, output_padding), strict=True)
+    edges = zip(kernel, dilation, find_transposed_padding(padding, output_padding), strict=True)
     around = tuple([(d * (k - 1) + low, d * (k - 1) + high) for k, d, (low, high) in edges])
     windows = {"stride": (1,) * len(kernel), "around": around, "between": stride, "dilation": dilation}
     y = correlate(x, weight, **windows, groups=groups)
-    return y if bias is None else plus(jnp, y, bias.reshape(-1, *[1] * len(kernel)))
+    return y if bias is None else add_parameter(jnp, y, bias.reshape(-1, *[1] * len(kernel)))

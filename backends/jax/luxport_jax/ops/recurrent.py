@@ -15,14 +15,14 @@ import jax
 import jax.numpy as jnp
 
 from luxport import ops
-from luxport.backend.dtypes import in_single_or_double
-from luxport.ops._recurrent import gru_step, gru_v3_step, lstm_step, rnn_step, sum_of_biases, sweep, zero_masked
+from luxport.backend.dtypes import run_wide
+from luxport.ops._recurrent import clear_masked, step_gru, step_gru_v3, step_lstm, step_rnn, sum_of_biases, sweep
 
 __all__ = ["gru_sweep", "gru_v3_sweep", "lstm_sweep", "rnn_sweep"]
 
 
 @partial(jax.jit, static_argnames=("activation", "reverse"))
-@in_single_or_double
+@run_wide
 def rnn_sweep(
     x: Any,
     weight_ih: Any,
@@ -39,13 +39,13 @@ def rnn_sweep(
     weights, bias = jnp.concatenate([weight_ih, weight_hh]), _add_biases(bias_ih, bias_hh, x)
 
     def step(x: Any, hidden: Any) -> tuple[Any]:
-        return (rnn_step(bias, jnp.concatenate([x, hidden], axis=-1), weights, activation),)
+        return (step_rnn(bias, jnp.concatenate([x, hidden], axis=-1), weights, activation),)
 
-    return sweep(step, zero_masked(mask, x), (hidden,), mask, reverse)
+    return sweep(step, clear_masked(mask, x), (hidden,), mask, reverse)
 
 
 @partial(jax.jit, static_argnames="reverse")
-@in_single_or_double
+@run_wide
 def lstm_sweep(
     x: Any,
     weight_ih: Any,
@@ -63,13 +63,13 @@ def lstm_sweep(
 
     @_keep_gates
     def step(x: Any, hidden: Any, memory: Any) -> tuple[Any, Any]:
-        return lstm_step(x @ weight_ih + bias, hidden, memory, weight_hh, _split)
+        return step_lstm(x @ weight_ih + bias, hidden, memory, weight_hh, _split)
 
-    return sweep(step, zero_masked(mask, x), (hidden, memory), mask, reverse)
+    return sweep(step, clear_masked(mask, x), (hidden, memory), mask, reverse)
 
 
 @partial(jax.jit, static_argnames="reverse")
-@in_single_or_double
+@run_wide
 def gru_sweep(
     x: Any,
     weight_ih: Any,
@@ -85,13 +85,13 @@ def gru_sweep(
 
     @_keep_gates
     def step(x: Any, hidden: Any) -> tuple[Any]:
-        return (gru_step(ops.dense(x, weight_ih, bias_ih), hidden, weight_hh, bias_hh, _split),)
+        return (step_gru(ops.dense(x, weight_ih, bias_ih), hidden, weight_hh, bias_hh, _split),)
 
-    return sweep(step, zero_masked(mask, x), (hidden,), mask, reverse)
+    return sweep(step, clear_masked(mask, x), (hidden,), mask, reverse)
 
 
 @partial(jax.jit, static_argnames="reverse")
-@in_single_or_double
+@run_wide
 def gru_v3_sweep(
     x: Any,
     weight_ih: Any,
@@ -107,9 +107,9 @@ def gru_v3_sweep(
 
     @_keep_gates
     def step(x: Any, hidden: Any) -> tuple[Any]:
-        return (gru_v3_step(ops.dense(x, weight_ih, bias_ih), hidden, weight_hh, weight_hn, _split),)
+        return (step_gru_v3(ops.dense(x, weight_ih, bias_ih), hidden, weight_hh, weight_hn, _split),)
 
-    return sweep(step, zero_masked(mask, x), (hidden,), mask, reverse)
+    return sweep(step, clear_masked(mask, x), (hidden,), mask, reverse)
 
 
 def _split(values: Any, gates: int) -> list[Any]:

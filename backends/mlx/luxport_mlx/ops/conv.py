@@ -7,7 +7,7 @@ from typing import Any
 import mlx.core as mx
 
 from luxport import ops
-from luxport.backend.dtypes import in_single_or_double, plus
+from luxport.backend.dtypes import add_parameter, run_wide
 from luxport.ops.windows import Pairs, Sizes
 from luxport_mlx import xp
 from luxport_mlx.kernels import have_kernels
@@ -27,7 +27,7 @@ def conv_nd(
     if flip:
         weight = mx.flip(weight, tuple(range(2, weight.ndim)))
     y = _correlate(x, weight, stride=stride, padding=padding, dilation=dilation, groups=groups)
-    return y if bias is None else plus(xp, y, bias.reshape(-1, *[1] * len(stride)))
+    return y if bias is None else add_parameter(xp, y, bias.reshape(-1, *[1] * len(stride)))
 
 
 def _is_native(x: mx.array, weight: mx.array, groups: int) -> bool:
@@ -36,7 +36,7 @@ def _is_native(x: mx.array, weight: mx.array, groups: int) -> bool:
     return floating and x.ndim < (6 if groups == 1 else 5) and 0 not in (*x.shape, *weight.shape)
 
 
-@in_single_or_double  # sums, those of gradients too, are taken in float32
+@run_wide  # sums, those of gradients too, are taken in float32
 def _correlate(x: Any, weight: Any, *, stride: Sizes, padding: Pairs, dilation: Sizes, groups: int) -> Any:
     last = (0, *range(2, x.ndim), 1)
     low, high = zip(*padding, strict=True)

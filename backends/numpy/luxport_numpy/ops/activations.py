@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from luxport import ops
-from luxport.backend.dtypes import in_single_or_double
+from luxport.backend.dtypes import run_wide
 from luxport.ops import definition_of
 from luxport.ops._floats_only import accept_floats
 
@@ -74,21 +74,21 @@ def hardswish(x: Any) -> Any:
 
 
 @accept_floats(ops.gelu_erf, _is_floating)
-@in_single_or_double
+@run_wide
 def gelu_erf(x: Any) -> Any:
     """The formula."""
     return np.maximum(x, -30.0) * (0.5 * (1.0 + ops.erf(x * math.sqrt(0.5))))
 
 
 @accept_floats(ops.gelu_sigmoid, _is_floating)
-@in_single_or_double
+@run_wide
 def gelu_sigmoid(x: Any) -> Any:
     """The formula, whose cube would overflow."""
     return np.maximum(x, -30.0) * ops.sigmoid(_compute_cubic(x, math.sqrt(8 / math.pi)))
 
 
 @accept_floats(ops.gelu_tanh, _is_floating)
-@in_single_or_double
+@run_wide
 def gelu_tanh(x: Any) -> Any:
     """The formula, whose cube would overflow."""
     return np.maximum(x, -30.0) * (0.5 * (1.0 + np.tanh(_compute_cubic(x, math.sqrt(2 / math.pi)))))
@@ -101,7 +101,7 @@ def lisht(x: Any) -> Any:
 
 
 @accept_floats(ops.mish, _is_floating)
-@in_single_or_double
+@run_wide
 def mish(x: Any) -> Any:
     """The formula."""
     return np.maximum(x, -750.0) * np.tanh(ops.softplus(x))

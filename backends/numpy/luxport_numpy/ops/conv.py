@@ -9,8 +9,8 @@ import array_api_compat.numpy as xp
 import numpy as np
 
 from luxport import ops
-from luxport.backend.dtypes import single_or_double
-from luxport.ops.windows import Pairs, Sizes, covered_sizes, output_sizes, pad_axis, pad_spatial, window_slices
+from luxport.backend.dtypes import widen_halves
+from luxport.ops.windows import Pairs, Sizes, count_places, measure_covered, pad_axis, pad_spatial, yield_window_slices
 
 __all__ = ["conv_nd", "fold_nd"]
 
@@ -31,7 +31,7 @@ def conv_nd(
     if flip:
         weight = np.flip(weight, tuple(range(2, weight.ndim)))
     rows = weight.reshape(groups, weight.shape[0] // groups, -1)
-    slices = list(window_slices(pad_spatial(x, padding), kernel, stride=stride, dilation=dilation))
+    slices = list(yield_window_slices(pad_spatial(x, padding), kernel, stride=stride, dilation=dilation))
     places = slices[0].shape[2:]
     samples, channels = x.shape[:2]
     sample = (channels, len(slices), *places)
@@ -58,12 +58,12 @@ def fold_nd(
     flip: bool,
 ) -> Any:
     """Sums in place, over all of what the windows reach."""
-    places = output_sizes(output_size, window, stride=stride, padding=padding, dilation=dilation)
+    places = count_places(output_size, window, stride=stride, padding=padding, dilation=dilation)
     columns = columns.reshape(len(columns), columns.shape[1] // math.prod(window), math.prod(window), *places)
-    reach = covered_sizes(places, window, stride=stride, dilation=dilation)
-    kind, columns = columns.dtype, single_or_double(xp, columns)
+    reach = measure_covered(places, window, stride=stride, dilation=dilation)
+    kind, columns = columns.dtype, widen_halves(xp, columns)
     y = np.zeros((*columns.shape[:2], *reach), columns.dtype)
-    for tap, part in enumerate(window_slices(y, window, stride=stride, dilation=dilation)):
+    for tap, part in enumerate(yield_window_slices(y, window, stride=stride, dilation=dilation)):
         part += columns[:, :, -1 - tap if flip else tap]
     for axis, (low, _) in enumerate(padding):
         y = pad_axis(y, axis + 2, -low, output_size[axis] + low - reach[axis])

@@ -7,8 +7,8 @@ from typing import Any
 import array_api_compat.numpy as xp
 import numpy as np
 
-from luxport.backend.dtypes import single_or_double
-from luxport.ops._segments import empty_segment
+from luxport.backend.dtypes import widen_halves
+from luxport.ops._segments import find_empty_segment
 
 __all__ = ["reduce_known_segments"]
 
@@ -17,7 +17,7 @@ _UFUNCS = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.mini
 
 def reduce_known_segments(src: Any, segments: Any, *, op: str, size: int) -> Any:
     """One pass over the slices, in their order."""
-    wide = single_or_double(xp, src) if op in ("sum", "prod") else src
-    y = np.full((size, *src.shape[1:]), empty_segment(xp, src, op), wide.dtype)
+    wide = widen_halves(xp, src) if op in ("sum", "prod") else src
+    y = np.full((size, *src.shape[1:]), find_empty_segment(xp, src, op), wide.dtype)
     _UFUNCS[op].at(y, segments, wide)
     return y.astype(src.dtype, copy=False)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from luxport import ops
-from luxport.backend.dtypes import in_single_or_double
+from luxport.backend.dtypes import run_wide
 from luxport.ops._attention import Dropping, check_attention
 from luxport_onnx import xp
 from luxport_onnx.graph import Array, opset, record_all
@@ -38,7 +38,7 @@ def scaled_dot_product_attention(
     return (_attend if serves else _definition)(query, key, value, bias, mask, **options, return_scores=return_scores)
 
 
-@in_single_or_double
+@run_wide
 def _attend(
     query: Array,
     key: Array,

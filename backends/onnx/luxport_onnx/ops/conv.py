@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from luxport import ops
-from luxport.ops.windows import Pairs, Sizes, output_sizes, pad_spatial, transposed_padding, transposed_sizes
+from luxport.ops.windows import Pairs, Sizes, count_places, count_transposed, find_transposed_padding, pad_spatial
 from luxport_onnx.graph import Array, record
 from luxport_onnx.xp import flip
 
@@ -31,7 +31,7 @@ def conv_nd(
     if not _is_native(x, weight, bias):
         return _define_conv(x, weight, bias, **options, groups=groups, flip=flip)
     kernel = weight.shapes[0][2:]
-    shapes = [(s[0], weight.shapes[0][0], *output_sizes(s[2:], kernel, **options)) for s in x.shapes]
+    shapes = [(s[0], weight.shapes[0][0], *count_places(s[2:], kernel, **options)) for s in x.shapes]
     return record(
         *("Conv", x, _kernels(weight, flip), bias),
         dtype=x.dtype,
@@ -61,13 +61,13 @@ def conv_transpose_nd(
     if not _is_native(x, weight, bias):
         return _define_transpose(x, weight, bias, **options, output_padding=output_padding, groups=groups, flip=flip)
     kernel = weight.shapes[0][2:]
-    around = transposed_padding(padding, output_padding)
+    around = find_transposed_padding(padding, output_padding)
     # The operator cuts away; zeros are added behind it, and then the bias comes last.
     cut = tuple([(max(-low, 0), max(-high, 0)) for low, high in around])
     more = tuple([(max(low, 0), max(high, 0)) for low, high in around])
     adds = any(map(any, more))
     options = {"stride": stride, "padding": cut, "dilation": dilation, "output_padding": (0,) * len(kernel)}
-    shapes = [(s[0], weight.shapes[0][1] * groups, *transposed_sizes(s[2:], kernel, **options)) for s in x.shapes]
+    shapes = [(s[0], weight.shapes[0][1] * groups, *count_transposed(s[2:], kernel, **options)) for s in x.shapes]
     y = record(
         *("ConvTranspose", x, _kernels(weight, flip), None if adds else bias),
         dtype=x.dtype,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from luxport import ops
-from luxport.backend.dtypes import single_or_double
+from luxport.backend.dtypes import widen_halves
 from luxport.ops._normalize import choose_epsilon
 from luxport_onnx import xp
 from luxport_onnx.graph import Array, constant, opset, record
@@ -114,7 +114,7 @@ def rms_norm(
     x: Array, scale: Array | None = None, *, axes: tuple[int, ...] = (-1,), epsilon: float | None = None
 ) -> Array:
     """The formula; numbers whose squares overflow are not scaled first."""
-    wide = single_or_double(xp, x)
+    wide = widen_halves(xp, x)
     y = wide / xp.sqrt(xp.mean(wide * wide, axis=axes, keepdims=True) + choose_epsilon(x, epsilon))
     if scale is not None:
         y = y * xp.astype(scale, y.dtype)

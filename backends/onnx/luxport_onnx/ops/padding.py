@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from luxport import ops
-from luxport.ops._padding import Axes, PadWidths, sides_to_pad
+from luxport.ops._padding import Axes, PadWidths, list_sides
 from luxport_onnx.graph import Array, opset, record
 from luxport_onnx.xp._folding import scalar, vector
 
@@ -18,7 +18,7 @@ def _pads(op: Callable[..., Any], mode: str, first: int, *, since: int = 0) -> C
     definition: Any = ops.definition_of(op)
 
     def pad(x: Array, *, padding: PadWidths, axes: Axes = None, **more: Any) -> Array:
-        sides = [side for side in sides_to_pad(x, padding, axes, first=first) if side[1] or side[2]]
+        sides = [side for side in list_sides(x, padding, axes, first=first) if side[1] or side[2]]
         value = more.get("value", 0.0)
         fits = opset() >= since and isinstance(value, (int, float)) and _has_room(x, sides, mode)
         if not sides or not fits or x.dtype.kind != "f" or x.is_constant or 0 in x.shape:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from luxport import ops
-from luxport.ops.windows import Pairs, Sizes, output_sizes
+from luxport.ops.windows import Pairs, Sizes, count_places
 from luxport_onnx.graph import Array, record
 from luxport_onnx.ops.conv import _pads, _unless
 
@@ -74,7 +74,7 @@ def _pool(
     return record(
         *(operator, x),
         dtype=x.dtype,
-        shapes=[(*s[:2], *output_sizes(s[2:], window, **sizes)) for s in x.shapes],
+        shapes=[(*s[:2], *count_places(s[2:], window, **sizes)) for s in x.shapes],
         kernel_shape=list(window),
         strides=_unless(1, stride),
         pads=_pads(padding),

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from luxport import ops
 from luxport.ops import definition_of
-from luxport.ops.moments import usual_bound
+from luxport.ops.moments import find_usual_bound
 from luxport_tf.ops.layout import apply_elementwise
 from luxport_tf.shortcuts import may_rely, rely_on
 
@@ -117,7 +117,7 @@ def _gelu_of_cubic(op: Callable[..., Any], x: Any) -> Any:
     """Take few operations in a program that may rely on no number being huge, otherwise the definition."""
     if x.dtype not in (tf.float32, tf.float64) or not may_rely():
         return definition_of(op)(x)
-    rely_on(tf.reduce_max(tf.abs(x)) < usual_bound(tf, x))
+    rely_on(tf.reduce_max(tf.abs(x)) < find_usual_bound(tf, x))
     return _gate_by_cubic(x)
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import tensorflow as tf
 
 from luxport import ops
-from luxport.ops.shapes import sizes_of
-from luxport.ops.windows import Pairs, Sizes, transposed_padding
+from luxport.ops.shapes import read_sizes
+from luxport.ops.windows import Pairs, Sizes, find_transposed_padding
 from luxport_tf.ops.affine import add_bias
 from luxport_tf.ops.layout import put_channels_first, put_channels_last
 
@@ -72,7 +72,7 @@ def conv_transpose_nd(
     if rank == 1:
         weight = weight[None]
         stride, padding, output_padding = (1, *stride), ((0, 0), *padding), (0, *output_padding)
-    around = transposed_padding(padding, output_padding)
+    around = find_transposed_padding(padding, output_padding)
     kept = [slice(max(-low, 0), high if high < 0 else None) for low, high in around]
 
     def spread(x: Any) -> Any:
@@ -138,7 +138,7 @@ def _conv2d_transpose(x: Any, weight: Any, stride: Sizes) -> Any:
         ]
 
     # Only the running program may know the sizes.
-    samples, *places, _ = sizes_of(x)
+    samples, *places, _ = read_sizes(x)
     y = tf.nn.conv2d_transpose(x, weight, (samples, *find_covered(places), weight.shape[2]), stride, "VALID")  # type: ignore[arg-type]
     return tf.ensure_shape(y, (x.shape[0], *find_covered(x.shape[1:3]), weight.shape[2]))
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from luxport.backend.dtypes import single_or_double
-from luxport.ops.indices import expect_integers, mark_missing, within
-from luxport.ops.shapes import sizes_of
+from luxport.backend.dtypes import widen_halves
+from luxport.ops.indices import expect_integers, mark_missing, require_in_range
+from luxport.ops.shapes import read_sizes
 from luxport_tf import xp
 from luxport_tf.ops.looking import may_look
 
@@ -18,9 +18,9 @@ __all__ = ["embedding", "value_range"]
 def embedding(table: Any, indices: Any) -> Any:
     """One gather, whatever the shape of the indices and whether it is known."""
     expect_integers(indices)
-    indices, there = within(xp, indices, sizes_of(table)[0])
+    indices, there = require_in_range(xp, indices, read_sizes(table)[0])
     # Gradients of rows that are taken many times add up in float32.
-    rows = tf.cast(xp.take(single_or_double(xp, table), indices, axis=0), table.dtype)
+    rows = tf.cast(xp.take(widen_halves(xp, table), indices, axis=0), table.dtype)
     return rows if there is None else mark_missing(xp, rows, there)
 
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 from luxport import ops
 from luxport.ops import definition_of
 from luxport.ops._normalize import blend, choose_epsilon, expect_several_values
-from luxport.ops.moments import are_far, are_usual, usual_bound
+from luxport.ops.moments import are_far, are_usual, find_usual_bound
 from luxport_tf import xp
 from luxport_tf.ops.layout import put_channels_first, put_channels_last
 from luxport_tf.ops.looking import may_look
@@ -78,5 +78,5 @@ def _normalize_fused(last: Any, scale: Any, bias: Any, epsilon: float) -> tuple[
 
 
 def _is_usual(mean: Any, var: Any, epsilon: float) -> Any:
-    near = tf.reduce_all(tf.abs(mean) < usual_bound(xp, mean)) & ~are_far(xp, mean, var, epsilon)
+    near = tf.reduce_all(tf.abs(mean) < find_usual_bound(xp, mean)) & ~are_far(xp, mean, var, epsilon)
     return are_usual(xp, var, epsilon) & near

@@ -9,7 +9,7 @@ import tensorflow as tf
 from luxport.ops import definition_of
 from luxport.optimizers import _adam as adam
 from luxport.optimizers import _clip as clip
-from luxport.optimizers._root import root_of
+from luxport.optimizers._root import take_root
 from luxport.optimizers._rule_arithmetic import in_dtype_of
 
 __all__ = ["adam_step", "adam_update", "finite_norm"]
@@ -69,7 +69,7 @@ def _move_moments(
 ) -> tuple[Any, Any, Any]:
     m = beta1 * m + rest1 * dx
     v = beta2 * v + rest2 * tf.square(dx)
-    return m, v, m * rate / (root_of(v / correction) + epsilon)
+    return m, v, m * rate / (take_root(v / correction) + epsilon)
 
 
 def finite_norm(size: Any, *, p: float, shape: tuple[Any, ...]) -> Any:

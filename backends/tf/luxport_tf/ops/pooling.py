@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from luxport import ops
 from luxport.ops.averages import average
-from luxport.ops.shapes import sizes_of
+from luxport.ops.shapes import read_sizes
 from luxport.ops.windows import Pairs, Sizes
 from luxport_tf.ops.layout import put_channels_first, put_channels_last
 from luxport_tf.ops.looking import may_look
@@ -105,8 +105,8 @@ def _pool_by_axis(pool: Callable[..., Any], x: Any, window: Sizes, stride: Sizes
     if len(window) == 2:
         return pool(x, window, stride, "VALID")
     for axis in reversed(range(1, len(window) + 1)):
-        sizes = sizes_of(x)
+        sizes = read_sizes(x)
         flat = tf.reshape(x, (math.prod(sizes[:axis]), sizes[axis], math.prod(sizes[axis + 1 : -1]), sizes[-1]))
         pooled = pool(flat, (window[axis - 1], 1), (stride[axis - 1], 1), "VALID")
-        x = tf.reshape(pooled, (*sizes[:axis], sizes_of(pooled)[1], *sizes[axis + 1 :]))
+        x = tf.reshape(pooled, (*sizes[:axis], read_sizes(pooled)[1], *sizes[axis + 1 :]))
     return x

@@ -12,7 +12,7 @@ import tensorflow as tf
 from luxport import ops
 from luxport.ops._dropout import drop_alpha, mask_shape
 from luxport.ops._operation import definition_of
-from luxport.ops._random_bits import threefry_words
+from luxport.ops._random_bits import encrypt_words
 from luxport.transforms.program_limit import MOST_PROGRAMS
 from luxport_tf import xp
 from luxport_tf.ops.counting import expect_countable
@@ -70,5 +70,5 @@ def _make_program(size: int) -> Callable[..., Any]:
 def _draw_bits_of_unknown_size(key: Any, counter: Any, shape: tuple[Any, ...]) -> Any:
     size = tf.reduce_prod(tf.stack(shape))
     blocks = tf.range((size + 1) // 2)
-    words = threefry_words(xp, key, tf.fill(tf.shape(blocks), counter), blocks)
+    words = encrypt_words(xp, key, tf.fill(tf.shape(blocks), counter), blocks)
     return tf.reshape(tf.reshape(tf.stack(words, -1), [-1])[:size], shape)

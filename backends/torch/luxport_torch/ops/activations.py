@@ -15,7 +15,7 @@ import torch
 from torch.nn import functional
 
 from luxport import ops
-from luxport.backend.dtypes import in_single_or_double
+from luxport.backend.dtypes import run_wide
 from luxport.ops import definition_of
 from luxport.ops._floats_only import accept_floats
 from luxport_torch.looking import may_look
@@ -143,7 +143,7 @@ def lisht(x: torch.Tensor) -> torch.Tensor:
 
 
 @accept_floats(ops.mish, torch.is_floating_point)
-@in_single_or_double
+@run_wide
 def mish(x: torch.Tensor) -> torch.Tensor:
     """Three calls."""
     return _apply_gate(_mish, x, 750.0)
@@ -174,7 +174,7 @@ def swish(x: torch.Tensor) -> torch.Tensor:
 
 
 @accept_floats(ops.tanhshrink, torch.is_floating_point)
-@in_single_or_double
+@run_wide
 def tanhshrink(x: torch.Tensor) -> torch.Tensor:
     """Two calls."""
     return x - torch.tanh(x)

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from luxport.ops.moments import along, find_scaling, least_epsilon, take_moments
+from luxport.ops.moments import choose_least_epsilon, find_scaling, reduce_along, take_moments
 from luxport_torch import xp
 from luxport_torch.ops.sweeps import is_compiled
 from luxport_torch.ops.usual import is_usual
@@ -38,7 +38,7 @@ def compiled_batch_norm(x: torch.Tensor, scale: _Optional, bias: _Optional, epsi
     scale = x.new_ones(x.shape[1]) if scale is None else scale
     bias = x.new_zeros(x.shape[1]) if bias is None else bias
     scale, bias = scale.reshape(channels), bias.reshape(channels)
-    y, mean, var = _run(x, scale, bias, least_epsilon(xp, x, epsilon))
+    y, mean, var = _run(x, scale, bias, choose_least_epsilon(xp, x, epsilon))
     return y, mean.reshape(-1), var.reshape(-1)
 
 
@@ -103,7 +103,7 @@ class _NormBack(torch.autograd.Function):
         of_y, x, scale = ctx.saved_tensors
 
         def define(x: Any, scale: Any, bias: Any) -> Any:
-            found = take_moments(xp, x, along(xp, _over(x)), ctx.epsilon)
+            found = take_moments(xp, x, reduce_along(xp, _over(x)), ctx.epsilon)
             return found.centered / torch.sqrt(found.var + found.epsilon) * scale + bias
 
         def pull(of_y: Any, x: Any, scale: Any) -> Any:
@@ -118,7 +118,7 @@ def _look(x: torch.Tensor, mean: torch.Tensor, var: torch.Tensor, epsilon: float
     factor = (var + epsilon).rsqrt()
     if is_usual(mean, factor, epsilon):
         return torch.stack([torch.zeros_like(mean), torch.ones_like(mean), mean, factor, mean, var])
-    shift, unit, added = find_scaling(xp, x, along(xp, _over(x)), epsilon)
+    shift, unit, added = find_scaling(xp, x, reduce_along(xp, _over(x)), epsilon)
     assert shift is not None
     var, mean = torch.var_mean((x - shift) * unit, _over(x), correction=0, keepdim=True)
     return torch.stack([shift, unit, mean, (var + added).rsqrt(), mean / unit + shift, var / unit / unit])

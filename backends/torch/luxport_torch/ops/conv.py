@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional
 
 from luxport import ops
-from luxport.ops.windows import Pairs, Sizes, transposed_padding
+from luxport.ops.windows import Pairs, Sizes, find_transposed_padding
 from luxport_torch.casting import casts
 from luxport_torch.looking import is_in_program, may_look
 
@@ -80,7 +80,7 @@ def conv_transpose_nd(
         y = correlate(x, weight, bias, stride, around, output_padding, groups, dilation)
     else:
         y = correlate(x, weight, None, stride, 0, 0, groups, dilation)
-        y = pad_axes(y, transposed_padding(padding, output_padding), 0.0)
+        y = pad_axes(y, find_transposed_padding(padding, output_padding), 0.0)
         y = y if bias is None else y + bias.reshape(-1, *[1] * len(stride))
     return y if dtype is kind else y.to(kind)
 

@@ -6,9 +6,9 @@ import torch
 from torch.nn import functional
 
 from luxport import ops
-from luxport.backend.dtypes import as_indices
+from luxport.backend.dtypes import convert_indices
 from luxport.ops import definition_of
-from luxport.ops.indices import expect_integers, mark_missing, within
+from luxport.ops.indices import expect_integers, mark_missing, require_in_range
 from luxport_torch import xp
 from luxport_torch.looking import may_look
 from luxport_torch.ops.conv import sums_in_half
@@ -25,7 +25,7 @@ def embedding(table: torch.Tensor, indices: torch.Tensor) -> torch.Tensor:
     if table.ndim != 2 or indices.is_floating_point() or indices.dtype in (torch.bool, torch.complex64):
         return _define_embedding(table, indices)
     expect_integers(indices)
-    indices, there = within(xp, indices, table.shape[0])
+    indices, there = require_in_range(xp, indices, table.shape[0])
     if indices.dtype not in (torch.int32, torch.int64):
         indices = indices.to(torch.int64)
     if sums_in_half(table):  # the gradient, row by row
@@ -40,7 +40,7 @@ def value_range(x: torch.Tensor) -> tuple[int, int] | None:
     if x.numel() == 0 or not may_look(x):
         return None
     # Unsigned integers of more than eight bits have no order here.
-    low, high = torch.aminmax(as_indices(xp, x) if x.dtype in _UNSIGNED else x)
+    low, high = torch.aminmax(convert_indices(xp, x) if x.dtype in _UNSIGNED else x)
     return int(low), int(high)
 
 

@@ -12,7 +12,7 @@ from luxport.ops.averages import average
 from luxport.ops.windows import Pairs, Sizes
 from luxport_torch.ops.conv import pad_axes
 
-__all__ = ["largest_along", "max_pool_nd", "mean_pool_nd"]
+__all__ = ["take_largest", "max_pool_nd", "mean_pool_nd"]
 
 _MAX = {1: functional.max_pool1d, 2: functional.max_pool2d, 3: functional.max_pool3d}
 _MEAN = {1: functional.avg_pool1d, 2: functional.avg_pool2d, 3: functional.avg_pool3d}
@@ -34,7 +34,7 @@ def max_pool_nd(x: torch.Tensor, *, window: Sizes, stride: Sizes, padding: Pairs
     return pool(x, window, stride, around, dilation)
 
 
-def largest_along(x: torch.Tensor, *, axis: int) -> torch.Tensor:
+def take_largest(x: torch.Tensor, *, axis: int) -> torch.Tensor:
     """One call of the library's, whose gradient goes to the first maximum too."""
     return torch.max(x, dim=axis, keepdim=True).values
 

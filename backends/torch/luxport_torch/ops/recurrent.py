@@ -8,7 +8,7 @@ import torch
 
 from luxport import ops
 from luxport.ops import definition_of
-from luxport.ops._recurrent import sum_of_biases, zero_masked
+from luxport.ops._recurrent import clear_masked, sum_of_biases
 from luxport_torch.casting import casts, in_float32
 from luxport_torch.ops.lstm_layer import run_lstm_layer, takes_lstm_layer
 from luxport_torch.ops.sweeps import is_compiled, sweep_in_one_call
@@ -142,7 +142,7 @@ def _sweep_compiled(
         hidden, memory = carry
         results = run_lstm_layer(x, weight_ih, weight_hh, bias_ih, hidden, memory, reverse)
         return results if dtype is wide else tuple([result.to(dtype) for result in results])
-    projected = _define_dense(zero_masked(mask, x), weight_ih, bias_ih)
+    projected = _define_dense(clear_masked(mask, x), weight_ih, bias_ih)
     results = sweep_in_one_call(kind, projected, weight_hh, other, carry, mask, reverse, activation)
     return results if dtype is wide else tuple([result.to(dtype) for result in results])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from luxport.ops._segments import empty_segment
+from luxport.ops._segments import find_empty_segment
 from luxport_torch import xp
 
 __all__ = ["reduce_known_segments"]
@@ -24,7 +24,7 @@ def reduce_known_segments(src: torch.Tensor, segments: torch.Tensor, *, op: str,
         return wide.new_zeros(shape).index_add(0, segments, wide).to(src.dtype)
     if op == "prod" and src.is_floating_point() and src.dtype.itemsize < 4:
         return reduce_known_segments(src.float(), segments, op=op, size=size).to(src.dtype)
-    y = src.new_full(shape, empty_segment(xp, src, op))
+    y = src.new_full(shape, find_empty_segment(xp, src, op))
     places = segments.to(torch.int64).reshape(-1, *[1] * (src.ndim - 1)).expand(src.shape)
     return y.scatter_reduce(0, places, src, _NAMES[op])
 

@@ -91,12 +91,12 @@ def _sweep(
 
 def _make_step(kind: str, activation: str, weight: torch.Tensor, other: Any) -> Callable[..., Any]:
     if kind == "rnn":
-        return lambda x, hidden: (definitions.rnn_step(x, hidden, weight, _ACTIVATIONS[activation]),)
+        return lambda x, hidden: (definitions.step_rnn(x, hidden, weight, _ACTIVATIONS[activation]),)
     if kind == "lstm":
-        return lambda x, hidden, memory: definitions.lstm_step(x, hidden, memory, weight)
+        return lambda x, hidden, memory: definitions.step_lstm(x, hidden, memory, weight)
     if kind == "gru":
-        return lambda x, hidden: (definitions.gru_step(x, hidden, weight, other),)
-    return lambda x, hidden: (definitions.gru_v3_step(x, hidden, weight, other),)
+        return lambda x, hidden: (definitions.step_gru(x, hidden, weight, other),)
+    return lambda x, hidden: (definitions.step_gru_v3(x, hidden, weight, other),)
 
 
 @take_for_constant

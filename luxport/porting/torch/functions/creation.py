@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from luxport.backend import Array, array_device, namespace
+from luxport.backend import Array, find_array_device, namespace
 
 __all__ = ["FUNCTIONS", "dtype_of"]
 
@@ -23,7 +23,7 @@ def arange(
     start, end = (0, start) if end is None else (start, end)
     whole = all(not isinstance(number, float) for number in (start, end, step))
     kind = xp.int32 if whole and dtype in (None, "int64") else dtype_of(xp, dtype) or xp.float32
-    return xp.arange(start, end, step, dtype=kind, device=array_device(like))
+    return xp.arange(start, end, step, dtype=kind, device=find_array_device(like))
 
 
 def _make_fill(value: float | None) -> Callable[..., Array]:
@@ -35,19 +35,19 @@ def _make_fill(value: float | None) -> Callable[..., Array]:
         xp = namespace(like)
         floating = isinstance(fill, float) and not isinstance(fill, bool)
         kind = dtype_of(xp, dtype) or (xp.float32 if value is not None or floating else xp.int32)
-        return xp.full(sizes, fill, dtype=kind, device=array_device(like))
+        return xp.full(sizes, fill, dtype=kind, device=find_array_device(like))
 
     return make
 
 
 def _eye(like: Array, n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, **_: Any) -> Array:
     xp = namespace(like)
-    return xp.eye(n, m, dtype=dtype_of(xp, dtype) or xp.float32, device=array_device(like))
+    return xp.eye(n, m, dtype=dtype_of(xp, dtype) or xp.float32, device=find_array_device(like))
 
 
 def _linspace(like: Array, start: float, end: float, steps: int, *, dtype: Any = None, **_: Any) -> Array:
     xp = namespace(like)
-    return xp.linspace(start, end, steps, dtype=dtype_of(xp, dtype) or xp.float32, device=array_device(like))
+    return xp.linspace(start, end, steps, dtype=dtype_of(xp, dtype) or xp.float32, device=find_array_device(like))
 
 
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {

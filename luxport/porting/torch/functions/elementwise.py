@@ -9,7 +9,7 @@ from numbers import Number
 from typing import Any
 
 from luxport import ops
-from luxport.backend import Array, array_device, dtype_name, namespace
+from luxport.backend import Array, dtype_name, find_array_device, namespace
 from luxport.porting.torch.functions.creation import dtype_of
 
 __all__ = ["FUNCTIONS", "as_type", "together"]
@@ -69,7 +69,7 @@ def _like(number: Any, *others: Any) -> Array:
     array = next(other for other in others if not isinstance(other, Number))
     xp = namespace(array)
     kind = array.dtype if not (isinstance(number, float) and "float" not in dtype_name(array)) else xp.float32
-    return xp.asarray(number, dtype=kind, device=array_device(array))
+    return xp.asarray(number, dtype=kind, device=find_array_device(array))
 
 
 def _floating(x: Any) -> Any:
@@ -121,7 +121,9 @@ def _where(condition: Array, x: Any, other: Any) -> Array:
     xp = namespace(condition)
     if isinstance(x, Number) and isinstance(other, Number):
         kind = xp.float32 if isinstance(x, float) or isinstance(other, float) else xp.int32
-        return xp.where(condition, *[xp.asarray(v, dtype=kind, device=array_device(condition)) for v in (x, other)])
+        return xp.where(
+            condition, *[xp.asarray(v, dtype=kind, device=find_array_device(condition)) for v in (x, other)]
+        )
     x, other = together(x, other)
     return xp.where(condition, *[_like(v, x, other) if isinstance(v, Number) else v for v in (x, other)])
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from luxport import ops
-from luxport.backend import Array, array_device, namespace
-from luxport.ops.shapes import sizes_of
+from luxport.backend import Array, find_array_device, namespace
+from luxport.ops.shapes import read_sizes
 from luxport.porting.torch.functions.windows import each_axis
 
 __all__ = ["FUNCTIONS", "along", "cubic", "pixel_unshuffle"]
@@ -25,7 +25,7 @@ def _interpolate(
 ) -> Array:
     if antialias or mode == "area":
         raise ValueError(f"interpolate with {'antialias=True' if antialias else 'mode=area'} has no counterpart")
-    sizes = sizes_of(x)[2:]
+    sizes = read_sizes(x)[2:]
     rank = len(sizes)
     if size is None:
         scales = tuple(map(float, each_axis(scale_factor, rank)))
@@ -89,10 +89,10 @@ def along(x: Array, axis: int, rows: list[list[tuple[int, float]]]) -> Array:
     xp = namespace(x)
     total = None
     for parts in zip(*rows, strict=True):
-        indices = xp.asarray([j for j, _ in parts], dtype=xp.int32, device=array_device(x))
+        indices = xp.asarray([j for j, _ in parts], dtype=xp.int32, device=find_array_device(x))
         part = xp.take(x, indices, axis=axis)
         if any(w != 1.0 for _, w in parts):
-            shares = xp.asarray([w for _, w in parts], dtype=x.dtype, device=array_device(x))
+            shares = xp.asarray([w for _, w in parts], dtype=x.dtype, device=find_array_device(x))
             part = part * xp.reshape(shares, (-1, *[1] * (len(x.shape) - axis - 1)))
         total = part if total is None else total + part
     return total
@@ -101,13 +101,13 @@ def along(x: Array, axis: int, rows: list[list[tuple[int, float]]]) -> Array:
 def pixel_unshuffle(x: Array, downscale_factor: int) -> Array:
     """Lay blocks of pixels into channels."""
     r, xp = downscale_factor, namespace(x)
-    *batch, c, h, w = sizes_of(x)
+    *batch, c, h, w = read_sizes(x)
     x = xp.reshape(x, (-1, c, h // r, r, w // r, r))
     return xp.reshape(xp.permute_dims(x, (0, 1, 3, 5, 2, 4)), (*batch, c * r * r, h // r, w // r))
 
 
 def _pixel_shuffle(x: Array, upscale_factor: int) -> Array:
-    *batch, c, h, w = sizes_of(x)
+    *batch, c, h, w = read_sizes(x)
     r = upscale_factor
     y = ops.pixel_shuffle(namespace(x).reshape(x, (-1, c, h, w)), factor=r)
     return namespace(x).reshape(y, (*batch, c // (r * r), h * r, w * r))

@@ -8,7 +8,7 @@ from typing import Any
 
 from luxport import ops
 from luxport.backend import Array, namespace
-from luxport.ops.shapes import sizes_of
+from luxport.ops.shapes import read_sizes
 from luxport.porting.torch.functions.elementwise import together
 
 __all__ = ["FUNCTIONS", "flatten"]
@@ -23,7 +23,7 @@ def _attribute(x: Any, name: str) -> Any:
     """Return an attribute of a tensor: its shape, its number of axes, its dtype, its transpose."""
     match name:
         case "shape":
-            return sizes_of(x)
+            return read_sizes(x)
         case "ndim":
             return len(x.shape)
         case "dtype":
@@ -36,7 +36,7 @@ def _attribute(x: Any, name: str) -> Any:
 
 
 def _size(x: Array, dim: int | None = None) -> Any:
-    return sizes_of(x) if dim is None else sizes_of(x)[dim]
+    return read_sizes(x) if dim is None else read_sizes(x)[dim]
 
 
 def _reshape(x: Array, *shape: Any) -> Array:
@@ -62,7 +62,7 @@ def _transpose(x: Array, dim0: int, dim1: int) -> Array:
 
 def _expand(x: Array, *sizes: Any, **_: Any) -> Array:
     wanted = _ints(sizes)
-    own = (1,) * (len(wanted) - len(x.shape)) + sizes_of(x)
+    own = (1,) * (len(wanted) - len(x.shape)) + read_sizes(x)
     kept = tuple([n if isinstance(size, int) and size == -1 else size for n, size in zip(own, wanted, strict=True)])
     return namespace(x).broadcast_to(x, kept)
 
@@ -161,7 +161,7 @@ def _repeat_interleave(x: Array, repeats: int, dim: int | None = None, **_: Any)
 
 def _unflatten(x: Array, dim: int, sizes: Any) -> Array:
     axis = dim % len(x.shape)
-    shape = sizes_of(x)
+    shape = read_sizes(x)
     return namespace(x).reshape(x, (*shape[:axis], *sizes, *shape[axis + 1 :]))
 
 
@@ -178,7 +178,7 @@ def _movedim(x: Array, source: Any, destination: Any) -> Array:
 
 
 def _channel_shuffle(x: Array, groups: int) -> Array:
-    xp, (n, c, *sizes) = namespace(x), sizes_of(x)
+    xp, (n, c, *sizes) = namespace(x), read_sizes(x)
     return xp.reshape(_transpose(xp.reshape(x, (n, groups, c // groups, *sizes)), 1, 2), (n, c, *sizes))
 
 
@@ -219,14 +219,14 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "dim": lambda x: len(x.shape),
     "embedding": _embedding,
     "expand": _expand,
-    "expand_as": lambda x, other: _expand(x, sizes_of(other)),
+    "expand_as": lambda x, other: _expand(x, read_sizes(other)),
     "flatten": flatten,
     "flip": _flip,
     "gather": _gather,
     "getattr": _attribute,
     "getitem": _getitem,
     "index_select": lambda x, dim, index: _take(x, index, dim % len(x.shape)),
-    "len": lambda x: len(x) if isinstance(x, tuple) else sizes_of(x)[0],
+    "len": lambda x: len(x) if isinstance(x, tuple) else read_sizes(x)[0],
     "meshgrid": _meshgrid,
     "movedim": _movedim,
     "moveaxis": _movedim,
@@ -238,7 +238,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "repeat": _repeat,
     "repeat_interleave": _repeat_interleave,
     "reshape": _reshape,
-    "reshape_as": lambda x, other: _reshape(x, sizes_of(other)),
+    "reshape_as": lambda x, other: _reshape(x, read_sizes(other)),
     "roll": _roll,
     "select": _select,
     "size": _size,
@@ -256,6 +256,6 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "unflatten": _unflatten,
     "unsqueeze": _unsqueeze,
     "view": _view,
-    "view_as": lambda x, other: _reshape(x, sizes_of(other)),
+    "view_as": lambda x, other: _reshape(x, read_sizes(other)),
     "zeros_like": _like(0),
 }

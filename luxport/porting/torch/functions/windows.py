@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from luxport import ops
-from luxport.backend import Array, array_device, namespace
-from luxport.ops.shapes import sizes_of
+from luxport.backend import Array, find_array_device, namespace
+from luxport.ops.shapes import read_sizes
 from luxport.porting.torch.conventions import PADDING_MODES, same_pads
 
 __all__ = ["FUNCTIONS", "each_axis", "pad"]
@@ -181,9 +181,9 @@ def pad(x: Array, pad: Any, mode: str = "constant", value: float | None = None) 
 def _unfold(x: Array, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Array:
     """Copy windows out as columns (N, C k, places), each channel's elements side by side."""
     xp = namespace(x)
-    window, (n, c, *_) = each_axis(kernel_size, 2), sizes_of(x)
+    window, (n, c, *_) = each_axis(kernel_size, 2), read_sizes(x)
     options = {"stride": stride, "padding": padding, "dilation": dilation}
-    pieces = xp.reshape(xp.eye(math.prod(window), dtype=x.dtype, device=array_device(x)), (-1, 1, *window))
+    pieces = xp.reshape(xp.eye(math.prod(window), dtype=x.dtype, device=find_array_device(x)), (-1, 1, *window))
     weight = xp.tile(pieces, (c, 1, 1, 1))
     y = _convolve(ops.conv, 2, x, weight, None, c, options)
     return xp.reshape(y, (n, c * math.prod(window), -1))
@@ -194,7 +194,7 @@ def _fold(x: Array, output_size: Any, kernel_size: Any, dilation: Any = 1, paddi
     xp = namespace(x)
     window, stride, dilation = each_axis(kernel_size, 2), each_axis(stride, 2), each_axis(dilation, 2)
     padding, output_size = each_axis(padding, 2), each_axis(output_size, 2)
-    n, rows, _ = sizes_of(x)
+    n, rows, _ = read_sizes(x)
     c = rows // math.prod(window)
     places = [
         (size + 2 * p - d * (k - 1) - 1) // s + 1
@@ -204,7 +204,7 @@ def _fold(x: Array, output_size: Any, kernel_size: Any, dilation: Any = 1, paddi
         size - ((m - 1) * s + d * (k - 1) + 1 - 2 * p)
         for size, m, p, d, k, s in zip(output_size, places, padding, dilation, window, stride, strict=True)
     ]
-    pieces = xp.reshape(xp.eye(math.prod(window), dtype=x.dtype, device=array_device(x)), (-1, 1, *window))
+    pieces = xp.reshape(xp.eye(math.prod(window), dtype=x.dtype, device=find_array_device(x)), (-1, 1, *window))
     return ops.conv_transpose(
         xp.reshape(x, (n, rows, *places)),
         xp.tile(pieces, (c, 1, 1, 1)),
@@ -219,7 +219,7 @@ def _fold(x: Array, output_size: Any, kernel_size: Any, dilation: Any = 1, paddi
 
 def _local_response_norm(x: Array, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Array:
     xp = namespace(x)
-    shape = sizes_of(x)
+    shape = read_sizes(x)
     squares = xp.reshape(x * x, (shape[0], 1, shape[1], -1))
     padded = ops.pad_constant(squares, padding=((size // 2, (size - 1) // 2),), axes=(2,))
     mean = ops.mean_pool_nd(
