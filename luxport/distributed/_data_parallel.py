@@ -236,6 +236,7 @@ class DataParallel:
                 return attempt("train_step", session, lambda: chosen(data, state), session.engine.late_failures)
             finally:
                 question.settle()  # if this process alone fails, the reason may be that it does something else
+                session.step.end()
 
         return step
 

@@ -23,7 +23,9 @@ class SharedStep:
 
     world: World
     counts: tuple[int, ...] = ()
-    """The samples of each process, if they are not the same in all of them."""
+    """The samples of each process during the step, if they are not the same in all of them."""
+    had: int = 0
+    """How many samples the last step had, if they were not the same in all processes."""
     wants_to_end: bool = False
     """Whether this process wants to end after the step."""
     ends: bool = False
@@ -37,8 +39,12 @@ class SharedStep:
         return self.counts[self.world.rank] * self.world.size / sum(self.counts) if self.counts else 1.0
 
     def samples(self, own: int) -> int:
-        """Return how many samples all of them have, if this one has so many."""
-        return sum(self.counts) or own * self.world.size
+        """Return how many samples all of them had in the last step, if this one had so many."""
+        return self.had or own * self.world.size
+
+    def end(self) -> None:
+        """End the step: what is computed outside of one counts alike in all processes."""
+        self.had, self.counts = sum(self.counts), ()
 
     @contextmanager
     def of_all_samples(self) -> Iterator[None]:

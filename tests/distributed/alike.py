@@ -67,6 +67,12 @@ def cutting(backend: str, timeout: float) -> None:
         if rank == 0:
             expect(apart((state.ps, state.st), (alone.ps, alone.st)) < 1e-6, (accumulate, state.st, alone.st))
         expect(_is_alike(bits(state)), "another state in another process")
+        if not jit:  # outside of a step, where batches have one size again
+            x = samples(4 * size)[0]
+            y = state.model(_made([x[4 * rank : 4 * rank + 4]], backend)[0], state.ps, state.st)[0]
+            wanted = luxport.to_numpy(alone.model(_made([x], backend)[0], state.ps, state.st)[0])
+            difference = luxport.to_numpy(y) - wanted[4 * rank : 4 * rank + 4]
+            expect(np.abs(difference).max() < 1e-5, (accumulate, difference))
     # Of the last batch, parts of one process would be two, and those of the others one.
     share = distributed.DistributedDataContainer(samples(2 * size * BATCH + 2 * size + 1))
     state = distributed.data_parallel(_created(backend, 0, model_with(luxport.BatchNorm(3))), sync_batch_norm=True)
