@@ -81,8 +81,9 @@ def _watch(
         question.settle()
         return session.step.weight
 
-    overlap.watch(tree.leaves(ps), settle)
-    return objective(model, ps, st, data)
+    result = objective(model, ps, st, data)
+    overlap.watch(tree.leaves(ps), settle)  # from here on: gradients that the objective takes are its own
+    return result
 
 
 def split_step(

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any
 
 import numpy as np
-from stepping import BATCH, INSIDE, expect
+from stepping import BATCH, INSIDE, apart, batches, expect, model_with, part, squares
 
 import luxport
 from luxport import distributed, tree
@@ -34,6 +34,34 @@ def _small_buckets(backend: str) -> Iterator[None]:
         yield
     finally:
         module.BUCKET = before
+
+
+def penalized(model: Any, ps: Any, st: Any, data: Any) -> Any:
+    """Return the loss and the squares of its own gradient, half of them as constants, as PyTorch's users take it."""
+    loss, st, stats = squares(model, ps, st, data)
+    if luxport.backend.backend_of(loss).name != "torch":
+        return loss, st, stats
+    import torch
+
+    for keeps in (False, True):
+        found = torch.autograd.grad(loss, tree.leaves(ps), retain_graph=True, create_graph=keeps)
+        loss = loss + 0.3 * torch.stack([torch.sum(one * one) for one in found]).sum()
+    return loss, st, stats
+
+
+def penalizing(backend: str, timeout: float) -> None:
+    """Let the objective differentiate by the parameters itself: the steps of one process, part by part."""
+    rank, size, jit = distributed.rank(), distributed.total_workers(), backend in INSIDE
+    data = batches(size, 3)
+    state = distributed.data_parallel(TrainState.create(model_with(), Descent(0.05), rank, backend=backend))
+    alone = TrainState.create(model_with(), Descent(0.05), 0, backend=backend)
+    for step in range(3):
+        loss, _, state = train_step(penalized, part(data, step, backend, rank), state, jit=jit)
+        if rank == 0:
+            whole = part(data, step, backend)
+            wanted, _, alone = train_step(penalized, whole, alone, jit=False, accumulate=size)
+            expect(abs(float(loss) - float(wanted)) < 1e-6, (step, float(loss), float(wanted)))
+            expect(apart(state.ps, alone.ps) < 1e-6, (step, state.ps, alone.ps))
 
 
 def parting(backend: str, timeout: float) -> None:

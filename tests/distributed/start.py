@@ -44,13 +44,13 @@ def begin(engine: str, rounds: str, size: int, sizes: Sequence[int] = ()) -> lis
     ]
 
 
-def finished(engine: str, processes: list[subprocess.Popen[str]], timeout: float = 100) -> str:
+def finished(engine: str, processes: list[subprocess.Popen[str]], timeout: float = 300) -> str:
     """Wait for them; return "" if all went well, else what they said."""
     well, said = heard(engine, processes, timeout)
     return "" if well else said
 
 
-def heard(engine: str, processes: list[subprocess.Popen[str]], timeout: float = 100) -> tuple[bool, str]:
+def heard(engine: str, processes: list[subprocess.Popen[str]], timeout: float = 300) -> tuple[bool, str]:
     """Wait for them; return whether all went well, and what they said."""
     try:
         said = [one.communicate(timeout=timeout)[0] for one in processes]
@@ -138,7 +138,7 @@ def rows() -> Iterator[Row]:
     """Yield what there is to try: its name, and a function that returns whether all is well, and what was said."""
     for size in (2, 4):
         for engine in ENGINES:
-            steps = STEPS + "+wrapping,compiled" if engine == "torch" else STEPS
+            steps = STEPS + "+penalizing+wrapping,compiled" if engine == "torch" else STEPS
             for rounds in (ALL, steps, *FITS):
                 yield _of_processes(engine, size, rounds)
     for engine in ENGINES:

@@ -19,7 +19,7 @@ INSIDE = (
 )
 ROUNDS = {
     "torch": "collectives+differentiating+upstream+out_of_step+halving+parting+training+stepping+accumulating+unusual"
-    "+resuming+uneven+fitting+interrupting+counting+cutting+differing+stepping_out+wrapping,hanging,killed_between",
+    "+resuming+uneven+fitting+interrupting+counting+cutting+differing+penalizing+stepping_out+wrapping,hanging,killed_between",
     # JAX and TensorFlow meet others once in a process's life.
     "jax": INSIDE,
     "tf": INSIDE,

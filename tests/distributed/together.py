@@ -254,6 +254,7 @@ ROUNDS: dict[str, Any] = {
     "stepping_out": stepping.stepping_out,
     "halving": halving.halving,
     "parting": parting.parting,
+    "penalizing": parting.penalizing,
     "uneven": uneven.uneven,
     "fitting": fitting.fitting,
     "guarding": guarding.guarding,
