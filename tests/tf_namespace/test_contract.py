@@ -1,6 +1,7 @@
 """What the namespace promises beyond values: errors, types, dynamic shapes, and that nothing global changes."""
 
 import inspect
+import logging
 import math
 from typing import Any
 
@@ -259,3 +260,21 @@ def test_patched_operators_in_graphs(operators):
     assert a.dtype == xp.int64
     assert b.numpy().tolist() == [1.0, 2.0]
     assert c.numpy().tolist() == [2.0, 3.0]
+
+
+def test_autograph_has_nothing_to_say():
+    """Of a user's function it rewrites what that calls, and it cannot read all of ours."""
+    said: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]
+    tf.get_logger().addHandler(handler)
+
+    @tf.function
+    def total(x):
+        return xp.sum(x) + xp.prod(x) + xp.linalg.vector_norm(x)
+
+    try:
+        total(FLOATS)
+    finally:
+        tf.get_logger().removeHandler(handler)
+    assert said == []

@@ -10,6 +10,8 @@
 Importing it changes nothing in TensorFlow. Dtypes promote inside the functions, as the standard has it.
 """
 
+from types import FunctionType as _FunctionType
+
 from . import fft as fft
 from . import linalg as linalg
 from ._arithmetic import *
@@ -28,3 +30,10 @@ from ._sets import *
 from ._sorting import *
 from ._statistical import *
 from ._transcendental import *
+
+for _names in (globals(), vars(fft), vars(linalg)):
+    for _function in list(_names.values()):
+        if isinstance(_function, _FunctionType) and _function.__module__.startswith(__name__):
+            _function.autograph_info__ = (
+                True  # TensorFlow's AutoGraph rewrites nothing in here, nor warns that it cannot
+            )
