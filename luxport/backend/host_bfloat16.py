@@ -32,7 +32,7 @@ def find_host_bfloat16(arrays: Sequence[Any]) -> Any:
 def call_in_single(function: Callable[..., Any], arrays: tuple[Any, ...], options: Mapping[str, Any], half: Any) -> Any:
     """Call a function with float32 in place of bfloat16, and round once what comes back.
 
-    `luxport.backend.dtypes.in_single_or_double` does so for functions of floating arrays on every backend; here any
+    `luxport.backend.dtypes.run_wide` does so for functions of floating arrays on every backend; here any
     argument may be an array, and what is no float comes back as it is.
     """
     arrays, values = _convert(arrays, "V", np.float32), _convert(list(options.values()), "V", np.float32)

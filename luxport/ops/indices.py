@@ -61,7 +61,7 @@ def are_in_range(indices: Array, size: Any, name: str = "indices", culprit: str 
 def tell_index(indices: Array, index: int) -> str:
     """Write an index of these for an error: the largest of its type may stand for a larger unsigned one.
 
-    Source: `luxport.backend.dtypes.as_indices`
+    Source: `luxport.backend.dtypes.convert_indices`
     """
     largest = {"int32": 2**31 - 1, "int64": 2**63 - 1}.get(dtype_name(indices))
     return f"{index} or more" if index == largest else f"{index}"

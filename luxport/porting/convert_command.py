@@ -14,7 +14,7 @@ from luxport.command_line import Arguments
 from luxport.core.layer import Layer
 from luxport.errors import LayerError
 from luxport.export.onnx_file import InputSpec, to_onnx
-from luxport.porting.errors import FileFormatError, shown
+from luxport.porting.errors import FileFormatError, show
 from luxport.porting.files import saving
 from luxport.porting.files.detect import is_safetensors
 from luxport.porting.files.names import expect_another_file, expect_own_name
@@ -77,7 +77,7 @@ def main(arguments: list[str] | None = None) -> int:
         else:
             saving.save(options.output, ps, st, model=model)
     except (FileFormatError, LayerError, OSError, ImportError, ValueError, TypeError) as error:
-        print(f"luxport convert: {shown(str(error), 500)}", file=sys.stderr)
+        print(f"luxport convert: {show(str(error), 500)}", file=sys.stderr)
         return 2
     return 0
 
@@ -107,7 +107,7 @@ def _tell_doubts() -> Iterator[None]:
         warnings.simplefilter("always")
         yield
     for doubt in doubts:
-        print(f"luxport convert: {shown(str(doubt.message))}", file=sys.stderr)
+        print(f"luxport convert: {show(str(doubt.message))}", file=sys.stderr)
 
 
 def _is_safetensors(path: str) -> bool:

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["FileFormatError", "NoCounterpartError", "NotReadError", "refusing", "shown"]
+__all__ = ["FileFormatError", "NoCounterpartError", "NotReadError", "refuse_file", "show"]
 
 _LONGEST = 400
 
 
-def shown(text: str, longest: int | None = _LONGEST) -> str:
+def show(text: str, longest: int | None = _LONGEST) -> str:
     """Return text from a file as one line that is safe on any screen: nothing in it can move, color or hide.
 
     Spaces and line breaks become one space each; control characters, marks that turn the direction of writing,
     separators of lines and whatever else does not print become escapes.
 
-    >>> shown("Flux.\\x1b[2JDense\\n{Float32}")
+    >>> show("Flux.\\x1b[2JDense\\n{Float32}")
     'Flux.\\\\x1b[2JDense {Float32}'
     """
     line = " ".join(text.split())
@@ -34,13 +34,13 @@ class FileFormatError(ValueError):
 
     def __init__(self, reason: str, *, offset: int | None = None, path: str | None = None) -> None:
         # Names from the file may be in it: whatever these are, the message is one line, and not a long one.
-        self.reason: str = shown(reason)
+        self.reason: str = show(reason)
         super().__init__(self.reason)
         self.offset = offset
         self.path = path
 
     def __str__(self) -> str:
-        place = [shown(self.path, None)] if self.path else []
+        place = [show(self.path, None)] if self.path else []
         if self.offset is not None:
             place.append(f"at byte {self.offset}")
         return f"{' '.join(place)}: {self.reason}" if place else self.reason
@@ -55,7 +55,7 @@ class NoCounterpartError(ValueError):
 
 
 @contextmanager
-def refusing(path: str | None, what: str = "damaged, or of a form that is not read") -> Iterator[None]:
+def refuse_file(path: str | None, what: str = "damaged, or of a form that is not read") -> Iterator[None]:
     """Make whatever goes wrong with a file the one documented error, with the file's path and the first error as cause.
 
     What is not about the file's content passes: a file that cannot be opened, a package that is not installed, a

@@ -15,14 +15,14 @@ from luxport.core.layer import Layer
 from luxport.core.surgery import named_modules
 from luxport.layers._tying import Tied
 from luxport.porting import julia
-from luxport.porting.errors import FileFormatError, shown
-from luxport.porting.flux.fields import keeps_deviation, number, variance_of
+from luxport.porting.errors import FileFormatError, show
+from luxport.porting.flux.fields import compute_variance, keeps_deviation, read_number
 from luxport.porting.julia.generation import FIRST, LAST
-from luxport.porting.julia.nodes import arrays_of, entries_of, is_array, is_node, type_of, unwrapped
+from luxport.porting.julia.nodes import entries_of, is_array, is_node, name_type, unwrap_node, yield_arrays
 from luxport.text import warn
 from luxport.tree import paths
 
-__all__ = ["draw_initial", "essential_shape", "fit", "fit_states"]
+__all__ = ["draw_initial", "drop_axes_of_one", "fit", "fit_states"]
 
 
 _ALIASES: Mapping[str, tuple[str, ...]] = {
@@ -76,16 +76,16 @@ def fit(
     ps, st = draw_initial(model) if initial is None else initial
     if isinstance(model, Tied):
         return _fit_tied(model, value, (ps, st), versions)
-    value = unwrapped(value)
+    value = unwrap_node(value)
     problems: list[str] = []
     if isinstance(value, np.ndarray) and value.ndim == 1:
-        return _by_layout(ps, value, problems), st, problems
-    if isinstance(value, (list, tuple)) and value and all(is_array(unwrapped(entry)) for entry in value):
-        return _by_order(ps, [unwrapped(entry) for entry in value], problems), st, problems
+        return _fit_by_layout(ps, value, problems), st, problems
+    if isinstance(value, (list, tuple)) and value and all(is_array(unwrap_node(entry)) for entry in value):
+        return _fit_by_order(ps, [unwrap_node(entry) for entry in value], problems), st, problems
     if not is_node(value):
-        return ps, st, [f"parameters expected, got {type_of(value)}"]
+        return ps, st, [f"parameters expected, got {name_type(value)}"]
     crossing = {".".join(path) for path, layer in named_modules(model) if getattr(layer, "cross_correlation", False)}
-    ps, st = _by_path(ps, st, value, "", _Fit(crossing, versions, problems))
+    ps, st = _fit_by_path(ps, st, value, "", _Fit(crossing, versions, problems))
     return ps, st, problems
 
 
@@ -113,11 +113,11 @@ class _Fit:
     problems: list[str]
 
 
-def _by_path(ps: Any, st: Any, value: Any, path: str, known: _Fit) -> tuple[Any, Any]:
-    node, problems = _with_variance(value, entries_of(value), path, known), known.problems
+def _fit_by_path(ps: Any, st: Any, value: Any, path: str, known: _Fit) -> tuple[Any, Any]:
+    node, problems = _add_variance(value, entries_of(value), path, known), known.problems
     for inside in _INSIDE:
         if inside in node and inside not in ps:
-            return _by_path(ps, st, node[inside], path, known)
+            return _fit_by_path(ps, st, node[inside], path, known)
     new_ps, new_st, used = dict(ps), dict(st), set()
     for side, new in ((ps, new_ps), (st, new_st)):
         for name, wanted in side.items():
@@ -130,62 +130,62 @@ def _by_path(ps: Any, st: Any, value: Any, path: str, known: _Fit) -> tuple[Any,
                 inner = ps.get(name, {}), st.get(name, {})
                 if found is not None:
                     used.add(found)
-                    filled = _by_path(*inner, node[found], here, known)
+                    filled = _fit_by_path(*inner, node[found], here, known)
                     new_ps |= {name: filled[0]} if name in ps else {}
                     new_st |= {name: filled[1]} if name in st else {}
-                elif next(_arrays(inner[0]), None) is not None:
+                elif next(_yield_arrays(inner[0]), None) is not None:
                     problems.append(f"{here} is missing")
             elif found is not None:
                 used.add(found)
-                new[name] = _check(unwrapped(node[found]), wanted, here, problems)
+                new[name] = _check(unwrap_node(node[found]), wanted, here, problems)
                 if name == "weight" and path in known.crossing and _convolves(value, node):
                     new[name] = np.ascontiguousarray(np.flip(new[name], tuple(range(2, np.ndim(new[name])))))
             elif side is ps:
                 problems.append(f"{here} is missing")
     for name, entry in node.items():
-        if name in used or name in _KEPT_OUT or _no_bias(name, entry):
+        if name in used or name in _KEPT_OUT or _is_no_bias(name, entry):
             continue
-        if any(arrays_of(entry)):
+        if any(yield_arrays(entry)):
             problems.append(f"{f'{path}.{name}' if path else name} is left over")
     return new_ps, new_st
 
 
 def _convolves(value: Any, node: Mapping[str, Any]) -> bool:
     """Tell whether Flux flips the kernels of a layer: a struct says so by its name, a state by having groups."""
-    kind = _flux_name(value)
+    kind = _find_flux_name(value)
     return kind != "CrossCor" if kind else "groups" in node
 
 
-def _with_variance(value: Any, node: dict[str, Any], path: str, known: _Fit) -> dict[str, Any]:
+def _add_variance(value: Any, node: dict[str, Any], path: str, known: _Fit) -> dict[str, Any]:
     """Turn the moving standard deviation that Flux kept until 0.6 into the variance that it keeps since."""
-    deviation = unwrapped(node.get("σ²"))
-    if known.versions is None or _flux_name(value) != "BatchNorm" or not is_array(deviation):
+    deviation = unwrap_node(node.get("σ²"))
+    if known.versions is None or _find_flux_name(value) != "BatchNorm" or not is_array(deviation):
         return node
     try:
         deviates, sure = keeps_deviation(value, node, known.versions)
-        variance = variance_of(deviation, number(node["ϵ"], "ϵ")) if deviates else deviation
+        variance = compute_variance(deviation, read_number(node["ϵ"], "ϵ")) if deviates else deviation
     except FileFormatError as error:
         known.problems.append(f"{path}.{error.reason}" if path else error.reason)
         return node
     if not sure:
         warn(
-            f"{shown(path) or 'the model'}: a BatchNorm that has a standard deviation until Flux 0.6 and a variance "
+            f"{show(path) or 'the model'}: a BatchNorm that has a standard deviation until Flux 0.6 and a variance "
             f"since; the file does not say which, and {'a standard deviation' if deviates else 'a variance'} is taken: "
             "name the version, as load_parameters(..., flux='0.6')"
         )
     return {**node, "σ²": variance}
 
 
-def _flux_name(value: Any) -> str:
+def _find_flux_name(value: Any) -> str:
     """Return the name of a struct of Flux, nothing for any other value."""
     struct = isinstance(value, julia.Struct) and isinstance(value.type, julia.TypeName)
     return value.type.name if struct and "Flux" in value.type.module else ""
 
 
-def _by_order(ps: Any, arrays: list[Any], problems: list[str]) -> Any:
+def _fit_by_order(ps: Any, arrays: list[Any], problems: list[str]) -> Any:
     """Flux lists the parameters layer by layer, of a norm the bias first, of a cell what it starts from last."""
     wanted = list(tree.leaves_with_path(ps))
-    arrays = _without_zeros(arrays, [leaf for _, leaf in wanted])
+    arrays = _drop_zeros(arrays, [leaf for _, leaf in wanted])
     if len(wanted) != len(arrays):
         problems.append(f"{len(wanted)} arrays expected, got {len(arrays)}")
         return ps
@@ -195,23 +195,23 @@ def _by_order(ps: Any, arrays: list[Any], problems: list[str]) -> Any:
     return _fill(ps, given.__getitem__)
 
 
-def _without_zeros(arrays: list[Any], wanted: list[Any]) -> list[Any]:
+def _drop_zeros(arrays: list[Any], wanted: list[Any]) -> list[Any]:
     """Leave out vectors of zeros that have no place, as biases and initial states that were never trained."""
     kept: list[Any] = []
     for position, found in enumerate(arrays):
         left, places = len(arrays) - position, len(wanted) - len(kept)
-        fits = places > 0 and essential_shape(found) == essential_shape(wanted[len(kept)])
-        if fits or left <= places or len(essential_shape(found)) > 1 or np.any(found):
+        fits = places > 0 and drop_axes_of_one(found) == drop_axes_of_one(wanted[len(kept)])
+        if fits or left <= places or len(drop_axes_of_one(found)) > 1 or np.any(found):
             kept.append(found)
     return kept
 
 
-def essential_shape(array: Any) -> tuple[int, ...]:
+def drop_axes_of_one(array: Any) -> tuple[int, ...]:
     """Return the shape of an array without axes of 1."""
     return tuple([n for n in array.shape if n != 1])
 
 
-def _by_layout(ps: Any, vector: Any, problems: list[str]) -> Any:
+def _fit_by_layout(ps: Any, vector: Any, problems: list[str]) -> Any:
     layout = Layout.of(dict(tree.leaves_with_path(ps)))
     if layout.size != vector.size:
         problems.append(f"a vector of {layout.size} numbers expected, got {vector.size}")
@@ -237,9 +237,9 @@ def fit_states(value: Any, st: dict[str, Any]) -> dict[str, Any]:
     return new
 
 
-def _no_bias(name: str, entry: Any) -> bool:
+def _is_no_bias(name: str, entry: Any) -> bool:
     """Tell whether adding this, or starting from it, changes nothing."""
-    entry = unwrapped(entry)
+    entry = unwrap_node(entry)
     return name in (*_ALIASES["bias"], *_INITIAL) and is_array(entry) and not np.any(entry)
 
 
@@ -247,9 +247,9 @@ def _check(found: Any, wanted: Any, path: str, problems: list[str]) -> Any:
     if found is False:
         return np.zeros_like(wanted)
     if not is_array(found):
-        problems.append(f"{path}: an array expected, got {type_of(found)}")
+        problems.append(f"{path}: an array expected, got {name_type(found)}")
         return wanted
-    if found.shape != wanted.shape and essential_shape(found) == essential_shape(wanted):
+    if found.shape != wanted.shape and drop_axes_of_one(found) == drop_axes_of_one(wanted):
         found = found.reshape(wanted.shape)  # Lux keeps a bias of one axis with an axis of 1 in some versions
     if found.shape != wanted.shape:
         problems.append(f"{path}: shape {wanted.shape} expected, got {found.shape}")
@@ -257,9 +257,9 @@ def _check(found: Any, wanted: Any, path: str, problems: list[str]) -> Any:
     return found
 
 
-def _arrays(ps: Any) -> Iterator[Any]:
+def _yield_arrays(ps: Any) -> Iterator[Any]:
     for entry in ps.values():
         if isinstance(entry, Mapping):
-            yield from _arrays(entry)
+            yield from _yield_arrays(entry)
         else:
             yield entry

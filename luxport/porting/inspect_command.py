@@ -13,13 +13,13 @@ import numpy as np
 from luxport.backend import is_inexact
 from luxport.command_line import Arguments
 from luxport.porting import julia
-from luxport.porting.errors import FileFormatError, refusing, shown
+from luxport.porting.errors import FileFormatError, refuse_file, show
 from luxport.porting.files.reading import SavedFile, read
 from luxport.porting.flux.fields import GENERATIONS
 from luxport.porting.julia.component_arrays import is_component_array
-from luxport.porting.julia.entries import children_of
-from luxport.porting.julia.generation import flux_generation
-from luxport.porting.loading import models_in
+from luxport.porting.julia.entries import list_children
+from luxport.porting.julia.generation import describe_flux_generation
+from luxport.porting.loading import find_models
 
 __all__ = ["describe", "main"]
 
@@ -38,14 +38,14 @@ def main(arguments: list[str] | None = None) -> int:
         return int(stopped.code or 0)
     try:
         saved = read(options.file, allow_unavailable=True)
-        with refusing(options.file):
+        with refuse_file(options.file):
             lines = describe(saved, longest=None if options.all else _LONGEST)
-        print(shown(options.file, None) + ": " + "\n".join(lines))
+        print(show(options.file, None) + ": " + "\n".join(lines))
     except BrokenPipeError:  # as `| head` leaves it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (FileFormatError, OSError, ValueError) as error:
         told = str(error) if isinstance(error, FileFormatError) else f"{options.file}: {error}"
-        print(f"luxport inspect: {shown(told, 500)}", file=sys.stderr)
+        print(f"luxport inspect: {show(told, 500)}", file=sys.stderr)
         return 2
     return 0
 
@@ -55,22 +55,25 @@ def describe(saved: SavedFile, *, longest: int | None = _LONGEST) -> list[str]:
 
     Lists of more than `longest` entries are cut, and so is a tree of more than 2000 lines, unless it is None.
     """
-    lines = [f"{saved.format}{f', written by {_plain(saved.written_by)}' if saved.written_by else ''}", _purpose(saved)]
-    generation, reasons = flux_generation(saved.values)
+    lines = [
+        f"{saved.format}{f', written by {_clean(saved.written_by)}' if saved.written_by else ''}",
+        _describe_purpose(saved),
+    ]
+    generation, reasons = describe_flux_generation(saved.values)
     if generation:
         lines.append(f"probably of {generation}: {'; '.join(reasons)}")
     lines.append("")
-    for line in _tree(saved.values, longest):
+    for line in _yield_tree(saved.values, longest):
         if longest is not None and len(lines) > _MOST_LINES:
             return [*lines, "…"]
         lines.append(line)
     return lines
 
 
-def _purpose(saved: SavedFile) -> str:
+def _describe_purpose(saved: SavedFile) -> str:
     values = saved.values
-    if models := models_in(values):
-        return f"whole models: {_plain(', '.join(models))}; luxport.porting.load_model builds the layers"
+    if models := find_models(values):
+        return f"whole models: {_clean(', '.join(models))}; luxport.porting.load_model builds the layers"
     found = list(julia.every(values))
     if any(isinstance(value, julia.Unavailable) for value in found):
         return "values that the file does not hold: see below"
@@ -82,12 +85,12 @@ def _purpose(saved: SavedFile) -> str:
     return "no layers and no arrays of floating numbers"
 
 
-def _tree(root: Any, longest: int | None) -> Iterator[str]:
+def _yield_tree(root: Any, longest: int | None) -> Iterator[str]:
     """Yield the lines of a tree; what was there before is not entered again."""
     seen: dict[int, str] = {}
     pending: list[tuple[int, str, str, Any]] = [(0, "", name, value) for name, value in julia.children(root)][::-1]
     if not pending:
-        yield f"  {_summary(root)}"
+        yield f"  {_summarize(root)}"
     while pending:
         depth, path, name, value = pending.pop()
         margin = "  " * min(depth + 1, 40)
@@ -98,17 +101,17 @@ def _tree(root: Any, longest: int | None) -> Iterator[str]:
         path = (f"{path}.{name}" if path else name)[:200]
         inner = _children(value)
         if inner and id(value) in seen:
-            yield f"{margin}{_plain(name)}: the same as {_plain(seen[id(value)])}"
+            yield f"{margin}{_clean(name)}: the same as {_clean(seen[id(value)])}"
             continue
         if isinstance(value, (list, tuple)) and all(_is_simple(child) for _, child in inner):
-            yield f"{margin}{_plain(name)}: {_numbers(value, longest)}"
+            yield f"{margin}{_clean(name)}: {_write_numbers(value, longest)}"
             continue
         if inner:
             seen[id(value)] = path
-        yield f"{margin}{_plain(name)}: {_summary(value)}"
+        yield f"{margin}{_clean(name)}: {_summarize(value)}"
         if isinstance(value, julia.Function):
             for method in value.methods:
-                yield from (f"{margin}  {_plain(line)}" for line in str(method).splitlines())
+                yield from (f"{margin}  {_clean(line)}" for line in str(method).splitlines())
         if longest is not None and len(inner) > longest:
             inner = [*inner[: longest - 1], ("", _Left(len(inner) - longest)), inner[-1]]
         pending += [(depth + 1, path, n, v) for n, v in reversed(inner)]
@@ -123,7 +126,7 @@ class _Left:
 
 def _children(value: Any) -> list[tuple[str, Any]]:
     """What a value contains; the fields of Flux's structs have names although BSON leaves them out."""
-    if is_component_array(value) and (tree := children_of(value)):
+    if is_component_array(value) and (tree := list_children(value)):
         return list(tree.items())
     inner = list(julia.children(value))
     if isinstance(value, julia.Struct) and value.names is None and isinstance(value.type, julia.TypeName):
@@ -133,23 +136,23 @@ def _children(value: Any) -> list[tuple[str, Any]]:
     return inner
 
 
-def _numbers(values: Any, longest: int | None) -> str:
+def _write_numbers(values: Any, longest: int | None) -> str:
     if longest is not None and len(values) > longest:
-        shown = [*map(_number, values[: longest - 1]), "…", _number(values[-1])]
-        return f"{_summary(values)}: {', '.join(shown)}"
+        shown = [*map(_write_number, values[: longest - 1]), "…", _write_number(values[-1])]
+        return f"{_summarize(values)}: {', '.join(shown)}"
     brackets = "[]" if isinstance(values, list) else "()"
-    return f"{brackets[0]}{', '.join(map(_number, values))}{brackets[1]}"
+    return f"{brackets[0]}{', '.join(map(_write_number, values))}{brackets[1]}"
 
 
-def _number(value: Any) -> str:
-    return "nothing" if value is None else _plain(_text(value))
+def _write_number(value: Any) -> str:
+    return "nothing" if value is None else _clean(_write_text(value))
 
 
 def _is_simple(value: Any) -> bool:
     return value is None or isinstance(value, (bool, int, float, np.generic))
 
 
-def _summary(value: Any) -> str:
+def _summarize(value: Any) -> str:
     match value:
         case np.ndarray() if value.dtype != object:
             return f"{value.dtype.name} array {value.shape}"
@@ -158,15 +161,15 @@ def _summary(value: Any) -> str:
         case julia.Filled():
             return f"{value.shape} times one value"
         case julia.BitsArray():
-            return f"array {value.shape} of {_plain(str(value.type))}"
+            return f"array {value.shape} of {_clean(str(value.type))}"
         case julia.Unavailable():
-            return f"{_plain(str(value.type))}, not in the file: {_plain(value.reason, 200)}"
+            return f"{_clean(str(value.type))}, not in the file: {_clean(value.reason, 200)}"
         case julia.Struct():
-            return _plain(_type_name(value.type))
+            return _clean(_name_type(value.type))
         case julia.Function():
-            return f"function {_plain(value.path)}" + (", its code in Julia's lowered form:" if value.methods else "")
+            return f"function {_clean(value.path)}" + (", its code in Julia's lowered form:" if value.methods else "")
         case julia.Dict():
-            return f"{_plain(_type_name(value.type))} of {len(value.pairs)}"
+            return f"{_clean(_name_type(value.type))} of {len(value.pairs)}"
         case julia.NamedTuple():
             return f"named tuple of {len(value.names)}"
         case dict():
@@ -175,27 +178,27 @@ def _summary(value: Any) -> str:
             what = "vector" if isinstance(value, list) else "tuple"
             return f"{what} of {len(value)}"
         case julia.Converted():
-            return f"{_plain(_type_name(value.type))}, saved as"
+            return f"{_clean(_name_type(value.type))}, saved as"
         case str():
-            return f"text {_plain(repr(value))}"
+            return f"text {_clean(repr(value))}"
         case julia.Symbol():
-            return f":{_plain(value.name)}"
+            return f":{_clean(value.name)}"
         case None | bool() | int() | float() | np.generic():
-            return f"{_plain(_text(value))} ({type(value).__name__})" if value is not None else "nothing"
+            return f"{_clean(_write_text(value))} ({type(value).__name__})" if value is not None else "nothing"
         case _:
-            return _plain(str(value))
+            return _clean(str(value))
 
 
-def _text(value: Any) -> str:
+def _write_text(value: Any) -> str:
     return julia.whole_number(value) if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
-def _type_name(type: Any) -> str:
+def _name_type(type: Any) -> str:
     """The name of a type without what it is a type of, which is long and shows below."""
     return type.path if isinstance(type, julia.TypeName) else str(type)
 
 
-def _plain(text: str, longest: int = 100) -> str:
+def _clean(text: str, longest: int = 100) -> str:
     """Text from a file as it can be printed anywhere: no control characters, and not too long."""
-    printable = shown(text[: longest + 1], None)
+    printable = show(text[: longest + 1], None)
     return printable if len(text) <= longest else f"{printable[:longest]}…"

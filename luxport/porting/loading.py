@@ -17,19 +17,19 @@ from luxport.backend._precision import choose_dtype_at, convert_once
 from luxport.call_arguments import says_what_it_takes
 from luxport.core.layer import Layer
 from luxport.porting import julia
-from luxport.porting.errors import FileFormatError, refusing, shown
+from luxport.porting.errors import FileFormatError, refuse_file, show
 from luxport.porting.files.reading import read
 from luxport.porting.flux import is_model as is_flux
 from luxport.porting.flux import port as port_flux
-from luxport.porting.julia.entries import children_of, entries_inside, entry_at
-from luxport.porting.julia.generation import version_told, versions_for
-from luxport.porting.lux.saved import is_saved_model, with_parameters_beside
-from luxport.porting.lux.structs import kind_of
-from luxport.porting.lux.train_state import SavedOptimizer, optimizer_of
+from luxport.porting.julia.entries import entries_inside, find_entry_at, list_children
+from luxport.porting.julia.generation import find_versions_for, read_version
+from luxport.porting.lux.saved import build_with_parameters_beside, is_saved_model
+from luxport.porting.lux.structs import find_kind
+from luxport.porting.lux.train_state import SavedOptimizer, read_optimizer
 from luxport.text import warn
 from luxport.tree.ordered_keys import add_places
 
-__all__ = ["SavedTraining", "load", "load_model", "models_in", "placed", "read_training"]
+__all__ = ["SavedTraining", "load", "load_model", "find_models", "place_values", "read_training"]
 
 _DEEPEST = 4
 """How far inside a file's entries models are looked for."""
@@ -76,19 +76,19 @@ def load_model(
     Raises: FileFormatError if the file cannot be read, or holds no model: parameters alone are for
             `load_parameters`; ValueError if `flux` is no version
     """
-    told = None if flux is None else version_told("load_model", flux)
+    told = None if flux is None else read_version("load_model", flux)
     saved = read(path)
-    with refusing(str(path)):
+    with refuse_file(str(path)):
         value, parent = _choose(saved.values, name, str(path))
-    with refusing(str(path), "no layer can be built"):
+    with refuse_file(str(path), "no layer can be built"):
         if is_flux(value):
-            ported = port_flux(value, functions or {}, versions=told or versions_for(value, saved.values))
+            ported = port_flux(value, functions or {}, versions=told or find_versions_for(value, saved.values))
         else:
-            ported = with_parameters_beside(value, parent, functions or {}, str(path))
+            ported = build_with_parameters_beside(value, parent, functions or {}, str(path))
         layer, ps = ported.layer, ported.ps
         if groups := _find_shared(ps):
             layer, ps, _ = luxport.tie(layer, ps, ported.st, groups)
-    return layer, *placed((ps, ported.st), backend, device, dtype)
+    return layer, *place_values((ps, ported.st), backend, device, dtype)
 
 
 @dataclass(frozen=True)
@@ -113,23 +113,25 @@ def read_training(
     Raises: FileFormatError
     """
     saved = read(path)
-    with refusing(str(path)):
+    with refuse_file(str(path)):
         trainings = {
-            found: (value, saved.values) for found, value in saved.values.items() if kind_of(value) == "TrainState"
+            found: (value, saved.values) for found, value in saved.values.items() if find_kind(value) == "TrainState"
         }
         if name is None and len(trainings) == 1:  # whatever models are beside it
             ((value, parent),) = trainings.values()
         else:
             value, parent = _choose(saved.values, name, str(path))
-        around = next((one for one in (value, parent) if kind_of(one) == "TrainState"), None)
+        around = next((one for one in (value, parent) if find_kind(one) == "TrainState"), None)
         if around is None:
             raise FileFormatError("it has a model, but no TrainState: see load_model")
-    with refusing(str(path), "no training can go on"):
-        ported = with_parameters_beside(around, parent, functions, str(path))
-        optimizer = optimizer_of(around, functions)
-        step = np.asarray(children_of(around).get("step", 0), np.int32)
-    ps, st, clock, states = placed((ported.ps, ported.st, optimizer.clock, optimizer.states), *placing)
-    return SavedTraining(ported.layer, ps, st, SavedOptimizer(optimizer.rule, clock, states), placed(step, *placing))
+    with refuse_file(str(path), "no training can go on"):
+        ported = build_with_parameters_beside(around, parent, functions, str(path))
+        optimizer = read_optimizer(around, functions)
+        step = np.asarray(list_children(around).get("step", 0), np.int32)
+    ps, st, clock, states = place_values((ported.ps, ported.st, optimizer.clock, optimizer.states), *placing)
+    return SavedTraining(
+        ported.layer, ps, st, SavedOptimizer(optimizer.rule, clock, states), place_values(step, *placing)
+    )
 
 
 load = load_model
@@ -146,7 +148,7 @@ def _find_shared(ps: dict[str, Any]) -> list[list[tuple[str, ...]]]:
     return [paths for paths in places.values() if len(paths) > 1]
 
 
-def placed(values: Any, backend: str | Backend | None, device: str | None, dtype: str | None) -> Any:
+def place_values(values: Any, backend: str | Backend | None, device: str | None, dtype: str | None) -> Any:
     """Copy the arrays of a tree to a backend, floating ones in a dtype."""
     owner = default_backend() if backend is None else get_backend(backend)
 
@@ -172,34 +174,34 @@ def _choose(values: dict[str, Any], name: str | None, path: str) -> tuple[Any, A
     """
     if name is not None:
         try:
-            value, parent = entry_at(values, name)
+            value, parent = find_entry_at(values, name)
         except KeyError:
-            there = ", ".join(models_in(values)) or "none"
+            there = ", ".join(find_models(values)) or "none"
             raise FileFormatError(f"no model {name!r}; there are {there}", path=path) from None
         if not _is_model(value):
-            raise FileFormatError(f"{name} is no layer of Flux or Lux; {_advice(value)}", path=path)
+            raise FileFormatError(f"{name} is no layer of Flux or Lux; {_advise(value)}", path=path)
         return value, parent
-    models = models_in(values)
+    models = find_models(values)
     if models and len({id(value) for value, _ in models.values()}) == 1:  # one, maybe under several names
         found, (value, sure) = next(iter(models.items()))
         top = {entry: other for entry, other in values.items() if entry != found.partition(".")[0]}
         left = [
             entry
             for entry, other in top.items()
-            if any(one is not value for one, _ in models_in({entry: other}).values())
+            if any(one is not value for one, _ in find_models({entry: other}).values())
         ]
         if left or not sure:
-            others = f" and leaves behind what else has layers: {', '.join(map(shown, left))}" if left else ""
+            others = f" and leaves behind what else has layers: {', '.join(map(show, left))}" if left else ""
             warn(f"{path}: this loads {found}{others}; name= chooses")
-        return value, entry_at(values, found)[1]
+        return value, find_entry_at(values, found)[1]
     if models:
         raise FileFormatError(
             f"one model expected, got {len(models)}; choose one by name: {', '.join(models)}", path=path
         )
-    raise FileFormatError(f"one model expected, got none; {_advice(values)}", path=path)
+    raise FileFormatError(f"one model expected, got none; {_advise(values)}", path=path)
 
 
-def models_in(values: dict[str, Any]) -> dict[str, tuple[Any, bool]]:
+def find_models(values: dict[str, Any]) -> dict[str, tuple[Any, bool]]:
     """Return the models at the top of a file, or else inside: each with whether nothing but dictionaries is around."""
     level = {name: (value, values) for name, value in values.items()}
     sure = True
@@ -212,7 +214,7 @@ def models_in(values: dict[str, Any]) -> dict[str, tuple[Any, bool]]:
     return {}
 
 
-def _advice(values: Any) -> str:
+def _advise(values: Any) -> str:
     """Say what to do with a file without a model: what there is instead."""
     found = list(islice(julia.every(values), _MOST))
     kinds = dict.fromkeys(
@@ -222,7 +224,7 @@ def _advice(values: Any) -> str:
         if value.type.module[0] not in _BASIC
     )
     floating = any(isinstance(value, np.ndarray) and is_inexact(value) for value in found)
-    there = f"it has structs of {', '.join(map(shown, islice(kinds, 3)))}; " if kinds else ""
+    there = f"it has structs of {', '.join(map(show, islice(kinds, 3)))}; " if kinds else ""
     if hole := next((value for value in found if isinstance(value, julia.Unavailable)), None):
         return f"{there}of something in it luxport says: {hole.reason}"
     if not floating:

@@ -12,13 +12,13 @@ from luxport.backend import Backend
 from luxport.call_arguments import says_what_it_takes
 from luxport.core.layer import Layer, check_layer
 from luxport.porting import julia
-from luxport.porting.errors import FileFormatError, refusing
+from luxport.porting.errors import FileFormatError, refuse_file
 from luxport.porting.files.reading import read
-from luxport.porting.fitting import draw_initial, essential_shape, fit, fit_states
-from luxport.porting.julia.entries import entries_inside, entry_at, is_enclosure, states_beside
-from luxport.porting.julia.generation import version_told, versions_for
+from luxport.porting.fitting import draw_initial, drop_axes_of_one, fit, fit_states
+from luxport.porting.julia.entries import entries_inside, find_entry_at, find_states_beside, is_enclosure
+from luxport.porting.julia.generation import find_versions_for, read_version
 from luxport.porting.julia.nodes import is_array
-from luxport.porting.loading import placed
+from luxport.porting.loading import place_values
 from luxport.porting.other_activations import warn_of_other_activations
 
 __all__ = ["load_parameters"]
@@ -66,11 +66,11 @@ def load_parameters(
             is no version
     """
     check_layer("load_parameters", model)
-    told = None if flux is None else version_told("load_parameters", flux)
+    told = None if flux is None else read_version("load_parameters", flux)
     values, initial = read(path).values, draw_initial(model)
-    with refusing(str(path)):
+    with refuse_file(str(path)):
         ps, st = _choose(values, model, initial, name, told, str(path))
-    return placed((ps, st), backend, device, dtype)
+    return place_values((ps, st), backend, device, dtype)
 
 
 def _choose(
@@ -88,14 +88,14 @@ def _choose(
     entries = {key: (value, values) for key, value in values.items()}
     if name is not None:
         try:
-            entries = {name: entry_at(values, name)}
+            entries = {name: find_entry_at(values, name)}
         except KeyError:
             raise FileFormatError(f"no entry {name!r}; there are {', '.join(entries) or 'none'}", path=file) from None
-    fitting, complaints = _fitting(model, entries, initial)
+    fitting, complaints = _split_fitting(model, entries, initial)
     level, hint, wide = entries, "", 0
     if not fitting and name is None:
         level = {"the file": (values, values)}
-        fitting, _ = _fitting(model, level, initial)
+        fitting, _ = _split_fitting(model, level, initial)
         level = level if fitting else entries
     for _ in range(_MOST_LEVELS if name is None else 0):
         if fitting or hint or wide == _DEEPEST or not level:
@@ -103,7 +103,7 @@ def _choose(
         # What is wrapped again and again, one thing in another, is as good as at the top.
         wide += len(level) > 1
         level = entries_inside(level)
-        fitting, _ = _fitting(model, level, initial)
+        fitting, _ = _split_fitting(model, level, initial)
         if not all(is_enclosure(level[key][1]) for key in fitting):
             hint, fitting = f". Inside, {' and '.join(fitting)} would fit: choose it by name", []
     if len(fitting) != 1:
@@ -113,17 +113,17 @@ def _choose(
         raise FileFormatError(why + hint or "nothing is in it", path=file)
     (chosen,) = fitting
     value, parent = level[chosen]
-    ps, st, problems = fit(model, value, initial, told or versions_for(value, values))
+    ps, st, problems = fit(model, value, initial, told or find_versions_for(value, values))
     if problems:
-        raise FileFormatError(_complaint(chosen, problems), path=file)
+        raise FileFormatError(_write_complaint(chosen, problems), path=file)
     warn_of_other_activations(model, value, parent, file)
-    states = states_beside(parent, value)
+    states = find_states_beside(parent, value)
     if states is not None:
         st = fit_states(states, st)
     return ps, st
 
 
-def _fitting(
+def _split_fitting(
     model: Layer, entries: Mapping[str, tuple[Any, Any]], initial: tuple[dict[str, Any], dict[str, Any]]
 ) -> tuple[list[str], list[str]]:
     """Return the entries that fit, and of the others why they do not."""
@@ -131,20 +131,20 @@ def _fitting(
     for key, (value, _) in entries.items():
         *_, problems = fit(model, value, initial, None)
         if problems:
-            complaints.append((_distance(value, initial[0]), _complaint(key, problems)))
+            complaints.append((_measure_distance(value, initial[0]), _write_complaint(key, problems)))
         else:
             fitting.append(key)
     # What fits nearest comes first: it is what was meant.
     return fitting, [complaint for _, complaint in sorted(complaints, key=lambda entry: entry[0])]
 
 
-def _distance(value: Any, wanted: dict[str, Any]) -> int:
+def _measure_distance(value: Any, wanted: dict[str, Any]) -> int:
     """Return how many arrays a value has too few or too many for a model's parameters, by their shapes."""
-    there = Counter(essential_shape(found) for found in julia.every(value) if is_array(found))
-    here = Counter(essential_shape(leaf) for leaf in tree.leaves(wanted))
+    there = Counter(drop_axes_of_one(found) for found in julia.every(value) if is_array(found))
+    here = Counter(drop_axes_of_one(leaf) for leaf in tree.leaves(wanted))
     return 2 * (here - there).total() + (there - here).total()
 
 
-def _complaint(key: str, problems: list[str]) -> str:
+def _write_complaint(key: str, problems: list[str]) -> str:
     more = f"; and {len(problems) - 8} more" if len(problems) > 8 else ""
     return f"{key or 'the file'}: {'; '.join(problems[:8])}{more}"

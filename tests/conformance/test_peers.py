@@ -68,7 +68,7 @@ def test_readers_and_tables_convert_by_the_same_functions(library: str) -> None:
     read = used_in(f"luxport/porting/{library}", "*.py")
     written = used_in("conformance/luxport_conformance/peers", f"{library}_*.py")
     assert read | written == converters
-    assert {name for name in converters if name.startswith(f"{library}_")} == written - read
+    assert {name for name in converters if name.endswith(f"_to_{library}")} == written - read
 
 
 def test_tables_of_jax_and_differences_convert_by_the_same_functions() -> None:
@@ -105,9 +105,9 @@ def test_what_haiku_has_otherwise_is_what_it_documents() -> None:
     gru = luxport.GRUv3Cell(3, 2)
     ps, st = luxport.setup(0, gru, backend="numpy")
     ps = {name: draw.normal(size=np.shape(value)) for name, value in ps.items()}
-    back = keras.keras_reset_first_weight(ps["weight_hh"], ps["weight_hn"])
+    back = keras.convert_reset_first_weights_to_keras(ps["weight_hh"], ps["weight_hn"])
     w_i, w_h, b = (
-        jax_conventions.haiku_update_gate(keras.gru_gates(part)) for part in (ps["weight_ih"], back, ps["bias_ih"])
+        jax_conventions.haiku_update_gate(keras.swap_gru_gates(part)) for part in (ps["weight_ih"], back, ps["bias_ih"])
     )
     z = _sigmoid(x @ w_i[:, :2] + h @ w_h[:, :2] + b[:2])
     r = _sigmoid(x @ w_i[:, 2:4] + h @ w_h[:, 2:4] + b[2:4])
@@ -122,13 +122,16 @@ def _sigmoid(x: np.ndarray) -> np.ndarray:
 def test_what_keras_has_otherwise_goes_there_and_back() -> None:
     kernel = np.arange(2 * 3 * 4 * 6.0).reshape(2, 3, 4, 6)
     for there, back in (
-        (keras.conv_weight(kernel), keras.keras_conv_weight),
-        (keras.depthwise_weight(kernel), lambda weight: keras.keras_depthwise_weight(weight, 4)),
-        (keras.attention_weight(kernel[0]), lambda weight: keras.keras_attention_weight(weight, 4)),
-        (keras.attention_out_weight(kernel[0]), lambda weight: keras.keras_attention_out_weight(weight, 3)),
-        (keras.attention_bias(kernel[0, 0]), lambda bias: keras.keras_attention_bias(bias, 4)),
-        (keras.gru_gates(kernel), keras.gru_gates),
-        (keras.reset_first_weights(kernel[0, 0]), lambda pair: keras.keras_reset_first_weight(*pair)),
+        (keras.convert_conv_weight(kernel), keras.convert_conv_weight_to_keras),
+        (keras.convert_depthwise_weight(kernel), lambda weight: keras.convert_depthwise_weight_to_keras(weight, 4)),
+        (keras.convert_attention_weight(kernel[0]), lambda weight: keras.convert_attention_weight_to_keras(weight, 4)),
+        (
+            keras.convert_attention_out_weight(kernel[0]),
+            lambda weight: keras.convert_attention_out_weight_to_keras(weight, 3),
+        ),
+        (keras.convert_attention_bias(kernel[0, 0]), lambda bias: keras.convert_attention_bias_to_keras(bias, 4)),
+        (keras.swap_gru_gates(kernel), keras.swap_gru_gates),
+        (keras.reset_first_weights(kernel[0, 0]), lambda pair: keras.convert_reset_first_weights_to_keras(*pair)),
     ):
         found = back(there)
         np.testing.assert_array_equal(

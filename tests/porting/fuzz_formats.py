@@ -332,7 +332,7 @@ def _shared(source: Source) -> reading.SavedFile:
 CHECK = Hdf5.check
 PATCHES = [
     mock.patch.object(reading, "_read", _shared),
-    *[mock.patch.object(module, "bytes_of", lambda _: GIVEN[0]) for module in (reading, saving, files)],
+    *[mock.patch.object(module, "read_bytes", lambda _: GIVEN[0]) for module in (reading, saving, files)],
     *[mock.patch.object(module, "replacing", _nowhere) for module in (saving, flux_state)],
     mock.patch.object(argparse, "_", str),  # else the translation of its words is looked for on the disk, each time
     mock.patch.object(converting, "_is_safetensors", lambda _: is_safetensors(GIVEN[0][:9])),

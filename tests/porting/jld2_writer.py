@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from luxport.porting.files.jld2.checksum import lookup3
+from luxport.porting.files.jld2.checksum import compute_lookup3
 
 UNDEFINED = 0xFFFF_FFFF_FFFF_FFFF
 BASE = 512
@@ -81,7 +81,7 @@ class JLD2Writer:
         """Write an object header with these messages (kind, flags, body)."""
         body = b"".join(struct.pack("<BHB", kind, len(data), flags) + data for kind, flags, data in messages)
         header = b"OHDR" + struct.pack("<BBI", 2, 2, len(body)) + body
-        return self.append(header + struct.pack("<I", lookup3(header)))
+        return self.append(header + struct.pack("<I", compute_lookup3(header)))
 
     def heap(self, data: bytes, count: int) -> bytes:
         """Put data into a heap of its own, and return the length and place that stand for them."""
@@ -193,6 +193,6 @@ class JLD2Writer:
         root = self.group({**links, "_types": self.group({"00000001": self._datatype})})
         block = b"\x89HDF\r\n\x1a\n" + struct.pack("<BBBB", 2, 8, 8, 0)
         block += struct.pack("<QQQQ", BASE, UNDEFINED, len(self._data) + BASE, root)
-        self._data[:48] = block + struct.pack("<I", lookup3(block))
+        self._data[:48] = block + struct.pack("<I", compute_lookup3(block))
         start = b"HDF5-based Julia Data Format, version 0.2.0\0 (Julia 1.10.5 64-bit LE)\0"
         return start.ljust(BASE, b"\0") + bytes(self._data)

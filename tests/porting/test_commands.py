@@ -10,7 +10,7 @@ from luxport.cli import main
 from luxport.porting import read
 from luxport.porting.files import saving
 from luxport.porting.inspect_command import describe
-from luxport.porting.julia.generation import flux_generation
+from luxport.porting.julia.generation import describe_flux_generation
 
 
 @pytest.fixture
@@ -79,14 +79,14 @@ def test_names_from_a_file_cannot_drive_the_terminal():
     ("ConvTranspose", 8, "Flux 0.14 to 0.16"),  # v0.14.25
 ])  # fmt: skip
 def test_generations_by_their_fields(name, count, versions):
-    found, reasons = flux_generation(read(flux_struct(name, count)).values)
+    found, reasons = describe_flux_generation(read(flux_struct(name, count)).values)
     assert found == versions
     assert reasons == [f"{name} has {count} fields"]
 
 
 def test_tracker_dates_a_file():
     tracked = bw.struct_of(bw.datatype("Tracker.TrackedArray"), None, bw.array(samples.BIAS), None)
-    found, reasons = flux_generation(read(bw.bson({"b": tracked})).values)
+    found, reasons = describe_flux_generation(read(bw.bson({"b": tracked})).values)
     assert found == "Flux 0.8 to 0.9"
     assert "Tracker" in reasons[0]
 

@@ -11,7 +11,7 @@ import luxport as lp
 from luxport import porting
 from luxport.porting import FileFormatError, julia, load_parameters
 from luxport.porting.inspect_command import describe
-from luxport.porting.julia.component_arrays import component_tree
+from luxport.porting.julia.component_arrays import read_component_tree
 
 NUMBERS = np.arange(1, 33, dtype=np.float32)
 MODEL = lp.Chain(lp.Dense(3, 4), lp.NoOpLayer(), lp.BatchNorm(4))
@@ -36,7 +36,7 @@ def names(**entries):
 
 def tree_of(axis, numbers=NUMBERS):
     kind = typename("ComponentArray", 1, julia.TypeName(("Core",), "Tuple", (axis,)))
-    return component_tree(julia.Struct(kind, [numbers, ()]))
+    return read_component_tree(julia.Struct(kind, [numbers, ()]))
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 
 import luxport as lp
 from luxport.porting import FileFormatError, load_parameters
-from luxport.porting.julia.entries import entry_at
+from luxport.porting.julia.entries import find_entry_at
 
 MODEL = lp.Chain(lp.Dense(2, 3), lp.BatchNorm(3))
 WEIGHT = np.arange(6, dtype=np.float32).reshape(2, 3)
@@ -88,4 +88,4 @@ def test_a_part_of_other_parameters_is_named_and_not_taken(tmp_path):
 
 
 def test_a_name_may_go_on_after_a_dot_in_another():
-    assert entry_at({"a": {"x": 1}, "a.b": {"c": 2}}, "a.b.c")[0] == 2
+    assert find_entry_at({"a": {"x": 1}, "a.b": {"c": 2}}, "a.b.c")[0] == 2

@@ -10,7 +10,7 @@ import pytest
 
 import luxport
 from luxport.porting import julia, load_parameters, save_flux_state
-from luxport.porting.flux.state_file import flux_state
+from luxport.porting.flux.state_file import make_flux_state
 from luxport.tree import leaves_with_path
 
 relu = luxport.relu
@@ -168,9 +168,9 @@ STATES = [
 
 def test_fields_are_those_of_flux():
     for model, wanted in STATES:
-        assert nested(flux_state(model, *luxport.setup(0, model))) == wanted, model
+        assert nested(make_flux_state(model, *luxport.setup(0, model))) == wanted, model
     attention = luxport.MultiHeadAttention(4)
-    state = flux_state(attention, *luxport.setup(0, attention))
+    state = make_flux_state(attention, *luxport.setup(0, attention))
     assert state.names == ("nheads", "q_proj", "k_proj", "v_proj", "attn_drop", "out_proj")  # attention.jl:68
     assert nested(state["attn_drop"]) == [("p", 0.0), ("dims", ()), ("active", None), ("rng", ())]
 
@@ -218,7 +218,7 @@ def test_biases_of_cells_are_added_up(path):
 
 def test_containers_of_functions_keep_their_fields():
     own = Residual(luxport.MaxPool((2,)), (luxport.NoOpLayer(),))
-    assert nested(flux_state(own, *filled(own))) == [
+    assert nested(make_flux_state(own, *filled(own))) == [
         ("inner", [("k", (2,)), ("pad", (0, 0)), ("stride", (2,))]),
         ("blocks", ((),)),
     ]
@@ -236,16 +236,16 @@ def test_layers_around_layers(path):
     """One's own container is a struct of its layers; what only changes how a layer is run leaves no trace."""
     own = Residual(luxport.Dense(2, 3), (luxport.Dense(3, 3), luxport.NoOpLayer()))
     ps, st = filled(own)
-    state = flux_state(own, ps, st)
+    state = make_flux_state(own, ps, st)
     dense = [("weight", array(3, 3)), ("bias", array(3)), ("σ", ())]
     assert nested(state["blocks"]) == (dense, ())
     save_flux_state(path, own, ps, st)
     assert bits(*load_parameters(path, own, backend="numpy")) == bits(ps, st)
     chain = luxport.Chain(luxport.Dense(2, 2), luxport.Dense(2, 2))
     ps, st = filled(chain)
-    plain = nested(flux_state(chain, ps, st))
+    plain = nested(make_flux_state(chain, ps, st))
     frozen = luxport.freeze(chain, ps, st, ["layer_1.weight"])
-    np.testing.assert_array_equal(flux_state(*frozen)["layers"][0]["weight"], ps["layer_1"]["weight"])
+    np.testing.assert_array_equal(make_flux_state(*frozen)["layers"][0]["weight"], ps["layer_1"]["weight"])
     tied = luxport.tie(chain, ps, st, [("layer_1", "layer_2")])
     for model in (
         frozen,
@@ -253,7 +253,7 @@ def test_layers_around_layers(path):
         (luxport.DebugLayer(chain), ps, st),
         (luxport.AlternatePrecision(chain, "float16"), ps, st),
     ):
-        assert nested(flux_state(*model)) == plain
+        assert nested(make_flux_state(*model)) == plain
 
 
 @pytest.mark.parametrize(("layer", "text"), [

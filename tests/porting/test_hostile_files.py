@@ -16,7 +16,7 @@ from luxport import porting
 from luxport.porting import FileFormatError, petab
 from luxport.porting import convert_command as converting
 from luxport.porting import inspect_command as inspecting
-from luxport.porting.errors import refusing, shown
+from luxport.porting.errors import refuse_file, show
 
 MODEL = luxport.Dense(3, 2)
 
@@ -117,9 +117,9 @@ def test_control_characters_stay_out_of_messages(tmp_path, capsys):
 
 def test_the_wrapper_keeps_the_cause_and_lets_the_user_stop():
     told = "file: damaged, or of a form that is not read: KeyError: 'x'"
-    with pytest.raises(FileFormatError, match=told) as caught, refusing("file"):
+    with pytest.raises(FileFormatError, match=told) as caught, refuse_file("file"):
         raise KeyError("x")
     assert isinstance(caught.value.__cause__, KeyError)
-    with pytest.raises(KeyboardInterrupt), refusing("file"):
+    with pytest.raises(KeyboardInterrupt), refuse_file("file"):
         raise KeyboardInterrupt
-    assert shown("a\r\n\x00\x9b\u2066b\ud800") == "a \\x00\\x9b\\u2066b\\ud800"
+    assert show("a\r\n\x00\x9b\u2066b\ud800") == "a \\x00\\x9b\\u2066b\\ud800"

@@ -12,8 +12,8 @@ from jld2_writer import JLD2Writer
 
 from luxport import porting
 from luxport.porting import FileFormatError, julia
-from luxport.porting.files.jld2.checksum import lookup3
-from luxport.porting.julia.entries import entry_at
+from luxport.porting.files.jld2.checksum import compute_lookup3
+from luxport.porting.julia.entries import find_entry_at
 
 
 def value(make):
@@ -34,7 +34,7 @@ def text_of(make):
     [(b"", 0xDEADBEEF), (b"Four score and seven years ago", 0x17770551)],
 )
 def test_checksum(data, expected):
-    assert lookup3(data) == expected
+    assert compute_lookup3(data) == expected
 
 
 @pytest.mark.parametrize("form", ["new", "old"])
@@ -335,7 +335,7 @@ def test_entries_of_a_matrix_of_arrays_have_names():
     any_type = struct.pack("<Q", w.type_value("Core.Any"))
     kind = w.attribute("julia_type", jw.REFERENCE, jw.SCALAR, any_type)
     found = porting.read(w.finish(m=w.array(np.array(parts, "<u8").reshape(2, 2), jw.REFERENCE, kind))).values
-    np.testing.assert_array_equal(entry_at(found, "m.3")[0], samples.WEIGHT + 3)
+    np.testing.assert_array_equal(find_entry_at(found, "m.3")[0], samples.WEIGHT + 3)
 
 
 @pytest.mark.parametrize("data", [samples.jld2_state(), samples.bson_model()], ids=["JLD2", "BSON"])

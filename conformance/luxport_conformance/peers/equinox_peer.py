@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from luxport.porting.keras.conventions import momentum
-from luxport.porting.torch.conventions import dense_weight, recurrent_weight
+from luxport.porting.keras.conventions import convert_momentum
+from luxport.porting.torch.conventions import swap_dense_weight, swap_recurrent_weight
 from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError, Peer
 from luxport_conformance.peers.jax_conventions import equinox_transposed_weight, mirrored, one_bias
 from luxport_conformance.peers.jax_nn import FUNCTIONS
@@ -52,7 +52,9 @@ def _each(module: Any, x: Any, batch_axes: int = 1) -> Any:
 def _dense(layer: Any, x: Any, st: Any) -> Counterpart:
     linear, act = _made("Linear", layer.in_dims, layer.out_dims, use_bias=layer.use_bias), activation_of(layer)
     return Counterpart(
-        lambda x, ps: act(_each(_with(linear, weight=dense_weight(ps["weight"]), bias=ps.get("bias")), x, x.ndim - 1)),
+        lambda x, ps: act(
+            _each(_with(linear, weight=swap_dense_weight(ps["weight"]), bias=ps.get("bias")), x, x.ndim - 1)
+        ),
         differences=("weights (out, in)", "one sample at a time"),
     )
 
@@ -128,7 +130,7 @@ def _batch_norm(layer: Any, x: Any, st: Any) -> Counterpart:
     training, act = in_training(st), activation_of(layer)
     norm, state = equinox.nn.make_with_state(equinox.nn.BatchNorm)(
         *(layer.channels, "batch", layer.epsilon, layer.affine),
-        momentum=momentum(layer.momentum),
+        momentum=convert_momentum(layer.momentum),
         mode="batch",
         inference=not training,
     )
@@ -197,7 +199,9 @@ def _attention(layer: Any, x: Any, st: Any) -> Counterpart:
 
     def call(x: Any, ps: Any) -> Any:
         query, key, value, *mask = x if isinstance(x, tuple) else (x, x, x)
-        arrays = {f"{theirs}__weight": dense_weight(ps[f"{ours}_proj"]["weight"]) for ours, theirs in names.items()}
+        arrays = {
+            f"{theirs}__weight": swap_dense_weight(ps[f"{ours}_proj"]["weight"]) for ours, theirs in names.items()
+        }
         arrays |= {f"{theirs}__bias": ps[f"{ours}_proj"].get("bias") for ours, theirs in names.items()}
         made, causal = _with(attention, **arrays), jnp.tri(query.shape[1], key.shape[1], dtype=bool)
         if mask:
@@ -219,7 +223,7 @@ def _cell(name: str) -> Build:
 
         def call(x: Any, ps: Any) -> Any:
             x, carry = x if isinstance(x, tuple) else (x, _start(name, layer, ps, x.shape[0]))
-            weights = {part: recurrent_weight(ps[part]) for part in ("weight_ih", "weight_hh")}
+            weights = {part: swap_recurrent_weight(ps[part]) for part in ("weight_ih", "weight_hh")}
             made = _with(cell, **weights, **_biases(name, layer, ps))
             ends = jax.vmap(made)(x, carry if name == "LSTM" else carry[0])
             ends = ends if name == "LSTM" else (ends,)
@@ -276,7 +280,7 @@ def _weight_norm(layer: Any, x: Any, st: Any) -> Counterpart:
     norm = equinox.nn.WeightNorm(_made("Linear", inner.in_dims, inner.out_dims, use_bias=inner.use_bias))
 
     def call(x: Any, ps: Any) -> Any:
-        scale, weight = (dense_weight(ps["normalized"][name]) for name in ("weight_g", "weight_v"))
+        scale, weight = (swap_dense_weight(ps["normalized"][name]) for name in ("weight_g", "weight_v"))
         made = _with(norm, layer__weight=weight, layer__bias=ps["unnormalized"].get("bias"), g=scale)
         return _each(made, x, x.ndim - 1)
 

@@ -8,11 +8,11 @@ from importlib import import_module
 from typing import Any
 
 from luxport.porting.keras.conventions import (
-    keras_attention_bias,
-    keras_attention_out_weight,
-    keras_attention_weight,
-    keras_conv_weight,
-    momentum,
+    convert_attention_bias_to_keras,
+    convert_attention_out_weight_to_keras,
+    convert_attention_weight_to_keras,
+    convert_conv_weight_to_keras,
+    convert_momentum,
 )
 from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError, Peer, absent
 from luxport_conformance.peers.flax_recurrent import recurrent
@@ -137,7 +137,7 @@ def _conv_transpose(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
 
     def call(x: Any, ps: Any) -> Any:
         weight = mirrored(ps["weight"]) if layer.cross_correlation else ps["weight"]
-        given = {"kernel": keras_conv_weight(jnp.swapaxes(weight, 0, 1)), **_named(ps, bias="bias")}
+        given = {"kernel": convert_conv_weight_to_keras(jnp.swapaxes(weight, 0, 1)), **_named(ps, bias="bias")}
         return act(moved(lambda x: run("ConvTranspose", options, (layer.in_channels,), given, x), x))
 
     return Counterpart(call, differences=("channels last",))
@@ -171,7 +171,7 @@ def _batch_norm(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
         raise NoCounterpartError("always keeps statistics")
     options = {
         "use_running_average": not training,
-        "momentum": momentum(layer.momentum),
+        "momentum": convert_momentum(layer.momentum),
         "epsilon": layer.epsilon,
         "use_scale": layer.affine,
         "use_bias": layer.affine,
@@ -282,10 +282,10 @@ def _attention(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
     def parameters(ps: Any) -> dict[str, Any]:
         def part(name: str) -> dict[str, Any]:
             given = ps[f"{name}_proj"]
-            found = {"kernel": keras_attention_weight(given["weight"], heads)}
-            return found | ({"bias": keras_attention_bias(given["bias"], heads)} if layer.use_bias else {})
+            found = {"kernel": convert_attention_weight_to_keras(given["weight"], heads)}
+            return found | ({"bias": convert_attention_bias_to_keras(given["bias"], heads)} if layer.use_bias else {})
 
-        out = {"kernel": keras_attention_out_weight(ps["out_proj"]["weight"], heads)}
+        out = {"kernel": convert_attention_out_weight_to_keras(ps["out_proj"]["weight"], heads)}
         out |= {"bias": ps["out_proj"]["bias"]} if layer.use_bias else {}
         return {"query": part("q"), "key": part("k"), "value": part("v"), "out": out}
 

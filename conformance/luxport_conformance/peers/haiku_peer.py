@@ -5,7 +5,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from luxport.porting.keras.conventions import gru_gates, keras_conv_weight, keras_reset_first_weight, momentum
+from luxport.porting.keras.conventions import (
+    convert_conv_weight_to_keras,
+    convert_momentum,
+    convert_reset_first_weights_to_keras,
+    swap_gru_gates,
+)
 from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError, Peer
 from luxport_conformance.peers.jax_conventions import (
     haiku_forget_bias,
@@ -91,7 +96,7 @@ def _conv_transpose(layer: Any, x: Any, st: Any) -> Counterpart:
 
     def call(x: Any, ps: Any) -> Any:
         weight = mirrored(ps["weight"]) if layer.cross_correlation else ps["weight"]
-        given = {"w": keras_conv_weight(weight), **_named(ps, bias="b")}
+        given = {"w": convert_conv_weight_to_keras(weight), **_named(ps, bias="b")}
         return act(moved(lambda x: _applied("ConvNDTranspose", given, x, **options), x))
 
     return Counterpart(call, differences=("channels last",))
@@ -138,7 +143,7 @@ def _batch_norm(layer: Any, x: Any, st: Any) -> Counterpart:
         state = {"m/~/mean_ema": average(st["running_mean"]), "m/~/var_ema": average(st["running_var"])}
         shape = (*(1,) * (x.ndim - 1), layer.channels)
         given = {name: value.reshape(shape) for name, value in _named(ps, scale="scale", bias="offset").items()}
-        options = _affine(layer) | {"decay_rate": momentum(layer.momentum)}
+        options = _affine(layer) | {"decay_rate": convert_momentum(layer.momentum)}
         flags = {"is_training": False}
         return act(moved(lambda x: _applied("BatchNorm", given, x, state=state, call=flags, **options)[0], x))
 
@@ -242,9 +247,9 @@ def _cell(kind: str) -> Build:
             if kind == "LSTM":
                 weight = haiku_lstm_gates(jnp.concatenate([into, back]))
                 return "LSTM", {"m/linear": {"w": weight, "b": haiku_lstm_gates(haiku_forget_bias(bias))}}
-            back = keras_reset_first_weight(back, ps["weight_hn"])
+            back = convert_reset_first_weights_to_keras(back, ps["weight_hn"])
             parts = {"w_i": into, "w_h": back, "b": bias}
-            return "GRU", {"m": {name: haiku_update_gate(gru_gates(part)) for name, part in parts.items()}}
+            return "GRU", {"m": {name: haiku_update_gate(swap_gru_gates(part)) for name, part in parts.items()}}
 
         def step(x: Any, carry: Any, ps: Any) -> Any:
             name, given = core(ps)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from luxport.porting.keras.conventions import keras_conv_weight
+from luxport.porting.keras.conventions import convert_conv_weight_to_keras
 from luxport.tree.static import Static
 from luxport_conformance.peers.counterpart import NoCounterpartError
 from luxport_conformance.peers.jax_conventions import mirrored
@@ -30,7 +30,7 @@ def moved(call: Callable[[Any], Any], x: Any) -> Any:
 
 def kernel_last(layer: Any, weight: Any) -> Any:
     """Turn luxport's weight (a, b, *kernel) into (*kernel, b, a), mirrored for a convolution proper."""
-    return keras_conv_weight(weight if layer.cross_correlation else mirrored(weight))
+    return convert_conv_weight_to_keras(weight if layer.cross_correlation else mirrored(weight))
 
 
 def transposed_padding(layer: Any) -> list[tuple[int, int]]:

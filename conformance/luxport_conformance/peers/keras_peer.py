@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from luxport.porting.keras.conventions import (
-    keras_attention_bias,
-    keras_attention_out_weight,
-    keras_attention_weight,
-    keras_conv_weight,
-    keras_depthwise_weight,
-    momentum,
+    convert_attention_bias_to_keras,
+    convert_attention_out_weight_to_keras,
+    convert_attention_weight_to_keras,
+    convert_conv_weight_to_keras,
+    convert_depthwise_weight_to_keras,
+    convert_momentum,
 )
 from luxport.tree.static import Static
 from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError, Peer
@@ -68,7 +68,7 @@ def _conv(layer: Any, x: Any, st: Any) -> Counterpart:
     )
 
     def weights(ps: Any) -> list[Any]:
-        return [keras_conv_weight(_turned(layer, ps["weight"])), ps.get("bias")]
+        return [convert_conv_weight_to_keras(_turned(layer, ps["weight"])), ps.get("bias")]
 
     return _padded(windows, x, lambda shape: called(conv, shape, weights, last=True))
 
@@ -86,7 +86,7 @@ def _depthwise(layer: Any, x: Any, st: Any) -> Counterpart:
     )
 
     def weights(ps: Any) -> list[Any]:
-        return [keras_depthwise_weight(_turned(layer, ps["weight"]), layer.in_channels), ps.get("bias")]
+        return [convert_depthwise_weight_to_keras(_turned(layer, ps["weight"]), layer.in_channels), ps.get("bias")]
 
     return _padded(windows, x, lambda shape: called(conv, shape, weights, last=True))
 
@@ -107,7 +107,7 @@ def _conv_transpose(layer: Any, x: Any, st: Any) -> Counterpart:
     )
 
     def weights(ps: Any) -> list[Any]:
-        return [keras_conv_weight(_turned(layer, ps["weight"])), ps.get("bias")]
+        return [convert_conv_weight_to_keras(_turned(layer, ps["weight"])), ps.get("bias")]
 
     return called(conv, x.shape, weights, last=True)
 
@@ -162,7 +162,11 @@ def _batch_norm(layer: Any, x: Any, st: Any) -> Counterpart:
         raise NoCounterpartError("always keeps statistics")
     training = st["training"] == Static(True)
     norm = layers().BatchNormalization(
-        axis=1, momentum=momentum(layer.momentum), epsilon=layer.epsilon, center=layer.affine, scale=layer.affine
+        axis=1,
+        momentum=convert_momentum(layer.momentum),
+        epsilon=layer.epsilon,
+        center=layer.affine,
+        scale=layer.affine,
     )
     made = called(norm, x.shape, _norm, others=(st["running_mean"], st["running_var"]), training=training)
     return replace(
@@ -250,9 +254,9 @@ def _attention(layer: Any, x: Any, st: Any) -> Counterpart:
     def weights(ps: Any) -> list[Any]:
         found = []
         for name in ("q_proj", "k_proj", "v_proj"):
-            found.append(keras_attention_weight(ps[name]["weight"], heads))
-            found += [keras_attention_bias(ps[name]["bias"], heads)] if layer.use_bias else []
-        found.append(keras_attention_out_weight(ps["out_proj"]["weight"], heads))
+            found.append(convert_attention_weight_to_keras(ps[name]["weight"], heads))
+            found += [convert_attention_bias_to_keras(ps[name]["bias"], heads)] if layer.use_bias else []
+        found.append(convert_attention_out_weight_to_keras(ps["out_proj"]["weight"], heads))
         return [*found, ps["out_proj"]["bias"]] if layer.use_bias else found
 
     def call(x: Any, ps: Any) -> Any:

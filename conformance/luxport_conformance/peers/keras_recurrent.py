@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from luxport.porting.keras.conventions import gru_gates, keras_reset_first_weight
+from luxport.porting.keras.conventions import convert_reset_first_weights_to_keras, swap_gru_gates
 from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError
 from luxport_conformance.peers.keras_tools import activation_of, layers, stateless
 
@@ -30,9 +30,9 @@ def _weights(kind: str, layer: Any, ps: Any) -> list[Any]:
 
     kernel, recurrent, biases = ps["weight_ih"], ps["weight_hh"], [ps[n] for n in ("bias_ih", "bias_hh") if n in ps]
     if kind == "GRUv3":
-        recurrent = keras_reset_first_weight(recurrent, ps["weight_hn"])
+        recurrent = convert_reset_first_weights_to_keras(recurrent, ps["weight_hn"])
     if kind in ("GRU", "GRUv3"):
-        kernel, recurrent, *biases = map(gru_gates, (kernel, recurrent, *biases))
+        kernel, recurrent, *biases = map(swap_gru_gates, (kernel, recurrent, *biases))
     if kind == "GRU" and biases:
         bias = keras.ops.stack([biases[0], biases[1] if len(biases) == 2 else biases[0] * 0.0])
     else:

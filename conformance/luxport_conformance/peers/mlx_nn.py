@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from luxport.porting.torch.conventions import bilinear_weight, dense_weight, recurrent_weight
+from luxport.porting.torch.conventions import swap_bilinear_weight, swap_dense_weight, swap_recurrent_weight
 from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError, Peer, symmetric
 from luxport_conformance.peers.jax_tools import groups_of, in_training, only_identity
 from luxport_conformance.peers.mlx_training import FUNCTIONS, INITIALIZERS, LOSSES, OPTIMIZERS
@@ -58,7 +58,7 @@ def _given(module: Any, parameters: dict[str, Any]) -> Any:
 def _dense(layer: Any, x: Any, st: Any) -> Counterpart:
     linear, act = _nn().Linear(layer.in_dims, layer.out_dims, layer.use_bias), _activation(layer)
     return Counterpart(
-        lambda x, ps: act(_given(linear, {"weight": dense_weight(ps["weight"]), "bias": ps.get("bias")})(x)),
+        lambda x, ps: act(_given(linear, {"weight": swap_dense_weight(ps["weight"]), "bias": ps.get("bias")})(x)),
         differences=("weights (out, in)",),
     )
 
@@ -68,7 +68,7 @@ def _bilinear(layer: Any, x: Any, st: Any) -> Counterpart:
     bilinear, act = _nn().Bilinear(*pair, layer.out_dims, layer.use_bias), _activation(layer)
 
     def call(x: Any, ps: Any) -> Any:
-        weight = _mx().swapaxes(bilinear_weight(ps["weight"]), 1, 2)
+        weight = _mx().swapaxes(swap_bilinear_weight(ps["weight"]), 1, 2)
         return act(
             _given(bilinear, {"weight": weight, "bias": ps.get("bias")})(*(x if isinstance(x, tuple) else (x, x)))
         )
@@ -234,7 +234,7 @@ def _attention(layer: Any, x: Any, st: Any) -> Counterpart:
         query, key, value, *mask = x if isinstance(x, tuple) else (x, x, x)
         for name in ("query", "key", "value", "out"):
             part = ps["out_proj" if name == "out" else f"{name[0]}_proj"]
-            _given(attention[f"{name}_proj"], {"weight": dense_weight(part["weight"]), "bias": part.get("bias")})
+            _given(attention[f"{name}_proj"], {"weight": swap_dense_weight(part["weight"]), "bias": part.get("bias")})
         allowed = mask[0] if mask else None
         if layer.is_causal:
             causal = mx.tri(query.shape[1], key.shape[1], dtype=mx.bool_)
@@ -256,7 +256,7 @@ def _recurrent(kind: str, cell: bool = False) -> Build:
 
         def parameters(ps: Any) -> dict[str, Any]:
             names = ("Wxh", "Whh", "bias") if kind == "RNN" else ("Wx", "Wh", "b" if kind == "GRU" else "bias")
-            given = [recurrent_weight(ps["weight_ih"]), recurrent_weight(ps["weight_hh"]), ps.get("bias_ih")]
+            given = [swap_recurrent_weight(ps["weight_ih"]), swap_recurrent_weight(ps["weight_hh"]), ps.get("bias_ih")]
             if kind == "GRU" and layer.use_bias:
                 size, more = layer.out_dims, ps.get("bias_hh", 0.0 * ps["bias_ih"])
                 gates = mx.concatenate([more[: 2 * size], 0.0 * more[2 * size :]])

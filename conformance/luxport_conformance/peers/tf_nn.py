@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from luxport.porting.keras.conventions import keras_conv_weight, keras_depthwise_weight
+from luxport.porting.keras.conventions import convert_conv_weight_to_keras, convert_depthwise_weight_to_keras
 from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError, Peer, rename_options
 from luxport_conformance.peers.jax_tools import groups_of, in_training
 from luxport_conformance.peers.keras_tools import check_dilation
@@ -85,7 +85,7 @@ def _conv(layer: Any, x: Any, st: Any) -> Counterpart:
     _activation(layer)
 
     def call(x: Any, ps: Any) -> Any:
-        filters = keras_conv_weight(_turned(layer, ps["weight"]))
+        filters = convert_conv_weight_to_keras(_turned(layer, ps["weight"]))
         options = {"strides": windows.stride, "padding": "VALID", "dilations": windows.dilation}
         options["data_format"] = ("NWC", "NHWC", "NDHWC")[len(windows.window) - 1]  # no gradient of 3 axes without it
         return _moved(lambda x: _biased(layer, _tf().nn.convolution(pad(x), filters, **options), ps), x)
@@ -100,7 +100,7 @@ def _depthwise(layer: Any, x: Any, st: Any) -> Counterpart:
     _activation(layer)
 
     def call(x: Any, ps: Any) -> Any:
-        filters = keras_depthwise_weight(_turned(layer, ps["weight"]), groups_of(layer))
+        filters = convert_depthwise_weight_to_keras(_turned(layer, ps["weight"]), groups_of(layer))
         options = {"strides": (1, *windows.stride, 1), "padding": "VALID", "dilations": windows.dilation}
         return _moved(lambda x: _biased(layer, _tf().nn.depthwise_conv2d(pad(x), filters, **options), ps), x)
 
@@ -118,7 +118,7 @@ def _conv_transpose(layer: Any, x: Any, st: Any) -> Counterpart:
         whole = [(sizes[i] - 1) * windows.stride[i] + windows.window[i] + layer._output_padding[i] for i in axes]
         # What is added above is output that no window reaches: a longer window of zeros there.
         more = [(0, 0), (0, 0), *[(0, layer._output_padding[i]) for i in axes]]
-        filters = keras_conv_weight(tf.pad(_turned(layer, ps["weight"]), more))
+        filters = convert_conv_weight_to_keras(tf.pad(_turned(layer, ps["weight"]), more))
         shape = (samples, *whole, layer.out_channels)
 
         def run(x: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from luxport.porting.torch.conventions import dense_weight, torch_attention_weights
+from luxport.porting.torch.conventions import convert_attention_weights_to_torch, swap_dense_weight
 from luxport_conformance.peers.counterpart import Counterpart, NoCounterpartError
 from luxport_conformance.peers.torch_tools import activation_of, module
 
@@ -15,11 +15,13 @@ __all__ = ["ATTENTION"]
 def _weights(ps: Any, prefix: str = "") -> dict[str, Any]:
     """Name the parameters of an attention as PyTorch does."""
     parts = [ps[f"{name}_proj"] for name in "qkv"]
-    found = {"in_proj_weight": torch_attention_weights(*[dense_weight(part["weight"]) for part in parts])}
+    found = {
+        "in_proj_weight": convert_attention_weights_to_torch(*[swap_dense_weight(part["weight"]) for part in parts])
+    }
     if "bias" in ps["out_proj"]:
-        found["in_proj_bias"] = torch_attention_weights(*[part["bias"] for part in parts])
+        found["in_proj_bias"] = convert_attention_weights_to_torch(*[part["bias"] for part in parts])
         found["out_proj.bias"] = ps["out_proj"]["bias"]
-    found["out_proj.weight"] = dense_weight(ps["out_proj"]["weight"])
+    found["out_proj.weight"] = swap_dense_weight(ps["out_proj"]["weight"])
     return {prefix + name: value for name, value in found.items()}
 
 
@@ -62,7 +64,7 @@ def _norms_and_feed(layer: Any, ps: Any, norms: int) -> dict[str, Any]:
     found = {}
     for i in (1, 2):
         part = ps[f"dense_{i}"]
-        found |= {f"linear{i}.weight": dense_weight(part["weight"])}
+        found |= {f"linear{i}.weight": swap_dense_weight(part["weight"])}
         found |= {f"linear{i}.bias": part["bias"]} if "bias" in part else {}
     for i in range(1, norms + 1):
         part = ps[f"norm_{i}"]

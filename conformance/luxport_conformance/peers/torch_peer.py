@@ -10,8 +10,8 @@ import numpy as np
 
 from luxport.porting.torch.conventions import (
     PADDING_MODES,
-    bilinear_weight,
-    dense_weight,
+    swap_bilinear_weight,
+    swap_dense_weight,
 )
 from luxport.tree.static import Static
 from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError, Peer, symmetric
@@ -27,13 +27,13 @@ __all__ = ["TORCH"]
 
 def _dense(layer: Any, x: Any, st: Any) -> Counterpart:
     linear = module("Linear")(layer.in_dims, layer.out_dims, layer.use_bias)
-    return called(linear, lambda ps: {"weight": dense_weight(ps["weight"]), "bias": ps.get("bias")}, layer)
+    return called(linear, lambda ps: {"weight": swap_dense_weight(ps["weight"]), "bias": ps.get("bias")}, layer)
 
 
 def _bilinear(layer: Any, x: Any, st: Any) -> Counterpart:
     pair = layer.in_dims if isinstance(layer.in_dims, tuple) else (layer.in_dims,) * 2
     bilinear = module("Bilinear")(*pair, layer.out_dims, layer.use_bias)
-    made = called(bilinear, lambda ps: {"weight": bilinear_weight(ps["weight"]), "bias": ps.get("bias")}, layer)
+    made = called(bilinear, lambda ps: {"weight": swap_bilinear_weight(ps["weight"]), "bias": ps.get("bias")}, layer)
     return made if isinstance(x, tuple) else Counterpart(lambda x, ps: made.call((x, x), ps))
 
 
@@ -224,7 +224,9 @@ def _weight_norm(layer: Any, x: Any, st: Any) -> Counterpart:
 
     def parameters(ps: Any) -> dict[str, Any]:
         names = {"original0": "weight_g", "original1": "weight_v"}
-        weights = {f"parametrizations.weight.{n}": dense_weight(ps["normalized"][ours]) for n, ours in names.items()}
+        weights = {
+            f"parametrizations.weight.{n}": swap_dense_weight(ps["normalized"][ours]) for n, ours in names.items()
+        }
         return weights | {"bias": ps["unnormalized"].get("bias")}
 
     return called(linear, parameters, inner)
@@ -241,7 +243,7 @@ def _spectral_norm(layer: Any, x: Any, st: Any) -> Counterpart:
     path = "parametrizations.weight"
 
     def call(x: Any, ps: Any) -> Any:
-        weight = dense_weight(ps["weight"])
+        weight = swap_dense_weight(ps["weight"])
         # Both vectors are kept in PyTorch, u alone here: v is what one of its steps makes of u.
         u = torch.as_tensor(np.asarray(st["u"]["weight"]), dtype=x.dtype)
         u, v = torch.nn.functional.normalize(u, dim=0), torch.nn.functional.normalize(weight.detach().T @ u, dim=0)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import luxport
-from luxport.porting.torch.conventions import recurrent_weight
+from luxport.porting.torch.conventions import swap_recurrent_weight
 from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError, absent
 from luxport_conformance.peers.torch_tools import module
 
@@ -23,7 +23,7 @@ def _nonlinearity(layer: Any) -> dict[str, str]:
 
 def _weights(ps: Any, suffix: str, layer: Any) -> dict[str, Any]:
     """Name a cell's parameters as PyTorch does; of its two biases one is 0 where luxport has one."""
-    found = {name: recurrent_weight(ps[name]) for name in ("weight_ih", "weight_hh")}
+    found = {name: swap_recurrent_weight(ps[name]) for name in ("weight_ih", "weight_hh")}
     if layer.use_bias:
         found["bias_ih"] = ps["bias_ih"]
         found["bias_hh"] = ps["bias_hh"] if layer.use_recurrent_bias else ps["bias_ih"] * 0.0

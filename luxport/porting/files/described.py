@@ -70,7 +70,7 @@ class TreeWriter:
             raise ValueError(f"save expects one array a path, got two at {path}: a name in the tree has a dot")
         first, _ = self._first.setdefault(id(node), (path, node))
         if first is path:
-            self.arrays[path] = _host(node, path)
+            self.arrays[path] = _copy_to_host(node, path)
         else:
             self.aliases[path] = first
         return _ARRAY
@@ -138,7 +138,7 @@ class TreeReader:
             return value
         if "rule" not in value:
             return tuple([self._constant(entry) for entry in value["tuple"]])
-        kind = self._class(value["rule"])
+        kind = self._find_class(value["rule"])
         given = value["fields"]
         names = [field.name for field in dataclasses.fields(kind)]
         if sorted(given) != sorted(names):
@@ -150,7 +150,7 @@ class TreeReader:
             check(rule)
         return rule
 
-    def _class(self, name: Any) -> Any:
+    def _find_class(self, name: Any) -> Any:
         from luxport import optimizers, schedules
 
         if name in self._classes:
@@ -162,7 +162,7 @@ class TreeReader:
         raise FileFormatError(f"its rule {name!r} is none of luxport's: load(..., classes=[...]) takes its class")
 
 
-def _host(leaf: Array, path: str) -> Any:
+def _copy_to_host(leaf: Array, path: str) -> Any:
     if find_owner(type(leaf)) is None:
         kind = type(leaf).__name__
         hint = ": ps, st = luxport.setup(rng, layer), and save(path, ps, st)" if isinstance(leaf, LayerBase) else ""

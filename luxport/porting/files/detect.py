@@ -5,7 +5,7 @@ from __future__ import annotations
 from luxport.porting.errors import FileFormatError
 from luxport.porting.files.source import Source
 
-__all__ = ["HDF5_SIGNATURE", "describe_foreign", "hdf5_offset", "identify", "is_safetensors"]
+__all__ = ["HDF5_SIGNATURE", "describe_foreign", "find_hdf5_offset", "identify", "is_safetensors"]
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
@@ -43,7 +43,7 @@ def identify(source: Source) -> str:
         raise FileFormatError(
             "some program took this file for text and put spaces (0x20) for its bytes 0x00; fetch it again, as binary"
         )
-    if hdf5_offset(source) is not None:
+    if find_hdf5_offset(source) is not None:
         return "JLD2"
     start = bytes(source.data[:512])
     # A document that says its own size may begin with any bytes, those of a pickle for one.
@@ -65,14 +65,14 @@ def identify(source: Source) -> str:
     (size,) = source.unpack("i", 0)
     kind = source.data[4]
     if size == 5 and kind == 0:
-        return _whole(source, size)
+        return _check_whole(source, size)
     # The first element of a document: a type that exists, then a key of text.
     key = bytes(source.data[5:261]).partition(b"\0")
     if is_safetensors(start):
         raise FileFormatError("this is a safetensors file, which luxport.load reads", offset=0)
     if size < 5 or not (1 <= kind <= 0x13 or kind in (0x7F, 0xFF)) or not key[1]:
         raise FileFormatError("neither BSON nor JLD2 nor any other format that is known here", offset=0)
-    return _whole(source, size)
+    return _check_whole(source, size)
 
 
 def describe_foreign(start: bytes) -> str | None:
@@ -102,7 +102,7 @@ def _has_spaces_for_zeros(source: Source) -> bool:
     return HDF5_SIGNATURE in start or size == source.size
 
 
-def _whole(source: Source, size: int) -> str:
+def _check_whole(source: Source, size: int) -> str:
     if size > source.size:
         raise FileFormatError(
             f"the document says that it has {size} bytes and the file has {source.size}: truncated, or no BSON at all",
@@ -111,7 +111,7 @@ def _whole(source: Source, size: int) -> str:
     return "BSON"
 
 
-def hdf5_offset(source: Source) -> int | None:
+def find_hdf5_offset(source: Source) -> int | None:
     """Return where the HDF5 superblock begins, None if the file has none."""
     offset = 0
     while offset + len(HDF5_SIGNATURE) <= source.size:

@@ -14,7 +14,7 @@ from luxport.errors import LayerTypeError
 from luxport.porting.errors import FileFormatError
 from luxport.text import show
 
-__all__ = ["bytes_of", "check_path", "expect_regular"]
+__all__ = ["read_bytes", "check_path", "expect_regular"]
 
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
@@ -45,7 +45,7 @@ def check_path(path: Any) -> None:
         raise ValueError(f"a path expected, and none holds a character NUL, got {show(path)}")
 
 
-def bytes_of(path: str | PathLike[str], at_most: int = -1) -> bytes:
+def read_bytes(path: str | PathLike[str], at_most: int = -1) -> bytes:
     """Return the bytes of a regular file, or the first so many of them.
 
     Raises: FileFormatError if it is something else; OSError if it cannot be opened

@@ -8,10 +8,10 @@ from typing import Any
 
 from luxport.call_arguments import says_what_it_takes
 from luxport.porting import julia
-from luxport.porting.errors import FileFormatError, refusing
+from luxport.porting.errors import FileFormatError, refuse_file
 from luxport.porting.files import bson, jld2
 from luxport.porting.files.detect import identify
-from luxport.porting.files.opening import bytes_of
+from luxport.porting.files.opening import read_bytes
 from luxport.porting.files.source import Source
 from luxport.porting.julia.type_rules import is_gpu_array
 
@@ -48,8 +48,8 @@ def read(file: str | os.PathLike[str] | bytes, *, allow_unavailable: bool = Fals
     >>> read(document).values
     {'a': 7, 'b': True}
     """
-    data, path = (file, None) if isinstance(file, bytes) else (bytes_of(file), str(file))
-    with refusing(path):
+    data, path = (file, None) if isinstance(file, bytes) else (read_bytes(file), str(file))
+    with refuse_file(path):
         saved = _read(Source(data))
         if not allow_unavailable:
             _expect_all_here(saved)
@@ -62,7 +62,7 @@ def _read(source: Source) -> SavedFile:
         return SavedFile("JLD2", written_by, values)
     root, end = bson.parse(source)
     _refuse_databases(source, root, end)
-    return SavedFile("BSON", "", bson.values_of(root, source.size))
+    return SavedFile("BSON", "", bson.read_values(root, source.size))
 
 
 def _expect_all_here(saved: SavedFile) -> None:

@@ -47,7 +47,7 @@ def replacing(path: str | PathLike[str]) -> Iterator[BinaryIO]:
     check_path(path)
     given = os.fsdecode(path)
     try:
-        place = _without_links(given)
+        place = _follow_links(given)
         opened = _write_directly if isinstance(place, int) or _is_special(place) else _write_aside
         with opened(place) as file:
             yield file
@@ -57,7 +57,7 @@ def replacing(path: str | PathLike[str]) -> Iterator[BinaryIO]:
         raise OSError(error.errno, error.strerror, given) from None
 
 
-def _without_links(path: str) -> str | int:
+def _follow_links(path: str) -> str | int:
     """Follow links to the place itself, or to the number of an open file of this process."""
     place = path
     for _ in range(_MOST_LINKS):
@@ -105,7 +105,7 @@ def _write_aside(place: str | int) -> Iterator[BinaryIO]:
     place = str(place)
     folder = os.path.dirname(place)
     _remove_leftovers(folder)
-    descriptor, unfinished = _new_file(folder, place)
+    descriptor, unfinished = _make_file(folder, place)
     file = open(descriptor, "wb", buffering=1 << 16)  # noqa: SIM115
     try:
         yield file
@@ -123,7 +123,7 @@ def _write_aside(place: str | int) -> Iterator[BinaryIO]:
             file.close()
 
 
-def _new_file(folder: str, place: str) -> tuple[int, str]:
+def _make_file(folder: str, place: str) -> tuple[int, str]:
     """Make a locked file in a folder, with the mode and the owner that the one at a place has or would get."""
     try:
         old = os.stat(place)

@@ -40,13 +40,13 @@ def read_safetensors(data: bytes) -> tuple[dict[str, np.ndarray], dict[str, str]
     Raises: FileFormatError if the bytes are no such file, or have a type that is not read; ModuleNotFoundError for a
             type that needs the package ml_dtypes
     """
-    header, begin = _header(data)
+    header, begin = _read_header(data)
     described = header.pop("__metadata__", None) or {}
     if not isinstance(described, dict) or not all(isinstance(text, str) for text in described.values()):
         raise FileFormatError("its metadata are no texts")
     arrays, parts = {}, []
     for name, entry in header.items():
-        arrays[name], start, end = _array(name, entry, memoryview(data)[begin:])
+        arrays[name], start, end = _read_array(name, entry, memoryview(data)[begin:])
         parts.append((start, end))
     # Nothing is between the arrays, and no byte belongs to two.
     reached = 0
@@ -59,12 +59,12 @@ def read_safetensors(data: bytes) -> tuple[dict[str, np.ndarray], dict[str, str]
     return arrays, described
 
 
-def _header(data: bytes) -> tuple[dict[str, Any], int]:
+def _read_header(data: bytes) -> tuple[dict[str, Any], int]:
     size = int.from_bytes(data[:8], "little")
     if len(data) < 8 or size > min(len(data) - 8, _LONGEST_HEADER):
         raise FileFormatError(f"a header of {size} bytes in a file of {len(data)}: truncated, or no safetensors")
     try:
-        header = json.loads(data[8 : 8 + size].decode(), object_pairs_hook=_without_repetition)
+        header = json.loads(data[8 : 8 + size].decode(), object_pairs_hook=_refuse_repetition)
     except FileFormatError:
         raise
     except (ValueError, RecursionError) as error:
@@ -74,14 +74,14 @@ def _header(data: bytes) -> tuple[dict[str, Any], int]:
     return header, 8 + size
 
 
-def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _refuse_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         raise FileFormatError("its header has a name twice", offset=8)
     return found
 
 
-def _array(name: str, entry: Any, data: memoryview) -> tuple[np.ndarray, int, int]:
+def _read_array(name: str, entry: Any, data: memoryview) -> tuple[np.ndarray, int, int]:
     """Return one array, and where its bytes begin and end."""
     if not isinstance(entry, dict) or not {"dtype", "shape", "data_offsets"} <= entry.keys():
         raise FileFormatError(f"{name} has no dtype, shape and data_offsets")
@@ -89,7 +89,7 @@ def _array(name: str, entry: Any, data: memoryview) -> tuple[np.ndarray, int, in
     if not _are_sizes(shape) or not _are_sizes(places) or len(places) != 2 or len(shape) > _MOST_AXES:
         raise FileFormatError(f"{name} has a shape or places that are none")
     start, end = places
-    dtype = _dtype(name, entry["dtype"])
+    dtype = _read_dtype(name, entry["dtype"])
     if end > len(data) or start > end or math.prod(shape) * dtype.itemsize != end - start:
         raise FileFormatError(f"{name} of the shape {tuple(shape)} has the bytes {start} to {end} of {len(data)}")
     if entry["dtype"] == "BOOL" and any(byte > 1 for byte in set(bytes(data[start:end]))):
@@ -101,7 +101,7 @@ def _are_sizes(value: Any) -> bool:
     return isinstance(value, list) and all(type(n) is int and 0 <= n < 1 << 62 for n in value)
 
 
-def _dtype(name: str, written: Any) -> np.dtype[Any]:
+def _read_dtype(name: str, written: Any) -> np.dtype[Any]:
     if isinstance(written, str) and written in _DTYPES:
         return np.dtype(_DTYPES[written])
     if not isinstance(written, str) or written not in _ML_DTYPES:

@@ -15,15 +15,15 @@ from luxport.call_arguments import says_what_it_takes
 from luxport.core.anatomy import Parameters, States
 from luxport.core.initial_values import describe_values, initial_parameters, initial_states
 from luxport.core.layer import Layer, check_layer
-from luxport.porting.errors import FileFormatError, refusing, shown
+from luxport.porting.errors import FileFormatError, refuse_file, show
 from luxport.porting.files.described import TreeReader, TreeWriter
 from luxport.porting.files.detect import HDF5_SIGNATURE, describe_foreign
 from luxport.porting.files.names import expect_own_name
-from luxport.porting.files.opening import bytes_of, check_path
+from luxport.porting.files.opening import check_path, read_bytes
 from luxport.porting.files.replacing import replacing
 from luxport.porting.files.safetensors_reader import read_safetensors
 from luxport.porting.files.safetensors_writer import write_safetensors
-from luxport.porting.loading import placed
+from luxport.porting.loading import place_values
 from luxport.text import make_safe
 from luxport.tree.places import check_size
 from luxport.tree.static import Static
@@ -164,7 +164,7 @@ def load(
     if model is not None:
         check_layer("load", model)
     arrays, metadata = _read(path)
-    with refusing(str(path), "its metadata are damaged"):
+    with refuse_file(str(path), "its metadata are damaged"):
         if "trees" not in metadata or not metadata.get("format", "").isdecimal():
             raise FileFormatError("a file that luxport.save wrote expected: its metadata are missing")
         if int(metadata["format"]) > _FORMAT:
@@ -182,21 +182,21 @@ def load(
         raise ValueError(f"load expects an optimizer's state in {path}, which was saved without: save(optimizer=...)")
     if model is not None:
         problems: list[str] = []
-        ps, st = fitted(model, ps, st, problems)
+        ps, st = fit_trees(model, ps, st, problems)
         if problems:
             origin = f", which was saved from {metadata['model']}" if "model" in metadata else ""
             told = f"load expects {model!r} in {path}{origin}: {'; '.join(problems)}"
-            raise ValueError(shown(told, None))  # names are the file's
-    ps, st = placed((ps, {} if st is None else st), backend, device, dtype)
-    return (ps, st, placed(opt, backend, device, None)) if optimizer else (ps, st)
+            raise ValueError(show(told, None))  # names are the file's
+    ps, st = place_values((ps, {} if st is None else st), backend, device, dtype)
+    return (ps, st, place_values(opt, backend, device, None)) if optimizer else (ps, st)
 
 
 _JLD2 = (b"HDF5-based Julia", b"Julia data file ")
 
 
 def _read(path: str | PathLike[str]) -> tuple[dict[str, Any], dict[str, str]]:
-    data = bytes_of(path)
-    with refusing(str(path)):
+    data = read_bytes(path)
+    with refuse_file(str(path)):
         try:
             return read_safetensors(data)
         except FileFormatError as error:
@@ -216,7 +216,7 @@ def _read(path: str | PathLike[str]) -> tuple[dict[str, Any], dict[str, str]]:
             ) from error
 
 
-def fitted(model: Layer, ps: Any, st: Any, problems: list[str]) -> tuple[Any, Any]:
+def fit_trees(model: Layer, ps: Any, st: Any, problems: list[str]) -> tuple[Any, Any]:
     """Hold trees against a model, note what does not fit, and put them in its order."""
     ps = _compare(describe_values(initial_parameters, model), ps, "ps", problems)
     initial = initial_states(0, model)
@@ -229,7 +229,7 @@ def expect_fitting(caller: str, model: Layer, ps: Any, st: Any) -> tuple[Any, An
     Raises: ValueError that names every entry that is not the model's
     """
     problems: list[str] = []
-    ps, st = fitted(model, ps, st, problems)
+    ps, st = fit_trees(model, ps, st, problems)
     if problems:
         raise ValueError(
             f"{caller} expects the parameters and states of {make_safe(repr(model), 200)}: "
@@ -248,12 +248,12 @@ def _compare(wanted: Any, found: Any, path: str, problems: list[str]) -> Any:
         pairs = enumerate(zip(wanted, found, strict=True))
         return tree.like_sequence(found, [_compare(*pair, f"{path}.{i}", problems) for i, pair in pairs])
     # What a state has not yet, or has no longer, is None: a carry before the first call, say.
-    if not (path.startswith("st.") and (wanted is None or found is None)) and _kind(wanted) != _kind(found):
-        problems.append(f"{path}: {_kind(wanted)} expected, got {_kind(found)}")
+    if not (path.startswith("st.") and (wanted is None or found is None)) and _name_kind(wanted) != _name_kind(found):
+        problems.append(f"{path}: {_name_kind(wanted)} expected, got {_name_kind(found)}")
     return found
 
 
-def _kind(entry: Any) -> str:
+def _name_kind(entry: Any) -> str:
     if isinstance(entry, (Mapping, tuple, list)):
         return f"{'a dict' if isinstance(entry, Mapping) else 'a sequence'} of {len(entry)}"
     if entry is None or isinstance(entry, (Static, str)):

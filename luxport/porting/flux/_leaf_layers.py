@@ -14,13 +14,13 @@ from luxport.porting.errors import FileFormatError
 from luxport.porting.flux.building import (
     Ported,
     Source,
-    bare,
+    check_parameters,
     expect_projection,
-    padding_of,
-    states_of,
-    with_parameters,
+    make_bare,
+    make_states,
+    read_padding,
 )
-from luxport.porting.flux.fields import number, numbers
+from luxport.porting.flux.fields import read_number, read_numbers
 
 __all__ = [
     "build_adaptive",
@@ -42,26 +42,26 @@ __all__ = [
 def build_dense(source: Source) -> Ported:
     weight, bias = source.array("weight", 2), source.bias()
     layer = luxport.Dense(weight.shape[0], weight.shape[1], source.activation(), use_bias=bool(bias))
-    return with_parameters(layer, {"weight": weight, **bias})
+    return check_parameters(layer, {"weight": weight, **bias})
 
 
 def build_scale(source: Source) -> Ported:
     weight, bias = source.array("scale"), source.bias()
     layer = luxport.Scale(*weight.shape, activation=source.activation(), use_bias=bool(bias))
-    return with_parameters(layer, {"weight": weight, **bias})
+    return check_parameters(layer, {"weight": weight, **bias})
 
 
 def build_bilinear(source: Source) -> Ported:
     weight, bias = source.array("weight", 3), source.bias()
     in2, in1, out = weight.shape
-    return with_parameters(
+    return check_parameters(
         luxport.Bilinear((in1, in2), out, source.activation(), use_bias=bool(bias)), {"weight": weight, **bias}
     )
 
 
 def _read_windows(source: Source, axes: int) -> dict[str, Any]:
     """Stride and padding; a pad is one number an axis, or a pair."""
-    padding = padding_of(numbers(source["pad"], source.at("pad")), axes)
+    padding = read_padding(read_numbers(source["pad"], source.at("pad")), axes)
     return {"stride": source.numbers("stride", axes), "padding": padding}
 
 
@@ -80,7 +80,7 @@ def build_conv(source: Source) -> Ported:
         use_bias=bool(bias),
         cross_correlation=source.kind == "CrossCor",
     )
-    return with_parameters(layer, {"weight": weight, **bias})
+    return check_parameters(layer, {"weight": weight, **bias})
 
 
 def build_depthwise(source: Source) -> Ported:
@@ -92,7 +92,7 @@ def build_depthwise(source: Source) -> Ported:
         groups=channels,
         use_bias=bool(bias),
     )
-    return with_parameters(layer, {"weight": weight.reshape(channels * multiplier, 1, *kernel), **bias})
+    return check_parameters(layer, {"weight": weight.reshape(channels * multiplier, 1, *kernel), **bias})
 
 
 def build_conv_transpose(source: Source) -> Ported:
@@ -106,30 +106,30 @@ def build_conv_transpose(source: Source) -> Ported:
         groups=groups,
         use_bias=bool(bias),
     )
-    return with_parameters(layer, {"weight": weight, **bias})
+    return check_parameters(layer, {"weight": weight, **bias})
 
 
 def build_pool(layer: str) -> Callable[[Source], Ported]:
     def build(source: Source) -> Ported:
-        window = numbers(source["k"], source.at("k"))
-        return bare(getattr(luxport, layer)(window, **_read_windows(source, len(window))))
+        window = read_numbers(source["k"], source.at("k"))
+        return make_bare(getattr(luxport, layer)(window, **_read_windows(source, len(window))))
 
     return build
 
 
 def build_adaptive(layer: str) -> Callable[[Source], Ported]:
-    return lambda source: bare(getattr(luxport, layer)(numbers(source["out"], source.at("out"))))
+    return lambda source: make_bare(getattr(luxport, layer)(read_numbers(source["out"], source.at("out"))))
 
 
 def build_dropout(source: Source) -> Ported:
     dims = source.fields.get("dims")
     if isinstance(dims, bool):  # until 0.8 the second field says whether it is active
         dims = None
-    p = number(source["p"], source.at("p"))
+    p = read_number(source["p"], source.at("p"))
     if dims is None or not isinstance(dims, (int, tuple, list, np.integer)):  # a Colon: every entry by itself
-        return bare(luxport.Dropout(p))
-    axes = tuple(sorted(-n for n in (numbers(dims, source.at("dims")))))
-    return bare(luxport.Dropout(p, axes=axes))
+        return make_bare(luxport.Dropout(p))
+    axes = tuple(sorted(-n for n in (read_numbers(dims, source.at("dims")))))
+    return make_bare(luxport.Dropout(p, axes=axes))
 
 
 def build_embedding(source: Source) -> Ported:
@@ -137,14 +137,14 @@ def build_embedding(source: Source) -> Ported:
     layer = luxport.Embedding(
         weight.shape[0], weight.shape[1], padding_idx=None if padding is None else int(padding) - 1
     )
-    return with_parameters(layer, {"weight": weight})
+    return check_parameters(layer, {"weight": weight})
 
 
 def build_embedding_bag(source: Source) -> Ported:
     weight, reduction = source.array("weight", 2), source["reduction"]
     name = reduction.name if isinstance(reduction, julia.Function) else str(reduction)
     layer = luxport.EmbeddingBag(weight.shape[0], weight.shape[1], {"maximum": "max"}.get(name, name))
-    return with_parameters(layer, {"weight": weight})
+    return check_parameters(layer, {"weight": weight})
 
 
 def build_attention(source: Source) -> Ported:
@@ -158,11 +158,11 @@ def build_attention(source: Source) -> Ported:
     q, k, v, out = (parts[name].ps["weight"].shape for name in names)
     layer = luxport.MultiHeadAttention(
         *((q[0], k[0], v[0]), (q[1], v[1]), out[1]),
-        nheads=int(number(source["nheads"], source.at("nheads"))),
+        nheads=int(read_number(source["nheads"], source.at("nheads"))),
         attention_dropout_probability=dropout.layer.p,
         use_bias="bias" in parts["q_proj"].ps,
     )
-    whole = Ported(layer, describe_values(initial_parameters, layer), states_of(layer, 0))
+    whole = Ported(layer, describe_values(initial_parameters, layer), make_states(layer, 0))
     ps = {name: parts[name].ps if name in parts else entry for name, entry in whole.ps.items()}
     for name in names:
         if set(ps[name]) != set(whole.ps[name]):
@@ -175,6 +175,6 @@ def build_upsample(source: Source) -> Ported:
     name = mode.name if isinstance(mode, julia.Symbol) else str(mode)
     scale, size = source.fields.get("scale"), source.fields.get("size")
     if size is not None:
-        return bare(luxport.Upsample(mode=name, size=numbers(size, source.at("size"))))  # type: ignore[arg-type]
-    factors = tuple([number(n, source.at("scale")) for n in scale])[::-1] if isinstance(scale, tuple) else scale
-    return bare(luxport.Upsample(factors, name))  # type: ignore[arg-type]
+        return make_bare(luxport.Upsample(mode=name, size=read_numbers(size, source.at("size"))))  # type: ignore[arg-type]
+    factors = tuple([read_number(n, source.at("scale")) for n in scale])[::-1] if isinstance(scale, tuple) else scale
+    return make_bare(luxport.Upsample(factors, name))  # type: ignore[arg-type]

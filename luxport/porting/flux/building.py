@@ -15,14 +15,14 @@ from luxport.core.layer import Layer
 from luxport.errors import LayerError
 from luxport.porting import julia
 from luxport.porting.errors import FileFormatError
-from luxport.porting.flux.fields import GENERATIONS, fields_of, numbers
-from luxport.porting.flux.functions import Hole, function_layer
-from luxport.porting.flux.named_functions import named_function
-from luxport.porting.julia.wrappers import array
+from luxport.porting.flux.fields import GENERATIONS, read_fields, read_numbers
+from luxport.porting.flux.functions import Hole, make_function_layer
+from luxport.porting.flux.named_functions import find_named_function
+from luxport.porting.julia.wrappers import unwrap_array
 
 __all__ = ["Functions", "Missing", "Ported", "Repeats", "Source"]
-__all__ += ["bare", "expect_projection", "function_for", "kind_of", "padding_of", "remembering"]
-__all__ += ["states_of", "with_parameters"]
+__all__ += ["make_bare", "expect_projection", "find_function", "find_kind", "read_padding", "make_remembering"]
+__all__ += ["make_states", "check_parameters"]
 
 Functions = Mapping[str, Callable[..., Any]]
 
@@ -55,12 +55,12 @@ class Source:
 
     def inner(self, struct: julia.Struct) -> dict[str, Any]:
         """Return the fields by name of another layer of Flux."""
-        kind = kind_of(struct)
+        kind = find_kind(struct)
         if kind not in GENERATIONS:
             raise FileFormatError(
                 f"{self.path or 'the model'}: {julia.type_path(struct)} is no layer of Flux that luxport knows"
             )
-        return fields_of(struct, kind)
+        return read_fields(struct, kind)
 
     def __getitem__(self, name: str) -> Any:
         return self.fields[name]
@@ -71,7 +71,7 @@ class Source:
 
     def array(self, name: str, axes: int | None = None, *, least: int = 0) -> Any:
         """Return the array in a field, which has so many axes."""
-        found = array(self.fields[name], self.at(name))
+        found = unwrap_array(self.fields[name], self.at(name))
         if found.ndim != (found.ndim if axes is None else axes) or found.ndim < least:
             wanted = f"at least {least}" if axes is None else axes
             raise FileFormatError(f"{self.at(name)}: an array with {wanted} axes expected, got {found.ndim}")
@@ -81,13 +81,13 @@ class Source:
         """Return a number for each axis, in our order; the default if there is no such field."""
         if name not in self.fields and default is not None:
             return (default,) * axes
-        found = numbers(self.fields[name], self.at(name))
+        found = read_numbers(self.fields[name], self.at(name))
         return found * axes if len(found) == 1 else found
 
     def bias(self) -> dict[str, Any]:
         """Return the bias, if there is one: Flux writes ``false`` or ``Zeros`` where there is none."""
         value = self.fields.get("bias")
-        if value is None or isinstance(value, bool) or kind_of(value) == "Zeros":
+        if value is None or isinstance(value, bool) or find_kind(value) == "Zeros":
             return {}
         return {"bias": self.array("bias")}
 
@@ -99,10 +99,10 @@ class Source:
         unread = isinstance(value, julia.Unavailable)
         name = value.path if isinstance(value, julia.Function) else self.at("activation") if unread else str(value)
         given = self.functions.get(self.at("activation"), self.functions.get(name))
-        known = given or named_function(value)
+        known = given or find_named_function(value)
         if known is not None:
             return known
-        return function_for(value if isinstance(value, julia.Function) else None, name, self.at("activation"))
+        return find_function(value if isinstance(value, julia.Function) else None, name, self.at("activation"))
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class Missing:
         )
 
 
-def kind_of(value: Any) -> str:
+def find_kind(value: Any) -> str:
     """Return the name of a struct of Flux, nothing for anything else: others have layers of the same names."""
     if isinstance(value, julia.Struct) and isinstance(value.type, julia.TypeName) and "Flux" in value.type.module:
         return value.type.name
@@ -147,13 +147,13 @@ class Repeats:
 _MOST_REPEATED = 500
 
 
-def function_for(value: julia.Function | None, name: str, place: str) -> Callable[..., Any]:
+def find_function(value: julia.Function | None, name: str, place: str) -> Callable[..., Any]:
     """Return a function of one array; where the file has only its name, one that says so when it is called."""
-    layer = function_layer(value) if value is not None else Hole(name)
+    layer = make_function_layer(value) if value is not None else Hole(name)
     return layer.function if isinstance(layer, luxport.WrappedFunction) else Missing(place, name)
 
 
-def padding_of(pad: tuple[int, ...], axes: int) -> Any:
+def read_padding(pad: tuple[int, ...], axes: int) -> Any:
     """Return a pad in our order, which is one number an axis, one for all, or pairs that are turned round with it."""
     if len(pad) == 2 * axes:
         return tuple([(low, high) for high, low in zip(pad[::2], pad[1::2], strict=True)])
@@ -169,19 +169,19 @@ def expect_projection(layer: Layer, place: str) -> None:
         raise FileFormatError(f"{place}: a Dense without activation expected, got {layer}")
 
 
-def remembering(cell: Ported) -> Ported:
+def make_remembering(cell: Ported) -> Ported:
     """Return a cell that takes one step a call and remembers."""
     layer = luxport.StatefulRecurrentCell(cell.layer)  # type: ignore[arg-type]
-    return Ported(layer, cell.ps, states_of(layer, 0))
+    return Ported(layer, cell.ps, make_states(layer, 0))
 
 
-def bare(layer: Layer) -> Ported:
+def make_bare(layer: Layer) -> Ported:
     """Return a layer of which the file has no arrays."""
     _expect_small(layer, describe_values(initial_parameters, layer), 0)
-    return Ported(layer, initial_parameters(0, layer), states_of(layer, 0))
+    return Ported(layer, initial_parameters(0, layer), make_states(layer, 0))
 
 
-def with_parameters(layer: Layer, ps: dict[str, Any], st: dict[str, Any] | None = None) -> Ported:
+def check_parameters(layer: Layer, ps: dict[str, Any], st: dict[str, Any] | None = None) -> Ported:
     """Check the parameters against those that the layer has, and put them in its order."""
     wanted = describe_values(initial_parameters, layer)  # shapes alone: sizes from a file may be any
     if set(wanted) != set(ps):
@@ -190,10 +190,10 @@ def with_parameters(layer: Layer, ps: dict[str, Any], st: dict[str, Any] | None 
         if value.shape != ps[name].shape:
             raise FileFormatError(f"{name} of {layer}: shape {value.shape} expected, got {ps[name].shape}")
     given = sum(array.size for array in (*ps.values(), *(st or {}).values()))
-    return Ported(layer, {name: ps[name] for name in wanted}, {**states_of(layer, given), **(st or {})})
+    return Ported(layer, {name: ps[name] for name in wanted}, {**make_states(layer, given), **(st or {})})
 
 
-def states_of(layer: Layer, given: int) -> dict[str, Any]:
+def make_states(layer: Layer, given: int) -> dict[str, Any]:
     """Return the initial states of a layer that has so many numbers in the file.
 
     Raises: FileFormatError if they are out of all proportion to these

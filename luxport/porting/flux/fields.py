@@ -10,9 +10,9 @@ import numpy as np
 
 from luxport.porting import julia
 from luxport.porting.errors import FileFormatError
-from luxport.porting.julia.wrappers import array
+from luxport.porting.julia.wrappers import unwrap_array
 
-__all__ = ["GENERATIONS", "fields_of", "keeps_deviation", "number", "numbers", "variance_of"]
+__all__ = ["GENERATIONS", "read_fields", "keeps_deviation", "read_number", "read_numbers", "compute_variance"]
 
 _NORM = ("λ", "β", "γ", "μ", "σ²", "ϵ", "momentum")
 _TRACKED_NORM = (*_NORM, "affine", "track_stats", "active", "chs")
@@ -70,7 +70,7 @@ GENERATIONS: Mapping[str, tuple[tuple[str, ...], ...]] = {
 _RENAMED = {"W": "weight", "α": "scale", "over": "layers", "h": "state0"}
 
 
-def fields_of(struct: julia.Struct, kind: str) -> dict[str, Any]:
+def read_fields(struct: julia.Struct, kind: str) -> dict[str, Any]:
     """Return the fields by name.
 
     A file of JLD2 has names, but may leave out fields without data: functions come from the type's parameters then.
@@ -81,12 +81,12 @@ def fields_of(struct: julia.Struct, kind: str) -> dict[str, Any]:
         fields = dict(zip(struct.names, struct.fields, strict=True))
         renamed = {_RENAMED.get(name, name): value for name, value in fields.items()}
         if kind == "BatchNorm" and "σ²" not in fields and "σ" in fields:  # until 0.6, a standard deviation
-            renamed["σ²"] = variance_of(array(renamed.pop("σ"), "σ"), number(renamed.get("ϵ", 0), "ϵ"))
+            renamed["σ²"] = compute_variance(unwrap_array(renamed.pop("σ"), "σ"), read_number(renamed.get("ϵ", 0), "ϵ"))
         if "β" in renamed and kind == "Diagonal":
             renamed["bias"] = renamed.pop("β")
         if "bias" in renamed and kind.endswith("Cell"):
             renamed["b"] = renamed.pop("bias")
-        return _with_functions(struct, renamed)
+        return _add_functions(struct, renamed)
     for names in GENERATIONS[kind]:
         if len(names) == len(struct.fields):
             return dict(zip(names, struct.fields, strict=True))
@@ -94,7 +94,7 @@ def fields_of(struct: julia.Struct, kind: str) -> dict[str, Any]:
     raise FileFormatError(f"a Flux.{kind} with {len(struct.fields)} fields; Flux 0.6 to 0.16 know {known}")
 
 
-def _with_functions(struct: julia.Struct, fields: dict[str, Any]) -> dict[str, Any]:
+def _add_functions(struct: julia.Struct, fields: dict[str, Any]) -> dict[str, Any]:
     if "σ" not in fields:
         for parameter in struct.type.params:
             if isinstance(parameter, julia.TypeName) and parameter.name.startswith("#"):
@@ -109,35 +109,35 @@ def keeps_deviation(struct: julia.Struct, fields: Mapping[str, Any], versions: t
     it. If they leave it open, the default of epsilon tells: 1e-8 until 0.6, 1e-5 since.
     """
     first, last = versions
-    if struct.names is not None or len(struct.fields) != len(_NORM) + 1:  # names say it, see `fields_of`
+    if struct.names is not None or len(struct.fields) != len(_NORM) + 1:  # names say it, see `read_fields`
         return False, True
     if first >= 7:
         return False, True
     if last <= 6:
         return True, True
-    epsilon = number(fields["ϵ"], "ϵ")
+    epsilon = read_number(fields["ϵ"], "ϵ")
     old, new = (math.isclose(epsilon, default, rel_tol=1e-5) for default in (1e-8, 1e-5))
     return old, new
 
 
-def variance_of(deviation: np.ndarray, epsilon: float) -> np.ndarray:
+def compute_variance(deviation: np.ndarray, epsilon: float) -> np.ndarray:
     """Return the variance of which, with epsilon, a standard deviation is the root."""
     return np.maximum(np.square(deviation) - epsilon, 0).astype(deviation.dtype)
 
 
-def number(value: Any, what: str) -> Any:
+def read_number(value: Any, what: str) -> Any:
     """Return a real number.
 
     Raises: FileFormatError
     """
     if isinstance(value, julia.Struct) and len(value.fields) >= 1:  # Tracker's numbers
-        return number(value.fields[0], what)
+        return read_number(value.fields[0], what)
     if isinstance(value, (int, float, np.integer, np.floating)):
         return float(str(value)) if isinstance(value, np.floating) else value
     raise FileFormatError(f"{what}: a number expected, got {julia.type_path(value)}")
 
 
-def numbers(value: Any, what: str) -> tuple[int, ...]:
+def read_numbers(value: Any, what: str) -> tuple[int, ...]:
     """Return ints along the spatial axes, in our order: the last of Julia's first.
 
     Raises: FileFormatError

@@ -14,18 +14,18 @@ from luxport.core.layer import Layer
 from luxport.errors import LayerError
 from luxport.porting import julia
 from luxport.porting.flux.lowered_functions import MOST_METHODS, compile_function
-from luxport.porting.flux.named_functions import named_function
+from luxport.porting.flux.named_functions import find_named_function
 
-__all__ = ["Hole", "function_layer"]
+__all__ = ["Hole", "make_function_layer"]
 
 
-def function_layer(value: julia.Function) -> Layer:
+def make_function_layer(value: julia.Function) -> Layer:
     """Return a layer for a function in a chain: by its name, or by its lowered code; a `Hole` where neither helps."""
     if value.name == "flatten":
         return luxport.FlattenLayer()
     if value.name == "identity":
         return luxport.NoOpLayer()
-    known = named_function(value)
+    known = find_named_function(value)
     if known is not None:
         return luxport.WrappedFunction(known)
     if len(value.methods) == 1:

@@ -32,13 +32,13 @@ from luxport.porting.flux.building import (
     Ported,
     Repeats,
     Source,
-    bare,
-    kind_of,
+    find_kind,
+    make_bare,
 )
-from luxport.porting.flux.fields import GENERATIONS, fields_of, number
-from luxport.porting.flux.functions import Hole, function_layer
+from luxport.porting.flux.fields import GENERATIONS, read_fields, read_number
+from luxport.porting.flux.functions import Hole, make_function_layer
 from luxport.porting.flux.norms import batch_norm, group_norm, instance_norm, layer_norm
-from luxport.porting.flux.recurrent import cell, recur, sequence
+from luxport.porting.flux.recurrent import build_sequence, make_cell_builder, recur
 from luxport.porting.flux.weight_norm import weight_norm
 from luxport.porting.julia.generation import FIRST, LAST
 
@@ -47,7 +47,7 @@ __all__ = ["CONNECTIONS", "is_model", "port"]
 
 def is_model(value: Any) -> bool:
     """Whether a value is a layer of Flux."""
-    return kind_of(value) in _BUILDERS
+    return find_kind(value) in _BUILDERS
 
 
 def port(value: Any, functions: Functions, path: str = "", versions: tuple[int, int] = (FIRST, LAST)) -> Ported:
@@ -75,23 +75,25 @@ def _port(
 ) -> Ported:
     if isinstance(value, julia.Function):
         given = functions.get(path, functions.get(value.path, functions.get(value.name)))
-        return bare(luxport.WrappedFunction(given) if given is not None else function_layer(value))
+        return make_bare(luxport.WrappedFunction(given) if given is not None else make_function_layer(value))
     if path and isinstance(value, julia.Unavailable):
-        return bare(luxport.WrappedFunction(functions[path]) if path in functions else Hole(path, reason=value.reason))
-    kind = kind_of(value)
+        return make_bare(
+            luxport.WrappedFunction(functions[path]) if path in functions else Hole(path, reason=value.reason)
+        )
+    kind = find_kind(value)
     if kind not in _BUILDERS:
         custom = value.type if isinstance(value, julia.Struct) else None
         names = (custom.path, custom.name) if isinstance(custom, julia.TypeName) else ()
         given = next((functions[name] for name in (path, *names) if name in functions), None)
         if given is not None:
-            return bare(luxport.WrappedFunction(given))
+            return make_bare(luxport.WrappedFunction(given))
         what = julia.type_path(value)
         raise FileFormatError(
             f"{path or 'the model'}: {what} is no layer of Flux that luxport knows; hand over a function as "
             f"load_model(..., functions={{{path or 'the path'!r}: f}}), or load the parts by their names"
         )
     try:
-        return _BUILDERS[kind](Source(kind, fields_of(value, kind), value, functions, path, versions, build))
+        return _BUILDERS[kind](Source(kind, read_fields(value, kind), value, functions, path, versions, build))
     except KeyError as missing:
         raise FileFormatError(f"{path or 'the model'}: a Flux.{kind} without the field {missing}") from None
 
@@ -123,7 +125,7 @@ def _make_builder(build: Callable[[Source, dict[str, Layer]], Layer]) -> Callabl
     return built
 
 
-def _connection(source: Source) -> Callable[..., Any]:
+def _find_connection(source: Source) -> Callable[..., Any]:
     value = source["connection"]
     name = value.path if isinstance(value, julia.Function) else str(value)
     given = source.functions.get(source.at("connection"), source.functions.get(name))
@@ -154,13 +156,13 @@ CONNECTIONS: Mapping[str, Callable[..., Any]] = {
 
 def _skip_connection(source: Source) -> Ported:
     inner = source.port(source["layers"], "layers")
-    return Ported(luxport.SkipConnection(inner.layer, _connection(source)), inner.ps, inner.st)
+    return Ported(luxport.SkipConnection(inner.layer, _find_connection(source)), inner.ps, inner.st)
 
 
 _BUILDERS: Mapping[str, Callable[[Source], Ported]] = {
     "AdaptiveMaxPool": build_adaptive("AdaptiveMaxPool"),
     "AdaptiveMeanPool": build_adaptive("AdaptiveMeanPool"),
-    "AlphaDropout": lambda source: bare(luxport.AlphaDropout(number(source["p"], source.at("p")))),
+    "AlphaDropout": lambda source: make_bare(luxport.AlphaDropout(read_number(source["p"], source.at("p")))),
     "BatchNorm": batch_norm,
     "Bilinear": build_bilinear,
     "Chain": _make_builder(lambda source, layers: luxport.Chain(layers)),
@@ -173,28 +175,28 @@ _BUILDERS: Mapping[str, Callable[[Source], Ported]] = {
     "Dropout": build_dropout,
     "Embedding": build_embedding,
     "EmbeddingBag": build_embedding_bag,
-    "GRU": sequence,
-    "GRUCell": cell("GRUCell", 3),
-    "GRUv3": sequence,
-    "GRUv3Cell": cell("GRUv3Cell", 3),
-    "GlobalMaxPool": lambda source: bare(luxport.GlobalMaxPool()),
-    "GlobalMeanPool": lambda source: bare(luxport.GlobalMeanPool()),
+    "GRU": build_sequence,
+    "GRUCell": make_cell_builder("GRUCell", 3),
+    "GRUv3": build_sequence,
+    "GRUv3Cell": make_cell_builder("GRUv3Cell", 3),
+    "GlobalMaxPool": lambda source: make_bare(luxport.GlobalMaxPool()),
+    "GlobalMeanPool": lambda source: make_bare(luxport.GlobalMeanPool()),
     "GroupNorm": group_norm,
     "InstanceNorm": instance_norm,
-    "LSTM": sequence,
-    "LSTMCell": cell("LSTMCell", 4),
+    "LSTM": build_sequence,
+    "LSTMCell": make_cell_builder("LSTMCell", 4),
     "LayerNorm": layer_norm,
     "MaxPool": build_pool("MaxPool"),
     "Maxout": _make_builder(lambda source, layers: luxport.Maxout(layers)),
     "MeanPool": build_pool("MeanPool"),
     "MultiHeadAttention": build_attention,
-    "PairwiseFusion": _make_builder(lambda source, layers: luxport.PairwiseFusion(_connection(source), layers)),  # type: ignore[arg-type]
-    "Parallel": _make_builder(lambda source, layers: luxport.Parallel(_connection(source), layers)),
-    "PixelShuffle": lambda source: bare(luxport.PixelShuffle(int(source["r"]))),
-    "RNN": sequence,
-    "RNNCell": cell("RNNCell", 1),
+    "PairwiseFusion": _make_builder(lambda source, layers: luxport.PairwiseFusion(_find_connection(source), layers)),  # type: ignore[arg-type]
+    "Parallel": _make_builder(lambda source, layers: luxport.Parallel(_find_connection(source), layers)),
+    "PixelShuffle": lambda source: make_bare(luxport.PixelShuffle(int(source["r"]))),
+    "RNN": build_sequence,
+    "RNNCell": make_cell_builder("RNNCell", 1),
     "Recur": recur,
-    "Recurrence": sequence,
+    "Recurrence": build_sequence,
     "Scale": build_scale,
     "SkipConnection": _skip_connection,
     "Upsample": build_upsample,

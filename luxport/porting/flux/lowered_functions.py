@@ -61,13 +61,13 @@ def compile_function(method: julia.Method) -> JuliaFunction | None:
     if len(method.arguments) != 1:
         return None
     try:
-        body = _body(method)
+        body = _read_body(method)
     except (_Unknown, IndexError, ValueError, TypeError, AttributeError, RecursionError):
         return None
     return JuliaFunction(body, f"{method.name} at line {method.line}")
 
 
-def _body(method: julia.Method) -> Any:
+def _read_body(method: julia.Method) -> Any:
     values: list[Any] = []
     slots: dict[int, Any] = {2: _X}  # the first slot is the function itself
     # How large the tree of a statement or a slot is: a result that is used twice, again and again, is large at the end.
@@ -181,7 +181,7 @@ def _evaluate(node: Any, x: Any) -> Any:
     return node
 
 
-def _size(x: Any, axis: int | None = None) -> Any:
+def _find_size(x: Any, axis: int | None = None) -> Any:
     sizes = tuple(x.shape)[::-1]
     return sizes if axis is None else sizes[axis - 1]
 
@@ -200,7 +200,7 @@ def _make_pool(name: str) -> Callable[..., Any]:
     return pool
 
 
-def _product(x: Any, *rest: Any) -> Any:
+def _multiply(x: Any, *rest: Any) -> Any:
     for factor in rest:
         x = x * factor
     return x
@@ -209,10 +209,10 @@ def _product(x: Any, *rest: Any) -> Any:
 def _scale(x: Any, *rest: Any) -> Any:
     if sum(_is_array(value) for value in (x, *rest)) > 1:
         raise LayerError("multiplies arrays as matrices, in code that luxport does not read: hand the function over")
-    return _product(x, *rest)
+    return _multiply(x, *rest)
 
 
-def _entry(sizes: Any, position: int) -> Any:
+def _take_entry(sizes: Any, position: int) -> Any:
     if _is_array(sizes):
         raise LayerError("takes an entry of an array, in code that luxport does not read: hand the function over")
     return sizes[position - 1]
@@ -231,18 +231,18 @@ _BINARY: Mapping[str, Callable[..., Any]] = {
 _JULIA: Mapping[str, Callable[..., Any]] = {
     **_BINARY,
     "*": _scale,
-    ".*": _product,
+    ".*": _multiply,
     "./": lambda x, y: x / y,
     "/": lambda x, y: _scale(x, 1 / y),
     "div": lambda x, y: x // y,
-    "getindex": _entry,
+    "getindex": _take_entry,
     "lastindex": len,
     "ndims": lambda x: len(x.shape),
     "flatten": lambda x: namespace(x).reshape(x, (x.shape[0], -1)),
     "maxpool": _make_pool("MaxPool"),
     "meanpool": _make_pool("MeanPool"),
     "reshape": _reshape,
-    "size": _size,
+    "size": _find_size,
     "÷": lambda x, y: x // y,
 }
 """Functions that anonymous code may call besides `ACTIVATIONS`."""

@@ -9,7 +9,7 @@ from luxport import ops
 from luxport.ops import activations
 from luxport.porting import julia
 
-__all__ = ["ACTIVATIONS", "named_function"]
+__all__ = ["ACTIVATIONS", "find_named_function"]
 
 
 ACTIVATIONS: Mapping[str, Callable[..., Any]] = {
@@ -25,7 +25,7 @@ ACTIVATIONS: Mapping[str, Callable[..., Any]] = {
 """Functions of one array, by the last part of their Julia names."""
 
 
-def named_function(value: Any) -> Callable[..., Any] | None:
+def find_named_function(value: Any) -> Callable[..., Any] | None:
     """Return the counterpart of a function that Julia has by name, or None."""
     if not isinstance(value, julia.Function) or value.anonymous:
         return None

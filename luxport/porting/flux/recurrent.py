@@ -10,20 +10,20 @@ import numpy as np
 import luxport
 from luxport.porting import julia
 from luxport.porting.errors import FileFormatError
-from luxport.porting.flux.building import Ported, Source, kind_of, remembering, with_parameters
-from luxport.porting.julia.wrappers import array
+from luxport.porting.flux.building import Ported, Source, check_parameters, find_kind, make_remembering
+from luxport.porting.julia.wrappers import unwrap_array
 
-__all__ = ["cell", "recur", "sequence"]
+__all__ = ["make_cell_builder", "recur", "build_sequence"]
 
 
-def cell(name: str, gates: int) -> Callable[[Source], Ported]:
+def make_cell_builder(name: str, gates: int) -> Callable[[Source], Ported]:
     """Return the builder of a cell. Flux has one bias, that of the input, and trains the initial state until 0.14."""
 
     def build(source: Source) -> Ported:
         ps = {"weight_ih": source.array("Wi", 2), "weight_hh": source.array("Wh", 2)}
         options: dict[str, Any] = {}
         bias = source.fields.get("b")
-        if bias is None or isinstance(bias, bool) or kind_of(bias) == "Zeros":
+        if bias is None or isinstance(bias, bool) or find_kind(bias) == "Zeros":
             options["use_bias"] = False
         else:
             ps["bias_ih"] = source.array("b")
@@ -36,32 +36,32 @@ def cell(name: str, gates: int) -> Callable[[Source], Ported]:
             options["use_recurrent_bias"] = False
         if name == "RNNCell":
             options["activation"] = source.activation()
-        for entry, value in _initial(source).items():
+        for entry, value in _read_initial(source).items():
             options["train_memory" if entry == "memory" else "train_state"] = True
             ps[entry] = value
         in_dims, width = ps["weight_ih"].shape
-        return with_parameters(getattr(luxport, name)(in_dims, width // gates, **options), ps)
+        return check_parameters(getattr(luxport, name)(in_dims, width // gates, **options), ps)
 
     return build
 
 
-def _initial(source: Source) -> dict[str, Any]:
+def _read_initial(source: Source) -> dict[str, Any]:
     """Return the initial state where it is not zero, as it is unless it was trained."""
     first, second = source.fields.get("state0", source.fields.get("h")), source.fields.get("c")
     if isinstance(first, tuple) and len(first) == 2:
         first, second = first
     given = {"hidden_state": first, "memory": second}
     found = {
-        name: array(value, source.at(name)).reshape(-1)
+        name: unwrap_array(value, source.at(name)).reshape(-1)
         for name, value in given.items()
         if isinstance(value, (np.ndarray, julia.Struct))
     }
     return {name: value for name, value in found.items() if np.any(value)}
 
 
-def sequence(source: Source) -> Ported:
+def build_sequence(source: Source) -> Ported:
     """Build one of 0.15's layers: a cell run over (T, F) or (N, T, F), with all outputs and maybe the last state."""
-    inner = _cell_of(source)
+    inner = _build_cell(source)
     params = source.struct.type.params
     layer = luxport.Recurrence(inner.layer, return_sequence=True, return_state=params[:1] == (True,))  # type: ignore[arg-type]
     return Ported(layer, inner.ps, inner.st)
@@ -69,10 +69,10 @@ def sequence(source: Source) -> Ported:
 
 def recur(source: Source) -> Ported:
     """Build a Recur, which takes one step a call and remembers: so does StatefulRecurrentCell."""
-    return remembering(_cell_of(source))
+    return make_remembering(_build_cell(source))
 
 
-def _cell_of(source: Source) -> Ported:
+def _build_cell(source: Source) -> Ported:
     inner = source.port(source["cell"], "cell")
     if not isinstance(inner.layer, luxport.RecurrentCell):
         raise FileFormatError(f"{source.at('cell')}: a recurrent cell of Flux expected, got {inner.layer}")

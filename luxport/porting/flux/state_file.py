@@ -39,7 +39,7 @@ from luxport.porting.flux._leaf_states import (
     write_scale,
 )
 
-__all__ = ["flux_state", "save_flux_state"]
+__all__ = ["make_flux_state", "save_flux_state"]
 
 
 @says_what_it_takes
@@ -79,12 +79,12 @@ def save_flux_state(
     """
     check_path(path)
     expect_own_name("save_flux_state", path, ".jld2", ", which is what JLD2.load in Julia reads")
-    state = flux_state(model, ps, st)
+    state = make_flux_state(model, ps, st)
     with replacing(path) as file:
         write(file, {name: state})
 
 
-def flux_state(model: Layer, ps: Parameters, st: States) -> julia.Value:
+def make_flux_state(model: Layer, ps: Parameters, st: States) -> julia.Value:
     """Return what `save_flux_state` writes, as a value of `luxport.porting.julia`.
 
     Raises: as `save_flux_state`

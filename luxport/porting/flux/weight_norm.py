@@ -10,7 +10,7 @@ import numpy as np
 from luxport.porting import julia
 from luxport.porting.errors import FileFormatError
 from luxport.porting.flux.building import Ported, Source
-from luxport.porting.julia.wrappers import array
+from luxport.porting.julia.wrappers import unwrap_array
 
 __all__ = ["weight_norm"]
 
@@ -26,8 +26,8 @@ def weight_norm(source: Source) -> Ported:
     fields = source.inner(layer)
     if which.name not in fields:
         raise FileFormatError(f"{source.at('layer')}: {layer.type} has no {which.name} in this file")
-    v, g = array(fields[which.name], source.at(which.name)), source.array("g")
-    axes = tuple([v.ndim - axis for axis in _axes(source["dims"], source.at("dims"))])
+    v, g = unwrap_array(fields[which.name], source.at(which.name)), source.array("g")
+    axes = tuple([v.ndim - axis for axis in _read_axes(source["dims"], source.at("dims"))])
     if not all(0 <= axis < v.ndim for axis in axes):
         raise FileFormatError(f"{source.at('dims')}: axes of an array with {v.ndim} expected")
     norm = np.sqrt(np.sum(np.square(v), axis=axes, keepdims=True) + np.finfo(g.dtype).eps)
@@ -36,7 +36,7 @@ def weight_norm(source: Source) -> Ported:
     return source.port(changed, "layer")
 
 
-def _axes(value: Any, what: str) -> tuple[int, ...]:
+def _read_axes(value: Any, what: str) -> tuple[int, ...]:
     match value:
         case int():
             return (value,)

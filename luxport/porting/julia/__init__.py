@@ -7,9 +7,9 @@ from ._types import TypeName as TypeName
 from ._types import TypeVar as TypeVar
 from ._types import Union as Union
 from ._types import UnionAll as UnionAll
-from ._types import dotted as dotted
+from ._types import drop_main as drop_main
+from ._types import split_dotted as split_dotted
 from ._types import type_path as type_path
-from ._types import without_main as without_main
 from ._values import MISSING as MISSING
 from ._values import UNDEFINED as UNDEFINED
 from ._values import Bits as Bits

@@ -111,16 +111,16 @@ class _Printer:
         if self._left < 0 or depth > 30:
             return "…"
         if not isinstance(node, (Struct, list, tuple)):
-            return self._leaf(node)[:_LONGEST_NAME]
+            return self._print_leaf(node)[:_LONGEST_NAME]
         match node:
             case Struct(type=TypeName() as type):
-                return self._struct(type.path[:_LONGEST_NAME], node.fields, depth + 1)
+                return self._print_struct(type.path[:_LONGEST_NAME], node.fields, depth + 1)
             case list() | tuple():
-                return f"({self._all(node, depth)})"
+                return f"({self._print_all(node, depth)})"
             case _:
                 return str(node.type)[:_LONGEST_NAME]
 
-    def _leaf(self, node: Any) -> str:
+    def _print_leaf(self, node: Any) -> str:
         match node:
             case Symbol():
                 return f":{node.name}"
@@ -143,7 +143,7 @@ class _Printer:
             case _:
                 return type(node).__name__
 
-    def _all(self, nodes: Any, depth: int) -> str:
+    def _print_all(self, nodes: Any, depth: int) -> str:
         shown = []
         for node in nodes:
             shown.append(self.show(node, depth + 1))
@@ -151,7 +151,7 @@ class _Printer:
                 break
         return ", ".join(shown)
 
-    def _struct(self, path: str, fields: list[Any], depth: int) -> str:
+    def _print_struct(self, path: str, fields: list[Any], depth: int) -> str:
         match path, fields:
             case "Core.SSAValue", [int(number)]:
                 return f"%{number}"
@@ -168,14 +168,14 @@ class _Printer:
             case "Core.GotoIfNot", [condition, label]:
                 return f"unless {self.show(condition, depth)} goto %{self.show(label, depth)}"
             case "Core.Expr", [Symbol(head), list(parts), *_]:
-                return self._expression(head, parts, depth)
+                return self._print_expression(head, parts, depth)
             case _:
-                return f"{path}({self._all(fields, depth)})"
+                return f"{path}({self._print_all(fields, depth)})"
 
-    def _expression(self, head: str, parts: list[Any], depth: int) -> str:
+    def _print_expression(self, head: str, parts: list[Any], depth: int) -> str:
         match head, parts:
             case "call", [function, *arguments]:
-                return f"{self.show(function, depth)}({self._all(arguments, depth)})"
+                return f"{self.show(function, depth)}({self._print_all(arguments, depth)})"
             case "=", [target, value]:
                 return f"{self.show(target, depth)} = {self.show(value, depth)}"
             case "return", [value]:
@@ -183,4 +183,4 @@ class _Printer:
             case "gotoifnot", [condition, label]:
                 return f"unless {self.show(condition, depth)} goto %{self.show(label, depth)}"
             case _:
-                return f"{head[:_LONGEST_NAME]}({self._all(parts, depth)})"
+                return f"{head[:_LONGEST_NAME]}({self._print_all(parts, depth)})"

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from luxport.porting.julia._values import NamedTuple, Struct, Symbol, Value, whole_number
 
-__all__ = ["BOTTOM", "TypeName", "TypeVar", "Union", "UnionAll", "dotted", "type_path"]
+__all__ = ["BOTTOM", "TypeName", "TypeVar", "Union", "UnionAll", "split_dotted", "type_path"]
 
 
 @dataclass(frozen=True)
@@ -83,26 +83,26 @@ def type_path(value: Value) -> str:
     return value.type.path if isinstance(value.type, TypeName) else str(value.type)
 
 
-def dotted(path: str) -> tuple[tuple[str, ...], str]:
+def split_dotted(path: str) -> tuple[tuple[str, ...], str]:
     """Split a dotted name into modules and name, without a leading ``Main`` before another module.
 
     A function's type begins with ``#`` and may have dots of its own.
 
-    >>> dotted("Main.Base.#identity"), dotted("Main.Policy"), dotted("Base.#.+")
+    >>> split_dotted("Main.Base.#identity"), split_dotted("Main.Policy"), split_dotted("Base.#.+")
     ((('Base',), '#identity'), (('Main',), 'Policy'), (('Base',), '#.+'))
 
     So may a module's name, where it is a notebook's:
 
-    >>> dotted("Main.workspace#4.Policy"), dotted("Main.workspace#4.#relu")
+    >>> split_dotted("Main.workspace#4.Policy"), split_dotted("Main.workspace#4.#relu")
     ((('workspace#4',), 'Policy'), (('workspace#4',), '#relu'))
     """
     mark = 0 if path.startswith("#") else path.find(".#") + 1 or -1
     end = path.rfind(".") if mark < 0 else path.rfind(".", 0, mark)
     modules = tuple(path[:end].split(".")) if end > 0 else ()
-    return without_main(modules), path[end + 1 :] if end > 0 else path
+    return drop_main(modules), path[end + 1 :] if end > 0 else path
 
 
-def without_main(modules: tuple[str, ...]) -> tuple[str, ...]:
+def drop_main(modules: tuple[str, ...]) -> tuple[str, ...]:
     """Leave out a leading ``Main`` before another module."""
     return modules[1:] if len(modules) > 1 and modules[0] == "Main" else modules
 

@@ -24,10 +24,10 @@ import numpy as np
 
 from luxport.porting import julia
 from luxport.porting.errors import FileFormatError
-from luxport.porting.julia.type_rules import tuple_types
-from luxport.porting.julia.wrappers import array
+from luxport.porting.julia.type_rules import find_tuple_types
+from luxport.porting.julia.wrappers import unwrap_array
 
-__all__ = ["component_tree", "is_component_array"]
+__all__ = ["read_component_tree", "is_component_array"]
 
 _NAMES = frozenset({"ComponentArray", "CArray"})
 _SHAPES = frozenset({"ShapedAxis", "Shaped1DAxis"})
@@ -38,7 +38,7 @@ def is_component_array(value: Any) -> bool:
     return isinstance(value, julia.Struct) and isinstance(value.type, julia.TypeName) and value.type.name in _NAMES
 
 
-def component_tree(value: julia.Struct) -> Any:
+def read_component_tree(value: julia.Struct) -> Any:
     """Return what a ComponentArray holds: a `julia.NamedTuple` of views; the plain array if it has no names.
 
     Raises: FileFormatError if the vector is not in the file, or the axes name places outside it
@@ -46,61 +46,61 @@ def component_tree(value: julia.Struct) -> Any:
     >>> span = julia.Struct(julia.TypeName(("Base",), "UnitRange"), [1, 2])
     >>> axis = julia.TypeName(("ComponentArrays",), "Axis", (julia.NamedTuple(("bias", "scale"), (span, 3)),))
     >>> kind = julia.TypeName(("ComponentArrays",), "ComponentArray", (julia.TypeName(("Core",), "Tuple", (axis,)),))
-    >>> component_tree(julia.Struct(kind, [np.array([0.5, 1.0, 2.0]), ()]))["bias"]
+    >>> read_component_tree(julia.Struct(kind, [np.array([0.5, 1.0, 2.0]), ()]))["bias"]
     array([0.5, 1. ])
     """
-    data = array(value.fields[0] if value.fields else None, value.type.name)
-    axes = _axes(value.type)
+    data = unwrap_array(value.fields[0] if value.fields else None, value.type.name)
+    axes = _list_axes(value.type)
     # The rows or columns of a matrix may have names too, but parameters have one axis.
     if data.ndim != 1 or len(axes) != 1:
         return data
-    return _part(data, axes[0])
+    return _take_part(data, axes[0])
 
 
-def _axes(type: julia.TypeName) -> tuple[Any, ...]:
+def _list_axes(type: julia.TypeName) -> tuple[Any, ...]:
     """Return the types of the axes: the parameter that is a tuple of such."""
     for parameter in type.params:
-        axes = tuple_types(parameter)
+        axes = find_tuple_types(parameter)
         if axes and all(_name(axis).endswith("Axis") for axis in axes):
             return axes
     return ()
 
 
-def _part(data: np.ndarray, axis: Any) -> Any:
+def _take_part(data: np.ndarray, axis: Any) -> Any:
     """Return what an axis says of a vector."""
-    params = _params(axis)
+    params = _list_params(axis)
     match _name(axis):
         case "Axis":
             index_map = params[0] if params else None
-            return _tree(data, index_map) if isinstance(index_map, julia.NamedTuple) and index_map.names else data
+            return _make_tree(data, index_map) if isinstance(index_map, julia.NamedTuple) and index_map.names else data
         case name if name in _SHAPES and params:
             return _shape_data(data, params[0])
         case "PartitionedAxis" if params and isinstance(params[0], int):
-            return _pieces(data, params[0], params[-1])
+            return _cut_pieces(data, params[0], params[-1])
     return data
 
 
-def _tree(data: np.ndarray, index_map: julia.NamedTuple) -> julia.NamedTuple:
-    return julia.NamedTuple(index_map.names, tuple([_entry(data, entry) for entry in index_map.values]))
+def _make_tree(data: np.ndarray, index_map: julia.NamedTuple) -> julia.NamedTuple:
+    return julia.NamedTuple(index_map.names, tuple([_take_entry(data, entry) for entry in index_map.values]))
 
 
-def _entry(data: np.ndarray, entry: Any) -> Any:
+def _take_entry(data: np.ndarray, entry: Any) -> Any:
     match entry:
         case tuple() if len(entry) == 2 and isinstance(entry[1], julia.NamedTuple):
-            return _tree(_view(data, entry[0]), entry[1])
+            return _make_tree(_take_view(data, entry[0]), entry[1])
         case tuple() if len(entry) == 3 and isinstance(entry[1], int):
-            part = _view(data, entry[0])
+            part = _take_view(data, entry[0])
             inner = julia.TypeName((), "Axis", (entry[2],))
-            return _pieces(part, entry[1], inner)
-    if _name(entry) == "ViewAxis" and _params(entry):
-        return _part(_view(data, _params(entry)[0]), _params(entry)[-1])
-    return _view(data, entry)
+            return _cut_pieces(part, entry[1], inner)
+    if _name(entry) == "ViewAxis" and _list_params(entry):
+        return _take_part(_take_view(data, _list_params(entry)[0]), _list_params(entry)[-1])
+    return _take_view(data, entry)
 
 
-def _pieces(data: np.ndarray, size: int, axis: Any) -> list[Any]:
+def _cut_pieces(data: np.ndarray, size: int, axis: Any) -> list[Any]:
     if size <= 0 or data.size % size:
         raise FileFormatError(f"a ComponentArray has {data.size} numbers in parts of {size}")
-    return [_part(data[start : start + size], axis) for start in range(0, data.size, size)]
+    return [_take_part(data[start : start + size], axis) for start in range(0, data.size, size)]
 
 
 def _shape_data(data: np.ndarray, shape: Any) -> np.ndarray:
@@ -110,7 +110,7 @@ def _shape_data(data: np.ndarray, shape: Any) -> np.ndarray:
     return data.reshape(sizes[::-1])
 
 
-def _view(data: np.ndarray, place: Any) -> Any:
+def _take_view(data: np.ndarray, place: Any) -> Any:
     """Return one number or a run of them by 1-based places."""
     if not np.ndim(data):
         raise FileFormatError(f"a ComponentArray has a part {place!r} of a single number")
@@ -129,6 +129,6 @@ def _name(axis: Any) -> str:
     return type.name if isinstance(type, julia.TypeName) else ""
 
 
-def _params(axis: Any) -> tuple[Any, ...]:
+def _list_params(axis: Any) -> tuple[Any, ...]:
     type = axis.type if isinstance(axis, julia.Struct) else axis
     return type.params if isinstance(type, julia.TypeName) else ()

@@ -11,19 +11,19 @@ import numpy as np
 
 from luxport.porting import julia
 from luxport.porting.errors import FileFormatError
-from luxport.porting.julia.component_arrays import component_tree, is_component_array
+from luxport.porting.julia.component_arrays import is_component_array, read_component_tree
 
-__all__ = ["children_of", "entries_inside", "entry_at", "is_enclosure", "states_beside"]
+__all__ = ["list_children", "entries_inside", "find_entry_at", "is_enclosure", "find_states_beside"]
 
 _STATES = ("st", "states", "state")
 _MOST = 200
 
 
-def children_of(value: Any) -> dict[str, Any]:
+def list_children(value: Any) -> dict[str, Any]:
     """Return what a value contains by name, or by position where there are no names; nothing of an array."""
     if is_component_array(value):
         try:
-            tree = component_tree(value)
+            tree = read_component_tree(value)
         except FileFormatError:
             return {}
         return dict(julia.children(tree)) if isinstance(tree, julia.NamedTuple) else {}
@@ -31,12 +31,12 @@ def children_of(value: Any) -> dict[str, Any]:
     return {} if isinstance(value, np.ndarray) and value.dtype != object else dict(julia.children(value))
 
 
-def entry_at(values: Mapping[str, Any], name: str) -> tuple[Any, Any]:
+def find_entry_at(values: Mapping[str, Any], name: str) -> tuple[Any, Any]:
     """Return the entry of a name, which may be dotted, and what it is in.
 
     Raises: KeyError if there is none
 
-    >>> entry_at({"model": {"ps": 1, "st": 2}}, "model.ps")
+    >>> find_entry_at({"model": {"ps": 1, "st": 2}}, "model.ps")
     (1, {'ps': 1, 'st': 2})
     """
     if name in values:
@@ -44,9 +44,9 @@ def entry_at(values: Mapping[str, Any], name: str) -> tuple[Any, Any]:
     first, dot, rest = name.partition(".")
     while dot:
         if first in values:
-            found = children_of(values[first])
+            found = list_children(values[first])
             with suppress(KeyError):  # a longer name may go on with the dot
-                entry, parent = entry_at(found, rest)
+                entry, parent = find_entry_at(found, rest)
                 return entry, values[first] if parent is found else parent
         more, dot, rest = rest.partition(".")
         first = f"{first}.{more}"
@@ -55,13 +55,13 @@ def entry_at(values: Mapping[str, Any], name: str) -> tuple[Any, Any]:
 
 def entries_inside(entries: Mapping[str, tuple[Any, Any]]) -> dict[str, tuple[Any, Any]]:
     """Return what entries contain: by dotted names each value with what it is in. Optimisers are left out."""
-    return dict(islice(_inside(entries), _MOST))
+    return dict(islice(_look_inside(entries), _MOST))
 
 
-def _inside(entries: Mapping[str, tuple[Any, Any]]) -> Iterator[tuple[str, tuple[Any, Any]]]:
+def _look_inside(entries: Mapping[str, tuple[Any, Any]]) -> Iterator[tuple[str, tuple[Any, Any]]]:
     for name, (value, _) in entries.items():
         if not _is_optimizer(name, value):
-            for inner, child in children_of(value).items():
+            for inner, child in list_children(value).items():
                 if isinstance(child, _MAY_HOLD) and not _is_optimizer(inner, child):
                     yield f"{name}.{inner}", (child, value)
 
@@ -69,7 +69,7 @@ def _inside(entries: Mapping[str, tuple[Any, Any]]) -> Iterator[tuple[str, tuple
 def is_enclosure(value: Any) -> bool:
     """Tell what holds models and is none itself: a dictionary, or what has parameters and states side by side."""
     return isinstance(value, (dict, julia.Dict)) or (
-        isinstance(value, (julia.NamedTuple, julia.Struct)) and states_beside(value, None) is not None
+        isinstance(value, (julia.NamedTuple, julia.Struct)) and find_states_beside(value, None) is not None
     )
 
 
@@ -84,8 +84,8 @@ def _is_optimizer(name: str, value: Any) -> bool:
     return name.rpartition(".")[2].lower().startswith("opt") or kind.startswith(("Optimisers.", "Flux.Optimise."))
 
 
-def states_beside(parent: Any, chosen: Any) -> Any:
+def find_states_beside(parent: Any, chosen: Any) -> Any:
     """Return the states that are kept in the same place as parameters, None if none are."""
-    found = children_of(parent)
+    found = list_children(parent)
     names = (*_STATES, "1") if isinstance(parent, tuple) else _STATES
     return next((found[name] for name in names if name in found and found[name] is not chosen), None)

@@ -8,7 +8,7 @@ from typing import Any
 
 from luxport.porting import julia
 
-__all__ = ["FIRST", "LAST", "flux_generation", "flux_versions", "version_told", "versions_for"]
+__all__ = ["FIRST", "LAST", "describe_flux_generation", "find_flux_versions", "read_version", "find_versions_for"]
 
 FIRST, LAST = 6, 16
 """The minor versions that are told apart: Flux 0.6 to 0.16."""
@@ -90,29 +90,29 @@ _KINDS: Mapping[str, tuple[int, int]] = {
 """Likewise for a struct that some versions have not."""
 
 
-def flux_versions(values: Any) -> tuple[int, int, list[str]]:
+def find_flux_versions(values: Any) -> tuple[int, int, list[str]]:
     """Return the first and the last minor version of Flux that can have written values, and what says so.
 
     Nothing says so, or what does contradicts itself: 6 and 16, all that there are.
     """
     first, last, reasons = FIRST, LAST, []
-    for reason, (low, high) in _signs(values):
+    for reason, (low, high) in _yield_signs(values):
         if reason not in reasons:
             reasons.append(reason)
             first, last = max(first, low), min(last, high)
     return (first, last, reasons) if first <= last else (FIRST, LAST, reasons)
 
 
-def versions_for(value: Any, values: Any) -> tuple[int, int]:
+def find_versions_for(value: Any, values: Any) -> tuple[int, int]:
     """Return the first and the last minor version of Flux that can have written one of the values of a file.
 
     All of the file speaks for it; where that contradicts itself, as two models of two versions do, the value alone.
     """
-    found = flux_versions(values)[:2]
-    return found if found != (FIRST, LAST) else flux_versions(value)[:2]
+    found = find_flux_versions(values)[:2]
+    return found if found != (FIRST, LAST) else find_flux_versions(value)[:2]
 
 
-def version_told(caller: str, flux: str) -> tuple[int, int]:
+def read_version(caller: str, flux: str) -> tuple[int, int]:
     """Return a version that a caller named, as the first and the last minor version.
 
     Raises: ValueError if it is none of those that are told apart
@@ -123,14 +123,14 @@ def version_told(caller: str, flux: str) -> tuple[int, int]:
     return int(found[1]), int(found[1])
 
 
-def flux_generation(values: Any) -> tuple[str, list[str]]:
+def describe_flux_generation(values: Any) -> tuple[str, list[str]]:
     """Return the versions of Flux that can have written values, and what says so; ``""`` if nothing does.
 
     >>> call = julia.TypeName(("Flux",), "Recur")
-    >>> flux_generation({"model": julia.Struct(call, [None, None])})
+    >>> describe_flux_generation({"model": julia.Struct(call, [None, None])})
     ('Flux 0.12 to 0.14', ['Recur has 2 fields'])
     """
-    first, last, reasons = flux_versions(values)
+    first, last, reasons = find_flux_versions(values)
     if not reasons:
         return "", []
     if (first, last) == (FIRST, LAST):
@@ -138,7 +138,7 @@ def flux_generation(values: Any) -> tuple[str, list[str]]:
     return f"Flux 0.{first}" if first == last else f"Flux 0.{first} to 0.{last}", reasons
 
 
-def _signs(values: Any) -> Iterator[tuple[str, tuple[int, int]]]:
+def _yield_signs(values: Any) -> Iterator[tuple[str, tuple[int, int]]]:
     for value in julia.every(values):
         if not isinstance(value, julia.Struct) or not isinstance(value.type, julia.TypeName):
             continue

@@ -9,24 +9,24 @@ import numpy as np
 
 from luxport.porting import julia
 from luxport.porting.errors import FileFormatError
-from luxport.porting.flux.fields import GENERATIONS, fields_of
-from luxport.porting.julia.component_arrays import component_tree, is_component_array
-from luxport.porting.julia.entries import children_of
-from luxport.porting.julia.wrappers import array
+from luxport.porting.flux.fields import GENERATIONS, read_fields
+from luxport.porting.julia.component_arrays import is_component_array, read_component_tree
+from luxport.porting.julia.entries import list_children
+from luxport.porting.julia.wrappers import unwrap_array
 
-__all__ = ["arrays_of", "entries_of", "is_array", "is_node", "type_of", "unwrapped"]
+__all__ = ["yield_arrays", "entries_of", "is_array", "is_node", "name_type", "unwrap_node"]
 
 
 def entries_of(value: Any) -> dict[str, Any]:
     """Return what a tree has by name: layers by their positions, the fields of Flux's structs by their last names."""
-    entries = _plain_entries(value)
+    entries = _list_plain_entries(value)
     state = entries.get("state0")
     if isinstance(state, tuple) and len(state) == 2:  # of an LSTMCell
         entries = {**entries, "state0": state[0], "c": state[1]}
     return entries
 
 
-def _plain_entries(value: Any) -> dict[str, Any]:
+def _list_plain_entries(value: Any) -> dict[str, Any]:
     match value:
         case dict():
             return {str(key): entry for key, entry in value.items()}
@@ -39,10 +39,10 @@ def _plain_entries(value: Any) -> dict[str, Any]:
         case tuple() | list():
             return {f"layer_{i}": entry for i, entry in enumerate(value, start=1)}
         case julia.Struct() if is_component_array(value):
-            return children_of(value)
+            return list_children(value)
         case julia.Struct(type=julia.TypeName(module, name)) if "Flux" in module and name in GENERATIONS:
             try:
-                return fields_of(value, name)
+                return read_fields(value, name)
             except FileFormatError:
                 return {}
         case julia.Struct() if value.names is not None:
@@ -50,7 +50,7 @@ def _plain_entries(value: Any) -> dict[str, Any]:
     return {}
 
 
-def unwrapped(value: Any) -> Any:
+def unwrap_node(value: Any) -> Any:
     """Take an array out of its wrappers, and the list out of Zygote's or Flux's Params."""
     if isinstance(value, julia.Struct) and isinstance(value.type, julia.TypeName):
         name = value.type.name
@@ -62,7 +62,7 @@ def unwrapped(value: Any) -> Any:
             return order if isinstance(order, (list, tuple)) else value
         if is_component_array(value) or "Array" in name or name in ("Transpose", "Adjoint"):
             try:
-                return component_tree(value) if is_component_array(value) else array(value, name)
+                return read_component_tree(value) if is_component_array(value) else unwrap_array(value, name)
             except FileFormatError:
                 return value
     return value
@@ -80,9 +80,9 @@ def is_array(value: Any) -> bool:
     return isinstance(value, np.ndarray) and value.dtype.kind in "fciu"
 
 
-def arrays_of(value: Any) -> Iterator[bool]:
+def yield_arrays(value: Any) -> Iterator[bool]:
     """Yield True if there is an array of numbers inside."""
-    value = unwrapped(value)
+    value = unwrap_node(value)
     if is_array(value):
         yield True
     elif is_node(value):
@@ -92,6 +92,6 @@ def arrays_of(value: Any) -> Iterator[bool]:
                 return
 
 
-def type_of(value: Any) -> str:
+def name_type(value: Any) -> str:
     """Return the type of a value for a message."""
     return julia.type_path(value)

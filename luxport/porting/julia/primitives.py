@@ -9,18 +9,18 @@ import numpy as np
 
 from luxport.porting import julia
 from luxport.porting.errors import FileFormatError
-from luxport.porting.julia.type_rules import tuple_types
+from luxport.porting.julia.type_rules import find_tuple_types
 
 __all__ = [
-    "array_of_bits",
-    "complex_type",
-    "element_size",
-    "items_of_bits",
-    "number_type",
-    "object_array",
-    "reversed_shape",
-    "scalar",
-    "value_of_bits",
+    "read_array",
+    "find_complex_type",
+    "find_element_size",
+    "list_items",
+    "find_number_type",
+    "make_object_array",
+    "reverse_size",
+    "make_scalar",
+    "read_value",
 ]
 
 _NUMBERS = {
@@ -33,25 +33,25 @@ _COMPLEX = {np.dtype("<f4"): np.dtype("<c8"), np.dtype("<f8"): np.dtype("<c16")}
 _POINTERS = ("Ptr", "CuPtr", "LLVMPtr", "PtrOrCuPtr")
 
 
-def number_type(type: Any) -> np.dtype[Any] | None:
+def find_number_type(type: Any) -> np.dtype[Any] | None:
     """Return NumPy's type of a primitive or complex number type, None if it has none."""
     if not isinstance(type, julia.TypeName):
         return None
     if type.module == ("Core",):
         return _NUMBERS.get(type.name)
     if type.path == "Base.Complex" and len(type.params) == 1:
-        return complex_type(number_type(type.params[0]))
+        return find_complex_type(find_number_type(type.params[0]))
     return None
 
 
-def complex_type(part: np.dtype[Any] | None) -> np.dtype[Any] | None:
+def find_complex_type(part: np.dtype[Any] | None) -> np.dtype[Any] | None:
     """Return the complex type with real and imaginary parts of this type, None if NumPy has none."""
     return None if part is None else _COMPLEX.get(part)
 
 
-def element_size(type: Any) -> int | None:
+def find_element_size(type: Any) -> int | None:
     """Return how many bytes an element of a plain type takes, None if that is unknown."""
-    dtype = number_type(type)
+    dtype = find_number_type(type)
     if dtype is not None:
         return dtype.itemsize
     if isinstance(type, julia.TypeName):
@@ -66,45 +66,45 @@ def element_size(type: Any) -> int | None:
     return None
 
 
-def scalar(number: np.generic) -> Any:
+def make_scalar(number: np.generic) -> Any:
     """Return a NumPy scalar as Python's bool, int or float where that says as much as the Julia type."""
     return number.item() if number.dtype.str in ("|b1", "<i8", "<f8") else number
 
 
-def value_of_bits(type: Any, data: memoryview, offset: int) -> Any:
+def read_value(type: Any, data: memoryview, offset: int) -> Any:
     """Return one value of a primitive type from its bytes.
 
     Raises: FileFormatError if the number of bytes is not the type's
     """
-    size = element_size(type)
+    size = find_element_size(type)
     if size is not None and len(data) != size:
         raise FileFormatError(f"a {type} has {size} bytes, here it has {len(data)}", offset=offset)
-    dtype = number_type(type)
+    dtype = find_number_type(type)
     if dtype is not None:
-        return scalar(array_of_bits(type, data, (), offset)[()])
+        return make_scalar(read_array(type, data, (), offset)[()])
     if size is None:
         return julia.Bits(type, bytes(data))
     match type.name:
         case "Int128" | "UInt128":
             return int.from_bytes(data, "little", signed=type.name == "Int128")
         case "Char":
-            return _character(data)
+            return _read_character(data)
         case "BFloat16":
-            return array_of_bits(type, data, (), offset)[()]
+            return read_array(type, data, (), offset)[()]
         case _:
             return julia.Unavailable(type, "a pointer means nothing outside the process that saved it")
 
 
-def array_of_bits(type: Any, data: memoryview, shape: tuple[int, ...], offset: int) -> Any:
+def read_array(type: Any, data: memoryview, shape: tuple[int, ...], offset: int) -> Any:
     """Return an array of plain bits, in C order with ``shape`` (Julia's, reversed); a view of ``data`` where aligned.
 
     Raises: FileFormatError if the number of bytes does not fit the shape
     """
-    size = element_size(type)
+    size = find_element_size(type)
     count = math.prod(shape)
     if size is not None and size * count != len(data):
         raise FileFormatError(f"an array {shape} of {type} has {size * count} bytes, here {len(data)}", offset=offset)
-    dtype = number_type(type)
+    dtype = find_number_type(type)
     if dtype is not None:
         if dtype == np.bool_ and np.any(np.frombuffer(data, np.uint8) > 1):
             raise FileFormatError("an array of Bool has bytes other than 0 and 1", offset=offset)
@@ -113,10 +113,10 @@ def array_of_bits(type: Any, data: memoryview, shape: tuple[int, ...], offset: i
         case julia.TypeName(name="Int128" | "UInt128"):
             signed = type.name == "Int128"
             values = [int.from_bytes(data[i : i + 16], "little", signed=signed) for i in range(0, len(data), 16)]
-            return object_array(values, shape)
+            return make_object_array(values, shape)
         case julia.TypeName(module=("Core",), name="Char"):
-            values = [_character(data[i : i + 4]) for i in range(0, len(data), 4)]
-            return values if len(shape) == 1 else object_array(values, shape)
+            values = [_read_character(data[i : i + 4]) for i in range(0, len(data), 4)]
+            return values if len(shape) == 1 else make_object_array(values, shape)
         case julia.TypeName(name="BFloat16"):
             # The upper half of a float32: every value is kept.
             upper = np.frombuffer(data, "<u2").astype("<u4") << 16
@@ -125,16 +125,16 @@ def array_of_bits(type: Any, data: memoryview, shape: tuple[int, ...], offset: i
             return julia.BitsArray(type, shape, bytes(data))
 
 
-def items_of_bits(array: julia.BitsArray) -> list[Any]:
+def list_items(array: julia.BitsArray) -> list[Any]:
     """Return the elements of a vector of plain bits: tuples of numbers as tuples, all others as `julia.Bits`.
 
     >>> pair = julia.TypeName(("Core",), "Tuple", (julia.TypeName(("Core",), "Int64"),) * 2)
-    >>> items_of_bits(julia.BitsArray(pair, (1,), bytes([1, *bytes(7), 2, *bytes(7)])))
+    >>> list_items(julia.BitsArray(pair, (1,), bytes([1, *bytes(7), 2, *bytes(7)])))
     [(1, 2)]
     """
     count = math.prod(array.shape)
-    types = tuple_types(array.type)
-    dtypes = [number_type(type) for type in types or ()]
+    types = find_tuple_types(array.type)
+    dtypes = [find_number_type(type) for type in types or ()]
     fields = [(str(i), dtype) for i, dtype in enumerate(dtypes) if dtype is not None]
     if 0 < len(fields) == len(dtypes) <= 64:
         record = np.dtype(fields, align=True)
@@ -145,7 +145,7 @@ def items_of_bits(array: julia.BitsArray) -> list[Any]:
     return [julia.Bits(array.type, array.data[i * size : (i + 1) * size]) for i in range(count if size else 0)]
 
 
-def object_array(values: list[Any], shape: tuple[int, ...]) -> np.ndarray:
+def make_object_array(values: list[Any], shape: tuple[int, ...]) -> np.ndarray:
     """Return an array of Python objects; NumPy would take lists among them for further axes."""
     result = np.empty(len(values), object)
     for i, value in enumerate(values):
@@ -153,7 +153,7 @@ def object_array(values: list[Any], shape: tuple[int, ...]) -> np.ndarray:
     return result.reshape(shape)
 
 
-def reversed_shape(size: list[Any], offset: int) -> tuple[int, ...]:
+def reverse_size(size: list[Any], offset: int) -> tuple[int, ...]:
     """Return Julia's size as a shape.
 
     Raises: FileFormatError if an extent is no whole number, negative or beyond 2^62, or if there are more than 32
@@ -176,7 +176,7 @@ def _align(array: np.ndarray) -> np.ndarray:
     return array
 
 
-def _character(data: memoryview) -> julia.Char:
+def _read_character(data: memoryview) -> julia.Char:
     # Julia keeps the UTF-8 bytes of a character in the upper bytes of four, the first byte highest.
     encoded = bytes(reversed(data)).rstrip(b"\0") or b"\0"
     try:

@@ -10,8 +10,8 @@ import numpy as np
 from luxport.porting import julia
 from luxport.porting.errors import FileFormatError
 
-__all__ = ["TypeSizes", "instance", "is_function", "is_gpu_array", "named_tuple_names"]
-__all__ += ["never_written", "tuple_types"]
+__all__ = ["TypeSizes", "make_instance", "is_function", "is_gpu_array", "find_named_tuple_names"]
+__all__ += ["make_never_written", "find_tuple_types"]
 
 _PARAMETERS = (
     *(julia.TypeName, julia.TypeVar, julia.UnionAll, julia.Union, julia.Symbol, julia.Char, julia.Module, julia.Bits),
@@ -41,9 +41,9 @@ class TypeSizes:
     def check(self, params: tuple[Any, ...], offset: int) -> None:
         """Raise FileFormatError if one of the parameters cannot be one."""
         if sum(self._measure(param, offset)[0] for param in params) > self._largest:
-            raise self._too_large(offset)
+            raise self._explain_too_large(offset)
 
-    def _too_large(self, offset: int) -> FileFormatError:
+    def _explain_too_large(self, offset: int) -> FileFormatError:
         return FileFormatError(
             f"a type is larger than luxport reads in a file of this size: {self._largest:,} parameters of parameters, "
             f"{_DEEPEST_TYPE} deep",
@@ -61,13 +61,13 @@ class TypeSizes:
         if depth:
             raise FileFormatError("a parameter of a type contains itself", offset=offset)
         self._known[id(param)] = (0, 1, param)
-        measures = [self._measure(part, offset) for part in _parts(param)]
+        measures = [self._measure(part, offset) for part in _list_parts(param)]
         size, depth = (
             1 + _name_size(param) + sum(size for size, _ in measures),
             1 + max((depth for _, depth in measures), default=0),
         )
         if size > self._largest or depth > _DEEPEST_TYPE:
-            raise self._too_large(offset)
+            raise self._explain_too_large(offset)
         self._known[id(param)] = (size, depth, param)
         return size, depth
 
@@ -87,7 +87,7 @@ def _name_size(param: Any) -> int:
             return 0
 
 
-def _parts(param: Any) -> list[Any]:
+def _list_parts(param: Any) -> list[Any]:
     match param:
         case julia.TypeName():
             return list(param.params)
@@ -113,7 +113,7 @@ def is_gpu_array(type: Any) -> bool:
     return isinstance(type, julia.TypeName) and type.name in _GPU_ARRAYS
 
 
-def never_written(value: julia.Struct) -> Any:
+def make_never_written(value: julia.Struct) -> Any:
     """Return an array in the memory of a GPU, or what says that no numbers of it are in the file."""
     inside = islice(julia.every(value), 200)
     if any(isinstance(part, np.ndarray) and part.dtype != object for part in inside):
@@ -121,7 +121,7 @@ def never_written(value: julia.Struct) -> Any:
     return julia.Unavailable(value.type, "the weights were on a GPU and were never written to the file")
 
 
-def named_tuple_names(type: Any) -> tuple[str, ...] | None:
+def find_named_tuple_names(type: Any) -> tuple[str, ...] | None:
     """Return the names in a ``NamedTuple`` type, None if it is another type or has none."""
     if not isinstance(type, julia.TypeName) or type.path != "Core.NamedTuple" or not type.params:
         return None
@@ -131,7 +131,7 @@ def named_tuple_names(type: Any) -> tuple[str, ...] | None:
     return tuple(name.name for name in names)
 
 
-def tuple_types(type: Any) -> tuple[Any, ...] | None:
+def find_tuple_types(type: Any) -> tuple[Any, ...] | None:
     """Return the types of a tuple type's elements, None if it is another type or their number is open or absurd."""
     if not isinstance(type, julia.TypeName):
         return None
@@ -144,7 +144,7 @@ def tuple_types(type: Any) -> tuple[Any, ...] | None:
     return None
 
 
-def instance(type: Any, offset: int, depth: int = 0) -> Any:
+def make_instance(type: Any, offset: int, depth: int = 0) -> Any:
     """Return the value of a type that has only one: ``nothing``, a function, a tuple or struct of such.
 
     Raises: FileFormatError if the type is nested too deep, or is a tuple too long to be real
@@ -159,16 +159,16 @@ def instance(type: Any, offset: int, depth: int = 0) -> Any:
         return julia.Function(type)
     if type.path == "Core.TypeofBottom":
         return julia.BOTTOM
-    types = tuple_types(type)
+    types = find_tuple_types(type)
     if types is not None:
         if len(types) > _LONGEST_EMPTY_TUPLE:
             raise FileFormatError(f"an empty tuple of {len(types)} elements", offset=offset)
         # One value stands for equal types, so that tuples of tuples cost no more than their description.
-        values = {id(t): instance(t, offset, depth + 1) for t in {id(t): t for t in types}.values()}
+        values = {id(t): make_instance(t, offset, depth + 1) for t in {id(t): t for t in types}.values()}
         return tuple(values[id(t)] for t in types)
-    names = named_tuple_names(type)
+    names = find_named_tuple_names(type)
     if names is not None and len(type.params) == 2:
-        values = instance(type.params[1], offset, depth + 1)
+        values = make_instance(type.params[1], offset, depth + 1)
         if isinstance(values, tuple) and len(values) == len(names):
             return julia.NamedTuple(names, values)
     return julia.Struct(type, [])

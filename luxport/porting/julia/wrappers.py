@@ -10,12 +10,12 @@ import numpy as np
 from luxport.porting import julia
 from luxport.porting.errors import FileFormatError
 
-__all__ = ["array"]
+__all__ = ["unwrap_array"]
 
 _DEEPEST = 16
 
 
-def array(value: Any, what: str, depth: int = 0) -> Any:
+def unwrap_array(value: Any, what: str, depth: int = 0) -> Any:
     """Return the array inside wrappers: Tracker's, parameters', transposes, reshapes, views.
 
     Raises: FileFormatError if there is none, or the file never held it
@@ -29,7 +29,7 @@ def array(value: Any, what: str, depth: int = 0) -> Any:
             name = value.type.name if isinstance(value.type, julia.TypeName) else str(value.type)
 
             def inner(position: int = 0) -> Any:
-                return array(fields[position], what, depth + 1)
+                return unwrap_array(fields[position], what, depth + 1)
 
             match name:
                 case "Transpose" | "Adjoint":
@@ -44,7 +44,7 @@ def array(value: Any, what: str, depth: int = 0) -> Any:
                 case "PermutedDimsArray":
                     return _permute(inner(), value.type.params, what)
                 case "SubArray" if len(fields) >= 2 and isinstance(fields[1], tuple):
-                    return _view(inner(), fields[1], what)
+                    return _take_view(inner(), fields[1], what)
                 case "TrackedArray" if len(fields) >= 2:  # the tape, the data, the gradient
                     return inner(1)
                 case _ if "Array" in name:
@@ -60,14 +60,14 @@ def _permute(parent: Any, params: tuple[Any, ...], what: str) -> Any:
     return parent.transpose([axes - order[axes - 1 - axis] for axis in range(axes)])
 
 
-def _view(parent: Any, indices: tuple[Any, ...], what: str) -> Any:
+def _take_view(parent: Any, indices: tuple[Any, ...], what: str) -> Any:
     if len(indices) != parent.ndim:
         raise FileFormatError(f"{what}: a view with {len(indices)} indices of an array with {parent.ndim} axes")
-    places = [_places(index, size, what) for index, size in zip(indices[::-1], parent.shape, strict=True)]
+    places = [_read_places(index, size, what) for index, size in zip(indices[::-1], parent.shape, strict=True)]
     return parent[tuple(places)]
 
 
-def _places(index: Any, size: int, what: str) -> int | slice:
+def _read_places(index: Any, size: int, what: str) -> int | slice:
     """Return 1-based places along an axis as Python's."""
     kind = index.type.name if isinstance(index, julia.Struct) and isinstance(index.type, julia.TypeName) else ""
     match kind, index:

@@ -10,14 +10,14 @@ import luxport
 from luxport import ops
 from luxport.core.layer import Layer
 from luxport.porting.keras import attention, functions, masks, norms, others, recurrent, windows
-from luxport.porting.keras.steps import Needs, Step, arrays, function_step, host, layout
+from luxport.porting.keras.steps import Needs, Step, collect_arrays, copy_to_host, make_function_step, read_layout
 from luxport.porting.with_options import WithOptions
 from luxport.tree.static import Static
 
-__all__ = ["steps"]
+__all__ = ["list_steps"]
 
 
-def steps(layer: Any) -> list[Step]:
+def list_steps(layer: Any) -> list[Step]:
     """Return the layers that a layer of Keras is, one after the other.
 
     Raises: ValueError if there is no counterpart
@@ -39,14 +39,14 @@ def steps(layer: Any) -> list[Step]:
 
 
 def _dense(layer: Any) -> Step:
-    ps = arrays(layer, weight="kernel", bias="bias")
+    ps = collect_arrays(layer, weight="kernel", bias="bias")
     activation = functions.activation(layer.activation)
     in_dims, out_dims = ps["weight"].shape
     return Step(luxport.Dense(in_dims, out_dims, activation, use_bias="bias" in ps), ps, needs="keras")
 
 
 def _embedding(layer: Any) -> Step:
-    weight = host(layer.embeddings)
+    weight = copy_to_host(layer.embeddings)
     return Step(luxport.Embedding(*weight.shape), {"weight": weight}, needs="keras")
 
 
@@ -67,7 +67,7 @@ def _noise(layer: Any) -> Step:
 def _spatial_dropout(layer: Any) -> Step:
     if not layer.rate:
         return Step(luxport.NoOpLayer())
-    return _drop(luxport.Dropout(float(layer.rate), axes=(0, 1)), layout(layer))
+    return _drop(luxport.Dropout(float(layer.rate), axes=(0, 1)), read_layout(layer))
 
 
 def _drop(layer: Layer, needs: Needs) -> Step:
@@ -85,7 +85,7 @@ def _flatten(layer: Any) -> list[Step]:
 
 def _softmax(layer: Any) -> Step:
     axes = tuple(layer.axis) if isinstance(layer.axis, (tuple, list)) else layer.axis
-    return function_step(ops.softmax, "keras", axis=axes)
+    return make_function_step(ops.softmax, "keras", axis=axes)
 
 
 def _activation(layer: Any) -> Step:
@@ -96,8 +96,8 @@ def _activation(layer: Any) -> Step:
 def _relu(layer: Any) -> Step:
     options = (layer.max_value, float(layer.negative_slope), float(layer.threshold))
     if options == (None, 0.0, 0.0):
-        return function_step(ops.relu)
-    return function_step(functions.relu, max_value=options[0], negative_slope=options[1], threshold=options[2])
+        return make_function_step(ops.relu)
+    return make_function_step(functions.relu, max_value=options[0], negative_slope=options[1], threshold=options[2])
 
 
 _WITH_ARRAYS: Mapping[str, Callable[[Any], Step | list[Step]]] = {
@@ -121,7 +121,7 @@ _WITH_ARRAYS: Mapping[str, Callable[[Any], Step | list[Step]]] = {
     "LayerNormalization": norms.layer_norm,
     "RMSNormalization": norms.rms_norm,
     "SeparableConv": windows.separable,
-    "SpectralNormalization": norms.spectral(steps),
+    "SpectralNormalization": norms.spectral(list_steps),
     "SimpleRNN": recurrent.recurrent,
 }
 """Layers of Keras that have weights, by their names without the number of axes."""
@@ -133,20 +133,20 @@ _WITHOUT_ARRAYS: Mapping[str, Callable[[Any], Step | list[Step]]] = {
     "AveragePooling": windows.pool(luxport.MeanPool, count_include_pad=False),
     "Cropping": windows.cropping,
     "Dropout": _dropout(luxport.Dropout),
-    "ELU": lambda layer: function_step(ops.elu, alpha=float(layer.alpha)),
+    "ELU": lambda layer: make_function_step(ops.elu, alpha=float(layer.alpha)),
     "Flatten": _flatten,
     "GlobalAveragePooling": windows.global_pool(luxport.GlobalMeanPool),
     "GlobalMaxPooling": windows.global_pool(luxport.GlobalMaxPool),
     "GaussianDropout": _dropout(luxport.GaussianDropout),
     "GaussianNoise": _noise,
     "Identity": lambda layer: Step(luxport.NoOpLayer()),
-    "LeakyReLU": lambda layer: function_step(ops.leakyrelu, a=float(layer.negative_slope)),
-    "Masking": lambda layer: function_step(masks.masked, "keras", value=float(layer.mask_value)),
+    "LeakyReLU": lambda layer: make_function_step(ops.leakyrelu, a=float(layer.negative_slope)),
+    "Masking": lambda layer: make_function_step(masks.masked, "keras", value=float(layer.mask_value)),
     "MaxPooling": windows.pool(luxport.MaxPool),
-    "Permute": lambda layer: function_step(functions.permute, "keras", dims=tuple(layer.dims)),
+    "Permute": lambda layer: make_function_step(functions.permute, "keras", dims=tuple(layer.dims)),
     "ReLU": _relu,
-    "RepeatVector": lambda layer: function_step(functions.repeat, "keras", times=layer.n),
-    "Rescaling": lambda layer: function_step(
+    "RepeatVector": lambda layer: make_function_step(functions.repeat, "keras", times=layer.n),
+    "Rescaling": lambda layer: make_function_step(
         functions.rescale, "keras", scale=float(layer.scale), offset=float(layer.offset)
     ),
     "Reshape": lambda layer: Step(luxport.ReshapeLayer(tuple(layer.target_shape)), needs="keras"),

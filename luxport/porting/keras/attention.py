@@ -11,8 +11,12 @@ from luxport.core.anatomy import Parameters, States
 from luxport.core.containers import WrapperLayer
 from luxport.core.layer import Layer
 from luxport.initializers import ones
-from luxport.porting.keras.conventions import attention_bias, attention_out_weight, attention_weight
-from luxport.porting.keras.steps import Step, arrays, host
+from luxport.porting.keras.conventions import (
+    convert_attention_bias,
+    convert_attention_out_weight,
+    convert_attention_weight,
+)
+from luxport.porting.keras.steps import Step, collect_arrays, copy_to_host
 from luxport.random import Rng
 from luxport.tree.static import Static
 
@@ -69,11 +73,11 @@ def attention(layer: Any) -> Step:
     }
     ps: dict[str, Any] = {}
     for name, dense in parts.items():
-        found = arrays(dense, weight="kernel", bias="bias")
-        turn = attention_out_weight if name == "out_proj" else attention_weight
+        found = collect_arrays(dense, weight="kernel", bias="bias")
+        turn = convert_attention_out_weight if name == "out_proj" else convert_attention_weight
         ps[name] = {"weight": turn(found["weight"])}
         if "bias" in found:
-            ps[name]["bias"] = found["bias"] if name == "out_proj" else attention_bias(found["bias"])
+            ps[name]["bias"] = found["bias"] if name == "out_proj" else convert_attention_bias(found["bias"])
     shapes = {name: part["weight"].shape for name, part in ps.items()}
     whole = luxport.MultiHeadAttention(
         (shapes["q_proj"][0], shapes["k_proj"][0], shapes["v_proj"][0]),
@@ -148,9 +152,9 @@ class ScoredAttention(Layer):
 def scored_attention(layer: Any) -> Step:
     """Return an Attention or an AdditiveAttention."""
     additive = type(layer).__name__ == "AdditiveAttention"
-    ps = {} if layer.scale is None else {"scale": host(layer.scale)}
+    ps = {} if layer.scale is None else {"scale": copy_to_host(layer.scale)}
     if not additive and layer.concat_score_weight is not None:
-        ps["score_weight"] = host(layer.concat_score_weight)
+        ps["score_weight"] = copy_to_host(layer.concat_score_weight)
     scale = tuple(ps["scale"].shape) if "scale" in ps else None
     kind = "concat" if additive else layer.score_mode
     made = ScoredAttention(kind, scale, "score_weight" in ps, float(layer.dropout))

@@ -42,7 +42,7 @@ class GatedCell(RecurrentCell):
 
     def step(self, x: Array, carry: Any, ps: Parameters, st: States) -> tuple[Any, States]:
         """Take one step."""
-        take_step = {LSTMCell: _lstm_step, GRUCell: _gru_step, GRUv3Cell: _gru_v3_step}[type(self.cell)]
+        take_step = {LSTMCell: _step_lstm, GRUCell: _step_gru, GRUv3Cell: _step_gru_v3}[type(self.cell)]
         carry = take_step(x, carry, ps, self.activation, self.gate)
         return (carry[0], carry), st
 
@@ -73,43 +73,43 @@ class ConvLSTMCell(RecurrentCell):
 
     def initial_carry(self, x: Array, ps: Parameters, st: States) -> tuple[Array, Array]:
         """Return zeros, as many as the first convolution puts out."""
-        x = self._inside(namespace(x).zeros_like(x))
+        x = self._move_in(namespace(x).zeros_like(x))
         y, _ = self.layers["input"](x, ps["input"], st["input"])
-        zeros = self._outside(namespace(y).zeros_like(y[:, : y.shape[1] // 4, ...]))
+        zeros = self._move_out(namespace(y).zeros_like(y[:, : y.shape[1] // 4, ...]))
         return zeros, zeros
 
     def step(self, x: Array, carry: Any, ps: Parameters, st: States) -> tuple[Any, States]:
         """Take one step."""
-        hidden, memory = map(self._inside, carry)
-        projected, _ = self.layers["input"](self._inside(x), ps["input"], st["input"])
+        hidden, memory = map(self._move_in, carry)
+        projected, _ = self.layers["input"](self._move_in(x), ps["input"], st["input"])
         recurrent, _ = self.layers["recurrent"](hidden, ps["recurrent"], st["recurrent"])
         sums, size = projected + recurrent, memory.shape[1]
         gates = [sums[:, i * size : (i + 1) * size, ...] for i in range(4)]
-        hidden, memory = map(self._outside, _next(gates, memory, self.activation, self.gate))
+        hidden, memory = map(self._move_out, _find_next(gates, memory, self.activation, self.gate))
         return (hidden, (hidden, memory)), st
 
-    def _inside(self, x: Array) -> Array:
+    def _move_in(self, x: Array) -> Array:
         return move_channels(x, "first") if self.channels_last else x
 
-    def _outside(self, x: Array) -> Array:
+    def _move_out(self, x: Array) -> Array:
         return move_channels(x, "last") if self.channels_last else x
 
 
-def _lstm_step(x: Array, carry: Any, ps: Parameters, activation: Function, gate: Function) -> tuple[Array, Array]:
+def _step_lstm(x: Array, carry: Any, ps: Parameters, activation: Function, gate: Function) -> tuple[Array, Array]:
     hidden, memory = carry
     bias = sum_of_biases(ps.get("bias_ih"), ps.get("bias_hh"))
     sums = ops.dense(x, ps["weight_ih"], bias) + ops.dense(hidden, ps["weight_hh"], None)
-    return _next(split_gates(sums, 4), memory, activation, gate)
+    return _find_next(split_gates(sums, 4), memory, activation, gate)
 
 
-def _gru_step(x: Array, carry: Any, ps: Parameters, activation: Function, gate: Function) -> tuple[Array]:
+def _step_gru(x: Array, carry: Any, ps: Parameters, activation: Function, gate: Function) -> tuple[Array]:
     (hidden,) = carry
     r_x, z_x, n_x = split_gates(ops.dense(x, ps["weight_ih"], ps.get("bias_ih")), 3)
     r_h, z_h, n_h = split_gates(ops.dense(hidden, ps["weight_hh"], ps.get("bias_hh")), 3)
     return (_mix(gate(z_x + z_h), activation(n_x + gate(r_x + r_h) * n_h), hidden),)
 
 
-def _gru_v3_step(x: Array, carry: Any, ps: Parameters, activation: Function, gate: Function) -> tuple[Array]:
+def _step_gru_v3(x: Array, carry: Any, ps: Parameters, activation: Function, gate: Function) -> tuple[Array]:
     (hidden,) = carry
     r_x, z_x, n_x = split_gates(ops.dense(x, ps["weight_ih"], ps.get("bias_ih")), 3)
     r_h, z_h, _ = split_gates(ops.dense(hidden, ps["weight_hh"], None), 3)
@@ -121,7 +121,7 @@ def _mix(z: Array, n: Array, hidden: Array) -> Array:
     return (1.0 - z) * n + z * hidden
 
 
-def _next(gates: Any, memory: Array, activation: Function, gate: Function) -> tuple[Array, Array]:
+def _find_next(gates: Any, memory: Array, activation: Function, gate: Function) -> tuple[Array, Array]:
     """Return an LSTM's next hidden state and memory."""
     i, f, g, o = gates
     memory = gate(f) * memory + gate(i) * activation(g)

@@ -2,9 +2,9 @@
 
 A Dense's kernel, tables of embeddings and epsilons are the same in both. The functions take arrays of any backend.
 `from_keras` reads models by them, and the conformance suite writes parameters into Keras's own layers by the same ones,
-in the names of which Keras comes first. `momentum` and `gru_gates` are their own inverses.
+in the names of which Keras comes first. `convert_momentum` and `swap_gru_gates` are their own inverses.
 
->>> momentum(0.99)
+>>> convert_momentum(0.99)
 0.01
 """
 
@@ -15,40 +15,40 @@ from typing import Any
 from luxport.backend import namespace
 
 __all__ = [
-    "attention_bias",
-    "attention_out_weight",
-    "attention_weight",
-    "conv_weight",
-    "depthwise_weight",
-    "gru_gates",
-    "keras_attention_bias",
-    "keras_attention_out_weight",
-    "keras_attention_weight",
-    "keras_conv_weight",
-    "keras_depthwise_weight",
-    "keras_reset_first_weight",
-    "momentum",
+    "convert_attention_bias",
+    "convert_attention_out_weight",
+    "convert_attention_weight",
+    "convert_conv_weight",
+    "convert_depthwise_weight",
+    "swap_gru_gates",
+    "convert_attention_bias_to_keras",
+    "convert_attention_out_weight_to_keras",
+    "convert_attention_weight_to_keras",
+    "convert_conv_weight_to_keras",
+    "convert_depthwise_weight_to_keras",
+    "convert_reset_first_weights_to_keras",
+    "convert_momentum",
     "reset_first_weights",
 ]
 
 
-def momentum(other: float) -> float:
+def convert_momentum(other: float) -> float:
     """Return 1 - momentum: Keras says how much of the old statistics stays, luxport how much of the new is taken."""
     return round(1.0 - float(other), 12)
 
 
-def conv_weight(kernel: Any) -> Any:
+def convert_conv_weight(kernel: Any) -> Any:
     """Turn (*kernel, in, out) into (out, in, *kernel), and a transposed convolution's into (in, out, *kernel)."""
     rank = kernel.ndim - 2
     return namespace(kernel).permute_dims(kernel, (rank + 1, rank, *range(rank)))
 
 
-def keras_conv_weight(weight: Any) -> Any:
-    """Turn (out, in, *kernel) into (*kernel, in, out): `conv_weight` the other way round."""
+def convert_conv_weight_to_keras(weight: Any) -> Any:
+    """Turn (out, in, *kernel) into (*kernel, in, out): `convert_conv_weight` the other way round."""
     return namespace(weight).permute_dims(weight, (*range(2, len(weight.shape)), 1, 0))
 
 
-def depthwise_weight(kernel: Any) -> Any:
+def convert_depthwise_weight(kernel: Any) -> Any:
     """Turn (*kernel, channels, multiplier) into (channels multiplier, 1, *kernel)."""
     xp, (*sizes, channels, multiplier) = namespace(kernel), kernel.shape
     rank = len(sizes)
@@ -56,14 +56,14 @@ def depthwise_weight(kernel: Any) -> Any:
     return xp.reshape(turned, (channels * multiplier, 1, *sizes))
 
 
-def keras_depthwise_weight(weight: Any, channels: int) -> Any:
+def convert_depthwise_weight_to_keras(weight: Any, channels: int) -> Any:
     """Turn (channels multiplier, 1, *kernel) into (*kernel, channels, multiplier)."""
     xp, sizes = namespace(weight), weight.shape[2:]
     apart = xp.reshape(weight, (channels, -1, *sizes))
     return xp.permute_dims(apart, (*range(2, 2 + len(sizes)), 0, 1))
 
 
-def gru_gates(weight: Any) -> Any:
+def swap_gru_gates(weight: Any) -> Any:
     """Exchange the first two of three gates on the last axis: Keras has the update gate before the reset gate."""
     size = weight.shape[-1] // 3
     gates = [weight[..., i * size : (i + 1) * size] for i in (1, 0, 2)]
@@ -80,37 +80,37 @@ def reset_first_weights(weight: Any) -> tuple[Any, Any]:
     return xp.concat([gates, xp.zeros_like(candidate)], axis=-1), candidate
 
 
-def keras_reset_first_weight(weight_hh: Any, weight_hn: Any) -> Any:
+def convert_reset_first_weights_to_keras(weight_hh: Any, weight_hn: Any) -> Any:
     """Put them together: `reset_first_weights` the other way round."""
     start = 2 * weight_hn.shape[-1]
     return namespace(weight_hh).concat([weight_hh[..., :start], weight_hn], axis=-1)
 
 
-def attention_weight(kernel: Any) -> Any:
+def convert_attention_weight(kernel: Any) -> Any:
     """Turn (in, heads, size) of a query, key or value into (in, heads size)."""
     return namespace(kernel).reshape(kernel, (kernel.shape[0], -1))
 
 
-def keras_attention_weight(weight: Any, heads: int) -> Any:
+def convert_attention_weight_to_keras(weight: Any, heads: int) -> Any:
     """Turn (in, heads size) into (in, heads, size)."""
     return namespace(weight).reshape(weight, (weight.shape[0], heads, -1))
 
 
-def attention_bias(bias: Any) -> Any:
+def convert_attention_bias(bias: Any) -> Any:
     """Turn (heads, size) into (heads size,)."""
     return namespace(bias).reshape(bias, (-1,))
 
 
-def keras_attention_bias(bias: Any, heads: int) -> Any:
+def convert_attention_bias_to_keras(bias: Any, heads: int) -> Any:
     """Turn (heads size,) into (heads, size)."""
     return namespace(bias).reshape(bias, (heads, -1))
 
 
-def attention_out_weight(kernel: Any) -> Any:
+def convert_attention_out_weight(kernel: Any) -> Any:
     """Turn (heads, size, out) into (heads size, out)."""
     return namespace(kernel).reshape(kernel, (-1, kernel.shape[-1]))
 
 
-def keras_attention_out_weight(weight: Any, heads: int) -> Any:
+def convert_attention_out_weight_to_keras(weight: Any, heads: int) -> Any:
     """Turn (heads size, out) into (heads, size, out)."""
     return namespace(weight).reshape(weight, (heads, -1, weight.shape[-1]))

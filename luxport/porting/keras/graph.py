@@ -23,12 +23,12 @@ from luxport.porting.keras.masks import (
 from luxport.porting.keras.merging import MERGING
 from luxport.porting.network import Call, Entries, Network, Result
 
-__all__ = ["network_of"]
+__all__ = ["trace_network"]
 
 Ported: TypeAlias = tuple[Layer, dict[str, Any], dict[str, Any]]
 
 
-def network_of(model: Any, port: Callable[[Any, str], Ported], path: str) -> Ported:
+def trace_network(model: Any, port: Callable[[Any, str], Ported], path: str) -> Ported:
     """Port each layer of a model once, and call them as its graph does, on arrays as Keras has them.
 
     Raises: ValueError for an operation or an argument that has no counterpart, naming it
@@ -41,11 +41,11 @@ def network_of(model: Any, port: Callable[[Any, str], Ported], path: str) -> Por
         operation = node.operation
         name = f"{operation.name}_{len(calls)}"
         kind = type(operation).__name__
-        if not _is_layer(operation) and (kind not in MERGING or _asks_unknown(node, results)):
+        if not _is_layer(operation) and (kind not in MERGING or _needs_unknown(node, results)):
             # Most of these make masks, which are made anew here: an error if it is asked for.
             results |= {id(tensor): _Unknown(operation) for tensor in node.outputs if id(tensor) not in results}
             continue
-        given = _arguments(operation, node.arguments, results, taken)
+        given = _order_arguments(operation, node.arguments, results, taken)
         if kind in MERGING and "keras.src" in type(operation).__module__:
             function, attributes = MERGING[kind]
             options = tuple([(ours, _make_plain(getattr(operation, theirs))) for ours, theirs in attributes.items()])
@@ -61,7 +61,7 @@ def network_of(model: Any, port: Callable[[Any, str], Ported], path: str) -> Por
                     layer, *trees = ported[operation.name]
                     ported[operation.name] = _name_in_errors(operation, with_masks, layer), *trees  # type: ignore[assignment]
             elif kind in RECURRENT and with_mask != _takes_masks(ported[operation.name][0]):
-                raise _refusal(operation, "is called with a mask and without one")
+                raise _refuse(operation, "is called with a mask and without one")
             if kind == "MultiHeadAttention" and len(given) > 5:
                 calls.append(Call(f"{name}_seen", attention_mask, given[3:4] + given[5:]))
                 given = (*given[:3], Result(f"{name}_seen"), given[4])
@@ -87,7 +87,7 @@ def _is_layer(operation: Any) -> bool:
     return any(kind.__module__ == "keras.src.layers.layer" for kind in type(operation).__mro__)
 
 
-def _asks_unknown(node: Any, results: Mapping[int, Any]) -> bool:
+def _needs_unknown(node: Any, results: Mapping[int, Any]) -> bool:
     return any(isinstance(results.get(id(tensor)), _Unknown) for tensor in node.input_tensors)
 
 
@@ -112,10 +112,10 @@ def _name_in_errors(operation: Any, function: Callable[..., Any], *args: Any) ->
     try:
         return function(*args)
     except ValueError as error:
-        raise _refusal(operation, str(error)) from None
+        raise _refuse(operation, str(error)) from None
 
 
-def _refusal(operation: Any, text: str) -> NoCounterpartError:
+def _refuse(operation: Any, text: str) -> NoCounterpartError:
     return NoCounterpartError(f"from_keras: {type(operation).__name__} at {operation.name} has no counterpart: {text}")
 
 
@@ -134,7 +134,7 @@ def _keep_mask(operation: Any, node: Any, given: tuple[Any, ...], results: dict[
     elif kind in MERGING:
         axis = operation.axis % len(node.outputs[0].shape) if kind == "Concatenate" else None
         if axis == 0:
-            raise _refusal(operation, "joins masks along the batch")
+            raise _refuse(operation, "joins masks along the batch")
         calls.append(Call(name, merged, (kind, axis, given[0], masks)))
     elif kind in ("Attention", "AdditiveAttention"):
         results[id(mask)] = masks[0]
@@ -149,7 +149,7 @@ def _look_up(results: Mapping[int, Any], value: Any) -> Any:
     """Return the result that a tensor of Keras is, and anything else as it is."""
     found = results.get(id(value), value)
     if isinstance(found, _Unknown):
-        raise _refusal(found.operation, "is no class of keras.layers")
+        raise _refuse(found.operation, "is no class of keras.layers")
     return found
 
 
@@ -196,7 +196,7 @@ def _get_entry(values: Any, i: int) -> Any:
     return flat[i]
 
 
-def _arguments(operation: Any, arguments: Any, results: Mapping[int, Any], taken: set[int]) -> tuple[Any, ...]:
+def _order_arguments(operation: Any, arguments: Any, results: Mapping[int, Any], taken: set[int]) -> tuple[Any, ...]:
     """Write a call's arguments out in order, and the masks that Keras hands over after them."""
 
     def read(value: Any) -> Any:
@@ -236,7 +236,7 @@ def _arguments(operation: Any, arguments: Any, results: Mapping[int, Any], taken
     if kind == "GlobalAveragePooling1D":
         return (*map(read, arguments.args), read(mask))
     if kind != "TimeDistributed" or operation.layer._call_has_mask_arg:
-        raise _refusal(operation, "it is called with mask")
+        raise _refuse(operation, "it is called with mask")
     return tuple(map(read, arguments.args))
 
 
@@ -251,7 +251,7 @@ def _carry(operation: Any, states: Any) -> Any:
 
 def _expect_none(operation: Any, given: Mapping[str, Any]) -> None:
     if given:
-        raise _refusal(operation, f"it is called with {next(iter(given))}")
+        raise _refuse(operation, f"it is called with {next(iter(given))}")
 
 
 def _make_plain(value: Any) -> Any:

@@ -20,14 +20,14 @@ from luxport.layers._containers import Chain
 from luxport.layers._function_layers import NoOpLayer, WrappedFunction
 from luxport.porting.errors import NoCounterpartError
 from luxport.porting.files.saving import expect_fitting
-from luxport.porting.initial_trees import filled
-from luxport.porting.keras.arguments import steps
+from luxport.porting.initial_trees import fill_trees
+from luxport.porting.keras.arguments import list_steps
 from luxport.porting.keras.functions import move_channels
-from luxport.porting.keras.graph import network_of
-from luxport.porting.keras.made import layer_type
+from luxport.porting.keras.graph import trace_network
+from luxport.porting.keras.made import make_layer_type
 from luxport.porting.keras.others import time_distributed
 from luxport.porting.keras.steps import Step
-from luxport.porting.loading import placed
+from luxport.porting.loading import place_values
 from luxport.porting.with_options import WithOptions
 from luxport.random import Rng
 from luxport.text import name_kind
@@ -60,7 +60,7 @@ def to_keras(model: Layer, ps: Parameters, st: States, *, name: str | None = Non
     """
     check_layer("to_keras", model)
     try:
-        kind = layer_type()
+        kind = make_layer_type()
     except ModuleNotFoundError as error:
         if error.name != "keras":
             raise
@@ -108,9 +108,9 @@ def from_keras(
         raise TypeError(f"from_keras expects a layer or model of Keras, got {name_kind(layer)}{cure}")
     model, given_ps, given_st = _port(layer, "")
     rng = Rng.of(rng)
-    ps = filled(initial_parameters(rng, model), given_ps, "from_keras")
-    st = test_mode(filled(initial_states(rng, model), given_st, "from_keras"))
-    return model, *placed((ps, st), backend, device, dtype)
+    ps = fill_trees(initial_parameters(rng, model), given_ps, "from_keras")
+    st = test_mode(fill_trees(initial_states(rng, model), given_st, "from_keras"))
+    return model, *place_values((ps, st), backend, device, dtype)
 
 
 Ported = tuple[Layer, dict[str, Any], dict[str, Any]]
@@ -121,21 +121,21 @@ def _port(layer: Any, path: str) -> Ported:
     """Port a model as a chain or a graph, and a layer as itself unless it takes more than one of ours."""
     children = _children(layer, path)
     if children == "graph":
-        return network_of(getattr(layer, "_functional", None) or layer, _port, path or layer.name)
-    found = _steps(layer, path) if children is None else None
+        return trace_network(getattr(layer, "_functional", None) or layer, _port, path or layer.name)
+    found = _list_steps(layer, path) if children is None else None
     if found is not None and len(found) == 1 and found[0].needs != "first":
         return found[0].layer, found[0].ps, found[0].st
     named: dict[str, Step] = {}
     moved = False
-    for child, parts in [(layer, found)] if found is not None else [(c, _steps(c, path)) for c in children or ()]:
+    for child, parts in [(layer, found)] if found is not None else [(c, _list_steps(c, path)) for c in children or ()]:
         for step in parts:
             if step.needs != "any" and moved != (step.needs == "first"):
                 moved = not moved
-                _add(named, _MOVES[moved], _moving(moved))
+                _add(named, _MOVES[moved], _make_moving(moved))
             _add(named, f"{child.name}_{step.after}" if step.after else child.name, step)
             moved = moved and not step.flat
     if moved:
-        _add(named, _MOVES[False], _moving(False))
+        _add(named, _MOVES[False], _make_moving(False))
     if not named:
         return NoOpLayer(), {}, {}
     chain = Chain({name: step.layer for name, step in named.items()})
@@ -145,7 +145,7 @@ def _port(layer: Any, path: str) -> Ported:
 _MOVES = {True: "channels_first", False: "channels_last"}
 
 
-def _moving(first: bool) -> Step:
+def _make_moving(first: bool) -> Step:
     return Step(WrappedFunction(WithOptions.of(move_channels, to="first" if first else "last")))
 
 
@@ -155,10 +155,10 @@ def _add(named: dict[str, Step], name: str, step: Step) -> None:
     named[free] = step
 
 
-def _steps(layer: Any, path: str) -> list[Step]:
+def _list_steps(layer: Any, path: str) -> list[Step]:
     here = f"{path}.{layer.name}" if path else layer.name
     try:
-        if isinstance(layer, layer_type()):
+        if isinstance(layer, make_layer_type()):
             ps, st = layer.trees()
             host = functools.partial(tree.map, lambda leaf: np.array(backend_of(leaf).to_numpy(leaf)))
             return [Step(layer._model, host(ps), host(st), needs="keras")]
@@ -166,7 +166,7 @@ def _steps(layer: Any, path: str) -> list[Step]:
             return [Step(*_port(layer, here), needs="keras")]
         if type(layer).__name__ == "TimeDistributed":
             return [time_distributed(_port)(layer)]
-        return steps(layer)
+        return list_steps(layer)
     except NoCounterpartError:
         raise
     except (ValueError, TypeError) as error:

@@ -20,11 +20,11 @@ from luxport.porting.keras.written import read, write
 from luxport.random import Rng
 from luxport.when_imported import when_imported
 
-__all__ = ["layer_type"]
+__all__ = ["make_layer_type"]
 
 
 @functools.cache
-def layer_type() -> Any:
+def make_layer_type() -> Any:
     """Return the class of such layers."""
     # Keras fixes its backend when it is imported, and a class needs its base: both wait until they are wanted.
     keras = import_module("keras")
@@ -38,7 +38,7 @@ def layer_type() -> Any:
         def __init__(self, model: Layer, ps: Parameters, st: States, *, name: str | None = None) -> None:
             super().__init__(name=name, dtype=_find_half_dtype(ps))
             self._model = model
-            self._structures = functools.partial(_structures, tree.structure(ps), tree.structure(st))
+            self._structures = functools.partial(_restore_structures, tree.structure(ps), tree.structure(st))
             self._ps = [self._weight(path, leaf, True) for path, leaf in tree.leaves_with_path(ps, ("ps",))]
             self._st = [self._weight(path, leaf, False) for path, leaf in tree.leaves_with_path(st, ("st",))]
             self.built = True
@@ -119,10 +119,10 @@ def _find_half_dtype(ps: Parameters) -> str | None:
     return kind if not others and kind in ("float16", "bfloat16") else None
 
 
-def _structures(ps: Any, st: Any) -> tuple[Any, Any]:
+def _restore_structures(ps: Any, st: Any) -> tuple[Any, Any]:
     """Bring back what Keras, which looks into the attributes of layers, is to leave alone."""
     return ps, st
 
 
 # Keras finds the class by its name when it loads a model.
-when_imported("keras", layer_type)
+when_imported("keras", make_layer_type)

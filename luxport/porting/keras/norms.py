@@ -12,8 +12,8 @@ import luxport
 from luxport.backend import namespace
 from luxport.core.anatomy import Parameters, States
 from luxport.core.layer import Layer
-from luxport.porting.keras.conventions import momentum
-from luxport.porting.keras.steps import Needs, Step, arrays, host, sizes_of
+from luxport.porting.keras.conventions import convert_momentum
+from luxport.porting.keras.steps import Needs, Step, collect_arrays, copy_to_host, read_sizes
 from luxport.random import Rng
 from luxport.tree.static import Static
 
@@ -35,7 +35,7 @@ def _find_channels(layer: Any) -> Needs:
 
 def _norm(layer: Any, make: Callable[[bool], Layer], shape: tuple[int, ...], st: Any, needs: Needs) -> Step:
     """Return a norm with its scale and shift; one that it has not is frozen at what changes nothing."""
-    ps = arrays(layer, scale="gamma", bias="beta")
+    ps = collect_arrays(layer, scale="gamma", bias="beta")
     if not ps:
         return Step(make(False), {}, st, needs)
     missing = [name for name in ("scale", "bias") if name not in ps]
@@ -49,12 +49,12 @@ def _norm(layer: Any, make: Callable[[bool], Layer], shape: tuple[int, ...], st:
 
 def batch_norm(layer: Any) -> Step:
     """Return a BatchNormalization."""
-    statistics = arrays(layer, running_mean="moving_mean", running_var="moving_variance")
+    statistics = collect_arrays(layer, running_mean="moving_mean", running_var="moving_variance")
     (channels,) = statistics["running_mean"].shape
 
     def make(affine: bool) -> Layer:
         return luxport.BatchNorm(
-            channels, affine=affine, epsilon=float(layer.epsilon), momentum=momentum(layer.momentum)
+            channels, affine=affine, epsilon=float(layer.epsilon), momentum=convert_momentum(layer.momentum)
         )
 
     return _norm(layer, make, (channels,), statistics | {"training": Static(False)}, _find_channels(layer))
@@ -73,7 +73,7 @@ def group_norm(layer: Any) -> Step:
 def _find_trailing(layer: Any) -> tuple[int, ...]:
     """Return the sizes of the last axes, over which a norm goes."""
     shape = layer.get_build_config()["input_shape"]
-    axes = sorted(axis % len(shape) for axis in sizes_of(layer.axis))
+    axes = sorted(axis % len(shape) for axis in read_sizes(layer.axis))
     if axes != list(range(len(shape) - len(axes), len(shape))):
         raise ValueError(f"axis={layer.axis}, which are not the last ones")
     return tuple(shape[-len(axes) :])
@@ -94,7 +94,9 @@ def layer_norm(layer: Any) -> Step:
 def rms_norm(layer: Any) -> Step:
     """Return an RMSNormalization."""
     shape = _find_trailing(layer)
-    return Step(luxport.RMSNorm(shape, epsilon=float(layer.epsilon)), arrays(layer, scale="scale"), needs="keras")
+    return Step(
+        luxport.RMSNorm(shape, epsilon=float(layer.epsilon)), collect_arrays(layer, scale="scale"), needs="keras"
+    )
 
 
 class SpectralNormalization(luxport.SpectralNorm):
@@ -127,7 +129,7 @@ def spectral(port: Callable[[Any], list[Step]]) -> Callable[[Any], list[Step]]:
         if type(layer.layer).__name__.startswith(("Depthwise", "Separable")):
             raise ValueError(f"{type(layer.layer).__name__} has no axis of outputs")
         first, *others = port(layer.layer)
-        weight, u = first.ps["weight"], host(layer.vector_u)[0]
+        weight, u = first.ps["weight"], copy_to_host(layer.vector_u)[0]
         axis = 0 if weight.ndim > 2 else -1
         rows = np.moveaxis(weight, axis, 0).reshape(weight.shape[axis], -1).astype(np.float64)
         size = np.linalg.norm(rows.T @ u) / (np.linalg.norm(u) or 1.0)

@@ -14,7 +14,7 @@ from luxport.core.containers import WrapperLayer
 from luxport.core.layer import Layer
 from luxport.initializers import glorot_uniform, zeros
 from luxport.porting.keras import functions
-from luxport.porting.keras.steps import Step, arrays, function_step, host, sizes_of
+from luxport.porting.keras.steps import Step, collect_arrays, copy_to_host, make_function_step, read_sizes
 from luxport.porting.torch.functions.einsum import einsum
 from luxport.random import Rng
 
@@ -77,7 +77,7 @@ class Standardized(Layer):
 
 def einsum_dense(layer: Any) -> Step:
     """Return an EinsumDense."""
-    ps = arrays(layer, weight="kernel", bias="bias")
+    ps = collect_arrays(layer, weight="kernel", bias="bias")
     bias = ps["bias"].shape if "bias" in ps else None
     made = EinsumDense(layer.equation, ps["weight"].shape, bias, functions.activation(layer.activation))
     return Step(made, ps, needs="keras")
@@ -85,19 +85,19 @@ def einsum_dense(layer: Any) -> Step:
 
 def prelu(layer: Any) -> Step:
     """Return a PReLU, whose weights spread over the last axes."""
-    weight = host(layer.alpha)
+    weight = copy_to_host(layer.alpha)
     return Step(luxport.PReLU(tuple(weight.shape)), {"weight": weight}, needs="keras")
 
 
 def normalization(layer: Any) -> Step:
     """Return a Normalization, whose statistics are constants."""
-    mean, variance = host(layer.mean), host(layer.variance)
+    mean, variance = copy_to_host(layer.mean), copy_to_host(layer.variance)
     return Step(Standardized(tuple(mean.shape), bool(layer.invert)), {}, {"mean": mean, "var": variance}, needs="keras")
 
 
 def unit_normalization(layer: Any) -> Step:
     """Return a UnitNormalization."""
-    return function_step(_unit, "keras", axes=sizes_of(layer.axis))
+    return make_function_step(_unit, "keras", axes=read_sizes(layer.axis))
 
 
 def _unit(x: Array, axes: tuple[int, ...]) -> Array:

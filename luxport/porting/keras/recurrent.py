@@ -9,8 +9,8 @@ import luxport
 from luxport import ops
 from luxport.core.anatomy import NamedLayers
 from luxport.porting.keras import cells, functions, windows
-from luxport.porting.keras.conventions import conv_weight, gru_gates, reset_first_weights
-from luxport.porting.keras.steps import Step, arrays, function_step, host
+from luxport.porting.keras.conventions import convert_conv_weight, reset_first_weights, swap_gru_gates
+from luxport.porting.keras.steps import Step, collect_arrays, copy_to_host, make_function_step
 
 __all__ = ["bidirectional", "recurrent"]
 
@@ -25,7 +25,7 @@ def _cell(cell: Any) -> tuple[Any, dict[str, Any]]:
     if name == "ConvLSTMCell":
         return _conv_cell(cell)
     activation = functions.activation(cell.activation)
-    ps = arrays(cell, weight_ih="kernel", weight_hh="recurrent_kernel", bias_ih="bias")
+    ps = collect_arrays(cell, weight_ih="kernel", weight_hh="recurrent_kernel", bias_ih="bias")
     sizes = ps["weight_ih"].shape[0], cell.units
     use_bias = "bias_ih" in ps
     if name == "SimpleRNNCell":
@@ -42,7 +42,7 @@ def _make_gated(name: str, sizes: Any, use_bias: bool, ps: dict[str, Any], *, re
     """Return the cell of an LSTM or a GRU with its arrays."""
     if name == "LSTMCell":
         return luxport.LSTMCell(*sizes, use_recurrent_bias=False, use_bias=use_bias), ps
-    ps = {ours: gru_gates(value) for ours, value in ps.items()}
+    ps = {ours: swap_gru_gates(value) for ours, value in ps.items()}
     if reset_after:
         if use_bias:
             ps["bias_ih"], ps["bias_hh"] = ps["bias_ih"]
@@ -53,9 +53,9 @@ def _make_gated(name: str, sizes: Any, use_bias: bool, ps: dict[str, Any], *, re
 
 def _conv_cell(cell: Any) -> tuple[Any, dict[str, Any]]:
     """Return the cell of a ConvLSTM with its arrays."""
-    ps = arrays(cell, weight="kernel", bias="bias")
-    recurrent = {"weight": conv_weight(host(cell.recurrent_kernel))}
-    ps["weight"] = conv_weight(ps["weight"])
+    ps = collect_arrays(cell, weight="kernel", bias="bias")
+    recurrent = {"weight": convert_conv_weight(copy_to_host(cell.recurrent_kernel))}
+    ps["weight"] = convert_conv_weight(ps["weight"])
     out, channels, *kernel = ps["weight"].shape
     first = windows.convolution(cell, luxport.CrossCor, kernel, (channels, out), ps)(luxport.identity)
     plain = luxport.CrossCor(tuple(kernel), out // 4, out, use_bias=False)
@@ -86,7 +86,7 @@ def recurrent(layer: Any) -> Step | list[Step]:
     if not (layer.go_backwards and layer.return_sequences):
         return step
     # Keras leaves the outputs in the order in which they come.
-    return [step, function_step(functions.backwards, "keras", with_state=layer.return_state)]
+    return [step, make_function_step(functions.backwards, "keras", with_state=layer.return_state)]
 
 
 def bidirectional(layer: Any) -> Step:

@@ -14,7 +14,16 @@ from luxport.core.layer import Layer
 from luxport.porting.keras import functions
 from luxport.porting.with_options import WithOptions
 
-__all__ = ["Needs", "Step", "activated", "arrays", "function_step", "host", "layout", "sizes_of"]
+__all__ = [
+    "Needs",
+    "Step",
+    "add_activation",
+    "collect_arrays",
+    "make_function_step",
+    "copy_to_host",
+    "read_layout",
+    "read_sizes",
+]
 
 Needs = Literal["keras", "first", "any"]
 """What a layer is given: arrays as Keras has them there, with the channels in front, or either."""
@@ -32,37 +41,37 @@ class Step:
     after: str = ""
 
 
-def host(variable: Any) -> Any:
+def copy_to_host(variable: Any) -> Any:
     """Copy a variable of Keras to the host."""
     return np.array(import_module("keras").ops.convert_to_numpy(variable))
 
 
-def arrays(layer: Any, **names: str) -> dict[str, Any]:
+def collect_arrays(layer: Any, **names: str) -> dict[str, Any]:
     """Return the layer's arrays that are there, by our names."""
     found = {ours: getattr(layer, theirs) for ours, theirs in names.items()}
-    return {ours: host(variable) for ours, variable in found.items() if variable is not None}
+    return {ours: copy_to_host(variable) for ours, variable in found.items() if variable is not None}
 
 
-def function_step(function: Callable[..., Any], needs: Needs = "any", **options: Any) -> Step:
+def make_function_step(function: Callable[..., Any], needs: Needs = "any", **options: Any) -> Step:
     """Return a function, with its options, as a layer."""
     return Step(luxport.WrappedFunction(WithOptions.of(function, **options) if options else function), needs=needs)
 
 
-def layout(layer: Any) -> Needs:
+def read_layout(layer: Any) -> Needs:
     """Return what a layer on spatial axes needs, by its data_format."""
     # Some layers of one axis have no choice.
     return "first" if getattr(layer, "data_format", None) in (None, "channels_last") else "keras"
 
 
-def activated(layer: Any, make: Callable[[Any], Layer], ps: dict[str, Any]) -> list[Step]:
+def add_activation(layer: Any, make: Callable[[Any], Layer], ps: dict[str, Any]) -> list[Step]:
     """Return a layer with its activation; one that is not elementwise follows by itself, on Keras's last axis."""
-    activation, needs = functions.activation(layer.activation), layout(layer)
+    activation, needs = functions.activation(layer.activation), read_layout(layer)
     if functions.is_elementwise(activation):
         return [Step(make(activation), ps, needs=needs)]
     apart = Step(luxport.WrappedFunction(activation), needs="keras", after="activation")
     return [Step(make(luxport.identity), ps, needs=needs), apart]
 
 
-def sizes_of(values: Any) -> tuple[int, ...]:
+def read_sizes(values: Any) -> tuple[int, ...]:
     """Read a number, or one for each axis."""
     return tuple(values) if isinstance(values, (tuple, list)) else (values,)

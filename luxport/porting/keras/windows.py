@@ -9,8 +9,15 @@ from typing import Any
 import luxport
 from luxport.core.layer import Layer
 from luxport.porting.keras import functions
-from luxport.porting.keras.conventions import conv_weight, depthwise_weight
-from luxport.porting.keras.steps import Step, activated, arrays, function_step, layout, sizes_of
+from luxport.porting.keras.conventions import convert_conv_weight, convert_depthwise_weight
+from luxport.porting.keras.steps import (
+    Step,
+    add_activation,
+    collect_arrays,
+    make_function_step,
+    read_layout,
+    read_sizes,
+)
 
 __all__ = [
     "conv",
@@ -46,19 +53,19 @@ def _pad(layer: Any, make: Callable[[Any], Any], dilation: tuple[int, ...]) -> L
 
 def conv(layer: Any) -> list[Step]:
     """Return a convolution, which flips no kernel in Keras."""
-    ps = arrays(layer, weight="kernel", bias="bias")
-    ps["weight"] = conv_weight(ps["weight"])
+    ps = collect_arrays(layer, weight="kernel", bias="bias")
+    ps["weight"] = convert_conv_weight(ps["weight"])
     out, part, *kernel = ps["weight"].shape
     make = convolution(layer, luxport.CrossCor, kernel, (part * layer.groups, out), ps, groups=layer.groups)
-    return activated(layer, make, ps)
+    return add_activation(layer, make, ps)
 
 
 def convolution(
     layer: Any, kind: Any, kernel: Sequence[int], channels: tuple[int, int], ps: Mapping[str, Any], **options: Any
 ) -> Callable[[Any], Layer]:
     """Return what makes a convolution of this kind for an activation."""
-    dilation = sizes_of(layer.dilation_rate)
-    options |= {"stride": _shorten(sizes_of(layer.strides)), "dilation": _shorten(dilation), "use_bias": "bias" in ps}
+    dilation = read_sizes(layer.dilation_rate)
+    options |= {"stride": _shorten(read_sizes(layer.strides)), "dilation": _shorten(dilation), "use_bias": "bias" in ps}
 
     def make(activation: Any) -> Layer:
         def conv(padding: Any) -> Layer:
@@ -71,41 +78,41 @@ def convolution(
 
 def depthwise(layer: Any) -> list[Step]:
     """Return a convolution of each channel by itself."""
-    ps = arrays(layer, weight="kernel", bias="bias")
-    return activated(layer, _depthwise_layer(layer, ps), ps)
+    ps = collect_arrays(layer, weight="kernel", bias="bias")
+    return add_activation(layer, _depthwise_layer(layer, ps), ps)
 
 
 def _depthwise_layer(layer: Any, ps: dict[str, Any]) -> Callable[[Any], Layer]:
     """Turn the weight round, and return what makes the layer."""
     *kernel, channels, multiplier = ps["weight"].shape
-    ps["weight"] = depthwise_weight(ps["weight"])
+    ps["weight"] = convert_depthwise_weight(ps["weight"])
     sizes = channels, channels * multiplier
     return convolution(layer, luxport.DepthwiseConv, kernel, sizes, ps, cross_correlation=True)
 
 
 def separable(layer: Any) -> list[Step]:
     """Return a convolution of each channel by itself and one across channels."""
-    each = arrays(layer, weight="depthwise_kernel")
+    each = collect_arrays(layer, weight="depthwise_kernel")
     first = _depthwise_layer(layer, each)(luxport.identity)
-    pointwise = arrays(layer, weight="pointwise_kernel", bias="bias")
-    pointwise["weight"] = conv_weight(pointwise["weight"])
+    pointwise = collect_arrays(layer, weight="pointwise_kernel", bias="bias")
+    pointwise["weight"] = convert_conv_weight(pointwise["weight"])
     out, channels, *kernel = pointwise["weight"].shape
 
     def make(activation: Any) -> Layer:
         return luxport.CrossCor(tuple(kernel), channels, out, activation, use_bias="bias" in pointwise)
 
-    return [Step(first, each, needs=layout(layer), after="depthwise"), *activated(layer, make, pointwise)]
+    return [Step(first, each, needs=read_layout(layer), after="depthwise"), *add_activation(layer, make, pointwise)]
 
 
 def conv_transpose(layer: Any) -> list[Step]:
     """Return a transposed convolution."""
-    ps = arrays(layer, weight="kernel", bias="bias")
-    ps["weight"] = conv_weight(ps["weight"])
+    ps = collect_arrays(layer, weight="kernel", bias="bias")
+    ps["weight"] = convert_conv_weight(ps["weight"])
     channels, out, *kernel = ps["weight"].shape
     rank = len(kernel)
-    strides, dilation = sizes_of(layer.strides), sizes_of(layer.dilation_rate)
+    strides, dilation = read_sizes(layer.strides), read_sizes(layer.dilation_rate)
     more = layer.output_padding
-    more = (None,) * rank if more is None else sizes_of(more) * (rank if isinstance(more, int) else 1)
+    more = (None,) * rank if more is None else read_sizes(more) * (rank if isinstance(more, int) else 1)
     cuts = [
         _cut(layer.padding, d * (k - 1) + 1, s, n) for k, s, d, n in zip(kernel, strides, dilation, more, strict=True)
     ]
@@ -121,7 +128,7 @@ def conv_transpose(layer: Any) -> list[Step]:
             cross_correlation=True,
         )
 
-    return activated(layer, make, ps)
+    return add_activation(layer, make, ps)
 
 
 def _cut(padding: str, k: int, stride: int, more: int | None) -> tuple[int, int, int]:
@@ -138,13 +145,13 @@ def pool(kind: Any, **options: Any) -> Callable[[Any], Step]:
     """Return what makes a pool of this kind."""
 
     def make(layer: Any) -> Step:
-        window = sizes_of(layer.pool_size)
-        strides = window if layer.strides is None else sizes_of(layer.strides)
+        window = read_sizes(layer.pool_size)
+        strides = window if layer.strides is None else read_sizes(layer.strides)
 
         def pool(padding: Any) -> Layer:
             return kind(window, stride=strides, padding=padding, **options)
 
-        return Step(_pad(layer, pool, (1,) * len(window)), needs=layout(layer))
+        return Step(_pad(layer, pool, (1,) * len(window)), needs=read_layout(layer))
 
     return make
 
@@ -154,8 +161,8 @@ def global_pool(kind: Any) -> Callable[[Any], Step]:
 
     def make(layer: Any) -> Step:
         if layer.keepdims:
-            return Step(kind(), needs=layout(layer))
-        return Step(luxport.Chain(kind(), luxport.FlattenLayer()), _TWO, _TWO, layout(layer), flat=True)
+            return Step(kind(), needs=read_layout(layer))
+        return Step(luxport.Chain(kind(), luxport.FlattenLayer()), _TWO, _TWO, read_layout(layer), flat=True)
 
     return make
 
@@ -171,12 +178,12 @@ def _read_pairs(values: Any) -> tuple[tuple[int, int], ...]:
 
 def zero_padding(layer: Any) -> Step:
     """Return a padding with zeros."""
-    return function_step(functions.pad, layout(layer), padding=_read_pairs(layer.padding))
+    return make_function_step(functions.pad, read_layout(layer), padding=_read_pairs(layer.padding))
 
 
 def cropping(layer: Any) -> Step:
     """Return a cropping."""
-    return function_step(functions.crop, layout(layer), cropping=_read_pairs(layer.cropping))
+    return make_function_step(functions.crop, read_layout(layer), cropping=_read_pairs(layer.cropping))
 
 
 def upsampling(layer: Any) -> Step:
@@ -185,8 +192,8 @@ def upsampling(layer: Any) -> Step:
     if mode == "bicubic":
         # Keras leaves bicubic to its backend, and PyTorch's is another one.
         torch = import_module("keras").backend.backend() == "torch"
-        return function_step(functions.bicubic, layout(layer), scale=sizes_of(layer.size), sharp=torch)
+        return make_function_step(functions.bicubic, read_layout(layer), scale=read_sizes(layer.size), sharp=torch)
     if mode not in ("nearest", "bilinear"):
         raise ValueError(f"interpolation={mode!r}")
     corners = {} if mode == "nearest" else {"align_corners": False}
-    return Step(luxport.Upsample(sizes_of(layer.size), mode, **corners), needs=layout(layer))
+    return Step(luxport.Upsample(read_sizes(layer.size), mode, **corners), needs=read_layout(layer))

@@ -37,7 +37,7 @@ def write(value: Any) -> Any:
         if value is function:
             return {"kind": "name", "of": known}
     name = f"{getattr(value, '__module__', None)}:{getattr(value, '__qualname__', None)}"
-    if callable(value) and _at(name) is value:
+    if callable(value) and _find_at(name) is value:
         return {"kind": "name", "of": name}
     kind = type(value)
     if kind.__module__.startswith("luxport.") or _find_registered(f"{kind.__module__}:{kind.__qualname__}") is kind:
@@ -74,7 +74,7 @@ def read(value: Any) -> Any:
     if kind == "name" and of in _ARITHMETIC:
         return _ARITHMETIC[of]
     if kind == "name":
-        found = _find_registered(of) or (_at(of) if of.startswith("luxport.") else None)
+        found = _find_registered(of) or (_find_at(of) if of.startswith("luxport.") else None)
         # What a module of luxport imports from elsewhere is not luxport's.
         if found is None or getattr(found, "__module__", None) != of.partition(":")[0] and not _find_registered(of):
             raise ValueError(f"a config of luxport names {of!r}, which is neither luxport's nor registered with Keras")
@@ -98,7 +98,7 @@ def _makes(make: Any) -> bool:
     return make is Static or make is type(zeros).__reduce__(zeros)[0]  # type: ignore[misc]
 
 
-def _at(name: str) -> Any:
+def _find_at(name: str) -> Any:
     """Return what stands in a module under a name, None for nothing."""
     module, _, path = name.partition(":")
     if module not in sys.modules and not module.startswith("luxport."):

@@ -13,17 +13,17 @@ from luxport.core.abstract_arrays import AbstractArray
 from luxport.core.initial_values import describe_values, initial_parameters
 from luxport.core.layer import Layer
 from luxport.porting import julia
-from luxport.porting.errors import FileFormatError, shown
-from luxport.porting.flux.building import Functions, Missing, Ported, function_for, states_of
-from luxport.porting.flux.fields import number
-from luxport.porting.flux.functions import Hole, function_layer
+from luxport.porting.errors import FileFormatError, show
+from luxport.porting.flux.building import Functions, Missing, Ported, find_function, make_states
+from luxport.porting.flux.fields import read_number
+from luxport.porting.flux.functions import Hole, make_function_layer
 from luxport.porting.flux.layers import CONNECTIONS
-from luxport.porting.flux.named_functions import named_function
-from luxport.porting.julia.nodes import arrays_of, entries_of, is_array, unwrapped
-from luxport.porting.lux.structs import ints, known, text_of
+from luxport.porting.flux.named_functions import find_named_function
+from luxport.porting.julia.nodes import entries_of, is_array, unwrap_node, yield_arrays
+from luxport.porting.lux.structs import read_ints, read_static, read_text
 from luxport.text import warn
 
-__all__ = ["Source", "described", "hole_of"]
+__all__ = ["Source", "describe_value", "build_hole"]
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Source:
     def __getitem__(self, name: str) -> Any:
         if name not in self.fields:
             raise FileFormatError(f"{self.path or 'the model'}: a Lux.{self.kind} without the field {name}")
-        return known(self.fields[name])
+        return read_static(self.fields[name])
 
     def at(self, name: str) -> str:
         """Return the path of a field in the model."""
@@ -52,23 +52,23 @@ class Source:
 
     def beside(self, name: str) -> tuple[Any, Any]:
         """Return the parameters and states of what has a name of its own in them."""
-        ps = None if self.ps is None else entries_of(unwrapped(self.ps)).get(name, ())
-        return ps, entries_of(unwrapped(self.st)).get(name, ())
+        ps = None if self.ps is None else entries_of(unwrap_node(self.ps)).get(name, ())
+        return ps, entries_of(unwrap_node(self.st)).get(name, ())
 
     def number(self, name: str) -> Any:
         """Return a real number in a field."""
-        return number(self[name], self.at(name))
+        return read_number(self[name], self.at(name))
 
     def int(self, name: str) -> int:
         """Return the one int in a field."""
-        found = ints(self[name], self.at(name))
+        found = read_ints(self[name], self.at(name))
         if len(found) != 1:
             raise FileFormatError(f"{self.at(name)}: one int expected, got {len(found)}")
         return found[0]
 
     def sizes(self, name: str) -> tuple[int, ...]:
         """Return sizes in our order: the last of Julia's first."""
-        return ints(self[name], self.at(name))[::-1]
+        return read_ints(self[name], self.at(name))[::-1]
 
     def flag(self, name: str, default: bool) -> bool:
         """Return what is true or false, in a field or in the type."""
@@ -87,14 +87,14 @@ class Source:
             return given
         if isinstance(value, julia.Function) and value.name == "identity":
             return luxport.identity
-        known = named_function(value)
-        return known or function_for(value if isinstance(value, julia.Function) else None, what, self.at(name))
+        known = find_named_function(value)
+        return known or find_function(value if isinstance(value, julia.Function) else None, what, self.at(name))
 
     def _say_how_called(self, value: Any, name: str) -> str:
         """Return how `functions` may call what is in a field: by its path in the model, if it cannot be read."""
         if isinstance(value, julia.Unavailable):
             return self.at(name)
-        return value.path if isinstance(value, julia.Function) else described(value)
+        return value.path if isinstance(value, julia.Function) else describe_value(value)
 
     def connection(self, name: str = "connection") -> Any:
         """Return the function that joins outputs; None where they are returned side by side."""
@@ -116,15 +116,15 @@ class Source:
         given = self.ps if ps is None else ps
         wanted = describe_values(initial_parameters, layer)  # shapes alone: sizes from a file may be any
         ps = {} if self.ps is None else _fit(wanted, given, self.path)
-        size = sum(value.size for value in _arrays(ps))
-        states = states_of(layer, size)
-        return Ported(layer, ps, _with_statistics(states, entries_of(unwrapped(self.st)) if st is None else st))
+        size = sum(value.size for value in _list_arrays(ps))
+        states = make_states(layer, size)
+        return Ported(layer, ps, _take_statistics(states, entries_of(unwrap_node(self.st)) if st is None else st))
 
 
-def _arrays(ps: Mapping[str, Any]) -> list[Any]:
+def _list_arrays(ps: Mapping[str, Any]) -> list[Any]:
     found: list[Any] = []
     for entry in ps.values():
-        found += _arrays(entry) if isinstance(entry, Mapping) else [entry]
+        found += _list_arrays(entry) if isinstance(entry, Mapping) else [entry]
     return found
 
 
@@ -133,9 +133,9 @@ def _fit(wanted: Mapping[str, Any], node: Any, path: str) -> dict[str, Any]:
 
     Raises: FileFormatError if one is missing, left over, or has another size
     """
-    given = dict(node) if isinstance(node, Mapping) else entries_of(unwrapped(node))
+    given = dict(node) if isinstance(node, Mapping) else entries_of(unwrap_node(node))
     where = path or "the model"
-    left = [name for name, entry in given.items() if name not in wanted and any(arrays_of(entry))]
+    left = [name for name, entry in given.items() if name not in wanted and any(yield_arrays(entry))]
     missing = [name for name in wanted if name not in given and (not isinstance(wanted[name], Mapping) or wanted[name])]
     if left or missing:
         raise FileFormatError(
@@ -147,10 +147,12 @@ def _fit(wanted: Mapping[str, Any], node: Any, path: str) -> dict[str, Any]:
         if isinstance(value, Mapping):
             fitted[name] = _fit(value, given.get(name, ()), here)
             continue
-        found = unwrapped(given[name])
+        found = unwrap_node(given[name])
         if not is_array(found):
             what = (
-                found.reason if isinstance(found, julia.Unavailable) else f"an array expected, got {described(found)}"
+                found.reason
+                if isinstance(found, julia.Unavailable)
+                else f"an array expected, got {describe_value(found)}"
             )
             raise FileFormatError(f"{here}: {what}")
         shape = value.shape if isinstance(value, AbstractArray) else np.shape(value)
@@ -160,47 +162,47 @@ def _fit(wanted: Mapping[str, Any], node: Any, path: str) -> dict[str, Any]:
     return fitted
 
 
-def _with_statistics(states: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+def _take_statistics(states: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """Take the moving statistics that the states in the file have."""
     new = dict(states)
     for name, entry in states.items():
-        found: Any = unwrapped(given.get(name))
+        found: Any = unwrap_node(given.get(name))
         if isinstance(entry, Mapping):
-            new[name] = _with_statistics(dict(entry), entries_of(found))
+            new[name] = _take_statistics(dict(entry), entries_of(found))
         elif name in ("running_mean", "running_var") and is_array(found) and found.size == np.size(entry):
             new[name] = found.reshape(np.shape(entry))
     return new
 
 
-def hole_of(source: Source, value: Any) -> Ported:
+def build_hole(source: Source, value: Any) -> Ported:
     """Build what is no layer of Lux: a function, a layer of the user's own, one made by ``@compact``."""
-    name = value.path if isinstance(value, julia.Function) else described(value)
+    name = value.path if isinstance(value, julia.Function) else describe_value(value)
     code = reason = ""
     if isinstance(value, julia.Unavailable):
         name, reason = source.path or "the model", value.reason
     if source.kind == "CompactLuxLayer" and source.struct.names is not None:
         fields = dict(zip(source.struct.names or (), source.struct.fields, strict=True))
-        name = text_of(fields.get("name")) or name
+        name = read_text(fields.get("name")) or name
         texts = fields.get("strings")
         code = "\n".join(text for text in texts if isinstance(text, str)) if isinstance(texts, tuple) else ""
     functions = source.functions
     given = next((functions[key] for key in (source.path, name, name.rpartition(".")[2]) if key in functions), None)
-    has_arrays = source.ps is not None and any(arrays_of(source.ps))
+    has_arrays = source.ps is not None and any(yield_arrays(source.ps))
     if isinstance(given, Layer):
         return source.finished(given)
     if given is None and isinstance(value, julia.Function) and not has_arrays:
-        return source.finished(function_layer(value))
+        return source.finished(make_function_layer(value))
     if has_arrays:
         advice = "hand over a layer that has them" if given is not None else "its parameters are left behind"
         warn(
-            f"{shown(source.path) or 'the model'}: {shown(name)} is no layer of Lux that luxport knows, and {advice}: "
-            f"load_model(..., functions={{{shown(source.path) or shown(name)!r}: layer}})"
+            f"{show(source.path) or 'the model'}: {show(name)} is no layer of Lux that luxport knows, and {advice}: "
+            f"load_model(..., functions={{{show(source.path) or show(name)!r}: layer}})"
         )
     layer = Hole(name, code, reason) if given is None else luxport.WrappedFunction(given)
     return source.finished(layer, {})
 
 
-def described(value: Any) -> str:
+def describe_value(value: Any) -> str:
     """Return the name of a type without its parameters."""
     if isinstance(value, julia.Struct):
         return value.type.path if isinstance(value.type, julia.TypeName) else "a struct"

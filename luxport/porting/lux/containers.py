@@ -12,21 +12,29 @@ from luxport.core.layer import Layer
 from luxport.porting import julia
 from luxport.porting.errors import FileFormatError
 from luxport.porting.flux.building import Ported
-from luxport.porting.julia.nodes import entries_of, unwrapped
-from luxport.porting.lux.building import Source, described
-from luxport.porting.lux.structs import ints, kind_of, known, layer_in_type, symbols
+from luxport.porting.julia.nodes import entries_of, unwrap_node
+from luxport.porting.lux.building import Source, describe_value
+from luxport.porting.lux.structs import find_kind, find_layer_in_type, read_ints, read_static, read_symbols
 
-__all__ = ["around", "container", "frozen", "joined", "repeated", "skip", "weight_norm"]
+__all__ = [
+    "build_around",
+    "make_container_builder",
+    "build_frozen",
+    "build_joined",
+    "build_repeated",
+    "skip",
+    "weight_norm",
+]
 
 
-def _inner(source: Source, name: str) -> Any:
-    return source.fields.get(name, layer_in_type(source.struct))
+def _find_inner(source: Source, name: str) -> Any:
+    return source.fields.get(name, find_layer_in_type(source.struct))
 
 
 def _name(source: Source, node: tuple[Any, Any]) -> dict[str, Ported]:
     value = source["layers"]
     if not isinstance(value, julia.NamedTuple):
-        raise FileFormatError(f"{source.at('layers')}: layers by names expected, got {described(value)}")
+        raise FileFormatError(f"{source.at('layers')}: layers by names expected, got {describe_value(value)}")
     if strange := [name for name in value.names if not name.isprintable()]:
         raise FileFormatError(f"a layer has the name {strange[0]!r}, which cannot be shown")
     around = replace(source, ps=node[0], st=node[1])
@@ -41,7 +49,7 @@ def _assemble(layer: Layer, children: Mapping[str, Ported], source: Source) -> P
     return Ported(layer, ps, {name: child.st for name, child in children.items()})
 
 
-def container(build: Callable[[Source, dict[str, Layer]], Layer]) -> Callable[[Source], Ported]:
+def make_container_builder(build: Callable[[Source, dict[str, Layer]], Layer]) -> Callable[[Source], Ported]:
     """Return the builder of a layer that is made of layers by name."""
 
     def assemble_built(source: Source) -> Ported:
@@ -51,13 +59,13 @@ def container(build: Callable[[Source, dict[str, Layer]], Layer]) -> Callable[[S
     return assemble_built
 
 
-def joined(source: Source) -> Ported:
+def build_joined(source: Source) -> Ported:
     """Build layers side by side; what joins them may be a layer, with parameters and states of its own."""
     joint = "fusion" if source.kind == "BranchLayer" else "connection"
     inner = source.fields.get(joint)
     build: Any = getattr(luxport, source.kind)
     takes = source.kind == "BranchLayer"
-    if not kind_of(inner):
+    if not find_kind(inner):
         children = _name(source, (source.ps, source.st))
         layers = {name: child.layer for name, child in children.items()}
         how = source.connection(joint)
@@ -72,8 +80,8 @@ def joined(source: Source) -> Ported:
 
 def skip(source: Source) -> Ported:
     """Build a SkipConnection, whose connection is a function or a layer."""
-    inner, connection = _inner(source, "layers"), source.fields.get("connection")
-    if not kind_of(connection):
+    inner, connection = _find_inner(source, "layers"), source.fields.get("connection")
+    if not find_kind(connection):
         ported = source.build(inner, source.at("layers"), source.ps, source.st)
         return Ported(luxport.SkipConnection(ported.layer, source.connection()), ported.ps, ported.st)
     parts = {
@@ -84,28 +92,28 @@ def skip(source: Source) -> Ported:
     return _assemble(layer, parts, source)
 
 
-def repeated(source: Source) -> Ported:
+def build_repeated(source: Source) -> Ported:
     """Build a RepeatedLayer; how often and how stood in the type until 0.5."""
-    inner = source.build(_inner(source, "model"), source.at("model"), source.ps, source.st)
-    params = [known(param) for param in source.struct.type.params]
+    inner = source.build(_find_inner(source, "model"), source.at("model"), source.ps, source.st)
+    params = [read_static(param) for param in source.struct.type.params]
     plain = [param for param in params if isinstance(param, int) and not isinstance(param, bool)]
     repeats = source.int("nrepeats") if "nrepeats" in source.fields else next(iter(plain), 1)
     layer = luxport.RepeatedLayer(inner.layer, repeats=repeats, input_injection=source.flag("input_injection", False))
     return Ported(layer, inner.ps, inner.st)
 
 
-def around(source: Source) -> Ported:
+def build_around(source: Source) -> Ported:
     """Build the layer inside one that changes nothing of its outputs."""
-    return source.build(_inner(source, "layer"), source.path, source.ps, source.st)
+    return source.build(_find_inner(source, "layer"), source.path, source.ps, source.st)
 
 
-def frozen(source: Source) -> Ported:
+def build_frozen(source: Source) -> Ported:
     """Build a layer some of whose parameters are among the states."""
     kept, states = source.beside("frozen_params")[1], source.beside("states")[1]
-    frozen = entries_of(unwrapped(kept))
-    ps = None if source.ps is None else {**entries_of(unwrapped(source.ps)), **frozen}
-    inner = source.build(_inner(source, "layer"), source.at("layer"), ps, states)
-    which = list(symbols(source.struct.type.params[0])) if source.struct.type.params[:1] != (None,) else []
+    frozen = entries_of(unwrap_node(kept))
+    ps = None if source.ps is None else {**entries_of(unwrap_node(source.ps)), **frozen}
+    inner = source.build(_find_inner(source, "layer"), source.at("layer"), ps, states)
+    which = list(read_symbols(source.struct.type.params[0])) if source.struct.type.params[:1] != (None,) else []
     names: Any = tuple(name for name in which if name in inner.ps) or None
     if ps is None:
         return Ported(luxport.FrozenLayer(inner.layer, names), {}, {})
@@ -114,12 +122,12 @@ def frozen(source: Source) -> Ported:
 
 def weight_norm(source: Source) -> Ported:
     """Build a WeightNorm: Lux keeps the last axis of a parameter by itself, which is our first."""
-    inner = source.build(_inner(source, "layer"), source.at("layer"), None, source.st)
+    inner = source.build(_find_inner(source, "layer"), source.at("layer"), None, source.st)
     params = source.struct.type.params
     listed = source.fields.get("which_params", next(iter(params), ()))
     if isinstance(listed, julia.TypeName):
         listed = listed.params
-    which = tuple(name for name in symbols(listed) if name)
+    which = tuple(name for name in read_symbols(listed) if name)
     if not which:
         raise FileFormatError(f"{source.at('which_params')}: names of parameters expected")
     wanted, dims = describe_values(initial_parameters, inner.layer), source.fields.get("dims")
@@ -127,5 +135,5 @@ def weight_norm(source: Source) -> Ported:
         raise FileFormatError(f"{source.at('which_params')}: {inner.layer} has no {strange[0]}")
     axes: Any = 0  # Lux keeps the last axis by itself, which is our first
     if dims is not None:
-        axes = tuple(len(wanted[name].shape) - n for name, n in zip(which, ints(dims, "dims"), strict=False))
+        axes = tuple(len(wanted[name].shape) - n for name, n in zip(which, read_ints(dims, "dims"), strict=False))
     return source.finished(luxport.WeightNorm(inner.layer, which, axes=axes))

@@ -9,15 +9,15 @@ import luxport
 from luxport.porting import julia
 from luxport.porting.flux.building import Functions, Ported, Repeats
 from luxport.porting.lux import containers, recurrent, weighted, weightless
-from luxport.porting.lux.building import Source, hole_of
-from luxport.porting.lux.structs import fields_of, flags_of, kind_of
+from luxport.porting.lux.building import Source, build_hole
+from luxport.porting.lux.structs import find_kind, read_fields, read_flags
 
 __all__ = ["is_model", "port"]
 
 
 def is_model(value: Any) -> bool:
     """Whether a value is a layer of Lux."""
-    return kind_of(value) in _BUILDERS
+    return find_kind(value) in _BUILDERS
 
 
 def port(value: Any, functions: Functions, ps: Any, st: Any) -> Ported:
@@ -35,13 +35,13 @@ def port(value: Any, functions: Functions, ps: Any, st: Any) -> Ported:
         return _port(value, path, ps, st)
 
     def _port(value: Any, path: str, ps: Any, st: Any) -> Ported:
-        kind = kind_of(value)
+        kind = find_kind(value)
         struct = value if isinstance(value, julia.Struct) else julia.Struct(julia.TypeName((), ""), [], ())
         known_kind = kind in _BUILDERS and kind != "CompactLuxLayer"
-        fields = fields_of(value) if known_kind else {}
-        flags = flags_of(value, fields) if known_kind else {}
+        fields = read_fields(value) if known_kind else {}
+        flags = read_flags(value, fields) if known_kind else {}
         source = Source(kind, struct, fields, flags, functions, path, ps, st, build)
-        return _BUILDERS[kind](source) if known_kind else hole_of(source, value)
+        return _BUILDERS[kind](source) if known_kind else build_hole(source, value)
 
     return build(value, "", ps, st)
 
@@ -51,35 +51,37 @@ _POOLS = [f"{where}{what}Pool" for where in ("", "Adaptive", "Global") for what 
 _BUILDERS: Mapping[str, Callable[[Source], Ported]] = {
     **dict.fromkeys(_POOLS, weightless.pool),
     **dict.fromkeys(("AlphaDropout", "Dropout", "VariationalHiddenDropout"), weightless.dropout),
-    **dict.fromkeys(("AlternatePrecision", "DebugLayer"), containers.around),
+    **dict.fromkeys(("AlternatePrecision", "DebugLayer"), containers.build_around),
     **dict.fromkeys(("BatchNorm", "InstanceNorm"), weighted.tracking_norm),
-    **dict.fromkeys(("BranchLayer", "Parallel"), containers.joined),
+    **dict.fromkeys(("BranchLayer", "Parallel"), containers.build_joined),
     **dict.fromkeys(("Conv", "ConvTranspose", "CrossCor"), weighted.conv),
-    **dict.fromkeys(("GRUCell", "LSTMCell", "RNNCell"), recurrent.cell),
+    **dict.fromkeys(("GRUCell", "LSTMCell", "RNNCell"), recurrent.build_cell),
     **dict.fromkeys(("ActivationFunction", "WrappedFunction"), weightless.wrapped),
     "Bilinear": weighted.bilinear,
-    "BidirectionalRNN": recurrent.bidirectional,
-    "Chain": containers.container(lambda source, layers: luxport.Chain(layers)),
-    "CompactLuxLayer": lambda source: hole_of(source, source.struct),
+    "BidirectionalRNN": recurrent.build_bidirectional,
+    "Chain": containers.make_container_builder(lambda source, layers: luxport.Chain(layers)),
+    "CompactLuxLayer": lambda source: build_hole(source, source.struct),
     "Dense": weighted.dense,
     "Embedding": weighted.embedding,
     "FlattenLayer": weightless.flatten,
-    "FrozenLayer": containers.frozen,
+    "FrozenLayer": containers.build_frozen,
     "GroupNorm": weighted.group_norm,
     "LayerNorm": weighted.layer_norm,
-    "Maxout": containers.container(lambda source, layers: luxport.Maxout(layers)),
+    "Maxout": containers.make_container_builder(lambda source, layers: luxport.Maxout(layers)),
     "MultiHeadAttention": weighted.attention,
     "NoOpLayer": lambda source: source.finished(luxport.NoOpLayer()),
-    "PairwiseFusion": containers.container(lambda source, layers: luxport.PairwiseFusion(source.connection(), layers)),
+    "PairwiseFusion": containers.make_container_builder(
+        lambda source, layers: luxport.PairwiseFusion(source.connection(), layers)
+    ),
     "RMSNorm": weighted.rms_norm,
-    "Recurrence": recurrent.recurrence,
-    "RepeatedLayer": containers.repeated,
+    "Recurrence": recurrent.build_recurrence,
+    "RepeatedLayer": containers.build_repeated,
     "ReshapeLayer": lambda source: source.finished(luxport.ReshapeLayer(source.sizes("dims"))),
     "ReverseSequence": weightless.reverse,
     "Scale": weighted.scale,
     "SelectDim": weightless.select,
     "SkipConnection": containers.skip,
-    "StatefulRecurrentCell": recurrent.stateful_cell,
+    "StatefulRecurrentCell": recurrent.build_stateful_cell,
     "Upsample": weightless.upsample,
     "WeightNorm": containers.weight_norm,
 }

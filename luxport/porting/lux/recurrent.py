@@ -10,16 +10,16 @@ import numpy as np
 import luxport
 from luxport.porting import julia
 from luxport.porting.errors import FileFormatError
-from luxport.porting.flux.building import Ported, remembering, states_of
+from luxport.porting.flux.building import Ported, make_remembering, make_states
 from luxport.porting.flux.layers import CONNECTIONS
-from luxport.porting.julia.nodes import entries_of, is_array, unwrapped
-from luxport.porting.lux.building import Source, described
-from luxport.porting.lux.structs import fields_of
+from luxport.porting.julia.nodes import entries_of, is_array, unwrap_node
+from luxport.porting.lux.building import Source, describe_value
+from luxport.porting.lux.structs import read_fields
 
-__all__ = ["bidirectional", "cell", "recurrence", "stateful_cell"]
+__all__ = ["build_bidirectional", "build_cell", "build_recurrence", "build_stateful_cell"]
 
 
-def cell(source: Source) -> Ported:
+def build_cell(source: Source) -> Ported:
     """Build a cell; what its parameters are called says how many biases it has."""
     options: dict[str, Any] = {
         "use_bias": source.flag("use_bias", True),
@@ -28,8 +28,8 @@ def cell(source: Source) -> Ported:
     sizes = [source.int("in_dims"), source.int("out_dims")]
     ps = None
     if source.ps is not None:
-        given = entries_of(unwrapped(source.ps))
-        ps = {_CELL_NAMES.get(name, name): unwrapped(entry) for name, entry in given.items()}
+        given = entries_of(unwrap_node(source.ps))
+        ps = {_CELL_NAMES.get(name, name): unwrap_node(entry) for name, entry in given.items()}
         if source.kind != "GRUCell" and "bias_hh" not in ps:
             options["use_recurrent_bias"] = False  # one bias until 0.5, that of the input
         elif source.kind == "GRUCell" and is_array(ps.get("bias_ih")) and ps["bias_ih"].size == sizes[1]:
@@ -52,35 +52,35 @@ _CELL_NAMES = {
 """What a cell's parameters have been called."""
 
 
-def _cell_of(source: Source) -> Ported:
+def _build_inner_cell(source: Source) -> Ported:
     inner = source.build(source["cell"], source.at("cell"), source.ps, ())
     if not isinstance(inner.layer, luxport.RecurrentCell):
         raise FileFormatError(f"{source.at('cell')}: a recurrent cell of Lux expected, got {inner.layer}")
     return inner
 
 
-def recurrence(source: Source) -> Ported:
+def build_recurrence(source: Source) -> Ported:
     """Build a Recurrence, with time before the batch for ``TimeLastIndex``."""
-    inner, ordering = _cell_of(source), source.fields.get("ordering")
-    last = "TimeLastIndex" in (described(ordering).rpartition(".")[2], *_types(source.struct))
+    inner, ordering = _build_inner_cell(source), source.fields.get("ordering")
+    last = "TimeLastIndex" in (describe_value(ordering).rpartition(".")[2], *_list_types(source.struct))
     layer = luxport.Recurrence(
         inner.layer,  # type: ignore[arg-type]
         return_sequence=source.flag("return_sequence", False),
         time_major=last,
     )
-    return Ported(layer, inner.ps, states_of(layer, 0))
+    return Ported(layer, inner.ps, make_states(layer, 0))
 
 
-def _types(struct: julia.Struct) -> list[str]:
+def _list_types(struct: julia.Struct) -> list[str]:
     return [param.name for param in struct.type.params if isinstance(param, julia.TypeName)]
 
 
-def stateful_cell(source: Source) -> Ported:
+def build_stateful_cell(source: Source) -> Ported:
     """Build a cell that remembers."""
-    return remembering(_cell_of(source))
+    return make_remembering(_build_inner_cell(source))
 
 
-def bidirectional(source: Source) -> Ported:
+def build_bidirectional(source: Source) -> Ported:
     """Build two directions: a Parallel of a recurrence and of one between two reversals of time."""
     inner = source.build(source["model"], source.at("model"), source.ps, source.st)
     layers = dict(inner.layer.layers) if isinstance(inner.layer, luxport.Parallel) else {}
@@ -88,11 +88,11 @@ def bidirectional(source: Source) -> Ported:
     run = dict(backward.layers).get("rnn") if isinstance(backward, luxport.Chain) else None
     if not isinstance(forward, luxport.Recurrence) or not isinstance(run, luxport.Recurrence):
         raise FileFormatError(f"{source.at('model')}: two recurrences expected, got {inner.layer}")
-    joint = Source.connection(replace(source, fields=fields_of(source["model"])))
+    joint = Source.connection(replace(source, fields=read_fields(source["model"])))
     merge: Any = next((name for name, join in _MERGED.items() if joint is join), joint)
     layer = luxport.BidirectionalRNN(forward.cell, run.cell, merge_mode=merge, time_major=forward.time_major)
     ps = inner.ps and {"forward_rnn": inner.ps["forward_rnn"], "backward_rnn": {"rnn": inner.ps["backward_rnn"]["rnn"]}}
-    return Ported(layer, ps, states_of(layer, 0))
+    return Ported(layer, ps, make_states(layer, 0))
 
 
 _MERGED = {"concat": CONNECTIONS["vcat"], "sum": CONNECTIONS["+"], "mul": CONNECTIONS["*"]}

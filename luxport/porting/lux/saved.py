@@ -9,15 +9,15 @@ from typing import Any
 import luxport
 from luxport import tree
 from luxport.core.initial_values import describe_values, initial_parameters
-from luxport.porting.errors import FileFormatError, shown
+from luxport.porting.errors import FileFormatError, show
 from luxport.porting.flux.building import Functions, Ported
-from luxport.porting.julia.entries import children_of, states_beside
-from luxport.porting.julia.nodes import arrays_of, is_node
+from luxport.porting.julia.entries import find_states_beside, list_children
+from luxport.porting.julia.nodes import is_node, yield_arrays
 from luxport.porting.lux.layers import is_model, port
-from luxport.porting.lux.structs import kind_of
+from luxport.porting.lux.structs import find_kind
 from luxport.text import warn
 
-__all__ = ["is_saved_model", "with_parameters_beside"]
+__all__ = ["is_saved_model", "build_with_parameters_beside"]
 
 _AROUND = ("StatefulLuxLayer", "TrainState")
 """What has a model together with its parameters and states."""
@@ -30,36 +30,36 @@ _MOST_DRAWN = 1 << 26
 
 def is_saved_model(value: Any) -> bool:
     """Whether a value is a layer of Lux, or has one with its parameters and states."""
-    return is_model(value) or (kind_of(value) in _AROUND and is_model(children_of(value).get("model")))
+    return is_model(value) or (find_kind(value) in _AROUND and is_model(list_children(value).get("model")))
 
 
-def with_parameters_beside(value: Any, parent: Any, functions: Functions, path: str) -> Ported:
+def build_with_parameters_beside(value: Any, parent: Any, functions: Functions, path: str) -> Ported:
     """Build a model of Lux with the parameters and states that its file has beside it.
 
     Raises: FileFormatError if parameters that are named so do not fit, or several others do
     """
-    if kind_of(value) in _AROUND:
-        value, parent = children_of(value)["model"], value
-    entries = {name: entry for name, entry in children_of(parent).items() if entry is not value}
+    if find_kind(value) in _AROUND:
+        value, parent = list_children(value)["model"], value
+    entries = {name: entry for name, entry in list_children(parent).items() if entry is not value}
     found = {name: entry for name, entry in entries.items() if is_node(entry) and not is_saved_model(entry)}
     chosen = next((name for name in _PARAMETERS if name in entries), None)
     if chosen is not None:
-        st = states_beside(parent, entries[chosen])
+        st = find_states_beside(parent, entries[chosen])
         return port(value, functions, entries[chosen] or (), st)
     fitting: dict[str, Ported] = {}
     for name, entry in found.items():
-        if any(arrays_of(entry)):
+        if any(yield_arrays(entry)):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 try:
-                    fitting[name] = port(value, functions, entry, states_beside(parent, entry))
+                    fitting[name] = port(value, functions, entry, find_states_beside(parent, entry))
                 except FileFormatError:
                     continue
     if len(fitting) > 1:
-        raise FileFormatError(f"{len(fitting)} entries fit as parameters: {', '.join(map(shown, fitting))}")
+        raise FileFormatError(f"{len(fitting)} entries fit as parameters: {', '.join(map(show, fitting))}")
     for name in fitting:
-        return port(value, functions, found[name], states_beside(parent, found[name]))
-    return _draw(port(value, functions, None, states_beside(parent, None)).layer, path)
+        return port(value, functions, found[name], find_states_beside(parent, found[name]))
+    return _draw(port(value, functions, None, find_states_beside(parent, None)).layer, path)
 
 
 def _draw(layer: luxport.Layer, path: str) -> Ported:

@@ -13,9 +13,18 @@ import numpy as np
 
 from luxport.porting import julia
 from luxport.porting.errors import FileFormatError
-from luxport.porting.julia.type_rules import instance, is_function, named_tuple_names
+from luxport.porting.julia.type_rules import find_named_tuple_names, is_function, make_instance
 
-__all__ = ["fields_of", "flags_of", "ints", "kind_of", "known", "layer_in_type", "symbols", "text_of"]
+__all__ = [
+    "read_fields",
+    "read_flags",
+    "read_ints",
+    "find_kind",
+    "read_static",
+    "find_layer_in_type",
+    "read_symbols",
+    "read_text",
+]
 
 _WINDOWS = ("kernel_size", "stride", "pad")
 _CHANNELS = ("activation", "in_chs", "out_chs", *_WINDOWS)
@@ -108,14 +117,14 @@ _STATIC_FLAGS: Mapping[str, tuple[str, ...]] = {
 _PACKAGES = ("Lux", "LuxCore", "LuxLib")
 
 
-def kind_of(value: Any) -> str:
+def find_kind(value: Any) -> str:
     """Return the name of a struct of Lux, nothing for anything else: others have layers of the same names."""
     if isinstance(value, julia.Struct) and isinstance(value.type, julia.TypeName):
         return value.type.name if value.type.module[:1] and value.type.module[0] in _PACKAGES else ""
     return ""
 
 
-def fields_of(struct: julia.Struct) -> dict[str, Any]:
+def read_fields(struct: julia.Struct) -> dict[str, Any]:
     """Return the fields by name, those that a file leaves out as the type says.
 
     Raises: FileFormatError if no generation of Lux has a struct with so many fields
@@ -135,11 +144,11 @@ def fields_of(struct: julia.Struct) -> dict[str, Any]:
         kind, "connection" if kind in ("Parallel", "PairwiseFusion", "SkipConnection") else "activation"
     )
     if first not in fields and functions:
-        fields[first] = instance(functions[0], 0)
+        fields[first] = make_instance(functions[0], 0)
     if "layers" not in fields:
-        named = next((param for param in struct.type.params if named_tuple_names(param) is not None), None)
+        named = next((param for param in struct.type.params if find_named_tuple_names(param) is not None), None)
         if named is not None:
-            fields["layers"] = instance(named, 0)
+            fields["layers"] = make_instance(named, 0)
     return fields
 
 
@@ -147,7 +156,7 @@ def _is_broadcast(param: Any) -> bool:
     return isinstance(param, julia.TypeName) and param.name == "BroadcastFunction"
 
 
-def layer_in_type(struct: julia.Struct, position: int = 0) -> Any:
+def find_layer_in_type(struct: julia.Struct, position: int = 0) -> Any:
     """Return a layer without data that a file leaves out, from the type of what it is in; None if there is none."""
     found = [
         param for param in struct.type.params if isinstance(param, julia.TypeName) and param.module[:1] == ("Lux",)
@@ -155,20 +164,22 @@ def layer_in_type(struct: julia.Struct, position: int = 0) -> Any:
     return julia.Struct(found[position], [], ()) if position < len(found) else None
 
 
-def flags_of(struct: julia.Struct, fields: Mapping[str, Any]) -> dict[str, bool]:
+def read_flags(struct: julia.Struct, fields: Mapping[str, Any]) -> dict[str, bool]:
     """Return what is said by true and false: in fields, or in the parameters of the type."""
     kind, params = struct.type.name, struct.type.params
     plain = [param for param in params if isinstance(param, bool)]
-    static = [known(param) for param in params if isinstance(known(param), bool) and not isinstance(param, bool)]
+    static = [
+        read_static(param) for param in params if isinstance(read_static(param), bool) and not isinstance(param, bool)
+    ]
     flags = dict(zip(_TYPE_FLAGS.get(kind, ("use_bias",)), plain, strict=False))
     flags |= dict(zip(_STATIC_FLAGS.get(kind, ("use_bias",)), static, strict=False))
-    return flags | {name: known(value) for name, value in fields.items() if isinstance(known(value), bool)}
+    return flags | {name: read_static(value) for name, value in fields.items() if isinstance(read_static(value), bool)}
 
 
-def known(value: Any) -> Any:
+def read_static(value: Any) -> Any:
     """Return what a value or a type of Static.jl stands for, any other as it is.
 
-    >>> known(julia.TypeName(("Static",), "StaticInt", (3,))), known(julia.TypeName(("Static",), "True"))
+    >>> read_static(julia.TypeName(("Static",), "StaticInt", (3,))), read_static(julia.TypeName(("Static",), "True"))
     (3, True)
     """
     kind = value.type if isinstance(value, julia.Struct) else value
@@ -182,34 +193,34 @@ def known(value: Any) -> Any:
     return value
 
 
-def ints(value: Any, what: str) -> tuple[int, ...]:
+def read_ints(value: Any, what: str) -> tuple[int, ...]:
     """Return ints as they stand in Julia: one, a tuple, a range.
 
     Raises: FileFormatError
     """
-    value = known(value)
+    value = read_static(value)
     if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
         return (int(value),)
     if isinstance(value, julia.Struct) and julia.type_path(value).endswith("UnitRange"):
-        first, last = (known(end) for end in value.fields) if len(value.fields) == 2 else (1, 0)
+        first, last = (read_static(end) for end in value.fields) if len(value.fields) == 2 else (1, 0)
         if isinstance(first, int) and isinstance(last, int) and 0 < first <= last <= 16:
             return tuple(range(first, last + 1))
     if isinstance(value, (tuple, list, np.ndarray)):
-        found = [known(entry) for entry in value]
+        found = [read_static(entry) for entry in value]
         if all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) for n in found):
             return tuple(map(int, found))
     raise FileFormatError(f"{what}: ints expected, got {_name(value)}")
 
 
-def text_of(value: Any) -> str:
+def read_text(value: Any) -> str:
     """Return a symbol or a text, nothing for anything else."""
-    value = known(value)
+    value = read_static(value)
     return value.name if isinstance(value, julia.Symbol) else value if isinstance(value, str) else ""
 
 
-def symbols(values: Any) -> Iterable[str]:
+def read_symbols(values: Any) -> Iterable[str]:
     """Return the names in a tuple of symbols, or the one that is alone."""
-    return [text_of(value) for value in (values if isinstance(values, (tuple, list)) else (values,))]
+    return [read_text(value) for value in (values if isinstance(values, (tuple, list)) else (values,))]
 
 
 def _name(value: Any) -> str:

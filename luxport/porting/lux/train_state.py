@@ -10,13 +10,13 @@ import numpy as np
 
 from luxport import optimizers
 from luxport.porting import julia
-from luxport.porting.errors import FileFormatError, shown
+from luxport.porting.errors import FileFormatError, show
 from luxport.porting.flux.building import Functions
-from luxport.porting.julia.entries import children_of
+from luxport.porting.julia.entries import list_children
 from luxport.porting.lux.layers import port
 from luxport.tree import leaves_with_path
 
-__all__ = ["SavedOptimizer", "optimizer_of"]
+__all__ = ["SavedOptimizer", "read_optimizer"]
 
 Path = tuple[int, ...]
 """Where something is in what Optimisers.jl keeps for a parameter."""
@@ -31,31 +31,31 @@ class SavedOptimizer:
     states: Mapping[str, Any]
 
 
-def optimizer_of(saved: Any, functions: Functions) -> SavedOptimizer:
+def read_optimizer(saved: Any, functions: Functions) -> SavedOptimizer:
     """Read the optimizer of a ``TrainState``, whose moments are laid out as the model's parameters are.
 
     Raises: FileFormatError if there is none, or one that has no counterpart here
     """
-    fields = children_of(saved)
+    fields = list_children(saved)
     tree = fields.get("optimizer_state")
     leaves = list(_leaves(tree))
     if not leaves:
         raise FileFormatError("the TrainState has no optimizer's state")
-    rules = [_rule(children_of(leaf)["rule"], ()) for leaf in leaves]
+    rules = [_build_rule(list_children(leaf)["rule"], ()) for leaf in leaves]
     if any(rule != rules[0] for rule in rules):
         raise FileFormatError("the TrainState has several rules, or rates, for its parameters: luxport has one for all")
     rule, kept, clock = rules[0]
-    if any(children_of(leaf).get("frozen") is True for leaf in leaves):
+    if any(list_children(leaf).get("frozen") is True for leaf in leaves):
         raise FileFormatError("the TrainState has frozen parameters: freeze them in a new state, see optimizers.freeze")
-    found = {path: _moments(tree, path, fields, functions) for path in _paths(kept)}
+    found = {path: _read_moments(tree, path, fields, functions) for path in _list_paths(kept)}
     if found:
         places = [path for path, _ in leaves_with_path(next(iter(found.values())))]
         entries = {place: {path: dict(leaves_with_path(found[path]))[place] for path in found} for place in places}
     else:
         entries = {}
     states = {".".join(place): _fill(kept, entries[place].__getitem__) for place in entries}
-    first = children_of(leaves[0])["state"]
-    return SavedOptimizer(rule, _fill(clock, lambda path: _number(_at(first, path))), states)
+    first = list_children(leaves[0])["state"]
+    return SavedOptimizer(rule, _fill(clock, lambda path: _read_number(_find_at(first, path))), states)
 
 
 def _leaves(tree: Any) -> Iterator[Any]:
@@ -66,7 +66,7 @@ def _leaves(tree: Any) -> Iterator[Any]:
         if _name(value) == "Leaf":
             yield value
         elif not isinstance(value, np.ndarray):
-            pending += reversed(children_of(value).values())
+            pending += reversed(list_children(value).values())
 
 
 def _name(value: Any) -> str:
@@ -75,42 +75,42 @@ def _name(value: Any) -> str:
     return ""
 
 
-def _moments(tree: Any, path: Path, fields: Mapping[str, Any], functions: Functions) -> Any:
+def _read_moments(tree: Any, path: Path, fields: Mapping[str, Any], functions: Functions) -> Any:
     """Return one moment of all parameters as our layers have their parameters."""
-    return port(fields["model"], functions, _one_moment(tree, path), fields.get("states")).ps
+    return port(fields["model"], functions, _read_moment(tree, path), fields.get("states")).ps
 
 
-def _one_moment(value: Any, path: Path) -> Any:
+def _read_moment(value: Any, path: Path) -> Any:
     if _name(value) == "Leaf":
-        return _at(children_of(value)["state"], path)
+        return _find_at(list_children(value)["state"], path)
     if isinstance(value, julia.NamedTuple):
-        return julia.NamedTuple(value.names, tuple([_one_moment(entry, path) for entry in value.values]))
+        return julia.NamedTuple(value.names, tuple([_read_moment(entry, path) for entry in value.values]))
     if isinstance(value, (tuple, list)):
-        return tuple([_one_moment(entry, path) for entry in value])
+        return tuple([_read_moment(entry, path) for entry in value])
     return value
 
 
-def _at(value: Any, path: Path) -> Any:
+def _find_at(value: Any, path: Path) -> Any:
     for place in path:
-        entries = list(children_of(value).values())
+        entries = list(list_children(value).values())
         if place >= len(entries):
             raise FileFormatError("the optimizer's state has fewer entries than its rule keeps")
         value = entries[place]
     return value
 
 
-def _number(value: Any) -> Any:
+def _read_number(value: Any) -> Any:
     kind = np.int32 if isinstance(value, int) else np.float32
     if not isinstance(value, (int, float, np.number)):
         raise FileFormatError("the optimizer's clock is no number")
     return np.asarray(value, kind)
 
 
-def _paths(kept: Any) -> list[Path]:
+def _list_paths(kept: Any) -> list[Path]:
     """Return the places of all moments in a description of what is kept."""
     if kept is None or isinstance(kept, _Place):
         return [] if kept is None else [kept.path]
-    return [path for entry in kept for path in _paths(entry)]
+    return [path for entry in kept for path in _list_paths(entry)]
 
 
 def _fill(kept: Any, value_at: Callable[[Path], Any]) -> Any:
@@ -124,22 +124,22 @@ class _Place:
     path: Path
 
 
-def _rule(struct: Any, path: Path) -> tuple[Any, Any, Any]:
+def _build_rule(struct: Any, path: Path) -> tuple[Any, Any, Any]:
     """Return a rule, where it keeps what in the state at a path, and where its clock is.
 
     Raises: FileFormatError for one without a counterpart
     """
-    name, fields = _name(struct), children_of(struct)
+    name, fields = _name(struct), list_children(struct)
     if name == "OptimiserChain":
-        parts = [_rule(one, (*path, place)) for place, one in enumerate(children_of(fields["opts"]).values())]
+        parts = [_build_rule(one, (*path, place)) for place, one in enumerate(list_children(fields["opts"]).values())]
         rules, kept, clocks = zip(*parts, strict=True)
         return optimizers.OptimizerChain(*rules), kept, clocks if any(clock is not None for clock in clocks) else None
     if name not in _RULES:
         kind = struct.type.path if isinstance(struct, julia.Struct) else type(struct).__name__
         raise FileFormatError(
-            f"the optimizer {shown(kind)} has no counterpart here: begin with one of luxport.optimizers"
+            f"the optimizer {show(kind)} has no counterpart here: begin with one of luxport.optimizers"
         )
-    options = {_NAMES.get(field, field): _plain(value) for field, value in fields.items()}
+    options = {_NAMES.get(field, field): _make_plain(value) for field, value in fields.items()}
     kept, clock = _RULES[name]
     try:
         rule = getattr(optimizers, name)(**options)
@@ -147,36 +147,36 @@ def _rule(struct: Any, path: Path) -> tuple[Any, Any, Any]:
         raise FileFormatError(f"the optimizer {name} of the file cannot be made: {error}") from None
     if name == "RMSProp" and not rule.centered:
         kept = (_Place((0,)), None)
-    return rule, _below(kept, path), _below(clock, path)
+    return rule, _look_below(kept, path), _look_below(clock, path)
 
 
-def _plain(value: Any) -> Any:
+def _make_plain(value: Any) -> Any:
     if isinstance(value, (tuple, julia.Struct, julia.NamedTuple)):
-        return tuple([_plain(entry) for entry in children_of(value).values()])
+        return tuple([_make_plain(entry) for entry in list_children(value).values()])
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _below(kept: Any, path: Path) -> Any:
+def _look_below(kept: Any, path: Path) -> Any:
     if kept is None or isinstance(kept, _Place):
         return None if kept is None else _Place((*path, *kept.path))
-    return tuple([_below(entry, path) for entry in kept])
+    return tuple([_look_below(entry, path) for entry in kept])
 
 
-def _several(*places: int) -> tuple[_Place, ...]:
+def _list_places(*places: int) -> tuple[_Place, ...]:
     return tuple([_Place((place,)) for place in places])
 
 
 _POWERS = (_Place((2, 0)), _Place((2, 1)))
-_ADAM = (_several(0, 1), _POWERS)
+_ADAM = (_list_places(0, 1), _POWERS)
 _RULES: Mapping[str, tuple[Any, Any]] = {
     **dict.fromkeys(("ClipGrad", "ClipNorm", "Descent", "WeightDecay"), (None, None)),
     **dict.fromkeys(("AdaGrad", "Momentum", "Nesterov"), (_Place(()), None)),
     **dict.fromkeys(("AdaBelief", "AdaMax", "Adam", "AdamW", "NAdam"), _ADAM),
-    "AMSGrad": (_several(0, 1, 2), None),
-    "AdaDelta": (_several(0, 1), None),
-    "OAdam": (_several(0, 1, 3), _POWERS),
-    "RAdam": (_several(0, 1), (_POWERS, _Place((3,)))),
-    "RMSProp": (_several(0, 1), None),
+    "AMSGrad": (_list_places(0, 1, 2), None),
+    "AdaDelta": (_list_places(0, 1), None),
+    "OAdam": (_list_places(0, 1, 3), _POWERS),
+    "RAdam": (_list_places(0, 1), (_POWERS, _Place((3,)))),
+    "RMSProp": (_list_places(0, 1), None),
 }
 """By the name of a rule what it keeps and its clock, as Optimisers.jl lays them out."""
 _NAMES = {"centred": "centered", "lambda": "lambda_", "gamma": "lambda_"}

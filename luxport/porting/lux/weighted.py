@@ -8,11 +8,11 @@ import numpy as np
 
 import luxport
 from luxport.porting import julia
-from luxport.porting.errors import FileFormatError, shown
-from luxport.porting.flux.building import Ported, expect_projection, padding_of
-from luxport.porting.julia.nodes import entries_of, is_array, unwrapped
+from luxport.porting.errors import FileFormatError, show
+from luxport.porting.flux.building import Ported, expect_projection, read_padding
+from luxport.porting.julia.nodes import entries_of, is_array, unwrap_node
 from luxport.porting.lux.building import Source
-from luxport.porting.lux.structs import ints
+from luxport.porting.lux.structs import read_ints
 from luxport.porting.lux.whole_layer_norm import WholeLayerNorm
 from luxport.text import warn
 
@@ -57,7 +57,7 @@ def embedding(source: Source) -> Ported:
 
 def windows(source: Source, axes: int) -> dict[str, Any]:
     """Stride, padding and dilation; a pad is one number an axis, or a pair."""
-    padding = padding_of(source.sizes("pad"), axes)
+    padding = read_padding(source.sizes("pad"), axes)
     dilation = {"dilation": source.sizes("dilation")} if "dilation" in source.fields else {}
     return {"stride": source.sizes("stride"), "padding": padding, **dilation}
 
@@ -94,14 +94,14 @@ def group_norm(source: Source) -> Ported:
     if not source.flag("track_stats", False):
         return source.finished(luxport.GroupNorm(channels, groups, source.activation(), **options))
     warn(
-        f"{shown(source.path) or 'the model'}: a GroupNorm with moving statistics, as Lux had it in 0.4, is a "
+        f"{show(source.path) or 'the model'}: a GroupNorm with moving statistics, as Lux had it in 0.4, is a "
         "BatchNorm here: the same in tests, another thing in training"
     )
-    given = entries_of(unwrapped(source.st))
+    given = entries_of(unwrap_node(source.st))
     states = {
-        name: np.repeat(np.reshape(unwrapped(given[name]), (groups,)), channels // groups)
+        name: np.repeat(np.reshape(unwrap_node(given[name]), (groups,)), channels // groups)
         for name in ("running_mean", "running_var")
-        if is_array(unwrapped(given.get(name))) and np.size(unwrapped(given[name])) == groups
+        if is_array(unwrap_node(given.get(name))) and np.size(unwrap_node(given[name])) == groups
     }
     layer = luxport.BatchNorm(channels, source.activation(), momentum=source.number("momentum"), **options)
     return source.finished(layer, st=states)
@@ -113,7 +113,7 @@ def layer_norm(source: Source) -> Ported:
     options: dict[str, Any] = {"epsilon": source.number("epsilon"), "affine": source.flag("affine", True)}
     if dims is None or julia.type_path(dims).endswith("Colon"):
         return source.finished(WholeLayerNorm(shape, source.activation(), **options))
-    axes = sorted(ints(dims, source.at("dims")))
+    axes = sorted(read_ints(dims, source.at("dims")))
     if axes != list(range(1, len(shape) + 1)):
         raise FileFormatError(f"{source.at('dims')}: the axes of the shape, 1 to {len(shape)}, expected, got {axes}")
     return source.finished(luxport.LayerNorm(shape, source.activation(), **options))

@@ -15,13 +15,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from luxport.porting.errors import FileFormatError
-from luxport.porting.files.detect import hdf5_offset
+from luxport.porting.files.detect import find_hdf5_offset
 from luxport.porting.files.jld2.datatypes import Number
 from luxport.porting.files.jld2.headers import Header, read_header, read_message
-from luxport.porting.files.jld2.storage import raw_data
+from luxport.porting.files.jld2.storage import read_raw_data
 from luxport.porting.files.jld2.superblock import Hdf5, check_ends, open_file
 from luxport.porting.files.source import Source
-from luxport.porting.petab.dense_links import dense_links
+from luxport.porting.petab.dense_links import yield_dense_links
 
 __all__ = ["ArrayFile"]
 
@@ -37,7 +37,7 @@ class ArrayFile:
 
     def __init__(self, data: bytes) -> None:
         source = Source(data)
-        offset = hdf5_offset(source)
+        offset = find_hdf5_offset(source)
         if offset is None:
             raise FileFormatError("no HDF5: its signature is missing", offset=0)
         (version,) = source.unpack("B", offset + 8, "the superblock")
@@ -68,7 +68,7 @@ class ArrayFile:
         space, dtype = header.dataspace, header.datatype.dtype
         if space is None or space.kind == "null":
             raise FileFormatError("an array without a shape", offset=header.offset)
-        data, _ = raw_data(self._file, header, space.shape, dtype.itemsize)
+        data, _ = read_raw_data(self._file, header, space.shape, dtype.itemsize)
         # The same numbers can stand under any number of names.
         source.expand(len(data), header.offset)
         return np.frombuffer(data, dtype).astype(dtype.newbyteorder("=")).reshape(space.shape)
@@ -84,7 +84,7 @@ class ArrayFile:
             is_old = file.source.view(offset, 1, "an object") == b"\1"
             header = _read_old_header(file, address, offset) if is_old else read_header(file, address, attributes=False)
             if header.dense:
-                header.links.update(dense_links(file, *header.dense))
+                header.links.update(yield_dense_links(file, *header.dense))
             self._headers[address] = header
         return self._headers[address]
 

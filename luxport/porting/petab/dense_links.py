@@ -11,19 +11,19 @@ from luxport.porting.errors import FileFormatError
 from luxport.porting.files.jld2.headers import read_link
 from luxport.porting.files.jld2.superblock import UNDEFINED_ADDRESS, Hdf5
 
-__all__ = ["dense_links"]
+__all__ = ["yield_dense_links"]
 
 _RECORD = 11
 """Bytes of a record: the hash of a name, and a place in the heap with its kind, offset and length."""
 
 
-def dense_links(file: Hdf5, heap: int, tree: int) -> Iterator[tuple[str, int]]:
+def yield_dense_links(file: Hdf5, heap: int, tree: int) -> Iterator[tuple[str, int]]:
     """Yield the links of a group whose heap and tree of names are at these addresses.
 
     Raises: FileFormatError if they are damaged, or larger than those of some thousand links
     """
     source, blocks = file.source, _list_blocks(file, heap)
-    for place in _records(file, tree):
+    for place in _yield_records(file, tree):
         kind, offset, length = source.unpack("BIH", place + 4, "a name's place")
         begin = next((at + offset - first for first, size, at in blocks if 0 <= offset - first < size), None)
         if kind != 0 or begin is None:
@@ -56,7 +56,7 @@ def _list_blocks(file: Hdf5, heap: int) -> list[tuple[int, int, int]]:
     return blocks
 
 
-def _records(file: Hdf5, tree: int) -> Iterator[int]:
+def _yield_records(file: Hdf5, tree: int) -> Iterator[int]:
     """Yield the places of a tree's records."""
     source, start = file.source, file.offset(tree)
     if source.view(start, 4, "a tree of names") != b"BTHD":

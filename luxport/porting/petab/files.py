@@ -14,8 +14,8 @@ from luxport.core.anatomy import NamedLayers
 from luxport.core.counts import parameter_length
 from luxport.core.initial_values import describe_values, initial_parameters, initial_states
 from luxport.core.layer import Layer
-from luxport.porting.errors import FileFormatError, refusing
-from luxport.porting.files.opening import bytes_of
+from luxport.porting.errors import FileFormatError, refuse_file
+from luxport.porting.files.opening import read_bytes
 from luxport.porting.network import BatchOptional, Call, Network, Result
 from luxport.porting.petab.arrays import ArrayFile
 from luxport.porting.petab.description import parse_yaml
@@ -33,12 +33,12 @@ def load_model(path: str | PathLike[str]) -> Network:
             counterpart; ModuleNotFoundError without PyYAML
     """
     yaml = _import_needed("yaml")
-    with refusing(str(path), "no YAML"):
+    with refuse_file(str(path), "no YAML"):
         try:
-            description = parse_yaml(yaml, bytes_of(path))
+            description = parse_yaml(yaml, read_bytes(path))
         except yaml.YAMLError as error:
             raise FileFormatError(f"no YAML: {error}") from error
-    with refusing(str(path), "no network of PEtab SciML"):
+    with refuse_file(str(path), "no network of PEtab SciML"):
         try:
             return _build_network(description)
         except ValueError as error:  # of our own, and of the layers
@@ -56,8 +56,8 @@ def load_parameters(
 
     Raises: FileFormatError if an array is missing, is left over or has another shape
     """
-    with refusing(str(path), "no HDF5"):
-        file = ArrayFile(bytes_of(path))
+    with refuse_file(str(path), "no HDF5"):
+        file = ArrayFile(read_bytes(path))
         top = file.group(file.root)
         nets = file.group(top["parameters"]) if "parameters" in top else {}
         if not nets and not parameter_length(model):
@@ -84,8 +84,8 @@ def load_array(path: str | PathLike[str]) -> Any:
 
     Raises: FileFormatError if there is not exactly one, or it is not in the file
     """
-    with refusing(str(path), "no HDF5"):
-        file = ArrayFile(bytes_of(path))
+    with refuse_file(str(path), "no HDF5"):
+        file = ArrayFile(read_bytes(path))
         top = file.group(file.root)
         sides = [file.group(top[side]) for side in ("inputs", "outputs") if side in top]
         named = [file.group(address) for side in sides for address in side.values()]

@@ -7,24 +7,24 @@ from typing import Any, TypeAlias
 from luxport.backend import get_backend
 from luxport.core.layer import Layer
 
-__all__ = ["Ported", "arrays_of", "class_of", "host"]
+__all__ = ["Ported", "collect_arrays", "find_class", "copy_to_host"]
 
 Ported: TypeAlias = tuple[Layer, dict[str, Any], dict[str, Any]]
 """A layer, its parameters, and those of its states that the module has."""
 
 
-def host(tensor: Any) -> Any:
+def copy_to_host(tensor: Any) -> Any:
     """Copy a tensor to the host."""
     return get_backend("torch").to_numpy(tensor.detach())
 
 
-def arrays_of(module: Any, **names: str) -> dict[str, Any]:
+def collect_arrays(module: Any, **names: str) -> dict[str, Any]:
     """Return the module's arrays that are there, by our names."""
     found = {ours: getattr(module, theirs) for ours, theirs in names.items()}
-    return {ours: host(tensor) for ours, tensor in found.items() if tensor is not None}
+    return {ours: copy_to_host(tensor) for ours, tensor in found.items() if tensor is not None}
 
 
-def class_of(module: Any) -> type:
+def find_class(module: Any) -> type:
     """Return the class of PyTorch's own that a module is: also of one that only has another name, or parametrizations.
 
     Raises: ValueError for a module with a `forward` of its own

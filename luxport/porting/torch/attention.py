@@ -11,12 +11,12 @@ from luxport.core.anatomy import Parameters, States
 from luxport.core.containers import ContainerLayer
 from luxport.core.layer import Layer
 from luxport.ops._attention import join_heads, split_heads
-from luxport.porting.torch.arrays import Ported, host
-from luxport.porting.torch.conventions import attention_weights, dense_weight
+from luxport.porting.torch.arrays import Ported, copy_to_host
+from luxport.porting.torch.conventions import cut_attention_weights, swap_dense_weight
 from luxport.random import Rng
 from luxport.tree.static import Static
 
-__all__ = ["TorchAttention", "attention"]
+__all__ = ["TorchAttention", "port_attention"]
 
 
 class TorchAttention(ContainerLayer):
@@ -57,10 +57,10 @@ class TorchAttention(ContainerLayer):
         query, new["q_proj"] = layer.q_proj(query, inner["q_proj"], states["q_proj"])
         key, new["k_proj"] = layer.k_proj(key, inner["k_proj"], states["k_proj"])
         value, new["v_proj"] = layer.v_proj(value, inner["v_proj"], states["v_proj"])
-        bias, seen = _masks(hidden, mask, layer.nheads)
+        bias, seen = _make_masks(hidden, mask, layer.nheads)
         if mask is None and causal:
             raise ValueError("is_causal without an attn_mask, which PyTorch refuses, too")
-        key, value, bias, seen = self._more_keys(key, value, bias, seen, ps)
+        key, value, bias, seen = self._add_keys(key, value, bias, seen, ps)
         xp = namespace(query)
 
         def drop(scores: Array) -> Array:
@@ -85,7 +85,7 @@ class TorchAttention(ContainerLayer):
             y = _swap(y)
         return ((y, scores) if self.with_scores else y), {**st, "attention": new}
 
-    def _more_keys(self, key: Array, value: Array, bias: Any, seen: Any, ps: Parameters) -> tuple[Any, ...]:
+    def _add_keys(self, key: Array, value: Array, bias: Any, seen: Any, ps: Parameters) -> tuple[Any, ...]:
         """Add the key of its own, and one of zeros, which every query sees."""
         xp = namespace(key)
         if self.own_key:
@@ -109,7 +109,7 @@ def _swap(x: Array) -> Array:
     return namespace(x).permute_dims(x, (1, 0, 2))
 
 
-def _masks(hidden: Any, mask: Any, nheads: int) -> tuple[Any, Any]:
+def _make_masks(hidden: Any, mask: Any, nheads: int) -> tuple[Any, Any]:
     """Return what is added to the scores, and which of them are seen."""
     bias, seen = None, None
     if mask is not None and len(mask.shape) == 3:
@@ -135,7 +135,7 @@ def _masks(hidden: Any, mask: Any, nheads: int) -> tuple[Any, Any]:
     return bias, seen
 
 
-def attention(module: Any, in_graph: bool) -> Ported:
+def port_attention(module: Any, in_graph: bool) -> Ported:
     """Return a MultiheadAttention: the output alone, or in a graph (y, scores) as PyTorch returns them."""
     size, bias = module.embed_dim, module.in_proj_bias is not None
     layer: Layer = luxport.MultiHeadAttention(
@@ -148,20 +148,22 @@ def attention(module: Any, in_graph: bool) -> Ported:
         use_bias=bias,
     )
     if module.in_proj_weight is not None:
-        weights = attention_weights(host(module.in_proj_weight))
+        weights = cut_attention_weights(copy_to_host(module.in_proj_weight))
     else:
-        weights = tuple([host(getattr(module, f"{part}_proj_weight")) for part in "qkv"])
-    ps: dict[str, Any] = {f"{part}_proj": {"weight": dense_weight(w)} for part, w in zip("qkv", weights, strict=True)}
-    ps["out_proj"] = {"weight": dense_weight(host(module.out_proj.weight))}
+        weights = tuple([copy_to_host(getattr(module, f"{part}_proj_weight")) for part in "qkv"])
+    ps: dict[str, Any] = {
+        f"{part}_proj": {"weight": swap_dense_weight(w)} for part, w in zip("qkv", weights, strict=True)
+    }
+    ps["out_proj"] = {"weight": swap_dense_weight(copy_to_host(module.out_proj.weight))}
     if bias:
-        for part, values in zip("qkv", attention_weights(host(module.in_proj_bias)), strict=True):
+        for part, values in zip("qkv", cut_attention_weights(copy_to_host(module.in_proj_bias)), strict=True):
             ps[f"{part}_proj"]["bias"] = values
-        ps["out_proj"]["bias"] = host(module.out_proj.bias)
+        ps["out_proj"]["bias"] = copy_to_host(module.out_proj.bias)
     st = {"attention_dropout": {"training": Static(bool(module.training))}} if module.dropout else {}
     own, zero = module.bias_k is not None, module.add_zero_attn
     if not in_graph and module.batch_first and not own and not zero:
         return layer, ps, st
-    named = {"attention": ps} | ({n: host(getattr(module, n)) for n in ("bias_k", "bias_v")} if own else {})
+    named = {"attention": ps} | ({n: copy_to_host(getattr(module, n)) for n in ("bias_k", "bias_v")} if own else {})
     return (
         TorchAttention(layer, not module.batch_first, own, zero, with_scores=in_graph),
         named,

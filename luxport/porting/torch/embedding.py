@@ -10,9 +10,9 @@ from luxport.backend import namespace
 from luxport.core.anatomy import Parameters, States
 from luxport.core.containers import WrapperLayer
 from luxport.core.layer import Layer
-from luxport.porting.torch.arrays import Ported, host
+from luxport.porting.torch.arrays import Ported, copy_to_host
 
-__all__ = ["embedding", "embedding_bag"]
+__all__ = ["port_embedding", "port_embedding_bag"]
 
 
 class WithoutPadding(WrapperLayer):
@@ -52,22 +52,22 @@ class LastOffsetLeftOut(WrapperLayer):
         return self.layer((x[0], x[1][:-1]) if isinstance(x, tuple) else x, ps, st)
 
 
-def embedding(module: Any) -> Ported:
+def port_embedding(module: Any) -> Ported:
     """Return an Embedding."""
     if module.max_norm is not None or module.scale_grad_by_freq:
         raise ValueError("max_norm or scale_grad_by_freq")
-    weight, padding = host(module.weight), module.padding_idx
+    weight, padding = copy_to_host(module.weight), module.padding_idx
     if padding is not None and weight[padding].any():
         raise ValueError(f"row {padding} is padding and should be 0 here, and has other numbers")
     return luxport.Embedding(*weight.shape, padding_idx=padding), {"weight": weight}, {}
 
 
-def embedding_bag(module: Any) -> Ported:
+def port_embedding_bag(module: Any) -> Ported:
     """Return an EmbeddingBag."""
     given = [name for name in ("max_norm", "scale_grad_by_freq") if getattr(module, name) not in (None, False)]
     if given:
         raise ValueError(" and ".join(given))
-    weight = host(module.weight)
+    weight = copy_to_host(module.weight)
     layer: Layer = luxport.EmbeddingBag(weight.shape[0], weight.shape[1], module.mode)
     if module.padding_idx is not None:
         layer = WithoutPadding(layer, module.padding_idx)

@@ -20,7 +20,7 @@ from luxport.porting.with_options import WithOptions
 from luxport.random import Rng
 from luxport.tree.static import Static
 
-__all__ = ["Values", "network_of"]
+__all__ = ["Values", "trace_network"]
 
 Ported = tuple[Layer, dict[str, Any], dict[str, Any]]
 
@@ -58,7 +58,7 @@ class Values(Layer):
         return (ps if self.trained else st)[self.name], st
 
 
-def network_of(
+def trace_network(
     module: Any, port: Callable[..., Ported], is_leaf: Callable[[Any], bool], inputs: Any, path: str
 ) -> Ported:
     """Trace a module, and port the modules and functions that it calls.
@@ -149,11 +149,11 @@ class _Builder:
     def _add(self, node: Any) -> None:
         try:
             if node.op == "get_attr":
-                self._attribute(node)
+                self._build_attribute(node)
             elif node.op == "call_module":
-                self._submodule(node)
+                self._build_submodule(node)
             else:
-                self._function(node)
+                self._build_function(node)
         except NoCounterpartError:
             raise
         except (ValueError, TypeError) as error:
@@ -171,7 +171,7 @@ class _Builder:
             self._names[target] = name
         return self._names[target]
 
-    def _attribute(self, node: Any) -> None:
+    def _build_attribute(self, node: Any) -> None:
         name = self._choose_name(node.target)
         if name not in self._layers:
             owner = self._module
@@ -186,18 +186,18 @@ class _Builder:
             self._ps[name], self._st[name] = ({entry: array}, {}) if trained else ({}, {entry: array})
         self._calls.append(Call(node.name, name, ((),)))
 
-    def _submodule(self, node: Any) -> None:
+    def _build_submodule(self, node: Any) -> None:
         module = self._module.get_submodule(node.target)
         name: str = self._choose_name(node.target)
         if name not in self._layers:
             path = f"{self._path}.{node.target}" if self._path else node.target
             self._layers[name], self._ps[name], self._st[name] = self._port(module, path, in_graph=True)
-        args = _positional(module, node.args, node.kwargs)
+        args = _write_positional(module, node.args, node.kwargs)
         self._calls.append(Call(node.name, name, tuple(map(self._argument, args))))
         if getattr(module, "inplace", False):
             self._renew(node.args[0], node.name)
 
-    def _function(self, node: Any) -> None:
+    def _build_function(self, node: Any) -> None:
         target: Any = node.target if node.op == "call_method" else getattr(node.target, "__name__", str(node.target))
         if target in _IGNORED:
             return
@@ -219,7 +219,7 @@ class _Builder:
             )
         elif name in FUNCTIONS:
             function = FUNCTIONS[name]
-            args, options = self._as_options(function, args, options)
+            args, options = self._write_options(function, args, options)
             self._calls.append(Call(node.name, function, args, tuple(options.items())))
         else:
             raise ValueError(f"it calls {target}, which luxport has no function for")
@@ -227,7 +227,7 @@ class _Builder:
         if (in_place or node.kwargs.get("inplace")) and node.args and node.args[0] not in self._numbers:
             self._renew(node.args[0], node.name)
 
-    def _as_options(self, function: Any, args: tuple[Any, ...], options: Mapping[str, Any]) -> Any:
+    def _write_options(self, function: Any, args: tuple[Any, ...], options: Mapping[str, Any]) -> Any:
         """Write constants behind the first argument as options where they have names, which reads better."""
         names = list(inspect.signature(function).parameters.values()) if inspect.isroutine(function) else []
         named = dict(options)
@@ -276,7 +276,7 @@ class _Builder:
         return value
 
 
-def _positional(module: Any, args: Any, options: Mapping[str, Any]) -> tuple[Any, ...]:
+def _write_positional(module: Any, args: Any, options: Mapping[str, Any]) -> tuple[Any, ...]:
     """Write the arguments of a module out in order, without those at the end that are as by default."""
     parameters = inspect.signature(module.forward).parameters
     if any(p.kind is p.VAR_POSITIONAL for p in parameters.values()):

@@ -10,7 +10,7 @@ from typing import Any
 import luxport
 from luxport.core.layer import Layer
 from luxport.porting.network import BatchOptional
-from luxport.porting.torch.conventions import PADDING_MODES, same_pads
+from luxport.porting.torch.conventions import PADDING_MODES, find_same_pads
 from luxport.porting.torch.functions.shaping import flatten
 
 __all__ = ["MODULES", "Arguments", "build", "kind_and_axes"]
@@ -136,7 +136,7 @@ def _padding(arguments: Arguments, kernel: tuple[int, ...], dilation: tuple[int,
     if padding == "valid":
         return 0
     if padding == "same":  # PyTorch puts the odd one above
-        return same_pads(kernel, dilation)
+        return find_same_pads(kernel, dilation)
     return tuple(padding) if isinstance(padding, (list, tuple)) else padding
 
 

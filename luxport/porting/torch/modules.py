@@ -16,14 +16,14 @@ from luxport.core.initial_values import initial_parameters, initial_states
 from luxport.core.layer import Layer, check_layer
 from luxport.porting.errors import NoCounterpartError
 from luxport.porting.files.saving import expect_fitting
-from luxport.porting.initial_trees import filled
-from luxport.porting.loading import placed
+from luxport.porting.initial_trees import fill_trees
+from luxport.porting.loading import place_values
 from luxport.porting.torch import attention, norms, recurrent, reparameterized, transformer
-from luxport.porting.torch.arguments import ARRAYLESS, built
-from luxport.porting.torch.arrays import Ported, arrays_of, class_of, host
-from luxport.porting.torch.conventions import bilinear_weight, dense_weight
-from luxport.porting.torch.embedding import embedding, embedding_bag
-from luxport.porting.torch.graph import network_of
+from luxport.porting.torch.arguments import ARRAYLESS, build_layer
+from luxport.porting.torch.arrays import Ported, collect_arrays, copy_to_host, find_class
+from luxport.porting.torch.conventions import swap_bilinear_weight, swap_dense_weight
+from luxport.porting.torch.embedding import port_embedding, port_embedding_bag
+from luxport.porting.torch.graph import trace_network
 from luxport.porting.torch.module_table import MODULES, kind_and_axes
 from luxport.random import Rng
 from luxport.text import name_kind
@@ -98,8 +98,10 @@ def from_torch(
     given = inputs if inputs is None or isinstance(inputs, tuple) else (inputs,)
     layer, given_ps, given_st = _port(module, "", inputs=given)
     rng = Rng.of(rng)
-    ps = filled(initial_parameters(rng, layer), given_ps, "from_torch")
-    return layer, *placed((ps, filled(initial_states(rng, layer), given_st, "from_torch")), backend, device, dtype)
+    ps = fill_trees(initial_parameters(rng, layer), given_ps, "from_torch")
+    return layer, *place_values(
+        (ps, fill_trees(initial_states(rng, layer), given_st, "from_torch")), backend, device, dtype
+    )
 
 
 _CURES = {
@@ -113,7 +115,7 @@ _CURES = {
 def _port(module: Any, path: str, *, in_graph: bool = False, inputs: Any = None) -> Ported:
     try:
         if type(module).__module__ == "luxport_torch.module":
-            return module.model, *tree.map(lambda leaf: host(leaf), (module.ps.tree(), module.st.tree()))
+            return module.model, *tree.map(lambda leaf: copy_to_host(leaf), (module.ps.tree(), module.st.tree()))
         if type(module).__name__ == "OptimizedModule":  # of torch.compile, around the module itself
             return _port(module._orig_mod, path, in_graph=in_graph, inputs=inputs)
         if type(module).__name__.startswith("Lazy"):
@@ -122,10 +124,10 @@ def _port(module: Any, path: str, *, in_graph: bool = False, inputs: Any = None)
             plain = type(module).__name__ == "Sequential" and not in_graph and not _shares(module)
             if plain and not _hooks(module):
                 return _sequential(module, path)
-            return network_of(module, _port, _is_leaf, inputs, path)
-        changed = reparameterized.kind_of(module)
+            return trace_network(module, _port, _is_leaf, inputs, path)
+        changed = reparameterized.find_kind(module)
         if changed is not None:
-            return reparameterized.ported(module, changed, _port_plain)
+            return reparameterized.port_reparameterized(module, changed, _port_plain)
         if _hooks(module):
             raise ValueError("has hooks")
         try:
@@ -134,7 +136,7 @@ def _port(module: Any, path: str, *, in_graph: bool = False, inputs: Any = None)
             # An option that no layer has may be one of functions.
             if module._parameters or module._buffers:
                 raise
-            return network_of(module, _port, _is_leaf, None, path)
+            return trace_network(module, _port, _is_leaf, None, path)
     except NoCounterpartError:
         raise
     except (ValueError, TypeError, RuntimeError, LookupError, AttributeError) as error:
@@ -144,13 +146,13 @@ def _port(module: Any, path: str, *, in_graph: bool = False, inputs: Any = None)
 
 def _port_plain(module: Any, in_graph: bool) -> Ported:
     """Port one of PyTorch's own classes."""
-    name = class_of(module).__name__
+    name = find_class(module).__name__
     kind = kind_and_axes(name)[0]
     if kind in _CALLED:
         return _CALLED[kind](module, name, in_graph)
     if kind in _MODULES:
         return _MODULES[kind](module)
-    return (ARRAYLESS[name](module) if name in ARRAYLESS else built(module)), {}, {}
+    return (ARRAYLESS[name](module) if name in ARRAYLESS else build_layer(module)), {}, {}
 
 
 def _hooks(module: Any) -> bool:
@@ -168,7 +170,7 @@ def _is_leaf(module: Any) -> bool:
     if type(module).__module__ == "luxport_torch.module":
         return True
     try:
-        name = class_of(module).__name__
+        name = find_class(module).__name__
     except ValueError:
         return False
     if reparameterized.is_strange(module):
@@ -192,56 +194,56 @@ def _sequential(module: Any, path: str) -> Ported:
 
 
 def _linear(module: Any) -> Ported:
-    ps = arrays_of(module, weight="weight", bias="bias")
-    return built(module), ps | {"weight": dense_weight(ps["weight"])}, {}
+    ps = collect_arrays(module, weight="weight", bias="bias")
+    return build_layer(module), ps | {"weight": swap_dense_weight(ps["weight"])}, {}
 
 
 def _bilinear(module: Any) -> Ported:
-    ps = arrays_of(module, weight="weight", bias="bias")
-    return built(module), ps | {"weight": bilinear_weight(ps["weight"])}, {}
+    ps = collect_arrays(module, weight="weight", bias="bias")
+    return build_layer(module), ps | {"weight": swap_bilinear_weight(ps["weight"])}, {}
 
 
 def _conv(module: Any) -> Ported:
-    return built(module), arrays_of(module, weight="weight", bias="bias"), {}
+    return build_layer(module), collect_arrays(module, weight="weight", bias="bias"), {}
 
 
 def _dropout(module: Any) -> Ported:
-    layer = built(module)
+    layer = build_layer(module)
     return layer, {}, {} if isinstance(layer, luxport.NoOpLayer) else {"training": Static(bool(module.training))}
 
 
 def _prelu(module: Any) -> Ported:
-    weight = host(module.weight)
+    weight = copy_to_host(module.weight)
     return luxport.PReLU(1 if weight.shape[0] == 1 else weight.shape[0]), {"weight": weight}, {}
 
 
 _CALLED: Mapping[str, Callable[[Any, str, bool], Ported]] = {
-    **dict.fromkeys(("GRU", "LSTM", "RNN"), recurrent.recurrent),
-    **dict.fromkeys(("GRUCell", "LSTMCell", "RNNCell"), recurrent.cell),
-    "MultiheadAttention": lambda module, name, in_graph: attention.attention(module, in_graph),
+    **dict.fromkeys(("GRU", "LSTM", "RNN"), recurrent.port_recurrent),
+    **dict.fromkeys(("GRUCell", "LSTMCell", "RNNCell"), recurrent.port_cell),
+    "MultiheadAttention": lambda module, name, in_graph: attention.port_attention(module, in_graph),
     **dict.fromkeys(
         ("TransformerEncoderLayer", "TransformerDecoderLayer", "TransformerEncoder", "TransformerDecoder"),
-        transformer.transformer,
+        transformer.port_transformer,
     ),
-    "Transformer": transformer.transformer,
+    "Transformer": transformer.port_transformer,
 }
 """Modules with arguments or results of their own, which are others in a graph than alone."""
 
 _MODULES: Mapping[str, Callable[[Any], Ported]] = {
     "AlphaDropout": _dropout,
-    "BatchNorm": norms.tracking,
+    "BatchNorm": norms.port_tracking_norm,
     "Bilinear": _bilinear,
     "Conv": _conv,
     "ConvTranspose": _conv,
     "Dropout": _dropout,
-    "Embedding": embedding,
-    "EmbeddingBag": embedding_bag,
+    "Embedding": port_embedding,
+    "EmbeddingBag": port_embedding_bag,
     "GroupNorm": norms.group_norm,
-    "InstanceNorm": norms.tracking,
+    "InstanceNorm": norms.port_tracking_norm,
     "LayerNorm": norms.layer_norm,
     "Linear": _linear,
     "PReLU": _prelu,
     "RMSNorm": norms.rms_norm,
-    "SyncBatchNorm": norms.tracking,
+    "SyncBatchNorm": norms.port_tracking_norm,
 }
 """Modules with arrays or states, by their names without the number of axes."""

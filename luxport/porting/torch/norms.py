@@ -11,12 +11,12 @@ from luxport.core.anatomy import Parameters, States
 from luxport.core.containers import WrapperLayer
 from luxport.core.layer import Layer
 from luxport.porting.network import BatchOptional
-from luxport.porting.torch.arrays import Ported, arrays_of, class_of
+from luxport.porting.torch.arrays import Ported, collect_arrays, find_class
 from luxport.porting.torch.module_table import kind_and_axes
 from luxport.random import Rng
 from luxport.tree.static import Static
 
-__all__ = ["group_norm", "layer_norm", "rms_norm", "tracking"]
+__all__ = ["group_norm", "layer_norm", "rms_norm", "port_tracking_norm"]
 
 _STATISTICS = ("running_mean", "running_var")
 
@@ -47,15 +47,15 @@ class CumulativeStatistics(WrapperLayer):
 
 def affine(layer: Layer, module: Any, st: dict[str, Any]) -> Ported:
     """Return a norm with its scale and shift; a shift that it has not is frozen at 0."""
-    ps = arrays_of(module, scale="weight", bias="bias")
+    ps = collect_arrays(module, scale="weight", bias="bias")
     if "scale" in ps and "bias" not in ps:
         return luxport.freeze(layer, ps | {"bias": np.zeros_like(ps["scale"])}, st, ["bias"])  # type: ignore[return-value]
     return layer, ps, st
 
 
-def tracking(module: Any) -> Ported:
+def port_tracking_norm(module: Any) -> Ported:
     """Return a BatchNorm or InstanceNorm."""
-    kind, axes = kind_and_axes(class_of(module).__name__)
+    kind, axes = kind_and_axes(find_class(module).__name__)
     make = luxport.InstanceNorm if kind == "InstanceNorm" else luxport.BatchNorm
     cumulative = module.momentum is None and module.track_running_stats
     layer: Layer = make(
@@ -67,7 +67,7 @@ def tracking(module: Any) -> Ported:
     )
     st = {
         "training": Static(bool(module.training)),
-        **arrays_of(module, running_mean=_STATISTICS[0], running_var=_STATISTICS[1]),
+        **collect_arrays(module, running_mean=_STATISTICS[0], running_var=_STATISTICS[1]),
     }
     layer, ps, st = affine(layer, module, st)
     if cumulative:
@@ -78,7 +78,7 @@ def tracking(module: Any) -> Ported:
 
 def layer_norm(module: Any) -> Ported:
     """Return a LayerNorm, which may have no bias."""
-    ps = arrays_of(module, scale="weight", bias="bias")
+    ps = collect_arrays(module, scale="weight", bias="bias")
     layer = luxport.LayerNorm(
         tuple(module.normalized_shape), affine="scale" in ps, use_bias="bias" in ps or not ps, epsilon=module.eps
     )
@@ -93,7 +93,7 @@ def group_norm(module: Any) -> Ported:
 
 def rms_norm(module: Any) -> Ported:
     """Return an RMSNorm; an epsilon of None is the smallest step of the weight's dtype."""
-    ps = arrays_of(module, scale="weight")
+    ps = collect_arrays(module, scale="weight")
     epsilon = module.eps
     if epsilon is None:
         epsilon = float(np.finfo(ps["scale"].dtype if ps else np.float32).eps)

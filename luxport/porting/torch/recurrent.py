@@ -13,12 +13,12 @@ from luxport.core.containers import WrapperLayer
 from luxport.core.layer import Layer
 from luxport.layers._cell_base import RecurrentCell
 from luxport.layers._recurrent import _Levels
-from luxport.porting.torch.arrays import Ported, host
-from luxport.porting.torch.conventions import recurrent_weight
+from luxport.porting.torch.arrays import Ported, copy_to_host
+from luxport.porting.torch.conventions import swap_recurrent_weight
 from luxport.random import Rng
 from luxport.tree.static import Static
 
-__all__ = ["cell", "recurrent"]
+__all__ = ["port_cell", "port_recurrent"]
 
 
 class ProjectedLSTMCell(RecurrentCell):
@@ -85,14 +85,14 @@ class CarriesStacked(WrapperLayer):
         """Take the carries apart, run, and put them together."""
         if isinstance(x, tuple):
             x, given = x
-            x = (x, self._apart(given)) if given is not None else x
+            x = (x, self._take_apart(given)) if given is not None else x
         (y, carry), st = self.layer(x, ps, st)
         leaves = tree.leaves(carry)
         xp = namespace(y)
         whole = tuple([xp.stack(leaves[part :: self.parts], axis=0) for part in range(self.parts)])
         return (y, whole if self.parts > 1 else whole[0]), st
 
-    def _apart(self, given: Any) -> Any:
+    def _take_apart(self, given: Any) -> Any:
         whole = given if self.parts > 1 else (given,)
         each = [tuple([part[i] for part in whole]) for i in range(self.levels * self.directions)]
         levels = [
@@ -120,7 +120,7 @@ class StepAlone(WrapperLayer):
         return carry if self.parts > 1 else carry[0], st
 
 
-def recurrent(module: Any, name: str, in_graph: bool) -> Ported:
+def port_recurrent(module: Any, name: str, in_graph: bool) -> Ported:
     """Return an RNN, LSTM or GRU; its carries are PyTorch's in a graph, which may go on with them."""
     options: dict[str, Any] = {
         "num_layers": module.num_layers,
@@ -152,7 +152,7 @@ def recurrent(module: Any, name: str, in_graph: bool) -> Ported:
     )
 
 
-def cell(module: Any, name: str, in_graph: bool) -> Ported:
+def port_cell(module: Any, name: str, in_graph: bool) -> Ported:
     """Return one step of these."""
     sizes = module.input_size, module.hidden_size
     biases = {"use_bias": module.bias, "use_recurrent_bias": module.bias}
@@ -173,8 +173,8 @@ def _build_level(module: Any, level: int) -> dict[str, Any]:
 def _read_direction(module: Any, suffix: str) -> dict[str, Any]:
     projected = ("weight_hr",) if getattr(module, "proj_size", 0) else ()
     weights = {
-        name: recurrent_weight(host(getattr(module, f"{name}{suffix}")))
+        name: swap_recurrent_weight(copy_to_host(getattr(module, f"{name}{suffix}")))
         for name in ("weight_ih", "weight_hh", *projected)
     }
     biases = ("bias_ih", "bias_hh") if module.bias else ()
-    return weights | {name: host(getattr(module, f"{name}{suffix}")) for name in biases}
+    return weights | {name: copy_to_host(getattr(module, f"{name}{suffix}")) for name in biases}

@@ -9,14 +9,14 @@ import numpy as np
 
 import luxport
 from luxport.porting.network import BatchOptional
-from luxport.porting.torch.arrays import Ported, class_of, host
-from luxport.porting.torch.conventions import dense_weight
+from luxport.porting.torch.arrays import Ported, copy_to_host, find_class
+from luxport.porting.torch.conventions import swap_dense_weight
 from luxport.tree.static import Static
 
-__all__ = ["is_strange", "kind_of", "ported"]
+__all__ = ["is_strange", "find_kind", "port_reparameterized"]
 
 
-def kind_of(module: Any) -> str | None:
+def find_kind(module: Any) -> str | None:
     """Say which of the two a module has, None for neither.
 
     Raises: ValueError for other parametrizations
@@ -28,10 +28,10 @@ def kind_of(module: Any) -> str | None:
 def is_strange(module: Any) -> bool:
     """Tell whether a module has parametrizations for which there is no layer: these are traced."""
     changed = getattr(module, "parametrizations", None)
-    if changed is None and not _old(module):
+    if changed is None and not _find_old(module):
         return False
     found = _find(module)
-    if found is None or _axis(module, found[1]) is None or class_of(module).__name__ == "Bilinear":
+    if found is None or _find_axis(module, found[1]) is None or find_class(module).__name__ == "Bilinear":
         return True
     return "v_of_u" in found[2] and not module.training and not _is_settled(found[2], found[1])
 
@@ -43,15 +43,15 @@ def _is_settled(arrays: dict[str, Any], dim: int | None) -> bool:
     return bool(np.allclose(v / max(np.linalg.norm(v), 1e-12), arrays["v_of_u"], rtol=1e-5, atol=1e-6))
 
 
-def ported(module: Any, kind: str, port: Callable[[Any, bool], Ported]) -> Ported:
+def port_reparameterized(module: Any, kind: str, port: Callable[[Any, bool], Ported]) -> Ported:
     """Return the module's layer in a `WeightNorm` or `SpectralNorm`."""
     _, dim, arrays = _find(module)  # type: ignore[misc]
     layer, ps, st = port(module, False)
     axes = 0
     if isinstance(layer, BatchOptional):
         axes, layer = layer.axes, layer.layer
-    turned = dense_weight if class_of(module).__name__ == "Linear" else _same
-    axis = _axis(module, dim)
+    turned = swap_dense_weight if find_class(module).__name__ == "Linear" else _keep
+    axis = _find_axis(module, dim)
     ps.pop("weight")
     if kind == "weight_norm":
         normalized = {"weight_g": turned(arrays["g"]), "weight_v": turned(arrays["v"])}
@@ -64,32 +64,36 @@ def ported(module: Any, kind: str, port: Callable[[Any, bool], Ported]) -> Porte
     return (BatchOptional(wrapped, axes) if axes else wrapped), ps, st
 
 
-def _same(x: Any) -> Any:
+def _keep(x: Any) -> Any:
     return x
 
 
-def _axis(module: Any, dim: int | None) -> int | None:
+def _find_axis(module: Any, dim: int | None) -> int | None:
     """Return the axis of luxport's weight that is a dimension of PyTorch's."""
     rank = module.weight.ndim
     if dim is None or dim == -1:
         return None
-    return rank - 1 - dim % rank if class_of(module).__name__ == "Linear" else dim % rank
+    return rank - 1 - dim % rank if find_class(module).__name__ == "Linear" else dim % rank
 
 
-def _old(module: Any) -> list[Any]:
+def _find_old(module: Any) -> list[Any]:
     hooks = module._forward_pre_hooks.values()
     return [hook for hook in hooks if type(hook).__module__.startswith("torch.nn.utils.")]
 
 
 def _find(module: Any) -> tuple[str, int | None, dict[str, Any]] | None:
     """Return which of the two there is, its axis and its arrays."""
-    hooks = _old(module)
+    hooks = _find_old(module)
     if len(hooks) == 1 and len(module._forward_pre_hooks) == 1 and hooks[0].name == "weight":
         (hook,) = hooks
         if type(hook).__name__ == "WeightNorm":
-            return "weight_norm", hook.dim, {"g": host(module.weight_g), "v": host(module.weight_v)}
+            return "weight_norm", hook.dim, {"g": copy_to_host(module.weight_g), "v": copy_to_host(module.weight_v)}
         if type(hook).__name__ == "SpectralNorm":
-            arrays = {"weight": host(module.weight_orig), "u": host(module.weight_u), "v_of_u": host(module.weight_v)}
+            arrays = {
+                "weight": copy_to_host(module.weight_orig),
+                "u": copy_to_host(module.weight_u),
+                "v_of_u": copy_to_host(module.weight_v),
+            }
             return "spectral_norm", hook.dim, arrays | {"iterations": hook.n_power_iterations}
     changed = getattr(module, "parametrizations", None)
     if changed is None or list(changed) != ["weight"] or len(changed.weight) != 1:
@@ -97,8 +101,12 @@ def _find(module: Any) -> tuple[str, int | None, dict[str, Any]] | None:
     (how,) = changed.weight
     if type(how).__name__ == "_WeightNorm":
         parts = changed.weight
-        return "weight_norm", how.dim, {"g": host(parts.original0), "v": host(parts.original1)}
+        return "weight_norm", how.dim, {"g": copy_to_host(parts.original0), "v": copy_to_host(parts.original1)}
     if type(how).__name__ == "_SpectralNorm" and "_u" in how._buffers:
-        arrays = {"weight": host(changed.weight.original), "u": host(how._u), "v_of_u": host(how._v)}
+        arrays = {
+            "weight": copy_to_host(changed.weight.original),
+            "u": copy_to_host(how._u),
+            "v_of_u": copy_to_host(how._v),
+        }
         return "spectral_norm", how.dim, arrays | {"iterations": how.n_power_iterations}
     return None

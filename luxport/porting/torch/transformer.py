@@ -10,13 +10,13 @@ from luxport.backend import namespace
 from luxport.core.anatomy import NamedLayers, Parameters, States
 from luxport.core.containers import ContainerLayer, WrapperLayer
 from luxport.core.layer import Layer
-from luxport.porting.torch.arrays import Ported, arrays_of, class_of
-from luxport.porting.torch.attention import _masks, attention
-from luxport.porting.torch.conventions import dense_weight
+from luxport.porting.torch.arrays import Ported, collect_arrays, find_class
+from luxport.porting.torch.attention import _make_masks, port_attention
+from luxport.porting.torch.conventions import swap_dense_weight
 from luxport.porting.torch.norms import layer_norm
 from luxport.tree.static import Static
 
-__all__ = ["transformer"]
+__all__ = ["port_transformer"]
 
 _ENCODER = ("mask", "key_padding_mask", "is_causal")
 _DECODER = ("mask", "memory_mask", "key_padding_mask", "memory_key_padding_mask", "is_causal", "memory_is_causal")
@@ -34,7 +34,7 @@ class _Called(WrapperLayer):
             return x[None, ...]
         return namespace(x).permute_dims(x, (1, 0, 2)) if self.time_first else x
 
-    def _back(self, y: Any, like: Any) -> Any:
+    def _restore(self, y: Any, like: Any) -> Any:
         if len(like.shape) == 2:
             return y[0, ...]
         return namespace(y).permute_dims(y, (1, 0, 2)) if self.time_first else y
@@ -47,9 +47,9 @@ class EncoderCalled(_Called):
         """Write the masks as one and a bias."""
         src, *given = x if isinstance(x, tuple) else (x,)
         found = dict(zip(_ENCODER, given, strict=False))
-        bias, seen = _masks(_batch(found.get("key_padding_mask")), found.get("mask"), self.layer.nheads)
+        bias, seen = _make_masks(_batch(found.get("key_padding_mask")), found.get("mask"), self.layer.nheads)
         y, st = self.layer((self._turn(src), seen, bias), ps, st)
-        return self._back(y, src), st
+        return self._restore(y, src), st
 
 
 class DecoderCalled(_Called):
@@ -60,10 +60,10 @@ class DecoderCalled(_Called):
         tgt, memory, *given = x
         found = dict(zip(_DECODER, given, strict=False))
         heads = self.layer.nheads
-        bias, seen = _masks(_batch(found.get("key_padding_mask")), found.get("mask"), heads)
-        more, known = _masks(_batch(found.get("memory_key_padding_mask")), found.get("memory_mask"), heads)
+        bias, seen = _make_masks(_batch(found.get("key_padding_mask")), found.get("mask"), heads)
+        more, known = _make_masks(_batch(found.get("memory_key_padding_mask")), found.get("memory_mask"), heads)
         y, st = self.layer((self._turn(tgt), self._turn(memory), seen, known, bias, more), ps, st)
-        return self._back(y, tgt), st
+        return self._restore(y, tgt), st
 
 
 class Stack(ContainerLayer):
@@ -101,7 +101,7 @@ def _batch(hidden: Any) -> Any:
     return hidden if hidden is None or len(hidden.shape) == 2 else hidden[None, ...]
 
 
-def transformer(module: Any, name: str, in_graph: bool) -> Ported:
+def port_transformer(module: Any, name: str, in_graph: bool) -> Ported:
     """Return a layer, a stack of them, or both stacks."""
     if name == "Transformer":
         parts = {part: _stack(getattr(module, part)) for part in ("encoder", "decoder")}
@@ -109,7 +109,7 @@ def transformer(module: Any, name: str, in_graph: bool) -> Ported:
         return whole, {n: ps for n, (_, ps, _) in parts.items()}, {n: st for n, (_, _, st) in parts.items()}
     if name in ("TransformerEncoder", "TransformerDecoder"):
         return _stack(module)
-    layer, ps, st = _layer(module)
+    layer, ps, st = _port_layer(module)
     return (layer.layer if name.startswith("TransformerEncoder") and _is_plain(layer, in_graph) else layer), ps, st
 
 
@@ -118,7 +118,7 @@ def _is_plain(layer: Any, in_graph: bool) -> bool:
 
 
 def _stack(module: Any) -> Ported:
-    layers = {f"layer_{i}": _layer(layer) for i, layer in enumerate(module.layers, start=1)}
+    layers = {f"layer_{i}": _port_layer(layer) for i, layer in enumerate(module.layers, start=1)}
     norm = layer_norm(module.norm) if module.norm is not None else (luxport.NoOpLayer(), {}, {})
     return (
         Stack(NamedLayers({name: layer for name, (layer, _, _) in layers.items()}), norm[0]),
@@ -130,8 +130,8 @@ def _stack(module: Any) -> Ported:
 _ACTIVATIONS = {"relu": ops.relu, "gelu": ops.gelu_erf, "ReLU": ops.relu, "GELU": ops.gelu_erf, "silu": ops.swish}
 
 
-def _layer(module: Any) -> tuple[Any, dict[str, Any], dict[str, Any]]:
-    name = class_of(module).__name__
+def _port_layer(module: Any) -> tuple[Any, dict[str, Any], dict[str, Any]]:
+    name = find_class(module).__name__
     activation = getattr(module.activation, "__name__", type(module.activation).__name__)
     if activation not in _ACTIVATIONS:
         raise ValueError(f"the activation {activation}")
@@ -147,14 +147,14 @@ def _layer(module: Any) -> tuple[Any, dict[str, Any], dict[str, Any]]:
         use_bias=module.linear1.bias is not None,
         epsilon=module.norm1.eps,
     )
-    parts = {"attention": _attention(module.self_attn)}
+    parts = {"attention": _port_attention(module.self_attn)}
     if decoder:
-        parts["memory_attention"] = _attention(module.multihead_attn)
+        parts["memory_attention"] = _port_attention(module.multihead_attn)
     ps: dict[str, Any] = {part: found for part, (found, _) in parts.items()}
     st: dict[str, Any] = {part: found for part, (_, found) in parts.items()}
     for i, dense in ((1, module.linear1), (2, module.linear2)):
-        arrays = arrays_of(dense, weight="weight", bias="bias")
-        ps[f"dense_{i}"] = arrays | {"weight": dense_weight(arrays["weight"])}
+        arrays = collect_arrays(dense, weight="weight", bias="bias")
+        ps[f"dense_{i}"] = arrays | {"weight": swap_dense_weight(arrays["weight"])}
     for i in range(1, 3 + decoder):
         ps[f"norm_{i}"] = layer_norm(getattr(module, f"norm{i}"))[1]
     if module.dropout.p:
@@ -164,6 +164,6 @@ def _layer(module: Any) -> tuple[Any, dict[str, Any], dict[str, Any]]:
     return called(layer, not module.self_attn.batch_first), ps, st
 
 
-def _attention(module: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    _, ps, st = attention(module, in_graph=True)
+def _port_attention(module: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    _, ps, st = port_attention(module, in_graph=True)
     return ps["attention"], st["attention"]

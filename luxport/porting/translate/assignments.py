@@ -9,13 +9,13 @@ from luxport.porting.translate.definitions import define
 from luxport.porting.translate.indices import place, place_after
 from luxport.porting.translate.parse import (
     Unported,
-    arguments,
     find_names,
     is_named_tuple,
-    last_name,
-    parts,
+    list_parts,
+    read_arguments,
     read_fields_of_names,
-    text,
+    read_last_name,
+    read_text,
 )
 from luxport.porting.translate.scope import Scope, makes_layers
 from luxport.porting.translate.writing import Code, write_operand
@@ -28,7 +28,7 @@ __all__ = ["assign", "assign_compound", "push"]
 
 def assign(here: Scope, node: Node, last: bool) -> Scope:
     """Write an assignment, and return the scope after it."""
-    target, _, *values = parts(node)
+    target, _, *values = list_parts(node)
     if len(values) != 1:
         raise Unported("an assignment of several values")
     if target.type == "index_expression" and here.mode == "build":
@@ -40,12 +40,12 @@ def assign(here: Scope, node: Node, last: bool) -> Scope:
     if is_named_tuple(target):
         return _assign_fields(here, target, values[0], last)
     value, names = values[0], find_names(target)
-    name = written = here.name(text(target)) if target.type == "identifier" else ""
+    name = written = here.name(read_text(target)) if target.type == "identifier" else ""
     here = replace(here, depths=here.depths.adding(dict.fromkeys(names, here.depth)))
-    compact = text(value).startswith(("@compact", "Lux.@compact"))
+    compact = read_text(value).startswith(("@compact", "Lux.@compact"))
     if name and (value.type == "arrow_function_expression" or compact):
         code = define(here, value, mode="compact" if compact else "array", name=name)
-        kinds = {text(target): code.kind}
+        kinds = {read_text(target): code.kind}
     else:
         written = here.target(target)
         code = here.layer(value) if makes_layers(here, value) else here.code(value)
@@ -54,13 +54,13 @@ def assign(here: Scope, node: Node, last: bool) -> Scope:
         if (
             value.type == "identifier"
             and code.kind in ("layers", "sizes")
-            and {text(value), *names} & here.source.filled
+            and {read_text(value), *names} & here.source.filled
         ):
             raise Unported("another name for a vector whose entries are assigned")
         here.put_code(f"{written.removeprefix('(').removesuffix(')')} = ", code)
         several = {"number"} if code.kind == "sizes" else {entry.kind for entry in code.entries}
         kinds = (
-            {text(target): code.kind}
+            {read_text(target): code.kind}
             if name
             else dict.fromkeys(names, several.pop() if len(several) == 1 else "unknown")
         )
@@ -85,7 +85,7 @@ def _assign_fields(here: Scope, target: Node, value: Node, last: bool) -> Scope:
 def _assign_entry(here: Scope, target: Node, value: Node) -> Scope:
     """``layers[i] = layer`` in a vector that the function at hand has made: a list with another entry there."""
     base, brackets = target.named_children
-    name, indices = text(base), parts(brackets)
+    name, indices = read_text(base), list_parts(brackets)
     if base.type != "identifier" or len(indices) != 1:
         raise Unported("an assignment to something that is no name")
     if not here.is_own(name) or here.kinds.get(name) not in ("layers", "sizes"):
@@ -104,27 +104,27 @@ def _assign_entry(here: Scope, target: Node, value: Node) -> Scope:
 
 def assign_compound(here: Scope, node: Node) -> None:
     """Write an assignment such as ``x += 1``."""
-    target, operator, value = parts(node)
-    symbol = text(operator)
-    if target.type != "identifier" or text(target) not in here.kinds or symbol not in ("+=", "-=", "*="):
+    target, operator, value = list_parts(node)
+    symbol = read_text(operator)
+    if target.type != "identifier" or read_text(target) not in here.kinds or symbol not in ("+=", "-=", "*="):
         raise Unported(f"an assignment with {symbol}")
-    if here.is_outer(text(target)):
+    if here.is_outer(read_text(target)):
         raise Unported("an assignment to a variable of the function around")
-    code, kind = here.code(value), here.kinds[text(target)]
+    code, kind = here.code(value), here.kinds[read_text(target)]
     if symbol == "*=" and (code.kind, kind) != ("number", "number"):
         raise Unported("a product of what may be matrices")
-    name = here.name(text(target))
+    name = here.name(read_text(target))
     here.put_code(f"{name} = ", Code(f"{name} {symbol[0]} {write_operand(code)}", code.kind))
 
 
 def push(here: Scope, node: Node) -> None:
     """Write a call of ``push!`` or ``append!``."""
-    given = arguments(node)
+    given = read_arguments(node)
     given.only()
-    if len(given.positional) < 2 or last_name(given.positional[0]) not in here.kinds:
+    if len(given.positional) < 2 or read_last_name(given.positional[0]) not in here.kinds:
         raise Unported("push! of other than layers")
     listed, *values = given.positional
-    pushed = last_name(node.named_children[0]) == "push!"
+    pushed = read_last_name(node.named_children[0]) == "push!"
     for value in values:
         several = value.type == "splat_expression"
         if several and not pushed:

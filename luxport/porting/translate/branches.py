@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from luxport.porting.translate.parse import find_names, parts, text
+from luxport.porting.translate.parse import find_names, list_parts, read_text
 from luxport.porting.translate.scope import Scope
 from luxport.porting.translate.sequences import read_binding
 from luxport.porting.translate.writing import write_operand
@@ -19,16 +19,16 @@ __all__ = ["strip_brackets", "write_choice", "write_for", "write_if", "write_sho
 
 def strip_brackets(node: Node) -> Node:
     """Return what stands in brackets, as assignments do after ``&&``."""
-    while node.type == "parenthesized_expression" and len(parts(node)) == 1:
-        (node,) = parts(node)
+    while node.type == "parenthesized_expression" and len(list_parts(node)) == 1:
+        (node,) = list_parts(node)
     return node
 
 
 def write_shortcut(here: Scope, node: Node, last: bool) -> Scope:
     """Write ``condition && act``, or ``condition || act``."""
-    left, operator, right = parts(node)
+    left, operator, right = list_parts(node)
     condition = here.condition(left)
-    here.put(f"if not {write_operand(condition)}:" if text(operator) == "||" else f"if {condition.text}:")
+    here.put(f"if not {write_operand(condition)}:" if read_text(operator) == "||" else f"if {condition.text}:")
     after = _write_inside(here, [strip_brackets(right)], False)
     if last:
         here.put("return None")
@@ -37,23 +37,23 @@ def write_shortcut(here: Scope, node: Node, last: bool) -> Scope:
 
 def write_choice(here: Scope, node: Node) -> Scope:
     """Write ``condition ? act : act``."""
-    test, yes, no = parts(node)
+    test, yes, no = list_parts(node)
     head = f"if {here.condition(test).text}:"
     for body in (yes, no):
         here.put(head)
-        here = _write_inside(here, [] if text(body) == "nothing" else [strip_brackets(body)], False)
+        here = _write_inside(here, [] if read_text(body) == "nothing" else [strip_brackets(body)], False)
         head = "else:"
     return here
 
 
 def write_if(here: Scope, node: Node, last: bool) -> Scope:
     """Write ``if`` and what belongs to it."""
-    condition, *rest = parts(node)
+    condition, *rest = list_parts(node)
     clauses = [child for child in rest if child.type in ("elseif_clause", "else_clause")]
     here.put(f"if {here.condition(condition).text}:")
     here = _write_inside(here, [child for child in rest if child not in clauses], last)
     for clause in clauses:
-        body = parts(clause)
+        body = list_parts(clause)
         if clause.type == "elseif_clause":
             test, *body = body
             here.put(f"elif {here.condition(test).text}:")
@@ -65,7 +65,7 @@ def write_if(here: Scope, node: Node, last: bool) -> Scope:
 
 def write_while(here: Scope, node: Node) -> Scope:
     """Write ``while``."""
-    condition, *body = parts(node)
+    condition, *body = list_parts(node)
     here.put(f"while {here.condition(condition).text}:")
     return here.after(_write_inside(_enter_loop(here, body), body, False))
 

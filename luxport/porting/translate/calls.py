@@ -13,9 +13,9 @@ from luxport.porting.translate.options import read_initializer_call
 from luxport.porting.translate.parse import (
     Arguments,
     Unported,
-    arguments,
-    last_name,
-    text,
+    read_arguments,
+    read_last_name,
+    read_text,
     write_one_line,
 )
 from luxport.porting.translate.scope import Scope, find_with_types
@@ -79,16 +79,16 @@ def write_call(here: Scope, node: Node) -> Code:
     Raises: Unported
     """
     function = node.named_children[0]
-    if text(function).startswith(("WrappedFunction{", "Lux.WrappedFunction{")):
+    if read_text(function).startswith(("WrappedFunction{", "Lux.WrappedFunction{")):
         function = function.named_children[0]
     if function.type == "operator":
         return write_operator_call(here, node)
-    if function.type == "parametrized_type_expression" and text(function).startswith("Dict{"):
+    if function.type == "parametrized_type_expression" and read_text(function).startswith("Dict{"):
         function = function.named_children[0]
-    name = last_name(function)
-    given = arguments(node)
-    if here.mode == "build" and (text(function) == "Vector" or text(function).startswith("Vector{")):
-        return build_undefined(here, text(function), given)
+    name = read_last_name(function)
+    given = read_arguments(node)
+    if here.mode == "build" and (read_text(function) == "Vector" or read_text(function).startswith("Vector{")):
+        return build_undefined(here, read_text(function), given)
     if function.type in ("call_expression", "parenthesized_expression") and not given.named:
         inner = here.code(function)
         if inner.kind not in ("function", "bound"):
@@ -113,7 +113,7 @@ def write_call(here: Scope, node: Node) -> Code:
         if drawn is not None:
             return drawn
     if own:
-        return _own(here, function, name, given)
+        return _write_own(here, function, name, given)
     found = call_package_function(here, node, name, given)
     if found is None:
         raise Unported(f"{name or write_one_line(function, 40)} is not known here")
@@ -140,7 +140,7 @@ def _build_of_all_fields(here: Scope, struct: Struct, given: Arguments) -> Code:
     return call(struct.python, *_split_fields(struct, values), "layer")
 
 
-def _own(here: Scope, function: Node, name: str, given: Arguments) -> Code:
+def _write_own(here: Scope, function: Node, name: str, given: Arguments) -> Code:
     """A call of what the file defines."""
     kind = here.kinds[name]
     if kind == "initializer":

@@ -109,9 +109,9 @@ class _Walk:
             if outermost and isinstance(node, ast.If) and ast.dump(node.test) == AS_PROGRAM and not node.orelse:
                 self.block(node.body, own, outermost=True)
                 continue
-            self.node(node, own, outermost=outermost)
+            self.check_node(node, own, outermost=outermost)
 
-    def node(self, node: ast.AST, own: frozenset[str], *, outermost: bool = False) -> None:
+    def check_node(self, node: ast.AST, own: frozenset[str], *, outermost: bool = False) -> None:
         """Check a node; `own` are the names of the functions around it."""
         kind = type(node)
         if kind not in KINDS:
@@ -125,22 +125,22 @@ class _Walk:
                     raise _Violation("an import")
             case ast.FunctionDef():
                 self._binds(node.name)
-                self._function(node, own)
+                self._check_function(node, own)
                 return
             case ast.Lambda():
-                self._function(node, own)
+                self._check_function(node, own)
                 return
             case ast.ClassDef():
-                self._class(node, own, outermost)
+                self._check_class(node, own, outermost)
                 return
             case ast.ListComp():
                 own = own.union(*(_list_names(part.target) for part in node.generators))
             case ast.comprehension() if node.is_async:
                 raise _Violation("an asynchronous loop")
             case ast.Attribute():
-                self._attribute(node)
+                self._check_attribute(node)
                 if _find_root(node) not in PACKAGES:
-                    self.node(node.value, own)
+                    self.check_node(node.value, own)
                 return
             case ast.Constant() if not (
                 node.value is None or type(node.value) in (bool, int, float, str, EllipsisType)
@@ -166,11 +166,11 @@ class _Walk:
             if isinstance(part, list):
                 for one in part:
                     if one is not None:  # the key of ``**more`` in a dict
-                        self.node(one, own)
+                        self.check_node(one, own)
             elif isinstance(part, ast.AST):
-                self.node(part, own)
+                self.check_node(part, own)
 
-    def _function(self, node: ast.FunctionDef | ast.Lambda, own: frozenset[str]) -> None:
+    def _check_function(self, node: ast.FunctionDef | ast.Lambda, own: frozenset[str]) -> None:
         given = node.args
         parameters = [*given.posonlyargs, *given.args, *given.kwonlyargs]
         parameters += [one for one in (given.vararg, given.kwarg) if one is not None]
@@ -180,20 +180,20 @@ class _Walk:
             if parameter.annotation or (taken and name != "__"):  # as the keywords of what only raises are called
                 raise _Violation(f"a parameter {name}")
         for default in [*given.defaults, *(one for one in given.kw_defaults if one is not None)]:
-            self.node(default, own)
+            self.check_node(default, own)
         if isinstance(node, ast.Lambda):
-            self.node(node.body, own | {one.arg for one in parameters})
+            self.check_node(node.body, own | {one.arg for one in parameters})
             return
         for decorator in node.decorator_list:
             if not isinstance(decorator, ast.Call) or _write_path(decorator.func) != "luxport.compact":
                 raise _Violation("a decorator")
-            self.node(decorator, own)
+            self.check_node(decorator, own)
         if node.returns:
             raise _Violation("an annotation")
         bound = list_bound_names(node.body)
         self.block(node.body, own | bound | {one.arg for one in parameters})
 
-    def _class(self, node: ast.ClassDef, own: frozenset[str], outermost: bool) -> None:
+    def _check_class(self, node: ast.ClassDef, own: frozenset[str], outermost: bool) -> None:
         self._binds(node.name)
         bases = {"luxport.Layer", "luxport.ContainerLayer", "luxport.WrapperLayer"}
         if not outermost or node.keywords or any(_write_path(base) not in bases for base in node.bases):
@@ -202,16 +202,16 @@ class _Walk:
             plain = decorator.func if isinstance(decorator, ast.Call) else decorator
             if _write_path(plain) != "dataclasses.dataclass":
                 raise _Violation("a decorator")
-            self.node(decorator, own)
+            self.check_node(decorator, own)
         for statement in node.body:
             match statement:
                 case ast.FunctionDef(name=name) if name in METHODS:
-                    self._function(statement, own)
+                    self._check_function(statement, own)
                 case ast.AnnAssign(target=ast.Name(id=name), annotation=ast.Name(id="object"), value=value):
                     if name.startswith("_"):
                         raise _Violation(f"a field {name}")
                     if value is not None:
-                        self.node(value, own)
+                        self.check_node(value, own)
                 case ast.Expr(value=ast.Constant(value=str())) | ast.Pass():
                     pass
                 case _:
@@ -233,7 +233,7 @@ class _Walk:
         if name not in self.defined or name in BUILTINS or name.startswith("__") or name in PACKAGES:
             raise _Violation(f"the name {name}, which is not defined")
 
-    def _attribute(self, node: ast.Attribute) -> None:
+    def _check_attribute(self, node: ast.Attribute) -> None:
         root, path = _find_root(node), _write_path(node)
         if not isinstance(node.ctx, ast.Load) or node.attr.startswith("_") or isinstance(node.value, ast.Constant):
             raise _Violation(f"the attribute {node.attr}")

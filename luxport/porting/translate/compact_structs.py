@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from luxport.porting.translate.definitions import split_definition, write_body
 from luxport.porting.translate.parameters import Parameters, find_taken_by_field, write_parameters
-from luxport.porting.translate.parse import Unported, text
+from luxport.porting.translate.parse import Unported, read_text
 from luxport.porting.translate.scope import Scope
 from luxport.porting.translate.structs import Struct
 from luxport.porting.translate.writing import Code, group, name_field, write_named
@@ -78,7 +78,8 @@ def _hold(here: Scope, struct: Struct, name: str) -> Code:
     code = Code(name_field(name))
     kind = struct.type_of(name)
     called = any(
-        f"{(receiver := name_receiver(forward))}.{name}(" in text(forward) or f"|> {receiver}.{name}" in text(forward)
+        f"{(receiver := name_receiver(forward))}.{name}(" in read_text(forward)
+        or f"|> {receiver}.{name}" in read_text(forward)
         for forward in struct.forwards
     )
     if struct.trainable is not None and name not in struct.trainable and kind not in _FUNCTIONS:
@@ -111,7 +112,7 @@ def _write_inputs(here: Scope, parameters: list[Node], with_fields: Set[str]) ->
         default = inside.code(node.named_children[-1])
         name = node.named_children[0]
         name = name.named_children[0] if name.type == "typed_expression" else name
-        opening = [*opening, f"{here.name(text(name))} = {default.text}"]
-        inside = inside.binding({text(name): default.kind})
-        names.add(text(name))
+        opening = [*opening, f"{here.name(read_text(name))} = {default.text}"]
+        inside = inside.binding({read_text(name): default.kind})
+        names.add(read_text(name))
     return replace(given, listed=listed, opening=opening, names=names, kinds=inside.kinds)

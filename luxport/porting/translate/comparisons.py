@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from luxport.porting.translate.parse import Unported, parts, text
+from luxport.porting.translate.parse import Unported, list_parts, read_text
 from luxport.porting.translate.scope import Scope
 from luxport.porting.translate.writing import Code, write_operand
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-__all__ = ["COMPARISONS", "LOGIC", "chain", "choose_value", "compare", "is_compared", "join_conditions", "negate"]
+__all__ = ["COMPARISONS", "LOGIC", "write_chain", "choose_value", "compare", "is_compared", "join_conditions", "negate"]
 
 COMPARISONS = {
     "==": "==",
@@ -34,17 +34,17 @@ _OF_EACH = {"&&": "&", "||": "|"}
 
 def is_compared(node: Node) -> bool:
     """Whether a node compares, without brackets around: ``a < b < c`` has one inside."""
-    return node.type == "binary_expression" and text(node.named_children[1]).removeprefix(".") in COMPARISONS
+    return node.type == "binary_expression" and read_text(node.named_children[1]).removeprefix(".") in COMPARISONS
 
 
-def chain(here: Scope, node: Node) -> Code:
+def write_chain(here: Scope, node: Node) -> Code:
     """``a < b < c`` as Python's, ``a .< b .< c`` as ``(a < b) & (b < c)``."""
     values: list[Code] = []
     symbols: list[str] = []
     while is_compared(node):
         node, operator, right = node.named_children
         values.insert(0, here.code(right))
-        symbols.insert(0, text(operator))
+        symbols.insert(0, read_text(operator))
     values.insert(0, here.code(node))
     pairs = [compare(here, symbol, *values[place : place + 2]) for place, symbol in enumerate(symbols)]
     if all(pair.kind == "flag" for pair in pairs):
@@ -92,7 +92,7 @@ def negate(here: Scope, symbol: str, code: Code) -> Code:
 
 def choose_value(here: Scope, node: Node) -> Code:
     """``a ? b : c``, or an ``if`` as a value, which has one expression in each branch."""
-    branches = parts(node)
+    branches = list_parts(node)
     if node.type in ("if_statement", "elseif_clause"):
         condition, yes, *others = branches
         return _choose(here, here.code(condition), _write_branch(here, yes), _write_else(here, others))
@@ -106,7 +106,7 @@ def _write_else(here: Scope, others: list[Node]) -> Code:
         raise Unported("a condition as a value without an else")
     first, *rest = others
     if first.type == "elseif_clause":
-        condition, yes = parts(first)
+        condition, yes = list_parts(first)
         return _choose(here, here.code(condition), _write_branch(here, yes), _write_else(here, rest))
     if first.type != "else_clause" or rest:
         raise Unported("a condition as a value with other than one expression in each branch")
@@ -115,7 +115,7 @@ def _write_else(here: Scope, others: list[Node]) -> Code:
 
 def _write_branch(here: Scope, node: Node) -> Code:
     while node.type in ("block", "else_clause", "return_statement"):
-        inner = parts(node)
+        inner = list_parts(node)
         if len(inner) != 1:
             raise Unported("a condition as a value with other than one expression in each branch")
         (node,) = inner

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from luxport.porting.translate.parse import Arguments, Unported, count_line, text
+from luxport.porting.translate.parse import Arguments, Unported, count_line, read_text
 from luxport.porting.translate.signatures import ANY_NUMBER, Method
 from luxport.porting.translate.structs import Struct
 
@@ -61,7 +61,7 @@ def list_own_constructors(struct: Struct) -> list[Method]:
     if struct.inner or struct.by_keyword:
         return []
     count = len(struct.fields)
-    declared = tuple(text(kind) if kind is not None else "" for kind in struct.fields.values())
+    declared = tuple(read_text(kind) if kind is not None else "" for kind in struct.fields.values())
     kinds = [declared] if struct.has_parameters else [("",) * count, declared]
     return [Method(struct.node, struct.python, count, count, frozenset(), one) for one in dict.fromkeys(kinds)]
 

@@ -6,7 +6,7 @@ import keyword
 from typing import TYPE_CHECKING
 
 from luxport.porting.translate.options import expect_positional
-from luxport.porting.translate.parse import Arguments, Unported, text
+from luxport.porting.translate.parse import Arguments, Unported, read_text
 from luxport.porting.translate.scope import Builder, Scope
 from luxport.porting.translate.writing import Code, call, group, write_named
 
@@ -66,7 +66,7 @@ def _build_branch(here: Scope, given: Arguments) -> Code:
 
 def write_connection(here: Scope, node: Node, two: bool) -> Code:
     """Return what joins outputs, two or any number: a function, a layer, or nothing."""
-    symbol = text(node).strip("()")
+    symbol = read_text(node).strip("()")
     symbol = symbol if symbol == ".*" else symbol.removeprefix(".")
     if symbol == "*" and two:  # a product of matrices
         return here.helping("product")

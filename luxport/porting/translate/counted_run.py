@@ -64,7 +64,7 @@ class Run:
         self.changed.clear()
         self.depth = 0
         try:
-            self._statement(node, self.names)
+            self._run_statement(node, self.names)
         except (Returned, Broken, Continued):
             raise Raised("a form that Python has not") from None
         except (Raised, TooMuch):
@@ -88,9 +88,9 @@ class Run:
 
     def _block(self, statements: Iterable[ast.stmt], names: dict[str, Any]) -> None:
         for node in statements:
-            self._statement(node, names)
+            self._run_statement(node, names)
 
-    def _statement(self, node: ast.stmt, names: dict[str, Any]) -> None:
+    def _run_statement(self, node: ast.stmt, names: dict[str, Any]) -> None:
         self.budget.spend(1)
         match node:
             case ast.Assign(targets=targets):
@@ -106,19 +106,19 @@ class Run:
             case ast.Raise():
                 raise Raised("an error of the source's own")
             case ast.If():
-                self._block(node.body if self._truth(self.value(node.test, names)) else node.orelse, names)
+                self._block(node.body if self._find_truth(self.value(node.test, names)) else node.orelse, names)
             case ast.While():
-                self._loop(iter(lambda: self._truth(self.value(node.test, names)), False), node, names)
+                self._loop(iter(lambda: self._find_truth(self.value(node.test, names)), False), node, names)
             case ast.For():
                 self._loop(self.held.expect_entries(self.value(node.iter, names)), node, names)
             case ast.FunctionDef():
-                function = self._function(node.name, node.args, node.body, names)
+                function = self._make_function(node.name, node.args, node.body, names)
                 for decorator in reversed(node.decorator_list):
                     self.budget.spend(_COMPACT)
                     function = self.held.note_weight(self.value(decorator, names)(function), [])
                 names[node.name] = function
             case ast.ClassDef():
-                names[node.name] = self._class(node, names)
+                names[node.name] = self._make_class(node, names)
             case ast.Break():
                 raise Broken
             case ast.Continue():
@@ -155,7 +155,7 @@ class Run:
             case _:
                 raise TooMuch("an assignment to something that is no name")
 
-    def _function(
+    def _make_function(
         self, name: str, given: ast.arguments, body: list[ast.stmt] | ast.expr, names: dict[str, Any]
     ) -> Callable[..., Any]:
         """Return what stands for a function: luxport may hold it, look at its signature, and not call it."""
@@ -200,7 +200,7 @@ class Run:
             self.depth -= 1
         return None
 
-    def _class(self, node: ast.ClassDef, names: dict[str, Any]) -> Class:
+    def _make_class(self, node: ast.ClassDef, names: dict[str, Any]) -> Class:
         self.budget.spend(_CLASS)
         by_keyword = any(isinstance(one, ast.Call) and one.keywords for one in node.decorator_list)
         kind = inspect.Parameter.KEYWORD_ONLY if by_keyword else inspect.Parameter.POSITIONAL_OR_KEYWORD
@@ -211,7 +211,7 @@ class Run:
                     default = inspect.Parameter.empty if value is None else self._default(value, names)
                     fields.append(inspect.Parameter(name, kind, default=default))
                 case ast.FunctionDef():
-                    self._function(part.name, part.args, part.body, names)
+                    self._make_function(part.name, part.args, part.body, names)
         return Class(node.name, bool(node.bases), inspect.Signature(fields))
 
     def _default(self, node: ast.expr, names: dict[str, Any]) -> Any:
@@ -238,20 +238,20 @@ class Run:
                     return BUILTINS[name]
                 raise Raised(f"{name} is not there yet", name)
             case ast.Attribute():
-                return self._attribute(node, names)
+                return self._read_attribute(node, names)
             case ast.Tuple(elts=parts):
                 return tuple(self._list(parts, names))
             case ast.List(elts=parts):
                 return self._list(parts, names)
             case ast.Dict():
-                return self._dict(node, names)
+                return self._make_dict(node, names)
             case ast.IfExp():
-                return self.value(node.body if self._truth(self.value(node.test, names)) else node.orelse, names)
+                return self.value(node.body if self._find_truth(self.value(node.test, names)) else node.orelse, names)
             case ast.BoolOp(op=op, values=parts):
                 value = None
                 for part in parts:
                     value = self.value(part, names)
-                    if self._truth(value) == isinstance(op, ast.Or):
+                    if self._find_truth(value) == isinstance(op, ast.Or):
                         break
                 return value
             case ast.UnaryOp(op=op):
@@ -261,21 +261,21 @@ class Run:
             case ast.Compare():
                 return self._compare(node, names)
             case ast.Subscript(slice=index):
-                return self._entry(self.value(node.value, names), self.value(index, names))
+                return self._take_entry(self.value(node.value, names), self.value(index, names))
             case ast.Slice():
                 ends = [None if end is None else self.value(end, names) for end in (node.lower, node.upper, node.step)]
                 return slice(*ends)
             case ast.ListComp():
                 found: list[Any] = []
-                self._comprehension(node.generators, node.elt, Names(names, {}), found)
+                self._run_comprehension(node.generators, node.elt, Names(names, {}), found)
                 return found
             case ast.Lambda():
-                return self._function("lambda", node.args, node.body, Names(names, {}))
+                return self._make_function("lambda", node.args, node.body, Names(names, {}))
             case ast.Call():
                 return self._call(node, names)
         raise TooMuch(f"nobody knows what a {type(node).__name__} costs")
 
-    def _comprehension(self, loops: list[ast.comprehension], made: ast.expr, names: Any, found: list[Any]) -> None:
+    def _run_comprehension(self, loops: list[ast.comprehension], made: ast.expr, names: Any, found: list[Any]) -> None:
         if not loops:
             found.append(self.value(made, names))
             return
@@ -283,8 +283,8 @@ class Run:
         for entry in self.held.expect_entries(self.value(first.iter, names)):
             self.budget.spend(1)
             self._bind(first.target, entry, names)
-            if all(self._truth(self.value(condition, names)) for condition in first.ifs):
-                self._comprehension(rest, made, names, found)
+            if all(self._find_truth(self.value(condition, names)) for condition in first.ifs):
+                self._run_comprehension(rest, made, names, found)
 
     def _list(self, parts: list[ast.expr], names: Mapping[str, Any]) -> list[Any]:
         found: list[Any] = []
@@ -295,7 +295,7 @@ class Run:
                 found.append(self.value(part, names))
         return found
 
-    def _dict(self, node: ast.Dict, names: Mapping[str, Any]) -> dict[Any, Any]:
+    def _make_dict(self, node: ast.Dict, names: Mapping[str, Any]) -> dict[Any, Any]:
         found: dict[Any, Any] = {}
         for key, value in zip(node.keys, node.values, strict=True):
             if key is None:
@@ -305,12 +305,12 @@ class Run:
                 found[given if type(given) is int else str(given)] = self.value(value, names)
         return found
 
-    def _truth(self, value: Any) -> bool:
+    def _find_truth(self, value: Any) -> bool:
         if isinstance(value, luxport.Layer):
             raise TooMuch("a layer as a condition")
         return bool(value)
 
-    def _attribute(self, node: ast.Attribute, names: Mapping[str, Any]) -> Any:
+    def _read_attribute(self, node: ast.Attribute, names: Mapping[str, Any]) -> Any:
         path = ast.unparse(node)
         if path in GIVEN:
             return GIVEN[path]
@@ -329,7 +329,7 @@ class Run:
         self.changed.append((listed, len(listed)))
         listed += entries
 
-    def _entry(self, value: Any, index: Any) -> Any:
+    def _take_entry(self, value: Any, index: Any) -> Any:
         if isinstance(value, luxport.Layer):
             return self.held.note_weight(value[index], [value])  # type: ignore[index]
         if isinstance(index, slice) and isinstance(value, (list, tuple, str)):

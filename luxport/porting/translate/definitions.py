@@ -12,10 +12,10 @@ from luxport.porting.translate.functions import call_on_elements
 from luxport.porting.translate.output import Piece
 from luxport.porting.translate.parse import (
     Unported,
-    arguments,
     find_head,
     find_names,
-    last_name,
+    read_arguments,
+    read_last_name,
     write_one_line,
 )
 from luxport.porting.translate.scope import Scope, makes_layers
@@ -62,8 +62,10 @@ def define(here: Scope, node: Node, *, mode: str, name: str = "") -> Code:
     if mode == "compact":
         return _write_compact(here, node, name)
     if node.type in ("identifier", "field_expression"):
-        value = call_on_elements(replace(here, mode="scalar", piece=Piece()), last_name(node), [Code("x", "array")])
-        chosen = name or here.output.new_name(last_name(node))
+        value = call_on_elements(
+            replace(here, mode="scalar", piece=Piece()), read_last_name(node), [Code("x", "array")]
+        )
+        chosen = name or here.output.new_name(read_last_name(node))
         for line in (f"def {chosen}(x):", "    xp = luxport.namespace(x)", f"    return {value.text}"):
             here.put(line)
         return Code(chosen, "function")
@@ -132,7 +134,7 @@ def _find_space(here: Scope, head: str, parameters: Parameters, written: list[st
 
 
 def _write_compact(here: Scope, node: Node, name: str) -> Code:
-    given = arguments(node)
+    given = read_arguments(node)
     if given.block is None or given.splats:
         raise Unported("@compact without values in place, or without a do block")
     titles = [here.code(value) for key, value in given.named.items() if key == "name"]

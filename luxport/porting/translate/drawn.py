@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from luxport.porting.translate.options import write_initializer
-from luxport.porting.translate.parse import Unported, arguments, last_name, parts, read_named_entries, text
+from luxport.porting.translate.parse import (
+    Unported,
+    list_parts,
+    read_arguments,
+    read_last_name,
+    read_named_entries,
+    read_text,
+)
 from luxport.porting.translate.scope import Scope
 from luxport.porting.translate.tables import INITIALIZERS
 from luxport.porting.translate.writing import Code, group
@@ -38,7 +45,7 @@ def write_drawn_arrays(here: Scope, node: Node) -> Code:
 
     Raises: Unported
     """
-    if node.type == "call_expression" and text(node) == "NamedTuple()":
+    if node.type == "call_expression" and read_text(node) == "NamedTuple()":
         return Code("{}")
     if node.type != "tuple_expression" or (node.named_children and node.named_children[0].type == "identifier"):
         raise Unported("initial values that are no named tuple in place")
@@ -62,14 +69,14 @@ def _draw(here: Scope, node: Node) -> _Drawn | None:
         return _scale(here, node)
     if node.type not in ("call_expression", "broadcast_call_expression"):
         return None
-    function, given = node.named_children[0], arguments(node)
-    name = last_name(function)
+    function, given = node.named_children[0], read_arguments(node)
+    name = read_last_name(function)
     if name in _WRAPPERS and len(given.positional) == 1 and not given.named and name not in here.kinds:
         return _draw(here, given.positional[0])
     if node.type == "broadcast_call_expression":
         return None
     own = here.kinds.get(name) == "initializer"
-    field = function.type == "field_expression" and text(function.named_children[0]) in here.fields
+    field = function.type == "field_expression" and read_text(function.named_children[0]) in here.fields
     if own:
         init = Code(here.name(name), "function")
     elif name in INITIALIZERS and name not in here.kinds:
@@ -79,9 +86,9 @@ def _draw(here: Scope, node: Node) -> _Drawn | None:
     else:
         return None
     given.only()
-    sizes = [part for part in given.positional if text(part) not in _TYPES]
+    sizes = [part for part in given.positional if read_text(part) not in _TYPES]
     if len(sizes) == 1 and sizes[0].type == "tuple_expression":
-        sizes = parts(sizes[0])
+        sizes = list_parts(sizes[0])
     entries = [here.code(size) for size in sizes]
     if not entries or any(entry.kind not in ("number", "unknown", "part") for entry in entries):
         raise Unported("an array without its sizes in place")
@@ -100,7 +107,7 @@ def _scale(here: Scope, node: Node) -> _Drawn | None:
         (left, right), symbol = node.named_children, "*"
     else:
         left, operator, right = node.named_children
-        symbol = text(operator).removeprefix(".")
+        symbol = read_text(operator).removeprefix(".")
     if symbol not in ("*", "/"):
         return None
     first, second = _draw(here, left), _draw(here, right)
@@ -122,7 +129,7 @@ def write_scaled_initializer(here: Scope, parameters: list[Node], body: list[Nod
     if len(parameters) != 1 or len(body) != 1 or parameters[0].type != "splat_expression":
         return None
     inner = parameters[0].named_children[0]
-    name = text(inner.named_children[0] if inner.type == "typed_expression" else inner)
+    name = read_text(inner.named_children[0] if inner.type == "typed_expression" else inner)
     node = body[0].named_children[-1] if body[0].type == "return_statement" else body[0]
     node = _unwrap(node)
     if (normal := _draw_normal(here, node, name)) is not None:
@@ -130,7 +137,7 @@ def write_scaled_initializer(here: Scope, parameters: list[Node], body: list[Nod
     factor, drawn, symbol = None, node, "*"
     if node.type == "binary_expression":
         left, operator, right = node.named_children
-        symbol = text(operator).removeprefix(".")
+        symbol = read_text(operator).removeprefix(".")
         factor, drawn = (left, right) if left.type in ("float_literal", "integer_literal") else (right, left)
         if symbol == "/" and drawn is right:
             return None
@@ -138,9 +145,9 @@ def write_scaled_initializer(here: Scope, parameters: list[Node], body: list[Nod
         factor, drawn = node.named_children
     if symbol not in ("*", "/") or drawn.type != "call_expression":
         return None
-    given = arguments(drawn)
-    sizes = [text(part) for part in given.positional if text(part) not in _TYPES]
-    if last_name(drawn.named_children[0]) not in INITIALIZERS:
+    given = read_arguments(drawn)
+    sizes = [read_text(part) for part in given.positional if read_text(part) not in _TYPES]
+    if read_last_name(drawn.named_children[0]) not in INITIALIZERS:
         return None
     if sizes not in ([name], [f"{name}..."]) or given.named or given.splats:
         return None
@@ -159,22 +166,22 @@ def _unwrap(node: Node) -> Node:
     while True:
         if node.type == "parenthesized_expression":
             node = node.named_children[0]
-        elif node.type == "broadcast_call_expression" and text(node.named_children[0]) in ("Float32", "Float64"):
-            node = arguments(node).positional[0]
-        elif node.type == "call_expression" and text(node).startswith(("map(Float32,", "map(Float64,")):
-            node = arguments(node).positional[1]
+        elif node.type == "broadcast_call_expression" and read_text(node.named_children[0]) in ("Float32", "Float64"):
+            node = read_arguments(node).positional[0]
+        elif node.type == "call_expression" and read_text(node).startswith(("map(Float32,", "map(Float64,")):
+            node = read_arguments(node).positional[1]
         else:
             return node
 
 
 def _draw_normal(here: Scope, node: Node, name: str) -> Code | None:
     """``rand(Normal(mean, std), dims...)``, of Distributions.jl; None for anything else."""
-    if node.type != "call_expression" or last_name(node.named_children[0]) != "rand" or "rand" in here.kinds:
+    if node.type != "call_expression" or read_last_name(node.named_children[0]) != "rand" or "rand" in here.kinds:
         return None
-    given = [part for part in arguments(node).positional if text(part) not in _TYPES]
-    if len(given) != 2 or text(given[1]) not in (name, f"{name}...") or given[0].type != "call_expression":
+    given = [part for part in read_arguments(node).positional if read_text(part) not in _TYPES]
+    if len(given) != 2 or read_text(given[1]) not in (name, f"{name}...") or given[0].type != "call_expression":
         return None
-    distribution, values = text(given[0].named_children[0]), arguments(given[0])
+    distribution, values = read_text(given[0].named_children[0]), read_arguments(given[0])
     if distribution not in ("Normal", "Distributions.Normal") or len(values.positional) != 2 or values.named:
         return None
     mean, std = [here.code(value) for value in values.positional]

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 from luxport.porting.translate.comparisons import COMPARISONS
-from luxport.porting.translate.parse import find_head, last_name, text, walk_nodes
+from luxport.porting.translate.parse import find_head, read_last_name, read_text, walk_nodes
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -26,12 +26,12 @@ def find_functions_of_elements(root: Node, statements: Iterable[Node], layers: C
     for node in statements:
         head = find_head(node)
         if head is not None and head.named_children[0].type == "identifier":
-            own.setdefault(text(head.named_children[0]), []).append(node)
+            own.setdefault(read_text(head.named_children[0]), []).append(node)
     bodies = {name: nodes[0] for name, nodes in own.items() if len(nodes) == 1}
     heads = {head.named_children[0].id for node in bodies.values() if (head := find_head(node)) is not None}
     uses: dict[str, set[str]] = {name: set() for name in bodies}
     for node in walk_nodes(root):
-        if node.type == "identifier" and (name := text(node)) in uses and node.id not in heads:
+        if node.type == "identifier" and (name := read_text(node)) in uses and node.id not in heads:
             uses[name].add(_use(node, bodies, layers))
     found = {name for name, used in uses.items() if "layer" in used or ("dot" in used and _compares(bodies[name]))}
     while more := {name for name in uses if name not in found and uses[name] and uses[name] <= found}:
@@ -50,13 +50,13 @@ def _use(node: Node, bodies: dict[str, Node], layers: Collection[str]) -> str:
     if around.type == "broadcast_call_expression" and first:
         return "dot" if _is_within_function(around) else "other"
     if around.type == "argument_list" and around.parent is not None and around.parent.type == "call_expression":
-        return "layer" if last_name(around.parent.named_children[0]) in layers else "other"
+        return "layer" if read_last_name(around.parent.named_children[0]) in layers else "other"
     if around.type == "call_expression" and first:
         outer = around
         while outer is not None:
             head = find_head(outer)
-            if head is not None and bodies.get(text(head.named_children[0])) == outer:
-                return text(head.named_children[0])
+            if head is not None and bodies.get(read_text(head.named_children[0])) == outer:
+                return read_text(head.named_children[0])
             outer = outer.parent
     return "other"
 
@@ -71,5 +71,6 @@ def _is_within_function(node: Node | None) -> bool:
 
 def _compares(body: Node) -> bool:
     return any(
-        node.type == "binary_expression" and text(node.named_children[1]) in _COMPARISONS for node in walk_nodes(body)
+        node.type == "binary_expression" and read_text(node.named_children[1]) in _COMPARISONS
+        for node in walk_nodes(body)
     )

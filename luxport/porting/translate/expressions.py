@@ -17,10 +17,10 @@ from luxport.porting.translate.parse import (
     Unported,
     find_names,
     is_named_tuple,
-    last_name,
-    parts,
+    list_parts,
+    read_last_name,
     read_named_entries,
-    text,
+    read_text,
 )
 from luxport.porting.translate.scope import Scope, write_device
 from luxport.porting.translate.sequences import write_comprehension, write_span
@@ -42,7 +42,7 @@ __all__ = ["READERS"]
 
 
 def _name(here: Scope, node: Node) -> Code:
-    name = last_name(node)
+    name = read_last_name(node)
     if not name:
         raise Unported("a field of a struct")
     if node.type == "identifier" and name in here.kinds:
@@ -74,23 +74,23 @@ def _name(here: Scope, node: Node) -> Code:
 
 
 def _write_field(here: Scope, node: Node) -> Code:
-    if last_name(node):
+    if read_last_name(node):
         return _name(here, node)
     base, field = node.named_children
-    if base.type == "identifier" and text(base) in here.fields:
-        own = here.fields[text(base)]
-        if text(field) not in own:
-            raise Unported(f"{text(node)} is no field")
-        return own[text(field)]
+    if base.type == "identifier" and read_text(base) in here.fields:
+        own = here.fields[read_text(base)]
+        if read_text(field) not in own:
+            raise Unported(f"{read_text(node)} is no field")
+        return own[read_text(field)]
     value = here.code(base)
-    if value.kind in ("bound", "part") and text(field) in _INNER:
+    if value.kind in ("bound", "part") and read_text(field) in _INNER:
         raise Unported("a field of a layer")
     if value.kind == "inputs":
-        return Code(f"{write_operand(value)}[{text(field)!r}]", "array")
+        return Code(f"{write_operand(value)}[{read_text(field)!r}]", "array")
     if value.kind in ("bound", "tree"):
-        return Code(f"{write_operand(value)}[{text(field)!r}]", value.kind)
-    if text(field) in here.record_fields and value.kind in ("unknown", "record"):
-        return Code(f"{write_operand(value)}.{name_field(text(field))}", here.record_fields[text(field)])
+        return Code(f"{write_operand(value)}[{read_text(field)!r}]", value.kind)
+    if read_text(field) in here.record_fields and value.kind in ("unknown", "record"):
+        return Code(f"{write_operand(value)}.{name_field(read_text(field))}", here.record_fields[read_text(field)])
     raise Unported("a field of a struct")
 
 
@@ -102,20 +102,20 @@ def _write_tuple(here: Scope, node: Node) -> Code:
     if is_named_tuple(node):
         entries = [Code(f"{key!r}: {here.value(value).text}") for key, value in read_named_entries(node).items()]
         return group("{", entries, "}", "layers" if here.mode == "build" else "tree")
-    entries = [here.code(part) for part in parts(node)]
+    entries = [here.code(part) for part in list_parts(node)]
     numbers = all(entry.kind == "number" for entry in entries)
     return group("(", entries, ")", "sizes" if numbers else "unknown")
 
 
 def _write_vector(here: Scope, node: Node) -> Code:
-    entries = [here.code(part) for part in parts(node)]
+    entries = [here.code(part) for part in list_parts(node)]
     kinds = {entry.kind for entry in entries}
     return group("[", entries, "]", "sizes" if kinds == {"number"} else "layers")
 
 
 def _write_operator(here: Scope, node: Node) -> Code:
     """An operator handed on as a function, where it is the same of numbers and of arrays."""
-    name = _AS_FUNCTIONS.get(text(node))
+    name = _AS_FUNCTIONS.get(read_text(node))
     if name is None:
         raise Unported("no counterpart of a operator")
     return Code(name, "function")
@@ -127,7 +127,7 @@ _AS_FUNCTIONS |= {".*": "operator.mul"}
 
 def _write_matrix(here: Scope, node: Node) -> Code:
     """A vector of one entry that stands on a line of its own, which the grammar takes for a matrix."""
-    rows = [parts(row) for row in parts(node)]
+    rows = [list_parts(row) for row in list_parts(node)]
     if len(rows) != 1 or len(rows[0]) != 1 or any(child.type == ";" for child in node.children):
         raise Unported("no counterpart of a matrix expression")
     (entry,) = rows[0]
@@ -141,7 +141,7 @@ def _write_splat(here: Scope, node: Node) -> Code:
     return replace(code, text=f"*{write_operand(code)}", compound=False, opening=opening)
 
 
-def _parenthesize(here: Scope, node: Node) -> Code:
+def _write_parentheses(here: Scope, node: Node) -> Code:
     if any(child.type == "for_clause" for child in node.named_children):
         return write_comprehension(here, node)
     return here.code(node.named_children[0])
@@ -162,30 +162,30 @@ def _write_arrow(here: Scope, node: Node) -> Code:
 def _write_string(here: Scope, node: Node) -> Code:
     if any(child.type == "string_interpolation" for child in node.named_children):
         raise Unported("a string with values in it")
-    return Code(repr("".join(text(child) for child in node.named_children)), "text")
+    return Code(repr("".join(read_text(child) for child in node.named_children)), "text")
 
 
 def _write_symbol(here: Scope, node: Node) -> Code:
-    if not re.fullmatch(r":[A-Za-z_]\w*", text(node)):
+    if not re.fullmatch(r":[A-Za-z_]\w*", read_text(node)):
         raise Unported("quoted code")
-    return Code(repr(text(node)[1:]), "text")
+    return Code(repr(read_text(node)[1:]), "text")
 
 
 def _write_float(here: Scope, node: Node) -> Code:
-    number = float(re.sub("f", "e", text(node).replace("_", "")))
+    number = float(re.sub("f", "e", read_text(node).replace("_", "")))
     if not math.isfinite(number):
         raise Unported("a number beyond Float64")
     return Code(repr(number), "number")
 
 
 def _write_integer(here: Scope, node: Node) -> Code:
-    return Code(write_whole_number(text(node)), "number")
+    return Code(write_whole_number(read_text(node)), "number")
 
 
 def _write_macro(here: Scope, node: Node) -> Code:
-    if text(node).startswith(("@compact", "Lux.@compact")):
+    if read_text(node).startswith(("@compact", "Lux.@compact")):
         return here.define(node, "compact")
-    name = text(node).split(maxsplit=1)[0]
+    name = read_text(node).split(maxsplit=1)[0]
     inner = node.named_children[-1].named_children
     if name in ("@view", "@views", "@inbounds", "Zygote.@ignore") and len(inner) == 1:
         return here.code(inner[0])
@@ -212,7 +212,7 @@ READERS: Mapping[str, Callable[[Scope, Node], Code]] = {
     "arrow_function_expression": _write_arrow,
     "argument_list": _write_generator,
     "binary_expression": write_binary,
-    "boolean_literal": lambda here, node: Code(text(node).capitalize(), "flag"),
+    "boolean_literal": lambda here, node: Code(read_text(node).capitalize(), "flag"),
     "broadcast_call_expression": broadcast,
     "call_expression": write_call,
     "adjoint_expression": _write_adjoint,
@@ -227,7 +227,7 @@ READERS: Mapping[str, Callable[[Scope, Node], Code]] = {
     "integer_literal": _write_integer,
     "juxtaposition_expression": write_binary,
     "macrocall_expression": _write_macro,
-    "parenthesized_expression": _parenthesize,
+    "parenthesized_expression": _write_parentheses,
     "range_expression": write_span,
     "splat_expression": _write_splat,
     "string_literal": _write_string,

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING
 from luxport.porting.translate.definitions import split_definition, write_body
 from luxport.porting.translate.output import Piece
 from luxport.porting.translate.parameters import write_parameters
-from luxport.porting.translate.parse import Unported, arguments, find_names, last_name, parts, text, walk_nodes
+from luxport.porting.translate.parse import (
+    Unported,
+    find_names,
+    list_parts,
+    read_arguments,
+    read_last_name,
+    read_text,
+    walk_nodes,
+)
 from luxport.porting.translate.scope import Scope
 from luxport.porting.translate.writing import Code, call
 
@@ -33,14 +41,14 @@ def write_flux_training(here: Scope, node: Node) -> Scope | None:
     if here.source.dialect == "lux":
         return None
     target, value = None, node
-    if node.type == "assignment" and len(parts(node)) == 3:
-        target, _, value = parts(node)
+    if node.type == "assignment" and len(list_parts(node)) == 3:
+        target, _, value = list_parts(node)
     position = 0
-    if value.type == "index_expression" and text(value.named_children[-1]) == "[1]":
+    if value.type == "index_expression" and read_text(value.named_children[-1]) == "[1]":
         value, position = value.named_children[0], 1
     if value.type != "call_expression":
         return None
-    name = last_name(value.named_children[0])
+    name = read_last_name(value.named_children[0])
     if name == "setup" and target is not None and not position:
         return _set_up(here, target, value)
     if name in ("gradient", "withgradient") and target is not None:
@@ -54,23 +62,23 @@ def write_flux_training(here: Scope, node: Node) -> Scope | None:
 
 def _set_up(here: Scope, target: Node, node: Node) -> Scope | None:
     """``opt = Flux.setup(Adam(), model)``."""
-    given = arguments(node)
+    given = read_arguments(node)
     if len(given.positional) != 2 or target.type != "identifier" or given.positional[1].type != "identifier":
         return None
     given.only()
-    rule, model = here.code(given.positional[0]), text(given.positional[1])
+    rule, model = here.code(given.positional[0]), read_text(given.positional[1])
     if here.kinds.get(model) != "layer" or not here.is_own(model) or here.indent != 4 * here.depth:
         raise Unported("Flux's training changes the model, here one from elsewhere: see luxport.training.fit")
-    state = here.name(text(target))
+    state = here.name(read_text(target))
     here.put_code(f"{state} = ", call("luxport.training.TrainState.create", [here.code(given.positional[1]), rule]))
     # Outside of a gradient Flux's layers are in testing by themselves.
     trained = f"luxport.StatefulLayer({state}.model, {state}.ps, luxport.test_mode({state}.st))"
-    here = here.assigning({text(target): f"{_OF}{model}", model: "bound"})
+    here = here.assigning({read_text(target): f"{_OF}{model}", model: "bound"})
     return replace(here, renamed={**here.renamed, model: trained})
 
 
 def _name_state(here: Scope, model: Node) -> str:
-    found = [name for name in _list_names(here) if here.kinds.get(name) == f"{_OF}{text(model)}"]
+    found = [name for name in _list_names(here) if here.kinds.get(name) == f"{_OF}{read_text(model)}"]
     if len(found) != 1:
         raise Unported("Flux's training changes the model itself: see luxport.training.fit")
     return found[0]
@@ -86,20 +94,23 @@ def _list_names(here: Scope) -> Sequence[str]:
 
 def _differentiate(here: Scope, target: Node, node: Node, alone: bool, first: bool) -> Scope | None:
     """``loss, grads = Flux.withgradient(m -> ..., model)``, or with a ``do`` block, or the gradient alone."""
-    given = arguments(node)
+    given = read_arguments(node)
     model = given.positional[-1] if given.positional else None
-    if model is None or not any(here.kinds.get(name) == f"{_OF}{text(model)}" for name in _list_names(here)):
+    if model is None or not any(here.kinds.get(name) == f"{_OF}{read_text(model)}" for name in _list_names(here)):
         return None
     state = _name_state(here, model)
     function = given.block if given.block is not None else given.positional[0]
     if len(given.positional) != (1 if given.block is not None else 2) or given.named or (first and not alone):
         raise Unported("a gradient by other than one model")
-    names = parts(target) if target.type in ("open_tuple", "tuple_expression") else [target]
+    names = list_parts(target) if target.type in ("open_tuple", "tuple_expression") else [target]
     if any(name.type != "identifier" for name in names) or len(names) != (1 if alone else 2):
         raise Unported("gradients that are taken apart")
     objective = _write_objective(here, function, of_data=False)
-    gradients, loss = text(names[-1]), "_" if alone else here.name(text(names[0]))
-    kinds = {gradients: "gradients" if first else "several gradients", **({} if alone else {text(names[0]): "array"})}
+    gradients, loss = read_text(names[-1]), "_" if alone else here.name(read_text(names[0]))
+    kinds = {
+        gradients: "gradients" if first else "several gradients",
+        **({} if alone else {read_text(names[0]): "array"}),
+    }
     made = call("luxport.training.compute_gradients", [objective, Code("None"), Code(here.name(state))])
     here.put_code(f"{here.name(gradients)}, {loss}, _, {here.name(state)} = ", made)
     return here.assigning(kinds)
@@ -107,33 +118,33 @@ def _differentiate(here: Scope, target: Node, node: Node, alone: bool, first: bo
 
 def _update(here: Scope, node: Node) -> Scope | None:
     """``Flux.update!(opt, model, grads[1])``."""
-    given = arguments(node)
-    if len(given.positional) != 3 or not here.kinds.get(text(given.positional[0]), "").startswith(_OF):
+    given = read_arguments(node)
+    if len(given.positional) != 3 or not here.kinds.get(read_text(given.positional[0]), "").startswith(_OF):
         return None
     given.only()
     state, model, gradients = given.positional
-    of_one = gradients.type == "index_expression" and text(gradients.named_children[-1]) == "[1]"
+    of_one = gradients.type == "index_expression" and read_text(gradients.named_children[-1]) == "[1]"
     name = gradients.named_children[0] if of_one else gradients
     wanted = "several gradients" if of_one else "gradients"
-    if here.kinds[text(state)] != f"{_OF}{text(model)}" or here.kinds.get(text(name)) != wanted:
+    if here.kinds[read_text(state)] != f"{_OF}{read_text(model)}" or here.kinds.get(read_text(name)) != wanted:
         raise Unported("an update by what may be no gradient of this model")
-    written = here.name(text(state))
-    made = call("luxport.training.apply_gradients", [Code(written), Code(here.name(text(name)))])
+    written = here.name(read_text(state))
+    made = call("luxport.training.apply_gradients", [Code(written), Code(here.name(read_text(name)))])
     here.put_code(f"{written} = ", made)
     return here
 
 
 def _train(here: Scope, node: Node) -> Scope | None:
     """``Flux.train!((m, x, y) -> ..., model, data, opt)``, or with a ``do`` block, or with a function of the file."""
-    given = arguments(node)
+    given = read_arguments(node)
     function = [given.block] if given.block is not None else given.positional[:1]
     rest = given.positional if given.block is not None else given.positional[1:]
-    if len(rest) != 3 or not here.kinds.get(text(rest[2]), "").startswith(_OF):
+    if len(rest) != 3 or not here.kinds.get(read_text(rest[2]), "").startswith(_OF):
         return None
     model, data, state = rest
-    if given.named or here.kinds[text(state)] != f"{_OF}{text(model)}":
+    if given.named or here.kinds[read_text(state)] != f"{_OF}{read_text(model)}":
         raise Unported("train! with more than a loss, a model, data and the state of its rule")
-    batches, name = here.code(data), here.name(text(state))
+    batches, name = here.code(data), here.name(read_text(state))
     objective = _write_objective(here, function[0], of_data=True)
     here.put(f"for batch in {batches.text}:")
     made = call("luxport.training.train_step", [objective, Code("batch"), Code(name)])
@@ -163,7 +174,7 @@ def _write_objective(here: Scope, function: Node, *, of_data: bool) -> Code:
 def _write_loss(here: Scope, function: Node) -> tuple[str, list[str], bool]:
     """Return the name of a loss, its lines if it is written here, and whether it takes more than the model."""
     if function.type == "identifier":
-        name = text(function)
+        name = read_text(function)
         if here.kinds.get(name) != "function" or name in here.source.several:
             raise Unported("a loss that is no function of this file with one method")
         return here.name(name), [], True
@@ -182,7 +193,7 @@ def _write_loss(here: Scope, function: Node) -> tuple[str, list[str], bool]:
         raise Unported("a loss that uses another model that is trained, whose states it may change")
     if not parameters or parameters[0].type != "identifier":
         raise Unported("a loss without a model")
-    model = text(parameters[0])
+    model = read_text(parameters[0])
     if any(_is_field_of(part, model) for statement in body for part in walk_nodes(statement)):
         raise Unported("a loss that uses a part of the model: see luxport.compact")
     piece, name = Piece(), here.output.new_name("loss")
@@ -196,4 +207,4 @@ def _write_loss(here: Scope, function: Node) -> tuple[str, list[str], bool]:
 
 
 def _is_field_of(node: Node, name: str) -> bool:
-    return node.type == "field_expression" and text(node.named_children[0]) == name
+    return node.type == "field_expression" and read_text(node.named_children[0]) == name

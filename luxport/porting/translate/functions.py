@@ -16,7 +16,7 @@ from luxport.porting.translate.options import (
     read_only_argument,
     write_aggregation,
 )
-from luxport.porting.translate.parse import Arguments, Unported, last_name, text
+from luxport.porting.translate.parse import Arguments, Unported, read_last_name, read_text
 from luxport.porting.translate.scope import Builder, Scope
 from luxport.porting.translate.sequences import build_map
 from luxport.porting.translate.shaping import SHAPING
@@ -81,7 +81,7 @@ def _make_reduction(name: str) -> Builder:
 def _is_comparison(node: Node) -> bool:
     while node.type == "parenthesized_expression":
         node = node.named_children[0]
-    symbol = text(node.named_children[1]) if node.type == "binary_expression" else ""
+    symbol = read_text(node.named_children[1]) if node.type == "binary_expression" else ""
     return symbol in (".==", ".!=", ".≠", ".<", ".>", ".<=", ".>=", ".≤", ".≥")
 
 
@@ -89,7 +89,7 @@ _OF_LISTS = {"sum": "total", "mean": "average"}
 
 
 def _apply_to_each(here: Scope, function: Node, x: Code) -> Code:
-    name = last_name(function)
+    name = read_last_name(function)
     if name in here.kinds or here.mode == "build" or not name:
         raise Unported("a function of each element that is not known here")
     if name in ELEMENTWISE:
@@ -106,8 +106,8 @@ def _spread(name: str) -> Builder:
         x = read_only_argument(here, given, "dims", "corrected")
         if x.kind in ("layers", "several", "sizes"):
             raise Unported(f"{name} of a list")
-        plain = "corrected" in given.named and text(given.named["corrected"]) == "false"
-        if "corrected" in given.named and not plain and text(given.named["corrected"]) != "true":
+        plain = "corrected" in given.named and read_text(given.named["corrected"]) == "false"
+        if "corrected" in given.named and not plain and read_text(given.named["corrected"]) != "true":
             raise Unported("a correction that is not in place")
         options = {} if plain else {"correction": Code("1", "number")}
         return here.xp(name, [x], options | _read_dimensions(given))
@@ -140,7 +140,7 @@ def _transpose_batches(here: Scope, given: Arguments) -> Code:
     return here.xp("permute_dims", [read_only_argument(here, given), Code("(0, 2, 1)")])
 
 
-def _pool(name: str) -> Builder:
+def _make_pool_builder(name: str) -> Builder:
     def build(here: Scope, given: Arguments) -> Code:
         array, window = expect_positional(given, 2)
         layer = here.source.table.layers[name](here, Arguments([window], given.named, given.splats, given.block))
@@ -164,13 +164,13 @@ def _activate(here: Scope, given: Arguments) -> Code:
     function, array = expect_positional(given, 2)
     if here.mode == "build":
         raise Unported("an operation on arrays outside of a function")
-    name = last_name(function)
+    name = read_last_name(function)
     if name in ELEMENTWISE and name not in here.kinds:
         return call_on_elements(here, name, [here.code(array)])
     return call(here.activation(function).text, [here.code(array)], {}, "array")
 
 
-def _gate(here: Scope, given: Arguments) -> Code:
+def _write_gate(here: Scope, given: Arguments) -> Code:
     """``Flux.gate(x, h, n)``: the n-th h features."""
     given.only()
     x, size, number = [here.code(node) for node in expect_positional(given, 3)]
@@ -230,7 +230,7 @@ def _build_one_cold(here: Scope, given: Arguments) -> Code:
 
 def _read_whole_range(node: Node) -> tuple[int, int] | None:
     """Return the ends of a range of whole numbers in place."""
-    found = re.fullmatch(r"\(?(-?\d{1,9}):(-?\d{1,9})\)?", text(node))
+    found = re.fullmatch(r"\(?(-?\d{1,9}):(-?\d{1,9})\)?", read_text(node))
     return (int(found[1]), int(found[2])) if found else None
 
 
@@ -245,13 +245,13 @@ ARRAYS: Mapping[str, Builder] = {
     "cumsum": _cumulate,
     "fast_activation": _activate,
     "fast_activation!!": _activate,
-    "gate": _gate,
+    "gate": _write_gate,
     "logsoftmax": _make_along("logsoftmax"),
     "maximum": _make_reduction("max"),
     "make_causal_mask": _make_along("make_causal_mask"),
-    "maxpool": _pool("MaxPool"),
+    "maxpool": _make_pool_builder("MaxPool"),
     "mean": _make_reduction("mean"),
-    "meanpool": _pool("MeanPool"),
+    "meanpool": _make_pool_builder("MeanPool"),
     "minimum": _make_reduction("min"),
     "norm": _build_norm,
     "onecold": _build_one_cold,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from luxport.porting.translate.definitions import find_signature
 from luxport.porting.translate.output import Hole
-from luxport.porting.translate.parse import find_head, find_names, last_name, text, walk_nodes
+from luxport.porting.translate.parse import find_head, find_names, read_last_name, read_text, walk_nodes
 from luxport.porting.translate.scope import Scope, makes_layers
 from luxport.porting.translate.writing import write_remark
 
@@ -49,7 +49,7 @@ def find_types(statements: list[Node]) -> set[str]:
 def announce(here: Scope, statements: list[Node]) -> Scope:
     """Return a scope in which functions are known before their definitions, where others may call them."""
     structs = here.source.structs
-    functions = [(text(head.named_children[0]), node) for node in statements if (head := find_signature(node))]
+    functions = [(read_text(head.named_children[0]), node) for node in statements if (head := find_signature(node))]
     functions += _find_arrows(statements)
     functions = [(name, node) for name, node in functions if name not in structs]
     kinds = {name: "builder" for name, struct in structs.items() if struct.is_layer}
@@ -74,13 +74,13 @@ def _find_arrows(statements: list[Node]) -> list[tuple[str, Node]]:
     for statement in statements:
         node = statement.named_children[0] if statement.type == "const_statement" else statement
         if node.type == "assignment" and find_head(node) is None and node.named_children[0].type == "identifier":
-            found.setdefault(text(node.named_children[0]), []).append(node)
+            found.setdefault(read_text(node.named_children[0]), []).append(node)
     alone = [(name, nodes[0]) for name, nodes in found.items() if len(nodes) == 1]
     return [(name, node) for name, node in alone if node.named_children[-1].type == "arrow_function_expression"]
 
 
 def _find_calls(node: Node) -> set[str]:
-    return {last_name(part.named_children[0]) for part in walk_nodes(node) if part.type == "call_expression"}
+    return {read_last_name(part.named_children[0]) for part in walk_nodes(node) if part.type == "call_expression"}
 
 
 def find_packages(root: Node) -> set[str]:
@@ -88,7 +88,7 @@ def find_packages(root: Node) -> set[str]:
     used: set[str] = set()
     for node in walk_nodes(root):
         if node.type in ("using_statement", "import_statement", "field_expression"):
-            used |= find_names(node) if node.type != "field_expression" else {text(node.named_children[0])}
-        elif node.type == "macrocall_expression" and text(node).startswith("@compact"):
+            used |= find_names(node) if node.type != "field_expression" else {read_text(node.named_children[0])}
+        elif node.type == "macrocall_expression" and read_text(node).startswith("@compact"):
             used.add("Lux")
     return used & {"Flux", "Lux"}

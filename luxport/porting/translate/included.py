@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from luxport.porting.errors import FileFormatError
-from luxport.porting.files.opening import bytes_of
+from luxport.porting.files.opening import read_bytes
 from luxport.porting.translate.module import LARGEST, Hole, Translation
 from luxport.text import make_safe
 
@@ -101,7 +101,7 @@ def _read_source(path: Path) -> str:
 
     Raises: OSError, FileFormatError for a device or a pipe, which may have no end, or what is no text
     """
-    data = bytes_of(path, LARGEST + 1)
+    data = read_bytes(path, LARGEST + 1)
     if len(data) > LARGEST:
         raise FileFormatError(f"it is larger than {LARGEST:,} bytes")
     try:

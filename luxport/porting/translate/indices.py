@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from luxport.porting.translate.parse import Arguments, Unported, find_names, last_name, parts, text
+from luxport.porting.translate.parse import Arguments, Unported, find_names, list_parts, read_last_name, read_text
 from luxport.porting.translate.scope import Scope
 from luxport.porting.translate.writing import Code, write_operand
 
@@ -21,10 +21,10 @@ _ELEMENTS = {"Any", "Float32", "Float64", "Int"}
 def write_index(here: Scope, node: Node) -> Code:
     """Return an element, or a part, of a sequence or an array."""
     base, brackets = node.named_children
-    kind = last_name(base)
-    if (kind in _ELEMENTS and kind not in here.kinds) or (kind in here.source.structs and not parts(brackets)):
+    kind = read_last_name(base)
+    if (kind in _ELEMENTS and kind not in here.kinds) or (kind in here.source.structs and not list_parts(brackets)):
         return here.code(brackets)
-    return _write_index(here, here.code(base), parts(brackets))
+    return _write_index(here, here.code(base), list_parts(brackets))
 
 
 def build_view(here: Scope, given: Arguments) -> Code:
@@ -61,7 +61,7 @@ def _write_index(here: Scope, value: Code, entries: list[Node]) -> Code:
 
 def place(here: Scope, node: Node) -> str:
     """Return an index, or a range of them, counted from 0."""
-    if text(node) == ":":
+    if read_text(node) == ":":
         return ":"
     if node.type == "parenthesized_expression":
         return place(here, node.named_children[0])
@@ -70,14 +70,14 @@ def place(here: Scope, node: Node) -> str:
         if first.type == "range_expression":
             start, step = first.named_children
             return _step(here, start, step, last)
-        start, stop = place(here, first), "" if text(last) == "end" else place(here, last)
+        start, stop = place(here, first), "" if read_text(last) == "end" else place(here, last)
         if stop.startswith("-"):  # end - 1 is the last but one, and ends the range itself
             return f"{start}:{int(stop) + 1}"
         end = stop and add_one(Code(stop, "number", True))
         return f"{start}:{end}"
-    if text(node) == "end":
+    if read_text(node) == "end":
         return "-1"
-    found = re.fullmatch(r"end\s*-\s*(\d+)", text(node))
+    found = re.fullmatch(r"end\s*-\s*(\d+)", read_text(node))
     if found:
         return str(-1 - int(found[1]))
     if "end" in find_names(node):
@@ -107,7 +107,7 @@ def build_undefined(here: Scope, julia: str, given: Arguments) -> Code:
     if not given.positional:
         return Code("[]", kind)
     undef, *sizes = given.positional
-    if text(undef) != "undef" or len(sizes) != 1:
+    if read_text(undef) != "undef" or len(sizes) != 1:
         raise Unported("a vector made of something")
     count = here.code(sizes[0])
     if count.kind not in ("number", "unknown"):
@@ -117,13 +117,13 @@ def build_undefined(here: Scope, julia: str, given: Arguments) -> Code:
 
 def _step(here: Scope, first: Node, step: Node, last: Node) -> str:
     """``1:2:end``: every second one; a step back is only that of the whole, which arrays do not take."""
-    by = text(step)
-    if by == "-1" and text(first) == "end" and text(last) == "1" and here.mode == "build":
+    by = read_text(step)
+    if by == "-1" and read_text(first) == "end" and read_text(last) == "1" and here.mode == "build":
         return "::-1"
     if not by.isdigit() or by == "0":
         raise Unported("a range with such a step")
     start = place(here, first)
-    stop = "" if text(last) == "end" else place(here, last)
+    stop = "" if read_text(last) == "end" else place(here, last)
     if start.startswith("-") or stop.startswith("-"):
         raise Unported("a range with a step, counted from the end")
     return f"{start}:{stop and add_one(Code(stop, 'number', True))}:{by}"

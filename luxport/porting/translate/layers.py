@@ -19,7 +19,7 @@ from luxport.porting.translate.options import (
     read_pair,
     write_pairs,
 )
-from luxport.porting.translate.parse import Arguments, Unported, last_name, parts, text
+from luxport.porting.translate.parse import Arguments, Unported, list_parts, read_last_name, read_text
 from luxport.porting.translate.recurrent import RECURRENT
 from luxport.porting.translate.scope import Builder, Scope
 from luxport.porting.translate.wrappers import WRAPPERS
@@ -49,7 +49,7 @@ def _read_windows(here: Scope, node: Node) -> dict[str, Any]:
 
 
 def _write_padding(here: Scope, node: Node, rank: int | None, window: Code) -> Code:
-    if node.type == "call_expression" and last_name(node.named_children[0]) == "SamePad":
+    if node.type == "call_expression" and read_last_name(node.named_children[0]) == "SamePad":
         return call("luxport.SamePad", [])
     if node.type != "tuple_expression":
         code = here.code(node)
@@ -71,7 +71,7 @@ def _make_conv(name: str) -> Builder:
         if len(given.positional) < 2:
             raise Unported("a kernel and in => out are expected")
         kernel, channels = given.positional[:2]
-        kind = here.kinds.get(text(channels))
+        kind = here.kinds.get(read_text(channels))
         in_place = kernel.type == "tuple_expression"  # so that it is no weight, and what follows no bias
         if not (is_pair(channels) or kind == "pair" or (kind == "unknown" and in_place)):
             raise Unported("a kernel and in => out are expected")
@@ -87,7 +87,7 @@ def _make_conv(name: str) -> Builder:
     return build
 
 
-def _pool(name: str) -> Builder:
+def _make_pool_builder(name: str) -> Builder:
     def build(here: Scope, given: Arguments) -> Code:
         (window,) = expect_positional(given, 1)
         options = read_options(here, given, *(["p"] if name == "LPPool" else []), **_read_windows(here, window))
@@ -180,11 +180,11 @@ def _check_dims(here: Scope, given: Arguments, shape: Code) -> None:
     if here.source.dialect is None and "dims" not in given.named:
         raise Unported("Flux's LayerNorm treats each sample by itself and Lux's all together: say which, with `using`")
     dims = given.named.pop("dims", None)
-    if dims is None or text(dims) in (":", "Colon()"):
+    if dims is None or read_text(dims) in (":", "Colon()"):
         raise Unported("without dims Lux's LayerNorm takes one mean over all samples together: give the sizes' dims")
-    numbers = [text(part) for part in (parts(dims) if dims.type == "tuple_expression" else [dims])]
+    numbers = [read_text(part) for part in (list_parts(dims) if dims.type == "tuple_expression" else [dims])]
     if dims.type == "range_expression":
-        numbers = [text(part) for part in dims.named_children]
+        numbers = [read_text(part) for part in dims.named_children]
         numbers = numbers if numbers[0] == numbers[-1] else ["1", numbers[-1]] if numbers[0] == "1" else []
         numbers = [str(i) for i in range(1, int(numbers[-1]) + 1)] if numbers else []
     count = len(shape.entries) or 1
@@ -230,7 +230,7 @@ def _make_dropout(name: str) -> Builder:
 
     def build(here: Scope, given: Arguments) -> Code:
         dims = given.named.get("dims")
-        if dims is not None and text(dims) == ":":  # every entry by itself, which is what there is without dims
+        if dims is not None and read_text(dims) == ":":  # every entry by itself, which is what there is without dims
             del given.named["dims"]
         known: dict[str, Any] = {"axes": ("dims", axes)} if name != "AlphaDropout" else {}
         return call(
@@ -247,9 +247,9 @@ def _build_embedding_bag(here: Scope, given: Arguments) -> Code:
         raise Unported("the sizes are expected as in => out")
     sizes, rest = read_in_out(here, given.positional)
     reductions = {"mean": "'mean'", "sum": "'sum'", "maximum": "'max'"}
-    if len(rest) > 1 or any(last_name(node) not in reductions for node in rest):
+    if len(rest) > 1 or any(read_last_name(node) not in reductions for node in rest):
         raise Unported("no reduction that is known here")
-    chosen = [Code(reductions[last_name(node)]) for node in rest]
+    chosen = [Code(reductions[read_last_name(node)]) for node in rest]
     return call("luxport.EmbeddingBag", [*sizes, *chosen], read_options(here, given, init_weight=INIT))
 
 
@@ -257,7 +257,7 @@ def _build_embedding(here: Scope, given: Arguments) -> Code:
     sizes, rest = read_in_out(here, given.positional)
     if rest:
         raise Unported("more arguments than the sizes")
-    if "padding_idx" in given.named and text(given.named["padding_idx"]) != "nothing":
+    if "padding_idx" in given.named and read_text(given.named["padding_idx"]) != "nothing":
         raise Unported("padding_idx, whose place in the table changes")
     given.named.pop("padding_idx", None)
     return call("luxport.Embedding", sizes, read_options(here, given, init_weight=INIT))
@@ -267,7 +267,7 @@ def _build_upsample(here: Scope, given: Arguments) -> Code:
     positional, options = [], read_options(here, given, scale=("scale", here.spatial), size=("size", here.spatial))
     for node in given.positional:
         if node.type == "quote_expression":
-            mode = text(node)[1:]
+            mode = read_text(node)[1:]
             if mode not in ("nearest", "bilinear", "trilinear", "linear"):
                 raise Unported(f"no mode {mode}")
             options["mode"] = Code(repr(mode))
@@ -281,7 +281,7 @@ def _reshape(here: Scope, given: Arguments) -> Code:
     (shape,) = expect_positional(given, 1)
     if shape.type != "tuple_expression":
         return call("luxport.ReshapeLayer", [here.spatial(shape)])
-    sizes = [Code("-1", "number") if text(size) == ":" else here.code(size) for size in parts(shape)]
+    sizes = [Code("-1", "number") if read_text(size) == ":" else here.code(size) for size in list_parts(shape)]
     return call("luxport.ReshapeLayer", [group("(", sizes[::-1], ")", "sizes")])
 
 
@@ -305,7 +305,7 @@ LAYERS: Mapping[str, Builder] = {
     **WRAPPERS,
     **{name: _make_plain(name, 0) for name in ("GlobalMaxPool", "GlobalMeanPool", "NoOpLayer")},
     **{name: _make_conv(name) for name in ("Conv", "ConvTranspose", "CrossCor", "DepthwiseConv")},
-    **{name: _pool(name) for name in ("LPPool", "MaxPool", "MeanPool")},
+    **{name: _make_pool_builder(name) for name in ("LPPool", "MaxPool", "MeanPool")},
     **{name: _make_adaptive(name) for name in ("AdaptiveLPPool", "AdaptiveMaxPool", "AdaptiveMeanPool")},
     **{name: _make_dropout(name) for name in ("Dropout", "AlphaDropout", "VariationalHiddenDropout")},
     "BatchNorm": _make_norm("BatchNorm", 1),

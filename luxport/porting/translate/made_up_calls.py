@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from luxport.porting.translate.definitions import find_signature, split_definition
-from luxport.porting.translate.parse import Unported, text, walk_nodes
+from luxport.porting.translate.parse import Unported, read_text, walk_nodes
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -19,7 +19,7 @@ def make_up_calls(root: Node, names: set[str]) -> Iterator[tuple[str, str]]:
     """Yield functions of these names, each with a call in Julia; one may have several, the likeliest first."""
     for node in walk_nodes(root):
         head = find_signature(node)
-        if head is None or (name := text(head.named_children[0])) not in names:
+        if head is None or (name := read_text(head.named_children[0])) not in names:
             continue
         parameters, _ = split_definition(node)
         try:
@@ -41,7 +41,7 @@ def _make_up_calls(name: str, parameters: list[Node]) -> Iterator[str]:
 
 
 def _name(node: Node) -> str:
-    return text(node if node.type == "identifier" else node.named_children[0])
+    return read_text(node if node.type == "identifier" else node.named_children[0])
 
 
 def _make_up_value(node: Node, of_channels: str) -> str:
@@ -50,7 +50,7 @@ def _make_up_value(node: Node, of_channels: str) -> str:
     if re.search(r"connection|shortcut|fusion|combin|^merge", name):
         return "+"
     if node.type == "typed_expression":
-        kind = text(node.named_children[-1])
+        kind = read_text(node.named_children[-1])
         for pattern, value in _BY_TYPE.items():
             if re.match(pattern, kind):
                 return _make_up_size(name) if value == "8" else value

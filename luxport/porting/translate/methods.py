@@ -11,7 +11,7 @@ from itertools import combinations, pairwise
 from typing import TYPE_CHECKING
 
 from luxport.porting.translate.constructors import list_own_constructors
-from luxport.porting.translate.parse import Arguments, Unported, find_head, text
+from luxport.porting.translate.parse import Arguments, Unported, find_head, read_text
 from luxport.porting.translate.signatures import ANY_NUMBER, Method, read_method
 from luxport.porting.translate.structs import Struct
 from luxport.porting.translate.writing import name_in_python
@@ -23,7 +23,7 @@ __all__ = [
     "choose_by_types",
     "choose_method",
     "find_methods",
-    "fitting",
+    "write_fitting_test",
     "is_dispatched",
     "is_foreign",
     "order_methods",
@@ -70,7 +70,7 @@ def find_methods(statements: Sequence[Node], structs: Mapping[str, Struct]) -> d
     for node in statements:
         head = find_head(node)
         if head is not None and head.named_children[0].type == "identifier":
-            name = text(head.named_children[0])
+            name = read_text(head.named_children[0])
             if name not in structs:
                 found.setdefault(name, []).append(read_method(node))
     several = {name: methods for name, methods in found.items() if len(methods) > 1}
@@ -128,11 +128,11 @@ def write_dispatcher(name: str, methods: Sequence[Method]) -> list[str]:
         '    """Call the method that Julia chooses by the arguments."""',
     ]
     for entry in order_methods(methods):
-        lines += [f"    if {fitting('given', entry)}:", f"        return {entry.python}(*given, **options)"]
+        lines += [f"    if {write_fitting_test('given', entry)}:", f"        return {entry.python}(*given, **options)"]
     return [*lines, f"    raise ValueError({f'no method of {name_in_python(name)} takes these arguments'!r})"]
 
 
-def fitting(given: str, entry: Method) -> str:
+def write_fitting_test(given: str, entry: Method) -> str:
     """Return what asks whether a method takes what is given."""
     kinds = [kind if str(kind).startswith("luxport.") else repr(kind) for kind in _list_kinds(entry)]
     return f"fits({given}, {', '.join(map(str, (entry.least, entry.most, *kinds)))})"

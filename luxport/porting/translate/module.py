@@ -17,8 +17,8 @@ from luxport.porting.translate.importing import find_held_back
 from luxport.porting.translate.layers import LAYERS
 from luxport.porting.translate.methods import choose_by_types, find_methods, write_chooser
 from luxport.porting.translate.output import Hole, Output, Piece
-from luxport.porting.translate.own_calls import OwnCall, own_calls
-from luxport.porting.translate.own_inputs import DrawnInputs, inputs_tried
+from luxport.porting.translate.own_calls import OwnCall, find_own_calls
+from luxport.porting.translate.own_inputs import DrawnInputs, list_inputs
 from luxport.porting.translate.parse import count_line, parse, write_one_line
 from luxport.porting.translate.scope import Scope, Source, Table
 from luxport.porting.translate.statements import write_block
@@ -147,8 +147,8 @@ def _translate(source: str, flux: tuple[int, int] | None) -> Translation:
         raise FileFormatError(f"the Python would be longer than {_MOST_WRITTEN:,} letters")
     if wrong := find_violation(python):
         raise FileFormatError(f"no Python is written that would have {wrong}")
-    calls = own_calls(here, root, list_bound_names(ast.parse(python).body))
-    return Translation(python, holes, tuple(calls), tuple(inputs_tried(root)))
+    calls = find_own_calls(here, root, list_bound_names(ast.parse(python).body))
+    return Translation(python, holes, tuple(calls), tuple(list_inputs(root)))
 
 
 def _drop_choosers(here: Scope, written: list[tuple[Node, Piece]]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from luxport.porting.translate.options import expect_positional, read_axis, write_pairs
-from luxport.porting.translate.parse import Arguments, Unported, parts, text
+from luxport.porting.translate.parse import Arguments, Unported, list_parts, read_text
 from luxport.porting.translate.scope import Builder, Scope
 from luxport.porting.translate.writing import Code, call, group
 
@@ -57,16 +57,16 @@ def _pad(name: str, every: bool) -> Builder:
 def _read_dims(node: Node) -> list[int]:
     """Return dimensions in place: one, a list, or a range from 1."""
     if node.type == "range_expression" and len(node.named_children) == 2:
-        first, last = [text(end) for end in node.named_children]
+        first, last = [read_text(end) for end in node.named_children]
         if first == "1" and last in ("2", "3", "4"):
             return list(range(1, int(last) + 1))
-    entries = parts(node) if node.type in ("tuple_expression", "vector_expression") else [node]
+    entries = list_parts(node) if node.type in ("tuple_expression", "vector_expression") else [node]
     return [-int(read_axis(entry)) for entry in entries]
 
 
 def _read_sides(here: Scope, pad: Node, axes: int | None) -> tuple[Code, int]:
     """Return what stands before and behind each axis, ours first, and for how many axes."""
-    entries = [here.code(entry) for entry in parts(pad)]
+    entries = [here.code(entry) for entry in list_parts(pad)]
     if any(entry.kind != "number" for entry in entries):
         raise Unported("a padding that is not in place")
     if axes is not None and len(entries) == axes:
@@ -114,13 +114,13 @@ def _scatter(here: Scope, given: Arguments) -> Code:
     """``scatter(+, x, i; dstsize = n)``."""
     given.only("dstsize")
     op, array, indices = expect_positional(given, 3)
-    name = text(op)
+    name = read_text(op)
     if name not in _REDUCTIONS:
         raise Unported("no reduction that is known here")
     options = {"op": Code(repr(name))}
     if "dstsize" in given.named:
         size = given.named["dstsize"]
-        options["size"] = here.code(parts(size)[-1] if size.type == "tuple_expression" else size)
+        options["size"] = here.code(list_parts(size)[-1] if size.type == "tuple_expression" else size)
         if options["size"].kind not in ("bound", "number", "unknown"):
             raise Unported("a size that is not in place")
     return call("luxport.ops.scatter", [_write_array(here, array), _write_array(here, indices)], options, "array")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from luxport.porting.translate.options import expect_positional, read_only_argument
-from luxport.porting.translate.parse import Arguments, Unported, arguments, last_name, text
+from luxport.porting.translate.parse import Arguments, Unported, read_arguments, read_last_name, read_text
 from luxport.porting.translate.scope import Builder, Scope, makes_layers
 from luxport.porting.translate.writing import Code, call, write_operand
 
@@ -84,7 +84,7 @@ def make_rounding(name: str) -> Builder:
         given.only()
         kind, number = expect_positional(given, 2)
         x = here.code(number)
-        if text(kind) not in ("Int", "Int64") or x.kind not in ("number", "unknown"):
+        if read_text(kind) not in ("Int", "Int64") or x.kind not in ("number", "unknown"):
             raise Unported("rounding of anything but numbers to whole ones")
         return Code(f"{name}({x.text})", "number")
 
@@ -108,12 +108,12 @@ def _build_nearest(here: Scope, given: Arguments) -> Code:
 def _convert(here: Scope, given: Arguments) -> Code:
     """``convert(Int, x)``."""
     kind, number = expect_positional(given, 2)
-    if text(kind) not in ("Int", "Int64"):
+    if read_text(kind) not in ("Int", "Int64"):
         raise Unported("a conversion to anything but whole numbers")
     return _build_integer(here, Arguments([number], given.named, given.splats, given.block))
 
 
-def _from_one(here: Scope, given: Arguments) -> Code:
+def _write_mod1(here: Scope, given: Arguments) -> Code:
     """``mod1(a, b)``, which is from 1 to b."""
     given.only()
     a, b = [here.code(node) for node in expect_positional(given, 2)]
@@ -127,10 +127,10 @@ def _fold(here: Scope, given: Arguments) -> Code:
     given.only("init")
     function, sizes = expect_positional(given, 2)
     x, start = here.code(sizes), given.named.get("init")
-    if text(function) not in _FOLDS or x.kind != "sizes":
+    if read_text(function) not in _FOLDS or x.kind != "sizes":
         raise Unported("a fold of anything but numbers by + or *")
-    name, neutral = _FOLDS[text(function)]
-    if start is not None and text(start) != neutral:
+    name, neutral = _FOLDS[read_text(function)]
+    if start is not None and read_text(start) != neutral:
         raise Unported("a fold that begins with another number")
     return Code(f"{name}({x.text})", "number")
 
@@ -180,20 +180,20 @@ def build_if_else(here: Scope, given: Arguments) -> Code:
     condition, yes, no = expect_positional(given, 3)
     if here.mode != "build":
         raise Unported("ifelse without a dot is no function of arrays")
-    layers = any(makes_layers(here, value) or last_name(value) == "flatten" for value in (yes, no))
+    layers = any(makes_layers(here, value) or read_last_name(value) == "flatten" for value in (yes, no))
     read = here.layer_or_number if layers else here.code
     asked, values = here.condition(condition), [read(value) for value in (yes, no)]
     kind = values[0].kind if values[0].kind == values[1].kind else "unknown"
     return Code(f"{write_operand(values[0])} if {write_operand(asked)} else {write_operand(values[1])}", kind, True)
 
 
-def _as_list(name: str) -> Builder:
+def _make_list_builder(name: str) -> Builder:
     """``Tuple(xs)`` and ``collect(xs)``, which are lists here."""
 
     def build(here: Scope, given: Arguments) -> Code:
         inner = given.positional[0] if len(given.positional) == 1 else None
-        if inner is not None and last_name(inner.named_children[0] if inner.named_children else inner) == "zip":
-            sequences = [here.code(node) for node in arguments(inner).positional]
+        if inner is not None and read_last_name(inner.named_children[0] if inner.named_children else inner) == "zip":
+            sequences = [here.code(node) for node in read_arguments(inner).positional]
             if here.mode == "build" and "zip" not in here.kinds:  # pairs of what lists hold
                 return Code(f"[*zip({', '.join(entry.text for entry in sequences)})]", "layers")
         x = read_only_argument(here, given)
@@ -208,8 +208,8 @@ NUMBERS: Mapping[str, Builder] = {
     **{name: _divide(name) for name in ("cld", "div", "fld", "mod", "rem")},
     "Int": _build_integer,
     "Int64": _build_integer,
-    "Tuple": _as_list("Tuple"),
-    "collect": _as_list("collect"),
+    "Tuple": _make_list_builder("Tuple"),
+    "collect": _make_list_builder("collect"),
     "convert": _convert,
     "foldl": _fold,
     "isempty": _is_empty,
@@ -218,7 +218,7 @@ NUMBERS: Mapping[str, Builder] = {
     "isnothing": _is_nothing,
     "isodd": _make_parity("!="),
     "length": _build_length,
-    "mod1": _from_one,
+    "mod1": _write_mod1,
     "prod": _build_product,
     "reduce": _fold,
     "round": _build_nearest,

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 from luxport.porting.translate.comparisons import (
     COMPARISONS,
     LOGIC,
-    chain,
     compare,
     is_compared,
     join_conditions,
     negate,
+    write_chain,
 )
 from luxport.porting.translate.drawn import write_drawn_array
 from luxport.porting.translate.numbers import PIPED, write_truncated
-from luxport.porting.translate.parse import Unported, arguments, last_name, text
+from luxport.porting.translate.parse import Unported, read_arguments, read_last_name, read_text
 from luxport.porting.translate.scope import Scope, rewrite
 from luxport.porting.translate.tables import ACTIVATIONS, DEVICE_MAKERS
 from luxport.porting.translate.writing import Code, call, group, write_operand
@@ -37,20 +37,20 @@ def _split_operands(node: Node) -> tuple[Node, str, Node]:
         left, right = node.named_children
         return left, "*", right
     left, operator, right = node.named_children
-    return left, text(operator), right
+    return left, read_text(operator), right
 
 
-def _power(here: Scope, node: Node) -> Code:
+def _write_powers(here: Scope, node: Node) -> Code:
     """Powers of powers, of which the last comes first; a number before a name binds less: ``2x^2`` is ``2 * x^2``.
 
     The grammar has both the other way round.
     """
     operands: list[Node] = []
     symbols: list[str] = []
-    while node.type == "binary_expression" and text(node.named_children[1]) in ("^", ".^"):
+    while node.type == "binary_expression" and read_text(node.named_children[1]) in ("^", ".^"):
         node, operator, right = node.named_children
         operands.append(right)
-        symbols.append(text(operator))
+        symbols.append(read_text(operator))
     operands.append(node)
     result = here.code(operands[0])
     for base, symbol in zip(operands[1:], symbols, strict=True):
@@ -68,10 +68,10 @@ def _power(here: Scope, node: Node) -> Code:
 
 def _read_sign(node: Node) -> tuple[str, Node]:
     """Return the sign of ``-(a)`` and what stands in the brackets, no sign for anything else."""
-    if node.type == "call_expression" and text(node.named_children[0]) in ("-", "+"):
-        given = arguments(node).positional
+    if node.type == "call_expression" and read_text(node.named_children[0]) in ("-", "+"):
+        given = read_arguments(node).positional
         if len(given) == 1 and given[0].type != "splat_expression":
-            return text(node.named_children[0]), given[0]
+            return read_text(node.named_children[0]), given[0]
     return "", node
 
 
@@ -80,7 +80,7 @@ def write_operator_call(here: Scope, node: Node) -> Code:
 
     Raises: Unported
     """
-    symbol, given = text(node.named_children[0]), arguments(node)
+    symbol, given = read_text(node.named_children[0]), read_arguments(node)
     given.only()
     if symbol in ("√", ".√") and len(given.positional) == 1:
         return _write_root(here, node, symbol, given.positional[0])
@@ -105,7 +105,7 @@ def write_binary(here: Scope, node: Node) -> Code:
     """Return an operator with two sides."""
     left, symbol, right = _split_operands(node)
     if symbol in ("^", ".^"):
-        return _power(here, node)
+        return _write_powers(here, node)
     if symbol == "|>":
         return _write_pipe(here, left, right)
     if symbol == "∘" and here.mode == "build":
@@ -122,7 +122,7 @@ def write_binary(here: Scope, node: Node) -> Code:
         if drawn is not None:
             return drawn
     if symbol.removeprefix(".") in COMPARISONS and is_compared(left):
-        return chain(here, node)
+        return write_chain(here, node)
     a = here.code(left)
     if symbol in ("in", "∈", "∉") and here.mode == "build":
         several = here.code(right)
@@ -228,13 +228,13 @@ def _write_power(a: Code, b: Code) -> Code | None:
 def write_unary(here: Scope, node: Node) -> Code:
     """Return an operator with one side."""
     operator, inner = node.named_children
-    if text(operator) in ("√", ".√"):
-        return _write_root(here, node, text(operator), inner)
-    return _write_sign(here, text(operator), here.code(inner))
+    if read_text(operator) in ("√", ".√"):
+        return _write_root(here, node, read_text(operator), inner)
+    return _write_sign(here, read_text(operator), here.code(inner))
 
 
 def _write_root(here: Scope, node: Node, symbol: str, inner: Node) -> Code:
-    return rewrite(here, node, f"sqrt{symbol.removesuffix('√')}({text(inner)})")
+    return rewrite(here, node, f"sqrt{symbol.removesuffix('√')}({read_text(inner)})")
 
 
 def _write_sign(here: Scope, symbol: str, code: Code) -> Code:
@@ -247,10 +247,10 @@ def _write_sign(here: Scope, symbol: str, code: Code) -> Code:
 
 def _write_pipe(here: Scope, left: Node, right: Node) -> Code:
     """``x |> f``; what moves a model to a device leaves it what it is."""
-    name = last_name(right)
+    name = read_last_name(right)
     if name in ("cpu", "gpu", "f32") and name not in here.kinds or here.kinds.get(name) == "device":
         return here.value(left)
-    if right.type == "call_expression" and last_name(right.named_children[0]) in DEVICE_MAKERS:
+    if right.type == "call_expression" and read_last_name(right.named_children[0]) in DEVICE_MAKERS:
         return here.value(left)
     if right.type == "field_expression" and not name:
         part = here.code(right)
@@ -265,7 +265,7 @@ def _write_pipe(here: Scope, left: Node, right: Node) -> Code:
     if name in ACTIVATIONS and name not in here.kinds and here.mode != "build":
         return call(ACTIVATIONS[name], [here.code(left)], None, "array")
     if name in PIPED and name not in here.kinds and here.mode == "build":
-        return rewrite(here, left, f"{name}({text(left)})")
+        return rewrite(here, left, f"{name}({read_text(left)})")
     if here.mode == "build" or right.type not in ("identifier", "field_expression", "index_expression"):
         raise Unported("a pipe into a function that is not known here")
-    return rewrite(here, left, f"{text(right)}({text(left)})")
+    return rewrite(here, left, f"{read_text(right)}({read_text(left)})")

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from luxport.porting.translate.parse import Arguments, Unported, arguments, last_name, text
+from luxport.porting.translate.parse import Arguments, Unported, read_arguments, read_last_name, read_text
 from luxport.porting.translate.scope import Scope
 from luxport.porting.translate.tables import INITIALIZERS
 from luxport.porting.translate.writing import Code, call, group, write_whole_number
@@ -38,7 +38,7 @@ EPSILON = ("ϵ", "eps", "epsilon")
 
 def is_pair(node: Node) -> bool:
     """Whether a node is ``a => b``."""
-    return node.type == "binary_expression" and text(node.named_children[1]) == "=>"
+    return node.type == "binary_expression" and read_text(node.named_children[1]) == "=>"
 
 
 def read_pair(here: Scope, node: Node) -> list[Code]:
@@ -54,8 +54,10 @@ def read_in_out(here: Scope, positional: list[Node], *, after_kernel: bool = Fal
     """
     if positional and is_pair(positional[0]):
         sizes, rest = read_pair(here, positional[0]), positional[1:]
-    elif positional and here.kinds.get(text(positional[0])) in (("pair", "unknown") if after_kernel else ("pair",)):
-        return [Code(f"*{here.name(text(positional[0]))}", "number")], positional[1:]
+    elif positional and here.kinds.get(read_text(positional[0])) in (
+        ("pair", "unknown") if after_kernel else ("pair",)
+    ):
+        return [Code(f"*{here.name(read_text(positional[0]))}", "number")], positional[1:]
     else:
         sizes, rest = [here.code(node) for node in positional[:2]], positional[2:]
     if len(sizes) != 2 or any(size.kind in ("array", "layer", "function", "flag") for size in sizes):
@@ -67,7 +69,7 @@ def read_activations(here: Scope, rest: list[Node]) -> list[Code]:
     """Return the activation that follows sizes, if there is one."""
     if len(rest) > 1:
         raise Unported("more arguments than sizes and an activation")
-    return [here.activation(node) for node in rest if last_name(node) != "identity"]
+    return [here.activation(node) for node in rest if read_last_name(node) != "identity"]
 
 
 def read_options(
@@ -91,10 +93,10 @@ def read_options(
             options[ours] = read(node)
     for splat in handed_on:
         inner = splat.named_children[0] if splat.type == "splat_expression" else splat
-        if len(handed_on) > 1 or here.kinds.get(text(inner)) != "keywords":
+        if len(handed_on) > 1 or here.kinds.get(read_text(inner)) != "keywords":
             raise Unported("keywords in a variable")
         here.output.helpers |= {"keywords", "padded", "spatial"}
-        listed = [Code(here.name(text(inner))), *([window] if window is not None else [])]
+        listed = [Code(here.name(read_text(inner))), *([window] if window is not None else [])]
         options["**"] = here.helper("keywords", listed)
     return options
 
@@ -112,9 +114,9 @@ def _find_reader(here: Scope, ours: str) -> Callable[[Node], Code]:
 
 
 def _is_random_state(here: Scope, node: Node) -> bool:
-    if here.kinds.get(text(node)) == "rng":
+    if here.kinds.get(read_text(node)) == "rng":
         return True
-    name = last_name(node.named_children[0]) if node.type == "call_expression" else text(node)
+    name = read_last_name(node.named_children[0]) if node.type == "call_expression" else read_text(node)
     return name in ("rng", "default_rng", "MersenneTwister", "StableRNG", "Xoshiro")
 
 
@@ -127,7 +129,7 @@ def write_initializer(here: Scope, node: Node) -> Code:
         if found.kind != "initializer":
             raise Unported("no initializer that is known here")
         return found.of_kind("function")
-    name = last_name(node)
+    name = read_last_name(node)
     if here.kinds.get(name) in ("initializer", "unknown") and here.mode == "build":
         return Code(here.name(name), "function")
     if name not in INITIALIZERS or name in here.kinds:
@@ -138,7 +140,7 @@ def write_initializer(here: Scope, node: Node) -> Code:
 def read_initializer_call(here: Scope, node: Node) -> Code | None:
     """Return ``glorot_normal(rng; gain = 2)``, an initializer made by options alone; None for anything else."""
     if node.type == "call_expression" and node.named_children[0].type in ("identifier", "field_expression"):
-        name, given = last_name(node.named_children[0]), arguments(node)
+        name, given = read_last_name(node.named_children[0]), read_arguments(node)
         known = {"gain", "mean", "std"}
         given.positional = [part for part in given.positional if not _is_random_state(here, part)]
         if (
@@ -170,11 +172,11 @@ def read_only_argument(here: Scope, given: Arguments, *keywords: str) -> Code:
 
 def read_axis(node: Node) -> str:
     """Return the axis of a literal dimension: Julia's first is our last."""
-    if text(node).startswith("Val("):
+    if read_text(node).startswith("Val("):
         node = node.named_children[-1].named_children[0]
     if node.type != "integer_literal":
         raise Unported("a dimension that is no number in place")
-    return f"-{write_whole_number(text(node))}"
+    return f"-{write_whole_number(read_text(node))}"
 
 
 def read_axis_option(given: Arguments) -> dict[str, Code]:
@@ -197,7 +199,7 @@ def write_pairs(entries: Sequence[Code]) -> Code:
 
 def write_aggregation(here: Scope, node: Node) -> Code:
     """Return how a loss makes one number of many, as luxport's losses are told."""
-    name = last_name(node)
+    name = read_last_name(node)
     if name not in ("mean", "sum") or name in here.kinds:
         raise Unported("a loss that is aggregated otherwise than by mean or sum")
     return Code(repr(name))

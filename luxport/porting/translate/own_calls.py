@@ -14,11 +14,11 @@ from luxport.porting.translate.output import Piece
 from luxport.porting.translate.parse import (
     UNUSUAL,
     Unported,
-    arguments,
     find_names,
-    last_name,
     parse,
-    text,
+    read_arguments,
+    read_last_name,
+    read_text,
     write_one_line,
 )
 from luxport.porting.translate.scope import Scope
@@ -26,7 +26,7 @@ from luxport.porting.translate.scope import Scope
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-__all__ = ["OwnCall", "own_calls"]
+__all__ = ["OwnCall", "find_own_calls"]
 
 _MOST = 40
 
@@ -41,7 +41,7 @@ class OwnCall:
     """What it calls, if the source does not: its sizes are made up."""
 
 
-def own_calls(here: Scope, root: Node, defined: set[str]) -> list[OwnCall]:
+def find_own_calls(here: Scope, root: Node, defined: set[str]) -> list[OwnCall]:
     """Return the calls of what makes layers inside of functions, or of what is not ported, as far as all is known.
 
     What a call is given may be computed of variables beside it and of its function's defaults.
@@ -62,8 +62,8 @@ def own_calls(here: Scope, root: Node, defined: set[str]) -> list[OwnCall]:
         return True
 
     for call, variables in _find_calls(root, {}):
-        name = last_name(call.named_children[0])
-        given = arguments(call)
+        name = read_last_name(call.named_children[0])
+        given = read_arguments(call)
         if here.kinds.get(name) == "builder" and (given.positional or given.named) and add(call, variables):
             called.add(name)
     builders = {name for name in find_names(root) if here.kinds.get(name) == "builder"} - called
@@ -98,7 +98,7 @@ def _list_assigned(nodes: list[Node]) -> dict[str, Node]:
             while left.type in ("typed_expression", "typed_parameter") and left.named_children:
                 left = left.named_children[0]
             if left.type == "identifier":
-                found.setdefault(text(left), right)
+                found.setdefault(read_text(left), right)
         elif node.type in ("block", "compound_statement", "let_statement"):
             found |= {
                 name: value for name, value in _list_assigned(list(node.named_children)).items() if name not in found

@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from luxport.porting.translate.parse import (
-    arguments,
     is_named_tuple,
-    last_name,
-    parts,
+    list_parts,
+    read_arguments,
+    read_last_name,
     read_named_entries,
-    text,
+    read_text,
     walk_nodes,
 )
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-__all__ = ["Drawn", "DrawnInputs", "inputs_tried"]
+__all__ = ["Drawn", "DrawnInputs", "list_inputs"]
 
 _MOST = 40
 
@@ -36,7 +36,7 @@ class Drawn:
 DrawnInputs: TypeAlias = "Drawn | tuple[DrawnInputs, ...] | dict[str, DrawnInputs]"
 
 
-def inputs_tried(root: Node) -> list[DrawnInputs]:
+def list_inputs(root: Node) -> list[DrawnInputs]:
     """Return what models may be tried on: several arrays that one call is given, then each array by itself.
 
     An array counts if there are numbers for all its sizes, in place or in a variable of the file.
@@ -50,7 +50,7 @@ def inputs_tried(root: Node) -> list[DrawnInputs]:
         if node.type == "assignment" and node.named_children[0].type == "identifier":
             value = _read_tree(node.named_children[-1], {}, numbers)
             if value is not None:
-                arrays.setdefault(text(node.named_children[0]), value)
+                arrays.setdefault(read_text(node.named_children[0]), value)
         if node.type == "tuple_expression" and (size := _read_image(node)):
             found.setdefault(repr(size), size)
     several = {repr(given): given for given in _find_given(root, arrays, numbers)}
@@ -62,15 +62,15 @@ def _find_given(root: Node, arrays: Mapping[str, DrawnInputs], numbers: Mapping[
     for node in walk_nodes(root):
         if node.type != "call_expression":
             continue
-        values = [_read_tree(value, arrays, numbers) for value in arguments(node).positional]
-        if last_name(node.named_children[0]) == "apply" and len(values) == 4:
+        values = [_read_tree(value, arrays, numbers) for value in read_arguments(node).positional]
+        if read_last_name(node.named_children[0]) == "apply" and len(values) == 4:
             values = values[1:2]
         elif len(values) == 3 and values[0] is not None and values[1:] == [None, None]:  # ps and st
             values = values[:1]
         known = [value for value in values if value is not None]
         if not known or len(known) < len(values):
             continue
-        if len(known) > 1 and last_name(node.named_children[0]) not in _OF_PAIRS:
+        if len(known) > 1 and read_last_name(node.named_children[0]) not in _OF_PAIRS:
             yield tuple(known)
         elif len(known) == 1 and not isinstance(known[0], Drawn):
             yield known[0]
@@ -82,10 +82,10 @@ _OF_PAIRS = ("cat", "hcat", "vcat", "batched_mul", "mse", "crossentropy", "logit
 def _read_tree(node: Node, arrays: Mapping[str, DrawnInputs], numbers: Mapping[str, int]) -> DrawnInputs | None:
     """Return an array, a variable of one, or a tuple of them; None if it is anything else."""
     if node.type == "identifier":
-        return arrays.get(text(node))
+        return arrays.get(read_text(node))
     if node.type == "parenthesized_expression":
         return _read_tree(node.named_children[0], arrays, numbers)
-    if node.type == "binary_expression" and text(node.named_children[1]) == "|>":
+    if node.type == "binary_expression" and read_text(node.named_children[1]) == "|>":
         return _read_tree(node.named_children[0], arrays, numbers)
     if node.type == "tuple_expression":
         if is_named_tuple(node):
@@ -93,10 +93,10 @@ def _read_tree(node: Node, arrays: Mapping[str, DrawnInputs], numbers: Mapping[s
                 return None
             named = {key: _read_tree(value, arrays, numbers) for key, value in read_named_entries(node).items()}
             return {k: v for k, v in named.items() if v is not None} if named and None not in named.values() else None
-        entries = [_read_tree(entry, arrays, numbers) for entry in parts(node)]
+        entries = [_read_tree(entry, arrays, numbers) for entry in list_parts(node)]
         return tuple(entry for entry in entries if entry is not None) if entries and None not in entries else None
-    if node.type == "call_expression" and last_name(node.named_children[0]) in _PASSING:
-        given = arguments(node).positional
+    if node.type == "call_expression" and read_last_name(node.named_children[0]) in _PASSING:
+        given = read_arguments(node).positional
         return _read_tree(given[0], arrays, numbers) if len(given) == 1 else None
     return _find_drawn(node, numbers)
 
@@ -105,9 +105,9 @@ _PASSING = ("gpu", "cpu", "dev", "device", "f32", "f64", "cu", "CuArray", "Float
 
 
 def _find_drawn(node: Node, numbers: Mapping[str, int]) -> Drawn | None:
-    if node.type != "call_expression" or (name := last_name(node.named_children[0])) not in _ARRAYS:
+    if node.type != "call_expression" or (name := read_last_name(node.named_children[0])) not in _ARRAYS:
         return None
-    sizes = [text(value) for value in arguments(node).positional if text(value) not in _NO_SIZES]
+    sizes = [read_text(value) for value in read_arguments(node).positional if read_text(value) not in _NO_SIZES]
     whole = False
     if sizes and re.fullmatch(r"\(?\d+:\w+\)?|Int\d*|UInt\d*", sizes[0]):
         sizes, whole = sizes[1:], True
@@ -125,7 +125,7 @@ _NO_SIZES = ("Float32", "Float64", "rng", "Random.default_rng()", "default_rng()
 
 def _read_image(node: Node) -> Drawn | None:
     """Return a batch of images whose sizes stand in place: ``(28, 28, 1)``, with how many there are or without."""
-    sizes = [text(child) for child in node.named_children]
+    sizes = [read_text(child) for child in node.named_children]
     if len(sizes) not in (3, 4) or not all(re.fullmatch(r"[1-9]\d{0,3}", size) for size in sizes):
         return None
     shape = tuple(int(size) for size in sizes[::-1])
@@ -137,6 +137,6 @@ def _find_numbers(root: Node) -> dict[str, int]:
     found: dict[str, set[str]] = {}
     for node in walk_nodes(root):
         if node.type == "assignment" and node.named_children[0].type == "identifier":
-            found.setdefault(text(node.named_children[0]), set()).add(text(node.named_children[-1]))
+            found.setdefault(read_text(node.named_children[0]), set()).add(read_text(node.named_children[-1]))
     alone = {name: values.pop() for name, values in found.items() if len(values) == 1}
     return {name: int(value) for name, value in alone.items() if re.fullmatch(r"[1-9]\d{0,5}", value)}

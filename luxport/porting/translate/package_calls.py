@@ -11,11 +11,11 @@ from luxport.porting.translate.numbers import build_if_else, call_on_numbers, ma
 from luxport.porting.translate.parse import (
     Arguments,
     Unported,
-    arguments,
     find_names,
-    last_name,
-    parts,
-    text,
+    list_parts,
+    read_arguments,
+    read_last_name,
+    read_text,
 )
 from luxport.porting.translate.scope import Scope, rewrite, write_device
 from luxport.porting.translate.sequences import SEQUENCES
@@ -34,20 +34,20 @@ def write_keywords(here: Scope, given: Arguments) -> list[Code]:
     if given.block is not None:
         raise Unported("a do block")
     names = [splat.named_children[0] if splat.type == "splat_expression" else splat for splat in given.splats]
-    if any(here.kinds.get(text(name)) != "keywords" for name in names):
+    if any(here.kinds.get(read_text(name)) != "keywords" for name in names):
         raise Unported("keywords in a variable")
-    return [Code(f"**{here.name(text(name))}") for name in names]
+    return [Code(f"**{here.name(read_text(name))}") for name in names]
 
 
 def write_value(here: Scope, node: Node) -> Code:
     """What a struct holds: a layer, an array to be drawn, or a constant."""
-    name = last_name(node)
+    name = read_last_name(node)
     if name == "identity" and name not in here.kinds:
         return Code("luxport.identity", "function")
     if node.type == "operator":
         return write_connection(here, node, two=False)
     if node.type in ("vector_expression", "tuple_expression") and any(
-        part.type not in _LITERALS for part in parts(node)
+        part.type not in _LITERALS for part in list_parts(node)
     ):
         return here.layer(node)
     return here.code(node)
@@ -68,7 +68,7 @@ def call_package_function(here: Scope, node: Node, name: str, given: Arguments) 
         return _write_table(here, given)
     if name in ("get", "haskey") and count == 3 - (name == "haskey"):
         return _look_up(here, name, given)
-    if any(here.kinds.get(text(value)) == "table" for value in given.positional):
+    if any(here.kinds.get(read_text(value)) == "table" for value in given.positional):
         raise Unported(f"{name} of a Dict, whose entries Julia takes as pairs")
     if name == "apply" and count == 4:
         callee, *values = [here.code(value) for value in given.positional]
@@ -101,7 +101,7 @@ def _write_table(here: Scope, given: Arguments) -> Code:
     entries, kinds = [], set()
     for pair in given.positional:
         sides = pair.named_children
-        if pair.type != "binary_expression" or text(sides[1]) != "=>" or sides[0].type not in _KEYS:
+        if pair.type != "binary_expression" or read_text(sides[1]) != "=>" or sides[0].type not in _KEYS:
             raise Unported("a Dict of other than pairs whose keys are in place")
         key, value = here.code(sides[0]), write_value(here, sides[2])
         kinds.add(sides[0].type)
@@ -130,7 +130,7 @@ def _write_fixed(here: Scope, node: Node, name: str, given: Arguments) -> Code:
     """``Base.Fix1(f, x)`` and ``Base.Fix2(f, x)``."""
     if "x" in find_names(node):
         raise Unported("a function of something named x")
-    function, fixed = [text(value) for value in given.positional]
+    function, fixed = [read_text(value) for value in given.positional]
     left, right = (fixed, "x") if name == "Fix1" else ("x", fixed)
     if function in _OPERATORS:
         if not re.fullmatch(r"-?[\d.]+(f-?\d+)?", fixed):
@@ -176,8 +176,8 @@ def broadcast(here: Scope, node: Node) -> Code:
     Raises: Unported
     """
     function = node.named_children[0]
-    name = last_name(function)
-    given = arguments(node)
+    name = read_last_name(function)
+    given = read_arguments(node)
     own = function.type == "identifier" and name in here.kinds
     if not name:
         callee = here.code(function)

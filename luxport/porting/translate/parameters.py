@@ -13,7 +13,7 @@ from luxport.porting.translate.parse import (
     find_names,
     is_named_tuple,
     read_fields_of_names,
-    text,
+    read_text,
     walk_nodes,
 )
 from luxport.porting.translate.scope import Scope
@@ -95,9 +95,9 @@ def write_parameters(
         if node.type == "splat_expression":
             inner = node.named_children[0]
             inner = inner.named_children[0] if inner.type == "typed_expression" else inner
-            here = here.binding({text(inner): "keywords" if after else "several"})
-            first = first or ("" if after else here.name(text(inner)))
-            listed.append(f"{'**' if after else '*'}{here.name(text(inner))}")
+            here = here.binding({read_text(inner): "keywords" if after else "several"})
+            first = first or ("" if after else here.name(read_text(inner)))
+            listed.append(f"{'**' if after else '*'}{here.name(read_text(inner))}")
             continue
         value, made, kind = None, None, default
         if node.type in ("named_argument", "named_field", "assignment"):
@@ -115,11 +115,11 @@ def write_parameters(
                 kind = value.kind if value.kind in _LASTING else default
             node = node.named_children[0]
         if node.type == "typed_expression" and len(node.named_children) == 2:
-            kind = read_kind_of_type(text(node.named_children[1])) or kind
-            if default == "array" and text(node.named_children[1]).startswith("NamedTuple"):
+            kind = read_kind_of_type(read_text(node.named_children[1])) or kind
+            if default == "array" and read_text(node.named_children[1]).startswith("NamedTuple"):
                 kind = "inputs"
             node = node.named_children[0]
-        elif kind == "array" and text(node) in with_fields:
+        elif kind == "array" and read_text(node) in with_fields:
             kind = "inputs"
         named = named or kind == "inputs"
         if is_named_tuple(node):
@@ -131,15 +131,20 @@ def write_parameters(
             name = f"inputs_{len(listed)}" if listed else "inputs"
             opening.append(f"{here.target(node)} = {name}")
             here = here.binding(dict.fromkeys(find_names(node), "number" if kind in ("pair", "sizes") else kind))
-            first = first or here.name(text(node.named_children[0]))
+            first = first or here.name(read_text(node.named_children[0]))
         elif node.type == "identifier":
-            name = here.name(text(node))
-            here = here.binding({text(node): kind})
+            name = here.name(read_text(node))
+            here = here.binding({read_text(node): kind})
             first = first or name
-        elif node.type == "unary_typed_expression" and text(node) in ("::Nothing", "::Bool", "::Int", "::Function"):
+        elif node.type == "unary_typed_expression" and read_text(node) in (
+            "::Nothing",
+            "::Bool",
+            "::Int",
+            "::Function",
+        ):
             name = f"unused_{len(listed) + 1}"
         else:
-            raise Unported(f"the parameter {text(node)}")
+            raise Unported(f"the parameter {read_text(node)}")
         if made is not None:
             value = Code("...")
             opening.insert(opened, f"{name} = {made.text} if {name} is ... else {name}")
@@ -155,7 +160,7 @@ def find_taken_by_field(body: list[Node]) -> set[str]:
     fields = [node.named_children[0] for node in nodes if node.type == "field_expression" and node not in called]
     apart = [node for node in nodes if node.type == "assignment" and is_named_tuple(node.named_children[0])]
     fields += [node.named_children[-1] for node in apart]
-    return {text(node) for node in fields if node.type == "identifier"}
+    return {read_text(node) for node in fields if node.type == "identifier"}
 
 
 def _is_made_anew(here: Scope, node: Node, value: Code, parameters: set[str]) -> bool:

@@ -19,18 +19,18 @@ __all__ = [
     "UNUSUAL",
     "Arguments",
     "Unported",
-    "arguments",
+    "read_arguments",
     "count_line",
     "find_head",
     "find_names",
     "find_reason",
     "is_named_tuple",
-    "last_name",
+    "read_last_name",
     "parse",
-    "parts",
+    "list_parts",
     "read_fields_of_names",
     "read_named_entries",
-    "text",
+    "read_text",
     "walk_nodes",
     "write_one_line",
 ]
@@ -103,7 +103,7 @@ def _find_misread(root: Node) -> list[tuple[int, int]]:
             function = node.named_children[-1]
             while function.type in _BEHIND:
                 function = function.named_children[0]
-            if function.type == "operator" and text(function) not in _OF_ONE_SIDE:
+            if function.type == "operator" and read_text(function) not in _OF_ONE_SIDE:
                 found.append((function.start_byte, function.end_byte))
     return found
 
@@ -147,14 +147,14 @@ def _try(parser: Parser, data: bytes) -> None:
         raise FileFormatError("it takes too long to parse: is it Julia?")
 
 
-def text(node: Node) -> str:
+def read_text(node: Node) -> str:
     """Return the source of a node."""
     return (node.text or b"").decode(errors="replace")
 
 
 def write_one_line(node: Node, longest: int = 160) -> str:
     """Return the source of a node on one line, cut where it is long."""
-    return make_safe(text(node), longest)
+    return make_safe(read_text(node), longest)
 
 
 def count_line(node: Node) -> int:
@@ -162,12 +162,12 @@ def count_line(node: Node) -> int:
     return node.start_point[0] + 1
 
 
-def last_name(node: Node) -> str:
+def read_last_name(node: Node) -> str:
     """Return a name without its modules, nothing for what is no name."""
     if node.type == "identifier":
-        return text(node)
-    if node.type == "field_expression" and text(node.named_children[0]).partition(".")[0] in _MODULES:
-        return last_name(node.named_children[-1])
+        return read_text(node)
+    if node.type == "field_expression" and read_text(node.named_children[0]).partition(".")[0] in _MODULES:
+        return read_last_name(node.named_children[-1])
     return ""
 
 
@@ -204,11 +204,11 @@ def find_head(node: Node) -> Node | None:
 def find_names(node: Node) -> set[str]:
     """Return every name in a piece of source; those of underscores alone name nothing in Julia."""
     if node.type == "identifier":
-        return {text(node)} if text(node).strip("_") else set()
+        return {read_text(node)} if read_text(node).strip("_") else set()
     return set().union(*(find_names(child) for child in node.named_children)) if node.named_children else set()
 
 
-def parts(node: Node) -> list[Node]:
+def list_parts(node: Node) -> list[Node]:
     """Return the entries of a tuple, a vector or an index, or what a statement is made of; not the remarks."""
     return [child for child in node.named_children if child.type not in ("line_comment", "block_comment")]
 
@@ -219,13 +219,13 @@ def read_named_entries(node: Node) -> dict[str, Node]:
     Raises: Unported for entries without a name
     """
     found = {}
-    for part in parts(node):
+    for part in list_parts(node):
         if part.type in ("named_field", "named_argument", "assignment"):
-            found[text(part.named_children[0])] = part.named_children[-1]
+            found[read_text(part.named_children[0])] = part.named_children[-1]
         elif part.type == "identifier":
-            found[text(part)] = part
+            found[read_text(part)] = part
         elif part.type == "field_expression":
-            found[text(part.named_children[-1])] = part
+            found[read_text(part.named_children[-1])] = part
         else:
             raise Unported("a named tuple with other entries")
     return found
@@ -245,10 +245,10 @@ def read_fields_of_names(node: Node) -> list[str]:
     """
     if any(child.type != "identifier" for child in node.named_children) or not node.named_children:
         raise Unported("fields taken out by other than their names")
-    return [text(child) for child in node.named_children]
+    return [read_text(child) for child in node.named_children]
 
 
-def arguments(call: Node) -> Arguments:
+def read_arguments(call: Node) -> Arguments:
     """Return what a call hands over."""
     found = Arguments()
     for part in call.named_children:
@@ -266,7 +266,7 @@ def _gather(listed: Node, found: Arguments) -> None:
             named_only = True
         elif child.type in ("named_argument", "named_field"):
             name, value = child.named_children[0], child.named_children[-1]
-            found.named[text(name.named_children[0] if name.type == "typed_expression" else name)] = value
+            found.named[read_text(name.named_children[0] if name.type == "typed_expression" else name)] = value
         elif child.type == "for_clause":  # what was read before it is made anew in each round
             if listed not in found.positional:
                 found.positional[-1:] = [listed]
@@ -276,6 +276,6 @@ def _gather(listed: Node, found: Arguments) -> None:
             if not named_only:
                 found.positional.append(child)
             elif child.type == "identifier":
-                found.named[text(child)] = child
+                found.named[read_text(child)] = child
             else:
                 found.splats.append(child)

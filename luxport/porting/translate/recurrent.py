@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from luxport.porting.translate.options import BIAS, expect_positional, is_pair, read_in_out, read_options
-from luxport.porting.translate.parse import Arguments, Unported, last_name, text
+from luxport.porting.translate.parse import Arguments, Unported, read_last_name, read_text
 from luxport.porting.translate.scope import Builder, Scope
 from luxport.porting.translate.writing import Code, call
 
@@ -37,7 +37,7 @@ def _make_cell(name: str) -> Builder:
         if here.source.dialect == "flux" and here.source.flux is not None and here.source.flux < (0, 15):
             # Until 0.14 a cell's initial state is one of its parameters.
             options |= dict.fromkeys(_TRAINED if name == "LSTMCell" else _TRAINED[:1], Code("True", "flag"))
-        activation = [here.activation(node) for node in rest if last_name(node) != "tanh"]
+        activation = [here.activation(node) for node in rest if read_last_name(node) != "tanh"]
         return call(f"luxport.{name}", [*sizes, *activation], options)
 
     return build
@@ -67,7 +67,7 @@ def _make_recurrent(name: str) -> Builder:
 
 
 def _time_major(node: Node) -> Code:
-    name = last_name(node.named_children[0]) if node.type == "call_expression" else ""
+    name = read_last_name(node.named_children[0]) if node.type == "call_expression" else ""
     if name not in ("BatchLastIndex", "TimeLastIndex"):
         raise Unported("an ordering in place expected")
     return Code(str(name == "TimeLastIndex"), "flag")
@@ -96,9 +96,9 @@ def _build_bidirectional(here: Scope, given: Arguments) -> Code:
 
     def mode(node: Node) -> Code:
         names = {"vcat": "'concat'", "nothing": "None", "+": "'sum'", "(+)": "'sum'", "*": "'mul'", "(*)": "'mul'"}
-        if text(node) not in names:
+        if read_text(node) not in names:
             raise Unported("no way of joining that is known here")
-        return Code(names[text(node)])
+        return Code(names[read_text(node)])
 
     def ordering(node: Node) -> Code:
         if _time_major(node).text == "True":

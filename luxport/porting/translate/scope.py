@@ -16,10 +16,10 @@ from luxport.porting.translate.parse import (
     count_line,
     find_reason,
     is_named_tuple,
-    last_name,
+    list_parts,
     parse,
-    parts,
-    text,
+    read_last_name,
+    read_text,
     write_one_line,
 )
 from luxport.porting.translate.signatures import Method
@@ -218,7 +218,7 @@ class Scope:
 
     def flag(self, node: Node) -> Code:
         """Return true or false in place, also where Julia has it as a type."""
-        code = Code(_FLAGS[text(node)], "flag") if text(node) in _FLAGS else self.code(node)
+        code = Code(_FLAGS[read_text(node)], "flag") if read_text(node) in _FLAGS else self.code(node)
         if code.kind not in ("flag", "unknown") or "[" in code.text:
             raise Unported("true or false expected")
         return code
@@ -226,7 +226,7 @@ class Scope:
     def spatial(self, node: Node) -> Code:
         """Return sizes along spatial axes, in our order."""
         if node.type == "tuple_expression":
-            return group("(", [self.code(entry) for entry in parts(node)[::-1]], ")", "sizes")
+            return group("(", [self.code(entry) for entry in list_parts(node)[::-1]], ")", "sizes")
         code = self.code(node)
         if code.kind == "number":
             return code
@@ -236,12 +236,12 @@ class Scope:
 
     def is_function(self, node: Node) -> bool:
         """Whether a node is a function, not a number."""
-        name = last_name(node)
+        name = read_last_name(node)
         return node.type == "arrow_function_expression" or (name in ACTIVATIONS and name not in self.kinds)
 
     def activation(self, node: Node) -> Code:
         """Return a function of each element."""
-        name = last_name(node)
+        name = read_last_name(node)
         if node.type == "arrow_function_expression" or (name in ELEMENTWISE and name not in self.kinds):
             return self.define(node, "scalar").of_kind("function")
         code = self.code(node)
@@ -256,19 +256,19 @@ class Scope:
 
     def layer_or_number(self, node: Node) -> Code:
         """Return a layer, a function in a layer's place, or what may stand in a list of other things."""
-        name = last_name(node)
+        name = read_last_name(node)
         if name in _AS_LAYERS and name not in self.kinds:
             return call(_AS_LAYERS[name], [])
         if name in ("transpose", "vec") and name not in self.kinds:
             return rewrite(self, node, f"x -> {name}(x)")
         if node.type in ("vector_expression", "tuple_expression") and not is_named_tuple(node):
-            return group("[", [self.layer(entry) for entry in parts(node)], "]", "layers")
+            return group("[", [self.layer(entry) for entry in list_parts(node)], "]", "layers")
         return self.code(node)
 
     def target(self, node: Node) -> str:
         """Return names that are assigned to, nested in tuples or not."""
         if node.type == "identifier":
-            return self.name(text(node))
+            return self.name(read_text(node))
         if node.type in ("tuple_expression", "open_tuple", "argument_list") and not is_named_tuple(node):
             names = [self.target(child) for child in node.named_children]
             return f"({', '.join(names)}{',' if len(names) == 1 else ''})"
@@ -306,16 +306,16 @@ def find_with_types(here: Scope, function: Node) -> Struct | None:
     """Return the struct whose constructor for given types ``Net{A, B}`` is, None if it is none of the file's."""
     if function.type != "parametrized_type_expression":
         return None
-    return here.source.structs.get(last_name(function.named_children[0]))
+    return here.source.structs.get(read_last_name(function.named_children[0]))
 
 
 def makes_layers(here: Scope, node: Node) -> bool:
     """Whether there is a constructor of layers anywhere in a node, or a function that makes some."""
     if node.type == "call_expression":
-        name = last_name(node.named_children[0])
+        name = read_last_name(node.named_children[0])
         if here.kinds[name] == "builder" if name in here.kinds else name in here.source.table.layers:
             return True
-    if node.type == "macrocall_expression" and "@compact" in text(node).partition("(")[0]:
+    if node.type == "macrocall_expression" and "@compact" in read_text(node).partition("(")[0]:
         return True
     if node.type in ("call_expression", "parametrized_type_expression") and is_new(node.named_children[0]):
         return True

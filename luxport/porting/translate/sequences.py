@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from luxport.porting.translate.options import expect_positional
-from luxport.porting.translate.parse import Arguments, Unported, arguments, find_names, last_name, text
+from luxport.porting.translate.parse import Arguments, Unported, find_names, read_arguments, read_last_name, read_text
 from luxport.porting.translate.scope import Scope, makes_layers
 from luxport.porting.translate.writing import Code, write_operand
 
@@ -48,19 +48,19 @@ def _read_over(here: Scope, variable: Node, over: Node) -> tuple[Node, str, dict
         over = over.named_children[0]
     if over.type == "range_expression":
         return variable, _write_range(here, over), dict.fromkeys(find_names(variable), "number")
-    if here.kinds.get(text(over)) == "table":
+    if here.kinds.get(read_text(over)) == "table":
         raise Unported("a loop over a Dict, whose entries Julia takes as pairs")
-    name = last_name(over.named_children[0]) if over.type == "call_expression" else ""
+    name = read_last_name(over.named_children[0]) if over.type == "call_expression" else ""
     if name in here.kinds:
         name = ""
-    given = arguments(over) if name else Arguments()
+    given = read_arguments(over) if name else Arguments()
     if name == "eachindex" and len(given.positional) == 1:
         inner = _write_sequence(here, given.positional[0])
         return variable, f"range(1, len({inner.text}) + 1)", dict.fromkeys(find_names(variable), "number")
     if name == "enumerate" and len(given.positional) == 1 and len(variable.named_children) == 2:
         counter, rest = variable.named_children
         _, inner, kinds = _read_over(here, rest, given.positional[0])
-        return variable, f"enumerate({inner}, 1)", {text(counter): "number", **kinds}
+        return variable, f"enumerate({inner}, 1)", {read_text(counter): "number", **kinds}
     if name == "zip" and len(given.positional) == len(variable.named_children):
         found, kinds = [], {}
         for part, sequence in zip(variable.named_children, given.positional, strict=True):
@@ -166,8 +166,11 @@ def _build_zip(here: Scope, given: Arguments) -> Code:
         raise Unported("map of a function of more than one expression")
     overs, inside = [], here
     for variable, sequence in zip(variables, sequences, strict=True):
-        if here.kinds.get(text(sequence)) == "array":
-            over, kinds = here.helper("entries", [Code(here.name(text(sequence)))]).text, {text(variable): "unknown"}
+        if here.kinds.get(read_text(sequence)) == "array":
+            over, kinds = (
+                here.helper("entries", [Code(here.name(read_text(sequence)))]).text,
+                {read_text(variable): "unknown"},
+            )
         else:
             _, over, kinds = _read_over(here, variable, sequence)
         overs.append(over)
@@ -180,8 +183,8 @@ def build_ntuple(here: Scope, given: Arguments) -> Code:
     """Return ``ntuple(i -> f(i), n)`` as a list."""
     given.only()
     function, count = given.positional
-    if function.type == "call_expression" and text(function.named_children[0]) in ("Returns", "Base.Returns"):
-        (value,) = arguments(function).positional
+    if function.type == "call_expression" and read_text(function.named_children[0]) in ("Returns", "Base.Returns"):
+        (value,) = read_arguments(function).positional
         number, repeated = here.code(count), here.code(value)
         if number.kind not in ("number", "unknown"):
             raise Unported("a number expected")

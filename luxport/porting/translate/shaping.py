@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from luxport.porting.translate.options import expect_positional, read_axes, read_axis, read_only_argument
-from luxport.porting.translate.parse import Arguments, Unported, arguments, last_name, text
+from luxport.porting.translate.parse import Arguments, Unported, read_arguments, read_last_name, read_text
 from luxport.porting.translate.scope import Builder, Scope
 from luxport.porting.translate.writing import Code, group, write_operand
 
@@ -35,7 +35,7 @@ def _build_size(here: Scope, given: Arguments) -> Code:
     x = write_operand(here.code(array))
     if not dims:
         return Code(f"{x}.shape[::-1]", "sizes")
-    if dims[0].type == "call_expression" and last_name(dims[0].named_children[0]) == "ndims":
+    if dims[0].type == "call_expression" and read_last_name(dims[0].named_children[0]) == "ndims":
         return Code(f"{x}.shape[0]", "number")
     return Code(f"{x}.shape[{read_axis(dims[0])}]", "number")
 
@@ -60,12 +60,12 @@ def _reshape(here: Scope, given: Arguments) -> Code:
 
 def _write_size(here: Scope, node: Node) -> Code:
     """Return a size, or several in a splat, of which ``ones(Int, n)...`` stand for axes of one."""
-    if text(node) in (":", "Colon()"):
+    if read_text(node) in (":", "Colon()"):
         return Code("-1", "number")
     inner = node.named_children[0] if node.type == "splat_expression" else node
-    if inner is not node and inner.type == "call_expression" and text(inner.named_children[0]) == "ones":
-        kind, *count = arguments(inner).positional
-        if text(kind) in ("Int", "Int64", "Int32") and len(count) == 1:
+    if inner is not node and inner.type == "call_expression" and read_text(inner.named_children[0]) == "ones":
+        kind, *count = read_arguments(inner).positional
+        if read_text(kind) in ("Int", "Int64", "Int32") and len(count) == 1:
             return Code(f"*[1] * ({here.code(count[0]).text})", "turned")
     return _turn(here.code(node))
 
@@ -98,7 +98,7 @@ def _build_permutedims(here: Scope, given: Arguments) -> Code:
         return here.helper("transposed", [here.code(array)])
     if order[0].type not in ("tuple_expression", "vector_expression"):
         raise Unported("an order that is not in place")
-    places = [int(text(entry)) for entry in order[0].named_children]
+    places = [int(read_text(entry)) for entry in order[0].named_children]
     axes = [Code(str(len(places) - place)) for place in reversed(places)]
     return here.xp("permute_dims", [here.code(array), group("(", axes, ")")])
 
@@ -172,7 +172,7 @@ def _fill(name: str) -> Builder:
 
     def build(here: Scope, given: Arguments) -> Code:
         given.only()
-        sizes = [node for node in given.positional if last_name(node) not in ("Float32", "Float64")]
+        sizes = [node for node in given.positional if read_last_name(node) not in ("Float32", "Float64")]
         like = here.code(sizes[0]) if len(sizes) == 1 else Code("")
         whole = re.fullmatch(r"\*?(\w+)\.shape\[::-1\]", like.text)
         if name == "zero" and like.kind in ("array", "bound", "unknown"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from luxport.porting.translate.parse import Arguments, find_head, text, walk_nodes
+from luxport.porting.translate.parse import Arguments, find_head, read_text, walk_nodes
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -59,7 +59,7 @@ def read_method(node: Node) -> Method:
             continue
         name = child.named_children[0] if child.named_children else child
         if after:
-            keywords.add("..." if child.type == "splat_expression" else text(_read_name(child)))
+            keywords.add("..." if child.type == "splat_expression" else read_text(_read_name(child)))
         elif child.type == "splat_expression":
             most = ANY_NUMBER
         else:
@@ -67,7 +67,7 @@ def read_method(node: Node) -> Method:
             typed = name if child.type in ("named_argument", "assignment") else child
             declared = typed.type == "typed_expression" and len(typed.named_children) == 2
             declared = declared or typed.type == "unary_typed_expression"  # a type alone, of what is not used
-            kind = text(typed.named_children[-1]) if declared else ""
+            kind = read_text(typed.named_children[-1]) if declared else ""
             types.append(bounds.get(kind, kind))
             least += child.type not in ("named_argument", "assignment")
     return Method(node, "", least, most, frozenset(keywords), tuple(types))
@@ -84,12 +84,12 @@ def _read_bounds(node: Node) -> dict[str, str]:
         if head.type == "where_expression":
             for part in head.named_children[1:]:
                 for bound in part.named_children if part.type == "curly_expression" else [part]:
-                    if bound.type == "binary_expression" and text(bound.named_children[1]) == "<:":
-                        found[text(bound.named_children[0])] = text(bound.named_children[-1])
+                    if bound.type == "binary_expression" and read_text(bound.named_children[1]) == "<:":
+                        found[read_text(bound.named_children[0])] = read_text(bound.named_children[-1])
                     elif bound.type == "identifier":
-                        found[text(bound)] = ""
+                        found[read_text(bound)] = ""
         head = head.named_children[0]
     if head.type == "call_expression":
-        declared = [text(part.named_children[-1]) for part in walk_nodes(head) if part.type == "typed_expression"]
+        declared = [read_text(part.named_children[-1]) for part in walk_nodes(head) if part.type == "typed_expression"]
         found = {name: above for name, above in found.items() if above or declared.count(name) < 2}
     return found

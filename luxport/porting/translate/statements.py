@@ -19,12 +19,12 @@ from luxport.porting.translate.flux_training import write_flux_training
 from luxport.porting.translate.parse import (
     UNUSUAL,
     Unported,
-    arguments,
     find_names,
     find_reason,
-    last_name,
-    parts,
-    text,
+    list_parts,
+    read_arguments,
+    read_last_name,
+    read_text,
     write_one_line,
 )
 from luxport.porting.translate.scope import Scope, makes_layers
@@ -74,7 +74,7 @@ def write_statement(here: Scope, node: Node, last: bool) -> Scope:
     if kind in _SILENT:
         return here
     if kind.endswith("_comment"):
-        for line in text(node).strip("#=").splitlines():
+        for line in read_text(node).strip("#=").splitlines():
             here.put(write_remark(line.strip()))
         return here
     if kind == "local_statement" and node.named_children[0].type in ("identifier", "open_tuple"):
@@ -97,36 +97,36 @@ def write_statement(here: Scope, node: Node, last: bool) -> Scope:
     trained = write_flux_training(here, node) if kind in ("assignment", "call_expression") else None
     if trained is not None:
         return trained
-    if kind == "macrocall_expression" and text(node).startswith(_SHOWING_PROGRESS):
-        return write_statement(here, parts(node.named_children[-1])[-1], last)
+    if kind == "macrocall_expression" and read_text(node).startswith(_SHOWING_PROGRESS):
+        return write_statement(here, list_parts(node.named_children[-1])[-1], last)
     if kind == "assignment":
         return assign(here, node, last)
-    if kind == "binary_expression" and text(parts(node)[1]) in ("&&", "||") and _acts(parts(node)[2]):
+    if kind == "binary_expression" and read_text(list_parts(node)[1]) in ("&&", "||") and _acts(list_parts(node)[2]):
         return write_shortcut(here, node, last)
-    if kind == "ternary_expression" and not last and any(_acts(part) for part in parts(node)[1:]):
+    if kind == "ternary_expression" and not last and any(_acts(part) for part in list_parts(node)[1:]):
         return write_choice(here, node)
-    if kind == "macrocall_expression" and text(node).startswith(_LOGGING):
+    if kind == "macrocall_expression" and read_text(node).startswith(_LOGGING):
         here.put(write_remark(write_one_line(node)))
         if last:
             here.put("return None")
-    elif kind == "macrocall_expression" and text(node).startswith(("@set! ", "@reset ")):
+    elif kind == "macrocall_expression" and read_text(node).startswith(("@set! ", "@reset ")):
         _set(here, node)
-    elif kind == "macrocall_expression" and text(node).startswith("@return"):
+    elif kind == "macrocall_expression" and read_text(node).startswith("@return"):
         here.put_code("return ", here.code(node.named_children[-1].named_children[0]))
     elif kind == "compound_assignment_expression":
         assign_compound(here, node)
         if last:
-            here.put(f"return {here.name(text(parts(node)[0]))}")
+            here.put(f"return {here.name(read_text(list_parts(node)[0]))}")
     elif kind in ("break_statement", "continue_statement"):
         here.put(kind.partition("_")[0])
     elif kind == "return_statement":
-        given = parts(node)
+        given = list_parts(node)
         here.put_code("return ", here.value(given[0]) if given else Code("None"))
     elif kind == "call_expression" and _is_statement(here, node, last):
         _call(here, node, last)
     elif last:
         here.put_code("return ", here.value(node))
-    elif kind in ("string_literal", "prefixed_string_literal", "identifier") or text(node) == "nothing":
+    elif kind in ("string_literal", "prefixed_string_literal", "identifier") or read_text(node) == "nothing":
         return here
     elif here.indent == 0 and makes_layers(here, node):
         code = here.layer(node)
@@ -140,20 +140,20 @@ def write_statement(here: Scope, node: Node, last: bool) -> Scope:
 def _is_statement(here: Scope, node: Node, last: bool) -> bool:
     """Whether a call is there for what it does."""
     function = node.named_children[0]
-    if last_name(function) in ("append!", "error", "push!", "throw"):
+    if read_last_name(function) in ("append!", "error", "push!", "throw"):
         return True
-    own = function.type == "identifier" and here.kinds.get(text(function)) in ("function", "builder")
-    return not last and (last_name(function) in ("print", "println") or (here.indent > 0 and own))
+    own = function.type == "identifier" and here.kinds.get(read_text(function)) in ("function", "builder")
+    return not last and (read_last_name(function) in ("print", "println") or (here.indent > 0 and own))
 
 
 def _call(here: Scope, node: Node, last: bool) -> None:
-    name = last_name(node.named_children[0])
+    name = read_last_name(node.named_children[0])
     if name in ("print", "println"):
         here.put(write_remark(write_one_line(node)))
     elif name in ("append!", "push!"):
         push(here, node)
         if last:
-            here.put_code("return ", here.code(arguments(node).positional[0]))
+            here.put_code("return ", here.code(read_arguments(node).positional[0]))
     elif name in ("error", "throw"):
         here.put(f"raise ValueError({write_one_line(node)!r})")
     else:
@@ -164,7 +164,7 @@ def _write_function(here: Scope, node: Node) -> Scope:
     head = find_signature(node)
     if head is None:
         raise Unported("a method of a struct, or of another module's function")
-    name = text(head.named_children[0])
+    name = read_text(head.named_children[0])
     struct = here.source.structs.get(name)
     if struct is not None:
         _write_constructor(here, node, struct)
@@ -192,10 +192,10 @@ def _acts(node: Node) -> bool:
     """Whether an expression is there for what it does, not for its value."""
     node = strip_brackets(node)
     if node.type == "call_expression":
-        name = last_name(node.named_children[0])
+        name = read_last_name(node.named_children[0])
         return name.endswith("!") or name in ("error", "print", "println", "throw")
     if node.type == "macrocall_expression":
-        return text(node).startswith(_LOGGING)
+        return read_text(node).startswith(_LOGGING)
     return node.type in ("return_statement", "assignment", "break_statement", "continue_statement")
 
 
@@ -219,7 +219,7 @@ def _set(here: Scope, node: Node) -> None:
     (given,) = node.named_children[-1].named_children
     target, _, value = given.named_children
     base, field = target.named_children
-    if base.type != "identifier" or here.kinds.get(text(base)) != "tree":
+    if base.type != "identifier" or here.kinds.get(read_text(base)) != "tree":
         raise Unported("a change in something that is no named tuple")
-    name = here.name(text(base))
-    here.put_code(f"{name} = ", Code(f"{{**{name}, {text(field)!r}: {here.code(value).text}}}"))
+    name = here.name(read_text(base))
+    here.put_code(f"{name} = ", Code(f"{{**{name}, {read_text(field)!r}: {here.code(value).text}}}"))

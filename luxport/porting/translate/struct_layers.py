@@ -10,7 +10,7 @@ from luxport.porting.translate.definitions import split_definition, write_body
 from luxport.porting.translate.drawn import write_drawn_arrays
 from luxport.porting.translate.methods import is_foreign
 from luxport.porting.translate.parameters import find_taken_by_field, write_parameters
-from luxport.porting.translate.parse import Unported, find_head, find_names, text
+from luxport.porting.translate.parse import Unported, find_head, find_names, read_text
 from luxport.porting.translate.scope import Scope
 from luxport.porting.translate.signatures import read_method
 from luxport.porting.translate.structs import Struct
@@ -53,9 +53,9 @@ def _is_gathering(forward: Node) -> bool:
     parameters, body = split_definition(forward)
     if head is None or len(parameters) != 1 or len(body) != 1:
         return False
-    receiver = text(head.named_children[0].named_children[0].named_children[0])
-    said = "".join(text(body[0]).split()).removeprefix("return")
-    given = text(parameters[0]).partition("::")[0]
+    receiver = read_text(head.named_children[0].named_children[0].named_children[0])
+    said = "".join(read_text(body[0]).split()).removeprefix("return")
+    given = read_text(parameters[0]).partition("::")[0]
     name = given.removesuffix("...")
     if parameters[0].type == "splat_expression":
         return said == f"{receiver}({name})"
@@ -143,7 +143,7 @@ def _put_call(here: Scope, forward: Node, own: dict[str, Code], name: str, befor
     if len(parameters) != 3 or any(node.type not in ("identifier", "typed_expression") for node in parameters[1:]):
         raise Unported("a forward method of Lux takes x, ps and st")
     method = put_fields(here, forward, own)
-    trees = [text(node if node.type == "identifier" else node.named_children[0]) for node in parameters[1:]]
+    trees = [read_text(node if node.type == "identifier" else node.named_children[0]) for node in parameters[1:]]
     given = write_parameters(method, parameters, "array", find_taken_by_field(body) - {*trees})
     given = replace(given, kinds=given.kinds.adding(dict.fromkeys(trees, "tree")))
     write_body(method, f"def {name}({before}{', '.join(given.listed)}):", body, "lux", given)
@@ -157,7 +157,7 @@ def _write_initial(here: Scope, method: Node, own: dict[str, Code], name: str) -
         raise Unported("initial values by more than one expression")
     value = body[0].named_children[-1] if body[0].type == "return_statement" else body[0]
     last = parameters[-1]
-    receiver = text(last.named_children[0]) if len(last.named_children) == 2 else ""
+    receiver = read_text(last.named_children[0]) if len(last.named_children) == 2 else ""
     here.put("")
     here.put(f"def {name}(self, rng):")
     drawn = write_drawn_arrays(replace(here, fields={receiver: own} if receiver else {}), value)

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from luxport.porting.translate.methods import fitting, order_methods
+from luxport.porting.translate.methods import order_methods, write_fitting_test
 from luxport.porting.translate.parameters import read_kind_of_type
-from luxport.porting.translate.parse import Unported, find_head, find_names, text
+from luxport.porting.translate.parse import Unported, find_head, find_names, read_text
 from luxport.porting.translate.scope import Scope
 from luxport.porting.translate.signatures import Method, read_method
 from luxport.porting.translate.structs import Struct, place_of
@@ -51,7 +51,7 @@ def put_methods(here: Scope, struct: Struct, write: Callable[[Scope, Node, str],
     here.output.helpers |= {"fits", "is_a"} | ({"as_several"} if several else set())
     inside.put(f"def choose(inputs{more}):")
     for entry in entries:
-        inside.put(f"    if {fitting('as_several(inputs)' if several else '(inputs,)', entry)}:")
+        inside.put(f"    if {write_fitting_test('as_several(inputs)' if several else '(inputs,)', entry)}:")
         inside.put(f"        return {names[place_of(entry.node)]}(inputs{more})")
     inside.put("    raise ValueError('no method takes these inputs')")
     inside.put("")
@@ -61,7 +61,7 @@ def put_methods(here: Scope, struct: Struct, write: Callable[[Scope, Node, str],
 def tell_kind(struct: Struct, name: str) -> str:
     """Return what kind of value a field is declared to be; nothing if that is not said."""
     node = struct.fields[name]
-    return read_kind_of_type(text(node)) if node is not None else ""
+    return read_kind_of_type(read_text(node)) if node is not None else ""
 
 
 def write_fields(here: Scope, struct: Struct) -> list[str]:
@@ -84,7 +84,7 @@ def name_receiver(forward: Node) -> str:
     head = find_head(forward)
     assert head is not None
     typed = head.named_children[0].named_children[0]
-    return text(typed.named_children[0]) if len(typed.named_children) == 2 else ""
+    return read_text(typed.named_children[0]) if len(typed.named_children) == 2 else ""
 
 
 def put_fields(here: Scope, method: Node, own: dict[str, Code]) -> Scope:

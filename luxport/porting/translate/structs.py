@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from luxport.porting.translate.parse import find_head, find_names, text
+from luxport.porting.translate.parse import find_head, find_names, read_text
 from luxport.porting.translate.signatures import Method, read_method
 from luxport.porting.translate.writing import name_in_python
 
@@ -45,7 +45,7 @@ class Struct:
     def type_of(self, name: str) -> str:
         """Return the declared type of a field, as far as its name goes; nothing if it has none."""
         node = self.fields[name]
-        return text(node).partition("{")[0].rpartition(".")[2] if node is not None else ""
+        return read_text(node).partition("{")[0].rpartition(".")[2] if node is not None else ""
 
     @property
     def is_layer(self) -> bool:
@@ -97,7 +97,9 @@ def _add_base(node: Node, bases: dict[str, str]) -> None:
     """Take an abstract type that is one of Lux's."""
     head = next(child for child in node.named_children if child.type == "type_head").named_children[0]
     if head.type == "binary_expression":
-        name, above = [text(child).partition("{")[0] for child in (head.named_children[0], head.named_children[-1])]
+        name, above = [
+            read_text(child).partition("{")[0] for child in (head.named_children[0], head.named_children[-1])
+        ]
         base = bases.get(above.rpartition(".")[2])
         if base is not None:
             bases[name] = base
@@ -106,7 +108,7 @@ def _add_base(node: Node, bases: dict[str, str]) -> None:
 def _read_definition(node: Node, bases: Mapping[str, str]) -> Struct | None:
     definition, macro = node, ""
     if node.type == "macrocall_expression":
-        macro = text(node).split(maxsplit=1)[0]
+        macro = read_text(node).split(maxsplit=1)[0]
         listed = [child for child in node.named_children if child.type == "macro_argument_list"]
         if not listed or not listed[0].named_children:
             return None
@@ -116,7 +118,7 @@ def _read_definition(node: Node, bases: Mapping[str, str]) -> Struct | None:
     head = next(child for child in definition.named_children if child.type == "type_head").named_children[0]
     base = ""
     if head.type == "binary_expression":
-        above = text(head.named_children[-1])
+        above = read_text(head.named_children[-1])
         base = above.partition("{")[0].rpartition(".")[2]
         if base == "AbstractExplicitContainerLayer" and re.search(
             r"\{\(?:\w+,?\)?\}$", above
@@ -125,13 +127,13 @@ def _read_definition(node: Node, bases: Mapping[str, str]) -> Struct | None:
         head = head.named_children[0]
     bounds: dict[str, Node] = {}
     has_parameters = head.type == "parametrized_type_expression"
-    free = {text(bound) for bound in head.named_children[-1].named_children} if has_parameters else set()
+    free = {read_text(bound) for bound in head.named_children[-1].named_children} if has_parameters else set()
     if has_parameters:
         for bound in head.named_children[-1].named_children:
             if bound.type == "binary_expression":
-                bounds[text(bound.named_children[0])] = bound.named_children[-1]
+                bounds[read_text(bound.named_children[0])] = bound.named_children[-1]
         head = head.named_children[0]
-    struct = Struct(text(head), node, bases.get(base, ""), macro.endswith(("@kwdef", "@with_kw")))
+    struct = Struct(read_text(head), node, bases.get(base, ""), macro.endswith(("@kwdef", "@with_kw")))
     struct.has_parameters = has_parameters
     for child in definition.named_children:
         entry = child
@@ -146,15 +148,15 @@ def _read_definition(node: Node, bases: Mapping[str, str]) -> Struct | None:
             name = entry.named_children[0]
             default = entry.named_children[-1]
             name = name.named_children[0] if name.type == "typed_expression" else name
-            struct.defaults[text(name)] = default
+            struct.defaults[read_text(name)] = default
             entry = entry.named_children[0]
         kind = None
         if entry.type in ("typed_expression", "binary_expression"):
             entry, kind = entry.named_children[0], entry.named_children[-1]
-            kind = bounds.get(text(kind), None if text(kind) in free else kind)
+            kind = bounds.get(read_text(kind), None if read_text(kind) in free else kind)
         if entry.type != "identifier":
             return None
-        struct.fields[text(entry)] = kind
+        struct.fields[read_text(entry)] = kind
     return struct
 
 
@@ -170,12 +172,12 @@ def _find_receiver(call: Node) -> str:
         typed = listed[0].named_children[-1]
     if typed.type not in ("typed_expression", "unary_typed_expression"):
         return ""
-    return text(typed.named_children[-1]).partition("{")[0].rpartition(".")[2]
+    return read_text(typed.named_children[-1]).partition("{")[0].rpartition(".")[2]
 
 
 def _assign(node: Node, found: dict[str, Struct]) -> None:
     if node.type == "macrocall_expression":
-        named = next((text(child) for child in node.named_children if child.type == "macro_identifier"), "")
+        named = next((read_text(child) for child in node.named_children if child.type == "macro_identifier"), "")
         owners = [found[name] for name in sorted(find_names(node)) if name in found]
         if named in _MARKS and len(owners) == 1:
             owners[0].marks.append(node)
@@ -190,7 +192,7 @@ def _assign(node: Node, found: dict[str, Struct]) -> None:
         if owner is not None:
             owner.forwards.append(node)
         return
-    name = text(function).partition("{")[0]
+    name = read_text(function).partition("{")[0]
     if name in found:
         if function.type != "identifier":
             raise_later = Method(node, "", 0, -1, frozenset(), ())
@@ -199,7 +201,7 @@ def _assign(node: Node, found: dict[str, Struct]) -> None:
             found[name].constructors.append(read_method(node))
         return
     owner = found.get(_find_receiver(head))
-    plain = text(function).rpartition(".")[2]
+    plain = read_text(function).rpartition(".")[2]
     if owner is None or function.type != "field_expression" and plain not in ("initialparameters", "initialstates"):
         return
     if plain == "initialparameters":
@@ -218,7 +220,7 @@ def _assign(node: Node, found: dict[str, Struct]) -> None:
 def _mark(struct: Struct, node: Node) -> None:
     """Take what ``@layer S trainable=(a,)`` and ``@functor S (a,)`` say."""
     for part in node.named_children[-1].named_children:
-        if part.type == "assignment" and text(part.named_children[0]) == "trainable":
+        if part.type == "assignment" and read_text(part.named_children[0]) == "trainable":
             struct.trainable = frozenset(find_names(part.named_children[-1])) & set(struct.fields)
         elif part.type == "tuple_expression":
             struct.trainable = frozenset(find_names(part)) & set(struct.fields)
@@ -231,4 +233,6 @@ def place_of(node: Node) -> tuple[int, int]:
 
 def is_new(node: Node) -> bool:
     """Whether a call is ``new(...)`` or ``new{T}(...)``."""
-    return text(node) == "new" or (node.type == "parametrized_type_expression" and text(node).startswith("new{"))
+    return read_text(node) == "new" or (
+        node.type == "parametrized_type_expression" and read_text(node).startswith("new{")
+    )

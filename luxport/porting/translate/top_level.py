@@ -11,12 +11,12 @@ from luxport.porting.translate.methods import is_dispatched, write_chooser, writ
 from luxport.porting.translate.parse import (
     UNUSUAL,
     Unported,
-    arguments,
     find_head,
     find_names,
     find_reason,
-    last_name,
-    text,
+    read_arguments,
+    read_last_name,
+    read_text,
 )
 from luxport.porting.translate.scope import Scope, makes_layers
 from luxport.porting.translate.signatures import Method
@@ -50,7 +50,7 @@ def write_top_level(here: Scope, node: Node) -> Scope:
 def _find_methods(here: Scope, node: Node) -> tuple[str, list[Method]]:
     """Return the name of the function that a statement is a method of, and all its methods if there are several."""
     head = find_signature(node)
-    name = text(head.named_children[0]) if head is not None else ""
+    name = read_text(head.named_children[0]) if head is not None else ""
     return name, here.source.several.get(name, [])
 
 
@@ -104,14 +104,14 @@ def leave_out(here: Scope, node: Node, reason: str) -> Scope:
         here.put(here.raising(node).text)  # what it changes would be left as it was
     name, methods = _find_methods(here, node)
     missing = set() if is_dispatched(name, methods) else _find_defined(node)  # its other methods may be what is called
-    if text(node).startswith(("@load ", "BSON.@load ", "JLD2.@load ")):
+    if read_text(node).startswith(("@load ", "BSON.@load ", "JLD2.@load ")):
         missing |= {name for name in find_names(node) if here.kinds.get(name) != "layer"}  # of which it gives weights
     head = find_head(node)
     stubs = [owner.python, *(entry.python for entry in owner.constructors)] if owner is not None else []
     stubs += [owner.chooser] if owner is not None and owner.chooser else []
     if head is not None and head.named_children[0].type == "identifier":
         own = [entry.python for entry in methods if entry.python and place_of(entry.node) == place_of(node)]
-        stubs = own or [here.name(text(head.named_children[0]))]
+        stubs = own or [here.name(read_text(head.named_children[0]))]
     for stub in stubs:  # functions before this place may call them
         here.put(f"def {stub}(*_, **__):")
         here.put(f"    return {here.raising(node).text}")
@@ -132,7 +132,7 @@ def find_changed_in_place(node: Node) -> tuple[set[str], set[str]]:
         if node.type in ("assignment", "compound_assignment_expression"):
             target = node.named_children[0]
             filled |= find_names(target.named_children[0]) if target.type == "index_expression" else set()
-        elif node.type == "call_expression" and last_name(node.named_children[0]).endswith("!"):
+        elif node.type == "call_expression" and read_last_name(node.named_children[0]).endswith("!"):
             found |= find_names(node)
     return found | filled, filled
 
@@ -143,8 +143,8 @@ def _find_changed(node: Node) -> set[str]:
     if node.type in ("assignment", "compound_assignment_expression") and find_signature(node) is None:
         found |= find_names(node.named_children[0])
     if node.type in ("call_expression", "broadcast_call_expression"):
-        name = last_name(node.named_children[0])
-        given = arguments(node).positional if name.endswith("!") and name not in _TRAINING else []
+        name = read_last_name(node.named_children[0])
+        given = read_arguments(node).positional if name.endswith("!") and name not in _TRAINING else []
         found |= find_names(given[0]) if given else set()
     return found.union(*map(_find_changed, node.named_children))
 
@@ -156,8 +156,8 @@ def _find_defined(node: Node) -> set[str]:
         head = next(child for child in node.named_children if child.type == "type_head")
         while head.named_children:
             head = head.named_children[0]
-        return {text(head)}
+        return {read_text(head)}
     if node.type in ("function_definition", "assignment"):
         head = find_signature(node)
-        return {text(head.named_children[0])} if head is not None else find_names(node.named_children[0])
+        return {read_text(head.named_children[0])} if head is not None else find_names(node.named_children[0])
     return set()

@@ -69,7 +69,7 @@ class _Search:
         self.hole = ""
 
     def run(self, tried: list[Inputs]) -> str:
-        for inputs in self._all(tried):
+        for inputs in self._yield_all(tried):
             if time.monotonic() > self.end or not self.left:
                 break
             self.left -= 1
@@ -104,18 +104,18 @@ class _Search:
             return _Taken(f"{_write_shapes(inputs)} -> {shown}", keeps or one)
         return None
 
-    def _all(self, tried: list[Inputs]) -> Iterator[Inputs]:
+    def _yield_all(self, tried: list[Inputs]) -> Iterator[Inputs]:
         """Yield what may be taken: what the source has, one array, then several of those that its layers take."""
         yield from tried
         singles = [one for one in tried if isinstance(one, Whole)]
         for one in singles:
             yield Whole(one.shape, np.int64)
         weights = _find_weights(self.model, self.ps)
-        yield from weights[0].inputs() if weights else _list_of_vectors(self.ps)
+        yield from weights[0].yield_inputs() if weights else _list_of_vectors(self.ps)
         for weight in weights[1:]:  # which part is the first is not told by their order
-            yield from itertools.islice(weight.inputs(), 3)
+            yield from itertools.islice(weight.yield_inputs(), 3)
         pool = _leave_distinct([*singles, *_find_entries(weights)])
-        if keys := self._keys(pool):
+        if keys := self._find_keys(pool):
             yield from ({**dict(zip(keys, found, strict=True))} for found in itertools.product(pool, repeat=len(keys)))
             return
         counts = self._counts(pool)
@@ -133,7 +133,7 @@ class _Search:
                 return [int(next(filter(None, found.groups())))]
         return [2, 3]
 
-    def _keys(self, pool: list[Whole]) -> list[str]:
+    def _find_keys(self, pool: list[Whole]) -> list[str]:
         """Return the names of inputs, if they have names: each is asked for in its turn."""
         keys: dict[str, Any] = {}
         for _ in range(8):
@@ -178,7 +178,7 @@ class _Weight:
     kind: str
     """"table" of an embedding, "sequence" of a layer that goes over one, or nothing of the kind."""
 
-    def inputs(self) -> Iterator[Whole]:
+    def yield_inputs(self) -> Iterator[Whole]:
         """Yield what the layer would take, the likeliest first."""
         if len(self.shape) > 2:
             for channels in dict.fromkeys((self.shape[1], self.shape[0])):
@@ -226,7 +226,7 @@ def _find_entries(weights: list[_Weight]) -> list[Whole]:
 def _list_few(weight: _Weight) -> list[Whole]:
     """Return two inputs of a layer, of a convolution with its other channels too, each also half as large."""
     if len(weight.shape) < 3:
-        return list(itertools.islice(weight.inputs(), 2))
+        return list(itertools.islice(weight.yield_inputs(), 2))
     space = len(weight.shape) - 2
     channels = dict.fromkeys((weight.shape[1], weight.shape[0]))
     return [Whole((_BATCH, count, *[size] * space)) for count in channels for size in (_SIZES[0], _SIZES[0] // 2)]

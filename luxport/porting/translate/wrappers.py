@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from luxport.porting.translate.indices import place
 from luxport.porting.translate.options import expect_positional, read_axis, read_options
-from luxport.porting.translate.parse import Arguments, Unported, arguments, last_name, parts, text
+from luxport.porting.translate.parse import Arguments, Unported, list_parts, read_arguments, read_last_name, read_text
 from luxport.porting.translate.scope import Scope
 from luxport.porting.translate.writing import Code, call, group
 
@@ -18,10 +18,10 @@ __all__ = ["WRAPPERS"]
 
 
 def _read_symbols(node: Node) -> list[str]:
-    listed = parts(node) if node.type in ("tuple_expression", "vector_expression") else [node]
+    listed = list_parts(node) if node.type in ("tuple_expression", "vector_expression") else [node]
     if any(entry.type != "quote_expression" for entry in listed):
         raise Unported("names of parameters in place expected")
-    return [text(entry)[1:] for entry in listed]
+    return [read_text(entry)[1:] for entry in listed]
 
 
 def _build_weight_norm(here: Scope, given: Arguments) -> Code:
@@ -35,8 +35,8 @@ def _build_weight_norm(here: Scope, given: Arguments) -> Code:
             raise Unported("Flux's WeightNorm of other than a Dense layer's weight keeps several axes")
         return call("luxport.WeightNorm", [layer])
     given.only()
-    if len(rest) == 2 and text(rest[1]) != "nothing":
-        dims = parts(rest[1]) if rest[1].type == "tuple_expression" else [rest[1]]
+    if len(rest) == 2 and read_text(rest[1]) != "nothing":
+        dims = list_parts(rest[1]) if rest[1].type == "tuple_expression" else [rest[1]]
         if len(dims) != len(which):
             raise Unported("one dimension for each parameter expected")
         axes = [Code(read_axis(dim)) for dim in dims]
@@ -48,9 +48,14 @@ def _build_weight_norm(here: Scope, given: Arguments) -> Code:
 
 def _repeat(here: Scope, given: Arguments) -> Code:
     def plain(node: Node) -> Code:
-        if node.type == "call_expression" and last_name(node.named_children[0]) in ("Val", "static", "True", "False"):
-            inner = arguments(node).positional
-            return here.code(inner[0]) if inner else Code(last_name(node.named_children[0]), "flag")
+        if node.type == "call_expression" and read_last_name(node.named_children[0]) in (
+            "Val",
+            "static",
+            "True",
+            "False",
+        ):
+            inner = read_arguments(node).positional
+            return here.code(inner[0]) if inner else Code(read_last_name(node.named_children[0]), "flag")
         return here.code(node)
 
     layers = [here.layer(node) for node in expect_positional(given, 1)]

@@ -9,7 +9,7 @@ import numpy as np
 
 import luxport
 from luxport import ops
-from luxport.porting.torch.conventions import dense_weight
+from luxport.porting.torch.conventions import swap_dense_weight
 from luxport_conformance.peers.differences.difference import Difference, Shown
 
 __all__ = ["LAYERS", "W", "X"]
@@ -56,7 +56,7 @@ def _one_sample(equinox: Any) -> Shown:
     linear = equinox.nn.Linear(3, 3, use_bias=False, key=jax.random.key(0))
     square = np.vstack([X, X[:1] + 1.0])
     # A batch is taken for a sample: here it has as many samples as numbers, and its axes are exchanged.
-    here = square @ dense_weight(np.asarray(linear.weight))
+    here = square @ swap_dense_weight(np.asarray(linear.weight))
     return Shown(here, linear(square), {"x": square, "layer": linear, "vmap": jax.vmap})
 
 
@@ -78,7 +78,7 @@ def _masked(jax: Any) -> Shown:
 
 
 LAYERS: tuple[Difference, ...] = (
-    Difference("weights (out, in)", "torch", "Dense", _dense, "x @ dense_weight(weight)"),
+    Difference("weights (out, in)", "torch", "Dense", _dense, "x @ swap_dense_weight(weight)"),
     Difference("flipped kernel", "torch", "Conv", _flipped, "ops.conv(x, weight, flip=False)"),
     Difference(
         "padding high",
@@ -92,7 +92,7 @@ LAYERS: tuple[Difference, ...] = (
         "tensorflow",
         "Conv",
         _last,
-        "np.moveaxis(ops.conv(x, conv_weight(kernel), flip=False), 1, -1)",
+        "np.moveaxis(ops.conv(x, convert_conv_weight(kernel), flip=False), 1, -1)",
     ),
     Difference(
         "blocks before channels",

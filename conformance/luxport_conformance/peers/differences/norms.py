@@ -72,7 +72,7 @@ def _groups(mlx: Any) -> Shown:
 
 
 NORMS: tuple[Difference, ...] = (
-    Difference("momentum is what is kept", "equinox", "BatchNorm", _share, "kept_mean(momentum(share))"),
+    Difference("momentum is what is kept", "equinox", "BatchNorm", _share, "kept_mean(convert_momentum(share))"),
     Difference("biased running variance", "equinox", "BatchNorm", _biased, "start + (kept - start) * (n - 1) / n"),
     Difference(
         "variance in one pass",

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 import luxport
-from luxport.porting.keras.conventions import gru_gates, keras_reset_first_weight
+from luxport.porting.keras.conventions import convert_reset_first_weights_to_keras, swap_gru_gates
 from luxport_conformance.peers.differences.difference import Difference, Shown
 from luxport_conformance.peers.differences.layers import X
 from luxport_conformance.peers.jax_conventions import haiku_forget_bias, haiku_lstm_gates
@@ -93,8 +93,8 @@ def _forget(haiku: Any) -> Shown:
 
 def _update(haiku: Any) -> Shown:
     ps = {**_parameters(3, "bias_ih"), "weight_hn": _DRAW.normal(size=(2, 2)).astype(np.float32)}
-    back = keras_reset_first_weight(ps["weight_hh"], ps["weight_hn"])
-    parts = {"w_i": gru_gates(ps["weight_ih"]), "w_h": gru_gates(back), "b": gru_gates(ps["bias_ih"])}
+    back = convert_reset_first_weights_to_keras(ps["weight_hh"], ps["weight_hn"])
+    parts = {"w_i": swap_gru_gates(ps["weight_ih"]), "w_h": swap_gru_gates(back), "b": swap_gru_gates(ps["bias_ih"])}
     here = _step(luxport.GRUv3Cell(3, 2), ps)
     given = {"cell": lambda parts: _haiku(haiku, "GRU", {"m": parts}), "parts": parts}
     return Shown(here, given["cell"](parts), given)

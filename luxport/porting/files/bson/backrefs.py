@@ -35,7 +35,7 @@ def resolve(root: Document) -> None:
             if not isinstance(child, (Document, DocumentList)):
                 continue
             if _is_reference(child):
-                container[key] = _target(child, tables)  # type: ignore[index,arg-type]
+                container[key] = _find_target(child, tables)  # type: ignore[index,arg-type]
             else:
                 pending.append((child, tables))
 
@@ -44,7 +44,7 @@ def _is_reference(node: Any) -> bool:
     return isinstance(node, Document) and node.get("tag") == "backref"
 
 
-def _target(reference: Document, tables: _Tables | None) -> Any:
+def _find_target(reference: Document, tables: _Tables | None) -> Any:
     node: Any = reference
     # A reference may stand for another one; a chain longer than this is a circle.
     for _ in range(100):

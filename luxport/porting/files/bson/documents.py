@@ -96,7 +96,7 @@ def parse(source: Source, offset: int = 0) -> tuple[Document, int]:
         elif type(container) is DocumentList:  # whose keys are numbers that nobody reads
             key = ""
         else:
-            key = _text(raw[place + 1 : value_at - 1], place + 1)
+            key = _decode_text(raw[place + 1 : value_at - 1], place + 1)
         inside = container
         if kind in (0x03, 0x04):
             end_at = _end_of(data, value_at, last)
@@ -150,10 +150,10 @@ def _read_key(source: Source, offset: int, limit: int) -> tuple[str, int]:
         end = window.find(b"\0")
     if end < 0:
         raise FileFormatError("a key has no end", offset=offset)
-    return _text(window[:end], offset), offset + end + 1
+    return _decode_text(window[:end], offset), offset + end + 1
 
 
-def _text(data: bytes, offset: int) -> str:
+def _decode_text(data: bytes, offset: int) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError:
@@ -195,4 +195,4 @@ def _read_string(data: memoryview, offset: int, limit: int) -> tuple[str, int]:
         )
     if data[after - 1] != 0:
         raise FileFormatError("a text does not end with a zero byte", offset=offset)
-    return _text(bytes(data[offset + 4 : after - 1]), offset), after
+    return _decode_text(bytes(data[offset + 4 : after - 1]), offset), after

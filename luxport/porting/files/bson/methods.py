@@ -8,22 +8,22 @@ from typing import Any
 from luxport.porting import julia
 from luxport.porting.files.bson.documents import Document
 
-__all__ = ["methods_of"]
+__all__ = ["append_methods"]
 
 
-def methods_of(typename: Document, methods: list[julia.Method]) -> Generator[Any, Any, None]:
+def append_methods(typename: Document, methods: list[julia.Method]) -> Generator[Any, Any, None]:
     """Append the methods of a function's type name to a list; a method of another form is left out.
 
     Yields the documents whose values it needs, and is sent these.
     """
     # A type name ends with its method table, whose second entry is the list of methods.
-    for definition in _at(_at(typename["data"], -1), 1, list) or ():
-        method = yield from _method(definition)
+    for definition in _find_at(_find_at(typename["data"], -1), 1, list) or ():
+        method = yield from _find_method(definition)
         if method is not None:
             methods.append(method)
 
 
-def _method(definition: Any) -> Generator[Any, Any, julia.Method | None]:
+def _find_method(definition: Any) -> Generator[Any, Any, julia.Method | None]:
     data = definition.get("data") if isinstance(definition, Document) else None
     if not isinstance(data, list) or len(data) < 10:
         return None
@@ -39,14 +39,14 @@ def _method(definition: Any) -> Generator[Any, Any, julia.Method | None]:
         return None
     statements = code.fields[0] if isinstance(code.fields[0], list) else []
     # The other fields of the code have changed places with each Julia; only the slots' names are a list of symbols.
-    slots = next((names for item in code.fields[1:] if (names := _symbols(item))), ())
+    slots = next((names for item in code.fields[1:] if (names := _list_symbols(item))), ())
     arguments = slots[1 : count if _is_whole(count) and count > 0 else 1]
     where = file.name if isinstance(file, julia.Symbol) else ""
     line = line if _is_whole(line) else 0
     return julia.Method(name.name, module, where, line, signature, arguments, slots, statements, code)
 
 
-def _at(node: Any, index: int, kind: type = object) -> Any:
+def _find_at(node: Any, index: int, kind: type = object) -> Any:
     """Return an element of a list that is of a kind, None if there is none."""
     if isinstance(node, list) and -len(node) <= index < len(node) and isinstance(node[index], kind):
         return node[index]
@@ -57,7 +57,7 @@ def _is_whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _symbols(value: Any) -> tuple[str, ...]:
+def _list_symbols(value: Any) -> tuple[str, ...]:
     if isinstance(value, list) and value and all(isinstance(item, julia.Symbol) for item in value):
         return tuple(item.name for item in value)
     return ()

@@ -11,26 +11,26 @@ from luxport.porting import julia
 from luxport.porting.errors import FileFormatError
 from luxport.porting.files.bson.backrefs import resolve
 from luxport.porting.files.bson.documents import Binary, Document, DocumentList, TooDeep
-from luxport.porting.files.bson.methods import methods_of
+from luxport.porting.files.bson.methods import append_methods
 from luxport.porting.julia.primitives import (
-    array_of_bits,
-    element_size,
-    items_of_bits,
-    number_type,
-    object_array,
-    reversed_shape,
-    value_of_bits,
+    find_element_size,
+    find_number_type,
+    list_items,
+    make_object_array,
+    read_array,
+    read_value,
+    reverse_size,
 )
 from luxport.porting.julia.type_rules import (
     TypeSizes,
-    instance,
+    find_named_tuple_names,
     is_function,
     is_gpu_array,
-    named_tuple_names,
-    never_written,
+    make_instance,
+    make_never_written,
 )
 
-__all__ = ["values_of"]
+__all__ = ["read_values"]
 
 _Making: TypeAlias = Generator[Any, Any, Any]
 """The making of a value: it yields each document whose value it needs, is sent that value, and returns its own."""
@@ -44,7 +44,7 @@ _type = type  # which is also what the methods call the type of a struct
 _DEEPEST = 10_000
 
 
-def values_of(root: Document, size: int = 0) -> dict[str, Any]:
+def read_values(root: Document, size: int = 0) -> dict[str, Any]:
     """Return the values that a file's document holds, by their names; the document is used up.
 
     A document that is itself one value, as ``bson(path, Dict("model" => m))`` writes it, is the dictionary that it
@@ -56,8 +56,8 @@ def values_of(root: Document, size: int = 0) -> dict[str, Any]:
     resolve(root)
     values = _Values(size)
     if not isinstance(root.get("tag"), str):
-        return values.all_of(values.entries(root))
-    whole = values.all_of(values._document(root))
+        return values.make_all(values.entries(root))
+    whole = values.make_all(values._make_document(root))
     if isinstance(whole, julia.Dict):
         named = {key.name if isinstance(key, julia.Symbol) else key: value for key, value in whole.pairs}
         if all(isinstance(key, str) for key in named):
@@ -80,7 +80,7 @@ class _Values:
         self._sizes = TypeSizes(size)
         self._kinds: dict[int, tuple[str, Any]] = {}
 
-    def all_of(self, root: _Making) -> Any:
+    def make_all(self, root: _Making) -> Any:
         """Make a value and all that it holds, the methods of functions at the end."""
         value = self.run(root)
         while self._methods:
@@ -112,7 +112,7 @@ class _Values:
             elif len(waiting) > _DEEPEST:
                 raise FileFormatError(f"values are nested more than {_DEEPEST} deep", offset=node.offset)
             else:
-                waiting.append(self._list(node) if isinstance(node, DocumentList) else self._document(node))
+                waiting.append(self._list(node) if isinstance(node, DocumentList) else self._make_document(node))
         return value
 
     def entries(self, doc: Document) -> _Making:
@@ -129,10 +129,10 @@ class _Values:
             result.append(node if type(node) in _PLAIN else (yield node))
         return result
 
-    def _document(self, doc: Document) -> _Making:
+    def _make_document(self, doc: Document) -> _Making:
         tag = doc.get("tag")
         if tag == "struct":
-            return (yield from self._struct(doc))
+            return (yield from self._make_struct(doc))
         make = _TAGS.get(tag) if isinstance(tag, str) else None
         if make is None:
             return (yield from self.entries(doc))
@@ -140,9 +140,9 @@ class _Values:
         value = self._made[id(doc)] = yield from make(self, doc)
         return value
 
-    def _items(self, doc: Document, key: str) -> _Making:
+    def _make_items(self, doc: Document, key: str) -> _Making:
         """Make a list of values; one of numbers alone may have been saved as an array of them."""
-        value = yield _part(doc, key)
+        value = yield _take_part(doc, key)
         if isinstance(value, np.ndarray) and value.ndim == 1:
             return value.tolist()
         if not isinstance(value, list):
@@ -152,21 +152,21 @@ class _Values:
     # One method for each tag.
 
     def symbol(self, doc: Document) -> _Making:
-        name = yield _part(doc, "name")
+        name = yield _take_part(doc, "name")
         if not isinstance(name, str):
             raise FileFormatError("a symbol has no name", offset=doc.offset)
         return julia.Symbol(name)
 
     def tuple(self, doc: Document) -> _Making:
-        return tuple((yield from self._items(doc, "data")))
+        return tuple((yield from self._make_items(doc, "data")))
 
     def module(self, doc: Document) -> _Making:
-        path = yield from self._items(doc, "path")
-        return julia.Module(julia.without_main(_names(path, doc)))
+        path = yield from self._make_items(doc, "path")
+        return julia.Module(julia.drop_main(_check_names(path, doc)))
 
     def datatype(self, doc: Document) -> _Making:
-        path = _names((yield from self._items(doc, "name")), doc)
-        return (yield from self._type(julia.without_main(path[:-1]), path[-1], doc, []))
+        path = _check_names((yield from self._make_items(doc, "name")), doc)
+        return (yield from self._make_type(julia.drop_main(path[:-1]), path[-1], doc, []))
 
     def anonymous(self, doc: Document) -> _Making:
         typename: Any = doc.get("typename")
@@ -178,17 +178,17 @@ class _Values:
         if known is None:
             # The methods come when all else is there: signatures name this type, and code may hold the function.
             known = self._code[id(typename)] = []
-            self._methods.append(methods_of(typename, known))
-        return (yield from self._type((), name.name, doc, known))
+            self._methods.append(append_methods(typename, known))
+        return (yield from self._make_type((), name.name, doc, known))
 
-    def _type(self, module: Any, name: str, doc: Document, methods: list[julia.Method]) -> _Making:
-        params = tuple((yield from self._items(doc, "params")))
+    def _make_type(self, module: Any, name: str, doc: Document, methods: list[julia.Method]) -> _Making:
+        params = tuple((yield from self._make_items(doc, "params")))
         self._sizes.check(params, doc.offset)
         return julia.TypeName(module, name, params, methods)
 
     def unionall(self, doc: Document) -> _Making:
-        variable = yield _part(doc, "var")
-        body = yield _part(doc, "body")
+        variable = yield _take_part(doc, "var")
+        body = yield _take_part(doc, "body")
         self._sizes.check((variable, body), doc.offset)
         return julia.UnionAll(variable, body)
 
@@ -197,32 +197,32 @@ class _Values:
         return julia.BOTTOM
 
     def array(self, doc: Document) -> _Making:
-        element = yield _part(doc, "type")
-        shape = reversed_shape((yield from self._items(doc, "size")), doc.offset)
+        element = yield _take_part(doc, "type")
+        shape = reverse_size((yield from self._make_items(doc, "size")), doc.offset)
         count = int(np.prod(shape, dtype=object))
-        data = _part(doc, "data")
+        data = _take_part(doc, "data")
         if isinstance(data, Binary):
-            if not data.data and count and element_size(element) is None:
-                return julia.Filled(instance(element, doc.offset), shape)
-            return array_of_bits(element, data.data, shape, data.offset)
+            if not data.data and count and find_element_size(element) is None:
+                return julia.Filled(make_instance(element, doc.offset), shape)
+            return read_array(element, data.data, shape, data.offset)
         if not isinstance(data, list):
             raise FileFormatError("an array has no data", offset=doc.offset)
         if len(data) != count:
             raise FileFormatError(f"an array of the shape {shape} has {len(data)} elements", offset=doc.offset)
         values = yield data
-        return values if len(shape) == 1 else object_array(values, shape)
+        return values if len(shape) == 1 else make_object_array(values, shape)
 
-    def _struct(self, doc: Document) -> _Making:
+    def _make_struct(self, doc: Document) -> _Making:
         self._made[id(doc)] = _PENDING
         type = yield doc.get("type")
         if not isinstance(type, (julia.TypeName, julia.UnionAll)):
-            return type if isinstance(type, julia.Unavailable) else _nameless(doc)
-        data = _part(doc, "data")
+            return type if isinstance(type, julia.Unavailable) else _make_nameless(doc)
+        data = _take_part(doc, "data")
         if isinstance(data, Binary):
-            value = value_of_bits(type, data.data, data.offset)
+            value = read_value(type, data.data, data.offset)
         elif not isinstance(data, list):
             raise FileFormatError(f"a {type} has no data", offset=doc.offset)
-        elif (kind := self._kind(type)) == "function" and isinstance(type, julia.TypeName):
+        elif (kind := self._find_kind(type)) == "function" and isinstance(type, julia.TypeName):
             value = self._made[id(doc)] = julia.Function(type)
             for node in data:
                 value.captured.append((yield node))
@@ -230,22 +230,22 @@ class _Values:
             value = self._made[id(doc)] = julia.Dict(type, [])
             keys = yield data[0]
             values = yield data[1]
-            value.pairs.extend(_pairs(keys, values, doc.offset))
+            value.pairs.extend(_pair_up(keys, values, doc.offset))
         elif kind == "immutable" and isinstance(type, julia.TypeName):
             fields = []
             for node in data:
                 fields.append((yield node))
-            value = self._immutable(type, fields, doc.offset)
+            value = self._make_immutable(type, fields, doc.offset)
         else:
             value = self._made[id(doc)] = julia.Struct(type, [])
             for node in data:
                 value.fields.append(node if _type(node) in _PLAIN else (yield node))
             if kind == "memory of a GPU":
-                value = never_written(value)
+                value = make_never_written(value)
         self._made[id(doc)] = value
         return value
 
-    def _kind(self, type: Any) -> str:
+    def _find_kind(self, type: Any) -> str:
         """Return how structs of a type are made; a model of a million of them has few types."""
         known = self._kinds.get(id(type))
         if known is None:
@@ -255,7 +255,7 @@ class _Values:
                     kind = "function"
                 elif type.path in ("Base.Dict", "Base.IdDict"):
                     kind = "dictionary"
-                elif type.path in _IMMUTABLE or number_type(type) is not None:
+                elif type.path in _IMMUTABLE or find_number_type(type) is not None:
                     kind = "immutable"
                 elif is_gpu_array(type):
                     kind = "memory of a GPU"
@@ -263,12 +263,12 @@ class _Values:
             known = self._kinds[id(type)] = (kind, type)
         return known[0]
 
-    def _immutable(self, type: julia.TypeName, fields: list[Any], offset: int) -> Any:
+    def _make_immutable(self, type: julia.TypeName, fields: list[Any], offset: int) -> Any:
         """Return the value of a struct of Julia's own that has a form here."""
-        names = named_tuple_names(type)
+        names = find_named_tuple_names(type)
         if names is not None and len(names) == len(fields):
             return julia.NamedTuple(names, tuple(fields))
-        dtype = number_type(type)
+        dtype = find_number_type(type)
         if dtype is not None and dtype.kind == "c" and len(fields) == 2:
             try:
                 return dtype.type(complex(*fields))
@@ -281,7 +281,7 @@ class _Values:
             self._sizes.check(tuple(fields), offset)
             return julia.TypeVar(fields[0].name, fields[1], fields[2])
         if type.path in ("Core.Nothing", "Base.Missing", "BSON.Undef") and not fields:
-            return instance(type, offset)
+            return make_instance(type, offset)
         if type.path == "Base.GMP.BigInt":
             return julia.Unavailable(type, "BSON.jl stores the address of a BigInt, not its digits")
         return julia.Struct(type, fields)
@@ -306,25 +306,25 @@ _IMMUTABLE = frozenset(
 )
 
 
-def _nameless(doc: Document) -> julia.Unavailable:
+def _make_nameless(doc: Document) -> julia.Unavailable:
     """Return what stands for a struct whose type nobody knows."""
     return julia.Unavailable(julia.TypeName((), "a struct"), f"a struct at byte {doc.offset} has no type")
 
 
-def _part(doc: Document, key: str) -> Any:
+def _take_part(doc: Document, key: str) -> Any:
     if key not in doc:
         raise FileFormatError(f"a document with the tag {doc['tag']} has no {key}", offset=doc.offset)
     return doc[key]
 
 
-def _names(items: list[Any], doc: Document) -> tuple[str, ...]:
+def _check_names(items: list[Any], doc: Document) -> tuple[str, ...]:
     if not items or not all(isinstance(item, str) for item in items):
         raise FileFormatError(f"a document with the tag {doc['tag']} has no names", offset=doc.offset)
     return tuple(items)
 
 
-def _pairs(keys: Any, values: Any, offset: int) -> list[tuple[Any, Any]]:
-    keys, values = _elements(keys), _elements(values)
+def _pair_up(keys: Any, values: Any, offset: int) -> list[tuple[Any, Any]]:
+    keys, values = _list_elements(keys), _list_elements(values)
     # The values of a set are all nothing, which takes no bytes; the parameters that Zygote collects are such a set.
     if isinstance(values, julia.Filled) and isinstance(keys, list) and values.shape == (len(keys),):
         values = [values.value] * len(keys)
@@ -335,8 +335,8 @@ def _pairs(keys: Any, values: Any, offset: int) -> list[tuple[Any, Any]]:
     return list(zip(keys, values, strict=True))
 
 
-def _elements(values: Any) -> Any:
-    return items_of_bits(values) if isinstance(values, julia.BitsArray) and len(values.shape) == 1 else values
+def _list_elements(values: Any) -> Any:
+    return list_items(values) if isinstance(values, julia.BitsArray) and len(values.shape) == 1 else values
 
 
 def _is_vector(value: Any) -> TypeGuard[list[Any] | np.ndarray]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from luxport.porting.errors import FileFormatError
-from luxport.porting.files.detect import hdf5_offset
+from luxport.porting.files.detect import find_hdf5_offset
 from luxport.porting.files.jld2.superblock import open_file
 from luxport.porting.files.jld2.values import Values
 from luxport.porting.files.source import Source
@@ -18,7 +18,7 @@ def read(source: Source) -> tuple[dict[str, Any], str]:
 
     Raises: FileFormatError if it is damaged, or holds what is not read here
     """
-    offset = hdf5_offset(source)
+    offset = find_hdf5_offset(source)
     if offset is None:
         raise FileFormatError("no HDF5 file", offset=0)
     file = open_file(source, offset)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import struct
 
-__all__ = ["lookup3"]
+__all__ = ["compute_lookup3"]
 
 _MASK = 0xFFFFFFFF
 
 
-def lookup3(data: bytes | memoryview) -> int:
+def compute_lookup3(data: bytes | memoryview) -> int:
     """Return ``hashlittle(data, 0)``, 32 bits.
 
     Source: lookup3.c, Bob Jenkins, May 2006, public domain (the values of its driver5 are tests)
 
-    >>> hex(lookup3(b"Four score and seven years ago"))
+    >>> hex(compute_lookup3(b"Four score and seven years ago"))
     '0x17770551'
     """
     size = len(data)

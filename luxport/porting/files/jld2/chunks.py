@@ -10,7 +10,7 @@ import numpy as np
 from luxport.porting.errors import FileFormatError
 from luxport.porting.files.jld2.superblock import UNDEFINED_ADDRESS, Hdf5
 
-__all__ = ["Chunk", "chunks_of_btree", "chunks_of_fixed_array"]
+__all__ = ["Chunk", "read_chunks_of_btree", "read_chunks_of_fixed_array"]
 
 
 class Chunk(NamedTuple):
@@ -22,7 +22,7 @@ class Chunk(NamedTuple):
     skipped: int
 
 
-def chunks_of_btree(file: Hdf5, address: int, rank: int) -> list[Chunk]:
+def read_chunks_of_btree(file: Hdf5, address: int, rank: int) -> list[Chunk]:
     """Return the chunks of a B-tree of version 1, the index of layouts of version 3.
 
     Raises: FileFormatError if the tree is damaged or not one of chunks
@@ -53,7 +53,7 @@ def chunks_of_btree(file: Hdf5, address: int, rank: int) -> list[Chunk]:
     return chunks
 
 
-def chunks_of_fixed_array(
+def read_chunks_of_fixed_array(
     file: Hdf5, address: int, shape: tuple[int, ...], chunk_shape: tuple[int, ...], filtered: bool, chunk_size: int
 ) -> list[Chunk]:
     """Return the chunks of a fixed array, an index of layouts of version 4.

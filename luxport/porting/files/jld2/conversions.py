@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 
 from luxport.porting import julia
-from luxport.porting.julia.type_rules import tuple_types
+from luxport.porting.julia.type_rules import find_tuple_types
 
-__all__ = ["converted", "special"]
+__all__ = ["convert_saved", "convert_special"]
 
 _DIGITS = {d: n for n, d in enumerate("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")}
 _LONGEST_NUMBER = 4096
 
 
-def special(struct: julia.Struct) -> Any:
+def convert_special(struct: julia.Struct) -> Any:
     """Return what a struct of Julia's own stands for, the struct itself for all others."""
     if not isinstance(struct.type, julia.TypeName):
         return struct
@@ -32,45 +32,45 @@ def special(struct: julia.Struct) -> Any:
             return struct
 
 
-def converted(type: Any, value: Any, dictionary: julia.Dict) -> Any:
+def convert_saved(type: Any, value: Any, dictionary: julia.Dict) -> Any:
     """Return the value of ``type`` that was saved as another; ``dictionary`` is filled and returned if it is one."""
-    if isinstance(value, julia.Struct) and _path(value.type).endswith("SerializedDict") and len(value.fields) == 1:
+    if isinstance(value, julia.Struct) and _read_path(value.type).endswith("SerializedDict") and len(value.fields) == 1:
         value = value.fields[0]
-    if isinstance(value, list) and _path(type).endswith("Dict"):
+    if isinstance(value, list) and _read_path(type).endswith("Dict"):
         pairs = [_pair(item) for item in value]
         if all(pair is not None for pair in pairs):
             dictionary.pairs.extend(pair for pair in pairs if pair is not None)
             return dictionary
-    if tuple_types(type) is not None or _path(type) == "Core.SimpleVector":
+    if find_tuple_types(type) is not None or _read_path(type) == "Core.SimpleVector":
         if isinstance(value, list):
             return tuple(value)
         if isinstance(value, np.ndarray) and value.ndim == 1:
             return tuple(value.tolist() if value.dtype in (np.float64, np.int64, np.bool_) else value)
-    match _path(type), value:
+    match _read_path(type), value:
         case "Base.GMP.BigInt", str():
-            number = _big(value)
+            number = _parse_big(value)
             return julia.Converted(type, value) if number is None else number
         case "Core.Module", str():
-            return julia.Module(julia.without_main(tuple(value.split("."))))
+            return julia.Module(julia.drop_main(tuple(value.split("."))))
         case "Core.Ptr", _:
             return julia.Unavailable(type, "a pointer means nothing outside the process that saved it")
         case _:
             return julia.Converted(type, value)
 
 
-def _path(type: Any) -> str:
+def _read_path(type: Any) -> str:
     return type.path if isinstance(type, julia.TypeName) else ""
 
 
 def _pair(item: Any) -> tuple[Any, Any] | None:
-    if isinstance(item, julia.Struct) and _path(item.type) == "Core.Pair" and len(item.fields) == 2:
+    if isinstance(item, julia.Struct) and _read_path(item.type) == "Core.Pair" and len(item.fields) == 2:
         return item.fields[0], item.fields[1]
-    if isinstance(item, julia.Struct) and _path(item.type) == "Base.Pair" and len(item.fields) == 2:
+    if isinstance(item, julia.Struct) and _read_path(item.type) == "Base.Pair" and len(item.fields) == 2:
         return item.fields[0], item.fields[1]
     return None
 
 
-def _big(text: str) -> int | None:
+def _parse_big(text: str) -> int | None:
     """Return a whole number that is written in base 62, None if it is not."""
     digits = text.removeprefix("-")
     if not digits or len(digits) > _LONGEST_NUMBER or not all(d in _DIGITS for d in digits):

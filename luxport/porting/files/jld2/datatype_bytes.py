@@ -15,12 +15,12 @@ __all__ = [
     "SCALAR",
     "TEXT",
     "UINT8",
-    "attribute",
+    "write_attribute",
     "compact",
-    "compound",
-    "datatype_message",
-    "shared",
-    "simple",
+    "write_compound",
+    "write_datatype_message",
+    "write_shared",
+    "write_simple",
     "count_bytes",
 ]
 
@@ -33,30 +33,30 @@ SCALAR = struct.pack("<BBBB", 2, 0, 0, 0)
 NULL = struct.pack("<BBBB", 2, 0, 0, 2)
 
 
-def _number(kind: int, size: int) -> bytes:
+def _write_number(kind: int, size: int) -> bytes:
     return struct.pack("<BBBBIHH", kind & 0xFF, kind >> 8, 0, 0, size, 0, 8 * size)
 
 
-def _float(size: int, exponent: int, mantissa: int) -> bytes:
+def _write_float(size: int, exponent: int, mantissa: int) -> bytes:
     bits = 8 * size
     head = struct.pack("<BBBBIHH", 0x31, 0x20, bits - 1, 0, size, 0, bits)
     return head + struct.pack("<BBBBI", mantissa, exponent, 0, mantissa, (1 << exponent - 1) - 1)
 
 
 PLAIN: Mapping[str, bytes] = {
-    "Core.Bool": _number(0x34, 1),
-    **{f"Core.Int{8 * size}": _number(0x0830, size) for size in (1, 2, 4, 8)},
-    **{f"Core.UInt{8 * size}": _number(0x30, size) for size in (1, 2, 4, 8)},
-    "Core.Float16": _float(2, 5, 10),
-    "Core.Float32": _float(4, 8, 23),
-    "Core.Float64": _float(8, 11, 52),
+    "Core.Bool": _write_number(0x34, 1),
+    **{f"Core.Int{8 * size}": _write_number(0x0830, size) for size in (1, 2, 4, 8)},
+    **{f"Core.UInt{8 * size}": _write_number(0x30, size) for size in (1, 2, 4, 8)},
+    "Core.Float16": _write_float(2, 5, 10),
+    "Core.Float32": _write_float(4, 8, 23),
+    "Core.Float64": _write_float(8, 11, 52),
 }
 """The datatypes of numbers, which stand without a committed type."""
 
 FILL = (0x05, 0, b"\3\x09")
 
 
-def compound(members: Sequence[tuple[str, bytes]]) -> bytes:
+def write_compound(members: Sequence[tuple[str, bytes]]) -> bytes:
     """Return the datatype of a record, its members one after the other."""
     size = sum(count_bytes(datatype) for _, datatype in members)
     width = (size.bit_length() + 7) // 8
@@ -72,17 +72,17 @@ def count_bytes(datatype: bytes) -> int:
     return struct.unpack_from("<I", datatype, 4)[0]
 
 
-def shared(address: int) -> bytes:
+def write_shared(address: int) -> bytes:
     """Return what stands for the committed type at an address."""
     return struct.pack("<BBQ", 3, 2, address)
 
 
-def datatype_message(datatype: bytes) -> tuple[int, int, bytes]:
+def write_datatype_message(datatype: bytes) -> tuple[int, int, bytes]:
     """Return the message of an object header that says which datatype the object has."""
     return 0x03, 3 if datatype[:2] == b"\3\2" else 1, datatype
 
 
-def simple(*shape: int) -> bytes:
+def write_simple(*shape: int) -> bytes:
     """Return the dataspace of an array."""
     return struct.pack(f"<BBBB{len(shape)}Q", 2, len(shape), 0, 1, *shape)
 
@@ -92,7 +92,7 @@ def compact(data: bytes) -> bytes:
     return struct.pack("<BBH", 4, 0, len(data)) + data
 
 
-def attribute(
+def write_attribute(
     name: str, datatype: bytes, dataspace: bytes, data: bytes, is_shared: bool = False
 ) -> tuple[int, int, bytes]:
     """Return a small value under a name as a message of an object header."""

@@ -127,10 +127,10 @@ def parse_datatype(source: Source, offset: int, limit: int, depth: int = 0) -> t
     found: Datatype
     match _CLASSES[kind]:
         case "number":
-            found = _integer(source, after, size, low, offset)
+            found = _parse_integer(source, after, size, low, offset)
             after += 4
         case "floating-point number":
-            found = _float(source, after, size, low, offset)
+            found = _parse_float(source, after, size, low, offset)
             after += 12
         case "bit field":
             if size != 1:
@@ -148,14 +148,14 @@ def parse_datatype(source: Source, offset: int, limit: int, depth: int = 0) -> t
                 raise FileFormatError(f"a reference of {size} bytes; JLD2's have 8", offset=offset)
             found = Reference()
         case "compound":
-            found, after = _compound(source, after, limit, size, low | middle << 8, version, depth)
+            found, after = _parse_compound(source, after, limit, size, low | middle << 8, version, depth)
         case "variable length":
             if size != 16:
                 raise FileFormatError(f"a variable length of {size} bytes; JLD2's have 16", offset=offset)
             element, after = parse_datatype(source, after, limit, depth + 1)
             found = VariableLength(size, element, low & 15 == 1)
         case "array":
-            found, after = _array(source, after, limit, size, version, depth)
+            found, after = _parse_array(source, after, limit, size, version, depth)
         case other:
             raise NotReadError(f"a datatype of the class {other} is not read", offset=offset)
     if after > limit:
@@ -163,7 +163,7 @@ def parse_datatype(source: Source, offset: int, limit: int, depth: int = 0) -> t
     return found, after
 
 
-def _integer(source: Source, after: int, size: int, bits: int, offset: int) -> Number:
+def _parse_integer(source: Source, after: int, size: int, bits: int, offset: int) -> Number:
     bit_offset, precision = source.unpack("HH", after, "a datatype")
     if size not in (1, 2, 4, 8, 16) or bit_offset or precision != 8 * size:
         raise FileFormatError(f"an integer of {size} bytes, {precision} bits", offset=offset)
@@ -175,14 +175,14 @@ def _integer(source: Source, after: int, size: int, bits: int, offset: int) -> N
     return Number(size, np.dtype(f"{'>' if bits & 1 else '<'}{'i' if signed else 'u'}{size}"), signed)
 
 
-def _float(source: Source, after: int, size: int, bits: int, offset: int) -> Number:
+def _parse_float(source: Source, after: int, size: int, bits: int, offset: int) -> Number:
     bit_offset, precision, _, exponent, _, mantissa, bias = source.unpack("HHBBBBI", after, "a datatype")
     if size not in _FLOATS or bit_offset or precision != 8 * size or (mantissa, exponent, bias) != _FLOATS[size]:
         raise NotReadError(f"a floating-point number of {size} bytes that is not IEEE's", offset=offset)
     return Number(size, np.dtype(f"{'>' if bits & 1 else '<'}f{size}"))
 
 
-def _compound(
+def _parse_compound(
     source: Source, after: int, limit: int, size: int, count: int, version: int, depth: int
 ) -> tuple[Compound, int]:
     members = []
@@ -217,7 +217,7 @@ def _compound(
     return Compound(size, tuple(members)), after
 
 
-def _array(source: Source, after: int, limit: int, size: int, version: int, depth: int) -> tuple[ArrayOf, int]:
+def _parse_array(source: Source, after: int, limit: int, size: int, version: int, depth: int) -> tuple[ArrayOf, int]:
     (rank,) = source.unpack("B", after, "a datatype")
     start = after
     after += 1 if version >= 3 else 4

@@ -9,8 +9,8 @@ import numpy as np
 
 from luxport.porting.errors import FileFormatError
 from luxport.porting.files.jld2.headers import Filter
-from luxport.porting.files.jld2.lz4 import lz4_chunk
-from luxport.porting.files.jld2.zstd import zstd_chunk
+from luxport.porting.files.jld2.lz4 import decompress_lz4
+from luxport.porting.files.jld2.zstd import decompress_zstd
 from luxport.porting.files.source import Source
 
 __all__ = ["undo_filters"]
@@ -37,9 +37,9 @@ def undo_filters(
             case 307:
                 data = _inflate(bz2.BZ2Decompressor(), data, size, offset)
             case 32004:
-                data = lz4_chunk(data, size, offset)
+                data = decompress_lz4(data, size, offset)
             case 32015:
-                data = zstd_chunk(data, size, offset, source.step)
+                data = decompress_zstd(data, size, offset, source.step)
             case number:
                 name = _KNOWN.get(number) or used.name or f"number {number}"
                 raise FileFormatError(

@@ -70,7 +70,7 @@ def read_header(file: Hdf5, address: int, *, attributes: bool = True) -> Header:
     """
     offset = file.offset(address)
     header = Header(address, offset)
-    for kind, flags, start, end in _messages(file, offset):
+    for kind, flags, start, end in _yield_messages(file, offset):
         if kind != 0x0C or attributes:
             read_message(header, file.source, kind, flags, start, end)
     if header.dense and attributes:
@@ -85,12 +85,12 @@ def read_message(header: Header, source: Source, kind: int, flags: int, start: i
     """
     match kind:
         case 0x01:
-            header.dataspace = _dataspace(source, start, end)
+            header.dataspace = _parse_dataspace(source, start, end)
         case 0x02:
             header.is_group = True
             header.dense = _link_info(source, start)
         case 0x03:
-            header.datatype = _datatype(source, start, end, bool(flags & 2))
+            header.datatype = _parse_datatype(source, start, end, bool(flags & 2))
         case 0x06:
             header.is_group = True
             name, target = read_link(source, start, end)
@@ -100,7 +100,7 @@ def read_message(header: Header, source: Source, kind: int, flags: int, start: i
         case 0x0A:
             header.is_group = True
         case 0x0B:
-            header.filters = _filters(source, start, end)
+            header.filters = _parse_filters(source, start, end)
         case 0x0C:
             attribute = _read_attribute(source, start, end)
             header.attributes[attribute.name] = attribute
@@ -112,7 +112,7 @@ def read_message(header: Header, source: Source, kind: int, flags: int, start: i
             raise FileFormatError(f"a message of the kind {kind} that has to be understood, and is not", offset=start)
 
 
-def _messages(file: Hdf5, offset: int) -> Iterator[tuple[int, int, int, int]]:
+def _yield_messages(file: Hdf5, offset: int) -> Iterator[tuple[int, int, int, int]]:
     """Yield kind, flags, beginning and end of each message."""
     source = file.source
     if source.view(offset, 4, "an object") != _SIGNATURE:
@@ -152,7 +152,7 @@ def _messages(file: Hdf5, offset: int) -> Iterator[tuple[int, int, int, int]]:
             place += size
 
 
-def _dataspace(source: Source, start: int, end: int) -> Dataspace:
+def _parse_dataspace(source: Source, start: int, end: int) -> Dataspace:
     version, rank, flags, kind = source.unpack("BBBB", start, "a dataspace")
     if version == 1:
         kind = 1 if rank else 0
@@ -171,7 +171,7 @@ def _dataspace(source: Source, start: int, end: int) -> Dataspace:
     return Dataspace(("scalar", "simple", "null")[kind], shape)
 
 
-def _datatype(source: Source, start: int, end: int, shared: bool) -> Datatype:
+def _parse_datatype(source: Source, start: int, end: int, shared: bool) -> Datatype:
     if not shared:
         return parse_datatype(source, start, end)[0]
     version, kind, address = source.unpack("BBQ", start, "a shared datatype")
@@ -194,8 +194,8 @@ def _read_attribute(source: Source, start: int, end: int) -> Attribute:
     if data_at > end:
         raise FileFormatError("an attribute runs over its end", offset=start)
     name = bytes(source.view(name_at, name_size, "an attribute")).rstrip(b"\0")
-    datatype = _datatype(source, type_at, type_at + type_size, bool(flags & 1))
-    dataspace = _dataspace(source, space_at, space_at + space_size)
+    datatype = _parse_datatype(source, type_at, type_at + type_size, bool(flags & 1))
+    dataspace = _parse_dataspace(source, space_at, space_at + space_size)
     return Attribute(name.decode("utf-8", "replace"), datatype, dataspace, data_at, end)
 
 
@@ -234,7 +234,7 @@ def read_link(source: Source, start: int, end: int) -> tuple[str, int]:
     return name, target
 
 
-def _filters(source: Source, start: int, end: int) -> list[Filter]:
+def _parse_filters(source: Source, start: int, end: int) -> list[Filter]:
     version, count = source.unpack("BB", start, "the filters")
     if version not in (1, 2) or count > 32:
         raise FileFormatError(f"{count} filters, version {version}", offset=start)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from luxport.porting.errors import FileFormatError
 from luxport.porting.files.jld2.superblock import Hdf5
 
-__all__ = ["heap_elements"]
+__all__ = ["read_heap_elements"]
 
 
-def heap_elements(file: Hdf5, data: memoryview, element: int, place: int) -> tuple[memoryview, int, int] | None:
+def read_heap_elements(file: Hdf5, data: memoryview, element: int, place: int) -> tuple[memoryview, int, int] | None:
     """Return the elements that a length and a place in a heap stand for, where, and how many; None if none are there.
 
     Raises: FileFormatError if there is no such heap or object, or it is shorter

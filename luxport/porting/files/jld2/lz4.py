@@ -6,12 +6,12 @@ import struct
 
 from luxport.porting.errors import FileFormatError
 
-__all__ = ["lz4_chunk"]
+__all__ = ["decompress_lz4"]
 
 _FRAME = b"\x04\x22\x4d\x18"
 
 
-def lz4_chunk(data: memoryview, size: int, offset: int) -> memoryview:
+def decompress_lz4(data: memoryview, size: int, offset: int) -> memoryview:
     """Return the ``size`` bytes of a chunk that was compressed with LZ4.
 
     Raises: FileFormatError if the data are damaged
@@ -21,13 +21,13 @@ def lz4_chunk(data: memoryview, size: int, offset: int) -> memoryview:
         if data[:4] == _FRAME:
             _read_frame(data, size, result)
         else:
-            _plugin(data, size, result)
+            _decompress_plugin(data, size, result)
     except (struct.error, IndexError, ValueError):
         raise FileFormatError("data compressed with LZ4 are damaged", offset=offset) from None
     return memoryview(result)
 
 
-def _plugin(data: memoryview, size: int, result: bytearray) -> None:
+def _decompress_plugin(data: memoryview, size: int, result: bytearray) -> None:
     total, block = struct.unpack_from(">QI", data)
     if total != size or block == 0:
         raise ValueError

@@ -7,17 +7,17 @@ import math
 import numpy as np
 
 from luxport.porting.errors import FileFormatError
-from luxport.porting.files.jld2.chunks import Chunk, chunks_of_btree, chunks_of_fixed_array
+from luxport.porting.files.jld2.chunks import Chunk, read_chunks_of_btree, read_chunks_of_fixed_array
 from luxport.porting.files.jld2.filters import undo_filters
 from luxport.porting.files.jld2.headers import Filter, Header
 from luxport.porting.files.jld2.superblock import UNDEFINED_ADDRESS, Hdf5
 
-__all__ = ["raw_data"]
+__all__ = ["read_raw_data"]
 
 _INDEXES = {4: "extensible array", 5: "B-tree of version 2"}
 
 
-def raw_data(file: Hdf5, header: Header, shape: tuple[int, ...], element_size: int) -> tuple[memoryview, int]:
+def read_raw_data(file: Hdf5, header: Header, shape: tuple[int, ...], element_size: int) -> tuple[memoryview, int]:
     """Return the bytes of a dataset in C order, and where they are in the file (for messages).
 
     They have the size that the shape says. Data that are not in chunks are a view.
@@ -105,7 +105,7 @@ def _index(
         rank, address = source.unpack("BQ", start + 2, "a layout")
         dims = source.unpack(f"{rank}I", start + 11, "a layout")
         chunk_shape = _check_chunk(dims, element_size, shape, start)
-        return chunk_shape, [] if address == UNDEFINED_ADDRESS else chunks_of_btree(file, address, len(shape))
+        return chunk_shape, [] if address == UNDEFINED_ADDRESS else read_chunks_of_btree(file, address, len(shape))
     flags, rank, width = source.unpack("BBB", start + 2, "a layout")
     if not 1 <= width <= 8 or rank > 33 or start + 5 + rank * width + 1 > end:
         raise FileFormatError("a layout in chunks runs over its end", offset=start)
@@ -126,7 +126,7 @@ def _index(
         return chunk_shape, [Chunk((0,) * len(chunk_shape), file.offset(address), size, skipped)]
     if kind == 3:
         (address,) = source.unpack("Q", place + 1, "a layout")
-        return chunk_shape, chunks_of_fixed_array(file, address, shape, chunk_shape, filtered, size)
+        return chunk_shape, read_chunks_of_fixed_array(file, address, shape, chunk_shape, filtered, size)
     raise FileFormatError(
         f"chunks in an {_INDEXES.get(kind, f'index of kind {kind}')}, which JLD2 never writes", offset=start
     )

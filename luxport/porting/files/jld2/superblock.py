@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from luxport.porting.errors import FileFormatError
-from luxport.porting.files.jld2.checksum import lookup3
+from luxport.porting.files.jld2.checksum import compute_lookup3
 from luxport.porting.files.source import Source
 
 __all__ = ["UNDEFINED_ADDRESS", "Hdf5", "check_ends", "open_file"]
@@ -40,7 +40,7 @@ class Hdf5:
         Raises: FileFormatError if they differ
         """
         (written,) = self.source.unpack("I", end, "a checksum")
-        if lookup3(self.source.view(start, end - start, what)) != written:
+        if compute_lookup3(self.source.view(start, end - start, what)) != written:
             raise FileFormatError(f"the checksum of {what} is wrong: the file is damaged", offset=start)
 
 
@@ -64,7 +64,7 @@ def open_file(source: Source, offset: int) -> Hdf5:
     (version,) = source.unpack("B", offset + 8, "the superblock")
     if version in (0, 1):
         raise FileFormatError(
-            f"an HDF5 file with a superblock of version {version}, which JLD2 never writes: {_other_writer(source)}",
+            f"an HDF5 file with a superblock of version {version}, which JLD2 never writes: {_explain_writer(source)}",
             offset=offset,
         )
     if version not in (2, 3):
@@ -73,13 +73,13 @@ def open_file(source: Source, offset: int) -> Hdf5:
     base, _, end, root = source.unpack("QQQQ", offset + 12, "the superblock")
     if sizes != (8, 8):
         raise FileFormatError(f"addresses and lengths of {sizes} bytes; JLD2 has 8 and 8", offset=offset)
-    file = Hdf5(source, base, root, _writer(source))
+    file = Hdf5(source, base, root, _read_writer(source))
     file.check(offset, offset + 44, "the superblock")
     check_ends(source, offset, base, end)
     return file
 
 
-def _other_writer(source: Source) -> str:
+def _explain_writer(source: Source) -> str:
     """Say who wrote a file of HDF5 that is not JLD2's, and what reads it."""
     if bytes(source.data[:64]).startswith(b"Julia data file (HDF5)"):
         return "JLD.jl wrote it, whose arrays h5py reads"
@@ -88,7 +88,7 @@ def _other_writer(source: Source) -> str:
     return "JLD.jl, h5py or another program wrote it; h5py reads its arrays"
 
 
-def _writer(source: Source) -> str:
+def _read_writer(source: Source) -> str:
     """Return the line of text at the beginning, in which JLD2 says its version of the format and of Julia."""
     parts = bytes(source.data[:512]).split(b"\0")
     text = " ".join(part.decode("ascii", "replace").strip() for part in parts[:2])

@@ -7,7 +7,7 @@ from typing import Any
 from luxport.porting import julia
 from luxport.porting.errors import FileFormatError
 from luxport.porting.files.source import Source
-from luxport.porting.julia.type_rules import instance, is_function, named_tuple_names, tuple_types
+from luxport.porting.julia.type_rules import find_named_tuple_names, find_tuple_types, is_function, make_instance
 
 __all__ = ["Tuples"]
 
@@ -22,7 +22,7 @@ class Tuples:
     def instance(self, type: Any, place: int) -> Any:
         """Return the one value of a type without data, the same object each time."""
         if id(type) not in self._instances:
-            self._instances[id(type)] = (instance(type, place), type)
+            self._instances[id(type)] = (make_instance(type, place), type)
         return self._instances[id(type)][0]
 
     def finish(self, struct: julia.Struct, place: int) -> Any:
@@ -31,16 +31,16 @@ class Tuples:
         if is_function(type):
             return julia.Function(type, struct.fields, names)
         stored = dict(zip(names, struct.fields, strict=True))
-        keys = named_tuple_names(type)
+        keys = find_named_tuple_names(type)
         if keys is not None:
-            types = tuple_types(type.params[1]) if len(type.params) == 2 else None
-            return julia.NamedTuple(keys, self._elements(keys, types, stored, place))
-        types = tuple_types(type)
+            types = find_tuple_types(type.params[1]) if len(type.params) == 2 else None
+            return julia.NamedTuple(keys, self._read_elements(keys, types, stored, place))
+        types = find_tuple_types(type)
         if types is not None and (types or not stored):
-            return self._elements(tuple(str(i) for i in range(1, len(types) + 1)), types, stored, place)
+            return self._read_elements(tuple(str(i) for i in range(1, len(types) + 1)), types, stored, place)
         return tuple(struct.fields)
 
-    def _elements(
+    def _read_elements(
         self, keys: tuple[str, ...], types: tuple[Any, ...] | None, stored: dict[str, Any], place: int
     ) -> tuple[Any, ...]:
         # The number of elements is the type's word alone.

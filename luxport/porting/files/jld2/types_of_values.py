@@ -9,14 +9,14 @@ import numpy as np
 from luxport.porting import julia
 from luxport.porting.files.jld2.datatype_bytes import PLAIN, count_bytes
 
-__all__ = ["NOTHING", "STRING", "SYMBOL", "element_of", "has_data", "members", "memory", "type_of"]
+__all__ = ["NOTHING", "STRING", "SYMBOL", "find_element", "has_data", "list_members", "measure_memory", "find_type"]
 
 SYMBOL = julia.TypeName(("Core",), "Symbol")
 STRING = julia.TypeName(("Core",), "String")
 NOTHING = julia.TypeName(("Core",), "Nothing")
 
 
-def type_of(value: Any, path: str) -> julia.TypeName:
+def find_type(value: Any, path: str) -> julia.TypeName:
     """Return the type that a value has in Julia.
 
     Raises: TypeError for a value that is not written here
@@ -27,7 +27,7 @@ def type_of(value: Any, path: str) -> julia.TypeName:
         case bool():
             return julia.TypeName(("Core",), "Bool")
         case np.generic():
-            return element_of(value.dtype, path)
+            return find_element(value.dtype, path)
         case int():
             if not -(1 << 63) <= value < 1 << 63:
                 raise TypeError(f"JLD2 expects ints of 64 bits, got {value} at {path}")
@@ -39,13 +39,13 @@ def type_of(value: Any, path: str) -> julia.TypeName:
         case julia.Symbol():
             return SYMBOL
         case np.ndarray():
-            return julia.TypeName(("Core",), "Array", (element_of(value.dtype, path), value.ndim))
+            return julia.TypeName(("Core",), "Array", (find_element(value.dtype, path), value.ndim))
         case tuple():
             return julia.TypeName(
-                ("Core",), "Tuple", tuple([type_of(entry, f"{path}.{i}") for i, entry in enumerate(value, start=1)])
+                ("Core",), "Tuple", tuple([find_type(entry, f"{path}.{i}") for i, entry in enumerate(value, start=1)])
             )
         case julia.NamedTuple():
-            types = [type_of(entry, f"{path}.{name}") for name, entry in zip(value.names, value.values, strict=True)]
+            types = [find_type(entry, f"{path}.{name}") for name, entry in zip(value.names, value.values, strict=True)]
             names = tuple([julia.Symbol(name) for name in value.names])
             return julia.TypeName(("Core",), "NamedTuple", (names, julia.TypeName(("Core",), "Tuple", tuple(types))))
     raise TypeError(
@@ -53,7 +53,7 @@ def type_of(value: Any, path: str) -> julia.TypeName:
     )
 
 
-def element_of(dtype: np.dtype[Any], path: str) -> julia.TypeName:
+def find_element(dtype: np.dtype[Any], path: str) -> julia.TypeName:
     """Return the type of Julia that a dtype of NumPy is."""
     name = {"f": "Float", "i": "Int", "u": "UInt", "b": "Bool"}.get(dtype.kind, "")
     name += "" if name == "Bool" else str(8 * dtype.itemsize)
@@ -65,7 +65,7 @@ def element_of(dtype: np.dtype[Any], path: str) -> julia.TypeName:
     raise TypeError(f"JLD2 expects numbers of a dtype that Julia has, got {dtype} at {path}")
 
 
-def members(type: julia.TypeName) -> tuple[tuple[str, ...], tuple[julia.TypeName, ...]]:
+def list_members(type: julia.TypeName) -> tuple[tuple[str, ...], tuple[julia.TypeName, ...]]:
     """Return names and types of the members of a record."""
     if type.path == "Core.NamedTuple":
         return tuple([symbol.name for symbol in type.params[0]]), type.params[1].params
@@ -77,11 +77,11 @@ def members(type: julia.TypeName) -> tuple[tuple[str, ...], tuple[julia.TypeName
 def has_data(type: julia.TypeName) -> bool:
     """Whether values of a type differ, so that there is something to write."""
     if type.path in ("Core.NamedTuple", "Core.Tuple"):
-        return any(map(has_data, members(type)[1]))
+        return any(map(has_data, list_members(type)[1]))
     return type != NOTHING
 
 
-def memory(type: julia.TypeName) -> tuple[int, int]:
+def measure_memory(type: julia.TypeName) -> tuple[int, int]:
     """Return the size and the alignment of a value in Julia's memory."""
     if type.path in PLAIN:
         size = count_bytes(PLAIN[type.path])
@@ -89,7 +89,7 @@ def memory(type: julia.TypeName) -> tuple[int, int]:
     if type.path not in ("Core.NamedTuple", "Core.Tuple", "Base.Complex"):
         return (8, 8) if has_data(type) else (0, 1)
     end, most = 0, 1
-    for size, alignment in map(memory, members(type)[1]):
+    for size, alignment in map(measure_memory, list_members(type)[1]):
         end += -end % alignment + size
         most = max(most, alignment)
     return end + -end % most, most

@@ -10,7 +10,7 @@ import numpy as np
 from luxport.porting import julia
 from luxport.porting.errors import FileFormatError, NotReadError
 from luxport.porting.files.jld2.committed import CommittedType, CommittedTypes
-from luxport.porting.files.jld2.conversions import converted, special
+from luxport.porting.files.jld2.conversions import convert_saved, convert_special
 from luxport.porting.files.jld2.datatypes import (
     ArrayOf,
     Compound,
@@ -23,26 +23,26 @@ from luxport.porting.files.jld2.datatypes import (
     VariableLength,
 )
 from luxport.porting.files.jld2.headers import Attribute, Dataspace, Header, read_header
-from luxport.porting.files.jld2.heap import heap_elements
-from luxport.porting.files.jld2.storage import raw_data
+from luxport.porting.files.jld2.heap import read_heap_elements
+from luxport.porting.files.jld2.storage import read_raw_data
 from luxport.porting.files.jld2.superblock import UNDEFINED_ADDRESS, Hdf5
 from luxport.porting.files.jld2.tuples import Tuples
-from luxport.porting.files.jld2.whole_arrays import array_at_once, is_complex
+from luxport.porting.files.jld2.whole_arrays import is_complex, read_array_at_once
 from luxport.porting.files.source import MAX_DEPTH
 from luxport.porting.julia.primitives import (
-    array_of_bits,
-    object_array,
-    reversed_shape,
-    scalar,
-    value_of_bits,
+    make_object_array,
+    make_scalar,
+    read_array,
+    read_value,
+    reverse_size,
 )
 from luxport.porting.julia.type_rules import (
     TypeSizes,
-    instance,
+    find_tuple_types,
     is_function,
     is_gpu_array,
-    never_written,
-    tuple_types,
+    make_instance,
+    make_never_written,
 )
 
 __all__ = ["Values"]
@@ -62,7 +62,7 @@ class Values:
     def __init__(self, file: Hdf5) -> None:
         self._file = file
         self._made: dict[int, Any] = {}
-        self._types = CommittedTypes(file, self._attribute)
+        self._types = CommittedTypes(file, self._read_attribute)
         self._sizes = TypeSizes(file.source.size)
         self._tuples = Tuples(file.source)
         self._depth = 0
@@ -93,7 +93,7 @@ class Values:
             elif header.layout is None and header.dataspace is None:
                 value = self._types[address].type
             else:
-                value = self._dataset(header, header.datatype)
+                value = self._read_dataset(header, header.datatype)
         except NotReadError:  # not even what was there of it
             del self._made[address]
             raise
@@ -130,77 +130,77 @@ class Values:
             group[name] = self._hold(target, named=True)
         return group
 
-    def _dataset(self, header: Header, type: Datatype) -> Any:
+    def _read_dataset(self, header: Header, type: Datatype) -> Any:
         space = header.dataspace or Dataspace("scalar", ())
         if space.kind == "null":
-            return self._empty(header, type)
+            return self._make_empty(header, type)
         shape = self._shape(header.attributes, space)
-        size = self._storage(type).size
+        size = self._find_storage(type).size
         if isinstance(type, Text) and space.kind == "simple" and shape == (size,):
             # JLD2 0.1.12 to 0.3.1 wrote a string as an array of its bytes.
-            return _text(*raw_data(self._file, header, shape, 1))
-        data, place = raw_data(self._file, header, space.shape if space.kind == "simple" else (), size)
+            return _decode_text(*read_raw_data(self._file, header, shape, 1))
+        data, place = read_raw_data(self._file, header, space.shape if space.kind == "simple" else (), size)
         if space.kind == "simple":
-            return self._array(type, data, shape, place, header.address)
-        return self._element(type, data, place, header.address)
+            return self._read_array(type, data, shape, place, header.address)
+        return self._read_element(type, data, place, header.address)
 
     def _shape(self, attributes: dict[str, Attribute], space: Dataspace) -> tuple[int, ...]:
         """Return the shape of an array; that of an array without axes or without data is in an attribute."""
         if "dimensions" not in attributes:
             return space.shape
-        dims = self._attribute(attributes["dimensions"])
+        dims = self._read_attribute(attributes["dimensions"])
         # The attribute is in C order already, as the dataspace is.
-        shape = reversed_shape(list(dims)[::-1] if isinstance(dims, (list, np.ndarray)) else [-1], 0)
+        shape = reverse_size(list(dims)[::-1] if isinstance(dims, (list, np.ndarray)) else [-1], 0)
         if space.kind == "simple" and math.prod(shape) != math.prod(space.shape):
             raise FileFormatError(
                 f"an array has the shapes {space.shape} and {shape}", offset=attributes["dimensions"].offset
             )
         return shape
 
-    def _empty(self, header: Header, type: Datatype) -> Any:
+    def _make_empty(self, header: Header, type: Datatype) -> Any:
         """Return a value of a type without data, or an array of such values."""
         julia_type: Any = julia.BOTTOM
         if isinstance(type, Shared):
             committed = self._types[type.address]
             julia_type = committed.type
             if "dimensions" not in header.attributes:
-                return self._of_committed(committed, memoryview(b""), header.offset, 0)
+                return self._read_committed(committed, memoryview(b""), header.offset, 0)
         shape = self._shape(header.attributes, Dataspace("null", (0,)))
         if math.prod(shape) == 0:
-            return [] if len(shape) == 1 else object_array([], shape)
-        return julia.Filled(instance(julia_type, header.offset), shape)
+            return [] if len(shape) == 1 else make_object_array([], shape)
+        return julia.Filled(make_instance(julia_type, header.offset), shape)
 
-    def _attribute(self, attribute: Attribute) -> Any:
+    def _read_attribute(self, attribute: Attribute) -> Any:
         space, type = attribute.dataspace, attribute.datatype
         if space.kind == "null":
             return None
-        size = self._storage(type).size
+        size = self._find_storage(type).size
         count = math.prod(space.shape) if space.kind == "simple" else 1
         if attribute.offset + size * count > attribute.end:
             raise FileFormatError("an attribute runs over its end", offset=attribute.offset)
         data = self._file.source.view(attribute.offset, size * count, "an attribute")
         if space.kind == "scalar":
-            return self._element(type, data, attribute.offset, 0)
+            return self._read_element(type, data, attribute.offset, 0)
         if isinstance(type, Reference):
             return [int.from_bytes(data[i : i + 8], "little") for i in range(0, len(data), 8)]
-        value = self._array(type, data, space.shape, attribute.offset, 0)
+        value = self._read_array(type, data, space.shape, attribute.offset, 0)
         return value.tolist() if isinstance(value, np.ndarray) else value
 
-    def _storage(self, type: Datatype) -> Any:
+    def _find_storage(self, type: Datatype) -> Any:
         """Return how elements of a datatype are stored, the datatype itself unless it is a committed one."""
-        committed = self._committed(type)
+        committed = self._find_committed(type)
         return type if committed is None else committed.datatype
 
-    def _committed(self, type: Datatype) -> CommittedType | None:
+    def _find_committed(self, type: Datatype) -> CommittedType | None:
         return self._types[type.address] if isinstance(type, Shared) else None
 
     # Arrays.
 
-    def _array(self, type: Datatype, data: memoryview, shape: tuple[int, ...], place: int, address: int) -> Any:
-        whole = array_at_once(self._storage(type), self._committed(type), data, shape, place)
+    def _read_array(self, type: Datatype, data: memoryview, shape: tuple[int, ...], place: int, address: int) -> Any:
+        whole = read_array_at_once(self._find_storage(type), self._find_committed(type), data, shape, place)
         if whole is not None:
             return whole
-        size = self._storage(type).size
+        size = self._find_storage(type).size
         if size == 0:
             raise FileFormatError("an array of elements without bytes", offset=place)
         values: list[Any] = []
@@ -208,36 +208,36 @@ class Values:
             # A vector may contain itself.
             self._made[address] = values
         for i in range(0, len(data), size):
-            values.append(self._element(type, data[i : i + size], place + i, 0))
-        return values if len(shape) == 1 else object_array(values, shape)
+            values.append(self._read_element(type, data[i : i + size], place + i, 0))
+        return values if len(shape) == 1 else make_object_array(values, shape)
 
     # Elements.
 
-    def _element(self, type: Datatype, data: memoryview, place: int, address: int) -> Any:
+    def _read_element(self, type: Datatype, data: memoryview, place: int, address: int) -> Any:
         """Return one element from its bytes; ``address`` is that of the object that it is the whole of, or 0."""
         source = self._file.source
         source.work(len(data), place)
         match type:
             case Shared():
-                return self._of_committed(self._types[type.address], data, place, address)
+                return self._read_committed(self._types[type.address], data, place, address)
             case Number(dtype=None):
                 return int.from_bytes(data, "little", signed=type.signed)
             case Number():
-                return scalar(array_at_once(type, None, data, (), place)[()])
+                return make_scalar(read_array_at_once(type, None, data, (), place)[()])
             case Text():
                 text = bytes(data)
                 end = text.find(b"\0") if type.padding == 0 else -1
                 text = text[:end] if end >= 0 else text.rstrip(b" ") if type.padding == 2 else text
-                return _text(memoryview(text), place)
+                return _decode_text(memoryview(text), place)
             case Reference():
                 return self._follow(data)
             case VariableLength():
-                return self._variable(type, data, place)
+                return self._read_variable(type, data, place)
             case ArrayOf():
-                return self._array(type.element, data, type.shape, place, 0)
+                return self._read_array(type.element, data, type.shape, place, 0)
             case Compound():
                 members = {m.name: data[m.offset : m.offset + m.type.size] for m in type.members}  # type: ignore[union-attr]
-                values = [self._element(m.type, members[m.name], place + m.offset, 0) for m in type.members]
+                values = [self._read_element(m.type, members[m.name], place + m.offset, 0) for m in type.members]
                 return julia.NamedTuple(tuple(m.name for m in type.members), tuple(values))
             case _:
                 return julia.Bits(None, bytes(data))
@@ -246,46 +246,46 @@ class Values:
         target = int.from_bytes(data, "little")
         return julia.UNDEFINED if target in (0, UNDEFINED_ADDRESS) else self._hold(target, named=named)
 
-    def _variable(self, type: VariableLength, data: memoryview, place: int) -> Any:
-        found = heap_elements(self._file, data, self._storage(type.element).size, place)
+    def _read_variable(self, type: VariableLength, data: memoryview, place: int) -> Any:
+        found = read_heap_elements(self._file, data, self._find_storage(type.element).size, place)
         if found is None:
             return julia.UNDEFINED
         content, start, count = found
         if type.text:
-            return _text(content, start)
+            return _decode_text(content, start)
         if isinstance(type.element, Reference):
-            return [self._element(type.element, content[8 * i : 8 * i + 8], start, 0) for i in range(count)]
-        return self._array(type.element, content, (count,), start, 0)
+            return [self._read_element(type.element, content[8 * i : 8 * i + 8], start, 0) for i in range(count)]
+        return self._read_array(type.element, content, (count,), start, 0)
 
     # Committed types.
 
-    def _of_committed(self, committed: CommittedType, data: memoryview, place: int, address: int) -> Any:
+    def _read_committed(self, committed: CommittedType, data: memoryview, place: int, address: int) -> Any:
         self._enter(place)
         try:
             if committed.written is None or committed.type is None:
-                return self._of_type(committed, committed.type, data, place, address)
+                return self._read_of_type(committed, committed.type, data, place, address)
             dictionary = julia.Dict(committed.type, [])
             if address:
                 self._made[address] = dictionary
-            value = self._of_type(committed, committed.written, data, place, 0)
-            result = converted(committed.type, value, dictionary)
+            value = self._read_of_type(committed, committed.written, data, place, 0)
+            result = convert_saved(committed.type, value, dictionary)
             if result is not dictionary and address:
                 self._made[address] = _PENDING
             return result
         finally:
             self._depth -= 1
 
-    def _of_type(self, committed: CommittedType, type: Any, data: memoryview, place: int, address: int) -> Any:
+    def _read_of_type(self, committed: CommittedType, type: Any, data: memoryview, place: int, address: int) -> Any:
         storage = committed.datatype
         if type is None:
-            return self._element(storage, data, place, 0)
+            return self._read_element(storage, data, place, 0)
         if committed.empty:
             return self._tuples.instance(type, place)
         if isinstance(storage, Opaque):
-            return value_of_bits(type, data, place)
+            return read_value(type, data, place)
         if isinstance(storage, Compound):
             return self._record(committed, storage, type, data, place, address)
-        value = self._element(storage, data, place, 0)
+        value = self._read_element(storage, data, place, 0)
         if isinstance(value, str) and isinstance(type, julia.TypeName) and type.path == "Core.Symbol":
             return julia.Symbol(value)
         return value
@@ -296,63 +296,65 @@ class Values:
         members = {m.name: (i, m) for i, m in enumerate(storage.members)}
         path = type.path if isinstance(type, julia.TypeName) else ""
         if path in ("Core.DataType", "Core.Type") and members.keys() == {"name", "parameters"}:
-            return self._type_value(storage, data, place)
+            return self._read_type_value(storage, data, place)
         if path == "Core.Union" and "datatype" in members and "unionall" in members:
-            return self._union(storage, data, place)
+            return self._read_union(storage, data, place)
         if is_complex(type, storage):
-            return scalar(array_of_bits(type, data, (), place)[()])
+            return make_scalar(read_array(type, data, (), place)[()])
         names = tuple(committed.fields) if committed.fields is not None else tuple(members)
         struct = julia.Struct(type, [], names)
-        plain = not (is_function(type) or tuple_types(type) is not None or path in ("Core.NamedTuple", "Core.Tuple"))
+        plain = not (
+            is_function(type) or find_tuple_types(type) is not None or path in ("Core.NamedTuple", "Core.Tuple")
+        )
         if plain and address:
             # A mutable struct may contain itself.
             self._made[address] = struct
         for name in names:
             if name not in members:
                 inner = self._types[committed.type_of_member(name, -1)]
-                struct.fields.append(self._of_committed(inner, memoryview(b""), place, 0))
+                struct.fields.append(self._read_committed(inner, memoryview(b""), place, 0))
                 continue
             position, member = members[name]
             inner_address = committed.type_of_member(name, position)
-            size = self._storage(member.type).size
+            size = self._find_storage(member.type).size
             part = data[member.offset : member.offset + size]
             inner_type = Shared(inner_address) if inner_address not in (0, UNDEFINED_ADDRESS) else member.type
-            if self._storage(inner_type).size != size:
+            if self._find_storage(inner_type).size != size:
                 raise FileFormatError(f"the field {name} of {path} has another size than its type", offset=place)
             if isinstance(inner_type, Reference):
                 struct.fields.append(self._follow(part, named=True))
             else:
-                struct.fields.append(self._element(inner_type, part, place + member.offset, 0))
+                struct.fields.append(self._read_element(inner_type, part, place + member.offset, 0))
         if is_gpu_array(type):
-            struct = never_written(struct)
+            struct = make_never_written(struct)
             if isinstance(struct, julia.Unavailable):
                 return struct
-        return self._tuples.finish(struct, place) if not plain else special(struct)
+        return self._tuples.finish(struct, place) if not plain else convert_special(struct)
 
     # Types as values.
 
-    def _type_value(self, storage: Compound, data: memoryview, place: int) -> julia.TypeName:
+    def _read_type_value(self, storage: Compound, data: memoryview, place: int) -> julia.TypeName:
         parts = {m.name: (m.type, data[m.offset : m.offset + 16], place + m.offset) for m in storage.members}
-        name = self._element(*parts["name"], 0)
-        params = self._references(*parts["parameters"])
+        name = self._read_element(*parts["name"], 0)
+        params = self._read_references(*parts["parameters"])
         if not isinstance(name, str) or not name:
             raise FileFormatError("a type has no name", offset=place)
         self._sizes.check(params, place)
         if name in ("Tuple", "NTuple"):
             return julia.TypeName(("Core",), name, params)
-        module, last = julia.dotted(name)
+        module, last = julia.split_dotted(name)
         return julia.TypeName(module, last, params)
 
-    def _union(self, storage: Compound, data: memoryview, place: int) -> julia.Union:
+    def _read_union(self, storage: Compound, data: memoryview, place: int) -> julia.Union:
         parts = {m.name: (m.type, data[m.offset : m.offset + 16], place + m.offset) for m in storage.members}
-        types = (*self._references(*parts["datatype"]), *self._references(*parts["unionall"]))
+        types = (*self._read_references(*parts["datatype"]), *self._read_references(*parts["unionall"]))
         self._sizes.check(types, place)
         return julia.Union(types)
 
-    def _references(self, type: Datatype, data: memoryview, place: int) -> tuple[Any, ...]:
+    def _read_references(self, type: Datatype, data: memoryview, place: int) -> tuple[Any, ...]:
         if not isinstance(type, VariableLength) or not isinstance(type.element, Reference):
             raise FileFormatError("the parameters of a type are no references", offset=place)
-        value = self._variable(type, data, place)
+        value = self._read_variable(type, data, place)
         if value is julia.UNDEFINED:
             return ()
         for hole in value:
@@ -361,7 +363,7 @@ class Values:
         return tuple(value)
 
 
-def _text(data: memoryview, place: int) -> str:
+def _decode_text(data: memoryview, place: int) -> str:
     try:
         return bytes(data).decode()
     except UnicodeDecodeError:

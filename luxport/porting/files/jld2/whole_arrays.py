@@ -9,12 +9,12 @@ import numpy as np
 from luxport.porting import julia
 from luxport.porting.files.jld2.committed import CommittedType
 from luxport.porting.files.jld2.datatypes import Compound, Datatype, Number, Opaque
-from luxport.porting.julia.primitives import array_of_bits, complex_type, element_size
+from luxport.porting.julia.primitives import find_complex_type, find_element_size, read_array
 
-__all__ = ["array_at_once", "is_complex"]
+__all__ = ["read_array_at_once", "is_complex"]
 
 
-def array_at_once(
+def read_array_at_once(
     storage: Datatype, committed: CommittedType | None, data: memoryview, shape: tuple[int, ...], place: int
 ) -> Any:
     """Return an array of plain numbers or plain bits, None of others; `committed` is a type that the file defines."""
@@ -22,19 +22,19 @@ def array_at_once(
     if isinstance(storage, Number):
         if storage.dtype is None:
             name = "Int128" if storage.signed else "UInt128"
-            return array_of_bits(julia.TypeName(("Core",), name), data, shape, place)
+            return read_array(julia.TypeName(("Core",), name), data, shape, place)
         if storage.dtype.byteorder == ">":
             native = np.frombuffer(data, storage.dtype).astype(storage.dtype.newbyteorder("<"))
             return native.reshape(shape)
-        return array_of_bits(_type_of(storage.dtype), data, shape, place)
+        return read_array(_find_type(storage.dtype), data, shape, place)
     if isinstance(storage, Opaque) and (committed is None or not committed.empty):
-        return array_of_bits(julia_type, data, shape, place)
+        return read_array(julia_type, data, shape, place)
     if isinstance(storage, Compound) and is_complex(julia_type, storage):
-        return array_of_bits(julia_type, data, shape, place)
+        return read_array(julia_type, data, shape, place)
     return None
 
 
-def _type_of(dtype: np.dtype[Any]) -> julia.TypeName:
+def _find_type(dtype: np.dtype[Any]) -> julia.TypeName:
     kind = {"f": "Float", "i": "Int", "u": "UInt"}.get(dtype.kind)
     return julia.TypeName(("Core",), f"{kind}{8 * dtype.itemsize}" if kind else "Bool")
 
@@ -50,4 +50,4 @@ def is_complex(type: Any, storage: Compound) -> bool:
         or (first.offset, second.offset) != (0, first.type.size)
     ):
         return False
-    return complex_type(first.type.dtype) is not None and element_size(type) == storage.size
+    return find_complex_type(first.type.dtype) is not None and find_element_size(type) == storage.size

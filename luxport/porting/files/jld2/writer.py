@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from luxport.porting import julia
-from luxport.porting.files.jld2.checksum import lookup3
+from luxport.porting.files.jld2.checksum import compute_lookup3
 from luxport.porting.files.jld2.datatype_bytes import (
     EMPTY,
     FILL,
@@ -24,14 +24,22 @@ from luxport.porting.files.jld2.datatype_bytes import (
     SCALAR,
     TEXT,
     UINT8,
-    attribute,
     compact,
-    compound,
-    datatype_message,
-    shared,
-    simple,
+    write_attribute,
+    write_compound,
+    write_datatype_message,
+    write_shared,
+    write_simple,
 )
-from luxport.porting.files.jld2.types_of_values import STRING, SYMBOL, element_of, has_data, members, memory, type_of
+from luxport.porting.files.jld2.types_of_values import (
+    STRING,
+    SYMBOL,
+    find_element,
+    find_type,
+    has_data,
+    list_members,
+    measure_memory,
+)
 from luxport.version import __version__
 
 __all__ = ["write"]
@@ -58,7 +66,7 @@ def write(file: BinaryIO, values: Mapping[str, julia.Value]) -> None:
         if name in ("", "_types") or "/" in name:
             raise ValueError(f"a name that JLD2.jl finds expected, not '' nor '_types', without '/', got {name!r}")
     writer = _Writer()
-    links = {name: writer.dataset(value, name) for name, value in values.items()}
+    links = {name: writer.write_dataset(value, name) for name, value in values.items()}
     writer.finish(file, links)
 
 
@@ -88,10 +96,10 @@ class _Writer:
         self._arrays: dict[int, tuple[int, Any]] = {}
         self._append(bytes(48))
         self._datatype = 0
-        name = self._text("Core.DataType") + bytes(16)
+        name = self._write_text("Core.DataType") + bytes(16)
         # The type of types is described by a value of itself.
         self._datatype = self._size
-        self._types = [self._commit_header(compound([("name", TEXT), ("parameters", REFERENCES)]), name)]
+        self._types = [self._commit_header(write_compound([("name", TEXT), ("parameters", REFERENCES)]), name)]
 
     # Bytes.
 
@@ -103,7 +111,7 @@ class _Writer:
         self._size += len(data)
         return address
 
-    def _object(self, messages: Iterable[tuple[int, int, bytes]], gap: bytes = b"") -> int:
+    def _write_object(self, messages: Iterable[tuple[int, int, bytes]], gap: bytes = b"") -> int:
         """Write an object header of messages: kind, flags, body."""
         parts = []
         for kind, flags, body in messages:
@@ -112,7 +120,7 @@ class _Writer:
             parts.append(struct.pack("<BHB", kind, len(body), flags) + body)
         content = b"".join(parts) + gap
         header = b"OHDR" + struct.pack("<BBI", 2, 2, len(content)) + content
-        return self._append(header + struct.pack("<I", lookup3(header)))
+        return self._append(header + struct.pack("<I", compute_lookup3(header)))
 
     def _store(self, data: bytes, count: int) -> bytes:
         """Put data of variable length into a heap, and return what stands for them in a record."""
@@ -137,43 +145,43 @@ class _Writer:
             free = struct.pack("<HHIQ", 0, 0, 0, len(self._heap) - self._heap_used)
             self._heap[self._heap_used : self._heap_used + 16] = free
 
-    def _text(self, text: str) -> bytes:
+    def _write_text(self, text: str) -> bytes:
         data = text.encode()
         return self._store(data, len(data))
 
     # Types.
 
     def _commit_header(self, datatype: bytes, record: bytes, *attributes: tuple[int, int, bytes]) -> int:
-        described = attribute("julia_type", shared(self._datatype), SCALAR, record, is_shared=True)
-        return self._object([(0x03, 0x40, datatype), described, *attributes])
+        described = write_attribute("julia_type", write_shared(self._datatype), SCALAR, record, is_shared=True)
+        return self._write_object([(0x03, 0x40, datatype), described, *attributes])
 
-    def _type_record(self, type: julia.TypeName) -> bytes:
+    def _write_type_record(self, type: julia.TypeName) -> bytes:
         name, params = type.path, type.params
         if name == "Core.Tuple" and params:
             # As JLD2.jl: NTuple for two alike, Tuple for all others.
             pair = len(params) == 2 and params[0] == params[1]
             name, params = ("NTuple", (2, params[0])) if pair else ("Tuple", params)
-        addresses = [self._parameter(param) for param in params]
-        return self._text(name) + self._references(addresses)
+        addresses = [self._write_parameter(param) for param in params]
+        return self._write_text(name) + self._write_references(addresses)
 
-    def _references(self, addresses: Sequence[int]) -> bytes:
+    def _write_references(self, addresses: Sequence[int]) -> bytes:
         return self._store(struct.pack(f"<{len(addresses)}Q", *addresses), len(addresses)) if addresses else bytes(16)
 
-    def _parameter(self, param: Any) -> int:
+    def _write_parameter(self, param: Any) -> int:
         """Return the address that stands for a parameter: a committed type's, or that of a value."""
         key = (type(param), param)
         if key not in self._parameters:
             if not isinstance(param, julia.TypeName):
-                address = self.dataset(param, "a parameter of a type")
+                address = self.write_dataset(param, "a parameter of a type")
             else:
-                field = self._field(param)
+                field = self._describe_field(param)
                 address = field.committed if field.committed and field.datatype is not None else 0
                 if not address:
-                    address = self._scalar(shared(self._datatype), self._type_record(param))
+                    address = self._write_scalar(write_shared(self._datatype), self._write_type_record(param))
             self._parameters[key] = address
         return self._parameters[key]
 
-    def _field(self, type: julia.TypeName) -> _Field:
+    def _describe_field(self, type: julia.TypeName) -> _Field:
         """Say how a type is stored inside another."""
         if type not in self._fields:
             plain = PLAIN.get(type.path)
@@ -181,7 +189,7 @@ class _Writer:
                 field = _Field(plain, 0)
             elif type == STRING:
                 field = _Field(TEXT, 0)
-            elif type.path == "Core.Array" or memory(type)[0] > _LARGEST_INLINE:
+            elif type.path == "Core.Array" or measure_memory(type)[0] > _LARGEST_INLINE:
                 field = _BY_REFERENCE
             else:
                 address, datatype = self._commit(type)
@@ -194,29 +202,31 @@ class _Writer:
         if type not in self._committed:
             datatype, attributes = TEXT, []
             if not has_data(type):
-                datatype, attributes = EMPTY, [attribute("empty", UINT8, SCALAR, b"\1")]
+                datatype, attributes = EMPTY, [write_attribute("empty", UINT8, SCALAR, b"\1")]
             elif type != SYMBOL:
-                layout = self._layout(type)
-                datatype = compound([(name, field.datatype) for name, field in layout if field.datatype is not None])
+                layout = self._lay_out(type)
+                datatype = write_compound(
+                    [(name, field.datatype) for name, field in layout if field.datatype is not None]
+                )
                 if any(field.committed for _, field in layout):
-                    names = b"".join(self._text(name) for name, _ in layout)
+                    names = b"".join(self._write_text(name) for name, _ in layout)
                     addresses = struct.pack(f"<{len(layout)}Q", *(field.committed for _, field in layout))
                     attributes = [
-                        attribute("field_names", TEXT, simple(len(layout)), names),
-                        attribute("field_types", REFERENCE, simple(len(layout)), addresses),
+                        write_attribute("field_names", TEXT, write_simple(len(layout)), names),
+                        write_attribute("field_types", REFERENCE, write_simple(len(layout)), addresses),
                     ]
-            record = self._type_record(type)
+            record = self._write_type_record(type)
             self._committed[type] = self._commit_header(datatype, record, *attributes), datatype
             self._types.append(self._committed[type][0])
         return self._committed[type]
 
-    def _layout(self, type: julia.TypeName) -> list[tuple[str, _Field]]:
+    def _lay_out(self, type: julia.TypeName) -> list[tuple[str, _Field]]:
         """Return the members of a record with how they are stored: by references where else it would be too long."""
         if type not in self._layouts:
-            names, types = members(type)
+            names, types = list_members(type)
             if len(names) > _LARGEST_TUPLE:
                 raise ValueError(f"JLD2 expects at most {_LARGEST_TUPLE} entries side by side, got {len(names)}")
-            fields = [self._field(inner) for inner in types]
+            fields = [self._describe_field(inner) for inner in types]
             if sum(len(field.datatype or b"") + 40 for field in fields) > _LARGEST_DESCRIPTION:
                 fields = [_BY_REFERENCE if field.committed and field.datatype else field for field in fields]
             self._layouts[type] = list(zip(names, fields, strict=True))
@@ -224,59 +234,61 @@ class _Writer:
 
     # Values.
 
-    def dataset(self, value: julia.Value, path: str) -> int:
+    def write_dataset(self, value: julia.Value, path: str) -> int:
         """Write a value as an object of its own."""
         if isinstance(value, np.ndarray):
-            return self._array(value, path)
-        type = type_of(value, path)
+            return self._write_array(value, path)
+        type = find_type(value, path)
         if isinstance(value, str):
             data = value.encode()
-            return self._scalar(struct.pack("<BBBBI", 0x33, 0x11, 0, 0, len(data)), data)
+            return self._write_scalar(struct.pack("<BBBBI", 0x33, 0x11, 0, 0, len(data)), data)
         plain = PLAIN.get(type.path)
         if plain is not None:
-            return self._scalar(plain, self._bytes(type, value, path))
+            return self._write_scalar(plain, self._pack(type, value, path))
         address, _ = self._commit(type)
         if not has_data(type):
-            return self._object([FILL, (0x01, 0, NULL), datatype_message(shared(address)), (0x08, 0, compact(b""))])
-        return self._scalar(shared(address), self._bytes(type, value, path))
+            return self._write_object(
+                [FILL, (0x01, 0, NULL), write_datatype_message(write_shared(address)), (0x08, 0, compact(b""))]
+            )
+        return self._write_scalar(write_shared(address), self._pack(type, value, path))
 
-    def _bytes(self, type: julia.TypeName, value: Any, path: str) -> bytes:
+    def _pack(self, type: julia.TypeName, value: Any, path: str) -> bytes:
         """Return what a value of this type has in its own record."""
         if not has_data(type):
             return b""
         if type.path in PLAIN or type.path == "Base.Complex":
             return np.asarray(value).astype(np.asarray(value).dtype.newbyteorder("<")).tobytes()
         if type in (STRING, SYMBOL):
-            return self._text(value if isinstance(value, str) else value.name)
+            return self._write_text(value if isinstance(value, str) else value.name)
         parts = []
         entries = value.values if isinstance(value, julia.NamedTuple) else value
-        for (name, field), inner, entry in zip(self._layout(type), members(type)[1], entries, strict=True):
+        for (name, field), inner, entry in zip(self._lay_out(type), list_members(type)[1], entries, strict=True):
             here = f"{path}.{name}"
             if field == _BY_REFERENCE:
-                parts.append(struct.pack("<Q", self.dataset(entry, here)))
+                parts.append(struct.pack("<Q", self.write_dataset(entry, here)))
             else:
-                parts.append(self._bytes(inner, entry, here))
+                parts.append(self._pack(inner, entry, here))
         return b"".join(parts)
 
-    def _scalar(self, datatype: bytes, data: bytes) -> int:
+    def _write_scalar(self, datatype: bytes, data: bytes) -> int:
         layout = compact(data) if len(data) < _LARGEST_COMPACT else self._contiguous(data)
-        return self._object([FILL, (0x01, 0, SCALAR), datatype_message(datatype), (0x08, 0, layout)])
+        return self._write_object([FILL, (0x01, 0, SCALAR), write_datatype_message(datatype), (0x08, 0, layout)])
 
-    def _array(self, array: np.ndarray[Any, Any], path: str) -> int:
+    def _write_array(self, array: np.ndarray[Any, Any], path: str) -> int:
         if id(array) in self._arrays:
             return self._arrays[id(array)][0]
-        element = element_of(array.dtype, path)
+        element = find_element(array.dtype, path)
         if element.path == "Base.Complex":
-            datatype = shared(self._commit(element)[0])
+            datatype = write_shared(self._commit(element)[0])
         else:
             datatype = PLAIN[element.path]
         stored = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
         data: Any = stored.reshape(-1).view(np.uint8).data if stored.size else b""
         layout = self._contiguous(data) if len(data) else compact(b"")
-        messages = [FILL, (0x01, 0, simple(*array.shape) if array.ndim else simple(1))]
+        messages = [FILL, (0x01, 0, write_simple(*array.shape) if array.ndim else write_simple(1))]
         if not array.ndim:
-            messages.append(attribute("dimensions", PLAIN["Core.Int64"], simple(0), b""))
-        address = self._object([*messages, datatype_message(datatype), (0x08, 0, layout)])
+            messages.append(write_attribute("dimensions", PLAIN["Core.Int64"], write_simple(0), b""))
+        address = self._write_object([*messages, write_datatype_message(datatype), (0x08, 0, layout)])
         self._arrays[id(array)] = address, array
         return address
 
@@ -292,7 +304,7 @@ class _Writer:
             link = struct.pack("<BBBH", 1, 0x11, 1, len(text)) + text + struct.pack("<Q", address)
             messages.append((0x06, 0, link))
         # Room in which JLD2.jl may put links later: an empty message, and a place to go on from.
-        return self._object(messages, struct.pack("<BHB", 0, 44, 0) + bytes(44 + 20))
+        return self._write_object(messages, struct.pack("<BHB", 0, 44, 0) + bytes(44 + 20))
 
     def finish(self, file: BinaryIO, links: Mapping[str, int]) -> None:
         types = self._group({f"{i:08d}": address for i, address in enumerate(self._types, start=1)})
@@ -300,7 +312,7 @@ class _Writer:
         self._close_heap()
         block = b"\x89HDF\r\n\x1a\n" + struct.pack("<BBBB", 2, 8, 8, 0)
         block += struct.pack("<QQQQ", _BASE, _UNDEFINED, self._size + _BASE, root)
-        self._pieces[0] = block + struct.pack("<I", lookup3(block))
+        self._pieces[0] = block + struct.pack("<I", compute_lookup3(block))
         title = f"HDF5-based Julia Data Format, version 0.2.0\0 (luxport {__version__})\0"
         file.write(title.encode().ljust(_BASE, b"\0"))
         for piece in self._pieces:

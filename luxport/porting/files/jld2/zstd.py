@@ -20,7 +20,7 @@ from luxport.porting.files.jld2.zstd_codes import (
     spread,
 )
 
-__all__ = ["zstd_chunk"]
+__all__ = ["decompress_zstd"]
 
 
 _MAGIC = 0xFD2FB528
@@ -29,7 +29,7 @@ _MAGIC = 0xFD2FB528
 _LARGEST_BLOCK = 1 << 17
 
 
-def zstd_chunk(data: memoryview, size: int, offset: int, step: Callable[[int, int], None]) -> memoryview:
+def decompress_zstd(data: memoryview, size: int, offset: int, step: Callable[[int, int], None]) -> memoryview:
     """Return the ``size`` bytes of a chunk that was compressed with Zstandard; ``step`` counts what that takes.
 
     Raises: FileFormatError if the data are damaged; what ``step`` raises
@@ -58,17 +58,17 @@ _LITERAL_BITS = [0] * 16 + [1, 1, 1, 1, 2, 2, 3, 3, 4, 6, 7, 8, 9, 10, 11, 12, 1
 _MATCH_BITS = [0] * 32 + [1, 1, 1, 1, 2, 2, 3, 3, 4, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]
 
 
-def _bases(first: int, bits: list[int]) -> list[int]:
+def _list_bases(first: int, bits: list[int]) -> list[int]:
     bases = [first]
     for count in bits[:-1]:
         bases.append(bases[-1] + (1 << count))
     return bases
 
 
-_LITERAL_BASES = _bases(0, _LITERAL_BITS)
+_LITERAL_BASES = _list_bases(0, _LITERAL_BITS)
 
 
-_MATCH_BASES = _bases(3, _MATCH_BITS)
+_MATCH_BASES = _list_bases(3, _MATCH_BITS)
 
 
 # What a block means that sends no tables (3.1.1.3.2.2): literal lengths, offsets, match lengths.
@@ -133,7 +133,7 @@ class _Frame:
         self._result += piece
 
     def _block(self, data: memoryview) -> None:
-        literals, place = self._literals(data)
+        literals, place = self._read_literals(data)
         count = data[place]
         place += 1
         if count >= 255:
@@ -145,14 +145,14 @@ class _Frame:
         used = 0
         if count:
             place = self._read_tables(data, place)
-            used = self._sequences(Backward(data[place:]), count, literals)
+            used = self._run_sequences(Backward(data[place:]), count, literals)
         elif place != len(data):
             raise DamagedError
         self._append(literals[used:])
 
     # Literals (3.1.1.3.1).
 
-    def _literals(self, data: memoryview) -> tuple[bytes, int]:
+    def _read_literals(self, data: memoryview) -> tuple[bytes, int]:
         kind, form = data[0] & 3, data[0] >> 2 & 3
         if kind < 2:
             width = (1, 2, 1, 3)[form]
@@ -226,7 +226,7 @@ class _Frame:
                     self._tables[i], place = read_distribution(data, place, MOST_ACCURATE[i], _LAST_SYMBOL[i])
         return place
 
-    def _sequences(self, bits: Backward, count: int, literals: bytes) -> int:
+    def _run_sequences(self, bits: Backward, count: int, literals: bytes) -> int:
         """Carry out the sequences, and return how many literals they used."""
         lengths, offsets, matches = self._tables
         if lengths is None or offsets is None or matches is None:
@@ -245,7 +245,7 @@ class _Frame:
                 raise DamagedError
             self._append(literals[used : used + length])
             used += length
-            self._copy(self._distance(offset, length), match)
+            self._copy(self._find_distance(offset, length), match)
             if number < count - 1:
                 length_state = length_row.base + bits.read(length_row.bits)
                 match_state = match_row.base + bits.read(match_row.bits)
@@ -254,7 +254,7 @@ class _Frame:
             raise DamagedError
         return used
 
-    def _distance(self, offset: int, literals: int) -> int:
+    def _find_distance(self, offset: int, literals: int) -> int:
         """Return how far back a match is; the three latest distances have short codes (3.1.1.5)."""
         recent = self._offsets
         if offset > 3:

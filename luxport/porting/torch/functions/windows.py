@@ -9,7 +9,7 @@ from typing import Any
 from luxport import ops
 from luxport.backend import Array, find_array_device, namespace
 from luxport.ops.shapes import read_sizes
-from luxport.porting.torch.conventions import PADDING_MODES, same_pads
+from luxport.porting.torch.conventions import PADDING_MODES, find_same_pads
 
 __all__ = ["FUNCTIONS", "each_axis", "pad"]
 
@@ -42,7 +42,7 @@ def _conv(
     groups: int = 1,
 ) -> Array:
     if isinstance(padding, str):
-        padding = 0 if padding == "valid" else same_pads(tuple(weight.shape[2:]), each_axis(dilation, rank))
+        padding = 0 if padding == "valid" else find_same_pads(tuple(weight.shape[2:]), each_axis(dilation, rank))
     options = {"stride": stride, "padding": padding, "dilation": dilation}
     return _convolve(ops.conv, rank, x, weight, bias, groups, options)
 
