@@ -165,6 +165,21 @@ _ATTRIBUTES = {
 }
 
 
+_OF_STATES = {
+    **dict.fromkeys(("params", "parameters", "variables", "weights", "trainable_variables"), "parameters are state.ps"),
+    **dict.fromkeys(("states", "batch_stats", "model_state", "buffers"), "states are state.st"),
+    **dict.fromkeys(("opt", "optimizer_state", "optim"), "the optimizer's state is state.opt_state"),
+    **dict.fromkeys(("optimizer", "rule", "tx"), "the rule is luxport.optimizers.current_rule(state.opt_state)"),
+    **dict.fromkeys(("lr", "eta", "learning_rate"), "state.adjust(eta=...) changes it"),
+    **dict.fromkeys(("apply_fn", "apply", "forward", "call"), "y, st = state.model(x, state.ps, state.st)"),
+    **dict.fromkeys(("save", "state_dict"), "luxport.training.save_checkpoint(folder, state)"),
+    **dict.fromkeys(("load", "restore", "load_state_dict"), "state = luxport.training.restore(folder, state)"),
+    **dict.fromkeys(("to", "cuda", "cpu"), "luxport.to(state, backend=..., device=...)"),
+    "eval": "luxport.training.evaluate(objective, state, data), or luxport.test_mode(state.st)",
+    "train_step": "loss, stats, state = luxport.training.train_step(objective, data, state)",
+}
+
+
 def hint_at_name(package: str, name: str, known: Iterable[str]) -> str:
     """Say what stands for a name that a package has not, after a colon; nothing if that is not known."""
     if name.startswith("_"):
@@ -195,12 +210,15 @@ def _find_nearest(name: str, known: Iterable[str]) -> list[str]:
 
 def make_attribute_error(value: Any, name: str) -> AttributeError:
     """Make the error for an attribute that is not there, with what is done here instead."""
-    return AttributeError(f"{type(value).__name__} has no attribute {show(name)}{hint_at_attribute(name)}")
+    kind = type(value).__name__
+    return AttributeError(f"{kind} has no attribute {show(name)}{hint_at_attribute(name, kind)}")
 
 
-def hint_at_attribute(name: str) -> str:
-    """Say what is done here for an attribute that models of other libraries have, after a colon."""
-    return f": {_ATTRIBUTES[name]}" if name in _ATTRIBUTES else ""
+def hint_at_attribute(name: str, kind: str = "") -> str:
+    """Say what is done here for an attribute that models, or states of training, of other libraries have."""
+    found = _OF_STATES.get(name) if kind == "TrainState" else None
+    found = found or _ATTRIBUTES.get(name, "")
+    return f": {found}" if found else ""
 
 
 _MODE = "the mode is in st: luxport.test_mode(st), luxport.train_mode(st)"

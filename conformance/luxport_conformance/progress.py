@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from typing import Any
 
-from luxport_conformance.report import without_numbers
+from luxport_conformance.report import leave_out_numbers, make_printable
 from luxport_conformance.schedule import Finding
 
 __all__ = ["Progress"]
@@ -52,11 +52,11 @@ class Progress:
         """Count a check, and say in a line what failed."""
         self._done += 1
         if finding.complaint:
-            kind = without_numbers(finding.complaint)
+            kind = leave_out_numbers(finding.complaint)
             self._complaints[kind] += 1
             if self._complaints[kind] <= _MOST:
                 more = " (more of these are counted at the end)" if self._complaints[kind] == _MOST else ""
-                self._say(f"FAILED {finding.id}: {_in_a_line(finding.complaint)}{more}")
+                self._say(f"FAILED {finding.id}: {_put_in_line(finding.complaint)}{more}")
         if self._bar is not None:
             self._bar.update()
         elif time.monotonic() - self._told > _EACH:
@@ -71,6 +71,6 @@ class Progress:
         self._bar.write(line, file=sys.stderr) if self._bar is not None else print(line, file=sys.stderr, flush=True)
 
 
-def _in_a_line(text: str) -> str:
-    line = " ".join(text.split())
+def _put_in_line(text: str) -> str:
+    line = make_printable(" ".join(text.split()))
     return line if len(line) <= _LINE else f"{line[: _LINE * 2 // 3]} … {line[-_LINE // 3 :]}"

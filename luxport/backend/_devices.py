@@ -71,7 +71,7 @@ def expect_device(backend: str, name: Any, devices: Sequence[str]) -> str:
     """
     wanted = str(name).replace("cuda", "gpu")
     if wanted not in (*devices, *[device.partition(":")[0] for device in devices]):
-        raise ValueError(f"{backend} has the devices {', '.join(devices)}, got {wanted!r}")
+        raise ValueError(f"{backend} has the devices {', '.join(devices)}, got {show(name)}")
     return wanted
 
 

@@ -155,6 +155,14 @@ class TrainState(_Fields):
         """The layer that is trained."""
         return self.program.value.model
 
+    def __new__(cls, *entries: Any, **named: Any) -> TrainState:
+        """Take all entries, as functions that go through trees have them."""
+        if len(entries) + len(named) != len(_Fields._fields):
+            raise TypeError(
+                "a TrainState is made by TrainState.create(model, rule), and changed by state.replace(ps=...)"
+            )
+        return super().__new__(cls, *entries, **named)
+
     def __getattr__(self, name: str) -> Any:
         from luxport.habits import make_attribute_error  # mistakes alone need it
 

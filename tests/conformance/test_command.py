@@ -20,7 +20,7 @@ from luxport_conformance.compare import Violation
 from luxport_conformance.gaps import gaps
 from luxport_conformance.probing import ask
 from luxport_conformance.progress import Progress
-from luxport_conformance.report import complaints, table
+from luxport_conformance.report import complaints, remarks, table
 from luxport_conformance.runner import Check, run
 from luxport_conformance.schedule import Finding, findings
 from luxport_conformance.selection import Selection
@@ -240,6 +240,15 @@ def test_equal_complaints_are_told_in_a_few_lines_as_they_come(capsys: pytest.Ca
     assert [line.split()[1].rstrip(":") for line in told] == ["c0", "c1", "c2", "for"]
     assert max(map(len, told)) < 400 and "got (0, 1)" in told[0] and "counted at the end" in told[2]
     assert told[3] == "waiting for c9, which is given up after 180 s"
+
+
+def test_what_others_say_is_told_once_and_moves_no_terminal() -> None:
+    found = [
+        replace(_failed(f"c{i}", None), kind="peer", backend=name, remark="raises\n \x1b[1mError", deviation=0.0)
+        for i, name in enumerate(("one", "two", "one"))
+    ]
+    assert remarks(found) == "Dense on one, two: raises \\x1b[1mError"
+    assert complaints([_failed("c", "no\x1b[2J\nnumbers")]) == "1 check: no\\x1b[2J\nnumbers\n    c"
 
 
 def test_a_table_is_folded_into_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

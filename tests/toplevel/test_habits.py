@@ -201,6 +201,11 @@ MISTAKES: dict[str, tuple[Any, str]] = {
         lambda: training.TrainState.create(apply_fn=MODEL, params=PS, tx=ADAM),
         "did you mean model? it takes model",
     ),
+    "params of a state": (lambda: torch_state().params, "has no attribute 'params': parameters are state.ps"),
+    "optimizer_state": (lambda: torch_state().optimizer_state, "state.opt_state"),
+    "a rule of a state": (lambda: torch_state().tx, "current_rule(state.opt_state)"),
+    "TrainState(m, rule)": (lambda: training.TrainState(MODEL, ADAM), "made by TrainState.create(model, rule)"),
+    "device=cuda": (lambda: lp.setup(0, MODEL, backend="torch", device="cuda:7"), "got 'cuda:7'"),
     "data_format": (lambda: lp.Conv((3, 3), 1, 4, data_format="channels_last"), "channels on axis 1"),
     "axis=-1": (lambda: lp.BatchNorm(3, axis=-1), "channels on axis 1"),
     "mask_zero": (lambda: lp.Embedding(5, 3, mask_zero=True), "LSTM(..., masked=True)"),
@@ -295,7 +300,7 @@ def test_states_without_a_mode_are_states() -> None:
 
 def test_cuda_is_a_device_by_another_name() -> None:
     if not torch.cuda.is_available():
-        with pytest.raises(ValueError, match="torch has the devices cpu, got 'gpu:0'"):
+        with pytest.raises(ValueError, match="torch has the devices cpu, got 'cuda:0'"):
             lp.setup(0, MODEL, backend="torch", device="cuda:0")
         return
     assert lp.setup(0, MODEL, backend="torch", device="cuda:0")[0]["layer_1"]["weight"].device.type == "cuda"

@@ -2,6 +2,16 @@
 
 from luxport_conformance.report.data import as_data, outcomes
 from luxport_conformance.report.files import check_folder, write
-from luxport_conformance.report.text import complaints, remarks, table, without_numbers
+from luxport_conformance.report.text import complaints, leave_out_numbers, make_printable, remarks, table
 
-__all__ = ["as_data", "check_folder", "complaints", "outcomes", "remarks", "table", "without_numbers", "write"]
+__all__ = [
+    "as_data",
+    "check_folder",
+    "complaints",
+    "outcomes",
+    "make_printable",
+    "remarks",
+    "table",
+    "leave_out_numbers",
+    "write",
+]

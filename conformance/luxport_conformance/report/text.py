@@ -11,7 +11,7 @@ from luxport_conformance import backends
 from luxport_conformance.peers.kinds import KINDS
 from luxport_conformance.schedule import Finding
 
-__all__ = ["complaints", "remarks", "table", "without_numbers"]
+__all__ = ["complaints", "make_printable", "remarks", "table", "leave_out_numbers"]
 
 
 def table(findings: Sequence[Finding], columns: Sequence[str]) -> str:
@@ -60,14 +60,13 @@ def _fold(names: Sequence[str], width: int, widths: Mapping[str, int]) -> list[l
 
 
 def remarks(findings: Sequence[Finding]) -> str:
-    """List what peers do otherwise by design, each remark once for a subject."""
-    told = [
-        f"{finding.subject} on {finding.backend}: {what}"
-        for finding in findings
-        if not math.isnan(finding.deviation)
-        for what in filter(None, [finding.remark, *map(KINDS.__getitem__, finding.differences)])
-    ]
-    return "\n".join(dict.fromkeys(told))
+    """List what peers do otherwise by design, each remark once for a subject, with all that have it."""
+    told: dict[tuple[str, str], dict[str, None]] = {}
+    for finding in findings:
+        if not math.isnan(finding.deviation):
+            for what in filter(None, [finding.remark, *map(KINDS.__getitem__, finding.differences)]):
+                told.setdefault((finding.subject, " ".join(what.split())), {})[finding.backend] = None
+    return make_printable("\n".join([f"{subject} on {', '.join(by)}: {what}" for (subject, what), by in told.items()]))
 
 
 def complaints(findings: Sequence[Finding], most: int = 6) -> str:
@@ -78,7 +77,7 @@ def complaints(findings: Sequence[Finding], most: int = 6) -> str:
     groups: dict[str, list[Finding]] = {}
     for finding in findings:
         if finding.complaint:
-            groups.setdefault(without_numbers(finding.complaint), []).append(finding)
+            groups.setdefault(leave_out_numbers(finding.complaint), []).append(finding)
     lines = []
     for group in sorted(groups.values(), key=len, reverse=True):
         names = [finding.id for finding in group[:most]]
@@ -86,10 +85,15 @@ def complaints(findings: Sequence[Finding], most: int = 6) -> str:
         checks = "check" if len(group) == 1 else "checks"
         lines += [f"{len(group)} {checks}: {group[0].complaint}", f"    {', '.join(names)}{more}"]
         lines += [f"    {group[0].place}"] if group[0].place else []
-    return "\n".join(lines)
+    return make_printable("\n".join(lines))
 
 
-def without_numbers(complaint: str) -> str:
+def make_printable(text: str) -> str:
+    """Return the text of others as no terminal obeys it: lines as they are, what is not printable as its escape."""
+    return "".join([c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text.expandtabs()])
+
+
+def leave_out_numbers(complaint: str) -> str:
     """Return what complaints have in common that are of one kind: what a check measured, and shapes, are its own."""
     return _NUMBER.sub("#", complaint)
 
