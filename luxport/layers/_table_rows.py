@@ -102,7 +102,7 @@ def check_offsets(offsets: Array, indices: Array) -> Array | None:
     if count != 0 and (first is None or ends is None):
         xp = namespace(offsets)
         rising = xp.all(offsets[1:] > offsets[:-1])
-        inside = offsets[-1] < xp.sum(xp.ones_like(indices, dtype=xp.int32), dtype=xp.int32)
+        inside = offsets[-1] < xp.sum(xp.ones_like(indices, dtype=offsets.dtype), dtype=offsets.dtype)
         return xp.logical_and(xp.logical_and(offsets[0] == 0, rising), inside)
     rising = steps is None or steps[0] > 0
     if count != 0 and first is not None and ends is not None and first[0] == 0 and rising and ends[1] < count:
