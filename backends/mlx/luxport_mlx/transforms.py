@@ -33,11 +33,11 @@ def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...], has_au
             fresh = tree.unflatten(tree.structure(wrt), iter(variables))
             for i, argument in zip(positions, fresh, strict=True):
                 replaced[i] = argument
-            return tuple(result.opened(f(*replaced, **kwargs)))
+            return tuple(result.open_result(f(*replaced, **kwargs)))
 
         arrays, found = mx.value_and_grad(of_variables)(variables)
         gradients = tree.unflatten(tree.structure(wrt), iter(found))
-        return result.closed(arrays), gradients[0] if isinstance(argnums, int) else gradients
+        return result.close_result(arrays), gradients[0] if isinstance(argnums, int) else gradients
 
     return transformed
 
@@ -49,14 +49,14 @@ class _Flat:
         self._structure: Any = None
         self._leaves: list[Any] = []
 
-    def opened(self, result: Any) -> list[mx.array]:
+    def open_result(self, result: Any) -> list[mx.array]:
         """Take the arrays, and remember the rest."""
         leaves = tree.leaves(result)
         self._structure = tree.structure(result)
         self._leaves = [None if isinstance(leaf, mx.array) else leaf for leaf in leaves]
         return [leaf for leaf in leaves if isinstance(leaf, mx.array)]
 
-    def closed(self, arrays: Any) -> Any:
+    def close_result(self, arrays: Any) -> Any:
         """Build the result of arrays that have come out of a transform."""
         left = iter(arrays)
         return tree.unflatten(self._structure, iter([next(left) if leaf is None else leaf for leaf in self._leaves]))
@@ -208,7 +208,7 @@ def jit(f: Callable[..., Any]) -> Callable[..., Any]:
         arrays = compiled(*[leaf for leaf in leaves if isinstance(leaf, mx.array)])
         with suppress(ValueError):  # inside another program, of which it is a part
             mx.async_eval(arrays)
-        return result.closed(arrays)
+        return result.close_result(arrays)
 
     return program
 
@@ -221,7 +221,7 @@ def _compile(f: Callable[..., Any], structure: Any, leaves: list[Any]) -> tuple[
     def flat(*arrays: mx.array) -> list[mx.array]:
         left = iter(arrays)
         args, kwargs = tree.unflatten(structure, iter([next(left) if leaf is None else leaf for leaf in constants]))
-        return result.opened(f(*args, **kwargs))
+        return result.open_result(f(*args, **kwargs))
 
     return mx.compile(flat), result
 

@@ -12,7 +12,7 @@ from luxport_onnx import ops, xp
 from luxport_onnx.export import export
 from luxport_onnx.graph import Array, fed
 from luxport_onnx.loops import scan
-from luxport_onnx.running import numbers_of
+from luxport_onnx.running import read_numbers
 
 __all__ = ["capabilities", "export", "name", "ops", "scan", "xp"]
 
@@ -41,7 +41,7 @@ def asarray(values: Any, *, dtype: str | None = None, device: str | None = None)
 
 def to_numpy(array: Any) -> Any:
     """Run the graph, and copy."""
-    return numbers_of(array)
+    return read_numbers(array)
 
 
 def from_dlpack(array: Any, *, share: bool) -> Any:

@@ -14,8 +14,8 @@ from luxport.errors import LayerTypeError
 from luxport.porting.files.replacing import replacing
 from luxport.text import name_kind
 from luxport_onnx import xp
-from luxport_onnx.graph import DEFAULT_OPSET, Array, constant, exporting, placeholder
-from luxport_onnx.model import NEWEST, OLDEST, PAGE, graph_of, model_of, places_beside
+from luxport_onnx.graph import DEFAULT_OPSET, Array, make_constant, make_placeholder, record_export
+from luxport_onnx.model import NEWEST, OLDEST, PAGE, make_graph, make_model, place_beside
 
 __all__ = ["export"]
 
@@ -44,25 +44,25 @@ def export(
         raise ValueError(f"to_onnx expects an opset from {OLDEST} to {NEWEST}, got {opset}")
     free = _choose_free_sizes([size for leaf in tree.leaves(inputs) for size in leaf.shape if isinstance(size, str)])
     leaves = [
-        placeholder(name, _dtype(leaf.dtype), _list_samples(leaf.shape, free))
+        make_placeholder(name, _find_dtype(leaf.dtype), _list_samples(leaf.shape, free))
         for name, leaf in zip(input_names, tree.leaves(inputs), strict=True)
     ]
     x = tree.unflatten(tree.structure(inputs), iter(leaves))
-    with exporting(version):
+    with record_export(version):
         y = program(x, _name_constants(ps), _name_constants(st))
-        outputs = tree.map(_output, y)
+        outputs = tree.map(_make_output, y)
         if not tree.leaves(outputs):
             raise LayerTypeError(f"expects a model whose output is an array, got {name_kind(y)}", culprit="to_onnx")
         named = list(zip(name_outputs(outputs), tree.leaves(outputs), strict=True))
-        graph = graph_of(list(zip(input_names, leaves, strict=True)), named)
+        graph = make_graph(list(zip(input_names, leaves, strict=True)), named)
         size = sum([value.nbytes for value in graph.constants.values()])
         outside = size >= _MOST if external_data is None else external_data
         if path is None and outside:
             raise ValueError(f"to_onnx expects a path for a model of {size} bytes: files of ONNX end at 2 GB")
         if outside and os.path.exists(path or "") and not os.path.isfile(path or ""):
             raise ValueError(f"to_onnx expects a file's path for a model with a file beside it, got {path}")
-        beside = places_beside(graph, os.path.basename(f"{path}{_BESIDE}")) if outside else {}
-        model = model_of(graph, opset=version, free=free, beside=beside)
+        beside = place_beside(graph, os.path.basename(f"{path}{_BESIDE}")) if outside else {}
+        model = make_model(graph, opset=version, free=free, beside=beside)
     if not outside:
         onnx.checker.check_model(model)
     if path is not None:
@@ -89,7 +89,7 @@ def _choose_free_sizes(names: Sequence[str]) -> dict[str, tuple[int, ...]]:
     return {name: (_PRIMES[2 * i] * _UNIT, _PRIMES[2 * i + 1] * _UNIT) for i, name in enumerate(distinct)}
 
 
-def _dtype(name: str) -> Any:
+def _find_dtype(name: str) -> Any:
     found = getattr(xp, name, None)
     if found is None:
         raise LayerTypeError(
@@ -116,17 +116,17 @@ def _name_constants(values: Any) -> Any:
                     "convert them with luxport.to(ps, dtype='float32')",
                     culprit="to_onnx",
                 )
-            known[id(leaf)] = constant(leaf, ".".join(path))
+            known[id(leaf)] = make_constant(leaf, ".".join(path))
         return known[id(leaf)]
 
     return tree.map_with_path(named, values)
 
 
-def _output(leaf: Any) -> Array:
+def _make_output(leaf: Any) -> Array:
     if type(leaf) is Array:
         return leaf
     if isinstance(leaf, (bool, int, float)):
-        return constant(leaf)
+        return make_constant(leaf)
     raise LayerTypeError(
         f"expects a model whose output is an array, or a tree of them, got {type(leaf).__name__} in it",
         culprit="to_onnx",

@@ -19,12 +19,12 @@ __all__ = [
     "SAMPLES",
     "Array",
     "Node",
-    "constant",
-    "exporting",
+    "make_constant",
+    "record_export",
     "fed",
     "is_exporting",
-    "opset",
-    "placeholder",
+    "find_opset",
+    "make_placeholder",
     "record",
     "record_all",
 ]
@@ -129,7 +129,7 @@ class Array:
         return f"luxport_onnx.Array({self.shape}, {self.dtype.name})"
 
 
-def constant(value: Any, name: str | None = None) -> Array:
+def make_constant(value: Any, name: str | None = None) -> Array:
     """Return an array whose numbers belong to the graph."""
     host = np.asarray(value)
     made = Array(host.dtype, (host.shape,) * SAMPLES)
@@ -144,12 +144,12 @@ def constant(value: Any, name: str | None = None) -> Array:
 
 def fed(value: Any) -> Array:
     """Return an input of a graph, together with the numbers that it gets when the graph runs."""
-    made = constant(np.array(value))
+    made = make_constant(np.array(value))
     made.is_fed, made.splat, made.numbers = True, None, None
     return made
 
 
-def placeholder(name: str | None, dtype: Any, shapes: tuple[Shape, ...]) -> Array:
+def make_placeholder(name: str | None, dtype: Any, shapes: tuple[Shape, ...]) -> Array:
     """Return an input of a graph."""
     made = Array(dtype, shapes)
     made.name = name
@@ -170,7 +170,7 @@ def record_all(
     return node.outputs
 
 
-def opset() -> int:
+def find_opset() -> int:
     """Return the version of ONNX's operators that is recorded now."""
     return _opset.get()
 
@@ -181,7 +181,7 @@ def is_exporting() -> bool:
 
 
 @contextmanager
-def exporting(version: int) -> Iterator[None]:
+def record_export(version: int) -> Iterator[None]:
     """Record a graph that leaves Python, of this version of the operators."""
     kept = _opset.set(version), _exporting.set(True)
     try:

@@ -11,7 +11,7 @@ import numpy as np
 
 from luxport_onnx.graph import Array, Node
 
-__all__ = ["Graph", "Line", "reachable", "written"]
+__all__ = ["Graph", "Line", "list_reachable", "write_lines"]
 
 
 @dataclass
@@ -49,7 +49,7 @@ class Graph:
         yield from [name for name, _ in self.outputs]
 
 
-def reachable(outputs: Sequence[Array]) -> tuple[list[Node], list[Array]]:
+def list_reachable(outputs: Sequence[Array]) -> tuple[list[Node], list[Array]]:
     """List what outputs are made from: the nodes, each after those that it needs, and the arrays without a node."""
     nodes: list[Node] = []
     leaves: list[Array] = []
@@ -82,7 +82,7 @@ def _list_inner(inputs: tuple[Array, ...], outputs: tuple[Array, ...]) -> list[N
     """List the nodes of a loop's body that depend on what each step takes."""
     within = {id(array) for array in inputs}
     found = []
-    for node in reachable(outputs)[0]:
+    for node in list_reachable(outputs)[0]:
         if any([id(array) in within for array in _find_needed(node)]):
             found.append(node)
             within |= {id(array) for array in node.outputs}
@@ -98,7 +98,7 @@ def _list_captured(inputs: tuple[Array, ...], outputs: tuple[Array, ...]) -> lis
     ]
 
 
-def written(inputs: Sequence[tuple[str, Array]], outputs: Sequence[tuple[str, Array]]) -> Graph:
+def write_lines(inputs: Sequence[tuple[str, Array]], outputs: Sequence[tuple[str, Array]]) -> Graph:
     """Write down what makes the outputs from the inputs."""
     graph = _Writer(inputs, outputs).graph
     _drop_unused(graph.lines, graph.uses())
@@ -126,11 +126,11 @@ class _Writer:
         self._counts: dict[str, int] = {}
         self._known: dict[Any, str] = {}
         self._lines: dict[Any, list[str]] = {}
-        nodes, _ = reachable([array for _, array in outputs])
-        self.graph = self._graph(list(inputs), list(outputs), nodes)
+        nodes, _ = list_reachable([array for _, array in outputs])
+        self.graph = self._write_graph(list(inputs), list(outputs), nodes)
         self.graph.constants = self.constants
 
-    def _graph(self, inputs: list[Any], outputs: list[Any], nodes: list[Node]) -> Graph:
+    def _write_graph(self, inputs: list[Any], outputs: list[Any], nodes: list[Node]) -> Graph:
         lines = [line for node in nodes for line in self._write_line(node)]
         made = {name: line for line in lines for name in line.outputs}
         given: set[str] = set()
@@ -169,22 +169,24 @@ class _Writer:
         self._names |= {id(array): name for name, array in named}
         made = [(self._make_name("step_out"), array) for array in outputs]
         kept, self._lines = self._lines, dict(self._lines)
-        graph = self._graph(named, made, _list_inner(inputs, outputs))
+        graph = self._write_graph(named, made, _list_inner(inputs, outputs))
         self._lines = kept
         return graph
 
     def _name_array(self, array: Array) -> str:
         name = self._names.get(id(array))
         if name is None:
-            name = self._names[id(array)] = self._constant(array)
+            name = self._names[id(array)] = self._write_constant(array)
         return name
 
-    def _constant(self, array: Array) -> str:
+    def _write_constant(self, array: Array) -> str:
         value = np.ascontiguousarray(array.value).reshape(array.value.shape)
         digest = hashlib.blake2b(value.tobytes(), digest_size=16).digest()
         key = (array.name, value.dtype.str, value.shape, digest)
         if key not in self._known:
-            self._known[key] = name = self._make_name("constant") if array.name is None else self._unique(array.name)
+            self._known[key] = name = (
+                self._make_name("constant") if array.name is None else self._choose_name(array.name)
+            )
             self.constants[name] = value
         return self._known[key]
 
@@ -196,7 +198,7 @@ class _Writer:
                 self._taken.add(name)
                 return name
 
-    def _unique(self, name: str) -> str:
+    def _choose_name(self, name: str) -> str:
         if name in self._taken:
             return self._make_name(name)
         self._taken.add(name)

@@ -7,7 +7,7 @@ from typing import Any
 
 from luxport import tree
 from luxport.transforms._loops import unroll_scan
-from luxport_onnx.graph import Array, Node, placeholder
+from luxport_onnx.graph import Array, Node, make_placeholder
 from luxport_onnx.xp import asarray, astype
 
 __all__ = ["scan"]
@@ -24,8 +24,8 @@ def scan(
     if not slices or (length is not None and length <= _UNROLLED):
         return unroll_scan(f, init, xs, length, reverse)
     starts = [asarray(leaf) for leaf in tree.leaves(init)]
-    carried = [placeholder(None, leaf.dtype, leaf.shapes) for leaf in starts]
-    sliced = [placeholder(None, leaf.dtype, tuple([shape[1:] for shape in leaf.shapes])) for leaf in slices]
+    carried = [make_placeholder(None, leaf.dtype, leaf.shapes) for leaf in starts]
+    sliced = [make_placeholder(None, leaf.dtype, tuple([shape[1:] for shape in leaf.shapes])) for leaf in slices]
     carry, y = f(tree.unflatten(tree.structure(init), iter(carried)), tree.unflatten(tree.structure(xs), iter(sliced)))
     ends = [astype(asarray(leaf), start.dtype) for leaf, start in zip(tree.leaves(carry), starts, strict=True)]
     if [end.shapes for end in ends] != [start.shapes for start in starts]:

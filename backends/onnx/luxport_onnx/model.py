@@ -1,4 +1,4 @@
-"""Graphs as ONNX has them: `model_of`."""
+"""Graphs as ONNX has them: `make_model`."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from onnx import helper, numpy_helper
 from luxport.version import __version__
 from luxport_onnx.folding_norms import fold_norms
 from luxport_onnx.graph import Array
-from luxport_onnx.lines import Graph, Line, reachable, written
+from luxport_onnx.lines import Graph, Line, list_reachable, write_lines
 
-__all__ = ["NEWEST", "OLDEST", "PAGE", "graph_of", "model_of", "places_beside", "reachable"]
+__all__ = ["NEWEST", "OLDEST", "PAGE", "make_graph", "make_model", "place_beside", "list_reachable"]
 
 OLDEST = 18
 """The first version of the operators that has what arrays are made of here."""
@@ -22,14 +22,14 @@ OLDEST = 18
 NEWEST = onnx.defs.onnx_opset_version()
 
 
-def graph_of(inputs: Sequence[tuple[str, Array]], outputs: Sequence[tuple[str, Array]]) -> Graph:
+def make_graph(inputs: Sequence[tuple[str, Array]], outputs: Sequence[tuple[str, Array]]) -> Graph:
     """Return the graph that makes the outputs from the inputs."""
-    graph = written(inputs, outputs)
+    graph = write_lines(inputs, outputs)
     fold_norms(graph)
     return graph
 
 
-def model_of(
+def make_model(
     graph: Graph,
     *,
     opset: int,
@@ -38,7 +38,7 @@ def model_of(
 ) -> Any:
     """Return a graph as a model; `free` are the free sizes, by name, for each sample.
 
-    Constants that are `beside` it are places in a file of their own, see `places_beside`.
+    Constants that are `beside` it are places in a file of their own, see `place_beside`.
     """
     free, beside = free or {}, beside or {}
     made = helper.make_graph(
@@ -61,7 +61,7 @@ def model_of(
     )
 
 
-def places_beside(graph: Graph, file: str) -> dict[str, Any]:
+def place_beside(graph: Graph, file: str) -> dict[str, Any]:
     """Give each constant that is not small its place in a file, one behind the other at the start of a page.
 
     A model with all its numbers in it cannot be made where it is over 2 GB, so these have none.

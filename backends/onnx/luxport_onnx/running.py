@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from luxport_onnx.graph import Array, opset
-from luxport_onnx.model import graph_of, model_of, reachable
+from luxport_onnx.graph import Array, find_opset
+from luxport_onnx.model import make_graph, make_model, reachable
 
-__all__ = ["numbers_of", "run_model"]
+__all__ = ["read_numbers", "run_model"]
 
 
-def numbers_of(x: Array) -> Any:
+def read_numbers(x: Array) -> Any:
     """Return an array's numbers, copied to the host.
 
     Raises: TypeError if it depends on inputs that have none yet
@@ -23,7 +23,7 @@ def numbers_of(x: Array) -> Any:
     if any([leaf.value is None for leaf in leaves]):
         raise TypeError("onnx has no numbers here: the array depends on inputs of a graph that is still being made")
     inputs = [(f"x{i}", leaf) for i, leaf in enumerate(leaves)]
-    model = model_of(graph_of(inputs, [("y", x)]), opset=opset())
+    model = make_model(make_graph(inputs, [("y", x)]), opset=find_opset())
     return run_model(model, {name: leaf.value for name, leaf in inputs})[0]
 
 

@@ -108,7 +108,7 @@ _numbers: dict[Any, int] = {}
 _of_graphs = 0
 
 
-def _number_operation(kind: Any) -> int:
+def _count_operation(kind: Any) -> int:
     """Return the number of an operation, by which processes find each other's.
 
     Between programs each kind of operation has one. Inside a graph each has its own, as some run at the same time; all
@@ -193,7 +193,7 @@ class TfEngine:
         return {
             "group_size": self.world.size,
             "group_key": _GROUP,
-            "instance_key": _number_operation(kind),
+            "instance_key": _count_operation(kind),
             "communication_hint": "auto",
         }
 

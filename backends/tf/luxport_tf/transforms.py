@@ -77,7 +77,7 @@ def jvp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ..
     """
     direction = _direction.get()
     if direction == "backward" or (not direction and could_possibly_record()):
-        return _jvp_by_tapes(f, primals, tangents)
+        return _compute_jvp_by_tapes(f, primals, tangents)
     if direction == "forward":
         raise _NestedJvpError
     token = _direction.set("forward")
@@ -89,7 +89,7 @@ def jvp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ..
         return y, tree.map(lambda leaf: accumulator.jvp(leaf, tf.UnconnectedGradients.ZERO), y)
     except _NestedJvpError:
         _direction.set("backward")
-        return _jvp_by_tapes(f, primals, tangents)
+        return _compute_jvp_by_tapes(f, primals, tangents)
     finally:
         _direction.reset(token)
 
@@ -101,7 +101,9 @@ class _NestedJvpError(Exception):
     """The outermost `jvp` hears that there is one inside it, or a gradient of its own."""
 
 
-def _jvp_by_tapes(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
+def _compute_jvp_by_tapes(
+    f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]
+) -> tuple[Any, Any]:
     """Pull a cotangent back, which is linear in it, and differentiate that: the product with the Jacobian itself."""
     variables = [tf.identity(leaf) for leaf in tree.leaves(primals)]
     fresh = tree.unflatten(tree.structure(primals), iter(variables))
@@ -188,7 +190,7 @@ def jit(f: Callable[..., Any], agree: Callable[[list[Any]], Any] | None = None) 
             return f(*args, **kwargs)
         arguments = (args, kwargs)
         leaves = tree.leaves(arguments)
-        tensors = [_as_tensor(leaf) for leaf in leaves if _is_tensor(leaf)]
+        tensors = [_make_tensor(leaf) for leaf in leaves if _is_tensor(leaf)]
         # A forward derivative of a whole program passes over the library's fused kernels: it would be 0.
         forward = bool(pack_tangents(tensors).tangents)
         signature = (tree.structure(arguments), tuple([_tell_kind(leaf) for leaf in leaves]), forward)
@@ -265,7 +267,7 @@ def _tell_kind(leaf: Any) -> Any:
     return (leaf.dtype, tuple(leaf.shape.as_list())) if _is_tensor(leaf) else Static(leaf)
 
 
-def _as_tensor(leaf: Any) -> Any:
+def _make_tensor(leaf: Any) -> Any:
     return tf.convert_to_tensor(leaf) if isinstance(leaf, tf.Variable) else leaf
 
 

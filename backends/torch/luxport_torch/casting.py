@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-__all__ = ["casts", "in_float32"]
+__all__ = ["casts", "call_in_float32"]
 
 _CAST = (torch.float32, torch.float16, torch.bfloat16)
 
@@ -16,7 +16,7 @@ def casts(x: torch.Tensor, other: Any) -> bool:
     return torch.is_autocast_enabled(x.device.type) and x.dtype in _CAST and getattr(other, "dtype", None) in _CAST
 
 
-def in_float32(f: Any, *arrays: torch.Tensor | None, **options: Any) -> Any:
+def call_in_float32(f: Any, *arrays: torch.Tensor | None, **options: Any) -> Any:
     """Call f on float32 arrays, and let autocast change nothing inside."""
     with torch.autocast(next(a.device.type for a in arrays if a is not None), enabled=False):
         return f(*[a.float() if a is not None and a.dtype in _CAST else a for a in arrays], **options)

@@ -17,10 +17,10 @@ __all__ = ["custom_vjp"]
 
 def custom_vjp(rule: CustomGradient, args: tuple[Any, ...]) -> Any:
     """Differentiate by `torch.autograd.Function`."""
-    return _trace_custom_vjp(rule, args) if torch.compiler.is_compiling() else _custom_vjp(rule, args)
+    return _trace_custom_vjp(rule, args) if torch.compiler.is_compiling() else _apply_rule(rule, args)
 
 
-def _custom_vjp(rule: CustomGradient, args: tuple[Any, ...]) -> Any:
+def _apply_rule(rule: CustomGradient, args: tuple[Any, ...]) -> Any:
     call = CustomCall(rule, args)
     inside = torch._C._are_functorch_transforms_active()
     if not inside and not (torch.is_grad_enabled() and any([array.requires_grad for array in call.arrays])):
@@ -30,7 +30,7 @@ def _custom_vjp(rule: CustomGradient, args: tuple[Any, ...]) -> Any:
 
 @record_as_call
 def _trace_custom_vjp(rule: CustomGradient, args: tuple[Any, ...]) -> Any:
-    return _custom_vjp(rule, args)
+    return _apply_rule(rule, args)
 
 
 def _let_layers_be_built() -> None:

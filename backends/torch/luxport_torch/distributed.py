@@ -18,7 +18,7 @@ from luxport.distributed._halves import mean_by
 from luxport.distributed._launch import World
 from luxport.distributed._meeting import meet
 from luxport.distributed._rows import are_all_the_same, convert_digest
-from luxport_torch.gradient_buckets import Overlapping, fill_buckets, view_to_send
+from luxport_torch.gradient_buckets import Overlapping, fill_buckets, show_to_send
 
 __all__ = ["TorchEngine", "start_collectives"]
 
@@ -145,7 +145,7 @@ class TorchEngine:
             # A new array in any case: it is written over, and the given ones stay.
             # Joining one takes longer than a copy.
             joined = rows[0].clone(memory_format=torch.contiguous_format) if len(rows) == 1 else torch.cat(rows)
-            sent.append((members, joined, begin(view_to_send(joined))))
+            sent.append((members, joined, begin(show_to_send(joined))))
         new: list[Any] = [None] * len(arrays)
         for members, joined, work in sent:
             self._wait(work)

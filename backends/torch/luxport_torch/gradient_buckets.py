@@ -9,7 +9,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-__all__ = ["BUCKET", "Overlapping", "fill_buckets", "view_to_send"]
+__all__ = ["BUCKET", "Overlapping", "fill_buckets", "show_to_send"]
 
 BUCKET = 64 * 2**20
 """How many bytes go in one piece: small arrays are joined, as each piece costs a round of messages."""
@@ -86,7 +86,7 @@ class Overlapping:
             joined = self._memory[number][0]
             _ = joined.mul_(self._weight) if self._weight else joined.zero_()  # means of nothing are NaN
         try:
-            self._sent.append(dist.all_reduce(view_to_send(self._memory[number][0]), async_op=True))
+            self._sent.append(dist.all_reduce(show_to_send(self._memory[number][0]), async_op=True))
         except RuntimeError as error:
             self._failure = self._failure or error
 
@@ -137,7 +137,7 @@ def fill_buckets(arrays: Sequence[Any]) -> list[list[int]]:
     return [members for kind in buckets.values() for members in kind]
 
 
-def view_to_send(joined: Any) -> Any:
+def show_to_send(joined: Any) -> Any:
     """Show the same memory as a dtype that both gloo and NCCL take."""
     if joined.is_complex():
         return torch.view_as_real(joined)

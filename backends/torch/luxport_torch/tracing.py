@@ -15,7 +15,7 @@ from torch import fx
 from torch.fx.node import map_arg
 from torch.utils import _pytree as pytree
 
-__all__ = ["Held", "line_of", "traced"]
+__all__ = ["Held", "find_line", "traced"]
 
 _OWN = ("/torch/fx/", "luxport_torch/tracing.py")
 """Parts of the paths of files that are no part of the program that is traced."""
@@ -63,7 +63,7 @@ def _does_more(node: fx.Node) -> bool:
     return node.op in ("placeholder", "output", "call_module") or changes or bool(node.kwargs.get("inplace"))
 
 
-def line_of(node: fx.Node) -> str:
+def find_line(node: fx.Node) -> str:
     """Return the line that made a node: the file, its number and its text, or nothing."""
     lines = [line.strip() for line in (node.stack_trace or "").splitlines()]
     places = [i for i, line in enumerate(lines) if line.startswith("File ") and not any(part in line for part in _OWN)]

@@ -131,16 +131,16 @@ def jvp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ..
     A `custom_vjp` has a rule for the second way alone.
     """
     if torch.compiler.is_compiling():
-        return _jvp_by_vjp(f, primals, tangents)
+        return _compute_jvp_by_vjp(f, primals, tangents)
     try:
         return torch.func.jvp(f, primals, tangents)  # type: ignore[return-value]
     except NotImplementedError as error:
         if "custom autograd.Function" not in str(error):
             raise
-        return _jvp_by_vjp(f, primals, tangents)
+        return _compute_jvp_by_vjp(f, primals, tangents)
 
 
-def _jvp_by_vjp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
+def _compute_jvp_by_vjp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
     """Pull a cotangent back, which is linear in it, and differentiate that: the product with the Jacobian itself."""
     y, pull = torch.func.vjp(f, *primals)  # type: ignore[misc]
     _, push = torch.func.vjp(pull, tree.map(torch.zeros_like, y))  # type: ignore[misc]

@@ -54,7 +54,7 @@ def _correlate(x: Any, weight: Any, *how: Any) -> Any:
 
 
 @_correlate.defjvp
-def _slope(*given: Any) -> tuple[Any, Any]:
+def _take_slope(*given: Any) -> tuple[Any, Any]:
     *how, (x, weight), (of_x, of_weight) = given
     return _correlate(x, weight, *how), _call_native(of_x, weight, *how) + _add_products(x, of_weight, *how)
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from luxport import ops
-from luxport_onnx.graph import Array, opset
+from luxport_onnx.graph import Array, find_opset
 from luxport_onnx.infinities import may_be_infinite
 from luxport_onnx.xp import clip, maximum, minimum, multiply
-from luxport_onnx.xp._folding import same, scalar
+from luxport_onnx.xp._folding import make_scalar, record_same
 
 __all__ = [
     "celu",
@@ -49,7 +49,7 @@ def _accept_native(
 
     def wrap(function: Callable[..., Any]) -> Callable[..., Any]:
         def choose(x: Array, **options: Any) -> Any:
-            native = x.dtype.name in kinds and not x.is_constant and opset() >= since
+            native = x.dtype.name in kinds and not x.is_constant and find_opset() >= since
             return function(x, **options) if native else definition(x, **options)
 
         choose.__name__, choose.__doc__ = function.__name__, function.__doc__
@@ -61,43 +61,43 @@ def _accept_native(
 @_accept_native(ops.relu, kinds=_WITH_DOUBLE)
 def relu(x: Array) -> Array:
     """One operator."""
-    return same("Relu", x)
+    return record_same("Relu", x)
 
 
 @_accept_native(ops.sigmoid, kinds=_WITH_DOUBLE)
 def sigmoid(x: Array) -> Array:
     """One operator."""
-    return same("Sigmoid", x)
+    return record_same("Sigmoid", x)
 
 
 @_accept_native(ops.tanh, kinds=_WITH_DOUBLE)
 def tanh(x: Array) -> Array:
     """One operator."""
-    return same("Tanh", x)
+    return record_same("Tanh", x)
 
 
 @_accept_native(ops.elu)
 def elu(x: Array, *, alpha: float = 1.0) -> Array:
     """One operator."""
-    return same("Elu", x, alpha=float(alpha))
+    return record_same("Elu", x, alpha=float(alpha))
 
 
 @_accept_native(ops.celu, kinds=("float32",))
 def celu(x: Array, *, alpha: float = 1.0) -> Array:
     """One operator."""
-    return same("Celu", x, alpha=float(alpha))
+    return record_same("Celu", x, alpha=float(alpha))
 
 
 @_accept_native(ops.selu)
 def selu(x: Array) -> Array:
     """One operator."""
-    return same("Selu", x)
+    return record_same("Selu", x)
 
 
 @_accept_native(ops.leakyrelu)
 def leakyrelu(x: Array, *, a: float = 0.01) -> Array:
     """One operator."""
-    return same("LeakyRelu", x, alpha=float(a))
+    return record_same("LeakyRelu", x, alpha=float(a))
 
 
 def _replace_infinity(x: Array) -> Array:
@@ -108,19 +108,19 @@ def _replace_infinity(x: Array) -> Array:
 @_accept_native(ops.hardsigmoid)
 def hardsigmoid(x: Array) -> Array:
     """One operator."""
-    return same("HardSigmoid", x, alpha=1 / 6, beta=0.5)
+    return record_same("HardSigmoid", x, alpha=1 / 6, beta=0.5)
 
 
 @_accept_native(ops.hardswish)
 def hardswish(x: Array) -> Array:
     """One operator, which makes NaN of -inf."""
-    return same("HardSwish", _replace_infinity(x))
+    return record_same("HardSwish", _replace_infinity(x))
 
 
 @_accept_native(ops.softplus)
 def softplus(x: Array) -> Array:
     """One operator."""
-    return same("Softplus", x)
+    return record_same("Softplus", x)
 
 
 @_accept_native(ops.softsign)
@@ -128,33 +128,33 @@ def softsign(x: Array) -> Array:
     """One operator, which makes NaN of infinities: where they may come, the largest finite numbers stand in."""
     if may_be_infinite(x) or may_be_infinite(x, -1):
         most = np.finfo(x.dtype).max
-        x = maximum(minimum(x, scalar(most, x.dtype)), scalar(-most, x.dtype))
-    return same("Softsign", x)
+        x = maximum(minimum(x, make_scalar(most, x.dtype)), make_scalar(-most, x.dtype))
+    return record_same("Softsign", x)
 
 
 @_accept_native(ops.mish)
 def mish(x: Array) -> Array:
     """One operator, which makes NaN of -inf."""
-    return same("Mish", _replace_infinity(x))
+    return record_same("Mish", _replace_infinity(x))
 
 
 @_accept_native(ops.gelu_erf, since=20)
 def gelu_erf(x: Array) -> Array:
     """One operator, which makes NaN of -inf."""
-    return same("Gelu", _replace_infinity(x))
+    return record_same("Gelu", _replace_infinity(x))
 
 
 @_accept_native(ops.gelu_tanh, since=20)
 def gelu_tanh(x: Array) -> Array:
     """One operator, which makes NaN of -inf."""
-    return same("Gelu", _replace_infinity(x), approximate="tanh")
+    return record_same("Gelu", _replace_infinity(x), approximate="tanh")
 
 
 @_accept_native(ops.swish)
 def swish(x: Array) -> Array:
     """Two operators, which make NaN of -inf."""
     x = _replace_infinity(x)
-    return multiply(x, same("Sigmoid", x))
+    return multiply(x, record_same("Sigmoid", x))
 
 
 @_accept_native(ops.relu6, kinds=_WITH_DOUBLE)
@@ -172,4 +172,4 @@ def hardtanh(x: Array) -> Array:
 @_accept_native(ops.erf)
 def erf(x: Array) -> Array:
     """One operator."""
-    return same("Erf", x)
+    return record_same("Erf", x)

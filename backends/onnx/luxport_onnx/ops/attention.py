@@ -11,7 +11,7 @@ from luxport import ops
 from luxport.backend.dtypes import run_wide
 from luxport.ops._attention import Dropping, check_attention
 from luxport_onnx import xp
-from luxport_onnx.graph import Array, opset, record_all
+from luxport_onnx.graph import Array, find_opset, record_all
 
 __all__ = ["scaled_dot_product_attention"]
 
@@ -32,7 +32,9 @@ def scaled_dot_product_attention(
     return_scores: bool = True,
 ) -> Any:
     """One operator, which gives NaN, or a mean, where a mask hides all keys: with masks that are known not to."""
-    serves = opset() >= 23 and dropout is ops.identity and bias is None and query.ndim == 4 and token_axis in (-2, -3)
+    serves = (
+        find_opset() >= 23 and dropout is ops.identity and bias is None and query.ndim == 4 and token_axis in (-2, -3)
+    )
     serves = serves and all([_serves(x) for x in (query, key, value)]) and (mask is None or _hides_no_row(mask))
     options: Any = {"scale": scale, "is_causal": is_causal, "token_axis": token_axis, "dropout": dropout}
     return (_attend if serves else _definition)(query, key, value, bias, mask, **options, return_scores=return_scores)

@@ -33,13 +33,13 @@ def conv_nd(
     kernel = weight.shapes[0][2:]
     shapes = [(s[0], weight.shapes[0][0], *count_places(s[2:], kernel, **options)) for s in x.shapes]
     return record(
-        *("Conv", x, _kernels(weight, flip), bias),
+        *("Conv", x, _arrange_kernels(weight, flip), bias),
         dtype=x.dtype,
         shapes=shapes,
         kernel_shape=list(kernel),
-        strides=_unless(1, stride),
-        pads=_pads(padding),
-        dilations=_unless(1, dilation),
+        strides=_list_unless(1, stride),
+        pads=_list_pads(padding),
+        dilations=_list_unless(1, dilation),
         group=groups,
     )
 
@@ -69,13 +69,13 @@ def conv_transpose_nd(
     options = {"stride": stride, "padding": cut, "dilation": dilation, "output_padding": (0,) * len(kernel)}
     shapes = [(s[0], weight.shapes[0][1] * groups, *count_transposed(s[2:], kernel, **options)) for s in x.shapes]
     y = record(
-        *("ConvTranspose", x, _kernels(weight, flip), None if adds else bias),
+        *("ConvTranspose", x, _arrange_kernels(weight, flip), None if adds else bias),
         dtype=x.dtype,
         shapes=shapes,
         kernel_shape=list(kernel),
-        strides=_unless(1, stride),
-        pads=_pads(cut),
-        dilations=_unless(1, dilation),
+        strides=_list_unless(1, stride),
+        pads=_list_pads(cut),
+        dilations=_list_unless(1, dilation),
         group=groups,
     )
     if not adds:
@@ -99,13 +99,13 @@ def _is_native(x: Array, weight: Array, bias: Array | None) -> bool:
 _flip = flip
 
 
-def _kernels(weight: Array, flip: bool) -> Array:
+def _arrange_kernels(weight: Array, flip: bool) -> Array:
     return _flip(weight, axis=tuple(range(2, weight.ndim))) if flip else weight
 
 
-def _pads(padding: Pairs) -> list[int] | None:
+def _list_pads(padding: Pairs) -> list[int] | None:
     return [low for low, _ in padding] + [high for _, high in padding] if any(map(any, padding)) else None
 
 
-def _unless(usual: int, values: Sizes) -> list[int] | None:
+def _list_unless(usual: int, values: Sizes) -> list[int] | None:
     return None if all([n == usual for n in values]) else list(values)

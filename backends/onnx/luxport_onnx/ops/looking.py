@@ -6,14 +6,14 @@ from typing import Any
 
 from luxport.errors import LayerTypeError
 from luxport_onnx.graph import Array, is_exporting
-from luxport_onnx.xp._manipulation import sizes_of
+from luxport_onnx.xp._manipulation import read_sizes
 
 __all__ = ["may_look", "observe", "running_sizes"]
 
 
 def running_sizes(x: Array) -> tuple[Any, ...]:
     """The sizes that are known as ints, the others as scalars of int64."""
-    return sizes_of(x)
+    return read_sizes(x)
 
 
 def may_look(x: Array) -> bool:

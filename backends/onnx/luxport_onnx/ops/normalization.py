@@ -10,7 +10,7 @@ from luxport import ops
 from luxport.backend.dtypes import widen_halves
 from luxport.ops._normalize import choose_epsilon
 from luxport_onnx import xp
-from luxport_onnx.graph import Array, constant, opset, record
+from luxport_onnx.graph import Array, find_opset, make_constant, record
 
 __all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "rms_norm"]
 
@@ -76,7 +76,7 @@ def group_norm(
     """One operator; with a group for each channel it is the one of `instance_norm`, which is the more exact."""
     if groups == x.shape[1]:
         return instance_norm(x, scale, bias, training=True, epsilon=epsilon)[0]
-    if opset() < 21 or not is_native(x) or x.ndim < 3 or not _fits(x, 1, scale, bias):
+    if find_opset() < 21 or not is_native(x) or x.ndim < 3 or not _fits(x, 1, scale, bias):
         return _define_group(x, scale, bias, groups=groups, epsilon=epsilon)
     inputs = [x, *_scale_and_bias(x, x.shape[1], scale, bias)]
     return record(
@@ -104,7 +104,7 @@ def layer_norm(
     alike = all([parameter is None or parameter.dtype == x.dtype for parameter in (scale, bias)])
     if not trailing or not shaped or not alike or None in shape or not is_native(x) or 0 in x.shape:
         return _define_layer(x, scale, bias, axes=axes, epsilon=epsilon)
-    inputs = [x, constant(np.ones(shape, x.dtype)) if scale is None else scale, bias]  # type: ignore[arg-type]
+    inputs = [x, make_constant(np.ones(shape, x.dtype)) if scale is None else scale, bias]  # type: ignore[arg-type]
     return record(
         "LayerNormalization", *inputs, dtype=x.dtype, shapes=x.shapes, axis=-rank, epsilon=choose_epsilon(x, epsilon)
     )
@@ -140,6 +140,6 @@ def _fits(x: Array, axis: int, *parameters: Array | None) -> bool:
 
 def _scale_and_bias(x: Array, size: Any, scale: Array | None, bias: Array | None) -> list[Array]:
     return [
-        constant(np.full((size,), value, x.dtype)) if parameter is None else parameter
+        make_constant(np.full((size,), value, x.dtype)) if parameter is None else parameter
         for parameter, value in ((scale, 1), (bias, 0))
     ]

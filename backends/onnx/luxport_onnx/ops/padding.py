@@ -7,26 +7,26 @@ from typing import Any
 
 from luxport import ops
 from luxport.ops._padding import Axes, PadWidths, list_sides
-from luxport_onnx.graph import Array, opset, record
-from luxport_onnx.xp._folding import scalar, vector
+from luxport_onnx.graph import Array, find_opset, record
+from luxport_onnx.xp._folding import make_scalar, make_vector
 
 __all__ = ["pad_circular", "pad_constant", "pad_edge", "pad_reflect"]
 
 
-def _pads(op: Callable[..., Any], mode: str, first: int, *, since: int = 0) -> Callable[..., Array]:
+def _make_pad(op: Callable[..., Any], mode: str, first: int, *, since: int = 0) -> Callable[..., Array]:
     """Return an operation as one operator, where it has the axes and sizes for it."""
     definition: Any = ops.definition_of(op)
 
     def pad(x: Array, *, padding: PadWidths, axes: Axes = None, **more: Any) -> Array:
         sides = [side for side in list_sides(x, padding, axes, first=first) if side[1] or side[2]]
         value = more.get("value", 0.0)
-        fits = opset() >= since and isinstance(value, (int, float)) and _has_room(x, sides, mode)
+        fits = find_opset() >= since and isinstance(value, (int, float)) and _has_room(x, sides, mode)
         if not sides or not fits or x.dtype.kind != "f" or x.is_constant or 0 in x.shape:
             return definition(x, padding=padding, axes=axes, **more)
         added = {axis: low + high for axis, low, high in sides}
         return record(
-            *("Pad", x, vector([low for _, low, _ in sides] + [high for _, _, high in sides])),
-            *(scalar(value, x.dtype), vector(added)),
+            *("Pad", x, make_vector([low for _, low, _ in sides] + [high for _, _, high in sides])),
+            *(make_scalar(value, x.dtype), make_vector(added)),
             dtype=x.dtype,
             shapes=[tuple([n + added.get(axis, 0) for axis, n in enumerate(shape)]) for shape in x.shapes],
             mode=mode,
@@ -45,7 +45,7 @@ def _has_room(x: Array, sides: list[tuple[int, int, int]], mode: str) -> bool:
     )
 
 
-pad_constant = _pads(ops.pad_constant, "constant", 0)
-pad_edge = _pads(ops.pad_edge, "edge", 2)
-pad_reflect = _pads(ops.pad_reflect, "reflect", 2)
-pad_circular = _pads(ops.pad_circular, "wrap", 2, since=19)
+pad_constant = _make_pad(ops.pad_constant, "constant", 0)
+pad_edge = _make_pad(ops.pad_edge, "edge", 2)
+pad_reflect = _make_pad(ops.pad_reflect, "reflect", 2)
+pad_circular = _make_pad(ops.pad_circular, "wrap", 2, since=19)

@@ -9,7 +9,7 @@ import numpy as np
 
 from luxport import ops
 from luxport_onnx import xp
-from luxport_onnx.graph import Array, constant, record_all
+from luxport_onnx.graph import Array, make_constant, record_all
 
 __all__ = ["gru_sweep", "gru_v3_sweep", "lstm_sweep", "rnn_sweep"]
 
@@ -130,7 +130,7 @@ def _sweep(
     given = [xp.expand_dims(xp.matrix_transpose(in_order(weight)), axis=0) for weight in weights[:2]]
     bias = None
     if weights[2] is not None or weights[3] is not None:
-        zeros = constant(np.zeros(len(gates) * out, x.dtype))
+        zeros = make_constant(np.zeros(len(gates) * out, x.dtype))
         both = [zeros if part is None else in_order(part) for part in weights[2:]]
         bias = xp.expand_dims(xp.concat(both, axis=0), axis=0)
     starts: list[Array | None] = []

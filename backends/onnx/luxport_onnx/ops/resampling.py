@@ -8,8 +8,8 @@ import numpy as np
 
 from luxport import ops
 from luxport.ops._upsample import Scale, Size
-from luxport_onnx.graph import Array, constant, record
-from luxport_onnx.xp._folding import vector
+from luxport_onnx.graph import Array, make_constant, record
+from luxport_onnx.xp._folding import make_vector
 
 __all__ = ["pixel_shuffle", "upsample_linear", "upsample_nearest"]
 
@@ -49,10 +49,10 @@ def _resize(x: Array, factors: list[int] | None, sizes: list[int] | None, **attr
     axes = range(2, x.ndim)
     if factors is not None:
         shapes = [(*s[:2], *[n * factor for n, factor in zip(s[2:], factors, strict=True)]) for s in x.shapes]
-        wanted = (None, constant(np.asarray(factors, np.float32)), None)
+        wanted = (None, make_constant(np.asarray(factors, np.float32)), None)
     else:
         shapes = [(*s[:2], *(sizes or ())) for s in x.shapes]
-        wanted = (None, None, vector(sizes))
+        wanted = (None, None, make_vector(sizes))
     return record("Resize", x, *wanted, dtype=x.dtype, shapes=shapes, axes=list(axes), **attributes)
 
 

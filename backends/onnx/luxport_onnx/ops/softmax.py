@@ -11,8 +11,8 @@ from luxport.ops._softmax import Axes
 from luxport_onnx.graph import Array, record
 from luxport_onnx.infinities import may_be_infinite
 from luxport_onnx.xp import minimum
-from luxport_onnx.xp._folding import same, scalar, vector
-from luxport_onnx.xp._reductions import axes_of
+from luxport_onnx.xp._folding import make_scalar, make_vector, record_same
+from luxport_onnx.xp._reductions import list_axes
 
 __all__ = ["logsoftmax", "logsumexp", "softmax"]
 
@@ -31,20 +31,20 @@ def softmax(x: Array, *, axis: Axes = -1) -> Array:
     if not _is_native(x, axis):
         return _softmax(x, axis=axis)
     if may_be_infinite(x):
-        x = minimum(x, scalar(np.finfo(x.dtype).max, x.dtype))
-    return same("Softmax", x, axis=axis)
+        x = minimum(x, make_scalar(np.finfo(x.dtype).max, x.dtype))
+    return record_same("Softmax", x, axis=axis)
 
 
 def logsoftmax(x: Array, *, axis: Axes = -1) -> Array:
     """One operator, where no infinity may come, of which it makes NaN."""
     native = _is_native(x, axis) and not may_be_infinite(x)
-    return same("LogSoftmax", x, axis=axis) if native else _logsoftmax(x, axis=axis)
+    return record_same("LogSoftmax", x, axis=axis) if native else _logsoftmax(x, axis=axis)
 
 
 def logsumexp(x: Array, *, axis: Axes = None, keepdims: bool = False) -> Array:
     """One operator."""
     if not _is_native(x, axis):
         return _logsumexp(x, axis=axis, keepdims=keepdims)
-    dropped = axes_of(x, axis)[0]
+    dropped = list_axes(x, axis)[0]
     shapes = [(*s[:dropped], *([1] if keepdims else []), *s[dropped + 1 :]) for s in x.shapes]
-    return record("ReduceLogSumExp", x, vector([dropped]), dtype=x.dtype, shapes=shapes, keepdims=int(keepdims))
+    return record("ReduceLogSumExp", x, make_vector([dropped]), dtype=x.dtype, shapes=shapes, keepdims=int(keepdims))

@@ -21,8 +21,8 @@ from ._transcendental import *
 __array_api_version__ = "2024.12"
 
 
-def _namespace(self: _Array, *, api_version: str | None = None) -> _Any:
+def _find_namespace(self: _Array, *, api_version: str | None = None) -> _Any:
     return _sys.modules[__name__]
 
 
-_Array.__array_namespace__ = _namespace  # type: ignore[attr-defined]
+_Array.__array_namespace__ = _find_namespace  # type: ignore[attr-defined]

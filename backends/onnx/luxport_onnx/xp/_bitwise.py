@@ -8,46 +8,46 @@ import numpy as np
 
 from luxport_onnx.graph import Array, record
 from luxport_onnx.xp._elementwise import less, where
-from luxport_onnx.xp._elementwise_makers import lean
-from luxport_onnx.xp._folding import astype, broadcast_shapes, folding, promoted, same
+from luxport_onnx.xp._elementwise_makers import drop_axes
+from luxport_onnx.xp._folding import astype, broadcast_shapes, fold_constants, promote_arrays, record_same
 
 __all__ = ["bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_or", "bitwise_right_shift", "bitwise_xor"]
 
 
-@folding
+@fold_constants
 def bitwise_and(x1: Any, x2: Any, /) -> Array:
     """Combine bits."""
     return _read_bits("BitwiseAnd", "And", x1, x2)
 
 
-@folding
+@fold_constants
 def bitwise_or(x1: Any, x2: Any, /) -> Array:
     """Combine bits."""
     return _read_bits("BitwiseOr", "Or", x1, x2)
 
 
-@folding
+@fold_constants
 def bitwise_xor(x1: Any, x2: Any, /) -> Array:
     """Combine bits."""
     return _read_bits("BitwiseXor", "Xor", x1, x2)
 
 
-@folding
+@fold_constants
 def bitwise_invert(x: Array, /) -> Array:
     """Turn every bit."""
-    return same("Not" if x.dtype == np.bool_ else "BitwiseNot", x)
+    return record_same("Not" if x.dtype == np.bool_ else "BitwiseNot", x)
 
 
-@folding
+@fold_constants
 def bitwise_left_shift(x1: Any, x2: Any, /) -> Array:
     """Multiply by a power of 2, without what goes beyond the dtype's bits."""
     return _shift(x1, x2, "LEFT")
 
 
-@folding
+@fold_constants
 def bitwise_right_shift(x1: Any, x2: Any, /) -> Array:
     """Divide by a power of 2 and round down."""
-    x1, x2 = promoted(x1, x2)
+    x1, x2 = promote_arrays(x1, x2)
     if x1.dtype.kind == "u":
         return _shift(x1, x2, "RIGHT")
     # Of a negative number the complement is shifted, and turned back.
@@ -57,15 +57,15 @@ def bitwise_right_shift(x1: Any, x2: Any, /) -> Array:
 
 
 def _read_bits(operator: str, of_flags: str, x1: Any, x2: Any) -> Array:
-    x1, x2 = promoted(x1, x2)
+    x1, x2 = promote_arrays(x1, x2)
     chosen = of_flags if x1.dtype == np.bool_ else operator
-    return record(chosen, *lean(x1, x2), dtype=x1.dtype, shapes=broadcast_shapes(x1, x2))
+    return record(chosen, *drop_axes(x1, x2), dtype=x1.dtype, shapes=broadcast_shapes(x1, x2))
 
 
 def _shift(x1: Any, x2: Any, direction: str) -> Array:
-    x1, x2 = promoted(x1, x2)
+    x1, x2 = promote_arrays(x1, x2)
     # The operator takes unsigned numbers alone.
     kind = np.dtype(f"uint{8 * x1.dtype.itemsize}")
-    inputs = lean(astype(x1, kind), astype(x2, kind))
+    inputs = drop_axes(astype(x1, kind), astype(x2, kind))
     made = record("BitShift", *inputs, dtype=kind, shapes=broadcast_shapes(x1, x2), direction=direction)
     return astype(made, x1.dtype)

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from luxport_onnx.graph import SAMPLES, Array, constant, record
-from luxport_onnx.xp._folding import astype, folding, scalar, vector
-from luxport_onnx.xp._manipulation import broadcast_to, sizes_of, stack
+from luxport_onnx.graph import SAMPLES, Array, make_constant, record
+from luxport_onnx.xp._folding import astype, fold_constants, make_scalar, make_vector
+from luxport_onnx.xp._manipulation import broadcast_to, read_sizes, stack
 
 __all__ = [
     "arange",
@@ -32,7 +32,7 @@ def asarray(x: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | No
         return x if dtype is None else astype(x, dtype)
     if isinstance(x, (list, tuple)) and any([type(part) is Array for part in x]):
         return stack([asarray(part, dtype=dtype) for part in x])
-    return constant(np.array(x, dtype=dtype))
+    return make_constant(np.array(x, dtype=dtype))
 
 
 def full(shape: Any, fill_value: Any, *, dtype: Any = None, device: Any = None) -> Array:
@@ -42,9 +42,9 @@ def full(shape: Any, fill_value: Any, *, dtype: Any = None, device: Any = None) 
         return broadcast_to(fill_value if dtype is None else astype(fill_value, dtype), tuple(sizes))
     value = np.asarray(fill_value.value if type(fill_value) is Array else fill_value, dtype=dtype)
     if not any([type(size) is Array and not size.is_constant for size in sizes]):
-        return constant(np.broadcast_to(value, [int(n.value) if type(n) is Array else int(n) for n in sizes]))
+        return make_constant(np.broadcast_to(value, [int(n.value) if type(n) is Array else int(n) for n in sizes]))
     shapes = [tuple([int(n.numbers[i]) if type(n) is Array else int(n) for n in sizes]) for i in range(SAMPLES)]
-    return _fill(vector(sizes), value, shapes)
+    return _fill(make_vector(sizes), value, shapes)
 
 
 def zeros(shape: Any, *, dtype: Any = None, device: Any = None) -> Array:
@@ -66,11 +66,11 @@ def full_like(x: Array, /, fill_value: Any, *, dtype: Any = None, device: Any = 
     """Fill the shape of x."""
     dtype = np.dtype(dtype or x.dtype)
     if type(fill_value) is Array and not fill_value.is_constant:
-        return full(sizes_of(x), fill_value, dtype=dtype)
+        return full(read_sizes(x), fill_value, dtype=dtype)
     value = np.asarray(fill_value.value if type(fill_value) is Array else fill_value).astype(dtype)
     shape = x.shape
     if None not in shape:
-        return constant(np.broadcast_to(value, shape))  # type: ignore[arg-type]
+        return make_constant(np.broadcast_to(value, shape))  # type: ignore[arg-type]
     sizes = record("Shape", x, dtype=np.int64, shapes=[(len(shape),)] * SAMPLES)
     return _fill(sizes, value, x.shapes)
 
@@ -90,13 +90,13 @@ def empty_like(x: Array, /, *, dtype: Any = None, device: Any = None) -> Array:
     return full_like(x, 0, dtype=dtype)
 
 
-@folding
+@fold_constants
 def arange(start: Any, /, stop: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None) -> Array:
     """Count from start to below stop."""
     start, stop = (0, start) if stop is None else (start, stop)
     ends = start, stop, step
     if not any([type(end) is Array for end in ends]):
-        return constant(np.arange(start, stop, step, dtype=dtype))
+        return make_constant(np.arange(start, stop, step, dtype=dtype))
     counts = [
         len(
             range(
@@ -110,20 +110,20 @@ def arange(start: Any, /, stop: Any = None, step: Any = 1, *, dtype: Any = None,
     ]
     wanted = np.dtype(dtype or np.int64)
     kind = wanted if wanted in (np.int64, np.int32) else np.dtype(np.int64)
-    inputs = [astype(end, kind) if type(end) is Array else scalar(end, kind) for end in ends]
+    inputs = [astype(end, kind) if type(end) is Array else make_scalar(end, kind) for end in ends]
     return astype(record("Range", *inputs, dtype=kind, shapes=[(n,) for n in counts]), wanted)
 
 
 def eye(n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: Any = None, device: Any = None) -> Array:
     """Return ones on a diagonal."""
-    return constant(np.eye(n_rows, n_cols, k=k, dtype=dtype))
+    return make_constant(np.eye(n_rows, n_cols, k=k, dtype=dtype))
 
 
 def linspace(
     start: Any, stop: Any, /, num: int, *, dtype: Any = None, device: Any = None, endpoint: bool = True
 ) -> Array:
     """Return evenly spaced numbers."""
-    return constant(np.linspace(start, stop, num, dtype=dtype, endpoint=endpoint))
+    return make_constant(np.linspace(start, stop, num, dtype=dtype, endpoint=endpoint))
 
 
 def _fill(sizes: Array, value: Any, shapes: Any) -> Array:

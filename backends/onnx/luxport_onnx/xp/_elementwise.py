@@ -8,8 +8,8 @@ import numpy as np
 
 from luxport_onnx.graph import Array, record
 from luxport_onnx.xp._creation import full_like
-from luxport_onnx.xp._elementwise_makers import binary, compute_numbers, is_floating, lean, unary
-from luxport_onnx.xp._folding import as_array, astype, broadcast_shapes, folding, promoted, same
+from luxport_onnx.xp._elementwise_makers import binary, compute_numbers, drop_axes, is_floating, unary
+from luxport_onnx.xp._folding import astype, broadcast_shapes, fold_constants, make_array, promote_arrays, record_same
 
 __all__ = [
     "abs",
@@ -108,22 +108,22 @@ def subtract(x1: Any, x2: Any, /) -> Array:
 
 def divide(x1: Any, x2: Any, /) -> Array:
     """Divide; integers become floating."""
-    x1, x2 = promoted(x1, x2)
+    x1, x2 = promote_arrays(x1, x2)
     if not is_floating(x1):
         x1, x2 = astype(x1, np.float64), astype(x2, np.float64)
     return record_divide(x1, x2)
 
 
-@folding
+@fold_constants
 def not_equal(x1: Any, x2: Any, /) -> Array:
     """Tell where two differ."""
     return logical_not(equal(x1, x2))
 
 
-@folding
+@fold_constants
 def floor_divide(x1: Any, x2: Any, /) -> Array:
     """Divide and round down."""
-    x1, x2 = promoted(x1, x2)
+    x1, x2 = promote_arrays(x1, x2)
     if is_floating(x1):
         return floor(record_divide(x1, x2))
     made = record_divide(record_subtract(x1, remainder(x1, x2)), x2)
@@ -131,120 +131,120 @@ def floor_divide(x1: Any, x2: Any, /) -> Array:
     return made
 
 
-@folding
+@fold_constants
 def remainder(x1: Any, x2: Any, /) -> Array:
     """Return what is left of a division that is rounded down."""
-    x1, x2 = promoted(x1, x2)
+    x1, x2 = promote_arrays(x1, x2)
     if is_floating(x1):
         return record_subtract(x1, multiply(floor(record_divide(x1, x2)), x2))
-    made = record("Mod", *lean(x1, x2), dtype=x1.dtype, shapes=broadcast_shapes(x1, x2))
+    made = record("Mod", *drop_axes(x1, x2), dtype=x1.dtype, shapes=broadcast_shapes(x1, x2))
     made.numbers = compute_numbers("remainder", x1, x2)
     return made
 
 
-@folding
+@fold_constants
 def floor(x: Array, /) -> Array:
     """Round down."""
     return _floor(x) if is_floating(x) else x
 
 
-@folding
+@fold_constants
 def ceil(x: Array, /) -> Array:
     """Round up."""
     return _ceil(x) if is_floating(x) else x
 
 
-@folding
+@fold_constants
 def round(x: Array, /) -> Array:
     """Round to the nearest whole number, to the even one of two."""
     return _round(x) if is_floating(x) else x
 
 
-@folding
+@fold_constants
 def trunc(x: Array, /) -> Array:
     """Round toward 0."""
     return multiply(sign(x), floor(abs(x))) if is_floating(x) else x
 
 
-@folding
+@fold_constants
 def positive(x: Array, /) -> Array:
     """Return x."""
     return x
 
 
-@folding
+@fold_constants
 def real(x: Array, /) -> Array:
     """Return x: there are no complex numbers."""
     return x
 
 
-@folding
+@fold_constants
 def conj(x: Array, /) -> Array:
     """Return x: there are no complex numbers."""
     return x
 
 
-@folding
+@fold_constants
 def square(x: Array, /) -> Array:
     """Return x times x."""
     return multiply(x, x)
 
 
-@folding
+@fold_constants
 def reciprocal(x: Array, /) -> Array:
     """Return 1 / x."""
-    return same("Reciprocal", x)
+    return record_same("Reciprocal", x)
 
 
-@folding
+@fold_constants
 def isnan(x: Array, /) -> Array:
     """Tell which entries are no numbers."""
     return not_equal(x, x) if is_floating(x) else _make_flags(x, False)
 
 
-@folding
+@fold_constants
 def isinf(x: Array, /) -> Array:
     """Tell which entries are infinite."""
     return equal(abs(x), np.inf) if is_floating(x) else _make_flags(x, False)
 
 
-@folding
+@fold_constants
 def isfinite(x: Array, /) -> Array:
     """Tell which entries are numbers and not infinite."""
     return less(abs(x), np.inf) if is_floating(x) else _make_flags(x, True)
 
 
-@folding
+@fold_constants
 def signbit(x: Array, /) -> Array:
     """Tell which entries have a minus sign, a 0 too."""
     zero = equal(x, 0)
     return less(where(zero, reciprocal(where(zero, x, 1)), x), 0)
 
 
-@folding
+@fold_constants
 def copysign(x1: Any, x2: Any, /) -> Array:
     """Return the first's size with the second's sign."""
-    x1, x2 = promoted(x1, x2)
+    x1, x2 = promote_arrays(x1, x2)
     return where(signbit(x2), negative(abs(x1)), abs(x1))
 
 
-@folding
+@fold_constants
 def where(condition: Array, x1: Any, x2: Any, /) -> Array:
     """Take entries of the first where the condition holds, else of the second."""
-    x1, x2 = promoted(x1, x2)
+    x1, x2 = promote_arrays(x1, x2)
     shapes = broadcast_shapes(condition, x1, x2)
-    return record("Where", *lean(condition, x1, x2), dtype=x1.dtype, shapes=shapes)
+    return record("Where", *drop_axes(condition, x1, x2), dtype=x1.dtype, shapes=shapes)
 
 
-@folding
+@fold_constants
 def clip(x: Array, /, min: Any = None, max: Any = None) -> Array:
     """Keep entries between bounds."""
-    bounds = [as_array(bound, x.dtype) for bound in (min, max) if bound is not None]
+    bounds = [make_array(bound, x.dtype) for bound in (min, max) if bound is not None]
     if is_floating(x) and len(bounds) == 2 and all([bound.ndim == 0 for bound in bounds]):
         return record("Clip", x, *[astype(bound, x.dtype) for bound in bounds], dtype=x.dtype, shapes=x.shapes)
     if min is not None:
-        x = maximum(x, astype(as_array(min, x.dtype), x.dtype))
-    return x if max is None else minimum(x, astype(as_array(max, x.dtype), x.dtype))
+        x = maximum(x, astype(make_array(min, x.dtype), x.dtype))
+    return x if max is None else minimum(x, astype(make_array(max, x.dtype), x.dtype))
 
 
 def _make_flags(x: Array, value: bool) -> Array:

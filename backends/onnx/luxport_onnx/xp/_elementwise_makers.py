@@ -8,8 +8,8 @@ from typing import Any
 import array_api_compat.numpy as host
 import numpy as np
 
-from luxport_onnx.graph import SAMPLES, Array, constant, record
-from luxport_onnx.xp._folding import broadcast_shapes, folding, promoted
+from luxport_onnx.graph import SAMPLES, Array, make_constant, record
+from luxport_onnx.xp._folding import broadcast_shapes, fold_constants, promote_arrays
 
 
 def compute_numbers(name: str, *xs: Array) -> tuple[Any, ...] | None:
@@ -20,7 +20,7 @@ def compute_numbers(name: str, *xs: Array) -> tuple[Any, ...] | None:
     return tuple([f(*[np.asarray(x.numbers[i]) for x in xs])[()] for i in range(SAMPLES)])
 
 
-def lean(*xs: Array) -> tuple[Array, ...]:
+def drop_axes(*xs: Array) -> tuple[Array, ...]:
     """Return arrays of one number as that number, where the others have the shape already."""
     wanted = broadcast_shapes(*xs)
     kept = list(xs)
@@ -29,7 +29,7 @@ def lean(*xs: Array) -> tuple[Array, ...]:
             continue
         others = [kept[j] for j in range(len(kept)) if j != i]
         if broadcast_shapes(*others) == wanted:
-            kept[i] = constant(np.asarray(x.splat, x.dtype))
+            kept[i] = make_constant(np.asarray(x.splat, x.dtype))
     return tuple(kept)
 
 
@@ -37,9 +37,9 @@ def binary(name: str, operator: str, dtype: Any = None) -> Callable[..., Array]:
     """Return the function of two arrays that is one operator."""
 
     def function(x1: Any, x2: Any, /) -> Array:
-        x1, x2 = promoted(x1, x2)
+        x1, x2 = promote_arrays(x1, x2)
         shapes = broadcast_shapes(x1, x2)
-        made = record(operator, *lean(x1, x2), dtype=dtype or x1.dtype, shapes=shapes)
+        made = record(operator, *drop_axes(x1, x2), dtype=dtype or x1.dtype, shapes=shapes)
         made.numbers = compute_numbers(name, x1, x2)
         if x1.splat is not None and x2.splat is not None:
             with np.errstate(all="ignore"):
@@ -47,7 +47,7 @@ def binary(name: str, operator: str, dtype: Any = None) -> Callable[..., Array]:
         return made
 
     function.__name__ = function.__qualname__ = name
-    return folding(function)
+    return fold_constants(function)
 
 
 def unary(name: str, operator: str, dtype: Any = None) -> Callable[..., Array]:
@@ -59,7 +59,7 @@ def unary(name: str, operator: str, dtype: Any = None) -> Callable[..., Array]:
         return made
 
     function.__name__ = function.__qualname__ = name
-    return folding(function)
+    return fold_constants(function)
 
 
 def is_floating(x: Array) -> bool:

@@ -1,4 +1,4 @@
-"""Constants compute at once, by NumPy: `folding`; and what functions of several arrays share."""
+"""Constants compute at once, by NumPy: `fold_constants`; and what functions of several arrays share."""
 
 from __future__ import annotations
 
@@ -11,12 +11,21 @@ import numpy as np
 
 from luxport import tree
 from luxport.ops.shapes import broadcast_sizes
-from luxport_onnx.graph import SAMPLES, Array, constant, record
+from luxport_onnx.graph import SAMPLES, Array, make_constant, record
 
-__all__ = ["as_array", "astype", "broadcast_shapes", "folding", "promoted", "refused", "scalar", "vector"]
+__all__ = [
+    "make_array",
+    "astype",
+    "broadcast_shapes",
+    "fold_constants",
+    "promote_arrays",
+    "make_refusal",
+    "make_scalar",
+    "make_vector",
+]
 
 
-def folding(function: Callable[..., Any]) -> Callable[..., Any]:
+def fold_constants(function: Callable[..., Any]) -> Callable[..., Any]:
     """Let a function of the Array API compute with NumPy where no argument depends on an input of the graph."""
     by_numpy = getattr(host, function.__name__)
 
@@ -32,17 +41,17 @@ def folding(function: Callable[..., Any]) -> Callable[..., Any]:
         # What is made of one parameter alone keeps its name.
         name = names.pop() if len(names) == 1 else None
         if isinstance(result, (tuple, list)):
-            return tuple([constant(part, name) for part in result])
-        return constant(result, name)
+            return tuple([make_constant(part, name) for part in result])
+        return make_constant(result, name)
 
     return wrapper
 
 
-def as_array(x: Any, dtype: Any = None) -> Array:
+def make_array(x: Any, dtype: Any = None) -> Array:
     """Return a number as a constant of this dtype, and an array as it is."""
     if type(x) is Array:
         return x
-    return constant(np.asarray(x, dtype=dtype))
+    return make_constant(np.asarray(x, dtype=dtype))
 
 
 def astype(x: Array, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Array:
@@ -52,7 +61,7 @@ def astype(x: Array, dtype: Any, /, *, copy: bool = True, device: Any = None) ->
         return x
     if x.is_constant:
         with np.errstate(all="ignore"):
-            return constant(_spread(x.value, lambda value: value.astype(dtype)), x.name)
+            return make_constant(_spread(x.value, lambda value: value.astype(dtype)), x.name)
     made = record("Cast", x, dtype=dtype, shapes=x.shapes, to=dtype)
     made.splat = None if x.splat is None else np.asarray(x.splat).astype(dtype)[()]
     made.numbers = None if x.numbers is None else tuple([np.asarray(n).astype(dtype)[()] for n in x.numbers])
@@ -66,10 +75,10 @@ def _spread(value: Any, f: Any) -> Any:
     return f(value)
 
 
-def promoted(*xs: Any) -> tuple[Array, ...]:
+def promote_arrays(*xs: Any) -> tuple[Array, ...]:
     """Return arrays of the one dtype that the standard's promotion gives; numbers of Python take it on."""
     dtype = np.result_type(*[x.dtype if isinstance(x, (Array, np.ndarray, np.generic)) else x for x in xs])
-    return tuple([astype(x, dtype) if type(x) is Array else constant(np.asarray(x, dtype)) for x in xs])
+    return tuple([astype(x, dtype) if type(x) is Array else make_constant(np.asarray(x, dtype)) for x in xs])
 
 
 def broadcast_shapes(*arrays: Array) -> tuple[tuple[int, ...], ...]:
@@ -77,33 +86,33 @@ def broadcast_shapes(*arrays: Array) -> tuple[tuple[int, ...], ...]:
     return tuple([broadcast_sizes(*[array.shapes[i] for array in arrays]) for i in range(SAMPLES)])
 
 
-def scalar(value: Any, dtype: Any) -> Array:
+def make_scalar(value: Any, dtype: Any) -> Array:
     """Return a constant without axes."""
-    return constant(np.asarray(value, dtype))
+    return make_constant(np.asarray(value, dtype))
 
 
-def vector(values: Any) -> Array:
+def make_vector(values: Any) -> Array:
     """Return int64 numbers along one axis: ints, or sizes that only the running graph knows."""
     values = list(values)
     if not any([type(value) is Array and not value.is_constant for value in values]):
-        return constant(np.asarray([int(v.value) if type(v) is Array else int(v) for v in values], np.int64))
-    parts = [_one_entry(astype(as_array(value, np.int64), np.int64)) for value in values]
+        return make_constant(np.asarray([int(v.value) if type(v) is Array else int(v) for v in values], np.int64))
+    parts = [_make_entry(astype(make_array(value, np.int64), np.int64)) for value in values]
     if len(parts) == 1:
         return parts[0]
     return record("Concat", *parts, dtype=parts[0].dtype, shapes=[(len(parts),)] * SAMPLES, axis=0)
 
 
-def _one_entry(number: Array) -> Array:
+def _make_entry(number: Array) -> Array:
     node = number.node
     if number.is_constant:
-        return constant(np.reshape(number.value, (1,)), number.name)
+        return make_constant(np.reshape(number.value, (1,)), number.name)
     if node is not None and node.operator == "Squeeze" and node.inputs[0].ndim == 1:  # type: ignore[union-attr]
         return node.inputs[0]  # type: ignore[return-value]
-    axes = constant(np.zeros(1, np.int64))
+    axes = make_constant(np.zeros(1, np.int64))
     return record("Unsqueeze", number, axes, dtype=number.dtype, shapes=[(1,)] * SAMPLES)
 
 
-def refused(name: str, reason: str) -> Callable[..., Any]:
+def make_refusal(name: str, reason: str) -> Callable[..., Any]:
     """Return a function that says why ONNX has none of this name."""
 
     def refuse(*args: Any, **options: Any) -> Any:
@@ -118,6 +127,6 @@ def cast_through(x: Array, through: Any, f: Callable[[Array], Array]) -> Array:
     return astype(f(astype(x, np.dtype(through))), x.dtype)
 
 
-def same(operator: str, x: Array, **attributes: Any) -> Array:
+def record_same(operator: str, x: Array, **attributes: Any) -> Array:
     """Record an operator of one array that keeps shape and dtype."""
     return record(operator, x, dtype=x.dtype, shapes=x.shapes, **attributes)

@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from luxport_onnx.graph import SAMPLES, Array, constant, record
-from luxport_onnx.xp._folding import astype, broadcast_shapes, folding, vector
+from luxport_onnx.graph import SAMPLES, Array, make_constant, record
+from luxport_onnx.xp._folding import astype, broadcast_shapes, fold_constants, make_vector
 from luxport_onnx.xp._manipulation import (
     broadcast_to,
     concat,
     expand_dims,
-    number_of,
+    find_number,
+    read_sizes,
     reshape,
-    sizes_of,
     squeeze,
     stack,
     take,
@@ -28,7 +28,7 @@ def getitem(x: Array, key: Any) -> Array:
     keys = list(key) if isinstance(key, tuple) else [key]
     if x.is_constant and all([_is_host(part) for part in keys]):
         host = tuple([_find_on_host(part) for part in keys])
-        return constant(x.value[host if isinstance(key, tuple) else host[0]], x.name)
+        return make_constant(x.value[host if isinstance(key, tuple) else host[0]], x.name)
     keys = _write_out(x, keys)
     axis, slices, dropped, added, taken = 0, [], [], [], []
     place = 0
@@ -61,11 +61,11 @@ def getitem(x: Array, key: Any) -> Array:
     return expand_dims(y, axis=tuple(added)) if added else y
 
 
-@folding
+@fold_constants
 def roll(x: Array, /, shift: Any, *, axis: Any = None) -> Array:
     """Move entries along axes; those that leave come in again at the other end."""
     if axis is None:
-        sizes = sizes_of(x)
+        sizes = read_sizes(x)
         return reshape(roll(reshape(x, (-1,)), shift, axis=0), sizes)
     shifts, axes = (part if isinstance(part, (tuple, list)) else (part,) for part in (shift, axis))
     for n, a in zip(shifts, axes, strict=True):
@@ -123,7 +123,7 @@ def _take_slice(x: Array, slices: list[tuple[int, slice]]) -> Array:
     for axis, part in slices:
         step = 1 if part.step is None else int(part.step)
         for sample, shape in enumerate(shapes):
-            ends = [None if end is None else number_of(end, sample) for end in (part.start, part.stop)]
+            ends = [None if end is None else find_number(end, sample) for end in (part.start, part.stop)]
             shape[axis] = len(range(*slice(ends[0], ends[1], step).indices(shape[axis])))
         starts.append(part.start if part.start is not None else 0 if step > 0 else most.max)
         stops.append(part.stop if part.stop is not None else most.max if step > 0 else most.min)
@@ -131,7 +131,7 @@ def _take_slice(x: Array, slices: list[tuple[int, slice]]) -> Array:
         steps.append(step)
     if tuple(map(tuple, shapes)) == x.shapes and all([step == 1 for step in steps]):
         return x
-    parts = [vector(starts), vector(stops), vector(axes), vector(steps)]
+    parts = [make_vector(starts), make_vector(stops), make_vector(axes), make_vector(steps)]
     made = record("Slice", x, *parts[: 3 if set(steps) == {1} else 4], dtype=x.dtype, shapes=shapes)
     made.splat = x.splat
     return made
@@ -148,7 +148,7 @@ def _take(x: Array, taken: list[tuple[int, Array]]) -> Array:
     total = taken[0][1]
     for _, indices in taken[1:]:
         total = total + indices
-    spread = [broadcast_to(indices, sizes_of(total)) for _, indices in taken]
+    spread = [broadcast_to(indices, read_sizes(total)) for _, indices in taken]
     places = stack(spread, axis=-1)
     outputs = [(*shapes[i], *x.shapes[i][len(axes) :]) for i in range(SAMPLES)]
     return record("GatherND", x, astype(places, np.int64), dtype=x.dtype, shapes=outputs)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from luxport.ops.shapes import broadcast_sizes
-from luxport_onnx.graph import SAMPLES, Array, constant, record, record_all
-from luxport_onnx.xp._folding import as_array, astype, folding, promoted, vector
+from luxport_onnx.graph import SAMPLES, Array, make_constant, record, record_all
+from luxport_onnx.xp._folding import astype, fold_constants, make_array, make_vector, promote_arrays
 
 __all__ = [
     "broadcast_arrays",
@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 
-def sizes_of(x: Array) -> tuple[Any, ...]:
+def read_sizes(x: Array) -> tuple[Any, ...]:
     """Return the sizes of x: ints, or scalar arrays of int64 for those that only the running graph knows."""
 
     def running(axis: int) -> Array:
@@ -42,7 +42,7 @@ def sizes_of(x: Array) -> tuple[Any, ...]:
     return tuple([running(axis) if n is None else n for axis, n in enumerate(x.shape)])
 
 
-def number_of(size: Any, sample: int) -> int:
+def find_number(size: Any, sample: int) -> int:
     """Return a size for one sample of the free sizes.
 
     Raises: TypeError for an array that is made of more than sizes
@@ -56,13 +56,13 @@ def number_of(size: Any, sample: int) -> int:
     return int(size.numbers[sample])
 
 
-@folding
+@fold_constants
 def reshape(x: Array, /, shape: Any, *, copy: bool | None = None) -> Array:
     """Lay the entries out in another shape; one size may be -1."""
     wanted = list(shape) if isinstance(shape, (tuple, list)) else [shape]
     shapes = []
     for sample in range(SAMPLES):
-        sizes = [number_of(size, sample) for size in wanted]
+        sizes = [find_number(size, sample) for size in wanted]
         count = int(np.prod(x.shapes[sample], dtype=object))
         if -1 in sizes:
             known = -int(np.prod(sizes, dtype=object))
@@ -89,11 +89,11 @@ def _find_target(x: Array, wanted: list[Any], shapes: list[Any]) -> Array:
             if n == -2 and axis < x.ndim and all(s[axis] == t[axis] for s, t in zip(x.shapes, shapes, strict=True)):
                 written[axis] = 0
         if written.count(-2) <= 1:
-            return constant(np.asarray([-1 if n == -2 else n for n in written], np.int64))
-    return vector(wanted)
+            return make_constant(np.asarray([-1 if n == -2 else n for n in written], np.int64))
+    return make_vector(wanted)
 
 
-@folding
+@fold_constants
 def permute_dims(x: Array, /, axes: Sequence[int]) -> Array:
     """Put the axes in another order."""
     axes = [axis % x.ndim for axis in axes]
@@ -109,13 +109,13 @@ def permute_dims(x: Array, /, axes: Sequence[int]) -> Array:
     return made
 
 
-@folding
+@fold_constants
 def matrix_transpose(x: Array, /) -> Array:
     """Swap the last two axes."""
     return permute_dims(x, (*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
 
 
-@folding
+@fold_constants
 def moveaxis(x: Array, source: Any, destination: Any, /) -> Array:
     """Move axes to other places."""
     sources = [axis % x.ndim for axis in (source if isinstance(source, tuple) else (source,))]
@@ -126,7 +126,7 @@ def moveaxis(x: Array, source: Any, destination: Any, /) -> Array:
     return permute_dims(x, order)
 
 
-@folding
+@fold_constants
 def expand_dims(x: Array, /, *, axis: Any = 0) -> Array:
     """Add axes of size 1."""
     axes = axis if isinstance(axis, (tuple, list)) else (axis,)
@@ -141,12 +141,12 @@ def expand_dims(x: Array, /, *, axis: Any = 0) -> Array:
         for place in places:
             sizes.insert(place, 1)
         shapes.append(tuple(sizes))
-    made = record("Unsqueeze", x, vector(places), dtype=x.dtype, shapes=shapes)
+    made = record("Unsqueeze", x, make_vector(places), dtype=x.dtype, shapes=shapes)
     made.splat = x.splat
     return made
 
 
-@folding
+@fold_constants
 def squeeze(x: Array, /, axis: Any) -> Array:
     """Drop axes of size 1."""
     places = sorted([a % x.ndim for a in (axis if isinstance(axis, (tuple, list)) else (axis,))])
@@ -158,17 +158,17 @@ def squeeze(x: Array, /, axis: Any) -> Array:
     if node is not None and node.operator == "Unsqueeze" and node.inputs[1].value.tolist() == places:  # type: ignore[union-attr]
         return node.inputs[0]  # type: ignore[return-value]
     shapes = [tuple([n for a, n in enumerate(shape) if a not in places]) for shape in x.shapes]
-    made = record("Squeeze", x, vector(places), dtype=x.dtype, shapes=shapes)
+    made = record("Squeeze", x, make_vector(places), dtype=x.dtype, shapes=shapes)
     made.splat = x.splat
     return made
 
 
-@folding
+@fold_constants
 def concat(arrays: Sequence[Array], /, *, axis: int | None = 0) -> Array:
     """Put arrays one behind the other along an axis; None for all their entries."""
     if axis is None:
         arrays, axis = [reshape(x, (-1,)) for x in arrays], 0
-    arrays = promoted(*arrays)
+    arrays = promote_arrays(*arrays)
     if len(arrays) == 1:
         return arrays[0]
     axis = axis % arrays[0].ndim
@@ -186,14 +186,14 @@ def concat(arrays: Sequence[Array], /, *, axis: int | None = 0) -> Array:
     return record("Concat", *arrays, dtype=arrays[0].dtype, shapes=shapes, axis=axis)
 
 
-@folding
+@fold_constants
 def stack(arrays: Sequence[Array], /, *, axis: int = 0) -> Array:
     """Put arrays side by side along a new axis."""
     axis = axis % (arrays[0].ndim + 1)
-    return concat([expand_dims(x, axis=axis) for x in promoted(*arrays)], axis=axis)
+    return concat([expand_dims(x, axis=axis) for x in promote_arrays(*arrays)], axis=axis)
 
 
-@folding
+@fold_constants
 def unstack(x: Array, /, *, axis: int = 0) -> tuple[Array, ...]:
     """Take an array apart along an axis."""
     axis = axis % x.ndim
@@ -209,12 +209,12 @@ def split(x: Array, sizes: Sequence[int], axis: int) -> tuple[Array, ...]:
         return (x,)
     if x.is_constant:
         parts = np.split(x.value, np.cumsum(sizes)[:-1], axis)
-        return tuple([constant(part, x.name) for part in parts])
+        return tuple([make_constant(part, x.name) for part in parts])
     outputs = [(x.dtype, [(*shape[:axis], n, *shape[axis + 1 :]) for shape in x.shapes]) for n in sizes]
-    return record_all("Split", [x, vector(sizes)], outputs, axis=axis)
+    return record_all("Split", [x, make_vector(sizes)], outputs, axis=axis)
 
 
-@folding
+@fold_constants
 def flip(x: Array, /, *, axis: Any = None) -> Array:
     """Put entries in the opposite order."""
     axes = range(x.ndim) if axis is None else axis if isinstance(axis, (tuple, list)) else (axis,)
@@ -223,19 +223,19 @@ def flip(x: Array, /, *, axis: Any = None) -> Array:
         return x
     low = np.iinfo(np.int64).min
     ends = [[-1] * len(axes), [low] * len(axes), axes, [-1] * len(axes)]
-    return record("Slice", x, *[vector(part) for part in ends], dtype=x.dtype, shapes=x.shapes)
+    return record("Slice", x, *[make_vector(part) for part in ends], dtype=x.dtype, shapes=x.shapes)
 
 
-@folding
+@fold_constants
 def broadcast_to(x: Array, /, shape: Any) -> Array:
     """Spread over a larger shape."""
-    shapes = [tuple([number_of(size, sample) for size in shape]) for sample in range(SAMPLES)]
+    shapes = [tuple([find_number(size, sample) for size in shape]) for sample in range(SAMPLES)]
     for own, other in zip(x.shapes, shapes, strict=True):
         if broadcast_sizes(own, other) != other:
             raise ValueError(f"{x.shape} cannot be broadcast to {tuple(shape)}")
     if tuple(shapes) == x.shapes:
         return x
-    made = record("Expand", x, vector(shape), dtype=x.dtype, shapes=shapes)
+    made = record("Expand", x, make_vector(shape), dtype=x.dtype, shapes=shapes)
     made.splat = x.splat
     return made
 
@@ -246,42 +246,42 @@ def broadcast_arrays(*arrays: Array) -> list[Array]:
     return [broadcast_to(x, shape) for x in arrays]
 
 
-@folding
+@fold_constants
 def tile(x: Array, repetitions: tuple[int, ...], /) -> Array:
     """Lay copies side by side."""
     rank = max(x.ndim, len(repetitions))
     x = expand_dims(x, axis=tuple(range(rank - x.ndim))) if rank > x.ndim else x
     times = (*[1] * (rank - len(repetitions)), *repetitions)
     shapes = [tuple([n * t for n, t in zip(shape, times, strict=True)]) for shape in x.shapes]
-    return record("Tile", x, vector(times), dtype=x.dtype, shapes=shapes)
+    return record("Tile", x, make_vector(times), dtype=x.dtype, shapes=shapes)
 
 
-def as_indices(x: Array) -> Array:
+def convert_indices(x: Array) -> Array:
     """Return integers in a type that ONNX takes as places."""
     return x if x.dtype in (np.int32, np.int64) else astype(x, np.int64)
 
 
-@folding
+@fold_constants
 def take(x: Array, indices: Array, /, *, axis: int | None = None) -> Array:
     """Take slices by their places along an axis."""
     axis = 0 if axis is None else axis % x.ndim
-    indices = as_indices(as_array(indices))
+    indices = convert_indices(make_array(indices))
     shapes = [(*s[:axis], *i, *s[axis + 1 :]) for s, i in zip(x.shapes, indices.shapes, strict=True)]
     return record("Gather", x, indices, dtype=x.dtype, shapes=shapes, axis=axis)
 
 
-@folding
+@fold_constants
 def repeat(x: Array, repeats: Any, /, *, axis: int | None = None) -> Array:
     """Repeat every entry along an axis."""
     if axis is None:
         x, axis = reshape(x, (-1,)), 0
     if type(repeats) is Array and not repeats.is_constant:
         raise TypeError("onnx repeats entries a fixed number of times alone, got an array that depends on inputs")
-    times = np.asarray(as_array(repeats).value)
+    times = np.asarray(make_array(repeats).value)
     axis = axis % x.ndim
     if times.ndim:
-        return take(x, constant(np.repeat(np.arange(len(times)), times)), axis=axis)
-    sizes = list(sizes_of(x))
+        return take(x, make_constant(np.repeat(np.arange(len(times)), times)), axis=axis)
+    sizes = list(read_sizes(x))
     copies = tile(expand_dims(x, axis=axis + 1), (*[1] * (axis + 1), int(times), *[1] * (x.ndim - axis - 1)))
     sizes[axis] = sizes[axis] * int(times)
     return reshape(copies, tuple(sizes))

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from luxport_onnx.graph import Array, constant, is_exporting
-from luxport_onnx.running import numbers_of
+from luxport_onnx.graph import Array, is_exporting, make_constant
+from luxport_onnx.running import read_numbers
 from luxport_onnx.xp import _bitwise as bitwise
 from luxport_onnx.xp import _elementwise as elementwise
 from luxport_onnx.xp._indexing import getitem
@@ -30,7 +30,7 @@ def _set_both_ways(name: str, function: Callable[..., Any]) -> None:
 
 
 def _make_operand(x: Any) -> Any:
-    return constant(x) if isinstance(x, (np.ndarray, np.generic)) else x
+    return make_constant(x) if isinstance(x, (np.ndarray, np.generic)) else x
 
 
 _ARITHMETIC = {
@@ -69,7 +69,7 @@ def _find_number(self: Array) -> Any:
         raise TypeError(
             "onnx expects a program that does not look at numbers of its inputs, as Python's `if` and `float` do"
         )
-    return numbers_of(self).item()
+    return read_numbers(self).item()
 
 
 Array.__hash__ = object.__hash__  # type: ignore[method-assign]

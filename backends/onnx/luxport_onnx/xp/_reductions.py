@@ -10,9 +10,9 @@ from luxport.ops.shapes import broadcast_sizes
 from luxport_onnx.graph import Array, record
 from luxport_onnx.xp._creation import zeros_like
 from luxport_onnx.xp._elementwise import divide, greater, multiply, square, subtract
-from luxport_onnx.xp._folding import astype, folding, promoted, scalar, vector
+from luxport_onnx.xp._folding import astype, fold_constants, make_scalar, make_vector, promote_arrays
 from luxport_onnx.xp._indexing import getitem
-from luxport_onnx.xp._manipulation import concat, expand_dims, permute_dims, reshape, sizes_of, squeeze
+from luxport_onnx.xp._manipulation import concat, expand_dims, permute_dims, read_sizes, reshape, squeeze
 from luxport_onnx.xp._transcendental import sqrt
 
 __all__ = [
@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 
-def axes_of(x: Array, axis: Any) -> list[int]:
+def list_axes(x: Array, axis: Any) -> list[int]:
     """List axes as numbers of at least 0; None for all of them."""
     given = range(x.ndim) if axis is None else axis if isinstance(axis, (tuple, list)) else (axis,)
     for a in given:
@@ -44,13 +44,13 @@ def axes_of(x: Array, axis: Any) -> list[int]:
     return sorted([a % x.ndim for a in given])
 
 
-def reduced(operator: str, x: Array, axis: Any, keepdims: bool) -> Array:
+def record_reduction(operator: str, x: Array, axis: Any, keepdims: bool) -> Array:
     """Record an operator that makes one number of many."""
-    axes = axes_of(x, axis)
+    axes = list_axes(x, axis)
     if not axes:
         return x
     shapes = [tuple([1 if a in axes else n for a, n in enumerate(s) if keepdims or a not in axes]) for s in x.shapes]
-    return record(operator, x, vector(axes), dtype=x.dtype, shapes=shapes, keepdims=int(keepdims))
+    return record(operator, x, make_vector(axes), dtype=x.dtype, shapes=shapes, keepdims=int(keepdims))
 
 
 def _widen_as_sums(x: Array, dtype: Any) -> Array:
@@ -62,51 +62,53 @@ def _widen_as_sums(x: Array, dtype: Any) -> Array:
     return astype(x, np.uint64) if x.dtype.kind == "u" else x
 
 
-@folding
+@fold_constants
 def sum(x: Array, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Array:
     """Add up."""
-    return reduced("ReduceSum", _widen_as_sums(x, dtype), axis, keepdims)
+    return record_reduction("ReduceSum", _widen_as_sums(x, dtype), axis, keepdims)
 
 
-@folding
+@fold_constants
 def prod(x: Array, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Array:
     """Multiply."""
-    return reduced("ReduceProd", _widen_as_sums(x, dtype), axis, keepdims)
+    return record_reduction("ReduceProd", _widen_as_sums(x, dtype), axis, keepdims)
 
 
-@folding
+@fold_constants
 def mean(x: Array, /, *, axis: Any = None, keepdims: bool = False) -> Array:
     """Return means."""
-    return reduced("ReduceMean", x, axis, keepdims)
+    return record_reduction("ReduceMean", x, axis, keepdims)
 
 
-@folding
+@fold_constants
 def max(x: Array, /, *, axis: Any = None, keepdims: bool = False) -> Array:
     """Return the largest."""
-    return reduced("ReduceMax", x, axis, keepdims)
+    return record_reduction("ReduceMax", x, axis, keepdims)
 
 
-@folding
+@fold_constants
 def min(x: Array, /, *, axis: Any = None, keepdims: bool = False) -> Array:
     """Return the smallest."""
-    return reduced("ReduceMin", x, axis, keepdims)
+    return record_reduction("ReduceMin", x, axis, keepdims)
 
 
-@folding
+@fold_constants
 def any(x: Array, /, *, axis: Any = None, keepdims: bool = False) -> Array:
     """Tell whether one holds."""
     flags = astype(astype(x, np.bool_), np.int32)
-    return greater(reduced("ReduceMax", flags, axis, keepdims), 0)  # of nothing it is the least of all integers
+    return greater(
+        record_reduction("ReduceMax", flags, axis, keepdims), 0
+    )  # of nothing it is the least of all integers
 
 
-@folding
+@fold_constants
 def all(x: Array, /, *, axis: Any = None, keepdims: bool = False) -> Array:
     """Tell whether all hold."""
     flags = astype(astype(x, np.bool_), np.int32)
-    return astype(reduced("ReduceMin", flags, axis, keepdims), np.bool_)
+    return astype(record_reduction("ReduceMin", flags, axis, keepdims), np.bool_)
 
 
-@folding
+@fold_constants
 def var(x: Array, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool = False) -> Array:
     """Return variances."""
     centered = subtract(x, mean(x, axis=axis, keepdims=True))
@@ -114,14 +116,14 @@ def var(x: Array, /, *, axis: Any = None, correction: float = 0.0, keepdims: boo
     if not correction:
         return found
     count = 1
-    for a in axes_of(x, axis):
-        count = sizes_of(x)[a] * count
+    for a in list_axes(x, axis):
+        count = read_sizes(x)[a] * count
     if type(count) is Array:
         count = astype(count, x.dtype)
     return multiply(found, divide(count, count - correction))
 
 
-@folding
+@fold_constants
 def std(x: Array, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool = False) -> Array:
     """Return standard deviations."""
     return sqrt(var(x, axis=axis, correction=correction, keepdims=keepdims))
@@ -137,38 +139,38 @@ def _find_place(operator: str, x: Array, axis: int | None, keepdims: bool) -> Ar
     return record(operator, x, dtype=np.int64, shapes=shapes, axis=axis, keepdims=int(keepdims))
 
 
-@folding
+@fold_constants
 def argmax(x: Array, /, *, axis: int | None = None, keepdims: bool = False) -> Array:
     """Return where the largest is, the first of equal ones."""
     return _find_place("ArgMax", x, axis, keepdims)
 
 
-@folding
+@fold_constants
 def argmin(x: Array, /, *, axis: int | None = None, keepdims: bool = False) -> Array:
     """Return where the smallest is, the first of equal ones."""
     return _find_place("ArgMin", x, axis, keepdims)
 
 
-@folding
+@fold_constants
 def cumulative_sum(x: Array, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False) -> Array:
     """Add up to each place."""
     x = _widen_as_sums(x, dtype)
     axis = 0 if axis is None else axis % x.ndim
-    y = record("CumSum", x, scalar(axis, np.int64), dtype=x.dtype, shapes=x.shapes)
+    y = record("CumSum", x, make_scalar(axis, np.int64), dtype=x.dtype, shapes=x.shapes)
     if not include_initial:
         return y
     first = getitem(y, (*[slice(None)] * axis, slice(0, 1)))
     return concat([zeros_like(first), y], axis=axis)
 
 
-@folding
+@fold_constants
 def matmul(x1: Array, x2: Array, /) -> Array:
     """Multiply matrices; a vector goes as a matrix, as onnxruntime's fused product by a transposed one is wrong."""
     if x1.ndim > 1 and x2.ndim == 1:
         return squeeze(matmul(x1, expand_dims(x2, axis=1)), -1)
     if x1.ndim == 1 and x2.ndim > 1:
         return squeeze(matmul(expand_dims(x1, axis=0), x2), -2)
-    x1, x2 = promoted(x1, x2)
+    x1, x2 = promote_arrays(x1, x2)
     shapes = []
     for a, b in zip(x1.shapes, x2.shapes, strict=True):
         if not a or not b or a[-1] != b[-2 if len(b) > 1 else -1]:
@@ -178,7 +180,7 @@ def matmul(x1: Array, x2: Array, /) -> Array:
     return record("MatMul", x1, x2, dtype=x1.dtype, shapes=shapes)
 
 
-@folding
+@fold_constants
 def tensordot(x1: Array, x2: Array, /, *, axes: Any = 2) -> Array:
     """Add up products over axes of two arrays."""
     if isinstance(axes, int):
@@ -186,7 +188,7 @@ def tensordot(x1: Array, x2: Array, /, *, axes: Any = 2) -> Array:
     over1, over2 = ([a % x.ndim for a in part] for part, x in zip(axes, (x1, x2), strict=True))
     kept1 = [a for a in range(x1.ndim) if a not in over1]
     kept2 = [a for a in range(x2.ndim) if a not in over2]
-    sizes1, sizes2 = sizes_of(x1), sizes_of(x2)
+    sizes1, sizes2 = read_sizes(x1), read_sizes(x2)
     terms = _multiply([sizes1[a] for a in over1])
     left = reshape(permute_dims(x1, [*kept1, *over1]), (_multiply([sizes1[a] for a in kept1]), terms))
     right = reshape(permute_dims(x2, [*over2, *kept2]), (terms, _multiply([sizes2[a] for a in kept2])))
@@ -200,7 +202,7 @@ def _multiply(sizes: list[Any]) -> Any:
     return total
 
 
-@folding
+@fold_constants
 def vecdot(x1: Array, x2: Array, /, *, axis: int = -1) -> Array:
     """Add up products along an axis."""
     return sum(multiply(x1, x2), axis=axis, dtype=x1.dtype)

@@ -8,8 +8,8 @@ import numpy as np
 
 from luxport_onnx.graph import Array, record, record_all
 from luxport_onnx.xp._elementwise import greater, greater_equal
-from luxport_onnx.xp._folding import as_array, astype, folding, refused
-from luxport_onnx.xp._manipulation import as_indices, broadcast_to, expand_dims, reshape, sizes_of
+from luxport_onnx.xp._folding import astype, fold_constants, make_array, make_refusal
+from luxport_onnx.xp._manipulation import broadcast_to, convert_indices, expand_dims, read_sizes, reshape
 from luxport_onnx.xp._reductions import sum as add_up
 
 __all__ = [
@@ -25,33 +25,33 @@ __all__ = [
 ]
 
 
-@folding
+@fold_constants
 def take_along_axis(x: Array, indices: Array, /, *, axis: int = -1) -> Array:
     """Take, from each vector along an axis, the entries at that vector of places."""
     axis = axis % x.ndim
-    indices = as_indices(indices)
+    indices = convert_indices(indices)
     shapes = [(*s[:axis], i[axis], *s[axis + 1 :]) for s, i in zip(x.shapes, indices.shapes, strict=True)]
     if tuple(shapes) != indices.shapes:
-        sizes = [*sizes_of(x)]
-        sizes[axis] = sizes_of(indices)[axis]
+        sizes = [*read_sizes(x)]
+        sizes[axis] = read_sizes(indices)[axis]
         indices = broadcast_to(indices, tuple(sizes))
     return record("GatherElements", x, indices, dtype=x.dtype, shapes=shapes, axis=axis)
 
 
-@folding
+@fold_constants
 def searchsorted(x1: Array, x2: Array, /, *, side: str = "left", sorter: Any = None) -> Array:
     """Count the entries of a sorted vector that are below each entry of another."""
     below = (greater if side == "left" else greater_equal)(expand_dims(x2, axis=-1), x1)
     return add_up(below, axis=-1, dtype=np.int64)
 
 
-@folding
+@fold_constants
 def sort(x: Array, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Array:
     """Put entries in order."""
     return _find_top(x, axis, descending)[0]
 
 
-@folding
+@fold_constants
 def argsort(x: Array, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Array:
     """Return the places of the entries in order."""
     return _find_top(x, axis, descending)[1]
@@ -59,29 +59,29 @@ def argsort(x: Array, /, *, axis: int = -1, descending: bool = False, stable: bo
 
 def _find_top(x: Array, axis: int, descending: bool) -> tuple[Array, ...]:
     axis = axis % x.ndim
-    count = reshape(as_array(sizes_of(x)[axis], np.int64), (1,))
+    count = reshape(make_array(read_sizes(x)[axis], np.int64), (1,))
     outputs = [(x.dtype, x.shapes), (np.int64, x.shapes)]
     return record_all("TopK", [x, count], outputs, axis=axis, largest=int(descending), sorted=1)
 
 
-@folding
+@fold_constants
 def count_nonzero(x: Array, /, *, axis: Any = None, keepdims: bool = False) -> Array:
     """Count entries other than 0."""
     return add_up(astype(x, np.bool_), axis=axis, keepdims=keepdims)
 
 
-@folding
+@fold_constants
 def tril(x: Array, /, *, k: int = 0) -> Array:
     """Keep what is on and below a diagonal."""
-    return record("Trilu", x, as_array(k, np.int64), dtype=x.dtype, shapes=x.shapes, upper=0)
+    return record("Trilu", x, make_array(k, np.int64), dtype=x.dtype, shapes=x.shapes, upper=0)
 
 
-@folding
+@fold_constants
 def triu(x: Array, /, *, k: int = 0) -> Array:
     """Keep what is on and above a diagonal."""
-    return record("Trilu", x, as_array(k, np.int64), dtype=x.dtype, shapes=x.shapes, upper=1)
+    return record("Trilu", x, make_array(k, np.int64), dtype=x.dtype, shapes=x.shapes, upper=1)
 
 
 _LATE = "only the running graph would know how many there are"
-nonzero = refused("nonzero", _LATE)
-unique_values = refused("unique_values", _LATE)
+nonzero = make_refusal("nonzero", _LATE)
+unique_values = make_refusal("unique_values", _LATE)

@@ -25,7 +25,7 @@ from luxport_onnx.xp._elementwise import (
     square,
     where,
 )
-from luxport_onnx.xp._folding import cast_through, folding, promoted, same
+from luxport_onnx.xp._folding import cast_through, fold_constants, promote_arrays, record_same
 
 __all__ = [
     "acos",
@@ -60,11 +60,11 @@ def _compute_in_float(name: str, operator: str) -> Callable[..., Array]:
         if x.dtype == np.float64 and operator in SINGLE_ONLY:
             if operator == "Tan":
                 return divide(sin(x), cos(x))
-            return cast_through(x, np.float32, lambda wide: same(operator, wide))
-        return same(operator, x)
+            return cast_through(x, np.float32, lambda wide: record_same(operator, wide))
+        return record_same(operator, x)
 
     function.__name__ = function.__qualname__ = name
-    return folding(function)
+    return fold_constants(function)
 
 
 SINGLE_ONLY = frozenset(["Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "Cosh", "Sinh", "Tan"])
@@ -98,13 +98,13 @@ asinh, acosh, atanh = (
 )
 
 
-@folding
+@fold_constants
 def expm1(x: Array, /) -> Array:
     """Return ``exp(x) - 1``, to the last places near 0: it is ``tanh(x / 2) (exp(x) + 1)``."""
     return multiply(tanh(multiply(x, 0.5)), record_add(exp(x), 1.0))
 
 
-@folding
+@fold_constants
 def log1p(x: Array, /) -> Array:
     """Return ``log(1 + x)``, to the last places near 0: the rounding of the sum is divided out."""
     total = record_add(x, 1.0)
@@ -114,36 +114,36 @@ def log1p(x: Array, /) -> Array:
     return where(equal(lost, 0.0), x, where(plain, total, exact))
 
 
-@folding
+@fold_constants
 def log2(x: Array, /) -> Array:
     """Return the logarithm to the base 2."""
     return multiply(log(x), 1 / math.log(2.0))
 
 
-@folding
+@fold_constants
 def log10(x: Array, /) -> Array:
     """Return the logarithm to the base 10."""
     return multiply(log(x), 1 / math.log(10.0))
 
 
-@folding
+@fold_constants
 def logaddexp(x1: Any, x2: Any, /) -> Array:
     """Return ``log(exp(x1) + exp(x2))``."""
-    x1, x2 = promoted(x1, x2)
+    x1, x2 = promote_arrays(x1, x2)
     top = maximum(x1, x2)
     return record_add(top, log1p(exp(negative(abs(record_subtract(x1, x2))))))
 
 
-@folding
+@fold_constants
 def hypot(x1: Any, x2: Any, /) -> Array:
     """Return the root of the sum of squares."""
     return sqrt(record_add(square(x1), square(x2)))
 
 
-@folding
+@fold_constants
 def atan2(x1: Any, x2: Any, /) -> Array:
     """Return the angle of the point (x2, x1)."""
-    x1, x2 = promoted(x1, x2)
+    x1, x2 = promote_arrays(x1, x2)
     steep = greater(abs(x1), abs(x2))
     under = where(steep, x1, x2)
     empty = equal(under, 0)

@@ -104,25 +104,25 @@ def swish(x: Any) -> Any:
 @_accept_floats(ops.gelu_tanh)
 def gelu_tanh(x: Any) -> Any:
     """The formula, with a slope of its own."""
-    return _gelu_of_cubic(ops.gelu_tanh, x)
+    return _compute_gelu_of_cubic(ops.gelu_tanh, x)
 
 
 @_accept_floats(ops.gelu_sigmoid)
 def gelu_sigmoid(x: Any) -> Any:
     """The same in other terms."""
-    return _gelu_of_cubic(ops.gelu_sigmoid, x)
+    return _compute_gelu_of_cubic(ops.gelu_sigmoid, x)
 
 
-def _gelu_of_cubic(op: Callable[..., Any], x: Any) -> Any:
+def _compute_gelu_of_cubic(op: Callable[..., Any], x: Any) -> Any:
     """Take few operations in a program that may rely on no number being huge, otherwise the definition."""
     if x.dtype not in (tf.float32, tf.float64) or not may_rely():
         return definition_of(op)(x)
     rely_on(tf.reduce_max(tf.abs(x)) < find_usual_bound(tf, x))
-    return _gate_by_cubic(x)
+    return _apply_gate_by_cubic(x)
 
 
 @tf.custom_gradient
-def _gate_by_cubic(x: Any) -> Any:
+def _apply_gate_by_cubic(x: Any) -> Any:
     """Return x times the sigmoid of a cubic, whose slope has the sigmoid's on the closed side: not 1 less the gate."""
     square = x * x
     inner = x * (_SCALE + _SCALE * 0.044715 * square)

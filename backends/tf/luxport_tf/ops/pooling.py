@@ -35,13 +35,13 @@ def max_pool_nd(x: Any, *, window: Sizes, stride: Sizes, padding: Pairs, dilatio
     if all(max(pair) < k for pair, k in zip(padding, window, strict=True)):  # no window is of padding alone
         if may_rely():
             rely_on(_is_plain(x))
-            return put_channels_first(_pool_any_batch(_take_max, x, *options))
+            return put_channels_first(_pool_batch(_take_max, x, *options))
         if may_look(x) and _is_plain(x):
-            return put_channels_first(_pool_any_batch(_take_max, x, *options))
-    return put_channels_first(_pool_any_batch(_mark_max, x, *options))
+            return put_channels_first(_pool_batch(_take_max, x, *options))
+    return put_channels_first(_pool_batch(_mark_max, x, *options))
 
 
-def _pool_any_batch(pool: Callable[..., Any], x: Any, window: Sizes, stride: Sizes, padding: Pairs) -> Any:
+def _pool_batch(pool: Callable[..., Any], x: Any, window: Sizes, stride: Sizes, padding: Pairs) -> Any:
     """Pool, but of no samples take none: the library's compiled gradient of an empty batch ends the process."""
     if x.shape[0] is not None and x.shape[0] > 0:
         return pool(x, window, stride, padding)

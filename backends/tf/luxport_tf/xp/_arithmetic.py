@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from ._arrays import Array, ArrayOrScalar, R, cast, tensor
+from ._arrays import Array, ArrayOrScalar, R, cast, make_tensor
 from ._dtypes import ALL, COMPLEX, FLOATING, INTEGER, NUMERIC, REAL, REAL_FLOATING, UNSIGNED
 from ._kernels import Kernel, binary, each, same, unary, zero
 from ._parts import copysign, imag, real
@@ -106,7 +106,7 @@ greater_equal = binary("greater_equal", "Where ``x1 >= x2``.", R.GreaterEqual, R
 
 def clip(x: Array, /, min: ArrayOrScalar | None = None, max: ArrayOrScalar | None = None) -> tf.Tensor:
     """``x`` held between ``min`` and ``max``, which broadcast; None is no bound."""
-    x = tensor(x)
+    x = make_tensor(x)
     if x.dtype not in _REAL:
         raise TypeError(f"clip takes real numbers, got {x.dtype.name}")
     if min is not None:

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import tensorflow as tf
 
-from ._dtypes import as_dtype, promote_dtypes, scalar_dtype
+from ._dtypes import choose_scalar_dtype, find_dtype, promote_dtypes
 
 R = tf.raw_ops
 Tensor = tf.Tensor
@@ -21,7 +21,7 @@ Shape: TypeAlias = "int | Iterable[Any] | tf.Tensor"  # sizes are ints, scalar t
 SCALARS = (int, float, complex)  # bool is an int
 
 
-def tensor(x: Any) -> tf.Tensor:
+def make_tensor(x: Any) -> tf.Tensor:
     """``x`` if it is a tensor, the value of a variable; TypeError for all else."""
     if isinstance(x, Tensor):
         return x
@@ -39,7 +39,7 @@ def cast(x: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
     return R.Cast(x=x, DstT=dtype)
 
 
-def constant(value: Any, dtype: tf.DType) -> tf.Tensor:
+def make_constant(value: Any, dtype: tf.DType) -> tf.Tensor:
     """A Python scalar as a tensor."""
     if dtype is tf.bool:
         return tf.constant(value != 0)
@@ -63,20 +63,20 @@ def promote(x1: Any, x2: Any) -> tuple[tf.Tensor, tf.Tensor, tf.DType]:
             dtype = promote_dtypes(dtype, x2.dtype)
             return cast(x1, dtype), cast(x2, dtype), dtype
         if isinstance(x2, SCALARS):
-            common = scalar_dtype(x2, dtype)
-            return cast(x1, common), constant(x2, common), common
+            common = choose_scalar_dtype(x2, dtype)
+            return cast(x1, common), make_constant(x2, common), common
     elif isinstance(x1, SCALARS):
         if isinstance(x2, SCALARS):
             raise TypeError("at least one of the two arguments must be an array")
-        x2 = tensor(x2)
-        common = scalar_dtype(x1, x2.dtype)
-        return constant(x1, common), cast(x2, common), common
-    return promote(tensor(x1), x2 if isinstance(x2, SCALARS) else tensor(x2))
+        x2 = make_tensor(x2)
+        common = choose_scalar_dtype(x1, x2.dtype)
+        return make_constant(x1, common), cast(x2, common), common
+    return promote(make_tensor(x1), x2 if isinstance(x2, SCALARS) else make_tensor(x2))
 
 
 def promote_all(arrays: Iterable[Any]) -> list[tf.Tensor]:
     """The arrays in their common type."""
-    tensors = [tensor(x) for x in arrays]
+    tensors = [make_tensor(x) for x in arrays]
     if not tensors:
         raise ValueError("expected at least one array")
     dtype = tensors[0].dtype
@@ -114,21 +114,21 @@ def normalize_axes(axis: Any, ndim: int) -> tuple[int, ...]:
     return (normalize_axis(axis, ndim),)
 
 
-def ints(values: Iterable[int]) -> tf.Tensor:
+def make_ints(values: Iterable[int]) -> tf.Tensor:
     """An int32 vector of axes or sizes on the host."""
     if tf.executing_eagerly():
-        return _eager_ints(tuple(values))
+        return _make_eager_ints(tuple(values))
     return tf.constant(list(values), tf.int32)
 
 
 @functools.lru_cache(maxsize=4096)
-def _eager_ints(values: tuple[int, ...]) -> tf.Tensor:
+def _make_eager_ints(values: tuple[int, ...]) -> tf.Tensor:
     # Making such a tensor takes as long as most operations on small arrays.
     with tf.device("CPU:0"):
         return tf.constant(values, tf.int32, shape=(len(values),))
 
 
-def dims(x: tf.Tensor) -> list[Any]:
+def read_sizes(x: tf.Tensor) -> list[Any]:
     """The sizes of the axes: ints where they are known, else scalar tensors."""
     static = x.shape.as_list()
     if None not in static:
@@ -143,7 +143,7 @@ def shape_tensor(shape: Any) -> tf.Tensor:
         return cast(shape, tf.int32)
     entries = list(shape)
     if all(isinstance(d, int) for d in entries):
-        return ints(entries)
+        return make_ints(entries)
     return R.Pack(
         values=[cast(d, tf.int32) if isinstance(d, Tensor) else tf.constant(operator.index(d)) for d in entries]
     )
@@ -158,7 +158,7 @@ def shape_tuple(shape: Any) -> Any:
     return (operator.index(shape),)
 
 
-def product(sizes: Iterable[Any]) -> Any:
+def multiply_sizes(sizes: Iterable[Any]) -> Any:
     """The product of ints and scalar tensors: an int if all are."""
     result: Any = 1
     for size in sizes:
@@ -173,15 +173,15 @@ def reshape_to(x: tf.Tensor, shape: Iterable[Any]) -> tf.Tensor:
 
 def flatten(x: tf.Tensor) -> tf.Tensor:
     """``x`` as a vector."""
-    return x if x.shape.rank == 1 else R.Reshape(tensor=x, shape=ints([-1]))
+    return x if x.shape.rank == 1 else R.Reshape(tensor=x, shape=make_ints([-1]))
 
 
-def optional_dtype(dtype: Any, default: tf.DType) -> tf.DType:
+def check_optional_dtype(dtype: Any, default: tf.DType) -> tf.DType:
     """``dtype`` checked, or ``default`` for None."""
-    return default if dtype is None else as_dtype(dtype)
+    return default if dtype is None else find_dtype(dtype)
 
 
-def on(device: str | None):
+def place_on(device: str | None):
     """The context that places what is made inside it on ``device`` (None: wherever TensorFlow would)."""
     return _NOWHERE if device is None else tf.device(device)
 

@@ -13,10 +13,10 @@ from ._arrays import (
     R,
     Tensor,
     cast,
-    constant,
-    on,
+    make_constant,
+    make_tensor,
+    place_on,
     promote_all,
-    tensor,
 )  # fmt: skip
 from ._dtypes import (
     DEFAULT_COMPLEX,
@@ -24,7 +24,7 @@ from ._dtypes import (
     DEFAULT_INT,
     INTEGER,
     LIMITS,
-    as_dtype,
+    find_dtype,
     is_complex,
     is_integer,
 )  # fmt: skip
@@ -74,10 +74,10 @@ def _stack(obj: Any, dtype: tf.DType | None) -> Any:
         items = [_stack(item, dtype) for item in obj]
         found = [x for x in items if isinstance(x, Tensor)]
         common = promote_all(found)[0].dtype if found else default_dtype(obj[0])
-        return R.Pack(values=[cast(x, common) if isinstance(x, Tensor) else constant(x, common) for x in items])
+        return R.Pack(values=[cast(x, common) if isinstance(x, Tensor) else make_constant(x, common) for x in items])
     if isinstance(obj, SCALARS):
-        return obj if dtype is None else constant(obj, dtype)
-    x = tensor(obj)
+        return obj if dtype is None else make_constant(obj, dtype)
+    x = make_tensor(obj)
     return x if dtype is None else astype(x, dtype)
 
 
@@ -85,7 +85,7 @@ def convert_from_numpy(values: np.ndarray, dtype: tf.DType | None) -> tf.Tensor:
     if values.dtype.kind not in "biufcV" or (values.dtype.kind == "V" and values.dtype.fields):
         raise TypeError(f"asarray takes numbers and booleans, got NumPy's {values.dtype}")
     if dtype is None:
-        dtype = as_dtype(values.dtype)
+        dtype = find_dtype(values.dtype)
     if values.dtype.kind in "iu" and dtype in INTEGER and values.size:
         low, high = LIMITS[dtype]
         if int(values.min()) < low or int(values.max()) > high:
@@ -103,10 +103,10 @@ def asarray(
     Tensors inside sequences keep their gradients. Python floats become float32, ints int64, complex
     numbers complex64. ``copy=False`` raises ValueError where a copy is needed, which is all but tensors.
     """
-    dtype = None if dtype is None else as_dtype(dtype)
-    with on(device):
+    dtype = None if dtype is None else find_dtype(dtype)
+    with place_on(device):
         if isinstance(obj, tf.Variable) or (not isinstance(obj, Tensor) and hasattr(type(obj), "__tf_tensor__")):
-            obj = tensor(obj)
+            obj = make_tensor(obj)
         if isinstance(obj, Tensor):
             if dtype is not None and obj.dtype is not dtype:
                 if copy is False:
@@ -120,7 +120,7 @@ def asarray(
                 dtype = default_dtype(obj)
             if is_integer(dtype) or isinstance(obj, complex):
                 return convert_from_numpy(np.asarray(obj), dtype)
-            return constant(obj, dtype)
+            return make_constant(obj, dtype)
         if isinstance(obj, (list, tuple)):
             return _convert_sequence(obj, dtype)
         return convert_from_numpy(np.asarray(obj), dtype)
@@ -131,8 +131,8 @@ def astype(x: Array, dtype: tf.DType, /, *, copy: bool = True, device: str | Non
 
     Tensors never change, so ``x`` itself is returned if it has the type already, whatever ``copy``.
     """
-    x, dtype = tensor(x), as_dtype(dtype)
-    with on(device):
+    x, dtype = make_tensor(x), find_dtype(dtype)
+    with place_on(device):
         if x.dtype is dtype:
             return x if device is None else R.Identity(input=x)
         if dtype is tf.bool:
@@ -149,6 +149,6 @@ def from_dlpack(x: Any, /, *, device: str | None = None, copy: bool | None = Non
         if copy is False:
             raise ValueError("the buffer is not aligned to 64 bytes: a copy is needed, which copy=False forbids")
         return asarray(shared, device=device)
-    with on(device):
+    with place_on(device):
         result = tf.experimental.dlpack.from_dlpack(x.__dlpack__())
     return result if device is None else asarray(result, device=device)

@@ -17,20 +17,20 @@ from ._arrays import (
     Shape,
     Tensor,
     cast,
-    constant,
-    dims,
-    on,
-    optional_dtype,
+    check_optional_dtype,
+    make_constant,
+    make_tensor,
+    place_on,
     rank,
+    read_sizes,
     shape_tensor,
     shape_tuple,
-    tensor,
 )  # fmt: skip
 from ._dtypes import (
     DEFAULT_COMPLEX,
     DEFAULT_FLOAT,
     DEFAULT_INT,
-    as_dtype,
+    find_dtype,
     is_floating,
     is_integer,
 )  # fmt: skip
@@ -61,21 +61,21 @@ def full(
         value = fill_value if dtype is None else astype(fill_value, dtype)
     else:
         value = asarray(fill_value, dtype=dtype)
-    with on(device):
+    with place_on(device):
         return R.Fill(dims=shape_tensor(shape_tuple(shape)), value=value)
 
 
 def zeros(shape: Shape, *, dtype: tf.DType | None = None, device: str | None = None) -> tf.Tensor:
     """A tensor of zeros, float32 unless ``dtype`` says otherwise."""
-    with on(device):
-        value = constant(0, optional_dtype(dtype, DEFAULT_FLOAT))
+    with place_on(device):
+        value = make_constant(0, check_optional_dtype(dtype, DEFAULT_FLOAT))
         return R.Fill(dims=shape_tensor(shape_tuple(shape)), value=value)
 
 
 def ones(shape: Shape, *, dtype: tf.DType | None = None, device: str | None = None) -> tf.Tensor:
     """A tensor of ones, float32 unless ``dtype`` says otherwise."""
-    with on(device):
-        value = constant(1, optional_dtype(dtype, DEFAULT_FLOAT))
+    with place_on(device):
+        value = make_constant(1, check_optional_dtype(dtype, DEFAULT_FLOAT))
         return R.Fill(dims=shape_tensor(shape_tuple(shape)), value=value)
 
 
@@ -86,14 +86,14 @@ def empty(shape: Shape, *, dtype: tf.DType | None = None, device: str | None = N
 
 def zeros_like(x: Array, /, *, dtype: tf.DType | None = None, device: str | None = None) -> tf.Tensor:
     """Zeros in the shape of ``x``, and in its type unless ``dtype`` says otherwise."""
-    x = tensor(x)
-    return full_like(x, False if optional_dtype(dtype, x.dtype) is tf.bool else 0, dtype=dtype, device=device)
+    x = make_tensor(x)
+    return full_like(x, False if check_optional_dtype(dtype, x.dtype) is tf.bool else 0, dtype=dtype, device=device)
 
 
 def ones_like(x: Array, /, *, dtype: tf.DType | None = None, device: str | None = None) -> tf.Tensor:
     """Ones in the shape of ``x``, and in its type unless ``dtype`` says otherwise."""
-    x = tensor(x)
-    return full_like(x, optional_dtype(dtype, x.dtype) is tf.bool or 1, dtype=dtype, device=device)
+    x = make_tensor(x)
+    return full_like(x, check_optional_dtype(dtype, x.dtype) is tf.bool or 1, dtype=dtype, device=device)
 
 
 def empty_like(x: Array, /, *, dtype: tf.DType | None = None, device: str | None = None) -> tf.Tensor:
@@ -105,13 +105,13 @@ def full_like(
     x: Array, /, fill_value: ArrayOrScalar, *, dtype: tf.DType | None = None, device: str | None = None
 ) -> tf.Tensor:
     """``fill_value`` in the shape of ``x``, and in its type unless ``dtype`` says otherwise."""
-    x = tensor(x)
-    dtype = optional_dtype(dtype, x.dtype)
+    x = make_tensor(x)
+    dtype = check_optional_dtype(dtype, x.dtype)
     if isinstance(fill_value, Tensor):
         value = astype(fill_value, dtype)
     else:
         value = asarray(fill_value, dtype=dtype)
-    with on(device):
+    with place_on(device):
         known = x.shape.is_fully_defined()
         return R.Fill(dims=shape_tensor(x.shape) if known else R.Shape(input=x), value=value)
 
@@ -132,8 +132,8 @@ def arange(
     if dtype is None:
         exact = all(is_integer(v.dtype) if isinstance(v, Tensor) else isinstance(v, int) for v in (start, stop, step))
         dtype = DEFAULT_INT if exact else DEFAULT_FLOAT
-    dtype = as_dtype(dtype)
-    with on(device):
+    dtype = find_dtype(dtype)
+    with place_on(device):
         if dynamic:
             work = tf.float64 if is_floating(dtype) else tf.int64
             return cast(tf.range(*(cast(tf.convert_to_tensor(v), work) for v in (start, stop, step))), dtype)
@@ -167,11 +167,11 @@ def linspace(
     """``num`` evenly spaced values from ``start`` to ``stop``, which is left out if not ``endpoint``."""
     if dtype is None:
         dtype = DEFAULT_COMPLEX if isinstance(start, complex) or isinstance(stop, complex) else DEFAULT_FLOAT
-    dtype = as_dtype(dtype)
-    with on(device):
+    dtype = find_dtype(dtype)
+    with place_on(device):
         if isinstance(start, Tensor) or isinstance(stop, Tensor):
             weights = cast(tf.constant(np.linspace(0.0, 1.0, num, endpoint=endpoint)), dtype)
-            start, stop = (cast(v, dtype) if isinstance(v, Tensor) else constant(v, dtype) for v in (start, stop))
+            start, stop = (cast(v, dtype) if isinstance(v, Tensor) else make_constant(v, dtype) for v in (start, stop))
             return start * (1 - weights) + stop * weights
         return tf.constant(np.linspace(start, stop, num, endpoint=endpoint).astype(dtype.as_numpy_dtype))
 
@@ -186,8 +186,8 @@ def eye(
     device: str | None = None,
 ) -> tf.Tensor:
     """A matrix of ones on diagonal ``k`` and zeros elsewhere."""
-    dtype = optional_dtype(dtype, DEFAULT_FLOAT)
-    with on(device):
+    dtype = check_optional_dtype(dtype, DEFAULT_FLOAT)
+    with place_on(device):
         rows = arange(n_rows)[:, None]
         columns = arange(n_rows if n_cols is None else n_cols)[None, :]
         return R.Cast(x=R.Equal(x=columns - rows, y=tf.constant(k, DEFAULT_INT)), DstT=dtype)
@@ -197,20 +197,20 @@ def meshgrid(*arrays: Array, indexing: str = "xy") -> tuple[tf.Tensor, ...]:
     """A tuple of coordinate arrays of coordinate vectors."""
     if indexing not in ("xy", "ij"):
         raise ValueError(f"indexing must be 'xy' or 'ij', got {indexing!r}")
-    arrays = tuple(tensor(x) for x in arrays)
+    arrays = tuple(make_tensor(x) for x in arrays)
     if len({x.dtype for x in arrays}) > 1:
         raise ValueError("meshgrid wants arrays of one dtype")
     return tuple(tf.meshgrid(*arrays, indexing=indexing)) if arrays else ()
 
 
 def _make_band(x: tf.Tensor, k: int, lower: bool) -> tf.Tensor:
-    x = tensor(x)
+    x = make_tensor(x)
     if rank(x) < 2:
         raise ValueError(f"tril and triu want at least two axes, got {rank(x)}")
-    height, width = dims(x)[-2:]
+    height, width = read_sizes(x)[-2:]
     offset = arange(width)[None, :] - arange(height)[:, None]
     keep = (R.LessEqual if lower else R.GreaterEqual)(x=offset, y=tf.constant(k, DEFAULT_INT))
-    return R.SelectV2(condition=keep, t=x, e=constant(0, x.dtype))
+    return R.SelectV2(condition=keep, t=x, e=make_constant(0, x.dtype))
 
 
 def tril(x: Array, /, *, k: int = 0) -> tf.Tensor:

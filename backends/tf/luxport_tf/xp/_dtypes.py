@@ -58,7 +58,7 @@ LIMITS = {d: (-(2 ** (8 * d.size - 1)), 2 ** (8 * d.size - 1) - 1) for d in SIGN
 LIMITS |= {d: (0, 2 ** (8 * d.size) - 1) for d in UNSIGNED}
 
 
-def as_dtype(dtype: Any) -> tf.DType:
+def find_dtype(dtype: Any) -> tf.DType:
     """The `tf.DType` that ``dtype`` names; TypeError if the standard has no such type."""
     found = tf.as_dtype(dtype)
     if found not in _ALL:
@@ -128,7 +128,7 @@ def promote_dtypes(a: tf.DType, b: tf.DType) -> tf.DType:
     return found
 
 
-def scalar_dtype(value: Any, dtype: tf.DType) -> tf.DType:
+def choose_scalar_dtype(value: Any, dtype: tf.DType) -> tf.DType:
     """The type of a Python scalar that meets an array of type ``dtype``."""
     if isinstance(value, int):  # a Python bool is an int, and numeric arrays take it as one
         if dtype in _INTEGER:
@@ -164,14 +164,14 @@ def result_type(*arrays_and_dtypes: Any) -> tf.DType:
         elif isinstance(item, tf.DType):
             dtypes.append(item)
         else:
-            dtypes.append(as_dtype(getattr(item, "dtype", item)))
+            dtypes.append(find_dtype(getattr(item, "dtype", item)))
     if not dtypes:
         raise ValueError("result_type needs at least one array or dtype among its arguments")
     result = dtypes[0]
     for dtype in dtypes[1:]:
         result = promote_dtypes(result, dtype)
     for value in scalars:
-        result = scalar_dtype(value, result)
+        result = choose_scalar_dtype(value, result)
     return result
 
 
@@ -180,8 +180,8 @@ bool_int_float_complex = (int, float, complex)
 
 def can_cast(from_: tf.DType | Any, to: tf.DType | Any, /) -> builtins.bool:
     """Whether promotion alone takes ``from_`` (a dtype or an array) to the type ``to``."""
-    source = as_dtype(getattr(from_, "dtype", from_))
-    target = as_dtype(to)
+    source = find_dtype(getattr(from_, "dtype", from_))
+    target = find_dtype(to)
     return PROMOTIONS.get((source, target)) == target
 
 
@@ -189,12 +189,12 @@ def isdtype(dtype: tf.DType, kind: Any) -> builtins.bool:
     """Whether ``dtype`` is of ``kind``: a dtype, a kind's name, or a tuple of those."""
     if isinstance(kind, tuple):
         return any(isdtype(dtype, k) for k in kind)
-    dtype = as_dtype(dtype)
+    dtype = find_dtype(dtype)
     if isinstance(kind, str):
         if kind not in KINDS:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}; got {kind!r}")
         return dtype in KINDS[kind]
-    return dtype == as_dtype(kind)
+    return dtype == find_dtype(kind)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -225,7 +225,7 @@ _FLOAT_FORMAT = {float16: (10, 15), bfloat16: (7, 127), float32: (23, 127), floa
 
 def finfo(type: tf.DType | Any, /) -> finfo_object:
     """Machine limits of a floating-point dtype, or of an array's; a complex type has its parts'."""
-    dtype = as_dtype(getattr(type, "dtype", type))
+    dtype = find_dtype(getattr(type, "dtype", type))
     real = REAL_OF.get(dtype, dtype)
     if real not in _FLOAT_FORMAT:
         raise TypeError(f"finfo wants a floating-point dtype, got {dtype.name}; use iinfo for integers")
@@ -236,7 +236,7 @@ def finfo(type: tf.DType | Any, /) -> finfo_object:
 
 def iinfo(type: tf.DType | Any, /) -> iinfo_object:
     """Machine limits of an integer dtype, or of an array's."""
-    dtype = as_dtype(getattr(type, "dtype", type))
+    dtype = find_dtype(getattr(type, "dtype", type))
     if dtype not in _INTEGER:
         raise TypeError(f"iinfo wants an integer dtype, got {dtype.name}; use finfo for floating-point types")
     low, high = LIMITS[dtype]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from ._arrays import Array, R, cast, dims, normalize_axis, rank, reshape_to, tensor
+from ._arrays import Array, R, cast, make_tensor, normalize_axis, rank, read_sizes, reshape_to
 from ._dtypes import INDEX, is_floating, is_integer
 from ._manipulation import broadcast_shapes, broadcast_to, moveaxis
 
@@ -13,7 +13,7 @@ __all__ = ["take", "take_along_axis"]
 
 def _read_indices(indices, size):
     """Integer places counted from the front."""
-    indices = tensor(indices)
+    indices = make_tensor(indices)
     if not is_integer(indices.dtype):
         raise TypeError(f"indices must be whole numbers, got {indices.dtype.name}")
     if indices.dtype is not tf.int32:
@@ -25,13 +25,13 @@ def _read_indices(indices, size):
 
 def take(x: Array, indices: Array, /, *, axis: int | None = None) -> tf.Tensor:
     """The slices of ``x`` at ``indices`` (negative ones count from the end) along ``axis``."""
-    x = tensor(x)
+    x = make_tensor(x)
     if axis is None:
         if rank(x) != 1:
             raise ValueError(f"take needs an axis for an array of {rank(x)} axes")
         axis = 0
     axis = normalize_axis(axis, rank(x))
-    indices = _read_indices(indices, dims(x)[axis])
+    indices = _read_indices(indices, read_sizes(x)[axis])
     if axis == 0 and is_floating(x.dtype):
         # Along the first axis the gradient would be IndexedSlices; along a later one it is a tensor.
         result = R.GatherV2(params=R.ExpandDims(input=x, axis=0), indices=indices, axis=1)
@@ -41,12 +41,12 @@ def take(x: Array, indices: Array, /, *, axis: int | None = None) -> tf.Tensor:
 
 def take_along_axis(x: Array, indices: Array, /, *, axis: int = -1) -> tf.Tensor:
     """For each vector along ``axis``, its elements at that vector of ``indices``."""
-    x, indices = tensor(x), tensor(indices)
+    x, indices = make_tensor(x), make_tensor(indices)
     n = rank(x)
     if rank(indices) != n:
         raise ValueError(f"take_along_axis wants arrays of as many axes, got {n} and {rank(indices)}")
     axis = normalize_axis(axis, n)
-    indices = _read_indices(indices, dims(x)[axis])
+    indices = _read_indices(indices, read_sizes(x)[axis])
     x, indices = moveaxis(x, axis, -1), moveaxis(indices, axis, -1)
     if tuple(x.shape[:-1]) != tuple(indices.shape[:-1]):
         common = broadcast_shapes(tuple(x.shape[:-1]), tuple(indices.shape[:-1]))
@@ -54,7 +54,7 @@ def take_along_axis(x: Array, indices: Array, /, *, axis: int = -1) -> tf.Tensor
             broadcast_to(x, (*common, x.shape[-1])),
             broadcast_to(indices, (*common, indices.shape[-1])),
         )
-    lead, size, picked = dims(x)[:-1], dims(x)[-1], dims(indices)[-1]
+    lead, size, picked = read_sizes(x)[:-1], read_sizes(x)[-1], read_sizes(indices)[-1]
     if 0 in x.shape and 0 in indices.shape:  # how many rows are left out cannot be told from rows of no numbers
         return moveaxis(tf.zeros_like(indices, dtype=x.dtype), -1, axis)
     rows = reshape_to(x, (-1, size)) if lead else x

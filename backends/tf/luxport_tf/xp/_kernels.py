@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterable
 
 import tensorflow as tf
 
-from ._arrays import promote, tensor
+from ._arrays import make_tensor, promote
 from ._dtypes import ALL
 
 Kernel = Callable[..., tf.Tensor]
 Table = dict[tf.DType, Kernel]
 
 
-def table(kernel: Kernel, dtypes: Iterable[tf.DType], **special: Kernel) -> Table:
+def make_table(kernel: Kernel, dtypes: Iterable[tf.DType], **special: Kernel) -> Table:
     """``kernel`` for every one of ``dtypes``, but others for those named."""
     return dict.fromkeys(dtypes, kernel) | {tf.as_dtype(name): other for name, other in special.items()}
 
@@ -28,7 +28,7 @@ def refuse(name: str, dtype: tf.DType, kernels: Table):
     raise TypeError(f"{name} takes arrays of {allowed}; got {dtype.name}; convert with astype")
 
 
-def named(function: Callable, name: str, doc: str) -> Callable:
+def name_function(function: Callable, name: str, doc: str) -> Callable:
     """``function`` with a name and a docstring."""
     function.__name__ = function.__qualname__ = name
     function.__doc__ = doc
@@ -37,26 +37,26 @@ def named(function: Callable, name: str, doc: str) -> Callable:
 
 def unary(name: str, doc: str, kernel: Kernel, dtypes: Iterable[tf.DType], **special: Kernel):
     """A function of one array that looks its kernel up."""
-    kernels = table(kernel, dtypes, **special)
+    kernels = make_table(kernel, dtypes, **special)
 
     def function(x, /) -> tf.Tensor:
-        x = tensor(x)
+        x = make_tensor(x)
         found = kernels.get(x.dtype)
         return found(x=x) if found is not None else refuse(name, x.dtype, kernels)
 
-    return named(function, name, doc)
+    return name_function(function, name, doc)
 
 
 def binary(name: str, doc: str, kernel: Kernel, dtypes: Iterable[tf.DType], **special: Kernel):
     """A function of two arrays, or an array and a Python scalar, that looks its kernel up."""
-    kernels = table(kernel, dtypes, **special)
+    kernels = make_table(kernel, dtypes, **special)
 
     def function(x1, x2, /) -> tf.Tensor:
         x, y, dtype = promote(x1, x2)
         found = kernels.get(dtype)
         return found(x=x, y=y) if found is not None else refuse(name, dtype, kernels)
 
-    return named(function, name, doc)
+    return name_function(function, name, doc)
 
 
 def each(dtypes: Iterable[tf.DType], kernel: Kernel) -> dict[str, Kernel]:

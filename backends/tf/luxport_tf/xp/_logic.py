@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from ._arrays import R, promote
 from ._dtypes import BOOL, INTEGER, SIGNED_OF
-from ._kernels import Kernel, binary, named, refuse, table, unary, zero
+from ._kernels import Kernel, binary, make_table, name_function, refuse, unary, zero
 
 __all__ = [
     "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_or", "bitwise_right_shift", "bitwise_xor",
@@ -26,7 +26,7 @@ bitwise_invert = unary("bitwise_invert", "``~x``.", R.Invert, INTEGER, bool=R.Lo
 
 def _shift(name: str, doc: str, kernel: Kernel, exhausted: Kernel):
     # TensorFlow shifts by at most the width less one, XLA does not; beyond it, nothing but the sign is left.
-    kernels = table(kernel, INTEGER)
+    kernels = make_table(kernel, INTEGER)
 
     def function(x1, x2, /) -> tf.Tensor:
         x, y, dtype = promote(x1, x2)
@@ -39,10 +39,10 @@ def _shift(name: str, doc: str, kernel: Kernel, exhausted: Kernel):
         safe = R.SelectV2(condition=within, t=y, e=zero(y))
         return R.SelectV2(condition=within, t=kernel(x=x, y=safe), e=exhausted(x))
 
-    return named(function, name, doc)
+    return name_function(function, name, doc)
 
 
-def _nothing_left(x):
+def _shift_out(x):
     return R.ZerosLike(x=x)
 
 
@@ -50,5 +50,5 @@ def _sign_left(x):
     return R.ZerosLike(x=x) if x.dtype in SIGNED_OF else R.RightShift(x=x, y=tf.constant(8 * x.dtype.size - 1, x.dtype))
 
 
-bitwise_left_shift = _shift("bitwise_left_shift", "``x1 << x2``.", R.LeftShift, _nothing_left)
+bitwise_left_shift = _shift("bitwise_left_shift", "``x1 << x2``.", R.LeftShift, _shift_out)
 bitwise_right_shift = _shift("bitwise_right_shift", "``x1 >> x2``, keeping the sign.", R.RightShift, _sign_left)

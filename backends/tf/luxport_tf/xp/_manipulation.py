@@ -15,18 +15,18 @@ from ._arrays import (
     Shape,
     Tensor,
     cast,
-    dims,
     flatten,
-    ints,
+    make_ints,
+    make_tensor,
+    multiply_sizes,
     normalize_axes,
     normalize_axis,
-    product,
     promote_all,
     rank,
+    read_sizes,
     reshape_to,
     shape_tensor,
     shape_tuple,
-    tensor,
 )  # fmt: skip
 from ._dtypes import is_integer
 
@@ -44,7 +44,7 @@ def _find_known_shape(x, shape):
         return shape
     if sum(d is None or (isinstance(d, int) and d == -1) for d in shape) == 1:
         return tuple(-1 if d is None else d for d in shape)
-    sizes = dims(x)
+    sizes = read_sizes(x)
     if any(d is None and i >= len(sizes) for i, d in enumerate(shape)):
         raise ValueError(f"shape {shape} leaves more than one size open for an array of shape {tuple(x.shape)}")
     return tuple(sizes[i] if d is None else d for i, d in enumerate(shape))
@@ -56,7 +56,7 @@ def reshape(x: Array, /, shape: Shape, *, copy: bool | None = None) -> tf.Tensor
     A size may be a scalar tensor, and None (an axis whose size is not known while tracing) is
     the size of the axis of ``x`` in the same place, or whatever is left if all others are known.
     """
-    x = tensor(x)
+    x = make_tensor(x)
     shape = _find_known_shape(x, shape_tuple(shape))
     if not isinstance(shape, Tensor) and all(isinstance(d, int) for d in shape):
         known = x.shape.num_elements()
@@ -71,25 +71,25 @@ def reshape(x: Array, /, shape: Shape, *, copy: bool | None = None) -> tf.Tensor
 
 def permute_dims(x: Array, /, axes: Sequence[int]) -> tf.Tensor:
     """``x`` with its axes in the order ``axes``."""
-    x = tensor(x)
+    x = make_tensor(x)
     order = normalize_axes(tuple(axes), rank(x))
     if len(order) != rank(x):
         raise ValueError(f"permute_dims of an array of {rank(x)} axes got axes {tuple(axes)}")
-    return R.Transpose(x=x, perm=ints(order))
+    return R.Transpose(x=x, perm=make_ints(order))
 
 
 def matrix_transpose(x: Array, /) -> tf.Tensor:
     """``x`` with its last two axes swapped."""
-    x = tensor(x)
+    x = make_tensor(x)
     n = rank(x)
     if n < 2:
         raise ValueError(f"matrix_transpose wants at least two axes, got {n}")
-    return R.Transpose(x=x, perm=ints((*range(n - 2), n - 1, n - 2)))
+    return R.Transpose(x=x, perm=make_ints((*range(n - 2), n - 1, n - 2)))
 
 
 def moveaxis(x: Array, source: int | Sequence[int], destination: int | Sequence[int], /) -> tf.Tensor:
     """``x`` with axes ``source`` moved to the places ``destination``, the others in their order."""
-    x = tensor(x)
+    x = make_tensor(x)
     n = rank(x)
     source, destination = normalize_axes(source, n), normalize_axes(destination, n)
     if len(source) != len(destination):
@@ -97,12 +97,12 @@ def moveaxis(x: Array, source: int | Sequence[int], destination: int | Sequence[
     order = [axis for axis in range(n) if axis not in source]
     for place, axis in sorted(zip(destination, source, strict=True)):
         order.insert(place, axis)
-    return R.Transpose(x=x, perm=ints(order))
+    return R.Transpose(x=x, perm=make_ints(order))
 
 
 def expand_dims(x: Array, /, axis: int | Sequence[int]) -> tf.Tensor:
     """``x`` with new axes of size 1 in the places ``axis`` of the result."""
-    x = tensor(x)
+    x = make_tensor(x)
     n = rank(x)
     if not isinstance(axis, Iterable):
         return R.ExpandDims(input=x, axis=normalize_axis(axis, n + 1))
@@ -113,7 +113,7 @@ def expand_dims(x: Array, /, axis: int | Sequence[int]) -> tf.Tensor:
 
 def squeeze(x: Array, /, axis: int | Sequence[int]) -> tf.Tensor:
     """``x`` without the axes ``axis``, each of size 1."""
-    x = tensor(x)
+    x = make_tensor(x)
     axes = normalize_axes(axis, rank(x))
     for a in axes:
         if x.shape[a] not in (1, None):
@@ -138,7 +138,7 @@ def stack(arrays: Sequence[Array], /, *, axis: int = 0) -> tf.Tensor:
 
 def unstack(x: Array, /, *, axis: int = 0) -> tuple[tf.Tensor, ...]:
     """A tuple of the slices along ``axis``, whose size must be known."""
-    x = tensor(x)
+    x = make_tensor(x)
     axis = normalize_axis(axis, rank(x))
     if x.shape[axis] is None:
         raise ValueError(f"unstack must know the size of axis {axis}; got shape {tuple(x.shape)}")
@@ -147,46 +147,46 @@ def unstack(x: Array, /, *, axis: int = 0) -> tuple[tf.Tensor, ...]:
 
 def flip(x: Array, /, *, axis: int | Sequence[int] | None = None) -> tf.Tensor:
     """``x`` in reverse order along ``axis`` (an int, a tuple, or None for all)."""
-    x = tensor(x)
+    x = make_tensor(x)
     axes = normalize_axes(axis, rank(x))
-    return R.ReverseV2(tensor=x, axis=ints(axes)) if axes else x
+    return R.ReverseV2(tensor=x, axis=make_ints(axes)) if axes else x
 
 
 def roll(x: Array, /, shift: int | Sequence[int], *, axis: int | Sequence[int] | None = None) -> tf.Tensor:
     """``x`` shifted along ``axis``, what leaves at the end coming in at the start."""
-    x = tensor(x)
+    x = make_tensor(x)
     shifts = tuple(shift) if isinstance(shift, Iterable) else (shift,)
     if axis is None:
         if len(shifts) != 1:
             raise ValueError("roll wants one shift if axis is None")
-        flat = R.Roll(input=flatten(x), shift=ints(shifts), axis=ints([0]))
-        return reshape_to(flat, dims(x))
+        flat = R.Roll(input=flatten(x), shift=make_ints(shifts), axis=make_ints([0]))
+        return reshape_to(flat, read_sizes(x))
     axes = tuple(normalize_axis(a, rank(x)) for a in (axis if isinstance(axis, Iterable) else (axis,)))
     if len(shifts) == 1:
         shifts = shifts * len(axes)
     if len(shifts) != len(axes):
         raise ValueError(f"roll wants one shift for each axis, got {len(shifts)} for {len(axes)}")
-    return R.Roll(input=x, shift=ints(shifts), axis=ints(axes)) if axes else x
+    return R.Roll(input=x, shift=make_ints(shifts), axis=make_ints(axes)) if axes else x
 
 
 def repeat(x: Array, repeats: int | Array, /, *, axis: int | None = None) -> tf.Tensor:
     """Each element (or slice along ``axis``) of ``x`` ``repeats`` times over: an int, or one per element."""
-    x = tensor(x)
+    x = make_tensor(x)
     if axis is None:
         x, axis = flatten(x), 0
     axis = normalize_axis(axis, rank(x))
     if isinstance(repeats, int):
         if repeats < 0:
             raise ValueError(f"repeats must not be negative, got {repeats}")
-        sizes = dims(x)
-        outer, inner = product(sizes[:axis]), product(sizes[axis + 1 :])
+        sizes = read_sizes(x)
+        outer, inner = multiply_sizes(sizes[:axis]), multiply_sizes(sizes[axis + 1 :])
         columns = reshape_to(x, (outer, sizes[axis], 1, inner))
         spread = R.BroadcastTo(input=columns, shape=shape_tensor((outer, sizes[axis], repeats, inner)))
         return reshape_to(spread, (*sizes[:axis], sizes[axis] * repeats, *sizes[axis + 1 :]))
-    counts = tensor(repeats) if isinstance(repeats, (Tensor, tf.Variable)) else tf.constant(repeats)
+    counts = make_tensor(repeats) if isinstance(repeats, (Tensor, tf.Variable)) else tf.constant(repeats)
     if not is_integer(counts.dtype):
         raise TypeError(f"repeats must be whole numbers, got {counts.dtype.name}")
-    counts = R.BroadcastTo(input=cast(counts, tf.int64), shape=shape_tensor([dims(x)[axis]]))
+    counts = R.BroadcastTo(input=cast(counts, tf.int64), shape=shape_tensor([read_sizes(x)[axis]]))
     ends = R.Cumsum(x=counts, axis=0)
     total = R.Sum(input=counts, axis=0)
     places = R.Range(start=tf.constant(0, tf.int64), limit=total, delta=tf.constant(1, tf.int64))
@@ -195,9 +195,9 @@ def repeat(x: Array, repeats: int | Array, /, *, axis: int | None = None) -> tf.
 
 def tile(x: Array, repetitions: Sequence[int], /) -> tf.Tensor:
     """``x`` laid side by side, ``repetitions`` times along each axis, counted from the last."""
-    x = tensor(x)
+    x = make_tensor(x)
     counts = list(repetitions)
-    sizes = dims(x)
+    sizes = read_sizes(x)
     if len(sizes) < len(counts):
         x = reshape_to(x, [1] * (len(counts) - len(sizes)) + sizes)
     counts = [1] * (rank(x) - len(counts)) + counts
@@ -213,14 +213,14 @@ def _open_shape(x, shape):
     """``shape`` with each None replaced by the size of x's axis in that place, counted from the last."""
     if isinstance(shape, Tensor) or None not in shape:
         return shape
-    sizes = dims(x)
+    sizes = read_sizes(x)
     offset = len(shape) - len(sizes)
     return tuple(sizes[i - offset] if d is None else d for i, d in enumerate(shape))
 
 
 def broadcast_to(x: Array, /, shape: Shape) -> tf.Tensor:
     """``x`` with its axes of size 1, and new leading ones, stretched to ``shape``."""
-    x = tensor(x)
+    x = make_tensor(x)
     sizes: Any = _open_shape(x, shape_tuple(shape))
     if not isinstance(sizes, Tensor):
         static = tf.TensorShape([d if isinstance(d, int) else None for d in sizes])
@@ -228,12 +228,12 @@ def broadcast_to(x: Array, /, shape: Shape) -> tf.Tensor:
         if known and broadcast_shapes(tuple(x.shape), tuple(static)) != tuple(static):
             raise ValueError(f"an array of shape {tuple(x.shape)} does not broadcast to {tuple(static)}")
         if len(sizes) > _BROADCAST_RANK:
-            return tile(reshape_to(x, [1] * (len(sizes) - rank(x)) + dims(x)), _find_stretches(x, sizes))
+            return tile(reshape_to(x, [1] * (len(sizes) - rank(x)) + read_sizes(x)), _find_stretches(x, sizes))
     return R.BroadcastTo(input=x, shape=shape_tensor(sizes))
 
 
 def _find_stretches(x, shape):
-    sizes = [1] * (len(shape) - rank(x)) + dims(x)
+    sizes = [1] * (len(shape) - rank(x)) + read_sizes(x)
     return [1 if isinstance(a, int) and a == b else b for a, b in zip(sizes, shape, strict=True)]
 
 
@@ -252,7 +252,7 @@ def broadcast_shapes(*shapes: Sequence[int | None]) -> tuple[int | None, ...]:
 
 def broadcast_arrays(*arrays: Array) -> tuple[tf.Tensor, ...]:
     """The arrays, each broadcast to the shape that they have together."""
-    tensors = [tensor(x) for x in arrays]
+    tensors = [make_tensor(x) for x in arrays]
     if not tensors:
         return ()
     shape = broadcast_shapes(*(tuple(x.shape) for x in tensors))

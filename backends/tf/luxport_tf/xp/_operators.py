@@ -11,7 +11,7 @@ import tensorflow as tf
 from . import _arithmetic as arithmetic
 from . import _logic as logic
 from . import _products as products
-from ._arrays import SCALARS, R, Tensor, cast, dims, flatten, ints, rank, reshape_to
+from ._arrays import SCALARS, R, Tensor, cast, flatten, make_ints, rank, read_sizes, reshape_to
 from ._dtypes import INDEX, is_integer
 from ._manipulation import broadcast_arrays, matrix_transpose
 
@@ -149,7 +149,7 @@ def _get_item(self, key, /):
     if len(entries) > rank(self):
         raise IndexError(f"{len(entries)} indices for an array of {rank(self)} axes")
     places = []
-    for entry, size in zip(entries, dims(self), strict=False):
+    for entry, size in zip(entries, read_sizes(self), strict=False):
         entry = cast(entry, INDEX) if isinstance(entry, Tensor) else tf.constant(entry, INDEX)
         places.append(R.SelectV2(condition=entry < 0, t=entry + cast(tf.convert_to_tensor(size), INDEX), e=entry))
     return R.GatherNd(params=self, indices=R.Pack(values=list(broadcast_arrays(*places)), axis=-1))
@@ -161,10 +161,10 @@ def _take_masked(x, mask):
     if not fits:
         raise IndexError(f"a mask of shape {tuple(mask.shape)} does not fit an array of shape {tuple(x.shape)}")
     if 0 in mask.shape:
-        return reshape_to(flatten(x)[:0], (0, *dims(x)[n:]))
-    rest = dims(x)[n:]
+        return reshape_to(flatten(x)[:0], (0, *read_sizes(x)[n:]))
+    rest = read_sizes(x)[n:]
     rows = reshape_to(x, (-1, *rest)) if 0 not in rest else tf.zeros((tf.size(mask), *rest), x.dtype)
-    return tf.gather(rows, R.Reshape(tensor=R.Where(condition=flatten(mask)), shape=ints([-1])))
+    return tf.gather(rows, R.Reshape(tensor=R.Where(condition=flatten(mask)), shape=make_ints([-1])))
 
 
 def _find_namespace(self, /, *, api_version=None):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from ._arrays import Array, R, cast, dims, normalize_axis, promote, rank, reshape_to, tensor
+from ._arrays import Array, R, cast, make_tensor, normalize_axis, promote, rank, read_sizes, reshape_to
 from ._dtypes import NUMERIC, is_complex, is_integer
 
 __all__ = ["matmul", "tensordot", "vecdot"]
@@ -16,7 +16,7 @@ _WITH_KERNEL = frozenset((tf.int32, tf.int64))
 
 
 def _promote_numbers(name, x1, x2):
-    x1, x2, dtype = promote(tensor(x1), tensor(x2))
+    x1, x2, dtype = promote(make_tensor(x1), make_tensor(x2))
     if dtype not in _NUMERIC:
         raise TypeError(f"{name} does not take arrays of {dtype.name}; convert with astype")
     if is_integer(dtype) and dtype not in _WITH_KERNEL:
@@ -37,11 +37,11 @@ def matmul(x1: Array, x2: Array, /) -> tf.Tensor:
     if x1.shape[-1] is not None and inner is not None and x1.shape[-1] != inner:
         raise ValueError(f"matmul of shapes {tuple(x1.shape)} and {tuple(x2.shape)}: {x1.shape[-1]} is not {inner}")
     if right <= 2:  # one matrix or vector on the right: one product of all the rows on the left
-        *lead, size = dims(x1)
+        *lead, size = read_sizes(x1)
         rows = reshape_to(x1, (-1, size)) if left != 2 and 0 not in x1.shape else reshape_to(x1, (_count(lead), size))
         columns = R.ExpandDims(input=x2, axis=1) if right == 1 else x2
         result = R.MatMul(a=rows, b=columns)
-        return cast(reshape_to(result, (*lead, *([] if right == 1 else [dims(x2)[1]]))), dtype)
+        return cast(reshape_to(result, (*lead, *([] if right == 1 else [read_sizes(x2)[1]]))), dtype)
     if left == 1:
         return cast(R.Squeeze(input=R.BatchMatMulV2(x=R.ExpandDims(input=x1, axis=0), y=x2), axis=[-2]), dtype)
     return cast(R.BatchMatMulV2(x=x1, y=x2), dtype)
@@ -67,14 +67,14 @@ def tensordot(x1: Array, x2: Array, /, *, axes: int | tuple[Sequence[int], Seque
         if x1.shape[a] is not None and x2.shape[b] is not None and x1.shape[a] != x2.shape[b]:
             raise ValueError(f"tensordot: axis {a} of {tuple(x1.shape)} and axis {b} of {tuple(x2.shape)} differ")
     if not left:
-        sizes = dims(x1) + [1] * rank(x2)
+        sizes = read_sizes(x1) + [1] * rank(x2)
         return cast(R.Mul(x=reshape_to(x1, sizes), y=x2), dtype)
     return cast(tf.tensordot(x1, x2, axes=[list(left), list(right)]), dtype)
 
 
 def vecdot(x1: Array, x2: Array, /, *, axis: int = -1) -> tf.Tensor:
     """The sum of ``conj(x1) * x2`` over ``axis``; the other axes broadcast."""
-    x1, x2, dtype = promote(tensor(x1), tensor(x2))
+    x1, x2, dtype = promote(make_tensor(x1), make_tensor(x2))
     if dtype not in _NUMERIC:
         raise TypeError(f"vecdot does not take arrays of {dtype.name}; convert with astype")
     least = min(rank(x1), rank(x2))

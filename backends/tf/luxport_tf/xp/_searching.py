@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from ._arrays import SCALARS, Array, ArrayOrScalar, R, dims, flatten, promote, rank, reshape_to, tensor
+from ._arrays import SCALARS, Array, ArrayOrScalar, R, flatten, make_tensor, promote, rank, read_sizes, reshape_to
 from ._conversion import asarray
 from ._dtypes import INDEX, is_complex
 from ._indexing import take
@@ -19,7 +19,7 @@ def _find_kind(value):
 
 def where(condition: Array, x1: ArrayOrScalar, x2: ArrayOrScalar, /) -> tf.Tensor:
     """``x1`` where ``condition`` is true, else ``x2``."""
-    condition = tensor(condition)
+    condition = make_tensor(condition)
     if condition.dtype is not tf.bool:
         raise TypeError(f"where wants a condition of bool, got {condition.dtype.name}")
     if isinstance(x1, SCALARS) and isinstance(x2, SCALARS):
@@ -33,7 +33,7 @@ def where(condition: Array, x1: ArrayOrScalar, x2: ArrayOrScalar, /) -> tf.Tenso
 
 def nonzero(x: Array, /) -> tuple[tf.Tensor, ...]:
     """The places of the elements that are not zero: a vector for each axis. Not under XLA."""
-    x = tensor(x)
+    x = make_tensor(x)
     if rank(x) == 0:
         raise ValueError("nonzero wants an array of at least one axis")
     mask = x if x.dtype is tf.bool else R.NotEqual(x=x, y=tf.constant(0, x.dtype))
@@ -44,7 +44,7 @@ def searchsorted(x1: Array, x2: ArrayOrScalar, /, *, side: str = "left", sorter:
     """Where to insert the elements of ``x2`` into the ascending vector ``x1`` to keep it in order."""
     if side not in ("left", "right"):
         raise ValueError(f"side must be 'left' or 'right', got {side!r}")
-    x1 = tensor(x1)
+    x1 = make_tensor(x1)
     if rank(x1) != 1:
         raise ValueError(f"searchsorted wants a vector to search, got {rank(x1)} axes")
     if sorter is not None:
@@ -55,4 +55,4 @@ def searchsorted(x1: Array, x2: ArrayOrScalar, /, *, side: str = "left", sorter:
     bound = R.LowerBound if side == "left" else R.UpperBound
     values = R.ExpandDims(input=flatten(sort_keys(x2)), axis=0)
     places = bound(sorted_inputs=R.ExpandDims(input=sort_keys(x1), axis=0), values=values, out_type=INDEX)
-    return reshape_to(places, dims(x2))
+    return reshape_to(places, read_sizes(x2))

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from ._arrays import Array, ArrayOrScalar, R, dims, flatten, ints, promote, reshape_to, tensor
+from ._arrays import Array, ArrayOrScalar, R, flatten, make_ints, make_tensor, promote, read_sizes, reshape_to
 from ._dtypes import INDEX, is_complex
 from ._indexing import take
 from ._logic import logical_not
@@ -52,7 +52,7 @@ def unique_all(x: Array, /) -> UniqueAll:
 
     Each NaN is distinct; -0. and 0. are not.
     """
-    x = tensor(x)
+    x = make_tensor(x)
     flat = flatten(x)
     order = _order_stably(flat)
     ordered = take(flat, order)
@@ -62,9 +62,10 @@ def unique_all(x: Array, /) -> UniqueAll:
     size = R.Size(input=flat, out_type=INDEX)
     inverse = R.ScatterNd(indices=order[:, None], updates=groups, shape=R.ExpandDims(input=size, axis=0))
     counts = (
-        R.ConcatV2(values=[starts[1:], R.Reshape(tensor=size, shape=ints([1]))[: tf.size(starts)]], axis=0) - starts
+        R.ConcatV2(values=[starts[1:], R.Reshape(tensor=size, shape=make_ints([1]))[: tf.size(starts)]], axis=0)
+        - starts
     )
-    return UniqueAll(take(ordered, starts), take(order, starts), reshape_to(inverse, dims(x)), counts)
+    return UniqueAll(take(ordered, starts), take(order, starts), reshape_to(inverse, read_sizes(x)), counts)
 
 
 def unique_counts(x: Array, /) -> UniqueCounts:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from ._arrays import Array, R, cast, dims, normalize_axis, rank, tensor
+from ._arrays import Array, R, cast, make_tensor, normalize_axis, rank, read_sizes
 from ._dtypes import BITS_OF, INDEX, INTEGER, REAL_FLOATING
 from ._indexing import take_along_axis
 from ._manipulation import moveaxis
@@ -40,7 +40,7 @@ def sort_keys(x: tf.Tensor) -> tf.Tensor:
 def _order(keys: tf.Tensor, descending: bool) -> tf.Tensor:
     """The stable order of the keys along the last axis."""
     keys = keys if descending else R.Invert(x=keys)
-    return cast(R.TopKV2(input=keys, k=dims(keys)[-1]).indices, INDEX)
+    return cast(R.TopKV2(input=keys, k=read_sizes(keys)[-1]).indices, INDEX)
 
 
 def argsort(x: Array, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> tf.Tensor:
@@ -48,7 +48,7 @@ def argsort(x: Array, /, *, axis: int = -1, descending: bool = False, stable: bo
 
     NaN is the largest: last, or first if ``descending``.
     """
-    x = tensor(x)
+    x = make_tensor(x)
     axis = normalize_axis(axis, rank(x))
     keys = sort_keys(x)
     if axis == rank(x) - 1:
@@ -58,5 +58,5 @@ def argsort(x: Array, /, *, axis: int = -1, descending: bool = False, stable: bo
 
 def sort(x: Array, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> tf.Tensor:
     """``x`` in order along ``axis``. NaN is the largest: last, or first if ``descending``."""
-    x = tensor(x)
+    x = make_tensor(x)
     return take_along_axis(x, argsort(x, axis=axis, descending=descending), axis=axis)

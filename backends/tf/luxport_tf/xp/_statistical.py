@@ -7,7 +7,19 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from ._arrays import Array, R, cast, dims, flatten, ints, normalize_axes, normalize_axis, product, rank, tensor
+from ._arrays import (
+    Array,
+    R,
+    cast,
+    flatten,
+    make_ints,
+    make_tensor,
+    multiply_sizes,
+    normalize_axes,
+    normalize_axis,
+    rank,
+    read_sizes,
+)
 from ._dtypes import (
     DEFAULT_INT,
     FLOATING,
@@ -16,7 +28,7 @@ from ._dtypes import (
     NUMERIC,
     REAL,
     REAL_FLOATING,
-    as_dtype,
+    find_dtype,
     is_complex,
     is_integer,
     is_signed,
@@ -33,7 +45,7 @@ _REAL_FLOATING = frozenset(REAL_FLOATING)
 
 
 def _check(name, x, allowed):
-    x = tensor(x)
+    x = make_tensor(x)
     if x.dtype not in allowed:
         raise TypeError(f"{name} does not take arrays of {x.dtype.name}; convert with astype")
     return x
@@ -42,14 +54,14 @@ def _check(name, x, allowed):
 def _find_accumulator(dtype, x):
     """The type that sums and products have: whole numbers at least as wide as the default."""
     if dtype is not None:
-        return as_dtype(dtype)
+        return find_dtype(dtype)
     if is_signed(x.dtype):
         return DEFAULT_INT
     return tf.uint64 if is_unsigned(x.dtype) else x.dtype
 
 
 def _list_axes(axis, x):
-    return ints(normalize_axes(axis, rank(x)))
+    return make_ints(normalize_axes(axis, rank(x)))
 
 
 def sum(
@@ -84,10 +96,10 @@ def mean(x: Array, /, *, axis: int | Sequence[int] | None = None, keepdims: bool
 
 def _compute_var(x, axis, correction, keepdims):
     axes = normalize_axes(axis, rank(x))
-    centered = R.Sub(x=x, y=R.Mean(input=x, axis=ints(axes), keep_dims=True))
-    total = R.Sum(input=R.Square(x=centered), axis=ints(axes), keep_dims=keepdims)
-    sizes = dims(x)
-    count = product(sizes[a] for a in axes)
+    centered = R.Sub(x=x, y=R.Mean(input=x, axis=make_ints(axes), keep_dims=True))
+    total = R.Sum(input=R.Square(x=centered), axis=make_ints(axes), keep_dims=keepdims)
+    sizes = read_sizes(x)
+    count = multiply_sizes(sizes[a] for a in axes)
     if isinstance(count, int):
         free = tf.constant(float(builtins.max(count - correction, 0)), x.dtype)
     else:
@@ -120,11 +132,11 @@ def _find_extreme(name, kernel, x, axis, keepdims):
     axes = normalize_axes(axis, rank(x))
     if builtins.any(x.shape[a] == 0 for a in axes):
         raise ValueError(f"{name} of no elements is not defined: axes {axes} of shape {tuple(x.shape)}")
-    result = kernel(input=x, axis=ints(axes), keep_dims=keepdims)
+    result = kernel(input=x, axis=make_ints(axes), keep_dims=keepdims)
     if is_integer(x.dtype) or tf.executing_eagerly():
         return result
     # XLA's reduction passes over NaN.
-    unordered = R.Any(input=R.NotEqual(x=x, y=x), axis=ints(axes), keep_dims=keepdims)
+    unordered = R.Any(input=R.NotEqual(x=x, y=x), axis=make_ints(axes), keep_dims=keepdims)
     return R.SelectV2(condition=unordered, t=tf.constant(float("nan"), x.dtype), e=result)
 
 
@@ -139,7 +151,7 @@ def min(x: Array, /, *, axis: int | Sequence[int] | None = None, keepdims: bool 
 
 
 def _make_truth(x):
-    x = tensor(x)
+    x = make_tensor(x)
     return x if x.dtype is tf.bool else R.NotEqual(x=x, y=tf.constant(0, x.dtype))
 
 
@@ -166,7 +178,7 @@ def _find_place_of_extreme(name, kernel, x, axis, keepdims):
     if axis is None:
         flat = flatten(x)
         index = _find_place_along(name, kernel, flat, 0)
-        return R.Reshape(tensor=index, shape=ints([1] * rank(x))) if keepdims else index
+        return R.Reshape(tensor=index, shape=make_ints([1] * rank(x))) if keepdims else index
     axis = normalize_axis(axis, rank(x))
     index = _find_place_along(name, kernel, x, axis)
     return R.ExpandDims(input=index, axis=axis) if keepdims else index
@@ -218,7 +230,7 @@ def _accumulate(name, kernel, initial, x, axis, dtype, include_initial):
     else:  # exact modulo 2**64, so the low bits are right
         result = cast(kernel(x=cast(x, tf.int64), axis=axis), dtype)
     if include_initial:
-        sizes = dims(x)
+        sizes = read_sizes(x)
         sizes[axis] = 1
         first = tf.fill(sizes, tf.constant(initial, dtype))
         result = R.ConcatV2(values=[first, result], axis=axis)

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from ._arithmetic import remainder
-from ._arrays import Array, R, cast, dims, normalize_axes, normalize_axis, rank, tensor
+from ._arrays import Array, R, cast, make_tensor, normalize_axes, normalize_axis, rank, read_sizes
 from ._creation import arange
-from ._dtypes import DEFAULT_FLOAT, HALF, as_dtype, is_complex, is_floating, is_real_floating
+from ._dtypes import DEFAULT_FLOAT, HALF, find_dtype, is_complex, is_floating, is_real_floating
 from ._manipulation import moveaxis, roll
 from ._parts import conj
 
@@ -20,7 +20,7 @@ __all__ = [
 
 
 def _make_floating(name, x):
-    x = tensor(x)
+    x = make_tensor(x)
     if not is_floating(x.dtype):
         raise TypeError(f"{name} wants floating-point numbers, got {x.dtype.name}; convert with astype")
     return cast(x, tf.float32) if x.dtype in HALF else x
@@ -32,14 +32,14 @@ def _make_complex(x):
 
 def _fit_length(x, n):
     """The last axis cut, or filled with zeros, to ``n``."""
-    size = dims(x)[-1]
+    size = read_sizes(x)[-1]
     if isinstance(size, int) and isinstance(n, int):
         if size == n:
             return x
         if size > n:
             return x[..., :n]
     x = x[..., :n]
-    missing = n - dims(x)[-1]
+    missing = n - read_sizes(x)[-1]
     return tf.pad(x, [[0, 0]] * (rank(x) - 1) + [[0, missing]])
 
 
@@ -69,7 +69,7 @@ def _apply_along(x, axis, transform):
 
 def _transform(x, n, axis, norm, forward):
     def transform(x):
-        size = _check_length(dims(x)[-1] if n is None else n)
+        size = _check_length(read_sizes(x)[-1] if n is None else n)
         kernel = R.FFT if forward else R.IFFT
         return _scale(kernel(input=_fit_length(x, size)), size, norm, forward)
 
@@ -133,7 +133,7 @@ def rfft(x: Array, /, *, n: int | None = None, axis: int = -1, norm: str = "back
     """The first half (and the middle) of the Fourier transform of real numbers along ``axis``."""
 
     def transform(x):
-        size = _check_length(dims(x)[-1] if n is None else n)
+        size = _check_length(read_sizes(x)[-1] if n is None else n)
         length = tf.reshape(tf.convert_to_tensor(size, tf.int32), [1])
         kind = tf.complex128 if x.dtype is tf.float64 else tf.complex64
         return _scale(R.RFFT(input=_fit_length(x, size), fft_length=length, Tcomplex=kind), size, norm, True)
@@ -145,7 +145,7 @@ def irfft(x: Array, /, *, n: int | None = None, axis: int = -1, norm: str = "bac
     """The inverse of `rfft`: real numbers, ``n`` of them (by default twice the size less 2)."""
 
     def transform(x):
-        size = _check_length(2 * (dims(x)[-1] - 1) if n is None else n)
+        size = _check_length(2 * (read_sizes(x)[-1] - 1) if n is None else n)
         length = tf.reshape(tf.convert_to_tensor(size, tf.int32), [1])
         kind = tf.float64 if x.dtype is tf.complex128 else tf.float32
         return _scale(R.IRFFT(input=_fit_length(x, size // 2 + 1), fft_length=length, Treal=kind), size, norm, False)
@@ -192,7 +192,7 @@ def ihfft(x: Array, /, *, n: int | None = None, axis: int = -1, norm: str = "bac
 
 
 def _find_frequency_dtype(dtype):
-    dtype = DEFAULT_FLOAT if dtype is None else as_dtype(dtype)
+    dtype = DEFAULT_FLOAT if dtype is None else find_dtype(dtype)
     if not is_real_floating(dtype):
         raise TypeError(f"frequencies are real floating-point numbers, not {dtype.name}")
     return dtype
@@ -213,7 +213,7 @@ def rfftfreq(n: int, /, *, d: float = 1.0, dtype: tf.DType | None = None, device
 
 
 def _shift(x, axes, half):
-    x = tensor(x)
+    x = make_tensor(x)
     axes = normalize_axes(axes, rank(x))
     return roll(x, tuple(half(x.shape[a]) for a in axes), axis=axes)
 

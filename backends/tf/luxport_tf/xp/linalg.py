@@ -14,12 +14,12 @@ from ._arrays import (
     R,
     Tensor,
     cast,
-    constant,
-    dims,
+    make_constant,
+    make_tensor,
     normalize_axis,
     promote,
     rank,
-    tensor,
+    read_sizes,
 )
 from ._creation import eye, full
 from ._dtypes import FLOATING, HALF, NUMERIC, finfo, is_complex, is_floating
@@ -78,7 +78,7 @@ class SVDResult(NamedTuple):
 
 def _check_matrices(name: str, x, square: bool = False):
     """``x`` checked, in a type that has kernels, and the type of the results."""
-    x = tensor(x)
+    x = make_tensor(x)
     dtype = x.dtype
     if dtype not in _FLOATING:
         raise TypeError(f"{name} wants floating-point matrices, got {dtype.name}; convert with astype")
@@ -103,7 +103,7 @@ def cholesky(x: Array, /, *, upper: bool = False) -> tf.Tensor:
 
 def cross(x1: Array, x2: Array, /, *, axis: int = -1) -> tf.Tensor:
     """The cross product of vectors of 3 along ``axis``."""
-    x1, x2, dtype = promote(tensor(x1), tensor(x2))
+    x1, x2, dtype = promote(make_tensor(x1), make_tensor(x2))
     if dtype not in _NUMERIC:
         raise TypeError(f"cross takes numbers, got {dtype.name}")
     least = min(rank(x1), rank(x2))
@@ -124,13 +124,13 @@ def det(x: Array, /) -> tf.Tensor:
 
 def diagonal(x: Array, /, *, offset: int = 0) -> tf.Tensor:
     """The diagonals of matrices: above the main one for a positive ``offset``, below for a negative."""
-    x = tensor(x)
+    x = make_tensor(x)
     if rank(x) < 2:
         raise ValueError(f"diagonal wants at least two axes, got shape {tuple(x.shape)}")
     rows, columns = x.shape[-2], x.shape[-1]
     if rows is not None and columns is not None and (offset >= columns or -offset >= rows):
-        return full((*dims(x)[:-2], 0), False if x.dtype is tf.bool else 0, dtype=x.dtype)
-    return R.MatrixDiagPartV3(input=x, k=offset, padding_value=constant(0, x.dtype))
+        return full((*read_sizes(x)[:-2], 0), False if x.dtype is tf.bool else 0, dtype=x.dtype)
+    return R.MatrixDiagPartV3(input=x, k=offset, padding_value=make_constant(0, x.dtype))
 
 
 def _make_complex(x):
@@ -189,7 +189,7 @@ def matrix_norm(x: Array, /, *, keepdims: bool = False, ord: float | str = "fro"
 
 def matrix_power(x: Array, n: int, /) -> tf.Tensor:
     """Square matrices to the whole power ``n``; negative powers are those of the inverse."""
-    x = tensor(x)
+    x = make_tensor(x)
     x, dtype = _check_matrices("matrix_power", x, square=True)
     if n < 0:
         x, n = R.MatrixInverse(input=x), -n
@@ -200,7 +200,7 @@ def matrix_power(x: Array, n: int, /) -> tf.Tensor:
         n //= 2
         x = matmul(x, x) if n else x
     if result is None:
-        result = broadcast_to(eye(dims(x)[-1], dtype=x.dtype), dims(x))
+        result = broadcast_to(eye(read_sizes(x)[-1], dtype=x.dtype), read_sizes(x))
     return cast(result, dtype)
 
 
@@ -222,7 +222,7 @@ def matrix_rank(x: Array, /, *, rtol: float | Array | None = None) -> tf.Tensor:
 
 def outer(x1: Array, x2: Array, /) -> tf.Tensor:
     """The products of every element of one vector with every element of the other."""
-    x1, x2, dtype = promote(tensor(x1), tensor(x2))
+    x1, x2, dtype = promote(make_tensor(x1), make_tensor(x2))
     if rank(x1) != 1 or rank(x2) != 1 or dtype not in _NUMERIC:
         raise ValueError(f"outer wants two vectors of numbers, got shapes {tuple(x1.shape)} and {tuple(x2.shape)}")
     return R.Mul(x=x1[:, None], y=x2[None, :])
@@ -260,7 +260,7 @@ def slogdet(x: Array, /) -> SlogdetResult:
 
 def solve(x1: Array, x2: Array, /) -> tf.Tensor:
     """``x`` with ``x1 @ x = x2``; ``x2`` is one vector if it has one axis, else matrices."""
-    x1, x2, dtype = promote(tensor(x1), tensor(x2))
+    x1, x2, dtype = promote(make_tensor(x1), make_tensor(x2))
     x1, _ = _check_matrices("solve", x1, square=True)
     x2 = cast(x2, x1.dtype)
     right = x2[:, None] if rank(x2) == 1 else x2
@@ -269,8 +269,8 @@ def solve(x1: Array, x2: Array, /) -> tf.Tensor:
     if rank(x1) > 2 or rank(right) > 2:
         batch = broadcast_shapes(tuple(x1.shape[:-2]), tuple(right.shape[:-2]))
         if tuple(x1.shape[:-2]) != batch or tuple(right.shape[:-2]) != batch:
-            x1 = broadcast_to(x1, (*batch, *dims(x1)[-2:]))
-            right = broadcast_to(right, (*batch, *dims(right)[-2:]))
+            x1 = broadcast_to(x1, (*batch, *read_sizes(x1)[-2:]))
+            right = broadcast_to(right, (*batch, *read_sizes(right)[-2:]))
     result = R.MatrixSolve(matrix=x1, rhs=right)
     return cast(result[..., 0] if rank(x2) == 1 else result, dtype)
 
@@ -297,7 +297,7 @@ def vector_norm(
     x: Array, /, *, axis: int | Sequence[int] | None = None, keepdims: bool = False, ord: float = 2
 ) -> tf.Tensor:
     """The norms of vectors along ``axis`` (several axes, or None for all, count as one)."""
-    x = tensor(x)
+    x = make_tensor(x)
     if not is_floating(x.dtype):
         raise TypeError(f"vector_norm wants floating-point numbers, got {x.dtype.name}; convert with astype")
     dtype = x.dtype

@@ -11,7 +11,7 @@ from luxport import ops
 from luxport.ops._attention import Dropping, attend, check_attention
 from luxport.ops._attention_masks import clear_hidden, spread_over_scores
 from luxport_torch import xp
-from luxport_torch.ops.conv import sums_in_half
+from luxport_torch.ops.conv import does_sum_in_half
 
 __all__ = ["scaled_dot_product_attention"]
 
@@ -38,14 +38,14 @@ def scaled_dot_product_attention(
     kernel = not return_scores and dropout is ops.identity and bias is None and query.ndim > 3
     if not kernel or token_axis not in (-2, -3) or torch._C._are_functorch_transforms_active():
         # Elsewhere than on the CPU products of half types are several times as fast, and add up in float32.
-        half_product = query.dtype.itemsize < 4 and not sums_in_half(query)
+        half_product = query.dtype.itemsize < 4 and not does_sum_in_half(query)
         options: Any = {"scale": scale, "is_causal": is_causal, "token_axis": token_axis, "dropout": dropout}
         return (attend if half_product else _definition)(
             query, key, value, bias, mask, **options, return_scores=return_scores
         )
     check_attention(query, key, value, mask, is_causal=is_causal, token_axis=token_axis)
     dtype = query.dtype
-    if sums_in_half(query):
+    if does_sum_in_half(query):
         query, key, value = query.float(), key.float(), value.float()
     if token_axis == -3:
         query, key, value = query.transpose(-2, -3), key.transpose(-2, -3), value.transpose(-2, -3)

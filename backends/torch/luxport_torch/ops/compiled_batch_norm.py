@@ -47,7 +47,7 @@ def _run(x: torch.Tensor, scale: torch.Tensor, bias: torch.Tensor, epsilon: floa
     return _Norm.apply(x, scale, bias, epsilon)[:3]  # type: ignore[misc]
 
 
-def _over(x: torch.Tensor) -> tuple[int, ...]:
+def _list_axes(x: torch.Tensor) -> tuple[int, ...]:
     return 0, *range(2, x.ndim)
 
 
@@ -58,7 +58,7 @@ class _Norm(torch.autograd.Function):
     def forward(  # type: ignore[override]
         x: torch.Tensor, scale: torch.Tensor, bias: torch.Tensor, epsilon: float
     ) -> _Tensors:
-        var, mean = torch.var_mean(x, _over(x), correction=0, keepdim=True)
+        var, mean = torch.var_mean(x, _list_axes(x), correction=0, keepdim=True)
         shift, unit, mean, factor, *own = torch.ops.luxport.look_at_moments(x, mean, var, epsilon).unbind(0)
         y = ((x - shift) * unit - mean) * factor * scale + bias
         return y, *own, shift, unit, mean, factor
@@ -89,7 +89,7 @@ class _NormBack(torch.autograd.Function):
         epsilon: float,
     ) -> _Tensors:
         y = ((x - shift) * unit - mean) * factor
-        of_scale, of_bias = (of_y * y).sum(_over(x), keepdim=True), of_y.sum(_over(x), keepdim=True)
+        of_scale, of_bias = (of_y * y).sum(_list_axes(x), keepdim=True), of_y.sum(_list_axes(x), keepdim=True)
         places = x.numel() // x.shape[1]
         return factor * unit * scale * (of_y - of_bias / places - y * (of_scale / places)), of_scale, of_bias
 
@@ -103,7 +103,7 @@ class _NormBack(torch.autograd.Function):
         of_y, x, scale = ctx.saved_tensors
 
         def define(x: Any, scale: Any, bias: Any) -> Any:
-            found = take_moments(xp, x, reduce_along(xp, _over(x)), ctx.epsilon)
+            found = take_moments(xp, x, reduce_along(xp, _list_axes(x)), ctx.epsilon)
             return found.centered / torch.sqrt(found.var + found.epsilon) * scale + bias
 
         def pull(of_y: Any, x: Any, scale: Any) -> Any:
@@ -118,9 +118,9 @@ def _look(x: torch.Tensor, mean: torch.Tensor, var: torch.Tensor, epsilon: float
     factor = (var + epsilon).rsqrt()
     if is_usual(mean, factor, epsilon):
         return torch.stack([torch.zeros_like(mean), torch.ones_like(mean), mean, factor, mean, var])
-    shift, unit, added = find_scaling(xp, x, reduce_along(xp, _over(x)), epsilon)
+    shift, unit, added = find_scaling(xp, x, reduce_along(xp, _list_axes(x)), epsilon)
     assert shift is not None
-    var, mean = torch.var_mean((x - shift) * unit, _over(x), correction=0, keepdim=True)
+    var, mean = torch.var_mean((x - shift) * unit, _list_axes(x), correction=0, keepdim=True)
     return torch.stack([shift, unit, mean, (var + added).rsqrt(), mean / unit + shift, var / unit / unit])
 
 

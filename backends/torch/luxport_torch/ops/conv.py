@@ -92,10 +92,10 @@ def _choose_dtype(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | No
         return dtype if casts(x, weight) and (bias is None or casts(x, bias)) else None
     if not (dtype.is_floating_point or dtype.is_complex):
         return None
-    return torch.float32 if sums_in_half(x) else dtype
+    return torch.float32 if does_sum_in_half(x) else dtype
 
 
-def sums_in_half(x: torch.Tensor) -> bool:
+def does_sum_in_half(x: torch.Tensor) -> bool:
     """Tell whether the library's gradients would add up in a half type: on the CPU they do, elsewhere in float32."""
     return x.is_cpu and x.is_floating_point() and x.dtype.itemsize < 4
 

@@ -11,7 +11,7 @@ from luxport.ops import definition_of
 from luxport.ops.indices import expect_integers, mark_missing, require_in_range
 from luxport_torch import xp
 from luxport_torch.looking import may_look
-from luxport_torch.ops.conv import sums_in_half
+from luxport_torch.ops.conv import does_sum_in_half
 
 __all__ = ["embedding", "pick", "value_range"]
 
@@ -28,7 +28,7 @@ def embedding(table: torch.Tensor, indices: torch.Tensor) -> torch.Tensor:
     indices, there = require_in_range(xp, indices, table.shape[0])
     if indices.dtype not in (torch.int32, torch.int64):
         indices = indices.to(torch.int64)
-    if sums_in_half(table):  # the gradient, row by row
+    if does_sum_in_half(table):  # the gradient, row by row
         rows = functional.embedding(indices, table.float()).to(table.dtype)
     else:
         rows = functional.embedding(indices, table)

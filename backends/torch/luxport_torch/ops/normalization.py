@@ -14,7 +14,7 @@ from luxport.ops.averages import take_mean
 from luxport_torch import xp
 from luxport_torch.looking import may_look
 from luxport_torch.ops.compiled_batch_norm import compiled_batch_norm, takes_compiled_batch_norm
-from luxport_torch.ops.conv import sums_in_half
+from luxport_torch.ops.conv import does_sum_in_half
 from luxport_torch.ops.usual import is_usual
 
 __all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm"]
@@ -131,7 +131,7 @@ def group_norm(
     """The library's, where all have one dtype."""
     if epsilon is None:
         epsilon = choose_epsilon(x, epsilon)
-    if _have_one_dtype(x, scale, bias) and not sums_in_half(x) and not _is_seen_by_none(x):
+    if _have_one_dtype(x, scale, bias) and not does_sum_in_half(x) and not _is_seen_by_none(x):
         if not may_look(x) or x.ndim < 2 or x.numel() == 0 or x.shape[1] % groups:
             return torch.group_norm(x, groups, scale, bias, epsilon)
         samples, channels = x.shape[:2]
@@ -156,7 +156,7 @@ def layer_norm(
         epsilon = choose_epsilon(x, epsilon)
     shape = x.shape[x.ndim - len(axes) :]
     shaped = all([parameter is None or parameter.shape == shape for parameter in (scale, bias)])
-    if shaped and _are_last(axes, x.ndim) and _have_one_dtype(x, scale, bias) and not sums_in_half(x):
+    if shaped and _are_last(axes, x.ndim) and _have_one_dtype(x, scale, bias) and not does_sum_in_half(x):
         looks = may_look(x)
         if looks or not _is_seen_by_none(x):
             y, means, factors = torch.native_layer_norm(x, shape, scale, bias, epsilon)
@@ -189,7 +189,7 @@ def _is_native(x: torch.Tensor, running: Sequence[torch.Tensor | None], *others:
     They are floating, which a compiler does not ask for, and there is one number for each channel: the kernel reads
     beyond the memory of fewer. The definition says what is wrong.
     """
-    if x.ndim < 2 or not x.is_floating_point() or sums_in_half(x) or torch._C._are_functorch_transforms_active():
+    if x.ndim < 2 or not x.is_floating_point() or does_sum_in_half(x) or torch._C._are_functorch_transforms_active():
         return False
     shape, kind = x.shape[1:2], x.dtype
     for parameter in (*running, *others):

@@ -9,7 +9,7 @@ import torch
 from luxport import ops
 from luxport.ops import definition_of
 from luxport.ops._recurrent import clear_masked, sum_of_biases
-from luxport_torch.casting import casts, in_float32
+from luxport_torch.casting import call_in_float32, casts
 from luxport_torch.ops.lstm_layer import run_lstm_layer, takes_lstm_layer
 from luxport_torch.ops.sweeps import is_compiled, sweep_in_one_call
 
@@ -37,7 +37,7 @@ def rnn_sweep(
     """One call of the library for tanh and relu."""
     if casts(x, weight_ih):
         arrays = x, weight_ih, weight_hh, bias_ih, bias_hh, hidden, mask
-        return in_float32(rnn_sweep, *arrays, activation=activation, reverse=reverse)
+        return call_in_float32(rnn_sweep, *arrays, activation=activation, reverse=reverse)
     if is_compiled(x, activation):
         return _sweep_compiled("rnn", x, weight_ih, weight_hh, bias_ih, bias_hh, (hidden,), mask, reverse, activation)
     native = torch._VF.rnn_tanh if activation is ops.tanh else torch._VF.rnn_relu if activation is ops.relu else None
@@ -64,7 +64,7 @@ def lstm_sweep(
     """One call of the library, three to six times as fast as the steps."""
     if casts(x, weight_ih):
         arrays = x, weight_ih, weight_hh, bias_ih, bias_hh, hidden, memory, mask
-        return in_float32(lstm_sweep, *arrays, reverse=reverse)
+        return call_in_float32(lstm_sweep, *arrays, reverse=reverse)
     if is_compiled(x):
         return _sweep_compiled("lstm", x, weight_ih, weight_hh, bias_ih, bias_hh, (hidden, memory), mask, reverse)
     if not _is_native(x, mask):
@@ -87,7 +87,7 @@ def gru_sweep(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """One call of the library."""
     if casts(x, weight_ih):
-        return in_float32(gru_sweep, x, weight_ih, weight_hh, bias_ih, bias_hh, hidden, mask, reverse=reverse)
+        return call_in_float32(gru_sweep, x, weight_ih, weight_hh, bias_ih, bias_hh, hidden, mask, reverse=reverse)
     if is_compiled(x):
         return _sweep_compiled("gru", x, weight_ih, weight_hh, bias_ih, bias_hh, (hidden,), mask, reverse)
     if not _is_native(x, mask):
@@ -109,7 +109,7 @@ def gru_v3_sweep(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The steps; one operator in a compiled program."""
     if casts(x, weight_ih):
-        return in_float32(gru_v3_sweep, x, weight_ih, weight_hh, weight_hn, bias_ih, hidden, mask, reverse=reverse)
+        return call_in_float32(gru_v3_sweep, x, weight_ih, weight_hh, weight_hn, bias_ih, hidden, mask, reverse=reverse)
     if is_compiled(x):
         return _sweep_compiled("gru_v3", x, weight_ih, weight_hh, bias_ih, weight_hn, (hidden,), mask, reverse)
     return _define_gru_v3(x, weight_ih, weight_hh, weight_hn, bias_ih, hidden, mask, reverse=reverse)

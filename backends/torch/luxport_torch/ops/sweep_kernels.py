@@ -129,7 +129,7 @@ def backward(
     if kind == "rnn":
         factors = _differentiate_activation(activation, states).unbind(0)
         for t in times:
-            new, passed = _part_gradient(pulled + of_states_rows[t], skip, t)
+            new, passed = _split_gradient(pulled + of_states_rows[t], skip, t)
             torch.mul(new, factors[t], out=slots[t])
             pulled = _pull(slots[t], transposed, passed)
         of_weight = _multiply(before, slopes)
@@ -152,8 +152,8 @@ def backward(
         last = slopes[..., 3 * out :].unbind(0)
         kept = of_end
         for t in times:
-            new, passed = _part_gradient(pulled + of_states_rows[t], skip, t)
-            new_memory, passed_memory = _part_gradient(kept, skip, t)
+            new, passed = _split_gradient(pulled + of_states_rows[t], skip, t)
+            new_memory, passed_memory = _split_gradient(kept, skip, t)
             slope = torch.addcmul(new_memory, new, to_memory_rows[t])
             torch.mul(new, to_o_rows[t], out=last[t])
             torch.mul(local_rows[t], slope.unsqueeze(1), out=three[t])
@@ -176,7 +176,7 @@ def backward(
         of_hidden_rows = of_hidden.unbind(0)
         opened = r.unbind(0)
         for t in times:
-            new, passed = _part_gradient(pulled + of_states_rows[t], skip, t)
+            new, passed = _split_gradient(pulled + of_states_rows[t], skip, t)
             torch.mul(new, by_n[t], out=of_n[t])
             torch.mul(new, by_z[t], out=of_z[t])
             torch.mul(of_n[t], by_r[t], out=of_r[t])
@@ -190,7 +190,7 @@ def backward(
     by_r = (before * r * (1.0 - r)).unbind(0)
     opened, gate_weight, candidate = r.unbind(0), transposed[: 2 * out], other.mT.contiguous()
     for t in times:
-        new, passed = _part_gradient(pulled + of_states_rows[t], skip, t)
+        new, passed = _split_gradient(pulled + of_states_rows[t], skip, t)
         torch.mul(new, by_n[t], out=of_n[t])
         torch.mul(new, by_z[t], out=of_z[t])
         through = of_n[t] @ candidate
@@ -202,7 +202,7 @@ def backward(
     return slopes, of_weight, _multiply(r * before, slopes[..., 2 * out :]), pulled, of_memory
 
 
-def _part_gradient(gradient: torch.Tensor, skip: Any, t: int) -> tuple[torch.Tensor, torch.Tensor | None]:
+def _split_gradient(gradient: torch.Tensor, skip: Any, t: int) -> tuple[torch.Tensor, torch.Tensor | None]:
     """Part a gradient in what a step takes and what passes it by, where the step is masked out."""
     if skip is None:
         return gradient, None
