@@ -14,7 +14,7 @@ __all__ = ["asarray", "device_of", "devices", "from_dlpack", "owns_type", "to_nu
 
 
 def owns_type(array_type: type) -> bool:
-    """Own arrays and the tracers that stand for them."""
+    """Tell whether a type is JAX's array, or a tracer, which stands for one."""
     return issubclass(array_type, (jax.Array, jax.core.Tracer))
 
 
@@ -52,7 +52,7 @@ def device_of(array: Any) -> str:
 
 
 def _name_device(device: Any) -> str:
-    """The first of the host's is "cpu", as on every backend; it may be told to have more, "cpu:1", …"""
+    """Name a device; the first of the host's is "cpu", as on every backend, and further ones "cpu:1", …"""
     number = device.id
     if device.process_index:  # of several processes each counts its own devices, as `_find_device` does
         others = jax.local_devices(process_index=device.process_index, backend=device.platform)
@@ -61,7 +61,7 @@ def _name_device(device: Any) -> str:
 
 
 def _choose_dtype(values: Any, dtype: str | None) -> Any:
-    """Return the dtype to hold values in; JAX alone would cut 64 bits in half with at most a warning."""
+    """Return the dtype for values; JAX by itself would reduce 64 bits to 32 with at most a warning."""
     wanted = xp.dtype(values.dtype if dtype is None else dtype)
     if wanted.name not in _HALVES or jax.config.jax_enable_x64:  # type: ignore[attr-defined]
         return wanted

@@ -75,7 +75,7 @@ def start_collectives(world: World, timeout: float) -> JaxEngine:
 
 @contextmanager
 def _restore_sigterm() -> Iterator[None]:
-    """Let SIGTERM mean what it did: JAX would take it as a notice for `reached_preemption_sync_point`, and live on."""
+    """Restore the handler of SIGTERM: JAX's takes it as a notice of preemption and keeps the process running."""
     name = "jax_enable_preemption_service"
     before = getattr(jax.config, name)
     jax.config.update(name, False)
@@ -86,7 +86,7 @@ def _restore_sigterm() -> Iterator[None]:
 
 
 SIGNS_OF_LIFE = 10
-"""After so many seconds without one from another process JAX ends this one, and names that."""
+"""After so many seconds without a sign of life from another process, JAX ends this one and names the other."""
 
 
 def _compute_patience(timeout: float) -> int:
@@ -168,7 +168,7 @@ class JaxEngine:
         return self._move_home(call_connected(self._from, self._spread_rows(arrays), np.float32(root), root)[0], arrays)
 
     def begin_agreeing(self, digest: bytes) -> Callable[[], bool]:
-        """Ask at once."""
+        """Compare the digests at once: this engine has nothing to wait for later."""
         same = self._ties.agree(digest)
         return lambda: same
 
@@ -183,7 +183,7 @@ class JaxEngine:
         return mean_by(self.all_reduce, [array], self.world.size)[0]
 
     def overlapping(self) -> None:
-        """Have nothing of the kind: compilers see to that."""
+        """Return None: the compiler overlaps communication with computation by itself."""
 
     def missing(self) -> list[int]:
         """Ask the others by the store."""

@@ -27,6 +27,6 @@ def key_words(key: Any) -> Any:
 
 
 def draw_later(draw: Callable[[Any], list[Any]], words: Any, like: list[Any]) -> list[Any]:
-    """Return arrays like these, which `draw` makes of the words on the host as the program runs, once for each key."""
+    """Return arrays like these; `draw` makes them of the words on the host as the program runs, once for each key."""
     kinds = [jax.ShapeDtypeStruct(array.shape, array.dtype) for array in like]
     return jax.pure_callback(lambda words: draw(np.asarray(words)), kinds, words, vmap_method="sequential")

@@ -40,7 +40,7 @@ def scan(
 @functools.partial(jax.jit, static_argnums=(0, 3))
 def scan_layers(step: Callable[[Any, Any], tuple[Any, Any]], x: Any, stacks: Any, length: int) -> tuple[Any, Any]:
     """Loop by `jax.lax.scan` over stacked entries; compiled, so that a call outside a program compiles once."""
-    # Looked at first: what the step raises is its own, where the loop would say that its carry changes.
+    # Checked first, so that the step's own error is raised, and not the loop's complaint about its carry.
     program = jax.make_jaxpr(step)(x, jax.tree.map(lambda stack: stack[0], stacks))
     return jax.lax.scan(step, x, stacks, length=length, unroll=_is_slow(program.jaxpr))
 
@@ -108,7 +108,7 @@ def _list_programs(params: dict[str, Any]) -> list[Any]:
 
 
 class _NotAlike(Exception):
-    """A step returns what is no array."""
+    """Raised if a step returns something that is not an array."""
 
 
 def _are_arrays(leaves: list[Any]) -> bool:

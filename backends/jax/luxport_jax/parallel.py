@@ -143,7 +143,7 @@ def list_first_devices(world: World) -> list[Any]:
 
 
 def do_work(number: Any) -> Any:
-    """Return what takes a few thousand operations.
+    """Return the result of a few thousand operations.
 
     A program of less than a thousand JAX computes within the call, where nobody can end the waiting for others.
     """
@@ -152,7 +152,7 @@ def do_work(number: Any) -> Any:
 
 
 def do_work_of_worker() -> Any:
-    """Do it inside a program of workers."""
+    """Do this work inside a program of workers."""
     return do_work(jax.lax.axis_index(WORKERS))
 
 

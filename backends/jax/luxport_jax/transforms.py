@@ -79,7 +79,7 @@ _pushing: ContextVar[bool] = ContextVar("luxport_jax_pushing", default=False)
 
 
 class _NoForwardRuleError(Exception):
-    """A `jvp` hears that there is a gradient of its own in its function."""
+    """Raised inside a `jvp` whose function has a `custom_vjp`."""
 
 
 class _Kept:

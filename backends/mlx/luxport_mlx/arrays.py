@@ -13,7 +13,7 @@ __all__ = ["asarray", "device_of", "devices", "from_dlpack", "owns_type", "to_nu
 
 
 def owns_type(array_type: type) -> bool:
-    """Own arrays."""
+    """Tell whether a type is MLX's array."""
     return issubclass(array_type, mx.array)
 
 

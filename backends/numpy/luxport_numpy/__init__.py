@@ -17,7 +17,7 @@ capabilities = frozenset({"sorted keys", "collectives"})  # JAX, which sorts the
 
 
 def owns_type(array_type: type) -> bool:
-    """Own arrays and NumPy's scalars, which reductions return."""
+    """Tell whether a type is NumPy's array, or one of its scalars, which reductions return."""
     return issubclass(array_type, (np.ndarray, np.generic))
 
 
@@ -34,7 +34,7 @@ def asarray(values: Any, *, dtype: str | None = None, device: str | None = None)
 
 
 def to_numpy(array: Any) -> Any:
-    """Copy."""
+    """Copy an array."""
     return np.array(array)
 
 

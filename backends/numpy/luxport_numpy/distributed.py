@@ -56,7 +56,7 @@ class MPIEngine:
         self.workers, self.late_failures = world.size, ()
         self.comm: Any = mpi.COMM_WORLD.Dup()  # so that a program's own messages are not in the way
         self.failures = (mpi.Exception, TimeoutError)
-        # MPI's own end comes later, and waits for the others without a sign.
+        # MPI's own handler at exit runs later, and waits for the other processes without telling them anything.
         atexit.register(self._say_that_it_leaves)
 
     def all_reduce(self, arrays: Sequence[Any], op: str) -> list[Any]:
@@ -103,7 +103,7 @@ class MPIEngine:
         return mean_by(self.all_reduce, [array], self.world.size)[0]
 
     def overlapping(self) -> None:
-        """Have nothing of the kind."""
+        """Return None: MPI adds no gradients up while others are computed."""
 
     def missing(self) -> list[int]:
         """Say to everyone that this process is there, and see who else does so soon."""
@@ -161,7 +161,7 @@ _failed = False
 
 
 def _give_up(comm: Any) -> None:
-    """Let the end of this process end the others, too: MPI's own end would wait for them."""
+    """End the other processes when this one ends: MPI's own handler at exit would wait for them."""
     global _failed
     if not _failed:
         _failed = True
@@ -169,7 +169,7 @@ def _give_up(comm: Any) -> None:
 
 
 def _end_all(comm: Any) -> None:
-    time.sleep(2)  # in which the others, who give up now, say what they miss
+    time.sleep(2)  # time for the others, which give up now, to report what they miss
     comm.Abort(1)
 
 
@@ -208,6 +208,6 @@ def _cast_to_send(host: Any) -> Any:
     """Give MPI a dtype that it can add: halves go as float32, and are rounded once, at the end."""
     if host.dtype == np.bool_:
         return host.astype(np.uint8)
-    # Names of NumPy's dtypes take their time.
+    # NumPy takes some microseconds to name a dtype.
     half = host.dtype.itemsize == 2 and host.dtype.name in ("float16", "bfloat16")
     return host.astype(np.float32) if half else host if host.dtype.isnative else host.astype(host.dtype.newbyteorder())

@@ -22,7 +22,7 @@ capabilities = frozenset({"scan", "recording"})
 
 
 def owns_type(array_type: type) -> bool:
-    """Own the arrays of a graph."""
+    """Tell whether a type is that of a graph's arrays."""
     return issubclass(array_type, Array)
 
 

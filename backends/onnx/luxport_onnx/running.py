@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from luxport_onnx.graph import Array, find_opset
-from luxport_onnx.model import make_graph, make_model, reachable
+from luxport_onnx.model import list_reachable, make_graph, make_model
 
 __all__ = ["read_numbers", "run_model"]
 
@@ -19,7 +19,7 @@ def read_numbers(x: Array) -> Any:
     """
     if x.value is not None:
         return np.array(x.value)
-    leaves = [leaf for leaf in reachable([x])[1] if not leaf.is_constant]
+    leaves = [leaf for leaf in list_reachable([x])[1] if not leaf.is_constant]
     if any([leaf.value is None for leaf in leaves]):
         raise TypeError("onnx has no numbers here: the array depends on inputs of a graph that is still being made")
     inputs = [(f"x{i}", leaf) for i, leaf in enumerate(leaves)]

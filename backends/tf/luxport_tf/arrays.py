@@ -13,7 +13,7 @@ __all__ = ["asarray", "device_of", "devices", "from_dlpack", "owns_type", "to_nu
 
 
 def owns_type(array_type: type) -> bool:
-    """Own tensors, eager or symbolic, and variables."""
+    """Tell whether a type is TensorFlow's tensor, eager or symbolic, or its variable."""
     return issubclass(array_type, (tf.Tensor, tf.Variable))
 
 

@@ -13,7 +13,7 @@ __all__ = ["asarray", "device_of", "devices", "from_dlpack", "owns_type", "to_nu
 
 
 def owns_type(array_type: type) -> bool:
-    """Own tensors and their subclasses."""
+    """Tell whether a type is PyTorch's tensor or a subclass of it."""
     return issubclass(array_type, torch.Tensor)
 
 

@@ -34,7 +34,7 @@ def _trace_custom_vjp(rule: CustomGradient, args: tuple[Any, ...]) -> Any:
 
 
 def _let_layers_be_built() -> None:
-    """Let a layer be built inside a program: initializers are what its fields are by default."""
+    """Let programs build layers: Dynamo must know initializers, which are the defaults of layers' fields."""
     from torch._dynamo.variables.builder import SourcelessBuilder
     from torch._dynamo.variables.user_defined import UserDefinedObjectVariable
 

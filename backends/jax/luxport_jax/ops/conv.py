@@ -25,7 +25,7 @@ _transpose_definition = ops.definition_of(ops.conv_transpose_nd)
 def conv_nd(
     x: Any, weight: Any, bias: Any, *, stride: Sizes, padding: Pairs, dilation: Sizes, groups: int, flip: bool
 ) -> Any:
-    """One call of the compiler's correlation, or one product, of the flipped kernel."""
+    """Flip the kernel, and call the compiler's correlation or take one product."""
     if x.dtype != weight.dtype:
         return _definition(
             *(x, weight, bias), stride=stride, padding=padding, dilation=dilation, groups=groups, flip=flip
@@ -83,7 +83,7 @@ def conv_transpose_nd(
     groups: int,
     flip: bool,
 ) -> Any:
-    """One call of the compiler's correlation, of x with zeros between its entries."""
+    """Call the compiler's correlation on x with zeros between its entries."""
     if x.dtype != weight.dtype:
         options = {"stride": stride, "padding": padding, "dilation": dilation, "output_padding": output_padding}
         return _transpose_definition(x, weight, bias, **options, groups=groups, flip=flip)

@@ -1,4 +1,4 @@
-"""Looking at numbers in passing on JAX."""
+"""Whether code may look at the numbers of an array on JAX."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ __all__ = ["may_look"]
 
 
 def may_look(x: jax.Array) -> bool:
-    """Not in a trace, and on the CPU alone, where it is the same memory."""
+    """Tell whether x is no tracer, and on the CPU, whose memory can be read without waiting."""
     return not isinstance(x, Tracer) and x.is_fully_addressable and all([d.platform == "cpu" for d in x.devices()])

@@ -35,7 +35,7 @@ def rnn_sweep(
     activation: Any = ops.tanh,
     reverse: bool = False,
 ) -> tuple[Any, Any]:
-    """One loop, compiled."""
+    """Run the steps in one compiled loop."""
     weights, bias = jnp.concatenate([weight_ih, weight_hh]), _add_biases(bias_ih, bias_hh, x)
 
     def step(x: Any, hidden: Any) -> tuple[Any]:
@@ -58,7 +58,7 @@ def lstm_sweep(
     *,
     reverse: bool = False,
 ) -> tuple[Any, Any, Any]:
-    """One loop, compiled."""
+    """Run the steps in one compiled loop."""
     bias = _add_biases(bias_ih, bias_hh, x)
 
     @_keep_gates
@@ -81,7 +81,7 @@ def gru_sweep(
     *,
     reverse: bool = False,
 ) -> tuple[Any, Any]:
-    """One loop, compiled."""
+    """Run the steps in one compiled loop."""
 
     @_keep_gates
     def step(x: Any, hidden: Any) -> tuple[Any]:
@@ -103,7 +103,7 @@ def gru_v3_sweep(
     *,
     reverse: bool = False,
 ) -> tuple[Any, Any]:
-    """One loop, compiled."""
+    """Run the steps in one compiled loop."""
 
     @_keep_gates
     def step(x: Any, hidden: Any) -> tuple[Any]:

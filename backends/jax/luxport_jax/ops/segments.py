@@ -18,7 +18,7 @@ _definition = ops.definition_of(_reduce_known_segments)
 
 
 def reduce_known_segments(src: Any, segments: Any, *, op: str, size: int) -> Any:
-    """One call, but for products, of which the library has no gradient where indices are repeated."""
+    """Call JAX's scatter, except for products, which have no gradient there if indices are repeated."""
     if op == "prod" or 0 in (size, *segments.shape):
         return _definition(src, segments, op=op, size=size)
     if op == "sum":

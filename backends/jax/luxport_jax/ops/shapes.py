@@ -8,5 +8,5 @@ __all__ = ["are_fixed"]
 
 
 def are_fixed(x: Any) -> bool:
-    """Not where one is a symbol: the program serves every size that it stands for."""
+    """Tell whether no size is a symbol: a program with symbols serves every size that they stand for."""
     return all([isinstance(n, int) for n in x.shape])

@@ -15,7 +15,7 @@ def may_look(x: mx.array) -> bool:
 
 
 def value_range(x: mx.array) -> tuple[int, int] | None:
-    """On the host, where that is the same memory."""
+    """Look at the values on the host if they are in its memory."""
     if 0 in x.shape or not may_look(x):
         return None
     least, most = mx.min(x), mx.max(x)

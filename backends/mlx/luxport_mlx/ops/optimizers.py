@@ -16,5 +16,5 @@ _define_finite_norm = definition_of(clip.finite_norm)
 
 
 def finite_norm(size: mx.array, *, p: float, shape: tuple[Any, ...]) -> mx.array:
-    """Ask whether it is finite, unless there is no value yet."""
+    """Raise an error if the norm is not finite, unless it has no value yet."""
     return _define_finite_norm(size, p=p, shape=shape) if has_values(size) else size

@@ -1,4 +1,4 @@
-"""Activation functions by NumPy: one pass where the definition, which minds derivatives, takes several."""
+"""Activation functions by NumPy: one pass where the definition, which must have right derivatives, takes several."""
 
 from __future__ import annotations
 
@@ -35,38 +35,38 @@ def _is_floating(x: Any) -> bool:
 
 @accept_floats(ops.celu, _is_floating)
 def celu(x: Any, *, alpha: float = 1.0) -> Any:
-    """The definition, whose quotient by a small alpha may overflow without harm."""
+    """Call the definition without NumPy's warnings: its quotient by a small alpha may overflow without harm."""
     with np.errstate(over="ignore"):
         return definition_of(ops.celu)(x, alpha=alpha)
 
 
 @accept_floats(ops.relu, _is_floating)
 def relu(x: Any) -> Any:
-    """The larger one."""
+    """Take the larger of x and 0."""
     return np.maximum(x, 0)
 
 
 @accept_floats(ops.relu6, _is_floating)
 def relu6(x: Any) -> Any:
-    """Between two bounds."""
+    """Clip x between two bounds."""
     return np.clip(x, 0, 6)
 
 
 @accept_floats(ops.hardtanh, _is_floating)
 def hardtanh(x: Any) -> Any:
-    """Between two bounds."""
+    """Clip x between two bounds."""
     return np.clip(x, -1, 1)
 
 
 @accept_floats(ops.hardsigmoid, _is_floating)
 def hardsigmoid(x: Any) -> Any:
-    """Between two bounds, scaled."""
+    """Clip a scaled and shifted x between two bounds."""
     return np.clip(x + 3.0, 0, 6) / 6.0
 
 
 @accept_floats(ops.hardswish, _is_floating)
 def hardswish(x: Any) -> Any:
-    """A product with what lies between two bounds, scaled."""
+    """Multiply x by a scaled and shifted x that is clipped between two bounds."""
     return np.maximum(x, -3.0) * (np.clip(x + 3.0, 0, 6) / 6.0)
 
 
@@ -76,40 +76,40 @@ def hardswish(x: Any) -> Any:
 @accept_floats(ops.gelu_erf, _is_floating)
 @run_wide
 def gelu_erf(x: Any) -> Any:
-    """The formula."""
+    """Compute the formula."""
     return np.maximum(x, -30.0) * (0.5 * (1.0 + ops.erf(x * math.sqrt(0.5))))
 
 
 @accept_floats(ops.gelu_sigmoid, _is_floating)
 @run_wide
 def gelu_sigmoid(x: Any) -> Any:
-    """The formula, whose cube would overflow."""
+    """Compute the formula for x within bounds, beyond which its cube would overflow."""
     return np.maximum(x, -30.0) * ops.sigmoid(_compute_cubic(x, math.sqrt(8 / math.pi)))
 
 
 @accept_floats(ops.gelu_tanh, _is_floating)
 @run_wide
 def gelu_tanh(x: Any) -> Any:
-    """The formula, whose cube would overflow."""
+    """Compute the formula for x within bounds, beyond which its cube would overflow."""
     return np.maximum(x, -30.0) * (0.5 * (1.0 + np.tanh(_compute_cubic(x, math.sqrt(2 / math.pi)))))
 
 
 @accept_floats(ops.lisht, _is_floating)
 def lisht(x: Any) -> Any:
-    """A product."""
+    """Compute the product."""
     return x * np.tanh(x)
 
 
 @accept_floats(ops.mish, _is_floating)
 @run_wide
 def mish(x: Any) -> Any:
-    """The formula."""
+    """Compute the formula."""
     return np.maximum(x, -750.0) * np.tanh(ops.softplus(x))
 
 
 @accept_floats(ops.softsign, _is_floating)
 def softsign(x: Any) -> Any:
-    """A quotient of finite numbers."""
+    """Divide; infinities become finite first, as their quotient would be NaN."""
     largest = np.finfo(x.dtype).max
     finite = np.clip(x, -largest, largest)
     return finite / (1.0 + np.abs(finite))
@@ -117,7 +117,7 @@ def softsign(x: Any) -> Any:
 
 @accept_floats(ops.swish, _is_floating)
 def swish(x: Any) -> Any:
-    """The formula."""
+    """Compute the formula."""
     return np.maximum(x, -750.0) * ops.sigmoid(x)
 
 

@@ -22,7 +22,7 @@ _COLUMNS_BYTES = 1 << 19  # of a block that a core's second-level cache holds
 def conv_nd(
     x: Any, weight: Any, bias: Any, *, stride: Sizes, padding: Pairs, dilation: Sizes, groups: int, flip: bool
 ) -> Any:
-    """Products of the kernels with copied-out windows, for as many samples at a time as the cache holds."""
+    """Multiply the kernels by copies of the windows, for as many samples at a time as fit into the cache."""
     if "b" in (x.dtype.kind, weight.dtype.kind):  # which are refused
         options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups, "flip": flip}
         return _definition(x, weight, bias, **options)
@@ -57,7 +57,7 @@ def fold_nd(
     dilation: Sizes,
     flip: bool,
 ) -> Any:
-    """Sums in place, over all of what the windows reach."""
+    """Add the windows in place into an array of everything they reach."""
     places = count_places(output_size, window, stride=stride, padding=padding, dilation=dilation)
     columns = columns.reshape(len(columns), columns.shape[1] // math.prod(window), math.prod(window), *places)
     reach = measure_covered(places, window, stride=stride, dilation=dilation)

@@ -8,5 +8,5 @@ __all__ = ["value_range"]
 
 
 def value_range(x: Any) -> tuple[int, int] | None:
-    """Two passes, without the namespace around them."""
+    """Take minimum and maximum directly, without the overhead of a namespace."""
     return (int(x.min()), int(x.max())) if x.size else None

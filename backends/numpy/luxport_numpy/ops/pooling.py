@@ -16,7 +16,7 @@ _definition = ops.definition_of(ops.max_pool_nd)
 
 
 def max_pool_nd(x: Any, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes) -> Any:
-    """Maxima, which need no care for equal elements where nothing is differentiated."""
+    """Take maxima; which of equal elements is taken does not matter, as NumPy differentiates nothing."""
     if x.dtype.kind in "bc":
         return _definition(x, window=window, stride=stride, padding=padding, dilation=dilation)  # which refuses them
     lowest = -math.inf if x.dtype.kind not in "iu" else np.iinfo(x.dtype).min

@@ -16,7 +16,7 @@ _UFUNCS = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.mini
 
 
 def reduce_known_segments(src: Any, segments: Any, *, op: str, size: int) -> Any:
-    """One pass over the slices, in their order."""
+    """Reduce in one pass over the slices, in their order."""
     wide = widen_halves(xp, src) if op in ("sum", "prod") else src
     y = np.full((size, *src.shape[1:]), find_empty_segment(xp, src, op), wide.dtype)
     _UFUNCS[op].at(y, segments, wide)

@@ -15,7 +15,7 @@ _definition = ops.definition_of(ops.softmax)
 
 
 def softmax(x: Any, *, axis: Axes = -1) -> Any:
-    """In place, where nothing is infinite."""
+    """Compute in place if no entry is infinite; otherwise by the definition."""
     if x.dtype not in (np.float32, np.float64) or not x.size:
         return _definition(x, axis=axis)
     top = x.max(axis=axis, keepdims=True)

@@ -12,7 +12,7 @@ __all__ = ["may_look", "observe", "running_sizes"]
 
 
 def running_sizes(x: Array) -> tuple[Any, ...]:
-    """The sizes that are known as ints, the others as scalars of int64."""
+    """Return the sizes: those that are known as ints, the others as scalars of int64."""
     return read_sizes(x)
 
 

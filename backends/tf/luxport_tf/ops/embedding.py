@@ -25,7 +25,7 @@ def embedding(table: Any, indices: Any) -> Any:
 
 
 def value_range(x: Any) -> tuple[int, int] | None:
-    """On the host, unless a GPU would be waited for."""
+    """Look at the values on the host, unless that would wait for a GPU."""
     if not may_look(x) or 0 in x.shape:
         return None
     values = x.numpy()

@@ -28,7 +28,7 @@ def adam_update(
     decay: Any,
     in_place: bool,
 ) -> tuple[Any, ...]:
-    """As few kernels as the formula allows: a graph pays for each, however small its tensors are.
+    """Step by as few kernels as the formula allows: a graph pays for each, however small its tensors are.
 
     Half types keep the definition's order of operations, in which small gradients do not underflow.
     """
@@ -51,7 +51,7 @@ def adam_update(
 def adam_step(
     dx: Any, m: Any, v: Any, *, powers: tuple[Any, Any], eta: Any, beta: tuple[Any, Any], epsilon: Any
 ) -> tuple[Any, Any, Any]:
-    """As few kernels as the formula allows, as `adam_update`."""
+    """Step by as few kernels as the formula allows, as `adam_update` does."""
     if dx.dtype not in (tf.float32, tf.float64):
         return _define_adam_step(dx, m, v, powers=powers, eta=eta, beta=beta, epsilon=epsilon)
     return _move_moments(dx, m, v, *_list_constants(dx, powers, eta, beta, epsilon))
@@ -73,5 +73,5 @@ def _move_moments(
 
 
 def finite_norm(size: Any, *, p: float, shape: tuple[Any, ...]) -> Any:
-    """Ask whether it is finite, unless there is no value yet."""
+    """Raise an error if the norm is not finite, unless it has no value yet."""
     return _define_finite_norm(size, p=p, shape=shape) if tf.executing_eagerly() else size

@@ -10,6 +10,6 @@ __all__ = ["running_sizes"]
 
 
 def running_sizes(x: Any) -> tuple[Any, ...]:
-    """The sizes that are known as ints, the others as scalars of int32."""
+    """Return the sizes: those that are known as ints, the others as scalars of int32."""
     running = tf.shape(x)
     return tuple([running[axis] if size is None else size for axis, size in enumerate(x.shape)])

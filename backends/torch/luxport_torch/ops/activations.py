@@ -83,106 +83,106 @@ tanh = accept_floats(ops.tanh, torch.is_floating_point)(torch.tanh)
 
 @accept_floats(ops.celu, torch.is_floating_point)
 def celu(x: torch.Tensor, *, alpha: float = 1.0) -> torch.Tensor:
-    """One call, whose derivative rounds 1 / alpha to float32: only where that is exact."""
+    """Call PyTorch's function if 1 / alpha is exact in float32, to which its derivative rounds it."""
     return torch.celu(x) if alpha == 1.0 else definition_of(ops.celu)(x, alpha=alpha)
 
 
 @accept_floats(ops.elu, torch.is_floating_point)
 def elu(x: torch.Tensor, *, alpha: float = 1.0) -> torch.Tensor:
-    """One call, whose derivative at 0 is alpha: only where that is 1."""
+    """Call PyTorch's function if alpha is 1: its derivative at 0 is alpha."""
     return functional.elu(x) if alpha == 1.0 else definition_of(ops.elu)(x, alpha=alpha)
 
 
 @accept_floats(ops.erf, torch.is_floating_point)
 def erf(x: torch.Tensor) -> torch.Tensor:
-    """One call on what is not 1 yet: its second derivative multiplies x by what vanishes."""
+    """Call PyTorch's function where erf is not yet 1: farther out its second derivative would be infinity times 0."""
     return torch.erf(x.clamp(-10.0, 10.0))
 
 
 @accept_floats(ops.gelu_erf, torch.is_floating_point)
 def gelu_erf(x: torch.Tensor) -> torch.Tensor:
-    """One call."""
+    """Call PyTorch's function."""
     return _apply_gate(functional.gelu, x, 40.0)
 
 
 @accept_floats(ops.gelu_tanh, torch.is_floating_point)
 def gelu_tanh(x: torch.Tensor) -> torch.Tensor:
-    """One call, whose gradient would be NaN where ``x**2`` overflows too."""
+    """Call PyTorch's function where ``x**2`` does not overflow: beyond, its gradient would be NaN."""
     return _apply_gate(_gelu_tanh, x, 30.0)
 
 
 @accept_floats(ops.glu, torch.is_floating_point)
 def glu(x: torch.Tensor, *, axis: int = -1) -> torch.Tensor:
-    """One call."""
+    """Call PyTorch's function."""
     even = -x.ndim <= axis < x.ndim and x.shape[axis] % 2 == 0
     return functional.glu(x, axis) if even else definition_of(ops.glu)(x, axis=axis)
 
 
 @accept_floats(ops.hardsigmoid, torch.is_floating_point)
 def hardsigmoid(x: torch.Tensor) -> torch.Tensor:
-    """`relu6`, moved and scaled."""
+    """Shift and scale `relu6`."""
     return functional.relu6(x + 3.0) / 6.0
 
 
 @accept_floats(ops.hardswish, torch.is_floating_point)
 def hardswish(x: torch.Tensor) -> torch.Tensor:
-    """A product of clamps, through whose edges gradients pass."""
+    """Multiply clamped values; gradients pass through the edges of a clamp."""
     return x.clamp(min=-3.0) * (torch.clamp(x + 3.0, 0.0, 6.0) / 6.0)
 
 
 @accept_floats(ops.leakyrelu, torch.is_floating_point)
 def leakyrelu(x: torch.Tensor, *, a: float = 0.01) -> torch.Tensor:
-    """One call."""
+    """Call PyTorch's function."""
     return functional.leaky_relu(x, a)
 
 
 @accept_floats(ops.lisht, torch.is_floating_point)
 def lisht(x: torch.Tensor) -> torch.Tensor:
-    """Two calls, where no infinity meets a derivative of 0."""
+    """Make two calls of PyTorch's if no infinity would be multiplied by a derivative of 0."""
     return x * torch.tanh(x) if _are_within(x, math.inf) else definition_of(ops.lisht)(x)
 
 
 @accept_floats(ops.mish, torch.is_floating_point)
 @run_wide
 def mish(x: torch.Tensor) -> torch.Tensor:
-    """Three calls."""
+    """Make three calls of PyTorch's."""
     return _apply_gate(_mish, x, 750.0)
 
 
 @accept_floats(ops.softplus, torch.is_floating_point)
 def softplus(x: torch.Tensor) -> torch.Tensor:
-    """One call, which returns x beyond the threshold: 40, where that is exact in float64 too."""
+    """Call PyTorch's function, which returns x beyond a threshold: from 40 on that is exact in float64 too."""
     return functional.softplus(x, threshold=40.0)
 
 
 @accept_floats(ops.softshrink, torch.is_floating_point)
 def softshrink(x: torch.Tensor, *, lambda_: float = 0.5) -> torch.Tensor:
-    """One call."""
+    """Call PyTorch's function."""
     return functional.softshrink(x, lambda_)
 
 
 @accept_floats(ops.softsign, torch.is_floating_point)
 def softsign(x: torch.Tensor) -> torch.Tensor:
-    """Three calls, where nothing is infinite."""
+    """Make three calls of PyTorch's if nothing is infinite."""
     return x / (1.0 + torch.abs(x)) if _are_within(x, math.inf) else definition_of(ops.softsign)(x)
 
 
 @accept_floats(ops.swish, torch.is_floating_point)
 def swish(x: torch.Tensor) -> torch.Tensor:
-    """One call."""
+    """Call PyTorch's function."""
     return _apply_gate(functional.silu, x, 750.0)
 
 
 @accept_floats(ops.tanhshrink, torch.is_floating_point)
 @run_wide
 def tanhshrink(x: torch.Tensor) -> torch.Tensor:
-    """Two calls."""
+    """Make two calls of PyTorch's."""
     return x - torch.tanh(x)
 
 
 @accept_floats(ops.trelu, torch.is_floating_point)
 def trelu(x: torch.Tensor, *, theta: float = 1) -> torch.Tensor:
-    """One call."""
+    """Call PyTorch's function."""
     return functional.threshold(x, theta, 0)
 
 

@@ -17,7 +17,7 @@ _define_dense = definition_of(ops.dense)
 
 
 def dense(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
-    """One call of the library, which adds the bias while it multiplies."""
+    """Call the library, which adds the bias while it multiplies."""
     dtype = x.dtype
     if dtype is torch.bool:  # which a compiler multiplies
         expect_no_booleans(x)

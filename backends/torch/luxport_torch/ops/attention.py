@@ -31,7 +31,7 @@ def scaled_dot_product_attention(
     dropout: Dropping = ops.identity,
     return_scores: bool = True,
 ) -> Any:
-    """The fused kernel where nobody wants the scores.
+    """Call the fused kernel if the scores are not needed.
 
     It is left alone where transforms nest, of which it knows only the first, and where a bias may be infinite.
     """

@@ -30,7 +30,7 @@ def conv_nd(
     groups: int,
     flip: bool,
 ) -> torch.Tensor:
-    """One call of the library's correlation, of the flipped kernel."""
+    """Flip the kernel, and call the library's correlation."""
     correlate, dtype = _CONV.get(len(stride)), _choose_dtype(x, weight, bias)
     if correlate is None or dtype is None:
         return _definition(
@@ -63,7 +63,7 @@ def conv_transpose_nd(
     groups: int,
     flip: bool,
 ) -> torch.Tensor:
-    """One call of the library's transposed correlation, of the flipped kernel; uneven padding is cut away after it."""
+    """Flip the kernel, call the library's transposed correlation, and cut uneven padding away."""
     correlate, dtype = _TRANSPOSE.get(len(stride)), _choose_dtype(x, weight, bias)
     if correlate is None or dtype is None:
         options = {"stride": stride, "padding": padding, "dilation": dilation, "output_padding": output_padding}

@@ -19,7 +19,7 @@ _define_of_labels = definition_of(sparse.crossentropy_of_labels)
 
 
 def crossentropy_of_logits(y_hat: torch.Tensor, y: torch.Tensor, *, axis: int, agg: str | None) -> torch.Tensor:
-    """One call for the rows of a matrix, four otherwise; an infinity or a NaN anywhere goes through the definition."""
+    """Make one call for the rows of a matrix, four otherwise; with an infinity or a NaN, call the definition."""
     if _is_usual(y_hat) and y.dtype is y_hat.dtype:
         if agg is not None and y_hat.ndim == 2 and axis in (1, -1):
             losses = functional.cross_entropy(y_hat, y, reduction=agg)
@@ -33,7 +33,7 @@ def crossentropy_of_logits(y_hat: torch.Tensor, y: torch.Tensor, *, axis: int, a
 def crossentropy_of_labels(
     y_hat: torch.Tensor, y: torch.Tensor, *, axis: int, agg: str | None, ignore_index: int | None
 ) -> torch.Tensor:
-    """Two or three calls; a label out of range, or an infinity or a NaN, goes through the definition."""
+    """Make two or three calls; with a label out of range, an infinity or a NaN, call the definition."""
     if _is_usual(y_hat):
         try:
             losses = _find_labels(y_hat, y, axis, agg, ignore_index)

@@ -19,7 +19,7 @@ _definition: Any = definition_of(_ctc_sweep)
 
 
 def ctc_sweep(scores: torch.Tensor, skips: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Tensor:
-    """One operator in compiled programs, whose gradient is written out below."""
+    """Call one operator in compiled programs; its gradient is written out below."""
     if not is_compiled(scores):
         return _definition(scores, skips, lengths)
     # A call that is recorded takes arrays alone.

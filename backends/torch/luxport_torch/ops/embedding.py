@@ -21,7 +21,7 @@ _define_embedding = definition_of(ops.embedding)
 
 
 def embedding(table: torch.Tensor, indices: torch.Tensor) -> torch.Tensor:
-    """Adds gradients up row by row, where that of an indexed tensor sorts them."""
+    """Look rows up by the library's function, whose gradient adds up row by row; that of an indexed tensor sorts."""
     if table.ndim != 2 or indices.is_floating_point() or indices.dtype in (torch.bool, torch.complex64):
         return _define_embedding(table, indices)
     expect_integers(indices)
@@ -36,7 +36,7 @@ def embedding(table: torch.Tensor, indices: torch.Tensor) -> torch.Tensor:
 
 
 def value_range(x: torch.Tensor) -> tuple[int, int] | None:
-    """One pass over them."""
+    """Take minimum and maximum in one pass."""
     if x.numel() == 0 or not may_look(x):
         return None
     # Unsigned integers of more than eight bits have no order here.
@@ -45,7 +45,7 @@ def value_range(x: torch.Tensor) -> tuple[int, int] | None:
 
 
 def pick(x: torch.Tensor, indices: torch.Tensor, *, axis: int) -> torch.Tensor:
-    """Takes 64-bit indices only."""
+    """Pick by the library's function, which takes 64-bit indices only."""
     if torch.compiler.is_compiling():  # the other call spreads axes of one, and gives every size a program of its own
         return torch.gather(x, axis, indices.to(torch.int64))
     return torch.take_along_dim(x, indices.to(torch.int64), dim=axis)

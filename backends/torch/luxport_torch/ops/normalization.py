@@ -36,7 +36,7 @@ def batch_norm(
     momentum: float = 0.1,
     epsilon: float | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
-    """The library's kernel, which changes the running statistics in place, on copies of them."""
+    """Call the library's kernel on copies of the running statistics, which it changes in place."""
     if epsilon is None:
         epsilon = choose_epsilon(x, epsilon)
     running = running_mean, running_var
@@ -96,7 +96,7 @@ def instance_norm(
     momentum: float = 0.1,
     epsilon: float | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
-    """Groups of one channel where nothing is tracked; otherwise the library's, on copies of the statistics."""
+    """Normalize groups of one channel; with running statistics, call the library's kernel on copies of them."""
     if epsilon is None:
         epsilon = choose_epsilon(x, epsilon)
     if running_mean is None or running_var is None:
@@ -128,7 +128,7 @@ def group_norm(
     groups: int,
     epsilon: float | None = None,
 ) -> torch.Tensor:
-    """The library's, where all have one dtype."""
+    """Call the library's kernel if all arrays have one dtype."""
     if epsilon is None:
         epsilon = choose_epsilon(x, epsilon)
     if _have_one_dtype(x, scale, bias) and not does_sum_in_half(x) and not _is_seen_by_none(x):
@@ -151,7 +151,7 @@ def layer_norm(
     axes: tuple[int, ...] = (-1,),
     epsilon: float | None = None,
 ) -> torch.Tensor:
-    """The library's, which normalizes trailing axes, with a scale and a bias of just their shape."""
+    """Call the library's kernel for trailing axes, with a scale and a bias of exactly their shape."""
     if epsilon is None:
         epsilon = choose_epsilon(x, epsilon)
     shape = x.shape[x.ndim - len(axes) :]

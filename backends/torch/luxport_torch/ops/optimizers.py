@@ -35,7 +35,7 @@ def adam_update(
     decay: Any,
     in_place: bool,
 ) -> tuple[torch.Tensor, ...]:
-    """One pass over memory by PyTorch's fused kernel where there are plain numbers on the CPU; else the definition."""
+    """Step by PyTorch's fused kernel, in one pass over memory, for plain numbers on the CPU; else by the definition."""
     n = len(arrays) // 4
     if not _are_plain(arrays, n, 2 * n) or not _are_known(powers, eta, beta, epsilon):
         return _define_adam_update(
@@ -68,17 +68,17 @@ def adam_step(
     beta: tuple[Any, Any],
     epsilon: Any,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """One pass over memory, as `adam_update`."""
+    """Step in one pass over memory, as `adam_update` does."""
     if not _are_plain((dx, m, v), 0, 1) or not _are_known(powers, eta, beta, epsilon):
         return _define_adam_step(dx, m, v, powers=powers, eta=eta, beta=beta, epsilon=epsilon)
     step, m, v = torch.zeros_like(m), m.clone(), v.clone()
-    # The kernel subtracts; the step is to be subtracted by who asked for it.
+    # The kernel subtracts the step; here the step itself is wanted, which the caller subtracts.
     _step_by_adam([step], [dx], [m], [v], powers, -eta, beta, epsilon)
     return m, v, step
 
 
 def descent_update(*arrays: torch.Tensor, eta: Any, in_place: bool) -> tuple[torch.Tensor, ...]:
-    """Three calls for all arrays."""
+    """Step all arrays by three calls."""
     n = len(arrays) // 2
     if not _are_plain(arrays, n, 2 * n) or not _are_known(eta):
         return _define_descent_update(*arrays, eta=eta, in_place=in_place)
@@ -91,7 +91,7 @@ def descent_update(*arrays: torch.Tensor, eta: Any, in_place: bool) -> tuple[tor
 
 
 def momentum_update(*arrays: torch.Tensor, eta: Any, rho: Any, in_place: bool) -> tuple[torch.Tensor, ...]:
-    """Four calls for all arrays."""
+    """Step all arrays by four calls."""
     n = len(arrays) // 3
     if not _are_plain(arrays, n, 2 * n) or not _are_known(eta, rho):
         return _define_momentum_update(*arrays, eta=eta, rho=rho, in_place=in_place)
@@ -109,7 +109,7 @@ def momentum_update(*arrays: torch.Tensor, eta: Any, rho: Any, in_place: bool) -
 
 
 def finite_norm(size: torch.Tensor, *, p: float, shape: tuple[int, ...]) -> torch.Tensor:
-    """Ask whether it is finite, unless there is no value yet."""
+    """Raise an error if the norm is not finite, unless it has no value yet."""
     if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
         return size
     return _define_finite_norm(size, p=p, shape=shape)

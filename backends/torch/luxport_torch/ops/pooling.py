@@ -21,7 +21,7 @@ _mean_definition = ops.definition_of(ops.mean_pool_nd)
 
 
 def max_pool_nd(x: torch.Tensor, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes) -> torch.Tensor:
-    """One call of the library's, whose gradient goes to the first maximum too."""
+    """Call the library's function, whose gradient goes to the first maximum too."""
     pool = _MAX.get(len(window))
     if pool is None or not x.is_floating_point():
         return _max_definition(x, window=window, stride=stride, padding=padding, dilation=dilation)
@@ -35,7 +35,7 @@ def max_pool_nd(x: torch.Tensor, *, window: Sizes, stride: Sizes, padding: Pairs
 
 
 def take_largest(x: torch.Tensor, *, axis: int) -> torch.Tensor:
-    """One call of the library's, whose gradient goes to the first maximum too."""
+    """Call the library's function, whose gradient goes to the first maximum too."""
     return torch.max(x, dim=axis, keepdim=True).values
 
 
@@ -48,7 +48,7 @@ def mean_pool_nd(
     dilation: Sizes,
     count_include_pad: bool,
 ) -> torch.Tensor:
-    """One call of the library's where it has the options."""
+    """Call the library's function if it has the options."""
     pool = _MEAN.get(len(window))
     around = _find_even_padding(window, padding)
     there = x.is_floating_point()

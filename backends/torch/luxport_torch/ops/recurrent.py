@@ -34,7 +34,7 @@ def rnn_sweep(
     activation: Any = ops.tanh,
     reverse: bool = False,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """One call of the library for tanh and relu."""
+    """Call the library once for tanh and relu."""
     if casts(x, weight_ih):
         arrays = x, weight_ih, weight_hh, bias_ih, bias_hh, hidden, mask
         return call_in_float32(rnn_sweep, *arrays, activation=activation, reverse=reverse)

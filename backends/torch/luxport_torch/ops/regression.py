@@ -17,7 +17,7 @@ _REDUCTIONS = {None: 0, "mean": 1, "sum": 2}
 
 
 def squared_error(y_hat: torch.Tensor, y: torch.Tensor, *, agg: str | None) -> torch.Tensor:
-    """One call of the library's, whose gradient is one, too; a compiler fuses the definition."""
+    """Call the library's function, whose gradient is one call, too; a compiler fuses the definition."""
     usual = y_hat.dtype is torch.float32 or y_hat.dtype is torch.float64
     if usual and y.dtype is y_hat.dtype and y.shape == y_hat.shape and may_look(y_hat):
         # What `torch.nn.functional.mse_loss` calls after it has asked whether the shapes are one.

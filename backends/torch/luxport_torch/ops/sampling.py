@@ -13,7 +13,7 @@ __all__ = ["rotation_taps"]
 def rotation_taps(
     x: torch.Tensor, *, angle: float, center: tuple[float, float], bilinear: bool
 ) -> tuple[tuple[torch.Tensor, torch.Tensor], ...]:
-    """The table by PyTorch's own arithmetic, in double precision as NumPy's."""
+    """Compute the table by PyTorch's own arithmetic, in double precision as NumPy's."""
     host = x.device.type == "mps"  # which has no double precision
     taps = make_taps(xp, tuple(x.shape)[2:], angle, center, bilinear, device="cpu" if host else x.device)
     return tuple([(weights.to(x.device, x.dtype), indices.to(x.device)) for weights, indices in taps])

@@ -8,5 +8,5 @@ __all__ = ["are_fixed"]
 
 
 def are_fixed(x: torch.Tensor) -> bool:
-    """Not while a program is compiled: what it does with its sizes is to serve others, too."""
+    """Tell whether no program is being compiled: what it does with its sizes is to serve others, too."""
     return not torch.compiler.is_compiling() and not any([isinstance(n, torch.SymInt) for n in x.shape])
