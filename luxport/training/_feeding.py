@@ -21,7 +21,7 @@ __all__ = ["count_samples", "load_batches", "move_ahead"]
 def load_batches(data: Any, batch_size: int, *, shuffle: bool) -> Iterable[Any]:
     """Return batches as they are given, and a `DataLoader` of whole arrays.
 
-    Raises: TypeError for samples, tables and what cannot be gone through
+    Raises: TypeError for samples, tables, lists of numbers and what cannot be gone through
     """
     indexed = callable(getattr(type(data), "__getitem__", None))  # all that Python's old way to iterate asks for
     if isinstance(data, type) or not (indexed or isinstance(data, Iterable)) or getattr(data, "shape", None) == ():
@@ -37,10 +37,23 @@ def load_batches(data: Any, batch_size: int, *, shuffle: bool) -> Iterable[Any]:
             "fit and evaluate expect data as batches or whole arrays, got a DataFrame: "
             'pass (frame[["a", "b"]].to_numpy("float32"), frame[["y"]].to_numpy("float32")), for example'
         )
+    parts = list(data.values()) if isinstance(data, Mapping) else data if isinstance(data, tuple) else ()
+    if parts and all(map(_is_list_of_numbers, parts)):
+        raise TypeError(
+            "fit and evaluate expect whole data as arrays, got lists of numbers: "
+            'numpy.asarray(values, "float32") makes one'
+        )
     whole = isinstance(data, (tuple, Mapping)) and all([is_array(leaf) for leaf in tree.leaves(data)])
     if not whole and not isinstance(data, Share):
         return data
     return DataLoader(data, batch_size, shuffle=shuffle, seed=0 if shuffle else None)
+
+
+def _is_list_of_numbers(values: Any) -> bool:
+    first = values
+    while isinstance(first, list) and first:
+        first = first[0]
+    return first is not values and isinstance(first, (int, float))
 
 
 def move_ahead(batches: Iterable[Any], state: TrainState, waiting: list[Any]) -> Iterator[Any]:

@@ -70,6 +70,15 @@ def test_samples_are_told_from_batches():
         training.fit(MSE, start("torch"), Samples(), show=None)
 
 
+@pytest.mark.parametrize("data", [(X.tolist(), X.tolist()), {"x": X.tolist(), "y": [1.0, 2.0]}])
+def test_lists_of_numbers_are_told_from_arrays(data):
+    with pytest.raises(TypeError, match="expect whole data as arrays, got lists of numbers: numpy.asarray"):
+        training.fit(MSE, start("torch"), data, show=None)
+    pairs = ([X, X], [X, X])  # batches, which are lists of arrays
+    state, _ = training.fit(MSE, start("torch"), pairs, show=None, jit=False)
+    assert int(state.step) == 2
+
+
 def test_no_gradients_are_told():
     ps, _ = luxport.setup(0, luxport.Dense(1, 1), backend="numpy")
     with pytest.raises(TypeError, match="expects gradients like ps, got None"):
