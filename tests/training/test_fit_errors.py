@@ -74,7 +74,7 @@ def test_samples_are_told_from_batches():
 def test_lists_of_numbers_are_told_from_arrays(data):
     with pytest.raises(TypeError, match="expect whole data as arrays, got lists of numbers: numpy.asarray"):
         training.fit(MSE, start("torch"), data, show=None)
-    pairs = ([X, X], [X, X])  # batches, which are lists of arrays
+    pairs = [[X, X], [X, X]]  # batches, which are lists of arrays
     state, _ = training.fit(MSE, start("torch"), pairs, show=None, jit=False)
     assert int(state.step) == 2
 
