@@ -29,7 +29,7 @@ def scaled_dot_product_attention(
     dropout: Dropping = ops.identity,
     return_scores: bool = True,
 ) -> Any:
-    """The fused function where nobody wants the scores.
+    """Call the fused function if the scores are not needed.
 
     It counts causal masks from the last tokens, and gives the mean of all values where a mask hides all keys.
     """

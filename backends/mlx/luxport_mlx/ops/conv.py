@@ -20,7 +20,7 @@ _definition = ops.definition_of(ops.conv_nd)
 def conv_nd(
     x: Any, weight: Any, bias: Any, *, stride: Sizes, padding: Pairs, dilation: Sizes, groups: int, flip: bool
 ) -> Any:
-    """One call of the library's correlation, of the flipped kernel."""
+    """Flip the kernel, and call the library's correlation."""
     options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups, "flip": flip}
     if not _is_native(x, weight, groups):
         return _definition(x, weight, bias, **options)

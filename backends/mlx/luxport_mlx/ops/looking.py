@@ -10,7 +10,7 @@ __all__ = ["may_look", "value_range"]
 
 
 def may_look(x: mx.array) -> bool:
-    """Not in a program that is compiled or mapped, and not where a GPU would be waited for."""
+    """Tell whether no program is compiled or mapped, and no GPU would be waited for."""
     return mx.default_device().type == mx.cpu and has_values(x)
 
 

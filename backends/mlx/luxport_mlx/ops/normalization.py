@@ -20,7 +20,7 @@ _define_rms_norm = definition_of(ops.rms_norm)
 def layer_norm(
     x: Any, scale: Any = None, bias: Any = None, *, axes: tuple[int, ...] = (-1,), epsilon: float | None = None
 ) -> Any:
-    """The library's, along the last axis."""
+    """Call the library's function along the last axis."""
     if epsilon is None:
         epsilon = choose_epsilon(x, epsilon)
     if _is_native(x, (scale, bias), axes, epsilon):
@@ -29,7 +29,7 @@ def layer_norm(
 
 
 def rms_norm(x: Any, scale: Any = None, *, axes: tuple[int, ...] = (-1,), epsilon: float | None = None) -> Any:
-    """The library's, along the last axis."""
+    """Call the library's function along the last axis."""
     if epsilon is None:
         epsilon = choose_epsilon(x, epsilon)
     if _is_native(x, (scale,), axes, epsilon):

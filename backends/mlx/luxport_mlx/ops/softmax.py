@@ -15,7 +15,7 @@ _definition = ops.definition_of(ops.softmax)
 
 
 def softmax(x: Any, *, axis: Axes = -1) -> Any:
-    """One call, which makes NaN of inf: the largest finite number stands in for it."""
+    """Call the library once; it makes NaN of inf, so the largest finite number takes the place of inf."""
     if not isinstance(axis, int) or not mx.issubdtype(x.dtype, mx.floating) or 0 in x.shape:
         return _definition(x, axis=axis)
     if x.dtype.size < 4:  # the library's gradient is that of the rounded result

@@ -60,43 +60,43 @@ def _accept_native(
 
 @_accept_native(ops.relu, kinds=_WITH_DOUBLE)
 def relu(x: Array) -> Array:
-    """One operator."""
+    """Record one operator."""
     return record_same("Relu", x)
 
 
 @_accept_native(ops.sigmoid, kinds=_WITH_DOUBLE)
 def sigmoid(x: Array) -> Array:
-    """One operator."""
+    """Record one operator."""
     return record_same("Sigmoid", x)
 
 
 @_accept_native(ops.tanh, kinds=_WITH_DOUBLE)
 def tanh(x: Array) -> Array:
-    """One operator."""
+    """Record one operator."""
     return record_same("Tanh", x)
 
 
 @_accept_native(ops.elu)
 def elu(x: Array, *, alpha: float = 1.0) -> Array:
-    """One operator."""
+    """Record one operator."""
     return record_same("Elu", x, alpha=float(alpha))
 
 
 @_accept_native(ops.celu, kinds=("float32",))
 def celu(x: Array, *, alpha: float = 1.0) -> Array:
-    """One operator."""
+    """Record one operator."""
     return record_same("Celu", x, alpha=float(alpha))
 
 
 @_accept_native(ops.selu)
 def selu(x: Array) -> Array:
-    """One operator."""
+    """Record one operator."""
     return record_same("Selu", x)
 
 
 @_accept_native(ops.leakyrelu)
 def leakyrelu(x: Array, *, a: float = 0.01) -> Array:
-    """One operator."""
+    """Record one operator."""
     return record_same("LeakyRelu", x, alpha=float(a))
 
 
@@ -107,25 +107,25 @@ def _replace_infinity(x: Array) -> Array:
 
 @_accept_native(ops.hardsigmoid)
 def hardsigmoid(x: Array) -> Array:
-    """One operator."""
+    """Record one operator."""
     return record_same("HardSigmoid", x, alpha=1 / 6, beta=0.5)
 
 
 @_accept_native(ops.hardswish)
 def hardswish(x: Array) -> Array:
-    """One operator, which makes NaN of -inf."""
+    """Record one operator; it makes NaN of -inf."""
     return record_same("HardSwish", _replace_infinity(x))
 
 
 @_accept_native(ops.softplus)
 def softplus(x: Array) -> Array:
-    """One operator."""
+    """Record one operator."""
     return record_same("Softplus", x)
 
 
 @_accept_native(ops.softsign)
 def softsign(x: Array) -> Array:
-    """One operator, which makes NaN of infinities: where they may come, the largest finite numbers stand in."""
+    """Record one operator, which makes NaN of infinities: where they may come, the largest finite numbers stand in."""
     if may_be_infinite(x) or may_be_infinite(x, -1):
         most = np.finfo(x.dtype).max
         x = maximum(minimum(x, make_scalar(most, x.dtype)), make_scalar(-most, x.dtype))
@@ -134,42 +134,42 @@ def softsign(x: Array) -> Array:
 
 @_accept_native(ops.mish)
 def mish(x: Array) -> Array:
-    """One operator, which makes NaN of -inf."""
+    """Record one operator; it makes NaN of -inf."""
     return record_same("Mish", _replace_infinity(x))
 
 
 @_accept_native(ops.gelu_erf, since=20)
 def gelu_erf(x: Array) -> Array:
-    """One operator, which makes NaN of -inf."""
+    """Record one operator; it makes NaN of -inf."""
     return record_same("Gelu", _replace_infinity(x))
 
 
 @_accept_native(ops.gelu_tanh, since=20)
 def gelu_tanh(x: Array) -> Array:
-    """One operator, which makes NaN of -inf."""
+    """Record one operator; it makes NaN of -inf."""
     return record_same("Gelu", _replace_infinity(x), approximate="tanh")
 
 
 @_accept_native(ops.swish)
 def swish(x: Array) -> Array:
-    """Two operators, which make NaN of -inf."""
+    """Record two operators; they make NaN of -inf."""
     x = _replace_infinity(x)
     return multiply(x, record_same("Sigmoid", x))
 
 
 @_accept_native(ops.relu6, kinds=_WITH_DOUBLE)
 def relu6(x: Array) -> Array:
-    """One operator."""
+    """Record one operator."""
     return clip(x, 0.0, 6.0)
 
 
 @_accept_native(ops.hardtanh, kinds=_WITH_DOUBLE)
 def hardtanh(x: Array) -> Array:
-    """One operator."""
+    """Record one operator."""
     return clip(x, -1.0, 1.0)
 
 
 @_accept_native(ops.erf)
 def erf(x: Array) -> Array:
-    """One operator."""
+    """Record one operator."""
     return record_same("Erf", x)

@@ -12,7 +12,7 @@ _define_embedding = ops.definition_of(ops.embedding)
 
 
 def dense(x: Array, weight: Array, bias: Array | None = None) -> Array:
-    """One operator for a matrix with a bias, two for other arrays."""
+    """Record one operator for a matrix with a bias, two for other arrays."""
     matrices = x.ndim == weight.ndim == 2 and x.dtype == weight.dtype and x.dtype.kind == "f"
     if bias is None or not matrices or bias.ndim != 1 or bias.dtype != x.dtype or x.is_constant:
         y = matmul(x, weight)
@@ -24,7 +24,7 @@ def dense(x: Array, weight: Array, bias: Array | None = None) -> Array:
 
 
 def embedding(table: Array, indices: Array) -> Array:
-    """One operator; where it is run, an index out of range is an error."""
+    """Record one operator; where it is run, an index out of range is an error."""
     if indices.value is not None or indices.dtype.kind not in "iu":
         return _define_embedding(table, indices)
     return take(table, indices, axis=0)

@@ -31,7 +31,7 @@ def scaled_dot_product_attention(
     dropout: Dropping = ops.identity,
     return_scores: bool = True,
 ) -> Any:
-    """One operator, which gives NaN, or a mean, where a mask hides all keys: with masks that are known not to."""
+    """Record one operator if no mask may hide all keys: it would give NaN or a mean there."""
     serves = (
         find_opset() >= 23 and dropout is ops.identity and bias is None and query.ndim == 4 and token_axis in (-2, -3)
     )

@@ -26,7 +26,7 @@ def conv_nd(
     groups: int,
     flip: bool,
 ) -> Array:
-    """One operator."""
+    """Record one operator."""
     options: dict[str, Any] = {"stride": stride, "padding": padding, "dilation": dilation}
     if not _is_native(x, weight, bias):
         return _define_conv(x, weight, bias, **options, groups=groups, flip=flip)
@@ -56,7 +56,7 @@ def conv_transpose_nd(
     groups: int,
     flip: bool,
 ) -> Array:
-    """One operator; what it does not cut away, or adds beyond a stride, is padded behind it."""
+    """Record one operator; what it does not cut away, or adds beyond a stride, is padded behind it."""
     options: dict[str, Any] = {"stride": stride, "padding": padding, "dilation": dilation}
     if not _is_native(x, weight, bias):
         return _define_transpose(x, weight, bias, **options, output_padding=output_padding, groups=groups, flip=flip)

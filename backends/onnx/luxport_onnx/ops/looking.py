@@ -17,7 +17,7 @@ def running_sizes(x: Array) -> tuple[Any, ...]:
 
 
 def may_look(x: Array) -> bool:
-    """At constants alone."""
+    """Tell whether x is a constant."""
     return x.is_constant
 
 

@@ -31,7 +31,7 @@ def batch_norm(
     momentum: float = 0.1,
     epsilon: float | None = None,
 ) -> tuple[Array, Array | None, Array | None]:
-    """One operator in testing."""
+    """Record one operator in test mode."""
     tracked = running_mean is not None and running_var is not None
     if (
         training
@@ -58,7 +58,7 @@ def instance_norm(
     momentum: float = 0.1,
     epsilon: float | None = None,
 ) -> tuple[Array, Array | None, Array | None]:
-    """One operator."""
+    """Record one operator."""
     options: Any = {"training": training, "momentum": momentum, "epsilon": epsilon}
     parameters = scale, bias, running_mean, running_var
     if running_mean is not None and running_var is not None:
@@ -73,7 +73,7 @@ def instance_norm(
 def group_norm(
     x: Array, scale: Array | None = None, bias: Array | None = None, *, groups: int, epsilon: float | None = None
 ) -> Array:
-    """One operator; with a group for each channel it is the one of `instance_norm`, which is the more exact."""
+    """Record one operator; with a group for each channel that of `instance_norm`, which is more exact."""
     if groups == x.shape[1]:
         return instance_norm(x, scale, bias, training=True, epsilon=epsilon)[0]
     if find_opset() < 21 or not is_native(x) or x.ndim < 3 or not _fits(x, 1, scale, bias):
@@ -96,7 +96,7 @@ def layer_norm(
     axes: tuple[int, ...] = (-1,),
     epsilon: float | None = None,
 ) -> Array:
-    """One operator over trailing axes, with a scale and a bias of just their shape."""
+    """Record one operator over trailing axes, with a scale and a bias of just their shape."""
     rank = len(axes)
     trailing = sorted([axis - x.ndim if axis >= 0 else axis for axis in axes]) == list(range(-rank, 0))
     shape = x.shape[x.ndim - rank :]
@@ -113,7 +113,7 @@ def layer_norm(
 def rms_norm(
     x: Array, scale: Array | None = None, *, axes: tuple[int, ...] = (-1,), epsilon: float | None = None
 ) -> Array:
-    """The formula; numbers whose squares overflow are not scaled first."""
+    """Compute the formula; numbers whose squares overflow are not scaled first."""
     wide = widen_halves(xp, x)
     y = wide / xp.sqrt(xp.mean(wide * wide, axis=axes, keepdims=True) + choose_epsilon(x, epsilon))
     if scale is not None:

@@ -19,7 +19,7 @@ _define_global_mean = ops.definition_of(ops.global_mean_pool)
 
 
 def max_pool_nd(x: Array, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes) -> Array:
-    """One operator."""
+    """Record one operator."""
     options = {"window": window, "stride": stride, "padding": padding, "dilation": dilation}
     kinds = ("float16", "float32", "float64")
     return (
@@ -30,7 +30,7 @@ def max_pool_nd(x: Array, *, window: Sizes, stride: Sizes, padding: Pairs, dilat
 def mean_pool_nd(
     x: Array, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes, count_include_pad: bool
 ) -> Array:
-    """One operator."""
+    """Record one operator."""
     options: dict[str, Any] = {"window": window, "stride": stride, "padding": padding, "dilation": dilation}
     kinds = ("float16", "float32")
     if not _fits(x, kinds, window, padding) or set(dilation) != {1}:
@@ -39,7 +39,7 @@ def mean_pool_nd(
 
 
 def lp_pool_nd(x: Array, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes, p: float) -> Array:
-    """One operator for an even p: it takes absolute values."""
+    """Record one operator for an even p: it takes absolute values."""
     options: dict[str, Any] = {"window": window, "stride": stride, "padding": padding, "dilation": dilation}
     if not _fits(x, ("float32",), window, padding) or set(dilation) != {1} or p % 2 != 0:
         return _define_lp(x, **options, p=p)
@@ -47,12 +47,12 @@ def lp_pool_nd(x: Array, *, window: Sizes, stride: Sizes, padding: Pairs, dilati
 
 
 def global_max_pool(x: Array) -> Array:
-    """One operator."""
+    """Record one operator."""
     return _record_global("GlobalMaxPool", x) if _is_whole(x) else _define_global_max(x)
 
 
 def global_mean_pool(x: Array) -> Array:
-    """One operator."""
+    """Record one operator."""
     return _record_global("GlobalAveragePool", x) if _is_whole(x) else _define_global_mean(x)
 
 

@@ -15,12 +15,12 @@ __all__ = ["random_bits", "threefry_2x32"]
 
 
 def random_bits(key: Array, counter: Array, *, shape: tuple[int, ...]) -> Array:
-    """The host's."""
+    """Draw on the host."""
     return _compute_on_host(threefry_on_host.random_bits, key, counter, shape=shape)
 
 
 def threefry_2x32(key: Array, counters: Array) -> Array:
-    """The host's."""
+    """Draw on the host."""
     return _compute_on_host(threefry_on_host.threefry_2x32, key, counters)
 
 

@@ -31,7 +31,7 @@ def rnn_sweep(
     activation: Any = ops.tanh,
     reverse: bool = False,
 ) -> tuple[Array, Array]:
-    """One operator for the activations that it has."""
+    """Record one operator for the activations that it has."""
     name = {ops.tanh: "Tanh", ops.relu: "Relu", ops.sigmoid: "Sigmoid", ops.softsign: "Softsign"}.get(activation)
     if name is None or not _is_native(x, mask):
         arrays = x, weight_ih, weight_hh, bias_ih, bias_hh, hidden, mask
@@ -53,7 +53,7 @@ def lstm_sweep(
     *,
     reverse: bool = False,
 ) -> tuple[Array, Array, Array]:
-    """One operator, whose gates are input, output, forget, candidate."""
+    """Record one operator, whose gates are input, output, forget, candidate."""
     if not _is_native(x, mask):
         return _define_lstm(x, weight_ih, weight_hh, bias_ih, bias_hh, hidden, memory, mask, reverse=reverse)
     weights = weight_ih, weight_hh, bias_ih, bias_hh
@@ -72,7 +72,7 @@ def gru_sweep(
     *,
     reverse: bool = False,
 ) -> tuple[Array, Array]:
-    """One operator, whose gates are update, reset, candidate."""
+    """Record one operator, whose gates are update, reset, candidate."""
     if not _is_native(x, mask):
         return _define_gru(x, weight_ih, weight_hh, bias_ih, bias_hh, hidden, mask, reverse=reverse)
     weights = weight_ih, weight_hh, bias_ih, bias_hh
@@ -91,7 +91,7 @@ def gru_v3_sweep(
     *,
     reverse: bool = False,
 ) -> tuple[Array, Array]:
-    """One operator, whose reset gate comes before the product."""
+    """Record one operator, whose reset gate comes before the product."""
     if not _is_native(x, mask):
         return _define_gru_v3(x, weight_ih, weight_hh, weight_hn, bias_ih, hidden, mask, reverse=reverse)
     out = weight_hn.shapes[0][1]

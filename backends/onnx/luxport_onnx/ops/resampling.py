@@ -19,7 +19,7 @@ _define_shuffle: Any = ops.definition_of(ops.pixel_shuffle)
 
 
 def upsample_nearest(x: Array, *, scale: Scale = None, size: Size = None) -> Array:
-    """One operator for scales, and for sizes that are multiples of the ones that are known."""
+    """Record one operator for scales, and for sizes that are multiples of the ones that are known."""
     factors, sizes = _write_whole(x, scale), _write_whole(x, size)
     if sizes is not None and scale is None and not any([n is None or new % n for n, new in _pair_sizes(x, sizes)]):
         factors = [new // n for n, new in _pair_sizes(x, sizes) if n]
@@ -29,7 +29,7 @@ def upsample_nearest(x: Array, *, scale: Scale = None, size: Size = None) -> Arr
 
 
 def upsample_linear(x: Array, *, scale: Scale = None, size: Size = None, align_corners: bool = True) -> Array:
-    """One operator for whole scales, and for sizes."""
+    """Record one operator for whole scales, and for sizes."""
     factors, sizes = _write_whole(x, scale), _write_whole(x, size)
     if (factors is None) == (sizes is None) or (scale is not None and size is not None) or not _is_native(x):
         return _define_linear(x, scale=scale, size=size, align_corners=align_corners)
@@ -38,7 +38,7 @@ def upsample_linear(x: Array, *, scale: Scale = None, size: Size = None, align_c
 
 
 def pixel_shuffle(x: Array, *, factor: int) -> Array:
-    """One operator for images."""
+    """Record one operator for images."""
     if not _is_native(x) or x.ndim != 4 or not x.shape[1] or x.shape[1] % factor**2:
         return _define_shuffle(x, factor=factor)
     shapes = [(n, c // factor**2, h * factor, w * factor) for n, c, h, w in x.shapes]

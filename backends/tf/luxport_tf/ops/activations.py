@@ -63,7 +63,7 @@ tanh = _accept_floats(ops.tanh)(tf.math.tanh)
 
 @_accept_floats(ops.erf)
 def erf(x: Any) -> Any:
-    """One call on what is not 1 yet: in float64 it makes NaN of numbers whose square overflows."""
+    """Call TensorFlow's function where erf is not yet 1: in float64 it makes NaN of numbers whose square overflows."""
     return tf.math.erf(tf.clip_by_value(x, -10.0, 10.0))
 
 
@@ -75,25 +75,25 @@ def hardsigmoid(x: Any) -> Any:
 
 @_accept_floats(ops.hardswish)
 def hardswish(x: Any) -> Any:
-    """A product of clips, through whose edges gradients pass."""
+    """Multiply clipped values; gradients pass through the edges of a clip."""
     return tf.maximum(x, -3.0) * (tf.clip_by_value(x + 3.0, 0.0, 6.0) / 6.0)
 
 
 @_accept_floats(ops.leakyrelu)
 def leakyrelu(x: Any, *, a: float = 0.01) -> Any:
-    """One call, which holds its slope in float32: not for float64."""
+    """Call TensorFlow's function except in float64: it takes the slope in float32."""
     return definition_of(ops.leakyrelu)(x, a=a) if x.dtype == tf.float64 else tf.nn.leaky_relu(x, a)
 
 
 @_accept_floats(ops.logsigmoid)
 def logsigmoid(x: Any) -> Any:
-    """One call between two signs."""
+    """Call `softplus` of -x, and negate."""
     return -tf.math.softplus(-x)
 
 
 @_accept_floats(ops.swish)
 def swish(x: Any) -> Any:
-    """The formula, for what is not so far that the gate is 0 or 1, unless the program may rely on no inf."""
+    """Compute the formula, by a gate of 0 or 1 where x is far from 0, unless the program may rely on no inf."""
     if may_rely():
         rely_on(tf.math.is_finite(tf.reduce_sum(x)))
         return x * tf.math.sigmoid(x)
@@ -103,7 +103,7 @@ def swish(x: Any) -> Any:
 
 @_accept_floats(ops.gelu_tanh)
 def gelu_tanh(x: Any) -> Any:
-    """The formula, with a slope of its own."""
+    """Compute the formula, with a slope of its own."""
     return _compute_gelu_of_cubic(ops.gelu_tanh, x)
 
 

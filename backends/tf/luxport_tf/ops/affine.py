@@ -17,7 +17,7 @@ _define_dense = ops.definition_of(ops.dense)
 
 
 def dense(x: Any, weight: Any, bias: Any = None) -> Any:
-    """One matrix product for any number of leading axes."""
+    """Take one matrix product for any number of leading axes."""
     if x.dtype != weight.dtype or (bias is not None and bias.dtype != x.dtype) or x.dtype in _WITHOUT_PRODUCTS:
         return _define_dense(x, weight, bias)
     check_dense(x, weight, bias)

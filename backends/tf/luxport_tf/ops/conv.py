@@ -21,7 +21,7 @@ _transpose_definition = ops.definition_of(ops.conv_transpose_nd)
 def conv_nd(
     x: Any, weight: Any, bias: Any, *, stride: Sizes, padding: Pairs, dilation: Sizes, groups: int, flip: bool
 ) -> Any:
-    """The library's correlation of the flipped kernel, with what it has not for every dtype made from what it has."""
+    """Flip the kernel, and call the library's correlation; what it lacks for a dtype is made from what it has."""
     rank = len(stride)
     # Of an empty batch the library makes one of another shape.
     if rank > 3 or _is_mixed(x, weight, bias) or not x.dtype.is_floating or x.shape[0] == 0:
@@ -58,7 +58,7 @@ def conv_transpose_nd(
     groups: int,
     flip: bool,
 ) -> Any:
-    """The library's for one and two axes, without its padding, which is cut away after it."""
+    """Call the library's function for one and two axes without padding, and cut the padding away afterward."""
     rank = len(stride)
     if rank > 2 or _is_mixed(x, weight, bias) or not x.dtype.is_floating or x.shape[0] == 0:
         options = {"stride": stride, "padding": padding, "dilation": dilation, "output_padding": output_padding}

@@ -16,7 +16,7 @@ __all__ = ["embedding", "value_range"]
 
 
 def embedding(table: Any, indices: Any) -> Any:
-    """One gather, whatever the shape of the indices and whether it is known."""
+    """Gather once, whatever the shape of the indices, known or not."""
     expect_integers(indices)
     indices, there = require_in_range(xp, indices, read_sizes(table)[0])
     # Gradients of rows that are taken many times add up in float32.

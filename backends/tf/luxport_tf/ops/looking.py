@@ -13,10 +13,10 @@ __all__ = ["may_look", "find_reliance"]
 
 
 def may_look(x: Any) -> bool:
-    """Not in a graph, and on the CPU alone."""
+    """Tell whether x is no tensor of a graph, and on the CPU."""
     return tf.executing_eagerly() and not tf.is_symbolic_tensor(x) and "CPU" in x.backing_device
 
 
 def find_reliance(x: Any) -> Callable[[Any], None] | None:
-    """In a program of luxport's own, which gives the conditions back."""
+    """Tell whether this is a program of luxport's own, which returns the conditions that it relies on."""
     return rely_on if may_rely() else None

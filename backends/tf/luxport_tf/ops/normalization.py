@@ -34,7 +34,7 @@ def batch_norm(
     momentum: float = 0.1,
     epsilon: float | None = None,
 ) -> tuple[Any, Any, Any]:
-    """The library's by the statistics of x, where squares neither overflow nor vanish; elsewhere the definition."""
+    """Call the library's kernel if the squares of x neither overflow nor vanish; otherwise the definition."""
     epsilon = choose_epsilon(x, epsilon)
     options = {"training": training, "momentum": momentum, "epsilon": epsilon}
     tracked = running_mean is not None and running_var is not None

@@ -23,7 +23,7 @@ _mean_definition = ops.definition_of(ops.mean_pool_nd)
 
 
 def max_pool_nd(x: Any, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes) -> Any:
-    """The library's, whose gradient goes to the first maximum too.
+    """Call the library's function, whose gradient goes to the first maximum too.
 
     It passes over NaN, and makes a window of -inf alone the least finite number, without a gradient. Where there is
     one or the other, marks say where to put back NaN, and the first element of the window.
@@ -79,7 +79,7 @@ def _mark_max(x: Any, window: Sizes, stride: Sizes, padding: Pairs) -> Any:
 def mean_pool_nd(
     x: Any, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes, count_include_pad: bool
 ) -> Any:
-    """The library's, over x with its padding; divided by the mean of ones where padding does not count."""
+    """Call the library's function on padded x; if padding does not count, divide by the mean of ones."""
     if any(d > 1 for d in dilation) or not x.dtype.is_floating:
         return _mean_definition(
             x, window=window, stride=stride, padding=padding, dilation=dilation, count_include_pad=count_include_pad

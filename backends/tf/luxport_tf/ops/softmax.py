@@ -18,7 +18,7 @@ _logsoftmax_definition = ops.definition_of(ops.logsoftmax)
 
 
 def softmax(x: Any, *, axis: Axes = -1) -> Any:
-    """One call where the program may rely on no inf and no NaN; the formula elsewhere, with the largest number for inf.
+    """Call the library if the program may rely on no inf and no NaN; otherwise compute the formula, with the largest number for inf.
 
     The library's own makes NaN of inf, and passes over a NaN.
     """
@@ -34,7 +34,7 @@ def softmax(x: Any, *, axis: Axes = -1) -> Any:
 
 
 def logsoftmax(x: Any, *, axis: Axes = -1) -> Any:
-    """One call, on 0 and -inf where there is an inf."""
+    """Call the library once; if there is an inf, on 0 and -inf."""
     if not isinstance(axis, int) or not x.dtype.is_floating or x.dtype.size < 4:
         return _logsoftmax_definition(x, axis=axis)
     if may_rely():

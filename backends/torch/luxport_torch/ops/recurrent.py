@@ -61,7 +61,7 @@ def lstm_sweep(
     *,
     reverse: bool = False,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """One call of the library, three to six times as fast as the steps."""
+    """Call the library once, three to six times as fast as the steps."""
     if casts(x, weight_ih):
         arrays = x, weight_ih, weight_hh, bias_ih, bias_hh, hidden, memory, mask
         return call_in_float32(lstm_sweep, *arrays, reverse=reverse)
@@ -85,7 +85,7 @@ def gru_sweep(
     *,
     reverse: bool = False,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """One call of the library."""
+    """Call the library once."""
     if casts(x, weight_ih):
         return call_in_float32(gru_sweep, x, weight_ih, weight_hh, bias_ih, bias_hh, hidden, mask, reverse=reverse)
     if is_compiled(x):
@@ -107,7 +107,7 @@ def gru_v3_sweep(
     *,
     reverse: bool = False,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The steps; one operator in a compiled program."""
+    """Take the steps, in a compiled program by one operator."""
     if casts(x, weight_ih):
         return call_in_float32(gru_v3_sweep, x, weight_ih, weight_hh, weight_hn, bias_ih, hidden, mask, reverse=reverse)
     if is_compiled(x):

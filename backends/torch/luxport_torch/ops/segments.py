@@ -13,7 +13,7 @@ _NAMES = {"prod": "prod", "max": "amax", "min": "amin"}
 
 
 def reduce_known_segments(src: torch.Tensor, segments: torch.Tensor, *, op: str, size: int) -> torch.Tensor:
-    """One call of the library."""
+    """Call the library once."""
     shape = (size, *src.shape[1:])
     if segments.dtype not in (torch.int32, torch.int64) and _are_integers(segments):
         segments = segments.to(torch.int64)

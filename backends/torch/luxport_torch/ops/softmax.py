@@ -16,7 +16,7 @@ _logsoftmax_definition = ops.definition_of(ops.logsoftmax)
 
 
 def softmax(x: torch.Tensor, *, axis: Axes = -1) -> torch.Tensor:
-    """One call, which makes NaN of inf: the largest finite number stands in for it."""
+    """Call the library once; it makes NaN of inf, so the largest finite number takes the place of inf."""
     if not isinstance(axis, int) or not x.is_floating_point():
         return _softmax_definition(x, axis=axis)
     if x.dtype.itemsize < 4:  # the library's gradient is that of the rounded result
@@ -25,7 +25,7 @@ def softmax(x: torch.Tensor, *, axis: Axes = -1) -> torch.Tensor:
 
 
 def logsoftmax(x: torch.Tensor, *, axis: Axes = -1) -> torch.Tensor:
-    """One call, on 0 and -inf where there is an inf."""
+    """Call the library once; if there is an inf, on 0 and -inf."""
     if not isinstance(axis, int) or not x.is_floating_point():
         return _logsoftmax_definition(x, axis=axis)
     if x.dtype.itemsize < 4:  # the library's sum of thousands overflows
