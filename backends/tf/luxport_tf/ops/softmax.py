@@ -18,9 +18,9 @@ _logsoftmax_definition = ops.definition_of(ops.logsoftmax)
 
 
 def softmax(x: Any, *, axis: Axes = -1) -> Any:
-    """Call the library if the program may rely on no inf and no NaN; otherwise compute the formula, with the largest number for inf.
+    """Call the library if the program may rely on no inf and no NaN; otherwise compute the formula.
 
-    The library's own makes NaN of inf, and passes over a NaN.
+    The library's own makes NaN of inf, and passes over a NaN: the formula takes the largest number in place of inf.
     """
     if x.dtype not in (tf.float32, tf.float64):
         return _softmax_definition(x, axis=axis)
