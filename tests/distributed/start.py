@@ -20,11 +20,15 @@ import two_hosts
 import writing
 
 HERE = Path(__file__).parent
+LONGEST = 900.0
+"""So many seconds a row may take: four processes of JAX take six minutes for all steps beside much other work."""
 ENGINES = ("torch", "jax", "tf", "mpi")
 ALL = "collectives+upstream+out_of_step+misusing"
 STEPS = "differentiating+halving+parting+training+stepping+accumulating+unusual+resuming+stepping_out+equaling"
 FITS = ("uneven+fitting", "interrupting+guarding", "counting+cutting+differing")
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port"]
+_FOLDERS: list[tempfile.TemporaryDirectory[str]] = []
+"""Of each start one, where processes note that they are there: frameworks are imported at different times."""
 EXAMPLE = HERE.parents[1] / "examples" / "distributed.py"
 
 
@@ -32,25 +36,27 @@ def begin(engine: str, rounds: str, size: int, sizes: Sequence[int] = ()) -> lis
     """Start a process for each rank, or the one that starts them; `sizes` are what each rank hears of all of them."""
     port = _free_port()
     arguments = [sys.executable, str(HERE / "together.py"), engine, rounds, str(size)]
+    _FOLDERS.append(tempfile.TemporaryDirectory())
+    there: dict[str, object] = {"THERE": _FOLDERS[-1].name}
     if engine == "mpi":
         # mpiexec would end all processes where one of them is killed, before they could say anything. One that ends as
         # programs do waits for the others, who end it.
         options = [] if rounds in failing.AS_PROGRAMS_END else ["-disable-auto-cleanup"]
-        return [_started([mpiexec(), *options, "-n", str(size), *arguments], {})]
-    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+        return [_started([mpiexec(), *options, "-n", str(size), *arguments], there)]
+    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, **there}
     return [
         _started(arguments, {**place, "RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": told})
         for rank, told in enumerate(sizes or [size] * size)
     ]
 
 
-def finished(engine: str, processes: list[subprocess.Popen[str]], timeout: float = 300) -> str:
+def finished(engine: str, processes: list[subprocess.Popen[str]], timeout: float = LONGEST) -> str:
     """Wait for them; return "" if all went well, else what they said."""
     well, said = heard(engine, processes, timeout)
     return "" if well else said
 
 
-def heard(engine: str, processes: list[subprocess.Popen[str]], timeout: float = 300) -> tuple[bool, str]:
+def heard(engine: str, processes: list[subprocess.Popen[str]], timeout: float = LONGEST) -> tuple[bool, str]:
     """Wait for them; return whether all went well, and what they said."""
     try:
         said = [one.communicate(timeout=timeout)[0] for one in processes]
@@ -78,13 +84,13 @@ def disturbed_while_writing(engine: str, kind: str) -> str:
     with tempfile.TemporaryDirectory() as root:
         folder = os.path.join(root, "run")
         os.environ.update({writing.FOLDER: folder, failing.LOST: str(lost)})
-        well, said = heard(engine, begin(engine, kind, 2), 300)
+        well, said = heard(engine, begin(engine, kind, 2), LONGEST)
         wrong = writing.check(folder, said)
     return "" if well and not wrong else f"{wrong}\n{said}"
 
 
 def restarted(
-    backend: str, folder: str, fatal: int, when: str = "before", *, timeout: float = 300
+    backend: str, folder: str, fatal: int, when: str = "before", *, timeout: float = LONGEST
 ) -> tuple[list[str], str]:
     """Let torchrun train, and start again what is killed at a step; return what was said at the end, and all."""
     command = [*TORCHRUN, str(_free_port()), "--max-restarts", "1", str(HERE / "restarting.py"), folder, backend]
@@ -168,7 +174,7 @@ def rows() -> Iterator[Row]:
 def _of_processes(engine: str, size: int, rounds: str, *, lost: int = 1) -> Row:
     def run() -> tuple[bool, str]:
         os.environ[failing.LOST] = str(lost)
-        said = finished(engine, begin(engine, rounds, size), 300)
+        said = finished(engine, begin(engine, rounds, size), LONGEST)
         return not said, said or "as it should be"
 
     return f"{engine}, {size} processes, {rounds}" + ("" if lost else ", rank 0"), run
@@ -178,7 +184,7 @@ def _of_other_numbers(engine: str) -> tuple[bool, str]:
     with tempfile.TemporaryDirectory() as folder:
         os.environ["CHECKPOINTS"] = folder
         for size in (2, 3, 4):
-            said = finished(engine, begin(engine, "of_another_number+going_on", size), 300)
+            said = finished(engine, begin(engine, "of_another_number+going_on", size), LONGEST)
             if said:
                 return False, f"{size} processes: {said}"
     return True, "as it should be"
@@ -208,7 +214,7 @@ def _restarted_alike(backend: str) -> tuple[bool, str]:
 def run_example(command: list[str]) -> tuple[bool, str]:
     one = _started(command, {})
     try:
-        said = one.communicate(timeout=300)[0]
+        said = one.communicate(timeout=LONGEST)[0]
     finally:
         one.terminate()
     told = [line for line in said.splitlines() if "from one process" in line]

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import sys
+import time
+from pathlib import Path
 from typing import Any
 
 import alike
@@ -213,6 +215,8 @@ def main() -> None:
         os.environ["JAX_ENABLE_X64"] = "1"
     # MPI moves arrays of every backend, and NumPy differentiates nothing.
     backend = engine if engine != "mpi" else "numpy" if sys.argv[2].startswith("collectives") else "torch"
+    luxport.backend.get_backend(backend)  # imports the framework
+    wait_for_others(size)
     port = int(os.environ.get("MASTER_PORT", 0))
     for i, rounds in enumerate(sessions):
         timeout = failing.TIMEOUT if rounds in ENDS else 60.0
@@ -227,6 +231,17 @@ def main() -> None:
     # mpiexec ends all.
     if engine != "mpi" or sessions[-1] == "hanging":
         os._exit(0)  # without waiting for those that left
+
+
+def wait_for_others(size: int) -> None:
+    """Wait until all have imported what they need: a busy machine takes longer for one than a timeout of 5 seconds."""
+    if "THERE" not in os.environ:
+        return
+    folder, deadline = Path(os.environ["THERE"]), time.monotonic() + 300
+    (folder / str(os.getpid())).touch()
+    while len(list(folder.iterdir())) < size:
+        expect(time.monotonic() < deadline, "the others did not come in 5 minutes")
+        time.sleep(0.01)
 
 
 def wrapping(backend: str, timeout: float) -> None:
