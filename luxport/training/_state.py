@@ -213,7 +213,7 @@ class TrainState(_Fields):
 
 def make_kept_state(program: Static[Program], kept: Any) -> TrainState:
     """Return a state whose entries are made when they are read."""
-    state = TrainState(program, *_NOT_READ)
+    state = tuple.__new__(TrainState, (program, *_NOT_READ))
     state.kept = kept
     return state
 

@@ -31,9 +31,8 @@ from ._sorting import *
 from ._statistical import *
 from ._transcendental import *
 
+# TensorFlow's AutoGraph rewrites nothing in here, nor warns that it cannot.
 for _names in (globals(), vars(fft), vars(linalg)):
     for _function in list(_names.values()):
         if isinstance(_function, _FunctionType) and _function.__module__.startswith(__name__):
-            _function.autograph_info__ = (
-                True  # TensorFlow's AutoGraph rewrites nothing in here, nor warns that it cannot
-            )
+            _function.autograph_info__ = True
