@@ -153,7 +153,8 @@ class CompactLayer(WrapperLayer):
 
 def _follow_half(array: Any, x: Any, ps: Parameters) -> Any:
     """Convert an array of the state to the half type of input and parameters: the states of a training are single."""
-    kinds = {kind for leaf in tree.leaves((x, ps)) if is_array(leaf) and "float" in (kind := dtype_name(leaf))}
+    found = {dtype_name(leaf) for leaf in tree.leaves((x, ps)) if is_array(leaf)}
+    kinds = {kind for kind in found if "float" in kind}
     if kinds not in ({"float16"}, {"bfloat16"}) or dtype_name(array) != "float32":
         return array
     xp = namespace(array)

@@ -257,6 +257,7 @@ def test_a_table_is_folded_into_the_terminal(monkeypatch: pytest.MonkeyPatch) ->
         replace(_failed(f"c{i}", None), subject=f"Layer_{i % 3}", backend=name, kind="peer", deviation=float(i))
         for i, name in enumerate(names)
     ]
+    monkeypatch.setenv("COLUMNS", "1000")
     whole = table(found, names)
     monkeypatch.setenv("COLUMNS", "60")
     folded = table(found, names)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -95,7 +94,7 @@ def _build_network(
         if not owners:
             break
         opened |= {id(leaf) for leaf in owners}
-    return _Builder(module, port, partial(tracing.line_of), path).build(graph)
+    return _Builder(module, port, tracing.find_line, path).build(graph)
 
 
 def _find_sharing(module: Any) -> set[int]:
@@ -111,8 +110,8 @@ def _find_sharing(module: Any) -> set[int]:
 class _Builder:
     """A graph's nodes as calls, one after the other."""
 
-    def __init__(self, module: Any, port: Callable[..., Ported], line_of: Callable[[Any], str], path: str) -> None:
-        self._module, self._port, self._line_of, self._path = module, port, line_of, path
+    def __init__(self, module: Any, port: Callable[..., Ported], find_line: Callable[[Any], str], path: str) -> None:
+        self._module, self._port, self._find_line, self._path = module, port, find_line, path
         self._inputs: list[str] = []
         self._layers: dict[str, Layer] = {}
         self._ps: dict[str, Any] = {}
@@ -159,7 +158,7 @@ class _Builder:
         except (ValueError, TypeError) as error:
             raise NoCounterpartError(
                 f"from_torch: {type(self._module).__name__} at {self._path or 'the top'} has no counterpart: "
-                f"{error}{self._line_of(node)}"
+                f"{error}{self._find_line(node)}"
             ) from None
 
     def _choose_name(self, target: str) -> str:
