@@ -205,6 +205,8 @@ def lp_pool(
     """Return ``(sum of x^p)^(1 / p)`` at each place of the window, without absolute values.
 
     x is 0 outside. An odd p makes NaN of a negative sum. Where the sum is 0 the gradient is that of the sum itself.
+    Where all powers of a channel would overflow or vanish they are those of its numbers by the largest one: in float32
+    a window 1e19 times smaller than that is 0.
 
     Args:
         window: the sizes of the window: an int for all spatial axes, or one each
