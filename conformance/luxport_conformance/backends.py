@@ -37,6 +37,7 @@ __all__ = [
     "missing",
     "note_abilities",
     "probes",
+    "run_probe",
     "run_probes",
     "selected",
     "ways",
@@ -156,14 +157,15 @@ Found = tuple[tuple[str, bool | str], ...]
 
 def run_probes(backend: Backend) -> Found:
     """Try each probe: what a backend does not have, it need not."""
+    return tuple([(name, run_probe(probe)) for name, probe in probes(backend).items()])
 
-    def run(probe: Callable[[], bool]) -> bool | str:
-        try:
-            return probe()
-        except Exception as error:  # shown by the check of this probe, which fails
-            return f"raised {type(error).__name__}"
 
-    return tuple([(name, run(probe)) for name, probe in probes(backend).items()])
+def run_probe(probe: Callable[[], bool]) -> bool | str:
+    """Return what a probe says, or became of it."""
+    try:
+        return probe()
+    except Exception as error:  # shown by the check of this probe, which fails
+        return f"raised {type(error).__name__}"
 
 
 def note_abilities(name: str, found: Found) -> None:

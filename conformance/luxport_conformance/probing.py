@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from multiprocessing.connection import Connection
 
 from luxport.backend import get_backend
-from luxport_conformance.backends import Found, probes
+from luxport_conformance.backends import Found, probes, run_probe
+from luxport_conformance.schedule import START
 from luxport_conformance.selection import Selection
 
 __all__ = ["ask"]
-
-_START = 300.0
 
 
 def ask(selection: Selection, name: str, limit: float) -> Found:
@@ -20,8 +19,7 @@ def ask(selection: Selection, name: str, limit: float) -> Found:
     names, found = list(probes(get_backend(name))), dict[str, bool | str]()
     while left := [probe for probe in names if probe not in found]:
         for told in _answers(selection, name, left, limit):
-            found[left[0]] = told
-            left.pop(0)
+            found[left.pop(0)] = told
     return tuple([(probe, found[probe]) for probe in names])
 
 
@@ -35,8 +33,8 @@ def _answers(selection: Selection, name: str, names: list[str], limit: float) ->
     ready = False
     try:
         for _ in range(len(names) + 1):
-            if not connection.poll(limit if ready else _START):
-                yield f"gave no answer in {limit if ready else _START:g} s"
+            if not connection.poll(limit if ready else START):
+                yield f"gave no answer in {limit if ready else START:g} s"
                 return
             answer = connection.recv()
             if ready:
@@ -56,8 +54,4 @@ def _probe(connection: Connection, selection: Selection, name: str, names: list[
     asked = probes(get_backend(name))
     connection.send(None)
     for probe in names:
-        try:
-            answer: bool | str = asked[probe]()
-        except Exception as error:  # shown by the check of this probe, which fails
-            answer = f"raised {type(error).__name__}"
-        connection.send(answer)
+        connection.send(run_probe(asked[probe]))

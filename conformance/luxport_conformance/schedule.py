@@ -21,7 +21,7 @@ from luxport_conformance.compiling import compiles_operations
 from luxport_conformance.runner import Check, Evidence, Outcome, run
 from luxport_conformance.selection import Selection
 
-__all__ = ["Finding", "findings"]
+__all__ = ["START", "Finding", "findings"]
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ class _Worker:
                     add(answer)
                     self._left.popleft()
             elif complaint is None:
-                allowed = limit if self._ready else _START
+                allowed = limit if self._ready else START
                 if time.monotonic() - self._since <= allowed:
                     return
                 complaint = f"given up after {allowed:g} s"
@@ -176,7 +176,7 @@ class _Worker:
         """Say once what the process has been at for long."""
         if self.busy and time.monotonic() - self._since > _LONG and self._told != self._left[0]:
             self._told = self._left[0]
-            on_wait(self._left[0], limit) if self._ready else on_wait("a process that starts", _START)
+            on_wait(self._left[0], limit) if self._ready else on_wait("a process that starts", START)
 
     def move(self, room: str) -> None:
         """Go on in a new process for a peer, and after one."""
@@ -204,7 +204,7 @@ class _Worker:
         theirs.close()
 
 
-_START = 300.0
+START = 300.0
 """What a new process may take to import its frameworks and list the checks."""
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from luxport import tree
-from luxport.backend import can, dtype_name, find_owner
+from luxport.backend import can, find_owner
 from luxport.call_arguments import says_what_it_takes
 from luxport.core.layer import Layer
 from luxport.core.surgery import replace_layers
@@ -21,7 +21,6 @@ from luxport.distributed._outline import outline, tell_without_places
 from luxport.distributed._session import Session, require_session
 from luxport.distributed._whole_batch import call_with_all
 from luxport.distributed._workers import average_together, compute_own_gradients
-from luxport.errors import shape_text
 from luxport.optimizers._rule import Compound, Rule
 from luxport.text import show
 from luxport.training._packed_programs import keep_packed, run_packed
@@ -183,6 +182,11 @@ class DataParallel:
         question = Question()
         between = partial(use_engine, session, question, backend, objective, gradients_of, finish, overlaps=overlaps)
         uneven: Callable[[Any, TrainState], Any] | None = None
+
+        def with_all_samples(*, jit: bool) -> Callable[[Any, TrainState], Any]:
+            alone = partial(compute_own_gradients, gradients_of(objective), 0)
+            return call_with_all(session, split_step(backend, alone, finish, None, jit=jit, donate=donate))
+
         own_engine = session.engine.backend == backend.name
         if own_engine and jit and can(backend, "parallel program"):
             gradients = gradients_of(objective)
@@ -205,8 +209,7 @@ class DataParallel:
             # One program of all processes has arrays of one shape in all of them.
             uneven = between(jit=True, donate=donate)
             if self.sync_batch_norm:
-                alone = partial(compute_own_gradients, gradients, 0)
-                uneven = call_with_all(session, split_step(backend, alone, finish, None, jit=True, donate=donate))
+                uneven = with_all_samples(jit=True)
         elif self.sync_batch_norm and jit and session.world.size > 1:
             raise ValueError(
                 f"sync_batch_norm moves arrays inside the step, which the engine {session.name} cannot do in a "
@@ -220,8 +223,7 @@ class DataParallel:
             question.waits = self.sync_batch_norm
             if self.sync_batch_norm and accumulate > 1:
                 # Parts of batches of different sizes are of other sizes than these, and fewer where samples are.
-                alone = partial(compute_own_gradients, gradients_of(objective), 0)
-                uneven = call_with_all(session, split_step(backend, alone, finish, None, jit=False, donate=donate))
+                uneven = with_all_samples(jit=False)
         if session.world.size == 1:
             return program
 
@@ -257,21 +259,14 @@ def _describe(
 ) -> list[str]:
     """Write down what must be the same in every process; the number of `samples`, if given, is left out."""
     described = [*told, *(state.changed or ["the state of the step before"])]
-    for path, leaf in tree.leaves_with_path(data):
-        owner = find_owner(type(leaf))
-        if owner is not None:
+    of_ps = list_kinds(state.ps) if state.kept is None else state.kept.packed[0].value.ps_kinds
+    for name, kinds in (("data", list_kinds(data)), ("parameter", of_ps)):
+        for path, owner, dtype, shape in kinds:
             expect_own(caller, session, owner, path)
-            shape = shape_text(leaf)
-            if samples is not None and len(leaf.shape):
+            if name == "data" and samples is not None and shape != "()":
                 shape = "(n" + shape[1 + len(str(samples)) :]
-            described.append(f"data {'.'.join(path)} {dtype_name(leaf)} {shape}")
-    if state.kept is None:
-        for path, leaf in tree.leaves_with_path(state.ps):
-            expect_own(caller, session, find_owner(type(leaf)), path)
-        kinds = list_kinds(state.ps)
-    else:
-        kinds = state.kept.packed[0].value.ps_kinds
-    return described + [f"parameter {'.'.join(path)} {kind} {shape}" for path, kind, shape in kinds]
+            described.append(f"{name} {'.'.join(path)} {dtype} {shape}")
+    return described
 
 
 def _count_samples(data: Any) -> int | None:

@@ -245,12 +245,12 @@ def find_layout(state: TrainState, most: int) -> Layout:
     return layout
 
 
-def list_kinds(ps: tree.Tree) -> list[tuple[tuple[str, ...], str, str]]:
-    """List the paths, dtypes and shapes of arrays."""
+def list_kinds(values: tree.Tree) -> list[tuple[tuple[str, ...], Any, str, str]]:
+    """List the paths, backends, dtypes and shapes of arrays."""
     return [
-        (path, dtype_name(leaf), shape_text(leaf))
-        for path, leaf in tree.leaves_with_path(ps)
-        if find_owner(type(leaf)) is not None
+        (path, owner, dtype_name(leaf), shape_text(leaf))
+        for path, leaf in tree.leaves_with_path(values)
+        if (owner := find_owner(type(leaf))) is not None
     ]
 
 

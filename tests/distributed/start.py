@@ -84,7 +84,7 @@ def disturbed_while_writing(engine: str, kind: str) -> str:
     with tempfile.TemporaryDirectory() as root:
         folder = os.path.join(root, "run")
         os.environ.update({writing.FOLDER: folder, failing.LOST: str(lost)})
-        well, said = heard(engine, begin(engine, kind, 2), LONGEST)
+        well, said = heard(engine, begin(engine, kind, 2))
         wrong = writing.check(folder, said)
     return "" if well and not wrong else f"{wrong}\n{said}"
 
@@ -174,7 +174,7 @@ def rows() -> Iterator[Row]:
 def _of_processes(engine: str, size: int, rounds: str, *, lost: int = 1) -> Row:
     def run() -> tuple[bool, str]:
         os.environ[failing.LOST] = str(lost)
-        said = finished(engine, begin(engine, rounds, size), LONGEST)
+        said = finished(engine, begin(engine, rounds, size))
         return not said, said or "as it should be"
 
     return f"{engine}, {size} processes, {rounds}" + ("" if lost else ", rank 0"), run
@@ -184,7 +184,7 @@ def _of_other_numbers(engine: str) -> tuple[bool, str]:
     with tempfile.TemporaryDirectory() as folder:
         os.environ["CHECKPOINTS"] = folder
         for size in (2, 3, 4):
-            said = finished(engine, begin(engine, "of_another_number+going_on", size), LONGEST)
+            said = finished(engine, begin(engine, "of_another_number+going_on", size))
             if said:
                 return False, f"{size} processes: {said}"
     return True, "as it should be"

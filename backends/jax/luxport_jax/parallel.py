@@ -13,7 +13,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from luxport import tree
 from luxport.distributed._engine import LocalEngine
 from luxport.distributed._errors import explain_program, find_first_line
-from luxport.distributed._halves import reduce_in_single
+from luxport.distributed._halves import mean_by
 from luxport.distributed._launch import World
 from luxport.distributed._session import require_session
 from luxport_jax.order import restore_order, strip_leaves
@@ -93,7 +93,7 @@ def _make_program_on(
     own = devices[0 if one_process else world.rank]
 
     def mean(arrays: list[Any]) -> list[Any]:
-        return reduce_in_single(_take_means, arrays)
+        return mean_by(_add_up, arrays, len(devices))
 
     def program(data: Any, state: Any) -> Any:
         order: Any = None
@@ -172,12 +172,10 @@ def call_connected(program: Callable[..., Any], *args: Any) -> Any:
 def take_mean_inside(array: Any) -> Any:
     """Take the mean over workers, inside a program of theirs."""
     try:
-        return reduce_in_single(_take_means, [array])[0]
+        return mean_by(_add_up, [array], jax.lax.axis_size(WORKERS))[0]
     except NameError as error:  # a program without workers
         raise explain_program("jax") from error
 
 
-def _take_means(arrays: Any) -> Any:
-    """Return the sums of each worker's share: `jax.lax.pmean` divides sums, which might overflow."""
-    size = jax.lax.axis_size(WORKERS)
-    return jax.lax.psum([array / size for array in arrays], WORKERS)
+def _add_up(arrays: Any, op: str) -> Any:
+    return jax.lax.psum(arrays, WORKERS)
