@@ -1,8 +1,11 @@
 """`luxport port` and Julia source that means harm: no text of it is run, and whatever it is, it ends in one line."""
 
 import ast
+import gc
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import fuzz_julia
 import julia_attacks
@@ -103,30 +106,39 @@ def test_what_was_not_understood_is_said_first():
     assert python.splitlines()[2].startswith("# line 2: weird")
 
 
+@contextmanager
+def taking_less_than(seconds: float) -> Iterator[None]:
+    """Expect so little time of this thread's own: not of a framework's threads, nor for garbage of other tests."""
+    gc.disable()
+    began = time.thread_time()
+    try:
+        yield
+        assert time.thread_time() - began < seconds
+    finally:
+        gc.enable()
+
+
 @pytest.mark.parametrize(
     "piece", ["(", "Chain(", "[", "1 2 ", "do x\n", "#=", 'r"', "-", "a->", "if x\n", "f(x)=", "\\", "\0", '"$(']
 )
 @pytest.mark.parametrize("count", [300, 20_000])
 def test_deep_and_broken_source_ends_soon(piece, count):
-    began = time.process_time()
-    assert fuzz_julia.outcome_of(piece * count) in ("imported", "raised", "refused")
-    assert time.process_time() - began < 3  # 2 s, and what the machine makes of it
+    with taking_less_than(3):  # 2 s, and what the machine makes of it
+        assert fuzz_julia.outcome_of(piece * count) in ("imported", "raised", "refused")
 
 
 @pytest.mark.parametrize("piece", ["f(x) = f(x)\n", "@compact(a="])
 def test_many_alike_take_time_by_their_number(piece):
     # Methods are compared with each other, and conditions that follow one another become one: 12 kB took half a minute.
-    began = time.process_time()
-    translate(piece * 1000)
-    assert time.process_time() - began < 2
+    with taking_less_than(2):
+        translate(piece * 1000)
 
 
 def test_python_that_takes_the_square_of_its_size_to_compile_is_not_written():
     fields = "".join(f"    a{i}\n" for i in range(7000))
-    began = time.process_time()
-    (hole,) = translate(f"using Flux\nstruct S\n{fields}end\n(m::S)(x) = m.a0(x)").holes
+    with taking_less_than(2):
+        (hole,) = translate(f"using Flux\nstruct S\n{fields}end\n(m::S)(x) = m.a0(x)").holes
     assert "1,000 options" in hole.reason or "form that Python has not" in hole.reason
-    assert time.process_time() - began < 2
 
 
 @pytest.mark.parametrize("source", ["x" * 75_001, "\ud800", "Conv(" * 60 + "1" + ", 1 => 1)" * 60])
