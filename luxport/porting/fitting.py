@@ -18,7 +18,7 @@ from luxport.porting import julia
 from luxport.porting.errors import FileFormatError, show
 from luxport.porting.flux.fields import compute_variance, keeps_deviation, read_number
 from luxport.porting.julia.generation import FIRST, LAST
-from luxport.porting.julia.nodes import entries_of, is_array, is_node, name_type, unwrap_node, yield_arrays
+from luxport.porting.julia.nodes import has_arrays, is_array, is_node, read_entries, unwrap_node
 from luxport.text import warn
 from luxport.tree import paths
 
@@ -83,7 +83,7 @@ def fit(
     if isinstance(value, (list, tuple)) and value and all(is_array(unwrap_node(entry)) for entry in value):
         return _fit_by_order(ps, [unwrap_node(entry) for entry in value], problems), st, problems
     if not is_node(value):
-        return ps, st, [f"parameters expected, got {name_type(value)}"]
+        return ps, st, [f"parameters expected, got {julia.name_type(value)}"]
     crossing = {".".join(path) for path, layer in named_modules(model) if getattr(layer, "cross_correlation", False)}
     ps, st = _fit_by_path(ps, st, value, "", _Fit(crossing, versions, problems))
     return ps, st, problems
@@ -114,7 +114,7 @@ class _Fit:
 
 
 def _fit_by_path(ps: Any, st: Any, value: Any, path: str, known: _Fit) -> tuple[Any, Any]:
-    node, problems = _add_variance(value, entries_of(value), path, known), known.problems
+    node, problems = _add_variance(value, read_entries(value), path, known), known.problems
     for inside in _INSIDE:
         if inside in node and inside not in ps:
             return _fit_by_path(ps, st, node[inside], path, known)
@@ -145,7 +145,7 @@ def _fit_by_path(ps: Any, st: Any, value: Any, path: str, known: _Fit) -> tuple[
     for name, entry in node.items():
         if name in used or name in _KEPT_OUT or _is_no_bias(name, entry):
             continue
-        if any(yield_arrays(entry)):
+        if has_arrays(entry):
             problems.append(f"{f'{path}.{name}' if path else name} is left over")
     return new_ps, new_st
 
@@ -228,7 +228,7 @@ def _fill(ps: Any, value_at: Callable[[tuple[str, ...]], Any], path: tuple[str, 
 
 def fit_states(value: Any, st: dict[str, Any]) -> dict[str, Any]:
     """Take the running statistics that a Lux state has."""
-    node, new = entries_of(value), dict(st)
+    node, new = read_entries(value), dict(st)
     for name, entry in st.items():
         if name in node and isinstance(entry, Mapping):
             new[name] = fit_states(node[name], dict(entry))
@@ -247,7 +247,7 @@ def _check(found: Any, wanted: Any, path: str, problems: list[str]) -> Any:
     if found is False:
         return np.zeros_like(wanted)
     if not is_array(found):
-        problems.append(f"{path}: an array expected, got {name_type(found)}")
+        problems.append(f"{path}: an array expected, got {julia.name_type(found)}")
         return wanted
     if found.shape != wanted.shape and drop_axes_of_one(found) == drop_axes_of_one(wanted):
         found = found.reshape(wanted.shape)  # Lux keeps a bias of one axis with an axis of 1 in some versions

@@ -74,7 +74,7 @@ def _describe_purpose(saved: SavedFile) -> str:
     values = saved.values
     if models := find_models(values):
         return f"whole models: {_clean(', '.join(models))}; luxport.porting.load_model builds the layers"
-    found = list(julia.every(values))
+    found = list(julia.yield_values(values))
     if any(isinstance(value, julia.Unavailable) for value in found):
         return "values that the file does not hold: see below"
     # What is in several places is one array.
@@ -88,7 +88,8 @@ def _describe_purpose(saved: SavedFile) -> str:
 def _yield_tree(root: Any, longest: int | None) -> Iterator[str]:
     """Yield the lines of a tree; what was there before is not entered again."""
     seen: dict[int, str] = {}
-    pending: list[tuple[int, str, str, Any]] = [(0, "", name, value) for name, value in julia.children(root)][::-1]
+    entries = list(julia.yield_children(root))
+    pending: list[tuple[int, str, str, Any]] = [(0, "", name, value) for name, value in reversed(entries)]
     if not pending:
         yield f"  {_summarize(root)}"
     while pending:
@@ -128,7 +129,7 @@ def _children(value: Any) -> list[tuple[str, Any]]:
     """What a value contains; the fields of Flux's structs have names although BSON leaves them out."""
     if is_component_array(value) and (tree := list_children(value)):
         return list(tree.items())
-    inner = list(julia.children(value))
+    inner = list(julia.yield_children(value))
     if isinstance(value, julia.Struct) and value.names is None and isinstance(value.type, julia.TypeName):
         fitting = [names for names in GENERATIONS.get(value.type.name, ()) if len(names) == len(inner)]
         if len(fitting) == 1 and value.type.module[:1] == ("Flux",):
@@ -190,7 +191,7 @@ def _summarize(value: Any) -> str:
 
 
 def _write_text(value: Any) -> str:
-    return julia.whole_number(value) if isinstance(value, int) and not isinstance(value, bool) else str(value)
+    return julia.format_integer(value) if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
 def _name_type(type: Any) -> str:

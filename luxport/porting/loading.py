@@ -21,7 +21,7 @@ from luxport.porting.errors import FileFormatError, refuse_file, show
 from luxport.porting.files.reading import read
 from luxport.porting.flux import is_model as is_flux
 from luxport.porting.flux import port as port_flux
-from luxport.porting.julia.entries import entries_inside, find_entry_at, list_children
+from luxport.porting.julia.entries import find_entry_at, list_children, list_inner_entries
 from luxport.porting.julia.generation import find_versions_for, read_version
 from luxport.porting.lux.saved import build_with_parameters_beside, is_saved_model
 from luxport.porting.lux.structs import find_kind
@@ -209,14 +209,14 @@ def find_models(values: dict[str, Any]) -> dict[str, tuple[Any, bool]]:
         found = {name: (value, sure) for name, (value, _) in level.items() if _is_model(value)}
         if found:
             return found
-        level = entries_inside(level)
+        level = list_inner_entries(level)
         sure = sure and all(isinstance(parent, (dict, julia.Dict, julia.NamedTuple)) for _, parent in level.values())
     return {}
 
 
 def _advise(values: Any) -> str:
     """Say what to do with a file without a model: what there is instead."""
-    found = list(islice(julia.every(values), _MOST))
+    found = list(islice(julia.yield_values(values), _MOST))
     kinds = dict.fromkeys(
         value.type.path
         for value in found

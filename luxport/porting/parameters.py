@@ -15,7 +15,7 @@ from luxport.porting import julia
 from luxport.porting.errors import FileFormatError, refuse_file
 from luxport.porting.files.reading import read
 from luxport.porting.fitting import draw_initial, drop_axes_of_one, fit, fit_states
-from luxport.porting.julia.entries import entries_inside, find_entry_at, find_states_beside, is_enclosure
+from luxport.porting.julia.entries import find_entry_at, find_states_beside, is_container, list_inner_entries
 from luxport.porting.julia.generation import find_versions_for, read_version
 from luxport.porting.julia.nodes import is_array
 from luxport.porting.loading import place_values
@@ -102,9 +102,9 @@ def _choose(
             break
         # What is wrapped again and again, one thing in another, is as good as at the top.
         wide += len(level) > 1
-        level = entries_inside(level)
+        level = list_inner_entries(level)
         fitting, _ = _split_fitting(model, level, initial)
-        if not all(is_enclosure(level[key][1]) for key in fitting):
+        if not all(is_container(level[key][1]) for key in fitting):
             hint, fitting = f". Inside, {' and '.join(fitting)} would fit: choose it by name", []
     if len(fitting) != 1:
         why = (
@@ -140,7 +140,7 @@ def _split_fitting(
 
 def _measure_distance(value: Any, wanted: dict[str, Any]) -> int:
     """Return how many arrays a value has too few or too many for a model's parameters, by their shapes."""
-    there = Counter(drop_axes_of_one(found) for found in julia.every(value) if is_array(found))
+    there = Counter(drop_axes_of_one(found) for found in julia.yield_values(value) if is_array(found))
     here = Counter(drop_axes_of_one(leaf) for leaf in tree.leaves(wanted))
     return 2 * (here - there).total() + (there - here).total()
 

@@ -66,7 +66,7 @@ def _read(source: Source) -> SavedFile:
 
 
 def _expect_all_here(saved: SavedFile) -> None:
-    left = next(filter(_is_left_on_gpu, julia.every(saved.values)), None)
+    left = next(filter(_is_left_on_gpu, julia.yield_values(saved.values)), None)
     if left is not None:
         place = next(path for path, value in julia.walk(saved.values) if value is left)
         raise FileFormatError(

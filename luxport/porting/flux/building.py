@@ -58,7 +58,7 @@ class Source:
         kind = find_kind(struct)
         if kind not in GENERATIONS:
             raise FileFormatError(
-                f"{self.path or 'the model'}: {julia.type_path(struct)} is no layer of Flux that luxport knows"
+                f"{self.path or 'the model'}: {julia.name_type(struct)} is no layer of Flux that luxport knows"
             )
         return read_fields(struct, kind)
 

@@ -87,7 +87,7 @@ def _port(
         given = next((functions[name] for name in (path, *names) if name in functions), None)
         if given is not None:
             return make_bare(luxport.WrappedFunction(given))
-        what = julia.type_path(value)
+        what = julia.name_type(value)
         raise FileFormatError(
             f"{path or 'the model'}: {what} is no layer of Flux that luxport knows; hand over a function as "
             f"load_model(..., functions={{{path or 'the path'!r}: f}}), or load the parts by their names"

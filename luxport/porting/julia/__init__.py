@@ -8,8 +8,8 @@ from ._types import TypeVar as TypeVar
 from ._types import Union as Union
 from ._types import UnionAll as UnionAll
 from ._types import drop_main as drop_main
+from ._types import name_type as name_type
 from ._types import split_dotted as split_dotted
-from ._types import type_path as type_path
 from ._values import MISSING as MISSING
 from ._values import UNDEFINED as UNDEFINED
 from ._values import Bits as Bits
@@ -24,7 +24,7 @@ from ._values import Struct as Struct
 from ._values import Symbol as Symbol
 from ._values import Unavailable as Unavailable
 from ._values import Value as Value
-from ._values import whole_number as whole_number
-from ._walking import children as children
-from ._walking import every as every
+from ._values import format_integer as format_integer
 from ._walking import walk as walk
+from ._walking import yield_children as yield_children
+from ._walking import yield_values as yield_values

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from luxport.porting.julia._types import TypeName, Union, UnionAll
-from luxport.porting.julia._values import Module, Struct, Symbol, whole_number
+from luxport.porting.julia._values import Module, Struct, Symbol, format_integer
 
 __all__ = ["Function", "Method"]
 
@@ -137,7 +137,7 @@ class _Printer:
             case bool():
                 return str(node).lower()
             case int():
-                return whole_number(node)
+                return format_integer(node)
             case TypeName() | UnionAll() | Union() | float() | np.generic():
                 return str(node)
             case _:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from luxport.porting.julia._values import NamedTuple, Struct, Symbol, Value, whole_number
+from luxport.porting.julia._values import NamedTuple, Struct, Symbol, Value, format_integer
 
-__all__ = ["BOTTOM", "TypeName", "TypeVar", "Union", "UnionAll", "split_dotted", "type_path"]
+__all__ = ["BOTTOM", "TypeName", "TypeVar", "Union", "UnionAll", "split_dotted", "name_type"]
 
 
 @dataclass(frozen=True)
@@ -72,10 +72,10 @@ class Union:
         return f"Union{{{', '.join(_write_notation(t) for t in self.types)}}}"
 
 
-def type_path(value: Value) -> str:
+def name_type(value: Value) -> str:
     """Return the type of a value as a message names it: with its modules, and without its parameters.
 
-    >>> type_path(Struct(TypeName(("Flux",), "Chain", (TypeName((), "Tuple"),)), []))
+    >>> name_type(Struct(TypeName(("Flux",), "Chain", (TypeName((), "Tuple"),)), []))
     'Flux.Chain'
     """
     if not isinstance(value, Struct):
@@ -114,7 +114,7 @@ def _write_notation(param: Value) -> str:
         case bool():
             return str(param).lower()
         case int():
-            return whole_number(param)
+            return format_integer(param)
         case None:
             return "nothing"
         case tuple():

@@ -58,7 +58,7 @@ __all__ = [
     "Symbol",
     "Unavailable",
     "Value",
-    "whole_number",
+    "format_integer",
 ]
 
 
@@ -188,10 +188,10 @@ class Unavailable:
     reason: str
 
 
-def whole_number(number: int) -> str:
+def format_integer(number: int) -> str:
     """Return a whole number as text; one of thousands of digits, which Python does not write in tens, in sixteens.
 
-    >>> whole_number(-12), whole_number(1 << 4000)[:6]
+    >>> format_integer(-12), format_integer(1 << 4000)[:6]
     ('-12', '0x1000')
     """
     return str(number) if number.bit_length() <= 2000 else hex(number)

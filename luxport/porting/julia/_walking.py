@@ -18,13 +18,13 @@ from luxport.porting.julia._values import (
     Struct,
     Symbol,
     Value,
-    whole_number,
+    format_integer,
 )
 
-__all__ = ["children", "every", "walk"]
+__all__ = ["yield_children", "yield_values", "walk"]
 
 
-def children(value: Value) -> Iterator[tuple[str, Value]]:
+def yield_children(value: Value) -> Iterator[tuple[str, Value]]:
     """Yield what a value contains, each with the name or the position it has there; types are not entered."""
     match value:
         case dict():
@@ -66,10 +66,10 @@ def walk(tree: Value) -> Iterator[tuple[tuple[str, ...], Value]]:
             seen.add(id(value))
         path = path if name is None else (*path, name)
         yield path, value
-        pending.extend(reversed([(path, name, child) for name, child in children(value)]))
+        pending.extend(reversed([(path, name, child) for name, child in yield_children(value)]))
 
 
-def every(tree: Value) -> Iterator[Value]:
+def yield_values(tree: Value) -> Iterator[Value]:
     """Yield every value of a tree once, in the order of `walk`, whose paths cost more the deeper the tree is."""
     seen: set[int] = set()
     pending: list[Value] = [tree]
@@ -88,7 +88,7 @@ def every(tree: Value) -> Iterator[Value]:
             case None | bool() | int() | float() | str():
                 continue
             case _:
-                inner = [child for _, child in children(value)]
+                inner = [child for _, child in yield_children(value)]
         pending.extend(reversed(inner))
 
 
@@ -115,6 +115,6 @@ def _tell_key(key: Value) -> str:
         case dict() | list() | Dict():
             return type(key).__name__
         case int() if not isinstance(key, bool):
-            return whole_number(key)
+            return format_integer(key)
         case _:
             return str(key)

@@ -13,7 +13,7 @@ from luxport.porting import julia
 from luxport.porting.errors import FileFormatError
 from luxport.porting.julia.component_arrays import is_component_array, read_component_tree
 
-__all__ = ["list_children", "entries_inside", "find_entry_at", "is_enclosure", "find_states_beside"]
+__all__ = ["list_children", "list_inner_entries", "find_entry_at", "is_container", "find_states_beside"]
 
 _STATES = ("st", "states", "state")
 _MOST = 200
@@ -26,9 +26,9 @@ def list_children(value: Any) -> dict[str, Any]:
             tree = read_component_tree(value)
         except FileFormatError:
             return {}
-        return dict(julia.children(tree)) if isinstance(tree, julia.NamedTuple) else {}
+        return dict(julia.yield_children(tree)) if isinstance(tree, julia.NamedTuple) else {}
     # An array of numbers is none; one of other things, a matrix of arrays say, has them by position.
-    return {} if isinstance(value, np.ndarray) and value.dtype != object else dict(julia.children(value))
+    return {} if isinstance(value, np.ndarray) and value.dtype != object else dict(julia.yield_children(value))
 
 
 def find_entry_at(values: Mapping[str, Any], name: str) -> tuple[Any, Any]:
@@ -53,7 +53,7 @@ def find_entry_at(values: Mapping[str, Any], name: str) -> tuple[Any, Any]:
     raise KeyError(name)
 
 
-def entries_inside(entries: Mapping[str, tuple[Any, Any]]) -> dict[str, tuple[Any, Any]]:
+def list_inner_entries(entries: Mapping[str, tuple[Any, Any]]) -> dict[str, tuple[Any, Any]]:
     """Return what entries contain: by dotted names each value with what it is in. Optimisers are left out."""
     return dict(islice(_look_inside(entries), _MOST))
 
@@ -66,7 +66,7 @@ def _look_inside(entries: Mapping[str, tuple[Any, Any]]) -> Iterator[tuple[str, 
                     yield f"{name}.{inner}", (child, value)
 
 
-def is_enclosure(value: Any) -> bool:
+def is_container(value: Any) -> bool:
     """Tell what holds models and is none itself: a dictionary, or what has parameters and states side by side."""
     return isinstance(value, (dict, julia.Dict)) or (
         isinstance(value, (julia.NamedTuple, julia.Struct)) and find_states_beside(value, None) is not None

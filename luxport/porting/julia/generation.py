@@ -139,7 +139,7 @@ def describe_flux_generation(values: Any) -> tuple[str, list[str]]:
 
 
 def _yield_signs(values: Any) -> Iterator[tuple[str, tuple[int, int]]]:
-    for value in julia.every(values):
+    for value in julia.yield_values(values):
         if not isinstance(value, julia.Struct) or not isinstance(value.type, julia.TypeName):
             continue
         name, module, fields = value.type.name, value.type.module, value.fields

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -14,10 +13,10 @@ from luxport.porting.julia.component_arrays import is_component_array, read_comp
 from luxport.porting.julia.entries import list_children
 from luxport.porting.julia.wrappers import unwrap_array
 
-__all__ = ["yield_arrays", "entries_of", "is_array", "is_node", "name_type", "unwrap_node"]
+__all__ = ["read_entries", "has_arrays", "is_array", "is_node", "unwrap_node"]
 
 
-def entries_of(value: Any) -> dict[str, Any]:
+def read_entries(value: Any) -> dict[str, Any]:
     """Return what a tree has by name: layers by their positions, the fields of Flux's structs by their last names."""
     entries = _list_plain_entries(value)
     state = entries.get("state0")
@@ -80,18 +79,7 @@ def is_array(value: Any) -> bool:
     return isinstance(value, np.ndarray) and value.dtype.kind in "fciu"
 
 
-def yield_arrays(value: Any) -> Iterator[bool]:
-    """Yield True if there is an array of numbers inside."""
+def has_arrays(value: Any) -> bool:
+    """Return whether a value is an array of numbers or contains one."""
     value = unwrap_node(value)
-    if is_array(value):
-        yield True
-    elif is_node(value):
-        for entry in julia.every(value):
-            if is_array(entry):
-                yield True
-                return
-
-
-def name_type(value: Any) -> str:
-    """Return the type of a value for a message."""
-    return julia.type_path(value)
+    return is_array(value) or (is_node(value) and any(map(is_array, julia.yield_values(value))))

@@ -11,7 +11,7 @@ from luxport.porting import julia
 from luxport.porting.errors import FileFormatError
 
 __all__ = ["TypeSizes", "make_instance", "is_function", "is_gpu_array", "find_named_tuple_names"]
-__all__ += ["make_never_written", "find_tuple_types"]
+__all__ += ["mark_unavailable", "find_tuple_types"]
 
 _PARAMETERS = (
     *(julia.TypeName, julia.TypeVar, julia.UnionAll, julia.Union, julia.Symbol, julia.Char, julia.Module, julia.Bits),
@@ -98,9 +98,9 @@ def _list_parts(param: Any) -> list[Any]:
         case julia.TypeVar():
             return [param.lower, param.upper]
         case julia.Struct() | julia.Function():
-            return [param.type, *(child for _, child in julia.children(param))]
+            return [param.type, *(child for _, child in julia.yield_children(param))]
         case _:
-            return [child for _, child in julia.children(param)]
+            return [child for _, child in julia.yield_children(param)]
 
 
 def is_function(type: Any) -> bool:
@@ -113,9 +113,9 @@ def is_gpu_array(type: Any) -> bool:
     return isinstance(type, julia.TypeName) and type.name in _GPU_ARRAYS
 
 
-def make_never_written(value: julia.Struct) -> Any:
+def mark_unavailable(value: julia.Struct) -> Any:
     """Return an array in the memory of a GPU, or what says that no numbers of it are in the file."""
-    inside = islice(julia.every(value), 200)
+    inside = islice(julia.yield_values(value), 200)
     if any(isinstance(part, np.ndarray) and part.dtype != object for part in inside):
         return value
     return julia.Unavailable(value.type, "the weights were on a GPU and were never written to the file")

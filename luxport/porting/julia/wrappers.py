@@ -49,7 +49,7 @@ def unwrap_array(value: Any, what: str, depth: int = 0) -> Any:
                     return inner(1)
                 case _ if "Array" in name:
                     return inner()
-    raise FileFormatError(f"{what}: an array expected, got {julia.type_path(value)}")
+    raise FileFormatError(f"{what}: an array expected, got {julia.name_type(value)}")
 
 
 def _permute(parent: Any, params: tuple[Any, ...], what: str) -> Any:
@@ -79,4 +79,4 @@ def _read_places(index: Any, size: int, what: str) -> int | slice:
             return slice(first - 1, last)
         case "OneTo", julia.Struct(fields=[int(last)]) if 0 <= last <= size:
             return slice(0, last)
-    raise FileFormatError(f"{what}: a view of places that are not read: {julia.type_path(index)}")
+    raise FileFormatError(f"{what}: a view of places that are not read: {julia.name_type(index)}")

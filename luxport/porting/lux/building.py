@@ -19,7 +19,7 @@ from luxport.porting.flux.fields import read_number
 from luxport.porting.flux.functions import Hole, make_function_layer
 from luxport.porting.flux.layers import CONNECTIONS
 from luxport.porting.flux.named_functions import find_named_function
-from luxport.porting.julia.nodes import entries_of, is_array, unwrap_node, yield_arrays
+from luxport.porting.julia.nodes import has_arrays, is_array, read_entries, unwrap_node
 from luxport.porting.lux.structs import read_ints, read_static, read_text
 from luxport.text import warn
 
@@ -52,8 +52,8 @@ class Source:
 
     def beside(self, name: str) -> tuple[Any, Any]:
         """Return the parameters and states of what has a name of its own in them."""
-        ps = None if self.ps is None else entries_of(unwrap_node(self.ps)).get(name, ())
-        return ps, entries_of(unwrap_node(self.st)).get(name, ())
+        ps = None if self.ps is None else read_entries(unwrap_node(self.ps)).get(name, ())
+        return ps, read_entries(unwrap_node(self.st)).get(name, ())
 
     def number(self, name: str) -> Any:
         """Return a real number in a field."""
@@ -103,7 +103,7 @@ class Source:
             return None
         if (
             isinstance(value, julia.Struct)
-            and julia.type_path(value).endswith("BroadcastFunction")
+            and julia.name_type(value).endswith("BroadcastFunction")
             and value.type.params
         ):
             value = julia.Function(value.type.params[0])
@@ -118,7 +118,7 @@ class Source:
         ps = {} if self.ps is None else _fit(wanted, given, self.path)
         size = sum(value.size for value in _list_arrays(ps))
         states = make_states(layer, size)
-        return Ported(layer, ps, _take_statistics(states, entries_of(unwrap_node(self.st)) if st is None else st))
+        return Ported(layer, ps, _take_statistics(states, read_entries(unwrap_node(self.st)) if st is None else st))
 
 
 def _list_arrays(ps: Mapping[str, Any]) -> list[Any]:
@@ -133,9 +133,9 @@ def _fit(wanted: Mapping[str, Any], node: Any, path: str) -> dict[str, Any]:
 
     Raises: FileFormatError if one is missing, left over, or has another size
     """
-    given = dict(node) if isinstance(node, Mapping) else entries_of(unwrap_node(node))
+    given = dict(node) if isinstance(node, Mapping) else read_entries(unwrap_node(node))
     where = path or "the model"
-    left = [name for name, entry in given.items() if name not in wanted and any(yield_arrays(entry))]
+    left = [name for name, entry in given.items() if name not in wanted and has_arrays(entry)]
     missing = [name for name in wanted if name not in given and (not isinstance(wanted[name], Mapping) or wanted[name])]
     if left or missing:
         raise FileFormatError(
@@ -168,7 +168,7 @@ def _take_statistics(states: dict[str, Any], given: Mapping[str, Any]) -> dict[s
     for name, entry in states.items():
         found: Any = unwrap_node(given.get(name))
         if isinstance(entry, Mapping):
-            new[name] = _take_statistics(dict(entry), entries_of(found))
+            new[name] = _take_statistics(dict(entry), read_entries(found))
         elif name in ("running_mean", "running_var") and is_array(found) and found.size == np.size(entry):
             new[name] = found.reshape(np.shape(entry))
     return new
@@ -187,12 +187,12 @@ def build_hole(source: Source, value: Any) -> Ported:
         code = "\n".join(text for text in texts if isinstance(text, str)) if isinstance(texts, tuple) else ""
     functions = source.functions
     given = next((functions[key] for key in (source.path, name, name.rpartition(".")[2]) if key in functions), None)
-    has_arrays = source.ps is not None and any(yield_arrays(source.ps))
+    holds_arrays = source.ps is not None and has_arrays(source.ps)
     if isinstance(given, Layer):
         return source.finished(given)
-    if given is None and isinstance(value, julia.Function) and not has_arrays:
+    if given is None and isinstance(value, julia.Function) and not holds_arrays:
         return source.finished(make_function_layer(value))
-    if has_arrays:
+    if holds_arrays:
         advice = "hand over a layer that has them" if given is not None else "its parameters are left behind"
         warn(
             f"{show(source.path) or 'the model'}: {show(name)} is no layer of Lux that luxport knows, and {advice}: "

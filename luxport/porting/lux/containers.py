@@ -12,7 +12,7 @@ from luxport.core.layer import Layer
 from luxport.porting import julia
 from luxport.porting.errors import FileFormatError
 from luxport.porting.flux.building import Ported
-from luxport.porting.julia.nodes import entries_of, unwrap_node
+from luxport.porting.julia.nodes import read_entries, unwrap_node
 from luxport.porting.lux.building import Source, describe_value
 from luxport.porting.lux.structs import find_kind, find_layer_in_type, read_ints, read_static, read_symbols
 
@@ -110,8 +110,8 @@ def build_around(source: Source) -> Ported:
 def build_frozen(source: Source) -> Ported:
     """Build a layer some of whose parameters are among the states."""
     kept, states = source.beside("frozen_params")[1], source.beside("states")[1]
-    frozen = entries_of(unwrap_node(kept))
-    ps = None if source.ps is None else {**entries_of(unwrap_node(source.ps)), **frozen}
+    frozen = read_entries(unwrap_node(kept))
+    ps = None if source.ps is None else {**read_entries(unwrap_node(source.ps)), **frozen}
     inner = source.build(_find_inner(source, "layer"), source.at("layer"), ps, states)
     which = list(read_symbols(source.struct.type.params[0])) if source.struct.type.params[:1] != (None,) else []
     names: Any = tuple(name for name in which if name in inner.ps) or None

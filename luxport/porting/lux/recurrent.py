@@ -12,7 +12,7 @@ from luxport.porting import julia
 from luxport.porting.errors import FileFormatError
 from luxport.porting.flux.building import Ported, make_remembering, make_states
 from luxport.porting.flux.layers import CONNECTIONS
-from luxport.porting.julia.nodes import entries_of, is_array, unwrap_node
+from luxport.porting.julia.nodes import is_array, read_entries, unwrap_node
 from luxport.porting.lux.building import Source, describe_value
 from luxport.porting.lux.structs import read_fields
 
@@ -28,7 +28,7 @@ def build_cell(source: Source) -> Ported:
     sizes = [source.int("in_dims"), source.int("out_dims")]
     ps = None
     if source.ps is not None:
-        given = entries_of(unwrap_node(source.ps))
+        given = read_entries(unwrap_node(source.ps))
         ps = {_CELL_NAMES.get(name, name): unwrap_node(entry) for name, entry in given.items()}
         if source.kind != "GRUCell" and "bias_hh" not in ps:
             options["use_recurrent_bias"] = False  # one bias until 0.5, that of the input

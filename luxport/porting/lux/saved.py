@@ -12,7 +12,7 @@ from luxport.core.initial_values import describe_values, initial_parameters
 from luxport.porting.errors import FileFormatError, show
 from luxport.porting.flux.building import Functions, Ported
 from luxport.porting.julia.entries import find_states_beside, list_children
-from luxport.porting.julia.nodes import is_node, yield_arrays
+from luxport.porting.julia.nodes import has_arrays, is_node
 from luxport.porting.lux.layers import is_model, port
 from luxport.porting.lux.structs import find_kind
 from luxport.text import warn
@@ -48,7 +48,7 @@ def build_with_parameters_beside(value: Any, parent: Any, functions: Functions, 
         return port(value, functions, entries[chosen] or (), st)
     fitting: dict[str, Ported] = {}
     for name, entry in found.items():
-        if any(yield_arrays(entry)):
+        if has_arrays(entry):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 try:

@@ -201,7 +201,7 @@ def read_ints(value: Any, what: str) -> tuple[int, ...]:
     value = read_static(value)
     if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
         return (int(value),)
-    if isinstance(value, julia.Struct) and julia.type_path(value).endswith("UnitRange"):
+    if isinstance(value, julia.Struct) and julia.name_type(value).endswith("UnitRange"):
         first, last = (read_static(end) for end in value.fields) if len(value.fields) == 2 else (1, 0)
         if isinstance(first, int) and isinstance(last, int) and 0 < first <= last <= 16:
             return tuple(range(first, last + 1))

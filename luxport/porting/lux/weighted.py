@@ -10,7 +10,7 @@ import luxport
 from luxport.porting import julia
 from luxport.porting.errors import FileFormatError, show
 from luxport.porting.flux.building import Ported, expect_projection, read_padding
-from luxport.porting.julia.nodes import entries_of, is_array, unwrap_node
+from luxport.porting.julia.nodes import is_array, read_entries, unwrap_node
 from luxport.porting.lux.building import Source
 from luxport.porting.lux.structs import read_ints
 from luxport.porting.lux.whole_layer_norm import WholeLayerNorm
@@ -97,7 +97,7 @@ def group_norm(source: Source) -> Ported:
         f"{show(source.path) or 'the model'}: a GroupNorm with moving statistics, as Lux had it in 0.4, is a "
         "BatchNorm here: the same in tests, another thing in training"
     )
-    given = entries_of(unwrap_node(source.st))
+    given = read_entries(unwrap_node(source.st))
     states = {
         name: np.repeat(np.reshape(unwrap_node(given[name]), (groups,)), channels // groups)
         for name in ("running_mean", "running_var")
@@ -111,7 +111,7 @@ def layer_norm(source: Source) -> Ported:
     """Build a LayerNorm: of each sample by itself where dims are those of the shape, else of all."""
     shape, dims = source.sizes("shape"), source.fields.get("dims")
     options: dict[str, Any] = {"epsilon": source.number("epsilon"), "affine": source.flag("affine", True)}
-    if dims is None or julia.type_path(dims).endswith("Colon"):
+    if dims is None or julia.name_type(dims).endswith("Colon"):
         return source.finished(WholeLayerNorm(shape, source.activation(), **options))
     axes = sorted(read_ints(dims, source.at("dims")))
     if axes != list(range(1, len(shape) + 1)):

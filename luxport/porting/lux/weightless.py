@@ -48,7 +48,7 @@ def dropout(source: Source) -> Ported:
     if source.kind == "AlphaDropout":
         return source.finished(luxport.AlphaDropout(p))
     build: Any = getattr(luxport, source.kind)
-    if dims is None or julia.type_path(dims).endswith("Colon"):
+    if dims is None or julia.name_type(dims).endswith("Colon"):
         return source.finished(build(p))
     return source.finished(build(p, axes=tuple(sorted(-n for n in read_ints(dims, source.at("dims"))))))
 

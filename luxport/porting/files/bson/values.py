@@ -27,7 +27,7 @@ from luxport.porting.julia.type_rules import (
     is_function,
     is_gpu_array,
     make_instance,
-    make_never_written,
+    mark_unavailable,
 )
 
 __all__ = ["read_values"]
@@ -241,7 +241,7 @@ class _Values:
             for node in data:
                 value.fields.append(node if _type(node) in _PLAIN else (yield node))
             if kind == "memory of a GPU":
-                value = make_never_written(value)
+                value = mark_unavailable(value)
         self._made[id(doc)] = value
         return value
 

@@ -42,7 +42,7 @@ from luxport.porting.julia.type_rules import (
     is_function,
     is_gpu_array,
     make_instance,
-    make_never_written,
+    mark_unavailable,
 )
 
 __all__ = ["Values"]
@@ -326,7 +326,7 @@ class Values:
             else:
                 struct.fields.append(self._read_element(inner_type, part, place + member.offset, 0))
         if is_gpu_array(type):
-            struct = make_never_written(struct)
+            struct = mark_unavailable(struct)
             if isinstance(struct, julia.Unavailable):
                 return struct
         return self._tuples.finish(struct, place) if not plain else convert_special(struct)
