@@ -60,7 +60,7 @@ capabilities = frozenset(
 )
 
 jax.tree_util.register_pytree_node(Static, flatten_static, unflatten_static)
-# What an exported program keeps of a `Static` in its arguments: the value, if it is a plain one.
+# An exported program stores the value of a `Static` in its arguments as text, which serves Python's plain values.
 jax.export.register_pytree_node_serialization(
     Static,
     serialized_name="luxport.Static",

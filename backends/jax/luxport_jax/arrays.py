@@ -25,7 +25,7 @@ def asarray(values: Any, *, dtype: str | None = None, device: str | None = None)
         array = xp.array(values, dtype=_choose_dtype(values, dtype), copy=True)
         return array if place is None else jax.device_put(array, place)
     values = np.asarray(values)
-    # Converted here and not by JAX, which compiles a conversion for each shape.
+    # Converted by NumPy: JAX would compile a conversion for each shape.
     return jax.device_put(np.array(values, dtype=_choose_dtype(values, dtype)), place)
 
 

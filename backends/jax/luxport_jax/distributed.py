@@ -86,13 +86,13 @@ def _restore_sigterm() -> Iterator[None]:
 
 
 SIGNS_OF_LIFE = 10
-"""After so many seconds without a sign of life from another process, JAX ends this one and names the other."""
+"""After so many seconds without a heartbeat of another process, JAX ends this one and names the other."""
 
 
 def _compute_patience(timeout: float) -> int:
     """Return after how many seconds JAX may end this process, or after half as many where rank 0 is the other.
 
-    An error can be caught, so that it comes first where the timeout is as short.
+    luxport's own error, which can be caught, must come first: a short timeout gets a longer patience.
     """
     return SIGNS_OF_LIFE if timeout > 0.8 * SIGNS_OF_LIFE else math.ceil(20 + 2 * timeout)
 
@@ -130,7 +130,7 @@ class JaxEngine:
         firsts = list_first_devices(world)
         self._own = firsts[world.rank]
         self._mesh = Mesh(np.array(firsts), (WORKERS,))
-        # Arrays are not joined: JAX is slow at that, and its compiler joins the messages by itself.
+        # Arrays are not joined here: JAX is slow at that, and its compiler joins the messages.
         replicated = NamedSharding(self._mesh, PartitionSpec())
         self._programs = {
             op: jax.jit(self._combine(combine))
@@ -145,7 +145,7 @@ class JaxEngine:
         atexit.register(self._tell_at_the_end)
 
     def _combine(self, combine: Callable[[Any, str], Any]) -> Callable[[Any, Any], Any]:
-        """Combine parts of arrays that are spread over the processes, and of others rows."""
+        """Return the program that combines arrays spread over the processes, by parts or by one row of each."""
 
         def inside(parts: list[Any], rows: list[Any]) -> Any:
             return [combine(x, WORKERS) for x in parts], [combine(x[0], WORKERS) for x in rows], do_work_of_worker()
@@ -155,7 +155,7 @@ class JaxEngine:
 
     def all_reduce(self, arrays: Sequence[Any], op: str) -> list[Any]:
         """Reduce all arrays by one program."""
-        # An array of a process is a part of one of all as it is, if it has a first axis with something in it.
+        # The arrays of all processes are the parts of one, joined along the first axis, if that is not empty.
         as_parts = [bool(array.ndim and array.size) for array in arrays]
         parts = self._spread_over_processes([array for array, as_part in zip(arrays, as_parts, strict=True) if as_part])
         rows = self._spread_rows([array for array, as_part in zip(arrays, as_parts, strict=True) if not as_part])
@@ -173,7 +173,7 @@ class JaxEngine:
         return lambda: same
 
     def gather(self, row: bytes) -> list[bytes]:
-        """Exchange the rows by the store of rank 0's, which tells whose is late."""
+        """Exchange the rows by rank 0's store, whose error names the process that is late."""
         return self._rows.gather(row)
 
     def mean(self, array: Any) -> Any:
@@ -217,8 +217,8 @@ class JaxEngine:
             raise DistributedError(f"shutdown lost another process: {find_first_line(error)}") from error
 
     def _leave(self, seconds: float) -> list[int]:
-        """Tell that this process leaves, and return the ranks that do not leave soon: rank 0 asks, and tells all."""
-        # Rank 0 may come later, and waits itself.
+        """Say that this process leaves, and return the ranks that do not, which rank 0 finds and tells all."""
+        # Rank 0 may come later, and waits for the others itself.
         longest = seconds if self.world.rank == 0 else 2 * seconds + 1
 
         def ask() -> list[int]:
@@ -233,7 +233,7 @@ class JaxEngine:
         return find_by_a_store(ask, failures, 1 + longest + 0.1 * self.world.size)
 
     def _tell_at_the_end(self) -> None:
-        """Tell that this process leaves without `stop`: JAX itself waits for the others then."""
+        """Say that this process leaves, where `stop` was not called; JAX then waits for the others by itself."""
         if self._lost:
             return
         with suppress(jax.errors.JaxRuntimeError):
@@ -265,7 +265,7 @@ class JaxEngine:
             raise TimeoutError(f"nothing came from rank {rank}: {str(error).splitlines()[0][:150]}") from error
 
     def _spread_over_processes(self, arrays: Sequence[Any]) -> list[Any]:
-        """Let each array be a part of one that is spread over the processes along the first axis."""
+        """Make each array this process's part of one that is spread over the processes along the first axis."""
         if any([isinstance(array, jax.core.Tracer) for array in arrays]):
             raise explain_program("jax")
         sharding = NamedSharding(self._mesh, PartitionSpec(WORKERS))
@@ -275,14 +275,14 @@ class JaxEngine:
         ]
 
     def _spread_rows(self, arrays: Sequence[Any]) -> list[Any]:
-        """Put each array in its row of one that is spread over the processes."""
+        """Make each array this process's row of one that is spread over the processes."""
         if any([isinstance(array, jax.core.Tracer) for array in arrays]):
             raise explain_program("jax")
         return self._spread_over_processes(self._with_axis(jax.device_put(list(arrays), self._own))) if arrays else []
 
     def _move_home(self, arrays: Sequence[Any], like: Sequence[Any]) -> list[Any]:
         own = [array.addressable_data(0) for array in arrays]
-        self.patience.wait(own)  # so that a process which is lost is noticed here
+        self.patience.wait(own)  # a lost process raises here
         return [
             one if old.devices() == one.devices() else jax.device_put(one, old.sharding)
             for one, old in zip(own, like, strict=True)

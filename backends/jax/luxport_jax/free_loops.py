@@ -1,4 +1,4 @@
-"""Loops over as many rows as only the running program knows, which `jax.lax.scan` does not take."""
+"""`scan` over a number of rows that only the running program knows, for which `jax.lax.scan` cannot be called."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Step = Callable[..., tuple[Any, Any]]
 def scan_free_length(step: Step, init: Any, xs: Any, reverse: bool) -> tuple[Any, Any]:
     """Loop as `jax.lax.scan` does, over rows whose number is a symbol of `jax.export`.
 
-    The gradient is a loop as well, backward through the carries that the first one keeps.
+    The gradient is a loop backward, for which the first one keeps the carries of all steps.
     """
     first = jax.tree.map(lambda x: x[0, ...], xs)
     step, constants = jax.closure_convert(step, init, first)
@@ -79,7 +79,7 @@ def _choose(leaves: Sequence[Any], flags: Sequence[bool]) -> list[Any]:
 
 
 def _put(leaves: Sequence[Any], flags: Sequence[bool], found: Sequence[Any], *other: Any) -> list[Any]:
-    """Put what was found in place of the leaves with a flag, and what is given in place of the others."""
+    """Replace the leaves with a flag by `found`, and the others by `other` if there is one."""
     rest = iter(found)
     return [next(rest) if flag else (other[0] if other else leaf) for leaf, flag in zip(leaves, flags, strict=True)]
 

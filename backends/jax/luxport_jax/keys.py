@@ -1,4 +1,4 @@
-"""JAX's keys as seeds: their words, and drawing on the host from words that only a running program knows."""
+"""JAX's keys as seeds: their words, and drawing on the host inside of compiled programs."""
 
 from __future__ import annotations
 
@@ -27,6 +27,6 @@ def key_words(key: Any) -> Any:
 
 
 def draw_later(draw: Callable[[Any], list[Any]], words: Any, like: list[Any]) -> list[Any]:
-    """Return arrays like these; `draw` makes them of the words on the host as the program runs, once for each key."""
+    """Return arrays like these, which `draw` computes from the words on the host as the program runs, key by key."""
     kinds = [jax.ShapeDtypeStruct(array.shape, array.dtype) for array in like]
     return jax.pure_callback(lambda words: draw(np.asarray(words)), kinds, words, vmap_method="sequential")

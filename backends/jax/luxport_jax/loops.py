@@ -20,7 +20,7 @@ __all__ = ["loop_steps", "scan", "scan_layers"]
 def scan(
     f: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any, length: int | None, reverse: bool
 ) -> tuple[Any, Any]:
-    """Loop by `jax.lax.scan`; over a number of rows that only the running program knows, by another loop."""
+    """Loop by `jax.lax.scan`, or by `scan_free_length` where the number of rows is a symbol."""
     order: Any = None
 
     def step(carry: Any, x: Any) -> tuple[Any, Any]:
@@ -40,7 +40,7 @@ def scan(
 @functools.partial(jax.jit, static_argnums=(0, 3))
 def scan_layers(step: Callable[[Any, Any], tuple[Any, Any]], x: Any, stacks: Any, length: int) -> tuple[Any, Any]:
     """Loop by `jax.lax.scan` over stacked entries; compiled, so that a call outside a program compiles once."""
-    # Checked first, so that the step's own error is raised, and not the loop's complaint about its carry.
+    # Traced first, so that the step's own error is raised, and not one of the loop about its carry.
     program = jax.make_jaxpr(step)(x, jax.tree.map(lambda stack: stack[0], stacks))
     return jax.lax.scan(step, x, stacks, length=length, unroll=_is_slow(program.jaxpr))
 
@@ -87,7 +87,7 @@ def loop_steps(
 
 
 def _is_slow(program: Any) -> bool:
-    """Tell convolutions on a CPU: in a loop XLA takes other kernels for them, of 5 to 20 times the time."""
+    """Tell whether a step convolves on a CPU: in a loop XLA's kernels for that take 5 to 20 times as long."""
     return jax.default_backend() == "cpu" and _convolves(program)
 
 

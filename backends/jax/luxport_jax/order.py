@@ -1,7 +1,7 @@
-"""The order of dicts through JAX's transforms, which sort their keys: results get the order that was made.
+"""Restoring the order of dicts, as JAX's transforms sort their keys.
 
-(A type of dict that is registered to keep its order and becomes a plain dict again does not do: JAX may take apart
-what it has just put together, and mixes the leaves up if it finds another type then.)
+(Registering a type of dict that keeps its order, and becomes a plain dict again, does not work: JAX may flatten a tree
+that it has just unflattened, and mixes the leaves up if it finds another type then.)
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ __all__ = ["make_restorer", "restore_order", "strip_leaves"]
 
 
 def restore_order(value: Any, like: Any) -> Any:
-    """Return a tree with the dicts in the order of those of another, wherever the two are alike."""
+    """Return a tree with its dicts in the order of those of another tree, where both have the same keys."""
     if type(value) is dict and type(like) is dict and value.keys() == like.keys():
         return {key: restore_order(value[key], like[key]) for key in list_in_order(like)}
     if isinstance(value, (tuple, list)) and type(value) is type(like) and len(value) == len(like):
@@ -34,10 +34,10 @@ def strip_leaves(value: Any) -> Any:
 
 
 def make_restorer(like: Any, of_leaf: Callable[[Any], Callable[[Any], Any] | None]) -> Callable[[Any], Any] | None:
-    """Return the function that brings a tree like this one, with sorted dicts, back into its order.
+    """Return a function that restores the order of a tree like this one whose dicts were sorted.
 
-    It is made once for a program, and takes apart only what is to change: None if that is nothing. `of_leaf` says in
-    the same way what is to be done with a leaf.
+    It is made once for each program, and rebuilds only what changes; None if nothing does. `of_leaf` returns likewise
+    a function for a leaf, or None.
     """
     if type(like) is dict:
         keys = list(list_in_order(like))
@@ -63,5 +63,5 @@ def make_restorer(like: Any, of_leaf: Callable[[Any], Callable[[Any], Any] | Non
 def _sort(keys: list[Any]) -> list[Any]:
     try:
         return sorted(keys)
-    except TypeError:  # keys of several kinds: JAX will say so
+    except TypeError:  # keys of several kinds, for which JAX raises an error
         return keys

@@ -1,4 +1,4 @@
-"""`TrainState` in few buffers: how many of its arrays may share one, rows of stacks, and what JAX is told of it."""
+"""`TrainState` in few buffers: how many of its arrays may share one, stacking and unstacking, and its pytree node."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["cut_rows", "join_rows", "most_joined"]
 def most_joined(arrays: list[Any]) -> int:
     """Tell how many of a state's arrays may share a buffer: 0 unless all are of one device, and none is traced.
 
-    XLA compiles a kernel for each piece that it cuts out: many would take longer than they can save.
+    XLA compiles a kernel for each piece that it cuts out of a buffer: for many that takes longer than they save.
     """
     if not all([isinstance(array, jax.Array) and not isinstance(array, jax.core.Tracer) for array in arrays]):
         return 0
@@ -31,7 +31,7 @@ def join_rows(rows: list[Any]) -> Any:
     """Stack arrays of one shape."""
     if any([isinstance(row, jax.core.Tracer) for row in rows]):
         return jax.numpy.stack(rows)
-    # One by one: a program of so many arguments would take seconds to compile.
+    # One by one: a program with so many arguments would take seconds to compile.
     stack = jax.numpy.broadcast_to(rows[0], (len(rows), *rows[0].shape))  # on the device of the rows
     for i, row in enumerate(rows):
         stack = _put(stack, np.int32(i), row)
@@ -65,7 +65,7 @@ def _cut_forward(stack: Any) -> tuple[list[Any], tuple[()]]:
 
 
 def _cut_backward(kept: tuple[()], cotangents: list[Any]) -> tuple[Any]:
-    # Most often no row is used by itself, and this is nothing: JAX's own gradient would look at each.
+    # Most often no row is used, and the gradient is a symbolic zero; JAX's own rule would handle each row.
     if all([type(row) is SymbolicZero for row in cotangents]):
         return (SymbolicZero(jax.core.ShapedArray((len(cotangents), *cotangents[0].shape), cotangents[0].dtype)),)
     zeros = jax.numpy.zeros(cotangents[0].shape, cotangents[0].dtype)
@@ -76,10 +76,10 @@ _cut.defvjp(_cut_forward, _cut_backward, symbolic_zeros=True)
 
 
 def _register_train_state() -> None:
-    """Tell JAX of `TrainState`: its entries are not in the tuple while they are kept in few buffers."""
+    """Register `TrainState` with JAX: while its entries are in few buffers, they are not in the tuple itself."""
     state: Any = import_module("luxport.training._state")
     keys = [jax.tree_util.GetAttrKey(name) for name in state.TrainState._fields]
-    for kind in (state.TrainState, state.TakenState):  # to look at one that was taken over raises
+    for kind in (state.TrainState, state.TakenState):  # reading a `TakenState` raises an error
         jax.tree_util.register_pytree_with_keys(
             kind,
             lambda state: (tuple(zip(keys, state, strict=True)), None),

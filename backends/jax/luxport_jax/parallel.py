@@ -46,7 +46,7 @@ class JaxDevices(LocalEngine):
 
     @property
     def workers(self) -> int:
-        """Count the devices, inside a program those that it is for."""
+        """The number of devices; inside of a program, of those that it runs on."""
         try:
             return jax.lax.axis_size(WORKERS)
         except NameError:
@@ -74,7 +74,7 @@ def parallel_program(step: Callable[..., Any], world: World, *, donate: bool) ->
     programs: dict[int, Callable[[Any, Any], Any]] = {}
 
     def call(data: Any, state: Any) -> Any:
-        # The last batch of an epoch may be of fewer samples, which not all devices have equal parts of.
+        # The last batch of an epoch may have fewer samples, which cannot be shared equally among all devices.
         sizes = [leaf.shape[0] for leaf in tree.leaves(data) if isinstance(leaf, jax.Array) and leaf.ndim]
         count = next(n for n in range(len(devices), 0, -1) if not any([size % n for size in sizes]))
         if count not in programs:
@@ -128,7 +128,7 @@ def _make_program_on(
         if one_process:
             return compiled(data, state)[0]
         result, _ = call_connected(compiled, data, state)
-        engine.patience.wait(result[0])  # so that a process which is lost is noticed here
+        engine.patience.wait(result[0])  # a lost process raises here
         return tree.map(lambda x: x.addressable_data(0) if isinstance(x, jax.Array) else x, result)
 
     return call
@@ -145,7 +145,7 @@ def list_first_devices(world: World) -> list[Any]:
 def do_work(number: Any) -> Any:
     """Return the result of a few thousand operations.
 
-    A program of less than a thousand JAX computes within the call, where nobody can end the waiting for others.
+    JAX runs a program of less than a thousand within the call, where waiting for other processes cannot be ended.
     """
     numbers = jax.numpy.arange(2000, dtype=np.float32) + number
     return jax.numpy.sum(numbers * numbers)

@@ -1,4 +1,4 @@
-"""`Patience`: JAX's waiting for arrays has no end where another process stands still."""
+"""`Patience`: a time-out for JAX's arrays that wait for another process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Patience"]
 
 
 class Patience:
-    """Waits for arrays by a thread of its own: JAX's waiting has no end where another process stands still."""
+    """Waits for arrays in a thread, as JAX itself would wait forever for a process that has stopped."""
 
     def __init__(self, budget: Budget, given_up: Callable[[], bool]) -> None:
         self._budget, self._given_up = budget, given_up
@@ -28,7 +28,7 @@ class Patience:
         threading.Thread(target=_answer, args=(self._asked, self._answers), daemon=True).start()
 
     def wait(self, arrays: Any) -> None:
-        """Wait until they are there.
+        """Wait until the arrays are computed.
 
         Raises: TimeoutError
         """
@@ -41,7 +41,7 @@ class Patience:
                 break
             except Empty:
                 if left < 0 or self._given_up():
-                    self._begin()  # whoever waits still goes on doing so
+                    self._begin()  # the old thread waits on
                     raise TimeoutError(f"no answer within {self._budget.timeout:g} s") from None
         if error is not None:
             raise error

@@ -1,4 +1,4 @@
-"""Compiled programs by JAX, and what is computed twice in place of being kept."""
+"""Compiled programs and checkpoints by JAX."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def jit(f: Callable[..., Any], **options: Any) -> Callable[..., Any]:
 
 
 def compile_bounded(f: Callable[..., Any], **options: Any) -> Callable[..., Any]:
-    """Compile an operation by `jax.jit`, and keep a number of programs: eager calls make one for each shape."""
+    """Compile an operation by `jax.jit`, and keep up to `MOST_PROGRAMS`: eager calls make one for each shape."""
     programs = 0
 
     @functools.wraps(f)
@@ -81,11 +81,11 @@ def compile_bounded(f: Callable[..., Any], **options: Any) -> Callable[..., Any]
 
 
 _given: ContextVar[tuple[tuple[Any, ...], dict[str, Any]]] = ContextVar("luxport_jax_given")
-"""What a program is called with: as it is traced, the order of dicts is read there."""
+"""The arguments of the current call: while the program is traced, the order of dicts is read from them."""
 
 
 class _Constant(Static[Any]):
-    """A value of ours in place of an argument or a result that is no array."""
+    """A node without leaves in place of an argument or a result that is no array."""
 
     __slots__ = ()
 
@@ -94,10 +94,10 @@ jax.tree_util.register_pytree_node(_Constant, flatten_static, unflatten_static)
 
 
 def hide(value: Any) -> Any:
-    """Hide from JAX what is no array and no tree."""
+    """Wrap what is neither an array nor a tree, so that JAX makes it a constant of the program."""
     if type(value) in _TREES or owns_type(type(value)) or isinstance(value, (np.ndarray, np.generic)):
         return value
-    # What someone has registered with JAX is a tree, too.
+    # What users have registered with JAX is a tree, too.
     is_leaf = jax.tree_util.treedef_is_leaf(jax.tree_util.tree_structure(value))
     return _Constant(value) if is_leaf else value
 

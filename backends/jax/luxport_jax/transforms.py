@@ -43,7 +43,7 @@ def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tupl
 
 
 def _separate(gradient: Any) -> Any:
-    """Give each place an array of its own: JAX hands out one for equal cotangents, which `flatten` takes for shared."""
+    """Copy arrays that occur twice: JAX returns one for equal cotangents, which `flatten` would take for shared."""
     leaves = jax.tree.leaves(gradient)
     if len({*map(id, leaves)}) == len(leaves):
         return gradient
@@ -66,7 +66,7 @@ def jvp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ..
         y, tangent = jax.jvp(kept, primals, tangents)
     except _NoForwardRuleError:
         _pushing.set(False)
-        # A cotangent that is pulled back is linear in it: the gradient of that is the product with the Jacobian itself.
+        # What is pulled back is linear in the cotangent: differentiated by it, it is the product with the Jacobian.
         y, pull = jax.vjp(kept, *primals)
         _, push = jax.vjp(pull, jax.tree.map(xp.zeros_like, y))
         (tangent,) = push(tuple(tangents))
@@ -83,7 +83,7 @@ class _NoForwardRuleError(Exception):
 
 
 class _Kept:
-    """A function that sees its arguments in the order in which they were given, and keeps that of its result."""
+    """A function that gets its arguments with dicts in their order, and keeps the order of its result."""
 
     def __init__(self, f: Callable[..., Any], given: tuple[Any, ...]) -> None:
         self.f = f
@@ -124,7 +124,7 @@ def stop_gradient(array: Any) -> Any:
 
 
 def are_constants(arrays: Sequence[Any]) -> bool:
-    """Tell whether these are numbers, and no place holders of a derivative or of a program that may be one."""
+    """Tell whether these are arrays with values, and no tracers of a derivative or of a program."""
     return not any([isinstance(array, jax.core.Tracer) for array in arrays])
 
 
@@ -143,14 +143,14 @@ def custom_vjp(rule: CustomGradient, args: tuple[Any, ...]) -> Any:
 
 
 def _conjugate_all(cotangents: Any) -> Any:
-    """Turn JAX's cotangents of complex arrays in a tree into those of the other frameworks, or back."""
+    """Convert JAX's cotangents of complex arrays in a tree into those of the other frameworks, or back."""
     if any([leaf.dtype.kind == "c" for leaf in jax.tree_util.tree_leaves(cotangents)]):
         return jax.tree_util.tree_map(_conjugate, cotangents)
     return cotangents
 
 
 def _conjugate(cotangent: Any) -> Any:
-    """Turn JAX's cotangent of a complex array into that of the other frameworks, or back; of an integer into None."""
+    """Convert JAX's cotangent of a complex array into that of the other frameworks, or back; None for an integer."""
     if cotangent is None or cotangent.dtype == jax.dtypes.float0:
         return None
     return xp.conj(cotangent) if xp.iscomplexobj(cotangent) else cotangent

@@ -18,7 +18,7 @@ def owns_type(array_type: type) -> bool:
 
 
 def asarray(values: Any, *, dtype: str | None = None, device: str | None = None) -> mx.array:
-    """Copy values to a new array. Memory is shared by all devices, so that each of them has it."""
+    """Copy values to a new array. All devices share one memory: a device is checked, and nothing is moved to it."""
     if device is not None:
         expect_device("mlx", device, devices())
     if owns_type(type(values)):
@@ -32,7 +32,7 @@ def asarray(values: Any, *, dtype: str | None = None, device: str | None = None)
     else:
         array = mx.array(np.array(host, str(wanted).rpartition(".")[2], order="C"))
     array = array.astype(wanted)
-    mx.eval(array)  # here, since another thread may ask for it
+    mx.eval(array)  # now, as another thread may read it
     return array
 
 
@@ -44,7 +44,10 @@ def to_numpy(array: mx.array) -> Any:
 
 
 def from_dlpack(array: Any, *, share: bool) -> mx.array:
-    """Take another framework's array: a copy always, as MLX keeps its memory to itself."""
+    """Copy another framework's array: MLX shares its memory with none.
+
+    Raises: BufferError if it is to be shared
+    """
     if share:
         raise BufferError("mlx takes no memory of others")
     return mx.from_dlpack(array, copy=True)
@@ -71,4 +74,4 @@ def _choose_held(dtype: str) -> mx.Dtype:
 
 
 _NARROWER = {"float64": "float32", "complex128": "complex64"}
-"""What MLX has not, or not for its elementary functions nor anywhere but on the CPU, and what there is instead."""
+"""Dtypes that MLX lacks (complex128), or has on the CPU alone and with imprecise functions (float64): the next best."""

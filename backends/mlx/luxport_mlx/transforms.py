@@ -24,7 +24,7 @@ def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...], has_au
         wrt = tuple([args[i] for i in positions])
         variables = tree.leaves(wrt)
         result = _Flat()
-        if not variables:  # MLX differentiates something or nothing
+        if not variables:  # which MLX refuses
             value = f(*args, **kwargs)
             return value, wrt[0] if isinstance(argnums, int) else wrt
 
@@ -43,27 +43,27 @@ def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...], has_au
 
 
 class _Flat:
-    """A function's result as a list of arrays, which is what MLX's transforms take, and what else is in it."""
+    """Parts a function's result into arrays, which MLX's transforms take, and the rest; and puts it together again."""
 
     def __init__(self) -> None:
         self._structure: Any = None
         self._leaves: list[Any] = []
 
     def open_result(self, result: Any) -> list[mx.array]:
-        """Take the arrays, and remember the rest."""
+        """Return the arrays of a result, and keep the rest."""
         leaves = tree.leaves(result)
         self._structure = tree.structure(result)
         self._leaves = [None if isinstance(leaf, mx.array) else leaf for leaf in leaves]
         return [leaf for leaf in leaves if isinstance(leaf, mx.array)]
 
     def close_result(self, arrays: Any) -> Any:
-        """Build the result of arrays that have come out of a transform."""
+        """Return the result with the arrays that a transform has returned."""
         left = iter(arrays)
         return tree.unflatten(self._structure, iter([next(left) if leaf is None else leaf for leaf in self._leaves]))
 
 
 def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
-    """Differentiate by `mx.vjp`, which takes the cotangent at once: each pull runs f again."""
+    """Differentiate by `mx.vjp`, which needs the cotangent beforehand: each pull runs f again."""
     y = f(*primals)
 
     def pull(cotangent: Any) -> tuple[Any, ...]:
@@ -96,7 +96,7 @@ def jvp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ..
 
 
 def jacobian(f: Callable[..., Any], argnums: int) -> Callable[..., Any]:
-    """Pull one unit cotangent after the other."""
+    """Pull the unit cotangents back, one after the other."""
 
     def transformed(*args: Any) -> Any:
         argument = args[argnums]
@@ -139,7 +139,7 @@ def custom_vjp(rule: CustomGradient, args: tuple[Any, ...]) -> Any:
     call = CustomCall(rule, args)
 
     def pull(arrays: tuple[mx.array, ...], cotangents: tuple[mx.array, ...]) -> list[mx.array]:
-        # What backward needs is computed again: that of the forward pass would be a constant to a second gradient.
+        # Computed again: to a second gradient, what the forward pass has computed would be constants.
         _, kept = call.value_and_kept(*arrays)
         found = call.pull(kept, cotangents)
         return [mx.zeros_like(x) if one is None else one for x, one in zip(arrays, found, strict=True)]
@@ -148,7 +148,7 @@ def custom_vjp(rule: CustomGradient, args: tuple[Any, ...]) -> Any:
 
 
 def _pull_back_by(value: Callable[..., list[mx.array]], pull: Callable[..., list[mx.array]]) -> Any:
-    """Return the function with this gradient, which `mx.vmap` alone would forget."""
+    """Return the function with this gradient; it has a rule for `mx.vmap`, which would drop the gradient."""
 
     @mx.custom_function
     def program(*arrays: mx.array) -> list[mx.array]:
@@ -189,8 +189,8 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
 def jit(f: Callable[..., Any]) -> Callable[..., Any]:
     """Compile by `mx.compile`: one program per structure, shapes and dtypes of the arguments.
 
-    It begins to run when it is called, as programs of other frameworks do; MLX itself would wait until somebody looks
-    at a number, and a loop of training would remember all its steps.
+    A program starts when it is called, as on other frameworks. MLX by itself would wait until a value is read, and a
+    training loop would queue all its steps until then.
     """
     programs: dict[Any, tuple[Callable[..., Any], _Flat]] = {}
 

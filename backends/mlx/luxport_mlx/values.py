@@ -1,4 +1,4 @@
-"""Whether an array is one of numbers, or stands for those to come: `has_values`."""
+"""Whether an array has values, or is a placeholder in a program that is compiled or mapped: `has_values`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["has_values"]
 
 
 def has_values(x: mx.array) -> bool:
-    """Compute x, which MLX refuses in a program that is compiled or mapped: other than by asking it does not say."""
+    """Tell whether x has values, by computing it: MLX refuses that for a placeholder, and has no other way to tell."""
     try:
         mx.eval(x)
     except (RuntimeError, ValueError):

@@ -1,4 +1,4 @@
-"""The ONNX backend: it records what is computed as a graph that leaves Python, and does nothing else."""
+"""The ONNX backend: it records computations as a graph of ONNX's operators; values come from running the graph."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def owns_type(array_type: type) -> bool:
 
 
 def asarray(values: Any, *, dtype: str | None = None, device: str | None = None) -> Any:
-    """Return an input of a graph, with the numbers that it gets where the graph is run at once."""
+    """Return an input of a graph, with the values that it has when the graph is run from Python."""
     if device not in (None, "cpu"):
         raise ValueError(f"onnx has the devices cpu, got {device!r}")
     host: Any = values if type(values) is Array else np.asarray(values)
@@ -40,7 +40,7 @@ def asarray(values: Any, *, dtype: str | None = None, device: str | None = None)
 
 
 def to_numpy(array: Any) -> Any:
-    """Run the graph, and copy."""
+    """Run the graph that computes an array, and return its values."""
     return read_numbers(array)
 
 

@@ -1,4 +1,4 @@
-"""Models as ONNX's files have them: `export`."""
+"""Writing models as ONNX's files: `export`."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def export(
     """Record ``program(x, ps, st)`` as a model, check it, and write it if there is a path.
 
     `inputs` is a tree of shapes and dtypes (whose sizes are ints, or names of free ones), `ps` and `st` are trees of
-    NumPy's arrays. With `external_data` the parameters are beside the file; None for where it would be over 2 GB.
+    NumPy's arrays. With `external_data` the parameters are in a second file beside it; None: only above 2 GB.
 
     Raises: ValueError for a version of the operators that is too old or too new
     """
@@ -82,7 +82,7 @@ _PRIMES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 6
 
 
 def _choose_free_sizes(names: Sequence[str]) -> dict[str, tuple[int, ...]]:
-    """Return two samples of each free size: numbers that most windows fit into, and most others divide."""
+    """Return two samples of each free size: larger than usual windows, and divisible by usual strides and groups."""
     distinct = list(dict.fromkeys(names))
     if 2 * len(distinct) > len(_PRIMES):
         raise ValueError(f"to_onnx takes up to {len(_PRIMES) // 2} names of free sizes, got {len(distinct)}")
@@ -134,7 +134,7 @@ def _make_output(leaf: Any) -> Array:
 
 
 def _write(model: Any, path: str, beside: Sequence[np.ndarray]) -> None:
-    """Write a file, and before it what is in one of its own beside it: each is whole or not written."""
+    """Write the file of external data, if any, and then the model's; each is written whole or not at all."""
     if beside:
         with replacing(f"{path}{_BESIDE}") as out:
             for value in beside:

@@ -1,8 +1,8 @@
 """Arrays that record how they are made: `Array`, and the `Node` of a graph that makes it.
 
-A constant computes with NumPy at once, so that what depends on parameters alone is done before there is a graph. Sizes
-that only the running graph knows are followed by samples: each array has its shape for two different choices of the
-free sizes. A size that is the same in both is known; of another one, `shape` says None.
+Functions of constants are computed by NumPy at once, so that what depends on parameters alone is no part of the graph.
+An input may have free sizes, which only the running graph knows. Each array therefore has two shapes, for two samples
+of the free sizes. A size that is the same in both is known; for any other, `shape` says None.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ __all__ = [
 Shape = tuple[int, ...]
 
 DEFAULT_OPSET = 21
-"""Which onnxruntime runs since 1.20, of November 2024."""
+"""The newest version that onnxruntime 1.20, of November 2024, runs."""
 
 SAMPLES = 2
 
@@ -51,7 +51,7 @@ class Node:
         self.attributes = attributes
         self.outputs: tuple[Array, ...] = ()
         self.body: tuple[tuple[Array, ...], tuple[Array, ...]] | None = None
-        """Of a loop: what each step takes and returns."""
+        """Of a loop: the arrays that each step takes, and those that it returns."""
 
 
 class Array:
@@ -81,12 +81,12 @@ class Array:
         """The shape for each sample of the free sizes."""
         self.node = node
         self.value: Any = None
-        """Of a constant, or of an input that is fed when the graph runs: its numbers."""
+        """The values of a constant, or of an input that has values already; else None."""
         self.is_fed = False
         self.name: str | None = None
-        """What it is to be called in a graph: the path of a parameter, the name of an input."""
+        """Its name in the graph: the path of a parameter, the name of an input."""
         self.numbers: Any = None
-        """Of a size, or a number made of sizes: its value for each sample; else None."""
+        """The value for each sample, of a size or a number computed from sizes; else None."""
         self.splat: Any = None
         """The one number that all entries have, if that is known."""
 
@@ -97,7 +97,7 @@ class Array:
 
     @property
     def is_constant(self) -> bool:
-        """Whether its numbers belong to the graph."""
+        """Whether its values are part of the graph."""
         return self.value is not None and not self.is_fed
 
     @property
@@ -113,7 +113,7 @@ class Array:
 
     @property
     def device(self) -> str:
-        """Where it lives: a graph runs where it is sent."""
+        """The one device: where a graph runs is decided by who runs it."""
         return "cpu"
 
     def __len__(self) -> int:
@@ -130,7 +130,7 @@ class Array:
 
 
 def make_constant(value: Any, name: str | None = None) -> Array:
-    """Return an array whose numbers belong to the graph."""
+    """Return an array whose values are part of the graph."""
     host = np.asarray(value)
     made = Array(host.dtype, (host.shape,) * SAMPLES)
     made.value, made.name = host, name
@@ -143,14 +143,14 @@ def make_constant(value: Any, name: str | None = None) -> Array:
 
 
 def fed(value: Any) -> Array:
-    """Return an input of a graph, together with the numbers that it gets when the graph runs."""
+    """Return an input of a graph that has values already: the graph is run with them."""
     made = make_constant(np.array(value))
     made.is_fed, made.splat, made.numbers = True, None, None
     return made
 
 
 def make_placeholder(name: str | None, dtype: Any, shapes: tuple[Shape, ...]) -> Array:
-    """Return an input of a graph."""
+    """Return an input of a graph, without values."""
     made = Array(dtype, shapes)
     made.name = name
     return made
@@ -171,18 +171,18 @@ def record_all(
 
 
 def find_opset() -> int:
-    """Return the version of ONNX's operators that is recorded now."""
+    """Return the version of ONNX's operators for which the graph is recorded."""
     return _opset.get()
 
 
 def is_exporting() -> bool:
-    """Tell whether a graph is made that leaves Python, as opposed to one that is run at once."""
+    """Tell whether a graph is recorded for export, as opposed to one that is run from Python."""
     return _exporting.get()
 
 
 @contextmanager
 def record_export(version: int) -> Iterator[None]:
-    """Record a graph that leaves Python, of this version of the operators."""
+    """Record a graph for export, in this version of the operators."""
     kept = _opset.set(version), _exporting.set(True)
     try:
         yield

@@ -1,4 +1,4 @@
-"""Whether an infinity may come to an operator that makes NaN of it."""
+"""Whether an array may hold infinities: some operators make NaN of them."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ _PRODUCTS = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
 
 
 def may_be_infinite(x: Array, sign: int = 1) -> bool:
-    """Tell whether an infinity of this sign may come from an input or a constant, entry by entry.
+    """Tell whether x may hold an infinity of this sign that an input or a constant brought in.
 
-    What comes out of a product is infinite only where it overflows: behind one, graphs are as everybody expects them.
+    Results of products are taken to be finite, though they may overflow: after a layer with weights, exported graphs
+    hold the plain operators that readers expect.
     """
     left, seen = [x], {id(x)}
     while left:

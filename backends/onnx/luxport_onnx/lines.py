@@ -1,4 +1,4 @@
-"""A graph written down: `Graph`, a list of named operators, constants, inputs and outputs."""
+"""Graphs as ONNX writes them: `Graph`, a list of named operators with constants, inputs and outputs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Graph", "Line", "list_reachable", "write_lines"]
 
 @dataclass
 class Line:
-    """One operator with the names of what it takes and makes."""
+    """One operator with the names of its inputs and outputs."""
 
     operator: str
     inputs: list[str]
@@ -27,7 +27,7 @@ class Line:
 
 @dataclass
 class Graph:
-    """Operators in an order in which each finds its inputs made."""
+    """Operators, each after those that compute its inputs."""
 
     inputs: list[tuple[str, Array]]
     outputs: list[tuple[str, Array]]
@@ -35,7 +35,7 @@ class Graph:
     constants: dict[str, Any] = field(default_factory=dict)
 
     def uses(self) -> dict[str, int]:
-        """Count how often each name is taken, by a line of a loop's body, too, or put out."""
+        """Count how often each name is an input of a line, of loops' bodies too, or an output of the graph."""
         counts: dict[str, int] = {}
         for name in self._list_taken():
             counts[name] = counts.get(name, 0) + 1
@@ -50,7 +50,7 @@ class Graph:
 
 
 def list_reachable(outputs: Sequence[Array]) -> tuple[list[Node], list[Array]]:
-    """List what outputs are made from: the nodes, each after those that it needs, and the arrays without a node."""
+    """List the nodes that outputs depend on, each after those that it needs, and the arrays without a node."""
     nodes: list[Node] = []
     leaves: list[Array] = []
     seen: set[int] = set()
@@ -90,7 +90,7 @@ def _list_inner(inputs: tuple[Array, ...], outputs: tuple[Array, ...]) -> list[N
 
 
 def _list_captured(inputs: tuple[Array, ...], outputs: tuple[Array, ...]) -> list[Array]:
-    """List what a loop's body takes from around it."""
+    """List the arrays that a loop's body takes from outside of it."""
     nodes = _list_inner(inputs, outputs)
     own = {id(array) for array in inputs} | {id(array) for node in nodes for array in node.outputs}
     return [
@@ -99,14 +99,14 @@ def _list_captured(inputs: tuple[Array, ...], outputs: tuple[Array, ...]) -> lis
 
 
 def write_lines(inputs: Sequence[tuple[str, Array]], outputs: Sequence[tuple[str, Array]]) -> Graph:
-    """Write down what makes the outputs from the inputs."""
+    """Return the graph that computes the outputs from the inputs."""
     graph = _Writer(inputs, outputs).graph
     _drop_unused(graph.lines, graph.uses())
     return graph
 
 
 def _drop_unused(lines: list[Line], uses: dict[str, int]) -> None:
-    """Leave out what attention puts out beside its result where nobody takes it: it costs memory, and time."""
+    """Drop outputs of attention that no line takes: they would cost memory and time."""
     for line in lines:
         if line.operator == "Attention":
             line.outputs = [name if name in uses else "" for name in line.outputs]
@@ -117,7 +117,7 @@ def _drop_unused(lines: list[Line], uses: dict[str, int]) -> None:
 
 
 class _Writer:
-    """Names for arrays, in the order in which they are met."""
+    """Gives names to arrays, and writes nodes as lines."""
 
     def __init__(self, inputs: Sequence[tuple[str, Array]], outputs: Sequence[tuple[str, Array]]) -> None:
         self.constants: dict[str, Any] = {}
@@ -142,7 +142,7 @@ class _Writer:
                 self._names[id(array)] = name
                 made[name] = made.pop(before)
                 given.add(name)
-            else:  # an input, a constant, or what is put out twice
+            else:  # an input, a constant, or an array that is an output already
                 lines.append(Line("Identity", [self._name_array(array)], [name], {}))
         return Graph(inputs, outputs, lines)
 
@@ -152,7 +152,7 @@ class _Writer:
         if node.body is not None:
             body = self._write_body(*node.body)
         key = (node.operator, tuple(inputs), _make_key(node.attributes), id(node) if body is not None else 0)
-        if key in self._lines:  # what is computed already
+        if key in self._lines:  # the same operator on the same inputs is written already
             for array, name in zip(node.outputs, self._lines[key], strict=True):
                 self._names[id(array)] = name
             return

@@ -1,4 +1,4 @@
-"""Loops of a graph: one operator, whose body is recorded once."""
+"""`scan` as one operator, whose body is recorded once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from luxport_onnx.xp import asarray, astype
 __all__ = ["scan"]
 
 _UNROLLED = 4
-"""So few steps are written one after the other: a loop costs more than they do."""
+"""Up to so many steps are written one after the other, which is faster than a loop."""
 
 
 def scan(

@@ -1,4 +1,4 @@
-"""Graphs as ONNX has them: `make_model`."""
+"""Graphs as models of the package onnx: `make_model`."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from luxport_onnx.lines import Graph, Line, list_reachable, write_lines
 __all__ = ["NEWEST", "OLDEST", "PAGE", "make_graph", "make_model", "place_beside", "list_reachable"]
 
 OLDEST = 18
-"""The first version of the operators that has what arrays are made of here."""
+"""The first version of the operators that has all that this backend records."""
 
 NEWEST = onnx.defs.onnx_opset_version()
 
 
 def make_graph(inputs: Sequence[tuple[str, Array]], outputs: Sequence[tuple[str, Array]]) -> Graph:
-    """Return the graph that makes the outputs from the inputs."""
+    """Return the graph that computes the outputs from the inputs, with norms folded into weights."""
     graph = write_lines(inputs, outputs)
     fold_norms(graph)
     return graph
@@ -38,7 +38,7 @@ def make_model(
 ) -> Any:
     """Return a graph as a model; `free` are the free sizes, by name, for each sample.
 
-    Constants that are `beside` it are places in a file of their own, see `place_beside`.
+    Constants in `beside` have their values in another file, see `place_beside`.
     """
     free, beside = free or {}, beside or {}
     made = helper.make_graph(
@@ -62,9 +62,9 @@ def make_model(
 
 
 def place_beside(graph: Graph, file: str) -> dict[str, Any]:
-    """Give each constant that is not small its place in a file, one behind the other at the start of a page.
+    """Give each large constant its place in a file, one behind the other, each at the start of a page.
 
-    A model with all its numbers in it cannot be made where it is over 2 GB, so these have none.
+    A model of more than 2 GB cannot be made: the entries here have no values, only where these are in the file.
     """
     places: dict[str, Any] = {}
     end = 0
@@ -113,7 +113,7 @@ def _describe(name: str, array: Array, free: Mapping[str, tuple[int, ...]]) -> A
 
 
 def _tell_size(sizes: tuple[int, ...], free: Mapping[str, tuple[int, ...]]) -> int | str | None:
-    """Return a number, or what a size is of a free one: "N", "2*N + 1"; None if it is something else."""
+    """Write a size: a number, or in terms of a free size, such as "2*N + 1"; None if it is another function of it."""
     if len({*sizes}) == 1:
         return sizes[0]
     for name, samples in free.items():

@@ -1,4 +1,4 @@
-"""Graphs that are run at once, by onnxruntime: how the numbers of an array that is not a constant are seen."""
+"""Running graphs by onnxruntime, to read the values of arrays that are not constants."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ __all__ = ["read_numbers", "run_model"]
 
 
 def read_numbers(x: Array) -> Any:
-    """Return an array's numbers, copied to the host.
+    """Return an array's values, computed by running its graph.
 
-    Raises: TypeError if it depends on inputs that have none yet
+    Raises: TypeError if it depends on inputs without values
     """
     if x.value is not None:
         return np.array(x.value)

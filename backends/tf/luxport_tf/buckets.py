@@ -1,4 +1,4 @@
-"""`move_in_buckets`: small arrays go between processes joined, as each piece costs a round of messages."""
+"""`move_in_buckets`: small arrays are joined before they are sent, as each message takes its time."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import tensorflow as tf
 __all__ = ["move_in_buckets"]
 
 BUCKET = 16 * 2**20
-"""How many bytes go in one piece: small arrays are joined, as each piece costs a round of messages."""
+"""The most bytes of joined arrays."""
 
 
 def move_in_buckets(arrays: Sequence[Any], move: Callable[[Any], Any]) -> list[Any]:
-    """Join arrays of one dtype, the last ones first, as a backward pass has them; move all, and take them apart."""
+    """Join arrays of one dtype, the last first, as a backward pass computes them; move them, and split them again."""
     buckets: list[tuple[Any, int, list[int]]] = []
     rows: dict[int, Any] = {}
     new = list(arrays)
     for i in reversed(range(len(arrays))):
-        if 0 in arrays[i].shape:  # of nothing, the process would end
+        if 0 in arrays[i].shape:  # TensorFlow crashes on sending no numbers
             continue
         rows[i] = tf.reshape(_cast_to_send(arrays[i]), [-1])
         size = (rows[i].shape[0] or 0) * rows[i].dtype.size
@@ -43,7 +43,7 @@ def _read_shape(array: Any) -> Any:
 
 _SENT: dict[str, Any] = {"bool": tf.int32, "int8": tf.int32, "uint8": tf.int32, "int16": tf.int32, "uint16": tf.int32}
 _SENT |= {"uint32": tf.int64, "uint64": tf.int64}
-"""As what goes that TensorFlow does not add up between processes."""
+"""The dtypes in which others are sent that TensorFlow cannot sum between processes."""
 
 
 def _cast_to_send(array: Any) -> Any:

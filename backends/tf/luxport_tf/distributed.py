@@ -80,7 +80,7 @@ def _start_server(world: World, places: list[str], timeout: float) -> None:
         service_type="standalone",
         service_leader=_LEADER,
         cluster_register_timeout_in_ms=math.ceil(1000 * timeout),
-        # An operation says who is gone long before.
+        # Operations report a process that is gone long before.
         heartbeat_timeout_in_ms=math.ceil(1000 * max(10.0, 2 * timeout)),
         shutdown_barrier_timeout_in_ms=math.ceil(1000 * min(timeout, 10.0)),
         coordinated_jobs=[jobs.CoordinatedJob(name=_JOB, num_tasks=world.size)],
@@ -99,7 +99,7 @@ def _start_server(world: World, places: list[str], timeout: float) -> None:
     )
     own.ensure_initialized()
     if threading.current_thread() is threading.main_thread():
-        # TensorFlow has taken it for a notice to its own strategies, and the process would live on.
+        # TensorFlow has replaced the handler by one for its own strategies, which would keep the process alive.
         signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM) or signal.SIG_DFL)
 
 
@@ -111,8 +111,8 @@ _of_graphs = 0
 def _count_operation(kind: Any) -> int:
     """Return the number of an operation, by which processes find each other's.
 
-    Between programs each kind of operation has one. Inside a graph each has its own, as some run at the same time; all
-    processes make the same graphs in one order.
+    Eager operations of one kind share a number. In graphs each has its own, as several run at the same time; all
+    processes trace the same graphs in the same order.
     """
     if tf.executing_eagerly():
         return _numbers.setdefault(kind, 1 + len(_numbers))
@@ -186,7 +186,7 @@ class TfEngine:
         return lambda: same
 
     def gather(self, row: bytes) -> list[bytes]:
-        """Exchange the rows by the store of rank 0's, which tells whose is late."""
+        """Exchange the rows by rank 0's store, whose error names the process that is late."""
         return self._rows.gather(row)
 
     def _tell_group(self, kind: Any) -> dict[str, Any]:
@@ -206,14 +206,14 @@ class TfEngine:
         return mean_by(self.all_reduce, arrays, self.world.size)
 
     def overlapping(self) -> None:
-        """Have nothing of the kind: a graph sends what is there."""
+        """Return None: a graph sends each array as soon as it is computed."""
 
     def missing(self) -> list[int]:
         """Ask the others by the store."""
         return self._alarm.missing()
 
     def stop(self) -> None:
-        """Leave the others to themselves; the server stays until the process ends."""
+        """Leave the group; the server stays until the process ends."""
         self._ties.cut()
         self.patience.end()
 
@@ -242,7 +242,7 @@ def _is_there(key: str) -> bool:
 
 
 def start_devices() -> LocalEngine:
-    """Be one process, with TensorFlow's arrays."""
+    """Return the engine of one process, with TensorFlow's arrays."""
     engine = LocalEngine()
     engine.backend = "tf"
     return engine
@@ -263,13 +263,13 @@ def parallel_program(step: Callable[..., Any], world: World, *, donate: bool) ->
         return jit(lambda data, state: step(data, state, 0, 1, lambda arrays: arrays))
 
     told: list[Any] = []
-    """The conditions that processes have told each other of, and last whether they hold in all of them."""
+    """The conditions of this process that were sent with gradients, and last whether all hold in all processes."""
 
     def mean(arrays: list[Any]) -> list[Any]:
         own = list_conditions()
         if told or not own:
             return engine.means(arrays)
-        # Beside gradients a number costs nothing, and a message of its own some milliseconds.
+        # Sent with the gradients the condition costs nothing, as a message of its own some milliseconds.
         holds = tf.cast(tf.reduce_all(own), tf.float32)
         *means, share = engine.means([*arrays, holds])
         told.extend([*own, share > 1 - 0.5 / world.size])
@@ -278,7 +278,7 @@ def parallel_program(step: Callable[..., Any], world: World, *, donate: bool) ->
 
     def traced(data: Any, state: Any) -> Any:
         told.clear()
-        # Making a graph takes its time, and nobody waits for another process meanwhile.
+        # Tracing takes its time, in which no process waits for another.
         engine.patience.pause()
         try:
             return step(data, state, world.rank, world.size, mean)

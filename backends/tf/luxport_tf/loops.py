@@ -28,7 +28,7 @@ def scan(
         new, y = f(tree.unflatten(carried, iter(carry)), tree.unflatten(sliced, iter(slices)))
         if tree.structure(new) != carried:
             raise TypeError(f"scan expects a carry like {carried}, got {tree.structure(new)}")
-        # A step may know less of a shape than the first carry does, and the loop asks for as much.
+        # The loop wants shapes of the carry as complete as at its start; a step may know less of them.
         pairs = zip(tree.leaves(new), first, strict=True)
         return [tf.ensure_shape(tf.convert_to_tensor(leaf, like.dtype), like.shape) for leaf, like in pairs], y
 
@@ -59,7 +59,7 @@ def scan(
 
 
 def _describe_outputs(step: Callable[..., tuple[list[Any], Any]], first: list[Any], leaves: list[Any]) -> Any:
-    """Return what a step puts out, as a tree of specifications: it is traced apart, and runs nowhere."""
+    """Return specifications of what a step returns, by tracing it once without running it."""
     found: Any = None
 
     def trace(carry: list[Any], slices: list[Any]) -> list[Any]:

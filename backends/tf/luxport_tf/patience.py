@@ -1,4 +1,4 @@
-"""`Patience`: TensorFlow's operations end where another process stands still."""
+"""`Patience`: a time-out for TensorFlow's operations that wait for another process."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ __all__ = ["Patience"]
 
 
 class Patience(threading.Thread):
-    """Ends operations that wait for another process for too long.
+    """Aborts operations that wait too long for another process.
 
-    Operations have a time-out of their own, after which TensorFlow may still write into what it has given back.
+    TensorFlow's own time-out is no help: after it, TensorFlow may still write into results that it has returned.
     """
 
     def __init__(self, budget: Budget, given_up: Callable[[], bool]) -> None:
@@ -29,7 +29,7 @@ class Patience(threading.Thread):
         self.start()
 
     def run(self) -> None:
-        """Look at the clock now and then, and whether another process has given up."""
+        """Check the clock at intervals, and whether another process has given up."""
         while not self._ended.wait(self._budget.look / 2):
             now, waited_for = time.monotonic(), self._deadline
             late = now > waited_for
@@ -43,16 +43,16 @@ class Patience(threading.Thread):
                 context.abort_collective_ops(tf.errors.DEADLINE_EXCEEDED, text)
 
     def begin(self) -> None:
-        """Wait from now on."""
+        """Start the clock."""
         now = time.monotonic()
         self._deadline, self._look = now + self._budget.waiting, now + self._budget.look
 
     def pause(self) -> None:
-        """Wait no longer."""
+        """Stop the clock."""
         self._deadline = self._look = math.inf
 
     def end(self) -> None:
-        """Never wait again."""
+        """End the thread."""
         self._ended.set()
 
     def __enter__(self) -> None:

@@ -1,6 +1,6 @@
-"""Shortcuts of a program: ways that are right for usual numbers, taken on a condition that the program gives back.
+"""Shortcuts: a program computes faster where numbers are usual, and returns the condition that they were.
 
-Where the condition does not hold, `jit` throws the result away and takes the program without shortcuts.
+Where the condition does not hold, `jit` drops the result and runs the program without shortcuts.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _conditions: ContextVar[tuple[Any, list[Any]] | None] = ContextVar("luxport_tf_c
 
 @contextmanager
 def gather_conditions(conditions: list[Any] | None) -> Iterator[None]:
-    """Gather here what the program that is traced relies on; None if it may rely on nothing."""
+    """Gather the conditions that the traced program relies on; None if it may rely on none."""
     token = _conditions.set(None if conditions is None else (tf.compat.v1.get_default_graph(), conditions))
     try:
         yield
@@ -28,30 +28,30 @@ def gather_conditions(conditions: list[Any] | None) -> Iterator[None]:
 
 
 def may_rely() -> bool:
-    """Tell whether a condition could be given back: not from inside a loop, nor in a program of somebody else's."""
+    """Tell whether a condition can be returned: not from inside a loop, nor in a user's own `tf.function`."""
     found = _conditions.get()
     return found is not None and found[0] is tf.compat.v1.get_default_graph()
 
 
 def rely_on(condition: Any) -> None:
-    """Let the result hold only if this scalar does, in a program that may rely on it."""
+    """Note a scalar condition without which the result is not valid, in a program that may rely on one."""
     found = _conditions.get()
     assert found is not None
     found[1].append(condition)
 
 
 def list_conditions() -> list[Any]:
-    """List what the program that is traced relies on until now."""
+    """List the conditions noted so far in the traced program."""
     found = _conditions.get()
     return [*found[1]] if found is not None and may_rely() else []
 
 
 def has_effects(graph: Any, *, may_send: bool = False) -> bool:
-    """Tell whether a program does more than compute, so that it may not run again: it prints, or waits for others.
+    """Tell whether a program has side effects, such as printing, so that it must not run a second time.
 
     Args:
         graph: the program
-        may_send: whether other processes send again what they have sent each other, too
+        may_send: whether the other processes would run it a second time too, and send again what they have sent
     """
     free = _READING | _SENDING if may_send else _READING
     return any(op.op_def.is_stateful and op.type not in free for op in graph.get_operations())

@@ -36,7 +36,7 @@ def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...], has_au
     def transformed(*args: Any, **kwargs: Any) -> Any:
         positions = (argnums,) if isinstance(argnums, int) else argnums
         wrt = tuple(args[i] for i in positions)
-        # An argument may be the same tensor as another: an identity is a variable of its own.
+        # Two arguments may be one tensor: identities of it are separate variables.
         variables = [tf.identity(leaf) for leaf in tree.leaves(wrt)]
         fresh = tree.unflatten(tree.structure(wrt), iter(variables))
         replaced = list(args)
@@ -73,7 +73,7 @@ def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tupl
 def jvp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
     """Differentiate by `tf.autodiff.ForwardAccumulator`; where such calls nest, or a tape records, by tapes alone.
 
-    A gradient through nested accumulators is wrong without a word, and through one around a `tf.function` it is 0.
+    A gradient through nested accumulators is silently wrong, and through one around a `tf.function` it is 0.
     """
     direction = _direction.get()
     if direction == "backward" or (not direction and could_possibly_record()):
@@ -98,7 +98,7 @@ _direction: ContextVar[str] = ContextVar("luxport_tf_direction", default="")
 
 
 class _NestedJvpError(Exception):
-    """The outermost `jvp` hears that there is one inside it, or a gradient of its own."""
+    """Raised to the outermost `jvp` where there is another one, or a custom gradient, inside it."""
 
 
 def _compute_jvp_by_tapes(
@@ -149,14 +149,14 @@ def stop_gradient(array: Any) -> Any:
 
 
 def are_constants(arrays: Sequence[Any]) -> bool:
-    """Tell whether no tape and no accumulator records, and no graph is made that one may record."""
+    """Tell whether nothing records: no tape, no accumulator, and no graph that one of them may record."""
     return tf.executing_eagerly() and not could_possibly_record()
 
 
 def custom_vjp(rule: CustomGradient, args: tuple[Any, ...]) -> Any:
     """Differentiate by `tf.custom_gradient`."""
     call = CustomCall(rule, args)
-    if _direction.get() == "forward":  # where TensorFlow would follow f itself without a word
+    if _direction.get() == "forward":  # where TensorFlow would silently differentiate f itself
         raise _NestedJvpError
 
     @tf.custom_gradient
@@ -180,8 +180,8 @@ def jit(f: Callable[..., Any], agree: Callable[[list[Any]], Any] | None = None) 
 
     Args:
         f: what is compiled
-        agree: inside a graph, makes of conditions one that holds if all do in every process that calls f: all of them
-            take another program otherwise, so that what they send each other may be sent again
+        agree: called inside a graph with its conditions, returns one that holds if all do in every process that calls
+            f; if not, every process runs the other program, and sends its messages again
     """
     graphs: dict[Any, Callable[..., Any]] = {}
 
@@ -191,7 +191,7 @@ def jit(f: Callable[..., Any], agree: Callable[[list[Any]], Any] | None = None) 
         arguments = (args, kwargs)
         leaves = tree.leaves(arguments)
         tensors = [_make_tensor(leaf) for leaf in leaves if _is_tensor(leaf)]
-        # A forward derivative of a whole program passes over the library's fused kernels: it would be 0.
+        # A program has no forward derivative through the library's fused kernels: it would be 0.
         forward = bool(pack_tangents(tensors).tangents)
         signature = (tree.structure(arguments), tuple([_tell_kind(leaf) for leaf in leaves]), forward)
         graph = graphs.get(signature)
@@ -210,7 +210,7 @@ def jit(f: Callable[..., Any], agree: Callable[[list[Any]], Any] | None = None) 
 
 
 class _ShortcutError(Exception):
-    """Numbers met for which the shortcuts of a program are not right."""
+    """Raised where a condition of a program's shortcuts does not hold."""
 
 
 def _trace(
@@ -240,18 +240,18 @@ def _trace(
         return [*results, tf.reduce_all(conditions) if agree is None else agree(conditions)]
 
     specs = [tf.TensorSpec.from_tensor(leaf) for leaf in leaves if _is_tensor(leaf)]
-    # Looking at a condition would hold up an accelerator.
+    # Reading a condition would make an accelerator wait.
     shortcuts = shortcuts and not tf.config.list_logical_devices("GPU")
     graph = tf.function(flat, autograph=False).get_concrete_function(*specs)
     if conditions and has_effects(graph.graph, may_send=agree is not None):
         return _trace(f, structure, leaves, agree, shortcuts=False)
-    # What f returns besides tensors is part of the program; the graph's own tensors are not kept.
+    # Results other than tensors are constants of the program; the graph's own tensors are not kept.
     result_leaves = [None if _is_tensor(leaf) else leaf for leaf in result_leaves]
     conditional = bool(conditions)
     conditions.clear()
 
     def call(tensors: list[Any]) -> Any:
-        # The public way binds and checks every argument by name, which takes 20 microseconds each.
+        # The public call binds and checks each argument by name, which takes 20 microseconds each.
         found = graph._call_flat(tensors, graph.captured_inputs)
         if conditional and not bool(found[-1]):
             raise _ShortcutError

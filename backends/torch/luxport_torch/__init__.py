@@ -49,7 +49,7 @@ torch.utils._pytree.register_pytree_node(
     lambda children, layout: FlatParameters.from_child(layout, children),
     serialized_type_name="luxport.FlatParameters",
 )
-torch.utils._pytree._private_register_pytree_node(  # a subclass of a named tuple is none to PyTorch
+torch.utils._pytree._private_register_pytree_node(  # PyTorch takes no subclass of a named tuple for one
     TrainState,
     lambda state: (list(state), None),
     lambda children, _: TrainState(*children),

@@ -57,7 +57,7 @@ def device_of(array: torch.Tensor) -> str:
 
 
 def _move(host: torch.Tensor, dtype: torch.dtype | None, place: torch.device | None) -> torch.Tensor:
-    """Convert and move a tensor that nobody else has, without waiting for a GPU: from pinned memory, PyTorch's own."""
+    """Convert and move a tensor; to a GPU from pinned memory, so that nothing waits for the copy."""
     if place is None or place.type != "cuda":
         return host.to(dtype=dtype, device=place)
     return host.to(dtype=dtype).pin_memory().to(device=place, non_blocking=True)

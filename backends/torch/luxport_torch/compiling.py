@@ -27,7 +27,7 @@ def jit(f: Callable[..., Any]) -> Callable[..., Any]:
     """
     if torch.compiler.is_compiling():  # inside a larger graph there is nothing to compile apart
         return f
-    # Dynamo takes a program for 0.0 to be that for -0.0, too: one for each set of places where -0.0 is.
+    # Dynamo would reuse a program for 0.0 where an argument is -0.0: there is a program for each set of places of -0.0.
     programs: dict[tuple[int, ...], Callable[..., Any]] = {}
 
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -48,7 +48,7 @@ def jit(f: Callable[..., Any]) -> Callable[..., Any]:
             program = programs[key] = _compile_program(f)
             return program(*args, **kwargs)
         except torch._dynamo.exc.TorchDynamoException:  # type: ignore[attr-defined]
-            # Dynamo words an error in f as code that it cannot trace: f itself says it better.
+            # Dynamo reports an error raised by f as code that it cannot trace: called directly, f raises the error.
             try:
                 f(*args, **kwargs)
             except Exception as error:
@@ -73,7 +73,7 @@ def _find_negative_zeros(value: Any, place: int, found: list[int]) -> int:
 
 
 def _find_in_constant(value: Any, place: int, found: list[int]) -> int:
-    """Go on inside of a `Static`, whose parts may be of any kind that can be hashed."""
+    """Note them inside of the value of a `Static`, which may be anything hashable."""
     if isinstance(value, (float, np.floating)):
         place += 1
         if value == 0 and math.copysign(1, value) < 0:
@@ -99,8 +99,8 @@ def _compile_program(f: Callable[..., Any]) -> Callable[..., Any]:
     def program(*args: Any, **kwargs: Any) -> Any:
         return f(*args, **kwargs)
 
-    # Dynamo counts recompilations by code object and stops at eight, and what differed between two calls of functions
-    # of one name at one line, the options of two models among it, becomes symbolic: each program is a code of its own.
+    # Dynamo allows eight compilations of one code object, and makes numbers symbolic that differed between two calls of
+    # functions of one name and line, such as options of two models. So each program gets a code object of its own.
     program.__code__ = program.__code__.replace(co_name=f"program_{next(_programs)}")
     options: Any = {"guard_filter_fn": _choose_guards} if _MAY_CHOOSE else None
     return torch.compile(program, fullgraph=True, options=options)
@@ -113,9 +113,9 @@ _FIXED = (FunctionType, BuiltinFunctionType, ModuleType, type)
 
 
 def _choose_guards(guards: Sequence[Any]) -> list[bool]:
-    """Choose what each call compares with what was compiled: not which functions luxport is made of.
+    """Choose which guards each call checks: all but those on luxport's own functions and modules.
 
-    They are half of all there is to compare, four fifths of a call's time. Numbers and tables of luxport's are
-    compared, and whatever is a user's.
+    Those are half of all guards, and take four fifths of a call's time. Luxport's numbers and tables are still checked,
+    and whatever is a user's.
     """
     return [not (_OWN.match(guard.name) and isinstance(guard.value, _FIXED)) for guard in guards]

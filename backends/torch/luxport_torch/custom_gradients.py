@@ -1,4 +1,4 @@
-"""Functions with a gradient of their own, by PyTorch."""
+"""Functions with a custom gradient, by PyTorch."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _trace_custom_vjp(rule: CustomGradient, args: tuple[Any, ...]) -> Any:
 
 
 def _let_layers_be_built() -> None:
-    """Let programs build layers: Dynamo must know initializers, which are the defaults of layers' fields."""
+    """Let compiled programs construct layers: Dynamo must know initializers, the defaults of layers' fields."""
     from torch._dynamo.variables.builder import SourcelessBuilder
     from torch._dynamo.variables.user_defined import UserDefinedObjectVariable
 
@@ -49,11 +49,11 @@ class _CustomVjp(torch.autograd.Function):
 
     @staticmethod
     def forward(call: CustomCall, inside: bool, *arrays: torch.Tensor) -> tuple[torch.Tensor, ...]:  # type: ignore[override]
-        if inside:  # what is kept here would belong to the innermost transform
+        if inside:  # residuals would belong to the innermost transform
             values = call.value(*arrays)
         else:
             values, call.kept = call.value_and_kept(*arrays)
-        # PyTorch wants another tensor where an argument is the value.
+        # PyTorch wants a new tensor where the value is an argument itself.
         return tuple([value.view_as(value) if any([value is x for x in arrays]) else value for value in values])
 
     @staticmethod
@@ -65,7 +65,7 @@ class _CustomVjp(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *cotangents: torch.Tensor) -> tuple[Any, ...]:  # type: ignore[override]
         arrays = ctx.saved_tensors
-        if ctx.inside or torch.is_grad_enabled():  # a gradient of this gradient goes through all of the arithmetic
+        if ctx.inside or torch.is_grad_enabled():  # computed again, so that this gradient can be differentiated
             _, kept = ctx.call.value_and_kept(*arrays)
         else:
             kept = ctx.call.kept

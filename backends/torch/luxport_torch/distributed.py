@@ -86,7 +86,7 @@ class TorchEngine:
                 raise TimeoutError(find_first_line(error)) from error
             return store.get(key).decode()
 
-        # What is put where nothing is must not be nothing, and each puts something of its own.
+        # `compare_set` returns the value that is then stored. It is never empty, and begins with the rank that put it.
         own = f"{world.rank} "
         self._alarm = Alarm(
             world,
@@ -99,16 +99,16 @@ class TorchEngine:
         )
 
     def all_reduce(self, arrays: Sequence[Any], op: str) -> list[Any]:
-        """Reduce in buckets, all of them on their way at once."""
+        """Reduce in buckets, all of them at the same time."""
         chosen = {"sum": dist.ReduceOp.SUM, "max": dist.ReduceOp.MAX, "min": dist.ReduceOp.MIN}[op]
         return self._combine_in_buckets(arrays, lambda bucket: dist.all_reduce(bucket, chosen, async_op=True))
 
     def broadcast(self, arrays: Sequence[Any], root: int) -> list[Any]:
-        """Send in buckets, all of them on their way at once."""
+        """Send in buckets, all of them at the same time."""
         return self._combine_in_buckets(arrays, lambda bucket: dist.broadcast(bucket, root, async_op=True))
 
     def begin_agreeing(self, digest: bytes) -> Callable[[], bool]:
-        """Begin with the largest of all digests, and of their opposites."""
+        """Begin to compute the maxima of all digests and of their negatives, by which one sees if all are the same."""
         largest = torch.tensor(convert_digest(digest))
         work: Any = dist.all_reduce(largest, dist.ReduceOp.MAX, async_op=True)
 
@@ -130,7 +130,7 @@ class TorchEngine:
         return mean_by(self.all_reduce, [array], self.world.size)[0]
 
     def overlapping(self) -> Overlapping:
-        """Add eager gradients up in buckets, each as soon as it is full."""
+        """Sum gradients of an eager backward pass in buckets, each as soon as it is full."""
         return Overlapping(self.world.size, self._wait)
 
     def missing(self) -> list[int]:
@@ -142,8 +142,7 @@ class TorchEngine:
         sent = []
         for members in fill_buckets(arrays):
             rows = [arrays[i].detach().reshape(-1) for i in members]
-            # A new array in any case: it is written over, and the given ones stay.
-            # Joining one takes longer than a copy.
+            # Always a new array, as it is written over. For one array `clone` is faster than `cat`.
             joined = rows[0].clone(memory_format=torch.contiguous_format) if len(rows) == 1 else torch.cat(rows)
             sent.append((members, joined, begin(show_to_send(joined))))
         new: list[Any] = [None] * len(arrays)
@@ -155,9 +154,9 @@ class TorchEngine:
         return new
 
     def _wait(self, work: Any) -> None:
-        """Wait for an operation, and look now and then whether another process does not.
+        """Wait for an operation, and check at intervals whether another process has given up.
 
-        On GPUs to wait is to put something into a queue, and NCCL's own watch ends it.
+        On GPUs waiting only enqueues work, and NCCL's own watchdog ends it.
         """
         if self._on_gpus:
             work.wait()

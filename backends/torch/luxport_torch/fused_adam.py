@@ -1,4 +1,4 @@
-"""Adam's step by PyTorch's fused kernel, with powers of beta for its count of steps."""
+"""Adam's step by PyTorch's fused kernel, corrected by powers of beta in place of a count of steps."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def step_adam(
 ) -> None:
     """Step in place.
 
-    The kernel would take the powers of beta from a count of steps; so late that they are 0 it corrects nothing,
-    and the correction by our own powers goes into its learning rate and epsilon.
+    The kernel computes the powers of beta from a count of steps. It is given so large a count that they are 0 and
+    correct nothing; the correction by the given powers is in the learning rate and epsilon.
     """
     root = math.sqrt(1.0 - powers[1])
     _kernel(

@@ -1,4 +1,4 @@
-"""Arrays in buckets, and the gradients of a backward pass sent as each bucket is full."""
+"""Buckets of arrays that are sent together, and gradients that are sent in buckets during the backward pass."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import torch.distributed as dist
 __all__ = ["BUCKET", "Overlapping", "fill_buckets", "show_to_send"]
 
 BUCKET = 64 * 2**20
-"""How many bytes go in one piece: small arrays are joined, as each piece costs a round of messages."""
+"""The most bytes of one bucket: small arrays are joined, as each message takes its time."""
 
 
 class Overlapping:
-    """Adds gradients up while the backward pass goes on: a bucket is sent when all of it and of those before is there.
+    """Sums gradients while the backward pass runs: a bucket is sent once it and all buckets before it are full.
 
-    Buckets have fixed places, of the last parameters first, so that every process sends the same ones in one order.
+    Buckets hold the last parameters first, and always the same ones, so that every process sends the same in one order.
     """
 
     def __init__(self, size: int, wait: Callable[[Any], None]) -> None:
@@ -30,7 +30,7 @@ class Overlapping:
         self._hooks: list[Any] = []
 
     def watch(self, variables: list[Any], settle: Callable[[], float]) -> None:
-        """Take the gradients of these as they come; before anything is sent, settle, which returns their weight."""
+        """Take gradients of these as they are computed; `settle`, called before the first is sent, returns a weight."""
         self._settle = settle
         kinds = [(one.shape, one.dtype, one.device) for one in variables]
         if kinds != self._kinds:
@@ -48,13 +48,13 @@ class Overlapping:
         self._hooks = [variable.register_hook(partial(self._take_gradient, i)) for i, variable in enumerate(variables)]
 
     def _forget_hooks(self) -> None:
-        """Leave the parameters themselves, which the next step differentiates by again, as they were."""
+        """Remove the hooks from the parameters, which the next step uses again."""
         for hook in self._hooks:
             hook.remove()
         self._hooks = []
 
     def _take_gradient(self, i: int, gradient: Any) -> Any:
-        """Put a gradient into its bucket, and return its place there, which the sum will be in."""
+        """Put a gradient into its bucket, and return its part of the bucket, which will hold the sum."""
         if not self._came_already:
             torch.autograd.Variable._execution_engine.queue_callback(self._wait)  # type: ignore[attr-defined]
         self._came_already.add(i)
@@ -91,7 +91,7 @@ class Overlapping:
             self._failure = self._failure or error
 
     def _wait(self) -> None:
-        """Send what is left, with zeros where no gradient came, so that every process sends the same."""
+        """Send the remaining buckets, with zeros for missing gradients, so that every process sends the same."""
         while self._next < len(self._left):
             self._send()
         sent, self._sent = self._sent, []
@@ -102,9 +102,9 @@ class Overlapping:
                 self._failure = self._failure or error
 
     def arrived(self, gradients: list[Any]) -> list[Any]:
-        """Return the means: gradients that came are such already, in the places of others there are those of others.
+        """Return the means. A gradient that has come holds its mean by now; for a missing one the bucket has it.
 
-        Raises: RuntimeError for what went wrong on their way
+        Raises: RuntimeError if sending has failed
         """
         self._wait()
         self._forget_hooks()
@@ -124,7 +124,7 @@ _HALVES = (torch.float16, torch.bfloat16)
 
 
 def fill_buckets(arrays: Sequence[Any]) -> list[list[int]]:
-    """Put the places of arrays into buckets of one dtype and device."""
+    """Sort the indices of arrays into buckets of one dtype and device."""
     buckets: dict[Any, list[list[int]]] = {}
     sizes: dict[Any, int] = {}
     for i, array in enumerate(arrays):
@@ -138,7 +138,7 @@ def fill_buckets(arrays: Sequence[Any]) -> list[list[int]]:
 
 
 def show_to_send(joined: Any) -> Any:
-    """Show the same memory as a dtype that both gloo and NCCL take."""
+    """View the memory in a dtype that both gloo and NCCL take."""
     if joined.is_complex():
         return torch.view_as_real(joined)
     return joined.view(torch.uint8) if joined.dtype == torch.bool else joined

@@ -1,4 +1,4 @@
-"""Whether a number may be looked at in passing, or a program is compiled, in which nobody can."""
+"""Whether values can be read while a program runs, and whether it is being compiled."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _compiler: Any = torch.compiler
 
 
 def may_look(x: torch.Tensor) -> bool:
-    """Tell whether x holds numbers on the CPU, outside of transforms and compiled programs."""
+    """Tell whether x can be read at once: on the CPU, outside of transforms and compiled programs."""
     return (
-        # The two halves of `torch.compiler.is_compiling`, which asks more before them.
+        # What `torch.compiler.is_compiling` checks, without the rest of it.
         not _compiler.is_dynamo_compiling()
         and not _compiler._is_compiling_flag
         and not torch._C._are_functorch_transforms_active()
@@ -24,5 +24,5 @@ def may_look(x: torch.Tensor) -> bool:
 
 
 def is_in_program() -> bool:
-    """Tell whether a program is compiled to run here: an export may hold nothing of luxport's."""
+    """Tell whether a program is compiled to run here; an exported one may hold no operators of luxport's."""
     return _compiler.is_compiling() and not _compiler.is_exporting()

@@ -1,9 +1,9 @@
-"""Eager steps of `Adam` that go on from one to the next without looking at anything twice.
+"""Eager steps of `Adam` that reuse what the first one has found out about the state.
 
-The first step looks at the state: whether its trees are usual, of plain tensors that may be written over. What it finds
-is a plan: parameters and moments in lists, the rule's numbers as Python's. As long as nobody reads the parameters or
-the optimizer's state between two steps they are what the plan knows, and a step is the objective, its gradients, and
-one call of the fused kernel. Who reads them finds the same tensors in the same trees, and the next step looks anew.
+The first step checks whether the state's trees hold plain tensors that may be written over. If so it makes a plan:
+lists of the parameters and moments, and the rule's numbers as Python's. Unless parameters or optimizer state are read
+between two steps, the plan stays valid, and a step is the objective, its gradients and one call of the fused kernel.
+Reading them returns the same tensors in the same trees, and the next step checks anew.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ _FLOATS = {torch.float32: np.float32, torch.float64: np.float64}
 
 
 class _Plan:
-    """A training in lists: the entries that stay, and the same memory as a step goes through it."""
+    """Parameters and moments of a training in lists, in the memory of its trees."""
 
     def __init__(self, state: TrainState, leaves: Sequence[torch.Tensor], moments: Sequence[Any]) -> None:
         self.ps, self.opt_state = state.ps, state.opt_state
-        # Of the same memory: those that users see never ask for a gradient.
+        # Tensors of the same memory that require gradients: those that users see never do.
         self.leaves = [leaf.detach().requires_grad_() for leaf in leaves]
         self.followed_ps = build_like(state.ps, iter(self.leaves))
         self._ms, self._vs = [m for m, _ in moments], [v for _, v in moments]
@@ -41,7 +41,7 @@ class _Plan:
         self._round: Any = _FLOATS[leaves[0].dtype]
 
     def round_powers(self, clock: Sequence[torch.Tensor]) -> tuple[Any, Any]:
-        """Return powers of beta as numbers of the host, in the precision of the parameters."""
+        """Return powers of beta as NumPy's numbers, in the precision of the parameters."""
         one, two = clock
         return self._round(one.item()), self._round(two.item())
 
@@ -54,7 +54,7 @@ class _Plan:
 
 
 class Ongoing:
-    """The entries of a state after some steps of a plan, each made when it is read."""
+    """The entries of a state after some steps of a plan; each is made when it is read."""
 
     __slots__ = ("_plan", "_powers", "_read", "_skipped", "_step", "is_seen", "place", "st")
 
@@ -64,21 +64,21 @@ class Ongoing:
         self.place, self._plan, self.st, self._powers = place, plan, st, powers
         self._step, self._skipped = step, skipped
         self.is_seen = False
-        """Whether somebody has read what the plan goes on with, and may have changed it."""
+        """Whether the parameters or the optimizer's state have been read, and may have been changed."""
         self._read: dict[str, Any] = {}
 
     @property
     def ps(self) -> Any:
-        """The parameters, of tensors that are followed where gradients are recorded."""
+        """The parameters, as tensors that require gradients."""
         return self._plan.followed_ps
 
     @property
     def leaves(self) -> list[torch.Tensor]:
-        """The same in a list."""
+        """The same tensors in a list."""
         return self._plan.leaves
 
     def entry(self, name: str) -> Any:
-        """Return an entry of the state, made once."""
+        """Return an entry of the state, which is made once."""
         if name == "ps" or name == "opt_state":
             self.is_seen = True
         if name not in self._read:
@@ -91,7 +91,7 @@ class Ongoing:
         return make_kept_state(program, Ongoing(self.place, self._plan, st, self._step + 1, self._skipped, powers))
 
     def skipping(self, program: Any) -> TrainState:
-        """Return the state after a step that was not taken."""
+        """Return the state after a step that was skipped."""
         powers = self._powers
         return make_kept_state(program, Ongoing(self.place, self._plan, self.st, self._step, self._skipped + 1, powers))
 
@@ -110,7 +110,7 @@ class Ongoing:
 
 
 def begin_plan(place: Any, state: TrainState) -> Ongoing | None:
-    """Return a state as a plan goes on from it; None if anything in it is unusual."""
+    """Return a state as the start of a plan; None if anything in it is unusual."""
     opt_state = state.opt_state
     if type(opt_state) is not OptimizerState or len(opt_state.groups) != 1 or state.scale is not None:
         return None
@@ -126,7 +126,7 @@ def begin_plan(place: Any, state: TrainState) -> Ongoing | None:
 
 
 def _are_plain(leaves: list[torch.Tensor], moments: list[Any]) -> bool:
-    """Tell whether these are tensors, each another, of single or double floats of the CPU in C order."""
+    """Tell whether these are distinct tensors of float32 or float64, on the CPU, in C order."""
     if not leaves or any([type(pair) is not tuple or len(pair) != 2 for pair in moments]):
         return False
     all_of_them = [*leaves, *[moment for pair in moments for moment in pair]]
@@ -143,7 +143,7 @@ def _are_plain(leaves: list[torch.Tensor], moments: list[Any]) -> bool:
 
 
 def _are_known(group: Any, step: Any, leaves: list[torch.Tensor]) -> bool:
-    """Tell whether the rule's numbers are at hand, in the precision of the parameters, and nothing follows them."""
+    """Tell whether the rule's numbers are on the CPU, in the precision of the parameters, and require no gradient."""
     clock, values = group.clock, group.values
     if type(clock) is not tuple or len(clock) != 2:
         return False

@@ -1,4 +1,4 @@
-"""Trees of dicts and tensors alone, gone through without questions that every step of a training would pay for."""
+"""Trees of dicts and tensors alone, walked faster than by `luxport.tree`, which takes other nodes too."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["build_like", "collect_tensors"]
 
 
 def collect_tensors(ps: Any, found: list[torch.Tensor]) -> bool:
-    """List the leaves of nested dicts; False where there is anything else than plain tensors."""
+    """List the leaves of nested dicts; return False if there is anything but plain tensors."""
     for value in ps.values():
         kind = type(value)
         if kind is torch.Tensor:

@@ -1,4 +1,4 @@
-"""Functions into which Dynamo does not look: what it is told of them as soon as it is imported."""
+"""Functions that Dynamo does not trace: they are marked for it as soon as it is imported."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def record_as_call(function: F) -> F:
-    """Let Dynamo record calls of a module's function, which take numbers and arrays alone, and not what it does.
+    """Let Dynamo record calls of a module's function, which take numbers and arrays alone, without tracing into it.
 
-    Dynamo would follow a function's own derivative in place of the one that a `torch.autograd.Function` gives it; what
-    comes after Dynamo in compilation knows of that one, and traces through.
+    Traced by Dynamo, a `torch.autograd.Function` would be differentiated as its forward is written. The later stages of
+    compilation respect its backward, and trace through the call.
     """
     return _mark(function, lambda: torch._dynamo.nonstrict_trace(function))
 
 
 def take_for_constant(function: F) -> F:
-    """Let Dynamo call a module's function as it traces, and take the result for a constant of the program."""
+    """Let Dynamo call a module's function as it traces, and make the result a constant of the program."""
     return _mark(function, lambda: torch._dynamo.assume_constant_result(function))
 
 
 def _mark(function: F, mark: Callable[[], Any]) -> F:
-    """Put what Dynamo knows in place of a function; importing Dynamo takes as long as all the rest of PyTorch."""
+    """Replace a function by a marked one once Dynamo is imported, which takes as long as all the rest of PyTorch."""
     marked: list[Any] = []
 
     def put() -> None:

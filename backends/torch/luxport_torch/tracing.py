@@ -1,4 +1,4 @@
-"""Graphs of modules with a `forward` of their own, by `torch.fx`: which modules and functions are called on what."""
+"""Graphs of modules by `torch.fx`: which modules and functions a `forward` calls, on what."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from torch.utils import _pytree as pytree
 __all__ = ["Held", "find_line", "traced"]
 
 _OWN = ("/torch/fx/", "luxport_torch/tracing.py")
-"""Parts of the paths of files that are no part of the program that is traced."""
+"""Parts of the paths of files that do not belong to the traced program."""
 
 _MAKING = ("arange", "eye", "full", "linspace", "ones", "zeros")
 
@@ -26,8 +26,8 @@ _MAKING = ("arange", "eye", "full", "linspace", "ones", "zeros")
 def traced(module: torch.nn.Module, leaves: set[int], inputs: tuple[Any, ...] | None) -> fx.Graph:
     """Return the graph of a module's forward, in which the modules of these ids are called whole.
 
-    Arguments with a default keep it, unless there are inputs for them. With inputs, what the program decides by
-    values it decides by theirs.
+    Arguments with a default keep it, unless there are inputs for them. Where the program decides by a value, it is that
+    which the inputs give.
 
     Raises: ValueError, with the line, where the program decides by a value and there are no inputs, or cannot be traced
     """
@@ -57,7 +57,7 @@ def _find_line(error: Exception) -> str:
 
 
 def _does_more(node: fx.Node) -> bool:
-    """Tell a node that matters even if its result is not used: inputs, and what changes an array in place."""
+    """Tell whether a node matters even if its result is not used: inputs, and changes of an array in place."""
     name = str(getattr(node.target, "__name__", node.target))
     changes = name.endswith("_") or name == "setitem" or name in ("iadd", "isub", "imul", "itruediv")
     return node.op in ("placeholder", "output", "call_module") or changes or bool(node.kwargs.get("inplace"))
@@ -154,7 +154,7 @@ class _Tracer(fx.Tracer):
 
 @contextmanager
 def _open_factories(tracer: fx.Tracer) -> Iterator[None]:
-    """Let the functions that make tensors of numbers alone take numbers that are not known yet."""
+    """Let functions that make tensors of numbers, such as `torch.zeros`, be traced where these are not known yet."""
     real = {name: getattr(torch, name) for name in _MAKING}
 
     def defer(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -41,8 +41,8 @@ def train_program(
     What `exchange` makes of gradients, loss, statistics and states is stepped by. With `nonfinite`, as `train_step`
     takes it, the optimizer's step is all that there is to finish.
 
-    What the optimizer does is one call of a fused kernel, which a compiler's graph would not be faster than, and
-    which may write over the parameters: in a graph they would be copied.
+    The optimizer's step is one call of a fused kernel: a compiled graph would be no faster, and would copy the
+    parameters where the kernel may write over them.
     """
     compute = _compile(gradients) if jit else gradients
     if donate and not jit:
@@ -53,7 +53,7 @@ def train_program(
             grads, loss, stats, st = compute(state.program, state.ps, state.st, state.scale, data)
             if exchange is not None:
                 grads, loss, stats, st = exchange(grads, loss, stats, st)
-            ask = loss.is_cpu  # where there is nothing to wait for
+            ask = loss.is_cpu  # whether the loss can be read without waiting
             return finish(state, state._replace(st=st), grads, loss, stats, in_place=donate, ask=ask)
 
     def run_ongoing(data: Any, state: Any) -> Any:
@@ -88,12 +88,12 @@ def train_program(
 
 @lru_cache(maxsize=64)
 def _compile(gradients: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile once what several programs begin with: they differ in what they do with gradients."""
+    """Compile the computation of gradients once for several programs, which differ in what they do with them."""
     return compiled(gradients)
 
 
 def _differentiate_at_leaves(f: Callable[..., Any], ps: tree.Tree) -> tuple[Any, tree.Tree]:
-    """Differentiate with respect to the parameters themselves, which belong to the step, and not to copies of them."""
+    """Differentiate with respect to the parameters themselves, which the step may change, instead of copies."""
     leaves: list[torch.Tensor] = []
     if type(ps) is not dict or _is_followed() or not collect_tensors(ps, leaves) or not _are_plain(leaves):
         return value_and_grad(f, has_aux=True)(ps)
@@ -111,7 +111,7 @@ def _differentiate_at_leaves(f: Callable[..., Any], ps: tree.Tree) -> tuple[Any,
 
 
 def _differentiate_at_list(leaves: list[torch.Tensor], f: Callable[..., Any], ps: tree.Tree) -> tuple[Any, Any]:
-    """Differentiate with respect to tensors that are followed; the gradients are a list as well."""
+    """Differentiate with respect to a list of tensors that require gradients; return a list of gradients."""
     with differentiating():
         value, more = f(ps)
     if value.dtype is not torch.float32 or value.ndim:
@@ -129,7 +129,7 @@ def _find_gradients(value: torch.Tensor, leaves: list[torch.Tensor]) -> Any:
 
 
 def _call_autograd(value: torch.Tensor, leaves: list[torch.Tensor]) -> Any:
-    """Call what `torch.autograd.grad` calls, without its look at every leaf: these are known."""
+    """Call what `torch.autograd.grad` calls, without its checks of every leaf."""
     if type(value) is not torch.Tensor:
         return torch.autograd.grad(value, leaves, allow_unused=True)
     to = {"allow_unreachable": True, "accumulate_grad": False}
@@ -137,7 +137,7 @@ def _call_autograd(value: torch.Tensor, leaves: list[torch.Tensor]) -> Any:
 
 
 def _are_finite(tensors: list[torch.Tensor]) -> bool:
-    """Tell whether no number is infinite or NaN: by one look at their norms, and at each if a norm is not finite."""
+    """Tell whether no number is infinite or NaN: by the sum of norms, and only if that is not finite by each number."""
     norms = _torch._foreach_norm(tensors)
     return math.isfinite(torch.stack(norms).sum().item()) or bool(all_finite(tensors))
 
@@ -147,7 +147,7 @@ def _is_followed() -> bool:
 
 
 def _are_plain(leaves: list[torch.Tensor]) -> bool:
-    """Tell whether there are tensors, each another, of inexact numbers that nothing follows yet."""
+    """Tell whether there are tensors, all distinct, floating or complex, and none requires a gradient yet."""
     return (
         0 < len(leaves) == len(set(map(id, leaves)))
         and all([leaf.is_floating_point() or leaf.is_complex() for leaf in leaves])

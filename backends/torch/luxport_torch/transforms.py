@@ -51,7 +51,7 @@ def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...], has_au
 
 
 class differentiating:
-    """Record what is computed; gradients that are taken inside know that they may be differentiated."""
+    """Record operations, and let gradients taken inside know that they may be differentiated themselves."""
 
     def __enter__(self) -> None:
         self._token = _depth.set(_depth.get() + 1)
@@ -66,8 +66,8 @@ class differentiating:
 def _differentiate_functional(
     f: Callable[..., Any], argnums: int | tuple[int, ...], has_aux: bool, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[Any, Any]:
-    # PyTorch takes a None or a `Static` for a leaf, and refuses it. And where Dynamo reads the program, PyTorch's own
-    # handling of nested dicts would be two fifths of what it reads.
+    # Flat lists, as PyTorch takes None and `Static` for leaves, and refuses them. And in compiled programs, Dynamo
+    # would spend two fifths of its time on PyTorch's own handling of nested dicts.
     positions = (argnums,) if isinstance(argnums, int) else argnums
     wrt = [args[i] for i in positions]
     places = [i % len(args) for i in positions]
@@ -85,7 +85,7 @@ def _differentiate_functional(
         asides.extend([tree.structure(aux), [None if isinstance(leaf, torch.Tensor) else leaf for leaf in leaves]])
         return value, [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
 
-    asides: list[Any] = []  # what comes with the value and is no tensor, which PyTorch refuses
+    asides: list[Any] = []  # the structure of aux, and its leaves that are no tensors, which PyTorch refuses
     found, result = torch.func.grad_and_value(of_arrays, 0, has_aux)(tree.leaves(wrt), tree.leaves(others))
     gradients = tree.unflatten(structure, iter(found))
     if has_aux:
@@ -97,10 +97,10 @@ def _differentiate_functional(
 
 
 def _track(transform: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a transform work inside `torch.inference_mode` too, where nothing is recorded and tensors cannot be.
+    """Let a transform work inside `torch.inference_mode` too, whose tensors cannot be recorded.
 
-    Tensors among the arguments that were made there are copied. Those that a function closes over cannot be: PyTorch
-    says so where the gradient needs their values.
+    Such tensors among the arguments are copied. Those that a function closes over are not: PyTorch raises an error
+    where the gradient needs their values.
     """
 
     def call(*args: Any, **kwargs: Any) -> Any:

@@ -10,7 +10,7 @@ import array_api_compat.torch
 import torch
 from array_api_compat.torch import *  # noqa: F403
 
-del classes  # noqa: F821  # what is asked for in it, be it a name of Python's own, is an error of PyTorch's
+del classes  # noqa: F821  # `torch.classes`, which raises an error for every attribute that is looked up
 
 __all__ = [name for name in array_api_compat.torch.__all__ if name != "classes"]
 

@@ -1,4 +1,4 @@
-"""Activation functions by JAX: mostly the definitions, compiled, so that an eager call is one program."""
+"""Activation functions by JAX: mostly the definitions, compiled, so that an eager call runs one program."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ _transpose_definition = ops.definition_of(ops.conv_transpose_nd)
 def conv_nd(
     x: Any, weight: Any, bias: Any, *, stride: Sizes, padding: Pairs, dilation: Sizes, groups: int, flip: bool
 ) -> Any:
-    """Flip the kernel, and call the compiler's correlation or take one product."""
+    """Flip the kernel, and call the compiler's correlation or compute one product."""
     if x.dtype != weight.dtype:
         return _definition(
             *(x, weight, bias), stride=stride, padding=padding, dilation=dilation, groups=groups, flip=flip
@@ -41,10 +41,10 @@ def conv_nd(
 
 
 def _is_product(x: Any, weight: Any, padding: Pairs) -> bool:
-    """Tell one channel in a program on a CPU: XLA's kernels take twice the time of one product, with their gradients.
+    """Tell whether one product is faster: for one channel in a program on a CPU, XLA's kernels take twice its time.
 
-    Measured with 6 to 32 kernels of 9 to 49 weights. What is copied for it is to stay in a processor's cache. With
-    LeNet's second convolution too, of 6 channels, a whole step took 1.3 times its time, and not .78.
+    Measured with gradients, for 6 to 32 kernels of 9 to 49 weights. The copies of windows must fit into the cache. A
+    step of LeNet takes 0.78 of its time; with its second convolution, of 6 channels, done so too, 1.3 of it.
     """
     out, channels, *kernel = weight.shape
     if not isinstance(x, jax.core.Tracer) and not isinstance(weight, jax.core.Tracer):
@@ -60,10 +60,10 @@ def _is_product(x: Any, weight: Any, padding: Pairs) -> bool:
 
 @partial(jax.jit, static_argnums=2)
 def _convolve_by_product(x: Any, weight: Any, padding: Pairs) -> Any:
-    """Multiply the kernels by all windows, side by side."""
+    """Multiply the kernels by all windows, copied side by side."""
     out, channels, rows, columns = weight.shape
     x = lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), (0, 0, 0), *[(low, high, 0) for low, high in padding]])
-    # Without it what made x would be computed once for each window.
+    # Without the barrier, x would be computed again for each window.
     x = lax.optimization_barrier(x.swapaxes(0, 1))
     height, width = x.shape[2] - rows + 1, x.shape[3] - columns + 1
     windows = [x[:, :, i : i + height, j : j + width] for i in range(rows) for j in range(columns)]

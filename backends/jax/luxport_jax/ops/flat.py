@@ -11,5 +11,5 @@ __all__ = ["split_vector"]
 
 
 def split_vector(vector: Any, *, sizes: tuple[int, ...]) -> tuple[Any, ...]:
-    """Cut by one operation: its gradient is one concatenation, that of each slice a vector of zeros."""
+    """Split by one operation, whose gradient is one concatenation; each slice would have a whole vector of zeros."""
     return tuple(jnp.split(vector, list(accumulate(sizes))[:-1]))

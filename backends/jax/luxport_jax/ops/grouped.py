@@ -1,7 +1,8 @@
-"""The compiler's correlation in groups of channels, with a weight's gradient of its own.
+"""The compiler's correlation in groups of channels, with a gradient of the weight that is written out.
 
-The compiler's gradient is wrong on a mesh of several axes: spread over one and copied along another, it sums the copies
-as well. On a CPU it takes some seconds where products take some hundredths, from two channels a group on.
+The compiler's own gradient is wrong on a mesh of several axes: for an array spread over one axis and replicated along
+another, it sums the copies too. And on a CPU, for two channels a group or more, it takes seconds where products take
+hundredths of a second.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from luxport.ops.windows import Pairs, Sizes
 __all__ = ["correlate"]
 
 _MOST_PRODUCTS = 64
-"""A product is written out for each element of the kernel; beyond, one convolution for each group."""
+"""Up to so many elements of the kernel there is one product for each; for more, one convolution for each group."""
 
 
 def correlate(
@@ -41,7 +42,7 @@ def _is_traced(*arrays: Any) -> bool:
 
 
 def _is_better_by_products(weight: Any) -> bool:
-    """Tell where the compiler's own gradient is slow, or may be wrong: on several devices of an unknown mesh."""
+    """Tell whether the compiler's own gradient is slow, or may be wrong: also on several devices of an unknown mesh."""
     if jax.default_backend() == "cpu" and weight.shape[1] > 1:
         return True
     mesh = jax.sharding.get_abstract_mesh()

@@ -1,4 +1,4 @@
-"""Whether code may look at the numbers of an array on JAX."""
+"""Reading values while a program runs, on JAX."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ __all__ = ["may_look"]
 
 
 def may_look(x: jax.Array) -> bool:
-    """Tell whether x is no tracer, and on the CPU, whose memory can be read without waiting."""
+    """Tell whether x can be read at once: no tracer, and on the CPU."""
     return not isinstance(x, Tracer) and x.is_fully_addressable and all([d.platform == "cpu" for d in x.devices()])

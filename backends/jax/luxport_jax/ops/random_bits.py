@@ -1,4 +1,4 @@
-"""Random bits by JAX: the definitions, compiled also where the program around them is not."""
+"""Random bits by JAX: the definitions, compiled for eager calls too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sizes by JAX, which are symbols where `jax.export` leaves them free."""
+"""Sizes by JAX, some of which are symbols under `jax.export`."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ __all__ = ["are_fixed"]
 
 
 def are_fixed(x: Any) -> bool:
-    """Tell whether no size is a symbol: a program with symbols serves every size that they stand for."""
+    """Tell whether sizes are plain numbers: a program with symbols is to serve every size that they stand for."""
     return all([isinstance(n, int) for n in x.shape])

@@ -1,7 +1,7 @@
-"""Operations on arrays whose sharding is part of their type: on a mesh with explicit axes.
+"""Operations on a mesh with explicit axes, where sharding is part of an array's type.
 
-There JAX asks for the sharding of every result that it cannot tell. The batch stays as it is spread; in between the
-compiler decides.
+There JAX must be told the sharding of results that it cannot derive. These operations keep the sharding of the batch;
+inside of them the compiler decides.
 """
 
 from __future__ import annotations
@@ -42,17 +42,17 @@ __all__ = [
 
 
 def _spread(operation: Callable[..., Any], keeps: int | None = 1, like: int = 0) -> Callable[..., Any]:
-    """Let the compiler decide inside the operation, whose result is spread as the array at `like`.
+    """Let the compiler decide inside of an operation, and give its result the sharding of the array at `like`.
 
-    It keeps the sharding of so many first axes, or of all if None; further axes of the result are whole, and so are
-    further results.
+    The result has the sharding of the first `keeps` axes, None for all of them; its other axes, and further results,
+    are replicated.
     """
 
     @functools.wraps(operation)
     def function(*arrays: Any, **options: Any) -> Any:
         placed = jax.typeof(arrays[like]).sharding
         mesh = jax.sharding.get_abstract_mesh()
-        if mesh.empty and placed.mesh.explicit_axes:  # the user named no mesh: that of the array
+        if mesh.empty and placed.mesh.explicit_axes:  # the user has set no mesh: take that of the array
             with jax.sharding.use_abstract_mesh(placed.mesh):
                 return function(*arrays, **options)
         if not mesh.explicit_axes:
@@ -68,7 +68,7 @@ def _spread(operation: Callable[..., Any], keeps: int | None = 1, like: int = 0)
         first, *others = jax.tree.leaves(found := _describe(inside, given))
         leaves = [PartitionSpec(*spec[: first.ndim]), *[PartitionSpec() for _ in others]]
         results = jax.tree.unflatten(jax.tree.structure(found), leaves)
-        # As one program: arrays that are made one by one in there would have to be placed.
+        # As one program: outside of one, arrays made in the operation would need a sharding each.
         return jax.sharding.auto_axes(jax.jit(inside), out_sharding=results)(*given)
 
     return function

@@ -31,7 +31,8 @@ def scaled_dot_product_attention(
 ) -> Any:
     """Call the fused function if the scores are not needed.
 
-    It counts causal masks from the last tokens, and gives the mean of all values where a mask hides all keys.
+    Masks are left to the definition, as that function returns the mean of all values where one hides every key; so is
+    causal attention between sequences of two lengths, which it aligns at their ends.
     """
     kernel = have_kernels() and not return_scores and dropout is ops.identity and bias is None and query.ndim == 4
     kernel = kernel and query.dtype == key.dtype == value.dtype == mx.float32 and mask is None

@@ -38,7 +38,7 @@ def rms_norm(x: Any, scale: Any = None, *, axes: tuple[int, ...] = (-1,), epsilo
 
 
 def _is_native(x: mx.array, parameters: tuple[Any, ...], axes: tuple[int, ...], epsilon: float) -> bool:
-    """Tell whether the library's function means the same; of numbers beyond 1e19 nobody asks a GPU."""
+    """Tell whether the library's function returns what the definition does, unless the squares of x overflow."""
     along_last = axes in ((-1,), (x.ndim - 1,)) and 0 not in x.shape
     if not have_kernels() or not along_last or x.dtype != mx.float32 or epsilon < 1e-12:
         return False

@@ -1,4 +1,4 @@
-"""Looking at values and gradients as they pass."""
+"""`observe`: callbacks that see values and gradients."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["observe"]
 
 
 def observe(x: Any, *, forward: Any = None, backward: Any = None) -> Any:
-    """Show x and its gradient where they have values, which compiled programs and `mx.vmap` do not let out."""
+    """Call `forward` with x and `backward` with its gradient; not in compiled programs nor in `mx.vmap`."""
     if not has_values(x):
         return x
     if forward is not None:

@@ -1,9 +1,9 @@
 # ruff: noqa: F403
-"""MLX's functions as the Python array API standard has them: its own where they agree, and what they lack.
+"""MLX as a namespace of the Python array API standard: its own functions where they agree, others written here.
 
 MLX has float32, the half types, complex64 and integers. Its float64 runs on the CPU alone, with elementary functions
-of float32's precision, and it has no complex128: both are left out. Arrays are not indexed by masks, and what has a
-shape that depends on values (`nonzero`, `unique_values`) looks at the values.
+of float32's precision, and it has no complex128: both are left out. Arrays are not indexed by masks. Functions whose
+result has a shape that depends on values (`nonzero`, `unique_values`) read the values.
 
 >>> import mlx.core as mx
 >>> from luxport_mlx import xp

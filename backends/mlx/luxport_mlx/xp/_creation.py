@@ -1,4 +1,4 @@
-"""New arrays. They have no device of their own: memory is shared, and operations run where MLX is told to."""
+"""New arrays. An array belongs to no device: memory is shared, and `mx.set_default_device` says where functions run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from_dlpack = mx.from_dlpack
 
 
 def asarray(obj: Any, /, *, dtype: Any = None, device: Any = None, copy: builtins.bool | None = None) -> mx.array:
-    """An array, number or nested sequence of these as an array."""
+    """Return an array, a number or a nested sequence of these as an array."""
     if isinstance(obj, mx.array):
         return obj if dtype is None or dtype == obj.dtype else obj.astype(dtype)
     return mx.array(obj, dtype)
@@ -29,74 +29,74 @@ def asarray(obj: Any, /, *, dtype: Any = None, device: Any = None, copy: builtin
 def arange(
     start: float, /, stop: float | None = None, step: float = 1, *, dtype: Any = None, device: Any = None
 ) -> mx.array:
-    """Numbers from `start` up to `stop`."""
+    """Return the numbers from `start` up to `stop`, which is left out."""
     return mx.arange(0 if stop is None else start, start if stop is None else stop, step, dtype=dtype)
 
 
 def empty(shape: Shape, *, dtype: Any = None, device: Any = None) -> mx.array:
-    """Zeros, as nothing is left unset."""
+    """Return zeros: MLX has no arrays without values."""
     return mx.zeros(_read_shape(shape), mx.float32 if dtype is None else dtype)
 
 
 def empty_like(x: mx.array, /, *, dtype: Any = None, device: Any = None) -> mx.array:
-    """Zeros, as nothing is left unset."""
+    """Return zeros, in the shape of another array."""
     return zeros_like(x, dtype=dtype)
 
 
 def eye(n: int, m: int | None = None, /, *, k: int = 0, dtype: Any = None, device: Any = None) -> mx.array:
-    """Ones on a diagonal."""
+    """Return a matrix of ones on a diagonal and zeros elsewhere."""
     return mx.eye(n, n if m is None else m, k, mx.float32 if dtype is None else dtype)
 
 
 def full(shape: Shape, fill_value: Any, *, dtype: Any = None, device: Any = None) -> mx.array:
-    """One number everywhere."""
+    """Return an array of one number."""
     return mx.full(_read_shape(shape), fill_value, dtype)
 
 
 def full_like(x: mx.array, /, fill_value: Any, *, dtype: Any = None, device: Any = None) -> mx.array:
-    """One number everywhere, in the shape of another array."""
+    """Return an array of one number, in the shape of another array."""
     return mx.full(x.shape, fill_value, x.dtype if dtype is None else dtype)
 
 
 def linspace(
     start: float, stop: float, /, num: int, *, dtype: Any = None, device: Any = None, endpoint: builtins.bool = True
 ) -> mx.array:
-    """Numbers at equal distances."""
+    """Return `num` numbers at equal distances."""
     return mx.linspace(start, stop, num, endpoint, mx.float32 if dtype is None else dtype)
 
 
 def meshgrid(*arrays: mx.array, indexing: str = "xy") -> list[mx.array]:
-    """Coordinates of all places of a grid."""
+    """Return the coordinates of all points of a grid, one array for each axis."""
     return list(mx.meshgrid(*arrays, indexing=indexing))
 
 
 def ones(shape: Shape, *, dtype: Any = None, device: Any = None) -> mx.array:
-    """Ones."""
+    """Return ones."""
     return mx.ones(_read_shape(shape), mx.float32 if dtype is None else dtype)
 
 
 def ones_like(x: mx.array, /, *, dtype: Any = None, device: Any = None) -> mx.array:
-    """Ones, in the shape of another array."""
+    """Return ones, in the shape of another array."""
     return mx.ones_like(x) if dtype is None else mx.ones(x.shape, dtype)
 
 
 def tril(x: mx.array, /, *, k: int = 0) -> mx.array:
-    """What is on a diagonal or below it."""
+    """Return matrices with zeros above a diagonal."""
     return mx.tril(x, k)
 
 
 def triu(x: mx.array, /, *, k: int = 0) -> mx.array:
-    """What is on a diagonal or above it."""
+    """Return matrices with zeros below a diagonal."""
     return mx.triu(x, k)
 
 
 def zeros(shape: Shape, *, dtype: Any = None, device: Any = None) -> mx.array:
-    """Zeros."""
+    """Return zeros."""
     return mx.zeros(_read_shape(shape), mx.float32 if dtype is None else dtype)
 
 
 def zeros_like(x: mx.array, /, *, dtype: Any = None, device: Any = None) -> mx.array:
-    """Zeros, in the shape of another array."""
+    """Return zeros, in the shape of another array."""
     return mx.zeros_like(x) if dtype is None else mx.zeros(x.shape, dtype)
 
 

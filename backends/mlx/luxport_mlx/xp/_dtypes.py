@@ -25,23 +25,23 @@ UNSIGNED = (uint8, uint16, uint32, uint64)
 
 
 def astype(x: mx.array, dtype: mx.Dtype, /, *, copy: builtins.bool = True, device: Any = None) -> mx.array:
-    """``x`` in a type. An array never changes, so there is nothing to copy."""
+    """Convert to a dtype. An array of that dtype is returned itself: arrays never change."""
     return x if x.dtype == dtype else x.astype(dtype)
 
 
 def finfo(type: Any, /) -> mx.finfo:
-    """Machine limits of a floating-point dtype, or of an array's."""
+    """Return the limits of a floating-point dtype, or of an array's."""
     dtype = getattr(type, "dtype", type)
     return mx.finfo(float32 if dtype == complex64 else dtype)
 
 
 def iinfo(type: Any, /) -> mx.iinfo:
-    """Machine limits of an integer dtype, or of an array's."""
+    """Return the limits of an integer dtype, or of an array's."""
     return mx.iinfo(getattr(type, "dtype", type))
 
 
 def result_type(*arrays_and_dtypes: Any) -> mx.Dtype:
-    """The type of arrays, types and Python's numbers together."""
+    """Return the dtype to which arrays, dtypes and Python's numbers promote together."""
     known = [one for one in arrays_and_dtypes if isinstance(one, (mx.array, mx.Dtype))]
     result = mx.result_type(*known)
     for one in arrays_and_dtypes:

@@ -39,18 +39,18 @@ conj, positive, trunc = mx.conj, mx.positive, mx.trunc
 
 
 def clip(x: mx.array, /, min: Any = None, max: Any = None) -> mx.array:
-    """``x`` between bounds, in its own type."""
+    """Clip x to bounds, and keep its dtype."""
     return x if min is None and max is None else mx.clip(x, min, max).astype(x.dtype)
 
 
 def copysign(x1: Any, x2: Any, /) -> mx.array:
-    """The size of one and the sign of the other."""
+    """Return the magnitudes of x1 with the signs of x2."""
     size = mx.abs(x1)
     return mx.where(signbit(x2), -size, size)
 
 
 def hypot(x1: Any, x2: Any, /) -> mx.array:
-    """The length of two legs together, however long or short they are."""
+    """Return ``sqrt(x1**2 + x2**2)``; no square overflows or vanishes."""
     x1, x2 = mx.abs(x1), mx.abs(x2)
     longer, shorter = mx.maximum(x1, x2), mx.minimum(x1, x2)
     ratio = mx.where(mx.logical_and(longer > 0, longer < mx.inf), shorter / longer, 0.0)
@@ -58,30 +58,30 @@ def hypot(x1: Any, x2: Any, /) -> mx.array:
 
 
 def imag(x: mx.array, /) -> mx.array:
-    """The imaginary part."""
+    """Return the imaginary part."""
     return mx.imag(x)
 
 
 def real(x: mx.array, /) -> mx.array:
-    """The real part."""
+    """Return the real part."""
     return mx.real(x) if x.dtype == mx.complex64 else x
 
 
 def sign(x: mx.array, /) -> mx.array:
-    """-1, 0 or 1; NaN of NaN."""
+    """Return -1, 0 or 1, and NaN for NaN."""
     if not mx.issubdtype(x.dtype, mx.inexact):
         return mx.sign(x)
     return mx.where(mx.isnan(x), x, mx.sign(x))
 
 
 def signbit(x: mx.array, /) -> mx.array:
-    """Whether the sign is a minus, that of zero and NaN included."""
+    """Tell where the sign bit is set, that of -0.0 and of NaN too."""
     bits = {2: mx.int16, 4: mx.int32}[x.dtype.size]
     return x.view(bits) < 0
 
 
 def tanh(x: mx.array, /) -> mx.array:
-    """MLX's, within bounds beyond which all is 1 and flat: its own second derivative is NaN where cosh overflows."""
+    """Call MLX's function on x clipped to where tanh is 1: its second derivative is NaN where cosh overflows."""
     if not mx.issubdtype(x.dtype, mx.floating):
         return mx.tanh(x)
     most = 9.0 if x.dtype == mx.float16 else 40.0

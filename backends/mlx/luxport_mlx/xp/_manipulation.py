@@ -1,4 +1,4 @@
-"""Functions that move elements about."""
+"""Functions that rearrange elements, and products of matrices."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ expand_dims, flip, permute_dims, squeeze = mx.expand_dims, mx.flip, mx.permute_d
 
 
 def broadcast_arrays(*arrays: mx.array) -> list[mx.array]:
-    """Arrays in one shape."""
+    """Broadcast arrays to their common shape."""
     return list(mx.broadcast_arrays(*arrays))
 
 
 def broadcast_to(x: mx.array, /, shape: Sequence[int]) -> mx.array:
-    """An array in a larger shape."""
+    """Broadcast to a larger shape."""
     return mx.broadcast_to(x, shape)
 
 
 def concat(arrays: Sequence[mx.array], /, *, axis: int | None = 0) -> mx.array:
-    """Arrays one after the other along an axis."""
+    """Join arrays along an axis."""
     return mx.concatenate(list(arrays), axis)
 
 
 def stack(arrays: Sequence[mx.array], /, *, axis: int = 0) -> mx.array:
-    """Arrays one after the other along a new axis."""
+    """Join arrays along a new axis."""
     return mx.stack(list(arrays), axis)
 
 
 def moveaxis(x: mx.array, source: Any, destination: Any, /) -> mx.array:
-    """An array with axes at other places."""
+    """Move axes to other positions."""
     if isinstance(source, int):
         return mx.moveaxis(x, source, destination)
     source, destination = [axis % x.ndim for axis in source], [axis % x.ndim for axis in destination]
@@ -52,7 +52,7 @@ def moveaxis(x: mx.array, source: Any, destination: Any, /) -> mx.array:
 
 
 def repeat(x: mx.array, repeats: Any, /, *, axis: int | None = None) -> mx.array:
-    """Each slice several times; an array of numbers is looked at."""
+    """Repeat each slice along an axis: by one number, or by an array of numbers, whose values are read."""
     if isinstance(repeats, int):
         return mx.repeat(x, repeats, axis)
     x, axis = (x.reshape(-1), 0) if axis is None else (x, axis)
@@ -62,12 +62,12 @@ def repeat(x: mx.array, repeats: Any, /, *, axis: int | None = None) -> mx.array
 
 
 def reshape(x: mx.array, /, shape: Sequence[int], *, copy: builtins.bool | None = None) -> mx.array:
-    """The elements in another shape."""
+    """Return the elements in another shape."""
     return mx.reshape(x, shape)
 
 
 def matmul(x1: mx.array, x2: mx.array, /) -> mx.array:
-    """The matrix product, of integers too."""
+    """Multiply matrices, of integers too."""
     if mx.issubdtype(mx.result_type(x1, x2), mx.inexact):
         return mx.matmul(x1, x2)
     a, b = (x1[None] if x1.ndim == 1 else x1), (x2[:, None] if x2.ndim == 1 else x2)
@@ -78,20 +78,20 @@ def matmul(x1: mx.array, x2: mx.array, /) -> mx.array:
 
 
 def take(x: mx.array, indices: mx.array, /, *, axis: int | None = None) -> mx.array:
-    """The slices at places along an axis; MLX wants it said that places have no gradient."""
+    """Return the slices at indices along an axis; MLX must be told that indices have no gradient."""
     return mx.take(x, mx.stop_gradient(indices), axis)
 
 
 def take_along_axis(x: mx.array, indices: mx.array, /, *, axis: int = -1) -> mx.array:
-    """The elements at places along an axis, each with its own."""
+    """Return, for each vector along an axis, its elements at that vector of indices."""
     return mx.take_along_axis(x, mx.stop_gradient(indices), axis)
 
 
 def tensordot(x1: mx.array, x2: mx.array, /, *, axes: Any = 2) -> mx.array:
-    """Sums of products over some axes of both."""
+    """Sum products over axes of two arrays."""
     return mx.tensordot(x1, x2, axes if isinstance(axes, int) else [list(axes[0]), list(axes[1])])
 
 
 def vecdot(x1: mx.array, x2: mx.array, /, *, axis: int = -1) -> mx.array:
-    """Sums of products along an axis."""
+    """Sum products along an axis."""
     return mx.sum((mx.conj(x1) if x1.dtype == mx.complex64 else x1) * x2, axis)

@@ -1,4 +1,4 @@
-"""Functions of many elements."""
+"""Reductions, and sums and products up to each element."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ all, any, max, mean, min = mx.all, mx.any, mx.max, mx.mean, mx.min
 
 
 def sum(x: mx.array, /, *, axis: Axis = None, dtype: Any = None, keepdims: builtins.bool = False) -> mx.array:
-    """Sums, in a type of one's own."""
+    """Sum along axes, in the given dtype."""
     y = mx.sum(x if dtype is None or dtype == x.dtype else x.astype(dtype), axis, keepdims)
     return y if dtype is None or y.dtype == dtype else y.astype(dtype)
 
 
 def prod(x: mx.array, /, *, axis: Axis = None, dtype: Any = None, keepdims: builtins.bool = False) -> mx.array:
-    """Products, in a type of one's own."""
+    """Multiply along axes, in the given dtype."""
     y = mx.prod(x if dtype is None or dtype == x.dtype else x.astype(dtype), axis, keepdims)
     return y if dtype is None or y.dtype == dtype else y.astype(dtype)
 
 
 def std(x: mx.array, /, *, axis: Axis = None, correction: float = 0.0, keepdims: builtins.bool = False) -> mx.array:
-    """The standard deviation."""
+    """Return the standard deviation."""
     return mx.sqrt(var(x, axis=axis, correction=correction, keepdims=keepdims))
 
 
 def var(x: mx.array, /, *, axis: Axis = None, correction: float = 0.0, keepdims: builtins.bool = False) -> mx.array:
-    """The variance, whose correction is any number."""
+    """Return the variance; its correction may be any number."""
     variance = mx.mean(mx.square(x - mx.mean(x, axis, True)), axis, keepdims)
     if correction == 0:
         return variance
@@ -44,14 +44,14 @@ def var(x: mx.array, /, *, axis: Axis = None, correction: float = 0.0, keepdims:
 
 
 def count_nonzero(x: mx.array, /, *, axis: Axis = None, keepdims: builtins.bool = False) -> mx.array:
-    """How many elements are not zero."""
+    """Count the elements that are not zero."""
     return mx.sum((x != 0).astype(mx.int32), axis, keepdims)
 
 
 def cumulative_sum(
     x: mx.array, /, *, axis: int | None = None, dtype: Any = None, include_initial: builtins.bool = False
 ) -> mx.array:
-    """Sums of all elements up to each."""
+    """Return the running sum along an axis."""
     axis = 0 if axis is None else axis
     y = mx.cumsum(x if dtype is None else x.astype(dtype), axis)
     return _prepend(0, y, axis) if include_initial else y
@@ -60,7 +60,7 @@ def cumulative_sum(
 def cumulative_prod(
     x: mx.array, /, *, axis: int | None = None, dtype: Any = None, include_initial: builtins.bool = False
 ) -> mx.array:
-    """Products of all elements up to each."""
+    """Return the running product along an axis."""
     axis = 0 if axis is None else axis
     y = mx.cumprod(x if dtype is None else x.astype(dtype), axis)
     return _prepend(1, y, axis) if include_initial else y
@@ -69,7 +69,7 @@ def cumulative_prod(
 def diff(
     x: mx.array, /, *, axis: int = -1, n: int = 1, prepend: mx.array | None = None, append: mx.array | None = None
 ) -> mx.array:
-    """Differences of neighbors."""
+    """Return the differences of neighbors, n times over."""
     parts = [part for part in (prepend, x, append) if part is not None]
     return mx.diff(mx.concatenate(parts, axis) if len(parts) > 1 else x, n, axis)
 

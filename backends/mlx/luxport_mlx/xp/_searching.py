@@ -1,4 +1,4 @@
-"""Functions that look for elements, and put them in order. Places are int32."""
+"""Searching, sorting and set functions. Indices are int32."""
 
 from __future__ import annotations
 
@@ -15,42 +15,42 @@ __all__ = [
 
 
 def argmax(x: mx.array, /, *, axis: int | None = None, keepdims: builtins.bool = False) -> mx.array:
-    """The place of the largest element."""
+    """Return the index of the largest element."""
     return mx.argmax(x, axis, keepdims).astype(mx.int32)
 
 
 def argmin(x: mx.array, /, *, axis: int | None = None, keepdims: builtins.bool = False) -> mx.array:
-    """The place of the smallest element."""
+    """Return the index of the smallest element."""
     return mx.argmin(x, axis, keepdims).astype(mx.int32)
 
 
 def argsort(x: mx.array, /, *, axis: int = -1, descending: builtins.bool = False, stable: bool = True) -> mx.array:
-    """The places of the elements in their order; of equal ones the first comes first."""
+    """Return the indices that sort the elements; equal elements keep their order."""
     if not descending:
         return mx.argsort(x, axis).astype(mx.int32)
-    # The last of those that are equal in the mirrored array is the first here.
+    # Sorted in the mirrored array, equal elements keep their order when the result is mirrored back.
     mirrored = mx.argsort(mx.flip(x, axis), axis).astype(mx.int32)
     return mx.flip(x.shape[axis] - 1 - mirrored, axis)
 
 
 def sort(x: mx.array, /, *, axis: int = -1, descending: builtins.bool = False, stable: bool = True) -> mx.array:
-    """The elements in their order."""
+    """Sort the elements along an axis."""
     y = mx.sort(x, axis)
     return mx.flip(y, axis) if descending else y
 
 
 def searchsorted(x1: mx.array, x2: mx.array, /, *, side: str = "left", sorter: mx.array | None = None) -> mx.array:
-    """The places where elements would have to be put in."""
+    """Return where to insert the elements of x2 into the sorted x1 to keep it sorted."""
     return mx.searchsorted(x1 if sorter is None else mx.take(x1, sorter), x2, side).astype(mx.int32)
 
 
 def nonzero(x: mx.array, /) -> tuple[mx.array, ...]:
-    """The places of the elements that are not zero: their number is a matter of values, which are looked at."""
+    """Return the indices of the elements that are not zero; reads the values."""
     return tuple([mx.array(place.astype(np.int32)) for place in np.nonzero(np.array(x != 0))])
 
 
 class UniqueAll(NamedTuple):
-    """What `unique_all` finds."""
+    """What `unique_all` returns."""
 
     values: Any
     indices: Any
@@ -59,21 +59,21 @@ class UniqueAll(NamedTuple):
 
 
 class UniqueCounts(NamedTuple):
-    """What `unique_counts` finds."""
+    """What `unique_counts` returns."""
 
     values: Any
     counts: Any
 
 
 class UniqueInverse(NamedTuple):
-    """What `unique_inverse` finds."""
+    """What `unique_inverse` returns."""
 
     values: Any
     inverse_indices: Any
 
 
 def unique_all(x: mx.array, /) -> UniqueAll:
-    """The values that differ, where each is first, where all are among them, and how often they are."""
+    """Return the distinct values, where each occurs first, which of them each element is, and how often each occurs."""
     values, first, inverse, counts = np.unique(
         np.array(x), return_index=True, return_inverse=True, return_counts=True, equal_nan=False
     )
@@ -82,17 +82,17 @@ def unique_all(x: mx.array, /) -> UniqueAll:
 
 
 def unique_counts(x: mx.array, /) -> UniqueCounts:
-    """The values that differ, and how often they are."""
+    """Return the distinct values, and how often each occurs."""
     found = unique_all(x)
     return UniqueCounts(found.values, found.counts)
 
 
 def unique_inverse(x: mx.array, /) -> UniqueInverse:
-    """The values that differ, and where all elements are among them."""
+    """Return the distinct values, and which of them each element is."""
     found = unique_all(x)
     return UniqueInverse(found.values, found.inverse_indices)
 
 
 def unique_values(x: mx.array, /) -> mx.array:
-    """The values that differ."""
+    """Return the distinct values."""
     return unique_all(x).values

@@ -1,4 +1,4 @@
-"""Linear algebra; factorizations are there on the CPU alone, wherever else operations run."""
+"""Linear algebra. MLX has factorizations on the CPU alone: they run there, whatever the default device is."""
 
 from __future__ import annotations
 
@@ -17,70 +17,70 @@ outer = mx.outer
 
 
 def cholesky(x: mx.array, /, *, upper: builtins.bool = False) -> mx.array:
-    """The triangular factor."""
+    """Return the triangular factor of a positive definite matrix."""
     return mx.linalg.cholesky(x, upper, stream=mx.cpu)
 
 
 def det(x: mx.array, /) -> mx.array:
-    """The determinant."""
+    """Return the determinant."""
     return mx.linalg.det(x, stream=mx.cpu)
 
 
 def diagonal(x: mx.array, /, *, offset: int = 0) -> mx.array:
-    """The diagonal."""
+    """Return the diagonal."""
     return mx.diagonal(x, offset, -2, -1)
 
 
 def eigh(x: mx.array, /) -> Any:
-    """Eigenvalues and eigenvectors of a symmetric matrix."""
+    """Return the eigenvalues and eigenvectors of a symmetric matrix."""
     return mx.linalg.eigh(x, stream=mx.cpu)
 
 
 def eigvalsh(x: mx.array, /) -> mx.array:
-    """Eigenvalues of a symmetric matrix."""
+    """Return the eigenvalues of a symmetric matrix."""
     return mx.linalg.eigvalsh(x, stream=mx.cpu)
 
 
 def inv(x: mx.array, /) -> mx.array:
-    """The inverse."""
+    """Return the inverse."""
     return mx.linalg.inv(x, stream=mx.cpu)
 
 
 def pinv(x: mx.array, /) -> mx.array:
-    """The pseudo-inverse."""
+    """Return the pseudo-inverse."""
     return mx.linalg.pinv(x, stream=mx.cpu)
 
 
 def qr(x: mx.array, /) -> Any:
-    """The orthogonal and the triangular factor."""
+    """Return the orthogonal and the triangular factor."""
     return mx.linalg.qr(x, stream=mx.cpu)
 
 
 def solve(x1: mx.array, x2: mx.array, /) -> mx.array:
-    """What x1 makes x2 of."""
+    """Return x with ``x1 @ x = x2``."""
     return mx.linalg.solve(x1, x2, stream=mx.cpu)
 
 
 def svd(x: mx.array, /, *, full_matrices: builtins.bool = True) -> Any:
-    """The singular values and vectors."""
+    """Return the singular value decomposition U, S, Vh."""
     u, s, vh = mx.linalg.svd(x, stream=mx.cpu)  # type: ignore[misc]
     k = s.shape[-1]
     return (u, s, vh) if full_matrices else (u[..., :k], s, vh[..., :k, :])
 
 
 def svdvals(x: mx.array, /) -> mx.array:
-    """The singular values."""
+    """Return the singular values."""
     return mx.linalg.svd(x, compute_uv=False, stream=mx.cpu)  # type: ignore[return-value]
 
 
 def trace(x: mx.array, /, *, offset: int = 0, dtype: Any = None) -> mx.array:
-    """The sum of the diagonal."""
+    """Return the sum of the diagonal."""
     y = diagonal(x, offset=offset)
     return mx.sum(y if dtype is None else y.astype(dtype), -1)
 
 
 def vector_norm(x: mx.array, /, *, axis: Any = None, keepdims: builtins.bool = False, ord: float = 2) -> mx.array:
-    """The length of vectors."""
+    """Return the norm of vectors."""
     size = mx.abs(x)
     if ord == mx.inf:
         return mx.max(size, axis, keepdims)

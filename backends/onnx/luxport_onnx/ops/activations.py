@@ -41,9 +41,9 @@ _WITH_DOUBLE = ("float16", "float32", "float64")
 def _accept_native(
     op: Callable[..., Any], *, since: int = 0, kinds: tuple[str, ...] = ("float16", "float32")
 ) -> Callable[[Any], Callable[..., Any]]:
-    """Leave to the definition what the operator is not for: other dtypes, constants, and an older opset.
+    """Call the definition for other dtypes, for constants, and where the opset is older than the operator.
 
-    ThresholdedRelu and Shrink make zeros of NaN, so they are not here.
+    ThresholdedRelu and Shrink return 0 for NaN, so their functions have no override.
     """
     definition = ops.definition_of(op)
 
@@ -101,7 +101,7 @@ def leakyrelu(x: Array, *, a: float = 0.01) -> Array:
 
 
 def _replace_infinity(x: Array) -> Array:
-    """Let -1000 stand in for all below it, where the functions are 0 in every dtype, if -inf may come."""
+    """Raise x to at least -1000, where the functions are 0 in every dtype, if it may hold -inf."""
     return maximum(x, -1000.0) if may_be_infinite(x, -1) else x
 
 
@@ -125,7 +125,7 @@ def softplus(x: Array) -> Array:
 
 @_accept_native(ops.softsign)
 def softsign(x: Array) -> Array:
-    """Record one operator, which makes NaN of infinities: where they may come, the largest finite numbers stand in."""
+    """Record one operator; it makes NaN of infinities, which are replaced by the largest finite numbers first."""
     if may_be_infinite(x) or may_be_infinite(x, -1):
         most = np.finfo(x.dtype).max
         x = maximum(minimum(x, make_scalar(most, x.dtype)), make_scalar(-most, x.dtype))

@@ -18,13 +18,13 @@ def dense(x: Array, weight: Array, bias: Array | None = None) -> Array:
         y = matmul(x, weight)
         return y if bias is None else add(y, bias)
     if x.shape[1] != weight.shape[0] or bias.shape != weight.shape[1:]:
-        return add(matmul(x, weight), bias)  # which says what is wrong
+        return add(matmul(x, weight), bias)  # which raises an error that says what is wrong
     shapes = [(a[0], b[1]) for a, b in zip(x.shapes, weight.shapes, strict=True)]
     return record("Gemm", x, weight, bias, dtype=x.dtype, shapes=shapes)
 
 
 def embedding(table: Array, indices: Array) -> Array:
-    """Record one operator; where it is run, an index out of range is an error."""
+    """Record one operator; onnxruntime raises an error for an index out of range."""
     if indices.value is not None or indices.dtype.kind not in "iu":
         return _define_embedding(table, indices)
     return take(table, indices, axis=0)

@@ -31,7 +31,7 @@ def scaled_dot_product_attention(
     dropout: Dropping = ops.identity,
     return_scores: bool = True,
 ) -> Any:
-    """Record one operator if no mask may hide all keys: it would give NaN or a mean there."""
+    """Record one operator, unless a mask may hide all keys from a query: it would return NaN or a mean there."""
     serves = (
         find_opset() >= 23 and dropout is ops.identity and bias is None and query.ndim == 4 and token_axis in (-2, -3)
     )
@@ -80,7 +80,7 @@ def _serves(x: Array) -> bool:
 
 
 def _hides_no_row(mask: Array) -> bool:
-    """Tell whether each query is known to see a key, and each key to be seen, by a mask of each pair of them."""
+    """Tell whether a mask is known to let each query see a key, and each key be seen by a query."""
     if not mask.is_constant or mask.ndim not in (2, 4) or 1 in mask.shape[-2:]:
         return False
     return bool(np.all(np.any(mask.value, axis=-1)) and np.all(np.any(mask.value, axis=-2)))

@@ -1,4 +1,4 @@
-"""Convolutions: correlations with kernels that are flipped where the graph is made."""
+"""Convolutions, as correlations with flipped kernels."""
 
 from __future__ import annotations
 
@@ -56,13 +56,13 @@ def conv_transpose_nd(
     groups: int,
     flip: bool,
 ) -> Array:
-    """Record one operator; what it does not cut away, or adds beyond a stride, is padded behind it."""
+    """Record one operator, and a pad after it for negative padding and for output padding beyond a stride."""
     options: dict[str, Any] = {"stride": stride, "padding": padding, "dilation": dilation}
     if not _is_native(x, weight, bias):
         return _define_transpose(x, weight, bias, **options, output_padding=output_padding, groups=groups, flip=flip)
     kernel = weight.shapes[0][2:]
     around = find_transposed_padding(padding, output_padding)
-    # The operator cuts away; zeros are added behind it, and then the bias comes last.
+    # The operator only cuts away. Where zeros are added after it, the bias is added after them.
     cut = tuple([(max(-low, 0), max(-high, 0)) for low, high in around])
     more = tuple([(max(low, 0), max(high, 0)) for low, high in around])
     adds = any(map(any, more))

@@ -1,4 +1,4 @@
-"""Sizes and numbers that only the running graph knows."""
+"""Sizes and values that only the running graph knows."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def may_look(x: Array) -> bool:
 
 
 def observe(x: Array, *, forward: Any = None, backward: Any = None) -> Array:
-    """Refuse, where the graph leaves Python."""
+    """Call `forward` with x; in a graph for export it is refused."""
     if forward is not None and is_exporting():
         raise LayerTypeError("calls a function of Python's with numbers, which a model for ONNX cannot: leave it out")
     if forward is not None:

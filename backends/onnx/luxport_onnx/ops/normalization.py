@@ -73,7 +73,7 @@ def instance_norm(
 def group_norm(
     x: Array, scale: Array | None = None, bias: Array | None = None, *, groups: int, epsilon: float | None = None
 ) -> Array:
-    """Record one operator; with a group for each channel that of `instance_norm`, which is more exact."""
+    """Record one operator; where each channel is a group, that of `instance_norm`, which is more exact."""
     if groups == x.shape[1]:
         return instance_norm(x, scale, bias, training=True, epsilon=epsilon)[0]
     if find_opset() < 21 or not is_native(x) or x.ndim < 3 or not _fits(x, 1, scale, bias):
@@ -113,7 +113,7 @@ def layer_norm(
 def rms_norm(
     x: Array, scale: Array | None = None, *, axes: tuple[int, ...] = (-1,), epsilon: float | None = None
 ) -> Array:
-    """Compute the formula; numbers whose squares overflow are not scaled first."""
+    """Compute the formula without scaling x first: squares of huge numbers overflow."""
     wide = widen_halves(xp, x)
     y = wide / xp.sqrt(xp.mean(wide * wide, axis=axes, keepdims=True) + choose_epsilon(x, epsilon))
     if scale is not None:
@@ -122,12 +122,12 @@ def rms_norm(
 
 
 def is_native(x: Array) -> bool:
-    """Tell whether an operator serves: epsilon is a float32 in it, too coarse for float64."""
+    """Tell whether an operator can be recorded; in float64 it would round epsilon to float32."""
     return x.dtype.name in ("float16", "float32") and not x.is_constant
 
 
 def _fits(x: Array, axis: int, *parameters: Array | None) -> bool:
-    """Tell whether there is one number for each channel, of the dtype of x but for running statistics."""
+    """Tell whether parameters have a number for each channel, scale and bias in the dtype of x."""
     size = x.shape[axis]
     scale_and_bias, running = parameters[:2], parameters[2:]
     return (

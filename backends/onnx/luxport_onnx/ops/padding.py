@@ -14,7 +14,7 @@ __all__ = ["pad_circular", "pad_constant", "pad_edge", "pad_reflect"]
 
 
 def _make_pad(op: Callable[..., Any], mode: str, first: int, *, since: int = 0) -> Callable[..., Array]:
-    """Return an operation as one operator, where it has the axes and sizes for it."""
+    """Return an operation that records one operator, or the definition where the operator cannot do it."""
     definition: Any = ops.definition_of(op)
 
     def pad(x: Array, *, padding: PadWidths, axes: Axes = None, **more: Any) -> Array:
@@ -38,7 +38,7 @@ def _make_pad(op: Callable[..., Any], mode: str, first: int, *, since: int = 0) 
 
 
 def _has_room(x: Array, sides: list[tuple[int, int, int]], mode: str) -> bool:
-    """Tell whether no axis, as far as its size is known, is too short: of those the definition says what is wrong."""
+    """Tell whether no axis is known to be too short: for such an axis the definition raises an error."""
     taken = {"reflect": 1, "wrap": 0}.get(mode)
     return taken is None or all(
         [(n := x.shape[axis]) is None or n - taken >= max(low, high) for axis, low, high in sides]

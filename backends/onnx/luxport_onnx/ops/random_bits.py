@@ -1,4 +1,4 @@
-"""Random numbers: of a graph that is run at once by the host; a graph that leaves Python has none."""
+"""Random numbers: drawn on the host where a graph is run from Python, refused in a graph for export."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ def gru_v3_sweep(
 
 
 def _is_native(x: Array, mask: Array | None) -> bool:
-    """Tell whether the operator serves: it knows no mask, and onnxruntime has it for up to 32 bits."""
+    """Tell whether the operator can be recorded: it takes no mask, and onnxruntime has it for up to 32 bits."""
     return mask is None and x.dtype.name in ("float16", "float32") and 0 not in x.shape and not x.is_constant
 
 

@@ -1,4 +1,4 @@
-"""More pixels by the operators Resize and DepthToSpace."""
+"""Upsampling by the operators Resize and DepthToSpace."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _define_shuffle: Any = ops.definition_of(ops.pixel_shuffle)
 
 
 def upsample_nearest(x: Array, *, scale: Scale = None, size: Size = None) -> Array:
-    """Record one operator for scales, and for sizes that are multiples of the ones that are known."""
+    """Record one operator for whole scales, and for sizes that are multiples of known ones."""
     factors, sizes = _write_whole(x, scale), _write_whole(x, size)
     if sizes is not None and scale is None and not any([n is None or new % n for n, new in _pair_sizes(x, sizes)]):
         factors = [new // n for n, new in _pair_sizes(x, sizes) if n]
@@ -57,7 +57,7 @@ def _resize(x: Array, factors: list[int] | None, sizes: list[int] | None, **attr
 
 
 def _write_whole(x: Array, given: Any) -> list[int] | None:
-    """Write a scale or a size out for each spatial axis, if that is in positive whole numbers."""
+    """Return a scale or a size for each spatial axis; None if they are not positive whole numbers."""
     rank = x.ndim - 2
     numbers = list(given) if isinstance(given, tuple) else [given] * rank
     if not all([type(n) is int and n > 0 for n in numbers]) or len(numbers) != rank:

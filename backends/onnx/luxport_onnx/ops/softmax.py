@@ -27,7 +27,7 @@ def _is_native(x: Array, axis: Axes) -> bool:
 
 
 def softmax(x: Array, *, axis: Axes = -1) -> Array:
-    """Record one operator, which makes NaN of inf: where that may come, the largest finite number stands in for it."""
+    """Record one operator; it makes NaN of inf, which is replaced by the largest finite number first."""
     if not _is_native(x, axis):
         return _softmax(x, axis=axis)
     if may_be_infinite(x):
@@ -36,7 +36,7 @@ def softmax(x: Array, *, axis: Axes = -1) -> Array:
 
 
 def logsoftmax(x: Array, *, axis: Axes = -1) -> Array:
-    """Record one operator if x cannot hold an infinity, of which it would make NaN."""
+    """Record one operator if x holds no infinity, of which it would make NaN."""
     native = _is_native(x, axis) and not may_be_infinite(x)
     return record_same("LogSoftmax", x, axis=axis) if native else _logsoftmax(x, axis=axis)
 

@@ -1,4 +1,4 @@
-"""Functions of the bits of each entry."""
+"""Bitwise functions and shifts."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def bitwise_xor(x1: Any, x2: Any, /) -> Array:
 
 @fold_constants
 def bitwise_invert(x: Array, /) -> Array:
-    """Turn every bit."""
+    """Invert every bit."""
     return record_same("Not" if x.dtype == np.bool_ else "BitwiseNot", x)
 
 
@@ -50,7 +50,7 @@ def bitwise_right_shift(x1: Any, x2: Any, /) -> Array:
     x1, x2 = promote_arrays(x1, x2)
     if x1.dtype.kind == "u":
         return _shift(x1, x2, "RIGHT")
-    # Of a negative number the complement is shifted, and turned back.
+    # A negative number is complemented, shifted and complemented again.
     minus = less(x1, 0)
     shifted = _shift(where(minus, bitwise_invert(x1), x1), x2, "RIGHT")
     return where(minus, bitwise_invert(shifted), shifted)

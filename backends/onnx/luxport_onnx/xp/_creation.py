@@ -36,7 +36,7 @@ def asarray(x: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | No
 
 
 def full(shape: Any, fill_value: Any, *, dtype: Any = None, device: Any = None) -> Array:
-    """Fill a shape, of which the running graph may know some sizes alone."""
+    """Fill a shape, some of whose sizes only the running graph may know."""
     sizes = shape if isinstance(shape, (tuple, list)) else (shape,)
     if type(fill_value) is Array and not fill_value.is_constant:
         return broadcast_to(fill_value if dtype is None else astype(fill_value, dtype), tuple(sizes))

@@ -1,4 +1,4 @@
-"""Dtypes are NumPy's; there are no complex ones."""
+"""Dtypes: NumPy's, without complex ones."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ def isdtype(dtype: Any, kind: Any) -> Any:
 
 
 def result_type(*xs: Any) -> Any:
-    """Return the dtype that these have together."""
+    """Return the dtype to which arrays, dtypes and numbers promote together."""
     return np.result_type(*[x.dtype if type(x) is Array else x for x in xs])
 
 
 def can_cast(x: Any, to: Any, /) -> Any:
-    """Tell whether a dtype's numbers are among another's."""
+    """Tell whether a dtype can be cast safely to another."""
     return np.can_cast(x.dtype if type(x) is Array else x, to)
 
 

@@ -1,4 +1,4 @@
-"""Functions of each entry."""
+"""Element-wise functions."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ _floor, _ceil, _round = unary("floor", "Floor"), unary("ceil", "Ceil"), unary("r
 
 
 def add(x1: Any, x2: Any, /) -> Array:
-    """Add; nothing for a 0 that is a number of Python."""
+    """Add."""
     return record_add(x1, x2)
 
 
@@ -133,7 +133,7 @@ def floor_divide(x1: Any, x2: Any, /) -> Array:
 
 @fold_constants
 def remainder(x1: Any, x2: Any, /) -> Array:
-    """Return what is left of a division that is rounded down."""
+    """Return the remainder of `floor_divide`, which has the sign of x2."""
     x1, x2 = promote_arrays(x1, x2)
     if is_floating(x1):
         return record_subtract(x1, multiply(floor(record_divide(x1, x2)), x2))
@@ -198,7 +198,7 @@ def reciprocal(x: Array, /) -> Array:
 
 @fold_constants
 def isnan(x: Array, /) -> Array:
-    """Tell which entries are no numbers."""
+    """Tell which entries are NaN."""
     return not_equal(x, x) if is_floating(x) else _make_flags(x, False)
 
 
@@ -210,20 +210,20 @@ def isinf(x: Array, /) -> Array:
 
 @fold_constants
 def isfinite(x: Array, /) -> Array:
-    """Tell which entries are numbers and not infinite."""
+    """Tell which entries are neither NaN nor infinite."""
     return less(abs(x), np.inf) if is_floating(x) else _make_flags(x, True)
 
 
 @fold_constants
 def signbit(x: Array, /) -> Array:
-    """Tell which entries have a minus sign, a 0 too."""
+    """Tell which entries have a minus sign, -0.0 too."""
     zero = equal(x, 0)
     return less(where(zero, reciprocal(where(zero, x, 1)), x), 0)
 
 
 @fold_constants
 def copysign(x1: Any, x2: Any, /) -> Array:
-    """Return the first's size with the second's sign."""
+    """Return the magnitudes of x1 with the signs of x2."""
     x1, x2 = promote_arrays(x1, x2)
     return where(signbit(x2), negative(abs(x1)), abs(x1))
 

@@ -1,4 +1,4 @@
-"""Functions of each entry are made here, out of ONNX's operators."""
+"""Element-wise functions made of ONNX's operators."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from luxport_onnx.xp._folding import broadcast_shapes, fold_constants, promote_a
 
 
 def compute_numbers(name: str, *xs: Array) -> tuple[Any, ...] | None:
-    """Compute what a function of sizes is for each sample."""
+    """Compute a function of sizes for each sample; None if an argument is not made of sizes."""
     if any([x.numbers is None for x in xs]):
         return None
     f = getattr(host, name)
@@ -21,7 +21,7 @@ def compute_numbers(name: str, *xs: Array) -> tuple[Any, ...] | None:
 
 
 def drop_axes(*xs: Array) -> tuple[Array, ...]:
-    """Return arrays of one number as that number, where the others have the shape already."""
+    """Return arrays filled with one number as scalars, where the other arrays alone have the common shape."""
     wanted = broadcast_shapes(*xs)
     kept = list(xs)
     for i, x in enumerate(xs):
@@ -34,7 +34,7 @@ def drop_axes(*xs: Array) -> tuple[Array, ...]:
 
 
 def binary(name: str, operator: str, dtype: Any = None) -> Callable[..., Array]:
-    """Return the function of two arrays that is one operator."""
+    """Return a function of two arrays that records one operator."""
 
     def function(x1: Any, x2: Any, /) -> Array:
         x1, x2 = promote_arrays(x1, x2)
@@ -51,7 +51,7 @@ def binary(name: str, operator: str, dtype: Any = None) -> Callable[..., Array]:
 
 
 def unary(name: str, operator: str, dtype: Any = None) -> Callable[..., Array]:
-    """Return the function of one array that is one operator."""
+    """Return a function of one array that records one operator."""
 
     def function(x: Array, /) -> Array:
         made = record(operator, x, dtype=dtype or x.dtype, shapes=x.shapes)

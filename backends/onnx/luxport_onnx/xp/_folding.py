@@ -1,4 +1,4 @@
-"""Constants compute at once, by NumPy: `fold_constants`; and what functions of several arrays share."""
+"""Functions of constants are computed by NumPy (`fold_constants`); promotion, broadcasting and conversion."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def fold_constants(function: Callable[..., Any]) -> Callable[..., Any]:
         args, options = tree.map(lambda leaf: leaf.value if type(leaf) is Array else leaf, (args, options))
         with np.errstate(all="ignore"):
             result = by_numpy(*args, **options)
-        # What is made of one parameter alone keeps its name.
+        # A constant computed from one parameter alone keeps its name.
         name = names.pop() if len(names) == 1 else None
         if isinstance(result, (tuple, list)):
             return tuple([make_constant(part, name) for part in result])
@@ -55,7 +55,7 @@ def make_array(x: Any, dtype: Any = None) -> Array:
 
 
 def astype(x: Array, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Array:
-    """Return the numbers in another dtype."""
+    """Convert to another dtype."""
     dtype = np.dtype(dtype)
     if x.dtype == dtype:
         return x
@@ -69,20 +69,20 @@ def astype(x: Array, dtype: Any, /, *, copy: bool = True, device: Any = None) ->
 
 
 def _spread(value: Any, f: Any) -> Any:
-    """Apply f to one number where all are the same."""
+    """Apply f to each entry, or to one entry of an array that repeats it."""
     if value.size and value.ndim and not any(value.strides):
         return np.broadcast_to(f(np.asarray(value[(0,) * value.ndim])), value.shape)
     return f(value)
 
 
 def promote_arrays(*xs: Any) -> tuple[Array, ...]:
-    """Return arrays of the one dtype that the standard's promotion gives; numbers of Python take it on."""
+    """Return arrays in the dtype to which they promote; Python's numbers become constants of that dtype."""
     dtype = np.result_type(*[x.dtype if isinstance(x, (Array, np.ndarray, np.generic)) else x for x in xs])
     return tuple([astype(x, dtype) if type(x) is Array else make_constant(np.asarray(x, dtype)) for x in xs])
 
 
 def broadcast_shapes(*arrays: Array) -> tuple[tuple[int, ...], ...]:
-    """Join the arrays' shapes, for each sample of the free sizes."""
+    """Broadcast the arrays' shapes, for each sample of the free sizes."""
     return tuple([broadcast_sizes(*[array.shapes[i] for array in arrays]) for i in range(SAMPLES)])
 
 
@@ -92,7 +92,7 @@ def make_scalar(value: Any, dtype: Any) -> Array:
 
 
 def make_vector(values: Any) -> Array:
-    """Return int64 numbers along one axis: ints, or sizes that only the running graph knows."""
+    """Return a vector of int64, of ints and of sizes that only the running graph knows."""
     values = list(values)
     if not any([type(value) is Array and not value.is_constant for value in values]):
         return make_constant(np.asarray([int(v.value) if type(v) is Array else int(v) for v in values], np.int64))
@@ -113,7 +113,7 @@ def _make_entry(number: Array) -> Array:
 
 
 def make_refusal(name: str, reason: str) -> Callable[..., Any]:
-    """Return a function that says why ONNX has none of this name."""
+    """Return a function that raises an error which says why ONNX has none of this name."""
 
     def refuse(*args: Any, **options: Any) -> Any:
         raise TypeError(f"onnx has no {name}: {reason}")

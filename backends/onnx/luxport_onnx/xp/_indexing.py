@@ -1,4 +1,4 @@
-"""Parts of arrays: what stands in brackets, and `roll`, which is made of it."""
+"""Indexing by brackets, and `roll`, which is made of it."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def getitem(x: Array, key: Any) -> Array:
 
 @fold_constants
 def roll(x: Array, /, shift: Any, *, axis: Any = None) -> Array:
-    """Move entries along axes; those that leave come in again at the other end."""
+    """Shift entries along axes; those shifted out at one end come in at the other."""
     if axis is None:
         sizes = read_sizes(x)
         return reshape(roll(reshape(x, (-1,)), shift, axis=0), sizes)
@@ -91,7 +91,7 @@ def _find_on_host(part: Any) -> Any:
 
 
 def _write_out(x: Array, keys: list[Any]) -> list[Any]:
-    """Write out an ellipsis, and the axes that are not named."""
+    """Replace an ellipsis, and add full slices for the axes that are not named."""
     named = sum([part is not None and part is not ... for part in keys])
     if named > x.ndim:
         raise IndexError(f"at most {x.ndim} indices expected for an array of {x.ndim} axes, got {named}")

@@ -1,4 +1,4 @@
-"""Arrays in other shapes and orders."""
+"""Functions that change the shape or the order."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def read_sizes(x: Array) -> tuple[Any, ...]:
 def find_number(size: Any, sample: int) -> int:
     """Return a size for one sample of the free sizes.
 
-    Raises: TypeError for an array that is made of more than sizes
+    Raises: TypeError for an array that is not computed from sizes alone
     """
     if type(size) is not Array:
         return int(size)
@@ -58,7 +58,7 @@ def find_number(size: Any, sample: int) -> int:
 
 @fold_constants
 def reshape(x: Array, /, shape: Any, *, copy: bool | None = None) -> Array:
-    """Lay the entries out in another shape; one size may be -1."""
+    """Return the entries in another shape; one size may be -1."""
     wanted = list(shape) if isinstance(shape, (tuple, list)) else [shape]
     shapes = []
     for sample in range(SAMPLES):
@@ -81,7 +81,7 @@ def reshape(x: Array, /, shape: Any, *, copy: bool | None = None) -> Array:
 
 
 def _find_target(x: Array, wanted: list[Any], shapes: list[Any]) -> Array:
-    """Write a shape without asking the running graph for sizes, if that can be: -1 and 0 stand for those."""
+    """Return a shape for Reshape: if possible a constant, in which -1 and 0 stand for sizes that are not known."""
     known = [sizes[0] if len({*sizes}) == 1 else None for sizes in zip(*shapes, strict=True)]
     if 0 not in known:
         written = [-2 if n is None else n for n in known]
@@ -95,7 +95,7 @@ def _find_target(x: Array, wanted: list[Any], shapes: list[Any]) -> Array:
 
 @fold_constants
 def permute_dims(x: Array, /, axes: Sequence[int]) -> Array:
-    """Put the axes in another order."""
+    """Permute the axes."""
     axes = [axis % x.ndim for axis in axes]
     if axes == list(range(x.ndim)):
         return x
@@ -117,7 +117,7 @@ def matrix_transpose(x: Array, /) -> Array:
 
 @fold_constants
 def moveaxis(x: Array, source: Any, destination: Any, /) -> Array:
-    """Move axes to other places."""
+    """Move axes to other positions."""
     sources = [axis % x.ndim for axis in (source if isinstance(source, tuple) else (source,))]
     targets = [axis % x.ndim for axis in (destination if isinstance(destination, tuple) else (destination,))]
     order = [axis for axis in range(x.ndim) if axis not in sources]
@@ -165,7 +165,7 @@ def squeeze(x: Array, /, axis: Any) -> Array:
 
 @fold_constants
 def concat(arrays: Sequence[Array], /, *, axis: int | None = 0) -> Array:
-    """Put arrays one behind the other along an axis; None for all their entries."""
+    """Join arrays along an axis; None flattens them first."""
     if axis is None:
         arrays, axis = [reshape(x, (-1,)) for x in arrays], 0
     arrays = promote_arrays(*arrays)
@@ -188,14 +188,14 @@ def concat(arrays: Sequence[Array], /, *, axis: int | None = 0) -> Array:
 
 @fold_constants
 def stack(arrays: Sequence[Array], /, *, axis: int = 0) -> Array:
-    """Put arrays side by side along a new axis."""
+    """Join arrays along a new axis."""
     axis = axis % (arrays[0].ndim + 1)
     return concat([expand_dims(x, axis=axis) for x in promote_arrays(*arrays)], axis=axis)
 
 
 @fold_constants
 def unstack(x: Array, /, *, axis: int = 0) -> tuple[Array, ...]:
-    """Take an array apart along an axis."""
+    """Return the slices along an axis."""
     axis = axis % x.ndim
     count = x.shape[axis]
     if count is None:
@@ -216,7 +216,7 @@ def split(x: Array, sizes: Sequence[int], axis: int) -> tuple[Array, ...]:
 
 @fold_constants
 def flip(x: Array, /, *, axis: Any = None) -> Array:
-    """Put entries in the opposite order."""
+    """Reverse the order of the entries along axes."""
     axes = range(x.ndim) if axis is None else axis if isinstance(axis, (tuple, list)) else (axis,)
     axes = [a % x.ndim for a in axes if x.shape[a] != 1]
     if not axes:
@@ -228,7 +228,7 @@ def flip(x: Array, /, *, axis: Any = None) -> Array:
 
 @fold_constants
 def broadcast_to(x: Array, /, shape: Any) -> Array:
-    """Spread over a larger shape."""
+    """Broadcast to a larger shape."""
     shapes = [tuple([find_number(size, sample) for size in shape]) for sample in range(SAMPLES)]
     for own, other in zip(x.shapes, shapes, strict=True):
         if broadcast_sizes(own, other) != other:
@@ -241,14 +241,14 @@ def broadcast_to(x: Array, /, shape: Any) -> Array:
 
 
 def broadcast_arrays(*arrays: Array) -> list[Array]:
-    """Spread arrays over the shape that they have together."""
+    """Broadcast arrays to their common shape."""
     shape = broadcast_sizes(*[x.shape for x in arrays])  # type: ignore[misc]
     return [broadcast_to(x, shape) for x in arrays]
 
 
 @fold_constants
 def tile(x: Array, repetitions: tuple[int, ...], /) -> Array:
-    """Lay copies side by side."""
+    """Repeat an array along each axis."""
     rank = max(x.ndim, len(repetitions))
     x = expand_dims(x, axis=tuple(range(rank - x.ndim))) if rank > x.ndim else x
     times = (*[1] * (rank - len(repetitions)), *repetitions)
@@ -257,13 +257,13 @@ def tile(x: Array, repetitions: tuple[int, ...], /) -> Array:
 
 
 def convert_indices(x: Array) -> Array:
-    """Return integers in a type that ONNX takes as places."""
+    """Return integers in a dtype that ONNX takes as indices."""
     return x if x.dtype in (np.int32, np.int64) else astype(x, np.int64)
 
 
 @fold_constants
 def take(x: Array, indices: Array, /, *, axis: int | None = None) -> Array:
-    """Take slices by their places along an axis."""
+    """Return the slices at indices along an axis."""
     axis = 0 if axis is None else axis % x.ndim
     indices = convert_indices(make_array(indices))
     shapes = [(*s[:axis], *i, *s[axis + 1 :]) for s, i in zip(x.shapes, indices.shapes, strict=True)]

@@ -1,4 +1,4 @@
-"""The operators of an array are functions of the namespace; its numbers are looked at where they are at hand."""
+"""Operators and methods of arrays: the functions of the namespace, and conversions to Python's numbers."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ for _name, _function in _ARITHMETIC.items():
 def _find_number(self: Array) -> Any:
     """Return the one number of an array.
 
-    Raises: TypeError while a graph is made that is to serve other numbers
+    Raises: TypeError while a graph is recorded for export, which serves other inputs too
     """
     if self.is_constant:
         return self.value[()] if self.ndim == 0 else self.value.item()

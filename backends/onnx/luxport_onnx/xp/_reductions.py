@@ -1,4 +1,4 @@
-"""Functions of many entries: sums, means, the largest, products of matrices."""
+"""Reductions, and products of matrices."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ __all__ = [
 
 
 def list_axes(x: Array, axis: Any) -> list[int]:
-    """List axes as numbers of at least 0; None for all of them."""
+    """List axes counted from the front; None for all of them."""
     given = range(x.ndim) if axis is None else axis if isinstance(axis, (tuple, list)) else (axis,)
     for a in given:
         if not -x.ndim <= a < x.ndim:
@@ -45,7 +45,7 @@ def list_axes(x: Array, axis: Any) -> list[int]:
 
 
 def record_reduction(operator: str, x: Array, axis: Any, keepdims: bool) -> Array:
-    """Record an operator that makes one number of many."""
+    """Record an operator that reduces axes."""
     axes = list_axes(x, axis)
     if not axes:
         return x
@@ -54,7 +54,7 @@ def record_reduction(operator: str, x: Array, axis: Any, keepdims: bool) -> Arra
 
 
 def _widen_as_sums(x: Array, dtype: Any) -> Array:
-    """Convert as sums do: small integers become int64."""
+    """Convert to the dtype of sums and products: small integers become int64 or uint64."""
     if dtype is not None:
         return astype(x, dtype)
     if x.dtype.kind == "b" or (x.dtype.kind == "i" and x.dtype.itemsize < 8):
@@ -64,13 +64,13 @@ def _widen_as_sums(x: Array, dtype: Any) -> Array:
 
 @fold_constants
 def sum(x: Array, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Array:
-    """Add up."""
+    """Sum along axes."""
     return record_reduction("ReduceSum", _widen_as_sums(x, dtype), axis, keepdims)
 
 
 @fold_constants
 def prod(x: Array, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Array:
-    """Multiply."""
+    """Multiply along axes."""
     return record_reduction("ReduceProd", _widen_as_sums(x, dtype), axis, keepdims)
 
 
@@ -82,28 +82,28 @@ def mean(x: Array, /, *, axis: Any = None, keepdims: bool = False) -> Array:
 
 @fold_constants
 def max(x: Array, /, *, axis: Any = None, keepdims: bool = False) -> Array:
-    """Return the largest."""
+    """Return the largest entries."""
     return record_reduction("ReduceMax", x, axis, keepdims)
 
 
 @fold_constants
 def min(x: Array, /, *, axis: Any = None, keepdims: bool = False) -> Array:
-    """Return the smallest."""
+    """Return the smallest entries."""
     return record_reduction("ReduceMin", x, axis, keepdims)
 
 
 @fold_constants
 def any(x: Array, /, *, axis: Any = None, keepdims: bool = False) -> Array:
-    """Tell whether one holds."""
+    """Tell whether any entry is true."""
     flags = astype(astype(x, np.bool_), np.int32)
     return greater(
         record_reduction("ReduceMax", flags, axis, keepdims), 0
-    )  # of nothing it is the least of all integers
+    )  # the maximum of no entries is the least of all integers
 
 
 @fold_constants
 def all(x: Array, /, *, axis: Any = None, keepdims: bool = False) -> Array:
-    """Tell whether all hold."""
+    """Tell whether all entries are true."""
     flags = astype(astype(x, np.bool_), np.int32)
     return astype(record_reduction("ReduceMin", flags, axis, keepdims), np.bool_)
 
@@ -141,19 +141,19 @@ def _find_place(operator: str, x: Array, axis: int | None, keepdims: bool) -> Ar
 
 @fold_constants
 def argmax(x: Array, /, *, axis: int | None = None, keepdims: bool = False) -> Array:
-    """Return where the largest is, the first of equal ones."""
+    """Return the index of the largest entry, the first of equal ones."""
     return _find_place("ArgMax", x, axis, keepdims)
 
 
 @fold_constants
 def argmin(x: Array, /, *, axis: int | None = None, keepdims: bool = False) -> Array:
-    """Return where the smallest is, the first of equal ones."""
+    """Return the index of the smallest entry, the first of equal ones."""
     return _find_place("ArgMin", x, axis, keepdims)
 
 
 @fold_constants
 def cumulative_sum(x: Array, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False) -> Array:
-    """Add up to each place."""
+    """Return the running sum along an axis."""
     x = _widen_as_sums(x, dtype)
     axis = 0 if axis is None else axis % x.ndim
     y = record("CumSum", x, make_scalar(axis, np.int64), dtype=x.dtype, shapes=x.shapes)
@@ -165,7 +165,7 @@ def cumulative_sum(x: Array, /, *, axis: int | None = None, dtype: Any = None, i
 
 @fold_constants
 def matmul(x1: Array, x2: Array, /) -> Array:
-    """Multiply matrices; a vector goes as a matrix, as onnxruntime's fused product by a transposed one is wrong."""
+    """Multiply matrices; a vector becomes a matrix, as onnxruntime multiplies one by a transposed matrix wrongly."""
     if x1.ndim > 1 and x2.ndim == 1:
         return squeeze(matmul(x1, expand_dims(x2, axis=1)), -1)
     if x1.ndim == 1 and x2.ndim > 1:
@@ -182,7 +182,7 @@ def matmul(x1: Array, x2: Array, /) -> Array:
 
 @fold_constants
 def tensordot(x1: Array, x2: Array, /, *, axes: Any = 2) -> Array:
-    """Add up products over axes of two arrays."""
+    """Sum products over axes of two arrays."""
     if isinstance(axes, int):
         axes = (range(x1.ndim - axes, x1.ndim), range(axes))
     over1, over2 = ([a % x.ndim for a in part] for part, x in zip(axes, (x1, x2), strict=True))
@@ -204,10 +204,10 @@ def _multiply(sizes: list[Any]) -> Any:
 
 @fold_constants
 def vecdot(x1: Array, x2: Array, /, *, axis: int = -1) -> Array:
-    """Add up products along an axis."""
+    """Sum products along an axis."""
     return sum(multiply(x1, x2), axis=axis, dtype=x1.dtype)
 
 
 def outer(x1: Array, x2: Array, /) -> Array:
-    """Return all products of two vectors' entries."""
+    """Return the products of each entry of one vector with each of the other."""
     return multiply(expand_dims(x1, axis=1), expand_dims(x2, axis=0))

@@ -1,4 +1,4 @@
-"""Entries by their places, and places by their entries."""
+"""Searching and sorting."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = [
 
 @fold_constants
 def take_along_axis(x: Array, indices: Array, /, *, axis: int = -1) -> Array:
-    """Take, from each vector along an axis, the entries at that vector of places."""
+    """Return, for each vector along an axis, its entries at that vector of indices."""
     axis = axis % x.ndim
     indices = convert_indices(indices)
     shapes = [(*s[:axis], i[axis], *s[axis + 1 :]) for s, i in zip(x.shapes, indices.shapes, strict=True)]
@@ -40,20 +40,20 @@ def take_along_axis(x: Array, indices: Array, /, *, axis: int = -1) -> Array:
 
 @fold_constants
 def searchsorted(x1: Array, x2: Array, /, *, side: str = "left", sorter: Any = None) -> Array:
-    """Count the entries of a sorted vector that are below each entry of another."""
+    """Return where to insert the entries of x2 into the sorted x1, by counting the smaller ones."""
     below = (greater if side == "left" else greater_equal)(expand_dims(x2, axis=-1), x1)
     return add_up(below, axis=-1, dtype=np.int64)
 
 
 @fold_constants
 def sort(x: Array, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Array:
-    """Put entries in order."""
+    """Sort the entries along an axis."""
     return _find_top(x, axis, descending)[0]
 
 
 @fold_constants
 def argsort(x: Array, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Array:
-    """Return the places of the entries in order."""
+    """Return the indices that sort the entries."""
     return _find_top(x, axis, descending)[1]
 
 
@@ -66,19 +66,19 @@ def _find_top(x: Array, axis: int, descending: bool) -> tuple[Array, ...]:
 
 @fold_constants
 def count_nonzero(x: Array, /, *, axis: Any = None, keepdims: bool = False) -> Array:
-    """Count entries other than 0."""
+    """Count the entries that are not 0."""
     return add_up(astype(x, np.bool_), axis=axis, keepdims=keepdims)
 
 
 @fold_constants
 def tril(x: Array, /, *, k: int = 0) -> Array:
-    """Keep what is on and below a diagonal."""
+    """Return matrices with zeros above a diagonal."""
     return record("Trilu", x, make_array(k, np.int64), dtype=x.dtype, shapes=x.shapes, upper=0)
 
 
 @fold_constants
 def triu(x: Array, /, *, k: int = 0) -> Array:
-    """Keep what is on and above a diagonal."""
+    """Return matrices with zeros below a diagonal."""
     return record("Trilu", x, make_array(k, np.int64), dtype=x.dtype, shapes=x.shapes, upper=1)
 
 

@@ -1,4 +1,4 @@
-"""Exponentials, logarithms and angles of each entry."""
+"""Exponentials, logarithms and trigonometric functions."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ __all__ = [
 
 
 def _compute_in_float(name: str, operator: str) -> Callable[..., Array]:
-    """Return a function whose operator has no float64: it is computed in float32, unless others make it up."""
+    """Return a function of one operator; where that has no float64, it is computed in float32, tan from sin and cos."""
 
     def function(x: Array, /) -> Array:
         if x.dtype == np.float64 and operator in SINGLE_ONLY:
@@ -68,7 +68,7 @@ def _compute_in_float(name: str, operator: str) -> Callable[..., Array]:
 
 
 SINGLE_ONLY = frozenset(["Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "Cosh", "Sinh", "Tan"])
-"""Operators that onnxruntime has for float32 alone."""
+"""Operators that onnxruntime has in float32 alone."""
 
 
 exp, log, sqrt = _compute_in_float("exp", "Exp"), _compute_in_float("log", "Log"), _compute_in_float("sqrt", "Sqrt")
@@ -100,13 +100,13 @@ asinh, acosh, atanh = (
 
 @fold_constants
 def expm1(x: Array, /) -> Array:
-    """Return ``exp(x) - 1``, to the last places near 0: it is ``tanh(x / 2) (exp(x) + 1)``."""
+    """Return ``exp(x) - 1``, exact near 0, as ``tanh(x / 2) (exp(x) + 1)``."""
     return multiply(tanh(multiply(x, 0.5)), record_add(exp(x), 1.0))
 
 
 @fold_constants
 def log1p(x: Array, /) -> Array:
-    """Return ``log(1 + x)``, to the last places near 0: the rounding of the sum is divided out."""
+    """Return ``log(1 + x)``, exact near 0: the rounding error of ``1 + x`` is divided out."""
     total = record_add(x, 1.0)
     lost = record_subtract(total, 1.0)
     plain = logical_or(equal(lost, 0.0), equal(total, np.inf))

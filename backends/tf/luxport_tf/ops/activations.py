@@ -1,8 +1,8 @@
 """Activation functions by TensorFlow: its own where values and derivatives, at kinks too, are the definition's.
 
-Its selu takes another derivative at 0, its softsign has no second one, its elu subtracts 1 from an exponential, which
-near 0 leaves nothing, and its silu and gelu are slower than the definitions. Its tanh is 1 from 7.9 on in float32: mish
-by it has no slope there.
+These have no override: selu (TensorFlow's has another derivative at 0), softsign (no second derivative), elu (it
+subtracts 1 from an exponential, which is imprecise near 0), silu and gelu (slower than the definitions), and mish
+(TensorFlow's tanh is 1 from 7.9 on in float32, where mish would lose its slope).
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def _accept_floats(op: Callable[..., Any]) -> Callable[[Callable[..., Any]], Cal
     definition = definition_of(op)
 
     def wrap(native: Callable[..., Any]) -> Callable[..., Any]:
-        # What the library has takes what the definition does.
+        # A function of the library is documented by the definition.
         @functools.wraps(native if native.__module__ == __name__ else definition)
         def function(x: Any, **options: Any) -> Any:
             if not x.dtype.is_floating:
@@ -69,7 +69,7 @@ def erf(x: Any) -> Any:
 
 @_accept_floats(ops.hardsigmoid)
 def hardsigmoid(x: Any) -> Any:
-    """`relu6`, moved and scaled."""
+    """Shift and scale `relu6`."""
     return tf.nn.relu6(x + 3.0) / 6.0
 
 
@@ -93,7 +93,7 @@ def logsigmoid(x: Any) -> Any:
 
 @_accept_floats(ops.swish)
 def swish(x: Any) -> Any:
-    """Compute the formula, by a gate of 0 or 1 where x is far from 0, unless the program may rely on no inf."""
+    """Compute the formula, and x itself where x is large, unless the program may rely on x being finite."""
     if may_rely():
         rely_on(tf.math.is_finite(tf.reduce_sum(x)))
         return x * tf.math.sigmoid(x)
@@ -103,18 +103,18 @@ def swish(x: Any) -> Any:
 
 @_accept_floats(ops.gelu_tanh)
 def gelu_tanh(x: Any) -> Any:
-    """Compute the formula, with a slope of its own."""
+    """Compute the formula, with a gradient written out."""
     return _compute_gelu_of_cubic(ops.gelu_tanh, x)
 
 
 @_accept_floats(ops.gelu_sigmoid)
 def gelu_sigmoid(x: Any) -> Any:
-    """The same in other terms."""
+    """Compute the same function as `gelu_tanh`."""
     return _compute_gelu_of_cubic(ops.gelu_sigmoid, x)
 
 
 def _compute_gelu_of_cubic(op: Callable[..., Any], x: Any) -> Any:
-    """Take few operations in a program that may rely on no number being huge, otherwise the definition."""
+    """Compute by few operations in a program that may rely on numbers of usual size, otherwise by the definition."""
     if x.dtype not in (tf.float32, tf.float64) or not may_rely():
         return definition_of(op)(x)
     rely_on(tf.reduce_max(tf.abs(x)) < find_usual_bound(tf, x))
@@ -123,7 +123,7 @@ def _compute_gelu_of_cubic(op: Callable[..., Any], x: Any) -> Any:
 
 @tf.custom_gradient
 def _apply_gate_by_cubic(x: Any) -> Any:
-    """Return x times the sigmoid of a cubic, whose slope has the sigmoid's on the closed side: not 1 less the gate."""
+    """Return x times the sigmoid of a cubic; its gradient takes 1 - sigmoid(c) as sigmoid(-c), which stays exact."""
     square = x * x
     inner = x * (_SCALE + _SCALE * 0.044715 * square)
     gate = tf.math.sigmoid(inner)

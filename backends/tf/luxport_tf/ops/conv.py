@@ -1,4 +1,4 @@
-"""Convolution by TensorFlow: channels last, which is the layout that a CPU has for every dtype."""
+"""Convolution by TensorFlow with the channels last: CPU kernels of other layouts lack dtypes."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _transpose_definition = ops.definition_of(ops.conv_transpose_nd)
 def conv_nd(
     x: Any, weight: Any, bias: Any, *, stride: Sizes, padding: Pairs, dilation: Sizes, groups: int, flip: bool
 ) -> Any:
-    """Flip the kernel, and call the library's correlation; what it lacks for a dtype is made from what it has."""
+    """Flip the kernel, and call the library's correlation; padding and dilation that it lacks are written out."""
     rank = len(stride)
-    # Of an empty batch the library makes one of another shape.
+    # For an empty batch the library returns another shape.
     if rank > 3 or _is_mixed(x, weight, bias) or not x.dtype.is_floating or x.shape[0] == 0:
         return _definition(
             *(x, weight, bias), stride=stride, padding=padding, dilation=dilation, groups=groups, flip=flip
@@ -86,16 +86,16 @@ def conv_transpose_nd(
 
 
 def _convolve_samples(convolve: Any, x: Any) -> Any:
-    """Convolve a batch that the running program may find empty: of none the library makes a wrong shape, or stops.
+    """Convolve a batch that may turn out empty as the program runs: for an empty one the library fails.
 
-    An empty one is given a sample that is cut away after it. Of any other nothing is copied: padding with nothing and
-    cutting nothing away hand their memory on, and so do their gradients.
+    An empty batch gets one sample, which is cut away from the result. For any other, padding and cutting are by
+    nothing: neither they nor their gradients copy memory.
     """
     if x.shape[0] is not None:
         return convolve(x)
     samples, others = tf.shape(x)[0], len(x.shape) - 1
     more = tf.cast(tf.equal(samples, 0), tf.int32)
-    # Zeros in front of a convolution are fused with it, and those beside a batch forgotten: ones are not.
+    # Ones, as TensorFlow fuses padding by zeros into the convolution after it, and then drops the added sample.
     enough = tf.pad(x, more * [[0, 1], *[[0, 0]] * others], constant_values=1)
     enough.set_shape(x.shape)
     y = convolve(enough)
@@ -121,7 +121,7 @@ def _conv2d(x: Any, weight: Any, stride: Sizes, padding: Pairs, groups: int) -> 
 
 
 def _is_same(x: Any, weight: Any, stride: Sizes, padding: Pairs) -> bool:
-    """Tell whether the library pads so by itself: explicit padding has slow gradients, and padding first is a copy."""
+    """Tell whether this is the library's "SAME" padding: explicit padding has slow gradients, padding before copies."""
     if not any(map(any, padding)) or None in x.shape[1:3]:
         return False
     for n, k, s, (low, high) in zip(x.shape[1:3], weight.shape[:2], stride, padding, strict=True):
@@ -137,7 +137,7 @@ def _conv2d_transpose(x: Any, weight: Any, stride: Sizes) -> Any:
             None if n is None else (n - 1) * s + k for n, s, k in zip(places, stride, weight.shape[:2], strict=True)
         ]
 
-    # Only the running program may know the sizes.
+    # Sizes may be known only to the running program.
     samples, *places, _ = read_sizes(x)
     y = tf.nn.conv2d_transpose(x, weight, (samples, *find_covered(places), weight.shape[2]), stride, "VALID")  # type: ignore[arg-type]
     return tf.ensure_shape(y, (x.shape[0], *find_covered(x.shape[1:3]), weight.shape[2]))

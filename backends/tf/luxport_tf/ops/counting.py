@@ -1,4 +1,4 @@
-"""TensorFlow counts in 32 bits where it counts: what is more wraps around to a negative number in its kernels."""
+"""Limits of TensorFlow's kernels: many count in 32 bits, and larger numbers wrap around to negative ones."""
 
 from __future__ import annotations
 

@@ -10,8 +10,8 @@ __all__ = ["split_vector"]
 
 
 def split_vector(vector: Any, *, sizes: tuple[int, ...]) -> tuple[Any, ...]:
-    """Cut by one operation: its gradient is one concatenation, that of each slice a vector of zeros.
+    """Split by one operation, whose gradient is one concatenation; each slice would have a whole vector of zeros.
 
-    Where all pieces of a split are reshaped, TensorFlow's optimizer of graphs ends the process: it may not see that.
+    TensorFlow's graph optimizer crashes where all pieces of a split are reshaped: `identity_n` hides that from it.
     """
     return tuple(tf.identity_n(tf.split(vector, list(sizes))))

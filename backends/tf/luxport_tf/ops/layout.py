@@ -1,7 +1,7 @@
-"""Where the channels stand: the library's kernels have them last, luxport second.
+"""Moving channels: the library's kernels take them last, luxport has them second.
 
-While a program is traced that `value_and_grad` differentiates, a move to the front and one back cancel, also across
-sums of such moves: what stands between them is made with the channels last.
+In programs that `value_and_grad` differentiates, moves in opposite directions cancel, also across sums and functions of
+each element between them: a chain of layers computes with the channels last, and moves them at its ends only.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _tape: ContextVar[Any] = ContextVar("luxport_tf_tape", default=None)
 
 @contextmanager
 def cancel_moves(tape: Any) -> Iterator[None]:
-    """Let moves cancel in what this tape records."""
+    """Let opposite moves cancel in what this tape records."""
     token = _tape.set(tape)
     try:
         yield
@@ -31,7 +31,7 @@ def cancel_moves(tape: Any) -> Iterator[None]:
 
 
 def put_channels_last(x: Any) -> Any:
-    """Move the channels behind the spatial axes, or take x from where its channels were there."""
+    """Move the channels behind the spatial axes; if they were moved from there, return the array before that move."""
     before = _find_before_move(x)
     return tf.transpose(x, [0, *range(2, len(x.shape)), 1]) if before is None else before
 
@@ -42,7 +42,7 @@ def put_channels_first(x: Any) -> Any:
 
 
 def apply_elementwise(function: Callable[..., Any], x: Any) -> Any:
-    """Apply to each element: before the move where there was one, so that the next layer finds it."""
+    """Apply a function to each element; if x is the result of a move, before it, so that later moves may cancel it."""
     before = _find_before_move(x)
     return function(x) if before is None else put_channels_first(function(before))
 
@@ -58,13 +58,13 @@ def _find_before_move(x: Any) -> Any:
     before = _find_source(x)
     if before is None:
         return None
-    # A tape of somebody else's that watches x itself would miss what is taken from before it.
+    # A user's own tape that watches x itself would miss what is computed from the array before it.
     with tape.stop_recording():
         return None if record.should_record_backprop([x]) and not record.should_record_backprop([before]) else before
 
 
 def _find_source(x: Any) -> Any:
-    """Return what x is with its channels last, if x was moved a moment ago or is a sum of such."""
+    """Return x with its channels last, if x is the result of a move or a sum of such results; else None."""
     rank = x.shape.rank
     if rank is None or rank < 3:
         return None

@@ -1,4 +1,4 @@
-"""Logarithms times what may be zero by TensorFlow."""
+"""`xlogy` by TensorFlow."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _HALVES = (tf.float16, tf.bfloat16)
 
 
 def xlogy(x: Any, y: Any) -> Any:
-    """One call, whose slope is a quotient: that of the library's logarithm is an inverse, 0 for the largest numbers."""
+    """Call the library once. Its gradient is x / y; the logarithm's own, 1 / y, vanishes for the largest numbers."""
     if x.dtype != y.dtype or x.dtype not in (*_KINDS, *_HALVES):
         return _define_xlogy(x, y)
     if x.dtype in _HALVES:

@@ -1,4 +1,4 @@
-"""Looking at numbers in passing on TensorFlow."""
+"""Reading values while a program runs, on TensorFlow."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ __all__ = ["may_look", "find_reliance"]
 
 
 def may_look(x: Any) -> bool:
-    """Tell whether x is no tensor of a graph, and on the CPU."""
+    """Tell whether x can be read at once: no tensor of a graph, and on the CPU."""
     return tf.executing_eagerly() and not tf.is_symbolic_tensor(x) and "CPU" in x.backing_device
 
 
 def find_reliance(x: Any) -> Callable[[Any], None] | None:
-    """Tell whether this is a program of luxport's own, which returns the conditions that it relies on."""
+    """Return the function that notes a condition, in a program that may rely on conditions; else None."""
     return rely_on if may_rely() else None

@@ -1,4 +1,4 @@
-"""Looking at values and gradients as they pass."""
+"""`observe`: callbacks that see values and gradients."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["observe"]
 
 
 def observe(x: Any, *, forward: Any = None, backward: Any = None) -> Any:
-    """Show x and its gradient where they have values, which a graph's do not."""
+    """Call `forward` with x and `backward` with its gradient; not in graphs, where they have no values."""
     if not tf.executing_eagerly():
         return x
     if forward is not None:

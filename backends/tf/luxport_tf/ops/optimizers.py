@@ -28,9 +28,9 @@ def adam_update(
     decay: Any,
     in_place: bool,
 ) -> tuple[Any, ...]:
-    """Step by as few kernels as the formula allows: a graph pays for each, however small its tensors are.
+    """Step by as few kernels as the formula allows: in a graph each takes its time, however small the tensors are.
 
-    Half types keep the definition's order of operations, in which small gradients do not underflow.
+    Half types are left to the definition, whose order of operations keeps small gradients from underflowing.
     """
     n = len(arrays) // 4
     xs, dxs, ms, vs = arrays[:n], arrays[n : 2 * n], arrays[2 * n : 3 * n], arrays[3 * n :]

@@ -1,4 +1,4 @@
-"""Pooling by TensorFlow: in two dimensions with the channels last, which a CPU has for every dtype."""
+"""Pooling by TensorFlow in two dimensions with the channels last: CPU kernels of other layouts lack dtypes."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _mean_definition = ops.definition_of(ops.mean_pool_nd)
 def max_pool_nd(x: Any, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes) -> Any:
     """Call the library's function, whose gradient goes to the first maximum too.
 
-    It passes over NaN, and makes a window of -inf alone the least finite number, without a gradient. Where there is
-    one or the other, marks say where to put back NaN, and the first element of the window.
+    That ignores NaN, and for a window of -inf alone it returns the least finite number, without a gradient. Where x
+    holds one of these, a second pool of marks says where NaN, or the first element of the window, is put instead.
     """
     if any(d > 1 for d in dilation) or not x.dtype.is_floating:
         return _max_definition(x, window=window, stride=stride, padding=padding, dilation=dilation)
@@ -42,7 +42,7 @@ def max_pool_nd(x: Any, *, window: Sizes, stride: Sizes, padding: Pairs, dilatio
 
 
 def _pool_batch(pool: Callable[..., Any], x: Any, window: Sizes, stride: Sizes, padding: Pairs) -> Any:
-    """Pool, but of no samples take none: the library's compiled gradient of an empty batch ends the process."""
+    """Pool, unless the batch is empty: the library's compiled gradient of an empty batch crashes."""
     if x.shape[0] is not None and x.shape[0] > 0:
         return pool(x, window, stride, padding)
 
@@ -59,7 +59,7 @@ def _take_first(x: Any, window: Sizes, stride: Sizes) -> Any:
 
 
 def _is_plain(x: Any) -> Any:
-    """Tell whether there is neither NaN nor -inf, by one sum: if that is finite, all terms are."""
+    """Tell whether x holds neither NaN nor an infinity, by one sum: it is finite only if all terms are."""
     return tf.math.is_finite(tf.reduce_sum(x))
 
 
@@ -101,7 +101,7 @@ def _pad(x: Any, padding: Pairs, value: float) -> Any:
 
 
 def _pool_by_axis(pool: Callable[..., Any], x: Any, window: Sizes, stride: Sizes) -> Any:
-    """Pool two axes at once, or each after the other: a window is a product of intervals."""
+    """Pool two axes at once, other numbers of axes one after the other, which gives the same."""
     if len(window) == 2:
         return pool(x, window, stride, "VALID")
     for axis in reversed(range(1, len(window) + 1)):

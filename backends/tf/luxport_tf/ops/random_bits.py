@@ -1,4 +1,4 @@
-"""Random bits and dropout by TensorFlow: the cipher compiled by XLA wherever the number of words is known."""
+"""Random bits and dropout by TensorFlow: XLA compiles the cipher where the number of words is known."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _find_running_shape(x: Any) -> tuple[Any, ...]:
 
 
 def random_bits(key: Any, counter: Any, *, shape: tuple[Any, ...]) -> Any:
-    """Run the compiled program of the next larger size; a size that is a tensor leaves nothing to compile for."""
+    """Run the compiled program of the next larger size; where a size is a tensor, run the cipher uncompiled."""
     if not all(isinstance(n, int) for n in shape):
         return _draw_bits_of_unknown_size(key, counter, shape)
     size = math.prod(shape)

@@ -20,7 +20,7 @@ _CALLS = {
 
 
 def reduce_known_segments(src: Any, segments: Any, *, op: str, size: int) -> Any:
-    """Call the library's function; its extremes of nothing, the last finite numbers, become infinite."""
+    """Call the library's function; its results for empty segments, the largest finite numbers, become infinite."""
     expect_countable("segments", size)
     if segments.dtype not in (tf.int32, tf.int64):
         segments = tf.cast(segments, tf.int64)

@@ -1,4 +1,4 @@
-"""Sizes by TensorFlow, whose graphs learn some of them late."""
+"""Sizes by TensorFlow, some of which only the running graph knows."""
 
 from __future__ import annotations
 

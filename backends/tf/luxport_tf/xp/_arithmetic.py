@@ -17,12 +17,12 @@ __all__ = [
 
 
 def _pow_unsigned(x, y):
-    # Products modulo 2**64 do not depend on the sign bit's meaning; the cast back keeps the low bits.
+    # Modulo 2**64, products of signed and of unsigned numbers have the same bits; the cast back keeps the low ones.
     return cast(R.Pow(x=cast(x, tf.int64), y=cast(y, tf.int64)), x.dtype)
 
 
 def _floor_divide(x, y):
-    # The quotient without the remainder is whole but for rounding: floor(1. / .1) is 10, 1. // .1 is 9.
+    # (x - x mod y) / y is whole up to rounding. A rounded x / y may be too large: 1. / .1 is 10., and 1. // .1 is 9.
     quotient = R.RealDiv(x=x, y=y)
     whole = R.Round(x=R.RealDiv(x=R.Sub(x=x, y=R.FloorMod(x=x, y=y)), y=y))
     whole = R.SelectV2(condition=R.Equal(x=whole, y=zero(x)), t=copysign(whole, quotient), e=whole)
@@ -77,7 +77,7 @@ abs = unary(
 )  # fmt: skip
 
 
-# Order. XLA's maximum and minimum lose a NaN in one of their arguments.
+# Order. XLA's maximum and minimum ignore a NaN in one of their arguments.
 
 
 def _extremum(kernel: Kernel):
@@ -105,7 +105,7 @@ greater_equal = binary("greater_equal", "Where ``x1 >= x2``.", R.GreaterEqual, R
 
 
 def clip(x: Array, /, min: ArrayOrScalar | None = None, max: ArrayOrScalar | None = None) -> tf.Tensor:
-    """``x`` held between ``min`` and ``max``, which broadcast; None is no bound."""
+    """Clip ``x`` to ``min`` and ``max``, which broadcast; None is no bound."""
     x = make_tensor(x)
     if x.dtype not in _REAL:
         raise TypeError(f"clip takes real numbers, got {x.dtype.name}")

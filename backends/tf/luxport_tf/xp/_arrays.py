@@ -1,4 +1,4 @@
-"""What every function does to its arguments: tensors, promotion, axes and shapes."""
+"""How functions read their arguments: tensors, promotion, axes and shapes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SCALARS = (int, float, complex)  # bool is an int
 
 
 def make_tensor(x: Any) -> tf.Tensor:
-    """``x`` if it is a tensor, the value of a variable; TypeError for all else."""
+    """Return ``x`` if it is a tensor, the value of a variable; TypeError for all else."""
     if isinstance(x, Tensor):
         return x
     if isinstance(x, tf.Variable) or hasattr(type(x), "__tf_tensor__"):  # TensorFlow's and Keras's variables
@@ -31,7 +31,7 @@ def make_tensor(x: Any) -> tf.Tensor:
 
 
 def cast(x: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
-    """``x`` in type ``dtype``."""
+    """Return ``x`` in type ``dtype``."""
     if x.dtype is dtype:
         return x
     if dtype.is_complex and x.dtype is dtype.real_dtype:  # a cast's gradient warns that it drops imaginary parts
@@ -40,13 +40,13 @@ def cast(x: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
 
 
 def make_constant(value: Any, dtype: tf.DType) -> tf.Tensor:
-    """A Python scalar as a tensor."""
+    """Return a Python scalar as a tensor."""
     if dtype is tf.bool:
         return tf.constant(value != 0)
     if isinstance(value, int):
         return tf.constant(int(value), dtype)
     if value == 0 or isinstance(value, complex):
-        # TensorFlow keeps eager scalars in a cache that takes 0. and -0. for the same, but not 0 and 0.
+        # TensorFlow caches eager scalars, and its cache takes 0. and -0. for equal, though not 0 and -0.
         if isinstance(value, float) and math.copysign(1, value) > 0:
             return tf.constant(0, dtype)
         return tf.constant(np.asarray(value, dtype.as_numpy_dtype))
@@ -54,7 +54,7 @@ def make_constant(value: Any, dtype: tf.DType) -> tf.Tensor:
 
 
 def promote(x1: Any, x2: Any) -> tuple[tf.Tensor, tf.Tensor, tf.DType]:
-    """The two in their common type, and that type. At most one may be a Python scalar."""
+    """Return the two in their common type, and that type. At most one may be a Python scalar."""
     if isinstance(x1, Tensor):
         dtype = x1.dtype
         if isinstance(x2, Tensor):
@@ -75,7 +75,7 @@ def promote(x1: Any, x2: Any) -> tuple[tf.Tensor, tf.Tensor, tf.DType]:
 
 
 def promote_all(arrays: Iterable[Any]) -> list[tf.Tensor]:
-    """The arrays in their common type."""
+    """Return the arrays in their common type."""
     tensors = [make_tensor(x) for x in arrays]
     if not tensors:
         raise ValueError("expected at least one array")
@@ -87,7 +87,7 @@ def promote_all(arrays: Iterable[Any]) -> list[tf.Tensor]:
 
 
 def rank(x: tf.Tensor) -> int:
-    """The number of axes, which must be known."""
+    """Return the number of axes, which must be known."""
     ndim = x.shape.rank
     if ndim is None:
         raise ValueError("the number of axes must be known when a function is traced; give the argument's shape")
@@ -95,7 +95,7 @@ def rank(x: tf.Tensor) -> int:
 
 
 def normalize_axis(axis: Any, ndim: int) -> int:
-    """``axis`` counted from the front; AxisError (an IndexError) if there is none such."""
+    """Return ``axis`` counted from the front; AxisError (an IndexError) if it is out of range."""
     axis = operator.index(axis)
     if not -ndim <= axis < ndim:
         raise np.exceptions.AxisError(axis, ndim)
@@ -103,7 +103,7 @@ def normalize_axis(axis: Any, ndim: int) -> int:
 
 
 def normalize_axes(axis: Any, ndim: int) -> tuple[int, ...]:
-    """The axes that None (all), an int or a tuple name, counted from the front, each once."""
+    """Return axes counted from the front: those of a tuple, the one of an int, all for None."""
     if axis is None:
         return tuple(range(ndim))
     if isinstance(axis, Iterable):
@@ -115,7 +115,7 @@ def normalize_axes(axis: Any, ndim: int) -> tuple[int, ...]:
 
 
 def make_ints(values: Iterable[int]) -> tf.Tensor:
-    """An int32 vector of axes or sizes on the host."""
+    """Return an int32 vector of axes or sizes on the host."""
     if tf.executing_eagerly():
         return _make_eager_ints(tuple(values))
     return tf.constant(list(values), tf.int32)
@@ -129,7 +129,7 @@ def _make_eager_ints(values: tuple[int, ...]) -> tf.Tensor:
 
 
 def read_sizes(x: tf.Tensor) -> list[Any]:
-    """The sizes of the axes: ints where they are known, else scalar tensors."""
+    """Return the sizes of the axes: ints where they are known, else scalar tensors."""
     static = x.shape.as_list()
     if None not in static:
         return static
@@ -138,7 +138,7 @@ def read_sizes(x: tf.Tensor) -> list[Any]:
 
 
 def shape_tensor(shape: Any) -> tf.Tensor:
-    """A shape of ints and scalar tensors as one int32 vector."""
+    """Return a shape of ints and scalar tensors as one int32 vector."""
     if isinstance(shape, Tensor):
         return cast(shape, tf.int32)
     entries = list(shape)
@@ -150,7 +150,7 @@ def shape_tensor(shape: Any) -> tf.Tensor:
 
 
 def shape_tuple(shape: Any) -> Any:
-    """The shape that an int, a tuple, a TensorShape or a shape tensor gives."""
+    """Return an int, a tuple, a TensorShape or a shape tensor as a shape."""
     if isinstance(shape, Tensor):
         return shape if shape.shape.rank == 1 else (shape,)
     if isinstance(shape, Iterable):
@@ -159,7 +159,7 @@ def shape_tuple(shape: Any) -> Any:
 
 
 def multiply_sizes(sizes: Iterable[Any]) -> Any:
-    """The product of ints and scalar tensors: an int if all are."""
+    """Return the product of ints and scalar tensors: an int if all are."""
     result: Any = 1
     for size in sizes:
         result = size if isinstance(result, int) and result == 1 else result * size
@@ -167,22 +167,22 @@ def multiply_sizes(sizes: Iterable[Any]) -> Any:
 
 
 def reshape_to(x: tf.Tensor, shape: Iterable[Any]) -> tf.Tensor:
-    """``x`` in a shape of ints and scalar tensors."""
+    """Return ``x`` in a shape of ints and scalar tensors."""
     return R.Reshape(tensor=x, shape=shape_tensor(shape))
 
 
 def flatten(x: tf.Tensor) -> tf.Tensor:
-    """``x`` as a vector."""
+    """Return ``x`` as a vector."""
     return x if x.shape.rank == 1 else R.Reshape(tensor=x, shape=make_ints([-1]))
 
 
 def check_optional_dtype(dtype: Any, default: tf.DType) -> tf.DType:
-    """``dtype`` checked, or ``default`` for None."""
+    """Check ``dtype``; None becomes ``default``."""
     return default if dtype is None else find_dtype(dtype)
 
 
 def place_on(device: str | None):
-    """The context that places what is made inside it on ``device`` (None: wherever TensorFlow would)."""
+    """Return a context that places new tensors on ``device``; None leaves that to TensorFlow."""
     return _NOWHERE if device is None else tf.device(device)
 
 

@@ -33,7 +33,7 @@ __all__ = ["asarray", "astype", "from_dlpack"]
 
 
 def default_dtype(value: Any) -> tf.DType:
-    """The default type of a Python scalar."""
+    """Return the default type of a Python scalar."""
     if isinstance(value, bool):
         return tf.bool
     if isinstance(value, int):
@@ -98,7 +98,7 @@ def convert_from_numpy(values: np.ndarray, dtype: tf.DType | None) -> tf.Tensor:
 def asarray(
     obj: Any, /, *, dtype: tf.DType | None = None, device: str | None = None, copy: bool | None = None
 ) -> tf.Tensor:
-    """A tensor of ``obj``: a tensor, a Python scalar, nested sequences of those, a NumPy array or a buffer.
+    """Convert a tensor, a Python scalar, nested sequences of those, a NumPy array or a buffer to a tensor.
 
     Tensors inside sequences keep their gradients. Python floats become float32, ints int64, complex
     numbers complex64. ``copy=False`` raises ValueError where a copy is needed, which is all but tensors.
@@ -127,7 +127,7 @@ def asarray(
 
 
 def astype(x: Array, dtype: tf.DType, /, *, copy: bool = True, device: str | None = None) -> tf.Tensor:
-    """``x`` in type ``dtype``. Complex to real keeps the real part; anything but zero is True.
+    """Convert to ``dtype``. A complex number becomes its real part; a number other than 0 becomes True.
 
     Tensors never change, so ``x`` itself is returned if it has the type already, whatever ``copy``.
     """
@@ -141,7 +141,7 @@ def astype(x: Array, dtype: tf.DType, /, *, copy: bool = True, device: str | Non
 
 
 def from_dlpack(x: Any, /, *, device: str | None = None, copy: bool | None = None) -> tf.Tensor:
-    """A tensor of an object with ``__dlpack__``, sharing its memory where that is aligned to 64 bytes."""
+    """Return a tensor of an object with ``__dlpack__``, sharing its memory where that is aligned to 64 bytes."""
     if isinstance(x, Tensor):
         return asarray(x, device=device, copy=copy)
     shared = np.from_dlpack(x)

@@ -56,7 +56,7 @@ __all__ = [
 def full(
     shape: Shape, fill_value: ArrayOrScalar, *, dtype: tf.DType | None = None, device: str | None = None
 ) -> tf.Tensor:
-    """A tensor of ``fill_value`` everywhere."""
+    """Return a tensor of ``fill_value`` everywhere."""
     if isinstance(fill_value, Tensor):
         value = fill_value if dtype is None else astype(fill_value, dtype)
     else:
@@ -66,45 +66,45 @@ def full(
 
 
 def zeros(shape: Shape, *, dtype: tf.DType | None = None, device: str | None = None) -> tf.Tensor:
-    """A tensor of zeros, float32 unless ``dtype`` says otherwise."""
+    """Return a tensor of zeros, float32 unless ``dtype`` says otherwise."""
     with place_on(device):
         value = make_constant(0, check_optional_dtype(dtype, DEFAULT_FLOAT))
         return R.Fill(dims=shape_tensor(shape_tuple(shape)), value=value)
 
 
 def ones(shape: Shape, *, dtype: tf.DType | None = None, device: str | None = None) -> tf.Tensor:
-    """A tensor of ones, float32 unless ``dtype`` says otherwise."""
+    """Return a tensor of ones, float32 unless ``dtype`` says otherwise."""
     with place_on(device):
         value = make_constant(1, check_optional_dtype(dtype, DEFAULT_FLOAT))
         return R.Fill(dims=shape_tensor(shape_tuple(shape)), value=value)
 
 
 def empty(shape: Shape, *, dtype: tf.DType | None = None, device: str | None = None) -> tf.Tensor:
-    """A tensor whose values are not promised: zeros."""
+    """Return a tensor of any values: zeros."""
     return zeros(shape, dtype=dtype, device=device)
 
 
 def zeros_like(x: Array, /, *, dtype: tf.DType | None = None, device: str | None = None) -> tf.Tensor:
-    """Zeros in the shape of ``x``, and in its type unless ``dtype`` says otherwise."""
+    """Return zeros in the shape of ``x``, and in its type unless ``dtype`` says otherwise."""
     x = make_tensor(x)
     return full_like(x, False if check_optional_dtype(dtype, x.dtype) is tf.bool else 0, dtype=dtype, device=device)
 
 
 def ones_like(x: Array, /, *, dtype: tf.DType | None = None, device: str | None = None) -> tf.Tensor:
-    """Ones in the shape of ``x``, and in its type unless ``dtype`` says otherwise."""
+    """Return ones in the shape of ``x``, and in its type unless ``dtype`` says otherwise."""
     x = make_tensor(x)
     return full_like(x, check_optional_dtype(dtype, x.dtype) is tf.bool or 1, dtype=dtype, device=device)
 
 
 def empty_like(x: Array, /, *, dtype: tf.DType | None = None, device: str | None = None) -> tf.Tensor:
-    """Values that are not promised (zeros), in the shape of ``x``."""
+    """Return any values (zeros) in the shape of ``x``."""
     return zeros_like(x, dtype=dtype, device=device)
 
 
 def full_like(
     x: Array, /, fill_value: ArrayOrScalar, *, dtype: tf.DType | None = None, device: str | None = None
 ) -> tf.Tensor:
-    """``fill_value`` in the shape of ``x``, and in its type unless ``dtype`` says otherwise."""
+    """Return ``fill_value`` in the shape of ``x``, and in its type unless ``dtype`` says otherwise."""
     x = make_tensor(x)
     dtype = check_optional_dtype(dtype, x.dtype)
     if isinstance(fill_value, Tensor):
@@ -125,7 +125,7 @@ def arange(
     dtype: tf.DType | None = None,
     device: str | None = None,
 ) -> tf.Tensor:
-    """``start, start + step, …`` up to ``stop``, which is left out; int64 if all are ints, else float32."""
+    """Return ``start, start + step, …`` up to ``stop``, which is left out; int64 if all are ints, else float32."""
     if stop is None:
         start, stop = 0, start
     dynamic = any(isinstance(v, Tensor) for v in (start, stop, step))
@@ -164,7 +164,7 @@ def linspace(
     device: str | None = None,
     endpoint: bool = True,
 ) -> tf.Tensor:
-    """``num`` evenly spaced values from ``start`` to ``stop``, which is left out if not ``endpoint``."""
+    """Return ``num`` evenly spaced values from ``start`` to ``stop``, which is left out if not ``endpoint``."""
     if dtype is None:
         dtype = DEFAULT_COMPLEX if isinstance(start, complex) or isinstance(stop, complex) else DEFAULT_FLOAT
     dtype = find_dtype(dtype)
@@ -185,7 +185,7 @@ def eye(
     dtype: tf.DType | None = None,
     device: str | None = None,
 ) -> tf.Tensor:
-    """A matrix of ones on diagonal ``k`` and zeros elsewhere."""
+    """Return a matrix of ones on diagonal ``k`` and zeros elsewhere."""
     dtype = check_optional_dtype(dtype, DEFAULT_FLOAT)
     with place_on(device):
         rows = arange(n_rows)[:, None]
@@ -194,7 +194,7 @@ def eye(
 
 
 def meshgrid(*arrays: Array, indexing: str = "xy") -> tuple[tf.Tensor, ...]:
-    """A tuple of coordinate arrays of coordinate vectors."""
+    """Return the coordinates of all points of a grid, one array for each coordinate vector."""
     if indexing not in ("xy", "ij"):
         raise ValueError(f"indexing must be 'xy' or 'ij', got {indexing!r}")
     arrays = tuple(make_tensor(x) for x in arrays)
@@ -214,10 +214,10 @@ def _make_band(x: tf.Tensor, k: int, lower: bool) -> tf.Tensor:
 
 
 def tril(x: Array, /, *, k: int = 0) -> tf.Tensor:
-    """The lower triangles of matrices: zero above diagonal ``k``."""
+    """Return the lower triangles of matrices: zero above diagonal ``k``."""
     return _make_band(x, k, lower=True)
 
 
 def triu(x: Array, /, *, k: int = 0) -> tf.Tensor:
-    """The upper triangles of matrices: zero below diagonal ``k``."""
+    """Return the upper triangles of matrices: zero below diagonal ``k``."""
     return _make_band(x, k, lower=False)

@@ -59,7 +59,7 @@ LIMITS |= {d: (0, 2 ** (8 * d.size) - 1) for d in UNSIGNED}
 
 
 def find_dtype(dtype: Any) -> tf.DType:
-    """The `tf.DType` that ``dtype`` names; TypeError if the standard has no such type."""
+    """Return the `tf.DType` that ``dtype`` names; TypeError if the standard has no such type."""
     found = tf.as_dtype(dtype)
     if found not in _ALL:
         raise TypeError(f"dtype must be one of {', '.join(d.name for d in ALL)}; got {dtype!r}")
@@ -67,32 +67,32 @@ def find_dtype(dtype: Any) -> tf.DType:
 
 
 def is_integer(dtype: tf.DType):
-    """Whether ``dtype`` is a signed or an unsigned integer type."""
+    """Tell whether ``dtype`` is a signed or an unsigned integer type."""
     return dtype in _INTEGER
 
 
 def is_signed(dtype: tf.DType):
-    """Whether ``dtype`` is a signed integer type."""
+    """Tell whether ``dtype`` is a signed integer type."""
     return dtype in _SIGNED
 
 
 def is_unsigned(dtype: tf.DType):
-    """Whether ``dtype`` is an unsigned integer type."""
+    """Tell whether ``dtype`` is an unsigned integer type."""
     return dtype in _UNSIGNED
 
 
 def is_real_floating(dtype: tf.DType):
-    """Whether ``dtype`` is a real floating-point type."""
+    """Tell whether ``dtype`` is a real floating-point type."""
     return dtype in _REAL_FLOATING
 
 
 def is_complex(dtype: tf.DType):
-    """Whether ``dtype`` is a complex type."""
+    """Tell whether ``dtype`` is a complex type."""
     return dtype in _COMPLEX
 
 
 def is_floating(dtype: tf.DType):
-    """Whether ``dtype`` is a real or complex floating-point type."""
+    """Tell whether ``dtype`` is a real or complex floating-point type."""
     return dtype in _REAL_FLOATING or dtype in _COMPLEX
 
 
@@ -121,7 +121,7 @@ PROMOTIONS = {(a, b): c for a in ALL for b in ALL if (c := _promote_pair(a, b)) 
 
 
 def promote_dtypes(a: tf.DType, b: tf.DType) -> tf.DType:
-    """The type to which the standard promotes ``a`` and ``b``; TypeError where it has none."""
+    """Return the type to which the standard promotes ``a`` and ``b``; TypeError where it has none."""
     found = PROMOTIONS.get((a, b))
     if found is None:
         raise TypeError(f"{a.name} and {b.name} do not promote to a common dtype; convert one with astype")
@@ -129,7 +129,7 @@ def promote_dtypes(a: tf.DType, b: tf.DType) -> tf.DType:
 
 
 def choose_scalar_dtype(value: Any, dtype: tf.DType) -> tf.DType:
-    """The type of a Python scalar that meets an array of type ``dtype``."""
+    """Return the type that a Python scalar has beside an array of type ``dtype``."""
     if isinstance(value, int):  # a Python bool is an int, and numeric arrays take it as one
         if dtype in _INTEGER:
             low, high = LIMITS[dtype]
@@ -156,7 +156,7 @@ def choose_scalar_dtype(value: Any, dtype: tf.DType) -> tf.DType:
 
 
 def result_type(*arrays_and_dtypes: Any) -> tf.DType:
-    """The type that the standard's promotion gives the arrays, types and Python scalars together."""
+    """Return the type that the standard's promotion gives the arrays, types and Python scalars together."""
     dtypes, scalars = [], []
     for item in arrays_and_dtypes:
         if isinstance(item, bool_int_float_complex):
@@ -179,14 +179,14 @@ bool_int_float_complex = (int, float, complex)
 
 
 def can_cast(from_: tf.DType | Any, to: tf.DType | Any, /) -> builtins.bool:
-    """Whether promotion alone takes ``from_`` (a dtype or an array) to the type ``to``."""
+    """Tell whether ``from_`` (a dtype or an array) promotes to the type ``to``."""
     source = find_dtype(getattr(from_, "dtype", from_))
     target = find_dtype(to)
     return PROMOTIONS.get((source, target)) == target
 
 
 def isdtype(dtype: tf.DType, kind: Any) -> builtins.bool:
-    """Whether ``dtype`` is of ``kind``: a dtype, a kind's name, or a tuple of those."""
+    """Tell whether ``dtype`` is of ``kind``: a dtype, a kind's name, or a tuple of those."""
     if isinstance(kind, tuple):
         return any(isdtype(dtype, k) for k in kind)
     dtype = find_dtype(dtype)
@@ -224,7 +224,7 @@ _FLOAT_FORMAT = {float16: (10, 15), bfloat16: (7, 127), float32: (23, 127), floa
 
 
 def finfo(type: tf.DType | Any, /) -> finfo_object:
-    """Machine limits of a floating-point dtype, or of an array's; a complex type has its parts'."""
+    """Return the limits of a floating-point dtype, or of an array's; of a complex type those of its parts."""
     dtype = find_dtype(getattr(type, "dtype", type))
     real = REAL_OF.get(dtype, dtype)
     if real not in _FLOAT_FORMAT:
@@ -235,7 +235,7 @@ def finfo(type: tf.DType | Any, /) -> finfo_object:
 
 
 def iinfo(type: tf.DType | Any, /) -> iinfo_object:
-    """Machine limits of an integer dtype, or of an array's."""
+    """Return the limits of an integer dtype, or of an array's."""
     dtype = find_dtype(getattr(type, "dtype", type))
     if dtype not in _INTEGER:
         raise TypeError(f"iinfo wants an integer dtype, got {dtype.name}; use finfo for floating-point types")

@@ -1,4 +1,4 @@
-"""Functions that pick elements by their places."""
+"""Functions that pick elements by indices."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["take", "take_along_axis"]
 
 
 def _read_indices(indices, size):
-    """Integer places counted from the front."""
+    """Return integer indices, counted from the front."""
     indices = make_tensor(indices)
     if not is_integer(indices.dtype):
         raise TypeError(f"indices must be whole numbers, got {indices.dtype.name}")
@@ -24,7 +24,7 @@ def _read_indices(indices, size):
 
 
 def take(x: Array, indices: Array, /, *, axis: int | None = None) -> tf.Tensor:
-    """The slices of ``x`` at ``indices`` (negative ones count from the end) along ``axis``."""
+    """Return the slices of ``x`` at ``indices`` (negative ones count from the end) along ``axis``."""
     x = make_tensor(x)
     if axis is None:
         if rank(x) != 1:
@@ -33,14 +33,14 @@ def take(x: Array, indices: Array, /, *, axis: int | None = None) -> tf.Tensor:
     axis = normalize_axis(axis, rank(x))
     indices = _read_indices(indices, read_sizes(x)[axis])
     if axis == 0 and is_floating(x.dtype):
-        # Along the first axis the gradient would be IndexedSlices; along a later one it is a tensor.
+        # Along the first axis the gradient would be IndexedSlices, along another one it is a tensor.
         result = R.GatherV2(params=R.ExpandDims(input=x, axis=0), indices=indices, axis=1)
         return R.Squeeze(input=result, axis=[0])
     return R.GatherV2(params=x, indices=indices, axis=axis)
 
 
 def take_along_axis(x: Array, indices: Array, /, *, axis: int = -1) -> tf.Tensor:
-    """For each vector along ``axis``, its elements at that vector of ``indices``."""
+    """Return for each vector along ``axis``, its elements at that vector of ``indices``."""
     x, indices = make_tensor(x), make_tensor(indices)
     n = rank(x)
     if rank(indices) != n:
@@ -55,7 +55,7 @@ def take_along_axis(x: Array, indices: Array, /, *, axis: int = -1) -> tf.Tensor
             broadcast_to(indices, (*common, indices.shape[-1])),
         )
     lead, size, picked = read_sizes(x)[:-1], read_sizes(x)[-1], read_sizes(indices)[-1]
-    if 0 in x.shape and 0 in indices.shape:  # how many rows are left out cannot be told from rows of no numbers
+    if 0 in x.shape and 0 in indices.shape:  # a reshape by -1 could not tell how many rows of no numbers there are
         return moveaxis(tf.zeros_like(indices, dtype=x.dtype), -1, axis)
     rows = reshape_to(x, (-1, size)) if lead else x
     places = reshape_to(indices, (-1, picked)) if lead else indices

@@ -1,4 +1,4 @@
-"""Constants and the namespace's account of itself."""
+"""Constants, and what the namespace says about itself."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ class Info:
     """What this namespace can do, and on which devices."""
 
     def capabilities(self):
-        """Boolean masks and shapes that depend on data work (outside XLA); at most 8 axes everywhere."""
+        """Return the limits: masks and shapes that depend on data work outside XLA; 8 axes work everywhere."""
         return {"boolean indexing": True, "data-dependent shapes": True, "max dimensions": 8}
 
     def default_device(self):
-        """The device of arrays that are made without naming one."""
+        """Return the device of arrays that are made without naming one."""
         return tf.zeros(()).device if tf.executing_eagerly() else self.devices()[-1]
 
     def devices(self):
-        """The names of the devices."""
+        """Return the names of the devices."""
         return tuple(_complete_name(device.name) for device in tf.config.list_logical_devices())
 
     def default_dtypes(self, *, device=None):
-        """The types of arrays that are made without naming one."""
+        """Return the types of arrays that are made without naming one."""
         return {
             "real floating": DEFAULT_FLOAT,
             "complex floating": DEFAULT_COMPLEX,
@@ -53,7 +53,7 @@ class Info:
         }
 
     def dtypes(self, *, device=None, kind=None):
-        """The standard's types, of one kind or of several if ``kind`` says so, by name."""
+        """Return the standard's types, of one kind or of several if ``kind`` says so, by name."""
         kinds = tuple(KINDS) if kind is None else kind if isinstance(kind, tuple) else (kind,)
         unknown = [k for k in kinds if k not in KINDS]
         if unknown:
@@ -66,5 +66,5 @@ def _complete_name(name: str) -> str:
 
 
 def __array_namespace_info__() -> Info:
-    """What this namespace can do, and on which devices."""
+    """Return what this namespace can do, and on which devices."""
     return Info()

@@ -1,7 +1,7 @@
-"""Element-wise functions are tables: a kernel for each dtype.
+"""Element-wise functions, each a table of one kernel for each dtype.
 
-A dtype without a kernel in TensorFlow gets one made of another type's that gives the same bits, or is
-left out of the table: then the function raises TypeError.
+For a dtype without a kernel in TensorFlow the table has one that computes the same bits in another type, or no
+entry: then the function raises TypeError.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Table = dict[tf.DType, Kernel]
 
 
 def make_table(kernel: Kernel, dtypes: Iterable[tf.DType], **special: Kernel) -> Table:
-    """``kernel`` for every one of ``dtypes``, but others for those named."""
+    """Return a table with ``kernel`` for each of ``dtypes``, except for those named, which have their own."""
     return dict.fromkeys(dtypes, kernel) | {tf.as_dtype(name): other for name, other in special.items()}
 
 
@@ -29,14 +29,14 @@ def refuse(name: str, dtype: tf.DType, kernels: Table):
 
 
 def name_function(function: Callable, name: str, doc: str) -> Callable:
-    """``function`` with a name and a docstring."""
+    """Give a function a name and a docstring."""
     function.__name__ = function.__qualname__ = name
     function.__doc__ = doc
     return function
 
 
 def unary(name: str, doc: str, kernel: Kernel, dtypes: Iterable[tf.DType], **special: Kernel):
-    """A function of one array that looks its kernel up."""
+    """Return a function of one array that looks its kernel up."""
     kernels = make_table(kernel, dtypes, **special)
 
     def function(x, /) -> tf.Tensor:
@@ -48,7 +48,7 @@ def unary(name: str, doc: str, kernel: Kernel, dtypes: Iterable[tf.DType], **spe
 
 
 def binary(name: str, doc: str, kernel: Kernel, dtypes: Iterable[tf.DType], **special: Kernel):
-    """A function of two arrays, or an array and a Python scalar, that looks its kernel up."""
+    """Return a function of two arrays, or an array and a Python scalar, that looks its kernel up."""
     kernels = make_table(kernel, dtypes, **special)
 
     def function(x1, x2, /) -> tf.Tensor:
@@ -60,15 +60,15 @@ def binary(name: str, doc: str, kernel: Kernel, dtypes: Iterable[tf.DType], **sp
 
 
 def each(dtypes: Iterable[tf.DType], kernel: Kernel) -> dict[str, Kernel]:
-    """``kernel`` for each of ``dtypes``, by name."""
+    """Return a dict from the names of ``dtypes`` to ``kernel``."""
     return {dtype.name: kernel for dtype in dtypes}
 
 
 def same(x):
-    """``x``."""
+    """Return ``x``."""
     return x
 
 
 def zero(x):
-    """0 in the type of ``x``."""
+    """Return 0 in the type of ``x``."""
     return tf.constant(0, x.dtype)

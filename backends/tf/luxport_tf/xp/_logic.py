@@ -25,7 +25,7 @@ bitwise_invert = unary("bitwise_invert", "``~x``.", R.Invert, INTEGER, bool=R.Lo
 
 
 def _shift(name: str, doc: str, kernel: Kernel, exhausted: Kernel):
-    # TensorFlow shifts by at most the width less one, XLA does not; beyond it, nothing but the sign is left.
+    # A shift by the width or more leaves only the sign. TensorFlow would shift by the width less one, XLA otherwise.
     kernels = make_table(kernel, INTEGER)
 
     def function(x1, x2, /) -> tf.Tensor:

@@ -39,7 +39,7 @@ _BROADCAST_RANK = 8  # the most axes that TensorFlow's BroadcastTo takes
 
 
 def _find_known_shape(x, shape):
-    """``shape`` with each None replaced: by -1 if that is plain, else by the size of x's axis in that place."""
+    """Replace each None in ``shape``: by -1 if that is unambiguous, else by the size of that axis of x."""
     if isinstance(shape, Tensor) or None not in shape:
         return shape
     if sum(d is None or (isinstance(d, int) and d == -1) for d in shape) == 1:
@@ -51,7 +51,7 @@ def _find_known_shape(x, shape):
 
 
 def reshape(x: Array, /, shape: Shape, *, copy: bool | None = None) -> tf.Tensor:
-    """``x`` in another shape of as many elements; one size may be -1.
+    """Return ``x`` in another shape of as many elements; one size may be -1.
 
     A size may be a scalar tensor, and None (an axis whose size is not known while tracing) is
     the size of the axis of ``x`` in the same place, or whatever is left if all others are known.
@@ -70,7 +70,7 @@ def reshape(x: Array, /, shape: Shape, *, copy: bool | None = None) -> tf.Tensor
 
 
 def permute_dims(x: Array, /, axes: Sequence[int]) -> tf.Tensor:
-    """``x`` with its axes in the order ``axes``."""
+    """Return ``x`` with its axes in the order ``axes``."""
     x = make_tensor(x)
     order = normalize_axes(tuple(axes), rank(x))
     if len(order) != rank(x):
@@ -79,7 +79,7 @@ def permute_dims(x: Array, /, axes: Sequence[int]) -> tf.Tensor:
 
 
 def matrix_transpose(x: Array, /) -> tf.Tensor:
-    """``x`` with its last two axes swapped."""
+    """Return ``x`` with its last two axes swapped."""
     x = make_tensor(x)
     n = rank(x)
     if n < 2:
@@ -88,7 +88,7 @@ def matrix_transpose(x: Array, /) -> tf.Tensor:
 
 
 def moveaxis(x: Array, source: int | Sequence[int], destination: int | Sequence[int], /) -> tf.Tensor:
-    """``x`` with axes ``source`` moved to the places ``destination``, the others in their order."""
+    """Return ``x`` with axes ``source`` moved to the places ``destination``, the others in their order."""
     x = make_tensor(x)
     n = rank(x)
     source, destination = normalize_axes(source, n), normalize_axes(destination, n)
@@ -101,7 +101,7 @@ def moveaxis(x: Array, source: int | Sequence[int], destination: int | Sequence[
 
 
 def expand_dims(x: Array, /, axis: int | Sequence[int]) -> tf.Tensor:
-    """``x`` with new axes of size 1 in the places ``axis`` of the result."""
+    """Return ``x`` with new axes of size 1 in the places ``axis`` of the result."""
     x = make_tensor(x)
     n = rank(x)
     if not isinstance(axis, Iterable):
@@ -112,7 +112,7 @@ def expand_dims(x: Array, /, axis: int | Sequence[int]) -> tf.Tensor:
 
 
 def squeeze(x: Array, /, axis: int | Sequence[int]) -> tf.Tensor:
-    """``x`` without the axes ``axis``, each of size 1."""
+    """Return ``x`` without the axes ``axis``, each of size 1."""
     x = make_tensor(x)
     axes = normalize_axes(axis, rank(x))
     for a in axes:
@@ -122,7 +122,7 @@ def squeeze(x: Array, /, axis: int | Sequence[int]) -> tf.Tensor:
 
 
 def concat(arrays: Sequence[Array], /, *, axis: int | None = 0) -> tf.Tensor:
-    """The arrays joined along ``axis``, or one after the other, flattened, for None."""
+    """Return the arrays joined along ``axis``, or one after the other, flattened, for None."""
     arrays = promote_all(arrays)
     if axis is None:
         arrays, axis = [flatten(x) for x in arrays], 0
@@ -131,13 +131,13 @@ def concat(arrays: Sequence[Array], /, *, axis: int | None = 0) -> tf.Tensor:
 
 
 def stack(arrays: Sequence[Array], /, *, axis: int = 0) -> tf.Tensor:
-    """The arrays joined along a new axis."""
+    """Return the arrays joined along a new axis."""
     arrays = promote_all(arrays)
     return R.Pack(values=arrays, axis=normalize_axis(axis, rank(arrays[0]) + 1))
 
 
 def unstack(x: Array, /, *, axis: int = 0) -> tuple[tf.Tensor, ...]:
-    """A tuple of the slices along ``axis``, whose size must be known."""
+    """Return a tuple of the slices along ``axis``, whose size must be known."""
     x = make_tensor(x)
     axis = normalize_axis(axis, rank(x))
     if x.shape[axis] is None:
@@ -146,14 +146,14 @@ def unstack(x: Array, /, *, axis: int = 0) -> tuple[tf.Tensor, ...]:
 
 
 def flip(x: Array, /, *, axis: int | Sequence[int] | None = None) -> tf.Tensor:
-    """``x`` in reverse order along ``axis`` (an int, a tuple, or None for all)."""
+    """Return ``x`` in reverse order along ``axis`` (an int, a tuple, or None for all)."""
     x = make_tensor(x)
     axes = normalize_axes(axis, rank(x))
     return R.ReverseV2(tensor=x, axis=make_ints(axes)) if axes else x
 
 
 def roll(x: Array, /, shift: int | Sequence[int], *, axis: int | Sequence[int] | None = None) -> tf.Tensor:
-    """``x`` shifted along ``axis``, what leaves at the end coming in at the start."""
+    """Shift ``x`` along ``axis``; elements shifted out at one end come in at the other."""
     x = make_tensor(x)
     shifts = tuple(shift) if isinstance(shift, Iterable) else (shift,)
     if axis is None:
@@ -170,7 +170,7 @@ def roll(x: Array, /, shift: int | Sequence[int], *, axis: int | Sequence[int] |
 
 
 def repeat(x: Array, repeats: int | Array, /, *, axis: int | None = None) -> tf.Tensor:
-    """Each element (or slice along ``axis``) of ``x`` ``repeats`` times over: an int, or one per element."""
+    """Repeat each element, or slice along ``axis``: ``repeats`` is an int, or a number for each."""
     x = make_tensor(x)
     if axis is None:
         x, axis = flatten(x), 0
@@ -194,7 +194,7 @@ def repeat(x: Array, repeats: int | Array, /, *, axis: int | None = None) -> tf.
 
 
 def tile(x: Array, repetitions: Sequence[int], /) -> tf.Tensor:
-    """``x`` laid side by side, ``repetitions`` times along each axis, counted from the last."""
+    """Repeat ``x`` along each axis: ``repetitions`` belong to the last axes."""
     x = make_tensor(x)
     counts = list(repetitions)
     sizes = read_sizes(x)
@@ -210,7 +210,7 @@ def tile(x: Array, repetitions: Sequence[int], /) -> tf.Tensor:
 
 
 def _open_shape(x, shape):
-    """``shape`` with each None replaced by the size of x's axis in that place, counted from the last."""
+    """Replace each None in ``shape`` by the size of that axis of x, counted from the last."""
     if isinstance(shape, Tensor) or None not in shape:
         return shape
     sizes = read_sizes(x)
@@ -219,7 +219,7 @@ def _open_shape(x, shape):
 
 
 def broadcast_to(x: Array, /, shape: Shape) -> tf.Tensor:
-    """``x`` with its axes of size 1, and new leading ones, stretched to ``shape``."""
+    """Return ``x`` with its axes of size 1, and new leading ones, stretched to ``shape``."""
     x = make_tensor(x)
     sizes: Any = _open_shape(x, shape_tuple(shape))
     if not isinstance(sizes, Tensor):
@@ -238,7 +238,7 @@ def _find_stretches(x, shape):
 
 
 def broadcast_shapes(*shapes: Sequence[int | None]) -> tuple[int | None, ...]:
-    """The shape to which all the shapes broadcast; a size that is not known is None."""
+    """Return the shape to which all the shapes broadcast; a size that is not known is None."""
     ndim = max((len(tuple(shape)) for shape in shapes), default=0)
     result = []
     for place in range(-ndim, 0):
@@ -251,7 +251,7 @@ def broadcast_shapes(*shapes: Sequence[int | None]) -> tuple[int | None, ...]:
 
 
 def broadcast_arrays(*arrays: Array) -> tuple[tf.Tensor, ...]:
-    """The arrays, each broadcast to the shape that they have together."""
+    """Return the arrays, each broadcast to the shape that they have together."""
     tensors = [make_tensor(x) for x in arrays]
     if not tensors:
         return ()

@@ -1,4 +1,4 @@
-"""What the standard asks of the array object, given to `tf.Tensor` on request."""
+"""Operators, methods and attributes of the standard's array object, which `patch_operators` gives to `tf.Tensor`."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def _is_array(key) -> bool:
 
 
 def _make_plain(entry: Any) -> Any:
-    """An index that TensorFlow takes beside others: a scalar tensor as an int, or in a graph as an int32."""
+    """Return an index as TensorFlow takes it among several: a scalar tensor as an int, in a graph as an int32."""
     if isinstance(entry, slice):
         return slice(_make_plain(entry.start), _make_plain(entry.stop), _make_plain(entry.step))
     if isinstance(entry, Tensor) and entry.shape.rank == 0 and is_integer(entry.dtype):

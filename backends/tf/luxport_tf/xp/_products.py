@@ -26,7 +26,7 @@ def _promote_numbers(name, x1, x2):
 
 
 def matmul(x1: Array, x2: Array, /) -> tf.Tensor:
-    """The matrix product; vectors are a row on the left, a column on the right; leading axes broadcast."""
+    """Return the matrix product; vectors are a row on the left, a column on the right; leading axes broadcast."""
     x1, x2, dtype = _promote_numbers("matmul", x1, x2)
     left, right = rank(x1), rank(x2)
     if left == 2 and right == 2:
@@ -55,7 +55,7 @@ def _count(sizes):
 
 
 def tensordot(x1: Array, x2: Array, /, *, axes: int | tuple[Sequence[int], Sequence[int]] = 2) -> tf.Tensor:
-    """The sum of products over ``axes``: that many last axes of ``x1`` and first of ``x2``, or two lists of axes."""
+    """Sum products over ``axes``: that many last axes of ``x1`` and first of ``x2``, or two lists of axes."""
     x1, x2, dtype = _promote_numbers("tensordot", x1, x2)
     if isinstance(axes, int):
         if axes < 0 or axes > min(rank(x1), rank(x2)):
@@ -73,7 +73,7 @@ def tensordot(x1: Array, x2: Array, /, *, axes: int | tuple[Sequence[int], Seque
 
 
 def vecdot(x1: Array, x2: Array, /, *, axis: int = -1) -> tf.Tensor:
-    """The sum of ``conj(x1) * x2`` over ``axis``; the other axes broadcast."""
+    """Return the sum of ``conj(x1) * x2`` over ``axis``; the other axes broadcast."""
     x1, x2, dtype = promote(make_tensor(x1), make_tensor(x2))
     if dtype not in _NUMERIC:
         raise TypeError(f"vecdot does not take arrays of {dtype.name}; convert with astype")

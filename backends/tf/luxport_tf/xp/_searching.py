@@ -18,7 +18,7 @@ def _find_kind(value):
 
 
 def where(condition: Array, x1: ArrayOrScalar, x2: ArrayOrScalar, /) -> tf.Tensor:
-    """``x1`` where ``condition`` is true, else ``x2``."""
+    """Return ``x1`` where ``condition`` is true, else ``x2``."""
     condition = make_tensor(condition)
     if condition.dtype is not tf.bool:
         raise TypeError(f"where wants a condition of bool, got {condition.dtype.name}")
@@ -32,7 +32,7 @@ def where(condition: Array, x1: ArrayOrScalar, x2: ArrayOrScalar, /) -> tf.Tenso
 
 
 def nonzero(x: Array, /) -> tuple[tf.Tensor, ...]:
-    """The places of the elements that are not zero: a vector for each axis. Not under XLA."""
+    """Return the indices of the elements that are not zero: a vector for each axis. XLA cannot compile it."""
     x = make_tensor(x)
     if rank(x) == 0:
         raise ValueError("nonzero wants an array of at least one axis")
@@ -41,7 +41,7 @@ def nonzero(x: Array, /) -> tuple[tf.Tensor, ...]:
 
 
 def searchsorted(x1: Array, x2: ArrayOrScalar, /, *, side: str = "left", sorter: Array | None = None) -> tf.Tensor:
-    """Where to insert the elements of ``x2`` into the ascending vector ``x1`` to keep it in order."""
+    """Return where to insert the elements of ``x2`` into the ascending vector ``x1`` to keep it in order."""
     if side not in ("left", "right"):
         raise ValueError(f"side must be 'left' or 'right', got {side!r}")
     x1 = make_tensor(x1)

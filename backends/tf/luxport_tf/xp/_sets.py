@@ -48,7 +48,7 @@ def _order_stably(flat):
 
 
 def unique_all(x: Array, /) -> UniqueAll:
-    """The distinct values in order, their first places, where each element's value is, and their counts.
+    """Return the distinct values in order, where each occurs first, each element's index in them, and counts.
 
     Each NaN is distinct; -0. and 0. are not.
     """
@@ -69,24 +69,24 @@ def unique_all(x: Array, /) -> UniqueAll:
 
 
 def unique_counts(x: Array, /) -> UniqueCounts:
-    """The distinct values in order, and how often each occurs."""
+    """Return the distinct values in order, and how often each occurs."""
     found = unique_all(x)
     return UniqueCounts(found.values, found.counts)
 
 
 def unique_inverse(x: Array, /) -> UniqueInverse:
-    """The distinct values in order, and where each element's value is among them."""
+    """Return the distinct values in order, and each element's index in them."""
     found = unique_all(x)
     return UniqueInverse(found.values, found.inverse_indices)
 
 
 def unique_values(x: Array, /) -> tf.Tensor:
-    """The distinct values in order."""
+    """Return the distinct values in order."""
     return unique_all(x).values
 
 
 def isin(x1: ArrayOrScalar, x2: ArrayOrScalar, /, *, invert: bool = False) -> tf.Tensor:
-    """Where the elements of ``x1`` are among those of ``x2`` (or are not, if ``invert``)."""
+    """Return where the elements of ``x1`` are among those of ``x2`` (or are not, if ``invert``)."""
     x1, x2, dtype = promote(x1, x2)
     pool = flatten(x2)
     if is_complex(dtype):

@@ -1,7 +1,7 @@
 """Sorting functions.
 
-TensorFlow sorts by `top_k`, which takes the first of equals first but misplaces NaN. So floating-point
-numbers are sorted by integer keys in their order, NaN last; a key's complement reverses the order.
+TensorFlow sorts by `top_k`, which keeps the order of equal elements but misplaces NaN. So floating-point numbers are
+sorted by integers in the same order, with NaN last; complements of these are in the reverse order.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _INTEGER, _REAL_FLOATING = frozenset(INTEGER), frozenset(REAL_FLOATING)
 
 
 def sort_keys(x: tf.Tensor) -> tf.Tensor:
-    """Integers in the order of ``x``: equal where it is equal, the largest where it is NaN."""
+    """Return integers that sort as ``x`` does: equal for equal numbers, the largest for NaN."""
     if x.dtype is tf.bool:
         return R.Cast(x=x, DstT=tf.uint8)
     if x.dtype is tf.uint16:  # no top_k in XLA
@@ -38,13 +38,13 @@ def sort_keys(x: tf.Tensor) -> tf.Tensor:
 
 
 def _order(keys: tf.Tensor, descending: bool) -> tf.Tensor:
-    """The stable order of the keys along the last axis."""
+    """Return the stable order of the keys along the last axis."""
     keys = keys if descending else R.Invert(x=keys)
     return cast(R.TopKV2(input=keys, k=read_sizes(keys)[-1]).indices, INDEX)
 
 
 def argsort(x: Array, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> tf.Tensor:
-    """The places of the elements of ``x`` in order along ``axis``; the order is stable always.
+    """Return the indices that sort ``x`` along ``axis``; equal elements always keep their order.
 
     NaN is the largest: last, or first if ``descending``.
     """
@@ -57,6 +57,6 @@ def argsort(x: Array, /, *, axis: int = -1, descending: bool = False, stable: bo
 
 
 def sort(x: Array, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> tf.Tensor:
-    """``x`` in order along ``axis``. NaN is the largest: last, or first if ``descending``."""
+    """Sort along ``axis``. NaN is the largest: last, or first if ``descending``."""
     x = make_tensor(x)
     return take_along_axis(x, argsort(x, axis=axis, descending=descending), axis=axis)

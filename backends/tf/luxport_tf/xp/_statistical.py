@@ -52,7 +52,7 @@ def _check(name, x, allowed):
 
 
 def _find_accumulator(dtype, x):
-    """The type that sums and products have: whole numbers at least as wide as the default."""
+    """Return the type of sums and products: that of integers is at least as wide as the default."""
     if dtype is not None:
         return find_dtype(dtype)
     if is_signed(x.dtype):
@@ -67,7 +67,7 @@ def _list_axes(axis, x):
 def sum(
     x: Array, /, *, axis: int | Sequence[int] | None = None, dtype: tf.DType | None = None, keepdims: bool = False
 ) -> tf.Tensor:
-    """The sum over ``axis`` (an int, a tuple or None for all); small integers are summed as 64-bit ones."""
+    """Return the sum over ``axis`` (an int, a tuple or None for all); small integers are summed as 64-bit ones."""
     x = _check("sum", x, _NUMERIC)
     if (kind := _find_accumulator(dtype, x)) in _HALF:  # small numbers would be lost beside a large sum
         wide = R.Sum(input=cast(x, tf.float32), axis=_list_axes(axis, x), keep_dims=keepdims)
@@ -78,7 +78,7 @@ def sum(
 def prod(
     x: Array, /, *, axis: int | Sequence[int] | None = None, dtype: tf.DType | None = None, keepdims: bool = False
 ) -> tf.Tensor:
-    """The product over ``axis`` (an int, a tuple or None for all); small integers are taken as 64-bit ones."""
+    """Return the product over ``axis`` (an int, a tuple or None for all); small integers are taken as 64-bit ones."""
     x = _check("prod", x, _NUMERIC)
     if (kind := _find_accumulator(dtype, x)) in _HALF:
         wide = R.Prod(input=cast(x, tf.float32), axis=_list_axes(axis, x), keep_dims=keepdims)
@@ -87,7 +87,7 @@ def prod(
 
 
 def mean(x: Array, /, *, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> tf.Tensor:
-    """The mean over ``axis``; half-precision types are averaged in float32."""
+    """Return the mean over ``axis``; half-precision types are averaged in float32."""
     x = _check("mean", x, _FLOATING)
     if x.dtype in _HALF:  # TensorFlow's own mean of float16 overflows its count
         return R.Cast(x=R.Mean(input=cast(x, tf.float32), axis=_list_axes(axis, x), keep_dims=keepdims), DstT=x.dtype)
@@ -110,7 +110,7 @@ def _compute_var(x, axis, correction, keepdims):
 def var(
     x: Array, /, *, axis: int | Sequence[int] | None = None, correction: float = 0.0, keepdims: bool = False
 ) -> tf.Tensor:
-    """The variance over ``axis``, divided by the count less ``correction``."""
+    """Return the variance over ``axis``, divided by the count less ``correction``."""
     x = _check("var", x, _REAL_FLOATING)
     if x.dtype in _HALF:
         return R.Cast(x=_compute_var(cast(x, tf.float32), axis, correction, keepdims), DstT=x.dtype)
@@ -120,7 +120,7 @@ def var(
 def std(
     x: Array, /, *, axis: int | Sequence[int] | None = None, correction: float = 0.0, keepdims: bool = False
 ) -> tf.Tensor:
-    """The square root of `var`."""
+    """Return the square root of `var`."""
     x = _check("std", x, _REAL_FLOATING)
     if x.dtype in _HALF:
         return R.Cast(x=R.Sqrt(x=_compute_var(cast(x, tf.float32), axis, correction, keepdims)), DstT=x.dtype)
@@ -135,18 +135,18 @@ def _find_extreme(name, kernel, x, axis, keepdims):
     result = kernel(input=x, axis=make_ints(axes), keep_dims=keepdims)
     if is_integer(x.dtype) or tf.executing_eagerly():
         return result
-    # XLA's reduction passes over NaN.
+    # XLA's reduction ignores NaN.
     unordered = R.Any(input=R.NotEqual(x=x, y=x), axis=make_ints(axes), keep_dims=keepdims)
     return R.SelectV2(condition=unordered, t=tf.constant(float("nan"), x.dtype), e=result)
 
 
 def max(x: Array, /, *, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> tf.Tensor:
-    """The largest over ``axis``, NaN if there is one."""
+    """Return the largest over ``axis``, NaN if there is one."""
     return _find_extreme("max", R.Max, x, axis, keepdims)
 
 
 def min(x: Array, /, *, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> tf.Tensor:
-    """The smallest over ``axis``, NaN if there is one."""
+    """Return the smallest over ``axis``, NaN if there is one."""
     return _find_extreme("min", R.Min, x, axis, keepdims)
 
 
@@ -156,19 +156,19 @@ def _make_truth(x):
 
 
 def any(x: Array, /, *, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> tf.Tensor:
-    """Whether any over ``axis`` is true (not zero)."""
+    """Tell whether any over ``axis`` is true (not zero)."""
     x = _make_truth(x)
     return R.Any(input=x, axis=_list_axes(axis, x), keep_dims=keepdims)
 
 
 def all(x: Array, /, *, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> tf.Tensor:
-    """Whether all over ``axis`` are true (not zero)."""
+    """Tell whether all over ``axis`` are true (not zero)."""
     x = _make_truth(x)
     return R.All(input=x, axis=_list_axes(axis, x), keep_dims=keepdims)
 
 
 def count_nonzero(x: Array, /, *, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> tf.Tensor:
-    """How many over ``axis`` are not zero."""
+    """Return how many over ``axis`` are not zero."""
     x = R.Cast(x=_make_truth(x), DstT=INDEX)
     return R.Sum(input=x, axis=_list_axes(axis, x), keep_dims=keepdims)
 
@@ -190,19 +190,19 @@ def _find_place_along(name, kernel, x, axis):
     index = kernel(input=x, dimension=axis, output_type=INDEX)
     if x.dtype not in _REAL_FLOATING:
         return index
-    # The first NaN is the extreme, as in NumPy; TensorFlow passes over it.
+    # The first NaN is the extreme, as in NumPy; TensorFlow's kernel ignores NaN.
     unordered = R.NotEqual(x=x, y=x)
     first = R.ArgMax(input=unordered, dimension=axis, output_type=INDEX)
     return R.SelectV2(condition=R.Any(input=unordered, axis=axis), t=first, e=index)
 
 
 def argmax(x: Array, /, *, axis: int | None = None, keepdims: bool = False) -> tf.Tensor:
-    """Where the largest over ``axis`` is, first if several are (of the flattened array for None)."""
+    """Return the index of the largest along ``axis``, the first of equal ones (None: of the flattened array)."""
     return _find_place_of_extreme("argmax", R.ArgMax, x, axis, keepdims)
 
 
 def argmin(x: Array, /, *, axis: int | None = None, keepdims: bool = False) -> tf.Tensor:
-    """Where the smallest over ``axis`` is, first if several are (of the flattened array for None)."""
+    """Return the index of the smallest along ``axis``, the first of equal ones (None: of the flattened array)."""
     return _find_place_of_extreme("argmin", R.ArgMin, x, axis, keepdims)
 
 
@@ -240,14 +240,14 @@ def _accumulate(name, kernel, initial, x, axis, dtype, include_initial):
 def cumulative_sum(
     x: Array, /, *, axis: int | None = None, dtype: tf.DType | None = None, include_initial: bool = False
 ) -> tf.Tensor:
-    """The running sum along ``axis``, with a leading 0 if ``include_initial``."""
+    """Return the running sum along ``axis``, with a leading 0 if ``include_initial``."""
     return _accumulate("cumulative_sum", R.Cumsum, 0, x, axis, dtype, include_initial)
 
 
 def cumulative_prod(
     x: Array, /, *, axis: int | None = None, dtype: tf.DType | None = None, include_initial: bool = False
 ) -> tf.Tensor:
-    """The running product along ``axis``, with a leading 1 if ``include_initial``."""
+    """Return the running product along ``axis``, with a leading 1 if ``include_initial``."""
     return _accumulate("cumulative_prod", R.Cumprod, 1, x, axis, dtype, include_initial)
 
 
@@ -260,7 +260,7 @@ def _apply_along(x, axis, start, stop):
 def diff(
     x: Array, /, *, axis: int = -1, n: int = 1, prepend: Array | None = None, append: Array | None = None
 ) -> tf.Tensor:
-    """The ``n``-th differences of neighbors along ``axis``, after joining ``prepend`` and ``append``."""
+    """Return the ``n``-th differences of neighbors along ``axis``, after joining ``prepend`` and ``append``."""
     from ._arrays import promote_all
 
     x = _check("diff", x, _NUMERIC | {tf.bool})

@@ -20,7 +20,7 @@ __all__ = [
 
 
 def _complex_expm1(x):
-    power = R.Exp(x=x)  # right where the formula for the real part meets an infinity
+    power = R.Exp(x=x)  # which is right where an infinity makes the formula for the real part NaN
     a, b = real(x), imag(x)
     half = R.Sin(x=R.Mul(x=b, y=tf.constant(0.5, b.dtype)))
     exact = 0.0 - 2 * R.Square(x=half) + R.Expm1(x=a) * R.Cos(x=b)
@@ -90,7 +90,7 @@ atan2 = binary("atan2", "The angle of the point (x2, x1).", lambda x, y: R.Atan2
 def _logaddexp(x, y):
     larger, smaller = maximum(x, y), minimum(x, y)
     gap = R.Sub(x=smaller, y=larger)
-    level = R.Equal(x=smaller, y=larger)  # among them two equal infinities, whose difference is NaN
+    level = R.Equal(x=smaller, y=larger)  # also two equal infinities, whose difference is NaN
     safe = R.SelectV2(condition=level, t=R.ZerosLike(x=gap), e=gap)
     return R.AddV2(x=larger, y=R.Log1p(x=R.Exp(x=safe)))
 

@@ -31,7 +31,7 @@ def _make_complex(x):
 
 
 def _fit_length(x, n):
-    """The last axis cut, or filled with zeros, to ``n``."""
+    """Cut the last axis, or fill it with zeros, to the length ``n``."""
     size = read_sizes(x)[-1]
     if isinstance(size, int) and isinstance(n, int):
         if size == n:
@@ -44,7 +44,7 @@ def _fit_length(x, n):
 
 
 def _scale(x, n, norm, forward):
-    """``x`` divided as ``norm`` asks; TensorFlow's inverse has divided by n already."""
+    """Scale as ``norm`` says; TensorFlow's inverse transform has divided by n already."""
     if norm not in ("backward", "ortho", "forward"):
         raise ValueError(f"norm must be 'backward', 'ortho' or 'forward', got {norm!r}")
     if norm == "backward":
@@ -77,12 +77,12 @@ def _transform(x, n, axis, norm, forward):
 
 
 def fft(x: Array, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> tf.Tensor:
-    """The discrete Fourier transform along ``axis``, of length ``n``."""
+    """Return the discrete Fourier transform along ``axis``, of length ``n``."""
     return _transform(_make_floating("fft", x), n, axis, norm, True)
 
 
 def ifft(x: Array, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> tf.Tensor:
-    """The inverse of `fft`."""
+    """Return the inverse of `fft`."""
     return _transform(_make_floating("ifft", x), n, axis, norm, False)
 
 
@@ -111,14 +111,14 @@ def _transform_axes(x, s, axes, norm, forward):
 def fftn(
     x: Array, /, *, s: Sequence[int] | None = None, axes: Sequence[int] | None = None, norm: str = "backward"
 ) -> tf.Tensor:
-    """The discrete Fourier transform along several axes, of lengths ``s``."""
+    """Return the discrete Fourier transform along several axes, of lengths ``s``."""
     return _transform_axes(_make_floating("fftn", x), s, axes, norm, True)
 
 
 def ifftn(
     x: Array, /, *, s: Sequence[int] | None = None, axes: Sequence[int] | None = None, norm: str = "backward"
 ) -> tf.Tensor:
-    """The inverse of `fftn`."""
+    """Return the inverse of `fftn`."""
     return _transform_axes(_make_floating("ifftn", x), s, axes, norm, False)
 
 
@@ -130,7 +130,7 @@ def _check_real(name, x):
 
 
 def rfft(x: Array, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> tf.Tensor:
-    """The first half (and the middle) of the Fourier transform of real numbers along ``axis``."""
+    """Return the first half (and the middle) of the Fourier transform of real numbers along ``axis``."""
 
     def transform(x):
         size = _check_length(read_sizes(x)[-1] if n is None else n)
@@ -142,7 +142,7 @@ def rfft(x: Array, /, *, n: int | None = None, axis: int = -1, norm: str = "back
 
 
 def irfft(x: Array, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> tf.Tensor:
-    """The inverse of `rfft`: real numbers, ``n`` of them (by default twice the size less 2)."""
+    """Return the inverse of `rfft`: real numbers, ``n`` of them (by default twice the size less 2)."""
 
     def transform(x):
         size = _check_length(2 * (read_sizes(x)[-1] - 1) if n is None else n)
@@ -156,7 +156,7 @@ def irfft(x: Array, /, *, n: int | None = None, axis: int = -1, norm: str = "bac
 def rfftn(
     x: Array, /, *, s: Sequence[int] | None = None, axes: Sequence[int] | None = None, norm: str = "backward"
 ) -> tf.Tensor:
-    """`rfft` along the last of ``axes``, `fft` along the others."""
+    """Apply `rfft` along the last of ``axes``, `fft` along the others."""
     x = _check_real("rfftn", x)
     sizes, places = _find_sizes_and_axes(x, s, axes)
     x = rfft(x, n=sizes[-1], axis=places[-1], norm=norm)
@@ -166,7 +166,7 @@ def rfftn(
 def irfftn(
     x: Array, /, *, s: Sequence[int] | None = None, axes: Sequence[int] | None = None, norm: str = "backward"
 ) -> tf.Tensor:
-    """The inverse of `rfftn`."""
+    """Return the inverse of `rfftn`."""
     x = _make_floating("irfftn", x)
     sizes, places = _find_sizes_and_axes(x, s, axes)
     return irfft(_transform_axes(x, sizes[:-1], places[:-1], norm, False), n=sizes[-1], axis=places[-1], norm=norm)
@@ -182,12 +182,12 @@ def _find_opposite(norm):
 
 
 def hfft(x: Array, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> tf.Tensor:
-    """The Fourier transform of a signal with Hermitian symmetry, of which ``x`` is the first half: real."""
+    """Return the Fourier transform of a signal with Hermitian symmetry, of which ``x`` is the first half: real."""
     return irfft(conj(_make_complex(_make_floating("hfft", x))), n=n, axis=axis, norm=_find_opposite(norm))
 
 
 def ihfft(x: Array, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> tf.Tensor:
-    """The inverse of `hfft`."""
+    """Return the inverse of `hfft`."""
     return conj(rfft(x, n=n, axis=axis, norm=_find_opposite(norm)))
 
 
@@ -199,7 +199,7 @@ def _find_frequency_dtype(dtype):
 
 
 def fftfreq(n: int, /, *, d: float = 1.0, dtype: tf.DType | None = None, device: str | None = None) -> tf.Tensor:
-    """The frequencies of `fft` of ``n`` samples ``d`` apart: cycles per unit of ``d``."""
+    """Return the frequencies of `fft` of ``n`` samples ``d`` apart: cycles per unit of ``d``."""
     dtype = _find_frequency_dtype(dtype)
     middle = (n - 1) // 2 + 1
     steps = remainder(arange(n, dtype=tf.float64, device=device) + (n - middle), float(n)) - (n - middle)
@@ -207,7 +207,7 @@ def fftfreq(n: int, /, *, d: float = 1.0, dtype: tf.DType | None = None, device:
 
 
 def rfftfreq(n: int, /, *, d: float = 1.0, dtype: tf.DType | None = None, device: str | None = None) -> tf.Tensor:
-    """The frequencies of `rfft` of ``n`` samples ``d`` apart: cycles per unit of ``d``."""
+    """Return the frequencies of `rfft` of ``n`` samples ``d`` apart: cycles per unit of ``d``."""
     dtype = _find_frequency_dtype(dtype)
     return cast(arange(n // 2 + 1, dtype=tf.float64, device=device) / (n * d), dtype)
 
@@ -219,10 +219,10 @@ def _shift(x, axes, half):
 
 
 def fftshift(x: Array, /, *, axes: int | Sequence[int] | None = None) -> tf.Tensor:
-    """``x`` with the zero frequency moved to the middle of ``axes``."""
+    """Return ``x`` with the zero frequency moved to the middle of ``axes``."""
     return _shift(x, axes, lambda size: size // 2)
 
 
 def ifftshift(x: Array, /, *, axes: int | Sequence[int] | None = None) -> tf.Tensor:
-    """The inverse of `fftshift`."""
+    """Return the inverse of `fftshift`."""
     return _shift(x, axes, lambda size: -(size // 2))

@@ -77,7 +77,7 @@ class SVDResult(NamedTuple):
 
 
 def _check_matrices(name: str, x, square: bool = False):
-    """``x`` checked, in a type that has kernels, and the type of the results."""
+    """Check matrices; return them in a type that has kernels, and the type that results have."""
     x = make_tensor(x)
     dtype = x.dtype
     if dtype not in _FLOATING:
@@ -95,14 +95,14 @@ def _take_adjoint(x):
 
 
 def cholesky(x: Array, /, *, upper: bool = False) -> tf.Tensor:
-    """The triangular factor of Hermitian positive-definite matrices: lower, or upper if asked."""
+    """Return the triangular factor of Hermitian positive-definite matrices: lower, or upper if asked."""
     x, dtype = _check_matrices("cholesky", x, square=True)
     factor = cast(R.Cholesky(input=x), dtype)
     return _take_adjoint(factor) if upper else factor
 
 
 def cross(x1: Array, x2: Array, /, *, axis: int = -1) -> tf.Tensor:
-    """The cross product of vectors of 3 along ``axis``."""
+    """Return the cross product of vectors of 3 along ``axis``."""
     x1, x2, dtype = promote(make_tensor(x1), make_tensor(x2))
     if dtype not in _NUMERIC:
         raise TypeError(f"cross takes numbers, got {dtype.name}")
@@ -117,13 +117,13 @@ def cross(x1: Array, x2: Array, /, *, axis: int = -1) -> tf.Tensor:
 
 
 def det(x: Array, /) -> tf.Tensor:
-    """The determinants of square matrices."""
+    """Return the determinants of square matrices."""
     x, dtype = _check_matrices("det", x, square=True)
     return cast(R.MatrixDeterminant(input=x), dtype)
 
 
 def diagonal(x: Array, /, *, offset: int = 0) -> tf.Tensor:
-    """The diagonals of matrices: above the main one for a positive ``offset``, below for a negative."""
+    """Return the diagonals of matrices: above the main one for a positive ``offset``, below for a negative."""
     x = make_tensor(x)
     if rank(x) < 2:
         raise ValueError(f"diagonal wants at least two axes, got shape {tuple(x.shape)}")
@@ -138,39 +138,39 @@ def _make_complex(x):
 
 
 def eig(x: Array, /) -> EigResult:
-    """The eigenvalues and eigenvectors of square matrices, complex always."""
+    """Return the eigenvalues and eigenvectors of square matrices, complex always."""
     x, _ = _check_matrices("eig", x, square=True)
     values, vectors = R.Eig(input=x, Tout=_make_complex(x))
     return EigResult(values, vectors)
 
 
 def eigvals(x: Array, /) -> tf.Tensor:
-    """The eigenvalues of square matrices, complex always."""
+    """Return the eigenvalues of square matrices, complex always."""
     x, _ = _check_matrices("eigvals", x, square=True)
     return R.Eig(input=x, Tout=_make_complex(x), compute_v=False)[0]
 
 
 def eigh(x: Array, /) -> EighResult:
-    """The eigenvalues, ascending, and eigenvectors of Hermitian matrices."""
+    """Return the eigenvalues, ascending, and eigenvectors of Hermitian matrices."""
     x, dtype = _check_matrices("eigh", x, square=True)
     values, vectors = R.SelfAdjointEigV2(input=x)
     return EighResult(real(cast(values, dtype)), cast(vectors, dtype))
 
 
 def eigvalsh(x: Array, /) -> tf.Tensor:
-    """The eigenvalues of Hermitian matrices, ascending."""
+    """Return the eigenvalues of Hermitian matrices, ascending."""
     x, dtype = _check_matrices("eigvalsh", x, square=True)
     return real(cast(R.SelfAdjointEigV2(input=x, compute_v=False)[0], dtype))
 
 
 def inv(x: Array, /) -> tf.Tensor:
-    """The inverses of square matrices."""
+    """Return the inverses of square matrices."""
     x, dtype = _check_matrices("inv", x, square=True)
     return cast(R.MatrixInverse(input=x), dtype)
 
 
 def matrix_norm(x: Array, /, *, keepdims: bool = False, ord: float | str = "fro") -> tf.Tensor:
-    """The norms of matrices: 'fro', 'nuc', 1, -1, 2, -2, inf or -inf."""
+    """Return the norms of matrices: 'fro', 'nuc', 1, -1, 2, -2, inf or -inf."""
     x, dtype = _check_matrices("matrix_norm", x)
     if ord == "fro":
         norm = R.Sqrt(x=_sum(real(x * conj(x)), axis=(-2, -1), keepdims=keepdims))
@@ -188,7 +188,7 @@ def matrix_norm(x: Array, /, *, keepdims: bool = False, ord: float | str = "fro"
 
 
 def matrix_power(x: Array, n: int, /) -> tf.Tensor:
-    """Square matrices to the whole power ``n``; negative powers are those of the inverse."""
+    """Raise square matrices to a whole power; negative powers are those of the inverse."""
     x = make_tensor(x)
     x, dtype = _check_matrices("matrix_power", x, square=True)
     if n < 0:
@@ -212,7 +212,7 @@ def _find_threshold(x, singular, rtol):
 
 
 def matrix_rank(x: Array, /, *, rtol: float | Array | None = None) -> tf.Tensor:
-    """How many singular values exceed the largest times ``rtol`` (by default the larger size times eps)."""
+    """Return how many singular values exceed the largest times ``rtol`` (by default the larger size times eps)."""
     x, _ = _check_matrices("matrix_rank", x)
     singular = svdvals(x)
     if 0 in (x.shape[-2], x.shape[-1]):
@@ -221,7 +221,7 @@ def matrix_rank(x: Array, /, *, rtol: float | Array | None = None) -> tf.Tensor:
 
 
 def outer(x1: Array, x2: Array, /) -> tf.Tensor:
-    """The products of every element of one vector with every element of the other."""
+    """Return the products of every element of one vector with every element of the other."""
     x1, x2, dtype = promote(make_tensor(x1), make_tensor(x2))
     if rank(x1) != 1 or rank(x2) != 1 or dtype not in _NUMERIC:
         raise ValueError(f"outer wants two vectors of numbers, got shapes {tuple(x1.shape)} and {tuple(x2.shape)}")
@@ -229,7 +229,7 @@ def outer(x1: Array, x2: Array, /) -> tf.Tensor:
 
 
 def pinv(x: Array, /, *, rtol: float | Array | None = None) -> tf.Tensor:
-    """The pseudo-inverses of matrices; singular values up to the largest times ``rtol`` count as zero."""
+    """Return the pseudo-inverses of matrices; singular values up to the largest times ``rtol`` count as zero."""
     x, dtype = _check_matrices("pinv", x)
     if 0 in (x.shape[-2], x.shape[-1]):
         return cast(matrix_transpose(x), dtype)
@@ -243,7 +243,7 @@ def pinv(x: Array, /, *, rtol: float | Array | None = None) -> tf.Tensor:
 
 
 def qr(x: Array, /, *, mode: str = "reduced") -> QRResult:
-    """Matrices as an orthonormal factor times an upper triangular one."""
+    """Return the orthonormal and the upper triangular factor of matrices."""
     if mode not in ("reduced", "complete"):
         raise ValueError(f"mode must be 'reduced' or 'complete', got {mode!r}")
     x, dtype = _check_matrices("qr", x)
@@ -252,14 +252,14 @@ def qr(x: Array, /, *, mode: str = "reduced") -> QRResult:
 
 
 def slogdet(x: Array, /) -> SlogdetResult:
-    """The sign and the logarithm of the magnitude of determinants."""
+    """Return the sign and the logarithm of the magnitude of determinants."""
     x, dtype = _check_matrices("slogdet", x, square=True)
     sign, logabsdet = R.LogMatrixDeterminant(input=x)
     return SlogdetResult(cast(sign, dtype), real(cast(logabsdet, dtype)))
 
 
 def solve(x1: Array, x2: Array, /) -> tf.Tensor:
-    """``x`` with ``x1 @ x = x2``; ``x2`` is one vector if it has one axis, else matrices."""
+    """Return ``x`` with ``x1 @ x = x2``; ``x2`` is one vector if it has one axis, else matrices."""
     x1, x2, dtype = promote(make_tensor(x1), make_tensor(x2))
     x1, _ = _check_matrices("solve", x1, square=True)
     x2 = cast(x2, x1.dtype)
@@ -276,27 +276,27 @@ def solve(x1: Array, x2: Array, /) -> tf.Tensor:
 
 
 def svd(x: Array, /, *, full_matrices: bool = True) -> SVDResult:
-    """Matrices as ``U * S @ Vh``, the singular values S descending."""
+    """Return the factors of ``U * S @ Vh``, the singular values S descending."""
     x, dtype = _check_matrices("svd", x)
     singular, u, v = R.Svd(input=x, full_matrices=full_matrices)
     return SVDResult(cast(u, dtype), real(cast(singular, dtype)), cast(_take_adjoint(v), dtype))
 
 
 def svdvals(x: Array, /) -> tf.Tensor:
-    """The singular values of matrices, descending."""
+    """Return the singular values of matrices, descending."""
     x, dtype = _check_matrices("svdvals", x)
     return real(cast(R.Svd(input=x, compute_uv=False)[0], dtype))
 
 
 def trace(x: Array, /, *, offset: int = 0, dtype: tf.DType | None = None) -> tf.Tensor:
-    """The sums of the diagonals of matrices."""
+    """Return the sums of the diagonals of matrices."""
     return _sum(diagonal(x, offset=offset), axis=-1, dtype=dtype)
 
 
 def vector_norm(
     x: Array, /, *, axis: int | Sequence[int] | None = None, keepdims: bool = False, ord: float = 2
 ) -> tf.Tensor:
-    """The norms of vectors along ``axis`` (several axes, or None for all, count as one)."""
+    """Return the norms of vectors along ``axis`` (several axes, or None for all, count as one)."""
     x = make_tensor(x)
     if not is_floating(x.dtype):
         raise TypeError(f"vector_norm wants floating-point numbers, got {x.dtype.name}; convert with astype")

@@ -1,9 +1,9 @@
 """Activation functions by PyTorch: its own where values and derivatives, at kinks too, are the definition's.
 
-Those that multiply x by a gate make NaN of infinities: they are kept from what is far out.
+Functions that multiply x by a gate make NaN of infinities; they are called on clamped numbers where x holds large ones.
 
-Its hardswish and hardsigmoid take other derivatives at their kinks, or no second one; the second derivative of its
-mish is NaN from 100 on.
+Its hardswish and hardsigmoid have other derivatives at their kinks, or no second one; the second derivative of its mish
+is NaN from 100 on.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ __all__ = [
 
 
 def _are_within(x: torch.Tensor, far: float) -> bool:
-    """Look whether all entries are nearer to 0 than `far`, where a look is quick: on the CPU, without transforms."""
+    """Tell whether all entries are known to be nearer to 0 than `far`, where they can be read at once."""
     if not may_look(x):
         return False
     if x.numel() == 0:
@@ -57,18 +57,18 @@ def _are_within(x: torch.Tensor, far: float) -> bool:
     x = x.detach()
     if x.dtype.itemsize >= 4 and x.is_contiguous():
         row = x.view(-1)
-        if torch.dot(row, row).item() < far * far:  # several times as quick, and no entry is larger than the root
+        if torch.dot(row, row).item() < far * far:  # several times as fast, and bounds the largest entry
             return True
     low, high = torch.aminmax(x)
     return -far < low.item() and high.item() < far
 
 
 _HOLDS = 1e6
-"""Up to here the library's gates and their derivatives are the definition's; those of infinities are not."""
+"""Up to this size the library's gates and their derivatives agree with the definitions."""
 
 
 def _apply_gate(native: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor, far: float) -> torch.Tensor:
-    """Apply x times a gate that beyond `far` is 0 or 1; mostly one call, and one look at x."""
+    """Apply x times a gate, which is 0 or 1 beyond `far`; for numbers of usual size by one call."""
     return native(x) if _are_within(x, _HOLDS) else torch.where(x > far, x, native(x.clamp(-far, far)))
 
 
@@ -83,7 +83,7 @@ tanh = accept_floats(ops.tanh, torch.is_floating_point)(torch.tanh)
 
 @accept_floats(ops.celu, torch.is_floating_point)
 def celu(x: torch.Tensor, *, alpha: float = 1.0) -> torch.Tensor:
-    """Call PyTorch's function if 1 / alpha is exact in float32, to which its derivative rounds it."""
+    """Call PyTorch's function if alpha is 1: its derivative rounds 1 / alpha to float32."""
     return torch.celu(x) if alpha == 1.0 else definition_of(ops.celu)(x, alpha=alpha)
 
 
@@ -138,14 +138,14 @@ def leakyrelu(x: torch.Tensor, *, a: float = 0.01) -> torch.Tensor:
 
 @accept_floats(ops.lisht, torch.is_floating_point)
 def lisht(x: torch.Tensor) -> torch.Tensor:
-    """Make two calls of PyTorch's if no infinity would be multiplied by a derivative of 0."""
+    """Call PyTorch twice if x is finite: the gradient at an infinity would multiply it by a derivative of 0."""
     return x * torch.tanh(x) if _are_within(x, math.inf) else definition_of(ops.lisht)(x)
 
 
 @accept_floats(ops.mish, torch.is_floating_point)
 @run_wide
 def mish(x: torch.Tensor) -> torch.Tensor:
-    """Make three calls of PyTorch's."""
+    """Call PyTorch three times."""
     return _apply_gate(_mish, x, 750.0)
 
 
@@ -163,7 +163,7 @@ def softshrink(x: torch.Tensor, *, lambda_: float = 0.5) -> torch.Tensor:
 
 @accept_floats(ops.softsign, torch.is_floating_point)
 def softsign(x: torch.Tensor) -> torch.Tensor:
-    """Make three calls of PyTorch's if nothing is infinite."""
+    """Call PyTorch three times if x is finite."""
     return x / (1.0 + torch.abs(x)) if _are_within(x, math.inf) else definition_of(ops.softsign)(x)
 
 
@@ -176,7 +176,7 @@ def swish(x: torch.Tensor) -> torch.Tensor:
 @accept_floats(ops.tanhshrink, torch.is_floating_point)
 @run_wide
 def tanhshrink(x: torch.Tensor) -> torch.Tensor:
-    """Make two calls of PyTorch's."""
+    """Call PyTorch twice."""
     return x - torch.tanh(x)
 
 

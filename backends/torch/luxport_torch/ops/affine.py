@@ -19,9 +19,9 @@ _define_dense = definition_of(ops.dense)
 def dense(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
     """Call the library, which adds the bias while it multiplies."""
     dtype = x.dtype
-    if dtype is torch.bool:  # which a compiler multiplies
+    if dtype is torch.bool:  # PyTorch's compiler would multiply booleans
         expect_no_booleans(x)
-    # The library itself refuses any other bias of one axis that does not fit.
+    # The library raises an error for any other bias of one axis that does not fit.
     if (
         dtype is not weight.dtype
         or (bias is not None and (bias.dtype is not dtype or bias.ndim != 1 or bias.numel() == 1))
@@ -35,12 +35,12 @@ def dense(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = Non
 
 
 def _multiply(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
-    """Multiply matrices: unlike that of `linear`, whose weight is (out, in), this weight's gradient is in C order."""
+    """Multiply matrices. The weight's gradient is in C order; that of `linear`, whose weight is (out, in), is not."""
     return torch.mm(x, weight) if bias is None else torch.addmm(bias, x, weight)
 
 
 def _is_served(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> bool:
-    """Tell whether the library takes the dtypes, as they are or by autocast, and a bias that is not spread out."""
+    """Tell whether the library takes the dtypes, by autocast if need be, and a bias of the right shape."""
     if bias is not None and (bias.shape != weight.shape[1:] or not (bias.dtype is x.dtype or casts(x, bias))):
         return False  # to be promoted, such as complex inputs for real weights, or refused
     return x.dtype is weight.dtype or casts(x, weight)

@@ -33,11 +33,12 @@ def scaled_dot_product_attention(
 ) -> Any:
     """Call the fused kernel if the scores are not needed.
 
-    It is left alone where transforms nest, of which it knows only the first, and where a bias may be infinite.
+    The definition is taken inside transforms, as the kernel can be differentiated only once, and with a bias, which may
+    be infinite.
     """
     kernel = not return_scores and dropout is ops.identity and bias is None and query.ndim > 3
     if not kernel or token_axis not in (-2, -3) or torch._C._are_functorch_transforms_active():
-        # Elsewhere than on the CPU products of half types are several times as fast, and add up in float32.
+        # Except on the CPU, products of half types are several times as fast, and are summed in float32.
         half_product = query.dtype.itemsize < 4 and not does_sum_in_half(query)
         options: Any = {"scale": scale, "is_causal": is_causal, "token_axis": token_axis, "dropout": dropout}
         return (attend if half_product else _definition)(
@@ -52,7 +53,7 @@ def scaled_dot_product_attention(
     mask = spread_over_scores(xp, mask, query, key)
     query, key, value = clear_hidden(xp, query, key, value, None, mask)
     groups = False
-    if query.shape[-3] != key.shape[-3]:  # a comparison of symbols is itself one, which the kernel does not take
+    if query.shape[-3] != key.shape[-3]:  # with symbolic sizes the comparison is symbolic, which the kernel refuses
         groups = True
     y = functional.scaled_dot_product_attention(
         *(query, key, value, mask),

@@ -1,8 +1,8 @@
-"""A batch norm in compiled programs on CPUs: plain passes, and a look at what they find as the program runs.
+"""A batch norm in compiled programs on CPUs: plain sums, and a check of their results as the program runs.
 
-A program cannot look, so the definition always asks for the largest number there, in passes for which PyTorch's
-compiler finds no fast loop. Here an operator, into which it cannot look, takes the few means and variances that it has
-computed, and puts careful ones in their place where they are not of usual size.
+A compiled program cannot branch on values, so the definition always computes the largest number there, in loops that
+PyTorch's compiler does not make fast. Here an operator that is opaque to the compiler takes the means and variances of
+plain sums, and replaces them by carefully computed ones where they are not of usual size.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _Optional = torch.Tensor | None
 
 
 def takes_compiled_batch_norm(x: torch.Tensor, *parameters: _Optional) -> bool:
-    """Tell whether a program is compiled for a CPU, differentiated once at most, for images; whether parameters fit."""
+    """Tell whether a program is compiled for images on a CPU, differentiated at most once, and parameters fit."""
     if not is_compiled(x) or x.ndim < 3 or not x.is_cpu or x.dtype not in (torch.float32, torch.float64):
         return False
     given = [part for part in parameters if part is not None]
@@ -34,7 +34,7 @@ def takes_compiled_batch_norm(x: torch.Tensor, *parameters: _Optional) -> bool:
 def compiled_batch_norm(x: torch.Tensor, scale: _Optional, bias: _Optional, epsilon: float) -> _Tensors:
     """Normalize each channel; return the means and the biased variances, which have no gradient, too."""
     channels = (1, -1, *(1 for _ in x.shape[2:]))
-    # A call that is recorded takes numbers and arrays alone.
+    # A recorded call takes numbers and arrays alone.
     scale = x.new_ones(x.shape[1]) if scale is None else scale
     bias = x.new_zeros(x.shape[1]) if bias is None else bias
     scale, bias = scale.reshape(channels), bias.reshape(channels)
@@ -52,7 +52,7 @@ def _list_axes(x: torch.Tensor) -> tuple[int, ...]:
 
 
 class _Norm(torch.autograd.Function):
-    """The norm, and its usual gradient, which takes the quotients anew: to keep them takes longer."""
+    """The norm, and its usual gradient, which computes the normalized numbers again: to keep them takes longer."""
 
     @staticmethod
     def forward(  # type: ignore[override]
@@ -75,7 +75,7 @@ class _Norm(torch.autograd.Function):
 
 
 class _NormBack(torch.autograd.Function):
-    """The way back. Where it is differentiated in its turn, it is the gradient of the definition."""
+    """The gradient. Its own gradient is that of the definition's."""
 
     @staticmethod
     def forward(  # type: ignore[override]
@@ -114,7 +114,7 @@ class _NormBack(torch.autograd.Function):
 
 
 def _look(x: torch.Tensor, mean: torch.Tensor, var: torch.Tensor, epsilon: float) -> torch.Tensor:
-    """Return six arrays in one: a shift, a power of 2, what are then mean and factor; mean and variance of x itself."""
+    """Return, stacked: a shift, a power of 2 as unit, mean and factor of (x - shift) unit; mean and variance of x."""
     factor = (var + epsilon).rsqrt()
     if is_usual(mean, factor, epsilon):
         return torch.stack([torch.zeros_like(mean), torch.ones_like(mean), mean, factor, mean, var])

@@ -86,7 +86,7 @@ def conv_transpose_nd(
 
 
 def _choose_dtype(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.dtype | None:
-    """Return the dtype to compute in, None if the library has none: of integers, and of two that autocast leaves."""
+    """Return the dtype to compute in; None for integers, and for two dtypes that autocast does not convert."""
     dtype = x.dtype
     if dtype is not weight.dtype or (bias is not None and bias.dtype is not dtype):
         return dtype if casts(x, weight) and (bias is None or casts(x, bias)) else None
@@ -96,24 +96,24 @@ def _choose_dtype(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | No
 
 
 def does_sum_in_half(x: torch.Tensor) -> bool:
-    """Tell whether the library's gradients would add up in a half type: on the CPU they do, elsewhere in float32."""
+    """Tell whether the library would sum gradients in a half type: it does on the CPU, elsewhere in float32."""
     return x.is_cpu and x.is_floating_point() and x.dtype.itemsize < 4
 
 
 def _is_faster_channels_last(x: torch.Tensor, weight: torch.Tensor) -> bool:
-    """Tell whether the library's kernels, those of pooling and norms after this one too, want channels last in memory.
+    """Tell whether the library's kernels are faster with channels last in memory, also those of later layers.
 
-    What comes out lies so as well: a chain of layers converts its input once. A kernel of one place, or a single image,
-    is not worth the conversion.
+    The result has that layout too, so that a chain of layers converts its input once. For kernels of size 1, or a
+    single image, the conversion takes longer than it saves.
     """
     several = x.ndim == 4 and x.shape[0] > 1 and weight.shape[2:].numel() > 1
     return several and x.dtype is torch.float32 and _HAS_KERNELS and (may_look(x) or (x.is_cpu and is_in_program()))
 
 
 def pad_axes(x: torch.Tensor, padding: Pairs, value: float) -> torch.Tensor:
-    """Put a constant around the spatial axes, which the library lists from the last to the first.
+    """Pad the spatial axes with a constant.
 
-    Negative numbers cut away, which may be more than was there: that is done last.
+    Negative numbers cut away, possibly more than x itself has: that is done after padding.
     """
     around = [n for pair in reversed(padding) for n in pair]
     if min(around) >= 0:

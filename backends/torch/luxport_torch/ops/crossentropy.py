@@ -1,4 +1,4 @@
-"""Cross-entropy of logits by PyTorch, wherever what comes out is finite: then nothing in it was unusual."""
+"""Cross-entropy of logits by PyTorch, if its result is finite: then no input was infinite or NaN."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def crossentropy_of_labels(
     if _is_usual(y_hat):
         try:
             losses = _find_labels(y_hat, y, axis, agg, ignore_index)
-        except (IndexError, RuntimeError):  # a label that is no class: the definition says so
+        except (IndexError, RuntimeError):  # a label that is no class: the definition raises an error that says so
             losses = None
         if losses is not None and _is_finite(losses):
             return losses
@@ -47,10 +47,10 @@ def crossentropy_of_labels(
 def _find_labels(
     y_hat: torch.Tensor, y: torch.Tensor, axis: int, agg: str | None, ignore_index: int | None
 ) -> torch.Tensor | None:
-    if ignore_index is None:  # the library would always ignore one
+    if ignore_index is None:  # the library's function always ignores some index
         losses = torch.log_softmax(y_hat, axis).gather(axis, y.long().unsqueeze(axis)).squeeze(axis).neg()
         return _aggregate(losses, agg)
-    # What is ignored may be anything, and the library's gradient is NaN where that is.
+    # Ignored rows may hold anything, and the library's gradient would be NaN for NaN in them.
     if y_hat.ndim == 2 and axis in (1, -1) and _is_finite(y_hat):
         return functional.cross_entropy(y_hat, y.long(), ignore_index=ignore_index, reduction=agg or "none")
     return None

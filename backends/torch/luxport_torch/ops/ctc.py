@@ -1,4 +1,4 @@
-"""The steps of CTC in compiled programs: one call for all, however many there are, as `luxport_torch.ops.sweeps`."""
+"""The recursion of CTC in compiled programs: one operator for all steps, as in `luxport_torch.ops.sweeps`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def ctc_sweep(scores: torch.Tensor, skips: torch.Tensor, lengths: torch.Tensor |
     """Call one operator in compiled programs; its gradient is written out below."""
     if not is_compiled(scores):
         return _definition(scores, skips, lengths)
-    # A call that is recorded takes arrays alone.
+    # A recorded call takes arrays alone.
     return _run((scores, skips) if lengths is None else (scores, skips, lengths))
 
 
@@ -33,7 +33,7 @@ def _run(there: tuple[torch.Tensor, ...]) -> torch.Tensor:
 
 
 class _Sweep(torch.autograd.Function):
-    """The steps, and the way back through them as their gradient."""
+    """The steps, and their gradient."""
 
     @staticmethod
     def forward(scores: Any, skips: Any, lengths: Any) -> tuple[torch.Tensor, torch.Tensor]:  # type: ignore[override]
@@ -51,7 +51,7 @@ class _Sweep(torch.autograd.Function):
 
 
 class _SweepBack(torch.autograd.Function):
-    """The way back. Where it is differentiated in its turn, it is the gradient of the steps."""
+    """The gradient. Its own gradient is that of the gradient of the steps."""
 
     @staticmethod
     def forward(of_last: Any, scores: Any, skips: Any, lengths: Any, reached: Any) -> torch.Tensor:  # type: ignore[override]
@@ -85,12 +85,12 @@ def _forward(
         further = torch.stack(_weigh_ways(last, skips)).logsumexp(0).add_(here)
         last = further if lengths is None else torch.where((t < lengths).unsqueeze(-1), further, last)
         reached[t] = last
-    # Both as the compiler was told they lie in memory.
+    # Both in the memory layout that the compiler was told of.
     return reached[-1].clone(), reached
 
 
 def _weigh_ways(reached: torch.Tensor, skips: torch.Tensor) -> list[torch.Tensor]:
-    """Return how likely it was a step before to be there, one place before, and two where that may be skipped."""
+    """Return the last step's logarithms at each place, one place before, and two before where one may be skipped."""
     one, two = [pad(reached, (places, 0), value=-math.inf)[..., : reached.shape[-1]] for places in (1, 2)]
     return [reached, one, torch.where(skips, two, -math.inf)]
 
@@ -98,9 +98,9 @@ def _weigh_ways(reached: torch.Tensor, skips: torch.Tensor) -> list[torch.Tensor
 def _backward(
     of_last: torch.Tensor, skips: torch.Tensor, lengths: torch.Tensor | None, reached: torch.Tensor
 ) -> torch.Tensor:
-    """Return the gradient of the scores: each step's passes back along the ways by which it was reached."""
+    """Return the gradient of the scores: each step passes its gradient back, shared among the ways that led to it."""
     gradient = torch.empty_like(reached, memory_format=torch.contiguous_format)
-    # From nowhere, and from a NaN of which no one asks, comes no gradient: shares would be NaN, and not 0 times 0.
+    # Places that cannot be reached have no gradient: without `where` their shares would be NaN.
     ways = torch.stack(_weigh_ways(reached[:-1], skips))
     total = ways.logsumexp(0)
     shares = torch.where(total > -math.inf, (ways - total).exp(), 0.0).unbind(1)

@@ -21,14 +21,14 @@ _define_embedding = definition_of(ops.embedding)
 
 
 def embedding(table: torch.Tensor, indices: torch.Tensor) -> torch.Tensor:
-    """Look rows up by the library's function, whose gradient adds up row by row; that of an indexed tensor sorts."""
+    """Look rows up by the library's function, whose gradient sums row by row; that of an indexed tensor sorts first."""
     if table.ndim != 2 or indices.is_floating_point() or indices.dtype in (torch.bool, torch.complex64):
         return _define_embedding(table, indices)
     expect_integers(indices)
     indices, there = require_in_range(xp, indices, table.shape[0])
     if indices.dtype not in (torch.int32, torch.int64):
         indices = indices.to(torch.int64)
-    if does_sum_in_half(table):  # the gradient, row by row
+    if does_sum_in_half(table):  # in the gradient
         rows = functional.embedding(indices, table.float()).to(table.dtype)
     else:
         rows = functional.embedding(indices, table)
@@ -46,6 +46,6 @@ def value_range(x: torch.Tensor) -> tuple[int, int] | None:
 
 def pick(x: torch.Tensor, indices: torch.Tensor, *, axis: int) -> torch.Tensor:
     """Pick by the library's function, which takes 64-bit indices only."""
-    if torch.compiler.is_compiling():  # the other call spreads axes of one, and gives every size a program of its own
+    if torch.compiler.is_compiling():  # the other call broadcasts axes of size 1, so that each size is compiled anew
         return torch.gather(x, axis, indices.to(torch.int64))
     return torch.take_along_dim(x, indices.to(torch.int64), dim=axis)

@@ -8,5 +8,5 @@ __all__ = ["split_vector"]
 
 
 def split_vector(vector: torch.Tensor, *, sizes: tuple[int, ...]) -> tuple[torch.Tensor, ...]:
-    """Cut by one operation: its gradient is one concatenation, that of each slice a vector of zeros."""
+    """Split by one operation, whose gradient is one concatenation; each slice would have a whole vector of zeros."""
     return torch.split(vector, list(sizes))

@@ -1,7 +1,7 @@
-"""An LSTM's whole layer in compiled programs: the kernel that `torch.lstm` calls, as an operator with its gradient.
+"""An LSTM over time in compiled programs: the kernel that `torch.lstm` calls, as an operator with its gradient.
 
-Dynamo leaves `torch.lstm` out of a program. This kernel takes the product for the inputs and all steps in one call, and
-all of them back in another.
+Dynamo does not compile `torch.lstm`. This kernel computes the product for the inputs and all steps in one call, and the
+gradient in another.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ __all__ = ["run_lstm_layer", "takes_lstm_layer"]
 _Tensors = tuple[torch.Tensor, ...]
 _define_lstm: Any = definition_of(lstm_sweep)
 _WORKSPACES: dict[Any, int] = {}
-"""How many bytes the kernel keeps for the way back, for the sizes that it has met."""
+"""How many bytes the kernel keeps for the gradient, by sizes that it has been called with."""
 _THERE = torch.backends.mkldnn.is_available()
 _LSTM = 2
 """The kernel's number for this kind of cell."""
 
 
 def takes_lstm_layer(x: torch.Tensor, mask: torch.Tensor | None) -> bool:
-    """Tell whether the kernel serves: it knows single precision on the CPU, and no mask."""
+    """Tell whether the kernel can be called: it computes float32 on the CPU, without masks."""
     return _THERE and mask is None and x.dtype is torch.float32 and x.is_cpu and x.ndim == 3 and 0 not in x.shape
 
 
@@ -42,7 +42,7 @@ def run_lstm_layer(
     """Run an LSTM over time: all outputs, the last hidden state and the last memory."""
     hidden, memory = [part.expand(x.shape[1], part.shape[-1]) for part in (hidden, memory)]
     bias = x.new_zeros(weight_ih.shape[-1]) if bias is None else bias
-    # A call that is recorded takes numbers and arrays alone.
+    # A recorded call takes numbers and arrays alone.
     return _run(int(reverse), x, weight_ih, weight_hh, bias, hidden, memory)
 
 
@@ -52,7 +52,7 @@ def _run(reverse: int, *arrays: torch.Tensor) -> _Tensors:
 
 
 class _Layer(torch.autograd.Function):
-    """The layer, and the kernel's way back as its gradient."""
+    """The layer, and the kernel's gradient."""
 
     @staticmethod
     def forward(reverse: bool, *arrays: torch.Tensor) -> _Tensors:  # type: ignore[override]
@@ -70,7 +70,7 @@ class _Layer(torch.autograd.Function):
 
 
 class _LayerBack(torch.autograd.Function):
-    """The way back. Where it is differentiated in its turn, it is the gradient of the steps."""
+    """The gradient. Its own gradient is that of the gradient of the steps."""
 
     @staticmethod
     def forward(reverse: bool, *arrays: torch.Tensor) -> _Tensors:  # type: ignore[override]
@@ -98,7 +98,7 @@ class _LayerBack(torch.autograd.Function):
 def _place_for_kernel(
     weight_ih: torch.Tensor, weight_hh: torch.Tensor, bias: torch.Tensor, hidden: torch.Tensor, memory: torch.Tensor
 ) -> _Tensors:
-    """Return the arrays as the kernel has them: rows of gates, two biases, and an axis for levels."""
+    """Return the arrays as the kernel takes them: gates in rows, two biases, and an axis for stacked layers."""
     return weight_ih.mT, weight_hh.mT, bias, torch.zeros_like(bias), hidden.unsqueeze(0), memory.unsqueeze(0)
 
 
@@ -112,12 +112,12 @@ def _forward(
     memory: torch.Tensor,
 ) -> _Tensors:
     arrays = _place_for_kernel(weight_ih, weight_hh, bias, hidden, memory)
-    with torch.enable_grad():  # without, the kernel keeps nothing for the way back
+    with torch.enable_grad():  # otherwise the kernel keeps nothing for the gradient
         y, last, end, workspace = torch.ops.aten.mkldnn_rnn_layer(
             *(x.contiguous(), *arrays, reverse, [], _LSTM, weight_hh.shape[0], 1),
             *(True, False, False, True),  # with biases, one direction, time first, in training
         )
-    # Its size is the kernel's secret. A compiler is told of one number, which has the memory of all of them.
+    # The workspace's size is not known beforehand: the compiler is told of one number, a view of the whole memory.
     if len(_WORKSPACES) >= 256:
         drop_oldest(_WORKSPACES)
     _WORKSPACES[x.shape, hidden.shape] = workspace.untyped_storage().nbytes()
@@ -148,7 +148,7 @@ def _backward(
     workspace: torch.Tensor,
 ) -> _Tensors:
     size = workspace.untyped_storage().nbytes()
-    if size != _WORKSPACES.get((x.shape, hidden.shape)):  # a compiler has copied the number and not the rest
+    if size != _WORKSPACES.get((x.shape, hidden.shape)):  # the compiler has copied that number without the rest
         y, last, end, workspace = _forward(reverse, x, weight_ih, weight_hh, bias, hidden, memory)
         size = workspace.untyped_storage().nbytes()
     arrays = _place_for_kernel(weight_ih, weight_hh, bias, hidden, memory)

@@ -108,7 +108,7 @@ def instance_norm(
     if not _is_native(x, (running_mean, running_var), scale, bias) or 0 in x.shape or _is_seen_by_none(x):
         return _define_instance_norm(x, scale, bias, running_mean, running_var, **options)
     expect_several_values(x, tuple(range(2, x.ndim)), training, running_mean)
-    # As the library's own does: every channel of every sample is a channel.
+    # As in the library's own instance norm: each channel of each sample becomes a channel of one sample.
     samples, channels = x.shape[:2]
     given = scale, bias, running_mean, running_var
     repeated: Any = [None if part is None else part.repeat(samples) for part in given]
@@ -166,15 +166,15 @@ def layer_norm(
 
 
 def _are_last(axes: tuple[int, ...], ndim: int) -> bool:
-    """Tell whether these are all axes from some one on."""
+    """Tell whether these are the last axes."""
     return axes == (-1,) or sorted([axis - ndim if axis >= 0 else axis for axis in axes]) == list(range(-len(axes), 0))
 
 
 def _is_seen_by_none(x: torch.Tensor) -> bool:
-    """Tell whether nobody will see, in a program or a transform, that squares overflow: the definition sees to it.
+    """Tell whether an overflow of squares would go unnoticed, in a program or a transform; the definition prevents it.
 
-    The compiler makes one pass more of it, of numbers that it has at hand: as fast as the kernels, by measurement. On
-    an accelerator, eager, the kernels are left to themselves.
+    Compiled, the definition is as fast as the kernels by measurement: it reads numbers once more that are in the cache.
+    Eager programs on an accelerator call the kernels, and do not check.
     """
     return torch.compiler.is_compiling() or (x.is_cpu and torch._C._are_functorch_transforms_active())
 
@@ -184,10 +184,10 @@ def _have_one_dtype(x: torch.Tensor, *parameters: torch.Tensor | None) -> bool:
 
 
 def _is_native(x: torch.Tensor, running: Sequence[torch.Tensor | None], *others: torch.Tensor | None) -> bool:
-    """Tell whether the kernel takes these: one dtype, no gradient nor transform that forbids changes in place.
+    """Tell whether the kernel takes these: one dtype, no transform, and statistics that may be changed in place.
 
-    They are floating, which a compiler does not ask for, and there is one number for each channel: the kernel reads
-    beyond the memory of fewer. The definition says what is wrong.
+    They must be floating, which PyTorch's compiler does not check, with one number for each channel: the kernel would
+    read beyond the memory of fewer. For others the definition raises an error that says what is wrong.
     """
     if x.ndim < 2 or not x.is_floating_point() or does_sum_in_half(x) or torch._C._are_functorch_transforms_active():
         return False

@@ -1,4 +1,4 @@
-"""Looking at values and gradients as they pass."""
+"""`observe`: callbacks that see values and gradients."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ __all__ = ["observe"]
 
 
 def observe(x: torch.Tensor, *, forward: Any = None, backward: Any = None) -> torch.Tensor:
-    """Show x and its gradient where they have values, which compiled programs and `vmap` do not let out."""
+    """Call `forward` with x and `backward` with its gradient; not in compiled programs nor in `vmap`."""
     if torch.compiler.is_compiling() or _is_batched(x):
         return x
     if forward is not None:
         forward(x)
     if backward is None or not x.requires_grad:
         return x
-    # A view of its own: the gradient of this use of x alone.
+    # A view, whose gradient is that of this use of x alone.
     view = x.view_as(x)
 
     def show(gradient: torch.Tensor) -> None:
@@ -30,7 +30,7 @@ def observe(x: torch.Tensor, *, forward: Any = None, backward: Any = None) -> to
 
 
 def _is_batched(x: Any) -> bool:
-    """Tell whether `vmap` stands behind a tensor, under whatever other transforms."""
+    """Tell whether a tensor is batched by `vmap`, also inside other transforms."""
     while _functorch.is_functorch_wrapped_tensor(x):
         if _functorch.is_batchedtensor(x):
             return True

@@ -23,7 +23,7 @@ _define_finite_norm = definition_of(clip.finite_norm)
 _define_momentum_update = definition_of(descent.momentum_update)
 _KINDS = {torch.Tensor}
 _torch: Any = torch
-"""Its functions of many tensors, which are not declared."""
+"""PyTorch's `foreach` functions, which its stubs do not declare."""
 
 
 def adam_update(
@@ -49,7 +49,7 @@ def adam_update(
         _step_by_adam(xs, dxs, ms, vs, powers, eta, beta, epsilon)
         return (*xs, *ms, *vs)
     steps = [torch.zeros_like(x) for x in xs]
-    _step_by_adam(steps, dxs, ms, vs, powers, eta, beta, epsilon)  # which subtracts
+    _step_by_adam(steps, dxs, ms, vs, powers, eta, beta, epsilon)  # from zeros: minus the steps
     _torch._foreach_sub_(steps, _torch._foreach_mul(xs, _read_number(xs[0], decay)))
     if in_place:
         _torch._foreach_add_(xs, steps)
@@ -72,7 +72,7 @@ def adam_step(
     if not _are_plain((dx, m, v), 0, 1) or not _are_known(powers, eta, beta, epsilon):
         return _define_adam_step(dx, m, v, powers=powers, eta=eta, beta=beta, epsilon=epsilon)
     step, m, v = torch.zeros_like(m), m.clone(), v.clone()
-    # The kernel subtracts the step; here the step itself is wanted, which the caller subtracts.
+    # The kernel subtracts the step from zeros: with -eta that is the step itself, which the caller subtracts.
     _step_by_adam([step], [dx], [m], [v], powers, -eta, beta, epsilon)
     return m, v, step
 
@@ -134,7 +134,7 @@ def _read_number(x: torch.Tensor, value: Any) -> float:
 
 
 def _are_known(*values: Any) -> bool:
-    """Tell whether numbers may be looked at: no transform follows them, and no accelerator is waited for."""
+    """Tell whether numbers can be read at once: on the CPU, and without a gradient."""
     for value in values:
         if isinstance(value, tuple):
             if not _are_known(*value):
@@ -145,9 +145,9 @@ def _are_known(*values: Any) -> bool:
 
 
 def _are_plain(tensors: Sequence[torch.Tensor], first: int, last: int) -> bool:
-    """Tell whether all of them hold single or double floats of the CPU in C order, and nothing follows what we do.
+    """Tell whether all are tensors of float32 or float64, on the CPU, in C order, and nothing is recorded.
 
-    The gradients, from the first to before the last, may lie otherwise.
+    The gradients, from index `first` to before `last`, may have another order.
     """
     if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
         return False

@@ -28,7 +28,7 @@ def max_pool_nd(x: torch.Tensor, *, window: Sizes, stride: Sizes, padding: Pairs
     around = _find_even_padding(window, padding)
     if around is None:
         x, around = pad_axes(x, padding, -math.inf), (0,) * len(window)
-    if len(window) == 1 and torch.compiler.is_compiling():  # the one for one axis gives every size a program of its own
+    if len(window) == 1 and torch.compiler.is_compiling():  # the function for one axis is compiled anew for each size
         y = functional.max_pool2d(x.unsqueeze(2), (1, *window), (1, *stride), (0, *around), (1, *dilation))
         return y.squeeze(2)
     return pool(x, window, stride, around, dilation)
@@ -63,7 +63,7 @@ def mean_pool_nd(
 
 
 def _find_even_padding(window: Sizes, padding: Pairs) -> Sizes | None:
-    """Give the padding as the library takes it: the same on either side, and half a window at most."""
+    """Return the padding if the library takes it: the same on both sides, and at most half a window; else None."""
     if all(low == high and 2 * low <= k for k, (low, high) in zip(window, padding, strict=True)):
         return tuple(low for low, _ in padding)
     return None

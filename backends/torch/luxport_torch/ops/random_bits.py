@@ -1,7 +1,7 @@
-"""Random bits by PyTorch: the cipher as operators of its own, opaque to tracing and compiling.
+"""Random bits by PyTorch: the cipher as custom operators, opaque to tracing and compiling.
 
-Written out in a compiled program, the twenty rounds would cost Inductor from twenty seconds to minutes; as an
-operator they cost nothing, and still less time than the library's own dropout.
+In a compiled program, Inductor would take from twenty seconds to minutes for the twenty rounds; for an operator it
+takes none. It runs faster than the library's own dropout.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def _encrypt(key: torch.Tensor, counters: torch.Tensor) -> torch.Tensor:
     for group in range(5):
         for rotation in ROTATIONS[group % 2]:
             x0.add_(x1)
-            # int32 shifts its sign in from the left, which the mask takes out; alpha shifts to the left.
+            # A right shift of int32 brings in the sign, which the mask removes; `alpha` is the shift to the left.
             right = (x1 >> (32 - rotation)).bitwise_and_((1 << rotation) - 1)
             x1 = right.add_(x1, alpha=1 << rotation).bitwise_xor_(x0)
         x0.add_(keys[(group + 1) % 3])

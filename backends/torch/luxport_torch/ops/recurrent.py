@@ -107,7 +107,7 @@ def gru_v3_sweep(
     *,
     reverse: bool = False,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Take the steps, in a compiled program by one operator."""
+    """Compute step by step, in compiled programs by one operator."""
     if casts(x, weight_ih):
         return call_in_float32(gru_v3_sweep, x, weight_ih, weight_hh, weight_hn, bias_ih, hidden, mask, reverse=reverse)
     if is_compiled(x):
@@ -127,9 +127,9 @@ def _sweep_compiled(
     reverse: bool,
     activation: Any = ops.tanh,
 ) -> Any:
-    """Take the product for the inputs in the program, and the steps in an operator, half types in float32.
+    """Compute the product for the inputs in the program, and the steps in one operator, half types in float32.
 
-    For an LSTM the library has a kernel for both.
+    For an LSTM the library may have a kernel for both.
     """
     dtype, wide = x.dtype, torch.float64 if x.dtype is torch.float64 else torch.float32
     if dtype is not wide:
@@ -148,7 +148,7 @@ def _sweep_compiled(
 
 
 def _is_native(x: torch.Tensor, mask: torch.Tensor | None) -> bool:
-    """Tell whether the library's sweep serves: it takes no mask and a step at least, and neither compiles nor nests."""
+    """Tell whether the library's sweep can be called: without a mask, compiler or transform, and for a step or more."""
     return (
         mask is None
         and x.shape[0] > 0
@@ -160,7 +160,7 @@ def _is_native(x: torch.Tensor, mask: torch.Tensor | None) -> bool:
 
 def _sweep(native: Any, x: torch.Tensor, weights: tuple[Any, ...], carry: Any, reverse: bool) -> Any:
     alone = x.ndim == 2
-    # The library wants a batch, and an axis for the one level of its states.
+    # The library wants a batch, and states with an axis for stacked layers.
     x = x.unsqueeze(1) if alone else x
     carry = tuple([part.reshape(1, -1, part.shape[-1]) for part in carry])
     weight_ih, weight_hh, bias_ih, bias_hh = weights

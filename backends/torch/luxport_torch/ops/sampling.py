@@ -1,4 +1,4 @@
-"""Rotated images by PyTorch, whose compiler keeps sizes open where no table is made on the host."""
+"""Rotated images by PyTorch: tables are computed by tensors, so that compiled programs serve every size."""
 
 from __future__ import annotations
 

@@ -8,5 +8,5 @@ __all__ = ["are_fixed"]
 
 
 def are_fixed(x: torch.Tensor) -> bool:
-    """Tell whether no program is being compiled: what it does with its sizes is to serve others, too."""
+    """Tell whether sizes are plain numbers: a program that is being compiled is to serve other sizes too."""
     return not torch.compiler.is_compiling() and not any([isinstance(n, torch.SymInt) for n in x.shape])

@@ -25,7 +25,7 @@ def softmax(x: torch.Tensor, *, axis: Axes = -1) -> torch.Tensor:
 
 
 def logsoftmax(x: torch.Tensor, *, axis: Axes = -1) -> torch.Tensor:
-    """Call the library once; if there is an inf, on 0 and -inf."""
+    """Call the library once; where x holds an inf, on 0 in its place and -inf elsewhere."""
     if not isinstance(axis, int) or not x.is_floating_point():
         return _logsoftmax_definition(x, axis=axis)
     if x.dtype.itemsize < 4:  # the library's sum of thousands overflows

@@ -1,4 +1,4 @@
-"""The arithmetic of recurrent sweeps and of their gradients, written for PyTorch without its autograd."""
+"""Recurrent sweeps and their gradients, written in PyTorch without autograd."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["backward", "forward", "make_backward_outputs", "make_forward_outputs
 _Tensors = tuple[torch.Tensor, ...]
 
 _GATES = {"rnn": 0, "lstm": 4, "gru": 4, "gru_v3": 3}
-"""Parts that a step keeps for the way back."""
+"""How many arrays of the size of a state each step keeps for the gradient."""
 
 
 def forward(
@@ -112,7 +112,8 @@ def backward(
 ) -> _Tensors:
     """Return the gradients of the products for the inputs, the weight, the other one, the hidden state, the memory.
 
-    What does not depend on the way back is computed for all steps at once, and weights' gradients after it likewise.
+    What does not depend on later steps' gradients is computed for all steps at once before the loop, weights' gradients
+    after it.
     """
     steps, out = len(states), hidden.shape[-1]
     times = range(steps) if reverse else range(steps - 1, -1, -1)
@@ -138,7 +139,7 @@ def backward(
         assert memory is not None
         earlier = _find_starts(memories, memory, reverse)
         i, f, g, o = gates.split(out, -1)
-        bent = memories.tanh()  # where a step is masked out nothing is multiplied by it but 0
+        bent = memories.tanh()  # in masked steps it is only multiplied by 0
         to_o = bent * o * (1.0 - o)
         to_memory = o * (1.0 - bent * bent)
         local = torch.cat([g * i * (1.0 - i), earlier * f * (1.0 - f), i * (1.0 - g * g)], -1).unflatten(-1, (3, out))
@@ -159,7 +160,7 @@ def backward(
             torch.mul(local_rows[t], slope.unsqueeze(1), out=three[t])
             kept = slope * forget[t]
             if passed_memory is not None:
-                # The way through a step that is masked out is 0 already, but not at infinity.
+                # In masked steps the slopes are 0 already, unless 0 was multiplied by an infinity.
                 assert skip is not None
                 slots[t].masked_fill_(skip[t], 0.0)
                 kept = torch.where(skip[t], passed_memory, kept)
@@ -203,7 +204,7 @@ def backward(
 
 
 def _split_gradient(gradient: torch.Tensor, skip: Any, t: int) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """Part a gradient in what a step takes and what passes it by, where the step is masked out."""
+    """Split a gradient into that of a step, and, where the step is masked, that of the state before it."""
     if skip is None:
         return gradient, None
     return gradient.masked_fill(skip[t], 0.0), torch.where(skip[t], gradient, 0.0)

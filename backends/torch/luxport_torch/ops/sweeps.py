@@ -1,8 +1,7 @@
-"""Recurrent sweeps in compiled programs: one call for all steps, however many there are.
+"""Recurrent sweeps in compiled programs: one operator for all steps, however many there are.
 
-Written out step by step, a sweep is compiled anew for each length, for minutes. Here it is an operator whose inside the
-compiler does not see, and so is the sweep back, whose arithmetic is written out below. The product for the inputs is
-taken outside.
+Step by step, a sweep would be compiled anew for each length, for minutes. Here it is an operator that is opaque to the
+compiler, and so is its gradient, see `sweep_kernels`. The product for the inputs is computed outside.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ _ACTIVATIONS: dict[str, Any] = {"tanh": ops.tanh, "relu": ops.relu, "sigmoid": o
 
 
 def is_compiled(x: torch.Tensor, activation: Any = ops.tanh) -> bool:
-    """Tell whether a program is being compiled that takes the sweep as one operator, which an export must not hold."""
+    """Tell whether a program is being compiled that may hold the sweep as one operator; an exported one may not."""
     if not is_in_program() or x.shape[0] == 0:
         return False
     return any([activation is known for known in _ACTIVATIONS.values()]) and _is_differentiated_once()
@@ -53,7 +52,7 @@ def sweep_in_one_call(
     samples = projected.shape[1]
     carry = tuple([part.expand(samples, part.shape[-1]) for part in carry])
     number = next(n for n, known in enumerate(_ACTIVATIONS.values()) if activation is known)
-    # A call that is recorded takes numbers and arrays alone.
+    # A recorded call takes numbers and arrays alone.
     there = tuple([part for part in (projected, weight, other, *carry, mask) if part is not None])
     results = _run(_KINDS.index(kind), number, int(reverse), int(other is not None), int(mask is not None), there)
     if alone:
@@ -101,13 +100,13 @@ def _make_step(kind: str, activation: str, weight: torch.Tensor, other: Any) -> 
 
 @take_for_constant
 def _is_differentiated_once() -> bool:
-    """Tell whether no transform is at work but one gradient: others see the steps."""
+    """Tell whether at most one gradient is taken here, and no other transform, for which the steps are written out."""
     levels = torch._C._functorch.get_interpreter_stack() or []  # type: ignore[attr-defined]
     return not levels or (len(levels) == 1 and levels[0].key().name == "Grad")
 
 
 class _Sweep(torch.autograd.Function):
-    """The sweep, and the sweep back as its gradient."""
+    """The sweep, and its gradient."""
 
     @staticmethod
     def forward(kind: str, activation: str, reverse: bool, *arrays: Any) -> _Tensors:  # type: ignore[override]
@@ -132,7 +131,7 @@ class _Sweep(torch.autograd.Function):
 
 
 class _SweepBack(torch.autograd.Function):
-    """The sweep back. Where it is differentiated in its turn, it is the gradient of the steps."""
+    """The gradient. Its own gradient is that of the gradient of the steps."""
 
     @staticmethod
     def forward(kind: str, activation: str, reverse: bool, of_states: Any, of_end: Any, *arrays: Any) -> _Tensors:  # type: ignore[override]
@@ -178,7 +177,7 @@ def _hold_states(
     mask: torch.Tensor | None,
     reverse: bool,
 ) -> _Tensors:
-    """Return what the operator does, step by step: all hidden states, and the last memory."""
+    """Compute step by step what the operator does: all hidden states, and the last memory."""
     rows, keep = projected.unbind(0), None if mask is None else mask.unbind(0)
     states: dict[int, torch.Tensor] = {}
     for t in range(len(rows) - 1, -1, -1) if reverse else range(len(rows)):

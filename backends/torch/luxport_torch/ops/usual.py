@@ -1,4 +1,4 @@
-"""Whether numbers are of usual size, by what a norm's kernel has found of them."""
+"""Whether numbers are of usual size, by the means and factors that a norm's kernel returns."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ __all__ = ["is_usual"]
 
 
 def is_usual(means: torch.Tensor, factors: torch.Tensor, epsilon: float) -> bool:
-    """Tell whether squares neither overflow nor vanish, by the means and what numbers are multiplied by: few of each.
+    """Tell whether squares neither overflow nor vanish, by the few means, and factors by which numbers are multiplied.
 
-    Elsewhere the kernels make NaN or 0 of finite numbers, and their gradients have the third power of the factors.
-    Nor is a mean so far from 0 that its rounding is much beside the deviation.
+    Otherwise the kernels make NaN or 0 of finite numbers, and their gradients hold third powers of the factors. A mean
+    must not be so large either that its rounding error is large beside the deviation.
     """
     if factors.numel() == 0:
         return True
