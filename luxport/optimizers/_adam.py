@@ -21,21 +21,17 @@ Moments: TypeAlias = tuple[Array, Array]
 """``(m, v)``."""
 
 Powers: TypeAlias = tuple[Array, Array]
-"""The powers of the two betas that the next step divides by."""
+"""``(beta1^t, beta2^t)``, for the bias corrections of step t."""
 
 
-@explains_itself
-@dataclass(frozen=True)
-class AdamLike(Clocked):
-    """The hyper-parameters of `Adam` and most of its variants, their moments and their powers of beta."""
+class _WithMoments(Clocked):
+    """A rule with two moments, which start from 0, and with the powers of beta as its clock."""
 
-    eta: float = 0.001
-    beta: tuple[float, float] = (0.9, 0.999)
-    epsilon: float = 1e-8
+    beta: tuple[float, float]
 
     def start_clock(self, x: Array) -> Any:
         """Start from the first powers of beta."""
-        return make_first_powers(self.beta, x)
+        return make_scalars_like(x, self.beta)
 
     def start(self, x: Array) -> Any:
         """Start from moments of 0."""
@@ -44,16 +40,62 @@ class AdamLike(Clocked):
 
     def tick(self, clock: Any) -> Any:
         """Return the next powers."""
-        return multiply_powers(self.beta, clock)
+        return _multiply_powers(self.beta, clock)
 
 
 @explains_itself
 @dataclass(frozen=True)
-class Adam(AdamLike, Batched):
+class AdamLike(_WithMoments):
+    """A variant of `Adam`, with its hyper-parameters, moments and powers of beta."""
+
+    eta: float = 0.001
+    beta: tuple[float, float] = (0.9, 0.999)
+    epsilon: float = 1e-8
+
+
+class _AdamSteps(_WithMoments, Batched):
+    """The steps that `Adam` and `AdamW` take; the latter adds a decay."""
+
+    eta: float
+    epsilon: float
+
+    def apply_at(self, clock: Powers, state: Moments, x: Array, dx: Array) -> tuple[Moments, Array]:
+        """Update the moments, then step."""
+        m, v, step = adam_step(dx, *state, powers=clock, eta=self.eta, beta=self.beta, epsilon=self.epsilon)
+        decay = self._choose_decay(x)
+        return (m, v), step if decay is None else step + decay * x
+
+    def update_all(
+        self, clock: Powers, states: Sequence[Moments], xs: Sequence[Array], dxs: Sequence[Array], *, in_place: bool
+    ) -> tuple[list[Moments], list[Array]]:
+        """Step all arrays; return the given lists themselves if a backend has overwritten all their arrays."""
+        ms, vs = zip(*states, strict=True)
+        found = adam_update(
+            *(*xs, *dxs, *ms, *vs),
+            powers=clock,
+            eta=self.eta,
+            beta=self.beta,
+            epsilon=self.epsilon,
+            decay=self._choose_decay(xs[0]),
+            in_place=in_place,
+        )
+        n = len(xs)
+        if in_place and all(map(operator.is_, found, (*xs, *ms, *vs))):
+            return states, xs  # type: ignore[return-value]
+        return list(zip(found[n : 2 * n], found[2 * n :], strict=True)), list(found[:n])
+
+    def _choose_decay(self, x: Array) -> Any:
+        """Return the factor of x that is added to a step, or None for no decay."""
+        return None
+
+
+@explains_itself
+@dataclass(frozen=True)
+class Adam(_AdamSteps, AdamLike):
     """Steps of ``eta m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + epsilon)``.
 
-    The moments become ``m = beta1 m + (1 - beta1) dx`` and ``v = beta2 v + (1 - beta2) |dx|²`` first. In
-    float16 epsilon is at least 1e-7, unless it is 0.
+    First the moments are updated: ``m = beta1 m + (1 - beta1) dx`` and ``v = beta2 v + (1 - beta2) |dx|²``. In
+    float16 an epsilon other than 0 counts as at least 1e-7.
 
     Args:
         eta: the learning rate, at least 0
@@ -65,21 +107,10 @@ class Adam(AdamLike, Batched):
     Source: Optimisers.jl ``Adam``; D. P. Kingma, J. Ba (2015)
     """
 
-    def apply_at(self, clock: Powers, state: Moments, x: Array, dx: Array) -> tuple[Moments, Array]:
-        """Move the moments, then step."""
-        m, v, step = adam_step(dx, *state, powers=clock, eta=self.eta, beta=self.beta, epsilon=self.epsilon)
-        return (m, v), step
-
-    def update_all(
-        self, clock: Powers, states: Sequence[Moments], xs: Sequence[Array], dxs: Sequence[Array], *, in_place: bool
-    ) -> tuple[list[Moments], list[Array]]:
-        """Step all arrays."""
-        return _update_all(self, clock, states, xs, dxs, None, in_place)
-
 
 @explains_itself
 @dataclass(frozen=True)
-class AdamW(Clocked, Batched):
+class AdamW(_AdamSteps):
     """`Adam` with weight decay: steps of ``eta (direction + lambda_ x)``, or ``eta direction + lambda_ x``.
 
     Args:
@@ -100,53 +131,9 @@ class AdamW(Clocked, Batched):
     epsilon: float = 1e-8
     couple: bool = True
 
-    def start_clock(self, x: Array) -> Powers:
-        """Start from the first powers of beta."""
-        return make_first_powers(self.beta, x)
-
-    def start(self, x: Array) -> Moments:
-        """Start from moments of 0."""
-        xp = namespace(x)
-        return xp.zeros_like(x), xp.zeros_like(x)
-
-    def tick(self, clock: Powers) -> Powers:
-        """Return the next powers."""
-        return multiply_powers(self.beta, clock)
-
-    def apply_at(self, clock: Powers, state: Moments, x: Array, dx: Array) -> tuple[Moments, Array]:
-        """Step as `Adam`, and toward 0."""
-        m, v, step = adam_step(dx, *state, powers=clock, eta=self.eta, beta=self.beta, epsilon=self.epsilon)
-        return (m, v), step + self._choose_decay(x) * x
-
-    def update_all(
-        self, clock: Powers, states: Sequence[Moments], xs: Sequence[Array], dxs: Sequence[Array], *, in_place: bool
-    ) -> tuple[list[Moments], list[Array]]:
-        """Step all arrays."""
-        return _update_all(self, clock, states, xs, dxs, self._choose_decay(xs[0]), in_place)
-
     def _choose_decay(self, x: Array) -> Any:
         decay = in_dtype_of(x, self.lambda_)
         return in_dtype_of(x, self.eta) * decay if self.couple else decay
-
-
-def _update_all(
-    rule: Adam | AdamW, powers: Powers, states: Any, xs: Any, dxs: Any, decay: Any, in_place: bool
-) -> tuple[list[Moments], list[Array]]:
-    """Step all arrays; the same lists come back where their arrays were written over."""
-    ms, vs = zip(*states, strict=True)
-    found = adam_update(
-        *(*xs, *dxs, *ms, *vs),
-        powers=powers,
-        eta=rule.eta,
-        beta=rule.beta,
-        epsilon=rule.epsilon,
-        decay=decay,
-        in_place=in_place,
-    )
-    n = len(xs)
-    if in_place and all(map(operator.is_, found, (*xs, *ms, *vs))):
-        return states, xs
-    return list(zip(found[n : 2 * n], found[2 * n :], strict=True)), list(found[:n])
 
 
 @operation(check=expect_arrays_of_floats, early=False)
@@ -159,10 +146,10 @@ def adam_update(
     decay: Any,
     in_place: bool,
 ) -> tuple[Array, ...]:
-    """Step many arrays by Adam: n of them, their gradients, and their two moments.
+    """Step n arrays by Adam, given them, their gradients and their two moments.
 
-    With a decay, a scalar, the step is longer by ``decay x``. A backend may write over the arrays, but not over the
-    gradients, if `in_place`; the definition leaves them as they are.
+    A decay is a scalar: ``decay x`` is added to the step. If `in_place`, a backend may overwrite the arrays and the
+    moments, but not the gradients; this definition overwrites nothing.
 
     Shapes: n x (...), n dx (...), n m (...), n v (...) -> n x, n m, n v (...)
     Source: Optimisers.jl ``Adam``
@@ -172,7 +159,7 @@ def adam_update(
     constants = _compute_constants(dxs[0], powers, eta, beta, epsilon)
     new_xs, new_ms, new_vs = [], [], []
     for x, dx, m, v in zip(xs, dxs, ms, vs, strict=True):
-        m, v, step = _move_moments(dx, m, v, constants)
+        m, v, step = _step(dx, m, v, constants)
         new_xs.append(x - (step if decay is None else step + decay * x))
         new_ms.append(m)
         new_vs.append(v)
@@ -183,16 +170,16 @@ def adam_update(
 def adam_step(
     dx: Array, m: Array, v: Array, *, powers: Powers, eta: Any, beta: tuple[Any, Any], epsilon: Any
 ) -> tuple[Array, Array, Array]:
-    """Return the next moments, and the step; eta, beta and epsilon are numbers, or arrays without axes.
+    """Return the next moments and the step; eta, beta and epsilon are numbers, or arrays without axes.
 
     Shapes: dx, m, v (...) -> m, v, step (...)
     Source: Optimisers.jl ``Adam``
     """
-    return _move_moments(dx, m, v, _compute_constants(dx, powers, eta, beta, epsilon))
+    return _step(dx, m, v, _compute_constants(dx, powers, eta, beta, epsilon))
 
 
 class _Constants(NamedTuple):
-    """What is one for all numbers of all arrays."""
+    """The scalars of a step of Adam; `rest` is 1 - beta, `correction` is 1 - beta^t."""
 
     beta1: Any
     beta2: Any
@@ -213,7 +200,8 @@ def _compute_constants(dx: Array, powers: Powers, eta: Any, beta: tuple[Any, Any
     )
 
 
-def _move_moments(dx: Array, m: Array, v: Array, by: _Constants) -> tuple[Array, Array, Array]:
+def _step(dx: Array, m: Array, v: Array, by: _Constants) -> tuple[Array, Array, Array]:
+    """Return the next moments and the step."""
     m = by.beta1 * m + by.rest1 * dx
     v = by.beta2 * v + by.rest2 * abs2(dx)
     direction = m / by.correction1 / (take_root(v / by.correction2) + by.epsilon)
@@ -221,7 +209,7 @@ def _move_moments(dx: Array, m: Array, v: Array, by: _Constants) -> tuple[Array,
 
 
 def round_epsilon(x: Array, epsilon: Any) -> Any:
-    """Round epsilon to the precision of x; the default would vanish in float16, and 0 / 0 with it."""
+    """Round epsilon to the precision of x; in float16 the default would become 0, and a step 0 / 0."""
     if dtype_name(x) == "float16":
         if is_number(epsilon):
             epsilon = max(epsilon, 1e-7) if epsilon != 0 else epsilon
@@ -231,11 +219,5 @@ def round_epsilon(x: Array, epsilon: Any) -> Any:
     return in_dtype_of(x, epsilon)
 
 
-def make_first_powers(beta: tuple[Any, Any], x: Array) -> Powers:
-    """Return the betas as arrays of their own."""
-    return make_scalars_like(x, beta)
-
-
-def multiply_powers(beta: tuple[Any, Any], powers: Powers) -> Powers:
-    """Multiply by beta once more."""
+def _multiply_powers(beta: tuple[Any, Any], powers: Powers) -> Powers:
     return in_dtype_of(powers[0], beta[0]) * powers[0], in_dtype_of(powers[1], beta[1]) * powers[1]

@@ -18,11 +18,11 @@ __all__ = ["AMSGrad", "AdaBelief", "AdaMax", "NAdam", "OAdam", "RAdam"]
 @explains_itself
 @dataclass(frozen=True)
 class RAdam(AdamLike):
-    """`Adam`, rectified: without the division by ``sqrt(v)`` until enough is known of v, then growing into it.
+    """Rectified `Adam`: steps without the division by ``sqrt(v)`` until v is reliable, then with a growing factor.
 
     With ``r∞ = 2 / (1 - beta2) - 1`` and ``r = r∞ - 2 t beta2^t / (1 - beta2^t)`` at the t-th step, the direction
-    of Adam is multiplied by ``sqrt((r - 4) (r - 2) r∞ / ((r∞ - 4) (r∞ - 2) r))`` if r > 4, and is ``m / (1 - beta1^t)``
-    alone if not. PyTorch starts at r > 5: one step later.
+    of Adam is multiplied by ``sqrt((r - 4) (r - 2) r∞ / ((r∞ - 4) (r∞ - 2) r))`` if r > 4; otherwise the direction is
+    ``m / (1 - beta1^t)``. PyTorch requires r > 5, which is one step later.
 
     Args:
         eta: the learning rate, at least 0
@@ -45,7 +45,7 @@ class RAdam(AdamLike):
         return super().tick(powers), t + 1
 
     def apply_at(self, clock: tuple[Powers, Array], state: Moments, x: Array, dx: Array) -> tuple[Moments, Array]:
-        """Move the moments, then step."""
+        """Update the moments, then step."""
         xp = namespace(x)
         powers, t = clock
         m, v, rectified = _step_adam(powers, state, dx, self, 1.0)
@@ -58,10 +58,10 @@ class RAdam(AdamLike):
 
 
 def _rectify(xp: Any, t: Array, beta2: Any, dtype: Any) -> tuple[Array, Array]:
-    """Tell whether r > 4, and the factor if so.
+    """Return whether r > 4, and the factor if so.
 
-    At beta2 = 0.999 the fourth r is 3.9975, and a difference of numbers near 2000: only if ``1 - beta2^t`` is exact to
-    the last place does single precision see that it is below 4.
+    With beta2 = 0.999 the fourth r is 3.9975, a difference of numbers near 2000. In single precision it comes out
+    below 4 only if ``1 - beta2^t`` is exact to the last bit, hence `expm1`.
     """
     steps = xp.astype(t, dtype)
     beta2 = xp.zeros_like(steps) + beta2
@@ -97,7 +97,7 @@ class AdaMax(AdamLike):
         return super().start(x)
 
     def apply_at(self, clock: Powers, state: Moments, x: Array, dx: Array) -> tuple[Moments, Array]:
-        """Move the moment and the maximum, then step."""
+        """Update the moment and the maximum, then step."""
         xp = namespace(x)
         m, u = state
         beta1, beta2 = (in_dtype_of(x, beta) for beta in self.beta)
@@ -110,7 +110,7 @@ class AdaMax(AdamLike):
 @explains_itself
 @dataclass(frozen=True)
 class OAdam(AdamLike):
-    """Optimistic `Adam`, for adversarial training: twice Adam's step less the one before.
+    """Optimistic `Adam`, for adversarial training: twice Adam's step minus its previous step.
 
     Args:
         eta: the learning rate, at least 0
@@ -131,7 +131,7 @@ class OAdam(AdamLike):
     def apply_at(
         self, clock: Powers, state: tuple[Array, Array, Array], x: Array, dx: Array
     ) -> tuple[tuple[Array, Array, Array], Array]:
-        """Step as `Adam`, twice, and take the last step back."""
+        """Take Adam's step twice, and subtract its previous step."""
         m, v, last = state
         m, v, step = _step_adam(clock, (m, v), dx, self, self.eta)
         return (m, v, step), 2.0 * step - last
@@ -140,7 +140,7 @@ class OAdam(AdamLike):
 @explains_itself
 @dataclass(frozen=True)
 class AMSGrad(AdamLike):
-    """Steps of ``eta m / (sqrt(w) + epsilon)``, by the largest second moment so far and without bias corrections.
+    """Steps of ``eta m / (sqrt(w) + epsilon)``, where w is the largest second moment so far; no bias correction.
 
     First ``m = beta1 m + (1 - beta1) dx``, ``v = beta2 v + (1 - beta2) |dx|²`` and ``w = max(w, v)``.
 
@@ -155,10 +155,10 @@ class AMSGrad(AdamLike):
     """
 
     def start_clock(self, x: Array) -> None:
-        """Count nothing."""
+        """Keep no powers: there is no bias correction."""
 
     def tick(self, clock: None) -> None:
-        """Count nothing."""
+        """Keep no powers."""
 
     def start(self, x: Array) -> tuple[Array, Array, Array]:
         """Start from epsilon."""
@@ -170,7 +170,7 @@ class AMSGrad(AdamLike):
     def apply_at(
         self, clock: None, state: tuple[Array, Array, Array], x: Array, dx: Array
     ) -> tuple[tuple[Array, Array, Array], Array]:
-        """Move the moments, then step."""
+        """Update the moments, then step."""
         xp = namespace(x)
         m, v, largest = state
         beta1, beta2 = (in_dtype_of(x, beta) for beta in self.beta)
@@ -184,10 +184,10 @@ class AMSGrad(AdamLike):
 @explains_itself
 @dataclass(frozen=True)
 class NAdam(AdamLike):
-    """`Adam` with Nesterov's look ahead.
+    """`Adam` with Nesterov momentum.
 
     Steps of ``eta (beta1 m / (1 - beta1^(t+1)) + (1 - beta1) dx / (1 - beta1^t)) / (sqrt(beta2 v / (1 - beta2^t)) +
-    epsilon)``; PyTorch's has no beta2 under the root, and lets beta1 grow with t.
+    epsilon)``. PyTorch's rule has no beta2 under the root, and its beta1 grows with t.
 
     Args:
         eta: the learning rate, at least 0
@@ -200,7 +200,7 @@ class NAdam(AdamLike):
     """
 
     def apply_at(self, clock: Powers, state: Moments, x: Array, dx: Array) -> tuple[Moments, Array]:
-        """Move the moments, then step."""
+        """Update the moments, then step."""
         m, v = state
         beta1, beta2 = (in_dtype_of(x, beta) for beta in self.beta)
         power1, power2 = (in_dtype_of(x, power) for power in clock)
@@ -214,7 +214,7 @@ class NAdam(AdamLike):
 @explains_itself
 @dataclass(frozen=True)
 class AdaBelief(AdamLike):
-    """`Adam` by the distance of the gradient from its mean: ``s = beta2 s + (1 - beta2) |dx - m|² + epsilon``.
+    """`Adam` with the gradient's variance as second moment: ``s = beta2 s + (1 - beta2) |dx - m|² + epsilon``.
 
     Args:
         eta: the learning rate, at least 0
@@ -229,7 +229,7 @@ class AdaBelief(AdamLike):
     epsilon: float = 1e-16
 
     def apply_at(self, clock: Powers, state: Moments, x: Array, dx: Array) -> tuple[Moments, Array]:
-        """Move the moments, then step."""
+        """Update the moments, then step."""
         xp = namespace(x)
         m, s = state
         beta1, beta2 = (in_dtype_of(x, beta) for beta in self.beta)

@@ -16,10 +16,10 @@ __all__ = ["AdaDelta", "AdaGrad", "RMSProp"]
 @explains_itself
 @dataclass(frozen=True)
 class RMSProp:
-    """Steps of ``eta dx / (sqrt(q) + epsilon)``, where ``q = rho q + (1 - rho) |dx|²`` first.
+    """Steps of ``eta dx / (sqrt(q) + epsilon)``, after ``q = rho q + (1 - rho) |dx|²``.
 
-    The centered rule has the variance ``q - |l|²`` in place of q, where ``l = rho l + (1 - rho) dx``. Rho is PyTorch's
-    alpha (there 0.99), and Keras has epsilon under the root.
+    The centered rule divides by the root of the variance ``q - |l|²`` instead, where ``l = rho l + (1 - rho) dx``.
+    PyTorch calls rho alpha (0.99 by default); Keras adds epsilon under the root.
 
     Args:
         eta: the learning rate, at least 0
@@ -43,7 +43,7 @@ class RMSProp:
         return xp.zeros_like(x), xp.zeros_like(x) if self.centered else None
 
     def apply(self, state: tuple[Array, Array | None], x: Array, dx: Array) -> tuple[tuple[Array, Array | None], Array]:
-        """Move the moments, then step."""
+        """Update the moments, then step."""
         xp = namespace(x)
         rho = in_dtype_of(x, self.rho)
         square, mean = state
@@ -52,7 +52,7 @@ class RMSProp:
         if mean is not None:
             mean = rho * mean + (1.0 - rho) * dx
             variance = square - abs2(mean)
-            if "complex" not in dtype_name(x):  # rounding takes it below 0 where gradients hardly change
+            if "complex" not in dtype_name(x):  # rounding makes it negative where gradients hardly change
                 variance = xp.maximum(variance, xp.zeros_like(variance))
         step = dx * in_dtype_of(x, self.eta) / (take_root(variance) + round_epsilon(x, self.epsilon))
         return (square, mean), step
@@ -91,7 +91,7 @@ class AdaGrad:
 class AdaDelta:
     """Steps of ``dx sqrt(u + epsilon) / sqrt(q + epsilon)``, without a learning rate.
 
-    Here ``q = rho q + (1 - rho) |dx|²`` first, and ``u = rho u + (1 - rho) |step|²`` after the step.
+    Before the step ``q = rho q + (1 - rho) |dx|²``, after it ``u = rho u + (1 - rho) |step|²``.
 
     Args:
         rho: how much of the mean squares each step keeps
@@ -110,7 +110,7 @@ class AdaDelta:
         return xp.zeros_like(x), xp.zeros_like(x)
 
     def apply(self, state: tuple[Array, Array], x: Array, dx: Array) -> tuple[tuple[Array, Array], Array]:
-        """Move the moment of the gradients, step, and move the moment of the steps."""
+        """Update the gradients' mean square, step, and update the steps' mean square."""
         xp = namespace(x)
         rho, epsilon = in_dtype_of(x, self.rho), round_epsilon(x, self.epsilon)
         gradients, steps = state

@@ -1,4 +1,4 @@
-"""Changing what the optimizers' state says: `adjust`, `freeze` and `thaw`, of a whole state or a part of it."""
+"""Changes to an optimizer's state, or to a part of it: `adjust`, `freeze` and `thaw`."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from luxport import tree
-from luxport.backend import namespace
 from luxport.call_arguments import did_you_mean, says_what_it_takes
 from luxport.optimizers._hyperparameters import fill_in, find_shortest, make_scalar, name_numbers, replace_values
 from luxport.optimizers._rule import Compound
 from luxport.optimizers._state import Group, Leaf, OptimizerState, Tied, group_of
+from luxport.optimizers._tree_entries import copy_arrays
 from luxport.text import name_kind, warn
 from luxport.tree.static import Static
 
@@ -19,17 +19,17 @@ __all__ = ["adjust", "current_rule", "freeze", "thaw"]
 
 @says_what_it_takes
 def adjust(state: tree.Tree, eta: Any = None, *, at: str = "", **values: Any) -> tree.Tree:
-    """Return a state whose rules have other hyper-parameters, by name; moments and the like stay.
+    """Return a state whose rules have new values for the named hyper-parameters; moments and counts stay.
 
-    Rules without a hyper-parameter of that name are left as they are, frozen leaves are adjusted too.
+    Rules without a hyper-parameter of that name stay the same; frozen parameters are adjusted too.
 
-    Numbers are arrays in the state: no program is compiled anew for other ones, and an array (without axes) may be
-    given in their place. For a tuple, such as beta, give a tuple. What Python itself must know, such as the n of
-    `AccumGrad`, belongs to the program.
+    In the state hyper-parameters are arrays, so that changing them recompiles nothing, and an array without axes may be
+    given in place of a number. For a tuple, such as beta, give a tuple. Hyper-parameters that Python must know, such as
+    the n of `AccumGrad`, are part of the program: changing one recompiles it.
 
     Args:
         state: what `setup` returned
-        eta: the learning rate; None to leave it
+        eta: the learning rate; None to keep it
         at: the part to change, by its path such as "layer_1.weight"; "" for all
         **values: other hyper-parameters by name
 
@@ -62,7 +62,7 @@ def adjust(state: tree.Tree, eta: Any = None, *, at: str = "", **values: Any) ->
 
 
 def _adjust(rule: Any, numbers: Any, values: Mapping[str, Any]) -> tuple[Any, Any]:
-    """Return the rule, where a number of the program has changed, and the arrays of its other numbers."""
+    """Return the rule, with what is part of the program changed, and the arrays of its other hyper-parameters."""
     if isinstance(rule, Compound):
         pairs = [_adjust(inner, its, values) for inner, its in zip(rule.inner_rules, numbers, strict=True)]
         each = iter([inner for inner, _ in pairs])
@@ -70,7 +70,7 @@ def _adjust(rule: Any, numbers: Any, values: Mapping[str, Any]) -> tuple[Any, An
     known = {name: value for name, value in values.items() if name in name_numbers(rule)}
     if not known:
         return rule, numbers
-    replace_values(rule, known)  # raises where the rule refuses a number
+    replace_values(fill_in(rule, numbers), known)  # raises if the rule refuses a value
     fixed = replace_values(rule, {name: value for name, value in known.items() if name not in numbers})
     changed = {name: make_scalar(known[name], old) if name in known else old for name, old in numbers.items()}
     return fixed, changed
@@ -78,7 +78,9 @@ def _adjust(rule: Any, numbers: Any, values: Mapping[str, Any]) -> tuple[Any, An
 
 @says_what_it_takes
 def current_rule(state: tree.Tree, at: str = "") -> Any:
-    """Return the rule of a state, or of a part of it, with its numbers as they are now, in their shortest form.
+    """Return the rule of a state, or of a part of it, with its current hyper-parameters.
+
+    A number is the shortest decimal that rounds to the one in the state: 0.1, not 0.10000000149.
 
     Args:
         state: what `setup` returned
@@ -94,11 +96,11 @@ def current_rule(state: tree.Tree, at: str = "") -> Any:
     """
     rules: list[Any] = []
 
-    def seen(group: Group) -> Group:
+    def note_rule(group: Group) -> Group:
         rules.append(fill_in(group.rule.value, _list_numbers(group.values)))
         return group
 
-    _map_groups(seen, state, at)
+    _map_groups(note_rule, state, at)
     if not rules or any([rule != rules[0] for rule in rules]):
         raise ValueError(f"current_rule expects one rule{f' at {at}' if at else ''}, got {len(rules)}: name a part")
     return rules[0]
@@ -112,7 +114,7 @@ def _list_numbers(values: Any) -> Any:
 
 @says_what_it_takes
 def freeze(state: tree.Tree, at: str = "") -> tree.Tree:
-    """Return a state with which `update` leaves the parameters as they are, all of them or those of a part.
+    """Return a state with which `update` leaves all parameters, or those of a part, unchanged.
 
     Args:
         state: what `setup` returned
@@ -133,7 +135,7 @@ def freeze(state: tree.Tree, at: str = "") -> tree.Tree:
 
 @says_what_it_takes
 def thaw(state: tree.Tree, at: str = "") -> tree.Tree:
-    """Return a state with which `update` changes the parameters again, the reverse of `freeze`.
+    """Undo `freeze`: return a state with which `update` changes the parameters again.
 
     Args:
         state: what `setup` returned
@@ -148,7 +150,7 @@ def thaw(state: tree.Tree, at: str = "") -> tree.Tree:
 def _map_groups(
     f: Callable[[Group], Group] | None, state: Any, at: str, of_leaf: Callable[[Leaf], Leaf] | None = None
 ) -> Any:
-    """Change groups by f, and leaves, of the part that a path names; a group in part becomes two."""
+    """Apply f to the groups, and `of_leaf` to the leaves, below a path; a group that is only partly there is split."""
     return _map_scopes(f, state, tuple(at.split(".")) if at else (), of_leaf)
 
 
@@ -180,10 +182,10 @@ def _map_scope(f: Any, state: OptimizerState, path: tuple[str, ...], of_leaf: An
         whole = size == group.size.value
         if whole:
             groups[number] = group if f is None else f(group)
-        elif f is not None or group.clock is not None:  # those that are frozen have a clock that waits
+        elif f is not None or group.clock is not None:  # frozen parameters get a clock of their own, to stand still
             groups[number] = group._replace(size=Static(group.size.value - size))
             place[number] = Static(len(groups))
-            part = tree.map(_copy, group._replace(size=Static(size)))
+            part = copy_arrays(group._replace(size=Static(size)))
             groups.append(part if f is None else f(part))
 
     def change(leaf: Leaf) -> Leaf:
@@ -215,7 +217,7 @@ def _map_all(f: Callable[[Leaf], Any], leaves: Any) -> Any:
 
 
 def _change_at(state: Any, path: tuple[str, ...], f: Callable[[Any, tuple[str, ...]], Any]) -> Any:
-    """Return a tree in which f has changed the entry that a path begins with."""
+    """Return a tree whose entry at the first key of a path is ``f(entry, rest of the path)``."""
     if isinstance(state, Mapping):
         for key in state:
             if str(key) == path[0]:
@@ -226,8 +228,3 @@ def _change_at(state: Any, path: tuple[str, ...], f: Callable[[Any, tuple[str, .
             entries[place] = f(entries[place], path[1:])
             return tree.like_sequence(state, entries)
     raise ValueError(f"the optimizers' state has nothing at {path[0]}")
-
-
-def _copy(value: Any) -> Any:
-    """Give every group arrays of its own, as compilers that reuse memory of arguments ask."""
-    return namespace(value).astype(value, value.dtype, copy=True)

@@ -32,9 +32,10 @@ __all__ = ["AccumGrad", "MixedPrecision", "OptimizerChain"]
 @explains_itself
 @dataclass(frozen=True, init=False, repr=False)
 class OptimizerChain(Clocked, Compound, Batched):
-    """Rules in a row: each takes the step of the one before for its gradient, and the last one's is the step.
+    """Rules in sequence: each takes the step of the previous rule as its gradient; the last rule's step is taken.
 
-    Without rules the gradient is the step. Where a rule has no step, the rules after it are left out, states and all.
+    Without rules the gradient is the step. Where a rule makes no step, the rules after it are not applied, and their
+    states do not change.
 
     Args:
         *rules: the rules, in order
@@ -66,29 +67,29 @@ class OptimizerChain(Clocked, Compound, Batched):
         return self.rules
 
     def map_rules(self, f: Callable[[Rule], Rule]) -> OptimizerChain:
-        """Chain f of each."""
+        """Return the chain of ``f(rule)`` for each rule."""
         return OptimizerChain(*[f(rule) for rule in self.rules])
 
     @property
     def elementwise(self) -> bool:
-        """Whether all rules are."""
+        """Whether all rules are elementwise."""
         return all([isinstance(rule, Batched) and rule.elementwise for rule in self.rules])
 
     @property
     def shares(self) -> bool:
-        """Whether the rules are known to step at the same updates for all arrays: those of luxport do."""
+        """Whether the rules are known to step all arrays at the same updates; luxport's own rules do."""
         return all([_shares(rule) for rule in self.rules[:-1]])
 
     def start_clock(self, x: Array) -> tuple[Any, ...]:
-        """Start every rule's clock."""
+        """Start each rule's clock."""
         return tuple([start_clock(rule, x) for rule in self.rules])
 
     def start(self, x: Array) -> tuple[Any, ...]:
-        """Start every rule."""
+        """Start each rule."""
         return tuple([start(rule, x) for rule in self.rules])
 
     def tick(self, clock: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Let the clocks go on, those behind a condition if it holds."""
+        """Advance the clocks; a clock after a condition advances only if that holds."""
         condition, new = None, []
         for rule, old in zip(self.rules, clock, strict=True):
             new.append(tick(rule, old) if condition is None else _select(condition, tick(rule, old), old))
@@ -96,7 +97,7 @@ class OptimizerChain(Clocked, Compound, Batched):
         return tuple(new)
 
     def condition(self, clock: tuple[Any, ...]) -> Array | None:
-        """Return whether all conditions of the rules hold."""
+        """Return whether the conditions of all rules hold."""
         condition = None
         for rule, its in zip(self.rules, clock, strict=True):
             condition = _join_both(condition, rule.condition(its) if isinstance(rule, Clocked) else None)
@@ -105,15 +106,15 @@ class OptimizerChain(Clocked, Compound, Batched):
     def apply_at(
         self, clock: tuple[Any, ...], state: tuple[Any, ...], x: Array, dx: Array, *more: Array
     ) -> tuple[tuple[Any, ...], Step]:
-        """Let the gradient flow through the rules."""
+        """Pass the gradient through the rules."""
         return self._pass_on(state, dx, lambda i, its, dx: apply_at(self.rules[i], clock[i], its, x, dx, more))
 
     def init(self, x: Array) -> tuple[Any, ...]:
-        """Start every rule, clock and all."""
+        """Start each rule, with a clock of its own."""
         return tuple([rule.init(x) for rule in self.rules])
 
     def apply(self, state: tuple[Any, ...], x: Array, dx: Array, *more: Array) -> tuple[tuple[Any, ...], Step]:
-        """Let the gradient flow through the rules, each with its own clock."""
+        """Pass the gradient through the rules, each with its own clock."""
         return self._pass_on(state, dx, lambda i, its, dx: apply_rule(self.rules[i], its, x, dx, more))
 
     def _pass_on(
@@ -137,7 +138,7 @@ class OptimizerChain(Clocked, Compound, Batched):
     def update_all(
         self, clock: Any, states: Sequence[Any], xs: Sequence[Array], dxs: Sequence[Array], *, in_place: bool
     ) -> tuple[list[Any], list[Array]]:
-        """Let the gradients flow through all rules but the last, and step all arrays by that one."""
+        """Pass the gradients through all rules but the last, which steps all arrays at once."""
         if not self.rules or not self.shares or self.condition(clock) is not None:
             pairs = [apply_at(self, clock, state, x, dx, ()) for state, x, dx in zip(states, xs, dxs, strict=True)]
             new = [subtract(x, step) for x, (_, step) in zip(xs, pairs, strict=True)]
@@ -158,15 +159,15 @@ class OptimizerChain(Clocked, Compound, Batched):
 @explains_itself
 @dataclass(frozen=True)
 class AccumGrad(Clocked):
-    """Pass on the mean of n gradients at every n-th update; at the others there is no step.
+    """Pass on the mean of n gradients at every n-th update; the other updates take no step.
 
-    For batches that do not fit into memory: ``OptimizerChain(AccumGrad(4), Adam())`` lets Adam step once in
-    four updates, its state untouched in between.
+    For batches that do not fit into memory: with ``OptimizerChain(AccumGrad(4), Adam())`` Adam steps at every fourth
+    update, and its state does not change in between.
 
     Args:
         n: how many gradients make one step
 
-    State: the sum so far over n, like x; shared, the number () of the next gradient, an int32, from 1
+    State: the sum so far divided by n, like x; shared, the number () of the next gradient, an int32, from 1
     Raises: ValueError if n is not positive
     Source: Optimisers.jl ``AccumGrad``
     """
@@ -178,19 +179,19 @@ class AccumGrad(Clocked):
         return namespace(x).asarray(1, dtype=namespace(x).int32)
 
     def start(self, x: Array) -> Array:
-        """Start from nothing."""
+        """Start from a sum of 0."""
         return namespace(x).zeros_like(x)
 
     def tick(self, clock: Array) -> Array:
-        """Count, and begin anew after the last."""
+        """Count to n, then from 1 again."""
         return namespace(clock).where(clock == self.n, namespace(clock).ones_like(clock), clock + 1)
 
     def condition(self, clock: Array) -> Array:
-        """Return whether this gradient is the last."""
+        """Return whether this gradient is the n-th."""
         return clock == self.n
 
     def apply_at(self, clock: Array, state: Array, x: Array, dx: Array) -> tuple[Array, Step]:
-        """Add a gradient, and pass the mean on if it is the last."""
+        """Add a gradient, and pass the mean on if it is the n-th."""
         total = namespace(x).where(clock == 1, dx / self.n, state + dx / self.n)
         return total, StepIf(clock == self.n, total)
 
@@ -198,7 +199,7 @@ class AccumGrad(Clocked):
 @explains_itself
 @dataclass(frozen=True)
 class MixedPrecision(Clocked, Compound):
-    """Apply a rule to a copy of the parameters in higher precision, and round the copy to theirs after each step.
+    """Apply a rule to a copy of the parameters in higher precision, which is rounded to theirs after each step.
 
     Args:
         rule: the rule
@@ -226,7 +227,7 @@ class MixedPrecision(Clocked, Compound):
         return (self.rule,)
 
     def map_rules(self, f: Callable[[Rule], Rule]) -> MixedPrecision:
-        """Apply f of it instead."""
+        """Return the same for ``f(rule)``."""
         return MixedPrecision(f(self.rule), self.dtype)
 
     def inner_dtype(self, dtype: str) -> str:
@@ -243,7 +244,7 @@ class MixedPrecision(Clocked, Compound):
         return copy, start(self.rule, copy)
 
     def tick(self, clock: Any) -> Any:
-        """Let the rule's clock go on."""
+        """Advance the rule's clock."""
         return tick(self.rule, clock)
 
     def apply_at(
@@ -268,7 +269,7 @@ class MixedPrecision(Clocked, Compound):
 
 
 def _shares(rule: Rule) -> bool:
-    """Tell whether a rule steps at the same updates for all arrays; of a user's own rule that is not known."""
+    """Tell whether a rule is known to step all arrays at the same updates; of custom rules that is not known."""
     return type(rule).__module__.startswith("luxport.") and (not isinstance(rule, Clocked) or rule.shares)
 
 
@@ -277,6 +278,7 @@ def _select(condition: Array, new: Any, old: Any) -> Any:
 
 
 def _join_both(a: Array | None, b: Array | None) -> Array | None:
+    """Return the condition that both hold; None is one that always holds."""
     if a is None or b is None:
         return b if a is None else a
     return namespace(a).logical_and(a, b)

@@ -19,7 +19,7 @@ __all__ = ["ClipGrad", "ClipNorm", "finite_norm", "norm"]
 @explains_itself
 @dataclass(frozen=True)
 class ClipGrad:
-    """Pass on the gradient with each number brought into ``[-delta, delta]``.
+    """Pass on the gradient with each number clipped to ``[-delta, delta]``.
 
     For use in a chain: ``OptimizerChain(ClipGrad(1.0), Adam())``.
 
@@ -47,17 +47,17 @@ class ClipGrad:
 @explains_itself
 @dataclass(frozen=True)
 class ClipNorm:
-    """Pass on the gradient, scaled down to the p-norm omega if its norm is larger.
+    """Pass on the gradient, scaled down to a p-norm of omega if its norm is larger.
 
-    The norm is that of one array, not of the whole tree (as PyTorch's ``clip_grad_norm_`` and Optax's
-    ``clip_by_global_norm``); of a flat vector of parameters it is that of all. Norms in half precision are computed
-    in single. Where a norm that is not finite raises no error, it makes NaN of the gradient's infinities, and its NaN
-    spread.
+    The norm is taken of each array alone, not of the whole tree as by PyTorch's ``clip_grad_norm_`` and Optax's
+    ``clip_by_global_norm``; for those see `ClipGlobalNorm`. (A flat vector of parameters is one array.) Norms in half
+    precision are computed in float32. If a norm that is not finite raises no error, infinite gradients become NaN, and
+    a NaN makes the whole array NaN.
 
     Args:
         omega: the largest norm
         p: which norm: 2 for the Euclidean one, 1, ``math.inf`` or any other number
-        throw: whether a norm that is not finite is an error; a compiled program cannot raise one
+        throw: whether a norm that is not finite raises an error, which a compiled program cannot do
 
     State: none
     Raises: ValueError if the norm is infinite or NaN
@@ -86,7 +86,7 @@ class ClipNorm:
 
 
 def _find_unit(xp: Any, x: Array) -> Array:
-    """Return a power of 2 that brings the largest numbers there are, whose norm or its inverse none can hold, lower."""
+    """Return the power of 2 to multiply by, below 1 where numbers are so large that their norm might overflow."""
     size = xp.abs(x)
     largest = xp.max(size) if math.prod(size.shape) else xp.zeros((), dtype=size.dtype)
     bound = 2.0**500 if dtype_name(size) == "float64" else LARGE
@@ -94,9 +94,9 @@ def _find_unit(xp: Any, x: Array) -> Array:
 
 
 def norm(x: Array, p: float) -> Array:
-    """Return ``sum(|x|^p)^(1 / p)`` over all of x; the count of numbers that are not 0 for p = 0.
+    """Return ``sum(|x|^p)^(1 / p)`` over all of x; for p = 0 the count of numbers other than 0.
 
-    It is right wherever it can be held, also where the powers could not.
+    The result is right also where the powers would overflow or vanish.
 
     >>> import numpy as np
     >>> norm(np.array([3.0, 4.0]), 2).item(), norm(np.array([3.0, 4.0]), np.inf).item()
@@ -116,7 +116,7 @@ def norm(x: Array, p: float) -> Array:
         root, unit = compute_euclidean([size])
         return root / unit
     plain = xp.sum(size**p) ** (1.0 / p)
-    # Powers of numbers that are divided by the largest do not overflow, and do not all vanish.
+    # Powers of numbers divided by the largest do not overflow, and at least one does not vanish.
     unit = xp.where(xp.logical_and(largest > 0, xp.isfinite(largest)), largest, xp.ones_like(largest))
     scaled = unit * xp.sum((size / unit) ** p) ** (1.0 / p)
     return xp.where(xp.logical_and(xp.isfinite(plain), plain > 0), plain, scaled)
@@ -124,7 +124,7 @@ def norm(x: Array, p: float) -> Array:
 
 @operation
 def finite_norm(size: Array, *, p: float, shape: tuple[Any, ...]) -> Array:
-    """Return a norm that is finite; a backend does not ask while it compiles.
+    """Return a norm unless it is not finite; a backend skips the check while it compiles.
 
     Raises: ValueError if it is infinite or NaN
     """

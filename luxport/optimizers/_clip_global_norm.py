@@ -1,4 +1,4 @@
-"""A bound on the norm of all gradients together, as a rule: `ClipGlobalNorm`."""
+"""A rule that bounds the norm of all gradients together: `ClipGlobalNorm`."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ __all__ = ["ClipGlobalNorm", "Flow", "does_clip_together", "expect_all_together"
 @explains_itself
 @dataclass(frozen=True)
 class ClipGlobalNorm(Clocked):
-    """Pass on the gradients, all scaled down alike if the Euclidean norm of all of them is larger than omega.
+    """Pass on the gradients, all scaled down by one factor if the Euclidean norm of all of them is larger than omega.
 
-    The norm is that of everything one `update` steps, whatever its dtypes, as one vector, of what the rules before it
-    pass on; frozen parameters and those without a gradient are not in it. For use in a chain:
+    The norm is that of everything one `update` steps, as one vector, whatever the dtypes, after the rules before this
+    one; frozen parameters and those without a gradient do not count. For use in a chain:
     ``OptimizerChain(ClipGlobalNorm(1.0), Adam())``. A norm that is not finite makes every gradient NaN: see `nonfinite`
-    of `luxport.training.train_step`. The norm of the last step stays in the state, to be logged.
+    of `luxport.training.train_step`. The state keeps the norm of the last step, for logs.
 
     Args:
         omega: the largest norm
 
     State: shared, norm () and factor ()
-    Raises: ValueError by `setup` if a rule in its chain is not luxport's, which may step whenever it likes
+    Raises: ValueError by `setup` if its chain has a custom rule elsewhere than last, as that may skip steps
     Source: PyTorch ``clip_grad_norm_``; R. Pascanu, T. Mikolov and Y. Bengio, "On the difficulty of training
             recurrent neural networks" (2013)
 
@@ -54,16 +54,16 @@ class ClipGlobalNorm(Clocked):
         return make_scalar_like(real, 0.0), make_scalar_like(real, 1.0)
 
     def start(self, x: Array) -> None:
-        """Keep nothing of an array's own."""
+        """Keep nothing for an array."""
 
     def tick(self, clock: tuple[Array, Array]) -> tuple[Array, Array]:
-        """Keep what was found."""
+        """Keep the norm and the factor."""
         return clock
 
     def look(self, clock: tuple[Array, Array], norm: Array, scaled: ScaledNorm) -> tuple[Array, Array]:
-        """Note a norm, and by which factor it is brought down, after what `scale_by` does itself."""
+        """Return the clock with a norm and the factor for `scale_by` that brings it down to omega."""
         xp = namespace(norm)
-        # Infinity must not become 0.
+        # omega / infinity would be 0, and hide that the norm is infinite.
         factor = xp.where(xp.isfinite(scaled.size), scaled.factor(self.omega), xp.full_like(norm, math.nan))
         return xp.astype(norm, clock[0].dtype), xp.astype(factor, clock[1].dtype)
 
@@ -75,13 +75,13 @@ class ClipGlobalNorm(Clocked):
         return state, scale_by(dx, is_large, factor)
 
     def apply(self, state: Any, x: Array, dx: Array) -> tuple[Any, Array]:  # type: ignore[override]
-        """Scale an array that is alone."""
+        """Scale a single array."""
         clock = self.look(state[1], *compute_norm_of_all([dx]))
         return (None, clock), self.apply_at(clock, None, x, dx)[1]
 
 
 class Flow(NamedTuple):
-    """What reaches a rule: of each array its state, itself, and what the rules before made of its gradient."""
+    """What reaches a rule in a chain: states, arrays, and gradients as the previous rules pass them on."""
 
     states: Sequence[Tree]
     xs: Sequence[Array]
@@ -89,7 +89,7 @@ class Flow(NamedTuple):
 
 
 def look_at_all(rules: Sequence[Rule], clocks: Sequence[Tree], flows: Sequence[Flow]) -> list[Tree]:
-    """Return the clocks of some groups, in which every `ClipGlobalNorm` has the norm of what reaches it in all.
+    """Return the groups' clocks after every `ClipGlobalNorm` has taken the norm of the gradients of all groups.
 
     Args:
         rules: the rule with each group's numbers
@@ -114,7 +114,7 @@ def look_at_all(rules: Sequence[Rule], clocks: Sequence[Tree], flows: Sequence[F
 
 
 def expect_all_together(rule: Rule) -> None:
-    """Expect rules around every `ClipGlobalNorm` of which it is known that they step all arrays at once.
+    """Expect only rules around a `ClipGlobalNorm` that are known to step all arrays at the same updates.
 
     Raises: ValueError
     """
@@ -123,7 +123,7 @@ def expect_all_together(rule: Rule) -> None:
     if not isinstance(rule, (OptimizerChain, MixedPrecision, Scheduler)) or not rule.shares:
         raise ValueError(
             "optimizers.setup expects rules of luxport's own around ClipGlobalNorm, which looks at all gradients at "
-            "once, got one that may step at other times: a user's own comes last, or clip by clip_by_global_norm"
+            "once, got one that may skip steps: put a custom rule last, or clip with clip_by_global_norm"
         )
     for inner in rule.inner_rules:
         expect_all_together(inner)
@@ -132,7 +132,7 @@ def expect_all_together(rule: Rule) -> None:
 def _look_along_chains(
     chains: Sequence[Sequence[Rule]], clocks: Sequence[Any], flows: Sequence[Flow]
 ) -> list[tuple[Any, ...]]:
-    """Let the gradients flow through the rules as far as the last that looks at all of them."""
+    """Pass the gradients through the rules, up to the last `ClipGlobalNorm`."""
     seen: list[list[Any]] = [list(clock) for clock in clocks]
     last = max([i for i, rule in enumerate(chains[0]) if does_clip_together(rule)])
     gradients = [list(flow.dxs) for flow in flows]
@@ -152,12 +152,12 @@ def _look_along_chains(
 
 
 def _pass_on(step: Any) -> Any:
-    """Return what the next rule takes for its gradient; a condition holds for all arrays, or for none."""
+    """Return what the next rule takes as its gradient; a condition is the same for all arrays, and can be dropped."""
     return step.step if isinstance(step, StepIf) else step
 
 
 def does_clip_together(rule: Any) -> bool:
-    """Tell whether there is a `ClipGlobalNorm` in a rule."""
+    """Tell whether a rule is or contains a `ClipGlobalNorm`."""
     if isinstance(rule, Compound):
         return any([does_clip_together(inner) for inner in rule.inner_rules])
     return isinstance(rule, ClipGlobalNorm)

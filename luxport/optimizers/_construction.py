@@ -1,4 +1,4 @@
-"""How rules are made: wrong arguments are answered in one line, as those of layers are."""
+"""Checks of a rule's arguments: an error of one line says which is wrong, as for layers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _Class = TypeVar("_Class", bound=type)
 
 
 def explains_itself(kind: _Class) -> _Class:
-    """Let a rule's class say in one line which argument is wrong: put it above the dataclass."""
+    """Decorate a rule's dataclass so that errors say in one line which argument is wrong."""
     if "__init__" in vars(kind):
         kind.__init__ = _refuse_schedules(kind.__name__, kind.__init__)
     type.__setattr__(kind, "__getattr__", _say_what_is_missing)
@@ -33,13 +33,13 @@ def _say_what_is_missing(rule: Any, name: str) -> Any:
 
 
 def check_rule(given: Any) -> None:
-    """Expect a rule whose hyper-parameters are of their kinds; an array may come later, by `adjust`.
+    """Expect a rule whose hyper-parameters have the annotated types; only `adjust` may replace numbers by arrays.
 
     Raises: TypeError
     """
     from luxport.optimizers._rule import Compound
 
-    if is_compiling():  # a compiler cannot follow this, and says in its own words what is wrong
+    if is_compiling():  # a compiler cannot trace this check, and raises its own errors
         return
     _expect_rule("optimizers.setup", given)
     if isinstance(given, Compound):
@@ -67,14 +67,14 @@ def _refuse_schedules(name: str, init: Callable[..., None]) -> Callable[..., Non
 
     @wraps(init)
     def wrapper(self: Any, *args: Any, **options: Any) -> None:
-        if is_compiling():  # as above
+        if is_compiling():  # a compiler cannot trace these checks
             init(self, *args, **options)
             return
         if name != "Scheduler":
             for value in (*args, *options.values()):
                 _refuse_schedule(name, value)
         explaining(self, *args, **options)
-        if type(self).__module__.startswith("luxport."):  # other classes may annotate their fields as they like
+        if type(self).__module__.startswith("luxport."):  # custom rules may annotate their fields freely
             expect_options_of(self, arrays=is_scalar)
         _expect_inner_rules(self)
 
@@ -82,7 +82,7 @@ def _refuse_schedules(name: str, init: Callable[..., None]) -> Callable[..., Non
 
 
 def _expect_inner_rules(rule: Any) -> None:
-    """Expect rules inside of a rule as soon as it is made, where one sees which is wrong."""
+    """Expect rules inside a compound rule, already when it is built, where the traceback shows which is wrong."""
     from luxport.optimizers._rule import Compound
 
     if isinstance(rule, Compound):

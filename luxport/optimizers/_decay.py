@@ -14,7 +14,7 @@ __all__ = ["SignDecay", "WeightDecay"]
 @explains_itself
 @dataclass(frozen=True)
 class WeightDecay:
-    """Pass on ``dx + lambda_ x``, as a loss with ``lambda_ / 2 sum(|x|²)`` more would: L2 regularization.
+    """L2 regularization: pass on ``dx + lambda_ x``, as if the loss had a term ``lambda_ / 2 sum(|x|²)``.
 
     For use in a chain, before the rule that steps: ``OptimizerChain(WeightDecay(1e-4), Adam())``.
 
@@ -31,14 +31,14 @@ class WeightDecay:
         """Keep nothing."""
 
     def apply(self, state: None, x: Array, dx: Array) -> tuple[None, Array]:
-        """Add the slope of the penalty."""
+        """Add the gradient of the penalty."""
         return state, dx + in_dtype_of(x, self.lambda_) * x
 
 
 @explains_itself
 @dataclass(frozen=True)
 class SignDecay:
-    """Pass on ``dx + lambda_ sign(x)``, as a loss with ``lambda_ sum(|x|)`` more would: L1 regularization.
+    """L1 regularization: pass on ``dx + lambda_ sign(x)``, as if the loss had a term ``lambda_ sum(|x|)``.
 
     For use in a chain, before the rule that steps.
 
@@ -55,5 +55,5 @@ class SignDecay:
         """Keep nothing."""
 
     def apply(self, state: None, x: Array, dx: Array) -> tuple[None, Array]:
-        """Add the slope of the penalty."""
+        """Add the gradient of the penalty."""
         return state, dx + in_dtype_of(x, self.lambda_) * namespace(x).sign(x)

@@ -47,22 +47,22 @@ class Descent(Batched):
 @explains_itself
 @dataclass(frozen=True)
 class _WithVelocity:
-    """What `Momentum` and `Nesterov` share: hyper-parameters, and a velocity that is 0 at first."""
+    """A rule with a velocity, which starts from 0: `Momentum` and `Nesterov`."""
 
     eta: float = 0.01
     rho: float = 0.9
 
     def init(self, x: Array) -> Array:
-        """Start at rest."""
+        """Start from a velocity of 0."""
         return namespace(x).zeros_like(x)
 
 
 @explains_itself
 @dataclass(frozen=True)
 class Momentum(_WithVelocity, Batched):
-    """Steps of the velocity ``v``, which becomes ``rho v + eta dx`` first.
+    """Steps of the velocity v, after ``v = rho v + eta dx``.
 
-    The learning rate is inside the velocity: after a change of eta, older gradients keep their weight.
+    The learning rate is part of the velocity: after a change of eta, earlier gradients keep the weight they had.
 
     Args:
         eta: the learning rate, at least 0
@@ -74,7 +74,7 @@ class Momentum(_WithVelocity, Batched):
     """
 
     def apply(self, state: Array, x: Array, dx: Array) -> tuple[Array, Array]:
-        """Add to the velocity; it is the step."""
+        """Update the velocity, which is the step."""
         v = in_dtype_of(x, self.rho) * state + in_dtype_of(x, self.eta) * dx
         return v, v
 
@@ -89,9 +89,9 @@ class Momentum(_WithVelocity, Batched):
 @explains_itself
 @dataclass(frozen=True)
 class Nesterov(_WithVelocity):
-    """Steps of ``(1 + rho) eta dx - rho² v``, after which the velocity v becomes ``rho v - eta dx``.
+    """Steps of ``(1 + rho) eta dx - rho² v``, followed by ``v = rho v - eta dx``.
 
-    The same path as stepping first and correcting by the gradient there, with x where the gradient is taken.
+    This is Nesterov's method written for the points at which gradients are taken: x is already the point ahead.
 
     Args:
         eta: the learning rate, at least 0
@@ -105,7 +105,7 @@ class Nesterov(_WithVelocity):
     eta: float = 0.001
 
     def apply(self, state: Array, x: Array, dx: Array) -> tuple[Array, Array]:
-        """Look ahead by the old velocity, then change it."""
+        """Step by the old velocity, then update it."""
         rho, scaled = in_dtype_of(x, self.rho), in_dtype_of(x, self.eta) * dx
         step = (1.0 + rho) * scaled - rho * rho * state
         return rho * state - scaled, step
@@ -113,9 +113,9 @@ class Nesterov(_WithVelocity):
 
 @operation(check=expect_arrays_of_floats, early=False)
 def descent_update(*arrays: Array, eta: Any, in_place: bool) -> tuple[Array, ...]:
-    """Step many arrays by `Descent`: n of them, and their gradients.
+    """Step n arrays by `Descent`, given them and their gradients.
 
-    A backend may write over the arrays, but not over the gradients, if `in_place`.
+    If `in_place`, a backend may overwrite the arrays, but not the gradients.
 
     Shapes: n x (...), n dx (...) -> n x (...)
     """
@@ -126,9 +126,9 @@ def descent_update(*arrays: Array, eta: Any, in_place: bool) -> tuple[Array, ...
 
 @operation(check=expect_arrays_of_floats, early=False)
 def momentum_update(*arrays: Array, eta: Any, rho: Any, in_place: bool) -> tuple[Array, ...]:
-    """Step many arrays by `Momentum`: n of them, their gradients, and their velocities.
+    """Step n arrays by `Momentum`, given them, their gradients and their velocities.
 
-    A backend may write over the arrays and the velocities, but not over the gradients, if `in_place`.
+    If `in_place`, a backend may overwrite the arrays and the velocities, but not the gradients.
 
     Shapes: n x (...), n dx (...), n v (...) -> n x (...), n v (...)
     """

@@ -1,4 +1,4 @@
-"""Hyper-parameters of rules: numbers that the state has as scalars, and what a rule is called by with them."""
+"""Hyper-parameters of rules, which the state holds as scalar arrays so that changing one recompiles nothing."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def name_numbers(rule: Any) -> set[str]:
 
 
 def replace_values(rule: Any, values: Mapping[str, Any]) -> Any:
-    """Return the rule with new values for those hyper-parameters that it has; it checks them.
+    """Return the rule with new values for those named hyper-parameters that it has, which are checked.
 
     >>> from luxport import optimizers
     >>> replace_values(optimizers.Momentum(0.1), {"rho": 0.5, "beta": (0.9, 0.999)})
@@ -55,7 +55,7 @@ def replace_values(rule: Any, values: Mapping[str, Any]) -> Any:
 
 
 def collect_numbers(rule: Any) -> Any:
-    """Return the numbers that may change while training: a dict by name, or a tuple of these for a compound."""
+    """Return the hyper-parameters that may change during training: a dict by name, for a compound a tuple of these."""
     if isinstance(rule, Compound):
         return tuple([collect_numbers(inner) for inner in rule.inner_rules])
     if not is_dataclass(rule):
@@ -64,7 +64,7 @@ def collect_numbers(rule: Any) -> Any:
 
 
 def make_values(rule: Any, x: Array) -> Any:
-    """Return the numbers as arrays without axes, in the precision of x, float32 for half types.
+    """Return a rule's hyper-parameters as arrays without axes, in the precision of x or float32 for half types.
 
     >>> import numpy as np
     >>> from luxport import optimizers
@@ -85,7 +85,7 @@ def name_precision(x: Array) -> str:
 
 
 def make_scalars_like(x: Array, numbers: Any) -> Any:
-    """Make a number, or a tuple of them, an array without axes in the precision in which a rule works on x."""
+    """Convert a number, or each of a tuple, to an array without axes, in the precision in which a rule works on x."""
     xp = namespace(x)
     return _make_scalar_or_tuple(numbers, xp, xp.float64 if name_precision(x) == "float64" else xp.float32)
 
@@ -105,9 +105,9 @@ def _make_scalar_or_tuple(value: Any, xp: Any, dtype: Any) -> Any:
 
 
 def make_scalar(value: Any, like: Any) -> Any:
-    """Return a number or an array, or a tuple of them, that replaces another.
+    """Convert a new value of a hyper-parameter, a number, an array or a tuple of them, to arrays like the old one.
 
-    Raises: ValueError if it is a tuple and the other is not, or of another length
+    Raises: ValueError unless both are tuples of one length, or both are scalars
     """
     if isinstance(like, tuple):
         if not isinstance(value, tuple) or len(value) != len(like):
@@ -118,12 +118,12 @@ def make_scalar(value: Any, like: Any) -> Any:
         return backend.xp.asarray(float(value), dtype=like.dtype)
     if getattr(value, "dtype", None) is None or len(value.shape):
         raise ValueError(f"adjust expects a number or an array without axes, got {_write_value(value)}")
-    # A copy: every leaf has an array of its own, as compilers that reuse memory of arguments ask.
+    # A copy, since a compiler that reuses the memory of arguments requires that no two of them share an array.
     return backend_of(like, value).xp.astype(value, like.dtype, copy=True)
 
 
 def fill_in(rule: Any, values: Any) -> Any:
-    """Return the rule with the arrays of the state in place of its numbers; to save time nothing is checked.
+    """Return the rule with the state's arrays in place of its hyper-parameters, unchecked to save time.
 
     >>> from luxport import optimizers
     >>> fill_in(optimizers.Momentum(), {"eta": 0.5})
@@ -134,28 +134,28 @@ def fill_in(rule: Any, values: Any) -> Any:
         return rule.map_rules(lambda inner: fill_in(inner, next(each)))
     if not values:
         return rule
-    if is_compiling():  # PyTorch's compiler follows a constructor, and no dict of a value's
+    if is_compiling():  # PyTorch's compiler traces a constructor, but not an update of an object's dict
         return replace(rule, **values)
     new = object.__new__(type(rule))
     entries = getattr(rule, "__dict__", None)
     if entries is not None:
         new.__dict__.update(entries, **values)
         return new
-    for field in fields(rule):  # one with slots
+    for field in fields(rule):  # a class with slots
         name = field.name
         object.__setattr__(new, name, values[name] if name in values else getattr(rule, name))
     return new
 
 
 def replace_by_name(rule: Any, values: Mapping[str, Any]) -> Any:
-    """Return the rule with arrays in place of those numbers that it has; nothing is checked."""
+    """Return the rule with arrays in place of those named hyper-parameters that it has, unchecked."""
     if isinstance(rule, Compound):
         return rule.map_rules(lambda inner: replace_by_name(inner, values))
     return fill_in(rule, {name: value for name, value in values.items() if name in name_numbers(rule)})
 
 
 def clear_numbers(rule: Any) -> Any:
-    """Return the rule with zeros for the numbers that the state has: what programs are compiled for.
+    """Return the rule with zeros in place of the numbers that the state holds: all that programs depend on.
 
     >>> from luxport import optimizers
     >>> clear_numbers(optimizers.AdamW(0.1))
@@ -171,7 +171,7 @@ def _make_zeros(value: Any) -> Any:
 
 
 def find_shortest(value: Any) -> Any:
-    """Return the shortest number, or tuple of them, that is a scalar of the state in its precision.
+    """Return the shortest decimal number that rounds to a scalar of the state, or a tuple of them.
 
     >>> import numpy as np
     >>> find_shortest(np.asarray(0.1, np.float32))
@@ -184,14 +184,14 @@ def find_shortest(value: Any) -> Any:
 
 
 def _is_numeric(value: Any) -> bool:
-    """Tell numbers, and arrays in their place, from what makes another program of a rule."""
+    """Tell whether a value is a number, an array that stands for one, or a tuple of these; booleans are none."""
     if isinstance(value, tuple):
         return bool(value) and all(map(_is_numeric, value))
     return (is_number(value) and not isinstance(value, bool)) or getattr(value, "dtype", None) is not None
 
 
 def _can_change(rule: Any, field: Any) -> bool:
-    """Tell a number that the state has from one that belongs to the program, by how its field is declared."""
+    """Tell whether a field is held by the state as an array: one declared as a float and not as static."""
     return "float" in str(field.type) and not field.metadata.get("static") and _is_numeric(getattr(rule, field.name))
 
 

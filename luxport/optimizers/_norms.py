@@ -19,10 +19,10 @@ __all__ = ["clip_by_global_norm", "global_norm"]
 
 @says_what_it_takes
 def global_norm(grads: tree.Tree) -> Array:
-    """Return the Euclidean norm of all the numbers in a tree, as of one vector.
+    """Return the Euclidean norm of all numbers in a tree, taken as one vector.
 
-    Half precision is summed in float32. Where squares would overflow or vanish and the norm does not, it is right:
-    the numbers are multiplied by a power of 2 first.
+    Half types are summed in float32. Where squares would overflow or vanish, the numbers are first multiplied by a
+    power of 2, so that the norm is right.
 
     Args:
         grads: a tree of gradients
@@ -39,10 +39,10 @@ def global_norm(grads: tree.Tree) -> Array:
 
 @says_what_it_takes
 def clip_by_global_norm(grads: tree.Tree, largest: float | Array) -> tree.Tree:
-    """Return the gradients, all scaled down alike if the norm of the whole tree is larger.
+    """Return the gradients, all scaled down by one factor if the norm of the whole tree is larger than `largest`.
 
-    Their direction stays. A norm that is not finite makes every gradient NaN: see `nonfinite` of
-    `luxport.training.train_step`. What is no floating array stays as it is. It may be compiled.
+    A norm that is not finite makes every gradient NaN: see `nonfinite` of `luxport.training.train_step`. Leaves that
+    are no floating arrays are returned unchanged. The function may be compiled.
 
     Args:
         grads: a tree of gradients
@@ -63,7 +63,7 @@ def clip_by_global_norm(grads: tree.Tree, largest: float | Array) -> tree.Tree:
     norm, scaled = compute_norm_of_all(_list_floating("clip_by_global_norm", grads))
     xp = namespace(norm)
     within, factor = scaled.is_within(largest), scaled.factor(largest)
-    # Infinity must not become 0.
+    # largest / infinity would be 0, and hide that the norm is infinite.
     factor = xp.where(xp.isfinite(scaled.size), factor, xp.full_like(norm, math.nan))
     is_large = xp.logical_and(norm > LARGE, ~within)
 

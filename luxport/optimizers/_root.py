@@ -1,4 +1,4 @@
-"""The root of a sum of squares, whose slope is finite where the sum is 0."""
+"""A square root whose derivative is finite at 0."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["take_root"]
 def take_root(total: Array) -> Array:
     """Return the root of a sum or mean of squares.
 
-    At 0 its slope would be infinite, and times the gradient, which is 0 there, no number. The smallest normal number is
-    added, beside which all sums but those below 1e-30 are as they were, to the bit.
+    The derivative of the root at 0 is infinite, and infinity times a gradient of 0 would be NaN. So the smallest normal
+    number is added first, which changes no bit of a float32 sum above 1e-30.
     """
     return namespace(total).sqrt(total + (2.0**-1022 if is_double(total) else 2.0**-126))

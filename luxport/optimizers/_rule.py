@@ -1,4 +1,4 @@
-"""What a rule is, and the arithmetic that all rules share."""
+"""What a rule is: `Rule`, and the abilities that some rules add, `HigherOrder`, `Compound`, `Clocked`, `Batched`."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ __all__ = [
 class Rule(Protocol):
     """A hashable value, best a frozen dataclass of hyper-parameters, that optimizes one array.
 
-    Fields of a dataclass that are floats, or tuples of floats, are numbers that may change while training: the state
-    of `optimizers.setup` has them, and `apply` finds arrays without axes in their place, in the precision of x. A
-    number that decides what the rule does, so that Python must know it, is a field with ``metadata={"static": True}``.
+    Fields of the dataclass that are floats, or tuples of floats, may change during training: the state of
+    `optimizers.setup` holds them, and in `apply` they are arrays without axes, in the precision of x. A number that
+    Python must know, because it decides what the rule does, is a field with ``metadata={"static": True}``.
 
     >>> from dataclasses import dataclass
     >>> import numpy as np
@@ -61,10 +61,7 @@ class Rule(Protocol):
 
 
 class HigherOrder(ABC):
-    """A rule that takes more than the gradient: whatever further trees `update` was given, in their order.
-
-    Other rules are not shown them.
-    """
+    """A rule whose `apply` also takes the further trees given to `update`, in their order; others do not get them."""
 
     @abstractmethod
     def apply(self, state: Tree, x: Array, dx: Array, *more: Array) -> tuple[Tree, Step]:
@@ -81,22 +78,23 @@ class Compound(HigherOrder):
 
     @abstractmethod
     def map_rules(self, f: Callable[[Rule], Rule]) -> Rule:
-        """Return the same, made of ``f(rule)`` for each of them."""
+        """Return the same compound of ``f(rule)`` for each of its rules."""
 
     def inner_dtype(self, dtype: str) -> str:
-        """Name the dtype that the inner rules work in, for an array of `dtype`."""
+        """Name the dtype in which the inner rules work on an array of `dtype`."""
         return dtype
 
 
 class Clocked(ABC):
-    """A rule with a clock: a part of its state that is one for all parameters that step together.
+    """A rule with a clock: a part of its state that all parameters share which step together.
 
-    A count of steps, or powers of beta. Of one array alone the state is a pair of what is its own and the clock.
+    A clock is a count of steps, or the powers of beta. For a single array the state is the pair of the array's own
+    state and the clock.
     """
 
     @property
     def shares(self) -> bool:
-        """Whether the clock may be shared: whether it runs alike for all arrays, whatever their gradients are."""
+        """Whether the clock may be shared: it advances the same way for all arrays, whatever their gradients."""
         return True
 
     @abstractmethod
@@ -116,7 +114,7 @@ class Clocked(ABC):
         """Return the rest of the next state, and the step."""
 
     def condition(self, clock: Tree) -> Array | None:
-        """Return whether the rules after it in a chain step now, or None if they always do."""
+        """Return whether the rules after this one in a chain step now, or None if they always do."""
         return None
 
     def init(self, x: Array) -> Tree:
@@ -131,24 +129,24 @@ class Clocked(ABC):
 
 
 class Batched(ABC):
-    """A rule that steps many arrays at once, where a backend has a function for that."""
+    """A rule that can step many arrays in one call, which backends may do faster."""
 
     @property
     def elementwise(self) -> bool:
-        """Whether each number of an array is stepped by itself, so that arrays may be joined to one."""
+        """Whether a number's step depends on that number alone, so that arrays may be concatenated."""
         return True
 
     @abstractmethod
     def update_all(
         self, clock: Tree, states: Sequence[Tree], xs: Sequence[Array], dxs: Sequence[Array], *, in_place: bool
     ) -> tuple[list[Tree], list[Array]]:
-        """Return the next states (without the clock) and the new arrays; `in_place` if the old ones may be reused."""
+        """Return the next states (without the clock) and the new arrays; `in_place` allows overwriting the old ones."""
 
 
 class StepIf(NamedTuple):
-    """A step that is taken only where a scalar condition holds; a compiled program learns it when it runs.
+    """A step that is taken only if a scalar condition holds, which a compiled program evaluates as it runs.
 
-    The rules after it in a chain step as well, and keep their states unless the condition holds.
+    The rules after it in a chain are computed in any case, but their states change only if the condition holds.
 
     Args:
         condition: a bool without axes
@@ -160,7 +158,7 @@ class StepIf(NamedTuple):
 
 
 class Replacement(NamedTuple):
-    """New values of a parameter in place of a step, where subtraction would round them.
+    """A parameter's new values in place of a step, for rules whose result a subtraction would round.
 
     Args:
         x: the new array
@@ -173,7 +171,7 @@ Step = Array | StepIf | Replacement | None
 
 
 def apply_rule(rule: Rule, state: Tree, x: Array, dx: Array, more: tuple[Array, ...]) -> tuple[Tree, Step]:
-    """Apply a rule, with the further gradients if it takes them."""
+    """Apply a rule, with the further trees' arrays if it takes them."""
     return rule.apply(state, x, dx, *more) if more and isinstance(rule, HigherOrder) else rule.apply(state, x, dx)
 
 
@@ -183,7 +181,7 @@ def start_clock(rule: Rule, x: Array) -> Tree:
 
 
 def start(rule: Rule, x: Array) -> Tree:
-    """Make the part of the state that is an array's own."""
+    """Make the part of the state that belongs to one array."""
     return rule.start(x) if isinstance(rule, Clocked) and rule.shares else rule.init(x)
 
 
@@ -211,7 +209,7 @@ def update_all(
     *,
     in_place: bool = False,
 ) -> tuple[list[Tree], list[Array]]:
-    """Step many arrays, at once where the rule can; `in_place` if the memory of the old ones may be reused."""
+    """Step many arrays, in one call if the rule can; `in_place` allows overwriting the old ones."""
     if isinstance(rule, Batched) and not (more and more[0]):
         return rule.update_all(clock, states, xs, dxs, in_place=in_place)
     new_states, new_xs = [], []
@@ -223,7 +221,7 @@ def update_all(
 
 
 def subtract(x: Array, step: Step) -> Array:
-    """Take a step from x."""
+    """Return x after a step."""
     if step is None:
         return x
     if isinstance(step, Replacement):

@@ -1,4 +1,4 @@
-"""The arithmetic that all rules share."""
+"""Arithmetic that all rules share: rounding hyper-parameters, and squares of complex numbers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["abs2", "check_real", "expect_arrays_of_floats", "in_dtype_of", "is_n
 
 
 def expect_arrays_of_floats(*arrays: Array, **options: Any) -> None:
-    """Expect floating or complex numbers in every array, which explains a step that has failed.
+    """Expect floating or complex numbers in every array; called to explain a step that has failed.
 
     Raises: LayerTypeError
     """
@@ -21,9 +21,9 @@ def expect_arrays_of_floats(*arrays: Array, **options: Any) -> None:
 
 
 def in_dtype_of(x: Array, value: Any) -> Any:
-    """Round a hyper-parameter to the precision of x, so that arithmetic such as ``1 - beta`` starts from there.
+    """Round a hyper-parameter to the precision of x, so that arithmetic such as ``1 - beta`` uses the rounded value.
 
-    A hyper-parameter that is an array, as the state of `optimizers.setup` has it, becomes one of the dtype of x.
+    A hyper-parameter that is an array, as in the state of `optimizers.setup`, is converted to the dtype of x.
 
     Args:
         x: the array whose precision is wanted
@@ -35,14 +35,14 @@ def in_dtype_of(x: Array, value: Any) -> Any:
     """
     if not is_number(value):
         return value if value.dtype == x.dtype else backend_of(x, value).xp.astype(value, x.dtype)
-    if is_compiling():  # PyTorch's compiler may have a symbol for the number, which no arithmetic can round
+    if is_compiling():  # PyTorch's compiler may replace the number by a symbol, which cannot be rounded here
         return make_scalar_like(x, value)
     finfo = namespace(x).finfo(x.dtype)
     return _round(value, float(finfo.eps), float(finfo.smallest_normal))
 
 
 def is_number(value: Any) -> bool:
-    """Tell a number of Python's from an array."""
+    """Tell whether a value is a Python number, and not an array."""
     return isinstance(value, (int, float))
 
 
@@ -63,13 +63,13 @@ def make_scalar_like(x: Array, value: float, dtype: Any = None) -> Array:
 
 
 def check_real(rule: Any, x: Array) -> None:
-    """Expect parameters that have an order."""
+    """Expect parameters that are not complex."""
     if "complex" in dtype_name(x):
         raise ValueError(f"{type(rule).__name__} expects real parameters, got {dtype_name(x)}")
 
 
 def _round(value: float, eps: float, smallest_normal: float) -> float:
-    """Round to the nearest multiple of the spacing of floats at value, ties to even; below the normal ones too."""
+    """Round to the nearest float of a dtype, ties to even, subnormal ones included."""
     spacing = eps * 2.0 ** (math.frexp(value)[1] - 1)
     spacing = max(spacing, eps * smallest_normal)
     return round(value / spacing) * spacing

@@ -1,4 +1,4 @@
-"""A norm times a power of 2, which is 1 unless the norm, or its inverse, might be too large or too small to be held."""
+"""Euclidean norms that neither overflow nor vanish: where they might, numbers are multiplied by a power of 2 first."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from luxport.optimizers._rule_arithmetic import is_number
 __all__ = ["LARGE", "ScaledNorm", "compute_euclidean", "compute_norm_of_all", "scale_by"]
 
 LARGE = 2.0**62
-"""Norms that are larger are multiplied by the inverse of this."""
+"""Norms above this are divided by it, so that their inverse does not vanish."""
 
 
 class ScaledNorm(NamedTuple):
-    """`size` is the norm times `unit`, a power of 2."""
+    """A norm as `size`, the norm times `unit`, a power of 2."""
 
     size: Array
     unit: Array
 
     def factor(self, omega: Any) -> Array:
-        """Return what to multiply by, after the unit, so that the norm becomes omega; 1 where it is not larger."""
+        """Return the factor that brings `size` down to omega; 1 if the norm is at most omega."""
         xp = namespace(self.size)
         within = self.is_within(omega)
         omega = omega if is_number(omega) else xp.astype(omega, self.size.dtype)
-        # NaN is not within, and must not become 1.
+        # A norm of NaN is not within the bound, so its factor is NaN and not 1.
         one = xp.ones_like(self.size)
         return xp.where(within, one, omega / xp.where(within, one, self.size))
 
@@ -39,7 +39,7 @@ class ScaledNorm(NamedTuple):
 
 
 def compute_norm_of_all(arrays: Sequence[Array]) -> tuple[Array, ScaledNorm]:
-    """Return the Euclidean norm of all numbers of some floating or complex arrays, and the same scaled."""
+    """Return the Euclidean norm of all numbers in floating or complex arrays, plain and scaled."""
     xp = namespace(*arrays)
     wide = find_widest_dtype(xp) if any([is_double(x) for x in arrays]) else xp.float32
     sizes = [xp.astype(xp.abs(widen_halves(xp, x)), wide) for x in arrays if math.prod(x.shape)]
@@ -55,8 +55,8 @@ def compute_norm_of_all(arrays: Sequence[Array]) -> tuple[Array, ScaledNorm]:
 def compute_euclidean(sizes: Sequence[Array]) -> tuple[Array, Array]:
     """Return the 2-norm of numbers of one dtype times a unit, and the unit.
 
-    It is a power of 2, by which numbers are multiplied whose squares might overflow or vanish: that is exact, and
-    unlike the largest of them it has an inverse.
+    The unit is 1, or another power of 2 if squares might overflow or vanish: multiplying by it is exact, and its
+    inverse does not overflow, as that of the largest number may.
     """
     xp = namespace(*sizes)
     largest = xp.max(xp.stack([xp.max(size) for size in sizes]))
@@ -67,9 +67,9 @@ def compute_euclidean(sizes: Sequence[Array]) -> tuple[Array, Array]:
 
 
 def scale_by(x: Array, is_large: Array, factor: Array) -> Array:
-    """Return x times the inverse of `LARGE`, if its norm is that large, times a factor.
+    """Return ``x * factor``, or ``x / LARGE * factor`` if the norm is large.
 
-    They are two products with a choice between them: a compiler would make one factor of two, which may vanish.
+    A compiler would combine ``factor / LARGE`` into one number, which may vanish; the `where` in between prevents it.
     """
     xp = namespace(x)
     return xp.where(is_large, x * (1.0 / LARGE), x) * xp.astype(factor, x.dtype)

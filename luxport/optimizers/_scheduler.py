@@ -19,10 +19,10 @@ __all__ = ["Scheduler"]
 @explains_itself
 @dataclass(frozen=True, init=False, repr=False)
 class Scheduler(Clocked, Compound):
-    """A rule with hyper-parameters that are functions of the step's number, which counts from 1.
+    """A rule whose hyper-parameters are functions of the step's number, which counts from 1.
 
-    The schedules (of `luxport.schedules`, or any hashable functions of an array) are part of a compiled program, the
-    number is in the state: nothing is compiled anew as they change. A number is a constant schedule.
+    The schedules (of `luxport.schedules`, or any hashable functions of an array) are part of the compiled program and
+    the step's number is part of the state, so nothing is recompiled. A number is a constant schedule.
 
     Args:
         rule: the rule
@@ -63,35 +63,35 @@ class Scheduler(Clocked, Compound):
         return (self.rule,)
 
     def map_rules(self, f: Callable[[Rule], Rule]) -> Scheduler:
-        """Schedule f of it instead."""
+        """Return the same schedules for ``f(rule)``."""
         return Scheduler(f(self.rule), **dict(self.schedules))
 
     def start_clock(self, x: Array) -> tuple[Array, Any]:
-        """Start from step 1, the rule's clock with the first values."""
-        return namespace(x).asarray(1, dtype=namespace(x).int32), start_clock(self._find_first(), x)
+        """Start from step 1, and the rule's clock with the values at that step."""
+        return namespace(x).asarray(1, dtype=namespace(x).int32), start_clock(self._make_first_rule(), x)
 
     def start(self, x: Array) -> Any:
-        """Start the rule with the first values."""
-        return start(self._find_first(), x)
+        """Start the rule with the values at step 1."""
+        return start(self._make_first_rule(), x)
 
     def tick(self, clock: tuple[Array, Any]) -> tuple[Array, Any]:
-        """Count, and let the rule's clock go on with the values for this step."""
+        """Count, and advance the rule's clock with the values at this step."""
         t, inner = clock
         leaves = tree.leaves(inner)
         return t + 1, tick(self.at(t, leaves[0] if leaves else t), inner)
 
     def apply_at(self, clock: tuple[Array, Any], state: Any, x: Array, dx: Array, *more: Array) -> tuple[Any, Step]:
-        """Apply the rule with the values for this step."""
+        """Apply the rule with the values at this step."""
         t, inner = clock
         return apply_at(self.at(t, x), inner, state, x, dx, more)
 
-    def _find_first(self) -> Rule:
+    def _make_first_rule(self) -> Rule:
         return replace_values(
             self.rule, {name: value if is_number(value) else float(value(1)) for name, value in self.schedules}
         )
 
     def at(self, t: Array, x: Array) -> Rule:
-        """Return the rule with the values for a step; schedules are real, and float32 is the least that they need."""
+        """Return the rule with the values at a step, which are computed in float32, or in float64 if x has that."""
         xp = namespace(t)
         time = xp.astype(t, xp.float64 if name_precision(x) == "float64" else xp.float32)
         values = {name: value if is_number(value) else value(time) for name, value in self.schedules}

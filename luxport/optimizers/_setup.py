@@ -32,17 +32,17 @@ __all__ = ["setup"]
 def setup(rule: Rule, ps: tree.Tree) -> OptimizerState:
     """Make the state of a rule for a tree of parameters.
 
-    The state has `groups`, what parameters have in common, and `leaves`, a tree like ps. A group has the rule, its
-    numbers (learning rate and so on) as arrays without axes in the precision of the parameters, so that another number
-    is no other program, and its clock: powers of beta, or a count. A leaf, where ps has a floating or complex array,
-    has what the rule keeps for that array; where ps has anything else there is None. Half precision is too narrow for
-    moments and for small steps: a rule works on such an array in float32, and the leaf has a remainder as well, which
-    is what the rounding of the array has cut off (`MixedPrecision` has a copy instead).
+    The state has `groups`, what parameters share, and `leaves`, a tree like ps. A group holds the rule, its
+    hyper-parameters (learning rate and so on) as arrays without axes in the precision of the parameters, so that
+    changing one recompiles nothing, and its clock: powers of beta, or a count. A leaf holds what the rule keeps for a
+    floating or complex array of ps; for anything else in ps it is None. Half types are too narrow for moments and small
+    steps: a rule works on such an array in float32, and the leaf also holds what rounding the array has cut off
+    (`MixedPrecision` keeps a copy instead).
 
-    An array that stands in several places of ps (the same object, not only equal) is one parameter: it has a leaf in
-    the first, and in the others the path of that. `FlatParameters` are one parameter, their vector.
+    An array that occurs in several places of ps (the same object, not merely equal) is one parameter: the first place
+    has its leaf, the others the path to it. `FlatParameters` are one parameter, their vector.
 
-    Parts of a tree may have rules of their own: ``{"body": setup(one, ps["body"]), "head": setup(other, ps["head"])}``
+    Parts of a tree may have different rules: ``{"body": setup(one, ps["body"]), "head": setup(other, ps["head"])}``
     is a state for both.
 
     Args:

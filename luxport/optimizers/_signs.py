@@ -14,10 +14,10 @@ __all__ = ["Lion", "Rprop"]
 @explains_itself
 @dataclass(frozen=True)
 class Rprop:
-    """Steps of ``size sign(dx)``, with a size for each number; for gradients of all the data at once.
+    """Steps of ``size sign(dx)``, with a size for each number; meant for gradients of the whole data set.
 
-    Where the gradient has kept its sign since the last step, the size grows by ``ell[1]``, up to ``gamma[1]``. Where
-    it has changed it, the size shrinks by ``ell[0]``, down to ``gamma[0]``, and there is no step.
+    Where the gradient's sign is that of the last step, the size is multiplied by ``ell[1]``, up to ``gamma[1]``. Where
+    it has changed, the size is multiplied by ``ell[0]``, down to ``gamma[0]``, and there is no step.
 
     Args:
         eta: the size of the first steps, at least 0
@@ -40,7 +40,7 @@ class Rprop:
         return zeros, zeros + in_dtype_of(x, self.eta)
 
     def apply(self, state: tuple[Array, Array], x: Array, dx: Array) -> tuple[tuple[Array, Array], Array]:
-        """Change the sizes, then step by them."""
+        """Update the sizes, then step by them."""
         xp = namespace(x)
         last, size = state
         shrink, grow = (in_dtype_of(x, factor) for factor in self.ell)
@@ -57,15 +57,15 @@ class Rprop:
 @explains_itself
 @dataclass(frozen=True)
 class Lion:
-    """Steps of ``eta sign(beta1 m + (1 - beta1) dx)``, after which ``m = beta2 m + (1 - beta2) dx``.
+    """Steps of ``eta sign(beta1 m + (1 - beta1) dx)``, followed by ``m = beta2 m + (1 - beta2) dx``.
 
-    That is the paper's rule (which takes beta2 = 0.99). Optimisers.jl has the weights of m the other way round,
-    ``m = beta2 dx + (1 - beta2) m``, which forgets nearly all of it at each step.
+    This is the paper's rule (there beta2 is 0.99). Optimisers.jl exchanges the weights,
+    ``m = beta2 dx + (1 - beta2) m``, which forgets nearly all of m at each step.
 
     Args:
         eta: the learning rate, at least 0
         beta: how much of the moment counts in a step, and how much of it each step keeps, as ``(beta1, beta2)``
-        julia_compat: whether the weights of m are those of Optimisers.jl
+        julia_compat: whether the weights of m are exchanged as in Optimisers.jl
 
     State: m like x, from 0
     Raises: ValueError if eta is negative

@@ -1,4 +1,4 @@
-"""What the state of an optimizer is made of: `OptimizerState`, groups, leaves, ties."""
+"""The parts of an optimizer's state: `OptimizerState`, `Group`, `Leaf`, `Tied`."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ __all__ = ["Group", "Leaf", "OptimizerState", "Tied", "group_of"]
 
 
 class Group(NamedTuple):
-    """What parameters have in common: a rule, its numbers, and how far its clock is.
+    """What parameters that step together share: a rule, its hyper-parameters, and its clock.
 
     Args:
-        rule: the rule, with zeros for its numbers: what compiled programs are made for
-        values: its numbers as arrays without axes, by name; a tuple of such dicts for a rule made of rules
-        clock: powers of beta, a count: what is one for parameters that step together; None if there is nothing
+        rule: the rule with zeros for its hyper-parameters, which is what compiled programs depend on
+        values: its hyper-parameters as arrays without axes, by name; for a compound rule a tuple of such dicts
+        clock: the powers of beta, or a count; None if the rule has no clock
         size: how many parameters there are
     """
 
@@ -31,9 +31,9 @@ class Leaf(NamedTuple):
 
     Args:
         state: what the rule keeps for it
-        remainder: for a half type, what rounding has cut off, in float32
-        group: which group it belongs to; None for the first
-        frozen: ``Static(True)`` if `update` is to pass it over
+        remainder: for a half type, what rounding the parameter has cut off, in float32
+        group: the position of its group; None for the first
+        frozen: ``Static(True)`` if `update` is to skip it
     """
 
     state: Tree
@@ -43,7 +43,7 @@ class Leaf(NamedTuple):
 
 
 class Tied(NamedTuple):
-    """What stands for a parameter that is also somewhere else, where its state is: the path of that place."""
+    """In place of a leaf, for a parameter that occurs in several places: the path to the place that has its leaf."""
 
     first: Static[tuple[Any, ...]]
 
@@ -52,8 +52,8 @@ class OptimizerState(NamedTuple):
     """The state of an optimizer: groups, and leaves in a tree like the parameters.
 
     Args:
-        groups: what parameters have in common: a rule, its numbers and its clock, for each group of them
-        leaves: a tree like the parameters, of what the rules keep for each
+        groups: for each group of parameters its rule, hyper-parameters and clock
+        leaves: a tree like the parameters, with what the rule keeps for each
     """
 
     groups: tuple[Group, ...]
@@ -61,5 +61,5 @@ class OptimizerState(NamedTuple):
 
 
 def group_of(leaf: Leaf) -> int:
-    """Return the number of a leaf's group."""
+    """Return the position of a leaf's group."""
     return 0 if leaf.group is None else leaf.group.value

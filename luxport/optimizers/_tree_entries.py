@@ -1,4 +1,4 @@
-"""Entries of trees of parameters and gradients: found, compared, and put back."""
+"""Entries of trees of parameters and gradients: how they are read, compared and replaced."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Path = tuple[Any, ...]
 
 
 def copy_arrays(values: Any) -> Any:
-    """Give every group arrays of its own, as compilers that reuse memory of arguments ask."""
+    """Copy arrays, since a compiler that reuses the memory of arguments requires that no two of them share an array."""
     return tree.map(lambda value: namespace(value).astype(value, value.dtype, copy=True), values)
 
 
@@ -61,7 +61,7 @@ def flatten_gradient(dx: Any, x: FlatParameters) -> Any:
 
 
 def fit_gradient(dx: Any, x: Array, path: tuple[str, ...]) -> Array:
-    """Return the gradient in the dtype of its parameter, or in float32 if that is half precision."""
+    """Return the gradient in the dtype of its parameter, or in float32 if that is a half type."""
     shape, given = x.shape, getattr(dx, "shape", None)
     if given != shape and (given is None or not match_shapes(given, shape)):
         got = type(dx).__name__ if given is None else shape_text(dx)

@@ -39,9 +39,9 @@ __all__ = ["update", "update_in_place"]
 def update(state: tree.Tree, ps: tree.Tree, grads: tree.Tree, *more: tree.Tree) -> tuple[tree.Tree, tree.Tree]:
     """Return the next state and the next parameters; nothing is changed in place.
 
-    A None among the gradients, for an array or a whole subtree, leaves parameters and state as they are; so does
-    whatever stands where ps has no floating array. A parameter that is tied to others takes one step, by the sum of
-    their gradients, and stands in all their places afterward. Gradients of integers or booleans are taken as numbers.
+    Where the gradient of an array or a whole subtree is None, parameters and state stay the same; where ps has no
+    floating array, the gradient is ignored. A parameter in several places takes one step by the sum of its gradients,
+    and is replaced in all of them. Gradients that are integers or booleans are converted.
 
     Args:
         state: what `setup` returned
@@ -49,8 +49,8 @@ def update(state: tree.Tree, ps: tree.Tree, grads: tree.Tree, *more: tree.Tree) 
         grads: the gradients, a tree like ps
         *more: further trees, such as second derivatives, for the rules that take them
 
-    Raises: ValueError if a gradient does not fit its parameter, or the state the parameters, or where these are
-            integers, booleans, complex or real and were not
+    Raises: ValueError if a gradient does not fit its parameter, or the state the parameters, for instance because
+            they were real and are now complex
     Source: Optimisers.jl ``update``
 
     >>> import numpy as np
@@ -74,7 +74,7 @@ def update(state: tree.Tree, ps: tree.Tree, grads: tree.Tree, *more: tree.Tree) 
 
 
 def update_in_place(state: tree.Tree, ps: tree.Tree, grads: tree.Tree) -> tuple[tree.Tree, tree.Tree]:
-    """Return what `update` does, in the memory of the old state and parameters where the backend can."""
+    """Do what `update` does, in the memory of the old state and parameters if the backend can."""
     return _update_parts(state, ps, grads, (), (), in_place=True)
 
 
@@ -103,7 +103,7 @@ def _update_parts(state: Any, x: Any, dx: Any, more: tuple[Any, ...], path: Path
 
 
 class _Work(NamedTuple):
-    """What a group has to do: leaves, arrays as a rule takes them and as they are, gradients, further gradients."""
+    """What a group has to step: leaves, arrays (`wide` in the rule's precision, `xs` in their own), gradients."""
 
     leaves: list[Leaf]
     wide: list[Array]
@@ -141,7 +141,7 @@ def _update_state(
         if len(todo.xs) == group.size.value or group.clock is None:
             new_groups[number] = Group(group.rule, group.values, clock, group.size)
             continue
-        # Some have no gradient: a step without one is no step, so their clock waits.
+        # Some parameters have no gradient and take no step. They stay in the old group, whose clock stands still.
         ours, moved = len(todo.xs), Static(len(new_groups))
         new_groups[number] = group._replace(size=Static(group.size.value - ours))
         new_groups.append(Group(group.rule, copy_arrays(group.values), clock, Static(ours)))
@@ -153,9 +153,9 @@ def _update_state(
 
 
 def _expect_kinds(rule: Rule, todo: _Work) -> None:
-    """Expect complex numbers kept for complex parameters, and real ones for real: backends differ in what they mix."""
+    """Expect complex states for complex parameters, and real for real: backends differ in how they mix the two."""
     for leaf, x in zip(todo.leaves, todo.wide, strict=True):
-        # A rule's state may be of another kind from the start.
+        # A rule may start from a real state for a complex parameter: that is allowed.
         if not keeps_kind(leaf.state, x) and keeps_kind(start(rule, x), x):
             saw = "real" if "complex" in dtype_name(x) else "complex"
             raise ValueError(
@@ -188,16 +188,17 @@ def _gather(
     sums: dict[Path, Any],
     work: list[_Work],
 ) -> Any:
-    """Note what is to be done, and return where: a tree of pairs, a group and a place there; None where nothing is.
+    """Collect what each group has to step in `work`; return a tree of where to find the results.
 
-    `sums` has gradients from other places, by the path of their parameter.
+    An entry of that tree is the position of a group and a position in it, or None where nothing changes. `sums` has
+    the gradients from the further places of parameters that occur several times, by the path of the first.
     """
     if isinstance(state, Leaf):
         if state.frozen:
             return None
         if isinstance(x, FlatParameters):
             dx, x = flatten_gradient(dx, x), x.vector
-        if dx is not None and not is_inexact(x):  # which rules would round, and some backends refuse
+        if dx is not None and not is_inexact(x):  # rules would round it, and some backends refuse it
             got = dtype_name(x) if is_array(x) else name_kind(x)
             raise ValueError(
                 f"update expects floating numbers as a parameter{tell_place(path)}, as setup saw, got {got}"
@@ -242,7 +243,7 @@ def _gather(
 
 
 def _rebuild(plan: Any, state: Any, x: Any, done: list[tuple[list[Leaf], list[Array]]]) -> tuple[Any, Any]:
-    """Put what is done in its places."""
+    """Build the next leaves and parameters, with the results that a plan names in their places."""
     if plan is None:
         return state, x
     if isinstance(plan, tuple):
@@ -257,7 +258,7 @@ def _rebuild(plan: Any, state: Any, x: Any, done: list[tuple[list[Leaf], list[Ar
 
 
 def _list_ties(state: Any, path: Path = ()) -> list[tuple[Path, Path]]:
-    """List the places of tied parameters, each with the place that has the leaf."""
+    """List the further places of parameters that occur several times, each with the place that has the leaf."""
     if state is None or isinstance(state, Leaf):
         return []
     if isinstance(state, Tied):

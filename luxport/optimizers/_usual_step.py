@@ -1,6 +1,6 @@
-"""The usual step: nested dicts of arrays that share one rule and one clock, each with a gradient like itself.
+"""A fast path for the usual step: nested dicts of arrays with one rule and one clock, each with a gradient like it.
 
-What is unusual is left to `luxport.optimizers._updates`, which also says what is wrong.
+Everything else, errors included, is left to `luxport.optimizers._updates`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _WIDE = ("float32", "float64", "complex64", "complex128")
 
 
 def step_together(state: OptimizerState, ps: Any, grads: Any, *, in_place: bool) -> tuple[OptimizerState, Any] | None:
-    """Return the next state and parameters, the same trees where memory was written over; None if it is unusual."""
+    """Return the next state and parameters, the given trees if their arrays were overwritten; None if not usual."""
     groups, leaves = state
     if len(groups) != 1:
         return None
@@ -42,7 +42,7 @@ def step_together(state: OptimizerState, ps: Any, grads: Any, *, in_place: bool)
 
 
 def keeps_kind(kept: Any, x: Array) -> bool:
-    """Tell whether what a rule keeps, the first of several, is complex as the parameter is, or real; or no array."""
+    """Tell whether the first array that a rule keeps is complex or real as its parameter is; true without an array."""
     first = kept[0] if type(kept) is tuple and kept else kept
     if getattr(first, "dtype", x.dtype) == x.dtype or not is_inexact(first):
         return True
@@ -50,7 +50,7 @@ def keeps_kind(kept: Any, x: Array) -> bool:
 
 
 def gather_usual(state: Any, x: Any, dx: Any, states: list[Any], xs: list[Array], dxs: list[Array]) -> bool:
-    """List what rules keep, arrays and gradients, in the order of the parameters; False where anything is unusual."""
+    """Append states, arrays and gradients to the lists, in the parameters' order; return False if not usual."""
     if type(x) is not dict or type(state) is not dict or type(dx) is not dict or not len(x) == len(state) == len(dx):
         return False
     for key, value in x.items():
@@ -69,12 +69,12 @@ def gather_usual(state: Any, x: Any, dx: Any, states: list[Any], xs: list[Array]
 
 
 def _fit(xs: list[Array], dxs: list[Any]) -> bool:
-    """Tell whether there are arrays, all of one dtype, and each gradient is like its own."""
+    """Tell whether there are arrays, all of one dtype, each with a gradient of its shape and dtype."""
     try:
         dtypes = [x.dtype for x in xs]
         alike = dtypes.count(dtypes[0]) == len(xs) and [dx.dtype for dx in dxs] == dtypes
         return alike and [dx.shape for dx in dxs] == [x.shape for x in xs]
-    except (AttributeError, IndexError):  # a gradient is None; there are no arrays
+    except (AttributeError, IndexError):  # a gradient is None, or there are no arrays
         return False
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import is_dataclass, replace
 
 import jax
 import numpy as np
@@ -25,6 +26,7 @@ from luxport.optimizers import (
 )
 from luxport.tree.static import Static
 
+COMPOUND = ("AccumGrad", "MixedPrecision", "OptimizerChain", "Scheduler")
 PS = {"a": {"w": np.ones(2)}, "b": [np.ones(1), np.ones(3)]}
 COMPILERS = {
     "jax": jax.jit,
@@ -52,6 +54,22 @@ def test_frozen_leaves_are_adjusted_too():
     """runtests.jl:342-346 adjusts between freeze and thaw."""
     state = optimizers.thaw(optimizers.adjust(optimizers.freeze(optimizers.setup(Descent(0.1), PS)), 0.3))
     assert rates(state) == [0.3, 0.3, 0.3] and state.leaves["a"]["w"].frozen is None
+
+
+RULES = [
+    kind() for name in optimizers.__all__ if is_dataclass(kind := getattr(optimizers, name)) and name not in COMPOUND
+]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=repr)
+def test_every_number_of_a_rule_is_adjusted(rule):
+    state = optimizers.setup(rule, {"w": np.ones(2)})
+    numbers = state.groups[0].values
+    for name in numbers:
+        value = getattr(rule, name)
+        other = tuple(0.5 * one for one in value) if isinstance(value, tuple) else 0.5 * value
+        adjusted = optimizers.current_rule(optimizers.adjust(state, **{name: other}))
+        assert adjusted == replace(rule, **{name: other})
 
 
 def test_what_cannot_be_adjusted():

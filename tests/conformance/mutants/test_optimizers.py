@@ -38,7 +38,7 @@ MUTANTS: Mutants = {
     "AdamW's decay in the gradient": fault(
         optimizers.AdamW,
         "(*xs, *dxs, *ms, *vs)",
-        "(*xs, *[dx + rule.lambda_ * x for dx, x in zip(dxs, xs)], *ms, *vs)",
+        "(*xs, *[dx + self.lambda_ * x for dx, x in zip(dxs, xs)], *ms, *vs)",
         "optimizers.adam_w_steps",
     ),
     "Nesterov is Momentum": fault(
