@@ -1,4 +1,4 @@
-"""Julia's values as plain Python, and what its packages wrap them in."""
+"""Python classes for the values that Julia programs save: structs, symbols, functions, types, and how to walk them."""
 
 from ._functions import Function as Function
 from ._functions import Method as Method

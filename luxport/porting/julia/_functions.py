@@ -1,4 +1,4 @@
-"""Julia's functions and their lowered code, which is text for people: nobody but Julia can run it."""
+"""Classes for Julia's functions and their lowered code. The code can be printed; only Julia can run it."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ __all__ = ["Function", "Method"]
 class Method:
     """One method of an anonymous function, in Julia's lowered form.
 
-    ``arguments`` are the names of its arguments, the function itself left out. ``slots`` are the names of all local
-    variables, the function's own first: slot n of the code is ``slots[n - 1]``. ``statements`` is the code, whose parts
-    are of the type `Struct`: expressions ``Core.Expr`` (head, arguments), results ``Core.SSAValue`` (the 1-based number
+    ``arguments`` are the names of its arguments, without the function itself. ``slots`` are the names of all local
+    variables, the function's own first: slot n of the code is ``slots[n - 1]``. ``statements`` is the code as values of
+    type `Struct`: expressions ``Core.Expr`` (head, arguments), results ``Core.SSAValue`` (the 1-based number
     of the statement), variables ``Core.SlotNumber``, globals ``Core.GlobalRef`` (module, name). ``code`` is the whole
     ``Core.CodeInfo``.
     """
@@ -37,14 +37,14 @@ class Method:
 
     def __str__(self) -> str:
         """Return the code as text, one statement a line."""
-        return _write(self)
+        return _write_method(self)
 
 
 @dataclass(frozen=True, eq=False)
 class Function:
-    """A function by name, or a closure with what it captured.
+    """A named function, or a closure with the variables it captured.
 
-    A named function has a type like ``typeof(NNlib.relu)``, whose name is ``#relu``; ``name`` leaves the mark out.
+    A named function has a type like ``typeof(NNlib.relu)``, whose name is ``#relu``; ``name`` drops the ``#``.
     An anonymous function has a name like ``#3#4``, and in BSON ``methods`` has its lowered code.
     """
 
@@ -54,7 +54,7 @@ class Function:
 
     @property
     def name(self) -> str:
-        """The name without the mark of a function's type, ``"relu"``."""
+        """The name without the ``#`` that begins the name of a function's type: ``"relu"``."""
         return self.type.name.removeprefix("#") if not self.anonymous else self.type.name
 
     @property
@@ -64,12 +64,12 @@ class Function:
 
     @property
     def anonymous(self) -> bool:
-        """Whether the function was written in place, as ``x -> ...``."""
+        """Whether the function has no name of its own, as ``x -> ...``."""
         return bool(self.type.methods) or "#" in self.type.name.removeprefix("#")
 
     @property
     def methods(self) -> list[Method]:
-        """The lowered code; empty for a named function, and in JLD2, which stores functions by name only."""
+        """The lowered code. Empty for a named function and in JLD2, which stores functions by name only."""
         return self.type.methods
 
     @reprlib.recursive_repr()
@@ -78,32 +78,35 @@ class Function:
         return f"Function({self.path}{captured})"
 
 
-_LONGEST = 4000
+_MOST_NODES = 4000
 _LONGEST_NAME = 200
 
 
-def _write(method: Method) -> str:
-    """Return a method as text: its head, and one numbered statement a line."""
+def _write_method(method: Method) -> str:
+    """Return a method as text: a line with its name and arguments, then one numbered line a statement."""
     printer = _Printer(method)
     arguments = ", ".join(name[:_LONGEST_NAME] for name in method.arguments[:_LONGEST_NAME])
     lines = [f"function {method.name[:_LONGEST_NAME]}({arguments})  # {method.file[:_LONGEST_NAME]}:{method.line}"]
     for number, statement in enumerate(method.statements, 1):
         lines.append(f"    %{number} = {printer.show(statement)}")
-        if printer.full:
+        if printer.is_full:
             break
     return "\n".join([*lines, "end"])
 
 
 class _Printer:
-    """Prints statements; what refers to itself, or is long by sharing, ends in an ellipsis."""
+    """Print statements, at most `_MOST_NODES` nodes of them.
+
+    A value that contains itself, or one that appears very often, would otherwise be printed without end.
+    """
 
     def __init__(self, method: Method) -> None:
         self._slots = method.slots
-        self._left = _LONGEST
+        self._left = _MOST_NODES
 
     @property
-    def full(self) -> bool:
-        """Whether no more is printed."""
+    def is_full(self) -> bool:
+        """Whether the limit is reached, so that nothing more is printed."""
         return self._left < 0
 
     def show(self, node: Any, depth: int = 0) -> str:
@@ -147,7 +150,7 @@ class _Printer:
         shown = []
         for node in nodes:
             shown.append(self.show(node, depth + 1))
-            if self.full:
+            if self.is_full:
                 break
         return ", ".join(shown)
 

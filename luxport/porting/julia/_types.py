@@ -1,4 +1,4 @@
-"""Julia's types, and how Julia writes them."""
+"""Classes for Julia's types, which print in Julia's own notation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["BOTTOM", "TypeName", "TypeVar", "Union", "UnionAll", "split_dotted",
 class TypeName:
     """A concrete type: the modules it is in, its name, and its parameters (types, numbers, symbols, tuples).
 
-    ``str`` gives Julia's own notation. For an anonymous function ``methods`` has its code; it is no part of equality.
+    ``str`` gives Julia's notation. For an anonymous function ``methods`` has its code, which equality ignores.
 
     >>> float32 = TypeName(("Core",), "Float32")
     >>> str(TypeName(("Core",), "Array", (float32, 2)))
@@ -36,12 +36,12 @@ class TypeName:
 
 
 BOTTOM: Final = TypeName(("Core",), "Union{}")
-"""The type without values, ``Union{}``."""
+"""Julia's empty type ``Union{}``, which has no values."""
 
 
 @dataclass(frozen=True)
 class TypeVar:
-    """A variable of a `UnionAll`, with its bounds."""
+    """A type variable of a `UnionAll`, with its lower and upper bound."""
 
     name: str
     lower: Any = BOTTOM
@@ -53,7 +53,7 @@ class TypeVar:
 
 @dataclass(frozen=True)
 class UnionAll:
-    """``body where variable``."""
+    """A type with a free type variable: ``body where variable``."""
 
     variable: Any
     body: Any
@@ -64,7 +64,7 @@ class UnionAll:
 
 @dataclass(frozen=True)
 class Union:
-    """``Union{types...}``."""
+    """A union of types: ``Union{types...}``."""
 
     types: tuple[Any, ...]
 
@@ -73,7 +73,7 @@ class Union:
 
 
 def name_type(value: Value) -> str:
-    """Return the type of a value as a message names it: with its modules, and without its parameters.
+    """Return the name of a value's type for a message: with its modules, without its parameters.
 
     >>> name_type(Struct(TypeName(("Flux",), "Chain", (TypeName((), "Tuple"),)), []))
     'Flux.Chain'
@@ -84,14 +84,14 @@ def name_type(value: Value) -> str:
 
 
 def split_dotted(path: str) -> tuple[tuple[str, ...], str]:
-    """Split a dotted name into modules and name, without a leading ``Main`` before another module.
+    """Split a dotted name into its modules and the name; a leading ``Main`` before another module is dropped.
 
-    A function's type begins with ``#`` and may have dots of its own.
+    The name of a function's type begins with ``#`` and may itself contain dots.
 
     >>> split_dotted("Main.Base.#identity"), split_dotted("Main.Policy"), split_dotted("Base.#.+")
     ((('Base',), '#identity'), (('Main',), 'Policy'), (('Base',), '#.+'))
 
-    So may a module's name, where it is a notebook's:
+    The module of a notebook has a ``#`` in its name, too:
 
     >>> split_dotted("Main.workspace#4.Policy"), split_dotted("Main.workspace#4.#relu")
     ((('workspace#4',), 'Policy'), (('workspace#4',), '#relu'))
@@ -103,7 +103,7 @@ def split_dotted(path: str) -> tuple[tuple[str, ...], str]:
 
 
 def drop_main(modules: tuple[str, ...]) -> tuple[str, ...]:
-    """Leave out a leading ``Main`` before another module."""
+    """Return module names without a leading ``Main``, which is kept only where it stands alone."""
     return modules[1:] if len(modules) > 1 and modules[0] == "Main" else modules
 
 

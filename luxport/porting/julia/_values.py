@@ -1,4 +1,4 @@
-"""Julia's values as plain Python: the tree that the readers of BSON.jl and JLD2 both give.
+"""Classes for Julia's values: the tree that the readers of BSON.jl and JLD2 return.
 
 ===========================  ==================================================================
 in Julia                     here
@@ -12,7 +12,7 @@ other numbers                NumPy scalars: ``numpy.float32``, ``numpy.uint8``, 
 ``Array`` of numbers         ``numpy.ndarray``, axes reversed, read-only, without a copy where aligned
 other ``Vector``             ``list``
 other ``Array``              ``numpy.ndarray`` of objects, axes reversed
-``Array`` of empty elements  `Filled`: one element and a shape
+``Array`` of singletons      `Filled`: one element and a shape
 ``Array`` of unknown bits    `BitsArray`: the element type, a shape and the bytes
 ``Tuple``, ``SimpleVector``  ``tuple``
 ``NamedTuple``               `NamedTuple`
@@ -22,19 +22,19 @@ a struct                     `Struct`: its type, its fields and, where the forma
 a function or a closure      `Function`: its type, what it captured and, in BSON, its lowered code
 ``Module``                   `Module`
 a type                       `TypeName`, `UnionAll`, `Union`, `TypeVar`
-a primitive value            `Bits`, if its type is none of the above
+other primitive values       `Bits`
 an object saved as another   `Converted`
-memory of a GPU, a pointer   `Unavailable`: the file never held it
+memory of a GPU, a pointer   `Unavailable`: such values are never written to a file
 ===========================  ==================================================================
 
-Names of modules have no leading ``Main`` where another module follows: ``Main.Base`` is ``Base``.
-BSON does not tell Int32 from Int64, nor ``Vector{Any}`` from other vectors of objects: they are ``int`` and ``list``.
+A leading ``Main`` before another module is dropped from names: ``Main.Base`` is ``Base``.
+BSON does not distinguish Int32 from Int64, nor ``Vector{Any}`` from other vectors of objects: ``int`` and ``list``.
 It stores the fields of a struct without names, so ``Struct.names`` is ``None`` there. JLD2 stores names, but files
-of JLD2 before 0.4.54 leave out the fields without data (functions, ``nothing``, empty tuples): then ``names`` lacks
-them, and the parameters of the type say what they were.
+of JLD2 before 0.4.54 omit fields without data (functions, ``nothing``, empty tuples): then ``names`` lacks them, and
+only the parameters of the type say what they were.
 
-The tree is a graph: an object that Julia shared is one object here, and a mutable struct may contain itself. Whoever
-walks it keeps a memo, as `walk` does. Nothing in it may be changed.
+The tree is really a graph: an object that Julia shared is one object here, too, and a mutable struct may contain
+itself. Code that walks it must remember what it has seen, as `walk` does, and must not change anything.
 """
 
 from __future__ import annotations
@@ -87,14 +87,14 @@ UNDEFINED: Final = _Singleton("UNDEFINED")
 
 @dataclass(frozen=True)
 class Symbol:
-    """``:name``."""
+    """A symbol, ``:name``."""
 
     name: str
 
 
 @dataclass(frozen=True)
 class Char:
-    """One character. Its ``value`` is empty where Julia's was no valid Unicode."""
+    """One character; ``value`` is empty if Julia's was not valid Unicode."""
 
     value: str
 
@@ -108,7 +108,7 @@ class Module:
 
 @dataclass(frozen=True)
 class NamedTuple:
-    """``(names[0] = values[0], ...)``."""
+    """A named tuple, ``(names[0] = values[0], ...)``."""
 
     names: tuple[str, ...]
     values: tuple[Any, ...]
@@ -119,7 +119,7 @@ class NamedTuple:
 
 @dataclass(frozen=True, eq=False)
 class Struct:
-    """A value of a composite type: its fields in order, and their names where the format has them (else None)."""
+    """A struct: its fields in order, and their names, or None where the file has none."""
 
     type: Any
     fields: list[Any]
@@ -141,7 +141,7 @@ class Struct:
 
 @dataclass(frozen=True, eq=False)
 class Dict:
-    """An ``AbstractDict`` with its type and its ``(key, value)`` pairs in the order of the file."""
+    """A dictionary: its type and its ``(key, value)`` pairs in the order of the file."""
 
     type: Any
     pairs: list[tuple[Any, Any]]
@@ -149,7 +149,7 @@ class Dict:
 
 @dataclass(frozen=True)
 class Bits:
-    """A value of a primitive type that has no counterpart here, as its bytes (little-endian)."""
+    """A value of a primitive type without a counterpart in Python, as its little-endian bytes."""
 
     type: Any
     data: bytes
@@ -157,7 +157,7 @@ class Bits:
 
 @dataclass(frozen=True, eq=False)
 class BitsArray:
-    """An array whose elements are plain bits of a type that has no counterpart here; the axes are reversed."""
+    """An array of a bits type without a counterpart in NumPy: its bytes, and its shape with the axes reversed."""
 
     type: Any
     shape: tuple[int, ...]
@@ -166,7 +166,7 @@ class BitsArray:
 
 @dataclass(frozen=True, eq=False)
 class Filled:
-    """An array of ``shape`` whose elements are all ``value`` because their type has only one."""
+    """An array of ``shape`` whose elements are all ``value``, because their type has only that one value."""
 
     value: Any
     shape: tuple[int, ...]
@@ -174,7 +174,7 @@ class Filled:
 
 @dataclass(frozen=True, eq=False)
 class Converted:
-    """An object of ``type`` that its package saved as another value."""
+    """An object of ``type`` that its package saved as a value of another type."""
 
     type: Any
     value: Any
@@ -182,14 +182,14 @@ class Converted:
 
 @dataclass(frozen=True)
 class Unavailable:
-    """A value that the file does not hold, and why."""
+    """A value that the file does not contain, and the reason."""
 
     type: Any
     reason: str
 
 
 def format_integer(number: int) -> str:
-    """Return a whole number as text; one of thousands of digits, which Python does not write in tens, in sixteens.
+    """Return an integer as text: in decimal, or in hexadecimal if Python refuses because it has thousands of digits.
 
     >>> format_integer(-12), format_integer(1 << 4000)[:6]
     ('-12', '0x1000')

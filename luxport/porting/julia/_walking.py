@@ -1,4 +1,4 @@
-"""Going through a tree of Julia's values."""
+"""Iterate over a tree of Julia's values, each once, although values may be shared or contain themselves."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["yield_children", "yield_values", "walk"]
 
 
 def yield_children(value: Value) -> Iterator[tuple[str, Value]]:
-    """Yield what a value contains, each with the name or the position it has there; types are not entered."""
+    """Yield the values directly inside a value, each with its name or position; types are not entered."""
     match value:
         case dict():
             yield from value.items()
@@ -37,7 +37,7 @@ def yield_children(value: Value) -> Iterator[tuple[str, Value]]:
             names = value.names or tuple(str(i) for i in range(len(value.fields)))
             yield from zip(names, value.fields, strict=True)
         case Dict():
-            yield from ((_tell_key(key), child) for key, child in value.pairs)
+            yield from ((_describe_key(key), child) for key, child in value.pairs)
         case Function():
             names = value.names or tuple(str(i) for i in range(len(value.captured)))
             yield from zip(names, value.captured, strict=True)
@@ -50,13 +50,13 @@ def yield_children(value: Value) -> Iterator[tuple[str, Value]]:
 
 
 def walk(tree: Value) -> Iterator[tuple[tuple[str, ...], Value]]:
-    """Yield every value of a tree once, with the path on which it was first met, parents before children.
+    """Yield every value of a tree once, parents before children, with the path on which it was first reached.
 
     >>> [(path, value) for path, value in walk({"a": [1, None]}) if path]
     [(('a',), [1, None]), (('a', '0'), 1), (('a', '1'), None)]
     """
     seen: set[int] = set()
-    # A path is made when its value is reached: thousands that wait, each thousands long, would not fit into memory.
+    # A path is built only when its value is reached: the paths of all pending values could fill the memory.
     pending: list[tuple[tuple[str, ...], str | None, Value]] = [((), None, tree)]
     while pending:
         path, name, value = pending.pop()
@@ -70,7 +70,7 @@ def walk(tree: Value) -> Iterator[tuple[tuple[str, ...], Value]]:
 
 
 def yield_values(tree: Value) -> Iterator[Value]:
-    """Yield every value of a tree once, in the order of `walk`, whose paths cost more the deeper the tree is."""
+    """Yield every value of a tree once, in the order of `walk` but without paths, which are costly in deep trees."""
     seen: set[int] = set()
     pending: list[Value] = [tree]
     while pending:
@@ -98,11 +98,12 @@ def _can_be_shared(value: Value) -> bool:
     return isinstance(value, _CONTAINERS) and value != ()
 
 
-# What can be shared; numbers and strings may be one object in many places and still be many values.
+# Types whose objects are visited once. Python may reuse one object for equal numbers or strings, which are still
+# separate values.
 _CONTAINERS = (dict, list, tuple, NamedTuple, Struct, Dict, Function, Converted, Filled)
 
 
-def _tell_key(key: Value) -> str:
+def _describe_key(key: Value) -> str:
     match key:
         case str():
             return key

@@ -1,16 +1,16 @@
-"""ComponentArrays.jl's vectors as the named trees that their axes describe.
+"""Read the vectors of ComponentArrays.jl as the named trees that the types of their axes describe.
 
-The vector holds all numbers; where each has its place is said by the type of the axes alone, in every version of the
-package:
+The vector holds all numbers. Which of them belong to which entry is encoded in the type of the axes alone, in every
+version of the package:
 
 ==================================  =============================================================
-an entry of an axis                 what is there
+an entry of an axis                 what it describes
 ==================================  =============================================================
 ``3``                               one number
 ``2:7``                             a vector
-``ViewAxis(2:7, Axis(...))``        a tree, whose own entries count from the first number of its part
+``ViewAxis(2:7, Axis(...))``        a tree, whose entries are counted from the start of that range
 ``ViewAxis(2:7, ShapedAxis((2,3)))``  an array; ``Shaped1DAxis`` a vector
-``ViewAxis(2:7, PartitionedAxis)``  a list of trees, one after the other
+``ViewAxis(2:7, PartitionedAxis)``  a list of trees of equal size
 ``(2:7, (...))``, ``(2:7, 3, (...))``  a tree, a list of trees: versions 0.1 and 0.2
 ==================================  =============================================================
 """
@@ -39,9 +39,9 @@ def is_component_array(value: Any) -> bool:
 
 
 def read_component_tree(value: julia.Struct) -> Any:
-    """Return what a ComponentArray holds: a `julia.NamedTuple` of views; the plain array if it has no names.
+    """Return a ComponentArray as a `julia.NamedTuple` of views, or as a plain array if its axes have no names.
 
-    Raises: FileFormatError if the vector is not in the file, or the axes name places outside it
+    Raises: FileFormatError if the vector is not in the file, or an axis has indices outside it
 
     >>> span = julia.Struct(julia.TypeName(("Base",), "UnitRange"), [1, 2])
     >>> axis = julia.TypeName(("ComponentArrays",), "Axis", (julia.NamedTuple(("bias", "scale"), (span, 3)),))
@@ -51,56 +51,56 @@ def read_component_tree(value: julia.Struct) -> Any:
     """
     data = unwrap_array(value.fields[0] if value.fields else None, value.type.name)
     axes = _list_axes(value.type)
-    # The rows or columns of a matrix may have names too, but parameters have one axis.
+    # The axes of a matrix may have names, too, but parameters are always saved as a vector.
     if data.ndim != 1 or len(axes) != 1:
         return data
-    return _take_part(data, axes[0])
+    return _apply_axis(data, axes[0])
 
 
 def _list_axes(type: julia.TypeName) -> tuple[Any, ...]:
-    """Return the types of the axes: the parameter that is a tuple of such."""
+    """Return the types of the axes, which are in the one type parameter that is a tuple of axes."""
     for parameter in type.params:
         axes = find_tuple_types(parameter)
-        if axes and all(_name(axis).endswith("Axis") for axis in axes):
+        if axes and all(_read_type_name(axis).endswith("Axis") for axis in axes):
             return axes
     return ()
 
 
-def _take_part(data: np.ndarray, axis: Any) -> Any:
-    """Return what an axis says of a vector."""
+def _apply_axis(data: np.ndarray, axis: Any) -> Any:
+    """Return a vector in the form that an axis gives it: a tree, an array, a list of trees, or the vector itself."""
     params = _list_params(axis)
-    match _name(axis):
+    match _read_type_name(axis):
         case "Axis":
             index_map = params[0] if params else None
             return _make_tree(data, index_map) if isinstance(index_map, julia.NamedTuple) and index_map.names else data
         case name if name in _SHAPES and params:
             return _shape_data(data, params[0])
         case "PartitionedAxis" if params and isinstance(params[0], int):
-            return _cut_pieces(data, params[0], params[-1])
+            return _split_partitions(data, params[0], params[-1])
     return data
 
 
 def _make_tree(data: np.ndarray, index_map: julia.NamedTuple) -> julia.NamedTuple:
-    return julia.NamedTuple(index_map.names, tuple([_take_entry(data, entry) for entry in index_map.values]))
+    return julia.NamedTuple(index_map.names, tuple([_read_entry(data, entry) for entry in index_map.values]))
 
 
-def _take_entry(data: np.ndarray, entry: Any) -> Any:
+def _read_entry(data: np.ndarray, entry: Any) -> Any:
     match entry:
         case tuple() if len(entry) == 2 and isinstance(entry[1], julia.NamedTuple):
-            return _make_tree(_take_view(data, entry[0]), entry[1])
+            return _make_tree(_slice_entry(data, entry[0]), entry[1])
         case tuple() if len(entry) == 3 and isinstance(entry[1], int):
-            part = _take_view(data, entry[0])
+            part = _slice_entry(data, entry[0])
             inner = julia.TypeName((), "Axis", (entry[2],))
-            return _cut_pieces(part, entry[1], inner)
-    if _name(entry) == "ViewAxis" and _list_params(entry):
-        return _take_part(_take_view(data, _list_params(entry)[0]), _list_params(entry)[-1])
-    return _take_view(data, entry)
+            return _split_partitions(part, entry[1], inner)
+    if _read_type_name(entry) == "ViewAxis" and _list_params(entry):
+        return _apply_axis(_slice_entry(data, _list_params(entry)[0]), _list_params(entry)[-1])
+    return _slice_entry(data, entry)
 
 
-def _cut_pieces(data: np.ndarray, size: int, axis: Any) -> list[Any]:
+def _split_partitions(data: np.ndarray, size: int, axis: Any) -> list[Any]:
     if size <= 0 or data.size % size:
-        raise FileFormatError(f"a ComponentArray has {data.size} numbers in parts of {size}")
-    return [_take_part(data[start : start + size], axis) for start in range(0, data.size, size)]
+        raise FileFormatError(f"a ComponentArray has {data.size} numbers in parts of {size}: not a multiple")
+    return [_apply_axis(data[start : start + size], axis) for start in range(0, data.size, size)]
 
 
 def _shape_data(data: np.ndarray, shape: Any) -> np.ndarray:
@@ -110,21 +110,21 @@ def _shape_data(data: np.ndarray, shape: Any) -> np.ndarray:
     return data.reshape(sizes[::-1])
 
 
-def _take_view(data: np.ndarray, place: Any) -> Any:
-    """Return one number or a run of them by 1-based places."""
+def _slice_entry(data: np.ndarray, place: Any) -> Any:
+    """Return the number or the range of numbers at 1-based indices."""
     if not np.ndim(data):
-        raise FileFormatError(f"a ComponentArray has a part {place!r} of a single number")
+        raise FileFormatError(f"a ComponentArray has an entry at {place!r} of a single number")
     if isinstance(place, int) and 1 <= place <= data.size:
         return data[place - 1]
-    if _name(place) == "UnitRange" and isinstance(place, julia.Struct) and len(place.fields) == 2:
+    if _read_type_name(place) == "UnitRange" and isinstance(place, julia.Struct) and len(place.fields) == 2:
         first, last = place.fields
         if isinstance(first, int) and isinstance(last, int) and 1 <= first <= last + 1 <= data.size + 1:
             return data[first - 1 : last]
     raise FileFormatError(f"a ComponentArray of {data.size} numbers has an entry at {str(place)[:60]}")
 
 
-def _name(axis: Any) -> str:
-    """The name of the type of an axis, which stands there itself or as its only value."""
+def _read_type_name(axis: Any) -> str:
+    """Return the name of an axis's type; an axis is given as a type or as the only value of that type."""
     type = axis.type if isinstance(axis, julia.Struct) else axis
     return type.name if isinstance(type, julia.TypeName) else ""
 

@@ -1,4 +1,4 @@
-"""What a file holds by name, at its top and inside: where parameters may be."""
+"""Find the entries of a saved file by name, at its top or nested, among which parameters are searched."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ _MOST = 200
 
 
 def list_children(value: Any) -> dict[str, Any]:
-    """Return what a value contains by name, or by position where there are no names; nothing of an array."""
+    """Return what a value contains by name or, where there are no names, by position; {} for an array of numbers."""
     if is_component_array(value):
         try:
             tree = read_component_tree(value)
         except FileFormatError:
             return {}
         return dict(julia.yield_children(tree)) if isinstance(tree, julia.NamedTuple) else {}
-    # An array of numbers is none; one of other things, a matrix of arrays say, has them by position.
+    # An array of numbers has no children; an array of objects, such as a matrix of arrays, has them by position.
     return {} if isinstance(value, np.ndarray) and value.dtype != object else dict(julia.yield_children(value))
 
 
 def find_entry_at(values: Mapping[str, Any], name: str) -> tuple[Any, Any]:
-    """Return the entry of a name, which may be dotted, and what it is in.
+    """Return the entry of a name, which may be dotted (``model.ps``), and the value that contains it.
 
     Raises: KeyError if there is none
 
@@ -45,7 +45,7 @@ def find_entry_at(values: Mapping[str, Any], name: str) -> tuple[Any, Any]:
     while dot:
         if first in values:
             found = list_children(values[first])
-            with suppress(KeyError):  # a longer name may go on with the dot
+            with suppress(KeyError):  # the name of an entry may itself contain dots
                 entry, parent = find_entry_at(found, rest)
                 return entry, values[first] if parent is found else parent
         more, dot, rest = rest.partition(".")
@@ -54,7 +54,7 @@ def find_entry_at(values: Mapping[str, Any], name: str) -> tuple[Any, Any]:
 
 
 def list_inner_entries(entries: Mapping[str, tuple[Any, Any]]) -> dict[str, tuple[Any, Any]]:
-    """Return what entries contain: by dotted names each value with what it is in. Optimisers are left out."""
+    """Return the entries directly inside entries: by dotted name, each with its container. Optimizers are skipped."""
     return dict(islice(_look_inside(entries), _MOST))
 
 
@@ -67,7 +67,7 @@ def _look_inside(entries: Mapping[str, tuple[Any, Any]]) -> Iterator[tuple[str, 
 
 
 def is_container(value: Any) -> bool:
-    """Tell what holds models and is none itself: a dictionary, or what has parameters and states side by side."""
+    """Return whether a value contains models rather than being one: a dict, or parameters beside their states."""
     return isinstance(value, (dict, julia.Dict)) or (
         isinstance(value, (julia.NamedTuple, julia.Struct)) and find_states_beside(value, None) is not None
     )
@@ -77,15 +77,15 @@ _MAY_HOLD = (dict, list, tuple, np.ndarray, julia.NamedTuple, julia.Struct, juli
 
 
 def _is_optimizer(name: str, value: Any) -> bool:
-    """Tell the state of an optimizer, whose moments are shaped as the parameters are."""
+    """Return whether a value is the state of an optimizer, whose moments have the same shapes as the parameters."""
     kind = value.type.path if isinstance(value, julia.Struct) and isinstance(value.type, julia.TypeName) else ""
-    if kind == "Optimisers.Restructure":  # what destructure makes of a model, besides the flat vector
+    if kind == "Optimisers.Restructure":  # contains the model, see `Optimisers.destructure`
         return False
     return name.rpartition(".")[2].lower().startswith("opt") or kind.startswith(("Optimisers.", "Flux.Optimise."))
 
 
 def find_states_beside(parent: Any, chosen: Any) -> Any:
-    """Return the states that are kept in the same place as parameters, None if none are."""
+    """Return the states stored in the same container as the chosen parameters, None if there are none."""
     found = list_children(parent)
     names = (*_STATES, "1") if isinstance(parent, tuple) else _STATES
     return next((found[name] for name in names if name in found and found[name] is not chosen), None)

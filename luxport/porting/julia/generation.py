@@ -1,4 +1,4 @@
-"""Which Flux wrote a model: what its structs have says so."""
+"""Infer which version of Flux wrote a file from its structs: the number, names and types of their fields."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from luxport.porting import julia
 __all__ = ["FIRST", "LAST", "describe_flux_generation", "find_flux_versions", "read_version", "find_versions_for"]
 
 FIRST, LAST = 6, 16
-"""The minor versions that are told apart: Flux 0.6 to 0.16."""
+"""The minor versions that can be distinguished: Flux 0.6 to 0.16."""
 
 _COUNTS: Mapping[tuple[str, int], tuple[int, int]] = {
     ("BatchNorm", 7): (10, 10),
@@ -43,7 +43,7 @@ _COUNTS: Mapping[tuple[str, int], tuple[int, int]] = {
     ("Recur", 2): (12, 14),
     ("Recur", 3): (FIRST, 11),
 }
-"""The minor versions, first and last, in which a struct has so many fields.
+"""The first and last minor version in which a struct has this number of fields.
 
 Source: the structs' definitions at Flux.jl's tags v0.6.0 to v0.16.11
 """
@@ -62,7 +62,7 @@ _NAMES: Mapping[tuple[str, str], tuple[int, int]] = {
     ("Maxout", "over"): (8, 12),
     ("Recur", "init"): (FIRST, 11),
 }
-"""Likewise for a field of that name, where the file has names: it may leave some out, so their number says nothing."""
+"""The versions in which a struct has a field of this name. A file with names may omit fields, so it is not counted."""
 
 _KINDS: Mapping[str, tuple[int, int]] = {
     "AlphaDropout": (8, LAST),
@@ -87,13 +87,13 @@ _KINDS: Mapping[str, tuple[int, int]] = {
     "Upsample": (12, LAST),
     "WeightNorm": (16, LAST),
 }
-"""Likewise for a struct that some versions have not."""
+"""The versions that have this struct, for structs that not all versions have."""
 
 
 def find_flux_versions(values: Any) -> tuple[int, int, list[str]]:
-    """Return the first and the last minor version of Flux that can have written values, and what says so.
+    """Return the first and last minor version of Flux that can have written values, and the evidence.
 
-    Nothing says so, or what does contradicts itself: 6 and 16, all that there are.
+    Without evidence, or if it is contradictory, these are 6 and 16: any version.
     """
     first, last, reasons = FIRST, LAST, []
     for reason, (low, high) in _yield_signs(values):
@@ -104,18 +104,18 @@ def find_flux_versions(values: Any) -> tuple[int, int, list[str]]:
 
 
 def find_versions_for(value: Any, values: Any) -> tuple[int, int]:
-    """Return the first and the last minor version of Flux that can have written one of the values of a file.
+    """Return the first and last minor version of Flux that can have written one of the values of a file.
 
-    All of the file speaks for it; where that contradicts itself, as two models of two versions do, the value alone.
+    The whole file is evidence. If it is contradictory, because it has models of two versions, only the value is used.
     """
     found = find_flux_versions(values)[:2]
     return found if found != (FIRST, LAST) else find_flux_versions(value)[:2]
 
 
 def read_version(caller: str, flux: str) -> tuple[int, int]:
-    """Return a version that a caller named, as the first and the last minor version.
+    """Parse a version of Flux such as '0.14' that a caller gave, as the pair of first and last minor version.
 
-    Raises: ValueError if it is none of those that are told apart
+    Raises: ValueError if it is not one of the versions that can be distinguished
     """
     found = re.fullmatch(r"v?0\.([1-9][0-9]?)(\.[0-9]+)?", flux)
     if found is None or not FIRST <= int(found[1]) <= LAST:
@@ -124,7 +124,7 @@ def read_version(caller: str, flux: str) -> tuple[int, int]:
 
 
 def describe_flux_generation(values: Any) -> tuple[str, list[str]]:
-    """Return the versions of Flux that can have written values, and what says so; ``""`` if nothing does.
+    """Return the versions of Flux that can have written values, and the evidence; ``""`` without any.
 
     >>> call = julia.TypeName(("Flux",), "Recur")
     >>> describe_flux_generation({"model": julia.Struct(call, [None, None])})

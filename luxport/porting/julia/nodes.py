@@ -1,4 +1,4 @@
-"""A tree of the readers, as parameters are looked for in it: its entries by name, and the arrays out of wrappers."""
+"""Look into a saved tree as a tree of parameters: entries by name, and arrays taken out of their wrappers."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ __all__ = ["read_entries", "has_arrays", "is_array", "is_node", "unwrap_node"]
 
 
 def read_entries(value: Any) -> dict[str, Any]:
-    """Return what a tree has by name: layers by their positions, the fields of Flux's structs by their last names."""
+    """Return the entries of a tree by name: layers as ``layer_1``, ..., fields of Flux's structs by newest name."""
     entries = _list_plain_entries(value)
     state = entries.get("state0")
-    if isinstance(state, tuple) and len(state) == 2:  # of an LSTMCell
+    if isinstance(state, tuple) and len(state) == 2:  # an LSTMCell's hidden and cell state
         entries = {**entries, "state0": state[0], "c": state[1]}
     return entries
 
@@ -50,12 +50,12 @@ def _list_plain_entries(value: Any) -> dict[str, Any]:
 
 
 def unwrap_node(value: Any) -> Any:
-    """Take an array out of its wrappers, and the list out of Zygote's or Flux's Params."""
+    """Return an array without its wrappers, or the list of arrays in Zygote's or Flux's ``Params``; else the value."""
     if isinstance(value, julia.Struct) and isinstance(value.type, julia.TypeName):
         name = value.type.name
         if name == "Params" and value.fields:
             order = value.fields[0]
-            # Zygote keeps the list in a Buffer since 0.5, beside a set of the same arrays.
+            # Since Zygote 0.5 the list is inside a Buffer, and a second field has the same arrays as a set.
             if isinstance(order, julia.Struct) and order.fields:
                 order = order.fields[0]
             return order if isinstance(order, (list, tuple)) else value
@@ -68,14 +68,14 @@ def unwrap_node(value: Any) -> Any:
 
 
 def is_node(value: Any) -> bool:
-    """Tell what may contain arrays."""
+    """Return whether a value can contain arrays."""
     return isinstance(value, (dict, tuple, list, julia.NamedTuple, julia.Dict, julia.Struct)) or (
         isinstance(value, np.ndarray) and value.dtype == object
     )
 
 
 def is_array(value: Any) -> bool:
-    """Tell an array of numbers."""
+    """Return whether a value is an array of numbers."""
     return isinstance(value, np.ndarray) and value.dtype.kind in "fciu"
 
 

@@ -1,4 +1,4 @@
-"""Julia's primitive types as NumPy's: numbers, truth values, characters, and arrays of them in our layout."""
+"""Convert Julia's primitive types to NumPy's: numbers, booleans, characters, and arrays of them in C order."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _POINTERS = ("Ptr", "CuPtr", "LLVMPtr", "PtrOrCuPtr")
 
 
 def find_number_type(type: Any) -> np.dtype[Any] | None:
-    """Return NumPy's type of a primitive or complex number type, None if it has none."""
+    """Return the NumPy dtype of a Julia number type, real or complex, None if NumPy has none."""
     if not isinstance(type, julia.TypeName):
         return None
     if type.module == ("Core",):
@@ -45,12 +45,12 @@ def find_number_type(type: Any) -> np.dtype[Any] | None:
 
 
 def find_complex_type(part: np.dtype[Any] | None) -> np.dtype[Any] | None:
-    """Return the complex type with real and imaginary parts of this type, None if NumPy has none."""
+    """Return the complex dtype whose real and imaginary parts have this dtype, None if NumPy has none."""
     return None if part is None else _COMPLEX.get(part)
 
 
 def find_element_size(type: Any) -> int | None:
-    """Return how many bytes an element of a plain type takes, None if that is unknown."""
+    """Return the number of bytes of an element of a primitive type, None if it is unknown."""
     dtype = find_number_type(type)
     if dtype is not None:
         return dtype.itemsize
@@ -67,14 +67,14 @@ def find_element_size(type: Any) -> int | None:
 
 
 def make_scalar(number: np.generic) -> Any:
-    """Return a NumPy scalar as Python's bool, int or float where that says as much as the Julia type."""
+    """Return a NumPy scalar as bool, int or float if Julia's type is their equivalent, else the scalar itself."""
     return number.item() if number.dtype.str in ("|b1", "<i8", "<f8") else number
 
 
 def read_value(type: Any, data: memoryview, offset: int) -> Any:
-    """Return one value of a primitive type from its bytes.
+    """Return a value of a primitive type, read from its bytes.
 
-    Raises: FileFormatError if the number of bytes is not the type's
+    Raises: FileFormatError if the number of bytes is wrong for the type
     """
     size = find_element_size(type)
     if size is not None and len(data) != size:
@@ -96,9 +96,9 @@ def read_value(type: Any, data: memoryview, offset: int) -> Any:
 
 
 def read_array(type: Any, data: memoryview, shape: tuple[int, ...], offset: int) -> Any:
-    """Return an array of plain bits, in C order with ``shape`` (Julia's, reversed); a view of ``data`` where aligned.
+    """Return an array of bits types in C order, of ``shape`` (Julia's reversed); a view of ``data`` where aligned.
 
-    Raises: FileFormatError if the number of bytes does not fit the shape
+    Raises: FileFormatError if the number of bytes is wrong for the shape
     """
     size = find_element_size(type)
     count = math.prod(shape)
@@ -118,7 +118,7 @@ def read_array(type: Any, data: memoryview, shape: tuple[int, ...], offset: int)
             values = [_read_character(data[i : i + 4]) for i in range(0, len(data), 4)]
             return values if len(shape) == 1 else make_object_array(values, shape)
         case julia.TypeName(name="BFloat16"):
-            # The upper half of a float32: every value is kept.
+            # A bfloat16 is the upper half of a float32, so the conversion is exact.
             upper = np.frombuffer(data, "<u2").astype("<u4") << 16
             return upper.view("<f4").reshape(shape)
         case _:
@@ -126,7 +126,7 @@ def read_array(type: Any, data: memoryview, shape: tuple[int, ...], offset: int)
 
 
 def list_items(array: julia.BitsArray) -> list[Any]:
-    """Return the elements of a vector of plain bits: tuples of numbers as tuples, all others as `julia.Bits`.
+    """Return the elements of a vector of bits types: tuples of numbers as tuples, all others as `julia.Bits`.
 
     >>> pair = julia.TypeName(("Core",), "Tuple", (julia.TypeName(("Core",), "Int64"),) * 2)
     >>> list_items(julia.BitsArray(pair, (1,), bytes([1, *bytes(7), 2, *bytes(7)])))
@@ -141,12 +141,12 @@ def list_items(array: julia.BitsArray) -> list[Any]:
         if record.itemsize * count == len(array.data):
             return np.frombuffer(array.data, record).tolist()
     size = len(array.data) // count if count else 0
-    # Elements without bytes are none: their number would be the file's word alone.
+    # Elements of no bytes are dropped: nothing in the file would limit their number, which could be astronomical.
     return [julia.Bits(array.type, array.data[i * size : (i + 1) * size]) for i in range(count if size else 0)]
 
 
 def make_object_array(values: list[Any], shape: tuple[int, ...]) -> np.ndarray:
-    """Return an array of Python objects; NumPy would take lists among them for further axes."""
+    """Return an array of Python objects. `np.array` would turn lists among the values into further axes."""
     result = np.empty(len(values), object)
     for i, value in enumerate(values):
         result[i] = value
@@ -154,9 +154,9 @@ def make_object_array(values: list[Any], shape: tuple[int, ...]) -> np.ndarray:
 
 
 def reverse_size(size: list[Any], offset: int) -> tuple[int, ...]:
-    """Return Julia's size as a shape.
+    """Return the size of a Julia array as a NumPy shape.
 
-    Raises: FileFormatError if an extent is no whole number, negative or beyond 2^62, or if there are more than 32
+    Raises: FileFormatError if a size is not an integer, negative or beyond 2^62, or if there are more than 32 axes
     """
     if len(size) > 32:
         raise FileFormatError(f"an array has {len(size)} axes, more than 32", offset=offset)
@@ -169,7 +169,7 @@ def reverse_size(size: list[Any], offset: int) -> tuple[int, ...]:
 
 
 def _align(array: np.ndarray) -> np.ndarray:
-    """Copy an array whose first byte is at an odd place: frameworks refuse such arrays, or are slow on them."""
+    """Return an array with aligned memory, copied if needed: frameworks refuse unaligned arrays or are slow on them."""
     if not array.flags.aligned:
         array = array.copy()
         array.flags.writeable = False
@@ -177,7 +177,7 @@ def _align(array: np.ndarray) -> np.ndarray:
 
 
 def _read_character(data: memoryview) -> julia.Char:
-    # Julia keeps the UTF-8 bytes of a character in the upper bytes of four, the first byte highest.
+    # A Julia Char is 32 bits: the UTF-8 bytes of the character, the first in the highest byte, padded with zeros.
     encoded = bytes(reversed(data)).rstrip(b"\0") or b"\0"
     try:
         text = encoded.decode()

@@ -1,4 +1,4 @@
-"""What both readers ask of types: that parameters can be parameters, and what values the empty types have."""
+"""Rules about Julia's types that the readers of BSON and JLD2 share: limits on their size, and types with one value."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PARAMETERS = (
     *(tuple, bool, int, float, str, np.generic, type(None)),
 )
 _LARGEST_TYPE, _LARGEST_OF_ALL, _BYTES = 200_000, 2_000_000, 16
-"""So large a type may be in any file, and in a large file: so many bytes for each of its parameters."""
+"""Limits on the size of a type: in any file, in the largest files, and one parameter for this many bytes of a file."""
 _DEEPEST_TYPE = 100
 _LONGEST_TUPLE = 65_536
 _LONGEST_EMPTY_TUPLE = 1024
@@ -28,18 +28,18 @@ _EMPTY = {"Core.Nothing": None, "Base.Missing": julia.MISSING, "BSON.Undef": jul
 
 
 class TypeSizes:
-    """Measures types when they are made: one that names itself, or is astronomically large by sharing, is refused.
+    """Check that types are small enough to print, compare and hash, which walk the whole type.
 
-    Printing, comparing and hashing a type walks it; this bounds what that can cost.
+    A type that contains itself, or whose shared parts make it astronomically large, is refused.
     """
 
     def __init__(self, file_size: int = 0) -> None:
         self._largest = max(_LARGEST_TYPE, min(file_size // _BYTES, _LARGEST_OF_ALL))
-        # Size and depth by identity. The values are kept with them, else another could come to have the same id.
+        # Size and depth by id. The value is kept, too, because after its deletion another value could get the same id.
         self._known: dict[int, tuple[int, int, Any]] = {}
 
     def check(self, params: tuple[Any, ...], offset: int) -> None:
-        """Raise FileFormatError if one of the parameters cannot be one."""
+        """Raise FileFormatError if one of the parameters is not a valid parameter, or all together are too large."""
         if sum(self._measure(param, offset)[0] for param in params) > self._largest:
             raise self._explain_too_large(offset)
 
@@ -54,7 +54,7 @@ class TypeSizes:
         if not isinstance(param, _PARAMETERS):
             raise FileFormatError(f"a type has a parameter that is a {type(param).__name__}", offset=offset)
         if isinstance(param, (bool, int, float, np.generic, type(None), julia.Symbol, str)):
-            return 1 + _name_size(param), 1
+            return 1 + _measure_name(param), 1
         size, depth, _ = self._known.get(id(param), (0, 0, None))
         if size:
             return size, depth
@@ -63,7 +63,7 @@ class TypeSizes:
         self._known[id(param)] = (0, 1, param)
         measures = [self._measure(part, offset) for part in _list_parts(param)]
         size, depth = (
-            1 + _name_size(param) + sum(size for size, _ in measures),
+            1 + _measure_name(param) + sum(size for size, _ in measures),
             1 + max((depth for _, depth in measures), default=0),
         )
         if size > self._largest or depth > _DEEPEST_TYPE:
@@ -72,8 +72,8 @@ class TypeSizes:
         return size, depth
 
 
-def _name_size(param: Any) -> int:
-    """Long names count like parameters: a type that has one a thousand times is as long as they all are."""
+def _measure_name(param: Any) -> int:
+    """Return the extra size of a long name: a type that has it a thousand times prints it a thousand times."""
     match param:
         case str():
             return len(param) // 64
@@ -104,17 +104,17 @@ def _list_parts(param: Any) -> list[Any]:
 
 
 def is_function(type: Any) -> bool:
-    """Return whether values of this type are functions: Julia names their types with a ``#``."""
+    """Return whether values of a type are functions: the names of their types begin with ``#``."""
     return isinstance(type, julia.TypeName) and type.name.startswith("#")
 
 
 def is_gpu_array(type: Any) -> bool:
-    """Return whether values of this type are arrays in the memory of a GPU."""
+    """Return whether values of a type are arrays in the memory of a GPU."""
     return isinstance(type, julia.TypeName) and type.name in _GPU_ARRAYS
 
 
 def mark_unavailable(value: julia.Struct) -> Any:
-    """Return an array in the memory of a GPU, or what says that no numbers of it are in the file."""
+    """Return an array in the memory of a GPU, as `julia.Unavailable` if its numbers were not written to the file."""
     inside = islice(julia.yield_values(value), 200)
     if any(isinstance(part, np.ndarray) and part.dtype != object for part in inside):
         return value
@@ -122,7 +122,7 @@ def mark_unavailable(value: julia.Struct) -> Any:
 
 
 def find_named_tuple_names(type: Any) -> tuple[str, ...] | None:
-    """Return the names in a ``NamedTuple`` type, None if it is another type or has none."""
+    """Return the names of a ``NamedTuple`` type, None for another type or if the names are free."""
     if not isinstance(type, julia.TypeName) or type.path != "Core.NamedTuple" or not type.params:
         return None
     names = type.params[0]
@@ -132,7 +132,7 @@ def find_named_tuple_names(type: Any) -> tuple[str, ...] | None:
 
 
 def find_tuple_types(type: Any) -> tuple[Any, ...] | None:
-    """Return the types of a tuple type's elements, None if it is another type or their number is open or absurd."""
+    """Return the element types of a tuple type, None for another type or if their number is free or implausible."""
     if not isinstance(type, julia.TypeName):
         return None
     if type.path == "Core.Tuple" or (type.name == "Tuple" and not type.module):
@@ -145,9 +145,9 @@ def find_tuple_types(type: Any) -> tuple[Any, ...] | None:
 
 
 def make_instance(type: Any, offset: int, depth: int = 0) -> Any:
-    """Return the value of a type that has only one: ``nothing``, a function, a tuple or struct of such.
+    """Return the only value of a singleton type: ``nothing``, a function, or a tuple or struct of singletons.
 
-    Raises: FileFormatError if the type is nested too deep, or is a tuple too long to be real
+    Raises: FileFormatError if the type is nested too deep, or is an implausibly long tuple
     """
     if depth > 50:
         raise FileFormatError("an empty type is nested more than 50 deep", offset=offset)
@@ -163,7 +163,7 @@ def make_instance(type: Any, offset: int, depth: int = 0) -> Any:
     if types is not None:
         if len(types) > _LONGEST_EMPTY_TUPLE:
             raise FileFormatError(f"an empty tuple of {len(types)} elements", offset=offset)
-        # One value stands for equal types, so that tuples of tuples cost no more than their description.
+        # Identical types share one value, so that tuples of tuples do not grow exponentially.
         values = {id(t): make_instance(t, offset, depth + 1) for t in {id(t): t for t in types}.values()}
         return tuple(values[id(t)] for t in types)
     names = find_named_tuple_names(type)

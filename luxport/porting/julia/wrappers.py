@@ -1,4 +1,4 @@
-"""The array inside Julia's wrappers: views, transposes, reshapes, and those of Tracker and of other packages."""
+"""Take the array out of Julia's wrappers: views, transposes, reshapes, and the array types of Tracker and others."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _DEEPEST = 16
 
 
 def unwrap_array(value: Any, what: str, depth: int = 0) -> Any:
-    """Return the array inside wrappers: Tracker's, parameters', transposes, reshapes, views.
+    """Return the array inside wrappers: tracked arrays, transposes, reshapes, permutations, views.
 
-    Raises: FileFormatError if there is none, or the file never held it
+    Raises: FileFormatError if there is none, or its numbers are not in the file
     """
     match value:
         case np.ndarray():
@@ -33,7 +33,7 @@ def unwrap_array(value: Any, what: str, depth: int = 0) -> Any:
 
             match name:
                 case "Transpose" | "Adjoint":
-                    # Of a vector, it is a row.
+                    # The transpose of a vector is a matrix of one row.
                     found = inner()
                     return found[:, None] if found.ndim == 1 else found.T
                 case "ReshapedArray" if len(fields) >= 2 and isinstance(fields[1], tuple):
@@ -45,7 +45,7 @@ def unwrap_array(value: Any, what: str, depth: int = 0) -> Any:
                     return _permute(inner(), value.type.params, what)
                 case "SubArray" if len(fields) >= 2 and isinstance(fields[1], tuple):
                     return _take_view(inner(), fields[1], what)
-                case "TrackedArray" if len(fields) >= 2:  # the tape, the data, the gradient
+                case "TrackedArray" if len(fields) >= 2:  # its fields: the tape, the data, the gradient
                     return inner(1)
                 case _ if "Array" in name:
                     return inner()
@@ -56,7 +56,7 @@ def _permute(parent: Any, params: tuple[Any, ...], what: str) -> Any:
     order = params[2] if len(params) > 2 else None
     axes = parent.ndim
     if not isinstance(order, tuple) or sorted(map(str, order)) != sorted(str(n) for n in range(1, axes + 1)):
-        raise FileFormatError(f"{what}: a PermutedDimsArray without its order")
+        raise FileFormatError(f"{what}: a PermutedDimsArray whose permutation is missing or not of its {axes} axes")
     return parent.transpose([axes - order[axes - 1 - axis] for axis in range(axes)])
 
 
@@ -68,7 +68,7 @@ def _take_view(parent: Any, indices: tuple[Any, ...], what: str) -> Any:
 
 
 def _read_places(index: Any, size: int, what: str) -> int | slice:
-    """Return 1-based places along an axis as Python's."""
+    """Return 1-based indices along an axis as a Python index or slice."""
     kind = index.type.name if isinstance(index, julia.Struct) and isinstance(index.type, julia.TypeName) else ""
     match kind, index:
         case _, int() if 1 <= index <= size:
@@ -79,4 +79,4 @@ def _read_places(index: Any, size: int, what: str) -> int | slice:
             return slice(first - 1, last)
         case "OneTo", julia.Struct(fields=[int(last)]) if 0 <= last <= size:
             return slice(0, last)
-    raise FileFormatError(f"{what}: a view of places that are not read: {julia.name_type(index)}")
+    raise FileFormatError(f"{what}: a view with an index that luxport cannot read: {julia.name_type(index)}")

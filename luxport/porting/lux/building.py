@@ -1,4 +1,4 @@
-"""What the builders of Lux's layers share: a struct on its way, with what stands beside it, and holes."""
+"""`Source`, through which the builders of Lux's layers read a saved struct, and layers for what is not Lux's."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = ["Source", "describe_value", "build_hole"]
 
 @dataclass(frozen=True)
 class Source:
-    """A struct on its way: its fields and flags by name, where in the model it is, what stands beside it."""
+    """A saved struct while it is ported: its fields and flags by name, its path, and its parameters and states."""
 
     kind: str
     struct: julia.Struct
@@ -36,7 +36,7 @@ class Source:
     flags: Mapping[str, bool]
     functions: Functions
     path: str
-    # Nodes of the trees of parameters and states; no parameters at all are None.
+    # The nodes for this struct in the trees of parameters and states; ps is None if the file has no parameters.
     ps: Any
     st: Any
     build: Callable[[Any, str, Any, Any], Ported]
@@ -46,58 +46,58 @@ class Source:
             raise FileFormatError(f"{self.path or 'the model'}: a Lux.{self.kind} without the field {name}")
         return read_static(self.fields[name])
 
-    def at(self, name: str) -> str:
+    def join_path(self, name: str) -> str:
         """Return the path of a field in the model."""
         return f"{self.path}.{name}" if self.path else name
 
-    def beside(self, name: str) -> tuple[Any, Any]:
-        """Return the parameters and states of what has a name of its own in them."""
+    def find_beside(self, name: str) -> tuple[Any, Any]:
+        """Return the parameters and states that are stored under a name."""
         ps = None if self.ps is None else read_entries(unwrap_node(self.ps)).get(name, ())
         return ps, read_entries(unwrap_node(self.st)).get(name, ())
 
-    def number(self, name: str) -> Any:
-        """Return a real number in a field."""
-        return read_number(self[name], self.at(name))
+    def read_number(self, name: str) -> Any:
+        """Return the real number in a field."""
+        return read_number(self[name], self.join_path(name))
 
-    def int(self, name: str) -> int:
-        """Return the one int in a field."""
-        found = read_ints(self[name], self.at(name))
+    def read_int(self, name: str) -> int:
+        """Return the integer in a field."""
+        found = read_ints(self[name], self.join_path(name))
         if len(found) != 1:
             raise FileFormatError(f"{self.at(name)}: one int expected, got {len(found)}")
         return found[0]
 
-    def sizes(self, name: str) -> tuple[int, ...]:
-        """Return sizes in our order: the last of Julia's first."""
-        return read_ints(self[name], self.at(name))[::-1]
+    def read_sizes(self, name: str) -> tuple[int, ...]:
+        """Return the sizes in a field in NumPy's order: Julia's last axis first."""
+        return read_ints(self[name], self.join_path(name))[::-1]
 
-    def flag(self, name: str, default: bool) -> bool:
-        """Return what is true or false, in a field or in the type."""
+    def read_flag(self, name: str, default: bool) -> bool:
+        """Return a boolean that is stored in a field or in the type's parameters."""
         return self.flags.get(name, default)
 
-    def activation(self) -> Callable[..., Any]:
-        """Return the activation, the identity where there is none."""
+    def read_activation(self) -> Callable[..., Any]:
+        """Return the activation, the identity if the struct has none."""
         value = self.fields.get("activation")
-        return luxport.identity if value is None else self.function(value, "activation")
+        return luxport.identity if value is None else self.read_function(value, "activation")
 
-    def function(self, value: Any, name: str) -> Callable[..., Any]:
-        """Return a function of one array by its name, or what says when it is called that it is missing."""
-        what = self._say_how_called(value, name)
-        given = self.functions.get(self.at(name), self.functions.get(what))
+    def read_function(self, value: Any, name: str) -> Callable[..., Any]:
+        """Return the function that a field names, or one that raises when it is called, saying that it is missing."""
+        what = self._name_for_user(value, name)
+        given = self.functions.get(self.join_path(name), self.functions.get(what))
         if given is not None:
             return given
         if isinstance(value, julia.Function) and value.name == "identity":
             return luxport.identity
         known = find_named_function(value)
-        return known or find_function(value if isinstance(value, julia.Function) else None, what, self.at(name))
+        return known or find_function(value if isinstance(value, julia.Function) else None, what, self.join_path(name))
 
-    def _say_how_called(self, value: Any, name: str) -> str:
-        """Return how `functions` may call what is in a field: by its path in the model, if it cannot be read."""
+    def _name_for_user(self, value: Any, name: str) -> str:
+        """Return a function's key in the user's `functions`: its Julia name, or its path in the model if unreadable."""
         if isinstance(value, julia.Unavailable):
-            return self.at(name)
+            return self.join_path(name)
         return value.path if isinstance(value, julia.Function) else describe_value(value)
 
-    def connection(self, name: str = "connection") -> Any:
-        """Return the function that joins outputs; None where they are returned side by side."""
+    def read_connection(self, name: str = "connection") -> Any:
+        """Return the function that joins outputs, None if they are returned as a tuple."""
         value = self.fields.get(name)
         if value is None:
             return None
@@ -107,15 +107,15 @@ class Source:
             and value.type.params
         ):
             value = julia.Function(value.type.params[0])
-        what = self._say_how_called(value, name)
-        given = self.functions.get(self.at(name), self.functions.get(what))
-        return given or CONNECTIONS.get(what.rpartition(".")[2]) or Missing(self.at(name), what)
+        what = self._name_for_user(value, name)
+        given = self.functions.get(self.join_path(name), self.functions.get(what))
+        return given or CONNECTIONS.get(what.rpartition(".")[2]) or Missing(self.join_path(name), what)
 
-    def finished(self, layer: Layer, ps: Mapping[str, Any] | None = None, st: Any = None) -> Ported:
-        """Return the layer with its parameters, whose shapes are checked, and its moving statistics."""
+    def finish(self, layer: Layer, ps: Mapping[str, Any] | None = None, st: Any = None) -> Ported:
+        """Return a layer with its saved parameters, whose shapes are checked, and its running statistics."""
         given = self.ps if ps is None else ps
-        wanted = describe_values(initial_parameters, layer)  # shapes alone: sizes from a file may be any
-        ps = {} if self.ps is None else _fit(wanted, given, self.path)
+        wanted = describe_values(initial_parameters, layer)  # shapes only: a file can ask for arrays of any size
+        ps = {} if self.ps is None else _fit_parameters(wanted, given, self.path)
         size = sum(value.size for value in _list_arrays(ps))
         states = make_states(layer, size)
         return Ported(layer, ps, _take_statistics(states, read_entries(unwrap_node(self.st)) if st is None else st))
@@ -128,10 +128,10 @@ def _list_arrays(ps: Mapping[str, Any]) -> list[Any]:
     return found
 
 
-def _fit(wanted: Mapping[str, Any], node: Any, path: str) -> dict[str, Any]:
-    """Return the arrays of a tree of Lux in the order and the shapes that a layer here has.
+def _fit_parameters(wanted: Mapping[str, Any], node: Any, path: str) -> dict[str, Any]:
+    """Return the arrays of a tree of Lux's parameters in the order and shapes of the layer's own parameters.
 
-    Raises: FileFormatError if one is missing, left over, or has another size
+    Raises: FileFormatError if an array is missing, unexpected, or has another shape
     """
     given = dict(node) if isinstance(node, Mapping) else read_entries(unwrap_node(node))
     where = path or "the model"
@@ -145,7 +145,7 @@ def _fit(wanted: Mapping[str, Any], node: Any, path: str) -> dict[str, Any]:
     for name, value in wanted.items():
         here = f"{path}.{name}" if path else name
         if isinstance(value, Mapping):
-            fitted[name] = _fit(value, given.get(name, ()), here)
+            fitted[name] = _fit_parameters(value, given.get(name, ()), here)
             continue
         found = unwrap_node(given[name])
         if not is_array(found):
@@ -158,12 +158,12 @@ def _fit(wanted: Mapping[str, Any], node: Any, path: str) -> dict[str, Any]:
         shape = value.shape if isinstance(value, AbstractArray) else np.shape(value)
         if [n for n in found.shape if n != 1] != [n for n in shape if n != 1]:
             raise FileFormatError(f"{here}: shape {tuple(shape)} expected, got {found.shape}")
-        fitted[name] = found.reshape(shape)  # biases have axes of 1 in many versions
+        fitted[name] = found.reshape(shape)  # many versions of Lux store biases with additional axes of size 1
     return fitted
 
 
 def _take_statistics(states: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Take the moving statistics that the states in the file have."""
+    """Return states with the running statistics of the file; other states keep their initial values."""
     new = dict(states)
     for name, entry in states.items():
         found: Any = unwrap_node(given.get(name))
@@ -175,7 +175,7 @@ def _take_statistics(states: dict[str, Any], given: Mapping[str, Any]) -> dict[s
 
 
 def build_hole(source: Source, value: Any) -> Ported:
-    """Build what is no layer of Lux: a function, a layer of the user's own, one made by ``@compact``."""
+    """Build a value that is not a known layer of Lux: a function, a user's own layer, or one made by ``@compact``."""
     name = value.path if isinstance(value, julia.Function) else describe_value(value)
     code = reason = ""
     if isinstance(value, julia.Unavailable):
@@ -189,21 +189,21 @@ def build_hole(source: Source, value: Any) -> Ported:
     given = next((functions[key] for key in (source.path, name, name.rpartition(".")[2]) if key in functions), None)
     holds_arrays = source.ps is not None and has_arrays(source.ps)
     if isinstance(given, Layer):
-        return source.finished(given)
+        return source.finish(given)
     if given is None and isinstance(value, julia.Function) and not holds_arrays:
-        return source.finished(make_function_layer(value))
+        return source.finish(make_function_layer(value))
     if holds_arrays:
-        advice = "hand over a layer that has them" if given is not None else "its parameters are left behind"
+        advice = "pass a layer that has parameters" if given is not None else "its parameters are left behind"
         warn(
             f"{show(source.path) or 'the model'}: {show(name)} is no layer of Lux that luxport knows, and {advice}: "
             f"load_model(..., functions={{{show(source.path) or show(name)!r}: layer}})"
         )
     layer = Hole(name, code, reason) if given is None else luxport.WrappedFunction(given)
-    return source.finished(layer, {})
+    return source.finish(layer, {})
 
 
 def describe_value(value: Any) -> str:
-    """Return the name of a type without its parameters."""
+    """Return the name of a value's type without its parameters."""
     if isinstance(value, julia.Struct):
         return value.type.path if isinstance(value.type, julia.TypeName) else "a struct"
     return type(value).__name__

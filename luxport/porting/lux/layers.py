@@ -1,4 +1,4 @@
-"""Lux's structs as luxport's layers, with the parameters and states that stand beside them."""
+"""`port`: build luxport's layers from Lux's saved structs, with the parameters and states stored beside them."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ __all__ = ["is_model", "port"]
 
 
 def is_model(value: Any) -> bool:
-    """Whether a value is a layer of Lux."""
+    """Return whether a value is a layer of Lux."""
     return find_kind(value) in _BUILDERS
 
 
 def port(value: Any, functions: Functions, ps: Any, st: Any) -> Ported:
-    """Build the layer that a value is, with the tree of its parameters, None if there are none, and that of states.
+    """Build the layer that a value describes, with its parameters (None if the file has none) and states.
 
-    `functions` fills holes, by the path in the model or by the Julia name: with a function, or with a layer where the
-    file has parameters.
+    `functions` replaces what cannot be ported, by its path in the model or its Julia name: with a function, or with a
+    layer where the file has parameters.
 
-    Raises: FileFormatError if the fields of a struct are not what Lux has there, or the parameters do not fit
+    Raises: FileFormatError if a struct has fields that Lux's does not have, or the parameters have wrong shapes
     """
     repeats = Repeats()
 
@@ -49,39 +49,39 @@ def port(value: Any, functions: Functions, ps: Any, st: Any) -> Ported:
 _POOLS = [f"{where}{what}Pool" for where in ("", "Adaptive", "Global") for what in ("LP", "Max", "Mean")]
 
 _BUILDERS: Mapping[str, Callable[[Source], Ported]] = {
-    **dict.fromkeys(_POOLS, weightless.pool),
-    **dict.fromkeys(("AlphaDropout", "Dropout", "VariationalHiddenDropout"), weightless.dropout),
+    **dict.fromkeys(_POOLS, weightless.build_pool),
+    **dict.fromkeys(("AlphaDropout", "Dropout", "VariationalHiddenDropout"), weightless.build_dropout),
     **dict.fromkeys(("AlternatePrecision", "DebugLayer"), containers.build_around),
-    **dict.fromkeys(("BatchNorm", "InstanceNorm"), weighted.tracking_norm),
+    **dict.fromkeys(("BatchNorm", "InstanceNorm"), weighted.build_tracking_norm),
     **dict.fromkeys(("BranchLayer", "Parallel"), containers.build_joined),
-    **dict.fromkeys(("Conv", "ConvTranspose", "CrossCor"), weighted.conv),
+    **dict.fromkeys(("Conv", "ConvTranspose", "CrossCor"), weighted.build_conv),
     **dict.fromkeys(("GRUCell", "LSTMCell", "RNNCell"), recurrent.build_cell),
-    **dict.fromkeys(("ActivationFunction", "WrappedFunction"), weightless.wrapped),
-    "Bilinear": weighted.bilinear,
+    **dict.fromkeys(("ActivationFunction", "WrappedFunction"), weightless.build_wrapped_function),
+    "Bilinear": weighted.build_bilinear,
     "BidirectionalRNN": recurrent.build_bidirectional,
     "Chain": containers.make_container_builder(lambda source, layers: luxport.Chain(layers)),
     "CompactLuxLayer": lambda source: build_hole(source, source.struct),
-    "Dense": weighted.dense,
-    "Embedding": weighted.embedding,
-    "FlattenLayer": weightless.flatten,
+    "Dense": weighted.build_dense,
+    "Embedding": weighted.build_embedding,
+    "FlattenLayer": weightless.build_flatten,
     "FrozenLayer": containers.build_frozen,
-    "GroupNorm": weighted.group_norm,
-    "LayerNorm": weighted.layer_norm,
+    "GroupNorm": weighted.build_group_norm,
+    "LayerNorm": weighted.build_layer_norm,
     "Maxout": containers.make_container_builder(lambda source, layers: luxport.Maxout(layers)),
-    "MultiHeadAttention": weighted.attention,
-    "NoOpLayer": lambda source: source.finished(luxport.NoOpLayer()),
+    "MultiHeadAttention": weighted.build_attention,
+    "NoOpLayer": lambda source: source.finish(luxport.NoOpLayer()),
     "PairwiseFusion": containers.make_container_builder(
-        lambda source, layers: luxport.PairwiseFusion(source.connection(), layers)
+        lambda source, layers: luxport.PairwiseFusion(source.read_connection(), layers)
     ),
-    "RMSNorm": weighted.rms_norm,
+    "RMSNorm": weighted.build_rms_norm,
     "Recurrence": recurrent.build_recurrence,
     "RepeatedLayer": containers.build_repeated,
-    "ReshapeLayer": lambda source: source.finished(luxport.ReshapeLayer(source.sizes("dims"))),
-    "ReverseSequence": weightless.reverse,
-    "Scale": weighted.scale,
-    "SelectDim": weightless.select,
-    "SkipConnection": containers.skip,
+    "ReshapeLayer": lambda source: source.finish(luxport.ReshapeLayer(source.read_sizes("dims"))),
+    "ReverseSequence": weightless.build_reverse_sequence,
+    "Scale": weighted.build_scale,
+    "SelectDim": weightless.build_select_dim,
+    "SkipConnection": containers.build_skip_connection,
     "StatefulRecurrentCell": recurrent.build_stateful_cell,
-    "Upsample": weightless.upsample,
-    "WeightNorm": containers.weight_norm,
+    "Upsample": weightless.build_upsample,
+    "WeightNorm": containers.build_weight_norm,
 }

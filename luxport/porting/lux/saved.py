@@ -1,4 +1,4 @@
-"""What of a file is a model of Lux, and which parameters and states are its own."""
+"""Recognize a saved model of Lux, and find the parameters and states that belong to it in the same file."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from luxport.text import warn
 
 __all__ = ["is_saved_model", "build_with_parameters_beside"]
 
-_AROUND = ("StatefulLuxLayer", "TrainState")
-"""What has a model together with its parameters and states."""
+_WRAPPERS = ("StatefulLuxLayer", "TrainState")
+"""Structs of Lux that hold a model together with its parameters and states."""
 
 _PARAMETERS = ("ps", "parameters", "params", "p", "θ")
 
 _MOST_DRAWN = 1 << 26
-"""How many numbers are drawn for a model whose file has none."""
+"""The largest model that gets initial parameters: more memory than this is never spent on a file that has none."""
 
 
 def is_saved_model(value: Any) -> bool:
-    """Whether a value is a layer of Lux, or has one with its parameters and states."""
-    return is_model(value) or (find_kind(value) in _AROUND and is_model(list_children(value).get("model")))
+    """Return whether a value is a layer of Lux, or a struct with a layer, its parameters and its states."""
+    return is_model(value) or (find_kind(value) in _WRAPPERS and is_model(list_children(value).get("model")))
 
 
 def build_with_parameters_beside(value: Any, parent: Any, functions: Functions, path: str) -> Ported:
-    """Build a model of Lux with the parameters and states that its file has beside it.
+    """Build a model of Lux with the parameters and states that its file stores beside it.
 
-    Raises: FileFormatError if parameters that are named so do not fit, or several others do
+    Raises: FileFormatError if the entry named as parameters does not fit, or several entries of other names do
     """
-    if find_kind(value) in _AROUND:
+    if find_kind(value) in _WRAPPERS:
         value, parent = list_children(value)["model"], value
     entries = {name: entry for name, entry in list_children(parent).items() if entry is not value}
     found = {name: entry for name, entry in entries.items() if is_node(entry) and not is_saved_model(entry)}
@@ -59,15 +59,15 @@ def build_with_parameters_beside(value: Any, parent: Any, functions: Functions, 
         raise FileFormatError(f"{len(fitting)} entries fit as parameters: {', '.join(map(show, fitting))}")
     for name in fitting:
         return port(value, functions, found[name], find_states_beside(parent, found[name]))
-    return _draw(port(value, functions, None, find_states_beside(parent, None)).layer, path)
+    return _initialize(port(value, functions, None, find_states_beside(parent, None)).layer, path)
 
 
-def _draw(layer: luxport.Layer, path: str) -> Ported:
-    """Return a layer with initial parameters, for the file has none."""
+def _initialize(layer: luxport.Layer, path: str) -> Ported:
+    """Return a layer with newly drawn parameters, because the file has none."""
     wanted = describe_values(initial_parameters, layer)
     count = sum(math.prod(leaf.shape) for leaf in tree.leaves(wanted))
     if count > _MOST_DRAWN:
         raise FileFormatError(f"the model has {count} parameters, and the file has none that fit")
     if count:
-        warn(f"{path}: no parameters that fit stand beside the model: these are initial ones")
+        warn(f"{path}: no parameters that fit stand beside the model: it gets initial ones")
     return Ported(layer, *luxport.setup(0, layer))

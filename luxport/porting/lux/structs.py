@@ -1,7 +1,7 @@
-"""Lux's structs by the names of their fields, and what stands in the parameters of their types alone.
+"""Read the fields of Lux's structs by name, and the options that are only in the parameters of their types.
 
-Until 0.5 ``use_bias``, ``affine`` and their like are parameters of the type, since 0.5.5x fields of types without data;
-files of JLD2 before 0.4.54 leave such fields out, functions among them: then the type says what they were.
+Until Lux 0.5 options such as ``use_bias`` and ``affine`` are parameters of the type; since 0.5.5x they are fields whose
+types have only one value. JLD2 before 0.4.54 omits such fields, functions among them: then the type tells the values.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = [
 
 _WINDOWS = ("kernel_size", "stride", "pad")
 _CHANNELS = ("activation", "in_chs", "out_chs", *_WINDOWS)
-_DRAWN = ("init_weight", "init_bias")
+_INITIALIZERS = ("init_weight", "init_bias")
 _RECURRENT = ("in_dims", "out_dims", "init_bias", "init_weight", "init_state")
 _NORM = ("activation", "epsilon", "momentum", "chs", "init_bias", "init_scale")
 
@@ -39,23 +39,26 @@ _LAYOUTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "AlphaDropout": (("p", "alpha", "scale", "bias"),),
     "BatchNorm": (_NORM, (*_NORM, "affine", "track_stats")),
     "Bilinear": tuple(
-        ("activation", "in1_dims", "in2_dims", "out_dims", *_DRAWN, *more) for more in ((), ("use_bias",))
+        ("activation", "in1_dims", "in2_dims", "out_dims", *_INITIALIZERS, *more) for more in ((), ("use_bias",))
     ),
     "BranchLayer": (("layers",), ("layers", "name"), ("layers", "fusion", "name")),
     "Chain": (("layers",), ("layers", "name")),
     "Conv": (
         (*_CHANNELS, "dilation", "groups", "init_weight"),
-        (*_CHANNELS, "dilation", "groups", *_DRAWN),
-        (*_CHANNELS, "dilation", "groups", *_DRAWN, "use_bias"),
-        (*_CHANNELS, "dilation", "groups", *_DRAWN, "use_bias", "cross_correlation"),
+        (*_CHANNELS, "dilation", "groups", *_INITIALIZERS),
+        (*_CHANNELS, "dilation", "groups", *_INITIALIZERS, "use_bias"),
+        (*_CHANNELS, "dilation", "groups", *_INITIALIZERS, "use_bias", "cross_correlation"),
     ),
     "ConvTranspose": (
-        (*_CHANNELS, "dilation", "groups", *_DRAWN),
-        (*_CHANNELS, "dilation", "groups", *_DRAWN, "use_bias"),
-        (*_CHANNELS, "outpad", "dilation", "groups", *_DRAWN, "use_bias", "cross_correlation"),
+        (*_CHANNELS, "dilation", "groups", *_INITIALIZERS),
+        (*_CHANNELS, "dilation", "groups", *_INITIALIZERS, "use_bias"),
+        (*_CHANNELS, "outpad", "dilation", "groups", *_INITIALIZERS, "use_bias", "cross_correlation"),
     ),
-    "CrossCor": ((*_CHANNELS, "dilation", *_DRAWN), (*_CHANNELS, "dilation", "groups", *_DRAWN, "use_bias")),
-    "Dense": tuple(("activation", "in_dims", "out_dims", *_DRAWN, *more) for more in ((), ("use_bias",))),
+    "CrossCor": (
+        (*_CHANNELS, "dilation", *_INITIALIZERS),
+        (*_CHANNELS, "dilation", "groups", *_INITIALIZERS, "use_bias"),
+    ),
+    "Dense": tuple(("activation", "in_dims", "out_dims", *_INITIALIZERS, *more) for more in ((), ("use_bias",))),
     "Dropout": (("p", "dims"), ("p", "q", "dims")),
     "Embedding": (("in_dims", "out_dims", "init_weight"),),
     "FlattenLayer": ((), ("N",)),
@@ -73,14 +76,14 @@ _LAYOUTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "Recurrence": (("cell",), ("cell", "ordering")),
     "RepeatedLayer": (("model",),),
     "ReshapeLayer": (("dims",),),
-    "Scale": tuple(("activation", "dims", *_DRAWN, *more) for more in ((), ("use_bias",))),
+    "Scale": tuple(("activation", "dims", *_INITIALIZERS, *more) for more in ((), ("use_bias",))),
     "SkipConnection": (("layers", "connection"), ("layers", "connection", "name")),
     "StatefulRecurrentCell": (("cell",),),
     "Upsample": (("scale", "size"), ("scale", "size", "upsample_mode")),
     "VariationalHiddenDropout": (("p", "dims"), ("p", "q", "dims")),
     "WrappedFunction": (("func",), ("call_mode", "func")),
 }
-"""The fields of structs where a file, as those of BSON.jl, has them without names: one entry a number of them.
+"""The names of the fields of each struct, for files without names such as BSON.jl's: a tuple for each number of fields.
 
 Source: the structs' definitions at Lux.jl's tags v0.4.0 to v1.31.4
 """
@@ -96,7 +99,7 @@ _TYPE_FLAGS: Mapping[str, tuple[str, ...]] = {
     "Recurrence": ("return_sequence",),
     "RepeatedLayer": ("input_injection",),
 }
-"""What the booleans among a type's parameters say, until 0.5; of a layer that is not here, ``use_bias``."""
+"""The options that a type's boolean parameters are, in order, until Lux 0.5; for other layers it is ``use_bias``."""
 
 _STATIC_FLAGS: Mapping[str, tuple[str, ...]] = {
     "BatchNorm": ("affine", "track_stats", "use_decomposed_implementation"),
@@ -112,20 +115,20 @@ _STATIC_FLAGS: Mapping[str, tuple[str, ...]] = {
     "Recurrence": ("return_sequence",),
     "RepeatedLayer": ("input_injection",),
 }
-"""Likewise of the types ``True`` and ``False`` of Static.jl, since."""
+"""The same since then, for parameters that are the types ``True`` and ``False`` of Static.jl."""
 
 _PACKAGES = ("Lux", "LuxCore", "LuxLib")
 
 
 def find_kind(value: Any) -> str:
-    """Return the name of a struct of Lux, nothing for anything else: others have layers of the same names."""
+    """Return the name of a struct of Lux, "" for any other value, also if it has the same name as a layer of Lux."""
     if isinstance(value, julia.Struct) and isinstance(value.type, julia.TypeName):
         return value.type.name if value.type.module[:1] and value.type.module[0] in _PACKAGES else ""
     return ""
 
 
 def read_fields(struct: julia.Struct) -> dict[str, Any]:
-    """Return the fields by name, those that a file leaves out as the type says.
+    """Return the fields by name, including those that a file omits because the type tells their values.
 
     Raises: FileFormatError if no generation of Lux has a struct with so many fields
     """
@@ -157,7 +160,7 @@ def _is_broadcast(param: Any) -> bool:
 
 
 def find_layer_in_type(struct: julia.Struct, position: int = 0) -> Any:
-    """Return a layer without data that a file leaves out, from the type of what it is in; None if there is none."""
+    """Return a layer without fields that a file omits, read from the type of its container; None if there is none."""
     found = [
         param for param in struct.type.params if isinstance(param, julia.TypeName) and param.module[:1] == ("Lux",)
     ]
@@ -165,7 +168,7 @@ def find_layer_in_type(struct: julia.Struct, position: int = 0) -> Any:
 
 
 def read_flags(struct: julia.Struct, fields: Mapping[str, Any]) -> dict[str, bool]:
-    """Return what is said by true and false: in fields, or in the parameters of the type."""
+    """Return the options that are true or false, read from the fields and the parameters of the type."""
     kind, params = struct.type.name, struct.type.params
     plain = [param for param in params if isinstance(param, bool)]
     static = [
@@ -177,7 +180,7 @@ def read_flags(struct: julia.Struct, fields: Mapping[str, Any]) -> dict[str, boo
 
 
 def read_static(value: Any) -> Any:
-    """Return what a value or a type of Static.jl stands for, any other as it is.
+    """Return the value that a value or type of Static.jl stands for; other values are returned unchanged.
 
     >>> read_static(julia.TypeName(("Static",), "StaticInt", (3,))), read_static(julia.TypeName(("Static",), "True"))
     (3, True)
@@ -194,9 +197,9 @@ def read_static(value: Any) -> Any:
 
 
 def read_ints(value: Any, what: str) -> tuple[int, ...]:
-    """Return ints as they stand in Julia: one, a tuple, a range.
+    """Return one or several ints, in Julia's order, from an int, a tuple, an array or a range.
 
-    Raises: FileFormatError
+    Raises: FileFormatError for anything else
     """
     value = read_static(value)
     if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
@@ -209,23 +212,17 @@ def read_ints(value: Any, what: str) -> tuple[int, ...]:
         found = [read_static(entry) for entry in value]
         if all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) for n in found):
             return tuple(map(int, found))
-    raise FileFormatError(f"{what}: ints expected, got {_name(value)}")
+    raise FileFormatError(f"{what}: ints expected, got {julia.name_type(value)}")
 
 
 def read_text(value: Any) -> str:
-    """Return a symbol or a text, nothing for anything else."""
+    """Return the text of a symbol or a string, "" for anything else."""
     value = read_static(value)
-    return value.name if isinstance(value, julia.Symbol) else value if isinstance(value, str) else ""
+    if isinstance(value, julia.Symbol):
+        return value.name
+    return value if isinstance(value, str) else ""
 
 
 def read_symbols(values: Any) -> Iterable[str]:
-    """Return the names in a tuple of symbols, or the one that is alone."""
+    """Return the names in a tuple of symbols, or of a single symbol."""
     return [read_text(value) for value in (values if isinstance(values, (tuple, list)) else (values,))]
-
-
-def _name(value: Any) -> str:
-    return (
-        value.type.path
-        if isinstance(value, julia.Struct) and isinstance(value.type, julia.TypeName)
-        else (type(value).__name__)
-    )

@@ -1,4 +1,4 @@
-"""The optimizer that a ``TrainState`` of Lux has, and what it keeps for each parameter."""
+"""Read the optimizer of a saved ``TrainState`` of Lux, and the state that it keeps for each parameter."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from luxport.tree import leaves_with_path
 __all__ = ["SavedOptimizer", "read_optimizer"]
 
 Path = tuple[int, ...]
-"""Where something is in what Optimisers.jl keeps for a parameter."""
+"""A position in the nested tuples that Optimisers.jl keeps for a parameter."""
 
 
 @dataclass(frozen=True)
 class SavedOptimizer:
-    """A rule, its clock, and by the dotted path of each parameter what it keeps for that."""
+    """An optimizer's rule, its step counter (`clock`), and its state for each parameter, by dotted path."""
 
     rule: Any
     clock: Any
@@ -32,13 +32,13 @@ class SavedOptimizer:
 
 
 def read_optimizer(saved: Any, functions: Functions) -> SavedOptimizer:
-    """Read the optimizer of a ``TrainState``, whose moments are laid out as the model's parameters are.
+    """Read the optimizer of a ``TrainState``; its moments get the layout of the model's parameters.
 
-    Raises: FileFormatError if there is none, or one that has no counterpart here
+    Raises: FileFormatError if there is none, or it has no counterpart here
     """
     fields = list_children(saved)
     tree = fields.get("optimizer_state")
-    leaves = list(_leaves(tree))
+    leaves = list(_yield_leaves(tree))
     if not leaves:
         raise FileFormatError("the TrainState has no optimizer's state")
     rules = [_build_rule(list_children(leaf)["rule"], ()) for leaf in leaves]
@@ -58,30 +58,30 @@ def read_optimizer(saved: Any, functions: Functions) -> SavedOptimizer:
     return SavedOptimizer(rule, _fill(clock, lambda path: _read_number(_find_at(first, path))), states)
 
 
-def _leaves(tree: Any) -> Iterator[Any]:
-    """Yield what Optimisers.jl keeps of each parameter."""
+def _yield_leaves(tree: Any) -> Iterator[Any]:
+    """Yield the state that Optimisers.jl keeps for each parameter, of its type ``Leaf``."""
     pending = [tree]
     while pending:
         value = pending.pop()
-        if _name(value) == "Leaf":
+        if _read_rule_name(value) == "Leaf":
             yield value
         elif not isinstance(value, np.ndarray):
             pending += reversed(list_children(value).values())
 
 
-def _name(value: Any) -> str:
+def _read_rule_name(value: Any) -> str:
     if isinstance(value, julia.Struct) and isinstance(value.type, julia.TypeName):
         return value.type.name if value.type.module[:1] == ("Optimisers",) else ""
     return ""
 
 
 def _read_moments(tree: Any, path: Path, fields: Mapping[str, Any], functions: Functions) -> Any:
-    """Return one moment of all parameters as our layers have their parameters."""
+    """Return one moment of all parameters, in the layout of our layers' parameters."""
     return port(fields["model"], functions, _read_moment(tree, path), fields.get("states")).ps
 
 
 def _read_moment(value: Any, path: Path) -> Any:
-    if _name(value) == "Leaf":
+    if _read_rule_name(value) == "Leaf":
         return _find_at(list_children(value)["state"], path)
     if isinstance(value, julia.NamedTuple):
         return julia.NamedTuple(value.names, tuple([_read_moment(entry, path) for entry in value.values]))
@@ -102,12 +102,12 @@ def _find_at(value: Any, path: Path) -> Any:
 def _read_number(value: Any) -> Any:
     kind = np.int32 if isinstance(value, int) else np.float32
     if not isinstance(value, (int, float, np.number)):
-        raise FileFormatError("the optimizer's clock is no number")
+        raise FileFormatError("the optimizer's clock is not a number")
     return np.asarray(value, kind)
 
 
 def _list_paths(kept: Any) -> list[Path]:
-    """Return the places of all moments in a description of what is kept."""
+    """Return the paths of all moments in a description of a rule's state."""
     if kept is None or isinstance(kept, _Place):
         return [] if kept is None else [kept.path]
     return [path for entry in kept for path in _list_paths(entry)]
@@ -125,11 +125,11 @@ class _Place:
 
 
 def _build_rule(struct: Any, path: Path) -> tuple[Any, Any, Any]:
-    """Return a rule, where it keeps what in the state at a path, and where its clock is.
+    """Return a rule, the places of its moments in the saved state under `path`, and the place of its clock.
 
-    Raises: FileFormatError for one without a counterpart
+    Raises: FileFormatError for a rule without a counterpart
     """
-    name, fields = _name(struct), list_children(struct)
+    name, fields = _read_rule_name(struct), list_children(struct)
     if name == "OptimiserChain":
         parts = [_build_rule(one, (*path, place)) for place, one in enumerate(list_children(fields["opts"]).values())]
         rules, kept, clocks = zip(*parts, strict=True)
@@ -147,7 +147,7 @@ def _build_rule(struct: Any, path: Path) -> tuple[Any, Any, Any]:
         raise FileFormatError(f"the optimizer {name} of the file cannot be made: {error}") from None
     if name == "RMSProp" and not rule.centered:
         kept = (_Place((0,)), None)
-    return rule, _look_below(kept, path), _look_below(clock, path)
+    return rule, _prefix_paths(kept, path), _prefix_paths(clock, path)
 
 
 def _make_plain(value: Any) -> Any:
@@ -156,27 +156,27 @@ def _make_plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _look_below(kept: Any, path: Path) -> Any:
+def _prefix_paths(kept: Any, path: Path) -> Any:
     if kept is None or isinstance(kept, _Place):
         return None if kept is None else _Place((*path, *kept.path))
-    return tuple([_look_below(entry, path) for entry in kept])
+    return tuple([_prefix_paths(entry, path) for entry in kept])
 
 
-def _list_places(*places: int) -> tuple[_Place, ...]:
+def _make_places(*places: int) -> tuple[_Place, ...]:
     return tuple([_Place((place,)) for place in places])
 
 
 _POWERS = (_Place((2, 0)), _Place((2, 1)))
-_ADAM = (_list_places(0, 1), _POWERS)
+_ADAM = (_make_places(0, 1), _POWERS)
 _RULES: Mapping[str, tuple[Any, Any]] = {
     **dict.fromkeys(("ClipGrad", "ClipNorm", "Descent", "WeightDecay"), (None, None)),
     **dict.fromkeys(("AdaGrad", "Momentum", "Nesterov"), (_Place(()), None)),
     **dict.fromkeys(("AdaBelief", "AdaMax", "Adam", "AdamW", "NAdam"), _ADAM),
-    "AMSGrad": (_list_places(0, 1, 2), None),
-    "AdaDelta": (_list_places(0, 1), None),
-    "OAdam": (_list_places(0, 1, 3), _POWERS),
-    "RAdam": (_list_places(0, 1), (_POWERS, _Place((3,)))),
-    "RMSProp": (_list_places(0, 1), None),
+    "AMSGrad": (_make_places(0, 1, 2), None),
+    "AdaDelta": (_make_places(0, 1), None),
+    "OAdam": (_make_places(0, 1, 3), _POWERS),
+    "RAdam": (_make_places(0, 1), (_POWERS, _Place((3,)))),
+    "RMSProp": (_make_places(0, 1), None),
 }
-"""By the name of a rule what it keeps and its clock, as Optimisers.jl lays them out."""
+"""For each rule, where Optimisers.jl stores its moments and its clock."""
 _NAMES = {"centred": "centered", "lambda": "lambda_", "gamma": "lambda_"}

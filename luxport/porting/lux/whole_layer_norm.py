@@ -1,4 +1,4 @@
-"""`WholeLayerNorm`: Lux's LayerNorm without `dims`, which takes one mean over all samples together."""
+"""`WholeLayerNorm`: Lux's LayerNorm without `dims`, which has one mean and one variance for the whole batch."""
 
 from __future__ import annotations
 
