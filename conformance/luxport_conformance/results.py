@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from luxport.porting.files.replacing import replacing
+from luxport.porting.files.atomic_files import open_atomic
 from luxport_conformance.schedule import Finding
 
 __all__ = ["BOUND", "changes", "load", "markdown", "save", "table_of"]
@@ -83,7 +83,7 @@ def save(results: Results, folder: Path) -> list[Path]:
         parts = [
             f"{json.dumps(key)}: {_lines(value) if key in _LONG else json.dumps(value)}" for key, value in one.items()
         ]
-        with replacing(path) as file:
+        with open_atomic(path) as file:
             file.write(("{" + ",\n".join(parts) + "}\n").encode())
         paths.append(path)
     return paths

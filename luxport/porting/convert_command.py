@@ -17,8 +17,8 @@ from luxport.export.onnx_file import InputSpec, to_onnx
 from luxport.porting.errors import FileFormatError, show
 from luxport.porting.files import saving
 from luxport.porting.files.detect import is_safetensors
-from luxport.porting.files.names import expect_another_file, expect_own_name
-from luxport.porting.files.opening import expect_regular
+from luxport.porting.files.file_names import check_different_files, check_file_suffix
+from luxport.porting.files.opening import check_regular_file
 from luxport.porting.flux.state_file import save_flux_state
 from luxport.porting.loading import load_model
 from luxport.porting.parameters import load_parameters
@@ -53,9 +53,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if to_graph != bool(options.input):
             raise ValueError("--input and an output whose name ends in .onnx belong together: --input N,1,28,28")
-        expect_another_file(options.file, options.output)
+        check_different_files(options.file, options.output)
         if not to_graph and not options.output.endswith(".jld2"):
-            expect_own_name("it", options.output, ".safetensors", ", .jld2 or .onnx")
+            check_file_suffix("it", options.output, ".safetensors", ", .jld2 or .onnx")
         if options.model is None:
             with _tell_doubts():
                 model, ps, st = load_model(options.file, name=options.name, flux=options.flux, backend="numpy")
@@ -111,7 +111,7 @@ def _tell_doubts() -> Iterator[None]:
 
 
 def _is_safetensors(path: str) -> bool:
-    expect_regular(path)
+    check_regular_file(path)
     with open(path, "rb") as file:
         return is_safetensors(file.read(9))
 

@@ -1,4 +1,4 @@
-"""Errors of porting: a file that cannot be read, why, and where in it; a layer that has no counterpart."""
+"""The exceptions of `luxport.porting`, and `show`, which makes text from a file safe to print."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _LONGEST = 400
 
 
 def show(text: str, longest: int | None = _LONGEST) -> str:
-    """Return text from a file as one line that is safe on any screen: nothing in it can move, color or hide.
+    """Return text from a file as one line that is safe to print: no character of it can control a terminal.
 
-    Spaces and line breaks become one space each; control characters, marks that turn the direction of writing,
-    separators of lines and whatever else does not print become escapes.
+    Each run of white space becomes one space. Control characters, marks that change the direction of writing, line
+    separators and all other characters that do not print become escapes.
 
     >>> show("Flux.\\x1b[2JDense\\n{Float32}")
     'Flux.\\\\x1b[2JDense {Float32}'
@@ -25,7 +25,7 @@ def show(text: str, longest: int | None = _LONGEST) -> str:
 
 
 class FileFormatError(ValueError):
-    """A file is not what it should be, is damaged, or holds what no reader outside Julia can read.
+    """A file has another format than expected, is damaged, or holds values that only Julia can read.
 
     >>> raise FileFormatError("the file ends inside a string", offset=120, path="model.bson")
     Traceback (most recent call last):
@@ -33,7 +33,7 @@ class FileFormatError(ValueError):
     """
 
     def __init__(self, reason: str, *, offset: int | None = None, path: str | None = None) -> None:
-        # Names from the file may be in it: whatever these are, the message is one line, and not a long one.
+        # The reason may quote names from the file, which can be long or contain control characters.
         self.reason: str = show(reason)
         super().__init__(self.reason)
         self.offset = offset
@@ -47,19 +47,19 @@ class FileFormatError(ValueError):
 
 
 class NotReadError(FileFormatError):
-    """One value is of a kind that is not read, or nested too deep; the file is sound, and the rest can be read."""
+    """One value is of an unsupported kind, or nested too deep; the rest of the file can be read."""
 
 
 class NoCounterpartError(ValueError):
-    """A layer cannot be written in another framework. The message has its path already."""
+    """A layer has no counterpart in another framework. The message already has the layer's path."""
 
 
 @contextmanager
 def refuse_file(path: str | None, what: str = "damaged, or of a form that is not read") -> Iterator[None]:
-    """Make whatever goes wrong with a file the one documented error, with the file's path and the first error as cause.
+    """Raise a `FileFormatError` with the file's path for any error inside, which becomes its cause.
 
-    What is not about the file's content passes: a file that cannot be opened, a package that is not installed, a
-    warning that the user made an error.
+    Errors that are not about the file's content pass unchanged: a file that cannot be opened, a package that is not
+    installed, a warning that the user turned into an error.
     """
     try:
         yield

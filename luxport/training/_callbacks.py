@@ -15,7 +15,7 @@ from luxport.backend.arguments import expect_options
 from luxport.backend.option_rules import FLAG, TEXT, Rule, count
 from luxport.call_arguments import explain_construction
 from luxport.errors import LayerError
-from luxport.porting.files.replacing import replacing
+from luxport.porting.files.atomic_files import open_atomic
 from luxport.training._fit import Progress
 from luxport.training._place import name_of
 
@@ -121,7 +121,7 @@ class CSVLog:
         writer = csv.DictWriter(table, ["epoch", *names])
         writer.writeheader()
         writer.writerows([{"epoch": i, **logs} for i, logs in enumerate(progress.history, start=1)])
-        with replacing(self.path) as file:
+        with open_atomic(self.path) as file:
             file.write(table.getvalue().encode())
 
 
@@ -143,7 +143,7 @@ class JSONLog:
             return
         rows = [{"epoch": i, **logs} for i, logs in enumerate(progress.history, start=1)]
         lines = [json.dumps({name: v if math.isfinite(v) else None for name, v in row.items()}) for row in rows]
-        with replacing(self.path) as file:
+        with open_atomic(self.path) as file:
             file.write(("\n".join(lines) + "\n").encode())
 
 

@@ -15,7 +15,7 @@ from luxport.call_arguments import says_what_it_takes
 from luxport.optimizers._rule import Compound
 from luxport.optimizers._state import Group
 from luxport.porting.errors import FileFormatError
-from luxport.porting.files.replacing import replacing
+from luxport.porting.files.atomic_files import open_atomic
 from luxport.porting.files.saving import load, save
 from luxport.training._data_loader import DataLoader
 from luxport.training._group import writes_for_all
@@ -69,7 +69,7 @@ def save_checkpoint(
     before = _list_saved(place)
     told: dict[str, Any] = {"step": step, "saved": 1 + max([0, *before.values()])}
     told["loader"] = None if loader is None else loader.position()
-    with replacing(place / f"step_{step:08d}.json") as file:
+    with open_atomic(place / f"step_{step:08d}.json") as file:
         file.write(json.dumps(told).encode())
     for old in list(_list_saved(place))[:-keep]:
         # A checkpoint counts while its JSON file is there: without that, a process killed here leaves no half of one.

@@ -79,7 +79,7 @@ def test_the_files_that_the_guide_names_are_there() -> None:
 
 
 def test_files_are_written_by_one_function() -> None:
-    """Whole or not at all: by `porting.files.replacing`."""
+    """Every file is written by `open_atomic`, so that it is complete or not there."""
     writing = re.compile(r"\.write_(text|bytes)\(|\bopen\([^)]*,\s*\"[wax]b?\+?\"|os\.replace\(|shutil\.(copy|move)")
     found = {
         file.stem
@@ -87,4 +87,4 @@ def test_files_are_written_by_one_function() -> None:
         for file in (ROOT / room).rglob("*.py")
         if writing.search(file.read_text())
     }
-    assert found == {"replacing"}
+    assert found == {"atomic_files"}

@@ -323,21 +323,21 @@ def _read_once(data: bytes, _: bool) -> reading.SavedFile | porting.FileFormatEr
 def _shared(source: Source) -> reading.SavedFile:
     """Read a file once for all the ways in which its values are looked at."""
     assert source.raw is not None
-    read = _read_once(source.raw, Hdf5.check is CHECK)
+    read = _read_once(source.raw, Hdf5.check_checksum is CHECK)
     if isinstance(read, porting.FileFormatError):
         raise read
     return read
 
 
-CHECK = Hdf5.check
+CHECK = Hdf5.check_checksum
 PATCHES = [
     mock.patch.object(reading, "_read", _shared),
     *[mock.patch.object(module, "read_bytes", lambda _: GIVEN[0]) for module in (reading, saving, files)],
-    *[mock.patch.object(module, "replacing", _nowhere) for module in (saving, flux_state)],
+    *[mock.patch.object(module, "open_atomic", _nowhere) for module in (saving, flux_state)],
     mock.patch.object(argparse, "_", str),  # else the translation of its words is looked for on the disk, each time
     mock.patch.object(converting, "_is_safetensors", lambda _: is_safetensors(GIVEN[0][:9])),
 ]
-UNCHECKED = mock.patch.object(Hdf5, "check", lambda *_: None)
+UNCHECKED = mock.patch.object(Hdf5, "check_checksum", lambda *_: None)
 """Else damage ends at the first checksum."""
 
 

@@ -6,7 +6,7 @@ from test_flux_state import nested
 import luxport
 from luxport.porting import load_parameters, read, save_flux_state
 from luxport.porting.files.jld2.headers import read_header
-from luxport.porting.files.jld2.superblock import open_file
+from luxport.porting.files.jld2.superblock import read_superblock
 from luxport.porting.files.jld2.values import Values
 from luxport.porting.files.jld2.writer import write
 from luxport.porting.files.source import Source
@@ -36,7 +36,7 @@ def test_a_state_that_flux_wrote_is_written_alike(tmp_path):
 
 def committed_types(path):
     """The types in a file with how their values are stored, as text."""
-    file = open_file(Source(path.read_bytes()), 512)
+    file = read_superblock(Source(path.read_bytes()), 512)
     types = Values(file)._types
     links = read_header(file, read_header(file, file.root).links["_types"]).links
     found = [types[address] for address in links.values()]

@@ -257,8 +257,8 @@ def test_many_chunks_in_a_tree():
         (zlib.compress(RAW + b"more"), [(1, (5,))], "should have 24"),
         (LZ4_HDF5[:-3], [(32004, ())], "LZ4 are damaged"),
         (RAW, [(32015, (3,))], "Zstandard are damaged"),
-        (RAW, [(32001, ())], "compressed with Blosc, which is not read here"),
-        (RAW, [(2, (7,))], "shuffled bytes of elements of 7"),
+        (RAW, [(32001, ())], "compressed with Blosc, which luxport does not read"),
+        (RAW, [(2, (7,))], "shuffled bytes do not divide into elements of 7"),
     ],
 )
 def test_damaged_or_unknown_compression(stored, filters, reason):

@@ -177,11 +177,11 @@ def test_files_of_others_are_named(path, start, told):
 
 def test_files_of_others_are_refused(path):
     path.write_bytes(b"no such thing")
-    with pytest.raises(FileFormatError, match="no whole safetensors file"):
+    with pytest.raises(FileFormatError, match="not a complete safetensors file"):
         luxport.load(path)
     luxport.save(path, {"a": np.ones(200)})
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(FileFormatError, match="no whole safetensors file"):
+    with pytest.raises(FileFormatError, match="not a complete safetensors file"):
         luxport.load(path)
     with pytest.raises(FileNotFoundError):
         luxport.load(path.with_name("nothing"))

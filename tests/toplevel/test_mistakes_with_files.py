@@ -61,10 +61,10 @@ MISTAKES: dict[str, tuple[Callable[[], Any], str]] = {
     "the model for a path": (lambda: porting.load_parameters(MODEL, "m.jld2"), "load_parameters expects a layer"),
     "load for a class": (lambda: lp.load("m.safetensors", model=lp.Dense), "load expects a layer, got the class Dense"),
     "parameters for a class": (lambda: porting.load_parameters("m.jld2", lp.Dense), "got the class Dense: call it"),
-    "save to BSON": (lambda: lp.save("m.bson", PS, ST), "writes a file of safetensors, got the name of one of BSON"),
-    "save to PyTorch": (lambda: lp.save("m.pt", PS, ST), "let it end in .safetensors"),
+    "save to BSON": (lambda: lp.save("m.bson", PS, ST), "a safetensors file, got a name with the suffix of BSON"),
+    "save to PyTorch": (lambda: lp.save("m.pt", PS, ST), "use .safetensors"),
     "save to no path": (lambda: lp.save(PS, "m.safetensors"), "save expects a path"),
-    "Flux's state to BSON": (lambda: porting.save_flux_state("m.bson", MODEL, PS, ST), "let it end in .jld2"),
+    "Flux's state to BSON": (lambda: porting.save_flux_state("m.bson", MODEL, PS, ST), "use .jld2"),
     "PyTorch, swapped": (lambda: lp.to_torch(MODEL, ST, PS), "to_torch expects the parameters and states of Chain"),
     "PyTorch, another": (lambda: lp.to_torch(OTHER, PS, ST), "ps.weight is missing"),
     "a class to bring": (lambda: lp.from_torch(torch.nn.Linear), "got the class Linear: call it"),
@@ -94,10 +94,10 @@ def test_a_mistake_is_one_line_and_changes_nothing(name: str, here: Path) -> Non
 
 
 COMMANDS: dict[str, str] = {
-    "convert m.jld2 m.pt": "got the name of one of PyTorch, 'm.pt'",
-    "convert m.jld2 m.jld2": "another file to write expected than the one that is read",
-    "convert m.safetensors ./m.safetensors": "another file to write expected than the one that is read",
-    "port m.jl -o m.jl": "another file to write expected than the one that is read",
+    "convert m.jld2 m.pt": "got a name with the suffix of PyTorch, 'm.pt'",
+    "convert m.jld2 m.jld2": "the file to write must not be the file that is read",
+    "convert m.safetensors ./m.safetensors": "the file to write must not be the file that is read",
+    "port m.jl -o m.jl": "the file to write must not be the file that is read",
     "port m.jl --check m.safetensors -o m.py": "this is a safetensors file",
     "port m.jl --check nowhere -o m.py": "No such file or directory: nowhere",
     "port m.jl --flux 9.9": "a version of Flux from 0.1 to 0.16 expected, as 0.14, got '9.9'",

@@ -11,7 +11,7 @@ import onnx
 
 from luxport import tree
 from luxport.errors import LayerTypeError
-from luxport.porting.files.replacing import replacing
+from luxport.porting.files.atomic_files import open_atomic
 from luxport.text import name_kind
 from luxport_onnx import xp
 from luxport_onnx.graph import DEFAULT_OPSET, Array, make_constant, make_placeholder, record_export
@@ -136,11 +136,11 @@ def _make_output(leaf: Any) -> Array:
 def _write(model: Any, path: str, beside: Sequence[np.ndarray]) -> None:
     """Write the file of external data, if any, and then the model's; each is written whole or not at all."""
     if beside:
-        with replacing(f"{path}{_BESIDE}") as out:
+        with open_atomic(f"{path}{_BESIDE}") as out:
             for value in beside:
                 out.write(b"\0" * (-out.tell() % PAGE))
                 out.write(np.ascontiguousarray(value).data)
-    with replacing(path) as out:
+    with open_atomic(path) as out:
         out.write(model.SerializeToString(deterministic=True))
     if not beside and os.path.exists(f"{path}{_BESIDE}"):
         os.remove(f"{path}{_BESIDE}")  # of a model that was here before

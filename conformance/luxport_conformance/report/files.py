@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from luxport.porting.files.replacing import replacing
+from luxport.porting.files.atomic_files import open_atomic
 from luxport_conformance.peers.kinds import KINDS
 from luxport_conformance.report.data import as_data
 from luxport_conformance.report.families import family_of
@@ -45,7 +45,7 @@ def write(findings: Sequence[Finding], columns: Sequence[str], folder: Path) -> 
     for name, details in _details(data["checks"]).items():
         contents[folder / "details" / name] = f"take({json.dumps(name)}, {_inside(details)})"
     for path, content in contents.items():
-        with replacing(path) as file:
+        with open_atomic(path) as file:
             file.write(content.encode())
     return paths
 

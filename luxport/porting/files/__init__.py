@@ -1,1 +1,1 @@
-"""Files: which format they have, reading what is in them, and writing them whole or not at all."""
+"""Model files: detecting their format, reading BSON, JLD2 and safetensors, and writing files atomically."""

@@ -1,4 +1,4 @@
-"""Opening a file that others named: a regular one, read whole, and nothing else is touched."""
+"""Read the bytes of a file whose path the user gave; folders, pipes and devices are refused without opening them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from luxport.errors import LayerTypeError
 from luxport.porting.errors import FileFormatError
 from luxport.text import show
 
-__all__ = ["read_bytes", "check_path", "expect_regular"]
+__all__ = ["read_bytes", "check_path", "check_regular_file"]
 
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
@@ -25,40 +25,40 @@ _KINDS = (
 )
 
 
-def expect_regular(path: str | PathLike[str]) -> None:
-    """Refuse what is no regular file, without opening it: devices and pipes may never end, or wait for ever.
+def check_regular_file(path: str | PathLike[str]) -> None:
+    """Refuse anything but a regular file, without opening it: reading a pipe or a device may never end.
 
-    Raises: FileFormatError; OSError if there is nothing
+    Raises: FileFormatError; OSError if there is no file
     """
     check_path(path)
-    _refuse(os.stat(path).st_mode, path)
+    _check_mode(os.stat(path).st_mode, path)
 
 
 def check_path(path: Any) -> None:
-    """Expect a path.
+    """Refuse anything but a path.
 
-    Raises: TypeError; ValueError for one that no file can have
+    Raises: TypeError; ValueError for a path with a NUL character, which no file can have
     """
     if not isinstance(path, (str, bytes, PathLike)) or isinstance(path, np.ndarray):
         raise LayerTypeError(f"expects a path, a string or an os.PathLike, got {show(path)}")
     if "\0" in os.fsdecode(path):
-        raise ValueError(f"a path expected, and none holds a character NUL, got {show(path)}")
+        raise ValueError(f"a path cannot contain a NUL character, got {show(path)}")
 
 
 def read_bytes(path: str | PathLike[str], at_most: int = -1) -> bytes:
-    """Return the bytes of a regular file, or the first so many of them.
+    """Return the bytes of a regular file, all of them or the first `at_most`.
 
-    Raises: FileFormatError if it is something else; OSError if it cannot be opened
+    Raises: FileFormatError if it is no regular file; OSError if it cannot be opened
     """
-    expect_regular(path)
-    # Another thing may have come to this path since: nothing waits for the other end of a pipe here.
+    check_regular_file(path)
+    # A pipe may have replaced the file since the check: without blocking, opening it does not wait for a writer.
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     with open(descriptor, "rb") as file:
-        _refuse(os.fstat(descriptor).st_mode, path)
+        _check_mode(os.fstat(descriptor).st_mode, path)
         return file.read(at_most)
 
 
-def _refuse(mode: int, path: str | PathLike[str]) -> None:
+def _check_mode(mode: int, path: str | PathLike[str]) -> None:
     if not stat.S_ISREG(mode):
         what = next((name for test, name in _KINDS if test(mode)), "something else")
         raise FileFormatError(f"not a regular file but {what}", path=str(Path(os.fsdecode(path))))

@@ -1,4 +1,4 @@
-"""Read a model file: find out what it is, and give its values as plain Python."""
+"""`read`: the values of a BSON.jl or JLD2 file as plain Python."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from luxport.call_arguments import says_what_it_takes
 from luxport.porting import julia
 from luxport.porting.errors import FileFormatError, refuse_file
 from luxport.porting.files import bson, jld2
-from luxport.porting.files.detect import identify
+from luxport.porting.files.detect import identify_format
 from luxport.porting.files.opening import read_bytes
 from luxport.porting.files.source import Source
 from luxport.porting.julia.type_rules import is_gpu_array
@@ -20,9 +20,9 @@ __all__ = ["SavedFile", "read"]
 
 @dataclass(frozen=True, eq=False)
 class SavedFile:
-    """What a file holds: its values by their names, as `luxport.porting.julia` describes them.
+    """The content of a file: its values by name, of the types of `luxport.porting.julia`.
 
-    ``format`` is ``"BSON"`` or ``"JLD2"``; ``written_by`` is what the file says of its writer, for JLD2 only.
+    ``format`` is ``"BSON"`` or ``"JLD2"``; ``written_by`` names the program that wrote the file, for JLD2 only.
     """
 
     format: str
@@ -32,16 +32,16 @@ class SavedFile:
 
 @says_what_it_takes
 def read(file: str | os.PathLike[str] | bytes, *, allow_unavailable: bool = False) -> SavedFile:
-    """Read a file of BSON.jl or JLD2, given by its path or its bytes; its content decides which it is.
+    """Read a BSON.jl or JLD2 file, given by its path or its bytes; the content decides which format it is.
 
     No code from the file is run. Arrays are read-only views of the bytes read, with the axes reversed.
 
     Args:
         file: the path, or the file's bytes
-        allow_unavailable: leave a `julia.Unavailable` in the place of an array that stayed on a GPU
+        allow_unavailable: return a `julia.Unavailable` in place of an array that was saved on a GPU, without its data
 
     Raises:
-        FileFormatError: if the file is something else, is damaged, or refers to weights that it does not hold
+        FileFormatError: if the file has another format, is damaged, or refers to weights that it does not contain
         OSError: if it cannot be opened
 
     >>> document = b"\\x10\\x00\\x00\\x00\\x10a\\x00\\x07\\x00\\x00\\x00\\x08b\\x00\\x01\\x00"
@@ -52,12 +52,12 @@ def read(file: str | os.PathLike[str] | bytes, *, allow_unavailable: bool = Fals
     with refuse_file(path):
         saved = _read(Source(data))
         if not allow_unavailable:
-            _expect_all_here(saved)
+            _refuse_gpu_arrays(saved)
         return saved
 
 
 def _read(source: Source) -> SavedFile:
-    if identify(source) == "JLD2":
+    if identify_format(source) == "JLD2":
         values, written_by = jld2.read(source)
         return SavedFile("JLD2", written_by, values)
     root, end = bson.parse(source)
@@ -65,7 +65,7 @@ def _read(source: Source) -> SavedFile:
     return SavedFile("BSON", "", bson.read_values(root, source.size))
 
 
-def _expect_all_here(saved: SavedFile) -> None:
+def _refuse_gpu_arrays(saved: SavedFile) -> None:
     left = next(filter(_is_left_on_gpu, julia.yield_values(saved.values)), None)
     if left is not None:
         place = next(path for path, value in julia.walk(saved.values) if value is left)
@@ -82,7 +82,7 @@ def _is_left_on_gpu(value: Any) -> bool:
 def _refuse_databases(source: Source, root: bson.Document, end: int) -> None:
     if end != source.size:
         raise FileFormatError(
-            f"{source.size - end} bytes follow the document: several documents, as MongoDB writes them, or damage",
+            f"{source.size - end} bytes follow the document: several documents, as MongoDB writes them, or damaged",
             offset=end,
         )
     if "_id" in root and "_backrefs" not in root:

@@ -1,7 +1,7 @@
-"""Writing a safetensors file, array by array.
+"""Write safetensors files: the length of a header, the header in JSON, and the bytes of the arrays.
 
-The library's own writer puts a file of its own name beside the target, private to its owner, which stays there when
-the process is killed; and it cannot write to a pipe. The format is a length, a header in JSON, and the bytes.
+The safetensors library is not used: its writer leaves a temporary file behind when the process is killed, gives the
+file a mode that only its owner can read, and cannot write to a pipe.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ DTYPES = {
     "float64": "F64",
     "complex64": "C64",
 }
-"""What the format calls a dtype."""
+"""The format's name of each dtype."""
 
 
 def write_safetensors(file: BinaryIO, arrays: Mapping[str, Any], metadata: Mapping[str, str]) -> None:
-    """Write arrays, in C order and little-endian, of dtypes that the format has.
+    """Write arrays, which are in C order and little-endian, and have dtypes that the format has.
 
     Source: the format's description in the documentation of safetensors
     """
-    # The widest first, so that each begins at a multiple of its own size.
+    # The widest dtypes first, so that each array begins at a multiple of its item size.
     ordered = sorted(arrays.items(), key=lambda entry: (-entry[1].dtype.itemsize, entry[0]))
     header: dict[str, Any] = {"__metadata__": dict(metadata)}
     place = 0

@@ -1,4 +1,4 @@
-"""`save` and `load`: parameters and states in a safetensors file, the same bits back on any backend."""
+"""`save` and `load`: parameters and states in a safetensors file, which any backend reads with the same bits."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from luxport.core.anatomy import Parameters, States
 from luxport.core.initial_values import describe_values, initial_parameters, initial_states
 from luxport.core.layer import Layer, check_layer
 from luxport.porting.errors import FileFormatError, refuse_file, show
-from luxport.porting.files.described import TreeReader, TreeWriter
-from luxport.porting.files.detect import HDF5_SIGNATURE, describe_foreign
-from luxport.porting.files.names import expect_own_name
+from luxport.porting.files.atomic_files import open_atomic
+from luxport.porting.files.detect import HDF5_SIGNATURE, describe_other_format
+from luxport.porting.files.file_names import check_file_suffix
 from luxport.porting.files.opening import check_path, read_bytes
-from luxport.porting.files.replacing import replacing
 from luxport.porting.files.safetensors_reader import read_safetensors
 from luxport.porting.files.safetensors_writer import write_safetensors
+from luxport.porting.files.tree_json import TreeReader, TreeWriter
 from luxport.porting.loading import place_values
 from luxport.text import make_safe
 from luxport.tree.places import check_size
@@ -32,8 +32,8 @@ from luxport.version import __version__
 __all__ = ["load", "save"]
 
 _FORMAT = 2
-"""The latest version of what is written here. A reader takes it and earlier ones; a file says the first that it
-needs: 2 if an array is in several places or a rule of an optimizer is among the constants, else 1."""
+"""The latest version of the format, which `load` reads along with earlier ones. A file is marked with the earliest
+version that can express it: 2 if an array is in several places or a constant is a rule of an optimizer, else 1."""
 
 
 @says_what_it_takes
@@ -47,22 +47,22 @@ def save(
 ) -> None:
     """Write parameters and states to a safetensors file, which `load` reads back on any backend.
 
-    Arrays are named by their dotted paths, ``ps.layer_1.weight`` and ``st.layer_2.running_mean``, so that any reader
-    of safetensors finds them; numbers, `Static` entries, None, the order of names, and whether a sequence was a list
-    or a tuple, are kept as JSON beside them. An array that is in several places (the same object) is in the file
-    once, under the first; the metadata's ``aliases`` name the others.
+    Arrays are named by their dotted paths, ``ps.layer_1.weight`` and ``st.layer_2.running_mean``, so that any
+    safetensors reader finds them. Numbers, `Static` entries, None, the order of names, and whether a sequence was a
+    list or a tuple, are kept as JSON in the metadata. An array that is in several places (the same object) is written
+    once, under its first path; the ``aliases`` of the metadata name the other paths.
 
-    The file is there whole or not at all: it is written under another name in the same folder and then renamed, and
-    one that was there before stays until then. The next `save` there removes what a killed process left behind.
+    The file is written completely or not at all: it has a temporary name in the same folder until it is complete, and
+    then replaces an older file. The next `save` in that folder removes what a killed process left behind.
 
     Args:
-        path: the file, which is written anew
+        path: the file to write; an existing one is replaced
         ps: parameters
         st: states; None for none
-        model: a layer whose one-line description goes into the file, for who reads it later
-        optimizer: the state that `optimizers.setup` made, with which training goes on as if it had not stopped
+        model: a layer whose one-line description is written to the file, as information for readers
+        optimizer: the state that `optimizers.setup` made, with which training continues as if it had not stopped
 
-    Raises: TypeError for an entry that cannot be kept, by its path; ValueError for two of one dotted path; OSError
+    Raises: TypeError with the path of an entry that cannot be saved; ValueError for two of one dotted path; OSError
 
     >>> import luxport, os, tempfile
     >>> model = luxport.Dense(2, 3)
@@ -77,7 +77,7 @@ def save(
             "luxport.training.save_checkpoint(folder, state) for all of it"
         )
     check_path(path)
-    expect_own_name("save", path, ".safetensors", "; porting.save_flux_state and to_onnx write other formats")
+    check_file_suffix("save", path, ".safetensors", "; porting.save_flux_state and to_onnx write other formats")
     writer = TreeWriter()
     given = {"ps": ps, "st": st, "opt": optimizer}
     for values in given.values():
@@ -92,7 +92,7 @@ def save(
         metadata["aliases"] = json.dumps(writer.aliases)
     if model is not None:
         metadata["model"] = repr(model)
-    with replacing(path) as file:
+    with open_atomic(path) as file:
         write_safetensors(file, writer.arrays, metadata)
 
 
@@ -129,25 +129,25 @@ def load(
     device: str | None = None,
     dtype: str | None = None,
 ) -> Any:
-    """Read what `save` wrote: ``ps, st``, on the default backend or the one named.
+    """Read parameters and states that `save` wrote: ``ps, st``, on the default backend or the one named.
 
-    With `model` every name and size is checked; what a model's state does not have from the beginning (a carry, say)
-    may be there or not. If the file has no states, they are empty, or with `model` initial. An array that was in
-    several places is one array again. The optimizer's state keeps its dtypes.
+    With `model`, every name and shape is checked; a state that is None initially, such as a carry, may be in the file
+    or not. If the file has no states, they are empty, or with `model` the initial ones. An array that was in several
+    places is one array again. The optimizer's state keeps its dtypes.
 
-    Models that Julia saved are for `luxport.porting.load_model`.
+    For models that Julia saved, see `luxport.porting.load_model`.
 
     Args:
         path: the file
-        model: the layer against which names and sizes are checked; None for no check
+        model: the layer against which names and shapes are checked; None for no check
         optimizer: whether the optimizer's state is returned as well: ``ps, st, opt_state``
-        classes: classes of your own rules and schedules, which the optimizer's state has
-        backend: where the arrays are; the default backend if None
-        device: on which of its devices
+        classes: your own classes of rules and schedules that occur in the optimizer's state
+        backend: the backend of the arrays; the default backend if None
+        device: the device of the arrays; the backend's default device if None
         dtype: the floating dtype of parameters and states; that of the file if None
 
-    Raises: FileFormatError if this is no such file; ValueError that names every entry that does not fit the model,
-            or if the backend cannot hold a dtype, or for an optimizer's state that is not in the file;
+    Raises: FileFormatError if this is no file of `save`; ValueError that names every entry that does not fit the
+            model, or if the backend lacks a dtype, or if the file has no optimizer's state;
             ModuleNotFoundError for a dtype that needs ml_dtypes, where that is not installed
 
     >>> import luxport, os, tempfile
@@ -166,7 +166,7 @@ def load(
     arrays, metadata = _read(path)
     with refuse_file(str(path), "its metadata are damaged"):
         if "trees" not in metadata or not metadata.get("format", "").isdecimal():
-            raise FileFormatError("a file that luxport.save wrote expected: its metadata are missing")
+            raise FileFormatError("expected a file that luxport.save wrote, but its metadata are missing")
         if int(metadata["format"]) > _FORMAT:
             raise FileFormatError(
                 f"its format {metadata['format']} is newer than this luxport: "
@@ -182,11 +182,11 @@ def load(
         raise ValueError(f"load expects an optimizer's state in {path}, which was saved without: save(optimizer=...)")
     if model is not None:
         problems: list[str] = []
-        ps, st = fit_trees(model, ps, st, problems)
+        ps, st = match_trees(model, ps, st, problems)
         if problems:
             origin = f", which was saved from {metadata['model']}" if "model" in metadata else ""
-            told = f"load expects {model!r} in {path}{origin}: {'; '.join(problems)}"
-            raise ValueError(show(told, None))  # names are the file's
+            message = f"load expects {model!r} in {path}{origin}: {'; '.join(problems)}"
+            raise ValueError(show(message, None))  # it contains names from the file
     ps, st = place_values((ps, {} if st is None else st), backend, device, dtype)
     return (ps, st, place_values(opt, backend, device, None)) if optimizer else (ps, st)
 
@@ -202,34 +202,34 @@ def _read(path: str | PathLike[str]) -> tuple[dict[str, Any], dict[str, str]]:
         except FileFormatError as error:
             advice = "porting.load_model and porting.load_parameters read BSON and JLD2"
             start = bytes(data[:16])
-            foreign = f"HDF5: {advice}" if start.startswith(HDF5_SIGNATURE) else describe_foreign(start)
+            other = f"HDF5: {advice}" if start.startswith(HDF5_SIGNATURE) else describe_other_format(start)
             if start.startswith(_JLD2):
-                foreign = f"JLD2: {advice}"
+                other = f"JLD2: {advice}"
             elif start.lstrip().startswith((b"{", b"[")):
-                foreign = "JSON"
+                other = "JSON"
             elif not start:
-                foreign = "an empty file"
-            if foreign is not None:
-                raise FileFormatError(f"load expects a safetensors file, this is {foreign}") from error
+                other = "an empty file"
+            if other is not None:
+                raise FileFormatError(f"load expects a safetensors file, this is {other}") from error
             raise FileFormatError(
-                f"no whole safetensors file: {error.reason}; {advice}", offset=error.offset
+                f"not a complete safetensors file: {error.reason}; {advice}", offset=error.offset
             ) from error
 
 
-def fit_trees(model: Layer, ps: Any, st: Any, problems: list[str]) -> tuple[Any, Any]:
-    """Hold trees against a model, note what does not fit, and put them in its order."""
+def match_trees(model: Layer, ps: Any, st: Any, problems: list[str]) -> tuple[Any, Any]:
+    """Return trees in the order of a model's own, and append to `problems` each entry that differs from the model."""
     ps = _compare(describe_values(initial_parameters, model), ps, "ps", problems)
     initial = initial_states(0, model)
     return ps, initial if st is None else _compare(initial, st, "st", problems)
 
 
-def expect_fitting(caller: str, model: Layer, ps: Any, st: Any) -> tuple[Any, Any]:
-    """Expect a model's parameters and states, and return them in its order.
+def check_fit(caller: str, model: Layer, ps: Any, st: Any) -> tuple[Any, Any]:
+    """Return parameters and states in the order of the model, after checking that they are the model's.
 
-    Raises: ValueError that names every entry that is not the model's
+    Raises: ValueError that names every entry that differs from the model
     """
     problems: list[str] = []
-    ps, st = fit_trees(model, ps, st, problems)
+    ps, st = match_trees(model, ps, st, problems)
     if problems:
         raise ValueError(
             f"{caller} expects the parameters and states of {make_safe(repr(model), 200)}: "
@@ -247,13 +247,14 @@ def _compare(wanted: Any, found: Any, path: str, problems: list[str]) -> Any:
     if isinstance(wanted, (tuple, list)) and isinstance(found, (tuple, list)) and len(wanted) == len(found):
         pairs = enumerate(zip(wanted, found, strict=True))
         return tree.like_sequence(found, [_compare(*pair, f"{path}.{i}", problems) for i, pair in pairs])
-    # What a state has not yet, or has no longer, is None: a carry before the first call, say.
-    if not (path.startswith("st.") and (wanted is None or found is None)) and _name_kind(wanted) != _name_kind(found):
-        problems.append(f"{path}: {_name_kind(wanted)} expected, got {_name_kind(found)}")
+    # An entry of a state may be None and an array at different times: a carry is None before the first call.
+    may_differ = path.startswith("st.") and (wanted is None or found is None)
+    if not may_differ and _describe_kind(wanted) != _describe_kind(found):
+        problems.append(f"{path}: {_describe_kind(wanted)} expected, got {_describe_kind(found)}")
     return found
 
 
-def _name_kind(entry: Any) -> str:
+def _describe_kind(entry: Any) -> str:
     if isinstance(entry, (Mapping, tuple, list)):
         return f"{'a dict' if isinstance(entry, Mapping) else 'a sequence'} of {len(entry)}"
     if entry is None or isinstance(entry, (Static, str)):

@@ -14,11 +14,11 @@ from luxport.core.counts import parameter_length
 from luxport.core.layer import Layer, check_layer
 from luxport.porting import julia
 from luxport.porting.errors import NoCounterpartError
+from luxport.porting.files.atomic_files import open_atomic
+from luxport.porting.files.file_names import check_file_suffix
 from luxport.porting.files.jld2.writer import write
-from luxport.porting.files.names import expect_own_name
 from luxport.porting.files.opening import check_path
-from luxport.porting.files.replacing import replacing
-from luxport.porting.files.saving import expect_fitting
+from luxport.porting.files.saving import check_fit
 from luxport.porting.flux._leaf_states import (
     FUNCTION,
     name_entries,
@@ -78,9 +78,9 @@ def save_flux_state(
     (2, 3)
     """
     check_path(path)
-    expect_own_name("save_flux_state", path, ".jld2", ", which is what JLD2.load in Julia reads")
+    check_file_suffix("save_flux_state", path, ".jld2", ", which is what JLD2.load in Julia reads")
     state = make_flux_state(model, ps, st)
-    with replacing(path) as file:
+    with open_atomic(path) as file:
         write(file, {name: state})
 
 
@@ -90,7 +90,7 @@ def make_flux_state(model: Layer, ps: Parameters, st: States) -> julia.Value:
     Raises: as `save_flux_state`
     """
     check_layer("save_flux_state", model)
-    return _write_layer(model, *expect_fitting("save_flux_state", model, ps, st), "")
+    return _write_layer(model, *check_fit("save_flux_state", model, ps, st), "")
 
 
 def _write_layer(layer: Layer, ps: Any, st: Any, path: str) -> julia.Value:

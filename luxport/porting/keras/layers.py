@@ -19,7 +19,7 @@ from luxport.core.modes import test_mode
 from luxport.layers._containers import Chain
 from luxport.layers._function_layers import NoOpLayer, WrappedFunction
 from luxport.porting.errors import NoCounterpartError
-from luxport.porting.files.saving import expect_fitting
+from luxport.porting.files.saving import check_fit
 from luxport.porting.initial_trees import fill_trees
 from luxport.porting.keras.arguments import list_steps
 from luxport.porting.keras.functions import move_channels
@@ -67,7 +67,7 @@ def to_keras(model: Layer, ps: Parameters, st: States, *, name: str | None = Non
         raise ModuleNotFoundError(
             "to_keras needs Keras 3, which is not installed: pip install keras", name="keras"
         ) from None
-    expect_fitting("to_keras", model, ps, st)
+    check_fit("to_keras", model, ps, st)
     return kind(model, ps, st, name=name)
 
 

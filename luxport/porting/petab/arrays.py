@@ -19,7 +19,7 @@ from luxport.porting.files.detect import find_hdf5_offset
 from luxport.porting.files.jld2.datatypes import Number
 from luxport.porting.files.jld2.headers import Header, read_header, read_message
 from luxport.porting.files.jld2.storage import read_raw_data
-from luxport.porting.files.jld2.superblock import Hdf5, check_ends, open_file
+from luxport.porting.files.jld2.superblock import Hdf5, check_extent, read_superblock
 from luxport.porting.files.source import Source
 from luxport.porting.petab.dense_links import yield_dense_links
 
@@ -41,7 +41,7 @@ class ArrayFile:
         if offset is None:
             raise FileFormatError("no HDF5: its signature is missing", offset=0)
         (version,) = source.unpack("B", offset + 8, "the superblock")
-        self._file = _open_old(source, offset, version) if version in (0, 1) else open_file(source, offset)
+        self._file = _open_old(source, offset, version) if version in (0, 1) else read_superblock(source, offset)
         self._headers: dict[int, Header] = {}
 
     @property
@@ -70,7 +70,7 @@ class ArrayFile:
             raise FileFormatError("an array without a shape", offset=header.offset)
         data, _ = read_raw_data(self._file, header, space.shape, dtype.itemsize)
         # The same numbers can stand under any number of names.
-        source.expand(len(data), header.offset)
+        source.charge_expansion(len(data), header.offset)
         return np.frombuffer(data, dtype).astype(dtype.newbyteorder("=")).reshape(space.shape)
 
     def arrays(self, address: int) -> dict[str, np.ndarray]:
@@ -80,7 +80,7 @@ class ArrayFile:
     def _read_header(self, address: int) -> Header:
         if address not in self._headers:
             file = self._file
-            offset = file.offset(address)
+            offset = file.find_offset(address)
             is_old = file.source.view(offset, 1, "an object") == b"\1"
             header = _read_old_header(file, address, offset) if is_old else read_header(file, address, attributes=False)
             if header.dense:
@@ -95,7 +95,7 @@ def _open_old(source: Source, offset: int, version: int) -> Hdf5:
         raise FileFormatError("addresses and lengths of 8 bytes expected", offset=offset)
     place = offset + 24 + 4 * version
     base, _, end, _, _, root = source.unpack("QQQQQQ", place, "the superblock")
-    check_ends(source, offset, base, end)
+    check_extent(source, offset, base, end)
     return Hdf5(source, base, root, "")
 
 
@@ -129,7 +129,7 @@ def _read_old_messages(file: Hdf5, offset: int) -> Iterator[tuple[int, int, int,
                 raise FileFormatError("a message runs over the end of its object header", offset=place)
             if kind == 0x10:
                 address, length = source.unpack("QQ", place, "a continuation")
-                begin = file.offset(address)
+                begin = file.find_offset(address)
                 if len(pieces) >= _MOST_PIECES or any(begin == piece[0] for piece in pieces):
                     raise FileFormatError("an object header goes on in a circle", offset=begin)
                 pieces.append((begin, begin + length))
@@ -141,17 +141,17 @@ def _read_old_messages(file: Hdf5, offset: int) -> Iterator[tuple[int, int, int,
 def _read_old_links(file: Hdf5, tree: int, heap: int) -> Iterator[tuple[str, int]]:
     """Yield the names in a group in HDF5's old form, a B-tree of tables with the names in a heap."""
     source = file.source
-    start = file.offset(heap)
+    start = file.find_offset(heap)
     if source.view(start, 4, "a heap of names") != b"HEAP":
         raise FileFormatError("a heap of names is damaged", offset=start)
     size, _, address = source.unpack("QQQ", start + 8, "a heap of names")
-    names_at = file.offset(address)
+    names_at = file.find_offset(address)
     if names_at + size > source.size:
         raise FileFormatError("a heap of names runs over the end of the file", offset=start)
     pending, seen, count = [tree], set(), 0
     while pending:
         node = pending.pop()
-        start = file.offset(node)
+        start = file.find_offset(node)
         if node in seen:
             raise FileFormatError("a group's tree leads to itself", offset=start)
         seen.add(node)

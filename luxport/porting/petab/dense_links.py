@@ -34,14 +34,14 @@ def yield_dense_links(file: Hdf5, heap: int, tree: int) -> Iterator[tuple[str, i
 
 def _list_blocks(file: Hdf5, heap: int) -> list[tuple[int, int, int]]:
     """Return the blocks of a heap: where each begins in the heap, its size, and where it is in the file."""
-    source, start = file.source, file.offset(heap)
+    source, start = file.source, file.find_offset(heap)
     if source.view(start, 4, "a heap of links") != b"FRHP":
         raise FileFormatError("a heap of links is damaged", offset=start)
     id_size, filters = source.unpack("HH", start + 5, "a heap of links")
     width, first_size, largest, bits, _, root, rows = source.unpack("HQQHHQH", start + 110, "a heap of links")
     if (id_size, filters, bits) != (7, 0, 32) or not 0 < width <= 64 or not 0 < first_size <= largest <= 1 << 24:
         raise FileFormatError("a heap of links of a form that is not read", offset=start)
-    begin = file.offset(root)
+    begin = file.find_offset(root)
     if rows == 0:
         return [(0, first_size, begin)]
     if source.view(begin, 4, "a heap of links") != b"FHIB" or first_size << max(rows - 2, 0) > largest:
@@ -51,14 +51,14 @@ def _list_blocks(file: Hdf5, heap: int) -> list[tuple[int, int, int]]:
         size = first_size << max(number // width - 1, 0)
         (address,) = source.unpack("Q", begin + 17 + 8 * number, "a heap of links")
         if address != UNDEFINED_ADDRESS:
-            blocks.append((reached, size, file.offset(address)))
+            blocks.append((reached, size, file.find_offset(address)))
         reached += size
     return blocks
 
 
 def _yield_records(file: Hdf5, tree: int) -> Iterator[int]:
     """Yield the places of a tree's records."""
-    source, start = file.source, file.offset(tree)
+    source, start = file.source, file.find_offset(tree)
     if source.view(start, 4, "a tree of names") != b"BTHD":
         raise FileFormatError("a tree of names is damaged", offset=start)
     _, kind, node_size, record, depth = source.unpack("BBIHH", start + 4, "a tree of names")
@@ -71,14 +71,14 @@ def _yield_records(file: Hdf5, tree: int) -> Iterator[int]:
         yield from _read_node(file, root, b"BTLF", count)
         return
     yield from _read_node(file, root, b"BTIN", count)
-    pointers = file.offset(root) + 6 + count * _RECORD
+    pointers = file.find_offset(root) + 6 + count * _RECORD
     for number in range(count + 1):
         address, inside = source.unpack("QB", pointers + 9 * number, "a tree of names")
         yield from _read_node(file, address, b"BTLF", inside)
 
 
 def _read_node(file: Hdf5, address: int, signature: bytes, count: int) -> Iterator[int]:
-    start = file.offset(address)
+    start = file.find_offset(address)
     if file.source.view(start, 4, "a tree of names") != signature:
         raise FileFormatError("a tree of names is damaged", offset=start)
     yield from (start + 6 + number * _RECORD for number in range(count))

@@ -15,7 +15,7 @@ from luxport.core.anatomy import Parameters, States
 from luxport.core.initial_values import initial_parameters, initial_states
 from luxport.core.layer import Layer, check_layer
 from luxport.porting.errors import NoCounterpartError
-from luxport.porting.files.saving import expect_fitting
+from luxport.porting.files.saving import check_fit
 from luxport.porting.initial_trees import fill_trees
 from luxport.porting.loading import place_values
 from luxport.porting.torch import attention, norms, recurrent, reparameterized, transformer
@@ -56,7 +56,7 @@ def to_torch(model: Layer, ps: Parameters, st: States, *, device: str | None = N
     """
     check_layer("to_torch", model)
     get_backend("torch")
-    expect_fitting("to_torch", model, ps, st)
+    check_fit("to_torch", model, ps, st)
     ps, st = to((ps, st), backend="torch", device=device, dtype=dtype)
     return import_module("luxport_torch.module").TorchModule(model, ps, st)
 

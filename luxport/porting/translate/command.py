@@ -9,9 +9,9 @@ from pathlib import Path
 
 from luxport.command_line import Arguments
 from luxport.porting.errors import FileFormatError
-from luxport.porting.files.names import expect_another_file
+from luxport.porting.files.atomic_files import open_atomic
+from luxport.porting.files.file_names import check_different_files
 from luxport.porting.files.reading import read
-from luxport.porting.files.replacing import replacing
 from luxport.porting.julia.generation import LAST
 from luxport.porting.translate.included import locate_remarks, read_with_included
 from luxport.porting.translate.module import translate
@@ -41,8 +41,8 @@ def main(arguments: list[str] | None = None) -> int:
         if options.check is not None:
             read(options.check, allow_unavailable=True)  # a file that is none is told before anything is written
         if options.output is not None:
-            expect_another_file(options.source, options.output)
-            with replacing(options.output) as file:
+            check_different_files(options.source, options.output)
+            with open_atomic(options.output) as file:
                 file.write(translation.python.encode())
         elif not tried:
             print(translation.python, end="")

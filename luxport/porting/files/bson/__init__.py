@@ -1,4 +1,4 @@
-"""BSON.jl: documents whose tags say which Julia value they stand for."""
+"""Read the files of BSON.jl: BSON documents whose tags say which Julia value they represent."""
 
 from luxport.porting.files.bson.documents import Document, parse
 from luxport.porting.files.bson.values import read_values

@@ -1,4 +1,4 @@
-"""BSON.jl's back references: the tree of documents becomes the graph that Julia had."""
+"""Resolve BSON.jl's back references, which represent values that are in several places."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _Tables: TypeAlias = tuple[list[Any], "_Tables | None"]
 
 
 def resolve(root: Document) -> None:
-    """Replace every back reference in place by what it stands for, and take the tables away.
+    """Replace every back reference, in place, by the value it refers to, and remove the tables of these values.
 
-    A table belongs to the document that has it as ``_backrefs``, most often the file's own. A number that the
-    innermost table does not have is looked up in those around it.
+    A table is the entry ``_backrefs`` of a document, usually of the file's root. A number that the innermost table
+    does not have is looked up in the tables of the enclosing documents.
 
     Raises: FileFormatError if a reference leads nowhere
     """
@@ -35,7 +35,7 @@ def resolve(root: Document) -> None:
             if not isinstance(child, (Document, DocumentList)):
                 continue
             if _is_reference(child):
-                container[key] = _find_target(child, tables)  # type: ignore[index,arg-type]
+                container[key] = _follow_reference(child, tables)  # type: ignore[index,arg-type]
             else:
                 pending.append((child, tables))
 
@@ -44,9 +44,9 @@ def _is_reference(node: Any) -> bool:
     return isinstance(node, Document) and node.get("tag") == "backref"
 
 
-def _find_target(reference: Document, tables: _Tables | None) -> Any:
+def _follow_reference(reference: Document, tables: _Tables | None) -> Any:
     node: Any = reference
-    # A reference may stand for another one; a chain longer than this is a circle.
+    # A reference may lead to another one. BSON.jl never writes long chains, so this many steps mean a cycle.
     for _ in range(100):
         node = _get_entry(node, tables)
         if not _is_reference(node):

@@ -1,4 +1,4 @@
-"""BSON's bytes as plain documents: dicts, lists, strings, numbers, binary views. Nothing is interpreted here."""
+"""Parse BSON bytes into plain documents: dicts, lists, strings, numbers and views of binary data."""
 
 from __future__ import annotations
 
@@ -24,29 +24,29 @@ FOREIGN_TYPES = {
     0x7F: "MaxKey",
     0xFF: "MinKey",
 }
-"""Types of BSON that databases write and BSON.jl never does."""
+"""Types of BSON values that databases write and BSON.jl never does."""
 
-# One level of a model takes three of BSON's: the struct, its fields, the field.
+# One level of a model takes three levels of documents: the struct, the list of its fields, the field.
 _MAX_DEPTH = 1000
 _LONGEST_KEY = 65536
 
 
 class Document(dict[str, Any]):
-    """A document with the place where it begins."""
+    """A BSON document, and the offset where it begins."""
 
     __slots__ = ("offset",)
     offset: int
 
 
 class DocumentList(list[Any]):
-    """An array with the place where it begins."""
+    """A BSON array, and the offset where it begins."""
 
     __slots__ = ("offset",)
     offset: int
 
 
 class Binary:
-    """A view of bytes with the place where they begin."""
+    """A view of binary data, and the offset where they begin."""
 
     __slots__ = ("data", "offset")
 
@@ -56,23 +56,23 @@ class Binary:
 
 
 class TooDeep:
-    """A document in the place of which there is a hole."""
+    """Stands in place of a document that is nested too deep to be read."""
 
     reason: str = f"it is not read: documents are nested more than {_MAX_DEPTH} deep"
 
 
 def parse(source: Source, offset: int = 0) -> tuple[Document, int]:
-    """Read one document and return it with the offset of the byte after it.
+    """Parse one document, and return it with the offset of the byte after it.
 
-    Raises: FileFormatError if a size leaves its parent's, a type is unknown, or a text is no UTF-8
+    Raises: FileFormatError if a document is longer than its parent, a type is unknown, or a text is no UTF-8
     """
     root = Document()
     root.offset = offset
     source.view(offset, 4, "a document")
     data, raw = source.data, source.raw
-    end = _end_of(data, offset, source.size)
-    # Each level: the container that is being filled, and the place of its closing byte. Without recursion, the
-    # depth of a file cannot exhaust the stack. Each byte is read once: no count of the work is kept.
+    end = _find_end(data, offset, source.size)
+    # Each level has the container that is being filled, and the offset of its closing byte. An explicit stack is
+    # used, since deeply nested files would exhaust Python's. No work is charged, since each byte is read once.
     levels: list[tuple[Document | DocumentList, int]] = [(root, end - 1)]
     container: Document | DocumentList = root
     last, place = end - 1, offset + 4
@@ -89,17 +89,17 @@ def parse(source: Source, offset: int = 0) -> tuple[Document, int]:
             container, last = levels[-1]
             place += 1
             continue
-        # There are millions of elements in some files: the shortest way for those that are most frequent.
+        # Some files have millions of elements: for the most frequent kinds, this avoids function calls.
         value_at = raw.find(0, place + 1, min(place + _LONGEST_KEY, last)) + 1 if raw is not None else 0
         if raw is None or not value_at:
             key, value_at = _read_key(source, place + 1, last)
-        elif type(container) is DocumentList:  # whose keys are numbers that nobody reads
+        elif type(container) is DocumentList:  # whose keys are the positions of the elements
             key = ""
         else:
             key = _decode_text(raw[place + 1 : value_at - 1], place + 1)
         inside = container
         if kind in (0x03, 0x04):
-            end_at = _end_of(data, value_at, last)
+            end_at = _find_end(data, value_at, last)
             if len(levels) < _MAX_DEPTH:
                 value: Any = Document() if kind == 0x03 else DocumentList()
                 value.offset = value_at
@@ -127,8 +127,8 @@ def _read_number(layout: struct.Struct, data: memoryview, offset: int, limit: in
     return layout.unpack_from(data, offset)[0]
 
 
-def _end_of(data: memoryview, offset: int, limit: int) -> int:
-    """Return where the document at ``offset`` ends, which must not be after ``limit``."""
+def _find_end(data: memoryview, offset: int, limit: int) -> int:
+    """Return the offset after the document at ``offset``, which must not be greater than ``limit``."""
     size = _read_number(_INT, data, offset, limit, "a document")
     if size < 5 or offset + size > limit:
         raise FileFormatError(
@@ -141,8 +141,8 @@ def _end_of(data: memoryview, offset: int, limit: int) -> int:
 
 
 def _read_key(source: Source, offset: int, limit: int) -> tuple[str, int]:
-    """Read a key that a zero byte ends, and return it with the offset of the byte after it."""
-    # Keys of arrays are short numbers and nobody reads them; a window keeps a missing end from costing the whole file.
+    """Read a key that ends with a zero byte, and return it with the offset of the byte after it."""
+    # Most keys are short. A bounded window keeps a key without an end from being searched for in the whole file.
     window = bytes(source.data[offset : min(offset + 64, limit)])
     end = window.find(b"\0")
     if end < 0:
@@ -161,7 +161,7 @@ def _decode_text(data: bytes, offset: int) -> str:
 
 
 def _read_plain(data: memoryview, kind: int, offset: int, limit: int) -> tuple[Any, int]:
-    """Read a value that is no container and no text, and return it with the offset of the byte after it."""
+    """Read a number, a truth value, binary data or null, and return it with the offset of the byte after it."""
     if layout := _NUMBERS.get(kind):
         value = _read_number(layout, data, offset, limit, "a number")
         if kind == 0x08:

@@ -1,4 +1,4 @@
-"""BSON.jl's tagged documents as the values of `luxport.porting.julia`."""
+"""Convert BSON.jl's tagged documents to the values of `luxport.porting.julia`."""
 
 from __future__ import annotations
 
@@ -32,31 +32,31 @@ from luxport.porting.julia.type_rules import (
 
 __all__ = ["read_values"]
 
-_Making: TypeAlias = Generator[Any, Any, Any]
-"""The making of a value: it yields each document whose value it needs, is sent that value, and returns its own."""
+_Construction: TypeAlias = Generator[Any, Any, Any]
+"""Makes a value: it yields each document whose value it needs, is sent that value, and returns the finished value."""
 
 _PENDING: Final = object()
 _PLAIN: Final = frozenset({int, float, str, bool, type(None)})
-"""What stands for itself, and takes no making."""
-_type = type  # which is also what the methods call the type of a struct
+"""Types of parsed documents that are values already."""
+_type = type  # the methods use the name `type` for the type of a struct
 
-# Beyond what the recursive writer in Julia could have saved on its stack.
+# BSON.jl writes recursively: deeper values would have overflowed Julia's stack.
 _DEEPEST = 10_000
 
 
 def read_values(root: Document, size: int = 0) -> dict[str, Any]:
-    """Return the values that a file's document holds, by their names; the document is used up.
+    """Return the values of a file's document by name; this modifies the document.
 
-    A document that is itself one value, as ``bson(path, Dict("model" => m))`` writes it, is the dictionary that it
-    is, or one value with the name ``value``. `size` is the file's, by which types are bounded.
+    If the document itself is one value, as ``bson(path, Dict("model" => m))`` writes it, a dictionary is returned as
+    it is, and any other value under the name ``value``. `size` is the size of the file, which limits that of types.
 
-    Raises: FileFormatError if a tagged document lacks what its tag needs, a reference leads nowhere, a size and its
-        data differ, or something immutable contains itself
+    Raises: FileFormatError if a tagged document lacks an entry that its tag needs, a reference leads nowhere, a size
+        differs from its data, or an immutable value contains itself
     """
     resolve(root)
     values = _Values(size)
     if not isinstance(root.get("tag"), str):
-        return values.make_all(values.entries(root))
+        return values.make_all(values.make_entries(root))
     whole = values.make_all(values._make_document(root))
     if isinstance(whole, julia.Dict):
         named = {key.name if isinstance(key, julia.Symbol) else key: value for key, value in whole.pairs}
@@ -66,29 +66,29 @@ def read_values(root: Document, size: int = 0) -> dict[str, Any]:
 
 
 class _Values:
-    """The values of a graph of documents.
+    """Converts a graph of documents to values.
 
-    Every document becomes one value however many references lead to it. The values of mutable things are there
-    before their contents, so that these may refer to them. What is being made waits in a list, not on Python's
-    stack: a network that was saved with its tape may be thousands of references deep.
+    Every document becomes one value, however many references lead to it. A mutable value is registered before its
+    contents are made, so that they may refer to it. Unfinished values wait in a list instead of on Python's stack: a
+    network that was saved with its tape of gradients can be thousands of references deep.
     """
 
     def __init__(self, size: int) -> None:
         self._made: dict[int, Any] = {}
         self._code: dict[int, list[julia.Method]] = {}
-        self._methods: list[_Making] = []
+        self._methods: list[_Construction] = []
         self._sizes = TypeSizes(size)
         self._kinds: dict[int, tuple[str, Any]] = {}
 
-    def make_all(self, root: _Making) -> Any:
-        """Make a value and all that it holds, the methods of functions at the end."""
+    def make_all(self, root: _Construction) -> Any:
+        """Return a value with all its contents; the methods of functions are made last."""
         value = self.run(root)
         while self._methods:
             self.run(self._methods.pop())
         return value
 
-    def run(self, first: _Making) -> Any:
-        """Make a value, and those that it needs."""
+    def run(self, first: _Construction) -> Any:
+        """Return a value, after making all values that it needs."""
         waiting = [first]
         value: Any = None
         while waiting:
@@ -108,41 +108,41 @@ class _Values:
             elif id(node) in self._made:
                 value = self._made[id(node)]
                 if value is _PENDING:
-                    raise FileFormatError("something immutable contains itself", offset=node.offset)
+                    raise FileFormatError("an immutable value contains itself", offset=node.offset)
             elif len(waiting) > _DEEPEST:
                 raise FileFormatError(f"values are nested more than {_DEEPEST} deep", offset=node.offset)
             else:
-                waiting.append(self._list(node) if isinstance(node, DocumentList) else self._make_document(node))
+                waiting.append(self._make_list(node) if isinstance(node, DocumentList) else self._make_document(node))
         return value
 
-    def entries(self, doc: Document) -> _Making:
+    def make_entries(self, doc: Document) -> _Construction:
         result: dict[str, Any] = {}
         self._made[id(doc)] = result
         for key, node in doc.items():
             result[key] = yield node
         return result
 
-    def _list(self, nodes: DocumentList) -> _Making:
+    def _make_list(self, nodes: DocumentList) -> _Construction:
         result: list[Any] = []
         self._made[id(nodes)] = result
         for node in nodes:
             result.append(node if type(node) in _PLAIN else (yield node))
         return result
 
-    def _make_document(self, doc: Document) -> _Making:
+    def _make_document(self, doc: Document) -> _Construction:
         tag = doc.get("tag")
         if tag == "struct":
             return (yield from self._make_struct(doc))
         make = _TAGS.get(tag) if isinstance(tag, str) else None
         if make is None:
-            return (yield from self.entries(doc))
+            return (yield from self.make_entries(doc))
         self._made[id(doc)] = _PENDING
         value = self._made[id(doc)] = yield from make(self, doc)
         return value
 
-    def _make_items(self, doc: Document, key: str) -> _Making:
-        """Make a list of values; one of numbers alone may have been saved as an array of them."""
-        value = yield _take_part(doc, key)
+    def _make_items(self, doc: Document, key: str) -> _Construction:
+        """Make a list of values, which BSON.jl may have saved as an array if all of them are numbers."""
+        value = yield _get_entry(doc, key)
         if isinstance(value, np.ndarray) and value.ndim == 1:
             return value.tolist()
         if not isinstance(value, list):
@@ -151,24 +151,24 @@ class _Values:
 
     # One method for each tag.
 
-    def symbol(self, doc: Document) -> _Making:
-        name = yield _take_part(doc, "name")
+    def make_symbol(self, doc: Document) -> _Construction:
+        name = yield _get_entry(doc, "name")
         if not isinstance(name, str):
             raise FileFormatError("a symbol has no name", offset=doc.offset)
         return julia.Symbol(name)
 
-    def tuple(self, doc: Document) -> _Making:
+    def make_tuple(self, doc: Document) -> _Construction:
         return tuple((yield from self._make_items(doc, "data")))
 
-    def module(self, doc: Document) -> _Making:
+    def make_module(self, doc: Document) -> _Construction:
         path = yield from self._make_items(doc, "path")
         return julia.Module(julia.drop_main(_check_names(path, doc)))
 
-    def datatype(self, doc: Document) -> _Making:
+    def make_datatype(self, doc: Document) -> _Construction:
         path = _check_names((yield from self._make_items(doc, "name")), doc)
         return (yield from self._make_type(julia.drop_main(path[:-1]), path[-1], doc, []))
 
-    def anonymous(self, doc: Document) -> _Making:
+    def make_anonymous_type(self, doc: Document) -> _Construction:
         typename: Any = doc.get("typename")
         data = typename.get("data") if isinstance(typename, Document) else None
         name = (yield data[1]) if isinstance(data, list) and len(data) > 1 else None
@@ -176,31 +176,31 @@ class _Values:
             return julia.Unavailable(julia.TypeName((), "a function"), "an anonymous function has no name")
         known = self._code.get(id(typename))
         if known is None:
-            # The methods come when all else is there: signatures name this type, and code may hold the function.
+            # The methods are made last, since their signatures name this type and their code may contain the function.
             known = self._code[id(typename)] = []
             self._methods.append(append_methods(typename, known))
         return (yield from self._make_type((), name.name, doc, known))
 
-    def _make_type(self, module: Any, name: str, doc: Document, methods: list[julia.Method]) -> _Making:
+    def _make_type(self, module: Any, name: str, doc: Document, methods: list[julia.Method]) -> _Construction:
         params = tuple((yield from self._make_items(doc, "params")))
         self._sizes.check(params, doc.offset)
         return julia.TypeName(module, name, params, methods)
 
-    def unionall(self, doc: Document) -> _Making:
-        variable = yield _take_part(doc, "var")
-        body = yield _take_part(doc, "body")
+    def make_unionall(self, doc: Document) -> _Construction:
+        variable = yield _get_entry(doc, "var")
+        body = yield _get_entry(doc, "body")
         self._sizes.check((variable, body), doc.offset)
         return julia.UnionAll(variable, body)
 
-    def bottom(self, doc: Document) -> _Making:
+    def make_bottom(self, doc: Document) -> _Construction:
         yield None
         return julia.BOTTOM
 
-    def array(self, doc: Document) -> _Making:
-        element = yield _take_part(doc, "type")
+    def make_array(self, doc: Document) -> _Construction:
+        element = yield _get_entry(doc, "type")
         shape = reverse_size((yield from self._make_items(doc, "size")), doc.offset)
         count = int(np.prod(shape, dtype=object))
-        data = _take_part(doc, "data")
+        data = _get_entry(doc, "data")
         if isinstance(data, Binary):
             if not data.data and count and find_element_size(element) is None:
                 return julia.Filled(make_instance(element, doc.offset), shape)
@@ -208,16 +208,16 @@ class _Values:
         if not isinstance(data, list):
             raise FileFormatError("an array has no data", offset=doc.offset)
         if len(data) != count:
-            raise FileFormatError(f"an array of the shape {shape} has {len(data)} elements", offset=doc.offset)
+            raise FileFormatError(f"an array of shape {shape} has {len(data)} elements", offset=doc.offset)
         values = yield data
         return values if len(shape) == 1 else make_object_array(values, shape)
 
-    def _make_struct(self, doc: Document) -> _Making:
+    def _make_struct(self, doc: Document) -> _Construction:
         self._made[id(doc)] = _PENDING
         type = yield doc.get("type")
         if not isinstance(type, (julia.TypeName, julia.UnionAll)):
-            return type if isinstance(type, julia.Unavailable) else _make_nameless(doc)
-        data = _take_part(doc, "data")
+            return type if isinstance(type, julia.Unavailable) else _make_untyped(doc)
+        data = _get_entry(doc, "data")
         if isinstance(data, Binary):
             value = read_value(type, data.data, data.offset)
         elif not isinstance(data, list):
@@ -240,13 +240,13 @@ class _Values:
             value = self._made[id(doc)] = julia.Struct(type, [])
             for node in data:
                 value.fields.append(node if _type(node) in _PLAIN else (yield node))
-            if kind == "memory of a GPU":
+            if kind == "GPU array":
                 value = mark_unavailable(value)
         self._made[id(doc)] = value
         return value
 
     def _find_kind(self, type: Any) -> str:
-        """Return how structs of a type are made; a model of a million of them has few types."""
+        """Return how structs of a type are made; the result is cached, since a model may have a million structs."""
         known = self._kinds.get(id(type))
         if known is None:
             kind = "other"
@@ -258,13 +258,13 @@ class _Values:
                 elif type.path in _IMMUTABLE or find_number_type(type) is not None:
                     kind = "immutable"
                 elif is_gpu_array(type):
-                    kind = "memory of a GPU"
-            # The type is kept, lest another have its identity.
+                    kind = "GPU array"
+            # The type is kept alive, since another object could get its `id` otherwise.
             known = self._kinds[id(type)] = (kind, type)
         return known[0]
 
     def _make_immutable(self, type: julia.TypeName, fields: list[Any], offset: int) -> Any:
-        """Return the value of a struct of Julia's own that has a form here."""
+        """Return the value of an immutable struct, as one of the classes of `luxport.porting.julia` if it has one."""
         names = find_named_tuple_names(type)
         if names is not None and len(names) == len(fields):
             return julia.NamedTuple(names, tuple(fields))
@@ -288,15 +288,15 @@ class _Values:
 
 
 _TAGS = {
-    "array": _Values.array,
-    "symbol": _Values.symbol,
-    "tuple": _Values.tuple,
-    "svec": _Values.tuple,
-    "ref": _Values.module,
-    "datatype": _Values.datatype,
-    "jl_anonymous": _Values.anonymous,
-    "unionall": _Values.unionall,
-    "jl_bottom_type": _Values.bottom,
+    "array": _Values.make_array,
+    "symbol": _Values.make_symbol,
+    "tuple": _Values.make_tuple,
+    "svec": _Values.make_tuple,
+    "ref": _Values.make_module,
+    "datatype": _Values.make_datatype,
+    "jl_anonymous": _Values.make_anonymous_type,
+    "unionall": _Values.make_unionall,
+    "jl_bottom_type": _Values.make_bottom,
 }
 _IMMUTABLE = frozenset(
     {
@@ -306,12 +306,12 @@ _IMMUTABLE = frozenset(
 )
 
 
-def _make_nameless(doc: Document) -> julia.Unavailable:
-    """Return what stands for a struct whose type nobody knows."""
+def _make_untyped(doc: Document) -> julia.Unavailable:
+    """Return the placeholder for a struct without a type."""
     return julia.Unavailable(julia.TypeName((), "a struct"), f"a struct at byte {doc.offset} has no type")
 
 
-def _take_part(doc: Document, key: str) -> Any:
+def _get_entry(doc: Document, key: str) -> Any:
     if key not in doc:
         raise FileFormatError(f"a document with the tag {doc['tag']} has no {key}", offset=doc.offset)
     return doc[key]
@@ -325,7 +325,7 @@ def _check_names(items: list[Any], doc: Document) -> tuple[str, ...]:
 
 def _pair_up(keys: Any, values: Any, offset: int) -> list[tuple[Any, Any]]:
     keys, values = _list_elements(keys), _list_elements(values)
-    # The values of a set are all nothing, which takes no bytes; the parameters that Zygote collects are such a set.
+    # A set is saved as a dictionary whose values are all `nothing`, without bytes; Zygote's `Params` contain one.
     if isinstance(values, julia.Filled) and isinstance(keys, list) and values.shape == (len(keys),):
         values = [values.value] * len(keys)
     if not (_is_vector(keys) and _is_vector(values)):

@@ -1,4 +1,4 @@
-"""JLD2: HDF5 files whose datatypes say which Julia types their values have."""
+"""Read and write JLD2 files: HDF5 files that describe the Julia type of each value."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from luxport.porting.errors import FileFormatError
 from luxport.porting.files.detect import find_hdf5_offset
-from luxport.porting.files.jld2.superblock import open_file
+from luxport.porting.files.jld2.superblock import read_superblock
 from luxport.porting.files.jld2.values import Values
 from luxport.porting.files.source import Source
 
@@ -14,12 +14,12 @@ __all__ = ["read"]
 
 
 def read(source: Source) -> tuple[dict[str, Any], str]:
-    """Return what a JLD2 file holds, by name, and what it says of its writer.
+    """Return the values of a JLD2 file by name, and the versions of the format and of Julia that it names.
 
-    Raises: FileFormatError if it is damaged, or holds what is not read here
+    Raises: FileFormatError if it is damaged, or has a value of an unsupported form
     """
     offset = find_hdf5_offset(source)
     if offset is None:
-        raise FileFormatError("no HDF5 file", offset=0)
-    file = open_file(source, offset)
-    return Values(file).root(), file.written_by
+        raise FileFormatError("not an HDF5 file", offset=0)
+    file = read_superblock(source, offset)
+    return Values(file).read_root(), file.written_by

@@ -1,4 +1,4 @@
-"""Bob Jenkins's lookup3 hash, HDF5's checksum of metadata."""
+"""The checksum of HDF5's metadata, Bob Jenkins's lookup3 hash."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _MASK = 0xFFFFFFFF
 
 
 def compute_lookup3(data: bytes | memoryview) -> int:
-    """Return ``hashlittle(data, 0)``, 32 bits.
+    """Return the 32-bit hash of bytes, ``hashlittle(data, 0)`` of lookup3.c.
 
-    Source: lookup3.c, Bob Jenkins, May 2006, public domain (the values of its driver5 are tests)
+    Source: lookup3.c, Bob Jenkins, May 2006, public domain (the results of its ``driver5`` are test cases)
 
     >>> hex(compute_lookup3(b"Four score and seven years ago"))
     '0x17770551'
@@ -21,7 +21,7 @@ def compute_lookup3(data: bytes | memoryview) -> int:
     a = b = c = (0xDEADBEEF + size) & _MASK
     if size == 0:
         return c
-    # The last block, of 1 to 12 bytes, is mixed in another way; zeros fill it up.
+    # Blocks have 12 bytes; the last one, of 1 to 12 bytes padded with zeros, is mixed differently below.
     padded = bytes(data) + bytes(-size % 12)
     words = struct.unpack(f"<{len(padded) // 4}I", padded)
     for i in range(0, len(words) - 3, 3):

@@ -1,4 +1,4 @@
-"""JLD2's committed datatypes: an HDF5 datatype together with the Julia type that its values have."""
+"""Read JLD2's committed datatypes: HDF5 datatypes, each with the Julia type of its values."""
 
 from __future__ import annotations
 
@@ -19,11 +19,10 @@ DATATYPE: Final = julia.TypeName(("Core",), "DataType")
 
 @dataclass(frozen=True)
 class CommittedType:
-    """A Julia type and how its values are stored.
+    """A Julia type, and how its values are stored.
 
-    ``written`` is the type that its package turned the value into before it was saved, None if into none.
-    ``fields`` are the names of all its fields with the addresses of their own committed types (0 for none), None where
-    the file does not say.
+    ``written`` is the type to which its package converted the value before saving, None if it did not. ``fields`` maps
+    the names of all fields to the addresses of their committed types (0 for none); None if the file has no names.
     """
 
     address: int
@@ -32,10 +31,10 @@ class CommittedType:
     datatype: Datatype
     empty: bool
     fields: dict[str, int] | None
-    # Addresses in the older form, which names no fields, are in the order of the record's members.
+    # The addresses in the older form without names of fields, in the order of the record's members.
     order: list[int] = field(default_factory=list)
 
-    def type_of_member(self, name: str, position: int) -> int:
+    def find_member_type(self, name: str, position: int) -> int:
         """Return the address of the committed type of a record's member, 0 if it has none."""
         if self.fields is not None:
             return self.fields.get(name, 0)
@@ -43,7 +42,7 @@ class CommittedType:
 
 
 class CommittedTypes:
-    """The committed types of a file, each read once."""
+    """The committed types of a file by address; each is read once."""
 
     def __init__(self, file: Hdf5, read_attribute: Callable[[Attribute], Any]) -> None:
         self._file = file
@@ -51,14 +50,16 @@ class CommittedTypes:
         self._known: dict[int, CommittedType | None] = {}
 
     def __getitem__(self, address: int) -> CommittedType:
-        """Read the type at an address.
+        """Return the type at an address.
 
-        Raises: FileFormatError if there is none, or it is described by itself
+        Raises: FileFormatError if there is no type, or its description contains itself
         """
         if address in self._known:
             known = self._known[address]
             if known is None:
-                raise FileFormatError("a type is described by itself", offset=self._file.offset(address))
+                raise FileFormatError(
+                    "the description of a type contains itself", offset=self._file.find_offset(address)
+                )
             return known
         self._known[address] = None
         known = self._known[address] = self._read_type(address)
@@ -74,22 +75,23 @@ class CommittedTypes:
         if described is None:
             type: Any = None
         elif described.datatype == Shared(address):
-            # The type of types is described by a value of itself.
+            # Only DataType, the type of all types, is described by a value of itself.
             type = DATATYPE
         else:
             type = self._read(described)
         written = self._read(attributes["written_type"]) if "written_type" in attributes else None
-        names, fields, order = self._list(attributes, "field_names", str), None, []
-        addresses = self._list(attributes, "field_types", int) or self._list(attributes, "field_datatypes", int)
+        names, fields, order = self._read_list(attributes, "field_names", str), None, []
+        addresses = self._read_list(attributes, "field_types", int)
+        addresses = addresses or self._read_list(attributes, "field_datatypes", int)
         if names is not None:
             if addresses is None or len(addresses) != len(names):
-                raise FileFormatError("the fields of a type have names and no types", offset=header.offset)
+                raise FileFormatError("the fields of a type have names but no types", offset=header.offset)
             fields = dict(zip(names, addresses, strict=True))
         elif addresses is not None:
             order = addresses
         return CommittedType(address, type, written, header.datatype, "empty" in attributes, fields, order)
 
-    def _list(self, attributes: dict[str, Attribute], name: str, kind: type) -> list[Any] | None:
+    def _read_list(self, attributes: dict[str, Attribute], name: str, kind: type) -> list[Any] | None:
         if name not in attributes:
             return None
         value = self._read(attributes[name])

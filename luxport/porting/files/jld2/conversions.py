@@ -1,4 +1,4 @@
-"""Values that JLD2 or a package saved as others: dictionaries, big numbers, modules, long tuples."""
+"""Convert values back that were saved as values of another type: dictionaries, BigInts, modules, long tuples."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LONGEST_NUMBER = 4096
 
 
 def convert_special(struct: julia.Struct) -> Any:
-    """Return what a struct of Julia's own stands for, the struct itself for all others."""
+    """Return the value that a struct of Julia's Core or JLD2 represents; any other struct is returned unchanged."""
     if not isinstance(struct.type, julia.TypeName):
         return struct
     fields = struct.fields
@@ -26,18 +26,18 @@ def convert_special(struct: julia.Struct) -> Any:
         case "Core.TypeVar" if len(fields) == 3 and isinstance(fields[0], julia.Symbol):
             return julia.TypeVar(fields[0].name, fields[1], fields[2])
         case "JLD2.InlineUnionEl" if len(fields) == 3:
-            # A mask of zero says that the first of two possible types is meant.
+            # The first field is 0 if the value has the first of the two possible types.
             return fields[1] if fields[0] == 0 else fields[2]
         case _:
             return struct
 
 
 def convert_saved(type: Any, value: Any, dictionary: julia.Dict) -> Any:
-    """Return the value of ``type`` that was saved as another; ``dictionary`` is filled and returned if it is one."""
+    """Return the value of ``type`` that was saved as ``value``; a dictionary is put into ``dictionary``."""
     if isinstance(value, julia.Struct) and _read_path(value.type).endswith("SerializedDict") and len(value.fields) == 1:
         value = value.fields[0]
     if isinstance(value, list) and _read_path(type).endswith("Dict"):
-        pairs = [_pair(item) for item in value]
+        pairs = [_read_pair(item) for item in value]
         if all(pair is not None for pair in pairs):
             dictionary.pairs.extend(pair for pair in pairs if pair is not None)
             return dictionary
@@ -48,7 +48,7 @@ def convert_saved(type: Any, value: Any, dictionary: julia.Dict) -> Any:
             return tuple(value.tolist() if value.dtype in (np.float64, np.int64, np.bool_) else value)
     match _read_path(type), value:
         case "Base.GMP.BigInt", str():
-            number = _parse_big(value)
+            number = _parse_base_62(value)
             return julia.Converted(type, value) if number is None else number
         case "Core.Module", str():
             return julia.Module(julia.drop_main(tuple(value.split("."))))
@@ -62,16 +62,15 @@ def _read_path(type: Any) -> str:
     return type.path if isinstance(type, julia.TypeName) else ""
 
 
-def _pair(item: Any) -> tuple[Any, Any] | None:
-    if isinstance(item, julia.Struct) and _read_path(item.type) == "Core.Pair" and len(item.fields) == 2:
-        return item.fields[0], item.fields[1]
-    if isinstance(item, julia.Struct) and _read_path(item.type) == "Base.Pair" and len(item.fields) == 2:
+def _read_pair(item: Any) -> tuple[Any, Any] | None:
+    is_struct = isinstance(item, julia.Struct) and len(item.fields) == 2
+    if is_struct and _read_path(item.type) in ("Core.Pair", "Base.Pair"):
         return item.fields[0], item.fields[1]
     return None
 
 
-def _parse_big(text: str) -> int | None:
-    """Return a whole number that is written in base 62, None if it is not."""
+def _parse_base_62(text: str) -> int | None:
+    """Return an integer that is written in base 62, None if the text is none or too long."""
     digits = text.removeprefix("-")
     if not digits or len(digits) > _LONGEST_NUMBER or not all(d in _DIGITS for d in digits):
         return None

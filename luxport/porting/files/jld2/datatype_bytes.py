@@ -1,4 +1,4 @@
-"""Datatypes, dataspaces, layouts and attributes of HDF5 as bytes: what the writer puts into object headers."""
+"""Encode HDF5's datatypes, dataspaces, layouts and attributes as bytes, which the writer puts into object headers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = [
     "TEXT",
     "UINT8",
     "write_attribute",
-    "compact",
+    "write_compact_layout",
     "write_compound",
     "write_datatype_message",
     "write_shared",
@@ -51,13 +51,13 @@ PLAIN: Mapping[str, bytes] = {
     "Core.Float32": _write_float(4, 8, 23),
     "Core.Float64": _write_float(8, 11, 52),
 }
-"""The datatypes of numbers, which stand without a committed type."""
+"""The datatypes of Julia's numbers, which need no committed type."""
 
 FILL = (0x05, 0, b"\3\x09")
 
 
 def write_compound(members: Sequence[tuple[str, bytes]]) -> bytes:
-    """Return the datatype of a record, its members one after the other."""
+    """Return the datatype of a record whose members follow one another without gaps."""
     size = sum(count_bytes(datatype) for _, datatype in members)
     width = (size.bit_length() + 7) // 8
     parts, offset = [], 0
@@ -68,33 +68,33 @@ def write_compound(members: Sequence[tuple[str, bytes]]) -> bytes:
 
 
 def count_bytes(datatype: bytes) -> int:
-    """Return how many bytes a value of a datatype has."""
+    """Return the number of bytes of a value of a datatype."""
     return struct.unpack_from("<I", datatype, 4)[0]
 
 
 def write_shared(address: int) -> bytes:
-    """Return what stands for the committed type at an address."""
+    """Return a reference to the committed type at an address, which may stand in place of a datatype."""
     return struct.pack("<BBQ", 3, 2, address)
 
 
 def write_datatype_message(datatype: bytes) -> tuple[int, int, bytes]:
-    """Return the message of an object header that says which datatype the object has."""
+    """Return the message of an object header that gives the object's datatype: kind, flags, body."""
     return 0x03, 3 if datatype[:2] == b"\3\2" else 1, datatype
 
 
 def write_simple(*shape: int) -> bytes:
-    """Return the dataspace of an array."""
+    """Return the dataspace of an array of a shape."""
     return struct.pack(f"<BBBB{len(shape)}Q", 2, len(shape), 0, 1, *shape)
 
 
-def compact(data: bytes) -> bytes:
-    """Return the layout of data that are in the object header itself."""
+def write_compact_layout(data: bytes) -> bytes:
+    """Return the layout of data that are stored in the object header itself."""
     return struct.pack("<BBH", 4, 0, len(data)) + data
 
 
 def write_attribute(
     name: str, datatype: bytes, dataspace: bytes, data: bytes, is_shared: bool = False
 ) -> tuple[int, int, bytes]:
-    """Return a small value under a name as a message of an object header."""
+    """Return the message of an object header that holds an attribute, a small named value: kind, flags, body."""
     head = struct.pack("<BBHHH", 2, is_shared, len(name) + 1, len(datatype), len(dataspace))
     return 0x0C, 0, head + name.encode() + b"\0" + datatype + dataspace + data

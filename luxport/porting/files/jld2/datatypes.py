@@ -1,4 +1,4 @@
-"""HDF5's descriptions of datatypes, as far as Julia's values use them."""
+"""Parse HDF5's descriptions of datatypes, as far as JLD2 uses them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _DEEPEST = 32
 
 @dataclass(frozen=True)
 class Number:
-    """A number or a truth value: NumPy's type, or None for integers of 128 bits."""
+    """A number or a truth value; ``dtype`` is NumPy's dtype, None for integers of 128 bits."""
 
     size: int
     dtype: np.dtype | None
@@ -44,13 +44,13 @@ class Text:
     """Text in a fixed number of bytes."""
 
     size: int
-    # 0: a zero byte ends it, 1: zero bytes fill it up, 2: spaces do.
+    # 0: ended by a zero byte, 1: padded with zero bytes, 2: padded with spaces.
     padding: int
 
 
 @dataclass(frozen=True)
 class Opaque:
-    """Bytes whose meaning the Julia type alone knows."""
+    """Bytes whose meaning only the Julia type gives."""
 
     size: int
 
@@ -64,7 +64,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class VariableLength:
-    """Elements in a heap; ``text`` if they are the bytes of a string."""
+    """Elements in a heap; ``text`` is True if they are the bytes of a string."""
 
     size: int
     element: Datatype
@@ -73,7 +73,7 @@ class VariableLength:
 
 @dataclass(frozen=True)
 class Member:
-    """One field of a compound."""
+    """One field of a `Compound`."""
 
     name: str
     offset: int
@@ -99,7 +99,7 @@ class ArrayOf:
 
 @dataclass(frozen=True)
 class Shared:
-    """A datatype that is an object of its own, at an address."""
+    """A reference to a datatype that is an object of its own, at an address."""
 
     address: int
 
@@ -108,19 +108,19 @@ Datatype: TypeAlias = Number | Text | Opaque | Reference | VariableLength | Comp
 
 
 def parse_datatype(source: Source, offset: int, limit: int, depth: int = 0) -> tuple[Datatype, int]:
-    """Read a datatype and return it with the offset of the byte after it, which is not after ``limit``.
+    """Parse a datatype, and return it with the offset of the byte after it, which is at most ``limit``.
 
-    Raises: FileFormatError if it is malformed, or of a kind that no Julia value has
+    Raises: FileFormatError if it is malformed; NotReadError if it is of a kind that JLD2 does not use
     """
     if depth > _DEEPEST:
         raise FileFormatError(f"a datatype is nested more than {_DEEPEST} deep", offset=offset)
     kind_and_version, low, middle, high, size = source.unpack("BBBBI", offset, "a datatype")
     kind, version = kind_and_version & 15, kind_and_version >> 4
-    if version == 0:  # which JLD2 0.4.51 and 0.4.52 wrote for its own, and never looks at
+    if version == 0:  # written by JLD2 0.4.51 and 0.4.52, which ignore it when they read
         version = 3
     if not 1 <= version <= 5 or kind >= len(_CLASSES):
         raise NotReadError(f"a datatype of class {kind}, version {version} is unknown", offset=offset)
-    # An empty string is text of no bytes.
+    # Only an empty string has no bytes.
     if size == 0 and _CLASSES[kind] != "string":
         raise FileFormatError("a datatype has no bytes", offset=offset)
     after = offset + 8
@@ -141,7 +141,7 @@ def parse_datatype(source: Source, offset: int, limit: int, depth: int = 0) -> t
             found = Text(size, low & 15)
         case "opaque":
             found = Opaque(size)
-            # The tag is text that says what the bytes are; JLD2 leaves it empty.
+            # A tag of `low` bytes describes the data; JLD2 leaves it empty.
             after += low
         case "reference":
             if size != 8:
@@ -166,7 +166,7 @@ def parse_datatype(source: Source, offset: int, limit: int, depth: int = 0) -> t
 def _parse_integer(source: Source, after: int, size: int, bits: int, offset: int) -> Number:
     bit_offset, precision = source.unpack("HH", after, "a datatype")
     if size not in (1, 2, 4, 8, 16) or bit_offset or precision != 8 * size:
-        raise FileFormatError(f"an integer of {size} bytes, {precision} bits", offset=offset)
+        raise FileFormatError(f"an integer of {size} bytes has {precision} bits", offset=offset)
     signed = bool(bits & 8)
     if size == 16:
         if bits & 1:
@@ -178,7 +178,7 @@ def _parse_integer(source: Source, after: int, size: int, bits: int, offset: int
 def _parse_float(source: Source, after: int, size: int, bits: int, offset: int) -> Number:
     bit_offset, precision, _, exponent, _, mantissa, bias = source.unpack("HHBBBBI", after, "a datatype")
     if size not in _FLOATS or bit_offset or precision != 8 * size or (mantissa, exponent, bias) != _FLOATS[size]:
-        raise NotReadError(f"a floating-point number of {size} bytes that is not IEEE's", offset=offset)
+        raise NotReadError(f"a floating-point number of {size} bytes is not of an IEEE 754 format", offset=offset)
     return Number(size, np.dtype(f"{'>' if bits & 1 else '<'}f{size}"))
 
 
@@ -190,7 +190,7 @@ def _parse_compound(
     for _ in range(count):
         start = after
         name, end = b"", -1
-        # What is looked at counts as work, and a large record has thousands of names, nearly all of them short.
+        # The whole view is charged as work, and a large record has thousands of names, nearly all of them short.
         for longest in (64, 4096):
             if end < 0:
                 name = bytes(source.view(after, min(limit - after, longest), "the name of a field"))
@@ -198,11 +198,11 @@ def _parse_compound(
         if end < 0:
             raise FileFormatError("the name of a field has no end", offset=after)
         after += end + 1 if version >= 3 else (end + 8) // 8 * 8
-        place = source.unsigned(after, width, "a field")
+        place = source.read_unsigned(after, width, "a field")
         after += width
         dims: tuple[int, ...] = ()
         if version == 1:
-            rank = source.unsigned(after, 1)
+            rank = source.read_unsigned(after, 1)
             dims = source.unpack("4I", after + 12, "a field")[: min(rank, 4)]
             after += 28
         type, after = parse_datatype(source, after, limit, depth + 1)
@@ -222,7 +222,7 @@ def _parse_array(source: Source, after: int, limit: int, size: int, version: int
     start = after
     after += 1 if version >= 3 else 4
     dims = source.unpack(f"{rank}I", after, "a datatype")
-    # Before version 3 a permutation follows, which nobody ever used.
+    # Before version 3, a permutation of the axes follows, which HDF5 never used.
     after += 4 * rank * (1 if version >= 3 else 2)
     element, after = parse_datatype(source, after, limit, depth + 1)
     found = _shape_elements(element, dims, start)
@@ -236,12 +236,15 @@ def _shape_elements(element: Datatype, dims: tuple[int, ...], offset: int) -> Ar
     for extent in dims:
         size *= extent
     if not 0 < size < 2**32:
-        raise FileFormatError(f"an array {dims} inside a record", offset=offset)
+        raise FileFormatError(f"an array of shape {dims} inside a record is empty or too large", offset=offset)
     return ArrayOf(size, dims, element)
 
 
 def count_bytes(type: Datatype, offset: int) -> int:
-    """Return the bytes of an element; a shared datatype inside another is no form that exists."""
+    """Return the number of bytes of an element.
+
+    Raises: FileFormatError for a shared datatype, which cannot be inside another datatype
+    """
     if isinstance(type, Shared):
         raise FileFormatError("a shared datatype inside another", offset=offset)
     return type.size

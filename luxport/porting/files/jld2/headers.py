@@ -1,4 +1,4 @@
-"""Object headers: the messages that say what an object is, and where its data are."""
+"""Read HDF5's object headers, whose messages describe an object and give the place of its data."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MOST_PIECES = 4096
 
 @dataclass(frozen=True)
 class Dataspace:
-    """How many elements there are: ``shape`` in C order; ``kind`` is "scalar", "simple" or "null"."""
+    """The extent of a dataset: ``kind`` is "scalar", "simple" (an array) or "null"; ``shape`` is in C order."""
 
     kind: str
     shape: tuple[int, ...]
@@ -27,7 +27,7 @@ class Dataspace:
 
 @dataclass(frozen=True)
 class Attribute:
-    """A small value that an object has under a name; its data begin at ``offset``."""
+    """A small named value of an object; its data begin at ``offset``."""
 
     name: str
     datatype: Datatype
@@ -38,7 +38,7 @@ class Attribute:
 
 @dataclass(frozen=True)
 class Filter:
-    """One step of what the data of a chunk went through when they were written."""
+    """One of the filters that were applied to the data of a chunk when they were written."""
 
     number: int
     name: str
@@ -47,28 +47,28 @@ class Filter:
 
 @dataclass
 class Header:
-    """What the messages of one object say."""
+    """The content of the messages of one object."""
 
     address: int
     offset: int
     dataspace: Dataspace | None = None
     datatype: Datatype | None = None
-    # Where the message about the layout is.
+    # Where the message about the layout begins and ends.
     layout: tuple[int, int] | None = None
     filters: list[Filter] = field(default_factory=list)
     attributes: dict[str, Attribute] = field(default_factory=dict)
     links: dict[str, int] = field(default_factory=dict)
     is_group: bool = False
-    # Where the links of a large group are: a heap and a tree of names.
+    # The addresses of the links of a large group: a heap, and a tree of their names.
     dense: tuple[int, int] | None = None
 
 
 def read_header(file: Hdf5, address: int, *, attributes: bool = True) -> Header:
-    """Read all messages of the object at an address; without its attributes where nobody asks for them.
+    """Read all messages of the object at an address, or all but its attributes.
 
-    Raises: FileFormatError if there is no object, or it is damaged, or of a form that JLD2 never writes
+    Raises: FileFormatError if there is no object, or it is damaged, or has a form that JLD2 never writes
     """
-    offset = file.offset(address)
+    offset = file.find_offset(address)
     header = Header(address, offset)
     for kind, flags, start, end in _yield_messages(file, offset):
         if kind != 0x0C or attributes:
@@ -79,16 +79,16 @@ def read_header(file: Hdf5, address: int, *, attributes: bool = True) -> Header:
 
 
 def read_message(header: Header, source: Source, kind: int, flags: int, start: int, end: int) -> None:
-    """Take what one message says into the header of its object.
+    """Read one message into the header of its object.
 
-    Raises: FileFormatError if it is damaged, or of a form that JLD2 never writes
+    Raises: FileFormatError if it is damaged, or has a form that JLD2 never writes
     """
     match kind:
         case 0x01:
             header.dataspace = _parse_dataspace(source, start, end)
         case 0x02:
             header.is_group = True
-            header.dense = _link_info(source, start)
+            header.dense = _read_link_info(source, start)
         case 0x03:
             header.datatype = _parse_datatype(source, start, end, bool(flags & 2))
         case 0x06:
@@ -107,13 +107,13 @@ def read_message(header: Header, source: Source, kind: int, flags: int, start: i
         case 0x11:
             raise FileFormatError("a group in HDF5's old form, which JLD2 never writes", offset=start)
         case 0x07:
-            raise FileFormatError("data in files of their own, which are not read", offset=start)
+            raise FileFormatError("data in external files, which luxport does not read", offset=start)
         case _ if flags & 0x80:
-            raise FileFormatError(f"a message of the kind {kind} that has to be understood, and is not", offset=start)
+            raise FileFormatError(f"a message of unknown kind {kind} that readers must not ignore", offset=start)
 
 
 def _yield_messages(file: Hdf5, offset: int) -> Iterator[tuple[int, int, int, int]]:
-    """Yield kind, flags, beginning and end of each message."""
+    """Yield the kind, the flags, the beginning and the end of each message."""
     source = file.source
     if source.view(offset, 4, "an object") != _SIGNATURE:
         if source.view(offset, 1, "an object") == b"\1":
@@ -124,7 +124,7 @@ def _yield_messages(file: Hdf5, offset: int) -> Iterator[tuple[int, int, int, in
         raise FileFormatError(f"an object header of version {version} is unknown", offset=offset)
     start = offset + 6 + (16 if flags & 0x20 else 0) + (4 if flags & 0x10 else 0)
     width = 1 << (flags & 3)
-    size = source.unsigned(start, width, "an object")
+    size = source.read_unsigned(start, width, "an object")
     start += width
     pieces = [(offset, start, start + size)]
     head = 6 if flags & 4 else 4
@@ -132,8 +132,8 @@ def _yield_messages(file: Hdf5, offset: int) -> Iterator[tuple[int, int, int, in
     while done < len(pieces):
         checked, place, end = pieces[done]
         done += 1
-        file.check(checked, end, "an object header")
-        # What is left at the end and too small for a message is a gap.
+        file.check_checksum(checked, end, "an object header")
+        # A rest that is too small for a message is unused.
         while place + head <= end:
             kind, size, message_flags = source.unpack("BHB", place, "a message")
             place += head
@@ -141,11 +141,11 @@ def _yield_messages(file: Hdf5, offset: int) -> Iterator[tuple[int, int, int, in
                 raise FileFormatError("a message runs over the end of its object header", offset=place)
             if kind == 0x10:
                 address, length = source.unpack("QQ", place, "a continuation")
-                begin = file.offset(address)
+                begin = file.find_offset(address)
                 if source.view(begin, 4, "a continuation") != _CONTINUATION or length < 8:
-                    raise FileFormatError("an object header does not go on where it says", offset=begin)
+                    raise FileFormatError("an object header has no continuation where it says", offset=begin)
                 if len(pieces) >= _MOST_PIECES or any(begin == piece[0] for piece in pieces):
-                    raise FileFormatError("an object header goes on in a circle", offset=begin)
+                    raise FileFormatError("the continuations of an object header form a cycle", offset=begin)
                 pieces.append((begin, begin + 4, begin + length - 4))
             elif kind:
                 yield kind, message_flags, place, place + size
@@ -162,12 +162,12 @@ def _parse_dataspace(source: Source, start: int, end: int) -> Dataspace:
     else:
         raise FileFormatError(f"a dataspace of version {version} is unknown", offset=start)
     if rank > 32 or kind > 2:
-        raise FileFormatError(f"a dataspace of the kind {kind} with {rank} axes", offset=start)
+        raise FileFormatError(f"a dataspace of kind {kind} with {rank} axes", offset=start)
     if place + 8 * rank > end:
         raise FileFormatError("a dataspace runs over its end", offset=start)
     shape = source.unpack(f"{rank}Q", place, "a dataspace")
     if any(extent >= 2**62 for extent in shape):
-        raise FileFormatError(f"an array has the shape {shape}", offset=start)
+        raise FileFormatError(f"an array has the shape {shape}, which is too large", offset=start)
     return Dataspace(("scalar", "simple", "null")[kind], shape)
 
 
@@ -199,16 +199,16 @@ def _read_attribute(source: Source, start: int, end: int) -> Attribute:
     return Attribute(name.decode("utf-8", "replace"), datatype, dataspace, data_at, end)
 
 
-def _link_info(source: Source, start: int) -> tuple[int, int] | None:
+def _read_link_info(source: Source, start: int) -> tuple[int, int] | None:
     _, flags = source.unpack("BB", start, "a group")
     heap, tree = source.unpack("QQ", start + (10 if flags & 1 else 2), "a group")
     return None if heap == UNDEFINED_ADDRESS else (heap, tree)
 
 
 def read_link(source: Source, start: int, end: int) -> tuple[str, int]:
-    """Return the name of a link and the address that it leads to.
+    """Return the name of a link, and the address that it leads to.
 
-    Raises: FileFormatError if it is damaged, or leads elsewhere than into this file
+    Raises: FileFormatError if it is damaged, or is a soft or external link
     """
     version, flags = source.unpack("BB", start, "a link")
     place = start + 2
@@ -216,11 +216,11 @@ def read_link(source: Source, start: int, end: int) -> tuple[str, int]:
         raise FileFormatError(f"a link of version {version} is unknown", offset=start)
     kind = 0
     if flags & 8:
-        kind = source.unsigned(place, 1, "a link")
+        kind = source.read_unsigned(place, 1, "a link")
         place += 1
     place += (8 if flags & 4 else 0) + (1 if flags & 16 else 0)
     width = 1 << (flags & 3)
-    size = source.unsigned(place, width, "a link")
+    size = source.read_unsigned(place, width, "a link")
     place += width
     if place + size > end:
         raise FileFormatError("a link runs over its end", offset=start)

@@ -1,4 +1,4 @@
-"""LZ4 without a library: the HDF5 plugin's framing, and the LZ4 frames of older JLD2."""
+"""Decompress LZ4 without a library: blocks in the framing of HDF5's plugin, and the LZ4 frames of older JLD2."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _read_frame(data: memoryview, size: int, result: bytearray) -> None:
 
 
 def _read_block(data: memoryview, result: bytearray, limit: int) -> None:
-    """Append one block's bytes; matches may reach back into earlier blocks. ``limit`` bounds the result's length."""
+    """Append the bytes of a block to the result, up to ``limit`` bytes; matches may refer to earlier blocks."""
     place = 0
     while place < len(data):
         token = data[place]
@@ -82,7 +82,7 @@ def _read_block(data: memoryview, result: bytearray, limit: int) -> None:
         match += 4
         if not 0 < back <= len(result) or len(result) + match > limit:
             raise ValueError
-        # A match may overlap what it makes: then its bytes repeat.
+        # A match may overlap the bytes that it produces: then they repeat.
         piece = bytes(result[len(result) - back : len(result) - back + match])
         result += (piece * (match // len(piece) + 1))[:match]
 

@@ -1,4 +1,4 @@
-"""Where the bytes of a dataset are: inside its header, in one piece, or in chunks that filters may have compressed."""
+"""Read the bytes of a dataset, which are in its header, in one piece, or in chunks that filters may have compressed."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _INDEXES = {4: "extensible array", 5: "B-tree of version 2"}
 
 
 def read_raw_data(file: Hdf5, header: Header, shape: tuple[int, ...], element_size: int) -> tuple[memoryview, int]:
-    """Return the bytes of a dataset in C order, and where they are in the file (for messages).
+    """Return the bytes of a dataset in C order, and their offset in the file (for error messages).
 
-    They have the size that the shape says. Data that are not in chunks are a view.
+    Their number is that of an array of the shape. Data that are not in chunks are a view of the file.
 
-    Raises: FileFormatError if they are not there, or have another size
+    Raises: FileFormatError if they are missing, or have another size
     """
     if header.layout is None:
         raise FileFormatError("a dataset has no data", offset=header.offset)
@@ -45,13 +45,13 @@ def read_raw_data(file: Hdf5, header: Header, shape: tuple[int, ...], element_si
             if expected:
                 raise FileFormatError("the data of an array were never written", offset=start)
             return memoryview(b""), start
-        place = file.offset(address)
+        place = file.find_offset(address)
     elif kind == 2:
         return _read_chunks(file, header, shape, element_size, version)
     else:
         raise FileFormatError(f"a layout of class {kind}, which JLD2 never writes", offset=start)
     if size != expected:
-        raise FileFormatError(f"an array {shape} has {expected} bytes, here {size}", offset=start)
+        raise FileFormatError(f"an array of shape {shape} should have {expected} bytes, got {size}", offset=start)
     return source.view(place, size, "an array"), place
 
 
@@ -61,25 +61,28 @@ def _read_chunks(
     assert header.layout is not None
     start, end = header.layout
     total = math.prod(shape) * element_size
-    chunk_shape, chunks = _index(file, start, end, shape, bool(header.filters), element_size, version)
-    # Twice: while a chunk is made, there is another copy of it.
-    file.source.expand(2 * total, start)
+    chunk_shape, chunks = _read_chunk_index(file, start, end, shape, bool(header.filters), element_size, version)
+    # Charged twice, since a chunk is in memory a second time while it is decompressed.
+    file.source.charge_expansion(2 * total, start)
     if len(chunks) == 1 and chunk_shape == shape:
-        return _chunk(file, chunks[0], header.filters, total, element_size), chunks[0].offset
+        return _read_chunk(file, chunks[0], header.filters, total, element_size), chunks[0].offset
     chunk_size = math.prod(chunk_shape) * element_size
     expected = math.prod(-(-n // c) for n, c in zip(shape, chunk_shape, strict=True))
     if len(chunks) != expected:
-        raise FileFormatError(f"{len(chunks)} chunks of {expected} were written", offset=start)
+        raise FileFormatError(f"an array of {expected} chunks has {len(chunks)} in the file", offset=start)
     result = np.zeros((*shape, element_size), np.uint8)
     filled: set[tuple[int, ...]] = set()
-    file.source.expand(chunk_size * len(chunks), start)
+    file.source.charge_expansion(chunk_size * len(chunks), start)
     for chunk in chunks:
         at = chunk.index
         outside = any(i >= n or i % c for i, n, c in zip(at, shape, chunk_shape, strict=True))
         if outside or at in filled:
-            raise FileFormatError(f"a chunk at {at} of an array {shape} in chunks {chunk_shape}", offset=chunk.offset)
+            raise FileFormatError(
+                f"a chunk at {at} of an array of shape {shape} in chunks {chunk_shape} has no place there",
+                offset=chunk.offset,
+            )
         filled.add(at)
-        data = _chunk(file, chunk, header.filters, chunk_size, element_size)
+        data = _read_chunk(file, chunk, header.filters, chunk_size, element_size)
         part = np.frombuffer(data, np.uint8).reshape(*chunk_shape, element_size)
         inside = tuple(slice(0, min(c, n - i)) for i, n, c in zip(at, shape, chunk_shape, strict=True))
         result[tuple(slice(i, i + s.stop) for i, s in zip(at, inside, strict=True))] = part[inside]
@@ -87,32 +90,32 @@ def _read_chunks(
     return result.reshape(-1).data if total else memoryview(b""), start
 
 
-def _chunk(file: Hdf5, chunk: Chunk, filters: list[Filter], size: int, element_size: int) -> memoryview:
+def _read_chunk(file: Hdf5, chunk: Chunk, filters: list[Filter], size: int, element_size: int) -> memoryview:
     stored = chunk.size if filters else size
     if filters and chunk.skipped >> len(filters):
-        raise FileFormatError("a chunk left out filters that do not exist", offset=chunk.offset)
+        raise FileFormatError("a chunk skips filters that do not exist", offset=chunk.offset)
     data = file.source.view(chunk.offset, stored, "a chunk")
     used = [f for i, f in enumerate(filters) if not chunk.skipped >> i & 1]
     return undo_filters(data, used, size, element_size, chunk.offset, file.source)
 
 
-def _index(
+def _read_chunk_index(
     file: Hdf5, start: int, end: int, shape: tuple[int, ...], filtered: bool, element_size: int, version: int
 ) -> tuple[tuple[int, ...], list[Chunk]]:
-    """Return the shape of the chunks, and where each is."""
+    """Return the shape of the chunks, and the chunks with their places."""
     source = file.source
     if version == 3:
         rank, address = source.unpack("BQ", start + 2, "a layout")
         dims = source.unpack(f"{rank}I", start + 11, "a layout")
-        chunk_shape = _check_chunk(dims, element_size, shape, start)
+        chunk_shape = _check_chunk_shape(dims, element_size, shape, start)
         return chunk_shape, [] if address == UNDEFINED_ADDRESS else read_chunks_of_btree(file, address, len(shape))
     flags, rank, width = source.unpack("BBB", start + 2, "a layout")
     if not 1 <= width <= 8 or rank > 33 or start + 5 + rank * width + 1 > end:
         raise FileFormatError("a layout in chunks runs over its end", offset=start)
-    dims = tuple(source.unsigned(start + 5 + i * width, width, "a layout") for i in range(rank))
-    chunk_shape = _check_chunk(dims, element_size, shape, start)
+    dims = tuple(source.read_unsigned(start + 5 + i * width, width, "a layout") for i in range(rank))
+    chunk_shape = _check_chunk_shape(dims, element_size, shape, start)
     place = start + 5 + rank * width
-    kind = source.unsigned(place, 1, "a layout")
+    kind = source.read_unsigned(place, 1, "a layout")
     place += 1
     size = math.prod(chunk_shape) * element_size
     if kind == 1:
@@ -123,7 +126,7 @@ def _index(
         elif filtered:
             raise FileFormatError("a filtered chunk without its size", offset=start)
         (address,) = source.unpack("Q", place, "a layout")
-        return chunk_shape, [Chunk((0,) * len(chunk_shape), file.offset(address), size, skipped)]
+        return chunk_shape, [Chunk((0,) * len(chunk_shape), file.find_offset(address), size, skipped)]
     if kind == 3:
         (address,) = source.unpack("Q", place + 1, "a layout")
         return chunk_shape, read_chunks_of_fixed_array(file, address, shape, chunk_shape, filtered, size)
@@ -132,8 +135,15 @@ def _index(
     )
 
 
-def _check_chunk(dims: tuple[int, ...], element_size: int, shape: tuple[int, ...], offset: int) -> tuple[int, ...]:
-    """Return the shape of a chunk, whose last extent is the size of an element, of an array of a shape."""
+def _check_chunk_shape(
+    dims: tuple[int, ...], element_size: int, shape: tuple[int, ...], offset: int
+) -> tuple[int, ...]:
+    """Return the shape of the chunks of an array; `dims` is that shape, then the size of an element.
+
+    Raises: FileFormatError if it does not fit the array
+    """
     if len(dims) != len(shape) + 1 or dims[-1] != element_size or not all(dims) or math.prod(dims) >= 2**62:
-        raise FileFormatError(f"chunks {dims} of an array {shape} of elements of {element_size} bytes", offset=offset)
+        raise FileFormatError(
+            f"chunks {dims} of an array of shape {shape} with elements of {element_size} bytes", offset=offset
+        )
     return dims[:-1]

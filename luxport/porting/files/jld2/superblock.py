@@ -1,4 +1,4 @@
-"""The beginning of a JLD2 file: who wrote it, and where everything else is."""
+"""Read the superblock at the beginning of a JLD2 file: its writer, and the address of the root group."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from luxport.porting.errors import FileFormatError
 from luxport.porting.files.jld2.checksum import compute_lookup3
 from luxport.porting.files.source import Source
 
-__all__ = ["UNDEFINED_ADDRESS", "Hdf5", "check_ends", "open_file"]
+__all__ = ["UNDEFINED_ADDRESS", "Hdf5", "check_extent", "read_superblock"]
 
 UNDEFINED_ADDRESS = 0xFFFF_FFFF_FFFF_FFFF
-# Early versions of JLD2 called their files as JLD does.
+# The second is JLD.jl's, which early versions of JLD2 wrote as well.
 _MAGIC = ("HDF5-based Julia Data Format, version ", "Julia data file (HDF5), version ")
 
 
 @dataclass
 class Hdf5:
-    """An open file: its bytes, and what addresses in it count from."""
+    """An HDF5 file: its bytes, the offset from which addresses count, and the address of the root group."""
 
     source: Source
     base: int
@@ -25,8 +25,8 @@ class Hdf5:
     written_by: str
     heaps: dict[int, dict[int, tuple[int, int]]] = field(default_factory=dict)
 
-    def offset(self, address: int) -> int:
-        """Return where an address is in the file.
+    def find_offset(self, address: int) -> int:
+        """Return the offset of an address in the file.
 
         Raises: FileFormatError if it is outside
         """
@@ -34,8 +34,8 @@ class Hdf5:
             raise FileFormatError(f"an address ({address}) is outside the file: truncated or damaged")
         return self.base + address
 
-    def check(self, start: int, end: int, what: str) -> None:
-        """Compare the checksum at ``end`` with that of the bytes before it.
+    def check_checksum(self, start: int, end: int, what: str) -> None:
+        """Compare the checksum at ``end`` with that of the bytes from ``start`` to ``end``.
 
         Raises: FileFormatError if they differ
         """
@@ -44,22 +44,22 @@ class Hdf5:
             raise FileFormatError(f"the checksum of {what} is wrong: the file is damaged", offset=start)
 
 
-def check_ends(source: Source, offset: int, base: int, end: int) -> None:
-    """Expect addresses that count from no later than the superblock, and all bytes of the file.
+def check_extent(source: Source, offset: int, base: int, end: int) -> None:
+    """Check that addresses count from the superblock or before it, and that the file is not truncated.
 
     Raises: FileFormatError
     """
     if base > offset:
         raise FileFormatError(f"addresses count from byte {base}, after the superblock", offset=offset)
-    # The end counts from the beginning of the file or from the base, depending on the writer.
+    # Depending on the writer, the end counts from the beginning of the file or from the base.
     if end != UNDEFINED_ADDRESS and min(end, base + end) > source.size:
         raise FileFormatError(f"the file should have {end} bytes and has {source.size}: truncated", offset=source.size)
 
 
-def open_file(source: Source, offset: int) -> Hdf5:
+def read_superblock(source: Source, offset: int) -> Hdf5:
     """Read the superblock at ``offset``.
 
-    Raises: FileFormatError if it is not JLD2's kind, is damaged, or says that the file should be longer
+    Raises: FileFormatError if it has a form that JLD2 never writes, is damaged, or says that the file should be longer
     """
     (version,) = source.unpack("B", offset + 8, "the superblock")
     if version in (0, 1):
@@ -74,22 +74,22 @@ def open_file(source: Source, offset: int) -> Hdf5:
     if sizes != (8, 8):
         raise FileFormatError(f"addresses and lengths of {sizes} bytes; JLD2 has 8 and 8", offset=offset)
     file = Hdf5(source, base, root, _read_writer(source))
-    file.check(offset, offset + 44, "the superblock")
-    check_ends(source, offset, base, end)
+    file.check_checksum(offset, offset + 44, "the superblock")
+    check_extent(source, offset, base, end)
     return file
 
 
 def _explain_writer(source: Source) -> str:
-    """Say who wrote a file of HDF5 that is not JLD2's, and what reads it."""
+    """Return a text on which program wrote an HDF5 file that is not JLD2's, and how to read it."""
     if bytes(source.data[:64]).startswith(b"Julia data file (HDF5)"):
         return "JLD.jl wrote it, whose arrays h5py reads"
     if source.raw is not None and source.raw.find(b"keras_version") >= 0:
-        return "Keras wrote it; load it there, and luxport.from_keras takes the model"
+        return "Keras wrote it; load it there, and pass the model to luxport.from_keras"
     return "JLD.jl, h5py or another program wrote it; h5py reads its arrays"
 
 
 def _read_writer(source: Source) -> str:
-    """Return the line of text at the beginning, in which JLD2 says its version of the format and of Julia."""
+    """Return the versions of JLD2's format and of Julia from the text at the beginning of the file."""
     parts = bytes(source.data[:512]).split(b"\0")
     text = " ".join(part.decode("ascii", "replace").strip() for part in parts[:2])
     for magic in _MAGIC:

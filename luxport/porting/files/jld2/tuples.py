@@ -1,4 +1,4 @@
-"""Functions, tuples and named tuples, of which JLD2 leaves out the elements that have no data."""
+"""Complete functions, tuples and named tuples: JLD2 omits elements whose type has a single value, without data."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ __all__ = ["Tuples"]
 
 
 class Tuples:
-    """Makes them of the elements that are stored and of those that their types know."""
+    """Makes functions, tuples and named tuples from their stored elements and from their types."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
         self._instances: dict[int, tuple[Any, Any]] = {}
 
-    def instance(self, type: Any, place: int) -> Any:
-        """Return the one value of a type without data, the same object each time."""
+    def get_instance(self, type: Any, place: int) -> Any:
+        """Return the only value of a type without data, which is the same object each time."""
         if id(type) not in self._instances:
             self._instances[id(type)] = (make_instance(type, place), type)
         return self._instances[id(type)][0]
 
     def finish(self, struct: julia.Struct, place: int) -> Any:
-        """Return a function, tuple or named tuple, with the elements that have no data and were left out."""
+        """Return the function, tuple or named tuple of a struct, including the elements that the file omits."""
         type, names = struct.type, struct.names or ()
         if is_function(type):
             return julia.Function(type, struct.fields, names)
@@ -43,12 +43,13 @@ class Tuples:
     def _read_elements(
         self, keys: tuple[str, ...], types: tuple[Any, ...] | None, stored: dict[str, Any], place: int
     ) -> tuple[Any, ...]:
-        # The number of elements is the type's word alone.
-        self._source.work(8 * len(keys), place)
+        # A type can claim any number of elements without storing them, so they are charged as work.
+        self._source.charge_work(8 * len(keys), place)
         if types is None or len(types) != len(keys):
             if keys != tuple(stored):
-                raise FileFormatError("a named tuple has other elements than its type says", offset=place)
+                raise FileFormatError("the elements of a named tuple differ from those of its type", offset=place)
             return tuple(stored.values())
         return tuple(
-            stored[key] if key in stored else self.instance(type, place) for key, type in zip(keys, types, strict=True)
+            stored[key] if key in stored else self.get_instance(type, place)
+            for key, type in zip(keys, types, strict=True)
         )

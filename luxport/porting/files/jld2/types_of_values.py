@@ -1,4 +1,4 @@
-"""The types that values have in Julia, and what the writer asks of them."""
+"""The Julia types of values to write, and their properties: members, size, whether they have data."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NOTHING = julia.TypeName(("Core",), "Nothing")
 def find_type(value: Any, path: str) -> julia.TypeName:
     """Return the type that a value has in Julia.
 
-    Raises: TypeError for a value that is not written here
+    Raises: TypeError for a value that cannot be written
     """
     match value:
         case None:
@@ -30,7 +30,7 @@ def find_type(value: Any, path: str) -> julia.TypeName:
             return find_element(value.dtype, path)
         case int():
             if not -(1 << 63) <= value < 1 << 63:
-                raise TypeError(f"JLD2 expects ints of 64 bits, got {value} at {path}")
+                raise TypeError(f"JLD2 expects integers of at most 64 bits, got {value} at {path}")
             return julia.TypeName(("Core",), "Int64")
         case float():
             return julia.TypeName(("Core",), "Float64")
@@ -54,7 +54,7 @@ def find_type(value: Any, path: str) -> julia.TypeName:
 
 
 def find_element(dtype: np.dtype[Any], path: str) -> julia.TypeName:
-    """Return the type of Julia that a dtype of NumPy is."""
+    """Return the Julia type of a NumPy dtype."""
     name = {"f": "Float", "i": "Int", "u": "UInt", "b": "Bool"}.get(dtype.kind, "")
     name += "" if name == "Bool" else str(8 * dtype.itemsize)
     if f"Core.{name}" in PLAIN:
@@ -66,7 +66,7 @@ def find_element(dtype: np.dtype[Any], path: str) -> julia.TypeName:
 
 
 def list_members(type: julia.TypeName) -> tuple[tuple[str, ...], tuple[julia.TypeName, ...]]:
-    """Return names and types of the members of a record."""
+    """Return the names and the types of a record's members."""
     if type.path == "Core.NamedTuple":
         return tuple([symbol.name for symbol in type.params[0]]), type.params[1].params
     if type.path == "Base.Complex":
@@ -75,7 +75,7 @@ def list_members(type: julia.TypeName) -> tuple[tuple[str, ...], tuple[julia.Typ
 
 
 def has_data(type: julia.TypeName) -> bool:
-    """Whether values of a type differ, so that there is something to write."""
+    """Return whether values of a type have data; a type with a single value, such as Nothing, has none."""
     if type.path in ("Core.NamedTuple", "Core.Tuple"):
         return any(map(has_data, list_members(type)[1]))
     return type != NOTHING

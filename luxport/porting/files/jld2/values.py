@@ -1,4 +1,4 @@
-"""The objects of a JLD2 file as the values of `luxport.porting.julia`."""
+"""Convert the objects of a JLD2 file to the values of `luxport.porting.julia`."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ _NOT_READ: Final = julia.TypeName((), "a value")
 
 
 class _TooDeepError(NotReadError):
-    """Something is nested too deep."""
+    """A value is nested too deep."""
 
 
 class Values:
-    """Reads objects by their addresses, each once; the values of mutable ones are there before their contents."""
+    """Reads objects by address, each once; a mutable value is registered before its contents, which may refer to it."""
 
     def __init__(self, file: Hdf5) -> None:
         self._file = file
@@ -67,34 +67,34 @@ class Values:
         self._tuples = Tuples(file.source)
         self._depth = 0
 
-    def root(self) -> dict[str, Any]:
-        """Return what the file holds, by name."""
+    def read_root(self) -> dict[str, Any]:
+        """Return the values of the file by name."""
         header = read_header(self._file, self._file.root)
         if not header.is_group:
             raise FileFormatError("the root of the file is no group", offset=header.offset)
         header.links.pop(_TYPES_GROUP, None)
-        return self._group(header)
+        return self._read_group(header)
 
-    def at(self, address: int) -> Any:
+    def read_object(self, address: int) -> Any:
         """Return the object at an address."""
         if address in self._made:
             made = self._made[address]
             if made is _PENDING:
-                raise FileFormatError("something immutable contains itself", offset=self._file.offset(address))
+                raise FileFormatError("an immutable value contains itself", offset=self._file.find_offset(address))
             return made
-        self._enter(self._file.offset(address))
+        self._enter(self._file.find_offset(address))
         self._made[address] = _PENDING
         try:
             header = read_header(self._file, address)
             if header.is_group:
-                value = self._group(header)
+                value = self._read_group(header)
             elif header.datatype is None:
                 raise FileFormatError("an object is neither a group nor a dataset", offset=header.offset)
             elif header.layout is None and header.dataspace is None:
                 value = self._types[address].type
             else:
                 value = self._read_dataset(header, header.datatype)
-        except NotReadError:  # not even what was there of it
+        except NotReadError:  # a partial value must not be returned for a later reference
             del self._made[address]
             raise
         finally:
@@ -102,39 +102,40 @@ class Values:
         self._made[address] = value
         return value
 
-    def _hold(self, address: int, *, named: bool = False) -> Any:
-        """Return what something holds by its address: a hole, beside the rest, if it cannot be read.
+    def _read_or_hole(self, address: int, *, named: bool = False) -> Any:
+        """Return the object at an address, or a `julia.Unavailable` in its place if it cannot be read.
 
-        What is nested too deep is one hole from the last name on, in the first half of the depth: another part of the
-        file may reach what is in it sooner, and should not find it cut.
+        If values are nested too deep, the placeholder replaces the innermost named object in the first half of the
+        allowed depth, and not the deepest one: another part of the file may refer to a value in it on a shorter path,
+        where it can be read completely.
         """
         depth = self._depth
         try:
-            return self.at(address)
+            return self.read_object(address)
         except NotReadError as error:
             if isinstance(error, _TooDeepError) and (not named or depth > MAX_DEPTH // 2):
                 raise
             self._depth = depth
-            return julia.Unavailable(_NOT_READ, f"it is not read: {error.reason}")
+            return julia.Unavailable(_NOT_READ, f"it cannot be read: {error.reason}")
 
     def _enter(self, offset: int) -> None:
         self._depth += 1
         if self._depth > MAX_DEPTH:
-            self._depth -= 1  # what was not entered is not left
+            self._depth -= 1  # the caller decrements it only after a successful `_enter`
             raise _TooDeepError(f"values are nested more than {MAX_DEPTH} deep", offset=offset)
 
-    def _group(self, header: Header) -> dict[str, Any]:
+    def _read_group(self, header: Header) -> dict[str, Any]:
         group: dict[str, Any] = {}
         self._made[header.address] = group
         for name, target in header.links.items():
-            group[name] = self._hold(target, named=True)
+            group[name] = self._read_or_hole(target, named=True)
         return group
 
     def _read_dataset(self, header: Header, type: Datatype) -> Any:
         space = header.dataspace or Dataspace("scalar", ())
         if space.kind == "null":
             return self._make_empty(header, type)
-        shape = self._shape(header.attributes, space)
+        shape = self._find_shape(header.attributes, space)
         size = self._find_storage(type).size
         if isinstance(type, Text) and space.kind == "simple" and shape == (size,):
             # JLD2 0.1.12 to 0.3.1 wrote a string as an array of its bytes.
@@ -144,12 +145,12 @@ class Values:
             return self._read_array(type, data, shape, place, header.address)
         return self._read_element(type, data, place, header.address)
 
-    def _shape(self, attributes: dict[str, Attribute], space: Dataspace) -> tuple[int, ...]:
-        """Return the shape of an array; that of an array without axes or without data is in an attribute."""
+    def _find_shape(self, attributes: dict[str, Attribute], space: Dataspace) -> tuple[int, ...]:
+        """Return the shape of an array, which an attribute gives if the array has no axes or no data."""
         if "dimensions" not in attributes:
             return space.shape
         dims = self._read_attribute(attributes["dimensions"])
-        # The attribute is in C order already, as the dataspace is.
+        # The attribute is in C order already; `reverse_size` expects Julia's order.
         shape = reverse_size(list(dims)[::-1] if isinstance(dims, (list, np.ndarray)) else [-1], 0)
         if space.kind == "simple" and math.prod(shape) != math.prod(space.shape):
             raise FileFormatError(
@@ -158,14 +159,14 @@ class Values:
         return shape
 
     def _make_empty(self, header: Header, type: Datatype) -> Any:
-        """Return a value of a type without data, or an array of such values."""
+        """Return the value of a type without data, or an array of such values."""
         julia_type: Any = julia.BOTTOM
         if isinstance(type, Shared):
             committed = self._types[type.address]
             julia_type = committed.type
             if "dimensions" not in header.attributes:
                 return self._read_committed(committed, memoryview(b""), header.offset, 0)
-        shape = self._shape(header.attributes, Dataspace("null", (0,)))
+        shape = self._find_shape(header.attributes, Dataspace("null", (0,)))
         if math.prod(shape) == 0:
             return [] if len(shape) == 1 else make_object_array([], shape)
         return julia.Filled(make_instance(julia_type, header.offset), shape)
@@ -187,7 +188,7 @@ class Values:
         return value.tolist() if isinstance(value, np.ndarray) else value
 
     def _find_storage(self, type: Datatype) -> Any:
-        """Return how elements of a datatype are stored, the datatype itself unless it is a committed one."""
+        """Return the datatype in which elements are stored: that of a committed type, or the datatype itself."""
         committed = self._find_committed(type)
         return type if committed is None else committed.datatype
 
@@ -214,9 +215,9 @@ class Values:
     # Elements.
 
     def _read_element(self, type: Datatype, data: memoryview, place: int, address: int) -> Any:
-        """Return one element from its bytes; ``address`` is that of the object that it is the whole of, or 0."""
+        """Return one element from its bytes; ``address`` is that of an object with this one element, 0 for others."""
         source = self._file.source
-        source.work(len(data), place)
+        source.charge_work(len(data), place)
         match type:
             case Shared():
                 return self._read_committed(self._types[type.address], data, place, address)
@@ -244,7 +245,7 @@ class Values:
 
     def _follow(self, data: memoryview, *, named: bool = False) -> Any:
         target = int.from_bytes(data, "little")
-        return julia.UNDEFINED if target in (0, UNDEFINED_ADDRESS) else self._hold(target, named=named)
+        return julia.UNDEFINED if target in (0, UNDEFINED_ADDRESS) else self._read_or_hole(target, named=named)
 
     def _read_variable(self, type: VariableLength, data: memoryview, place: int) -> Any:
         found = read_heap_elements(self._file, data, self._find_storage(type.element).size, place)
@@ -280,17 +281,17 @@ class Values:
         if type is None:
             return self._read_element(storage, data, place, 0)
         if committed.empty:
-            return self._tuples.instance(type, place)
+            return self._tuples.get_instance(type, place)
         if isinstance(storage, Opaque):
             return read_value(type, data, place)
         if isinstance(storage, Compound):
-            return self._record(committed, storage, type, data, place, address)
+            return self._read_record(committed, storage, type, data, place, address)
         value = self._read_element(storage, data, place, 0)
         if isinstance(value, str) and isinstance(type, julia.TypeName) and type.path == "Core.Symbol":
             return julia.Symbol(value)
         return value
 
-    def _record(
+    def _read_record(
         self, committed: CommittedType, storage: Compound, type: Any, data: memoryview, place: int, address: int
     ) -> Any:
         members = {m.name: (i, m) for i, m in enumerate(storage.members)}
@@ -311,16 +312,16 @@ class Values:
             self._made[address] = struct
         for name in names:
             if name not in members:
-                inner = self._types[committed.type_of_member(name, -1)]
+                inner = self._types[committed.find_member_type(name, -1)]
                 struct.fields.append(self._read_committed(inner, memoryview(b""), place, 0))
                 continue
             position, member = members[name]
-            inner_address = committed.type_of_member(name, position)
+            inner_address = committed.find_member_type(name, position)
             size = self._find_storage(member.type).size
             part = data[member.offset : member.offset + size]
             inner_type = Shared(inner_address) if inner_address not in (0, UNDEFINED_ADDRESS) else member.type
             if self._find_storage(inner_type).size != size:
-                raise FileFormatError(f"the field {name} of {path} has another size than its type", offset=place)
+                raise FileFormatError(f"the field {name} of {path} differs in size from its type", offset=place)
             if isinstance(inner_type, Reference):
                 struct.fields.append(self._follow(part, named=True))
             else:
@@ -358,8 +359,8 @@ class Values:
         if value is julia.UNDEFINED:
             return ()
         for hole in value:
-            if isinstance(hole, julia.Unavailable):  # what a value is cannot be told without the whole type
-                raise NotReadError(f"a type is not read: {hole.reason}", offset=place)
+            if isinstance(hole, julia.Unavailable):  # a value cannot be read without its complete type
+                raise NotReadError(f"a type cannot be read: {hole.reason}", offset=place)
         return tuple(value)
 
 

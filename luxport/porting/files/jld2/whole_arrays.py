@@ -1,4 +1,4 @@
-"""Arrays of plain numbers or plain bits, which are made at once and not element by element."""
+"""Read arrays of plain numbers or plain bits at once instead of element by element."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["read_array_at_once", "is_complex"]
 def read_array_at_once(
     storage: Datatype, committed: CommittedType | None, data: memoryview, shape: tuple[int, ...], place: int
 ) -> Any:
-    """Return an array of plain numbers or plain bits, None of others; `committed` is a type that the file defines."""
+    """Return an array of plain numbers or plain bits, None for other elements; `committed` is their committed type."""
     julia_type = None if committed is None else committed.type
     if isinstance(storage, Number):
         if storage.dtype is None:
@@ -40,7 +40,7 @@ def _find_type(dtype: np.dtype[Any]) -> julia.TypeName:
 
 
 def is_complex(type: Any, storage: Compound) -> bool:
-    """Tell whether a type is that of complex numbers, and stored as a pair of numbers that NumPy has."""
+    """Return whether a type is Complex, stored as two numbers for which NumPy has a complex dtype."""
     if not isinstance(type, julia.TypeName) or type.path != "Base.Complex" or len(storage.members) != 2:
         return False
     first, second = storage.members

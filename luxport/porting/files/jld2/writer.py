@@ -1,7 +1,7 @@
-"""Writing JLD2: named tuples, tuples, arrays and numbers, in the form that JLD2.jl has had since 0.5.
+"""Write JLD2 files with named tuples, tuples, arrays and numbers, in the form of JLD2.jl since 0.5.
 
-Julia's types are written with the values, so that Julia reads back what `luxport.porting.julia` says the values are.
-Arrays have their axes in our order, the reverse of Julia's.
+The Julia types of `luxport.porting.julia` are written with the values, so that Julia reads values of these types.
+Arrays have their axes in luxport's order, the reverse of Julia's.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from luxport.porting.files.jld2.datatype_bytes import (
     SCALAR,
     TEXT,
     UINT8,
-    compact,
     write_attribute,
+    write_compact_layout,
     write_compound,
     write_datatype_message,
     write_shared,
@@ -47,31 +47,31 @@ __all__ = ["write"]
 _BASE = 512
 _UNDEFINED = 0xFFFF_FFFF_FFFF_FFFF
 _LARGEST_INLINE = 1024
-"""Records that take more in Julia's memory are objects of their own."""
+"""Records that take more bytes in Julia's memory are written as objects of their own."""
 _LARGEST_COMPACT = 8192
 _LARGEST_DESCRIPTION = 48_000
-"""A message of HDF5 has less than 64 KiB; past this many bytes a record's members become references."""
+"""HDF5 limits a message to 64 KiB; a record with a longer description than this stores its members by reference."""
 _LARGEST_TUPLE = 4000
 _HEAP = 4096
 """The least size of a heap."""
 
 
 def write(file: BinaryIO, values: Mapping[str, julia.Value]) -> None:
-    """Write values by their names, which JLD2.jl's ``load`` finds them by.
+    """Write values under names, by which JLD2.jl's ``load`` finds them.
 
-    Raises: TypeError for a value that is not written here, by its path; ValueError for a tuple too long for HDF5, and
-    for a name that JLD2.jl would not find again
+    Raises: TypeError with the path of a value that cannot be written; ValueError for a tuple that is too long for
+            HDF5, and for a name that JLD2.jl would not find
     """
     for name in values:
         if name in ("", "_types") or "/" in name:
-            raise ValueError(f"a name that JLD2.jl finds expected, not '' nor '_types', without '/', got {name!r}")
+            raise ValueError(f"JLD2.jl finds no entry whose name is '' or '_types' or contains '/', got {name!r}")
     writer = _Writer()
     links = {name: writer.write_dataset(value, name) for name, value in values.items()}
     writer.finish(file, links)
 
 
 class _Field(NamedTuple):
-    """How a type is stored inside another: its datatype, None for no bytes, and its committed type, 0 for none."""
+    """How a type is stored inside another: its datatype (None for no bytes) and its committed type (0 for none)."""
 
     datatype: bytes | None
     committed: int
@@ -81,7 +81,7 @@ _BY_REFERENCE = _Field(REFERENCE, 0)
 
 
 class _Writer:
-    """Appends objects and gives back their addresses, which count from the superblock."""
+    """Appends objects, and returns their addresses, which count from the superblock."""
 
     def __init__(self) -> None:
         self._pieces: list[Any] = []
@@ -92,12 +92,12 @@ class _Writer:
         self._fields: dict[Any, _Field] = {}
         self._layouts: dict[Any, list[tuple[str, _Field]]] = {}
         self._parameters: dict[Any, int] = {}
-        # An array that is in several places is one object in Julia, too. It is kept, lest another have its identity.
+        # An array that is in several places is one object in Julia, too. It is kept alive, since its `id` is the key.
         self._arrays: dict[int, tuple[int, Any]] = {}
         self._append(bytes(48))
         self._datatype = 0
         name = self._write_text("Core.DataType") + bytes(16)
-        # The type of types is described by a value of itself.
+        # DataType, the type of all types, is described by a value of itself.
         self._datatype = self._size
         self._types = [self._commit_header(write_compound([("name", TEXT), ("parameters", REFERENCES)]), name)]
 
@@ -112,7 +112,7 @@ class _Writer:
         return address
 
     def _write_object(self, messages: Iterable[tuple[int, int, bytes]], gap: bytes = b"") -> int:
-        """Write an object header of messages: kind, flags, body."""
+        """Write an object header with messages (kind, flags, body), and return its address."""
         parts = []
         for kind, flags, body in messages:
             if len(body) >= 1 << 16:
@@ -122,8 +122,8 @@ class _Writer:
         header = b"OHDR" + struct.pack("<BBI", 2, 2, len(content)) + content
         return self._append(header + struct.pack("<I", compute_lookup3(header)))
 
-    def _store(self, data: bytes, count: int) -> bytes:
-        """Put data of variable length into a heap, and return what stands for them in a record."""
+    def _store_in_heap(self, data: bytes, count: int) -> bytes:
+        """Put data of variable length into a heap, and return the reference that a record contains instead."""
         needed = 16 + len(data) + -len(data) % 8
         full = self._heap is None or self._heap_used + needed > len(self._heap) or self._heap_objects >= 60_000
         if self._heap is None or full:
@@ -140,14 +140,14 @@ class _Writer:
         return struct.pack("<IQI", count, self._heap_address, self._heap_objects)
 
     def _close_heap(self) -> None:
-        """Say how much of the heap is free."""
+        """Write the size of the free space at the end of the heap."""
         if self._heap is not None and len(self._heap) - self._heap_used >= 16:
             free = struct.pack("<HHIQ", 0, 0, 0, len(self._heap) - self._heap_used)
             self._heap[self._heap_used : self._heap_used + 16] = free
 
     def _write_text(self, text: str) -> bytes:
         data = text.encode()
-        return self._store(data, len(data))
+        return self._store_in_heap(data, len(data))
 
     # Types.
 
@@ -158,17 +158,18 @@ class _Writer:
     def _write_type_record(self, type: julia.TypeName) -> bytes:
         name, params = type.path, type.params
         if name == "Core.Tuple" and params:
-            # As JLD2.jl: NTuple for two alike, Tuple for all others.
+            # As JLD2.jl does: NTuple for two equal types, Tuple for all others.
             pair = len(params) == 2 and params[0] == params[1]
             name, params = ("NTuple", (2, params[0])) if pair else ("Tuple", params)
         addresses = [self._write_parameter(param) for param in params]
         return self._write_text(name) + self._write_references(addresses)
 
     def _write_references(self, addresses: Sequence[int]) -> bytes:
-        return self._store(struct.pack(f"<{len(addresses)}Q", *addresses), len(addresses)) if addresses else bytes(16)
+        data = struct.pack(f"<{len(addresses)}Q", *addresses)
+        return self._store_in_heap(data, len(addresses)) if addresses else bytes(16)
 
     def _write_parameter(self, param: Any) -> int:
-        """Return the address that stands for a parameter: a committed type's, or that of a value."""
+        """Return the address of a type's parameter: that of a committed type, or that of a value."""
         key = (type(param), param)
         if key not in self._parameters:
             if not isinstance(param, julia.TypeName):
@@ -182,7 +183,7 @@ class _Writer:
         return self._parameters[key]
 
     def _describe_field(self, type: julia.TypeName) -> _Field:
-        """Say how a type is stored inside another."""
+        """Return how a type is stored inside another."""
         if type not in self._fields:
             plain = PLAIN.get(type.path)
             if plain is not None:
@@ -198,7 +199,7 @@ class _Writer:
         return self._fields[type]
 
     def _commit(self, type: julia.TypeName) -> tuple[int, bytes]:
-        """Write a type with its datatype, and return its address and the datatype."""
+        """Write a committed type, and return its address and its datatype."""
         if type not in self._committed:
             datatype, attributes = TEXT, []
             if not has_data(type):
@@ -221,7 +222,7 @@ class _Writer:
         return self._committed[type]
 
     def _lay_out(self, type: julia.TypeName) -> list[tuple[str, _Field]]:
-        """Return the members of a record with how they are stored: by references where else it would be too long."""
+        """Return the names of a record's members and how each is stored: by reference if the record gets too long."""
         if type not in self._layouts:
             names, types = list_members(type)
             if len(names) > _LARGEST_TUPLE:
@@ -235,7 +236,7 @@ class _Writer:
     # Values.
 
     def write_dataset(self, value: julia.Value, path: str) -> int:
-        """Write a value as an object of its own."""
+        """Write a value as an object of its own, and return its address."""
         if isinstance(value, np.ndarray):
             return self._write_array(value, path)
         type = find_type(value, path)
@@ -248,12 +249,17 @@ class _Writer:
         address, _ = self._commit(type)
         if not has_data(type):
             return self._write_object(
-                [FILL, (0x01, 0, NULL), write_datatype_message(write_shared(address)), (0x08, 0, compact(b""))]
+                [
+                    FILL,
+                    (0x01, 0, NULL),
+                    write_datatype_message(write_shared(address)),
+                    (0x08, 0, write_compact_layout(b"")),
+                ]
             )
         return self._write_scalar(write_shared(address), self._pack(type, value, path))
 
     def _pack(self, type: julia.TypeName, value: Any, path: str) -> bytes:
-        """Return what a value of this type has in its own record."""
+        """Return the bytes of a value of this type inside a record."""
         if not has_data(type):
             return b""
         if type.path in PLAIN or type.path == "Base.Complex":
@@ -271,7 +277,7 @@ class _Writer:
         return b"".join(parts)
 
     def _write_scalar(self, datatype: bytes, data: bytes) -> int:
-        layout = compact(data) if len(data) < _LARGEST_COMPACT else self._contiguous(data)
+        layout = write_compact_layout(data) if len(data) < _LARGEST_COMPACT else self._write_contiguous_layout(data)
         return self._write_object([FILL, (0x01, 0, SCALAR), write_datatype_message(datatype), (0x08, 0, layout)])
 
     def _write_array(self, array: np.ndarray[Any, Any], path: str) -> int:
@@ -284,7 +290,7 @@ class _Writer:
             datatype = PLAIN[element.path]
         stored = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
         data: Any = stored.reshape(-1).view(np.uint8).data if stored.size else b""
-        layout = self._contiguous(data) if len(data) else compact(b"")
+        layout = self._write_contiguous_layout(data) if len(data) else write_compact_layout(b"")
         messages = [FILL, (0x01, 0, write_simple(*array.shape) if array.ndim else write_simple(1))]
         if not array.ndim:
             messages.append(write_attribute("dimensions", PLAIN["Core.Int64"], write_simple(0), b""))
@@ -292,23 +298,23 @@ class _Writer:
         self._arrays[id(array)] = address, array
         return address
 
-    def _contiguous(self, data: Any) -> bytes:
+    def _write_contiguous_layout(self, data: Any) -> bytes:
         return struct.pack("<BBQQ", 4, 1, self._append(data, aligned=True), len(data))
 
-    # The whole.
+    # Groups and the file.
 
-    def _group(self, links: Mapping[str, int]) -> int:
+    def _write_group(self, links: Mapping[str, int]) -> int:
         messages = [(0x02, 0, struct.pack("<BBQQ", 0, 0, _UNDEFINED, _UNDEFINED)), (0x0A, 0, b"\0\0")]
         for name, address in links.items():
             text = name.encode()
             link = struct.pack("<BBBH", 1, 0x11, 1, len(text)) + text + struct.pack("<Q", address)
             messages.append((0x06, 0, link))
-        # Room in which JLD2.jl may put links later: an empty message, and a place to go on from.
+        # Space in which JLD2.jl may add links later: an empty message, and room for a continuation.
         return self._write_object(messages, struct.pack("<BHB", 0, 44, 0) + bytes(44 + 20))
 
     def finish(self, file: BinaryIO, links: Mapping[str, int]) -> None:
-        types = self._group({f"{i:08d}": address for i, address in enumerate(self._types, start=1)})
-        root = self._group({**links, "_types": types})
+        types = self._write_group({f"{i:08d}": address for i, address in enumerate(self._types, start=1)})
+        root = self._write_group({**links, "_types": types})
         self._close_heap()
         block = b"\x89HDF\r\n\x1a\n" + struct.pack("<BBBB", 2, 8, 8, 0)
         block += struct.pack("<QQQQ", _BASE, _UNDEFINED, self._size + _BASE, root)

@@ -1,7 +1,7 @@
-"""Zstandard without a library: the frames that JLD2's ZstdFilter writes.
+"""Decompress Zstandard without a library: the frames that JLD2's ZstdFilter writes.
 
-Source: RFC 8878, whose section numbers stand at the parts. Checksums of contents are not compared, and there are no
-dictionaries. Python decodes about a megabyte a second.
+Source: RFC 8878; comments and docstrings give its section numbers. Checksums are not compared, and dictionaries are
+not supported. About a megabyte per second is decoded.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from collections.abc import Callable
 from luxport.porting.errors import FileFormatError
 from luxport.porting.files.jld2.zstd_codes import (
     MOST_ACCURATE,
-    Backward,
+    BackwardBits,
     DamagedError,
     Row,
     Table,
+    build_table,
     read_distribution,
     read_huffman,
-    spread,
 )
 
 __all__ = ["decompress_zstd"]
@@ -30,7 +30,7 @@ _LARGEST_BLOCK = 1 << 17
 
 
 def decompress_zstd(data: memoryview, size: int, offset: int, step: Callable[[int, int], None]) -> memoryview:
-    """Return the ``size`` bytes of a chunk that was compressed with Zstandard; ``step`` counts what that takes.
+    """Return the ``size`` bytes of a chunk that was compressed with Zstandard; ``step`` counts the decoder's steps.
 
     Raises: FileFormatError if the data are damaged; what ``step`` raises
     """
@@ -40,7 +40,7 @@ def decompress_zstd(data: memoryview, size: int, offset: int, step: Callable[[in
         while place < len(data):
             magic = int.from_bytes(data[place : place + 4], "little")
             if magic & 0xFFFFFFF0 == 0x184D2A50:
-                # A frame to be skipped (3.1.2).
+                # A skippable frame (3.1.2).
                 place += 8 + int.from_bytes(data[place + 4 : place + 8], "little")
             elif magic == _MAGIC:
                 place = _Frame(data, result, size, lambda steps: step(steps, offset)).decode(place + 4)
@@ -51,7 +51,8 @@ def decompress_zstd(data: memoryview, size: int, offset: int, step: Callable[[in
     return memoryview(result)
 
 
-# Codes of literal and match lengths: how many bits follow, and what these are added to (3.1.1.3.2.1.1).
+# Codes of literal and match lengths: the number of extra bits, and below the base to which they are added
+# (3.1.1.3.2.1.1).
 _LITERAL_BITS = [0] * 16 + [1, 1, 1, 1, 2, 2, 3, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]
 
 
@@ -71,12 +72,12 @@ _LITERAL_BASES = _list_bases(0, _LITERAL_BITS)
 _MATCH_BASES = _list_bases(3, _MATCH_BITS)
 
 
-# What a block means that sends no tables (3.1.1.3.2.2): literal lengths, offsets, match lengths.
+# The tables of a block that has none of its own (3.1.1.3.2.2): literal lengths, offsets, match lengths.
 _PREDEFINED = (
-    spread([4, 3, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 2, 1, 1, 1, 1, 1,
+    build_table([4, 3, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 2, 1, 1, 1, 1, 1,
              -1, -1, -1, -1], 6),
-    spread([1, 1, 1, 1, 1, 1, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1], 5),
-    spread([1, 4, 3, 2, 2, 2, 2, 2, 2] + [1] * 37 + [-1] * 7, 6),
+    build_table([1, 1, 1, 1, 1, 1, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1], 5),
+    build_table([1, 4, 3, 2, 2, 2, 2, 2, 2] + [1] * 37 + [-1] * 7, 6),
 )  # fmt: skip
 
 
@@ -84,7 +85,7 @@ _LAST_SYMBOL = (35, 31, 52)
 
 
 class _Frame:
-    """One frame; tables and offsets live from block to block."""
+    """Decodes one frame, whose tables and recent offsets are kept from block to block."""
 
     def __init__(self, data: memoryview, result: bytearray, limit: int, step: Callable[[int], None]) -> None:
         self._step = step
@@ -97,7 +98,7 @@ class _Frame:
         self._tables: list[Table | None] = [None, None, None]
 
     def decode(self, place: int) -> int:
-        """Append the frame's content, and return the place after it (3.1.1)."""
+        """Append the content of the frame to the result, and return the place after the frame (3.1.1)."""
         flags = self._data[place]
         single = flags >> 5 & 1
         place += 1 + (1 - single)
@@ -123,7 +124,7 @@ class _Frame:
             if kind == 0:
                 self._append(block)
             else:
-                self._block(block)
+                self._decode_block(block)
             place += size
         return place + (4 if flags & 4 else 0)
 
@@ -132,7 +133,7 @@ class _Frame:
             raise DamagedError
         self._result += piece
 
-    def _block(self, data: memoryview) -> None:
+    def _decode_block(self, data: memoryview) -> None:
         literals, place = self._read_literals(data)
         count = data[place]
         place += 1
@@ -145,7 +146,7 @@ class _Frame:
         used = 0
         if count:
             place = self._read_tables(data, place)
-            used = self._run_sequences(Backward(data[place:]), count, literals)
+            used = self._run_sequences(BackwardBits(data[place:]), count, literals)
         elif place != len(data):
             raise DamagedError
         self._append(literals[used:])
@@ -177,25 +178,25 @@ class _Frame:
             self._codes, place = read_huffman(content)
         if self._codes is None:
             raise DamagedError
-        return self._decode(content[place:], size, 1 if form == 0 else 4), width + stored
+        return self._decode_streams(content[place:], size, 1 if form == 0 else 4), width + stored
 
-    def _decode(self, data: memoryview, size: int, streams: int) -> bytes:
+    def _decode_streams(self, data: memoryview, size: int, streams: int) -> bytes:
         if streams == 1:
-            return self._stream(data, size)
+            return self._decode_stream(data, size)
         if len(data) < 6:
             raise DamagedError
         sizes = [int.from_bytes(data[i : i + 2], "little") for i in (0, 2, 4)]
         part = (size + 3) // 4
         result, place = b"", 6
         for length in sizes:
-            result += self._stream(data[place : place + length], min(part, size - len(result)))
+            result += self._decode_stream(data[place : place + length], min(part, size - len(result)))
             place += length
-        return result + self._stream(data[place:], size - len(result))
+        return result + self._decode_stream(data[place:], size - len(result))
 
-    def _stream(self, data: memoryview, size: int) -> bytes:
+    def _decode_stream(self, data: memoryview, size: int) -> bytes:
         assert self._codes is not None
         table, longest = self._codes
-        bits = Backward(data)
+        bits = BackwardBits(data)
         result = bytearray()
         for _ in range(size):
             symbol, length = table[bits.peek(longest)]
@@ -226,8 +227,8 @@ class _Frame:
                     self._tables[i], place = read_distribution(data, place, MOST_ACCURATE[i], _LAST_SYMBOL[i])
         return place
 
-    def _run_sequences(self, bits: Backward, count: int, literals: bytes) -> int:
-        """Carry out the sequences, and return how many literals they used."""
+    def _run_sequences(self, bits: BackwardBits, count: int, literals: bytes) -> int:
+        """Execute the sequences of a block, and return how many literals they used."""
         lengths, offsets, matches = self._tables
         if lengths is None or offsets is None or matches is None:
             raise DamagedError
@@ -255,7 +256,7 @@ class _Frame:
         return used
 
     def _find_distance(self, offset: int, literals: int) -> int:
-        """Return how far back a match is; the three latest distances have short codes (3.1.1.5)."""
+        """Return the distance of a match from its copy; the three latest distances have codes 1 to 3 (3.1.1.5)."""
         recent = self._offsets
         if offset > 3:
             distance = offset - 3
@@ -272,6 +273,6 @@ class _Frame:
         have = len(self._result)
         if not 0 < distance <= have - self._start or have + length > self._limit:
             raise DamagedError
-        # A match may overlap what it makes: then its bytes repeat.
+        # A match may overlap the bytes that it produces: then they repeat.
         piece = bytes(self._result[have - distance : have - distance + length])
         self._result += (piece * (length // len(piece) + 1))[:length]

@@ -1,18 +1,27 @@
-"""The codes of Zstandard: tables of finite-state entropy, Huffman's trees, and bits that are read backwards."""
+"""The entropy codes of Zstandard: tables of finite-state entropy, Huffman codes, and bits that are read backwards."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["MOST_ACCURATE", "Backward", "DamagedError", "Row", "Table", "read_distribution", "read_huffman", "spread"]
+__all__ = [
+    "MOST_ACCURATE",
+    "BackwardBits",
+    "DamagedError",
+    "Row",
+    "Table",
+    "build_table",
+    "read_distribution",
+    "read_huffman",
+]
 
 
 class DamagedError(Exception):
-    """Something that no encoder writes."""
+    """The data are damaged: no encoder writes them."""
 
 
 class Row(NamedTuple):
-    """One state of a table: its symbol, and how the next state is found."""
+    """One state of a table: its symbol, and the number of bits and the base that give the next state."""
 
     symbol: int
     bits: int
@@ -22,32 +31,32 @@ class Row(NamedTuple):
 Table = list[Row]
 
 
-class Backward:
-    """Bits read from the end of the data to the beginning; before that there are zeros (4.1)."""
+class BackwardBits:
+    """Reads bits from the end of the data to the beginning; before the beginning, there are zeros (4.1)."""
 
     def __init__(self, data: memoryview) -> None:
         if not data or not data[-1]:
             raise DamagedError
         self._data = data
-        # The highest bit of the last byte marks the end and is not part of the content.
+        # The highest set bit of the last byte marks the end, and is not part of the content.
         self.left = 8 * len(data) - 9 + data[-1].bit_length()
 
     def peek(self, count: int) -> int:
-        """Return the next bits as a number, and stay before them."""
+        """Return the next bits as a number, without consuming them."""
         low = self.left - count
         if low < 0:
             return int.from_bytes(self._data[: self.left + 7 >> 3], "little") % (1 << max(self.left, 0)) << -low
         return int.from_bytes(self._data[low >> 3 : self.left + 7 >> 3], "little") >> (low & 7) & ((1 << count) - 1)
 
     def read(self, count: int) -> int:
-        """Return the next bits as a number."""
+        """Return the next bits as a number, and consume them."""
         value = self.peek(count)
         self.left -= count
         return value
 
 
-def spread(distribution: list[int], accuracy: int) -> Table:
-    """Make the table of a distribution of symbols (4.1.1)."""
+def build_table(distribution: list[int], accuracy: int) -> Table:
+    """Build the decoding table of a distribution of symbols (4.1.1)."""
     size = 1 << accuracy
     symbols = [0] * size
     counts = [0] * len(distribution)
@@ -82,7 +91,7 @@ MOST_ACCURATE = (9, 8, 9)
 
 def read_distribution(data: memoryview, place: int, most_accurate: int, last: int) -> tuple[Table, int]:
     """Read a distribution, and return its table and the place after it (4.1.1)."""
-    # Bits are taken from a number: a distribution is short.
+    # A distribution is short, so its bits are taken from one integer.
     bits = int.from_bytes(data[place : place + 256], "little")
     accuracy = (bits & 15) + 5
     used = 4
@@ -117,14 +126,17 @@ def read_distribution(data: memoryview, place: int, most_accurate: int, last: in
                     raise DamagedError
     if remaining < 0 or len(shares) > last + 1 or place + (used + 7 >> 3) > len(data):
         raise DamagedError
-    return spread(shares, accuracy), place + (used + 7 >> 3)
+    return build_table(shares, accuracy), place + (used + 7 >> 3)
 
 
 def read_huffman(data: memoryview) -> tuple[tuple[list[tuple[int, int]], int], int]:
-    """Read a Huffman code: symbol and length for each of the bits that may come, how many these are, and the place."""
+    """Read a Huffman code: a table of symbol and length by the next bits, how many bits these are, and the place after.
+
+    Raises: DamagedError
+    """
     head = data[0]
     if head >= 128:
-        # Weights as they are, two a byte (4.2.1.1).
+        # Uncompressed weights, two per byte (4.2.1.1).
         count = head - 127
         weights = [data[1 + i // 2] >> (0 if i % 2 else 4) & 15 for i in range(count)]
         place = 1 + (count + 1) // 2
@@ -136,7 +148,7 @@ def read_huffman(data: memoryview) -> tuple[tuple[list[tuple[int, int]], int], i
     total = sum(1 << weight >> 1 for weight in weights)
     longest = total.bit_length()
     rest = (1 << longest) - total
-    # The last weight is not sent: it fills the code up to a power of two.
+    # The last weight is not stored: the sum with it is the next power of two.
     if not 0 < longest <= 11 or rest & rest - 1 or len(weights) > 255 or max(weights) > longest:
         raise DamagedError
     weights.append(rest.bit_length())
@@ -151,9 +163,9 @@ def read_huffman(data: memoryview) -> tuple[tuple[list[tuple[int, int]], int], i
 
 
 def _read_compressed_weights(data: memoryview) -> list[int]:
-    """Read the weights of a Huffman code, two states taking turns (4.2.1.2)."""
+    """Read the weights of a Huffman code, which two states give in turn (4.2.1.2)."""
     table, place = read_distribution(data, 0, 6, 12)
-    bits = Backward(data[place:])
+    bits = BackwardBits(data[place:])
     width = len(table).bit_length() - 1
     this, other = table[bits.read(width)], table[bits.read(width)]
     weights: list[int] = []

@@ -20,7 +20,7 @@ import samples
 import luxport
 from luxport import training
 from luxport.cli import main
-from luxport.porting.files.replacing import replacing
+from luxport.porting.files.atomic_files import open_atomic
 
 MODEL = luxport.Dense(2, 3)
 PS, ST = luxport.setup(0, MODEL)
@@ -97,7 +97,7 @@ def test_modes_links_and_leftovers(writer, folder):
 
 
 def test_what_is_no_file_is_written_to(folder, capfd):
-    with replacing(os.devnull) as file:
+    with open_atomic(os.devnull) as file:
         file.write(b"gone")
     assert stat.S_ISCHR(os.stat(os.devnull).st_mode)
     with pytest.raises(OSError, match="No space left on device: '/dev/full'"):
@@ -118,7 +118,9 @@ def test_what_is_no_file_is_written_to(folder, capfd):
     with pytest.raises(ValueError, match="a file's path for a model with a file beside it, got /dev/null"):
         luxport.to_onnx(os.devnull, MODEL, PS, ST, ("N", 2), external_data=True)
     # The shell's own file, opened to append, with something in it already.
-    code = "from luxport.porting.files.replacing import replacing\nwith replacing('/dev/stdout') as f: f.write(b'more')"
+    code = (
+        "from luxport.porting.files.atomic_files import *\nwith open_atomic('/dev/stdout') as f: f.write(b'more')"
+    )
     for end, before in ((">>", "some "), ("| cat >>", "")):
         out = folder / "out"
         out.write_text(before)
@@ -139,7 +141,7 @@ def test_errors_are_one_line_about_the_path_that_was_given(folder, monkeypatch, 
         ("", FileNotFoundError),
         ("a" * 300, OSError),
     ):
-        with pytest.raises(error) as caught, replacing(path):
+        with pytest.raises(error) as caught, open_atomic(path):
             pass
         assert caught.value.filename == path and "unfinished" not in str(caught.value)
     for command in (["convert", source_of(flux_model())], ["port", source_of(b"x = 1"), "-o"]):
@@ -166,9 +168,9 @@ def test_a_full_disk_leaves_the_old_file_alone(step, folder, monkeypatch):
 
 def test_of_two_writers_the_last_whole_one_wins(folder):
     path = folder / "a"
-    with replacing(path) as first:
+    with open_atomic(path) as first:
         first.write(b"first")
-        with replacing(path) as second:
+        with open_atomic(path) as second:
             second.write(b"second")
         assert path.read_bytes() == b"second"
     assert path.read_bytes() == b"first" and os.listdir(folder) == ["a"]

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all: what every writer of luxport's opens its files by."""
+"""`open_atomic`: files that are written completely or not at all. Every writer in luxport opens its files with it."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from typing import BinaryIO
 
 try:
     import fcntl
-except ModuleNotFoundError:  # Windows, where nobody can remove a file that another has open
+except ModuleNotFoundError:  # Windows, where a file that another process has open cannot be removed
     fcntl = None  # type: ignore[assignment]
 
 from luxport.porting.files.opening import check_path
 
-__all__ = ["replacing"]
+__all__ = ["open_atomic"]
 
 _UNFINISHED = re.compile(r"\.luxport-[0-9a-f]{16}\.unfinished")
-"""The names of files that are being written, whoever writes them and for which name."""
+"""The temporary names of files that are being written."""
 
 _FOLDERS_OF_OPEN_FILES = re.compile(r"/dev/fd|/proc/(\d+)(/task/\d+)?/fd")
 
@@ -30,17 +30,17 @@ _MOST_LINKS = 40
 
 
 @contextmanager
-def replacing(path: str | PathLike[str]) -> Iterator[BinaryIO]:
-    """Open a file to write, which takes the place of the one at `path` when all of it is written and on the disk.
+def open_atomic(path: str | PathLike[str]) -> Iterator[BinaryIO]:
+    """Open a file for writing that replaces the file at `path` once it is complete and on the disk.
 
-    Until then it has another name in the same folder, and the one that was there stays; if anything goes wrong it
-    stays for good, and the other goes away. A writer that is killed leaves its unfinished file, locked by nobody: the
-    next one in that folder removes it, and never one that somebody is still writing. Of several at once the
-    last that finishes wins.
+    Until then it has a temporary name in the same folder. After an error the temporary file is removed, and the old
+    file stays as it was. A killed writer leaves its temporary file behind without a lock: the next writer in that
+    folder removes it, but never one that is still locked by its writer. Of several writers at the same time, the last
+    to finish wins.
 
-    A new file has the mode that the umask gives, an old one keeps its own, without setuid and setgid; a link stays,
-    and what it points to is replaced. What is no regular file (a pipe, a terminal, ``/dev/null``) is written to as it
-    is, and so is an open file by its number (``/dev/stdout``).
+    A new file gets the mode that the umask gives, a replaced file keeps its mode except setuid and setgid. A symbolic
+    link stays, and its target is replaced. A pipe, a terminal and ``/dev/null`` are written to directly, and so is an
+    open file by its number (``/dev/stdout``).
 
     Raises: OSError that names `path` as it was given
     """
@@ -58,12 +58,12 @@ def replacing(path: str | PathLike[str]) -> Iterator[BinaryIO]:
 
 
 def _follow_links(path: str) -> str | int:
-    """Follow links to the place itself, or to the number of an open file of this process."""
+    """Return the path to which symbolic links lead, or the number of an open file of this process."""
     place = path
     for _ in range(_MOST_LINKS):
         folder, name = os.path.split(place)
         if not name:
-            raise OSError(errno.EISDIR if os.path.isdir(place) else errno.ENOENT, "a file's name expected")
+            raise OSError(errno.EISDIR if os.path.isdir(place) else errno.ENOENT, "expected the name of a file")
         folder = os.path.realpath(folder or os.curdir)
         open_files = _FOLDERS_OF_OPEN_FILES.fullmatch(folder)
         if open_files and name.isdecimal() and open_files[1] in (None, str(os.getpid())):
@@ -83,20 +83,20 @@ def _is_special(place: str) -> bool:
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     if stat.S_ISBLK(mode):
-        raise OSError(errno.EINVAL, "a file, a pipe or a terminal expected, and this is a disk")
+        raise OSError(errno.EINVAL, "expected a file, a pipe or a terminal, and this is a disk")
     return not stat.S_ISREG(mode)
 
 
 @contextmanager
 def _write_directly(place: str | int) -> Iterator[BinaryIO]:
-    # An open file goes on where it is: it may have been opened to append.
+    # A duplicate of an open descriptor continues at its position, which matters if it was opened for appending.
     descriptor = os.dup(place) if isinstance(place, int) else os.open(place, os.O_WRONLY | getattr(os, "O_BINARY", 0))
     file = open(descriptor, "wb", buffering=1 << 16)  # noqa: SIM115
     try:
         yield file
         file.flush()
     finally:
-        with suppress(OSError):  # raised by the flush already
+        with suppress(OSError):  # the flush has already raised it
             file.close()
 
 
@@ -118,13 +118,13 @@ def _write_aside(place: str | int) -> Iterator[BinaryIO]:
     finally:
         with suppress(OSError):
             os.unlink(unfinished)
-        # Closed last, since this ends the lock.
+        # Closed last, since closing releases the lock.
         with suppress(OSError):
             file.close()
 
 
 def _make_file(folder: str, place: str) -> tuple[int, str]:
-    """Make a locked file in a folder, with the mode and the owner that the one at a place has or would get."""
+    """Create a locked temporary file, with the mode and the owner of the file at `place`; return it and its path."""
     try:
         old = os.stat(place)
     except FileNotFoundError:
@@ -135,24 +135,24 @@ def _make_file(folder: str, place: str) -> tuple[int, str]:
     while True:
         unfinished = os.path.join(folder, f".luxport-{secrets.token_hex(8)}.unfinished")
         descriptor = os.open(unfinished, flags, 0o666 if old is None else 0o600)
-        # Another writer may have found the file before its lock, and taken it for a leftover.
-        if not _locks(descriptor) or not _is_at(descriptor, unfinished):
+        # Before the lock was taken, another writer may have removed the file as a leftover.
+        if not _try_lock(descriptor) or not _is_at(descriptor, unfinished):
             os.close(descriptor)
             with suppress(OSError):
                 os.unlink(unfinished)
             continue
         if old is not None:
-            with suppress(OSError, AttributeError):  # who may not give files away keeps them
+            with suppress(OSError, AttributeError):  # only a privileged process may change the owner
                 os.fchown(descriptor, old.st_uid, old.st_gid)
             with suppress(OSError, AttributeError):
-                # A file that is written to is no program any more that runs as its owner.
+                # The new content must not run with the rights of the old program's owner or group.
                 os.fchmod(descriptor, stat.S_IMODE(old.st_mode) & ~(stat.S_ISUID | stat.S_ISGID))
         return descriptor, unfinished
 
 
 def _remove_leftovers(folder: str) -> None:
-    """Remove the unfinished files that nobody holds a lock of."""
-    with suppress(OSError):  # a folder may be written to and not listed
+    """Remove the temporary files of a folder that no process has locked."""
+    with suppress(OSError):  # a folder may be writable but not readable
         for name in os.listdir(folder):
             if _UNFINISHED.fullmatch(name):
                 _remove_leftover(os.path.join(folder, name))
@@ -167,20 +167,20 @@ def _remove_leftover(unfinished: str) -> None:
             return
         descriptor = os.open(unfinished, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # BlockingIOError if somebody writes it
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # BlockingIOError while its writer has it
             os.unlink(unfinished)
         finally:
             os.close(descriptor)
 
 
-def _locks(descriptor: int) -> bool:
-    """Lock a file until it is closed or its process ends, and tell whether nobody else did before."""
+def _try_lock(descriptor: int) -> bool:
+    """Lock a file until it is closed or the process ends; return False if another process has locked it."""
     if fcntl is not None:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
-        except OSError:  # a file system without locks: then nobody else can lock it either, and it is left alone
+        except OSError:  # the file system has no locks: no other writer can lock the file to remove it, either
             pass
     return True
 
@@ -193,7 +193,7 @@ def _is_at(descriptor: int, path: str) -> bool:
 
 
 def _sync_folder(folder: str) -> None:
-    """Put the new name itself on the disk, where folders can be opened and have that."""
+    """Flush a folder to the disk, so that the new name survives a crash, where the system can open folders."""
     with suppress(PermissionError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:
