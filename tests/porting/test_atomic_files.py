@@ -118,9 +118,7 @@ def test_what_is_no_file_is_written_to(folder, capfd):
     with pytest.raises(ValueError, match="a file's path for a model with a file beside it, got /dev/null"):
         luxport.to_onnx(os.devnull, MODEL, PS, ST, ("N", 2), external_data=True)
     # The shell's own file, opened to append, with something in it already.
-    code = (
-        "from luxport.porting.files.atomic_files import *\nwith open_atomic('/dev/stdout') as f: f.write(b'more')"
-    )
+    code = "from luxport.porting.files.atomic_files import *\nwith open_atomic('/dev/stdout') as f: f.write(b'more')"
     for end, before in ((">>", "some "), ("| cat >>", "")):
         out = folder / "out"
         out.write_text(before)
