@@ -63,7 +63,7 @@ class Source:
         """Return the integer in a field."""
         found = read_ints(self[name], self.join_path(name))
         if len(found) != 1:
-            raise FileFormatError(f"{self.at(name)}: one int expected, got {len(found)}")
+            raise FileFormatError(f"{self.join_path(name)}: one int expected, got {len(found)}")
         return found[0]
 
     def read_sizes(self, name: str) -> tuple[int, ...]:

@@ -34,7 +34,7 @@ def _find_inner(source: Source, name: str) -> Any:
 def _build_named_layers(source: Source, node: tuple[Any, Any]) -> dict[str, Ported]:
     value = source["layers"]
     if not isinstance(value, julia.NamedTuple):
-        raise FileFormatError(f"{source.at('layers')}: layers by names expected, got {describe_value(value)}")
+        raise FileFormatError(f"{source.join_path('layers')}: layers by names expected, got {describe_value(value)}")
     if strange := [name for name in value.names if not name.isprintable()]:
         raise FileFormatError(f"a layer has the name {strange[0]!r}, which cannot be shown")
     around = replace(source, ps=node[0], st=node[1])
@@ -131,10 +131,10 @@ def build_weight_norm(source: Source) -> Ported:
         listed = listed.params
     which = tuple(name for name in read_symbols(listed) if name)
     if not which:
-        raise FileFormatError(f"{source.at('which_params')}: names of parameters expected")
+        raise FileFormatError(f"{source.join_path('which_params')}: names of parameters expected")
     wanted, dims = describe_values(initial_parameters, inner.layer), source.fields.get("dims")
     if strange := [name for name in which if name not in wanted]:
-        raise FileFormatError(f"{source.at('which_params')}: {inner.layer} has no {strange[0]}")
+        raise FileFormatError(f"{source.join_path('which_params')}: {inner.layer} has no {strange[0]}")
     axes: Any = 0  # Julia's last axis
     if dims is not None:
         axes = tuple(len(wanted[name].shape) - n for name, n in zip(which, read_ints(dims, "dims"), strict=False))

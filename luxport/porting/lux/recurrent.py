@@ -55,7 +55,7 @@ _CELL_NAMES = {
 def _build_inner_cell(source: Source) -> Ported:
     inner = source.build(source["cell"], source.join_path("cell"), source.ps, ())
     if not isinstance(inner.layer, luxport.RecurrentCell):
-        raise FileFormatError(f"{source.at('cell')}: a recurrent cell of Lux expected, got {inner.layer}")
+        raise FileFormatError(f"{source.join_path('cell')}: a recurrent cell of Lux expected, got {inner.layer}")
     return inner
 
 
@@ -87,7 +87,7 @@ def build_bidirectional(source: Source) -> Ported:
     forward, backward = layers.get("forward_rnn"), layers.get("backward_rnn")
     run = dict(backward.layers).get("rnn") if isinstance(backward, luxport.Chain) else None
     if not isinstance(forward, luxport.Recurrence) or not isinstance(run, luxport.Recurrence):
-        raise FileFormatError(f"{source.at('model')}: two recurrences expected, got {inner.layer}")
+        raise FileFormatError(f"{source.join_path('model')}: two recurrences expected, got {inner.layer}")
     joint = Source.read_connection(replace(source, fields=read_fields(source["model"])))
     merge: Any = next((name for name, join in _MERGED.items() if joint is join), joint)
     layer = luxport.BidirectionalRNN(forward.cell, run.cell, merge_mode=merge, time_major=forward.time_major)

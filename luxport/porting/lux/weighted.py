@@ -122,7 +122,8 @@ def build_layer_norm(source: Source) -> Ported:
         return source.finish(WholeLayerNorm(shape, source.read_activation(), **options))
     axes = sorted(read_ints(dims, source.join_path("dims")))
     if axes != list(range(1, len(shape) + 1)):
-        raise FileFormatError(f"{source.at('dims')}: the axes of the shape, 1 to {len(shape)}, expected, got {axes}")
+        what = source.join_path("dims")
+        raise FileFormatError(f"{what}: the axes of the shape, 1 to {len(shape)}, expected, got {axes}")
     return source.finish(luxport.LayerNorm(shape, source.read_activation(), **options))
 
 

@@ -12,23 +12,36 @@ from luxport.porting.translate.training import OBJECTIVES, RULES
 
 __all__ = [
     "ALLOWED",
-    "AS_PROGRAM",
-    "CALLED",
+    "IS_MAIN",
+    "BUILTIN_FUNCTIONS",
     "HELPER_TREES",
-    "HIGHEST",
-    "KINDS",
+    "HIGHEST_POWER",
+    "NODE_KINDS",
     "METHODS",
     "MOST_OPTIONS",
     "PACKAGES",
-    "PARTS",
-    "XP",
+    "NODE_FIELDS",
+    "XP_NAMES",
 ]
 
 
-CALLED = {"abs", "enumerate", "float", "int", "len", "max", "min", "range", "reversed", "round", "slice", "sum"}
+BUILTIN_FUNCTIONS = {
+    "abs",
+    "enumerate",
+    "float",
+    "int",
+    "len",
+    "max",
+    "min",
+    "range",
+    "reversed",
+    "round",
+    "slice",
+    "sum",
+}
 
 
-CALLED |= {"tuple", "zip"}
+BUILTIN_FUNCTIONS |= {"tuple", "zip"}
 
 
 PACKAGES = ("dataclasses", "functools", "luxport", "math", "operator")
@@ -89,10 +102,10 @@ ALLOWED |= {"dataclasses.dataclass", "dataclasses.field", "functools.reduce"}
 ALLOWED |= {"operator.add", "operator.mul", "operator.sub"}
 
 
-XP = {*ELEMENTWISE.values(), "astype", "concat", "expand_dims", "float32", "float64", "max", "mean", "min"}
+XP_NAMES = {*ELEMENTWISE.values(), "astype", "concat", "expand_dims", "float32", "float64", "max", "mean", "min"}
 
 
-XP |= {
+XP_NAMES |= {
     "cumulative_sum",
     "flip",
     "logical_not",
@@ -107,13 +120,13 @@ XP |= {
 }
 
 
-XP |= {"tile", "unstack", "var", "zeros_like"}
+XP_NAMES |= {"tile", "unstack", "var", "zeros_like"}
 
 
 METHODS = {"__call__", "initial_parameters", "initial_states"}
 
 
-KINDS: frozenset[type[ast.AST]] = frozenset(
+NODE_KINDS: frozenset[type[ast.AST]] = frozenset(
     {ast.Module, ast.Import, ast.alias, ast.FunctionDef, ast.ClassDef, ast.arguments, ast.arg, ast.keyword}
     | {ast.Assign, ast.AnnAssign, ast.Expr, ast.Return, ast.Raise, ast.For, ast.While, ast.If, ast.Pass, ast.Break}
     | {ast.Continue, ast.Name, ast.Attribute, ast.Constant, ast.Call, ast.Subscript, ast.Slice, ast.Starred}
@@ -122,7 +135,7 @@ KINDS: frozenset[type[ast.AST]] = frozenset(
 )
 
 
-PARTS = {kind: tuple(name for name in kind._fields if name not in ("op", "ops", "ctx")) for kind in KINDS}
+NODE_FIELDS = {kind: tuple(name for name in kind._fields if name not in ("op", "ops", "ctx")) for kind in NODE_KINDS}
 """In which fields there are nodes to look at; every operator may be there, and none binds anything."""
 
 
@@ -130,11 +143,11 @@ MOST_OPTIONS = 1000
 """How many options a call may have: Python compares each with all others."""
 
 
-HIGHEST = 64
+HIGHEST_POWER = 64
 """The import works out whatever is written in numbers: ``9 ** 9 ** 9 ** 9`` would not end."""
 
 
-AS_PROGRAM = ast.dump(ast.parse('__name__ == "__main__"', mode="eval").body)
+IS_MAIN = ast.dump(ast.parse('__name__ == "__main__"', mode="eval").body)
 
 
 HELPER_TREES = {name: ast.dump(ast.parse(code).body[0]) for name, code in HELPERS.items()}

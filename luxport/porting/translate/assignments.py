@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from luxport.porting.translate.definitions import define
-from luxport.porting.translate.indices import place, place_after
+from luxport.porting.translate.indices import write_next_place, write_place
 from luxport.porting.translate.parse import (
     Unported,
     find_names,
@@ -17,7 +17,7 @@ from luxport.porting.translate.parse import (
     read_last_name,
     read_text,
 )
-from luxport.porting.translate.scope import Scope, makes_layers
+from luxport.porting.translate.scope import Scope, can_make_layers
 from luxport.porting.translate.writing import Code, write_operand
 
 if TYPE_CHECKING:
@@ -40,15 +40,15 @@ def assign(here: Scope, node: Node, last: bool) -> Scope:
     if is_named_tuple(target):
         return _assign_fields(here, target, values[0], last)
     value, names = values[0], find_names(target)
-    name = written = here.name(read_text(target)) if target.type == "identifier" else ""
-    here = replace(here, depths=here.depths.adding(dict.fromkeys(names, here.depth)))
+    name = written = here.spell(read_text(target)) if target.type == "identifier" else ""
+    here = replace(here, depths=here.depths.with_values(dict.fromkeys(names, here.depth)))
     compact = read_text(value).startswith(("@compact", "Lux.@compact"))
     if name and (value.type == "arrow_function_expression" or compact):
         code = define(here, value, mode="compact" if compact else "array", name=name)
         kinds = {read_text(target): code.kind}
     else:
-        written = here.target(target)
-        code = here.layer(value) if makes_layers(here, value) else here.code(value)
+        written = here.write_target(target)
+        code = here.write_layer(value) if can_make_layers(here, value) else here.write(value)
         if code.kind == "table" and names & here.source.changed:  # which what is left out would leave as it is here
             raise Unported("a Dict that is changed later")
         if (
@@ -57,7 +57,7 @@ def assign(here: Scope, node: Node, last: bool) -> Scope:
             and {read_text(value), *names} & here.source.filled
         ):
             raise Unported("another name for a vector whose entries are assigned")
-        here.put_code(f"{written.removeprefix('(').removesuffix(')')} = ", code)
+        here.add_code(f"{written.removeprefix('(').removesuffix(')')} = ", code)
         several = {"number"} if code.kind == "sizes" else {entry.kind for entry in code.entries}
         kinds = (
             {read_text(target): code.kind}
@@ -65,21 +65,21 @@ def assign(here: Scope, node: Node, last: bool) -> Scope:
             else dict.fromkeys(names, several.pop() if len(several) == 1 else "unknown")
         )
     if last:  # what is assigned is the value of the assignment
-        here.put(f"return {name or written}")
-    return here.binding(kinds)
+        here.add_line(f"return {name or written}")
+    return here.bind(kinds)
 
 
 def _assign_fields(here: Scope, target: Node, value: Node, last: bool) -> Scope:
     """``(; a, b) = x``, of a named tuple."""
     names = read_fields_of_names(target)
-    found = here.code(value)
+    found = here.write(value)
     if found.kind not in ("inputs", "tree", "bound") or last:
         raise Unported("fields taken out of a struct by their names")
     kind = "array" if found.kind == "inputs" else found.kind
     taken = [Code(f"{write_operand(found)}[{name!r}]") for name in names]
-    here = replace(here, depths=here.depths.adding(dict.fromkeys(names, here.depth)))
-    here.put(f"{', '.join(map(here.name, names))} = {', '.join(code.text for code in taken)}")
-    return here.binding(dict.fromkeys(names, kind))
+    here = replace(here, depths=here.depths.with_values(dict.fromkeys(names, here.depth)))
+    here.add_line(f"{', '.join(map(here.spell, names))} = {', '.join(code.text for code in taken)}")
+    return here.bind(dict.fromkeys(names, kind))
 
 
 def _assign_entry(here: Scope, target: Node, value: Node) -> Scope:
@@ -88,17 +88,17 @@ def _assign_entry(here: Scope, target: Node, value: Node) -> Scope:
     name, indices = read_text(base), list_parts(brackets)
     if base.type != "identifier" or len(indices) != 1:
         raise Unported("an assignment to something that is no name")
-    if not here.is_own(name) or here.kinds.get(name) not in ("layers", "sizes"):
+    if not here.is_local(name) or here.kinds.get(name) not in ("layers", "sizes"):
         raise Unported("a change in what may be no vector of this function's own")
-    where, written = place(here, indices[0]), here.name(name)
-    code = here.layer_or_number(value)
+    where, written = write_place(here, indices[0]), here.spell(name)
+    code = here.write_layer_or_number(value)
     if ":" in where or (where.startswith("-") and where != "-1"):
         raise Unported("a change of several entries, or of one counted from the end")
     if where == "-1":
-        here.put_code(f"{written} = ", Code(f"[*{written}[:-1], {code.text}]", "layers"))
+        here.add_code(f"{written} = ", Code(f"[*{written}[:-1], {code.text}]", "layers"))
     else:
-        after = place_after(where)
-        here.put_code(f"{written} = ", Code(f"[*{written}[:{where}], {code.text}, *{written}[{after}:]]", "layers"))
+        after = write_next_place(where)
+        here.add_code(f"{written} = ", Code(f"[*{written}[:{where}], {code.text}, *{written}[{after}:]]", "layers"))
     return here
 
 
@@ -110,17 +110,17 @@ def assign_compound(here: Scope, node: Node) -> None:
         raise Unported(f"an assignment with {symbol}")
     if here.is_outer(read_text(target)):
         raise Unported("an assignment to a variable of the function around")
-    code, kind = here.code(value), here.kinds[read_text(target)]
+    code, kind = here.write(value), here.kinds[read_text(target)]
     if symbol == "*=" and (code.kind, kind) != ("number", "number"):
         raise Unported("a product of what may be matrices")
-    name = here.name(read_text(target))
-    here.put_code(f"{name} = ", Code(f"{name} {symbol[0]} {write_operand(code)}", code.kind))
+    name = here.spell(read_text(target))
+    here.add_code(f"{name} = ", Code(f"{name} {symbol[0]} {write_operand(code)}", code.kind))
 
 
 def push(here: Scope, node: Node) -> None:
     """Write a call of ``push!`` or ``append!``."""
     given = read_arguments(node)
-    given.only()
+    given.expect_keywords()
     if len(given.positional) < 2 or read_last_name(given.positional[0]) not in here.kinds:
         raise Unported("push! of other than layers")
     listed, *values = given.positional
@@ -130,6 +130,6 @@ def push(here: Scope, node: Node) -> None:
         if several and not pushed:
             raise Unported("append! of several lists in one")
         method = "append" if pushed and not several else "extend"
-        code = here.code(value.named_children[0]) if several else here.layer(value)
+        code = here.write(value.named_children[0]) if several else here.write_layer(value)
         made = replace(code, text=f"{code.text})", closing=f"{code.closing})")
-        here.put_code(f"{here.code(listed).text}.{method}(", made)
+        here.add_code(f"{here.write(listed).text}.{method}(", made)

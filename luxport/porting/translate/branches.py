@@ -27,20 +27,20 @@ def strip_brackets(node: Node) -> Node:
 def write_shortcut(here: Scope, node: Node, last: bool) -> Scope:
     """Write ``condition && act``, or ``condition || act``."""
     left, operator, right = list_parts(node)
-    condition = here.condition(left)
-    here.put(f"if not {write_operand(condition)}:" if read_text(operator) == "||" else f"if {condition.text}:")
+    condition = here.write_condition(left)
+    here.add_line(f"if not {write_operand(condition)}:" if read_text(operator) == "||" else f"if {condition.text}:")
     after = _write_inside(here, [strip_brackets(right)], False)
     if last:
-        here.put("return None")
+        here.add_line("return None")
     return after
 
 
 def write_choice(here: Scope, node: Node) -> Scope:
     """Write ``condition ? act : act``."""
     test, yes, no = list_parts(node)
-    head = f"if {here.condition(test).text}:"
+    head = f"if {here.write_condition(test).text}:"
     for body in (yes, no):
-        here.put(head)
+        here.add_line(head)
         here = _write_inside(here, [] if read_text(body) == "nothing" else [strip_brackets(body)], False)
         head = "else:"
     return here
@@ -50,15 +50,15 @@ def write_if(here: Scope, node: Node, last: bool) -> Scope:
     """Write ``if`` and what belongs to it."""
     condition, *rest = list_parts(node)
     clauses = [child for child in rest if child.type in ("elseif_clause", "else_clause")]
-    here.put(f"if {here.condition(condition).text}:")
+    here.add_line(f"if {here.write_condition(condition).text}:")
     here = _write_inside(here, [child for child in rest if child not in clauses], last)
     for clause in clauses:
         body = list_parts(clause)
         if clause.type == "elseif_clause":
             test, *body = body
-            here.put(f"elif {here.condition(test).text}:")
+            here.add_line(f"elif {here.write_condition(test).text}:")
         else:
-            here.put("else:")
+            here.add_line("else:")
         here = _write_inside(here, body, last)
     return here
 
@@ -66,8 +66,8 @@ def write_if(here: Scope, node: Node, last: bool) -> Scope:
 def write_while(here: Scope, node: Node) -> Scope:
     """Write ``while``."""
     condition, *body = list_parts(node)
-    here.put(f"while {here.condition(condition).text}:")
-    return here.after(_write_inside(_enter_loop(here, body), body, False))
+    here.add_line(f"while {here.write_condition(condition).text}:")
+    return here.take_bindings(_write_inside(_enter_loop(here, body), body, False))
 
 
 def write_for(here: Scope, node: Node) -> Scope:
@@ -79,12 +79,16 @@ def write_for(here: Scope, node: Node) -> Scope:
         variable, over, kinds = read_binding(inside, entry)
         names = find_names(variable)
         for name in sorted(name for name in names if name in inside.kinds):
-            inside = inside.renaming(name)  # Julia's is another, and ends with the loop
+            inside = inside.rename_variable(name)  # Julia's is another, and ends with the loop
         looped |= names
-        inside = replace(inside.assigning(kinds), fleeting=inside.fleeting | names, indent=here.indent + 4 * position)
-        inside.put(f"for {inside.target(variable).removeprefix('(').removesuffix(')')} in {over}:")
-    after = here.after(_write_inside(inside, body, False))
-    return replace(after, kinds=after.kinds.as_in(here.kinds, looped), depths=after.depths.as_in(here.depths, looped))
+        inside = replace(inside.bind_local(kinds), fleeting=inside.fleeting | names, indent=here.indent + 4 * position)
+        inside.add_line(f"for {inside.write_target(variable).removeprefix('(').removesuffix(')')} in {over}:")
+    after = here.take_bindings(_write_inside(inside, body, False))
+    return replace(
+        after,
+        kinds=after.kinds.with_values_of(here.kinds, looped),
+        depths=after.depths.with_values_of(here.depths, looped),
+    )
 
 
 def _enter_loop(here: Scope, body: Sequence[Node]) -> Scope:
@@ -97,7 +101,7 @@ def _enter_loop(here: Scope, body: Sequence[Node]) -> Scope:
 def _write_inside(here: Scope, body: Sequence[Node], last: bool) -> Scope:
     """Write statements that stand further in."""
     count = len(here.piece.lines)
-    after = here.source.table.block(here.indented(), body, returns=last)
+    after = here.source.table.block(here.open_block(), body, returns=last)
     if all(line.lstrip().startswith("#") for line in here.piece.lines[count:]):
-        here.indented().put("pass")
-    return here.after(after)
+        here.open_block().add_line("pass")
+    return here.take_bindings(after)

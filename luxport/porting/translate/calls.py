@@ -18,7 +18,7 @@ from luxport.porting.translate.parse import (
     read_text,
     write_one_line,
 )
-from luxport.porting.translate.scope import Scope, find_with_types
+from luxport.porting.translate.scope import Scope, find_parametric_struct
 from luxport.porting.translate.structs import Struct, is_new
 from luxport.porting.translate.writing import Code, call, group, name_field, name_in_python, write_operand
 
@@ -32,23 +32,23 @@ __all__ = ["write_call"]
 def _call_part(here: Scope, callee: Code, given: Arguments) -> Code:
     """A field of a struct, called: a layer, with its parameters and state in Lux, or a function."""
     if callee.kind == "bound" and "mask" in given.named and 1 <= len(given.positional) <= 3 and here.mode == "array":
-        given.only("mask")
-        return here.helper("masked", [callee, *map(here.code, [given.named["mask"], *given.positional])])
-    given.only()
+        given.expect_keywords("mask")
+        return here.call_helper("masked", [callee, *map(here.write, [given.named["mask"], *given.positional])])
+    given.expect_keywords()
     if callee.kind == "bound" and len(given.positional) == 1 and given.positional[0].type == "range_expression":
-        counted = here.code(given.positional[0])
+        counted = here.write(given.positional[0])
         here.piece.uses_xp = True
-        return here.helper("at_places", [callee, counted, Code("xp")])
-    values = [here.code(value) for value in given.positional]
+        return here.call_helper("at_places", [callee, counted, Code("xp")])
+    values = [here.write(value) for value in given.positional]
     splat = any(value.text.startswith("*") for value in values)
     if splat and callee.kind != "bound":
         raise Unported("a splat in the call of a layer")
     if callee.kind == "bound" and (splat or len(values) > 1):
-        return here.helper("applied", [callee, *values])
+        return here.call_helper("applied", [callee, *values])
     return call(callee.text, values, None, "array" if callee.kind == "bound" else "unknown")
 
 
-def _construct(here: Scope, struct: Struct, given: Arguments) -> Code:
+def _call_constructor(here: Scope, struct: Struct, given: Arguments) -> Code:
     values = [write_value(here, value) for value in given.positional]
     name = find_constructor(struct, given, [value.kind for value in values])
     if name == struct.chooser:
@@ -90,30 +90,30 @@ def write_call(here: Scope, node: Node) -> Code:
     if here.mode == "build" and (read_text(function) == "Vector" or read_text(function).startswith("Vector{")):
         return build_undefined(here, read_text(function), given)
     if function.type in ("call_expression", "parenthesized_expression") and not given.named:
-        inner = here.code(function)
+        inner = here.write(function)
         if inner.kind not in ("function", "bound"):
             raise Unported("what is called is no function")
-        given.only()
-        return call(write_operand(inner), [here.code(value) for value in given.positional], None, "array")
+        given.expect_keywords()
+        return call(write_operand(inner), [here.write(value) for value in given.positional], None, "array")
     if function.type in ("index_expression", "field_expression") and not name:
-        callee = here.code(function)
+        callee = here.write(function)
         if callee.kind in ("bound", "part"):
             return _call_part(here, callee, given)
     if is_new(function):
         return _build_new(here, given)
-    if (struct := find_with_types(here, function)) is not None and here.kinds.get(struct.name) == "builder":
+    if (struct := find_parametric_struct(here, function)) is not None and here.kinds.get(struct.name) == "builder":
         return _build_of_all_fields(here, struct, given)
     own = function.type == "identifier" and name in here.kinds
     if name in here.source.structs and function.type == "identifier" and here.kinds.get(name) not in ("bound", "array"):
-        return _construct(here, here.source.structs[name], given)
+        return _call_constructor(here, here.source.structs[name], given)
     if here.mode == "build" and (not own or here.kinds[name] == "initializer"):
         if name not in ("ones", "zeros", "rand", "randn") and (made := read_initializer_call(here, node)) is not None:
-            return made.of_kind("initializer")
+            return made.with_kind("initializer")
         drawn = write_drawn_array(here, node)
         if drawn is not None:
             return drawn
     if own:
-        return _write_own(here, function, name, given)
+        return _call_own_function(here, function, name, given)
     found = call_package_function(here, node, name, given)
     if found is None:
         raise Unported(f"{name or write_one_line(function, 40)} is not known here")
@@ -125,7 +125,7 @@ def _build_new(here: Scope, given: Arguments) -> Code:
     if here.making is None:
         raise Unported("new outside of a constructor")
     values = [write_value(here, value) for value in given.positional]
-    given.only()
+    given.expect_keywords()
     if len(values) != len(here.making.fields) or any(value.text.startswith("*") for value in values):
         raise Unported("new with other than all fields")
     return call(here.making.python, *_split_fields(here.making, values), "layer")
@@ -134,13 +134,13 @@ def _build_new(here: Scope, given: Arguments) -> Code:
 def _build_of_all_fields(here: Scope, struct: Struct, given: Arguments) -> Code:
     """``Net{typeof(a), typeof(b)}(a, b)``, which no constructor of the file is."""
     values = [write_value(here, value) for value in given.positional]
-    given.only()
+    given.expect_keywords()
     if struct.inner or len(values) != len(struct.fields) or any(value.text.startswith("*") for value in values):
         raise Unported("a constructor for types that are given")
     return call(struct.python, *_split_fields(struct, values), "layer")
 
 
-def _write_own(here: Scope, function: Node, name: str, given: Arguments) -> Code:
+def _call_own_function(here: Scope, function: Node, name: str, given: Arguments) -> Code:
     """A call of what the file defines."""
     kind = here.kinds[name]
     if kind == "initializer":
@@ -150,15 +150,15 @@ def _write_own(here: Scope, function: Node, name: str, given: Arguments) -> Code
     if kind == "layer":
         raise Unported(f"{name} is a layer, which wants its parameters: see luxport.compact")
     if kind == "bound":
-        return _call_part(here, here.code(function), given)
+        return _call_part(here, here.write(function), given)
     if kind == "again":  # the layer that is being written, whose inputs are one tuple
-        given.only()
-        values = [here.code(value) for value in given.positional]
-        return call(here.name(name), values if len(values) == 1 else [group("(", values, ")")], None, "array")
+        given.expect_keywords()
+        values = [here.write(value) for value in given.positional]
+        return call(here.spell(name), values if len(values) == 1 else [group("(", values, ")")], None, "array")
     if kind == "device" and len(given.positional) == 1:
-        return here.value(given.positional[0])
-    options = {name_in_python(key): here.code(value) for key, value in given.named.items()}
-    values = [here.code(value) for value in given.positional] + write_keywords(here, given)
-    python = choose_method(name, here.source.several[name], given) if name in here.source.several else here.name(name)
+        return here.write_value(given.positional[0])
+    options = {name_in_python(key): here.write(value) for key, value in given.named.items()}
+    values = [here.write(value) for value in given.positional] + write_keywords(here, given)
+    python = choose_method(name, here.source.several[name], given) if name in here.source.several else here.spell(name)
     made = "array" if here.mode == "scalar" else "unknown"
     return call(python, values, options, "layer" if kind == "builder" else made)

@@ -13,16 +13,16 @@ from types import EllipsisType
 
 from luxport.porting.translate.allowed_names import (
     ALLOWED,
-    AS_PROGRAM,
-    CALLED,
+    BUILTIN_FUNCTIONS,
     HELPER_TREES,
-    HIGHEST,
-    KINDS,
+    HIGHEST_POWER,
+    IS_MAIN,
     METHODS,
     MOST_OPTIONS,
+    NODE_FIELDS,
+    NODE_KINDS,
     PACKAGES,
-    PARTS,
-    XP,
+    XP_NAMES,
 )
 from luxport.porting.translate.helpers import HELPERS
 from luxport.porting.translate.writing import BUILTINS
@@ -58,7 +58,7 @@ def parse_python(python: str) -> ast.Module | None:
 def find_violation_in(statements: list[ast.stmt], defined: Iterable[str] = ()) -> str:
     """Return what is wrong with statements beside which other names may be defined; nothing if they may stand."""
     try:
-        _Walk({*defined, *list_bound_names(statements)}).block(statements, frozenset(), outermost=True)
+        _Checker({*defined, *list_bound_names(statements)}).check_block(statements, frozenset(), outermost=True)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             compile(ast.Module(statements, []), "ported", "exec")
@@ -98,33 +98,33 @@ def _list_names(target: ast.expr) -> set[str]:
     return {part.id for part in ast.walk(target) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)}
 
 
-class _Walk:
+class _Checker:
     def __init__(self, defined: set[str]) -> None:
         self.defined = defined
 
-    def block(self, statements: list[ast.stmt], own: frozenset[str], *, outermost: bool = False) -> None:
+    def check_block(self, statements: list[ast.stmt], own: frozenset[str], *, outermost: bool = False) -> None:
         for node in statements:
             if outermost and isinstance(node, ast.FunctionDef) and _is_helper(node):
                 continue
-            if outermost and isinstance(node, ast.If) and ast.dump(node.test) == AS_PROGRAM and not node.orelse:
-                self.block(node.body, own, outermost=True)
+            if outermost and isinstance(node, ast.If) and ast.dump(node.test) == IS_MAIN and not node.orelse:
+                self.check_block(node.body, own, outermost=True)
                 continue
             self.check_node(node, own, outermost=outermost)
 
     def check_node(self, node: ast.AST, own: frozenset[str], *, outermost: bool = False) -> None:
         """Check a node; `own` are the names of the functions around it."""
         kind = type(node)
-        if kind not in KINDS:
+        if kind not in NODE_KINDS:
             raise _Violation(f"a {kind.__name__}")
         if kind is ast.Name:
-            self._name(node, own)  # type: ignore[arg-type]
+            self._check_name(node, own)  # type: ignore[arg-type]
             return
         match node:
             case ast.Import():
                 if not outermost or any(a.name not in PACKAGES or a.asname for a in node.names):
                     raise _Violation("an import")
             case ast.FunctionDef():
-                self._binds(node.name)
+                self._check_binding(node.name)
                 self._check_function(node, own)
                 return
             case ast.Lambda():
@@ -146,22 +146,24 @@ class _Walk:
                 node.value is None or type(node.value) in (bool, int, float, str, EllipsisType)
             ):
                 raise _Violation("a constant of another kind")
-            case ast.BinOp(op=ast.Pow()) if (_is_power(node.left) or _is_power(node.right)) and _is_written(node):
+            case ast.BinOp(op=ast.Pow()) if (_is_power(node.left) or _is_power(node.right)) and _is_constant(node):
                 raise _Violation("a power of a power")
-            case ast.BinOp(op=ast.Pow(), right=ast.Constant(value=int() | float() as power)) if abs(power) > HIGHEST:
-                raise _Violation(f"a power above {HIGHEST}")
+            case ast.BinOp(op=ast.Pow(), right=ast.Constant(value=int() | float() as power)) if (
+                abs(power) > HIGHEST_POWER
+            ):
+                raise _Violation(f"a power above {HIGHEST_POWER}")
             case ast.Call():
                 if len(node.keywords) > MOST_OPTIONS:
                     raise _Violation(f"a call of more than {MOST_OPTIONS:,} options")
-                self._call(node.func)
+                self._check_call(node.func)
             case ast.Raise():
-                self._raise(node)
+                self._check_raise(node)
                 return
             case ast.AnnAssign() | ast.Constant(kind=str()):
                 raise _Violation("an annotation")
             case ast.Assign() if not all(isinstance(target, (ast.Name, ast.Tuple)) for target in node.targets):
                 raise _Violation("an assignment to something that is no name")
-        for name in PARTS[kind]:
+        for name in NODE_FIELDS[kind]:
             part = getattr(node, name, None)
             if isinstance(part, list):
                 for one in part:
@@ -176,7 +178,7 @@ class _Walk:
         parameters += [one for one in (given.vararg, given.kwarg) if one is not None]
         for parameter in parameters:
             name = parameter.arg
-            taken = name in PACKAGES or name in CALLED or name in HELPERS or name.startswith("__")
+            taken = name in PACKAGES or name in BUILTIN_FUNCTIONS or name in HELPERS or name.startswith("__")
             if parameter.annotation or (taken and name != "__"):  # as the keywords of what only raises are called
                 raise _Violation(f"a parameter {name}")
         for default in [*given.defaults, *(one for one in given.kw_defaults if one is not None)]:
@@ -191,10 +193,10 @@ class _Walk:
         if node.returns:
             raise _Violation("an annotation")
         bound = list_bound_names(node.body)
-        self.block(node.body, own | bound | {one.arg for one in parameters})
+        self.check_block(node.body, own | bound | {one.arg for one in parameters})
 
     def _check_class(self, node: ast.ClassDef, own: frozenset[str], outermost: bool) -> None:
-        self._binds(node.name)
+        self._check_binding(node.name)
         bases = {"luxport.Layer", "luxport.ContainerLayer", "luxport.WrapperLayer"}
         if not outermost or node.keywords or any(_write_path(base) not in bases for base in node.bases):
             raise _Violation("a class with other bases")
@@ -217,18 +219,18 @@ class _Walk:
                 case _:
                     raise _Violation("a statement in a class")
 
-    def _binds(self, name: str) -> None:
+    def _check_binding(self, name: str) -> None:
         if name in BUILTINS or name in PACKAGES or name in HELPERS or name.startswith("__"):
             raise _Violation(f"a definition of {name}")
 
-    def _name(self, node: ast.Name, own: frozenset[str]) -> None:
+    def _check_name(self, node: ast.Name, own: frozenset[str]) -> None:
         name = node.id
         if not isinstance(node.ctx, ast.Load):
             # A name that was a parameter's, and so stays one, may be given again.
-            if name != "_" and not (name in own and name not in CALLED and name in BUILTINS):
-                self._binds(name)
+            if name != "_" and not (name in own and name not in BUILTIN_FUNCTIONS and name in BUILTINS):
+                self._check_binding(name)
             return
-        if name in own and not name.startswith("__") or name in CALLED:
+        if name in own and not name.startswith("__") or name in BUILTIN_FUNCTIONS:
             return
         if name not in self.defined or name in BUILTINS or name.startswith("__") or name in PACKAGES:
             raise _Violation(f"the name {name}, which is not defined")
@@ -241,11 +243,11 @@ class _Walk:
             root in PACKAGES
             and path not in ALLOWED
             or root == "xp"
-            and (node.attr not in XP or path != f"xp.{node.attr}")
+            and (node.attr not in XP_NAMES or path != f"xp.{node.attr}")
         ):
             raise _Violation(f"the attribute {path}")
 
-    def _call(self, node: ast.expr) -> None:
+    def _check_call(self, node: ast.expr) -> None:
         match node:
             case ast.Name() | ast.Call() | ast.Subscript() | ast.IfExp():
                 pass
@@ -256,7 +258,7 @@ class _Walk:
             case _:
                 raise _Violation(f"a call of a {type(node).__name__}")
 
-    def _raise(self, node: ast.Raise) -> None:
+    def _check_raise(self, node: ast.Raise) -> None:
         match node.exc:
             case ast.Call(func=ast.Name(id="ValueError"), args=[ast.Constant(value=str())], keywords=[]):
                 if node.cause is None:
@@ -268,7 +270,7 @@ def _is_helper(node: ast.FunctionDef) -> bool:
     return node.name in HELPER_TREES and HELPER_TREES[node.name] == ast.dump(node)
 
 
-def _is_written(node: ast.expr) -> bool:
+def _is_constant(node: ast.expr) -> bool:
     """Whether there are numbers alone, which Python works out when it compiles; what there is else is counted."""
     return all(
         isinstance(part, (ast.BinOp, ast.UnaryOp, ast.Constant))

@@ -51,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (OSError, ValueError, ImportError) as error:  # a FileFormatError and one of an encoding are ValueErrors
         print(f"luxport port: {shown}: {make_safe(_explain(error, options.source))}", file=sys.stderr)
         return 2
-    for hole, place in zip(translation.holes, source.places_of(translation.holes), strict=True):
+    for hole, place in zip(translation.holes, source.locate_all(translation.holes), strict=True):
         print(f"{make_safe(place)}: not ported: {hole.julia} ({hole.reason})", file=sys.stderr)
     if translation.holes:
         count = len(translation.holes)

@@ -15,7 +15,13 @@ from luxport.porting.translate.writing import Code, group, name_field, write_nam
 
 if TYPE_CHECKING:
     from tree_sitter import Node
-from luxport.porting.translate.struct_methods import name_receiver, put_fields, put_methods, tell_kind, write_fields
+from luxport.porting.translate.struct_methods import (
+    bind_fields,
+    read_field_kind,
+    read_receiver_name,
+    write_fields,
+    write_methods,
+)
 
 __all__ = ["write_compact"]
 
@@ -45,48 +51,48 @@ def write_compact(here: Scope, struct: Struct) -> None:
         or {"choose", "forward"} & {*fields.values()}
     ):
         raise Unported("fields whose names Python cannot tell apart")
-    here.put(f"def {struct.python}({', '.join(write_fields(here, struct))}):")
-    inside = here.indented(reserved=frozenset(fields.values()))
-    inside.put(f'"""Make Julia\'s struct {struct.python} from its fields."""')
-    inside.put("")
-    held = [write_named(fields[name], _hold(here, struct, name)) for name in struct.fields]
-    inside.put_code("@", group("luxport.compact(", [Code(repr(struct.name)), *held], ")"))
-    own = {name: Code(fields[name], tell_kind(struct, name) or "bound") for name in fields}
+    here.add_line(f"def {struct.python}({', '.join(write_fields(here, struct))}):")
+    inside = here.open_block(reserved=frozenset(fields.values()))
+    inside.add_line(f'"""Make Julia\'s struct {struct.python} from its fields."""')
+    inside.add_line("")
+    held = [write_named(fields[name], _write_field_value(here, struct, name)) for name in struct.fields]
+    inside.add_code("@", group("luxport.compact(", [Code(repr(struct.name)), *held], ")"))
+    own = {name: Code(fields[name], read_field_kind(struct, name) or "bound") for name in fields}
     keywords = ", ".join(["*", *fields.values()] if fields else [])
     if len(struct.forwards) == 1:
-        _put_forward(inside, struct.forwards[0], own, "forward", keywords)
+        _write_forward(inside, struct.forwards[0], own, "forward", keywords)
     else:
-        inside.put(f"def forward({', '.join(['inputs', keywords] if keywords else ['inputs'])}):")
-        put_methods(inside, struct, lambda method, node, name: _put_forward(method, node, own, name, ""), "")
-    inside.put("")
-    inside.put("return forward")
+        inside.add_line(f"def forward({', '.join(['inputs', keywords] if keywords else ['inputs'])}):")
+        write_methods(inside, struct, lambda method, node, name: _write_forward(method, node, own, name, ""), "")
+    inside.add_line("")
+    inside.add_line("return forward")
 
 
-def _put_forward(here: Scope, forward: Node, own: dict[str, Code], name: str, keywords: str) -> None:
+def _write_forward(here: Scope, forward: Node, own: dict[str, Code], name: str, keywords: str) -> None:
     """Write a forward method as a function of one input."""
     parameters, body = split_definition(forward)
     if here.source.dialect != "flux" and len(parameters) == 3:
         raise Unported("a forward method with three arguments, of which two may be Lux's ps and st")
-    method = put_fields(here, forward, own)
+    method = bind_fields(here, forward, own)
     given = _write_inputs(method, parameters, find_taken_by_field(body))
     head = f"def {name}({', '.join([*given.listed, keywords] if keywords else given.listed)}):"
     write_body(method, head, body, "array", given)
 
 
-def _hold(here: Scope, struct: Struct, name: str) -> Code:
+def _write_field_value(here: Scope, struct: Struct, name: str) -> Code:
     """Return a field as a layer holds it: vectors of numbers as tuples."""
     code = Code(name_field(name))
-    kind = struct.type_of(name)
+    kind = struct.read_type(name)
     called = any(
-        f"{(receiver := name_receiver(forward))}.{name}(" in read_text(forward)
+        f"{(receiver := read_receiver_name(forward))}.{name}(" in read_text(forward)
         or f"|> {receiver}.{name}" in read_text(forward)
         for forward in struct.forwards
     )
     if struct.trainable is not None and name not in struct.trainable and kind not in _FUNCTIONS:
-        return Code(here.helper("untrained", [code if called else here.helper("constant", [code])]).text)
-    if called or tell_kind(struct, name) in ("number", "flag", "text") or kind in _LAYERS:
+        return Code(here.call_helper("untrained", [code if called else here.call_helper("constant", [code])]).text)
+    if called or read_field_kind(struct, name) in ("number", "flag", "text") or kind in _LAYERS:
         return code
-    return Code(here.helper("constant", [code]).text)
+    return Code(here.call_helper("constant", [code]).text)
 
 
 def _write_inputs(here: Scope, parameters: list[Node], with_fields: Set[str]) -> Parameters:
@@ -109,10 +115,10 @@ def _write_inputs(here: Scope, parameters: list[Node], with_fields: Set[str]) ->
     for node in [*optional, *options]:
         if node.type not in ("named_argument", "named_field", "assignment"):
             raise Unported("a forward method with a keyword that has no default")
-        default = inside.code(node.named_children[-1])
+        default = inside.write(node.named_children[-1])
         name = node.named_children[0]
         name = name.named_children[0] if name.type == "typed_expression" else name
-        opening = [*opening, f"{here.name(read_text(name))} = {default.text}"]
-        inside = inside.binding({read_text(name): default.kind})
+        opening = [*opening, f"{here.spell(read_text(name))} = {default.text}"]
+        inside = inside.bind({read_text(name): default.kind})
         names.add(read_text(name))
     return replace(given, listed=listed, opening=opening, names=names, kinds=inside.kinds)

@@ -29,7 +29,7 @@ COMPARISONS = {
 }
 LOGIC = {"&&": "and", "||": "or", "&": "&", "|": "|", "⊻": "^"}
 LOGIC |= {".&&": "&", ".||": "|", ".&": "&", ".|": "|", ".⊻": "^"}
-_OF_EACH = {"&&": "&", "||": "|"}
+_ELEMENTWISE = {"&&": "&", "||": "|"}
 
 
 def is_compared(node: Node) -> bool:
@@ -43,9 +43,9 @@ def write_chain(here: Scope, node: Node) -> Code:
     symbols: list[str] = []
     while is_compared(node):
         node, operator, right = node.named_children
-        values.insert(0, here.code(right))
+        values.insert(0, here.write(right))
         symbols.insert(0, read_text(operator))
-    values.insert(0, here.code(node))
+    values.insert(0, here.write(node))
     pairs = [compare(here, symbol, *values[place : place + 2]) for place, symbol in enumerate(symbols)]
     if all(pair.kind == "flag" for pair in pairs):
         rest = [
@@ -70,9 +70,9 @@ def compare(here: Scope, symbol: str, a: Code, b: Code) -> Code:
 def join_conditions(here: Scope, symbol: str, a: Code, b: Code) -> Code:
     """Return what is true where both are, or where one is; of whole numbers the bits that are."""
     each = symbol.startswith(".") or (here.mode == "scalar" and _has_array(a, b))
-    if symbol in _OF_EACH and not each:
+    if symbol in _ELEMENTWISE and not each:
         return Code(f"{write_operand(a)} {LOGIC[symbol]} {write_operand(b)}", "flag", True)
-    sign = _OF_EACH.get(symbol, LOGIC[symbol])
+    sign = _ELEMENTWISE.get(symbol, LOGIC[symbol])
     kinds = {a.kind, b.kind}
     if each and here.mode != "build" and kinds <= {"array", "bound", "unknown", "flag"}:
         return Code(f"{write_operand(a)} {sign} {write_operand(b)}", "array", True, is_mask=a.is_mask or b.is_mask)
@@ -86,7 +86,7 @@ def negate(here: Scope, symbol: str, code: Code) -> Code:
     if symbol == ".!" or (here.mode == "scalar" and _has_array(code)):
         if code.kind not in ("array", "unknown"):
             raise Unported(f"the operator {symbol}")
-        return replace(here.xp("logical_not", [code]), is_mask=True)
+        return replace(here.call_xp("logical_not", [code]), is_mask=True)
     return Code(f"not {write_operand(code)}", "flag", True)
 
 
@@ -95,10 +95,10 @@ def choose_value(here: Scope, node: Node) -> Code:
     branches = list_parts(node)
     if node.type in ("if_statement", "elseif_clause"):
         condition, yes, *others = branches
-        return _choose(here, here.code(condition), _write_branch(here, yes), _write_else(here, others))
+        return _choose(here, here.write(condition), _write_branch(here, yes), _write_else(here, others))
     if len(branches) != 3:
         raise Unported("a condition as a value with other than two branches of one expression")
-    return _choose(here, *[here.code(child) for child in branches])
+    return _choose(here, *[here.write(child) for child in branches])
 
 
 def _write_else(here: Scope, others: list[Node]) -> Code:
@@ -107,7 +107,7 @@ def _write_else(here: Scope, others: list[Node]) -> Code:
     first, *rest = others
     if first.type == "elseif_clause":
         condition, yes = list_parts(first)
-        return _choose(here, here.code(condition), _write_branch(here, yes), _write_else(here, rest))
+        return _choose(here, here.write(condition), _write_branch(here, yes), _write_else(here, rest))
     if first.type != "else_clause" or rest:
         raise Unported("a condition as a value with other than one expression in each branch")
     return _write_branch(here, first)
@@ -119,14 +119,14 @@ def _write_branch(here: Scope, node: Node) -> Code:
         if len(inner) != 1:
             raise Unported("a condition as a value with other than one expression in each branch")
         (node,) = inner
-    return here.code(node)
+    return here.write(node)
 
 
 def _choose(here: Scope, condition: Code, yes: Code, no: Code) -> Code:
     if condition.kind == "array" and here.mode == "scalar":
         if not _has_array(yes, no):
             raise Unported("a choice between two numbers for each element")
-        return here.xp("where", [condition, yes, no])
+        return here.call_xp("where", [condition, yes, no])
     kind = yes.kind if yes.kind == no.kind else "unknown"
     return Code(f"{write_operand(yes)} if {write_operand(condition)} else {write_operand(no)}", kind, True)
 

@@ -21,7 +21,7 @@ def find_constructor(struct: Struct, given: Arguments, kinds: Sequence[str]) -> 
     count, named = len(given.positional), set(given.named)
     if any(node.type == "splat_expression" for node in given.positional):
         raise Unported(f"{struct.name} of a splat")
-    fitting = [entry for entry in struct.constructors if entry.takes(given)]
+    fitting = [entry for entry in struct.constructors if entry.can_take(given)]
     if any(entry.most < 0 for entry in struct.constructors):
         raise Unported(f"{struct.name}, which has constructors by type")
     if struct.inner:
@@ -37,7 +37,7 @@ def find_constructor(struct: Struct, given: Arguments, kinds: Sequence[str]) -> 
             return struct.python
         if struct.chooser and "unknown" in kinds:
             return struct.chooser
-        if len(fitting) == 1 and _fits(fitting[0], kinds):
+        if len(fitting) == 1 and _is_match(fitting[0], kinds):
             return fitting[0].python
         if struct.chooser:
             return struct.chooser
@@ -66,7 +66,7 @@ def list_own_constructors(struct: Struct) -> list[Method]:
     return [Method(struct.node, struct.python, count, count, frozenset(), one) for one in dict.fromkeys(kinds)]
 
 
-def _fits(entry: Method, kinds: Sequence[str]) -> bool:
+def _is_match(entry: Method, kinds: Sequence[str]) -> bool:
     """Whether declared types make this method the one for arguments of these kinds."""
     declared = 0
     for kind, julia in zip(kinds, [one.partition("{")[0] for one in entry.declared], strict=False):

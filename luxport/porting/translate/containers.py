@@ -18,21 +18,21 @@ __all__ = ["CONTAINERS", "write_connection"]
 
 def _read_layers(here: Scope, given: Arguments, start: int = 0) -> list[Code]:
     """Return layers, by position or by name; a name that is a string is the container's own."""
-    found = [here.layer(node) for node in given.positional[start:]]
+    found = [here.write_layer(node) for node in given.positional[start:]]
     given.named.pop("disable_optimizations", None)  # which change no result
     if given.block is not None:
         raise Unported("layers in a do block")
     if given.splats:
         if len(given.splats) > 1 or found or given.named or given.splats[0].type != "splat_expression":
             raise Unported("layers in a splat of names, beside others")
-        code = here.code(given.splats[0].named_children[0])
+        code = here.write(given.splats[0].named_children[0])
         if code.kind not in ("layers", "keywords", "unknown"):
             raise Unported("layers by their names expected")
         return [code]
-    return [*found, *(write_named(_check(name), here.layer(node)) for name, node in given.named.items())]
+    return [*found, *(write_named(_check_name(name), here.write_layer(node)) for name, node in given.named.items())]
 
 
-def _check(name: str) -> str:
+def _check_name(name: str) -> str:
     if not name.isascii() or not name.isidentifier() or name.startswith("_") or keyword.iskeyword(name):
         raise Unported(f"a layer named {name}")
     return name
@@ -42,7 +42,7 @@ def _build_container(here: Scope, given: Arguments) -> Code:
     return group("luxport.Chain(", _read_layers(here, given), ")", "layer")
 
 
-def _join(name: str) -> Builder:
+def _make_joining(name: str) -> Builder:
     def build(here: Scope, given: Arguments) -> Code:
         ours = name
         if name == "PairwiseFusion":
@@ -69,24 +69,24 @@ def write_connection(here: Scope, node: Node, two: bool) -> Code:
     symbol = read_text(node).strip("()")
     symbol = symbol if symbol == ".*" else symbol.removeprefix(".")
     if symbol == "*" and two:  # a product of matrices
-        return here.helping("product")
+        return here.name_helper("product")
     if symbol in _OPERATORS and symbol not in here.kinds:
         both, many = _OPERATORS[symbol]
         if two:
             return Code(both, "function")
-        return here.helping(many) if many else here.hole(node, "a difference of other than two outputs")
+        return here.name_helper(many) if many else here.write_hole(node, "a difference of other than two outputs")
     if symbol in ("vcat", "hcat") and symbol not in here.kinds:
-        return here.helping(symbol)
-    return Code("None") if symbol == "tuple" else here.code(node)
+        return here.name_helper(symbol)
+    return Code("None") if symbol == "tuple" else here.write(node)
 
 
 _OPERATORS = {"+": ("operator.add", "add"), ".*": ("operator.mul", "multiply"), "-": ("operator.sub", "")}
 
 
-def _skip(here: Scope, given: Arguments) -> Code:
+def _build_skip_connection(here: Scope, given: Arguments) -> Code:
     inner, joined = expect_positional(given, 2)
-    given.only("name")
-    return call("luxport.SkipConnection", [here.layer(inner), write_connection(here, joined, True)])
+    given.expect_keywords("name")
+    return call("luxport.SkipConnection", [here.write_layer(inner), write_connection(here, joined, True)])
 
 
 def _build_maxout(here: Scope, given: Arguments) -> Code:
@@ -96,23 +96,23 @@ def _build_maxout(here: Scope, given: Arguments) -> Code:
         inner = [n for n in body.named_children if n.type != "argument_list"]
         if len(inner) != 1 or (given.block is None and len(given.positional) != 2):
             raise Unported("a function that makes one layer, and a number, expected")
-        made = here.layer(inner[0])
-        return Code(f"luxport.Maxout(*[{made.text} for _ in range({here.code(count).text})])", "layer")
+        made = here.write_layer(inner[0])
+        return Code(f"luxport.Maxout(*[{made.text} for _ in range({here.write(count).text})])", "layer")
     return group("luxport.Maxout(", _read_layers(here, given), ")", "layer")
 
 
-def _wrap(here: Scope, given: Arguments) -> Code:
-    given.only()
-    return call("luxport.WrappedFunction", [here.layer(expect_positional(given, 1)[0])])
+def _build_wrapped_function(here: Scope, given: Arguments) -> Code:
+    given.expect_keywords()
+    return call("luxport.WrappedFunction", [here.write_layer(expect_positional(given, 1)[0])])
 
 
 CONTAINERS = {
     "BranchLayer": _build_branch,
     "Chain": _build_container,
     "Maxout": _build_maxout,
-    "PairwiseFusion": _join("PairwiseFusion"),
-    "Parallel": _join("Parallel"),
-    "SkipConnection": _skip,
-    "WrappedFunction": _wrap,
+    "PairwiseFusion": _make_joining("PairwiseFusion"),
+    "Parallel": _make_joining("Parallel"),
+    "SkipConnection": _build_skip_connection,
+    "WrappedFunction": _build_wrapped_function,
 }
 """What builds each of these layers, by its name in Julia."""

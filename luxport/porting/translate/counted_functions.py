@@ -8,9 +8,9 @@ from types import MappingProxyType
 from typing import Any
 
 from luxport.porting.translate.counted_names import BINARY, OPERATORS
-from luxport.porting.translate.counted_values import Budget, Raised, TooMuch
+from luxport.porting.translate.counted_values import Budget, TooExpensive, WouldRaise
 
-__all__ = ["COUNTED", "HeldValues"]
+__all__ = ["COUNTED", "BoundedValues"]
 
 _BITS = 4096
 _LONGEST = 10_000
@@ -18,7 +18,7 @@ _AGAIN = 100
 """Some microseconds that looking at each layer takes, in one that is used again."""
 
 
-class HeldValues:
+class BoundedValues:
     """What may be done with values, each held to a size and paid for; `weights` are of the layers among them."""
 
     def __init__(self, budget: Budget) -> None:
@@ -29,28 +29,28 @@ class HeldValues:
     def expect_mapping(self, value: Any) -> Mapping[str, Any]:
         """Return names with their values, and spend what it takes to look at them."""
         if not isinstance(value, (dict, MappingProxyType)):
-            raise Raised("no names with their values")
+            raise WouldRaise("no names with their values")
         self.budget.spend(len(value))
         return value
 
     def expect_entries(self, value: Any) -> Iterable[Any]:
         """Return what a loop runs over, of which each step is to be counted."""
         if not isinstance(value, (list, tuple, str, range, dict, MappingProxyType)):
-            raise Raised(f"a {type(value).__name__} is no sequence")
+            raise WouldRaise(f"a {type(value).__name__} is no sequence")
         return value
 
-    def write_out(self, value: Any) -> list[Any]:
+    def list_entries(self, value: Any) -> list[Any]:
         """Return a sequence written out."""
         entries = self.expect_entries(value)
         self.budget.spend(len(entries))  # type: ignore[arg-type]
         return list(entries)
 
-    def hold_size(self, value: Any) -> Any:
+    def check_size(self, value: Any) -> Any:
         """Return a number or what is small beside it, held to a size."""
         if isinstance(value, int) and value.bit_length() > _BITS:
-            raise TooMuch("a whole number that grows too long")
+            raise TooExpensive("a whole number that grows too long")
         if isinstance(value, (str, list, tuple)) and len(value) > _LONGEST:
-            raise TooMuch("a sequence that grows too long")
+            raise TooExpensive("a sequence that grows too long")
         return value
 
     def compute(self, op: type[ast.operator], left: Any, right: Any) -> Any:
@@ -64,14 +64,14 @@ class HeldValues:
             elif op is ast.Add and isinstance(left, sequence) and isinstance(right, sequence):
                 self.budget.spend(len(left) + len(right))
             else:
-                raise Raised("a sequence is no number")
+                raise WouldRaise("a sequence is no number")
         elif op is ast.BitOr and isinstance(left, dict) and isinstance(right, dict):
             return {**self.expect_mapping(left), **self.expect_mapping(right)}
         elif not (isinstance(left, (int, float)) and isinstance(right, (int, float))):
-            raise Raised(f"{type(left).__name__} and {type(right).__name__} are no numbers")
+            raise WouldRaise(f"{type(left).__name__} and {type(right).__name__} are no numbers")
         if op is ast.Pow and _take_whole(left).bit_length() * abs(_take_whole(right)) > _BITS:
-            raise TooMuch("a power that grows too long")
-        return self.hold_size(BINARY[op](left, right))
+            raise TooExpensive("a power that grows too long")
+        return self.check_size(BINARY[op](left, right))
 
     def weigh(self, values: Iterable[Any]) -> int:
         """Spend what it takes to look at values to their ends, shared parts each time, and return it."""
@@ -100,26 +100,26 @@ class HeldValues:
     def reduce(self, function: Any, values: Any) -> Any:
         """``functools.reduce``."""
         op = OPERATORS[function]
-        first, *rest = self.write_out(values)
+        first, *rest = self.list_entries(values)
         for value in rest:
             first = self.compute(op, first, value)
         return first
 
     def add_up(self, values: Any, op: type[ast.operator], start: Any) -> Any:
         """``sum`` and ``math.prod``."""
-        for value in self.write_out(values):
+        for value in self.list_entries(values):
             start = self.compute(op, start, value)
         return start
 
     def find_extreme(self, function: Callable[..., Any], *given: Any) -> Any:
         """``min`` and ``max``."""
-        entries = self.write_out(given[0]) if len(given) == 1 else list(given)
+        entries = self.list_entries(given[0]) if len(given) == 1 else list(given)
         self.weigh(entries)
         return function(entries)
 
     def zip(self, sequences: tuple[Any, ...], strict: bool) -> list[Any]:
         """``zip``."""
-        return list(zip(*map(self.write_out, sequences), strict=strict))
+        return list(zip(*map(self.list_entries, sequences), strict=strict))
 
     def is_instance(self, value: Any, kinds: Any) -> bool:
         """``isinstance``, of helpers alone."""
@@ -130,7 +130,7 @@ class HeldValues:
         if name == "trainable":
             return getattr(value, name, default)
         if name not in ("ndim", "shape"):
-            raise TooMuch("an attribute by its name")
+            raise TooExpensive("an attribute by its name")
         return default
 
 
@@ -139,24 +139,26 @@ def _take_whole(value: Any) -> int:
 
 
 COUNTED: dict[str, Callable[..., Any]] = {
-    "abs": lambda held, value: abs(held.hold_size(value)),
-    "enumerate": lambda held, values, start=0: list(enumerate(held.write_out(values), start)),
-    "float": lambda held, value: float(held.hold_size(value)),
-    "functools.reduce": HeldValues.reduce,
-    "getattr": HeldValues.get_attribute,
-    "int": lambda held, value: held.hold_size(int(held.hold_size(value))),
-    "isinstance": HeldValues.is_instance,
-    "len": lambda held, value: len(value),
-    "list": lambda held, values=(): held.write_out(values),
-    "luxport.backend.is_array": lambda held, value: False,  # an import makes none
-    "math.prod": lambda held, values: held.add_up(values, ast.Mult, 1),
-    "max": lambda held, *given: held.find_extreme(max, *given),
-    "min": lambda held, *given: held.find_extreme(min, *given),
-    "range": lambda held, *given: range(*map(held.hold_size, given)),
-    "reversed": lambda held, values: values[::-1] if isinstance(values, range) else held.write_out(values)[::-1],
-    "round": lambda held, *given: round(*map(held.hold_size, given)),
-    "slice": lambda held, *given: slice(*given),
-    "sum": lambda held, values, start=0: held.add_up(values, ast.Add, start),
-    "tuple": lambda held, values=(): tuple(held.write_out(values)),
-    "zip": lambda held, *sequences, strict=False: held.zip(sequences, strict),
+    "abs": lambda bounded, value: abs(bounded.check_size(value)),
+    "enumerate": lambda bounded, values, start=0: list(enumerate(bounded.list_entries(values), start)),
+    "float": lambda bounded, value: float(bounded.check_size(value)),
+    "functools.reduce": BoundedValues.reduce,
+    "getattr": BoundedValues.get_attribute,
+    "int": lambda bounded, value: bounded.check_size(int(bounded.check_size(value))),
+    "isinstance": BoundedValues.is_instance,
+    "len": lambda bounded, value: len(value),
+    "list": lambda bounded, values=(): bounded.list_entries(values),
+    "luxport.backend.is_array": lambda bounded, value: False,  # an import makes none
+    "math.prod": lambda bounded, values: bounded.add_up(values, ast.Mult, 1),
+    "max": lambda bounded, *given: bounded.find_extreme(max, *given),
+    "min": lambda bounded, *given: bounded.find_extreme(min, *given),
+    "range": lambda bounded, *given: range(*map(bounded.check_size, given)),
+    "reversed": lambda bounded, values: (
+        values[::-1] if isinstance(values, range) else bounded.list_entries(values)[::-1]
+    ),
+    "round": lambda bounded, *given: round(*map(bounded.check_size, given)),
+    "slice": lambda bounded, *given: slice(*given),
+    "sum": lambda bounded, values, start=0: bounded.add_up(values, ast.Add, start),
+    "tuple": lambda bounded, values=(): tuple(bounded.list_entries(values)),
+    "zip": lambda bounded, *sequences, strict=False: bounded.zip(sequences, strict),
 }

@@ -8,14 +8,26 @@ from typing import Any
 
 import luxport
 
-__all__ = ["Broken", "Budget", "Class", "Continued", "Late", "Names", "Own", "Raised", "Record", "Returned", "TooMuch"]
+__all__ = [
+    "BreakSignal",
+    "Budget",
+    "OwnClass",
+    "ContinueSignal",
+    "DefaultFactory",
+    "LocalNames",
+    "OwnLayer",
+    "WouldRaise",
+    "OwnRecord",
+    "ReturnSignal",
+    "TooExpensive",
+]
 
 
-class TooMuch(Exception):
+class TooExpensive(Exception):
     """More than an import may compute, or something whose cost nobody knows."""
 
 
-class Raised(Exception):
+class WouldRaise(Exception):
     """What Python would raise, and the name that it would look for in vain."""
 
     def __init__(self, why: str, missing: str = "") -> None:
@@ -33,42 +45,42 @@ class Budget:
         """Raise if more is spent than there is."""
         self.left -= steps
         if self.left < 0:
-            raise TooMuch("it computes too much when it is imported")
+            raise TooExpensive("it computes too much when it is imported")
 
 
-class Returned(Exception):
+class ReturnSignal(Exception):
     """A ``return``, with its value."""
 
     def __init__(self, value: Any) -> None:
         self.value = value
 
 
-class Broken(Exception):
+class BreakSignal(Exception):
     """A ``break``."""
 
 
-class Continued(Exception):
+class ContinueSignal(Exception):
     """A ``continue``."""
 
 
-class Own(luxport.Layer):
+class OwnLayer(luxport.Layer):
     """What stands for a layer of a class that the module defines."""
 
     title: str
 
     def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
         """Refuse: an import calls no layer."""
-        raise TooMuch(f"{self.title} is called")
+        raise TooExpensive(f"{self.title} is called")
 
 
-class Record:
+class OwnRecord:
     """What stands for an object of a dataclass that the module defines: its fields."""
 
     def __init__(self, fields: Mapping[str, Any]) -> None:
         self.fields = fields
 
 
-class Class:
+class OwnClass:
     """What stands for a class: how it is called, and what draws up the defaults of its fields."""
 
     def __init__(self, name: str, layer: bool, signature: inspect.Signature) -> None:
@@ -76,15 +88,17 @@ class Class:
         self.layer = layer
         self.signature = signature
 
-    def make(self, given: list[Any], named: dict[str, Any]) -> Own | Record:
+    def make(self, given: list[Any], named: dict[str, Any]) -> OwnLayer | OwnRecord:
         """Make an object of it."""
         bound = self.signature.bind(*given, **named)
         bound.apply_defaults()
-        values = {key: value() if isinstance(value, Late) else value for key, value in bound.arguments.items()}
-        return Own(self.name) if self.layer else Record(values)
+        values = {
+            key: value() if isinstance(value, DefaultFactory) else value for key, value in bound.arguments.items()
+        }
+        return OwnLayer(self.name) if self.layer else OwnRecord(values)
 
 
-class Late:
+class DefaultFactory:
     """A default that is made for each object."""
 
     def __init__(self, make: Callable[[], Any]) -> None:
@@ -95,7 +109,7 @@ class Late:
         return self.make()
 
 
-class Names(dict[str, Any]):
+class LocalNames(dict[str, Any]):
     """The names of a function, and those around it."""
 
     def __init__(self, around: Mapping[str, Any], own: Mapping[str, Any]) -> None:

@@ -18,7 +18,7 @@ from luxport.porting.translate.parse import (
     read_last_name,
     write_one_line,
 )
-from luxport.porting.translate.scope import Scope, makes_layers
+from luxport.porting.translate.scope import Scope, can_make_layers
 from luxport.porting.translate.writing import Code, group, name_field, write_named, write_remark
 
 if TYPE_CHECKING:
@@ -65,35 +65,35 @@ def define(here: Scope, node: Node, *, mode: str, name: str = "") -> Code:
         value = call_on_elements(
             replace(here, mode="scalar", piece=Piece()), read_last_name(node), [Code("x", "array")]
         )
-        chosen = name or here.output.new_name(read_last_name(node))
+        chosen = name or here.output.make_name(read_last_name(node))
         for line in (f"def {chosen}(x):", "    xp = luxport.namespace(x)", f"    return {value.text}"):
-            here.put(line)
+            here.add_line(line)
         return Code(chosen, "function")
-    _check_lasting(here, node)
+    _check_loop_variables(here, node)
     parameters, body = split_definition(node)
     drawing = write_scaled_initializer(
         here, parameters, [child for child in body if not child.type.endswith("_comment")]
     )
     if drawing is not None:
-        chosen = name or here.output.new_name("initializer")
-        here.put(f"{chosen} = {drawing.text}")
+        chosen = name or here.output.make_name("initializer")
+        here.add_line(f"{chosen} = {drawing.text}")
         return Code(chosen, "initializer")
-    arrow, builds = node.type == "arrow_function_expression", makes_layers(here, node)
+    arrow, builds = node.type == "arrow_function_expression", can_make_layers(here, node)
     if arrow and builds:
         mode = "build"
-    chosen = name or here.output.new_name("function")
+    chosen = name or here.output.make_name("function")
     if arrow:
-        here.put(write_remark(write_one_line(node)))
+        here.add_line(write_remark(write_one_line(node)))
     anonymous = arrow or not name
     of_arrays = (anonymous and mode != "build") or mode == "scalar"
     given = write_parameters(here, parameters, "array" if of_arrays else "unknown")
     if mode == "scalar" and parameters:  # also where its type says that it is a number
-        given = replace(given, kinds=given.kinds.adding(dict.fromkeys(list_names(parameters[:1]), "array")))
+        given = replace(given, kinds=given.kinds.with_values(dict.fromkeys(list_names(parameters[:1]), "array")))
     write_body(here, f"def {chosen}({', '.join(given.listed)}):", body, mode, given)
     return Code(chosen, "builder" if builds else "function")
 
 
-def _check_lasting(here: Scope, node: Node) -> None:
+def _check_loop_variables(here: Scope, node: Node) -> None:
     if find_names(node) & here.fleeting:
         raise Unported("a function that uses a variable of the loop around it")
 
@@ -101,59 +101,59 @@ def _check_lasting(here: Scope, node: Node) -> None:
 def write_body(here: Scope, head: str, body: list[Node], mode: str, given: Parameters) -> None:
     """Write a function with this head and body."""
     piece, depth = Piece(opening=len(given.opening)), here.depth + 1
-    depths = here.depths.adding(dict.fromkeys(given.names, depth))
-    inside = here.indented(piece=piece, mode=mode, kinds=given.kinds, depth=depth, depths=depths)
+    depths = here.depths.with_values(dict.fromkeys(given.names, depth))
+    inside = here.open_block(piece=piece, mode=mode, kinds=given.kinds, depth=depth, depths=depths)
     for line in given.opening:
-        inside.put(line)
+        inside.add_line(line)
     here.source.table.block(inside, body, returns=True)
     if piece.uses_xp:
         if not given.first:
             raise Unported("an operation on arrays in a function without one")
         start = len(given.opening)
         if any(re.search(r"\bxp\b", line) for line in piece.lines):
-            space = _find_space(inside, head, given, piece.lines[start:])
+            space = _write_namespace(inside, head, given, piece.lines[start:])
             piece.lines.insert(start, f"{' ' * inside.indent}xp = {space}")
     if not any(line.strip() and not line.lstrip().startswith("#") for line in piece.lines):
-        inside.put("return None")
-    here.put(head)
+        inside.add_line("return None")
+    here.add_line(head)
     here.piece.add(piece)
 
 
-def _find_space(here: Scope, head: str, parameters: Parameters, written: list[str]) -> str:
+def _write_namespace(here: Scope, head: str, parameters: Parameters, written: list[str]) -> str:
     """Return what finds the functions of arrays: the first parameter's, or those of all if it may be no array."""
     given = ast.parse(head + " pass").body[0]
     assert isinstance(given, ast.FunctionDef)
     names = [one.arg for one in given.args.args if one.arg != "self"]
     if given.args.vararg is not None:
-        return here.helper("arrays_space", map(Code, [*names, f"*{given.args.vararg.arg}"])).text
+        return here.call_helper("arrays_space", map(Code, [*names, f"*{given.args.vararg.arg}"])).text
     taken_apart = any(line.endswith(f" = {name}") for line in written for name in names)
     one = len(names) == 1 and not taken_apart and not parameters.named
     if one or not names:
         return f"luxport.namespace({parameters.first})"
-    return here.helper("arrays_space", map(Code, names)).text
+    return here.call_helper("arrays_space", map(Code, names)).text
 
 
 def _write_compact(here: Scope, node: Node, name: str) -> Code:
     given = read_arguments(node)
     if given.block is None or given.splats:
         raise Unported("@compact without values in place, or without a do block")
-    titles = [here.code(value) for key, value in given.named.items() if key == "name"]
+    titles = [here.write(value) for key, value in given.named.items() if key == "name"]
     bindings = {key: value for key, value in given.named.items() if key != "name"}
     if given.positional or any(name_field(key) != key for key in bindings):
         raise Unported("values without a name that Python has")
-    _check_lasting(here, given.block)
+    _check_loop_variables(here, given.block)
     values = {key: _write_binding(here, value) for key, value in bindings.items()}
     parameters, body = split_definition(given.block)
     if len(parameters) != 1:
         raise Unported("a function of other than one argument")
-    chosen = name or here.output.new_name("compact")
+    chosen = name or here.output.make_name("compact")
     written = write_parameters(here, parameters, "array")
     kinds = {key: {"layer": "bound", "layers": "bound"}.get(code.kind, code.kind) for key, code in values.items()}
     head = group("luxport.compact(", [*titles, *(write_named(key, code) for key, code in values.items())], ")")
-    here.put_code("@", head)
+    here.add_code("@", head)
     inner = f"def {chosen}({', '.join([*written.listed, *(['*'] if values else []), *values])}):"
     renamed = {**here.renamed, **{key: key for key in bindings}}  # which may be names of Python's, as keywords may
-    written = replace(written, kinds=written.kinds.adding(kinds))
+    written = replace(written, kinds=written.kinds.with_values(kinds))
     write_body(replace(here, renamed=renamed), inner, body, "array", written)
     return Code(chosen, "layer")
 
@@ -162,5 +162,7 @@ def _write_binding(here: Scope, node: Node) -> Code:
     """A value of `@compact`: arrays that Julia draws at once are described, to be drawn by `setup`."""
     found = write_drawn_array(here, node)
     if found is not None:
-        return found.of_kind("array")
-    return here.layer(node) if node.type != "vector_expression" and makes_layers(here, node) else here.code(node)
+        return found.with_kind("array")
+    return (
+        here.write_layer(node) if node.type != "vector_expression" and can_make_layers(here, node) else here.write(node)
+    )

@@ -36,7 +36,7 @@ class _Drawn:
 
 def write_drawn_array(here: Scope, node: Node) -> Code | None:
     """Return an array that Julia draws at once as `luxport.parameter`, for ``setup`` to draw; None for another."""
-    found = _draw(here, node)
+    found = _read_drawn(here, node)
     return found and group("luxport.parameter(", [found.init, found.sizes], ")", "drawn")
 
 
@@ -54,7 +54,7 @@ def write_drawn_arrays(here: Scope, node: Node) -> Code:
         if value.type == "tuple_expression":
             code = write_drawn_arrays(here, value)
         else:
-            found = _draw(here, value)
+            found = _read_drawn(here, value)
             if found is None:
                 raise Unported(f"an initial value of {name} that is no array drawn in place")
             code = group(f"{found.init.text}(", [Code("rng"), found.sizes], ")", "array")
@@ -62,34 +62,34 @@ def write_drawn_arrays(here: Scope, node: Node) -> Code:
     return group("{", entries, "}", "unknown")
 
 
-def _draw(here: Scope, node: Node) -> _Drawn | None:
+def _read_drawn(here: Scope, node: Node) -> _Drawn | None:
     if node.type == "parenthesized_expression":
-        return _draw(here, node.named_children[0])
+        return _read_drawn(here, node.named_children[0])
     if node.type in ("binary_expression", "juxtaposition_expression"):
-        return _scale(here, node)
+        return _read_scaled(here, node)
     if node.type not in ("call_expression", "broadcast_call_expression"):
         return None
     function, given = node.named_children[0], read_arguments(node)
     name = read_last_name(function)
     if name in _WRAPPERS and len(given.positional) == 1 and not given.named and name not in here.kinds:
-        return _draw(here, given.positional[0])
+        return _read_drawn(here, given.positional[0])
     if node.type == "broadcast_call_expression":
         return None
     own = here.kinds.get(name) == "initializer"
     field = function.type == "field_expression" and read_text(function.named_children[0]) in here.fields
     if own:
-        init = Code(here.name(name), "function")
+        init = Code(here.spell(name), "function")
     elif name in INITIALIZERS and name not in here.kinds:
-        init = here.initial(name)
+        init = here.name_initializer(name)
     elif field:
-        init = here.code(function)
+        init = here.write(function)
     else:
         return None
-    given.only()
+    given.expect_keywords()
     sizes = [part for part in given.positional if read_text(part) not in _TYPES]
     if len(sizes) == 1 and sizes[0].type == "tuple_expression":
         sizes = list_parts(sizes[0])
-    entries = [here.code(size) for size in sizes]
+    entries = [here.write(size) for size in sizes]
     if not entries or any(entry.kind not in ("number", "unknown", "part") for entry in entries):
         raise Unported("an array without its sizes in place")
     if any(entry.text.startswith("*") for entry in entries):
@@ -101,7 +101,7 @@ _SCALES = {"normal": "std", "uniform": "high", "glorot_uniform": "gain", "glorot
 _SCALES = {f"luxport.initializers.{name}": option for name, option in _SCALES.items()}
 
 
-def _scale(here: Scope, node: Node) -> _Drawn | None:
+def _read_scaled(here: Scope, node: Node) -> _Drawn | None:
     """An array drawn and multiplied by a number."""
     if node.type == "juxtaposition_expression":
         (left, right), symbol = node.named_children, "*"
@@ -110,12 +110,12 @@ def _scale(here: Scope, node: Node) -> _Drawn | None:
         symbol = read_text(operator).removeprefix(".")
     if symbol not in ("*", "/"):
         return None
-    first, second = _draw(here, left), _draw(here, right)
+    first, second = _read_drawn(here, left), _read_drawn(here, right)
     if (first is None) == (second is None) or (symbol == "/" and first is None):
         return None
     found, factor = (first, right) if first is not None else (second, left)
     assert found is not None
-    scale = here.code(factor)
+    scale = here.write(factor)
     if scale.kind not in ("number", "unknown") or found.init.text not in _SCALES:
         raise Unported("an array drawn and changed")
     value = Code(f"1 / {scale.text if not scale.compound else f'({scale.text})'}") if symbol == "/" else scale
@@ -131,8 +131,8 @@ def write_scaled_initializer(here: Scope, parameters: list[Node], body: list[Nod
     inner = parameters[0].named_children[0]
     name = read_text(inner.named_children[0] if inner.type == "typed_expression" else inner)
     node = body[0].named_children[-1] if body[0].type == "return_statement" else body[0]
-    node = _unwrap(node)
-    if (normal := _draw_normal(here, node, name)) is not None:
+    node = _strip_conversions(node)
+    if (normal := _read_normal(here, node, name)) is not None:
         return normal
     factor, drawn, symbol = None, node, "*"
     if node.type == "binary_expression":
@@ -154,14 +154,14 @@ def write_scaled_initializer(here: Scope, parameters: list[Node], body: list[Nod
     init = write_initializer(here, drawn.named_children[0])
     if factor is None:
         return init
-    scale = here.code(factor)
+    scale = here.write(factor)
     if scale.kind != "number" or not _SCALES.get(init.text):
         return None
     value = f"1 / {scale.text}" if symbol == "/" else scale.text
     return Code(f"{init.text}({_SCALES[init.text]}={value})", "initializer")
 
 
-def _unwrap(node: Node) -> Node:
+def _strip_conversions(node: Node) -> Node:
     """Return what stands in brackets, or in ``Float32.(x)`` or ``map(Float32, x)``: here setup says the dtype."""
     while True:
         if node.type == "parenthesized_expression":
@@ -174,7 +174,7 @@ def _unwrap(node: Node) -> Node:
             return node
 
 
-def _draw_normal(here: Scope, node: Node, name: str) -> Code | None:
+def _read_normal(here: Scope, node: Node, name: str) -> Code | None:
     """``rand(Normal(mean, std), dims...)``, of Distributions.jl; None for anything else."""
     if node.type != "call_expression" or read_last_name(node.named_children[0]) != "rand" or "rand" in here.kinds:
         return None
@@ -184,7 +184,7 @@ def _draw_normal(here: Scope, node: Node, name: str) -> Code | None:
     distribution, values = read_text(given[0].named_children[0]), read_arguments(given[0])
     if distribution not in ("Normal", "Distributions.Normal") or len(values.positional) != 2 or values.named:
         return None
-    mean, std = [here.code(value) for value in values.positional]
+    mean, std = [here.write(value) for value in values.positional]
     if {mean.kind, std.kind} != {"number"}:
         return None
     options = f"std={std.text}" if float(mean.text) == 0 else f"mean={mean.text}, std={std.text}"

@@ -32,8 +32,10 @@ def find_functions_of_elements(root: Node, statements: Iterable[Node], layers: C
     uses: dict[str, set[str]] = {name: set() for name in bodies}
     for node in walk_nodes(root):
         if node.type == "identifier" and (name := read_text(node)) in uses and node.id not in heads:
-            uses[name].add(_use(node, bodies, layers))
-    found = {name for name, used in uses.items() if "layer" in used or ("dot" in used and _compares(bodies[name]))}
+            uses[name].add(_classify_use(node, bodies, layers))
+    found = {
+        name for name, used in uses.items() if "layer" in used or ("dot" in used and _has_comparison(bodies[name]))
+    }
     while more := {name for name in uses if name not in found and uses[name] and uses[name] <= found}:
         found |= more
     while wrong := {name for name in found if uses[name] - {"dot", "layer", *found}}:
@@ -41,7 +43,7 @@ def find_functions_of_elements(root: Node, statements: Iterable[Node], layers: C
     return found
 
 
-def _use(node: Node, bodies: dict[str, Node], layers: Collection[str]) -> str:
+def _classify_use(node: Node, bodies: dict[str, Node], layers: Collection[str]) -> str:
     """Return "dot", "layer", the name of the function that calls it without a dot, or "other"."""
     around = node.parent
     if around is None:
@@ -69,7 +71,7 @@ def _is_within_function(node: Node | None) -> bool:
     return False
 
 
-def _compares(body: Node) -> bool:
+def _has_comparison(body: Node) -> bool:
     return any(
         node.type == "binary_expression" and read_text(node.named_children[1]) in _COMPARISONS
         for node in walk_nodes(body)

@@ -12,7 +12,7 @@ from luxport.porting.translate.calls import write_call
 from luxport.porting.translate.comparisons import choose_value
 from luxport.porting.translate.indices import write_index
 from luxport.porting.translate.operators import write_binary, write_unary
-from luxport.porting.translate.package_calls import broadcast
+from luxport.porting.translate.package_calls import write_broadcast
 from luxport.porting.translate.parse import (
     Unported,
     find_names,
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["READERS"]
 
 
-def _name(here: Scope, node: Node) -> Code:
+def _write_name(here: Scope, node: Node) -> Code:
     name = read_last_name(node)
     if not name:
         raise Unported("a field of a struct")
@@ -54,8 +54,8 @@ def _name(here: Scope, node: Node) -> Code:
         if layer and here.mode == "build" and here.depths.get(name) == 0:
             first = here.output.layers_used.setdefault(name, node.start_byte)
             if first != node.start_byte:
-                here.put(write_remark(f"{name} is in another model, too: in Flux, training one changes both"))
-        return Code(here.name(name), here.kinds[name])
+                here.add_line(write_remark(f"{name} is in another model, too: in Flux, training one changes both"))
+        return Code(here.spell(name), here.kinds[name])
     if name in _DEVICES:
         return write_device(here)
     if name in _CONSTANTS:
@@ -63,11 +63,11 @@ def _name(here: Scope, node: Node) -> Code:
     if name in ACTIVATIONS:
         return Code(ACTIVATIONS[name], "function")
     if name in ("vcat", "hcat"):
-        return here.helping(name)
+        return here.name_helper(name)
     if name in _NORMS and here.mode == "build":
         return Code(f"luxport.{name}", "function")
     if name in INITIALIZERS and here.mode == "build":
-        return here.initial(name).of_kind("initializer")
+        return here.name_initializer(name).with_kind("initializer")
     if name == "flatten":
         return call("luxport.FlattenLayer", [])
     raise Unported(f"{name} is not defined here")
@@ -75,15 +75,15 @@ def _name(here: Scope, node: Node) -> Code:
 
 def _write_field(here: Scope, node: Node) -> Code:
     if read_last_name(node):
-        return _name(here, node)
+        return _write_name(here, node)
     base, field = node.named_children
     if base.type == "identifier" and read_text(base) in here.fields:
         own = here.fields[read_text(base)]
         if read_text(field) not in own:
             raise Unported(f"{read_text(node)} is no field")
         return own[read_text(field)]
-    value = here.code(base)
-    if value.kind in ("bound", "part") and read_text(field) in _INNER:
+    value = here.write(base)
+    if value.kind in ("bound", "part") and read_text(field) in _LAYER_FIELDS:
         raise Unported("a field of a layer")
     if value.kind == "inputs":
         return Code(f"{write_operand(value)}[{read_text(field)!r}]", "array")
@@ -95,20 +95,20 @@ def _write_field(here: Scope, node: Node) -> Code:
 
 
 def _write_adjoint(here: Scope, node: Node) -> Code:
-    return here.helper("adjoint", [here.code(node.named_children[0])])
+    return here.call_helper("adjoint", [here.write(node.named_children[0])])
 
 
 def _write_tuple(here: Scope, node: Node) -> Code:
     if is_named_tuple(node):
-        entries = [Code(f"{key!r}: {here.value(value).text}") for key, value in read_named_entries(node).items()]
+        entries = [Code(f"{key!r}: {here.write_value(value).text}") for key, value in read_named_entries(node).items()]
         return group("{", entries, "}", "layers" if here.mode == "build" else "tree")
-    entries = [here.code(part) for part in list_parts(node)]
+    entries = [here.write(part) for part in list_parts(node)]
     numbers = all(entry.kind == "number" for entry in entries)
     return group("(", entries, ")", "sizes" if numbers else "unknown")
 
 
 def _write_vector(here: Scope, node: Node) -> Code:
-    entries = [here.code(part) for part in list_parts(node)]
+    entries = [here.write(part) for part in list_parts(node)]
     kinds = {entry.kind for entry in entries}
     return group("[", entries, "]", "sizes" if kinds == {"number"} else "layers")
 
@@ -131,12 +131,12 @@ def _write_matrix(here: Scope, node: Node) -> Code:
     if len(rows) != 1 or len(rows[0]) != 1 or any(child.type == ";" for child in node.children):
         raise Unported("no counterpart of a matrix expression")
     (entry,) = rows[0]
-    code = here.layer_or_number(entry) if here.mode == "build" else here.code(entry)
+    code = here.write_layer_or_number(entry) if here.mode == "build" else here.write(entry)
     return group("[", [code], "]", "sizes" if code.kind == "number" else "layers")
 
 
 def _write_splat(here: Scope, node: Node) -> Code:
-    code = here.code(node.named_children[0])
+    code = here.write(node.named_children[0])
     opening = f"*{code.opening}" if code.opening else ""
     return replace(code, text=f"*{write_operand(code)}", compound=False, opening=opening)
 
@@ -144,7 +144,7 @@ def _write_splat(here: Scope, node: Node) -> Code:
 def _write_parentheses(here: Scope, node: Node) -> Code:
     if any(child.type == "for_clause" for child in node.named_children):
         return write_comprehension(here, node)
-    return here.code(node.named_children[0])
+    return here.write(node.named_children[0])
 
 
 def _write_generator(here: Scope, node: Node) -> Code:
@@ -156,7 +156,7 @@ def _write_generator(here: Scope, node: Node) -> Code:
 
 
 def _write_arrow(here: Scope, node: Node) -> Code:
-    return here.define(node, "array").of_kind("function")
+    return here.define_function(node, "array").with_kind("function")
 
 
 def _write_string(here: Scope, node: Node) -> Code:
@@ -184,14 +184,14 @@ def _write_integer(here: Scope, node: Node) -> Code:
 
 def _write_macro(here: Scope, node: Node) -> Code:
     if read_text(node).startswith(("@compact", "Lux.@compact")):
-        return here.define(node, "compact")
+        return here.define_function(node, "compact")
     name = read_text(node).split(maxsplit=1)[0]
     inner = node.named_children[-1].named_children
     if name in ("@view", "@views", "@inbounds", "Zygote.@ignore") and len(inner) == 1:
-        return here.code(inner[0])
+        return here.write(inner[0])
     if name.startswith("@.") and len(inner) == 1 and here.mode in ("array", "scalar"):
         names = {name: "array" for name in find_names(inner[0]) if here.kinds.get(name) == "unknown"}
-        return here.binding(names, mode="scalar").code(inner[0])  # a dot at every call and operator
+        return here.bind(names, mode="scalar").write(inner[0])  # a dot at every call and operator
     raise Unported("a macro")
 
 
@@ -205,7 +205,7 @@ _CONSTANTS = {
 _DEVICES = {"cpu", "gpu"}
 _NORMS = ("BatchNorm", "GroupNorm", "InstanceNorm")
 """Layers that functions are handed to make, by position, what they make."""
-_INNER = {"weight", "bias", "W", "b", "σ", "layers", "chain", "cell", "state", "scale", "diag"}
+_LAYER_FIELDS = {"weight", "bias", "W", "b", "σ", "layers", "chain", "cell", "state", "scale", "diag"}
 """Fields of Flux's own layers, which stand elsewhere here."""
 
 READERS: Mapping[str, Callable[[Scope, Node], Code]] = {
@@ -213,13 +213,13 @@ READERS: Mapping[str, Callable[[Scope, Node], Code]] = {
     "argument_list": _write_generator,
     "binary_expression": write_binary,
     "boolean_literal": lambda here, node: Code(read_text(node).capitalize(), "flag"),
-    "broadcast_call_expression": broadcast,
+    "broadcast_call_expression": write_broadcast,
     "call_expression": write_call,
     "adjoint_expression": _write_adjoint,
     "comprehension_expression": write_comprehension,
     "field_expression": _write_field,
     "float_literal": _write_float,
-    "identifier": _name,
+    "identifier": _write_name,
     "if_statement": choose_value,
     "matrix_expression": _write_matrix,
     "operator": _write_operator,

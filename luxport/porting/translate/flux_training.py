@@ -65,15 +65,15 @@ def _set_up(here: Scope, target: Node, node: Node) -> Scope | None:
     given = read_arguments(node)
     if len(given.positional) != 2 or target.type != "identifier" or given.positional[1].type != "identifier":
         return None
-    given.only()
-    rule, model = here.code(given.positional[0]), read_text(given.positional[1])
-    if here.kinds.get(model) != "layer" or not here.is_own(model) or here.indent != 4 * here.depth:
+    given.expect_keywords()
+    rule, model = here.write(given.positional[0]), read_text(given.positional[1])
+    if here.kinds.get(model) != "layer" or not here.is_local(model) or here.indent != 4 * here.depth:
         raise Unported("Flux's training changes the model, here one from elsewhere: see luxport.training.fit")
-    state = here.name(read_text(target))
-    here.put_code(f"{state} = ", call("luxport.training.TrainState.create", [here.code(given.positional[1]), rule]))
+    state = here.spell(read_text(target))
+    here.add_code(f"{state} = ", call("luxport.training.TrainState.create", [here.write(given.positional[1]), rule]))
     # Outside of a gradient Flux's layers are in testing by themselves.
     trained = f"luxport.StatefulLayer({state}.model, {state}.ps, luxport.test_mode({state}.st))"
-    here = here.assigning({read_text(target): f"{_OF}{model}", model: "bound"})
+    here = here.bind_local({read_text(target): f"{_OF}{model}", model: "bound"})
     return replace(here, renamed={**here.renamed, model: trained})
 
 
@@ -106,14 +106,14 @@ def _differentiate(here: Scope, target: Node, node: Node, alone: bool, first: bo
     if any(name.type != "identifier" for name in names) or len(names) != (1 if alone else 2):
         raise Unported("gradients that are taken apart")
     objective = _write_objective(here, function, of_data=False)
-    gradients, loss = read_text(names[-1]), "_" if alone else here.name(read_text(names[0]))
+    gradients, loss = read_text(names[-1]), "_" if alone else here.spell(read_text(names[0]))
     kinds = {
         gradients: "gradients" if first else "several gradients",
         **({} if alone else {read_text(names[0]): "array"}),
     }
-    made = call("luxport.training.compute_gradients", [objective, Code("None"), Code(here.name(state))])
-    here.put_code(f"{here.name(gradients)}, {loss}, _, {here.name(state)} = ", made)
-    return here.assigning(kinds)
+    made = call("luxport.training.compute_gradients", [objective, Code("None"), Code(here.spell(state))])
+    here.add_code(f"{here.spell(gradients)}, {loss}, _, {here.spell(state)} = ", made)
+    return here.bind_local(kinds)
 
 
 def _update(here: Scope, node: Node) -> Scope | None:
@@ -121,16 +121,16 @@ def _update(here: Scope, node: Node) -> Scope | None:
     given = read_arguments(node)
     if len(given.positional) != 3 or not here.kinds.get(read_text(given.positional[0]), "").startswith(_OF):
         return None
-    given.only()
+    given.expect_keywords()
     state, model, gradients = given.positional
     of_one = gradients.type == "index_expression" and read_text(gradients.named_children[-1]) == "[1]"
     name = gradients.named_children[0] if of_one else gradients
     wanted = "several gradients" if of_one else "gradients"
     if here.kinds[read_text(state)] != f"{_OF}{read_text(model)}" or here.kinds.get(read_text(name)) != wanted:
         raise Unported("an update by what may be no gradient of this model")
-    written = here.name(read_text(state))
-    made = call("luxport.training.apply_gradients", [Code(written), Code(here.name(read_text(name)))])
-    here.put_code(f"{written} = ", made)
+    written = here.spell(read_text(state))
+    made = call("luxport.training.apply_gradients", [Code(written), Code(here.spell(read_text(name)))])
+    here.add_code(f"{written} = ", made)
     return here
 
 
@@ -144,11 +144,11 @@ def _train(here: Scope, node: Node) -> Scope | None:
     model, data, state = rest
     if given.named or here.kinds[read_text(state)] != f"{_OF}{read_text(model)}":
         raise Unported("train! with more than a loss, a model, data and the state of its rule")
-    batches, name = here.code(data), here.name(read_text(state))
+    batches, name = here.write(data), here.spell(read_text(state))
     objective = _write_objective(here, function[0], of_data=True)
-    here.put(f"for batch in {batches.text}:")
+    here.add_line(f"for batch in {batches.text}:")
     made = call("luxport.training.train_step", [objective, Code("batch"), Code(name)])
-    here.indented().put_code(f"_, _, {name} = ", made)
+    here.open_block().add_code(f"_, _, {name} = ", made)
     return here
 
 
@@ -160,8 +160,8 @@ def _write_objective(here: Scope, function: Node, *, of_data: bool) -> Code:
     loss, lines, takes_data = _write_loss(here, function)
     if takes_data != of_data:
         raise Unported("a loss of other arguments than the model" + (" and the data" if of_data else ""))
-    name = here.output.new_name("objective")
-    given = ["m", f"*{here.helper('entries_of_batch', [Code('data')]).text}"] if of_data else ["m"]
+    name = here.output.make_name("objective")
+    given = ["m", f"*{here.call_helper('entries_of_batch', [Code('data')]).text}"] if of_data else ["m"]
     lines += [f"def {name}(model, ps, st, data):", "    m = luxport.StatefulLayer(model, ps, st)"]
     lines += [f"    return {loss}({', '.join(given)}), m.st, {{}}"]
     if find_names(function) & here.fleeting:
@@ -177,7 +177,7 @@ def _write_loss(here: Scope, function: Node) -> tuple[str, list[str], bool]:
         name = read_text(function)
         if here.kinds.get(name) != "function" or name in here.source.several:
             raise Unported("a loss that is no function of this file with one method")
-        return here.name(name), [], True
+        return here.spell(name), [], True
     parameters, body = split_definition(function)
     assigned = {
         name
@@ -186,7 +186,7 @@ def _write_loss(here: Scope, function: Node) -> tuple[str, list[str], bool]:
         if part.type in ("assignment", "compound_assignment_expression")
         for name in find_names(part.named_children[0])
     }
-    if any(here.is_own(name) or here.is_outer(name) for name in assigned):
+    if any(here.is_local(name) or here.is_outer(name) for name in assigned):
         raise Unported("a loss that assigns to a variable of the function around")
     used = set().union(*map(find_names, body)) - (set().union(*map(find_names, parameters)) if parameters else set())
     if used & _find_trained_models(here):
@@ -196,11 +196,11 @@ def _write_loss(here: Scope, function: Node) -> tuple[str, list[str], bool]:
     model = read_text(parameters[0])
     if any(_is_field_of(part, model) for statement in body for part in walk_nodes(statement)):
         raise Unported("a loss that uses a part of the model: see luxport.compact")
-    piece, name = Piece(), here.output.new_name("loss")
-    own = "m" if model in here.renamed else here.name(model)  # the model that is trained may have this name outside
+    piece, name = Piece(), here.output.make_name("loss")
+    own = "m" if model in here.renamed else here.spell(model)  # the model that is trained may have this name outside
     inside = replace(here, piece=piece, indent=0, mode="array", renamed={**here.renamed, model: own})
     given = write_parameters(inside, parameters, "array")
-    given = replace(given, kinds=given.kinds.adding({model: "bound"}))
+    given = replace(given, kinds=given.kinds.with_values({model: "bound"}))
     write_body(inside, f"def {name}({', '.join(given.listed)}):", body, "array", given)
     here.piece.holes += piece.holes
     return name, piece.lines, len(parameters) > 1

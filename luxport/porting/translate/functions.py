@@ -40,8 +40,8 @@ def call_on_elements(here: Scope, name: str, values: list[Code]) -> Code:
     if len(values) != _COUNTS.get(name, 1):
         raise Unported(f"{name} of {len(values)} {'argument' if len(values) == 1 else 'arguments'}")
     if name == "abs2":
-        return here.xp("square", [here.xp("abs", values)])
-    return here.xp(ELEMENTWISE[name], values)
+        return here.call_xp("square", [here.call_xp("abs", values)])
+    return here.call_xp(ELEMENTWISE[name], values)
 
 
 def _read_dimensions(given: Arguments) -> dict[str, Code]:
@@ -53,27 +53,29 @@ def _read_dimensions(given: Arguments) -> dict[str, Code]:
 
 def _make_reduction(name: str) -> Builder:
     def build(here: Scope, given: Arguments) -> Code:
-        given.only("dims")
+        given.expect_keywords("dims")
         *function, array = expect_positional(given, 1, 2)
         if function and here.mode == "build":  # of a list of sizes
             x, function = build_map(here, Arguments([*function, array])), []
         else:
-            x = here.code(array)
+            x = here.write(array)
         if here.mode == "build" and array.type in ("tuple_expression", "vector_expression") and x.kind != "layer":
-            x = x.of_kind("sizes")
-        if name in _OF_LISTS and not function and (x.is_mask or _is_comparison(array)):  # true and false are counted
-            x = here.xp("astype", [x, Code("xp.float32")])
+            x = x.with_kind("sizes")
+        if (
+            name in _HELPERS_FOR_LISTS and not function and (x.is_mask or _is_comparison(array))
+        ):  # true and false are counted
+            x = here.call_xp("astype", [x, Code("xp.float32")])
         if function:  # sum(f, x) is sum(f.(x))
-            x = _apply_to_each(here, function[0], x)
+            x = _apply_elementwise(here, function[0], x)
         if x.kind == "sizes" and not given.named and name != "mean" and not function:
             return Code(f"{name}({x.text})", "number")
         listed = x.kind in ("layers", "several", "sizes")
         whole = "dims" not in given.named and not function and here.mode != "build"
-        if whole and name in _OF_LISTS and (listed or x.kind != "array" or x.text.isidentifier()):
-            return here.helper(_OF_LISTS[name], [x])  # arrays in a list are added one to the other
+        if whole and name in _HELPERS_FOR_LISTS and (listed or x.kind != "array" or x.text.isidentifier()):
+            return here.call_helper(_HELPERS_FOR_LISTS[name], [x])  # arrays in a list are added one to the other
         if listed:
             raise Unported(f"{name} of a list")
-        return here.xp(name, [x], _read_dimensions(given))
+        return here.call_xp(name, [x], _read_dimensions(given))
 
     return build
 
@@ -85,10 +87,10 @@ def _is_comparison(node: Node) -> bool:
     return symbol in (".==", ".!=", ".≠", ".<", ".>", ".<=", ".>=", ".≤", ".≥")
 
 
-_OF_LISTS = {"sum": "total", "mean": "average"}
+_HELPERS_FOR_LISTS = {"sum": "total", "mean": "average"}
 
 
-def _apply_to_each(here: Scope, function: Node, x: Code) -> Code:
+def _apply_elementwise(here: Scope, function: Node, x: Code) -> Code:
     name = read_last_name(function)
     if name in here.kinds or here.mode == "build" or not name:
         raise Unported("a function of each element that is not known here")
@@ -99,7 +101,7 @@ def _apply_to_each(here: Scope, function: Node, x: Code) -> Code:
     raise Unported("a function of each element that is not known here")
 
 
-def _spread(name: str) -> Builder:
+def _make_spread(name: str) -> Builder:
     """``std`` and ``var``, which divide by n - 1 unless they are told otherwise."""
 
     def build(here: Scope, given: Arguments) -> Code:
@@ -110,41 +112,41 @@ def _spread(name: str) -> Builder:
         if "corrected" in given.named and not plain and read_text(given.named["corrected"]) != "true":
             raise Unported("a correction that is not in place")
         options = {} if plain else {"correction": Code("1", "number")}
-        return here.xp(name, [x], options | _read_dimensions(given))
+        return here.call_xp(name, [x], options | _read_dimensions(given))
 
     return build
 
 
-def _cumulate(here: Scope, given: Arguments) -> Code:
+def _build_cumsum(here: Scope, given: Arguments) -> Code:
     x = read_only_argument(here, given, "dims")
     if "dims" not in given.named:
         raise Unported("cumsum without dims")
-    return here.xp("cumulative_sum", [x], read_axis_option(given))
+    return here.call_xp("cumulative_sum", [x], read_axis_option(given))
 
 
 def _build_norm(here: Scope, given: Arguments) -> Code:
     x = read_only_argument(here, given)
     if x.kind not in ("array", "bound", "unknown"):
         raise Unported("norm of what may be no array")
-    return here.xp("sqrt", [here.xp("sum", [here.xp("square", [here.xp("abs", [x])])])])
+    return here.call_xp("sqrt", [here.call_xp("sum", [here.call_xp("square", [here.call_xp("abs", [x])])])])
 
 
-def _multiply_batches(here: Scope, given: Arguments) -> Code:
-    given.only()
-    a, b = [here.code(node) for node in expect_positional(given, 2)]
+def _build_batched_mul(here: Scope, given: Arguments) -> Code:
+    given.expect_keywords()
+    a, b = [here.write(node) for node in expect_positional(given, 2)]
     return Code(f"{write_operand(b)} @ {write_operand(a)}", "array", True)
 
 
-def _transpose_batches(here: Scope, given: Arguments) -> Code:
+def _build_batched_transpose(here: Scope, given: Arguments) -> Code:
     """``batched_transpose(x)``: each matrix turned."""
-    return here.xp("permute_dims", [read_only_argument(here, given), Code("(0, 2, 1)")])
+    return here.call_xp("permute_dims", [read_only_argument(here, given), Code("(0, 2, 1)")])
 
 
 def _make_pool_builder(name: str) -> Builder:
     def build(here: Scope, given: Arguments) -> Code:
         array, window = expect_positional(given, 2)
         layer = here.source.table.layers[name](here, Arguments([window], given.named, given.splats, given.block))
-        return Code(f"{layer.text}({here.code(array).text}, {{}}, {{}})[0]", "array")
+        return Code(f"{layer.text}({here.write(array).text}, {{}}, {{}})[0]", "array")
 
     return build
 
@@ -158,22 +160,22 @@ def _make_along(name: str) -> Builder:
     return build
 
 
-def _activate(here: Scope, given: Arguments) -> Code:
+def _build_activation(here: Scope, given: Arguments) -> Code:
     """``fast_activation(f, x)`` of LuxLib, which is ``f.(x)``."""
-    given.only()
+    given.expect_keywords()
     function, array = expect_positional(given, 2)
     if here.mode == "build":
         raise Unported("an operation on arrays outside of a function")
     name = read_last_name(function)
     if name in ELEMENTWISE and name not in here.kinds:
-        return call_on_elements(here, name, [here.code(array)])
-    return call(here.activation(function).text, [here.code(array)], {}, "array")
+        return call_on_elements(here, name, [here.write(array)])
+    return call(here.write_activation(function).text, [here.write(array)], {}, "array")
 
 
-def _write_gate(here: Scope, given: Arguments) -> Code:
+def _build_gate(here: Scope, given: Arguments) -> Code:
     """``Flux.gate(x, h, n)``: the n-th h features."""
-    given.only()
-    x, size, number = [here.code(node) for node in expect_positional(given, 3)]
+    given.expect_keywords()
+    x, size, number = [here.write(node) for node in expect_positional(given, 3)]
     if here.mode != "array" or x.kind not in ("array", "bound", "unknown") or not number.text.isdigit():
         raise Unported("a gate that is not in place")
     start = f"{write_operand(size)} * {int(number.text) - 1}" if number.text != "1" else "0"
@@ -182,20 +184,20 @@ def _write_gate(here: Scope, given: Arguments) -> Code:
 
 def _build_chunk(here: Scope, given: Arguments) -> Code:
     """``chunk(x, 3; dims = 1)``, which without dims goes along Julia's last axis."""
-    given.only("dims")
-    x, count = [here.code(node) for node in expect_positional(given, 2)]
+    given.expect_keywords("dims")
+    x, count = [here.write(node) for node in expect_positional(given, 2)]
     if here.mode == "build" or x.kind not in ("array", "bound", "unknown") or count.kind not in ("number", "unknown"):
         raise Unported("chunk of what may be no array")
     axis = read_axis(given.named["dims"]) if "dims" in given.named else "0"
-    return here.helper("chunk", [x, count, Code(axis)]).of_kind("several")
+    return here.call_helper("chunk", [x, count, Code(axis)]).with_kind("several")
 
 
 def _make_loss(name: str) -> Builder:
     def build(here: Scope, given: Arguments) -> Code:
-        given.only("agg", "dims")
+        given.expect_keywords("agg", "dims")
         if here.mode != "array":
             raise Unported("a loss outside of a function of arrays")
-        values = [here.code(node) for node in expect_positional(given, 2)]
+        values = [here.write(node) for node in expect_positional(given, 2)]
         options = read_axis_option(given)
         if "agg" in given.named:
             options["agg"] = write_aggregation(here, given.named["agg"])
@@ -206,25 +208,25 @@ def _make_loss(name: str) -> Builder:
 
 def _build_one_hot(here: Scope, given: Arguments) -> Code:
     """``onehotbatch(y, labels)`` and ``onehotbatch(y, labels, default)``."""
-    given.only()
+    given.expect_keywords()
     data, labels, *default = expect_positional(given, 2, 3)
     if here.mode == "build":
         raise Unported("arrays of data outside of a function")
     ends = _read_whole_range(labels)
-    classes = Code(f"range({ends[0]}, {ends[1] + 1})") if ends else here.code(labels)
-    return call("luxport.training.onehotbatch", [here.code(data), classes, *map(here.code, default)], None, "array")
+    classes = Code(f"range({ends[0]}, {ends[1] + 1})") if ends else here.write(labels)
+    return call("luxport.training.onehotbatch", [here.write(data), classes, *map(here.write, default)], None, "array")
 
 
 def _build_one_cold(here: Scope, given: Arguments) -> Code:
     """``onecold(y)``, which counts from 1, and ``onecold(y, 0:9)``."""
-    given.only()
+    given.expect_keywords()
     y, *labels = expect_positional(given, 1, 2)
     if here.mode == "build":
         raise Unported("arrays of data outside of a function")
     ends = _read_whole_range(labels[0]) if labels else (1, 1)
     if ends is None:
-        return call("luxport.training.onecold", [here.code(y), here.code(labels[0])], None, "unknown")
-    found = call("luxport.training.onecold", [here.code(y)], None, "array")
+        return call("luxport.training.onecold", [here.write(y), here.write(labels[0])], None, "unknown")
+    found = call("luxport.training.onecold", [here.write(y)], None, "array")
     return Code(f"{write_operand(found)} + {ends[0]}", "array", True) if ends[0] else found
 
 
@@ -239,13 +241,13 @@ ARRAYS: Mapping[str, Builder] = {
     **NUMBERS,
     **SHAPING,
     **{name: _make_loss(name) for name in LOSSES},
-    "batched_mul": _multiply_batches,
-    "batched_transpose": _transpose_batches,
+    "batched_mul": _build_batched_mul,
+    "batched_transpose": _build_batched_transpose,
     "chunk": _build_chunk,
-    "cumsum": _cumulate,
-    "fast_activation": _activate,
-    "fast_activation!!": _activate,
-    "gate": _write_gate,
+    "cumsum": _build_cumsum,
+    "fast_activation": _build_activation,
+    "fast_activation!!": _build_activation,
+    "gate": _build_gate,
     "logsoftmax": _make_along("logsoftmax"),
     "maximum": _make_reduction("max"),
     "make_causal_mask": _make_along("make_causal_mask"),
@@ -257,8 +259,8 @@ ARRAYS: Mapping[str, Builder] = {
     "onecold": _build_one_cold,
     "onehotbatch": _build_one_hot,
     "softmax": _make_along("softmax"),
-    "std": _spread("std"),
+    "std": _make_spread("std"),
     "sum": _make_reduction("sum"),
-    "var": _spread("var"),
+    "var": _make_spread("var"),
 }
 """Functions of whole arrays and of sizes, by their names in Julia."""

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from luxport.porting.translate.definitions import find_signature
 from luxport.porting.translate.output import Hole
 from luxport.porting.translate.parse import find_head, find_names, read_last_name, read_text, walk_nodes
-from luxport.porting.translate.scope import Scope, makes_layers
+from luxport.porting.translate.scope import Scope, can_make_layers
 from luxport.porting.translate.writing import write_remark
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-__all__ = ["announce", "find_packages", "find_types", "write_header"]
+__all__ = ["declare_functions", "find_packages", "find_types", "write_header"]
 
 
 def write_header(holes: tuple[Hole, ...]) -> str:
@@ -46,7 +46,7 @@ def find_types(statements: list[Node]) -> set[str]:
     return found
 
 
-def announce(here: Scope, statements: list[Node]) -> Scope:
+def declare_functions(here: Scope, statements: list[Node]) -> Scope:
     """Return a scope in which functions are known before their definitions, where others may call them."""
     structs = here.source.structs
     functions = [(read_text(head.named_children[0]), node) for node in statements if (head := find_signature(node))]
@@ -58,14 +58,14 @@ def announce(here: Scope, statements: list[Node]) -> Scope:
     for name, node in functions:
         for called in _find_calls(node):
             callers.setdefault(called, []).append(name)
-    here = here.binding(kinds)
-    makers = [name for name, node in functions if makes_layers(here, node)]
+    here = here.bind(kinds)
+    makers = [name for name, node in functions if can_make_layers(here, node)]
     while makers:
         name = makers.pop()
         if kinds[name] == "function":
             kinds[name] = "builder"
             makers += callers.get(name, [])
-    return here.binding(kinds)
+    return here.bind(kinds)
 
 
 def _find_arrows(statements: list[Node]) -> list[tuple[str, Node]]:

@@ -27,14 +27,14 @@ class Joined:
     lines: list[str] = field(default_factory=list)
     places: list[tuple[Path, int]] = field(default_factory=list)
 
-    def place_of(self, line: int) -> str:
+    def locate(self, line: int) -> str:
         """Return the file and the line there of a line of all, counted from 1."""
         file, number = self.places[min(line, len(self.places)) - 1]
         return f"{file}:{number}"
 
-    def places_of(self, holes: Iterable[Hole]) -> list[str]:
+    def locate_all(self, holes: Iterable[Hole]) -> list[str]:
         """Return where holes are."""
-        return [self.place_of(hole.line) for hole in holes]
+        return [self.locate(hole.line) for hole in holes]
 
 
 def read_with_included(path: Path) -> Joined:
@@ -79,7 +79,7 @@ def locate_remarks(translation: Translation, source: Joined) -> Translation:
 
 
 def _find_inside(source: Joined, line: int) -> str:
-    name = source.place_of(line).removeprefix(f"{source.first.parent}{os.sep}")
+    name = source.locate(line).removeprefix(f"{source.first.parent}{os.sep}")
     return name if name.isprintable() else f"line {line}"
 
 

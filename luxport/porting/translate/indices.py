@@ -12,7 +12,7 @@ from luxport.porting.translate.writing import Code, write_operand
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-__all__ = ["add_one", "build_undefined", "build_view", "place", "place_after", "write_index"]
+__all__ = ["add_one", "build_undefined", "build_view", "write_place", "write_next_place", "write_index"]
 
 
 _ELEMENTS = {"Any", "Float32", "Float64", "Int"}
@@ -23,32 +23,32 @@ def write_index(here: Scope, node: Node) -> Code:
     base, brackets = node.named_children
     kind = read_last_name(base)
     if (kind in _ELEMENTS and kind not in here.kinds) or (kind in here.source.structs and not list_parts(brackets)):
-        return here.code(brackets)
-    return _write_index(here, here.code(base), list_parts(brackets))
+        return here.write(brackets)
+    return _write_index(here, here.write(base), list_parts(brackets))
 
 
 def build_view(here: Scope, given: Arguments) -> Code:
     """``view(x, :, 1)``."""
-    given.only()
+    given.expect_keywords()
     base, *entries = given.positional
-    return _write_index(here, here.code(base), entries)
+    return _write_index(here, here.write(base), entries)
 
 
 def _write_index(here: Scope, value: Code, entries: list[Node]) -> Code:
     if len(entries) > 1:
         if value.kind not in ("array", "unknown", "bound", "part", "tree") or here.mode == "build":
             raise Unported("several indices of something that is no array")
-        places = [place(here, entry) for entry in reversed(entries)]
+        places = [write_place(here, entry) for entry in reversed(entries)]
         return Code(f"{write_operand(value)}[{', '.join(places)}]", "array")
     if not entries:
         raise Unported("no index")
     if value.kind == "table":
-        return Code(f"{write_operand(value)}[{here.code(entries[0]).text}]", "unknown")
+        return Code(f"{write_operand(value)}[{here.write(entries[0]).text}]", "unknown")
     if entries[0].type == "quote_expression":
         if value.kind != "bound":
             raise Unported("an index that is a name")
-        return here.helper("item", [value, here.code(entries[0])]).of_kind("bound")
-    where = place(here, entries[0])
+        return here.call_helper("item", [value, here.write(entries[0])]).with_kind("bound")
+    where = write_place(here, entries[0])
     if value.kind == "sizes":
         return Code(f"{write_operand(value)}[{where}]", "sizes" if ":" in where else "number")
     if value.kind in ("layers", "several") or here.mode == "build":
@@ -56,21 +56,21 @@ def _write_index(here: Scope, value: Code, entries: list[Node]) -> Code:
     if ":" in where:
         where = f"slice({', '.join([end or 'None' for end in where.split(':')])})"
     kind = "bound" if value.kind in ("bound", "part") else "unknown"
-    return here.helper("item", [value, Code(where)]).of_kind(kind)
+    return here.call_helper("item", [value, Code(where)]).with_kind(kind)
 
 
-def place(here: Scope, node: Node) -> str:
+def write_place(here: Scope, node: Node) -> str:
     """Return an index, or a range of them, counted from 0."""
     if read_text(node) == ":":
         return ":"
     if node.type == "parenthesized_expression":
-        return place(here, node.named_children[0])
+        return write_place(here, node.named_children[0])
     if node.type == "range_expression" and len(node.named_children) == 2:
         first, last = node.named_children
         if first.type == "range_expression":
             start, step = first.named_children
-            return _step(here, start, step, last)
-        start, stop = place(here, first), "" if read_text(last) == "end" else place(here, last)
+            return _write_step(here, start, step, last)
+        start, stop = write_place(here, first), "" if read_text(last) == "end" else write_place(here, last)
         if stop.startswith("-"):  # end - 1 is the last but one, and ends the range itself
             return f"{start}:{int(stop) + 1}"
         end = stop and add_one(Code(stop, "number", True))
@@ -82,7 +82,7 @@ def place(here: Scope, node: Node) -> str:
         return str(-1 - int(found[1]))
     if "end" in find_names(node):
         raise Unported("an index computed from the end")
-    code = here.code(node)
+    code = here.write(node)
     if code.kind not in ("number", "unknown"):
         raise Unported("an index that is no number")
     if code.kind == "unknown" and here.mode != "build":
@@ -92,8 +92,8 @@ def place(here: Scope, node: Node) -> str:
     return str(int(code.text) - 1) if code.text.isdigit() else f"{write_operand(code)} - 1"
 
 
-def place_after(where: str) -> str:
-    """Return the index after one that `place` has given."""
+def write_next_place(where: str) -> str:
+    """Return the index after one that `write_place` has given."""
     return add_one(Code(where, "number", True))
 
 
@@ -102,28 +102,28 @@ def build_undefined(here: Scope, julia: str, given: Arguments) -> Code:
 
     Raises: Unported
     """
-    given.only()
+    given.expect_keywords()
     kind = "sizes" if julia.partition("{")[2].startswith("Int") else "layers"
     if not given.positional:
         return Code("[]", kind)
     undef, *sizes = given.positional
     if read_text(undef) != "undef" or len(sizes) != 1:
         raise Unported("a vector made of something")
-    count = here.code(sizes[0])
+    count = here.write(sizes[0])
     if count.kind not in ("number", "unknown"):
         raise Unported("a number expected")
     return Code(f"[None for _ in range({count.text})]", kind)
 
 
-def _step(here: Scope, first: Node, step: Node, last: Node) -> str:
+def _write_step(here: Scope, first: Node, step: Node, last: Node) -> str:
     """``1:2:end``: every second one; a step back is only that of the whole, which arrays do not take."""
     by = read_text(step)
     if by == "-1" and read_text(first) == "end" and read_text(last) == "1" and here.mode == "build":
         return "::-1"
     if not by.isdigit() or by == "0":
         raise Unported("a range with such a step")
-    start = place(here, first)
-    stop = "" if read_text(last) == "end" else place(here, last)
+    start = write_place(here, first)
+    stop = "" if read_text(last) == "end" else write_place(here, last)
     if start.startswith("-") or stop.startswith("-"):
         raise Unported("a range with a step, counted from the end")
     return f"{start}:{stop and add_one(Code(stop, 'number', True))}:{by}"

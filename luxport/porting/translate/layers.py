@@ -40,7 +40,7 @@ def _build_dense(here: Scope, given: Arguments) -> Code:
 
 def _read_windows(here: Scope, node: Node) -> dict[str, Any]:
     """Return how the options of a layer with such a window are read."""
-    rank, window = len(node.named_children) if node.type == "tuple_expression" else None, here.code(node)
+    rank, window = len(node.named_children) if node.type == "tuple_expression" else None, here.write(node)
     return {
         "stride": "stride",
         "padding": ("pad", lambda node: _write_padding(here, node, rank, window)),
@@ -52,15 +52,15 @@ def _write_padding(here: Scope, node: Node, rank: int | None, window: Code) -> C
     if node.type == "call_expression" and read_last_name(node.named_children[0]) == "SamePad":
         return call("luxport.SamePad", [])
     if node.type != "tuple_expression":
-        code = here.code(node)
+        code = here.write(node)
         if code.kind in ("number", "padding"):
             return code
         if code.kind not in ("unknown", "sizes") or not window.text or code.text.startswith("not_ported("):
             raise Unported("padding that may be numbers or pairs: write it in place")
-        return here.helper("padded", [code, window])
-    entries = [here.code(entry) for entry in node.named_children]
+        return here.call_helper("padded", [code, window])
+    entries = [here.write(entry) for entry in node.named_children]
     if rank is None and len(entries) > 1:  # one for each axis, or two
-        return here.helper("padded", [group("(", entries, ")", "sizes"), window])
+        return here.call_helper("padded", [group("(", entries, ")", "sizes"), window])
     if len(entries) == 2 * (rank or 1) and len(entries) > 1:
         return write_pairs(entries)
     return group("(", entries[::-1], ")", "sizes")
@@ -81,8 +81,8 @@ def _make_conv(name: str) -> Builder:
             known["output_padding"] = "outpad"
         same = ("init_bias", *(["groups"] if name != "DepthwiseConv" else []))
         same += ("cross_correlation",) if name in ("Conv", "ConvTranspose") else ()
-        options = read_options(here, given, *same, window=here.code(kernel), **known)
-        return call(f"luxport.{name}", [here.spatial(kernel), *sizes, *read_activations(here, rest)], options)
+        options = read_options(here, given, *same, window=here.write(kernel), **known)
+        return call(f"luxport.{name}", [here.write_sizes(kernel), *sizes, *read_activations(here, rest)], options)
 
     return build
 
@@ -91,7 +91,7 @@ def _make_pool_builder(name: str) -> Builder:
     def build(here: Scope, given: Arguments) -> Code:
         (window,) = expect_positional(given, 1)
         options = read_options(here, given, *(["p"] if name == "LPPool" else []), **_read_windows(here, window))
-        return call(f"luxport.{name}", [here.spatial(window)], options)
+        return call(f"luxport.{name}", [here.write_sizes(window)], options)
 
     return build
 
@@ -99,7 +99,7 @@ def _make_pool_builder(name: str) -> Builder:
 def _make_adaptive(name: str) -> Builder:
     def build(here: Scope, given: Arguments) -> Code:
         options = read_options(here, given, *(["p"] if name == "AdaptiveLPPool" else []))
-        return call(f"luxport.{name}", [here.spatial(expect_positional(given, 1)[0])], options)
+        return call(f"luxport.{name}", [here.write_sizes(expect_positional(given, 1)[0])], options)
 
     return build
 
@@ -108,7 +108,7 @@ def _make_plain(name: str, count: int, *options: str) -> Builder:
     """A layer whose arguments are numbers, the same ones in the same order, and whose options have the same names."""
 
     def build(here: Scope, given: Arguments) -> Code:
-        numbers = [here.code(node) for node in expect_positional(given, count)]
+        numbers = [here.write(node) for node in expect_positional(given, count)]
         return call(f"luxport.{name}", numbers, read_options(here, given, *options))
 
     return build
@@ -120,7 +120,7 @@ def _make_norm(name: str, numbers: int) -> Builder:
             raise Unported(f"{numbers} sizes expected")
         same = ("affine", *(["track_stats", "momentum"] if name in ("BatchNorm", "InstanceNorm") else []))
         known = {"epsilon": EPSILON, "init_bias": ("init_bias", "initβ"), "init_scale": ("init_scale", "initγ")}
-        sizes = [here.code(node) for node in given.positional[:numbers]]
+        sizes = [here.write(node) for node in given.positional[:numbers]]
         rest = read_activations(here, given.positional[numbers:])
         return call(f"luxport.{name}", [*sizes, *rest], read_options(here, given, *same, **known))
 
@@ -132,17 +132,17 @@ def _read_sizes_then_activation(here: Scope, positional: list[Node]) -> tuple[Co
     if not positional:
         raise Unported("sizes expected")
     if positional[0].type == "tuple_expression":
-        return here.spatial(positional[0]), positional[1:]
+        return here.write_sizes(positional[0]), positional[1:]
     sizes = [
-        node for node in positional if here.code(node).kind in ("number", "unknown") and not here.is_function(node)
+        node for node in positional if here.write(node).kind in ("number", "unknown") and not here.is_function(node)
     ]
     if positional[: len(sizes)] != sizes or not sizes:
         raise Unported("sizes and an activation expected")
     if len(sizes) == 1:
-        return here.spatial(sizes[0]), positional[1:]
-    if here.code(sizes[-1]).kind == "unknown" and sizes[-1].type != "index_expression":
+        return here.write_sizes(sizes[0]), positional[1:]
+    if here.write(sizes[-1]).kind == "unknown" and sizes[-1].type != "index_expression":
         raise Unported("a last argument that may be a size or an activation")
-    return group("(", [here.code(node) for node in reversed(sizes)], ")", "sizes"), positional[len(sizes) :]
+    return group("(", [here.write(node) for node in reversed(sizes)], ")", "sizes"), positional[len(sizes) :]
 
 
 def _build_layer_norm(here: Scope, given: Arguments) -> Code:
@@ -151,7 +151,9 @@ def _build_layer_norm(here: Scope, given: Arguments) -> Code:
     if not flux:
         _check_dims(here, given, shape)
     elif here.source.says_nothing:
-        here.put(write_remark("LayerNorm is taken for Flux's: the file names neither Flux nor Lux, which has another."))
+        here.add_line(
+            write_remark("LayerNorm is taken for Flux's: the file names neither Flux nor Lux, which has another.")
+        )
     options = read_options(here, given, "affine", epsilon=EPSILON)
     kind = "luxport.LayerNorm"
     if flux and here.source.flux is not None and here.source.flux < (0, 15):
@@ -161,7 +163,7 @@ def _build_layer_norm(here: Scope, given: Arguments) -> Code:
         if "epsilon" in options:
             options["epsilon"] = Code(f"{write_operand(options['epsilon'])} ** 2", "number", True)
         elif "**" in options:
-            options["**"] = here.helper("squared_epsilon", [options["**"]])
+            options["**"] = here.call_helper("squared_epsilon", [options["**"]])
         else:
             options["epsilon"] = Code("1e-10", "number")
     return call(kind, [shape, *read_activations(here, rest)], options)
@@ -199,7 +201,7 @@ def _build_rms_norm(here: Scope, given: Arguments) -> Code:
     return call("luxport.RMSNorm", [shape], read_options(here, given, "affine", "init_scale", epsilon=EPSILON))
 
 
-def _scale(name: str) -> Builder:
+def _make_scale(name: str) -> Builder:
     def build(here: Scope, given: Arguments) -> Code:
         shape, rest = _read_sizes_then_activation(here, given.positional)
         options = read_options(here, given, "init_bias", use_bias=BIAS, init_weight=INIT)
@@ -218,7 +220,7 @@ def _build_bilinear(here: Scope, given: Arguments) -> Code:
     else:
         if len(given.positional) < 3:
             raise Unported("(in1, in2) => out expected")
-        numbers = [here.code(node) for node in given.positional[:3]]
+        numbers = [here.write(node) for node in given.positional[:3]]
         sizes, rest = [group("(", numbers[:2], ")", "sizes"), numbers[2]], given.positional[3:]
     return call("luxport.Bilinear", [*sizes, *read_activations(here, rest)], options)
 
@@ -235,7 +237,7 @@ def _make_dropout(name: str) -> Builder:
         known: dict[str, Any] = {"axes": ("dims", axes)} if name != "AlphaDropout" else {}
         return call(
             f"luxport.{name}",
-            [here.code(node) for node in expect_positional(given, 1)],
+            [here.write(node) for node in expect_positional(given, 1)],
             read_options(here, given, **known),
         )
 
@@ -264,7 +266,10 @@ def _build_embedding(here: Scope, given: Arguments) -> Code:
 
 
 def _build_upsample(here: Scope, given: Arguments) -> Code:
-    positional, options = [], read_options(here, given, scale=("scale", here.spatial), size=("size", here.spatial))
+    positional, options = (
+        [],
+        read_options(here, given, scale=("scale", here.write_sizes), size=("size", here.write_sizes)),
+    )
     for node in given.positional:
         if node.type == "quote_expression":
             mode = read_text(node)[1:]
@@ -272,16 +277,16 @@ def _build_upsample(here: Scope, given: Arguments) -> Code:
                 raise Unported(f"no mode {mode}")
             options["mode"] = Code(repr(mode))
         else:
-            positional.append(here.spatial(node))
+            positional.append(here.write_sizes(node))
     return call("luxport.Upsample", positional, options)
 
 
-def _reshape(here: Scope, given: Arguments) -> Code:
-    given.only("name")
+def _build_reshape(here: Scope, given: Arguments) -> Code:
+    given.expect_keywords("name")
     (shape,) = expect_positional(given, 1)
     if shape.type != "tuple_expression":
-        return call("luxport.ReshapeLayer", [here.spatial(shape)])
-    sizes = [Code("-1", "number") if read_text(size) == ":" else here.code(size) for size in list_parts(shape)]
+        return call("luxport.ReshapeLayer", [here.write_sizes(shape)])
+    sizes = [Code("-1", "number") if read_text(size) == ":" else here.write(size) for size in list_parts(shape)]
     return call("luxport.ReshapeLayer", [group("(", sizes[::-1], ")", "sizes")])
 
 
@@ -293,7 +298,7 @@ def _build_attention(here: Scope, given: Arguments) -> Code:
     options = read_options(here, given, "nheads", "is_causal", attention_dropout_probability=probability, use_bias=BIAS)
     if here.source.dialect == "flux":
         options.setdefault("nheads", Code("8", "number"))
-    sizes = read_pair(here, dims) if is_pair(dims) else [here.code(dims)]
+    sizes = read_pair(here, dims) if is_pair(dims) else [here.write(dims)]
     if len(sizes) == 2 or (len(sizes) == 1 and sizes[0].kind not in ("number", "unknown")):
         raise Unported("in => qkv => out, or one size, expected")
     return call("luxport.MultiHeadAttention", sizes, options)
@@ -311,7 +316,7 @@ LAYERS: Mapping[str, Builder] = {
     "BatchNorm": _make_norm("BatchNorm", 1),
     "Bilinear": _build_bilinear,
     "Dense": _build_dense,
-    "Diagonal": _scale("Diagonal"),
+    "Diagonal": _make_scale("Diagonal"),
     "Embedding": _build_embedding,
     "EmbeddingBag": _build_embedding_bag,
     "FlattenLayer": _make_plain("FlattenLayer", 0, "N"),
@@ -322,11 +327,11 @@ LAYERS: Mapping[str, Builder] = {
     "MultiHeadAttention": _build_attention,
     "PixelShuffle": _make_plain("PixelShuffle", 1),
     "RMSNorm": _build_rms_norm,
-    "ReshapeLayer": _reshape,
+    "ReshapeLayer": _build_reshape,
     "RotaryPositionalEmbedding": _make_plain(
         "RotaryPositionalEmbedding", 1, *("max_sequence_length", "base", "low_memory_variant")
     ),
-    "Scale": _scale("Scale"),
+    "Scale": _make_scale("Scale"),
     "SinusoidalPositionalEmbedding": _make_plain(
         "SinusoidalPositionalEmbedding", 1, *("min_freq", "max_freq", "scale", "full_turns")
     ),

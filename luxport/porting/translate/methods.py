@@ -56,8 +56,8 @@ _KINDS = {
 }
 """What `is_a` of the helpers knows, by names of Julia's types; numbers are those of an array's axes."""
 
-_ABOVE = {kind: "layer" for kind in map(str, _KINDS.values()) if kind.startswith("luxport.")}
-_ABOVE |= {"whole": "number", "fraction": "number", "flag": "number", "vector or matrix": "array"}
+_SUPERTYPES = {kind: "layer" for kind in map(str, _KINDS.values()) if kind.startswith("luxport.")}
+_SUPERTYPES |= {"whole": "number", "fraction": "number", "flag": "number", "vector or matrix": "array"}
 
 
 def find_methods(statements: Sequence[Node], structs: Mapping[str, Struct]) -> dict[str, list[Method]]:
@@ -100,7 +100,7 @@ def choose_method(name: str, methods: Sequence[Method], given: Arguments) -> str
         return name_in_python(name)
     if given.splats or any(node.type == "splat_expression" for node in given.positional):
         raise Unported(f"which method of {name} this is")
-    fitting = [entry for entry in methods if entry.takes(given)]
+    fitting = [entry for entry in methods if entry.can_take(given)]
     if len(fitting) != 1:
         raise Unported(f"which method of {name} this is")
     return fitting[0].python
@@ -196,24 +196,24 @@ def _compare(a: Method, b: Method) -> int | None:
     if least > most:
         return 0
     pairs = list(zip(_list_kinds(a), _list_kinds(b), strict=False))[: min(most, ANY_NUMBER)]
-    if any(_is_apart(one, other) for one, other in pairs[:least]):
+    if any(_is_disjoint(one, other) for one, other in pairs[:least]):
         return 0
     declared = zip(a.declared, b.declared, strict=False)
     if any(one == other and first != second for (one, other), (first, second) in zip(pairs, declared, strict=False)):
         return None  # two types of Julia's, Float32 and Float64 say, that are one here
-    if all(one == other or _is_below(one, other) for one, other in pairs):
+    if all(one == other or _is_subtype(one, other) for one, other in pairs):
         if all(one == other for one, other in pairs):  # any number of arguments is less special than so many
             return -1 if a.most < b.most else 1  # and of two alike the later one counts
         return -1
-    return 1 if all(one == other or _is_below(other, one) for one, other in pairs) else None
+    return 1 if all(one == other or _is_subtype(other, one) for one, other in pairs) else None
 
 
-def _is_below(one: str | int | None, other: str | int | None) -> bool:
+def _is_subtype(one: str | int | None, other: str | int | None) -> bool:
     """Whether all that is of one kind is of the other too."""
     if isinstance(one, int):
         return other in ("any", "array") or (one <= 2 and other == "vector or matrix")
-    return other == "any" or _ABOVE.get(str(one)) == other
+    return other == "any" or _SUPERTYPES.get(str(one)) == other
 
 
-def _is_apart(one: str | int | None, other: str | int | None) -> bool:
-    return one != other and not _is_below(one, other) and not _is_below(other, one)
+def _is_disjoint(one: str | int | None, other: str | int | None) -> bool:
+    return one != other and not _is_subtype(one, other) and not _is_subtype(other, one)

@@ -13,7 +13,7 @@ from luxport.porting.translate.definitions import define
 from luxport.porting.translate.elementwise import find_functions_of_elements
 from luxport.porting.translate.expressions import READERS
 from luxport.porting.translate.helpers import HELPERS
-from luxport.porting.translate.importing import find_held_back
+from luxport.porting.translate.importing import find_deferred
 from luxport.porting.translate.layers import LAYERS
 from luxport.porting.translate.methods import choose_by_types, find_methods, write_chooser
 from luxport.porting.translate.output import Hole, Output, Piece
@@ -22,14 +22,14 @@ from luxport.porting.translate.own_inputs import DrawnInputs, list_inputs
 from luxport.porting.translate.parse import count_line, parse, write_one_line
 from luxport.porting.translate.scope import Scope, Source, Table
 from luxport.porting.translate.statements import write_block
-from luxport.porting.translate.structs import find_structs, place_of
+from luxport.porting.translate.structs import find_span, find_structs
 from luxport.porting.translate.top_level import find_changed_in_place, leave_out, write_top_level
 from luxport.porting.translate.wrappers import WRAPPERS
 from luxport.porting.translate.writing import write_remark
 
 if TYPE_CHECKING:
     from tree_sitter import Node
-from luxport.porting.translate.headers import announce, find_packages, find_types, write_header
+from luxport.porting.translate.headers import declare_functions, find_packages, find_types, write_header
 
 __all__ = ["Translation", "translate"]
 
@@ -122,7 +122,7 @@ def _translate(source: str, flux: tuple[int, int] | None) -> Translation:
         flux=flux,
         structs=structs,
         owners={
-            place_of(node): struct
+            find_span(node): struct
             for struct in structs.values()
             for node in (struct.node, *struct.forwards, *struct.parameters, *struct.states, *struct.marks)
         },
@@ -132,14 +132,14 @@ def _translate(source: str, flux: tuple[int, int] | None) -> Translation:
         filled=filled,
         of_elements=find_functions_of_elements(root, statements, LAYERS.keys() - CONTAINERS.keys() - WRAPPERS.keys()),
     )
-    here = announce(Scope(source_of_all, Output(10_000 + 100 * size)), statements)
+    here = declare_functions(Scope(source_of_all, Output(10_000 + 100 * size)), statements)
     written: list[tuple[Node, Piece]] = []
     for node in statements:
         here = write_top_level(replace(here, piece=Piece()), node)
         written.append((node, here.piece))
     _drop_choosers(here, written)
     trees = _check_parts(here, written)
-    _hold_back(here.output.helpers, written, trees)
+    _defer_parts(here.output.helpers, written, trees)
     python = _write_module(_join_chunks(written), here.output.helpers)
     holes = tuple(hole for _, piece in written for hole in piece.holes)
     python = write_header(holes) + python
@@ -215,10 +215,10 @@ def _parse(piece: Piece) -> ast.Module | None:
     return parse_python("\n".join(["", "", *piece.lines]))
 
 
-def _hold_back(helpers: set[str], written: list[tuple[Node, Piece]], trees: list[list[ast.stmt]]) -> None:
+def _defer_parts(helpers: set[str], written: list[tuple[Node, Piece]], trees: list[list[ast.stmt]]) -> None:
     """Put what an import may not execute under a condition; why is a hole, if the statement has none."""
     code = "\n".join(HELPERS[name] for name in sorted(helpers))
-    held = find_held_back(trees, ast.parse(code).body)
+    held = find_deferred(trees, ast.parse(code).body)
     for place, why in held.items():
         node, piece = written[place]
         if why and not piece.holes:

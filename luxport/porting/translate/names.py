@@ -17,7 +17,7 @@ class Names(Mapping[str, T]):
     in few of them, and is copied few times while names are added one by one.
 
     >>> names = Names({"a": 1})
-    >>> more = names.adding({"b": 2})
+    >>> more = names.with_values({"b": 2})
     >>> dict(names), dict(more)
     ({'a': 1}, {'a': 1, 'b': 2})
     """
@@ -27,7 +27,7 @@ class Names(Mapping[str, T]):
     def __init__(self, first: Mapping[str, T] | None = None) -> None:
         self._dicts: tuple[dict[str, T | None], ...] = ({**first},) if first else ()
 
-    def adding(self, more: Mapping[str, T | None]) -> Names[T]:
+    def with_values(self, more: Mapping[str, T | None]) -> Names[T]:
         """Return these names and more, or the same ones with other values; None takes a name away."""
         if not more:
             return self
@@ -38,9 +38,9 @@ class Names(Mapping[str, T]):
         found._dicts = (*before, last)
         return found
 
-    def as_in(self, other: Mapping[str, T], names: Iterable[str]) -> Names[T]:
+    def with_values_of(self, other: Mapping[str, T], names: Iterable[str]) -> Names[T]:
         """Return these names, but some of them as they are in another mapping, or not at all."""
-        return self.adding({name: other.get(name) for name in names})
+        return self.with_values({name: other.get(name) for name in names})
 
     def __getitem__(self, name: str) -> T:
         for names in reversed(self._dicts):

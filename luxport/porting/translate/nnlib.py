@@ -17,13 +17,13 @@ __all__ = ["NNLIB", "NNLIB_NAMES"]
 
 
 def _write_array(here: Scope, node: Node) -> Code:
-    x = here.code(node)
+    x = here.write(node)
     if here.mode == "build" or x.kind not in ("array", "bound", "unknown"):
         raise Unported("an operation on what may be no array")
     return x
 
 
-def _pad(name: str, every: bool) -> Builder:
+def _make_pad(name: str, every: bool) -> Builder:
     """``pad_zeros(x, (1, 1, 2, 2); dims = [1, 2])``, and with one number for all sides.
 
     Args:
@@ -32,7 +32,7 @@ def _pad(name: str, every: bool) -> Builder:
     """
 
     def build(here: Scope, given: Arguments) -> Code:
-        given.only("dims")
+        given.expect_keywords("dims")
         array, pad, *value = expect_positional(given, 2, 3 if name == "pad_constant" else 2)
         options: dict[str, Code] = {}
         dims = _read_dims(given.named["dims"]) if "dims" in given.named else None
@@ -42,11 +42,11 @@ def _pad(name: str, every: bool) -> Builder:
                 raise Unported("a padding of some axes without dims")
             dims = list(range(1, count + 1)) if dims is None else dims
         else:
-            options["padding"] = here.code(pad)
+            options["padding"] = here.write(pad)
             if options["padding"].kind != "number":
                 raise Unported("a padding that is not in place")
         if value:
-            options["value"] = here.code(value[0])
+            options["value"] = here.write(value[0])
         if dims is not None:
             options["axes"] = group("(", [Code(str(-dim)) for dim in reversed(dims)], ")", "sizes")
         return call(f"luxport.ops.{name}", [_write_array(here, array)], options, "array")
@@ -66,7 +66,7 @@ def _read_dims(node: Node) -> list[int]:
 
 def _read_sides(here: Scope, pad: Node, axes: int | None) -> tuple[Code, int]:
     """Return what stands before and behind each axis, ours first, and for how many axes."""
-    entries = [here.code(entry) for entry in list_parts(pad)]
+    entries = [here.write(entry) for entry in list_parts(pad)]
     if any(entry.kind != "number" for entry in entries):
         raise Unported("a padding that is not in place")
     if axes is not None and len(entries) == axes:
@@ -77,7 +77,7 @@ def _read_sides(here: Scope, pad: Node, axes: int | None) -> tuple[Code, int]:
 
 
 def _build_glu(here: Scope, given: Arguments) -> Code:
-    given.only()
+    given.expect_keywords()
     array, *dim = expect_positional(given, 1, 2)
     return call(
         "luxport.ops.glu", [_write_array(here, array)], {"axis": Code(read_axis(dim[0]))} if dim else {}, "array"
@@ -85,34 +85,34 @@ def _build_glu(here: Scope, given: Arguments) -> Code:
 
 
 def _build_pixel_shuffle(here: Scope, given: Arguments) -> Code:
-    given.only()
+    given.expect_keywords()
     array, factor = expect_positional(given, 2)
-    return call("luxport.ops.pixel_shuffle", [_write_array(here, array)], {"factor": here.code(factor)}, "array")
+    return call("luxport.ops.pixel_shuffle", [_write_array(here, array)], {"factor": here.write(factor)}, "array")
 
 
 def _make_upsample(name: str) -> Builder:
     def build(here: Scope, given: Arguments) -> Code:
-        given.only("size")
+        given.expect_keywords("size")
         array, *scale = expect_positional(given, 1, 2)
         sizes = {"scale": scale[0]} if scale else given.named
         if len(sizes) != 1 or (scale and given.named):
             raise Unported("a scale or a size expected")
-        options = {key: here.spatial(node) for key, node in sizes.items()}
+        options = {key: here.write_sizes(node) for key, node in sizes.items()}
         return call(f"luxport.ops.{name}", [_write_array(here, array)], options, "array")
 
     return build
 
 
-def _gather(here: Scope, given: Arguments) -> Code:
+def _build_gather(here: Scope, given: Arguments) -> Code:
     """``gather(x, i)``; indices are data, which count from 0 here."""
-    given.only()
+    given.expect_keywords()
     array, indices = expect_positional(given, 2)
     return call("luxport.ops.gather", [_write_array(here, array), _write_array(here, indices)], None, "array")
 
 
-def _scatter(here: Scope, given: Arguments) -> Code:
+def _build_scatter(here: Scope, given: Arguments) -> Code:
     """``scatter(+, x, i; dstsize = n)``."""
-    given.only("dstsize")
+    given.expect_keywords("dstsize")
     op, array, indices = expect_positional(given, 3)
     name = read_text(op)
     if name not in _REDUCTIONS:
@@ -120,7 +120,7 @@ def _scatter(here: Scope, given: Arguments) -> Code:
     options = {"op": Code(repr(name))}
     if "dstsize" in given.named:
         size = given.named["dstsize"]
-        options["size"] = here.code(list_parts(size)[-1] if size.type == "tuple_expression" else size)
+        options["size"] = here.write(list_parts(size)[-1] if size.type == "tuple_expression" else size)
         if options["size"].kind not in ("bound", "number", "unknown"):
             raise Unported("a size that is not in place")
     return call("luxport.ops.scatter", [_write_array(here, array), _write_array(here, indices)], options, "array")
@@ -130,16 +130,16 @@ _REDUCTIONS = ("+", "-", "*", "/", "max", "min", "mean")
 
 
 NNLIB: Mapping[str, Builder] = {
-    "gather": _gather,
+    "gather": _build_gather,
     "glu": _build_glu,
-    "pad_circular": _pad("pad_circular", False),
-    "pad_constant": _pad("pad_constant", True),
-    "pad_reflect": _pad("pad_reflect", False),
-    "pad_repeat": _pad("pad_edge", False),
-    "pad_symmetric": _pad("pad_symmetric", False),
-    "pad_zeros": _pad("pad_zeros", True),
+    "pad_circular": _make_pad("pad_circular", False),
+    "pad_constant": _make_pad("pad_constant", True),
+    "pad_reflect": _make_pad("pad_reflect", False),
+    "pad_repeat": _make_pad("pad_edge", False),
+    "pad_symmetric": _make_pad("pad_symmetric", False),
+    "pad_zeros": _make_pad("pad_zeros", True),
     "pixel_shuffle": _build_pixel_shuffle,
-    "scatter": _scatter,
+    "scatter": _build_scatter,
     "upsample_bilinear": _make_upsample("upsample_bilinear"),
     "upsample_nearest": _make_upsample("upsample_nearest"),
     "upsample_trilinear": _make_upsample("upsample_trilinear"),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from luxport.porting.translate.options import expect_positional, read_only_argument
 from luxport.porting.translate.parse import Arguments, Unported, read_arguments, read_last_name, read_text
-from luxport.porting.translate.scope import Builder, Scope, makes_layers
+from luxport.porting.translate.scope import Builder, Scope, can_make_layers
 from luxport.porting.translate.writing import Code, call, write_operand
 
 __all__ = ["NUMBERS", "PIPED", "build_if_else", "call_on_numbers", "make_rounding", "write_truncated"]
@@ -15,21 +15,21 @@ __all__ = ["NUMBERS", "PIPED", "build_if_else", "call_on_numbers", "make_roundin
 
 def write_truncated(here: Scope, symbol: str, a: Code, b: Code) -> Code:
     """``÷`` and ``%``, which round toward zero, as Python's do for numbers that are not negative."""
-    if _is_positive(a) and _is_positive(b):
+    if _is_nonnegative(a) and _is_nonnegative(b):
         return Code(f"{write_operand(a)} {'//' if symbol == '÷' else '%'} {write_operand(b)}", "number", True)
-    return here.helper("quotient" if symbol == "÷" else "remainder", [a, b]).of_kind("number")
+    return here.call_helper("quotient" if symbol == "÷" else "remainder", [a, b]).with_kind("number")
 
 
-def _is_positive(code: Code) -> bool:
+def _is_nonnegative(code: Code) -> bool:
     return re.fullmatch(r"(\d+(?!\w)|\w+\.shape\[-?\d+\]|len\(\w+\)|[ ()+*]|//)+", code.text) is not None
 
 
-def _divide(name: str) -> Builder:
+def _make_division(name: str) -> Builder:
     """``div``, ``rem``, ``mod``, ``fld`` and ``cld`` of two numbers, which differ where one is negative."""
 
     def build(here: Scope, given: Arguments) -> Code:
-        given.only()
-        a, b = [here.code(node) for node in expect_positional(given, 2)]
+        given.expect_keywords()
+        a, b = [here.write(node) for node in expect_positional(given, 2)]
         kinds = {a.kind, b.kind} | ({"unknown"} if here.mode == "build" else set())
         if not kinds <= {"number", "unknown"} or (here.mode != "build" and kinds != {"number"}):
             raise Unported(f"{name} of what may be no number")
@@ -68,8 +68,8 @@ def _make_math(name: str) -> Builder:
     """``gcd``, ``lcm`` and ``isqrt`` of whole numbers."""
 
     def build(here: Scope, given: Arguments) -> Code:
-        given.only()
-        values = [here.code(node) for node in expect_positional(given, 1 if name == "isqrt" else 2)]
+        given.expect_keywords()
+        values = [here.write(node) for node in expect_positional(given, 1 if name == "isqrt" else 2)]
         if not {value.kind for value in values} <= {"number", "unknown"} or here.mode != "build":
             raise Unported(f"{name} of what may be no number")
         return call(f"math.{name}", values, None, "number")
@@ -81,9 +81,9 @@ def make_rounding(name: str) -> Builder:
     """Return what reads ``floor(Int, x)``, by Python's name of it."""
 
     def build(here: Scope, given: Arguments) -> Code:
-        given.only()
+        given.expect_keywords()
         kind, number = expect_positional(given, 2)
-        x = here.code(number)
+        x = here.write(number)
         if read_text(kind) not in ("Int", "Int64") or x.kind not in ("number", "unknown"):
             raise Unported("rounding of anything but numbers to whole ones")
         return Code(f"{name}({x.text})", "number")
@@ -105,7 +105,7 @@ def _build_nearest(here: Scope, given: Arguments) -> Code:
     return call("round", [x], None, "number")
 
 
-def _convert(here: Scope, given: Arguments) -> Code:
+def _build_convert(here: Scope, given: Arguments) -> Code:
     """``convert(Int, x)``."""
     kind, number = expect_positional(given, 2)
     if read_text(kind) not in ("Int", "Int64"):
@@ -113,20 +113,20 @@ def _convert(here: Scope, given: Arguments) -> Code:
     return _build_integer(here, Arguments([number], given.named, given.splats, given.block))
 
 
-def _write_mod1(here: Scope, given: Arguments) -> Code:
+def _build_mod1(here: Scope, given: Arguments) -> Code:
     """``mod1(a, b)``, which is from 1 to b."""
-    given.only()
-    a, b = [here.code(node) for node in expect_positional(given, 2)]
+    given.expect_keywords()
+    a, b = [here.write(node) for node in expect_positional(given, 2)]
     if not {a.kind, b.kind} <= {"number", "unknown"} or here.mode != "build":
         raise Unported("mod1 of what may be no number")
     return Code(f"({write_operand(a)} - 1) % {write_operand(b)} + 1", "number", True)
 
 
-def _fold(here: Scope, given: Arguments) -> Code:
+def _build_fold(here: Scope, given: Arguments) -> Code:
     """``reduce(*, sizes)``."""
-    given.only("init")
+    given.expect_keywords("init")
     function, sizes = expect_positional(given, 2)
-    x, start = here.code(sizes), given.named.get("init")
+    x, start = here.write(sizes), given.named.get("init")
     if read_text(function) not in _FOLDS or x.kind != "sizes":
         raise Unported("a fold of anything but numbers by + or *")
     name, neutral = _FOLDS[read_text(function)]
@@ -159,30 +159,30 @@ def _build_product(here: Scope, given: Arguments) -> Code:
 def _build_length(here: Scope, given: Arguments) -> Code:
     x = read_only_argument(here, given)
     if x.kind not in ("sizes", "layers") and here.mode != "build":
-        return Code(here.helper("entries_in", [x]).text, "number")
+        return Code(here.call_helper("entries_in", [x]).text, "number")
     return Code(f"len({x.text})", "number")
 
 
-def _is_empty(here: Scope, given: Arguments) -> Code:
+def _build_is_empty(here: Scope, given: Arguments) -> Code:
     x = read_only_argument(here, given)
     if x.kind not in ("sizes", "layers", "several", "keywords"):
         raise Unported("whether an array has entries")
     return Code(f"len({x.text}) == 0", "flag", True)
 
 
-def _is_nothing(here: Scope, given: Arguments) -> Code:
+def _build_is_nothing(here: Scope, given: Arguments) -> Code:
     return Code(f"{write_operand(read_only_argument(here, given))} is None", "flag", True)
 
 
 def build_if_else(here: Scope, given: Arguments) -> Code:
     """``ifelse(condition, a, b)`` where layers are made."""
-    given.only()
+    given.expect_keywords()
     condition, yes, no = expect_positional(given, 3)
     if here.mode != "build":
         raise Unported("ifelse without a dot is no function of arrays")
-    layers = any(makes_layers(here, value) or read_last_name(value) == "flatten" for value in (yes, no))
-    read = here.layer_or_number if layers else here.code
-    asked, values = here.condition(condition), [read(value) for value in (yes, no)]
+    layers = any(can_make_layers(here, value) or read_last_name(value) == "flatten" for value in (yes, no))
+    read = here.write_layer_or_number if layers else here.write
+    asked, values = here.write_condition(condition), [read(value) for value in (yes, no)]
     kind = values[0].kind if values[0].kind == values[1].kind else "unknown"
     return Code(f"{write_operand(values[0])} if {write_operand(asked)} else {write_operand(values[1])}", kind, True)
 
@@ -193,7 +193,7 @@ def _make_list_builder(name: str) -> Builder:
     def build(here: Scope, given: Arguments) -> Code:
         inner = given.positional[0] if len(given.positional) == 1 else None
         if inner is not None and read_last_name(inner.named_children[0] if inner.named_children else inner) == "zip":
-            sequences = [here.code(node) for node in read_arguments(inner).positional]
+            sequences = [here.write(node) for node in read_arguments(inner).positional]
             if here.mode == "build" and "zip" not in here.kinds:  # pairs of what lists hold
                 return Code(f"[*zip({', '.join(entry.text for entry in sequences)})]", "layers")
         x = read_only_argument(here, given)
@@ -205,22 +205,22 @@ def _make_list_builder(name: str) -> Builder:
 
 
 NUMBERS: Mapping[str, Builder] = {
-    **{name: _divide(name) for name in ("cld", "div", "fld", "mod", "rem")},
+    **{name: _make_division(name) for name in ("cld", "div", "fld", "mod", "rem")},
     "Int": _build_integer,
     "Int64": _build_integer,
     "Tuple": _make_list_builder("Tuple"),
     "collect": _make_list_builder("collect"),
-    "convert": _convert,
-    "foldl": _fold,
-    "isempty": _is_empty,
+    "convert": _build_convert,
+    "foldl": _build_fold,
+    "isempty": _build_is_empty,
     **{name: _make_math(name) for name in ("gcd", "isqrt", "lcm")},
     "iseven": _make_parity("=="),
-    "isnothing": _is_nothing,
+    "isnothing": _build_is_nothing,
     "isodd": _make_parity("!="),
     "length": _build_length,
-    "mod1": _write_mod1,
+    "mod1": _build_mod1,
     "prod": _build_product,
-    "reduce": _fold,
+    "reduce": _build_fold,
     "round": _build_nearest,
 }
 """What reads each, by its name in Julia."""

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["write_binary", "write_operator_call", "write_unary"]
 
-_SAME = {"+": "+", "-": "-", "÷": "//", "fld": "//", "%": "%", "^": "**", "/": "/"}
-_EACH = {".+": "+", ".-": "-", ".*": "*", ".÷": "//", ".%": "%"}
+_SIGNS = {"+": "+", "-": "-", "÷": "//", "fld": "//", "%": "%", "^": "**", "/": "/"}
+_DOTTED = {".+": "+", ".-": "-", ".*": "*", ".÷": "//", ".%": "%"}
 _FUNCTIONS = {".+": "operator.add", ".-": "operator.sub", ".*": "operator.mul"}
 
 
@@ -52,17 +52,19 @@ def _write_powers(here: Scope, node: Node) -> Code:
         operands.append(right)
         symbols.append(read_text(operator))
     operands.append(node)
-    result = here.code(operands[0])
+    result = here.write(operands[0])
     for base, symbol in zip(operands[1:], symbols, strict=True):
         sign, inner = _read_sign(base)
         if sign:  # -(a)^2 is -(a^2)
-            power = _join(here, symbol, here.code(inner), result)
+            power = _write_arithmetic(here, symbol, here.write(inner), result)
             result = Code(f"{sign}{write_operand(power)}", power.kind, True)
         elif base.type == "juxtaposition_expression":
             factor, inner = base.named_children
-            result = _join(here, "*", here.code(factor), _join(here, symbol, here.code(inner), result))
+            result = _write_arithmetic(
+                here, "*", here.write(factor), _write_arithmetic(here, symbol, here.write(inner), result)
+            )
         else:
-            result = _join(here, symbol, here.code(base), result)
+            result = _write_arithmetic(here, symbol, here.write(base), result)
     return result
 
 
@@ -81,13 +83,13 @@ def write_operator_call(here: Scope, node: Node) -> Code:
     Raises: Unported
     """
     symbol, given = read_text(node.named_children[0]), read_arguments(node)
-    given.only()
+    given.expect_keywords()
     if symbol in ("√", ".√") and len(given.positional) == 1:
         return _write_root(here, node, symbol, given.positional[0])
-    values = [here.code(value) for value in given.positional]
+    values = [here.write(value) for value in given.positional]
     if symbol in ("+", "*") and here.mode != "build" and any(value.text.startswith("*") for value in values):
         if symbol == "+":
-            return here.helper("add", values)
+            return here.call_helper("add", values)
         raise Unported("a product of what may be matrices")
     if not values or any(value.text.startswith("*") for value in values):
         raise Unported(f"{symbol} of a splat")
@@ -97,7 +99,7 @@ def write_operator_call(here: Scope, node: Node) -> Code:
         raise Unported(f"the operator {symbol} of {len(values)} arguments")
     result = values[0]
     for value in values[1:]:
-        result = _combine(here, symbol, result, value)
+        result = _write_operator(here, symbol, result, value)
     return result
 
 
@@ -109,9 +111,9 @@ def write_binary(here: Scope, node: Node) -> Code:
     if symbol == "|>":
         return _write_pipe(here, left, right)
     if symbol == "∘" and here.mode == "build":
-        return group("luxport.Chain(", [here.layer(right), here.layer(left)], ")", "layer")
+        return group("luxport.Chain(", [here.write_layer(right), here.write_layer(left)], ")", "layer")
     if symbol == "=>" and here.mode == "build":
-        ends = [here.code(left), here.code(right)]
+        ends = [here.write(left), here.write(right)]
         if any(end.kind not in ("number", "unknown") for end in ends):
             raise Unported("a pair of other than numbers")
         return group("(", ends, ")", "pair")
@@ -123,31 +125,36 @@ def write_binary(here: Scope, node: Node) -> Code:
             return drawn
     if symbol.removeprefix(".") in COMPARISONS and is_compared(left):
         return write_chain(here, node)
-    a = here.code(left)
+    a = here.write(left)
     if symbol in ("in", "∈", "∉") and here.mode == "build":
-        several = here.code(right)
+        several = here.write(right)
         if several.kind not in ("sizes", "unknown"):
             raise Unported("whether a value is in something that is no list of numbers")
         return Code(f"{write_operand(a)} {'not in' if symbol == '∉' else 'in'} {write_operand(several)}", "flag", True)
     if symbol in ("<<", ">>") and here.mode == "build":  # where the count is negative comes no whole number
-        return _join(here, "*" if symbol == "<<" else "fld", a, _join(here, "^", Code("2", "number"), here.code(right)))
-    return _combine(here, symbol, a, here.code(right))
+        return _write_arithmetic(
+            here,
+            "*" if symbol == "<<" else "fld",
+            a,
+            _write_arithmetic(here, "^", Code("2", "number"), here.write(right)),
+        )
+    return _write_operator(here, symbol, a, here.write(right))
 
 
-def _combine(here: Scope, symbol: str, a: Code, b: Code) -> Code:
+def _write_operator(here: Scope, symbol: str, a: Code, b: Code) -> Code:
     if symbol.removeprefix(".") == "⊠":
         return Code(f"{write_operand(b)} @ {write_operand(a)}", "array", True)
     if symbol.removeprefix(".") in COMPARISONS:
         return compare(here, symbol, a, b)
     if symbol in LOGIC:
         return join_conditions(here, symbol, a, b)
-    return _join(here, symbol, a, b)
+    return _write_arithmetic(here, symbol, a, b)
 
 
-def _join(here: Scope, symbol: str, a: Code, b: Code) -> Code:
+def _write_arithmetic(here: Scope, symbol: str, a: Code, b: Code) -> Code:
     """Return an operator of numbers or arrays."""
     kinds = {a.kind, b.kind}
-    if symbol in _EACH and here.mode == "build" and kinds <= {"sizes", "number", "unknown"} and kinds != {"number"}:
+    if symbol in _DOTTED and here.mode == "build" and kinds <= {"sizes", "number", "unknown"} and kinds != {"number"}:
         return _write_for_each(here, symbol, a, b)
     if {a.kind, b.kind} & {
         "drawn",
@@ -166,7 +173,7 @@ def _join(here: Scope, symbol: str, a: Code, b: Code) -> Code:
     }:
         raise Unported(f"{symbol} of something that is neither number nor array")
     dotted = symbol.startswith(".") or here.mode == "scalar"
-    sign = {**_SAME, "*": "*", "×": "*"}.get(symbol.removeprefix("."))
+    sign = {**_SIGNS, "*": "*", "×": "*"}.get(symbol.removeprefix("."))
     if sign is None:
         raise Unported(f"the operator {symbol}")
     if a.is_mask or b.is_mask:
@@ -174,7 +181,7 @@ def _join(here: Scope, symbol: str, a: Code, b: Code) -> Code:
     numbers = [side.kind == "number" or here.mode == "build" for side in (a, b)]
     kind = "number" if all(numbers) else "array"
     if symbol == "*" and not dotted and not any(numbers):
-        return here.helper("product", [a, b])
+        return here.call_helper("product", [a, b])
     if symbol in ("^", "÷", "%") and not dotted and not all(numbers):
         raise Unported(f"{symbol} of what may be a matrix")
     if symbol == "/" and not dotted and not numbers[1]:
@@ -195,8 +202,8 @@ def _count_booleans(here: Scope, sign: str, a: Code, b: Code) -> tuple[Code, Cod
     if a.is_mask and b.is_mask:
         raise Unported(f"{sign} of what is true or false on either side")
     if a.is_mask:
-        return here.helper("as_numbers", [a, b]), b
-    return a, here.helper("as_numbers", [b, a])
+        return here.call_helper("as_numbers", [a, b]), b
+    return a, here.call_helper("as_numbers", [b, a])
 
 
 def _write_for_each(here: Scope, symbol: str, a: Code, b: Code) -> Code:
@@ -206,13 +213,13 @@ def _write_for_each(here: Scope, symbol: str, a: Code, b: Code) -> Code:
         inner = (
             write_truncated(here, symbol[1:], Code("size"), b).text
             if whole
-            else f"size {_EACH[symbol]} {write_operand(b)}"
+            else f"size {_DOTTED[symbol]} {write_operand(b)}"
         )
         return Code(f"tuple([{inner} for size in {a.text}])", "sizes")
     whole = {".÷": "quotient", ".%": "remainder"}
-    function = here.helping(whole[symbol]) if symbol in whole else Code(_FUNCTIONS[symbol], "function")
+    function = here.name_helper(whole[symbol]) if symbol in whole else Code(_FUNCTIONS[symbol], "function")
     kind = "sizes" if "sizes" in (a.kind, b.kind) else "unknown"
-    return here.helper("elementwise", [function, a, b]).of_kind(kind)
+    return here.call_helper("elementwise", [function, a, b]).with_kind(kind)
 
 
 def _write_power(a: Code, b: Code) -> Code | None:
@@ -230,7 +237,7 @@ def write_unary(here: Scope, node: Node) -> Code:
     operator, inner = node.named_children
     if read_text(operator) in ("√", ".√"):
         return _write_root(here, node, read_text(operator), inner)
-    return _write_sign(here, read_text(operator), here.code(inner))
+    return _write_sign(here, read_text(operator), here.write(inner))
 
 
 def _write_root(here: Scope, node: Node, symbol: str, inner: Node) -> Code:
@@ -249,21 +256,21 @@ def _write_pipe(here: Scope, left: Node, right: Node) -> Code:
     """``x |> f``; what moves a model to a device leaves it what it is."""
     name = read_last_name(right)
     if name in ("cpu", "gpu", "f32") and name not in here.kinds or here.kinds.get(name) == "device":
-        return here.value(left)
+        return here.write_value(left)
     if right.type == "call_expression" and read_last_name(right.named_children[0]) in DEVICE_MAKERS:
-        return here.value(left)
+        return here.write_value(left)
     if right.type == "field_expression" and not name:
-        part = here.code(right)
+        part = here.write(right)
         if part.kind == "bound":
-            return call(part.text, [here.code(left)], None, "array")
+            return call(part.text, [here.write(left)], None, "array")
         if part.kind == "device":
-            return here.value(left)
+            return here.write_value(left)
     if right.type == "arrow_function_expression" and here.mode != "build":
-        return call(here.code(right).text, [here.code(left)], None, "array")
+        return call(here.write(right).text, [here.write(left)], None, "array")
     if name in here.kinds and here.kinds[name] in ("function", "builder", "bound"):
-        return call(here.name(name), [here.code(left)], None, "layer" if here.kinds[name] == "builder" else "array")
+        return call(here.spell(name), [here.write(left)], None, "layer" if here.kinds[name] == "builder" else "array")
     if name in ACTIVATIONS and name not in here.kinds and here.mode != "build":
-        return call(ACTIVATIONS[name], [here.code(left)], None, "array")
+        return call(ACTIVATIONS[name], [here.write(left)], None, "array")
     if name in PIPED and name not in here.kinds and here.mode == "build":
         return rewrite(here, left, f"{name}({read_text(left)})")
     if here.mode == "build" or right.type not in ("identifier", "field_expression", "index_expression"):

@@ -44,7 +44,7 @@ def is_pair(node: Node) -> bool:
 def read_pair(here: Scope, node: Node) -> list[Code]:
     """Return what ``a => b => c`` holds."""
     first, _, second = node.named_children
-    return [here.code(first), *(read_pair(here, second) if is_pair(second) else [here.code(second)])]
+    return [here.write(first), *(read_pair(here, second) if is_pair(second) else [here.write(second)])]
 
 
 def read_in_out(here: Scope, positional: list[Node], *, after_kernel: bool = False) -> tuple[list[Code], list[Node]]:
@@ -57,9 +57,9 @@ def read_in_out(here: Scope, positional: list[Node], *, after_kernel: bool = Fal
     elif positional and here.kinds.get(read_text(positional[0])) in (
         ("pair", "unknown") if after_kernel else ("pair",)
     ):
-        return [Code(f"*{here.name(read_text(positional[0]))}", "number")], positional[1:]
+        return [Code(f"*{here.spell(read_text(positional[0]))}", "number")], positional[1:]
     else:
-        sizes, rest = [here.code(node) for node in positional[:2]], positional[2:]
+        sizes, rest = [here.write(node) for node in positional[:2]], positional[2:]
     if len(sizes) != 2 or any(size.kind in ("array", "layer", "function", "flag") for size in sizes):
         raise Unported("the sizes are expected as in => out")
     return sizes, rest
@@ -69,7 +69,7 @@ def read_activations(here: Scope, rest: list[Node]) -> list[Code]:
     """Return the activation that follows sizes, if there is one."""
     if len(rest) > 1:
         raise Unported("more arguments than sizes and an activation")
-    return [here.activation(node) for node in rest if read_last_name(node) != "identity"]
+    return [here.write_activation(node) for node in rest if read_last_name(node) != "identity"]
 
 
 def read_options(
@@ -86,7 +86,7 @@ def read_options(
         theirs |= dict.fromkeys(names if isinstance(names, tuple) else (names,), (ours, read))
     options: dict[str, Code] = {}
     handed_on, given.splats = given.splats, []
-    given.only(*theirs, "name")
+    given.expect_keywords(*theirs, "name")
     for name, node in given.named.items():
         if name in theirs:
             ours, read = theirs[name]
@@ -96,8 +96,8 @@ def read_options(
         if len(handed_on) > 1 or here.kinds.get(read_text(inner)) != "keywords":
             raise Unported("keywords in a variable")
         here.output.helpers |= {"keywords", "padded", "spatial"}
-        listed = [Code(here.name(read_text(inner))), *([window] if window is not None else [])]
-        options["**"] = here.helper("keywords", listed)
+        listed = [Code(here.spell(read_text(inner))), *([window] if window is not None else [])]
+        options["**"] = here.call_helper("keywords", listed)
     return options
 
 
@@ -110,7 +110,7 @@ def _find_reader(here: Scope, ours: str) -> Callable[[Node], Code]:
     """Return what reads an option, by our name of it."""
     if ours.startswith("init_"):
         return functools.partial(write_initializer, here)
-    return here.flag if ours in _FLAGS else here.spatial if ours in _SPATIAL else here.code
+    return here.write_flag if ours in _FLAGS else here.write_sizes if ours in _SPATIAL else here.write
 
 
 def _is_random_state(here: Scope, node: Node) -> bool:
@@ -125,16 +125,16 @@ def write_initializer(here: Scope, node: Node) -> Code:
     if (made := read_initializer_call(here, node)) is not None:
         return made
     if node.type == "arrow_function_expression":
-        found = here.define(node, "array")
+        found = here.define_function(node, "array")
         if found.kind != "initializer":
             raise Unported("no initializer that is known here")
-        return found.of_kind("function")
+        return found.with_kind("function")
     name = read_last_name(node)
     if here.kinds.get(name) in ("initializer", "unknown") and here.mode == "build":
-        return Code(here.name(name), "function")
+        return Code(here.spell(name), "function")
     if name not in INITIALIZERS or name in here.kinds:
         raise Unported("no initializer that is known here")
-    return here.initial(name)
+    return here.name_initializer(name)
 
 
 def read_initializer_call(here: Scope, node: Node) -> Code | None:
@@ -150,8 +150,8 @@ def read_initializer_call(here: Scope, node: Node) -> Code | None:
             and set(given.named) <= known
             and not given.splats
         ):
-            options = {key: here.code(value) for key, value in given.named.items()}
-            plain = here.initial(name)
+            options = {key: here.write(value) for key, value in given.named.items()}
+            plain = here.name_initializer(name)
             return call(plain.text, [], options, "function") if options else plain
     return None
 
@@ -166,8 +166,8 @@ def expect_positional(given: Arguments, *counts: int) -> list[Node]:
 
 def read_only_argument(here: Scope, given: Arguments, *keywords: str) -> Code:
     """Return the one argument by position, beside which there may be these keywords."""
-    given.only(*keywords)
-    return here.code(expect_positional(given, 1)[0])
+    given.expect_keywords(*keywords)
+    return here.write(expect_positional(given, 1)[0])
 
 
 def read_axis(node: Node) -> str:

@@ -40,7 +40,7 @@ class Piece:
         """Return what `back_to` goes back to: what there is now."""
         return len(self.lines), len(self.holes)
 
-    def back_to(self, mark: tuple[int, int]) -> None:
+    def roll_back(self, mark: tuple[int, int]) -> None:
         """Take away what was added since."""
         lines, holes = mark
         del self.lines[lines:], self.holes[holes:]
@@ -68,18 +68,18 @@ class Output:
     _julia_of: dict[str, str] = field(default_factory=dict)
     _functions: int = 0
 
-    def python_name(self, plain: str, what: str, reserved: Sequence[str] | frozenset[str]) -> str:
+    def reserve_name(self, plain: str, what: str, reserved: Sequence[str] | frozenset[str]) -> str:
         """Return a name, or one that is longer, that nothing but `what` has."""
         while plain in reserved or self._julia_of.setdefault(plain, what) != what:
             plain += "_"
         return plain
 
-    def new_name(self, stem: str) -> str:
+    def make_name(self, stem: str) -> str:
         """Return a name for a function that has none in Julia."""
         self._functions += 1
         return f"{stem}_{self._functions}"
 
-    def count(self, work: int) -> None:
+    def count_work(self, work: int) -> None:
         """Count work, which could grow with pieces that are looked at again in each of many that are in one another.
 
         Raises: FileFormatError for more than the source's length can explain

@@ -79,7 +79,7 @@ def _find_calls(node: Node, variables: Mapping[str, Node]) -> Iterator[tuple[Nod
     inside = list(node.named_children)
     if (head := find_signature(node)) is not None:
         parameters, body = split_definition(node)
-        variables = {**variables, **_list_assigned(parameters), **_list_assigned(body)}
+        variables = {**variables, **_find_assigned(parameters), **_find_assigned(body)}
         inside = [
             child for child in inside if not (child.start_byte <= head.start_byte and child.end_byte >= head.end_byte)
         ]
@@ -89,7 +89,7 @@ def _find_calls(node: Node, variables: Mapping[str, Node]) -> Iterator[tuple[Nod
         yield from _find_calls(child, variables)
 
 
-def _list_assigned(nodes: list[Node]) -> dict[str, Node]:
+def _find_assigned(nodes: list[Node]) -> dict[str, Node]:
     """Return what is assigned to names in statements that follow each other, and the defaults of parameters."""
     found: dict[str, Node] = {}
     for node in nodes:
@@ -101,7 +101,7 @@ def _list_assigned(nodes: list[Node]) -> dict[str, Node]:
                 found.setdefault(read_text(left), right)
         elif node.type in ("block", "compound_statement", "let_statement"):
             found |= {
-                name: value for name, value in _list_assigned(list(node.named_children)).items() if name not in found
+                name: value for name, value in _find_assigned(list(node.named_children)).items() if name not in found
             }
     return found
 
@@ -109,16 +109,16 @@ def _list_assigned(nodes: list[Node]) -> dict[str, Node]:
 def _write_function(here: Scope, name: str, call: Node, variables: Mapping[str, Node]) -> str:
     """Return a function that makes what a call makes, nothing if not all is known that it needs."""
     try:
-        here.put(f"def {name}():")
-        inner = here.indented(depth=1)
-        needed = _find_needs(call, variables)
+        here.add_line(f"def {name}():")
+        inner = here.open_block(depth=1)
+        needed = _order_needed_variables(call, variables)
         if not here.source.changed.isdisjoint(needed):  # as they are later
             return ""
         for variable in needed:
-            value = inner.code(variables[variable])
-            inner.put_code(f"{inner.name(variable)} = ", value)
-            inner = inner.assigning({variable: value.kind})
-        inner.put_code("return ", inner.code(call))
+            value = inner.write(variables[variable])
+            inner.add_code(f"{inner.spell(variable)} = ", value)
+            inner = inner.bind_local({variable: value.kind})
+        inner.add_code("return ", inner.write(call))
     except FileFormatError:
         raise
     except (Unported, *UNUSUAL):
@@ -126,7 +126,7 @@ def _write_function(here: Scope, name: str, call: Node, variables: Mapping[str, 
     return "" if here.piece.holes else "\n".join(here.piece.lines)
 
 
-def _find_needs(call: Node, variables: Mapping[str, Node]) -> list[str]:
+def _order_needed_variables(call: Node, variables: Mapping[str, Node]) -> list[str]:
     """Return the variables that a call is computed of, those first that others are computed of."""
     order: list[str] = []
     pending, begun = [(name, False) for name in sorted(find_names(call) & variables.keys())], set[str]()

@@ -53,11 +53,13 @@ def list_inputs(root: Node) -> list[DrawnInputs]:
                 arrays.setdefault(read_text(node.named_children[0]), value)
         if node.type == "tuple_expression" and (size := _read_image(node)):
             found.setdefault(repr(size), size)
-    several = {repr(given): given for given in _find_given(root, arrays, numbers)}
+    several = {repr(given): given for given in _yield_call_inputs(root, arrays, numbers)}
     return [*list(several.values())[:_MOST], *list(found.values())[:_MOST]]
 
 
-def _find_given(root: Node, arrays: Mapping[str, DrawnInputs], numbers: Mapping[str, int]) -> Iterator[DrawnInputs]:
+def _yield_call_inputs(
+    root: Node, arrays: Mapping[str, DrawnInputs], numbers: Mapping[str, int]
+) -> Iterator[DrawnInputs]:
     """Yield what calls are given that take several arrays, or a tuple of them."""
     for node in walk_nodes(root):
         if node.type != "call_expression":
@@ -70,13 +72,13 @@ def _find_given(root: Node, arrays: Mapping[str, DrawnInputs], numbers: Mapping[
         known = [value for value in values if value is not None]
         if not known or len(known) < len(values):
             continue
-        if len(known) > 1 and read_last_name(node.named_children[0]) not in _OF_PAIRS:
+        if len(known) > 1 and read_last_name(node.named_children[0]) not in _NOT_MODELS:
             yield tuple(known)
         elif len(known) == 1 and not isinstance(known[0], Drawn):
             yield known[0]
 
 
-_OF_PAIRS = ("cat", "hcat", "vcat", "batched_mul", "mse", "crossentropy", "logitcrossentropy", "DataLoader", "zip")
+_NOT_MODELS = ("cat", "hcat", "vcat", "batched_mul", "mse", "crossentropy", "logitcrossentropy", "DataLoader", "zip")
 
 
 def _read_tree(node: Node, arrays: Mapping[str, DrawnInputs], numbers: Mapping[str, int]) -> DrawnInputs | None:
@@ -95,19 +97,19 @@ def _read_tree(node: Node, arrays: Mapping[str, DrawnInputs], numbers: Mapping[s
             return {k: v for k, v in named.items() if v is not None} if named and None not in named.values() else None
         entries = [_read_tree(entry, arrays, numbers) for entry in list_parts(node)]
         return tuple(entry for entry in entries if entry is not None) if entries and None not in entries else None
-    if node.type == "call_expression" and read_last_name(node.named_children[0]) in _PASSING:
+    if node.type == "call_expression" and read_last_name(node.named_children[0]) in _IDENTITIES:
         given = read_arguments(node).positional
         return _read_tree(given[0], arrays, numbers) if len(given) == 1 else None
     return _find_drawn(node, numbers)
 
 
-_PASSING = ("gpu", "cpu", "dev", "device", "f32", "f64", "cu", "CuArray", "Float32", "to_device")
+_IDENTITIES = ("gpu", "cpu", "dev", "device", "f32", "f64", "cu", "CuArray", "Float32", "to_device")
 
 
 def _find_drawn(node: Node, numbers: Mapping[str, int]) -> Drawn | None:
     if node.type != "call_expression" or (name := read_last_name(node.named_children[0])) not in _ARRAYS:
         return None
-    sizes = [read_text(value) for value in read_arguments(node).positional if read_text(value) not in _NO_SIZES]
+    sizes = [read_text(value) for value in read_arguments(node).positional if read_text(value) not in _NOT_SIZES]
     whole = False
     if sizes and re.fullmatch(r"\(?\d+:\w+\)?|Int\d*|UInt\d*", sizes[0]):
         sizes, whole = sizes[1:], True
@@ -120,7 +122,7 @@ def _find_drawn(node: Node, numbers: Mapping[str, int]) -> Drawn | None:
 
 
 _ARRAYS = ("ones", "ones32", "rand", "rand32", "randn", "randn32", "reshape", "zeros", "zeros32")
-_NO_SIZES = ("Float32", "Float64", "rng", "Random.default_rng()", "default_rng()", "Random.GLOBAL_RNG", "Xoshiro(0)")
+_NOT_SIZES = ("Float32", "Float64", "rng", "Random.default_rng()", "default_rng()", "Random.GLOBAL_RNG", "Xoshiro(0)")
 
 
 def _read_image(node: Node) -> Drawn | None:

@@ -26,7 +26,7 @@ from luxport.porting.translate.writing import Code, call, group, write_operand
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-__all__ = ["broadcast", "call_package_function", "write_keywords", "write_value"]
+__all__ = ["write_broadcast", "call_package_function", "write_keywords", "write_value"]
 
 
 def write_keywords(here: Scope, given: Arguments) -> list[Code]:
@@ -36,7 +36,7 @@ def write_keywords(here: Scope, given: Arguments) -> list[Code]:
     names = [splat.named_children[0] if splat.type == "splat_expression" else splat for splat in given.splats]
     if any(here.kinds.get(read_text(name)) != "keywords" for name in names):
         raise Unported("keywords in a variable")
-    return [Code(f"**{here.name(read_text(name))}") for name in names]
+    return [Code(f"**{here.spell(read_text(name))}") for name in names]
 
 
 def write_value(here: Scope, node: Node) -> Code:
@@ -49,8 +49,8 @@ def write_value(here: Scope, node: Node) -> Code:
     if node.type in ("vector_expression", "tuple_expression") and any(
         part.type not in _LITERALS for part in list_parts(node)
     ):
-        return here.layer(node)
-    return here.code(node)
+        return here.write_layer(node)
+    return here.write(node)
 
 
 _LITERALS = ("integer_literal", "float_literal", "boolean_literal", "string_literal", "unary_expression")
@@ -60,23 +60,23 @@ def call_package_function(here: Scope, node: Node, name: str, given: Arguments) 
     """A call of what Flux, Lux or Julia define; None for what is not known."""
     count = len(given.positional)
     if name in ("Float32", "Float64") and count == 1:
-        number = here.code(given.positional[0])
+        number = here.write(given.positional[0])
         return number if number.kind == "number" else None  # it takes the dtype of the array beside it
     if name in ("first", "last") and count == 1:
-        return here.helper("item", [here.code(given.positional[0]), Code("0" if name == "first" else "-1")])
+        return here.call_helper("item", [here.write(given.positional[0]), Code("0" if name == "first" else "-1")])
     if name == "Dict":
         return _write_table(here, given)
     if name in ("get", "haskey") and count == 3 - (name == "haskey"):
-        return _look_up(here, name, given)
+        return _write_lookup(here, name, given)
     if any(here.kinds.get(read_text(value)) == "table" for value in given.positional):
         raise Unported(f"{name} of a Dict, whose entries Julia takes as pairs")
     if name == "apply" and count == 4:
-        callee, *values = [here.code(value) for value in given.positional]
+        callee, *values = [here.write(value) for value in given.positional]
         return call(callee.text, values, None, "unknown")
-    if name in _SAME and count == 1:
-        return here.layer(given.positional[0])
+    if name in _MOVERS and count == 1:
+        return here.write_layer(given.positional[0])
     if name == "BroadcastFunction" and count == 1:
-        return here.activation(given.positional[0])
+        return here.write_activation(given.positional[0])
     if name in ("Fix1", "Fix2") and count == 2:
         return _write_fixed(here, node, name, given)
     if name in _RANDOM and here.mode in ("array", "build"):
@@ -88,22 +88,22 @@ def call_package_function(here: Scope, node: Node, name: str, given: Arguments) 
     if name == "ifelse" and here.mode == "build" and node.type == "call_expression":
         return build_if_else(here, given)
     if name in ("merge", "NamedTuple"):
-        return _merge(here, name, given)
+        return _write_merge(here, name, given)
     for table in (SEQUENCES, here.source.table.layers, _ROUNDED if count == 2 else {}, ARRAYS, TRAINING):
         if name in table:
             return table[name](here, given)
-    return _apply(here, node, name, given) if name in ACTIVATIONS or name in ELEMENTWISE else None
+    return _write_elementwise(here, node, name, given) if name in ACTIVATIONS or name in ELEMENTWISE else None
 
 
 def _write_table(here: Scope, given: Arguments) -> Code:
     """``Dict("relu" => relu, :wide => 64)``: symbols are texts here."""
-    given.only()
+    given.expect_keywords()
     entries, kinds = [], set()
     for pair in given.positional:
         sides = pair.named_children
         if pair.type != "binary_expression" or read_text(sides[1]) != "=>" or sides[0].type not in _KEYS:
             raise Unported("a Dict of other than pairs whose keys are in place")
-        key, value = here.code(sides[0]), write_value(here, sides[2])
+        key, value = here.write(sides[0]), write_value(here, sides[2])
         kinds.add(sides[0].type)
         entries.append(Code(f"{key.text}: {value.text}"))
     if len(kinds) > 1:
@@ -114,10 +114,10 @@ def _write_table(here: Scope, given: Arguments) -> Code:
 _KEYS = ("string_literal", "quote_expression", "integer_literal")
 
 
-def _look_up(here: Scope, name: str, given: Arguments) -> Code:
+def _write_lookup(here: Scope, name: str, given: Arguments) -> Code:
     """``haskey(d, key)`` and ``get(d, key, default)``."""
-    given.only()
-    table, key, *default = [here.code(value) for value in given.positional]
+    given.expect_keywords()
+    table, key, *default = [here.write(value) for value in given.positional]
     if table.kind != "table":
         raise Unported(f"{name} of what may be no Dict")
     there = f"{write_operand(key)} in {write_operand(table)}"
@@ -140,19 +140,19 @@ def _write_fixed(here: Scope, node: Node, name: str, given: Arguments) -> Code:
     return rewrite(here, node, f"x -> {function}({left}, {right})")
 
 
-def _merge(here: Scope, name: str, given: Arguments) -> Code:
-    given.only()
-    values = [here.code(value) for value in given.positional]
+def _write_merge(here: Scope, name: str, given: Arguments) -> Code:
+    given.expect_keywords()
+    values = [here.write(value) for value in given.positional]
     if any(value.kind != "tree" for value in values) or (name == "NamedTuple" and values) or here.mode == "build":
         raise Unported(f"{name} of something that is no named tuple")
     return group("{", [Code(f"**{write_operand(value)}") for value in values], "}", "tree")
 
 
-def _apply(here: Scope, node: Node, name: str, given: Arguments) -> Code:
+def _write_elementwise(here: Scope, node: Node, name: str, given: Arguments) -> Code:
     """A function of each element, called on an element or broadcast."""
     dotted = node.type == "broadcast_call_expression"
-    given.only()
-    values = [here.code(value) for value in given.positional]
+    given.expect_keywords()
+    values = [here.write(value) for value in given.positional]
     if name in ELEMENTWISE:
         if not dotted and here.mode in ("array", "build"):
             numbers = call_on_numbers(here, name, values)
@@ -163,14 +163,14 @@ def _apply(here: Scope, node: Node, name: str, given: Arguments) -> Code:
             raise Unported(f"{name} without a dot is no function of arrays")
         return elements
     options = {}
-    if name in _PARAMETERS and len(values) == 2:
-        options = {_PARAMETERS[name]: values.pop()}
+    if name in _PARAMETER_NAMES and len(values) == 2:
+        options = {_PARAMETER_NAMES[name]: values.pop()}
     if len(values) != 1:
         raise Unported("more arguments than one")
     return call(ACTIVATIONS[name], values, options, "array")
 
 
-def broadcast(here: Scope, node: Node) -> Code:
+def write_broadcast(here: Scope, node: Node) -> Code:
     """Return a call with a dot.
 
     Raises: Unported
@@ -180,18 +180,18 @@ def broadcast(here: Scope, node: Node) -> Code:
     given = read_arguments(node)
     own = function.type == "identifier" and name in here.kinds
     if not name:
-        callee = here.code(function)
+        callee = here.write(function)
         if callee.kind not in ("bound", "part", "function"):
             raise Unported("what is broadcast is not known here")
-        given.only()
-        return call(callee.text, [here.code(value) for value in given.positional], None, "array")
+        given.expect_keywords()
+        return call(callee.text, [here.write(value) for value in given.positional], None, "array")
     if not own and (name in ACTIVATIONS or name in ELEMENTWISE):
-        return _apply(here, node, name, given)
+        return _write_elementwise(here, node, name, given)
     if not own and name in ("Float32", "Float64"):
-        return here.xp("astype", [here.code(given.positional[0]), Code(f"xp.{name.lower()}")])
+        return here.call_xp("astype", [here.write(given.positional[0]), Code(f"xp.{name.lower()}")])
     if own and here.kinds[name] in ("function", "unknown", "bound"):
-        given.only()
-        return call(here.name(name), [here.code(value) for value in given.positional], None, "array")
+        given.expect_keywords()
+        return call(here.spell(name), [here.write(value) for value in given.positional], None, "array")
     raise Unported(f"{name or 'what is broadcast'} is not known here")
 
 
@@ -207,8 +207,8 @@ _OPERATORS = ("+", "-", "*", "/", "^")
 _RANDOM = {"default_rng", "MersenneTwister", "StableRNG", "TaskLocalRNG", "Xoshiro"}
 
 
-_SAME = {"cpu", "f32", "gpu"}
+_MOVERS = {"cpu", "f32", "gpu"}
 """Functions that leave a model what it is."""
 
 
-_PARAMETERS = {"leakyrelu": "a", "elu": "alpha", "celu": "alpha"}
+_PARAMETER_NAMES = {"leakyrelu": "a", "elu": "alpha", "celu": "alpha"}

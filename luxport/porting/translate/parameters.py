@@ -69,7 +69,7 @@ def read_kind_of_type(julia: str) -> str:
     return {"Bool": "flag", "Pair": "pair", "String": "text"}.get(plain.partition("{")[0], "")
 
 
-_LASTING = ("device", "flag", "function", "initializer", "number", "sizes")
+_KEPT_KINDS = ("device", "flag", "function", "initializer", "number", "sizes")
 """Kinds of defaults that what is given in their place has, too."""
 
 
@@ -95,24 +95,24 @@ def write_parameters(
         if node.type == "splat_expression":
             inner = node.named_children[0]
             inner = inner.named_children[0] if inner.type == "typed_expression" else inner
-            here = here.binding({read_text(inner): "keywords" if after else "several"})
-            first = first or ("" if after else here.name(read_text(inner)))
-            listed.append(f"{'**' if after else '*'}{here.name(read_text(inner))}")
+            here = here.bind({read_text(inner): "keywords" if after else "several"})
+            first = first or ("" if after else here.spell(read_text(inner)))
+            listed.append(f"{'**' if after else '*'}{here.spell(read_text(inner))}")
             continue
         value, made, kind = None, None, default
         if node.type in ("named_argument", "named_field", "assignment"):
             default_node = node.named_children[-1]
             lines, holes = here.piece.mark()
-            value = here.code(default_node)
+            value = here.write(default_node)
             if len(here.piece.holes) > holes:  # Python would raise where the function is defined, called or not
                 if not after and any("=" in entry for entry in listed):
                     raise Unported("a default that is not ported")
                 del here.piece.lines[lines:]
                 value = None
-            elif _is_made_anew(here, default_node, value, every):
+            elif _is_evaluated_in_each_call(here, default_node, value, every):
                 made = value
             if value is not None:
-                kind = value.kind if value.kind in _LASTING else default
+                kind = value.kind if value.kind in _KEPT_KINDS else default
             node = node.named_children[0]
         if node.type == "typed_expression" and len(node.named_children) == 2:
             kind = read_kind_of_type(read_text(node.named_children[1])) or kind
@@ -125,16 +125,16 @@ def write_parameters(
         if is_named_tuple(node):
             name = f"inputs_{len(listed)}" if listed else "inputs"
             keys = read_fields_of_names(node)
-            opening += [f"{here.name(key)} = {name}[{key!r}]" for key in keys]
-            here, named, first = here.binding(dict.fromkeys(keys, "array")), True, first or name
+            opening += [f"{here.spell(key)} = {name}[{key!r}]" for key in keys]
+            here, named, first = here.bind(dict.fromkeys(keys, "array")), True, first or name
         elif node.type in ("tuple_expression", "open_tuple"):
             name = f"inputs_{len(listed)}" if listed else "inputs"
-            opening.append(f"{here.target(node)} = {name}")
-            here = here.binding(dict.fromkeys(find_names(node), "number" if kind in ("pair", "sizes") else kind))
-            first = first or here.name(read_text(node.named_children[0]))
+            opening.append(f"{here.write_target(node)} = {name}")
+            here = here.bind(dict.fromkeys(find_names(node), "number" if kind in ("pair", "sizes") else kind))
+            first = first or here.spell(read_text(node.named_children[0]))
         elif node.type == "identifier":
-            name = here.name(read_text(node))
-            here = here.binding({read_text(node): kind})
+            name = here.spell(read_text(node))
+            here = here.bind({read_text(node): kind})
             first = first or name
         elif node.type == "unary_typed_expression" and read_text(node) in (
             "::Nothing",
@@ -163,7 +163,7 @@ def find_taken_by_field(body: list[Node]) -> set[str]:
     return {read_text(node) for node in fields if node.type == "identifier"}
 
 
-def _is_made_anew(here: Scope, node: Node, value: Code, parameters: set[str]) -> bool:
+def _is_evaluated_in_each_call(here: Scope, node: Node, value: Code, parameters: set[str]) -> bool:
     """Whether a default is worked out in each call: it may be changed, or uses what the call or the file gives."""
     if value.text.startswith(("[", "{")):
         return True

@@ -58,7 +58,7 @@ class Arguments:
     splats: list[Node] = field(default_factory=list)
     block: Node | None = None
 
-    def only(self, *names: str) -> None:
+    def expect_keywords(self, *names: str) -> None:
         """Expect no other keywords than these.
 
         Raises: Unported
@@ -81,10 +81,10 @@ def parse(source: str) -> Node:
         raise ImportError(f"{missing}: Julia's grammar comes with `pip install 'luxport-nn[code]'`") from None
     parser = Parser(Language(tree_sitter_julia.language()))
     data = source.encode()
-    if len(data) > _QUICK:
-        _try(parser, data)
+    if len(data) > _ALWAYS_QUICK:
+        _check_time(parser, data)
     root = parser.parse(data).root_node
-    tight = _find_misread(root) if _TIGHT.search(source) else []
+    tight = _find_misread(root) if _OPERATOR_BEFORE_BRACKET.search(source) else []
     if not tight:
         return root
     for start, end in sorted(tight, reverse=True):
@@ -101,9 +101,9 @@ def _find_misread(root: Node) -> list[tuple[int, int]]:
     for node in walk_nodes(root):
         if node.type == "juxtaposition_expression":
             function = node.named_children[-1]
-            while function.type in _BEHIND:
+            while function.type in _CALL_SUFFIXES:
                 function = function.named_children[0]
-            if function.type == "operator" and read_text(function) not in _OF_ONE_SIDE:
+            if function.type == "operator" and read_text(function) not in _PREFIX_OPERATORS:
                 found.append((function.start_byte, function.end_byte))
     return found
 
@@ -117,23 +117,29 @@ def walk_nodes(root: Node) -> Iterator[Node]:
         pending += node.named_children
 
 
-_TIGHT = re.compile(r"[\w.'][^\w\s()\[\]{},;\"]+\(")
-_BEHIND = ("adjoint_expression", "broadcast_call_expression", "call_expression", "field_expression", "index_expression")
-_OF_ONE_SIDE = ("√", "∛", "∜", "!", "~", "¬")
+_OPERATOR_BEFORE_BRACKET = re.compile(r"[\w.'][^\w\s()\[\]{},;\"]+\(")
+_CALL_SUFFIXES = (
+    "adjoint_expression",
+    "broadcast_call_expression",
+    "call_expression",
+    "field_expression",
+    "index_expression",
+)
+_PREFIX_OPERATORS = ("√", "∛", "∜", "!", "~", "¬")
 
 
-_QUICK = 2000
+_ALWAYS_QUICK = 2000
 """How many bytes are parsed in no time, whatever they are."""
-_SLOWEST = 0.7
+_MOST_SECONDS = 0.7
 
 
-def _try(parser: Parser, data: bytes) -> None:
+def _check_time(parser: Parser, data: bytes) -> None:
     """Parse for some time only: with errors the parser takes the square of the length.
 
     It can be stopped only where it reads piece by piece, and such a tree is slow to ask for its text. What counts is
     the time of this thread: on a machine that is busy with other things, parsing takes no more of it.
     """
-    end = time.thread_time() + _SLOWEST + len(data) / 2e6
+    end = time.thread_time() + _MOST_SECONDS + len(data) / 2e6
 
     def is_late(*_: object) -> bool:
         return time.thread_time() > end
@@ -255,11 +261,11 @@ def read_arguments(call: Node) -> Arguments:
         if part.type == "do_clause":
             found.block = part
         elif part.type == "argument_list":
-            _gather(part, found)
+            _read_argument_list(part, found)
     return found
 
 
-def _gather(listed: Node, found: Arguments) -> None:
+def _read_argument_list(listed: Node, found: Arguments) -> None:
     named_only = False
     for child in listed.children:
         if child.type == ";":

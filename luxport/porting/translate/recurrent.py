@@ -37,7 +37,7 @@ def _make_cell(name: str) -> Builder:
         if here.source.dialect == "flux" and here.source.flux is not None and here.source.flux < (0, 15):
             # Until 0.14 a cell's initial state is one of its parameters.
             options |= dict.fromkeys(_TRAINED if name == "LSTMCell" else _TRAINED[:1], Code("True", "flag"))
-        activation = [here.activation(node) for node in rest if read_last_name(node) != "tanh"]
+        activation = [here.write_activation(node) for node in rest if read_last_name(node) != "tanh"]
         return call(f"luxport.{name}", [*sizes, *activation], options)
 
     return build
@@ -60,21 +60,23 @@ def _make_recurrent(name: str) -> Builder:
             )
         if (here.source.flux or (0, 0)) >= (0, 15) or state is not None:
             options = {"return_sequence": Code("True", "flag")}
-            return call("luxport.Recurrence", [cell], options | ({"return_state": here.flag(state)} if state else {}))
+            return call(
+                "luxport.Recurrence", [cell], options | ({"return_state": here.write_flag(state)} if state else {})
+            )
         return call("luxport.StatefulRecurrentCell", [cell])
 
     return build
 
 
-def _time_major(node: Node) -> Code:
+def _read_time_major(node: Node) -> Code:
     name = read_last_name(node.named_children[0]) if node.type == "call_expression" else ""
     if name not in ("BatchLastIndex", "TimeLastIndex"):
-        raise Unported("an ordering in place expected")
+        raise Unported("an read_ordering in place expected")
     return Code(str(name == "TimeLastIndex"), "flag")
 
 
 def _build_recurrence(here: Scope, given: Arguments) -> Code:
-    cells = [here.code(node) for node in expect_positional(given, 1)]
+    cells = [here.write(node) for node in expect_positional(given, 1)]
     if here.source.dialect is None:
         raise Unported("Flux's Recurrence returns all outputs and Lux's the last: say which, with `using`")
     if here.source.dialect == "flux":
@@ -82,30 +84,30 @@ def _build_recurrence(here: Scope, given: Arguments) -> Code:
         return call("luxport.Recurrence", cells, {"return_sequence": Code("True", "flag"), **options})
     for ignored in ("checkpointing", "mincut"):  # which save memory and change no result
         given.named.pop(ignored, None)
-    options = read_options(here, given, "return_sequence", time_major=("ordering", _time_major))
+    options = read_options(here, given, "return_sequence", time_major=("ordering", _read_time_major))
     return call("luxport.Recurrence", cells, {key: code for key, code in options.items() if code.text != "False"})
 
 
 def _build_stateful(here: Scope, given: Arguments) -> Code:
-    given.only("name")
-    return call("luxport.StatefulRecurrentCell", [here.code(node) for node in expect_positional(given, 1)])
+    given.expect_keywords("name")
+    return call("luxport.StatefulRecurrentCell", [here.write(node) for node in expect_positional(given, 1)])
 
 
 def _build_bidirectional(here: Scope, given: Arguments) -> Code:
-    cells = [here.code(node) for node in expect_positional(given, 1, 2)]
+    cells = [here.write(node) for node in expect_positional(given, 1, 2)]
 
-    def mode(node: Node) -> Code:
+    def read_mode(node: Node) -> Code:
         names = {"vcat": "'concat'", "nothing": "None", "+": "'sum'", "(+)": "'sum'", "*": "'mul'", "(*)": "'mul'"}
         if read_text(node) not in names:
             raise Unported("no way of joining that is known here")
         return Code(names[read_text(node)])
 
-    def ordering(node: Node) -> Code:
-        if _time_major(node).text == "True":
+    def read_ordering(node: Node) -> Code:
+        if _read_time_major(node).text == "True":
             raise Unported("Lux turns the batch around, not time, if time comes last")
         return Code("False", "flag")
 
-    options = read_options(here, given, merge_mode=("merge_mode", mode), time_major=("ordering", ordering))
+    options = read_options(here, given, merge_mode=("merge_mode", read_mode), time_major=("ordering", read_ordering))
     options.pop("time_major", None)
     return call("luxport.BidirectionalRNN", cells, options)
 

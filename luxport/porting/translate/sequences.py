@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from luxport.porting.translate.options import expect_positional
 from luxport.porting.translate.parse import Arguments, Unported, find_names, read_arguments, read_last_name, read_text
-from luxport.porting.translate.scope import Scope, makes_layers
+from luxport.porting.translate.scope import Scope, can_make_layers
 from luxport.porting.translate.writing import Code, write_operand
 
 if TYPE_CHECKING:
@@ -22,28 +22,28 @@ def write_comprehension(here: Scope, node: Node) -> Code:
     loops = ""
     for clause in clauses:
         if clause.type == "if_clause":
-            loops += f" if {here.condition(clause.named_children[0]).text}"
+            loops += f" if {here.write_condition(clause.named_children[0]).text}"
             continue
         if clause.type != "for_clause" or len(clause.named_children) != 1:
             raise Unported("a comprehension over several ranges, which makes a matrix")
         variable, over, kinds = read_binding(here, clause.named_children[0])
-        here = here.looping(kinds)
-        loops += f" for {here.target(variable)} in {over}"
-    return _list_of(here, made, loops)
+        here = here.open_loop(kinds)
+        loops += f" for {here.write_target(variable)} in {over}"
+    return _write_list(here, made, loops)
 
 
-def _list_of(here: Scope, made: Node, loops: str) -> Code:
+def _write_list(here: Scope, made: Node, loops: str) -> Code:
     """Return a list of what is made in each round of loops, whose scope this is."""
-    entry = here.layer_or_number(made) if here.mode == "build" else here.code(made)
+    entry = here.write_layer_or_number(made) if here.mode == "build" else here.write(made)
     return Code(f"[{entry.text}{loops}]", "sizes" if entry.kind == "number" else "layers")
 
 
 def read_binding(here: Scope, node: Node) -> tuple[Node, str, dict[str, str]]:
     """Return the variable of a loop, what it runs over, and the kinds of its names."""
-    return _read_over(here, node.named_children[0], node.named_children[-1])
+    return _read_iteration(here, node.named_children[0], node.named_children[-1])
 
 
-def _read_over(here: Scope, variable: Node, over: Node) -> tuple[Node, str, dict[str, str]]:
+def _read_iteration(here: Scope, variable: Node, over: Node) -> tuple[Node, str, dict[str, str]]:
     if over.type == "parenthesized_expression" and over.named_children[0].type == "range_expression":
         over = over.named_children[0]
     if over.type == "range_expression":
@@ -59,17 +59,17 @@ def _read_over(here: Scope, variable: Node, over: Node) -> tuple[Node, str, dict
         return variable, f"range(1, len({inner.text}) + 1)", dict.fromkeys(find_names(variable), "number")
     if name == "enumerate" and len(given.positional) == 1 and len(variable.named_children) == 2:
         counter, rest = variable.named_children
-        _, inner, kinds = _read_over(here, rest, given.positional[0])
+        _, inner, kinds = _read_iteration(here, rest, given.positional[0])
         return variable, f"enumerate({inner}, 1)", {read_text(counter): "number", **kinds}
     if name == "zip" and len(given.positional) == len(variable.named_children):
         found, kinds = [], {}
         for part, sequence in zip(variable.named_children, given.positional, strict=True):
-            _, inner, own = _read_over(here, part, sequence)
+            _, inner, own = _read_iteration(here, part, sequence)
             found.append(inner)
             kinds |= own
         return variable, f"zip({', '.join(found)})", kinds
     if name in ("reverse", "collect") and len(given.positional) == 1 and not given.named:
-        _, inner, kinds = _read_over(here, variable, given.positional[0])
+        _, inner, kinds = _read_iteration(here, variable, given.positional[0])
         return variable, f"reversed({inner})" if name == "reverse" else inner, kinds
     code = _write_sequence(here, over)
     kind = {"sizes": "number", "bound": "bound"}.get(code.kind, "unknown")
@@ -77,7 +77,7 @@ def _read_over(here: Scope, variable: Node, over: Node) -> tuple[Node, str, dict
 
 
 def _write_sequence(here: Scope, node: Node) -> Code:
-    code = here.code(node)
+    code = here.write(node)
     if code.kind in ("array", "number", "layer", "flag", "function"):
         raise Unported("a loop over something that is no sequence")
     return code
@@ -95,13 +95,13 @@ def _write_range(here: Scope, node: Node) -> str:
     first, last = node.named_children
     if first.type == "range_expression":
         (first, step), last = first.named_children, last
-        start, by, stop = here.code(first), here.code(step), here.code(last)
+        start, by, stop = here.write(first), here.write(step), here.write(last)
         signed = by.text.removeprefix("-").isdigit()
         if not signed or by.text in ("0", "-0"):
             raise Unported("a range with a step that is no number in place")
         end = f"{write_operand(stop)} - 1" if by.text.startswith("-") else add_one(stop)
         return f"range({start.text}, {end}, {by.text})"
-    ends = [here.code(end) for end in (first, last)]
+    ends = [here.write(end) for end in (first, last)]
     if any(end.kind not in ("number", "unknown") for end in ends):
         raise Unported("a range of other than whole numbers")
     return f"range({ends[0].text}, {add_one(ends[1])})"
@@ -109,11 +109,11 @@ def _write_range(here: Scope, node: Node) -> str:
 
 def _build_span(here: Scope, given: Arguments) -> Code:
     """``range(1, length = n)`` and ``range(1, n)``, of whole numbers."""
-    given.only("length", "stop")
-    first, *rest = [here.code(node) for node in expect_positional(given, 1, 2)]
+    given.expect_keywords("length", "stop")
+    first, *rest = [here.write(node) for node in expect_positional(given, 1, 2)]
     if len(rest) + len(given.named) != 1 or first.kind not in ("number", "unknown") or "." in first.text:
         raise Unported("a range of other than whole numbers")
-    last = rest[0] if rest else here.code(next(iter(given.named.values())))
+    last = rest[0] if rest else here.write(next(iter(given.named.values())))
     if last.kind not in ("number", "unknown") or "." in last.text:
         raise Unported("a range of other than whole numbers")
     if "length" not in given.named:
@@ -146,13 +146,13 @@ def build_map(here: Scope, given: Arguments) -> Code:
         raise Unported("map of a function of more than one variable")
     if len(body) != 1 or body[0].type in _STATEMENTS:
         function = given_block if given_block is not None else given.positional[0]
-        _, over, kinds = _read_over(here, variables[0], sequence)
+        _, over, kinds = _read_iteration(here, variables[0], sequence)
         if set(kinds.values()) != {"number"} and here.mode != "build":
             raise Unported("map of a function of more than one expression")
-        name = here.define(function, "build" if makes_layers(here, function) else "array").text
-        target = here.target(variables[0])
+        name = here.define_function(function, "build" if can_make_layers(here, function) else "array").text
+        target = here.write_target(variables[0])
         return Code(f"[{name}({target}) for {target} in {over}]", "layers")
-    return _list(here, variables[0], body[0], sequence)
+    return _write_loop(here, variables[0], body[0], sequence)
 
 
 def _build_zip(here: Scope, given: Arguments) -> Code:
@@ -168,24 +168,24 @@ def _build_zip(here: Scope, given: Arguments) -> Code:
     for variable, sequence in zip(variables, sequences, strict=True):
         if here.kinds.get(read_text(sequence)) == "array":
             over, kinds = (
-                here.helper("entries", [Code(here.name(read_text(sequence)))]).text,
+                here.call_helper("entries", [Code(here.spell(read_text(sequence)))]).text,
                 {read_text(variable): "unknown"},
             )
         else:
-            _, over, kinds = _read_over(here, variable, sequence)
+            _, over, kinds = _read_iteration(here, variable, sequence)
         overs.append(over)
-        inside = inside.looping(kinds)
-    targets = ", ".join(inside.target(variable) for variable in variables)
-    return _list_of(inside, body[0], f" for {targets} in zip({', '.join(overs)}, strict=True)")
+        inside = inside.open_loop(kinds)
+    targets = ", ".join(inside.write_target(variable) for variable in variables)
+    return _write_list(inside, body[0], f" for {targets} in zip({', '.join(overs)}, strict=True)")
 
 
 def build_ntuple(here: Scope, given: Arguments) -> Code:
     """Return ``ntuple(i -> f(i), n)`` as a list."""
-    given.only()
+    given.expect_keywords()
     function, count = given.positional
     if function.type == "call_expression" and read_text(function.named_children[0]) in ("Returns", "Base.Returns"):
         (value,) = read_arguments(function).positional
-        number, repeated = here.code(count), here.code(value)
+        number, repeated = here.write(count), here.write(value)
         if number.kind not in ("number", "unknown"):
             raise Unported("a number expected")
         kind = "sizes" if repeated.kind == "number" else "layers"
@@ -197,19 +197,19 @@ def build_ntuple(here: Scope, given: Arguments) -> Code:
         (variable,) = variable.named_children
     if len(body) != 1:
         raise Unported("a sequence made by more than one expression")
-    number = here.code(count)
+    number = here.write(count)
     if number.kind not in ("number", "unknown"):
         raise Unported("a number expected")
-    return _list(here, variable, body[0], f"range(1, {add_one(number)})")
+    return _write_loop(here, variable, body[0], f"range(1, {add_one(number)})")
 
 
-def _list(here: Scope, variable: Node, made: Node, sequence: Node | str) -> Code:
+def _write_loop(here: Scope, variable: Node, made: Node, sequence: Node | str) -> Code:
     if isinstance(sequence, str):
         over, kinds = sequence, dict.fromkeys(find_names(variable), "number")
     else:
-        _, over, kinds = _read_over(here, variable, sequence)
-    inside = here.looping(kinds)
-    return _list_of(inside, made, f" for {inside.target(variable)} in {over}")
+        _, over, kinds = _read_iteration(here, variable, sequence)
+    inside = here.open_loop(kinds)
+    return _write_list(inside, made, f" for {inside.write_target(variable)} in {over}")
 
 
 _STATEMENTS = ("assignment", "compound_assignment_expression", "for_statement", "if_statement", "return_statement")

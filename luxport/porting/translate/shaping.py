@@ -30,9 +30,9 @@ def _find_dimension(name: str, given: Arguments, positional: Sequence[Node] = ()
 
 
 def _build_size(here: Scope, given: Arguments) -> Code:
-    given.only()
+    given.expect_keywords()
     array, *dims = expect_positional(given, 1, 2)
-    x = write_operand(here.code(array))
+    x = write_operand(here.write(array))
     if not dims:
         return Code(f"{x}.shape[::-1]", "sizes")
     if dims[0].type == "call_expression" and read_last_name(dims[0].named_children[0]) == "ndims":
@@ -44,8 +44,8 @@ def _build_dimensions(here: Scope, given: Arguments) -> Code:
     return Code(f"len({write_operand(read_only_argument(here, given))}.shape)", "number")
 
 
-def _reshape(here: Scope, given: Arguments) -> Code:
-    given.only()
+def _build_reshape(here: Scope, given: Arguments) -> Code:
+    given.expect_keywords()
     array, *sizes = given.positional
     if len(sizes) == 1 and sizes[0].type == "tuple_expression":
         sizes = sizes[0].named_children
@@ -55,7 +55,7 @@ def _reshape(here: Scope, given: Arguments) -> Code:
     wrong = ("layer", "layers", "function", "flag", "text", "sizes", "tree")
     if not found or any(size.kind in wrong or (size.text.startswith("*") and size.kind != "turned") for size in found):
         raise Unported("sizes in place expected")
-    return here.xp("reshape", [here.code(array), group("(", found[::-1], ")", "sizes")])
+    return here.call_xp("reshape", [here.write(array), group("(", found[::-1], ")", "sizes")])
 
 
 def _write_size(here: Scope, node: Node) -> Code:
@@ -66,11 +66,11 @@ def _write_size(here: Scope, node: Node) -> Code:
     if inner is not node and inner.type == "call_expression" and read_text(inner.named_children[0]) == "ones":
         kind, *count = read_arguments(inner).positional
         if read_text(kind) in ("Int", "Int64", "Int32") and len(count) == 1:
-            return Code(f"*[1] * ({here.code(count[0]).text})", "turned")
-    return _turn(here.code(node))
+            return Code(f"*[1] * ({here.write(count[0]).text})", "turned")
+    return _reverse_splat(here.write(node))
 
 
-def _turn(size: Code) -> Code:
+def _reverse_splat(size: Code) -> Code:
     """Return sizes in a splat the other way round, as they stand in our order."""
     if not size.text.startswith("*") or size.kind != "sizes":
         return size
@@ -78,69 +78,69 @@ def _turn(size: Code) -> Code:
     return Code(inner, "turned")
 
 
-def _flatten(here: Scope, given: Arguments) -> Code:
+def _build_flatten(here: Scope, given: Arguments) -> Code:
     x = read_only_argument(here, given)
-    return here.xp("reshape", [x, Code(f"({write_operand(x)}.shape[0], -1)")])
+    return here.call_xp("reshape", [x, Code(f"({write_operand(x)}.shape[0], -1)")])
 
 
 def _build_vec(here: Scope, given: Arguments) -> Code:
-    return here.xp("reshape", [read_only_argument(here, given), Code("(-1,)")])
+    return here.call_xp("reshape", [read_only_argument(here, given), Code("(-1,)")])
 
 
-def _transpose(here: Scope, given: Arguments) -> Code:
-    return here.helper("transposed", [read_only_argument(here, given)])
+def _build_transpose(here: Scope, given: Arguments) -> Code:
+    return here.call_helper("transposed", [read_only_argument(here, given)])
 
 
 def _build_permutedims(here: Scope, given: Arguments) -> Code:
-    given.only()
+    given.expect_keywords()
     array, *order = expect_positional(given, 1, 2)
     if not order:
-        return here.helper("transposed", [here.code(array)])
+        return here.call_helper("transposed", [here.write(array)])
     if order[0].type not in ("tuple_expression", "vector_expression"):
         raise Unported("an order that is not in place")
     places = [int(read_text(entry)) for entry in order[0].named_children]
     axes = [Code(str(len(places) - place)) for place in reversed(places)]
-    return here.xp("permute_dims", [here.code(array), group("(", axes, ")")])
+    return here.call_xp("permute_dims", [here.write(array), group("(", axes, ")")])
 
 
 def _build_unsqueeze(here: Scope, given: Arguments) -> Code:
     # Julia's new axis is its axis k among those of the result, which negative axes count too.
-    given.only("dims")
+    given.expect_keywords("dims")
     array, *dims = expect_positional(given, 1, 2)  # until Flux 0.13 by position
     axis = read_axis(_find_dimension("unsqueeze", given, dims))
-    return here.xp("expand_dims", [here.code(array)], {"axis": Code(axis)})
+    return here.call_xp("expand_dims", [here.write(array)], {"axis": Code(axis)})
 
 
 def _build_dropdims(here: Scope, given: Arguments) -> Code:
     x = read_only_argument(here, given, "dims")
-    return here.xp("squeeze", [x], {"axis": read_axes(_find_dimension("dropdims", given))})
+    return here.call_xp("squeeze", [x], {"axis": read_axes(_find_dimension("dropdims", given))})
 
 
-def _reverse(here: Scope, given: Arguments) -> Code:
+def _build_reverse(here: Scope, given: Arguments) -> Code:
     x = read_only_argument(here, given, "dims")
     if x.kind in ("layers", "sizes"):
         return Code(f"{write_operand(x)}[::-1]", x.kind)
     if x.kind not in ("array", "bound") and "dims" not in given.named:
         raise Unported("reverse of what may be no array")
-    return here.xp("flip", [x], {"axis": read_axes(given.named["dims"])} if "dims" in given.named else None)
+    return here.call_xp("flip", [x], {"axis": read_axes(given.named["dims"])} if "dims" in given.named else None)
 
 
 def _build_cat(here: Scope, given: Arguments) -> Code:
-    given.only("dims")
-    joined = group("[", map(here.code, given.positional), "]")
-    return here.xp("concat", [joined], {"axis": Code(read_axis(_find_dimension("cat", given)))})
+    given.expect_keywords("dims")
+    joined = group("[", map(here.write, given.positional), "]")
+    return here.call_xp("concat", [joined], {"axis": Code(read_axis(_find_dimension("cat", given)))})
 
 
-def _join(name: str) -> Builder:
+def _make_concatenation(name: str) -> Builder:
     def build(here: Scope, given: Arguments) -> Code:
-        given.only()
-        values = [here.code(node) for node in given.positional]
+        given.expect_keywords()
+        values = [here.write(node) for node in given.positional]
         kinds = {value.kind for value in values}
         if here.mode != "build":
-            return here.helper(name, values)
+            return here.call_helper(name, values)
         several = kinds & {"sizes", "layers"} and kinds <= {"number", "sizes", "layers", "unknown"}
         if name == "vcat" and several and kinds & {"layers", "unknown"}:
-            return here.helper("listed", values).of_kind("layers")
+            return here.call_helper("listed", values).with_kind("layers")
         if name != "vcat" or "sizes" not in kinds or not kinds <= {"number", "sizes"}:
             raise Unported("an operation on arrays outside of a function")
         entries = [Code(f"*{write_operand(value)}") if value.kind == "sizes" else value for value in values]
@@ -149,64 +149,64 @@ def _join(name: str) -> Builder:
     return build
 
 
-def _stack(here: Scope, given: Arguments) -> Code:
+def _build_stack(here: Scope, given: Arguments) -> Code:
     """``stack(xs; dims)``: one array of those in a list, along a new axis, Julia's last unless it says which."""
     xs = read_only_argument(here, given, "dims")
     if xs.kind not in ("layers", "several"):
         raise Unported("stack of something that is no list in place")
-    return here.xp("stack", [xs], {"axis": Code(read_axis(given.named["dims"]) if "dims" in given.named else "0")})
+    return here.call_xp("stack", [xs], {"axis": Code(read_axis(given.named["dims"]) if "dims" in given.named else "0")})
 
 
-def _repeat(here: Scope, given: Arguments) -> Code:
+def _build_repeat(here: Scope, given: Arguments) -> Code:
     """``repeat(x, 1, 2)``: the whole array so often along each axis."""
-    given.only()
+    given.expect_keywords()
     array, *counts = given.positional
-    times = [here.code(count) for count in counts]
+    times = [here.write(count) for count in counts]
     if not times or any(count.kind not in ("number", "bound", "unknown") or "*" in count.text for count in times):
         raise Unported("repeat of other than an array and numbers")
-    return here.xp("tile", [here.code(array), group("(", times[::-1], ")")])
+    return here.call_xp("tile", [here.write(array), group("(", times[::-1], ")")])
 
 
-def _fill(name: str) -> Builder:
+def _make_fill(name: str) -> Builder:
     """``zero(x)``, and ``zeros(Float32, size(x)...)`` or ``ones(size(x))`` with the dtype of that array."""
 
     def build(here: Scope, given: Arguments) -> Code:
-        given.only()
+        given.expect_keywords()
         sizes = [node for node in given.positional if read_last_name(node) not in ("Float32", "Float64")]
-        like = here.code(sizes[0]) if len(sizes) == 1 else Code("")
+        like = here.write(sizes[0]) if len(sizes) == 1 else Code("")
         whole = re.fullmatch(r"\*?(\w+)\.shape\[::-1\]", like.text)
         if name == "zero" and like.kind in ("array", "bound", "unknown"):
-            return here.xp("zeros_like", [like])
+            return here.call_xp("zeros_like", [like])
         if name == "zero" or not whole:
             raise Unported(f"{name} of other sizes than an array's")
-        return here.xp(f"{name}_like", [Code(whole[1])])
+        return here.call_xp(f"{name}_like", [Code(whole[1])])
 
     return build
 
 
 def _build_slices(here: Scope, given: Arguments) -> Code:
     """``eachslice(x; dims=k)`` and Lux's ``eachslice(x, Val(k))``: arrays without that axis."""
-    given.only("dims")
+    given.expect_keywords("dims")
     array, *dims = expect_positional(given, 1, 2)
     axis = read_axis(_find_dimension("eachslice", given, dims))
-    return here.xp("unstack", [here.code(array)], {"axis": Code(axis)}).of_kind("layers")
+    return here.call_xp("unstack", [here.write(array)], {"axis": Code(axis)}).with_kind("layers")
 
 
-def _peel(here: Scope, given: Arguments) -> Code:
+def _build_peel(here: Scope, given: Arguments) -> Code:
     """``Iterators.peel(xs)``: the first, and the others."""
-    return here.helper("peeled", [read_only_argument(here, given)])
+    return here.call_helper("peeled", [read_only_argument(here, given)])
 
 
-def _select(here: Scope, given: Arguments) -> Code:
+def _build_selectdim(here: Scope, given: Arguments) -> Code:
     """``selectdim(x, k, i)``."""
-    given.only()
+    given.expect_keywords()
     array, dim, index = expect_positional(given, 3)
-    number = here.code(index)
+    number = here.write(index)
     if number.kind != "number":
         raise Unported("selectdim of other than one place")
     place = str(int(number.text) - 1) if number.text.isdigit() else f"{write_operand(number)} - 1"
     after = ", :" * (int(read_axis(dim).removeprefix("-")) - 1)
-    return Code(f"{write_operand(here.code(array))}[..., {place}{after}]", "array")
+    return Code(f"{write_operand(here.write(array))}[..., {place}{after}]", "array")
 
 
 SHAPING: Mapping[str, Builder] = {
@@ -214,23 +214,23 @@ SHAPING: Mapping[str, Builder] = {
     "cat": _build_cat,
     "dropdims": _build_dropdims,
     "eachslice": _build_slices,
-    "flatten": _flatten,
-    "hcat": _join("hcat"),
+    "flatten": _build_flatten,
+    "hcat": _make_concatenation("hcat"),
     "ndims": _build_dimensions,
-    "ones": _fill("ones"),
-    "peel": _peel,
+    "ones": _make_fill("ones"),
+    "peel": _build_peel,
     "permutedims": _build_permutedims,
-    "repeat": _repeat,
-    "reshape": _reshape,
-    "reverse": _reverse,
-    "selectdim": _select,
+    "repeat": _build_repeat,
+    "reshape": _build_reshape,
+    "reverse": _build_reverse,
+    "selectdim": _build_selectdim,
     "size": _build_size,
-    "stack": _stack,
-    "transpose": _transpose,
+    "stack": _build_stack,
+    "transpose": _build_transpose,
     "unsqueeze": _build_unsqueeze,
-    "vcat": _join("vcat"),
+    "vcat": _make_concatenation("vcat"),
     "vec": _build_vec,
-    "zero": _fill("zero"),
-    "zeros": _fill("zeros"),
+    "zero": _make_fill("zero"),
+    "zeros": _make_fill("zeros"),
 }
 """What reads each, by its name in Julia."""

@@ -29,7 +29,7 @@ class Method:
     declared: tuple[str, ...]
     """The declared type of each parameter, nothing where there is none."""
 
-    def takes(self, given: Arguments) -> bool:
+    def can_take(self, given: Arguments) -> bool:
         """Whether it can be called so, as far as numbers and names of arguments tell."""
         known = "..." in self.keywords or set(given.named) <= self.keywords
         return known and self.least <= len(given.positional) <= self.most

@@ -27,8 +27,8 @@ from luxport.porting.translate.parse import (
     read_text,
     write_one_line,
 )
-from luxport.porting.translate.scope import Scope, makes_layers
-from luxport.porting.translate.structs import Struct, place_of
+from luxport.porting.translate.scope import Scope, can_make_layers
+from luxport.porting.translate.structs import Struct, find_span
 from luxport.porting.translate.writing import Code, write_remark
 
 if TYPE_CHECKING:
@@ -57,8 +57,8 @@ def write_block(here: Scope, statements: Sequence[Node], *, returns: bool) -> Sc
         except FileFormatError:
             raise
         except (Unported, *UNUSUAL) as error:
-            here.piece.back_to(mark)
-            here.put(here.hole(node, find_reason(error)).text)
+            here.piece.roll_back(mark)
+            here.add_line(here.write_hole(node, find_reason(error)).text)
     return here
 
 
@@ -75,18 +75,18 @@ def write_statement(here: Scope, node: Node, last: bool) -> Scope:
         return here
     if kind.endswith("_comment"):
         for line in read_text(node).strip("#=").splitlines():
-            here.put(write_remark(line.strip()))
+            here.add_line(write_remark(line.strip()))
         return here
     if kind == "local_statement" and node.named_children[0].type in ("identifier", "open_tuple"):
         return here  # names that Python has without being told
     if kind in ("const_statement", "local_statement"):
         return write_statement(here, node.named_children[0], last)
     if kind in ("compound_statement", "let_statement"):
-        return _let(here, node, last)
+        return _write_let(here, node, last)
     if kind == "while_statement":
         return write_while(here, node)
     if kind == "if_statement" and last and here.mode == "scalar":
-        here.put_code("return ", here.code(node))
+        here.add_code("return ", here.write(node))
         return here
     if kind == "if_statement":
         return write_if(here, node, last)
@@ -101,37 +101,41 @@ def write_statement(here: Scope, node: Node, last: bool) -> Scope:
         return write_statement(here, list_parts(node.named_children[-1])[-1], last)
     if kind == "assignment":
         return assign(here, node, last)
-    if kind == "binary_expression" and read_text(list_parts(node)[1]) in ("&&", "||") and _acts(list_parts(node)[2]):
+    if (
+        kind == "binary_expression"
+        and read_text(list_parts(node)[1]) in ("&&", "||")
+        and _has_effect(list_parts(node)[2])
+    ):
         return write_shortcut(here, node, last)
-    if kind == "ternary_expression" and not last and any(_acts(part) for part in list_parts(node)[1:]):
+    if kind == "ternary_expression" and not last and any(_has_effect(part) for part in list_parts(node)[1:]):
         return write_choice(here, node)
     if kind == "macrocall_expression" and read_text(node).startswith(_LOGGING):
-        here.put(write_remark(write_one_line(node)))
+        here.add_line(write_remark(write_one_line(node)))
         if last:
-            here.put("return None")
+            here.add_line("return None")
     elif kind == "macrocall_expression" and read_text(node).startswith(("@set! ", "@reset ")):
-        _set(here, node)
+        _write_set(here, node)
     elif kind == "macrocall_expression" and read_text(node).startswith("@return"):
-        here.put_code("return ", here.code(node.named_children[-1].named_children[0]))
+        here.add_code("return ", here.write(node.named_children[-1].named_children[0]))
     elif kind == "compound_assignment_expression":
         assign_compound(here, node)
         if last:
-            here.put(f"return {here.name(read_text(list_parts(node)[0]))}")
+            here.add_line(f"return {here.spell(read_text(list_parts(node)[0]))}")
     elif kind in ("break_statement", "continue_statement"):
-        here.put(kind.partition("_")[0])
+        here.add_line(kind.partition("_")[0])
     elif kind == "return_statement":
         given = list_parts(node)
-        here.put_code("return ", here.value(given[0]) if given else Code("None"))
+        here.add_code("return ", here.write_value(given[0]) if given else Code("None"))
     elif kind == "call_expression" and _is_statement(here, node, last):
-        _call(here, node, last)
+        _write_call_statement(here, node, last)
     elif last:
-        here.put_code("return ", here.value(node))
+        here.add_code("return ", here.write_value(node))
     elif kind in ("string_literal", "prefixed_string_literal", "identifier") or read_text(node) == "nothing":
         return here
-    elif here.indent == 0 and makes_layers(here, node):
-        code = here.layer(node)
-        here.put_code("model = ", code)
-        return here.binding({"model": code.kind})
+    elif here.indent == 0 and can_make_layers(here, node):
+        code = here.write_layer(node)
+        here.add_code("model = ", code)
+        return here.bind({"model": code.kind})
     else:
         raise Unported("a statement without a counterpart")
     return here
@@ -146,18 +150,18 @@ def _is_statement(here: Scope, node: Node, last: bool) -> bool:
     return not last and (read_last_name(function) in ("print", "println") or (here.indent > 0 and own))
 
 
-def _call(here: Scope, node: Node, last: bool) -> None:
+def _write_call_statement(here: Scope, node: Node, last: bool) -> None:
     name = read_last_name(node.named_children[0])
     if name in ("print", "println"):
-        here.put(write_remark(write_one_line(node)))
+        here.add_line(write_remark(write_one_line(node)))
     elif name in ("append!", "push!"):
         push(here, node)
         if last:
-            here.put_code("return ", here.code(read_arguments(node).positional[0]))
+            here.add_code("return ", here.write(read_arguments(node).positional[0]))
     elif name in ("error", "throw"):
-        here.put(f"raise ValueError({write_one_line(node)!r})")
+        here.add_line(f"raise ValueError({write_one_line(node)!r})")
     else:
-        here.put_code("", here.code(node))
+        here.add_code("", here.write(node))
 
 
 def _write_function(here: Scope, node: Node) -> Scope:
@@ -170,13 +174,13 @@ def _write_function(here: Scope, node: Node) -> Scope:
         _write_constructor(here, node, struct)
         return here
     methods = here.source.several.get(name, []) if here.indent == 0 else []
-    again = here.indent and here.is_own(name) and here.kinds.get(name) in ("builder", "function", "initializer")
+    again = here.indent and here.is_local(name) and here.kinds.get(name) in ("builder", "function", "initializer")
     if again or any(not entry.python for entry in methods):
         raise Unported(f"{name} with several methods, which Julia chooses by the arguments' types")
-    own = [entry.python for entry in methods if place_of(entry.node) == place_of(node)]
-    mode = "build" if makes_layers(here, node) else "scalar" if name in here.source.of_elements else "array"
-    found = define(here, node, mode=mode, name=own[0] if own else here.name(name))
-    return here.assigning({name: found.kind})
+    own = [entry.python for entry in methods if find_span(entry.node) == find_span(node)]
+    mode = "build" if can_make_layers(here, node) else "scalar" if name in here.source.of_elements else "array"
+    found = define(here, node, mode=mode, name=own[0] if own else here.spell(name))
+    return here.bind_local({name: found.kind})
 
 
 def _write_constructor(here: Scope, node: Node, struct: Struct) -> None:
@@ -184,11 +188,11 @@ def _write_constructor(here: Scope, node: Node, struct: Struct) -> None:
         raise Unported(f"{struct.name} was not ported")
     if any(entry.most < 0 for entry in struct.constructors):
         raise Unported(f"{struct.name}, which has constructors by type")
-    (found,) = [entry for entry in struct.constructors if place_of(entry.node) == place_of(node)]
+    (found,) = [entry for entry in struct.constructors if find_span(entry.node) == find_span(node)]
     define(here, node, mode="build", name=found.python)
 
 
-def _acts(node: Node) -> bool:
+def _has_effect(node: Node) -> bool:
     """Whether an expression is there for what it does, not for its value."""
     node = strip_brackets(node)
     if node.type == "call_expression":
@@ -199,27 +203,27 @@ def _acts(node: Node) -> bool:
     return node.type in ("return_statement", "assignment", "break_statement", "continue_statement")
 
 
-def _let(here: Scope, node: Node, last: bool) -> Scope:
+def _write_let(here: Scope, node: Node, last: bool) -> Scope:
     """Statements of a block of their own; Julia's new variables must not be names that there are."""
     bindings = [child for child in node.named_children if child.type == "let_binding"]
     body = [child for child in node.named_children if child.type != "let_binding"]
     for entry in bindings:
-        if any(name in here.kinds or here.is_own(name) for name in find_names(entry.named_children[0])):
+        if any(name in here.kinds or here.is_local(name) for name in find_names(entry.named_children[0])):
             raise Unported("a let of names that are taken")
         here = assign(here, entry, False)
     if node.type == "let_statement":
         assigned = set().union(*(find_names(child.named_children[0]) for child in body if child.type == "assignment"))
-        if any(name in here.kinds and not here.is_own(name) for name in assigned):
+        if any(name in here.kinds and not here.is_local(name) for name in assigned):
             raise Unported("a let of names that are taken")
     return write_block(here, body, returns=last)
 
 
-def _set(here: Scope, node: Node) -> None:
+def _write_set(here: Scope, node: Node) -> None:
     """``@set! st.a = b``: a named tuple with another entry."""
     (given,) = node.named_children[-1].named_children
     target, _, value = given.named_children
     base, field = target.named_children
     if base.type != "identifier" or here.kinds.get(read_text(base)) != "tree":
         raise Unported("a change in something that is no named tuple")
-    name = here.name(read_text(base))
-    here.put_code(f"{name} = ", Code(f"{{**{name}, {read_text(field)!r}: {here.code(value).text}}}"))
+    name = here.spell(read_text(base))
+    here.add_code(f"{name} = ", Code(f"{{**{name}, {read_text(field)!r}: {here.write(value).text}}}"))

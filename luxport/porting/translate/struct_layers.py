@@ -19,7 +19,7 @@ from luxport.porting.translate.writing import Code, name_field
 if TYPE_CHECKING:
     from tree_sitter import Node
 from luxport.porting.translate.compact_structs import write_compact
-from luxport.porting.translate.struct_methods import find_forwards, put_fields, put_methods, tell_kind
+from luxport.porting.translate.struct_methods import bind_fields, find_forwards, read_field_kind, write_methods
 
 __all__ = ["write_struct"]
 
@@ -29,7 +29,7 @@ def write_struct(here: Scope, struct: Struct) -> Scope:
 
     Raises: Unported
     """
-    struct.forwards = [node for node in struct.forwards if not _is_gathering(node)] or struct.forwards
+    struct.forwards = [node for node in struct.forwards if not _is_tuple_forwarder(node)] or struct.forwards
     if len(struct.forwards) > 1 and not find_forwards(struct):
         _leave_out_foreign(here, struct)
     if len(struct.forwards) > 1 and not find_forwards(struct):
@@ -47,7 +47,7 @@ def write_struct(here: Scope, struct: Struct) -> Scope:
     return here
 
 
-def _is_gathering(forward: Node) -> bool:
+def _is_tuple_forwarder(forward: Node) -> bool:
     """Whether a method is ``(m::M)(xs...) = m(xs)`` or takes a tuple apart: a layer's inputs are one tuple anyway."""
     head = find_head(forward)
     parameters, body = split_definition(forward)
@@ -79,21 +79,21 @@ def _write_record(here: Scope, struct: Struct) -> Scope:
     if struct.base or struct.marks or struct.inner:
         raise Unported("a struct without a forward method")
     for name in struct.fields:
-        if name not in struct.defaults and not tell_kind(struct, name):
+        if name not in struct.defaults and not read_field_kind(struct, name):
             raise Unported("a struct without a forward method, whose fields may hold anything")
     lines = [f'    """Julia\'s struct {struct.python}."""', ""]
     known = dict(here.record_fields)
     if not struct.fields:
         raise Unported("an empty struct")
     for name in struct.fields:
-        kind = tell_kind(struct, name) or "unknown"
+        kind = read_field_kind(struct, name) or "unknown"
         line = f"    {name_field(name)}: object"
         if name in struct.defaults:
             node = struct.defaults[name]
             if find_names(node) & set(struct.fields):
                 raise Unported("a default that another field gives")
             before, holes = here.piece.mark()
-            value = here.code(node)
+            value = here.write(node)
             if len(here.piece.holes) > holes:  # Python would raise where the class is defined, used or not
                 del here.piece.lines[before:]
                 value = Code(f"dataclasses.field(default_factory=lambda: {value.text})")
@@ -104,8 +104,8 @@ def _write_record(here: Scope, struct: Struct) -> Scope:
         known[name] = kind if known.get(name, kind) == kind else "unknown"
         lines.append(line)
     order = "(kw_only=True)" if struct.by_keyword else ""
-    here.put(f"@dataclasses.dataclass{order}")
-    here.put(f"class {struct.python}:")
+    here.add_line(f"@dataclasses.dataclass{order}")
+    here.add_line(f"class {struct.python}:")
     here.piece.lines += lines
     return replace(here, record_fields=known)
 
@@ -113,39 +113,41 @@ def _write_record(here: Scope, struct: Struct) -> Scope:
 def _write_class(here: Scope, struct: Struct) -> None:
     if struct.base == "Layer" and not struct.parameters and set(struct.fields) & {"layer", "model"}:
         raise Unported("a layer around another that is none of Lux's containers")
-    here.put(f"class {struct.python}(luxport.{struct.base}):")
-    inside = here.indented()
-    inside.put(f'"""Julia\'s struct {struct.python}."""')
-    inside.put("")
+    here.add_line(f"class {struct.python}(luxport.{struct.base}):")
+    inside = here.open_block()
+    inside.add_line(f'"""Julia\'s struct {struct.python}."""')
+    inside.add_line("")
     for name in struct.fields:
         if not name.isidentifier() or name_field(name) != name or name in dir(Layer):
             raise Unported(f"a field named {name}")
-        default = f" = {inside.code(struct.defaults[name]).text}" if name in struct.defaults else ""
-        inside.put(f"{name}: object{default}")
-    own = {name: Code(f"self.{name}", tell_kind(struct, name) or "part") for name in struct.fields}
+        default = f" = {inside.write(struct.defaults[name]).text}" if name in struct.defaults else ""
+        inside.add_line(f"{name}: object{default}")
+    own = {name: Code(f"self.{name}", read_field_kind(struct, name) or "part") for name in struct.fields}
     for kind, methods in (("initial_parameters", struct.parameters), ("initial_states", struct.states)):
         if len(methods) > 1:
             raise Unported(f"{struct.name} with several methods")
         for method in methods:
             _write_initial(inside, method, own, kind)
     if struct.forwards and (struct.fields or struct.parameters or struct.states):
-        inside.put("")
+        inside.add_line("")
     if len(struct.forwards) == 1:
-        _put_call(inside, struct.forwards[0], own, "__call__", "self, ")
+        _write_forward(inside, struct.forwards[0], own, "__call__", "self, ")
     elif struct.forwards:
-        inside.put("def __call__(self, inputs, ps, st):")
-        put_methods(inside, struct, lambda method, node, name: _put_call(method, node, own, name, ""), ", ps, st")
+        inside.add_line("def __call__(self, inputs, ps, st):")
+        write_methods(
+            inside, struct, lambda method, node, name: _write_forward(method, node, own, name, ""), ", ps, st"
+        )
 
 
-def _put_call(here: Scope, forward: Node, own: dict[str, Code], name: str, before: str) -> None:
+def _write_forward(here: Scope, forward: Node, own: dict[str, Code], name: str, before: str) -> None:
     """Write a forward method of Lux's."""
     parameters, body = split_definition(forward)
     if len(parameters) != 3 or any(node.type not in ("identifier", "typed_expression") for node in parameters[1:]):
         raise Unported("a forward method of Lux takes x, ps and st")
-    method = put_fields(here, forward, own)
+    method = bind_fields(here, forward, own)
     trees = [read_text(node if node.type == "identifier" else node.named_children[0]) for node in parameters[1:]]
     given = write_parameters(method, parameters, "array", find_taken_by_field(body) - {*trees})
-    given = replace(given, kinds=given.kinds.adding(dict.fromkeys(trees, "tree")))
+    given = replace(given, kinds=given.kinds.with_values(dict.fromkeys(trees, "tree")))
     write_body(method, f"def {name}({before}{', '.join(given.listed)}):", body, "lux", given)
 
 
@@ -158,7 +160,7 @@ def _write_initial(here: Scope, method: Node, own: dict[str, Code], name: str) -
     value = body[0].named_children[-1] if body[0].type == "return_statement" else body[0]
     last = parameters[-1]
     receiver = read_text(last.named_children[0]) if len(last.named_children) == 2 else ""
-    here.put("")
-    here.put(f"def {name}(self, rng):")
+    here.add_line("")
+    here.add_line(f"def {name}(self, rng):")
     drawn = write_drawn_arrays(replace(here, fields={receiver: own} if receiver else {}), value)
-    here.indented().put_code("return ", drawn)
+    here.open_block().add_code("return ", drawn)

@@ -11,13 +11,13 @@ from luxport.porting.translate.parameters import read_kind_of_type
 from luxport.porting.translate.parse import Unported, find_head, find_names, read_text
 from luxport.porting.translate.scope import Scope
 from luxport.porting.translate.signatures import Method, read_method
-from luxport.porting.translate.structs import Struct, place_of
+from luxport.porting.translate.structs import Struct, find_span
 from luxport.porting.translate.writing import Code, name_field
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-__all__ = ["find_forwards", "name_receiver", "put_fields", "put_methods", "tell_kind", "write_fields"]
+__all__ = ["find_forwards", "read_receiver_name", "bind_fields", "write_methods", "read_field_kind", "write_fields"]
 
 
 def find_forwards(struct: Struct) -> list[Method]:
@@ -37,28 +37,28 @@ def find_forwards(struct: Struct) -> list[Method]:
     return order_methods(entries)
 
 
-def put_methods(here: Scope, struct: Struct, write: Callable[[Scope, Node, str], None], more: str) -> None:
+def write_methods(here: Scope, struct: Struct, write: Callable[[Scope, Node, str], None], more: str) -> None:
     """Write several forward methods, and what calls the one of them that Julia would choose; `more` are ps and st."""
-    names = {place_of(node): f"method_{i}" for i, node in enumerate(struct.forwards, 1)}
-    inside = here.indented(reserved=here.reserved | {"choose", *names.values()})
+    names = {find_span(node): f"method_{i}" for i, node in enumerate(struct.forwards, 1)}
+    inside = here.open_block(reserved=here.reserved | {"choose", *names.values()})
     for node in struct.forwards:
-        receiver = name_receiver(node)
-        method = inside.binding({receiver: "function" if more else "again"})
-        write(replace(method, renamed={**here.renamed, receiver: "choose"}), node, names[place_of(node)])
-        inside.put("")
+        receiver = read_receiver_name(node)
+        method = inside.bind({receiver: "function" if more else "again"})
+        write(replace(method, renamed={**here.renamed, receiver: "choose"}), node, names[find_span(node)])
+        inside.add_line("")
     entries = find_forwards(struct)
     several = any(entry.most > 1 for entry in entries)
     here.output.helpers |= {"fits", "is_a"} | ({"as_several"} if several else set())
-    inside.put(f"def choose(inputs{more}):")
+    inside.add_line(f"def choose(inputs{more}):")
     for entry in entries:
-        inside.put(f"    if {write_fitting_test('as_several(inputs)' if several else '(inputs,)', entry)}:")
-        inside.put(f"        return {names[place_of(entry.node)]}(inputs{more})")
-    inside.put("    raise ValueError('no method takes these inputs')")
-    inside.put("")
-    inside.put(f"return choose(inputs{more})")
+        inside.add_line(f"    if {write_fitting_test('as_several(inputs)' if several else '(inputs,)', entry)}:")
+        inside.add_line(f"        return {names[find_span(entry.node)]}(inputs{more})")
+    inside.add_line("    raise ValueError('no method takes these inputs')")
+    inside.add_line("")
+    inside.add_line(f"return choose(inputs{more})")
 
 
-def tell_kind(struct: Struct, name: str) -> str:
+def read_field_kind(struct: Struct, name: str) -> str:
     """Return what kind of value a field is declared to be; nothing if that is not said."""
     node = struct.fields[name]
     return read_kind_of_type(read_text(node)) if node is not None else ""
@@ -75,11 +75,11 @@ def write_fields(here: Scope, struct: Struct) -> list[str]:
             continue
         if find_names(struct.defaults[name]) & set(struct.fields):
             raise Unported("a default that another field gives")
-        listed.append(f"{name_field(name)}={here.code(struct.defaults[name]).text}")
+        listed.append(f"{name_field(name)}={here.write(struct.defaults[name]).text}")
     return ["*", *listed]
 
 
-def name_receiver(forward: Node) -> str:
+def read_receiver_name(forward: Node) -> str:
     """Return the name that a forward method gives its struct; nothing if it gives none."""
     head = find_head(forward)
     assert head is not None
@@ -87,7 +87,7 @@ def name_receiver(forward: Node) -> str:
     return read_text(typed.named_children[0]) if len(typed.named_children) == 2 else ""
 
 
-def put_fields(here: Scope, method: Node, own: dict[str, Code]) -> Scope:
+def bind_fields(here: Scope, method: Node, own: dict[str, Code]) -> Scope:
     """Return the scope of a method, in which the fields of its struct are these."""
-    receiver = name_receiver(method)
+    receiver = read_receiver_name(method)
     return replace(here, fields={receiver: own} if receiver else {})

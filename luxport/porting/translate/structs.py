@@ -14,7 +14,7 @@ from luxport.porting.translate.writing import name_in_python
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-__all__ = ["Struct", "find_structs", "is_new", "place_of"]
+__all__ = ["Struct", "find_structs", "is_new", "find_span"]
 
 
 @dataclass
@@ -42,7 +42,7 @@ class Struct:
     chooser: str = ""
     """What calls the constructor that Julia would choose by the arguments' types, nothing if nobody can tell."""
 
-    def type_of(self, name: str) -> str:
+    def read_type(self, name: str) -> str:
         """Return the declared type of a field, as far as its name goes; nothing if it has none."""
         node = self.fields[name]
         return read_text(node).partition("{")[0].rpartition(".")[2] if node is not None else ""
@@ -67,7 +67,7 @@ _BASES = {
     "AbstractLuxWrapperLayer": "WrapperLayer",
 }
 _MARKS = ("@layer", "@functor", "@treelike")
-_SILENT = ("parameterlength", "statelength", "show", "outputsize")
+_IGNORED_METHODS = ("parameterlength", "statelength", "show", "outputsize")
 
 
 def find_structs(statements: Sequence[Node]) -> dict[str, Struct]:
@@ -82,7 +82,7 @@ def find_structs(statements: Sequence[Node]) -> dict[str, Struct]:
         if struct is not None:
             found[struct.name] = struct
     for node in statements:
-        _assign(node, found)
+        _assign_statement(node, found)
     for struct in found.values():
         struct.constructors[:0] = [read_method(node) for node in struct.inner]
         for position, constructor in enumerate(struct.constructors, 1):
@@ -175,13 +175,13 @@ def _find_receiver(call: Node) -> str:
     return read_text(typed.named_children[-1]).partition("{")[0].rpartition(".")[2]
 
 
-def _assign(node: Node, found: dict[str, Struct]) -> None:
+def _assign_statement(node: Node, found: dict[str, Struct]) -> None:
     if node.type == "macrocall_expression":
         named = next((read_text(child) for child in node.named_children if child.type == "macro_identifier"), "")
         owners = [found[name] for name in sorted(find_names(node)) if name in found]
         if named in _MARKS and len(owners) == 1:
             owners[0].marks.append(node)
-            _mark(owners[0], node)
+            _read_trainable(owners[0], node)
         return
     head = find_head(node)
     if head is None:
@@ -213,11 +213,11 @@ def _assign(node: Node, found: dict[str, Struct]) -> None:
         value = node.named_children[-1]
         value = value.named_children[-1] if value.type == "return_statement" else value
         owner.trainable = frozenset(find_names(value)) & set(owner.fields)
-    elif plain in _SILENT:
+    elif plain in _IGNORED_METHODS:
         owner.marks.append(node)
 
 
-def _mark(struct: Struct, node: Node) -> None:
+def _read_trainable(struct: Struct, node: Node) -> None:
     """Take what ``@layer S trainable=(a,)`` and ``@functor S (a,)`` say."""
     for part in node.named_children[-1].named_children:
         if part.type == "assignment" and read_text(part.named_children[0]) == "trainable":
@@ -226,7 +226,7 @@ def _mark(struct: Struct, node: Node) -> None:
             struct.trainable = frozenset(find_names(part)) & set(struct.fields)
 
 
-def place_of(node: Node) -> tuple[int, int]:
+def find_span(node: Node) -> tuple[int, int]:
     """Return what tells a node from all others of its file."""
     return node.start_byte, node.end_byte
 

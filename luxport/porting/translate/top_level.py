@@ -18,11 +18,11 @@ from luxport.porting.translate.parse import (
     read_last_name,
     read_text,
 )
-from luxport.porting.translate.scope import Scope, makes_layers
+from luxport.porting.translate.scope import Scope, can_make_layers
 from luxport.porting.translate.signatures import Method
 from luxport.porting.translate.statements import write_statement
 from luxport.porting.translate.struct_layers import write_struct
-from luxport.porting.translate.structs import Struct, place_of
+from luxport.porting.translate.structs import Struct, find_span
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -38,10 +38,10 @@ def write_top_level(here: Scope, node: Node) -> Scope:
     One that makes no layer (of a training loop, say) and is not understood is left out, with a remark; whatever
     uses a name from it is marked in its place.
     """
-    owner = here.source.owners.get(place_of(node))
+    owner = here.source.owners.get(find_span(node))
     after = _write_plain(here, node) if owner is None else _write_struct(here, node, owner)
     name, methods = _find_methods(here, node)
-    if is_dispatched(name, methods) and place_of(node) == place_of(methods[-1].node):
+    if is_dispatched(name, methods) and find_span(node) == find_span(methods[-1].node):
         here.output.helpers |= {"fits", "is_a"}
         here.piece.lines += ["", "", *write_dispatcher(name, methods)]
     return after
@@ -56,11 +56,11 @@ def _find_methods(here: Scope, node: Node) -> tuple[str, list[Method]]:
 
 def _write_struct(here: Scope, node: Node, owner: Struct) -> Scope:
     """Write a struct, all of which stands in Python where the last of its parts does in Julia."""
-    if place_of(node) != place_of(owner.last):
-        return here.binding({owner.name: "builder"})
+    if find_span(node) != find_span(owner.last):
+        return here.bind({owner.name: "builder"})
     mark = here.piece.mark()
     try:
-        after = write_struct(here, owner).binding({owner.name: "builder" if owner.is_layer else "record"})
+        after = write_struct(here, owner).bind({owner.name: "builder" if owner.is_layer else "record"})
         for constructor in owner.constructors[: len(owner.inner)]:
             define(replace(after, making=owner), constructor.node, mode="build", name=constructor.python)
         if owner.chooser:
@@ -69,8 +69,8 @@ def _write_struct(here: Scope, node: Node, owner: Struct) -> Scope:
     except FileFormatError:
         raise
     except (Unported, *UNUSUAL) as error:
-        here.piece.back_to(mark)
-        return leave_out(here.binding({owner.name: "unported"}), owner.node, find_reason(error))
+        here.piece.roll_back(mark)
+        return leave_out(here.bind({owner.name: "unported"}), owner.node, find_reason(error))
 
 
 def _write_plain(here: Scope, node: Node) -> Scope:
@@ -80,7 +80,7 @@ def _write_plain(here: Scope, node: Node) -> Scope:
         return leave_out(here, node, "a definition of types")
     try:
         after = write_statement(here, node, False)
-        if len(here.piece.holes) == before or makes_layers(after, node):
+        if len(here.piece.holes) == before or can_make_layers(after, node):
             return after
         reason = here.piece.holes[before].reason
     except FileFormatError:
@@ -88,20 +88,20 @@ def _write_plain(here: Scope, node: Node) -> Scope:
     except (Unported, *UNUSUAL) as error:
         reason = find_reason(error)
         defines = node.type == "assignment" and find_signature(node) is not None
-        if makes_layers(here, node) and node.type in ("assignment", "call_expression") and not defines:
-            here.piece.back_to(mark)
-            here.put(here.hole(node, reason).text)
+        if can_make_layers(here, node) and node.type in ("assignment", "call_expression") and not defines:
+            here.piece.roll_back(mark)
+            here.add_line(here.write_hole(node, reason).text)
             return here
-    here.piece.back_to(mark)
+    here.piece.roll_back(mark)
     return leave_out(here, node, reason)
 
 
 def leave_out(here: Scope, node: Node, reason: str) -> Scope:
     """Mark a statement that is not ported; what it defines raises where it is used."""
-    owner = here.source.owners.get(place_of(node))
+    owner = here.source.owners.get(find_span(node))
     here.mark_hole(node, reason)
-    if any(here.kinds.get(name, "unported") != "unported" for name in _find_changed(node)):
-        here.put(here.raising(node).text)  # what it changes would be left as it was
+    if any(here.kinds.get(name, "unported") != "unported" for name in _find_assigned(node)):
+        here.add_line(here.write_not_ported(node).text)  # what it changes would be left as it was
     name, methods = _find_methods(here, node)
     missing = set() if is_dispatched(name, methods) else _find_defined(node)  # its other methods may be what is called
     if read_text(node).startswith(("@load ", "BSON.@load ", "JLD2.@load ")):
@@ -110,12 +110,12 @@ def leave_out(here: Scope, node: Node, reason: str) -> Scope:
     stubs = [owner.python, *(entry.python for entry in owner.constructors)] if owner is not None else []
     stubs += [owner.chooser] if owner is not None and owner.chooser else []
     if head is not None and head.named_children[0].type == "identifier":
-        own = [entry.python for entry in methods if entry.python and place_of(entry.node) == place_of(node)]
-        stubs = own or [here.name(read_text(head.named_children[0]))]
+        own = [entry.python for entry in methods if entry.python and find_span(entry.node) == find_span(node)]
+        stubs = own or [here.spell(read_text(head.named_children[0]))]
     for stub in stubs:  # functions before this place may call them
-        here.put(f"def {stub}(*_, **__):")
-        here.put(f"    return {here.raising(node).text}")
-    return here.binding(dict.fromkeys(missing, "unported"))
+        here.add_line(f"def {stub}(*_, **__):")
+        here.add_line(f"    return {here.write_not_ported(node).text}")
+    return here.bind(dict.fromkeys(missing, "unported"))
 
 
 def find_changed_in_place(node: Node) -> tuple[set[str], set[str]]:
@@ -137,7 +137,7 @@ def find_changed_in_place(node: Node) -> tuple[set[str], set[str]]:
     return found | filled, filled
 
 
-def _find_changed(node: Node) -> set[str]:
+def _find_assigned(node: Node) -> set[str]:
     """Return the names that a statement assigns to, or changes in place; training changes no structure."""
     found: set[str] = set()
     if node.type in ("assignment", "compound_assignment_expression") and find_signature(node) is None:
@@ -146,7 +146,7 @@ def _find_changed(node: Node) -> set[str]:
         name = read_last_name(node.named_children[0])
         given = read_arguments(node).positional if name.endswith("!") and name not in _TRAINING else []
         found |= find_names(given[0]) if given else set()
-    return found.union(*map(_find_changed, node.named_children))
+    return found.union(*map(_find_assigned, node.named_children))
 
 
 def _find_defined(node: Node) -> set[str]:

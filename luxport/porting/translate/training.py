@@ -14,80 +14,80 @@ __all__ = ["OBJECTIVES", "RULES", "TRAINING"]
 Reader = Callable[[Scope, Arguments], Code]
 
 
-def _read_exactly(here: Scope, given: Arguments, count: int) -> list[Code]:
-    given.only()
-    values = [here.code(node) for node in given.positional]
+def _read_values(here: Scope, given: Arguments, count: int) -> list[Code]:
+    given.expect_keywords()
+    values = [here.write(node) for node in given.positional]
     if len(values) != count or any(value.text.startswith("*") for value in values):
         raise Unported(f"{count} arguments expected")
     return values
 
 
-def _read_state(here: Scope, given: Arguments) -> list[Code]:
+def _read_step_arguments(here: Scope, given: Arguments) -> list[Code]:
     """Read what follows the means of differentiation, which here is the framework's own."""
     del given.positional[:1]
-    return _read_exactly(here, given, 3)
+    return _read_values(here, given, 3)
 
 
-def _set_up(here: Scope, given: Arguments) -> Code:
+def _build_setup(here: Scope, given: Arguments) -> Code:
     """``Lux.setup(rng, model)``, whose random numbers are others than Julia's anyway."""
     if here.source.dialect != "lux":
         raise Unported("Flux's training changes the model itself: see luxport.training.fit")
-    rng, model = _read_exactly(here, given, 2)
+    rng, model = _read_values(here, given, 2)
     return call("luxport.setup", [Code("0", "number") if rng.kind == "rng" or rng.text == "None" else rng, model])
 
 
-def _build_state(here: Scope, given: Arguments) -> Code:
+def _build_train_state(here: Scope, given: Arguments) -> Code:
     """``Training.TrainState(model, ps, st, rule)``."""
-    model, ps, st, rule = _read_exactly(here, given, 4)
+    model, ps, st, rule = _read_values(here, given, 4)
     return call("luxport.training.TrainState.create", [model, rule], {"ps": ps, "st": st})
 
 
-def _step(here: Scope, given: Arguments) -> Code:
+def _build_train_step(here: Scope, given: Arguments) -> Code:
     """``Training.single_train_step!(ad, objective, data, state)``: Lux returns gradients first."""
     given.named.pop("return_gradients", None)
-    objective, data, state = _read_state(here, given)
+    objective, data, state = _read_step_arguments(here, given)
     return Code(f"(None, *{call('luxport.training.train_step', [objective, data, state]).text})")
 
 
 def _build_gradients(here: Scope, given: Arguments) -> Code:
-    objective, data, state = _read_state(here, given)
+    objective, data, state = _read_step_arguments(here, given)
     return call("luxport.training.compute_gradients", [objective, data, state])
 
 
-def _apply(here: Scope, given: Arguments) -> Code:
-    return call("luxport.training.apply_gradients", _read_exactly(here, given, 2))
+def _build_apply_gradients(here: Scope, given: Arguments) -> Code:
+    return call("luxport.training.apply_gradients", _read_values(here, given, 2))
 
 
 def _build_loader(here: Scope, given: Arguments) -> Code:
     """``DataLoader((x, y); batchsize = 32, shuffle = true)``."""
-    given.only("batchsize", "partial", "shuffle")
+    given.expect_keywords("batchsize", "partial", "shuffle")
     if len(given.positional) != 1:
         raise Unported("one array, or one tuple of arrays, expected")
-    options = {"batch_size": here.code(given.named["batchsize"])} if "batchsize" in given.named else {}
-    options |= {name: here.flag(given.named[name]) for name in ("partial", "shuffle") if name in given.named}
-    return call("luxport.training.DataLoader", [here.code(given.positional[0])], options, "unknown")
+    options = {"batch_size": here.write(given.named["batchsize"])} if "batchsize" in given.named else {}
+    options |= {name: here.write_flag(given.named[name]) for name in ("partial", "shuffle") if name in given.named}
+    return call("luxport.training.DataLoader", [here.write(given.positional[0])], options, "unknown")
 
 
-def _read_rule(name: str) -> Reader:
+def _make_rule(name: str) -> Reader:
     def build(here: Scope, given: Arguments) -> Code:
-        given.only("eta")
-        values = [here.code(node) for node in given.positional]
+        given.expect_keywords("eta")
+        values = [here.write(node) for node in given.positional]
         if any(value.kind not in ("number", "sizes", "unknown") or value.text.startswith("*") for value in values):
             raise Unported("numbers expected")
-        options = {name: here.code(node) for name, node in given.named.items()}
+        options = {name: here.write(node) for name, node in given.named.items()}
         return call(f"luxport.optimizers.{name}", values, options, "rule")
 
     return build
 
 
-def _read_objective(name: str) -> Reader:
+def _make_objective(name: str) -> Reader:
     def build(here: Scope, given: Arguments) -> Code:
-        given.only("logits", "agg")
+        given.expect_keywords("logits", "agg")
         if given.positional:
             raise Unported("a loss of more than options")
         options: dict[str, Code] = {}
         if "logits" in given.named:
-            options["logits"] = here.flag(given.named["logits"])
+            options["logits"] = here.write_flag(given.named["logits"])
         if "agg" in given.named:
             options["agg"] = write_aggregation(here, given.named["agg"])
         return call(f"luxport.losses.{name}", [], options, "function")
@@ -105,14 +105,14 @@ OBJECTIVES += ("MSELoss", "MSLELoss", "PoissonLoss", "SquaredHingeLoss")
 
 TRAINING: Mapping[str, Reader] = {
     "DataLoader": _build_loader,
-    "TrainState": _build_state,
-    "apply_gradients": _apply,
-    "apply_gradients!": _apply,
+    "TrainState": _build_train_state,
+    "apply_gradients": _build_apply_gradients,
+    "apply_gradients!": _build_apply_gradients,
     "compute_gradients": _build_gradients,
-    "setup": _set_up,
-    "single_train_step": _step,
-    "single_train_step!": _step,
-    **{name: _read_rule(name) for name in RULES},
-    **{name: _read_objective(name) for name in OBJECTIVES},
+    "setup": _build_setup,
+    "single_train_step": _build_train_step,
+    "single_train_step!": _build_train_step,
+    **{name: _make_rule(name) for name in RULES},
+    **{name: _make_objective(name) for name in OBJECTIVES},
 }
 """What reads each, by its name in Julia."""

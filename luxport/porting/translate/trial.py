@@ -13,7 +13,7 @@ from typing import Any
 import luxport
 from luxport.porting import load_parameters
 from luxport.porting.translate.counted_run import Run
-from luxport.porting.translate.counted_values import Budget, Raised, TooMuch
+from luxport.porting.translate.counted_values import Budget, TooExpensive, WouldRaise
 from luxport.porting.translate.module import Translation
 from luxport.porting.translate.own_calls import OwnCall
 from luxport.porting.translate.own_inputs import Drawn, DrawnInputs
@@ -51,13 +51,13 @@ def import_models(translation: Translation) -> dict[str, luxport.Layer]:
                 there |= {call.made_up if call else name} - {""}
                 if call is not None and any(made == other for other in found.values()):
                     continue  # what a variable of the file has
-                found[_show(call) if call else f"{name}()"] = made
+                found[_describe_call(call) if call else f"{name}()"] = made
     finally:
         del sys.modules[_NAME]
     return found
 
 
-def _show(call: OwnCall) -> str:
+def _describe_call(call: OwnCall) -> str:
     return f"{call.julia}, sizes made up" if call.made_up else call.julia
 
 
@@ -66,22 +66,22 @@ def _find_makers(python: str) -> Iterator[str]:
     run = Run(Budget(_STEPS))
     for statement in ast.parse(python).body:
         try:
-            run.statement(statement)
-        except (Raised, TooMuch):  # what stands below __main__ is not executed, so nothing should
+            run.run_statement(statement)
+        except (WouldRaise, TooExpensive):  # what stands below __main__ is not executed, so nothing should
             return
     for name, function in list(run.names.items()):
-        if isinstance(function, FunctionType) and not _find_required(function) and _makes_layer(run, name):
+        if isinstance(function, FunctionType) and not _has_required_arguments(function) and _can_make_layer(run, name):
             yield name
 
 
-def _find_required(function: Any) -> bool:
+def _has_required_arguments(function: Any) -> bool:
     given = inspect.signature(function).parameters.values()
     return any(one.default is one.empty and one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD) for one in given)
 
 
-def _makes_layer(run: Run, name: str) -> bool:
+def _can_make_layer(run: Run, name: str) -> bool:
     try:
-        return isinstance(run.value(ast.parse(f"{name}()", mode="eval").body, run.names), luxport.Layer)
+        return isinstance(run.evaluate(ast.parse(f"{name}()", mode="eval").body, run.names), luxport.Layer)
     except Exception:  # as it does whatever is in it
         return False
 

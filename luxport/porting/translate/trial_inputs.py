@@ -111,20 +111,20 @@ class _Search:
         for one in singles:
             yield Whole(one.shape, np.int64)
         weights = _find_weights(self.model, self.ps)
-        yield from weights[0].yield_inputs() if weights else _list_of_vectors(self.ps)
+        yield from weights[0].yield_inputs() if weights else _yield_vectors(self.ps)
         for weight in weights[1:]:  # which part is the first is not told by their order
             yield from itertools.islice(weight.yield_inputs(), 3)
-        pool = _leave_distinct([*singles, *_find_entries(weights)])
+        pool = _keep_distinct([*singles, *_find_entries(weights)])
         if keys := self._find_keys(pool):
             yield from ({**dict(zip(keys, found, strict=True))} for found in itertools.product(pool, repeat=len(keys)))
             return
-        counts = self._counts(pool)
+        counts = self._find_counts(pool)
         for count in counts:
             yield from _order_by_likeness(pool, count)
         for one, other, third in itertools.product(pool[:7], repeat=3):  # one of two that is itself of two
             yield one, (other, third)
 
-    def _counts(self, pool: list[Whole]) -> list[int]:
+    def _find_counts(self, pool: list[Whole]) -> list[int]:
         """Return how many inputs there may be: as many as it says itself, or some."""
         try:
             self.model((pool[0],), self.ps, self.st)
@@ -164,7 +164,7 @@ def _order_by_likeness(pool: list[Whole], count: int) -> Iterator[tuple[Whole, .
     yield from (found for found in itertools.product(pool, repeat=count) if len(set(map(id, found))) > 1)
 
 
-def _leave_distinct(found: Iterable[Whole]) -> list[Whole]:
+def _keep_distinct(found: Iterable[Whole]) -> list[Whole]:
     known = {(one.shape, one.dtype.name): one for one in found}
     return list(known.values())[:12] or [Whole((_BATCH, 8))]
 
@@ -218,12 +218,12 @@ _KINDS = {
 def _find_entries(weights: list[_Weight]) -> list[Whole]:
     """Return what the first layer of each part takes, and then the others."""
     firsts = {weight.part: weight for weight in reversed(weights)}
-    found = [_list_few(weight) for weight in reversed(firsts.values())]
-    found += [_list_few(weight)[:1] for weight in weights]
+    found = [_list_likeliest(weight) for weight in reversed(firsts.values())]
+    found += [_list_likeliest(weight)[:1] for weight in weights]
     return [one for some in found for one in some]
 
 
-def _list_few(weight: _Weight) -> list[Whole]:
+def _list_likeliest(weight: _Weight) -> list[Whole]:
     """Return two inputs of a layer, of a convolution with its other channels too, each also half as large."""
     if len(weight.shape) < 3:
         return list(itertools.islice(weight.yield_inputs(), 2))
@@ -232,7 +232,7 @@ def _list_few(weight: _Weight) -> list[Whole]:
     return [Whole((_BATCH, count, *[size] * space)) for count in channels for size in (_SIZES[0], _SIZES[0] // 2)]
 
 
-def _list_of_vectors(ps: Any) -> Iterator[Whole]:
+def _yield_vectors(ps: Any) -> Iterator[Whole]:
     """Yield what a model without such a weight may take: with its vectors' size last, or a few of all kinds."""
     sizes = [leaf.shape[-1] for leaf in luxport.tree.leaves(ps) if leaf.ndim and leaf.shape[-1] > 1][:1]
     more = ((28, 28), (32, 32), (16,), (64, 64))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from luxport.porting.translate.indices import place
+from luxport.porting.translate.indices import write_place
 from luxport.porting.translate.options import expect_positional, read_axis, read_options
 from luxport.porting.translate.parse import Arguments, Unported, list_parts, read_arguments, read_last_name, read_text
 from luxport.porting.translate.scope import Scope
@@ -28,13 +28,13 @@ def _build_weight_norm(here: Scope, given: Arguments) -> Code:
     if here.source.dialect is None:
         raise Unported("the sizes of Flux's WeightNorm are along other axes than Lux's: say which, with `using`")
     inner, *rest = expect_positional(given, 1, 2, 3)
-    layer = here.layer(inner)
+    layer = here.write_layer(inner)
     which = _read_symbols(rest[0]) if rest else ["weight"]
     if here.source.dialect == "flux":
         if given.named or len(rest) > 1 or which != ["weight"] or not layer.text.startswith("luxport.Dense("):
             raise Unported("Flux's WeightNorm of other than a Dense layer's weight keeps several axes")
         return call("luxport.WeightNorm", [layer])
-    given.only()
+    given.expect_keywords()
     if len(rest) == 2 and read_text(rest[1]) != "nothing":
         dims = list_parts(rest[1]) if rest[1].type == "tuple_expression" else [rest[1]]
         if len(dims) != len(which):
@@ -46,8 +46,8 @@ def _build_weight_norm(here: Scope, given: Arguments) -> Code:
     return call("luxport.WeightNorm", [layer, names], {"axes": group("(", axes, ")")})
 
 
-def _repeat(here: Scope, given: Arguments) -> Code:
-    def plain(node: Node) -> Code:
+def _build_repeated_layer(here: Scope, given: Arguments) -> Code:
+    def read_plain(node: Node) -> Code:
         if node.type == "call_expression" and read_last_name(node.named_children[0]) in (
             "Val",
             "static",
@@ -55,11 +55,13 @@ def _repeat(here: Scope, given: Arguments) -> Code:
             "False",
         ):
             inner = read_arguments(node).positional
-            return here.code(inner[0]) if inner else Code(read_last_name(node.named_children[0]), "flag")
-        return here.code(node)
+            return here.write(inner[0]) if inner else Code(read_last_name(node.named_children[0]), "flag")
+        return here.write(node)
 
-    layers = [here.layer(node) for node in expect_positional(given, 1)]
-    options = read_options(here, given, repeats=("repeats", plain), input_injection=("input_injection", plain))
+    layers = [here.write_layer(node) for node in expect_positional(given, 1)]
+    options = read_options(
+        here, given, repeats=("repeats", read_plain), input_injection=("input_injection", read_plain)
+    )
     if "input_injection" not in options or options["input_injection"].text != "True":
         raise Unported(
             "Lux's RepeatedLayer hands every repetition the first input again, and luxport's the last output"
@@ -67,21 +69,21 @@ def _repeat(here: Scope, given: Arguments) -> Code:
     return call("luxport.RepeatedLayer", layers, options)
 
 
-def _select_dim(here: Scope, given: Arguments) -> Code:
-    given.only()
+def _build_select_dim(here: Scope, given: Arguments) -> Code:
+    given.expect_keywords()
     dim, index = expect_positional(given, 2)
-    return call("luxport.SelectDim", [Code(read_axis(dim)), Code(place(here, index))])
+    return call("luxport.SelectDim", [Code(read_axis(dim)), Code(write_place(here, index))])
 
 
-def _reverse_sequence(here: Scope, given: Arguments) -> Code:
-    given.only()
+def _build_reverse_sequence(here: Scope, given: Arguments) -> Code:
+    given.expect_keywords()
     return call("luxport.ReverseSequence", [Code(read_axis(dim)) for dim in expect_positional(given, 0, 1)])
 
 
 WRAPPERS = {
-    "RepeatedLayer": _repeat,
-    "ReverseSequence": _reverse_sequence,
-    "SelectDim": _select_dim,
+    "RepeatedLayer": _build_repeated_layer,
+    "ReverseSequence": _build_reverse_sequence,
+    "SelectDim": _build_select_dim,
     "WeightNorm": _build_weight_norm,
 }
 """What builds each of these layers, by its name in Julia."""

@@ -10,7 +10,17 @@ from dataclasses import dataclass, replace
 
 from luxport.text import make_safe
 
-__all__ = ["BUILTINS", "TAKEN", "Code", "call", "group", "name_field", "name_in_python", "write_named", "write_operand"]
+__all__ = [
+    "BUILTINS",
+    "RESERVED",
+    "Code",
+    "call",
+    "group",
+    "name_field",
+    "name_in_python",
+    "write_named",
+    "write_operand",
+]
 __all__ += ["render", "write_remark", "write_whole_number"]
 
 _WIDTH = 100
@@ -49,7 +59,7 @@ class Code:
         if len(self.text) > _LONGEST:  # a piece that is written twice in each of many that are in one another
             raise ValueError("an expression that grows too long")
 
-    def of_kind(self, kind: str) -> Code:
+    def with_kind(self, kind: str) -> Code:
         """Return the same expression as one of another kind."""
         return replace(self, kind=kind)
 
@@ -93,16 +103,29 @@ def render(code: Code, before: str = "", indent: int = 0, after: str = "") -> li
     return [*lines, f"{' ' * indent}{code.closing}{after}"]
 
 
-TAKEN = {"functools", "len", "luxport", "math", "not_ported", "operator", "range", "spatial", "sum", "tuple", "xp"}
-TAKEN |= {"add", "multiply", "vcat", "hcat", "int", "float", "min", "max", "abs", "reversed", "enumerate", "zip"}
-TAKEN |= {"adjoint", "applied", "dataclasses", "item", "keep", "product", "slice", "transposed"}
-TAKEN |= {"entries", "keywords", "padded", "squared_epsilon", "quotient", "remainder", "elementwise", "total"}
-TAKEN |= {"arrays_space", "average", "constant", "size"}
-TAKEN |= {"dict", "forward", "inputs", "isinstance", "list", "object", "print", "repr", "round", "self", "set", "str"}
-_INNARDS = {
+RESERVED = {"functools", "len", "luxport", "math", "not_ported", "operator", "range", "spatial", "sum", "tuple", "xp"}
+RESERVED |= {"add", "multiply", "vcat", "hcat", "int", "float", "min", "max", "abs", "reversed", "enumerate", "zip"}
+RESERVED |= {"adjoint", "applied", "dataclasses", "item", "keep", "product", "slice", "transposed"}
+RESERVED |= {"entries", "keywords", "padded", "squared_epsilon", "quotient", "remainder", "elementwise", "total"}
+RESERVED |= {"arrays_space", "average", "constant", "size"}
+RESERVED |= {
+    "dict",
+    "forward",
+    "inputs",
+    "isinstance",
+    "list",
+    "object",
+    "print",
+    "repr",
+    "round",
+    "self",
+    "set",
+    "str",
+}
+_INTERNAL_ATTRIBUTES = {
     f"{kind}_{part}" for kind in ("gi", "cr", "ag") for part in ("frame", "code", "yieldfrom", "await", "running")
 }
-_INNARDS |= {
+_INTERNAL_ATTRIBUTES |= {
     "f_back",
     "f_builtins",
     "f_code",
@@ -115,7 +138,7 @@ _INNARDS |= {
     "format_map",
 }
 """Attributes by which one gets from a value into Python itself."""
-_SPELLED = str.maketrans({"²": "2", "³": "3", "!": "_", "′": "_prime"} | {chr(0x2080 + i): str(i) for i in range(10)})
+_SPELLINGS = str.maketrans({"²": "2", "³": "3", "!": "_", "′": "_prime"} | {chr(0x2080 + i): str(i) for i in range(10)})
 
 
 def name_in_python(name: str) -> str:
@@ -131,7 +154,7 @@ def name_field(name: str) -> str:
     """
     plain = name
     if not (name.isascii() and name.isidentifier()):
-        spelled = unicodedata.normalize("NFKC", name.translate(_SPELLED)).translate(_SPELLED)
+        spelled = unicodedata.normalize("NFKC", name.translate(_SPELLINGS)).translate(_SPELLINGS)
         plain = "".join(letter if f"_{letter}".isidentifier() else "_" for letter in spelled)
         plain = unicodedata.normalize("NFKC", plain)
     if plain.startswith("_") and plain != "_":
@@ -139,7 +162,7 @@ def name_field(name: str) -> str:
     plain = plain if plain.isidentifier() else f"n{plain}"
     if not plain.isidentifier() or len(plain) > _LONGEST_NAME:
         raise ValueError("a name that Python cannot have")
-    return f"{plain}_" if keyword.iskeyword(plain) or plain in TAKEN or plain in _INNARDS else plain
+    return f"{plain}_" if keyword.iskeyword(plain) or plain in RESERVED or plain in _INTERNAL_ATTRIBUTES else plain
 
 
 def write_remark(line: str) -> str:
