@@ -20,15 +20,9 @@ from luxport_jax.order import restore_order, strip_leaves
 from luxport_jax.programs import hide, jit
 
 __all__ = [
-    "WORKERS",
-    "call_connected",
-    "do_work",
-    "do_work_of_worker",
-    "list_first_devices",
-    "parallel_program",
-    "start_devices",
-    "take_mean_inside",
-]
+    "WORKERS", "call_connected", "do_work", "do_work_of_worker", "list_first_devices", "parallel_program",
+    "start_devices", "take_mean_inside",
+]  # fmt: skip
 
 WORKERS = "workers"
 """The name of the axis of a mesh."""

@@ -15,19 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 __all__ = [
-    "DEFAULT_OPSET",
-    "SAMPLES",
-    "Array",
-    "Node",
-    "make_constant",
-    "record_export",
-    "fed",
-    "is_exporting",
-    "find_opset",
-    "make_placeholder",
-    "record",
-    "record_all",
-]
+    "DEFAULT_OPSET", "SAMPLES", "Array", "Node", "make_constant", "record_export", "fed", "is_exporting", "find_opset",
+    "make_placeholder", "record", "record_all",
+]  # fmt: skip
 
 Shape = tuple[int, ...]
 

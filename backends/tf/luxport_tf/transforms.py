@@ -18,16 +18,8 @@ from luxport_tf.ops.layout import cancel_moves
 from luxport_tf.shortcuts import gather_conditions, has_effects
 
 __all__ = [
-    "are_constants",
-    "checkpoint",
-    "custom_vjp",
-    "jacobian",
-    "jit",
-    "jvp",
-    "stop_gradient",
-    "value_and_grad",
-    "vjp",
-]
+    "are_constants", "checkpoint", "custom_vjp", "jacobian", "jit", "jvp", "stop_gradient", "value_and_grad", "vjp",
+]  # fmt: skip
 
 
 def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...], has_aux: bool) -> Callable[..., Any]:

@@ -13,34 +13,10 @@ from luxport.ops import definition_of
 from luxport.ops._floats_only import accept_floats
 
 __all__ = [
-    "celu",
-    "elu",
-    "erf",
-    "gelu_erf",
-    "gelu_sigmoid",
-    "gelu_tanh",
-    "glu",
-    "hardsigmoid",
-    "hardswish",
-    "hardtanh",
-    "leakyrelu",
-    "lisht",
-    "logcosh",
-    "logsigmoid",
-    "mish",
-    "relu",
-    "relu6",
-    "rrelu",
-    "selu",
-    "sigmoid",
-    "softplus",
-    "softshrink",
-    "softsign",
-    "swish",
-    "tanh",
-    "tanhshrink",
-    "trelu",
-]
+    "celu", "elu", "erf", "gelu_erf", "gelu_sigmoid", "gelu_tanh", "glu", "hardsigmoid", "hardswish", "hardtanh",
+    "leakyrelu", "lisht", "logcosh", "logsigmoid", "mish", "relu", "relu6", "rrelu", "selu", "sigmoid", "softplus",
+    "softshrink", "softsign", "swish", "tanh", "tanhshrink", "trelu",
+]  # fmt: skip
 
 
 def _compile(op: Callable[..., Any], **options: Any) -> Callable[..., Any]:

@@ -21,24 +21,10 @@ from luxport_jax.ops.random_bits import alpha_dropout as compiled_alpha_dropout
 from luxport_jax.ops.random_bits import dropout as compiled_dropout
 
 __all__ = [
-    "adaptive_lp_pool",
-    "adaptive_max_pool",
-    "adaptive_mean_pool",
-    "alpha_dropout",
-    "apply_rotary_embedding",
-    "batch_norm",
-    "dropout",
-    "embedding",
-    "gather",
-    "group_norm",
-    "mean_pool_nd",
-    "normalize",
-    "pixel_shuffle",
-    "reshape_samples",
-    "resize_nearest",
-    "upsample_linear",
-    "upsample_nearest",
-]
+    "adaptive_lp_pool", "adaptive_max_pool", "adaptive_mean_pool", "alpha_dropout", "apply_rotary_embedding",
+    "batch_norm", "dropout", "embedding", "gather", "group_norm", "mean_pool_nd", "normalize", "pixel_shuffle",
+    "reshape_samples", "resize_nearest", "upsample_linear", "upsample_nearest",
+]  # fmt: skip
 
 
 def _spread(operation: Callable[..., Any], keeps: int | None = 1, like: int = 0) -> Callable[..., Any]:

@@ -13,20 +13,9 @@ from luxport.ops import definition_of
 from luxport.ops._floats_only import accept_floats
 
 __all__ = [
-    "celu",
-    "gelu_erf",
-    "gelu_sigmoid",
-    "gelu_tanh",
-    "hardsigmoid",
-    "hardswish",
-    "hardtanh",
-    "lisht",
-    "mish",
-    "relu",
-    "relu6",
-    "softsign",
-    "swish",
-]
+    "celu", "gelu_erf", "gelu_sigmoid", "gelu_tanh", "hardsigmoid", "hardswish", "hardtanh", "lisht", "mish", "relu",
+    "relu6", "softsign", "swish",
+]  # fmt: skip
 
 
 def _is_floating(x: Any) -> bool:

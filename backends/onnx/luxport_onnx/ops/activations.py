@@ -8,72 +8,65 @@ from typing import Any
 import numpy as np
 
 from luxport import ops
+from luxport.ops._floats_only import accept_floats
 from luxport_onnx.graph import Array, find_opset
 from luxport_onnx.infinities import may_be_infinite
 from luxport_onnx.xp import clip, maximum, minimum, multiply
 from luxport_onnx.xp._folding import make_scalar, record_same
 
 __all__ = [
-    "celu",
-    "elu",
-    "erf",
-    "gelu_erf",
-    "gelu_tanh",
-    "hardsigmoid",
-    "hardswish",
-    "hardtanh",
-    "leakyrelu",
-    "mish",
-    "relu",
-    "relu6",
-    "selu",
-    "sigmoid",
-    "softplus",
-    "softsign",
-    "swish",
-    "tanh",
-]
+    "celu", "elu", "erf", "gelu_erf", "gelu_tanh", "hardsigmoid", "hardswish", "hardtanh", "leakyrelu", "mish", "relu",
+    "relu6", "selu", "sigmoid", "softplus", "softsign", "swish", "tanh",
+]  # fmt: skip
 
 
-_WITH_DOUBLE = ("float16", "float32", "float64")
+_SINGLE = ("float16", "float32")
+_DOUBLE = (*_SINGLE, "float64")
 
 
 def _accept_native(
-    op: Callable[..., Any], *, since: int = 0, kinds: tuple[str, ...] = ("float16", "float32")
+    op: Callable[..., Any], *, since: int = 0, kinds: tuple[str, ...] = _SINGLE
 ) -> Callable[[Any], Callable[..., Any]]:
     """Call the definition for other dtypes, for constants, and where the opset is older than the operator.
 
     ThresholdedRelu and Shrink return 0 for NaN, so their functions have no override.
     """
-    definition = ops.definition_of(op)
-
-    def wrap(function: Callable[..., Any]) -> Callable[..., Any]:
-        def choose(x: Array, **options: Any) -> Any:
-            native = x.dtype.name in kinds and not x.is_constant and find_opset() >= since
-            return function(x, **options) if native else definition(x, **options)
-
-        choose.__name__, choose.__doc__ = function.__name__, function.__doc__
-        return choose
-
-    return wrap
+    return accept_floats(op, lambda x: x.dtype.name in kinds and not x.is_constant and find_opset() >= since)
 
 
-@_accept_native(ops.relu, kinds=_WITH_DOUBLE)
-def relu(x: Array) -> Array:
-    """Record one operator."""
-    return record_same("Relu", x)
+def _replace_infinity(x: Array) -> Array:
+    """Raise x to at least -1000, where the functions are 0 in every dtype, if it may hold -inf."""
+    return maximum(x, -1000.0) if may_be_infinite(x, -1) else x
 
 
-@_accept_native(ops.sigmoid, kinds=_WITH_DOUBLE)
-def sigmoid(x: Array) -> Array:
-    """Record one operator."""
-    return record_same("Sigmoid", x)
+def _record_one(
+    op: Callable[..., Any],
+    operator: str,
+    *,
+    since: int = 0,
+    kinds: tuple[str, ...] = _SINGLE,
+    breaks_at_infinity: bool = False,
+    **attributes: Any,
+) -> Callable[..., Any]:
+    """Return an activation function that records one operator; if that breaks at -inf, on x of at least -1000."""
+
+    def function(x: Array) -> Array:
+        return record_same(operator, _replace_infinity(x) if breaks_at_infinity else x, **attributes)
+
+    return _accept_native(op, since=since, kinds=kinds)(function)
 
 
-@_accept_native(ops.tanh, kinds=_WITH_DOUBLE)
-def tanh(x: Array) -> Array:
-    """Record one operator."""
-    return record_same("Tanh", x)
+relu = _record_one(ops.relu, "Relu", kinds=_DOUBLE)
+sigmoid = _record_one(ops.sigmoid, "Sigmoid", kinds=_DOUBLE)
+tanh = _record_one(ops.tanh, "Tanh", kinds=_DOUBLE)
+selu = _record_one(ops.selu, "Selu")
+hardsigmoid = _record_one(ops.hardsigmoid, "HardSigmoid", alpha=1 / 6, beta=0.5)
+softplus = _record_one(ops.softplus, "Softplus")
+erf = _record_one(ops.erf, "Erf")
+hardswish = _record_one(ops.hardswish, "HardSwish", breaks_at_infinity=True)
+mish = _record_one(ops.mish, "Mish", breaks_at_infinity=True)
+gelu_erf = _record_one(ops.gelu_erf, "Gelu", since=20, breaks_at_infinity=True)
+gelu_tanh = _record_one(ops.gelu_tanh, "Gelu", since=20, breaks_at_infinity=True, approximate="tanh")
 
 
 @_accept_native(ops.elu)
@@ -88,39 +81,10 @@ def celu(x: Array, *, alpha: float = 1.0) -> Array:
     return record_same("Celu", x, alpha=float(alpha))
 
 
-@_accept_native(ops.selu)
-def selu(x: Array) -> Array:
-    """Record one operator."""
-    return record_same("Selu", x)
-
-
 @_accept_native(ops.leakyrelu)
 def leakyrelu(x: Array, *, a: float = 0.01) -> Array:
     """Record one operator."""
     return record_same("LeakyRelu", x, alpha=float(a))
-
-
-def _replace_infinity(x: Array) -> Array:
-    """Raise x to at least -1000, where the functions are 0 in every dtype, if it may hold -inf."""
-    return maximum(x, -1000.0) if may_be_infinite(x, -1) else x
-
-
-@_accept_native(ops.hardsigmoid)
-def hardsigmoid(x: Array) -> Array:
-    """Record one operator."""
-    return record_same("HardSigmoid", x, alpha=1 / 6, beta=0.5)
-
-
-@_accept_native(ops.hardswish)
-def hardswish(x: Array) -> Array:
-    """Record one operator; it makes NaN of -inf."""
-    return record_same("HardSwish", _replace_infinity(x))
-
-
-@_accept_native(ops.softplus)
-def softplus(x: Array) -> Array:
-    """Record one operator."""
-    return record_same("Softplus", x)
 
 
 @_accept_native(ops.softsign)
@@ -132,44 +96,20 @@ def softsign(x: Array) -> Array:
     return record_same("Softsign", x)
 
 
-@_accept_native(ops.mish)
-def mish(x: Array) -> Array:
-    """Record one operator; it makes NaN of -inf."""
-    return record_same("Mish", _replace_infinity(x))
-
-
-@_accept_native(ops.gelu_erf, since=20)
-def gelu_erf(x: Array) -> Array:
-    """Record one operator; it makes NaN of -inf."""
-    return record_same("Gelu", _replace_infinity(x))
-
-
-@_accept_native(ops.gelu_tanh, since=20)
-def gelu_tanh(x: Array) -> Array:
-    """Record one operator; it makes NaN of -inf."""
-    return record_same("Gelu", _replace_infinity(x), approximate="tanh")
-
-
 @_accept_native(ops.swish)
 def swish(x: Array) -> Array:
-    """Record two operators; they make NaN of -inf."""
+    """Record two operators, on x of at least -1000: their product would be NaN for -inf."""
     x = _replace_infinity(x)
     return multiply(x, record_same("Sigmoid", x))
 
 
-@_accept_native(ops.relu6, kinds=_WITH_DOUBLE)
+@_accept_native(ops.relu6, kinds=_DOUBLE)
 def relu6(x: Array) -> Array:
     """Record one operator."""
     return clip(x, 0.0, 6.0)
 
 
-@_accept_native(ops.hardtanh, kinds=_WITH_DOUBLE)
+@_accept_native(ops.hardtanh, kinds=_DOUBLE)
 def hardtanh(x: Array) -> Array:
     """Record one operator."""
     return clip(x, -1.0, 1.0)
-
-
-@_accept_native(ops.erf)
-def erf(x: Array) -> Array:
-    """Record one operator."""
-    return record_same("Erf", x)

@@ -7,7 +7,8 @@ from typing import Any
 from luxport import ops
 from luxport.ops.windows import Pairs, Sizes, count_places, count_transposed, find_transposed_padding, pad_spatial
 from luxport_onnx.graph import Array, record
-from luxport_onnx.xp import flip
+from luxport_onnx.ops.windows import write_windows
+from luxport_onnx.xp import flip as reverse
 
 __all__ = ["conv_nd", "conv_transpose_nd"]
 
@@ -15,32 +16,17 @@ _define_conv = ops.definition_of(ops.conv_nd)
 _define_transpose = ops.definition_of(ops.conv_transpose_nd)
 
 
-def conv_nd(
-    x: Array,
-    weight: Array,
-    bias: Array | None,
-    *,
-    stride: Sizes,
-    padding: Pairs,
-    dilation: Sizes,
-    groups: int,
-    flip: bool,
-) -> Array:
+def conv_nd(x: Array, weight: Array, bias: Array | None, *, groups: int, flip: bool, **windows: Any) -> Array:
     """Record one operator."""
-    options: dict[str, Any] = {"stride": stride, "padding": padding, "dilation": dilation}
     if not _is_native(x, weight, bias):
-        return _define_conv(x, weight, bias, **options, groups=groups, flip=flip)
-    kernel = weight.shapes[0][2:]
-    shapes = [(s[0], weight.shapes[0][0], *count_places(s[2:], kernel, **options)) for s in x.shapes]
+        return _define_conv(x, weight, bias, groups=groups, flip=flip, **windows)
+    out, _, *kernel = weight.shapes[0]
     return record(
         *("Conv", x, _arrange_kernels(weight, flip), bias),
         dtype=x.dtype,
-        shapes=shapes,
-        kernel_shape=list(kernel),
-        strides=_list_unless(1, stride),
-        pads=_list_pads(padding),
-        dilations=_list_unless(1, dilation),
+        shapes=[(s[0], out, *count_places(s[2:], tuple(kernel), **windows)) for s in x.shapes],
         group=groups,
+        **write_windows(tuple(kernel), **windows),
     )
 
 
@@ -49,34 +35,33 @@ def conv_transpose_nd(
     weight: Array,
     bias: Array | None,
     *,
-    stride: Sizes,
     padding: Pairs,
-    dilation: Sizes,
     output_padding: Sizes,
     groups: int,
     flip: bool,
+    **pace: Any,
 ) -> Array:
     """Record one operator, and a pad after it for negative padding and for output padding beyond a stride."""
-    options: dict[str, Any] = {"stride": stride, "padding": padding, "dilation": dilation}
     if not _is_native(x, weight, bias):
-        return _define_transpose(x, weight, bias, **options, output_padding=output_padding, groups=groups, flip=flip)
+        options: Any = {"padding": padding, "output_padding": output_padding, "groups": groups, "flip": flip}
+        return _define_transpose(x, weight, bias, **options, **pace)
     kernel = weight.shapes[0][2:]
     around = find_transposed_padding(padding, output_padding)
     # The operator only cuts away. Where zeros are added after it, the bias is added after them.
     cut = tuple([(max(-low, 0), max(-high, 0)) for low, high in around])
     more = tuple([(max(low, 0), max(high, 0)) for low, high in around])
     adds = any(map(any, more))
-    options = {"stride": stride, "padding": cut, "dilation": dilation, "output_padding": (0,) * len(kernel)}
-    shapes = [(s[0], weight.shapes[0][1] * groups, *count_transposed(s[2:], kernel, **options)) for s in x.shapes]
+    windows = {**pace, "padding": cut}
+    none = (0,) * len(kernel)
     y = record(
         *("ConvTranspose", x, _arrange_kernels(weight, flip), None if adds else bias),
         dtype=x.dtype,
-        shapes=shapes,
-        kernel_shape=list(kernel),
-        strides=_list_unless(1, stride),
-        pads=_list_pads(cut),
-        dilations=_list_unless(1, dilation),
+        shapes=[
+            (s[0], weight.shapes[0][1] * groups, *count_transposed(s[2:], kernel, **windows, output_padding=none))
+            for s in x.shapes
+        ],
         group=groups,
+        **write_windows(kernel, **windows),
     )
     if not adds:
         return y
@@ -96,16 +81,5 @@ def _is_native(x: Array, weight: Array, bias: Array | None) -> bool:
     )
 
 
-_flip = flip
-
-
 def _arrange_kernels(weight: Array, flip: bool) -> Array:
-    return _flip(weight, axis=tuple(range(2, weight.ndim))) if flip else weight
-
-
-def _list_pads(padding: Pairs) -> list[int] | None:
-    return [low for low, _ in padding] + [high for _, high in padding] if any(map(any, padding)) else None
-
-
-def _list_unless(usual: int, values: Sizes) -> list[int] | None:
-    return None if all([n == usual for n in values]) else list(values)
+    return reverse(weight, axis=tuple(range(2, weight.ndim))) if flip else weight

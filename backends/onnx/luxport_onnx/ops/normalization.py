@@ -28,22 +28,15 @@ def batch_norm(
     running_var: Array | None = None,
     *,
     training: bool,
-    momentum: float = 0.1,
     epsilon: float | None = None,
-) -> tuple[Array, Array | None, Array | None]:
+    **options: Any,
+) -> Any:
     """Record one operator in test mode."""
+    parameters = scale, bias, running_mean, running_var
     tracked = running_mean is not None and running_var is not None
-    if (
-        training
-        or not tracked
-        or not is_native(x)
-        or x.ndim < 2
-        or not _fits(x, 1, scale, bias, running_mean, running_var)
-    ):
-        options = {"training": training, "momentum": momentum, "epsilon": epsilon}
-        return _define_batch(x, scale, bias, running_mean, running_var, **options)
-    inputs = [x, *_scale_and_bias(x, x.shape[1], scale, bias), running_mean, running_var]
-    y = record("BatchNormalization", *inputs, dtype=x.dtype, shapes=x.shapes, epsilon=choose_epsilon(x, epsilon))
+    if training or not tracked or not is_native(x) or x.ndim < 2 or not _fits(x, *parameters):
+        return _define_batch(x, *parameters, training=training, epsilon=epsilon, **options)
+    y = _record_norm("BatchNormalization", x, scale, bias, running_mean, running_var, epsilon=epsilon)
     return y, running_mean, running_var
 
 
@@ -53,20 +46,15 @@ def instance_norm(
     bias: Array | None = None,
     running_mean: Array | None = None,
     running_var: Array | None = None,
-    *,
-    training: bool,
-    momentum: float = 0.1,
-    epsilon: float | None = None,
-) -> tuple[Array, Array | None, Array | None]:
+    **options: Any,
+) -> Any:
     """Record one operator."""
-    options: Any = {"training": training, "momentum": momentum, "epsilon": epsilon}
     parameters = scale, bias, running_mean, running_var
     if running_mean is not None and running_var is not None:
-        return (_define_instance if training else batch_norm)(x, *parameters, **options)
-    if not is_native(x) or x.ndim < 3 or not _fits(x, 1, scale, bias):
+        return (_define_instance if options["training"] else batch_norm)(x, *parameters, **options)
+    if not is_native(x) or x.ndim < 3 or not _fits(x, scale, bias):
         return _define_instance(x, *parameters, **options)
-    inputs = [x, *_scale_and_bias(x, x.shape[1], scale, bias)]
-    y = record("InstanceNormalization", *inputs, dtype=x.dtype, shapes=x.shapes, epsilon=choose_epsilon(x, epsilon))
+    y = _record_norm("InstanceNormalization", x, scale, bias, epsilon=options.get("epsilon"))
     return y, running_mean, running_var
 
 
@@ -76,16 +64,9 @@ def group_norm(
     """Record one operator; where each channel is a group, that of `instance_norm`, which is more exact."""
     if groups == x.shape[1]:
         return instance_norm(x, scale, bias, training=True, epsilon=epsilon)[0]
-    if find_opset() < 21 or not is_native(x) or x.ndim < 3 or not _fits(x, 1, scale, bias):
+    if find_opset() < 21 or not is_native(x) or x.ndim < 3 or not _fits(x, scale, bias):
         return _define_group(x, scale, bias, groups=groups, epsilon=epsilon)
-    inputs = [x, *_scale_and_bias(x, x.shape[1], scale, bias)]
-    return record(
-        *("GroupNormalization", *inputs),
-        dtype=x.dtype,
-        shapes=x.shapes,
-        epsilon=choose_epsilon(x, epsilon),
-        num_groups=groups,
-    )
+    return _record_norm("GroupNormalization", x, scale, bias, epsilon=epsilon, num_groups=groups)
 
 
 def layer_norm(
@@ -126,20 +107,30 @@ def is_native(x: Array) -> bool:
     return x.dtype.name in ("float16", "float32") and not x.is_constant
 
 
-def _fits(x: Array, axis: int, *parameters: Array | None) -> bool:
+def _fits(x: Array, *parameters: Array | None) -> bool:
     """Tell whether parameters have a number for each channel, scale and bias in the dtype of x."""
-    size = x.shape[axis]
+    channels = x.shape[1:2]
     scale_and_bias, running = parameters[:2], parameters[2:]
     return (
-        size is not None
+        None not in channels
         and 0 not in x.shape
-        and all([p is None or (p.shape == (size,) and p.dtype == x.dtype) for p in scale_and_bias])
-        and all([p is None or (p.shape == (size,) and p.dtype.kind == "f") for p in running])
+        and all([p is None or (p.shape == channels and p.dtype == x.dtype) for p in scale_and_bias])
+        and all([p is None or (p.shape == channels and p.dtype.kind == "f") for p in running])
     )
 
 
-def _scale_and_bias(x: Array, size: Any, scale: Array | None, bias: Array | None) -> list[Array]:
-    return [
-        make_constant(np.full((size,), value, x.dtype)) if parameter is None else parameter
+def _record_norm(
+    operator: str,
+    x: Array,
+    scale: Array | None,
+    bias: Array | None,
+    *running: Array | None,
+    epsilon: float | None,
+    **attributes: Any,
+) -> Array:
+    scale, bias = [
+        make_constant(np.full(x.shape[1:2], value, x.dtype)) if parameter is None else parameter
         for parameter, value in ((scale, 1), (bias, 0))
     ]
+    epsilon = choose_epsilon(x, epsilon)
+    return record(operator, x, scale, bias, *running, dtype=x.dtype, shapes=x.shapes, epsilon=epsilon, **attributes)

@@ -7,7 +7,7 @@ from typing import Any
 from luxport import ops
 from luxport.ops.windows import Pairs, Sizes, count_places
 from luxport_onnx.graph import Array, record
-from luxport_onnx.ops.conv import _list_pads, _list_unless
+from luxport_onnx.ops.windows import write_windows
 
 __all__ = ["global_max_pool", "global_mean_pool", "lp_pool_nd", "max_pool_nd", "mean_pool_nd"]
 
@@ -18,32 +18,28 @@ _define_global_max = ops.definition_of(ops.global_max_pool)
 _define_global_mean = ops.definition_of(ops.global_mean_pool)
 
 
-def max_pool_nd(x: Array, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes) -> Array:
+_SINGLE = ("float16", "float32")
+
+
+def max_pool_nd(x: Array, **windows: Any) -> Array:
     """Record one operator."""
-    options = {"window": window, "stride": stride, "padding": padding, "dilation": dilation}
-    kinds = ("float16", "float32", "float64")
-    return (
-        _record_pool("MaxPool", x, kinds, **options) if _fits(x, kinds, window, padding) else _define_max(x, **options)
-    )
+    if not _fits(x, (*_SINGLE, "float64"), **windows):
+        return _define_max(x, **windows)
+    return _record_pool("MaxPool", x, **windows)
 
 
-def mean_pool_nd(
-    x: Array, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes, count_include_pad: bool
-) -> Array:
+def mean_pool_nd(x: Array, *, count_include_pad: bool, **windows: Any) -> Array:
     """Record one operator."""
-    options: dict[str, Any] = {"window": window, "stride": stride, "padding": padding, "dilation": dilation}
-    kinds = ("float16", "float32")
-    if not _fits(x, kinds, window, padding) or set(dilation) != {1}:
-        return _define_mean(x, **options, count_include_pad=count_include_pad)
-    return _record_pool("AveragePool", x, kinds, **options, count_include_pad=int(count_include_pad))
+    if not _fits(x, _SINGLE, **windows) or set(windows["dilation"]) != {1}:
+        return _define_mean(x, **windows, count_include_pad=count_include_pad)
+    return _record_pool("AveragePool", x, **windows, count_include_pad=int(count_include_pad))
 
 
-def lp_pool_nd(x: Array, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes, p: float) -> Array:
+def lp_pool_nd(x: Array, *, p: float, **windows: Any) -> Array:
     """Record one operator for an even p: it takes absolute values."""
-    options: dict[str, Any] = {"window": window, "stride": stride, "padding": padding, "dilation": dilation}
-    if not _fits(x, ("float32",), window, padding) or set(dilation) != {1} or p % 2 != 0:
-        return _define_lp(x, **options, p=p)
-    return _record_pool("LpPool", x, ("float32",), **options, p=int(p))
+    if not _fits(x, ("float32",), **windows) or set(windows["dilation"]) != {1} or p % 2 != 0:
+        return _define_lp(x, **windows, p=p)
+    return _record_pool("LpPool", x, **windows, p=int(p))
 
 
 def global_max_pool(x: Array) -> Array:
@@ -56,37 +52,21 @@ def global_mean_pool(x: Array) -> Array:
     return _record_global("GlobalAveragePool", x) if _is_whole(x) else _define_global_mean(x)
 
 
-def _fits(x: Array, kinds: tuple[str, ...], window: Sizes, padding: Pairs) -> bool:
+def _fits(x: Array, kinds: tuple[str, ...], *, window: Sizes, padding: Pairs, **others: Any) -> bool:
     narrow = all([max(pair) < k for pair, k in zip(padding, window, strict=True)])
     return x.dtype.name in kinds and narrow and x.ndim <= 5 and x.shape[0] != 0 and not x.is_constant
 
 
 def _record_pool(
-    operator: str,
-    x: Array,
-    kinds: tuple[str, ...],
-    *,
-    window: Sizes,
-    stride: Sizes,
-    padding: Pairs,
-    dilation: Sizes,
-    **more: Any,
+    operator: str, x: Array, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes, **more: Any
 ) -> Array:
-    sizes = {"stride": stride, "padding": padding, "dilation": dilation}
-    return record(
-        *(operator, x),
-        dtype=x.dtype,
-        shapes=[(*s[:2], *count_places(s[2:], window, **sizes)) for s in x.shapes],
-        kernel_shape=list(window),
-        strides=_list_unless(1, stride),
-        pads=_list_pads(padding),
-        dilations=_list_unless(1, dilation),
-        **more,
-    )
+    windows: Any = {"stride": stride, "padding": padding, "dilation": dilation}
+    shapes = [(*s[:2], *count_places(s[2:], window, **windows)) for s in x.shapes]
+    return record(operator, x, dtype=x.dtype, shapes=shapes, **write_windows(window, **windows), **more)
 
 
 def _is_whole(x: Array) -> bool:
-    return x.dtype.name in ("float16", "float32") and x.ndim > 2 and not x.is_constant and 0 not in x.shape
+    return x.dtype.name in _SINGLE and x.ndim > 2 and not x.is_constant and 0 not in x.shape
 
 
 def _record_global(operator: str, x: Array) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,22 +15,20 @@ from luxport_onnx.xp._folding import astype, broadcast_shapes, fold_constants, p
 __all__ = ["bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_or", "bitwise_right_shift", "bitwise_xor"]
 
 
-@fold_constants
-def bitwise_and(x1: Any, x2: Any, /) -> Array:
-    """Combine bits."""
-    return _read_bits("BitwiseAnd", "And", x1, x2)
+def _combine_bits(name: str, operator: str, of_flags: str) -> Callable[..., Array]:
+    """Return a function that records one operator, another one for booleans."""
+
+    def function(x1: Any, x2: Any, /) -> Array:
+        x1, x2 = promote_arrays(x1, x2)
+        chosen = of_flags if x1.dtype == np.bool_ else operator
+        return record(chosen, *drop_axes(x1, x2), dtype=x1.dtype, shapes=broadcast_shapes(x1, x2))
+
+    return fold_constants(function, name)
 
 
-@fold_constants
-def bitwise_or(x1: Any, x2: Any, /) -> Array:
-    """Combine bits."""
-    return _read_bits("BitwiseOr", "Or", x1, x2)
-
-
-@fold_constants
-def bitwise_xor(x1: Any, x2: Any, /) -> Array:
-    """Combine bits."""
-    return _read_bits("BitwiseXor", "Xor", x1, x2)
+bitwise_and = _combine_bits("bitwise_and", "BitwiseAnd", "And")
+bitwise_or = _combine_bits("bitwise_or", "BitwiseOr", "Or")
+bitwise_xor = _combine_bits("bitwise_xor", "BitwiseXor", "Xor")
 
 
 @fold_constants
@@ -54,12 +53,6 @@ def bitwise_right_shift(x1: Any, x2: Any, /) -> Array:
     minus = less(x1, 0)
     shifted = _shift(where(minus, bitwise_invert(x1), x1), x2, "RIGHT")
     return where(minus, bitwise_invert(shifted), shifted)
-
-
-def _read_bits(operator: str, of_flags: str, x1: Any, x2: Any) -> Array:
-    x1, x2 = promote_arrays(x1, x2)
-    chosen = of_flags if x1.dtype == np.bool_ else operator
-    return record(chosen, *drop_axes(x1, x2), dtype=x1.dtype, shapes=broadcast_shapes(x1, x2))
 
 
 def _shift(x1: Any, x2: Any, direction: str) -> Array:

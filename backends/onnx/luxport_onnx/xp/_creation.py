@@ -11,19 +11,9 @@ from luxport_onnx.xp._folding import astype, fold_constants, make_scalar, make_v
 from luxport_onnx.xp._manipulation import broadcast_to, read_sizes, stack
 
 __all__ = [
-    "arange",
-    "asarray",
-    "empty",
-    "empty_like",
-    "eye",
-    "full",
-    "full_like",
-    "linspace",
-    "ones",
-    "ones_like",
-    "zeros",
+    "arange", "asarray", "empty", "empty_like", "eye", "full", "full_like", "linspace", "ones", "ones_like", "zeros",
     "zeros_like",
-]
+]  # fmt: skip
 
 
 def asarray(x: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | None = None) -> Array:

@@ -8,102 +8,46 @@ import numpy as np
 
 from luxport_onnx.graph import Array, record
 from luxport_onnx.xp._creation import full_like
-from luxport_onnx.xp._elementwise_makers import binary, compute_numbers, drop_axes, is_floating, unary
+from luxport_onnx.xp._elementwise_makers import (
+    binary,
+    compute_numbers,
+    drop_axes,
+    identity,
+    is_floating,
+    rounding,
+    unary,
+)
 from luxport_onnx.xp._folding import astype, broadcast_shapes, fold_constants, make_array, promote_arrays, record_same
 
 __all__ = [
-    "abs",
-    "add",
-    "ceil",
-    "clip",
-    "conj",
-    "copysign",
-    "divide",
-    "equal",
-    "floor",
-    "floor_divide",
-    "greater",
-    "greater_equal",
-    "isfinite",
-    "isinf",
-    "isnan",
-    "less",
-    "less_equal",
-    "logical_and",
-    "logical_not",
-    "logical_or",
-    "logical_xor",
-    "maximum",
-    "minimum",
-    "multiply",
-    "negative",
-    "not_equal",
-    "positive",
-    "pow",
-    "real",
-    "reciprocal",
-    "remainder",
-    "round",
-    "sign",
-    "signbit",
-    "square",
-    "subtract",
-    "trunc",
-    "where",
-]
+    "abs", "add", "ceil", "clip", "conj", "copysign", "divide", "equal", "floor", "floor_divide", "greater",
+    "greater_equal", "isfinite", "isinf", "isnan", "less", "less_equal", "logical_and", "logical_not", "logical_or",
+    "logical_xor", "maximum", "minimum", "multiply", "negative", "not_equal", "positive", "pow", "real", "reciprocal",
+    "remainder", "round", "sign", "signbit", "square", "subtract", "trunc", "where",
+]  # fmt: skip
 
 
+add = binary("add", "Add")
+subtract = binary("subtract", "Sub")
 multiply = binary("multiply", "Mul")
-
-
+record_divide = binary("divide", "Div")
 pow = binary("pow", "Pow")
-
-
-maximum, minimum = binary("maximum", "Max"), binary("minimum", "Min")
-
-
-logical_and, logical_or, logical_xor = (
-    binary("logical_and", "And", np.bool_),
-    binary("logical_or", "Or", np.bool_),
-    binary("logical_xor", "Xor", np.bool_),
-)
-
-
-less, less_equal = binary("less", "Less", np.bool_), binary("less_equal", "LessOrEqual", np.bool_)
-
-
-greater, greater_equal = (
-    binary("greater", "Greater", np.bool_),
-    binary("greater_equal", "GreaterOrEqual", np.bool_),
-)
-
-
+maximum = binary("maximum", "Max")
+minimum = binary("minimum", "Min")
+logical_and = binary("logical_and", "And", np.bool_)
+logical_or = binary("logical_or", "Or", np.bool_)
+logical_xor = binary("logical_xor", "Xor", np.bool_)
+less = binary("less", "Less", np.bool_)
+less_equal = binary("less_equal", "LessOrEqual", np.bool_)
+greater = binary("greater", "Greater", np.bool_)
+greater_equal = binary("greater_equal", "GreaterOrEqual", np.bool_)
 equal = binary("equal", "Equal", np.bool_)
-
-
-abs, negative = unary("abs", "Abs"), unary("negative", "Neg")
-
-
+abs = unary("abs", "Abs")
+negative = unary("negative", "Neg")
 sign = unary("sign", "Sign")
-
-
 logical_not = unary("logical_not", "Not", np.bool_)
-
-
-record_add, record_subtract, record_divide = binary("add", "Add"), binary("subtract", "Sub"), binary("divide", "Div")
-
-
-_floor, _ceil, _round = unary("floor", "Floor"), unary("ceil", "Ceil"), unary("round", "Round")
-
-
-def add(x1: Any, x2: Any, /) -> Array:
-    """Add."""
-    return record_add(x1, x2)
-
-
-def subtract(x1: Any, x2: Any, /) -> Array:
-    """Subtract."""
-    return record_subtract(x1, x2)
+floor, ceil, round = rounding("floor", "Floor"), rounding("ceil", "Ceil"), rounding("round", "Round")
+positive, real, conj = identity("positive"), identity("real"), identity("conj")  # there are no complex numbers
 
 
 def divide(x1: Any, x2: Any, /) -> Array:
@@ -126,7 +70,7 @@ def floor_divide(x1: Any, x2: Any, /) -> Array:
     x1, x2 = promote_arrays(x1, x2)
     if is_floating(x1):
         return floor(record_divide(x1, x2))
-    made = record_divide(record_subtract(x1, remainder(x1, x2)), x2)
+    made = record_divide(subtract(x1, remainder(x1, x2)), x2)
     made.numbers = compute_numbers("floor_divide", x1, x2)
     return made
 
@@ -136,52 +80,16 @@ def remainder(x1: Any, x2: Any, /) -> Array:
     """Return the remainder of `floor_divide`, which has the sign of x2."""
     x1, x2 = promote_arrays(x1, x2)
     if is_floating(x1):
-        return record_subtract(x1, multiply(floor(record_divide(x1, x2)), x2))
+        return subtract(x1, multiply(floor(record_divide(x1, x2)), x2))
     made = record("Mod", *drop_axes(x1, x2), dtype=x1.dtype, shapes=broadcast_shapes(x1, x2))
     made.numbers = compute_numbers("remainder", x1, x2)
     return made
 
 
 @fold_constants
-def floor(x: Array, /) -> Array:
-    """Round down."""
-    return _floor(x) if is_floating(x) else x
-
-
-@fold_constants
-def ceil(x: Array, /) -> Array:
-    """Round up."""
-    return _ceil(x) if is_floating(x) else x
-
-
-@fold_constants
-def round(x: Array, /) -> Array:
-    """Round to the nearest whole number, to the even one of two."""
-    return _round(x) if is_floating(x) else x
-
-
-@fold_constants
 def trunc(x: Array, /) -> Array:
     """Round toward 0."""
     return multiply(sign(x), floor(abs(x))) if is_floating(x) else x
-
-
-@fold_constants
-def positive(x: Array, /) -> Array:
-    """Return x."""
-    return x
-
-
-@fold_constants
-def real(x: Array, /) -> Array:
-    """Return x: there are no complex numbers."""
-    return x
-
-
-@fold_constants
-def conj(x: Array, /) -> Array:
-    """Return x: there are no complex numbers."""
-    return x
 
 
 @fold_constants

@@ -46,8 +46,7 @@ def binary(name: str, operator: str, dtype: Any = None) -> Callable[..., Array]:
                 made.splat = getattr(host, name)(np.asarray(x1.splat), np.asarray(x2.splat))[()]
         return made
 
-    function.__name__ = function.__qualname__ = name
-    return fold_constants(function)
+    return fold_constants(function, name)
 
 
 def unary(name: str, operator: str, dtype: Any = None) -> Callable[..., Array]:
@@ -58,8 +57,26 @@ def unary(name: str, operator: str, dtype: Any = None) -> Callable[..., Array]:
         made.numbers = compute_numbers(name, x)
         return made
 
-    function.__name__ = function.__qualname__ = name
-    return fold_constants(function)
+    return fold_constants(function, name)
+
+
+def rounding(name: str, operator: str) -> Callable[..., Array]:
+    """Return a function that records one operator for floating numbers, and returns integers as they are."""
+    record_one = unary(name, operator)
+
+    def function(x: Array, /) -> Array:
+        return record_one(x) if is_floating(x) else x
+
+    return fold_constants(function, name)
+
+
+def identity(name: str) -> Callable[..., Array]:
+    """Return a function that returns its array."""
+
+    def function(x: Array, /) -> Array:
+        return x
+
+    return fold_constants(function, name)
 
 
 def is_floating(x: Array) -> bool:

@@ -14,20 +14,19 @@ from luxport.ops.shapes import broadcast_sizes
 from luxport_onnx.graph import SAMPLES, Array, make_constant, record
 
 __all__ = [
-    "make_array",
-    "astype",
-    "broadcast_shapes",
-    "fold_constants",
-    "promote_arrays",
-    "make_refusal",
-    "make_scalar",
+    "make_array", "astype", "broadcast_shapes", "fold_constants", "promote_arrays", "make_refusal", "make_scalar",
     "make_vector",
-]
+]  # fmt: skip
 
 
-def fold_constants(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a function of the Array API compute with NumPy where no argument depends on an input of the graph."""
-    by_numpy = getattr(host, function.__name__)
+def fold_constants(function: Callable[..., Any], name: str = "") -> Callable[..., Any]:
+    """Let a function of the Array API compute with NumPy where no argument depends on an input of the graph.
+
+    Args:
+        function: what records its operators
+        name: its name in the Array API, if it has not that name itself
+    """
+    by_numpy = getattr(host, name or function.__name__)
 
     @functools.wraps(function)
     def wrapper(*args: Any, **options: Any) -> Any:
@@ -39,11 +38,12 @@ def fold_constants(function: Callable[..., Any]) -> Callable[..., Any]:
         with np.errstate(all="ignore"):
             result = by_numpy(*args, **options)
         # A constant computed from one parameter alone keeps its name.
-        name = names.pop() if len(names) == 1 else None
+        kept = names.pop() if len(names) == 1 else None
         if isinstance(result, (tuple, list)):
-            return tuple([make_constant(part, name) for part in result])
-        return make_constant(result, name)
+            return tuple([make_constant(part, kept) for part in result])
+        return make_constant(result, kept)
 
+    wrapper.__name__ = wrapper.__qualname__ = name or function.__name__
     return wrapper
 
 

@@ -12,22 +12,9 @@ from luxport_onnx.graph import SAMPLES, Array, make_constant, record, record_all
 from luxport_onnx.xp._folding import astype, fold_constants, make_array, make_vector, promote_arrays
 
 __all__ = [
-    "broadcast_arrays",
-    "broadcast_to",
-    "concat",
-    "expand_dims",
-    "flip",
-    "matrix_transpose",
-    "moveaxis",
-    "permute_dims",
-    "repeat",
-    "reshape",
-    "squeeze",
-    "stack",
-    "take",
-    "tile",
-    "unstack",
-]
+    "broadcast_arrays", "broadcast_to", "concat", "expand_dims", "flip", "matrix_transpose", "moveaxis", "permute_dims",
+    "repeat", "reshape", "squeeze", "stack", "take", "tile", "unstack",
+]  # fmt: skip
 
 
 def read_sizes(x: Array) -> tuple[Any, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,23 +17,9 @@ from luxport_onnx.xp._manipulation import concat, expand_dims, permute_dims, rea
 from luxport_onnx.xp._transcendental import sqrt
 
 __all__ = [
-    "all",
-    "any",
-    "argmax",
-    "argmin",
-    "cumulative_sum",
-    "matmul",
-    "max",
-    "mean",
-    "min",
-    "outer",
-    "prod",
-    "std",
-    "sum",
-    "tensordot",
-    "var",
-    "vecdot",
-]
+    "all", "any", "argmax", "argmin", "cumulative_sum", "matmul", "max", "mean", "min", "outer", "prod", "std", "sum",
+    "tensordot", "var", "vecdot",
+]  # fmt: skip
 
 
 def list_axes(x: Array, axis: Any) -> list[int]:
@@ -44,7 +31,7 @@ def list_axes(x: Array, axis: Any) -> list[int]:
     return sorted([a % x.ndim for a in given])
 
 
-def record_reduction(operator: str, x: Array, axis: Any, keepdims: bool) -> Array:
+def _record_reduction(operator: str, x: Array, axis: Any, keepdims: bool) -> Array:
     """Record an operator that reduces axes."""
     axes = list_axes(x, axis)
     if not axes:
@@ -62,50 +49,44 @@ def _widen_as_sums(x: Array, dtype: Any) -> Array:
     return astype(x, np.uint64) if x.dtype.kind == "u" else x
 
 
-@fold_constants
-def sum(x: Array, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Array:
-    """Sum along axes."""
-    return record_reduction("ReduceSum", _widen_as_sums(x, dtype), axis, keepdims)
+def _reduction(name: str, operator: str) -> Callable[..., Array]:
+    """Return a function that records a reduction in the dtype of its array."""
+
+    def function(x: Array, /, *, axis: Any = None, keepdims: bool = False) -> Array:
+        return _record_reduction(operator, x, axis, keepdims)
+
+    return fold_constants(function, name)
 
 
-@fold_constants
-def prod(x: Array, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Array:
-    """Multiply along axes."""
-    return record_reduction("ReduceProd", _widen_as_sums(x, dtype), axis, keepdims)
+def _wide_reduction(name: str, operator: str) -> Callable[..., Array]:
+    """Return a function that records a reduction in the dtype of sums and products."""
+
+    def function(x: Array, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Array:
+        return _record_reduction(operator, _widen_as_sums(x, dtype), axis, keepdims)
+
+    return fold_constants(function, name)
 
 
-@fold_constants
-def mean(x: Array, /, *, axis: Any = None, keepdims: bool = False) -> Array:
-    """Return means."""
-    return record_reduction("ReduceMean", x, axis, keepdims)
-
-
-@fold_constants
-def max(x: Array, /, *, axis: Any = None, keepdims: bool = False) -> Array:
-    """Return the largest entries."""
-    return record_reduction("ReduceMax", x, axis, keepdims)
-
-
-@fold_constants
-def min(x: Array, /, *, axis: Any = None, keepdims: bool = False) -> Array:
-    """Return the smallest entries."""
-    return record_reduction("ReduceMin", x, axis, keepdims)
+sum = _wide_reduction("sum", "ReduceSum")
+prod = _wide_reduction("prod", "ReduceProd")
+mean = _reduction("mean", "ReduceMean")
+max = _reduction("max", "ReduceMax")
+min = _reduction("min", "ReduceMin")
 
 
 @fold_constants
 def any(x: Array, /, *, axis: Any = None, keepdims: bool = False) -> Array:
     """Tell whether any entry is true."""
     flags = astype(astype(x, np.bool_), np.int32)
-    return greater(
-        record_reduction("ReduceMax", flags, axis, keepdims), 0
-    )  # the maximum of no entries is the least of all integers
+    # The maximum of no entries is the least of all integers.
+    return greater(_record_reduction("ReduceMax", flags, axis, keepdims), 0)
 
 
 @fold_constants
 def all(x: Array, /, *, axis: Any = None, keepdims: bool = False) -> Array:
     """Tell whether all entries are true."""
     flags = astype(astype(x, np.bool_), np.int32)
-    return astype(record_reduction("ReduceMin", flags, axis, keepdims), np.bool_)
+    return astype(_record_reduction("ReduceMin", flags, axis, keepdims), np.bool_)
 
 
 @fold_constants

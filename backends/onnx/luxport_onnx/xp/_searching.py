@@ -13,16 +13,8 @@ from luxport_onnx.xp._manipulation import broadcast_to, convert_indices, expand_
 from luxport_onnx.xp._reductions import sum as add_up
 
 __all__ = [
-    "argsort",
-    "count_nonzero",
-    "nonzero",
-    "searchsorted",
-    "sort",
-    "take_along_axis",
-    "tril",
-    "triu",
-    "unique_values",
-]
+    "argsort", "count_nonzero", "nonzero", "searchsorted", "sort", "take_along_axis", "tril", "triu", "unique_values",
+]  # fmt: skip
 
 
 @fold_constants

@@ -21,20 +21,9 @@ from luxport_tf.ops.layout import apply_elementwise
 from luxport_tf.shortcuts import may_rely, rely_on
 
 __all__ = [
-    "erf",
-    "gelu_sigmoid",
-    "gelu_tanh",
-    "hardsigmoid",
-    "hardswish",
-    "leakyrelu",
-    "logsigmoid",
-    "relu",
-    "relu6",
-    "sigmoid",
-    "softplus",
-    "swish",
-    "tanh",
-]
+    "erf", "gelu_sigmoid", "gelu_tanh", "hardsigmoid", "hardswish", "leakyrelu", "logsigmoid", "relu", "relu6",
+    "sigmoid", "softplus", "swish", "tanh",
+]  # fmt: skip
 
 
 def _accept_floats(op: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

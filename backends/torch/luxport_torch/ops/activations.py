@@ -21,31 +21,10 @@ from luxport.ops._floats_only import accept_floats
 from luxport_torch.looking import may_look
 
 __all__ = [
-    "celu",
-    "elu",
-    "erf",
-    "gelu_erf",
-    "gelu_tanh",
-    "glu",
-    "hardsigmoid",
-    "hardswish",
-    "hardtanh",
-    "leakyrelu",
-    "lisht",
-    "logsigmoid",
-    "mish",
-    "relu",
-    "relu6",
-    "selu",
-    "sigmoid",
-    "softplus",
-    "softshrink",
-    "softsign",
-    "swish",
-    "tanh",
-    "tanhshrink",
-    "trelu",
-]
+    "celu", "elu", "erf", "gelu_erf", "gelu_tanh", "glu", "hardsigmoid", "hardswish", "hardtanh", "leakyrelu", "lisht",
+    "logsigmoid", "mish", "relu", "relu6", "selu", "sigmoid", "softplus", "softshrink", "softsign", "swish", "tanh",
+    "tanhshrink", "trelu",
+]  # fmt: skip
 
 
 def _are_within(x: torch.Tensor, far: float) -> bool:
