@@ -16,7 +16,7 @@ from luxport.core.surgery import named_modules
 from luxport.layers._tying import Tied
 from luxport.porting import julia
 from luxport.porting.errors import FileFormatError, show
-from luxport.porting.flux.fields import compute_variance, keeps_deviation, read_number
+from luxport.porting.flux.fields import compute_variance, detect_standard_deviation, read_number
 from luxport.porting.julia.generation import FIRST, LAST
 from luxport.porting.julia.nodes import has_arrays, is_array, is_node, read_entries, unwrap_node
 from luxport.text import warn
@@ -162,7 +162,7 @@ def _add_variance(value: Any, node: dict[str, Any], path: str, known: _Fit) -> d
     if known.versions is None or _find_flux_name(value) != "BatchNorm" or not is_array(deviation):
         return node
     try:
-        deviates, sure = keeps_deviation(value, node, known.versions)
+        deviates, sure = detect_standard_deviation(value, node, known.versions)
         variance = compute_variance(deviation, read_number(node["ϵ"], "ϵ")) if deviates else deviation
     except FileFormatError as error:
         known.problems.append(f"{path}.{error.reason}" if path else error.reason)
@@ -171,7 +171,7 @@ def _add_variance(value: Any, node: dict[str, Any], path: str, known: _Fit) -> d
         warn(
             f"{show(path) or 'the model'}: a BatchNorm that has a standard deviation until Flux 0.6 and a variance "
             f"since; the file does not say which, and {'a standard deviation' if deviates else 'a variance'} is taken: "
-            "name the version, as load_parameters(..., flux='0.6')"
+            "give the version of Flux, as load_parameters(..., flux='0.6')"
         )
     return {**node, "σ²": variance}
 

@@ -259,7 +259,7 @@ def test_a_function_that_is_not_read_is_a_hole(tmp_path):
 
 
 def test_what_is_no_layer_is_refused(tmp_path):
-    with pytest.raises(FileFormatError, match=r"layer_1: MyPackage.Magic is no layer of Flux"):
+    with pytest.raises(FileFormatError, match=r"layer_1: MyPackage.Magic is no Flux layer"):
         loaded(chain(bw.struct_of(bw.datatype("MyPackage.Magic"), 1)), tmp_path)
     with pytest.raises(FileFormatError, match=r"layer_1: MyPackage.Dense is no layer of Flux"):
         loaded(chain(bw.struct_of(bw.datatype("MyPackage.Dense"), bw.array(WEIGHT), False, IDENTITY)), tmp_path)

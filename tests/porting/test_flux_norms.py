@@ -39,7 +39,7 @@ def test_batch_norm_kept_a_standard_deviation_until_0_6(wrap, epsilon, options, 
     close(got, normed(MEAN, MOVING if deviation else np.sqrt(MOVING + epsilon)))
     assert len(caught) == warned
     if warned:
-        assert "name the version, as load_model(..., flux='0.6')" in str(caught[0].message)
+        assert "give the version of Flux, as load_model(..., flux='0.6')" in str(caught[0].message)
     # Parameters alone are read as a model is, wherever they are and whatever is beside them.
     path = tmp_path / "norm.bson"
     path.write_bytes(bw.bson({"run": {"best": {"model": model}, "last": [UNSURE, UNSURE]}}))
@@ -52,7 +52,7 @@ def test_batch_norm_kept_a_standard_deviation_until_0_6(wrap, epsilon, options, 
     for one, other in zip(lp.tree.leaves(st), lp.tree.leaves(again), strict=True):
         np.testing.assert_array_equal(one, other)
     if warned:
-        assert "name the version, as load_parameters(..., flux='0.6')" in str(caught[1].message)
+        assert "give the version of Flux, as load_parameters(..., flux='0.6')" in str(caught[1].message)
 
 
 def test_the_models_of_two_versions_in_one_file(tmp_path):

@@ -96,7 +96,7 @@ def test_sequences_since_0_15(name, returned, tmp_path):
 
 
 def test_what_is_no_cell_is_refused(tmp_path):
-    with pytest.raises(FileFormatError, match=r"cell: a recurrent cell of Flux expected, got Dense\(2, 2"):
+    with pytest.raises(FileFormatError, match=r"cell: expected a recurrent cell of Flux, got Dense\(2, 2"):
         loaded(flux("Recur", flux("Dense", bw.array(draw(2, 2)), False, IDENTITY), None), tmp_path)
 
 

@@ -257,16 +257,16 @@ def test_layers_around_layers(path):
 
 
 @pytest.mark.parametrize(("layer", "text"), [
-    (luxport.RMSNorm(2), "RMSNorm at layer_1.b has no counterpart: Flux has none"),
+    (luxport.RMSNorm(2), "RMSNorm at layer_1.b has no counterpart: Flux has no RMSNorm"),
     (luxport.WeightNorm(luxport.Dense(2, 2)), "luxport.remove_weight_norm"),
     (luxport.SpectralNorm(luxport.Dense(2, 2)), "luxport.remove_spectral_norm"),
     (luxport.BidirectionalRNN(luxport.LSTMCell(2, 2)), "Flux has no such layer"),
     (luxport.Conv((3,), 2, 2, padding=1, padding_mode="reflect"), "padding_mode='reflect'"),
     (luxport.Recurrence(luxport.GRUCell(2, 2, use_recurrent_bias=False), reverse=True), "reverse=True"),
     (luxport.GRUCell(2, 2), "use_recurrent_bias=False"),
-    (luxport.LSTMCell(2, 2, train_memory=True), "a trained memory"),
+    (luxport.LSTMCell(2, 2, train_memory=True), "its memory is trained"),
     (luxport.Embedding((2, 3), 2), "one axis of indices"),
-    (luxport.Dropout(0.5, axes=(1,)), "give them below 0"),
+    (luxport.Dropout(0.5, axes=(1,)), "give negative axes"),
 ])  # fmt: skip
 def test_what_flux_has_not_is_refused_by_its_path(layer, text, path):
     path.write_bytes(b"before")

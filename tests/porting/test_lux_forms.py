@@ -106,7 +106,7 @@ def test_a_function_that_is_not_read_is_named_by_its_place(value, reason, tmp_pa
 @UNREAD
 def test_a_parameter_that_is_not_read_is_named(value, reason, tmp_path):
     ps = NT(layer_1=PS["layer_1"], layer_2=NT(weight=value))
-    with pytest.raises(FileFormatError, match=rf"layer_2\.weight: it is not read: .*{reason}"):
+    with pytest.raises(FileFormatError, match=rf"layer_2\.weight: it cannot be read: .*{reason}"):
         result(written(tmp_path, model=two(New), ps=ps))
 
 

@@ -1,4 +1,4 @@
-"""Models of Flux.jl, of any generation from 0.6 to 0.16, as luxport's layers."""
+"""Convert saved models of Flux.jl 0.6 to 0.16 to luxport layers, and parameters and states to `Flux.state`."""
 
 from luxport.porting.flux.functions import Hole
 from luxport.porting.flux.layers import Ported, is_model, port

@@ -1,4 +1,4 @@
-"""Flux's structs that hold no layers, as luxport's layers."""
+"""Build luxport layers from Flux's structs that contain no other layers."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from luxport.porting.flux.building import (
     Ported,
     Source,
     check_parameters,
-    expect_projection,
-    make_bare,
+    check_projection,
+    make_arrayless,
     make_states,
     read_padding,
 )
@@ -40,41 +40,41 @@ __all__ = [
 
 
 def build_dense(source: Source) -> Ported:
-    weight, bias = source.array("weight", 2), source.bias()
-    layer = luxport.Dense(weight.shape[0], weight.shape[1], source.activation(), use_bias=bool(bias))
+    weight, bias = source.read_array("weight", 2), source.read_bias()
+    layer = luxport.Dense(weight.shape[0], weight.shape[1], source.read_activation(), use_bias=bool(bias))
     return check_parameters(layer, {"weight": weight, **bias})
 
 
 def build_scale(source: Source) -> Ported:
-    weight, bias = source.array("scale"), source.bias()
-    layer = luxport.Scale(*weight.shape, activation=source.activation(), use_bias=bool(bias))
+    weight, bias = source.read_array("scale"), source.read_bias()
+    layer = luxport.Scale(*weight.shape, activation=source.read_activation(), use_bias=bool(bias))
     return check_parameters(layer, {"weight": weight, **bias})
 
 
 def build_bilinear(source: Source) -> Ported:
-    weight, bias = source.array("weight", 3), source.bias()
+    weight, bias = source.read_array("weight", 3), source.read_bias()
     in2, in1, out = weight.shape
     return check_parameters(
-        luxport.Bilinear((in1, in2), out, source.activation(), use_bias=bool(bias)), {"weight": weight, **bias}
+        luxport.Bilinear((in1, in2), out, source.read_activation(), use_bias=bool(bias)), {"weight": weight, **bias}
     )
 
 
 def _read_windows(source: Source, axes: int) -> dict[str, Any]:
-    """Stride and padding; a pad is one number an axis, or a pair."""
-    padding = read_padding(read_numbers(source["pad"], source.at("pad")), axes)
-    return {"stride": source.numbers("stride", axes), "padding": padding}
+    """Return the options stride and padding; Flux has one number or a pair of numbers for each axis as the pad."""
+    padding = read_padding(read_numbers(source["pad"], source.join_path("pad")), axes)
+    return {"stride": source.read_sizes("stride", axes), "padding": padding}
 
 
 def _read_convolution(source: Source, axes: int) -> dict[str, Any]:
-    return _read_windows(source, axes) | {"dilation": source.numbers("dilation", axes, 1)}
+    return _read_windows(source, axes) | {"dilation": source.read_sizes("dilation", axes, 1)}
 
 
 def build_conv(source: Source) -> Ported:
-    weight, bias = source.array("weight", least=3), source.bias()
+    weight, bias = source.read_array("weight", least=3), source.read_bias()
     kernel = weight.shape[2:]
     groups = int(source.fields.get("groups", 1))
     layer = luxport.Conv(
-        *(kernel, weight.shape[1] * groups, weight.shape[0], source.activation()),
+        *(kernel, weight.shape[1] * groups, weight.shape[0], source.read_activation()),
         **_read_convolution(source, len(kernel)),
         groups=groups,
         use_bias=bool(bias),
@@ -84,10 +84,10 @@ def build_conv(source: Source) -> Ported:
 
 
 def build_depthwise(source: Source) -> Ported:
-    weight, bias = source.array("weight", least=3), source.bias()  # (channels, multiplier, *kernel)
+    weight, bias = source.read_array("weight", least=3), source.read_bias()  # (channels, multiplier, *kernel)
     channels, multiplier, *kernel = weight.shape
     layer = luxport.Conv(
-        *(tuple(kernel), channels, channels * multiplier, source.activation()),
+        *(tuple(kernel), channels, channels * multiplier, source.read_activation()),
         **_read_convolution(source, len(kernel)),
         groups=channels,
         use_bias=bool(bias),
@@ -96,13 +96,13 @@ def build_depthwise(source: Source) -> Ported:
 
 
 def build_conv_transpose(source: Source) -> Ported:
-    weight, bias = source.array("weight", least=3), source.bias()
+    weight, bias = source.read_array("weight", least=3), source.read_bias()
     kernel = weight.shape[2:]
     groups = int(source.fields.get("groups", 1))
     layer = luxport.ConvTranspose(
-        *(kernel, weight.shape[0], weight.shape[1] * groups, source.activation()),
+        *(kernel, weight.shape[0], weight.shape[1] * groups, source.read_activation()),
         **_read_convolution(source, len(kernel)),
-        output_padding=source.numbers("outpad", len(kernel), 0),
+        output_padding=source.read_sizes("outpad", len(kernel), 0),
         groups=groups,
         use_bias=bool(bias),
     )
@@ -111,29 +111,29 @@ def build_conv_transpose(source: Source) -> Ported:
 
 def build_pool(layer: str) -> Callable[[Source], Ported]:
     def build(source: Source) -> Ported:
-        window = read_numbers(source["k"], source.at("k"))
-        return make_bare(getattr(luxport, layer)(window, **_read_windows(source, len(window))))
+        window = read_numbers(source["k"], source.join_path("k"))
+        return make_arrayless(getattr(luxport, layer)(window, **_read_windows(source, len(window))))
 
     return build
 
 
 def build_adaptive(layer: str) -> Callable[[Source], Ported]:
-    return lambda source: make_bare(getattr(luxport, layer)(read_numbers(source["out"], source.at("out"))))
+    return lambda source: make_arrayless(getattr(luxport, layer)(read_numbers(source["out"], source.join_path("out"))))
 
 
 def build_dropout(source: Source) -> Ported:
     dims = source.fields.get("dims")
-    if isinstance(dims, bool):  # until 0.8 the second field says whether it is active
+    if isinstance(dims, bool):  # until Flux 0.8, the second field is whether the layer is active
         dims = None
-    p = read_number(source["p"], source.at("p"))
-    if dims is None or not isinstance(dims, (int, tuple, list, np.integer)):  # a Colon: every entry by itself
-        return make_bare(luxport.Dropout(p))
-    axes = tuple(sorted(-n for n in (read_numbers(dims, source.at("dims")))))
-    return make_bare(luxport.Dropout(p, axes=axes))
+    p = read_number(source["p"], source.join_path("p"))
+    if dims is None or not isinstance(dims, (int, tuple, list, np.integer)):  # a Colon: entries drop independently
+        return make_arrayless(luxport.Dropout(p))
+    axes = tuple(sorted(-n for n in (read_numbers(dims, source.join_path("dims")))))
+    return make_arrayless(luxport.Dropout(p, axes=axes))
 
 
 def build_embedding(source: Source) -> Ported:
-    weight, padding = source.array("weight", 2), source.fields.get("padding_idx")
+    weight, padding = source.read_array("weight", 2), source.fields.get("padding_idx")
     layer = luxport.Embedding(
         weight.shape[0], weight.shape[1], padding_idx=None if padding is None else int(padding) - 1
     )
@@ -141,7 +141,7 @@ def build_embedding(source: Source) -> Ported:
 
 
 def build_embedding_bag(source: Source) -> Ported:
-    weight, reduction = source.array("weight", 2), source["reduction"]
+    weight, reduction = source.read_array("weight", 2), source["reduction"]
     name = reduction.name if isinstance(reduction, julia.Function) else str(reduction)
     layer = luxport.EmbeddingBag(weight.shape[0], weight.shape[1], {"maximum": "max"}.get(name, name))
     return check_parameters(layer, {"weight": weight})
@@ -151,14 +151,14 @@ def build_attention(source: Source) -> Ported:
     names = ("q_proj", "k_proj", "v_proj", "out_proj")
     parts = {name: source.port(source[name], name) for name in names}
     for name, part in parts.items():
-        expect_projection(part.layer, source.at(name))
+        check_projection(part.layer, source.join_path(name))
     dropout = source.port(source["attn_drop"], "attn_drop")
     if not isinstance(dropout.layer, luxport.Dropout):
-        raise FileFormatError(f"{source.at('attn_drop')}: a Dropout expected, got {dropout.layer}")
+        raise FileFormatError(f"{source.join_path('attn_drop')}: expected a Dropout, got {dropout.layer}")
     q, k, v, out = (parts[name].ps["weight"].shape for name in names)
     layer = luxport.MultiHeadAttention(
         *((q[0], k[0], v[0]), (q[1], v[1]), out[1]),
-        nheads=int(read_number(source["nheads"], source.at("nheads"))),
+        nheads=int(read_number(source["nheads"], source.join_path("nheads"))),
         attention_dropout_probability=dropout.layer.p,
         use_bias="bias" in parts["q_proj"].ps,
     )
@@ -166,7 +166,7 @@ def build_attention(source: Source) -> Ported:
     ps = {name: parts[name].ps if name in parts else entry for name, entry in whole.ps.items()}
     for name in names:
         if set(ps[name]) != set(whole.ps[name]):
-            raise FileFormatError(f"{source.at(name)}: either all projections have a bias or none")
+            raise FileFormatError(f"{source.join_path(name)}: either all projections must have a bias, or none")
     return Ported(layer, ps, whole.st)
 
 
@@ -175,6 +175,8 @@ def build_upsample(source: Source) -> Ported:
     name = mode.name if isinstance(mode, julia.Symbol) else str(mode)
     scale, size = source.fields.get("scale"), source.fields.get("size")
     if size is not None:
-        return make_bare(luxport.Upsample(mode=name, size=read_numbers(size, source.at("size"))))  # type: ignore[arg-type]
-    factors = tuple([read_number(n, source.at("scale")) for n in scale])[::-1] if isinstance(scale, tuple) else scale
-    return make_bare(luxport.Upsample(factors, name))  # type: ignore[arg-type]
+        return make_arrayless(luxport.Upsample(mode=name, size=read_numbers(size, source.join_path("size"))))  # type: ignore[arg-type]
+    factors = (
+        tuple([read_number(n, source.join_path("scale")) for n in scale])[::-1] if isinstance(scale, tuple) else scale
+    )
+    return make_arrayless(luxport.Upsample(factors, name))  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""The states of layers that hold no layers, as `Flux.state` has them."""
+"""Return the state, as `Flux.state` has it, of each layer that contains no other layers."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from luxport.porting import julia
 
 __all__ = [
     "FUNCTION",
-    "name_entries",
+    "make_named_tuple",
     "write_adaptive",
     "write_alpha_dropout",
     "write_attention",
-    "write_cell",
+    "make_cell_writer",
     "write_conv",
     "write_conv_transpose",
     "write_dense",
@@ -34,7 +34,7 @@ __all__ = [
 
 
 FUNCTION = ()
-"""What `Flux.state` has for a function, and for whatever else holds no numbers."""
+"""What `Flux.state` has for a function, and for any other value without numbers."""
 
 
 def _move_to_host(leaf: Any) -> Any:
@@ -42,7 +42,7 @@ def _move_to_host(leaf: Any) -> Any:
     return host.astype(np.float32) if host.dtype.name == "bfloat16" else host
 
 
-def name_entries(entries: Mapping[str, Any]) -> julia.NamedTuple:
+def make_named_tuple(entries: Mapping[str, Any]) -> julia.NamedTuple:
     return julia.NamedTuple(tuple(entries), tuple(entries.values()))
 
 
@@ -51,11 +51,11 @@ def _get_bias(ps: Any, name: str = "bias") -> Any:
 
 
 def write_dense(layer: Any, ps: Any, st: Any, path: str) -> julia.Value:
-    return name_entries({"weight": _move_to_host(ps["weight"]), "bias": _get_bias(ps), "σ": FUNCTION})
+    return make_named_tuple({"weight": _move_to_host(ps["weight"]), "bias": _get_bias(ps), "σ": FUNCTION})
 
 
 def write_scale(layer: Any, ps: Any, st: Any, path: str) -> julia.Value:
-    return name_entries({"scale": _move_to_host(ps["weight"]), "bias": _get_bias(ps), "σ": FUNCTION})
+    return make_named_tuple({"scale": _move_to_host(ps["weight"]), "bias": _get_bias(ps), "σ": FUNCTION})
 
 
 def _reverse_axes(sizes: Iterable[int]) -> tuple[int, ...]:
@@ -83,12 +83,12 @@ def write_conv(layer: Any, ps: Any, st: Any, path: str) -> julia.Value:
         "pad": _list_pads(windows),
         "dilation": _reverse_axes(windows.dilation),
     }
-    return name_entries(entries if crossing else entries | {"groups": layer.groups})
+    return make_named_tuple(entries if crossing else entries | {"groups": layer.groups})
 
 
 def write_conv_transpose(layer: Any, ps: Any, st: Any, path: str) -> julia.Value:
     weight, windows = _move_to_host(ps["weight"]), layer._windows
-    return name_entries({
+    return make_named_tuple({
         "σ": FUNCTION,
         "weight": _flip_kernel(weight) if layer.cross_correlation else weight,
         "bias": _get_bias(ps),
@@ -105,18 +105,18 @@ def write_pool(layer: Any, ps: Any, st: Any, path: str) -> julia.Value:
     plain = set(windows.dilation) == {1} and getattr(layer, "count_include_pad", True)
     if not plain:
         return FUNCTION
-    return name_entries(
+    return make_named_tuple(
         {"k": _reverse_axes(windows.window), "pad": _list_pads(windows), "stride": _reverse_axes(windows.stride)}
     )
 
 
 def write_adaptive(layer: Any, ps: Any, st: Any, path: str) -> julia.Value:
-    return FUNCTION if layer.variable_windows else name_entries({"out": _reverse_axes(layer._sizes)})
+    return FUNCTION if layer.variable_windows else make_named_tuple({"out": _reverse_axes(layer._sizes)})
 
 
 def write_norm(layer: Any, ps: Any, st: Any, path: str) -> julia.NamedTuple:
     tracks = getattr(layer, "track_stats", False)
-    return name_entries({
+    return make_named_tuple({
         "λ": FUNCTION,
         "β": _move_to_host(ps["bias"]) if layer.affine else None,
         "γ": _move_to_host(ps["scale"]) if layer.affine else None,
@@ -138,11 +138,11 @@ def write_group_norm(layer: Any, ps: Any, st: Any, path: str) -> julia.Value:
 
 def write_layer_norm(layer: Any, ps: Any, st: Any, path: str) -> julia.Value:
     scale = (
-        name_entries({"scale": _move_to_host(ps["scale"]), "bias": _move_to_host(ps["bias"]), "σ": FUNCTION})
+        make_named_tuple({"scale": _move_to_host(ps["scale"]), "bias": _move_to_host(ps["bias"]), "σ": FUNCTION})
         if layer.affine
         else ()
     )
-    return name_entries({
+    return make_named_tuple({
         "λ": FUNCTION,
         "diag": scale,
         "ϵ": np.float32(math.sqrt(layer.epsilon)),  # Flux squares it
@@ -154,49 +154,53 @@ def write_layer_norm(layer: Any, ps: Any, st: Any, path: str) -> julia.Value:
 def write_dropout(layer: Any, ps: Any, st: Any, path: str) -> julia.Value:
     axes = (layer.axes,) if isinstance(layer.axes, int) else layer.axes
     if axes is not None and any(axis >= 0 for axis in axes):
-        raise ValueError(f"axes={layer.axes!r}, which Julia counts from the other end: give them below 0")
+        raise ValueError(f"axes={layer.axes!r}, which Julia counts from the other end: give negative axes")
     dims = FUNCTION if axes is None else tuple([-axis for axis in axes][::-1])
-    return name_entries({"p": float(layer.p), "dims": dims, "active": None, "rng": FUNCTION})
+    return make_named_tuple({"p": float(layer.p), "dims": dims, "active": None, "rng": FUNCTION})
 
 
 def write_alpha_dropout(layer: Any, ps: Any, st: Any, path: str) -> julia.Value:
-    return name_entries({"p": float(layer.p), "active": None, "rng": FUNCTION})
+    return make_named_tuple({"p": float(layer.p), "active": None, "rng": FUNCTION})
 
 
 def write_embedding(layer: Any, ps: Any, st: Any, path: str) -> julia.Value:
     weight = _move_to_host(ps["weight"])
     if weight.ndim != 2:
-        raise ValueError(f"in_dims={layer.in_dims}: Flux's table has one axis of indices")
-    return name_entries({"weight": weight, "padding_idx": None if layer.padding_idx is None else layer.padding_idx + 1})
+        raise ValueError(f"in_dims={layer.in_dims}: the table of a Flux.Embedding has one axis of indices")
+    return make_named_tuple(
+        {"weight": weight, "padding_idx": None if layer.padding_idx is None else layer.padding_idx + 1}
+    )
 
 
 def write_embedding_bag(layer: Any, ps: Any, st: Any, path: str) -> julia.Value:
-    return name_entries({"weight": _move_to_host(ps["weight"]), "reduction": FUNCTION})
+    return make_named_tuple({"weight": _move_to_host(ps["weight"]), "reduction": FUNCTION})
 
 
-def write_cell(bias: str, first: Mapping[str, Any]) -> Callable[..., julia.Value]:
-    def state(layer: Any, ps: Any, st: Any, path: str) -> julia.Value:
-        strange = [name for name in ("hidden_state", "memory") if name in ps]
-        if strange:
-            raise ValueError(f"a trained {strange[0]}")
+def make_cell_writer(bias: str, first: Mapping[str, Any]) -> Callable[..., julia.Value]:
+    def write(layer: Any, ps: Any, st: Any, path: str) -> julia.Value:
+        trained = [name for name in ("hidden_state", "memory") if name in ps]
+        if trained:
+            raise ValueError(f"its {trained[0]} is trained, which no cell of Flux 0.16 has")
         entries = {
             **first,
             "Wi": _move_to_host(ps["weight_ih"]),
             "Wh": _move_to_host(ps["weight_hh"]),
             bias: _join_biases(layer, ps),
         }
-        return name_entries(entries | ({"Wh_h̃": _move_to_host(ps["weight_hn"])} if "weight_hn" in ps else {}))
+        return make_named_tuple(entries | ({"Wh_h̃": _move_to_host(ps["weight_hn"])} if "weight_hn" in ps else {}))
 
-    return state
+    return write
 
 
 def _join_biases(layer: Any, ps: Any) -> Any:
-    """Return the one bias that Flux's cells have."""
+    """Return the sum of the biases of input and hidden state, which is the only bias of Flux's cells."""
     if "bias_hh" not in ps:
         return _get_bias(ps, "bias_ih")
     recurrent = _move_to_host(ps["bias_hh"])
     if isinstance(layer, luxport.GRUCell) and recurrent[2 * layer.out_dims :].any():
-        raise ValueError("a recurrent bias that the reset gate acts on: use_recurrent_bias=False leaves it out")
+        raise ValueError(
+            "its recurrent bias is multiplied by the reset gate, which Flux's GRU cannot do: use_recurrent_bias=False"
+        )
     return _move_to_host(ps["bias_ih"]) + recurrent
 
 
@@ -206,4 +210,6 @@ def write_attention(layer: Any, ps: Any, st: Any, path: str) -> julia.Value:
         name: write_dense(layer, ps[name], st[name], path) for name in ("q_proj", "k_proj", "v_proj", "out_proj")
     }
     out = projected.pop("out_proj")
-    return name_entries({"nheads": layer.nheads, **projected, "attn_drop": name_entries(dropout), "out_proj": out})
+    return make_named_tuple(
+        {"nheads": layer.nheads, **projected, "attn_drop": make_named_tuple(dropout), "out_proj": out}
+    )

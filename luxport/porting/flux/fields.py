@@ -1,4 +1,4 @@
-"""The fields of Flux's structs by name, whatever generation wrote them, and the numbers in them."""
+"""Read the fields of Flux's structs by name, for any version of Flux, and the numbers in them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from luxport.porting import julia
 from luxport.porting.errors import FileFormatError
 from luxport.porting.julia.wrappers import unwrap_array
 
-__all__ = ["GENERATIONS", "read_fields", "keeps_deviation", "read_number", "read_numbers", "compute_variance"]
+__all__ = ["GENERATIONS", "read_fields", "detect_standard_deviation", "read_number", "read_numbers", "compute_variance"]
 
 _NORM = ("λ", "β", "γ", "μ", "σ²", "ϵ", "momentum")
 _TRACKED_NORM = (*_NORM, "affine", "track_stats", "active", "chs")
@@ -65,22 +65,23 @@ GENERATIONS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "Upsample": (("scale", "size"),),
     "WeightNorm": (("layer", "g", "which", "dims"),),
 }
-"""The fields of each struct in Flux 0.6 to 0.16, one entry a number of them; what was renamed has its last name."""
+"""The fields of each struct in Flux 0.6 to 0.16, once for each number of fields, by their latest names."""
 
 _RENAMED = {"W": "weight", "α": "scale", "over": "layers", "h": "state0"}
 
 
 def read_fields(struct: julia.Struct, kind: str) -> dict[str, Any]:
-    """Return the fields by name.
+    """Return the fields of a struct by their latest names.
 
-    A file of JLD2 has names, but may leave out fields without data: functions come from the type's parameters then.
+    A JLD2 file has the names, but omits fields without data, such as functions: these come from the type's parameters.
+    A BSON file has no names: the number of fields tells which they are.
 
-    Raises: FileFormatError if no generation of Flux has a struct with so many fields
+    Raises: FileFormatError if no version of Flux has a struct with so many fields
     """
     if struct.names is not None:
         fields = dict(zip(struct.names, struct.fields, strict=True))
         renamed = {_RENAMED.get(name, name): value for name, value in fields.items()}
-        if kind == "BatchNorm" and "σ²" not in fields and "σ" in fields:  # until 0.6, a standard deviation
+        if kind == "BatchNorm" and "σ²" not in fields and "σ" in fields:  # Flux 0.6 kept a standard deviation
             renamed["σ²"] = compute_variance(unwrap_array(renamed.pop("σ"), "σ"), read_number(renamed.get("ϵ", 0), "ϵ"))
         if "β" in renamed and kind == "Diagonal":
             renamed["bias"] = renamed.pop("β")
@@ -91,7 +92,7 @@ def read_fields(struct: julia.Struct, kind: str) -> dict[str, Any]:
         if len(names) == len(struct.fields):
             return dict(zip(names, struct.fields, strict=True))
     known = " or ".join(str(len(names)) for names in GENERATIONS[kind])
-    raise FileFormatError(f"a Flux.{kind} with {len(struct.fields)} fields; Flux 0.6 to 0.16 know {known}")
+    raise FileFormatError(f"a Flux.{kind} with {len(struct.fields)} fields; in Flux 0.6 to 0.16 it has {known}")
 
 
 def _add_functions(struct: julia.Struct, fields: dict[str, Any]) -> dict[str, Any]:
@@ -102,14 +103,17 @@ def _add_functions(struct: julia.Struct, fields: dict[str, Any]) -> dict[str, An
     return fields
 
 
-def keeps_deviation(struct: julia.Struct, fields: Mapping[str, Any], versions: tuple[int, int]) -> tuple[bool, bool]:
-    """Tell whether a BatchNorm keeps a moving standard deviation, as it did until Flux 0.6, and whether this is sure.
+def detect_standard_deviation(
+    struct: julia.Struct, fields: Mapping[str, Any], versions: tuple[int, int]
+) -> tuple[bool, bool]:
+    """Return whether a BatchNorm has a moving standard deviation, as until Flux 0.6, and whether that is certain.
 
-    Until 0.6 it had 8 fields, as in some versions since. `versions` are the first and the last that can have written
-    it. If they leave it open, the default of epsilon tells: 1e-8 until 0.6, 1e-5 since.
+    Until 0.6 it had 8 fields, and so it has in some later versions, with a moving variance. `versions` are the first
+    and the last minor version that can have written it. If they leave it open, the default epsilon decides: 1e-8 until
+    0.6, 1e-5 since.
     """
     first, last = versions
-    if struct.names is not None or len(struct.fields) != len(_NORM) + 1:  # names say it, see `read_fields`
+    if struct.names is not None or len(struct.fields) != len(_NORM) + 1:  # with names, `read_fields` has converted it
         return False, True
     if first >= 7:
         return False, True
@@ -121,7 +125,7 @@ def keeps_deviation(struct: julia.Struct, fields: Mapping[str, Any], versions: t
 
 
 def compute_variance(deviation: np.ndarray, epsilon: float) -> np.ndarray:
-    """Return the variance of which, with epsilon, a standard deviation is the root."""
+    """Return the variance for which ``sqrt(variance + epsilon)`` is the given standard deviation."""
     return np.maximum(np.square(deviation) - epsilon, 0).astype(deviation.dtype)
 
 
@@ -130,7 +134,7 @@ def read_number(value: Any, what: str) -> Any:
 
     Raises: FileFormatError
     """
-    if isinstance(value, julia.Struct) and len(value.fields) >= 1:  # Tracker's numbers
+    if isinstance(value, julia.Struct) and len(value.fields) >= 1:  # a TrackedReal of Tracker.jl
         return read_number(value.fields[0], what)
     if isinstance(value, (int, float, np.integer, np.floating)):
         return float(str(value)) if isinstance(value, np.floating) else value
@@ -138,7 +142,7 @@ def read_number(value: Any, what: str) -> Any:
 
 
 def read_numbers(value: Any, what: str) -> tuple[int, ...]:
-    """Return ints along the spatial axes, in our order: the last of Julia's first.
+    """Return ints, one for each spatial axis, in NumPy's order: Julia's last axis first.
 
     Raises: FileFormatError
     """

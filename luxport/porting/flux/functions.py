@@ -1,7 +1,7 @@
-"""Julia's functions as Python's: those with a name, and anonymous ones by their lowered code.
+"""Return layers for Julia functions in a model: known functions by name, anonymous ones by their lowered code.
 
-Arrays have their axes reversed with respect to Julia's. So ``size(x, 1)`` is the size of the last axis, and
-``reshape(x, a, b, :)`` is a reshape to ``(-1, b, a)``: the same elements in the same places of memory.
+The axes of arrays are those of Julia in reverse. So ``size(x, 1)`` is the size of the last axis, and
+``reshape(x, a, b, :)`` is a reshape to ``(-1, b, a)``, which keeps the order of the elements in memory.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["Hole", "make_function_layer"]
 
 
 def make_function_layer(value: julia.Function) -> Layer:
-    """Return a layer for a function in a chain: by its name, or by its lowered code; a `Hole` where neither helps."""
+    """Return a layer for a function in a chain, by its name or its lowered code; a `Hole` if both are unknown."""
     if value.name == "flatten":
         return luxport.FlattenLayer()
     if value.name == "identity":
@@ -37,7 +37,9 @@ def make_function_layer(value: julia.Function) -> Layer:
 
 
 class Hole(Layer):
-    """A function of which the file has only a name, or code that luxport does not read: the user fills it.
+    """Stands for a function that cannot be read from the file; `load_model(..., functions=...)` replaces it.
+
+    The file has only the function's name, or lowered code that luxport does not understand.
 
     Shapes: none: it cannot be called
     Params: none
@@ -48,17 +50,17 @@ class Hole(Layer):
     name: str
     code: str = ""
     reason: str = ""
-    """Why the file has not even a name, if so; then ``name`` is the path in the model."""
+    """Why not even the name can be read; then ``name`` is the path in the model."""
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
-        """Say what is missing."""
+        """Raise a LayerError that says how to supply the function."""
         if self.reason:
             raise LayerError(
                 f"cannot be read from the file ({self.reason}): "
-                f"hand a function over as load_model(..., functions={{{self.name!r}: f}})"
+                f"pass a function as load_model(..., functions={{{self.name!r}: f}})"
             )
         code = f"; in Julia it was: {' ; '.join(line.strip() for line in self.code.splitlines())}" if self.code else ""
         raise LayerError(
-            f"is a function that the file has only by the name {self.name!r}: "
-            f"hand it over as load_model(..., functions={{{self.name!r}: f}}){code}"
+            f"is a function of which the file has only the name {self.name!r}: "
+            f"pass it as load_model(..., functions={{{self.name!r}: f}}){code}"
         )

@@ -1,4 +1,4 @@
-"""Julia's anonymous functions as Python's, by their lowered code."""
+"""Compile the lowered code of Julia's anonymous functions to Python functions."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ __all__ = ["MOST_METHODS", "JuliaFunction", "compile_function"]
 
 
 MOST_METHODS = 4
-"""How many methods of a function that is not read are shown to who fills its place."""
+"""How many methods of an unreadable function are shown to the user, who has to replace it."""
 
 
 @dataclass(frozen=True)
 class JuliaFunction:
-    """A Julia function of one array, as the tree of calls that its lowered code is."""
+    """A Julia function of one array, evaluated from the tree of calls in its lowered code."""
 
     body: Any
     source: str = ""
@@ -49,15 +49,15 @@ class _Call:
 
 
 _LARGEST = 10_000
-"""How many calls and arguments a function that is read may have, shared ones counted in each place."""
+"""How many calls and arguments a function may have; a shared result counts in each place where it is used."""
 
 
 class _Unknown(Exception):
-    """The code has something that luxport does not read."""
+    """The code has a construct that luxport does not understand."""
 
 
 def compile_function(method: julia.Method) -> JuliaFunction | None:
-    """Return what a method of one argument computes; None if that is not understood."""
+    """Return the function that a method of one argument computes; None if its code is not understood."""
     if len(method.arguments) != 1:
         return None
     try:
@@ -70,36 +70,36 @@ def compile_function(method: julia.Method) -> JuliaFunction | None:
 def _read_body(method: julia.Method) -> Any:
     values: list[Any] = []
     slots: dict[int, Any] = {2: _X}  # the first slot is the function itself
-    # How large the tree of a statement or a slot is: a result that is used twice, again and again, is large at the end.
+    # The sizes of the trees of statements and slots: a tree grows exponentially if each result is used twice.
     value_sizes: list[int] = []
     slot_sizes: dict[int, int] = {}
     left = _LARGEST
 
-    def spend(size: int) -> None:
+    def charge(size: int) -> None:
         nonlocal left
         left -= size
         if left < 0:
             raise _Unknown
 
     def read(node: Any) -> Any:
-        spend(1)
+        charge(1)
         match node:
             case julia.Struct(type=julia.TypeName() as kind):
                 match kind.path, node.fields:
                     case "Core.SSAValue", [int(number)]:
-                        spend(value_sizes[number - 1])
+                        charge(value_sizes[number - 1])
                         return values[number - 1]
                     case (("Core.SlotNumber" | "Core.Argument" | "Core.TypedSlot"), [int(number), *_]):
                         if number not in slots:
                             raise _Unknown
-                        spend(slot_sizes.get(number, 1))
+                        charge(slot_sizes.get(number, 1))
                         return slots[number]
                     case "Core.GlobalRef", [_, julia.Symbol(name), *_]:
                         return _Call("global", (name,))
                     case "Core.QuoteNode", [value]:
                         return read(value)
                     case "Core.Expr", [julia.Symbol(head), list(parts), *_]:
-                        return expression(head, parts)
+                        return read_expression(head, parts)
             case bool() | int() | float() | np.integer() | np.floating():
                 return node.item() if isinstance(node, (np.integer, np.floating)) else node
             case julia.Function():
@@ -108,10 +108,10 @@ def _read_body(method: julia.Method) -> Any:
                 return _Call("global", (node.name,))
         raise _Unknown
 
-    def expression(head: str, parts: list[Any]) -> Any:
+    def read_expression(head: str, parts: list[Any]) -> Any:
         if head == "call":
             function, *args = [read(part) for part in parts]
-            return _call(function, tuple(args))
+            return _make_call(function, tuple(args))
         if head == "=":
             target, value = parts
             if not (isinstance(target, julia.Struct) and target.type.path == "Core.SlotNumber"):
@@ -126,25 +126,24 @@ def _read_body(method: julia.Method) -> Any:
         if isinstance(statement, julia.Struct) and isinstance(statement.type, julia.TypeName):
             path, fields = statement.type.path, statement.fields
             if path == "Core.ReturnNode":
-                return _check(read(fields[0]))
+                return _resolve_globals(read(fields[0]))
             if path == "Core.Expr" and isinstance(fields[0], julia.Symbol) and fields[0].name == "return":
-                return _check(read(fields[1][0]))
+                return _resolve_globals(read(fields[1][0]))
         before = left
         values.append(None if statement is None else read(statement))
         value_sizes.append(before - left)
     raise _Unknown
 
 
-def _call(function: Any, args: tuple[Any, ...]) -> Any:
+def _make_call(function: Any, args: tuple[Any, ...]) -> Any:
     if not (isinstance(function, _Call) and function.function == "global"):
         raise _Unknown
     name = function.args[0]
     if name == "broadcasted":
         called = args[0].args[0] if isinstance(args[0], _Call) and args[0].function == "global" else ""
-        return _Call(f".{called}", args[1:]) if f".{called}" in _JULIA else _call(args[0], args[1:])
-    if name in ("materialize", "identity") or (
-        name in ("param", "data") and len(args) == 1
-    ):  # Tracker's, around values
+        return _Call(f".{called}", args[1:]) if f".{called}" in _JULIA else _make_call(args[0], args[1:])
+    is_of_tracker = name in ("param", "data") and len(args) == 1  # Tracker.jl wraps and unwraps arrays with these
+    if name in ("materialize", "identity") or is_of_tracker:
         return args[0]
     if name == "tuple":
         return args
@@ -155,17 +154,17 @@ def _call(function: Any, args: tuple[Any, ...]) -> Any:
     raise _Unknown
 
 
-def _check(node: Any) -> Any:
-    """Turn what is left of globals into what they mean."""
+def _resolve_globals(node: Any) -> Any:
+    """Return a tree without references to globals: a colon becomes `_COLON`, and any other global raises `_Unknown`."""
     match node:
         case _Call("global", (":" | "Colon",)):
             return _COLON
         case _Call("global", (name,)):
             raise _Unknown(name)
         case _Call(function, args):
-            return _Call(function, tuple([_check(arg) for arg in args]))
+            return _Call(function, tuple([_resolve_globals(arg) for arg in args]))
         case tuple():
-            return tuple([_check(entry) for entry in node])
+            return tuple([_resolve_globals(entry) for entry in node])
     return node
 
 
@@ -208,13 +207,19 @@ def _multiply(x: Any, *rest: Any) -> Any:
 
 def _scale(x: Any, *rest: Any) -> Any:
     if sum(_is_array(value) for value in (x, *rest)) > 1:
-        raise LayerError("multiplies arrays as matrices, in code that luxport does not read: hand the function over")
+        raise LayerError(
+            "multiplies matrices in lowered Julia code, which luxport does not support: "
+            "pass a function in its place as load_model(..., functions=...)"
+        )
     return _multiply(x, *rest)
 
 
 def _take_entry(sizes: Any, position: int) -> Any:
     if _is_array(sizes):
-        raise LayerError("takes an entry of an array, in code that luxport does not read: hand the function over")
+        raise LayerError(
+            "indexes an array in lowered Julia code, which luxport does not support: "
+            "pass a function in its place as load_model(..., functions=...)"
+        )
     return sizes[position - 1]
 
 
@@ -222,14 +227,9 @@ def _is_array(value: Any) -> bool:
     return not isinstance(value, (bool, int, float, tuple, str)) and value is not None
 
 
-_BINARY: Mapping[str, Callable[..., Any]] = {
+_JULIA: Mapping[str, Callable[..., Any]] = {
     "+": lambda x, *rest: sum(rest, start=x),
     "-": lambda x, *rest: x - rest[0] if rest else -x,
-}
-
-
-_JULIA: Mapping[str, Callable[..., Any]] = {
-    **_BINARY,
     "*": _scale,
     ".*": _multiply,
     "./": lambda x, y: x / y,
@@ -245,4 +245,4 @@ _JULIA: Mapping[str, Callable[..., Any]] = {
     "size": _find_size,
     "÷": lambda x, y: x // y,
 }
-"""Functions that anonymous code may call besides `ACTIVATIONS`."""
+"""Functions that lowered code may call besides `ACTIVATIONS`, by their Julia names."""

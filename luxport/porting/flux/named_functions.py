@@ -1,4 +1,4 @@
-"""Functions of Julia's with a name, as luxport's."""
+"""The luxport functions for the names of Julia functions."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ ACTIVATIONS: Mapping[str, Callable[..., Any]] = {
     "σ": ops.sigmoid,
     "σ_fast": ops.sigmoid_fast,
 }
-"""Functions of one array, by the last part of their Julia names."""
+"""luxport's functions of one array, by the last part of their Julia names."""
 
 
 def find_named_function(value: Any) -> Callable[..., Any] | None:
-    """Return the counterpart of a function that Julia has by name, or None."""
+    """Return luxport's counterpart of a named Julia function, None if there is none."""
     if not isinstance(value, julia.Function) or value.anonymous:
         return None
     return ACTIVATIONS.get(value.name)

@@ -1,4 +1,4 @@
-"""`OldLayerNorm`: LayerNorm as Flux computed it until 0.14."""
+"""`OldLayerNorm`: LayerNorm with the formula of Flux until 0.14."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["OldLayerNorm"]
 
 
 class OldLayerNorm(luxport.LayerNorm):
-    """`luxport.LayerNorm` with the standard deviation where that has a root of the variance with epsilon.
+    """`luxport.LayerNorm` that divides by ``std + epsilon`` instead of ``sqrt(var + epsilon)``.
 
     ``y = activation((x - mean) / (std + epsilon) * scale + bias)``; std divides by n, by ``n - 1`` if `corrected`.
 

@@ -1,4 +1,4 @@
-"""`save_flux_state`: a model's parameters and states as `Flux.state` has them, in a JLD2 file for Julia."""
+"""`save_flux_state`: write parameters and states to a JLD2 file, in the structure of `Flux.state`."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from luxport.porting.files.opening import check_path
 from luxport.porting.files.saving import check_fit
 from luxport.porting.flux._leaf_states import (
     FUNCTION,
-    name_entries,
+    make_cell_writer,
+    make_named_tuple,
     write_adaptive,
     write_alpha_dropout,
     write_attention,
-    write_cell,
     write_conv,
     write_conv_transpose,
     write_dense,
@@ -46,28 +46,30 @@ __all__ = ["make_flux_state", "save_flux_state"]
 def save_flux_state(
     path: str | PathLike[str], model: Layer, ps: Parameters, st: States, *, name: str = "model_state"
 ) -> None:
-    """Write a JLD2 file from which Julia loads the parameters and states of the same model in Flux.
+    """Write parameters and states to a JLD2 file, from which Julia loads them into the same model in Flux.
 
-    There, with a model built of the layers of these names, ``Flux.loadmodel!(model, JLD2.load(path, "model_state"))``
-    puts them in. The structure is that of `Flux.state` in Flux 0.16: axes are Julia's, names are Flux's, and settings
-    that are no arrays (stride, epsilon) go along. A layer that Flux does not have is written as a function, if it has
-    no parameters; a container of your own is written as a struct whose fields are its layers. Kernels keep their
-    meaning: `CrossCor` is Flux's, and where Flux only convolves (in groups, or transposed) a kernel that is not flipped
-    here is written flipped. A bias of a recurrent cell's hidden state is added to that of its input; bfloat16 is
-    written as Float32.
+    In Julia, build a Flux model with the same layers, and load the file into it by
+    ``Flux.loadmodel!(model, JLD2.load(path, "model_state"))``.
 
-    The file is there whole or not at all, as with `luxport.save`. `load_parameters` reads it back.
+    The structure is that of `Flux.state` in Flux 0.16: the axes are in Julia's order, the names are Flux's, and
+    settings such as stride and epsilon are included. A layer without parameters that Flux does not have is written as
+    a function; a container of your own is written as a struct whose fields are its layers. Layers compute the same in
+    Flux: a layer that does not flip its kernel is a `CrossCor` there, and where Flux has none (for groups, or
+    transposed) the kernel is written flipped. The two biases of a recurrent cell are added, since Flux has only one.
+    bfloat16 is written as Float32.
+
+    The file is written completely or not at all, as by `luxport.save`. `load_parameters` reads it back.
 
     Args:
-        path: the file, which is written anew
+        path: the file to write; an existing one is replaced
         model: a layer
         ps: its parameters
         st: its states
-        name: the name of the entry, by which Julia asks for it
+        name: the name of the entry in the file
 
-    Shapes: an array (dn, ..., d1) here is of size (d1, ..., dn) in Julia
-    Raises: TypeError if this is no layer, or for a dtype that Julia has not; ValueError that names every entry that
-            is not the model's, or, by its path, the layer that has no counterpart in Flux
+    Shapes: an array (dn, ..., d1) has the size (d1, ..., dn) in Julia
+    Raises: TypeError if `model` is no layer, or for a dtype that Julia lacks; ValueError that names every entry that
+            differs from the model, or the path of a layer that has no counterpart in Flux
     Source: Flux.jl ``state``, ``loadmodel!``; JLD2.jl for the format
 
     >>> import luxport, os, tempfile
@@ -85,7 +87,7 @@ def save_flux_state(
 
 
 def make_flux_state(model: Layer, ps: Parameters, st: States) -> julia.Value:
-    """Return what `save_flux_state` writes, as a value of `luxport.porting.julia`.
+    """Return the value of `luxport.porting.julia` that `save_flux_state` writes.
 
     Raises: as `save_flux_state`
     """
@@ -113,15 +115,15 @@ def _write_layer(layer: Layer, ps: Any, st: Any, path: str) -> julia.Value:
 
 
 _ADVICE = {
-    "RMSNorm": "Flux has none",
-    "SpectralNorm": "take it off first, with luxport.remove_spectral_norm",
-    "StatefulRecurrentCell": "Flux 0.16 has no layer that remembers; save its cell's",
-    "WeightNorm": "take it off first, with luxport.remove_weight_norm",
+    "RMSNorm": "Flux has no RMSNorm",
+    "SpectralNorm": "remove it first, with luxport.remove_spectral_norm",
+    "StatefulRecurrentCell": "Flux 0.16 has no layer that keeps its carry; save the state of its cell",
+    "WeightNorm": "remove it first, with luxport.remove_weight_norm",
 }
 
 
 def _write_children(layers: Any, ps: Any, st: Any, path: str) -> julia.Value:
-    """Return layers by name; those with the names that position gives are a tuple in Flux."""
+    """Return the states of layers: a tuple if they have the default names ``layer_1``, …, else a named tuple."""
     found = {
         name: _write_layer(layer, ps[name], st[name], f"{path}.{name}" if path else name)
         if isinstance(layer, Layer)
@@ -130,51 +132,51 @@ def _write_children(layers: Any, ps: Any, st: Any, path: str) -> julia.Value:
     }
     if list(found) == [f"layer_{i}" for i in range(1, len(found) + 1)]:
         return tuple(found.values())
-    return name_entries(found)
+    return make_named_tuple(found)
 
 
 def _write_levels(layer: Any, ps: Any, st: Any, path: str) -> julia.Value:
-    """Return the state of Flux's layer, or of a chain of these."""
+    """Return the state of a recurrent layer, which for several levels is a Flux chain of layers."""
     if layer.bidirectional:
         raise ValueError("bidirectional=True")
     if layer.num_layers == 1:
         return _write_recurrence(layer.layers, ps, st, path)
-    return name_entries({"layers": _write_children(layer.layers, ps, st, path)})
+    return make_named_tuple({"layers": _write_children(layer.layers, ps, st, path)})
 
 
 def _write_recurrence(layer: Any, ps: Any, st: Any, path: str) -> julia.Value:
     if layer.reverse:
         raise ValueError("reverse=True")
-    return name_entries({"cell": _write_layer(layer.cell, ps, st, path)})
+    return make_named_tuple({"cell": _write_layer(layer.cell, ps, st, path)})
 
 
 def _write_chain(layer: Any, ps: Any, st: Any, path: str) -> julia.Value:
-    return name_entries({"layers": _write_children(layer.layers, ps, st, path)})
+    return make_named_tuple({"layers": _write_children(layer.layers, ps, st, path)})
 
 
 def _write_join(layer: Any, ps: Any, st: Any, path: str) -> julia.Value:
-    """Return the state of `Parallel`, which is what `BranchLayer` is in Flux."""
+    """Return the state of a `Parallel` or `BranchLayer`, both of which are Flux's Parallel."""
     joint = layer._joint
     if not isinstance(getattr(layer, joint), Layer):
-        return name_entries({"connection": FUNCTION, "layers": _write_children(layer.layers, ps, st, path)})
+        return make_named_tuple({"connection": FUNCTION, "layers": _write_children(layer.layers, ps, st, path)})
     connection = _write_layer(getattr(layer, joint), ps[joint], st[joint], f"{path}.{joint}" if path else joint)
-    return name_entries(
+    return make_named_tuple(
         {"connection": connection, "layers": _write_children(layer.layers, ps["layers"], st["layers"], path)}
     )
 
 
 def _write_pairwise(layer: Any, ps: Any, st: Any, path: str) -> julia.Value:
-    return name_entries({"connection": FUNCTION, "layers": _write_children(layer.layers, ps, st, path)})
+    return make_named_tuple({"connection": FUNCTION, "layers": _write_children(layer.layers, ps, st, path)})
 
 
 def _write_skip(layer: Any, ps: Any, st: Any, path: str) -> julia.Value:
     if not isinstance(layer.connection, Layer):
-        return name_entries({"layers": _write_layer(layer.layers, ps, st, path), "connection": FUNCTION})
+        return make_named_tuple({"layers": _write_layer(layer.layers, ps, st, path), "connection": FUNCTION})
     children = {"layers": layer.layers, "connection": layer.connection}
     return _write_children(children, ps, st, path)
 
 
-def _write_inside(layer: Any, ps: Any, st: Any, path: str) -> julia.Value:
+def _write_wrapped(layer: Any, ps: Any, st: Any, path: str) -> julia.Value:
     return _write_layer(layer.layer, ps, st, path)
 
 
@@ -182,27 +184,27 @@ _STATES: Mapping[str, Callable[..., julia.Value]] = {
     "AdaptiveMaxPool": write_adaptive,
     "AdaptiveMeanPool": write_adaptive,
     "AlphaDropout": write_alpha_dropout,
-    "AlternatePrecision": _write_inside,
+    "AlternatePrecision": _write_wrapped,
     "BatchNorm": write_norm,
     "Bilinear": write_dense,
     "BranchLayer": _write_join,
     "Chain": _write_chain,
     "Conv": write_conv,
     "ConvTranspose": write_conv_transpose,
-    "DebugLayer": _write_inside,
+    "DebugLayer": _write_wrapped,
     "Dense": write_dense,
     "Dropout": write_dropout,
     "Embedding": write_embedding,
     "EmbeddingBag": write_embedding_bag,
     "FrozenLayer": lambda layer, ps, st, path: _write_layer(*luxport.unfreeze(layer, ps, st), path),
     "GRU": _write_levels,
-    "GRUCell": write_cell("b", {}),
+    "GRUCell": make_cell_writer("b", {}),
     "GRUv3": _write_levels,
-    "GRUv3Cell": write_cell("b", {}),
+    "GRUv3Cell": make_cell_writer("b", {}),
     "GroupNorm": write_group_norm,
     "InstanceNorm": write_norm,
     "LSTM": _write_levels,
-    "LSTMCell": write_cell("bias", {}),
+    "LSTMCell": make_cell_writer("bias", {}),
     "LayerNorm": write_layer_norm,
     "MaxPool": write_pool,
     "Maxout": _write_chain,
@@ -210,12 +212,12 @@ _STATES: Mapping[str, Callable[..., julia.Value]] = {
     "MultiHeadAttention": write_attention,
     "PairwiseFusion": _write_pairwise,
     "Parallel": _write_join,
-    "PixelShuffle": lambda layer, ps, st, path: name_entries({"r": layer.factor}),
+    "PixelShuffle": lambda layer, ps, st, path: make_named_tuple({"r": layer.factor}),
     "RNN": _write_levels,
-    "RNNCell": write_cell("bias", {"σ": FUNCTION}),
+    "RNNCell": make_cell_writer("bias", {"σ": FUNCTION}),
     "Recurrence": _write_recurrence,
     "Scale": write_scale,
     "SkipConnection": _write_skip,
     "Tied": lambda layer, ps, st, path: _write_layer(*luxport.untie(layer, ps, st), path),
 }
-"""The state of each layer that Flux has as well, by the layer's name."""
+"""Functions that return the state of a layer, by the name of its class, for the layers that Flux has as well."""

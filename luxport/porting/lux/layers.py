@@ -7,7 +7,7 @@ from typing import Any
 
 import luxport
 from luxport.porting import julia
-from luxport.porting.flux.building import Functions, Ported, Repeats
+from luxport.porting.flux.building import Functions, Ported, RepeatCounter
 from luxport.porting.lux import containers, recurrent, weighted, weightless
 from luxport.porting.lux.building import Source, build_hole
 from luxport.porting.lux.structs import find_kind, read_fields, read_flags
@@ -28,10 +28,10 @@ def port(value: Any, functions: Functions, ps: Any, st: Any) -> Ported:
 
     Raises: FileFormatError if a struct has fields that Lux's does not have, or the parameters have wrong shapes
     """
-    repeats = Repeats()
+    repeats = RepeatCounter()
 
     def build(value: Any, path: str, ps: Any, st: Any) -> Ported:
-        repeats.see(value, isinstance(value, julia.Struct) and bool(value.fields))
+        repeats.count(value, isinstance(value, julia.Struct) and bool(value.fields))
         return _port(value, path, ps, st)
 
     def _port(value: Any, path: str, ps: Any, st: Any) -> Ported:

@@ -10,7 +10,7 @@ import numpy as np
 import luxport
 from luxport.porting import julia
 from luxport.porting.errors import FileFormatError
-from luxport.porting.flux.building import Ported, make_remembering, make_states
+from luxport.porting.flux.building import Ported, make_stateful, make_states
 from luxport.porting.flux.layers import CONNECTIONS
 from luxport.porting.julia.nodes import is_array, read_entries, unwrap_node
 from luxport.porting.lux.building import Source, describe_value
@@ -77,7 +77,7 @@ def _list_types(struct: julia.Struct) -> list[str]:
 
 def build_stateful_cell(source: Source) -> Ported:
     """Build a cell that keeps its state between calls."""
-    return make_remembering(_build_inner_cell(source))
+    return make_stateful(_build_inner_cell(source))
 
 
 def build_bidirectional(source: Source) -> Ported:

@@ -9,7 +9,7 @@ import numpy as np
 import luxport
 from luxport.porting import julia
 from luxport.porting.errors import FileFormatError, show
-from luxport.porting.flux.building import Ported, expect_projection, read_padding
+from luxport.porting.flux.building import Ported, check_projection, read_padding
 from luxport.porting.julia.nodes import is_array, read_entries, unwrap_node
 from luxport.porting.lux.building import Source
 from luxport.porting.lux.structs import read_ints
@@ -140,7 +140,7 @@ def build_attention(source: Source) -> Ported:
         name: source.build(source[name], source.join_path(name), *source.find_beside(name)) for name in names
     }
     for name, part in parts.items():
-        expect_projection(part.layer, source.join_path(name))
+        check_projection(part.layer, source.join_path(name))
     q, k, v, out = (parts[name].layer for name in names)
     dropout = source.fields.get("attention_dropout")
     chance = source.build(dropout, source.join_path("attention_dropout"), (), ()).layer if dropout is not None else None

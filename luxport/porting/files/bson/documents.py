@@ -58,7 +58,7 @@ class Binary:
 class TooDeep:
     """Stands in place of a document that is nested too deep to be read."""
 
-    reason: str = f"it is not read: documents are nested more than {_MAX_DEPTH} deep"
+    reason: str = f"it cannot be read: documents are nested more than {_MAX_DEPTH} deep"
 
 
 def parse(source: Source, offset: int = 0) -> tuple[Document, int]:
