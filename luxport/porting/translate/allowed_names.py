@@ -1,4 +1,4 @@
-"""What a finished module may name: functions, layers, options and parts of Python."""
+"""The names and syntax that a generated module may contain; `checked` compares each node with these lists."""
 
 from __future__ import annotations
 
@@ -136,15 +136,15 @@ NODE_KINDS: frozenset[type[ast.AST]] = frozenset(
 
 
 NODE_FIELDS = {kind: tuple(name for name in kind._fields if name not in ("op", "ops", "ctx")) for kind in NODE_KINDS}
-"""In which fields there are nodes to look at; every operator may be there, and none binds anything."""
+"""The fields of each kind of node that contain nodes to check; operators are all allowed and bind nothing."""
 
 
 MOST_OPTIONS = 1000
-"""How many options a call may have: Python compares each with all others."""
+"""The largest number of keyword arguments in a call: compiling it compares each with all others."""
 
 
 HIGHEST_POWER = 64
-"""The import works out whatever is written in numbers: ``9 ** 9 ** 9 ** 9`` would not end."""
+"""The largest exponent: Python computes constant expressions on import, and ``9 ** 9 ** 9 ** 9`` would not end."""
 
 
 IS_MAIN = ast.dump(ast.parse('__name__ == "__main__"', mode="eval").body)

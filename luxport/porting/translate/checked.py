@@ -1,7 +1,7 @@
-"""What a finished module may hold: a second look at the Python, which knows nothing of how it was made.
+"""Check a generated module independently of how it was generated.
 
-Every node of the syntax tree must be of a known kind, every name one that the module defines or one on a list, every
-attribute of a package on a list. So a fault in the translation makes no more of a source's text than an error.
+Every node of the syntax tree must be of an allowed kind, every name defined in the module or on a list, every attribute
+of a package on a list. So a bug of the translator can at most lead to an error, never run text of the source as code.
 """
 
 from __future__ import annotations
@@ -31,32 +31,32 @@ __all__ = ["find_violation", "find_violation_in", "list_bound_names", "parse_pyt
 
 
 class _Violation(Exception):
-    """What a module holds that it must not."""
+    """A module contains something that it must not."""
 
 
 def find_violation(python: str) -> str:
-    """Return what is wrong with a module, nothing if it may be. It is read as bytes, as an import reads it."""
+    """Return what is wrong with a module, "" if nothing is. It is decoded as an import would decode it."""
     tree = parse_python(python)
     return find_violation_in(tree.body) if tree else _NO_PYTHON
 
 
-_NO_PYTHON = "a form that Python has not, or a character that cannot be printed"
+_NO_PYTHON = "a form that Python does not have, or a character that cannot be printed"
 
 
 def parse_python(python: str) -> ast.Module | None:
-    """Return the syntax tree of a module or of a part of one, None if it is none."""
+    """Parse a module or a part of one, and return its syntax tree, None if it is not valid."""
     if not python.replace("\n", " ").isprintable():
         return None
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of code that would fail when it runs
+            warnings.simplefilter("ignore")  # about code that would fail when it runs
             return ast.parse(python.encode(), "ported")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 
 
 def find_violation_in(statements: list[ast.stmt], defined: Iterable[str] = ()) -> str:
-    """Return what is wrong with statements beside which other names may be defined; nothing if they may stand."""
+    """Return what is wrong with statements in a module that defines these other names, "" if nothing is."""
     try:
         _Checker({*defined, *list_bound_names(statements)}).check_block(statements, frozenset(), outermost=True)
         with warnings.catch_warnings():
@@ -70,7 +70,7 @@ def find_violation_in(statements: list[ast.stmt], defined: Iterable[str] = ()) -
 
 
 def list_bound_names(statements: Iterable[ast.stmt]) -> set[str]:
-    """Return the names that statements bind in their own scope; no expression that may stand in one binds any."""
+    """Return the names that statements bind in their own scope. (The allowed expressions bind none there.)"""
     found: set[str] = set()
     pending: list[ast.stmt] = list(statements)
     while pending:
@@ -92,7 +92,7 @@ def list_bound_names(statements: Iterable[ast.stmt]) -> set[str]:
 
 
 def _list_names(target: ast.expr) -> set[str]:
-    """Return the names in what is assigned to."""
+    """Return the names in the target of an assignment."""
     if isinstance(target, ast.Name):
         return {target.id}
     return {part.id for part in ast.walk(target) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)}
@@ -112,7 +112,7 @@ class _Checker:
             self.check_node(node, own, outermost=outermost)
 
     def check_node(self, node: ast.AST, own: frozenset[str], *, outermost: bool = False) -> None:
-        """Check a node; `own` are the names of the functions around it."""
+        """Check a node and its children; `own` are the local names of the functions around it."""
         kind = type(node)
         if kind not in NODE_KINDS:
             raise _Violation(f"a {kind.__name__}")
@@ -179,7 +179,7 @@ class _Checker:
         for parameter in parameters:
             name = parameter.arg
             taken = name in PACKAGES or name in BUILTIN_FUNCTIONS or name in HELPERS or name.startswith("__")
-            if parameter.annotation or (taken and name != "__"):  # as the keywords of what only raises are called
+            if parameter.annotation or (taken and name != "__"):  # ``__`` are the keywords of a stub that only raises
                 raise _Violation(f"a parameter {name}")
         for default in [*given.defaults, *(one for one in given.kw_defaults if one is not None)]:
             self.check_node(default, own)
@@ -226,7 +226,7 @@ class _Checker:
     def _check_name(self, node: ast.Name, own: frozenset[str]) -> None:
         name = node.id
         if not isinstance(node.ctx, ast.Load):
-            # A name that was a parameter's, and so stays one, may be given again.
+            # A parameter may have the name of a builtin, and may be assigned again.
             if name != "_" and not (name in own and name not in BUILTIN_FUNCTIONS and name in BUILTINS):
                 self._check_binding(name)
             return
@@ -271,7 +271,7 @@ def _is_helper(node: ast.FunctionDef) -> bool:
 
 
 def _is_constant(node: ast.expr) -> bool:
-    """Whether there are numbers alone, which Python works out when it compiles; what there is else is counted."""
+    """Return whether an expression has only literal numbers, so that Python computes it when it compiles."""
     return all(
         isinstance(part, (ast.BinOp, ast.UnaryOp, ast.Constant))
         for part in ast.walk(node)
@@ -284,14 +284,14 @@ def _is_power(node: ast.expr) -> bool:
 
 
 def _find_root(node: ast.expr) -> str:
-    """Return the name that attributes begin with, nothing if they begin with something else."""
+    """Return the name that a chain of attributes begins with, "" if it begins with another expression."""
     while isinstance(node, ast.Attribute):
         node = node.value
     return node.id if isinstance(node, ast.Name) else ""
 
 
 def _write_path(node: ast.expr) -> str:
-    """Return a name with its attributes, nothing for what is none."""
+    """Return a dotted name as text, "" for any other expression."""
     parts = []
     while isinstance(node, ast.Attribute):
         parts.append(node.attr)

@@ -1,4 +1,4 @@
-"""Constructors of layers that are made of layers."""
+"""Translate the constructors of layers that contain layers."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ __all__ = ["CONTAINERS", "write_connection"]
 
 
 def _read_layers(here: Scope, given: Arguments, start: int = 0) -> list[Code]:
-    """Return layers, by position or by name; a name that is a string is the container's own."""
+    """Translate the layers of a container, by position or by name. (A string is the container's own name.)"""
     found = [here.write_layer(node) for node in given.positional[start:]]
-    given.named.pop("disable_optimizations", None)  # which change no result
+    given.named.pop("disable_optimizations", None)  # it does not change results
     if given.block is not None:
         raise Unported("layers in a do block")
     if given.splats:
@@ -65,10 +65,10 @@ def _build_branch(here: Scope, given: Arguments) -> Code:
 
 
 def write_connection(here: Scope, node: Node, two: bool) -> Code:
-    """Return what joins outputs, two or any number: a function, a layer, or nothing."""
+    """Translate what joins two or more outputs: a function, a layer, or nothing."""
     symbol = read_text(node).strip("()")
     symbol = symbol if symbol == ".*" else symbol.removeprefix(".")
-    if symbol == "*" and two:  # a product of matrices
+    if symbol == "*" and two:  # of two matrices
         return here.name_helper("product")
     if symbol in _OPERATORS and symbol not in here.kinds:
         both, many = _OPERATORS[symbol]
@@ -115,4 +115,4 @@ CONTAINERS = {
     "SkipConnection": _build_skip_connection,
     "WrappedFunction": _build_wrapped_function,
 }
-"""What builds each of these layers, by its name in Julia."""
+"""The builder of each layer, by its name in Julia."""

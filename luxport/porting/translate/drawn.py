@@ -1,4 +1,4 @@
-"""Arrays that Julia draws: described by an initializer and a shape, in our order."""
+"""Translate randomly drawn arrays into an initializer and a shape, in our order."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ class _Drawn:
 
 
 def write_drawn_array(here: Scope, node: Node) -> Code | None:
-    """Return an array that Julia draws at once as `luxport.parameter`, for ``setup`` to draw; None for another."""
+    """Translate a randomly drawn array into a `luxport.parameter`, drawn by ``setup``; return None for other nodes."""
     found = _read_drawn(here, node)
     return found and group("luxport.parameter(", [found.init, found.sizes], ")", "drawn")
 
 
 def write_drawn_arrays(here: Scope, node: Node) -> Code:
-    """Return a named tuple of arrays as a dict of them, drawn with ``rng``.
+    """Translate a named tuple of drawn arrays into a dict of arrays that are drawn with ``rng``.
 
-    Raises: Unported
+    Raises: Unported for anything else
     """
     if node.type == "call_expression" and read_text(node) == "NamedTuple()":
         return Code("{}")
@@ -102,7 +102,7 @@ _SCALES = {f"luxport.initializers.{name}": option for name, option in _SCALES.it
 
 
 def _read_scaled(here: Scope, node: Node) -> _Drawn | None:
-    """An array drawn and multiplied by a number."""
+    """Read a drawn array that is multiplied or divided by a number."""
     if node.type == "juxtaposition_expression":
         (left, right), symbol = node.named_children, "*"
     else:
@@ -125,7 +125,7 @@ def _read_scaled(here: Scope, node: Node) -> _Drawn | None:
 
 
 def write_scaled_initializer(here: Scope, parameters: list[Node], body: list[Node]) -> Code | None:
-    """Return the initializer that a function of sizes alone is: ``(dims...) -> 0.02f0 * randn(Float32, dims...)``."""
+    """Translate a function that only draws an array, such as ``(dims...) -> 0.02f0 * randn(Float32, dims...)``."""
     if len(parameters) != 1 or len(body) != 1 or parameters[0].type != "splat_expression":
         return None
     inner = parameters[0].named_children[0]
@@ -162,7 +162,7 @@ def write_scaled_initializer(here: Scope, parameters: list[Node], body: list[Nod
 
 
 def _strip_conversions(node: Node) -> Node:
-    """Return what stands in brackets, or in ``Float32.(x)`` or ``map(Float32, x)``: here setup says the dtype."""
+    """Return a node without brackets, ``Float32.(x)`` and ``map(Float32, x)``: here ``setup`` sets the dtype."""
     while True:
         if node.type == "parenthesized_expression":
             node = node.named_children[0]
@@ -175,7 +175,7 @@ def _strip_conversions(node: Node) -> Node:
 
 
 def _read_normal(here: Scope, node: Node, name: str) -> Code | None:
-    """``rand(Normal(mean, std), dims...)``, of Distributions.jl; None for anything else."""
+    """Translate ``rand(Normal(mean, std), dims...)`` of Distributions.jl; return None for any other node."""
     if node.type != "call_expression" or read_last_name(node.named_children[0]) != "rand" or "rand" in here.kinds:
         return None
     given = [part for part in read_arguments(node).positional if read_text(part) not in _TYPES]

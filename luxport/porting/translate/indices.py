@@ -1,4 +1,4 @@
-"""Indices, counted from 0 here."""
+"""Translate indices, which count from 0 here, and vectors that are allocated to be filled."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ELEMENTS = {"Any", "Float32", "Float64", "Int"}
 
 
 def write_index(here: Scope, node: Node) -> Code:
-    """Return an element, or a part, of a sequence or an array."""
+    """Translate an index expression: an entry or a part of a sequence or an array."""
     base, brackets = node.named_children
     kind = read_last_name(base)
     if (kind in _ELEMENTS and kind not in here.kinds) or (kind in here.source.structs and not list_parts(brackets)):
@@ -28,7 +28,7 @@ def write_index(here: Scope, node: Node) -> Code:
 
 
 def build_view(here: Scope, given: Arguments) -> Code:
-    """``view(x, :, 1)``."""
+    """Translate ``view(x, :, 1)``."""
     given.expect_keywords()
     base, *entries = given.positional
     return _write_index(here, here.write(base), entries)
@@ -60,7 +60,7 @@ def _write_index(here: Scope, value: Code, entries: list[Node]) -> Code:
 
 
 def write_place(here: Scope, node: Node) -> str:
-    """Return an index, or a range of them, counted from 0."""
+    """Return an index or a range of indices, counted from 0."""
     if read_text(node) == ":":
         return ":"
     if node.type == "parenthesized_expression":
@@ -71,7 +71,7 @@ def write_place(here: Scope, node: Node) -> str:
             start, step = first.named_children
             return _write_step(here, start, step, last)
         start, stop = write_place(here, first), "" if read_text(last) == "end" else write_place(here, last)
-        if stop.startswith("-"):  # end - 1 is the last but one, and ends the range itself
+        if stop.startswith("-"):  # Julia's range includes its end, so it stops after that index
             return f"{start}:{int(stop) + 1}"
         end = stop and add_one(Code(stop, "number", True))
         return f"{start}:{end}"
@@ -93,14 +93,14 @@ def write_place(here: Scope, node: Node) -> str:
 
 
 def write_next_place(where: str) -> str:
-    """Return the index after one that `write_place` has given."""
+    """Return the index after one that `write_place` has returned."""
     return add_one(Code(where, "number", True))
 
 
 def build_undefined(here: Scope, julia: str, given: Arguments) -> Code:
-    """``Vector{Any}(undef, n)``, to be filled, and ``Vector{Any}()``.
+    """Translate ``Vector{Any}(undef, n)``, a vector to be filled, and ``Vector{Any}()``.
 
-    Raises: Unported
+    Raises: Unported for other arguments
     """
     given.expect_keywords()
     kind = "sizes" if julia.partition("{")[2].startswith("Int") else "layers"
@@ -116,7 +116,7 @@ def build_undefined(here: Scope, julia: str, given: Arguments) -> Code:
 
 
 def _write_step(here: Scope, first: Node, step: Node, last: Node) -> str:
-    """``1:2:end``: every second one; a step back is only that of the whole, which arrays do not take."""
+    """Translate a range with a step, ``1:2:end``. Only lists are reversed: arrays take no negative step."""
     by = read_text(step)
     if by == "-1" and read_text(first) == "end" and read_text(last) == "1" and here.mode == "build":
         return "::-1"
@@ -130,7 +130,7 @@ def _write_step(here: Scope, first: Node, step: Node, last: Node) -> str:
 
 
 def add_one(number: Code) -> str:
-    """Write a number that is one higher."""
+    """Return a number plus one, simplified where possible."""
     if number.text.isdigit():
         return str(int(number.text) + 1)
     looser = any(sign in number.text for sign in _LOOSER)
@@ -140,4 +140,4 @@ def add_one(number: Code) -> str:
 
 
 _LOOSER = (" if ", " or ", " and ", " | ", " & ", " ^ ", " << ", " >> ")
-"""What binds less than a sum."""
+"""Operators of lower precedence than addition."""

@@ -1,4 +1,4 @@
-"""What is known of names, as a value: more can be known in one place without its being known in another."""
+"""`Names`, an immutable mapping from names to what is known of them, cheap to extend."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ T = TypeVar("T")
 
 
 class Names(Mapping[str, T]):
-    """A mapping that never changes, to which more can be added soon, however much there is.
+    """An immutable mapping. Extending it returns a new one in amortized logarithmic time, however large it is.
 
-    It is a row of dicts, the later before the earlier, each more than twice as large as the next: so a name is found
-    in few of them, and is copied few times while names are added one by one.
+    It is a sequence of dicts, newest last, each at least twice as large as the next: so few dicts are searched for a
+    name, and a name is copied few times while names are added one by one.
 
     >>> names = Names({"a": 1})
     >>> more = names.with_values({"b": 2})
@@ -28,7 +28,7 @@ class Names(Mapping[str, T]):
         self._dicts: tuple[dict[str, T | None], ...] = ({**first},) if first else ()
 
     def with_values(self, more: Mapping[str, T | None]) -> Names[T]:
-        """Return these names and more, or the same ones with other values; None takes a name away."""
+        """Return a mapping with these values added or replaced; None removes a name."""
         if not more:
             return self
         last, before = {**more}, self._dicts
@@ -39,7 +39,7 @@ class Names(Mapping[str, T]):
         return found
 
     def with_values_of(self, other: Mapping[str, T], names: Iterable[str]) -> Names[T]:
-        """Return these names, but some of them as they are in another mapping, or not at all."""
+        """Return a mapping where some names have their values in another mapping, or are removed if it lacks them."""
         return self.with_values({name: other.get(name) for name in names})
 
     def __getitem__(self, name: str) -> T:

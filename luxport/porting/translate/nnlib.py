@@ -1,4 +1,4 @@
-"""NNlib's functions of whole arrays that luxport has by itself: paddings, upsampling, gathering and scattering."""
+"""Translate NNlib's functions that `luxport.ops` has, too: padding, upsampling, gather and scatter."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def _write_array(here: Scope, node: Node) -> Code:
 
 
 def _make_pad(name: str, every: bool) -> Builder:
-    """``pad_zeros(x, (1, 1, 2, 2); dims = [1, 2])``, and with one number for all sides.
+    """Return a builder for paddings: ``pad_zeros(x, (1, 1, 2, 2); dims = [1, 2])``, or one number for all sides.
 
     Args:
-        name: luxport's
-        every: whether all axes are padded where there are no dims, not the first alone that the sizes are for
+        name: luxport's name of the function
+        every: whether all axes are padded without dims, instead of only the first ones, as many as the sizes are for
     """
 
     def build(here: Scope, given: Arguments) -> Code:
@@ -55,7 +55,7 @@ def _make_pad(name: str, every: bool) -> Builder:
 
 
 def _read_dims(node: Node) -> list[int]:
-    """Return dimensions in place: one, a list, or a range from 1."""
+    """Read literal dimensions: one, a list, or a range from 1."""
     if node.type == "range_expression" and len(node.named_children) == 2:
         first, last = [read_text(end) for end in node.named_children]
         if first == "1" and last in ("2", "3", "4"):
@@ -65,7 +65,7 @@ def _read_dims(node: Node) -> list[int]:
 
 
 def _read_sides(here: Scope, pad: Node, axes: int | None) -> tuple[Code, int]:
-    """Return what stands before and behind each axis, ours first, and for how many axes."""
+    """Translate the padding before and after each axis, into our order, and return it with the number of axes."""
     entries = [here.write(entry) for entry in list_parts(pad)]
     if any(entry.kind != "number" for entry in entries):
         raise Unported("a padding that is not in place")
@@ -104,14 +104,14 @@ def _make_upsample(name: str) -> Builder:
 
 
 def _build_gather(here: Scope, given: Arguments) -> Code:
-    """``gather(x, i)``; indices are data, which count from 0 here."""
+    """Translate ``gather(x, i)``. The indices are data, which must count from 0 here."""
     given.expect_keywords()
     array, indices = expect_positional(given, 2)
     return call("luxport.ops.gather", [_write_array(here, array), _write_array(here, indices)], None, "array")
 
 
 def _build_scatter(here: Scope, given: Arguments) -> Code:
-    """``scatter(+, x, i; dstsize = n)``."""
+    """Translate ``scatter(+, x, i; dstsize = n)``."""
     given.expect_keywords("dstsize")
     op, array, indices = expect_positional(given, 3)
     name = read_text(op)
@@ -146,4 +146,4 @@ NNLIB: Mapping[str, Builder] = {
 }
 NNLIB_NAMES = ("gather", "glu", "pad_circular", "pad_constant", "pad_edge", "pad_reflect", "pad_symmetric", "pad_zeros")
 NNLIB_NAMES += ("pixel_shuffle", "scatter", "upsample_bilinear", "upsample_nearest", "upsample_trilinear")
-"""Their names in `luxport.ops`."""
+"""The names of these functions in `luxport.ops`."""

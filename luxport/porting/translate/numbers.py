@@ -1,4 +1,4 @@
-"""Julia's functions of numbers and of lists: whole ones of both, counts, what is empty or nothing."""
+"""Translate Julia's functions of numbers and lists: division and rounding, lengths, tests for empty or nothing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["NUMBERS", "PIPED", "build_if_else", "call_on_numbers", "make_roundin
 
 
 def write_truncated(here: Scope, symbol: str, a: Code, b: Code) -> Code:
-    """``÷`` and ``%``, which round toward zero, as Python's do for numbers that are not negative."""
+    """Translate ``÷`` and ``%``, which round toward zero, as Python's do only for nonnegative numbers."""
     if _is_nonnegative(a) and _is_nonnegative(b):
         return Code(f"{write_operand(a)} {'//' if symbol == '÷' else '%'} {write_operand(b)}", "number", True)
     return here.call_helper("quotient" if symbol == "÷" else "remainder", [a, b]).with_kind("number")
@@ -25,7 +25,7 @@ def _is_nonnegative(code: Code) -> bool:
 
 
 def _make_division(name: str) -> Builder:
-    """``div``, ``rem``, ``mod``, ``fld`` and ``cld`` of two numbers, which differ where one is negative."""
+    """Return a builder for ``div``, ``rem``, ``mod``, ``fld`` or ``cld``, which differ for negative numbers."""
 
     def build(here: Scope, given: Arguments) -> Code:
         given.expect_keywords()
@@ -43,7 +43,7 @@ def _make_division(name: str) -> Builder:
 
 
 def call_on_numbers(here: Scope, name: str, values: list[Code]) -> Code | None:
-    """A function of numbers, which those without a kind are where layers are made; None for anything else."""
+    """Return a call of a function of numbers, None if the values may be arrays."""
     kinds = {value.kind for value in (values[1:] if name == "ifelse" else values)}
     if not kinds <= {"number", "unknown"} or (here.mode != "build" and kinds != {"number"}):
         return None
@@ -52,7 +52,7 @@ def call_on_numbers(here: Scope, name: str, values: list[Code]) -> Code | None:
     if name == "ifelse":
         condition, yes, no = values
         return Code(f"{write_operand(yes)} if {write_operand(condition)} else {write_operand(no)}", "number", True)
-    if name == "clamp":  # Julia's lower bound wins
+    if name == "clamp":
         x, low, high = values
         return call("min", [call("max", [x, low]), high], None, "number")
     if name in ("min", "max", "abs"):
@@ -65,7 +65,7 @@ _OF_MATH = ("ceil", "exp", "floor", "log", "log2", "sqrt")
 
 
 def _make_math(name: str) -> Builder:
-    """``gcd``, ``lcm`` and ``isqrt`` of whole numbers."""
+    """Return a builder for ``gcd``, ``lcm`` or ``isqrt``."""
 
     def build(here: Scope, given: Arguments) -> Code:
         given.expect_keywords()
@@ -78,7 +78,7 @@ def _make_math(name: str) -> Builder:
 
 
 def make_rounding(name: str) -> Builder:
-    """Return what reads ``floor(Int, x)``, by Python's name of it."""
+    """Return a builder for ``floor(Int, x)`` and others, by the name of Python's function."""
 
     def build(here: Scope, given: Arguments) -> Code:
         given.expect_keywords()
@@ -106,7 +106,7 @@ def _build_nearest(here: Scope, given: Arguments) -> Code:
 
 
 def _build_convert(here: Scope, given: Arguments) -> Code:
-    """``convert(Int, x)``."""
+    """Translate ``convert(Int, x)``."""
     kind, number = expect_positional(given, 2)
     if read_text(kind) not in ("Int", "Int64"):
         raise Unported("a conversion to anything but whole numbers")
@@ -114,7 +114,7 @@ def _build_convert(here: Scope, given: Arguments) -> Code:
 
 
 def _build_mod1(here: Scope, given: Arguments) -> Code:
-    """``mod1(a, b)``, which is from 1 to b."""
+    """Translate ``mod1(a, b)``, which is between 1 and b."""
     given.expect_keywords()
     a, b = [here.write(node) for node in expect_positional(given, 2)]
     if not {a.kind, b.kind} <= {"number", "unknown"} or here.mode != "build":
@@ -123,7 +123,7 @@ def _build_mod1(here: Scope, given: Arguments) -> Code:
 
 
 def _build_fold(here: Scope, given: Arguments) -> Code:
-    """``reduce(*, sizes)``."""
+    """Translate ``reduce(*, sizes)``."""
     given.expect_keywords("init")
     function, sizes = expect_positional(given, 2)
     x, start = here.write(sizes), given.named.get("init")
@@ -150,7 +150,9 @@ def _make_parity(sign: str) -> Builder:
 
 def _build_product(here: Scope, given: Arguments) -> Code:
     x = read_only_argument(here, given)
-    in_place = x.kind == "layers" and given.positional[0].type == "vector_expression"  # of names, which are numbers
+    in_place = (
+        x.kind == "layers" and given.positional[0].type == "vector_expression"
+    )  # of variables, which are numbers here
     if not (x.kind in ("sizes", "unknown") or in_place) or here.mode != "build":
         raise Unported("a product of anything but sizes")
     return Code(f"math.prod({x.text})", "number")
@@ -175,7 +177,7 @@ def _build_is_nothing(here: Scope, given: Arguments) -> Code:
 
 
 def build_if_else(here: Scope, given: Arguments) -> Code:
-    """``ifelse(condition, a, b)`` where layers are made."""
+    """Translate ``ifelse(condition, a, b)`` in code that builds layers."""
     given.expect_keywords()
     condition, yes, no = expect_positional(given, 3)
     if here.mode != "build":
@@ -188,13 +190,13 @@ def build_if_else(here: Scope, given: Arguments) -> Code:
 
 
 def _make_list_builder(name: str) -> Builder:
-    """``Tuple(xs)`` and ``collect(xs)``, which are lists here."""
+    """Return a builder for ``Tuple(xs)`` or ``collect(xs)``, which are lists here."""
 
     def build(here: Scope, given: Arguments) -> Code:
         inner = given.positional[0] if len(given.positional) == 1 else None
         if inner is not None and read_last_name(inner.named_children[0] if inner.named_children else inner) == "zip":
             sequences = [here.write(node) for node in read_arguments(inner).positional]
-            if here.mode == "build" and "zip" not in here.kinds:  # pairs of what lists hold
+            if here.mode == "build" and "zip" not in here.kinds:  # pairs of the entries of lists
                 return Code(f"[*zip({', '.join(entry.text for entry in sequences)})]", "layers")
         x = read_only_argument(here, given)
         if x.kind not in ("layers", "sizes", "several"):
@@ -223,7 +225,7 @@ NUMBERS: Mapping[str, Builder] = {
     "reduce": _build_fold,
     "round": _build_nearest,
 }
-"""What reads each, by its name in Julia."""
+"""The builder for each function, by its name in Julia."""
 
 PIPED = {*NUMBERS, "abs", "ceil", "first", "floor", "last", "maximum", "minimum", "sqrt", "sum"}
-"""What a number or sizes may be piped into where layers are made."""
+"""Functions that may follow ``|>`` after numbers and sizes, in code that builds layers."""

@@ -1,4 +1,4 @@
-"""Arguments of constructors: sizes, activations, initializers and keywords by our names."""
+"""Translate arguments of layers' constructors: sizes, activations, initializers, keywords under luxport's names."""
 
 from __future__ import annotations
 
@@ -37,20 +37,20 @@ EPSILON = ("ϵ", "eps", "epsilon")
 
 
 def is_pair(node: Node) -> bool:
-    """Whether a node is ``a => b``."""
+    """Return whether a node is a pair, ``a => b``."""
     return node.type == "binary_expression" and read_text(node.named_children[1]) == "=>"
 
 
 def read_pair(here: Scope, node: Node) -> list[Code]:
-    """Return what ``a => b => c`` holds."""
+    """Translate the entries of ``a => b => c``."""
     first, _, second = node.named_children
     return [here.write(first), *(read_pair(here, second) if is_pair(second) else [here.write(second)])]
 
 
 def read_in_out(here: Scope, positional: list[Node], *, after_kernel: bool = False) -> tuple[list[Code], list[Node]]:
-    """Return in and out, written ``in => out`` or ``in, out``, and the arguments that follow.
+    """Translate the sizes ``in => out`` or ``in, out``, and return them with the remaining arguments.
 
-    What follows a kernel can only be a pair.
+    After a convolution's kernel (`after_kernel`), a variable of unknown kind can only be a pair.
     """
     if positional and is_pair(positional[0]):
         sizes, rest = read_pair(here, positional[0]), positional[1:]
@@ -66,7 +66,7 @@ def read_in_out(here: Scope, positional: list[Node], *, after_kernel: bool = Fal
 
 
 def read_activations(here: Scope, rest: list[Node]) -> list[Code]:
-    """Return the activation that follows sizes, if there is one."""
+    """Translate the activation that may follow the sizes, and return it in a list; [] for none or the identity."""
     if len(rest) > 1:
         raise Unported("more arguments than sizes and an activation")
     return [here.write_activation(node) for node in rest if read_last_name(node) != "identity"]
@@ -75,10 +75,10 @@ def read_activations(here: Scope, rest: list[Node]) -> list[Code]:
 def read_options(
     here: Scope, given: Arguments, *same: str, window: Code | None = None, **known: Any
 ) -> dict[str, Code]:
-    """Return keywords by our names.
+    """Translate keywords, and return them under luxport's names.
 
-    `same` are those that Julia's layer has, too. `known` gives Julia's name for each of the others, or its names, and
-    behind them what reads it, unless that is told by ours.
+    `same` are keywords with equal names. `known` maps each of luxport's other names to Julia's, or to a tuple of them,
+    which may end with the function that translates the value; by default luxport's name determines it.
     """
     theirs: dict[str, tuple[str, Callable[[Node], Code]]] = {name: (name, _find_reader(here, name)) for name in same}
     for ours, entry in known.items():
@@ -107,7 +107,7 @@ _SPATIAL = {"dilation", "output_padding", "stride"}
 
 
 def _find_reader(here: Scope, ours: str) -> Callable[[Node], Code]:
-    """Return what reads an option, by our name of it."""
+    """Return the function that translates the value of an option, by luxport's name of the option."""
     if ours.startswith("init_"):
         return functools.partial(write_initializer, here)
     return here.write_flag if ours in _FLAGS else here.write_sizes if ours in _SPATIAL else here.write
@@ -121,7 +121,7 @@ def _is_random_state(here: Scope, node: Node) -> bool:
 
 
 def write_initializer(here: Scope, node: Node) -> Code:
-    """Return an initializer: by its name, or called with options alone."""
+    """Translate an initializer: a name, a call with options only, or a function that draws an array."""
     if (made := read_initializer_call(here, node)) is not None:
         return made
     if node.type == "arrow_function_expression":
@@ -138,7 +138,7 @@ def write_initializer(here: Scope, node: Node) -> Code:
 
 
 def read_initializer_call(here: Scope, node: Node) -> Code | None:
-    """Return ``glorot_normal(rng; gain = 2)``, an initializer made by options alone; None for anything else."""
+    """Translate an initializer with options, ``glorot_normal(rng; gain = 2)``; return None for anything else."""
     if node.type == "call_expression" and node.named_children[0].type in ("identifier", "field_expression"):
         name, given = read_last_name(node.named_children[0]), read_arguments(node)
         known = {"gain", "mean", "std"}
@@ -157,7 +157,7 @@ def read_initializer_call(here: Scope, node: Node) -> Code | None:
 
 
 def expect_positional(given: Arguments, *counts: int) -> list[Node]:
-    """Return what is given by position, of which there must be so many."""
+    """Return the positional arguments, or raise Unported if their number is not one of `counts`."""
     if len(given.positional) not in counts:
         wanted = "1 argument" if counts == (1,) else f"{' or '.join(map(str, counts))} arguments"
         raise Unported(f"{wanted} expected, got {len(given.positional)}")
@@ -165,13 +165,13 @@ def expect_positional(given: Arguments, *counts: int) -> list[Node]:
 
 
 def read_only_argument(here: Scope, given: Arguments, *keywords: str) -> Code:
-    """Return the one argument by position, beside which there may be these keywords."""
+    """Translate the only positional argument of a call that may have these keywords."""
     given.expect_keywords(*keywords)
     return here.write(expect_positional(given, 1)[0])
 
 
 def read_axis(node: Node) -> str:
-    """Return the axis of a literal dimension: Julia's first is our last."""
+    """Return the axis for a literal dimension: Julia's dimension k is axis -k."""
     if read_text(node).startswith("Val("):
         node = node.named_children[-1].named_children[0]
     if node.type != "integer_literal":
@@ -180,25 +180,25 @@ def read_axis(node: Node) -> str:
 
 
 def read_axis_option(given: Arguments) -> dict[str, Code]:
-    """Return the option ``axis`` for the dimension that was given, if one was."""
+    """Return the option ``axis`` for the keyword ``dims``, {} without it."""
     return {"axis": Code(read_axis(given.named["dims"]))} if "dims" in given.named else {}
 
 
 def read_axes(node: Node) -> Code:
-    """Return the axis of a literal dimension, or the axes of several."""
+    """Return the axis or axes for one or several literal dimensions."""
     if node.type != "tuple_expression":
         return Code(read_axis(node))
     return group("(", [Code(read_axis(entry)) for entry in reversed(node.named_children)], ")")
 
 
 def write_pairs(entries: Sequence[Code]) -> Code:
-    """Return the pairs of what stands before and behind each axis, of which Julia's last is our first."""
+    """Return pairs of (before, after) for each axis, from Julia's flat list, whose last axis is our first."""
     pairs = [group("(", entries[i : i + 2], ")", "sizes") for i in range(0, len(entries), 2)]
     return group("(", pairs[::-1], ")", "sizes")
 
 
 def write_aggregation(here: Scope, node: Node) -> Code:
-    """Return how a loss makes one number of many, as luxport's losses are told."""
+    """Translate the aggregation of a loss, ``mean`` or ``sum``."""
     name = read_last_name(node)
     if name not in ("mean", "sum") or name in here.kinds:
         raise Unported("a loss that is aggregated otherwise than by mean or sum")

@@ -1,4 +1,4 @@
-"""What comes out where Julia is translated: lines of Python, holes, and what the module needs besides."""
+"""What translation produces: Python lines, holes (pieces that are not ported), helpers that the module needs."""
 
 from __future__ import annotations
 
@@ -13,76 +13,76 @@ __all__ = ["Hole", "Output", "Piece"]
 
 @dataclass(frozen=True)
 class Hole:
-    """A piece of Julia that was not ported: where it is, what it is, and why."""
+    """A piece of Julia that is not ported: its line, its source and the reason."""
 
     line: int
     julia: str
     reason: str
 
     def __post_init__(self) -> None:
-        for name in ("julia", "reason"):  # both are shown, and written into comments
+        for name in ("julia", "reason"):  # both are printed, and written into comments of the module
             object.__setattr__(self, name, make_safe(getattr(self, name)))
 
 
 @dataclass
 class Piece:
-    """Python that is being written, a statement of the file or a function in it, and what is missing in it."""
+    """Python code under construction, for a statement of the file or a function in it, and the holes in it."""
 
     lines: list[str] = field(default_factory=list)
     holes: list[Hole] = field(default_factory=list)
     uses_xp: bool = False
     layers_used: dict[str, int] = field(default_factory=dict)
-    """The layers that the statement at hand uses, each with the place where it does."""
+    """The layers that the current statement uses, each with the position of its first use."""
     opening: int = 0
-    """How many lines a function's body begins with that are not of its statements."""
+    """The number of lines at the start of a function's body that unpack its parameters."""
 
     def mark(self) -> tuple[int, int]:
-        """Return what `back_to` goes back to: what there is now."""
+        """Return the current position, to which `roll_back` returns."""
         return len(self.lines), len(self.holes)
 
     def roll_back(self, mark: tuple[int, int]) -> None:
-        """Take away what was added since."""
+        """Remove the lines and holes added since a mark."""
         lines, holes = mark
         del self.lines[lines:], self.holes[holes:]
 
     def add(self, inner: Piece) -> None:
-        """Add what was written by itself."""
+        """Append the lines and holes of another piece."""
         self.lines += inner.lines
         self.holes += inner.holes
 
 
 @dataclass
 class Output:
-    """What all pieces of a module have in common: functions it shall define, names that are taken, and the work done.
+    """State shared by all pieces of a module: the helpers it must define, the Python names in use, the work done.
 
-    Nothing is forgotten here, also where a piece is given up: another name, or a helper too many, does no harm.
+    Nothing is removed when a piece is rolled back: an unused name or helper does no harm.
     """
 
     most_work: int
     work: int = 0
     helpers: set[str] = field(default_factory=set)
     choosers: set[str] = field(default_factory=set)
-    """Functions that are called to choose a struct's constructor."""
+    """The functions that choose a struct's constructor and are called somewhere."""
     layers_used: dict[str, int] = field(default_factory=dict)
-    """Where each layer that a variable of the file has is first a part of another."""
+    """For each variable of the file that is a layer, the position where it first becomes a part of another layer."""
     _julia_of: dict[str, str] = field(default_factory=dict)
     _functions: int = 0
 
     def reserve_name(self, plain: str, what: str, reserved: Sequence[str] | frozenset[str]) -> str:
-        """Return a name, or one that is longer, that nothing but `what` has."""
+        """Return a Python name for `what`, with underscores appended until nothing else has it."""
         while plain in reserved or self._julia_of.setdefault(plain, what) != what:
             plain += "_"
         return plain
 
     def make_name(self, stem: str) -> str:
-        """Return a name for a function that has none in Julia."""
+        """Return a new name for a function that has no name in Julia."""
         self._functions += 1
         return f"{stem}_{self._functions}"
 
     def count_work(self, work: int) -> None:
-        """Count work, which could grow with pieces that are looked at again in each of many that are in one another.
+        """Count units of work, which could grow exponentially where nested pieces are translated repeatedly.
 
-        Raises: FileFormatError for more than the source's length can explain
+        Raises: FileFormatError if there is more than the length of the source can explain
         """
         self.work += work
         if self.work > self.most_work:

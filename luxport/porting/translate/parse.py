@@ -1,4 +1,4 @@
-"""Julia source as a syntax tree, and the parts of its calls."""
+"""Parse Julia source into a syntax tree, and read names, calls and their arguments from its nodes."""
 
 from __future__ import annotations
 
@@ -37,21 +37,21 @@ __all__ = [
 
 
 class Unported(Exception):
-    """A piece of Julia that has no certain counterpart, with the reason."""
+    """A piece of Julia code cannot be translated with certainty; the message is the reason."""
 
 
 UNUSUAL = (ArithmeticError, AssertionError, AttributeError, LookupError, StopIteration, TypeError, ValueError)
-"""What comes of a form of the grammar with other parts than expected: it is as little understood as an unknown one."""
+"""Exceptions raised where a node has other children than expected: such a piece is reported as not ported."""
 
 
 def find_reason(error: Exception) -> str:
-    """Return why a piece is not ported."""
+    """Return the reason why a piece of code is not ported, from the exception that it raised."""
     return make_safe(str(error), 200) if isinstance(error, Unported) else "an unusual form"
 
 
 @dataclass
 class Arguments:
-    """What a call hands over: by position, by name, and the body of its ``do`` block."""
+    """The arguments of a call: by position, by name, splatted keywords, and the body of its ``do`` block."""
 
     positional: list[Node] = field(default_factory=list)
     named: dict[str, Node] = field(default_factory=dict)
@@ -59,10 +59,7 @@ class Arguments:
     block: Node | None = None
 
     def expect_keywords(self, *names: str) -> None:
-        """Expect no other keywords than these.
-
-        Raises: Unported
-        """
+        """Raise Unported if the call has other keywords than these, splatted keywords, or a ``do`` block."""
         unknown = [name for name in self.named if name not in names]
         if unknown or self.splats or self.block is not None:
             what = ", ".join(unknown) or ("keywords in a variable" if self.splats else "a do block")
@@ -70,9 +67,9 @@ class Arguments:
 
 
 def parse(source: str) -> Node:
-    """Return the root of the syntax tree.
+    """Parse Julia source and return the root of its syntax tree.
 
-    Raises: ImportError, with what to install, without the grammar; FileFormatError if parsing takes too long
+    Raises: ImportError if Julia's grammar is not installed; FileFormatError if parsing takes too long
     """
     try:
         import tree_sitter_julia
@@ -93,9 +90,9 @@ def parse(source: str) -> Node:
 
 
 def _find_misread(root: Node) -> list[tuple[int, int]]:
-    """Return where operators stand that the grammar takes for functions: ``f(2-(n))`` is no ``2 * -(n)``.
+    """Return where the grammar reads an operator as a function: in ``f(2-(n))`` as ``2 * -(n)``.
 
-    With spaces around them it reads them rightly.
+    It reads the same operators correctly if they have spaces around them.
     """
     found = []
     for node in walk_nodes(root):
@@ -109,7 +106,7 @@ def _find_misread(root: Node) -> list[tuple[int, int]]:
 
 
 def walk_nodes(root: Node) -> Iterator[Node]:
-    """Yield a node and all nodes in it."""
+    """Yield a node and all nodes below it."""
     pending = [root]
     while pending:
         node = pending.pop()
@@ -129,15 +126,15 @@ _PREFIX_OPERATORS = ("√", "∛", "∜", "!", "~", "¬")
 
 
 _ALWAYS_QUICK = 2000
-"""How many bytes are parsed in no time, whatever they are."""
+"""Sources of at most this many bytes are always parsed quickly."""
 _MOST_SECONDS = 0.7
 
 
 def _check_time(parser: Parser, data: bytes) -> None:
-    """Parse for some time only: with errors the parser takes the square of the length.
+    """Raise FileFormatError if parsing takes too long, as errors in the source make it quadratic in the length.
 
-    It can be stopped only where it reads piece by piece, and such a tree is slow to ask for its text. What counts is
-    the time of this thread: on a machine that is busy with other things, parsing takes no more of it.
+    The parser can only be stopped when it reads the source in pieces, and the nodes of such a tree are slow to get the
+    text of: so the tree is not used. The limit is CPU time of this thread, which other programs do not use up.
     """
     end = time.thread_time() + _MOST_SECONDS + len(data) / 2e6
 
@@ -154,22 +151,22 @@ def _check_time(parser: Parser, data: bytes) -> None:
 
 
 def read_text(node: Node) -> str:
-    """Return the source of a node."""
+    """Return the source text of a node."""
     return (node.text or b"").decode(errors="replace")
 
 
 def write_one_line(node: Node, longest: int = 160) -> str:
-    """Return the source of a node on one line, cut where it is long."""
+    """Return the source text of a node on one line, shortened if it is long."""
     return make_safe(read_text(node), longest)
 
 
 def count_line(node: Node) -> int:
-    """Return the line on which a node begins, from 1."""
+    """Return the number of the line on which a node begins, from 1."""
     return node.start_point[0] + 1
 
 
 def read_last_name(node: Node) -> str:
-    """Return a name without its modules, nothing for what is no name."""
+    """Return a name without its modules, "" for a node that is not a name."""
     if node.type == "identifier":
         return read_text(node)
     if node.type == "field_expression" and read_text(node.named_children[0]).partition(".")[0] in _MODULES:
@@ -198,7 +195,7 @@ _MODULES = {
 
 
 def find_head(node: Node) -> Node | None:
-    """Return the call that the head of a function's definition looks like, None for what defines no function."""
+    """Return the call in the head of a function definition, such as ``f(x)``; None if the node defines no function."""
     if node.type not in ("function_definition", "assignment") or not node.named_children:
         return None
     head = node.named_children[0]
@@ -208,19 +205,19 @@ def find_head(node: Node) -> Node | None:
 
 
 def find_names(node: Node) -> set[str]:
-    """Return every name in a piece of source; those of underscores alone name nothing in Julia."""
+    """Return all names in a piece of source, without those of underscores alone, which Julia discards."""
     if node.type == "identifier":
         return {read_text(node)} if read_text(node).strip("_") else set()
     return set().union(*(find_names(child) for child in node.named_children)) if node.named_children else set()
 
 
 def list_parts(node: Node) -> list[Node]:
-    """Return the entries of a tuple, a vector or an index, or what a statement is made of; not the remarks."""
+    """Return the child nodes without comments: the entries of a tuple, vector or index, or the parts of a statement."""
     return [child for child in node.named_children if child.type not in ("line_comment", "block_comment")]
 
 
 def read_named_entries(node: Node) -> dict[str, Node]:
-    """Return the entries of a named tuple.
+    """Return the entries of a named tuple by name.
 
     Raises: Unported for entries without a name
     """
@@ -238,24 +235,24 @@ def read_named_entries(node: Node) -> dict[str, Node]:
 
 
 def is_named_tuple(node: Node) -> bool:
-    """Whether a tuple has names: ``(a=1,)`` or ``(; a)``."""
+    """Return whether a tuple has names: ``(a=1,)`` or ``(; a)``."""
     if node.type != "tuple_expression":
         return False
     return any(child.type in ("named_field", ";") for child in node.children)
 
 
 def read_fields_of_names(node: Node) -> list[str]:
-    """Return the names in ``(; a, b)``, which takes fields of these names.
+    """Return the names in the target of ``(; a, b) = x``, which takes the fields of these names.
 
     Raises: Unported for another tuple
     """
     if any(child.type != "identifier" for child in node.named_children) or not node.named_children:
-        raise Unported("fields taken out by other than their names")
+        raise Unported("fields that are not taken by their names")
     return [read_text(child) for child in node.named_children]
 
 
 def read_arguments(call: Node) -> Arguments:
-    """Return what a call hands over."""
+    """Return the arguments of a call."""
     found = Arguments()
     for part in call.named_children:
         if part.type == "do_clause":
@@ -273,7 +270,7 @@ def _read_argument_list(listed: Node, found: Arguments) -> None:
         elif child.type in ("named_argument", "named_field"):
             name, value = child.named_children[0], child.named_children[-1]
             found.named[read_text(name.named_children[0] if name.type == "typed_expression" else name)] = value
-        elif child.type == "for_clause":  # what was read before it is made anew in each round
+        elif child.type == "for_clause":  # a generator: the expression before `for` is not an argument itself
             if listed not in found.positional:
                 found.positional[-1:] = [listed]
         elif child.type == "if_clause":

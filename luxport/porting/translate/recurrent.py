@@ -71,7 +71,7 @@ def _make_recurrent(name: str) -> Builder:
 def _read_time_major(node: Node) -> Code:
     name = read_last_name(node.named_children[0]) if node.type == "call_expression" else ""
     if name not in ("BatchLastIndex", "TimeLastIndex"):
-        raise Unported("an read_ordering in place expected")
+        raise Unported("an ordering expected: BatchLastIndex() or TimeLastIndex()")
     return Code(str(name == "TimeLastIndex"), "flag")
 
 

@@ -1,4 +1,4 @@
-"""What is known at a place where Julia is translated: a value that is handed to all who read what stands there."""
+"""`Scope`: what is known of variables at a place in the Julia source, and how nodes there are translated."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ __all__ = [
 ]
 
 Builder: TypeAlias = "Callable[[Scope, Arguments], Code]"
-"""What builds a layer from the arguments of its constructor."""
+"""A function that translates a call, from its arguments."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """Who reads what: expressions by the kind of node, layers by their names, functions, and blocks of statements."""
+    """The functions that translate: expressions by kind of node, layers by name, function definitions, statements."""
 
     readers: Mapping[str, Callable[[Scope, Node], Code]]
     layers: Mapping[str, Builder]
@@ -57,78 +57,78 @@ class Table:
 
 @dataclass(frozen=True)
 class Source:
-    """What a file says before any of it is translated, and the table of who reads what."""
+    """Facts about the whole file, collected before any of it is translated, and the table of translating functions."""
 
     table: Table
     dialect: str | None
-    """Whose layers it has, "flux" or "lux", if that can be told."""
+    """The package of its layers, "flux" or "lux"; None if it uses both or neither."""
     says_nothing: bool
-    """Whether it names neither Flux nor Lux."""
+    """Whether it mentions neither Flux nor Lux."""
     flux: tuple[int, int] | None
-    """The version it is for, None if that is not known."""
+    """The version of Flux that it is written for, None if unknown."""
     structs: Mapping[str, Struct]
     owners: Mapping[tuple[int, int], Struct]
-    """Of which struct a statement is a part, by its place."""
+    """The struct that each statement belongs to, by the statement's position."""
     several: Mapping[str, list[Method]]
-    """Functions that have several methods."""
+    """The functions with several methods."""
     types: set[str]
-    """The names of types that it defines, and of constants, which may be other names of types."""
+    """The names of types that the file defines, and of constants, which may be aliases of types."""
     changed: set[str]
-    """The names of what any statement changes in place."""
+    """The names whose values some statement changes in place."""
     filled: set[str]
-    """Those of them whose entries are assigned."""
+    """The names to whose entries some statement assigns."""
     of_elements: set[str]
-    """Functions that are called on single numbers alone."""
+    """The functions that are only called on single numbers."""
 
 
 @dataclass(frozen=True)
 class Scope:
-    """What is known at a place in a file, and where the Python of that place is written.
+    """What is known at a place in a file, and the piece of Python that the code at that place is written to.
 
-    What holds further in, in a function, a loop or a struct, is another scope, made by `replace`. A statement that
-    binds names gives the scope of those that follow it.
+    A scope is immutable: the inside of a function, a loop or a struct has its own, made by `replace`, and a statement
+    that binds names returns the scope of the statements that follow.
     """
 
     source: Source
     output: Output
     piece: Piece = field(default_factory=Piece)
     mode: str = "build"
-    """What names without a kind stand for: "build" numbers and sizes (code that makes layers), "array" arrays or
-    anything (functions of arrays; "lux" in methods that take ps and st), "scalar" one element (activations)."""
+    """What names of unknown kind are: in "build" (code that makes layers) numbers and sizes; in "array" (functions of
+    arrays) and "lux" (methods that take ps and st) arrays or anything; in "scalar" (activations) single elements."""
     kinds: Names[str] = field(default_factory=lambda: Names())
-    """What kind of value each name has, "unported" if it has none."""
+    """The kind of each variable's value, "unported" if its definition was not ported."""
     depth: int = 0
-    """In how many functions this is."""
+    """The number of functions around this place."""
     depths: Names[int] = field(default_factory=lambda: Names())
-    """In how many functions each variable was assigned."""
+    """The depth at which each variable was assigned."""
     indent: int = 0
     fleeting: frozenset[str] = frozenset()
-    """What changes from round to round of the loops around."""
+    """The variables that change with each iteration of the enclosing loops."""
     renamed: Mapping[str, str] = field(default_factory=dict)
-    """Names in Python that are not those that they would have by themselves."""
+    """The Python names of variables whose usual name is taken."""
     reserved: frozenset[str] = frozenset()
-    """Names that variables may not have in Python."""
+    """Python names that variables must not have."""
     fields: Mapping[str, Mapping[str, Code]] = field(default_factory=dict)
-    """The fields of the struct whose method this is, by its name there."""
+    """The fields of the struct whose method this is, by the receiver's name."""
     making: Struct | None = None
-    """The struct whose constructor this is."""
+    """The struct whose constructor is being translated."""
     record_fields: Mapping[str, str] = field(default_factory=dict)
-    """The kinds of fields of structs that are no layers."""
+    """The kinds of the fields of structs that are not layers."""
 
     def bind(self, kinds: Mapping[str, str], **more: Any) -> Scope:
         """Return a scope in which names have these kinds."""
         return replace(self, kinds=self.kinds.with_values(kinds), **more)
 
     def bind_local(self, kinds: Mapping[str, str]) -> Scope:
-        """Return a scope in which the function at hand has assigned values of these kinds to names."""
+        """Return a scope in which the current function has assigned values of these kinds to names."""
         return self.bind(kinds, depths=self.depths.with_values(dict.fromkeys(kinds, self.depth)))
 
     def take_bindings(self, inner: Scope) -> Scope:
-        """Return this scope with what statements in it have bound."""
+        """Return this scope with the bindings that statements in an inner scope have made."""
         return replace(self, kinds=inner.kinds, depths=inner.depths)
 
     def open_block(self, **more: Any) -> Scope:
-        """Return the scope of lines that stand further in."""
+        """Return the scope of an indented block."""
         return replace(self, indent=self.indent + 4, **more)
 
     def open_loop(self, kinds: Mapping[str, str]) -> Scope:
@@ -136,25 +136,25 @@ class Scope:
         return self.bind(kinds, fleeting=self.fleeting | set(kinds))
 
     def is_local(self, name: str) -> bool:
-        """Whether the function at hand has assigned a variable."""
+        """Return whether the current function has assigned a variable."""
         return self.depths.get(name) == self.depth
 
     def is_outer(self, name: str) -> bool:
-        """Whether a function around, or the file, has assigned a variable, and the function at hand has not."""
+        """Return whether an outer function or the file has assigned a variable, and the current function has not."""
         return self.depths.get(name, self.depth) < self.depth
 
     def spell(self, julia: str) -> str:
-        """Return a variable's name in Python, other than those that the layer's own parts have."""
+        """Return a variable's name in Python, none of those reserved for parts of the layer."""
         return self.renamed.get(julia) or self.output.reserve_name(name_in_python(julia), julia, self.reserved)
 
     def rename_variable(self, julia: str) -> Scope:
-        """Return a scope in which a variable has another name than one of the same name that it hides."""
+        """Return a scope in which a variable gets a new Python name, because it shadows one of the same name."""
         hidden = self.spell(julia)
         name = self.output.reserve_name(f"{hidden}_", f"{julia} beside {hidden}", self.reserved)
         return replace(self, renamed={**self.renamed, julia: name})
 
     def write(self, node: Node) -> Code:
-        """Return an expression; where it is not understood, one that raises, with a remark above the statement."""
+        """Translate an expression; if it cannot be, return a call that raises, and put a remark above the statement."""
         mark = self.piece.mark()
         try:
             code = self._read(node)
@@ -168,72 +168,72 @@ class Scope:
             return self.write_hole(node, find_reason(error))
 
     def write_hole(self, node: Node, reason: str) -> Code:
-        """Mark what is not ported, and return what raises in its place."""
+        """Record a piece that is not ported, and return a call that raises in its place."""
         self.mark_hole(node, reason)
         return self.write_not_ported(node)
 
     def mark_hole(self, node: Node, reason: str) -> None:
-        """Note what is not ported, with a remark."""
+        """Record a piece that is not ported, with a remark in the Python code."""
         self.piece.holes.append(Hole(count_line(node), write_one_line(node), reason))
         self.add_line(write_remark(f"TODO: not ported: {write_one_line(node)} ({reason})"))
 
     def write_not_ported(self, node: Node) -> Code:
-        """Return what raises in the place of what is not ported."""
+        """Return a call of the helper that raises NotImplementedError."""
         return self.call_helper("not_ported", [Code(repr(write_one_line(node)))])
 
     def add_line(self, line: str) -> None:
-        """Add a line to the piece that is being written."""
+        """Append a line to the current piece."""
         self.piece.lines.append(" " * self.indent + line if line else "")
 
     def add_code(self, before: str, code: Code) -> None:
-        """Add an expression, on several lines if it is long."""
+        """Append an expression to the current piece, on several lines if it is long."""
         self.piece.lines += render(code, before, self.indent)
 
     def call_helper(self, name: str, given: Iterable[Code]) -> Code:
-        """Return a call of a function that the file shall define."""
+        """Return a call of a helper function, which the module will define."""
         self.output.helpers.add(name)
         return call(name, given, None, "array" if name != "not_ported" else "unknown")
 
     def name_helper(self, name: str) -> Code:
-        """Return a function that the file shall define."""
+        """Return a helper function as a value; the module will define it."""
         self.output.helpers.add(name)
         return Code(name, "function")
 
     def call_xp(self, name: str, given: Iterable[Code], options: dict[str, Code] | None = None) -> Code:
-        """Return a call of the Array API's function."""
+        """Return a call of a function of the Array API."""
         if self.mode == "build":
             raise Unported("an operation on arrays outside of a function")
         self.piece.uses_xp = True
         return call(f"xp.{name}", given, options, "array")
 
     def define_function(self, node: Node, mode: str, name: str = "") -> Code:
-        """Write a function above the statement at hand, and return its name, with the kind of what it is."""
+        """Write a function above the current statement, and return its name, with the kind of what it returns."""
         return self.source.table.define(self, node, mode=mode, name=name)
 
     def name_initializer(self, name: str) -> Code:
-        """Return an initializer by its name in Julia."""
+        """Return luxport's initializer for its name in Julia."""
         return Code(f"luxport.initializers.{INITIALIZERS[name]}", "function")
 
     def write_value(self, node: Node) -> Code:
-        """Return a layer, where layers are made, or what an expression gives."""
+        """Translate an expression: as a layer in code that builds layers, else as any value."""
         return self.write_layer(node) if self.mode == "build" else self.write(node)
 
     def write_condition(self, node: Node) -> Code:
-        """Return what may be true or false."""
+        """Translate an expression that must be a boolean."""
         code = self.write(node)
         if code.kind not in ("flag", "unknown"):
             raise Unported("a condition that is no flag")
         return code
 
     def write_flag(self, node: Node) -> Code:
-        """Return true or false in place, also where Julia has it as a type."""
+        """Translate a boolean option, which Julia may also write as a type, ``Val(true)``."""
         code = Code(_FLAGS[read_text(node)], "flag") if read_text(node) in _FLAGS else self.write(node)
         if code.kind not in ("flag", "unknown") or "[" in code.text:
             raise Unported("true or false expected")
         return code
 
     def write_sizes(self, node: Node) -> Code:
-        """Return sizes along spatial axes, in our order."""
+        """Translate sizes along spatial axes, into our order."""
         if node.type == "tuple_expression":
             return group("(", [self.write(entry) for entry in list_parts(node)[::-1]], ")", "sizes")
         code = self.write(node)
@@ -244,12 +244,12 @@ class Scope:
         return code if code.text.startswith("not_ported(") else self.call_helper("spatial", [code])
 
     def is_function(self, node: Node) -> bool:
-        """Whether a node is a function, not a number."""
+        """Return whether a node is a function rather than a number."""
         name = read_last_name(node)
         return node.type == "arrow_function_expression" or (name in ACTIVATIONS and name not in self.kinds)
 
     def write_activation(self, node: Node) -> Code:
-        """Return a function of each element."""
+        """Translate an activation or another elementwise function."""
         name = read_last_name(node)
         if node.type == "arrow_function_expression" or (name in ELEMENTWISE and name not in self.kinds):
             return self.define_function(node, "scalar").with_kind("function")
@@ -259,12 +259,12 @@ class Scope:
         return code
 
     def write_layer(self, node: Node) -> Code:
-        """Return a layer, or a function in a layer's place."""
+        """Translate a layer, or a function used as a layer."""
         code = self.write_layer_or_number(node)
         return self.write_hole(node, "a layer expected") if code.kind in ("number", "flag") else code
 
     def write_layer_or_number(self, node: Node) -> Code:
-        """Return a layer, a function in a layer's place, or what may stand in a list of other things."""
+        """Translate a layer, a function used as a layer, or any other entry of a list."""
         name = read_last_name(node)
         if name in _AS_LAYERS and name not in self.kinds:
             return call(_AS_LAYERS[name], [])
@@ -275,7 +275,7 @@ class Scope:
         return self.write(node)
 
     def write_target(self, node: Node) -> str:
-        """Return names that are assigned to, nested in tuples or not."""
+        """Translate the target of an assignment: a name, or names nested in tuples."""
         if node.type == "identifier":
             return self.spell(read_text(node))
         if node.type in ("tuple_expression", "open_tuple", "argument_list") and not is_named_tuple(node):
@@ -298,12 +298,12 @@ _FLAGS |= dict.fromkeys(("static(false)", "Val(false)", "False()", "Flux.Zeros")
 
 
 def write_device(here: Scope) -> Code:
-    """Return what stands for a device."""
+    """Return a function for a device: it returns its argument, as arrays here stay where they are."""
     return here.name_helper("keep").with_kind("device")
 
 
 def rewrite(here: Scope, node: Node, julia: str) -> Code:
-    """Return what stands for a node: the same in other words, with its holes at its place."""
+    """Translate other Julia code in place of a node; holes in it are reported at the node's line."""
     (statement,) = parse(julia).named_children
     before = len(here.piece.holes)
     code = here.write(statement)
@@ -312,14 +312,14 @@ def rewrite(here: Scope, node: Node, julia: str) -> Code:
 
 
 def find_parametric_struct(here: Scope, function: Node) -> Struct | None:
-    """Return the struct whose constructor for given types ``Net{A, B}`` is, None if it is none of the file's."""
+    """Return the file's struct whose parametric constructor ``Net{A, B}`` is called, None for any other function."""
     if function.type != "parametrized_type_expression":
         return None
     return here.source.structs.get(read_last_name(function.named_children[0]))
 
 
 def can_make_layers(here: Scope, node: Node) -> bool:
-    """Whether there is a constructor of layers anywhere in a node, or a function that makes some."""
+    """Return whether a node contains a constructor of layers or a call of a function that makes layers."""
     if node.type == "call_expression":
         name = read_last_name(node.named_children[0])
         if here.kinds[name] == "builder" if name in here.kinds else name in here.source.table.layers:

@@ -1,4 +1,4 @@
-"""What Julia's methods can be called with."""
+"""Read the signatures of Julia's methods: how many arguments, which keywords, which declared types."""
 
 from __future__ import annotations
 
@@ -13,37 +13,37 @@ if TYPE_CHECKING:
 __all__ = ["ANY_NUMBER", "Method", "read_method"]
 
 ANY_NUMBER = 1000
-"""As many arguments as a method with a splat may be called with."""
+"""The largest number of arguments of a method with a splat."""
 
 
 @dataclass
 class Method:
-    """A method of a function, or of the making of a struct: where it stands, and what it can be called with."""
+    """A method of a function or a constructor of a struct: its node, and the arguments it accepts."""
 
     node: Node
     python: str
-    """Its name in Python, nothing if nobody can tell which method a call means."""
+    """Its name in Python, "" if calls cannot tell the methods apart."""
     least: int
     most: int
     keywords: frozenset[str]
     declared: tuple[str, ...]
-    """The declared type of each parameter, nothing where there is none."""
+    """The declared type of each parameter, "" without one."""
 
     def can_take(self, given: Arguments) -> bool:
-        """Whether it can be called so, as far as numbers and names of arguments tell."""
+        """Return whether the number and the keywords of these arguments match the method."""
         known = "..." in self.keywords or set(given.named) <= self.keywords
         return known and self.least <= len(given.positional) <= self.most
 
 
 def _read_name(parameter: Node) -> Node:
-    """Return the name of a parameter, which may have a type and a default."""
+    """Return the node of a parameter's name, without its type and default."""
     while parameter.named_children:
         parameter = parameter.named_children[0]
     return parameter
 
 
 def read_method(node: Node) -> Method:
-    """Return what a method can be called with."""
+    """Read the signature of a method from its definition."""
     head = find_head(node)
     assert head is not None
     listed = [child for child in head.named_children if child.type == "argument_list"]
@@ -66,7 +66,7 @@ def read_method(node: Node) -> Method:
             most += 1
             typed = name if child.type in ("named_argument", "assignment") else child
             declared = typed.type == "typed_expression" and len(typed.named_children) == 2
-            declared = declared or typed.type == "unary_typed_expression"  # a type alone, of what is not used
+            declared = declared or typed.type == "unary_typed_expression"  # ``::T``, a parameter without a name
             kind = read_text(typed.named_children[-1]) if declared else ""
             types.append(bounds.get(kind, kind))
             least += child.type not in ("named_argument", "assignment")
@@ -74,9 +74,9 @@ def read_method(node: Node) -> Method:
 
 
 def _read_bounds(node: Node) -> dict[str, str]:
-    """Return what ``where {A <: AbstractMatrix}`` says of each variable for a type; one that is free says nothing.
+    """Return the bound of each type variable in ``where {A <: AbstractMatrix}``, "" for one without a bound.
 
-    A free one that several parameters have wants them alike, which no type says.
+    An unbounded variable of several parameters is left out: that they have equal types is more than a bound can say.
     """
     found: dict[str, str] = {}
     head = node.named_children[0]

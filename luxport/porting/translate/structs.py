@@ -1,4 +1,4 @@
-"""Julia's structs: what they are made of, and what belongs to them in the file."""
+"""Find Julia's structs in a file: their fields, and the methods and marks elsewhere that belong to them."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ __all__ = ["Struct", "find_structs", "is_new", "find_span"]
 
 @dataclass
 class Struct:
-    """A struct, and the statements elsewhere in the file that say how it works as a layer."""
+    """A struct definition, and the statements elsewhere in the file that make it a layer."""
 
     name: str
     node: Node
     base: str = ""
-    """luxport's class for Lux's abstract type, nothing for a struct of no such type."""
+    """luxport's base class for Lux's abstract type, "" for a struct without one."""
     by_keyword: bool = False
     fields: dict[str, Node | None] = field(default_factory=dict)
     defaults: dict[str, Node] = field(default_factory=dict)
@@ -36,26 +36,26 @@ class Struct:
     constructors: list[Method] = field(default_factory=list)
     trainable: frozenset[str] | None = None
     python: str = ""
-    """What takes the fields in Python."""
+    """The Python name of the constructor that takes the fields."""
     has_parameters: bool = False
-    """Whether its type has some, so that Julia makes no constructor that takes anything and converts it."""
+    """Whether its type has parameters: then Julia defines no constructor that converts its arguments."""
     chooser: str = ""
-    """What calls the constructor that Julia would choose by the arguments' types, nothing if nobody can tell."""
+    """The function that calls the constructor Julia would choose by the arguments' types, "" if that is unknown."""
 
     def read_type(self, name: str) -> str:
-        """Return the declared type of a field, as far as its name goes; nothing if it has none."""
+        """Return the name of a field's declared type without parameters, "" if it has none."""
         node = self.fields[name]
         return read_text(node).partition("{")[0].rpartition(".")[2] if node is not None else ""
 
     @property
     def is_layer(self) -> bool:
-        """Whether it can be called: by a method of its own, or as Lux's layers around one other."""
+        """Whether it can be called: through a method of its own, or as Lux's wrapper of one layer."""
         return bool(self.forwards) or self.base == "WrapperLayer"
 
     @property
     def last(self) -> Node:
-        """The last of the statements that the struct is written from, which is where Python's stands."""
-        lasts = [part[-1] for part in (self.forwards, self.parameters, self.states) if part]  # as they are in the file
+        """The last statement that the struct is translated from; its Python code takes that position."""
+        lasts = [part[-1] for part in (self.forwards, self.parameters, self.states) if part]  # in file order
         return max([self.node, *lasts], key=lambda node: node.start_byte)
 
 
@@ -94,7 +94,7 @@ def find_structs(statements: Sequence[Node]) -> dict[str, Struct]:
 
 
 def _add_base(node: Node, bases: dict[str, str]) -> None:
-    """Take an abstract type that is one of Lux's."""
+    """Register an abstract type that is a subtype of one of Lux's."""
     head = next(child for child in node.named_children if child.type == "type_head").named_children[0]
     if head.type == "binary_expression":
         name, above = [
@@ -122,7 +122,7 @@ def _read_definition(node: Node, bases: Mapping[str, str]) -> Struct | None:
         base = above.partition("{")[0].rpartition(".")[2]
         if base == "AbstractExplicitContainerLayer" and re.search(
             r"\{\(?:\w+,?\)?\}$", above
-        ):  # old Lux has no key above one layer
+        ):  # in Lux before 0.5: a container of one layer, whose parameters are not nested under a name
             base = "AbstractLuxWrapperLayer"
         head = head.named_children[0]
     bounds: dict[str, Node] = {}
@@ -161,7 +161,7 @@ def _read_definition(node: Node, bases: Mapping[str, str]) -> Struct | None:
 
 
 def _find_receiver(call: Node) -> str:
-    """Return the type that a method is of: of the object called, or of the last argument, as Lux's functions are."""
+    """Return the struct that a method belongs to: the type of the object called, or of the last argument, as in Lux."""
     function = call.named_children[0]
     if function.type == "parenthesized_expression":
         typed = function.named_children[0]
@@ -195,8 +195,8 @@ def _assign_statement(node: Node, found: dict[str, Struct]) -> None:
     name = read_text(function).partition("{")[0]
     if name in found:
         if function.type != "identifier":
-            raise_later = Method(node, "", 0, -1, frozenset(), ())
-            found[name].constructors.append(raise_later)
+            # most = -1 marks a constructor by type, ``Net{T}(...)``, which is not ported.
+            found[name].constructors.append(Method(node, "", 0, -1, frozenset(), ()))
         else:
             found[name].constructors.append(read_method(node))
         return
@@ -218,7 +218,7 @@ def _assign_statement(node: Node, found: dict[str, Struct]) -> None:
 
 
 def _read_trainable(struct: Struct, node: Node) -> None:
-    """Take what ``@layer S trainable=(a,)`` and ``@functor S (a,)`` say."""
+    """Read the trainable fields from ``@layer S trainable=(a,)`` or ``@functor S (a,)``."""
     for part in node.named_children[-1].named_children:
         if part.type == "assignment" and read_text(part.named_children[0]) == "trainable":
             struct.trainable = frozenset(find_names(part.named_children[-1])) & set(struct.fields)
@@ -227,12 +227,12 @@ def _read_trainable(struct: Struct, node: Node) -> None:
 
 
 def find_span(node: Node) -> tuple[int, int]:
-    """Return what tells a node from all others of its file."""
+    """Return the start and end byte of a node, which identify it in its file."""
     return node.start_byte, node.end_byte
 
 
 def is_new(node: Node) -> bool:
-    """Whether a call is ``new(...)`` or ``new{T}(...)``."""
+    """Return whether the function of a call is ``new`` or ``new{T}``."""
     return read_text(node) == "new" or (
         node.type == "parametrized_type_expression" and read_text(node).startswith("new{")
     )

@@ -1,4 +1,4 @@
-"""Functions and initializers by their names in Julia: what each is called here."""
+"""Tables of Julia's activations, elementwise functions, initializers and losses, with their names in luxport."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ACTIVATIONS: Mapping[str, str] = {
     "σ": "luxport.sigmoid",
     "σ_fast": "luxport.sigmoid_fast",
 }
-"""Functions of one array by their names in Julia."""
+"""Activations, by their names in Julia."""
 
 ELEMENTWISE: Mapping[str, str] = {
     **{name: name for name in ("abs", "ceil", "cos", "cosh", "exp", "expm1", "floor", "log", "log10", "log1p", "log2")},
@@ -31,10 +31,10 @@ ELEMENTWISE: Mapping[str, str] = {
     "max": "maximum",
     "min": "minimum",
 }
-"""Functions of each element, by their names in Julia: the Array API's."""
+"""Elementwise functions by their names in Julia, with their names in the Array API."""
 
 DEVICE_MAKERS = ("cpu_device", "get_device", "gpu_device", "reactant_device")
-"""Functions that make what moves a model to a device: arrays here are moved by `luxport.to`."""
+"""Functions that return a device. Moving to devices is dropped: here arrays are moved by `luxport.to`."""
 
 INITIALIZERS = {
     **{name: name for name in ("glorot_normal", "glorot_uniform", "kaiming_normal", "kaiming_uniform")},
@@ -53,4 +53,4 @@ INITIALIZERS = {
 
 LOSSES = ("mse", "mae", "msle", "crossentropy", "logitcrossentropy", "binarycrossentropy", "logitbinarycrossentropy")
 LOSSES += ("huber_loss", "hinge_loss", "squared_hinge_loss")
-"""Losses of Flux that have the same name and the same defaults here."""
+"""Losses of Flux with the same names and defaults here."""

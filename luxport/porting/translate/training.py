@@ -1,4 +1,4 @@
-"""Lux's way of training, which is luxport's: states of training, steps, rules and the losses that are objects."""
+"""Translate Lux's training, which luxport follows: training states, steps, optimizers, and losses that are objects."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def _read_values(here: Scope, given: Arguments, count: int) -> list[Code]:
 
 
 def _read_step_arguments(here: Scope, given: Arguments) -> list[Code]:
-    """Read what follows the means of differentiation, which here is the framework's own."""
+    """Translate a training step's arguments but the first, the backend of differentiation, which luxport chooses."""
     del given.positional[:1]
     return _read_values(here, given, 3)
 
 
 def _build_setup(here: Scope, given: Arguments) -> Code:
-    """``Lux.setup(rng, model)``, whose random numbers are others than Julia's anyway."""
+    """Translate ``Lux.setup(rng, model)``. The random numbers differ from Julia's in any case."""
     if here.source.dialect != "lux":
         raise Unported("Flux's training changes the model itself: see luxport.training.fit")
     rng, model = _read_values(here, given, 2)
@@ -37,13 +37,13 @@ def _build_setup(here: Scope, given: Arguments) -> Code:
 
 
 def _build_train_state(here: Scope, given: Arguments) -> Code:
-    """``Training.TrainState(model, ps, st, rule)``."""
+    """Translate ``Training.TrainState(model, ps, st, rule)``."""
     model, ps, st, rule = _read_values(here, given, 4)
     return call("luxport.training.TrainState.create", [model, rule], {"ps": ps, "st": st})
 
 
 def _build_train_step(here: Scope, given: Arguments) -> Code:
-    """``Training.single_train_step!(ad, objective, data, state)``: Lux returns gradients first."""
+    """Translate ``Training.single_train_step!(ad, objective, data, state)``, where Lux returns the gradients first."""
     given.named.pop("return_gradients", None)
     objective, data, state = _read_step_arguments(here, given)
     return Code(f"(None, *{call('luxport.training.train_step', [objective, data, state]).text})")
@@ -59,7 +59,7 @@ def _build_apply_gradients(here: Scope, given: Arguments) -> Code:
 
 
 def _build_loader(here: Scope, given: Arguments) -> Code:
-    """``DataLoader((x, y); batchsize = 32, shuffle = true)``."""
+    """Translate ``DataLoader((x, y); batchsize = 32, shuffle = true)``."""
     given.expect_keywords("batchsize", "partial", "shuffle")
     if len(given.positional) != 1:
         raise Unported("one array, or one tuple of arrays, expected")
@@ -97,11 +97,11 @@ def _make_objective(name: str) -> Reader:
 
 RULES = ("Adam", "AdamW", "AdaGrad", "AdaDelta", "AdaMax", "AMSGrad", "Descent", "Momentum", "NAdam", "Nesterov")
 RULES += ("OAdam", "RAdam", "RMSProp")
-"""Rules that have the same name, and the same numbers in the same order, here."""
+"""Optimizers with the same names here, and the same positional arguments."""
 
 OBJECTIVES = ("BinaryCrossEntropyLoss", "CrossEntropyLoss", "HingeLoss", "HuberLoss", "KLDivergenceLoss", "MAELoss")
 OBJECTIVES += ("MSELoss", "MSLELoss", "PoissonLoss", "SquaredHingeLoss")
-"""Lux's losses that are objects, which have the same names here."""
+"""Lux's losses that are objects, with the same names here."""
 
 TRAINING: Mapping[str, Reader] = {
     "DataLoader": _build_loader,
@@ -115,4 +115,4 @@ TRAINING: Mapping[str, Reader] = {
     **{name: _make_rule(name) for name in RULES},
     **{name: _make_objective(name) for name in OBJECTIVES},
 }
-"""What reads each, by its name in Julia."""
+"""The builder for each function, by its name in Julia."""

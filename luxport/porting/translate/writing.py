@@ -1,4 +1,4 @@
-"""Python as it is written: expressions that know how to break over lines."""
+"""Write Python: expressions that can be broken over several lines, names, comments."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ BUILTINS = frozenset(dir(builtins)) | {
     "license",
     "quit",
 }
-"""Names that mean something in Python without a definition, those of an interactive one too."""
+"""Names that Python defines by itself, including those of an interactive session."""
 
 
 @dataclass(frozen=True)
 class Code:
-    """An expression: its text on one line, what kind of value it has, and where it may be broken.
+    """A Python expression: its text on one line, its kind, and its parts between brackets, where it may be broken.
 
-    Kinds are number, sizes (a tuple of numbers), flag, layer, layers, array, function and unknown.
+    Common kinds are number, sizes (a tuple of numbers), flag, layer, layers, array, function and unknown.
     """
 
     text: str
@@ -53,19 +53,19 @@ class Code:
     entries: tuple[Code, ...] = ()
     closing: str = ""
     is_mask: bool = False
-    """Whether it is an array of true and false."""
+    """Whether it is a boolean array."""
 
     def __post_init__(self) -> None:
-        if len(self.text) > _LONGEST:  # a piece that is written twice in each of many that are in one another
+        if len(self.text) > _LONGEST:  # nested pieces that each write their content twice grow exponentially
             raise ValueError("an expression that grows too long")
 
     def with_kind(self, kind: str) -> Code:
-        """Return the same expression as one of another kind."""
+        """Return the same expression with another kind."""
         return replace(self, kind=kind)
 
 
 def group(opening: str, entries: Iterable[Code], closing: str, kind: str = "unknown") -> Code:
-    """Return entries between brackets."""
+    """Return an expression of entries between brackets."""
     listed = tuple(entries)
     comma = "," if opening == "(" and len(listed) == 1 else ""
     line = f"{opening}{', '.join(entry.text for entry in listed)}{comma}{closing}"
@@ -75,25 +75,25 @@ def group(opening: str, entries: Iterable[Code], closing: str, kind: str = "unkn
 def call(
     function: str, positional: Iterable[Code], options: dict[str, Code] | None = None, kind: str = "layer"
 ) -> Code:
-    """Return a call."""
+    """Return a call of a function."""
     entries = [*positional, *(write_named(name, value) for name, value in (options or {}).items())]
     return group(f"{function}(", entries, ")", kind)
 
 
 def write_named(name: str, value: Code) -> Code:
-    """Return a keyword of a call, or with the name ``**`` a dict of them."""
+    """Return a keyword argument of a call; for the name ``**``, an unpacked dict."""
     if name == "**":
         return Code(f"**{value.text}", value.kind)
     return Code(f"{name}={value.text}", value.kind, False, f"{name}={value.opening}", value.entries, value.closing)
 
 
 def write_operand(code: Code) -> str:
-    """Return an expression as part of another."""
+    """Return the text of an expression as an operand, in brackets if it is compound."""
     return f"({code.text})" if code.compound else code.text
 
 
 def render(code: Code, before: str = "", indent: int = 0, after: str = "") -> list[str]:
-    """Return the lines of an expression, with text before and after it; too long ones are broken at brackets."""
+    """Return the lines of an expression with text before and after it; too long lines are broken at brackets."""
     line = f"{' ' * indent}{before}{code.text}{after}"
     if len(line) <= _WIDTH or not code.entries:
         return [line]
@@ -137,20 +137,20 @@ _INTERNAL_ATTRIBUTES |= {
     "format",
     "format_map",
 }
-"""Attributes by which one gets from a value into Python itself."""
+"""Attributes that lead from a value to the internals of Python."""
 _SPELLINGS = str.maketrans({"²": "2", "³": "3", "!": "_", "′": "_prime"} | {chr(0x2080 + i): str(i) for i in range(10)})
 
 
 def name_in_python(name: str) -> str:
-    """Return a Julia name as a variable's in Python, which is none of Python's own nor of what the file uses."""
+    """Return the Python name of a Julia variable, none of Python's keywords or builtins or the module's helpers."""
     plain = name_field(name)
     return f"{plain}_" if plain in BUILTINS or keyword.issoftkeyword(plain) and plain != "_" else plain
 
 
 def name_field(name: str) -> str:
-    """Return a Julia name as that of a field or keyword: where only attributes are meant, `input` may stay what it is.
+    """Return the Python name of a field or keyword, which may be a builtin's (`input`), as it is only an attribute.
 
-    It is normalized first, as Python does it, and begins with no underscore, as Python's own attributes do.
+    It is normalized (NFKC) as Python would do, and does not begin with an underscore, as Python's own attributes do.
     """
     plain = name
     if not (name.isascii() and name.isidentifier()):
@@ -166,14 +166,14 @@ def name_field(name: str) -> str:
 
 
 def write_remark(line: str) -> str:
-    """Return text of the source as a comment, which it cannot leave."""
+    """Return a line of source text as a comment, without characters that could end the comment."""
     return f"# {make_safe(line)}".rstrip()
 
 
 def write_whole_number(julia: str) -> str:
-    """Return a whole number of Julia's as Python's.
+    """Return an integer literal of Julia in Python's notation.
 
-    Raises: ValueError for one beyond 64 bits, which has another type in Julia
+    Raises: ValueError beyond 64 bits, where Julia's literal has another type
     """
     plain = julia.replace("_", "")
     number = int(plain, 0 if plain[:2] in ("0x", "0b", "0o") else 10) if len(plain) < 80 else 1 << 64
