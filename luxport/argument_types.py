@@ -1,4 +1,4 @@
-"""What a call that failed was given of another kind than its annotations ask for: looked at when it has failed."""
+"""Explain a failed call by its annotations: which argument has a value of another type than its annotation names."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ __all__ = ["explain_wrong_argument"]
 def explain_wrong_argument(
     name: str, function: Callable[..., Any], args: tuple[Any, ...], options: Mapping[str, Any]
 ) -> str | None:
-    """Say which argument of a call of `name` is not what its annotation asks for; None if all may be."""
+    """Return a message about the first argument of a failed call that is not of its annotated type, or None.
+
+    `name` is what the message calls the function.
+    """
     try:
         signature = inspect.signature(function)
         given = signature.bind(*args, **options).arguments
@@ -35,38 +38,39 @@ def explain_wrong_argument(
             hint = eval(hint, known, _STRICTER) if isinstance(hint, str) else hint
         except Exception:  # a name that only type checkers have
             continue
-        for one in value if parameter.kind is parameter.VAR_POSITIONAL else (value,):
-            if not _fits(one, hint):
-                return f"{name} expects {argument} as {_describe_hint(hint)}, got {show(one)}"
+        for each in value if parameter.kind is parameter.VAR_POSITIONAL else (value,):
+            if not _is_instance(each, hint):
+                return f"{name} expects {argument} as {_describe_hint(hint)}, got {show(each)}"
     return None
 
 
 class _Tree:
-    """What stands for a tree of arrays, which type checkers take for anything."""
+    """Stands for the annotation ``tree.Tree``, an alias of Any that would accept every value."""
 
 
 class _Array:
-    """What stands for an array likewise."""
+    """Stands for the annotation ``Array``, an alias of Any."""
 
 
 class _Key:
-    """What stands for a key of random numbers."""
+    """Stands for the annotation ``Key``, a key of random numbers."""
 
 
+# Annotations are evaluated with these names in place of the aliases of Any.
 _STRICTER = {"Array": _Array, "Key": _Key, "tree": types.SimpleNamespace(Tree=_Tree)}
 
 
 def _is_tree(value: Any) -> bool:
-    """Numbers stand in trees that are data, and are none of their own."""
-    return not isinstance(value, Real) and _is_part(value)
+    """Return whether a value can be a tree; a bare number cannot, although numbers may be leaves of a tree of data."""
+    return not isinstance(value, Real) and _is_subtree(value)
 
 
-def _is_part(value: Any) -> bool:
+def _is_subtree(value: Any) -> bool:
     if isinstance(value, Mapping):
         value = tuple(value.values())
     if isinstance(value, (tuple, list)):
-        return all(map(_is_part, value))
-    # An object of another class may be a tree that it registered, such as an optimizer's state.
+        return all(map(_is_subtree, value))
+    # An object of another class may be registered as a tree, as an optimizer's state is.
     return not callable(value) and not isinstance(value, (str, bytes, set, frozenset, Iterator))
 
 
@@ -74,14 +78,14 @@ def _is_array(value: Any) -> bool:
     return hasattr(value, "shape") and not isinstance(value, type)
 
 
-def _fits(value: Any, hint: Any) -> bool:
-    """Tell whether a value may be of a type; of what is not known here, everything may be."""
+def _is_instance(value: Any, hint: Any) -> bool:
+    """Return whether a value may be of an annotated type; True for every annotation that is not handled here."""
     if hint is Any:
         return True
     kind = get_origin(hint) or hint
     parts = get_args(hint)
     if kind in (Union, types.UnionType):
-        return any(_fits(value, part) for part in parts)
+        return any(_is_instance(value, part) for part in parts)
     if kind is Literal:
         return any(value is part or (type(value) is type(part) and value == part) for part in parts)
     if kind is None or kind is type(None):
@@ -92,20 +96,21 @@ def _fits(value: Any, hint: Any) -> bool:
         if not isinstance(value, (tuple, list)):
             return kind is collections.abc.Sequence and isinstance(value, range)
         if kind is tuple and parts and parts[-1] is not Ellipsis:
-            return len(parts) == len(value) and all(map(_fits, value, parts))
-        return not parts or all(_fits(one, parts[0]) for one in value)
+            return len(parts) == len(value) and all(map(_is_instance, value, parts))
+        return not parts or all(_is_instance(entry, parts[0]) for entry in value)
     if kind is collections.abc.Iterable:
-        fit = isinstance(value, kind) and not isinstance(value, (str, bytes, type))
-        if fit and parts and _is_array(value) and not isinstance(value, Mapping):
+        if not isinstance(value, kind) or isinstance(value, (str, bytes, type)):
+            return False
+        if parts and _is_array(value) and not isinstance(value, Mapping):
             return _is_array_of(parts[0])
-        return fit and (not parts or not isinstance(value, (tuple, list)) or all(_fits(one, parts[0]) for one in value))
+        return not parts or not isinstance(value, (tuple, list)) or all(_is_instance(v, parts[0]) for v in value)
     if not isinstance(kind, type) or getattr(kind, "_is_protocol", False):
         return True
     return isinstance(value, kind) and not (kind is collections.abc.Mapping and isinstance(value, type))
 
 
 def _is_array_of(part: Any) -> bool:
-    """Tell whether what an array has along its first axis may be of a type: numbers, not paths or pairs."""
+    """Return whether iterating over an array can yield this type: it yields numbers or arrays, not paths or pairs."""
     return part in (Any, int, float, _Array, _Tree) or getattr(part, "_is_protocol", False)
 
 
@@ -123,7 +128,7 @@ def _describe_hint(hint: Any) -> str:
     if kind in (tuple, list):
         return f"a {kind.__name__}{_join_kinds(parts)}"
     name = getattr(kind, "__name__", str(kind))
-    return _NAMED.get(name, f"{'an' if name[:1] in 'AEIOU' else 'a'} {name}")
+    return _DESCRIPTIONS.get(name, f"{'an' if name[:1] in 'AEIOU' else 'a'} {name}")
 
 
 def _join_kinds(parts: tuple[Any, ...]) -> str:
@@ -150,7 +155,7 @@ _PLAIN: dict[Any, tuple[Callable[[Any], bool], str]] = {
     _Key: (lambda value: isinstance(value, Mapping) and {"key", "counter"} <= set(value), "a key of luxport.random"),
     _Tree: (_is_tree, "a tree of arrays"),
 }
-_NAMED = {
+_DESCRIPTIONS = {
     "Iterable": "a sequence",
     "Layer": "a layer",
     "LayerBase": "a layer",

@@ -1,4 +1,4 @@
-"""What is wrong with the arguments of a call, in one line that names those there are."""
+"""One-line errors for calls with wrong arguments: unknown, missing, too many, or given twice."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from inspect import Parameter
 from typing import Any, ParamSpec, TypeVar
 
 from luxport.errors import LayerError, LayerTypeError
-from luxport.text import is_own, make_printable, make_safe, show
+from luxport.text import is_from_luxport, make_printable, make_safe, show
 
 __all__ = [
     "explain_construction",
     "did_you_mean",
     "expect_function",
-    "expect_places",
-    "find_refused",
-    "is_told",
+    "expect_argnums",
+    "find_signature_mismatch",
+    "is_raised_by_luxport",
     "says_what_it_takes",
     "explain_wrong_arguments",
     "explain_wrong_call",
@@ -28,7 +28,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 Class = TypeVar("Class", bound=type)
 
-# What other libraries call an option, where no spelling is close enough to guess by.
+# Options of other libraries and their names here, where the spelling is too different to be found by similarity.
 _ELSEWHERE = {
     "lr": ("eta",),
     "learning_rate": ("eta",),
@@ -90,7 +90,7 @@ _ELSEWHERE = {
 
 
 def says_what_it_takes(function: Callable[P, R], /) -> Callable[P, R]:
-    """Let a function that is called with missing, unknown, too many or doubled arguments say so in one line.
+    """Decorate a function so that a call with missing, unknown, repeated or too many arguments says so in one line.
 
     >>> @says_what_it_takes
     ... def scaled(x, *, factor=1.0):
@@ -106,7 +106,7 @@ def says_what_it_takes(function: Callable[P, R], /) -> Callable[P, R]:
             return function(*args, **options)
         except TypeError as error:
             at = error.__traceback__
-            if at is None or at.tb_next is not None:  # it was called, and the error is from inside
+            if at is None or at.tb_next is not None:  # the arguments were accepted: the error is from inside
                 _explain(function.__name__, function, args, options, error)
                 raise
             wrong = explain_wrong_call(function, args, options)
@@ -115,8 +115,8 @@ def says_what_it_takes(function: Callable[P, R], /) -> Callable[P, R]:
             raise LayerTypeError(wrong) from None
         except RecursionError:
             raise LayerError(
-                f"{function.__name__} goes deeper than Python does: a tree that is one expected, not one that holds "
-                "itself or is nested thousands deep"
+                f"{function.__name__} exceeded Python's recursion limit: expected a tree that does not contain itself "
+                "and is not nested thousands deep"
             ) from None
         except Exception as error:
             _explain(function.__name__, function, args, options, error)
@@ -128,9 +128,9 @@ def says_what_it_takes(function: Callable[P, R], /) -> Callable[P, R]:
 def _explain(
     name: str, function: Callable[..., Any], args: tuple[Any, ...], options: Mapping[str, Any], error: Exception
 ) -> None:
-    """Say which argument made a function fail, where the error does not; raise it as it is else."""
-    if not isinstance(error, (LayerError, OSError, ImportError)) and not is_told(error):
-        from luxport.argument_types import explain_wrong_argument  # mistakes alone need it
+    """Raise an error that names the wrong argument if one is found; else complete `error`, which the caller raises."""
+    if not isinstance(error, (LayerError, OSError, ImportError)) and not is_raised_by_luxport(error):
+        from luxport.argument_types import explain_wrong_argument  # imported only when a call fails
 
         wrong = explain_wrong_argument(name, function, args, options)
         if wrong is not None:
@@ -140,21 +140,22 @@ def _explain(
     make_printable(error)
 
 
-def is_told(error: Exception) -> bool:
-    """Whether luxport raised an error itself, by a ``raise``: it says what it has to say."""
-    if isinstance(error, AttributeError):  # a layer's words about a name it has not, in the place of another thing
+def is_raised_by_luxport(error: Exception) -> bool:
+    """Return whether a ``raise`` statement of luxport raised an error: its message needs no further explanation."""
+    # An AttributeError is raised by a layer's __getattr__ when a layer was given where something else was expected.
+    if isinstance(error, AttributeError):
         return False
     at = error.__traceback__
     while at is not None and at.tb_next is not None:
         at = at.tb_next
-    return is_own(error) and at is not None and at.tb_frame.f_code.co_code[at.tb_lasti] == _RAISE
+    return is_from_luxport(error) and at is not None and at.tb_frame.f_code.co_code[at.tb_lasti] == _RAISE
 
 
 _RAISE = dis.opmap["RAISE_VARARGS"]
 
 
 def explain_construction(kind: Class) -> Class:
-    """Do the same for a class: put it above the dataclass, if it is one."""
+    """Decorate a class so that a wrong construction says so in one line; place it above ``@dataclass``."""
     init: Any = vars(kind)["__init__"]
 
     @functools.wraps(init)
@@ -187,8 +188,11 @@ def expect_function(caller: str, f: Any) -> None:
         raise TypeError(f"{caller} expects a function, got {show(f)}")
 
 
-def find_refused(function: Callable[..., Any], *arguments: Any) -> str | None:
-    """Return the name and signature of a function that cannot be called so; None if it can, or does not tell."""
+def find_signature_mismatch(function: Callable[..., Any], *arguments: Any) -> str | None:
+    """Return the name and signature of a function that does not accept these arguments; None if it does.
+
+    Also None for a function without a signature.
+    """
     try:
         signature = inspect.signature(function)
     except ValueError:  # some built-in functions have no signature
@@ -200,8 +204,8 @@ def find_refused(function: Callable[..., Any], *arguments: Any) -> str | None:
     return None
 
 
-def expect_places(caller: str, argnums: Any, *, several: bool = False, name: str = "argnums") -> None:
-    """Expect the number of an argument, or a tuple of such.
+def expect_argnums(caller: str, argnums: Any, *, several: bool = False, name: str = "argnums") -> None:
+    """Expect the position of an argument as an int; with `several`, also a tuple or list of positions.
 
     Raises: TypeError
     """
@@ -214,17 +218,17 @@ def expect_places(caller: str, argnums: Any, *, several: bool = False, name: str
 def explain_wrong_arguments(
     name: str, init: Callable[..., Any], args: tuple[Any, ...], options: Mapping[str, Any]
 ) -> str | None:
-    """Say why a class that is called `name` cannot be built of these arguments, self among them; None if it can."""
-    return _explain_in_words(f"{name} is built as", name, init, 1, args, options)
+    """Return why a class called `name` cannot be built from these arguments, which include self; None if it can."""
+    return _explain_mismatch(f"{name} is built as", name, init, 1, args, options)
 
 
 def explain_wrong_call(function: Callable[..., Any], args: tuple[Any, ...], options: Mapping[str, Any]) -> str | None:
-    """Say why a function does not take these arguments; None if it does, or does not tell."""
+    """Return why a function does not accept these arguments; None if it does, or has no signature."""
     name = getattr(function, "__name__", type(function).__name__)
-    return _explain_in_words(f"{name} is called as", name, function, 0, args, options)
+    return _explain_mismatch(f"{name} is called as", name, function, 0, args, options)
 
 
-def _explain_in_words(
+def _explain_mismatch(
     head: str,
     name: str,
     function: Callable[..., Any],
@@ -234,7 +238,7 @@ def _explain_in_words(
 ) -> str | None:
     try:
         signature = inspect.signature(function)
-    except (TypeError, ValueError):  # some built-in functions do not tell
+    except (TypeError, ValueError):  # some built-in functions have no signature
         return None
     try:
         signature.bind(*args, **options)
@@ -250,40 +254,40 @@ def _explain_in_words(
     for option in options:
         if option not in named:
             takes = f"it takes {', '.join(named)}" if named else "it takes no options"
-            meant = did_you_mean(option, named) or _advise(name, option)
+            meant = did_you_mean(option, named)
+            if not meant:
+                from luxport.hints import advise_on_option  # imported only when a call fails
+
+                meant = advise_on_option(name, option)
             return f"{name} has no option '{make_safe(option, 60)}': {meant}{takes}"
     given = args[first:]
     if len(given) > len(by_position) and not any_number:
         by_name = [p.name for p in known if p.kind == Parameter.KEYWORD_ONLY]
         rest = f": by name are {', '.join(by_name)}" if by_name else ""
-        return f"{head} {_call(name, known)}, got {len(given)} arguments by position{rest}"
+        return f"{head} {_write_call(name, known)}, got {len(given)} arguments by position{rest}"
     twice = [option for option in by_position[: len(given)] if option in options]
     if twice:
-        return f"{head} {_call(name, known)}, got {twice[0]} both by position and by name"
+        return f"{head} {_write_call(name, known)}, got {twice[0]} both by position and by name"
     required = [p for p in known if p.default is Parameter.empty]
     missing = [p.name for p in required if p.name in by_position[len(given) :] and p.name not in options]
     missing += [p.name for p in required if p.kind is Parameter.KEYWORD_ONLY and p.name not in options]
-    return f"{head} {_call(name, known)}, got no {' and no '.join(missing)}"
-
-
-def _advise(name: str, option: str) -> str:
-    """Say how what another library's option does is done here, as a sentence of its own; nothing if that is unknown."""
-    from luxport.habits import advise_on_option  # mistakes alone need it
-
-    return advise_on_option(name, option)
+    return f"{head} {_write_call(name, known)}, got no {' and no '.join(missing)}"
 
 
 def did_you_mean(option: str, named: list[str]) -> str:
-    """Ask for the option that was meant: by what other libraries call it, else by its spelling; "" if none is near."""
-    from difflib import get_close_matches  # only a wrong call needs it
+    """Return "did you mean ...? " with the option of `named` that is meant, or "" if none is similar.
+
+    An option of another library is looked up by its name there, any other by its spelling.
+    """
+    from difflib import get_close_matches  # imported only when a call fails
 
     known = _ELSEWHERE.get(option)
     meant = [name for name in known if name in named] if known else get_close_matches(option, named, 1)
     return f"did you mean {meant[0]}? " if meant else ""
 
 
-def _call(name: str, known: list[Parameter]) -> str:
-    """Write the call as it would be right: what is needed by name, and that there are options."""
+def _write_call(name: str, known: list[Parameter]) -> str:
+    """Write a correct call with its required arguments; ``...`` stands for options that have defaults."""
     by_position = [
         p.name if p.default is Parameter.empty else f"{p.name}=..."
         for p in known

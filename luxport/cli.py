@@ -1,4 +1,4 @@
-"""The command ``luxport``."""
+"""The command ``luxport``: finds the subcommand and hands it the rest of the arguments."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ COMMANDS = {
     "port": ("luxport.porting.translate.command", "turn Julia code of a Flux or Lux model into Python"),
     "conformance": ("luxport_conformance.command", "run the conformance suite on one backend or on all"),
 }
-"""Each command's module, imported when it is called, and what it is for."""
+"""Each command with its module, which is imported only when the command runs, and its help text."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command and return its exit status."""
+    """Run the command that the arguments name and return its exit status."""
     parser = Arguments(prog="luxport", description="Neural-network layers written once.")
     parser.add_argument("--version", action="version", version=f"luxport {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")

@@ -1,4 +1,4 @@
-"""Arguments of the commands: an error in them is one line, whatever was typed."""
+"""The argument parser of all commands, whose errors are one printable line."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ __all__ = ["Arguments"]
 
 
 class Arguments(argparse.ArgumentParser):
-    """A parser whose errors are one line that says where help is, with nothing in it that a terminal obeys."""
+    """A parser whose errors are one line that ends with where to find help, with control characters escaped."""
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong with the arguments and end with status 2.
+        """Print what is wrong with the arguments and exit with status 2.
 
         >>> Arguments(prog="luxport port").error("unrecognized arguments: --nope\\x1b[2J")
         Traceback (most recent call last):

@@ -1,4 +1,4 @@
-"""Devices as functions on trees: which there are, and moving arrays to one.
+"""Devices: list them, and call one with a tree to move its arrays there.
 
 >>> import luxport
 >>> luxport.devices.list_devices("numpy")

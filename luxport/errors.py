@@ -1,4 +1,4 @@
-"""The errors that luxport raises itself: one line each, the same text on every backend."""
+"""The errors that luxport raises: one line each, with the same text on every backend."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ __all__ = ["BackendNotFoundError", "LayerError", "LayerIndexError", "LayerMemory
 
 
 class Place:
-    """Where in a model an error came from, as it is known on its way out."""
+    """Where in a model an error was raised, completed by each layer that the error passes through."""
 
     def __init__(self) -> None:
         self.culprit = ""
         self.path: tuple[str, ...] = ()
-        # The innermost layer reached so far on the way out, with its parameters: identities that the layer
-        # around it looks up among its children.
+        # The outermost layer that the error has left so far, and its parameters: the layer around it finds the key
+        # of this one by comparing them with its own children by identity.
         self.layer: Any = None
         self.ps: Any = None
 
     def text(self) -> str:
-        """Name the layer and its path."""
+        """Return the layer's name and path, such as ``Dense at layer_2.layer_1``."""
         return self.culprit + (f" at {'.'.join(self.path)}" if self.path else "")
 
 
 class LayerError(ValueError):
-    """A layer was given something it cannot take.
+    """A layer was given an argument that it cannot use.
 
-    A layer raises it with what it expects and what it got; the layers around it add where:
+    A layer raises it with what it expects and what it got; the layers around it add the path:
     ``Dense at layer_2.layer_1 expects (..., 256), got (32, 128)``.
     """
 
@@ -45,7 +45,7 @@ class LayerError(ValueError):
 
 
 class LayerTypeError(LayerError, TypeError):
-    """A layer was given the wrong type of thing: a dtype, another backend's array, or something that is no array."""
+    """A layer was given a wrong dtype, an array of another backend, or something that is not an array."""
 
 
 class LayerIndexError(LayerError, IndexError):
@@ -53,15 +53,15 @@ class LayerIndexError(LayerError, IndexError):
 
 
 class LayerMemoryError(LayerError, MemoryError):
-    """There was no room for what a layer, an operation or a loss was asked to make."""
+    """Memory did not suffice for an array that a layer, an operation or a loss was to make."""
 
 
 class BackendNotFoundError(ImportError):
-    """A backend was asked for whose framework is not installed."""
+    """The framework of the chosen backend is not installed."""
 
 
 def shape_text(x: Any) -> str:
-    """Write the shape of an array as every backend would, with ``?`` for a size that is not known yet."""
+    """Write an array's shape in the same form on every backend, with ``?`` for a size that is not known yet."""
     dims = [_write_size(n) for n in x.shape]
     return f"({', '.join(dims)}{',' if len(dims) == 1 else ''})"
 
@@ -71,5 +71,5 @@ def _write_size(n: Any) -> str:
         return "?"
     try:
         return f"{int(n)}"
-    except Exception:  # a symbol has its framework's own error
+    except Exception:  # a symbolic size, which raises an error of its framework
         return f"{n}"

@@ -1,6 +1,6 @@
-"""Initializers: functions ``init(rng, shape)`` that draw a parameter's first values on the host, in float32.
+"""Initializers: functions ``init(rng, shape)`` that draw a parameter's initial values on the host, in float32.
 
-Called with keywords alone, one returns itself with those options set: ``glorot_uniform(gain=2.0)``.
+Called with options alone, an initializer returns a copy with those options set: ``glorot_uniform(gain=2.0)``.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ __all__ = [
 
 
 class Initializer(Protocol):
-    """Anything that draws an array of a shape."""
+    """A function that draws an array of a given shape."""
 
     def __call__(self, rng: Rng, shape: tuple[int, ...], /) -> Any:
         """Return float32 values of this shape."""
@@ -49,7 +49,7 @@ class Initializer(Protocol):
 
 @dataclass(frozen=True, repr=False)
 class _Init:
-    """An initializer of ours with its options: equal to another with the same ones."""
+    """An initializer with its options; two are equal if function and options are."""
 
     draw: Callable[..., Any]
     options: tuple[tuple[str, Any], ...] = ()
@@ -70,13 +70,13 @@ class _Init:
         return Rng.of(rng).draw_with(self.draw, tuple(shape), **merged)
 
     def _sort_options(self, options: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
-        """Sort the options and leave out those that are the defaults: equal initializers are written alike."""
+        """Sort the options and leave out defaults, so that equal initializers compare equal and print the same."""
         defaults = self.draw.__kwdefaults__ or {}
         hashable = {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
         return tuple(sorted((n, v) for n, v in hashable.items() if n not in defaults or v != defaults[n]))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Pickle would look the function up by its name, and find the initializer.
+        # Pickle stores a function by its name, which in this module belongs to the `_Init` around it.
         return _restore, (self.draw.__name__, self.options)
 
     def __repr__(self) -> str:
@@ -95,7 +95,7 @@ def _restore(name: str, options: tuple[tuple[str, Any], ...]) -> _Init:
 
 @says_what_it_takes
 def calculate_gain(activation: Any, slope: float = 0.01) -> float:
-    """Return the gain of a weight before an activation that keeps the variance of what flows through.
+    """Return the gain that keeps the variance of a layer's output where this activation follows the weight.
 
     1 for `identity` and `sigmoid`, 5/3 for `tanh`, the root of 2 for `relu` and of ``2 / (1 + slope²)`` for
     `leakyrelu`, 3/4 for `selu`.
@@ -127,7 +127,7 @@ def calculate_gain(activation: Any, slope: float = 0.01) -> float:
 
 @says_what_it_takes
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
-    """Return fan-in and fan-out of a weight: how many inputs an output has, and how many outputs an input.
+    """Return fan-in and fan-out of a weight: the number of inputs of each output, and of outputs of each input.
 
     Args:
         shape: the weight's: (in, out), or (out, in, *kernel)
@@ -244,9 +244,9 @@ def truncated_normal(
     """Draw from N(mean, std²) within [low, high].
 
     Args:
-        mean: the mean of the distribution before it is cut off
-        std: its standard deviation then
-        low: the least value, as it is, not in standard deviations
+        mean: the mean of the distribution before truncation
+        std: the standard deviation before truncation
+        low: the least value, as an absolute value, not in standard deviations
         high: the greatest value, likewise
 
     Raises: ValueError unless std > 0 and low < high
@@ -256,7 +256,7 @@ def truncated_normal(
 
 @_Init
 def lecun_normal(rng: Rng, shape: tuple[int, ...], *, gain: float = 1.0) -> Any:
-    """Draw from a normal distribution cut off at two deviations, then scaled to a variance of gain² / fan_in.
+    """Draw from a normal distribution truncated at two standard deviations, scaled to a variance of gain² / fan_in.
 
     Args:
         gain: a factor of all values, see `calculate_gain`
@@ -284,10 +284,10 @@ def lecun_uniform(rng: Rng, shape: tuple[int, ...], *, gain: float = 1.0) -> Any
 
 @_Init
 def orthogonal(rng: Rng, shape: tuple[int, ...], *, gain: float = 1.0) -> Any:
-    """Draw a matrix with orthogonal rows, or columns if it has fewer of them, of norm gain.
+    """Draw a matrix whose rows, or columns if there are fewer of them, are orthogonal and of norm gain.
 
-    More axes than two are one matrix: the first against all others, which for a weight (out, in, *kernel) are its
-    outputs. A vector is a column.
+    An array of more than two axes is treated as a matrix whose rows are its first axis: the outputs of a weight
+    (out, in, *kernel). A vector is a column.
 
     Args:
         gain: a factor of all values, see `calculate_gain`
@@ -307,15 +307,15 @@ def orthogonal(rng: Rng, shape: tuple[int, ...], *, gain: float = 1.0) -> Any:
 
 @_Init
 def sparse_init(rng: Rng, shape: tuple[int, ...], *, sparsity: float, std: float = 0.01) -> Any:
-    """Draw from N(0, std²), then set a share of each row to 0: ``ceil(sparsity * row length)`` entries, at random.
+    """Draw from N(0, std²), then set ``ceil(sparsity * row length)`` random entries of each row to 0.
 
-    For a weight (in, out) these are the connections of an input.
+    A row of a weight (in, out) holds the connections of one input.
 
     Args:
-        sparsity: the share, from 0 to 1
+        sparsity: the fraction of each row that becomes 0, from 0 to 1
         std: the standard deviation of the other values
 
-    Raises: TypeError without a sparsity; ValueError for a shape that is no matrix's
+    Raises: TypeError without a sparsity; ValueError for a shape that is not a matrix's
     Source: J. Martens, "Deep learning via Hessian-free optimization" (2010)
     """
     if len(shape) != 2:
@@ -328,14 +328,14 @@ def sparse_init(rng: Rng, shape: tuple[int, ...], *, sparsity: float, std: float
 
 @_Init
 def identity_init(rng: Rng, shape: tuple[int, ...], *, gain: float = 1.0, shift: int | tuple[int, ...] = 0) -> Any:
-    """Make a weight that passes its input on, times the gain, where a layer has as many outputs as inputs.
+    """Return the weight of an identity map times the gain, for a layer with as many outputs as inputs.
 
-    A vector, a bias that is, is 0. A matrix (in, out) has the gain on its diagonal. A weight (out, in, *kernel)
-    has such a matrix in the middle of its kernel, the lower of two middles. Then it is rolled.
+    A vector (a bias) is 0. A matrix (in, out) has the gain on its diagonal. A weight (out, in, *kernel) has such a
+    matrix at the center of its kernel, the lower one if its size is even. The result is then rolled by `shift`.
 
     Args:
         gain: a factor of all values, see `calculate_gain`
-        shift: how far: an int for the outputs of a matrix, or outputs and inputs of a kernel; a tuple for each axis
+        shift: an int rolls a matrix's outputs, or a kernel's outputs and inputs; a tuple has a shift for each axis
 
     Source: WeightInitializers.jl ``identity_init``; Flux.jl for shifts that are tuples
     """

@@ -1,4 +1,4 @@
-"""Packages whose names are imported when they are first used (PEP 562), and written down once: in their stubs."""
+"""Lazy imports (PEP 562): a package reads its public names from its ``__init__.pyi`` and imports each on first use."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def read_lazy_names(
 
     Args:
         package: its full name
-        at_once: beginnings of places, such as ".ops", whose names are imported with the package
+        at_once: prefixes of module names, such as ".ops", whose names are imported together with the package
 
     >>> names, get, _ = read_lazy_names("luxport.layers")
     >>> "Scale" in names, get("Dense")(2, 3)
@@ -37,7 +37,7 @@ def read_lazy_names(
 
     def get(name: str) -> Any:
         if name not in place_of:
-            from luxport.habits import hint_at_name  # mistakes alone need it
+            from luxport.hints import hint_at_name  # imported only when a name is wrong
 
             raise AttributeError(f"module {package!r} has no attribute {name!r}{hint_at_name(package, name, place_of)}")
         with _one_at_a_time:
@@ -53,7 +53,7 @@ def read_lazy_names(
         return value
 
     def listing() -> list[str]:
-        # Modules that stand in the package because something imported them are no public names.
+        # Submodules become attributes of the package when they are imported, and are not public names.
         return sorted({*place_of, *(name for name in vars(sys.modules[package]) if name.startswith("__"))})
 
     beginnings = tuple(at_once)
@@ -64,15 +64,17 @@ def read_lazy_names(
     return sorted(place_of), get, listing
 
 
-# Two threads that meet in a package which is being imported would get halves of its modules. No module of luxport's
-# asks for a name of this kind while it is imported itself, so nobody waits here for a module that waits for this lock.
+# Two threads that use a package for the first time at once would see partly imported modules. This cannot deadlock: no
+# module of luxport uses a lazy name during its own import, so a thread that holds this lock never waits for one that
+# wants it.
 _one_at_a_time = threading.RLock()
 
 
 def _import_in_order(module: str) -> Any:
-    """Import a module after the packages that it is in, from the outside to the inside.
+    """Import a module after its parent packages, the outermost first.
 
-    Python alone takes a module's lock first, and then waits for its package, which may wait for the module.
+    Python takes the module's lock first and then waits for its package, which may be waiting for the module: a
+    deadlock between two threads.
     """
     outer = module.rpartition(".")[0]
     if outer:

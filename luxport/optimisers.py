@@ -1,4 +1,4 @@
-"""`luxport.optimizers`, spelled as in Julia."""
+"""An alias of `luxport.optimizers` with the spelling that Julia uses."""
 
 import sys
 

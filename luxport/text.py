@@ -1,4 +1,4 @@
-"""Text of strangers (names in a file, source code, paths) as it can be shown anywhere."""
+"""Text from outside (names in a file, source code, paths, values) made safe to print in messages."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["is_own", "name_kind", "make_printable", "make_safe", "show", "warn"]
+__all__ = ["is_from_luxport", "name_kind", "make_printable", "make_safe", "show", "warn"]
 
 
 def make_safe(text: str, longest: int = 400) -> str:
     """Return text on one line: white space as single spaces, and whatever is not printable written as its escape.
 
-    So it drives no terminal, ends no comment and turns no line around: control characters, every separator of lines,
-    marks of direction, invisible letters and lone surrogates are escaped. Longer text is cut and ends in an ellipsis.
+    Control characters, line separators, marks of text direction, invisible letters and lone surrogates are escaped:
+    the text cannot control a terminal, end a comment or reverse a line. Longer text is cut and ends in an ellipsis.
 
     >>> make_safe("a name\\nwith \\x1b[2J and \\u202e in it")
     'a name with \\\\x1b[2J and \\\\u202e in it'
     """
-    cut = text[: 4 * longest + 4]  # what is cut away anyway is not looked at
+    cut = text[: 4 * longest + 4]  # the text may be huge: only its beginning is processed
     line = " ".join(cut.split())
     line = line if line.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
     return line if len(line) <= longest and len(cut) == len(text) else f"{line[: longest - 1]}…"
 
 
 def show(value: Any, longest: int = 80) -> str:
-    """Write any value on one line, the same on every backend: an array by its shape, what is long cut short.
+    """Write any value on one line, the same on every backend: an array by its shape, long values shortened.
 
-    Nothing that a value is or does keeps an error from being told: not a number of a million digits, a list that
-    holds itself, or a `repr` that raises.
+    It never raises, so that an error message about the value can always be written: not for a number of a million
+    digits, a list that contains itself, or a `repr` that raises.
 
     >>> import numpy as np
     >>> show((1.5, "a\\nb", {"x": np.zeros((2, 3))})), show(10**5000), show([0] * 1000)
@@ -48,20 +48,20 @@ _LONGEST_MESSAGE = 2000
 
 
 def make_printable(error: BaseException) -> None:
-    """Escape what a terminal would obey in the message of an error that leaves luxport, whoever raised it.
+    """Escape control characters in an error's message, which may contain names from a file or a user.
 
-    Names of strangers may be in it. One of luxport's own is one line, those of others keep their lines.
+    A message of luxport becomes one line; messages of other libraries keep their lines.
     """
     message = error.args[0] if error.args else None
     if not isinstance(message, str) or message.isprintable():
         return
-    lines = [message] if is_own(error) else message.split("\n")
+    lines = [message] if is_from_luxport(error) else message.split("\n")
     safe = [line if line.isprintable() else make_safe(line, _LONGEST_MESSAGE) for line in lines]
     error.args = ("\n".join(safe), *error.args[1:])
 
 
-def is_own(error: BaseException) -> bool:
-    """Tell whether it was luxport's code that an error came from."""
+def is_from_luxport(error: BaseException) -> bool:
+    """Return whether an error was raised in a module of luxport."""
     at = error.__traceback__
     while at is not None and at.tb_next is not None:
         at = at.tb_next
@@ -69,7 +69,7 @@ def is_own(error: BaseException) -> bool:
 
 
 def warn(message: str) -> None:
-    """Warn in one line, with nothing in it that a terminal would obey, at the line of the user's that led here."""
+    """Issue a one-line warning, control characters escaped, that points at the user's line that called luxport."""
     level, frame = 1, sys._getframe(0)
     while frame is not None and str(frame.f_globals.get("__name__")).startswith(_OWN):
         level, frame = level + 1, frame.f_back
@@ -80,7 +80,7 @@ _OWN = ("luxport.", "luxport_")
 
 
 def name_kind(value: Any) -> str:
-    """Name what a value is: an array by its shape, on every backend alike, and else by the name of its type.
+    """Return what kind of value this is: an array by its shape, the same on every backend, others by their type.
 
     >>> import numpy as np
     >>> name_kind(np.zeros((2, 3))), name_kind(None), name_kind("x"), name_kind((1, 2)), name_kind(dict)
@@ -99,7 +99,7 @@ def _name_type(value: Any) -> str:
 
 
 def _shape_of_array(value: Any) -> str | None:
-    """Write the shape of what looks like an array; numbers, NumPy's too, write themselves."""
+    """Write the shape of a value that looks like an array; None for others, and for numbers, NumPy's included."""
     if isinstance(value, (type, int, float, complex, np.generic)):
         return None
     try:
@@ -111,7 +111,7 @@ def _shape_of_array(value: Any) -> str | None:
 
 
 class _Short(reprlib.Repr):
-    """`repr` that ends: of long things their beginnings, of arrays their shapes."""
+    """`repr` of bounded length: only the beginning of long values, and the shape of arrays."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""`when_imported`: act as soon as a module is there, whoever imports it."""
+"""`when_imported`: run a function as soon as somebody imports a given module."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["when_imported"]
 
 
 def when_imported(name: str, act: Callable[[], None]) -> None:
-    """Act now if a module is imported already, else at the end of its import; never, if it never is.
+    """Call `act` now if the module is already imported, else right after its import, if that ever happens.
 
     >>> when_imported("sys", lambda: print("here"))
     here
@@ -27,7 +27,7 @@ def when_imported(name: str, act: Callable[[], None]) -> None:
 
 
 class _Finder:
-    """Finds a module that is waited for as Python would without it, and gives it a loader that acts."""
+    """An import finder that finds awaited modules by the other finders and wraps their loaders in `_ActingLoader`."""
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
         if name not in _waiting:
@@ -42,7 +42,10 @@ class _Finder:
 
 
 class _ActingLoader:
-    """A loader in front of another, which it puts back before the module runs: that sees only the other one."""
+    """A loader that runs the waiting functions after the import.
+
+    It puts the original loader back before the module runs, as some modules look at their own loader.
+    """
 
     def __init__(self, loader: Any) -> None:
         self._loader = loader

@@ -1,4 +1,4 @@
-"""Backends: which one owns an array, which one makes new arrays, and moving arrays between them."""
+"""Backends: find the one that owns an array, choose the one that makes new arrays, move arrays between them."""
 
 from ._arrays import asarray as asarray
 from ._arrays import find_array_device as find_array_device

@@ -1,4 +1,4 @@
-"""Making arrays from values, and asking arrays for their namespace, device and kind of numbers."""
+"""Make arrays from values (`asarray`), and read the namespace, device, dtype and shape of arrays."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["find_array_device", "asarray", "is_inexact", "namespace", "match_sha
 
 
 def namespace(*arrays: Array) -> Any:
-    """Return the Array API namespace of these arrays.
+    """Return the Array API namespace of the backend that owns these arrays.
 
     >>> import numpy as np
     >>> namespace(np.zeros(2)).__name__
@@ -27,9 +27,9 @@ def namespace(*arrays: Array) -> Any:
 
 
 def find_array_device(array: Array) -> Any:
-    """Return the device of an array as its namespace's creation functions take it; None where a program has none yet.
+    """Return the device of an array as its namespace's creation functions take it; None where a compiler has none yet.
 
-    It is None, too, for an array that is spread over several devices: its own sharding fits no other shape.
+    It is also None for an array that is sharded over several devices, as a sharding fits arrays of one shape only.
 
     >>> import numpy as np
     >>> find_array_device(np.zeros(2))
@@ -45,8 +45,8 @@ def asarray(
 ) -> Array:
     """Copy values to a new array of the chosen backend.
 
-    Python's floats become float32, as everything in luxport does unless told otherwise; arrays keep their dtype,
-    whichever backend they come from. (JAX outside its 64-bit mode takes int64 as int32, if the values fit.)
+    Python's floats become float32, the default dtype of luxport; arrays of any backend keep their dtype. (JAX outside
+    its 64-bit mode takes int64 as int32, if the values fit.)
 
     Args:
         values: numbers in nested sequences, or an array of any backend
@@ -55,7 +55,7 @@ def asarray(
         dtype: the dtype by name; None for float32 from Python's floats, else for what the values have
 
     Raises: ValueError if the dtype is unknown, or if the backend cannot hold it or the values;
-            TypeError if the values are no numbers
+            TypeError if the values are not numbers
 
     >>> asarray([1.0, 2.0], backend="numpy")
     array([1., 2.], dtype=float32)
@@ -77,13 +77,13 @@ def asarray(
 
 
 def is_inexact(value: Any) -> bool:
-    """Tell a floating or complex array from everything else that a tree may hold.
+    """Return whether a value is an array of floating or complex numbers.
 
     >>> import numpy as np
     >>> is_inexact(np.zeros(2)), is_inexact(np.array(1)), is_inexact(0.5)
     (True, False, False)
     """
-    # Asked first: torch.compile cannot look up the ancestors of a function's type, nor of other values of Python's.
+    # This comes first because torch.compile cannot look up the base classes of Python's own types, as find_owner does.
     if getattr(value, "dtype", None) is None or find_owner(type(value)) is None:
         return False
     kind = dtype_name(value)
@@ -91,7 +91,7 @@ def is_inexact(value: Any) -> bool:
 
 
 def match_shapes(shape: Any, other: Any) -> bool:
-    """Compare two shapes, in which a compiled program may not know every size yet.
+    """Return whether two shapes can be equal; a size that is None, not known during compilation, equals any.
 
     >>> match_shapes((2, None), (2, 3)), match_shapes((2, 3), (3, 2))
     (True, False)
@@ -100,10 +100,10 @@ def match_shapes(shape: Any, other: Any) -> bool:
 
 
 def match_sizes(n: int | None, m: int | None) -> bool:
-    """Compare two sizes, of which a compiled program may not know one yet.
+    """Return whether two sizes can be equal; a size that is None, not known during compilation, equals any.
 
-    Sizes are compared by this or by ``==``, never by ``n in (m, None)``: where m is a number that PyTorch's compiler
-    keeps symbolic, as an option of a layer is from the second model on, it takes the number n for none of them.
+    Compare sizes by this or by ``==``, never by ``n in (m, None)``: that is False where m is a number that PyTorch's
+    compiler keeps symbolic, as it does with an option of a layer from the second model on.
 
     >>> match_sizes(2, 2), match_sizes(2, None), match_sizes(2, 3)
     (True, True, False)

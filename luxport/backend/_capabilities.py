@@ -1,4 +1,4 @@
-"""What a backend may leave out, and the error where it is asked for: `can` and `require`."""
+"""Optional capabilities of backends: test for one with `can`, demand one with `require`."""
 
 from __future__ import annotations
 
@@ -26,30 +26,30 @@ CAPABILITIES: Mapping[str, tuple[str, ...]] = {
     "collectives": ("start_collectives",),
     "parallel program": ("parallel_program", "start_devices"),
 }
-"""By what a backend says in its `capabilities`: the functions that it then has beside those of every backend.
+"""The names that a backend may list in its `capabilities`, each with the functions that it must then have.
 
 - gradients: without them gradients are refused, and all arrays are constants
 - custom gradients: `luxport.custom_vjp`
-- constants: `are_constants(arrays)` tells whether nobody can ask for a gradient with respect to them, so that there is
-  no need to prepare one
-- compiler: without one `luxport.jit` returns the function as it is
-- scan: a loop of the framework's own; without one it is a loop in Python
+- constants: `are_constants(arrays)` returns whether no gradient with respect to them can be asked for, so that nothing
+  needs to be prepared for one
+- compiler: without one `luxport.jit` returns the function unchanged
+- scan: a loop of the framework's own; without it, scans are loops in Python
 - loops: `scan_layers(step, x, stacks, length)` calls equal layers in one compiled loop, `loop_steps(f, carry, parts)`
-  takes steps of training so, or returns None where that cannot be; without them they are written one by one
-- checkpoint: without it gradients keep what they need
-- autocast: `casts(x, other)` tells whether two dtypes may meet, because the framework itself casts
-- own keys: `luxport.setup` takes the framework's own keys as seeds
-- donation: `jit` takes `donate_argnums`, arguments whose memory a program may use for its results
+  does so with steps of training, or returns None where it cannot; without them, calls and steps are unrolled
+- checkpoint: recomputes values in the backward pass; without it, gradients keep them in memory
+- autocast: `casts(x, other)` returns whether the framework itself converts two different dtypes to one
+- own keys: `luxport.setup` takes the framework's own random keys as seeds
+- donation: `jit` takes `donate_argnums`, arguments whose memory a program may reuse for its results
 - collectives: `luxport.distributed` moves arrays between processes by an engine that it starts
 - parallel program: a compiled step of several workers, processes or devices, that moves arrays itself
 - training program: a whole step of training of the framework's own, such as one that updates in place
-- recording: calls make a graph that runs later, so that no number of an input is at hand
-- packed state: `train_step` keeps a state in few buffers; `most_joined(arrays)` tells how many may share one,
-  `join_rows` and `cut_rows` make one of equal shapes and take it apart
-- sorted keys: the framework sorts the keys of dicts, so that trees which are handed out keep their places themselves
+- recording: calls build a graph that runs later, so that the values of inputs cannot be looked at
+- packed state: `train_step` keeps a state in few buffers; `most_joined(arrays)` returns how many arrays may share one,
+  `join_rows` joins arrays of equal shapes and `cut_rows` separates them again
+- sorted keys: the framework sorts the keys of dicts, so that keys of trees must store their positions
 """
 
-_CURES = {
+_REMEDIES = {
     "gradients": "differentiates nothing: use arrays of jax, torch or tf, for instance "
     "luxport.setup(..., backend='torch')",
     "collectives": "has no engine that moves arrays between processes: initialize('mpi') takes those of every backend",
@@ -57,15 +57,15 @@ _CURES = {
 
 
 def can(backend: Backend, capability: str) -> bool:
-    """Tell whether a backend has a capability."""
+    """Return whether a backend has a capability."""
     return capability in backend.capabilities
 
 
 def require(backend: Backend, capability: str) -> Backend:
-    """Return the backend, if it has a capability.
+    """Return the backend if it has a capability.
 
-    Raises: TypeError, with what to do
+    Raises: TypeError if it has not, with what to do instead
     """
     if capability not in backend.capabilities:
-        raise TypeError(f"{backend.name} {_CURES.get(capability, f'has no {capability}')}")
+        raise TypeError(f"{backend.name} {_REMEDIES.get(capability, f'has no {capability}')}")
     return backend

@@ -1,6 +1,6 @@
-"""Which backend it is: that of the arrays at hand, or the one that new arrays come from.
+"""The default backend, which makes new arrays, and the backend of the arrays in a tree.
 
-The latter is chosen by ``LUXPORT_BACKEND``, `set_backend` and `using`.
+The default is chosen by the environment's ``LUXPORT_BACKEND``, by `set_backend` and by `using`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def default_backend() -> Backend:
 
 @says_what_it_takes
 def set_backend(name: str | None) -> None:
-    """Choose the backend that new arrays come from, for the whole process; None takes the choice back.
+    """Choose the backend that new arrays come from, for the whole process; None undoes the choice.
 
     Raises: ValueError if no such backend is known; BackendNotFoundError if its framework is not installed
     """
@@ -64,7 +64,7 @@ def using(name: str) -> Iterator[Backend]:
 
 
 def find_backend_of_trees(*values: Any) -> Backend:
-    """Find the backend of trees by the first array in each, or the default one if there is no array."""
+    """Return the backend of the first array in each tree, or the default backend if there is no array."""
     found: Any = None
     for value in values:
         leaf = find_first_array(value)
@@ -77,7 +77,7 @@ def find_backend_of_trees(*values: Any) -> Backend:
 def find_first_array(value: Any) -> Any:
     """Return the first array of a tree, or None."""
     kind = type(value)
-    if kind is tuple or kind is list:  # what most calls have: to ask for a Mapping takes a microsecond
+    if kind is tuple or kind is list:  # the most frequent types first: isinstance of Mapping takes a microsecond
         return _find_first(value)
     if kind is dict:
         return _find_first(value.values())

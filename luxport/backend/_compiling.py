@@ -1,4 +1,4 @@
-"""Whether a framework is reading the program to compile it: `is_compiling`."""
+"""`is_compiling`: whether a framework is tracing the running Python code to compile it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ __all__ = ["ask_when_compiling", "is_compiling"]
 
 
 def is_compiling() -> bool:
-    """Tell whether a framework is reading Python to compile it: then arrays have no values yet."""
-    return any([asked() for asked in KNOWN.compiling])
+    """Return whether a framework is reading the Python code to compile it: arrays have no values then."""
+    return any([is_compiling_now() for is_compiling_now in KNOWN.compiling])
 
 
-def ask_when_compiling(asked: Callable[[], bool]) -> None:
-    """Let a backend tell whether its framework is reading Python to compile it."""
-    KNOWN.compiling.append(asked)
+def ask_when_compiling(is_compiling_now: Callable[[], bool]) -> None:
+    """Register a backend's function that returns whether its framework is reading Python code to compile it."""
+    KNOWN.compiling.append(is_compiling_now)

@@ -1,4 +1,4 @@
-"""Devices as functions on trees: `cpu_device`, `gpu_device`, `get_device`, `list_devices`."""
+"""`Device`, a function that moves trees to a device, and the functions that find one: `gpu_device` and others."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ __all__ = ["Device", "cpu_device", "expect_device", "get_device", "gpu_device", 
 
 @explain_construction
 class Device:
-    """A device of a backend: called with a tree of arrays, it returns them there.
+    """A device of a backend: called with a tree of arrays, it returns the tree with its arrays on the device.
 
     With a `backend`, arrays of other backends are converted; without one, each stays with its own. Gradients and the
-    `dtype` that a call may ask for are as in `luxport.to`. A layer holds no arrays: move its parameters and states.
+    option `dtype` of a call are as in `luxport.to`. A layer holds no arrays: move its parameters and states.
 
     Args:
         name: the device as `list_devices` names it, such as ``"gpu:0"``
@@ -48,7 +48,7 @@ class Device:
         return to(values, backend=self.backend, device=self.name, dtype=dtype)
 
     def each(self, batches: Iterable[tree.Tree]) -> Iterator[tree.Tree]:
-        """Yield batches on this device, one at a time as they are asked for."""
+        """Yield batches moved to this device, each when it is asked for."""
         return map(self, batches)
 
     def __eq__(self, other: object) -> bool:
@@ -62,9 +62,9 @@ class Device:
 
 
 def expect_device(backend: str, name: Any, devices: Sequence[str]) -> str:
-    """Return a device's name as backends have it, "cuda" being "gpu"; a kind alone stands for one of its devices.
+    """Return the name of an existing device, with "gpu" for "cuda"; a kind alone, such as "gpu", is accepted too.
 
-    Raises: ValueError if there is none
+    Raises: ValueError if there is no such device
 
     >>> expect_device("torch", "cuda:0", ["cpu", "gpu:0"])
     'gpu:0'
@@ -103,16 +103,16 @@ def cpu_device(backend: str | Backend | None = None) -> Device:
 
 @says_what_it_takes
 def gpu_device(backend: str | Backend | None = None, *, index: int | None = None, force: bool = False) -> Device:
-    """Return an accelerator of a backend: the first, or the one of a number.
+    """Return an accelerator of a backend: the first, or the one with a given number.
 
-    Where there is none, it is the CPU, with a warning; with `force`, and for a number that is not there, an error.
+    Without an accelerator it returns the CPU and warns, or raises if `force`; it also raises for a missing number.
 
     Args:
         backend: whose accelerator; that of the default backend if None
         index: which, counted from 0; None for the first
-        force: whether to raise where there is none, and not to warn and return the CPU
+        force: whether to raise where there is none, instead of returning the CPU with a warning
 
-    Raises: ValueError, naming the devices that there are
+    Raises: ValueError, with the devices that exist
     Source: MLDataDevices.jl ``gpu_device``, whose numbers begin at 1
     """
     owner = _find_owner(backend)

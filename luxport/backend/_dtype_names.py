@@ -1,4 +1,4 @@
-"""Dtypes by their names, which are the same on every backend."""
+"""Names of dtypes, the same on every backend: read an array's, check a user's."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def dtype_name(array: Array) -> str:
 
 
 def numpy_bfloat16() -> Any:
-    """Return the extension type by which NumPy has bfloat16, which importing ml_dtypes makes known.
+    """Return NumPy's extension type for bfloat16, which the package ml_dtypes provides.
 
-    Raises: TypeError where that is not installed
+    Raises: TypeError if that is not installed
     """
     try:
         import ml_dtypes
@@ -56,5 +56,5 @@ FLOATING = ("float16", "bfloat16", "float32", "float64", "complex64", "complex12
 
 _COUNTING = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 
-# NumPy takes some microseconds to name a dtype, and has a class for each.
+# A look-up by the dtype's class, of which NumPy has one for each, as its attribute `name` takes some microseconds.
 _NUMPY_NAMES = {type(np.dtype(name)): name for name in (*FLOATING, *_COUNTING) if name != "bfloat16"}

@@ -1,4 +1,4 @@
-"""`to`: trees of arrays from backend to backend, device to device, dtype to dtype."""
+"""`to`: move the arrays of a tree to another backend or device, or convert them to another dtype."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from luxport.backend._protocol import Array, Backend
 from luxport.backend._registry import backend_of, get_backend
 from luxport.call_arguments import says_what_it_takes
 from luxport.tree.ordered_keys import add_places
-from luxport.tree.places import check_size
+from luxport.tree.size_limit import check_size
 
 __all__ = ["to", "to_numpy"]
 
@@ -28,23 +28,23 @@ def to(
 ) -> tree.Tree:
     """Return the tree with its arrays on another backend, on another device, or in another floating dtype.
 
-    Arrays are copied. An array that is in several places of the tree (the same object) is one array afterward, too.
+    Arrays are copied. An array that occurs several times in the tree (the same object) is one array afterward, too.
     Gradients flow through a change of dtype, and not to another backend.
 
-    With `share` an array keeps its memory wherever the two frameworks allow (through DLPack, on the same device,
-    without a change of dtype): what then changes in one changes in the other.
+    With `share` an array keeps its memory wherever the two frameworks allow it (through DLPack, on the same device,
+    without a change of dtype): a change of one array then changes the other.
 
-    `dtype` converts floating arrays and leaves integers and booleans alone, and complex arrays too unless it is
-    complex. To a half type, running statistics (``running_mean`` and ``running_var`` of `BatchNorm` and others)
-    become float32 instead: in half precision they would stand still, and layers take them in float32 beside half
-    parameters.
+    `dtype` converts floating arrays and leaves integers and booleans unchanged, and complex arrays too unless it is
+    complex. If it is a half type, running statistics (``running_mean`` and ``running_var`` of `BatchNorm` and others)
+    become float32 instead: in half precision, updates would be too small to change them. Layers accept float32
+    statistics beside half parameters.
 
     Args:
         values: a tree of arrays
-        backend: where the arrays shall be; where they are if None
+        backend: the backend to move the arrays to; None to leave each with its own
         device: on which of its devices
-        dtype: the floating dtype they shall have; their own if None
-        share: whether memory is shared where the frameworks can, and not copied
+        dtype: the floating dtype to convert them to; None for their own
+        share: whether to share memory instead of copying, where the frameworks can
 
     Raises: ValueError if the dtype is unknown, or the backend cannot hold it or has no such device
 
@@ -71,7 +71,7 @@ def to(
         return result
     if not _has_sorted_keys(target):
         return add_places(result, known=False)
-    # Where keys may have been sorted already, those without a place stay so.
+    # If the source sorts keys as well, the current order may not be the model's: it is not stored as positions.
     first = next(iter(tree.leaves(values)), None)
     return result if first is None or _has_sorted_keys(backend_of(first)) else add_places(result)
 
@@ -101,5 +101,5 @@ def _share(leaf: Array, owner: Backend) -> Array | None:
     try:
         return owner.from_dlpack(leaf, share=True)
     except (BufferError, TypeError, ValueError, RuntimeError, AttributeError):
-        # Frameworks refuse in their own ways what they cannot view: read-only memory, strides, bfloat16.
+        # Each framework has its own error for an array whose memory it cannot share: read-only, strided, bfloat16.
         return None

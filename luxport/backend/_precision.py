@@ -1,4 +1,4 @@
-"""Precision of trees of arrays: `f16`, `f32`, `f64`, `bf16`."""
+"""`f16`, `bf16`, `f32`, `f64`: convert the floating arrays of a tree to a precision."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ __all__ = ["bf16", "f16", "f32", "f64"]
 def f16(values: tree.Tree) -> tree.Tree:
     """Convert the floating arrays of a tree to float16.
 
-    Integers, booleans and complex numbers (of which there are none in half precision) stay as they are, and so,
-    without a copy, does what has the dtype already. Running statistics of a state are float32 at least, as they would
-    stand still in half precision. An array in several places is one array afterward, too. Gradients flow through.
+    Integers, booleans and complex numbers (which have no half precision) stay as they are, and arrays that have the
+    dtype already are not copied. Running statistics become float32 instead, as in half precision updates would be too
+    small to change them. An array that occurs several times stays one array. Gradients flow through.
 
     Source: Lux.jl ``f16``
 
@@ -74,8 +74,11 @@ def _convert(caller: str, values: tree.Tree, floating: str, complex_: str | None
 
 
 def convert_once(convert: Callable[[tuple[str, ...], Any], Array], dtype: str | None) -> Callable[..., Array]:
-    """Let an array that is in several places of a tree be one array afterward, too, of one dtype."""
-    # The arrays are kept beside their ids: one that a mapping makes on demand would be freed and its id used again.
+    """Return `convert` with a memory, so that an array that occurs several times in a tree is converted once.
+
+    An array is converted twice if its paths ask for two dtypes, see `choose_dtype_at`.
+    """
+    # The table holds the arrays as well as their ids: the id of an array that was freed may be reused for another.
     converted: dict[tuple[int, str | None], tuple[Any, Any]] = {}
 
     def once(path: tuple[str, ...], leaf: Any) -> Array:
@@ -88,10 +91,10 @@ def convert_once(convert: Callable[[tuple[str, ...], Any], Array], dtype: str | 
 
 
 def choose_dtype_at(path: tuple[str, ...], dtype: str | None) -> str | None:
-    """Return the dtype that a floating array at this path is to have where the tree is to have `dtype`.
+    """Return the dtype of a floating array at this path when its tree is converted to `dtype`.
 
-    Running statistics do not become half types: what a batch adds to them would be too small to be seen, and a
-    variance may be larger than float16 goes.
+    Running statistics become float32 in place of a half type: the update of one batch would be rounded away, and a
+    variance may exceed float16's range.
 
     >>> choose_dtype_at(("layer_1", "running_var"), "float16"), choose_dtype_at(("layer_1", "scale"), "float16")
     ('float32', 'float16')

@@ -1,4 +1,4 @@
-"""What a backend offers: `Backend`."""
+"""`Backend`: the protocol that every backend implements."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ Array: TypeAlias = Any
 
 @runtime_checkable
 class Backend(Protocol):
-    """What every backend has. What else it can do it declares in `capabilities`, and has the functions for that."""
+    """What every backend has; optional functions are declared in `capabilities`, see `CAPABILITIES`."""
 
     @property
     def name(self) -> str:
-        """The name by which users ask for it."""
+        """The name by which users choose it, such as "torch"."""
         ...
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """What it can do beyond running layers forward: some of `luxport.backend.CAPABILITIES`."""
+        """The optional capabilities it has, names among `luxport.backend.CAPABILITIES`."""
         ...
 
     @property
@@ -32,29 +32,29 @@ class Backend(Protocol):
 
     @property
     def ops(self) -> Any:
-        """Its own versions of functions in `luxport.ops`, by the same names; empty is fine."""
+        """An object with its own versions of functions in `luxport.ops`, under the same names; it may be empty."""
         ...
 
     def owns_type(self, array_type: type) -> bool:
-        """Tell whether values of this type are this backend's arrays."""
+        """Return whether values of this type are this backend's arrays."""
         ...
 
     def asarray(self, values: Any, *, dtype: str | None = None, device: str | None = None) -> Array:
-        """Copy host values (or one of its own arrays) to a new array; `dtype` is a name such as "float32"."""
+        """Copy values on the host, or one of its own arrays, to a new array; `dtype` is a name such as "float32"."""
         ...
 
     def to_numpy(self, array: Array) -> Any:
-        """Copy to a `numpy.ndarray` on the host."""
+        """Copy an array to a `numpy.ndarray` on the host."""
         ...
 
     def from_dlpack(self, array: Array, *, share: bool) -> Array:
-        """Take another framework's array through DLPack: a copy, or the same memory if `share`."""
+        """Convert another framework's array through DLPack, sharing its memory if `share`, else copying."""
         ...
 
     def devices(self) -> list[str]:
-        """Name the devices that arrays can live on: "cpu", "gpu:0", …"""
+        """Return the names of the devices that can hold arrays: "cpu", "gpu:0", …"""
         ...
 
     def device_of(self, array: Array) -> str:
-        """Name the device that an array lives on, as `devices` does."""
+        """Return the name of an array's device, as `devices` writes it."""
         ...

@@ -1,8 +1,8 @@
-"""Which backend owns an array, and how backends become known.
+"""The registry of backends: register one, load one by name, find the one that owns an array.
 
-A backend is a module (or any object) that satisfies `Backend`. Two entry points make one known: in the group
-``luxport.backends`` its name, and in ``luxport.arrays`` the root module of its array types, so that an array
-of a framework finds its backend without any other framework being imported.
+A backend is a module (or any object) that satisfies `Backend`. A package declares one by two entry points: its name in
+the group ``luxport.backends``, and the root module of its array types in ``luxport.arrays``, so that the backend of an
+array is found without importing any other framework.
 """
 
 from __future__ import annotations
@@ -43,17 +43,17 @@ __all__ = [
 
 
 class _Registry:
-    """What this process knows of backends: their names, the types of their arrays, whether one is compiling.
+    """The backends of this process, by their names and by the types of their arrays.
 
-    Loading a backend holds the lock. Looking one up and adding one do not: each is a single step of a dict. A backend
-    adds itself while it is imported, in any thread; if that took the lock, it would wait for the thread that holds the
-    lock and waits for this import.
+    Loading a backend holds the lock. Looking one up and adding one do not need it, as each is a single operation on a
+    dict. Adding must not take it: a backend adds itself while it is imported, and the thread that holds the lock may be
+    waiting for that import.
     """
 
     def __init__(self) -> None:
         self.by_name: dict[str, Backend] = {}
         self.by_type: dict[type, Backend] = {}
-        self.compiling: list[Callable[[], bool]] = []  # each tells whether its framework reads Python to compile it
+        self.compiling: list[Callable[[], bool]] = []  # each returns whether its framework is compiling Python code
         self.loading = threading.RLock()
 
     @functools.cached_property
@@ -68,7 +68,7 @@ class _Registry:
 
 
 def _read_entry_points(group: str) -> dict[str, EntryPoint]:
-    # Importing this takes a third of luxport's own import time, and only the first array needs it.
+    # Imported here as it would add a third to luxport's import time, and is needed only for the first array.
     from importlib.metadata import entry_points
 
     return {entry.name: entry for entry in entry_points(group=group)}
@@ -76,17 +76,17 @@ def _read_entry_points(group: str) -> dict[str, EntryPoint]:
 
 KNOWN = _Registry()
 
-_owners = KNOWN.by_type  # by a name of its own: every call of an operation looks here
+_owners = KNOWN.by_type  # a global name is faster than an attribute, and every call of an operation reads it
 
 
 def backend_of(array: Array = None, /, *more: Array) -> Backend:
-    """Return the one backend that owns all of these arrays; entries that are None are passed over.
+    """Return the one backend that owns all of these arrays; arguments that are None are ignored.
 
     Args:
         array: an array of any backend, or None
         *more: others
 
-    Raises: TypeError if an argument is no array of a known backend, or if two backends meet
+    Raises: TypeError if an argument is not an array of a known backend, or if they belong to two backends
 
     >>> import numpy as np
     >>> backend_of(np.zeros(2)).name
@@ -104,7 +104,7 @@ def backend_of(array: Array = None, /, *more: Array) -> Backend:
         if found is None:
             found = backend
         elif backend is not found:
-            # NumPy's are where data come from: they go to the others.
+            # Data are often NumPy's: advise to move those to the other backend.
             target = backend if found.name == "numpy" else found
             raise LayerTypeError(
                 f"expects arrays of one backend, got {found.name} and {backend.name} together: "
@@ -118,7 +118,7 @@ def backend_of(array: Array = None, /, *more: Array) -> Backend:
 
 @says_what_it_takes
 def get_backend(name: str | Backend) -> Backend:
-    """Return a backend by name, importing it (and its framework) the first time; "pytorch" and "tensorflow" will do.
+    """Return a backend by name, importing it (and its framework) the first time; "pytorch" and "tensorflow" work too.
 
     Raises: ValueError if no such backend is known; BackendNotFoundError if its framework is not installed
     """
@@ -135,7 +135,7 @@ def get_backend(name: str | Backend) -> Backend:
 
 
 def find_backend_name(name: str) -> str:
-    """Return the name of the backend that a framework's own name stands for.
+    """Return the backend's name for the name of a framework.
 
     >>> find_backend_name("pytorch"), find_backend_name("TensorFlow"), find_backend_name("jax")
     ('torch', 'tf', 'jax')
@@ -145,7 +145,7 @@ def find_backend_name(name: str) -> str:
 
 @says_what_it_takes
 def available_backends() -> list[str]:
-    """Name the backends whose frameworks are installed, without importing them."""
+    """List the names of the backends whose frameworks are installed, without importing them."""
     installed = {
         entry.value for entry in KNOWN.array_roots.values() if find_spec(entry.name.partition(".")[0]) is not None
     }
@@ -153,13 +153,13 @@ def available_backends() -> list[str]:
 
 
 def list_known_backends() -> list[str]:
-    """Name the backends that are known, whether their frameworks are installed or not."""
+    """List the names of all known backends, whether their frameworks are installed or not."""
     return sorted({*KNOWN.named, *KNOWN.by_name})
 
 
 @says_what_it_takes
 def register_backend(backend: Backend) -> None:
-    """Make a backend known under its name, in this process; packages do it by their entry points instead."""
+    """Register a backend under its name in this process; packages use entry points instead."""
     missing = [name for name in _REQUIRED if getattr(backend, name, None) is None]
     if missing:
         name = getattr(backend, "name", backend)
@@ -178,8 +178,8 @@ def register_backend(backend: Backend) -> None:
 def load_present_backends() -> None:
     """Load the backends of frameworks that the process has already imported.
 
-    A framework's pytree library learns of `Static` when its backend loads, and a user may hand a state made
-    on NumPy straight to `jax.jit`.
+    Loading a backend registers `Static` with its framework's tree library, which is needed even where no array of the
+    framework has been seen: a user may pass a state made on NumPy to `jax.jit`.
     """
     for root, entry in KNOWN.array_roots.items():
         if sys.modules.get(root) is not None and entry.value not in sys.modules:
@@ -187,44 +187,44 @@ def load_present_backends() -> None:
 
 
 def load_backends_on_arrival() -> None:
-    """Load the backend of each known framework as soon as that is imported, before luxport or after it.
+    """Load the backend of each framework in `FRAMEWORKS` once that is imported, be it before luxport or after it.
 
-    A compiler that reads Python, as `torch.compile` does, cannot read how a backend is loaded: it must be there before
-    the first call. Those of other frameworks are loaded when their first array is met.
+    `torch.compile` reads the Python code of a call and cannot compile the loading of a backend, so it must be loaded
+    before the first call. Backends of other frameworks are loaded when their first array is seen.
     """
     for root in FRAMEWORKS:
         when_imported(root, functools.partial(_load_on_arrival, root))
 
 
 FRAMEWORKS = ("jax", "tensorflow", "torch")
-"""The root modules of frameworks whose backends come with luxport, listed here as entry points are slow to read."""
+"""The root modules of the frameworks that luxport supports; a constant, as reading entry points is slow."""
 
 
 def _load_on_arrival(root: str) -> None:
-    # Another thread that is loading a backend may be waiting for the import that has just ended here.
+    # Waiting for the lock could deadlock: the thread that holds it may be waiting for the import that ends here.
     if not KNOWN.loading.acquire(blocking=False):
         return
     try:
         entry = KNOWN.array_roots.get(root)
         if entry is not None and entry.value not in sys.modules:
             _load(entry)
-    except Exception:  # the backend may never be needed: its first call raises the error
+    except Exception:  # the backend may never be used; if it is, the same error is raised then
         return
     finally:
         KNOWN.loading.release()
 
 
 def is_casting(x: Array, other: Array) -> bool:
-    """Tell whether two dtypes may meet because the user told the framework to cast by itself, as `torch.autocast` does.
+    """Return whether the framework converts these two dtypes to one by itself, as inside `torch.autocast`.
 
-    That is the capability "autocast".
+    Backends with the capability "autocast" can.
     """
     owner: Any = find_owner(type(x))
     return owner is not None and can(owner, "autocast") and owner.casts(x, other)
 
 
 def adopt_type(array_type: type, backend: Backend) -> None:
-    """Let a backend own a type from now on, so that the first array of it needs no search."""
+    """Register an array type with a backend, so that the first array of the type needs no search."""
     KNOWN.by_type[array_type] = backend
 
 
@@ -234,7 +234,7 @@ _REQUIRED = tuple(name for name in vars(Backend) if not name.startswith("_"))
 def _require_owner(array_type: type) -> Backend:
     backend = find_owner(array_type)
     if backend is None:
-        from luxport.habits import advise_on_type  # mistakes alone need it
+        from luxport.hints import advise_on_type  # imported only when a call fails
 
         advice = advise_on_type(array_type)
         raise LayerTypeError(f"expects an array, got {array_type.__name__}: {advice}", culprit="luxport")
@@ -242,7 +242,7 @@ def _require_owner(array_type: type) -> Backend:
 
 
 def find_owner(array_type: type) -> Backend | None:
-    """Return the backend that owns a type, and remember it; None if there is none."""
+    """Return the backend that owns a type, or None, and cache it."""
     known = _owners.get(array_type)
     if known is not None:
         return known
@@ -261,16 +261,16 @@ def find_owner(array_type: type) -> Backend | None:
 
 
 def is_array(value: Any) -> bool:
-    """Tell an array, of any backend, from everything else."""
+    """Return whether a value is an array of any backend."""
     return find_owner(type(value)) is not None
 
 
-# Listed to be fast, and for torch.compile, which cannot look up the ancestors of a built-in type.
+# Types that are no arrays, to be fast, and because torch.compile cannot look up the base classes of built-in types.
 _NO_ARRAYS = frozenset({type(None), bool, int, float, complex, str, bytes, dict, tuple, list})
 
 
 def _load(entry: EntryPoint) -> Backend:
-    """Load a backend in one thread, while others that need one wait."""
+    """Load a backend while holding the lock, so that two threads do not load it at once."""
     with KNOWN.loading:
         return _load_now(entry)
 

@@ -1,8 +1,8 @@
-"""What a function takes, and the error for a call that gives something else.
+"""Declarations of what a function accepts, from which errors about wrong arguments are made.
 
-Its arrays are told by a line, or several as alternatives (see `luxport.backend.array_patterns`), its options by rules.
-Where nothing is declared, the annotations of the function tell which arguments are arrays, numbers and flags. They
-explain a call that has failed; they refuse none that a kernel takes.
+Arrays are declared by a pattern, or several as alternatives (see `luxport.backend.array_patterns`), options by rules.
+Where nothing is declared, the function's annotations say which arguments are arrays, numbers and flags. Annotations are
+used only to explain a call that has failed, never to refuse one.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from typing import Any, TypeVar
 
 from luxport.backend._dtype_names import dtype_name
 from luxport.backend._registry import backend_of, find_owner
-from luxport.backend.array_patterns import Takes, find_problem, fit, parse
+from luxport.backend.array_patterns import ArrayPattern, find_mismatch, is_match, parse
 from luxport.backend.memory import explain_memory
 from luxport.backend.option_rules import ANNOTATED, Rule, is_int, is_number
-from luxport.call_arguments import is_told
+from luxport.call_arguments import is_raised_by_luxport
 from luxport.errors import LayerError, LayerTypeError, shape_text
 
-__all__ = ["Arguments", "Check", "name_arrays", "check_call", "expect_options", "write_short"]
+__all__ = ["Arguments", "Check", "name_positional_arguments", "check_call", "expect_options", "write_short"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 Check = Callable[..., None]
-"""A further test of arrays and options, called as the function is: it raises a LayerError."""
+"""A further test, called with the arguments of the function: it raises a LayerError if they are wrong."""
 
 
 class Arguments:
-    """What one function takes: its arrays by a pattern or several, its other arguments by rules.
+    """What one function accepts: its arrays by one or more patterns, its other arguments by rules.
 
-    Most of it is made when a call has failed: importing an operation and calling it rightly cost nothing.
+    Patterns and signatures are parsed only when a call has failed, so that imports and correct calls stay fast.
     """
 
     def __init__(
@@ -55,29 +55,29 @@ class Arguments:
 
     @functools.cached_property
     def positional(self) -> list[str]:
-        """The parameters that may come by position."""
+        """The names of the parameters that can be given by position."""
         return [name for name, p in self.parameters.items() if p.kind is not p.KEYWORD_ONLY]
 
     @functools.cached_property
-    def patterns(self) -> tuple[tuple[Takes, ...], ...]:
-        """The alternatives of arrays that were declared."""
+    def patterns(self) -> tuple[tuple[ArrayPattern, ...], ...]:
+        """The declared patterns of arrays, parsed: alternatives of each other."""
         return tuple([parse(pattern) for pattern in self.takes])
 
     @functools.cached_property
     def every_rule(self) -> dict[str, Rule]:
-        """The declared rules, and what annotations say: that explains failures, no call is held against it before."""
+        """The declared rules and those that follow from annotations; only for explaining a call that has failed."""
         return {**_assume_rules(self.parameters), **self.all_rules}
 
-    def early_test(self) -> Check | None:
-        """Return the test that arrays pass in every call, whatever the function would make of them; it is ready now."""
-        return self.expect if self.patterns or self.check else None
+    def find_early_test(self) -> Check | None:
+        """Return the test to run before every call, or None if nothing is declared; this parses the patterns."""
+        return self.expect_arrays if self.patterns or self.check else None
 
-    def expect(self, *arrays: Any, **options: Any) -> None:
-        """Expect arrays that fit each other.
+    def expect_arrays(self, *arrays: Any, **options: Any) -> None:
+        """Expect arrays that match one of the patterns and pass the check.
 
         Raises: LayerError
         """
-        if self.patterns and not any([fit(pattern, arrays) for pattern in self.patterns]):
+        if self.patterns and not any([is_match(pattern, arrays) for pattern in self.patterns]):
             problem = self._find_array_problem(dict(zip(self.positional, arrays, strict=False)))
             if problem is not None:
                 raise problem
@@ -85,19 +85,19 @@ class Arguments:
             self.check(*arrays, **options)
 
     def expect_options(self, options: Mapping[str, Any], x: Any) -> None:
-        """Expect options in their ranges.
+        """Expect options that satisfy their rules.
 
         Raises: LayerError
         """
         expect_options(self.rules, options, x)
 
     def explain(self, error: Exception, given: tuple[Any, ...], options: Mapping[str, Any]) -> Exception:
-        """Return the error that says what is wrong with a call; the one that it ended in, if nothing is."""
+        """Return an error that says what is wrong with a failed call; the original error if nothing is found."""
         if isinstance(error, LayerError) and error.place.layer is not None:
-            return error  # from a layer inside a function that the call was given
-        from luxport.backend.undecided import explain_undecided  # errors alone need it
+            return error  # raised by a layer that a function among the arguments called
+        from luxport.backend.free_size_errors import explain_free_size  # imported only when a call fails
 
-        problem = self._find_problem(given, options) or explain_memory(error) or explain_undecided(error)
+        problem = self._find_problem(given, options) or explain_memory(error) or explain_free_size(error)
         problem = problem or _explain_unsigned(error, given)
         problem = problem or _explain_unknown(error, given, options)
         if problem is None and not isinstance(error, LayerError):
@@ -126,7 +126,7 @@ class Arguments:
         except LayerError as error:
             return error
         except Exception:
-            return None  # a test of right arrays, which these are not: what the call ended in says more
+            return None  # the check itself failed on such arguments: the error of the call says more
         return None
 
     def _find_name_problem(self, given: tuple[Any, ...], options: Mapping[str, Any]) -> LayerError | None:
@@ -152,10 +152,10 @@ class Arguments:
     def _find_array_problem(self, named: Mapping[str, Any]) -> LayerError | None:
         found: tuple[int, LayerError] | None = None
         for pattern in self.patterns or (_assume_arrays(self.parameters, self.positional),):
-            problem = find_problem(pattern, named)
+            problem = find_mismatch(pattern, named)
             if problem is None:
                 return None
-            # The alternative that gets furthest is the one that was meant.
+            # Of several alternatives, the one that matches most arrays is probably the one that was meant.
             if found is None or problem[0] > found[0]:
                 found = problem
         return None if found is None else found[1]
@@ -169,18 +169,18 @@ def check_call(
     canonical: Callable[..., Any] | None = None,
     early: bool = False,
 ) -> Callable[[F], F]:
-    """Let a function that no backend supplies say what it takes, and what is wrong with a wrong call.
+    """Decorate a function that is no `operation` itself, so that a wrong call raises an error that explains it.
 
-    With `early` arrays are looked at in every call: where one framework takes what another refuses.
-    `canonical` is the operation that it calls with everything written out, whose definition is its own, too.
+    With `early`, arrays are tested before every call, for functions where one framework accepts what another refuses.
+    `canonical` is the operation that the function calls with all options normalized; its definition is adopted.
     """
 
     def decorate(function: F) -> F:
         arguments = Arguments(function, takes, rules or {}, check)
-        names, _ = name_arrays(function)
+        names, _ = name_positional_arguments(function)
         expect_options = arguments.expect_options if arguments.rules else None
         any_by_position = any(name in arguments.rules for name in names)
-        expect = arguments.early_test() if early else None
+        expect = arguments.find_early_test() if early else None
 
         @functools.wraps(function)
         def call(*given: Any, **options: Any) -> Any:
@@ -199,21 +199,21 @@ def check_call(
 
         if canonical is not None:
             call.definition = canonical.definition  # type: ignore[attr-defined]
-        call.autograph_info__ = True  # type: ignore[attr-defined]  # TensorFlow's AutoGraph rewrites nothing in here
+        call.autograph_info__ = True  # type: ignore[attr-defined]  # keeps TensorFlow's AutoGraph from rewriting it
         return call  # type: ignore[return-value]
 
     return decorate
 
 
-def name_arrays(function: Callable[..., Any]) -> tuple[Sequence[str], int]:
-    """Name the arguments that a function takes by position, and count those that may not be left out."""
+def name_positional_arguments(function: Callable[..., Any]) -> tuple[Sequence[str], int]:
+    """Return the names of a function's positional arguments and the number of those without a default."""
     inner = inspect.unwrap(function)
     names = inner.__code__.co_varnames[: inner.__code__.co_argcount]
     return names, len(names) - len(inner.__defaults__ or ())
 
 
-def _assume_arrays(parameters: Mapping[str, inspect.Parameter], positional: Sequence[str]) -> tuple[Takes, ...]:
-    """Expect arrays of any numbers and shape where an argument is annotated as an array."""
+def _assume_arrays(parameters: Mapping[str, inspect.Parameter], positional: Sequence[str]) -> tuple[ArrayPattern, ...]:
+    """Return a pattern of arrays of any dtype and shape, one for each argument that is annotated as an array."""
     arrays = [name for name in positional if str(parameters[name].annotation).startswith("Array")]
     optional = [name for name in arrays if "None" in str(parameters[name].annotation)]
     return parse(", ".join([f"{name} (...)?" if name in optional else name for name in arrays])) if arrays else ()
@@ -224,7 +224,7 @@ def _assume_rules(parameters: Mapping[str, inspect.Parameter]) -> dict[str, Rule
 
 
 def _explain_unsigned(error: Exception, given: tuple[Any, ...]) -> LayerError | None:
-    """Say what to do about unsigned integers that a framework holds and cannot compute with, as PyTorch's."""
+    """Return an error about unsigned integers, for which PyTorch has dtypes and few functions; None for any other."""
     if isinstance(error, NotImplementedError):
         for x in given:
             if find_owner(type(x)) is not None and dtype_name(x) in ("uint16", "uint32", "uint64"):
@@ -236,11 +236,11 @@ def _explain_unsigned(error: Exception, given: tuple[Any, ...]) -> LayerError | 
 
 
 def _explain_unknown(error: Exception, given: tuple[Any, ...], options: Mapping[str, Any]) -> LayerError | None:
-    """Say that a size is asked for which a compiled program is not told, as TensorFlow's may not be.
+    """Return an error about a size that is needed and not known during compilation, as in TensorFlow; else None.
 
-    What luxport raises itself says what is wrong, unknown sizes or not.
+    An error that luxport raised explains itself, whether sizes are unknown or not.
     """
-    if isinstance(error, LayerError) or is_told(error):
+    if isinstance(error, LayerError) or is_raised_by_luxport(error):
         return None
     shapes = [tuple(shape) for x in given if (shape := getattr(x, "shape", None)) is not None]
     if isinstance(options.get("shape"), tuple):
@@ -252,7 +252,7 @@ def _explain_unknown(error: Exception, given: tuple[Any, ...], options: Mapping[
 
 
 def expect_options(rules: Mapping[str, Rule], options: Mapping[str, Any], x: Any) -> None:
-    """Expect the options that have a rule in their ranges, x being the array that axes are of, if there is one.
+    """Expect options that satisfy their rules; `x` is the array whose axes an option may name, or None.
 
     Raises: LayerError
     """
@@ -265,14 +265,14 @@ def expect_options(rules: Mapping[str, Rule], options: Mapping[str, Any], x: Any
 def _find_option_problem(name: str, rule: Rule, value: Any, x: Any) -> LayerError:
     kind = LayerError if is_number(value) or is_int(value) else LayerTypeError
     shape = f" for the shape {shape_text(x)}" if rule.tells_axes and getattr(x, "shape", None) is not None else ""
-    wide = (
-        ": a float can be as large" if is_int(value) and not is_number(value) and rule.holds(float(value), None) else ""
-    )
-    return kind(f"expects {name} as {rule.wanted}{shape}, got {write_short(value)}{wide}")
+    # An int of more than 64 bits is not accepted as a number, although the float of the same value is.
+    too_wide = is_int(value) and not is_number(value) and rule.holds(float(value), None)
+    remedy = ": a float can be as large" if too_wide else ""
+    return kind(f"expects {name} as {rule.wanted}{shape}, got {write_short(value)}{remedy}")
 
 
 def write_short(value: Any) -> str:
-    """Write a value on one line, the same wherever it comes from."""
+    """Write a value on one line of at most 80 characters, an array by its shape."""
     if find_owner(type(value)) is not None:
         return f"an array {shape_text(value)}"
     text = " ".join(repr(value).split())

@@ -1,9 +1,9 @@
-"""What arrays a function takes, written in one line.
+"""Patterns that describe the array arguments of a function in one line: parsing, matching, and explaining a mismatch.
 
-``"x (T, N, in), weight (in, 4 out), bias (4 out)?, mask bool (T, N)?"``: names of arrays in their order, with the
-kind of numbers they hold (see `_KINDS`; nothing for any) and their shapes. A name is a size that agrees wherever it
-stands, alone or times a number; ``...`` stands for any number of axes, a question mark after the shape for an array
-that may be absent. ``like x`` asks for the dtype of x; ``or number`` lets a Python number stand for the array.
+``"x (T, N, in), weight (in, 4 out), bias (4 out)?, mask bool (T, N)?"`` lists the arrays in the order of the arguments,
+each with the kind of its numbers (see `_KINDS`; none for any kind) and its shape. A name in a shape is a size, the same
+wherever the name occurs, and ``4 out`` is four times that size. ``...`` stands for any number of axes, and a question
+mark marks an array that may be absent. ``like x`` asks for the dtype of x; ``or number`` also accepts a Python number.
 """
 
 from __future__ import annotations
@@ -17,12 +17,15 @@ from luxport.backend._dtype_names import dtype_name
 from luxport.backend._registry import backend_of, find_owner, is_casting
 from luxport.errors import LayerError, LayerTypeError, shape_text
 
-__all__ = ["Takes", "find_problem", "fit", "parse"]
+__all__ = ["ArrayPattern", "find_mismatch", "is_match", "parse"]
 
 
 @dataclass(frozen=True)
-class Takes:
-    """One array of a pattern: its name, kind and shape. A size is (factor, name), or (factor, "") for a number."""
+class ArrayPattern:
+    """One array of a pattern: its name, kind and shape. A size is (factor, name), or (factor, "") for a number.
+
+    `head` has the sizes before ``...``, `tail` those after it; `open` is whether there is a ``...``.
+    """
 
     name: str
     kind: str
@@ -34,8 +37,8 @@ class Takes:
     tail: tuple[tuple[int, str], ...]
     open: bool
 
-    def fits(self, shape: Any, sizes: dict[str, Any]) -> bool:
-        """Compare with a shape, and note the sizes that it tells; a size that is not known yet passes."""
+    def is_match(self, shape: Any, sizes: dict[str, Any]) -> bool:
+        """Return whether a shape matches, and add the named sizes it determines to `sizes`; a None matches any size."""
         rank = len(shape)
         wanted = len(self.head) + len(self.tail)
         if rank < wanted or (rank > wanted and not self.open):
@@ -49,7 +52,7 @@ class Takes:
         return True
 
 
-# Kinds of numbers, by the beginnings of the names of their dtypes.
+# The kinds of numbers: the words for each in messages, and the prefixes of the names of its dtypes.
 _REAL = ("float", "bfloat", "int", "uint")
 
 
@@ -70,9 +73,9 @@ _KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
 _ARRAY = re.compile(r"\s*(\w+)(?: (like \w+|(?!or number)\w+))?(?: \(([^)]*)\))?(\?)?( or number)?\s*")
 
 
-def parse(pattern: str) -> tuple[Takes, ...]:
-    """Read a line."""
-    rules = []
+def parse(pattern: str) -> tuple[ArrayPattern, ...]:
+    """Parse a pattern of array arguments."""
+    arrays = []
     for part in re.split(r",\s*(?![^(]*\))", pattern):
         match = _ARRAY.fullmatch(part)
         assert match is not None, part
@@ -81,8 +84,8 @@ def parse(pattern: str) -> tuple[Takes, ...]:
         like = kind.removeprefix("like ") if kind.startswith("like ") else ""
         sizes = ["..."] if shape is None else [size for size in re.split(r",\s*", shape) if size]
         at = sizes.index("...") if "..." in sizes else len(sizes)
-        rules.append(
-            Takes(
+        arrays.append(
+            ArrayPattern(
                 *(name, "" if like else kind, "" if shape is None else f"({shape})", absent is not None),
                 or_number=or_number is not None,
                 like=like,
@@ -91,7 +94,7 @@ def parse(pattern: str) -> tuple[Takes, ...]:
                 open=at < len(sizes),
             )
         )
-    return tuple(rules)
+    return tuple(arrays)
 
 
 def _read_size(text: str) -> tuple[int, str]:
@@ -114,56 +117,56 @@ def _match_factor(factor: int, name: str, size: Any, sizes: dict[str, Any]) -> b
     return True
 
 
-def fit(pattern: tuple[Takes, ...], arrays: tuple[Any, ...]) -> bool:
-    """Tell whether arrays fit a pattern, as quickly as may be."""
+def is_match(pattern: tuple[ArrayPattern, ...], arrays: tuple[Any, ...]) -> bool:
+    """Return whether arrays match a pattern. This is the fast test of every call; `find_mismatch` explains a False."""
     sizes: dict[str, Any] = {}
-    for takes, array in zip(pattern, arrays, strict=False):
+    for wanted, array in zip(pattern, arrays, strict=False):
         if array is None:
-            if not takes.optional:
+            if not wanted.optional:
                 return False
             continue
-        if not takes.fits(array.shape, sizes) or (
-            takes.like and array.dtype != arrays[0].dtype and not is_casting(array, arrays[0])
+        if not wanted.is_match(array.shape, sizes) or (
+            wanted.like and array.dtype != arrays[0].dtype and not is_casting(array, arrays[0])
         ):
             return False
-        if takes.kind and not dtype_name(array).startswith(_KINDS[takes.kind][1]):
+        if wanted.kind and not dtype_name(array).startswith(_KINDS[wanted.kind][1]):
             return False
     return True
 
 
-def find_problem(pattern: tuple[Takes, ...], named: Mapping[str, Any]) -> tuple[int, LayerError] | None:
-    """Return how many arrays fit, and what is wrong with the next."""
+def find_mismatch(pattern: tuple[ArrayPattern, ...], named: Mapping[str, Any]) -> tuple[int, LayerError] | None:
+    """Return the position of the first array that does not match, and the error for it; None if all match."""
     sizes: dict[str, Any] = {}
     sources: dict[str, str] = {}
-    for i, takes in enumerate(pattern):
-        array = named.get(takes.name)
-        if array is None and (takes.optional or takes.name not in named):
+    for i, wanted in enumerate(pattern):
+        array = named.get(wanted.name)
+        if array is None and (wanted.optional or wanted.name not in named):
             continue
-        if takes.or_number and isinstance(array, (bool, int, float)):
+        if wanted.or_number and isinstance(array, (bool, int, float)):
             continue
         if array is None or find_owner(type(array)) is None:
             got = "None" if array is None else type(array).__name__
-            return i, LayerTypeError(f"expects an array as {takes.name}, got {got}: make one with luxport.asarray")
+            return i, LayerTypeError(f"expects an array as {wanted.name}, got {got}: make one with luxport.asarray")
         try:
             backend_of(named.get(pattern[0].name), array)
         except LayerError as error:
             return i, error
-        wanted, names = _KINDS[takes.kind]
-        if not dtype_name(array).startswith(names):
-            return i, LayerTypeError(f"expects {wanted} as {takes.name}, got {dtype_name(array)}")
+        kind, prefixes = _KINDS[wanted.kind]
+        if not dtype_name(array).startswith(prefixes):
+            return i, LayerTypeError(f"expects {kind} as {wanted.name}, got {dtype_name(array)}")
         before = dict(sizes)
-        if not takes.fits(array.shape, sizes):
+        if not wanted.is_match(array.shape, sizes):
             known = [
                 f"{name} = {before[name]} as in {sources[name]}"
-                for _, name in (*takes.head, *takes.tail)
+                for _, name in (*wanted.head, *wanted.tail)
                 if name in before
             ]
             given = f" with {' and '.join(dict.fromkeys(known))}" if known else ""
-            return i, LayerError(f"expects {takes.name} {takes.shape}{given}, got {shape_text(array)}")
-        sources.update({name: takes.name for name in sizes if name not in before})
-        if takes.like and array.dtype != named[takes.like].dtype and not is_casting(array, named[takes.like]):
-            want, got = dtype_name(named[takes.like]), dtype_name(array)
+            return i, LayerError(f"expects {wanted.name} {wanted.shape}{given}, got {shape_text(array)}")
+        sources.update({name: wanted.name for name in sizes if name not in before})
+        if wanted.like and array.dtype != named[wanted.like].dtype and not is_casting(array, named[wanted.like]):
+            want, got = dtype_name(named[wanted.like]), dtype_name(array)
             return i, LayerTypeError(
-                f"expects {takes.name} in {want} as {takes.like}, got {got}: convert one with luxport.to(..., dtype=)"
+                f"expects {wanted.name} in {want} as {wanted.like}, got {got}: convert one with luxport.to(..., dtype=)"
             )
     return None

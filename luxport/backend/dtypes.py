@@ -17,7 +17,7 @@ __all__ = [
     "convert_indices",
     "find_bool_dtype",
     "expect_floating",
-    "expect_held",
+    "expect_representable",
     "expect_no_booleans",
     "expect_one_kind",
     "run_wide",
@@ -41,17 +41,17 @@ __all__ = [
 F = TypeVar("F", bound=Callable[..., Any])
 
 EPSILON = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 2.0**-23, "float64": 2.0**-52}
-"""The distance from 1 to the next number of a dtype."""
+"""The machine epsilon of each dtype: the distance from 1 to the next larger number."""
 
 HALVES = ("float16", "bfloat16")
-"""Types in which sums of many stand still or overflow: these are taken in float32 and rounded once."""
+"""The half-precision dtypes, in which long sums stagnate or overflow: they are computed in float32, then rounded."""
 
 
 def convert_indices(xp: Any, x: Array) -> Array:
     """Convert indices and labels to the default integer type, unless they are int32 or int64, which all backends take.
 
-    Unsigned integers cannot be compared with -1, and on PyTorch have no order at all. One that is too large for the
-    type becomes the largest that it holds, which is out of range wherever the one given is, and never a negative one.
+    Unsigned integers cannot be compared with -1, and PyTorch cannot compare most of them at all. One that is too large
+    for the new type becomes its largest value: an index that was out of range remains so, and never becomes negative.
     """
     kind = dtype_name(x)
     if kind in ("int32", "int64"):
@@ -63,7 +63,7 @@ def convert_indices(xp: Any, x: Array) -> Array:
 
 
 def expect_floating(x: Array, name: str = "x") -> None:
-    """Expect floating or complex numbers, where integers would lose fractions.
+    """Expect floating or complex numbers, for functions whose results integers would truncate.
 
     Raises: LayerTypeError
     """
@@ -74,8 +74,10 @@ def expect_floating(x: Array, name: str = "x") -> None:
         )
 
 
-def expect_held(x: Array, value: Any, name: str) -> None:
-    """Expect a number that an array like x holds: integers round, and frameworks differ on what is out of range.
+def expect_representable(x: Array, value: Any, name: str) -> None:
+    """Expect a number that x's dtype can represent exactly, if it is an integer type or bool.
+
+    Frameworks differ in what they do with fractions and with numbers out of range.
 
     Raises: LayerError
     """
@@ -95,7 +97,7 @@ def expect_held(x: Array, value: Any, name: str) -> None:
 
 
 def expect_one_kind(x: Array, other: Array) -> None:
-    """Expect no integers beside floating numbers: each framework has its own rule for the dtype that holds both.
+    """Expect both or neither to be integers: frameworks differ in the result type of an integer and a float.
 
     Raises: LayerTypeError
     """
@@ -107,7 +109,7 @@ def expect_one_kind(x: Array, other: Array) -> None:
 
 
 def expect_no_booleans(x: Array) -> None:
-    """Expect numbers.
+    """Expect numbers, not booleans.
 
     Raises: LayerTypeError
     """
@@ -116,16 +118,16 @@ def expect_no_booleans(x: Array) -> None:
 
 
 def widen_halves(xp: Any, x: Array) -> Array:
-    """Convert half types to float32, in which sums of many are taken; the rest is as it was."""
+    """Convert half types to float32, for long sums; return other arrays unchanged."""
     if x.dtype == xp.float32 or is_double(x):
         return x
     return xp.astype(x, xp.float32) if dtype_name(x) in HALVES else x
 
 
 def run_wide(f: F) -> F:
-    """Let a function of arrays see half types as float32, and round each of its results once.
+    """Decorate a function so that it computes half types in float32 and rounds each result once.
 
-    Arrays come by position; those of another dtype than the first are left as they are.
+    Its positional arguments are arrays; those of another dtype than the first are passed unchanged.
     """
 
     @functools.wraps(f)
@@ -144,9 +146,9 @@ def run_wide(f: F) -> F:
 
 
 def promote(xp: Any, x: Array, other: Array) -> tuple[Array, Array]:
-    """Convert two arrays of numbers to the dtype that holds both.
+    """Convert two arrays of numbers to their common result type.
 
-    Raises: LayerTypeError for booleans, and for integers beside others: which dtype holds both is no standard's
+    Raises: LayerTypeError for booleans, and for an integer and a float, whose result type no standard defines
     """
     if x.dtype != other.dtype:
         expect_no_booleans(x)
@@ -159,7 +161,10 @@ def promote(xp: Any, x: Array, other: Array) -> tuple[Array, Array]:
 
 
 def add_parameter(xp: Any, x: Array, parameter: Array) -> Array:
-    """Return ``x + parameter``; the parameter's gradient is a sum over what it is spread over, taken in float32."""
+    """Return ``x + parameter``, for half types computed in float32.
+
+    The parameter's gradient is then a sum in float32 over the axes along which it is broadcast.
+    """
     if x.dtype != parameter.dtype:
         x, parameter = promote(xp, x, parameter)
         return x + parameter
@@ -169,7 +174,7 @@ def add_parameter(xp: Any, x: Array, parameter: Array) -> Array:
 
 
 def multiply_by_parameter(xp: Any, x: Array, parameter: Array) -> Array:
-    """Return ``x * parameter``; the parameter's gradient is a sum over what it is spread over, taken in float32."""
+    """Return ``x * parameter``, for half types computed in float32, as in `add_parameter`."""
     if x.dtype != parameter.dtype:
         x, parameter = promote(xp, x, parameter)
         return x * parameter
@@ -179,17 +184,23 @@ def multiply_by_parameter(xp: Any, x: Array, parameter: Array) -> Array:
 
 
 def require_numbers(xp: Any, x: Array, name: str) -> Array:
-    """Let real and complex floating-point numbers pass and make float32 of integers."""
+    """Return x, with integers converted to float32.
+
+    Raises: LayerTypeError for booleans
+    """
     return _convert_integers(xp, _refuse_booleans(xp, x, name))
 
 
 def require_real_numbers(xp: Any, x: Array, name: str) -> Array:
-    """Let real floating-point numbers pass and make float32 of integers."""
+    """Return x, with integers converted to float32.
+
+    Raises: LayerTypeError for complex numbers and for booleans
+    """
     return _convert_integers(xp, require_ordered(xp, x, name))
 
 
 def require_ordered(xp: Any, x: Array, name: str) -> Array:
-    """Let numbers that have an order pass.
+    """Return x if its numbers are ordered.
 
     Raises: LayerTypeError for complex numbers and for booleans
     """
@@ -200,37 +211,37 @@ def require_ordered(xp: Any, x: Array, name: str) -> Array:
     return _refuse_booleans(xp, x, name)
 
 
-# By name, which every namespace's dtypes have: `xp.isdtype` is slower, and knows neither bfloat16 nor what else a
-# library adds; and not every namespace has the dtype to compare with.
+# These tests compare names of dtypes, which exist in every namespace. `xp.isdtype` is slower and does not know bfloat16
+# and other additions of a library; a comparison with `xp.complex128` fails in a namespace that lacks it.
 
 
 def is_complex(x: Array) -> bool:
-    """Tell whether an array's numbers are complex."""
+    """Return whether an array's dtype is complex."""
     return dtype_name(x) in ("complex64", "complex128")
 
 
 def is_double(x: Array) -> bool:
-    """Tell whether an array's numbers are of double precision, real or complex."""
+    """Return whether an array's dtype is double precision, real or complex."""
     return dtype_name(x) in ("float64", "complex128")
 
 
 def is_bool(x: Array) -> bool:
-    """Tell whether an array's entries are booleans."""
+    """Return whether an array's dtype is bool."""
     return dtype_name(x) == "bool"
 
 
 def is_floating(x: Array) -> bool:
-    """Tell whether an array's numbers are real floating ones, half types included."""
+    """Return whether an array's dtype is real floating, half types included."""
     return "float" in dtype_name(x)
 
 
 def is_integer(x: Array) -> bool:
-    """Tell whether an array's numbers are integers."""
+    """Return whether an array's dtype is an integer type."""
     return dtype_name(x) in _INTEGERS
 
 
 def choose_wider_dtype(xp: Any, x: Array) -> Any:
-    """Return the dtype to compute in where float32 is too coarse for some: float64 for x in double precision."""
+    """Return the dtype to compute in: float64 if x is in double precision, else float32."""
     return find_widest_dtype(xp) if is_double(x) else xp.float32
 
 
@@ -240,7 +251,7 @@ def find_widest_dtype(xp: Any) -> Any:
 
 
 def find_bool_dtype(xp: Any) -> Any:
-    """Return a namespace's dtype of booleans, which not every one has a name for."""
+    """Return a namespace's dtype of booleans, for which not every namespace has a name."""
     return getattr(xp, "bool", None) or xp.asarray(False).dtype
 
 

@@ -1,6 +1,7 @@
-"""bfloat16 on the host: NumPy gets it from ml_dtypes, and does not count it among its floating types.
+"""Run operations on NumPy arrays of bfloat16 in float32.
 
-With Python's numbers it becomes float32 or float64 there, as in ``x * 0.5``, and not every function knows it.
+NumPy gets bfloat16 from ml_dtypes as an extension type: many functions do not support it, and together with a Python
+number, as in ``x * 0.5``, the result is float32 or float64.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ __all__ = ["call_in_single", "find_host_bfloat16"]
 
 
 def find_host_bfloat16(arrays: Sequence[Any]) -> Any:
-    """Return bfloat16 as NumPy has it, if that is the type of all arrays of NumPy's with real or complex numbers.
+    """Return NumPy's bfloat16 dtype if all NumPy arrays of real or complex numbers have it, else None.
 
     >>> find_host_bfloat16((np.ones(2), None)) is None
     True
@@ -30,10 +31,10 @@ def find_host_bfloat16(arrays: Sequence[Any]) -> Any:
 
 
 def call_in_single(function: Callable[..., Any], arrays: tuple[Any, ...], options: Mapping[str, Any], half: Any) -> Any:
-    """Call a function with float32 in place of bfloat16, and round once what comes back.
+    """Call a function with float32 in place of bfloat16, and round its floating results to bfloat16 once.
 
-    `luxport.backend.dtypes.run_wide` does so for functions of floating arrays on every backend; here any
-    argument may be an array, and what is no float comes back as it is.
+    `luxport.backend.dtypes.run_wide` does so for functions of floating arrays on every backend; here any argument may
+    be an array, and results that are not floating are returned unchanged.
     """
     arrays, values = _convert(arrays, "V", np.float32), _convert(list(options.values()), "V", np.float32)
     return _convert(function(*arrays, **dict(zip(options, values, strict=True))), "f", half)
@@ -42,5 +43,5 @@ def call_in_single(function: Callable[..., Any], arrays: tuple[Any, ...], option
 def _convert(values: Any, kind: str, dtype: Any) -> Any:
     if type(values) in (tuple, list):
         return type(values)([_convert(value, kind, dtype) for value in values])
-    there = isinstance(values, (np.ndarray, np.generic)) and values.dtype.kind == kind
-    return values.astype(dtype) if there else values
+    is_of_kind = isinstance(values, (np.ndarray, np.generic)) and values.dtype.kind == kind
+    return values.astype(dtype) if is_of_kind else values

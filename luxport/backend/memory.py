@@ -1,4 +1,4 @@
-"""Checks of sizes that cannot fit into memory, made before anything is allocated."""
+"""Refuse sizes that cannot fit into memory before allocating, and explain a framework's out-of-memory error."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from luxport.text import show
 
 __all__ = ["check_growth", "check_memory", "explain_memory"]
 
-_ANY_AXIS = 1 << 20
-_TIMES = 1 << 12
+# `check_growth` refuses an axis that exceeds both this length and this multiple of the input's.
+_LONGEST_AXIS = 1 << 20
+_LARGEST_GROWTH = 1 << 12
 
 
 def check_memory(what: str, shape: Iterable[Any], itemsize: int = 4) -> None:
-    """Refuse an array on the host that is larger than all of the machine's memory.
+    """Expect an array on the host to be no larger than the machine's whole memory; `what` names it in the error.
 
     Raises: LayerError
 
@@ -36,7 +37,7 @@ def check_memory(what: str, shape: Iterable[Any], itemsize: int = 4) -> None:
 
 
 def check_growth(axis: int, n: Any, new: Any) -> None:
-    """Refuse to make an axis longer than a million, and than 4,096 elements for each that it has.
+    """Expect that the new length of an axis exceeds 2**20 only if it is at most 4,096 times the length `n`.
 
     Raises: LayerError
 
@@ -44,32 +45,32 @@ def check_growth(axis: int, n: Any, new: Any) -> None:
     Traceback (most recent call last):
     luxport.errors.LayerError: expects sizes that fit into memory, got 1000000000 along axis 2, which has 5
     """
-    if isinstance(n, int) and isinstance(new, int) and new > _ANY_AXIS and new > _TIMES * n:
+    if isinstance(n, int) and isinstance(new, int) and new > _LONGEST_AXIS and new > _LARGEST_GROWTH * n:
         raise LayerError(f"expects sizes that fit into memory, got {new} along axis {axis}, which has {n}")
 
 
 def explain_memory(error: Exception) -> LayerError | None:
-    """Return luxport's own error in place of one that says memory ran out, None for any other.
+    """Return a LayerMemoryError for an error that says the host's memory ran out; None for any other.
 
-    What an accelerator's allocator raises stays what it is: programs catch it by its type, and try less.
+    An error about an accelerator's memory is not replaced: programs catch it by its type to retry with a smaller batch.
 
     >>> explain_memory(MemoryError())
     LayerMemoryError('expects sizes that fit into memory: there is no room for what this call makes')
     """
     text = str(error)[:2000]
-    ended = isinstance(error, MemoryError) or any([mark in text for mark in _ENDED])
-    if not ended or isinstance(error, LayerError) or "CUDA" in text:
+    is_memory = isinstance(error, MemoryError) or any([phrase in text for phrase in _OUT_OF_MEMORY])
+    if not is_memory or isinstance(error, LayerError) or "CUDA" in text:
         return None
     return LayerMemoryError("expects sizes that fit into memory: there is no room for what this call makes")
 
 
-_ENDED = ("DefaultCPUAllocator", "RESOURCE_EXHAUSTED", "OOM when allocating", "std::bad_alloc", "Out of memory")
-"""What the frameworks say when a machine's memory runs out, each in an error of another type."""
+_OUT_OF_MEMORY = ("DefaultCPUAllocator", "RESOURCE_EXHAUSTED", "OOM when allocating", "std::bad_alloc", "Out of memory")
+"""Phrases in the frameworks' errors about exhausted memory, which have no common type."""
 
 
 @functools.cache
 def _find_memory() -> int:
-    """Return how many bytes of memory the machine has; 4 TiB where the system does not tell."""
+    """Return how many bytes of memory the machine has; 4 TiB if the system does not provide the number."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):

@@ -1,4 +1,4 @@
-"""Rules for options: what an option of an operation or a loss may be, in words and as a test."""
+"""Rules for the options of operations and losses: which values are allowed, as a test and in words for the error."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ __all__ = [
     "FUNCTION",
     "LABEL",
     "LARGEST_INT32",
-    "LONGEST",
-    "MOST",
+    "LONGEST_AXIS",
+    "MOST_ELEMENTS",
     "NON_NEGATIVE",
     "NUMBER",
     "POSITIVE",
@@ -33,7 +33,7 @@ __all__ = [
     "TEXT",
     "Rule",
     "allow_choice",
-    "count",
+    "allow_count",
     "allow_each",
     "is_finite",
     "is_int",
@@ -45,22 +45,22 @@ __all__ = [
 
 Shape = tuple[Any, ...]
 
-LONGEST = 2**20
-"""No axis that is computed place by place is longer than this."""
+LONGEST_AXIS = 2**20
+"""The longest axis whose positions are computed one by one, such as an upsampled one."""
 
 LARGEST_INT32 = 2**31 - 1
-"""What kernels hold in 32 bits is no larger than this: TensorFlow's end the process for a stride beyond it."""
+"""The largest number for options that kernels hold in 32 bits: TensorFlow's crash the process for a larger stride."""
 
-MOST = 2**40
-"""No array has more elements than this: a larger size is refused before memory is asked for."""
+MOST_ELEMENTS = 2**40
+"""The largest number of elements of an array: a larger size is refused before any memory is allocated."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """What an option may be: in words, and as a test of a value, given the shape of the first array or None.
+    """The allowed values of an option: in words, and as a test of the value and the shape of the first array or None.
 
-    Whatever has a shape itself (a number that only the running program knows) passes for a number. One in `defer_rule`
-    explains a call that has failed, and is not looked at before: where a wrong value always makes a call fail.
+    An array without axes passes as a number, since only the running program may know its value. A rule that is `late`,
+    see `defer_rule`, is used only to explain a call that has failed.
     """
 
     wanted: str
@@ -69,12 +69,12 @@ class Rule:
 
     @property
     def tells_axes(self) -> bool:
-        """Whether it is about axes of the first array, whose shape a message then tells."""
+        """Whether the rule is about axes of the first array, whose shape the message then contains."""
         return "axis" in self.wanted or "axes" in self.wanted
 
 
 def defer_rule(rule: Rule) -> Rule:
-    """Leave a rule until a call has failed."""
+    """Return the rule as one that is tested only after a call has failed, as a wrong value always makes it fail."""
     return replace(rule, late=True)
 
 
@@ -84,30 +84,33 @@ def allow_none(rule: Rule) -> Rule:
 
 
 def allow_choice(*values: Any) -> Rule:
-    """Allow some values only."""
+    """Allow only these values."""
     *others, last = [repr(value) for value in values]
     return Rule(f"{', '.join(others)} or {last}", lambda value, shape: any(_is(value, other) for other in values))
 
 
-def count(least: int, most: int = MOST) -> Rule:
-    """Allow ints of at least `least`."""
-    bounds = f"from {least} to {most}" if most < MOST else f"of at least {least}"
+def allow_count(least: int, most: int = MOST_ELEMENTS) -> Rule:
+    """Allow ints from `least` to `most`."""
+    bounds = f"from {least} to {most}" if most < MOST_ELEMENTS else f"of at least {least}"
     wanted = f"an int {bounds}"
-    return Rule(wanted, lambda value, shape: (is_int(value) and least <= value <= most) or is_running_number(value))
+    return Rule(wanted, lambda value, shape: (is_int(value) and least <= value <= most) or is_scalar_array(value))
 
 
 def allow_number(wanted: str, test: Callable[[float], bool]) -> Rule:
-    """Allow the numbers that pass a test; NaN passes none."""
-    return Rule(wanted, lambda value, shape: (is_number(value) and test(value)) or is_running_number(value))
+    """Allow numbers that pass a test, which should be False for NaN."""
+    return Rule(wanted, lambda value, shape: (is_number(value) and test(value)) or is_scalar_array(value))
 
 
 def is_int(value: Any) -> bool:
-    """Tell whether a value is a whole number, booleans aside."""
+    """Return whether a value is an integer, booleans excluded."""
     return type(value) is int or (isinstance(value, Integral) and not isinstance(value, bool))
 
 
 def is_number(value: Any) -> bool:
-    """Tell whether a value is a real number, booleans aside; not all frameworks take ints of more than 64 bits."""
+    """Return whether a value is a real number, excluding booleans and ints of more than 64 bits.
+
+    Not all frameworks accept longer ints.
+    """
     if type(value) is float:
         return True
     if isinstance(value, int):
@@ -116,18 +119,18 @@ def is_number(value: Any) -> bool:
 
 
 def is_finite(value: Any) -> bool:
-    """Tell whether a value is a finite real number, booleans aside."""
+    """Return whether a value is a finite real number, booleans excluded."""
     return is_number(value) and math.isfinite(value)
 
 
-def is_running_number(value: Any) -> bool:
-    """Tell whether a value is an array of one number, which only the running program may know."""
+def is_scalar_array(value: Any) -> bool:
+    """Return whether a value is an array without axes, whose number may be known only when the program runs."""
     shape = getattr(value, "shape", None)
     return shape is not None and len(shape) == 0 and not isinstance(value, Real)
 
 
 def _is_open(size: Any) -> bool:
-    """Tell whether a size is an expression that a compiler computes with and leaves open, as `jax.export` does."""
+    """Return whether a size is a symbolic expression, as in `jax.export` with free sizes."""
     return isinstance(size, SupportsInt) and not isinstance(size, Number) and getattr(size, "shape", None) is None
 
 
@@ -147,17 +150,21 @@ def _are_axes(value: Any, shape: Shape | None) -> bool:
     return len({axis if shape is None else axis % len(shape) for axis in value}) == len(value)
 
 
+def _is_size(n: Any) -> bool:
+    # Integers first: for some sizes PyTorch's compiler cannot determine whether they have a shape.
+    return (is_int(n) and 0 <= n <= MOST_ELEMENTS) or n is None or is_scalar_array(n) or _is_open(n)
+
+
 def _is_shape(value: Any, shape: Shape) -> bool:
     if not isinstance(value, tuple):
         return False
-    # Integers first: PyTorch's compiler has sizes of which it cannot tell whether they have a shape.
-    if not all([(is_int(n) and 0 <= n <= MOST) or n is None or is_running_number(n) or _is_open(n) for n in value]):
+    if not all([_is_size(n) for n in value]):
         return False
     return math.prod([n for n in value if is_int(n)]) <= _MOST_DRAWN
 
 
 _MOST_DRAWN = 2**32
-"""The cipher numbers pairs of them by an int32: more would begin again."""
+"""The most random numbers in one draw: the cipher counts pairs of them in an int32, and more would repeat."""
 
 
 FLAG = Rule("True or False", lambda value, shape: value is True or value is False or _is_bool(value))
@@ -176,7 +183,7 @@ SHAPE = Rule(f"a tuple of sizes of at least 0, of {_MOST_DRAWN} numbers at most"
 
 
 def allow_each(wanted: str, test: Callable[[Any], bool]) -> Rule:
-    """Allow one for all spatial axes, or a tuple with one for each of some: what passes a test."""
+    """Allow a value that passes a test, for all spatial axes, or a tuple of such values, one for each axis."""
     return Rule(
         f"{wanted}, or a tuple of such",
         lambda value, shape: test(value) or (isinstance(value, tuple) and len(value) > 0 and all(map(test, value))),
@@ -187,15 +194,15 @@ def _are_sizes(value: Any, shape: Shape | None) -> bool:
     return (
         isinstance(value, tuple)
         and (shape is None or len(value) == len(shape) - 2)
-        and all([is_int(n) and 1 <= n <= LONGEST for n in value])
+        and all([is_int(n) and 1 <= n <= LONGEST_AXIS for n in value])
     )
 
 
-SPATIAL_SIZES = Rule(f"a tuple of ints from 1 to {LONGEST}, one for each spatial axis", _are_sizes)
+SPATIAL_SIZES = Rule(f"a tuple of ints from 1 to {LONGEST_AXIS}, one for each spatial axis", _are_sizes)
 
 
-ANY_INT = Rule("an int", lambda value, shape: is_int(value) or is_running_number(value))
-LABEL = count(-LARGEST_INT32 - 1, LARGEST_INT32)  # what arrays of labels hold
+ANY_INT = Rule("an int", lambda value, shape: is_int(value) or is_scalar_array(value))
+LABEL = allow_count(-LARGEST_INT32 - 1, LARGEST_INT32)  # the range of int32, in which arrays of labels may be
 TEXT = Rule("a string", lambda value, shape: isinstance(value, str))
 
 BACKEND = Rule(
@@ -212,7 +219,7 @@ ANNOTATED = {
     "str": TEXT,
     "str | None": allow_none(TEXT),
 }
-"""What an option's annotation alone says that it may be."""
+"""The rule that follows from an option's annotation."""
 
 
 def _is_bool(value: Any) -> bool:

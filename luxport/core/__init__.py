@@ -1,1 +1,1 @@
-"""The contract of a layer, and what every layer answers to. Knows no layer."""
+"""The contract of a layer and what works on all layers: setup, printing, counting, locating errors."""

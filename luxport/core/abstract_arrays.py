@@ -1,4 +1,4 @@
-"""Arrays without values: a shape and a dtype that flow through a model, so that shapes are known before any work."""
+"""The generator and the backend of arrays without values, by which a model's shapes are found without computing."""
 
 from __future__ import annotations
 
@@ -20,43 +20,43 @@ __all__ = ["AbstractArray", "AbstractRng", "ValuesNeededError"]
 
 
 class AbstractRng(Rng):
-    """Stands in for the host's generator, and draws shapes without values; a layer that occurs twice is asked once."""
+    """A generator that returns arrays without values in place of random numbers."""
 
     def __init__(self) -> None:
         super().__init__(0)
         self._drawn: dict[tuple[int, str], tuple[Any, Any]] = {}
 
     def once(self, layer: Any, method: str) -> Any:
-        """Describe a layer's initial values; a layer that occurs in several places is asked once."""
+        """Return a layer's initial values as abstract arrays, computed once for a layer that occurs several times."""
         if (id(layer), method) not in self._drawn:
             self._drawn[id(layer), method] = layer, getattr(layer, method)(self)
         return self._drawn[id(layer), method][1]
 
     def uniform(self, shape: Shape, low: float = 0.0, high: float = 1.0) -> AbstractArray:
-        """Describe float32 values."""
+        """Return an abstract array of float32."""
         return AbstractArray(shape)
 
     def normal(self, shape: Shape, mean: float = 0.0, std: float = 1.0) -> AbstractArray:
-        """Describe float32 values."""
+        """Return an abstract array of float32."""
         return AbstractArray(shape)
 
     def truncated_normal(
         self, shape: Shape, mean: float = 0.0, std: float = 1.0, low: float = -2.0, high: float = 2.0
     ) -> AbstractArray:
-        """Describe float32 values."""
+        """Return an abstract array of float32."""
         return AbstractArray(shape)
 
     def draw_with(self, draw: Callable[..., Any], shape: Shape, **options: Any) -> AbstractArray:
-        """Describe float32 values, without calling the function."""
+        """Return an abstract array of float32 without calling `draw`."""
         return AbstractArray(shape)
 
     def key(self) -> AbstractArray:
-        """Describe a key."""
+        """Return an abstract key."""
         return AbstractArray((2,), np.int32)
 
 
 class _AbstractBackend:
-    """The backend of arrays without values: it traces shapes and computes nothing."""
+    """The backend of arrays without values, whose operations compute only shapes and dtypes."""
 
     name = "abstract"
     capabilities = frozenset({"scan"})
@@ -64,11 +64,11 @@ class _AbstractBackend:
     ops = SimpleNamespace(may_look=lambda x: False)
 
     def asarray(self, values: AbstractArray, *, dtype: str | None = None, device: str | None = None) -> AbstractArray:
-        """Change the dtype; NumPy has no bfloat16, and for shapes it does not matter."""
+        """Return the array with another dtype; float32 replaces bfloat16, which NumPy lacks."""
         return AbstractArray(values.shape, values.dtype if dtype is None else dtype.replace("bfloat16", "float32"))
 
     def scan(self, f: Callable[..., Any], init: Any, xs: Any, length: int, reverse: bool) -> tuple[Any, Any]:
-        """Take one step, which has the shapes of them all."""
+        """Run one step, since all steps have the same shapes."""
         carry, y = f(init, tree.map(lambda leaf: AbstractArray(leaf.shape[1:], leaf.dtype), xs))
         return carry, tree.map(lambda leaf: AbstractArray((length, *leaf.shape), leaf.dtype), y)
 

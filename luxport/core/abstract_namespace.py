@@ -1,6 +1,6 @@
-"""The Array API for arrays without values: a shape rule for each operator and function.
+"""The Array API namespace of arrays without values: each function and operator computes only a shape and a dtype.
 
-Here is just enough of it for the definitions in `luxport.ops` to run.
+It has the functions that the definitions in `luxport.ops` use.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ AbstractArray.__matmul__ = lambda self, other: matmul(self, other)  # type: igno
 AbstractArray.__rmatmul__ = lambda self, other: matmul(other, self)  # type: ignore[attr-defined]
 
 
-def _keep(x: Any, /, *args: Any, **kwargs: Any) -> AbstractArray:
+def _map_elements(x: Any, /, *args: Any, **kwargs: Any) -> AbstractArray:
     return AbstractArray(x.shape, x.dtype)
 
 
@@ -92,17 +92,17 @@ def _check_axis(axis: int, ndim: int) -> int:
 
 
 def where(condition: Any, x1: Any, x2: Any, /) -> AbstractArray:
-    """Broadcast three shapes."""
+    """Return the broadcast shape of three arrays, in the result type of the last two."""
     return AbstractArray(broadcast_sizes(*map(_get_shape, (condition, x1, x2))), _find_result_type(x1, x2))
 
 
 def clip(x: Any, /, min: Any = None, max: Any = None) -> AbstractArray:
-    """Keep the dtype, broadcast the bounds."""
+    """Return the broadcast shape of an array and its bounds."""
     return AbstractArray(broadcast_sizes(*map(_get_shape, (x, min, max))), x.dtype)
 
 
 def matmul(x1: Any, x2: Any, /) -> AbstractArray:
-    """Contract the last axis of one with the last but one of the other."""
+    """Return the shape of a (batched) matrix product."""
     if not isinstance(x1, AbstractArray) and not isinstance(x2, AbstractArray):
         return NotImplemented
     a, b = _get_shape(x1), _get_shape(x2)
@@ -113,7 +113,7 @@ def matmul(x1: Any, x2: Any, /) -> AbstractArray:
 
 
 def tensordot(x1: Any, x2: Any, /, *, axes: int = 2) -> AbstractArray:
-    """Contract the last axes of one with as many first ones of the other."""
+    """Return the shape of a sum over the last `axes` axes of x1 and the first of x2."""
     a, b = _get_shape(x1), _get_shape(x2)
     if axes > min(len(a), len(b)) or a[len(a) - axes :] != b[:axes]:
         raise ValueError(f"tensordot over {axes} axes of {a} and {b}")
@@ -121,7 +121,7 @@ def tensordot(x1: Any, x2: Any, /, *, axes: int = 2) -> AbstractArray:
 
 
 def reshape(x: Any, /, shape: Sequence[int], *, copy: bool | None = None) -> AbstractArray:
-    """Keep the number of elements; one entry may be -1."""
+    """Return an array of another shape with as many elements; one size may be -1."""
     wanted = list(shape)
     if wanted.count(-1) == 1:
         known = -math.prod(wanted)
@@ -142,13 +142,13 @@ def matrix_transpose(x: Any, /) -> AbstractArray:
 
 
 def moveaxis(x: Any, source: Any, destination: Any, /) -> AbstractArray:
-    """Move axes."""
+    """Move axes to other positions."""
     view = np.moveaxis(np.broadcast_to(np.zeros((), x.dtype), x.shape), source, destination)
     return AbstractArray(view.shape, x.dtype)
 
 
 def concat(arrays: Sequence[Any], /, *, axis: int | None = 0) -> AbstractArray:
-    """Add up the sizes along an axis."""
+    """Join arrays along an axis."""
     if axis is None:
         return AbstractArray((sum(x.size for x in arrays),), _find_result_type(*arrays))
     shape = list(arrays[0].shape)
@@ -157,14 +157,14 @@ def concat(arrays: Sequence[Any], /, *, axis: int | None = 0) -> AbstractArray:
 
 
 def stack(arrays: Sequence[Any], /, *, axis: int = 0) -> AbstractArray:
-    """Add an axis as long as the list."""
+    """Join arrays along a new axis."""
     shape = list(arrays[0].shape)
     shape.insert(_check_axis(axis, len(shape) + 1), len(arrays))
     return AbstractArray(tuple(shape), _find_result_type(*arrays))
 
 
 def unstack(x: Any, /, *, axis: int = 0) -> tuple[AbstractArray, ...]:
-    """Drop an axis, as often as it is long."""
+    """Split an array into its slices along an axis."""
     axis = _check_axis(axis, x.ndim)
     return (AbstractArray((*x.shape[:axis], *x.shape[axis + 1 :]), x.dtype),) * x.shape[axis]
 
@@ -176,41 +176,41 @@ def expand_dims(x: Any, /, *, axis: int | Sequence[int] = 0) -> AbstractArray:
 
 
 def squeeze(x: Any, /, axis: int | tuple[int, ...]) -> AbstractArray:
-    """Drop axes of size one."""
+    """Remove axes of size one."""
     view = np.squeeze(np.broadcast_to(np.zeros((), x.dtype), x.shape), axis)
     return AbstractArray(view.shape, x.dtype)
 
 
 def broadcast_to(x: Any, /, shape: Shape) -> AbstractArray:
-    """Take on a larger shape."""
+    """Broadcast an array to a shape."""
     if broadcast_sizes(x.shape, tuple(shape)) != tuple(shape):
         raise ValueError(f"{x.shape} cannot be broadcast to {tuple(shape)}")
     return AbstractArray(tuple(shape), x.dtype)
 
 
 def take(x: Any, indices: Any, /, *, axis: int | None = None) -> AbstractArray:
-    """Put the indices' shape where the axis was."""
+    """Select entries along an axis, which the shape of the indices replaces."""
     axis = _check_axis(axis or 0, x.ndim)
     return AbstractArray((*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]), x.dtype)
 
 
 def searchsorted(x1: Any, x2: Any, /, *, side: str = "left", sorter: Any = None) -> AbstractArray:
-    """Find a place for every value."""
+    """Return an index for each value."""
     return AbstractArray(x2.shape, np.int64)
 
 
 def take_along_axis(x: Any, indices: Any, /, *, axis: int = -1) -> AbstractArray:
-    """Take on the shape of the indices."""
+    """Select an entry for each index."""
     return AbstractArray(indices.shape, x.dtype)
 
 
 def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> AbstractArray:
-    """Change the dtype."""
+    """Convert an array to a dtype."""
     return AbstractArray(x.shape, dtype)
 
 
 def asarray(x: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | None = None) -> AbstractArray:
-    """Forget the values of anything."""
+    """Return the shape and dtype of a number, a sequence or an array."""
     like = x if isinstance(x, AbstractArray) else AbstractArray.like(np.asarray(x))
     return AbstractArray(like.shape, dtype or like.dtype)
 
@@ -218,7 +218,7 @@ def asarray(x: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | No
 def arange(
     start: float, /, stop: float | None = None, step: float = 1, *, dtype: Any = None, device: Any = None
 ) -> AbstractArray:
-    """Return one entry for each step of a range."""
+    """Return an array with an entry for each step of a range."""
     values = np.arange(0, start, step) if stop is None else np.arange(start, stop, step)
     return AbstractArray(values.shape, dtype or values.dtype)
 
@@ -251,7 +251,7 @@ class _Namespace(SimpleNamespace):
         raise LayerTypeError(f"uses the function {show(name)}, for which no shape rule is known")
 
 
-def _transform(size: Callable[[int], int], kind: Callable[[Any], Any]) -> Callable[..., AbstractArray]:
+def _make_fft(size: Callable[[int], int], kind: Callable[[Any], Any]) -> Callable[..., AbstractArray]:
     def rule(x: Any, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> AbstractArray:
         shape = list(x.shape)
         shape[axis] = size(shape[axis]) if n is None else n if kind is _find_real_type else size(n)
@@ -269,7 +269,7 @@ def _find_real_type(dtype: Any) -> Any:
 
 
 abstract_namespace: Any = _Namespace(
-    **dict.fromkeys(_UNARY.split(), _keep),
+    **dict.fromkeys(_UNARY.split(), _map_elements),
     **dict.fromkeys(_BINARY.split(), _arithmetic),
     **dict.fromkeys(_COMPARISONS.split(), _comparison),
     **dict.fromkeys(("isnan", "isinf", "isfinite", "signbit"), _describe_predicate),
@@ -298,14 +298,14 @@ abstract_namespace: Any = _Namespace(
         )
     },
     fft=SimpleNamespace(
-        fft=_transform(lambda n: n, _find_complex_type),
-        ifft=_transform(lambda n: n, _find_complex_type),
-        rfft=_transform(lambda n: n // 2 + 1, _find_complex_type),
-        irfft=_transform(lambda n: 2 * (n - 1), _find_real_type),
+        fft=_make_fft(lambda n: n, _find_complex_type),
+        ifft=_make_fft(lambda n: n, _find_complex_type),
+        rfft=_make_fft(lambda n: n // 2 + 1, _find_complex_type),
+        irfft=_make_fft(lambda n: 2 * (n - 1), _find_real_type),
     ),
     divide=_division,
     result_type=lambda *xs: _find_result_type(*xs),
-    isdtype=lambda dtype, kind: _match_strict_kind(dtype, kind),
+    isdtype=lambda dtype, kind: _is_dtype(dtype, kind),
     finfo=np.finfo,
     iinfo=np.iinfo,
     **{name: np.dtype(name) for name in _DTYPES.split()},
@@ -317,7 +317,7 @@ abstract_namespace: Any = _Namespace(
 )
 
 
-def _match_strict_kind(dtype: Any, kind: Any) -> bool:
+def _is_dtype(dtype: Any, kind: Any) -> bool:
     import array_api_compat.numpy as xp
 
     return xp.isdtype(np.dtype(dtype), kind)

@@ -1,4 +1,7 @@
-"""What every layer is, and how layers inside layers are found: what printing, checking and locating errors build on."""
+"""`LayerBase`, the attributes of every layer, and functions that find the layers inside a layer.
+
+Printing, checking and locating errors build on it without importing `luxport.core.layer`.
+"""
 
 from __future__ import annotations
 
@@ -26,23 +29,24 @@ Parameters: TypeAlias = Mapping[str, Any]
 """The parameters of a layer: arrays by name, or dicts of them by the names of the layers inside."""
 
 States: TypeAlias = Mapping[str, Any]
-"""The state of a layer, which each call returns anew: like `Parameters`."""
+"""The state of a layer, nested as `Parameters`; each call returns a new one."""
 
 
 class LayerBase(ExactlyEqual):
-    """What every layer tells of itself. `luxport.Layer` adds how layers are built, called and written out."""
+    """The attributes and methods of every layer. `luxport.Layer` adds construction, calls and printing."""
 
+    # What `luxport.core.entries` has found out about its parameters and states.
     _entries: ClassVar[Any] = None
     _own: ClassVar[Any] = None
-    # How many layers it is with all inside, each counted in every place.
+    # The number of layers it consists of, itself included; a layer that occurs several times counts each time.
     _places: ClassVar[int] = 1
-    # The field with a layer whose methods are called instead of itself: its entries are checked in place of this one's.
+    # The name of a field whose layer's methods are called instead of this layer: the entries of that one are checked.
     _entries_of: ClassVar[str | None] = None
-    # Entries that a layer uses itself, where all others are handed on to a layer that it holds.
+    # The entries that a layer reads itself, if it passes all others on to a layer that it holds.
     _own_names: ClassVar[Any] = ()
-    # Whether it is a recurrent cell: networks call its methods, so that it counts as one layer, whatever it holds.
+    # Whether it is a recurrent cell: networks call a cell's methods, so it counts as one layer whatever it holds.
     _is_cell: ClassVar[bool] = False
-    # Whether errors of a layer inside that has no path are told as its own: it made that layer, and no user did.
+    # Whether an error of an inner layer without a path names this layer: it made the inner one, which no user knows.
     _tells_as_own: ClassVar[bool] = False
 
     def initial_parameters(self, rng: Rng) -> dict[str, Any]:
@@ -60,13 +64,13 @@ class LayerBase(ExactlyEqual):
 
 @explain_construction
 class NamedLayers(ExactlyEqual, Mapping[str, Any]):
-    """An immutable, hashable, ordered mapping of names to layers: the field of a container that has many."""
+    """An immutable, hashable, ordered mapping of names to layers, in which containers store their layers."""
 
     __slots__ = ("_layers", "pairs")
 
     def __init__(self, layers: Mapping[str, Any] | Iterable[tuple[str, Any]] = ()) -> None:
         self._layers = dict(layers)
-        self.pairs = tuple(self._layers.items())  # what a mapping's `items` makes one by one in every call
+        self.pairs = tuple(self._layers.items())  # stored because every call of a container iterates over it
 
     def __getitem__(self, name: str) -> Any:
         if name not in self._layers:
@@ -90,7 +94,7 @@ class NamedLayers(ExactlyEqual, Mapping[str, Any]):
 
 
 def expect_no_layer(function: str, ps: Any) -> None:
-    """Refuse a model where parameters are expected: in other libraries a model holds its parameters.
+    """Expect parameters and not a layer, which in other libraries holds its parameters.
 
     Raises: TypeError
     """
@@ -102,7 +106,7 @@ def expect_no_layer(function: str, ps: Any) -> None:
 
 
 def is_layers(value: Any) -> bool:
-    """Tell a layer, or a tuple, list or mapping of nothing but layers, which may be nested."""
+    """Return whether a value is a layer, or a non-empty tuple, list or mapping of only such values."""
     if isinstance(value, LayerBase):
         return True
     if isinstance(value, Mapping):
@@ -111,7 +115,7 @@ def is_layers(value: Any) -> bool:
 
 
 def has_layers(value: Any) -> bool:
-    """Tell whether there is a layer anywhere inside."""
+    """Return whether a value is a layer or holds one at any depth."""
     if isinstance(value, Mapping):
         value = tuple(value.values())
     return isinstance(value, LayerBase) or (
@@ -120,7 +124,7 @@ def has_layers(value: Any) -> bool:
 
 
 def name_layers(layers: Any) -> Mapping[str, Any]:
-    """Name layers as their parameters are named: ``layer_1``, ``layer_2``, … in a sequence."""
+    """Return layers by the keys of their parameters: ``layer_1``, ``layer_2``, … for a sequence."""
     if isinstance(layers, Mapping):
         return layers
     return {f"layer_{i}": layer for i, layer in enumerate(layers, start=1)}

@@ -1,4 +1,4 @@
-"""An array without values: a shape and a dtype."""
+"""`AbstractArray`: a shape and a dtype without values, which runs through a model to find its shapes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Shape = tuple[int, ...]
 
 
 class ValuesNeededError(TypeError):
-    """Something asked an array without values for its values."""
+    """The values of an array without values were needed."""
 
 
 class AbstractArray:
@@ -26,7 +26,7 @@ class AbstractArray:
     """
 
     __slots__ = ("dtype", "shape")
-    # NumPy scalars and arrays leave their operators with one of these to it.
+    # With this, an operator between a NumPy array or scalar and an AbstractArray calls the AbstractArray's method.
     __array_ufunc__ = None
 
     def __init__(self, shape: Shape, dtype: Any = np.float32) -> None:
@@ -35,7 +35,7 @@ class AbstractArray:
 
     @classmethod
     def like(cls, array: Any) -> AbstractArray:
-        """Forget an array's values."""
+        """Return the shape and dtype of an array without its values."""
         return cls(tuple(array.shape), array.dtype)
 
     @property
@@ -50,7 +50,7 @@ class AbstractArray:
 
     @property
     def device(self) -> str:
-        """Where it would live."""
+        """The device, as the Array API asks for one."""
         return "cpu"
 
     @property
@@ -79,14 +79,14 @@ class AbstractArray:
         keys = key if isinstance(key, tuple) else (key,)
         shape = _cut(self.shape, keys)
         if shape is None:
-            # A broadcast scalar has the shape and strides of zero: indexing it costs no memory.
+            # NumPy finds the shape of an indexed view of one broadcast zero, which takes no memory.
             view = np.broadcast_to(np.zeros((), self.dtype), self.shape)
             shape = view[tuple(np.zeros(k.shape, np.intp) if isinstance(k, AbstractArray) else k for k in keys)].shape
         return AbstractArray(shape, self.dtype)
 
 
 def _cut(shape: Shape, keys: tuple[Any, ...]) -> Shape | None:
-    """Return the shape of what slices, an ellipsis and new axes cut out; None for other keys, or too many."""
+    """Return the shape after indexing by slices, an ellipsis and new axes; None for other or too many keys."""
     if not all([key is None or key is ... or type(key) is slice for key in keys]) or keys.count(...) > 1:
         return None
     left = len(shape) - sum([type(key) is slice for key in keys])

@@ -1,4 +1,4 @@
-"""Models called in other ways: `apply`, `stateless_apply`."""
+"""`apply` and `stateless_apply`: functions that call a model."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def apply(model: Layer, x: Any, ps: Parameters, st: States) -> tuple[Any, States
 
 @says_what_it_takes
 def stateless_apply(model: Layer, x: Any, ps: Parameters) -> Any:
-    """Return only the output of a model that has no states.
+    """Call a model that has no states and return only its output.
 
     Raises: LayerError if the model has states
 

@@ -1,4 +1,4 @@
-"""Equality and hashes of layers: exact, and one that stands in others again and again is looked at once."""
+"""``==`` and ``hash`` of layers: exact (1 differs from 1.0), and fast for a layer that occurs many times in a model."""
 
 from __future__ import annotations
 
@@ -13,23 +13,24 @@ from luxport.tree.static import ExactlyEqual, is_same_constant, make_hashable
 __all__ = ["compare_exactly"]
 
 _FEW = 100
-"""With fewer places than these, layers are compared quickly enough as they are."""
+"""Layers that consist of at most this many layers are compared directly: remembering results would not be faster."""
 
 
-class _UnderWay(threading.local):
-    """What the comparison or hash that this thread is computing has found so far, by the identities of layers."""
+class _InProgress(threading.local):
+    """The results so far of the comparison or hash that this thread is computing, by the ids of layers."""
 
     equal: set[tuple[int, int]] | None = None
     hashes: dict[int, int] | None = None
 
 
-_under_way = _UnderWay()
+_in_progress = _InProgress()
 
 
 def compare_exactly(kind: Any, *, equality: bool, hashing: bool) -> None:
-    """Let layers of a class be equal where no program could tell them apart: 1, 1.0 and True are different options.
+    """Give a class an ``__eq__`` and a ``__hash__`` by which the options 1, 1.0 and True differ.
 
-    Of layers that hold layers, each layer inside is looked at once. What a class writes itself stays.
+    Where layers hold layers, each inner layer is compared once, even if it occurs many times. A class that defines one
+    of the methods itself keeps it: `equality` or `hashing` is False then.
     """
     names = tuple([field.name for field in fields(kind) if field.compare])
     holds_layers = kind.children is not LayerBase.children
@@ -51,7 +52,8 @@ def _make_equal(names: tuple[str, ...]) -> Any:
             one, another = getattr(self, name), getattr(other, name)
             if one is another:
                 continue
-            # Asked here, where it can be: models are deep, and Python's calls are not.
+            # `==` directly where possible: models can be deep, and each call in between counts toward Python's
+            # recursion limit.
             if not (one == another if isinstance(one, ExactlyEqual) else is_same_constant(one, another)):
                 return False
         return True
@@ -73,8 +75,8 @@ def _remember_equal(equal: Any) -> Any:
             return True
         if self._places <= _FEW or type(self) is not type(other):
             return equal(self, other)
-        outermost = _under_way.equal is None
-        known = _under_way.equal = set() if _under_way.equal is None else _under_way.equal
+        outermost = _in_progress.equal is None
+        known = _in_progress.equal = set() if _in_progress.equal is None else _in_progress.equal
         pair = id(self), id(other)
         try:
             if pair in known:
@@ -84,7 +86,7 @@ def _remember_equal(equal: Any) -> Any:
             return found
         finally:
             if outermost:
-                _under_way.equal = None
+                _in_progress.equal = None
 
     return __eq__
 
@@ -94,14 +96,14 @@ def _remember_hash(hash_of: Any) -> Any:
     def __hash__(self: LayerBase) -> int:
         if self._places <= _FEW:
             return hash_of(self)
-        outermost = _under_way.hashes is None
-        known = _under_way.hashes = {} if _under_way.hashes is None else _under_way.hashes
+        outermost = _in_progress.hashes is None
+        known = _in_progress.hashes = {} if _in_progress.hashes is None else _in_progress.hashes
         try:
             if id(self) not in known:
                 known[id(self)] = hash_of(self)
             return known[id(self)]
         finally:
             if outermost:
-                _under_way.hashes = None
+                _in_progress.hashes = None
 
     return __hash__

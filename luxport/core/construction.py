@@ -1,4 +1,4 @@
-"""How layers are built: each learns which entries it has, and wrong arguments are answered in one line."""
+"""What happens when a layer is built: options are checked, errors explained, and its parameters' shapes recorded."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from luxport.backend import is_compiling
 from luxport.call_arguments import explain_wrong_arguments
 from luxport.core.anatomy import LayerBase, is_layers
-from luxport.core.entries import learn_entries
+from luxport.core.entries import record_entries
 from luxport.core.option_types import expect_options_of, explain_wrong_option
 from luxport.errors import LayerError, LayerTypeError
 from luxport.text import make_printable
@@ -22,7 +22,7 @@ __all__ = ["complete_when_built", "explain_failures"]
 
 
 def complete_when_built(init: Callable[..., None]) -> Callable[..., None]:
-    """Let a layer's ``__init__`` say which argument is wrong, and complete the layer when it has its fields."""
+    """Wrap a layer's ``__init__`` to explain wrong arguments, check options, and record the layer's entries."""
     explaining = explain_failures(init)
 
     @functools.wraps(init)
@@ -31,18 +31,18 @@ def complete_when_built(init: Callable[..., None]) -> Callable[..., None]:
             init(self, *args, **options)
             return
         explaining(self, *args, **options)
-        if type(self).__module__.startswith("luxport."):  # other classes may annotate their fields as they like
-            _take_plain_numbers(self)
+        if type(self).__module__.startswith("luxport."):  # users' classes may annotate their fields as they like
+            _convert_scalars(self)
             expect_options_of(self)
-        if type(self).__init__ is wrapper:  # else a subclass calls this on its way
+        if type(self).__init__ is wrapper:  # otherwise a subclass's __init__ called this one, and does it at its end
             _check_held_layers(self)
-            learn_entries(self)
+            record_entries(self)
 
     return wrapper
 
 
-def _take_plain_numbers(layer: Any) -> None:
-    """Hold Python's numbers for NumPy's, as a size that was computed is: the model is that of the plain number."""
+def _convert_scalars(layer: Any) -> None:
+    """Convert NumPy scalars in a layer's fields, such as computed sizes, to Python numbers; equal models need this."""
     for name, value in vars(layer).items():
         plain = _convert_scalar(value)
         if plain is not value:
@@ -58,14 +58,14 @@ def _convert_scalar(value: Any) -> Any:
 
 
 def explain_failures(init: Callable[..., None]) -> Callable[..., None]:
-    """Let an ``__init__`` that fails say in one line which argument is wrong."""
+    """Wrap an ``__init__`` so that its errors say in one line which argument is wrong."""
 
     @functools.wraps(init)
     def wrapper(self: Any, *args: Any, **options: Any) -> None:
         try:
             init(self, *args, **options)
         except FrozenInstanceError as error:
-            raise TypeError(_tell_own_init(type(self))) from error
+            raise TypeError(_explain_own_init(type(self))) from error
         except Exception as error:
             wrong = _find_wrong_call(type(self), init, (self, *args), options, error)
             if wrong is not None:
@@ -81,7 +81,7 @@ def explain_failures(init: Callable[..., None]) -> Callable[..., None]:
 def _find_wrong_call(
     kind: type, init: Callable[..., None], args: tuple[Any, ...], options: Mapping[str, Any], error: Exception
 ) -> str | None:
-    """Say which argument made a layer's ``__init__`` fail, if the error does not; None if that is not known."""
+    """Return which argument made a layer's ``__init__`` fail; None if the error says so already, or it is not known."""
     if isinstance(error, TypeError):
         wrong = explain_wrong_arguments(kind.__name__, init, args, options)
         if wrong is not None:
@@ -90,17 +90,17 @@ def _find_wrong_call(
         return None
     signature = inspect.signature(init)
     bound = signature.bind(*args, **options)
-    told = str(error)
-    variadic = any([one.kind is one.VAR_POSITIONAL for one in signature.parameters.values()])
-    if told.startswith(f"{kind.__name__} ") and (variadic or any([name in told for name in bound.arguments])):
+    message = str(error)
+    variadic = any([p.kind is p.VAR_POSITIONAL for p in signature.parameters.values()])
+    if message.startswith(f"{kind.__name__} ") and (variadic or any([name in message for name in bound.arguments])):
         return None
-    inner, _, rest = told.partition(" expects ")
-    # A layer that is made of others says what it was given itself: its user has not named those.
+    inner, _, rest = message.partition(" expects ")
+    # An error of an inner layer that this one builds is reported in this one's name: the user did not name the other.
     of_another = inner != kind.__name__ and inner.isidentifier()
     return explain_wrong_option(kind, bound.arguments) or (f"{kind.__name__} expects {rest}" if of_another else None)
 
 
-def _tell_own_init(kind: type) -> str:
+def _explain_own_init(kind: type) -> str:
     return (
         f"{kind.__name__} is a frozen dataclass, as every layer: name its fields with their types in the class, and "
         "leave __init__ out (__post_init__ is the place to check them)"
@@ -108,11 +108,11 @@ def _tell_own_init(kind: type) -> str:
 
 
 def _check_held_layers(layer: Any) -> None:
-    """Expect a layer that holds layers to list them as its children: else they get neither parameters nor states."""
+    """Expect a layer that holds layers to list them as its children: otherwise these get no parameters and states."""
     kind: Any = type(layer)
     base: Any = LayerBase
-    tells = (kind.children, kind.initial_parameters, kind.initial_states)
-    if tells != (base.children, base.initial_parameters, base.initial_states):
+    methods = (kind.children, kind.initial_parameters, kind.initial_states)
+    if methods != (base.children, base.initial_parameters, base.initial_states):
         return
     held = [f.name for f in fields(layer) if is_layers(getattr(layer, f.name, None))]
     if held:

@@ -1,4 +1,4 @@
-"""Layers made of layers: `ContainerLayer` and `WrapperLayer`."""
+"""`ContainerLayer` and `WrapperLayer`: base classes of layers that hold layers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["ContainerLayer", "WrapperLayer"]
 
 
 class ContainerLayer(Layer):
-    """A layer made of layers. It finds them in its own fields: layers, and tuples, lists or dicts of layers.
+    """A base class for layers that hold layers in their fields: a layer, or a tuple, list or dict of layers.
 
     Params: one entry per such field, under the field's name; inside a tuple ``layer_1``, ``layer_2``, …
     State:  likewise
@@ -35,11 +35,11 @@ class ContainerLayer(Layer):
         _freeze_layers(self)
 
     def initial_parameters(self, rng: Rng) -> dict[str, Any]:
-        """Draw those of the children, in field order."""
+        """Draw the parameters of the children, in field order."""
         return initial_parameters(rng, self.children())
 
     def initial_states(self, rng: Rng) -> dict[str, Any]:
-        """Make those of the children, in field order."""
+        """Make the states of the children, in field order."""
         return initial_states(rng, self.children())
 
     def children(self) -> Mapping[str, Any]:
@@ -48,9 +48,9 @@ class ContainerLayer(Layer):
 
 
 class WrapperLayer(Layer):
-    """A layer around exactly one field of layers, whose parameters and states are that field's, with no key between.
+    """A base class for layers with exactly one field of layers, whose parameters and states they share without a key.
 
-    Without a ``__call__`` of its own it calls what it wraps.
+    A subclass without a ``__call__`` calls what it wraps.
 
     Raises: TypeError when it is built, if not exactly one field holds layers
 
@@ -67,19 +67,19 @@ class WrapperLayer(Layer):
         self._find_wrapped()
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
-        """Call what is wrapped."""
+        """Call the wrapped layer."""
         return self._find_wrapped()(x, ps, st)
 
     def initial_parameters(self, rng: Rng) -> dict[str, Any]:
-        """Draw those of what is wrapped."""
+        """Draw the parameters of the wrapped layers."""
         return initial_parameters(rng, self._find_wrapped())
 
     def initial_states(self, rng: Rng) -> dict[str, Any]:
-        """Make those of what is wrapped."""
+        """Make the states of the wrapped layers."""
         return initial_states(rng, self._find_wrapped())
 
     def children(self) -> Mapping[str, Any]:
-        """Return the layers that are wrapped, by the keys of their parameters."""
+        """Return the wrapped layers by the keys of their parameters."""
         wrapped = self._find_wrapped()
         return wrapped.children() if isinstance(wrapped, Layer) else name_layers(wrapped)
 
@@ -91,7 +91,7 @@ class WrapperLayer(Layer):
 
 
 def _freeze_layers(container: Layer) -> None:
-    """Make fields of layers given as lists or dicts hashable."""
+    """Convert lists and dicts of layers in a layer's fields to tuples and `NamedLayers`, which are hashable."""
 
     def freeze(value: Any) -> Any:
         if isinstance(value, Mapping) and not isinstance(value, NamedLayers):

@@ -1,4 +1,4 @@
-"""How many numbers a layer has: `parameter_length`, `state_length`."""
+"""`parameter_length` and `state_length`: how many numbers a layer's parameters and states hold."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["parameter_length", "state_length"]
 
 @says_what_it_takes
 def parameter_length(model: LayerBase | Parameters) -> int:
-    """Count the scalars among the parameters of a layer, or in a tree of parameters.
+    """Count the numbers in the parameters of a layer, or in a tree of parameters.
 
     >>> import luxport
     >>> parameter_length(luxport.Dense(128, 256))
@@ -31,7 +31,7 @@ def parameter_length(model: LayerBase | Parameters) -> int:
 def state_length(model: LayerBase | States) -> int:
     """Count the entries of the states of a layer, or of a tree of states.
 
-    An array counts its scalars; a `Static`, a None and a generator (an entry named ``rng``) count one each.
+    An array counts all its numbers; a `Static`, a None and a generator (an entry named ``rng``) count one each.
 
     >>> import luxport
     >>> state_length(luxport.BatchNorm(128)), state_length(luxport.Dropout(0.5))
@@ -41,7 +41,7 @@ def state_length(model: LayerBase | States) -> int:
 
 
 def _count_numbers(ps: Any, known: dict[int, int]) -> int:
-    """Count the numbers of a tree; a dict in several places counts in each, and is walked through once."""
+    """Count the numbers in a tree. A dict that occurs several times counts each time, and is traversed once."""
     if not isinstance(ps, Mapping):
         return sum([_count_size(leaf) for leaf in tree.leaves(ps)])
     if id(ps) not in known:

@@ -1,4 +1,4 @@
-"""How models are written out: a layer in one line, a model as a tree with its counts."""
+"""How models are printed: a layer as one line, a model as an indented tree with the numbers of its parameters."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ __all__ = ["display", "write_on_one_line"]
 
 @says_what_it_takes
 def display(model: LayerBase) -> str:
-    """Write a model as Lux does: a line per layer, each with its numbers of parameters and states.
+    """Write a model in the style of Lux: one line per layer, with its numbers of parameters and states.
 
-    Neighbors that are equal share a line, ``# 40 (20 x 2) parameters``.
+    Equal neighbors share a line, ``# 40 (20 x 2) parameters``.
 
     >>> import luxport
     >>> print(display(luxport.Chain(luxport.Dense(2, 3, luxport.tanh), luxport.Dense(3, 1))))
@@ -39,7 +39,7 @@ def display(model: LayerBase) -> str:
 
 
 def write_on_one_line(layer: LayerBase) -> str:
-    """Write a layer as the call that builds it, without the options left at their defaults.
+    """Write a layer as the call that builds it, without options that have their default values.
 
     >>> import luxport
     >>> write_on_one_line(luxport.Dense(2, 3, luxport.relu, use_bias=False))
@@ -48,12 +48,12 @@ def write_on_one_line(layer: LayerBase) -> str:
     known = _written.get()
     if known is not None:
         if id(layer) not in known:
-            text = _call(layer)
-            known[id(layer)] = layer, text if len(text) <= _LONGEST else f"{_title(layer)}(...)"
+            text = _write_call(layer)
+            known[id(layer)] = layer, text if len(text) <= _LONGEST else f"{_get_title(layer)}(...)"
         return known[id(layer)][1]
     outermost = _written.set({})
     try:
-        return _call(layer)
+        return _write_call(layer)
     finally:
         _written.reset(outermost)
 
@@ -61,13 +61,13 @@ def write_on_one_line(layer: LayerBase) -> str:
 _MOST_LINES = 10_000
 
 _LONGEST = 100_000
-"""The most characters for a layer inside another: the text of layers nested again and again would never end."""
+"""The most characters for an inner layer: one that occurs twice at each level would double the text at each level."""
 
 _written: ContextVar[dict[int, tuple[LayerBase, str]] | None] = ContextVar("written", default=None)
-"""The layers inside the one that is being written, and their texts: none is written twice."""
+"""The texts of the inner layers of the layer that is being written, so that none is written twice."""
 
 
-def _call(layer: LayerBase) -> str:
+def _write_call(layer: LayerBase) -> str:
     parts: list[str] = []
     positional = True
     for f in fields(layer):  # type: ignore[arg-type]
@@ -82,7 +82,7 @@ def _call(layer: LayerBase) -> str:
             parts += _write_layers(value)
         else:
             parts.append(_write_value(value) if positional else f"{f.name}={_write_value(value)}")
-    return f"{_title(layer)}({', '.join(parts)})"
+    return f"{_get_title(layer)}({', '.join(parts)})"
 
 
 def _write_layers(layers: NamedLayers) -> list[str]:
@@ -90,7 +90,7 @@ def _write_layers(layers: NamedLayers) -> list[str]:
     return [repr(layer) if default else f"{name}={layer!r}" for name, layer in layers.items()]
 
 
-def _title(layer: LayerBase) -> str:
+def _get_title(layer: LayerBase) -> str:
     return getattr(layer, "name", None) or type(layer).__name__
 
 
@@ -103,16 +103,16 @@ def _write_value(value: Any) -> str:
 _Counts: TypeAlias = dict[int, tuple[LayerBase, int, int]]
 
 
-def _counts(layer: LayerBase, known: _Counts, copies: int) -> str:
+def _write_counts(layer: LayerBase, known: _Counts, copies: int) -> str:
     if id(layer) not in known:
         known[id(layer)] = layer, parameter_length(layer), state_length(layer)
     _, parameters, states = known[id(layer)]
-    texts = [_count_copies(parameters, copies, "parameter")] if parameters else []
-    texts += [_count_copies(states, copies, "state")] if states else []
+    texts = [_write_count(parameters, copies, "parameter")] if parameters else []
+    texts += [_write_count(states, copies, "state")] if states else []
     return ", ".join(texts)
 
 
-def _count_copies(n: int, copies: int, noun: str) -> str:
+def _write_count(n: int, copies: int, noun: str) -> str:
     total = n * copies
     return f"{total:_}{f' ({n:_} x {copies})' if copies > 1 else ''} {noun}{'' if total == 1 else 's'}"
 
@@ -122,20 +122,20 @@ def _write_lines(
 ) -> Iterator[tuple[str, str]]:
     children = node.children() if isinstance(node, LayerBase) else name_layers(node)
     if isinstance(node, LayerBase) and not children:
-        yield f"{indent}{label}{write_on_one_line(node)}{end}", _counts(node, known, copies)
+        yield f"{indent}{label}{write_on_one_line(node)}{end}", _write_counts(node, known, copies)
         return
-    title = _title(node) if isinstance(node, LayerBase) else ""
+    title = _get_title(node) if isinstance(node, LayerBase) else ""
     yield f"{indent}{label}{title}(", ""
     for name, child, repeated in _group_equal(children):
         yield from _write_lines(child, known, indent + "    ", f"{name} = ", ",", copies * repeated)
-    closing = _counts(node, known, copies) if isinstance(node, LayerBase) else ""
+    closing = _write_counts(node, known, copies) if isinstance(node, LayerBase) else ""
     if isinstance(node, LayerBase) and not indent:
         closing = closing or "0 parameters"
     yield f"{indent}){end}", closing
 
 
 def _group_equal(children: Mapping[str, Any]) -> list[tuple[str, Any, int]]:
-    """Join neighbors that are equal and numbered: layer_1 and layer_2 become layer_(1-2), two of them."""
+    """Group equal, consecutively numbered neighbors: layer_1 and layer_2 become layer_(1-2) with a count of 2."""
     groups: list[tuple[str, int, int, Any]] = []
     for name, child in children.items():
         stem, number = _split_number(name)
@@ -144,8 +144,8 @@ def _group_equal(children: Mapping[str, Any]) -> list[tuple[str, Any, int]]:
             if (last_stem, last + 1, layer) == (stem, number, child):
                 groups[-1] = (stem, first, number, layer)
                 continue
-        # A name without a number stands for itself, and no number follows it.
-        groups.append((name, -1, -1, child) if number is None else (stem, number, number, child))
+        # The number -2 marks a name without a number; no name has the next number, -1, so that nothing joins it.
+        groups.append((name, -2, -2, child) if number is None else (stem, number, number, child))
     return [
         (
             stem if first < 0 else f"{stem}{first}" if first == last else f"{stem}({first}-{last})",
@@ -157,7 +157,7 @@ def _group_equal(children: Mapping[str, Any]) -> list[tuple[str, Any, int]]:
 
 
 def _split_number(name: str) -> tuple[str, int | None]:
-    """Split a name from the number it ends in; one with a leading zero is part of the name."""
+    """Split a name from the number at its end; a number with a leading zero remains part of the name."""
     digits = name[len(name.rstrip("0123456789")) :]
     if not digits or digits != str(int(digits)):
         return name, None

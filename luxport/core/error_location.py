@@ -1,4 +1,4 @@
-"""Errors that say where: what leaves a layer's call carries the layer's name and its path in the model."""
+"""Errors with their location: each error that a layer's call raises contains the layer's name and path in the model."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from typing import Any
 from luxport.backend.memory import explain_memory
 from luxport.call_arguments import explain_wrong_arguments
 from luxport.core.anatomy import LayerBase, name_layers
-from luxport.core.entries import fits
+from luxport.core.entries import has_own_arrays
 from luxport.errors import LayerError, LayerTypeError, Place
 from luxport.text import make_printable, make_safe, name_kind
 
-__all__ = ["locate_errors", "mark_located", "retell"]
+__all__ = ["locate_errors", "mark_located", "replace_message"]
 
 _ABSENT: Any = object()
 _PLACE = "luxport_place"
-# The errors that an absent entry, or None in its place, leads to; after any other error no entry is missing.
+# The errors that a missing entry, or None in its place, can cause: after any other, no entry is reported as missing.
 _OF_ABSENCE = (KeyError, AttributeError, IndexError, TypeError)
 
 
 def locate_errors(call: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a layer's call look at its parameters and states first, and errors that leave it say which layer it was.
+    """Wrap a layer's ``__call__`` to check its parameters and states, and to add the layer's path to errors.
 
-    An error of luxport's gets the layer's name and path into its line. Every framework words it differently when an
-    entry is absent, no array or one of other numbers: there the line says what was expected. Any other error stays
-    the one that it is, with a note of the place.
+    The layer's name and path are written into the message of a LayerError. Where an entry is missing, not an array or
+    of a wrong dtype, which every framework reports differently, a LayerError replaces the framework's. Any other error
+    is raised unchanged, with a note of the location.
     """
 
     @functools.wraps(call)
@@ -43,8 +43,8 @@ def locate_errors(call: Callable[..., Any]) -> Callable[..., Any]:
             return _call_by_name(call, self, given)
         try:
             own = self._own
-            if own is not None and not fits(own, ps, st):
-                from luxport.core.wrong_entries import check_entries  # mistakes alone need it, as a rule
+            if own is not None and not has_own_arrays(own, ps, st):
+                from luxport.core.wrong_entries import check_entries  # correct calls rarely need it
 
                 check_entries(self, ps, st)
             returned = call(self, x, ps, st, *more, **inputs) if more or inputs else call(self, x, ps, st)
@@ -52,36 +52,36 @@ def locate_errors(call: Callable[..., Any]) -> Callable[..., Any]:
                 _expect_pair(returned)
             return returned
         except LayerError as error:
-            _move_out(error.place, self, ps)
+            _extend_place(error.place, self, ps)
             raise error from error.__cause__
         except Exception as error:
             if (more or inputs) and isinstance(error, TypeError):
                 problem = _find_wrong_arguments(call, self, (x, ps, st, *more), inputs)
                 if problem is not None:
                     raise problem from None
-            from luxport.backend.undecided import explain_undecided
+            from luxport.backend.free_size_errors import explain_free_size
             from luxport.core.wrong_entries import find_wrong_entry
 
             wrong = find_wrong_entry(self, ps, st, absent=isinstance(error, _OF_ABSENCE))
-            explained = explain_memory(error) or explain_undecided(error) if wrong is None else LayerError(wrong)
+            explained = explain_memory(error) or explain_free_size(error) if wrong is None else LayerError(wrong)
             if explained is None:
                 make_printable(error)
                 _note_place(error, self, ps)
                 raise
-            _move_out(explained.place, self, ps)
+            _extend_place(explained.place, self, ps)
             raise explained from error
 
     return wrapper
 
 
 def _expect_pair(returned: Any) -> None:
-    """Expect the output and the state: an array of two rows alone would be taken apart as if it were both."""
+    """Expect a pair of output and state: an array of two rows would be unpacked without an error."""
     if not isinstance(returned, (tuple, list)) or len(returned) != 2:
         raise LayerTypeError(f"is called as y, st = model(x, ps, st), and returned {name_kind(returned)}: return y, st")
 
 
 def _call_by_name(call: Callable[..., Any], layer: Any, given: Mapping[str, Any]) -> Any:
-    """Call a layer that names its arguments otherwise or leaves some out, or say what is missing."""
+    """Call a layer with arguments by name, or raise an error about missing ones."""
     first = list(itertools.takewhile(lambda name: name in given, ("x", "ps", "st")))
     named = {name: value for name, value in given.items() if name not in first}
     try:
@@ -91,7 +91,7 @@ def _call_by_name(call: Callable[..., Any], layer: Any, given: Mapping[str, Any]
             f"is called as y, st = model(x, ps, st), got model({', '.join(given)}): "
             "luxport.setup(0, model) makes ps and st, and each call returns the next st"
         )
-        _move_out(error.place, layer, None)
+        _extend_place(error.place, layer, None)
         raise error from None
     return call(*bound.args, **bound.kwargs)
 
@@ -99,24 +99,24 @@ def _call_by_name(call: Callable[..., Any], layer: Any, given: Mapping[str, Any]
 def _find_wrong_arguments(
     call: Callable[..., Any], layer: Any, args: tuple[Any, ...], options: Mapping[str, Any]
 ) -> LayerError | None:
-    """Say which arguments of a call are too many, unknown or given twice; None if it takes them."""
+    """Return an error about arguments that are too many, unknown or given twice; None if the call accepts them."""
     wrong = explain_wrong_arguments("it", call, (layer, *args), options)
     if wrong is None:
         return None
-    from luxport.habits import hint_at_option  # mistakes alone need it
+    from luxport.hints import hint_at_option  # imported only when a call fails
 
     hint = next(filter(None, map(hint_at_option, options)), "") if " has no option " in wrong else ""
     error = LayerTypeError(f"is called as y, st = model(x, ps, st): {wrong.replace('is built as it', 'takes ')}{hint}")
-    _move_out(error.place, layer, None)
+    _extend_place(error.place, layer, None)
     return error
 
 
-def _move_out(place: Place, layer: Any, ps: Any) -> None:
-    """Let a place be seen from the layer that the error leaves next."""
+def _extend_place(place: Place, layer: Any, ps: Any) -> None:
+    """Prepend the path from `layer` to the layer that the error has left last."""
     if place.layer is None:
         place.culprit = type(layer).__name__
     elif place.layer is not layer:
-        # One layer may have several places: the parameters it was called with tell which.
+        # A layer may occur several times: the parameters it was called with identify which it was.
         places = [(path, inner) for path, child, inner in _list_places(layer, ps) if child is place.layer]
         exact = [(path, inner) for path, inner in places if inner is place.ps]
         found = exact if exact else places
@@ -128,44 +128,44 @@ def _move_out(place: Place, layer: Any, ps: Any) -> None:
 
 
 def _note_place(error: Exception, layer: Any, ps: Any) -> None:
-    """Add to an error that is not luxport's a note of where in the model it came from; never raise another instead."""
+    """Add a note of the location to an error that is not luxport's, or update the note; never raise."""
     try:
         place = vars(error).setdefault(_PLACE, Place())
         if place is None:
             return
         before = place.text()
-        _move_out(place, layer, ps)
+        _extend_place(place, layer, ps)
         notes = getattr(error, "__notes__", [])
-        if before and notes and notes[-1] == _note(before):
-            notes[-1] = _note(place.text())
+        if before and notes and notes[-1] == _write_note(before):
+            notes[-1] = _write_note(place.text())
         else:
-            error.add_note(_note(place.text()))
+            error.add_note(_write_note(place.text()))
     except Exception:
         return
 
 
 def mark_located(error: Exception) -> Exception:
-    """Mark an error whose line names the place already."""
+    """Mark an error whose message contains the location already, so that no note is added."""
     vars(error)[_PLACE] = None
     return error
 
 
-def retell(detail: str, error: Exception) -> LayerTypeError:
-    """Return an error of one line in place of a longer one of a framework, from the same place in the model."""
-    told = LayerTypeError(detail)
-    told.place = vars(error).get(_PLACE) or told.place
-    return told
+def replace_message(detail: str, error: Exception) -> LayerTypeError:
+    """Return a LayerTypeError with this message and the location of another error, which it replaces."""
+    replaced = LayerTypeError(detail)
+    replaced.place = vars(error).get(_PLACE) or replaced.place
+    return replaced
 
 
-def _note(where: str) -> str:
+def _write_note(where: str) -> str:
     return f"raised in {make_safe(where)}"
 
 
 def _list_places(layer: Any, ps: Any) -> list[tuple[tuple[str, ...], Any, Any]]:
-    """List where each layer inside is, the layer and its parameters."""
+    """List the path, the layer and the parameters of each layer directly inside this one."""
     try:
         return list(_walk(layer.children(), ps, ()))
-    except Exception:  # `children` of a user's own layer may be wrong: the error has no path then
+    except Exception:  # the `children` of a user's layer may be wrong: the error gets no path then
         return []
 
 

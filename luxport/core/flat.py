@@ -1,8 +1,7 @@
 """All parameters of a model in one vector: `flatten`, and `FlatParameters`, a view that layers take as parameters.
 
-The vector holds the arrays in the order of the model, each in C order: the numbers and the order of Flux's
-``destructure``. It is that of the tree that `setup` returned or that was given to `flatten`, and stays; what a compiler
-does to the order of dicts later does not matter.
+The vector holds the arrays in the order of the model, each in C order, as Flux's ``destructure`` does. The order is
+that of the tree from `setup` or of the tree given to `flatten`, even if a compiler reorders the dicts later.
 """
 
 from __future__ import annotations
@@ -16,31 +15,32 @@ from luxport.call_arguments import explain_construction, says_what_it_takes
 from luxport.core.anatomy import expect_no_layer
 from luxport.core.flat_layout import Layout
 from luxport.text import name_kind
-from luxport.tree.places import check_size
-from luxport.tree.static import tell_optree
+from luxport.tree.size_limit import check_size
+from luxport.tree.static import register_with_optree
 
 __all__ = ["FlatParameters", "flatten"]
 
 
 @says_what_it_takes
 def flatten(ps: tree.Tree, *, like: tree.Tree | Layout = None) -> tuple[Array, Layout]:
-    """Return all floating and complex arrays of a tree in one vector, and the function that turns it back.
+    """Return all floating and complex arrays of a tree in one vector, and the function that restores the tree.
 
-    The order is the model's where the tree comes from `luxport.setup` (or is a gradient of such a tree), although JAX
-    sorts the keys of dicts. Of a dict made by hand nothing is known but the order it has: lay its gradients out by
-    JAX's own transforms `like` the tree, or like the layout that came with its vector.
+    The order is the model's if the tree comes from `luxport.setup` (or is a gradient of such a tree), although JAX
+    sorts the keys of dicts. The order of a dict made by hand is lost when JAX sorts it: flatten gradients that JAX's
+    own transforms return with `like` the tree, or the layout that came with its vector.
 
-    Arrays of several dtypes are promoted to one, and come back in their own. An array that stands in several places
-    (the same object, not only equal) is in the vector once, and comes back in all of them. ``jax.grad`` may return one
-    object for two equal gradients: lay these out `like` the parameters, or take `luxport.grad`, whose arrays are always
-    their own. Everything else in the tree (integers, functions) comes back as it is. Both ways can be differentiated.
+    Arrays of several dtypes are promoted to one, and converted back when the tree is restored. An array that occurs
+    several times (the same object, not only equal) is in the vector once, and is restored at all its paths.
+    ``jax.grad`` may return one object for two equal gradients: flatten these with `like` the parameters, or use
+    `luxport.grad`, whose arrays are always distinct. Everything else in the tree (integers, functions) is restored
+    unchanged. Both directions can be differentiated.
 
     Args:
         ps: a tree of arrays
         like: a tree, or the layout of one, whose order the vector has; None for the tree's own
 
     Shapes: arrays (...) -> vector (number of all their numbers,)
-    Raises: TypeError if arrays of two backends meet; ValueError if the tree is not laid out like `like`
+    Raises: TypeError if the arrays belong to two backends; ValueError if the tree does not match `like`
     Source: Optimisers.jl ``destructure``
 
     >>> import numpy as np
@@ -72,13 +72,13 @@ def _find_layout(like: tree.Tree | Layout) -> Layout:
 
 @explain_construction
 class FlatParameters(tree.VectorTree):
-    """Parameters that are slices of one vector, as a read-only mapping: any layer takes it as `ps`.
+    """Parameters that are slices of one vector, as a read-only mapping that every layer accepts as `ps`.
 
-    In Julia, a ComponentArray. To trees, compilers and transforms it is a node whose one child is the vector, so its
-    gradient is another one, and an optimizer steps the vector at once. All slices have the dtype of the vector.
-    Made in a loss from a vector, ``FlatParameters(vector, layout)``, it has a gradient with respect to the vector.
-    (`tf.function` and `tf.nest` take any mapping apart and cannot put this one together again: hand them the vector,
-    or compile by `luxport.jit`.)
+    It corresponds to Julia's ComponentArray. For tree functions, compilers and transforms it is a node whose one child
+    is the vector, so its gradient is a `FlatParameters` too, and an optimizer updates the vector at once. All slices
+    have the dtype of the vector. A loss that builds it from a vector, ``FlatParameters(vector, layout)``, can be
+    differentiated with respect to the vector. (`tf.function` and `tf.nest` disassemble any mapping and cannot rebuild
+    this one: pass them the vector, or compile with `luxport.jit`.)
 
     Raises: TypeError if the layout is not that of a mapping; ValueError if the vector has another length
 
@@ -108,14 +108,14 @@ class FlatParameters(tree.VectorTree):
     @classmethod
     @says_what_it_takes
     def of(cls, ps: Mapping[str, Any]) -> FlatParameters:
-        """Copy parameters into a vector."""
+        """Copy parameters into a vector and return its view."""
         return cls(*flatten(ps))
 
     @classmethod
     def from_child(cls, layout: Layout, children: Any) -> FlatParameters:
-        """Build the node of a tree again, with whatever a transform has for its one child.
+        """Rebuild the node from its layout and its one child, which in a transform need not be an array.
 
-        The vector is cut into arrays only when an entry is read: a transform's child need not be an array.
+        Therefore slices are not made here, but when an entry is read.
         """
         self = cls.__new__(cls)
         (self.vector,) = children
@@ -123,9 +123,9 @@ class FlatParameters(tree.VectorTree):
         return self
 
     def cut(self) -> FlatParameters:
-        """Return the same view with all its arrays cut from the vector now, by one operation.
+        """Return the same view with all its slices made now, by one operation.
 
-        In a function whose gradient is asked for: the gradient of a slice alone is as long as the vector.
+        Use it in a function that is differentiated: the gradient of each separate slice would be as long as the vector.
         """
         return self if self._tree is not None else FlatParameters(self.vector, self.layout)
 
@@ -147,8 +147,8 @@ class FlatParameters(tree.VectorTree):
 
 
 def flatten_view(flat: FlatParameters) -> tuple[tuple[Array], Layout]:
-    """Return the child and the structure, as every pytree library wants them."""
+    """Return the children and the structure, as pytree libraries ask for them."""
     return (flat.vector,), flat.layout
 
 
-tell_optree(FlatParameters, flatten_view, FlatParameters.from_child)
+register_with_optree(FlatParameters, flatten_view, FlatParameters.from_child)

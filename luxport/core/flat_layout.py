@@ -1,4 +1,4 @@
-"""Which numbers of a vector belong to which array of a tree."""
+"""`Layout`: which numbers of a flat vector belong to which array of a tree."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from luxport import tree
 from luxport.backend import Array, asarray, backend_of, dtype_name, is_inexact, match_sizes, namespace
 from luxport.ops._operation import operation
 from luxport.tree.ordered_keys import list_in_order
-from luxport.tree.places import check_size
+from luxport.tree.size_limit import check_size
 from luxport.tree.static import Static
 
 __all__ = ["Layout", "find_entry", "split_vector"]
@@ -19,7 +19,7 @@ __all__ = ["Layout", "find_entry", "split_vector"]
 
 @dataclass(frozen=True)
 class Part:
-    """Where in the vector an array of the tree is; `repeated` if the same array stands in an earlier place."""
+    """The position of an array in the vector; `repeated` if the same array occurs earlier in the tree."""
 
     path: tuple[Any, ...]
     shape: tuple[int, ...]
@@ -30,21 +30,21 @@ class Part:
 
     @property
     def stop(self) -> int:
-        """Where the next one starts."""
+        """The position after its last number."""
         return self.start + prod(self.shape)
 
 
-class Kept:
-    """A leaf of the tree that is not in the vector."""
+class Constant:
+    """A leaf of the tree that is not in the vector, such as an integer or a function."""
 
     def __init__(self, value: Any) -> None:
         self.value = value
 
 
 class Layout:
-    """Which numbers of a vector belong to which array of a tree: made by `flatten`, hashable and comparable.
+    """Which numbers of a vector belong to which array of a tree: returned by `flatten`, hashable and comparable.
 
-    Called with a vector, it makes the tree, each array in the dtype that it had.
+    Called with a vector, it restores the tree, each array in its original dtype.
 
     Raises: ValueError if the vector has another length
     """
@@ -53,7 +53,7 @@ class Layout:
 
     def __init__(self, template: tree.Tree, size: int) -> None:
         self.template: tree.Tree = template
-        """A tree of `Part` and `Kept`."""
+        """A tree of `Part` and `Constant`."""
         self.size: int = size
         """The length of the vector."""
         leaves = tuple(tree.leaves(template))
@@ -65,7 +65,7 @@ class Layout:
 
     @classmethod
     def of(cls, ps: tree.Tree) -> Layout:
-        """Lay a tree of arrays out, in its order."""
+        """Return the layout of a tree of arrays, in the tree's order."""
         check_size("flatten", ps)
         seen: dict[int, Part] = {}
         size = 0
@@ -77,7 +77,7 @@ class Layout:
             if isinstance(x, (tuple, list)):
                 return tree.like_sequence(x, [lay(value, (*path, i)) for i, value in enumerate(x)])
             if not is_inexact(x):
-                return x if x is None or isinstance(x, Static) else Kept(x)
+                return x if x is None or isinstance(x, Static) else Constant(x)
             first = seen.get(id(x))
             if first is not None:
                 return Part(path, first.shape, first.dtype, first.start, first.index, True)
@@ -89,26 +89,29 @@ class Layout:
         return cls(lay(ps, ()), size)
 
     def __call__(self, vector: Array) -> tree.Tree:
-        """Make the tree from a vector."""
+        """Restore the tree from a vector."""
         return self.build(vector, restore=True)
 
     def build(self, vector: Array, *, restore: bool) -> tree.Tree:
-        """Make the tree from a vector, all at once: the gradient of a slice alone is as long as the vector."""
+        """Restore the tree from a vector; with `restore`, each array in its original dtype, else in the vector's.
+
+        One operation makes all slices, since the gradient of each separate slice would be as long as the vector.
+        """
         xp = self.check(vector)
         parts = self._firsts
         pieces = split_vector(vector, sizes=self._sizes) if parts else ()
         arrays = [xp.reshape(piece, part.shape) for part, piece in zip(parts, pieces, strict=True)]
         if restore:
             arrays = [_cast(xp, array, part.dtype) for part, array in zip(parts, arrays, strict=True)]
-        return tree.map(lambda leaf: leaf.value if isinstance(leaf, Kept) else arrays[leaf.index], self.template)
+        return tree.map(lambda leaf: leaf.value if isinstance(leaf, Constant) else arrays[leaf.index], self.template)
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        """All places of arrays, in the order of the tree."""
+        """The positions of all arrays, in the order of the tree."""
         return self._parts
 
     def labels(self) -> list[str]:
-        """Name every number of the vector: what a solver's report of its third number means.
+        """Return a name for every number of the vector, to read the report of a solver that counts them.
 
         >>> import luxport, numpy as np
         >>> luxport.flatten({"weight": np.zeros((1, 2)), "bias": np.zeros(1)})[1].labels()
@@ -124,7 +127,7 @@ class Layout:
         return names
 
     def flatten(self, ps: tree.Tree) -> Array:
-        """Make the vector of a tree that is laid out like this one, whatever the order of its dicts."""
+        """Return the vector of a tree that matches this layout, whatever the order of its dicts."""
         arrays = [(part, find_entry(ps, part.path)) for part in self.parts if not part.repeated]
         if not arrays:
             return asarray([], dtype="float32")
@@ -139,7 +142,7 @@ class Layout:
         return xp.concat([xp.reshape(xp.astype(array, dtype), (-1,)) for _, array in arrays])
 
     def flatten_gradient(self, grads: tree.Tree, like: Array) -> Array:
-        """Make the vector of a gradient: sums where an array has several places, 0 where there is a None."""
+        """Return the vector of a gradient: the sum for an array that occurs several times, 0 for a None."""
         xp = namespace(like)
         sums: dict[int, Array] = {}
         for part in self.parts:
@@ -156,25 +159,25 @@ class Layout:
         )
 
     def child(self, vector: Array, key: Any) -> Any:
-        """Return what the tree has under a key, as slices of the vector."""
+        """Return the subtree under a key, its arrays as slices of the vector."""
         xp = self.check(vector)
 
-        def piece(leaf: Any) -> Any:
-            return leaf.value if isinstance(leaf, Kept) else xp.reshape(vector[leaf.start : leaf.stop], leaf.shape)
+        def slice_leaf(leaf: Any) -> Any:
+            return leaf.value if isinstance(leaf, Constant) else xp.reshape(vector[leaf.start : leaf.stop], leaf.shape)
 
-        return tree.map(piece, self.template[key])
+        return tree.map(slice_leaf, self.template[key])
 
     def check(self, vector: Array) -> Any:
-        """Expect a vector of the length, and return its namespace."""
+        """Expect a vector of this layout's length, and return its namespace."""
         shape = tuple(vector.shape)
         if len(shape) != 1 or not match_sizes(shape[0], self.size):
             raise ValueError(f"unflatten expects a vector of {self.size} numbers, got shape {shape}")
         return namespace(vector)
 
     def check_tree(self, ps: tree.Tree) -> None:
-        """Expect a tree with the same keys, and one array where one array stands in several places.
+        """Expect a tree with this layout's keys, and the same array wherever the layout has one array several times.
 
-        Raises: ValueError otherwise
+        Raises: ValueError
         """
         if not isinstance(ps, tree.VectorTree):
             tree.map(lambda leaf, x: None, self.template, ps)
@@ -200,7 +203,7 @@ class Layout:
 
 @operation
 def split_vector(vector: Array, *, sizes: tuple[int, ...]) -> tuple[Array, ...]:
-    """Cut a vector into pieces of these sizes."""
+    """Split a vector into consecutive pieces of these sizes."""
     pieces, start = [], 0
     for size in sizes:
         pieces.append(vector[start : start + size])
@@ -217,7 +220,7 @@ def _cast(xp: Any, array: Array, dtype: str) -> Array:
 
 
 def find_entry(values: Any, path: tuple[Any, ...]) -> Any:
-    """Return what stands at a path, or None if there is a None on the way."""
+    """Return the entry at a path; None if an entry on the way is None."""
     for key in path:
         if values is None:
             return None

@@ -1,4 +1,7 @@
-"""Shapes of outputs where inputs have free sizes, not known yet: which sizes of the output depend on them."""
+"""Output shapes for inputs with free (unknown) sizes: which sizes of the output depend on the free ones.
+
+The function is run for many known sizes. A size of the output that never changes does not depend on them.
+"""
 
 from __future__ import annotations
 
@@ -15,26 +18,26 @@ from luxport.core.modes import test_mode
 __all__ = ["FreeArray", "find_free_output", "find_output_of_free"]
 
 Place: TypeAlias = tuple[int, int]
-"""Where a free size is: the position of its array among the inputs, and the axis."""
+"""A free size: the position of its array among the inputs, and the axis."""
 
 Sizes: TypeAlias = dict[Place, int]
 
-Wish: TypeAlias = tuple[Place, int, bool]
-"""A place and the number that the function wants there; if the flag is true, a multiple of the number."""
+Request: TypeAlias = tuple[Place, int, bool]
+"""A free size and the number that the function seems to require for it; if the flag is true, a multiple of it."""
 
 
 @dataclass(frozen=True)
 class FreeArray:
-    """A shape, whose sizes are None where they are free, and a dtype."""
+    """A shape, in which free sizes are None, and a dtype."""
 
     shape: tuple[int | None, ...]
     dtype: str = "float32"
 
 
 def find_output_of_free(model: Layer, inputs: Any) -> Any:
-    """Return what `find_free_output` finds for a model in test mode, without computing anything.
+    """Return the output of a model in test mode as a tree of `FreeArray`, without computing anything.
 
-    Raises: what the model raises, if no sizes are found that fit it
+    Raises: what the model raises, if no sizes are found for which it runs
 
     >>> import luxport
     >>> find_output_of_free(luxport.MaxPool((2, 2)), FreeArray((None, 3, None, 8)))
@@ -44,7 +47,7 @@ def find_output_of_free(model: Layer, inputs: Any) -> Any:
     st = test_mode(describe_values(initial_states, model))
 
     def run(filled: Any) -> Any:
-        # NumPy has no bfloat16, and for shapes it does not matter.
+        # NumPy has no bfloat16, and shapes do not depend on it.
         x = tree.map(lambda leaf: AbstractArray(leaf.shape, leaf.dtype.replace("bfloat16", "float32")), filled)
         y, _ = model(x, ps, st)
         return tree.map(lambda leaf: FreeArray(tuple(leaf.shape), leaf.dtype.name), y)
@@ -53,15 +56,15 @@ def find_output_of_free(model: Layer, inputs: Any) -> Any:
 
 
 def find_free_output(run: Callable[[Any], Any], inputs: Any) -> Any:
-    """Return the tree of `FreeArray` that a function makes of one: sizes that depend on a free size are None.
+    """Return the output of a function of a tree of `FreeArray`, with None for sizes that depend on a free size.
 
-    The function, from such trees to such trees, is asked for known sizes only. Where it runs, all free sizes are
-    varied together (several inputs have one batch), then those of each axis, then each on its own: what is the same
-    wherever it does not raise depends on none of them. Where it runs for no common size, as some must be the features
-    that a layer expects, those are the numbers with which it has compared them.
+    The function maps trees of `FreeArray` to such trees, and is called with known sizes only. All free sizes are varied
+    together (several inputs share a batch), then those of each axis, then each separately: a size of the output that is
+    the same in all runs without an error depends on none of them. If the function raises for a common size, as a layer
+    does that expects a number of features, the numbers with which it compared the sizes are tried for them.
 
-    Raises: what the function raises, if no sizes are found for which it does not; ValueError if the number of arrays
-            or of their axes depends on a free size
+    Raises: what the function raises, if no sizes are found for which it runs; ValueError if the number of arrays or of
+            their axes depends on a free size
 
     >>> halved = lambda x: FreeArray((x.shape[0], x.shape[1] // 2, 3))
     >>> find_free_output(halved, FreeArray((None, None))).shape, find_free_output(halved, FreeArray((None, 8))).shape
@@ -80,15 +83,16 @@ def find_free_output(run: Callable[[Any], Any], inputs: Any) -> Any:
 
 
 _SIZES = (2, 3, 1, 7, 24, 120)
-"""Sizes to try first: small ones, for layers that take only few, and some that most windows and strides fit into."""
+"""Sizes to try first: small ones, and some that are divisible by most windows and strides."""
 _LARGE = (10800, 27720, 55440)
-"""Sizes to try next: larger than most windows, and multiples of the numbers up to 12 and of many products of these."""
+"""Sizes to try next: larger than most windows, and divisible by most numbers up to 12 and by many of their products."""
 _VARIED = (1, 3, 120, 1000)
-_RUNS = 1000
+"""Sizes to try for some of the free sizes while the others keep sizes for which the function runs."""
+_MOST_RUNS = 1000
 
 
 class _Search:
-    """Sizes for which a function runs, and its outputs for them."""
+    """A search for sizes for which a function runs, and its outputs for them."""
 
     def __init__(self, run: Callable[[Any], Any], inputs: Any) -> None:
         self.run = run
@@ -97,16 +101,16 @@ class _Search:
             (i, axis) for i, leaf in enumerate(tree.leaves(inputs)) for axis, n in enumerate(leaf.shape) if n is None
         ]
         self.problems: list[Exception] = []
-        self.left = _RUNS
+        self.left = _MOST_RUNS
 
     def yield_outputs(self) -> Iterator[Any]:
-        """Yield the outputs for sizes that differ in all, in those of one axis, or in one."""
+        """Yield outputs while varying all free sizes together, those of each axis, and each separately."""
         start: Sizes | None = None
         known = {n for leaf in tree.leaves(self.inputs) for n in leaf.shape if n} - {*_SIZES}
         for size in (*_SIZES, *sorted(known), *_LARGE):
             if size == _LARGE[0] and start is not None:
                 break
-            output, sizes = self.mend(dict.fromkeys(self.free, size), ())
+            output, sizes = self.run_adjusted(dict.fromkeys(self.free, size), ())
             if output is not None:
                 yield output
                 start = sizes
@@ -115,56 +119,59 @@ class _Search:
         axes = [[place for place in self.free if place[1] == axis] for axis in sorted({axis for _, axis in self.free})]
         for places in [*axes, *([place] for place in self.free if [place] not in axes)]:
             for size in _VARIED:
-                output, _ = self.mend({**start, **dict.fromkeys(places, size)}, places)
+                output, _ = self.run_adjusted({**start, **dict.fromkeys(places, size)}, places)
                 if output is not None:
                     yield output
 
-    def mend(self, sizes: Sizes, kept: Sequence[Place]) -> tuple[Any, Sizes]:
-        """Return an output and the sizes for it, of which those that did not fit are what the function asked for."""
-        tried: list[Wish] = []
+    def run_adjusted(self, sizes: Sizes, fixed: Sequence[Place]) -> tuple[Any, Sizes]:
+        """Run the function; while it raises, change sizes that are not `fixed` to numbers that it requested.
+
+        Returns the output, None if it still raises, and the sizes for it.
+        """
+        tried: list[Request] = []
         while True:
-            output, asked = self.try_out(sizes)
-            wish = next((wish for wish in reversed(asked) if wish[0] not in kept and wish not in tried), None)
-            if output is not None or wish is None or self.left <= 0:
+            output, requests = self.run_once(sizes)
+            request = next((r for r in reversed(requests) if r[0] not in fixed and r not in tried), None)
+            if output is not None or request is None or self.left <= 0:
                 return output, sizes
-            tried.append(wish)
-            place, number, multiple = wish
+            tried.append(request)
+            place, number, multiple = request
             sizes = {**sizes, place: number * sizes[place] if multiple else number}
 
-    def try_out(self, sizes: Sizes) -> tuple[Any, list[Wish]]:
-        """Return the output for these sizes, or None if they do not fit, and the sizes that the function asked for."""
+    def run_once(self, sizes: Sizes) -> tuple[Any, list[Request]]:
+        """Return the output for these sizes, or None if the function raises, and the sizes that it requested."""
         self.left -= 1
-        asked: list[Wish] = []
+        requests: list[Request] = []
         places = iter(self.free)
 
         def size(place: Place) -> _Size:
-            return _Size(sizes[place], place, asked)
+            return _Size(sizes[place], place, requests)
 
         def fill(leaf: FreeArray) -> FreeArray:
             return FreeArray(tuple([size(next(places)) if n is None else n for n in leaf.shape]), leaf.dtype)
 
         try:
-            return self.run(tree.map(fill, self.inputs)), asked
-        except Exception as error:  # a function may raise anything for sizes that do not fit
+            return self.run(tree.map(fill, self.inputs)), requests
+        except Exception as error:  # a function may raise any error for sizes that it does not accept
             self.problems.append(error)
-            return None, asked
+            return None, requests
 
 
 class _Size(int):
-    """A size that records the numbers with which it is compared: the sizes that the function wants."""
+    """A size that records the numbers with which it is compared, as the function may require one of them."""
 
     place: Place
-    asked: list[Wish]
+    requests: list[Request]
 
-    def __new__(cls, size: int, place: Place, asked: list[Wish]) -> _Size:
+    def __new__(cls, size: int, place: Place, requests: list[Request]) -> _Size:
         self = super().__new__(cls, size)
-        self.place, self.asked = place, asked
+        self.place, self.requests = place, requests
         return self
 
     def __eq__(self, other: object) -> bool:
         equal = int(self) == other
-        if not equal and type(other) is int and other:  # functions ask whether a size is 0, but none wants that
-            self.asked.append((self.place, other, False))
+        if not equal and type(other) is int and other:  # many functions compare a size with 0, and none requires 0
+            self.requests.append((self.place, other, False))
         return equal
 
     def __ne__(self, other: object) -> bool:
@@ -182,16 +189,16 @@ class _Size(int):
     def __ge__(self, other: Any) -> bool:
         return self._note_bound(int(self) >= other, other, -1, 0)
 
-    def _note_bound(self, holds: bool, other: Any, if_so: int, if_not: int) -> bool:
-        """Record the nearest number for which the comparison would turn out the other way."""
+    def _note_bound(self, result: bool, other: Any, if_true: int, if_false: int) -> bool:
+        """Record the nearest number for which the comparison would have the opposite result."""
         if type(other) is int:
-            self.asked.append((self.place, other + (if_so if holds else if_not), False))
-        return holds
+            self.requests.append((self.place, other + (if_true if result else if_false), False))
+        return result
 
     def __mod__(self, other: int) -> int:
         rest = int(self) % other
         if rest:
-            self.asked.append((self.place, int(other), True))
+            self.requests.append((self.place, int(other), True))
         return rest
 
     __hash__ = int.__hash__
@@ -202,6 +209,6 @@ def _describe_outline(output: Any) -> Any:
 
 
 def _join(first: FreeArray, *others: FreeArray) -> FreeArray:
-    """Keep the sizes that are the same everywhere."""
+    """Return the shape with None for sizes that differ between the outputs."""
     sizes = zip(first.shape, *[other.shape for other in others], strict=True)
     return FreeArray(tuple([int(n) if n is not None and set(more) <= {n} else None for n, *more in sizes]), first.dtype)

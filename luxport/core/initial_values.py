@@ -1,4 +1,4 @@
-"""The first values of parameters and states, on the host."""
+"""Initial parameters and states of layers, on the host; also their shapes alone, and a limit on a model's size."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from luxport.call_arguments import says_what_it_takes
 from luxport.core.anatomy import LayerBase, name_layers
 from luxport.errors import LayerMemoryError
 from luxport.random import Rng
-from luxport.tree.places import MOST_PLACES
+from luxport.tree.size_limit import MOST_ENTRIES
 
 __all__ = ["describe_values", "check_places", "initial_parameters", "initial_states"]
 
@@ -41,8 +41,8 @@ def initial_states(rng: int | Rng, layers: LayerBase | Mapping[str, Any] | Seque
 
 
 def _make_values(layer: LayerBase, rng: Rng, method: str) -> Any:
-    """Make a layer's initial values: a dict, with arrays of the shapes that the layer has said."""
-    from luxport.core.abstract_arrays import AbstractRng  # no layer is built by ``import luxport``
+    """Call a layer's method and check its result: a dict, with parameters of the shapes recorded at construction."""
+    from luxport.core.abstract_arrays import AbstractRng  # ``import luxport`` builds no layer and need not load this
 
     try:
         values = rng.once(layer, method) if isinstance(rng, AbstractRng) else getattr(layer, method)(rng)
@@ -66,7 +66,7 @@ def _make_values(layer: LayerBase, rng: Rng, method: str) -> Any:
 
 
 def describe_values(initial: Callable[[Any, Any], Any], layer: LayerBase) -> Any:
-    """Describe the initial values by shape and dtype, drawing them only if an initializer needs to see them."""
+    """Return the initial values as abstract arrays, drawn only if an initializer needs values to compute with."""
     from luxport.core.abstract_arrays import AbstractRng, ValuesNeededError
 
     try:
@@ -77,7 +77,7 @@ def describe_values(initial: Callable[[Any, Any], Any], layer: LayerBase) -> Any
 
 
 def _describe(values: Any, known: dict[int, Any]) -> Any:
-    """Describe each array, those of a layer once however often it stands in others."""
+    """Replace each array by an abstract one; a dict that occurs several times is converted once."""
     if type(values) is not dict:
         from luxport.core.abstract_arrays import AbstractArray
 
@@ -88,16 +88,16 @@ def _describe(values: Any, known: dict[int, Any]) -> Any:
 
 
 def check_places(function: str, layer: LayerBase, rng: Rng | None = None) -> None:
-    """Refuse a model with more layers than can be walked through: a few that stand in one another again and again.
+    """Expect a model of at most `MOST_ENTRIES` layers; more arise from few layers that contain each other repeatedly.
 
     Raises: ValueError
     """
-    if layer._places <= MOST_PLACES:
+    if layer._places <= MOST_ENTRIES:
         return
     from luxport.core.abstract_arrays import AbstractRng
 
     if not isinstance(rng, AbstractRng):
         raise ValueError(
-            f"{function} expects a model of at most {MOST_PLACES:,} layers, got a {type(layer).__name__} of "
+            f"{function} expects a model of at most {MOST_ENTRIES:,} layers, got a {type(layer).__name__} of "
             f"{layer._places:,}: the same layers stand in it again and again"
         )

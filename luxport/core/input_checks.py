@@ -1,4 +1,4 @@
-"""What layers ask of their inputs: each check raises the one line that a user sees."""
+"""Checks that layers make of their inputs and options, each with the one-line error that a user sees."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ __all__ = [
 
 
 def check_axis(x: Array, axis: int, size: int, pattern: str) -> None:
-    """Expect a size along an axis; a size that a compiled program does not know yet passes.
+    """Expect a size along an axis; a size that is not known during compilation passes.
 
-    The pattern is the shape that the layer takes, with ``{}`` for the size. The size is written into it only for an
-    error's message: PyTorch's compiler cannot format a size that differs from model to model.
+    The pattern is the shape that the layer takes, with ``{}`` for the size. The size is inserted only when an error is
+    raised: PyTorch's compiler cannot format a size that it keeps symbolic, as it differs between models.
 
     Raises: LayerError, with the pattern; LayerTypeError if x is no array
     """
@@ -40,14 +40,14 @@ def check_axis(x: Array, axis: int, size: int, pattern: str) -> None:
 
 
 def check_dtype(x: Array, parameter: Array) -> None:
-    """Expect the backend and the dtype of the parameters.
+    """Expect an input of the parameters' backend and dtype.
 
     Raises: LayerTypeError
     """
     if type(x) is not type(parameter):
         want, got = backend_of(parameter).name, backend_of(x).name
         if want != got:
-            # Parameters of NumPy are often those of a setup that was not told the backend.
+            # NumPy parameters often come from a call of `setup` without `backend=`.
             remedy = f"make them with luxport.setup(..., backend={show(got)}), or " if want == "numpy" else ""
             raise LayerTypeError(
                 f"expects an input of {want} as its parameters, got one of {got}: "
@@ -79,7 +79,7 @@ def check_floating(x: Array) -> None:
 
 
 def check_ordered(x: Array) -> None:
-    """Expect a dtype whose numbers have an order: floating, or integers.
+    """Expect a dtype whose numbers are ordered: floating or integer.
 
     Raises: LayerTypeError
     """
@@ -109,7 +109,7 @@ def check_sizes(layer: str, **sizes: Any) -> None:
 
 
 def shape_of(x: Array) -> Any:
-    """Return the shape of an array; in a compiled program sizes may be unknown, None.
+    """Return the shape of an array; during compilation some sizes may be None, not known yet.
 
     Raises: LayerTypeError if x is no array
     """
@@ -120,5 +120,5 @@ def shape_of(x: Array) -> Any:
             raise LayerTypeError(
                 "expects an array, got a pair of an output and states: take it apart, y, st = model(x, ps, st)"
             ) from None
-        backend_of(x)  # says what x is instead
+        backend_of(x)  # raises an error that says what x is
         raise

@@ -1,7 +1,7 @@
-"""The contract of a layer.
+"""`Layer`, the base class of all layers.
 
-A layer is an immutable value that holds no arrays. It describes its parameters and its states, and is a pure
-function of all three: ``y, st = layer(x, ps, st)``. Parameters and states are plain nested dicts.
+A layer is an immutable value that holds no arrays. It describes its parameters and states, and is a pure function of
+its input and both: ``y, st = layer(x, ps, st)``. Parameters and states are plain nested dicts.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ __all__ = ["Layer", "check_layer", "is_array"]
 class Layer(LayerBase, ABC):
     """A layer: fields, initial values and a formula.
 
-    A subclass becomes a frozen dataclass by being one; it gives its fields, `initial_parameters` if it has
-    parameters, `initial_states` if it has states, and ``__call__``.
+    Every subclass is made a frozen dataclass. It defines its fields, `initial_parameters` if it has parameters,
+    `initial_states` if it has states, and ``__call__``.
 
     >>> import numpy as np, luxport
     >>> class Shift(Layer):
@@ -44,14 +44,14 @@ class Layer(LayerBase, ABC):
     (array([[1., 1.]], dtype=float32), {})
     """
 
-    # TensorFlow's AutoGraph finds this by its name, and runs layers as they are written instead of rewriting them.
+    # TensorFlow's AutoGraph looks for this attribute, and does not rewrite the code of what has it.
     autograph_info__ = True
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         if "__call__" in vars(cls) and not getattr(cls.__call__, "__isabstractmethod__", False):
             cls.__call__ = locate_errors(cls.__call__)
-        # A subclass without fields of its own is built as its parent is, whose __init__ may be written by hand.
+        # A subclass without fields of its own keeps its parent's __init__, which may be written by hand.
         own_fields = "__annotations__" in vars(cls) or cls.__init__ is object.__init__
         equality, hashing = "__eq__" not in vars(cls), "__hash__" not in vars(cls)
         dataclass(frozen=True, repr=False, init=own_fields)(cls)
@@ -64,10 +64,10 @@ class Layer(LayerBase, ABC):
 
     @abstractmethod
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
-        """Return the output and the new state; the inputs stay as they were."""
+        """Return the output and the new state without changing the arguments."""
 
     def __getattr__(self, name: str) -> Any:
-        from luxport.habits import make_attribute_error  # mistakes alone need it
+        from luxport.hints import make_attribute_error  # imported only when a call fails
 
         raise make_attribute_error(self, name)
 
@@ -83,10 +83,10 @@ class Layer(LayerBase, ABC):
 
 
 def _refuse_change(layer: Any, name: str, value: object = None) -> None:
-    """Say how to come to another layer, in the place of a frozen dataclass's own error."""
+    """Raise an error that, unlike the one of a frozen dataclass, says how to make another layer."""
     other = (
         f"dataclasses.replace(layer, {name}=...) makes another layer; "
-        if name in {one.name for one in fields(layer)}
+        if name in {f.name for f in fields(layer)}
         else ""
     )
     raise FrozenInstanceError(
@@ -96,7 +96,7 @@ def _refuse_change(layer: Any, name: str, value: object = None) -> None:
 
 
 def _expect_fields_for_layers(kind: type) -> None:
-    """Expect a type before each layer in a class: without one it is no field, and gets no parameters."""
+    """Expect an annotation on each layer that is a class attribute: without one it is not a field, and not set up."""
     known = {**getattr(kind, "__dataclass_fields__", {}), **vars(kind).get("__annotations__", {})}
     for name, value in vars(kind).items():
         if isinstance(value, LayerBase) and name not in known:
@@ -109,12 +109,12 @@ def _expect_fields_for_layers(kind: type) -> None:
 def check_layer(function: str, model: Any) -> None:
     """Expect a layer."""
     if not isinstance(model, Layer):
-        cure = ": the seed comes first, setup(0, model)" if function == "setup" and isinstance(model, int) else ""
-        cure = ": call it" if isinstance(model, type) else cure
-        raise TypeError(f"{function} expects a layer, got {name_kind(model)}{cure}")
+        remedy = ": the seed comes first, setup(0, model)" if function == "setup" and isinstance(model, int) else ""
+        remedy = ": call it" if isinstance(model, type) else remedy
+        raise TypeError(f"{function} expects a layer, got {name_kind(model)}{remedy}")
     check_places(function, model)
 
 
 def is_array(value: Any) -> bool:
-    """Tell whether a value is an array of a backend; NumPy's scalars are not."""
+    """Return whether a value is an array of a backend; NumPy's scalars are not."""
     return not isinstance(value, np.generic) and find_owner(type(value)) is not None

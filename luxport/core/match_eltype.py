@@ -1,4 +1,4 @@
-"""Inputs in the dtype of a layer's parameters: `match_eltype`."""
+"""`match_eltype`: convert inputs to the dtype of a layer's parameters, or report that they differ."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ Policy = Literal["none", "warn", "convert", "error"]
 
 @says_what_it_takes
 def match_eltype(layer: Layer, ps: Parameters, st: States, x: Any, *, policy: Policy | None = None) -> Any:
-    """Return an input, a tree of arrays, in the dtype of a layer's parameters, or tell that it is another.
+    """Return an input, a tree of arrays, in the dtype of a layer's parameters, or report that its dtype differs.
 
-    The layers themselves take no other dtype than their parameters': this is for the place where data comes in.
-    Inputs that are wider than the parameters, and integers, are narrowed; others are left alone, so that nothing
-    grows unasked. The policy is "none" (return the input), "warn", "convert" or "error"; without one the
-    environment's ``LUXPORT_ELTYPE_MISMATCH`` decides, or "none".
+    Layers accept no other dtype than their parameters': call this where data enters a program. Only inputs that are
+    wider than the parameters, and integers, are converted; narrower ones are returned unchanged. The policy is "none"
+    (return the input), "warn", "convert" or "error"; the default is the environment's ``LUXPORT_ELTYPE_MISMATCH``, or
+    "none".
 
     Raises: ValueError for an unknown policy; LayerTypeError for a mismatch, if the policy is "error"
     Source: Lux.jl ``match_eltype``

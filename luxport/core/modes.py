@@ -1,4 +1,4 @@
-"""Training and testing, and other entries of a state: `train_mode`, `test_mode`, `update_state`."""
+"""`train_mode`, `test_mode` and `update_state`: change the mode, or any entry of a given name, in a state."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["test_mode", "train_mode", "update_state"]
 
 @says_what_it_takes
 def train_mode(st: States) -> dict[str, Any]:
-    """Return the state with every ``training`` entry set.
+    """Return the state with every ``training`` entry set to true.
 
     >>> import luxport
     >>> ps, st = luxport.setup(0, luxport.Dropout(0.5))
@@ -31,13 +31,13 @@ def train_mode(st: States) -> dict[str, Any]:
 
 @says_what_it_takes
 def test_mode(st: States) -> dict[str, Any]:
-    """Return the state with every ``training`` entry cleared."""
+    """Return the state with every ``training`` entry set to false."""
     _check_states("test_mode", st)
     _warn_of_parameters("test_mode", st)
     return update_state(st, "training", Static(False))
 
 
-test_mode.__test__ = False  # type: ignore[attr-defined]  # pytest would collect it for its name
+test_mode.__test__ = False  # type: ignore[attr-defined]  # pytest would take it for a test because of its name
 
 
 @says_what_it_takes
@@ -49,7 +49,7 @@ def update_state(
     Args:
         st: states
         name: the name of the entries
-        value: what they become
+        value: their new value
         exclude: a function of a subtree; where it returns True, the subtree stays as it is
 
     >>> update_state({"a": {"carry": 1}, "carry": 2, "b": 3}, "carry", None)
@@ -75,17 +75,17 @@ _PARAMETERS = frozenset(("weight", "bias", "scale", "weight_ih", "weight_hh", "b
 
 
 def _warn_of_parameters(function: str, st: Any) -> None:
-    """Warn of a tree without a mode whose arrays have the names of parameters alone.
+    """Warn about a tree without a mode all of whose arrays are named like parameters.
 
-    It is a warning, as a layer of the user's may keep a weight in its state.
+    This is not an error, as a layer of the user's may keep a weight in its state.
     """
     if _has_mode(st):
         return
     names = list(_yield_array_names(st))
     if names and _PARAMETERS.issuperset(names):
-        told = ", ".join(dict.fromkeys(names))
+        found = ", ".join(dict.fromkeys(names))
         warn(
-            f"{function} expects states, got a tree of {told} without a mode, as parameters are: "
+            f"{function} expects states, got a tree of {found} without a mode, as parameters are: "
             f"st = luxport.{function}(st), of ps, st = luxport.setup(rng, model)"
         )
 

@@ -1,4 +1,4 @@
-"""What numbers options of public classes may be, where an annotation allows more than makes sense."""
+"""Rules for options of layers, losses and optimizers whose annotation allows values that make no sense."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from luxport.backend.option_rules import (
     POSITIVE,
     PROBABILITY,
     Rule,
+    allow_count,
     allow_number,
-    count,
     is_finite,
-    is_running_number,
+    is_scalar_array,
 )
 
 __all__ = ["OPTION_RULES"]
@@ -32,7 +32,7 @@ def _pair(wanted: str, test: Callable[[float], bool]) -> Rule:
 def _allow_one_or_several(rule: Rule, wanted: str) -> Rule:
     def holds(value: Any, shape: Any) -> bool:
         several = value if isinstance(value, tuple) else (value,)
-        return all([rule.holds(one, shape) or is_running_number(one) for one in several])
+        return all([rule.holds(one, shape) or is_scalar_array(one) for one in several])
 
     return Rule(wanted, holds)
 
@@ -50,11 +50,11 @@ OPTION_RULES: dict[str, Rule] = {
     "ell": _pair("a tuple of two positive numbers", lambda value: value > 0),
     "epsilon": NON_NEGATIVE,
     "eta": allow_number("a learning rate of at least 0", lambda value: 0 <= value < float("inf")),
-    "hidden_dims": count(0),
+    "hidden_dims": allow_count(0),
     "lambda_": NON_NEGATIVE,
-    "max_iter": count(1),
+    "max_iter": allow_count(1),
     "momentum": PROBABILITY,
-    "nheads": count(1),
+    "nheads": allow_count(1),
     "nsteps": POSITIVE,
     "offset": FINITE,
     "omega": NON_NEGATIVE,
@@ -62,7 +62,7 @@ OPTION_RULES: dict[str, Rule] = {
     "rate": POSITIVE,
     "rho": PROBABILITY,
     "step_sizes": _SIZES,
-    "AccumGrad.n": count(1),
+    "AccumGrad.n": allow_count(1),
     "MixedPrecision.dtype": Rule(
         f"a floating dtype, one of {', '.join(FLOATING)}",
         lambda value, shape: isinstance(value, str) and value in FLOATING,
@@ -71,12 +71,12 @@ OPTION_RULES: dict[str, Rule] = {
     "DynamicLossScale.backoff": allow_number("a number between 0 and 1", lambda value: 0 < value < 1),
     "DynamicLossScale.growth": allow_number("a finite number of at least 1", lambda value: 1 <= value < float("inf")),
     "DynamicLossScale.initial": POSITIVE,
-    "DynamicLossScale.interval": count(1),
+    "DynamicLossScale.interval": allow_count(1),
     "DynamicLossScale.least": POSITIVE,
     "MovingAverage.decay": _SHARE,
     "RotaryPositionalEmbedding.base": POSITIVE,
-    "TransformerDecoderLayer.dims": count(0),
-    "TransformerEncoderLayer.dims": count(0),
+    "TransformerDecoderLayer.dims": allow_count(0),
+    "TransformerEncoderLayer.dims": allow_count(0),
     "Rprop.gamma": _pair("a tuple of two numbers of at least 0", lambda value: value >= 0),
 }
-"""The rule of each option of that name, or of a class alone; others are as their annotations say."""
+"""Rules by the name of an option, or by class and option; options without a rule are checked by their annotations."""

@@ -1,4 +1,4 @@
-"""What options of public classes may be, by the types that their fields are annotated with: one table for all."""
+"""Checks of the options of layers, losses and optimizers by the annotations of their fields."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import numpy as np
 
 from luxport import initializers
 from luxport.backend import dtype_name, find_owner, is_compiling
-from luxport.backend.option_rules import Rule, is_int, is_running_number
-from luxport.call_arguments import find_refused
+from luxport.backend.option_rules import Rule, is_int, is_scalar_array
+from luxport.call_arguments import find_signature_mismatch
 from luxport.core.anatomy import LayerBase
 from luxport.errors import LayerTypeError
 from luxport.ops import activations
@@ -24,15 +24,15 @@ __all__ = ["expect_options_of", "is_real_array", "is_scalar", "explain_wrong_opt
 
 
 def expect_options_of(value: Any, *, arrays: Callable[[Any], bool] | None = None) -> None:
-    """Expect of a value of a public class that its options are what their annotations and their rules ask for.
+    """Expect that the options of an instance agree with their annotations and rules.
 
     Args:
-        value: the value
-        arrays: which arrays stand for a number, that only the running program may know; None for none
+        value: an instance of a public class
+        arrays: returns whether an array is accepted as a number, whose value may not be known yet; None accepts none
 
     Raises: LayerTypeError
     """
-    if is_compiling():  # a compiler cannot follow this, and says in its own words what is wrong
+    if is_compiling():  # a compiler cannot follow these checks, and raises errors of its own
         return
     wrong = explain_wrong_option(type(value), vars(value), arrays=arrays)
     if wrong is not None:
@@ -42,29 +42,29 @@ def expect_options_of(value: Any, *, arrays: Callable[[Any], bool] | None = None
 def explain_wrong_option(
     kind: type, options: Mapping[str, Any], *, arrays: Callable[[Any], bool] | None = None
 ) -> str | None:
-    """Say which of these options of a class is not what its annotation or its rule asks for; None if all are."""
-    for name, parts, fits, wanted, is_number in _checks(kind):
+    """Return a message about the first option of a class that disagrees with its annotation or rule, or None."""
+    for name, parts, is_valid, wanted, is_number in _list_checks(kind):
         if name not in options:
             continue
         value = options[name]
-        if not fits(value) and not (is_number and arrays is not None and _has(arrays, value)):
+        if not is_valid(value) and not (is_number and arrays is not None and _is_accepted_array(arrays, value)):
             return f"{kind.__name__} expects {name} as {wanted}, got {show(value)}{_find_remedy(parts, name, value)}"
     return None
 
 
 class _Check(NamedTuple):
-    """What an option may be: looked up once for each class."""
+    """The check of one option: the alternatives of its annotation, the test, and the message's words for it."""
 
     name: str
     parts: tuple[str, ...]
-    fits: Callable[[Any], bool]
+    is_valid: Callable[[Any], bool]
     wanted: str
     is_number: bool
 
 
 @lru_cache(maxsize=512)
-def _checks(kind: type) -> tuple[_Check, ...]:
-    from luxport.core.option_limits import OPTION_RULES  # no layer is built by ``import luxport``
+def _list_checks(kind: type) -> tuple[_Check, ...]:
+    from luxport.core.option_limits import OPTION_RULES  # ``import luxport`` builds no layer and need not load this
 
     checks = []
     for f in fields(kind):  # type: ignore[arg-type]
@@ -75,38 +75,38 @@ def _checks(kind: type) -> tuple[_Check, ...]:
         known = [_KINDS.get(part) for part in parts]
         numeric = any(["int" in part or "float" in part for part in parts])
         if rule is not None and "None" not in parts:
-            checks.append(_Check(f.name, parts, partial(_keeps, rule), rule.wanted, numeric))
+            checks.append(_Check(f.name, parts, partial(_satisfies, rule), rule.wanted, numeric))
         elif None not in known:
             tests, texts = zip(*known, strict=True)  # type: ignore[arg-type]
-            checks.append(_Check(f.name, parts, partial(_fits_one, tests), " or ".join(texts), numeric))
+            checks.append(_Check(f.name, parts, partial(_passes_any, tests), " or ".join(texts), numeric))
     return tuple(checks)
 
 
-def _keeps(rule: Rule, value: Any) -> bool:
-    """Tell whether a value keeps a rule; an array is no number of a layer, which holds none."""
-    return not is_running_number(value) and rule.holds(value, None)
+def _satisfies(rule: Rule, value: Any) -> bool:
+    """Return whether a value satisfies a rule; an array does not, as a layer holds none."""
+    return not is_scalar_array(value) and rule.holds(value, None)
 
 
-def _fits_one(tests: tuple[Callable[[Any], bool], ...], value: Any) -> bool:
-    return any([fits(value) for fits in tests])
+def _passes_any(tests: tuple[Callable[[Any], bool], ...], value: Any) -> bool:
+    return any([test(value) for test in tests])
 
 
-def _has(arrays: Callable[[Any], bool], value: Any) -> bool:
+def _is_accepted_array(arrays: Callable[[Any], bool], value: Any) -> bool:
     return any(map(arrays, value)) if isinstance(value, tuple) else arrays(value)
 
 
 def is_real_array(value: Any) -> bool:
-    """Tell an array of real numbers from anything else."""
+    """Return whether a value is an array of real numbers."""
     return find_owner(type(value)) is not None and dtype_name(value).startswith(("float", "bfloat", "int", "uint"))
 
 
 def is_scalar(value: Any) -> bool:
-    """Tell an array without axes of a real number from anything else."""
+    """Return whether a value is an array without axes of one real number."""
     return is_real_array(value) and len(value.shape) == 0
 
 
 def _split(annotation: str) -> list[str]:
-    """Split a union at its top level: ``int | tuple[int | None, ...]`` into two."""
+    """Split a union at its top level: ``int | tuple[int | None, ...]`` into two parts."""
     parts, depth = [""], 0
     for character in annotation:
         depth += (character == "[") - (character == "]")
@@ -125,32 +125,34 @@ def _is_layer(value: Any) -> bool:
     return isinstance(value, LayerBase)
 
 
-def _is_function(*arguments: Any) -> Callable[[Any], bool]:
-    """Make a test for functions that take this number of arguments; one without a signature passes."""
+def _make_function_test(*arguments: Any) -> Callable[[Any], bool]:
+    """Return a test for functions that accept these arguments; a function without a signature passes."""
 
-    def fits(value: Any) -> bool:
+    def is_function(value: Any) -> bool:
         if not callable(value) or _is_layer(value) or isinstance(value, type):
             return False
         if str(getattr(value, "__module__", "")).startswith("luxport."):
             return True
-        return find_refused(value, *arguments) is None
+        return find_signature_mismatch(value, *arguments) is None
 
-    return fits
+    return is_function
 
 
-def _require_all(fits: Callable[[Any], bool], count: int | None = None) -> Callable[[Any], bool]:
-    def all_fit(value: Any) -> bool:
-        return isinstance(value, (tuple, list)) and (count is None or count == len(value)) and all(map(fits, value))
+def _require_all(test: Callable[[Any], bool], count: int | None = None) -> Callable[[Any], bool]:
+    """Return a test for tuples and lists all of whose entries pass a test."""
 
-    return all_fit
+    def all_pass(value: Any) -> bool:
+        return isinstance(value, (tuple, list)) and (count is None or count == len(value)) and all(map(test, value))
+
+    return all_pass
 
 
 def _is_any_function(value: Any) -> bool:
     return callable(value) and not isinstance(value, type)
 
 
-_is_activation = _is_function(None)
-_is_initializer = _is_function(None, ())
+_is_activation = _make_function_test(None)
+_is_initializer = _make_function_test(None, ())
 _AN_INITIALIZER = "a function of a generator and a shape"
 
 _KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
@@ -201,7 +203,7 @@ _KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
 
 
 def _find_remedy(parts: tuple[str, ...], name: str, value: Any) -> str:
-    """Return a hint for the error message: what to do instead, where that is known."""
+    """Return a hint for the error message: what to write instead, or "" if that is not known."""
     if "Activation" in parts or "Initializer" in parts or "GateInitializer" in parts:
         place, known = ("luxport", activations) if "Activation" in parts else ("luxport.initializers", initializers)
         if isinstance(value, str) and value in known.__all__:

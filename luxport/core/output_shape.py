@@ -1,4 +1,4 @@
-"""`output_shape`: the shape of a model's output, without computing anything."""
+"""`output_shape`: find the shape of a model's output without computing anything."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from luxport.backend import (
 )
 from luxport.call_arguments import says_what_it_takes
 from luxport.core.abstract_arrays import AbstractArray
-from luxport.core.error_location import retell
+from luxport.core.error_location import replace_message
 from luxport.core.initial_values import describe_values, initial_parameters, initial_states
 from luxport.core.layer import Layer, check_layer, is_array
 from luxport.core.modes import test_mode
@@ -36,8 +36,8 @@ def output_shape(model: Layer, input_shape: Any, *, dtype: str = "float32") -> A
         input_shape: the shape of its input, batch included, or a tree of shapes; an array stands for its own
         dtype: the dtype of the inputs that are given as shapes
 
-    Raises: LayerError as the model itself does; TypeError if a function in the model needs values, or if this
-            is no shape; ValueError if a size is negative
+    Raises: LayerError as the model itself does; TypeError if a function in the model needs values, or if
+            `input_shape` is not a shape; ValueError if a size is negative
 
     >>> import luxport
     >>> output_shape(luxport.Chain(luxport.Dense(3, 5), luxport.Dense(5, 2)), (64, 3))
@@ -52,7 +52,7 @@ def output_shape(model: Layer, input_shape: Any, *, dtype: str = "float32") -> A
     except Exception as error:
         if isinstance(error, LayerError) or AbstractArray.__name__ not in str(error):
             raise
-        raise retell(
+        raise replace_message(
             "runs on an array without values here, which a function of another library does not take: give it "
             "luxport's own, such as luxport.relu",
             error,
@@ -78,6 +78,6 @@ def _make_abstract_inputs(shape: Any, dtype: str) -> Any:
 
 
 def _find_dtype(array: Array) -> Any:
-    # NumPy has no bfloat16; for shapes it does not matter.
+    # NumPy has no bfloat16, and shapes do not depend on it.
     name = dtype_name(array)
     return np.dtype("float32" if name == "bfloat16" else name)

@@ -1,4 +1,4 @@
-"""`setup`: the parameters and states of a model, on a backend."""
+"""`setup`: draw a model's parameters and make its states, as arrays of a backend."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ def setup(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Draw the parameters and make the states of a model: ``ps, st``, in training mode.
 
-    Both are plain dicts in the order of the model, which is that of `luxport.flatten` too, even after JAX has sorted
-    their keys: these know their places.
+    Both are plain dicts in the order of the model. `luxport.flatten` uses the same order even after JAX has sorted the
+    keys, as the keys store their positions.
 
-    The values are drawn in float32 on the host and are the same on every backend. Whatever the `dtype`, running
-    statistics are float32 at least.
+    The values are drawn in float32 on the host and are the same on every backend. Running statistics have at least
+    float32, whatever the `dtype`.
 
-    A key of JAX stands for the seed that its words are (that of ``jax.random.key(0)`` is 0), and the arrays are JAX's
-    then. Under `jax.vmap` and `jax.jit`, which show no words, the program calls the host as it runs:
-    ``jax.vmap(lambda key: luxport.setup(key, model)[0])(keys)`` is as many models.
+    A key of JAX is read as the seed with the same bits (0 for ``jax.random.key(0)``), and the arrays are JAX's then.
+    Inside `jax.vmap` and `jax.jit` the bits are not known yet, and the program calls the host when it runs:
+    ``jax.vmap(lambda key: luxport.setup(key, model)[0])(keys)`` draws one model for each key.
 
     Args:
         rng: a seed, an `luxport.rng`, or a key of JAX
@@ -87,13 +87,13 @@ def setup(
             raise TypeError(f"setup expects arrays as initial values, got {name} at {'.'.join(path)}")
         wanted = choose_dtype_at(path, dtype) if "float" in name or "complex" in name else None
         try:
-            # Values that a layer of one's own makes with NumPy's defaults are in single precision, as all others.
+            # Double precision, NumPy's default in a user's layer, becomes single precision, as everywhere else.
             return owner.asarray(value, dtype=wanted or _SINGLE.get(name), device=device)
         except Exception as error:
-            ended = explain_memory(error)
-            if ended is None:
+            explained = explain_memory(error)
+            if explained is None:
                 raise
-            raise ended from error
+            raise explained from error
 
     if isinstance(rng, Rng):
         ps, st = draw(rng)

@@ -1,4 +1,4 @@
-"""States on their way through a computation in another precision, and back."""
+"""Convert states for a computation in another precision, and convert the new states back."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["convert_frozen", "restore_precision"]
 
 
 def convert_frozen(st: Any, convert: Callable[[Any], Any]) -> Any:
-    """Convert the parameters that stand among the states because they are frozen; nothing else."""
+    """Convert only the frozen parameters that a state holds."""
     if not _has_frozen(st):
         return st
     return {
@@ -26,15 +26,15 @@ def _has_frozen(st: Any) -> bool:
 
 
 def restore_precision(new: Any, given: Any, old: Any) -> Any:
-    """Return the new states in the dtypes of the old ones, of which the layer was given conversions.
+    """Return a layer's new states in the dtypes of the old ones; it was called with `given`, the old ones converted.
 
-    An array that it handed on is the old one, to the bit: converting there and back would round it at the first call.
+    Where the layer returned an array unchanged, the old array is returned: converting it twice would round it.
     """
     if tree.structure(new) == tree.structure(old):
         return tree.map(_restore, new, given, old)
     if isinstance(new, Mapping) and isinstance(old, Mapping) and new.keys() == old.keys():
         return {name: restore_precision(entry, given[name], old[name]) for name, entry in new.items()}
-    return new  # a state that grows, such as a first carry
+    return new  # the structure has changed, as when a layer stores its first carry
 
 
 def _restore(new: Any, given: Any, old: Any) -> Any:
@@ -44,5 +44,5 @@ def _restore(new: Any, given: Any, old: Any) -> Any:
         return new
     xp = namespace(new)
     wide = xp.astype(new, old.dtype)
-    # Within a compiled part, such as a loop or a checkpoint, what is handed on is another array.
+    # In a compiled loop or a checkpoint, an array that is returned unchanged is another object: compare the values.
     return wide if given is old or new.shape != given.shape else xp.where(new == given, old, wide)

@@ -1,4 +1,4 @@
-"""`StatefulLayer`: a layer together with its parameters and its current state, called with the input alone."""
+"""`StatefulLayer`: a mutable object with a layer, its parameters and its current state, called as ``m(x)``."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ __all__ = ["StatefulLayer"]
 
 @explain_construction
 class StatefulLayer:
-    """A mutable holder: ``m(x)`` returns the output and keeps the new state for the next call.
+    """A layer with its parameters and its state: ``m(x)`` returns the output and stores the new state.
 
-    It is handy in a notebook, and inside a function that wants ``f(x)``: make it there from the parameters that
-    the function was given, and gradients, second gradients and compilation work through it. One that outlives a
-    compiled function should not be called in it, as it would keep the program's own arrays.
+    It is convenient in a notebook, and inside a function that calls ``f(x)``: create it there from the parameters that
+    the function was given, and gradients, second gradients and compilation work through it. Do not call one that was
+    created outside a compiled function inside it: it would store the compiler's placeholder arrays.
 
     `ps` may be None if every call brings parameters, ``m(x, ps)``. Assign `st` to change the mode:
     ``m.st = luxport.test_mode(m.st)``.
@@ -37,7 +37,7 @@ class StatefulLayer:
 
     __slots__ = ("model", "ps", "st")
 
-    # TensorFlow's AutoGraph finds this by its name, and runs the call as it is written instead of rewriting it.
+    # TensorFlow's AutoGraph looks for this attribute, and does not rewrite the code of what has it.
     autograph_info__ = True
 
     def __init__(self, model: Layer, ps: Parameters | None, st: States) -> None:
@@ -48,7 +48,7 @@ class StatefulLayer:
         self.st: States = st
 
     def __call__(self, x: Any, ps: Parameters | None = None) -> Any:
-        """Call the layer with these parameters, or its own, and keep its new state."""
+        """Call the layer with these parameters, or the stored ones, and store its new state."""
         parameters = self.ps if ps is None else ps
         if parameters is None:
             raise TypeError("StatefulLayer holds no parameters: call it with them, m(x, ps)")
@@ -60,9 +60,9 @@ class StatefulLayer:
     @overload
     def __getitem__(self, place: slice) -> Steps: ...
     def __getitem__(self, place: int | str | slice) -> StatefulLayer | Steps:
-        """Return a layer inside, by its place or its name: calls of it change the state here.
+        """Return an inner layer by its position or name; calls of it change the state of this one.
 
-        A slice is those layers one after the other.
+        A slice returns several layers that are called one after the other.
 
         Raises: IndexError or KeyError if there is none
 
@@ -87,19 +87,19 @@ class StatefulLayer:
 
 @dataclass(frozen=True)
 class Steps:
-    """Layers with their parameters and states, one after the other."""
+    """Several `StatefulLayer`, called one after the other."""
 
     layers: tuple[StatefulLayer, ...]
 
     def __call__(self, x: Any) -> Any:
-        """Call each with what the one before returned."""
+        """Call each layer with the output of the previous one."""
         for layer in self.layers:
             x = layer(x)
         return x
 
 
 class _Inner(StatefulLayer):
-    """A layer inside another, whose state is a part of that one's."""
+    """A layer inside another one, whose state is a part of the outer state."""
 
     __slots__ = ("_name", "_whole")
 
@@ -108,19 +108,19 @@ class _Inner(StatefulLayer):
         self._whole, self._name = whole, name
 
     def __call__(self, x: Any, ps: Parameters | None = None) -> Any:
-        self.refresh()
+        self.read_state()
         y = super().__call__(x, ps)
-        self.keep()
+        self.write_state()
         return y
 
-    def refresh(self) -> None:
-        """Take the state from what is around, which other calls may have changed."""
+    def read_state(self) -> None:
+        """Copy the state from the outer layer, as other calls may have changed it."""
         if isinstance(self._whole, _Inner):
-            self._whole.refresh()
+            self._whole.read_state()
         self.st = self._whole.st[self._name]
 
-    def keep(self) -> None:
-        """Hand the state on to what is around."""
+    def write_state(self) -> None:
+        """Store the new state in the outer layer."""
         self._whole.st = {**self._whole.st, self._name: self.st}
         if isinstance(self._whole, _Inner):
-            self._whole.keep()
+            self._whole.write_state()

@@ -1,4 +1,4 @@
-"""`summary`: what each layer of a model returns and holds, for an input, without computing anything."""
+"""`summary`: a table of a model's layers with output shapes and numbers of parameters, without computing anything."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ __all__ = ["LayerSummary", "ModelSummary", "summary"]
 
 @dataclass(frozen=True)
 class LayerSummary:
-    """A line of a summary: where a layer is, what it is, the shape of its output and how much it holds."""
+    """A line of a summary: a layer with its path, output shape, and numbers of parameters and states."""
 
     path: tuple[str, ...]
     layer: Layer
     output_shape: Any
-    """The shape of its output, a tree of them if it has several, None if the model does not call it."""
+    """The shape of its output, a tree of shapes for several, None if the model does not call it."""
     calls: int
     parameters: int
     states: int
@@ -35,7 +35,7 @@ class LayerSummary:
 
 @dataclass(frozen=True)
 class ModelSummary:
-    """The lines of a summary, and the sums; as text, a table."""
+    """The lines of a summary and their totals; printed as a table."""
 
     layers: tuple[LayerSummary, ...]
     input_shape: Any
@@ -59,7 +59,7 @@ class ModelSummary:
 
 @says_what_it_takes
 def summary(model: Layer, x: Any, *, dtype: str = "float32") -> ModelSummary:
-    """Return what each layer that holds no others returns in test mode; printed, it is a table.
+    """Return output shape and sizes of each layer that holds no others, in test mode; it prints as a table.
 
     Args:
         model: any layer
@@ -100,14 +100,14 @@ def summary(model: Layer, x: Any, *, dtype: str = "float32") -> ModelSummary:
 
 
 class _Notes:
-    """A list that a layer writes its outputs' shapes into; equal only to itself, so that two equal layers stay two."""
+    """The output shapes of one layer, equal only to itself, so that two equal layers keep separate notes."""
 
     def __init__(self, shapes: list[Any]) -> None:
         self.shapes = shapes
 
 
 class _Watched(WrapperLayer):
-    """A layer that notes the shapes of its outputs."""
+    """A wrapper that notes the shapes of a layer's outputs."""
 
     layer: Layer
     notes: _Notes
@@ -119,7 +119,7 @@ class _Watched(WrapperLayer):
         return y, st
 
     def __getattr__(self, name: str) -> Any:
-        # A container may read its layers' fields: `BidirectionalRNN` asks its networks how they take time.
+        # A container may read fields of its layers: `BidirectionalRNN` reads which axis of its networks is time.
         if name.startswith("__") or name == "name" or "layer" not in self.__dict__:
             raise AttributeError(f"{type(self).__name__} has no attribute {show(name)}")
         return getattr(self.layer, name)

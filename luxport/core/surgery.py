@@ -1,4 +1,4 @@
-"""Looking into models and changing them: `layer_map`, `replace_layers`, `modules`, `named_modules`, `trainables`."""
+"""Functions that list or replace the layers and arrays of a model: `layer_map`, `modules`, `trainables` and others."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, overload
 from luxport import tree
 from luxport.call_arguments import says_what_it_takes
 from luxport.core.anatomy import LayerBase, NamedLayers, Parameters, States, expect_no_layer, name_layers
-from luxport.core.entries import learn_entries
+from luxport.core.entries import record_entries
 from luxport.core.initial_values import describe_values, initial_parameters, initial_states
 from luxport.core.layer import Layer
 from luxport.text import name_kind, show
@@ -23,14 +23,14 @@ LayerFunction = Callable[[Layer, Any, Any, tuple[str, ...]], tuple[Layer, Any, A
 def layer_map(
     f: LayerFunction, model: Layer, ps: Parameters, st: States
 ) -> tuple[Layer, dict[str, Any], dict[str, Any]]:
-    """Replace every layer that holds no others, with its parameters and states: ``f(layer, ps, st, path)``.
+    """Replace every layer that holds no others, with its parameters and states, by ``f(layer, ps, st, path)``.
 
-    f returns the three anew. The path is that of the parameters, a tuple of keys; a layer around one other that
-    adds no key to it (`WrapperLayer`) is looked into, but a recurrent network is one layer. Containers are rebuilt
-    around what changed, and the model that comes back is a new one.
+    f returns a new layer, parameters and states. The path is that of the parameters, a tuple of keys. A layer that
+    wraps another without adding a key (`WrapperLayer`) is looked into, but a recurrent network counts as one layer.
+    Containers are rebuilt around the new layers; the model itself is not changed.
 
     Args:
-        f: a function of a layer, its parameters, its states and its path, that returns the first three
+        f: a function of a layer, its parameters, its states and its path that returns new ones of the first three
         model: a model
         ps: its parameters
         st: its states
@@ -55,19 +55,19 @@ def modules(model: Layer) -> Iterator[Layer]:
     Source: Flux.jl ``modules``
 
     >>> import luxport
-    >>> [type(one).__name__ for one in modules(luxport.Chain(luxport.Dense(2, 3), luxport.NoOpLayer()))]
+    >>> [type(layer).__name__ for layer in modules(luxport.Chain(luxport.Dense(2, 3), luxport.NoOpLayer()))]
     ['Chain', 'Dense', 'NoOpLayer']
     """
-    return (one for _, one in named_modules(model))
+    return (layer for _, layer in named_modules(model))
 
 
 @says_what_it_takes
 def named_modules(model: Layer, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Layer]]:
-    """Yield ``(path, layer)`` for a layer and all layers inside it, depth first; paths are the parameters'.
+    """Yield ``(path, layer)`` for a layer and all layers inside it, depth first; paths are those of the parameters.
 
     Args:
         model: a layer
-        path: what each path begins with
+        path: the beginning of each path
     """
     if not isinstance(model, LayerBase):
         raise TypeError(f"named_modules expects a layer, got {name_kind(model)}")
@@ -89,7 +89,7 @@ def trainables(ps: Parameters) -> list[Any]: ...
 def trainables(ps: Parameters, *, path: bool) -> list[Any] | list[tuple[tuple[str, ...], Any]]: ...
 @says_what_it_takes
 def trainables(ps: Parameters, *, path: bool = False) -> list[Any]:
-    """List the arrays that training changes, each once: the floating and complex ones among the parameters.
+    """List the arrays that training changes, the floating and complex ones among the parameters, each once.
 
     Everything else in the tree (integers, functions) is left out.
 
@@ -143,27 +143,27 @@ def _walk_children(
 
 
 def replace_layers(f: Callable[[Layer], Layer], model: Layer) -> Layer:
-    """Return a model in which each layer is what f makes of it, wherever it is held; parameters and states stay.
+    """Replace every layer of a model by ``f(layer)``, the innermost first; f must not change parameters and states.
 
-    `layer_map` does not look into layers whose parameters and states are other than those of what they hold, such as
-    `FrozenLayer`; f comes to them after what they hold.
+    Unlike `layer_map`, it also reaches layers inside those whose own parameters and states differ from the inner
+    layer's, such as `FrozenLayer`.
     """
     pairs: list[tuple[Layer, Layer]] = []
 
-    def look(value: Any) -> None:
+    def collect(value: Any) -> None:
         if isinstance(value, Layer):
             pairs.append((value, replace_layers(f, value)))
         elif isinstance(value, (NamedLayers, tuple)):
             for inner in value.values() if isinstance(value, NamedLayers) else value:
-                look(inner)
+                collect(inner)
 
-    for one in fields(model):  # type: ignore[arg-type]
-        look(getattr(model, one.name))
+    for field in fields(model):  # type: ignore[arg-type]
+        collect(getattr(model, field.name))
     return f(_rebuild(model, pairs))
 
 
 def _find_only_layer(layer: Layer) -> Layer | None:
-    """Return the one layer that a layer holds in its fields, if that adds no key to the path."""
+    """Return the only layer in a layer's fields, if it has no key of its own in the parameters; else None."""
     held = [value for f in fields(layer) if isinstance(value := getattr(layer, f.name), Layer)]  # type: ignore[arg-type]
     if len(held) != 1 or any(child is held[0] for child in layer.children().values()):
         return None
@@ -178,7 +178,7 @@ def _have_same_entries(layer: Layer, inner: Layer) -> bool:
 
 
 def _rebuild(layer: Layer, pairs: list[tuple[Layer, Layer]]) -> Layer:
-    """Return a copy of a layer with these children in place of its own, in the same order."""
+    """Copy a layer with each old child replaced by the new one; pairs are in the order of the children."""
     if all(old is new for old, new in pairs):
         return layer
     waiting = list(pairs)
@@ -200,7 +200,7 @@ def _rebuild(layer: Layer, pairs: list[tuple[Layer, Layer]]) -> Layer:
     rebuilt = object.__new__(type(layer))
     for f in fields(layer):  # type: ignore[arg-type]
         object.__setattr__(rebuilt, f.name, substitute(getattr(layer, f.name)))
-    learn_entries(rebuilt)
+    record_entries(rebuilt)
     if waiting:
         raise TypeError(
             f"{type(layer).__name__} expects its layers in its fields, and {show(waiting[0][0])} is in none"

@@ -1,4 +1,4 @@
-"""What is wrong with parameters and states that are not a layer's: looked for when a call fails."""
+"""Explain parameters and states that do not belong to a layer: missing names, wrong shapes or dtypes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from luxport.backend import dtype_name, find_owner, is_array
 from luxport.core.anatomy import LayerBase, name_layers
-from luxport.core.entries import Entries, Shapes, fits, may_meet, may_stand_beside, tell_kind
+from luxport.core.entries import Entries, Shapes, can_accompany, can_combine, find_number_kind, has_own_arrays
 from luxport.errors import LayerError, LayerTypeError
 from luxport.text import make_safe, name_kind, show
 
@@ -15,7 +15,7 @@ __all__ = ["check_entries", "check_groups", "find_wrong_entry"]
 
 
 def check_entries(layer: Any, ps: Any, st: Any) -> None:
-    """Refuse parameters and states that are not the layer's.
+    """Expect parameters and states with the layer's own arrays, all of one backend.
 
     Raises: LayerError; LayerTypeError for arrays of two backends
     """
@@ -38,20 +38,20 @@ def check_entries(layer: Any, ps: Any, st: Any) -> None:
 
 
 def check_groups(layer: Any, ps: Any, st: Any) -> None:
-    """Refuse arrays one level down that are not the layer's: no operation would, as they might broadcast.
+    """Expect the layer's arrays one level down, where a wrong one might broadcast without an error.
 
     Raises: LayerError
     """
     for given, groups in ((ps, layer._entries.parameter_groups), (st, layer._entries.state_groups)):
         for group, shapes in groups:
-            if not fits((shapes, (), False), given[group], None):
+            if not has_own_arrays((shapes, (), False), given[group], None):
                 check_entries(layer, ps, st)
 
 
 def find_wrong_entry(layer: Any, ps: Any, st: Any, *, absent: bool = True) -> str | None:
-    """Say which entry of ps or st the layer wants and was not given, if any; draw nothing, and never raise.
+    """Return a message about the first entry of ps or st that is missing or wrong, or None. It never raises.
 
-    With `absent` false an entry that is missing is no error: a layer of the user's own need not use all entries.
+    With `absent` false, missing entries are not reported: a layer of the user's need not use all of them.
     """
     try:
         if absent or not isinstance(ps, Mapping) or not isinstance(st, Mapping):
@@ -59,7 +59,7 @@ def find_wrong_entry(layer: Any, ps: Any, st: Any, *, absent: bool = True) -> st
             if wrong is not None:
                 return wrong
         return _find_wrong_array(layer._entries, ps, st)
-    except Exception:  # the error that is being explained counts, not what went wrong with its explanation
+    except Exception:  # an error here must not hide the one that is being explained
         return None
 
 
@@ -91,14 +91,14 @@ def _find_wrong_name(layer: Any, ps: Any, st: Any) -> str | None:
         wrong = _find_wrong_inside(layer.children(), given, what)
         if wrong is not None:
             return wrong
-    # An entry that is None stands for no array, and does no harm.
+    # An additional entry that is None holds no array and is ignored.
     if entries is not None and entries.exact and any(ps[name] is not None for name in ps if name not in wanted_ps):
         return f"expects no parameters but {_show_names(wanted_ps)}, got {_show_names(ps)}: leave the others out"
     return None
 
 
 def _find_wrong_inside(layers: Mapping[str, Any], given: Any, what: str) -> str | None:
-    """Check the entries of tuples and dicts of layers; each layer checks its own entries itself."""
+    """Return a message about the entries of tuples and dicts of layers; each layer checks its own when it is called."""
     for name, child in layers.items():
         inner = given[name]
         if isinstance(child, LayerBase):
@@ -150,19 +150,20 @@ def _find_wrong_shape(shapes: Shapes, given: Any, what: str) -> str | None:
 
 
 def _find_wrong_numbers(shapes: Shapes, given: Any) -> str | None:
-    """Say which of several arrays has numbers of another kind than those beside it; integers are no weights."""
+    """Return a message about arrays whose dtypes cannot be combined: real and complex ones, or integers as weights."""
     arrays = {name: given[name] for name, _, numbers in shapes if numbers == "float" and is_array(given[name])}
-    if not all(may_meet(array, other) for array in arrays.values() for other in arrays.values()):
+    if not all(can_combine(array, other) for array in arrays.values() for other in arrays.values()):
         for name, array in arrays.items():
-            if tell_kind(array) not in ("float", "complex"):
+            if find_number_kind(array) not in ("float", "complex"):
                 return f"expects floating numbers as {name}, got {dtype_name(array)}: {_CONVERT}"
         real, other = (
-            next(name for name, array in arrays.items() if tell_kind(array) == kind) for kind in ("float", "complex")
+            next(name for name, array in arrays.items() if find_number_kind(array) == kind)
+            for kind in ("float", "complex")
         )
         kinds = f"{dtype_name(arrays[real])} and {dtype_name(arrays[other])}"
         return f"expects {real} and {other} both real or both complex, got {kinds}: {_CONVERT}"
     for name, _, numbers in shapes:
-        kind = tell_kind(given[name]) if is_array(given[name]) else numbers
+        kind = find_number_kind(given[name]) if is_array(given[name]) else numbers
         if numbers == "int" and kind != "int":
             return f"expects integers as {name}, got {dtype_name(given[name])}: {_REMEDY}"
     return None
@@ -171,14 +172,14 @@ def _find_wrong_numbers(shapes: Shapes, given: Any) -> str | None:
 def _find_wrong_states(entries: Entries, ps: Any, st: Any) -> str | None:
     first = next((ps[name] for name, _, numbers in entries.parameters if numbers == "float"), None)
     for name, _, numbers in entries.states:
-        if numbers == "float" and is_array(st[name]) and not may_stand_beside(st[name], first):
-            wanted = "real floating" if first is None or tell_kind(first) == "float" else "floating or complex"
+        if numbers == "float" and is_array(st[name]) and not can_accompany(st[name], first):
+            wanted = "real floating" if first is None or find_number_kind(first) == "float" else "floating or complex"
             return f"expects {wanted} numbers as {name}, got {dtype_name(st[name])}: {_CONVERT}"
     return None
 
 
 def _agree(shape: Any, wanted: tuple[int, ...]) -> bool:
-    """Compare shapes, of which a compiled program may not know every size yet, or not even the rank."""
+    """Return whether a shape can be the wanted one; during compilation sizes or even the rank may be unknown."""
     try:
         sizes = tuple(shape)
     except ValueError:

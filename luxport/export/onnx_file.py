@@ -14,7 +14,7 @@ from luxport import tree
 from luxport.backend import check_dtype_name, dtype_name, find_owner, get_backend, to_numpy
 from luxport.call_arguments import explain_construction, says_what_it_takes
 from luxport.core.anatomy import Parameters, States
-from luxport.core.error_location import retell
+from luxport.core.error_location import replace_message
 from luxport.core.layer import Layer, check_layer
 from luxport.core.modes import test_mode
 from luxport.errors import LayerError
@@ -119,7 +119,7 @@ def to_onnx(
         except LayerError:
             raise
         except Exception as error:
-            raise retell(_find_cause(error), error) from error
+            raise replace_message(_find_cause(error), error) from error
 
     return backend.export(
         program,

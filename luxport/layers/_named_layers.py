@@ -42,7 +42,7 @@ class LayersByName:
         layers = self.__dict__.get("layers", {})
         if name in layers:
             return layers[name]
-        from luxport.habits import hint_at_attribute  # mistakes alone need it
+        from luxport.hints import hint_at_attribute  # imported only when a call fails
 
         hint = hint_at_attribute(name) or f": its layers are {', '.join(layers)}"
         raise AttributeError(f"{type(self).__name__} has no attribute or layer {show(name)}{hint}")

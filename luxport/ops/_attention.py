@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from luxport.backend import Array, dtype_name, is_casting, namespace
 from luxport.backend.dtypes import expect_floating, run_wide
-from luxport.backend.option_rules import FLAG, FUNCTION, allow_none, allow_number, count
+from luxport.backend.option_rules import FLAG, FUNCTION, allow_count, allow_none, allow_number
 from luxport.errors import LayerError, LayerTypeError, shape_text
 from luxport.ops._attention_masks import clear_hidden, find_earlier, spread_over_scores
 from luxport.ops._operation import operation
@@ -93,7 +93,7 @@ def scaled_dot_product_attention(
 @operation(
     takes=f"query floating (..., len_q, features), key like query (..., len_kv, features), "
     f"value like query (..., len_kv, out), {_MORE}",
-    rules={**_DROPOUT, "nheads": count(1)},
+    rules={**_DROPOUT, "nheads": allow_count(1)},
 )
 def dot_product_attention(
     query: Array,

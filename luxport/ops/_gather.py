@@ -9,14 +9,14 @@ from typing import Any
 from luxport.backend import Array, dtype_name, is_array, is_inexact, match_shapes, namespace
 from luxport.backend.dtypes import (
     convert_indices,
-    expect_held,
     expect_no_booleans,
+    expect_representable,
     is_integer,
     require_real_numbers,
     widen_halves,
 )
 from luxport.backend.memory import check_memory
-from luxport.backend.option_rules import MOST, Rule, allow_choice, allow_none, is_int, is_number
+from luxport.backend.option_rules import MOST_ELEMENTS, Rule, allow_choice, allow_none, is_int, is_number
 from luxport.errors import LayerError, LayerTypeError, shape_text
 from luxport.ops._operation import operation
 from luxport.ops._segments import reduce_known_segments
@@ -37,7 +37,7 @@ def _expect_scattered(src: Array, *indices: Array, op: str = "+", init: Any = No
         raise LayerError(f"expects init in the shape of the result {(*sizes, *rest)}, got {shape_text(init)}")
     if op not in ("mean", "/"):  # which make floating numbers of integers
         if isinstance(init, (int, float)) and not is_inexact(src):
-            expect_held(src, init, "init")
+            expect_representable(src, init, "init")
         if is_array(init) and is_integer(init) != is_integer(src):
             raise LayerTypeError(f"expects init of numbers as src holds, {dtype_name(src)}, got {dtype_name(init)}")
     if isinstance(init, complex) and "complex" not in dtype_name(src):
@@ -46,7 +46,7 @@ def _expect_scattered(src: Array, *indices: Array, op: str = "+", init: Any = No
 
 def _are_sizes(value: Any) -> bool:
     sizes = value if isinstance(value, (tuple, list)) else (value,)
-    return all([is_int(n) and 0 <= n <= MOST for n in sizes])
+    return all([is_int(n) and 0 <= n <= MOST_ELEMENTS for n in sizes])
 
 
 def _is_start(value: Any) -> bool:

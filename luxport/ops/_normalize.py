@@ -8,7 +8,7 @@ from typing import Any
 
 from luxport.backend import Array, dtype_name, match_shapes, namespace
 from luxport.backend.dtypes import EPSILON, expect_floating, is_floating, widen_halves
-from luxport.backend.option_rules import AXES, FLAG, NON_NEGATIVE, PROBABILITY, SOME_AXES, allow_none, count
+from luxport.backend.option_rules import AXES, FLAG, NON_NEGATIVE, PROBABILITY, SOME_AXES, allow_count, allow_none
 from luxport.errors import LayerError, LayerTypeError, shape_text
 from luxport.ops._operation import operation
 from luxport.ops.averages import take_mean
@@ -192,7 +192,7 @@ def instance_norm(
 
 @operation(
     takes="x floating (N, C, ...), scale floating (C)?, bias floating (C)?",
-    rules={**_EPSILON, "groups": count(1)},
+    rules={**_EPSILON, "groups": allow_count(1)},
     guard=_expect_whole_groups,
     early=False,
 )

@@ -10,7 +10,7 @@ import numpy as np
 
 from luxport.backend import backend_of
 from luxport.backend._registry import KNOWN
-from luxport.backend.arguments import Arguments, Check, name_arrays
+from luxport.backend.arguments import Arguments, Check, name_positional_arguments
 from luxport.backend.host_bfloat16 import call_in_single, find_host_bfloat16
 from luxport.backend.option_rules import Rule
 
@@ -65,7 +65,7 @@ def operation(
 
     def decorate(definition: Callable[..., Any]) -> Callable[..., Any]:
         arguments = Arguments(definition, takes, rules or {}, guard if check is None else check)
-        return _make_dispatch(definition, arguments, arguments.early_test() if early else guard)
+        return _make_dispatch(definition, arguments, arguments.find_early_test() if early else guard)
 
     return decorate if definition is None else decorate(definition)
 
@@ -84,7 +84,7 @@ def definition_of(op: Callable[P, R]) -> Callable[P, R]:
 
 def _make_dispatch(definition: Callable[..., Any], arguments: Arguments, expect: Check | None) -> Callable[..., Any]:
     name = definition.__name__
-    names, least = name_arrays(definition)
+    names, least = name_positional_arguments(definition)
     expect_options = arguments.expect_options if arguments.rules else None
 
     @functools.wraps(definition)

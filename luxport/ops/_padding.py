@@ -7,9 +7,9 @@ from typing import Any, TypeAlias
 
 from luxport.backend import Array, namespace
 from luxport.backend.arguments import check_call, write_short
-from luxport.backend.dtypes import expect_held, is_floating, widen_halves
+from luxport.backend.dtypes import expect_representable, is_floating, widen_halves
 from luxport.backend.memory import check_growth
-from luxport.backend.option_rules import MOST, Rule, is_int, is_number, is_running_number
+from luxport.backend.option_rules import MOST_ELEMENTS, Rule, is_int, is_number, is_scalar_array
 from luxport.errors import LayerError, shape_text
 from luxport.ops._operation import operation
 from luxport.ops.windows import pad_axis
@@ -28,7 +28,7 @@ PadWidths: TypeAlias = int | tuple[int | tuple[int, int], ...]
 """One for all sides, or an entry or a (low, high) pair per axis."""
 
 _VALUE = Rule(
-    "a real number", lambda value, shape: is_number(value) or is_running_number(value) or isinstance(value, bool)
+    "a real number", lambda value, shape: is_number(value) or is_scalar_array(value) or isinstance(value, bool)
 )
 
 Axes: TypeAlias = int | tuple[int, ...] | None
@@ -37,7 +37,7 @@ Axes: TypeAlias = int | tuple[int, ...] | None
 def _expect_held(x: Array, *, value: Any = 0.0, **options: Any) -> None:
     """Expect a number that arrays of the dtype of x hold, where frameworks would round it or turn it over."""
     if isinstance(value, (bool, int, float)) and value not in (0, 1) and not is_floating(x):
-        expect_held(x, value, "value")
+        expect_representable(x, value, "value")
 
 
 @operation(takes="x (...)", rules={"value": _VALUE}, guard=_expect_held, early=False)
@@ -236,4 +236,8 @@ def _are_axes(axes: Any, rank: int) -> bool:
 
 
 def _is_pair(pair: Any) -> bool:
-    return isinstance(pair, (tuple, list)) and len(pair) == 2 and all([is_int(n) and 0 <= n <= MOST for n in pair])
+    return (
+        isinstance(pair, (tuple, list))
+        and len(pair) == 2
+        and all([is_int(n) and 0 <= n <= MOST_ELEMENTS for n in pair])
+    )

@@ -6,7 +6,7 @@ from typing import Any
 
 from luxport.backend import Array, match_shapes, namespace
 from luxport.backend.dtypes import expect_floating, widen_halves
-from luxport.backend.option_rules import AXIS, count
+from luxport.backend.option_rules import AXIS, allow_count
 from luxport.errors import LayerError, shape_text
 from luxport.ops._operation import operation
 from luxport.ops.scaling import sum_squares
@@ -65,7 +65,7 @@ def _expect_vector(weight: Array, u: Array, *, axis: int, **options: Any) -> Non
 
 @operation(
     takes="weight floating, u floating (n)",
-    rules={"axis": AXIS, "iterations": count(0)},
+    rules={"axis": AXIS, "iterations": allow_count(0)},
     check=_expect_vector,
 )
 def spectral_norm(weight: Array, u: Array, *, axis: int, iterations: int) -> tuple[Array, Array]:

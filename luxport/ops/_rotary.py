@@ -10,7 +10,7 @@ from luxport.backend import Array, namespace
 from luxport.backend.arguments import check_call
 from luxport.backend.dtypes import choose_wider_dtype, expect_floating
 from luxport.backend.memory import check_memory
-from luxport.backend.option_rules import ANY_INT, FLAG, LONGEST, POSITIVE, allow_none, count
+from luxport.backend.option_rules import ANY_INT, FLAG, LONGEST_AXIS, POSITIVE, allow_count, allow_none
 from luxport.errors import LayerError
 from luxport.ops._operation import operation
 from luxport.ops.indices import mark_missing, require_in_range
@@ -21,8 +21,8 @@ __all__ = ["apply_rotary_embedding", "compute_rotary_embedding_params"]
 
 @check_call(
     rules={
-        "dims": count(0, LONGEST),
-        "max_sequence_length": count(0, LONGEST),
+        "dims": allow_count(0, LONGEST_AXIS),
+        "max_sequence_length": allow_count(0, LONGEST_AXIS),
         "base": POSITIVE,
         "low_memory_variant": FLAG,
     }
@@ -59,7 +59,7 @@ def compute_rotary_embedding_params(
 @operation(
     takes="x floating (..., features), cos_cache floating (rows, columns), sin_cache floating (rows, columns), "
     "positions int (..., sequence)?",
-    rules={"dims": allow_none(count(0)), "seq_axis": ANY_INT},
+    rules={"dims": allow_none(allow_count(0)), "seq_axis": ANY_INT},
 )
 def apply_rotary_embedding(
     x: Array,

@@ -12,7 +12,7 @@ from luxport.backend.dtypes import (
     widen_halves,
 )
 from luxport.backend.memory import check_memory
-from luxport.backend.option_rules import allow_choice, count
+from luxport.backend.option_rules import allow_choice, allow_count
 from luxport.errors import LayerError, shape_text
 from luxport.ops._operation import operation
 from luxport.ops.indices import are_in_range, expect_integers, mark_missing, require_in_range
@@ -22,7 +22,7 @@ __all__ = ["reduce_known_segments", "reduce_segments", "segment_reduce"]
 
 @operation(
     takes="src numbers (m, ...), segments int (m)",
-    rules={"op": allow_choice("sum", "prod", "max", "min"), "size": count(0)},
+    rules={"op": allow_choice("sum", "prod", "max", "min"), "size": allow_count(0)},
 )
 def segment_reduce(src: Array, segments: Array, *, op: str, size: int) -> Array:
     """Reduce the slices of each segment: their sum, prod, max or min.
@@ -72,7 +72,7 @@ def _expect_numbers_of_segments(src: Array, segments: Array, *, op: str, size: i
 
 @operation(
     takes="src numbers (m, ...), segments int (m)",
-    rules={"op": allow_choice("sum", "prod", "max", "min"), "size": count(0)},
+    rules={"op": allow_choice("sum", "prod", "max", "min"), "size": allow_count(0)},
     check=_expect_numbers_of_segments,
     guard=_expect_segments,
     early=False,

@@ -18,8 +18,8 @@ from luxport.backend.option_rules import (
     FLAG,
     LARGEST_INT32,
     TEXT,
+    allow_count,
     allow_none,
-    count,
 )
 from luxport.errors import LayerError, shape_text
 from luxport.ops._operation import operation
@@ -28,7 +28,7 @@ from luxport.ops._padding import pad_reflect, pad_zeros
 __all__ = ["hamming_window", "hann_window", "istft", "stft"]
 
 
-_COUNT = count(1, LARGEST_INT32)
+_COUNT = allow_count(1, LARGEST_INT32)
 FRAMES = {"n_fft": _COUNT, "hop_length": allow_none(_COUNT), "center": FLAG, "normalized": FLAG}
 MADE = {"dtype": TEXT, "backend": BACKEND, "device": allow_none(TEXT)}
 
@@ -87,7 +87,7 @@ def stft(
 
 @operation(
     takes="y complex (..., frames, frequencies), window real (n)?",
-    rules={**FRAMES, "return_complex": FLAG, "original_length": allow_none(count(0))},
+    rules={**FRAMES, "return_complex": FLAG, "original_length": allow_none(allow_count(0))},
 )
 def istft(
     y: Array,
@@ -152,7 +152,7 @@ def istft(
     return x[..., low:high]
 
 
-@check_call(rules={"length": count(1), "periodic": FLAG, **MADE})
+@check_call(rules={"length": allow_count(1), "periodic": FLAG, **MADE})
 def hann_window(
     length: int,
     *,
@@ -180,7 +180,7 @@ def hann_window(
     return hamming_window(length, periodic=periodic, alpha=0.5, beta=0.5, dtype=dtype, backend=backend, device=device)
 
 
-@check_call(rules={"length": count(1), "periodic": FLAG, "alpha": FINITE, "beta": FINITE, **MADE})
+@check_call(rules={"length": allow_count(1), "periodic": FLAG, "alpha": FINITE, "beta": FINITE, **MADE})
 def hamming_window(
     length: int,
     *,

@@ -15,8 +15,8 @@ from luxport.backend.option_rules import (
     FLAG,
     NON_NEGATIVE,
     POSITIVE,
+    allow_count,
     allow_none,
-    count,
 )
 from luxport.errors import LayerError, shape_text
 from luxport.ops._operation import operation
@@ -34,7 +34,7 @@ def _expect_some(s: Array, **options: Any) -> None:
 
 @operation(
     takes="x numbers (..., L), window real (n)?",
-    rules={**FRAMES, "pad": count(0), "power": FINITE, "window_normalized": FLAG},
+    rules={**FRAMES, "pad": allow_count(0), "power": FINITE, "window_normalized": FLAG},
     check=expect_signals,
 )
 def spectrogram(
@@ -123,8 +123,8 @@ def db_to_power(levels: Array, *, ref: float = 1.0) -> Array:
 
 @check_call(
     rules={
-        "n_freqs": count(1),
-        "n_mels": count(1),
+        "n_freqs": allow_count(1),
+        "n_mels": allow_count(1),
         "sample_rate": POSITIVE,
         "fmin": NON_NEGATIVE,
         "fmax": allow_none(POSITIVE),

@@ -9,7 +9,7 @@ from luxport.backend import Array, find_array_device, is_array, namespace
 from luxport.backend.arguments import check_call, write_short
 from luxport.backend.dtypes import choose_wider_dtype, expect_floating, find_widest_dtype, widen_halves
 from luxport.backend.memory import check_growth
-from luxport.backend.option_rules import FLAG, LONGEST, allow_each, allow_none, count, is_int
+from luxport.backend.option_rules import FLAG, LONGEST_AXIS, allow_count, allow_each, allow_none, is_int
 from luxport.backend.option_rules import is_number as is_real
 from luxport.errors import LayerError, shape_text
 from luxport.ops._operation import operation
@@ -32,8 +32,10 @@ Size: TypeAlias = int | tuple[int, ...] | None
 """One for all spatial axes, or one each."""
 
 
-_SIZE = allow_none(allow_each(f"an int from 1 to {LONGEST}", lambda n: is_int(n) and 1 <= n <= LONGEST))
-_SCALE = allow_none(allow_each(f"a positive number up to {LONGEST}", lambda s: is_real(s) and 0 < s <= LONGEST))
+_SIZE = allow_none(allow_each(f"an int from 1 to {LONGEST_AXIS}", lambda n: is_int(n) and 1 <= n <= LONGEST_AXIS))
+_SCALE = allow_none(
+    allow_each(f"a positive number up to {LONGEST_AXIS}", lambda s: is_real(s) and 0 < s <= LONGEST_AXIS)
+)
 
 
 def _check_elements(x: Array, **options: Any) -> None:
@@ -196,7 +198,7 @@ def upsample_trilinear(x: Array, *, scale: Scale = None, size: Size = None, alig
     return upsample_linear(x, scale=scale, size=size, align_corners=align_corners)
 
 
-@operation(takes="x (N, C, ...)", rules={"factor": count(1, LONGEST)}, check=_check_elements)
+@operation(takes="x (N, C, ...)", rules={"factor": allow_count(1, LONGEST_AXIS)}, check=_check_elements)
 def pixel_shuffle(x: Array, *, factor: int) -> Array:
     """Lay channels out in space: each pixel becomes a block of pixels.
 

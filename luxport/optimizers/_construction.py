@@ -27,7 +27,7 @@ def explains_itself(kind: _Class) -> _Class:
 
 
 def _say_what_is_missing(rule: Any, name: str) -> Any:
-    from luxport.habits import make_attribute_error  # mistakes alone need it
+    from luxport.hints import make_attribute_error  # imported only when a call fails
 
     raise make_attribute_error(rule, name)
 

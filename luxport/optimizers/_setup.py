@@ -22,7 +22,7 @@ from luxport.optimizers._tree_entries import (
     widen,
 )
 from luxport.text import warn
-from luxport.tree.places import check_size
+from luxport.tree.size_limit import check_size
 from luxport.tree.static import Static
 
 __all__ = ["setup"]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from luxport.backend.arguments import expect_options
-from luxport.backend.option_rules import FLAG, TEXT, Rule, count
+from luxport.backend.option_rules import FLAG, TEXT, Rule, allow_count
 from luxport.call_arguments import explain_construction
 from luxport.errors import LayerError
 from luxport.porting.files.atomic_files import open_atomic
@@ -185,7 +185,7 @@ def _make_writer() -> Any:
 
 
 _PATH = Rule("a path", lambda value, shape: isinstance(value, (str, PathLike)))
-_RULES = {"folder": _PATH, "largest": FLAG, "monitor": TEXT, "path": _PATH, "patience": count(1)}
+_RULES = {"folder": _PATH, "largest": FLAG, "monitor": TEXT, "path": _PATH, "patience": allow_count(1)}
 
 
 def _expect(callback: str, **options: Any) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from typing import Any
 
-from luxport.call_arguments import find_refused
+from luxport.call_arguments import find_signature_mismatch
 from luxport.text import name_kind, show
 from luxport.training._data_loader import DataLoader
 
@@ -35,7 +35,7 @@ def expect_options(
         if isinstance(callback, type) or not callable(callback):
             cure = ": call it" if isinstance(callback, type) else ""
             raise TypeError(f"fit expects functions of a Progress as callbacks, got {name_kind(callback)}{cure}")
-        if refused := find_refused(callback, None):
+        if refused := find_signature_mismatch(callback, None):
             raise TypeError(f"fit expects functions of one input, a Progress, as callbacks, got {refused}")
     _expect_functions("metrics", metrics, '{"accuracy": accuracy}')
     _expect_functions("schedules", schedules, '{"eta": Exp(0.1, 0.9)}')
@@ -53,5 +53,5 @@ def _expect_functions(option: str, given: Any, example: str) -> None:
     for name, function in given.items():
         if isinstance(function, type) or not callable(function):
             raise TypeError(f"fit expects a function as {option}[{show(name)}], got {name_kind(function)}")
-        if option == "schedules" and (refused := find_refused(function, None)):
+        if option == "schedules" and (refused := find_signature_mismatch(function, None)):
             raise TypeError(f"fit expects a function of one number as {option}[{show(name)}], got {refused}")

@@ -7,7 +7,7 @@ import math
 from luxport.backend import Array, dtype_name, find_array_device, match_shapes, namespace
 from luxport.backend.arguments import check_call
 from luxport.backend.dtypes import convert_indices
-from luxport.backend.option_rules import AXIS, LABEL, allow_none, count
+from luxport.backend.option_rules import AXIS, LABEL, allow_count, allow_none
 from luxport.errors import LayerError, shape_text
 from luxport.ops.indices import mark_missing, require_in_range
 from luxport.ops.shapes import read_sizes
@@ -16,7 +16,9 @@ __all__ = ["accuracy", "confusion_matrix"]
 
 
 @check_call(
-    "y_hat floating, y ordered", rules={"axis": AXIS, "top": count(1), "ignore_index": allow_none(LABEL)}, early=True
+    "y_hat floating, y ordered",
+    rules={"axis": AXIS, "top": allow_count(1), "ignore_index": allow_none(LABEL)},
+    early=True,
 )
 def accuracy(y_hat: Array, y: Array, *, axis: int = -1, top: int = 1, ignore_index: int | None = None) -> Array:
     """Return the share of samples whose class is among the `top` highest scores, a float32 scalar of the backend.

@@ -21,7 +21,7 @@ from luxport.backend import (
 )
 from luxport.backend.arguments import check_call
 from luxport.backend.dtypes import convert_indices, is_bool, is_floating
-from luxport.backend.option_rules import AXIS, BACKEND, MOST, TEXT, Rule, allow_none, is_int
+from luxport.backend.option_rules import AXIS, BACKEND, MOST_ELEMENTS, TEXT, Rule, allow_none, is_int
 from luxport.errors import LayerError, LayerTypeError, shape_text
 from luxport.ops.indices import mark_missing, value_range
 from luxport.text import name_kind, show
@@ -61,7 +61,9 @@ _LABELS = Rule("a sequence of labels", lambda value, shape: isinstance(value, Se
 _RULES = {
     "labels": Rule(
         "a number of classes of at least 1, or a sequence of labels",
-        lambda value, shape: (is_int(value) and 0 < value <= MOST) or isinstance(value, Sequence) or _is_vector(value),
+        lambda value, shape: (
+            (is_int(value) and 0 < value <= MOST_ELEMENTS) or isinstance(value, Sequence) or _is_vector(value)
+        ),
     ),
     "dtype": TEXT,
     "backend": BACKEND,

@@ -17,7 +17,7 @@ from luxport.optimizers._setup import setup as setup_optimizer
 from luxport.text import show
 from luxport.training._loss_scaling import DynamicLossScale
 from luxport.transforms._stop_gradient import stop_gradient
-from luxport.tree.places import check_size
+from luxport.tree.size_limit import check_size
 from luxport.tree.static import Static
 
 __all__ = ["ENTRIES", "Program", "StateTakenError", "TakenState", "TrainState", "make_kept_state"]
@@ -164,7 +164,7 @@ class TrainState(_Fields):
         return super().__new__(cls, *entries, **named)
 
     def __getattr__(self, name: str) -> Any:
-        from luxport.habits import make_attribute_error  # mistakes alone need it
+        from luxport.hints import make_attribute_error  # imported only when a call fails
 
         raise make_attribute_error(self, name)
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from luxport import tree
 from luxport.backend import can, find_backend_of_trees, find_owner, is_inexact
-from luxport.call_arguments import expect_function, expect_places, says_what_it_takes
+from luxport.call_arguments import expect_argnums, expect_function, says_what_it_takes
 from luxport.text import show
 
 __all__ = ["checkpoint", "compile_on", "jit"]
@@ -41,7 +41,7 @@ def jit(f: F, *, donate: int | tuple[int, ...] = ()) -> F:
     """
     expect_function("jit", f)
     if not isinstance(donate, tuple) or donate:
-        expect_places("jit", donate, several=True, name="donate")
+        expect_argnums("jit", donate, several=True, name="donate")
         _expect_taken(f, (donate,) if isinstance(donate, int) else donate)
     compiled: dict[str, Callable[..., Any]] = {}  # by name: a backend need not be hashable
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from luxport.backend import Array, namespace
-from luxport.call_arguments import expect_function, expect_places, says_what_it_takes
+from luxport.call_arguments import expect_argnums, expect_function, says_what_it_takes
 from luxport.transforms._gradients import grad, jacobian, jvp, vjp
 
 __all__ = ["batched_jacobian", "hessian"]
@@ -41,7 +41,7 @@ def batched_jacobian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., A
              [0., 8.]]])
     """
     expect_function("batched_jacobian", f)
-    expect_places("batched_jacobian", argnums)
+    expect_argnums("batched_jacobian", argnums)
 
     @functools.wraps(f, updated=())
     def transformed(*args: Any) -> Array:
@@ -88,7 +88,7 @@ def hessian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
             [ 0., 12.]])
     """
     expect_function("hessian", f)
-    expect_places("hessian", argnums)
+    expect_argnums("hessian", argnums)
     return jacobian(grad(f, argnums), argnums)
 
 

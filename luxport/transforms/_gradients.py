@@ -8,7 +8,7 @@ from typing import Any
 
 from luxport import tree
 from luxport.backend import dtype_name, find_backend_of_trees, find_owner, is_inexact, require
-from luxport.call_arguments import expect_function, expect_places, says_what_it_takes
+from luxport.call_arguments import expect_argnums, expect_function, says_what_it_takes
 
 __all__ = ["check_scalar", "cut", "grad", "jacobian", "jvp", "value_and_grad", "vjp"]
 
@@ -39,7 +39,7 @@ def value_and_grad(
     (tensor(9.), {'a': tensor([6.])})
     """
     expect_function("value_and_grad", f)
-    expect_places("value_and_grad", argnums, several=True)
+    expect_argnums("value_and_grad", argnums, several=True)
     positions = (argnums,) if isinstance(argnums, int) else tuple(argnums)
 
     @functools.wraps(f, updated=())
@@ -71,7 +71,7 @@ def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, *, has_aux: 
         has_aux: whether f returns a pair, of which only the first is differentiated
     """
     expect_function("grad", f)
-    expect_places("grad", argnums, several=True)
+    expect_argnums("grad", argnums, several=True)
     with_value = value_and_grad(f, argnums, has_aux=has_aux)
 
     @functools.wraps(f, updated=())
@@ -134,7 +134,7 @@ def jacobian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
     Raises: TypeError if the argument has leaves that are no floating arrays
     """
     expect_function("jacobian", f)
-    expect_places("jacobian", argnums)
+    expect_argnums("jacobian", argnums)
 
     @functools.wraps(f, updated=())
     def transformed(*args: Any) -> Any:

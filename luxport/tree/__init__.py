@@ -1,4 +1,4 @@
-"""Trees of arrays: nested dicts (any mapping), tuples and lists, in the order in which they were built."""
+"""Functions on trees of arrays: nested dicts (any mapping), tuples and lists, whose order is kept."""
 
 from ._nested import Tree as Tree
 from ._nested import VectorTree as VectorTree

@@ -1,8 +1,9 @@
-"""Trees of arrays: nested dicts (any mapping), tuples and lists, in the order in which they were built.
+"""Functions on trees of arrays: nested dicts (any mapping), tuples and lists, whose order is kept.
 
 Parameters and states are such trees. A `Static` and `None` are nodes without leaves; everything else is a
-leaf. Dict order is kept, not sorted: a flat vector holds the layers in the order of the model. Where the keys know
-their places (see `luxport.tree.ordered_keys`), these are the order, whatever a transform did to the dict.
+leaf. Dicts keep their order and are not sorted: a flat vector holds the layers in the order of the model. Where keys
+store their position (see `luxport.tree.ordered_keys`), the positions are the order, even if a transform has sorted
+the dict.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ Tree: TypeAlias = Any
 
 
 class VectorTree(Mapping[str, Any], ABC):
-    """A mapping whose leaves are slices of one vector: for trees a node with the vector as its only child."""
+    """A mapping whose values are slices of one vector; as a tree, a node whose only child is the vector."""
 
     __slots__ = ()
 
@@ -41,15 +42,15 @@ class VectorTree(Mapping[str, Any], ABC):
     @classmethod
     @abstractmethod
     def from_child(cls, layout: Any, children: Any) -> VectorTree:
-        """Build the node again, with another vector for its one child."""
+        """Rebuild the node from its layout and its one child, another vector."""
 
     @abstractmethod
     def cut(self) -> VectorTree:
-        """Return the node with all its leaves cut from the vector at once, not each when it is read."""
+        """Return the same node with all slices made at once, rather than each when it is read."""
 
 
 def map(f: Callable[..., Any], tree: Tree, *rest: Tree) -> Tree:
-    """Apply f to every leaf, and to the leaves in the same places of the other trees.
+    """Apply f to every leaf, together with the leaves at the same paths of the other trees.
 
     Dicts are matched by their keys, whatever their order; the result has the order of the first tree.
 
@@ -139,12 +140,12 @@ def structure(tree: Tree) -> Any:
 
 
 def like_sequence(like: Any, values: list[Any]) -> Any:
-    """Build a list, tuple or named tuple of the kind of another."""
+    """Build a list, tuple or named tuple of these values, of the same type as another."""
     return _build_sequence(type(like), values)
 
 
 def unflatten(shape: Any, new_leaves: Iterator[Any]) -> Tree:
-    """Build the tree that `structure` described, drawing its leaves in order.
+    """Build a tree from its `structure` and an iterator of its leaves.
 
     >>> unflatten(structure({"a": 1, "b": (2,)}), iter([10, 20]))
     {'a': 10, 'b': (20,)}
@@ -186,8 +187,8 @@ def _build_sequence(kind: type, values: list[Any]) -> Any:
 
 
 def _explain_mismatch(tree: Tree, other: Tree) -> ValueError:
-    return ValueError(f"trees of one structure expected, got {_write_outline(tree)} and {_write_outline(other)}")
+    return ValueError(f"trees of one structure expected, got {_describe(tree)} and {_describe(other)}")
 
 
-def _write_outline(tree: Tree) -> str:
+def _describe(tree: Tree) -> str:
     return str(map(lambda leaf: _LEAF, tree)).replace(repr(_LEAF), _LEAF)

@@ -1,13 +1,13 @@
-"""Keys that know their place: the order of a tree is the model's, whatever was done to its dicts.
+"""Dict keys that store their position, so that a tree keeps the model's order even if its dicts are sorted.
 
-JAX sorts the keys of a dict in whatever leaves one of its transforms, and puts the same key objects back. So the keys
-of the trees that `luxport.setup` hands out carry their place: the dicts stay plain dicts, which mix with any other
-where JAX compares structures (a literal, ``{**ps, "bias": bias}``, a prefix such as ``in_axes``), and whatever lays a
-tree out, `luxport.flatten` first of all, goes by the places.
+JAX sorts the keys of every dict that one of its transforms returns, but keeps the key objects. So the keys of the trees
+that `luxport.setup` returns store their position. The dicts remain plain dicts, equal in structure to any other for JAX
+(a literal, ``{**ps, "bias": bias}``, a prefix such as ``in_axes``), and functions that depend on the order, above all
+`luxport.flatten`, restore it from the positions.
 
-A dict of another type, registered to keep its order, was the other way. Called with the parameters of 200 layers a
-compiled program took 10 % more time with it (3 % with these keys), and a dict made by hand was no longer the same
-structure: `jax.lax.scan`, `jax.tree.map`, prefixes and Optax's masks refuse such a pair.
+The alternative, a dict type of its own registered with JAX, was measured and rejected: a compiled program called with
+the parameters of 200 layers took 10 % more time with it (3 % with these keys), and `jax.lax.scan`, `jax.tree.map`,
+prefixes and Optax's masks refuse it beside a dict made by hand, as its structure differs.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["Key", "list_in_order", "add_places"]
 
 
 class Key(str):
-    """A string like any other (equal, with the same hash) that knows which place it has among its neighbors.
+    """A string that also stores its position in its dict; it equals and hashes like the plain string.
 
     >>> key = Key("weight", 0)
     >>> key == "weight", {key: 1}, key.place
@@ -31,7 +31,7 @@ class Key(str):
     place: int
 
     def __new__(cls, name: str, place: int) -> Key:
-        """Keep the place beside the name."""
+        """Create the string and store the position."""
         self = super().__new__(cls, name)
         self.place = place
         return self
@@ -41,10 +41,11 @@ class Key(str):
 
 
 def list_in_order(mapping: Mapping[Any, Any]) -> Iterable[Any]:
-    """Return the keys of a mapping in the order of their places; those without a place stay where they are, after.
+    """Return the keys of a mapping in the order of their positions; those without one follow, in the dict's order.
 
-    Keys of two trees in one mapping stay where they are. Without places, ``layer_1`` to ``layer_10`` and more in
-    alphabetical order were sorted by someone: they come by number.
+    If two keys have the same position, they come from two trees, and the dict's order is kept. Keys without positions
+    that are ``layer_1``, ``layer_10``, ``layer_2``, … in alphabetical order have been sorted: they are returned by
+    number.
 
     >>> list(list_in_order({Key("bias", 1): 0, Key("weight", 0): 0, "more": 0}))
     ['weight', 'bias', 'more']
@@ -54,13 +55,13 @@ def list_in_order(mapping: Mapping[Any, Any]) -> Iterable[Any]:
     for key in mapping:
         if type(key) is Key:
             return _order_by_place(mapping)
-    if len(mapping) >= 10:  # up to layer_9 the alphabet's order is that of the numbers
+    if len(mapping) >= 10:  # up to layer_9, alphabetical and numerical order agree
         return _order_by_number(mapping)
     return mapping
 
 
 def add_places(tree: Any, *, known: bool = True) -> Any:
-    """Return the tree with keys that know the places they have in it now; plain ones if not `known`."""
+    """Return the tree with keys that store their current positions; with plain strings as keys if not `known`."""
     if type(tree) is dict:
         keys = list_in_order(tree)
         if not known:
@@ -86,7 +87,7 @@ def _order_by_place(mapping: Mapping[Any, Any]) -> Iterable[Any]:
 
 def _sort_by_place(mapping: Mapping[Any, Any]) -> Iterable[Any]:
     places = [key.place for key in mapping if type(key) is Key]
-    if len(set(places)) < len(places):  # two trees in one dict, {**ps, **st}: only the dict knows
+    if len(set(places)) < len(places):  # two trees merged, as in {**ps, **st}: only the dict has their order
         return mapping
     return sorted(mapping, key=lambda key: key.place if type(key) is Key else len(mapping))
 

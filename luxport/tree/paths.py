@@ -1,4 +1,4 @@
-"""Entries of nested dicts by their paths: ``"layer_1.weight"`` or ``("layer_1", "weight")``."""
+"""Find, replace, select and remove entries of nested dicts by paths: ``"a.b"`` or ``("a", "b")``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Path: TypeAlias = str | tuple[str, ...]
 
 
 def split_path(path: Path) -> tuple[str, ...]:
-    """Split a dotted path.
+    """Return a path as a tuple of keys, splitting a string at its dots.
 
     >>> split_path("layer_1.weight")
     ('layer_1', 'weight')
@@ -24,7 +24,7 @@ def split_path(path: Path) -> tuple[str, ...]:
 def find_entry(tree: Any, path: Path) -> Any:
     """Return the subtree or leaf at a path.
 
-    Raises: ValueError, naming the entries that there are
+    Raises: ValueError if there is none, with the entries that exist
 
     >>> find_entry({"a": {"b": 1}}, "a.b")
     1
@@ -40,7 +40,7 @@ def find_entry(tree: Any, path: Path) -> Any:
 
 
 def replace(tree: Mapping[str, Any], path: Path, value: Any) -> dict[str, Any]:
-    """Return the tree with another subtree or leaf at a path; where there was none it comes last.
+    """Return the tree with another subtree or leaf at a path; a new entry is added at the end.
 
     >>> replace({"a": {"b": 1}, "c": 2}, "a.b", 3)
     {'a': {'b': 3}, 'c': 2}
@@ -50,7 +50,7 @@ def replace(tree: Mapping[str, Any], path: Path, value: Any) -> dict[str, Any]:
 
 
 def leave_out(tree: Mapping[str, Any], paths: Iterable[Path]) -> dict[str, Any]:
-    """Return the tree without what is at these paths.
+    """Return the tree without the entries at these paths; a path that does not exist is ignored.
 
     >>> leave_out({"a": {"b": 1, "c": 2}, "d": 3}, ["a.b", "d"])
     {'a': {'c': 2}}
@@ -65,7 +65,7 @@ def leave_out(tree: Mapping[str, Any], paths: Iterable[Path]) -> dict[str, Any]:
 
 
 def select(tree: Mapping[str, Any], paths: Iterable[Path]) -> dict[str, Any]:
-    """Return only what is at these paths.
+    """Return a tree of only the entries at these paths.
 
     >>> select({"a": {"b": 1, "c": 2}, "d": 3}, ["a.b", "d"])
     {'a': {'b': 1}, 'd': 3}
@@ -77,7 +77,7 @@ def select(tree: Mapping[str, Any], paths: Iterable[Path]) -> dict[str, Any]:
 
 
 def merge(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the entries of both; where both have a dict, that of both.
+    """Merge two trees recursively; where both have a leaf, the second's is taken.
 
     >>> merge({"a": {"b": 1}}, {"a": {"c": 2}, "d": 3})
     {'a': {'b': 1, 'c': 2}, 'd': 3}
@@ -90,7 +90,7 @@ def merge(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def sort_like(tree: Mapping[str, Any], like: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the tree in the order of another that has the same keys."""
+    """Return the tree with its keys in the order of another tree that has the same keys."""
     return {
         key: sort_like(tree[key], inner) if isinstance(inner, Mapping) else tree[key] for key, inner in like.items()
     }

@@ -1,4 +1,4 @@
-"""`Static`: a value inside a state that belongs to the program, not to the data."""
+"""`Static`: a constant in a tree that compilers treat as part of the program, not as data."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ T = TypeVar("T", bound=Hashable)
 
 
 class ExactlyEqual:
-    """What is equal only where `is_same_constant` says so of all it holds, and need not be looked into again."""
+    """A base of classes whose ``==`` compares by `is_same_constant`, which therefore does not look at their fields."""
 
     __slots__ = ()
 
@@ -28,9 +28,9 @@ class Static(ExactlyEqual, Generic[T]):
     """A hashable constant in a state tree: a node without leaves.
 
     Compilers and transforms see the value as part of the tree's structure: `jax.jit`, `torch.compile` and
-    `tf.function` compile anew when it changes, and `vmap` and `grad` leave it alone. Its truth is its value's, so
-    `if st["training"]:` reads well. Two are equal if no program could tell their values apart: 1, 1.0 and True are
-    three values, 0.0 and -0.0 are two, inside tuples and dataclasses, too; NaN is equal to itself.
+    `tf.function` compile anew when it changes, and `vmap` and `grad` leave it alone. Its truth value is that of its
+    value, so that `if st["training"]:` works. Two are equal only if no program could distinguish their values: 1, 1.0
+    and True are three values, 0.0 and -0.0 are two, inside tuples and dataclasses, too; NaN is equal to itself.
 
     Raises: TypeError if the value is not hashable
 
@@ -68,7 +68,7 @@ class Static(ExactlyEqual, Generic[T]):
     def __reduce__(self) -> tuple[Any, ...]:
         return Static, (self.value,)
 
-    # TensorFlow's own protocol for nodes of `tf.nest`: found by name, so nothing needs to be registered there.
+    # TensorFlow's protocol for nodes of `tf.nest`, which finds these methods by name: no registration is needed.
     def __tf_flatten__(self) -> tuple[tuple[T], tuple[()]]:
         return (self.value,), ()
 
@@ -78,7 +78,7 @@ class Static(ExactlyEqual, Generic[T]):
 
 
 def is_same_constant(one: Any, other: Any) -> bool:
-    """Tell whether a program specialized on one value is the program of the other.
+    """Return whether a program compiled for one constant is valid for the other.
 
     >>> is_same_constant((1, 0.0), (True, 0.0)), is_same_constant(0.0, -0.0), is_same_constant("a", "a")
     (False, False, True)
@@ -101,7 +101,7 @@ def is_same_constant(one: Any, other: Any) -> bool:
     if one != other:
         return False
     if isinstance(one, frozenset):
-        return all(any(is_same_constant(entry, entry_too) for entry_too in other) for entry in one)
+        return all(any(is_same_constant(entry, candidate) for candidate in other) for entry in one)
     if dataclasses.is_dataclass(one) and not isinstance(one, ExactlyEqual):
         compared = [field.name for field in dataclasses.fields(one) if field.compare]
         return all([is_same_constant(getattr(one, name), getattr(other, name)) for name in compared])
@@ -112,7 +112,7 @@ _PLAIN = frozenset([bool, int, str, type(None)])
 
 
 def make_hashable(value: Any) -> Any:
-    """Return a value to hash in place of this one, the same for all NaN: Python gives each another hash."""
+    """Return a value to hash instead of this one: all NaN get the same, where Python hashes each NaN differently."""
     if type(value) in _PLAIN:
         return value
     if isinstance(value, tuple):
@@ -123,17 +123,17 @@ def make_hashable(value: Any) -> Any:
 
 
 def flatten_static(static: Static[T]) -> tuple[tuple[()], Static[T]]:
-    """Return the children (none) and the structure (the whole of it), as every pytree library wants them."""
+    """Return the children (none) and the structure (the `Static` itself), as pytree libraries ask for them."""
     return (), static
 
 
 def unflatten_static(static: Static[T], children: Any) -> Static[T]:
-    """Rebuild a `Static` from its structure: it cannot change, so it may be the same one."""
+    """Return a `Static` from its structure, which is the immutable object itself."""
     return static
 
 
-def tell_optree(kind: type, flatten: Callable[..., Any], unflatten: Callable[..., Any]) -> None:
-    """Register a kind of node with optree as soon as that is imported: luxport itself does not use it."""
+def register_with_optree(kind: type, flatten: Callable[..., Any], unflatten: Callable[..., Any]) -> None:
+    """Register a type of tree node with optree when that is imported; luxport itself does not use optree."""
 
     def register() -> None:
         optree: Any = import_module("optree")
@@ -142,11 +142,14 @@ def tell_optree(kind: type, flatten: Callable[..., Any], unflatten: Callable[...
     when_imported("optree", register)
 
 
-tell_optree(Static, flatten_static, unflatten_static)
+register_with_optree(Static, flatten_static, unflatten_static)
 
 
 def drop_oldest(table: dict[Any, Any]) -> None:
-    """Drop the first entry of a table of programs, even if what its key holds was changed and has another hash now."""
+    """Remove the first entry of a table of programs.
+
+    Deleting by key could fail: an object in the key may have been changed since, and have another hash now.
+    """
     kept = list(table.items())[1:]
     table.clear()
     table.update(kept)

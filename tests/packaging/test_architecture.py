@@ -46,7 +46,7 @@ FLOORS = (
         "argument_types",
         "call_arguments",
         "errors",
-        "habits",
+        "hints",
         "lazy",
         "text",
         "version",

@@ -25,7 +25,7 @@ from luxport.porting.files.safetensors_writer import write_safetensors
 from luxport.porting.files.tree_json import TreeReader, TreeWriter
 from luxport.porting.loading import place_values
 from luxport.text import make_safe
-from luxport.tree.places import check_size
+from luxport.tree.size_limit import check_size
 from luxport.tree.static import Static
 from luxport.version import __version__
 

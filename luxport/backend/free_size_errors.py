@@ -1,4 +1,4 @@
-"""What a free size of `jax.export` leaves undecided: one line that names the constraint that decides it."""
+"""Explain errors about free sizes of `jax.export`: which constraint decides the comparison that failed."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import re
 
 from luxport.errors import LayerError
 
-__all__ = ["explain_undecided"]
+__all__ = ["explain_free_size"]
 
 _CONSTRAINTS = {"<=": ("<=", 0, ">=", 1), "<": ("<=", -1, ">=", 0), ">": ("<=", 0, ">=", 1), ">=": ("<=", -1, ">=", 0)}
-"""The two constraints that decide a comparison, each with what is added to its right side."""
+"""For each comparison the two constraints that decide it: an operator and the number to add to the right side."""
 
 
-def explain_undecided(error: Exception) -> LayerError | None:
-    """Return luxport's own error in place of one that says a free size decides, None for any other.
+def explain_free_size(error: Exception) -> LayerError | None:
+    """Return a LayerError for JAX's error that a comparison of free sizes is inconclusive; None for any other.
 
     >>> class InconclusiveDimensionOperation(Exception): ...
     >>> error = InconclusiveDimensionOperation("Symbolic dimension comparison 'n' <= '2' is inconclusive.")
-    >>> print(explain_undecided(error))  # doctest: +ELLIPSIS
+    >>> print(explain_free_size(error))  # doctest: +ELLIPSIS
     expects sizes of which it is known whether n <= 2: say which in ...constraints=['n >= 3']) or ['n <= 2']
     """
     if type(error).__name__ != "InconclusiveDimensionOperation":

@@ -1,4 +1,4 @@
-"""What people from other libraries write, and its name here: for the errors about names that are not there."""
+"""Hints for errors: names, attributes and options of other libraries, and what to write here instead."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = [
     "make_attribute_error",
 ]
 
-_ROOMS = (
+_PACKAGES = (
     "optimizers",
     "losses",
     "training",
@@ -181,7 +181,7 @@ _OF_STATES = {
 
 
 def hint_at_name(package: str, name: str, known: Iterable[str]) -> str:
-    """Say what stands for a name that a package has not, after a colon; nothing if that is not known."""
+    """Return a colon and what to use instead of a name that a package lacks; "" if nothing is known."""
     if name.startswith("_"):
         return ""
     at_the_top = package in ("luxport", "luxport.layers")
@@ -193,29 +193,29 @@ def hint_at_name(package: str, name: str, known: Iterable[str]) -> str:
     here = f"{package.rpartition('.')[2]}.{name}"
     if here in _NAMES or name in _NAMES:
         return f": luxport.{_NAMES.get(here) or _NAMES[name]}"
-    for room in _ROOMS if at_the_top else ("", *_ROOMS):
-        place = f"luxport.{room}".rstrip(".")
+    for inner in _PACKAGES if at_the_top else ("", *_PACKAGES):
+        place = f"luxport.{inner}".rstrip(".")
         if name in getattr(import_module(place), "__all__", ()):
             return f": {place}.{name}"
-    by_case = {one.lower(): one for one in known}
+    by_case = {other.lower(): other for other in known}
     close = [by_case[name.lower()]] if name.lower() in by_case else _find_nearest(name, known)
     return f": did you mean {'luxport.' if at_the_top else ''}{close[0]}?" if close else ""
 
 
 def _find_nearest(name: str, known: Iterable[str]) -> list[str]:
-    from difflib import get_close_matches  # slow to import, and only mistakes need it
+    from difflib import get_close_matches  # imported only when a name is wrong
 
     return get_close_matches(name, list(known), 1, 0.8)
 
 
 def make_attribute_error(value: Any, name: str) -> AttributeError:
-    """Make the error for an attribute that is not there, with what is done here instead."""
+    """Return the error for a missing attribute, with what to use instead."""
     kind = type(value).__name__
     return AttributeError(f"{kind} has no attribute {show(name)}{hint_at_attribute(name, kind)}")
 
 
 def hint_at_attribute(name: str, kind: str = "") -> str:
-    """Say what is done here for an attribute that models, or states of training, of other libraries have."""
+    """Return a colon and what to use instead of an attribute of other libraries' models or training states, or ""."""
     found = _OF_STATES.get(name) if kind == "TrainState" else None
     found = found or _ATTRIBUTES.get(name, "")
     return f": {found}" if found else ""
@@ -256,7 +256,7 @@ _ADVICE = {
 
 
 def advise_on_type(kind: type) -> str:
-    """Say how to come from a value of a type to arrays."""
+    """Return how to get an array from a value of this type."""
     if issubclass(kind, import_module("luxport.core.anatomy").LayerBase):
         return _ARRAYS
     if kind.__name__ in ("DataFrame", "Series"):
@@ -265,10 +265,10 @@ def advise_on_type(kind: type) -> str:
 
 
 def advise_on_option(caller: str, name: str) -> str:
-    """Say how a function or layer does what an option of another library does; nothing if that is not known."""
+    """Return how to get the effect of another library's option in this function or layer; "" if not known."""
     return _ADVICE.get(f"{caller}.{name}") or _ADVICE.get(name, "")
 
 
 def hint_at_option(name: str) -> str:
-    """Say where a call's option of another library is here, after a semicolon."""
+    """Return a semicolon and what replaces an option that calls of other libraries' models take, or ""."""
     return f"; {_OPTIONS[name]}" if name in _OPTIONS else ""
