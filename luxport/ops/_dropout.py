@@ -11,6 +11,7 @@ from luxport.backend.option_rules import PROBABILITY, SHAPE, Rule, allow_none, i
 from luxport.errors import LayerError
 from luxport.ops._operation import operation
 from luxport.ops._random_bits import KEY_AND_COUNTER, random_bits
+from luxport.ops.shapes import read_sizes
 
 __all__ = ["alpha_dropout", "dropout", "keep_mask", "mask_shape"]
 
@@ -39,7 +40,7 @@ def dropout(x: Array, key: Array, counter: Array, *, p: float, axes: tuple[int, 
     """
     xp = namespace(x, key, counter)
     expect_floating(x)
-    shape = mask_shape(tuple(x.shape), axes)
+    shape = mask_shape(read_sizes(x), axes)
     if p == 1:
         return xp.zeros_like(x)
     return xp.where(keep_mask(key, counter, shape=shape, p=p), x * (1.0 / (1.0 - p)), xp.zeros_like(x))
@@ -65,7 +66,7 @@ def alpha_dropout(x: Array, key: Array, counter: Array, *, p: float) -> Array:
     """
     xp = namespace(x, key, counter)
     expect_floating(x)
-    mask = keep_mask(key, counter, shape=tuple(x.shape), p=p)
+    mask = keep_mask(key, counter, shape=read_sizes(x), p=p)
     return xp.zeros_like(x) if p == 1 else drop_alpha(xp, x, mask, p)
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import builtins
+from collections.abc import Callable
 from typing import Any
 
 import mlx.core as mx
+
+from ._dtypes import astype
 
 __all__ = [
     "all", "any", "count_nonzero", "cumulative_prod", "cumulative_sum", "diff", "max", "mean", "min", "prod", "std",
@@ -19,14 +22,18 @@ all, any, max, mean, min = mx.all, mx.any, mx.max, mx.mean, mx.min
 
 def sum(x: mx.array, /, *, axis: Axis = None, dtype: Any = None, keepdims: builtins.bool = False) -> mx.array:
     """Sum along axes, in the given dtype."""
-    y = mx.sum(x if dtype is None or dtype == x.dtype else x.astype(dtype), axis, keepdims)
-    return y if dtype is None or y.dtype == dtype else y.astype(dtype)
+    return _reduce(mx.sum, x, axis, dtype, keepdims)
 
 
 def prod(x: mx.array, /, *, axis: Axis = None, dtype: Any = None, keepdims: builtins.bool = False) -> mx.array:
     """Multiply along axes, in the given dtype."""
-    y = mx.prod(x if dtype is None or dtype == x.dtype else x.astype(dtype), axis, keepdims)
-    return y if dtype is None or y.dtype == dtype else y.astype(dtype)
+    return _reduce(mx.prod, x, axis, dtype, keepdims)
+
+
+def _reduce(reduce: Callable[..., mx.array], x: mx.array, axis: Axis, dtype: Any, keepdims: builtins.bool) -> mx.array:
+    if dtype is None:
+        return reduce(x, axis, keepdims)
+    return astype(reduce(astype(x, dtype), axis, keepdims), dtype)
 
 
 def std(x: mx.array, /, *, axis: Axis = None, correction: float = 0.0, keepdims: builtins.bool = False) -> mx.array:
@@ -52,18 +59,26 @@ def cumulative_sum(
     x: mx.array, /, *, axis: int | None = None, dtype: Any = None, include_initial: builtins.bool = False
 ) -> mx.array:
     """Return the running sum along an axis."""
-    axis = 0 if axis is None else axis
-    y = mx.cumsum(x if dtype is None else x.astype(dtype), axis)
-    return _prepend(0, y, axis) if include_initial else y
+    return _accumulate(mx.cumsum, 0, x, axis, dtype, include_initial)
 
 
 def cumulative_prod(
     x: mx.array, /, *, axis: int | None = None, dtype: Any = None, include_initial: builtins.bool = False
 ) -> mx.array:
     """Return the running product along an axis."""
+    return _accumulate(mx.cumprod, 1, x, axis, dtype, include_initial)
+
+
+def _accumulate(
+    accumulate: Callable[..., mx.array], initial: int, x: mx.array, axis: int | None, dtype: Any, include: builtins.bool
+) -> mx.array:
     axis = 0 if axis is None else axis
-    y = mx.cumprod(x if dtype is None else x.astype(dtype), axis)
-    return _prepend(1, y, axis) if include_initial else y
+    y = accumulate(x if dtype is None else x.astype(dtype), axis)
+    if not include:
+        return y
+    shape = list(y.shape)
+    shape[axis] = 1
+    return mx.concatenate([mx.full(shape, initial, y.dtype), y], axis)
 
 
 def diff(
@@ -79,9 +94,3 @@ def _count(x: mx.array, axis: Any) -> int:
     for one in (axis,) if isinstance(axis, int) else axis:
         size *= x.shape[one]
     return size
-
-
-def _prepend(first: int, y: mx.array, axis: int) -> mx.array:
-    shape = list(y.shape)
-    shape[axis] = 1
-    return mx.concatenate([mx.full(shape, first, y.dtype), y], axis)

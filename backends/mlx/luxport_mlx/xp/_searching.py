@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import builtins
-from typing import Any, NamedTuple
 
 import mlx.core as mx
 import numpy as np
+
+from luxport.backend.set_results import UniqueAll, UniqueCounts, UniqueInverse
 
 __all__ = [
     "argmax", "argmin", "argsort", "nonzero", "searchsorted", "sort", "unique_all", "unique_counts", "unique_inverse",
@@ -47,29 +48,6 @@ def searchsorted(x1: mx.array, x2: mx.array, /, *, side: str = "left", sorter: m
 def nonzero(x: mx.array, /) -> tuple[mx.array, ...]:
     """Return the indices of the elements that are not zero; reads the values."""
     return tuple([mx.array(place.astype(np.int32)) for place in np.nonzero(np.array(x != 0))])
-
-
-class UniqueAll(NamedTuple):
-    """What `unique_all` returns."""
-
-    values: Any
-    indices: Any
-    inverse_indices: Any
-    counts: Any
-
-
-class UniqueCounts(NamedTuple):
-    """What `unique_counts` returns."""
-
-    values: Any
-    counts: Any
-
-
-class UniqueInverse(NamedTuple):
-    """What `unique_inverse` returns."""
-
-    values: Any
-    inverse_indices: Any
 
 
 def unique_all(x: mx.array, /) -> UniqueAll:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+from functools import partial
 from typing import Any
 
 import mlx.core as mx
@@ -14,6 +15,13 @@ from ._manipulation import vecdot as vecdot
 
 cross = mx.linalg.cross
 outer = mx.outer
+det, eigh, eigvalsh, inv, pinv, qr, solve = [
+    partial(function, stream=mx.cpu)
+    for function in (
+        *(mx.linalg.det, mx.linalg.eigh, mx.linalg.eigvalsh, mx.linalg.inv, mx.linalg.pinv, mx.linalg.qr),
+        mx.linalg.solve,
+    )
+]
 
 
 def cholesky(x: mx.array, /, *, upper: builtins.bool = False) -> mx.array:
@@ -21,44 +29,9 @@ def cholesky(x: mx.array, /, *, upper: builtins.bool = False) -> mx.array:
     return mx.linalg.cholesky(x, upper, stream=mx.cpu)
 
 
-def det(x: mx.array, /) -> mx.array:
-    """Return the determinant."""
-    return mx.linalg.det(x, stream=mx.cpu)
-
-
 def diagonal(x: mx.array, /, *, offset: int = 0) -> mx.array:
     """Return the diagonal."""
     return mx.diagonal(x, offset, -2, -1)
-
-
-def eigh(x: mx.array, /) -> Any:
-    """Return the eigenvalues and eigenvectors of a symmetric matrix."""
-    return mx.linalg.eigh(x, stream=mx.cpu)
-
-
-def eigvalsh(x: mx.array, /) -> mx.array:
-    """Return the eigenvalues of a symmetric matrix."""
-    return mx.linalg.eigvalsh(x, stream=mx.cpu)
-
-
-def inv(x: mx.array, /) -> mx.array:
-    """Return the inverse."""
-    return mx.linalg.inv(x, stream=mx.cpu)
-
-
-def pinv(x: mx.array, /) -> mx.array:
-    """Return the pseudo-inverse."""
-    return mx.linalg.pinv(x, stream=mx.cpu)
-
-
-def qr(x: mx.array, /) -> Any:
-    """Return the orthogonal and the triangular factor."""
-    return mx.linalg.qr(x, stream=mx.cpu)
-
-
-def solve(x1: mx.array, x2: mx.array, /) -> mx.array:
-    """Return x with ``x1 @ x = x2``."""
-    return mx.linalg.solve(x1, x2, stream=mx.cpu)
 
 
 def svd(x: mx.array, /, *, full_matrices: builtins.bool = True) -> Any:

@@ -10,7 +10,7 @@ from luxport import ops
 from luxport.ops.shapes import read_sizes
 from luxport.ops.windows import Pairs, Sizes, find_transposed_padding
 from luxport_tf.ops.affine import add_bias
-from luxport_tf.ops.layout import put_channels_first, put_channels_last
+from luxport_tf.ops.layout import pad_spatial, put_channels_first, put_channels_last
 
 __all__ = ["conv_nd", "conv_transpose_nd"]
 
@@ -78,7 +78,7 @@ def conv_transpose_nd(
     def spread(x: Any) -> Any:
         x = x[:, None] if rank == 1 else x
         y = _convolve_by_group(lambda part, kernel: _conv2d_transpose(part, kernel, stride), x, weight, groups)
-        y = _pad(y, tuple((max(low, 0), max(high, 0)) for low, high in around))[:, kept[0], kept[1]]
+        y = pad_spatial(y, tuple((max(low, 0), max(high, 0)) for low, high in around))[:, kept[0], kept[1]]
         y = tf.squeeze(y, 1) if rank == 1 else y
         return y if bias is None else add_bias(y, bias)
 
@@ -112,9 +112,9 @@ def _conv2d(x: Any, weight: Any, stride: Sizes, padding: Pairs, groups: int) -> 
     if 1 < groups == x.shape[3] and stride[0] == stride[1]:
         per_channel = tf.reshape(weight, (*weight.shape[:2], groups, weight.shape[3] // groups))
         # With explicit padding and a bias behind it, a graph's fused kernel aborts the process.
-        return tf.nn.depthwise_conv2d(_pad(x, padding), per_channel, (1, *stride, 1), "VALID")
+        return tf.nn.depthwise_conv2d(pad_spatial(x, padding), per_channel, (1, *stride, 1), "VALID")
     if not _is_same(x, weight, stride, padding):
-        x, how = _pad(x, padding), "VALID"
+        x, how = pad_spatial(x, padding), "VALID"
     else:
         how = "SAME"
     return _convolve_by_group(lambda part, kernel: tf.nn.conv2d(part, kernel, stride, how), x, weight, groups)
@@ -144,12 +144,8 @@ def _conv2d_transpose(x: Any, weight: Any, stride: Sizes) -> Any:
 
 
 def _conv3d(x: Any, weight: Any, stride: Sizes, padding: Pairs, groups: int) -> Any:
-    x, strides = _pad(x, padding), (1, *stride, 1)
+    x, strides = pad_spatial(x, padding), (1, *stride, 1)
     return _convolve_by_group(lambda part, kernel: tf.nn.conv3d(part, kernel, strides, "VALID"), x, weight, groups)
-
-
-def _pad(x: Any, padding: Pairs) -> Any:
-    return tf.pad(x, [[0, 0], *padding, [0, 0]]) if any(map(any, padding)) else x
 
 
 def _convolve_by_group(correlate: Any, x: Any, weight: Any, groups: int) -> Any:

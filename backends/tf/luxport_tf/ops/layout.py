@@ -15,7 +15,9 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.eager import record  # type: ignore[import-untyped]
 
-__all__ = ["apply_elementwise", "cancel_moves", "put_channels_first", "put_channels_last"]
+from luxport.ops.windows import Pairs
+
+__all__ = ["apply_elementwise", "cancel_moves", "pad_spatial", "put_channels_first", "put_channels_last"]
 
 _tape: ContextVar[Any] = ContextVar("luxport_tf_tape", default=None)
 
@@ -39,6 +41,11 @@ def put_channels_last(x: Any) -> Any:
 def put_channels_first(x: Any) -> Any:
     """Move the channels before the spatial axes."""
     return tf.transpose(x, _order_channels_first(len(x.shape)))
+
+
+def pad_spatial(x: Any, padding: Pairs, value: float = 0.0) -> Any:
+    """Pad the spatial axes of an array with its channels last."""
+    return tf.pad(x, [[0, 0], *padding, [0, 0]], constant_values=value) if any(map(any, padding)) else x
 
 
 def apply_elementwise(function: Callable[..., Any], x: Any) -> Any:

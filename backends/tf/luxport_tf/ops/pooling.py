@@ -12,7 +12,7 @@ from luxport import ops
 from luxport.ops.averages import average
 from luxport.ops.shapes import read_sizes
 from luxport.ops.windows import Pairs, Sizes
-from luxport_tf.ops.layout import put_channels_first, put_channels_last
+from luxport_tf.ops.layout import pad_spatial, put_channels_first, put_channels_last
 from luxport_tf.ops.looking import may_look
 from luxport_tf.shortcuts import may_rely, rely_on
 
@@ -47,7 +47,7 @@ def _pool_batch(pool: Callable[..., Any], x: Any, window: Sizes, stride: Sizes, 
         return pool(x, window, stride, padding)
 
     def pool_natively() -> Any:
-        return _take_first(_pad(x, padding, -math.inf), window, stride)
+        return _take_first(pad_spatial(x, padding, -math.inf), window, stride)
 
     if x.shape[0] == 0:
         return pool_natively()
@@ -64,11 +64,11 @@ def _is_plain(x: Any) -> Any:
 
 
 def _take_max(x: Any, window: Sizes, stride: Sizes, padding: Pairs) -> Any:
-    return _pool_by_axis(tf.nn.max_pool2d, _pad(x, padding, -math.inf), window, stride)
+    return _pool_by_axis(tf.nn.max_pool2d, pad_spatial(x, padding, -math.inf), window, stride)
 
 
 def _mark_max(x: Any, window: Sizes, stride: Sizes, padding: Pairs) -> Any:
-    x = _pad(x, padding, -math.inf)
+    x = pad_spatial(x, padding, -math.inf)
     y = _pool_by_axis(tf.nn.max_pool2d, x, window, stride)
     marks = tf.cast(x > -math.inf, x.dtype) + 2 * tf.cast(tf.math.is_nan(x), x.dtype)
     marks = _pool_by_axis(tf.nn.max_pool2d, marks, window, stride)
@@ -89,15 +89,11 @@ def mean_pool_nd(
         y = mean_pool_nd(tf.cast(x, tf.float32), **options, count_include_pad=count_include_pad)
         return tf.cast(y, x.dtype)
     x = put_channels_last(x)
-    y = average(x, mean=lambda x: _pool_by_axis(tf.nn.avg_pool2d, _pad(x, padding, 0.0), window, stride))
+    y = average(x, mean=lambda x: _pool_by_axis(tf.nn.avg_pool2d, pad_spatial(x, padding), window, stride))
     if not count_include_pad and any(map(any, padding)):
-        share = _pool_by_axis(tf.nn.avg_pool2d, _pad(tf.ones_like(x[:1, ..., :1]), padding, 0.0), window, stride)
+        share = _pool_by_axis(tf.nn.avg_pool2d, pad_spatial(tf.ones_like(x[:1, ..., :1]), padding), window, stride)
         y = tf.math.divide_no_nan(y, share)
     return put_channels_first(y)
-
-
-def _pad(x: Any, padding: Pairs, value: float) -> Any:
-    return tf.pad(x, [[0, 0], *padding, [0, 0]], constant_values=value) if any(map(any, padding)) else x
 
 
 def _pool_by_axis(pool: Callable[..., Any], x: Any, window: Sizes, stride: Sizes) -> Any:

@@ -1,4 +1,4 @@
-"""Random bits and dropout by TensorFlow: XLA compiles the cipher where the number of words is known."""
+"""Random bits by TensorFlow: XLA compiles the cipher where the number of words is known."""
 
 from __future__ import annotations
 
@@ -10,35 +10,13 @@ from typing import Any
 import tensorflow as tf
 
 from luxport import ops
-from luxport.ops._dropout import drop_alpha, mask_shape
 from luxport.ops._operation import definition_of
 from luxport.ops._random_bits import encrypt_words
 from luxport.transforms.program_limit import MOST_PROGRAMS
 from luxport_tf import xp
 from luxport_tf.ops.counting import expect_countable
 
-__all__ = ["alpha_dropout", "dropout", "random_bits"]
-
-
-def dropout(x: Any, key: Any, counter: Any, *, p: float, axes: tuple[int, ...] | None = None) -> Any:
-    """Draw a mask of the shape that x has when the program runs."""
-    if x.shape.is_fully_defined():
-        return definition_of(ops.dropout)(x, key, counter, p=p, axes=axes)
-    mask = ops.keep_mask(key, counter, shape=mask_shape(_find_running_shape(x), axes), p=p)
-    return tf.zeros_like(x) if p == 1 else tf.where(mask, x * (1.0 / (1.0 - p)), tf.zeros_like(x))
-
-
-def alpha_dropout(x: Any, key: Any, counter: Any, *, p: float) -> Any:
-    """Draw a mask of the shape that x has when the program runs."""
-    if x.shape.is_fully_defined():
-        return definition_of(ops.alpha_dropout)(x, key, counter, p=p)
-    mask = ops.keep_mask(key, counter, shape=_find_running_shape(x), p=p)
-    return tf.zeros_like(x) if p == 1 else drop_alpha(xp, x, mask, p)
-
-
-def _find_running_shape(x: Any) -> tuple[Any, ...]:
-    sizes = tf.shape(x)
-    return tuple([sizes[axis] if n is None else n for axis, n in enumerate(x.shape)])
+__all__ = ["random_bits"]
 
 
 def random_bits(key: Any, counter: Any, *, shape: tuple[Any, ...]) -> Any:

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import tensorflow as tf
 
-from ._dtypes import choose_scalar_dtype, find_dtype, promote_dtypes
+from ._dtypes import HALF, choose_scalar_dtype, find_dtype, promote_dtypes
 
 R = tf.raw_ops
 Tensor = tf.Tensor
@@ -19,6 +19,7 @@ Array: TypeAlias = "tf.Tensor | tf.Variable"
 ArrayOrScalar: TypeAlias = "tf.Tensor | tf.Variable | bool | int | float | complex"
 Shape: TypeAlias = "int | Iterable[Any] | tf.Tensor"  # sizes are ints, scalar tensors or None
 SCALARS = (int, float, complex)  # bool is an int
+_HALF = frozenset(HALF)
 
 
 def make_tensor(x: Any) -> tf.Tensor:
@@ -37,6 +38,11 @@ def cast(x: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
     if dtype.is_complex and x.dtype is dtype.real_dtype:  # a cast's gradient warns that it drops imaginary parts
         return R.Complex(real=x, imag=R.ZerosLike(x=x), Tout=dtype)
     return R.Cast(x=x, DstT=dtype)
+
+
+def widen_halves(x: tf.Tensor) -> tf.Tensor:
+    """Return half types in float32, in which sums do not lose small numbers, nor counts overflow."""
+    return cast(x, tf.float32) if x.dtype in _HALF else x
 
 
 def make_constant(value: Any, dtype: tf.DType) -> tf.Tensor:

@@ -56,15 +56,13 @@ def full(
 def zeros(shape: Shape, *, dtype: tf.DType | None = None, device: str | None = None) -> tf.Tensor:
     """Return a tensor of zeros, float32 unless ``dtype`` says otherwise."""
     with place_on(device):
-        value = make_constant(0, check_optional_dtype(dtype, DEFAULT_FLOAT))
-        return R.Fill(dims=shape_tensor(shape_tuple(shape)), value=value)
+        return full(shape, make_constant(0, check_optional_dtype(dtype, DEFAULT_FLOAT)))
 
 
 def ones(shape: Shape, *, dtype: tf.DType | None = None, device: str | None = None) -> tf.Tensor:
     """Return a tensor of ones, float32 unless ``dtype`` says otherwise."""
     with place_on(device):
-        value = make_constant(1, check_optional_dtype(dtype, DEFAULT_FLOAT))
-        return R.Fill(dims=shape_tensor(shape_tuple(shape)), value=value)
+        return full(shape, make_constant(1, check_optional_dtype(dtype, DEFAULT_FLOAT)))
 
 
 def empty(shape: Shape, *, dtype: tf.DType | None = None, device: str | None = None) -> tf.Tensor:
@@ -74,14 +72,12 @@ def empty(shape: Shape, *, dtype: tf.DType | None = None, device: str | None = N
 
 def zeros_like(x: Array, /, *, dtype: tf.DType | None = None, device: str | None = None) -> tf.Tensor:
     """Return zeros in the shape of ``x``, and in its type unless ``dtype`` says otherwise."""
-    x = make_tensor(x)
-    return full_like(x, False if check_optional_dtype(dtype, x.dtype) is tf.bool else 0, dtype=dtype, device=device)
+    return full_like(x, 0, dtype=dtype, device=device)
 
 
 def ones_like(x: Array, /, *, dtype: tf.DType | None = None, device: str | None = None) -> tf.Tensor:
     """Return ones in the shape of ``x``, and in its type unless ``dtype`` says otherwise."""
-    x = make_tensor(x)
-    return full_like(x, check_optional_dtype(dtype, x.dtype) is tf.bool or 1, dtype=dtype, device=device)
+    return full_like(x, 1, dtype=dtype, device=device)
 
 
 def empty_like(x: Array, /, *, dtype: tf.DType | None = None, device: str | None = None) -> tf.Tensor:

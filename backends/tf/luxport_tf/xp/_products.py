@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from ._arrays import Array, R, cast, make_tensor, normalize_axis, promote, rank, read_sizes, reshape_to
+from ._arrays import Array, R, cast, make_tensor, multiply_sizes, normalize_axis, promote, rank, read_sizes, reshape_to
 from ._dtypes import NUMERIC, is_complex, is_integer
 
 __all__ = ["matmul", "tensordot", "vecdot"]
@@ -38,20 +38,17 @@ def matmul(x1: Array, x2: Array, /) -> tf.Tensor:
         raise ValueError(f"matmul of shapes {tuple(x1.shape)} and {tuple(x2.shape)}: {x1.shape[-1]} is not {inner}")
     if right <= 2:  # one matrix or vector on the right: one product of all the rows on the left
         *lead, size = read_sizes(x1)
-        rows = reshape_to(x1, (-1, size)) if left != 2 and 0 not in x1.shape else reshape_to(x1, (_count(lead), size))
+        rows = (
+            reshape_to(x1, (-1, size))
+            if left != 2 and 0 not in x1.shape
+            else reshape_to(x1, (multiply_sizes(lead), size))
+        )
         columns = R.ExpandDims(input=x2, axis=1) if right == 1 else x2
         result = R.MatMul(a=rows, b=columns)
         return cast(reshape_to(result, (*lead, *([] if right == 1 else [read_sizes(x2)[1]]))), dtype)
     if left == 1:
         return cast(R.Squeeze(input=R.BatchMatMulV2(x=R.ExpandDims(input=x1, axis=0), y=x2), axis=[-2]), dtype)
     return cast(R.BatchMatMulV2(x=x1, y=x2), dtype)
-
-
-def _count(sizes):
-    total = 1
-    for size in sizes:
-        total = total * size
-    return total
 
 
 def tensordot(x1: Array, x2: Array, /, *, axes: int | tuple[Sequence[int], Sequence[int]] = 2) -> tf.Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from ._arrays import SCALARS, Array, ArrayOrScalar, R, flatten, make_tensor, promote, rank, read_sizes, reshape_to
-from ._conversion import asarray
+from ._conversion import asarray, astype
 from ._dtypes import INDEX, is_complex
 from ._indexing import take
 from ._sorting import sort_keys
@@ -36,8 +36,7 @@ def nonzero(x: Array, /) -> tuple[tf.Tensor, ...]:
     x = make_tensor(x)
     if rank(x) == 0:
         raise ValueError("nonzero wants an array of at least one axis")
-    mask = x if x.dtype is tf.bool else R.NotEqual(x=x, y=tf.constant(0, x.dtype))
-    return tuple(R.Unpack(value=R.Where(condition=mask), num=rank(x), axis=1))
+    return tuple(R.Unpack(value=R.Where(condition=astype(x, tf.bool)), num=rank(x), axis=1))
 
 
 def searchsorted(x1: Array, x2: ArrayOrScalar, /, *, side: str = "left", sorter: Array | None = None) -> tf.Tensor:

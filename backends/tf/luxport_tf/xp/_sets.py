@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import tensorflow as tf
+
+from luxport.backend.set_results import UniqueAll, UniqueCounts, UniqueInverse
 
 from ._arrays import Array, ArrayOrScalar, R, flatten, make_ints, make_tensor, promote, read_sizes, reshape_to
 from ._dtypes import INDEX, is_complex
@@ -15,29 +15,6 @@ from ._searching import searchsorted
 from ._sorting import argsort, sort
 
 __all__ = ["isin", "unique_all", "unique_counts", "unique_inverse", "unique_values"]
-
-
-class UniqueAll(NamedTuple):
-    """What `unique_all` returns."""
-
-    values: tf.Tensor
-    indices: tf.Tensor
-    inverse_indices: tf.Tensor
-    counts: tf.Tensor
-
-
-class UniqueCounts(NamedTuple):
-    """What `unique_counts` returns."""
-
-    values: tf.Tensor
-    counts: tf.Tensor
-
-
-class UniqueInverse(NamedTuple):
-    """What `unique_inverse` returns."""
-
-    values: tf.Tensor
-    inverse_indices: tf.Tensor
 
 
 def _order_stably(flat):

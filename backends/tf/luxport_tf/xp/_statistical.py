@@ -19,7 +19,9 @@ from ._arrays import (
     normalize_axis,
     rank,
     read_sizes,
+    widen_halves,
 )
+from ._conversion import astype
 from ._dtypes import (
     DEFAULT_INT,
     FLOATING,
@@ -68,30 +70,27 @@ def sum(
     x: Array, /, *, axis: int | Sequence[int] | None = None, dtype: tf.DType | None = None, keepdims: bool = False
 ) -> tf.Tensor:
     """Return the sum over ``axis`` (an int, a tuple or None for all); small integers are summed as 64-bit ones."""
-    x = _check("sum", x, _NUMERIC)
-    if (kind := _find_accumulator(dtype, x)) in _HALF:  # small numbers would be lost beside a large sum
-        wide = R.Sum(input=cast(x, tf.float32), axis=_list_axes(axis, x), keep_dims=keepdims)
-        return R.Cast(x=wide, DstT=kind)
-    return R.Sum(input=cast(x, _find_accumulator(dtype, x)), axis=_list_axes(axis, x), keep_dims=keepdims)
+    return _reduce("sum", R.Sum, x, axis, dtype, keepdims)
 
 
 def prod(
     x: Array, /, *, axis: int | Sequence[int] | None = None, dtype: tf.DType | None = None, keepdims: bool = False
 ) -> tf.Tensor:
     """Return the product over ``axis`` (an int, a tuple or None for all); small integers are taken as 64-bit ones."""
-    x = _check("prod", x, _NUMERIC)
-    if (kind := _find_accumulator(dtype, x)) in _HALF:
-        wide = R.Prod(input=cast(x, tf.float32), axis=_list_axes(axis, x), keep_dims=keepdims)
-        return R.Cast(x=wide, DstT=kind)
-    return R.Prod(input=cast(x, _find_accumulator(dtype, x)), axis=_list_axes(axis, x), keep_dims=keepdims)
+    return _reduce("prod", R.Prod, x, axis, dtype, keepdims)
+
+
+def _reduce(name, kernel, x, axis, dtype, keepdims):
+    x = _check(name, x, _NUMERIC)
+    dtype = _find_accumulator(dtype, x)
+    wide = tf.float32 if dtype in _HALF else dtype  # in which small numbers are not lost beside a large sum
+    return cast(kernel(input=cast(x, wide), axis=_list_axes(axis, x), keep_dims=keepdims), dtype)
 
 
 def mean(x: Array, /, *, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> tf.Tensor:
     """Return the mean over ``axis``; half-precision types are averaged in float32."""
     x = _check("mean", x, _FLOATING)
-    if x.dtype in _HALF:  # TensorFlow's own mean of float16 overflows its count
-        return R.Cast(x=R.Mean(input=cast(x, tf.float32), axis=_list_axes(axis, x), keep_dims=keepdims), DstT=x.dtype)
-    return R.Mean(input=x, axis=_list_axes(axis, x), keep_dims=keepdims)
+    return cast(R.Mean(input=widen_halves(x), axis=_list_axes(axis, x), keep_dims=keepdims), x.dtype)
 
 
 def _compute_var(x, axis, correction, keepdims):
@@ -112,9 +111,7 @@ def var(
 ) -> tf.Tensor:
     """Return the variance over ``axis``, divided by the count less ``correction``."""
     x = _check("var", x, _REAL_FLOATING)
-    if x.dtype in _HALF:
-        return R.Cast(x=_compute_var(cast(x, tf.float32), axis, correction, keepdims), DstT=x.dtype)
-    return _compute_var(x, axis, correction, keepdims)
+    return cast(_compute_var(widen_halves(x), axis, correction, keepdims), x.dtype)
 
 
 def std(
@@ -122,9 +119,7 @@ def std(
 ) -> tf.Tensor:
     """Return the square root of `var`."""
     x = _check("std", x, _REAL_FLOATING)
-    if x.dtype in _HALF:
-        return R.Cast(x=R.Sqrt(x=_compute_var(cast(x, tf.float32), axis, correction, keepdims)), DstT=x.dtype)
-    return R.Sqrt(x=_compute_var(x, axis, correction, keepdims))
+    return cast(R.Sqrt(x=_compute_var(widen_halves(x), axis, correction, keepdims)), x.dtype)
 
 
 def _find_extreme(name, kernel, x, axis, keepdims):
@@ -150,26 +145,21 @@ def min(x: Array, /, *, axis: int | Sequence[int] | None = None, keepdims: bool 
     return _find_extreme("min", R.Min, x, axis, keepdims)
 
 
-def _make_truth(x):
-    x = make_tensor(x)
-    return x if x.dtype is tf.bool else R.NotEqual(x=x, y=tf.constant(0, x.dtype))
-
-
 def any(x: Array, /, *, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> tf.Tensor:
     """Tell whether any over ``axis`` is true (not zero)."""
-    x = _make_truth(x)
+    x = astype(x, tf.bool)
     return R.Any(input=x, axis=_list_axes(axis, x), keep_dims=keepdims)
 
 
 def all(x: Array, /, *, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> tf.Tensor:
     """Tell whether all over ``axis`` are true (not zero)."""
-    x = _make_truth(x)
+    x = astype(x, tf.bool)
     return R.All(input=x, axis=_list_axes(axis, x), keep_dims=keepdims)
 
 
 def count_nonzero(x: Array, /, *, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> tf.Tensor:
     """Return how many over ``axis`` are not zero."""
-    x = R.Cast(x=_make_truth(x), DstT=INDEX)
+    x = R.Cast(x=astype(x, tf.bool), DstT=INDEX)
     return R.Sum(input=x, axis=_list_axes(axis, x), keep_dims=keepdims)
 
 

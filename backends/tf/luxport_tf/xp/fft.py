@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from ._arithmetic import remainder
-from ._arrays import Array, R, cast, make_tensor, normalize_axes, normalize_axis, rank, read_sizes
+from ._arrays import Array, R, cast, make_tensor, normalize_axes, normalize_axis, rank, read_sizes, widen_halves
 from ._creation import arange
-from ._dtypes import DEFAULT_FLOAT, HALF, find_dtype, is_complex, is_floating, is_real_floating
+from ._dtypes import COMPLEX_OF, DEFAULT_FLOAT, REAL_OF, find_dtype, is_floating, is_real_floating
 from ._manipulation import moveaxis, roll
 from ._parts import conj
 
@@ -23,11 +23,11 @@ def _make_floating(name, x):
     x = make_tensor(x)
     if not is_floating(x.dtype):
         raise TypeError(f"{name} wants floating-point numbers, got {x.dtype.name}; convert with astype")
-    return cast(x, tf.float32) if x.dtype in HALF else x
+    return widen_halves(x)
 
 
 def _make_complex(x):
-    return x if is_complex(x.dtype) else cast(x, tf.complex128 if x.dtype is tf.float64 else tf.complex64)
+    return cast(x, COMPLEX_OF.get(x.dtype, x.dtype))
 
 
 def _fit_length(x, n):
@@ -135,8 +135,8 @@ def rfft(x: Array, /, *, n: int | None = None, axis: int = -1, norm: str = "back
     def transform(x):
         size = _check_length(read_sizes(x)[-1] if n is None else n)
         length = tf.reshape(tf.convert_to_tensor(size, tf.int32), [1])
-        kind = tf.complex128 if x.dtype is tf.float64 else tf.complex64
-        return _scale(R.RFFT(input=_fit_length(x, size), fft_length=length, Tcomplex=kind), size, norm, True)
+        y = R.RFFT(input=_fit_length(x, size), fft_length=length, Tcomplex=COMPLEX_OF[x.dtype])
+        return _scale(y, size, norm, True)
 
     return _apply_along(_check_real("rfft", x), axis, transform)
 
@@ -147,8 +147,8 @@ def irfft(x: Array, /, *, n: int | None = None, axis: int = -1, norm: str = "bac
     def transform(x):
         size = _check_length(2 * (read_sizes(x)[-1] - 1) if n is None else n)
         length = tf.reshape(tf.convert_to_tensor(size, tf.int32), [1])
-        kind = tf.float64 if x.dtype is tf.complex128 else tf.float32
-        return _scale(R.IRFFT(input=_fit_length(x, size // 2 + 1), fft_length=length, Treal=kind), size, norm, False)
+        y = R.IRFFT(input=_fit_length(x, size // 2 + 1), fft_length=length, Treal=REAL_OF[x.dtype])
+        return _scale(y, size, norm, False)
 
     return _apply_along(_make_complex(_make_floating("irfft", x)), axis, transform)
 

@@ -20,9 +20,10 @@ from ._arrays import (
     promote,
     rank,
     read_sizes,
+    widen_halves,
 )
 from ._creation import eye, full
-from ._dtypes import FLOATING, HALF, NUMERIC, finfo, is_complex, is_floating
+from ._dtypes import COMPLEX_OF, FLOATING, HALF, NUMERIC, finfo, is_floating
 from ._manipulation import broadcast_arrays, broadcast_shapes, broadcast_to, matrix_transpose
 from ._parts import conj, real
 from ._products import matmul, tensordot, vecdot
@@ -87,7 +88,7 @@ def _check_matrices(name: str, x, square: bool = False):
     rows, columns = x.shape[-2], x.shape[-1]
     if square and rows is not None and columns is not None and rows != columns:
         raise ValueError(f"{name} wants square matrices, got shape {tuple(x.shape)}")
-    return (cast(x, tf.float32) if dtype in _HALF else x), dtype
+    return widen_halves(x), dtype
 
 
 def _take_adjoint(x):
@@ -133,21 +134,17 @@ def diagonal(x: Array, /, *, offset: int = 0) -> tf.Tensor:
     return R.MatrixDiagPartV3(input=x, k=offset, padding_value=make_constant(0, x.dtype))
 
 
-def _make_complex(x):
-    return x.dtype if is_complex(x.dtype) else tf.complex128 if x.dtype is tf.float64 else tf.complex64
-
-
 def eig(x: Array, /) -> EigResult:
     """Return the eigenvalues and eigenvectors of square matrices, complex always."""
     x, _ = _check_matrices("eig", x, square=True)
-    values, vectors = R.Eig(input=x, Tout=_make_complex(x))
+    values, vectors = R.Eig(input=x, Tout=COMPLEX_OF.get(x.dtype, x.dtype))
     return EigResult(values, vectors)
 
 
 def eigvals(x: Array, /) -> tf.Tensor:
     """Return the eigenvalues of square matrices, complex always."""
     x, _ = _check_matrices("eigvals", x, square=True)
-    return R.Eig(input=x, Tout=_make_complex(x), compute_v=False)[0]
+    return R.Eig(input=x, Tout=COMPLEX_OF.get(x.dtype, x.dtype), compute_v=False)[0]
 
 
 def eigh(x: Array, /) -> EighResult:
@@ -301,7 +298,7 @@ def vector_norm(
     if not is_floating(x.dtype):
         raise TypeError(f"vector_norm wants floating-point numbers, got {x.dtype.name}; convert with astype")
     dtype = x.dtype
-    magnitude = _abs(cast(x, tf.float32) if dtype in _HALF else x)
+    magnitude = _abs(widen_halves(x))
     if ord == math.inf:
         norm = _max(magnitude, axis=axis, keepdims=keepdims)
     elif ord == -math.inf:
