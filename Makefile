@@ -98,7 +98,7 @@ conformance: env
 
 slow-tests: env
 	LUXPORT_TESTS=all $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile tests/core/test_users_compilers.py \
-		tests/distributed/test_together.py tests/porting/test_flux_models_real.py conformance/luxport_conformance/test_conformance.py \
+		tests/distributed/test_several_processes.py tests/porting/test_flux_models_real.py conformance/luxport_conformance/test_conformance.py \
 		tests/docs/test_found.py tests/porting/test_keras.py tests/layers/test_jax_export.py \
 		tests/layers/test_late_sizes_of_layers.py tests/ops/test_late_sizes.py tests/ops/test_kinks.py \
 		tests/ops/test_second_gradients_of_operations.py tests/core/test_many_models.py \

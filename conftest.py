@@ -32,7 +32,7 @@ _LONGEST = (
     "luxport_conformance/test_conformance.py",
     "conformance/test_command.py",
     "docs/test_site.py",
-    "distributed/test_together.py",
+    "distributed/test_several_processes.py",
     "packaging/test_distribution.py",
     "layers/test_conv.py",
     "layers/test_pooling.py",
@@ -45,7 +45,7 @@ _LONGEST = (
 )
 # What `make slow-tests` asks of PyTorch's and users' own compilers, of processes together and of whole Flux models:
 # minutes of a processor that `make test` has not.
-_SLOW = ("core/test_users_compilers.py", "distributed/test_together.py", "porting/test_flux_models_real.py")
+_SLOW = ("core/test_users_compilers.py", "distributed/test_several_processes.py", "porting/test_flux_models_real.py")
 _SLOW_TESTS = (
     *("test_default_compiler", "test_default_compiler_of_ctc", "test_every_layer_is_trained_with_a_free_batch"),
     "test_every_operation_learns_sizes_late",

@@ -1,8 +1,8 @@
-"""How often `torch.compile` compiles a layer, a loss or an operation whose sizes change: ``make compile-counts``.
+"""Count how often `torch.compile` compiles a layer, a loss or an operation whose sizes change: ``make compile-counts``.
 
-A program is compiled for the first sizes, and once more for all others. Each public layer is called with 12 sizes of
-its batch, and, if it takes images or sequences, with 12 sizes of these; each loss with 12 sizes of its batch; each
-operation with 12 sizes of each axis. It fails where one needs more programs than `MOST` and no reason is known.
+A program is compiled for the first sizes, and a second one for all others. Each public layer is called with 12 batch
+sizes, and, if it takes images or sequences, with 12 sizes of these; each loss with 12 batch sizes; each operation with
+12 sizes of each axis. The run fails if anything needs more than `MOST` programs without an entry in `KNOWN`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from compile_counts_of_operations import grown_operations
+from compile_counts_of_operations import list_growing_operations
 from torch._dynamo.testing import CompileCounter
 
 import luxport
@@ -23,13 +23,13 @@ from luxport_conformance.examples import EXAMPLES, Example
 MOST = 2
 SIZES = 12
 KNOWN: dict[str, str] = {}
-"""What needs more programs, and why."""
+"""Layers, losses and operations that need more programs, with the reason."""
 
 GAVE_UP = 99
 
 
-def compilations(f: Callable[..., Any], calls: Iterator[tuple[Any, ...]]) -> int:
-    """Count the programs that f needs for these calls; `GAVE_UP` if PyTorch compiles no more."""
+def count_compilations(f: Callable[..., Any], calls: Iterator[tuple[Any, ...]]) -> int:
+    """Count the programs compiled for these calls; `GAVE_UP` if PyTorch refuses to compile more."""
     torch._dynamo.reset()
     counter = CompileCounter()
     program = torch.compile(f, fullgraph=True, backend=counter)
@@ -41,35 +41,35 @@ def compilations(f: Callable[..., Any], calls: Iterator[tuple[Any, ...]]) -> int
     return counter.frame_count
 
 
-def calls_of(example: Example, axes: Callable[[Any], tuple[int, ...]]) -> Iterator[tuple[Any, ...]]:
-    """Call an example's layer with inputs that grow along some of their axes, which each array tells."""
+def grow_inputs(example: Example, axes: Callable[[Any], tuple[int, ...]]) -> Iterator[tuple[Any, ...]]:
+    """Yield arguments of an example's layer whose arrays grow along the axes that `axes` returns for each."""
     x, ps, st = tree.map(lambda leaf: luxport.asarray(leaf, backend="torch", dtype=_single(leaf)), example.values())
     for more in range(SIZES):
 
-        def grown(leaf: Any, more: int = more) -> Any:
+        def grow(leaf: Any, more: int = more) -> Any:
             for axis in axes(leaf):
                 leaf = torch.cat([leaf, *[leaf.narrow(axis, 0, 1)] * more], axis)
             return leaf
 
-        yield tree.map(grown, x), ps, st
+        yield tree.map(grow, x), ps, st
 
 
 def _single(leaf: Any) -> str | None:
     return "float32" if leaf.dtype == np.float64 else None
 
 
-def batch(array: torch.Tensor) -> tuple[int, ...]:
-    """Name the axis of samples."""
+def batch_axes(array: torch.Tensor) -> tuple[int, ...]:
+    """Return the axis of samples."""
     return (0,)
 
 
-def image(array: torch.Tensor) -> tuple[int, ...]:
-    """Name the axes of an image (N, C, ...)."""
+def image_axes(array: torch.Tensor) -> tuple[int, ...]:
+    """Return the axes of an image (N, C, ...)."""
     return tuple(range(2, array.ndim))
 
 
-def time(array: torch.Tensor) -> tuple[int, ...]:
-    """Name the axis of time of a sequence (N, T, ...), of its flags (N, T), and of those of scores (N, 1, T, T)."""
+def time_axes(array: torch.Tensor) -> tuple[int, ...]:
+    """Return the time axes of a sequence (N, T, ...), of flags (N, T), or of a mask of scores (N, 1, T, T)."""
     if array.dtype == torch.bool:
         return (2, 3) if array.ndim == 4 else (1,)
     return (1,) if array.ndim > 2 else ()
@@ -80,27 +80,27 @@ _NORMS_OF_CHANNELS = (luxport.BatchNorm, luxport.GroupNorm, luxport.InstanceNorm
 _SEQUENCES = ("recurrence", "recurrent", "attention")
 
 
-def sizes_that_change(name: str, example: Example) -> dict[str, Callable[[Any], tuple[int, ...]]]:
-    """Name the axes along which an example's inputs may grow."""
+def growing_axes(name: str, example: Example) -> dict[str, Callable[[Any], tuple[int, ...]]]:
+    """Return the kinds of sizes that may change in an example's inputs, each with a function that finds the axes."""
     layer = example.layer
     family = type(layer).__module__.rpartition("._")[2]
-    found: dict[str, Callable[[Any], tuple[int, ...]]] = {"batch": batch} if example.per_sample else {}
+    found: dict[str, Callable[[Any], tuple[int, ...]]] = {"batch": batch_axes} if example.per_sample else {}
     if family in _IMAGES or isinstance(layer, (*_NORMS_OF_CHANNELS, luxport.FlattenLayer)):
-        found["image"] = image
+        found["image"] = image_axes
     elif family in _SEQUENCES or isinstance(layer, luxport.ReverseSequence):
-        found["time"] = time
+        found["time"] = time_axes
     return found
 
 
-def losses() -> Iterator[tuple[str, Callable[..., Any], Iterator[tuple[Any, ...]]]]:
-    """Call each loss with what it takes, more of it in each call."""
+def list_losses() -> Iterator[tuple[str, Callable[..., Any], Iterator[tuple[Any, ...]]]]:
+    """Yield each loss with its name and with calls of growing size."""
     for name in luxport.losses.__all__:
         loss = getattr(luxport.losses, name)
         if callable(loss) and not isinstance(loss, type):
-            yield name, loss, _calls_of_loss(name)
+            yield name, loss, _call_loss(name)
 
 
-def _calls_of_loss(name: str) -> Iterator[tuple[Any, ...]]:
+def _call_loss(name: str) -> Iterator[tuple[Any, ...]]:
     for n in range(4, 4 + SIZES):
         y_hat = torch.softmax(torch.arange(3.0 * n).reshape(n, 3) % 5.0, -1)
         if name == "ctc_loss":
@@ -118,15 +118,15 @@ def _calls_of_loss(name: str) -> Iterator[tuple[Any, ...]]:
 
 
 def main(wanted: list[str]) -> int:
-    """Print the counts of all layers, losses and operations, or of those named; return 1 if one needs too many."""
+    """Print the counts of all layers, losses and operations, or of the named ones; return 1 if any are too high."""
     programs = [
-        (name, f"{kind} {number}", example.layer, calls_of(example, axes))
+        (name, f"{kind} {number}", example.layer, grow_inputs(example, axes))
         for name, examples in EXAMPLES.items()
         for number, example in enumerate(examples, 1)
-        for kind, axes in sizes_that_change(name, example).items()
+        for kind, axes in growing_axes(name, example).items()
     ]
-    programs += [(name, "batch", loss, calls) for name, loss, calls in losses()]
-    programs += [(grown.name, grown.kind, grown, grown.calls()) for grown in grown_operations()]
+    programs += [(name, "batch", loss, calls) for name, loss, calls in list_losses()]
+    programs += [(growing.name, growing.kind, growing, growing.calls()) for growing in list_growing_operations()]
     unknown = set(wanted) - {name for name, *_ in programs}
     if unknown:
         print(f"no layer, loss or operation: {', '.join(sorted(unknown))}")
@@ -136,7 +136,7 @@ def main(wanted: list[str]) -> int:
         if wanted and name not in wanted:
             continue
         try:
-            count = compilations(f, calls)
+            count = count_compilations(f, calls)
         except (luxport.LayerError, ValueError, RuntimeError, TypeError) as error:
             failures += 1
             print(f"{name:24} {kind:10}    not counted: {str(error).splitlines()[0][:90]}", flush=True)

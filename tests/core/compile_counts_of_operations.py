@@ -1,7 +1,7 @@
-"""Calls of every public operation with sizes that change along one axis: what ``make compile-counts`` counts.
+"""Calls of every public operation with sizes that change along one axis, for ``make compile-counts``.
 
-What an operation is called with are the examples that backends are held to. Each axis of the first array grows: by
-itself, together with the same axis of the others, or with every axis of its size, whichever the operation takes.
+The arguments are the examples that backends are tested with. Each axis of the first array grows: by itself, with the
+same axis of the other arrays, or with every axis of the same size, whichever the operation accepts.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from luxport_conformance.operation_examples import OPERATIONS
 from luxport_conformance.operation_examples.example import OverrideExample, draw
 from luxport_conformance.operations import every_operation
 
-__all__ = ["Grown", "grown_operations"]
+__all__ = ["GrowingOperation", "list_growing_operations"]
 
 _SIZES = 12
 _STEPS = (1, 2, 4, 6)
-"""By how much an axis grows: of halves, groups and windows by more than 1."""
+"""Steps by which an axis grows; operations on halves, groups and windows need more than 1."""
 
 Axes = frozenset[tuple[int, int]]
-"""Which axes of which arrays grow together."""
+"""Pairs (array, axis) that grow together."""
 
-# Tables of rotations that are longer than any sequence here.
+# A table of rotations that is longer than any sequence here.
 _TABLE = draw(40, 2)
 _PUBLIC: dict[str, tuple[OverrideExample, ...]] = {
     "apply_rotary_embedding": (OverrideExample((draw(2, 3, 2, 4), _TABLE, _TABLE)),),
@@ -51,7 +51,7 @@ _PUBLIC: dict[str, tuple[OverrideExample, ...]] = {
     "upsample_bilinear": (OverrideExample((draw(2, 3, 6, 7),), {"scale": 2}),),
     "upsample_trilinear": (OverrideExample((draw(2, 3, 4, 5, 3),), {"scale": 2}),),
 }
-"""Public spellings of operations, which call those that have examples; an empty one takes sizes and no arrays."""
+"""Public functions that call operations with examples; an empty entry takes sizes and no arrays."""
 
 _KEYS = ("keep_mask", "normal", "random_bits", "threefry_2x32", "uniform")
 _FIXED: dict[str, set[int]] = {
@@ -62,30 +62,30 @@ _FIXED: dict[str, set[int]] = {
     "istft": {1},
     **{name: {0} for name in _KEYS},
 }
-"""Axes that do not grow: half of one is an axis of a table, a group of one a weight's; an option or a key tells one."""
+"""Axes that cannot grow, since a table, a group of a weight, an option or a key fixes their size."""
 
 
-class Grown:
+class GrowingOperation:
     """An operation that is called with one axis longer each time."""
 
     def __init__(self, name: str, number: int, example: OverrideExample, f: Callable[..., Any], axis: int) -> None:
         self.name, self.kind = name, f"{number} axis {axis}"
         self._f, self._axis, self._options = f, axis, example.options
-        self._arrays = [_placed(array) for array in example.arrays]
-        self.grows = next((choice for choice in self._choices() if self._takes(*choice)), None)
+        self._arrays = [_to_torch(array) for array in example.arrays]
+        self.grows = next((choice for choice in self._choices() if self._accepts(*choice)), None)
 
     def __call__(self, *arrays: Any) -> Any:
         return self._f(*arrays, **self._options)
 
     def calls(self) -> Iterator[tuple[Any, ...]]:
-        """Yield arrays of twelve sizes, none of them 1, which has programs of its own."""
-        assert self.grows is not None, f"{self.name} {self.kind} takes one size alone, for no reason that is known"
+        """Yield arrays of twelve sizes; 1 is left out because compilers specialize it."""
+        assert self.grows is not None, f"{self.name} {self.kind} accepts a single size only, without a known reason"
         first = int(self._arrays[0].shape[self._axis] == 1)
         for more in range(first, first + _SIZES):
-            yield self._longer(*self.grows, more)
+            yield self._lengthen(*self.grows, more)
 
     def _choices(self) -> Iterator[tuple[int, Axes]]:
-        """Yield steps and axes: alone, with any others of its size, those of the same place first."""
+        """Yield candidate steps and axes: the axis alone, then with others of its size, equal positions first."""
         size = self._arrays[0].shape[self._axis]
         others = [
             (i, k)
@@ -100,29 +100,29 @@ class Grown:
             for step in _STEPS:
                 yield step, frozenset([(0, self._axis), *axes])
 
-    def _longer(self, step: int, axes: Axes, more: int) -> tuple[Any, ...]:
+    def _lengthen(self, step: int, axes: Axes, more: int) -> tuple[Any, ...]:
         arrays = list(self._arrays)
         for i, k in axes:
             arrays[i] = torch.cat([arrays[i], *[arrays[i].narrow(k, 0, 1)] * (step * more)], k)
         return tuple(arrays)
 
-    def _takes(self, step: int, axes: Axes) -> bool:
+    def _accepts(self, step: int, axes: Axes) -> bool:
         try:
             for more in (1, _SIZES):
-                self(*self._longer(step, axes, more))
+                self(*self._lengthen(step, axes, more))
         except (luxport.LayerError, ValueError, TypeError, RuntimeError):
             return False
         return True
 
 
-def _placed(array: Any) -> Any:
+def _to_torch(array: Any) -> Any:
     if array is None:
         return None
     return luxport.asarray(array, backend="torch", dtype="float32" if np.asarray(array).dtype.kind == "f" else None)
 
 
-def grown_operations(only: str | None = None) -> Iterator[Grown]:
-    """Yield the examples of every operation, or of one, with each axis of the first array."""
+def list_growing_operations(only: str | None = None) -> Iterator[GrowingOperation]:
+    """Yield every operation, or the named one, with each axis of the first array of each example."""
     named = {name: (f, OPERATIONS.get(name, ())) for name, f in every_operation().items() if name in ops.__all__}
     named |= {name: (getattr(ops, name), examples) for name, examples in _PUBLIC.items()}
     for name, (f, examples) in sorted(named.items()):
@@ -131,6 +131,6 @@ def grown_operations(only: str | None = None) -> Iterator[Grown]:
         for number, example in enumerate(examples, 1):
             if example.arrays and example.arrays[0] is not None and not (example.looks or example.tells):
                 for axis, size in enumerate(np.shape(example.arrays[0])):
-                    grown = Grown(name, number, example, f, axis) if size > 0 else None
-                    if grown and (grown.grows or axis not in _FIXED.get(name, ())):
-                        yield grown
+                    growing = GrowingOperation(name, number, example, f, axis) if size > 0 else None
+                    if growing and (growing.grows or axis not in _FIXED.get(name, ())):
+                        yield growing

@@ -1,4 +1,4 @@
-"""What the tests of the core share: the four backends, and short ways to make and to read arrays."""
+"""Fixtures for the tests of the core: backends by name, arrays, and the text of an error."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))  # `compile_counts` is imported by its bare name
+sys.path.insert(0, str(Path(__file__).parent))  # lets tests import `compile_counts` by its bare name
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -15,7 +15,7 @@ import pytest
 
 import luxport
 
-collect_ignore = ["mesh_sweep.py"]  # importing it gives JAX four devices
+collect_ignore = ["mesh_sweep.py"]  # importing it would give JAX four devices
 
 BACKENDS = ("numpy", "jax", "torch", "tf")
 DIFFERENTIATING = ("jax", "torch", "tf")
@@ -45,11 +45,11 @@ def array():
 def message():
     """Return the text of the error that a call raises, which has to be one line."""
 
-    def text_of(kind, call, *args, **kwargs):
+    def catch_text(kind, call, *args, **kwargs):
         with pytest.raises(kind) as caught:
             call(*args, **kwargs)
         text = str(caught.value)
         assert "\n" not in text
         return text
 
-    return text_of
+    return catch_text

@@ -1,4 +1,4 @@
-"""Layers and containers as users write their own."""
+"""Layers and containers that a user might define, and a list of layers for tests of the contract."""
 
 # Wrong on purpose, or typed too narrowly by NumPy's and TensorFlow's own annotations:
 # pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false
@@ -70,7 +70,7 @@ class Forwarding(lp.WrapperLayer):
     inner: lp.Layer
 
 
-def blocks():
+def make_blocks():
     return Blocks(
         [Shift(2), Shift(2)], {"dense": lp.Dense(2, 3), "count": Counter()}, [{"a": lp.Dense(3, 2)}, Shift(2)]
     )
@@ -79,7 +79,7 @@ def blocks():
 LAYERS = [
     Shift(3),
     Residual(lp.Dense(3, 3)),
-    blocks(),
+    make_blocks(),
     Twice(Shift(2)),
     lp.Chain(lp.Dense(2, 3, lp.tanh), lp.BatchNorm(3), lp.WrappedFunction(np.tanh), lp.NoOpLayer()),
     lp.Chain(encoder=lp.Dense(2, 3), name="named"),

@@ -1,4 +1,4 @@
-"""Which backend owns an array, and which one makes new ones."""
+"""Backends: which one owns an array, which one creates new arrays, and how others are registered."""
 
 # Wrong on purpose, or typed too narrowly by NumPy's and TensorFlow's own annotations:
 # pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false
@@ -17,19 +17,19 @@ from luxport.backend import _registry
 
 
 @pytest.fixture(autouse=True)
-def no_choice(monkeypatch):
+def clear_choice(monkeypatch):
     monkeypatch.delenv("LUXPORT_BACKEND", raising=False)
     yield
     lp.set_backend(None)
 
 
 class TestOwners:
-    def test_each_owns_its_arrays(self, backend):
+    def test_each_backend_owns_its_arrays(self, backend):
         array = lp.asarray([1.0], backend=backend)
         assert lp.backend_of(array) is lp.backend_of(None, array, array) is lp.get_backend(backend)
         assert lp.namespace(array) is lp.get_backend(backend).xp
 
-    def test_special_kinds(self):
+    def test_scalars_subclasses_and_variables_have_owners(self):
         import tensorflow as tf
         import torch
 
@@ -42,8 +42,8 @@ class TestOwners:
         assert lp.backend_of(torch.nn.Parameter(torch.ones(2))).name == "torch"
 
     def test_the_look_up_takes_less_than_150_ns(self):
-        # The smallest of many short repeats is what the look-up takes when nothing else runs; the call that
-        # does nothing is what the machine takes anyway, and 30 ns of it are granted.
+        # The minimum over many short repeats is the time of the look-up when nothing else runs. The time of an empty
+        # call is subtracted, but for 30 ns of it.
         array = np.zeros(2)
         lp.backend_of(array)
         n = 2000
@@ -51,7 +51,7 @@ class TestOwners:
         took = min(timeit.repeat("f(x)", globals={"f": lp.backend_of, "x": array}, number=n, repeat=100)) / n
         assert took - max(bare - 30e-9, 0.0) < 150e-9
 
-    def test_a_class_of_ones_own(self, message):
+    def test_an_unknown_class_is_an_error(self, message):
         class Mine:
             pass
 
@@ -67,7 +67,7 @@ class TestOwners:
         assert "misses capabilities, xp, ops, owns_type, asarray" in message(TypeError, lp.register_backend, Half())
         for attribute in _registry._REQUIRED:
             setattr(Half, attribute, getattr(lp.get_backend("numpy"), attribute))
-        Half.capabilities = frozenset()  # those of NumPy's have functions of their own
+        Half.capabilities = frozenset()  # NumPy's capabilities need further functions
         Half.name, Half.owns_type = "half", staticmethod(lambda array_type: False)
         Half.asarray = staticmethod(lp.get_backend("numpy").asarray)
         lp.register_backend(Half())
@@ -79,7 +79,7 @@ class TestOwners:
         finally:
             del _registry.KNOWN.by_name["half"]
 
-    def test_what_a_backend_declares_it_has(self, message):
+    def test_declared_capabilities_are_checked(self, message):
         numpy = vars(lp.get_backend("numpy"))
         promising = SimpleNamespace(**{**numpy, "capabilities": frozenset({"compiler"})})
         assert "with compiler misses jit" in message(TypeError, lp.register_backend, promising)
@@ -88,11 +88,11 @@ class TestOwners:
 
 
 class TestChoice:
-    def test_numpy_if_nothing_is_said(self):
+    def test_numpy_is_the_default(self):
         assert lp.default_backend().name == "numpy"
         assert type(lp.setup(0, lp.Dense(1, 1))[0]["weight"]) is np.ndarray
 
-    def test_the_environment_is_read_at_the_call(self, monkeypatch):
+    def test_the_environment_is_read_at_each_call(self, monkeypatch):
         monkeypatch.setenv("LUXPORT_BACKEND", "torch")
         assert lp.default_backend().name == lp.backend_of(lp.asarray([1.0])).name == "torch"
         monkeypatch.setenv("LUXPORT_BACKEND", "jax")
@@ -100,7 +100,7 @@ class TestChoice:
         monkeypatch.setenv("LUXPORT_BACKEND", "")
         assert lp.default_backend().name == "numpy"
 
-    def test_precedence(self, monkeypatch):
+    def test_using_precedes_set_backend_and_the_environment(self, monkeypatch):
         monkeypatch.setenv("LUXPORT_BACKEND", "torch")
         lp.set_backend("jax")
         assert lp.default_backend().name == "jax"
@@ -119,7 +119,7 @@ class TestChoice:
             raise ZeroDivisionError
         assert lp.default_backend().name == "numpy"
 
-    def test_using_is_of_its_thread_and_set_backend_of_all(self):
+    def test_using_holds_in_its_thread_and_set_backend_in_all(self):
         seen = {}
 
         def look(name):
@@ -143,9 +143,10 @@ class TestChoice:
             y, _ = model(lp.asarray([[1.0, 2.0]], backend="torch"), ps, st)
         assert lp.backend_of(y).name == "torch"
 
-    def test_unknown_names(self, monkeypatch, message):
+    def test_unknown_names_list_the_known_ones(self, monkeypatch, message):
         def names_all(said):
-            known = said.removeprefix("unknown backend 'mxnet': expected one of ").split(", ")  # tests may add some
+            # Other tests may add some
+            known = said.removeprefix("unknown backend 'mxnet': expected one of ").split(", ")
             return {"cupy", "jax", "mlx", "numpy", "onnx", "tf", "torch"} <= set(known) and known == sorted(known)
 
         assert names_all(message(ValueError, lp.get_backend, "mxnet"))
@@ -158,7 +159,7 @@ class TestChoice:
         assert lp.default_backend is not None and lp.backend_of(np.zeros(1)).name == "numpy"
 
     @pytest.mark.parametrize(("name", "known"), [("pytorch", "torch"), ("tensorflow", "tf"), ("TensorFlow", "tf")])
-    def test_frameworks_own_names(self, name, known, monkeypatch):
+    def test_names_of_frameworks_are_accepted(self, name, known, monkeypatch):
         assert lp.get_backend(name).name == known
         with lp.using(name):
             assert lp.default_backend().name == known
@@ -166,23 +167,23 @@ class TestChoice:
         monkeypatch.setenv("LUXPORT_BACKEND", name)
         assert lp.default_backend().name == known
 
-    def test_available(self):
+    def test_available_backends_are_listed(self):
         assert {"numpy", "jax", "torch", "tf"} <= set(lp.available_backends())
 
 
 class TestAsarray:
-    def test_python_numbers(self, backend):
+    def test_python_numbers_have_default_dtypes(self, backend):
         for values, dtype in ((1.5, "float32"), ([1.5, 2], "float32"), (1j, "complex64"), (True, "bool")):
             assert registry.dtype_name(lp.asarray(values, backend=backend)) == dtype
         assert registry.dtype_name(lp.asarray([1, 2], backend=backend)) == ("int32" if backend == "jax" else "int64")
 
-    def test_copies(self, backend, host):
+    def test_asarray_copies(self, backend, host):
         source = np.ones(3, np.float32)
         array = lp.asarray(source, backend=backend)
         source[:] = 5
         np.testing.assert_array_equal(host(array), np.ones(3))
 
-    def test_arrays_of_the_others(self, backend, host):
+    def test_arrays_of_other_backends_are_converted(self, backend, host):
         for other in ("numpy", "jax", "torch", "tf"):
             for dtype in ("float32", "bfloat16", "int32", "bool"):
                 array = lp.asarray(lp.asarray([0.0, 1.0], backend=other, dtype=dtype), backend=backend)
@@ -190,7 +191,7 @@ class TestAsarray:
                 assert registry.dtype_name(array) == dtype
                 np.testing.assert_array_equal(host(array).astype(np.float32), [0.0, 1.0])
 
-    def test_jax_never_cuts_silently(self, message):
+    def test_jax_never_truncates_to_32_bits_silently(self, message):
         double = (
             "jax holds float64 only in 64-bit mode: ask for 'float32', "
             "or jax.config.update('jax_enable_x64', True) first"
@@ -204,7 +205,7 @@ class TestAsarray:
         assert "int64" in message(ValueError, lp.asarray, [2**40], backend="jax")
         assert registry.dtype_name(lp.asarray(np.arange(3), backend="jax")) == "int32"
 
-    def test_jax_in_64_bit_mode(self):
+    def test_jax_keeps_64_bits_in_64_bit_mode(self):
         import jax
 
         with jax.enable_x64(True):
@@ -212,7 +213,7 @@ class TestAsarray:
             assert lp.setup(0, lp.Dense(1, 1), backend="jax", dtype="float64")[0]["weight"].dtype == np.float64
             assert lp.to(np.arange(2), backend="jax").dtype == np.int64
 
-    def test_no_numbers(self, backend, message):
+    def test_values_that_are_no_numbers_are_an_error(self, backend, message):
         assert message(TypeError, lp.asarray, None, backend=backend) == (
             "asarray expects numbers, got values of the dtype object"
         )

@@ -1,4 +1,4 @@
-"""What makes two constants of a program the same: type and sign, however deep; and how many programs are kept."""
+"""Constants of compiled programs: equal if type, sign and value agree at any depth; few programs are kept."""
 
 import math
 import warnings
@@ -33,7 +33,7 @@ def test_constants_differ_by_type_and_sign_at_any_depth():
 
 
 @pytest.mark.parametrize("backend", ["jax", "torch", "tf"])
-def test_each_constant_has_its_program(backend):
+def test_each_constant_has_a_program_of_its_own(backend):
     x = luxport.asarray([1.0], backend=backend)
 
     wraps = [
@@ -51,7 +51,7 @@ def test_each_constant_has_its_program(backend):
 
 
 @pytest.mark.parametrize("backend", ["jax", "tf"])
-def test_programs_are_bounded_and_said_so_once(backend, monkeypatch):
+def test_programs_are_bounded_with_one_warning(backend, monkeypatch):
     monkeypatch.setattr(programs, "_warned", False)
     module = import_module({"jax": "luxport_jax.programs", "tf": "luxport_tf.transforms"}[backend])
     monkeypatch.setattr(module, "MOST_PROGRAMS", 3)
@@ -64,7 +64,7 @@ def test_programs_are_bounded_and_said_so_once(backend, monkeypatch):
     assert ["hand numbers that change over as arrays" in str(one.message) for one in caught].count(True) == 1
 
 
-def test_operations_of_jax_forget_programs_where_there_are_many(monkeypatch):
+def test_operations_of_jax_drop_programs_beyond_the_limit(monkeypatch):
     module = import_module("luxport_jax.programs")
     monkeypatch.setattr(module, "MOST_PROGRAMS", 3)
     compiled_for = []
@@ -76,11 +76,11 @@ def test_operations_of_jax_forget_programs_where_there_are_many(monkeypatch):
     compiled = module.compile_bounded(double)
     for n in (1, 2, 3, 1, 2, 3, 4, 1, 1):
         assert luxport.to_numpy(compiled(luxport.asarray(np.ones(n, np.float32), backend="jax"))).tolist() == [2] * n
-    assert compiled_for == [1, 2, 3, 4, 1]  # the fourth is one too many: the first is made anew, once
+    assert compiled_for == [1, 2, 3, 4, 1]  # the fourth exceeds the limit, so the first is compiled again, once
 
 
 class Kind(luxport.Layer):
-    """A layer that is another function for each option that Python calls equal."""
+    """A layer whose factor tells options apart that Python calls equal."""
 
     option: Any
 
@@ -95,7 +95,7 @@ class Kind(luxport.Layer):
 KINDS = ((True, 3.0), (1, 5.0), (1.0, 7.0), (0.0, 7.0), (-0.0, -7.0), (0, 5.0), (False, 3.0))
 
 
-def test_layers_are_equal_where_no_program_tells_them_apart() -> None:
+def test_layers_are_equal_if_their_programs_are() -> None:
     models = [luxport.Chain(Kind(option)) for option, _ in KINDS]
     for i, one in enumerate(models):
         assert [one == other for other in models] == [i == j for j in range(len(models))]
@@ -103,11 +103,11 @@ def test_layers_are_equal_where_no_program_tells_them_apart() -> None:
     assert hash(luxport.Chain(Kind(float("nan")))) == hash(luxport.Chain(Kind(float("nan"))))
 
 
-def test_equal_options_are_their_own_programs(ad_backend: str) -> None:
-    """The mean of squares of what a model makes of ones tells its program."""
+def test_options_that_python_calls_equal_have_programs_of_their_own(ad_backend: str) -> None:
+    """The mean square of the outputs for ones identifies the program."""
     x = luxport.asarray(np.ones((3, 2)), dtype="float32", backend=ad_backend)
     rule = luxport.optimizers.Descent(0.0)
-    jit = ad_backend != "torch"  # its compiler guards each option by itself
+    jit = ad_backend != "torch"  # PyTorch's compiler guards each option by itself
     for option, factor in KINDS:
         model = luxport.Chain(Kind(option))
         state = luxport.training.TrainState.create(model, rule, backend=ad_backend)
@@ -116,7 +116,7 @@ def test_equal_options_are_their_own_programs(ad_backend: str) -> None:
         assert (seen, float(loss)) == (factor**2, factor**2)
 
 
-def test_a_loop_is_over_one_program() -> None:
+def test_a_scan_over_options_that_python_calls_equal_keeps_them_apart() -> None:
     model = luxport.Chain(Kind(1), Kind(True), Kind(1.0), scan=True)
     ps, st = luxport.setup(0, model, backend="jax")
     y, _ = model(luxport.asarray(np.ones((1, 2)), dtype="float32", backend="jax"), ps, st)

@@ -1,4 +1,4 @@
-"""`batched_jacobian`, `hessian`, and gradients of what is itself made of gradients of a layer."""
+"""`batched_jacobian`, `hessian`, and gradients of expressions that contain derivatives of a layer."""
 
 # Wrong on purpose:
 # pyright: reportArgumentType=false
@@ -10,12 +10,12 @@ import pytest
 import luxport as lp
 from luxport.backend import get_backend
 
-# tanh(x W + b) V: its derivatives are written out below in NumPy, in float64.
+# The model is tanh(x W + b) V; the expected derivatives are written in NumPy in float64.
 MODEL = lp.Chain(lp.Dense(3, 4, lp.tanh), lp.Dense(4, 2, use_bias=False))
 
 
 @pytest.fixture(params=["jax", "torch", "tf"])
-def ready(request, draw, host):
+def problem(request, draw, host):
     """A backend, the model's parameters there, an input, and both on the host in float64."""
     backend = get_backend(request.param)
     ps, st = lp.setup(0, MODEL, backend=backend)
@@ -24,47 +24,47 @@ def ready(request, draw, host):
     return backend, ps, st, x, (np.asarray(host(x), "f8"), weight, bias, last)
 
 
-def jacobians(x, weight, bias, last):
+def compute_jacobians(x, weight, bias, last):
     slope = 1 - np.tanh(x @ weight + bias) ** 2
     return np.einsum("ik,nk,ko->noi", weight, slope, last)
 
 
-def test_batched_jacobian(ready):
-    backend, ps, st, x, host = ready
+def test_batched_jacobian_by_reverse_mode(problem):
+    backend, ps, st, x, host = problem
     got = lp.batched_jacobian(lambda x: MODEL(x, ps, st)[0])(x)
     assert tuple(got.shape) == (5, 2, 3)
-    np.testing.assert_allclose(backend.to_numpy(got), jacobians(*host), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(backend.to_numpy(got), compute_jacobians(*host), rtol=1e-4, atol=1e-5)
 
 
-def test_batched_jacobian_the_other_way(ready):
-    backend, ps, st, x, (x64, weight, bias, last) = ready
+def test_batched_jacobian_by_forward_mode(problem):
+    backend, ps, st, x, (x64, weight, bias, last) = problem
     xp = backend.xp
 
-    def wide(ps, x):  # more outputs than inputs: forward mode
+    def wide(ps, x):  # more outputs than inputs selects forward mode
         y = MODEL(x, ps, st)[0]
         return xp.stack([y, 2.0 * y], axis=1)
 
     got = lp.batched_jacobian(wide, 1)(ps, x)
-    want = jacobians(x64, weight, bias, last)
+    want = compute_jacobians(x64, weight, bias, last)
     assert tuple(got.shape) == (5, 4, 3)
     np.testing.assert_allclose(backend.to_numpy(got), np.concatenate([want, 2 * want], axis=1), rtol=1e-4, atol=1e-5)
 
 
-def test_batched_jacobian_of_images(ready):
-    backend, _, _, _, _ = ready
+def test_batched_jacobian_of_images(problem):
+    backend, _, _, _, _ = problem
     x = lp.asarray(np.arange(8.0).reshape(2, 2, 2), backend=backend, dtype="float32")
     got = backend.to_numpy(lp.batched_jacobian(lambda x: x * x)(x))
     np.testing.assert_array_equal(got, [2 * np.diag(np.arange(4.0)), 2 * np.diag(np.arange(4.0, 8.0))])
 
 
-def test_wrong_batches(ready):
-    _, _, _, x, _ = ready
+def test_a_changed_batch_size_is_an_error(problem):
+    _, _, _, x, _ = problem
     with pytest.raises(ValueError, match=r"a batch in and the same out, got \(5, 3\) and \(4, 3\)"):
         lp.batched_jacobian(lambda x: x[1:, ...])(x)
 
 
-def test_gradient_of_a_batched_jacobian(ready):  # lux:test/autodiff/nested_batched_jacobian_tests.jl
-    backend, ps, st, x, (x64, weight, bias, last) = ready
+def test_gradient_of_a_batched_jacobian(problem):  # lux:test/autodiff/nested_batched_jacobian_tests.jl
+    backend, ps, st, x, (x64, weight, bias, last) = problem
     xp = backend.xp
 
     def loss(ps):
@@ -73,13 +73,13 @@ def test_gradient_of_a_batched_jacobian(ready):  # lux:test/autodiff/nested_batc
     got = backend.to_numpy(lp.grad(loss)(ps)["layer_2"]["weight"])
     eps = np.zeros_like(last)
     eps[1, 0] = 1e-6
-    up, down = (np.sum(jacobians(x64, weight, bias, last + s * eps) ** 2) for s in (1, -1))
+    up, down = (np.sum(compute_jacobians(x64, weight, bias, last + s * eps) ** 2) for s in (1, -1))
     assert got[1, 0] == pytest.approx((up - down) / 2e-6, rel=1e-3)
 
 
-def test_gradient_of_a_gradient_of_the_input(ready):
-    """As a physics-informed network: the outer gradient is the parameters', the inner one the input's."""
-    backend, ps, st, x, (x64, weight, bias, last) = ready
+def test_gradient_of_a_gradient_of_the_input(problem):
+    """As in a physics-informed network: the outer gradient is by the parameters, the inner one by the input."""
+    backend, ps, st, x, (x64, weight, bias, last) = problem
     xp = backend.xp
 
     def loss(ps):
@@ -88,7 +88,7 @@ def test_gradient_of_a_gradient_of_the_input(ready):
         return xp.mean(slope**2)
 
     def by_hand(weight):
-        return np.mean(jacobians(x64, weight, bias, last).sum(axis=1) ** 2)
+        return np.mean(compute_jacobians(x64, weight, bias, last).sum(axis=1) ** 2)
 
     value, gradient = lp.value_and_grad(loss)(ps)
     assert float(value) == pytest.approx(by_hand(weight), rel=1e-4)
@@ -99,8 +99,8 @@ def test_gradient_of_a_gradient_of_the_input(ready):
 
 
 @pytest.mark.parametrize("inner", ["vjp", "jvp", "jacobian"])
-def test_gradient_of_other_derivatives(ready, inner):
-    backend, ps, st, x, (x64, weight, bias, last) = ready
+def test_gradient_of_other_derivatives(problem, inner):
+    backend, ps, st, x, (x64, weight, bias, last) = problem
     xp = backend.xp
 
     def loss(ps):
@@ -114,7 +114,7 @@ def test_gradient_of_other_derivatives(ready, inner):
         return xp.sum(lp.jacobian(f)(x) ** 2)
 
     def by_hand(last):
-        full = jacobians(x64, weight, bias, last)
+        full = compute_jacobians(x64, weight, bias, last)
         return np.sum({"vjp": full.sum(axis=1), "jvp": full.sum(axis=2), "jacobian": full}[inner] ** 2)
 
     eps = np.zeros_like(last)
@@ -124,8 +124,8 @@ def test_gradient_of_other_derivatives(ready, inner):
     assert got[3, 1] == pytest.approx(slope, rel=1e-3)
 
 
-def test_hessian(ready):
-    backend, ps, st, x, (x64, weight, bias, last) = ready
+def test_hessian(problem):
+    backend, ps, st, x, (x64, weight, bias, last) = problem
     xp = backend.xp
     got = lp.hessian(lambda x: xp.sum(MODEL(x, ps, st)[0]))(x[0, ...])
     # d²/dx² of sum_k last_k tanh(z_k) is sum_k last_k (-2 tanh(z_k) (1 - tanh(z_k)²)) w_ik w_jk.
@@ -150,6 +150,6 @@ def test_third_derivative(differentiating):
     assert float(lp.grad(lp.grad(lp.grad(cube)))(x)) == 6.0
 
 
-def test_numpy_differentiates_nothing():
+def test_numpy_has_no_gradients():
     with pytest.raises(TypeError, match="numpy differentiates nothing"):
         lp.batched_jacobian(lambda x: x)(np.ones((1, 1)))

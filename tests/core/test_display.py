@@ -1,4 +1,4 @@
-"""How models are written out."""
+"""How models are printed: tables with counts of parameters and states."""
 
 # Wrong on purpose, or typed too narrowly by NumPy's and TensorFlow's own annotations:
 # pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false
@@ -17,8 +17,8 @@ class Block(lp.ContainerLayer):
         return x, st
 
 
-def test_quick_start(capsys):
-    # 256 + 33,024 + 512 + 257 + 20 parameters; 257 + 513 states, as Lux counts them.
+def test_the_model_of_the_quick_start(capsys):
+    # Counts 256 + 33,024 + 512 + 257 + 20 parameters and 257 + 513 states, as Lux does.
     model = lp.Chain(
         lp.BatchNorm(128),
         lp.Dense(128, 256, lp.tanh),
@@ -48,21 +48,21 @@ def test_equal_neighbors_share_a_line():
     assert text.endswith("# 70 parameters")
 
 
-def test_equal_chains_multiply_what_is_in_them():
+def test_equal_chains_multiply_the_counts_inside():
     text = lp.display(lp.Chain(*[lp.Chain(lp.BatchNorm(2), lp.BatchNorm(2))[:]] * 3))
     assert "layer_(1-3) = Chain(" in text
     assert "layer_(1-2) = BatchNorm(2),  # 24 (4 x 6) parameters, 30 (5 x 6) states" in text
     assert text.endswith("# 24 parameters, 30 states")
 
 
-def test_names_are_not_ranges():
+def test_only_numbered_names_are_joined_to_ranges():
     names = ["a_1", "b_2", "c", "c0", "d1", "d2", "d4", "e08", "e09", "10"]
     text = lp.display(lp.Chain(dict.fromkeys(names, lp.Dense(2, 2))))
     shown = [line.split(" = ")[0].strip() for line in text.splitlines()[1:-1]]
     assert shown == ["a_1", "b_2", "c", "c0", "d(1-2)", "d4", "e08", "e09", "10"]
 
 
-def test_singular_plural_and_nothing():
+def test_counts_of_one_many_and_none():
     assert lp.display(lp.Chain(lp.Scale(1, use_bias=False))).splitlines() == [
         "Chain(",
         "    layer_1 = Scale((1,), use_bias=False),  # 1 parameter",
@@ -72,7 +72,7 @@ def test_singular_plural_and_nothing():
     assert "# 1 state\n" in lp.display(lp.Chain(lp.BatchNorm(2, affine=False, track_stats=False)))
 
 
-def test_a_leaf_alone():
+def test_a_single_layer_is_one_line():
     assert str(lp.Dense(2, 3)) == "Dense(2, 3)  # 9 parameters"
     assert str(lp.NoOpLayer()) == "NoOpLayer()"
 

@@ -1,4 +1,4 @@
-"""Bad input: one line, the same text on every backend, eager and compiled, with the path in the model."""
+"""Errors of wrong inputs: one line, the same text on every backend, eager and compiled, with the path in the model."""
 
 # Wrong on purpose, or typed too narrowly by NumPy's and TensorFlow's own annotations:
 # pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false
@@ -12,20 +12,20 @@ import luxport as lp
 MODEL = lp.Chain(lp.Dense(3, 4, lp.tanh), lp.BatchNorm(4), lp.Chain(lp.Dense(4, 2), lp.Dense(2, 1)))
 
 
-def without(entries, *path):
+def remove_entry(entries, *path):
     """Return nested dicts without the entry at a path."""
     name, *rest = path
     if not rest:
         return {key: value for key, value in entries.items() if key != name}
-    return {**entries, name: without(entries[name], *rest)}
+    return {**entries, name: remove_entry(entries[name], *rest)}
 
 
-def replaced(entries, value, *path):
+def replace_entry(entries, value, *path):
     name, *rest = path
-    return {**entries, name: replaced(entries[name], value, *rest) if rest else value}
+    return {**entries, name: replace_entry(entries[name], value, *rest) if rest else value}
 
 
-# (what x, ps and st are made into, the error, its text)
+# Each case is a function that spoils x, ps and st, the error's type, and its text.
 CASES = {
     "channels": (
         lambda x, ps, st: (x[:, :2], ps, st),
@@ -67,22 +67,22 @@ CASES = {
         "Dense at layer_1 expects an array, got None: make one with luxport.asarray",
     ),
     "no such layer in ps": (
-        lambda x, ps, st: (x, without(ps, "layer_2"), st),
+        lambda x, ps, st: (x, remove_entry(ps, "layer_2"), st),
         lp.LayerError,
         "Chain expects parameters {layer_1, layer_2, layer_3}, got {layer_1, layer_3}: make them with luxport.setup",
     ),
     "no weight": (
-        lambda x, ps, st: (x, without(ps, "layer_3", "layer_2", "weight"), st),
+        lambda x, ps, st: (x, remove_entry(ps, "layer_3", "layer_2", "weight"), st),
         lp.LayerError,
         "Dense at layer_3.layer_2 expects parameters {weight, bias}, got {bias}: make them with luxport.setup",
     ),
     "weight None": (
-        lambda x, ps, st: (x, replaced(ps, None, "layer_1", "weight"), st),
+        lambda x, ps, st: (x, replace_entry(ps, None, "layer_1", "weight"), st),
         lp.LayerError,
         "Dense at layer_1 expects an array as weight, got None: make one with luxport.setup",
     ),
     "weight of another shape": (
-        lambda x, ps, st: (x, replaced(ps, x, "layer_1", "weight"), st),
+        lambda x, ps, st: (x, replace_entry(ps, x, "layer_1", "weight"), st),
         lp.LayerError,
         "Dense at layer_1 expects weight (3, 4), got (5, 3): parameters of another layer? make them with luxport.setup",
     ),
@@ -93,12 +93,12 @@ CASES = {
         "make them with luxport.setup",
     ),
     "no such layer in st": (
-        lambda x, ps, st: (x, ps, without(st, "layer_3", "layer_1")),
+        lambda x, ps, st: (x, ps, remove_entry(st, "layer_3", "layer_1")),
         lp.LayerError,
         "Chain at layer_3 expects states {layer_1, layer_2}, got {layer_2}: make them with luxport.setup",
     ),
     "no running mean": (
-        lambda x, ps, st: (x, ps, without(st, "layer_2", "running_mean")),
+        lambda x, ps, st: (x, ps, remove_entry(st, "layer_2", "running_mean")),
         lp.LayerError,
         "BatchNorm at layer_2 expects states {running_mean, running_var, training}, "
         "got {running_var, training}: make them with luxport.setup",
@@ -112,34 +112,34 @@ CASES = {
 }
 
 
-def prepared(backend):
+def prepare(backend):
     ps, st = lp.setup(0, MODEL, backend=backend)
     return lp.asarray(np.ones((5, 3)), dtype="float32", backend=backend), ps, st
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_eager(case, backend, message):
+def test_errors_of_eager_calls(case, backend, message):
     spoil, kind, text = CASES[case]
-    assert message(kind, MODEL, *spoil(*prepared(backend))) == text
+    assert message(kind, MODEL, *spoil(*prepare(backend))) == text
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_compiled(case, backend, message):
+def test_errors_of_compiled_calls(case, backend, message):
     spoil, kind, text = CASES[case]
-    assert message(kind, lp.jit(MODEL), *spoil(*prepared(backend))) == text
+    assert message(kind, lp.jit(MODEL), *spoil(*prepare(backend))) == text
 
 
 @pytest.mark.parametrize("case", ["channels", "no weight", "one value per channel"])
-def test_under_a_gradient(case, ad_backend, message):
+def test_errors_inside_a_gradient(case, ad_backend, message):
     spoil, kind, text = CASES[case]
-    x, ps, st = spoil(*prepared(ad_backend))
+    x, ps, st = spoil(*prepare(ad_backend))
     assert message(kind, lp.grad(lambda ps: lp.namespace(x).sum(MODEL(x, ps, st)[0])), ps) == text
 
 
 @pytest.mark.parametrize("other", ["numpy", "jax", "torch", "tf"])
-def test_mixed_backends_in_a_layer(backend, other, message):
-    x, _, _ = prepared(backend)
-    _, ps, st = prepared(other)
+def test_errors_of_mixed_backends(backend, other, message):
+    x, _, _ = prepare(backend)
+    _, ps, st = prepare(other)
     if backend == other:
         assert MODEL(x, ps, st)[0].shape[0] == 5
         return
@@ -167,14 +167,14 @@ class Both(lp.ContainerLayer):
         return self.named["last"](x, ps["named"]["last"], st["named"]["last"])[0], st
 
 
-def test_paths_through_the_users_containers(message):
+def test_paths_lead_through_the_users_containers(message):
     shared = lp.Dense(3, 3)
     model = lp.Chain(net=Both((shared, shared, lp.Dense(3, 2)), {"last": lp.Chain(lp.Dense(3, 1))}))
     x, (ps, st) = np.ones((5, 3), np.float32), lp.setup(0, model)
     text = message(lp.LayerError, model, x, ps, st)
     assert text == "Dense at net.named.last.layer_1 expects (..., 3), got (5, 2)"
-    # The same layer in two places: its parameters tell them apart.
-    spoilt = replaced(ps, {"weight": ps["net"]["parts"]["layer_2"]["weight"]}, "net", "parts", "layer_2")
+    # One layer in two places: the parameters show which place failed.
+    spoilt = replace_entry(ps, {"weight": ps["net"]["parts"]["layer_2"]["weight"]}, "net", "parts", "layer_2")
     text = message(lp.LayerError, model, x, spoilt, st)
     assert (
         text
@@ -182,7 +182,7 @@ def test_paths_through_the_users_containers(message):
     )
 
 
-def test_wrappers_leave_no_trace_in_the_path(message):
+def test_wrappers_add_nothing_to_the_path(message):
     class Quiet(lp.WrapperLayer):
         inner: lp.Layer
 
@@ -191,7 +191,7 @@ def test_wrappers_leave_no_trace_in_the_path(message):
     assert text == "Dense at layer_1.layer_2 expects (..., 3), got (1, 2)"
 
 
-def test_the_users_own_errors_pass_untouched():
+def test_errors_of_the_user_pass_unchanged():
     class Picky(lp.Layer):
         def __call__(self, x, ps, st):
             return {}["mine"], st
@@ -224,12 +224,12 @@ def test_an_array_is_expected_in_operations(message):
     assert message(TypeError, lp.relu, None) == "relu expects an array as x, got None: make one with luxport.asarray"
 
 
-def huge(rng, shape):
+def fail_to_draw(rng, shape):
     raise AssertionError("a diagnosis draws nothing")
 
 
-def test_a_diagnosis_draws_nothing(message):
-    model = lp.Dense(3, 2, init_weight=huge)
+def test_a_diagnosis_draws_no_parameters(message):
+    model = lp.Dense(3, 2, init_weight=fail_to_draw)
     for _ in range(3):
         model = lp.Chain(model)
     ps, st = lp.setup(0, lp.Chain(lp.Chain(lp.Chain(lp.Dense(3, 2)))))
@@ -242,8 +242,8 @@ def test_a_diagnosis_draws_nothing(message):
     assert text.startswith(f"{place} expects weight (3, 2), got (3, 7)")
 
 
-class Odd(lp.Layer):
-    """A layer whose every method but the call raises something of its own."""
+class FailingLayer(lp.Layer):
+    """A layer all of whose methods raise, each with an error of its own."""
 
     def initial_parameters(self, rng):
         raise AttributeError("of its own")
@@ -263,7 +263,7 @@ def test_a_diagnosis_never_replaces_the_users_error():
             return self.inner(x, {}, {})
 
     with pytest.raises(RuntimeError, match="^the user's") as caught:
-        lp.Chain(Holder(Odd()))(np.ones(2), {"layer_1": {}}, {"layer_1": {}})
+        lp.Chain(Holder(FailingLayer()))(np.ones(2), {"layer_1": {}}, {"layer_1": {}})
     assert type(caught.value) is RuntimeError
     error = KeyError("raised twice")
 
@@ -295,7 +295,7 @@ class Masking(lp.ContainerLayer):
         return y, {"inner": inner}
 
 
-def test_layers_have_inputs_of_their_own(message):
+def test_layers_may_have_further_inputs(message):
     x, gain = np.ones(3, np.float32), {"gain": np.ones(3, np.float32)}
     assert Masked(3)(x, gain, {}, mask=2.0, scale=3.0)[0].tolist() == [6.0] * 3
     assert Masked(3)(x, gain, {}, 2.0)[0].tolist() == [2.0] * 3

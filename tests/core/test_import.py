@@ -1,4 +1,4 @@
-"""What `import luxport` takes and brings in, and what is said where a framework is missing."""
+"""`import luxport`: which modules it loads, lazy families, and the error if a framework is missing."""
 
 # Wrong on purpose, or typed too narrowly by NumPy's and TensorFlow's own annotations:
 # pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false
@@ -29,12 +29,12 @@ def run(code, **environment):
     return done.stdout.strip()
 
 
-def test_import_brings_in_no_framework():
+def test_import_loads_no_framework():
     code = "import sys, luxport; print([name for name in {} if name in sys.modules])"
     assert run(code.format(FRAMEWORKS)) == "[]"
 
 
-def test_numpy_work_brings_in_no_framework():
+def test_work_on_numpy_loads_no_framework():
     code = """
 import sys, numpy as np, luxport as lp
 model = lp.Chain(lp.Dense(2, 3, lp.tanh), lp.BatchNorm(3), lp.Dropout(0.5))
@@ -47,7 +47,7 @@ print([name for name in {} if name in sys.modules])
     assert run(code.format(FRAMEWORKS)) == "[]"
 
 
-def test_one_framework_does_not_bring_in_another():
+def test_one_framework_does_not_load_another():
     code = """
 import sys, luxport as lp
 lp.setup(0, lp.Dense(2, 3), backend="torch")
@@ -56,8 +56,8 @@ print([name for name in ("jax", "tensorflow", "mlx") if name in sys.modules])
     assert run(code) == "[]"
 
 
-def test_import_brings_in_little_beyond_numpy():
-    """Counted, not timed: with NumPy there already it takes some 60 ms, in which it may take 150."""
+def test_import_loads_few_modules_beyond_numpy():
+    """Modules are counted instead of timed: beyond NumPy, the import takes some 60 ms of the allowed 150."""
     code = """
 import sys, numpy
 before = set(sys.modules)
@@ -79,7 +79,7 @@ print(*sorted(set(sys.modules) - before))
 @pytest.mark.parametrize(
     ("name", "root"), [(n, {"tf": "tensorflow"}.get(n, n)) for n in ("jax", "torch", "tf", "mlx", "onnx")]
 )
-def test_a_missing_framework_says_what_to_install(name, root):
+def test_a_missing_framework_names_what_to_install(name, root):
     code = f"""
 import sys
 from importlib import import_module
@@ -120,7 +120,7 @@ print(jax.jit(model)(np.ones((2, 2), np.float32), ps, st)[1]["training"])
 
 
 def test_a_first_call_may_be_compiled():
-    """The hard order, luxport first: PyTorch's compiler cannot read how a backend is loaded, nor an initializer."""
+    """luxport is imported first: PyTorch's compiler can then read neither a backend's loading nor an initializer."""
     code = """
 import sys, luxport as lp
 import torch
@@ -140,9 +140,9 @@ print(y.tolist(), loss.item(), st, torch.autograd.grad(y.sum(), x)[0].tolist())
     ]
 
 
-def test_backends_that_are_loaded_as_their_frameworks_arrive():
-    others = {"numpy", "jaxlib", "array_api_strict", "mlx", "cupy"}  # whose compilers, if any, read no Python
-    others |= {"onnx"}  # whose arrays are luxport's own: there are none before the backend is
+def test_backends_are_loaded_when_their_frameworks_are_imported():
+    others = {"numpy", "jaxlib", "array_api_strict", "mlx", "cupy"}  # their compilers, if any, do not read Python code
+    others |= {"onnx"}  # its arrays are luxport's own, which exist only after the backend is loaded
     assert _registry.KNOWN.array_roots.keys() - others == set(_registry.FRAMEWORKS)
 
 
@@ -154,7 +154,7 @@ class TestWhenImported:
         yield "arriving"
         sys.modules.pop("arriving", None)
 
-    def test_later_and_now(self, module):
+    def test_calls_run_at_the_import_or_at_once(self, module):
         seen = []
         for number in (1, 2):
             when_imported(module, lambda number=number: seen.append(number))
@@ -181,8 +181,8 @@ class TestWhenImported:
 ROOT = Path(lp.__file__).parent
 
 
-def listed(package: str) -> dict[str, set[str]]:
-    """Read a package's list: names by the modules of its own that they come from."""
+def read_exports(package: str) -> dict[str, set[str]]:
+    """Return the public names of a package's `__init__.pyi` by the modules that define them."""
     found: dict[str, set[str]] = {}
     for place, name in re.findall(
         r"^from \.([^.\s]\S*) import (\w+) as \2$", (ROOT / package / "__init__.pyi").read_text(), re.M
@@ -192,8 +192,8 @@ def listed(package: str) -> dict[str, set[str]]:
 
 
 @pytest.mark.parametrize("package", ["layers", "losses", "optimizers", "schedules", "training"])
-def test_a_family_is_listed_as_it_is(package):
-    for name, names in listed(package).items():
+def test_a_family_exports_all_its_layers(package):
+    for name, names in read_exports(package).items():
         module = import_module(name)
         assert names <= set(module.__all__)
         values = {name: getattr(module, name) for name in module.__all__}
@@ -202,12 +202,12 @@ def test_a_family_is_listed_as_it_is(package):
         } <= names
 
 
-def test_every_layer_is_at_the_top_too_and_no_loss():
+def test_every_layer_is_at_the_top_level_and_no_loss():
     assert set(lp.layers.__all__) <= set(lp.__all__)
     assert not {name for name in lp.losses.__all__ if name[0].isupper()} & set(lp.__all__)
 
 
-def test_layers_wait_until_they_are_used():
+def test_layers_are_imported_when_used():
     code = (
         "import sys, luxport; print('luxport.layers._conv' in sys.modules, luxport.Conv is luxport.layers._conv.Conv)"
     )

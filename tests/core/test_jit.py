@@ -1,4 +1,4 @@
-"""`luxport.jit`: what may be compiled, called and returned, the same on every backend."""
+"""`luxport.jit`: functions, arguments and results that it accepts, the same on every backend."""
 
 # Wrong on purpose, or typed too narrowly by NumPy's and TensorFlow's own annotations:
 # pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false
@@ -26,25 +26,25 @@ def same(host):
     return check
 
 
-def test_new_shapes(backend, array):
+def test_shapes_may_change(backend, array):
     double = lp.jit(lambda p: p * 2.0)
     for rows in range(1, 12):
         assert tuple(double(array(np.ones((rows, 3)), backend)).shape) == (rows, 3)
 
 
-def test_new_dtypes(backend, array):
+def test_dtypes_may_change(backend, array):
     double = lp.jit(lambda p: p * 2)
     for dtype in ("float32", "float16", "int32", "float32"):
         assert lp.backend.dtype_name(double(array([1.0], backend, dtype))) == dtype
 
 
-def test_new_statics(backend, x, same):
+def test_static_values_may_change(backend, x, same):
     f = lp.jit(lambda p, st: p * 2.0 if st["training"] else p)
     for training in (True, False, True):
         assert same(f(x, {"training": lp.Static(training)}), np.array([1.0, 2.0]) * (2.0 if training else 1.0))
 
 
-def test_more_statics_than_dynamo_counts():
+def test_more_static_values_than_dynamos_limit():
     import torch
 
     x = lp.asarray([1.0], backend="torch")
@@ -54,7 +54,7 @@ def test_more_statics_than_dynamo_counts():
             assert float(f(x, lp.Static("a" * n))[0]) == n
 
 
-def test_arguments_that_are_part_of_the_program(x, same):
+def test_arguments_without_arrays_select_the_program(x, same):
     f = lp.jit(lambda p, n, mode="a", f=None: (f or abs)(p) * (2.0 if n > 2 and mode == "a" else 1.0))
     once, twice = np.array([1.0, 2.0]), np.array([2.0, 4.0])
     assert same(f(x, 1), once)
@@ -65,7 +65,7 @@ def test_arguments_that_are_part_of_the_program(x, same):
     assert same(lp.jit(lambda layer, p: layer(p, {}, {})[0])(lp.WrappedFunction(lambda p: p * 2.0), x), twice)
 
 
-def test_results_that_are_no_arrays(x, same):
+def test_results_may_be_other_than_arrays(x, same):
     f = lp.jit(lambda p: (p.shape[0], "text", None, lp.Static(2), 1.5, True, {"a": p}))
     for _ in range(2):
         *rest, last = f(x)
@@ -74,7 +74,7 @@ def test_results_that_are_no_arrays(x, same):
     assert lp.jit(lambda p: 3)(x) == 3
 
 
-def test_functions_methods_partials_and_layers(x, same):
+def test_functions_methods_partials_and_layers_are_compiled(x, same):
     class Scaler:
         factor = 2.0
 
@@ -95,7 +95,7 @@ def test_functions_methods_partials_and_layers(x, same):
     assert same(lp.jit(lp.WrappedFunction(lambda p: p * 2.0))(x, {}, {})[0], twice)
 
 
-def test_keeps_the_functions_name_and_text():
+def test_the_functions_name_and_docstring_are_kept():
     def f(p):
         """Say what f does."""
 
@@ -104,7 +104,7 @@ def test_keeps_the_functions_name_and_text():
     assert lp.jit(lp.Dense(2, 3)).__doc__ is not None
 
 
-def test_layers_whose_fields_cannot_be_hashed(x, same):
+def test_layers_with_unhashable_fields_are_compiled(x, same):
     class Listed(lp.Layer):
         factors: list
 
@@ -122,14 +122,14 @@ def test_one_function_on_every_backend_in_turn(array, host):
         np.testing.assert_array_equal(host(result), [2.0])
 
 
-def test_errors_are_the_functions_own(x, message):
+def test_errors_of_the_function_pass_unchanged(x, message):
     def fail(p):
         raise RuntimeError("mine alone")
 
     assert message(RuntimeError, lp.jit(fail), x) == "mine alone"
 
 
-def test_a_training_step(ad_backend, array, host):
+def test_a_compiled_training_step_equals_an_eager_one(ad_backend, array, host):
     model = lp.Chain(lp.Dense(3, 4, lp.tanh), lp.BatchNorm(4), lp.Dropout(0.5), lp.Dense(4, 1))
     ps, st = lp.setup(0, model, backend=ad_backend)
     x = array(np.random.default_rng(0).normal(size=(8, 3)), ad_backend)

@@ -1,4 +1,4 @@
-"""The contract: layers as values, containers and wrappers of the user's own, setup, counts, states, shapes."""
+"""The contract of a layer: values, containers and wrappers, calls, immutability, and errors of wrong arguments."""
 
 # Wrong on purpose, or typed too narrowly by NumPy's and TensorFlow's own annotations:
 # pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false
@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 import numpy as np
 import pytest
-from own_layers import LAYERS, Blocks, Forwarding, Residual, Shift, Twice, blocks
+from own_layers import LAYERS, Blocks, Forwarding, Residual, Shift, Twice, make_blocks
 
 import luxport as lp
 from luxport import initializers
@@ -44,7 +44,7 @@ class TestValues:
             != initializers.glorot_uniform
         )
 
-    def test_holds_no_arrays_after_a_call(self):
+    def test_a_call_stores_no_arrays(self):
         model = lp.Chain(lp.Dense(2, 3), lp.BatchNorm(3))
         before = copy.deepcopy(model.__dict__)
         model(np.ones((4, 2), np.float32), *lp.setup(0, model))
@@ -79,7 +79,7 @@ class TestContainers:
         assert list(lp.setup(0, Residual(lp.Dense(3, 3), lp.NoOpLayer()))[0]) == ["inner", "shortcut"]
 
     def test_tuples_lists_dicts_and_nests(self):
-        model = blocks()
+        model = make_blocks()
         ps, st = lp.setup(0, model)
         assert lp.tree.map(np.shape, ps) == {
             "first": {"layer_1": {"shift": (2,)}, "layer_2": {"shift": (2,)}},
@@ -92,7 +92,7 @@ class TestContainers:
         assert lp.tree.structure(new) == lp.tree.structure(st)
 
     def test_draws_in_field_order(self):
-        ps, _ = lp.setup(3, blocks())
+        ps, _ = lp.setup(3, make_blocks())
         rng = lp.rng(3)
         np.testing.assert_array_equal(ps["first"]["layer_1"]["shift"], rng.normal((2,)))
         np.testing.assert_array_equal(ps["first"]["layer_2"]["shift"], rng.normal((2,)))
@@ -122,7 +122,7 @@ class TestContainers:
         assert message(TypeError, Forwarding, 3) == "Forwarding expects exactly one field of layers, got 0"
         assert message(TypeError, Both, Shift(2), Shift(2)) == "Both expects exactly one field of layers, got 2"
 
-    def test_any_mapping_will_do(self):
+    def test_any_mapping_is_accepted(self):
         model = lp.Chain(lp.Dense(2, 3), lp.BatchNorm(3))
         ps, st = lp.setup(0, model)
         x = np.ones((4, 2), np.float32)
@@ -156,7 +156,7 @@ class TestApply:
         np.testing.assert_array_equal(*host((first, second)))
 
 
-def test_layers_that_are_not_declared_as_they_should_be(message):
+def test_wrongly_declared_layers_are_errors(message):
     class Initialized(lp.Layer):
         def __init__(self, n):
             self.n = n
@@ -234,12 +234,12 @@ WRONG_ARGUMENTS = {
 
 
 @pytest.mark.parametrize("case", WRONG_ARGUMENTS)
-def test_wrong_arguments(case, message):
+def test_wrong_arguments_are_errors(case, message):
     call, text = WRONG_ARGUMENTS[case]
     assert message(TypeError, call).startswith(text)
 
 
-def test_a_change_of_a_layer_names_the_way_to_another(message):
+def test_changing_a_layer_is_an_error_that_names_replace(message):
     layer = lp.Dense(3, 3)
     told = "Dense is immutable, as every layer, and its {} cannot be set or deleted: {}what changes in training is in"
     way = "dataclasses.replace(layer, use_bias=...) makes another layer; "
@@ -249,7 +249,7 @@ def test_a_change_of_a_layer_names_the_way_to_another(message):
     assert dataclasses.replace(layer, use_bias=False) == lp.Dense(3, 3, use_bias=False)
 
 
-def test_a_pair_that_was_not_taken_apart(message):
+def test_an_unpacked_pair_as_input_is_an_error(message):
     model = lp.Dense(3, 3)
     ps, st = lp.setup(0, model)
     pair = model(np.ones((1, 3), np.float32), ps, st)
@@ -260,14 +260,14 @@ def test_a_pair_that_was_not_taken_apart(message):
 
 @pytest.mark.parametrize("hold", [lambda m: lp.Chain(m, m), lambda m: lp.Parallel(max, m, m),
                                   lambda m: lp.Chain(lp.SkipConnection(m, max), m)])  # fmt: skip
-def test_layers_that_stand_in_each_other_twice_are_built_at_once(hold):
-    # Of 16 levels, each of which described all that is below it twice, building took 9.5 s; here it would take years.
+def test_layers_nested_twice_in_each_other_are_built_quickly(hold):
+    # If each level described everything below it twice, 16 levels would take 9.5 s, and these 60 years.
     model, like, other = lp.Dense(2, 2), lp.Dense(2, 2), lp.Dense(2, 2, lp.relu)
     for _ in range(60):
         model, like, other = hold(model), hold(like), hold(other)
     assert model == like and model != other and hash(model) == hash(like) and len({model, like, other}) == 2
     assert len(list(model.children().values())) > 0
-    # Counts know all places, texts end, and what would walk through them all says so.
+    # Counts include all places, printed texts are cut, and walks over all places raise.
     assert lp.parameter_length(model) >= 6 * 2**60 and lp.state_length(model) == 0
     assert repr(model).count("Dense(2, 2)") < 20_000 and len(str(model).splitlines()) <= 10_001
     for walk in (lambda: lp.setup(0, model), lambda: lp.summary(model, (1, 2)), lambda: lp.output_shape(model, (1, 2))):
@@ -285,11 +285,11 @@ def test_numbers_of_numpy_are_plain_in_a_model():
     ]
     for model, plain in pairs:
         assert plain is None or (model == plain and repr(model) == repr(plain))
-        assert "np." not in repr(model) and types_of_numbers(model) <= {bool, int, float}
+        assert "np." not in repr(model) and find_number_types(model) <= {bool, int, float}
 
 
-def types_of_numbers(model):
-    """List the types of all numbers that a layer holds."""
+def find_number_types(model):
+    """Return the types of all numbers that a layer holds."""
     found, left = set(), list(vars(model).values())
     while left:
         value = left.pop()

@@ -1,4 +1,4 @@
-"""`luxport.losses` as values and as a lazily imported package; the suite tries the numbers."""
+"""`luxport.losses`: losses are values and lazily imported; numbers are tested in the conformance suite."""
 
 # Wrong on purpose, or typed too narrowly by NumPy's and TensorFlow's own annotations:
 # pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false
@@ -36,7 +36,7 @@ def test_losses_are_values():
         loss.agg = "sum"
 
 
-def test_objective():
+def test_a_loss_is_an_objective():
     model = lp.Chain(lp.Dense(2, 1), lp.Dropout(0.5))
     ps, st = lp.setup(0, model)
     x, y = np.ones((4, 2), np.float32), np.zeros((4, 1), np.float32)
@@ -47,7 +47,7 @@ def test_objective():
     assert statistics == {}
 
 
-def test_ctc_is_torch_s(backend):
+def test_ctc_equals_pytorchs(backend):
     logits, labels = np.random.default_rng(0).normal(size=(2, 7, 4)), np.array([[0, 1, 1], [2, 0, 0]])
     lengths = np.array([7, 5]), np.array([3, 2])
     scores = torch.from_numpy(logits).log_softmax(-1).transpose(0, 1)
@@ -61,7 +61,7 @@ def test_ctc_is_torch_s(backend):
         np.testing.assert_allclose(loss, want, rtol=1e-5)
 
 
-def test_integer_and_bool_targets(backend):
+def test_targets_may_be_integer_or_bool(backend):
     y_hat = lp.asarray([0.25, 0.5], dtype="float32", backend=backend)
     for y in ([1, 0], [True, False]):
         loss = lp.losses.mse(y_hat, lp.asarray(np.asarray(y), backend=backend))
@@ -71,7 +71,7 @@ def test_integer_and_bool_targets(backend):
 @pytest.mark.parametrize("ignore", [None, 1])
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 @pytest.mark.parametrize(("weighted", "smoothing"), [(False, 0.3), (True, 0.0), (True, 0.3)])
-def test_weights_of_classes_and_smooth_labels_are_torch_s(backend, ignore, reduction, weighted, smoothing):
+def test_class_weights_and_label_smoothing_equal_pytorchs(backend, ignore, reduction, weighted, smoothing):
     import torch
 
     rng = np.random.default_rng(0)

@@ -1,7 +1,7 @@
-"""Models after the first that PyTorch compiles in one process: their options differ from those that it has seen.
+"""Many models that PyTorch compiles in one process, whose sizes and options differ from the first one's.
 
-What differs between two calls of one code becomes symbolic for PyTorch's compiler: sizes of inputs, and numbers that a
-model holds. A comparison may then be of a number with a symbol.
+PyTorch's compiler makes symbolic what differs between two calls of the same code: sizes of inputs, and numbers that a
+model holds. Comparisons may then be between a number and a symbol.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ MODELS = [
 
 
 @pytest.fixture(autouse=True)
-def nothing_compiled_before():
+def reset_compiler():
     torch._dynamo.reset()
 
 
@@ -40,7 +40,7 @@ def assert_same(got: Any, want: Any) -> None:
         np.testing.assert_allclose(a.detach(), b.detach(), rtol=1e-4, atol=1e-5)
 
 
-def test_models_of_other_sizes_follow() -> None:
+def test_models_of_other_sizes_are_compiled() -> None:
     with torch._dynamo.config.patch(recompile_limit=len(MODELS)):
         for model, shape in MODELS:
             ps, st = luxport.setup(0, model, backend="torch")
@@ -50,7 +50,7 @@ def test_models_of_other_sizes_follow() -> None:
 
 
 def test_ten_models_are_isolated() -> None:
-    """As docs/compiling.md says; by `luxport.jit` they are without asking."""
+    """As docs/compiling.md shows; `luxport.jit` isolates models by itself."""
     for n in range(1, 11):
         model = Chain(*[Dense(n, n, tanh)] * (1 + n % 3))
         ps, st = luxport.setup(0, model, backend="torch")
@@ -59,7 +59,7 @@ def test_ten_models_are_isolated() -> None:
         assert_same(compiled(x, ps, st)[0], model(x, ps, st)[0])
 
 
-def test_options_of_the_next_model_are_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_options_of_the_next_model_stay_constants(monkeypatch: pytest.MonkeyPatch) -> None:
     symbols: list[int] = []
 
     def look(graph: torch.fx.GraphModule, inputs: list[Any]) -> Any:

@@ -1,4 +1,4 @@
-"""`luxport.to`: from each backend to each, by copy or sharing memory."""
+"""`luxport.to`: moves from each backend to each, by copying or by sharing memory, and dtypes."""
 
 # Wrong on purpose, or typed too narrowly by NumPy's and TensorFlow's own annotations:
 # pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false
@@ -18,8 +18,8 @@ PAIRS = [(a, b) for a in NAMES for b in NAMES if a != b]
 DTYPES = ("bool", "uint8", "int8", "int16", "int32", "float16", "bfloat16", "float32", "complex64")
 
 
-def aligned(n):
-    """Make float32 zeros that start at a multiple of 64 bytes, where every framework can share them."""
+def make_aligned_zeros(n):
+    """Return float32 zeros that start at a multiple of 64 bytes, where every framework can share them."""
     memory = np.zeros(n * 4 + 64, np.uint8)
     start = -memory.ctypes.data % 64
     return memory[start : start + n * 4].view(np.float32)
@@ -28,7 +28,7 @@ def aligned(n):
 @pytest.mark.parametrize(("source", "target"), PAIRS)
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("share", [False, True])
-def test_values_and_dtypes(source, target, dtype, share):
+def test_moves_keep_values_and_dtypes(source, target, dtype, share):
     values = lp.asarray(np.array([[0, 1, 2], [3, 4, 5]]), backend=source, dtype=dtype)
     tree = {"a": values, "b": (lp.Static(3), None, [values])}
     moved = lp.to(tree, backend=target, share=share)
@@ -41,10 +41,10 @@ def test_values_and_dtypes(source, target, dtype, share):
 
 
 @pytest.mark.parametrize("target", NAMES)
-def test_a_copy_stays_when_its_source_changes(target):
+def test_a_copy_keeps_its_values_when_its_source_changes(target):
     import torch
 
-    for source in (aligned(16), torch.from_numpy(aligned(16))):
+    for source in (make_aligned_zeros(16), torch.from_numpy(make_aligned_zeros(16))):
         copy, shared = lp.to(source, backend=target), lp.to(source, backend=target, share=True)
         source[0] = 7.0
         assert float(np.asarray(copy)[0]) == 0.0
@@ -55,8 +55,8 @@ def test_a_copy_stays_when_its_source_changes(target):
 def test_what_cannot_be_shared_is_copied(target):
     import torch
 
-    base = aligned(64)
-    read_only = aligned(16)
+    base = make_aligned_zeros(64)
+    read_only = make_aligned_zeros(16)
     read_only.flags.writeable = False
     sources = {
         "misaligned": base[1:17],
@@ -65,8 +65,8 @@ def test_what_cannot_be_shared_is_copied(target):
         "read-only": read_only,
         "torch misaligned": torch.from_numpy(base)[1:17],
         "torch transposed": torch.from_numpy(base).reshape(8, 8).T,
-        "torch with a graph": torch.from_numpy(aligned(16)).requires_grad_() * 2.0,
-        "torch with requires_grad": torch.from_numpy(aligned(16)).requires_grad_(),
+        "torch with a graph": torch.from_numpy(make_aligned_zeros(16)).requires_grad_() * 2.0,
+        "torch with requires_grad": torch.from_numpy(make_aligned_zeros(16)).requires_grad_(),
         "empty": np.zeros((0, 3), np.float32),
         "scalar": np.zeros((), np.float32),
     }
@@ -80,7 +80,7 @@ def test_what_cannot_be_shared_is_copied(target):
 
 
 def test_a_misaligned_buffer_does_not_abort_tensorflow():
-    # TensorFlow would end the process: so it happens in one of its own.
+    # In a process of its own, because TensorFlow would abort it.
     code = """
 import numpy as np, luxport as lp
 for offset in range(1, 9):
@@ -99,7 +99,7 @@ def test_gradients_flow_through_a_change_of_dtype(array):
         np.testing.assert_array_equal(lp.to(gradient, backend="numpy"), [1.0, 1.0])
 
 
-def test_dtype_converts_floating_arrays_alone(backend):
+def test_dtype_converts_only_floating_arrays(backend):
     if backend == "jax":
         wide, names = "bfloat16", ["bfloat16", "int32", "bool", "complex64"]
     else:
@@ -109,7 +109,7 @@ def test_dtype_converts_floating_arrays_alone(backend):
     assert dtype_name(lp.to(values[0], dtype="complex64")) == "complex64"
 
 
-def test_an_array_in_several_places_stays_one(backend):
+def test_an_array_in_several_places_is_converted_once(backend):
     one = lp.asarray([1.0], backend=backend)
     ps = {"a": {"weight": one}, "b": {"weight": one, "running_mean": one}}
     for convert in (lp.f16, lambda values: lp.to(values, dtype="float16"), lambda values: lp.to(values, share=True)):
@@ -118,14 +118,14 @@ def test_an_array_in_several_places_stays_one(backend):
         assert dtype_name(found["b"]["running_mean"]) == "float32"
 
 
-def test_the_same_backend(backend):
+def test_a_move_to_the_same_backend_copies_unless_shared(backend):
     array = lp.asarray([1.0], backend=backend)
     assert lp.to(array, share=True) is array
     assert lp.to(array) is not array
     assert dtype_name(lp.to(array, dtype="float16")) == "float16"
 
 
-def test_errors(message):
+def test_wrong_arguments_are_errors(message):
     array = np.ones(2, np.float32)
     assert "got 'int32'" in message(ValueError, lp.to, array, dtype="int32")
     assert "abacus" in message(ValueError, lp.to, array, backend="torch", device="abacus")

@@ -1,4 +1,4 @@
-"""Compiled gradients of nested `jvp`, which ended the process: in one of their own."""
+"""Compiled gradients of nested `jvp`, in a process of its own, since they used to abort it."""
 
 from __future__ import annotations
 
@@ -16,6 +16,6 @@ print(lp.jit(lp.grad(twice))(lp.asarray([1.0, 2.0], backend="torch")).tolist())
 """
 
 
-def test_compiled_by_torch():
+def test_pytorch_compiles_the_gradient_of_nested_jvps():
     child = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True)
     assert child.stdout.strip() == "[24.0, 48.0]", child.stderr[-2000:]

@@ -1,4 +1,4 @@
-"""`luxport.setup` and what is asked of its trees: initial values, counts, states, output shapes."""
+"""`luxport.setup` and functions of its trees: initial values, counts, modes of states, output shapes."""
 
 # Wrong on purpose, or typed too narrowly by NumPy's and TensorFlow's own annotations:
 # pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false
@@ -8,40 +8,40 @@ from collections import namedtuple
 
 import numpy as np
 import pytest
-from own_layers import Counter, blocks
+from own_layers import Counter, make_blocks
 
 import luxport as lp
 
 
 class TestSetup:
-    def test_seed_or_rng(self):
+    def test_a_seed_equals_its_generator(self):
         model = lp.Dense(2, 3)
         np.testing.assert_array_equal(lp.setup(5, model)[0]["weight"], lp.setup(lp.rng(5), model)[0]["weight"])
         np.testing.assert_array_equal(lp.setup(np.int64(5), model)[0]["weight"], lp.setup(5, model)[0]["weight"])
         rng = lp.rng(5)
         assert (lp.setup(rng, model)[0]["weight"] != lp.setup(rng, model)[0]["weight"]).any()
 
-    def test_same_numbers_everywhere(self, backend, host):
+    def test_every_backend_draws_the_same_numbers(self, backend, host):
         model = lp.Chain(lp.Dense(3, 4), lp.BatchNorm(4), lp.Dropout(0.5))
         want, got = lp.setup(7, model, backend="numpy"), lp.setup(7, model, backend=backend)
         assert {lp.backend_of(leaf).name for leaf in lp.tree.leaves(got)} == {backend}
         lp.tree.map(np.testing.assert_array_equal, host(got), want)
 
     @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "complex64"])
-    def test_dtype_converts_floating_values_alone(self, backend, dtype):
+    def test_dtype_converts_only_floating_values(self, backend, dtype):
         ps, st = lp.setup(0, lp.Chain(lp.BatchNorm(3), lp.Dropout(0.5)), backend=backend, dtype=dtype)
         assert {lp.backend.dtype_name(leaf) for leaf in lp.tree.leaves(ps)} == {dtype}
-        # Running statistics are never half, where they would stand still.
+        # Running statistics are never in half precision, where small updates would be lost.
         statistics = "float32" if dtype in ("float16", "bfloat16") else dtype
         assert lp.backend.dtype_name(st["layer_1"]["running_mean"]) == statistics
         assert lp.backend.dtype_name(st["layer_2"]["rng"]["key"]) == "int32"
 
-    def test_device(self, backend, message):
+    def test_an_unknown_device_is_an_error(self, backend, message):
         lp.setup(0, lp.Dense(2, 3), backend=backend, device="cpu")
         text = message(ValueError, lp.setup, 0, lp.Dense(2, 3), backend=backend, device="abacus")
         assert "'abacus'" in text and backend in text and "cpu" in text
 
-    def test_bad_arguments(self, message):
+    def test_wrong_arguments_are_errors(self, message):
         layer = lp.Dense(2, 3)
         assert message(TypeError, lp.setup, None, layer) == "a seed or a luxport.Rng expected, got NoneType"
         assert "got -1" in message(ValueError, lp.setup, -1, layer)
@@ -77,7 +77,7 @@ class TestCounts:
             (Counter(), 0, 3),
         ],
     )
-    def test_exact(self, layer, parameters, states):
+    def test_counts_are_exact(self, layer, parameters, states):
         ps, st = lp.setup(0, layer)
         assert lp.parameter_length(layer) == lp.parameter_length(ps) == parameters
         assert lp.state_length(layer) == lp.state_length(st) == states
@@ -85,7 +85,7 @@ class TestCounts:
     def test_counts_without_drawing(self):
         assert lp.parameter_length(lp.Dense(10**6, 10**6)) == 10**12 + 10**6
 
-    def test_an_initializer_that_looks_at_its_values(self):
+    def test_an_initializer_may_compute_with_its_values(self):
         layer = lp.Dense(2, 3, init_weight=lambda rng, shape: rng.normal(shape) / np.linalg.norm(rng.normal(shape)))
         assert lp.parameter_length(layer) == 9
 
@@ -105,7 +105,7 @@ class TestStates:
         assert lp.tree.structure(lp.train_mode(off)) == lp.tree.structure(st)
         assert off["layer_1"]["running_mean"] is st["layer_1"]["running_mean"]
 
-    def test_update_state(self):
+    def test_update_state_replaces_every_entry_of_a_name(self):
         pair = namedtuple("pair", "carry other")
         st = {"a": {"carry": 1, "b": [{"carry": 2}, 3]}, "carry": {"carry": 4}, "p": pair({"carry": 5}, 6)}
         new = lp.update_state(st, "carry", 0)
@@ -133,7 +133,7 @@ class TestOutputShape:
             (lp.Dropout(0.5), (5, 2), (5, 2)),
             (lp.Chain(lp.Dense(3, 4, lp.tanh), lp.BatchNorm(4), lambda x: x * 2), (0, 3), (0, 4)),
             (lp.Dense(10**6, 10**6), (1000, 10**6), (1000, 10**6)),
-            (blocks(), (4, 2), (4, 2)),
+            (make_blocks(), (4, 2), (4, 2)),
         ],
     )
     def test_shapes(self, layer, shape, want):
@@ -144,7 +144,7 @@ class TestOutputShape:
         got = lp.output_shape(layer, {"a": (2, 3), "b": [(3,), (4,), ()]})
         assert got == {"sum": (2, 3), "rest": ((4,), ())}
 
-    def test_arrays_stand_for_their_shapes(self, backend, array):
+    def test_arrays_may_stand_for_their_shapes(self, backend, array):
         x = array(np.zeros((4, 2)), backend)
         assert lp.output_shape(lp.Dense(2, 3), x) == (4, 3)
         assert lp.output_shape(lp.WrappedFunction(lambda pair: pair[0] + pair[1]), (x, (2,))) == (4, 2)
@@ -180,7 +180,7 @@ def test_initial_values_are_in_single_precision(backend):
     )
 
 
-def test_initial_values_that_are_no_arrays(message):
+def test_initial_values_that_are_no_arrays_are_errors(message):
     class Wrong(lp.Layer):
         value: object
 
@@ -198,7 +198,7 @@ def test_initial_values_that_are_no_arrays(message):
     assert text == "Dense expects weight (2, 3) of its initializer, got (3,)"
 
 
-def test_a_model_has_no_mode(message):
+def test_a_mode_of_a_model_instead_of_states_is_an_error(message):
     text = message(TypeError, lp.test_mode, lp.Dense(2, 3))
     assert text == (
         "test_mode expects states, got the layer Dense: a model has no mode, its states have: "

@@ -1,4 +1,4 @@
-"""`Static`: a hashable constant that every tree library takes for structure."""
+"""`Static`: a hashable constant that every tree library treats as structure, not as a leaf."""
 
 # Wrong on purpose, or typed too narrowly by NumPy's and TensorFlow's own annotations:
 # pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false
@@ -22,7 +22,7 @@ def test_is_a_value():
         assert other == lp.Static(3)
 
 
-def test_is_true_as_its_value():
+def test_its_truth_is_that_of_its_value():
     assert lp.Static(True)
     assert not lp.Static(0)
 
@@ -58,7 +58,7 @@ def test_is_structure_to_every_tree_library(value):
         assert back == tree
 
 
-def test_compilers_compile_anew_for_another_type_of_the_same_value(backend, array, host):
+def test_equal_values_of_different_types_are_compiled_separately(backend, array, host):
     f = lp.jit(lambda x, st: x * (2.0 if st["s"].value is True else 3.0))
     x = array([1.0], backend)
     assert [float(host(f(x, {"s": lp.Static(value)}))[0]) for value in (True, 1, True)] == [2.0, 3.0, 2.0]

@@ -1,6 +1,6 @@
-"""TensorFlow's programs: what they leave out for speed is never seen in a number.
+"""TensorFlow's compiled programs: their optimizations never change a number.
 
-Expected values are those of JAX, or of the layer called eagerly.
+Expected values come from JAX, or from an eager call of the layer.
 """
 
 from __future__ import annotations
@@ -29,37 +29,37 @@ NETWORK = Chain(
 )
 
 
-def of(model: luxport.Layer, backend: str) -> Callable[..., Any]:
+def make_function(model: luxport.Layer, backend: str) -> Callable[..., Any]:
     ps, st = luxport.setup(0, model, backend=backend)
 
-    def cubed(x: Any) -> Any:
+    def sum_cubes(x: Any) -> Any:
         y = model(x, ps, st)[0]
         return luxport.namespace(y).sum(y * y * y)
 
-    return cubed
+    return sum_cubes
 
 
-def derivatives(model: luxport.Layer, backend: str) -> dict[str, Any]:
+def compute_derivatives(model: luxport.Layer, backend: str) -> dict[str, Any]:
     x, v = luxport.asarray(X, backend=backend), luxport.asarray(V, backend=backend)
-    f = of(model, backend)
+    f = make_function(model, backend)
     gradient = luxport.jit(luxport.grad(f))
     found = {"gradient": gradient(x), "forward over gradient": luxport.jvp(gradient, (x,), (v,))[1]}
-    if not isinstance(model, Chain):  # of which these two say enough
+    if not isinstance(model, Chain):  # these two are enough for a whole network
         found["forward"] = luxport.jvp(luxport.jit(f), (x,), (v,))[1]
         found["gradient of gradient"] = luxport.grad(lambda x: luxport.namespace(x).sum(gradient(x) * v))(x)
     return found
 
 
 @pytest.mark.parametrize("model", [NETWORK, BatchNorm(3), MaxPool((2, 2))], ids=lambda model: type(model).__name__)
-def test_derivatives_around_programs_are_those_of_jax(model: luxport.Layer) -> None:
-    ours, theirs = (derivatives(model, backend) for backend in ("tf", "jax"))
+def test_derivatives_of_programs_equal_jax(model: luxport.Layer) -> None:
+    ours, theirs = (compute_derivatives(model, backend) for backend in ("tf", "jax"))
     for name, value in theirs.items():
         value = np.asarray(value)
         np.testing.assert_allclose(np.asarray(ours[name]), value, 2e-4, 2e-4 * np.abs(value).max(), err_msg=name)
 
 
-def test_rows_of_a_jacobian_are_made_side_by_side() -> None:
-    f, x = of(BatchNorm(3), "tf"), tf.constant(X)
+def test_a_compiled_jacobian_equals_forward_mode() -> None:
+    f, x = make_function(BatchNorm(3), "tf"), tf.constant(X)
     compiled = luxport.jit(luxport.jacobian(luxport.grad(f)))(x)
     np.testing.assert_allclose(
         tf.tensordot(compiled, tf.constant(V), 4), luxport.jvp(luxport.grad(f), (x,), (V,))[1], 1e-3, 1e-3
@@ -67,7 +67,7 @@ def test_rows_of_a_jacobian_are_made_side_by_side() -> None:
 
 
 @pytest.mark.parametrize("model", [BatchNorm(3), LayerNorm((3, 6, 6)), MaxPool((2, 2), padding=1)], ids=repr)
-def test_unusual_numbers_are_met_by_the_definition(model: luxport.Layer) -> None:
+def test_unusual_numbers_give_the_results_of_an_eager_call(model: luxport.Layer) -> None:
     ps, st = luxport.setup(0, model, backend="tf")
     compiled = luxport.jit(lambda x: model(x, ps, st))
     holes = X.copy()
@@ -79,7 +79,7 @@ def test_unusual_numbers_are_met_by_the_definition(model: luxport.Layer) -> None
                 np.testing.assert_allclose(np.asarray(mine), np.asarray(eager), rtol=1e-5, atol=1e-6)
 
 
-def test_somebody_elses_tape_inside_sees_what_it_watches() -> None:
+def test_a_users_tape_inside_a_program_watches_its_tensors() -> None:
     conv, pool = Conv((3, 3), 3, 6, relu), MaxPool((2, 2))
     ps, st = luxport.setup(0, conv, backend="tf")
 
@@ -94,36 +94,36 @@ def test_somebody_elses_tape_inside_sees_what_it_watches() -> None:
     assert float(luxport.jit(luxport.grad(steepness))(one)) == pytest.approx(float(luxport.grad(steepness)(one)))
 
 
-def test_what_has_effects_runs_once() -> None:
+def test_a_side_effect_runs_once() -> None:
     pool, seen = MaxPool((2, 2)), []
 
-    def told(x: Any) -> Any:
+    def record_and_pool(x: Any) -> Any:
         tf.py_function(lambda: seen.append(1), [], [])
         return pool(x, {}, {})[0]
 
-    luxport.jit(told)(tf.constant(np.full_like(X, -np.inf)))
+    luxport.jit(record_and_pool)(tf.constant(np.full_like(X, -np.inf)))
     assert seen == [1]
 
 
-def test_moves_of_channels_cancel() -> None:
+def test_transpositions_between_layers_cancel() -> None:
     layers = Chain(Conv((3, 3), 3, 6, relu), MaxPool((2, 2)), Conv((2, 2), 6, 4))
     ps, st = luxport.setup(0, layers, backend="tf")
 
     def loss(ps: Any, x: Any) -> Any:
         return tf.reduce_sum(layers(x, ps, st)[0] ** 2)
 
-    def moves(f: Callable[..., Any]) -> int:
+    def count_transpositions(f: Callable[..., Any]) -> int:
         five = tf.zeros((5, *X.shape[1:]))
         graph = tf.function(f, autograph=False).get_concrete_function(ps, five).graph
         images = [op for op in graph.get_operations() if op.type == "Transpose" and op.inputs[0].shape[0] == 5]
         used = [op for op in images if op.outputs[0].consumers()]
         return len(used)
 
-    # To the back before the first layer, to the front behind the last, and back for the gradient.
-    assert moves(luxport.grad(loss)) == 3
+    # One to channels-last before the first layer, one back after the last, and one for the gradient.
+    assert count_transpositions(luxport.grad(loss)) == 3
 
 
-def test_what_is_wrong_beside_a_size_that_is_learned_late_is_said() -> None:
+def test_errors_are_raised_despite_unknown_sizes() -> None:
     halves = tf.function(luxport.glu, input_signature=[tf.TensorSpec((None, 3))], autograph=False)
     with pytest.raises(ValueError, match="an even size along axis -1"):
         halves(tf.ones((2, 3)))

@@ -1,4 +1,4 @@
-"""What a compiled program of PyTorch's compares at each call."""
+"""Guards of PyTorch's compiled programs: what is compared at each call, and what is not."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from luxport_torch import compiling
 _scale = torch.relu
 
 
-def test_a_function_of_the_user_s_that_is_another_one_later_is_compiled_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_replaced_function_of_the_user_is_compiled_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     program = luxport.jit(lambda x: _scale(x))
     x = torch.tensor([-2.0, 3.0])
     assert program(x).tolist() == [0.0, 3.0]
@@ -35,6 +35,6 @@ def test_a_function_of_the_user_s_that_is_another_one_later_is_compiled_anew(mon
         ("args[0]", luxport.jit, True),
     ],
 )
-def test_what_luxport_is_made_of_is_not_compared(name: str, value: object, is_compared: bool) -> None:
+def test_luxports_own_functions_are_not_compared(name: str, value: object, is_compared: bool) -> None:
     guard: Any = SimpleNamespace(name=name, value=value)
     assert compiling._choose_guards([guard]) == [is_compared]

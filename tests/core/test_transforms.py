@@ -1,4 +1,4 @@
-"""Differentiation: one spelling, the same values and the same errors on every backend that has it."""
+"""Differentiation: the same calls, values and errors on every backend with gradients."""
 
 # Wrong on purpose, or typed too narrowly by NumPy's and TensorFlow's own annotations:
 # pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false
@@ -17,7 +17,7 @@ def total(x):
     return lp.namespace(x).sum(x)
 
 
-def norm2(gradient):
+def squared_norm(gradient):
     return sum(total(leaf * leaf) for leaf in lp.tree.leaves(gradient))
 
 
@@ -36,7 +36,7 @@ def same(host):
 
 
 class TestGrad:
-    def test_trees_unused_leaves_and_statics(self, x, same):
+    def test_trees_may_have_unused_leaves_and_statics(self, x, same):
         ps = {"a": x, "b": (x, [x]), "s": lp.Static(3), "n": None}
         gradient = lp.grad(lambda ps: total(ps["a"] ** 3))(ps)
         assert same(
@@ -65,7 +65,7 @@ class TestGrad:
     def test_the_same_tensor_twice(self, x, same):
         assert same(lp.grad(lambda p, q: total(p * q))(x, x), np.array([1.0, 2.0]))
 
-    def test_aux(self, x, same):
+    def test_auxiliary_values_are_returned(self, x, same):
         def f(p):
             return total(p * p), {"y": p + 1.0, "st": {"training": lp.Static(True)}, "note": "text", "n": 3}
 
@@ -76,7 +76,7 @@ class TestGrad:
         assert same((gradient, again["y"]), (np.array([2.0, 4.0]), np.array([2.0, 3.0])))
 
     def test_complex_parameters_of_a_real_loss(self, ad_backend, array):
-        # JAX's gradient is the conjugate of PyTorch's and TensorFlow's, whose step is downhill.
+        # JAX's own gradient is the conjugate of PyTorch's and TensorFlow's, which point downhill.
         z = array([1 + 2j], ad_backend, "complex64")
         gradient = lp.grad(lambda z: total(lp.namespace(z).abs(z) ** 2))(z)
         assert abs(complex(np.asarray(gradient)[0])) == pytest.approx(2 * 5**0.5, rel=1e-5)
@@ -88,18 +88,19 @@ class TestGrad:
 
 
 class TestNesting:
-    # f = sum q³: gradient 3 q², its squared norm 9 sum q⁴, whose gradient is 36 q³, and that one's sum's 108 q².
-    def once(self, p):
-        return norm2(lp.grad(lambda q: total(q**3))(p))
+    # f = sum q³ has the gradient 3 q², whose squared norm is 9 sum q⁴; its gradient is 36 q³, and the gradient of the
+    # sum of that is 108 q².
+    def differentiate_norm(self, p):
+        return squared_norm(lp.grad(lambda q: total(q**3))(p))
 
     def test_gradient_of_a_gradients_norm(self, x, same):
-        assert same(lp.grad(self.once)(x), np.array([36.0, 288.0]))
+        assert same(lp.grad(self.differentiate_norm)(x), np.array([36.0, 288.0]))
 
     def test_three_levels(self, x, same):
-        assert same(lp.grad(lambda p: total(lp.grad(self.once)(p)))(x), np.array([108.0, 432.0]))
+        assert same(lp.grad(lambda p: total(lp.grad(self.differentiate_norm)(p)))(x), np.array([108.0, 432.0]))
 
     @pytest.mark.parametrize("compiled", [False, True])
-    def test_of_a_model(self, ad_backend, array, host, compiled):
+    def test_gradient_of_a_gradients_norm_of_a_model(self, ad_backend, array, host, compiled):
         model = lp.Chain(lp.Dense(3, 4, lp.tanh), lp.BatchNorm(4))
         ps, st = lp.setup(0, model, backend=ad_backend)
         data = array(np.random.default_rng(0).normal(size=(5, 3)), ad_backend)
@@ -110,25 +111,25 @@ class TestNesting:
 
         def penalized(ps, st, x):
             gradient, new = lp.grad(loss, has_aux=True)(ps, st, x)
-            return norm2(gradient), new
+            return squared_norm(gradient), new
 
         step = lp.value_and_grad(penalized, has_aux=True)
         (_, new), gradient = (lp.jit(step) if compiled else step)(ps, st, data)
         assert new["layer_2"]["training"] == lp.Static(True)
         # Central differences along the gradient itself, in float32.
-        length = float(norm2(gradient)) ** 0.5
+        length = float(squared_norm(gradient)) ** 0.5
         eps = 1e-2
 
-        def along(sign):
+        def value_along(sign):
             return float(penalized(lp.tree.map(lambda p, g: p + sign * eps / length * g, ps, gradient), st, data)[0])
 
-        assert (along(1) - along(-1)) / (2 * eps) == pytest.approx(length, rel=2e-2)
+        assert (value_along(1) - value_along(-1)) / (2 * eps) == pytest.approx(length, rel=2e-2)
 
-    def test_closures_of_an_outer_gradient(self, x, same):
+    def test_an_inner_gradient_may_close_over_outer_arguments(self, x, same):
         outer = lp.grad(lambda w: total(lp.grad(lambda p: total(p * p * w))(x)))
         assert same(outer(x), np.array([2.0, 4.0]))
 
-    def test_mixed_modes(self, x, same):
+    def test_forward_and_reverse_modes_nest(self, x, same):
         cube = lambda q: q**3  # noqa: E731
         assert same(lp.grad(lambda p: total(lp.vjp(cube, p)[1](p)[0]))(x), np.array([9.0, 36.0]))
         assert same(lp.grad(lambda p: total(lp.jvp(cube, (p,), (p,))[1]))(x), np.array([9.0, 36.0]))
@@ -159,7 +160,7 @@ class TestNesting:
         assert compiled(x)[1] == {"none": None, "mode": lp.Static(1)}
 
     def test_programs_inside_of_transforms(self, x, same):
-        """Expected: derivatives of x^4 along ones, by hand."""
+        """Expected values are derivatives of x^4 along ones, by hand."""
         program = lp.jit(lambda p: total(p**4))
 
         def slope(f):
@@ -181,7 +182,7 @@ class TestProducts:
     def test_vjp(self, x, same):
         y, pull = lp.vjp(lambda p, q: {"b": p["x"] * q, "a": p["x"], "s": lp.Static(1)}, {"x": x}, x * 3)
         assert same((y["a"], y["b"]), (np.array([1.0, 2.0]), np.array([3.0, 12.0])))
-        # The cotangent's keys in another order than the value's.
+        # The cotangent's keys are in another order than the value's.
         for _ in range(2):
             assert same(pull({"a": x, "s": lp.Static(1), "b": x * 0}), ({"x": np.array([1.0, 2.0])}, np.zeros(2)))
 
@@ -212,7 +213,7 @@ class TestCheckpoint:
         assert got[0][1][1] == "a note" and got[0][1][0]["layer_2"]["training"] == lp.Static(True)
         compiled = lp.jit(lp.grad(lambda ps: loss(lp.checkpoint(model), ps)[0]))(ps)
         numbers = host((want[0][0], want[0][1][0], want[1], want[1]))
-        # Sums of some ten terms of single precision, which a compiler may take in another order.
+        # Sums of about ten terms in single precision, which a compiler may reorder.
         lp.tree.map(
             lambda a, b: np.testing.assert_allclose(a, b, rtol=10 * 2.0**-23, atol=10 * 2.0**-23 * np.abs(b).max()),
             host((got[0][0], got[0][1][0], got[1], compiled)), numbers,
@@ -226,7 +227,7 @@ class TestCheckpoint:
             return total(lp.tanh(p) ** 2)
 
         gradient = lp.grad(lp.checkpoint(f))
-        if ad_backend == "jax":  # which runs what it traced, not f
+        if ad_backend == "jax":  # JAX runs the traced program, not f
             import jax
 
             assert str(jax.make_jaxpr(gradient)(x)).count(" tanh") == 2 * str(jax.make_jaxpr(f)(x)).count(" tanh")
@@ -289,7 +290,7 @@ class TestErrors:
         text = message(TypeError, lp.grad(lambda p, q: total(p)), array([1.0], "jax"), array([1.0], "torch"))
         assert text.startswith("luxport expects arrays of one backend, got jax and torch together")
 
-    def test_numpy_says_one_line_for_every_transform(self, message):
+    def test_numpy_raises_the_same_error_for_every_transform(self, message):
         x = np.ones(2)
         want = (
             "numpy differentiates nothing: use arrays of jax, torch or tf, "
@@ -324,8 +325,8 @@ class TestPyTorchsOwnGraph:
         gc.collect()
         assert [graph() for graph in graphs] == [None] * 3
 
-    def test_inside_the_users_autograd(self):
-        # value = sum x³ w, gradient 3 x² w; d/dx of its sum is 6 x w, d/dw 3 x².
+    def test_gradients_work_inside_the_users_autograd(self):
+        # The value is sum x³ w, and its gradient 3 x² w; the sum of that has the derivatives 6 x w by x and 3 x² by w.
         x = lp.asarray([1.0, 2.0], backend="torch").requires_grad_()
         w = lp.asarray([1.0, 3.0], backend="torch").requires_grad_()
         for call in (lambda f: f(x, w), lambda f: f(x, w=w)):
@@ -344,7 +345,7 @@ class TestPyTorchsOwnGraph:
         assert not gradient.requires_grad
         np.testing.assert_allclose(gradient, [3.0, 36.0])
 
-    def test_under_no_grad(self):
+    def test_gradients_work_under_no_grad(self):
         import torch
 
         x = lp.asarray([1.0, 2.0], backend="torch").requires_grad_()
@@ -353,7 +354,7 @@ class TestPyTorchsOwnGraph:
         np.testing.assert_allclose(gradient, [2.0, 4.0])
         assert not gradient.requires_grad
 
-    def test_inside_torch_func(self):
+    def test_gradients_work_inside_torch_func(self):
         import torch
 
         x = lp.asarray([1.0, 2.0], backend="torch")

@@ -1,4 +1,4 @@
-"""Trees: nested dicts, tuples and lists of arrays, in the order in which they were built."""
+"""`luxport.tree`: nested dicts, tuples and lists, whose leaves keep the order in which they were built."""
 
 # Wrong on purpose, or typed too narrowly by NumPy's and TensorFlow's own annotations:
 # pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false
@@ -35,7 +35,7 @@ def test_map_with_path():
     assert named["a"][1][1]["c"] == ("a", "1", "1", "c", 4)
 
 
-def test_map_finds_keys_by_name_not_by_place():
+def test_map_matches_keys_by_name_not_by_position():
     assert tree.map(lambda a, b: (a, b), {"x": 1, "y": 2}, {"y": 20, "x": 10}) == {"x": (1, 10), "y": (2, 20)}
 
 
@@ -45,7 +45,7 @@ def test_any_mapping_is_a_dict():
         assert tree.structure(kind({"a": 1})) == tree.structure({"a": 1})
 
 
-def test_structure_and_back():
+def test_structure_and_unflatten_are_inverse():
     shape = tree.structure(TREE)
     assert hash(shape) == hash(tree.structure(tree.map(str, TREE)))
     assert tree.unflatten(shape, iter(tree.leaves(TREE))) == TREE
@@ -64,7 +64,7 @@ def test_another_structure_is_an_error(other, message):
     assert text.startswith("trees of one structure expected, got ")
 
 
-def test_dicts_that_stand_in_one_another_again_and_again_are_refused_at_once(tmp_path):
+def test_dicts_nested_many_times_in_one_another_are_refused_quickly(tmp_path):
     deep: tree.Tree = {"w": np.ones(2, np.float32)}
     for _ in range(30):
         deep = {"a": deep, "b": deep}

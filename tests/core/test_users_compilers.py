@@ -1,4 +1,4 @@
-"""The user's own transforms and compilers, directly on ``model(x, ps, st)``, states in and out."""
+"""Transforms and compilers of the frameworks, called directly on ``model(x, ps, st)``."""
 
 # Wrong on purpose, or typed too narrowly by NumPy's and TensorFlow's own annotations:
 # pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false
@@ -31,7 +31,7 @@ LAYERS = {
     "MaxPool": (lp.MaxPool((2, 2)), (2, 3, 5, 4)),
     "MeanPool": (lp.MeanPool((2, 2)), (2, 3, 5, 4)),
 }
-# Two gradients in float32 that sum in another order.
+# Gradients in float32 may be summed in a different order.
 CLOSE: dict[str, Any] = {"rtol": 1e-4, "atol": 1e-5}
 
 
@@ -46,7 +46,7 @@ def training(request):
 
 
 def prepare(model, shape, training, backend):
-    """Return inputs without ties or kinks, parameters and states."""
+    """Return an input without ties or kinks, parameters and states."""
     ps, st = lp.setup(1, model, backend=backend)
     x = lp.asarray(
         np.random.default_rng(0).permutation(np.prod(shape)).reshape(shape) / 10 - 0.52,
@@ -56,7 +56,7 @@ def prepare(model, shape, training, backend):
     return x, ps, lp.train_mode(st) if training else lp.test_mode(st)
 
 
-def loss_of(model):
+def make_loss(model):
     def loss(ps, x, st):
         y, st = model(x, ps, st)
         return (y * y).mean() if not isinstance(y, tf.Tensor) else tf.reduce_mean(y * y)
@@ -65,18 +65,18 @@ def loss_of(model):
 
 
 def assert_same(got, want):
-    """Compare trees: structure with statics, shapes, dtypes, values."""
-    assert lp.tree.structure(lp.tree.map(np.asarray, ordered(got))) == lp.tree.structure(ordered(want))
+    """Compare trees: structure including statics, dtypes and values."""
+    assert lp.tree.structure(lp.tree.map(np.asarray, sort_keys(got))) == lp.tree.structure(sort_keys(want))
     lp.tree.map(lambda a, b: np.testing.assert_allclose(np.asarray(a), np.asarray(b), **CLOSE), want, got)
-    for a, b in zip(lp.tree.leaves(ordered(got)), lp.tree.leaves(ordered(want)), strict=True):
+    for a, b in zip(lp.tree.leaves(sort_keys(got)), lp.tree.leaves(sort_keys(want)), strict=True):
         assert a.dtype == b.dtype
 
 
-def ordered(values):
-    """JAX gives dicts back with their keys sorted; here every tree is, and its keys are plain."""
+def sort_keys(values):
+    """Sort the keys of all dicts, as JAX does."""
     if isinstance(values, dict):
-        return {str(key): ordered(values[key]) for key in sorted(values)}
-    return tuple(map(ordered, values)) if isinstance(values, tuple) else values
+        return {str(key): sort_keys(values[key]) for key in sorted(values)}
+    return tuple(map(sort_keys, values)) if isinstance(values, tuple) else values
 
 
 class TestJax:
@@ -89,7 +89,7 @@ class TestJax:
     def test_grad(self, layer_and_shape, training):
         model, shape = layer_and_shape
         x, ps, st = prepare(model, shape, training, "jax")
-        loss = loss_of(model)
+        loss = make_loss(model)
         got = jax.grad(loss, (0, 1))(ps, x, st)
         assert_same(got, lp.grad(loss, (0, 1))(ps, x, st))
         assert_same(jax.jit(jax.grad(loss, (0, 1)))(ps, x, st), got)
@@ -107,7 +107,7 @@ class TestTorch:
     def test_grad(self, layer_and_shape, training):
         model, shape = layer_and_shape
         x, ps, st = prepare(model, shape, training, "torch")
-        loss = loss_of(model)
+        loss = make_loss(model)
         assert_same(torch.func.grad(loss, (0, 1))(ps, x, st), lp.grad(loss, (0, 1))(ps, x, st))
 
     def test_vmap(self, layer_and_shape, training):
@@ -130,8 +130,8 @@ class TestTorch:
         model, shape = layer_and_shape
         x, ps, st = prepare(model, shape, training, "torch")
         leaves = [leaf.requires_grad_() for leaf in (x, *lp.tree.leaves(ps))]
-        loss_of(model)(ps, x, st).backward()
-        want = lp.grad(loss_of(model), (1, 0))(lp.stop_gradient(ps), lp.stop_gradient(x), st)
+        make_loss(model)(ps, x, st).backward()
+        want = lp.grad(make_loss(model), (1, 0))(lp.stop_gradient(ps), lp.stop_gradient(x), st)
         for leaf, gradient in zip(leaves, lp.tree.leaves(want), strict=True):
             np.testing.assert_allclose(leaf.grad, gradient, **CLOSE)
 
@@ -163,22 +163,22 @@ class TestTensorFlow:
         x, ps, st = prepare(model, shape, training, "tf")
         with tf.GradientTape() as tape:
             tape.watch((ps, x))
-            value = loss_of(model)(ps, x, st)
-        assert_same(tape.gradient(value, (ps, x)), lp.grad(loss_of(model), (0, 1))(ps, x, st))
+            value = make_loss(model)(ps, x, st)
+        assert_same(tape.gradient(value, (ps, x)), lp.grad(make_loss(model), (0, 1))(ps, x, st))
 
     def test_variables(self, layer_and_shape, training):
         model, shape = layer_and_shape
         x, ps, st = prepare(model, shape, training, "tf")
         variables = lp.tree.map(tf.Variable, ps)
         with tf.GradientTape() as tape:
-            value = loss_of(model)(variables, x, st)
-        want = lp.grad(loss_of(model))(ps, x, st)
+            value = make_loss(model)(variables, x, st)
+        want = lp.grad(make_loss(model))(ps, x, st)
         got = tape.gradient(value, lp.tree.leaves(variables))
         for a, b in zip(got, lp.tree.leaves(want), strict=True):
             np.testing.assert_allclose(a, b, **CLOSE)
 
 
-def test_every_backend_means_the_same(layer_and_shape, training):
+def test_every_backend_gives_the_same_result(layer_and_shape, training):
     model, shape = layer_and_shape
     want = model(*prepare(model, shape, training, "numpy"))
     for backend in ("jax", "torch", "tf"):

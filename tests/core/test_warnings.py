@@ -1,4 +1,4 @@
-"""A warning names the line of the program that led to it, however deep in luxport it is given."""
+"""Warnings name the user's line, however deep in luxport they are given."""
 
 import pathlib
 import re
@@ -43,7 +43,7 @@ def test_a_warning_is_at_the_users_line(message: str, monkeypatch: pytest.Monkey
     assert [(message in str(one.message), one.filename) for one in caught] == [(True, __file__)]
 
 
-def test_all_warnings_are_given_so() -> None:
+def test_all_warnings_go_through_one_function() -> None:
     home = pathlib.Path(str(luxport.__file__)).parent
     calls = [path for path in home.rglob("*.py") if re.search(r"warnings\.warn\(", path.read_text("utf-8"))]
     assert [path.name for path in calls] == ["text.py"]

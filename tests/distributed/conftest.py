@@ -1,4 +1,4 @@
-"""What the processes here run is imported by its bare name, as it is where they start."""
+"""Put this folder on the path: the processes start here and import their modules by bare names."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Processes, which are threads here, name those that did not wait, and nobody else."""
+"""The alarm among processes, here threads: those that did not arrive are named, and nobody else."""
 
 import threading
 import time
@@ -38,30 +38,30 @@ class Store:
             return self._texts[key]
 
 
-def alarms(store: Any, size: int) -> list[Alarm]:
+def make_alarms(store: Any, size: int) -> list[Alarm]:
     worlds = [World(rank, rank, size) for rank in range(size)]
     return [Alarm(world, BUDGET, "test", store.put, store.there, store.get, (OSError,)) for world in worlds]
 
 
-def after_the_alarm(alarm: Alarm) -> list[int]:
-    """Wait for something else, as an operation does that has not failed."""
+def wait_for_alarm(alarm: Alarm) -> list[int]:
+    """Wait for the alarm as an operation does that has not failed itself."""
     while not alarm.raised():
         time.sleep(BUDGET.look)
     return alarm.missing()
 
 
-def test_who_waits_still_is_not_missed() -> None:
-    """Ranks 0 and 3 fail at once, rank 2 waits on, and rank 1 is lost."""
-    first, lost, waiting, other = alarms(Store(), 4)
+def test_a_rank_that_still_waits_is_not_named_as_lost() -> None:
+    """Ranks 0 and 3 fail at once, rank 2 keeps waiting, and rank 1 is lost."""
+    first, lost, waiting, other = make_alarms(Store(), 4)
     assert not lost.raised()
-    found = in_threads([first.missing, other.missing, lambda: after_the_alarm(waiting)])
+    found = in_threads([first.missing, other.missing, lambda: wait_for_alarm(waiting)])
     assert found == [[1], [1], [1]]
-    assert lost.raised() and lost.missing() == [1]  # which comes too late
+    assert lost.raised() and lost.missing() == [1]  # it came too late
     assert first.missing() == [1]
 
 
-def test_whoever_has_the_store_stays_until_all_know() -> None:
-    """Rank 0 gives up first, and would end with the store, before rank 1 has looked."""
+def test_the_rank_that_owns_the_store_stays_until_all_know() -> None:
+    """Rank 0 gives up first; if it ended then, its store would be gone before rank 1 has looked."""
 
     class Slow(Store):
         def get(self, key: str, seconds: float) -> str:
@@ -71,9 +71,9 @@ def test_whoever_has_the_store_stays_until_all_know() -> None:
             return found
 
     store = Slow()
-    first, other, _ = alarms(store, 3)
+    first, other, _ = make_alarms(store, 3)
     answers: list[list[int]] = []
-    asking = threading.Thread(target=lambda: answers.append(after_the_alarm(other)))
+    asking = threading.Thread(target=lambda: answers.append(wait_for_alarm(other)))
     asking.start()
     assert first.missing() == [2] and store.there("test/knows/1")
     asking.join()
@@ -81,12 +81,12 @@ def test_whoever_has_the_store_stays_until_all_know() -> None:
 
 
 def test_all_that_are_lost_are_named() -> None:
-    ranks = alarms(Store(), 5)
+    ranks = make_alarms(Store(), 5)
     assert in_threads([ranks[0].missing, ranks[4].missing]) == [[1, 2, 3], [1, 2, 3]]
 
 
 def seconds(f: Callable[[], object], enough: float) -> float:
-    """Return how long f takes: the least of three times, if the first is not enough, as a busy machine stands still."""
+    """Return how long f takes: the least of up to three times, since a busy machine may pause the first."""
     took = []
     while not took or (took[-1] >= enough and len(took) < 3):
         begin = time.monotonic()
@@ -95,11 +95,11 @@ def seconds(f: Callable[[], object], enough: float) -> float:
     return min(took)
 
 
-def test_whoever_gave_up_first_may_be_lost_then() -> None:
+def test_the_rank_that_raised_the_alarm_may_be_lost_afterward() -> None:
     def ask() -> None:
         store = Store()
         store.put("test/alarm", "1")
-        assert alarms(store, 3)[1].missing() == [0, 2]
+        assert make_alarms(store, 3)[1].missing() == [0, 2]
 
     bound = BUDGET.timeout - BUDGET.waiting
     assert seconds(ask, bound) < bound
@@ -131,7 +131,7 @@ class Gone(Store):
 def test_a_store_out_of_reach_holds_nobody_up(looks: bool) -> None:
     def ask() -> None:
         store = OutOfReach()
-        alarm = alarms(store, 2)[1]
+        alarm = make_alarms(store, 2)[1]
         assert not (looks and alarm.raised())
         assert alarm.missing() == [0]
         store.end.set()
@@ -140,9 +140,9 @@ def test_a_store_out_of_reach_holds_nobody_up(looks: bool) -> None:
     assert seconds(ask, bound) < bound
 
 
-def test_without_its_store_rank_0_is_missed() -> None:
+def test_rank_0_is_named_if_its_store_is_gone() -> None:
     def ask() -> None:
-        alarm = alarms(Gone(), 2)[1]
+        alarm = make_alarms(Gone(), 2)[1]
         assert not alarm.raised() and alarm.missing() == [0]
 
     assert seconds(ask, BUDGET.look) < BUDGET.look

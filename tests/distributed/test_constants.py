@@ -1,4 +1,4 @@
-"""A backend that says arrays are constants says so of none that somebody may differentiate by."""
+"""A backend reports arrays as constants only if nobody can be differentiating by them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,20 +15,20 @@ BACKENDS = ("jax", "tf")
 Function = Callable[[Any], Any]
 
 
-def _pushed(f: Function, x: Any) -> Any:
+def _push_forward(f: Function, x: Any) -> Any:
     return luxport.jvp(f, (x,), (x,))
 
 
-def _pulled(f: Function, x: Any) -> Any:
+def _pull_back(f: Function, x: Any) -> Any:
     y, pull = luxport.vjp(f, x)
     return pull(y)
 
 
-LOOKS: dict[str, Callable[[Function, Any], Any]] = {
+TRANSFORMS: dict[str, Callable[[Function, Any], Any]] = {
     "grad": lambda f, x: luxport.grad(f)(x),
     "value_and_grad": lambda f, x: luxport.value_and_grad(f)(x),
-    "vjp": _pulled,
-    "jvp": _pushed,
+    "vjp": _pull_back,
+    "jvp": _push_forward,
     "jacobian": lambda f, x: luxport.jacobian(f)(x),
     "a program": lambda f, x: luxport.jit(f)(x),
     "the gradient of a program": lambda f, x: luxport.grad(luxport.jit(f))(x),
@@ -37,8 +37,8 @@ LOOKS: dict[str, Callable[[Function, Any], Any]] = {
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("how", LOOKS)
-def test_what_is_differentiated_is_no_constant(backend: str, how: str) -> None:
+@pytest.mark.parametrize("how", TRANSFORMS)
+def test_an_array_under_differentiation_is_not_a_constant(backend: str, how: str) -> None:
     owner: Any = get_backend(backend)
     assert can(owner, "constants")
     x = luxport.asarray(np.array([1.0, 2.0]), backend=backend, dtype="float32")
@@ -49,7 +49,7 @@ def test_what_is_differentiated_is_no_constant(backend: str, how: str) -> None:
         return namespace(x).sum(x**3)
 
     look(x)
-    LOOKS[how](look, x)
+    TRANSFORMS[how](look, x)
     assert seen[0] and len(seen) > 1 and not any(seen[1:])
 
 
@@ -67,8 +67,8 @@ def test_a_tape_and_an_accumulator_of_the_users_own() -> None:
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_constants_move_without_more(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What would prepare a gradient takes some 20 microseconds for each array."""
+def test_constants_are_sent_without_preparing_a_gradient(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Preparing a gradient takes some 20 microseconds for each array."""
 
     def refuse(*_: Any) -> None:
         raise AssertionError("a gradient was prepared")

@@ -1,4 +1,4 @@
-"""`SyncBatchNorm` in a process that has no samples: the statistics of the others, or one line."""
+"""`SyncBatchNorm` in a process without samples: it takes the statistics of the others, or raises in one line."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -16,7 +16,7 @@ LAYER = _batch_norm.SyncBatchNorm(3)
 
 
 def _run(monkeypatch: pytest.MonkeyPatch, x: Any, rank: int, counts: tuple[int, ...], mean: Any) -> Any:
-    """Run the layer as one of two processes, whose mean over both is given."""
+    """Run the layer as one of two processes, with `mean` as the mean over both."""
     step = SharedStep(World(rank=rank, size=2))
     step.counts = counts
     session = SimpleNamespace(step=step, engine=SimpleNamespace(workers=2, mean=mean))
@@ -27,7 +27,7 @@ def _run(monkeypatch: pytest.MonkeyPatch, x: Any, rank: int, counts: tuple[int, 
 def test_a_process_without_samples_has_the_statistics_of_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[Any] = []
 
-    def share(x: Any) -> Any:  # of the process with all samples, whose part counts twice
+    def share(x: Any) -> Any:  # in the process with all samples, whose part has weight 2
         sent.append(x / 2.0)
         return sent[-1]
 
@@ -49,7 +49,7 @@ def test_a_process_without_samples_has_the_statistics_of_the_others(monkeypatch:
         (X[:1, :, :1], (1, 0), r"expects more than one value per channel in training, got \(1, 3, 1\)"),
     ],
 )
-def test_what_has_no_statistics_is_one_line(
+def test_a_batch_without_statistics_is_a_one_line_error(
     monkeypatch: pytest.MonkeyPatch, x: Any, counts: tuple[int, ...], message: str
 ) -> None:
     with pytest.raises(luxport.LayerError, match=message):

@@ -1,4 +1,4 @@
-"""One process: the same interface, the variables of those who start several, and what is said of wrong calls."""
+"""`luxport.distributed` in one process: the interface, the variables that launchers set, errors of wrong calls."""
 
 import doctest
 import multiprocessing
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import misusing
+import misuse
 import numpy as np
 import pytest
 
@@ -45,7 +45,7 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     distributed.shutdown()
 
 
-def start(monkeypatch: pytest.MonkeyPatch, **variables: str) -> None:
+def set_variables(monkeypatch: pytest.MonkeyPatch, **variables: str) -> None:
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
 
@@ -62,13 +62,13 @@ def test_one_process_has_the_same_interface() -> None:
     assert distributed.synchronize(values)["n"] == (3, None, "name")
     assert distributed.bcast(values)["on"]
     distributed.barrier()
-    distributed.initialize("local")  # the same again
+    distributed.initialize("local")  # a second identical call is allowed
     assert distributed.initialized()
 
 
 @pytest.mark.parametrize("backend", ["numpy", "jax", "torch", "tf"])
 def test_means_of_half_types_are_rounded_once(backend: str) -> None:
-    """Of one number in three processes it is that number: a third of it is none of the type."""
+    """The mean of equal numbers in three processes is that number, although a third of it is not representable."""
     for dtype, numbers in (("float16", [2.0**-24, 1.0009765625, 60000.0]), ("bfloat16", [1.0078125, 3e38])):
         x = luxport.asarray(np.array(numbers), backend=backend, dtype=dtype)
         found = mean_by(lambda arrays, op: [one + one + one for one in arrays], [x], 3)[0]
@@ -113,12 +113,12 @@ def test_an_optimizer_of_one_process_is_its_rule(rule: Any) -> None:
             },
             World(2, 1, 3, "TF_CONFIG", "a:7", ("a:7", "b:7", "b:8")),
         ),
-        # A batch script of SLURM's is one process, however many tasks the job may have.
+        # A batch script of SLURM is one process, however many tasks the job has.
         ({"SLURM_PROCID": "0", "SLURM_NTASKS": "8"}, World()),
     ],
     ids=str,
 )
-def test_whoever_starts_processes_is_understood(variables: dict[str, str], world: World) -> None:
+def test_the_variables_of_each_launcher_are_read(variables: dict[str, str], world: World) -> None:
     assert read_world(variables) == world
 
 
@@ -132,11 +132,11 @@ def test_processes_find_each_other_without_an_address_on_one_host_and_under_srun
     assert (worlds[1].rank, worlds[1].local_rank, worlds[1].size) == (5, 1, 8)
     by_plugin = read_world({**srun, "SLURM_STEP_NODELIST": "gpu[03-06]", "PMI_RANK": "5", "PMI_SIZE": "8"})
     assert (by_plugin.rank, by_plugin.local_rank, by_plugin.address) == (5, 1, worlds[0].address)
-    # An mpiexec of its own has one process of srun's on each host, with a number that is none of its processes'.
+    # An mpiexec under SLURM is one srun task per host, so SLURM_PROCID is not a rank of its processes.
     assert read_world({**srun, "SLURM_PROCID": "1", "PMI_RANK": "5", "PMI_SIZE": "8"}).local_rank == 5
 
 
-def share_of_nothing() -> Any:
+def make_empty_share() -> Any:
     _session._session = _session.Session("local", _engine.LocalEngine(), World(0, 0, 4), 1.0)
     return distributed.DistributedDataContainer(np.ones((5, 2)))
 
@@ -144,22 +144,22 @@ def share_of_nothing() -> Any:
 F32 = np.ones(2, np.float32)
 SHARES = {
     "DistributedDataContainer has 2 samples, got the index 2": lambda: distributed.DistributedDataContainer(F32)[2],
-    "rank 3 would have none": share_of_nothing,
+    "rank 3 would have none": make_empty_share,
 }
 
 
 @pytest.mark.parametrize("line", SHARES)
-def test_a_wrong_share_is_one_line(line: str) -> None:
+def test_a_wrong_share_is_a_one_line_error(line: str) -> None:
     distributed.initialize("local")
     with pytest.raises((ValueError, IndexError)) as raised:
         SHARES[line]()
     assert line in str(raised.value) and "\n" not in str(raised.value)
 
 
-def test_a_wrong_call_is_one_line() -> None:
-    """As with several processes of each engine, see `misusing`."""
+def test_a_wrong_call_is_a_one_line_error() -> None:
+    """The same calls as in several processes of each engine, see `misuse`."""
     distributed.initialize("local")
-    misusing.misusing("torch", 1.0)
+    misuse.check_misuse("torch", 1.0)
 
 
 def test_a_process_that_was_forked_has_no_engine() -> None:
@@ -175,16 +175,16 @@ def _allreduce_of_child() -> None:
     try:
         distributed.allreduce(F32)
     finally:
-        distributed.shutdown()  # of what is not the child's
+        distributed.shutdown()  # which must not close the parent's engine
 
 
 @pytest.mark.parametrize("name", ["rank", "local_rank", "total_workers", "barrier"])
-def test_before_an_engine_is_there(name: str) -> None:
+def test_a_query_before_initialize_is_an_error(name: str) -> None:
     with pytest.raises(distributed.DistributedError, match=rf"^{name} comes before an engine is there: luxport\.dist"):
         getattr(distributed, name)()
 
 
-def test_what_takes_trees_before_an_engine_is_there() -> None:
+def test_an_operation_on_trees_before_initialize_is_an_error() -> None:
     for call in (distributed.allreduce, distributed.reduce, distributed.bcast, distributed.synchronize):
         with pytest.raises(distributed.DistributedError, match=f"^{call.__name__} comes before an engine"):
             call(F32)
@@ -199,7 +199,7 @@ def test_what_takes_trees_before_an_engine_is_there() -> None:
 
 
 @pytest.mark.parametrize("engine", ["torch", "jax", "tf", "mpi"])
-def test_another_engine_comes_second(engine: str) -> None:
+def test_a_second_engine_is_an_error(engine: str) -> None:
     distributed.initialize("local")
     with pytest.raises(distributed.DistributedError, match="comes after initialize.'local'.: one engine at a time"):
         distributed.initialize(engine)
@@ -208,8 +208,8 @@ def test_another_engine_comes_second(engine: str) -> None:
 
 
 @pytest.mark.parametrize("engine", ["torch", "jax", "tf"])
-def test_arrays_of_another_backend(engine: str) -> None:
-    """Of one process an engine is there at once, and has its own arrays."""
+def test_arrays_of_another_backend_are_an_error(engine: str) -> None:
+    """Even in one process the engine is initialized, and accepts only its own arrays."""
     distributed.initialize(engine)
     said = rf"^allreduce by the engine {engine} expects arrays of {engine}, got numpy at w: luxp"
     with pytest.raises(TypeError, match=said):
@@ -217,16 +217,16 @@ def test_arrays_of_another_backend(engine: str) -> None:
 
 
 @pytest.mark.parametrize(("engine", "framework"), [("jax", "JAX"), ("tf", "TensorFlow")])
-def test_an_engine_that_comes_after_the_first_array(
+def test_an_engine_must_be_initialized_before_the_first_array(
     engine: str, framework: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     luxport.asarray(F32, backend=engine)
-    start(monkeypatch, RANK="0", WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT="1")
+    set_variables(monkeypatch, RANK="0", WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT="1")
     with pytest.raises(distributed.DistributedError, match=f"comes before {framework}'s first array: call it first of"):
         distributed.initialize(engine)
 
 
-def test_frameworks_that_are_not_there() -> None:
+def test_missing_frameworks_are_named_with_their_installation() -> None:
     program = """
 import sys
 from luxport import distributed
@@ -244,25 +244,25 @@ for engine, framework in {"torch": "torch", "jax": "jax", "tf": "tensorflow"}.it
         assert engine in line and "install" in line, line
 
 
-def test_several_processes_are_none_of_the_local_engines(monkeypatch: pytest.MonkeyPatch) -> None:
-    start(monkeypatch, PMI_RANK="0", PMI_SIZE="2")
+def test_several_processes_cannot_use_the_local_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_variables(monkeypatch, PMI_RANK="0", PMI_SIZE="2")
     with pytest.raises(distributed.DistributedError, match="local is one process, and mpiexec .PMI_SIZE. started 2"):
         distributed.initialize("local")
     with pytest.raises(distributed.DistributedError, match="place of rank 0: set MASTER_ADDR and MASTER_PORT"):
         distributed.initialize("torch")
-    start(monkeypatch, PMI_RANK="x")
+    set_variables(monkeypatch, PMI_RANK="x")
     with pytest.raises(ValueError, match="whole number expected in the environment's PMI_RANK, got 'x'"):
         distributed.initialize()
     monkeypatch.setenv("TF_CONFIG", '{"cluster": {"worker": ["a:1"]}, "task": {"type": "ps", "index": 0}}')
     monkeypatch.delenv("PMI_SIZE")
     with pytest.raises(ValueError, match="a cluster with chief and worker, and a task among them, expected in TF_CO"):
         distributed.initialize()
-    start(monkeypatch, PMI_RANK="2", PMI_SIZE="2")
+    set_variables(monkeypatch, PMI_RANK="2", PMI_SIZE="2")
     with pytest.raises(ValueError, match="a rank below PMI_SIZE=2 expected, got PMI_RANK=2"):
         distributed.initialize()
 
 
-def test_an_engine_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_engine_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(TypeError, match="^strict has no engine that moves arrays between processes: initialize.'mpi'."):
         _session.require_engine("strict")
     monkeypatch.setitem(sys.modules, "mpi4py", None)
@@ -271,10 +271,10 @@ def test_an_engine_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not distributed.initialized()
 
 
-def test_a_group_of_pytorchs_is_there_already(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_existing_group_of_pytorch_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     import torch.distributed as dist
 
-    start(monkeypatch, RANK="0", WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT="1")
+    set_variables(monkeypatch, RANK="0", WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT="1")
     dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)  # pyright: ignore[reportPrivateImportUsage]
     try:
         with pytest.raises(distributed.DistributedError, match="its group is there already: leave that call out"):
@@ -283,10 +283,10 @@ def test_a_group_of_pytorchs_is_there_already(monkeypatch: pytest.MonkeyPatch) -
         dist.destroy_process_group()
 
 
-def test_a_pytorch_without_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pytorch_built_without_distributed_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     import torch.distributed as dist
 
-    start(monkeypatch, RANK="0", WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT="1")
+    set_variables(monkeypatch, RANK="0", WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT="1")
     monkeypatch.setattr(dist, "is_available", lambda: False)
     with pytest.raises(
         distributed.DistributedError, match="^the engine torch needs torch.distributed, which this PyTo"
@@ -294,11 +294,11 @@ def test_a_pytorch_without_processes(monkeypatch: pytest.MonkeyPatch) -> None:
         distributed.initialize("torch")
 
 
-def test_tensorflow_meets_others_once_in_a_life(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tensorflow_can_join_one_cluster_only(monkeypatch: pytest.MonkeyPatch) -> None:
     from luxport_tf import distributed as of_tf
 
     monkeypatch.setattr(of_tf, "_met", World(0, 0, 2))
-    start(monkeypatch, RANK="1", WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT="1")
+    set_variables(monkeypatch, RANK="1", WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT="1")
     said = "^the engine tf is rank 0 of 2 as long as its process lives, got rank 1 of 2: start a new process"
     with pytest.raises(distributed.DistributedError, match=said):
         distributed.initialize("tf")
@@ -370,13 +370,13 @@ assert state.ps["weight"].tolist() == [-128.0], state.ps
 """
 
 
-def test_devices_of_one_process_are_workers() -> None:
-    """By the user's own sharding of the batch, of parameters too, and by `data_parallel`: as one device, to 1e-6."""
+def test_devices_of_one_process_equal_one_device() -> None:
+    """With the user's own sharding of batches and parameters, and with `data_parallel`, to 1e-6."""
     done = subprocess.run([sys.executable, "-c", MANY_DEVICES], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 
-def test_a_state_whose_processes_are_gone_says_so() -> None:
+def test_a_step_after_shutdown_is_an_error() -> None:
     distributed.initialize("local")
     state = TrainState.create(luxport.Dense(2, 1), luxport.optimizers.Descent(0.1), backend="torch")
     state = distributed.data_parallel(state)
@@ -387,6 +387,6 @@ def test_a_state_whose_processes_are_gone_says_so() -> None:
         train_step(luxport.losses.MSELoss(), (x, x[:, :1]), state, jit=False)
 
 
-def test_what_the_page_shows_is_true() -> None:
+def test_the_examples_of_the_page_run() -> None:
     failed, tried = doctest.testfile(str(Path(__file__).parents[2] / "docs" / "distributed.md"), module_relative=False)
     assert tried > 8 and failed == 0

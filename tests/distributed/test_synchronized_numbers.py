@@ -1,7 +1,7 @@
-"""`SyncBatchNorm` of numbers of any size: the formula of `BatchNorm` over the samples of both processes.
+"""`SyncBatchNorm` of very large and small numbers: the formula of `BatchNorm` over the samples of both processes.
 
-The other process is one that has the same batch: means of both are those of one, and the number of samples is twice as
-large. Expected values are the formula in float64, by NumPy.
+The other process has the same batch, so means of both are those of one, and the number of samples is twice as large.
+Expected values are the formula in float64, by NumPy.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ X = np.random.default_rng(0).normal(size=(5, 3, 4)) + 0.5
 
 
 @pytest.fixture(autouse=True)
-def beside_another(monkeypatch: pytest.MonkeyPatch) -> None:
+def pretend_two_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     step = SimpleNamespace(has_all_samples=False, weight=1, counts=(5, 5))
     session = SimpleNamespace(step=step, engine=SimpleNamespace(workers=2, mean=lambda x: x))
     monkeypatch.setattr(_batch_norm, "require_session", lambda name: session)
@@ -26,7 +26,7 @@ def beside_another(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("size", [1.0, 1e30, 2e37, 1e-30])
 @pytest.mark.parametrize("backend", ["jax", "torch", "tf"])
-def test_squares_that_no_number_holds(backend: str, size: float) -> None:
+def test_squares_that_overflow_or_underflow_keep_their_statistics(backend: str, size: float) -> None:
     model = _batch_norm.SyncBatchNorm(3, epsilon=0.0, affine=False)
     ps, st = luxport.setup(0, model, backend=backend)
     x = luxport.asarray(X * size, backend=backend, dtype="float32")
@@ -43,7 +43,7 @@ def test_squares_that_no_number_holds(backend: str, size: float) -> None:
     wanted, g = (exact - mean) / np.sqrt(var), np.cos(np.arange(60.0)).reshape(5, 3, 4)
     np.testing.assert_allclose(luxport.to_numpy(y), wanted, rtol=0, atol=1e-5)
     pulled = g - g.mean((0, 2), keepdims=True) - wanted * (g * wanted).mean((0, 2), keepdims=True)
-    if size < 1e37:  # else slopes are below the least normal number, of which XLA makes 0
+    if size < 1e37:  # otherwise gradients are below the smallest normal number, which XLA flushes to 0
         np.testing.assert_allclose(luxport.to_numpy(slope) * np.sqrt(var), pulled, rtol=0, atol=1e-5)
     np.testing.assert_allclose(luxport.to_numpy(new["running_mean"]), 0.1 * mean.ravel(), rtol=1e-5)
     with np.errstate(over="ignore"):

@@ -1,4 +1,4 @@
-"""Connections of processes, which are threads here: strangers who come to them are sent away, and hold nobody up."""
+"""Connections between processes, here threads: foreign ones are dropped, and delay nobody."""
 
 import itertools
 import socket
@@ -18,7 +18,7 @@ from luxport.distributed._ties import Ties
 
 
 class Store:
-    """What an engine's own store does; each place is seen by a stranger before anyone reads it."""
+    """A stand-in for an engine's store; `come` sees each address before any reader, as a foreign connection would."""
 
     def __init__(self, come: Callable[[str, int, bytes], object] = lambda *place: None) -> None:
         self._rows: dict[str, bytes] = {}
@@ -39,8 +39,8 @@ class Store:
             return self._rows[key]
 
 
-def agreements(store: Store, digests: list[bytes], timeout: float = 20.0) -> list[bool | OSError]:
-    """Let a thread for each digest ask twice; return the second answer of each, or what it raised."""
+def ask_twice(store: Store, digests: list[bytes], timeout: float = 20.0) -> list[bool | OSError]:
+    """Ask for agreement twice in a thread for each digest; return each second answer, or the error."""
     ties = [
         Ties(
             StoredRows(
@@ -67,15 +67,15 @@ def agreements(store: Store, digests: list[bytes], timeout: float = 20.0) -> lis
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 6])
-def test_all_hear_whether_all_ask_the_same(size: int) -> None:
-    assert agreements(Store(), [b"a" * 24] * size) == [True] * size
+def test_all_processes_learn_whether_all_ask_the_same(size: int) -> None:
+    assert ask_twice(Store(), [b"a" * 24] * size) == [True] * size
     for other in range(size if size > 1 else 0):
         digests = [b"b" * 24 if rank == other else b"a" * 24 for rank in range(size)]
-        assert agreements(Store(), digests) == [False] * size
+        assert ask_twice(Store(), digests) == [False] * size
 
 
-def test_strangers_are_dropped() -> None:
-    """They say nothing, too little, a wrong token, or the right one with a rank that is not below."""
+def test_foreign_connections_are_dropped() -> None:
+    """They send nothing, too little, a wrong token, or the right token with a rank that is not below."""
     strangers: list[socket.socket] = []
 
     def come(host: str, port: int, token: bytes) -> None:
@@ -89,14 +89,14 @@ def test_strangers_are_dropped() -> None:
         gone.close()
 
     start = time.monotonic()
-    assert agreements(Store(come), [b"a" * 24] * 3) == [True] * 3
+    assert ask_twice(Store(come), [b"a" * 24] * 3) == [True] * 3
     assert time.monotonic() - start < _arrivals._PATIENCE
     assert len(strangers) == 5
     assert [is_closed(one) for one in strangers] == [True] * 5
 
 
 def test_a_token_counts_once() -> None:
-    """Who brings the token after another has brought it for the same rank is not taken for that one."""
+    """A second connection with the token of a rank is not accepted as that rank."""
     late: list[socket.socket] = []
 
     def come(host: str, port: int, token: bytes) -> None:
@@ -104,15 +104,15 @@ def test_a_token_counts_once() -> None:
             late.append(socket.create_connection((host, port)))
             late[-1].sendall(token + b"\0\0\0\1")
 
-    # Both come before rank 1: the first one is that for all that rank 0 knows, and keeps it from an answer.
-    answers = agreements(Store(come), [b"a" * 24] * 2, timeout=0.5)
+    # Both connect before rank 1 does: rank 0 must take the first for rank 1, which never gets an answer.
+    answers = ask_twice(Store(come), [b"a" * 24] * 2, timeout=0.5)
     assert all([isinstance(answer, OSError) for answer in answers]), answers
     assert is_closed(late[1])
     late[0].close()
 
 
-def test_nobody_reaches_them_by_another_address() -> None:
-    """127.0.0.2 is this host, too, and rank 0 is met at 127.0.0.1."""
+def test_no_other_address_of_the_host_is_open() -> None:
+    """127.0.0.2 is also this host, but rank 0 listens at 127.0.0.1."""
     tried = []
 
     def come(host: str, port: int, token: bytes) -> None:
@@ -121,20 +121,20 @@ def test_nobody_reaches_them_by_another_address() -> None:
             one.settimeout(5)
             tried.append(one.connect_ex(("127.0.0.2", port)))
 
-    assert agreements(Store(come), [b"a" * 24] * 2) == [True] * 2
+    assert ask_twice(Store(come), [b"a" * 24] * 2) == [True] * 2
     assert tried and 0 not in tried
 
 
 def test_tokens_are_drawn_anew() -> None:
     tokens: list[bytes] = []
     for _ in range(3):
-        agreements(Store(lambda host, port, token: tokens.append(token)), [b"a" * 24] * 6)
+        ask_twice(Store(lambda host, port, token: tokens.append(token)), [b"a" * 24] * 6)
     assert len(set(tokens)) == len(tokens) == 9
     assert all([len(token) == 16 for token in tokens])
     assert not any([one[:4] == other[:4] for one, other in itertools.combinations(tokens, 2)])
 
 
-def test_nobody_waits_on_where_another_has_given_up() -> None:
+def test_nobody_keeps_waiting_after_another_gave_up() -> None:
     """Rank 1 asks once and not again; the others would wait for a minute."""
     store, given_up = Store(), threading.Event()
     ties = [
@@ -160,13 +160,13 @@ def test_nobody_waits_on_where_another_has_given_up() -> None:
     with pytest.raises(TimeoutError):
         ties[0].agree(b"a" * 24)
     assert time.monotonic() - begin < 10
-    with pytest.raises(ConnectionError, match="closed"):  # which rank 0 has done for its sake
+    with pytest.raises(ConnectionError, match="closed"):  # closed by rank 0
         ties[1].agree(b"a" * 24)
     with pytest.raises(ConnectionError, match="cut"):
         ties[0].agree(b"a" * 24)
 
 
-def test_whoever_ends_is_missed_a_while_later() -> None:
+def test_a_process_that_ends_is_noticed_after_some_looks() -> None:
     store = Store()
     worlds = [World(i, i, 2, "nothing", "127.0.0.1:1") for i in range(2)]
     rows = [StoredRows(world, Budget(9.0), "test", store.write, store.read, lambda key: None) for world in worlds]

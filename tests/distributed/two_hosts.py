@@ -1,9 +1,8 @@
-"""Two hosts on one machine, and the link between them, which is cut in the middle: ``python two_hosts.py [ENGINE …]``.
+"""Two hosts on one machine whose link is cut in the middle: ``python two_hosts.py [ENGINE …]``.
 
-Each host is a namespace of the network with a name of its own, so that this needs no rights but those of `unshare`.
-PyTorch's processes are started by a torchrun on each host, MPI's by one mpiexec, the others by their variables. Where
-the link is cut each process must name the other one within the timeout. Where namespaces are not allowed, a line says
-so.
+Each host is a network namespace with a name of its own, which needs no rights but those of `unshare`. PyTorch's
+processes are started by a torchrun on each host, MPI's by one mpiexec, the others by their variables. When the link is
+cut, each process must name the other one within the timeout. Where namespaces are not allowed, a message says so.
 """
 
 from __future__ import annotations
@@ -22,9 +21,9 @@ NOT_ALLOWED = 77
 HERE = Path(__file__)
 
 
-def apart(engine: str, timeout: float = 200) -> tuple[int, str]:
-    """Let two hosts of an engine lose each other; return 0 if both say so, `NOT_ALLOWED` or another number; and why."""
-    # Of a namespace of processes nobody is left, whatever happens.
+def cut_link(engine: str, timeout: float = 200) -> tuple[int, str]:
+    """Cut the link of two hosts; return 0 if both report it, `NOT_ALLOWED` or another code, and the output."""
+    # A namespace of processes leaves no process behind.
     alone = [
         "unshare",
         "--user",
@@ -49,8 +48,8 @@ def apart(engine: str, timeout: float = 200) -> tuple[int, str]:
 
 
 def _inside(engine: str) -> int:
-    """Be the first host, make the second one and the link, and start a process on each."""
-    socket.sethostname(PLACES[0])  # engines ask what the name of a host means
+    """Act as the first host: create the second one and the link, and start a process on each."""
+    socket.sethostname(PLACES[0])  # engines resolve the host's name
     program = f"import socket, time; socket.sethostname({PLACES[1]!r}); print('there', flush=True); time.sleep(900)"
     command = ["unshare", "--net", "--uts", sys.executable, "-c", program]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
@@ -64,8 +63,8 @@ def _inside(engine: str) -> int:
                 _run(*host, "ip link set lo up")
             if engine == "mpi":
                 with tempfile.TemporaryDirectory() as folder:
-                    return _cut(_started_by_mpiexec(on_other, Path(folder)))
-            return _cut([_started(engine, rank, host) for rank, host in enumerate(([], on_other))])
+                    return _cut_link(_start_by_mpiexec(on_other, Path(folder)))
+            return _cut_link([_start(engine, rank, host) for rank, host in enumerate(([], on_other))])
         finally:
             other.kill()
 
@@ -77,8 +76,8 @@ def _run(*words: str) -> None:
 _VARIABLES = {"OMP_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
-def _started_by_mpiexec(on_other: Sequence[str], folder: Path) -> list[subprocess.Popen[str]]:
-    """Start processes by one mpiexec, which would take ssh; return what hears each, as the link carries words, too."""
+def _start_by_mpiexec(on_other: Sequence[str], folder: Path) -> list[subprocess.Popen[str]]:
+    """Start processes by one mpiexec; return readers of their output, which the link would carry otherwise."""
     there = folder / "there"
     there.write_text(
         f"""#!/bin/sh
@@ -94,17 +93,17 @@ exec $on sh -c "$*"
         os.mkfifo(folder / str(rank))
         hearing.append(subprocess.Popen(["cat", str(folder / str(rank))], stdout=subprocess.PIPE, text=True))
     options = ["-disable-auto-cleanup", "-launcher", "ssh", "-launcher-exec", str(there), "-hosts", ",".join(PLACES)]
-    program = f"exec {sys.executable} {HERE.with_name('together.py')} mpi cut_off 2 > {folder}/$PMI_RANK 2>&1"
+    program = f"exec {sys.executable} {HERE.with_name('worker.py')} mpi lose_link 2 > {folder}/$PMI_RANK 2>&1"
     beside = Path(sys.executable).with_name("mpiexec")
     mpiexec = str(beside) if beside.exists() else "mpiexec"
-    # It would see that both hosts are one machine, and take memory that they share.
+    # Otherwise MPI would notice that both hosts are one machine, and use shared memory.
     environment = os.environ | _VARIABLES | {"MPIR_CVAR_CH4_NETMOD": "ofi", "FI_PROVIDER": "tcp"}
     subprocess.Popen([mpiexec, *options, "-ppn", "1", "-n", "2", "sh", "-c", program], env=environment)
     return hearing
 
 
-def _started(engine: str, rank: int, host: Sequence[str]) -> subprocess.Popen[str]:
-    program = [str(HERE.with_name("together.py")), engine, "cut_off", "2"]
+def _start(engine: str, rank: int, host: Sequence[str]) -> subprocess.Popen[str]:
+    program = [str(HERE.with_name("worker.py")), engine, "lose_link", "2"]
     variables = {**_VARIABLES, "MASTER_ADDR": PLACES[0], "MASTER_PORT": "29400"}
     command = [*host, sys.executable]
     if engine == "torch":
@@ -117,10 +116,10 @@ def _started(engine: str, rank: int, host: Sequence[str]) -> subprocess.Popen[st
     )
 
 
-def _cut(processes: Sequence[subprocess.Popen[str]]) -> int:
-    """Cut the link as soon as both take steps, and hear what they say."""
+def _cut_link(processes: Sequence[subprocess.Popen[str]]) -> int:
+    """Cut the link as soon as both processes take steps, and collect their output."""
     said: list[str] = []
-    for word in ("steps", "done"):  # after which torchrun would wait for the torchrun of the other host
+    for word in ("steps", "done"):  # then torchrun would wait for the torchrun of the other host
         for one in processes:
             assert one.stdout is not None
             for line in one.stdout:
@@ -136,14 +135,14 @@ def _cut(processes: Sequence[subprocess.Popen[str]]) -> int:
 
 
 def main() -> None:
-    """Cut off each engine."""
+    """Run each engine, and print the result."""
     failed = False
     for engine in sys.argv[1:] or ENGINES:
-        code, said = apart(engine)
+        code, said = cut_link(engine)
         if code == NOT_ALLOWED:
             raise SystemExit(said)
         failed |= bool(code)
-        print(f"{engine}, two hosts whose link is cut: {'not ' * bool(code)}as it should be\n{said}", flush=True)
+        print(f"{engine}, two hosts whose link is cut: {'failed' if code else 'passed'}\n{said}", flush=True)
     raise SystemExit(failed)
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from stepping import INSIDE, apart, bits, expect, model_with, squares
+from common import INSIDE, distance, expect, list_values, make_arrays, make_model, squared_error
 
 import luxport
 from luxport import distributed
@@ -15,10 +13,10 @@ from luxport.training import TrainState, train_step
 STEPS = 6
 
 
-def uneven(backend: str, timeout: float) -> None:
-    """Train without BatchNorm, with one of all processes, and by two parts of a batch; every second step is uneven."""
+def check_uneven_batches(backend: str, timeout: float) -> None:
+    """Train without BatchNorm, with synchronized BatchNorm, and with two parts a batch; every second step is uneven."""
     rank, size = distributed.rank(), distributed.total_workers()
-    model, norm = model_with(), model_with(luxport.BatchNorm(3))
+    model, norm = make_model(), make_model(luxport.BatchNorm(3))
     for trained, accumulate in ((model, 1), (norm, 1), (model, 2)):
         created = TrainState.create(trained, Momentum(0.05), 0, backend=backend)
         state = distributed.data_parallel(created, sync_batch_norm=trained is norm)
@@ -28,17 +26,13 @@ def uneven(backend: str, timeout: float) -> None:
             ends = np.cumsum([0] + [4 + 2 * ((step + r) % 2) * (step % 2) for r in range(size)])
             x = draws.standard_normal((ends[-1], 3)).astype(np.float32)
             data = (x, np.tanh(x[:, ::-1] + x))
-            own = _made([one[ends[rank] : ends[rank + 1]] for one in data], backend)
-            loss, stats, state = train_step(squares, own, state, jit=backend in INSIDE, accumulate=accumulate)
+            own = make_arrays([one[ends[rank] : ends[rank + 1]] for one in data], backend)
+            loss, stats, state = train_step(squared_error, own, state, jit=backend in INSIDE, accumulate=accumulate)
             if rank == 0:
-                wanted, counts, alone = train_step(squares, _made(data, backend), alone, jit=False)
+                wanted, counts, alone = train_step(squared_error, make_arrays(data, backend), alone, jit=False)
                 expect(abs(float(loss) - float(wanted)) < 1e-6, (step, float(loss), float(wanted)))
                 expect(int(stats["large"]) == int(counts["large"]), (stats, counts))
         if rank == 0:
-            expect(apart((state.ps, state.st), (alone.ps, alone.st)) < 1e-6, (state.ps, alone.ps))
-        own_bits = bits(state)
-        expect(distributed.synchronize(own_bits) == own_bits, "another state in another process")
-
-
-def _made(arrays: Any, backend: str) -> Any:
-    return tuple([luxport.asarray(one, backend=backend) for one in arrays])
+            expect(distance((state.ps, state.st), (alone.ps, alone.st)) < 1e-6, (state.ps, alone.ps))
+        own_bits = list_values(state)
+        expect(distributed.synchronize(own_bits) == own_bits, "processes have different states")

@@ -1,4 +1,4 @@
-"""Wrong uses of `luxport.distributed`: one line each, the same by every engine and in every process."""
+"""Wrong uses of `luxport.distributed`: the same one-line error by every engine and in every process."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class Endless(torch.utils.data.IterableDataset[int]):
 
 
 def wrong_uses(backend: str) -> dict[str, Callable[[], object]]:
-    """Return calls by what is said of them."""
-    distributed_any: Any = distributed  # types would refuse most of these
+    """Return wrong calls by a part of the message that each must raise."""
+    distributed_any: Any = distributed  # Any, because the types forbid most of these calls
     last, size = distributed.total_workers() - 1, distributed.total_workers()
 
-    def made(values: Any, dtype: str = "float32") -> Any:
+    def make_array(values: Any, dtype: str = "float32") -> Any:
         return luxport.asarray(np.asarray(values), backend=backend, dtype=dtype)
 
     def state(rule: Any = None, **options: Any) -> Any:
@@ -47,7 +47,7 @@ def wrong_uses(backend: str) -> dict[str, Callable[[], object]]:
 
     reduce, bcast, synchronize = distributed_any.allreduce, distributed_any.bcast, distributed_any.synchronize
     container, own_rule = distributed_any.DistributedDataContainer, distributed_any.DistributedOptimizer
-    x, samples = made([1.0, 2.0]), container(np.ones((2 * size, 1)))
+    x, samples = make_array([1.0, 2.0]), container(np.ones((2 * size, 1)))
     initialize = distributed_any.initialize
     return {
         "initialize expects an engine among auto, jax, torch, tf, mpi, local, got 'nccl'": lambda: initialize("nccl"),
@@ -60,9 +60,9 @@ def wrong_uses(backend: str) -> dict[str, Callable[[], object]]:
         ),
         "allreduce expects an op among mean, sum, max, min, got 'avg'": lambda: reduce(x, "avg"),
         "allreduce expects an op among mean, sum, max, min, got ['mean']": lambda: reduce(x, ["mean"]),
-        "allreduce of int32 takes sum or max or min, got 'mean' at n": lambda: reduce({"n": made([1], "int32")}),
-        "reduce of bool takes max or min, got 'sum'": lambda: distributed_any.reduce(made([True], "bool"), "sum"),
-        "allreduce of complex64 takes mean or sum, got 'max'": lambda: reduce(made([1j], "complex64"), "max"),
+        "allreduce of int32 takes sum or max or min, got 'mean' at n": lambda: reduce({"n": make_array([1], "int32")}),
+        "reduce of bool takes max or min, got 'sum'": lambda: distributed_any.reduce(make_array([True], "bool"), "sum"),
+        "allreduce of complex64 takes mean or sum, got 'max'": lambda: reduce(make_array([1j], "complex64"), "max"),
         "allreduce expects an array, or a tree of arrays, got 'weights': luxport.asarray": lambda: reduce("weights"),
         "allreduce expects an array, or a tree of arrays, got 0.5: luxport.asarray first": lambda: reduce(0.5),
         "bcast expects an array, or a tree of arrays, got Dense(1, 1): luxport": lambda: bcast(luxport.Dense(1, 1)),
@@ -97,7 +97,7 @@ def wrong_uses(backend: str) -> dict[str, Callable[[], object]]:
 
 
 def wrong_uses_of_several(backend: str) -> dict[str, Callable[[], object]]:
-    """Return calls that one process alone may make, by what several say of them."""
+    """Return calls that are wrong only with several processes, by a part of the message."""
     engine = distributed._session.require_session("").name  # type: ignore[attr-defined]
     if distributed.total_workers() == 1:
         return {}
@@ -128,17 +128,17 @@ def wrong_uses_of_several(backend: str) -> dict[str, Callable[[], object]]:
     return several[engine]
 
 
-def misusing(backend: str, timeout: float) -> None:
-    """Call them all; what follows is as if nothing had been."""
+def check_misuse(backend: str, timeout: float) -> None:
+    """Make every wrong call, and then check that correct calls still work."""
     for line, call in (wrong_uses(backend) | wrong_uses_of_several(backend)).items():
         try:
             call()
         except (ValueError, TypeError, IndexError, distributed.DistributedError) as error:
             assert line in str(error) and "\n" not in str(error), (line, str(error))
         else:
-            raise AssertionError(f"nothing was said where {line}")
-    if backend == "torch":  # as a number it would end PyTorch's group
-        with warnings.catch_warnings(action="ignore"):  # PyTorch will not have them for ever
+            raise AssertionError(f"no error where {line!r} was expected")
+    if backend == "torch":  # if it were sent as a number, PyTorch would abort the group
+        with warnings.catch_warnings(action="ignore"):  # PyTorch deprecates quantized tensors
             quantized = torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.quint8)
         try:
             distributed.allreduce(quantized, "sum")
@@ -149,7 +149,7 @@ def misusing(backend: str, timeout: float) -> None:
     x = luxport.asarray(np.ones(2), backend=backend, dtype="float32")
     assert luxport.to_numpy(distributed.allreduce(x)).tolist() == [1, 1]
     nothing: Any = ({}, [], None, {"name": "Dense", "none": None})
-    assert distributed.allreduce(nothing) == nothing  # not even an array
+    assert distributed.allreduce(nothing) == nothing  # trees without any array
     if backend == "numpy":
         swapped = np.array([1.0, 2.0], np.dtype("f4").newbyteorder())
         assert distributed.allreduce({"x": swapped}, "sum")["x"].tolist() == [

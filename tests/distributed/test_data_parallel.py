@@ -1,4 +1,4 @@
-"""Integers that are added up as means of floating numbers; layers that are found wherever they are held."""
+"""`data_parallel`: exact sums of integers, BatchNorm found inside other layers, statistics of complex numbers."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from luxport.training import TrainState, fit
 KINDS = ("int8", "uint8", "int16", "int32", "uint32", "int64", "uint64")
 
 
-def _list_sums(backend: str, numbers: Any, kind: str, size: int) -> list[int]:
-    """Return what `average_together` makes of numbers that each of some workers has."""
+def _sum_by_average(backend: str, numbers: Any, kind: str, size: int) -> list[int]:
+    """Return the sums that `average_together` computes for workers with equal integers."""
     x = luxport.asarray(np.asarray(numbers, kind), backend=backend, dtype=kind)
 
     def mean(arrays: list[Any]) -> list[Any]:
@@ -34,16 +34,16 @@ def _list_sums(backend: str, numbers: Any, kind: str, size: int) -> list[int]:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("backend", ["jax", "torch", "tf"])
-def test_sums_of_integers_are_those_of_integers(backend: str, kind: str) -> None:
-    """To the last digit, and around the ends of the type as NumPy's: float32 holds them up to 16 million."""
-    if backend == "jax" and "64" in kind:  # which is there with JAX_ENABLE_X64 alone
+def test_sums_of_integers_are_exact(backend: str, kind: str) -> None:
+    """Float32 would hold them only up to 16 million; overflow wraps around as in NumPy."""
+    if backend == "jax" and "64" in kind:  # only available with JAX_ENABLE_X64
         return
     info = np.iinfo(kind)
     numbers = np.array([info.min, info.min // 3, -1 if info.min else 1, 0, 7, info.max // 3, info.max - 1], kind)
     for size in (1, 2, 3, 999):
         with np.errstate(over="ignore"):
             wanted = (numbers * np.asarray(size).astype(kind)).astype(kind).astype(object).tolist()
-        assert _list_sums(backend, numbers, kind, size) == wanted
+        assert _sum_by_average(backend, numbers, kind, size) == wanted
 
 
 HOLDERS = {
@@ -76,12 +76,12 @@ def test_the_last_call_decides_whether_batch_norms_are_synchronized() -> None:
         assert distributed.data_parallel(synchronized).model == state.model
     finally:
         distributed.shutdown()
-    # In test mode the model is of use without the others.
+    # In test mode the model can be used without the other processes.
     y, _ = synchronized.model(np.ones((2, 3), np.float32), synchronized.ps, luxport.test_mode(synchronized.st))
     assert y.shape == (2, 3)
 
 
-def test_what_a_function_calls_cannot_be_synchronized() -> None:
+def test_a_function_as_model_cannot_be_synchronized() -> None:
     distributed.initialize("local")
     try:
         ps = {"weight": luxport.asarray([1.0], backend="torch", dtype="float32")}
@@ -93,8 +93,8 @@ def test_what_a_function_calls_cannot_be_synchronized() -> None:
 
 
 @pytest.mark.parametrize("backend", ["jax", "torch", "tf"])
-def test_complex_statistics_are_none_of_the_logs(backend: str) -> None:
-    """Which are of real numbers: JAX would refuse them, and PyTorch leave out half of each."""
+def test_complex_statistics_are_left_out_of_the_logs(backend: str) -> None:
+    """Logs hold real numbers: JAX would refuse complex ones, and PyTorch drop the imaginary part."""
 
     def objective(model: Any, ps: Any, st: Any, data: Any) -> Any:
         y, st = model(data, ps, st)

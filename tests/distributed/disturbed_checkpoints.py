@@ -1,7 +1,7 @@
-"""Kinds in which something goes wrong while rank 0 writes a checkpoint: the last whole one is what `restore` finds.
+"""Failures while rank 0 writes a checkpoint: afterward `restore` finds the last complete one.
 
-Each process saves one, takes a step, and saves another, which is disturbed. Whoever has started them checks the folder
-afterward, which is that of the variable CHECKPOINTS.
+Each process saves a checkpoint, takes a step, and saves another, which is disturbed. The caller checks the folder,
+given by the variable CHECKPOINTS, afterward.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from failing import begun, expect_lost
-from stepping import bits, expect, model_with, say, squares
+from common import expect, list_values, make_model, say, squared_error
+from failures import expect_lost, take_first_step
 
 from luxport import distributed
 from luxport.optimizers import Momentum
@@ -25,49 +25,49 @@ from luxport.training import TrainState, restore, save_checkpoint, train_step
 
 FOLDER = "CHECKPOINTS"
 _FEW_BYTES = 300
-"""More than nothing of the arrays' file, and less than all of it."""
+"""A part of the arrays' file."""
 
 
-def _writing(backend: str, timeout: float, disturb: Callable[[Path], None], *, lost: int = 0) -> None:
+def _disturb_writing(backend: str, timeout: float, disturb: Callable[[Path], None], *, lost: int = 0) -> None:
     folder, rank = Path(os.environ[FOLDER]), distributed.rank()
-    batch, state, options = begun(backend)
+    batch, state, options = take_first_step(backend)
     _save(folder, state)
     distributed.barrier()
-    _, _, state = train_step(squares, batch, state, **options)
+    _, _, state = train_step(squared_error, batch, state, **options)
     if rank == lost or rank == 0:
         disturb(folder)
     if rank == 0:
         _save(folder, state)
-    expect_lost(lambda: train_step(squares, batch, state, **options), timeout, lost)
+    expect_lost(lambda: train_step(squared_error, batch, state, **options), timeout, lost)
 
 
 def _save(folder: Path, state: TrainState) -> None:
-    """Save a checkpoint, and say what it was when it is there."""
+    """Save a checkpoint, and then print its digest."""
     save_checkpoint(folder, state)
     if distributed.rank() == 0:
         say(f"whole {_digest(state)}")
 
 
 def _digest(state: TrainState) -> str:
-    return hashlib.sha256(repr(bits(state)).encode()).hexdigest()
+    return hashlib.sha256(repr(list_values(state)).encode()).hexdigest()
 
 
-def disk_full(backend: str, timeout: float) -> None:
-    """Let no file become larger than a few bytes: the system says so in the middle of one, as where a disk is full."""
+def fill_disk(backend: str, timeout: float) -> None:
+    """Limit the size of files, so that writing fails in the middle of one, as on a full disk."""
 
     def disturb(folder: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (_FEW_BYTES, _FEW_BYTES))
 
     try:
-        _writing(backend, timeout, disturb)
+        _disturb_writing(backend, timeout, disturb)
     except OSError as error:
         expect(error.errno == errno.EFBIG and "step_00000002.safetensors" in str(error), error)
         say("done")
         raise
 
 
-def _end_at(number: int) -> Callable[[str, float], None]:
-    """Let rank 0 end where it brings something to the disk for the so-manieth time."""
+def _end_at_sync(number: int) -> Callable[[str, float], None]:
+    """End rank 0 at its so many-th call of `fsync`."""
 
     def disturb(folder: Path) -> None:
         left = [number]
@@ -82,11 +82,11 @@ def _end_at(number: int) -> Callable[[str, float], None]:
 
         os.fsync = end
 
-    return lambda backend, timeout: _writing(backend, timeout, disturb)
+    return lambda backend, timeout: _disturb_writing(backend, timeout, disturb)
 
 
-def another_ends(backend: str, timeout: float) -> None:
-    """Let rank 1 end while rank 0 writes, which is to finish that."""
+def end_rank_1(backend: str, timeout: float) -> None:
+    """End rank 1 while rank 0 writes, which must still complete."""
 
     def disturb(folder: Path) -> None:
         gone = folder.with_suffix(".gone")
@@ -104,30 +104,30 @@ def another_ends(backend: str, timeout: float) -> None:
 
         os.fsync = wait
 
-    _writing(backend, timeout, disturb, lost=1)
+    _disturb_writing(backend, timeout, disturb, lost=1)
 
 
 def _wait_for(there: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 60
     while not there():
-        expect(time.monotonic() < deadline, "nothing came in a minute")
+        expect(time.monotonic() < deadline, "waited for a minute in vain")
         time.sleep(0.01)
 
 
 KINDS: dict[str, Callable[[str, float], None]] = {
-    "disk_full": disk_full,
-    "ending_in_arrays": _end_at(1),
-    "ending_between_files": _end_at(2),  # the arrays have their name, and their folder is not on the disk
-    "ending_in_note": _end_at(3),
-    "another_ends": another_ends,
+    "disk_full": fill_disk,
+    "ending_in_arrays": _end_at_sync(1),
+    "ending_between_files": _end_at_sync(2),  # the arrays are renamed, but the folder's entry is not yet synced
+    "ending_in_note": _end_at_sync(3),
+    "another_ends": end_rank_1,
 }
-"""Functions of a backend and a timeout, which each process calls."""
+"""What each process calls, with a backend and a timeout."""
 
 
-def check(folder: str, said: str) -> str:
-    """Return "" if the checkpoint that is found is the last that somebody said was whole, and nothing else is left."""
+def check_folder(folder: str, said: str) -> str:
+    """Return "" if the last complete checkpoint is the one found, and the next save leaves nothing else behind."""
     told = [line.split()[1] for line in said.splitlines() if line.startswith("whole ")]
-    created = TrainState.create(model_with(), Momentum(0.05), 0, backend="numpy")
+    created = TrainState.create(make_model(), Momentum(0.05), 0, backend="numpy")
     try:
         state = restore(folder, created)
     except (FileNotFoundError, FileFormatError) as error:

@@ -1,4 +1,4 @@
-"""Gradients that go in many pieces, of several dtypes, and such as one process alone has: the steps of one process."""
+"""Gradients sent in many pieces, of several dtypes, some of which one process lacks: the steps of one process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any
 
 import numpy as np
-from stepping import BATCH, INSIDE, apart, batches, expect, model_with, part, squares
+from common import BATCH, INSIDE, distance, expect, make_batches, make_model, squared_error, take_batch
 
 import luxport
 from luxport import distributed, tree
@@ -16,7 +16,7 @@ from luxport.optimizers import Descent
 from luxport.training import TrainState, train_step
 
 KINDS = ("float32", "float64", "float16", "float32", "float32", "float64", "float16")
-"""Of parameters, one after the other; JAX has float64 only where it is asked for it."""
+"""Dtypes of the parameters, in order; JAX has float64 only if it is enabled."""
 
 _BUCKETS = {"torch": "luxport_torch.gradient_buckets", "tf": "luxport_tf.buckets"}
 _FEW_BYTES = 40
@@ -24,7 +24,7 @@ _FEW_BYTES = 40
 
 @contextmanager
 def _small_buckets(backend: str) -> Iterator[None]:
-    """Let a message have some few numbers, where small arrays are joined to messages."""
+    """Reduce the size of messages to a few numbers, on backends that join small arrays."""
     if backend not in _BUCKETS:
         yield
         return
@@ -36,9 +36,9 @@ def _small_buckets(backend: str) -> Iterator[None]:
         module.BUCKET = before
 
 
-def penalized(model: Any, ps: Any, st: Any, data: Any) -> Any:
-    """Return the loss and the squares of its own gradient, half of them as constants, as PyTorch's users take it."""
-    loss, st, stats = squares(model, ps, st, data)
+def penalized_error(model: Any, ps: Any, st: Any, data: Any) -> Any:
+    """Return the loss plus squares of its own gradient, computed with and without a graph, as users of PyTorch do."""
+    loss, st, stats = squared_error(model, ps, st, data)
     if luxport.backend.backend_of(loss).name != "torch":
         return loss, st, stats
     import torch
@@ -49,27 +49,27 @@ def penalized(model: Any, ps: Any, st: Any, data: Any) -> Any:
     return loss, st, stats
 
 
-def penalizing(backend: str, timeout: float) -> None:
-    """Let the objective differentiate by the parameters itself: the steps of one process, part by part."""
+def check_gradient_penalty(backend: str, timeout: float) -> None:
+    """Use an objective that differentiates by the parameters itself: the steps of one process."""
     rank, size, jit = distributed.rank(), distributed.total_workers(), backend in INSIDE
-    data = batches(size, 3)
-    state = distributed.data_parallel(TrainState.create(model_with(), Descent(0.05), rank, backend=backend))
-    alone = TrainState.create(model_with(), Descent(0.05), 0, backend=backend)
+    data = make_batches(size, 3)
+    state = distributed.data_parallel(TrainState.create(make_model(), Descent(0.05), rank, backend=backend))
+    alone = TrainState.create(make_model(), Descent(0.05), 0, backend=backend)
     for step in range(3):
-        loss, _, state = train_step(penalized, part(data, step, backend, rank), state, jit=jit)
+        loss, _, state = train_step(penalized_error, take_batch(data, step, backend, rank), state, jit=jit)
         if rank == 0:
-            whole = part(data, step, backend)
-            wanted, _, alone = train_step(penalized, whole, alone, jit=False, accumulate=size)
+            whole = take_batch(data, step, backend)
+            wanted, _, alone = train_step(penalized_error, whole, alone, jit=False, accumulate=size)
             expect(abs(float(loss) - float(wanted)) < 1e-6, (step, float(loss), float(wanted)))
-            expect(apart(state.ps, alone.ps) < 1e-6, (step, state.ps, alone.ps))
+            expect(distance(state.ps, alone.ps) < 1e-6, (step, state.ps, alone.ps))
 
 
-def parting(backend: str, timeout: float) -> None:
-    """Take a step whose gradients are means of small numbers, which every dtype holds to the bit."""
+def check_gradient_pieces(backend: str, timeout: float) -> None:
+    """Take steps whose gradients are means of small numbers, which every dtype represents exactly."""
     rank, size = distributed.rank(), distributed.total_workers()
     kinds = [kind for kind in KINDS if kind != "float64" or backend != "jax"]
     draws = np.random.default_rng(0)
-    # Of the third and later parameters there are more numbers than a small message has.
+    # The third and later parameters have more numbers than a small message holds.
     sizes = [4 if place < 2 else 16 for place in range(len(kinds))]
     x = [draws.integers(-4, 5, (size * BATCH, n)) / 4 for n in sizes]
     own = slice(rank * BATCH, (rank + 1) * BATCH)
@@ -78,7 +78,8 @@ def parting(backend: str, timeout: float) -> None:
         f"layer_{1 + i}": {"weight": luxport.asarray(np.zeros(n), backend=backend, dtype=kind)}
         for i, (n, kind) in enumerate(zip(sizes, kinds, strict=True))
     }
-    # A program is one for all processes: elsewhere the first parameter is none of rank 1's, the last one of it alone.
+    # A compiled program is the same in all processes. Elsewhere rank 1 does not use the first parameter, and rank 0 not
+    # the last.
     skipped = {0: len(kinds) - 1, 1: 0}.get(rank, -1) if backend not in INSIDE else -1
 
     def products(model: Any, ps: Any, st: Any, data: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What processes do with `fit`: shares of any length, early ends, Ctrl-C in one of them, resumed by another number."""
+"""`fit` in several processes: uneven shares, early ends, Ctrl-C in one of them, a resumed run of another size."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from stepping import BATCH, INSIDE, apart, bits, expect, model_with, squares
+from common import BATCH, INSIDE, distance, expect, list_values, make_model, squared_error
 
 import luxport
 from luxport import distributed
@@ -20,47 +20,47 @@ from luxport.training import BestCheckpoint, CSVLog, DataLoader, EarlyStopping, 
 
 EPOCHS = 3
 WHOLE = 12
-"""So many samples a step has that processes of any number up to four take together."""
+"""Samples of a step, divisible by every number of processes up to four."""
 
 
-def samples(count: int) -> tuple[np.ndarray, np.ndarray]:
+def make_samples(count: int) -> tuple[np.ndarray, np.ndarray]:
     x = np.random.default_rng(0).standard_normal((count, 3)).astype(np.float32)
     return x, np.tanh(x[:, ::-1] + x)
 
 
-def created(backend: str, put: Any = lambda state: state) -> Any:
-    return put(TrainState.create(model_with(), Momentum(0.05), 0, backend=backend))
+def create_state(backend: str, put: Any = lambda state: state) -> Any:
+    return put(TrainState.create(make_model(), Momentum(0.05), 0, backend=backend))
 
 
-def fitting(backend: str, timeout: float) -> None:
-    """Train on shares: parameters and means of one process with all samples, the same logs, which rank 0 writes."""
+def check_fit(backend: str, timeout: float) -> None:
+    """Train on shares: parameters, means and logs of one process with all samples; only rank 0 writes files."""
     rank, size, jit = distributed.rank(), distributed.total_workers(), backend in INSIDE
-    whole = samples(2 * size * BATCH + size + 1)  # the last batch has two samples for rank 0, one for the others
+    whole = make_samples(2 * size * BATCH + size + 1)  # in the last batch rank 0 has two samples, the others one
     share = distributed.DistributedDataContainer(whole)
     options: dict[str, Any] = {"epochs": EPOCHS, "jit": jit, "metrics": {"error": luxport.losses.mae}}
     lines: list[str] = []
-    with tempfile.TemporaryDirectory() as folder:  # of each process its own
+    with tempfile.TemporaryDirectory() as folder:  # a folder for each process
         files = [os.path.join(folder, name) for name in ("logs.csv", "logs.json", "best")]
         callbacks = [CSVLog(files[0]), JSONLog(files[1]), BestCheckpoint(files[2])]
-        start = created(backend, distributed.data_parallel)
+        start = create_state(backend, distributed.data_parallel)
         told_by: dict[str, Any] = {"validation": share, "show": lines.append, "callbacks": callbacks}
-        state, history = fit(squares, start, share, batch_size=BATCH, **told_by, **options)
-        # Rank 0 alone tells what all of them would tell.
+        state, history = fit(squared_error, start, share, batch_size=BATCH, **told_by, **options)
+        # Only rank 0 prints and writes, since all of them have the same logs.
         expect(len(lines) == (EPOCHS if rank == 0 else 0), lines)
         expect([os.path.exists(file) for file in files] == [rank == 0] * 3, os.listdir(folder))
     told = [{name: value for name, value in logs.items() if "per_second" not in name} for logs in history]
     expect(distributed.synchronize(history) == history, history)
     if rank == 0:
         alone, wanted = fit(
-            squares, created(backend), whole, batch_size=size * BATCH, validation=whole, show=None, **options
+            squared_error, create_state(backend), whole, batch_size=size * BATCH, validation=whole, show=None, **options
         )
-        expect(apart(state.ps, alone.ps) < 1e-6, apart(state.ps, alone.ps))
+        expect(distance(state.ps, alone.ps) < 1e-6, distance(state.ps, alone.ps))
         for found, logs in zip(told, wanted, strict=True):
             expect(found.keys() <= logs.keys(), (found, logs))
             expect(all([abs(value - logs[name]) < 1e-6 for name, value in found.items()]), (found, logs))
-    looked = evaluate(squares, state, share, jit=jit)
+    looked = evaluate(squared_error, state, share, jit=jit)
     expect(abs(looked["loss"] - told[-1]["val_loss"]) < 1e-6, (looked, told[-1]))
-    # Every sample has its turn once an epoch, in one order of all; of few more than whole batches have, too.
+    # Every sample comes exactly once an epoch, in an order common to all, also if the last batches are not full.
     numbers = np.arange(2 * size * BATCH + 1, dtype=np.float32)
     loader = DataLoader(distributed.DistributedDataContainer(numbers), BATCH, shuffle=True)
     passes = [[batch.tolist() for batch in loader] for _ in range(2)]
@@ -72,7 +72,7 @@ def fitting(backend: str, timeout: float) -> None:
 
 
 class Interrupted(DataLoader):
-    """Batches in the middle of which Ctrl-C comes, in one process."""
+    """A loader that sends Ctrl-C to rank 1 at a batch."""
 
     place = 3
 
@@ -83,23 +83,26 @@ class Interrupted(DataLoader):
             yield batch
 
 
-def interrupting(backend: str, timeout: float) -> None:
-    """End by one process's Ctrl-C in all, after the same step; go on from rank 0's checkpoint to the bit."""
+def check_interruption(backend: str, timeout: float) -> None:
+    """Ctrl-C in one process ends all after the same step; resuming from rank 0's checkpoint gives the same bits."""
     size, jit = distributed.total_workers(), backend in INSIDE
-    share = distributed.DistributedDataContainer(samples(6 * size * BATCH))
+    share = distributed.DistributedDataContainer(make_samples(6 * size * BATCH))
     options: dict[str, Any] = {"jit": jit, "show": None, "batch_size": BATCH}
 
     def go(folder: str | None, epochs: int = EPOCHS, data: Any = share, **more: Any) -> Any:
-        state = created(backend, distributed.data_parallel)
-        return fit(squares, state, data, epochs=epochs, checkpoint=folder, **options, **more)
+        state = create_state(backend, distributed.data_parallel)
+        return fit(squared_error, state, data, epochs=epochs, checkpoint=folder, **options, **more)
 
     undisturbed, history = go(None)
-    # One process's callback ends all of them.
+    # A callback that returns True in one process ends all of them.
     first = [lambda progress: progress.epoch == 1] if distributed.rank() == 1 else []
-    expect(len(go(None, callbacks=first)[1]) == 1, "the others went on")
-    expect(len(go(None, callbacks=[EarlyStopping("loss", 1, largest=True)])[1]) == 2, "an end that is not alike")
+    expect(len(go(None, callbacks=first)[1]) == 1, "the other processes continued")
+    expect(
+        len(go(None, callbacks=[EarlyStopping("loss", 1, largest=True)])[1]) == 2,
+        "ended after different epochs",
+    )
     folder = os.path.join(tempfile.gettempdir(), f"luxport_fit_{os.environ['MASTER_PORT']}_{backend}_{size}")
-    if distributed.rank() == 0:  # what a run that met at the same port may have left
+    if distributed.rank() == 0:  # left by an earlier run with the same port
         shutil.rmtree(folder, ignore_errors=True)
     distributed.barrier()
     state, logs = go(folder, data=Interrupted(share, BATCH, shuffle=True, seed=0))
@@ -108,21 +111,21 @@ def interrupting(backend: str, timeout: float) -> None:
     expect(distributed.synchronize([steps]) == [steps], steps)
     distributed.barrier()
     state, logs = go(folder, resume=True)
-    expect(bits(state) == bits(undisturbed), "other bits than without Ctrl-C")
+    expect(list_values(state) == list_values(undisturbed), "the result differs from the uninterrupted run")
     expect([one["loss"] for one in logs] != [] and len(logs) == EPOCHS, logs)
     distributed.barrier()
     if distributed.rank() == 0:
         shutil.rmtree(folder)
 
 
-def going_on(backend: str, timeout: float) -> None:
-    """Go on in the middle of an epoch of another number of processes, if one is there: as one process, undisturbed."""
+def check_resized_fit(backend: str, timeout: float) -> None:
+    """Resume within an epoch after a run with another number of processes, if there was one: equal to one process."""
     size, jit = distributed.total_workers(), backend in INSIDE
-    whole = samples(5 * WHOLE + 5)  # of the last batch parts have two sizes
+    whole = make_samples(5 * WHOLE + 5)  # the last batch is split into two sizes
 
     def go(data: Any, put: Callable[[Any], Any] = lambda state: state, **options: Any) -> Any:
-        state = put(TrainState.create(model_with(luxport.BatchNorm(3)), Momentum(0.05), 0, backend=backend))
-        return fit(squares, state, data, epochs=2, show=None, **options)
+        state = put(TrainState.create(make_model(luxport.BatchNorm(3)), Momentum(0.05), 0, backend=backend))
+        return fit(squared_error, state, data, epochs=2, show=None, **options)
 
     share = distributed.DistributedDataContainer(whole)
     loader = Interrupted(share, WHOLE // size, shuffle=True, seed=3)
@@ -136,6 +139,9 @@ def going_on(backend: str, timeout: float) -> None:
         alone, wanted = go(
             DataLoader(whole, WHOLE, shuffle=True, seed=3), validation=whole, batch_size=WHOLE, jit=False
         )
-        expect(apart((state.ps, state.st), (alone.ps, alone.st)) < 1e-6, apart(state.ps, alone.ps))
+        expect(
+            distance((state.ps, state.st), (alone.ps, alone.st)) < 1e-6,
+            distance(state.ps, alone.ps),
+        )
         for name in ("loss", "val_loss"):
             expect(abs(logs[-1][name] - wanted[-1][name]) < 1e-6, (name, logs, wanted))
