@@ -1,4 +1,4 @@
-"""Functions with options that compare by what they do: `WithOptions`."""
+"""`WithOptions`: a function with fixed options, which compares by function and options."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ __all__ = ["WithOptions"]
 
 @dataclass(frozen=True)
 class WithOptions:
-    """A function with options, which compares by what it does, as the layer around it has to."""
+    """A function with fixed options; equal functions with equal options are equal, so that layers can be compared."""
 
     function: Callable[..., Any]
     options: tuple[tuple[str, Any], ...]
 
     @classmethod
-    def of(cls, function: Callable[..., Any], **options: Any) -> WithOptions:
-        """Take the options as keywords."""
+    def with_keywords(cls, function: Callable[..., Any], **options: Any) -> WithOptions:
+        """Return a function with the options that are given as keywords."""
         return cls(function, tuple(options.items()))
 
     def __call__(self, x: Any) -> Any:

@@ -110,7 +110,9 @@ def test_converting_a_model_whose_version_matters(tmp_path, capsys):
     source.write_bytes(bw.bson({"model": norm}))
     assert main(["convert", str(source), output]) == 0
     error = capsys.readouterr().err
-    assert error.startswith("luxport convert: the model: the standard deviation of a LayerNorm divides by n - 1 until Flux 0.7.2")
+    assert error.startswith(
+        "luxport convert: the model: the standard deviation of a LayerNorm divides by n - 1 until Flux 0.7.2"
+    )
     assert error.count("\n") == 1
     assert main(["convert", str(source), output, "--flux", "0.9"]) == 0
     assert capsys.readouterr().err == ""

@@ -79,7 +79,7 @@ def _flatten(layer: Any) -> list[Step]:
     if layer.data_format == "channels_last":
         return [flat]
     # Keras flattens as if the channels were last.
-    moved = luxport.WrappedFunction(WithOptions.of(functions.move_channels, to="last"))
+    moved = luxport.WrappedFunction(WithOptions.with_keywords(functions.move_channels, to="last"))
     return [Step(moved, needs="keras", after="moved"), flat]
 
 

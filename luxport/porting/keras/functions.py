@@ -14,7 +14,7 @@ from luxport.core.anatomy import Parameters, States
 from luxport.core.containers import WrapperLayer
 from luxport.core.input_checks import shape_of, shape_text
 from luxport.errors import LayerError
-from luxport.porting.torch.functions.resampling import along, cubic
+from luxport.porting.torch.functions.resampling import combine_along, find_cubic_weights
 from luxport.porting.with_options import WithOptions
 
 __all__ = [
@@ -104,8 +104,8 @@ def bicubic(x: Array, scale: tuple[int, ...], sharp: bool) -> Array:
     """Interpolate images by Keys' kernel: as PyTorch does if `sharp`, else as TensorFlow and JAX do."""
     for axis, times in enumerate(scale, start=2):
         n = shape_of(x)[axis]
-        rows = [cubic((i + 0.5) / times - 0.5, -0.75 if sharp else -0.5) for i in range(n * times)]
-        x = along(x, axis, [_hold(row, n) if sharp else _drop_rest(row, n) for row in rows])
+        rows = [find_cubic_weights((i + 0.5) / times - 0.5, -0.75 if sharp else -0.5) for i in range(n * times)]
+        x = combine_along(x, axis, [_hold(row, n) if sharp else _drop_rest(row, n) for row in rows])
     return x
 
 
@@ -183,7 +183,7 @@ _ACTIVATIONS: Mapping[str, Callable[..., Any]] = {
     "hard_sigmoid": ops.hardsigmoid,
     "hard_silu": ops.hardswish,
     "hard_tanh": ops.hardtanh,
-    "leaky_relu": WithOptions.of(ops.leakyrelu, a=0.2),
+    "leaky_relu": WithOptions.with_keywords(ops.leakyrelu, a=0.2),
     "linear": luxport.identity,
     "log_sigmoid": ops.logsigmoid,
     "log_softmax": ops.logsoftmax,

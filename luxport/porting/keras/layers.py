@@ -146,7 +146,7 @@ _MOVES = {True: "channels_first", False: "channels_last"}
 
 
 def _make_moving(first: bool) -> Step:
-    return Step(WrappedFunction(WithOptions.of(move_channels, to="first" if first else "last")))
+    return Step(WrappedFunction(WithOptions.with_keywords(move_channels, to="first" if first else "last")))
 
 
 def _add(named: dict[str, Step], name: str, step: Step) -> None:

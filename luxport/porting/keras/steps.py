@@ -54,7 +54,9 @@ def collect_arrays(layer: Any, **names: str) -> dict[str, Any]:
 
 def make_function_step(function: Callable[..., Any], needs: Needs = "any", **options: Any) -> Step:
     """Return a function, with its options, as a layer."""
-    return Step(luxport.WrappedFunction(WithOptions.of(function, **options) if options else function), needs=needs)
+    return Step(
+        luxport.WrappedFunction(WithOptions.with_keywords(function, **options) if options else function), needs=needs
+    )
 
 
 def read_layout(layer: Any) -> Needs:

@@ -1,1 +1,1 @@
-"""PyTorch: a module as luxport's layers with its tensors, and luxport's layers as a module."""
+"""Convert PyTorch modules to luxport layers with their parameters and states, and luxport models to modules."""

@@ -1,4 +1,4 @@
-"""PyTorch's MultiheadAttention, with all that it may be called with."""
+"""Port PyTorch's MultiheadAttention, including all masks and options of its call."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from luxport.core.containers import ContainerLayer
 from luxport.core.layer import Layer
 from luxport.ops._attention import join_heads, split_heads
 from luxport.porting.torch.arrays import Ported, copy_to_host
-from luxport.porting.torch.conventions import cut_attention_weights, swap_dense_weight
+from luxport.porting.torch.conventions import split_attention_weights, swap_dense_weight
 from luxport.random import Rng
 from luxport.tree.static import Static
 
@@ -20,14 +20,22 @@ __all__ = ["TorchAttention", "port_attention"]
 
 
 class TorchAttention(ContainerLayer):
-    """A `MultiHeadAttention` that is called as PyTorch's, with time first if it is to, and keys of its own.
+    """A `MultiHeadAttention` with the arguments and results of PyTorch's MultiheadAttention.
 
-    The input is ``(query, key, value, key_padding_mask, need_weights, attn_mask, average_attn_weights, is_causal)``,
-    of which the last ones may be left out. Where a mask is true no query looks, or none does that does not add it.
+    The input is ``(query, key, value, key_padding_mask, need_weights, attn_mask, average_attn_weights, is_causal)``;
+    trailing entries may be omitted. As in PyTorch, a boolean mask is true where attention is not allowed, and a
+    floating mask is added to the scores.
+
+    Args:
+        attention: the `MultiHeadAttention` that computes
+        time_first: whether arrays are (L, N, E), PyTorch's ``batch_first=False``
+        own_key: whether a trained key and value are appended, PyTorch's ``add_bias_kv``
+        zero_key: whether a key and value of zeros are appended, PyTorch's ``add_zero_attn``
+        with_scores: whether the attention scores are returned as well
 
     Shapes: arrays (N, L, E), (L, N, E) if `time_first`, or (L, E) -> y, or (y, scores) if `with_scores`
     Params: attention: those of the `MultiHeadAttention`; with `own_key` bias_k and bias_v (1, 1, E)
-    State:  attention: likewise
+    State:  attention: that of the `MultiHeadAttention`
     """
 
     attention: Any
@@ -37,13 +45,13 @@ class TorchAttention(ContainerLayer):
     with_scores: bool = False
 
     def initial_parameters(self, rng: Rng) -> dict[str, Any]:
-        """Draw the layer's; what is added to the keys starts from zeros."""
+        """Draw those of the attention; the appended key and value are zeros."""
         size = self.attention.q_proj.out_dims
         own = {name: luxport.initializers.zeros(rng, (1, 1, size)) for name in ("bias_k", "bias_v")}
         return {"attention": self.attention.initial_parameters(rng), **(own if self.own_key else {})}
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
-        """Project, add keys, attend, project."""
+        """Project the input, append keys and values, attend, and project the result."""
         x = x if isinstance(x, tuple) else (x, x, x)
         query, key, value, hidden, wanted, mask, average, causal = (*x, *_DEFAULTS[len(x) :])
         layer, inner, states = self.attention, ps["attention"], st["attention"]
@@ -52,14 +60,14 @@ class TorchAttention(ContainerLayer):
             query, key, value = (part[None, ...] for part in (query, key, value))
             hidden = None if hidden is None else hidden[None, ...]
         elif self.time_first:
-            query, key, value = (_swap(part) for part in (query, key, value))
+            query, key, value = (_swap_batch_and_time(part) for part in (query, key, value))
         new = dict(states)
         query, new["q_proj"] = layer.q_proj(query, inner["q_proj"], states["q_proj"])
         key, new["k_proj"] = layer.k_proj(key, inner["k_proj"], states["k_proj"])
         value, new["v_proj"] = layer.v_proj(value, inner["v_proj"], states["v_proj"])
-        bias, seen = _make_masks(hidden, mask, layer.nheads)
+        bias, seen = make_masks(hidden, mask, layer.nheads)
         if mask is None and causal:
-            raise ValueError("is_causal without an attn_mask, which PyTorch refuses, too")
+            raise ValueError("is_causal=True needs an attn_mask, as in PyTorch")
         key, value, bias, seen = self._add_keys(key, value, bias, seen, ps)
         xp = namespace(query)
 
@@ -82,11 +90,11 @@ class TorchAttention(ContainerLayer):
         if single:
             y, scores = y[0, ...], None if scores is None else scores[0, ...]
         elif self.time_first:
-            y = _swap(y)
+            y = _swap_batch_and_time(y)
         return ((y, scores) if self.with_scores else y), {**st, "attention": new}
 
     def _add_keys(self, key: Array, value: Array, bias: Any, seen: Any, ps: Parameters) -> tuple[Any, ...]:
-        """Add the key of its own, and one of zeros, which every query sees."""
+        """Append the trained key and value and those of zeros, to which every query may attend."""
         xp = namespace(key)
         if self.own_key:
             ones = xp.ones_like(key[:, :1, :1])
@@ -105,12 +113,12 @@ class TorchAttention(ContainerLayer):
 _DEFAULTS: tuple[Any, ...] = (None, None, None, None, True, None, True, False)
 
 
-def _swap(x: Array) -> Array:
+def _swap_batch_and_time(x: Array) -> Array:
     return namespace(x).permute_dims(x, (1, 0, 2))
 
 
-def _make_masks(hidden: Any, mask: Any, nheads: int) -> tuple[Any, Any]:
-    """Return what is added to the scores, and which of them are seen."""
+def make_masks(hidden: Any, mask: Any, nheads: int) -> tuple[Any, Any]:
+    """Return the array that is added to the scores, and a mask that is true where attention is allowed."""
     bias, seen = None, None
     if mask is not None and len(mask.shape) == 3:
         xp = namespace(mask)
@@ -126,7 +134,7 @@ def _make_masks(hidden: Any, mask: Any, nheads: int) -> tuple[Any, Any]:
             seen = here if seen is None else xp.logical_and(seen, here)
         else:
             bias = part if bias is None else bias + part
-    if bias is not None:  # -inf is a mask, and has no gradient that is a number
+    if bias is not None:  # -inf becomes part of the mask, since its gradient would be NaN
         xp = namespace(bias)
         shut = bias == -float("inf")
         bias = xp.where(shut, xp.zeros_like(bias), bias)
@@ -136,7 +144,7 @@ def _make_masks(hidden: Any, mask: Any, nheads: int) -> tuple[Any, Any]:
 
 
 def port_attention(module: Any, in_graph: bool) -> Ported:
-    """Return a MultiheadAttention: the output alone, or in a graph (y, scores) as PyTorch returns them."""
+    """Return a MultiheadAttention; it returns its output only, or, in a graph, (y, scores) as PyTorch does."""
     size, bias = module.embed_dim, module.in_proj_bias is not None
     layer: Layer = luxport.MultiHeadAttention(
         (size, module.kdim, module.vdim),
@@ -148,7 +156,7 @@ def port_attention(module: Any, in_graph: bool) -> Ported:
         use_bias=bias,
     )
     if module.in_proj_weight is not None:
-        weights = cut_attention_weights(copy_to_host(module.in_proj_weight))
+        weights = split_attention_weights(copy_to_host(module.in_proj_weight))
     else:
         weights = tuple([copy_to_host(getattr(module, f"{part}_proj_weight")) for part in "qkv"])
     ps: dict[str, Any] = {
@@ -156,7 +164,7 @@ def port_attention(module: Any, in_graph: bool) -> Ported:
     }
     ps["out_proj"] = {"weight": swap_dense_weight(copy_to_host(module.out_proj.weight))}
     if bias:
-        for part, values in zip("qkv", cut_attention_weights(copy_to_host(module.in_proj_bias)), strict=True):
+        for part, values in zip("qkv", split_attention_weights(copy_to_host(module.in_proj_bias)), strict=True):
             ps[f"{part}_proj"]["bias"] = values
         ps["out_proj"]["bias"] = copy_to_host(module.out_proj.bias)
     st = {"attention_dropout": {"training": Static(bool(module.training))}} if module.dropout else {}

@@ -1,4 +1,4 @@
-"""Modules with a `forward` of their own: their graph, as a `Network` of layers and functions."""
+"""Port modules with their own `forward`: trace their graph, and build a `Network` of layers and functions from it."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from luxport.core.anatomy import NamedLayers, Parameters, States
 from luxport.core.layer import Layer
 from luxport.porting.errors import NoCounterpartError
 from luxport.porting.network import Call, Entries, Network, Result, Slice
-from luxport.porting.torch.functions import CREATING, FUNCTIONS
+from luxport.porting.torch.functions import CREATION_FUNCTIONS, FUNCTIONS
 from luxport.porting.with_options import WithOptions
 from luxport.random import Rng
 from luxport.tree.static import Static
 
-__all__ = ["Values", "trace_network"]
+__all__ = ["StoredArray", "trace_network"]
 
 Ported = tuple[Layer, dict[str, Any], dict[str, Any]]
 
 _OPERATORS = {"iadd": "add", "isub": "sub", "imul": "mul", "itruediv": "truediv", "imatmul": "matmul", "ipow": "pow"}
-_IGNORED = ("_assert", "_assert_is_none", "_assert_scalar")
-_LEFT_OUT = ("inplace", "out", "memory_format", "requires_grad", "pin_memory", "layout", "non_blocking", "copy")
+_IGNORED_FUNCTIONS = ("_assert", "_assert_is_none", "_assert_scalar")
+_IGNORED_OPTIONS = ("inplace", "out", "memory_format", "requires_grad", "pin_memory", "layout", "non_blocking", "copy")
 _NAMES: Mapping[Any, str] = {"input": "x", "self": "x", "axis": "dim", "keepdims": "keepdim"}
-_DROPS = {
+_DROPOUTS = {
     "dropout": lambda p: luxport.Dropout(p),
     "dropout1d": lambda p: luxport.Dropout(p, axes=(0, 1)),
     "dropout2d": lambda p: luxport.Dropout(p, axes=(0, 1)),
@@ -36,8 +36,8 @@ _DROPS = {
 }
 
 
-class Values(Layer):
-    """An array by itself, whatever the input: a parameter or a buffer that a graph uses."""
+class StoredArray(Layer):
+    """Returns an array whatever the input: a parameter or a buffer that a graph uses."""
 
     shape: tuple[int, ...]
     trained: bool
@@ -62,11 +62,11 @@ def trace_network(
 ) -> Ported:
     """Trace a module, and port the modules and functions that it calls.
 
-    Modules some of whose parameters are used elsewhere as well are traced, too, so that each is there once.
+    A module that shares a parameter with another one is traced as well, so that the parameter occurs once.
 
-    Raises: ValueError for a call that has no counterpart, naming it and its line
+    Raises: ValueError for a call that has no counterpart, with its name and line
     """
-    # Tracing leaves marks in modules: constants, and what hooks set.
+    # Tracing changes attributes of modules: it adds constants, and hooks may set some. They are restored afterwards.
     before = [(part, dict(part.__dict__)) for part in module.modules()]
     try:
         return _build_network(module, port, is_leaf, inputs, path)
@@ -82,10 +82,10 @@ def _build_network(
     tracing = import_module("luxport_torch.tracing")
     if module._forward_hooks or module._forward_pre_hooks:
         module = tracing.Held(module)
-    opened = _find_sharing(module)
+    traced_parts = _find_sharing(module)
     whole = {id(part) for part in module.modules() if is_leaf(part)}
     while True:
-        graph = tracing.traced(module, whole - opened, inputs)
+        graph = tracing.traced(module, whole - traced_parts, inputs)
         leaves = {n.target: module.get_submodule(n.target) for n in graph.nodes if n.op == "call_module"}
         attributes = [n.target for n in graph.nodes if n.op == "get_attr"]
         owners = [
@@ -93,12 +93,12 @@ def _build_network(
         ]
         if not owners:
             break
-        opened |= {id(leaf) for leaf in owners}
+        traced_parts |= {id(leaf) for leaf in owners}
     return _Builder(module, port, tracing.find_line, path).build(graph)
 
 
 def _find_sharing(module: Any) -> set[int]:
-    """Return the modules that have a parameter which another one has, too."""
+    """Return the ids of the modules that share a parameter with another module."""
     owners: dict[int, list[int]] = {}
     for part in module.modules():
         for parameter in part._parameters.values():
@@ -108,7 +108,7 @@ def _find_sharing(module: Any) -> set[int]:
 
 
 class _Builder:
-    """A graph's nodes as calls, one after the other."""
+    """Converts the nodes of a traced graph to the layers and calls of a `Network`."""
 
     def __init__(self, module: Any, port: Callable[..., Ported], find_line: Callable[[Any], str], path: str) -> None:
         self._module, self._port, self._find_line, self._path = module, port, find_line, path
@@ -118,8 +118,8 @@ class _Builder:
         self._st: dict[str, Any] = {}
         self._calls: list[Call] = []
         self._names: dict[str, str] = {}
-        self._renewed: dict[Any, str] = {}
-        self._numbers: set[Any] = set()
+        self._latest: dict[Any, str] = {}
+        self._sizes: set[Any] = set()
 
     def build(self, graph: Any) -> Ported:
         output = None
@@ -127,14 +127,14 @@ class _Builder:
             if node.op == "placeholder":
                 self._inputs.append(node.name)
             elif node.op == "output":
-                output = self._argument(node.args[0])
+                output = self._convert_argument(node.args[0])
             else:
-                self._add(node)
+                self._add_node(node)
         network = Network(NamedLayers(self._layers), tuple(self._inputs), tuple(self._calls), output)
         return self._simplify(network) or (network, self._ps, self._st)
 
     def _simplify(self, network: Network) -> Ported | None:
-        """Return what is one function of one input as such."""
+        """Return a network of one input and one function as a `WrappedFunction`, None for any other network."""
         if len(network.inputs) != 1 or len(network.calls) != 1 or self._layers:
             return None
         (call,), first = network.calls, Result(network.inputs[0])
@@ -145,7 +145,7 @@ class _Builder:
         function = WithOptions(call.target, call.options) if call.options else call.target
         return luxport.WrappedFunction(function), {}, {}
 
-    def _add(self, node: Any) -> None:
+    def _add_node(self, node: Any) -> None:
         try:
             if node.op == "get_attr":
                 self._build_attribute(node)
@@ -162,7 +162,7 @@ class _Builder:
             ) from None
 
     def _choose_name(self, target: str) -> str:
-        """Return a layer's name: its path with lines in place of dots, another if that is taken."""
+        """Return the name of a layer: its path with underscores for dots, and more of them if it is taken."""
         if target not in self._names:
             name = target.replace(".", "_")
             while name in self._layers or name in self._names.values():
@@ -181,7 +181,7 @@ class _Builder:
             trained = last in getattr(owner, "_parameters", {})
             array = luxport.backend.get_backend("torch").to_numpy(tensor.detach())
             entry = last if not last.startswith("_") else "value"
-            self._layers[name] = Values(tuple(tensor.shape), trained, entry, array.dtype.name)
+            self._layers[name] = StoredArray(tuple(tensor.shape), trained, entry, array.dtype.name)
             self._ps[name], self._st[name] = ({entry: array}, {}) if trained else ({}, {entry: array})
         self._calls.append(Call(node.name, name, ((),)))
 
@@ -191,43 +191,43 @@ class _Builder:
         if name not in self._layers:
             path = f"{self._path}.{node.target}" if self._path else node.target
             self._layers[name], self._ps[name], self._st[name] = self._port(module, path, in_graph=True)
-        args = _write_positional(module, node.args, node.kwargs)
-        self._calls.append(Call(node.name, name, tuple(map(self._argument, args))))
+        args = _bind_positional(module, node.args, node.kwargs)
+        self._calls.append(Call(node.name, name, tuple(map(self._convert_argument, args))))
         if getattr(module, "inplace", False):
-            self._renew(node.args[0], node.name)
+            self._replace_later_uses(node.args[0], node.name)
 
     def _build_function(self, node: Any) -> None:
         target: Any = node.target if node.op == "call_method" else getattr(node.target, "__name__", str(node.target))
-        if target in _IGNORED:
+        if target in _IGNORED_FUNCTIONS:
             return
-        ends = target.endswith("_") and target[:-1] in FUNCTIONS
-        in_place = ends or target in _OPERATORS
-        name: Any = _OPERATORS.get(target, target[:-1] if ends else target)
-        left = {k: v for k, v in node.kwargs.items() if k not in _LEFT_OUT}
-        options: dict[str, Any] = {_NAMES.get(k, k): self._argument(v) for k, v in left.items()}
-        args = tuple(map(self._argument, node.args))
-        if "x" in options and name not in CREATING:
+        has_underscore = target.endswith("_") and target[:-1] in FUNCTIONS  # PyTorch's mark of in-place methods
+        in_place = has_underscore or target in _OPERATORS
+        name: Any = _OPERATORS.get(target, target[:-1] if has_underscore else target)
+        used = {k: v for k, v in node.kwargs.items() if k not in _IGNORED_OPTIONS}
+        options: dict[str, Any] = {_NAMES.get(k, k): self._convert_argument(v) for k, v in used.items()}
+        args = tuple(map(self._convert_argument, node.args))
+        if "x" in options and name not in CREATION_FUNCTIONS:
             args = (options.pop("x"), *args)
         if name == "where" and "condition" in options:
             args = (options.pop("condition"), *args)
-        if name in _DROPS or name.removeprefix("feature_") in _DROPS:
-            self._drop(node, name.removeprefix("feature_"), args, options)
-        elif name in CREATING:
+        if name in _DROPOUTS or name.removeprefix("feature_") in _DROPOUTS:
+            self._add_dropout(node, name.removeprefix("feature_"), args, options)
+        elif name in CREATION_FUNCTIONS:
             self._calls.append(
-                Call(node.name, CREATING[name], (Result(self._inputs[0]), *args), tuple(options.items()))
+                Call(node.name, CREATION_FUNCTIONS[name], (Result(self._inputs[0]), *args), tuple(options.items()))
             )
         elif name in FUNCTIONS:
             function = FUNCTIONS[name]
-            args, options = self._write_options(function, args, options)
+            args, options = self._name_constants(function, args, options)
             self._calls.append(Call(node.name, function, args, tuple(options.items())))
         else:
-            raise ValueError(f"it calls {target}, which luxport has no function for")
-        self._note_numbers(node, name)
-        if (in_place or node.kwargs.get("inplace")) and node.args and node.args[0] not in self._numbers:
-            self._renew(node.args[0], node.name)
+            raise ValueError(f"it calls {target}, for which luxport has no function")
+        self._note_sizes(node, name)
+        if (in_place or node.kwargs.get("inplace")) and node.args and node.args[0] not in self._sizes:
+            self._replace_later_uses(node.args[0], node.name)
 
-    def _write_options(self, function: Any, args: tuple[Any, ...], options: Mapping[str, Any]) -> Any:
-        """Write constants behind the first argument as options where they have names, which reads better."""
+    def _name_constants(self, function: Any, args: tuple[Any, ...], options: Mapping[str, Any]) -> Any:
+        """Return arguments and options where trailing constants are options by name, which makes the repr readable."""
         names = list(inspect.signature(function).parameters.values()) if inspect.isroutine(function) else []
         named = dict(options)
         if any(p.kind is not p.POSITIONAL_OR_KEYWORD for p in names[: len(args)]) or len(names) < len(args):
@@ -239,35 +239,35 @@ class _Builder:
             constant.pop()
         return args, named
 
-    def _drop(self, node: Any, name: str, args: tuple[Any, ...], options: Mapping[str, Any]) -> None:
+    def _add_dropout(self, node: Any, name: str, args: tuple[Any, ...], options: Mapping[str, Any]) -> None:
         p = args[1] if len(args) > 1 else options.get("p", 0.5)
-        layer = _DROPS[name](float(p))
+        layer = _DROPOUTS[name](float(p))
         self._layers[node.name], self._ps[node.name] = layer, {}
         training = Static(bool(self._module.training))
         self._st[node.name] = {} if isinstance(layer, luxport.NoOpLayer) else {"training": training}
         self._calls.append(Call(node.name, node.name, args[:1]))
 
-    def _note_numbers(self, node: Any, name: str) -> None:
-        """Remember what are sizes, and what is computed from sizes alone: these do not change in place."""
+    def _note_sizes(self, node: Any, name: str) -> None:
+        """Note a node that is a size, or is computed from sizes only: a number is never changed in place."""
         sources = node.all_input_nodes
         sizes = name in ("size", "dim", "numel", "len") or (name == "getattr" and node.args[1] in ("shape", "ndim"))
-        if sizes or (sources and name not in CREATING and all(source in self._numbers for source in sources)):
-            self._numbers.add(node)
+        if sizes or (sources and name not in CREATION_FUNCTIONS and all(source in self._sizes for source in sources)):
+            self._sizes.add(node)
 
-    def _renew(self, node: Any, result: str) -> None:
-        """Let later uses of what was changed in place take its new value."""
-        self._renewed[node] = result
+    def _replace_later_uses(self, node: Any, result: str) -> None:
+        """Make later uses of a node that was changed in place refer to the result of the change."""
+        self._latest[node] = result
 
-    def _argument(self, value: Any) -> Any:
+    def _convert_argument(self, value: Any) -> Any:
         kind: Any = type(value)
         if kind.__name__ == "Node":
-            return Result(str(self._renewed.get(value, value.name)))
+            return Result(str(self._latest.get(value, value.name)))
         if isinstance(value, slice):
-            return Slice(tuple(map(self._argument, (value.start, value.stop, value.step))))
+            return Slice(tuple(map(self._convert_argument, (value.start, value.stop, value.step))))
         if isinstance(value, Mapping):
-            return Entries(tuple((str(name), self._argument(entry)) for name, entry in value.items()))
+            return Entries(tuple((str(name), self._convert_argument(entry)) for name, entry in value.items()))
         if isinstance(value, (tuple, list)):
-            return tuple(map(self._argument, value))
+            return tuple(map(self._convert_argument, value))
         if kind.__module__.startswith("torch") and kind.__name__ == "dtype":
             return str(value).removeprefix("torch.")
         if kind.__module__.startswith("torch"):  # a device, a layout
@@ -275,8 +275,8 @@ class _Builder:
         return value
 
 
-def _write_positional(module: Any, args: Any, options: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Write the arguments of a module out in order, without those at the end that are as by default."""
+def _bind_positional(module: Any, args: Any, options: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return all arguments of a module's call in order, without trailing ones that have their default value."""
     parameters = inspect.signature(module.forward).parameters
     if any(p.kind is p.VAR_POSITIONAL for p in parameters.values()):
         return tuple(args)

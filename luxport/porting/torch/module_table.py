@@ -1,10 +1,9 @@
-"""The layers that a graph may call, by PyTorch's names and with PyTorch's arguments."""
+"""Build luxport layers from the names and constructor arguments of PyTorch's modules."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import luxport
@@ -12,19 +11,20 @@ from luxport.core.layer import Layer
 from luxport.porting.network import BatchOptional
 from luxport.porting.torch.conventions import PADDING_MODES, find_same_pads
 from luxport.porting.torch.functions.shaping import flatten
+from luxport.porting.with_options import WithOptions
 
-__all__ = ["MODULES", "Arguments", "build", "kind_and_axes"]
+__all__ = ["MODULES", "Arguments", "build", "split_layer_type"]
 
 
 class Arguments:
-    """A layer's arguments, taken out one by one: what is left over has no counterpart here."""
+    """The arguments of a module, which a builder takes one by one; those that are left have no counterpart."""
 
     def __init__(self, layer_type: str, values: Mapping[str, Any]) -> None:
         self._layer_type = layer_type
         self._left = dict(values)
 
     def take(self, name: str, *default: Any) -> Any:
-        """Take an argument out, or its default.
+        """Remove and return an argument, or return its default.
 
         Raises: ValueError if there is neither
         """
@@ -32,23 +32,23 @@ class Arguments:
             raise ValueError(f"{self._layer_type} expects the argument {name}, got {', '.join(self._left) or 'none'}")
         return self._left.pop(name, *default)
 
-    def per_axis(self, name: str, axes: int, *default: Any) -> tuple[int, ...]:
-        """Take out an argument that is one number for all spatial axes, or one each."""
+    def take_per_axis(self, name: str, axes: int, *default: Any) -> tuple[int, ...]:
+        """Remove an argument that is one number, or one for each spatial axis, and return one for each axis."""
         value = self.take(name, *default)
         values = tuple(value) if isinstance(value, (list, tuple)) else (value,)
         return values * axes if len(values) == 1 else values
 
     def expect(self, name: str, *allowed: Any) -> None:
-        """Take out an argument of which only these values have a counterpart.
+        """Remove an argument of which only the allowed values have a counterpart; the first of them is the default.
 
-        Raises: ValueError
+        Raises: ValueError for another value
         """
         value = self._left.pop(name, allowed[0])
         if value not in allowed:
-            raise ValueError(f"{self._layer_type} with {name} = {value!r} has no counterpart: {allowed[0]!r} expected")
+            raise ValueError(f"{self._layer_type} with {name} = {value!r} has no counterpart: expected {allowed[0]!r}")
 
-    def finish(self) -> None:
-        """Expect that all has been taken.
+    def expect_none_left(self) -> None:
+        """Check that no argument is left.
 
         Raises: ValueError
         """
@@ -57,51 +57,51 @@ class Arguments:
 
 
 def build(layer_type: str, values: Mapping[str, Any]) -> Layer:
-    """Build a layer from PyTorch's name for it and its arguments.
+    """Return the layer for the name of a PyTorch module and its arguments.
 
     Raises: ValueError if there is no counterpart
     """
-    name, axes = kind_and_axes(layer_type)
+    name, axes = split_layer_type(layer_type)
     if name not in MODULES:
-        raise ValueError(f"the layer type {layer_type} has no counterpart; there are {', '.join(MODULES)}")
+        raise ValueError(f"the layer type {layer_type} has no counterpart; known are {', '.join(MODULES)}")
     arguments = Arguments(layer_type, values)
     layer = MODULES[name](arguments, axes)
-    arguments.finish()
+    arguments.expect_none_left()
     return layer
 
 
-def kind_and_axes(layer_type: str) -> tuple[str, int]:
-    """Take PyTorch's name for a layer apart: what it is, and for how many spatial axes, 0 if it does not say.
+def split_layer_type(layer_type: str) -> tuple[str, int]:
+    """Split the name of a PyTorch module into its kind and its number of spatial axes, 0 if the name has none.
 
-    >>> kind_and_axes("Conv2d"), kind_and_axes("Linear")
+    >>> split_layer_type("Conv2d"), split_layer_type("Linear")
     (('Conv', 2), ('Linear', 0))
     """
     name, axes = re.fullmatch(r"(.*?)(?:([123])d)?", layer_type, re.DOTALL).groups()  # type: ignore[union-attr]
     return name, int(axes or 0)
 
 
-def _linear(arguments: Arguments, axes: int) -> Layer:
+def _build_linear(arguments: Arguments, axes: int) -> Layer:
     sizes = arguments.take("in_features"), arguments.take("out_features")
     return luxport.Dense(*sizes, use_bias=arguments.take("bias", True))
 
 
-def _bilinear(arguments: Arguments, axes: int) -> Layer:
+def _build_bilinear(arguments: Arguments, axes: int) -> Layer:
     inputs = arguments.take("in1_features"), arguments.take("in2_features")
     return luxport.Bilinear(inputs, arguments.take("out_features"), use_bias=arguments.take("bias", True))
 
 
-def _conv(arguments: Arguments, axes: int) -> Layer:
-    kernel = arguments.per_axis("kernel_size", axes)
-    dilation = arguments.per_axis("dilation", axes, 1)
+def _build_conv(arguments: Arguments, axes: int) -> Layer:
+    kernel = arguments.take_per_axis("kernel_size", axes)
+    dilation = arguments.take_per_axis("dilation", axes, 1)
     mode = arguments.take("padding_mode", "zeros")
     if mode not in PADDING_MODES:
-        raise ValueError(f"a padding_mode among {', '.join(PADDING_MODES)} expected, got {mode!r}")
+        raise ValueError(f"expected a padding_mode among {', '.join(PADDING_MODES)}, got {mode!r}")
     return BatchOptional(
         luxport.Conv(
             kernel,
             *(arguments.take("in_channels"), arguments.take("out_channels")),
-            stride=arguments.per_axis("stride", axes, 1),
-            padding=_padding(arguments, kernel, dilation),
+            stride=arguments.take_per_axis("stride", axes, 1),
+            padding=_read_padding(arguments, kernel, dilation),
             dilation=dilation,
             groups=arguments.take("groups", 1),
             use_bias=arguments.take("bias", True),
@@ -112,36 +112,36 @@ def _conv(arguments: Arguments, axes: int) -> Layer:
     )
 
 
-def _conv_transpose(arguments: Arguments, axes: int) -> Layer:
-    kernel = arguments.per_axis("kernel_size", axes)
+def _build_conv_transpose(arguments: Arguments, axes: int) -> Layer:
+    kernel = arguments.take_per_axis("kernel_size", axes)
     arguments.expect("padding_mode", "zeros")
     return BatchOptional(
         luxport.ConvTranspose(
             kernel,
             *(arguments.take("in_channels"), arguments.take("out_channels")),
-            stride=arguments.per_axis("stride", axes, 1),
-            padding=arguments.per_axis("padding", axes, 0),
-            dilation=arguments.per_axis("dilation", axes, 1),
+            stride=arguments.take_per_axis("stride", axes, 1),
+            padding=arguments.take_per_axis("padding", axes, 0),
+            dilation=arguments.take_per_axis("dilation", axes, 1),
             groups=arguments.take("groups", 1),
             use_bias=arguments.take("bias", True),
-            output_padding=arguments.per_axis("output_padding", axes, 0),
+            output_padding=arguments.take_per_axis("output_padding", axes, 0),
             cross_correlation=True,
         ),
         axes + 2,
     )
 
 
-def _padding(arguments: Arguments, kernel: tuple[int, ...], dilation: tuple[int, ...]) -> Any:
+def _read_padding(arguments: Arguments, kernel: tuple[int, ...], dilation: tuple[int, ...]) -> Any:
     padding = arguments.take("padding", 0)
     if padding == "valid":
         return 0
-    if padding == "same":  # PyTorch puts the odd one above
+    if padding == "same":
         return find_same_pads(kernel, dilation)
     return tuple(padding) if isinstance(padding, (list, tuple)) else padding
 
 
 def _read_window(arguments: Arguments, axes: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    window = arguments.per_axis("kernel_size", axes)
+    window = arguments.take_per_axis("kernel_size", axes)
     stride = arguments.take("stride", None)
     arguments.expect("ceil_mode", False)
     if stride is None or stride == []:
@@ -149,122 +149,112 @@ def _read_window(arguments: Arguments, axes: int) -> tuple[tuple[int, ...], tupl
     return window, tuple(stride) if isinstance(stride, (list, tuple)) else (stride,) * axes
 
 
-def _max_pool(arguments: Arguments, axes: int) -> Layer:
+def _build_max_pool(arguments: Arguments, axes: int) -> Layer:
     window, stride = _read_window(arguments, axes)
     arguments.expect("return_indices", False)
-    padding, dilation = arguments.per_axis("padding", axes, 0), arguments.per_axis("dilation", axes, 1)
+    padding, dilation = arguments.take_per_axis("padding", axes, 0), arguments.take_per_axis("dilation", axes, 1)
     return BatchOptional(luxport.MaxPool(window, stride=stride, padding=padding, dilation=dilation), axes + 2)
 
 
-def _port_mean_pool(arguments: Arguments, axes: int) -> Layer:
+def _build_mean_pool(arguments: Arguments, axes: int) -> Layer:
     window, stride = _read_window(arguments, axes)
     arguments.expect("divisor_override", None)
-    padding, counted = arguments.per_axis("padding", axes, 0), arguments.take("count_include_pad", True)
+    padding, counted = arguments.take_per_axis("padding", axes, 0), arguments.take("count_include_pad", True)
     return BatchOptional(luxport.MeanPool(window, stride=stride, padding=padding, count_include_pad=counted), axes + 2)
 
 
-def _lp_pool(arguments: Arguments, axes: int) -> Layer:
+def _build_lp_pool(arguments: Arguments, axes: int) -> Layer:
     window, stride = _read_window(arguments, axes)
     return BatchOptional(luxport.LPPool(window, stride=stride, p=arguments.take("norm_type")), axes + 2)
 
 
-def _adaptive(layer: str) -> Callable[[Arguments, int], Layer]:
+def _make_adaptive_builder(layer: str) -> Callable[[Arguments, int], Layer]:
     def build_adaptive(arguments: Arguments, axes: int) -> Layer:
         arguments.expect("return_indices", False)
-        sizes = arguments.per_axis("output_size", axes)
+        sizes = arguments.take_per_axis("output_size", axes)
         return BatchOptional(getattr(luxport, layer)(sizes), axes + 2)
 
     return build_adaptive
 
 
-def _batch_norm(arguments: Arguments, axes: int) -> Layer:
+def _build_batch_norm(arguments: Arguments, axes: int) -> Layer:
     return luxport.BatchNorm(
         arguments.take("num_features"),
         epsilon=arguments.take("eps", 1e-5),
-        momentum=_momentum(arguments),
-        affine=_affine(arguments, "affine", True),
+        momentum=_read_momentum(arguments),
+        affine=_read_affine(arguments, "affine", True),
         track_stats=arguments.take("track_running_stats", True),
     )
 
 
-def _instance_norm(arguments: Arguments, axes: int) -> Layer:
+def _build_instance_norm(arguments: Arguments, axes: int) -> Layer:
     return BatchOptional(
         luxport.InstanceNorm(
             arguments.take("num_features"),
             epsilon=arguments.take("eps", 1e-5),
-            momentum=_momentum(arguments),
-            affine=_affine(arguments, "affine", False),
+            momentum=_read_momentum(arguments),
+            affine=_read_affine(arguments, "affine", False),
             track_stats=arguments.take("track_running_stats", False),
         ),
         axes + 2,
     )
 
 
-def _affine(arguments: Arguments, name: str, default: bool) -> bool:
+def _read_affine(arguments: Arguments, name: str, default: bool) -> bool:
     affine, bias = arguments.take(name, default), arguments.take("bias", True)
     if affine and not bias:
         raise ValueError("a norm with a weight and without a bias has no counterpart")
     return affine
 
 
-def _momentum(arguments: Arguments) -> float:
+def _read_momentum(arguments: Arguments) -> float:
     momentum = arguments.take("momentum", 0.1)
     if momentum is None:
-        raise ValueError("momentum = None, a cumulative average, has no counterpart: a number expected")
+        raise ValueError("momentum = None, a cumulative average, has no counterpart: expected a number")
     return momentum
 
 
-def _port_layer_norm(arguments: Arguments, axes: int) -> Layer:
+def _build_layer_norm(arguments: Arguments, axes: int) -> Layer:
     shape = arguments.take("normalized_shape")
     return luxport.LayerNorm(
         tuple(shape) if isinstance(shape, (list, tuple)) else (shape,),
         epsilon=arguments.take("eps", 1e-5),
-        affine=_affine(arguments, "elementwise_affine", True),
+        affine=_read_affine(arguments, "elementwise_affine", True),
     )
 
 
-def _dropout(arguments: Arguments, axes: int) -> Layer:
+def _build_dropout(arguments: Arguments, axes: int) -> Layer:
     p = arguments.take("p", 0.5)
     arguments.take("inplace", False)
     if not axes:
         return luxport.Dropout(p)
-    return BatchOptional(luxport.Dropout(p, axes=(0, 1)), axes + 2)  # whole channels
+    return BatchOptional(luxport.Dropout(p, axes=(0, 1)), axes + 2)  # drops whole channels
 
 
-def _alpha_dropout(arguments: Arguments, axes: int) -> Layer:
+def _build_alpha_dropout(arguments: Arguments, axes: int) -> Layer:
     arguments.take("inplace", False)
     return luxport.AlphaDropout(arguments.take("p", 0.5))
 
 
-@dataclass(frozen=True)
-class _Flatten:
-    """A function that compares by what it does, as the layer around it has to."""
-
-    start: int
-    end: int
-
-    def __call__(self, x: Any) -> Any:
-        return flatten(x, self.start, self.end)
-
-
-def _flatten(arguments: Arguments, axes: int) -> Layer:
-    return luxport.WrappedFunction(_Flatten(arguments.take("start_dim", 1), arguments.take("end_dim", -1)))
+def _build_flatten(arguments: Arguments, axes: int) -> Layer:
+    axes_to_merge = {"start_dim": arguments.take("start_dim", 1), "end_dim": arguments.take("end_dim", -1)}
+    return luxport.WrappedFunction(WithOptions.with_keywords(flatten, **axes_to_merge))
 
 
 MODULES: Mapping[str, Callable[[Arguments, int], Layer]] = {
-    "AdaptiveAvgPool": _adaptive("AdaptiveMeanPool"),
-    "AdaptiveMaxPool": _adaptive("AdaptiveMaxPool"),
-    "AlphaDropout": _alpha_dropout,
-    "AvgPool": _port_mean_pool,
-    "BatchNorm": _batch_norm,
-    "Bilinear": _bilinear,
-    "Conv": _conv,
-    "ConvTranspose": _conv_transpose,
-    "Dropout": _dropout,
-    "Flatten": _flatten,
-    "InstanceNorm": _instance_norm,
-    "LPPool": _lp_pool,
-    "LayerNorm": _port_layer_norm,
-    "Linear": _linear,
-    "MaxPool": _max_pool,
+    "AdaptiveAvgPool": _make_adaptive_builder("AdaptiveMeanPool"),
+    "AdaptiveMaxPool": _make_adaptive_builder("AdaptiveMaxPool"),
+    "AlphaDropout": _build_alpha_dropout,
+    "AvgPool": _build_mean_pool,
+    "BatchNorm": _build_batch_norm,
+    "Bilinear": _build_bilinear,
+    "Conv": _build_conv,
+    "ConvTranspose": _build_conv_transpose,
+    "Dropout": _build_dropout,
+    "Flatten": _build_flatten,
+    "InstanceNorm": _build_instance_norm,
+    "LPPool": _build_lp_pool,
+    "LayerNorm": _build_layer_norm,
+    "Linear": _build_linear,
+    "MaxPool": _build_max_pool,
 }

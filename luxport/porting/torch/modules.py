@@ -1,4 +1,4 @@
-"""`to_torch` and `from_torch`: models as PyTorch's modules, and the other way round."""
+"""`to_torch` and `from_torch`: convert luxport models to PyTorch modules, and PyTorch modules to luxport models."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from luxport.porting.torch.arrays import Ported, collect_arrays, copy_to_host, f
 from luxport.porting.torch.conventions import swap_bilinear_weight, swap_dense_weight
 from luxport.porting.torch.embedding import port_embedding, port_embedding_bag
 from luxport.porting.torch.graph import trace_network
-from luxport.porting.torch.module_table import MODULES, kind_and_axes
+from luxport.porting.torch.module_table import MODULES, split_layer_type
 from luxport.random import Rng
 from luxport.text import name_kind
 from luxport.tree.static import Static
@@ -34,24 +34,24 @@ __all__ = ["from_torch", "to_torch"]
 
 @says_what_it_takes
 def to_torch(model: Layer, ps: Parameters, st: States, *, device: str | None = None, dtype: str | None = None) -> Any:
-    """Return a `torch.nn.Module` of a model, with copies of its parameters and states, from whichever backend.
+    """Return a `torch.nn.Module` of a model, with copies of its parameters and states, which may be of any backend.
 
-    Called with one input, or with several for a model that takes a tuple, it returns the model's output and keeps
-    the new state. Its parameters are `torch.nn.Parameter`s, the arrays of its state are buffers, and all have the
-    dotted names that `save` gives them: ``ps.layer_1.weight``, ``st.layer_2.running_mean``. ``train()`` and
-    ``eval()`` set the mode of every layer; at first it is that of `st`. ``module.ps.tree()`` and
-    ``module.st.tree()`` are parameters and states as layers take them.
+    Called with one input, or with several for a model that takes a tuple, the module returns the model's output and
+    stores the new state. Its parameters are `torch.nn.Parameter`s, the arrays of its state are buffers, and all have
+    the dotted names that `save` gives them: ``ps.layer_1.weight``, ``st.layer_2.running_mean``. ``train()`` and
+    ``eval()`` set the mode of every layer; initially it is that of `st`. ``module.ps.tree()`` and
+    ``module.st.tree()`` return parameters and states as layers take them.
 
-    Gradients do not flow from one call to the next: states are detached when they are kept.
+    Gradients do not flow from one call to the next: states are detached when they are stored.
 
     Args:
         model: a layer
         ps: its parameters
         st: its states
-        device: on which of PyTorch's devices
+        device: the PyTorch device of the copies; the default device if None
         dtype: the floating dtype of the copies; their own if None
 
-    Raises: TypeError if this is no layer; ValueError if PyTorch cannot hold a dtype or has no such device;
+    Raises: TypeError if `model` is no layer; ValueError if PyTorch lacks a dtype or the device;
             BackendNotFoundError without PyTorch
     """
     check_layer("to_torch", model)
@@ -71,26 +71,29 @@ def from_torch(
     device: str | None = None,
     dtype: str | None = None,
 ) -> tuple[Layer, dict[str, Any], dict[str, Any]]:
-    """Return the layer that means what a module of PyTorch's own means: ``model, ps, st``, with copies of its arrays.
+    """Return the luxport model that computes the same as a PyTorch module: ``model, ps, st``, with copied arrays.
 
-    Sequential becomes `Chain`, with the layers' names if they have any. A module with a `forward` of its own, and
-    one that is used twice or shares a parameter, becomes a graph of layers and functions, traced by `torch.fx`: its
-    entries have the modules' paths with lines in place of dots. What a program decides by a value it decides as
-    `inputs` say, one tensor or a tuple of them; without these it is refused, but for its assertions, which are left
-    out. Recurrent modules return (y, carry) as PyTorch's return (y, h), the carry as luxport's layers have it;
-    MultiheadAttention returns the output alone; within a graph both return what PyTorch's do. Each layer is in
-    training or not as its module is.
+    Sequential becomes `Chain`, with the names of its layers if they have any. A module with its own `forward`, one
+    that is used twice, and one that shares a parameter, become a graph of layers and functions, traced by `torch.fx`:
+    the entries of the graph have the paths of the modules, with underscores in place of dots.
+
+    If `forward` branches on values of its input, give example `inputs`: the graph has the branch that these take.
+    Without them such a module is refused; assertions are dropped.
+
+    Recurrent modules return (y, carry), where PyTorch's return (y, h) and the carry has luxport's form, and
+    MultiheadAttention returns only its output; inside a graph both return what PyTorch's do. Each layer has the mode
+    of its module, training or evaluation.
 
     Args:
         module: a `torch.nn.Module`
-        inputs: a tensor, or a tuple of them, as the module takes them; None where no decision hangs on values
-        rng: a seed, or an `luxport.rng`, for what only luxport has: the keys of dropout
-        backend: where the arrays are; the default backend if None
-        device: on which of its devices
+        inputs: an example tensor, or a tuple of them, that the module takes; None if it does not branch on values
+        rng: a seed, or an `luxport.rng`, for values that PyTorch's modules do not have: the keys of dropout
+        backend: the backend of the arrays; the default backend if None
+        device: the device of the arrays; the backend's default device if None
         dtype: the floating dtype of the arrays; their own if None
 
-    Raises: TypeError if this is no `torch.nn.Module`; ValueError, with its path, for a module that has no
-            counterpart: an option that luxport does not have, hooks, an unknown function, with its line
+    Raises: TypeError if `module` is no `torch.nn.Module`; ValueError with the path of a module that has no
+            counterpart: it has an option that luxport does not have, has hooks, or calls an unknown function
     """
     if not any(kind.__module__ == "torch.nn.modules.module" for kind in type(module).__mro__):
         cure = ": call it" if isinstance(module, type) else _CURES.get(type(module).__name__, "")
@@ -106,9 +109,9 @@ def from_torch(
 
 _CURES = {
     **dict.fromkeys(
-        ("OrderedDict", "dict"), ": build the module, module.load_state_dict(...), and bring luxport.from_torch(module)"
+        ("OrderedDict", "dict"), ": build the module, module.load_state_dict(...), and pass luxport.from_torch(module)"
     ),
-    **dict.fromkeys(("str", "PosixPath"), ": load it with PyTorch, and bring the module"),
+    **dict.fromkeys(("str", "PosixPath"), ": load it with PyTorch, and pass the module"),
 }
 
 
@@ -116,24 +119,24 @@ def _port(module: Any, path: str, *, in_graph: bool = False, inputs: Any = None)
     try:
         if type(module).__module__ == "luxport_torch.module":
             return module.model, *tree.map(lambda leaf: copy_to_host(leaf), (module.ps.tree(), module.st.tree()))
-        if type(module).__name__ == "OptimizedModule":  # of torch.compile, around the module itself
+        if type(module).__name__ == "OptimizedModule":  # made by torch.compile around the module itself
             return _port(module._orig_mod, path, in_graph=in_graph, inputs=inputs)
         if type(module).__name__.startswith("Lazy"):
-            raise ValueError("has no sizes yet: call it once")
+            raise ValueError("it has no sizes yet: call it once")
         if not _is_leaf(module):
-            plain = type(module).__name__ == "Sequential" and not in_graph and not _shares(module)
-            if plain and not _hooks(module):
-                return _sequential(module, path)
+            plain = type(module).__name__ == "Sequential" and not in_graph and not _has_shared_parameters(module)
+            if plain and not _has_hooks(module):
+                return _port_sequential(module, path)
             return trace_network(module, _port, _is_leaf, inputs, path)
         changed = reparameterized.find_kind(module)
         if changed is not None:
             return reparameterized.port_reparameterized(module, changed, _port_plain)
-        if _hooks(module):
-            raise ValueError("has hooks")
+        if _has_hooks(module):
+            raise ValueError("it has hooks, which luxport's layers do not have")
         try:
             return _port_plain(module, in_graph)
         except ValueError:
-            # An option that no layer has may be one of functions.
+            # An option that luxport's layer lacks may be supported by the function that `forward` calls.
             if module._parameters or module._buffers:
                 raise
             return trace_network(module, _port, _is_leaf, None, path)
@@ -145,41 +148,41 @@ def _port(module: Any, path: str, *, in_graph: bool = False, inputs: Any = None)
 
 
 def _port_plain(module: Any, in_graph: bool) -> Ported:
-    """Port one of PyTorch's own classes."""
+    """Port a module of a class of `torch.nn`."""
     name = find_class(module).__name__
-    kind = kind_and_axes(name)[0]
-    if kind in _CALLED:
-        return _CALLED[kind](module, name, in_graph)
+    kind = split_layer_type(name)[0]
+    if kind in _MODULES_OF_GRAPHS:
+        return _MODULES_OF_GRAPHS[kind](module, name, in_graph)
     if kind in _MODULES:
         return _MODULES[kind](module)
     return (ARRAYLESS[name](module) if name in ARRAYLESS else build_layer(module)), {}, {}
 
 
-def _hooks(module: Any) -> bool:
+def _has_hooks(module: Any) -> bool:
     return bool(module._forward_hooks or module._forward_pre_hooks)
 
 
-def _shares(module: Any) -> bool:
-    """Tell whether a module has a parameter in two places."""
+def _has_shared_parameters(module: Any) -> bool:
+    """Return whether a module has the same parameter in two places."""
     uses = [id(parameter) for _, parameter in module.named_parameters(remove_duplicate=False)]
     return len(set(uses)) != len(uses)
 
 
 def _is_leaf(module: Any) -> bool:
-    """Tell whether a module is ported whole, and not by what it calls."""
+    """Return whether a module is ported as one layer, without tracing what it calls."""
     if type(module).__module__ == "luxport_torch.module":
         return True
     try:
         name = find_class(module).__name__
     except ValueError:
         return False
-    if reparameterized.is_strange(module):
+    if reparameterized.must_be_traced(module):
         return False
-    kind = kind_and_axes(name)[0]
-    return name in ARRAYLESS or kind in _CALLED or kind in _MODULES or kind in MODULES
+    kind = split_layer_type(name)[0]
+    return name in ARRAYLESS or kind in _MODULES_OF_GRAPHS or kind in _MODULES or kind in MODULES
 
 
-def _sequential(module: Any, path: str) -> Ported:
+def _port_sequential(module: Any, path: str) -> Ported:
     children = {name: _port(child, f"{path}.{name}" if path else name) for name, child in module._modules.items()}
     if list(children) == [str(i) for i in range(len(children))]:
         children = {f"layer_{int(name) + 1}": child for name, child in children.items()}
@@ -193,31 +196,31 @@ def _sequential(module: Any, path: str) -> Ported:
     )
 
 
-def _linear(module: Any) -> Ported:
+def _port_linear(module: Any) -> Ported:
     ps = collect_arrays(module, weight="weight", bias="bias")
     return build_layer(module), ps | {"weight": swap_dense_weight(ps["weight"])}, {}
 
 
-def _bilinear(module: Any) -> Ported:
+def _port_bilinear(module: Any) -> Ported:
     ps = collect_arrays(module, weight="weight", bias="bias")
     return build_layer(module), ps | {"weight": swap_bilinear_weight(ps["weight"])}, {}
 
 
-def _conv(module: Any) -> Ported:
+def _port_conv(module: Any) -> Ported:
     return build_layer(module), collect_arrays(module, weight="weight", bias="bias"), {}
 
 
-def _dropout(module: Any) -> Ported:
+def _port_dropout(module: Any) -> Ported:
     layer = build_layer(module)
     return layer, {}, {} if isinstance(layer, luxport.NoOpLayer) else {"training": Static(bool(module.training))}
 
 
-def _prelu(module: Any) -> Ported:
+def _port_prelu(module: Any) -> Ported:
     weight = copy_to_host(module.weight)
     return luxport.PReLU(1 if weight.shape[0] == 1 else weight.shape[0]), {"weight": weight}, {}
 
 
-_CALLED: Mapping[str, Callable[[Any, str, bool], Ported]] = {
+_MODULES_OF_GRAPHS: Mapping[str, Callable[[Any, str, bool], Ported]] = {
     **dict.fromkeys(("GRU", "LSTM", "RNN"), recurrent.port_recurrent),
     **dict.fromkeys(("GRUCell", "LSTMCell", "RNNCell"), recurrent.port_cell),
     "MultiheadAttention": lambda module, name, in_graph: attention.port_attention(module, in_graph),
@@ -227,23 +230,23 @@ _CALLED: Mapping[str, Callable[[Any, str, bool], Ported]] = {
     ),
     "Transformer": transformer.port_transformer,
 }
-"""Modules with arguments or results of their own, which are others in a graph than alone."""
+"""Functions that port modules whose layer has other arguments or results inside a graph than alone."""
 
 _MODULES: Mapping[str, Callable[[Any], Ported]] = {
-    "AlphaDropout": _dropout,
+    "AlphaDropout": _port_dropout,
     "BatchNorm": norms.port_tracking_norm,
-    "Bilinear": _bilinear,
-    "Conv": _conv,
-    "ConvTranspose": _conv,
-    "Dropout": _dropout,
+    "Bilinear": _port_bilinear,
+    "Conv": _port_conv,
+    "ConvTranspose": _port_conv,
+    "Dropout": _port_dropout,
     "Embedding": port_embedding,
     "EmbeddingBag": port_embedding_bag,
-    "GroupNorm": norms.group_norm,
+    "GroupNorm": norms.port_group_norm,
     "InstanceNorm": norms.port_tracking_norm,
-    "LayerNorm": norms.layer_norm,
-    "Linear": _linear,
-    "PReLU": _prelu,
-    "RMSNorm": norms.rms_norm,
+    "LayerNorm": norms.port_layer_norm,
+    "Linear": _port_linear,
+    "PReLU": _port_prelu,
+    "RMSNorm": norms.port_rms_norm,
     "SyncBatchNorm": norms.port_tracking_norm,
 }
-"""Modules with arrays or states, by their names without the number of axes."""
+"""Functions that port modules with arrays or states, by their names without the number of axes."""

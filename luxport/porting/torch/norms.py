@@ -1,4 +1,4 @@
-"""PyTorch's modules that normalize."""
+"""Port PyTorch's normalization modules."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from luxport.core.containers import WrapperLayer
 from luxport.core.layer import Layer
 from luxport.porting.network import BatchOptional
 from luxport.porting.torch.arrays import Ported, collect_arrays, find_class
-from luxport.porting.torch.module_table import kind_and_axes
+from luxport.porting.torch.module_table import split_layer_type
 from luxport.random import Rng
 from luxport.tree.static import Static
 
-__all__ = ["group_norm", "layer_norm", "rms_norm", "port_tracking_norm"]
+__all__ = ["port_group_norm", "port_layer_norm", "port_rms_norm", "port_tracking_norm"]
 
 _STATISTICS = ("running_mean", "running_var")
 
 
 class CumulativeStatistics(WrapperLayer):
-    """A norm whose running statistics are the means of those of all batches: PyTorch's with ``momentum=None``.
+    """A norm whose running statistics are the mean over all batches so far, as PyTorch's with ``momentum=None``.
 
     Params: the layer's
-    State:  count, of the batches so far; layer: the layer's
+    State:  count, the number of batches so far; layer: the layer's
     """
 
     layer: Any
 
     def initial_states(self, rng: Rng) -> dict[str, Any]:
-        """Count from 0."""
+        """Return those of the layer, and a count of 0."""
         return {"layer": self.layer.initial_states(rng), "count": np.zeros((), np.float32)}
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
-        """Take this batch's statistics, and their share of the mean."""
+        """Normalize, and update the mean of the statistics in training."""
         old = st["layer"]
         y, new = self.layer(x, ps, old)
         if not old["training"]:
@@ -45,8 +45,8 @@ class CumulativeStatistics(WrapperLayer):
         return y, {"layer": {**new, **mean}, "count": count}
 
 
-def affine(layer: Layer, module: Any, st: dict[str, Any]) -> Ported:
-    """Return a norm with its scale and shift; a shift that it has not is frozen at 0."""
+def attach_affine(layer: Layer, module: Any, st: dict[str, Any]) -> Ported:
+    """Return a norm with its scale and bias; if only the bias is missing, it is zero and frozen."""
     ps = collect_arrays(module, scale="weight", bias="bias")
     if "scale" in ps and "bias" not in ps:
         return luxport.freeze(layer, ps | {"bias": np.zeros_like(ps["scale"])}, st, ["bias"])  # type: ignore[return-value]
@@ -55,7 +55,7 @@ def affine(layer: Layer, module: Any, st: dict[str, Any]) -> Ported:
 
 def port_tracking_norm(module: Any) -> Ported:
     """Return a BatchNorm or InstanceNorm."""
-    kind, axes = kind_and_axes(find_class(module).__name__)
+    kind, axes = split_layer_type(find_class(module).__name__)
     make = luxport.InstanceNorm if kind == "InstanceNorm" else luxport.BatchNorm
     cumulative = module.momentum is None and module.track_running_stats
     layer: Layer = make(
@@ -69,15 +69,15 @@ def port_tracking_norm(module: Any) -> Ported:
         "training": Static(bool(module.training)),
         **collect_arrays(module, running_mean=_STATISTICS[0], running_var=_STATISTICS[1]),
     }
-    layer, ps, st = affine(layer, module, st)
+    layer, ps, st = attach_affine(layer, module, st)
     if cumulative:
         count = np.asarray(float(module.num_batches_tracked), np.float32)
         return CumulativeStatistics(layer), ps, {"layer": st, "count": count}
     return (BatchOptional(layer, axes + 2) if kind == "InstanceNorm" else layer), ps, st
 
 
-def layer_norm(module: Any) -> Ported:
-    """Return a LayerNorm, which may have no bias."""
+def port_layer_norm(module: Any) -> Ported:
+    """Return a LayerNorm, with or without bias."""
     ps = collect_arrays(module, scale="weight", bias="bias")
     layer = luxport.LayerNorm(
         tuple(module.normalized_shape), affine="scale" in ps, use_bias="bias" in ps or not ps, epsilon=module.eps
@@ -85,14 +85,14 @@ def layer_norm(module: Any) -> Ported:
     return layer, ps, {}
 
 
-def group_norm(module: Any) -> Ported:
+def port_group_norm(module: Any) -> Ported:
     """Return a GroupNorm."""
     layer = luxport.GroupNorm(module.num_channels, module.num_groups, affine=module.affine, epsilon=module.eps)
-    return affine(layer, module, {})
+    return attach_affine(layer, module, {})
 
 
-def rms_norm(module: Any) -> Ported:
-    """Return an RMSNorm; an epsilon of None is the smallest step of the weight's dtype."""
+def port_rms_norm(module: Any) -> Ported:
+    """Return an RMSNorm; an epsilon of None means the machine epsilon of the weight's dtype."""
     ps = collect_arrays(module, scale="weight")
     epsilon = module.eps
     if epsilon is None:

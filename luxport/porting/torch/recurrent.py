@@ -1,4 +1,4 @@
-"""PyTorch's recurrent modules."""
+"""Port PyTorch's recurrent modules and cells."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["port_cell", "port_recurrent"]
 
 
 class ProjectedLSTMCell(RecurrentCell):
-    """An LSTM whose output is a product of its hidden state and a weight: PyTorch's with a ``proj_size``."""
+    """An LSTM cell whose hidden state is projected by a weight, as PyTorch's with ``proj_size``."""
 
     in_dims: int
     hidden: int
@@ -49,7 +49,7 @@ class ProjectedLSTMCell(RecurrentCell):
         return xp.concat([zero] * self.out_dims, axis=-1), xp.concat([zero] * self.hidden, axis=-1)
 
     def step(self, x: Array, carry: Any, ps: Parameters, st: States) -> tuple[Any, States]:
-        """Take one step and project."""
+        """Compute one step, and project the hidden state."""
         h, c = carry
         gates = x @ ps["weight_ih"] + h @ ps["weight_hh"]
         if self.use_bias:
@@ -61,7 +61,7 @@ class ProjectedLSTMCell(RecurrentCell):
 
 
 class ProjectedLSTM(_Levels):
-    """`ProjectedLSTMCell` run over a sequence, in one level or more."""
+    """`ProjectedLSTMCell` run over a sequence, in one or more levels."""
 
     _: KW_ONLY
     hidden: int = 1
@@ -70,8 +70,8 @@ class ProjectedLSTM(_Levels):
         return ProjectedLSTMCell(in_dims, self.hidden, self.out_dims, use_bias=self.use_bias)
 
 
-class CarriesStacked(WrapperLayer):
-    """A recurrent layer whose carries are PyTorch's: each of h and c in one array, levels and directions first.
+class StackedCarries(WrapperLayer):
+    """A recurrent layer with PyTorch's form of carries: h and c are arrays with levels and directions as first axis.
 
     Shapes: x or (x, carries) -> (y, carries)
     """
@@ -82,17 +82,17 @@ class CarriesStacked(WrapperLayer):
     parts: int
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
-        """Take the carries apart, run, and put them together."""
+        """Split the carries, run the layer, and stack the new carries."""
         if isinstance(x, tuple):
             x, given = x
-            x = (x, self._take_apart(given)) if given is not None else x
+            x = (x, self._split_carries(given)) if given is not None else x
         (y, carry), st = self.layer(x, ps, st)
         leaves = tree.leaves(carry)
         xp = namespace(y)
         whole = tuple([xp.stack(leaves[part :: self.parts], axis=0) for part in range(self.parts)])
         return (y, whole if self.parts > 1 else whole[0]), st
 
-    def _take_apart(self, given: Any) -> Any:
+    def _split_carries(self, given: Any) -> Any:
         whole = given if self.parts > 1 else (given,)
         each = [tuple([part[i] for part in whole]) for i in range(self.levels * self.directions)]
         levels = [
@@ -102,8 +102,8 @@ class CarriesStacked(WrapperLayer):
         return tuple(levels) if self.levels > 1 else levels[0]
 
 
-class StepAlone(WrapperLayer):
-    """A cell that returns its carry alone, as PyTorch's cells do: h, or (h, c).
+class CarryOnly(WrapperLayer):
+    """A cell that returns only its carry, h or (h, c), as PyTorch's cells do.
 
     Shapes: x or (x, carry) -> carry
     """
@@ -112,7 +112,7 @@ class StepAlone(WrapperLayer):
     parts: int
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
-        """Take one step."""
+        """Compute one step."""
         if isinstance(x, tuple):
             x, given = x
             x = (x, given if self.parts > 1 else (given,)) if given is not None else x
@@ -121,7 +121,7 @@ class StepAlone(WrapperLayer):
 
 
 def port_recurrent(module: Any, name: str, in_graph: bool) -> Ported:
-    """Return an RNN, LSTM or GRU; its carries are PyTorch's in a graph, which may go on with them."""
+    """Return an RNN, LSTM or GRU; in a graph, which may use the carries, these have PyTorch's form."""
     options: dict[str, Any] = {
         "num_layers": module.num_layers,
         "bidirectional": module.bidirectional,
@@ -140,7 +140,7 @@ def port_recurrent(module: Any, name: str, in_graph: bool) -> Ported:
     else:
         layer = (luxport.LSTM if name == "LSTM" else luxport.GRU)(*sizes, **options, **two_biases)
     if in_graph:
-        layer = CarriesStacked(layer, module.num_layers, 1 + module.bidirectional, 1 + (name == "LSTM"))
+        layer = StackedCarries(layer, module.num_layers, 1 + module.bidirectional, 1 + (name == "LSTM"))
     levels = [_build_level(module, level) for level in range(module.num_layers)]
     if len(levels) == 1:
         return layer, levels[0], {}
@@ -153,14 +153,14 @@ def port_recurrent(module: Any, name: str, in_graph: bool) -> Ported:
 
 
 def port_cell(module: Any, name: str, in_graph: bool) -> Ported:
-    """Return one step of these."""
+    """Return an RNNCell, LSTMCell or GRUCell."""
     sizes = module.input_size, module.hidden_size
     biases = {"use_bias": module.bias, "use_recurrent_bias": module.bias}
     if name == "RNNCell":
         step: Layer = luxport.RNNCell(*sizes, luxport.relu if module.nonlinearity == "relu" else luxport.tanh, **biases)
     else:
         step = (luxport.LSTMCell if name == "LSTMCell" else luxport.GRUCell)(*sizes, **biases)
-    return StepAlone(step, 1 + (name == "LSTMCell")), _read_direction(module, ""), {}
+    return CarryOnly(step, 1 + (name == "LSTMCell")), _read_direction(module, ""), {}
 
 
 def _build_level(module: Any, level: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Modules with `weight_norm` or `spectral_norm`, as hooks (the old way) or as parametrizations."""
+"""Port modules with `weight_norm` or `spectral_norm`, which PyTorch has as hooks (older) or as parametrizations."""
 
 from __future__ import annotations
 
@@ -13,77 +13,77 @@ from luxport.porting.torch.arrays import Ported, copy_to_host, find_class
 from luxport.porting.torch.conventions import swap_dense_weight
 from luxport.tree.static import Static
 
-__all__ = ["is_strange", "find_kind", "port_reparameterized"]
+__all__ = ["must_be_traced", "find_kind", "port_reparameterized"]
 
 
 def find_kind(module: Any) -> str | None:
-    """Say which of the two a module has, None for neither.
-
-    Raises: ValueError for other parametrizations
-    """
-    found = _find(module)
+    """Return "weight_norm" or "spectral_norm" if a module has it, None for neither."""
+    found = _find_reparameterization(module)
     return found[0] if found else None
 
 
-def is_strange(module: Any) -> bool:
-    """Tell whether a module has parametrizations for which there is no layer: these are traced."""
+def must_be_traced(module: Any) -> bool:
+    """Return whether a module has a parametrization for which luxport has no layer, so that it must be traced."""
     changed = getattr(module, "parametrizations", None)
-    if changed is None and not _find_old(module):
+    if changed is None and not _find_hooks(module):
         return False
-    found = _find(module)
+    found = _find_reparameterization(module)
     if found is None or _find_axis(module, found[1]) is None or find_class(module).__name__ == "Bilinear":
         return True
-    return "v_of_u" in found[2] and not module.training and not _is_settled(found[2], found[1])
+    return "v_of_u" in found[2] and not module.training and not _is_consistent(found[2], found[1])
 
 
-def _is_settled(arrays: dict[str, Any], dim: int | None) -> bool:
-    """Tell whether v is what u makes of the weight, which luxport takes it for; before the first step it is not."""
+def _is_consistent(arrays: dict[str, Any], dim: int | None) -> bool:
+    """Return whether v is the normalized product of the weight and u, as luxport assumes.
+
+    In PyTorch, v is random before the first step of training.
+    """
     weight = np.moveaxis(arrays["weight"], dim or 0, 0)
     v = weight.reshape(weight.shape[0], -1).T @ arrays["u"]
     return bool(np.allclose(v / max(np.linalg.norm(v), 1e-12), arrays["v_of_u"], rtol=1e-5, atol=1e-6))
 
 
 def port_reparameterized(module: Any, kind: str, port: Callable[[Any, bool], Ported]) -> Ported:
-    """Return the module's layer in a `WeightNorm` or `SpectralNorm`."""
-    _, dim, arrays = _find(module)  # type: ignore[misc]
+    """Return the layer of a module inside a `WeightNorm` or `SpectralNorm`."""
+    _, dim, arrays = _find_reparameterization(module)  # type: ignore[misc]
     layer, ps, st = port(module, False)
     axes = 0
     if isinstance(layer, BatchOptional):
         axes, layer = layer.axes, layer.layer
-    turned = swap_dense_weight if find_class(module).__name__ == "Linear" else _keep
+    convert = swap_dense_weight if find_class(module).__name__ == "Linear" else _return_unchanged
     axis = _find_axis(module, dim)
     ps.pop("weight")
     if kind == "weight_norm":
-        normalized = {"weight_g": turned(arrays["g"]), "weight_v": turned(arrays["v"])}
+        normalized = {"weight_g": convert(arrays["g"]), "weight_v": convert(arrays["v"])}
         wrapped: Any = luxport.WeightNorm(layer, axes=axis)
         ps = {"normalized": normalized, "unnormalized": ps}
     else:
         wrapped = luxport.SpectralNorm(layer, axes=axis, iterations=arrays["iterations"])
-        ps = {"weight": turned(arrays["weight"]), **ps}
+        ps = {"weight": convert(arrays["weight"]), **ps}
         st = {"layer": st, "u": {"weight": arrays["u"]}, "training": Static(bool(module.training))}
     return (BatchOptional(wrapped, axes) if axes else wrapped), ps, st
 
 
-def _keep(x: Any) -> Any:
+def _return_unchanged(x: Any) -> Any:
     return x
 
 
 def _find_axis(module: Any, dim: int | None) -> int | None:
-    """Return the axis of luxport's weight that is a dimension of PyTorch's."""
+    """Return the axis of luxport's weight that corresponds to a dimension of PyTorch's."""
     rank = module.weight.ndim
     if dim is None or dim == -1:
         return None
     return rank - 1 - dim % rank if find_class(module).__name__ == "Linear" else dim % rank
 
 
-def _find_old(module: Any) -> list[Any]:
+def _find_hooks(module: Any) -> list[Any]:
     hooks = module._forward_pre_hooks.values()
     return [hook for hook in hooks if type(hook).__module__.startswith("torch.nn.utils.")]
 
 
-def _find(module: Any) -> tuple[str, int | None, dict[str, Any]] | None:
-    """Return which of the two there is, its axis and its arrays."""
-    hooks = _find_old(module)
+def _find_reparameterization(module: Any) -> tuple[str, int | None, dict[str, Any]] | None:
+    """Return whether a module has "weight_norm" or "spectral_norm", its dimension and its arrays; None for neither."""
+    hooks = _find_hooks(module)
     if len(hooks) == 1 and len(module._forward_pre_hooks) == 1 and hooks[0].name == "weight":
         (hook,) = hooks
         if type(hook).__name__ == "WeightNorm":

@@ -1,4 +1,4 @@
-"""PyTorch's functions and methods of tensors, by their names there and with their arguments."""
+"""PyTorch's functions and tensor methods on arrays of any backend, by PyTorch's names and with its arguments."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from luxport.porting.torch.functions import creation, elementwise, reductions, resampling, shaping, windows
 
-__all__ = ["CREATING", "FUNCTIONS"]
+__all__ = ["CREATION_FUNCTIONS", "FUNCTIONS"]
 
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     **elementwise.FUNCTIONS,
@@ -16,7 +16,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     **shaping.FUNCTIONS,
     **windows.FUNCTIONS,
 }
-"""Functions of arrays: the first argument is an array, or several."""
+"""Functions whose first argument is an array, or a sequence of arrays."""
 
-CREATING: Mapping[str, Callable[..., Any]] = creation.FUNCTIONS
-"""Functions that make arrays: they are given an array first, the like of which they make."""
+CREATION_FUNCTIONS: Mapping[str, Callable[..., Any]] = creation.FUNCTIONS
+"""Functions that create arrays, on the backend and device of their first argument, an additional array."""

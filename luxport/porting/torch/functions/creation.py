@@ -1,4 +1,4 @@
-"""Arrays of nothing but numbers, on the backend and the device of an input."""
+"""PyTorch's functions that create arrays, here on the backend and the device of a given array."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from typing import Any
 
 from luxport.backend import Array, find_array_device, namespace
 
-__all__ = ["FUNCTIONS", "dtype_of"]
+__all__ = ["FUNCTIONS", "find_dtype"]
 
 
-def dtype_of(xp: Any, given: Any) -> Any:
-    """Return a backend's dtype by its name; one of its own is itself, None is None."""
+def find_dtype(xp: Any, given: Any) -> Any:
+    """Return a namespace's dtype by its name; a dtype and None are returned unchanged."""
     return getattr(xp, given) if isinstance(given, str) else given
 
 
 def arange(
     like: Array, start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None, **_: Any
 ) -> Array:
-    """Count; whole numbers are int32, which every backend has and indices need."""
+    """Return evenly spaced values; integers are int32, a dtype that every backend has and accepts as indices."""
     xp = namespace(like)
     start, end = (0, start) if end is None else (start, end)
     whole = all(not isinstance(number, float) for number in (start, end, step))
-    kind = xp.int32 if whole and dtype in (None, "int64") else dtype_of(xp, dtype) or xp.float32
+    kind = xp.int32 if whole and dtype in (None, "int64") else find_dtype(xp, dtype) or xp.float32
     return xp.arange(start, end, step, dtype=kind, device=find_array_device(like))
 
 
@@ -34,7 +34,7 @@ def _make_fill(value: float | None) -> Callable[..., Array]:
         sizes = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else tuple(shape)
         xp = namespace(like)
         floating = isinstance(fill, float) and not isinstance(fill, bool)
-        kind = dtype_of(xp, dtype) or (xp.float32 if value is not None or floating else xp.int32)
+        kind = find_dtype(xp, dtype) or (xp.float32 if value is not None or floating else xp.int32)
         return xp.full(sizes, fill, dtype=kind, device=find_array_device(like))
 
     return make
@@ -42,12 +42,12 @@ def _make_fill(value: float | None) -> Callable[..., Array]:
 
 def _eye(like: Array, n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, **_: Any) -> Array:
     xp = namespace(like)
-    return xp.eye(n, m, dtype=dtype_of(xp, dtype) or xp.float32, device=find_array_device(like))
+    return xp.eye(n, m, dtype=find_dtype(xp, dtype) or xp.float32, device=find_array_device(like))
 
 
 def _linspace(like: Array, start: float, end: float, steps: int, *, dtype: Any = None, **_: Any) -> Array:
     xp = namespace(like)
-    return xp.linspace(start, end, steps, dtype=dtype_of(xp, dtype) or xp.float32, device=find_array_device(like))
+    return xp.linspace(start, end, steps, dtype=find_dtype(xp, dtype) or xp.float32, device=find_array_device(like))
 
 
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {

@@ -1,4 +1,4 @@
-"""Functions that take sums, means and the like along axes, and products of matrices."""
+"""PyTorch's functions that reduce along axes (sums, norms, softmax, normalization), and products of matrices."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from luxport import ops
 from luxport.backend import Array, dtype_name, namespace
 from luxport.ops.scaling import add_after
 from luxport.porting.torch.functions.einsum import einsum
-from luxport.porting.torch.functions.elementwise import as_type
+from luxport.porting.torch.functions.elementwise import cast
 
 __all__ = ["FUNCTIONS"]
 
 
-def _reduction(name: str) -> Callable[..., Array]:
+def _make_reduction(name: str) -> Callable[..., Array]:
     def reduce(x: Array, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Array:
         xp = namespace(x)
-        x = x if dtype is None else as_type(x, dtype)
+        x = x if dtype is None else cast(x, dtype)
         axes = dim if dim is None or isinstance(dim, tuple) else (dim,)
         return getattr(xp, name)(x, axis=axes or None, keepdims=keepdim)
 
     return reduce
 
 
-def _extreme(name: str) -> Callable[..., Any]:
-    """Return PyTorch's max or min: of all, along an axis with the indices, or of two arrays."""
+def _make_extreme(name: str) -> Callable[..., Any]:
+    """Return PyTorch's max or min: of all entries, along an axis together with the indices, or of two arrays."""
 
     def reduce(x: Array, dim: Any = None, keepdim: bool = False) -> Any:
         xp = namespace(x)
@@ -40,14 +40,14 @@ def _extreme(name: str) -> Callable[..., Any]:
     return reduce
 
 
-def _arg(name: str) -> Callable[..., Array]:
+def _make_arg_extreme(name: str) -> Callable[..., Array]:
     def find(x: Array, dim: int | None = None, keepdim: bool = False) -> Array:
         return getattr(namespace(x), name)(x, axis=dim, keepdims=keepdim)
 
     return find
 
 
-def _spread(name: str) -> Callable[..., Array]:
+def _make_deviation(name: str) -> Callable[..., Array]:
     def measure(
         x: Array, dim: Any = None, unbiased: bool = True, keepdim: bool = False, *, correction: Any = None
     ) -> Array:
@@ -82,10 +82,10 @@ def _normalize(x: Array, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Ar
     return x / xp.maximum(size, xp.full_like(size, eps))
 
 
-def _softmax(function: Callable[..., Array], sign: int = 1) -> Callable[..., Array]:
+def _make_softmax(function: Callable[..., Array], sign: int = 1) -> Callable[..., Array]:
     def along(x: Array, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Array:
-        x = x if dtype is None else as_type(x, dtype)
-        if dim is None:  # PyTorch's choice where none is given
+        x = x if dtype is None else cast(x, dtype)
+        if dim is None:  # PyTorch's default
             dim = 0 if len(x.shape) in (0, 1, 3) else 1
         return function(x if sign == 1 else -x, axis=dim)
 
@@ -111,9 +111,9 @@ def _cumulative(x: Array, dim: int, **_: Any) -> Array:
     return namespace(x).cumulative_sum(x, axis=dim)
 
 
-def _any(name: str) -> Callable[..., Array]:
+def _make_test(name: str) -> Callable[..., Array]:
     def test(x: Array, dim: Any = None, keepdim: bool = False) -> Array:
-        return getattr(namespace(x), name)(as_type(x, "bool"), axis=dim, keepdims=keepdim)
+        return getattr(namespace(x), name)(cast(x, "bool"), axis=dim, keepdims=keepdim)
 
     return test
 
@@ -149,7 +149,7 @@ def _attention(
     enable_gqa: bool = False,
 ) -> Array:
     if dropout_p:
-        raise ValueError("scaled_dot_product_attention with dropout_p, which draws: call eval() first")
+        raise ValueError("scaled_dot_product_attention with dropout_p > 0 is random: call eval() first")
     boolean = attn_mask is not None and dtype_name(attn_mask) == "bool"
     return ops.scaled_dot_product_attention(
         *(query, key, value),
@@ -171,7 +171,7 @@ def layer_norm(
 
 
 def rms_norm(x: Array, normalized_shape: Any, weight: Array | None = None, eps: float | None = None) -> Array:
-    """Divide by the root of the mean square over the last axes; eps is the dtype's if there is none."""
+    """Divide by the root of the mean square over the last axes; `eps` defaults to the dtype's machine epsilon."""
     axes = tuple(range(-len(normalized_shape), 0))
     small = float(namespace(x).finfo(x.dtype).eps) if eps is None else eps
     return ops.rms_norm(x, weight, axes=axes, epsilon=small)
@@ -184,14 +184,14 @@ def _group_norm(
 
 
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
-    **{name: _reduction(name) for name in ("sum", "mean", "prod")},
+    **{name: _make_reduction(name) for name in ("sum", "mean", "prod")},
     "addmm": _addmm,
-    "all": _any("all"),
-    "amax": _reduction("max"),
-    "amin": _reduction("min"),
-    "any": _any("any"),
-    "argmax": _arg("argmax"),
-    "argmin": _arg("argmin"),
+    "all": _make_test("all"),
+    "amax": _make_reduction("max"),
+    "amin": _make_reduction("min"),
+    "any": _make_test("any"),
+    "argmax": _make_arg_extreme("argmax"),
+    "argmin": _make_arg_extreme("argmin"),
     "cosine_similarity": _cosine_similarity,
     "cumsum": _cumulative,
     "dot": lambda x, y: namespace(x, y).sum(x * y),
@@ -202,20 +202,20 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "linalg_norm": _vector_norm,
     "linalg_vector_norm": _vector_norm,
     "linear": linear,
-    "log_softmax": _softmax(ops.logsoftmax),
+    "log_softmax": _make_softmax(ops.logsoftmax),
     "logsumexp": _logsumexp,
-    "max": _extreme("max"),
-    "min": _extreme("min"),
+    "max": _make_extreme("max"),
+    "min": _make_extreme("min"),
     "mv": lambda x, y: x @ y,
     "norm": _norm,
     "normalize": _normalize,
     "pairwise_distance": _pairwise_distance,
     "rms_norm": rms_norm,
     "scaled_dot_product_attention": _attention,
-    "softmax": _softmax(ops.softmax),
+    "softmax": _make_softmax(ops.softmax),
     "softmax2d": _softmax2d,
-    "softmin": _softmax(ops.softmax, -1),
-    "std": _spread("std"),
-    "var": _spread("var"),
+    "softmin": _make_softmax(ops.softmax, -1),
+    "std": _make_deviation("std"),
+    "var": _make_deviation("var"),
     "vdot": lambda x, y: namespace(x, y).sum(x * y),
 }

@@ -1,4 +1,4 @@
-"""Images of other sizes, with PyTorch's options."""
+"""PyTorch's functions that resize images: interpolate, pixel_shuffle, pixel_unshuffle."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 from luxport import ops
 from luxport.backend import Array, find_array_device, namespace
 from luxport.ops.shapes import read_sizes
-from luxport.porting.torch.functions.windows import each_axis
+from luxport.porting.torch.functions.windows import repeat_per_axis
 
-__all__ = ["FUNCTIONS", "along", "cubic", "pixel_unshuffle"]
+__all__ = ["FUNCTIONS", "combine_along", "find_cubic_weights", "pixel_unshuffle"]
 
 
 def _interpolate(
@@ -28,11 +28,11 @@ def _interpolate(
     sizes = read_sizes(x)[2:]
     rank = len(sizes)
     if size is None:
-        scales = tuple(map(float, each_axis(scale_factor, rank)))
+        scales = tuple(map(float, repeat_per_axis(scale_factor, rank)))
         wanted = tuple([math.floor(n * s) for n, s in zip(sizes, scales, strict=True)])
     else:
-        wanted, scales = each_axis(size, rank), None
-    # Places go by the scale that was given, not by that of the sizes, unless it is to be computed anew.
+        wanted, scales = repeat_per_axis(size, rank), None
+    # As in PyTorch, positions follow the given scale factor and not the ratio of the sizes, which may be rounded.
     if scales is None or recompute_scale_factor:
         steps = [n / new for n, new in zip(sizes, wanted, strict=True)]
     else:
@@ -44,12 +44,12 @@ def _interpolate(
     ):
         return ops.upsample_linear(x, size=wanted, align_corners=bool(align_corners))
     for axis, (n, new, step) in enumerate(zip(sizes, wanted, steps, strict=True), start=2):
-        x = along(x, axis, _weights(n, new, step, mode, bool(align_corners)))
+        x = combine_along(x, axis, _find_weights(n, new, step, mode, bool(align_corners)))
     return x
 
 
-def _weights(n: int, new: int, step: float, mode: str, align_corners: bool) -> list[list[tuple[int, float]]]:
-    """Return of which old elements, and how much of each, every new one is made."""
+def _find_weights(n: int, new: int, step: float, mode: str, align_corners: bool) -> list[list[tuple[int, float]]]:
+    """Return, for each new element, the indices and weights of the old elements of which it is the sum."""
     if mode in ("nearest", "nearest-exact"):
         shift = 0.0 if mode == "nearest" else 0.5
         return [[(min(int((i + shift) * step), n - 1), 1.0)] for i in range(new)]
@@ -59,7 +59,7 @@ def _weights(n: int, new: int, step: float, mode: str, align_corners: bool) -> l
     else:
         places = [(i + 0.5) * step - 0.5 for i in range(new)]
     if mode == "bicubic":
-        return [[(min(max(j, 0), n - 1), w) for j, w in cubic(place, -0.75)] for place in places]
+        return [[(min(max(j, 0), n - 1), w) for j, w in find_cubic_weights(place, -0.75)] for place in places]
     if mode not in ("linear", "bilinear", "trilinear"):
         raise ValueError(f"interpolate with mode={mode!r} has no counterpart")
     rows = []
@@ -69,8 +69,11 @@ def _weights(n: int, new: int, step: float, mode: str, align_corners: bool) -> l
     return rows
 
 
-def cubic(place: float, a: float) -> list[tuple[int, float]]:
-    """Return the four neighbors and their weights: Keys' kernel; PyTorch has a = -3/4, others -1/2."""
+def find_cubic_weights(place: float, a: float) -> list[tuple[int, float]]:
+    """Return the four neighbors of a position with their weights by Keys' cubic kernel.
+
+    PyTorch has a = -3/4, other libraries a = -1/2.
+    """
     below = math.floor(place)
     t = place - below
 
@@ -84,8 +87,8 @@ def cubic(place: float, a: float) -> list[tuple[int, float]]:
     return [(below - 1 + i, weight) for i, weight in enumerate(weights)]
 
 
-def along(x: Array, axis: int, rows: list[list[tuple[int, float]]]) -> Array:
-    """Make each new element along an axis of old ones."""
+def combine_along(x: Array, axis: int, rows: list[list[tuple[int, float]]]) -> Array:
+    """Return an array whose elements along an axis are weighted sums of old ones; `rows` has indices and weights."""
     xp = namespace(x)
     total = None
     for parts in zip(*rows, strict=True):
@@ -99,7 +102,7 @@ def along(x: Array, axis: int, rows: list[list[tuple[int, float]]]) -> Array:
 
 
 def pixel_unshuffle(x: Array, downscale_factor: int) -> Array:
-    """Lay blocks of pixels into channels."""
+    """Move blocks of pixels to channels, as the inverse of pixel_shuffle."""
     r, xp = downscale_factor, namespace(x)
     *batch, c, h, w = read_sizes(x)
     x = xp.reshape(x, (-1, c, h // r, r, w // r, r))

@@ -1,4 +1,4 @@
-"""Functions that move entries about, cut arrays and join them."""
+"""PyTorch's functions that reshape, index, split and join arrays."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Any
 from luxport import ops
 from luxport.backend import Array, namespace
 from luxport.ops.shapes import read_sizes
-from luxport.porting.torch.functions.elementwise import together
+from luxport.porting.torch.functions.elementwise import promote
 
 __all__ = ["FUNCTIONS", "flatten"]
 
 
-def _ints(given: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Read sizes or axes, which may come one by one or in a tuple."""
+def _unpack_ints(given: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return sizes or axes as a tuple, which may be given as separate arguments or as one sequence."""
     return tuple(given[0]) if len(given) == 1 and isinstance(given[0], (tuple, list)) else given
 
 
-def _attribute(x: Any, name: str) -> Any:
-    """Return an attribute of a tensor: its shape, its number of axes, its dtype, its transpose."""
+def _get_attribute(x: Any, name: str) -> Any:
+    """Return an attribute of a tensor: shape, number of axes, dtype or transpose."""
     match name:
         case "shape":
             return read_sizes(x)
@@ -40,7 +40,7 @@ def _size(x: Array, dim: int | None = None) -> Any:
 
 
 def _reshape(x: Array, *shape: Any) -> Array:
-    return namespace(x).reshape(x, _ints(shape))
+    return namespace(x).reshape(x, _unpack_ints(shape))
 
 
 def _view(x: Array, *shape: Any, **_: Any) -> Array:
@@ -51,7 +51,7 @@ def _view(x: Array, *shape: Any, **_: Any) -> Array:
 
 def _permute(x: Array, *dims: Any) -> Array:
     rank = len(x.shape)
-    return namespace(x).permute_dims(x, tuple([axis % rank for axis in _ints(dims)]))
+    return namespace(x).permute_dims(x, tuple([axis % rank for axis in _unpack_ints(dims)]))
 
 
 def _transpose(x: Array, dim0: int, dim1: int) -> Array:
@@ -61,7 +61,7 @@ def _transpose(x: Array, dim0: int, dim1: int) -> Array:
 
 
 def _expand(x: Array, *sizes: Any, **_: Any) -> Array:
-    wanted = _ints(sizes)
+    wanted = _unpack_ints(sizes)
     own = (1,) * (len(wanted) - len(x.shape)) + read_sizes(x)
     kept = tuple([n if isinstance(size, int) and size == -1 else size for n, size in zip(own, wanted, strict=True)])
     return namespace(x).broadcast_to(x, kept)
@@ -69,7 +69,7 @@ def _expand(x: Array, *sizes: Any, **_: Any) -> Array:
 
 def _squeeze(x: Array, dim: Any = None) -> Array:
     shape = tuple(x.shape)
-    wanted = range(len(shape)) if dim is None else _ints((dim,))
+    wanted = range(len(shape)) if dim is None else _unpack_ints((dim,))
     axes = tuple(sorted({axis % len(shape) for axis in wanted if shape[axis] == 1}))
     return namespace(x).squeeze(x, axis=axes) if axes else x
 
@@ -81,8 +81,8 @@ def _unsqueeze(x: Array, dim: int) -> Array:
 def _cat(tensors: Any, dim: int = 0) -> Array:
     arrays = list(tensors)
     for other in arrays[1:]:
-        arrays[0], _ = together(arrays[0], other)
-    arrays = [together(x, arrays[0])[0] for x in arrays]
+        arrays[0], _ = promote(arrays[0], other)
+    arrays = [promote(x, arrays[0])[0] for x in arrays]
     return namespace(*arrays).concat(arrays, axis=dim)
 
 
@@ -90,7 +90,7 @@ def _stack(tensors: Any, dim: int = 0) -> Array:
     return namespace(*tensors).stack(list(tensors), axis=dim)
 
 
-def _cut(x: Array, ends: list[int], dim: int) -> tuple[Array, ...]:
+def _slice_at(x: Array, ends: list[int], dim: int) -> tuple[Array, ...]:
     before = (slice(None),) * (dim % len(x.shape))
     starts = [0, *ends[:-1]]
     return tuple([x[(*before, slice(start, end), ...)] for start, end in zip(starts, ends, strict=True)])
@@ -99,8 +99,8 @@ def _cut(x: Array, ends: list[int], dim: int) -> tuple[Array, ...]:
 def _split(x: Array, split_size_or_sections: Any, dim: int = 0) -> tuple[Array, ...]:
     parts, size = split_size_or_sections, x.shape[dim]
     if isinstance(parts, (tuple, list)):
-        return _cut(x, [sum(parts[: i + 1]) for i in range(len(parts))], dim)
-    return _cut(x, [min(end, size) for end in range(parts, size + parts, parts)], dim)
+        return _slice_at(x, [sum(parts[: i + 1]) for i in range(len(parts))], dim)
+    return _slice_at(x, [min(end, size) for end in range(parts, size + parts, parts)], dim)
 
 
 def _chunk(x: Array, chunks: int, dim: int = 0) -> tuple[Array, ...]:
@@ -121,9 +121,9 @@ def _getitem(x: Any, index: Any) -> Any:
         rest = () if Ellipsis in places else (...,)
         return x[(*places, *rest)]
     if len(arrays) > 1 or any(place != slice(None) for place in places[: arrays[0]]) or len(places) > arrays[0] + 1:
-        raise ValueError("an index of several arrays, or of an array among others, has no counterpart")
+        raise ValueError("an index with several arrays, or with an array and other entries, has no counterpart")
     if "bool" in str(places[arrays[0]].dtype):
-        raise ValueError("an index of booleans, which makes an array of unknown size, has no counterpart")
+        raise ValueError("an index of booleans, whose result has a size that depends on values, has no counterpart")
     return _take(x, places[arrays[0]], arrays[0])
 
 
@@ -145,12 +145,12 @@ def _narrow(x: Array, dim: int, start: int, length: int) -> Array:
     return x[(*[slice(None)] * (dim % len(x.shape)), slice(start, start + length), ...)]
 
 
-def _triangle(name: str) -> Callable[..., Array]:
+def _make_triangle(name: str) -> Callable[..., Array]:
     return lambda x, diagonal=0: getattr(namespace(x), name)(x, k=diagonal)
 
 
 def _repeat(x: Array, *sizes: Any) -> Array:
-    return namespace(x).tile(x, _ints(sizes))
+    return namespace(x).tile(x, _unpack_ints(sizes))
 
 
 def _repeat_interleave(x: Array, repeats: int, dim: int | None = None, **_: Any) -> Array:
@@ -166,7 +166,7 @@ def _unflatten(x: Array, dim: int, sizes: Any) -> Array:
 
 
 def _flip(x: Array, *dims: Any) -> Array:
-    return namespace(x).flip(x, axis=_ints(dims))
+    return namespace(x).flip(x, axis=_unpack_ints(dims))
 
 
 def _roll(x: Array, shifts: Any, dims: Any = None) -> Array:
@@ -182,24 +182,26 @@ def _channel_shuffle(x: Array, groups: int) -> Array:
     return xp.reshape(_transpose(xp.reshape(x, (n, groups, c // groups, *sizes)), 1, 2), (n, c, *sizes))
 
 
-def _like(value: float) -> Callable[..., Array]:
+def _make_fill_like(value: float) -> Callable[..., Array]:
     return lambda x, **_: namespace(x).full_like(x, value)
 
 
 def _meshgrid(*arrays: Any, indexing: str = "ij") -> tuple[Array, ...]:
-    arrays = _ints(arrays)
+    arrays = _unpack_ints(arrays)
     return tuple(namespace(*arrays).meshgrid(*arrays, indexing=indexing))
 
 
 def _one_hot(x: Array, num_classes: int = -1) -> Array:
     xp = namespace(x)
     if num_classes < 0:
-        raise ValueError("one_hot without num_classes, whose size depends on values, has no counterpart")
+        raise ValueError(
+            "one_hot without num_classes, whose result has a size that depends on values, has no counterpart"
+        )
     return xp.astype(xp.expand_dims(x, axis=-1) == xp.arange(num_classes, dtype=x.dtype), xp.int32)
 
 
 def flatten(x: Array, start_dim: int = 0, end_dim: int = -1) -> Array:
-    """Merge the axes from one to another into one."""
+    """Merge the axes from `start_dim` to `end_dim` into one."""
     shape = tuple(x.shape)
     start, end = start_dim % len(shape), end_dim % len(shape) + 1
     return namespace(x).reshape(x, (*shape[:start], math.prod(shape[start:end]), *shape[end:]))
@@ -223,7 +225,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "flatten": flatten,
     "flip": _flip,
     "gather": _gather,
-    "getattr": _attribute,
+    "getattr": _get_attribute,
     "getitem": _getitem,
     "index_select": lambda x, dim, index: _take(x, index, dim % len(x.shape)),
     "len": lambda x: len(x) if isinstance(x, tuple) else read_sizes(x)[0],
@@ -233,7 +235,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "narrow": _narrow,
     "numel": lambda x: math.prod(x.shape),
     "one_hot": _one_hot,
-    "ones_like": _like(1),
+    "ones_like": _make_fill_like(1),
     "permute": _permute,
     "repeat": _repeat,
     "repeat_interleave": _repeat_interleave,
@@ -250,12 +252,12 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "t": lambda x: namespace(x).matrix_transpose(x),
     "tile": _repeat,
     "transpose": _transpose,
-    "tril": _triangle("tril"),
-    "triu": _triangle("triu"),
+    "tril": _make_triangle("tril"),
+    "triu": _make_triangle("triu"),
     "unbind": _unbind,
     "unflatten": _unflatten,
     "unsqueeze": _unsqueeze,
     "view": _view,
     "view_as": lambda x, other: _reshape(x, read_sizes(other)),
-    "zeros_like": _like(0),
+    "zeros_like": _make_fill_like(0),
 }

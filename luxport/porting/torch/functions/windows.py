@@ -1,4 +1,4 @@
-"""Convolutions, pools, windows and paddings, with PyTorch's options."""
+"""PyTorch's convolutions, pools, paddings, and other functions of windows."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from luxport.backend import Array, find_array_device, namespace
 from luxport.ops.shapes import read_sizes
 from luxport.porting.torch.conventions import PADDING_MODES, find_same_pads
 
-__all__ = ["FUNCTIONS", "each_axis", "pad"]
+__all__ = ["FUNCTIONS", "repeat_per_axis", "pad"]
 
 
-def each_axis(value: Any, rank: int) -> tuple[Any, ...]:
-    """Return what is given once for all spatial axes for each of them."""
+def repeat_per_axis(value: Any, rank: int) -> tuple[Any, ...]:
+    """Return a tuple with a value for each spatial axis, where one for all may be given."""
     several = tuple(value) if isinstance(value, (tuple, list)) else (value,)
     return several * rank if len(several) == 1 else several
 
 
-def _let_batch(axes: int, function: Callable[..., Array]) -> Callable[..., Array]:
-    """Let a function of (N, C, *spatial) take one sample, too."""
+def _allow_unbatched(axes: int, function: Callable[..., Array]) -> Callable[..., Array]:
+    """Return a function of (N, C, *spatial) that also accepts a single sample (C, *spatial)."""
 
     def call(x: Array, *args: Any, **options: Any) -> Array:
         if len(x.shape) == axes + 1:
@@ -42,7 +42,7 @@ def _conv(
     groups: int = 1,
 ) -> Array:
     if isinstance(padding, str):
-        padding = 0 if padding == "valid" else find_same_pads(tuple(weight.shape[2:]), each_axis(dilation, rank))
+        padding = 0 if padding == "valid" else find_same_pads(tuple(weight.shape[2:]), repeat_per_axis(dilation, rank))
     options = {"stride": stride, "padding": padding, "dilation": dilation}
     return _convolve(ops.conv, rank, x, weight, bias, groups, options)
 
@@ -71,22 +71,30 @@ def _convolve(
     groups: int,
     options: Mapping[str, Any],
 ) -> Array:
-    each = {name: each_axis(value, rank) for name, value in options.items()}
+    each = {name: repeat_per_axis(value, rank) for name, value in options.items()}
     y = function(x, weight, **each, groups=groups, flip=False)
     return y if bias is None else ops.bias_activation(y, bias)
 
 
-def _windows(x: Array, rank: int, window: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool) -> Any:
-    """Write options out; where places are rounded up, more is padded above, to the last window that begins inside."""
-    window, dilation, low = each_axis(window, rank), each_axis(dilation, rank), each_axis(padding, rank)
-    stride = window if stride in (None, (), []) else each_axis(stride, rank)
+def _expand_windows(x: Array, rank: int, window: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool) -> Any:
+    """Return the options of a pool for each axis.
+
+    With `ceil_mode` the number of windows is rounded up: the high side gets more padding, for a last window that begins
+    inside the array or its low padding.
+    """
+    window, dilation, low = (
+        repeat_per_axis(window, rank),
+        repeat_per_axis(dilation, rank),
+        repeat_per_axis(padding, rank),
+    )
+    stride = window if stride in (None, (), []) else repeat_per_axis(stride, rank)
     high = list(low)
     for i, size in enumerate(tuple(x.shape)[2:]) if ceil_mode else ():
-        reach = dilation[i] * (window[i] - 1) + 1
-        places = math.ceil((size + 2 * low[i] - reach) / stride[i]) + 1
-        if (places - 1) * stride[i] >= size + low[i]:
-            places -= 1
-        high[i] = max((places - 1) * stride[i] + reach - size - low[i], 0)
+        extent = dilation[i] * (window[i] - 1) + 1
+        count = math.ceil((size + 2 * low[i] - extent) / stride[i]) + 1
+        if (count - 1) * stride[i] >= size + low[i]:
+            count -= 1
+        high[i] = max((count - 1) * stride[i] + extent - size - low[i], 0)
     pairs = tuple([(below, above) for below, above in zip(low, high, strict=True)])
     return {"window": window, "stride": stride, "padding": pairs, "dilation": dilation}
 
@@ -103,7 +111,7 @@ def _max_pool(
 ) -> Array:
     if return_indices:
         raise ValueError("a pool with return_indices has no counterpart")
-    return ops.max_pool_nd(x, **_windows(x, rank, kernel_size, stride, padding, dilation, ceil_mode))
+    return ops.max_pool_nd(x, **_expand_windows(x, rank, kernel_size, stride, padding, dilation, ceil_mode))
 
 
 def _avg_pool(
@@ -116,17 +124,17 @@ def _avg_pool(
     count_include_pad: bool = True,
     divisor_override: int | None = None,
 ) -> Array:
-    windows = _windows(x, rank, kernel_size, stride, padding, 1, ceil_mode)
+    windows = _expand_windows(x, rank, kernel_size, stride, padding, 1, ceil_mode)
     if divisor_override is None and not ceil_mode:
         return ops.mean_pool_nd(x, **windows, count_include_pad=count_include_pad)
     mean = ops.mean_pool_nd(x, **windows, count_include_pad=True)
     count = math.prod(windows["window"])
     if divisor_override is not None:
         return mean * (count / divisor_override)
-    # What is padded counts in the divisor, what the rounding up added does not.
+    # The divisor counts the padding that was asked for, but not the padding that `ceil_mode` added.
     xp = namespace(x)
     counted = xp.ones_like(x[:1, :1, ...])
-    low, high = each_axis(padding, rank), [above for _, above in windows["padding"]]
+    low, high = repeat_per_axis(padding, rank), [above for _, above in windows["padding"]]
     if count_include_pad:
         counted = ops.pad_constant(
             counted, padding=tuple([(n, n) for n in low]), value=1.0, axes=tuple(range(2, 2 + rank))
@@ -141,20 +149,20 @@ def _avg_pool(
 def _lp_pool(
     rank: int, x: Array, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False
 ) -> Array:
-    windows = _windows(x, rank, kernel_size, stride, 0, 1, ceil_mode)
+    windows = _expand_windows(x, rank, kernel_size, stride, 0, 1, ceil_mode)
     if not ceil_mode:
         return ops.lp_pool_nd(x, **windows, p=norm_type)
-    # PyTorch takes the mean of the powers times the size of a whole window, also where one reaches over the end.
+    # PyTorch multiplies the mean of the powers by the full size of a window, also for a window that exceeds the array.
     powers = _avg_pool(rank, x**norm_type, kernel_size, stride, 0, True)
     return (powers * math.prod(windows["window"])) ** (1.0 / norm_type)
 
 
-def _adaptive(function: Callable[..., Array]) -> Callable[..., Array]:
+def _make_adaptive_pool(function: Callable[..., Array]) -> Callable[..., Array]:
     def pool(rank: int, x: Array, output_size: Any, return_indices: bool = False) -> Array:
         if return_indices:
             raise ValueError("a pool with return_indices has no counterpart")
         sizes = tuple(x.shape)[2:]
-        wanted = zip(sizes, each_axis(output_size, rank), strict=True)
+        wanted = zip(sizes, repeat_per_axis(output_size, rank), strict=True)
         output_size = tuple([n if size is None else size for n, size in wanted])
         return function(x, output_size=output_size, variable_windows=True)
 
@@ -162,7 +170,7 @@ def _adaptive(function: Callable[..., Array]) -> Callable[..., Array]:
 
 
 def pad(x: Array, pad: Any, mode: str = "constant", value: float | None = None) -> Array:
-    """Pad the last axes, given from the last one on; what is negative is cut away."""
+    """Pad the last axes; `pad` has pairs (low, high) beginning with the last axis, and negative numbers crop."""
     rank = len(x.shape)
     pairs = [tuple(pad[i : i + 2]) for i in range(0, len(pad), 2)][::-1]
     axes = tuple(range(rank - len(pairs), rank))
@@ -179,9 +187,9 @@ def pad(x: Array, pad: Any, mode: str = "constant", value: float | None = None) 
 
 
 def _unfold(x: Array, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Array:
-    """Copy windows out as columns (N, C k, places), each channel's elements side by side."""
+    """Return the windows of an array as columns (N, C k, windows), with the elements of each channel side by side."""
     xp = namespace(x)
-    window, (n, c, *_) = each_axis(kernel_size, 2), read_sizes(x)
+    window, (n, c, *_) = repeat_per_axis(kernel_size, 2), read_sizes(x)
     options = {"stride": stride, "padding": padding, "dilation": dilation}
     pieces = xp.reshape(xp.eye(math.prod(window), dtype=x.dtype, device=find_array_device(x)), (-1, 1, *window))
     weight = xp.tile(pieces, (c, 1, 1, 1))
@@ -190,10 +198,10 @@ def _unfold(x: Array, kernel_size: Any, dilation: Any = 1, padding: Any = 0, str
 
 
 def _fold(x: Array, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Array:
-    """Add columns up where `unfold` takes them from."""
+    """Return the sum of windows, given as columns, at the positions from which `unfold` takes them."""
     xp = namespace(x)
-    window, stride, dilation = each_axis(kernel_size, 2), each_axis(stride, 2), each_axis(dilation, 2)
-    padding, output_size = each_axis(padding, 2), each_axis(output_size, 2)
+    window, stride, dilation = repeat_per_axis(kernel_size, 2), repeat_per_axis(stride, 2), repeat_per_axis(dilation, 2)
+    padding, output_size = repeat_per_axis(padding, 2), repeat_per_axis(output_size, 2)
     n, rows, _ = read_sizes(x)
     c = rows // math.prod(window)
     places = [
@@ -228,18 +236,18 @@ def _local_response_norm(x: Array, size: int, alpha: float = 1e-4, beta: float =
     return x / (xp.reshape(mean, shape) * alpha + k) ** beta
 
 
-def _of_each_rank(name: str, function: Callable[..., Array]) -> dict[str, Callable[..., Array]]:
-    return {f"{name}{rank}d": _let_batch(rank, function) for rank in (1, 2, 3)}
+def _name_by_rank(name: str, function: Callable[..., Array]) -> dict[str, Callable[..., Array]]:
+    return {f"{name}{rank}d": _allow_unbatched(rank, function) for rank in (1, 2, 3)}
 
 
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
-    **_of_each_rank("adaptive_avg_pool", _adaptive(ops.adaptive_mean_pool)),
-    **_of_each_rank("adaptive_max_pool", _adaptive(ops.adaptive_max_pool)),
-    **_of_each_rank("avg_pool", _avg_pool),
-    **_of_each_rank("conv", _conv),
-    **_of_each_rank("conv_transpose", _conv_transpose),
-    **_of_each_rank("lp_pool", _lp_pool),
-    **_of_each_rank("max_pool", _max_pool),
+    **_name_by_rank("adaptive_avg_pool", _make_adaptive_pool(ops.adaptive_mean_pool)),
+    **_name_by_rank("adaptive_max_pool", _make_adaptive_pool(ops.adaptive_max_pool)),
+    **_name_by_rank("avg_pool", _avg_pool),
+    **_name_by_rank("conv", _conv),
+    **_name_by_rank("conv_transpose", _conv_transpose),
+    **_name_by_rank("lp_pool", _lp_pool),
+    **_name_by_rank("max_pool", _max_pool),
     "fold": _fold,
     "local_response_norm": _local_response_norm,
     "pad": pad,
