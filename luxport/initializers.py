@@ -15,6 +15,7 @@ import numpy as np
 
 from luxport.call_arguments import says_what_it_takes
 from luxport.random import Rng
+from luxport.random._generators import expect_shape
 from luxport.text import show
 
 __all__ = [
@@ -67,6 +68,7 @@ class _Init:
                 f"{self.draw.__name__} expects a generator and a shape, or options alone, got {len(given)} by position"
             )
         rng, shape = given
+        expect_shape(shape)
         return Rng.of(rng).draw_with(self.draw, tuple(shape), **merged)
 
     def _sort_options(self, options: dict[str, Any]) -> tuple[tuple[str, Any], ...]:

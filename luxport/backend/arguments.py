@@ -17,7 +17,7 @@ from luxport.backend._registry import backend_of, find_owner
 from luxport.backend.array_patterns import ArrayPattern, find_mismatch, is_match, parse
 from luxport.backend.memory import explain_memory
 from luxport.backend.option_rules import ANNOTATED, Rule, is_int, is_number
-from luxport.call_arguments import is_raised_by_luxport
+from luxport.call_arguments import did_you_mean, is_raised_by_luxport
 from luxport.errors import LayerError, LayerTypeError, shape_text
 
 __all__ = ["Arguments", "Check", "name_positional_arguments", "check_call", "expect_options", "write_short"]
@@ -137,6 +137,10 @@ class Arguments:
                 f"expects ({', '.join(self.positional)}), got {len(given)} by position: "
                 f"it takes ({every}), options by keyword"
             )
+        for name in options:
+            if name not in self.parameters:
+                meant = did_you_mean(name, list(self.parameters))
+                return LayerTypeError(f"expects no {name}: {meant}it takes ({every})")
         for i, (name, parameter) in enumerate(self.parameters.items()):
             absent = name not in options and (name not in self.positional or i >= len(given))
             if absent and parameter.default is parameter.empty and parameter.kind is not parameter.VAR_POSITIONAL:
@@ -144,9 +148,6 @@ class Arguments:
         for i, name in enumerate(self.positional):
             if i < len(given) and name in options:
                 return LayerTypeError(f"expects {name} once, got it by position and by name")
-        for name in options:
-            if name not in self.parameters:
-                return LayerTypeError(f"expects no {name}: it takes ({every})")
         return None
 
     def _find_array_problem(self, named: Mapping[str, Any]) -> LayerError | None:

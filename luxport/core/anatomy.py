@@ -19,6 +19,7 @@ __all__ = [
     "Parameters",
     "States",
     "name_layers",
+    "expect_layer",
     "expect_no_layer",
     "has_layers",
     "is_layers",
@@ -91,6 +92,16 @@ class NamedLayers(ExactlyEqual, Mapping[str, Any]):
 
     def __repr__(self) -> str:
         return f"NamedLayers({self._layers!r})"
+
+
+def expect_layer(caller: str, model: Any) -> None:
+    """Expect a layer.
+
+    Raises: TypeError
+    """
+    if not isinstance(model, LayerBase):
+        cure = f": call it, {model.__name__}(...)" if isinstance(model, type) else ""
+        raise TypeError(f"{caller} expects a layer, got {name_kind(model)}{cure}")
 
 
 def expect_no_layer(function: str, ps: Any) -> None:

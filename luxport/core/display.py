@@ -9,9 +9,8 @@ from itertools import islice
 from typing import Any, TypeAlias
 
 from luxport.call_arguments import says_what_it_takes
-from luxport.core.anatomy import LayerBase, NamedLayers, name_layers
+from luxport.core.anatomy import LayerBase, NamedLayers, expect_layer, name_layers
 from luxport.core.counts import parameter_length, state_length
-from luxport.text import name_kind
 
 __all__ = ["display", "write_on_one_line"]
 
@@ -29,8 +28,7 @@ def display(model: LayerBase) -> str:
         layer_2 = Dense(3, 1),        # 4 parameters
     )                                 # 13 parameters
     """
-    if not isinstance(model, LayerBase):
-        raise TypeError(f"display expects a layer, got {name_kind(model)}")
+    expect_layer("display", model)
     lines = list(islice(_write_lines(model, {}, "", ""), _MOST_LINES + 1))
     if len(lines) > _MOST_LINES:
         lines[-1] = "...", ""

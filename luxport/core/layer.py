@@ -15,12 +15,11 @@ import numpy as np
 from luxport.backend import (
     find_owner,
 )
-from luxport.core.anatomy import LayerBase, Parameters, States
+from luxport.core.anatomy import LayerBase, Parameters, States, expect_layer
 from luxport.core.comparing import compare_exactly
 from luxport.core.construction import complete_when_built
 from luxport.core.error_location import locate_errors
 from luxport.core.initial_values import check_places
-from luxport.text import name_kind
 
 __all__ = ["Layer", "check_layer", "is_array"]
 
@@ -108,10 +107,9 @@ def _expect_fields_for_layers(kind: type) -> None:
 
 def check_layer(function: str, model: Any) -> None:
     """Expect a layer."""
-    if not isinstance(model, Layer):
-        remedy = ": the seed comes first, setup(0, model)" if function == "setup" and isinstance(model, int) else ""
-        remedy = ": call it" if isinstance(model, type) else remedy
-        raise TypeError(f"{function} expects a layer, got {name_kind(model)}{remedy}")
+    if function == "setup" and isinstance(model, int):
+        raise TypeError("setup expects a layer, got int: the seed comes first, setup(0, model)")
+    expect_layer(function, model)
     check_places(function, model)
 
 

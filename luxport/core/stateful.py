@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, overload
 
 from luxport.call_arguments import explain_construction
-from luxport.core.anatomy import Parameters, States, name_layers
+from luxport.core.anatomy import Parameters, States, expect_layer, name_layers
 from luxport.core.layer import Layer
 from luxport.text import name_kind
 
@@ -41,8 +41,7 @@ class StatefulLayer:
     autograph_info__ = True
 
     def __init__(self, model: Layer, ps: Parameters | None, st: States) -> None:
-        if not isinstance(model, Layer):
-            raise TypeError(f"StatefulLayer expects a layer, got {name_kind(model)}")
+        expect_layer("StatefulLayer", model)
         self.model: Layer = model
         self.ps: Parameters | None = ps
         self.st: States = st

@@ -8,11 +8,11 @@ from typing import Any, overload
 
 from luxport import tree
 from luxport.call_arguments import says_what_it_takes
-from luxport.core.anatomy import LayerBase, NamedLayers, Parameters, States, expect_no_layer, name_layers
+from luxport.core.anatomy import NamedLayers, Parameters, States, expect_layer, expect_no_layer, name_layers
 from luxport.core.entries import record_entries
 from luxport.core.initial_values import describe_values, initial_parameters, initial_states
 from luxport.core.layer import Layer
-from luxport.text import name_kind, show
+from luxport.text import show
 
 __all__ = ["layer_map", "modules", "named_modules", "replace_layers", "trainables"]
 
@@ -69,8 +69,7 @@ def named_modules(model: Layer, path: tuple[str, ...] = ()) -> Iterator[tuple[tu
         model: a layer
         path: the beginning of each path
     """
-    if not isinstance(model, LayerBase):
-        raise TypeError(f"named_modules expects a layer, got {name_kind(model)}")
+    expect_layer("named_modules", model)
     return _list_named_modules(model, path)
 
 

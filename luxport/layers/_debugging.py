@@ -11,7 +11,7 @@ from luxport import ops, tree
 from luxport.backend import Array, dtype_name, find_owner, namespace
 from luxport.call_arguments import says_what_it_takes
 from luxport.core.abstract_arrays import AbstractArray
-from luxport.core.anatomy import Parameters, States
+from luxport.core.anatomy import Parameters, States, expect_layer
 from luxport.core.containers import WrapperLayer
 from luxport.core.error_location import mark_located
 from luxport.core.initial_values import describe_values, initial_parameters, initial_states
@@ -126,6 +126,7 @@ def debug(model: Layer, *, check: Check = "both", infinities: bool = False) -> L
     def wrap(layer: Layer, ps: Any, st: Any, path: tuple[str, ...]) -> tuple[Layer, Any, Any]:
         return DebugLayer(layer, path, check=check, infinities=infinities), ps, st
 
+    expect_layer("debug", model)
     ps, st = describe_values(initial_parameters, model), describe_values(initial_states, model)
     return layer_map(wrap, model, ps, st)[0]
 

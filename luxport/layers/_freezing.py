@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, overload
 
 from luxport.call_arguments import says_what_it_takes
-from luxport.core.anatomy import Parameters, States
+from luxport.core.anatomy import Parameters, States, expect_layer
 from luxport.core.initial_values import describe_values, initial_parameters, initial_states
 from luxport.core.layer import Layer, is_array
 from luxport.random import Rng
@@ -42,8 +42,7 @@ class FrozenLayer(Layer):
     which: tuple[Path, ...] | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.layer, Layer):
-            raise TypeError(f"FrozenLayer expects a layer, got {show(self.layer)}")
+        expect_layer("FrozenLayer", self.layer)
         if self.which is None:
             return
         if not isinstance(self.which, (str, tuple, list)):
@@ -101,6 +100,7 @@ def freeze(model: Layer, ps: Any = None, st: Any = None, which: str | Iterable[P
     """
     if isinstance(which, Iterable) and not isinstance(which, (str, range)) and not is_array(which):
         which = tuple(which)
+    expect_layer("freeze", model)
     frozen = FrozenLayer(model, which)  # type: ignore[arg-type]
     if ps is None:
         return frozen

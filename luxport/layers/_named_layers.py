@@ -78,6 +78,8 @@ def make_layer(value: Any) -> Layer:
     """
     if isinstance(value, Layer):
         return value
+    if isinstance(value, type) and issubclass(value, Layer):
+        raise LayerTypeError(f"expects a layer, got the class {value.__name__}: call it, {value.__name__}(...)")
     if callable(value):
         return WrappedFunction(value)
     raise LayerTypeError(f"expects a layer or a function, got {name_kind(value)}: {show(value)}")

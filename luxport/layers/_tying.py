@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from luxport import tree
 from luxport.call_arguments import says_what_it_takes
-from luxport.core.anatomy import Parameters, States
+from luxport.core.anatomy import Parameters, States, expect_layer
 from luxport.core.initial_values import describe_values, initial_parameters, initial_states
 from luxport.core.layer import Layer
 from luxport.errors import LayerError
@@ -49,8 +49,7 @@ class Tied(Layer):
     groups: tuple[tuple[tuple[str, ...], ...], ...]
 
     def __post_init__(self) -> None:
-        if not isinstance(self.layer, Layer):
-            raise TypeError(f"Tied expects a layer, got {show(self.layer)}")
+        expect_layer("Tied", self.layer)
         groups = _check_groups(self.groups, describe_values(initial_parameters, self.layer))
         object.__setattr__(self, "groups", groups)
 

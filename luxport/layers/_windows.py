@@ -99,7 +99,9 @@ def read_axes(layer: str, option: str, value: Any) -> Sizes:
             f"{layer} expects {option} as a tuple of an int for each spatial axis, got {value}: "
             f"({value},) is for (N, C, L), ({value}, {value}) for (N, C, H, W)"
         )
-    return read_sizes(layer, option, value, len(value) if isinstance(value, tuple) else 0)
+    if not isinstance(value, tuple) or not value:
+        raise ValueError(f"{layer} expects {option} as a tuple of an int for each spatial axis, got {show(value)}")
+    return read_sizes(layer, option, value, len(value))
 
 
 def read_sizes(layer: str, option: str, value: Any, rank: int, *, least: int = 1) -> Sizes:
@@ -110,7 +112,7 @@ def read_sizes(layer: str, option: str, value: Any, rank: int, *, least: int = 1
     sizes = (value,) * rank if is_int(value) else value
     if not isinstance(sizes, tuple) or not len(sizes) == rank > 0 or not all(is_int(n) and n >= least for n in sizes):
         what = "a positive int" if least == 1 else f"an int of at least {least}"
-        raise ValueError(f"{layer} expects {option} as {what} or a tuple of {rank or 'one or more'}, got {show(value)}")
+        raise ValueError(f"{layer} expects {option} as {what} or a tuple of {rank}, got {show(value)}")
     return tuple(map(int, sizes))
 
 

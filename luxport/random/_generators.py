@@ -28,7 +28,7 @@ from luxport.errors import LayerMemoryError
 from luxport.random._normal_quantile import standard_normal_cdf, standard_normal_quantile
 from luxport.text import name_kind, show
 
-__all__ = ["Key", "Rng", "fold_in", "key", "normal", "rng", "split", "uniform"]
+__all__ = ["Key", "Rng", "expect_shape", "fold_in", "key", "normal", "rng", "split", "uniform"]
 
 
 Key: TypeAlias = dict[str, Array]
@@ -120,7 +120,17 @@ class Rng:
         return ((self._draw_raw(shape) >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
 
     def _draw_raw(self, shape: tuple[int, ...]) -> Any:
+        expect_shape(shape)
         return self._bits.random_raw(math.prod(shape)).reshape(shape)
+
+
+def expect_shape(shape: Any) -> None:
+    """Expect a shape; its sizes are looked at where an array of it is made.
+
+    Raises: TypeError
+    """
+    if not isinstance(shape, (tuple, list)):
+        raise TypeError(f"a shape expected, a tuple of ints such as (3, 4), got {show(shape)}")
 
 
 def read_key_words(key: Any) -> Any:

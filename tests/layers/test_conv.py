@@ -302,7 +302,7 @@ BAD_OPTIONS = [
     ({"in_channels": 2, "out_channels": 9, "groups": 2}, "got 2 and 9 in groups=2"),
     ({"in_channels": 0}, "in_channels and out_channels as positive channels"),
     ({"kernel": (2, 0)}, "kernel as a positive int or a tuple of 2, got (2, 0)"),
-    ({"kernel": ()}, "kernel as a positive int or a tuple of one or more, got ()"),
+    ({"kernel": ()}, "kernel as a tuple of an int for each spatial axis, got ()"),
     ({"kernel": 2.5}, "got 2.5"),
     ({"stride": (1,)}, "stride as a positive int or a tuple of 2, got (1,)"),
     ({"stride": (1, 1, 1)}, "stride"),
