@@ -72,7 +72,7 @@ def test_wrong_names():
         lp.freeze(MODEL, which=["layer_1.wieght"])
     with pytest.raises(TypeError, match="unfreeze expects a FrozenLayer, got Dense"):
         lp.unfreeze(lp.Dense(1, 1), {}, {})
-    with pytest.raises(TypeError, match="FrozenLayer expects a layer, got int"):
+    with pytest.raises(TypeError, match="freeze expects a layer, got int"):
         lp.freeze(3)
 
 
