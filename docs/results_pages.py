@@ -10,7 +10,7 @@ from typing import Any
 from luxport_conformance.peers import PEERS
 from luxport_conformance.peers.differences import DIFFERENCES
 from luxport_conformance.peers.kinds import KINDS
-from luxport_conformance.report.families import family_of
+from luxport_conformance.report.families import find_family
 from luxport_conformance.results import load
 
 __all__ = ["current", "deviations", "differences", "page"]
@@ -91,8 +91,8 @@ def _measured(columns: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _by_family(columns: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     subjects = {subject for one in columns for subject in (*one["worst"], *_beyond_of(one))}
-    by_family = sorted(subjects, key=lambda subject: (family_of(subject), subject))
-    for family, group in groupby(by_family, key=family_of):
+    by_family = sorted(subjects, key=lambda subject: (find_family(subject), subject))
+    for family, group in groupby(by_family, key=find_family):
         rows = [[subject, *[_cell(one, subject) for one in columns]] for subject in group]
         yield from _headed(family.capitalize(), "~")
         yield from _table(

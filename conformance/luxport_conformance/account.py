@@ -14,7 +14,7 @@ from pathlib import Path
 from luxport_conformance.case import Case
 from luxport_conformance.cases import CASES
 
-__all__ = ["ACCOUNT", "REASONS", "Row", "read", "updated", "write"]
+__all__ = ["ACCOUNT", "REASONS", "Row", "read_account", "update_rows", "write_account"]
 
 ACCOUNT = Path(__file__).with_name("account.tsv")
 
@@ -61,7 +61,7 @@ class Row:
         return f"{self.suite}:{self.file}:{self.line}"
 
 
-def read() -> list[Row]:
+def read_account() -> list[Row]:
     """Read the account."""
     lines = ACCOUNT.read_text(encoding="utf-8").splitlines()
     rows = [line.split("\t") for line in lines if not line.startswith("#")]
@@ -70,7 +70,7 @@ def read() -> list[Row]:
     return [Row(*row) for row in rows[1:]]
 
 
-def updated(rows: list[Row], cases: tuple[Case, ...] = CASES) -> list[Row]:
+def update_rows(rows: list[Row], cases: tuple[Case, ...] = CASES) -> list[Row]:
     """Write into the rows which cases port them; what no case ports any more is open again."""
     ported: dict[str, list[str]] = {}
     for case in cases:
@@ -80,15 +80,15 @@ def updated(rows: list[Row], cases: tuple[Case, ...] = CASES) -> list[Row]:
     if unknown:
         raise ValueError(f"cases name assertions that upstream does not have: {', '.join(sorted(unknown))}")
 
-    def update(row: Row) -> Row:
+    def update_row(row: Row) -> Row:
         if row.assertion in ported:
             return replace(row, status="ported", detail=" ".join(ported[row.assertion]))
         return replace(row, status="open", detail="") if row.status == "ported" else row
 
-    return [update(row) for row in rows]
+    return [update_row(row) for row in rows]
 
 
-def write(rows: list[Row]) -> None:
+def write_account(rows: list[Row]) -> None:
     """Write the account, keeping its comments."""
     comments = [line for line in ACCOUNT.read_text(encoding="utf-8").splitlines() if line.startswith("#")]
     body = ["\t".join((r.suite, r.file, r.line, r.kind, r.test_set, r.status, r.detail)) for r in rows]
@@ -96,6 +96,6 @@ def write(rows: list[Row]) -> None:
 
 
 if __name__ == "__main__":
-    write(updated(read()))
-    for status, count in Counter(row.status for row in read()).most_common():
+    write_account(update_rows(read_account()))
+    for status, count in Counter(row.status for row in read_account()).most_common():
         print(f"{count:5} {status}")

@@ -11,7 +11,7 @@ from luxport import tree
 from luxport.backend import Backend, backend_of
 from luxport_conformance.compare import Violation
 
-__all__ = ["dtype_name", "has_complex", "on_backend", "on_host", "place_on", "widened"]
+__all__ = ["dtype_name", "has_complex", "move_to_backend", "move_to_host", "place_on", "widen_floats"]
 
 _device: ContextVar[str | None] = ContextVar("device", default=None)
 
@@ -24,7 +24,7 @@ def place_on(device: str | None) -> None:
 _COMPLEX = {"float32": "complex64", "float64": "complex128"}
 
 
-def on_backend(values: Any, backend: Backend, dtype: str) -> Any:
+def move_to_backend(values: Any, backend: Backend, dtype: str) -> Any:
     """Copy a tree of host arrays to the backend: floating ones in this dtype, complex ones in its complex one."""
 
     def place(leaf: Any) -> Any:
@@ -35,7 +35,7 @@ def on_backend(values: Any, backend: Backend, dtype: str) -> Any:
     return tree.map(place, values)
 
 
-def on_host(values: Any, backend: Backend | None) -> Any:
+def move_to_host(values: Any, backend: Backend | None) -> Any:
     """Copy a tree of the backend's arrays to the host; plain Python values stay as they are.
 
     Raises: Violation if an array is of another backend
@@ -59,7 +59,7 @@ def has_complex(values: Any) -> bool:
     return any(np.asarray(leaf).dtype.kind == "c" for leaf in tree.leaves(values))
 
 
-def widened(values: Any) -> Any:
+def widen_floats(values: Any) -> Any:
     """Convert the floating leaves of a host tree to float64."""
 
     def widen(leaf: Any) -> Any:

@@ -28,19 +28,19 @@ __all__ = [
     "HOST",
     "Abilities",
     "Found",
-    "abilities",
-    "broken_probes",
-    "differentiating",
-    "holding",
+    "describe_missing",
+    "find_abilities",
+    "find_broken_probes",
+    "hold_dtype",
     "is_known",
+    "list_differentiating",
+    "list_ways",
     "load",
-    "missing",
+    "make_probes",
     "note_abilities",
-    "probes",
     "run_probe",
     "run_probes",
-    "selected",
-    "ways",
+    "select_backends",
 ]
 
 BACKENDS = ("numpy", "jax", "torch", "tf", "strict", "strict32")
@@ -62,7 +62,7 @@ class Abilities:
     looks: bool = True
     """Numbers are at hand when a layer is called: it does not only record what is to be computed."""
 
-    def missing(self) -> list[str]:
+    def list_missing(self) -> list[str]:
         """Name what is not among these abilities."""
         lacks = [what for what in ("gradients", "complex") if not getattr(self, what)]
         lacks += [] if self.compiles else ["a compiler"]
@@ -86,7 +86,7 @@ _KNOWN = {
 register_backend(strict32)
 
 
-def abilities(name: str) -> Abilities:
+def find_abilities(name: str) -> Abilities:
     """Return what a backend is expected to do, which a test holds ours to; of others, what they are found to do."""
     if not is_known(name):
         note_abilities(name, run_probes(get_backend(name)))
@@ -101,13 +101,13 @@ def is_known(name: str) -> bool:
 _BROKEN: dict[str, dict[str, str]] = {}
 
 
-def broken_probes(name: str) -> dict[str, str]:
+def find_broken_probes(name: str) -> dict[str, str]:
     """Return what became of the probes of a backend that gave no answer: of what it can do, nothing is known there."""
-    abilities(name)
+    find_abilities(name)
     return _BROKEN.get(name, {})
 
 
-def probes(backend: Backend) -> dict[str, Callable[[], bool]]:
+def make_probes(backend: Backend) -> dict[str, Callable[[], bool]]:
     """Return, by name, what tells whether a backend can do something: False if it says that it cannot.
 
     Whatever else a probe raises is a fault to be seen: it is a check of its own, and fails.
@@ -116,7 +116,7 @@ def probes(backend: Backend) -> dict[str, Callable[[], bool]]:
     def square(x: Any) -> Any:
         return x * x
 
-    def gradients() -> bool:
+    def differentiates() -> bool:
         if can(backend, "gradients"):
             value_and_grad(square)(backend.asarray(2.0, dtype="float32"))
         return can(backend, "gradients")
@@ -142,7 +142,7 @@ def probes(backend: Backend) -> dict[str, Callable[[], bool]]:
         return True
 
     return {
-        "gradients": gradients,
+        "gradients": differentiates,
         "compiles": compiles,
         "complex": lambda: holds("complex64"),
         "looks": lambda: not can(backend, "recording"),
@@ -157,7 +157,7 @@ Found = tuple[tuple[str, bool | str], ...]
 
 def run_probes(backend: Backend) -> Found:
     """Try each probe: what a backend does not have, it need not."""
-    return tuple([(name, run_probe(probe)) for name, probe in probes(backend).items()])
+    return tuple([(name, run_probe(probe)) for name, probe in make_probes(backend).items()])
 
 
 def run_probe(probe: Callable[[], bool]) -> bool | str:
@@ -177,7 +177,7 @@ def note_abilities(name: str, found: Found) -> None:
     _BROKEN[name] = {probe: told for probe, told in found if isinstance(told, str)}
 
 
-def selected(chosen: list[str] | None = None, excluded: list[str] | None = None) -> list[str]:
+def select_backends(chosen: list[str] | None = None, excluded: list[str] | None = None) -> list[str]:
     """Name the backends of a run: those chosen (all if none), without those excluded here or by LUXPORT_EXCLUDE.
 
     Raises: ValueError if a backend is chosen or excluded that does not exist, for then something else was meant
@@ -196,12 +196,12 @@ def selected(chosen: list[str] | None = None, excluded: list[str] | None = None)
 
 
 @cache
-def differentiating() -> list[str]:
+def list_differentiating() -> list[str]:
     """Name our backends that have gradients and whose framework is installed; the quickest for a few, first."""
     return [name for name in ("torch", "tf", "jax") if name in available_backends()]
 
 
-def missing(names: list[str]) -> str | None:
+def describe_missing(names: list[str]) -> str | None:
     """Say in one line which of these backends cannot run for want of their framework, if any."""
     absent = [name for name in names if name not in available_backends()]
     if not absent:
@@ -218,7 +218,7 @@ def load(name: str) -> Backend | None:
 
 
 @contextmanager
-def holding(backend: Backend | None, dtype: str) -> Iterator[None]:
+def hold_dtype(backend: Backend | None, dtype: str) -> Iterator[None]:
     """Let a backend hold a dtype for a while: JAX has float64 only where it is asked for."""
     if backend is not None and backend.name == "jax" and dtype == "float64":
         import jax
@@ -229,7 +229,7 @@ def holding(backend: Backend | None, dtype: str) -> Iterator[None]:
         yield
 
 
-def ways(
+def list_ways(
     name: str, dtypes: tuple[str, ...], *, compiles: bool = True, traces: bool = True, thorough: bool = False
 ) -> list[tuple[str, str]]:
     """List the modes and dtypes in which a case runs on a backend.
@@ -237,7 +237,7 @@ def ways(
     It runs in each dtype in the mode that is the quicker there, and in its first dtype in the other mode, as a
     program is traced alike in all of them; where both modes compile, all but one only if `thorough`.
     """
-    able = abilities(name)
+    able = find_abilities(name)
     dtypes = tuple(dtype for dtype in dtypes if dtype in able.dtypes)
     one_of_all = compiles_operations(name) and not thorough
     quick, other = ("jit", "eager") if compiles_operations(name) and traces else ("eager", "jit")

@@ -16,14 +16,14 @@ from luxport.backend import get_backend
 from luxport.command_line import Arguments
 from luxport_conformance import backends, report
 from luxport_conformance.cases import CASES
-from luxport_conformance.gaps import gaps
+from luxport_conformance.gaps import list_gaps
 from luxport_conformance.named_objects import ImportingError
 from luxport_conformance.peers import PEERS, find_peer
-from luxport_conformance.petab import petab_cases
+from luxport_conformance.petab import make_petab_cases
 from luxport_conformance.probing import ask
 from luxport_conformance.progress import Progress
-from luxport_conformance.results import changes, load, save, table_of
-from luxport_conformance.schedule import findings
+from luxport_conformance.results import collect_results, list_changes, load, save
+from luxport_conformance.schedule import collect_findings
 from luxport_conformance.selection import Selection
 
 __all__ = ["add_arguments", "main", "run"]
@@ -99,16 +99,16 @@ def run(options: argparse.Namespace, error: Callable[[str], Any]) -> int:
                 names = " and ".join(one["name"] for one in old)
                 raise ValueError(f"--compare expects two files of one library, got those of {names}")
             return _tell_changes(*old)
-        peers = _peers(options.peer)
+        peers = _select_peers(options.peer)
         alone = bool(peers) and not options.backend
         chosen = None if "all" in (options.backend or ()) else options.backend
-        names = [] if alone else backends.selected(chosen, options.exclude_backend)
-        if complaint := backends.missing([name for name in names if ":" not in name]):
+        names = [] if alone else backends.select_backends(chosen, options.exclude_backend)
+        if complaint := backends.describe_missing([name for name in names if ":" not in name]):
             error(complaint)
         if options.report:
             report.check_folder(Path(options.report))
         if options.petab:
-            petab_cases(Path(options.petab))
+            make_petab_cases(Path(options.petab))
         selection = Selection(
             backends=tuple(names),
             pattern=options.layer,
@@ -120,7 +120,7 @@ def run(options: argparse.Namespace, error: Callable[[str], Any]) -> int:
             peers=tuple(peers),
             alone=alone,
         )
-        columns = [*selection.loaded().backends, *[find_peer(name).name for name in peers]]
+        columns = [*selection.load().backends, *[find_peer(name).name for name in peers]]
     except ImportingError as failed:
         traceback.print_exception(failed.__cause__)
         error(str(failed))
@@ -131,12 +131,12 @@ def run(options: argparse.Namespace, error: Callable[[str], Any]) -> int:
     loaded = columns[: len(names)]
     asked = [(name, ask(selection, name, options.limit)) for name in loaded if not backends.is_known(name)]
     selection = replace(selection, abilities=tuple(asked))
-    selection.loaded()
+    selection.load()
     for name in loaded:
-        for line in gaps(get_backend(name), CASES):
+        for line in list_gaps(get_backend(name), CASES):
             print(line, file=sys.stderr)
     with Progress() as progress:
-        found = findings(
+        found = collect_findings(
             selection,
             jobs=options.jobs,
             limit=options.limit,
@@ -144,12 +144,12 @@ def run(options: argparse.Namespace, error: Callable[[str], Any]) -> int:
             on_finding=progress.step,
             on_wait=progress.wait,
         )
-    print(report.table(found, columns))
-    if failed := report.complaints(found):
+    print(report.render_table(found, columns))
+    if failed := report.list_complaints(found):
         print(failed)
-    if remarks := report.remarks(found):
+    if remarks := report.list_remarks(found):
         print(remarks)
-    outcomes = report.outcomes(found)
+    outcomes = report.count_outcomes(found)
     left_out = [name for name in backends.BACKENDS if name not in columns]
     told = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
     print(told + (f"; left out: {', '.join(left_out)}" if left_out else ""))
@@ -158,7 +158,7 @@ def run(options: argparse.Namespace, error: Callable[[str], Any]) -> int:
             print(path)
     packages = {name: _PACKAGES.get(name, ("luxport-nn",)) for name in columns}
     packages |= {peer.name: peer.packages for peer in map(find_peer, peers)}
-    results = table_of(found, packages)
+    results = collect_results(found, packages)
     if options.save:
         for path in save(results, Path(options.save)):
             print(path)
@@ -172,14 +172,14 @@ def run(options: argparse.Namespace, error: Callable[[str], Any]) -> int:
 
 def _tell_changes(old: Mapping[str, Any], new: Mapping[str, Any], *, in_part: bool = False) -> int:
     was, now = (", ".join(map(" ".join, one["versions"].items())) or "unversioned" for one in (old, new))
-    lines = list(changes(old, new, in_part=in_part))
+    lines = list(list_changes(old, new, in_part=in_part))
     print(f"{old['name']}, from {was} to {now}:{'' if lines else ' nothing changed'}")
     for line in lines:
         print(f"  {line}")
     return 0
 
 
-def _peers(asked: list[str]) -> list[str]:
+def _select_peers(asked: list[str]) -> list[str]:
     """Name the peers of a run: with ``all`` those of ours that are installed; the others are told in a line each.
 
     Raises: ValueError for one that is asked by name and is not there
@@ -187,7 +187,7 @@ def _peers(asked: list[str]) -> list[str]:
     names = list(dict.fromkeys(name for one in asked for name in (PEERS if one == "all" else [one])))
     found = []
     for name in names:
-        missing = find_peer(name).missing()
+        missing = find_peer(name).list_missing()
         if missing and name in asked:
             raise ValueError(f"peer {name}: not installed: {', '.join(missing)}. Install 'luxport-nn[peers]'")
         if missing:

@@ -117,13 +117,13 @@ def _compare_numbers(got: Any, want: Any, dtype: str, tolerance: Tolerance, path
         raise Violation(f"{path}: shape {want.shape} expected, got {got.shape}")
     if got.dtype.kind in "biu" or want.size == 0:
         if not np.array_equal(got, want):
-            raise Violation(f"{path}: {_text(want)} expected, got {_text(got)}")
+            raise Violation(f"{path}: {_format(want)} expected, got {_format(got)}")
         return 0.0
     wide = np.complex128 if want.dtype.kind == "c" or got.dtype.kind == "c" else np.float64
     got, want = got.astype(wide), want.astype(wide)
     odd = ~np.isfinite(want)
     if not np.array_equal(got[odd], want[odd], equal_nan=True) or not np.isfinite(got[~odd]).all():
-        raise Violation(f"{path}: {_text(want)} expected, got {_text(got)}")
+        raise Violation(f"{path}: {_format(want)} expected, got {_format(got)}")
     distance = np.where(odd, 0.0, np.abs(np.where(odd, 0.0, got) - np.where(odd, 0.0, want)))
     largest = float(np.abs(want[~odd]).max(initial=0.0))
     unit = EPSILON[dtype] * max(largest, tolerance.magnitude)
@@ -141,5 +141,5 @@ def _is_shape(value: Any) -> bool:
     return isinstance(value, tuple) and all(type(n) is int for n in value)
 
 
-def _text(array: Any) -> str:
+def _format(array: Any) -> str:
     return np.array2string(array, threshold=12, separator=", ").replace("\n", "")

@@ -12,10 +12,10 @@ from typing import Any
 from luxport import jit, tree
 from luxport.backend import Backend
 
-__all__ = ["compiled", "compiles_operations", "prepared", "unsized"]
+__all__ = ["compile_quickly", "compiles_operations", "forget_sizes", "prepare"]
 
 
-def unsized(backend: Backend, x: Any) -> Any:
+def forget_sizes(backend: Backend, x: Any) -> Any:
     """Forget the sizes of x where a program is compiled that can learn them when it runs, as TensorFlow's can."""
     if backend.name != "tf":
         return x
@@ -29,30 +29,32 @@ def unsized(backend: Backend, x: Any) -> Any:
 _count = itertools.count()
 
 
-def compiled(backend: Backend | None, program: Callable[..., Any], *, tracing_only: bool = False) -> Callable[..., Any]:
+def compile_quickly(
+    backend: Backend | None, program: Callable[..., Any], *, tracing_only: bool = False
+) -> Callable[..., Any]:
     """Compile a program as luxport does, but on PyTorch and JAX without the passes that take seconds for each.
 
     With `tracing_only` PyTorch captures the program as one graph and runs its operations as they are.
     """
     if backend is not None and backend.name == "jax":
-        return backend.jit(program, compiler_options=_quick_xla())  # type: ignore[call-arg]
+        return backend.jit(program, compiler_options=_find_quick_options())  # type: ignore[call-arg]
     if backend is not None and backend.name == "mlx":
-        return _unfused(jit(program))
+        return _compile_unfused(jit(program))
     if backend is None or backend.name != "torch":
         return jit(program)
     import torch
 
-    def traced(*args: Any) -> Any:
+    def run(*args: Any) -> Any:
         return program(*args)
 
     # Dynamo remembers by file, line and name what changed between calls, and makes it dynamic: a name of its own
     # makes each program a first one.
-    traced.__code__ = traced.__code__.replace(co_name=f"traced_{next(_count)}")
-    return torch.compile(traced, fullgraph=True, backend="eager" if tracing_only else "aot_eager")
+    run.__code__ = run.__code__.replace(co_name=f"traced_{next(_count)}")
+    return torch.compile(run, fullgraph=True, backend="eager" if tracing_only else "aot_eager")
 
 
 @cache
-def _quick_xla() -> dict[str, Any]:
+def _find_quick_options() -> dict[str, Any]:
     """Return options of XLA that halve the time of its compiler on the CPU, if it knows them."""
     import jax
 
@@ -66,11 +68,11 @@ def _quick_xla() -> dict[str, Any]:
     return options
 
 
-def _unfused(program: Callable[..., Any]) -> Callable[..., Any]:
+def _compile_unfused(program: Callable[..., Any]) -> Callable[..., Any]:
     """Let MLX trace a program without making kernels of it: on a CPU its C++ compiler takes a second for each."""
 
     def call(*args: Any) -> Any:
-        set_mode = _mode_of_mlx()
+        set_mode = _find_mode_setter()
         if set_mode is None:
             return program(*args)
         set_mode(_NO_FUSE)
@@ -86,7 +88,7 @@ _NO_FUSE, _ENABLED = 2, 3
 
 
 @cache
-def _mode_of_mlx() -> Callable[[int], Any] | None:
+def _find_mode_setter() -> Callable[[int], Any] | None:
     """Return MLX's own switch, which Python is not shown; None if this version has it not."""
     import mlx.core
 
@@ -107,6 +109,6 @@ def compiles_operations(name: str) -> bool:
     return name == "jax"
 
 
-def prepared(backend: Backend, program: Callable[..., Any]) -> Callable[..., Any]:
+def prepare(backend: Backend, program: Callable[..., Any]) -> Callable[..., Any]:
     """Return the program as it runs fastest once."""
-    return compiled(backend, program) if compiles_operations(backend.name) else program
+    return compile_quickly(backend, program) if compiles_operations(backend.name) else program

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from luxport_conformance import backends
-from luxport_conformance.crossing import checks
+from luxport_conformance.crossing import list_checks
 from luxport_conformance.runner import Check
 
 HERE = Path(__file__).parent
@@ -26,24 +26,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    names = _names(metafunc.config)
+    names = _select_names(metafunc.config)
     if "backend_name" in metafunc.fixturenames:
         metafunc.parametrize("backend_name", names)
     kind = _KINDS.get(metafunc.function.__name__)
     if kind is not None and "check" in metafunc.fixturenames:
-        chosen = [check for check in _checks(metafunc.config, names) if check.kind == kind]
+        chosen = [check for check in _list_checks(metafunc.config, names) if check.kind == kind]
         metafunc.parametrize("check", chosen, ids=[check.id for check in chosen])
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if any(HERE in item.path.parents for item in items):
-        complaint = backends.missing(_names(config))
+        complaint = backends.describe_missing(_select_names(config))
         if complaint:
             raise pytest.UsageError(complaint)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    names = _names(terminalreporter.config)
+    names = _select_names(terminalreporter.config)
     left_out = [name for name in backends.BACKENDS if name not in names]
     line = f"luxport_conformance: {', '.join(names)}"
     terminalreporter.write_line(f"{line}; left out by name: {', '.join(left_out)}" if left_out else line)
@@ -52,20 +52,20 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture
 def backend_names(request: pytest.FixtureRequest) -> list[str]:
     """Name the backends of this run."""
-    return _names(request.config)
+    return _select_names(request.config)
 
 
-def _names(config: pytest.Config) -> list[str]:
+def _select_names(config: pytest.Config) -> list[str]:
     chosen, excluded = [
         list(filter(None, ",".join(config.getoption(option, default=None) or []).split(",")))
         for option in ("--backend", "--exclude-backend")
     ]
     try:
-        return backends.selected(chosen, excluded)
+        return backends.select_backends(chosen, excluded)
     except ValueError as error:
         raise pytest.UsageError(str(error)) from None
 
 
-def _checks(config: pytest.Config, names: list[str]) -> Iterator[Check]:
+def _list_checks(config: pytest.Config, names: list[str]) -> Iterator[Check]:
     thorough = bool(config.getoption("--thorough", default=False))
-    return checks(names, thorough=thorough, share=not thorough)
+    return list_checks(names, thorough=thorough, share=not thorough)

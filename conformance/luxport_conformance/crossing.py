@@ -8,23 +8,23 @@ from functools import partial
 
 from luxport.backend import get_backend
 from luxport_conformance.arrays import has_complex
-from luxport_conformance.backends import HOST, abilities, broken_probes, probes, ways
+from luxport_conformance.backends import HOST, find_abilities, find_broken_probes, list_ways, make_probes
 from luxport_conformance.case import Case
 from luxport_conformance.cases import CASES
 from luxport_conformance.compiling import compiles_operations
 from luxport_conformance.evaluation import Evaluations
 from luxport_conformance.examples import EXAMPLES, Example
-from luxport_conformance.half_layers import every_spread
-from luxport_conformance.half_sums import HALVES, half_sums
+from luxport_conformance.half_layers import list_spreads
+from luxport_conformance.half_sums import HALVES, measure_half_sums
 from luxport_conformance.laws import LAWS
 from luxport_conformance.operation_examples import OPERATIONS
 from luxport_conformance.operations import Overrides
 from luxport_conformance.runner import Batch, Check, run_case, run_held, run_law, run_override, run_probe, shorten
 
-__all__ = ["checks"]
+__all__ = ["list_checks"]
 
 
-def checks(
+def list_checks(
     backends: list[str],
     cases: tuple[Case, ...] = CASES,
     *,
@@ -42,22 +42,22 @@ def checks(
     programs are traced much alike.
     """
     for check in (
-        *_probe_checks(backends),
-        *_case_checks(backends, cases, thorough, share),
-        *_law_checks(backends, thorough, share),
-        *_override_checks(backends, thorough),
-        *(_half_checks(backends) if thorough else ()),
+        *_list_probe_checks(backends),
+        *_list_case_checks(backends, cases, thorough, share),
+        *_list_law_checks(backends, thorough, share),
+        *_list_override_checks(backends, thorough),
+        *(_list_half_checks(backends) if thorough else ()),
     ):
-        raises = check.kind == "probe" and check.name in broken_probes(check.backend)
+        raises = check.kind == "probe" and check.name in find_broken_probes(check.backend)
         if raises or re.search(pattern, check.subject) or re.search(pattern, check.id):
             yield check
 
 
-def _drawn(example: Example) -> str:
+def _describe_inputs(example: Example) -> str:
     return f"{example} on {example.x}: x by Philox(7), parameters from seed 1 and moved, weights by Philox(11)"
 
 
-def _chosen(cases: tuple[Case, ...]) -> set[str]:
+def _choose_compiled(cases: tuple[Case, ...]) -> set[str]:
     """Return the id of the first case of each subject that can be compiled."""
     first: dict[str, str] = {}
     for case in cases:
@@ -66,7 +66,7 @@ def _chosen(cases: tuple[Case, ...]) -> set[str]:
     return set(first.values())
 
 
-def _batches(cases: tuple[Case, ...], chosen: set[str], thorough: bool) -> dict[str, Batch]:
+def _make_batches(cases: tuple[Case, ...], chosen: set[str], thorough: bool) -> dict[str, Batch]:
     """Put each case that can be compiled in a batch with its neighbors, with those that are chosen if it is."""
     able = [case for case in cases if case.may_compile and not case.on_host]
     halves = [case for case in able if case.id in chosen], [case for case in able if case.id not in chosen]
@@ -78,9 +78,9 @@ _BATCH = 12
 """More at a time saves little: a compiler's work grows with the program."""
 
 
-def _probe_checks(backends: list[str]) -> Iterator[Check]:
+def _list_probe_checks(backends: list[str]) -> Iterator[Check]:
     for backend in backends:
-        for name in probes(get_backend(backend)):
+        for name in make_probes(get_backend(backend)):
             yield Check(
                 id=f"probe.{name}-{backend}",
                 kind="probe",
@@ -91,16 +91,16 @@ def _probe_checks(backends: list[str]) -> Iterator[Check]:
             )
 
 
-def _case_checks(backends: list[str], cases: tuple[Case, ...], thorough: bool, share: bool) -> Iterator[Check]:
-    chosen = _chosen(cases) if share else {case.id for case in cases}
-    batches = _batches(cases, chosen, thorough)
+def _list_case_checks(backends: list[str], cases: tuple[Case, ...], thorough: bool, share: bool) -> Iterator[Check]:
+    chosen = _choose_compiled(cases) if share else {case.id for case in cases}
+    batches = _make_batches(cases, chosen, thorough)
     for case in cases:
         for backend in [HOST] if case.on_host else backends:
-            able = abilities(backend)
+            able = find_abilities(backend)
             needs = (case.differentiates, able.gradients), (case.is_complex, able.complex), (case.looks, able.looks)
             if any([needed and not has for needed, has in needs]) or not set(case.integers) <= set(able.integers):
                 continue
-            for mode, dtype in ways(
+            for mode, dtype in list_ways(
                 backend, case.dtypes, compiles=case.may_compile, traces=case.may_trace, thorough=thorough
             ):
                 if mode == "jit" and case.id not in chosen and not compiles_operations(backend):
@@ -120,12 +120,12 @@ def _case_checks(backends: list[str], cases: tuple[Case, ...], thorough: bool, s
                 )
 
 
-def _law_checks(backends: list[str], thorough: bool, share: bool) -> Iterator[Check]:
+def _list_law_checks(backends: list[str], thorough: bool, share: bool) -> Iterator[Check]:
     evaluations = Evaluations(thorough=thorough, share=share)
     for subject, examples in EXAMPLES.items():
         for law in LAWS.values():
             for backend in [HOST] if law.on_host else backends:
-                able = abilities(backend)
+                able = find_abilities(backend)
                 if (law.gradients and not able.gradients) or (law.compiles and not able.compiles):
                     continue
                 few = law.compiles and share and not compiles_operations(backend)
@@ -144,11 +144,11 @@ def _law_checks(backends: list[str], thorough: bool, share: bool) -> Iterator[Ch
                             mode="jit" if law.compiles else "eager",
                             dtype=dtype,
                             of="backward" if law.gradients and not law.compiles else "forward",
-                            inputs=partial(_drawn, example),
+                            inputs=partial(_describe_inputs, example),
                         )
 
 
-def _override_checks(backends: list[str], thorough: bool) -> Iterator[Check]:
+def _list_override_checks(backends: list[str], thorough: bool) -> Iterator[Check]:
     for backend in backends:
         yield Check(
             id=f"overrides_are_held-{backend}",
@@ -161,11 +161,11 @@ def _override_checks(backends: list[str], thorough: bool) -> Iterator[Check]:
     overrides = Overrides()
     for name, examples in OPERATIONS.items():
         for backend in backends:
-            dtypes = {dtype for _, dtype in ways(backend, ("float32", "float64"), thorough=thorough)}
+            dtypes = {dtype for _, dtype in list_ways(backend, ("float32", "float64"), thorough=thorough)}
             for position, example in enumerate(examples):
-                if has_complex(example.arrays) and not abilities(backend).complex:
+                if has_complex(example.arrays) and not find_abilities(backend).complex:
                     continue
-                if example.looks and not abilities(backend).looks:
+                if example.looks and not find_abilities(backend).looks:
                     continue
                 for dtype in sorted(dtypes):
                     yield Check(
@@ -179,17 +179,17 @@ def _override_checks(backends: list[str], thorough: bool) -> Iterator[Check]:
                     )
 
 
-def _half_checks(backends: list[str]) -> Iterator[Check]:
+def _list_half_checks(backends: list[str]) -> Iterator[Check]:
     for backend in backends:
-        for dtype in [dtype for dtype in HALVES if dtype in abilities(backend).dtypes]:
-            for spread in every_spread():
+        for dtype in [dtype for dtype in HALVES if dtype in find_abilities(backend).dtypes]:
+            for spread in list_spreads():
                 yield Check(
                     id=f"half_sums-{re.sub('[^0-9A-Za-z_]+', '_', spread.name)}-{backend}-{dtype}",
                     kind="half",
                     subject=spread.subject,
                     name="half_sums",
                     backend=backend,
-                    run=partial(half_sums, spread, get_backend(backend), dtype),
+                    run=partial(measure_half_sums, spread, get_backend(backend), dtype),
                     dtype=dtype,
-                    of="backward" if abilities(backend).gradients else "forward",
+                    of="backward" if find_abilities(backend).gradients else "forward",
                 )

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any
 
-__all__ = ["found_in", "merged_in"]
+__all__ = ["find_tables", "merge_tables"]
 
 
-def found_in(package: str, name: str) -> Iterator[Any]:
+def find_tables(package: str, name: str) -> Iterator[Any]:
     """Yield what each module of a package calls by this name, by the modules' names; a module without it has parts."""
     parent = import_module(package)
     for module in sorted(info.name for info in pkgutil.iter_modules(parent.__path__)):
@@ -19,10 +19,10 @@ def found_in(package: str, name: str) -> Iterator[Any]:
             yield found
 
 
-def merged_in(package: str, name: str) -> Mapping[str, Any]:
+def merge_tables(package: str, name: str) -> Mapping[str, Any]:
     """Merge the tables that modules of a package call by this name; no two of them have an entry in common."""
     merged: dict[str, Any] = {}
-    for table in found_in(package, name):
+    for table in find_tables(package, name):
         twice = sorted(merged.keys() & table.keys())
         assert not twice, f"{', '.join(twice)} stand in two tables {name} of {package}"
         merged |= table

@@ -13,12 +13,12 @@ import numpy as np
 import luxport
 from luxport import losses, tree
 from luxport.backend import Backend, get_backend
-from luxport_conformance.arrays import dtype_name, on_backend, on_host
-from luxport_conformance.backends import abilities
+from luxport_conformance.arrays import dtype_name, move_to_backend, move_to_host
+from luxport_conformance.backends import find_abilities
 from luxport_conformance.compare import Violation
 from luxport_conformance.examples import EXAMPLES, Example
 
-__all__ = ["LOSSES", "PER_SAMPLE", "layer_of_no_samples", "loss_of_no_samples"]
+__all__ = ["LOSSES", "PER_SAMPLE", "check_layer_without_samples", "check_loss_without_samples"]
 
 PER_SAMPLE: tuple[tuple[str, Example], ...] = tuple(
     [
@@ -33,38 +33,38 @@ LOSSES = tuple(
 )
 
 
-def layer_of_no_samples(name: str, example: Example, backend: Backend) -> float:
+def check_layer_without_samples(name: str, example: Example, backend: Backend) -> float:
     """Call a layer with no samples in both modes.
 
     Raises: Violation
     """
-    host = example.values()
+    host = example.draw_values()
     for mode in (luxport.train_mode, luxport.test_mode):
         found: list[Any] = []
         for one in (get_backend("numpy"), backend):
-            x, ps, st = on_backend((tree.map(lambda leaf: leaf[:0], host[0]), *host[1:]), one, "float32")
-            found.append(_outcome(partial(_value, example, x, ps, mode(st)), one))
+            x, ps, st = move_to_backend((tree.map(lambda leaf: leaf[:0], host[0]), *host[1:]), one, "float32")
+            found.append(_record_outcome(partial(_call_layer, example, x, ps, mode(st)), one))
         if found[0] != found[1]:
             raise Violation(f"{name} of no samples: as on NumPy {found[0]} expected, got {found[1]}")
     if isinstance(found[1], str) or any([shape[0] != 0 for shape, *_ in found[1]]):
         raise Violation(f"{name} of no samples: nothing expected in testing, got {found[1]}")
-    if abilities(backend.name).gradients and tree.leaves(ps):
+    if find_abilities(backend.name).gradients and tree.leaves(ps):
 
-        def total(ps: Any) -> Any:
+        def sum_up(ps: Any) -> Any:
             parts = tree.leaves(example.layer(x, ps, luxport.test_mode(st))[0])
             return sum([luxport.namespace(part).sum(part) for part in parts])
 
-        for path, slope in tree.leaves_with_path(on_host(luxport.grad(total)(ps), backend)):
+        for path, slope in tree.leaves_with_path(move_to_host(luxport.grad(sum_up)(ps), backend)):
             if np.any(slope != 0):
                 raise Violation(f"{name} of no samples: gradients of 0 expected, got {slope} at {'.'.join(path)}")
     return 0.0
 
 
-def _value(example: Example, x: Any, ps: Any, st: Any) -> Any:
+def _call_layer(example: Example, x: Any, ps: Any, st: Any) -> Any:
     return example.layer(x, ps, st)[0]
 
 
-def loss_of_no_samples(name: str, backend: Backend) -> float:
+def check_loss_without_samples(name: str, backend: Backend) -> float:
     """Call a loss with no samples, with each way to aggregate.
 
     Raises: Violation
@@ -81,18 +81,18 @@ def loss_of_no_samples(name: str, backend: Backend) -> float:
     for more in options:
         found = []
         for one in (get_backend("numpy"), backend):
-            given = on_backend(arrays, one, "float32")
-            found.append(_outcome(lambda given=given, more=more: getattr(losses, name)(*given, **more), one))
+            given = move_to_backend(arrays, one, "float32")
+            found.append(_record_outcome(lambda given=given, more=more: getattr(losses, name)(*given, **more), one))
         if found[0] != found[1]:
             raise Violation(f"{name} {more} of no samples: as on NumPy {found[0]} expected, got {found[1]}")
     return 0.0
 
 
-def _outcome(f: Any, backend: Backend) -> Any:
+def _record_outcome(f: Any, backend: Backend) -> Any:
     """Return shapes, dtypes and numbers of what f returns, or the line that it raises."""
     try:
         with np.errstate(all="ignore"):
             leaves = tree.leaves(f())
     except (luxport.LayerError, luxport.LayerTypeError) as error:
         return str(error)
-    return [(tuple(leaf.shape), dtype_name(leaf), str(on_host(leaf, backend).tolist())) for leaf in leaves]
+    return [(tuple(leaf.shape), dtype_name(leaf), str(move_to_host(leaf, backend).tolist())) for leaf in leaves]

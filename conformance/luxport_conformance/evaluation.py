@@ -12,7 +12,7 @@ import luxport
 from luxport import tree
 from luxport.backend import Backend
 from luxport_conformance import compiling
-from luxport_conformance.arrays import dtype_name, on_backend, on_host
+from luxport_conformance.arrays import dtype_name, move_to_backend, move_to_host
 from luxport_conformance.compare import Tolerance
 from luxport_conformance.examples import EXAMPLES, Example
 from luxport_conformance.together import Together
@@ -20,12 +20,12 @@ from luxport_conformance.together import Together
 __all__ = [
     "Evaluation",
     "Evaluations",
-    "cotangent",
-    "floats",
-    "gradient_tolerance",
-    "placed",
-    "weighted_sum",
-    "with_floats",
+    "derive_gradient_tolerance",
+    "draw_weights",
+    "list_floats",
+    "place_inputs",
+    "replace_floats",
+    "sum_weighted",
 ]
 
 
@@ -42,11 +42,11 @@ class Evaluation(NamedTuple):
     dtypes: tuple[str, ...]
 
     @classmethod
-    def of(cls, results: Any, backend: Backend) -> Evaluation:
+    def collect(cls, results: Any, backend: Backend) -> Evaluation:
         """Bring the results of a program to the host."""
         (trained, _), (tested, _) = results[:2]
         dtypes = tuple(dtype_name(leaf) for leaf in tree.leaves((trained, tested)))
-        return cls(*on_host(results, backend), dtypes)  # type: ignore[call-arg]
+        return cls(*move_to_host(results, backend), dtypes)  # type: ignore[call-arg]
 
 
 class Evaluations:
@@ -61,27 +61,27 @@ class Evaluations:
         self._share = share
         self._kept: dict[Any, Any] = {}
 
-    def kept(self, key: Any, make: Callable[[], Any]) -> Any:
+    def keep(self, key: Any, make: Callable[[], Any]) -> Any:
         """Return what was made for this key, or make it now."""
         if key not in self._kept:
             self._kept[key] = make()
         return self._kept[key]
 
-    def layer(self, example: Example, backend: Backend) -> Callable[..., Any]:
+    def make_layer(self, example: Example, backend: Backend) -> Callable[..., Any]:
         """Return the layer of the example as it is to be called on a backend."""
         if self._thorough or example in _FIRST:
             return example.layer
-        prepared = self.kept(("layer", example, backend.name), lambda: compiling.prepared(backend, example.layer))
+        prepared = self.keep(("layer", example, backend.name), lambda: compiling.prepare(backend, example.layer))
         if prepared is example.layer:
             return prepared
 
-        def layer(x: Any, ps: Any, st: Any) -> Any:
+        def call_in_order(x: Any, ps: Any, st: Any) -> Any:
             y, new = prepared(x, ps, st)
-            return y, _in_order_of(st, new)
+            return y, _order_keys(st, new)
 
-        return layer
+        return call_in_order
 
-    def cheapest(
+    def evaluate(
         self, example: Example, backend: Backend, dtype: str, *, gradients: bool, rounded: str = ""
     ) -> Evaluation:
         """Evaluate eagerly, or compiled where each operation is compiled in any case.
@@ -89,22 +89,22 @@ class Evaluations:
         `rounded` names the dtype that inputs are rounded to before they are placed, if it is another.
         """
         if compiling.compiles_operations(backend.name):
-            return self.compiled(example, backend, dtype, gradients=gradients, rounded=rounded)
-        return self.eager(example, backend, dtype, gradients=gradients, rounded=rounded)
+            return self.evaluate_compiled(example, backend, dtype, gradients=gradients, rounded=rounded)
+        return self.evaluate_eagerly(example, backend, dtype, gradients=gradients, rounded=rounded)
 
-    def eager(
+    def evaluate_eagerly(
         self, example: Example, backend: Backend, dtype: str, *, gradients: bool, rounded: str = ""
     ) -> Evaluation:
         """Evaluate operation by operation."""
         rounded = rounded or dtype
 
         def run() -> Evaluation:
-            program, inputs = _job(example, backend, dtype, gradients, rounded)
-            return Evaluation.of(program(*inputs), backend)
+            program, inputs = _make_job(example, backend, dtype, gradients, rounded)
+            return Evaluation.collect(program(*inputs), backend)
 
-        return self.kept(("eager", example, backend.name, dtype, gradients, rounded), run)
+        return self.keep(("eager", example, backend.name, dtype, gradients, rounded), run)
 
-    def compiled(
+    def evaluate_compiled(
         self, example: Example, backend: Backend, dtype: str, *, gradients: bool, rounded: str = ""
     ) -> Evaluation:
         """Evaluate compiled, together with all examples of layers that lie close."""
@@ -113,84 +113,86 @@ class Evaluations:
         groups = _FIRST_GROUPS if few else _GROUPS
         group = next(group for group in groups if example in group) if example in _GROUPED else (example,)
 
-        def together() -> Together:
-            jobs = {member: _job(member, backend, dtype, gradients, rounded) for member in group}
-            return Together(lambda program: compiling.compiled(backend, program), jobs)
+        def run_together() -> Together:
+            jobs = {member: _make_job(member, backend, dtype, gradients, rounded) for member in group}
+            return Together(lambda program: compiling.compile_quickly(backend, program), jobs)
 
-        results = self.kept(("compiled", group, backend.name, dtype, gradients, rounded), together)
-        return Evaluation.of(results[example], backend)
+        results = self.keep(("compiled", group, backend.name, dtype, gradients, rounded), run_together)
+        return Evaluation.collect(results[example], backend)
 
 
-def placed(example: Example, backend: Backend, dtype: str, rounded: str = "") -> tuple[Any, Any, Any]:
+def place_inputs(example: Example, backend: Backend, dtype: str, rounded: str = "") -> tuple[Any, Any, Any]:
     """Return x, parameters and states on the backend, the states as `setup` makes them.
 
     `rounded` names the dtype that floats are rounded to before, on the host.
     """
-    x, ps, st = example.values()
+    x, ps, st = example.draw_values()
     if rounded in ("float16", "float32"):
         x, ps, st = tree.map(lambda leaf: leaf.astype(rounded) if leaf.dtype.kind == "f" else leaf, (x, ps, st))
-    return on_backend(x, backend, dtype), on_backend(ps, backend, dtype), on_backend(st, backend, dtype)
+    return move_to_backend(x, backend, dtype), move_to_backend(ps, backend, dtype), move_to_backend(st, backend, dtype)
 
 
-def cotangent(example: Example) -> Any:
+def draw_weights(example: Example) -> Any:
     """Draw weights for the outputs: the weighted sum of them all is the scalar that is differentiated."""
     draw = np.random.Generator(np.random.Philox(11))
-    return tree.map(lambda leaf: draw.normal(size=leaf.shape), _outputs(example))
+    return tree.map(lambda leaf: draw.normal(size=leaf.shape), _call_in_testing(example))
 
 
-def weighted_sum(y: Any, weights: Any) -> Any:
+def sum_weighted(y: Any, weights: Any) -> Any:
     """Add up the products of all leaves of y and their weights."""
     products = [leaf * weight for leaf, weight in zip(tree.leaves(y), tree.leaves(weights), strict=True)]
     xp = luxport.namespace(*products)
     return sum([xp.sum(product) for product in products[1:]], start=xp.sum(products[0]))
 
 
-def gradient_tolerance(example: Example) -> Tolerance:
+def derive_gradient_tolerance(example: Example) -> Tolerance:
     """A gradient adds up at most one term per entry of the output, each as inexact as the layer itself."""
-    entries = sum(leaf.size for leaf in tree.leaves(_outputs(example)))
+    entries = sum(leaf.size for leaf in tree.leaves(_call_in_testing(example)))
     return replace(example.tolerance, reduction=example.tolerance.reduction + entries)
 
 
-def floats(x: Any) -> tuple[Any, ...]:
+def list_floats(x: Any) -> tuple[Any, ...]:
     """List the leaves of x that are differentiated: not indices, nor flags."""
     return tuple([leaf for leaf in tree.leaves(x) if "float" in dtype_name(leaf)])
 
 
-def with_floats(x: Any, leaves: tuple[Any, ...]) -> Any:
+def replace_floats(x: Any, leaves: tuple[Any, ...]) -> Any:
     """Return x with these for its floating leaves."""
     given = iter(leaves)
     return tree.map(lambda leaf: next(given) if "float" in dtype_name(leaf) else leaf, x)
 
 
-def _in_order_of(like: Any, values: Any) -> Any:
+def _order_keys(like: Any, values: Any) -> Any:
     """Put keys that JAX has sorted back in their order."""
     if isinstance(like, Mapping) and isinstance(values, Mapping) and like.keys() == values.keys():
-        return {key: _in_order_of(like[key], values[key]) for key in like}
+        return {key: _order_keys(like[key], values[key]) for key in like}
     return values
 
 
-def _outputs(example: Example) -> Any:
-    x, ps, st = example.values()
+def _call_in_testing(example: Example) -> Any:
+    x, ps, st = example.draw_values()
     return example.layer(x, ps, luxport.test_mode(st))[0]
 
 
-def _job(example: Example, backend: Backend, dtype: str, gradients: bool, rounded: str) -> tuple[Any, tuple[Any, ...]]:
+def _make_job(
+    example: Example, backend: Backend, dtype: str, gradients: bool, rounded: str
+) -> tuple[Any, tuple[Any, ...]]:
     def loss(leaves: Any, ps: Any, x: Any, st: Any, weights: Any) -> Any:
-        return weighted_sum(example.layer(with_floats(x, leaves), ps, st)[0], weights)
+        return sum_weighted(example.layer(replace_floats(x, leaves), ps, st)[0], weights)
 
     def program(x: Any, ps: Any, train: Any, test: Any, weights: Any) -> Any:
-        x = compiling.unsized(backend, x)
+        x = compiling.forget_sizes(backend, x)
         modes = (train,) if tree.structure(train) == tree.structure(test) else (train, test)
         results = [example.layer(x, ps, st) for st in modes]
         gradient = luxport.grad(loss, (0, 1)) if gradients else lambda *inputs: None
-        slopes = [gradient(floats(x), ps, x, st, weights) for st in modes]
+        slopes = [gradient(list_floats(x), ps, x, st, weights) for st in modes]
         return results[0], results[-1], slopes[0], slopes[-1]
 
-    x, ps, st = placed(example, backend, dtype, rounded)
-    weights = cotangent(example)
+    x, ps, st = place_inputs(example, backend, dtype, rounded)
+    weights = draw_weights(example)
     if rounded in ("float16", "float32"):
         weights = tree.map(lambda leaf: leaf.astype(rounded), weights)
-    weights = on_backend(weights, backend, dtype)
+    weights = move_to_backend(weights, backend, dtype)
     return program, (x, ps, luxport.train_mode(st), luxport.test_mode(st), weights)
 
 

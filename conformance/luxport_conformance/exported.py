@@ -18,7 +18,7 @@ from luxport import tree
 from luxport.errors import LayerTypeError
 from luxport_conformance.compare import Violation, compare_trees
 from luxport_conformance.examples import EXAMPLES, Example
-from luxport_conformance.petab import petab_cases
+from luxport_conformance.petab import make_petab_cases
 
 __all__ = ["REFUSED", "Exported", "check_export", "check_petab", "main"]
 
@@ -54,10 +54,10 @@ def check_export(name: str, example: Example, dtype: str, *, free: bool = True, 
     Raises: Violation
     """
     model = example.layer
-    x, ps, st = tree.map(lambda leaf: leaf.astype(dtype) if leaf.dtype.kind == "f" else leaf, example.values())
+    x, ps, st = tree.map(lambda leaf: leaf.astype(dtype) if leaf.dtype.kind == "f" else leaf, example.draw_values())
     st = luxport.test_mode(st)
     free = free and example.per_sample
-    specs = tree.map(lambda leaf: _spec(leaf, free), x)
+    specs = tree.map(lambda leaf: _make_spec(leaf, free), x)
     if name in REFUSED:
         try:
             luxport.to_onnx(None, model, ps, st, specs)
@@ -68,7 +68,7 @@ def check_export(name: str, example: Example, dtype: str, *, free: bool = True, 
         raise Violation(f"{name} was exported, and expected to be refused: it {REFUSED[name]}")
     run = Exported(model, ps, st, specs, opset=opset)
     batches = [x, tree.map(lambda leaf: np.concatenate([leaf, leaf[:1]]) if leaf.ndim else leaf, x)] if free else [x]
-    return max([_deviation(run, model, batch, ps, st, dtype, example) for batch in batches])
+    return max([_measure_deviation(run, model, batch, ps, st, dtype, example) for batch in batches])
 
 
 def check_petab(cases: Iterable[Any]) -> int:
@@ -83,8 +83,8 @@ def check_petab(cases: Iterable[Any]) -> int:
             lambda leaf: leaf.astype("float32") if leaf.dtype.kind == "f" else leaf, (values["x"], values["ps"])
         )
         st = luxport.test_mode(values["st"])
-        model = _model_of(case)
-        run = Exported(model, ps, st, tree.map(lambda leaf: _spec(leaf, False), x))
+        model = _find_model(case)
+        run = Exported(model, ps, st, tree.map(lambda leaf: _make_spec(leaf, False), x))
         want = tree.leaves(model(x, ps, st)[0])
         try:
             compare_trees(tuple(run(x)), tuple(want), "float32", case.tolerance)
@@ -94,17 +94,17 @@ def check_petab(cases: Iterable[Any]) -> int:
     return count
 
 
-def _model_of(case: Any) -> Any:
+def _find_model(case: Any) -> Any:
     cells = dict(zip(case.program.__code__.co_freevars, case.program.__closure__, strict=True))
     return cells["model"].cell_contents
 
 
-def _spec(leaf: Any, free: bool) -> luxport.InputSpec:
+def _make_spec(leaf: Any, free: bool) -> luxport.InputSpec:
     sizes = ("N", *leaf.shape[1:]) if free and leaf.ndim else leaf.shape
     return luxport.InputSpec(sizes, leaf.dtype.name)
 
 
-def _deviation(run: Exported, model: Any, x: Any, ps: Any, st: Any, dtype: str, example: Example) -> float:
+def _measure_deviation(run: Exported, model: Any, x: Any, ps: Any, st: Any, dtype: str, example: Example) -> float:
     want = tree.leaves(model(x, ps, st)[0])
     got = run(x)
     for one, other in zip(got, want, strict=True):
@@ -113,7 +113,7 @@ def _deviation(run: Exported, model: Any, x: Any, ps: Any, st: Any, dtype: str, 
     return compare_trees(tuple(got), tuple(want), dtype, example.tolerance)
 
 
-def _runs() -> Iterator[tuple[str, bool, int | None]]:
+def _list_runs() -> Iterator[tuple[str, bool, int | None]]:
     for dtype in ("float32", "float16"):
         yield dtype, True, None
         yield dtype, False, None
@@ -128,11 +128,11 @@ def main(arguments: list[str]) -> int:
     """
     failed = 0
     try:
-        networks = [(folder, petab_cases(Path(folder))) for folder in arguments]
+        networks = [(folder, make_petab_cases(Path(folder))) for folder in arguments]
     except (ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
-    for dtype, free, opset in _runs():
+    for dtype, free, opset in _list_runs():
         worst, count = 0.0, 0
         for name, examples in EXAMPLES.items():
             for number, example in enumerate(examples, start=1):

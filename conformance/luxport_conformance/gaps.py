@@ -9,31 +9,31 @@ from typing import Any
 
 import luxport
 from luxport.backend import Backend
-from luxport_conformance.backends import Abilities, abilities, broken_probes
+from luxport_conformance.backends import Abilities, find_abilities, find_broken_probes
 from luxport_conformance.case import Case
 from luxport_conformance.examples import EXAMPLES
 from luxport_conformance.laws import LAWS
 
-__all__ = ["gaps", "lacking_names"]
+__all__ = ["list_gaps", "list_lacking_names"]
 
 
-def gaps(backend: Backend, cases: Iterable[Case]) -> Iterator[str]:
+def list_gaps(backend: Backend, cases: Iterable[Case]) -> Iterator[str]:
     """Yield a line for each thing that a backend has not, with how many layers and operations it is missing for."""
     cases = tuple(cases)
-    for what in abilities(backend.name).missing():
-        subjects = {case.subject for case in cases if _case_needs(what, case)}
+    for what in find_abilities(backend.name).list_missing():
+        subjects = {case.subject for case in cases if _is_needed_by_case(what, case)}
         subjects |= {
             subject
             for subject, examples in EXAMPLES.items()
             for law in LAWS.values()
-            if not law.on_host and any([_law_needs(what, law, example) for example in examples])
+            if not law.on_host and any([_is_needed_by_law(what, law, example) for example in examples])
         }
         lacks = f"{backend.name} has no {what.removeprefix('a ')}"
-        if became := broken_probes(backend.name).get(_PROBES.get(what, what)):
+        if became := find_broken_probes(backend.name).get(_PROBES.get(what, what)):
             lacks = f"{backend.name} may have {what}: the probe {became}, see below"
         yield f"{lacks}: checks of {len(subjects)} layers and operations are left out"
-    for name, users in lacking_names(backend.xp).items():
-        if name == "fft" and not abilities(backend.name).complex:
+    for name, users in list_lacking_names(backend.xp).items():
+        if name == "fft" and not find_abilities(backend.name).complex:
             continue  # what transforms is left out with complex numbers
         yield f"the namespace of {backend.name} has no {name}, which {', '.join(users)} need: they fail"
 
@@ -42,7 +42,7 @@ _PROBES = {"a compiler": "compiles", "numbers at hand": "looks"}
 """The probes whose names are not those of what is missing."""
 
 
-def _case_needs(what: str, case: Case) -> bool:
+def _is_needed_by_case(what: str, case: Case) -> bool:
     if what == "complex":
         return case.is_complex
     if what == "gradients":
@@ -54,13 +54,13 @@ def _case_needs(what: str, case: Case) -> bool:
     return case.may_compile and not case.on_host if what == "a compiler" else not case.on_host and what in case.dtypes
 
 
-def _law_needs(what: str, law: Any, example: Any) -> bool:
+def _is_needed_by_law(what: str, law: Any, example: Any) -> bool:
     if what == "gradients":
         return law.gradients
     return law.compiles if what == "a compiler" else what in law.dtypes and what in example.dtypes
 
 
-def lacking_names(xp: Any) -> dict[str, list[str]]:
+def list_lacking_names(xp: Any) -> dict[str, list[str]]:
     """List the functions that a namespace has not, and the functions of luxport that are written with them.
 
     Types are no functions: whether they are there is asked wherever they are named.
@@ -69,12 +69,12 @@ def lacking_names(xp: Any) -> dict[str, list[str]]:
     package = Path(str(luxport.__file__)).parent
     for folder in ("ops", "layers", "losses", "optimizers", "transforms"):
         for file in sorted((package / folder).rglob("*.py")):
-            for name, user in _asked(ast.parse(file.read_text(encoding="utf-8"))):
+            for name, user in _list_asked(ast.parse(file.read_text(encoding="utf-8"))):
                 users.setdefault(name, set()).add(user)
     return {name: sorted(users[name]) for name in sorted(users) if getattr(xp, name, None) is None}
 
 
-def _asked(module: ast.Module) -> Iterator[tuple[str, str]]:
+def _list_asked(module: ast.Module) -> Iterator[tuple[str, str]]:
     for definition in module.body:
         for node in ast.walk(definition):
             if not isinstance(node, ast.Attribute) or not isinstance(node.value, ast.Name) or node.value.id != "xp":

@@ -17,7 +17,7 @@ from luxport_conformance.examples.example import Flags, Indices, Input
 from luxport_conformance.half_sum_spreads import SPREAD
 from luxport_conformance.half_sums import Spread
 
-__all__ = ["every_spread"]
+__all__ = ["list_spreads"]
 
 SAMPLES, STEPS = 1500, 3
 _ROUNDINGS = {"TransformerEncoderLayer": 4, "TransformerDecoderLayer": 6, "CompactLayer": 4, "Chain 3": 7}
@@ -27,29 +27,29 @@ _BY_VALUE = {"Maxout": "of two branches that are equal once rounded another one 
 
 
 @cache
-def every_spread() -> tuple[Spread, ...]:
+def list_spreads() -> tuple[Spread, ...]:
     """Return all that is held in half types: operations and losses, layers, rules."""
-    return (*SPREAD, *_layers(), *_rules())
+    return (*SPREAD, *_list_layers(), *_list_rules())
 
 
-def _layers() -> Iterator[Spread]:
+def _list_layers() -> Iterator[Spread]:
     for name, examples in EXAMPLES.items():
         for position, example in enumerate(examples, start=1):
             if example.per_sample:
                 steps = _ROUNDINGS.get(f"{name} {position}", _ROUNDINGS.get(name, 2))
-                yield _layer(name, f"{name} {position}, a layer", replace(example, x=_widened(example.x)), steps)
+                yield _make_spread(name, f"{name} {position}, a layer", replace(example, x=_widen(example.x)), steps)
 
 
-def _widened(x: Input) -> Any:
+def _widen(x: Input) -> Any:
     if isinstance(x, (Indices, Flags)):
-        return replace(x, shape=_widened(x.shape))
+        return replace(x, shape=_widen(x.shape))
     if all(isinstance(n, int) for n in x):
         return (SAMPLES, *x[1:])
-    return tuple([_widened(part) for part in x])  # type: ignore[arg-type]
+    return tuple([_widen(part) for part in x])  # type: ignore[arg-type]
 
 
-def _layer(name: str, title: str, example: Example, steps: int) -> Spread:
-    x, ps, st = example.values()
+def _make_spread(name: str, title: str, example: Example, steps: int) -> Spread:
+    x, ps, st = example.draw_values()
     structure, leaves = tree.structure((x, ps, st)), tuple(tree.leaves((x, ps, st)))
 
     def f(*arrays: Any) -> Any:
@@ -61,7 +61,7 @@ def _layer(name: str, title: str, example: Example, steps: int) -> Spread:
     return Spread(title, f, leaves, weight=1 / 64, steps=steps, constant=tuple(range(varied, len(leaves))))
 
 
-def _rules() -> Iterator[Spread]:
+def _list_rules() -> Iterator[Spread]:
     draw = np.random.Generator(np.random.Philox(5))
     x, dx = draw.normal(size=5000), draw.uniform(0.5, 1.5, 5000)
     for rule in ALL_RULES:
@@ -69,11 +69,11 @@ def _rules() -> Iterator[Spread]:
         if isinstance(rule, optimizers.MixedPrecision):
             continue
 
-        def steps(x: Any, dx: Any, rule: Any = rule) -> Any:
+        def take_steps(x: Any, dx: Any, rule: Any = rule) -> Any:
             state, y = optimizers.setup(rule, x), x
             for _ in range(STEPS):
                 state, y = optimizers.update(state, y, dx)
             return y
 
         for size in (1.0, 500.0):
-            yield Spread(f"{rule}, gradients near {size:g}", steps, (x, size * dx), steps=STEPS, constant=(0, 1))
+            yield Spread(f"{rule}, gradients near {size:g}", take_steps, (x, size * dx), steps=STEPS, constant=(0, 1))

@@ -16,12 +16,12 @@ import numpy as np
 import luxport
 from luxport import tree
 from luxport.backend import Backend, get_backend
-from luxport_conformance.arrays import on_backend, on_host
-from luxport_conformance.backends import abilities
+from luxport_conformance.arrays import move_to_backend, move_to_host
+from luxport_conformance.backends import find_abilities
 from luxport_conformance.compare import EPSILON, Violation
-from luxport_conformance.compiling import prepared
+from luxport_conformance.compiling import prepare
 
-__all__ = ["HALVES", "Spread", "half_sums"]
+__all__ = ["HALVES", "Spread", "measure_half_sums"]
 
 HALVES = ("float16", "bfloat16")
 _LARGEST = {"float16": 65504.0, "bfloat16": 3.38e38}
@@ -53,21 +53,23 @@ class Spread:
         return self.name.split()[0].rstrip(",")
 
 
-def half_sums(spread: Spread, backend: Backend, dtype: str) -> float:
+def measure_half_sums(spread: Spread, backend: Backend, dtype: str) -> float:
     """Return the largest deviation in half a unit of the dtype, times the largest number of an array.
 
     Raises: Violation if it is more than 6 for each step, or infinite where float32's result fits
     """
-    arrays = tuple([_rounded(array, dtype) for array in spread.arrays])
-    by = tuple([i for i, array in enumerate(arrays) if _floating(array) and i not in spread.constant])
+    arrays = tuple([_round(array, dtype) for array in spread.arrays])
+    by = tuple([i for i, array in enumerate(arrays) if _is_floating(array) and i not in spread.constant])
     torch = get_backend("torch")
-    wide = on_backend(arrays, torch, "float64")
+    wide = move_to_backend(arrays, torch, "float64")
     shape = tuple(tree.leaves(spread.f(*wide))[0].shape)
-    cotangent = _rounded(spread.weight * np.random.Generator(np.random.Philox(9)).uniform(0.5, 1.5, shape), dtype)
-    want = on_host(_program(spread.f, by, True)(on_backend(cotangent, torch, "float64"), *wide), torch)
-    program = prepared(backend, _program(spread.f, by, abilities(backend.name).gradients))
+    cotangent = _round(spread.weight * np.random.Generator(np.random.Philox(9)).uniform(0.5, 1.5, shape), dtype)
+    want = move_to_host(_make_program(spread.f, by, True)(move_to_backend(cotangent, torch, "float64"), *wide), torch)
+    program = prepare(backend, _make_program(spread.f, by, find_abilities(backend.name).gradients))
     with np.errstate(all="ignore"):
-        got = on_host(program(on_backend(cotangent, backend, dtype), *on_backend(arrays, backend, dtype)), backend)
+        got = move_to_host(
+            program(move_to_backend(cotangent, backend, dtype), *move_to_backend(arrays, backend, dtype)), backend
+        )
     pairs = [("the value", got[0], want[0])]
     if got[1] is not None:
         pairs += [(f"gradient {i}", mine, exact) for i, mine, exact in zip(by, got[1], want[1], strict=True)]
@@ -76,13 +78,13 @@ def half_sums(spread: Spread, backend: Backend, dtype: str) -> float:
         raise ValueError(f"{spread} in {dtype}: nothing that is wanted fits: a smaller weight makes it")
     largest = max(float(np.abs(exact[_fits(exact, dtype)]).max(initial=0.0)) for _, _, exact in pairs)
     return max(
-        _deviation(f"{spread} in {dtype}: {what}", mine, exact, dtype, spread.steps, largest)
+        _measure_deviation(f"{spread} in {dtype}: {what}", mine, exact, dtype, spread.steps, largest)
         for what, mine, exact in pairs
     )
 
 
-def _program(f: Callable[..., Any], by: tuple[int, ...], gradients: bool) -> Callable[..., Any]:
-    def weighted(cotangent: Any, *arrays: Any) -> Any:
+def _make_program(f: Callable[..., Any], by: tuple[int, ...], gradients: bool) -> Callable[..., Any]:
+    def sum_weighted(cotangent: Any, *arrays: Any) -> Any:
         y = tree.leaves(f(*arrays))[0]
         xp = luxport.namespace(y)
         wide = xp.float64 if "64" in str(cotangent.dtype) else xp.float32
@@ -90,7 +92,7 @@ def _program(f: Callable[..., Any], by: tuple[int, ...], gradients: bool) -> Cal
 
     def program(cotangent: Any, *arrays: Any) -> Any:
         differentiates = gradients and len(by) > 0
-        slopes = luxport.grad(weighted, tuple([i + 1 for i in by]))(cotangent, *arrays) if differentiates else None
+        slopes = luxport.grad(sum_weighted, tuple([i + 1 for i in by]))(cotangent, *arrays) if differentiates else None
         return tree.leaves(f(*arrays))[0], slopes
 
     return program
@@ -100,7 +102,7 @@ def _fits(want: Any, dtype: str) -> Any:
     return np.abs(want) < _LARGEST[dtype] * (1 - EPSILON[dtype])
 
 
-def _deviation(what: str, got: Any, want: Any, dtype: str, steps: int, largest: float) -> float:
+def _measure_deviation(what: str, got: Any, want: Any, dtype: str, steps: int, largest: float) -> float:
     got = np.asarray(got, np.float64)
     if got.shape != want.shape:
         raise Violation(f"{what}: shape {want.shape} expected, got {got.shape}")
@@ -118,12 +120,12 @@ def _deviation(what: str, got: Any, want: Any, dtype: str, steps: int, largest: 
     return float(distance[worst])
 
 
-def _floating(array: Any) -> bool:
+def _is_floating(array: Any) -> bool:
     return array is not None and array.dtype.kind == "f"
 
 
-def _rounded(array: Any, dtype: str) -> Any:
-    if not _floating(array):
+def _round(array: Any, dtype: str) -> Any:
+    if not _is_floating(array):
         return array
     if dtype == "float16":
         return array.astype(np.float16).astype(np.float64)

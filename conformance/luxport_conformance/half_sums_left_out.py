@@ -9,7 +9,7 @@ from luxport import losses, ops
 from luxport_conformance.examples import EXAMPLES
 from luxport_conformance.half_sum_spreads import SPREAD
 
-__all__ = ["NOT_SUMMED", "of_no_use", "without_a_sum"]
+__all__ = ["NOT_SUMMED", "list_useless", "list_without_sum"]
 
 _ELEMENTWISE = "each number by itself: its gradient is no sum"
 _FEW = "its gradient adds up a few numbers at most"
@@ -64,7 +64,7 @@ NOT_SUMMED: Mapping[str, str] = {
 """Names of operations, losses and layers, and why none of their sums is held in half types."""
 
 
-def without_a_sum() -> Iterator[str]:
+def list_without_sum() -> Iterator[str]:
     """Name the public operations and losses, and the layers, that are neither summed nor left out with a reason."""
     summed = {spread.subject for spread in SPREAD}
     functions = [name for name in losses.__all__ if not isinstance(getattr(losses, name), type)]
@@ -73,7 +73,7 @@ def without_a_sum() -> Iterator[str]:
             yield name
 
 
-def of_no_use() -> Iterator[str]:
+def list_useless() -> Iterator[str]:
     """Name what is left out and is not there, or is summed too."""
     known = {*ops.__all__, *losses.__all__, *EXAMPLES, *luxport.__all__}
     summed = {spread.subject for spread in SPREAD}

@@ -6,12 +6,17 @@ import sys
 from functools import partial
 
 from luxport.backend import get_backend
-from luxport_conformance.backends import BACKENDS, abilities
+from luxport_conformance.backends import BACKENDS, find_abilities
 from luxport_conformance.compare import Violation
-from luxport_conformance.empty_batches import LOSSES, PER_SAMPLE, layer_of_no_samples, loss_of_no_samples
-from luxport_conformance.half_layers import every_spread
-from luxport_conformance.half_sums import HALVES, half_sums
-from luxport_conformance.masked import MASKED, hidden_may_be_anything
+from luxport_conformance.empty_batches import (
+    LOSSES,
+    PER_SAMPLE,
+    check_layer_without_samples,
+    check_loss_without_samples,
+)
+from luxport_conformance.half_layers import list_spreads
+from luxport_conformance.half_sums import HALVES, measure_half_sums
+from luxport_conformance.masked import MASKED, check_hidden
 
 __all__ = ["main"]
 
@@ -21,19 +26,19 @@ def main(names: list[str]) -> int:
     failed = 0
     for name in names or BACKENDS:
         backend, found, violations = get_backend(name), [0.0], []
-        for spread in every_spread():
-            for dtype in [dtype for dtype in HALVES if dtype in abilities(name).dtypes]:
+        for spread in list_spreads():
+            for dtype in [dtype for dtype in HALVES if dtype in find_abilities(name).dtypes]:
                 try:
-                    found.append(half_sums(spread, backend, dtype))
+                    found.append(measure_half_sums(spread, backend, dtype))
                 except Violation as violation:
                     violations.append(violation)
         for masked in MASKED:
             try:
-                hidden_may_be_anything(masked, backend)
+                check_hidden(masked, backend)
             except Violation as violation:
                 violations.append(violation)
-        empty = [partial(layer_of_no_samples, *named) for named in PER_SAMPLE]
-        empty += [partial(loss_of_no_samples, loss) for loss in LOSSES]
+        empty = [partial(check_layer_without_samples, *named) for named in PER_SAMPLE]
+        empty += [partial(check_loss_without_samples, loss) for loss in LOSSES]
         for check in empty:
             try:
                 check(backend)

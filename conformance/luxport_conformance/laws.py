@@ -1,4 +1,7 @@
-"""Laws: what holds for every layer, without being written for it."""
+"""Laws: what holds for every layer, without being written for it.
+
+A law is a function named after what it states, as "jit is eager": the name is part of the ids of its checks.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,9 @@ import luxport
 from luxport import tree
 from luxport.backend import Backend, backend_of, get_backend
 from luxport_conformance import backends, compiling
-from luxport_conformance.arrays import dtype_name, on_backend, on_host, widened
+from luxport_conformance.arrays import dtype_name, move_to_backend, move_to_host, widen_floats
 from luxport_conformance.compare import Violation, compare_trees
-from luxport_conformance.evaluation import (
-    Evaluations,
-    gradient_tolerance,
-    placed,
-)
+from luxport_conformance.evaluation import Evaluations, derive_gradient_tolerance, place_inputs
 from luxport_conformance.examples import Example
 from luxport_conformance.slopes import compare_slopes
 from luxport_conformance.spoilt_entries import list_spoilt
@@ -54,8 +53,8 @@ def counts(example: Example, backend: Backend, dtype: str, evaluations: Evaluati
 
 def shape(example: Example, backend: Backend, dtype: str, evaluations: Evaluations) -> float:
     """`output_shape` tells the shape of the output without computing it."""
-    y, _ = evaluations.cheapest(example, backend, dtype, gradients=False).test
-    told = luxport.output_shape(example.layer, placed(example, backend, dtype)[0])
+    y, _ = evaluations.evaluate(example, backend, dtype, gradients=False).test
+    told = luxport.output_shape(example.layer, place_inputs(example, backend, dtype)[0])
     if tree.map(lambda leaf: tuple(leaf.shape), y) != told:
         raise Violation(f"output_shape {told} expected, got {tree.map(lambda leaf: tuple(leaf.shape), y)}")
     return 0.0
@@ -63,23 +62,23 @@ def shape(example: Example, backend: Backend, dtype: str, evaluations: Evaluatio
 
 def values(example: Example, backend: Backend, dtype: str, evaluations: Evaluations) -> float:
     """Output and new state are those of the definitions in float64, and the output has the input's dtype."""
-    found = evaluations.cheapest(example, backend, dtype, gradients=False)
+    found = evaluations.evaluate(example, backend, dtype, gradients=False)
     if set(found.dtypes) != {dtype}:
         raise Violation(f"an output in {dtype} expected, as the input, got {', '.join(found.dtypes)}")
-    x, ps, st = on_host(placed(example, backend, dtype), backend)
+    x, ps, st = move_to_host(place_inputs(example, backend, dtype), backend)
     worst = 0.0
     for mode, got in ((luxport.train_mode, found.train), (luxport.test_mode, found.test)):
-        worst = max(worst, compare_trees(got, _oracle(example, (x, ps, mode(st))), dtype, example.tolerance))
+        worst = max(worst, compare_trees(got, _run_definition(example, (x, ps, mode(st))), dtype, example.tolerance))
     return worst
 
 
 def repeats(example: Example, backend: Backend, dtype: str, evaluations: Evaluations) -> float:
     """Called twice with the same inputs, a layer returns the same, bit for bit."""
-    layer = evaluations.layer(example, backend)
+    layer = evaluations.make_layer(example, backend)
     for mode in _MODES:
-        x, ps, st = placed(example, backend, dtype)
-        first = on_host(layer(x, ps, mode(st)), backend)
-        second = on_host(layer(x, ps, mode(st)), backend)
+        x, ps, st = place_inputs(example, backend, dtype)
+        first = move_to_host(layer(x, ps, mode(st)), backend)
+        second = move_to_host(layer(x, ps, mode(st)), backend)
         _expect_equal(second, first, "the second call")
     return 0.0
 
@@ -87,37 +86,39 @@ def repeats(example: Example, backend: Backend, dtype: str, evaluations: Evaluat
 def inputs_untouched(example: Example, backend: Backend, dtype: str, evaluations: Evaluations) -> float:
     """Input, parameters and states are after the call what they were before it."""
     for mode in _MODES:
-        inputs = placed(example, backend, dtype)
+        inputs = place_inputs(example, backend, dtype)
         inputs = (*inputs[:2], mode(inputs[2]))
-        before = on_host(inputs, backend)
-        evaluations.layer(example, backend)(*inputs)
-        _expect_equal(on_host(inputs, backend), before, "an input after the call")
+        before = move_to_host(inputs, backend)
+        evaluations.make_layer(example, backend)(*inputs)
+        _expect_equal(move_to_host(inputs, backend), before, "an input after the call")
     return 0.0
 
 
 def state_kept(example: Example, backend: Backend, dtype: str, evaluations: Evaluations) -> float:
     """The new state has the structure, the shapes and the dtypes of the old one, and serves the next call."""
     for mode in _MODES:
-        x, ps, st = placed(example, backend, dtype)
+        x, ps, st = place_inputs(example, backend, dtype)
         st = mode(st)
         later = st
         for _ in range(2):
-            _, later = evaluations.layer(example, backend)(x, ps, later)
+            _, later = evaluations.make_layer(example, backend)(x, ps, later)
             _expect_same_state(later, st, backend)
     return 0.0
 
 
 def modes(example: Example, backend: Backend, dtype: str, evaluations: Evaluations) -> float:
     """Setting the modes changes ``training`` entries only; testing leaves the state, and each counter counts."""
-    layer = evaluations.layer(example, backend)
-    x, ps, st = placed(example, backend, dtype)
+    layer = evaluations.make_layer(example, backend)
+    x, ps, st = place_inputs(example, backend, dtype)
     test = luxport.test_mode(st)
-    _expect_equal(on_host(luxport.train_mode(test), backend), on_host(st, backend), "train_mode after test_mode")
+    _expect_equal(
+        move_to_host(luxport.train_mode(test), backend), move_to_host(st, backend), "train_mode after test_mode"
+    )
     if not example.remembers:
         tested = layer(x, ps, test)[1]
-        _expect_equal(on_host(tested, backend), on_host(test, backend), "the state in testing")
-    trained = on_host(layer(x, ps, st)[1], backend)
-    for (path, old), new in zip(tree.leaves_with_path(on_host(st, backend)), tree.leaves(trained), strict=True):
+        _expect_equal(move_to_host(tested, backend), move_to_host(test, backend), "the state in testing")
+    trained = move_to_host(layer(x, ps, st)[1], backend)
+    for (path, old), new in zip(tree.leaves_with_path(move_to_host(st, backend)), tree.leaves(trained), strict=True):
         if path[-1] == "counter" and int(new) != int(old) + 1:
             raise Violation(f"{'.'.join(path)} one higher after a call in training expected, got {new} after {old}")
     return 0.0
@@ -125,16 +126,16 @@ def modes(example: Example, backend: Backend, dtype: str, evaluations: Evaluatio
 
 def others_refused(example: Example, backend: Backend, dtype: str, evaluations: Evaluations) -> float:
     """Arrays of another size or of integers, even where they broadcast, and missing ones are refused in one line."""
-    x, ps, st = placed(example, backend, dtype)
+    x, ps, st = place_inputs(example, backend, dtype)
     on_numpy = tuple([luxport.to(part, backend="numpy") for part in (x, ps, st)])
     for which in (1, 2):
         spoilt = list_spoilt(on_numpy[which])
         for path, entries in spoilt:
             wrong = tuple([entries if i == which else part for i, part in enumerate(on_numpy)])
-            told = _refusal(example, wrong)
+            told = _catch_refusal(example, wrong)
             placed_wrong = list((x, ps, st))
             placed_wrong[which] = luxport.to(entries, backend=backend)
-            got = _refusal(example, placed_wrong)
+            got = _catch_refusal(example, placed_wrong)
             if got is None or got != told:
                 raise Violation(f"with another {path}: {told!r} expected as on NumPy, got {got!r}")
     return 0.0
@@ -144,13 +145,13 @@ def samples_apart(example: Example, backend: Backend, dtype: str, evaluations: E
     """In testing, a sample's output does not depend on the others in its batch."""
     if not example.per_sample:
         return 0.0
-    x, ps, st = placed(example, backend, dtype)
+    x, ps, st = place_inputs(example, backend, dtype)
     st = luxport.test_mode(st)
-    program = compiling.prepared(
-        backend, lambda x, ps, st: (example.layer(x, ps, st), example.layer(_second_sample(x), ps, st))
+    program = compiling.prepare(
+        backend, lambda x, ps, st: (example.layer(x, ps, st), example.layer(_take_second_sample(x), ps, st))
     )
-    (together, _), (alone, _) = on_host(program(x, ps, st), backend)
-    return compare_trees(alone, _second_sample(together), dtype, example.tolerance)
+    (together, _), (alone, _) = move_to_host(program(x, ps, st), backend)
+    return compare_trees(alone, _take_second_sample(together), dtype, example.tolerance)
 
 
 def jit_is_eager(example: Example, backend: Backend, dtype: str, evaluations: Evaluations) -> float:
@@ -160,16 +161,18 @@ def jit_is_eager(example: Example, backend: Backend, dtype: str, evaluations: Ev
     Where each operation is compiled, an eager gradient takes a second and is traced as a compiled one is: there it
     is left to the laws of gradients, which see it compiled.
     """
-    compiled = evaluations.compiled(example, backend, dtype, gradients=True)
-    eager = evaluations.eager(example, backend, dtype, gradients=not compiling.compiles_operations(backend.name))
+    compiled = evaluations.evaluate_compiled(example, backend, dtype, gradients=True)
+    eager = evaluations.evaluate_eagerly(
+        example, backend, dtype, gradients=not compiling.compiles_operations(backend.name)
+    )
     got = tuple([None if want is None else part for part, want in zip(compiled[:4], eager[:4], strict=True)])
-    return compare_trees(got, tuple(eager[:4]), dtype, gradient_tolerance(example))
+    return compare_trees(got, tuple(eager[:4]), dtype, derive_gradient_tolerance(example))
 
 
 def gradient_is_slope(example: Example, backend: Backend, dtype: str, evaluations: Evaluations) -> float:
     """Gradients with respect to inputs and parameters are the slopes of the definitions in float64."""
-    found = evaluations.cheapest(example, backend, dtype, gradients=True)
-    x, ps, st = widened(on_host(placed(example, backend, dtype), backend))
+    found = evaluations.evaluate(example, backend, dtype, gradients=True)
+    x, ps, st = widen_floats(move_to_host(place_inputs(example, backend, dtype), backend))
     for mode, gradients in ((luxport.train_mode, found.train_gradients), (luxport.test_mode, found.test_gradients)):
         compare_slopes(example, gradients, (x, ps, mode(st)), evaluations)
     return 0.0  # a slope is less exact than a gradient: how far apart they are says nothing about the backend
@@ -177,14 +180,14 @@ def gradient_is_slope(example: Example, backend: Backend, dtype: str, evaluation
 
 def gradients_agree(example: Example, backend: Backend, dtype: str, evaluations: Evaluations) -> float:
     """Gradients are those of another backend in float64, entry by entry, at the same rounded inputs."""
-    others = [name for name in backends.differentiating() if name != backend.name]
+    others = [name for name in backends.list_differentiating() if name != backend.name]
     if not others:
         return 0.0
     other = get_backend(others[0])
-    mine = evaluations.cheapest(example, backend, dtype, gradients=True)
-    with backends.holding(other, "float64"):
-        theirs = evaluations.cheapest(example, other, "float64", gradients=True, rounded=dtype)
-    return compare_trees(tuple(mine[2:4]), tuple(theirs[2:4]), dtype, gradient_tolerance(example))
+    mine = evaluations.evaluate(example, backend, dtype, gradients=True)
+    with backends.hold_dtype(other, "float64"):
+        theirs = evaluations.evaluate(example, other, "float64", gradients=True, rounded=dtype)
+    return compare_trees(tuple(mine[2:4]), tuple(theirs[2:4]), dtype, derive_gradient_tolerance(example))
 
 
 _WIDE = ("float32", "float64")
@@ -210,7 +213,7 @@ LAWS: Mapping[str, Law] = {
 _MODES = (luxport.train_mode, luxport.test_mode)
 
 
-def _refusal(example: Example, inputs: Any) -> str | None:
+def _catch_refusal(example: Example, inputs: Any) -> str | None:
     try:
         example.layer(*inputs)
     except luxport.LayerError as error:
@@ -218,14 +221,14 @@ def _refusal(example: Example, inputs: Any) -> str | None:
     return None
 
 
-def _second_sample(x: Any) -> Any:
+def _take_second_sample(x: Any) -> Any:
     return tree.map(lambda leaf: leaf[1:2, ...], x)
 
 
-def _oracle(example: Example, inputs: Any) -> Any:
+def _run_definition(example: Example, inputs: Any) -> Any:
     """Run the definitions in float64, on arrays for which no backend has operations of its own."""
     strict = get_backend("strict")
-    return on_host(example.layer(*on_backend(widened(inputs), strict, "float64")), strict)
+    return move_to_host(example.layer(*move_to_backend(widen_floats(inputs), strict, "float64")), strict)
 
 
 def _expect_equal(got: Any, want: Any, what: str) -> None:
@@ -242,9 +245,9 @@ def _expect_same_state(later: Any, st: Any, backend: Backend) -> None:
     for (path, old), new in zip(tree.leaves_with_path(st), tree.leaves(later), strict=True):
         if backend_of(new) is not backend:
             raise Violation(f"state {'.'.join(path)} on {backend.name} expected, got one on {backend_of(new).name}")
-        if _kind(new) != _kind(old):
-            raise Violation(f"state {'.'.join(path)} as {_kind(old)} expected, got {_kind(new)}")
+        if _describe(new) != _describe(old):
+            raise Violation(f"state {'.'.join(path)} as {_describe(old)} expected, got {_describe(new)}")
 
 
-def _kind(leaf: Any) -> str:
+def _describe(leaf: Any) -> str:
     return f"{dtype_name(leaf)} {tuple(leaf.shape)}"

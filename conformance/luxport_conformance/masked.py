@@ -14,12 +14,12 @@ import numpy as np
 import luxport
 from luxport import losses, ops, tree
 from luxport.backend import Backend
-from luxport_conformance.arrays import on_backend, on_host
-from luxport_conformance.backends import abilities
+from luxport_conformance.arrays import move_to_backend, move_to_host
+from luxport_conformance.backends import find_abilities
 from luxport_conformance.compare import Violation
-from luxport_conformance.compiling import prepared
+from luxport_conformance.compiling import prepare
 
-__all__ = ["MASKED", "Masked", "hidden_may_be_anything"]
+__all__ = ["MASKED", "Masked", "check_hidden"]
 
 _ANYTHING = (np.nan, np.inf, -np.inf)
 
@@ -37,14 +37,14 @@ class Masked:
         return self.name
 
 
-def hidden_may_be_anything(masked: Masked, backend: Backend, dtype: str = "float32") -> float:
+def check_hidden(masked: Masked, backend: Backend, dtype: str = "float32") -> float:
     """Compare with NaN and infinities where nothing may look to zeros there.
 
     Raises: Violation
     """
     floating = tuple([i for i, array in enumerate(masked.arrays) if array.dtype.kind == "f"])
 
-    def weighted(*arrays: Any) -> Any:
+    def sum_weighted(*arrays: Any) -> Any:
         total = 0.0
         for leaf in tree.leaves(masked.f(*arrays)):
             xp = luxport.namespace(leaf)
@@ -52,25 +52,25 @@ def hidden_may_be_anything(masked: Masked, backend: Backend, dtype: str = "float
         return total
 
     def program(*arrays: Any) -> Any:
-        slopes = luxport.grad(weighted, floating)(*arrays) if abilities(backend.name).gradients else ()
+        slopes = luxport.grad(sum_weighted, floating)(*arrays) if find_abilities(backend.name).gradients else ()
         return masked.f(*arrays), slopes
 
-    run = prepared(backend, program)
+    run = prepare(backend, program)
 
-    def found(value: float) -> Any:
+    def compute(value: float) -> Any:
         arrays = [
             np.where(masked.hidden[i], value, array) if i in masked.hidden else array
             for i, array in enumerate(masked.arrays)
         ]
         with np.errstate(all="ignore"):
-            return on_host(run(*on_backend(arrays, backend, dtype)), backend)
+            return move_to_host(run(*move_to_backend(arrays, backend, dtype)), backend)
 
-    clean = found(0.0)
+    clean = compute(0.0)
     for slope, i in zip(clean[1], floating, strict=False):
         if i in masked.hidden and np.any(np.where(masked.hidden[i], slope, 0.0)):
             raise Violation(f"{masked}: gradients of 0 expected where array {i} is hidden, got {slope}")
     for value in _ANYTHING:
-        for (path, want), got in zip(tree.leaves_with_path(clean), tree.leaves(found(value)), strict=True):
+        for (path, want), got in zip(tree.leaves_with_path(clean), tree.leaves(compute(value)), strict=True):
             if not np.array_equal(got, want):
                 where = f"result {path[1:]}" if path[0] == "0" else f"gradient {floating[int(path[1])]}"
                 raise Violation(f"{masked}, {value} where it is hidden: {where}: {want} expected, got {got}")
@@ -81,7 +81,7 @@ def _draw(*shape: int, seed: int = 3) -> Any:
     return np.random.Generator(np.random.Philox(seed)).normal(size=shape)
 
 
-def _attention() -> Iterator[Masked]:
+def _list_attention() -> Iterator[Masked]:
     shapes = (2, 3, 2, 4), (2, 5, 2, 4), (2, 5, 2, 4)
     arrays = tuple([_draw(*shape, seed=i) for i, shape in enumerate(shapes)])
     seen = np.array([[True, True, False, True, False], [False, True, True, False, False]])
@@ -117,7 +117,7 @@ def _attention() -> Iterator[Masked]:
     yield Masked("MultiHeadAttention", attend_with_layer, (*flat, everywhere, *leaves), {1: unseen, 2: unseen})
 
 
-def _recurrent() -> Iterator[Masked]:
+def _list_recurrent() -> Iterator[Masked]:
     x, lengths = _draw(3, 4, 3), np.array([4, 2, 1], np.int32)
     flags = np.arange(4)[None, :] < lengths[:, None]
     padding = np.broadcast_to(~flags[:, :, None], x.shape)
@@ -156,7 +156,7 @@ def _recurrent() -> Iterator[Masked]:
             yield Masked(f"{name}, {kind}", run, (x, mask, *leaves), {0: padding})
 
 
-def _of_losses() -> Iterator[Masked]:
+def _list_losses() -> Iterator[Masked]:
     labels = np.array([0, -100, 2, -100], np.int32)
     ignored = np.broadcast_to((labels < 0)[:, None], (4, 3))
     shares = np.exp(_draw(4, 3))
@@ -167,17 +167,17 @@ def _of_losses() -> Iterator[Masked]:
     ):
         for more in ({}, {"class_weights": (1.0, 2.0, 3.0)}, {"agg": "sum"}):
 
-            def loss(y_hat: Any, y: Any, name: str = name, more: Any = more) -> Any:
+            def call_loss(y_hat: Any, y: Any, name: str = name, more: Any = more) -> Any:
                 return getattr(losses, name)(y_hat, y, ignore_index=-100, **more)
 
-            yield Masked(f"{name} {more}", loss, (y_hat, labels), {0: ignored})
+            yield Masked(f"{name} {more}", call_loss, (y_hat, labels), {0: ignored})
     steps = np.array([5, 3], np.int32)
     late = np.broadcast_to((np.arange(5)[None, :] >= steps[:, None])[:, :, None], (2, 5, 4))
     arrays = _draw(2, 5, 4), np.array([[0, 1], [2, 0]], np.int32), steps, np.array([2, 1], np.int32)
     yield Masked("ctc_loss", losses.ctc_loss, arrays, {0: late})
 
 
-def _of_rows() -> Iterator[Masked]:
+def _list_rows() -> Iterator[Masked]:
     table, indices = _draw(4, 3), np.array([[0, 1], [3, 1]], np.int32)
     padding = np.zeros((4, 3), bool)
     padding[1] = True
@@ -185,4 +185,4 @@ def _of_rows() -> Iterator[Masked]:
     yield Masked("Embedding's padding", lambda w, x: layer(x, {"weight": w}, {})[0], (table, indices), {0: padding})
 
 
-MASKED = (*_attention(), *_recurrent(), *_of_losses(), *_of_rows())
+MASKED = (*_list_attention(), *_list_recurrent(), *_list_losses(), *_list_rows())

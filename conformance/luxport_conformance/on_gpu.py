@@ -26,7 +26,7 @@ import luxport
 from luxport import ops
 from luxport.backend import available_backends
 
-__all__ = ["Part", "main", "parts"]
+__all__ = ["Part", "list_parts", "main"]
 
 BACKENDS = ("torch", "jax", "cupy")
 ALLOWED = 470.0
@@ -51,7 +51,7 @@ class Part(NamedTuple):
     seconds: float
 
 
-def parts(backend: str, device: str, folder: Path) -> Iterator[Part]:
+def list_parts(backend: str, device: str, folder: Path) -> Iterator[Part]:
     """Yield what is run of a backend; the suite writes its report below the folder."""
     here = [sys.executable, "-m"]
     yield Part(f"{backend}: masks", [*here, __spec__.name, "--masks", backend, "--device", device], {}, 45.0)
@@ -74,8 +74,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--json", default="docs/gpu.json", help="the file to write")
     options = parser.parse_args(arguments)
     if options.masks:
-        return _masks(options.masks, options.device)
-    named = {name: _devices(name) for name in BACKENDS}
+        return _compare_masks(options.masks, options.device)
+    named = {name: _list_devices(name) for name in BACKENDS}
     able = [name for name, devices in named.items() if options.device in devices]
     if not able:
         told = "; ".join(f"{name} has {', '.join(devices) or 'no device'}" for name, devices in named.items())
@@ -84,14 +84,14 @@ def main(arguments: list[str] | None = None) -> int:
     found, end = list[dict[str, Any]](), time.monotonic() + ALLOWED
     with tempfile.TemporaryDirectory() as folder:
         for name in able:
-            for part in parts(name, options.device, Path(folder)):
+            for part in list_parts(name, options.device, Path(folder)):
                 found.append(_run(part, end, Path(folder)))
                 print(json.dumps(found[-1])[:200], flush=True)
     told = {
         "made": datetime.now(UTC).date().isoformat(),
         "machine": f"{platform.system()} {platform.machine()}",
         "device": options.device,
-        "accelerator": _accelerator(),
+        "accelerator": _name_accelerator(),
         "parts": found,
     }
     Path(options.json).write_text(json.dumps(told, indent=1) + "\n")
@@ -125,22 +125,22 @@ def _run(part: Part, end: float, folder: Path) -> dict[str, Any]:
     return {**one, "told": json.loads(lines[-1]) if lines[-1].startswith("[") else lines[-1]}
 
 
-def _masks(backend: str, device: str) -> int:
+def _compare_masks(backend: str, device: str) -> int:
     """Compare a million random bits, eager and compiled, with NumPy's; print how many differ."""
     key, counter = np.array([1, 2], np.int32), np.array(5, np.int32)
 
-    def mask(key: Any, counter: Any) -> Any:
+    def draw_mask(key: Any, counter: Any) -> Any:
         return ops.keep_mask(key, counter, shape=(1000, 1000), p=0.3)
 
-    wanted = mask(key, counter)
+    wanted = draw_mask(key, counter)
     there = luxport.to((key, counter), backend=backend, device=device)
-    ways = {"eager": mask} if backend == "cupy" else {"eager": mask, "compiled": luxport.jit(mask)}
+    ways = {"eager": draw_mask} if backend == "cupy" else {"eager": draw_mask, "compiled": luxport.jit(draw_mask)}
     apart = {way: int((luxport.to_numpy(f(*there)) != wanted).sum()) for way, f in ways.items()}
     print(", ".join(f"{way}: {count} of {wanted.size} bits differ" for way, count in apart.items()))
     return 1 if any(apart.values()) else 0
 
 
-def _devices(backend: str) -> list[str]:
+def _list_devices(backend: str) -> list[str]:
     if backend not in available_backends():
         return []
     try:
@@ -149,7 +149,7 @@ def _devices(backend: str) -> list[str]:
         return []
 
 
-def _accelerator() -> str:
+def _name_accelerator() -> str:
     """Return what the driver calls the GPU."""
     try:
         asked = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]

@@ -17,10 +17,10 @@ import luxport
 from luxport import tree
 from luxport.backend import Backend
 from luxport.ops import definition_of
-from luxport_conformance.arrays import dtype_name, on_backend, on_host
-from luxport_conformance.backends import abilities
+from luxport_conformance.arrays import dtype_name, move_to_backend, move_to_host
+from luxport_conformance.backends import find_abilities
 from luxport_conformance.compare import Violation, compare
-from luxport_conformance.compiling import compiles_operations, prepared
+from luxport_conformance.compiling import compiles_operations, prepare
 from luxport_conformance.operation_examples import OPERATIONS, OverrideExample
 from luxport_conformance.together import Together
 
@@ -91,52 +91,52 @@ class Overrides:
         example = OPERATIONS[name][position]
         if example.looks or example.tells:
             return _compare_answers(name, example, backend, dtype)
-        got, want, got_slopes, want_slopes = self._results(name, position, backend, dtype)
+        got, want, got_slopes, want_slopes = self._run(name, position, backend, dtype)
         for leaf, wanted in zip(tree.leaves(got), tree.leaves(want), strict=True):
             if dtype_name(leaf) != dtype_name(wanted):
                 raise Violation(f"a result in {dtype_name(wanted)} expected, got {dtype_name(leaf)}")
-        got, want = on_host(got, backend), on_host(want, backend)
+        got, want = move_to_host(got, backend), move_to_host(want, backend)
         worst = compare(got, want, dtype=dtype, tolerance=example.tolerance)
-        slopes = on_host(got_slopes, backend), on_host(want_slopes, backend)
+        slopes = move_to_host(got_slopes, backend), move_to_host(want_slopes, backend)
         return max(worst, compare(*slopes, dtype=dtype, tolerance=example.tolerance, path="gradient"))
 
-    def _results(self, name: str, position: int, backend: Backend, dtype: str) -> Any:
+    def _run(self, name: str, position: int, backend: Backend, dtype: str) -> Any:
         if not compiles_operations(backend.name):
-            program, arrays = _job(name, position, backend, dtype)
-            before = on_host(list(arrays), backend)
+            program, arrays = _make_job(name, position, backend, dtype)
+            before = move_to_host(list(arrays), backend)
             results = program(*arrays)
-            if not all(map(_same_bits, before, on_host(list(arrays), backend))):
+            if not all(map(_has_same_bits, before, move_to_host(list(arrays), backend))):
                 raise Violation("inputs as they were expected, got one that has changed")
             _expect_own_memory(results[0], results[1], arrays)
             return results
         key = (name, backend.name, dtype)
         if key not in self._groups:
-            jobs = {i: _job(name, i, backend, dtype) for i in range(len(OPERATIONS[name]))}
-            self._groups[key] = Together(lambda program: prepared(backend, program), jobs)
+            jobs = {i: _make_job(name, i, backend, dtype) for i in range(len(OPERATIONS[name]))}
+            self._groups[key] = Together(lambda program: prepare(backend, program), jobs)
         return self._groups[key][position]
 
 
-def _job(name: str, position: int, backend: Backend, dtype: str) -> tuple[Any, tuple[Any, ...]]:
+def _make_job(name: str, position: int, backend: Backend, dtype: str) -> tuple[Any, tuple[Any, ...]]:
     """Return a program of the arrays of an example: override and definition, and the gradients of both if any."""
     example = OPERATIONS[name][position]
     versions = getattr(backend.ops, name), definition_of(every_operation()[name])
     floating = tuple(i for i, array in enumerate(example.arrays) if array is not None and array.dtype.kind == "f")
-    differentiates = abilities(backend.name).gradients and bool(floating)
+    differentiates = find_abilities(backend.name).gradients and bool(floating)
 
     def program(*arrays: Any) -> Any:
         results = [version(*arrays, **example.options) for version in versions]
         if not differentiates:
             return (*results, None, None)
-        losses = [_loss(version, example.options) for version in versions]
+        losses = [_make_loss(version, example.options) for version in versions]
         return (*results, *[luxport.grad(loss, floating)(*arrays) for loss in losses])
 
-    return program, tuple([on_backend(array, backend, dtype) for array in example.arrays])
+    return program, tuple([move_to_backend(array, backend, dtype) for array in example.arrays])
 
 
 def _compare_answers(name: str, example: OverrideExample, backend: Backend, dtype: str) -> float:
-    arrays = [on_backend(array, backend, dtype) for array in example.arrays]
+    arrays = [move_to_backend(array, backend, dtype) for array in example.arrays]
     versions = getattr(backend.ops, name), definition_of(every_operation()[name])
-    got, want = [on_host(version(*arrays, **example.options), backend) for version in versions]
+    got, want = [move_to_host(version(*arrays, **example.options), backend) for version in versions]
     if got != want:
         raise Violation(f"{want} expected, got {got}")
     return 0.0
@@ -144,18 +144,21 @@ def _compare_answers(name: str, example: OverrideExample, backend: Backend, dtyp
 
 def _expect_own_memory(got: Any, want: Any, arrays: tuple[Any, ...]) -> None:
     """Expect that a result is no view of an input, unless the definition's is one."""
-    inputs = [_memory(array) for array in arrays if array is not None]
+    inputs = [_read_memory(array) for array in arrays if array is not None]
     for leaf, wanted in zip(tree.leaves(got), tree.leaves(want), strict=True):
-        views = [any(np.shares_memory(memory, held) for held in inputs) for memory in (_memory(leaf), _memory(wanted))]
+        views = [
+            any(np.shares_memory(memory, held) for held in inputs)
+            for memory in (_read_memory(leaf), _read_memory(wanted))
+        ]
         if views == [True, False]:
             raise Violation("a result of its own expected, got a view of an input")
 
 
-def _same_bits(before: Any, after: Any) -> bool:
+def _has_same_bits(before: Any, after: Any) -> bool:
     return before is after is None or before.tobytes() == after.tobytes()
 
 
-def _memory(array: Any) -> Any:
+def _read_memory(array: Any) -> Any:
     """Look at an array's memory from NumPy, or at nothing where that is not possible."""
     try:
         return np.from_dlpack(array)
@@ -163,12 +166,12 @@ def _memory(array: Any) -> Any:
         return np.empty(0)
 
 
-def _loss(version: Any, options: Mapping[str, Any]) -> Any:
-    def loss(*arrays: Any) -> Any:
+def _make_loss(version: Any, options: Mapping[str, Any]) -> Any:
+    def sum_weighted(*arrays: Any) -> Any:
         y = tree.leaves(version(*arrays, **options))[0]
         xp = luxport.namespace(y)
         # Weights that differ from entry to entry: a plain sum would not see a gradient that went to the wrong one.
         weights = xp.cos(xp.astype(xp.reshape(xp.arange(int(np.prod(y.shape))), tuple(y.shape)), y.dtype))
         return xp.sum(y * weights)
 
-    return loss
+    return sum_weighted

@@ -15,14 +15,14 @@ import numpy as np
 import luxport
 from luxport import tree
 from luxport.porting import petab
-from luxport_conformance.arrays import widened
+from luxport_conformance.arrays import widen_floats
 from luxport_conformance.case import Case, Property
 from luxport_conformance.compare import EPSILON, Tolerance
 
-__all__ = ["petab_cases"]
+__all__ = ["make_petab_cases"]
 
 
-def petab_cases(folder: Path) -> list[Case]:
+def make_petab_cases(folder: Path) -> list[Case]:
     """Make a case of every input in every folder in here that has a `solutions.yaml`.
 
     Raises: FileFormatError as the readers do; ValueError if there is no such folder
@@ -30,10 +30,10 @@ def petab_cases(folder: Path) -> list[Case]:
     solutions = sorted(folder.glob("**/solutions.yaml"))
     if not solutions:
         raise ValueError(f"no solutions.yaml in {folder}: a folder of the PEtab SciML test suite expected")
-    return [case for path in solutions for case in _cases(path)]
+    return [case for path in solutions for case in _make_cases(path)]
 
 
-def _cases(path: Path) -> list[Case]:
+def _make_cases(path: Path) -> list[Case]:
     import yaml
 
     solutions = yaml.safe_load(path.read_text())
@@ -50,13 +50,13 @@ def _cases(path: Path) -> list[Case]:
         ps = petab.load_parameters(folder / files[number], model)[0] if files else initial
         x = inputs[0] if len(inputs) == 1 else tuple(inputs)
         want = petab.load_array(folder / output)
-        case = _drawn if "dropout" in solutions else _computed
+        case = _make_drawn_case if "dropout" in solutions else _make_computed_case
         name = f"petab.{folder.name}_{number + 1}"
         cases.append(case(name, model, {"x": x, "ps": ps, "st": st}, want, solutions))
     return cases
 
 
-def _computed(name: str, model: petab.Network, inputs: dict[str, Any], want: Any, solutions: Any) -> Case:
+def _make_computed_case(name: str, model: petab.Network, inputs: dict[str, Any], want: Any, solutions: Any) -> Case:
     def program(x: Any, ps: Any, st: Any) -> Any:
         return model(x, ps, st)[0]
 
@@ -71,28 +71,30 @@ def _computed(name: str, model: petab.Network, inputs: dict[str, Any], want: Any
         program=program,
         inputs=inputs,
         expected=want,
-        tolerance=Tolerance(reduction=2 * terms, magnitude=_size_of_terms(program, inputs)),
+        tolerance=Tolerance(reduction=2 * terms, magnitude=_measure_terms(program, inputs)),
         dtypes=("float32",),
     )
 
 
-def _size_of_terms(program: Callable[..., Any], inputs: Mapping[str, Any]) -> float:
+def _measure_terms(program: Callable[..., Any], inputs: Mapping[str, Any]) -> float:
     """Measure how large the terms are that cancel in an output: by what it moves if all that goes in does, per step."""
     draw = np.random.Generator(np.random.Philox(17))
 
-    def moved(leaf: Any) -> Any:
+    def move(leaf: Any) -> Any:
         return leaf * (1 + _STEP * draw.uniform(-1.0, 1.0, leaf.shape)) if leaf.dtype.kind == "f" else leaf
 
-    values = widened(inputs)
+    values = widen_floats(inputs)
     y = program(**values)
-    ends = [program(**values | {"x": tree.map(moved, values["x"]), "ps": tree.map(moved, values["ps"])}) for _ in "12"]
+    ends = [program(**values | {"x": tree.map(move, values["x"]), "ps": tree.map(move, values["ps"])}) for _ in "12"]
     return max(float(np.max(np.abs(end - y), initial=0.0)) for end in ends) / _STEP
 
 
 _STEP = 1e-6
 
 
-def _drawn(name: str, model: petab.Network, inputs: dict[str, Any], want: Any, solutions: Mapping[str, Any]) -> Case:
+def _make_drawn_case(
+    name: str, model: petab.Network, inputs: dict[str, Any], want: Any, solutions: Mapping[str, Any]
+) -> Case:
     draws = int(solutions["dropout"])
 
     def program(x: Any, ps: Any, st: Any) -> Any:
@@ -100,7 +102,7 @@ def _drawn(name: str, model: petab.Network, inputs: dict[str, Any], want: Any, s
         y = model(xp.broadcast_to(x[None, ...], (draws, *x.shape)), ps, st)[0]
         return xp.stack([xp.mean(y, axis=0), xp.std(y, axis=0)])
 
-    def close(got: Any) -> bool:
+    def is_close(got: Any) -> bool:
         mean, deviation = got
         # Two means of as many draws each: six times the deviation of their difference.
         return bool(np.all(np.abs(mean - want) <= 6 * deviation * np.sqrt(2 / draws) + 8 * EPSILON["float32"]))
@@ -111,6 +113,6 @@ def _drawn(name: str, model: petab.Network, inputs: dict[str, Any], want: Any, s
         source=(f"Lux.jl, in the PEtab SciML test suite: {name}, the mean of {draws} draws",),
         program=program,
         inputs=inputs,
-        expected=Property(f"a mean over {draws} draws near {want.ravel()[:4]}…", close),
+        expected=Property(f"a mean over {draws} draws near {want.ravel()[:4]}…", is_close),
         dtypes=("float32",),
     )

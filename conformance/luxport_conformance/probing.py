@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from multiprocessing.connection import Connection
 
 from luxport.backend import get_backend
-from luxport_conformance.backends import Found, probes, run_probe
+from luxport_conformance.backends import Found, make_probes, run_probe
 from luxport_conformance.schedule import START
 from luxport_conformance.selection import Selection
 
@@ -16,14 +16,14 @@ __all__ = ["ask"]
 
 def ask(selection: Selection, name: str, limit: float) -> Found:
     """Return what each probe of a backend of this selection says, or became of it within `limit` seconds."""
-    names, found = list(probes(get_backend(name))), dict[str, bool | str]()
+    names, found = list(make_probes(get_backend(name))), dict[str, bool | str]()
     while left := [probe for probe in names if probe not in found]:
-        for told in _answers(selection, name, left, limit):
+        for told in _collect_answers(selection, name, left, limit):
             found[left.pop(0)] = told
     return tuple([(probe, found[probe]) for probe in names])
 
 
-def _answers(selection: Selection, name: str, names: list[str], limit: float) -> Iterator[bool | str]:
+def _collect_answers(selection: Selection, name: str, names: list[str], limit: float) -> Iterator[bool | str]:
     """Yield what these probes say, as far as one process comes."""
     context = multiprocessing.get_context("spawn")
     connection, theirs = context.Pipe()
@@ -50,8 +50,8 @@ def _answers(selection: Selection, name: str, names: list[str], limit: float) ->
 
 
 def _probe(connection: Connection, selection: Selection, name: str, names: list[str]) -> None:
-    selection.loaded()
-    asked = probes(get_backend(name))
+    selection.load()
+    asked = make_probes(get_backend(name))
     connection.send(None)
     for probe in names:
         connection.send(run_probe(asked[probe]))

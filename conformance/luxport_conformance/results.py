@@ -15,7 +15,7 @@ from typing import Any
 from luxport.porting.files.atomic_files import open_atomic
 from luxport_conformance.schedule import Finding
 
-__all__ = ["BOUND", "changes", "load", "markdown", "save", "table_of"]
+__all__ = ["BOUND", "collect_results", "list_changes", "load", "render_markdown", "save"]
 
 BOUND = 16.0
 """Eps: what is nearer to the definition is told as one figure a subject, what is farther check by check."""
@@ -24,7 +24,7 @@ Results = Mapping[str, Mapping[str, Any]]
 """What a file holds, by the names of columns: conformance/results/README.md says what stands in it."""
 
 
-def table_of(findings: Sequence[Finding], packages: Mapping[str, Sequence[str]]) -> dict[str, dict[str, Any]]:
+def collect_results(findings: Sequence[Finding], packages: Mapping[str, Sequence[str]]) -> dict[str, dict[str, Any]]:
     """Return what came of each column, with the versions of its packages, the library's own first."""
     return {
         name: {
@@ -32,15 +32,15 @@ def table_of(findings: Sequence[Finding], packages: Mapping[str, Sequence[str]])
             "versions": {package: told for package in needed if (told := find_version(package))},
             "made": datetime.now(UTC).date().isoformat(),
             "machine": f"{platform.system()} {platform.machine()}",
-            **_told([finding for finding in findings if finding.backend == name]),
+            **_summarize([finding for finding in findings if finding.backend == name]),
         }
         for name, needed in packages.items()
     }
 
 
-def _told(findings: Sequence[Finding]) -> dict[str, Any]:
+def _summarize(findings: Sequence[Finding]) -> dict[str, Any]:
     beyond, worst = {}, dict[str, list[float | None]]()
-    answers = [(finding, _answer(finding)) for finding in findings]
+    answers = [(finding, _find_answer(finding)) for finding in findings]
     for finding, answer in answers:
         if isinstance(answer, float) and answer <= BOUND:
             row, place = worst.setdefault(finding.subject, [None, None]), finding.of == "backward"
@@ -57,7 +57,7 @@ def _told(findings: Sequence[Finding]) -> dict[str, Any]:
     }
 
 
-def _answer(finding: Finding) -> float | str:
+def _find_answer(finding: Finding) -> float | str:
     if finding.complaint is not None:
         return "failed"
     if math.isnan(finding.deviation):
@@ -81,7 +81,8 @@ def save(results: Results, folder: Path) -> list[Path]:
         own = next(iter(one["versions"].values()), "unversioned")
         path = folder / f"{name}-{own}.json"
         parts = [
-            f"{json.dumps(key)}: {_lines(value) if key in _LONG else json.dumps(value)}" for key, value in one.items()
+            f"{json.dumps(key)}: {_format_lines(value) if key in _LONG else json.dumps(value)}"
+            for key, value in one.items()
         ]
         with open_atomic(path) as file:
             file.write(("{" + ",\n".join(parts) + "}\n").encode())
@@ -92,7 +93,7 @@ def save(results: Results, folder: Path) -> list[Path]:
 _LONG = ("worst", "beyond")
 
 
-def _lines(entries: Mapping[str, Any]) -> str:
+def _format_lines(entries: Mapping[str, Any]) -> str:
     return "{\n" + ",\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in entries.items()) + "}"
 
 
@@ -110,30 +111,30 @@ def load(path: Path) -> dict[str, Any]:
     raise ValueError(f"--compare expects a file of conformance/results, and {path} is none")
 
 
-def changes(old: Mapping[str, Any], new: Mapping[str, Any], *, in_part: bool = False) -> Iterator[str]:
+def list_changes(old: Mapping[str, Any], new: Mapping[str, Any], *, in_part: bool = False) -> Iterator[str]:
     """Yield a line for each subject and check whose answer is another: another word, or a figure twice as far or near.
 
     Figures below 4 eps count as 4: which instructions a machine has decides as much. With `in_part` the new run was of
     some subjects, and the others are left out.
     """
-    before, after = _flat(old), _flat(new)
+    before, after = _flatten(old), _flatten(new)
     subjects = {subject for subject, _ in after.values()}
     for key in sorted(before.keys() | after.keys()):
         subject, was = before.get(key, (None, None))
         other, now = after.get(key, (None, None))
         if not in_part or (subject or other) in subjects:
-            was = _unlisted(old, subject or other, key in new["beyond"]) if was is None else was
-            now = _unlisted(new, subject or other, key in old["beyond"]) if now is None else now
+            was = _explain_missing(old, subject or other, key in new["beyond"]) if was is None else was
+            now = _explain_missing(new, subject or other, key in old["beyond"]) if now is None else now
             if _differ(was, now):
-                yield f"{key}: {_shown(was)} -> {_shown(now)}"
+                yield f"{key}: {_format(was)} -> {_format(now)}"
 
 
-def _shown(answer: float | str) -> str:
+def _format(answer: float | str) -> str:
     return answer if isinstance(answer, str) else f"{answer:.2g}"
 
 
-def _flat(one: Mapping[str, Any]) -> dict[str, tuple[str, float | str]]:
-    """Return subjects and answers by what a line of `changes` begins with."""
+def _flatten(one: Mapping[str, Any]) -> dict[str, tuple[str, float | str]]:
+    """Return subjects and answers by what a line of `list_changes` begins with."""
     found: dict[str, tuple[str, float | str]] = {subject: (subject, "no counterpart") for subject in one["none"]}
     for subject, row in one["worst"].items():
         places = zip(("", " (gradients)"), row, strict=True)
@@ -141,7 +142,7 @@ def _flat(one: Mapping[str, Any]) -> dict[str, tuple[str, float | str]]:
     return found | {check: (subject, answer) for check, (subject, answer, *_) in one["beyond"].items()}
 
 
-def _unlisted(one: Mapping[str, Any], subject: str | None, is_check: bool) -> str:
+def _explain_missing(one: Mapping[str, Any], subject: str | None, is_check: bool) -> str:
     """Say what it means that there is no answer: checks stand for themselves only where they are beyond the bound."""
     beyond = any(subject == other for other, *_ in one["beyond"].values())
     if is_check and (beyond or subject in one["worst"]):
@@ -155,27 +156,27 @@ def _differ(was: float | str, now: float | str) -> bool:
     return not 0.5 <= max(was, 4.0) / max(now, 4.0) <= 2.0
 
 
-def markdown(results: Sequence[Mapping[str, Any]]) -> str:
+def render_markdown(results: Sequence[Mapping[str, Any]]) -> str:
     """Lay out the largest deviation of each subject from the definition in eps, a column a library."""
     names = [f"{one['name']} {next(iter(one['versions'].values()), '')}".strip() for one in results]
     subjects: dict[str, list[str]] = {}
     for position, one in enumerate(results):
-        for subject, cell in _cells(one).items():
+        for subject, cell in _list_cells(one).items():
             subjects.setdefault(subject, [""] * len(results))[position] = cell
     lines = [f"| | {' | '.join(names)} |", f"|---|{'---|' * len(names)}"]
     return "\n".join([*lines, *[f"| {subject} | {' | '.join(row)} |" for subject, row in sorted(subjects.items())]])
 
 
-def _cells(one: Mapping[str, Any]) -> dict[str, str]:
+def _list_cells(one: Mapping[str, Any]) -> dict[str, str]:
     cells = dict.fromkeys(one["none"], "none")
     cells |= {subject: f"{max(filter(None, row), default=0.0):.2g}" for subject, row in one["worst"].items()}
     told: dict[str, list[Any]] = {}
     for subject, *answer in one["beyond"].values():
         told.setdefault(subject, []).append(answer)
-    return cells | {subject: _beyond(answers) for subject, answers in told.items()}
+    return cells | {subject: _describe_beyond(answers) for subject, answers in told.items()}
 
 
-def _beyond(answers: Sequence[Sequence[Any]]) -> str:
+def _describe_beyond(answers: Sequence[Sequence[Any]]) -> str:
     """Say what is different: by the names that it has, or the largest figure."""
     if kinds := sorted({kind for _, *kinds in answers for kind in kinds}):
         return "; ".join(kinds)

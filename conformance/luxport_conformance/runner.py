@@ -15,11 +15,11 @@ import numpy as np
 import luxport
 from luxport import tree
 from luxport.backend import Backend, get_backend
-from luxport_conformance.arrays import on_backend, on_host, widened
-from luxport_conformance.backends import HOST, holding, load, probes, ways
+from luxport_conformance.arrays import move_to_backend, move_to_host, widen_floats
+from luxport_conformance.backends import HOST, hold_dtype, list_ways, load, make_probes
 from luxport_conformance.case import Case
 from luxport_conformance.compare import Violation, compare
-from luxport_conformance.compiling import compiled
+from luxport_conformance.compiling import compile_quickly
 from luxport_conformance.evaluation import Evaluations
 from luxport_conformance.examples import Example
 from luxport_conformance.laws import Law
@@ -131,19 +131,19 @@ def run_case(
     Raises: Violation, with the case and its source
     """
     backend = load(backend_name)
-    with holding(backend, dtype), np.errstate(all="ignore"):  # some inputs are NaN or infinite
-        inputs = [on_backend(value, backend, dtype) for value in case.inputs.values()] if backend else []
+    with hold_dtype(backend, dtype), np.errstate(all="ignore"):  # some inputs are NaN or infinite
+        inputs = [move_to_backend(value, backend, dtype) for value in case.inputs.values()] if backend else []
         try:
             if case.raises is not None:
                 return _expect_error(case, inputs)
             if mode == "jit" and backend is not None:
-                results = (batch or Batch((case,))).compiled(backend, dtype)[case.id]
+                results = (batch or Batch((case,))).run_compiled(backend, dtype)[case.id]
             else:
                 results = case.program(*inputs)
-            got = on_host(results, backend)
+            got = move_to_host(results, backend)
             expected = case.expected
             if callable(expected):
-                expected = expected(*[widened(on_host(value, backend)) for value in inputs])
+                expected = expected(*[widen_floats(move_to_host(value, backend)) for value in inputs])
             if evidence is not None:
                 evidence.note(expected, got)
             return compare(got, expected, dtype=dtype, tolerance=case.tolerance)
@@ -160,7 +160,7 @@ def run_law(
     """
     backend = load("numpy" if backend_name == HOST else backend_name)
     assert backend is not None
-    with holding(backend, dtype):
+    with hold_dtype(backend, dtype):
         try:
             return law.holds(example, backend, dtype, evaluations or Evaluations())
         except Violation as violation:
@@ -175,26 +175,29 @@ class Batch:
         self._thorough = thorough
         self._results: dict[tuple[str, str], Together] = {}
 
-    def compiled(self, backend: Backend, dtype: str) -> Together:
+    def run_compiled(self, backend: Backend, dtype: str) -> Together:
         """Return the results of those that run there, by their ids."""
         key = (backend.name, dtype)
         if key not in self._results:
             jobs = {
-                case.id: (case.program, tuple([on_backend(value, backend, dtype) for value in case.inputs.values()]))
+                case.id: (
+                    case.program,
+                    tuple([move_to_backend(value, backend, dtype) for value in case.inputs.values()]),
+                )
                 for case in self._cases
-                if ("jit", dtype) in ways(backend.name, case.dtypes, thorough=self._thorough)
+                if ("jit", dtype) in list_ways(backend.name, case.dtypes, thorough=self._thorough)
             }
-            self._results[key] = Together(lambda f: compiled(backend, f, tracing_only=True), jobs)
+            self._results[key] = Together(lambda f: compile_quickly(backend, f, tracing_only=True), jobs)
         return self._results[key]
 
 
 def shorten(value: Any) -> str:
     """Write values down in a line, long arrays by their ends."""
-    text = repr(tree.map(_rounded, value)) if isinstance(value, (dict, tuple, list)) else repr(_rounded(value))
+    text = repr(tree.map(_round, value)) if isinstance(value, (dict, tuple, list)) else repr(_round(value))
     return text if len(text) <= _LINE else f"{text[:_LINE]}…"
 
 
-def _rounded(leaf: Any) -> Any:
+def _round(leaf: Any) -> Any:
     if not isinstance(leaf, (np.ndarray, np.generic)):
         return leaf
     return _Text(
@@ -232,8 +235,8 @@ def run_probe(name: str, backend_name: str) -> float:
     """
     backend = get_backend(backend_name)
     try:
-        with holding(backend, "float64"):
-            probes(backend)[name]()
+        with hold_dtype(backend, "float64"):
+            make_probes(backend)[name]()
     except Exception:
         told = traceback.format_exc()
         raise Violation(f"{backend_name} does not say whether it has {name}:\n{told}") from None
@@ -259,7 +262,7 @@ def run_override(
     """
     backend = load(backend_name)
     assert backend is not None
-    with holding(backend, dtype):
+    with hold_dtype(backend, dtype):
         try:
             return (overrides or Overrides()).compare(name, position, backend, dtype)
         except Violation as violation:

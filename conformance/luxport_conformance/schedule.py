@@ -21,7 +21,7 @@ from luxport_conformance.compiling import compiles_operations
 from luxport_conformance.runner import Check, Evidence, Outcome, run
 from luxport_conformance.selection import Selection
 
-__all__ = ["START", "Finding", "findings"]
+__all__ = ["START", "Finding", "collect_findings"]
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Finding:
     traceback: str = ""
 
 
-def findings(
+def collect_findings(
     selection: Selection,
     *,
     jobs: int = 2,
@@ -67,7 +67,7 @@ def findings(
     A check that takes longer than `limit` seconds is given up, with its process; `on_wait` is told once of one that
     takes long.
     """
-    checks = list(selection.checks())
+    checks = list(selection.list_checks())
     on_start(len(checks))
     found: dict[str, Finding] = {}
 
@@ -75,7 +75,7 @@ def findings(
         found[finding.id] = finding
         on_finding(finding)
 
-    queue = deque(_shares(checks))
+    queue = deque(_divide(checks))
     by_id = {check.id: check for check in checks}
     rooms = {check.id: check.room for check in checks}
     workers = [_Worker(selection, rooms[queue[i][0]]) for i in range(min(jobs, len(queue)))]
@@ -96,7 +96,7 @@ def findings(
     return [found[check.id] for check in checks]
 
 
-def _shares(checks: Iterable[Check]) -> list[list[str]]:
+def _divide(checks: Iterable[Check]) -> list[list[str]]:
     """Divide the checks by backend and kind: what is computed once for many stays in one process.
 
     Longest first: those of a backend that compiles each operation, and then by number.
@@ -168,7 +168,7 @@ class _Worker:
                 complaint += ", before its first check"
             for _ in range(1 if self._ready else len(self._left)):
                 seconds = time.monotonic() - self._since
-                add(_lost(by_id[self._left.popleft()], complaint, seconds, crashed and self._ready))
+                add(_make_lost_finding(by_id[self._left.popleft()], complaint, seconds, crashed and self._ready))
             self.stop()
             self.give(self._left)
 
@@ -199,7 +199,7 @@ class _Worker:
         self._ready = self._stopped = False
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
-        self._process = context.Process(target=_work, args=(theirs, self.selection.of_room(self.room)), daemon=True)
+        self._process = context.Process(target=_work, args=(theirs, self.selection.keep_room(self.room)), daemon=True)
         self._process.start()
         theirs.close()
 
@@ -217,9 +217,9 @@ _END = 5.0
 
 
 def _work(connection: Connection, selection: Selection) -> None:
-    os.environ.update(selection.environment())
+    os.environ.update(selection.find_environment())
     try:
-        checks = {check.id: check for check in selection.checks()}
+        checks = {check.id: check for check in selection.list_checks()}
     except Exception:
         connection.send(traceback.format_exc())
         connection.recv()  # the checks that are asked; none is run
@@ -233,10 +233,10 @@ def _work(connection: Connection, selection: Selection) -> None:
         for name in share:
             evidence = Evidence()
             outcome = run(checks[name], evidence)
-            connection.send(_told(outcome, evidence))
+            connection.send(_make_finding(outcome, evidence))
 
 
-def _told(outcome: Outcome, evidence: Evidence) -> Finding:
+def _make_finding(outcome: Outcome, evidence: Evidence) -> Finding:
     check = outcome.check
     return Finding(
         id=check.id,
@@ -261,9 +261,9 @@ def _told(outcome: Outcome, evidence: Evidence) -> Finding:
     )
 
 
-def _lost(check: Check, complaint: str, seconds: float, crashed: bool) -> Finding:
+def _make_lost_finding(check: Check, complaint: str, seconds: float, crashed: bool) -> Finding:
     """Say what became of a check without an answer: a peer that crashes is one more that differs, and no failure."""
     evidence, differs = Evidence(), check.kind == "peer" and crashed
     if differs:
         evidence.remark = complaint
-    return _told(Outcome(check, float("inf"), None if differs else complaint, seconds), evidence)
+    return _make_finding(Outcome(check, float("inf"), None if differs else complaint, seconds), evidence)

@@ -13,10 +13,10 @@ from luxport_conformance import arrays, backends
 from luxport_conformance.backends import Found, note_abilities
 from luxport_conformance.cases import CASES
 from luxport_conformance.compiling import compiles_operations
-from luxport_conformance.crossing import checks
+from luxport_conformance.crossing import list_checks
 from luxport_conformance.named_objects import find_object
 from luxport_conformance.peers import find_peer
-from luxport_conformance.peers.checks import peer_checks
+from luxport_conformance.peers.checks import list_peer_checks
 from luxport_conformance.runner import Check
 
 __all__ = ["Selection"]
@@ -43,58 +43,58 @@ class Selection:
     alone: bool = False
     abilities: tuple[tuple[str, Found], ...] = ()
 
-    def loaded(self) -> Selection:
+    def load(self) -> Selection:
         """Import and register third parties' backends: from here on they go by their names.
 
         Raises: ValueError if there is no such module, or no backend in it; ImportingError if the module fails
         """
         for name, found in self.abilities:
             note_abilities(name, found)
-        return replace(self, backends=tuple(_by_name(name) for name in self.backends))
+        return replace(self, backends=tuple(_load_by_name(name) for name in self.backends))
 
-    def checks(self) -> Iterator[Check]:
+    def list_checks(self) -> Iterator[Check]:
         """Yield the checks, those of one backend one after the other where they share work."""
-        names = list(self.loaded().backends)
+        names = list(self.load().backends)
         arrays.place_on(self.device)
-        yield from () if self.alone else self._of_backends(names)
-        yield from self._of_peers()
+        yield from () if self.alone else self._list_backend_checks(names)
+        yield from self._list_peer_checks()
 
-    def _of_backends(self, names: list[str]) -> Iterator[Check]:
-        cases = CASES if self.petab is None else (*CASES, *_petab(self.petab))
-        for check in checks(names, cases, pattern=self.pattern, thorough=self.full):
+    def _list_backend_checks(self, names: list[str]) -> Iterator[Check]:
+        cases = CASES if self.petab is None else (*CASES, *_read_petab(self.petab))
+        for check in list_checks(names, cases, pattern=self.pattern, thorough=self.full):
             wanted = not self.dtypes or check.dtype in self.dtypes or check.backend == backends.HOST
-            if wanted and (self.jit or self.full or check.mode == "eager" or _quick(check)):
+            if wanted and (self.jit or self.full or check.mode == "eager" or _is_quick(check)):
                 yield check
 
-    def _of_peers(self) -> Iterator[Check]:
-        for check in peer_checks(tuple([find_peer(name) for name in self.peers])):
+    def _list_peer_checks(self) -> Iterator[Check]:
+        for check in list_peer_checks(tuple([find_peer(name) for name in self.peers])):
             wanted = not self.dtypes or check.dtype in self.dtypes
             if wanted and (re.search(self.pattern, check.subject) or re.search(self.pattern, check.id)):
                 yield check
 
-    def of_room(self, room: str) -> Selection:
+    def keep_room(self, room: str) -> Selection:
         """Return what a process is asked: one peer alone, or all that is of no peer."""
         if not room:
             return replace(self, peers=())
         peers = tuple([name for name in self.peers if find_peer(name).name == room])
         return replace(self, backends=(), alone=True, peers=peers)
 
-    def environment(self) -> dict[str, str]:
+    def find_environment(self) -> dict[str, str]:
         """Return what the process of a peer has in its environment before the peer is imported."""
         return dict(find_peer(self.peers[0]).environment) if self.alone else {}
 
 
-def _quick(check: Check) -> bool:
+def _is_quick(check: Check) -> bool:
     return compiles_operations(check.backend) and check.kind == "case"
 
 
-def _petab(folder: str) -> Any:
-    from luxport_conformance.petab import petab_cases
+def _read_petab(folder: str) -> Any:
+    from luxport_conformance.petab import make_petab_cases
 
-    return petab_cases(Path(folder))
+    return make_petab_cases(Path(folder))
 
 
-def _by_name(name: str) -> str:
+def _load_by_name(name: str) -> str:
     if ":" not in name:
         return name
     backend = find_object("backend", name)

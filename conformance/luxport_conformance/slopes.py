@@ -8,15 +8,9 @@ import numpy as np
 
 from luxport import tree
 from luxport.backend import get_backend
-from luxport_conformance.arrays import on_backend, on_host
+from luxport_conformance.arrays import move_to_backend, move_to_host
 from luxport_conformance.compare import Violation
-from luxport_conformance.evaluation import (
-    Evaluations,
-    cotangent,
-    floats,
-    weighted_sum,
-    with_floats,
-)
+from luxport_conformance.evaluation import Evaluations, draw_weights, list_floats, replace_floats, sum_weighted
 from luxport_conformance.examples import Example
 
 __all__ = ["compare_slopes"]
@@ -30,8 +24,8 @@ _SLOPE_TOLERANCE = 1e-9
 def compare_slopes(example: Example, gradients: Any, host: tuple[Any, Any, Any], evaluations: Evaluations) -> None:
     """Compare the gradient at each leaf with the slope along a random direction that moves this leaf alone."""
     key = ("slopes", example, tree.structure(host[2]))  # the inputs are those of every backend: float64 rounds nothing
-    slopes = evaluations.kept(key, lambda: _slopes(example, host))
-    variables = (floats(host[0]), host[1])
+    slopes = evaluations.keep(key, lambda: _compute_slopes(example, host))
+    variables = (list_floats(host[0]), host[1])
     gradients = tree.map(lambda leaf, gradient: gradient, variables, gradients)  # in the order of the variables
     for (path, leaf), gradient, wanted in zip(
         tree.leaves_with_path(variables), tree.leaves(gradients), slopes, strict=True
@@ -45,22 +39,22 @@ def compare_slopes(example: Example, gradients: Any, host: tuple[Any, Any, Any],
             raise Violation(f"gradient at {'.'.join(path)}: a slope of {slope!r} expected, got {told!r}")
 
 
-def _slopes(example: Example, host: tuple[Any, Any, Any]) -> list[tuple[Any, float, float]]:
+def _compute_slopes(example: Example, host: tuple[Any, Any, Any]) -> list[tuple[Any, float, float]]:
     """Return for each leaf a direction, the slope along it, and how large the sums were whose difference it is."""
     draw = np.random.Generator(np.random.Philox(13))
     x, ps, st = host
     strict = get_backend("strict")
-    variables = (floats(x), ps)
-    leaves, weights = tree.leaves(variables), cotangent(example)
+    variables = (list_floats(x), ps)
+    leaves, weights = tree.leaves(variables), draw_weights(example)
 
-    def value(position: int, moved: Any) -> float:
+    def compute_value(position: int, moved: Any) -> float:
         at = tree.unflatten(tree.structure(variables), iter([*leaves[:position], moved, *leaves[position + 1 :]]))
-        inputs = on_backend((with_floats(x, at[0]), at[1], st), strict, "float64")
-        return float(weighted_sum(on_host(example.layer(*inputs)[0], strict), weights))
+        inputs = move_to_backend((replace_floats(x, at[0]), at[1], st), strict, "float64")
+        return float(sum_weighted(move_to_host(example.layer(*inputs)[0], strict), weights))
 
-    def slope(position: int, leaf: Any) -> tuple[Any, float, float]:
+    def compute_slope(position: int, leaf: Any) -> tuple[Any, float, float]:
         direction = draw.normal(size=leaf.shape)
-        ends = [value(position, leaf + step * _STEP * direction) for step in (-2, -1, 1, 2)]
+        ends = [compute_value(position, leaf + step * _STEP * direction) for step in (-2, -1, 1, 2)]
         return direction, (8 * (ends[2] - ends[1]) - (ends[3] - ends[0])) / (12 * _STEP), float(np.abs(ends).max())
 
-    return [slope(position, leaf) for position, leaf in enumerate(leaves)]
+    return [compute_slope(position, leaf) for position, leaf in enumerate(leaves)]

@@ -15,8 +15,8 @@ __all__ = ["list_spoilt"]
 def list_spoilt(entries: Any) -> list[tuple[str, Any]]:
     """List trees in which one array has another size, or is missing, or holds integers beside floating numbers."""
     spoilt = [
-        (f"{'.'.join(path)} of integers", _replaced(entries, path, np.ones(array.shape, np.int32)))
-        for path, array in _beside_others(entries)[-1:]
+        (f"{'.'.join(path)} of integers", _replace(entries, path, np.ones(array.shape, np.int32)))
+        for path, array in _list_later_arrays(entries)[-1:]
     ]
     for i, (path, array) in enumerate(tree.leaves_with_path(entries)):
         if "carry" in path:  # which is as large as the batch
@@ -24,19 +24,19 @@ def list_spoilt(entries: Any) -> list[tuple[str, Any]]:
         shape = tuple(array.shape)
         if "rng" in path:  # a cell's key serves an initial state that is drawn, and most are not
             if path[-1] == "counter":
-                spoilt.append((f"{'.'.join(path)}, missing", _without(entries, path)))
+                spoilt.append((f"{'.'.join(path)}, missing", _remove(entries, path)))
             continue
         ones, larger = (1,) * len(shape), (*shape[:-1], shape[-1] + 1) if shape else (2,)
         other = ones if i % 2 == 0 and ones != shape else larger
         name = f"{'.'.join(path)} {other}"
-        spoilt.append((name, _replaced(entries, path, np.ones(other, array.dtype))))
+        spoilt.append((name, _replace(entries, path, np.ones(other, array.dtype))))
         if i == 0:
-            spoilt.append((f"{'.'.join(path)}, missing", _without(entries, path)))
+            spoilt.append((f"{'.'.join(path)}, missing", _remove(entries, path)))
     # A layer made of layers that have examples of their own need not show each of them again.
     return spoilt if len(spoilt) < 7 else spoilt[:4]
 
 
-def _beside_others(entries: Any) -> list[tuple[Any, Any]]:
+def _list_later_arrays(entries: Any) -> list[tuple[Any, Any]]:
     """List the floating arrays that are not the first of their layer's."""
     floating = [
         (path, array)
@@ -47,14 +47,14 @@ def _beside_others(entries: Any) -> list[tuple[Any, Any]]:
     return [entry for i, entry in enumerate(floating) if layers[i] in layers[:i]]
 
 
-def _replaced(entries: Any, path: tuple[str, ...], array: Any) -> Any:
+def _replace(entries: Any, path: tuple[str, ...], array: Any) -> Any:
     return tree.map_with_path(lambda place, leaf: array if place == path else leaf, entries)
 
 
-def _without(entries: Any, path: tuple[str, ...]) -> Any:
+def _remove(entries: Any, path: tuple[str, ...]) -> Any:
     first, *rest = path
     if isinstance(entries, (tuple, list)):
-        return type(entries)([_without(e, tuple(rest)) if str(i) == first else e for i, e in enumerate(entries)])
+        return type(entries)([_remove(e, tuple(rest)) if str(i) == first else e for i, e in enumerate(entries)])
     if not rest:
         return {name: entry for name, entry in entries.items() if str(name) != first}
-    return {name: _without(entry, tuple(rest)) if str(name) == first else entry for name, entry in entries.items()}
+    return {name: _remove(entry, tuple(rest)) if str(name) == first else entry for name, entry in entries.items()}

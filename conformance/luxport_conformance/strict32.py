@@ -57,37 +57,37 @@ class Array:
         return self._held.__dlpack_device__()
 
     def __getitem__(self, key: Any) -> Array:
-        return Array(self._held[_without(key)])
+        return Array(self._held[_unwrap(key)])
 
     def __repr__(self) -> str:
         return repr(self._held)
 
 
-def _without(value: Any) -> Any:
+def _unwrap(value: Any) -> Any:
     """Take arrays out of whatever holds them."""
     if isinstance(value, Array):
         return value._held
     if isinstance(value, (tuple, list)):
-        return type(value)([_without(entry) for entry in value])
+        return type(value)([_unwrap(entry) for entry in value])
     return value
 
 
-def _within(value: Any) -> Any:
+def _wrap(value: Any) -> Any:
     """Put arrays in."""
     if isinstance(value, full._array_object.Array):
         return Array(value)
     if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return SimpleNamespace(**{name: _within(getattr(value, name)) for name in value._fields})  # type: ignore[attr-defined]
+        return SimpleNamespace(**{name: _wrap(getattr(value, name)) for name in value._fields})  # type: ignore[attr-defined]
     if isinstance(value, (tuple, list)):
-        return type(value)([_within(entry) for entry in value])
+        return type(value)([_wrap(entry) for entry in value])
     return value
 
 
-def _passed_on(function: Callable[..., Any]) -> Callable[..., Any]:
+def _pass_on(function: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(function)
     def call(*args: Any, **options: Any) -> Any:
-        given = {name: _without(value) for name, value in options.items()}
-        return _within(function(*[_without(arg) for arg in args], **given))
+        given = {name: _unwrap(value) for name, value in options.items()}
+        return _wrap(function(*[_unwrap(arg) for arg in args], **given))
 
     return call
 
@@ -96,14 +96,14 @@ _BINARY = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "
 _COMPARED = ("eq", "ne", "lt", "le", "gt", "ge")
 _UNARY = ("neg", "pos", "abs", "invert")
 for _name in (*_BINARY, *[f"r{name}" for name in _BINARY], *_COMPARED, *_UNARY):
-    setattr(Array, f"__{_name}__", _passed_on(getattr(type(full.zeros(0)), f"__{_name}__")))
+    setattr(Array, f"__{_name}__", _pass_on(getattr(type(full.zeros(0)), f"__{_name}__")))
 for _name, _convert in (("bool", bool), ("int", int), ("float", float), ("index", operator.index)):
     setattr(Array, f"__{_name}__", lambda self, _convert=_convert: _convert(self._held))
 
 
 def _cut_down(namespace: Any, absent: tuple[str, ...]) -> SimpleNamespace:
     kept = {key: getattr(namespace, key) for key in namespace.__all__ if key not in absent}
-    functions = {key: _passed_on(value) for key, value in kept.items() if isinstance(value, FunctionType)}
+    functions = {key: _pass_on(value) for key, value in kept.items() if isinstance(value, FunctionType)}
     return SimpleNamespace(**{**kept, **functions})
 
 

@@ -7,9 +7,9 @@ from collections import Counter
 import pytest
 
 from luxport_conformance import account
-from luxport_conformance.backends import abilities
+from luxport_conformance.backends import find_abilities
 from luxport_conformance.cases import BY_ID, CASES
-from luxport_conformance.crossing import checks
+from luxport_conformance.crossing import list_checks
 
 # Counted in the suites themselves, at the commits named at the head of the account.
 ASSERTIONS = {"flux": 1190, "nnlib": 874, "optimizers": 411}
@@ -20,7 +20,7 @@ def test_ids_are_unique() -> None:
 
 
 def test_every_assertion_is_there_once() -> None:
-    rows = account.read()
+    rows = account.read_account()
     assert Counter(row.suite for row in rows) == ASSERTIONS
     # Two lines of Flux's utils.jl make two assertions each.
     twice = [name for name, count in Counter(row.assertion for row in rows).items() if count > 1]
@@ -28,28 +28,28 @@ def test_every_assertion_is_there_once() -> None:
 
 
 def test_every_row_is_accounted_for() -> None:
-    for row in account.read():
+    for row in account.read_account():
         assert row.status in ("ported", "not portable"), row
         if row.status == "not portable":
             assert row.detail in account.REASONS, row
 
 
 def test_account_is_what_the_cases_say() -> None:
-    rows = account.read()
-    assert account.updated(rows) == rows, "run python -m luxport_conformance.account"
+    rows = account.read_account()
+    assert account.update_rows(rows) == rows, "run python -m luxport_conformance.account"
 
 
 def test_every_reason_is_needed() -> None:
-    assert {row.detail for row in account.read() if row.status == "not portable"} == account.REASONS.keys()
+    assert {row.detail for row in account.read_account() if row.status == "not portable"} == account.REASONS.keys()
 
 
 def test_everything_ported_is_run(backend_names: list[str]) -> None:
-    ported = {name for row in account.read() if row.status == "ported" for name in row.detail.split()}
+    ported = {name for row in account.read_account() if row.status == "ported" for name in row.detail.split()}
     # Each of these checks is a test of its own.
-    run = {check.name for check in checks(backend_names) if check.kind == "case"}
+    run = {check.name for check in list_checks(backend_names) if check.kind == "case"}
     differentiated = {name for name in ported if BY_ID[name].differentiates}
-    if any(abilities(name).gradients for name in backend_names):
+    if any(find_abilities(name).gradients for name in backend_names):
         assert ported <= run
     assert ported - differentiated <= run
-    if not any(abilities(name).gradients for name in backend_names):
+    if not any(find_abilities(name).gradients for name in backend_names):
         pytest.skip("no backend of this run differentiates: gradients were not run")

@@ -9,8 +9,8 @@ import pytest
 
 import luxport
 from luxport.backend import can, get_backend
-from luxport_conformance.arrays import on_backend, on_host
-from luxport_conformance.backends import abilities, holding
+from luxport_conformance.arrays import move_to_backend, move_to_host
+from luxport_conformance.backends import find_abilities, hold_dtype
 from luxport_conformance.compare import Tolerance, compare_trees
 from luxport_conformance.examples import EXAMPLES
 from luxport_conformance.operation_examples import OPERATIONS
@@ -41,7 +41,7 @@ def test_a_backends_operations_are_functions(backend_name: str) -> None:
 
 
 def test_abilities(backend_name: str) -> None:
-    backend, able = get_backend(backend_name), abilities(backend_name)
+    backend, able = get_backend(backend_name), find_abilities(backend_name)
 
     def program(x: object) -> object:
         return x
@@ -60,7 +60,7 @@ def test_abilities(backend_name: str) -> None:
 
 def _holds(backend_name: str, dtype: str) -> bool:
     backend = get_backend(backend_name)
-    with holding(backend, dtype):
+    with hold_dtype(backend, dtype):
         return getattr(backend.xp, dtype, None) is not None
 
 
@@ -82,7 +82,7 @@ def test_default_compiler(name: str, backend_names: list[str]) -> None:
     backend = get_backend(name)
     left_out = _OF_OTHER_LAYERS if name == "torch" else ()
     examples = [group[0] for layer, group in EXAMPLES.items() if layer not in left_out]
-    inputs = [on_backend(example.values(), backend, "float32") for example in examples]
+    inputs = [move_to_backend(example.draw_values(), backend, "float32") for example in examples]
 
     def program(inputs: list[tuple[object, object, object]]) -> list[object]:
         pairs = zip(examples, inputs, strict=True)
@@ -92,8 +92,8 @@ def test_default_compiler(name: str, backend_names: list[str]) -> None:
     # The tests' own conftest leaves XLA's optimizer out.
     options = {"xla_backend_optimization_level": 3, "xla_cpu_use_fusion_emitters": True} if name == "jax" else {}
     compiled = backend.jit(program, compiler_options=options) if options else luxport.jit(program)  # type: ignore[call-arg]
-    got = on_host(compiled(inputs), backend)
-    want = on_host(program(on_backend(on_host(inputs, backend), strict, "float64")), strict)
+    got = move_to_host(compiled(inputs), backend)
+    want = move_to_host(program(move_to_backend(move_to_host(inputs, backend), strict, "float64")), strict)
     for example, mine, exact in zip(examples, got, want, strict=True):
         compare_trees(mine, exact, "float32", example.tolerance)
 
@@ -110,8 +110,8 @@ def test_default_compiler_of_ctc(backend_names: list[str]) -> None:
         return luxport.losses.ctc_loss(x, y)
 
     # As users do: the loss is compiled, with its way back, and differentiated outside.
-    got = on_host(luxport.grad(luxport.jit(loss))(x), backend)
-    np.testing.assert_allclose(got, on_host(luxport.grad(loss)(x), backend), rtol=1e-5, atol=1e-7)
+    got = move_to_host(luxport.grad(luxport.jit(loss))(x), backend)
+    np.testing.assert_allclose(got, move_to_host(luxport.grad(loss)(x), backend), rtol=1e-5, atol=1e-7)
 
 
 # Made of layers that are compiled here themselves, or one of several kinds of cells, each of which takes Inductor

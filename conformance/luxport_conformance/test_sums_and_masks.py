@@ -9,13 +9,18 @@ from __future__ import annotations
 import pytest
 
 from luxport.backend import get_backend
-from luxport_conformance.backends import abilities
-from luxport_conformance.empty_batches import LOSSES, PER_SAMPLE, layer_of_no_samples, loss_of_no_samples
-from luxport_conformance.half_layers import every_spread
-from luxport_conformance.half_sums import HALVES, half_sums
-from luxport_conformance.half_sums_left_out import of_no_use, without_a_sum
-from luxport_conformance.integers import CALLS, KINDS, KINDS_OF_JAX, of_integers
-from luxport_conformance.masked import MASKED, hidden_may_be_anything
+from luxport_conformance.backends import find_abilities
+from luxport_conformance.empty_batches import (
+    LOSSES,
+    PER_SAMPLE,
+    check_layer_without_samples,
+    check_loss_without_samples,
+)
+from luxport_conformance.half_layers import list_spreads
+from luxport_conformance.half_sums import HALVES, measure_half_sums
+from luxport_conformance.half_sums_left_out import list_useless, list_without_sum
+from luxport_conformance.integers import CALLS, KINDS, KINDS_OF_JAX, call_with_integers
+from luxport_conformance.masked import MASKED, check_hidden
 
 # One of so many is run, for a second's work or so on each backend: TensorFlow takes loops step by step, and JAX
 # compiles each program.
@@ -24,23 +29,23 @@ _SHARES_OF_SUMS = {"numpy": 29, "torch": 29, "tf": 61, "jax": 177}  # odd: every
 
 
 def test_half_types_sum_as_float32(backend_name: str) -> None:
-    dtypes = [dtype for dtype in HALVES if dtype in abilities(backend_name).dtypes]
+    dtypes = [dtype for dtype in HALVES if dtype in find_abilities(backend_name).dtypes]
     if not dtypes:
         pytest.skip(f"{backend_name} has no half types")
-    for number, spread in enumerate(every_spread()[:: _SHARES_OF_SUMS[backend_name]]):
-        half_sums(spread, get_backend(backend_name), dtypes[number // 2 % len(dtypes)])
+    for number, spread in enumerate(list_spreads()[:: _SHARES_OF_SUMS[backend_name]]):
+        measure_half_sums(spread, get_backend(backend_name), dtypes[number // 2 % len(dtypes)])
 
 
 def test_what_is_hidden_may_be_anything(backend_name: str) -> None:
     for masked in MASKED[:: min(_SHARES[backend_name], 17)]:
-        hidden_may_be_anything(masked, get_backend(backend_name))
+        check_hidden(masked, get_backend(backend_name))
 
 
 def test_no_samples(backend_name: str) -> None:
     for name, example in PER_SAMPLE[:: 3 * _SHARES[backend_name]]:
-        layer_of_no_samples(name, example, get_backend(backend_name))
+        check_layer_without_samples(name, example, get_backend(backend_name))
     for name in LOSSES[:: min(_SHARES[backend_name], 7)]:
-        loss_of_no_samples(name, get_backend(backend_name))
+        check_loss_without_samples(name, get_backend(backend_name))
 
 
 def test_integers(backend_name: str) -> None:
@@ -50,9 +55,9 @@ def test_integers(backend_name: str) -> None:
         pytest.skip(f"{backend_name}'s namespace has NumPy's arithmetic")
     kinds = KINDS_OF_JAX if backend_name == "jax" else KINDS
     for number, call in enumerate(CALLS[::share]):
-        of_integers(call, kinds[number % len(kinds)], backend)
+        call_with_integers(call, kinds[number % len(kinds)], backend)
 
 
 def test_every_sum_is_listed() -> None:
-    assert not list(without_a_sum()), "add it to half_sums.py, or with a reason to half_sums_left_out.py"
-    assert not list(of_no_use())
+    assert not list(list_without_sum()), "add it to half_sums.py, or with a reason to half_sums_left_out.py"
+    assert not list(list_useless())

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
-__all__ = ["timers_by_hand"]
+__all__ = ["hold_timers"]
 
 
 @contextmanager
-def timers_by_hand() -> Iterator[Callable[[], None]]:
+def hold_timers() -> Iterator[Callable[[], None]]:
     """Let `threading.Timer` wait for a call of what is yielded, which ends all that wait, and not for its time."""
     waiting: list[Callable[[], Any]] = []
 
@@ -20,11 +20,11 @@ def timers_by_hand() -> Iterator[Callable[[], None]]:
         def start(self) -> None:
             waiting.append(lambda: self.function(*self.args, **self.kwargs))
 
-    def end() -> None:
+    def end_all() -> None:
         ended = waiting.copy()
         waiting.clear()
         for function in ended:
             function()
 
     with mock.patch.object(threading, "Timer", ByHand):
-        yield end
+        yield end_all

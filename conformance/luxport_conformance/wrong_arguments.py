@@ -19,12 +19,12 @@ import numpy as np
 import luxport
 from luxport import initializers, layers, losses, ops, optimizers, porting, schedules, training
 from luxport.backend import Backend
-from luxport_conformance.arrays import on_backend
+from luxport_conformance.arrays import move_to_backend
 from luxport_conformance.compare import Violation
 from luxport_conformance.examples import EXAMPLES
 from luxport_conformance.operation_examples import OPERATIONS
 
-__all__ = ["WrongCall", "expect_refused", "layer_calls", "operation_calls", "public_calls"]
+__all__ = ["WrongCall", "expect_refused", "list_layer_calls", "list_operation_calls", "list_public_calls"]
 
 _PUBLIC: tuple[ModuleType, ...] = (
     *(luxport, ops, losses, layers, optimizers, schedules, training, porting, initializers),
@@ -44,7 +44,7 @@ class WrongCall:
     call: Callable[[], Any]
 
 
-def public_calls() -> Iterator[WrongCall]:
+def list_public_calls() -> Iterator[WrongCall]:
     """Yield wrong calls, without any array, of every public function and class that has a signature."""
     seen: set[int] = set()
     for module in _PUBLIC:
@@ -53,27 +53,27 @@ def public_calls() -> Iterator[WrongCall]:
             if id(value) in seen or not callable(value) or _is_left_out(value):
                 continue
             seen.add(id(value))
-            yield from _calls_of(value, inspect.signature(value).parameters, (), {})
+            yield from _list_calls(value, inspect.signature(value).parameters, (), {})
 
 
-def operation_calls(backend: Backend, *, with_complex: bool = True) -> Iterator[WrongCall]:
+def list_operation_calls(backend: Backend, *, with_complex: bool = True) -> Iterator[WrongCall]:
     """Yield wrong calls of the operations that are right but for one argument, with arrays of a backend."""
     for name, examples in OPERATIONS.items():
         operation = getattr(ops, name, None)
         # A namespace without complex numbers has no array for these examples.
         fits = examples and (with_complex or not any(map(np.iscomplexobj, examples[0].arrays)))
         if operation is not None and fits:
-            arrays = tuple([on_backend(array, backend, "float32") for array in examples[0].arrays])
+            arrays = tuple([move_to_backend(array, backend, "float32") for array in examples[0].arrays])
             parameters = inspect.signature(operation).parameters
-            yield from _calls_of(operation, parameters, arrays, dict(examples[0].options))
+            yield from _list_calls(operation, parameters, arrays, dict(examples[0].options))
 
 
-def layer_calls() -> Iterator[WrongCall]:
+def list_layer_calls() -> Iterator[WrongCall]:
     """Yield calls of a layer of each kind with too few, too many or unknown arguments."""
     for examples in EXAMPLES.values():
         for example in examples[:1] if isinstance(examples, (list, tuple)) else ():
             layer = example.layer
-            x, ps, st = example.values()
+            x, ps, st = example.draw_values()
             name = type(layer).__name__
             for what, words, args, options in (
                 ("nothing", ("x",), (), {}),
@@ -83,7 +83,7 @@ def layer_calls() -> Iterator[WrongCall]:
                 ("x twice", ("both by position and by name",), (x, ps, st), {"x": x}),
                 ("misspelled", ("misspelled",), (x, ps, st), {"misspelled": 1}),
             ):
-                yield WrongCall(name, what, words, _partial(layer, args, options))
+                yield WrongCall(name, what, words, _bind(layer, args, options))
 
 
 def expect_refused(wrong: WrongCall) -> str:
@@ -130,7 +130,9 @@ _NOT_BUILT = {"Array", "Backend", "Compound", "FlatParameters", "HigherOrder", "
 }
 
 
-def _calls_of(function: Any, parameters: Any, arrays: tuple[Any, ...], options: dict[str, Any]) -> Iterator[WrongCall]:
+def _list_calls(
+    function: Any, parameters: Any, arrays: tuple[Any, ...], options: dict[str, Any]
+) -> Iterator[WrongCall]:
     name = getattr(function, "__name__", None) or repr(function)
     kinds = [p.kind for p in parameters.values()]
     by_position = [
@@ -139,26 +141,26 @@ def _calls_of(function: Any, parameters: Any, arrays: tuple[Any, ...], options: 
     required = [p.name for p in parameters.values() if p.default is p.empty and p.kind not in _VARIADIC]
     absent = () if arrays else tuple(required)
     if required:
-        yield WrongCall(name, "nothing", (required[0],), _partial(function, (), {}))
+        yield WrongCall(name, "nothing", (required[0],), _bind(function, (), {}))
     if Parameter.VAR_KEYWORD not in kinds:
         unknown = {**options, "misspelled": 1}
-        yield WrongCall(name, "misspelled", ("misspelled", *absent), _partial(function, arrays, unknown))
+        yield WrongCall(name, "misspelled", ("misspelled", *absent), _bind(function, arrays, unknown))
     if Parameter.VAR_POSITIONAL not in kinds:
         more = (*arrays, *range(_MOST - len(arrays)))
-        yield WrongCall(name, f"{_MOST} arguments", (str(_MOST), *absent), _partial(function, more, options))
+        yield WrongCall(name, f"{_MOST} arguments", (str(_MOST), *absent), _bind(function, more, options))
     first = by_position[0] if by_position else None
     if first is not None and first.kind is Parameter.POSITIONAL_OR_KEYWORD:
         given = arrays or (1,)
         twice = {**options, first.name: given[0]}
-        yield WrongCall(name, f"{first.name} twice", (first.name,), _partial(function, given, twice))
+        yield WrongCall(name, f"{first.name} twice", (first.name,), _bind(function, given, twice))
     for missing in options:
         if parameters[missing].default is Parameter.empty:
             rest = {key: value for key, value in options.items() if key != missing}
-            yield WrongCall(name, f"no {missing}", (missing,), _partial(function, arrays, rest))
+            yield WrongCall(name, f"no {missing}", (missing,), _bind(function, arrays, rest))
 
 
 _VARIADIC = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
 
 
-def _partial(function: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Callable[[], Any]:
+def _bind(function: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Callable[[], Any]:
     return lambda: function(*args, **options)

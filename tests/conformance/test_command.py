@@ -17,12 +17,12 @@ from luxport.backend import get_backend
 from luxport.cli import main
 from luxport_conformance.backends import note_abilities
 from luxport_conformance.compare import Violation
-from luxport_conformance.gaps import gaps
+from luxport_conformance.gaps import list_gaps
 from luxport_conformance.probing import ask
 from luxport_conformance.progress import Progress
-from luxport_conformance.report import complaints, remarks, table
+from luxport_conformance.report import list_complaints, list_remarks, render_table
 from luxport_conformance.runner import Check, run
-from luxport_conformance.schedule import Finding, findings
+from luxport_conformance.schedule import Finding, collect_findings
 from luxport_conformance.selection import Selection
 
 ROOT = Path(__file__).parents[2]
@@ -82,7 +82,7 @@ def test_a_broken_backend_is_a_finding(broken: str, complaint: str, monkeypatch:
 
 
 def _find(selection: Selection, waited: list[str]) -> list[Finding]:
-    return findings(selection, jobs=1, limit=2.0, on_wait=lambda check, limit: waited.append(check))
+    return collect_findings(selection, jobs=1, limit=2.0, on_wait=lambda check, limit: waited.append(check))
 
 
 def test_peers_are_information(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -182,24 +182,24 @@ def test_a_backend_without_double_precision_and_complex_numbers(capsys: pytest.C
 
 def test_a_probe_that_raises_is_a_finding() -> None:
     selection = Selection(("broken_backends:unsure",), pattern="^values-Dense_1-")  # which asks for no probe
-    found = {finding.id: finding.complaint for finding in findings(selection, jobs=1)}
+    found = {finding.id: finding.complaint for finding in collect_findings(selection, jobs=1)}
     complaint = found["probe.gradients-unsure"] or ""
     assert "Traceback" in complaint and "ZeroDivisionError" in complaint
     assert [name for name, said in found.items() if said] == ["probe.gradients-unsure"]
     assert "values-Dense_1-unsure-float32" in found, "the run goes on"
-    line = next(gaps(get_backend(selection.loaded().backends[0]), ()))
+    line = next(list_gaps(get_backend(selection.load().backends[0]), ()))
     # Of which kind depends on who owned the toy's arrays first in this process.
     assert re.match(r"unsure may have gradients: the probe raised \w+, see below: checks of \d+ ", line)
 
 
 def test_a_probe_that_ends_the_process_is_a_finding() -> None:
     selection = Selection(("broken_backends:ending",))
-    (name,) = selection.loaded().backends
+    (name,) = selection.load().backends
     found = dict(ask(selection, name, 60.0))
     assert found.pop("gradients") == "ended the process, with exit code 3"
     assert found.pop("float32") is True and {*found.values()} <= {True, False}
     note_abilities(name, (("gradients", "ended the process, with exit code 3"), *found.items(), ("float32", True)))
-    line = next(gaps(get_backend(name), ()))
+    line = next(list_gaps(get_backend(name), ()))
     assert line.startswith(
         "ending may have gradients: the probe ended the process, with exit code 3, see below: checks of "
     )
@@ -207,7 +207,7 @@ def test_a_probe_that_ends_the_process_is_a_finding() -> None:
 
 def test_a_process_that_cannot_begin_is_told_once() -> None:
     pattern = "^(values|inputs_untouched|twice)-(Dense|Scale)_1-only_here-float32"
-    found = findings(Selection(("broken_backends:only_here",), pattern=pattern), jobs=1)
+    found = collect_findings(Selection(("broken_backends:only_here",), pattern=pattern), jobs=1)
     assert len(found) > 2
     (complaint,) = {finding.complaint for finding in found}
     assert complaint and "could not list its checks" in complaint and "there is no only_here here" in complaint
@@ -247,8 +247,8 @@ def test_what_others_say_is_told_once_and_moves_no_terminal() -> None:
         replace(_failed(f"c{i}", None), kind="peer", backend=name, remark="raises\n \x1b[1mError", deviation=0.0)
         for i, name in enumerate(("one", "two", "one"))
     ]
-    assert remarks(found) == "Dense on one, two: raises \\x1b[1mError"
-    assert complaints([_failed("c", "no\x1b[2J\nnumbers")]) == "1 check: no\\x1b[2J\nnumbers\n    c"
+    assert list_remarks(found) == "Dense on one, two: raises \\x1b[1mError"
+    assert list_complaints([_failed("c", "no\x1b[2J\nnumbers")]) == "1 check: no\\x1b[2J\nnumbers\n    c"
 
 
 def test_a_table_is_folded_into_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -258,15 +258,15 @@ def test_a_table_is_folded_into_the_terminal(monkeypatch: pytest.MonkeyPatch) ->
         for i, name in enumerate(names)
     ]
     monkeypatch.setenv("COLUMNS", "1000")
-    whole = table(found, names)
+    whole = render_table(found, names)
     monkeypatch.setenv("COLUMNS", "60")
-    folded = table(found, names)
+    folded = render_table(found, names)
     assert max(map(len, whole.splitlines())) > 80 and max(map(len, folded.splitlines())) <= 60
     assert set(folded.split()) == {*whole.split()} and whole.count("\n") == 3
 
 
 def test_a_backend_that_cannot_be_hashed_compiles() -> None:
-    found = findings(Selection(("broken_backends:compiling",), pattern="^probe"), jobs=1)
+    found = collect_findings(Selection(("broken_backends:compiling",), pattern="^probe"), jobs=1)
     assert [finding.complaint for finding in found] == [None] * len(found) and found
 
 
@@ -277,7 +277,7 @@ def _failed(name: str, complaint: str | None) -> Finding:
 def test_equal_complaints_are_told_once() -> None:
     findings = [_failed(f"c{i}", f"shape ({i},) expected, got ({i}, 1)") for i in range(8)]
     raised = replace(_failed("d", "no complex numbers"), place="xp.py:3 in angle")
-    text = complaints([*findings, raised, _failed("e", None)])
+    text = list_complaints([*findings, raised, _failed("e", None)])
     assert text.splitlines() == [
         "8 checks: shape (0,) expected, got (0, 1)",
         "    c0, c1, c2, c3, c4, c5 and 2 more",

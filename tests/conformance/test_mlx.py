@@ -10,7 +10,7 @@ import pytest
 from what_is_there import needed
 
 import luxport
-from luxport_conformance.crossing import checks
+from luxport_conformance.crossing import list_checks
 from luxport_conformance.runner import Check
 from luxport_conformance.selection import Selection
 
@@ -22,12 +22,12 @@ SAMPLE = f"^(values|jit_is_eager|gradients_agree)-({LAYERS})_1-|^override_is_def
 KERNELS = r"^override_is_definition-(conv_nd|layer_norm|rms_norm|scaled_dot_product_attention)_|^values-Conv_\d-"
 
 
-@pytest.mark.parametrize("check", [*checks(["mlx"], pattern=SAMPLE)], ids=lambda check: check.id)
+@pytest.mark.parametrize("check", [*list_checks(["mlx"], pattern=SAMPLE)], ids=lambda check: check.id)
 def test_sample(check: Check) -> None:
     assert check.run() < float("inf")
 
 
-@pytest.mark.parametrize("check", [*checks(["mlx"], pattern=KERNELS)], ids=lambda check: check.id)
+@pytest.mark.parametrize("check", [*list_checks(["mlx"], pattern=KERNELS)], ids=lambda check: check.id)
 def test_kernels_for_gpus(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
     """What runs on a GPU alone, as it is slower than the definition here, means the same."""
     for family in ("attention", "conv", "normalization"):
@@ -112,14 +112,14 @@ def test_half_types_come_and_go() -> None:
 
 def test_the_suite_says_what_is_left_out() -> None:
     from luxport_conformance.cases import CASES
-    from luxport_conformance.gaps import gaps, lacking_names
+    from luxport_conformance.gaps import list_gaps, list_lacking_names
 
-    (line,) = gaps(luxport.get_backend("mlx"), CASES)
+    (line,) = list_gaps(luxport.get_backend("mlx"), CASES)
     assert line.startswith("mlx has no float64: checks of ")
-    assert Selection(("mlx",)).loaded().backends == ("mlx",)
+    assert Selection(("mlx",)).load().backends == ("mlx",)
     whole = luxport.get_backend("mlx").xp
     lacking = {name: value for name, value in vars(whole).items() if name != "cumulative_sum"}
-    found = lacking_names(type("Lacking", (), lacking))
+    found = list_lacking_names(type("Lacking", (), lacking))
     assert list(found) == ["cumulative_sum"]
     assert found["cumulative_sum"]
 

@@ -19,11 +19,11 @@ from luxport.cli import main
 from luxport.porting.keras import conventions as keras
 from luxport_conformance.examples import EXAMPLES
 from luxport_conformance.peers import PEERS, Counterpart, Peer, find_peer, jax_conventions
-from luxport_conformance.peers.counterpart import absent
+from luxport_conformance.peers.counterpart import refuse
 from luxport_conformance.peers.differences import DIFFERENCES, Difference
 from luxport_conformance.peers.kinds import KINDS
 from luxport_conformance.peers.names import check_names
-from luxport_conformance.results import changes, load, markdown
+from luxport_conformance.results import list_changes, load, render_markdown
 
 ROOT = Path(__file__).parents[2]
 
@@ -36,11 +36,11 @@ def test_a_difference_is_there_and_its_converter_takes_it_away(
     if find_spec(library) is None:
         leave_out_libraries([library])
     monkeypatch.setenv("KERAS_BACKEND", "torch")
-    shown = difference.shown()
+    shown = difference.run()
     here, there = np.asarray(shown.here), np.asarray(shown.there)
     assert not _is_alike(here, there, 1e-4)
     if difference.converter:
-        converted = np.asarray(difference.converted(shown))
+        converted = np.asarray(difference.convert(shown))
         assert _is_alike(converted, getattr(shown, difference.gives), 2e-5)
 
 
@@ -84,7 +84,7 @@ def test_tables_of_jax_and_differences_convert_by_the_same_functions() -> None:
     }
     assert names <= called
     lines = " ".join(difference.converter for difference in DIFFERENCES)
-    shapes_alone = {"equinox_transposed_weight", "mirrored"}
+    shapes_alone = {"swap_transposed_weight", "mirror_kernel"}
     assert names - set(re.findall(r"\w+", lines)) == shapes_alone
 
 
@@ -95,8 +95,8 @@ def test_what_haiku_has_otherwise_is_what_it_documents() -> None:
     ps, st = luxport.setup(0, cell, backend="numpy")
     ps = {name: draw.normal(size=np.shape(value)) for name, value in ps.items()}
     h, c = draw.normal(size=(2, 4, 2))
-    weight = jax_conventions.haiku_lstm_gates(np.concatenate([ps["weight_ih"], ps["weight_hh"]]))
-    bias = jax_conventions.haiku_lstm_gates(jax_conventions.haiku_forget_bias(ps["bias_ih"]))
+    weight = jax_conventions.swap_lstm_gates(np.concatenate([ps["weight_ih"], ps["weight_hh"]]))
+    bias = jax_conventions.swap_lstm_gates(jax_conventions.lower_forget_bias(ps["bias_ih"]))
     i, g, f, o = np.split(np.concatenate([x, h], axis=-1) @ weight + bias, 4, axis=-1)
     memory = _sigmoid(f + 1.0) * c + _sigmoid(i) * np.tanh(g)
     got, wanted = cell((x, (h, c)), ps, st)[0][1], (_sigmoid(o) * np.tanh(memory), memory)
@@ -107,7 +107,8 @@ def test_what_haiku_has_otherwise_is_what_it_documents() -> None:
     ps = {name: draw.normal(size=np.shape(value)) for name, value in ps.items()}
     back = keras.convert_reset_first_weights_to_keras(ps["weight_hh"], ps["weight_hn"])
     w_i, w_h, b = (
-        jax_conventions.haiku_update_gate(keras.swap_gru_gates(part)) for part in (ps["weight_ih"], back, ps["bias_ih"])
+        jax_conventions.negate_update_gate(keras.swap_gru_gates(part))
+        for part in (ps["weight_ih"], back, ps["bias_ih"])
     )
     z = _sigmoid(x @ w_i[:, :2] + h @ w_h[:, :2] + b[:2])
     r = _sigmoid(x @ w_i[:, 2:4] + h @ w_h[:, 2:4] + b[2:4])
@@ -155,8 +156,8 @@ def test_every_layer_has_a_word_in_each_table() -> None:
 @pytest.mark.parametrize(
     ("peer", "line"),
     [
-        (Peer("mine", "numpy", layers={"Dens": absent("")}), "layers names 'Dens', .* do you mean Dense?"),
-        (Peer("mine", "numpy", losses={"MSE": absent("")}), "losses names 'MSE', .* expected some of "),
+        (Peer("mine", "numpy", layers={"Dens": refuse("")}), "layers names 'Dens', .* do you mean Dense?"),
+        (Peer("mine", "numpy", losses={"MSE": refuse("")}), "losses names 'MSE', .* expected some of "),
         (Peer("mine", "numpi"), "unknown backend 'numpi'"),
     ],
 )
@@ -195,8 +196,8 @@ def test_the_page_from_nothing_to_a_table(
     assert json.loads(found[1]) == [[], ["weights (out, in)"]], "a name with a comma is one name"
     (path,) = saved.glob("*.json")
     old = load(path)
-    assert list(changes(old, old)) == []
-    assert "| Dense |" in markdown([old])
+    assert list(list_changes(old, old)) == []
+    assert "| Dense |" in render_markdown([old])
     assert old["counts"] == {"figures": 5, "none": 10} and 0.0 < old["worst"]["Dense"][0] < 4.0
     newer = tmp_path / "newer.json"
     newer.write_text(json.dumps({**old, "worst": {}, "beyond": {"peer-Dense_1": ["Dense", 1e6]}}))

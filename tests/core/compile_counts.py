@@ -43,7 +43,9 @@ def count_compilations(f: Callable[..., Any], calls: Iterator[tuple[Any, ...]]) 
 
 def grow_inputs(example: Example, axes: Callable[[Any], tuple[int, ...]]) -> Iterator[tuple[Any, ...]]:
     """Yield arguments of an example's layer whose arrays grow along the axes that `axes` returns for each."""
-    x, ps, st = tree.map(lambda leaf: luxport.asarray(leaf, backend="torch", dtype=_single(leaf)), example.values())
+    x, ps, st = tree.map(
+        lambda leaf: luxport.asarray(leaf, backend="torch", dtype=_single(leaf)), example.draw_values()
+    )
     for more in range(SIZES):
 
         def grow(leaf: Any, more: int = more) -> Any:

@@ -104,6 +104,8 @@ def test_all_numbers_may_be_symbols(name: str) -> None:
 
 def _expect_same_with_symbols(example: Example) -> None:
     torch._dynamo.reset()
-    x, ps, st = tree.map(lambda leaf: luxport.asarray(leaf, backend="torch", dtype=_single(leaf)), example.values())
+    x, ps, st = tree.map(
+        lambda leaf: luxport.asarray(leaf, backend="torch", dtype=_single(leaf)), example.draw_values()
+    )
     compiled = torch.compile(example.layer, fullgraph=True, backend="eager", dynamic=True)
     assert_same(compiled(x, ps, st)[0], example.layer(x, ps, st)[0])

@@ -6,10 +6,10 @@ import pytest
 
 from luxport.backend import get_backend
 from luxport_conformance.cases import CASES
-from luxport_conformance.crossing import checks
+from luxport_conformance.crossing import list_checks
 from luxport_conformance.examples import EXAMPLES
 from luxport_conformance.exported import REFUSED, check_export, main
-from luxport_conformance.gaps import gaps
+from luxport_conformance.gaps import list_gaps
 
 
 def test_every_layer_is_exported_or_refused_with_a_reason() -> None:
@@ -20,11 +20,11 @@ def test_every_layer_is_exported_or_refused_with_a_reason() -> None:
 
 
 def test_what_asks_for_the_numbers_of_a_recording_is_left_out_by_name() -> None:
-    (told,) = [line for line in gaps(get_backend("onnx"), CASES) if "numbers" in line]
+    (told,) = [line for line in list_gaps(get_backend("onnx"), CASES) if "numbers" in line]
     assert told.startswith("onnx has no numbers at hand: checks of "), told
-    left = {check.name for check in checks(["numpy"])} - {check.name for check in checks(["onnx"])}
+    left = {check.name for check in list_checks(["numpy"])} - {check.name for check in list_checks(["onnx"])}
     assert {"out_of_range.onehotbatch9", "embedding.negative", "index_dtypes.scatter"} <= left
-    asked = {check.subject for check in checks(["onnx"], pattern="override_is_definition")}
+    asked = {check.subject for check in list_checks(["onnx"], pattern="override_is_definition")}
     assert "running_sizes" in asked and not asked & {"may_look", "value_range"}
 
 

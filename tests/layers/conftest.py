@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from luxport.backend import Backend, get_backend
-from luxport_conformance.backends import holding
+from luxport_conformance.backends import hold_dtype
 
 
 @pytest.fixture(params=["numpy", "jax", "torch", "tf", "strict"])
@@ -24,5 +24,5 @@ def differentiating(request: pytest.FixtureRequest) -> Iterator[Backend]:
 
 def double_precision(name: str) -> Iterator[Backend]:
     found = get_backend(name)
-    with holding(found, "float64"):
+    with hold_dtype(found, "float64"):
         yield found

@@ -12,7 +12,7 @@ from jax import export
 
 import luxport as lp
 from luxport import tree
-from luxport_conformance.evaluation import placed
+from luxport_conformance.evaluation import place_inputs
 from luxport_conformance.examples import EXAMPLES
 
 LAYERS = {
@@ -54,7 +54,7 @@ def test_what_is_drawn_in_training_has_a_free_batch() -> None:
 )
 def test_every_layer_is_trained_with_a_free_batch(name: str, i: int) -> None:
     layer = EXAMPLES[name][i].layer
-    x, ps, st = placed(EXAMPLES[name][i], lp.backend.get_backend("jax"), "float32")
+    x, ps, st = place_inputs(EXAMPLES[name][i], lp.backend.get_backend("jax"), "float32")
     known = tree.leaves(x)[0].shape[0]
     (batch,) = export.symbolic_shape("batch")
 
@@ -123,7 +123,7 @@ OF_JAX = ("CompactLayer", 1), ("TransformerEncoderLayer", 0)
 def test_every_layer_has_one_free_size(name: str, i: int) -> None:
     """The number, or one line: of each axis of the first input, with those of others that are as long."""
     layer = EXAMPLES[name][i].layer
-    x, ps, st = placed(EXAMPLES[name][i], lp.backend.get_backend("jax"), "float32")
+    x, ps, st = place_inputs(EXAMPLES[name][i], lp.backend.get_backend("jax"), "float32")
     st, first = lp.test_mode(st), tree.leaves(x)[0]
     for axis, known in enumerate(first.shape):
         (size,) = export.symbolic_shape("size", constraints=[f"size >= {known}"])

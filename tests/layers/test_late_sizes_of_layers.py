@@ -14,7 +14,7 @@ import tensorflow as tf
 import luxport as lp
 from luxport import tree
 from luxport.backend import get_backend
-from luxport_conformance.evaluation import placed
+from luxport_conformance.evaluation import place_inputs
 from luxport_conformance.examples import EXAMPLES
 
 WINDOWS = [
@@ -32,7 +32,7 @@ RUNS = [(name, i) for name in EXAMPLES for i in range(len(EXAMPLES[name]))]
 def test_every_layer_learns_one_size_late(name: str, i: int, mode: Any) -> None:
     """Outputs, states and gradients by the parameters, of each axis of each input."""
     layer = EXAMPLES[name][i].layer
-    x, ps, st = placed(EXAMPLES[name][i], get_backend("tf"), "float32")
+    x, ps, st = place_inputs(EXAMPLES[name][i], get_backend("tf"), "float32")
     leaves, structure, st = tree.leaves(x), tree.structure(x), mode(st)
 
     def run(*leaves: Any) -> Any:
@@ -65,7 +65,7 @@ def test_a_convolution_learns_late_that_nothing_came(layer: Any) -> None:
 
 @pytest.mark.parametrize(("name", "i"), [(name, i) for name, i in RUNS if EXAMPLES[name][i].per_sample])
 def test_every_layer_learns_late_that_nothing_came(name: str, i: int) -> None:
-    of_nothing(EXAMPLES[name][i].layer, *placed(EXAMPLES[name][i], get_backend("tf"), "float32"))
+    of_nothing(EXAMPLES[name][i].layer, *place_inputs(EXAMPLES[name][i], get_backend("tf"), "float32"))
 
 
 def of_nothing(layer: Any, x: Any, ps: Any, st: Any) -> None:

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import luxport as lp
-from luxport_conformance.backends import holding
-from luxport_conformance.evaluation import weighted_sum
+from luxport_conformance.backends import hold_dtype
+from luxport_conformance.evaluation import sum_weighted
 
 MODELS = {
     "dense": (lp.Chain(lp.Dense(3, 4, lp.tanh), lp.Dense(4, 2, lp.gelu)), (5, 3)),
@@ -47,7 +47,7 @@ def inner(name):
     model, _ = MODELS[name]
 
     def slope(ps, x, st, weights, direction):
-        gradient = lp.grad(lambda x: weighted_sum(model(x, ps, st)[0], weights))(x)
+        gradient = lp.grad(lambda x: sum_weighted(model(x, ps, st)[0], weights))(x)
         return lp.namespace(x).sum(gradient * direction)
 
     return slope
@@ -86,7 +86,7 @@ def test_tensorflow_agrees(name, on_torch):
 
 
 def test_jax_agrees(on_torch):
-    with holding(lp.get_backend("jax"), "float64"):
+    with hold_dtype(lp.get_backend("jax"), "float64"):
         inputs = {name: lp.to(values(name), backend="jax") for name in MODELS}
 
         @jax.jit

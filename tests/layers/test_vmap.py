@@ -24,7 +24,7 @@ def test_two_inputs_at_once(name):
 def _slopes_of(example: Example):
     x, ps, st = [
         tree.map(lambda leaf: leaf.float() if leaf.is_floating_point() else leaf, lp.to(part, backend="torch"))
-        for part in example.values()
+        for part in example.draw_values()
     ]
 
     def loss(ps, x):

@@ -13,10 +13,10 @@ from luxport.backend import Backend
 from luxport.ops import definition_of
 from luxport_conformance.arrays import dtype_name
 from luxport_conformance.backends import BACKENDS as EVERY_BACKEND
-from luxport_conformance.backends import abilities
+from luxport_conformance.backends import find_abilities
 
-BACKENDS = [name for name in EVERY_BACKEND if "float64" in abilities(name).dtypes]
-DIFFERENTIATING = [name for name in BACKENDS if abilities(name).gradients]
+BACKENDS = [name for name in EVERY_BACKEND if "float64" in find_abilities(name).dtypes]
+DIFFERENTIATING = [name for name in BACKENDS if find_abilities(name).gradients]
 UNARY = [
     *("celu", "elu", "gelu_erf", "gelu_sigmoid", "gelu_tanh", "hardsigmoid", "hardswish", "hardtanh", "leakyrelu"),
     *("lisht", "logcosh", "logsigmoid", "mish", "relu", "relu6", "selu", "sigmoid", "softplus", "softshrink"),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from luxport.backend import Backend, get_backend
-from luxport_conformance.backends import holding
+from luxport_conformance.backends import hold_dtype
 
 sys.path.insert(0, str(Path(__file__).parent))  # modules beside are imported by their bare names
 
@@ -20,7 +20,7 @@ from activations_called import BACKENDS, DIFFERENTIATING
 def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
     """Every backend."""
     found = get_backend(request.param)
-    with holding(found, "float64"):
+    with hold_dtype(found, "float64"):
         yield found
 
 
@@ -28,5 +28,5 @@ def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
 def differentiating(request: pytest.FixtureRequest) -> Iterator[Backend]:
     """Those that have gradients."""
     found = get_backend(request.param)
-    with holding(found, "float64"):
+    with hold_dtype(found, "float64"):
         yield found

@@ -33,7 +33,7 @@ from luxport.backend import Backend, get_backend
 from luxport.core.abstract_arrays import AbstractArray
 from luxport.ops import activations, definition_of
 from luxport_conformance.arrays import dtype_name
-from luxport_conformance.backends import abilities
+from luxport_conformance.backends import find_abilities
 
 
 # Limits of the formulas.
@@ -74,7 +74,7 @@ def test_numpy_warns_of_nothing(name: str, options: dict[str, Any], dtype: str) 
     [
         (backend, dtype, name, options)
         for backend in BACKENDS
-        for dtype in abilities(backend).dtypes
+        for dtype in find_abilities(backend).dtypes
         for name, options in VARIANTS
         if not options or dtype == "float64"
     ],

@@ -13,14 +13,14 @@ import pytest
 
 import luxport
 from luxport import ops
-from luxport_conformance.backends import abilities
+from luxport_conformance.backends import find_abilities
 
 NAMES = ("celu", "elu", "gelu_erf", "gelu_sigmoid", "gelu_tanh", "logcosh", "mish", "selu", "tanhshrink")
 RUNS = [
     (backend, dtype)
     for backend in ("numpy", "jax", "torch", "tf")
     for dtype in ("float16", "bfloat16")
-    if dtype in abilities(backend).dtypes
+    if dtype in find_abilities(backend).dtypes
 ]
 PLACES = np.concatenate([side * np.logspace(-3, 1, 30) for side in (-1, 1)])
 
@@ -39,7 +39,7 @@ def test_what_is_left_of_a_difference_is_right(backend: str, dtype: str) -> None
         want = function(places)
         # Beside the rounding to a half type, that of gates near 1 in float32, times x, or times x and a cubic's slope.
         np.testing.assert_allclose(in_double(function(x)), want, rtol=1.1 * rounding, atol=1e-6, err_msg=name)
-        if abilities(backend).gradients:
+        if find_abilities(backend).gradients:
             slope = (function(places + step) - function(places - step)) / (2 * step)
             got = luxport.grad(lambda x, f=function: luxport.namespace(x).sum(f(x)))(x)
             np.testing.assert_allclose(in_double(got), slope, rtol=1.1 * rounding, atol=2e-5, err_msg=name)

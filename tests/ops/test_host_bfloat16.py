@@ -41,7 +41,7 @@ def expect_halved(got: Any, want: Any) -> None:
 @pytest.mark.parametrize("name", [name for name in EXAMPLES if name not in (*DOUBLED, *STATEFUL)])
 def test_layers_stay_in_their_type(name: str) -> None:
     for example in EXAMPLES[name]:
-        x, ps, st = example.values()
+        x, ps, st = example.draw_values()
         want, _ = example.layer(x, ps, st)
         got, _ = example.layer(tree.map(halved, x), tree.map(halved, ps), tree.map(single, st))
         expect_halved(got, want)

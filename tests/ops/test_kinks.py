@@ -17,8 +17,8 @@ import luxport
 from luxport import tree
 from luxport.backend import get_backend
 from luxport.ops import definition_of
-from luxport_conformance.arrays import on_backend
-from luxport_conformance.compiling import prepared
+from luxport_conformance.arrays import move_to_backend
+from luxport_conformance.compiling import prepare
 from luxport_conformance.operation_examples import OPERATIONS
 from luxport_conformance.operations import every_operation
 
@@ -73,8 +73,8 @@ def derivatives(backend: str, version: Any, name: str, position: int, kind: str,
     arrays = [SPECIAL[kind](array) if is_real(array) else array for array in example.arrays]
     places = tuple([i for i, array in enumerate(arrays) if is_real(array)])
     total = functools.partial(weighted, version, example.options)
-    program = prepared(owner, lambda *arrays: luxport.value_and_grad(total, places)(*arrays))
-    found = program(*[on_backend(array, owner, dtype) for array in arrays])
+    program = prepare(owner, lambda *arrays: luxport.value_and_grad(total, places)(*arrays))
+    found = program(*[move_to_backend(array, owner, dtype) for array in arrays])
     return [owner.to_numpy(leaf) for leaf in tree.leaves(found)]
 
 

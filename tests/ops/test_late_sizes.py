@@ -14,8 +14,8 @@ import tensorflow as tf
 import luxport
 from luxport import tree
 from luxport.backend import get_backend
-from luxport_conformance.arrays import on_backend
-from luxport_conformance.compiling import unsized
+from luxport_conformance.arrays import move_to_backend
+from luxport_conformance.compiling import forget_sizes
 from luxport_conformance.operation_examples import OPERATIONS
 from luxport_conformance.operations import every_operation
 
@@ -41,13 +41,13 @@ RUNS = [
 def test_every_operation_learns_sizes_late(name: str, i: int) -> None:
     operation, example = every_operation()[name], OPERATIONS[name][i]
     backend = get_backend("tf")
-    arrays = [on_backend(array, backend, "float32") for array in example.arrays]
+    arrays = [move_to_backend(array, backend, "float32") for array in example.arrays]
     given = [k for k, array in enumerate(arrays) if array is not None]
     for late in {tuple(given), *[(k,) for k in given]}:
 
         def run(*arrays: Any, late: Any = late) -> Any:
             return operation(
-                *[unsized(backend, x) if k in late else x for k, x in enumerate(arrays)], **example.options
+                *[forget_sizes(backend, x) if k in late else x for k, x in enumerate(arrays)], **example.options
             )
 
         try:

@@ -110,7 +110,7 @@ LAYERS = [
 
 @pytest.mark.parametrize(("name", "example"), LAYERS, ids=[name for name, _ in LAYERS])
 def test_layers_of_images(name, example):
-    x, ps, st = luxport.to(example.values(), backend="torch", dtype="float32")
+    x, ps, st = luxport.to(example.draw_values(), backend="torch", dtype="float32")
 
     def called(x: Any) -> Any:
         return example.layer(x, ps, st)[0]

@@ -14,9 +14,9 @@ import luxport
 from luxport import tree
 from luxport.backend import get_backend
 from luxport.ops import definition_of
-from luxport_conformance.arrays import on_backend
-from luxport_conformance.backends import holding
-from luxport_conformance.compiling import prepared
+from luxport_conformance.arrays import move_to_backend
+from luxport_conformance.backends import hold_dtype
+from luxport_conformance.compiling import prepare
 from luxport_conformance.operation_examples import OPERATIONS
 from luxport_conformance.operations import every_operation
 
@@ -78,12 +78,12 @@ def check(backend: str, calls: list[tuple[str, int]]) -> None:
 
         def first(step: float, operation: Any = operation, moved: Any = moved, slopes: Any = slopes) -> list[Any]:
             torch = get_backend("torch")
-            given = [on_backend(array, torch, "float64") for array in moved(step)]
+            given = [move_to_backend(array, torch, "float64") for array in moved(step)]
             return [torch.to_numpy(leaf) for leaf in slopes(definition_of(operation), *given)]
 
         owner, h = get_backend(backend), 1e-4
-        with holding(owner, "float64"):
-            found = prepared(owner, seconds)(*[on_backend(array, owner, "float64") for array in arrays])
+        with hold_dtype(owner, "float64"):
+            found = prepare(owner, seconds)(*[move_to_backend(array, owner, "float64") for array in arrays])
             got = [owner.to_numpy(leaf) for leaf in found]
         for leaf, *near in zip(got, first(h), first(-h), first(2 * h), first(-2 * h), strict=True):
             want = (8 * (near[0] - near[1]) - (near[2] - near[3])) / (12 * h)

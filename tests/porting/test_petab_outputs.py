@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import real_files
 
-from luxport_conformance.petab import petab_cases
+from luxport_conformance.petab import make_petab_cases
 from luxport_conformance.runner import run_case
 
 FOLDER = real_files.folder("petab")
-CASES = petab_cases(FOLDER)
+CASES = make_petab_cases(FOLDER)
 
 
 def test_every_folder_has_its_three() -> None:

@@ -18,7 +18,7 @@ _ALL = [example for examples in EXAMPLES.values() for example in examples if "fl
 
 @pytest.mark.parametrize("example", _ALL, ids=str)
 def test_every_layer_computes_in_half_between_single_states(example: Example) -> None:
-    x, ps, st = lp.to(example.values(), dtype="float32")
+    x, ps, st = lp.to(example.draw_values(), dtype="float32")
     seen = []
 
     def note(x, ps, st):

@@ -9,7 +9,7 @@ import time
 import pytest
 
 import luxport as lp
-from luxport_conformance.timers import timers_by_hand
+from luxport_conformance.timers import hold_timers
 
 
 def test_the_best_score_moves_only_when_it_is_beaten():
@@ -40,7 +40,7 @@ def test_a_score_of_nan_counts_as_no_stop():
 
 def test_throttle_returns_the_last_result():
     calls = []
-    with timers_by_hand() as end_timeout:
+    with hold_timers() as end_timeout:
         f = lp.training.throttle(lambda x: calls.append(x) or len(calls), 60.0, trailing=True)
         assert [f(1), f(2), f(3)] == [1, 1, 1]
         end_timeout()

@@ -11,7 +11,7 @@ import pytest
 import luxport as lp
 from luxport import optimizers
 from luxport.backend import get_backend
-from luxport_conformance.backends import holding
+from luxport_conformance.backends import hold_dtype
 
 BACKENDS = ("numpy", "strict", "jax", "torch", "tf")
 
@@ -196,7 +196,7 @@ class TestMovingAverage:
         """The formula in double precision: 1 - d of a rounded d would be wrong by a share of 1e-4, or nothing."""
         for decay in (0.9999, 1 - 1e-9):
             ema, want = lp.training.MovingAverage(decay, warm_up=warm_up), 0.0
-            with holding(get_backend(backend), dtype):
+            with hold_dtype(get_backend(backend), dtype):
                 state = ema.setup({"w": on(backend, [0.0], dtype)})
                 for t in range(1, 4):
                     state = ema.update(state, {"w": on(backend, [float(t)], dtype)})

@@ -50,7 +50,7 @@ def construction_calls(kind: Any, example: Any, backend: str) -> Iterator[Call]:
     def build(args: tuple[Any, ...], options: dict[str, Any]) -> Callable[[], Any]:
         def run() -> None:
             layer = kind(*args, **options)
-            x = luxport.to(example.values()[0], backend=backend)
+            x = luxport.to(example.draw_values()[0], backend=backend)
             layer(x, *luxport.setup(0, layer, backend=backend))
 
         return run
@@ -71,7 +71,7 @@ def construction_calls(kind: Any, example: Any, backend: str) -> Iterator[Call]:
 def layer_calls(example: Any, backend: str) -> Iterator[Call]:
     """Yield calls of a layer with wrong inputs, parameters and states."""
     layer = example.layer
-    host_x, host_ps, host_st = example.values()
+    host_x, host_ps, host_st = example.draw_values()
     x, ps, st = (luxport.to(part, backend=backend) for part in (host_x, host_ps, host_st))
     title = repr(layer)[:60]
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from luxport.ops import activations
 from luxport_conformance.case import Case, Property
-from luxport_conformance.cases.declare import at, function
+from luxport_conformance.cases.declare import check_function, cite
 
 FILE = "nnlib:activations.jl"
 # Every 50th of upstream's 50,000 places: exact values take long.
@@ -28,12 +28,12 @@ def _sigmoid(x: Decimal) -> Decimal:
 
 
 @functools.cache
-def _exact(f: Callable[[Decimal], Decimal], x: tuple[float, ...]) -> Any:
+def _compute_exactly(f: Callable[[Decimal], Decimal], x: tuple[float, ...]) -> Any:
     with localcontext(prec=40):
         return np.array([float(f(Decimal(place))) for place in x])
 
 
-def _within(exact: Any, limits: dict[str, tuple[float, int]]) -> Property:
+def _expect_within(exact: Any, limits: dict[str, tuple[float, int]]) -> Property:
     """Want the mean of the steps below, and the largest at most, what the limits say for the dtype that comes."""
 
     def holds(y: Any) -> bool:
@@ -45,18 +45,21 @@ def _within(exact: Any, limits: dict[str, tuple[float, int]]) -> Property:
     return Property(f"steps from the exact numbers within (mean, largest) {limits}", holds)
 
 
-def _accurate(name: str, f: Callable[[Decimal], Decimal], lines: tuple[int, ...], *limits: Any) -> Case:
+def _check_accuracy(name: str, f: Callable[[Decimal], Decimal], lines: tuple[int, ...], *limits: Any) -> Case:
     operation = getattr(activations, f"{name}_fast")
 
     def expected(x0: Any) -> Any:
         places = tuple(x0.tolist())
         return tuple(
-            [_within(_exact(f, tuple([sign * x for x in places])), limits[i]) for i, sign in enumerate((1, -1))]
+            [
+                _expect_within(_compute_exactly(f, tuple([sign * x for x in places])), limits[i])
+                for i, sign in enumerate((1, -1))
+            ]
         )
 
-    return function(
+    return check_function(
         f"{name}_fast.accuracy",
-        at(FILE, *lines),
+        cite(FILE, *lines),
         f"{name}_fast",
         lambda x: (operation(x), operation(-x)),
         PLACES,
@@ -66,7 +69,7 @@ def _accurate(name: str, f: Callable[[Decimal], Decimal], lines: tuple[int, ...]
 
 
 CASES: list[Case] = [
-    _accurate(
+    _check_accuracy(
         "tanh",
         _tanh,
         (254, 257, 289, 290, 292, 293),
@@ -74,7 +77,7 @@ CASES: list[Case] = [
         {"float64": (1.0, 5), "float32": (0.8, 5)},
         {"float64": (1.0, 5), "float32": (0.8, 5)},
     ),
-    _accurate(
+    _check_accuracy(
         "sigmoid",
         _sigmoid,
         (266, 267, 272, 273, 302, 303),

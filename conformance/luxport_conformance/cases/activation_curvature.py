@@ -12,7 +12,7 @@ import luxport
 from luxport import ops
 from luxport_conformance.case import Case
 from luxport_conformance.cases.activations import ELEMENTWISE
-from luxport_conformance.cases.declare import computation
+from luxport_conformance.cases.declare import check_program
 from luxport_conformance.compare import Tolerance
 
 SELU, SELU_AT_0 = 1.0507009873554805, 1.7580993408473766  # selu's scale, and that times its alpha
@@ -25,115 +25,115 @@ APART = [2.0**-10, 0.75, 2.0, 4.90625, 8.0, 20.0, 80.0, 9984.0]
 Derivatives = tuple[Any, Any]
 
 
-def _tanh(x: Any) -> Derivatives:
+def _derive_tanh(x: Any) -> Derivatives:
     t = np.exp(-2 * np.abs(x))
     slope = 4 * t / (1 + t) ** 2
     return slope, -2 * np.tanh(x) * slope
 
 
-def _sigmoid(x: Any) -> Derivatives:
+def _derive_sigmoid(x: Any) -> Derivatives:
     t = np.exp(-np.abs(x))
     slope = t / (1 + t) ** 2
     return slope, -np.sign(x) * slope * (1 - t) / (1 + t)
 
 
-def _at_sigmoid(x: Any) -> Any:
+def _logistic(x: Any) -> Any:
     return np.where(x >= 0, 1, np.exp(-np.abs(x))) / (1 + np.exp(-np.abs(x)))
 
 
-def _times_x(x: Any, gate: Any, derivatives: Derivatives) -> Derivatives:
+def _derive_times_x(x: Any, gate: Any, derivatives: Derivatives) -> Derivatives:
     slope, curvature = derivatives
     return gate + x * slope, 2 * slope + x * curvature
 
 
-def _gelu_tanh(x: Any) -> Derivatives:
+def _derive_gelu_tanh(x: Any) -> Derivatives:
     scale = math.sqrt(8 / math.pi)
     cubic, rise, bend = scale * (x + CUBE * x**3), scale * (1 + 3 * CUBE * x**2), scale * 6 * CUBE * x
-    slope, curvature = _sigmoid(cubic)
-    return _times_x(x, _at_sigmoid(cubic), (slope * rise, curvature * rise**2 + slope * bend))
+    slope, curvature = _derive_sigmoid(cubic)
+    return _derive_times_x(x, _logistic(cubic), (slope * rise, curvature * rise**2 + slope * bend))
 
 
-def _gelu_erf(x: Any) -> Derivatives:
+def _derive_gelu_erf(x: Any) -> Derivatives:
     density = np.exp(-(x**2) / 2) / math.sqrt(2 * math.pi)
     gate = np.array([math.erfc(-at / math.sqrt(2)) / 2 for at in x])
-    return _times_x(x, gate, (density, -x * density))
+    return _derive_times_x(x, gate, (density, -x * density))
 
 
-def _mish(x: Any) -> Derivatives:
+def _derive_mish(x: Any) -> Derivatives:
     t, right = np.exp(-np.abs(x)), x > 0
     # 1 less the square of the gate, both sides times what keeps exponentials below 1.
     left_to_1 = np.where(right, (2 * t * (1 + t) / ((1 + t) ** 2 + t**2)) ** 2, (2 * (1 + t) / ((1 + t) ** 2 + 1)) ** 2)
     part = t * np.where(right, 2 * t, t + 2)
     quotient = part / (part + np.where(right, 1 + 2 * t, 2))
     gate = np.where(right, 1 - quotient, quotient)
-    rise, (bend, _) = _at_sigmoid(x), _sigmoid(x)
-    return _times_x(x, gate, (left_to_1 * rise, left_to_1 * (bend - 2 * gate * rise**2)))
+    rise, (bend, _) = _logistic(x), _derive_sigmoid(x)
+    return _derive_times_x(x, gate, (left_to_1 * rise, left_to_1 * (bend - 2 * gate * rise**2)))
 
 
-def _of_exponential(scale: float, slope: float) -> Callable[[Any], Derivatives]:
-    def derivatives(x: Any) -> Derivatives:
+def _make_exponential_rule(scale: float, slope: float) -> Callable[[Any], Derivatives]:
+    def derive(x: Any) -> Derivatives:
         fall = scale * np.exp(np.minimum(x, 0))
         return np.where(x > 0, slope, fall), np.where(x > 0, 0, fall)
 
-    return derivatives
+    return derive
 
 
-def _between(low: float, high: float, inside: float, below: float = 0.0, above: float = 0.0) -> Any:
+def _make_piecewise_rule(low: float, high: float, inside: float, below: float = 0.0, above: float = 0.0) -> Any:
     return lambda x: (np.where(x < low, below, np.where(x > high, above, inside)), 0 * x)
 
 
-def _hardswish(x: Any) -> Derivatives:
+def _derive_hardswish(x: Any) -> Derivatives:
     inside = np.abs(x) < 3
     return np.where(inside, (2 * x + 3) / 6, x > 0), inside / 3
 
 
 SMOOTH: dict[str, Callable[[Any], Derivatives]] = {
-    "tanh": _tanh,
-    "sigmoid": _sigmoid,
-    "softplus": lambda x: (_at_sigmoid(x), _sigmoid(x)[0]),
-    "logsigmoid": lambda x: (_at_sigmoid(-x), -_sigmoid(x)[0]),
-    "logcosh": lambda x: (np.tanh(x), _tanh(x)[0]),
-    "swish": lambda x: _times_x(x, _at_sigmoid(x), _sigmoid(x)),
-    "lisht": lambda x: _times_x(x, np.tanh(x), _tanh(x)),
-    "tanhshrink": lambda x: (np.tanh(x) ** 2, -_tanh(x)[1]),
-    "mish": _mish,
-    "gelu_tanh": _gelu_tanh,
-    "gelu_sigmoid": _gelu_tanh,
-    "gelu_erf": _gelu_erf,
+    "tanh": _derive_tanh,
+    "sigmoid": _derive_sigmoid,
+    "softplus": lambda x: (_logistic(x), _derive_sigmoid(x)[0]),
+    "logsigmoid": lambda x: (_logistic(-x), -_derive_sigmoid(x)[0]),
+    "logcosh": lambda x: (np.tanh(x), _derive_tanh(x)[0]),
+    "swish": lambda x: _derive_times_x(x, _logistic(x), _derive_sigmoid(x)),
+    "lisht": lambda x: _derive_times_x(x, np.tanh(x), _derive_tanh(x)),
+    "tanhshrink": lambda x: (np.tanh(x) ** 2, -_derive_tanh(x)[1]),
+    "mish": _derive_mish,
+    "gelu_tanh": _derive_gelu_tanh,
+    "gelu_sigmoid": _derive_gelu_tanh,
+    "gelu_erf": _derive_gelu_erf,
     "erf": lambda x: (2 / math.sqrt(math.pi) * np.exp(-(x**2)), -4 * x / math.sqrt(math.pi) * np.exp(-(x**2))),
     "softsign": lambda x: ((1 + np.abs(x)) ** -2.0, -2 * np.sign(x) * (1 + np.abs(x)) ** -3.0),
 }
 KINKED: dict[str, Callable[[Any], Derivatives]] = {
-    "relu": _between(0, math.inf, 1),
-    "relu6": _between(0, 6, 1),
-    "trelu": _between(1, math.inf, 1),
-    "leakyrelu": _between(0, math.inf, 1, below=0.01),
-    "hardtanh": _between(-1, 1, 1),
-    "hardsigmoid": _between(-3, 3, 1 / 6),
-    "softshrink": _between(-0.5, 0.5, 0, below=1, above=1),
-    "hardswish": _hardswish,
-    "elu": _of_exponential(1, 1),
-    "celu": _of_exponential(1, 1),
-    "selu": _of_exponential(SELU_AT_0, SELU),
+    "relu": _make_piecewise_rule(0, math.inf, 1),
+    "relu6": _make_piecewise_rule(0, 6, 1),
+    "trelu": _make_piecewise_rule(1, math.inf, 1),
+    "leakyrelu": _make_piecewise_rule(0, math.inf, 1, below=0.01),
+    "hardtanh": _make_piecewise_rule(-1, 1, 1),
+    "hardsigmoid": _make_piecewise_rule(-3, 3, 1 / 6),
+    "softshrink": _make_piecewise_rule(-0.5, 0.5, 0, below=1, above=1),
+    "hardswish": _derive_hardswish,
+    "elu": _make_exponential_rule(1, 1),
+    "celu": _make_exponential_rule(1, 1),
+    "selu": _make_exponential_rule(SELU_AT_0, SELU),
 }
 ALIASES = {"gelu", "sigmoid_fast", "tanh_fast", "thresholdrelu"}
 if missing := set(ELEMENTWISE) - SMOOTH.keys() - KINKED.keys() - ALIASES:
     raise AssertionError(f"derivatives of {missing} are missing")
 
 
-def _derivatives(x: Any, apart: Any) -> Any:
+def _compute_derivatives(x: Any, apart: Any) -> Any:
     """Differentiate all functions in one gradient, each at its own copy of the places, and that gradient again."""
     xp = luxport.namespace(x)
 
-    def slopes(places: Any) -> Any:
+    def compute_slopes(places: Any) -> Any:
         return luxport.grad(lambda places: sum([xp.sum(getattr(ops, name)(at)) for name, at in places.items()]))(places)
 
     places = dict.fromkeys(SMOOTH, x) | dict.fromkeys(KINKED, apart)
-    curvatures = luxport.grad(lambda places: sum([xp.sum(slope) for slope in slopes(places).values()]))(places)
-    return {"slope": slopes(places), "curvature": curvatures}
+    curvatures = luxport.grad(lambda places: sum([xp.sum(slope) for slope in compute_slopes(places).values()]))(places)
+    return {"slope": compute_slopes(places), "curvature": curvatures}
 
 
-def _expected(x: Any, apart: Any) -> Any:
+def _expect_derivatives(x: Any, apart: Any) -> Any:
     x, apart = x.astype(np.float64), apart.astype(np.float64)
     with np.errstate(over="ignore", under="ignore"):
         found = {name: f(x) for name, f in SMOOTH.items()} | {name: f(apart) for name, f in KINKED.items()}
@@ -141,16 +141,16 @@ def _expected(x: Any, apart: Any) -> Any:
 
 
 CASES: list[Case] = [
-    computation(
+    check_program(
         "activations.slopes_and_curvatures",
         ("mathematics: the derivatives of the formulas, in terms that are small where they are, in float64",),
         "activations",
-        _derivatives,
+        _compute_derivatives,
         {
             "x": np.array([-at for at in PLACES[:0:-1]] + PLACES),
             "apart": np.array([-at for at in APART[::-1]] + APART),
         },
-        expected=_expected,
+        expected=_expect_derivatives,
         dtypes=("float16", "bfloat16", "float32", "float64"),
         differentiates=True,
         tolerance=Tolerance(

@@ -13,7 +13,7 @@ import luxport
 from luxport import ops
 from luxport.ops import definition_of
 from luxport_conformance.case import Case, Property
-from luxport_conformance.cases.declare import at, computation, draw, function, gradient
+from luxport_conformance.cases.declare import check_function, check_gradient, check_program, cite, draw
 from luxport_conformance.compare import Tolerance
 
 __all__ = ["CASES", "ELEMENTWISE", "WITH_PARAMETER"]
@@ -68,27 +68,34 @@ TABLE: dict[str, tuple[tuple[int, float], tuple[int, float], tuple[int, float]]]
 }
 
 
-def _named(name: str) -> Callable[..., Any]:
+def _find_operation(name: str) -> Callable[..., Any]:
     return getattr(ops, name)
 
 
-def _at_zero_and_ones(name: str) -> Case:
+def _check_zero_and_ones(name: str) -> Case:
     lines, values = [line for line, _ in TABLE[name]], [value for _, value in TABLE[name]]
-    return function(
-        f"{name}.zero_and_ones", at(FILE, *lines), name, _named(name), [0.0, 1.0, -1.0], expected=np.array(values)
+    return check_function(
+        f"{name}.zero_and_ones",
+        cite(FILE, *lines),
+        name,
+        _find_operation(name),
+        [0.0, 1.0, -1.0],
+        expected=np.array(values),
     )
 
 
-def _point(id: str, lines: tuple[int, ...], name: str, x: Any, y: Any, **parameters: float) -> Case:
-    f = partial(_named(name), **parameters) if parameters else _named(name)
-    return function(f"{name}.{id}", at(FILE, *lines), name, f, np.asarray(x), expected=np.asarray(y, np.float64))
+def _check_point(id: str, lines: tuple[int, ...], name: str, x: Any, y: Any, **parameters: float) -> Case:
+    f = partial(_find_operation(name), **parameters) if parameters else _find_operation(name)
+    return check_function(
+        f"{name}.{id}", cite(FILE, *lines), name, f, np.asarray(x), expected=np.asarray(y, np.float64)
+    )
 
 
-def _slopes(id: str, lines: tuple[int, ...], name: str, x: Any, slopes: Any, **parameters: float) -> Case:
-    f = _named(name)
-    return gradient(
+def _check_slopes(id: str, lines: tuple[int, ...], name: str, x: Any, slopes: Any, **parameters: float) -> Case:
+    f = _find_operation(name)
+    return check_gradient(
         f"{name}.{id}",
-        at(FILE, *lines),
+        cite(FILE, *lines),
         name,
         lambda x: luxport.namespace(x).sum(f(x, **parameters)),
         {"x": np.asarray(x, np.float64)},
@@ -96,11 +103,11 @@ def _slopes(id: str, lines: tuple[int, ...], name: str, x: Any, slopes: Any, **p
     )
 
 
-def _keeps_integers(name: str, lines: tuple[int, int]) -> Case:
-    f = _named(name)
-    return function(
+def _check_integers(name: str, lines: tuple[int, int]) -> Case:
+    f = _find_operation(name)
+    return check_function(
         f"{name}.keeps_integers",
-        at(FILE, *lines),
+        cite(FILE, *lines),
         name,
         lambda x64, x32: (f(x64).dtype == x64.dtype, f(x32).dtype == x32.dtype),
         *(np.ones(1, np.int64), np.ones(1, np.int32)),
@@ -110,13 +117,13 @@ def _keeps_integers(name: str, lines: tuple[int, int]) -> Case:
     )
 
 
-def _keeps_dtype(dtype: str) -> Case:
-    calls: dict[str, Callable[..., Any]] = {name: _named(name) for name in ELEMENTWISE}
+def _check_dtype(dtype: str) -> Case:
+    calls: dict[str, Callable[..., Any]] = {name: _find_operation(name) for name in ELEMENTWISE}
     for name, parameter in WITH_PARAMETER.items():
-        calls |= {f"{name} {value}": partial(_named(name), **{parameter: value}) for value in (0.1, 0.5, 1)}
-    return function(
+        calls |= {f"{name} {value}": partial(_find_operation(name), **{parameter: value}) for value in (0.1, 0.5, 1)}
+    return check_function(
         f"activations.keep_{dtype}",
-        at(FILE, 92, 100),
+        cite(FILE, 92, 100),
         "activations",
         lambda x: {name: call(x) for name, call in calls.items()},
         np.array([-10.0, -1.0, 0.0, 1.0, 10.0]),
@@ -125,41 +132,41 @@ def _keeps_dtype(dtype: str) -> Case:
     )
 
 
-def _second_derivative(x: Any) -> Any:
-    def slope(x: Any) -> Any:
+def _compute_second_derivative(x: Any) -> Any:
+    def sum_slopes(x: Any) -> Any:
         xp = luxport.namespace(x)
         return xp.sum(luxport.grad(lambda x: xp.sum(ops.softplus(x)))(x))
 
-    return luxport.grad(slope)(x)
+    return luxport.grad(sum_slopes)(x)
 
 
-def _each(x: Any) -> Any:
-    return {name: _named(name)(x) for name in ELEMENTWISE}
+def _compute_each(x: Any) -> Any:
+    return {name: _find_operation(name)(x) for name in ELEMENTWISE}
 
 
-def _gradient_of(f: Callable[..., Any], x: Any) -> Any:
+def _compute_gradient(f: Callable[..., Any], x: Any) -> Any:
     return luxport.grad(lambda x: luxport.namespace(x).sum(f(x)))(x)
 
 
-def _each_gradient(x: Any) -> Any:
-    return {name: _gradient_of(_named(name), x) for name in ELEMENTWISE}
+def _compute_each_gradient(x: Any) -> Any:
+    return {name: _compute_gradient(_find_operation(name), x) for name in ELEMENTWISE}
 
 
-def _each_parameter_gradient(value: float) -> Callable[[Any], Any]:
-    def gradients(x: Any) -> Any:
+def _make_gradients_with_parameter(value: float) -> Callable[[Any], Any]:
+    def compute_gradients(x: Any) -> Any:
         return {
-            name: _gradient_of(partial(_named(name), **{parameter: value}), x)
+            name: _compute_gradient(partial(_find_operation(name), **{parameter: value}), x)
             for name, parameter in WITH_PARAMETER.items()
         }
 
-    return gradients
+    return compute_gradients
 
 
-def _numeric_slopes(x: Any, names: Any = ELEMENTWISE, value: float | None = None) -> Any:
+def _expect_slopes(x: Any, names: Any = ELEMENTWISE, value: float | None = None) -> Any:
     """Take four-point slopes of the definitions on NumPy: their error is some 1e-12."""
     h, slopes = 1e-4, {}
     for name in names:
-        f: Any = definition_of(_named(name))
+        f: Any = definition_of(_find_operation(name))
         if value is not None:
             f = partial(f, **{WITH_PARAMETER[name]: value})
         slopes[name] = (8 * (f(x + h) - f(x - h)) - (f(x + 2 * h) - f(x - 2 * h))) / (12 * h)
@@ -190,7 +197,7 @@ NO_NAN = Property("no NaN", lambda y: not np.isnan(y).any())
 FINITE = Property("finite numbers", lambda y: bool(np.isfinite(y).all()))
 
 
-def _between(low: float, high: float) -> Property:
+def _expect_between(low: float, high: float) -> Property:
     return Property(f"numbers in [{low}, {high}]", lambda y: bool(((low <= y) & (y <= high)).all()))
 
 
@@ -199,21 +206,21 @@ MINUS_INF_MAY_BE_NAN = (
 )
 
 CASES: list[Case] = [
-    *map(_at_zero_and_ones, TABLE),
-    _point("far", (22, 23), "softplus", [1e8, -1e8], [1e8, 0.0]),
-    _slopes("slope_at_zero", (26,), "softplus", [0.0], [0.5]),
-    computation(
+    *map(_check_zero_and_ones, TABLE),
+    _check_point("far", (22, 23), "softplus", [1e8, -1e8], [1e8, 0.0]),
+    _check_slopes("slope_at_zero", (26,), "softplus", [0.0], [0.5]),
+    check_program(
         "softplus.curvature_at_zero",
-        at(FILE, 27),
+        cite(FILE, 27),
         "softplus",
-        _second_derivative,
+        _compute_second_derivative,
         {"x": np.array([0.0])},
         expected=[0.25],
         differentiates=True,
     ),
-    function(
+    check_function(
         "rrelu.zero_and_ones",
-        at(FILE, 12, 43, 68),
+        cite(FILE, 12, 43, 68),
         "rrelu",
         lambda x, key, counter: ops.rrelu(x, key, counter),
         *([0.0, 1.0, -1.0], KEY, COUNTER),
@@ -221,15 +228,15 @@ CASES: list[Case] = [
             "0, 1 and a number in [-1/3, -1/8]", lambda y: y[0] == 0 and y[1] == 1 and -1 / 3 <= y[2] <= -1 / 8
         ),
     ),
-    function(
+    check_function(
         "rrelu.bounds",
-        at(FILE, 181),
+        cite(FILE, 181),
         "rrelu",
         lambda x, key, counter: ops.rrelu(x, key, counter, lower=0.25, upper=0.5),
         *(np.full(100, -0.4), KEY, COUNTER),
-        expected=_between(-0.2000001, -0.0999999),
+        expected=_expect_between(-0.2000001, -0.0999999),
     ),
-    function(
+    check_function(
         "rrelu.slopes_spread",
         ("definition: a slope for each element, drawn from the whole of [lower, upper)",),
         "rrelu",
@@ -240,7 +247,7 @@ CASES: list[Case] = [
             lambda y: abs(y.mean() + 0.15) < 0.01 and y.min() < -0.195 and y.max() > -0.105,
         ),
     ),
-    function(
+    check_function(
         "elu.alpha",
         ("definition: alpha (exp(x) - 1) below 0",),
         "elu",
@@ -248,71 +255,73 @@ CASES: list[Case] = [
         [-1.0, 2.0],
         expected=[2.5 * math.expm1(-1.0), 2.0],
     ),
-    *map(_keeps_dtype, ("float16", "float32", "float64")),
-    function(
+    *map(_check_dtype, ("float16", "float32", "float64")),
+    check_function(
         "activations.keep_shape",
-        at(FILE, 109, 114),
+        cite(FILE, 109, 114),
         "activations",
-        lambda x: _each(x) | {name + "'": _named(name)(x, **{p: 0.1}) for name, p in WITH_PARAMETER.items()},
+        lambda x: (
+            _compute_each(x) | {name + "'": _find_operation(name)(x, **{p: 0.1}) for name, p in WITH_PARAMETER.items()}
+        ),
         draw(5),
         expected=dict.fromkeys(
             [*ELEMENTWISE, *(f"{name}'" for name in WITH_PARAMETER)],
             Property("five numbers", lambda y: y.shape == (5,)),
         ),
     ),
-    computation(
+    check_program(
         "activations.gradients",
-        at(FILE, 111, 352, 353, 354, 355),
+        cite(FILE, 111, 352, 353, 354, 355),
         "activations",
-        _each_gradient,
+        _compute_each_gradient,
         {"x": SIGNED},
-        expected=_numeric_slopes,
+        expected=_expect_slopes,
         differentiates=True,
         tolerance=SLOPE,
     ),
     *(
-        computation(
+        check_program(
             f"activations.gradients_with_parameter_{value}",
-            at(FILE, 116, 358 + position, 361 + position),
+            cite(FILE, 116, 358 + position, 361 + position),
             "activations",
-            _each_parameter_gradient(value),
+            _make_gradients_with_parameter(value),
             {"x": np.concatenate([1 + (SIGNED[:5] - 2), -2 + (SIGNED[:5] - 2) * 0.9])},
-            expected=lambda x, value=value: _numeric_slopes(x, WITH_PARAMETER, value),
+            expected=lambda x, value=value: _expect_slopes(x, WITH_PARAMETER, value),
             differentiates=True,
             tolerance=SLOPE,
         )
         for position, value in enumerate((0.2, 0.7))
     ),
-    function(
+    check_function(
         "activations.nan",
-        at(FILE, 123),
+        cite(FILE, 123),
         "activations",
-        _each,
+        _compute_each,
         [np.nan, np.nan],
         expected=dict.fromkeys(ELEMENTWISE, NAN),
     ),
-    function(
+    check_function(
         "activations.inf",
-        at(FILE, 128),
+        cite(FILE, 128),
         "activations",
-        _each,
+        _compute_each,
         [np.inf, np.inf],
         expected={name: NO_NAN for name in ELEMENTWISE if name != "softsign"},
     ),
-    function(
+    check_function(
         "activations.minus_inf",
-        at(FILE, 131),
+        cite(FILE, 131),
         "activations",
-        _each,
+        _compute_each,
         [-np.inf, -np.inf],
         expected={name: NO_NAN for name in ELEMENTWISE if name not in MINUS_INF_MAY_BE_NAN},
     ),
     *(
-        function(
+        check_function(
             f"activations.integers_{bits}",
-            at(FILE, 139 if bits == 64 else 140),
+            cite(FILE, 139 if bits == 64 else 140),
             "activations",
-            _each,
+            _compute_each,
             np.ones(2, f"i{bits // 8}"),
             expected=dict.fromkeys(ELEMENTWISE, Property("real numbers", lambda y: y.dtype.kind in "if")),
             dtypes=("float32",),
@@ -320,7 +329,7 @@ CASES: list[Case] = [
         for bits in (64, 32)
     ),
     *(
-        _keeps_integers(name, lines)
+        _check_integers(name, lines)
         for name, lines in (
             ("relu", (145, 146)),
             ("relu6", (149, 150)),
@@ -328,12 +337,12 @@ CASES: list[Case] = [
             ("trelu", (157, 158)),
         )
     ),
-    _point("integer", (163,), "elu", np.array([42], np.int32), [42]),
-    _point("points", (164, 166), "elu", [42.0, -4.0], [42.0, exp(-4) - 1]),
-    _point("points", (170, 171), "mish", [-5.0, 9.0], [-0.033576237730161704, 9 * tanh(log(1 + exp(9)))]),
-    function(
+    _check_point("integer", (163,), "elu", np.array([42], np.int32), [42]),
+    _check_point("points", (164, 166), "elu", [42.0, -4.0], [42.0, exp(-4) - 1]),
+    _check_point("points", (170, 171), "mish", [-5.0, 9.0], [-0.033576237730161704, 9 * tanh(log(1 + exp(9)))]),
+    check_function(
         "mish.keeps_dtype",
-        at(FILE, 173),
+        cite(FILE, 173),
         "mish",
         lambda x: ops.mish(x).dtype == x.dtype,
         [[1.0, 1000.0], [2.0, 2000.0], [3.0, 3000.0]],
@@ -341,39 +350,39 @@ CASES: list[Case] = [
         dtypes=("float32",),
         compiles=False,  # a dtype is known before anything runs
     ),
-    _point("slope", (176, 177), "leakyrelu", [0.4, -0.4], [0.4, -0.12], a=0.3),
-    _point("six", (179,), "relu6", [10.0], [6.0]),
-    _point("integer", (184,), "celu", np.array([42], np.int32), [42]),
-    _point("positive", (185,), "celu", [42.0], [42.0]),
-    _point("alpha", (187,), "celu", [-4.0], [0.5 * (exp(-4.0 / 0.5) - 1)], alpha=0.5),
-    _point("threshold", (191, 192, 193), "softshrink", [15.0, 4.0, -15.0], [10.0, 0.0, -10.0], lambda_=5.0),
-    function(
+    _check_point("slope", (176, 177), "leakyrelu", [0.4, -0.4], [0.4, -0.12], a=0.3),
+    _check_point("six", (179,), "relu6", [10.0], [6.0]),
+    _check_point("integer", (184,), "celu", np.array([42], np.int32), [42]),
+    _check_point("positive", (185,), "celu", [42.0], [42.0]),
+    _check_point("alpha", (187,), "celu", [-4.0], [0.5 * (exp(-4.0 / 0.5) - 1)], alpha=0.5),
+    _check_point("threshold", (191, 192, 193), "softshrink", [15.0, 4.0, -15.0], [10.0, 0.0, -10.0], lambda_=5.0),
+    check_function(
         "logsigmoid.log_of_sigmoid",
-        at(FILE, 198),
+        cite(FILE, 198),
         "logsigmoid",
         ops.logsigmoid,
         draw(10, 10),
         expected=lambda x: np.log(1 / (1 + np.exp(-x))),
         tolerance=Tolerance(magnitude=1.0),
     ),
-    _point("far", (200,), "logsigmoid", [-100_000.0, 100_000.0], [-100_000.0, 0.0]),
-    function(
-        "logcosh.thousand", at(FILE, 204), "logcosh", lambda x: ops.logcosh(x) + log(2), [1000.0], expected=[1000.0]
+    _check_point("far", (200,), "logsigmoid", [-100_000.0, 100_000.0], [-100_000.0, 0.0]),
+    check_function(
+        "logcosh.thousand", cite(FILE, 204), "logcosh", lambda x: ops.logcosh(x) + log(2), [1000.0], expected=[1000.0]
     ),
-    _point("points", (207, 208), "hardsigmoid", [0.3, -0.3], [3.3 / 6, 2.7 / 6]),
-    _point("far", (210,), "hardsigmoid", [-100_000.0, 100_000.0], [0.0, 1.0]),
-    _point("ten", (214,), "hardtanh", [10.0], [1.0]),
-    _point("point", (216,), "lisht", [2.5], [2.5 * tanh(2.5)]),
-    _point("points", (219, 220, 221), "trelu", [0.5, 1.0, 1.1], [0.0, 0.0, 1.1]),
-    _point("theta", (222,), "trelu", [0.9], [0.9], theta=0.5),
-    _slopes("slope_far_right", (397, 398), "selu", [1000.0, 10_000.0], [1.0507009873554805] * 2),
-    _slopes("slope_far_right", (399, 400), "elu", [1000.0, 10_000.0], [1.0, 1.0], alpha=2),
-    _slopes("slope_at_minus_one", (401,), "elu", [-1.0], [2 * exp(-1)], alpha=2),
-    _slopes("slope_hundred", (402, 405), "selu", [100.0, 1000.0, 10_000.0], [SELU] * 3),
-    _slopes("slope_hundred", (403, 404), "elu", [100.0, 1000.0, 10_000.0], [1.0] * 3, alpha=3.5),
-    _slopes("slope_ten", (406,), "selu", [10.0], [SELU]),
+    _check_point("points", (207, 208), "hardsigmoid", [0.3, -0.3], [3.3 / 6, 2.7 / 6]),
+    _check_point("far", (210,), "hardsigmoid", [-100_000.0, 100_000.0], [0.0, 1.0]),
+    _check_point("ten", (214,), "hardtanh", [10.0], [1.0]),
+    _check_point("point", (216,), "lisht", [2.5], [2.5 * tanh(2.5)]),
+    _check_point("points", (219, 220, 221), "trelu", [0.5, 1.0, 1.1], [0.0, 0.0, 1.1]),
+    _check_point("theta", (222,), "trelu", [0.9], [0.9], theta=0.5),
+    _check_slopes("slope_far_right", (397, 398), "selu", [1000.0, 10_000.0], [1.0507009873554805] * 2),
+    _check_slopes("slope_far_right", (399, 400), "elu", [1000.0, 10_000.0], [1.0, 1.0], alpha=2),
+    _check_slopes("slope_at_minus_one", (401,), "elu", [-1.0], [2 * exp(-1)], alpha=2),
+    _check_slopes("slope_hundred", (402, 405), "selu", [100.0, 1000.0, 10_000.0], [SELU] * 3),
+    _check_slopes("slope_hundred", (403, 404), "elu", [100.0, 1000.0, 10_000.0], [1.0] * 3, alpha=3.5),
+    _check_slopes("slope_ten", (406,), "selu", [10.0], [SELU]),
     *(
-        _slopes("saturated", (416,), name, [-50.0, 50.0, -7.0, 7.0], slopes)
+        _check_slopes("saturated", (416,), name, [-50.0, 50.0, -7.0, 7.0], slopes)
         for name, slopes in (
             ("hardsigmoid", [0, 0, 0, 0]),
             ("hardtanh", [0, 0, 0, 0]),
@@ -382,24 +391,24 @@ CASES: list[Case] = [
         )
     ),
     *(
-        function(f"{name}.complex", at(FILE, 473), name, _named(name), COMPLEX, expected=naive)
+        check_function(f"{name}.complex", cite(FILE, 473), name, _find_operation(name), COMPLEX, expected=naive)
         for name, naive in HOLOMORPHIC.items()
     ),
     *(
-        function(
+        check_function(
             f"{name}.complex_far",
-            at(FILE, line),
+            cite(FILE, line),
             name,
-            _named(name),
+            _find_operation(name),
             [600 + 2j, -600 + 2j, 80 - 50j, -80 + 50j],
             expected=FINITE,
         )
         for name, line in (("sigmoid", 484), ("softplus", 485), ("swish", 486))
     ),
-    function("sigmoid.complex_zero", at(FILE, 488), "sigmoid", ops.sigmoid, [-800 + 0j], expected=[0j]),
-    function(
+    check_function("sigmoid.complex_zero", cite(FILE, 488), "sigmoid", ops.sigmoid, [-800 + 0j], expected=[0j]),
+    check_function(
         "softplus.complex_real_part",
-        at(FILE, 489),
+        cite(FILE, 489),
         "softplus",
         lambda z: luxport.namespace(z).real(ops.softplus(z)),
         [800 + 1j],
@@ -409,8 +418,8 @@ CASES: list[Case] = [
         Case(
             id=f"{name}.refuses_complex",
             subject=name,
-            source=at(FILE, 497),
-            program=_named(name),
+            source=cite(FILE, 497),
+            program=_find_operation(name),
             inputs={"x": np.array([1 + 1j])},
             raises=TypeError,
             dtypes=("float32",),

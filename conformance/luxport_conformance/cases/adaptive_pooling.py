@@ -20,8 +20,8 @@ from luxport import (
     MeanPool,
 )
 from luxport_conformance.case import Case
-from luxport_conformance.cases.answers import counting
-from luxport_conformance.cases.declare import at, computation, draw, fails, forward, function
+from luxport_conformance.cases.answers import count_up
+from luxport_conformance.cases.declare import check_error, check_function, check_output, check_program, cite, draw
 from luxport_conformance.compare import Tolerance
 
 LAYER = "flux:layers/conv.jl"
@@ -48,20 +48,20 @@ POWERS: dict[str, tuple[LPPool, list[float], list[float]]] = {
 ALONE, PAIRS = LPPool((1,), p=4.5), LPPool((2,))
 
 
-def _slopes(x: Any) -> Any:
+def _compute_slopes(x: Any) -> Any:
     xp = luxport.namespace(x)
 
-    def pulled_back(layer: LPPool) -> Any:
-        def loss(x: Any) -> Any:
+    def pull_back(layer: LPPool) -> Any:
+        def sum_up(x: Any) -> Any:
             y, _ = layer(x, {}, {})
             return xp.sum(y * luxport.stop_gradient(y))
 
-        return luxport.grad(loss)(x)
+        return luxport.grad(sum_up)(x)
 
-    return {name: pulled_back(layer) for name, (layer, _, _) in POWERS.items()}
+    return {name: pull_back(layer) for name, (layer, _, _) in POWERS.items()}
 
 
-def _blocks(reduce: Any, places: tuple[int, int]) -> Any:
+def _make_block_pool(reduce: Any, places: tuple[int, int]) -> Any:
     """Cut into equal blocks."""
     height, width = places
     return lambda x, ps, st: reduce(
@@ -69,10 +69,10 @@ def _blocks(reduce: Any, places: tuple[int, int]) -> Any:
     )
 
 
-def _variable(reduce: Any, places: tuple[int, int]) -> Any:
+def _make_variable_pool(reduce: Any, places: tuple[int, int]) -> Any:
     """Take PyTorch's windows one by one."""
 
-    def pooled(x: Any, ps: Any, st: Any) -> Any:
+    def pool(x: Any, ps: Any, st: Any) -> Any:
         cuts = [
             [slice(i * n // m, -(-(i + 1) * n // m)) for i in range(m)]
             for n, m in zip(x.shape[2:], places, strict=True)
@@ -80,25 +80,25 @@ def _variable(reduce: Any, places: tuple[int, int]) -> Any:
         y = [reduce(x[:, :, rows, columns], axis=(2, 3)) for rows, columns in itertools.product(*cuts)]
         return np.stack(y, axis=2).reshape(*x.shape[:2], *places)
 
-    return pooled
+    return pool
 
 
-def _fixed(reduce: Any, places: int) -> Any:
+def _make_fixed_pool(reduce: Any, places: int) -> Any:
     """Take Flux's windows one by one, in one dimension."""
 
-    def pooled(x: Any, ps: Any, st: Any) -> Any:
+    def pool(x: Any, ps: Any, st: Any) -> Any:
         step = x.shape[2] // places
         size = x.shape[2] - (places - 1) * step
         return np.stack([reduce(x[:, :, i * step : i * step + size], axis=2) for i in range(places)], axis=2)
 
-    return pooled
+    return pool
 
 
-def _cubic(x: Any, axis: Any) -> Any:
+def _take_cubic_norm(x: Any, axis: Any) -> Any:
     return np.cbrt(np.sum(x**3, axis=axis))
 
 
-def _ties(x: Any) -> Any:
+def _compute_gradients_of_ties(x: Any) -> Any:
     xp = luxport.namespace(x)
     layers = (GlobalMaxPool(), AdaptiveMaxPool((1, 2)), AdaptiveMaxPool((1, 2), variable_windows=True))
     return [luxport.grad(lambda x, layer=layer: xp.sum(layer(x, {}, {})[0]))(x) for layer in layers]
@@ -108,7 +108,7 @@ FIRST, FIRST_TWO = np.zeros((1, 1, 2, 4)), np.zeros((1, 1, 2, 4))
 FIRST[..., 0, 0] = FIRST_TWO[..., 0, 0] = FIRST_TWO[..., 0, 2] = 1.0
 
 
-def _complex_means(rank: int) -> Case:
+def _check_complex_means(rank: int) -> Case:
     layers = [
         MeanPool((2,) * rank, **options, count_include_pad=counted)
         for options in ({}, {"padding": 1, "stride": 2})
@@ -118,28 +118,28 @@ def _complex_means(rank: int) -> Case:
     def program(x: Any) -> Any:
         return [layer(x, {}, {})[0] for layer in layers]
 
-    def by_parts(x: Any) -> Any:
+    def pool_by_parts(x: Any) -> Any:
         return tuple([layer(x.real, {}, {})[0] + 1j * layer(x.imag, {}, {})[0] for layer in layers])
 
-    return computation(
+    return check_program(
         f"mean_pool.complex_{rank}d",
-        at(OP, 1002, 1004, 1005),
+        cite(OP, 1002, 1004, 1005),
         "MeanPool",
         program,
         {"x": draw(1, 2, *[7] * rank) + 1j * draw(1, 2, *[7] * rank, seed=1)},
-        expected=by_parts,
+        expected=pool_by_parts,
         tolerance=Tolerance(reduction=2**rank),
     )
 
 
 CASES: list[Case] = [
     *(
-        forward(
+        check_output(
             f"{layer.__name__}.blocks_{line}",
-            at(LAYER, line),
+            cite(LAYER, line),
             layer(places),
             draw(2, 3, *shape),
-            y=_blocks(reduce, places),
+            y=_make_block_pool(reduce, places),
             tolerance=Tolerance(reduction=8),
         )
         for line, layer, reduce, places, shape in (
@@ -150,80 +150,80 @@ CASES: list[Case] = [
         )
     ),
     *(
-        forward(
+        check_output(
             f"{layer.__name__}.uneven",
             ("flux: one window and one stride (src/layers/conv.jl, AdaptiveMaxPool)",),
             layer((3,), **options),  # type: ignore[arg-type]
             np.abs(draw(2, 2, 7)),
-            y=_fixed(reduce, 3),
+            y=_make_fixed_pool(reduce, 3),
             tolerance=Tolerance(reduction=8),
         )
         for layer, options, reduce in (
             (AdaptiveMaxPool, {}, np.max),
             (AdaptiveMeanPool, {}, np.mean),
-            (AdaptiveLPPool, {"p": 3}, _cubic),
+            (AdaptiveLPPool, {"p": 3}, _take_cubic_norm),
         )
     ),
     *(
-        forward(
+        check_output(
             f"{layer.__name__}.variable",
             ("PyTorch's windows, one by one",),
             layer((3, 4), **options, variable_windows=True),
             np.abs(draw(2, 2, 7, 3)),
-            y=_variable(reduce, (3, 4)),
+            y=_make_variable_pool(reduce, (3, 4)),
             tolerance=Tolerance(reduction=12),
         )
         for layer, options, reduce in (
             (AdaptiveMaxPool, {}, np.max),
             (AdaptiveMeanPool, {}, np.mean),
-            (AdaptiveLPPool, {"p": 3}, _cubic),
+            (AdaptiveLPPool, {"p": 3}, _take_cubic_norm),
         )
     ),
     *(
-        forward(
+        check_output(
             f"{type(layer).__name__}.all",
-            (*at(LAYER, *lines), "NumPy"),
+            (*cite(LAYER, *lines), "NumPy"),
             layer,
             np.abs(draw(2, 3, 10, 10)),
-            y=_blocks(reduce, (1, 1)),
+            y=_make_block_pool(reduce, (1, 1)),
             tolerance=Tolerance(reduction=100),
         )
         for lines, layer, reduce in (
             ((13,), GlobalMaxPool(), np.max),
             ((15,), GlobalMeanPool(), np.mean),
-            ((), GlobalLPPool(p=3), _cubic),
+            ((), GlobalLPPool(p=3), _take_cubic_norm),
         )
     ),
-    computation(
+    check_program(
         "max_pools.first_of_equals",
         ("nnlib: the gradient goes to the first of equal ones (src/impl/pooling_direct.jl)",),
         "GlobalMaxPool",
-        _ties,
+        _compute_gradients_of_ties,
         {"x": np.ones((1, 1, 2, 4))},
         expected=(FIRST, FIRST_TWO, FIRST_TWO),
         differentiates=True,
     ),
-    function(
+    check_function(
         "lp_pool.counting",
-        at(OP, 383, 388, 394, 400),
+        cite(OP, 383, 388, 394, 400),
         "LPPool",
         lambda x: {name: layer(x, {}, {})[0] for name, (layer, _, _) in POWERS.items()} | {"one": ALONE(x, {}, {})[0]},
-        counting(1, 1, 5),
+        count_up(1, 1, 5),
         expected={name: np.array(y).reshape(1, 1, -1) for name, (_, y, _) in POWERS.items()}
-        | {"one": counting(1, 1, 5)},
+        | {"one": count_up(1, 1, 5)},
         tolerance=Tolerance(reduction=8),
     ),
-    computation(
+    check_program(
         "lp_pool.counting_gradients",
-        at(OP, 389, 395, 401),
+        cite(OP, 389, 395, 401),
         "LPPool",
-        _slopes,
-        {"x": counting(1, 1, 5)},
+        _compute_slopes,
+        {"x": count_up(1, 1, 5)},
         expected={name: np.array(dx).reshape(1, 1, -1) for name, (_, _, dx) in POWERS.items()},
         differentiates=True,
         tolerance=Tolerance(reduction=16),
     ),
-    computation(
+    check_program(
         "lp_pool.flat_at_zero",
         ("a sum of squares has no slope at 0: NNlib divides 0 by 0",),
         "LPPool",
@@ -232,22 +232,22 @@ CASES: list[Case] = [
         expected=np.zeros((1, 1, 4)),
         differentiates=True,
     ),
-    *map(_complex_means, (1, 2, 3)),
-    fails(
+    *map(_check_complex_means, (1, 2, 3)),
+    check_error(
         "max_pool.no_complex",
-        at(OP, 1028),
+        cite(OP, 1028),
         MaxPool((2,)),
         draw(1, 2, 7) + 1j * draw(1, 2, 7, seed=1),
         message="MaxPool expects real numbers, got complex64",
     ),
-    fails(
+    check_error(
         "adaptive_pool.fewer_than_places",
         ("one stride of at least 1",),
         AdaptiveMaxPool((3, 3)),
         np.ones((1, 1, 4, 2)),
         message=r"AdaptiveMaxPool expects at least \(3, 3\) along its spatial axes, got \(1, 1, 4, 2\)",
     ),
-    fails(
+    check_error(
         "lp_pool.no_norm",
         ("nnlib: p is a positive finite number (src/pooling.jl, lpnormpool)",),
         lambda: LPPool((2, 2), p=0),

@@ -9,7 +9,7 @@ import numpy as np
 import luxport
 from luxport import AlphaDropout, VariationalHiddenDropout, ops
 from luxport_conformance.case import Case, Property
-from luxport_conformance.cases.declare import at, computation, draw, fails, forward, function
+from luxport_conformance.cases.declare import check_error, check_function, check_output, check_program, cite, draw
 
 FILE = "flux:layers/normalisation.jl"
 THREE = np.array([1.0, 2.0, 3.0])
@@ -22,7 +22,7 @@ KEY, COUNTER = np.array([17, -3], np.int32), np.array(2, np.int32)
 HIDDEN = VariationalHiddenDropout(0.5)
 
 
-def _three_calls(x: Any, ps: Any, st: Any) -> Any:
+def _call_three_times(x: Any, ps: Any, st: Any) -> Any:
     first, st = HIDDEN(x, ps, st)
     second, st = HIDDEN(x, ps, st)
     third, st = HIDDEN(x, ps, luxport.update_state(st, "update_mask", True))
@@ -37,32 +37,34 @@ def _three_calls(x: Any, ps: Any, st: Any) -> Any:
 
 
 CASES: list[Case] = [
-    forward("alpha_dropout.test", at(FILE, 82), AlphaDropout(0.1), THREE, y=THREE),
-    forward(
-        "alpha_dropout.never", at(FILE, 83), AlphaDropout(0), THREE, training=True, y=THREE, subject="AlphaDropout"
+    check_output("alpha_dropout.test", cite(FILE, 82), AlphaDropout(0.1), THREE, y=THREE),
+    check_output(
+        "alpha_dropout.never", cite(FILE, 83), AlphaDropout(0), THREE, training=True, y=THREE, subject="AlphaDropout"
     ),
-    forward("alpha_dropout.always", at(FILE, 84), AlphaDropout(1), THREE, training=True, y=np.zeros(3)),
-    forward("alpha_dropout.moments", at(FILE, 91, 92, 99, 100), AlphaDropout(0.5), THOUSAND, training=True, y=STANDARD),
-    forward("alpha_dropout.test_again", at(FILE, 95), AlphaDropout(0.5), THOUSAND, y=THOUSAND),
-    function(
+    check_output("alpha_dropout.always", cite(FILE, 84), AlphaDropout(1), THREE, training=True, y=np.zeros(3)),
+    check_output(
+        "alpha_dropout.moments", cite(FILE, 91, 92, 99, 100), AlphaDropout(0.5), THOUSAND, training=True, y=STANDARD
+    ),
+    check_output("alpha_dropout.test_again", cite(FILE, 95), AlphaDropout(0.5), THOUSAND, y=THOUSAND),
+    check_function(
         "alpha_dropout.sum_of_ones",
-        at(FILE, 106, 109),
+        cite(FILE, 106, 109),
         "AlphaDropout",
         lambda x, key, counter: luxport.namespace(x).sum(ops.alpha_dropout(x, key, counter, p=0.5)),
         *(np.ones(100), KEY, COUNTER),
         expected=Property("a sum between 40 and 130", lambda y: 40 < float(y) < 130),
     ),
-    function(
+    check_function(
         "alpha_dropout.values",
         ("paper: a = 1 / sqrt((1 - p)(1 + p alpha²)), b = -a p alpha, alpha = -1.7580993408473766",),
         "alpha_dropout",
         lambda x, key, counter: ops.alpha_dropout(x, key, counter, p=0.5),
         *(THOUSAND, KEY, COUNTER),
         expected=lambda x0, x1, x2: (
-            0.8864048946659319 * np.where(_kept(), x0, -1.7580993408473766) + 0.7791939305180315
+            0.8864048946659319 * np.where(_draw_kept(), x0, -1.7580993408473766) + 0.7791939305180315
         ),
     ),
-    fails(
+    check_error(
         "alpha_dropout.probability",
         ("lux: a probability outside [0, 1] is an error",),
         lambda: AlphaDropout(-0.5),
@@ -70,11 +72,11 @@ CASES: list[Case] = [
         raises=ValueError,
         message=r"AlphaDropout expects a probability in \[0, 1\], got -0.5",
     ),
-    computation(
+    check_program(
         "hidden_dropout.mask_stays",
         ("lux: the mask is used again until update_mask is set",),
         "VariationalHiddenDropout",
-        _three_calls,
+        _call_three_times,
         {"x": np.ones((4, 8)), "ps": {}, "st": luxport.setup(0, HIDDEN, backend="numpy")[1]},
         expected={
             "kept": np.array(True),
@@ -84,8 +86,8 @@ CASES: list[Case] = [
             "update_mask": np.array(False),
         },
     ),
-    forward("hidden_dropout.test", ("lux: the identity in testing",), HIDDEN, THREE, y=THREE),
-    forward(
+    check_output("hidden_dropout.test", ("lux: the identity in testing",), HIDDEN, THREE, y=THREE),
+    check_output(
         "hidden_dropout.never",
         ("lux: without dropout there is no layer",),
         VariationalHiddenDropout(0),
@@ -94,7 +96,7 @@ CASES: list[Case] = [
         y=THREE,
         subject="VariationalHiddenDropout",
     ),
-    forward(
+    check_output(
         "hidden_dropout.always",
         ("definition: with p = 1 nothing is left",),
         VariationalHiddenDropout(1),
@@ -105,5 +107,5 @@ CASES: list[Case] = [
 ]
 
 
-def _kept() -> Any:
+def _draw_kept() -> Any:
     return ops.keep_mask(KEY, COUNTER, shape=(1000,), p=0.5)

@@ -9,23 +9,23 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["answer", "counting", "pooling_answers"]
+__all__ = ["count_up", "read_answer", "read_pooling_answers"]
 
 
 @functools.cache
-def _all() -> dict[str, Any]:
+def _read_all() -> dict[str, Any]:
     return json.loads(Path(__file__).with_name("nnlib_answers.json").read_text(encoding="utf-8"))
 
 
-def answer(operation: str, rank: int, name: str) -> np.ndarray:
-    """Read one answer, with a batch and a channel of one: ``answer("conv", 2, "dx_pad")``."""
-    entry = _all()[operation][str(rank)][name]
+def read_answer(operation: str, rank: int, name: str) -> np.ndarray:
+    """Read one answer, with a batch and a channel of one: ``read_answer("conv", 2, "dx_pad")``."""
+    entry = _read_all()[operation][str(rank)][name]
     return np.array(entry["values"].split(), np.float64).reshape(1, 1, *entry["shape"])
 
 
-def pooling_answers(rank: int) -> dict[str, dict[str, Any]]:
+def read_pooling_answers(rank: int) -> dict[str, dict[str, Any]]:
     """Read the pools whose gradients are pinned: window, stride, padding, x, dx_max and dx_mean."""
-    entries: dict[str, dict[str, Any]] = _all()["pool_gradients"][str(rank)]
+    entries: dict[str, dict[str, Any]] = _read_all()["pool_gradients"][str(rank)]
     return {
         name: {key: entry[key] for key in ("stride", "padding")}
         | {"window": tuple(entry["window"])}
@@ -37,6 +37,6 @@ def pooling_answers(rank: int) -> dict[str, dict[str, Any]]:
     }
 
 
-def counting(*shape: int) -> np.ndarray:
+def count_up(*shape: int) -> np.ndarray:
     """Count up from 1."""
     return np.arange(1.0, np.prod(shape) + 1).reshape(shape)

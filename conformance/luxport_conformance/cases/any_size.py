@@ -10,7 +10,7 @@ import numpy as np
 import luxport
 from luxport import losses, ops
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import computation, draw
+from luxport_conformance.cases.declare import check_program, draw
 from luxport_conformance.compare import Tolerance
 
 INF = math.inf
@@ -28,7 +28,7 @@ _NORMS: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {
 }
 
 
-def _normalized(name: str, x: Any) -> Any:
+def _normalize(name: str, x: Any) -> Any:
     if name != "batch_norm":
         y = getattr(ops, name)(x, epsilon=_EPSILON, **_NORMS[name][1])
         return y[0] if isinstance(y, tuple) else y
@@ -37,36 +37,36 @@ def _normalized(name: str, x: Any) -> Any:
     return xp.permute_dims(y, (1, 0, 2))
 
 
-def _norms(x: Any, c: Any, sizes: Any) -> Any:
-    return {name: _normalized(name, x) for name in _NORMS}
+def _compute_norms(x: Any, c: Any, sizes: Any) -> Any:
+    return {name: _normalize(name, x) for name in _NORMS}
 
 
-def _slopes_of_norms(x: Any, c: Any, sizes: Any) -> Any:
+def _compute_slopes_of_norms(x: Any, c: Any, sizes: Any) -> Any:
     """Gradients times the sizes of the numbers: of order 1."""
     xp = luxport.namespace(x)
-    return {name: sizes * luxport.grad(lambda x, name=name: xp.sum(_normalized(name, x) * c))(x) for name in _NORMS}
+    return {name: sizes * luxport.grad(lambda x, name=name: xp.sum(_normalize(name, x) * c))(x) for name in _NORMS}
 
 
-def _formula_of_norms(slopes: bool) -> Any:
+def _make_expected_norms(slopes: bool) -> Any:
     def expected(x: Any, c: Any, sizes: Any) -> Any:
-        return {name: _formula(name, x, c, sizes, slopes) for name in _NORMS}
+        return {name: _expect_norm(name, x, c, sizes, slopes) for name in _NORMS}
 
     return expected
 
 
-def _formula(name: str, x: Any, c: Any, sizes: Any, slopes: bool) -> Any:
+def _expect_norm(name: str, x: Any, c: Any, sizes: Any, slopes: bool) -> Any:
     axes = _NORMS[name][0]
 
-    def mean(values: Any) -> Any:
+    def average(values: Any) -> Any:
         return np.mean(values, axis=axes, keepdims=True)
 
-    centered = x if name == "rms_norm" else x - mean(x)
-    factor = 1 / np.sqrt(mean(centered * centered) + _EPSILON)
+    centered = x if name == "rms_norm" else x - average(x)
+    factor = 1 / np.sqrt(average(centered * centered) + _EPSILON)
     y = centered * factor
     if not slopes:
         return y
-    away = 0.0 if name == "rms_norm" else mean(c)
-    return sizes * factor * (c - away - y * mean(c * y))
+    away = 0.0 if name == "rms_norm" else average(c)
+    return sizes * factor * (c - away - y * average(c * y))
 
 
 _TINY = 1e-12
@@ -79,42 +79,45 @@ _SHAPES_OF_EQUALS: dict[tuple[int, ...], tuple[str, ...]] = {
 }
 
 
-def _norms_of_equals(x: Any) -> Any:
+def _compute_norms_of_equals(x: Any) -> Any:
     return {
         "layer_norm": ops.layer_norm(x, epsilon=_TINY),
         "normalize": ops.normalize(x, axis=1, epsilon=_TINY),
-        "batch_norm": ops.batch_norm(_transposed(x), epsilon=_TINY, training=True)[0],
+        "batch_norm": ops.batch_norm(_transpose(x), epsilon=_TINY, training=True)[0],
         "group_norm": ops.group_norm(x[:, None, :], groups=1, epsilon=_TINY),
         "instance_norm": ops.instance_norm(x[:, None, :], epsilon=_TINY, training=True)[0],
-        "instance_norm, tracked": _tracked(x),
+        "instance_norm, tracked": _normalize_tracked(x),
     }
 
 
-def _transposed(x: Any) -> Any:
+def _transpose(x: Any) -> Any:
     return luxport.namespace(x).permute_dims(x, (1, 0))
 
 
-def _tracked(x: Any) -> Any:
+def _normalize_tracked(x: Any) -> Any:
     xp = luxport.namespace(x)
     one = xp.ones((1,), dtype=x.dtype)
     return ops.instance_norm(x[:, None, :], one, one * 0.0, one * 0.0, one, epsilon=_TINY, training=True)[0]
 
 
-def _slopes_of_equals(x: Any, c: Any) -> Any:
+def _compute_slopes_of_equals(x: Any, c: Any) -> Any:
     xp = luxport.namespace(x)
 
-    def slope(name: str) -> Any:
-        return luxport.grad(lambda x: xp.sum(xp.reshape(_norms_of_equals(x)[name], c.shape) * c))(x)
+    def compute_slope(name: str) -> Any:
+        return luxport.grad(lambda x: xp.sum(xp.reshape(_compute_norms_of_equals(x)[name], c.shape) * c))(x)
 
-    return {name: slope(name) * math.sqrt(_TINY) for name in ("layer_norm", "normalize", "instance_norm", "group_norm")}
+    return {
+        name: compute_slope(name) * math.sqrt(_TINY)
+        for name in ("layer_norm", "normalize", "instance_norm", "group_norm")
+    }
 
 
-def _formula_of_slopes_of_equals(x: Any, c: Any) -> Any:
+def _expect_slopes_of_equals(x: Any, c: Any) -> Any:
     slope = c - np.mean(np.asarray(c, np.float64), axis=1, keepdims=True)
     return dict.fromkeys(("layer_norm", "normalize", "instance_norm", "group_norm"), slope)
 
 
-def _lengths(x: Any, y: Any) -> Any:
+def _compute_lengths(x: Any, y: Any) -> Any:
     xp = luxport.namespace(x)
     return {
         "weight_norm": ops.weight_norm(x, xp.ones_like(x[:, :1])),
@@ -124,7 +127,7 @@ def _lengths(x: Any, y: Any) -> Any:
     }
 
 
-def _formula_of_lengths(x: Any, y: Any) -> Any:
+def _expect_lengths(x: Any, y: Any) -> Any:
     norm = np.sqrt(np.sum(x * x, axis=1, keepdims=True))
     largest = np.max(np.abs(x), axis=1)
     apart = [np.sqrt(np.sum((part + 1e-6) ** 2, axis=1)) for part in (2 * x, x)]
@@ -136,14 +139,14 @@ def _formula_of_lengths(x: Any, y: Any) -> Any:
     }
 
 
-def _focal(y_hat: Any, y: Any) -> Any:
-    def loss(gamma: float) -> Any:
+def _compute_focal_slopes(y_hat: Any, y: Any) -> Any:
+    def make_loss(gamma: float) -> Any:
         return lambda y_hat: losses.binary_focal_loss(y_hat, y, epsilon=0.0, gamma=gamma, agg="sum")
 
-    return {str(gamma): luxport.grad(loss(gamma))(y_hat) for gamma in (0.25, 1.0, 2.0)}
+    return {str(gamma): luxport.grad(make_loss(gamma))(y_hat) for gamma in (0.25, 1.0, 2.0)}
 
 
-def _inputs(sizes: Any) -> dict[str, Any]:
+def _draw_inputs(sizes: Any) -> dict[str, Any]:
     sizes = sizes[:, None, None]
     return {"x": draw(6, 4, 5) * sizes, "c": draw(6, 4, 5, seed=1), "sizes": sizes}
 
@@ -158,26 +161,26 @@ CASES: list[Case] = [
     Case(
         id="norms.of_any_size",
         subject="layer_norm",
-        program=_norms,
-        inputs=_inputs(_SIZES),
-        expected=_formula_of_norms(False),
+        program=_compute_norms,
+        inputs=_draw_inputs(_SIZES),
+        expected=_make_expected_norms(False),
         **_OPTIONS,
     ),
     Case(
         id="norms.of_any_size_slopes",
         subject="layer_norm",
-        program=_slopes_of_norms,
+        program=_compute_slopes_of_norms,
         # A gradient is as small as numbers are large: near 3e37 some backends make 0 of it.
-        inputs=_inputs(np.minimum(_SIZES, 1e32)),
-        expected=_formula_of_norms(True),
+        inputs=_draw_inputs(np.minimum(_SIZES, 1e32)),
+        expected=_make_expected_norms(True),
         differentiates=True,
         **_OPTIONS,
     ),
-    computation(
+    check_program(
         "norms.of_equal_numbers",
         ("mathematics: what is equal to its mean is 0 without it",),
         "layer_norm",
-        _norms_of_equals,
+        _compute_norms_of_equals,
         {"x": _EQUAL},
         expected=lambda x: {name: np.zeros(shape) for shape, names in _SHAPES_OF_EQUALS.items() for name in names},
         dtypes=("float32", "float64", "bfloat16", "float16"),
@@ -185,31 +188,31 @@ CASES: list[Case] = [
     Case(
         id="norms.of_equal_numbers_slopes",
         subject="layer_norm",
-        program=_slopes_of_equals,
+        program=_compute_slopes_of_equals,
         inputs={"x": _EQUAL, "c": draw(4, 7, seed=1)},
-        expected=_formula_of_slopes_of_equals,
+        expected=_expect_slopes_of_equals,
         differentiates=True,
         **_OPTIONS,
     ),
     Case(
         id="lengths.of_any_size",
         subject="weight_norm",
-        program=_lengths,
+        program=_compute_lengths,
         inputs={"x": draw(6, 5) * _SIZES[:, None], "y": draw(6, 5, seed=2) * _SIZES[::-1, None]},
-        expected=_formula_of_lengths,
+        expected=_expect_lengths,
         **_OPTIONS,
     ),
-    computation(
+    check_program(
         "binary_focal_loss.slopes_at_its_edges",
         ("mathematics: the limits of the formula",),
         "losses",
-        _focal,
+        _compute_focal_slopes,
         {"y_hat": np.array([0.0, 0.0, 1.0, 1.0]), "y": np.array([1.0, 0.0, 1.0, 0.0])},
         expected=dict.fromkeys(("0.25", "1.0", "2.0"), np.array([-INF, 0.0, 0.0, INF])),
         dtypes=("float32", "float16", "bfloat16", "float64"),
         differentiates=True,
     ),
-    computation(
+    check_program(
         "mae.slopes_where_equal",
         ("mathematics: halfway between the slopes on either side, as the limit of huber_loss has it",),
         "losses",

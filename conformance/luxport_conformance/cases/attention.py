@@ -10,22 +10,22 @@ import numpy as np
 import luxport
 from luxport import ops
 from luxport_conformance.case import Case, Property
-from luxport_conformance.cases.attention_parts import DIFFERENCES, SUM, attended, slopes
-from luxport_conformance.cases.declare import at, draw, fails, function, gradient
+from luxport_conformance.cases.attention_parts import DIFFERENCES, SUM, attend, estimate_slopes
+from luxport_conformance.cases.declare import check_error, check_function, check_gradient, cite, draw
 from luxport_conformance.compare import Tolerance
 
 OPS = "nnlib:attention.jl"
 KEY, COUNTER = np.array([3, 4], np.int32), np.array(0, np.int32)
 
 
-def _sizes(batch: tuple[int, ...], nheads: int, lines: tuple[int, ...]) -> Case:
-    return function(
+def _check_sizes(batch: tuple[int, ...], nheads: int, lines: tuple[int, ...]) -> Case:
+    return check_function(
         f"dot_product_attention.batch_{'_'.join(map(str, batch)) or 'none'}_heads_{nheads}",
-        at(OPS, *lines),
+        cite(OPS, *lines),
         "dot_product_attention",
         lambda q, k, v: ops.dot_product_attention(q, k, v, nheads=nheads),
         *(draw(*batch, 3, 15), draw(*batch, 4, 15, seed=1), draw(*batch, 4, 15, seed=2)),
-        expected=lambda q, k, v: attended(q, k, v, nheads),
+        expected=lambda q, k, v: attend(q, k, v, nheads),
         tolerance=SUM,
     )
 
@@ -49,16 +49,16 @@ BLIND = np.array([[True, False, True, True], [False] * 4, [True] * 4])
 CAUSAL = np.tri(3, dtype=bool)
 
 
-def _positive(mask: Any) -> Property:
+def _expect_positive(mask: Any) -> Property:
     return Property("scores above 0 where the mask is true, and there alone", lambda y: ((y > 0) == mask).all())
 
 
-def _sum(y: Any) -> Any:
+def _sum_weighted(y: Any) -> Any:
     xp = luxport.namespace(y)
     return xp.sum(y * xp.astype(xp.reshape(xp.arange(math.prod(y.shape)), y.shape), y.dtype))
 
 
-def _sum_on_host(y: Any) -> Any:
+def _sum_weighted_on_host(y: Any) -> Any:
     return np.sum(y * np.arange(y.size).reshape(y.shape))
 
 
@@ -70,43 +70,46 @@ _REFUSED: tuple[tuple[str, Any, dict[str, Any], str], ...] = (
     ("two_masks", ((2, 3, 1, 4),) * 3 + ((3, 3),), {"is_causal": True}, "a mask or is_causal, got both"),
 )
 CASES: list[Case] = [
-    *[_sizes(batch, nheads, (10, 11, 12, 13)) for batch, nheads in (((), 1), ((1,), 3), ((2,), 5), ((3, 1, 2), 3))],
-    function(
+    *[
+        _check_sizes(batch, nheads, (10, 11, 12, 13))
+        for batch, nheads in (((), 1), ((1,), 3), ((2,), 5), ((3, 1, 2), 3))
+    ],
+    check_function(
         "dot_product_attention_scores.heads_apart",
-        at(OPS, 22),
+        cite(OPS, 22),
         "dot_product_attention_scores",
         lambda x: ops.dot_product_attention_scores(x, x),
         np.arange(1.0, 25.0).reshape(1, 3, 2, 4) / 24,
-        expected=lambda x: attended(x.reshape(1, 3, 8), x.reshape(1, 3, 8), x.reshape(1, 3, 8), 2)[1],
+        expected=lambda x: attend(x.reshape(1, 3, 8), x.reshape(1, 3, 8), x.reshape(1, 3, 8), 2)[1],
     ),
-    function(
+    check_function(
         "dot_product_attention.numbers",
-        at(OPS, 32, 33),
+        cite(OPS, 32, 33),
         "dot_product_attention",
         lambda x: ops.dot_product_attention(x, x, x, nheads=2),
         COUNTED,
         expected=(COUNTED_Y, COUNTED_SCORES),
         tolerance=SIX_DIGITS,
     ),
-    function(
+    check_function(
         "dot_product_attention_scores.mask",
-        at(OPS, 42, 43),
+        cite(OPS, 42, 43),
         "dot_product_attention_scores",
         lambda q, k, mask: ops.dot_product_attention_scores(q, k, None, mask),
         *(draw(1, 3, 2, 4), draw(1, 5, 2, 4, seed=1), MASK),
-        expected=_positive(MASK),
+        expected=_expect_positive(MASK),
     ),
-    function(
+    check_function(
         "dot_product_attention_scores.causal_mask",
-        at(OPS, 49, 50),
+        cite(OPS, 49, 50),
         "dot_product_attention_scores",
         lambda x: ops.dot_product_attention_scores(x, x, None, ops.make_causal_mask(x, axis=-3)),
         draw(1, 3, 2, 4),
-        expected=_positive(CAUSAL),
+        expected=_expect_positive(CAUSAL),
     ),
-    function(
+    check_function(
         "dot_product_attention.dropout",
-        at(OPS, 58),
+        cite(OPS, 58),
         "dot_product_attention",
         lambda x, key, counter: ops.dot_product_attention(
             x, x, x, nheads=2, dropout=lambda scores: ops.dropout(scores, key, counter, p=0.5)
@@ -114,26 +117,28 @@ CASES: list[Case] = [
         *(draw(10, 10, 10), KEY, COUNTER),
         expected=Property("about half of the scores above 0", lambda y: 0.4 < np.mean(y > 0) < 0.6),
     ),
-    function(
+    check_function(
         "dot_product_attention.bias",
-        at(OPS, 66, 67),
+        cite(OPS, 66, 67),
         "dot_product_attention",
         lambda q, k, v, bias: ops.dot_product_attention(q, k, v, bias, nheads=2),
         *(draw(1, 5, 4), draw(1, 3, 4, seed=1), draw(1, 3, 4, seed=2), draw(5, 3)),
-        expected=lambda q, k, v, bias: attended(q, k, v, 2, bias),
+        expected=lambda q, k, v, bias: attend(q, k, v, 2, bias),
         tolerance=SUM,
     ),
-    gradient(
+    check_gradient(
         "dot_product_attention.gradient",
-        at(OPS, 75),
+        cite(OPS, 75),
         "dot_product_attention",
-        lambda q, k, v, bias: _sum(ops.dot_product_attention(q, k, v, bias, nheads=2)[0]),
+        lambda q, k, v, bias: _sum_weighted(ops.dot_product_attention(q, k, v, bias, nheads=2)[0]),
         {"q": draw(1, 5, 4), "k": draw(1, 3, 4, seed=1), "v": draw(1, 3, 4, seed=2), "bias": draw(5, 3)},
-        expected=lambda *arrays: slopes(lambda q, k, v, b: _sum_on_host(attended(q, k, v, 2, b)[0]), arrays),
+        expected=lambda *arrays: estimate_slopes(
+            lambda q, k, v, b: _sum_weighted_on_host(attend(q, k, v, 2, b)[0]), arrays
+        ),
         wrt=(0, 1, 2, 3),
         tolerance=DIFFERENCES,
     ),
-    function(
+    check_function(
         "scaled_dot_product_attention.blind",
         ("torch: scaled_dot_product_attention gives 0 to a query that sees no key",),
         "scaled_dot_product_attention",
@@ -142,23 +147,23 @@ CASES: list[Case] = [
             ops.dot_product_attention(q, k, v, luxport.namespace(q).where(mask, 0.0 * q[0, :, :1], -math.inf))[0],
         ),
         *(draw(2, 3, 4), draw(2, 4, 4, seed=1), draw(2, 4, 6), BLIND),
-        expected=lambda q, k, v, mask: (attended(q, k, v, 2, mask=mask), attended(q, k, v, 1, mask=mask)[0]),
+        expected=lambda q, k, v, mask: (attend(q, k, v, 2, mask=mask), attend(q, k, v, 1, mask=mask)[0]),
         tolerance=SUM,
     ),
-    gradient(
+    check_gradient(
         "scaled_dot_product_attention.gradient_blind",
         ("luxport: a query that sees no key has a gradient of 0",),
         "scaled_dot_product_attention",
-        lambda q, k, v, mask: _sum(ops.dot_product_attention(q, k, v, None, mask)[0]),
+        lambda q, k, v, mask: _sum_weighted(ops.dot_product_attention(q, k, v, None, mask)[0]),
         {"q": draw(1, 3, 2), "k": draw(1, 4, 2, seed=1), "v": draw(1, 4, 2), "mask": BLIND},
-        expected=lambda q, k, v, mask: slopes(
-            lambda q, k, v: _sum_on_host(attended(q, k, v, 1, mask=mask)[0]), (q, k, v)
+        expected=lambda q, k, v, mask: estimate_slopes(
+            lambda q, k, v: _sum_weighted_on_host(attend(q, k, v, 1, mask=mask)[0]), (q, k, v)
         ),
         wrt=(0, 1, 2),
         tolerance=DIFFERENCES,
     ),
     *[
-        function(
+        check_function(
             f"scaled_dot_product_attention.causal_{queries}_{keys}",
             ("luxlib: the causal mask lets query i see the keys up to i, whatever the lengths",),
             "scaled_dot_product_attention",
@@ -167,15 +172,15 @@ CASES: list[Case] = [
                 ops.scaled_dot_product_attention(q, k, v, is_causal=True, return_scores=False),
             ),
             *(draw(2, queries, 1, 4), draw(2, keys, 1, 4, seed=1), draw(2, keys, 1, 3)),
-            expected=lambda q, k, v, queries=queries, keys=keys: _with_and_without_scores(
-                attended(q[:, :, 0], k[:, :, 0], v[:, :, 0], 1, mask=np.tri(queries, keys, dtype=bool))
+            expected=lambda q, k, v, queries=queries, keys=keys: _attend_with_and_without_scores(
+                attend(q[:, :, 0], k[:, :, 0], v[:, :, 0], 1, mask=np.tri(queries, keys, dtype=bool))
             ),
             tolerance=SUM,
         )
         for queries, keys in ((3, 5), (5, 3))
     ],
     *[
-        function(
+        check_function(
             f"scaled_dot_product_attention.mask_of_{mask.ndim}_axes",
             ("numpy: what has fewer axes broadcasts",),
             "scaled_dot_product_attention",
@@ -184,12 +189,12 @@ CASES: list[Case] = [
                 ops.scaled_dot_product_attention(q, k, v, None, mask, return_scores=False)[:, :, 0, ...],
             ),
             *(draw(2, 3, 1, 4), draw(2, 5, 1, 4, seed=1), draw(2, 5, 1, 3), np.array(0.5), mask),
-            expected=lambda q, k, v, bias, mask: (attended(q[:, :, 0], k[:, :, 0], v[:, :, 0], 1, mask=mask)[0],) * 2,
+            expected=lambda q, k, v, bias, mask: (attend(q[:, :, 0], k[:, :, 0], v[:, :, 0], 1, mask=mask)[0],) * 2,
             tolerance=SUM,
         )
         for mask in (np.array(True), np.array([True, False, True, True, False]))
     ],
-    function(
+    check_function(
         "scaled_dot_product_attention.groups",
         ("luxlib: heads of keys and values are repeated, each next to itself",),
         "scaled_dot_product_attention",
@@ -197,7 +202,7 @@ CASES: list[Case] = [
         *(draw(2, 3, 4, 2), draw(2, 5, 2, 2, seed=1), draw(2, 5, 2, 3)),
         expected=lambda q, k, v: np.stack(
             [
-                attended(q[:, :, h] * (math.sqrt(2) / 1.5), k[:, :, h // 2], v[:, :, h // 2], 1)[0]
+                attend(q[:, :, h] * (math.sqrt(2) / 1.5), k[:, :, h // 2], v[:, :, h // 2], 1)[0]
                 for h in range(q.shape[2])
             ],
             2,
@@ -205,7 +210,7 @@ CASES: list[Case] = [
         tolerance=SUM,
     ),
     *[
-        fails(
+        check_error(
             f"scaled_dot_product_attention.{name}",
             ("luxlib: scaled_dot_product_attention asserts it",),
             lambda shapes=shapes, options=options: ops.scaled_dot_product_attention(
@@ -218,7 +223,7 @@ CASES: list[Case] = [
         )
         for name, shapes, options, message in _REFUSED
     ],
-    function(
+    check_function(
         "make_causal_mask.values",
         ("nnlib: make_causal_mask is true for i <= j, keys first",),
         "make_causal_mask",
@@ -229,6 +234,6 @@ CASES: list[Case] = [
 ]
 
 
-def _with_and_without_scores(both: Any) -> Any:
+def _attend_with_and_without_scores(both: Any) -> Any:
     y, scores = both
     return (y[:, :, None], scores), y[:, :, None]

@@ -11,7 +11,7 @@ import luxport
 from luxport import LayerError, ops
 from luxport.ops import batched_adjoint, batched_mul, batched_transpose, batched_vec
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import at, draw, fails, function, gradient
+from luxport_conformance.cases.declare import check_error, check_function, check_gradient, cite, draw
 from luxport_conformance.compare import Tolerance
 
 FILE = "nnlib:batchedmul.jl"
@@ -22,26 +22,30 @@ ZA, ZB, ZC = (x + 1j * draw(*x.shape, seed=3) for x in (A, B, C))
 SQUARE, MATRIX, VECTOR = draw(3, 3, 3) + 1j * draw(3, 3, 3, seed=1), draw(3, 3, seed=2) + 1j, draw(3, seed=3) + 0j
 
 
-def _each(a: Any, b: Any) -> Any:
+def _multiply_each(a: Any, b: Any) -> Any:
     """Multiply one matrix after the other; a single one counts for all."""
     n = max(len(x) if x.ndim == 3 else 1 for x in (a, b))
     a, b = (np.broadcast_to(x, (n, *x.shape[-2:])) for x in (a, b))
     return np.stack([x @ y for x, y in zip(a, b, strict=True)])
 
 
-def _turned(x: Any) -> Any:
+def _turn(x: Any) -> Any:
     return np.swapaxes(x, -1, -2)
 
 
-def _adjoint(x: Any) -> Any:
-    return np.conj(_turned(x))
+def _conjugate_transpose(x: Any) -> Any:
+    return np.conj(_turn(x))
 
 
-def _mul(id: str, lines: tuple[int, ...], f: Callable[..., Any], wanted: Callable[..., Any], *arrays: Any) -> Case:
-    return function(f"batched_mul.{id}", at(FILE, *lines), "batched_mul", f, *arrays, expected=wanted, tolerance=SUM)
+def _check_product(
+    id: str, lines: tuple[int, ...], f: Callable[..., Any], wanted: Callable[..., Any], *arrays: Any
+) -> Case:
+    return check_function(
+        f"batched_mul.{id}", cite(FILE, *lines), "batched_mul", f, *arrays, expected=wanted, tolerance=SUM
+    )
 
 
-def _slopes(
+def _check_slopes(
     id: str,
     lines: tuple[int, ...],
     f: Callable[[Any, Any], Any],
@@ -55,26 +59,28 @@ def _slopes(
     left, right = operands.split(",")
     weights = draw(*np.einsum(formula, a, b).shape, seed=9)
 
-    def wanted(a: Any, b: Any, weights: Any) -> Any:
+    def expect_slopes(a: Any, b: Any, weights: Any) -> Any:
         return np.einsum(f"{result},{right}->{left}", weights, b), np.einsum(f"{result},{left}->{right}", weights, a)
 
-    return gradient(
+    return check_gradient(
         f"{subject}.gradient_{id}",
-        at(FILE, *lines),
+        cite(FILE, *lines),
         subject,
         lambda a, b, weights: luxport.namespace(a).sum(f(a, b) * weights),
         {"a": a, "b": b, "weights": weights},
-        expected=wanted,
+        expected=expect_slopes,
         wrt=(0, 1),
         tolerance=Tolerance(reduction=50, magnitude=4.0),
     )
 
 
-def _refused(id: str, lines: tuple[int, ...], f: Callable[..., Any], a: tuple[int, ...], b: tuple[int, ...]) -> Case:
+def _check_refusal(
+    id: str, lines: tuple[int, ...], f: Callable[..., Any], a: tuple[int, ...], b: tuple[int, ...]
+) -> Case:
     name = getattr(f, "__name__", "")
-    return fails(
+    return check_error(
         f"{name}.{id}",
-        at(FILE, *lines),
+        cite(FILE, *lines),
         lambda: f(np.zeros(a), np.zeros(b)),
         subject=name,
         raises=LayerError,
@@ -85,80 +91,85 @@ def _refused(id: str, lines: tuple[int, ...], f: Callable[..., Any], a: tuple[in
 INTEGERS = np.random.Generator(np.random.Philox(6)).integers(1, 99, (3, 7, 5)).astype(np.int32)
 
 CASES: list[Case] = [
-    _mul("plain", (46,), batched_mul, _each, A, B),
-    _mul(
+    _check_product("plain", (46,), batched_mul, _multiply_each, A, B),
+    _check_product(
         "transposed",
         (47,),
         lambda a, b: batched_mul(batched_transpose(a), batched_transpose(b)),
-        lambda a, b: _each(_turned(a), _turned(b)),
+        lambda a, b: _multiply_each(_turn(a), _turn(b)),
         *(A, B),
     ),
-    _mul(
+    _check_product(
         "left_transposed",
         (48,),
         lambda a, c: batched_mul(batched_transpose(a), c),
-        lambda a, c: _each(_turned(a), c),
+        lambda a, c: _multiply_each(_turn(a), c),
         *(A, C),
     ),
-    _mul("with_itself", (49,), lambda a: batched_mul(a, batched_transpose(a)), lambda a: _each(a, _turned(a)), A),
-    _mul("complex", (56,), batched_mul, _each, ZA, ZB),
-    _mul(
+    _check_product(
+        "with_itself", (49,), lambda a: batched_mul(a, batched_transpose(a)), lambda a: _multiply_each(a, _turn(a)), A
+    ),
+    _check_product("complex", (56,), batched_mul, _multiply_each, ZA, ZB),
+    _check_product(
         "adjoint",
         (57,),
         lambda a, b: batched_mul(batched_adjoint(a), batched_adjoint(b)),
-        lambda a, b: _each(_adjoint(a), _adjoint(b)),
+        lambda a, b: _multiply_each(_conjugate_transpose(a), _conjugate_transpose(b)),
         *(ZA, ZB),
     ),
-    _mul(
+    _check_product(
         "left_adjoint",
         (58,),
         lambda a, c: batched_mul(batched_adjoint(a), c),
-        lambda a, c: _each(_adjoint(a), c),
+        lambda a, c: _multiply_each(_conjugate_transpose(a), c),
         *(ZA, ZC),
     ),
-    _mul(
+    _check_product(
         "with_its_adjoint",
         (59,),
         lambda a: batched_mul(a, batched_adjoint(a)),
-        lambda a: _each(a, _adjoint(a)),
+        lambda a: _multiply_each(a, _conjugate_transpose(a)),
         ZA,
     ),
-    _mul(
+    _check_product(
         "turned_twice",
         (62, 64),
         lambda a, z: (batched_transpose(batched_transpose(a)), batched_adjoint(batched_adjoint(z))),
         lambda a, z: (a, z),
         *(A, ZA),
     ),
-    _mul(
+    _check_product(
         "integers",
         (72,),
         lambda a: batched_mul(a, batched_transpose(a)),
-        lambda a: _each(a, _turned(a)).astype(int),
+        lambda a: _multiply_each(a, _turn(a)).astype(int),
         INTEGERS,
     ),
-    _refused("other_batch", (76,), batched_mul, (2, 2, 2), (10, 2, 2)),
-    _refused("other_sum", (77,), batched_mul, (2, 2, 2), (2, 10, 2)),
+    _check_refusal("other_batch", (76,), batched_mul, (2, 2, 2), (10, 2, 2)),
+    _check_refusal("other_sum", (77,), batched_mul, (2, 2, 2), (2, 10, 2)),
     *[
-        _mul(
+        _check_product(
             f"permuted_{''.join(map(str, axes))}",
             (84, 85),
             lambda a, b, axes=axes: (
                 batched_mul(a, luxport.namespace(b).permute_dims(b, axes)),
                 batched_mul(luxport.namespace(a).permute_dims(a, axes), batched_adjoint(b)),
             ),
-            lambda a, b, axes=axes: (_each(a, np.transpose(b, axes)), _each(np.transpose(a, axes), _adjoint(b))),
+            lambda a, b, axes=axes: (
+                _multiply_each(a, np.transpose(b, axes)),
+                _multiply_each(np.transpose(a, axes), _conjugate_transpose(b)),
+            ),
             *(draw(4, 4, 4) + 1j, draw(4, 4, 4, seed=1) + 0j),
         )
         for axes in ((1, 0, 2), (0, 2, 1), (2, 1, 0))
     ],
-    _mul("one_on_the_right", (105, 106, 118), batched_mul, _each, draw(2, 4, 3), draw(1, 3, 5)),
-    _mul("many", (114,), batched_mul, _each, draw(20, 6, 6), draw(20, 6, 6, seed=1)),
+    _check_product("one_on_the_right", (105, 106, 118), batched_mul, _multiply_each, draw(2, 4, 3), draw(1, 3, 5)),
+    _check_product("many", (114,), batched_mul, _multiply_each, draw(20, 6, 6), draw(20, 6, 6, seed=1)),
     *[
-        _mul(f"sizes_{n}{k}{m}", (135,), batched_mul, _each, draw(3, n, k), draw(3, k, m, seed=1))
+        _check_product(f"sizes_{n}{k}{m}", (135,), batched_mul, _multiply_each, draw(3, n, k), draw(3, k, m, seed=1))
         for n, k, m in ((1, 1, 1), (1, 3, 1), (3, 1, 3), (1, 1, 3), (3, 3, 1))
     ],
-    _mul(
+    _check_product(
         "one_matrix",
         (225, 226, 227, 229, 230, 231),
         lambda a, m: (
@@ -166,41 +177,43 @@ CASES: list[Case] = [
             *(batched_mul(m, a), batched_mul(batched_adjoint(m), a), batched_mul(batched_transpose(m), a)),
         ),
         lambda a, m: (
-            *(_each(a, m), _each(a, _adjoint(m)), _each(a, _turned(m))),
-            *(_each(m, a), _each(_adjoint(m), a), _each(_turned(m), a)),
+            *(_multiply_each(a, m), _multiply_each(a, _conjugate_transpose(m)), _multiply_each(a, _turn(m))),
+            *(_multiply_each(m, a), _multiply_each(_conjugate_transpose(m), a), _multiply_each(_turn(m), a)),
         ),
         *(SQUARE, MATRIX),
     ),
-    function(
+    check_function(
         "batched_vec.one_each",
-        at(FILE, 234, 235),
+        cite(FILE, 234, 235),
         "batched_vec",
         lambda a, m: (batched_vec(a, m), batched_vec(a, batched_adjoint(m))),
         *(SQUARE, MATRIX),
-        expected=lambda a, m: tuple([np.stack([x @ v for x, v in zip(a, vs, strict=True)]) for vs in (m, _adjoint(m))]),
+        expected=lambda a, m: tuple(
+            [np.stack([x @ v for x, v in zip(a, vs, strict=True)]) for vs in (m, _conjugate_transpose(m))]
+        ),
         tolerance=SUM,
     ),
-    function(
+    check_function(
         "batched_vec.one_for_all",
-        at(FILE, 236),
+        cite(FILE, 236),
         "batched_vec",
         batched_vec,
         *(SQUARE, VECTOR),
         expected=lambda a, v: np.stack([x @ v for x in a]),
         tolerance=SUM,
     ),
-    function(
+    check_function(
         "batched_vec.two_axes",
-        at(FILE, 343, 347),
+        cite(FILE, 343, 347),
         "batched_vec",
         batched_vec,
         *(draw(2, 3, 4, 5), draw(2, 3, 5)),
         expected=lambda a, b: np.array([[a[i, j] @ b[i, j] for j in range(3)] for i in range(2)]),
         tolerance=SUM,
     ),
-    function(
+    check_function(
         "batched_vec.three_axes",
-        at(FILE, 355, 358, 359),
+        cite(FILE, 355, 358, 359),
         "batched_vec",
         batched_vec,
         *(draw(2, 3, 2, 3, 4), draw(2, 3, 2, 4)),
@@ -209,42 +222,42 @@ CASES: list[Case] = [
         ),
         tolerance=SUM,
     ),
-    _refused("fewer_axes", (362,), batched_vec, (2, 2, 3, 4), (3, 4)),
-    _refused("other_batch", (363,), batched_vec, (3, 2, 3, 4), (2, 2, 4)),
-    _slopes("plain", (278,), batched_mul, "bnk,bkm->bnm", draw(3, 4, 2), draw(3, 2, 3)),
-    _slopes(
+    _check_refusal("fewer_axes", (362,), batched_vec, (2, 2, 3, 4), (3, 4)),
+    _check_refusal("other_batch", (363,), batched_vec, (3, 2, 3, 4), (2, 2, 4)),
+    _check_slopes("plain", (278,), batched_mul, "bnk,bkm->bnm", draw(3, 4, 2), draw(3, 2, 3)),
+    _check_slopes(
         "left_turned",
         (279, 288),
         lambda a, b: batched_mul(batched_adjoint(a), b),
         "bkn,bkm->bnm",
         *(draw(3, 2, 4), draw(3, 2, 3)),
     ),
-    _slopes(
+    _check_slopes(
         "right_turned",
         (280, 285),
         lambda a, b: batched_mul(a, batched_transpose(b)),
         "bnk,bmk->bnm",
         *(draw(3, 4, 2), draw(3, 3, 2)),
     ),
-    _slopes("left_matrix", (283, 284), batched_mul, "nk,bkm->bnm", draw(4, 2), draw(3, 2, 3)),
-    _slopes("right_matrix", (287, 289), batched_mul, "bnk,km->bnm", draw(3, 4, 2), draw(2, 3)),
-    _slopes(
+    _check_slopes("left_matrix", (283, 284), batched_mul, "nk,bkm->bnm", draw(4, 2), draw(3, 2, 3)),
+    _check_slopes("right_matrix", (287, 289), batched_mul, "bnk,km->bnm", draw(3, 4, 2), draw(2, 3)),
+    _check_slopes(
         "left_alone",
         (292, 293, 294),
         lambda a, b: batched_mul(a[None, ...], b),
         "nk,bkm->bnm",
         *(draw(4, 2), draw(3, 2, 3)),
     ),
-    _slopes(
+    _check_slopes(
         "right_alone",
         (296, 297, 298),
         lambda a, b: batched_mul(a, b[None, ...]),
         "bnk,km->bnm",
         *(draw(3, 4, 2), draw(2, 3)),
     ),
-    _slopes("one_each", (301, 302), batched_vec, "bnk,bk->bn", draw(3, 4, 2), draw(3, 2), subject="batched_vec"),
-    _slopes("one_for_all", (304,), batched_vec, "bnk,k->bn", draw(3, 4, 2), draw(2), subject="batched_vec"),
-    function(
+    _check_slopes("one_each", (301, 302), batched_vec, "bnk,bk->bn", draw(3, 4, 2), draw(3, 2), subject="batched_vec"),
+    _check_slopes("one_for_all", (304,), batched_vec, "bnk,k->bn", draw(3, 4, 2), draw(2), subject="batched_vec"),
+    check_function(
         "batched_matmul.einsum",
         ("numpy: einsum says the same sums",),
         "batched_matmul",
@@ -261,7 +274,7 @@ CASES: list[Case] = [
         ),
         tolerance=SUM,
     ),
-    function(
+    check_function(
         "bias_activation.channels",
         ("luxlib: bias_activation adds along axis 1, or along the only one",),
         "bias_activation",
@@ -279,14 +292,14 @@ CASES: list[Case] = [
             np.maximum(x, 0),
         ),
     ),
-    fails(
+    check_error(
         "multigate.uneven",
         ("luxlib: multigate is an error if the parts are not equal",),
         lambda: ops.multigate(np.zeros((2, 5)), 3),
         subject="multigate",
         message="expects a last axis that 3 divides, got",
     ),
-    function(
+    check_function(
         "multigate.parts",
         ("luxlib: multigate cuts the features into equal parts",),
         "multigate",

@@ -12,7 +12,7 @@ from luxport import LayerTypeError, identity, ops
 from luxport.ops import definition_of
 from luxport_conformance.case import Case
 from luxport_conformance.cases.activations import ELEMENTWISE
-from luxport_conformance.cases.declare import at, computation, draw, function
+from luxport_conformance.cases.declare import check_function, check_program, cite, draw
 from luxport_conformance.compare import Tolerance
 
 FILE = "nnlib:bias_act.jl"
@@ -30,7 +30,7 @@ def cbrt(x: Any) -> Any:
     return xp.sign(x) * xp.abs(x) ** (1 / 3)
 
 
-def _fraction(x: Any) -> Any:
+def _divide(x: Any) -> Any:
     return 1 / (x**2 + 2)
 
 
@@ -43,7 +43,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "identity": identity,
     "cbrt": cbrt,
     "x": lambda x: x,
-    "fraction": _fraction,
+    "fraction": _divide,
     "leaky_third": _leaky_third,
     **{name: getattr(ops, name) for name in ELEMENTWISE if name != "hardsigmoid"},
 }
@@ -56,30 +56,32 @@ ON_NUMPY: dict[str, Callable[..., Any]] = {
 }
 
 
-def _slope(f: Callable[..., Any], x: Any) -> Any:
+def _estimate_slope(f: Callable[..., Any], x: Any) -> Any:
     h = 1e-4
     return (8 * (f(x + h) - f(x - h)) - (f(x + 2 * h) - f(x - 2 * h))) / (12 * h)
 
 
-def _values(x: Any, bias: Any) -> Any:
+def _compute_values(x: Any, bias: Any) -> Any:
     return {
         name: (ops.bias_activation(x, bias, activation=f), ops.bias_activation(x, None, activation=f))
         for name, f in FUNCTIONS.items()
     }
 
 
-def _gradients(x: Any, bias: Any) -> Any:
+def _compute_gradients(x: Any, bias: Any) -> Any:
     xp = luxport.namespace(x)
 
-    def both(f: Any) -> Any:
+    def compute_both(f: Any) -> Any:
         dx, db = luxport.grad(lambda x, b: xp.sum(ops.bias_activation(x, b, activation=f)), (0, 1))(x, bias)
         return dx, db, luxport.grad(lambda x: xp.sum(ops.bias_activation(x, None, activation=f)))(x)
 
-    return {name: both(f) for name, f in FUNCTIONS.items()}
+    return {name: compute_both(f) for name, f in FUNCTIONS.items()}
 
 
-def _expected_gradients(x: Any, bias: Any) -> Any:
-    slopes = {name: (_slope(f, x + bias), _slope(f, x)) for name, f in ON_NUMPY.items() if name in FUNCTIONS}
+def _expect_gradients(x: Any, bias: Any) -> Any:
+    slopes = {
+        name: (_estimate_slope(f, x + bias), _estimate_slope(f, x)) for name, f in ON_NUMPY.items() if name in FUNCTIONS
+    }
     return {name: (biased, biased.sum(0), plain) for name, (biased, plain) in slopes.items()}
 
 
@@ -87,51 +89,51 @@ def _swish(x: Any) -> Any:
     return x / (1 + np.exp(-x))
 
 
-def _swish_slopes(x: Any) -> tuple[Any, Any]:
+def _derive_swish(x: Any) -> tuple[Any, Any]:
     s = 1 / (1 + np.exp(-x))
     d = s * (1 - s)
     return s + x * d, 2 * d + x * d * (1 - 2 * s)
 
 
-def _second_order(f: Callable[..., Any]) -> Callable[..., Any]:
+def _make_second_order(f: Callable[..., Any]) -> Callable[..., Any]:
     """The gradient in x of the squares of the gradient in x of the squares."""
 
-    def squares(x: Any) -> Any:
+    def sum_squares(x: Any) -> Any:
         return luxport.namespace(x).sum(x * x)
 
     def program(x: Any, bias: Any) -> Any:
-        inner = luxport.grad(lambda x: squares(ops.bias_activation(x, bias, activation=f)))
-        return luxport.grad(lambda x: squares(inner(x)))(x)
+        inner = luxport.grad(lambda x: sum_squares(ops.bias_activation(x, bias, activation=f)))
+        return luxport.grad(lambda x: sum_squares(inner(x)))(x)
 
     return program
 
 
-def _of_squares(f: Any, first: Any, second: Any) -> Any:
+def _derive_squares(f: Any, first: Any, second: Any) -> Any:
     """The same by hand: 2 h' h'' of h = f^2."""
     return 2 * (2 * f * first) * (2 * first**2 + 2 * f * second)
 
 
-def _relu_expected(x: Any, bias: Any) -> Any:
+def _expect_relu(x: Any, bias: Any) -> Any:
     u = x + bias
-    return _of_squares(np.maximum(u, 0), (u > 0).astype(u.dtype), 0 * u)
+    return _derive_squares(np.maximum(u, 0), (u > 0).astype(u.dtype), 0 * u)
 
 
-def _swish_expected(x: Any, bias: Any) -> Any:
-    return _of_squares(_swish(x + bias), *_swish_slopes(x + bias))
+def _expect_swish(x: Any, bias: Any) -> Any:
+    return _derive_squares(_swish(x + bias), *_derive_swish(x + bias))
 
 
-def _cbrt_expected(x: Any, bias: Any) -> Any:
+def _expect_cbrt(x: Any, bias: Any) -> Any:
     u = (x + bias) / 3
     root = np.cbrt(u)
-    return _of_squares(root, 1 / (9 * root**2), -2 / (81 * root**5))
+    return _derive_squares(root, 1 / (9 * root**2), -2 / (81 * root**5))
 
 
-def _twice(id: str, line: int, f: Callable[..., Any], expected: Callable[..., Any]) -> Case:
-    return computation(
+def _check_second_order(id: str, line: int, f: Callable[..., Any], expected: Callable[..., Any]) -> Case:
+    return check_program(
         f"bias_activation.{id}",
-        at(FILE, line),
+        cite(FILE, line),
         "bias_activation",
-        _second_order(f),
+        _make_second_order(f),
         {"x": X, "bias": BIAS},
         expected=expected,
         differentiates=True,
@@ -140,9 +142,9 @@ def _twice(id: str, line: int, f: Callable[..., Any], expected: Callable[..., An
 
 
 CASES: list[Case] = [
-    function(
+    check_function(
         "bias_activation.passes_through",
-        at(FILE, 10),
+        cite(FILE, 10),
         "bias_activation",
         lambda x: ops.bias_activation(x, None) is x,
         X,
@@ -150,37 +152,37 @@ CASES: list[Case] = [
         dtypes=("float32",),
         compiles=False,  # whether it is the same object is known before anything runs
     ),
-    function(
+    check_function(
         "bias_activation.values",
-        at(FILE, 11, 12, 13, 14, 18, 22, 52, 53),
+        cite(FILE, 11, 12, 13, 14, 18, 22, 52, 53),
         "bias_activation",
-        _values,
+        _compute_values,
         *(X, BIAS),
         expected=lambda x0, x1: {name: (ON_NUMPY[name](x0 + x1), ON_NUMPY[name](x0)) for name in FUNCTIONS},
         tolerance=Tolerance(reduction=4, magnitude=1.0),
     ),
-    computation(
+    check_program(
         "bias_activation.gradients",
-        at(FILE, 62, 71, 74),
+        cite(FILE, 62, 71, 74),
         "bias_activation",
-        _gradients,
+        _compute_gradients,
         {"x": X, "bias": BIAS},
-        expected=_expected_gradients,
+        expected=_expect_gradients,
         differentiates=True,
         tolerance=NUMERIC,
     ),
-    function(
+    check_function(
         "bias_activation.integers",
-        at(FILE, 36),
+        cite(FILE, 36),
         "bias_activation",
         ops.bias_activation,
         *(INTEGERS, INTEGER_BIAS),
         expected=INTEGERS + INTEGER_BIAS,
         dtypes=("float32",),
     ),
-    function(
+    check_function(
         "bias_activation.integers_to_tanh",
-        at(FILE, 37, 38),
+        cite(FILE, 37, 38),
         "bias_activation",
         lambda x, b: tuple([ops.bias_activation(x, bias, activation=ops.tanh) for bias in (b, None)]),
         *(INTEGERS, INTEGER_BIAS),
@@ -191,7 +193,7 @@ CASES: list[Case] = [
         Case(
             id=f"bias_activation.refuses_true_line_{line}",
             subject="bias_activation",
-            source=at(FILE, line),
+            source=cite(FILE, line),
             program=lambda x, f=f: ops.bias_activation(x, True, activation=f),  # type: ignore[arg-type]
             inputs={"x": x},
             raises=LayerTypeError,
@@ -200,7 +202,7 @@ CASES: list[Case] = [
         )
         for line, f, x in ((41, identity, BIAS), (42, cbrt, BIAS), (43, cbrt, INTEGER_BIAS))
     ),
-    _twice("relu_twice", 94, ops.relu, _relu_expected),
-    _twice("swish_twice", 101, ops.swish, _swish_expected),
-    _twice("cbrt_twice", 109, lambda x: cbrt(x / 3), _cbrt_expected),
+    _check_second_order("relu_twice", 94, ops.relu, _expect_relu),
+    _check_second_order("swish_twice", 101, ops.swish, _expect_swish),
+    _check_second_order("cbrt_twice", 109, lambda x: cbrt(x / 3), _expect_cbrt),
 ]

@@ -9,7 +9,7 @@ import numpy as np
 import luxport
 from luxport import Bilinear
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import at, draw, fails, forward, gradient
+from luxport_conformance.cases.declare import check_error, check_gradient, check_output, cite, draw
 from luxport_conformance.compare import Tolerance
 
 BASIC = "flux:layers/basic.jl"
@@ -17,32 +17,32 @@ BASIC = "flux:layers/basic.jl"
 _INTERACTIONS = Bilinear(3, 2)
 
 
-def _sum_of_interactions(x: Any, ps: Any) -> Any:
+def _sum_interactions(x: Any, ps: Any) -> Any:
     y, _ = _INTERACTIONS(x, ps, {})
     return luxport.namespace(y).sum(y)
 
 
 CASES: list[Case] = [
-    forward(
+    check_output(
         "bilinear.two_streams",
-        at(BASIC, 190, 191),
+        cite(BASIC, 190, 191),
         Bilinear((10, 2), 3),
         (np.zeros((9, 10)), np.zeros((9, 2))),
         y=np.zeros((9, 3)),
     ),
-    forward(
+    check_output(
         "bilinear.one_stream",
-        at(BASIC, 197),
+        cite(BASIC, 197),
         Bilinear(11, 3),
         draw(7, 11),
         y=lambda x, ps, st: np.einsum("ni,jio,nj->no", x, ps["weight"], x, optimize=True),
         tolerance=Tolerance(reduction=121),
     ),
-    gradient(
+    check_gradient(
         "bilinear.gradient",
-        at(BASIC, 198),
+        cite(BASIC, 198),
         "Bilinear",
-        _sum_of_interactions,
+        _sum_interactions,
         {"x": draw(4, 3), "ps": {"weight": draw(3, 3, 2), "bias": draw(2)}},
         expected=lambda x, ps: (
             np.einsum("jio,nj->ni", ps["weight"], x) + np.einsum("jio,ni->nj", ps["weight"], x),
@@ -51,7 +51,7 @@ CASES: list[Case] = [
         wrt=(0, 1),
         tolerance=Tolerance(reduction=12),
     ),
-    forward(
+    check_output(
         "bilinear.axes",
         ("definition: z_o = sum_ij x1_i W_oij x2_j + b_o, the weight's axes reversed",),
         Bilinear((2, 3), 2),
@@ -60,14 +60,14 @@ CASES: list[Case] = [
         # x1 (weight[0] - weight[2]) = [1, 2] [[-8, -8], [-8, -8]]
         y=[-23.5, -24.5],
     ),
-    fails(
+    check_error(
         "bilinear.batches_differ",
         ("flux: Bilinear's inputs agree on the number of columns",),
         Bilinear((2, 3), 2),
         (np.ones((4, 2)), np.ones((5, 3))),
         message=r"Bilinear expects inputs with the same leading axes, got \(4, 2\) and \(5, 3\)",
     ),
-    fails(
+    check_error(
         "bilinear.wrong_size",
         ("luxport",),
         Bilinear((2, 3), 2),

@@ -9,14 +9,22 @@ import numpy as np
 import luxport
 from luxport import Chain, Conv, Dense, identity, relu, sigmoid, tanh
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import at, computation, draw, fact, fails, forward, gradient
+from luxport_conformance.cases.declare import (
+    check_error,
+    check_fact,
+    check_gradient,
+    check_output,
+    check_program,
+    cite,
+    draw,
+)
 from luxport_conformance.compare import Tolerance
 
 BASIC = "flux:layers/basic.jl"
 TEN_THEN_FIVE = Tolerance(reduction=10 + 5)
 
 
-def _two_dense(x: Any, ps: Any, st: Any) -> Any:
+def _expect_two_dense(x: Any, ps: Any, st: Any) -> Any:
     first, second = ps.values()
     hidden = 1.0 / (1.0 + np.exp(-(x @ first["weight"] + first["bias"])))
     return hidden @ second["weight"] + second["bias"]
@@ -26,30 +34,30 @@ def _square(x: Any) -> Any:
     return x * x
 
 
-def _less_three(x: Any) -> Any:
+def _subtract_three(x: Any) -> Any:
     return x - 3.0
 
 
-def _tangent(x: Any) -> Any:
+def _tan(x: Any) -> Any:
     return luxport.namespace(x).tan(x)
 
 
-def _between(model: Chain, *, last: bool = False) -> Any:
+def _make_intermediates(model: Chain, *, last: bool = False) -> Any:
     """Return the intermediate outputs, or the last of them summed, of x and the parameters."""
 
-    def outputs(x: Any, ps: Any) -> Any:
+    def compute_outputs(x: Any, ps: Any) -> Any:
         outputs, _ = luxport.intermediate_outputs(model, x, ps, {name: {} for name in ps})
         return luxport.namespace(outputs[-1]).sum(outputs[-1]) if last else outputs
 
-    return outputs
+    return compute_outputs
 
 
-def _layers() -> tuple[Dense, Dense]:
+def _make_layers() -> tuple[Dense, Dense]:
     return Dense(10, 5, sigmoid), Dense(5, 2)
 
 
-NAMED = Chain(first=_layers()[0], second=_layers()[1])
-THREE = Chain(*_layers(), Dense(2, 1, relu))
+NAMED = Chain(first=_make_layers()[0], second=_make_layers()[1])
+THREE = Chain(*_make_layers(), Dense(2, 1, relu))
 
 ENCODER = Chain(enc=Dense(3, 5, relu), dec=Dense(5, 1, relu))
 ENCODER_PS = {
@@ -59,15 +67,15 @@ ENCODER_PS = {
 """Positive, so that every `relu` lets through."""
 
 
-def _through(x: Any, ps: Any) -> Any:
+def _expect_intermediates(x: Any, ps: Any) -> Any:
     for part in ps.values():
         x = x @ part["weight"] + part["bias"]
         yield x
 
 
-def _last_slopes(x: Any, ps: Any) -> Any:
+def _expect_last_slopes(x: Any, ps: Any) -> Any:
     first, second = ps
-    hidden, _ = _through(x, ps)
+    hidden, _ = _expect_intermediates(x, ps)
     back = ps[second]["weight"][:, 0]
     return {
         first: {"weight": np.outer(x, back), "bias": back},
@@ -75,29 +83,29 @@ def _last_slopes(x: Any, ps: Any) -> Any:
     }
 
 
-def _curvature(model: Chain) -> Any:
+def _make_curvature(model: Chain) -> Any:
     """Return the function that makes the matrix of second derivatives of the sum of the outputs."""
 
-    def total(x: Any, ps: Any) -> Any:
+    def sum_outputs(x: Any, ps: Any) -> Any:
         y, _ = model(x, ps, {name: {} for name in ps})
         return luxport.namespace(y).sum(y)
 
-    return lambda x, ps: luxport.jacobian(luxport.grad(total))(x, ps)
+    return lambda x, ps: luxport.jacobian(luxport.grad(sum_outputs))(x, ps)
 
 
-def _curved(x: Any, ps: Any) -> Any:
+def _expect_curvature(x: Any, ps: Any) -> Any:
     """Compute with NumPy the second derivatives of the sum of a second Dense after tanh of a first."""
     first, second = (part["weight"] for part in list(ps.values())[:2])
     t = np.tanh(x @ first)
     return first @ np.diag(-2 * t * (1 - t * t) * second.sum(axis=1)) @ first.T
 
 
-def _second_derivatives(id: str, source: Any, model: Chain, x: Any, expected: Any) -> Case:
-    return computation(
+def _check_second_derivatives(id: str, source: Any, model: Chain, x: Any, expected: Any) -> Case:
+    return check_program(
         f"chain.{id}",
         source,
         "Chain",
-        _curvature(model),
+        _make_curvature(model),
         {"x": x, "ps": luxport.setup(0, model, backend="numpy")[0]},
         expected=expected,
         differentiates=True,
@@ -107,7 +115,7 @@ def _second_derivatives(id: str, source: Any, model: Chain, x: Any, expected: An
     )
 
 
-def _slopes_of(model: Chain) -> Any:
+def _make_gradient(model: Chain) -> Any:
     """Return the function that makes the gradient of a loss."""
 
     def loss(ps: Any, x: Any, y: Any) -> Any:
@@ -116,7 +124,7 @@ def _slopes_of(model: Chain) -> Any:
     return luxport.grad(loss)
 
 
-def _expected_slopes(ps: Any, x: Any, y: Any) -> Any:
+def _expect_slopes(ps: Any, x: Any, y: Any) -> Any:
     (first, w1), (second, w2) = ps.items()
     t = np.tanh(x @ w1["weight"])
     z = t @ w2["weight"] + w2["bias"]
@@ -130,107 +138,121 @@ BENT = (Dense(3, 4, tanh, use_bias=False), Dense(4, 2))
 ONE_TO_THREE = np.asarray([1.0, 2.0, 3.0])
 
 CASES: list[Case] = [
-    forward("chain.two_dense", at(BASIC, 16), Chain(*_layers()), draw(10), y=_two_dense, tolerance=TEN_THEN_FIVE),
-    fails(
+    check_output(
+        "chain.two_dense",
+        cite(BASIC, 16),
+        Chain(*_make_layers()),
+        draw(10),
+        y=_expect_two_dense,
+        tolerance=TEN_THEN_FIVE,
+    ),
+    check_error(
         "chain.misfit",
-        at(BASIC, 17),
+        cite(BASIC, 17),
         Chain(Dense(10, 5, sigmoid), Dense(2, 1)),
         draw(10),
         message=r"Dense at layer_2 expects \(..., 2\), got \(5,\)",
     ),
-    forward("chain.named", at(BASIC, 20), NAMED, draw(10), y=_two_dense, tolerance=TEN_THEN_FIVE),
-    fact("chain.index_by_name", at(BASIC, 22), "Chain", lambda: NAMED["first"] == NAMED[0]),
-    fact("chain.slice_of_all", at(BASIC, 23), "Chain", lambda: NAMED[0:2] == NAMED),
-    fact(
+    check_output("chain.named", cite(BASIC, 20), NAMED, draw(10), y=_expect_two_dense, tolerance=TEN_THEN_FIVE),
+    check_fact("chain.index_by_name", cite(BASIC, 22), "Chain", lambda: NAMED["first"] == NAMED[0]),
+    check_fact("chain.slice_of_all", cite(BASIC, 23), "Chain", lambda: NAMED[0:2] == NAMED),
+    check_fact(
         "chain.equal_to_itself",
-        at(BASIC, 25),
+        cite(BASIC, 25),
         "Chain",
-        lambda: Chain(first=_layers()[0], second=_layers()[1]) == NAMED and Chain(*_layers()) != NAMED,
+        lambda: Chain(first=_make_layers()[0], second=_make_layers()[1]) == NAMED and Chain(*_make_layers()) != NAMED,
     ),
-    forward(
-        "chain.list_of_layers", at(BASIC, 30), Chain(list(_layers())), draw(10), y=_two_dense, tolerance=TEN_THEN_FIVE
+    check_output(
+        "chain.list_of_layers",
+        cite(BASIC, 30),
+        Chain(list(_make_layers())),
+        draw(10),
+        y=_expect_two_dense,
+        tolerance=TEN_THEN_FIVE,
     ),
-    fact("chain.first", at(BASIC, 33), "Chain", lambda: THREE[0] == THREE[-3] == _layers()[0]),
-    fact("chain.last", at(BASIC, 34), "Chain", lambda: THREE[2] == THREE[-1] == Dense(2, 1, relu)),
-    fails(
+    check_fact("chain.first", cite(BASIC, 33), "Chain", lambda: THREE[0] == THREE[-3] == _make_layers()[0]),
+    check_fact("chain.last", cite(BASIC, 34), "Chain", lambda: THREE[2] == THREE[-1] == Dense(2, 1, relu)),
+    check_error(
         "chain.called_layers",
-        at(BASIC, 28),
+        cite(BASIC, 28),
         lambda: Chain(layers=Dense(10, 10), two=identity),
         subject="Chain",
         raises=ValueError,
         message="Chain expects strings other than 'name', 'layers', 'scan' as names of layers, got 'layers'",
     ),
-    forward(
+    check_output(
         "chain.functions",
         ("lux: Chain wraps functions",),
         Chain(lambda x: x * 2.0, identity, lambda x: x + 1.0),
         [[1.0, -2.0]],
         y=[[3.0, -3.0]],
     ),
-    forward("chain.empty", ("lux: an empty Chain is a NoOpLayer",), Chain(), [[1.0, -2.0]], y=[[1.0, -2.0]]),
-    forward(
+    check_output("chain.empty", ("lux: an empty Chain is a NoOpLayer",), Chain(), [[1.0, -2.0]], y=[[1.0, -2.0]]),
+    check_output(
         "chain.scan_of_shrinking_layers",
         ("luxport: layers that cannot be a loop are called one by one",),
         Chain(*[luxport.MaxPool((2,))] * 2, scan=True),
         [[[1.0, 4.0, 3.0, 2.0, 0.0, -1.0, -3.0, -2.0]]],
         y=[[[4.0, 0.0]]],
     ),
-    fact(
+    check_fact(
         "chain.names",
         ("lux: layer_1, layer_2, …",),
         "Chain",
         lambda: list(THREE.layers) == ["layer_1", "layer_2", "layer_3"],
     ),
-    computation(
+    check_program(
         "chain.intermediate_outputs",
-        at(BASIC, 6, 7, 8),
+        cite(BASIC, 6, 7, 8),
         "Chain",
-        _between(Chain(_square, _less_three, _tangent)),
+        _make_intermediates(Chain(_square, _subtract_three, _tan)),
         {"x": np.linspace(1.0, 2.0, 10), "ps": {f"layer_{i}": {} for i in (1, 2, 3)}},
         expected=lambda x, ps: (x * x, x * x - 3, np.tan(x * x - 3)),
         tolerance=Tolerance(magnitude=4.0, reduction=20),  # a tangent's slope of up to 20 here
     ),
-    computation(
+    check_program(
         "chain.intermediate_outputs_named",
-        at(BASIC, 45),
+        cite(BASIC, 45),
         "Chain",
-        _between(ENCODER),
+        _make_intermediates(ENCODER),
         {"x": np.ones(3), "ps": ENCODER_PS},
-        expected=lambda x, ps: tuple(_through(x, ps)),
+        expected=lambda x, ps: tuple(_expect_intermediates(x, ps)),
         tolerance=Tolerance(reduction=3 + 5),
     ),
     *(
-        gradient(
+        check_gradient(
             f"chain.gradient_of_intermediate_{name}",
-            at(BASIC, line),
+            cite(BASIC, line),
             "Chain",
-            _between(model, last=True),
+            _make_intermediates(model, last=True),
             {"x": np.ones(3), "ps": dict(zip(model.layers, ENCODER_PS.values(), strict=True))},
-            expected=lambda x, ps: _last_slopes(x, ps),
+            expected=lambda x, ps: _expect_last_slopes(x, ps),
             wrt=1,
             tolerance=Tolerance(reduction=3 + 5),
         )
         for line, name, model in ((42, "numbered", Chain(*ENCODER)), (46, "named", ENCODER))
     ),
-    _second_derivatives("second_derivatives", at(BASIC, 468), Chain(*BENT), ONE_TO_THREE, _curved),
-    _second_derivatives("second_derivatives_of_list", at(BASIC, 471, 472), Chain([*BENT]), ONE_TO_THREE, _curved),
-    _second_derivatives(
+    _check_second_derivatives("second_derivatives", cite(BASIC, 468), Chain(*BENT), ONE_TO_THREE, _expect_curvature),
+    _check_second_derivatives(
+        "second_derivatives_of_list", cite(BASIC, 471, 472), Chain([*BENT]), ONE_TO_THREE, _expect_curvature
+    ),
+    _check_second_derivatives(
         "second_derivatives_of_softmax",
-        at(BASIC, 476),  # of probabilities, whose sum is always 1
+        cite(BASIC, 476),  # of probabilities, whose sum is always 1
         Chain(Dense(3, 4, tanh), Dense(4, 2), luxport.ops.softmax),
         ONE_TO_THREE,
         np.zeros((3, 3)),
     ),
-    _second_derivatives(
+    _check_second_derivatives(
         "second_derivatives_of_relu",
-        at(BASIC, 481),  # which is made of planes
+        cite(BASIC, 481),  # which is made of planes
         Chain(Conv((3,), 2, 3, relu), Dense(2, 2)),
         np.asarray([[[1.0, 3.0, 5.0, 7.0], [2.0, 4.0, 6.0, 8.0]]]),
         np.zeros((1, 2, 4, 1, 2, 4)),
     ),
-    fact(
+    check_fact(
         "chain.parameters_of_list",
-        at(BASIC, 487, 499),
+        cite(BASIC, 487, 499),
         "Chain",
         lambda: (
             Chain([*BENT]) == Chain(*BENT)
@@ -238,25 +260,25 @@ CASES: list[Case] = [
             and list(luxport.setup(0, Chain([*BENT]))[0]) == ["layer_1", "layer_2"]
         ),
     ),
-    forward(
+    check_output(
         "chain.value_of_list",
-        at(BASIC, 490),
+        cite(BASIC, 490),
         Chain([*BENT]),
         draw(5, 3),
         y=lambda x, ps, st: np.tanh(x @ ps["layer_1"]["weight"]) @ ps["layer_2"]["weight"] + ps["layer_2"]["bias"],
         tolerance=Tolerance(reduction=3 + 4),
     ),
-    computation(
+    check_program(
         "chain.gradient_of_list",
-        at(BASIC, 497),
+        cite(BASIC, 497),
         "Chain",
-        _slopes_of(Chain([*BENT])),
+        _make_gradient(Chain([*BENT])),
         {
             "ps": luxport.setup(0, Chain(*BENT), backend="numpy")[0],
             "x": draw(5, 3),
             "y": np.asarray([[1, 0], [0, 0], [1, 1], [0, 1], [1, 0]], bool),
         },
-        expected=_expected_slopes,
+        expected=_expect_slopes,
         differentiates=True,
         tolerance=Tolerance(reduction=5 + 3 + 4),
     ),

@@ -10,8 +10,8 @@ import numpy as np
 import luxport
 from luxport import Chain, Conv, CrossCor, Dense, FlattenLayer, MaxPool, SamePad, relu, sigmoid
 from luxport_conformance.case import Case, Property, Shape
-from luxport_conformance.cases.answers import answer, counting
-from luxport_conformance.cases.declare import at, computation, draw, fact, fails, forward
+from luxport_conformance.cases.answers import count_up, read_answer
+from luxport_conformance.cases.declare import check_error, check_fact, check_output, check_program, cite, draw
 from luxport_conformance.compare import Tolerance
 
 LAYER = "flux:layers/conv.jl"
@@ -26,63 +26,63 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 
 
-def _layers(rank: int) -> dict[str, Conv]:
+def _make_layers(rank: int) -> dict[str, Conv]:
     return {name: Conv((2,) * rank, 1, 1, use_bias=False, **options) for name, options in SETTINGS.items()}
 
 
-def _values(rank: int) -> Callable[..., Any]:
-    layers = _layers(rank)
+def _make_values(rank: int) -> Callable[..., Any]:
+    layers = _make_layers(rank)
     return lambda x, weight: {name: layer(x, {"weight": weight}, {})[0] for name, layer in layers.items()}
 
 
-def _gradients(rank: int) -> Callable[..., Any]:
+def _make_gradients(rank: int) -> Callable[..., Any]:
     """Pull the output itself back to x and weight, as upstream does."""
-    layers = _layers(rank)
+    layers = _make_layers(rank)
 
-    def gradients(x: Any, weight: Any) -> Any:
+    def compute_gradients(x: Any, weight: Any) -> Any:
         xp = luxport.namespace(x)
 
-        def loss(layer: Conv) -> Callable[..., Any]:
-            def of(x: Any, weight: Any) -> Any:
+        def make_loss(layer: Conv) -> Callable[..., Any]:
+            def sum_squares(x: Any, weight: Any) -> Any:
                 y, _ = layer(x, {"weight": weight}, {})
                 return xp.sum(y * luxport.stop_gradient(y))
 
-            return of
+            return sum_squares
 
-        return {name: luxport.grad(loss(layer), (0, 1))(x, weight) for name, layer in layers.items()}
+        return {name: luxport.grad(make_loss(layer), (0, 1))(x, weight) for name, layer in layers.items()}
 
-    return gradients
+    return compute_gradients
 
 
-def _wanted(rank: int) -> dict[str, Any]:
-    padded = answer("conv", rank, "y_pad")
+def _read_values(rank: int) -> dict[str, Any]:
+    padded = read_answer("conv", rank, "y_pad")
     inner = tuple(slice(1, n - 1) for n in padded.shape[2:])
     every_other = tuple(slice(1, n - 1, 2) for n in padded.shape[2:])
     return {
         "plain": padded[(..., *inner)],
         "stride": padded[(..., *every_other)],
-        "dil": answer("conv", rank, "y_dil"),
+        "dil": read_answer("conv", rank, "y_dil"),
         "pad": padded,
-        "flip": answer("conv", rank, "y_flip"),
+        "flip": read_answer("conv", rank, "y_flip"),
     }
 
 
-def _wanted_gradients(rank: int) -> dict[str, Any]:
+def _read_gradients(rank: int) -> dict[str, Any]:
     suffixes = {name: "" if name == "plain" else f"_{name}" for name in SETTINGS}
     return {
-        name: (answer("conv", rank, f"dx{suffix}"), answer("conv", rank, f"dw{suffix}"))
+        name: (read_answer("conv", rank, f"dx{suffix}"), read_answer("conv", rank, f"dw{suffix}"))
         for name, suffix in suffixes.items()
     }
 
 
-def _inputs(rank: int) -> dict[str, Any]:
-    return {name: counting(*answer("conv", rank, key).shape) for name, key in (("x", "dx"), ("weight", "dw"))}
+def _make_inputs(rank: int) -> dict[str, Any]:
+    return {name: count_up(*read_answer("conv", rank, key).shape) for name, key in (("x", "dx"), ("weight", "dw"))}
 
 
 SIX_DIGITS = Tolerance(reduction=64, rounding=5.0, reason="upstream gives 3-d weight gradients of 1e6 to six digits")
 
 
-def _naive(x: Any, weight: Any, *, flip: bool) -> Any:
+def _correlate_by_loops(x: Any, weight: Any, *, flip: bool) -> Any:
     """Correlate in two dimensions with loops: an independent computation, stride 1 and no padding."""
     weight = weight[:, :, ::-1, ::-1] if flip else weight
     height, width = weight.shape[2:]
@@ -98,42 +98,46 @@ def _softmax(x: Any) -> Any:
     return e / xp.sum(e, axis=-1, keepdims=True)
 
 
-def _network(convolution: Any, **last: Any) -> Chain:
+def _make_network(convolution: Any, **last: Any) -> Chain:
     return Chain(
         *(convolution((2, 2), 1, 16, relu), MaxPool((2, 2)), convolution((2, 2), 16, 8, relu, **last)),
         *(MaxPool((2, 2)), FlattenLayer(), Dense(288, 10), _softmax),
     )
 
 
-def _grouped(lines: tuple[int, int], kernel: tuple[int, ...], sizes: tuple[int, ...], places: tuple[int, ...]) -> Any:
+def _check_groups(
+    lines: tuple[int, int], kernel: tuple[int, ...], sizes: tuple[int, ...], places: tuple[int, ...]
+) -> Any:
     layer = Conv(kernel, 100, 25, groups=5)
     rank = len(kernel)
-    yield fact(
+    yield check_fact(
         f"conv.grouped_weight_{rank}d",
-        at(LAYER, lines[0]),
+        cite(LAYER, lines[0]),
         "Conv",
         lambda: tuple(luxport.setup(0, layer, backend="numpy")[0]["weight"].shape),
         (25, 20, *kernel),
     )
-    yield forward(
-        f"conv.grouped_{rank}d", at(LAYER, lines[1]), layer, np.ones((2, 100, *sizes)), y=Shape(2, 25, *places)
+    yield check_output(
+        f"conv.grouped_{rank}d", cite(LAYER, lines[1]), layer, np.ones((2, 100, *sizes)), y=Shape(2, 25, *places)
     )
 
 
-def _impulse(line: int, kernel: tuple[int, int], size: tuple[int, int], where: tuple[Any, Any]) -> Case:
+def _check_impulse(line: int, kernel: tuple[int, int], size: tuple[int, int], where: tuple[Any, Any]) -> Case:
     """The response to an impulse is the kernel itself: a true convolution."""
     impulse = np.zeros((1, 1, 7, 7))
     impulse[0, 0, 3, 3] = 1.0
 
-    def response(x: Any, ps: Any, st: Any) -> Any:
+    def expect_response(x: Any, ps: Any, st: Any) -> Any:
         y = np.zeros((1, 1, *size))
         y[(0, 0, *where)] = ps["weight"].reshape(y[(0, 0, *where)].shape)
         return y
 
-    return forward(f"conv.impulse_{kernel[0]}_{kernel[1]}", at(LAYER, line), Conv(kernel, 1, 1), impulse, y=response)
+    return check_output(
+        f"conv.impulse_{kernel[0]}_{kernel[1]}", cite(LAYER, line), Conv(kernel, 1, 1), impulse, y=expect_response
+    )
 
 
-def _corners(x: Any, weight: Any, bias: Any) -> Any:
+def _expect_corners(x: Any, weight: Any, bias: Any) -> Any:
     y = ASYMMETRIC(x, {"weight": weight, "bias": bias}, {})[0][0, 0, ...]
     picked = {"first": (0, 0), "inner": (1, 1), "right": (0, -1), "below": (-1, 0), "above": (-2, 0), "last": (-1, -1)}
     return {"y": y} | {name: y[place] for name, place in picked.items()}
@@ -148,7 +152,7 @@ DEPTHWISE = Conv((3,), 2, 2, groups=2, padding=1, use_bias=False)
 PAIR = (Conv((2, 2), 1, 1, use_bias=False), CrossCor((2, 2), 1, 1, use_bias=False))
 
 
-def _same_pad(layer: Any, kernel: tuple[int, ...], stride: int) -> bool:
+def _has_same_shape(layer: Any, kernel: tuple[int, ...], stride: int) -> bool:
     sizes = tuple(k + 3 for k in kernel)
     shape = (1, 1, *sizes)
     ps, st = luxport.setup(0, layer, backend="numpy")
@@ -168,42 +172,42 @@ KERNELS = ((1,), (2,), (3,), (5, 4), (8, 7, 6))
 
 CASES: list[Case] = [
     *(
-        computation(
+        check_program(
             f"conv.counting_{rank}d",
-            at(OP, 284, 288, 292, 296, 300, 304),
+            cite(OP, 284, 288, 292, 296, 300, 304),
             "Conv",
-            _values(rank),
-            _inputs(rank),
-            expected=_wanted(rank),
+            _make_values(rank),
+            _make_inputs(rank),
+            expected=_read_values(rank),
             tolerance=Tolerance(reduction=2**rank),
         )
         for rank in (1, 2, 3)
     ),
     *(
-        computation(
+        check_program(
             f"conv.counting_gradients_{rank}d",
-            at(OP, 355, 356, 362, 363, 368, 369, 374, 375, 380, 381, 386, 387),
+            cite(OP, 355, 356, 362, 363, 368, 369, 374, 375, 380, 381, 386, 387),
             "Conv",
-            _gradients(rank),
-            _inputs(rank),
-            expected=_wanted_gradients(rank),
+            _make_gradients(rank),
+            _make_inputs(rank),
+            expected=_read_gradients(rank),
             differentiates=True,
             tolerance=Tolerance(reduction=64) if rank < 3 else SIX_DIGITS,
         )
         for rank in (1, 2, 3)
     ),
-    computation(
+    check_program(
         "conv.depthwise",
-        at(OP, 680),
+        cite(OP, 680),
         "Conv",
         lambda x, weight: DEPTHWISE(x, {"weight": weight}, {})[0],
-        {"x": counting(1, 2, 1), "weight": counting(2, 1, 3)},
+        {"x": count_up(1, 2, 1), "weight": count_up(2, 1, 3)},
         expected=[[[2.0], [10.0]]],
     ),
     *(
-        fact(
+        check_fact(
             f"conv.size_line_{line}",
-            at(OP, line),
+            cite(OP, line),
             "Conv",
             lambda kernel=kernel, options=options: luxport.output_shape(
                 Conv(kernel, 3, 16, **options), (10, 3, 10, 10)
@@ -212,18 +216,20 @@ CASES: list[Case] = [
         )
         for line, kernel, options, places in SIZES
     ),
-    forward("conv.network", at(LAYER, 32), _network(Conv), np.zeros((5, 1, 28, 28)), y=Shape(5, 10), subject="Conv"),
-    forward(
+    check_output(
+        "conv.network", cite(LAYER, 32), _make_network(Conv), np.zeros((5, 1, 28, 28)), y=Shape(5, 10), subject="Conv"
+    ),
+    check_output(
         "conv.bias_alone",
-        at(LAYER, 39),
+        cite(LAYER, 39),
         Conv((2, 2), 1, 3, init_weight=luxport.initializers.ones, init_bias=luxport.initializers.ones),
         np.zeros((1, 1, 28, 28)),
         y=np.ones((1, 3, 27, 27)),
     ),
-    forward("conv.no_bias", at(LAYER, 44), NO_BIAS, np.zeros((1, 1, 28, 28)), y=np.zeros((1, 3, 27, 27))),
-    computation(
+    check_output("conv.no_bias", cite(LAYER, 44), NO_BIAS, np.zeros((1, 1, 28, 28)), y=np.zeros((1, 3, 27, 27))),
+    check_program(
         "conv.no_bias_gradient",
-        at(LAYER, 46),
+        cite(LAYER, 46),
         "Conv",
         lambda x, weight: (
             list(luxport.grad(lambda ps: luxport.namespace(x).sum(NO_BIAS(x, ps, {})[0]))({"weight": weight}))
@@ -235,10 +241,10 @@ CASES: list[Case] = [
         compiles=False,  # what comes out is a list of names
         dtypes=("float32",),
     ),
-    *_grouped((70, 71), (3,), (28,), (26,)),
-    *_grouped((75, 76), (3, 3), (28, 28), (26, 26)),
-    *_grouped((80, 81), (5, 4, 3), (12, 11, 10), (8, 8, 8)),
-    forward(
+    *_check_groups((70, 71), (3,), (28,), (26,)),
+    *_check_groups((75, 76), (3, 3), (28, 28), (26, 26)),
+    *_check_groups((80, 81), (5, 4, 3), (12, 11, 10), (8, 8, 8)),
+    check_output(
         "conv.groups_in_order",
         ("definition: the outputs of a group are neighbors, and see the input channels of their group",),
         Conv((1,), 4, 6, groups=2, use_bias=False),
@@ -250,9 +256,9 @@ CASES: list[Case] = [
         tolerance=Tolerance(reduction=2),
     ),
     *(
-        fails(
+        check_error(
             f"conv.groups_line_{line}",
-            at(LAYER, line),
+            cite(LAYER, line),
             lambda channels=channels: Conv((2, 2), *channels, groups=2),
             subject="Conv",
             raises=ValueError,
@@ -261,20 +267,20 @@ CASES: list[Case] = [
         for line, channels in ((84, (3, 10)), (85, (2, 9)))
     ),
     *(
-        fact(
+        check_fact(
             f"conv.channels_{len(kernel)}d",
-            at(LAYER, 100 + i, 103 + i),
+            cite(LAYER, 100 + i, 103 + i),
             "Conv",
             lambda kernel=kernel: (Conv(kernel, 2, 4).in_channels, Conv(kernel, 2, 4).out_channels),
             (2, 4),
         )
         for i, kernel in enumerate(((3,), (6, 5), (3, 2, 1)))
     ),
-    computation(
+    check_program(
         "conv.asymmetric_padding",
-        at(LAYER, 140, 141, 142, 143, 144, 145, 146),
+        cite(LAYER, 140, 141, 142, 143, 144, 145, 146),
         "Conv",
-        _corners,
+        _expect_corners,
         {"x": np.ones((1, 1, 28, 28)), "weight": np.ones((1, 1, 3, 3)), "bias": np.zeros(1)},
         expected={
             "y": Shape(29, 27),
@@ -286,47 +292,47 @@ CASES: list[Case] = [
             "last": 2.0,
         },
     ),
-    computation(
+    check_program(
         "cross_cor.first_window",
-        at(LAYER, 224),
+        cite(LAYER, 224),
         "CrossCor",
         lambda x, weight: PAIR[1](x, {"weight": weight}, {})[0],
         {"x": IMAGE, "weight": SMALL},
-        expected=lambda x, weight: _naive(x, weight, flip=False),
+        expected=lambda x, weight: _correlate_by_loops(x, weight, flip=False),
         tolerance=Tolerance(reduction=4),
     ),
-    forward(
+    check_output(
         "cross_cor.network",
-        at(LAYER, 235),
-        _network(CrossCor, use_bias=False),
+        cite(LAYER, 235),
+        _make_network(CrossCor, use_bias=False),
         np.zeros((5, 1, 28, 28)),
         y=Shape(5, 10),
         subject="CrossCor",
     ),
-    computation(
+    check_program(
         "cross_cor.is_not_conv",
-        at(LAYER, 236),
+        cite(LAYER, 236),
         "CrossCor",
         lambda x, weight: PAIR[0](x, {"weight": weight}, {})[0] - PAIR[1](x, {"weight": weight}, {})[0],
         {"x": IMAGE, "weight": SMALL},
         expected=Property("something other than zeros", lambda d: bool(np.abs(d).max() > 0.1)),
     ),
-    computation(
+    check_program(
         "cross_cor.flipped_is_conv",
-        at(LAYER, 237),
+        cite(LAYER, 237),
         "CrossCor",
         lambda x, weight: {
             "conv": PAIR[0](x, {"weight": weight}, {})[0],
             "cross_cor": PAIR[1](x, {"weight": luxport.namespace(x).flip(weight, axis=(2, 3))}, {})[0],
         },
         {"x": IMAGE, "weight": SMALL},
-        expected=lambda x, weight: dict.fromkeys(("conv", "cross_cor"), _naive(x, weight, flip=True)),
+        expected=lambda x, weight: dict.fromkeys(("conv", "cross_cor"), _correlate_by_loops(x, weight, flip=True)),
         tolerance=Tolerance(reduction=4),
     ),
-    _impulse(247, (3, 3), (5, 5), (slice(1, -1), slice(1, -1))),
-    _impulse(252, (1, 3), (7, 5), (3, slice(1, -1))),
-    _impulse(257, (3, 1), (5, 7), (slice(1, -1), 3)),
-    forward(
+    _check_impulse(247, (3, 3), (5, 5), (slice(1, -1), slice(1, -1))),
+    _check_impulse(252, (1, 3), (7, 5), (3, slice(1, -1))),
+    _check_impulse(257, (3, 1), (5, 7), (slice(1, -1), 3)),
+    check_output(
         "conv.same_pad_low",
         ("flux: SamePad puts the odd one low (src/layers/conv.jl, calc_padding)",),
         Conv((2,), 1, 1, padding=SamePad(), use_bias=False),
@@ -334,13 +340,15 @@ CASES: list[Case] = [
         ps={"weight": np.array([[[1.0, 10.0]]])},
         y=[[[1.0, 12.0, 23.0]]],
     ),
-    forward("conv.wide_window", at(LAYER, 259), Conv((1, 6), 1, 1, sigmoid), draw(1, 1, 10, 10), y=Shape(1, 1, 10, 5)),
+    check_output(
+        "conv.wide_window", cite(LAYER, 259), Conv((1, 6), 1, 1, sigmoid), draw(1, 1, 10, 10), y=Shape(1, 1, 10, 5)
+    ),
     *(
-        fact(
+        check_fact(
             f"{convolution.__name__.lower()}.same_pad_stride_{'_'.join(map(str, kernel))}",
-            at(LAYER, 292),
+            cite(LAYER, 292),
             convolution.__name__,
-            lambda convolution=convolution, kernel=kernel: _same_pad(
+            lambda convolution=convolution, kernel=kernel: _has_same_shape(
                 convolution(kernel, 1, 1, padding=SamePad(), stride=3), kernel, 3
             ),
         )

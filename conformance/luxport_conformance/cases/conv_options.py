@@ -10,8 +10,16 @@ import numpy as np
 import luxport
 from luxport import Conv, ConvTranspose, initializers, ops, relu
 from luxport_conformance.case import Case
-from luxport_conformance.cases.conv_shapes import COMPLEX, POINT, same_channels
-from luxport_conformance.cases.declare import at, computation, draw, fact, fails, forward, function
+from luxport_conformance.cases.conv_shapes import COMPLEX, POINT, has_same_channels
+from luxport_conformance.cases.declare import (
+    check_error,
+    check_fact,
+    check_function,
+    check_output,
+    check_program,
+    cite,
+    draw,
+)
 from luxport_conformance.compare import Tolerance
 
 LAYER = "flux:layers/conv.jl"
@@ -26,14 +34,14 @@ RELU = Conv((2, 2), 3, 3, relu, stride=2)
 STILL = Conv((2, 2), 1, 3, use_bias=False)
 
 
-def _error_and_slope(x: Any, weight: Any) -> Any:
-    def error(weight: Any) -> Any:
+def _compute_error_and_slope(x: Any, weight: Any) -> Any:
+    def compute_error(weight: Any) -> Any:
         return luxport.namespace(x).mean((STILL(x, {"weight": weight}, {})[0] - 2.0) ** 2)
 
-    return luxport.value_and_grad(error)(weight)
+    return luxport.value_and_grad(compute_error)(weight)
 
 
-def _padded_by_numpy(mode: Any) -> Callable[..., Any]:
+def _make_padded_correlation(mode: Any) -> Callable[..., Any]:
     return lambda x, ps, st: np.stack(
         [
             sum(
@@ -48,39 +56,39 @@ def _padded_by_numpy(mode: Any) -> Callable[..., Any]:
 
 MODES: tuple[tuple[Any, str], ...] = (("reflect", "reflect"), ("edge", "edge"), ("circular", "wrap"))
 CASES: list[Case] = [
-    fact("conv.channels_in_groups", at(LAYER, 128, 129), "Conv", lambda: same_channels(*MANY)),
-    fails(
+    check_fact("conv.channels_in_groups", cite(LAYER, 128, 129), "Conv", lambda: has_same_channels(*MANY)),
+    check_error(
         "conv.weight_of_another_shape",
-        at(LAYER, 89),
+        cite(LAYER, 89),
         lambda: luxport.setup(0, Conv((3, 3), 1, 1, init_weight=lambda rng, shape: initializers.ones(rng, (1, 3, 3)))),
         subject="Conv",
         raises=ValueError,
         message=r"expects init_weight to return \(1, 1, 3, 3\), got \(1, 3, 3\)",
     ),
-    computation(
+    check_program(
         "conv.no_bias_learns_nothing_from_zeros",
-        at(LAYER, 64),
+        cite(LAYER, 64),
         "Conv",
-        _error_and_slope,
+        _compute_error_and_slope,
         {"x": np.zeros((1, 1, 28, 28)), "weight": draw(3, 1, 2, 2)},
         expected=(4.0, np.zeros((3, 1, 2, 2))),
         differentiates=True,
     ),
     *(
-        forward(
+        check_output(
             f"conv.padding_mode_{mode}",
             ("numpy.pad and numpy.correlate",),
             Conv((3,), 2, 2, padding=((2, 1),), padding_mode=mode, use_bias=False),
             draw(2, 2, 4),
             ps={"weight": draw(2, 2, 3, seed=1)},
-            y=_padded_by_numpy(by_numpy),
+            y=_make_padded_correlation(by_numpy),
             tolerance=Tolerance(reduction=6),
         )
         for mode, by_numpy in MODES
     ),
-    function(
+    check_function(
         "conv.bias_then_activation",
-        at("nnlib:conv_bias_act.jl", 6),
+        cite("nnlib:conv_bias_act.jl", 6),
         "Conv",
         lambda x, weight, bias: RELU(x, {"weight": weight, "bias": bias}, {})[0],
         *(draw(3, 3, 4, 4), draw(3, 3, 2, 2, seed=1), draw(3, seed=2)),
@@ -89,9 +97,9 @@ CASES: list[Case] = [
         ),
         tolerance=Tolerance(reduction=12),
     ),
-    computation(
+    check_program(
         "conv.complex",
-        at(OP, 463),
+        cite(OP, 463),
         "conv",
         lambda x, weight: ops.conv(x, weight, None, **POINT),
         {"x": COMPLEX[0], "weight": COMPLEX[1]},

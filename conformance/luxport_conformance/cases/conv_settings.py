@@ -10,7 +10,7 @@ import luxport
 from luxport import Conv, DepthwiseConv
 from luxport.layers._windows import Windows
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import at, fact, fails
+from luxport_conformance.cases.declare import check_error, check_fact, cite
 
 OP = "nnlib:conv.jl"
 SHAPE = (2, 3, 4, 5)
@@ -31,14 +31,14 @@ UNDERSTOOD: dict[str, tuple[dict[str, Any], tuple[int, ...], tuple[Any, ...]]] =
 }
 
 
-def _understood(layer: Any, out: int, settings: dict[str, Any]) -> tuple[Any, ...]:
+def _describe_settings(layer: Any, out: int, settings: dict[str, Any]) -> tuple[Any, ...]:
     defaults: tuple[tuple[str, Any], ...] = (("stride", 1), ("padding", 0), ("dilation", 1))
     windows = Windows.of("Conv", (2, 1), *(settings.get(name, value) for name, value in defaults))
     places = luxport.output_shape(layer((2, 1), 3, out, **settings), SHAPE)[2:]
     return windows.window, windows.stride, windows.dilation, windows.padding, places
 
 
-def _refused(layer: Any, out: int) -> list[Case]:
+def _check_refusals(layer: Any, out: int) -> list[Case]:
     name = layer.__name__.lower()
     ones, four, five = (1, 1, 1), (1, 1, 1), (1, 1, 1, 1, 1)
     wrong: tuple[tuple[int, str, Any], ...] = (
@@ -47,9 +47,9 @@ def _refused(layer: Any, out: int) -> list[Case]:
     )
     return [
         *(
-            fails(
+            check_error(
                 f"{name}.refuses_line_{line}",
-                at(OP, line),
+                cite(OP, line),
                 lambda setting=setting, value=value: layer((2, 1), 3, out, **{setting: value}),
                 subject=layer.__name__,
                 raises=ValueError,
@@ -57,16 +57,16 @@ def _refused(layer: Any, out: int) -> list[Case]:
             )
             for line, setting, value in wrong
         ),
-        fails(
+        check_error(
             f"{name}.refuses_to_reach_beyond",
-            at(OP, 66),
+            cite(OP, 66),
             layer((2, 1), 3, out, dilation=(5, 1)),
             np.ones(SHAPE),
             message="expects",
         ),
-        fails(
+        check_error(
             f"{name}.refuses_other_channels",
-            at(OP, 69 if layer is Conv else 71),
+            cite(OP, 69 if layer is Conv else 71),
             layer((2, 1), 1, 4),
             np.ones(SHAPE),
             message="expects.*1",
@@ -76,19 +76,19 @@ def _refused(layer: Any, out: int) -> list[Case]:
 
 CASES: list[Case] = [
     *(
-        fact(
+        check_fact(
             f"{layer.__name__.lower()}.understands_{name}",
-            at(OP, *lines),
+            cite(OP, *lines),
             layer.__name__,
-            lambda layer=layer, out=out, settings=settings: _understood(layer, out, settings),
+            lambda layer=layer, out=out, settings=settings: _describe_settings(layer, out, settings),
             understood,
         )
         for layer, out in LAYERS
         for name, (settings, lines, understood) in UNDERSTOOD.items()
     ),
-    fact(
+    check_fact(
         "conv.channels_and_flip",
-        at(OP, 22, 26, 31, 42),
+        cite(OP, 22, 26, 31, 42),
         "Conv",
         lambda: {
             "in": Conv((2, 1), 3, 4).in_channels,
@@ -98,12 +98,12 @@ CASES: list[Case] = [
         },
         {"in": 3, "out": 4, "plain": False, "told": True},
     ),
-    fact(
+    check_fact(
         "depthwiseconv.channels_and_multiplier",
-        at(OP, 33, 34),
+        cite(OP, 33, 34),
         "DepthwiseConv",
         lambda: DepthwiseConv.from_weight(np.ones((3, 4, 2, 1)))[0].out_channels,
         3 * 4,
     ),
-    *(case for layer, out in LAYERS for case in _refused(layer, out)),
+    *(case for layer, out in LAYERS for case in _check_refusals(layer, out)),
 ]

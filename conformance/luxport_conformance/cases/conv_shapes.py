@@ -9,14 +9,14 @@ import numpy as np
 import luxport
 
 
-def shape_of(layer: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
+def find_shape(layer: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
     """Return the shape that is told, if it is also the one that comes out."""
     ps, st = luxport.setup(0, layer, backend="numpy")
     computed = layer(np.ones(shape, np.float32), ps, st)[0].shape
     return computed if luxport.output_shape(layer, shape) == computed else ()
 
 
-def same_channels(*layers: Any) -> bool:
+def has_same_channels(*layers: Any) -> bool:
     """Say whether a layer that `from_weight` builds from each one's weight has the channels of the one."""
     weights = [luxport.setup(0, layer, backend="numpy")[0]["weight"] for layer in layers]
     built = [

@@ -9,9 +9,9 @@ import numpy as np
 import luxport
 from luxport import Conv, ConvTranspose, CrossCor, DepthwiseConv, SamePad, ops
 from luxport_conformance.case import Case
-from luxport_conformance.cases.answers import answer, counting
-from luxport_conformance.cases.conv_shapes import COMPLEX, POINT, same_channels, shape_of
-from luxport_conformance.cases.declare import at, computation, draw, fact, forward
+from luxport_conformance.cases.answers import count_up, read_answer
+from luxport_conformance.cases.conv_shapes import COMPLEX, POINT, find_shape, has_same_channels
+from luxport_conformance.cases.declare import check_fact, check_output, check_program, cite, draw
 from luxport_conformance.compare import Tolerance
 
 LAYER = "flux:layers/conv.jl"
@@ -25,9 +25,9 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 
 
-def _back(rank: int) -> Case:
+def _check_pullback(rank: int) -> Case:
     """NNlib pins what comes of pulling a convolution's output back to its input: a transposed convolution of it."""
-    x, weight = (counting(*answer("conv", rank, name).shape) for name in ("dx", "dw"))
+    x, weight = (count_up(*read_answer("conv", rank, name).shape) for name in ("dx", "dw"))
     layers, outputs = {}, {}
     for name, options in SETTINGS.items():
         outputs[name], _ = Conv((2,) * rank, 1, 1, use_bias=False, **options)(x, {"weight": weight}, {})
@@ -35,15 +35,15 @@ def _back(rank: int) -> Case:
         reach = [2 * n for n in outputs[name].shape[2:]]
         more = tuple(n - r for n, r in zip(x.shape[2:], reach, strict=True)) if name == "_stride" else 0
         layers[name] = ConvTranspose((2,) * rank, 1, 1, use_bias=False, output_padding=more, **options)
-    return computation(
+    return check_program(
         f"conv_transpose.counting_{rank}d",
-        at(OP, 356, 363, 369, 375, 381, 387),
+        cite(OP, 356, 363, 369, 375, 381, 387),
         "ConvTranspose",
         lambda weight, *ys: {
             name: layers[name](y, {"weight": weight}, {})[0] for name, y in zip(SETTINGS, ys, strict=True)
         },
         {"weight": weight} | {f"y{name}": y for name, y in outputs.items()},
-        expected={name: answer("conv", rank, f"dx{name}") for name in SETTINGS},
+        expected={name: read_answer("conv", rank, f"dx{name}") for name in SETTINGS},
         tolerance=Tolerance(reduction=2**rank),
     )
 
@@ -53,7 +53,7 @@ UNEVEN = ConvTranspose(
 )
 
 
-def _laid_down(x: Any, ps: Any, st: Any) -> Any:
+def _lay_down(x: Any, ps: Any, st: Any) -> Any:
     """Compute UNEVEN element by element: each of x lays its kernel down, flipped, and padding is cut away."""
     weight, bias = ps["weight"], ps["bias"]
     full = np.zeros((len(x), 2, (x.shape[2] - 1) * 2 + 3 + 1, (x.shape[3] - 1) * 3 + 3 + 2))
@@ -69,49 +69,53 @@ KERNELS = ((1,), (2,), (3,), (5, 4), (8, 7, 6))
 SMALLER = (Conv, CrossCor, DepthwiseConv)
 
 
-def _weights_and_shape(layer: Any, shape: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
-    return luxport.setup(0, layer, backend="numpy")[0]["weight"].size, shape_of(layer, shape)
+def _find_weights_and_shape(layer: Any, shape: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
+    return luxport.setup(0, layer, backend="numpy")[0]["weight"].size, find_shape(layer, shape)
 
 
-def _same_pad(layer: Any, kernel: tuple[int, ...]) -> bool:
+def _keeps_shape(layer: Any, kernel: tuple[int, ...]) -> bool:
     shape = (1, 1, *(k + 3 for k in kernel))
     dilation = tuple(max(k // 2, 1) for k in kernel)
     plain, dilated = (layer(kernel, 1, 1, padding=SamePad(), dilation=d) for d in (1, dilation))
     strided = layer(kernel, 1, 1, padding=SamePad(), stride=3)
     wanted = [3 * n if layer is ConvTranspose else -(-n // 3) for n in shape[2:]]
-    return shape_of(plain, shape) == shape_of(dilated, shape) == shape and shape_of(strided, shape) == (1, 1, *wanted)
+    return find_shape(plain, shape) == find_shape(dilated, shape) == shape and find_shape(strided, shape) == (
+        1,
+        1,
+        *wanted,
+    )
 
 
-def _uneven_pads(layer: Any, rank: int) -> bool:
+def _gives_one_shape(layer: Any, rank: int) -> bool:
     pads, shape = tuple(range(1, rank + 1)), (1, 1, *[8] * rank)
     short, long = (layer((3,) * rank, 1, 1, padding=p) for p in (pads, tuple((n, n) for n in pads)))
-    return shape_of(short, shape) == shape_of(long, shape) != ()
+    return find_shape(short, shape) == find_shape(long, shape) != ()
 
 
 CASES: list[Case] = [
-    *map(_back, (1, 2, 3)),
-    forward(
+    *map(_check_pullback, (1, 2, 3)),
+    check_output(
         "conv_transpose.uneven",
         ("the sum that defines it, element by element",),
         UNEVEN,
         draw(2, 4, 3, 2),
         ps={"weight": draw(4, 1, 3, 2, seed=1), "bias": draw(2, seed=2)},
-        y=_laid_down,
+        y=_lay_down,
         tolerance=Tolerance(reduction=12),
     ),
-    fact(
+    check_fact(
         "conv_transpose.undoes_the_size",
-        at(LAYER, 169),
+        cite(LAYER, 169),
         "ConvTranspose",
-        lambda: [shape_of(ConvTranspose((3, 3), 1, 1, use_bias=b), (1, 1, 3, 3)) for b in (True, False)],
+        lambda: [find_shape(ConvTranspose((3, 3), 1, 1, use_bias=b), (1, 1, 3, 3)) for b in (True, False)],
         [(1, 1, 5, 5)] * 2,
     ),
     *(
-        fact(
+        check_fact(
             f"conv_transpose.groups_line_{lines[0]}",
-            at(LAYER, *lines),
+            cite(LAYER, *lines),
             "ConvTranspose",
-            lambda layer=layer, shape=shape: _weights_and_shape(layer, shape),
+            lambda layer=layer, shape=shape: _find_weights_and_shape(layer, shape),
             expected,
         )
         for lines, layer, shape, expected in (
@@ -134,18 +138,19 @@ CASES: list[Case] = [
             ),
         )
     ),
-    fact(
+    check_fact(
         "conv_transpose.output_padding_2d",
-        at(LAYER, 211),
+        cite(LAYER, 211),
         "ConvTranspose",
         lambda: [
-            shape_of(ConvTranspose((5, 3), 3, 6, stride=3, output_padding=more), (2, 3, 11, 10)) for more in (0, (0, 1))
+            find_shape(ConvTranspose((5, 3), 3, 6, stride=3, output_padding=more), (2, 3, 11, 10))
+            for more in (0, (0, 1))
         ],
         [(2, 6, 35, 30), (2, 6, 35, 31)],
     ),
-    fact(
+    check_fact(
         "conv_transpose.output_padding_3d",
-        at(LAYER, 216),
+        cite(LAYER, 216),
         "ConvTranspose",
         lambda: [
             luxport.output_shape(ConvTranspose((3, 5, 3), 3, 6, stride=3, output_padding=more), (2, 3, 12, 11, 10))
@@ -154,11 +159,11 @@ CASES: list[Case] = [
         [(2, 6, 36, 35, 30), (2, 6, 37, 35, 31)],
     ),
     *(
-        fact(
+        check_fact(
             f"conv_transpose.channels_{rank}d",
-            at(LAYER, 106 + rank, 109 + rank),
+            cite(LAYER, 106 + rank, 109 + rank),
             "ConvTranspose",
-            lambda layers=layers: same_channels(*layers),
+            lambda layers=layers: has_same_channels(*layers),
         )
         for rank, layers in (
             (1, (ConvTranspose((3,), 1, 4), ConvTranspose((3,), 2, 1))),
@@ -166,11 +171,11 @@ CASES: list[Case] = [
             (3, (ConvTranspose((3, 2, 1), 3, 4), ConvTranspose((3, 2, 1), 2, 3))),
         )
     ),
-    fact(
+    check_fact(
         "conv_transpose.channels_in_groups",
-        at(LAYER, 114, 115, 116, 118, 119, 120),
+        cite(LAYER, 114, 115, 116, 118, 119, 120),
         "ConvTranspose",
-        lambda: same_channels(
+        lambda: has_same_channels(
             ConvTranspose((6,), 8, 4, groups=4),
             ConvTranspose((6, 5), 2, 4, groups=2),
             ConvTranspose((3, 2, 1), 3, 6, groups=3),
@@ -180,24 +185,24 @@ CASES: list[Case] = [
         ),
     ),
     *(
-        fact(
+        check_fact(
             f"{layer.__name__}.same_pad",
-            at(LAYER, 282, 285, *((290,) if layer is ConvTranspose else (292,))),
+            cite(LAYER, 282, 285, *((290,) if layer is ConvTranspose else (292,))),
             layer.__name__,
-            lambda layer=layer: all(_same_pad(layer, kernel) for kernel in KERNELS),
+            lambda layer=layer: all(_keeps_shape(layer, kernel) for kernel in KERNELS),
         )
         for layer in (ConvTranspose, *SMALLER)
     ),
     *(
-        fact(
+        check_fact(
             f"{layer.__name__}.one_pad_per_axis",
-            at(LAYER, 276),
+            cite(LAYER, 276),
             layer.__name__,
-            lambda layer=layer: all(_uneven_pads(layer, rank) for rank in (1, 2, 3)),
+            lambda layer=layer: all(_gives_one_shape(layer, rank) for rank in (1, 2, 3)),
         )
         for layer in (ConvTranspose, *SMALLER)
     ),
-    computation(
+    check_program(
         "conv_transpose.complex",
         ("numpy.convolve",),
         "conv_transpose",

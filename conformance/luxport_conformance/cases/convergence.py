@@ -13,7 +13,7 @@ import numpy as np
 from luxport import optimizers
 from luxport.optimizers import Descent
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import at, fact
+from luxport_conformance.cases.declare import check_fact, cite
 from luxport_conformance.cases.optimizer_parts import ALL_RULES
 
 TRAIN, RULES = "flux:train.jl", "optimizers:rules.jl"
@@ -22,7 +22,7 @@ FLUX += ("OAdam", "AdaBelief", "Nesterov", "RMSProp", "Momentum")
 STEPS = 4_000
 
 
-def _fits(rule: Any) -> bool:
+def _measure_fit(rule: Any) -> bool:
     """Fit a matrix and a bias to another matrix, by one random vector a step.
 
     Where it starts is off by about 0.3 everywhere, a loss above 1 as upstream's; upstream starts elsewhere at random
@@ -33,20 +33,20 @@ def _fits(rule: Any) -> bool:
     ps = {"weight": target + rng.uniform(0.25, 0.35, size=(10, 10)), "bias": np.zeros(10), "ignored": None}
     state, held_out = optimizers.setup(rule, ps), rng.random((10, 10))
 
-    def loss() -> float:
+    def measure_loss() -> float:
         return float(np.mean((held_out @ ps["weight"] + ps["bias"] - held_out @ target) ** 2))
 
-    start = loss()
+    start = measure_loss()
     for step in range(1, STEPS + 1):
         x = rng.random(10)
         dy = 0.2 * (x @ ps["weight"] + ps["bias"] - x @ target)
         state, ps = optimizers.update(state, ps, {"weight": np.outer(x, dy), "bias": dy, "ignored": None})
-        if step % 50 == 0 and loss() < 0.01:
+        if step % 50 == 0 and measure_loss() < 0.01:
             return start > 1
     return False
 
 
-def _shrinks(rule: Any) -> float:
+def _measure_shrinking(rule: Any) -> float:
     """Take 200 steps down the squares of a matrix plus its transpose, from the numbers 1 … 64, and sum up."""
     x = np.random.default_rng(1).permutation(np.arange(1.0, 65.0)).reshape(8, 8)
     state = optimizers.setup(rule, x)
@@ -55,20 +55,22 @@ def _shrinks(rule: Any) -> float:
     return float(x.sum())
 
 
-def _fit(rule: Any) -> Case:
+def _check_fit(rule: Any) -> Case:
     kind, name = type(rule).__name__, repr(rule).replace(" ", "")
-    lines = (*at(TRAIN, 22, 26),) if kind in FLUX else ()
-    return fact(f"optimizers.fits.{name}", (*lines, *at(RULES, 40, 47)), kind, lambda: _fits(rule))
+    lines = (*cite(TRAIN, 22, 26),) if kind in FLUX else ()
+    return check_fact(f"optimizers.fits.{name}", (*lines, *cite(RULES, 40, 47)), kind, lambda: _measure_fit(rule))
 
 
 CASES: list[Case] = [
-    *map(_fit, ALL_RULES),
-    fact(
+    *map(_check_fit, ALL_RULES),
+    check_fact(
         "optimizers.simple_sum",
-        at(RULES, 60),
+        cite(RULES, 60),
         "update",
-        lambda: repr([rule for rule in ALL_RULES if not _shrinks(rule) < sum(range(1, 65))]),
+        lambda: repr([rule for rule in ALL_RULES if not _measure_shrinking(rule) < sum(range(1, 65))]),
         "[]",
     ),
-    fact("optimizers.simple_sum_to_nothing", at(RULES, 62), "Descent", lambda: _shrinks(Descent()) < 1),
+    check_fact(
+        "optimizers.simple_sum_to_nothing", cite(RULES, 62), "Descent", lambda: _measure_shrinking(Descent()) < 1
+    ),
 ]

@@ -10,7 +10,7 @@ import numpy as np
 
 from luxport import LayerError, ops
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import draw, fails, function, gradient
+from luxport_conformance.cases.declare import check_error, check_function, check_gradient, draw
 from luxport_conformance.compare import Tolerance
 
 NNLIB, FLUX = "nnlib:ctc.jl", "flux:ctc.jl"
@@ -33,11 +33,11 @@ SUM = Tolerance(reduction=100)
 LONG = np.array([1, 1, 3, 0, 2, 4, 4, 1], np.int32)
 
 
-def _source(nnlib: int, flux: int) -> tuple[str, ...]:
+def _cite_both(nnlib: int, flux: int) -> tuple[str, ...]:
     return f"{NNLIB}:{nnlib}", f"{FLUX}:{flux}"
 
 
-def enumerated(logits: Any, labels: Any, blank: int) -> float:
+def enumerate_sequences(logits: Any, labels: Any, blank: int) -> float:
     """Add up the probabilities of all sequences of classes that shrink to the labels."""
     steps, classes = logits.shape
     p = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
@@ -48,7 +48,7 @@ def enumerated(logits: Any, labels: Any, blank: int) -> float:
     return -math.log(total) if total else math.inf
 
 
-def by_probabilities(logits: Any, labels: Any) -> float:
+def walk_by_probabilities(logits: Any, labels: Any) -> float:
     """Walk the path forward with probabilities, not their logarithms: exact enough in float64 for a few steps."""
     blank = logits.shape[-1] - 1
     p = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
@@ -61,22 +61,24 @@ def by_probabilities(logits: Any, labels: Any) -> float:
     return -math.log(reached[-1] + reached[-2])
 
 
-def _slopes(logits: Any, labels: Any) -> Any:
+def _estimate_slopes(logits: Any, labels: Any) -> Any:
     """Differentiate by four-point differences."""
     slopes = np.zeros_like(logits)
     for entry in np.ndindex(logits.shape):
 
-        def moved(step: int, entry: tuple[int, ...] = entry) -> float:
+        def call_moved(step: int, entry: tuple[int, ...] = entry) -> float:
             changed = logits.copy()
             changed[entry] += step * 1e-3
-            return by_probabilities(changed, labels)
+            return walk_by_probabilities(changed, labels)
 
-        slopes[entry] = (8 * (moved(1) - moved(-1)) - (moved(2) - moved(-2))) / 12e-3
+        slopes[entry] = (8 * (call_moved(1) - call_moved(-1)) - (call_moved(2) - call_moved(-2))) / 12e-3
     return slopes
 
 
-def _gradient(id: str, source: tuple[str, ...], x: Any, labels: Any, expected: Any, tolerance: Tolerance) -> Case:
-    return gradient(
+def _check_ctc_gradient(
+    id: str, source: tuple[str, ...], x: Any, labels: Any, expected: Any, tolerance: Tolerance
+) -> Case:
+    return check_gradient(
         f"ctc_loss.{id}",
         source,
         "ctc_loss",
@@ -92,35 +94,35 @@ BATCH_LABELS = np.array([[0, 1], [1, 7], [1, 1]], np.int32)  # what lies beyond 
 STEPS, COUNTS = np.array([5, 4, 3], np.int32), np.array([2, 1, 2], np.int32)
 
 CASES: list[Case] = [
-    _gradient(
+    _check_ctc_gradient(
         "gradient_long",
-        _source(29, 24),
+        _cite_both(29, 24),
         draw(20, 6),
         LONG,
-        _slopes,
+        _estimate_slopes,
         Tolerance(reduction=300, rounding=1e-8, reason="wanted by differences with an error of about 1e-10"),
     ),
-    function(
+    check_function(
         "ctc_loss.first",
-        _source(34, 29),
+        _cite_both(34, 29),
         "ctc_loss",
         ops.ctc_loss,
         *(FIRST, LABELS),
         expected=3.6990738275138035,
         tolerance=SUM,
     ),
-    _gradient("first_gradient", _source(38, 33), FIRST, LABELS, FIRST_SLOPES, SIX_DIGITS),
-    function(
+    _check_ctc_gradient("first_gradient", _cite_both(38, 33), FIRST, LABELS, FIRST_SLOPES, SIX_DIGITS),
+    check_function(
         "ctc_loss.second",
-        _source(42, 37),
+        _cite_both(42, 37),
         "ctc_loss",
         ops.ctc_loss,
         *(SECOND, LABELS),
         expected=8.02519869363453,
         tolerance=SUM,
     ),
-    _gradient("second_gradient", _source(46, 41), SECOND, LABELS, SECOND_SLOPES, SIX_DIGITS),
-    function(
+    _check_ctc_gradient("second_gradient", _cite_both(46, 41), SECOND, LABELS, SECOND_SLOPES, SIX_DIGITS),
+    check_function(
         "ctc_loss.batch",
         ("luxport: the sum over all sequences of classes that shrink to the labels",),
         "ctc_loss",
@@ -131,31 +133,31 @@ CASES: list[Case] = [
         ),
         *(BATCH, BATCH_LABELS, STEPS, COUNTS),
         expected=lambda x, labels, steps, counts: (
-            np.array([enumerated(x[i], labels[i] % 2, 2) for i in range(3)]),
-            np.array([enumerated(x[i, : int(steps[i])], labels[i, : int(counts[i])], 2) for i in range(3)]),
-            np.array([enumerated(x[i], labels[i] % 2 + 1, 0) for i in range(3)]),
+            np.array([enumerate_sequences(x[i], labels[i] % 2, 2) for i in range(3)]),
+            np.array([enumerate_sequences(x[i, : int(steps[i])], labels[i, : int(counts[i])], 2) for i in range(3)]),
+            np.array([enumerate_sequences(x[i], labels[i] % 2 + 1, 0) for i in range(3)]),
         ),
         tolerance=SUM,
     ),
-    function(
+    check_function(
         "ctc_loss.no_labels",
         ("luxport: nothing but blanks",),
         "ctc_loss",
         lambda x, labels, none: (ops.ctc_loss(x, labels[:, :0]), ops.ctc_loss(x, labels % 2, None, none)),
         *(BATCH, BATCH_LABELS, np.zeros(3, np.int32)),
-        expected=lambda x, labels, none: 2 * (np.array([enumerated(x[i], [], 2) for i in range(3)]),),
+        expected=lambda x, labels, none: 2 * (np.array([enumerate_sequences(x[i], [], 2) for i in range(3)]),),
         tolerance=SUM,
     ),
-    function(
+    check_function(
         "ctc_loss.no_room",
         ("nnlib: ctc.jl adds logarithms of 0 only, and torch says inf too",),
         "ctc_loss",
         ops.ctc_loss,
         *(draw(2, 2, 3), np.array([[0, 0], [0, 1]], np.int32)),
-        expected=lambda x, labels: np.array([enumerated(x[i], labels[i], 2) for i in range(2)]),
+        expected=lambda x, labels: np.array([enumerate_sequences(x[i], labels[i], 2) for i in range(2)]),
         tolerance=SUM,
     ),
-    gradient(
+    check_gradient(
         "ctc_loss.gradient_no_room",
         ("luxport: a loss of inf has a gradient of 0, not NaN",),
         "ctc_loss",
@@ -163,7 +165,7 @@ CASES: list[Case] = [
         {"x": draw(2, 3), "labels": np.array([0, 0], np.int32)},
         expected=np.zeros((2, 3)),
     ),
-    fails(
+    check_error(
         "ctc_loss.shapes",
         ("luxport: shapes that do not fit are an error",),
         lambda: ops.ctc_loss(np.zeros((2, 3)), np.zeros((1, 2), int)),
@@ -172,7 +174,7 @@ CASES: list[Case] = [
         message=r"expects logits \(T, classes\) with labels \(L,\).* got \(2, 3\) and \(1, 2\)",
     ),
     *(
-        fails(
+        check_error(
             f"ctc_loss.{name}",
             ("luxport: what is out of range is an error",),
             lambda arrays=arrays: ops.ctc_loss(np.zeros((1, 3, 4)), *arrays),
@@ -204,7 +206,7 @@ CASES: list[Case] = [
             ),
         )
     ),
-    function(
+    check_function(
         "ctc_loss.no_steps",
         ("luxport: without steps there is room for no label",),
         "ctc_loss",
@@ -212,7 +214,7 @@ CASES: list[Case] = [
         *(np.zeros((2, 0, 3)), np.array([[0], [0]], np.int32), np.array([0, 1], np.int32)),
         expected=np.array([0.0, np.inf]),
     ),
-    function(
+    check_function(
         "ctc_loss.length_of_no_step",
         ("luxport: without steps there is room for no label",),
         "ctc_loss",

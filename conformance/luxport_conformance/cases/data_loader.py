@@ -11,8 +11,8 @@ import luxport
 from luxport.optimizers import Descent
 from luxport.training import DataLoader
 from luxport_conformance.case import Case, Property
-from luxport_conformance.cases.declare import at, computation, fact, function
-from luxport_conformance.cases.training_parts import Of, prefers_jit, started
+from luxport_conformance.cases.declare import check_fact, check_function, check_program, cite
+from luxport_conformance.cases.training_parts import Of, prefers_jit, start_training
 from luxport_conformance.compare import Tolerance
 
 FILE = "flux:data.jl"
@@ -30,17 +30,17 @@ class Named(NamedTuple):
     y: Any
 
 
-def _batches(**options: Any) -> Any:
+def _make_batches(**options: Any) -> Any:
     return lambda x: tuple(DataLoader(x, 2, **options))
 
 
-def _on_a_device(x: Any) -> Any:
+def _load_on_a_device(x: Any) -> Any:
     loader = DataLoader(x, 2)
     moved = tuple(luxport.devices.list_devices(luxport.backend_of(x).name)[0].each(loader))
     return {"first": moved[0], "count": len(moved), "told": len(loader)}
 
 
-def _named(x: Any, y: Any) -> Any:
+def _load_named(x: Any, y: Any) -> Any:
     found = tuple(DataLoader(Named(x, y), 2))
     of_dicts = tuple(DataLoader({"x": x, "y": y}, 2))
     return {
@@ -51,7 +51,7 @@ def _named(x: Any, y: Any) -> Any:
     }
 
 
-def _two_passes_at_once() -> dict[str, bool]:
+def _run_two_passes_at_once() -> dict[str, bool]:
     loader = DataLoader(np.arange(1, 11), shuffle=True, seed=0)
     passes = [[int(batch[0]) for batch in batches] for batches in zip(*zip(loader, loader, strict=True), strict=True)]
     return {
@@ -60,7 +60,7 @@ def _two_passes_at_once() -> dict[str, bool]:
     }
 
 
-def _shuffled(x: Any, y: Any) -> Any:
+def _load_shuffled(x: Any, y: Any) -> Any:
     """Put the batches of a pass one after another, and of one from the same seed."""
     xp = luxport.namespace(x)
     (xs, ys), (again, _) = [
@@ -70,10 +70,10 @@ def _shuffled(x: Any, y: Any) -> Any:
     return {"order": ys, "rows": xs - xp.take(x, ys - 1, axis=0), "again": again - xs}
 
 
-def _trained(loss: Any, rate: float) -> Any:
+def _make_training(loss: Any, rate: float) -> Any:
     def program(theta: Any, *data: Any) -> Any:
         loader = DataLoader(data)
-        state, objective = started(Descent(rate), theta), Of(loss)
+        state, objective = start_training(Descent(rate), theta), Of(loss)
         for batch in itertools.chain(*[loader] * PASSES):
             _, _, state = luxport.training.train_step(objective, batch, state, jit=prefers_jit(theta))
         return state.ps
@@ -81,84 +81,84 @@ def _trained(loss: Any, rate: float) -> Any:
     return program
 
 
-def _distance(theta: Any, x: Any) -> Any:
+def _measure_distance(theta: Any, x: Any) -> Any:
     xp = luxport.namespace(x)
     return xp.sum((x - theta) ** 2)
 
 
-def _misfit(theta: Any, x: Any, y: Any) -> Any:
+def _measure_misfit(theta: Any, x: Any, y: Any) -> Any:
     xp = luxport.namespace(x)
     return xp.sum((y - xp.matmul(x, theta)) ** 2)
 
 
 CASES: list[Case] = [
-    function(
+    check_function(
         "data_loader.batches",
-        at(FILE, 10, 11, 12, 13, 14),
+        cite(FILE, 10, 11, 12, 13, 14),
         "DataLoader",
-        _batches(),
+        _make_batches(),
         X,
         expected=(X[:2], X[2:4], X[4:]),
         dtypes=INTEGERS,
     ),
-    function(
+    check_function(
         "data_loader.on_a_device",
-        at(FILE, 17, 18),
+        cite(FILE, 17, 18),
         "DataLoader",
-        _on_a_device,
+        _load_on_a_device,
         X,
         expected={"first": X[:2], "count": 3, "told": 3},
         dtypes=INTEGERS,
         traces=False,  # a device is not changed in a program
     ),
-    function(
+    check_function(
         "data_loader.whole_batches_only",
-        at(FILE, 24, 25, 26, 27),
+        cite(FILE, 24, 25, 26, 27),
         "DataLoader",
-        _batches(partial=False),
+        _make_batches(partial=False),
         X,
         expected=(X[:2], X[2:4]),
         dtypes=INTEGERS,
     ),
-    function(
+    check_function(
         "data_loader.tuple_of_one",
-        at(FILE, 33, 34, 35, 36),
+        cite(FILE, 33, 34, 35, 36),
         "DataLoader",
         lambda x: tuple(DataLoader((x,), 2, partial=False)),
         X,
         expected=((X[:2],), (X[2:4],)),
         dtypes=INTEGERS,
     ),
-    function(
+    check_function(
         "data_loader.pairs",
-        at(FILE, *range(42, 53)),
+        cite(FILE, *range(42, 53)),
         "DataLoader",
         lambda x, y: tuple(DataLoader((x, y), 2)),
         *(X, Y),
         expected=PAIRS,
         dtypes=INTEGERS,
     ),
-    function(
+    check_function(
         "data_loader.names",
-        at(FILE, *range(59, 70)),
+        cite(FILE, *range(59, 70)),
         "DataLoader",
-        _named,
+        _load_named,
         *(X, Y),
         expected={"kinds": True, "by position": PAIRS, "by name": PAIRS, "dicts": PAIRS},
         dtypes=INTEGERS,
     ),
-    fact(
+    check_fact(
         "data_loader.two_passes_at_once",
-        at(FILE, 75),
+        cite(FILE, 75),
         "DataLoader",
-        lambda: repr(_two_passes_at_once()),
+        lambda: repr(_run_two_passes_at_once()),
         repr({"differ": True, "complete": True}),
     ),
-    function(
+    check_function(
         "data_loader.shuffled",
         ("flux: data.jl:97 shuffles by a seed, and looks at nothing",),
         "DataLoader",
-        _shuffled,
+        _load_shuffled,
         *(X, Y),
         expected={
             "order": Property("each label once, in another order", lambda y: sorted(y) == [*Y] and [*y] != [*Y]),
@@ -168,11 +168,11 @@ CASES: list[Case] = [
         dtypes=INTEGERS,
         traces=False,
     ),
-    computation(
+    check_program(
         "data_loader.training",
-        at(FILE, 84),
+        cite(FILE, 84),
         "DataLoader",
-        _trained(_distance, 0.1),
+        _make_training(_measure_distance, 0.1),
         {"theta": np.ones(2), "x": np.zeros((10, 2))},
         # Each step leaves 0.8 of it: this is far below upstream's 1e-4.
         expected=np.full(2, 0.8 ** (10 * PASSES)),
@@ -181,11 +181,11 @@ CASES: list[Case] = [
         dtypes=("float32",),
         traces=False,  # a hundred steps are a long program
     ),
-    computation(
+    check_program(
         "data_loader.training_on_pairs",
-        at(FILE, 94),
+        cite(FILE, 94),
         "DataLoader",
-        _trained(_misfit, 0.1),
+        _make_training(_measure_misfit, 0.1),
         {"theta": np.zeros(2), "x": np.ones((10, 2)), "y": np.full(10, 2.0)},
         expected=np.ones(2),
         differentiates=True,

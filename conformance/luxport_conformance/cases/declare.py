@@ -12,11 +12,20 @@ from luxport import LayerError
 from luxport.core.layer import Layer
 from luxport_conformance.case import Case
 
-__all__ = ["at", "computation", "draw", "fact", "fails", "forward", "function", "gradient"]
+__all__ = [
+    "check_error",
+    "check_fact",
+    "check_function",
+    "check_gradient",
+    "check_output",
+    "check_program",
+    "cite",
+    "draw",
+]
 
 
-def at(suite_and_file: str, *lines: int) -> tuple[str, ...]:
-    """Name upstream assertions: ``at("flux:layers/basic.jl", 85)``."""
+def cite(suite_and_file: str, *lines: int) -> tuple[str, ...]:
+    """Name upstream assertions: ``cite("flux:layers/basic.jl", 85)``."""
     return tuple(f"{suite_and_file}:{line}" for line in lines)
 
 
@@ -25,7 +34,7 @@ def draw(*shape: int, seed: int = 0) -> Any:
     return np.random.Generator(np.random.Philox(seed)).normal(size=shape)
 
 
-def forward(
+def check_output(
     id: str,
     source: tuple[str, ...],
     layer: Layer,
@@ -42,13 +51,13 @@ def forward(
 
     `y` and `state` say what must come out; y may be a function of (x, ps, st).
     """
-    ps, st = _filled(layer, ps, training)
+    ps, st = _set_up(layer, ps, training)
 
     def program(x: Any, ps: Any, st: Any) -> Any:
         y, st = layer(x, ps, st)
         return {"y": y, "st": st}
 
-    def computed(x: Any, ps: Any, st: Any) -> Any:
+    def compute_expected(x: Any, ps: Any, st: Any) -> Any:
         return {"y": y(x, ps, st)} | ({} if state is None else {"st": state})
 
     wanted = {name: value for name, value in (("y", y), ("st", state)) if value is not None}
@@ -57,13 +66,13 @@ def forward(
         subject=subject or type(layer).__name__,
         source=source,
         program=program,
-        inputs={"x": _arrays(x), "ps": ps, "st": st},
-        expected=computed if callable(y) else wanted,
+        inputs={"x": _make_arrays(x), "ps": ps, "st": st},
+        expected=compute_expected if callable(y) else wanted,
         **options,
     )
 
 
-def gradient(
+def check_gradient(
     id: str,
     source: tuple[str, ...],
     subject: str,
@@ -88,7 +97,7 @@ def gradient(
     )
 
 
-def computation(
+def check_program(
     id: str,
     source: tuple[str, ...],
     subject: str,
@@ -102,7 +111,7 @@ def computation(
     return Case(id=id, subject=subject, source=source, program=program, inputs=inputs, expected=expected, **options)
 
 
-def function(
+def check_function(
     id: str,
     source: tuple[str, ...],
     subject: str,
@@ -116,7 +125,7 @@ def function(
     return Case(id=id, subject=subject, source=source, program=f, inputs=inputs, expected=expected, **options)
 
 
-def fact(
+def check_fact(
     id: str,
     source: tuple[str, ...],
     subject: str,
@@ -127,7 +136,7 @@ def fact(
     return Case(id=id, subject=subject, source=source, program=program, expected=expected)
 
 
-def fails(
+def check_error(
     id: str,
     source: tuple[str, ...],
     layer: Layer | Callable[[], Any],
@@ -142,13 +151,13 @@ def fails(
     """A layer given an input that it refuses, for its numbers if it `looks`, or a function of nothing that fails."""
     if not isinstance(layer, Layer):
         return Case(id=id, subject=subject, source=source, program=layer, raises=raises, message=message)
-    ps, st = _filled(layer, None, training)
+    ps, st = _set_up(layer, None, training)
     return Case(
         id=id,
         subject=subject or type(layer).__name__,
         source=source,
         program=lambda x, ps, st: layer(x, ps, st),
-        inputs={"x": _arrays(x), "ps": ps, "st": st},
+        inputs={"x": _make_arrays(x), "ps": ps, "st": st},
         raises=raises,
         message=message,
         dtypes=("float32",),
@@ -156,12 +165,12 @@ def fails(
     )
 
 
-def _arrays(x: Any) -> Any:
+def _make_arrays(x: Any) -> Any:
     """Make an array of numbers and nested lists of them; a tuple is one of inputs."""
-    return tuple([_arrays(part) for part in x]) if isinstance(x, tuple) else np.asarray(x)
+    return tuple([_make_arrays(part) for part in x]) if isinstance(x, tuple) else np.asarray(x)
 
 
-def _filled(layer: Layer, ps: Any, training: bool) -> tuple[Any, Any]:
+def _set_up(layer: Layer, ps: Any, training: bool) -> tuple[Any, Any]:
     initial, st = luxport.setup(0, layer, backend="numpy")
     mode = luxport.train_mode if training else luxport.test_mode
     return initial if ps is None else ps, mode(st)

@@ -8,13 +8,13 @@ import numpy as np
 
 from luxport import ops
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import function
+from luxport_conformance.cases.declare import check_function
 
 LINE = np.arange(1.0, 6.0)[None, None]
 SAMPLES = np.array([[-1e-3, 5.0], [1e-3, 7.0]])
 
 
-def _convolutions(x: Any, weight: Any) -> dict[str, Any]:
+def _compute_convolutions(x: Any, weight: Any) -> dict[str, Any]:
     columns = ops.unfold(x, window=2)
     return {
         "plain": ops.conv(x, weight),
@@ -28,7 +28,7 @@ def _convolutions(x: Any, weight: Any) -> dict[str, Any]:
     }
 
 
-def _pools(x: Any) -> dict[str, Any]:
+def _compute_pools(x: Any) -> dict[str, Any]:
     return {
         "max": ops.max_pool(x, window=2),
         "max_dense": ops.max_pool(x, window=(2,), stride=1, dilation=2),
@@ -38,7 +38,7 @@ def _pools(x: Any) -> dict[str, Any]:
     }
 
 
-def _norms(x: Any) -> dict[str, Any]:
+def _compute_norms(x: Any) -> dict[str, Any]:
     y, mean, var = ops.batch_norm(x, training=True)
     _, tracked, _ = ops.batch_norm(x, None, None, x[0, ...], x[0, ...], training=True)
     return {
@@ -52,7 +52,7 @@ def _norms(x: Any) -> dict[str, Any]:
     }
 
 
-def _normalized(x: Any) -> dict[str, Any]:
+def _expect_norms(x: Any) -> dict[str, Any]:
     epsilon = 2.0 ** (-23 * 5 / 7)
     y = (x - x.mean(0)) / np.sqrt(x.var(0) + epsilon)
     return {
@@ -67,11 +67,11 @@ def _normalized(x: Any) -> dict[str, Any]:
 
 
 CASES: tuple[Case, ...] = (
-    function(
+    check_function(
         "conv.short",
         ("nnlib: conv(x, w; stride=1, pad=0, dilation=1, flipped=false, groups=1), counted by hand",),
         "conv",
-        _convolutions,
+        _compute_convolutions,
         LINE,
         np.array([[[1.0, 2.0]]]),
         expected={
@@ -87,11 +87,11 @@ CASES: tuple[Case, ...] = (
         dtypes=("float32",),
         compiles=False,
     ),
-    function(
+    check_function(
         "max_pool.short",
         ("nnlib: maxpool(x, k; pad=0, stride=k, dilation=1) and its like, counted by hand",),
         "max_pool",
-        _pools,
+        _compute_pools,
         LINE,
         expected={
             "max": [[[2.0, 4.0]]],
@@ -103,13 +103,13 @@ CASES: tuple[Case, ...] = (
         dtypes=("float32",),
         compiles=False,
     ),
-    function(
+    check_function(
         "batch_norm.short",
         ("lux: epsilon is eps(T)^(5/7) and momentum 0.1 in LuxLib's normalizations",),
         "batch_norm",
-        _norms,
+        _compute_norms,
         SAMPLES,
-        expected=_normalized,
+        expected=_expect_norms,
         dtypes=("float32",),
         compiles=False,
     ),

@@ -7,8 +7,8 @@ from typing import Any
 import luxport
 from luxport import DepthwiseConv
 from luxport_conformance.case import Case
-from luxport_conformance.cases.conv_shapes import shape_of
-from luxport_conformance.cases.declare import at, fact, fails
+from luxport_conformance.cases.conv_shapes import find_shape
+from luxport_conformance.cases.declare import check_error, check_fact, cite
 
 LAYER = "flux:layers/conv.jl"
 OP = "nnlib:conv.jl"
@@ -22,11 +22,11 @@ DEPTHWISE: tuple[tuple[int, tuple[int, int], dict[str, Any], tuple[int, int]], .
 )
 CASES: list[Case] = [
     *(
-        fact(
+        check_fact(
             f"depthwise_conv.line_{line}",
-            at(LAYER, line),
+            cite(LAYER, line),
             "DepthwiseConv",
-            lambda layer=layer: shape_of(layer, (5, 3, 28, 28))[1],
+            lambda layer=layer: find_shape(layer, (5, 3, 28, 28))[1],
             channels,
         )
         for line, layer, channels in (
@@ -35,18 +35,18 @@ CASES: list[Case] = [
             (158, DepthwiseConv((3, 2), 3, 9, use_bias=False), 9),
         )
     ),
-    fails(
+    check_error(
         "depthwise_conv.no_whole_multiple",
-        at(LAYER, 161),
+        cite(LAYER, 161),
         lambda: DepthwiseConv((2, 2), 3, 10),
         subject="DepthwiseConv",
         raises=ValueError,
         message="channels that groups divides",
     ),
     *(
-        fact(
+        check_fact(
             f"depthwise_conv.size_line_{line}",
-            at(OP, line),
+            cite(OP, line),
             "DepthwiseConv",
             lambda kernel=kernel, options=options: luxport.output_shape(
                 DepthwiseConv(kernel, 3, 9, **options), (10, 3, 10, 10)

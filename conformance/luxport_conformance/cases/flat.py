@@ -11,17 +11,17 @@ import luxport
 from luxport import flatten
 from luxport.backend import dtype_name, namespace
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import at, computation, fact, fails
-from luxport_conformance.cases.flat_parts import MATRIX, ONE, SHARED, SIX, TWO, with_matrix
-from luxport_conformance.cases.models_of_arrays import in_list, nested, pair, tied, with_complex, with_function
+from luxport_conformance.cases.declare import check_error, check_fact, check_program, cite
+from luxport_conformance.cases.flat_parts import MATRIX, ONE, SHARED, SIX, TWO, put_matrix
+from luxport_conformance.cases.models_of_arrays import list_parts, nest, pair, put_complex, put_function, tie
 
 FILE = "optimizers:destructure.jl"
 
 
-def _flat(id: str, lines: tuple[int, ...], model: Callable[..., Any], *arrays: Any, expected: Any) -> Case:
-    return computation(
+def _check_flat(id: str, lines: tuple[int, ...], model: Callable[..., Any], *arrays: Any, expected: Any) -> Case:
+    return check_program(
         f"flat.{id}",
-        at(FILE, *lines),
+        cite(FILE, *lines),
         "flatten",
         lambda *arrays: flatten(model(*arrays))[0],
         {f"x{i}": array for i, array in enumerate(arrays)},
@@ -29,7 +29,7 @@ def _flat(id: str, lines: tuple[int, ...], model: Callable[..., Any], *arrays: A
     )
 
 
-def _rebuilt(
+def _check_rebuilt(
     id: str,
     lines: tuple[int, ...],
     model: Callable[..., Any],
@@ -43,7 +43,7 @@ def _rebuilt(
         return shown(flatten(model(*arrays))[1](vector))
 
     inputs = {"vector": np.asarray(vector)} | {f"x{i}": array for i, array in enumerate(arrays)}
-    return computation(f"flat.{id}", at(FILE, *lines), "flatten", program, inputs, expected=expected, **options)
+    return check_program(f"flat.{id}", cite(FILE, *lines), "flatten", program, inputs, expected=expected, **options)
 
 
 def _is_kept(vector: Any) -> bool:
@@ -53,79 +53,81 @@ def _is_kept(vector: Any) -> bool:
     return dtype_name(flat) == dtype_name(vector) and flat.shape[0] == 2 * vector.shape[0]
 
 
-def _pulled(x: Any, y: Any) -> Any:
+def _pull_back(x: Any, y: Any) -> Any:
     vector, unflatten = flatten({"x": x, "y": y})
     _, pull = luxport.vjp(unflatten, vector)
     return pull({"x": x, "y": y})[0]
 
 
 CASES: list[Case] = [
-    _flat("array", (18,), lambda a: a, ONE, expected=ONE),
-    _flat("pair", (19,), pair, ONE, TWO, expected=np.arange(1.0, 7.0)),
-    _flat("with_function", (20,), with_function, ONE, TWO, expected=np.arange(1.0, 7.0)),
-    _flat("tied", (21,), tied, ONE, TWO, expected=np.arange(1.0, 7.0)),
-    _flat("nested", (22,), nested, ONE, TWO, TWO + 0.0, expected=[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 4.0, 5.0, 6.0]),
-    _flat("with_complex", (23,), with_complex, ONE, np.array([4.0 + 1.0j]), expected=[1.0, 2.0, 3.0, 4.0 + 1.0j]),
-    _flat("with_matrix", (24,), with_matrix, ONE, MATRIX, expected=np.arange(1.0, 8.0)),
-    _flat("in_list", (48,), in_list, ONE, np.array([4.0]), np.array([5.0]), expected=np.arange(1.0, 6.0)),
-    _flat("shared", (165,), lambda a, b: {"x": a, "y": b, "z": a}, SHARED, ONE[:2], expected=[7.0, 7.0, 1.0, 2.0]),
-    _rebuilt("array_again", (26,), lambda a: a, (ONE,), [7.0, 8.0, 9.0], lambda m: m, np.array([7.0, 8.0, 9.0])),
-    _rebuilt("pair_again", (27,), pair, (ONE, TWO), SIX, lambda m: m, (SIX[:3], SIX[3:])),
-    _rebuilt(
+    _check_flat("array", (18,), lambda a: a, ONE, expected=ONE),
+    _check_flat("pair", (19,), pair, ONE, TWO, expected=np.arange(1.0, 7.0)),
+    _check_flat("with_function", (20,), put_function, ONE, TWO, expected=np.arange(1.0, 7.0)),
+    _check_flat("tied", (21,), tie, ONE, TWO, expected=np.arange(1.0, 7.0)),
+    _check_flat("nested", (22,), nest, ONE, TWO, TWO + 0.0, expected=[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 4.0, 5.0, 6.0]),
+    _check_flat("with_complex", (23,), put_complex, ONE, np.array([4.0 + 1.0j]), expected=[1.0, 2.0, 3.0, 4.0 + 1.0j]),
+    _check_flat("with_matrix", (24,), put_matrix, ONE, MATRIX, expected=np.arange(1.0, 8.0)),
+    _check_flat("in_list", (48,), list_parts, ONE, np.array([4.0]), np.array([5.0]), expected=np.arange(1.0, 6.0)),
+    _check_flat(
+        "shared", (165,), lambda a, b: {"x": a, "y": b, "z": a}, SHARED, ONE[:2], expected=[7.0, 7.0, 1.0, 2.0]
+    ),
+    _check_rebuilt("array_again", (26,), lambda a: a, (ONE,), [7.0, 8.0, 9.0], lambda m: m, np.array([7.0, 8.0, 9.0])),
+    _check_rebuilt("pair_again", (27,), pair, (ONE, TWO), SIX, lambda m: m, (SIX[:3], SIX[3:])),
+    _check_rebuilt(
         "with_function_again",
         (28,),
-        with_function,
+        put_function,
         (ONE, TWO),
         SIX,
         lambda m: {"x": m["x"], "same": m["y"] is np.sin, "z": m["z"]},
         {"x": SIX[:3], "same": True, "z": SIX[3:]},
     ),
-    _rebuilt(
+    _check_rebuilt(
         "tied_again",
         (30, 31),
-        tied,
+        tie,
         (ONE, TWO),
         SIX,
         lambda m: {**m, "one": m["x"] is m["y"]},
         {"x": SIX[:3], "y": SIX[:3], "z": SIX[3:], "one": True},
     ),
-    _rebuilt(
+    _check_rebuilt(
         "nested_again",
         (33, 34),
-        nested,
+        nest,
         (ONE, TWO, TWO + 0.0),
         np.arange(9.0)[::-1].copy(),
         lambda m: (m["a"][0]["x"] is m["b"][0], m["b"][1] is False),
         (True, True),
     ),
-    _rebuilt(
+    _check_rebuilt(
         "with_complex_again",
         (36, 37, 38, 39),
-        with_complex,
+        put_complex,
         (ONE, np.array([4.0 + 0.0j])),
         np.array([4.0 + 1.0j, 5.0 + 2.0j, 6.0 + 3.0j, 7.0 + 4.0j]),
         lambda m: {"real": "complex" not in dtype_name(m["a"]), "a": m["a"], "one": m["a"] is m["c"], "b": m["b"]},
         {"real": True, "a": TWO, "one": True, "b": np.array([7.0 + 4.0j])},
     ),
-    _rebuilt(
+    _check_rebuilt(
         "in_list_again",
         (50, 51, 52),
-        in_list,
+        list_parts,
         (ONE, np.array([4.0]), np.array([5.0])),
         np.arange(1.0, 6.0),
         lambda m: (m[0]["x"] is m[0]["y"], m[1]["b"]["y"] is False, m[2][0][0]),
         (True, True, np.array([5.0])),
     ),
-    _rebuilt(
+    _check_rebuilt(
         "with_matrix_again",
         (55, 56),
-        lambda a, matrix: with_matrix(a, namespace(matrix).astype(matrix, namespace(matrix).float32)),
+        lambda a, matrix: put_matrix(a, namespace(matrix).astype(matrix, namespace(matrix).float32)),
         (ONE, MATRIX),
         10.0 * np.arange(1.0, 8.0),
         lambda m: (m["b"] is m["c"][0], dtype_name(m["b"]) == "float32", m["b"]),
         (True, True, 10.0 * MATRIX),
     ),
-    _rebuilt(
+    _check_rebuilt(
         "shared_again",
         (166,),
         lambda a, b: {"x": a, "y": b, "z": a},
@@ -135,9 +137,9 @@ CASES: list[Case] = [
         {"x": np.array([1.0, 10.0]), "y": np.array([100.0, 1000.0]), "z": np.array([1.0, 10.0])},
     ),
     *(
-        fails(
+        check_error(
             f"flat.{size}_numbers",
-            at(FILE, line),
+            cite(FILE, line),
             lambda size=size: flatten(pair(ONE, TWO))[1](np.zeros(size)),
             message=rf"unflatten expects a vector of 6 numbers, got shape \({size},\)",
             raises=ValueError,
@@ -145,11 +147,11 @@ CASES: list[Case] = [
         )
         for line, size in ((59, 5), (60, 7))
     ),
-    computation(
+    check_program(
         "flat.pulled_back",
-        at(FILE, 194, 195, 196),
+        cite(FILE, 194, 195, 196),
         "flatten",
-        lambda *pairs: tuple([_pulled(*pair) for pair in pairs]),
+        lambda *pairs: tuple([_pull_back(*pair) for pair in pairs]),
         {
             "zeros": (np.zeros(2), np.zeros(3)),
             "second": (np.zeros(2), 10.0 * ONE),
@@ -158,23 +160,23 @@ CASES: list[Case] = [
         expected=lambda *pairs: tuple([np.concatenate(pair) for pair in pairs]),
         differentiates=True,
     ),
-    fact(
+    check_fact(
         "flat.empty",
-        at(FILE, 228),
+        cite(FILE, 228),
         "flatten",
         lambda: flatten((None, np.sin, "text"))[1](np.zeros(0, np.float32)) == (None, np.sin, "text"),
     ),
-    fails(
+    check_error(
         "flat.empty_refuses_numbers",
-        at(FILE, 229),
+        cite(FILE, 229),
         lambda: flatten((None, np.sin))[1](np.ones(1)),
         message=r"unflatten expects a vector of 0 numbers, got shape \(1,\)",
         raises=ValueError,
         subject="flatten",
     ),
-    computation(
+    check_program(
         "flat.no_promotion",
-        at(FILE, 235, 236),
+        cite(FILE, 235, 236),
         "flatten",
         _is_kept,
         {"vector": ONE},

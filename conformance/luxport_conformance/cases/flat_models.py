@@ -11,7 +11,7 @@ import luxport
 from luxport import BatchNorm, BranchLayer, Chain, Dense, Tied, flatten
 from luxport.tree.paths import sort_like
 from luxport_conformance.case import Case, Shape
-from luxport_conformance.cases.declare import at, computation, draw, function
+from luxport_conformance.cases.declare import check_function, check_program, cite, draw
 from luxport_conformance.compare import Tolerance
 
 FILE = "flux:utils.jl"
@@ -19,14 +19,14 @@ NORM = BatchNorm(3)
 _, STATES = luxport.setup(0, NORM, backend="numpy")
 
 
-def _pulled_back(x: Any, scale: Any, bias: Any, st: Any) -> Any:
+def _pull_back(x: Any, scale: Any, bias: Any, st: Any) -> Any:
     vector, unflatten = flatten({"scale": scale, "bias": bias})
     xp = luxport.namespace(x)
     dx, dp = luxport.grad(lambda x, vector: xp.sum(NORM(x, unflatten(vector), st)[0]), (0, 1))(x, vector)
     return {"vector": vector, "dx": dx, "dp": dp}
 
 
-def _counted(use_bias: bool) -> tuple[Chain, Any]:
+def _count_up(use_bias: bool) -> tuple[Chain, Any]:
     """Three layers whose weights count from 1 in Julia's order, which is that of the bytes here."""
     sizes = ((3, 5), (5, 4), (4, 3))
     ps = {}
@@ -36,13 +36,13 @@ def _counted(use_bias: bool) -> tuple[Chain, Any]:
     return Chain(*[Dense(n, m, use_bias=use_bias) for n, m in sizes]), ps
 
 
-def _there_and_back(ps: Any) -> Any:
+def _flatten_and_back(ps: Any) -> Any:
     vector, unflatten = flatten(ps)
     return unflatten(vector)
 
 
 FIRST = Dense(3, 1)
-COUNTED, COUNTED_PS = _counted(use_bias=True)
+COUNTED, COUNTED_PS = _count_up(use_bias=True)
 SHARED = Tied(Chain(Dense(1, 1), Dense(1, 1)), ((("layer_1",), ("layer_2",)),))
 SHARED_PS = {"layer_1": {"weight": np.array([[0.5]]), "bias": np.array([0.25])}}
 TWO_PS = {
@@ -54,7 +54,7 @@ SPLIT_PS, SPLIT_ST = luxport.setup(1, SPLIT, backend="numpy")
 
 
 # A program of JAX gets its dicts sorted: where the order counts, it is put back by `sort_like`.
-def _two_gradients(ps: Any, x: Any) -> Any:
+def _compute_two_gradients(ps: Any, x: Any) -> Any:
     """The gradient of the parameters, made flat, less that of the flat parameters."""
     xp, st = luxport.namespace(x), {name: {} for name in ps}
     vector, unflatten = flatten(sort_like(ps, COUNTED_PS))
@@ -62,7 +62,7 @@ def _two_gradients(ps: Any, x: Any) -> Any:
     return unflatten.flatten(whole), luxport.grad(lambda v: xp.sum(COUNTED(x, unflatten(v), st)[0]))(vector)
 
 
-def _by_layers(ps: Any, x: Any) -> Any:
+def _expect_by_layers(ps: Any, x: Any) -> Any:
     """Without activations each weight's gradient is an input times the sums of the weights behind it."""
     weights = [ps[f"layer_{i}"]["weight"] for i in (1, 2, 3)]
     inputs, behind = [x], [np.ones((x.shape[0], 3))]
@@ -75,14 +75,14 @@ def _by_layers(ps: Any, x: Any) -> Any:
     return flat, flat
 
 
-def _one_of_two(ps: Any, x: Any, dy: Any) -> Any:
+def _pull_back_one_of_two(ps: Any, x: Any, dy: Any) -> Any:
     """Pull back through the first of two layers: the second's parameters have gradients, too, of zeros."""
     vector, unflatten = flatten(sort_like(ps, TWO_PS))
     dx, dp = luxport.vjp(lambda x, vector: FIRST(x, unflatten(vector)["first"], {})[0], x, vector)[1](dy)
     return {"dx": dx, "dp": dp}
 
 
-def _norm_without_warning(x: Any, st: Any) -> Any:
+def _differentiate_norm(x: Any, st: Any) -> Any:
     xp = luxport.namespace(x)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -92,19 +92,19 @@ def _norm_without_warning(x: Any, st: Any) -> Any:
     return {"dx": dx, "dp": dp}
 
 
-def _shared(ps: Any, x: Any) -> Any:
+def _differentiate_shared(ps: Any, x: Any) -> Any:
     xp, st = luxport.namespace(x), {"layer_1": {}, "layer_2": {}}
     vector, unflatten = flatten(sort_like(ps, SHARED_PS))
     return luxport.grad(lambda v: xp.sum(SHARED(x, unflatten(v), st)[0]))(vector)
 
 
-def _first_output(ps: Any, x: Any) -> Any:
+def _differentiate_first_output(ps: Any, x: Any) -> Any:
     xp = luxport.namespace(x)
     vector, unflatten = flatten(sort_like(ps, SPLIT_PS))
     return luxport.grad(lambda v: xp.sum(SPLIT(x, unflatten(v), SPLIT_ST)[0][0] ** 2))(vector)
 
 
-def _first_output_by_hand(ps: Any, x: Any) -> Any:
+def _expect_first_output(ps: Any, x: Any) -> Any:
     one, two = ps["layer_1"], ps["layer_2"]
     shared = x @ one["weight"] + one["bias"]
     dy = 2 * (shared @ two["layer_1"]["weight"] + two["layer_1"]["bias"])
@@ -115,34 +115,39 @@ def _first_output_by_hand(ps: Any, x: Any) -> Any:
 
 CASES: list[Case] = [
     *[
-        computation(
-            f"flat.three_layers_{name}_bias", at(FILE, 425, 426), "flatten", _there_and_back, {"ps": ps}, expected=ps
+        check_program(
+            f"flat.three_layers_{name}_bias",
+            cite(FILE, 425, 426),
+            "flatten",
+            _flatten_and_back,
+            {"ps": ps},
+            expected=ps,
         )
-        for name, ps in (("with", COUNTED_PS), ("without", _counted(use_bias=False)[1]))
+        for name, ps in (("with", COUNTED_PS), ("without", _count_up(use_bias=False)[1]))
     ],
-    computation(
+    check_program(
         "flat.three_layers_gradient",
-        at(FILE, 443),
+        cite(FILE, 443),
         "flatten",
-        _two_gradients,
+        _compute_two_gradients,
         {"ps": COUNTED_PS, "x": draw(1, 3)},
-        expected=_by_layers,
+        expected=_expect_by_layers,
         differentiates=True,
         tolerance=Tolerance(reduction=15),
     ),
-    function(
+    check_function(
         "flat.shared_matrix",
-        at(FILE, 596),
+        cite(FILE, 596),
         "flatten",
         lambda matrix: flatten((None, matrix, (3, matrix, 4)))[0],
         np.array([[1.0, 3.0], [2.0, 4.0]]),  # upstream's matrix, axes reversed
         expected=np.array([1.0, 3.0, 2.0, 4.0]),
     ),
-    computation(
+    check_program(
         "flat.one_of_two_layers",
-        at(FILE, 623),
+        cite(FILE, 623),
         "flatten",
-        _one_of_two,
+        _pull_back_one_of_two,
         {
             "ps": TWO_PS,
             "x": np.array([1.0, 2.0, 3.0]),
@@ -154,11 +159,11 @@ CASES: list[Case] = [
         },
         differentiates=True,
     ),
-    computation(
+    check_program(
         "flat.batch_norm_without_warning",
-        at(FILE, 634),
+        cite(FILE, 634),
         "flatten",
-        _norm_without_warning,
+        _differentiate_norm,
         {"x": draw(4, 3), "st": luxport.test_mode(STATES)},
         # In testing y is x / sqrt(1 + 1e-5), and so is the factor of its slope.
         expected=lambda x, st: {
@@ -169,31 +174,31 @@ CASES: list[Case] = [
         compiles=False,  # a compiler may warn of itself
         tolerance=Tolerance(reduction=4),
     ),
-    computation(
+    check_program(
         "flat.shared_layer",
-        at(FILE, 662),
+        cite(FILE, 662),
         "flatten",
-        _shared,
+        _differentiate_shared,
         {"ps": SHARED_PS, "x": np.array([[3.0]])},
         # w (w x + b) + b: the slopes are 2 w x + b and w + 1
         expected=np.array([3.25, 1.5]),
         differentiates=True,
     ),
-    computation(
+    check_program(
         "flat.two_outputs",
-        at(FILE, 685),
+        cite(FILE, 685),
         "flatten",
-        _first_output,
+        _differentiate_first_output,
         {"ps": SPLIT_PS, "x": draw(13, 5)},
-        expected=_first_output_by_hand,
+        expected=_expect_first_output,
         differentiates=True,
         tolerance=Tolerance(reduction=13 * 11),
     ),
-    computation(
+    check_program(
         "flat.batch_norm",
-        at(FILE, 628, 637, 638),
+        cite(FILE, 628, 637, 638),
         "flatten",
-        _pulled_back,
+        _pull_back,
         {"x": draw(4, 3), "scale": np.ones(3), "bias": np.zeros(3), "st": luxport.test_mode(STATES)},
         expected={"vector": Shape(6), "dx": Shape(4, 3), "dp": Shape(6)},
         differentiates=True,

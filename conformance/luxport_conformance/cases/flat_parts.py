@@ -13,11 +13,11 @@ MATRIX = np.array([[4.0, 5.0], [6.0, 7.0]])
 SIX = np.arange(4.0, 10.0)
 
 
-def with_matrix(a: Any, matrix: Any) -> Any:
+def put_matrix(a: Any, matrix: Any) -> Any:
     return {"a": a, "b": matrix, "c": [matrix, a]}
 
 
-def sum_of(x: Any) -> Any:
+def sum_up(x: Any) -> Any:
     return namespace(x).sum(x)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import luxport
 from luxport import ops
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import at, computation, draw, fact, function
+from luxport_conformance.cases.declare import check_fact, check_function, check_program, cite, draw
 from luxport_conformance.compare import Tolerance
 
 FILE = "nnlib:testsuite/fold.jl"
@@ -22,14 +22,14 @@ ROWS: tuple[tuple[int, dict[str, Any], int], ...] = (
 )
 
 
-def _options(rank: int, **changed: Any) -> dict[str, Any]:
+def _make_options(rank: int, **changed: Any) -> dict[str, Any]:
     return {"stride": (1,) * rank, "padding": ((0, 0),) * rank, "dilation": (1,) * rank} | changed
 
 
-UNEVEN = _options(2, window=(2, 3), stride=(2, 1), padding=((1, 0), (0, 2)), dilation=(1, 2))
+UNEVEN = _make_options(2, window=(2, 3), stride=(2, 1), padding=((1, 0), (0, 2)), dilation=(1, 2))
 
 
-def _columns(x: Any) -> Any:
+def _copy_windows(x: Any) -> Any:
     """Copy out the windows of UNEVEN element by element."""
     x = np.pad(x, ((0, 0), (0, 0), (1, 0), (0, 2)))
     places = list(itertools.product(range(0, x.shape[2] - 1, 2), range(x.shape[3] - 4)))
@@ -37,9 +37,9 @@ def _columns(x: Any) -> Any:
     return np.stack(columns, axis=2)
 
 
-def _there_and_back(rank: int) -> Case:
+def _check_inverse(rank: int) -> Case:
     sizes = (8,) * rank
-    both = [_options(rank, window=(3,) * rank, padding=((1, 1),) * rank, stride=(s,) * rank) for s in (1, 2)]
+    both = [_make_options(rank, window=(3,) * rank, padding=((1, 1),) * rank, stride=(s,) * rank) for s in (1, 2)]
 
     def program(x: Any) -> Any:
         ones = luxport.namespace(x).ones_like(x)
@@ -49,9 +49,9 @@ def _there_and_back(rank: int) -> Case:
             for options in both
         ]
 
-    return function(
+    return check_function(
         f"fold.inverse_{rank}d",
-        at(FILE, 26, 33),
+        cite(FILE, 26, 33),
         "fold",
         program,
         draw(2, 3, *sizes),
@@ -60,27 +60,27 @@ def _there_and_back(rank: int) -> Case:
     )
 
 
-def _transpose(x: Any, columns: Any) -> Any:
+def _compute_products(x: Any, columns: Any) -> Any:
     """Products of one's result with the other's argument: equal, as the two are transposes; and their gradients."""
     xp = luxport.namespace(x)
 
-    def unfolded(x: Any, columns: Any) -> Any:
+    def multiply_unfolded(x: Any, columns: Any) -> Any:
         return xp.sum(ops.unfold(x, **UNEVEN) * columns)
 
-    def folded(x: Any, columns: Any) -> Any:
+    def multiply_folded(x: Any, columns: Any) -> Any:
         return xp.sum(ops.fold(columns, output_size=(5, 4), **UNEVEN) * x)
 
     return {
-        "unfolded": unfolded(x, columns),
-        "folded": folded(x, columns),
-        "slopes": luxport.grad(unfolded, (0, 1))(x, columns),
-        "other_slopes": luxport.grad(folded, (0, 1))(x, columns),
+        "unfolded": multiply_unfolded(x, columns),
+        "folded": multiply_folded(x, columns),
+        "slopes": luxport.grad(multiply_unfolded, (0, 1))(x, columns),
+        "other_slopes": luxport.grad(multiply_folded, (0, 1))(x, columns),
     }
 
 
-def _transpose_by_numpy(x: Any, columns: Any) -> Any:
-    out = _columns(x)
-    matrix = np.stack([_columns(one.reshape(1, 2, 5, 4)).ravel() for one in np.eye(40)])
+def _expect_products(x: Any, columns: Any) -> Any:
+    out = _copy_windows(x)
+    matrix = np.stack([_copy_windows(one.reshape(1, 2, 5, 4)).ravel() for one in np.eye(40)])
     back = (columns.reshape(len(x), -1) @ matrix.T).reshape(x.shape)
     product = np.sum(out * columns)
     return {"unfolded": product, "folded": product, "slopes": (back, out), "other_slopes": (back, out)}
@@ -88,34 +88,36 @@ def _transpose_by_numpy(x: Any, columns: Any) -> Any:
 
 CASES: list[Case] = [
     *(
-        fact(
+        check_fact(
             f"unfold.line_{line}",
-            at(FILE, line),
+            cite(FILE, line),
             "unfold",
-            lambda options=options: ops.unfold(np.ones((10, 3, 16, 16)), **_options(2, window=(5, 5), **options)).shape,
+            lambda options=options: (
+                ops.unfold(np.ones((10, 3, 16, 16)), **_make_options(2, window=(5, 5), **options)).shape
+            ),
             (10, 75, rows),
         )
         for line, options, rows in ROWS
     ),
-    *map(_there_and_back, (1, 2, 3)),
-    function(
+    *map(_check_inverse, (1, 2, 3)),
+    check_function(
         "unfold.elements",
         ("numpy, window by window",),
         "unfold",
         lambda x: {"y": ops.unfold(x, **UNEVEN), "flipped": ops.unfold(x, **UNEVEN, flip=True)},
         draw(2, 2, 5, 4),
         expected=lambda x0: {
-            "y": _columns(x0),
-            "flipped": _columns(x0).reshape(2, 2, 6, -1)[:, :, ::-1].reshape(2, 12, -1),
+            "y": _copy_windows(x0),
+            "flipped": _copy_windows(x0).reshape(2, 2, 6, -1)[:, :, ::-1].reshape(2, 12, -1),
         },
     ),
-    computation(
+    check_program(
         "fold.transpose_of_unfold",
-        (*at(FILE, 42, 46), "the matrix of unfold"),
+        (*cite(FILE, 42, 46), "the matrix of unfold"),
         "fold",
-        _transpose,
+        _compute_products,
         {"x": draw(2, 2, 5, 4), "columns": draw(2, 12, 6, seed=1)},
-        expected=_transpose_by_numpy,
+        expected=_expect_products,
         differentiates=True,
         tolerance=Tolerance(reduction=144, magnitude=10.0),
     ),

@@ -12,12 +12,12 @@ def double(x: Any) -> Any:
     return 2.0 * x
 
 
-def half(x: Any) -> Any:
+def halve(x: Any) -> Any:
     """Return x / 2."""
     return 0.5 * x
 
 
-def nothing(x: Any) -> Any:
+def make_zeros(x: Any) -> Any:
     """Return zeros."""
     return luxport.namespace(x).zeros_like(x)
 
@@ -42,22 +42,22 @@ def logarithm(x: Any) -> Any:
     return luxport.namespace(x).log(x)
 
 
-def side_by_side(*parts: Any) -> Any:
+def join_columns(*parts: Any) -> Any:
     """Join along the last axis, Julia's `vcat`."""
     return luxport.namespace(*parts).concat(list(parts), axis=-1)
 
 
-def below(*parts: Any) -> Any:
+def join_rows(*parts: Any) -> Any:
     """Join along the first axis, Julia's `hcat`."""
     return luxport.namespace(*parts).concat(list(parts), axis=0)
 
 
-def stacked(*parts: Any) -> Any:
+def stack(*parts: Any) -> Any:
     """Join along a new axis, Julia's `vcat` of numbers."""
     return luxport.namespace(*parts).stack(list(parts))
 
 
-def scaled_pair(a: float, b: float) -> Any:
+def make_scale(a: float, b: float) -> Any:
     """Return a function that multiplies by the row [a, b]."""
 
     def scale(x: Any) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 import luxport
 from luxport import LayerError, ops
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import at, draw, fact, fails, function, gradient
+from luxport_conformance.cases.declare import check_error, check_fact, check_function, check_gradient, cite, draw
 from luxport_conformance.compare import Tolerance
 
 GATHER, SCATTER, UTILS = "nnlib:testsuite/gather.jl", "nnlib:testsuite/scatter.jl", "nnlib:utils.jl"
@@ -63,7 +63,7 @@ ALONE: dict[tuple[str, int], Any] = {
 NAMES = {"+": "sum", "-": "minus", "*": "times", "/": "over", "max": "max", "min": "min", "mean": "mean"}
 
 
-def _scatters(op: str) -> Case:
+def _check_scatter(op: str) -> Case:
     factor = 2.0 if op == "/" else 1.0
 
     def program(*arrays: Any) -> Any:
@@ -76,9 +76,9 @@ def _scatters(op: str) -> Case:
 
     given = [array for dims in (0, 1) for array in (ONES[dims], DESTINATIONS[dims], RISINGS[dims])]
     wanted = [np.array(table[op, dims], float).T for dims in (0, 1) for table in (ONTO, ALONE)]
-    return function(
+    return check_function(
         f"scatter.{NAMES[op]}",
-        at(SCATTER, 93 if op == "/" else 90, 101),
+        cite(SCATTER, 93 if op == "/" else 90, 101),
         "scatter",
         program,
         *(*given, INDEX),
@@ -87,10 +87,10 @@ def _scatters(op: str) -> Case:
     )
 
 
-def _integers(op: str) -> Case:
-    return function(
+def _check_integers(op: str) -> Case:
+    return check_function(
         f"scatter.{NAMES[op]}_of_integers",
-        at(SCATTER, 101),
+        cite(SCATTER, 101),
         "scatter",
         lambda x, index: ops.scatter(x, index, op=op, size=5),
         *(RISING.astype(np.int32), INDEX.astype(np.int8)),
@@ -99,27 +99,27 @@ def _integers(op: str) -> Case:
     )
 
 
-def _slopes(op: str, dims: int) -> Case:
+def _check_slopes(op: str, dims: int) -> Case:
     """Gradients with respect to the destination and to what is scattered, of a sum with weights.
 
     Upstream compares with one-sided differences, which give each of equal extremes the whole slope.
     """
 
-    def loss(destination: Any, src: Any, index: Any) -> Any:
+    def sum_weighted(destination: Any, src: Any, index: Any) -> Any:
         y = ops.scatter(src, index, op=op, init=destination, size=5)
         xp = luxport.namespace(y)
         return xp.sum(y * xp.cos(xp.astype(xp.reshape(xp.arange(_count(y)), y.shape), y.dtype)))
 
-    def wanted(destination: Any, src: Any, index: Any) -> Any:
-        return _host_slopes(op, destination, src, index)
+    def expect_slopes(destination: Any, src: Any, index: Any) -> Any:
+        return _derive_slopes(op, destination, src, index)
 
-    return gradient(
+    return check_gradient(
         f"scatter.gradient_{NAMES[op]}_{dims}",
         ("nnlib: testsuite/scatter.jl:184, 201 and 214, gradtests",),
         "scatter",
-        loss,
+        sum_weighted,
         {"destination": DESTINATIONS[dims], "src": RISINGS[dims], "index": INDEX},
-        expected=wanted,
+        expected=expect_slopes,
         wrt=(0, 1),
         tolerance=Tolerance(reduction=10),
         # The gradient of PyTorch's product looks for zeros among the values, which its compiler cannot follow.
@@ -131,7 +131,7 @@ def _count(y: Any) -> int:
     return math.prod(y.shape)
 
 
-def _host_slopes(op: str, destination: Any, src: Any, index: Any) -> Any:
+def _derive_slopes(op: str, destination: Any, src: Any, index: Any) -> Any:
     """Pull the weights back by hand, slice after slice."""
     weights = np.cos(np.arange(destination.size, dtype=float)).reshape(destination.shape)
     flat, rows = index.reshape(-1), src.reshape(-1, *src.shape[2:])
@@ -157,17 +157,17 @@ def _host_slopes(op: str, destination: Any, src: Any, index: Any) -> Any:
 
 
 CASES: list[Case] = [
-    function(
+    check_function(
         "gather.numbers",
-        at(GATHER, 23, 24, 25, 51, 52, 53),
+        cite(GATHER, 23, 24, 25, 51, 52, 53),
         "gather",
         lambda src, index: (ops.gather(src, index), ops.gather(src, index[None, ...])),
         *(COUNTED, INDEX),
         expected=(COUNTED[INDEX], COUNTED[INDEX][None]),
     ),
-    function(
+    check_function(
         "gather.slices",
-        at(GATHER, 78, 79, 80),
+        cite(GATHER, 78, 79, 80),
         "gather",
         ops.gather,
         *(SRC, COLUMNS),
@@ -179,32 +179,32 @@ CASES: list[Case] = [
             ]
         ),
     ),
-    function(
+    check_function(
         "gather.pairs",
-        at(GATHER, 94, 95, 96, 122, 123, 124),
+        cite(GATHER, 94, 95, 96, 122, 123, 124),
         "gather",
         ops.gather,
         *(SRC, *PAIRS),
         expected=[3.0, 5.0, 7.0, 4.0, 6.0, 8.0],
     ),
-    function(
+    check_function(
         "gather.pairs_of_slices",
-        at(GATHER, 107, 108, 135, 136),
+        cite(GATHER, 107, 108, 135, 136),
         "gather",
         ops.gather,
         *(draw(3, 3, 2), np.array([[0, 2], [1, 1]], np.int32), np.array([[1, 0], [2, 2]], np.int32)),
         expected=lambda src, i, j: src[i.astype(int), j.astype(int)],
     ),
-    function(
+    check_function(
         "gather.one_by_one",
-        at(GATHER, 193, 195),
+        cite(GATHER, 193, 195),
         "gather",
         lambda x, i, j: (ops.gather(x, i, j), ops.gather(x, j)),
         *(np.arange(1, 16, dtype=np.int32).reshape(5, 3), np.array([1, 3], np.int32), np.array([0, 1], np.int32)),
         expected=(np.array([4, 11], np.int32), np.array([[1, 2, 3], [4, 5, 6]], np.int32)),
         dtypes=("float32",),
     ),
-    fails(
+    check_error(
         "gather.too_many",
         ("luxport: an array of indices for each axis, and no more",),
         lambda: ops.gather(COUNTED, PAIRS[0], PAIRS[1]),
@@ -212,18 +212,18 @@ CASES: list[Case] = [
         raises=LayerError,
         message="expects 1 to 1 arrays of indices of one shape",
     ),
-    *[_scatters(op) for op in NAMES],
-    *[_integers(op) for op in ("+", "-", "*", "max", "min")],
-    function(
+    *[_check_scatter(op) for op in NAMES],
+    *[_check_integers(op) for op in ("+", "-", "*", "max", "min")],
+    check_function(
         "scatter.pairs",
         ("numpy: add.at with two arrays of indices",),
         "scatter",
         lambda x, i, j: ops.scatter(x, i, j, size=(3, 4)),
         *(draw(6, 2), np.array([0, 2, 2, 1, 2, 0], np.int32), np.array([1, 3, 3, 0, 0, 1], np.int32)),
-        expected=lambda x, i, j: _added_at(np.zeros((3, 4, 2)), (i.astype(int), j.astype(int)), x),
+        expected=lambda x, i, j: _add_at(np.zeros((3, 4, 2)), (i.astype(int), j.astype(int)), x),
         tolerance=Tolerance(reduction=4),
     ),
-    function(
+    check_function(
         "scatter.nothing_there",
         ("nnlib: scatter.jl starts from 0, 1, the extremes, and 0 for a mean",),
         "scatter",
@@ -231,34 +231,34 @@ CASES: list[Case] = [
         *(np.array([2.0]), np.array([0], np.int32)),
         expected=(0.0, 0.0, 1.0, 1.0, -np.inf, np.inf, 0.0),
     ),
-    function(
+    check_function(
         "scatter.size",
-        at(SCATTER, 163, 164),
+        cite(SCATTER, 163, 164),
         "scatter",
         lambda x, index: ops.scatter(x, index, size=6),
         *(np.ones((5, 3)), np.array([1, 1, 2, 3, 3], np.int32)),
         expected=np.repeat([[0.0], [2.0], [1.0], [2.0], [0.0], [0.0]], 3, axis=1),
     ),
-    fails(
+    check_error(
         "scatter.own_size",
-        at(SCATTER, 150),
+        cite(SCATTER, 150),
         lambda: ops.scatter(np.ones((4, 2)), np.array([0, 1, 1])),
         subject="scatter",
         raises=LayerError,
         message=r"expects \(3,\) and further axes, as the indices, got \(4, 2\)",
     ),
-    fails(
+    check_error(
         "scatter.beyond_the_end",
-        at(SCATTER, 151),
+        cite(SCATTER, 151),
         lambda: ops.scatter(np.ones((3, 4)), np.array([[0, 1, 2, 3], [3, 1, 0, 2], [5, 6, 7, 8]]), size=5),
         subject="scatter",
         raises=IndexError,
         message="indices of at least 0 and below 5, got 8",
     ),
     *[
-        fact(
+        check_fact(
             f"scatter.own_size_{name}",
-            at(UTILS, *lines),
+            cite(UTILS, *lines),
             "scatter",
             lambda index=index: ops.scatter(np.ones(index[0].shape), *[i - 1 for i in index]).shape,
             size,
@@ -269,8 +269,8 @@ CASES: list[Case] = [
             ("3d_of_matrices", (14, 18), tuple(PLACES), (5, 6, 9)),
         )
     ],
-    *[_slopes(op, dims) for op in NAMES for dims in (0, 1)],
-    gradient(
+    *[_check_slopes(op, dims) for op in NAMES for dims in (0, 1)],
+    check_gradient(
         "gather.gradient",
         ("nnlib: testsuite/gather.jl:151, a gradtest",),
         "gather",
@@ -282,6 +282,6 @@ CASES: list[Case] = [
 ]
 
 
-def _added_at(y: Any, places: Any, x: Any) -> Any:
+def _add_at(y: Any, places: Any, x: Any) -> Any:
     np.add.at(y, places, x)
     return y

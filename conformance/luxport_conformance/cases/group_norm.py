@@ -6,8 +6,8 @@ import numpy as np
 
 from luxport import BatchNorm, GroupNorm, InstanceNorm, sigmoid
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import at, fact, forward
-from luxport_conformance.cases.sample_norms import FILE, FIVE, initial, reshaped, same, trained
+from luxport_conformance.cases.declare import check_fact, check_output, cite
+from luxport_conformance.cases.sample_norms import FILE, FIVE, check_same, make_reshaped, make_trained, set_up
 from luxport_conformance.compare import Tolerance
 
 UPSTREAM = Tolerance(reduction=6, rounding=1e-5, reason="upstream asks for atol=1e-5")
@@ -22,50 +22,50 @@ GROUPS_SIGMOID = [
     [[0.18787955, 0.29352847, 0.42732602], [0.57267404, 0.70647156, 0.8121204]] * 2,
 ]
 CASES: list[Case] = [
-    fact(
+    check_fact(
         "group_norm.parameters",
-        at(FILE, 400),
+        cite(FILE, 400),
         "GroupNorm",
-        lambda: list(initial(GroupNorm(4, 2))[0]) == ["bias", "scale"],
+        lambda: list(set_up(GroupNorm(4, 2))[0]) == ["bias", "scale"],
     ),
-    fact(
-        "group_norm.bias", at(FILE, 402), "GroupNorm", lambda: initial(GroupNorm(4, 2))[0]["bias"].tolist() == [0] * 4
+    check_fact(
+        "group_norm.bias", cite(FILE, 402), "GroupNorm", lambda: set_up(GroupNorm(4, 2))[0]["bias"].tolist() == [0] * 4
     ),
-    fact(
+    check_fact(
         "group_norm.scale",
-        at(FILE, 403),
+        cite(FILE, 403),
         "GroupNorm",
-        lambda: initial(GroupNorm(4, 2))[0]["scale"].tolist() == [1] * 4,
+        lambda: set_up(GroupNorm(4, 2))[0]["scale"].tolist() == [1] * 4,
     ),
-    fact("group_norm.no_statistics", at(FILE, 407, 408), "GroupNorm", lambda: initial(GroupNorm(4, 2))[1] == {}),
-    forward("group_norm.values", at(FILE, 412), GroupNorm(4, 2), QUARTERS, y=GROUPS, tolerance=UPSTREAM),
-    forward(
-        "group_norm.sigmoid", at(FILE, 432), GroupNorm(4, 2, sigmoid), QUARTERS, y=GROUPS_SIGMOID, tolerance=UPSTREAM
+    check_fact("group_norm.no_statistics", cite(FILE, 407, 408), "GroupNorm", lambda: set_up(GroupNorm(4, 2))[1] == {}),
+    check_output("group_norm.values", cite(FILE, 412), GroupNorm(4, 2), QUARTERS, y=GROUPS, tolerance=UPSTREAM),
+    check_output(
+        "group_norm.sigmoid", cite(FILE, 432), GroupNorm(4, 2, sigmoid), QUARTERS, y=GROUPS_SIGMOID, tolerance=UPSTREAM
     ),
-    same(
+    check_same(
         "group_norm.positions_in_one_axis",
-        at(FILE, 439),
+        cite(FILE, 439),
         "GroupNorm",
-        trained(GroupNorm(2, 2)),
-        reshaped(GroupNorm(2, 2), (3, 2, 8)),
+        make_trained(GroupNorm(2, 2)),
+        make_reshaped(GroupNorm(2, 2), (3, 2, 8)),
         FIVE,
         8,
     ),
-    same(
+    check_same(
         "group_norm.is_instance_norm",
-        at(FILE, 445),
+        cite(FILE, 445),
         "GroupNorm",
-        trained(GroupNorm(4, 4)),
-        trained(InstanceNorm(4, affine=True)),
+        make_trained(GroupNorm(4, 4)),
+        make_trained(InstanceNorm(4, affine=True)),
         np.arange(1.0, 241.0).reshape(5, 4, 3, 2, 2),
         12,
     ),
-    same(
+    check_same(
         "group_norm.is_batch_norm",
-        at(FILE, 451),
+        cite(FILE, 451),
         "GroupNorm",
-        trained(GroupNorm(4, 4)),
-        trained(BatchNorm(4)),
+        make_trained(GroupNorm(4, 4)),
+        make_trained(BatchNorm(4)),
         np.arange(1.0, 49.0).reshape(1, 4, 3, 2, 2),
         12,
     ),

@@ -9,7 +9,7 @@ import numpy as np
 import luxport
 from luxport import ops
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import at, computation, draw, function
+from luxport_conformance.cases.declare import check_function, check_program, cite, draw
 
 GLU, DROPOUT = "nnlib:functions.jl", "nnlib:dropout.jl"
 
@@ -18,17 +18,17 @@ COUNTING = np.arange(1.0, 13.0).reshape(4, 3).T
 KEY, COUNTER = np.array([3, 4], np.int32), np.array(0, np.int32)
 
 
-def _glu_gradient(x: Any, c: Any) -> Any:
+def _compute_glu_gradient(x: Any, c: Any) -> Any:
     xp = luxport.namespace(x)
     return luxport.grad(lambda x: xp.sum(ops.glu(x) * c))(x)
 
 
-def _glu_expected(x: Any, c: Any) -> Any:
+def _expect_glu_gradient(x: Any, c: Any) -> Any:
     left, gate = x[:, :2], 1 / (1 + np.exp(-x[:, 2:]))
     return np.concatenate([c * gate, c * left * gate * (1 - gate)], axis=1)
 
 
-def _dropout_twice(x: Any, key: Any, counter: Any) -> Any:
+def _differentiate_dropout_twice(x: Any, key: Any, counter: Any) -> Any:
     """Each row of the Hessian of the sum, which is linear in x: the term of 0 keeps x in what is differentiated."""
     xp = luxport.namespace(x)
     inner = luxport.grad(lambda x: xp.sum(ops.dropout(x, key, counter, p=0.5)))
@@ -36,9 +36,9 @@ def _dropout_twice(x: Any, key: Any, counter: Any) -> Any:
 
 
 CASES: list[Case] = [
-    function(
+    check_function(
         "glu.counting",
-        at(GLU, 6),
+        cite(GLU, 6),
         "glu",
         lambda x: luxport.namespace(x).ceil(ops.glu(x)),
         COUNTING,
@@ -47,26 +47,26 @@ CASES: list[Case] = [
     Case(
         id="glu.odd",
         subject="glu",
-        source=at(GLU, 7),
+        source=cite(GLU, 7),
         program=lambda x: ops.glu(x, axis=0),
         inputs={"x": COUNTING},
         raises=ValueError,
         dtypes=("float32",),
     ),
-    computation(
+    check_program(
         "glu.gradient",
-        at(GLU, 12),
+        cite(GLU, 12),
         "glu",
-        _glu_gradient,
+        _compute_glu_gradient,
         {"x": draw(3, 4), "c": draw(3, 2, seed=1)},
-        expected=_glu_expected,
+        expected=_expect_glu_gradient,
         differentiates=True,
     ),
-    computation(
+    check_program(
         "dropout.second_order",
-        at(DROPOUT, 61),
+        cite(DROPOUT, 61),
         "dropout",
-        _dropout_twice,
+        _differentiate_dropout_twice,
         {"x": np.array([1.0, 2.0, 3.0]), "key": KEY, "counter": COUNTER},
         expected=(np.zeros(3),) * 3,
         differentiates=True,
@@ -75,7 +75,7 @@ CASES: list[Case] = [
         Case(
             id=f"dropout.refuses_line_{line}",
             subject="dropout",
-            source=at(DROPOUT, line),
+            source=cite(DROPOUT, line),
             program=lambda x, key, counter, p=p: ops.dropout(x, key, counter, p=p),
             inputs={"x": np.ones((3, 4)), "key": KEY, "counter": COUNTER},
             raises=ValueError,

@@ -10,7 +10,7 @@ import numpy as np
 import luxport
 from luxport import losses, ops
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import computation, draw
+from luxport_conformance.cases.declare import check_program, draw
 from luxport_conformance.compare import Tolerance
 
 KINDS = {
@@ -32,16 +32,16 @@ Taking = Callable[[Any, Any], Any]
 """A function of an array of numbers and of indices."""
 
 
-def _segments(op: str) -> Taking:
+def _make_segment_reduction(op: str) -> Taking:
     return lambda rows, places: ops.segment_reduce(rows, places[0, ...], op=op, size=4)
 
 
-def _reduced(f: Any, nothing: float) -> Any:
+def _expect_reduction(f: Any, nothing: float) -> Any:
     """Return what a reduction makes of the rows whose segments are 0, 2 and 1; the last one has none."""
     return np.stack([*[f.reduce(ROWS[[i]]) for i in (0, 2, 1)], np.full(2, nothing)])
 
 
-def _turned(x: Any, positions: Any) -> Any:
+def _stretch(x: Any, positions: Any) -> Any:
     """Stretch by the place instead of turning: another row of cosines, another result."""
     return ops.apply_rotary_embedding(x, x[0, :, 0, :2] + 2.0, x[0, :, 0, :2] * 0.0, positions)
 
@@ -52,7 +52,7 @@ def _reduce_between(table: Any, places: Any) -> Any:
     return luxport.EmbeddingBag(4, 3)((indices, places[0, :2]), {"weight": table}, {})[0]
 
 
-def _shuffled(rows: Any, labels: Any) -> Any:
+def _load_shuffled(rows: Any, labels: Any) -> Any:
     """Load labels beside rows that hold them as numbers, in an order of the seed's."""
     loader = luxport.training.DataLoader((rows, labels[1, ...]), 2, shuffle=True, seed=1)
     xp = luxport.namespace(rows)
@@ -68,10 +68,10 @@ FUNCTIONS: dict[str, tuple[str, Taking, Any, Any]] = {
         ROWS,
         ROWS[[0, 2, 1]],
     ),
-    "segment_sum": ("segment_reduce", _segments("sum"), ROWS, _reduced(np.add, 0.0)),
-    "segment_prod": ("segment_reduce", _segments("prod"), ROWS, _reduced(np.multiply, 1.0)),
-    "segment_max": ("segment_reduce", _segments("max"), ROWS, _reduced(np.maximum, -np.inf)),
-    "segment_min": ("segment_reduce", _segments("min"), ROWS, _reduced(np.minimum, np.inf)),
+    "segment_sum": ("segment_reduce", _make_segment_reduction("sum"), ROWS, _expect_reduction(np.add, 0.0)),
+    "segment_prod": ("segment_reduce", _make_segment_reduction("prod"), ROWS, _expect_reduction(np.multiply, 1.0)),
+    "segment_max": ("segment_reduce", _make_segment_reduction("max"), ROWS, _expect_reduction(np.maximum, -np.inf)),
+    "segment_min": ("segment_reduce", _make_segment_reduction("min"), ROWS, _expect_reduction(np.minimum, np.inf)),
     "embedding": (
         "Embedding",
         lambda table, places: luxport.Embedding(4, 3)(places, {"weight": table}, {})[0],
@@ -110,15 +110,15 @@ FUNCTIONS: dict[str, tuple[str, Taking, Any, Any]] = {
         PROBABILITIES,
         (PROBABILITIES.argmax(-1) == PLACES).mean(),
     ),
-    "rotary": ("apply_rotary_embedding", _turned, SEQUENCE, SEQUENCE * STRETCHED[:, :, None, :]),
-    "data_loader": ("DataLoader", _shuffled, ROWS, PLACES[1][np.random.default_rng(1).permutation(3)]),
+    "rotary": ("apply_rotary_embedding", _stretch, SEQUENCE, SEQUENCE * STRETCHED[:, :, None, :]),
+    "data_loader": ("DataLoader", _load_shuffled, ROWS, PLACES[1][np.random.default_rng(1).permutation(3)]),
 }
 
 
-def _case(name: str, which: str, kinds: tuple[str, ...]) -> Case:
+def _check_indices(name: str, which: str, kinds: tuple[str, ...]) -> Case:
     subject, function, x, expected = FUNCTIONS[name]
     places = PLACES % 3 if name == "rotary" else PLACES
-    return computation(
+    return check_program(
         f"index_dtypes.{name}{which}",
         ("by the definition",),
         subject,
@@ -133,4 +133,4 @@ def _case(name: str, which: str, kinds: tuple[str, ...]) -> Case:
     )
 
 
-CASES = tuple([_case(name, which, kinds) for name in FUNCTIONS for which, kinds in KINDS.items()])
+CASES = tuple([_check_indices(name, which, kinds) for name in FUNCTIONS for which, kinds in KINDS.items()])

@@ -12,7 +12,7 @@ import luxport
 from luxport import Conv, ConvTranspose, CrossCor, Dense, SamePad, initializers
 from luxport.initializers import fans, identity_init, orthogonal, sparse_init
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import at, draw, fact, fails, forward, function
+from luxport_conformance.cases.declare import check_error, check_fact, check_function, check_output, cite, draw
 
 FILE = "flux:utils.jl"
 ANY_SHAPE = {
@@ -25,24 +25,26 @@ ANY_SHAPE = {
 EVERY = ANY_SHAPE | {"sparse_init": sparse_init(sparsity=0.5)}
 
 
-def _fact(id: str, lines: tuple[int, ...], subject: str, program: Callable[[], Any], expected: Any = True) -> Case:
-    return fact(f"initializers.{id}", at(FILE, *lines), subject, program, expected)
+def _check_initializer(
+    id: str, lines: tuple[int, ...], subject: str, program: Callable[[], Any], expected: Any = True
+) -> Case:
+    return check_fact(f"initializers.{id}", cite(FILE, *lines), subject, program, expected)
 
 
-def _basics(name: str, init: Any) -> list[Case]:
+def _check_basics(name: str, init: Any) -> list[Case]:
     cases = [
-        _fact(f"{name}.shape", (79,), name, lambda: init(0, (4, 3)).shape == (4, 3)),
+        _check_initializer(f"{name}.shape", (79,), name, lambda: init(0, (4, 3)).shape == (4, 3)),
         # A generator always comes with the call: options alone are what is applied in part.
-        _fact(f"{name}.generator", (84, 86), name, lambda: init()(luxport.rng(1), (4, 3)).shape == (4, 3)),
-        _fact(f"{name}.dtype", (89,), name, lambda: str(init(0, (4, 3)).dtype), "float32"),
+        _check_initializer(f"{name}.generator", (84, 86), name, lambda: init()(luxport.rng(1), (4, 3)).shape == (4, 3)),
+        _check_initializer(f"{name}.dtype", (89,), name, lambda: str(init(0, (4, 3)).dtype), "float32"),
     ]
     if name in ANY_SHAPE:
-        cases.append(_fact(f"{name}.vector", (76,), name, lambda: init(0, (3,)).shape == (3,)))
-        cases.append(_fact(f"{name}.kernel", (77,), name, lambda: init(0, (5, 4, 3)).shape == (5, 4, 3)))
+        cases.append(_check_initializer(f"{name}.vector", (76,), name, lambda: init(0, (3,)).shape == (3,)))
+        cases.append(_check_initializer(f"{name}.kernel", (77,), name, lambda: init(0, (5, 4, 3)).shape == (5, 4, 3)))
     return cases
 
 
-def _glorot(init: Any) -> bool:
+def _has_glorot_variance(init: Any) -> bool:
     """Check that the variance is 2 / (fan_in + fan_out), to a tenth."""
     ratios = []
     for shape in ((1000,), (100, 100), (400, 100), (64, 32, 3, 2), (64, 32, 4, 3, 2)):
@@ -50,7 +52,7 @@ def _glorot(init: Any) -> bool:
     return all(0.9 < ratio < 1.1 for ratio in ratios)
 
 
-def _kaiming() -> tuple[bool, bool, bool]:
+def _has_kaiming_spread() -> tuple[bool, bool, bool]:
     """Check the least and the largest uniform values and the normal ones' deviation, each to a tenth."""
     found = []
     for fan_in, fan_out in ((100, 100), (400, 100)):
@@ -63,53 +65,53 @@ def _kaiming() -> tuple[bool, bool, bool]:
     return tuple(all(column) for column in zip(*found, strict=True))  # type: ignore[return-value]
 
 
-def _orthonormal(shape: tuple[int, ...]) -> bool:
+def _is_orthonormal(shape: tuple[int, ...]) -> bool:
     matrix = orthogonal(0, shape).reshape(shape[0], -1)
     square = matrix @ matrix.T if shape[0] < matrix.shape[1] else matrix.T @ matrix
     return np.allclose(square, np.eye(len(square)), atol=1e-6)  # entries of at most 1, rounded to 6e-8
 
 
-def _sparse(rows: int, columns: int, sparsity: float, std: float) -> tuple[bool, bool]:
+def _is_sparse(rows: int, columns: int, sparsity: float, std: float) -> tuple[bool, bool]:
     values = sparse_init(0, (rows, columns), sparsity=sparsity, std=std)
     zeros = (values == 0).sum(1)
     return bool((zeros == math.ceil(columns * sparsity)).all()), bool(0.9 < values[values != 0].std() / std < 1.1)
 
 
-def _truncated(mean: float, std: float, low: float, high: float) -> Any:
+def _draw_truncated(mean: float, std: float, low: float, high: float) -> Any:
     return luxport.initializers.truncated_normal(0, (10, 100, 100), mean=mean, std=std, low=low, high=high)
 
 
-def _within() -> tuple[bool, bool, bool, bool]:
+def _is_within() -> tuple[bool, bool, bool, bool]:
     checks = []
     for mean, std, low, high, middle in ((0.0, 1, -2, 3, 0.0), (1, 2, -4.0, 5.0, 1.0)):
-        v = _truncated(mean, std, low, high)
+        v = _draw_truncated(mean, std, low, high)
         checks.append(
             (abs(v.mean() - middle) < 0.1, abs(v.min() - low) < 1e-2, abs(v.max() - high) < 1e-2, v.dtype == "f4")
         )
     return tuple(all(column) for column in zip(*checks, strict=True))  # type: ignore[return-value]
 
 
-def _wide() -> tuple[bool, bool]:
+def _is_wide() -> tuple[bool, bool]:
     checks = []
     for mean, std in ((6, 2), (-7.0, 10)):
-        v = _truncated(mean, std, -100.0, 100)
+        v = _draw_truncated(mean, std, -100.0, 100)
         checks.append((abs(v.mean() - mean) < 0.1, abs(v.std() - std) < 0.1))
     return tuple(all(column) for column in zip(*checks, strict=True))  # type: ignore[return-value]
 
 
-def _largest(init: Any, **options: float) -> float:
+def _find_largest(init: Any, **options: float) -> float:
     return float(init(0, (8, 8), **options).max())
 
 
-def _gained(init: Any) -> tuple[bool, bool]:
-    return _largest(init) > 1e9 / 2, _largest(init, gain=1) < 1e9 / 2
+def _is_gained(init: Any) -> tuple[bool, bool]:
+    return _find_largest(init) > 1e9 / 2, _find_largest(init, gain=1) < 1e9 / 2
 
 
-def _passes_on(kind: Any, kernel: tuple[int, ...]) -> Case:
+def _check_identity(kind: Any, kernel: tuple[int, ...]) -> Case:
     x = draw(3, 3, *kernel)
-    return forward(
+    return check_output(
         f"initializers.identity.{kind.__name__}_{'x'.join(map(str, kernel))}",
-        at(FILE, 232),
+        cite(FILE, 232),
         kind(kernel, 3, 3, init_weight=identity_init, padding=SamePad()),
         x,
         y=x,
@@ -124,7 +126,7 @@ PATHS = (
 )
 
 
-def _inception() -> Case:
+def _check_inception() -> Case:
     weights = [luxport.setup(0, path, backend="numpy")[0] for path in PATHS]
 
     def program(x: Any, *leaves: Any) -> Any:
@@ -133,9 +135,9 @@ def _inception() -> Case:
         return luxport.namespace(x).concat(parts, axis=1)
 
     leaves = [leaf for ps in weights for leaf in (ps["weight"], ps["bias"])]
-    return function(
+    return check_function(
         "initializers.identity.inception",
-        at(FILE, 242),
+        cite(FILE, 242),
         "identity_init",
         program,
         *(draw(2, 7, 9, 9), *leaves),
@@ -145,7 +147,7 @@ def _inception() -> Case:
 
 
 CASES: list[Case] = [
-    _fact(
+    _check_initializer(
         "fans",
         (54, 55, 56, 57, 58, 59),
         "fans",
@@ -162,13 +164,13 @@ CASES: list[Case] = [
         ],
         [True] * 6,
     ),
-    *[case for name, init in EVERY.items() for case in _basics(name, init)],
+    *[case for name, init in EVERY.items() for case in _check_basics(name, init)],
     *[
-        _fact(f"{name}.variance", (102,), name, lambda init=ANY_SHAPE[name]: _glorot(init))
+        _check_initializer(f"{name}.variance", (102,), name, lambda init=ANY_SHAPE[name]: _has_glorot_variance(init))
         for name in ("glorot_uniform", "glorot_normal")
     ],
     *[
-        _fact(
+        _check_initializer(
             f"{name}.gain_dtype",
             lines,
             name,
@@ -180,40 +182,46 @@ CASES: list[Case] = [
             *(("kaiming_normal", (121,)), ("orthogonal", (137,))),
         )
     ],
-    _fact("kaiming", (113, 114, 118), "kaiming_uniform", _kaiming, (True, True, True)),
-    _fact("orthogonal.matrices", (128,), "orthogonal", lambda: [_orthonormal(s) for s in ((3, 5), (5, 3))], [True] * 2),
-    _fact(
+    _check_initializer("kaiming", (113, 114, 118), "kaiming_uniform", _has_kaiming_spread, (True, True, True)),
+    _check_initializer(
+        "orthogonal.matrices", (128,), "orthogonal", lambda: [_is_orthonormal(s) for s in ((3, 5), (5, 3))], [True] * 2
+    ),
+    _check_initializer(
         "orthogonal.kernels",
         (135,),
         "orthogonal",
-        lambda: [_orthonormal(s) for s in ((5, 4, 3), (5, 2, 2))],
+        lambda: [_is_orthonormal(s) for s in ((5, 4, 3), (5, 2, 2))],
         [True] * 2,
     ),
-    fails(
+    check_error(
         "initializers.sparse.kernels",
-        at(FILE, 147),
+        cite(FILE, 147),
         lambda: sparse_init(0, (100, 100, 100), sparsity=0.1),
         subject="sparse_init",
         raises=ValueError,
         message=r"sparse_init expects the shape of a matrix, got \(100, 100, 100\)",
     ),
-    _fact("sparse.none", (149,), "sparse_init", lambda: int((sparse_init(0, (100, 100), sparsity=-0.1) == 0).sum()), 0),
-    _fact("sparse.all", (151,), "sparse_init", lambda: int((sparse_init(0, (100, 100), sparsity=1.1) != 0).sum()), 0),
-    _fact(
+    _check_initializer(
+        "sparse.none", (149,), "sparse_init", lambda: int((sparse_init(0, (100, 100), sparsity=-0.1) == 0).sum()), 0
+    ),
+    _check_initializer(
+        "sparse.all", (151,), "sparse_init", lambda: int((sparse_init(0, (100, 100), sparsity=1.1) != 0).sum()), 0
+    ),
+    _check_initializer(
         "sparse.part",
         (156, 157),
         "sparse_init",
-        lambda: _sparse(100, 100, 0.25, 0.1) + _sparse(400, 100, 0.75, 0.01),
+        lambda: _is_sparse(100, 100, 0.25, 0.1) + _is_sparse(400, 100, 0.75, 0.01),
         (True,) * 4,
     ),
-    _fact(
+    _check_initializer(
         "sparse.dtype",
         (160,),
         "sparse_init",
         lambda: str(sparse_init(0, (4, 3), std=1.5, sparsity=0.5).dtype),
         "float32",
     ),
-    _fact(
+    _check_initializer(
         "truncated_normal.bounds",
         (165, 166, 167),
         "truncated_normal",
@@ -223,9 +231,9 @@ CASES: list[Case] = [
         ],
         [True] * 3,
     ),
-    _fact("truncated_normal.within", (172, 173, 174, 175), "truncated_normal", _within, (True,) * 4),
-    _fact("truncated_normal.wide", (179, 180), "truncated_normal", _wide, (True,) * 2),
-    _fact(
+    _check_initializer("truncated_normal.within", (172, 173, 174, 175), "truncated_normal", _is_within, (True,) * 4),
+    _check_initializer("truncated_normal.wide", (179, 180), "truncated_normal", _is_wide, (True,) * 2),
+    _check_initializer(
         "lecun_normal.deviation",
         (185, 186),
         "lecun_normal",
@@ -236,23 +244,23 @@ CASES: list[Case] = [
         [True] * 2,
     ),
     *[
-        _fact(
+        _check_initializer(
             f"{name}.in_part",
             lines,
             name,
-            lambda name=name: _gained(ANY_SHAPE[name](gain=1e9)),
+            lambda name=name: _is_gained(ANY_SHAPE[name](gain=1e9)),
             (True, True),
         )
         for name, lines in (("kaiming_uniform", (191, 192)), ("kaiming_normal", (195, 196)))
     ],
-    _fact(
+    _check_initializer(
         "sparse.in_part",
         (199, 200),
         "sparse_init",
-        lambda: (_largest(sparse_init(sparsity=1)) == 0, _largest(sparse_init(sparsity=1), sparsity=0) > 0),
+        lambda: (_find_largest(sparse_init(sparsity=1)) == 0, _find_largest(sparse_init(sparsity=1), sparsity=0) > 0),
         (True, True),
     ),
-    _fact(
+    _check_initializer(
         "identity.gain",
         (206,),
         "identity_init",
@@ -262,8 +270,10 @@ CASES: list[Case] = [
             == [[3, 0, 0], [0, 3, 0], [0, 0, 3]]
         ),
     ),
-    _fact("identity.dtype", (207,), "identity_init", lambda: str(identity_init(0, (4, 3), gain=1.5).dtype), "float32"),
-    _fact(
+    _check_initializer(
+        "identity.dtype", (207,), "identity_init", lambda: str(identity_init(0, (4, 3), gain=1.5).dtype), "float32"
+    ),
+    _check_initializer(
         "identity.not_square",
         (210, 211, 212, 213, 214),
         "identity_init",
@@ -279,17 +289,17 @@ CASES: list[Case] = [
         ],
         [True] * 5,
     ),
-    forward(
+    check_output(
         "initializers.identity.Dense",
-        at(FILE, 220),
+        cite(FILE, 220),
         Dense(3, 3, init_weight=identity_init),
         np.arange(1.0, 10.0).reshape(3, 3),
         y=np.arange(1.0, 10.0).reshape(3, 3),
     ),
     *[
-        _passes_on(kind, kernel)
+        _check_identity(kind, kernel)
         for kind in (Conv, ConvTranspose, CrossCor)
         for kernel in ((1,), (3,), (3, 1), (5, 3), (7, 5, 3))
     ],
-    _inception(),
+    _check_inception(),
 ]

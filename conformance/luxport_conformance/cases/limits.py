@@ -12,7 +12,7 @@ from luxport import losses, ops
 from luxport.backend import dtype_name
 from luxport_conformance.case import Case, Property
 from luxport_conformance.cases.activations import ELEMENTWISE
-from luxport_conformance.cases.declare import computation
+from luxport_conformance.cases.declare import check_program
 
 INF = math.inf
 SELU, SELU_LIMIT = 1.0507009873554805, -1.7580993408473766  # selu's scale, and minus its scale times its alpha
@@ -40,49 +40,53 @@ POINTS = np.array([-INF, -3e38, -1e20, -4e4, 4e4, 1e20, 3e38, INF, math.nan])
 FIRST_FINITE = {"float16": 3, "bfloat16": 1, "float32": 1, "float64": 1}
 
 
-def _values_and_slopes(x: Any) -> Any:
+def _compute_values_and_slopes(x: Any) -> Any:
     xp = luxport.namespace(x)
 
-    def all_three(name: str, x: Any) -> Any:
+    def compute_all_three(name: str, x: Any) -> Any:
         f = getattr(ops, name)
 
-        def slope(x: Any) -> Any:
+        def compute_slope(x: Any) -> Any:
             return luxport.grad(lambda x: xp.sum(f(x)))(x)
 
-        return {"value": f(x), "slope": slope(x), "curvature": luxport.grad(lambda x: xp.sum(slope(x)))(x)}
+        return {
+            "value": f(x),
+            "slope": compute_slope(x),
+            "curvature": luxport.grad(lambda x: xp.sum(compute_slope(x)))(x),
+        }
 
     # Without infinities a backend may take another way.
     finite = x[FIRST_FINITE[dtype_name(x)] : -1 - FIRST_FINITE[dtype_name(x)]]
-    return {name: (all_three(name, x), all_three(name, finite)) for name in TAILS}
+    return {name: (compute_all_three(name, x), compute_all_three(name, finite)) for name in TAILS}
 
 
-def _values(x: Any) -> Any:
+def _compute_values(x: Any) -> Any:
     return {name: {"value": getattr(ops, name)(x)} for name in TAILS}
 
 
-def _limits(slopes: bool) -> Any:
+def _make_expected_limits(slopes: bool) -> Any:
     def expected(x: Any) -> Any:
         if not slopes:
-            return {name: _tail(name, x) for name in TAILS}
+            return {name: _expect_tail(name, x) for name in TAILS}
         finite = x[np.isfinite(x.astype(np.float32))]
-        return {name: (_tail(name, x, slopes=True), _tail(name, finite, slopes=True)) for name in TAILS}
+        return {name: (_expect_tail(name, x, slopes=True), _expect_tail(name, finite, slopes=True)) for name in TAILS}
 
     return expected
 
 
-def _tail(name: str, x: Any, slopes: bool = False) -> Any:
+def _expect_tail(name: str, x: Any, slopes: bool = False) -> Any:
     x = x[~np.isnan(x)]
     tails = [TAILS[name][int(at > 0)] for at in x]
     with np.errstate(over="ignore"):
         values = [number if kind == "number" else number * at for (kind, number), at in zip(tails, x, strict=True)]
-    wanted = {"value": _near([*values, math.nan])}
+    wanted = {"value": _expect_near([*values, math.nan])}
     if slopes:
-        wanted["slope"] = _near([0.0 if kind == "number" else number for kind, number in tails])
-        wanted["curvature"] = _near([0.0] * len(x))
+        wanted["slope"] = _expect_near([0.0 if kind == "number" else number for kind, number in tails])
+        wanted["curvature"] = _expect_near([0.0] * len(x))
     return wanted
 
 
-def _near(wanted: list[float]) -> Property:
+def _expect_near(wanted: list[float]) -> Property:
     """Expect each number in its own precision, as they differ by many powers of ten; an overflow is infinite.
 
     To an eps of bfloat16, 8e-3, and half of one beside 1: what is asked here is a limit, not the last place.
@@ -96,7 +100,7 @@ def _near(wanted: list[float]) -> Property:
     return Property(f"{wanted}", holds)
 
 
-def _slopes_of_prelu(x: Any, weight: Any) -> Any:
+def _compute_slopes_of_prelu(x: Any, weight: Any) -> Any:
     xp = luxport.namespace(x)
     by_x, by_weight = luxport.grad(lambda x, weight: xp.sum(luxport.PReLU()(x, {"weight": weight}, {})[0]), (0, 1))(
         x, weight
@@ -104,25 +108,25 @@ def _slopes_of_prelu(x: Any, weight: Any) -> Any:
     return {"x": by_x, "weight": by_weight}
 
 
-def _gradients_of_sums(x: Any, weight: Any, bias: Any, i: Any) -> Any:
+def _compute_gradients_of_sums(x: Any, weight: Any, bias: Any, i: Any) -> Any:
     xp = luxport.namespace(x)
 
-    def rows(table: Any) -> Any:
+    def sum_rows(table: Any) -> Any:
         return xp.sum(xp.astype(ops.embedding(table, i), xp.float32))
 
     by_weight, by_bias = luxport.grad(
         lambda weight, bias: xp.sum(xp.astype(ops.dense(x, weight, bias), xp.float32)), (0, 1)
     )(weight, bias)
-    return {"weight": by_weight, "bias": by_bias, "table": luxport.grad(rows)(weight)}
+    return {"weight": by_weight, "bias": by_bias, "table": luxport.grad(sum_rows)(weight)}
 
 
-def _losses_at_their_edges(x: Any, y: Any) -> Any:
+def _compute_losses_at_their_edges(x: Any, y: Any) -> Any:
     f = losses.logitbinarycrossentropy
     return {"value": f(x, y, agg="sum"), "slope": luxport.grad(lambda x: f(x, y, agg="sum"))(x)}
 
 
-def _losses_far_away(x: Any, small: Any) -> Any:
-    def both(loss: Any, x: Any) -> Any:
+def _compute_losses_far_away(x: Any, small: Any) -> Any:
+    def compute_both(loss: Any, x: Any) -> Any:
         value, slope = luxport.value_and_grad(lambda x: loss(x, agg="sum"))(x)
         return {"value": value, "slope": slope}
 
@@ -130,29 +134,33 @@ def _losses_far_away(x: Any, small: Any) -> Any:
     largest, one = 128.0 * huge, 0.0 * huge + 1.0
     xp = luxport.namespace(x)
     return {
-        "huber": both(lambda x, agg: losses.huber_loss(x, 0.0, agg=agg), at_infinity),
-        "msle": both(lambda x, agg: losses.msle(x, 1.0, agg=agg), at_infinity[:1]),
-        "poisson": both(lambda x, agg: losses.poisson_loss(x, 3.0, agg=agg), at_infinity[:1]),
-        "siamese, apart": both(lambda x, agg: losses.siamese_contrastive_loss(x, 1.0, agg=agg), at_infinity[:1]),
-        "siamese, one": both(lambda x, agg: losses.siamese_contrastive_loss(x, 0.0, agg=agg), -at_infinity[:1]),
-        "msle, huge": both(lambda x, agg: losses.msle(x, small, agg=agg, epsilon=0.0), huge),
-        "msle, distant": both(lambda x, agg: losses.msle(x, largest, agg=agg, epsilon=0.0), 128.0 * one),
-        "gaussian, huge": both(lambda v, agg: losses.gaussian_nll(huge, huge / 2.0, v, agg=agg), huge),
-        "gaussian, no end": both(lambda v, agg: losses.gaussian_nll(huge, 0.0, v, agg=agg), at_infinity[:1]),
-        "dice, huge": both(lambda x, agg: losses.dice_coeff_loss(x, 1.0, agg=agg), huge),
-        "tversky, huge": both(
+        "huber": compute_both(lambda x, agg: losses.huber_loss(x, 0.0, agg=agg), at_infinity),
+        "msle": compute_both(lambda x, agg: losses.msle(x, 1.0, agg=agg), at_infinity[:1]),
+        "poisson": compute_both(lambda x, agg: losses.poisson_loss(x, 3.0, agg=agg), at_infinity[:1]),
+        "siamese, apart": compute_both(
+            lambda x, agg: losses.siamese_contrastive_loss(x, 1.0, agg=agg), at_infinity[:1]
+        ),
+        "siamese, one": compute_both(lambda x, agg: losses.siamese_contrastive_loss(x, 0.0, agg=agg), -at_infinity[:1]),
+        "msle, huge": compute_both(lambda x, agg: losses.msle(x, small, agg=agg, epsilon=0.0), huge),
+        "msle, distant": compute_both(lambda x, agg: losses.msle(x, largest, agg=agg, epsilon=0.0), 128.0 * one),
+        "gaussian, huge": compute_both(lambda v, agg: losses.gaussian_nll(huge, huge / 2.0, v, agg=agg), huge),
+        "gaussian, no end": compute_both(lambda v, agg: losses.gaussian_nll(huge, 0.0, v, agg=agg), at_infinity[:1]),
+        "dice, huge": compute_both(lambda x, agg: losses.dice_coeff_loss(x, 1.0, agg=agg), huge),
+        "tversky, huge": compute_both(
             lambda x, agg: losses.tversky_loss(x, 1.0, agg=agg), xp.concat([largest, largest, -largest])
         ),
-        "cosine, below epsilon": both(
+        "cosine, below epsilon": compute_both(
             lambda x, agg: losses.cosine_similarity_loss(x, xp.concat([one, one]), agg=agg, epsilon=SMALL),
             xp.concat([one / huge, 0.0 * one]),
         ),
-        "poisson, by the label": both(lambda y, agg: losses.poisson_loss(at_infinity[:1], y, agg=agg), 3.0 * one),
-        "hinge, by the label": both(lambda y, agg: losses.hinge_loss(at_infinity[:1], y, agg=agg), one),
+        "poisson, by the label": compute_both(
+            lambda y, agg: losses.poisson_loss(at_infinity[:1], y, agg=agg), 3.0 * one
+        ),
+        "hinge, by the label": compute_both(lambda y, agg: losses.hinge_loss(at_infinity[:1], y, agg=agg), one),
     }
 
 
-def _slopes_of_logarithms(x: Any) -> Any:
+def _compute_slopes_of_logarithms(x: Any) -> Any:
     xp = luxport.namespace(x)
     return {
         "xlogx": luxport.grad(lambda x: xp.sum(ops.xlogx(x)))(x),
@@ -160,21 +168,21 @@ def _slopes_of_logarithms(x: Any) -> Any:
     }
 
 
-def _losses_of_logits_apart(x: Any, shares: Any, labels: Any) -> Any:
+def _compute_losses_of_logits_apart(x: Any, shares: Any, labels: Any) -> Any:
     """Take losses of logits whose difference is larger than any number, and which are not."""
     scale = 2.0**1016 if dtype_name(x) == "float64" else 2.0**120
 
-    def both(loss: Any) -> Any:
+    def compute_both(loss: Any) -> Any:
         value, slope = luxport.value_and_grad(lambda x: loss(x * scale) / scale)(x)
         return {"value": value, "slope": slope}
 
     f = losses.sparse_logitcrossentropy
     return {
-        "of shares": both(lambda x: losses.logitcrossentropy(x, shares, agg="sum")),
-        "mean": both(lambda x: f(x, labels)),
-        "weighted": both(lambda x: f(x, labels, class_weights=(0.25, 0.25), agg="sum")),
-        "smoothed": both(lambda x: f(x, 1 - labels, label_smoothing=0.5)),
-        "ignored": both(lambda x: f(x, labels, ignore_index=2)),
+        "of shares": compute_both(lambda x: losses.logitcrossentropy(x, shares, agg="sum")),
+        "mean": compute_both(lambda x: f(x, labels)),
+        "weighted": compute_both(lambda x: f(x, labels, class_weights=(0.25, 0.25), agg="sum")),
+        "smoothed": compute_both(lambda x: f(x, 1 - labels, label_smoothing=0.5)),
+        "ignored": compute_both(lambda x: f(x, labels, ignore_index=2)),
     }
 
 
@@ -185,46 +193,46 @@ LOG = 140 * LOG2
 
 CASES: list[Case] = [
     *(
-        computation(
+        check_program(
             f"activations.{name}",
             ("mathematics: the limits of the formulas",),
             "activations",
             program,
             {"x": POINTS},
-            expected=_limits(differentiates),
+            expected=_make_expected_limits(differentiates),
             dtypes=("float16", "float32", "float64", "bfloat16"),
             differentiates=differentiates,
         )
         for name, program, differentiates in (
-            ("limits", _values, False),
-            ("limits_and_slopes", _values_and_slopes, True),
+            ("limits", _compute_values, False),
+            ("limits_and_slopes", _compute_values_and_slopes, True),
         )
     ),
-    computation(
+    check_program(
         "halves.gradients_of_what_is_spread",
         ("arithmetic: a sum of 5,000 ones, which half types cannot count to one by one",),
         "Dense",
-        _gradients_of_sums,
+        _compute_gradients_of_sums,
         {"x": np.ones((5000, 1)), "weight": np.ones((1, 1)), "bias": np.ones(1), "i": np.zeros(5000, np.int32)},
         expected={"weight": np.full((1, 1), 5000.0), "bias": np.full(1, 5000.0), "table": np.full((1, 1), 5000.0)},
         dtypes=("bfloat16", "float16", "float32"),
         differentiates=True,
     ),
-    computation(
+    check_program(
         "prelu.slope_beside_infinities",
         ("K. He et al. (2015), eq. (9): the weight's slope is the sum of what is not above 0",),
         "PReLU",
-        _slopes_of_prelu,
+        _compute_slopes_of_prelu,
         {"x": np.array([INF, -2.0, 3.0]), "weight": np.array([0.25])},
         expected={"x": np.array([1.0, 0.25, 1.0]), "weight": np.array([-2.0])},
         dtypes=("float16", "bfloat16", "float32", "float64"),
         differentiates=True,
     ),
-    computation(
+    check_program(
         "losses.far_away",
         ("mathematics: the limits of the formulas, and their values where a square or a quotient overflows",),
         "losses",
-        _losses_far_away,
+        _compute_losses_far_away,
         {"x": np.array([INF, -INF, HUGE]), "small": np.array([SMALL])},
         expected={
             "huber": {"value": np.array(INF), "slope": np.array([1.0, -1.0])},
@@ -251,11 +259,11 @@ CASES: list[Case] = [
         dtypes=("float32", "bfloat16", "float64"),
         differentiates=True,
     ),
-    computation(
+    check_program(
         "losses.logits_apart",
         ("mathematics: -sum(y log softmax(x)), where softmax is 1 for the larger of two",),
         "losses",
-        _losses_of_logits_apart,
+        _compute_losses_of_logits_apart,
         {
             # The first row is 480 apart, where numbers end at 256; its label is the smaller one.
             "x": np.array([[240.0, -240.0], [160.0, 32.0], [192.0, 160.0], [3.0, 1.0]]),
@@ -275,21 +283,21 @@ CASES: list[Case] = [
         dtypes=("float32", "bfloat16", "float64"),
         differentiates=True,
     ),
-    computation(
+    check_program(
         "xlogy.slopes_of_the_largest",
         ("mathematics: log(x) + 1 and x / y, where 1 / y is below the least normal number of float32",),
         "xlogy",
-        _slopes_of_logarithms,
+        _compute_slopes_of_logarithms,
         {"x": np.array([2.0**126, 1.5 * 2.0**127])},
         expected={"xlogx": np.array([126 * LOG2 + 1, 127 * LOG2 + math.log(1.5) + 1]), "xlogy": np.ones(2)},
         dtypes=("float32", "bfloat16", "float64"),
         differentiates=True,
     ),
-    computation(
+    check_program(
         "losses.hidden_and_infinite",
         ("mathematics: the limits of the formulas",),
         "losses",
-        _losses_at_their_edges,
+        _compute_losses_at_their_edges,
         {"x": np.array([INF, -INF, 0.0]), "y": np.array([1.0, 0.0, 1.0])},
         expected={"value": np.array(math.log(2.0)), "slope": np.array([0.0, 0.0, -0.5])},
         dtypes=("float16", "bfloat16", "float32", "float64"),

@@ -1,6 +1,6 @@
 """Cases of `luxport.porting.load_parameters`: Flux's of `loadmodel!` and `state`.
 
-What upstream loads from another model in memory is a file of `Flux.state` here, written by `_document`.
+What upstream loads from another model in memory is a file of `Flux.state` here, written by `_write_document`.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from luxport.porting import FileFormatError, load_parameters
 from luxport.porting.fitting import fit
 from luxport.tree.static import Static
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import at, fact, fails, function
+from luxport_conformance.cases.declare import check_error, check_fact, check_function, cite
 
 FILE = "flux:loading.jl"
 
 
-def _document(entries: dict[str, Any]) -> bytes:
+def _write_document(entries: dict[str, Any]) -> bytes:
     """Write as BSON.jl does: bool, int, float, str, None, dict, tuple and arrays of float32."""
-    body = b"".join([_element(key, value) for key, value in entries.items()])
+    body = b"".join([_write_element(key, value) for key, value in entries.items()])
     return struct.pack("<i", len(body) + 5) + body + b"\0"
 
 
-def _element(key: str, value: Any) -> bytes:
+def _write_element(key: str, value: Any) -> bytes:
     match value:
         case np.ndarray():
             kind, data = (
                 3,
-                _document(
+                _write_document(
                     {
                         "tag": "array",
                         "type": {"tag": "datatype", "params": [], "name": ["Core", "Float32"]},
@@ -45,11 +45,11 @@ def _element(key: str, value: Any) -> bytes:
                 ),
             )
         case tuple():
-            kind, data = 3, _document({"tag": "tuple", "data": list(value)})
+            kind, data = 3, _write_document({"tag": "tuple", "data": list(value)})
         case dict():
-            kind, data = 3, _document(value)
+            kind, data = 3, _write_document(value)
         case list():
-            kind, data = 4, _document({str(i): entry for i, entry in enumerate(value)})
+            kind, data = 4, _write_document({str(i): entry for i, entry in enumerate(value)})
         case None:
             kind, data = 10, b""
         case bool():
@@ -65,33 +65,33 @@ def _element(key: str, value: Any) -> bytes:
     return bytes([kind]) + key.encode() + b"\0" + data
 
 
-def _loaded(model: Layer, state: Any, **options: Any) -> Any:
+def _load_state(model: Layer, state: Any, **options: Any) -> Any:
     """Save a state and load it into a model."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "saved.bson"
-        path.write_bytes(_document({"model_state": state}))
+        path.write_bytes(_write_document({"model_state": state}))
         return load_parameters(path, model, **{"backend": "numpy", **options})
 
 
-def _state(layer: Layer, ps: Any, st: Any) -> Any:
+def _make_state(layer: Layer, ps: Any, st: Any) -> Any:
     """Make what `Flux.state` would of such a model; arrays have their axes reversed by who reads them."""
     match layer:
         case Chain() | Parallel():
-            return {"layers": tuple([_state(inner, ps[name], st[name]) for name, inner in layer.layers.items()])}
+            return {"layers": tuple([_make_state(inner, ps[name], st[name]) for name, inner in layer.layers.items()])}
         case Dense() | Conv():
             return {"weight": ps["weight"], "bias": ps.get("bias", False), "σ": ()}
         case BatchNorm():
             arrays = {"β": ps["bias"], "γ": ps["scale"], "μ": st["running_mean"], "σ²": st["running_var"]}
             options = {"ϵ": 1e-5, "momentum": 0.1, "affine": True, "track_stats": True}
-            return {"λ": (), **arrays, **options, "active": _active(st), "chs": layer.channels}
+            return {"λ": (), **arrays, **options, "active": _find_active(st), "chs": layer.channels}
         case Dropout():
-            return {"p": layer.p, "dims": (), "active": _active(st), "rng": ()}
+            return {"p": layer.p, "dims": (), "active": _find_active(st), "rng": ()}
         case MaxPool():
             return {"k": layer.window, "pad": (0, 0, 0, 0), "stride": layer.window}
     return ()
 
 
-def _active(st: Any) -> bool | None:
+def _find_active(st: Any) -> bool | None:
     return None if st["training"].value else False
 
 
@@ -105,7 +105,7 @@ def _add(a: Any, b: Any) -> Any:
     return a + b
 
 
-def _flat(x: Any) -> Any:
+def _flatten(x: Any) -> Any:
     return luxport.namespace(x).reshape(x, (x.shape[0], -1))
 
 
@@ -117,31 +117,31 @@ NESTED = Chain(Dense(10, 5), Parallel(_add, Dense(5, 2), Dense(5, 2)))
 X = np.random.Generator(np.random.Philox(1)).normal(size=(4, 10)).astype(np.float32)
 
 
-def _same(got: Any, want: Any) -> bool:
+def _is_same(got: Any, want: Any) -> bool:
     """Tell whether two trees have the same names in any order, and the same numbers."""
     if isinstance(want, dict):
-        return got.keys() == want.keys() and all(_same(got[name], want[name]) for name in want)
+        return got.keys() == want.keys() and all(_is_same(got[name], want[name]) for name in want)
     return got == want if isinstance(want, Static) else np.array_equal(got, want)
 
 
-def _from(dst: Layer, src: Layer, seed: int = 1) -> tuple[Any, Any]:
+def _load_from(dst: Layer, src: Layer, seed: int = 1) -> tuple[Any, Any]:
     """Load the one model into the other; return what it was, and what came of it."""
     ps, st = _set_up(src, seed)
-    return (ps, st), _loaded(dst, _state(src, ps, st))
+    return (ps, st), _load_state(dst, _make_state(src, ps, st))
 
 
-def _two() -> dict[str, bool]:
-    (ps, st), (got, _) = _from(TWO_RELU, TWO)
+def _load_two() -> dict[str, bool]:
+    (ps, st), (got, _) = _load_from(TWO_RELU, TWO)
     y, _ = TWO(X, ps, st)
-    return {"parameters": _same(got, ps), "activation stays": _same(TWO_RELU(X, got, st)[0], np.maximum(y, 0))}
+    return {"parameters": _is_same(got, ps), "activation stays": _is_same(TWO_RELU(X, got, st)[0], np.maximum(y, 0))}
 
 
-def _nested() -> dict[str, bool]:
-    (ps, _), (got, _) = _from(WITHOUT_BIAS, NESTED)
+def _load_nested() -> dict[str, bool]:
+    (ps, _), (got, _) = _load_from(WITHOUT_BIAS, NESTED)
     inner = got["layer_2"]["layer_1"]
     return {
-        "first": _same(got["layer_1"], ps["layer_1"]),
-        "inner": _same(inner["weight"], ps["layer_2"]["layer_1"]["weight"]),
+        "first": _is_same(got["layer_1"], ps["layer_1"]),
+        "inner": _is_same(inner["weight"], ps["layer_2"]["layer_1"]["weight"]),
         "no bias": list(inner) == ["weight"],
     }
 
@@ -149,60 +149,60 @@ def _nested() -> dict[str, bool]:
 IMAGE = np.random.Generator(np.random.Philox(2)).normal(size=(2, 3, 8, 8)).astype(np.float32)
 
 
-def _statistics() -> dict[str, bool]:
+def _load_statistics() -> dict[str, bool]:
     dst = Chain(Conv((3, 3), 3, 16), BatchNorm(16), luxport.FlattenLayer(), Dropout(0.2))
-    src = Chain(Conv((3, 3), 3, 16), BatchNorm(16), _flat, Dropout(0.1))
+    src = Chain(Conv((3, 3), 3, 16), BatchNorm(16), _flatten, Dropout(0.1))
     ps, st = _set_up(src, 1)
     st["layer_2"]["running_mean"] = np.linspace(0.0, 1.0, 16, dtype=np.float32)
-    got_ps, got_st = _loaded(dst, _state(src, ps, st))
+    got_ps, got_st = _load_state(dst, _make_state(src, ps, st))
     quiet = luxport.test_mode(got_st)
     return {
-        "statistics": _same(got_st["layer_2"], st["layer_2"]),
-        "same answers": _same(dst(IMAGE, got_ps, quiet)[0], src(IMAGE, ps, luxport.test_mode(st))[0]),
+        "statistics": _is_same(got_st["layer_2"], st["layer_2"]),
+        "same answers": _is_same(dst(IMAGE, got_ps, quiet)[0], src(IMAGE, ps, luxport.test_mode(st))[0]),
     }
 
 
-def _digits(p: float, window: int) -> Chain:
+def _make_digits_model(p: float, window: int) -> Chain:
     convs = (Conv((3, 3), 1, 32, relu), Conv((3, 3), 32, 16, relu), Conv((3, 3), 16, 10, relu))
     first = (Dropout(p), convs[0], BatchNorm(32, relu), MaxPool((window, window)), Dropout(p), convs[1])
     then = (Dropout(p), MaxPool((window, window)), Dropout(p), convs[2], Dropout(p))
-    return Chain(*first, *then, _flat, Dropout(p), Dense(90, 10), ops.softmax)
+    return Chain(*first, *then, _flatten, Dropout(p), Dense(90, 10), ops.softmax)
 
 
-DIGITS, OTHER_DIGITS = _digits(0.2, 2), _digits(0.1, 3)
+DIGITS, OTHER_DIGITS = _make_digits_model(0.2, 2), _make_digits_model(0.1, 3)
 
 
-def _digits_saved() -> tuple[Any, Any]:
+def _make_digits_state() -> tuple[Any, Any]:
     ps, st = _set_up(OTHER_DIGITS, 1)
     st["layer_3"] |= {"running_mean": np.full(32, 5.0, np.float32), "running_var": np.full(32, 2.0, np.float32)}
     return ps, luxport.test_mode(st)
 
 
-def _all_of_digits() -> dict[str, Any]:
-    ps, st = _digits_saved()
-    got, got_st = _loaded(DIGITS, _state(OTHER_DIGITS, ps, st))
+def _load_all_of_digits() -> dict[str, Any]:
+    ps, st = _make_digits_state()
+    got, got_st = _load_state(DIGITS, _make_state(OTHER_DIGITS, ps, st))
     return {
-        "parameters": _same(got, ps),
+        "parameters": _is_same(got, ps),
         "mean": np.unique(got_st["layer_3"]["running_mean"]).tolist(),
         "variance": np.unique(got_st["layer_3"]["running_var"]).tolist(),
         "mode": got_st["layer_3"]["training"],
     }
 
 
-def _part_of_digits() -> dict[str, bool]:
+def _load_part_of_digits() -> dict[str, bool]:
     """Load two layers of a model, whatever the others hold."""
-    into_ps, into_st = _digits_saved()
+    into_ps, into_st = _make_digits_state()
     ps, st = _set_up(DIGITS, 2)
     ps["layer_14"]["weight"] = np.ones((90, 10), np.float32)
     ps["layer_2"]["bias"] = np.full(32, 5.0, np.float32)
     st["layer_3"]["running_mean"] = np.full(32, 3.0, np.float32)
     for name in ("layer_14", "layer_3"):
         layer = DIGITS.layers[name]
-        into_ps[name], into_st[name] = _loaded(OTHER_DIGITS.layers[name], _state(layer, ps[name], st[name]))
+        into_ps[name], into_st[name] = _load_state(OTHER_DIGITS.layers[name], _make_state(layer, ps[name], st[name]))
     return {
-        "dense": _same(into_ps["layer_14"], ps["layer_14"]),
-        "mean": _same(into_st["layer_3"]["running_mean"], st["layer_3"]["running_mean"]),
-        "the others": not _same(into_ps["layer_2"]["bias"], ps["layer_2"]["bias"]),
+        "dense": _is_same(into_ps["layer_14"], ps["layer_14"]),
+        "mean": _is_same(into_st["layer_3"]["running_mean"], st["layer_3"]["running_mean"]),
+        "the others": not _is_same(into_ps["layer_2"]["bias"], ps["layer_2"]["bias"]),
     }
 
 
@@ -211,36 +211,36 @@ TIED_BIAS = Tied(Chain(Dense(10, 5), Dense(5, 5)), ((("layer_1", "bias"), ("laye
 ONE_BIAS = Chain(Dense(10, 5), Dense(5, 5, use_bias=False))
 
 
-def _tied() -> dict[str, bool]:
+def _load_tied() -> dict[str, bool]:
     ps, st = _set_up(TIED.layer, 1)
     ps["layer_2"]["weight"] = ps["layer_1"]["weight"]
-    got, _ = _loaded(TIED, _state(TIED.layer, ps, st))
+    got, _ = _load_state(TIED, _make_state(TIED.layer, ps, st))
     full = luxport.untie(TIED, got, st)[1]
     return {
         "once": "weight" not in got["layer_2"],
         "in both": full["layer_1"]["weight"] is full["layer_2"]["weight"],
-        "loaded": _same(full, ps),
+        "loaded": _is_same(full, ps),
     }
 
 
-def _tied_to_nothing() -> dict[str, Any]:
-    got, _ = _from(TIED_BIAS, ONE_BIAS)[1]
+def _load_tied_to_nothing() -> dict[str, Any]:
+    got, _ = _load_from(TIED_BIAS, ONE_BIAS)[1]
     return {"once": list(got["layer_2"]) == ["weight"], "bias": np.unique(got["layer_1"]["bias"]).tolist()}
 
 
-def _tied_to_a_bias_and_nothing() -> Any:
+def _load_tied_to_a_bias_and_nothing() -> Any:
     ps, st = _set_up(ONE_BIAS, 1)
     ps["layer_1"]["bias"] = np.ones(5, np.float32)
-    return _loaded(TIED_BIAS, _state(ONE_BIAS, ps, st))
+    return _load_state(TIED_BIAS, _make_state(ONE_BIAS, ps, st))
 
 
-def _passing_over_dropout() -> dict[str, bool]:
+def _load_passing_over_dropout() -> dict[str, bool]:
     """By order, not by path: what has no parameters is passed over."""
     with_dropout = Chain(Dense(10, 5), Dropout(0.2), Dense(5, 2))
     results = {}
     for name, dst, src in (("out", TWO_RELU, with_dropout), ("in", with_dropout, TWO_RELU)):
         ps, _ = _set_up(src, 1)
-        got, _ = _loaded(dst, tuple(tree.leaves(ps)))
+        got, _ = _load_state(dst, tuple(tree.leaves(ps)))
         results[name] = all(map(np.array_equal, tree.leaves(got), tree.leaves(ps)))
     return results
 
@@ -249,18 +249,18 @@ SMALL, SMALL_WITHOUT_BIAS = Chain(Dense(2, 3), Dense(3, 1)), Chain(Dense(2, 3, u
 KNOWN = np.array([[1, 3, 5], [2, 4, 6]], np.float32), np.array([7, 8, 9], np.float32)
 
 
-def _known() -> tuple[Any, Any]:
+def _make_known() -> tuple[Any, Any]:
     ps, st = _set_up(SMALL, 1)
     return ps | {"layer_1": {"weight": KNOWN[0], "bias": KNOWN[1]}}, st
 
 
-def _absent_bias() -> dict[str, Any]:
-    ps, st = _known()
+def _load_absent_bias() -> dict[str, Any]:
+    ps, st = _make_known()
     ones = _set_up(SMALL_WITHOUT_BIAS, 1)[0] | {"layer_1": {"weight": np.ones((2, 3), np.float32)}}
-    whole, _ = _loaded(SMALL, _state(SMALL, ps, st))
-    absent, _ = _loaded(SMALL, _state(SMALL_WITHOUT_BIAS, ones, st))
+    whole, _ = _load_state(SMALL, _make_state(SMALL, ps, st))
+    absent, _ = _load_state(SMALL, _make_state(SMALL_WITHOUT_BIAS, ones, st))
     # Flux drops a bias that has no place; here it is told, for the model would say something else.
-    left, _, told = fit(SMALL_WITHOUT_BIAS, _state(SMALL, ps, st))
+    left, _, told = fit(SMALL_WITHOUT_BIAS, _make_state(SMALL, ps, st))
     return {
         "whole": (whole["layer_1"]["bias"].tolist(), float(whole["layer_1"]["weight"].sum())),
         "absent": (absent["layer_1"]["bias"].tolist(), float(absent["layer_1"]["weight"].sum())),
@@ -268,26 +268,26 @@ def _absent_bias() -> dict[str, Any]:
     }
 
 
-def _answers(x: Any) -> Any:
+def _compare_answers(x: Any) -> Any:
     """Load into a model on the backend of x, and ask it and another for answers."""
-    ps, st = _known()
+    ps, st = _make_known()
     options: Any = {"backend": luxport.backend_of(x).name, "dtype": luxport.backend.dtype_name(x)}
-    saved, other = _state(SMALL, ps, st), _state(SMALL, tree.map(lambda leaf: 0 * leaf, ps), st)
+    saved, other = _make_state(SMALL, ps, st), _make_state(SMALL, tree.map(lambda leaf: 0 * leaf, ps), st)
     results = {}
     for name, state in (("saved", saved), ("zeros", other)):
-        got, _ = _loaded(SMALL, state, **options)
+        got, _ = _load_state(SMALL, state, **options)
         results[name] = SMALL.layers["layer_1"](x, got["layer_1"], {})[0]
     return results
 
 
-def _states() -> dict[str, Any]:
+def _load_states() -> dict[str, Any]:
     ps, st = _set_up(WITHOUT_BIAS, 1)
     # `loadmodel!(m2, state)`: the bias that the state has not is zeros in a model that has one.
-    loaded, _ = _loaded(NESTED, _state(WITHOUT_BIAS, ps, st))
+    loaded, _ = _load_state(NESTED, _make_state(WITHOUT_BIAS, ps, st))
     normed = luxport.setup(1, Chain(Dense(10, 5), Dropout(0.2), Dense(5, 2), BatchNorm(2)), backend="numpy")
     return {
         "names": tree.map(lambda leaf: leaf.shape, ps),
-        "weight": _same(loaded["layer_1"]["weight"], ps["layer_1"]["weight"]),
+        "weight": _is_same(loaded["layer_1"]["weight"], ps["layer_1"]["weight"]),
         "bias": loaded["layer_2"]["layer_1"]["bias"].tolist(),
         "mode": normed[1]["layer_2"]["training"],
         "norm": tree.map(lambda leaf: leaf.tolist(), {**normed[0]["layer_4"], **normed[1]["layer_4"]}),
@@ -306,25 +306,25 @@ SOME_OF_ALL = {
 }
 
 CASES: list[Case] = [
-    fact(
+    check_fact(
         "load_parameters.two_layers",
-        at(FILE, 28, 29, 31),
+        cite(FILE, 28, 29, 31),
         "load_parameters",
-        lambda: repr(_two()),
+        lambda: repr(_load_two()),
         repr({"parameters": True, "activation stays": True}),
     ),
-    fact(
+    check_fact(
         "load_parameters.nested",
-        at(FILE, 35, 36, 38),
+        cite(FILE, 35, 36, 38),
         "load_parameters",
-        lambda: repr(_nested()),
+        lambda: repr(_load_nested()),
         repr({"first": True, "inner": True, "no bias": True}),
     ),
     *[
-        fails(
+        check_error(
             f"load_parameters.no_{name}",
-            at(FILE, line),
-            lambda src=src: _from(TWO_RELU, src),
+            cite(FILE, line),
+            lambda src=src: _load_from(TWO_RELU, src),
             message=message,
             raises=FileFormatError,
             subject="load_parameters",
@@ -335,69 +335,69 @@ CASES: list[Case] = [
             ("wider", 44, WIDER, r"layer_1\.weight: shape \(10, 5\) expected, got \(10, 6\)"),
         )
     ],
-    fact(
+    check_fact(
         "load_parameters.statistics",
-        at(FILE, 52),
+        cite(FILE, 52),
         "load_parameters",
-        lambda: repr(_statistics()),
+        lambda: repr(_load_statistics()),
         repr({"statistics": True, "same answers": True}),
     ),
-    fact(
+    check_fact(
         "load_parameters.many_layers",
-        at(FILE, 101, 102, 106, 107, 108),
+        cite(FILE, 101, 102, 106, 107, 108),
         "load_parameters",
-        lambda: repr(_all_of_digits()),
+        lambda: repr(_load_all_of_digits()),
         repr({"parameters": True, "mean": [5.0], "variance": [2.0], "mode": Static(True)}),
     ),
-    fact(
+    check_fact(
         "load_parameters.some_layers",
-        at(FILE, 118, 119, 120),
+        cite(FILE, 118, 119, 120),
         "load_parameters",
-        lambda: repr(_part_of_digits()),
+        lambda: repr(_load_part_of_digits()),
         repr({"dense": True, "mean": True, "the others": True}),
     ),
-    fact(
+    check_fact(
         "load_parameters.tied",
-        at(FILE, 129, 130),
+        cite(FILE, 129, 130),
         "Tied",
-        lambda: repr(_tied()),
+        lambda: repr(_load_tied()),
         repr({"once": True, "in both": True, "loaded": True}),
     ),
-    fails(
+    check_error(
         "load_parameters.not_tied",
-        at(FILE, 133),
-        lambda: _from(TIED, TIED.layer),
+        cite(FILE, 133),
+        lambda: _load_from(TIED, TIED.layer),
         message=r"layer_2\.weight differs from layer_1\.weight, to which it is tied",
         raises=FileFormatError,
         subject="Tied",
     ),
-    fact(
+    check_fact(
         "load_parameters.tied_to_nothing",
-        at(FILE, 139, 140),
+        cite(FILE, 139, 140),
         "Tied",
-        lambda: repr(_tied_to_nothing()),
+        lambda: repr(_load_tied_to_nothing()),
         repr({"once": True, "bias": [0.0]}),
     ),
-    fails(
+    check_error(
         "load_parameters.tied_to_a_bias_and_nothing",
-        at(FILE, 143),
-        _tied_to_a_bias_and_nothing,
+        cite(FILE, 143),
+        _load_tied_to_a_bias_and_nothing,
         message=r"layer_2\.bias differs from layer_1\.bias, to which it is tied",
         raises=FileFormatError,
         subject="Tied",
     ),
-    fact(
+    check_fact(
         "load_parameters.passing_over_dropout",
-        at(FILE, 152, 153, 157, 158),
+        cite(FILE, 152, 153, 157, 158),
         "load_parameters",
-        lambda: repr(_passing_over_dropout()),
+        lambda: repr(_load_passing_over_dropout()),
         repr({"out": True, "in": True}),
     ),
-    fact(
+    check_fact(
         "load_parameters.absent_bias",
-        at(FILE, 167, 168, 172, 173, 177, 178),
+        cite(FILE, 167, 168, 172, 173, 177, 178),
         "load_parameters",
-        lambda: repr(_absent_bias()),
+        lambda: repr(_load_absent_bias()),
         repr(
             {
                 "whole": ([7.0, 8.0, 9.0], 21.0),
@@ -406,20 +406,20 @@ CASES: list[Case] = [
             }
         ),
     ),
-    function(
+    check_function(
         "load_parameters.answers",
-        at(FILE, 185, 189),
+        cite(FILE, 185, 189),
         "load_parameters",
-        _answers,
+        _compare_answers,
         np.array([[1.0, 0.0], [0.0, 1.0], [2.0, -3.0]]),
         expected=lambda x0: {"saved": x0 @ KNOWN[0] + KNOWN[1], "zeros": np.zeros((3, 3))},
         compiles=False,  # files are not read in a program
     ),
-    fact(
+    check_fact(
         "load_parameters.states",
-        at(FILE, 198, 200, 202, 206, 207, 223, 225, 227),
+        cite(FILE, 198, 200, 202, 206, 207, 223, 225, 227),
         "load_parameters",
-        lambda: repr(_states()),
+        lambda: repr(_load_states()),
         repr(
             {
                 "names": {
@@ -439,9 +439,9 @@ CASES: list[Case] = [
             }
         ),
     ),
-    fact(
+    check_fact(
         "tree.leaves_and_back",
-        at(FILE, 237),
+        cite(FILE, 237),
         "tree",
         lambda: repr(tree.unflatten(tree.structure(SOME_OF_ALL), iter(tree.leaves(SOME_OF_ALL)))),
         repr(SOME_OF_ALL),

@@ -9,36 +9,36 @@ import numpy as np
 import luxport
 from luxport import Dense, Maxout, identity
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import at, draw, fact, forward
-from luxport_conformance.cases.functions import double, half, scaled_pair
+from luxport_conformance.cases.declare import check_fact, check_output, cite, draw
+from luxport_conformance.cases.functions import double, halve, make_scale
 
 BASIC = "flux:layers/basic.jl"
 
 
-def _initial_count(layer: Any) -> int:
+def _count_initial(layer: Any) -> int:
     return len(luxport.tree.leaves(luxport.setup(0, layer, backend="numpy")[0]))
 
 
 CASES: list[Case] = [
-    forward("maxout.of_equal", at(BASIC, 142), Maxout(lambda: identity, 4), draw(40), y=lambda x, ps, st: x),
-    forward(
+    check_output("maxout.of_equal", cite(BASIC, 142), Maxout(lambda: identity, 4), draw(40), y=lambda x, ps, st: x),
+    check_output(
         "maxout.of_multiples",
-        at(BASIC, 148),
-        Maxout(identity, double, half),
+        cite(BASIC, 148),
+        Maxout(identity, double, halve),
         np.abs(draw(40)),
         y=lambda x, ps, st: 2 * x,
     ),
-    forward(
+    check_output(
         "maxout.of_columns",
-        at(BASIC, 155),
-        Maxout(scaled_pair(0.5, 0.1), scaled_pair(0.2, 0.7)),
+        cite(BASIC, 155),
+        Maxout(make_scale(0.5, 0.1), make_scale(0.2, 0.7)),
         [[3.0], [2.0]],
         y=[[1.5, 2.1], [1.0, 1.4]],
     ),
-    fact(
-        "maxout.parameters", at(BASIC, 161), "Maxout", lambda: _initial_count(Maxout(lambda: Dense(32, 64), 4)), 4 * 2
+    check_fact(
+        "maxout.parameters", cite(BASIC, 161), "Maxout", lambda: _count_initial(Maxout(lambda: Dense(32, 64), 4)), 4 * 2
     ),
-    fact(
+    check_fact(
         "maxout.makes_every_layer",
         ("flux: Maxout(f, n) calls f n times",),
         "Maxout",

@@ -12,25 +12,25 @@ import luxport
 from luxport import losses, ops
 from luxport.backend import dtype_name
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import computation
+from luxport_conformance.cases.declare import check_program
 
 ROW = np.array([192.0, 224.0, 208.0, -192.0, 128.0, 192.0, 32.0, 224.0, 240.0])
 IMAGE = np.outer(np.array([1.0, 1.0, 0.5, 1.0, 1.0, 1.0]), ROW)
 SIZES = np.abs(ROW)
 
 
-def _windows(n: int, *bounds: tuple[int, int]) -> Any:
+def _make_windows(n: int, *bounds: tuple[int, int]) -> Any:
     """Return the matrix of means over windows of n numbers."""
     places = np.arange(n)
     return np.stack([((places >= low) & (places < high)) / (high - low) for low, high in bounds])
 
 
-PAIRS = _windows(9, (0, 2), (2, 4), (4, 6), (6, 8))
-OVERLAPPING = _windows(9, (0, 5), (4, 9))
-WHOLE = _windows(9, (0, 9))
-PADDED = _windows(9, (0, 3), (2, 6), (5, 9))
-APART = _windows(9, (0, 1), (3, 4), (6, 7)) + _windows(9, (2, 3), (5, 6), (8, 9))
-DOWN = _windows(6, (0, 2), (2, 4), (4, 6))
+PAIRS = _make_windows(9, (0, 2), (2, 4), (4, 6), (6, 8))
+OVERLAPPING = _make_windows(9, (0, 5), (4, 9))
+WHOLE = _make_windows(9, (0, 9))
+PADDED = _make_windows(9, (0, 3), (2, 6), (5, 9))
+APART = _make_windows(9, (0, 1), (3, 4), (6, 7)) + _make_windows(9, (2, 3), (5, 6), (8, 9))
+DOWN = _make_windows(6, (0, 2), (2, 4), (4, 6))
 
 # Means of (1, 1, 9) or (1, 1, 6, 9), and the matrices that they are along each axis.
 POOLS: dict[str, tuple[Callable[[Any], Any], tuple[Any, ...]]] = {
@@ -44,7 +44,7 @@ POOLS: dict[str, tuple[Callable[[Any], Any], tuple[Any, ...]]] = {
         lambda x: ops.mean_pool(x, window=4, padding=1, stride=3),
         (PADDED * np.array([[0.75], [1.0], [1.0]]),),
     ),
-    "global_mean_pool, images": (ops.global_mean_pool, (_windows(6, (0, 6)), WHOLE)),
+    "global_mean_pool, images": (ops.global_mean_pool, (_make_windows(6, (0, 6)), WHOLE)),
     "adaptive_mean_pool": (lambda x: ops.adaptive_mean_pool(x, output_size=(2,)), (OVERLAPPING,)),
     "adaptive_mean_pool, variable, images": (
         lambda x: ops.adaptive_mean_pool(x, output_size=(3, 2), variable_windows=True),
@@ -67,27 +67,27 @@ MEANS: dict[str, Callable[..., Any]] = {
 }
 
 
-def _scale(x: Any) -> float:
+def _find_scale(x: Any) -> float:
     """Return what makes numbers of 128 to 255 the largest that there are, of which two add up to infinity."""
     return 2.0**1016 if dtype_name(x) == "float64" else 2.0**120
 
 
-def _pools(row: Any, image: Any) -> Any:
+def _compute_pools(row: Any, image: Any) -> Any:
     def run(f: Any, x: Any) -> Any:
-        scale, xp = _scale(x), luxport.namespace(x)
+        scale, xp = _find_scale(x), luxport.namespace(x)
 
-        def weighted(x: Any) -> Any:
+        def sum_weighted(x: Any) -> Any:
             value = f(x * scale)[0, 0, ...] / scale
             weights = xp.cumulative_sum(xp.ones(math.prod(value.shape), dtype=x.dtype))
             return xp.sum(value * xp.reshape(1.0 + weights, value.shape)), value
 
-        (_, value), slope = luxport.value_and_grad(weighted, has_aux=True)(x)
+        (_, value), slope = luxport.value_and_grad(sum_weighted, has_aux=True)(x)
         return {"value": value, "slope": slope[0, 0, ...]}
 
     return {name: run(f, (row, image)[len(along) - 1]) for name, (f, along) in POOLS.items()}
 
 
-def _expected_of_pools(row: Any, image: Any) -> Any:
+def _expect_pools(row: Any, image: Any) -> Any:
     wanted = {}
     for name, (_, along) in POOLS.items():
         value = along[0] @ row[0, 0] if len(along) == 1 else along[0] @ image[0, 0] @ along[1].T
@@ -97,8 +97,8 @@ def _expected_of_pools(row: Any, image: Any) -> Any:
     return wanted
 
 
-def _means(x: Any, zeros: Any, places: Any) -> Any:
-    xp, scale = luxport.namespace(x), _scale(x)
+def _compute_means(x: Any, zeros: Any, places: Any) -> Any:
+    xp, scale = luxport.namespace(x), _find_scale(x)
 
     def run(f: Any) -> Any:
         value, slope = luxport.value_and_grad(lambda x: xp.sum(f(x * scale, zeros, places)) / scale)(x)
@@ -108,21 +108,21 @@ def _means(x: Any, zeros: Any, places: Any) -> Any:
 
 
 CASES: list[Case] = [
-    computation(
+    check_program(
         "means.of_pools_beyond_sums",
         ("mathematics: means are linear",),
         "mean_pool",
-        _pools,
+        _compute_pools,
         {"row": ROW[None, None], "image": IMAGE[None, None]},
-        expected=_expected_of_pools,
+        expected=_expect_pools,
         dtypes=("float32", "bfloat16", "float64"),
         differentiates=True,
     ),
-    computation(
+    check_program(
         "means.of_losses_beyond_sums",
         ("mathematics: means are linear",),
         "losses",
-        _means,
+        _compute_means,
         {"x": SIZES, "zeros": np.zeros(9, np.int32), "places": np.arange(9, dtype=np.int32)},
         expected={name: {"value": np.array(SIZES.mean()), "slope": np.full(9, 1.0 / 9.0)} for name in MEANS},
         dtypes=("float32", "bfloat16", "float64"),

@@ -10,7 +10,7 @@ import numpy as np
 import luxport
 from luxport import GaussianDropout, GaussianNoise, NoOpLayer, ops
 from luxport_conformance.case import Case, Property
-from luxport_conformance.cases.declare import draw, fails, forward
+from luxport_conformance.cases.declare import check_error, check_output, draw
 from luxport_conformance.compare import Tolerance
 
 THOUSAND = draw(1000)
@@ -22,49 +22,49 @@ AROUND = "a mean of {} and a deviation of {}"
 DRAWN: dict[str, Any] = {"dtypes": ("float32",), "tolerance": Tolerance(reduction=4)}
 
 
-def _noisy(mean: float, std: float) -> Property:
+def _expect_noise(mean: float, std: float) -> Property:
     error = std / math.sqrt(1000)
     return Property(
         AROUND.format(mean, std), lambda y: abs(y.mean() - mean) < 4 * error and abs(y.std() - std) < 3 * error
     )
 
 
-def _drawn(st: Any) -> Any:
+def _draw(st: Any) -> Any:
     return ops.normal(st["rng"]["key"], st["rng"]["counter"], shape=(1000,))
 
 
 CASES: list[Case] = [
-    forward("gaussian_noise.test", DOCUMENTED, GaussianNoise(0.5), THOUSAND, y=THOUSAND),
-    forward(
+    check_output("gaussian_noise.test", DOCUMENTED, GaussianNoise(0.5), THOUSAND, y=THOUSAND),
+    check_output(
         "gaussian_noise.deviation",
         DOCUMENTED,
         GaussianNoise(2.5),
         np.full(1000, 7.0),
         training=True,
-        y=_noisy(7.0, 2.5),
+        y=_expect_noise(7.0, 2.5),
     ),
-    forward(
+    check_output(
         "gaussian_noise.values",
         ("formula: x + std noise",),
         *(GaussianNoise(0.5), THOUSAND),
         training=True,
-        y=lambda x, ps, st: x + 0.5 * _drawn(st),
+        y=lambda x, ps, st: x + 0.5 * _draw(st),
         **DRAWN,
     ),
-    forward("gaussian_dropout.test", DOCUMENTED, GaussianDropout(0.5), THOUSAND, y=THOUSAND),
-    forward(
+    check_output("gaussian_dropout.test", DOCUMENTED, GaussianDropout(0.5), THOUSAND, y=THOUSAND),
+    check_output(
         "gaussian_dropout.deviation",
         ("keras: a deviation of sqrt(p / (1 - p)) around 1",),
         *(GaussianDropout(0.2), np.full(1000, 3.0)),
         training=True,
-        y=_noisy(3.0, 1.5),
+        y=_expect_noise(3.0, 1.5),
     ),
-    forward(
+    check_output(
         "gaussian_dropout.values",
         ("formula: x (1 + sqrt(p / (1 - p)) noise)",),
         *(GaussianDropout(0.2), THOUSAND),
         training=True,
-        y=lambda x, ps, st: x * (1.0 + 0.5 * _drawn(st)),
+        y=lambda x, ps, st: x * (1.0 + 0.5 * _draw(st)),
         **DRAWN,
     ),
 ]
@@ -75,7 +75,7 @@ for kind, wrong, text in (
     (GaussianDropout, 1.0, r"GaussianDropout expects a probability in \[0, 1\), got 1.0"),
 ):
     CASES.append(
-        fails(
+        check_error(
             f"{kind.__name__}.refuses_{wrong}",
             ("definition: there is no such noise",),
             lambda kind=kind, wrong=wrong: kind(wrong),
@@ -86,7 +86,7 @@ for kind, wrong, text in (
     )
 for kind in (GaussianNoise, GaussianDropout):
     CASES.append(
-        forward(
+        check_output(
             f"{kind.__name__}.none",
             ("definition: without noise there is no layer",),
             luxport.Chain(kind(0), NoOpLayer()),

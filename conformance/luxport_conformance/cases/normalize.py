@@ -9,7 +9,7 @@ import numpy as np
 import luxport
 from luxport import BatchNorm, relu, sigmoid
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import at, computation, draw, fact, fails, forward
+from luxport_conformance.cases.declare import check_error, check_fact, check_output, check_program, cite, draw
 from luxport_conformance.compare import Tolerance
 
 NORMALISATION = "flux:layers/normalisation.jl"
@@ -18,45 +18,45 @@ ONE, TWO = BatchNorm(1), BatchNorm(2)
 THREE_ROWS = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]
 
 
-def _initial(layer: Any) -> Any:
+def _set_up(layer: Any) -> Any:
     return luxport.setup(0, layer, backend="numpy")
 
 
-def _flat(x: Any, ps: Any, st: Any) -> Any:
+def _normalize_columns(x: Any, ps: Any, st: Any) -> Any:
     """Normalize a (values, channels) matrix column by column: what batch norm is, with no axes to mistake."""
     matrix = np.moveaxis(x, 1, -1).reshape(-1, x.shape[1])
     columns = [(column - column.mean()) / np.sqrt(column.var() + 1e-5) for column in matrix.T]
     return np.moveaxis(np.stack(columns, axis=-1).reshape(*x.shape[:1], *x.shape[2:], -1), -1, 1)
 
 
-def _axes(lines: int, *shape: int) -> Case:
+def _check_axes(lines: int, *shape: int) -> Case:
     count = int(np.prod(shape))
-    return forward(
+    return check_output(
         f"batch_norm.train_{len(shape)}d",
-        at(NORMALISATION, lines),
+        cite(NORMALISATION, lines),
         BatchNorm(2),
         np.arange(1.0, count + 1).reshape(shape),
         training=True,
-        y=_flat,
+        y=_normalize_columns,
         tolerance=Tolerance(reduction=count),
     )
 
 
 RELU_FIVE = BatchNorm(5, relu)
-_, TRAINING = _initial(RELU_FIVE)
+_, TRAINING = _set_up(RELU_FIVE)
 
 
-def _slopes_both_ways(x: Any, direction: Any, ps: Any, st: Any) -> Any:
+def _compute_slopes_both_ways(x: Any, direction: Any, ps: Any, st: Any) -> Any:
     """The gradient of the sum of the outputs' squares, and the slope along a direction, taken forward."""
 
-    def squares(x: Any) -> Any:
+    def sum_squares(x: Any) -> Any:
         y, _ = RELU_FIVE(x, ps, st)
         return luxport.namespace(y).sum(y**2)
 
-    return {"backwards": luxport.grad(squares)(x), "forwards": luxport.jvp(squares, (x,), (direction,))[1]}
+    return {"backwards": luxport.grad(sum_squares)(x), "forwards": luxport.jvp(sum_squares, (x,), (direction,))[1]}
 
 
-def _slopes_by_hand(x: Any, direction: Any, ps: Any, st: Any) -> Any:
+def _expect_slopes(x: Any, direction: Any, ps: Any, st: Any) -> Any:
     deviation = np.sqrt(x.var(0) + 1e-5)
     normed = (x - x.mean(0)) / deviation
     dy = 2 * np.maximum(normed, 0)
@@ -67,126 +67,135 @@ def _slopes_by_hand(x: Any, direction: Any, ps: Any, st: Any) -> Any:
 ONE_VALUE = r"BatchNorm expects more than one value per channel in training, got \(1, 1\)"
 
 CASES: list[Case] = [
-    computation(
+    check_program(
         "batch_norm.slopes_both_ways",
-        at(NORMALISATION, 481),
+        cite(NORMALISATION, 481),
         "BatchNorm",
-        _slopes_both_ways,
+        _compute_slopes_both_ways,
         {
             "x": draw(3, 5, seed=2),
             "direction": draw(3, 5, seed=3),
             "ps": {"scale": np.ones(5), "bias": np.zeros(5)},
             "st": TRAINING,
         },
-        expected=_slopes_by_hand,
+        expected=_expect_slopes,
         differentiates=True,
         # The slopes are small beside the terms that they are made of.
         tolerance=Tolerance(reduction=15, magnitude=4.0),
     ),
-    fact(
+    check_fact(
         "batch_norm.parameters",
-        at(NORMALISATION, 129, 128),
+        cite(NORMALISATION, 129, 128),
         "BatchNorm",
-        lambda: list(_initial(BatchNorm(2))[0]) == ["bias", "scale"],
+        lambda: list(_set_up(BatchNorm(2))[0]) == ["bias", "scale"],
     ),
-    fact(
+    check_fact(
         "batch_norm.initial_bias",
-        at(NORMALISATION, 131),
+        cite(NORMALISATION, 131),
         "BatchNorm",
-        lambda: _initial(BatchNorm(2))[0]["bias"].tolist() == [0.0, 0.0],
+        lambda: _set_up(BatchNorm(2))[0]["bias"].tolist() == [0.0, 0.0],
     ),
-    fact(
+    check_fact(
         "batch_norm.initial_scale",
-        at(NORMALISATION, 132),
+        cite(NORMALISATION, 132),
         "BatchNorm",
-        lambda: _initial(BatchNorm(2))[0]["scale"].tolist() == [1.0, 1.0],
+        lambda: _set_up(BatchNorm(2))[0]["scale"].tolist() == [1.0, 1.0],
     ),
-    forward(
+    check_output(
         "batch_norm.train",
-        at(NORMALISATION, 137),
+        cite(NORMALISATION, 137),
         BatchNorm(2),
         THREE_ROWS,
         training=True,
         y=[[-1.22474, -1.22474], [0.0, 0.0], [1.22474, 1.22474]],
         tolerance=FIVE_DECIMALS,
     ),
-    forward(
+    check_output(
         "batch_norm.running_mean",
-        at(NORMALISATION, 150),
+        cite(NORMALISATION, 150),
         BatchNorm(2),
         THREE_ROWS,
         training=True,
         state={"running_mean": [0.3, 0.4]},
         tolerance=Tolerance(reduction=3),
     ),
-    forward(
+    check_output(
         "batch_norm.running_var",
-        at(NORMALISATION, 156),
+        cite(NORMALISATION, 156),
         BatchNorm(2),
         THREE_ROWS,
         training=True,
         state={"running_var": [1.3, 1.3]},  # the comment at line 154 gives the number
         tolerance=Tolerance(reduction=3),
     ),
-    computation(
+    check_program(
         "batch_norm.test_after_train",
-        at(NORMALISATION, 159),
+        cite(NORMALISATION, 159),
         "BatchNorm",
         lambda x, ps, st: _train_then_test(x, ps, st)[0, 0],
-        {"x": np.array(THREE_ROWS), "ps": _initial(BatchNorm(2))[0], "st": _initial(BatchNorm(2))[1]},
+        {"x": np.array(THREE_ROWS), "ps": _set_up(BatchNorm(2))[0], "st": _set_up(BatchNorm(2))[1]},
         expected=(1 - 0.3) / np.sqrt(1.3),
         tolerance=FIVE_DECIMALS,
     ),
-    fails(
-        "batch_norm.one_value", at(NORMALISATION, 178), BatchNorm(1), np.zeros((1, 1)), training=True, message=ONE_VALUE
+    check_error(
+        "batch_norm.one_value",
+        cite(NORMALISATION, 178),
+        BatchNorm(1),
+        np.zeros((1, 1)),
+        training=True,
+        message=ONE_VALUE,
     ),
     Case(
         id="batch_norm.one_value_gradient",
         subject="BatchNorm",
-        source=at(NORMALISATION, 179),
+        source=cite(NORMALISATION, 179),
         program=lambda x, ps, st: luxport.grad(lambda ps: luxport.namespace(x).sum(ONE(x, ps, st)[0]))(ps),
-        inputs={"x": np.zeros((1, 1)), "ps": _initial(BatchNorm(1))[0], "st": _initial(BatchNorm(1))[1]},
+        inputs={"x": np.zeros((1, 1)), "ps": _set_up(BatchNorm(1))[0], "st": _set_up(BatchNorm(1))[1]},
         raises=luxport.LayerError,
         message=ONE_VALUE,
         differentiates=True,
         dtypes=("float32",),
     ),
-    forward(
+    check_output(
         "batch_norm.one_sample",
-        at(NORMALISATION, 180),
+        cite(NORMALISATION, 180),
         BatchNorm(1),
         [[[0.0, 1.0, 2.0, 3.0]]],
         training=True,
-        y=_flat,
+        y=_normalize_columns,
         tolerance=Tolerance(reduction=4),
     ),
-    forward("batch_norm.test_one_value", at(NORMALISATION, 184), BatchNorm(1), np.zeros((1, 1)), y=np.zeros((1, 1))),
-    forward(
+    check_output(
+        "batch_norm.test_one_value", cite(NORMALISATION, 184), BatchNorm(1), np.zeros((1, 1)), y=np.zeros((1, 1))
+    ),
+    check_output(
         "batch_norm.sigmoid",
-        at(NORMALISATION, 191),
+        cite(NORMALISATION, 191),
         BatchNorm(2, sigmoid),
         THREE_ROWS,
         y=lambda x, ps, st: 1 / (1 + np.exp(-(x - st["running_mean"]) / np.sqrt(st["running_var"] + 1e-5))),
     ),
-    _axes(204, 1, 2, 3),
-    _axes(211, 1, 2, 3, 2),
-    _axes(218, 1, 2, 3, 2, 2),
-    fact("batch_norm.two_parameters", at(NORMALISATION, 228), "BatchNorm", lambda: len(_initial(BatchNorm(10))[0]), 2),
-    fact(
+    _check_axes(204, 1, 2, 3),
+    _check_axes(211, 1, 2, 3, 2),
+    _check_axes(218, 1, 2, 3, 2, 2),
+    check_fact(
+        "batch_norm.two_parameters", cite(NORMALISATION, 228), "BatchNorm", lambda: len(_set_up(BatchNorm(10))[0]), 2
+    ),
+    check_fact(
         "batch_norm.affine",
-        at(NORMALISATION, 229),
+        cite(NORMALISATION, 229),
         "BatchNorm",
-        lambda: len(_initial(BatchNorm(10, affine=True))[0]),
+        lambda: len(_set_up(BatchNorm(10, affine=True))[0]),
         2,
     ),
-    fact(
+    check_fact(
         "batch_norm.not_affine",
-        at(NORMALISATION, 230),
+        cite(NORMALISATION, 230),
         "BatchNorm",
-        lambda: len(_initial(BatchNorm(10, affine=False))[0]),
+        lambda: len(_set_up(BatchNorm(10, affine=False))[0]),
         0,
     ),
-    forward(
+    check_output(
         "batch_norm.momentum",
         ("lux: running = (1 - momentum) running + momentum batch, variance unbiased",),
         BatchNorm(3, momentum=0.25),
@@ -199,7 +208,7 @@ CASES: list[Case] = [
         },
         tolerance=Tolerance(reduction=8, magnitude=1.0),
     ),
-    forward(
+    check_output(
         "batch_norm.epsilon_in_the_root",
         ("definition: (x - mean) / sqrt(var + epsilon)",),
         BatchNorm(2, epsilon=0.5, affine=False),

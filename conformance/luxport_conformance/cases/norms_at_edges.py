@@ -10,8 +10,8 @@ import luxport
 from luxport import BatchNorm, GroupNorm, InstanceNorm, Layer, LayerNorm, RMSNorm, ops
 from luxport.backend import dtype_name
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import computation, draw
-from luxport_conformance.cases.sample_norms import initial
+from luxport_conformance.cases.declare import check_program, draw
+from luxport_conformance.cases.sample_norms import set_up
 from luxport_conformance.compare import Tolerance
 
 # Layers of (N, 4, 6), and the axes that they reduce; a norm of groups parts its channels first.
@@ -22,20 +22,20 @@ NORMS: dict[str, tuple[Layer, tuple[int, ...]]] = {
     "instance": (InstanceNorm(4, affine=False, epsilon=0.0), (2,)),
     "batch": (BatchNorm(4, affine=False, epsilon=0.0, track_stats=False), (0, 2)),
 }
-STATES = {kind: luxport.train_mode(initial(layer)[1]) for kind, (layer, _) in NORMS.items()}
+STATES = {kind: luxport.train_mode(set_up(layer)[1]) for kind, (layer, _) in NORMS.items()}
 SCALES = {"float16": 2.0**10, "bfloat16": 2.0**100, "float32": 2.0**100, "float64": 2.0**500}
 
 
-def _norms(x: Any, weights: Any, direction: Any, size: Any) -> Any:
+def _compute_norms(x: Any, weights: Any, direction: Any, size: Any) -> Any:
     """Return what each norm makes of huge and of tiny numbers, and its slopes in units of their size."""
     scale = SCALES[dtype_name(x)]
     xp = luxport.namespace(x)
 
-    def values(inputs: Any) -> Any:
+    def compute_values(inputs: Any) -> Any:
         return {name: {kind: _call(kind, part, size) for kind, part in parts.items()} for name, parts in inputs.items()}
 
-    def total(inputs: Any) -> Any:
-        found = values(inputs)
+    def sum_weighted(inputs: Any) -> Any:
+        found = compute_values(inputs)
         return sum(
             [
                 xp.sum(y * (weights if kind in NORMS else weights[0, ...]))
@@ -48,9 +48,9 @@ def _norms(x: Any, weights: Any, direction: Any, size: Any) -> Any:
         name: {**dict.fromkeys(NORMS, x * by), "weight": direction * by}
         for name, by in (("huge", scale), ("tiny", 1.0 / scale))
     }
-    slopes = luxport.grad(total)(inputs)
+    slopes = luxport.grad(sum_weighted)(inputs)
     return {
-        name: {kind: {"y": y, "slope": slopes[name][kind] * by} for kind, y in values(inputs)[name].items()}
+        name: {kind: {"y": y, "slope": slopes[name][kind] * by} for kind, y in compute_values(inputs)[name].items()}
         for name, by in (("huge", scale), ("tiny", 1.0 / scale))
     }
 
@@ -61,7 +61,7 @@ def _call(kind: str, x: Any, size: Any) -> Any:
     return NORMS[kind][0](x, {}, STATES[kind])[0]
 
 
-def _expected(x: Any, weights: Any, direction: Any, size: Any) -> Any:
+def _expect_norms(x: Any, weights: Any, direction: Any, size: Any) -> Any:
     """Return the formulas and their slopes in float64."""
     x, weights, direction, size = (part.astype(np.float64) for part in (x, weights, direction, size))
     found = {}
@@ -86,18 +86,18 @@ def _derive(x: Any, g: Any, axes: tuple[int, ...], *, centered: bool) -> Any:
 
 
 CASES: list[Case] = [
-    computation(
+    check_program(
         "norms.huge_and_tiny_numbers",
         ("mathematics: the formulas and their derivatives in float64, which know no size without an epsilon",),
         "normalize",
-        _norms,
+        _compute_norms,
         {
             "x": draw(3, 4, 6),
             "weights": draw(3, 4, 6, seed=1),
             "direction": draw(4, 6, seed=2),
             "size": draw(1, 6, seed=3),
         },
-        expected=_expected,
+        expected=_expect_norms,
         dtypes=("float16", "bfloat16", "float32", "float64"),
         differentiates=True,
         tolerance=Tolerance(reduction=24, magnitude=4.0),

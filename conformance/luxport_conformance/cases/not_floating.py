@@ -10,7 +10,7 @@ import numpy as np
 from luxport import LayerError, losses, ops, optimizers
 from luxport.errors import LayerTypeError
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import computation, draw
+from luxport_conformance.cases.declare import check_program, draw
 
 SOURCE = ("the rule: what integers would round away is refused, as a result of integers would be another number",)
 
@@ -45,35 +45,35 @@ LOSSES = {
 TARGET_KINDS = {"": KINDS, "_int64": ("int64",), "_uint16": ("uint16",)}
 
 
-def _integers(kinds: tuple[str, ...]) -> tuple[str, ...]:
+def _list_integers(kinds: tuple[str, ...]) -> tuple[str, ...]:
     return tuple([kind for kind in kinds if kind != "bool"])
 
 
-def _loss(name: str, y_hat: Any, y: Any) -> Any:
+def _compute_loss(name: str, y_hat: Any, y: Any) -> Any:
     """Call a loss with a target, which is also the third array of those that take one."""
     return LOSSES[name](y_hat, y, *[y] * (name in ("gaussian_nll", "triplet_margin_loss")))
 
 
-def _differences(name: str, y_hat: Any, y: Any, *integers: Any) -> Any:
+def _compute_differences(name: str, y_hat: Any, y: Any, *integers: Any) -> Any:
     """Return how far losses with targets of integers and booleans are from the one with floating numbers."""
-    return tuple([_loss(name, y_hat, target) - _loss(name, y_hat, y) for target in integers])
+    return tuple([_compute_loss(name, y_hat, target) - _compute_loss(name, y_hat, y) for target in integers])
 
 
 # One of what is written for each kind of step: usual, with a clock, clipped together.
 RULES = {"Descent": optimizers.Descent(0.1), "Adam": optimizers.Adam(0.1), "ClipNorm": optimizers.ClipNorm(1.0)}
 
 
-def _step(rule: Any, x: Any, *gradients: Any) -> Any:
+def _take_steps(rule: Any, x: Any, *gradients: Any) -> Any:
     """Return where a step by each gradient leads from x, as a state is made for it."""
     state = optimizers.setup(rule, {"w": x})
     return tuple([optimizers.update(state, {"w": x}, {"w": dx})[1]["w"] for dx in gradients])
 
 
-def _step_of_another_kind(rule: Any, seen: Any, x: Any) -> Any:
+def _take_step_of_another_kind(rule: Any, seen: Any, x: Any) -> Any:
     return optimizers.update(optimizers.setup(rule, {"w": seen}), {"w": x}, {"w": x})
 
 
-def _step_of_integers(rule: Any, x: Any, integers: Any) -> Any:
+def _take_step_of_integers(rule: Any, x: Any, integers: Any) -> Any:
     return optimizers.update(optimizers.setup(rule, {"w": x}), {"w": integers}, {"w": integers})
 
 
@@ -107,7 +107,7 @@ CASES: list[Case] = [
             id=f"not_floating.{name}_{kind}",
             subject=name,
             source=SOURCE,
-            program=lambda y_hat, y, name=name: _loss(name, y_hat, y),
+            program=lambda y_hat, y, name=name: _compute_loss(name, y_hat, y),
             inputs={"y_hat": FLAGS.astype(kind), "y": FLAGS},
             raises=TypeError,
             message=f"expects a floating y_hat, got {kind}",
@@ -117,11 +117,11 @@ CASES: list[Case] = [
         for kind in KINDS
     ),
     *(
-        computation(
+        check_program(
             f"not_floating.{name}_targets{which}",
             ("a target of integers or booleans is the same as that of floating numbers",),
             name,
-            lambda y_hat, y, *integers, name=name: _differences(name, y_hat, y, *integers),
+            lambda y_hat, y, *integers, name=name: _compute_differences(name, y_hat, y, *integers),
             {
                 "y_hat": np.abs(draw(4, 3)) / 4.0 + 0.1,
                 "y": FLAGS,
@@ -130,7 +130,7 @@ CASES: list[Case] = [
             expected=(np.array(0.0),) * len(kinds),
             dtypes=("float32",),
             traces=False,
-            integers=_integers(kinds),
+            integers=_list_integers(kinds),
         )
         for name in LOSSES
         for which, kinds in TARGET_KINDS.items()
@@ -140,7 +140,7 @@ CASES: list[Case] = [
             id=f"not_floating.{name}_steps_{kind}",
             subject=name,
             source=SOURCE,
-            program=lambda x, integers, rule=rule: _step_of_integers(rule, x, integers),
+            program=lambda x, integers, rule=rule: _take_step_of_integers(rule, x, integers),
             inputs={"x": FLAGS, "integers": FLAGS.astype(kind)},
             raises=ValueError,
             message=f"update expects floating numbers as a parameter at w, as setup saw, got {kind}",
@@ -154,7 +154,7 @@ CASES: list[Case] = [
             id=f"not_floating.{name}_steps_{got}_for_{seen}",
             subject=name,
             source=SOURCE,
-            program=lambda real, complex, rule=rule, seen=seen: _step_of_another_kind(
+            program=lambda real, complex, rule=rule, seen=seen: _take_step_of_another_kind(
                 rule, *((real, complex) if seen == "real" else (complex, real))
             ),
             inputs={"real": draw(4, 3), "complex": draw(4, 3) + 1j},
@@ -167,16 +167,18 @@ CASES: list[Case] = [
         for seen, got in (("real", "complex64"), ("complex", "float32"))
     ),
     *(
-        computation(
+        check_program(
             f"not_floating.{name}_gradients{which}",
             ("a gradient of integers or booleans is the same as that of floating numbers",),
             name,
-            lambda x, dx, *integers, rule=rule: tuple([y - _step(rule, x, dx)[0] for y in _step(rule, x, *integers)]),
+            lambda x, dx, *integers, rule=rule: tuple(
+                [y - _take_steps(rule, x, dx)[0] for y in _take_steps(rule, x, *integers)]
+            ),
             {"x": draw(4, 3), "dx": FLAGS, **{kind: FLAGS.astype(kind) for kind in kinds}},
             expected=(np.zeros((4, 3)),) * len(kinds),
             dtypes=("float32",),
             traces=False,
-            integers=_integers(kinds),
+            integers=_list_integers(kinds),
         )
         for name, rule in RULES.items()
         for which, kinds in TARGET_KINDS.items()

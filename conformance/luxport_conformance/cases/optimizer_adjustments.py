@@ -9,11 +9,11 @@ import numpy as np
 from luxport import optimizers
 from luxport.optimizers import Adam, AdamW, ClipGrad, Descent, MixedPrecision, Momentum, Nesterov, OptimizerChain
 from luxport_conformance.case import Case, Property
-from luxport_conformance.cases.declare import at, computation, fact, fails
+from luxport_conformance.cases.declare import check_error, check_fact, check_program, cite
 from luxport_conformance.cases.optimizer_parts import HUNDRED, MAIN, TIED
 
 
-def _adjusted(which: str) -> Any:
+def _take_first_step(which: str) -> Any:
     """Take a step with single-precision parameters and a function beside them."""
     rule = {
         "rule": Momentum(0.1, 0.9),
@@ -26,8 +26,8 @@ def _adjusted(which: str) -> Any:
     return ps, grads, state, new
 
 
-def _momentum_adjusted() -> Any:
-    ps, grads, first, new = _adjusted("rule")
+def _adjust_momentum() -> Any:
+    ps, grads, first, new = _take_first_step("rule")
     second = optimizers.adjust(first, 0.2)
     third = optimizers.adjust(first, eta=0.3, rho=0.7)
     _, other = optimizers.update(third, ps, grads)
@@ -41,8 +41,8 @@ def _momentum_adjusted() -> Any:
     }
 
 
-def _chain_adjusted() -> Any:
-    _, _, first, _ = _adjusted("chain")
+def _adjust_chain() -> Any:
+    _, _, first, _ = _take_first_step("chain")
     states = (first, optimizers.adjust(first, 0.2), optimizers.adjust(first, delta=2.5))
     rules = [optimizers.current_rule(state, "c").rules for state in states]
     return {
@@ -52,8 +52,8 @@ def _chain_adjusted() -> Any:
     }
 
 
-def _mixed_adjusted() -> Any:
-    _, _, first, _ = _adjusted("mixed")
+def _adjust_mixed() -> Any:
+    _, _, first, _ = _take_first_step("mixed")
     states = (first, optimizers.adjust(first, 0.2), optimizers.adjust(first, eta=0.3, rho=0.7))
     return {
         "moments": np.asarray(first.leaves["c"].state[1], np.float64),
@@ -64,10 +64,10 @@ def _mixed_adjusted() -> Any:
 ABOUT_TENS = Property("0.1, 1 and 10", lambda m: np.allclose(m, [0.1, 1, 10]))
 
 
-def _unknown_is_ignored() -> bool:
+def _ignores_unknown() -> bool:
     import warnings
 
-    _, _, state, _ = _adjusted("rule")
+    _, _, state, _ = _take_first_step("rule")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         same = optimizers.adjust(state, zeta="this does nothing")
@@ -78,7 +78,7 @@ def _unknown_is_ignored() -> bool:
     )
 
 
-def _frozen(ps: Any, grads: Any) -> Any:
+def _freeze_and_thaw(ps: Any, grads: Any) -> Any:
     state = optimizers.freeze(optimizers.setup(Descent(0.1), ps), "y")
     state, first = optimizers.update(state, ps, grads)
     state = optimizers.thaw(optimizers.adjust(state, 0.2))
@@ -87,11 +87,11 @@ def _frozen(ps: Any, grads: Any) -> Any:
 
 
 CASES: list[Case] = [
-    fact(
+    check_fact(
         "optimizers.adjust",
-        at(MAIN, 223, 224, 225, 228, 229, 230, 231, 232, 235, 236, 237, 238, 241),
+        cite(MAIN, 223, 224, 225, 228, 229, 230, 231, 232, 235, 236, 237, 238, 241),
         "adjust",
-        _momentum_adjusted,
+        _adjust_momentum,
         {
             "step": ABOUT_TENS,
             "moments": (ABOUT_TENS,) * 3,
@@ -101,33 +101,33 @@ CASES: list[Case] = [
             "changed": True,
         },
     ),
-    fact("optimizers.adjust_unknown", at(MAIN, 243), "adjust", _unknown_is_ignored),
-    fact(
+    check_fact("optimizers.adjust_unknown", cite(MAIN, 243), "adjust", _ignores_unknown),
+    check_fact(
         "optimizers.adjust_chain",
-        at(MAIN, 248, 249, 252, 253, 254, 257, 258, 259),
+        cite(MAIN, 248, 249, 252, 253, 254, 257, 258, 259),
         "adjust",
-        _chain_adjusted,
+        _adjust_chain,
         {
             "moments": (Property("0.1, 0.2, 0.2", lambda m: np.allclose(m, [0.1, 0.2, 0.2])),) * 3,
             "delta": (2.0, 2.0, 2.5),
             "eta": (0.001, 0.2, 0.001),
         },
     ),
-    fact(
+    check_fact(
         "optimizers.adjust_mixed",
-        at(MAIN, 264, 265, 268, 269, 272, 273),
+        cite(MAIN, 264, 265, 268, 269, 272, 273),
         "adjust",
-        _mixed_adjusted,
+        _adjust_mixed,
         {
             "moments": ABOUT_TENS,
             "rules": tuple([f"Momentum(eta={eta}, rho={rho})" for eta, rho in ((0.1, 0.9), (0.2, 0.9), (0.3, 0.7))]),
         },
     ),
-    computation(
+    check_program(
         "optimizers.freeze",
-        at(MAIN, 339, 340, 345, 346),
+        cite(MAIN, 339, 340, 345, 346),
         "freeze",
-        _frozen,
+        _freeze_and_thaw,
         {
             "ps": {"x": TIED, "y": (np.array([3.0, 4.0]),)},
             "grads": {"x": np.array([1.0, 10.0]), "y": (np.array([100.0, 1000.0]),)},
@@ -138,25 +138,25 @@ CASES: list[Case] = [
         },
         compiles=False,
     ),
-    fails(
+    check_error(
         "optimizers.freeze_parameters",
-        at(MAIN, 348),
+        cite(MAIN, 348),
         lambda: optimizers.freeze({"x": TIED}),
         message=r"a state of optimizers.setup expected, got an array \(2,\)",
         raises=ValueError,
         subject="freeze",
     ),
-    fails(
+    check_error(
         "optimizers.thaw_parameters",
-        at(MAIN, 349),
+        cite(MAIN, 349),
         lambda: optimizers.thaw({"x": TIED}),
         message=r"a state of optimizers.setup expected, got an array \(2,\)",
         raises=ValueError,
         subject="thaw",
     ),
-    fact(
+    check_fact(
         "optimizers.keywords",
-        at(MAIN, 353, 354),
+        cite(MAIN, 353, 354),
         "Nesterov",
         lambda: (
             Nesterov(rho=0.8, eta=0.1) == Nesterov(0.1, 0.8)

@@ -13,12 +13,12 @@ from luxport.backend import dtype_name, namespace
 from luxport.optimizers import AccumGrad, ClipGlobalNorm, ClipGrad, ClipNorm, Descent, MixedPrecision, OptimizerChain
 from luxport.optimizers._clip import norm
 from luxport_conformance.case import Case, Property
-from luxport_conformance.cases.declare import at, computation, draw, function
-from luxport_conformance.cases.optimizer_parts import BRANCHES, HUNDRED, MAIN, step
+from luxport_conformance.cases.declare import check_function, check_program, cite, draw
+from luxport_conformance.cases.optimizer_parts import BRANCHES, HUNDRED, MAIN, check_step
 from luxport_conformance.compare import Tolerance
 
 
-def _clipped(rule: Any, dx: Any, alpha: Any = None) -> Callable[..., Any]:
+def _make_clipped_step(rule: Any, dx: Any, alpha: Any = None) -> Callable[..., Any]:
     def program(ps: Any, dx: Any, alpha: Any) -> Any:
         grads = {"a": None if alpha is None else (alpha,), "c": dx}
         _, new = optimizers.update(optimizers.setup(rule, ps), ps, grads)
@@ -27,14 +27,14 @@ def _clipped(rule: Any, dx: Any, alpha: Any = None) -> Callable[..., Any]:
     return program
 
 
-def _clips(
+def _check_clipping(
     id: str, lines: tuple[int, ...] | tuple[str, ...], rule: Any, dx: Any, alpha: Any = None, **options: Any
 ) -> Case:
     return Case(
         id=f"optimizers.{id}",
         subject=type(rule).__name__,
-        source=tuple([line if isinstance(line, str) else at(MAIN, line)[0] for line in lines]),
-        program=_clipped(rule, dx, alpha),
+        source=tuple([line if isinstance(line, str) else cite(MAIN, line)[0] for line in lines]),
+        program=_make_clipped_step(rule, dx, alpha),
         inputs={"ps": BRANCHES, "dx": np.asarray(dx), "alpha": alpha},
         **options,
     )
@@ -43,15 +43,15 @@ def _clips(
 NORMS = (-math.inf, -3, -1, 0, 0.5, 1, 1.5, 2, 3.0, math.inf)
 
 
-def _norms(*arrays: Any) -> Any:
+def _compute_norms(*arrays: Any) -> Any:
     return tuple([tuple([norm(x, p) for p in NORMS]) for x in arrays])
 
 
-def _numpy_norms(*arrays: Any) -> Any:
+def _expect_norms(*arrays: Any) -> Any:
     return tuple([tuple([np.linalg.norm(np.ravel(x), p) for p in NORMS]) for x in arrays])
 
 
-def _norms_of_extremes(x: Any) -> Any:
+def _compute_norms_of_extremes(x: Any) -> Any:
     largest = 2.0**1000 if dtype_name(x) == "float64" else 2.0**120
     xp = namespace(x)
     return tuple(
@@ -59,7 +59,7 @@ def _norms_of_extremes(x: Any) -> Any:
     )
 
 
-def _together(rule: Any) -> Callable[..., Any]:
+def _make_joint_steps(rule: Any) -> Callable[..., Any]:
     """Two updates; in the first one parameter has no gradient, and is in a group of its own afterward."""
 
     def program(ps: Any, grads: Any) -> Any:
@@ -70,7 +70,7 @@ def _together(rule: Any) -> Callable[..., Any]:
     return program
 
 
-def _by_formula(ps: Any, grads: Any) -> Any:
+def _expect_joint_steps(ps: Any, grads: Any) -> Any:
     """The norms are 13 without a, and 14 with it."""
     return {name: (0.5 * dx if name != "a" else 0.0 * dx, dx * 6.5 / 14.0) for name, dx in grads.items()}
 
@@ -80,30 +80,30 @@ _GRADS = {"a": np.array([np.sqrt(27.0)]), "b": np.array([3.0, 0.0]), "c": np.arr
 _ZEROS = {name: np.zeros_like(value) for name, value in _GRADS.items()}
 
 
-def _clips_together(id: str, rule: Any, **options: Any) -> Case:
-    return computation(
+def _check_joint_clipping(id: str, rule: Any, **options: Any) -> Case:
+    return check_program(
         f"optimizers.{id}",
         ("the gradients times omega over the norm of all of them",),
         "ClipGlobalNorm",
-        _together(rule),
+        _make_joint_steps(rule),
         {"ps": _ZEROS, "grads": _GRADS},
-        expected=_by_formula,
+        expected=_expect_joint_steps,
         **options,
     )
 
 
 CASES: list[Case] = [
-    _clips_together("clip_global_norm", OptimizerChain(ClipGlobalNorm(6.5), Descent(1.0))),
-    _clips_together(
+    _check_joint_clipping("clip_global_norm", OptimizerChain(ClipGlobalNorm(6.5), Descent(1.0))),
+    _check_joint_clipping(
         "clip_global_norm_behind_rules",
         OptimizerChain(ClipGrad(100.0), AccumGrad(1), ClipGlobalNorm(6.5), Descent(1.0)),
     ),
-    _clips_together(
+    _check_joint_clipping(
         "clip_global_norm_of_copies",
         MixedPrecision(OptimizerChain(OptimizerChain(ClipGlobalNorm(6.5)), Descent(1.0))),
         dtypes=("float32",),
     ),
-    _clips(
+    _check_clipping(
         "clip_global_norm_within",
         ("a norm that is not larger leaves the gradients as they are",),
         ClipGlobalNorm(500.0),
@@ -111,7 +111,7 @@ CASES: list[Case] = [
         np.array([0.1]),
         expected={"a": np.array([0.1]), "c": HUNDRED},
     ),
-    _clips(
+    _check_clipping(
         "clip_global_norm_of_inf",
         ("a norm that is not finite makes every gradient NaN",),
         ClipGlobalNorm(5.0),
@@ -119,8 +119,8 @@ CASES: list[Case] = [
         np.array([0.1]),
         expected={"a": np.array([np.nan]), "c": np.full(3, np.nan)},
     ),
-    _clips("clip_grad_branches", (81,), ClipGrad(13.0), HUNDRED, expected={"c": np.array([1.0, 10.0, 13.0])}),
-    _clips(
+    _check_clipping("clip_grad_branches", (81,), ClipGrad(13.0), HUNDRED, expected={"c": np.array([1.0, 10.0, 13.0])}),
+    _check_clipping(
         "clip_norm",
         (85, 86),
         ClipNorm(10.0),
@@ -131,7 +131,7 @@ CASES: list[Case] = [
             "c": Property("a norm of 10", lambda c: np.isclose(np.linalg.norm(c), 10, rtol=1e-5)),
         },
     ),
-    _clips(
+    _check_clipping(
         "clip_norm_of_nan",
         (88,),
         ClipNorm(10.0),
@@ -141,7 +141,7 @@ CASES: list[Case] = [
         message=r"a gradient with a finite 2-norm, got nan for one of shape \(3,\)",
         dtypes=("float32",),
     ),
-    _clips(
+    _check_clipping(
         "clip_other_norm",
         (92, 93),
         ClipNorm(5.0, 1, throw=False),
@@ -152,42 +152,42 @@ CASES: list[Case] = [
             "c": Property("a 1-norm of 5", lambda c: np.isclose(np.abs(c).sum(), 5, rtol=1e-5)),
         },
     ),
-    _clips(
+    _check_clipping(
         "clip_norm_of_inf",
         (95,),
         ClipNorm(5.0, 1, throw=False),
         [1.0, 10.0, np.inf],
         expected={"c": np.array([0.0, 0.0, np.nan])},
     ),
-    function(
+    check_function(
         "optimizers.norms",
-        at(MAIN, 550, 552),
+        cite(MAIN, 550, 552),
         "ClipNorm",
-        _norms,
+        _compute_norms,
         draw(10, 10),
         np.array([1.0, 0.0, -3.0, 4.0]),
-        expected=_numpy_norms,
+        expected=_expect_norms,
         tolerance=Tolerance(reduction=100),
     ),
-    function(
+    check_function(
         "optimizers.dtypes_of_norms",
-        at(MAIN, 551, 553),
+        cite(MAIN, 551, 553),
         "ClipNorm",
         lambda x: all(dtype_name(norm(x, p)) == dtype_name(x) for p in NORMS),
         draw(10, 10),
         expected=True,
         compiles=False,
     ),
-    function(
+    check_function(
         "optimizers.norms_of_extremes",
         ("scaling: the norm of s x is s times the norm of x, also where the squares of s x overflow or vanish",),
         "ClipNorm",
-        _norms_of_extremes,
+        _compute_norms_of_extremes,
         np.array([3.0, 4.0, 0.0]),
         expected=lambda x: tuple([np.array([5.0, 91.0 ** (1 / 3)])] * 4),
         tolerance=Tolerance(factor=30.0, reason="a third is rounded, times the logarithm of up to 2^750"),
     ),
-    step(
+    check_step(
         "clip_norm_of_large",
         ("the gradient, scaled to the norm",),
         ClipNorm(5.0),

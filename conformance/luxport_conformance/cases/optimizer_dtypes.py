@@ -11,15 +11,15 @@ from luxport import optimizers, tree
 from luxport.backend import dtype_name, namespace
 from luxport.optimizers import Adam, Descent, MixedPrecision, OptimizerChain, Rprop
 from luxport_conformance.case import Case, Property
-from luxport_conformance.cases.declare import at, computation, fact, fails
-from luxport_conformance.cases.optimizer_parts import ALL_RULES, MAIN, RULES, TIED, step
+from luxport_conformance.cases.declare import check_error, check_fact, check_program, cite
+from luxport_conformance.cases.optimizer_parts import ALL_RULES, MAIN, RULES, TIED, check_step
 
 
 def _is(dtype: str) -> Property:
     return Property(f"an array of {dtype}", lambda value: value.dtype.name == dtype)
 
 
-def _in_single_and_double(rules: Any) -> Callable[..., Any]:
+def _make_steps(rules: Any) -> Callable[..., Any]:
     def program(x: Any) -> Any:
         ps = (namespace(x).astype(x, namespace(x).float32), x)
         results = []
@@ -32,7 +32,7 @@ def _in_single_and_double(rules: Any) -> Callable[..., Any]:
     return program
 
 
-def _quadratic(x: Any, a: Any) -> Any:
+def _descend(x: Any, a: Any) -> Any:
     """Thirty steps of every rule on ``a x² / 2``; a small a has squares that float16 cannot hold."""
     results = []
     for rule in ALL_RULES:
@@ -49,7 +49,7 @@ def _quadratic(x: Any, a: Any) -> Any:
 EVERY_DTYPE = tuple([{"ps": (_is("float32"), _is("float64"))} for _ in ALL_RULES])
 
 
-def _mixed(rule: Any) -> Callable[..., Any]:
+def _make_mixed_step(rule: Any) -> Callable[..., Any]:
     def program(x: Any, dx: Any) -> Any:
         first = optimizers.setup(rule, x)
         state, new = optimizers.update(first, x, dx)
@@ -59,27 +59,27 @@ def _mixed(rule: Any) -> Callable[..., Any]:
     return program
 
 
-def _started_in_double(x: Any) -> Any:
+def _start_in_double(x: Any) -> Any:
     single = namespace(x).astype(x, namespace(x).float32)
     state = optimizers.setup(MixedPrecision(Adam(1e-3), "float64"), single)
     return state.leaves.state, state.groups[0].clock
 
 
 CASES: list[Case] = [
-    computation(
+    check_program(
         "optimizers.dtypes_of_descent",
-        at(MAIN, 197, 198, 203, 204),
+        cite(MAIN, 197, 198, 203, 204),
         "Descent",
-        _in_single_and_double((Descent(0.1),)),
+        _make_steps((Descent(0.1),)),
         {"x": TIED},
         expected=({"ps": (_is("float32"), _is("float64"))},),
         dtypes=("float64",),
     ),
-    computation(
+    check_program(
         "optimizers.dtypes_of_rprop",
-        at(MAIN, 210, 211, 212, 213, 214, 215),
+        cite(MAIN, 210, 211, 212, 213, 214, 215),
         "Rprop",
-        _in_single_and_double((Rprop(0.1),)),
+        _make_steps((Rprop(0.1),)),
         {"x": TIED},
         expected=(
             {
@@ -89,18 +89,18 @@ CASES: list[Case] = [
         ),
         dtypes=("float64",),
     ),
-    computation(
+    check_program(
         "optimizers.dtypes",
-        at(RULES, 120, 125),
+        cite(RULES, 120, 125),
         "update",
-        _in_single_and_double(ALL_RULES),
+        _make_steps(ALL_RULES),
         {"x": TIED},
         expected=EVERY_DTYPE,
         dtypes=("float64",),
         compiles=False,  # the rules' own tests compile them all
     ),
     # Upstream's own numbers, 1.835 and -0.886, are where its squares vanish in float16.
-    step(
+    check_step(
         "float16_epsilon",
         ("D. P. Kingma, J. Ba (2015): the first step is eta / (1 + epsilon / |dx|) toward the sign of the gradient",),
         Adam(1e-2),
@@ -109,22 +109,22 @@ CASES: list[Case] = [
         expected={"ps": np.array([0.589, -0.739, 0.5593])},
         dtypes=("float16", "bfloat16"),
     ),
-    computation(
+    check_program(
         "optimizers.half_follows_double",
         ("the same rules in double precision",),
         "update",
-        _quadratic,
+        _descend,
         {"x": np.array([1.0, -2.0, 0.5, 1.5]), "a": np.array([1.0, 3.0, 0.5, 2.0**-10])},
-        expected=lambda x, a: _quadratic(np.asarray(x, np.float64), np.asarray(a, np.float64)),
+        expected=lambda x, a: _descend(np.asarray(x, np.float64), np.asarray(a, np.float64)),
         dtypes=("float16", "bfloat16"),
         compiles=False,  # thirty steps of every rule; the rules' own tests compile them
         traces=False,
     ),
-    computation(
+    check_program(
         "optimizers.mixed_precision",
-        at(RULES, 270, 271, 274, 275),
+        cite(RULES, 270, 271, 274, 275),
         "MixedPrecision",
-        _mixed(MixedPrecision(Adam(1e-3))),
+        _make_mixed_step(MixedPrecision(Adam(1e-3))),
         {"x": np.array([0.25, 0.75]), "dx": np.array([0.5, 0.125])},
         expected={
             "state": (_is("float32"), (_is("float32"), _is("float32")), (_is("float32"), _is("float32"))),
@@ -133,18 +133,18 @@ CASES: list[Case] = [
         },
         dtypes=("float16",),
     ),
-    computation(
+    check_program(
         "optimizers.mixed_precision_double",
-        at(RULES, 279, 280),
+        cite(RULES, 279, 280),
         "MixedPrecision",
-        _started_in_double,
+        _start_in_double,
         {"x": np.array([0.25, 0.75])},
         expected=((_is("float64"), (_is("float64"), _is("float64"))), (_is("float64"), _is("float64"))),
         dtypes=("float64",),
     ),
-    fact(
+    check_fact(
         "optimizers.mixed_precision_adjusted",
-        at(RULES, 284, 285),
+        cite(RULES, 284, 285),
         "MixedPrecision",
         lambda: (
             optimizers.current_rule(
@@ -153,9 +153,9 @@ CASES: list[Case] = [
             == MixedPrecision(Adam(2e-3), "float64")
         ),
     ),
-    fails(
+    check_error(
         "optimizers.mixed_precision_in_chain",
-        at(RULES, 287),
+        cite(RULES, 287),
         lambda: OptimizerChain(MixedPrecision(Adam())),
         message="OptimizerChain expects MixedPrecision around it, not in it",
         raises=ValueError,

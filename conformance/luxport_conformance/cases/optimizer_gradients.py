@@ -13,7 +13,7 @@ from luxport import optimizers, tree
 from luxport.backend import namespace
 from luxport.optimizers import Adam, AdamW, Descent, HigherOrder, MixedPrecision, OptimizerChain, RMSProp
 from luxport_conformance.case import Case, Property
-from luxport_conformance.cases.declare import at, computation, draw, fails
+from luxport_conformance.cases.declare import check_error, check_program, cite, draw
 from luxport_conformance.cases.optimizer_parts import ALL_RULES, BRANCHES, DX, HUNDRED, MAIN, TIED, X
 from luxport_conformance.compare import Tolerance
 
@@ -46,7 +46,7 @@ class Weighted(HigherOrder):
         return (a + 1.0, b + 1.0), a * dx + b * dx2
 
 
-def _weighted(rule: Any) -> Callable[..., Any]:
+def _make_weighted_steps(rule: Any) -> Callable[..., Any]:
     def program(ps: Any, dx: Any, dx2: Any) -> Any:
         start = optimizers.setup(rule, ps)
         start, ps = optimizers.update(start, ps, dx, dx2)
@@ -56,14 +56,14 @@ def _weighted(rule: Any) -> Callable[..., Any]:
     return program
 
 
-def _slopes_at_rest(x: Any, dx: Any) -> Any:
+def _compute_slopes_at_rest(x: Any, dx: Any) -> Any:
     """Return how the first step of every rule moves with the gradient, where that is 0."""
 
-    def moved(rule: Any) -> Any:
+    def compute_slope(rule: Any) -> Any:
         return luxport.grad(lambda dx: namespace(x).sum(optimizers.update(optimizers.setup(rule, x), x, dx)[1]))(dx)
 
     # One that asks for double precision itself is no matter of others, and not every backend has it.
-    return {str(rule): moved(rule) for rule in ALL_RULES if not isinstance(rule, MixedPrecision)}
+    return {str(rule): compute_slope(rule) for rule in ALL_RULES if not isinstance(rule, MixedPrecision)}
 
 
 _FINITE = Property("finite numbers", lambda slopes: bool(np.isfinite(slopes).all()))
@@ -78,43 +78,43 @@ SLOPES = {"w": draw(4, 3, seed=2), "b": draw(3, seed=3)}
 CURVES = {"w": draw(4, 3, seed=4), "b": draw(3, seed=5)}
 
 
-def _weighted_by_hand(factor: float) -> Callable[..., Any]:
+def _make_expected_steps(factor: float) -> Callable[..., Any]:
     """The first step is ``factor dx``, with the weights 1 and 0; the second ``2 factor dx + dx2``."""
     return lambda ps, dx, dx2: {"ps": tree.map(lambda x, a, b: x - 3.0 * factor * a - b, ps, dx, dx2)}
 
 
 CASES: list[Case] = [
-    computation(
+    check_program(
         "optimizers.slopes_at_rest",
         ("mathematics: the derivative of a first step, of Adam's -eta g / (|g| + epsilon), at a gradient of 0",),
         "Adam",
-        _slopes_at_rest,
+        _compute_slopes_at_rest,
         {"x": X, "dx": np.zeros(3)},
         expected=_AT_REST,
         dtypes=("float32", "float64"),
         differentiates=True,
         compiles=False,
     ),
-    computation(
+    check_program(
         "optimizers.two_gradients",
-        at(MAIN, 498),
+        cite(MAIN, 498),
         "update",
         lambda ps, dx: optimizers.update(optimizers.setup(Both(), ps), ps, dx, dx)[1],
         {"ps": BRANCHES, "dx": {"a": (np.array([0.1]),), "c": HUNDRED}},
         expected={"a": (np.array([-0.1]),)},
         traces=False,
     ),
-    fails(
+    check_error(
         "optimizers.two_gradients_that_differ",
-        at(MAIN, 499),
+        cite(MAIN, 499),
         lambda: optimizers.update(optimizers.setup(Both(), TIED), TIED, TIED, 2.0 * TIED),
         message="two gradients that agree expected",
         raises=RuntimeError,
         subject="update",
     ),
-    computation(
+    check_program(
         "optimizers.second_gradient_not_wanted",
-        at(MAIN, 505),
+        cite(MAIN, 505),
         "update",
         lambda x, dx: (
             optimizers.update(optimizers.setup(Adam(), x), x, dx)[1]
@@ -124,28 +124,28 @@ CASES: list[Case] = [
         expected=np.zeros(3),
         tolerance=Tolerance(magnitude=100.0),
     ),
-    computation(
+    check_program(
         "optimizers.second_order",
-        at(MAIN, 519, 520, 521, 522),
+        cite(MAIN, 519, 520, 521, 522),
         "update",
-        _weighted(Weighted()),
+        _make_weighted_steps(Weighted()),
         {"ps": TWO, "dx": SLOPES, "dx2": CURVES},
-        expected=_weighted_by_hand(1.0),
+        expected=_make_expected_steps(1.0),
     ),
-    fails(
+    check_error(
         "optimizers.second_order_missing",
-        at(MAIN, 525),
+        cite(MAIN, 525),
         lambda: optimizers.update(optimizers.setup(Weighted(), TIED), TIED, TIED),
         message="not enough values to unpack",
         raises=ValueError,
         subject="update",
     ),
-    computation(
+    check_program(
         "optimizers.second_order_in_chain",
-        at(MAIN, 531, 532),
+        cite(MAIN, 531, 532),
         "OptimizerChain",
-        _weighted(OptimizerChain(Descent(0.1), Weighted())),
+        _make_weighted_steps(OptimizerChain(Descent(0.1), Weighted())),
         {"ps": TWO, "dx": SLOPES, "dx2": CURVES},
-        expected=_weighted_by_hand(0.1),
+        expected=_make_expected_steps(0.1),
     ),
 ]

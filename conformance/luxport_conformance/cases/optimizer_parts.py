@@ -33,9 +33,9 @@ from luxport.optimizers import (
 )
 from luxport.optimizers._state import Leaf, Tied, group_of
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import computation
+from luxport_conformance.cases.declare import check_program
 
-__all__ = ["ALL_RULES", "BRANCHES", "DX", "HUNDRED", "MAIN", "RULES", "TIED", "X", "step", "told"]
+__all__ = ["ALL_RULES", "BRANCHES", "DX", "HUNDRED", "MAIN", "RULES", "TIED", "X", "check_step", "describe_state"]
 
 MAIN = "optimizers:runtests.jl"
 RULES = "optimizers:rules.jl"
@@ -51,23 +51,23 @@ ALL_RULES = (
 X, DX = np.array([1.0, 10.0, 100.0]), np.array([1.0, 2.0, 3.0])
 
 
-def told(state: optimizers.OptimizerState) -> Any:
+def describe_state(state: optimizers.OptimizerState) -> Any:
     """Return the leaves of a state as dicts, each with its group's rule and numbers."""
 
-    def of(node: Any) -> Any:
+    def describe(node: Any) -> Any:
         if node is None or isinstance(node, Tied):
             return node
         if isinstance(node, Leaf):
             group = state.groups[group_of(node)]
             return {"state": node.state, "rule": group.rule, "values": group.values}
         if isinstance(node, dict):
-            return {key: of(value) for key, value in node.items()}
-        return tuple(map(of, node))
+            return {key: describe(value) for key, value in node.items()}
+        return tuple(map(describe, node))
 
-    return of(state.leaves)
+    return describe(state.leaves)
 
 
-def step(
+def check_step(
     id: str,
     lines: tuple[str, ...],
     rule: Any,
@@ -82,9 +82,9 @@ def step(
 
     def program(ps: Any, grads: Any) -> Any:
         state, new = optimizers.update(optimizers.setup(rule, ps), ps, grads)
-        return {"ps": new, "state": told(state), "old": ps}
+        return {"ps": new, "state": describe_state(state), "old": ps}
 
-    return computation(
+    return check_program(
         f"optimizers.{id}",
         lines,
         subject or type(rule).__name__,

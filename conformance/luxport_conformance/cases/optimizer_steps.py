@@ -9,7 +9,7 @@ import numpy as np
 
 from luxport import optimizers
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import computation, draw
+from luxport_conformance.cases.declare import check_program, draw
 from luxport_conformance.compare import Tolerance
 
 ETA, EPSILON, BETA1, BETA2, RHO, DECAY = 0.25, 0.125, 0.75, 0.875, 0.75, 0.5
@@ -18,7 +18,7 @@ X = draw(2, 3)
 GRADIENTS = tuple([draw(2, 3, seed=seed) for seed in (1, 2, 3)])
 
 
-def _three_steps(rule: Any) -> Callable[..., Any]:
+def _make_three_steps(rule: Any) -> Callable[..., Any]:
     def program(x: Any, gradients: Any) -> Any:
         state, path = optimizers.setup(rule, {"w": x}), []
         ps = {"w": x}
@@ -30,7 +30,7 @@ def _three_steps(rule: Any) -> Callable[..., Any]:
     return program
 
 
-def _adam(x: Any, gradients: Any, *, coupled: float = 0.0, decoupled: float = 0.0) -> Any:
+def _step_adam(x: Any, gradients: Any, *, coupled: float = 0.0, decoupled: float = 0.0) -> Any:
     """D. P. Kingma, J. Ba (2015), algorithm 1; the decay is Loshchilov and Hutter's."""
     m = v = np.zeros_like(x)
     for t, dx in enumerate(gradients, start=1):
@@ -40,7 +40,7 @@ def _adam(x: Any, gradients: Any, *, coupled: float = 0.0, decoupled: float = 0.
         yield x
 
 
-def _nesterov(x: Any, gradients: Any) -> Any:
+def _step_nesterov(x: Any, gradients: Any) -> Any:
     """Look ahead: the velocity moves by the gradient taken at x, and x goes on by what it will be (Nesterov)."""
     velocity = np.zeros_like(x)
     for dx in gradients:
@@ -50,7 +50,7 @@ def _nesterov(x: Any, gradients: Any) -> Any:
         yield x
 
 
-def _momentum(x: Any, gradients: Any) -> Any:
+def _step_momentum(x: Any, gradients: Any) -> Any:
     velocity = np.zeros_like(x)
     for dx in gradients:
         velocity = RHO * velocity + ETA * dx
@@ -58,7 +58,7 @@ def _momentum(x: Any, gradients: Any) -> Any:
         yield x
 
 
-def _rms_prop(x: Any, gradients: Any, *, centered: bool = False) -> Any:
+def _step_rms_prop(x: Any, gradients: Any, *, centered: bool = False) -> Any:
     """T. Tieleman, G. Hinton (2012); centered as in A. Graves (2013), equations 38 to 41, but for epsilon's place."""
     square = mean = np.zeros_like(x)
     for dx in gradients:
@@ -67,7 +67,7 @@ def _rms_prop(x: Any, gradients: Any, *, centered: bool = False) -> Any:
         yield x
 
 
-def _ada_grad(x: Any, gradients: Any) -> Any:
+def _step_ada_grad(x: Any, gradients: Any) -> Any:
     """J. Duchi, E. Hazan, Y. Singer (2011); the sum starts from epsilon as in Optimisers.jl."""
     total = np.full_like(x, EPSILON)
     for dx in gradients:
@@ -76,7 +76,7 @@ def _ada_grad(x: Any, gradients: Any) -> Any:
         yield x
 
 
-def _ada_delta(x: Any, gradients: Any) -> Any:
+def _step_ada_delta(x: Any, gradients: Any) -> Any:
     """M. D. Zeiler (2012), algorithm 1."""
     square = steps = np.zeros_like(x)
     for dx in gradients:
@@ -87,7 +87,7 @@ def _ada_delta(x: Any, gradients: Any) -> Any:
         yield x
 
 
-def _lion(x: Any, gradients: Any) -> Any:
+def _step_lion(x: Any, gradients: Any) -> Any:
     """X. Chen et al. (2023), algorithm 2."""
     m = np.zeros_like(x)
     for dx in gradients:
@@ -96,7 +96,7 @@ def _lion(x: Any, gradients: Any) -> Any:
         yield x
 
 
-def _rprop(x: Any, gradients: Any) -> Any:
+def _step_rprop(x: Any, gradients: Any) -> Any:
     """M. Riedmiller, H. Braun (1993), number by number."""
     last, size = np.zeros_like(x), np.full_like(x, ETA)
     for dx in gradients:
@@ -111,12 +111,12 @@ def _rprop(x: Any, gradients: Any) -> Any:
         yield x
 
 
-def _case(name: str, rule: Any, source: str, steps: Callable[..., Any], **options: Any) -> Case:
-    return computation(
+def _check_three_steps(name: str, rule: Any, source: str, steps: Callable[..., Any], **options: Any) -> Case:
+    return check_program(
         f"optimizers.{name}_steps",
         (source,),
         type(rule).__name__,
-        _three_steps(rule),
+        _make_three_steps(rule),
         {"x": X, "gradients": GRADIENTS},
         expected=lambda x, gradients: tuple(steps(x, gradients, **options)),
         tolerance=Tolerance(reduction=12, magnitude=2.0),
@@ -128,41 +128,43 @@ ADAM = {"eta": ETA, "beta": BETAS, "epsilon": EPSILON}
 CLIPPED = optimizers.OptimizerChain(optimizers.ClipNorm(1.0), optimizers.Descent(1.0))
 
 CASES: list[Case] = [
-    _case("adam", optimizers.Adam(**ADAM), "paper: Kingma and Ba (2015), algorithm 1", _adam),
-    _case(
+    _check_three_steps("adam", optimizers.Adam(**ADAM), "paper: Kingma and Ba (2015), algorithm 1", _step_adam),
+    _check_three_steps(
         "adam_w",
         optimizers.AdamW(**ADAM, lambda_=DECAY),
         "torch: AdamW scales its decay by the learning rate",
-        _adam,
+        _step_adam,
         coupled=DECAY,
     ),
-    _case(
+    _check_three_steps(
         "adam_w_paper",
         optimizers.AdamW(**ADAM, lambda_=DECAY, couple=False),
         "paper: Loshchilov and Hutter (2019), algorithm 2",
-        _adam,
+        _step_adam,
         decoupled=DECAY,
     ),
-    _case("nesterov", optimizers.Nesterov(ETA, RHO), "optimizers: Nesterov", _nesterov),
-    _case("momentum", optimizers.Momentum(ETA, RHO), "optimizers: Momentum", _momentum),
-    _case("rms_prop", optimizers.RMSProp(ETA, RHO, EPSILON), "optimizers: RMSProp", _rms_prop),
-    _case(
+    _check_three_steps("nesterov", optimizers.Nesterov(ETA, RHO), "optimizers: Nesterov", _step_nesterov),
+    _check_three_steps("momentum", optimizers.Momentum(ETA, RHO), "optimizers: Momentum", _step_momentum),
+    _check_three_steps("rms_prop", optimizers.RMSProp(ETA, RHO, EPSILON), "optimizers: RMSProp", _step_rms_prop),
+    _check_three_steps(
         "rms_prop_centered",
         optimizers.RMSProp(ETA, RHO, EPSILON, centered=True),
         "paper: Graves (2013), equations 38 to 41",
-        _rms_prop,
+        _step_rms_prop,
         centered=True,
     ),
-    _case("ada_grad", optimizers.AdaGrad(ETA, EPSILON), "optimizers: AdaGrad", _ada_grad),
-    _case("ada_delta", optimizers.AdaDelta(RHO, EPSILON), "paper: Zeiler (2012), algorithm 1", _ada_delta),
-    _case("lion", optimizers.Lion(ETA, BETAS), "paper: Chen et al. (2023), algorithm 2", _lion),
-    _case(
+    _check_three_steps("ada_grad", optimizers.AdaGrad(ETA, EPSILON), "optimizers: AdaGrad", _step_ada_grad),
+    _check_three_steps(
+        "ada_delta", optimizers.AdaDelta(RHO, EPSILON), "paper: Zeiler (2012), algorithm 1", _step_ada_delta
+    ),
+    _check_three_steps("lion", optimizers.Lion(ETA, BETAS), "paper: Chen et al. (2023), algorithm 2", _step_lion),
+    _check_three_steps(
         "rprop",
         optimizers.Rprop(ETA, (0.25, 1.5), (0.1, 0.3)),
         "paper: Riedmiller and Braun (1993), section III",
-        _rprop,
+        _step_rprop,
     ),
-    _case(
+    _check_three_steps(
         "clip_norm_of_matrix",
         CLIPPED,
         "definition: one norm for the whole array",
@@ -170,7 +172,7 @@ CASES: list[Case] = [
             x - sum(dx / max(1.0, np.sqrt((dx**2).sum())) for dx in gradients[: i + 1]) for i in range(3)
         ],
     ),
-    _case(
+    _check_three_steps(
         "clip_grad",
         optimizers.OptimizerChain(optimizers.ClipGrad(0.25), optimizers.Descent(1.0)),
         "definition: every number into [-delta, delta]",

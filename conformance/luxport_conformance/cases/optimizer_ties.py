@@ -12,19 +12,19 @@ from luxport.optimizers import Momentum
 from luxport.optimizers._state import Tied
 from luxport.tree.static import Static
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import at, computation
+from luxport_conformance.cases.declare import check_program, cite
 from luxport_conformance.cases.optimizer_parts import MAIN, TIED
 from luxport_conformance.compare import Tolerance
 
 
-def _tied_pair(ps: Any, grads: Any) -> Any:
+def _update_tied_pair(ps: Any, grads: Any) -> Any:
     twice, other = ps
     model = (twice, (other, twice))
     state, new = optimizers.update(optimizers.setup(Momentum(0.1), model), model, grads)
     return {"ps": new, "one": new[1][1] is new[0], "state": state}
 
 
-def _tied_three(ps: Any, drop: bool) -> Any:
+def _update_tied_three(ps: Any, drop: bool) -> Any:
     thrice, y, x = ps["thrice"], ps["y"], ps["x"]
     model = {"a": {"x": thrice, "y": y, "z": True}, "b": ({"m": (0, 1, thrice)},), "c": {"x": x, "y": thrice}}
     # Slopes of a sum of squares, each doubled as often as the loss goes around it.
@@ -41,7 +41,7 @@ def _tied_three(ps: Any, drop: bool) -> Any:
     }
 
 
-def _tied_by_hand(ps: Any, grads: Any) -> Any:
+def _sum_tied_by_hand(ps: Any, grads: Any) -> Any:
     state = optimizers.setup(Momentum(0.1), ps)
     separate = not isinstance(state.leaves["b"], Tied)
     state.leaves["b"] = Tied(Static(("a",)))
@@ -61,52 +61,52 @@ def _tied_by_hand(ps: Any, grads: Any) -> Any:
 SEVENS, THREES, TENS = np.array([7.0, 7.0]), np.array([3.0, 3.0]), np.array([10.0, 10.0])
 
 
-def _tie(id: str, lines: tuple[int, ...], grads: Any, expected: Any) -> Case:
-    return computation(
+def _check_tie(id: str, lines: tuple[int, ...], grads: Any, expected: Any) -> Case:
+    return check_program(
         f"optimizers.{id}",
-        at(MAIN, *lines),
+        cite(MAIN, *lines),
         "update",
-        _tied_pair,
+        _update_tied_pair,
         {"ps": (TIED, TIED), "grads": grads},
         expected=expected,
     )
 
 
 CASES: list[Case] = [
-    _tie(
+    _check_tie(
         "tied_sum",
         (392, 393),
         (THREES, (TENS, SEVENS)),
         {"ps": (TIED - 1.0, (TIED - 1.0, TIED - 1.0)), "one": True},
     ),
-    _tie("tied_first_only", (396, 397), (THREES, None), {"ps": (TIED - 0.3, (TIED, TIED - 0.3)), "one": True}),
-    _tie(
+    _check_tie("tied_first_only", (396, 397), (THREES, None), {"ps": (TIED - 0.3, (TIED, TIED - 0.3)), "one": True}),
+    _check_tie(
         "tied_second_only",
         (400,),
         (None, (np.array([5.0, 5.0]), SEVENS)),
         {"ps": (TIED - 0.7, (TIED - 0.5, TIED - 0.7))},
     ),
-    computation(
+    check_program(
         "optimizers.tied_thrice",
-        at(MAIN, 407, 414),
+        cite(MAIN, 407, 414),
         "update",
-        lambda ps: _tied_three(ps, False),
+        lambda ps: _update_tied_three(ps, False),
         {"ps": {"thrice": np.array([3.0]), "y": np.array([4.0, 5.0, 6.0]), "x": np.array([7.0, 8.0])}},
         expected={"x": np.array([3.0 - 0.1 * 48.0]), "one": True, "tied_before": True},
     ),
-    computation(
+    check_program(
         "optimizers.tied_thrice_without_one",
-        at(MAIN, 419),
+        cite(MAIN, 419),
         "update",
-        lambda ps: _tied_three(ps, True),
+        lambda ps: _update_tied_three(ps, True),
         {"ps": {"thrice": np.array([3.0]), "y": np.array([4.0, 5.0, 6.0]), "x": np.array([7.0, 8.0])}},
         expected={"x": np.array([3.0 - 0.1 * 24.0]), "one": True},
     ),
-    computation(
+    check_program(
         "optimizers.tied_by_hand",
-        at(MAIN, 458, 465, 466, 467),
+        cite(MAIN, 458, 465, 466, 467),
         "update",
-        _tied_by_hand,
+        _sum_tied_by_hand,
         {
             "ps": {name: TIED for name in "abcd"},
             "grads": {"a": THREES, "b": SEVENS, "c": THREES, "d": TENS},

@@ -31,8 +31,8 @@ from luxport.optimizers._hyperparameters import clear_numbers
 from luxport.optimizers._rule import subtract
 from luxport.tree.static import Static
 from luxport_conformance.case import Case, Property
-from luxport_conformance.cases.declare import at, computation, draw, fact, fails, function
-from luxport_conformance.cases.optimizer_parts import ALL_RULES, DX, MAIN, RULES, TIED, X, step
+from luxport_conformance.cases.declare import check_error, check_fact, check_function, check_program, cite, draw
+from luxport_conformance.cases.optimizer_parts import ALL_RULES, DX, MAIN, RULES, TIED, X, check_step
 from luxport_conformance.compare import Tolerance
 
 COMPLEX_RULES = (
@@ -41,8 +41,8 @@ COMPLEX_RULES = (
 )
 
 
-def _vector(id: str, line: int, rule: Any, expected: list[float], x: Any = X, dx: Any = DX) -> Case:
-    return step(id, at(MAIN, line), rule, x, dx, expected={"ps": np.array(expected)})
+def _check_vector(id: str, line: int, rule: Any, expected: list[float], x: Any = X, dx: Any = DX) -> Case:
+    return check_step(id, cite(MAIN, line), rule, x, dx, expected={"ps": np.array(expected)})
 
 
 BARE_ADAM_W = Static(clear_numbers(AdamW()))
@@ -50,7 +50,7 @@ EPSILON_LEFT_OUT = Tolerance(rounding=1e-8, reason="the values expected are thos
 NESTED = {1: np.array([1.0, 2.0]), 2: {"a": {"c": np.array([3.0, 4.0])}, "b": np.array(1)}}
 
 
-def _accumulated(x: Any, grads: Any) -> Any:
+def _accumulate(x: Any, grads: Any) -> Any:
     state = optimizers.setup(OptimizerChain(AccumGrad(3), Descent(0.01)), x)
     steps = []
     for dx in grads:
@@ -59,7 +59,7 @@ def _accumulated(x: Any, grads: Any) -> Any:
     return tuple(steps)
 
 
-def _one_without_gradient(a: Any, b: Any, dx: Any) -> Any:
+def _update_one_without_gradient(a: Any, b: Any, dx: Any) -> Any:
     results = []
     for rule in ALL_RULES:
         ps = {"a": a, "b": b}
@@ -68,7 +68,7 @@ def _one_without_gradient(a: Any, b: Any, dx: Any) -> Any:
     return tuple(results)
 
 
-def _complex_losses(w: Any, x: Any) -> Any:
+def _compute_complex_losses(w: Any, x: Any) -> Any:
     xp = namespace(w)
     target = xp.conj(x)
     rows = []
@@ -81,7 +81,7 @@ def _complex_losses(w: Any, x: Any) -> Any:
     return xp.stack(rows)
 
 
-def _falls(losses: Any) -> bool:
+def _is_falling(losses: Any) -> bool:
     for rule, row in zip(COMPLEX_RULES, losses, strict=True):
         flat_at_the_end = isinstance(rule, (Momentum, Nesterov))
         if not (np.isclose(row[0], 2.0) and row[-1] < 1.9 and (np.diff(row)[: 8 if flat_at_the_end else 10] < 0).all()):
@@ -89,7 +89,7 @@ def _falls(losses: Any) -> bool:
     return True
 
 
-def _converges(rule: Any) -> bool:
+def _has_converged(rule: Any) -> bool:
     """A product of two random matrices, at most 5,000 steps; both matrices are one array."""
     rng = np.random.default_rng(1)
     target = np.prod(rng.random((2, 3, 3)), axis=0)
@@ -104,31 +104,33 @@ def _converges(rule: Any) -> bool:
     return bool(start > 1 and np.mean((ps[0] * ps[1] - target) ** 2) < 0.001)
 
 
-def _convergence(rule: Any) -> Case:
+def _check_convergence(rule: Any) -> Case:
     name = repr(rule).replace(" ", "")
-    return fact(f"optimizers.converges.{name}", at(RULES, 77, 82), type(rule).__name__, lambda: _converges(rule))
+    return check_fact(
+        f"optimizers.converges.{name}", cite(RULES, 77, 82), type(rule).__name__, lambda: _has_converged(rule)
+    )
 
 
 CASES: list[Case] = [
-    step(
+    check_step(
         "descent",
-        at(MAIN, 53, 55),
+        cite(MAIN, 53, 55),
         Descent(0.1),
         (TIED,),
         (np.array([25.0, 33.0]),),
         expected={"ps": (np.array([-1.5, -1.3]),), "old": (TIED,)},
     ),
-    step(
+    check_step(
         "momentum_keeps_a_velocity",
-        at(MAIN, 69, 70),
+        cite(MAIN, 69, 70),
         Momentum(0.1),
         (TIED,),
         (np.array([25.0, 33.0]),),
         expected={"state": ({"state": np.array([2.5, 3.3])},)},
     ),
-    step(
+    check_step(
         "dict",
-        at(MAIN, 102, 103, 104, 105, 109, 110, 111, 112, 113),
+        cite(MAIN, 102, 103, 104, 105, 109, 110, 111, 112, 113),
         AdamW(0.1),
         {"a": TIED, "b": np.array([3.0, 4.0]), "c": np.array(1)},
         {"a": 2.0 * TIED, "b": None, "c": None},
@@ -142,9 +144,9 @@ CASES: list[Case] = [
         },
         tolerance=EPSILON_LEFT_OUT,
     ),
-    step(
+    check_step(
         "nested_dict",
-        at(MAIN, 119, 122, 123, 124),
+        cite(MAIN, 119, 122, 123, 124),
         AdamW(0.1),
         NESTED,
         {1: None, 2: {"a": {"c": np.ones(2)}, "b": None}},
@@ -154,20 +156,22 @@ CASES: list[Case] = [
         },
         tolerance=EPSILON_LEFT_OUT,
     ),
-    _vector("weight_decay", 130, WeightDecay(0.1), [1 - 0.1 - 1, 10 - 1 - 2, 100 - 10 - 3]),
-    _vector("sign_decay", 131, SignDecay(0.1), [1 - 0.1 - 1, 10 - 0.1 - 2, 100 - 0.1 - 3]),
-    _vector("clip_grad", 132, ClipGrad(2.0), [1 - 1, 10 - 2, 100 - 2]),
-    _vector("chain", 135, OptimizerChain(ClipGrad(2.0), WeightDecay(0.1)), [1 - 0.1 - 1, 10 - 1 - 2, 100 - 10 - 2]),
-    _vector(
+    _check_vector("weight_decay", 130, WeightDecay(0.1), [1 - 0.1 - 1, 10 - 1 - 2, 100 - 10 - 3]),
+    _check_vector("sign_decay", 131, SignDecay(0.1), [1 - 0.1 - 1, 10 - 0.1 - 2, 100 - 0.1 - 3]),
+    _check_vector("clip_grad", 132, ClipGrad(2.0), [1 - 1, 10 - 2, 100 - 2]),
+    _check_vector(
+        "chain", 135, OptimizerChain(ClipGrad(2.0), WeightDecay(0.1)), [1 - 0.1 - 1, 10 - 1 - 2, 100 - 10 - 2]
+    ),
+    _check_vector(
         "chain_in_chain",
         138,
         OptimizerChain(OptimizerChain(ClipGrad(2.0), WeightDecay(0.1))),
         [1 - 0.1 - 1, 10 - 1 - 2, 100 - 10 - 2],
     ),
-    _vector("chain_reversed", 141, OptimizerChain(WeightDecay(0.1), ClipGrad(2.0)), [1 - 1.1, 10 - 2, 100 - 2]),
-    _vector("chain_of_one", 145, OptimizerChain(Descent(0.1)), [0.9, 9.8, 99.7]),
-    _vector("chain_of_none", 148, OptimizerChain(), [1 - 1, 10 - 2, 100 - 3]),
-    _vector(
+    _check_vector("chain_reversed", 141, OptimizerChain(WeightDecay(0.1), ClipGrad(2.0)), [1 - 1.1, 10 - 2, 100 - 2]),
+    _check_vector("chain_of_one", 145, OptimizerChain(Descent(0.1)), [0.9, 9.8, 99.7]),
+    _check_vector("chain_of_none", 148, OptimizerChain(), [1 - 1, 10 - 2, 100 - 3]),
+    _check_vector(
         "sign_decay_signs",
         152,
         SignDecay(0.1),
@@ -175,38 +179,38 @@ CASES: list[Case] = [
         np.array([1.0, -10.0, 100.0]),
         np.array([3.0, 2.0, -1.0]),
     ),
-    step(
+    check_step(
         "leaves_that_are_no_parameters",
-        at(MAIN, 162, 163),
+        cite(MAIN, 162, 163),
         Descent(0.1),
         {"x": TIED, "y": {"b": np.array([3.0, 4.0]), "c": np.array(5)}},
         {"x": None, "y": {"b": np.ones(2), "c": np.array(1)}},
         expected={"ps": {"x": TIED, "y": {"b": np.array([2.9, 3.9]), "c": np.array(5)}}},
         subject="update",
     ),
-    step(
+    check_step(
         "a_part_without_gradient",
-        at(MAIN, 179, 180, 181),
+        cite(MAIN, 179, 180, 181),
         Momentum(0.1, 0.9),
         {"a": TIED, "b": np.array([3.0, 4.0]), "c": np.array([5.0, 6.0])},
         {"a": 2.0 * TIED, "b": None, "c": None},
         expected={"ps": {"a": np.array([0.8, 1.6]), "b": np.array([3.0, 4.0]), "c": np.array([5.0, 6.0])}},
         subject="update",
     ),
-    fails(
+    check_error(
         "optimizers.forgotten_gradient",
-        at(MAIN, 360, 364),
+        cite(MAIN, 360, 364),
         lambda: optimizers.update(optimizers.setup(Descent(), {"x": TIED}), {"x": TIED}),  # type: ignore[call-arg]
         message=r"update is called as update\(sta",
         raises=TypeError,
         subject="update",
     ),
-    fact("optimizers.no_step", at(MAIN, 539, 541), "update", lambda: subtract(TIED, None) is TIED),
-    function(
+    check_fact("optimizers.no_step", cite(MAIN, 539, 541), "update", lambda: subtract(TIED, None) is TIED),
+    check_function(
         "optimizers.one_without_gradient",
-        at(RULES, 145, 146),
+        cite(RULES, 145, 146),
         "update",
-        _one_without_gradient,
+        _update_one_without_gradient,
         np.ones((2, 2)),
         np.ones((2, 2)),
         np.array([[1.0, 2.0], [3.0, 4.0]]),
@@ -214,24 +218,24 @@ CASES: list[Case] = [
         dtypes=("float64",),
         compiles=False,  # the rules' own tests compile them all
     ),
-    function(
+    check_function(
         "optimizers.complex",
-        at(RULES, 200, 210, 213),
+        cite(RULES, 200, 210, 213),
         "update",
-        _complex_losses,
+        _compute_complex_losses,
         np.zeros(1, np.complex128),
         np.array([1.0 + 1.0j]),
-        expected=Property("losses that fall from 2 at each of 10 steps, below 1.9", _falls),
+        expected=Property("losses that fall from 2 at each of 10 steps, below 1.9", _is_falling),
         dtypes=("float64",),
         traces=False,  # forty rules in one program compile slowly
     ),
-    computation(
+    check_program(
         "optimizers.accumulate",
-        at(RULES, 242, 243, 246, 247, 250, 254),
+        cite(RULES, 242, 243, 246, 247, 250, 254),
         "AccumGrad",
-        _accumulated,
+        _accumulate,
         {"x": draw(5), "grads": tuple([draw(5, seed=seed) for seed in (1, 2, 3, 4)])},
         expected=lambda x, grads: (x, x, *[x - 0.01 * sum(grads[:3]) / 3] * 2),
     ),
-    *map(_convergence, ALL_RULES),
+    *map(_check_convergence, ALL_RULES),
 ]

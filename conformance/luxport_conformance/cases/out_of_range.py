@@ -12,8 +12,8 @@ import luxport
 from luxport import EmbeddingBag, LayerError, losses, ops
 from luxport.backend import backend_of
 from luxport_conformance.case import Case, Property
-from luxport_conformance.cases.declare import computation
-from luxport_conformance.compiling import compiled
+from luxport_conformance.cases.declare import check_program
+from luxport_conformance.compiling import compile_quickly
 
 TABLE = np.arange(1.0, 7.0).reshape(3, 2)
 SLICES = np.arange(1.0, 9.0).reshape(4, 2)
@@ -54,22 +54,22 @@ JUDGES: dict[str, Callable[..., Any]] = {
 }
 
 
-def _compiled(table: Any, slices: Any, scores: Any, i: Any, offsets: Any) -> Any:
+def _look_up_compiled(table: Any, slices: Any, scores: Any, i: Any, offsets: Any) -> Any:
     """Compile them all as one program, and their gradients."""
     xp = luxport.namespace(table)
 
     def program(table: Any, slices: Any, scores: Any, i: Any, offsets: Any) -> Any:
-        def gradients(calls: Any, x: Any) -> Any:
+        def differentiate(calls: Any, x: Any) -> Any:
             return luxport.grad(lambda x: sum([xp.sum(f(x, i)) for f in calls.values()]))(x)
 
         integers = xp.astype(table[:, 0], xp.int32)
         return {
             "rows": {name: f(table, i) for name, f in LOOKS_UP.items()},
-            "gradient of rows": gradients(LOOKS_UP, table),
+            "gradient of rows": differentiate(LOOKS_UP, table),
             "wholes": {name: PUTS[name](slices, i) for name in WHOLES},
-            "gradient of wholes": gradients(SLOPED, slices),
+            "gradient of wholes": differentiate(SLOPED, slices),
             "losses": {name: f(scores, i) for name, f in JUDGES.items()},
-            "gradient of losses": gradients(JUDGES, scores)[1:3, :],
+            "gradient of losses": differentiate(JUDGES, scores)[1:3, :],
             "mean": losses.sparse_logitcrossentropy(scores, i),
             "accuracy": luxport.training.accuracy(scores, i),
             "confusion": luxport.training.confusion_matrix(scores, i),
@@ -80,10 +80,10 @@ def _compiled(table: Any, slices: Any, scores: Any, i: Any, offsets: Any) -> Any
             "flags": ops.gather(integers > 0, i),
         }
 
-    return compiled(backend_of(table), program, tracing_only=True)(table, slices, scores, i, offsets)
+    return compile_quickly(backend_of(table), program, tracing_only=True)(table, slices, scores, i, offsets)
 
 
-def _missing(rows: Any) -> Property:
+def _expect_missing(rows: Any) -> Property:
     """Expect NaN where the indices are out of range alone, and these rows elsewhere, if they are known."""
 
     def holds(y: Any) -> bool:
@@ -100,16 +100,16 @@ _LEAST = -(2**31)
 # All but the one of a single column take rows 0 and 2 whole.
 _TAKEN = np.array([[1.0, 1.0], [0.0, 0.0], [1.0, 1.0]]) * (len(LOOKS_UP) - 1) + [[1.0, 0], [0, 0], [1, 0]]
 COMPILED: dict[str, Any] = {
-    "rows": {name: _missing(TABLE[[0, 2], : 1 if name == "gather_of_two" else 2]) for name in LOOKS_UP},
+    "rows": {name: _expect_missing(TABLE[[0, 2], : 1 if name == "gather_of_two" else 2]) for name in LOOKS_UP},
     "gradient of rows": _TAKEN,
     "wholes": dict.fromkeys(WHOLES, ALL_NAN),
     "gradient of wholes": np.zeros((4, 2)),
-    "losses": dict.fromkeys(JUDGES, _missing(None)),
+    "losses": dict.fromkeys(JUDGES, _expect_missing(None)),
     "gradient of losses": np.zeros((2, 3)),
     "mean": np.array(math.nan),
     "accuracy": np.array(math.nan),
     "confusion": np.full((3, 3), math.nan),
-    "one_hot": _missing(np.eye(3)[[0, 2]]),
+    "one_hot": _expect_missing(np.eye(3)[[0, 2]]),
     "bags": ALL_NAN,
     "ctc": Property("NaN but for the first sequence", lambda y: bool(np.isfinite(y[0]) and np.isnan(y[1:]).all())),
     "integers": np.array([1, _LEAST, _LEAST, 5]),
@@ -132,11 +132,11 @@ EAGER: dict[str, tuple[Callable[..., Any], Any, str]] = {
 }
 
 CASES: list[Case] = [
-    computation(
+    check_program(
         "out_of_range.compiled",
         SOURCE,
         "indices",
-        _compiled,
+        _look_up_compiled,
         {"table": TABLE, "slices": SLICES, "scores": SCORES, "i": BOTH, "offsets": OFFSETS},
         expected=COMPILED,
         dtypes=("float32",),

@@ -7,32 +7,32 @@ from typing import Any
 import luxport
 from luxport import Bilinear, Chain, Conv, Dense, Maxout, Parallel, SkipConnection, WrappedFunction, ops, relu, tanh
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import at, fact
+from luxport_conformance.cases.declare import check_fact, cite
 
 FILE = "flux:outputsize.jl"
 
 
-def _joined(axis: int) -> Any:
+def _make_join(axis: int) -> Any:
     return lambda *arrays: luxport.namespace(*arrays).concat(arrays, axis=axis)
 
 
-def _channel_axis(x: Any) -> Any:
+def _add_channel_axis(x: Any) -> Any:
     return luxport.namespace(x).expand_dims(x, axis=1)
 
 
 BILINEAR = Bilinear((10, 10), 7)
-BESIDE = Parallel(_joined(-1), Dense(2, 4, relu), Dense(3, 6, relu))
+BESIDE = Parallel(_make_join(-1), Dense(2, 4, relu), Dense(3, 6, relu))
 BEHIND = Chain(BESIDE, Dense(10, 13, tanh), ops.softmax)
 SAME = Conv((3, 3), 3, 16, padding=1)
 
 # model, the shape or shapes going in, the shape coming out, upstream's lines
 TOLD: tuple[tuple[str, Any, Any, tuple[int, ...], tuple[int, ...]], ...] = (
     ("maxout", Maxout(Conv((3, 3), 3, 16), Conv((3, 3), 3, 16)), (1, 3, 10, 10), (1, 16, 8, 8), (20,)),
-    ("new_axis", WrappedFunction(_channel_axis), (13, 7, 5), (13, 1, 7, 5), (26,)),
+    ("new_axis", WrappedFunction(_add_channel_axis), (13, 7, 5), (13, 1, 7, 5), (26,)),
     ("bilinear_single", BILINEAR, (10,), (7,), (29,)),
     ("bilinear", BILINEAR, (32, 10), (32, 7), (30,)),
-    ("skip", SkipConnection(SAME, _joined(1)), (1, 3, 10, 10), (1, 19, 10, 10), (37,)),
-    ("parallel", Parallel(_joined(1), SAME, luxport.identity), (1, 3, 10, 10), (1, 19, 10, 10), (40,)),
+    ("skip", SkipConnection(SAME, _make_join(1)), (1, 3, 10, 10), (1, 19, 10, 10), (37,)),
+    ("parallel", Parallel(_make_join(1), SAME, luxport.identity), (1, 3, 10, 10), (1, 19, 10, 10), (40,)),
     ("beside_single", BESIDE, ((2,), (3,)), (10,), (45, 46)),
     ("beside_one", BESIDE, ((1, 2), (1, 3)), (1, 10), (47,)),
     ("beside", BESIDE, ((7, 2), (7, 3)), (7, 10), (48,)),
@@ -42,9 +42,9 @@ TOLD: tuple[tuple[str, Any, Any, tuple[int, ...], tuple[int, ...]], ...] = (
 )
 
 CASES: list[Case] = [
-    fact(
+    check_fact(
         f"output_shape.{name}",
-        at(FILE, *lines),
+        cite(FILE, *lines),
         type(model).__name__,
         lambda model=model, shape=shape: luxport.output_shape(model, shape),
         expected,

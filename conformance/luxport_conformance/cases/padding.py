@@ -9,8 +9,8 @@ import numpy as np
 import luxport
 from luxport import ops
 from luxport_conformance.case import Case
-from luxport_conformance.cases.answers import counting
-from luxport_conformance.cases.declare import at, computation, draw, fails, function
+from luxport_conformance.cases.answers import count_up
+from luxport_conformance.cases.declare import check_error, check_function, check_program, cite, draw
 
 FILE = "nnlib:padding.jl"
 
@@ -53,7 +53,7 @@ ALL_ROUND = {"pad_edge": (79,), "pad_reflect": (92, 101), "pad_symmetric": (128,
 SLOPES = {"pad_edge": 82, "pad_reflect": 106, "pad_symmetric": 140, "pad_circular": 174}
 
 
-def _pinned(name: str, by_numpy: Any, pins: Any) -> Case:
+def _check_pinned(name: str, by_numpy: Any, pins: Any) -> Case:
     op = getattr(ops, name)
     uses = {f"line_{lines[0]}": (padding, axes, wanted) for lines, padding, axes, wanted in pins}
 
@@ -73,38 +73,38 @@ def _pinned(name: str, by_numpy: Any, pins: Any) -> Case:
         }
 
     lines = [line for pin in pins for line in pin[0]]
-    return computation(
+    return check_program(
         f"{name}.nine",
-        (*at(FILE, *lines, *ALL_ROUND[name]), "numpy.pad"),
+        (*cite(FILE, *lines, *ALL_ROUND[name]), "numpy.pad"),
         name,
         program,
-        {"x": counting(3, 3), "wide": draw(4, 4, 4)},
+        {"x": count_up(3, 3), "wide": draw(4, 4, 4)},
         expected=expected,
     )
 
 
-def _slope(name: str) -> Case:
+def _check_slope(name: str) -> Case:
     """The gradient of a padded array's weighted sum: each weight at the element that went there."""
     op, weights = getattr(ops, name), draw(3, 7, 7, seed=1)
     places = np.pad(
         np.arange(27).reshape(3, 3, 3), ((0, 0), (2, 2), (2, 2)), mode=dict((n, m) for n, m, _ in PINNED)[name]
     )
 
-    def weighted(x: Any, weights: Any) -> Any:
+    def sum_weighted(x: Any, weights: Any) -> Any:
         return luxport.namespace(x).sum(op(x, padding=(2, 2)) * weights)
 
-    return computation(
+    return check_program(
         f"{name}.gradient",
-        at(FILE, SLOPES[name]),
+        cite(FILE, SLOPES[name]),
         name,
-        luxport.grad(weighted),
+        luxport.grad(sum_weighted),
         {"x": draw(3, 3, 3), "weights": weights},
         expected=lambda x, weights: np.bincount(places.ravel(), weights.ravel()).reshape(3, 3, 3),
         differentiates=True,
     )
 
 
-def _constants(x: Any, pair: Any) -> Any:
+def _compute_constants(x: Any, pair: Any) -> Any:
     pad, zeros = ops.pad_constant, ops.pad_zeros
     return {
         "uneven": pad(x, padding=(4, 2, 3)),
@@ -121,7 +121,7 @@ def _constants(x: Any, pair: Any) -> Any:
     }
 
 
-def _constants_by_numpy(x: Any, pair: Any) -> Any:
+def _expect_constants(x: Any, pair: Any) -> Any:
     values = np.pad(x, ((2, 2), (0, 0), (2, 2)), constant_values=1.5)
     return {
         "uneven": np.pad(x, ((4, 4), (2, 2), (3, 3))),
@@ -139,17 +139,17 @@ def _constants_by_numpy(x: Any, pair: Any) -> Any:
 
 
 CASES: list[Case] = [
-    function(
+    check_function(
         "pad_constant.as_numpy",
-        (*at(FILE, 7, 12, 15, 18, 21, 24, 25, 27, 29, 30, 33, 34, 36, 38, 41, 44, 46), "numpy.pad"),
+        (*cite(FILE, 7, 12, 15, 18, 21, 24, 25, 27, 29, 30, 33, 34, 36, 38, 41, 44, 46), "numpy.pad"),
         "pad_constant",
-        _constants,
+        _compute_constants,
         *(draw(2, 2, 2), draw(2, seed=1)),
-        expected=_constants_by_numpy,
+        expected=_expect_constants,
     ),
-    computation(
+    check_program(
         "pad_constant.gradient",
-        at(FILE, 48, 49, 50),
+        cite(FILE, 48, 49, 50),
         "pad_constant",
         luxport.grad(
             lambda x, weights: luxport.namespace(x).sum(ops.pad_constant(x, padding=((2, 1), (1, 2))) * weights)
@@ -158,15 +158,15 @@ CASES: list[Case] = [
         expected=lambda x, weights: weights[2:4, 1:3],
         differentiates=True,
     ),
-    fails(
+    check_error(
         "pad_constant.misfit",
-        at(FILE, 9),
+        cite(FILE, 9),
         lambda: ops.pad_constant(np.ones((1, 2, 3, 4)), padding=(1, 2, 3, 4, 5), axes=(1, 2, 3)),
         subject="pad_constant",
         message="expects padding as an int",
     ),
     *[
-        fails(
+        check_error(
             f"{name}.of_nothing",
             ("numpy.pad: can't extend an empty axis but by a constant",),
             lambda name=name: getattr(ops, name)(np.ones((2, 0)), padding=((0, 1),)),
@@ -175,17 +175,17 @@ CASES: list[Case] = [
         )
         for name, _, _ in PINNED
     ],
-    fails(
+    check_error(
         "pad_reflect.too_much",
         ("numpy.pad goes on reflecting; NNlib fails",),
         lambda: ops.pad_reflect(np.ones(3), padding=(3,)),
         subject="pad_reflect",
         message="at most 2 to reflect it",
     ),
-    *(_pinned(*entry) for entry in PINNED),
-    function(
+    *(_check_pinned(*entry) for entry in PINNED),
+    check_function(
         "pad_edge.two_axes",
-        at(FILE, 58, 59, 63, 64),
+        cite(FILE, 58, 59, 63, 64),
         "pad_edge",
         lambda x: [ops.pad_edge(x, padding=((4, 5), (3, 2)), axes=axes) for axes in ((1, 2), (0, 2))],
         draw(2, 2, 2),
@@ -194,5 +194,5 @@ CASES: list[Case] = [
             np.pad(x0, ((4, 5), (0, 0), (3, 2)), mode="edge"),
         ),
     ),
-    *map(_slope, SLOPES),
+    *map(_check_slope, SLOPES),
 ]

@@ -12,8 +12,8 @@ import numpy as np
 import luxport
 from luxport import ops
 from luxport_conformance.case import Case
-from luxport_conformance.cases.answers import pooling_answers
-from luxport_conformance.cases.declare import at, computation, draw
+from luxport_conformance.cases.answers import read_pooling_answers
+from luxport_conformance.cases.declare import check_program, cite, draw
 from luxport_conformance.compare import Tolerance
 
 FILE = "nnlib:pooling.jl"
@@ -22,23 +22,23 @@ MEAN = partial(ops.definition_of(ops.mean_pool_nd), count_include_pad=True)
 SIX_DIGITS = Tolerance(reduction=8, rounding=5e-7, reason="the numbers are written with six digits")
 
 
-def _pinned(rank: int) -> Case:
-    answers = pooling_answers(rank)
+def _check_pinned(rank: int) -> Case:
+    answers = read_pooling_answers(rank)
     options = {
-        name: _options(rank, entry["window"], entry["stride"], entry["padding"]) for name, entry in answers.items()
+        name: _make_options(rank, entry["window"], entry["stride"], entry["padding"]) for name, entry in answers.items()
     }
 
-    def gradients(pool: Callable[..., Any], x: Any, options: Any) -> Any:
+    def compute_gradients(pool: Callable[..., Any], x: Any, options: Any) -> Any:
         xp = luxport.namespace(x)
         return luxport.grad(lambda x: xp.sum(pool(x, **options)))(x)
 
     def program(xs: Any) -> Any:
         return {
             name: {
-                "max": gradients(ops.max_pool, x, options[name]),
-                "mean": gradients(ops.mean_pool, x, options[name]),
-                "defined max": gradients(MAX, x, options[name]),
-                "defined mean": gradients(MEAN, x, options[name]),
+                "max": compute_gradients(ops.max_pool, x, options[name]),
+                "mean": compute_gradients(ops.mean_pool, x, options[name]),
+                "defined max": compute_gradients(MAX, x, options[name]),
+                "defined mean": compute_gradients(MEAN, x, options[name]),
                 "apart": ops.max_pool(x, **options[name]) - MAX(x, **options[name]),
             }
             for name, x in xs.items()
@@ -56,9 +56,9 @@ def _pinned(rank: int) -> Case:
             for name, entry in answers.items()
         }
 
-    return computation(
+    return check_program(
         f"pooling.pinned_gradients_{rank}d",
-        at(FILE, 864, 865, 869, 870, 871),
+        cite(FILE, 864, 865, 869, 870, 871),
         "MaxPool",
         program,
         {"xs": {name: entry["x"] for name, entry in answers.items()}},
@@ -70,7 +70,7 @@ def _pinned(rank: int) -> Case:
     )
 
 
-def _complex(rank: int) -> Case:
+def _check_complex(rank: int) -> Case:
     """Pull complex numbers back, and differentiate by real and imaginary part: free of any convention for them."""
     ways = [*itertools.product((0, 1), (True, False))]
 
@@ -78,20 +78,22 @@ def _complex(rank: int) -> Case:
         xp = luxport.namespace(re)
         results = []
         for (padding, counted), dy in zip(ways, dys, strict=True):
-            pooled = partial(ops.mean_pool, **_options(rank, (2,) * rank, 2, padding), count_include_pad=counted)
+            pooled = partial(ops.mean_pool, **_make_options(rank, (2,) * rank, 2, padding), count_include_pad=counted)
 
-            def squared(re: Any, im: Any, pooled: Any = pooled) -> Any:
-                total = xp.sum(pooled(_joined(re, im)))
+            def sum_squares(re: Any, im: Any, pooled: Any = pooled) -> Any:
+                total = xp.sum(pooled(_join(re, im)))
                 return xp.real(total * xp.conj(total))
 
-            dx = luxport.vjp(pooled, _joined(re, im))[1](dy)[0]
-            results.append({"real": xp.real(dx), "imag": xp.imag(dx), "slopes": luxport.grad(squared, (0, 1))(re, im)})
+            dx = luxport.vjp(pooled, _join(re, im))[1](dy)[0]
+            results.append(
+                {"real": xp.real(dx), "imag": xp.imag(dx), "slopes": luxport.grad(sum_squares, (0, 1))(re, im)}
+            )
         return results
 
     def expected(re: Any, im: Any, dys: Any) -> Any:
         results = []
         for (padding, counted), dy in zip(ways, dys, strict=True):
-            weights = _weights(re.shape, padding, counted)
+            weights = _expect_weights(re.shape, padding, counted)
             slope = weights.sum(0)
             total = [slope @ part.reshape(-1, slope.size).T for part in (re, im)]
             # |sum|² is the square of the real sum and that of the imaginary one.
@@ -105,9 +107,9 @@ def _complex(rank: int) -> Case:
     shape = (1, 2, *[5] * rank)
     places = [2 + padding for padding, _ in ways]
     dys = [draw(1, 2, *[n] * rank, seed=i) + 1j * draw(1, 2, *[n] * rank, seed=i + 9) for i, n in enumerate(places)]
-    return computation(
+    return check_program(
         f"mean_pool.complex_gradients_{rank}d",
-        at(FILE, 1010, 1011, 1012, 1022, 1023),
+        cite(FILE, 1010, 1011, 1012, 1022, 1023),
         "MeanPool",
         program,
         {"re": draw(*shape, seed=3), "im": draw(*shape, seed=4), "dys": dys},
@@ -119,18 +121,18 @@ def _complex(rank: int) -> Case:
     )
 
 
-def _options(rank: int, window: Any, stride: int, padding: int) -> dict[str, Any]:
+def _make_options(rank: int, window: Any, stride: int, padding: int) -> dict[str, Any]:
     sides = ((padding, padding),) * rank
     return {"window": window, "stride": (stride,) * rank, "padding": sides, "dilation": (1,) * rank}
 
 
-def _joined(re: Any, im: Any) -> Any:
+def _join(re: Any, im: Any) -> Any:
     xp = luxport.namespace(re)
     dtype = xp.result_type(re.dtype, xp.complex64)
     return xp.astype(re, dtype) + xp.astype(im, dtype) * 1j
 
 
-def _weights(shape: tuple[int, ...], padding: int, counted: bool) -> Any:
+def _expect_weights(shape: tuple[int, ...], padding: int, counted: bool) -> Any:
     """Return how much of each element goes into the mean at each place, in one channel; windows and strides of 2."""
     sizes = shape[2:]
     places = [(n + 2 * padding) // 2 for n in sizes]
@@ -143,4 +145,4 @@ def _weights(shape: tuple[int, ...], padding: int, counted: bool) -> Any:
     return weights.reshape(int(np.prod(places)), -1)
 
 
-CASES: list[Case] = [*map(_pinned, (1, 2, 3)), *map(_complex, (1, 2, 3))]
+CASES: list[Case] = [*map(_check_pinned, (1, 2, 3)), *map(_check_complex, (1, 2, 3))]

@@ -11,19 +11,19 @@ import numpy as np
 import luxport
 from luxport import MaxPool, MeanPool
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import at, computation, draw
+from luxport_conformance.cases.declare import check_program, cite, draw
 from luxport_conformance.compare import Tolerance
 
 FILE = "nnlib:pooling.jl"
 
 
-def _distinct(rank: int) -> Any:
+def _draw_distinct(rank: int) -> Any:
     """A permutation: in every window one element is the largest, by far."""
     shape = (2, 3, *(10,) * rank)
     return np.random.Generator(np.random.Philox(rank)).permutation(np.arange(float(np.prod(shape)))).reshape(shape)
 
 
-def _pulled(c: Any, x: Any, windows: Callable[[], Any], *, largest: bool) -> Any:
+def _pull_back(c: Any, x: Any, windows: Callable[[], Any], *, largest: bool) -> Any:
     """Hand each number of c on to the largest element of its window, or in equal parts to all inside x."""
     dx = np.zeros(x.shape)
     for place, window in windows():
@@ -34,18 +34,18 @@ def _pulled(c: Any, x: Any, windows: Callable[[], Any], *, largest: bool) -> Any
     return dx
 
 
-def _windows(sizes: tuple[int, ...], places: tuple[int, ...], low: int) -> Callable[[], Any]:
+def _list_windows(sizes: tuple[int, ...], places: tuple[int, ...], low: int) -> Callable[[], Any]:
     """Windows of 2 with stride 2, cut to what lies inside."""
 
-    def each() -> Any:
+    def iterate() -> Any:
         for place in itertools.product(*map(range, places)):
             starts = [2 * i - low for i in place]
             yield place, [slice(max(start, 0), min(start + 2, n)) for start, n in zip(starts, sizes, strict=True)]
 
-    return each
+    return iterate
 
 
-def _gradients(layers: dict[str, Any]) -> Callable[..., Any]:
+def _make_gradients(layers: dict[str, Any]) -> Callable[..., Any]:
     def program(x: Any, c: Any) -> Any:
         xp = luxport.namespace(x)
         return {
@@ -59,39 +59,39 @@ def _gradients(layers: dict[str, Any]) -> Callable[..., Any]:
     return program
 
 
-def _plain(rank: int) -> Case:
+def _check_plain(rank: int) -> Case:
     places = (5,) * rank
 
     def expected(x: Any, c: Any) -> Any:
-        windows, ones = _windows(x.shape[2:], places, 0), np.ones(c.shape)
+        windows, ones = _list_windows(x.shape[2:], places, 0), np.ones(c.shape)
         return {
-            name: tuple([_pulled(given, x, windows, largest=name == "max") for given in (c, ones)])
+            name: tuple([_pull_back(given, x, windows, largest=name == "max") for given in (c, ones)])
             for name in ("max", "mean")
         }
 
-    return computation(
+    return check_program(
         f"pooling.gradients_{rank}d",
-        at(FILE, *range(1040, 1044), *range(1046, 1050)),
+        cite(FILE, *range(1040, 1044), *range(1046, 1050)),
         "MaxPool",
-        _gradients({"max": MaxPool((2,) * rank), "mean": MeanPool((2,) * rank)}),
-        {"x": _distinct(rank), "c": draw(2, 3, *places, seed=1)},
+        _make_gradients({"max": MaxPool((2,) * rank), "mean": MeanPool((2,) * rank)}),
+        {"x": _draw_distinct(rank), "c": draw(2, 3, *places, seed=1)},
         expected=expected,
         differentiates=True,
     )
 
 
-def _padding_left_out(rank: int) -> Case:
+def _check_padding_left_out(rank: int) -> Case:
     places = (4,) * rank
 
     def expected(x: Any, c: Any) -> Any:
-        windows = _windows(x.shape[2:], places, 1)
-        return {"mean": tuple([_pulled(given, x, windows, largest=False) for given in (c, np.ones(c.shape))])}
+        windows = _list_windows(x.shape[2:], places, 1)
+        return {"mean": tuple([_pull_back(given, x, windows, largest=False) for given in (c, np.ones(c.shape))])}
 
-    return computation(
+    return check_program(
         f"mean_pool.gradients_without_padding_{rank}d",
-        at(FILE, 1055, 1056),
+        cite(FILE, 1055, 1056),
         "MeanPool",
-        _gradients({"mean": MeanPool((2,) * rank, stride=2, padding=1, count_include_pad=False)}),
+        _make_gradients({"mean": MeanPool((2,) * rank, stride=2, padding=1, count_include_pad=False)}),
         {"x": draw(2, 3, *(7,) * rank), "c": draw(2, 3, *places, seed=1)},
         expected=expected,
         differentiates=True,
@@ -99,7 +99,7 @@ def _padding_left_out(rank: int) -> Case:
     )
 
 
-def _first_of_infinities() -> Case:
+def _check_first_of_infinities() -> Case:
     """Windows of -inf alone hand their gradient to their first element, as windows of equal numbers do."""
     x, slope = np.full((1, 2, 4, 6), -np.inf), np.zeros((1, 2, 4, 6))
     slope[..., ::2, ::3] = 1.0
@@ -109,19 +109,19 @@ def _first_of_infinities() -> Case:
     def program(x: Any) -> Any:
         xp = luxport.namespace(x)
 
-        def total(layer: Any) -> Callable[[Any], Any]:
-            def of(x: Any) -> Any:
+        def make_total(layer: Any) -> Callable[[Any], Any]:
+            def sum_up(x: Any) -> Any:
                 y, _ = layer(x, {}, {})
                 return xp.sum(xp.where(xp.isinf(y), y * 0.5, y))
 
-            return of
+            return sum_up
 
-        return [luxport.grad(total(MaxPool((2, 3))))(x), luxport.grad(total(MaxPool((3,))))(x[0, ...])]
+        return [luxport.grad(make_total(MaxPool((2, 3))))(x), luxport.grad(make_total(MaxPool((3,))))(x[0, ...])]
 
     halves = slope * np.where(np.isinf(x), 0.5, 1.0)
     rows = np.where(np.isinf(x[0]), 0.5, 1.0) * (np.arange(6) % 3 == 0)
     rows[0, 1, :3] = 0.0, 0.0, 1.0
-    return computation(
+    return check_program(
         "pooling_gradients.infinities",
         ("by definition: the first of equal maxima",),
         "MaxPool",
@@ -132,4 +132,4 @@ def _first_of_infinities() -> Case:
     )
 
 
-CASES: list[Case] = [*map(_plain, (1, 2)), *map(_padding_left_out, (1, 2)), _first_of_infinities()]
+CASES: list[Case] = [*map(_check_plain, (1, 2)), *map(_check_padding_left_out, (1, 2)), _check_first_of_infinities()]

@@ -9,7 +9,7 @@ import numpy as np
 import luxport
 from luxport import ops
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import draw, fails, forward, function
+from luxport_conformance.cases.declare import check_error, check_function, check_output, draw
 from luxport_conformance.compare import Tolerance
 
 CACHES = ops.compute_rotary_embedding_params(4, 9)
@@ -21,7 +21,7 @@ ROUNDED = Tolerance(rounding=5e-7, reason="the caches are float32")
 EIGHT_DIGITS = Tolerance(rounding=1e-7, reason="sines of float32 frequencies")
 
 
-def turned(x: Any, positions: Any, dims: int = 4) -> Any:
+def turn(x: Any, positions: Any, dims: int = 4) -> Any:
     """Turn x (N, sequence, heads, features): pairs are complex numbers, angles their arguments."""
     half = dims // 2
     angles = np.asarray(positions, float)[..., :, None, None] / 10000.0 ** (np.arange(half) / half)
@@ -32,7 +32,7 @@ def turned(x: Any, positions: Any, dims: int = 4) -> Any:
 SINES = luxport.SinusoidalPositionalEmbedding(4, min_freq=0.01, max_freq=1.0)
 
 CASES: list[Case] = [
-    function(
+    check_function(
         "apply_rotary_embedding.from_0",
         ("lux: RoFormer's rotation, feature i with feature i + dims / 2",),
         "apply_rotary_embedding",
@@ -41,10 +41,10 @@ CASES: list[Case] = [
             ops.apply_rotary_embedding(luxport.namespace(x).moveaxis(x, 1, 2), cos, sin, seq_axis=2),
         ),
         *(X, *CACHES.values()),
-        expected=lambda x, cos, sin: (turned(x, np.arange(3)), np.moveaxis(turned(x, np.arange(3)), 1, 2)),
+        expected=lambda x, cos, sin: (turn(x, np.arange(3)), np.moveaxis(turn(x, np.arange(3)), 1, 2)),
         tolerance=ROUNDED,
     ),
-    function(
+    check_function(
         "apply_rotary_embedding.positions",
         ("lux: positions choose rows of the caches",),
         "apply_rotary_embedding",
@@ -53,32 +53,32 @@ CASES: list[Case] = [
             ops.apply_rotary_embedding(x, cos, sin, batched),
         ),
         *(X, *DOUBLED.values(), POSITIONS, BATCHED),
-        expected=lambda x, cos, sin, positions, batched: (turned(x, positions), turned(x, batched)),
+        expected=lambda x, cos, sin, positions, batched: (turn(x, positions), turn(x, batched)),
         tolerance=ROUNDED,
     ),
-    forward(
+    check_output(
         "rotary_positional_embedding.partial",
         ("lux: features beyond dims are left as they are, says the documentation",),
         luxport.RotaryPositionalEmbedding(4, max_sequence_length=6),
         draw(2, 3, 2, 7),
-        y=lambda x, ps, st: turned(x, np.arange(3)),
+        y=lambda x, ps, st: turn(x, np.arange(3)),
         tolerance=ROUNDED,
     ),
-    fails(
+    check_error(
         "rotary_positional_embedding.too_long",
         ("lux: a sequence longer than the caches is an error",),
         luxport.RotaryPositionalEmbedding(4, max_sequence_length=2),
         draw(2, 3, 2, 4),
         message="RotaryPositionalEmbedding expects a sequence of at most 2, got 3",
     ),
-    fails(
+    check_error(
         "rotary_positional_embedding.too_wide",
         ("lux: dims is at most the features of a head",),
         luxport.RotaryPositionalEmbedding(6),
         draw(2, 3, 2, 4),
         message="expects caches of 3 or 6 columns for an even number of features of at least 6, got 3 and 4",
     ),
-    forward(
+    check_output(
         "sinusoidal_positional_embedding.formula",
         ("lux: sines then cosines at max_freq down to min_freq, times sqrt(2 / dims)",),
         SINES,
@@ -89,7 +89,7 @@ CASES: list[Case] = [
         state={"sigmas": np.array([1.0, 0.01])},
         tolerance=EIGHT_DIGITS,
     ),
-    forward(
+    check_output(
         "sinusoidal_positional_embedding.integers",
         ("lux: positions may be integers",),
         luxport.SinusoidalPositionalEmbedding(2, scale=3.0, full_turns=True, max_freq=0.25),
@@ -97,7 +97,7 @@ CASES: list[Case] = [
         y=[[0.0, 3.0], [3.0, 0.0], [0.0, -3.0], [-3.0, 0.0]],
         tolerance=Tolerance(rounding=2e-6, reason="sines of float32 frequencies"),
     ),
-    fails(
+    check_error(
         "sinusoidal_positional_embedding.odd",
         ("luxport: half of the features are sines",),
         lambda: luxport.SinusoidalPositionalEmbedding(5),

@@ -8,20 +8,9 @@ from typing import Any
 import numpy as np
 
 import luxport
-from luxport import (
-    GRU,
-    LSTM,
-    RNN,
-    GRUCell,
-    GRUv3,
-    GRUv3Cell,
-    LSTMCell,
-    Recurrence,
-    RNNCell,
-    tree,
-)
+from luxport import GRU, LSTM, RNN, GRUCell, GRUv3, GRUv3Cell, LSTMCell, Recurrence, RNNCell, tree
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import at, computation, draw, fact, fails
+from luxport_conformance.cases.declare import check_error, check_fact, check_program, cite, draw
 from luxport_conformance.compare import Tolerance
 
 RECURRENT = "flux:layers/recurrent.jl"
@@ -52,121 +41,123 @@ def _sigmoid(x: Any) -> Any:
     return 1.0 / (1.0 + np.exp(-x))
 
 
-def reference(kind: str, ps: Any, x: Any, carry: Any) -> tuple[Any, ...]:
+def step_by_formula(kind: str, ps: Any, x: Any, carry: Any) -> tuple[Any, ...]:
     """Return the next carry, its first part the output, with a matrix and a bias for each gate, as papers write it."""
     hidden = carry[0]
     out = ps["weight_hh"].shape[0]
     both = [np.zeros(ps["weight_ih"].shape[-1]) + ps.get(name, 0.0) for name in ("bias_ih", "bias_hh")]
 
-    def gate(k: int, reset: Any = 1.0) -> Any:
+    def compute_gate(k: int, reset: Any = 1.0) -> Any:
         part = slice(k * out, (k + 1) * out)
         recurrent = hidden @ ps["weight_hh"][:, part] + both[1][part]
         return x @ ps["weight_ih"][:, part] + both[0][part] + reset * recurrent
 
     if kind == "rnn":
-        return (np.tanh(gate(0)),)
+        return (np.tanh(compute_gate(0)),)
     if kind == "lstm":
-        memory = _sigmoid(gate(1)) * carry[1] + _sigmoid(gate(0)) * np.tanh(gate(2))
-        return _sigmoid(gate(3)) * np.tanh(memory), memory
-    reset, update = _sigmoid(gate(0)), _sigmoid(gate(1))
+        memory = _sigmoid(compute_gate(1)) * carry[1] + _sigmoid(compute_gate(0)) * np.tanh(compute_gate(2))
+        return _sigmoid(compute_gate(3)) * np.tanh(memory), memory
+    reset, update = _sigmoid(compute_gate(0)), _sigmoid(compute_gate(1))
     if kind == "gru":
-        new = np.tanh(gate(2, reset))
+        new = np.tanh(compute_gate(2, reset))
     else:
-        new = np.tanh(gate(2, 0.0) + (reset * hidden) @ ps["weight_hn"])
+        new = np.tanh(compute_gate(2, 0.0) + (reset * hidden) @ ps["weight_hn"])
     return (new + update * (hidden - new),)
 
 
-def sequence(kind: str, ps: Any, x: Any, carry: Any, counts: Any = None, *, reverse: bool = False) -> tuple[Any, Any]:
+def run_by_formula(
+    kind: str, ps: Any, x: Any, carry: Any, counts: Any = None, *, reverse: bool = False
+) -> tuple[Any, Any]:
     """Run each sample (T, in) of a batch by itself over the steps that count: the outputs, and the last carry."""
     outputs, ends = np.zeros((*x.shape[:2], carry[0].shape[-1]), np.result_type(x, *tree.leaves(ps))), []
     for n, sample in enumerate(x):
         end = tuple([part[n] if part.ndim > 1 else part for part in carry])
         steps = [t for t in range(len(sample)) if counts is None or counts[n][t]]
         for t in reversed(steps) if reverse else steps:
-            end = reference(kind, ps, sample[t], end)
+            end = step_by_formula(kind, ps, sample[t], end)
             outputs[n, t] = end[0]
         ends.append(end)
     return outputs, tuple([np.stack(parts) for parts in zip(*ends, strict=True)])
 
 
-def carries(kind: str, *shape: int) -> tuple[Any, ...]:
+def draw_carries(kind: str, *shape: int) -> tuple[Any, ...]:
     """Draw a carry."""
     return tuple(draw(*shape, seed=20 + i) for i in range(2 if kind == "lstm" else 1))
 
 
-def parameters(layer: Any, seed: int = 1) -> Any:
+def draw_parameters(layer: Any, seed: int = 1) -> Any:
     """Draw parameters that differ from their initial values."""
     values = luxport.setup(seed, layer, backend="numpy")[0]
     return tree.map(lambda leaf: 0.6 * draw(*leaf.shape, seed=leaf.size), values)
 
 
-def states(layer: Any) -> Any:
+def make_states(layer: Any) -> Any:
     """Make the states."""
     return luxport.setup(0, layer, backend="numpy")[1]
 
 
-def _arrays(layer: Any, **options: Any) -> Callable[[], int]:
+def _count_arrays(layer: Any, **options: Any) -> Callable[[], int]:
     return lambda: len(luxport.setup(0, type(layer)(3, 5, **options), backend="numpy")[0])
 
 
-def _two_biases(kind: str, cell: Any) -> Case:
-    return computation(
+def _check_two_biases(kind: str, cell: Any) -> Case:
+    return check_program(
         f"{kind}_cell.two_biases",
         ("torch: a bias for the input and one for the hidden state",),
         type(cell).__name__,
         lambda x, ps, st, carry: cell((x, carry), ps, st)[0][1],
         {
             "x": draw(BATCH, IN),
-            "ps": _drawn_apart(cell),
+            "ps": _draw_apart(cell),
             "st": luxport.setup(0, cell, backend="numpy")[1],
-            "carry": carries(kind, BATCH, OUT),
+            "carry": draw_carries(kind, BATCH, OUT),
         },
-        expected=lambda x, ps, st, carry: reference(kind, ps, x, carry),
+        expected=lambda x, ps, st, carry: step_by_formula(kind, ps, x, carry),
         tolerance=DEEP,
     )
 
 
-def _drawn_apart(cell: Any) -> Any:
+def _draw_apart(cell: Any) -> Any:
     """Draw parameters, of which two of one shape differ."""
     values = luxport.setup(0, cell, backend="numpy")[0]
     return {name: 0.6 * draw(*leaf.shape, seed=30 + i) for i, (name, leaf) in enumerate(values.items())}
 
 
-def _steps(kind: str, *lines: int) -> Case:
+def _check_steps(kind: str, *lines: int) -> Case:
     """One step from a carry, from none and from zeros; a vector for a carry serves each sample."""
     cell = CELLS[kind]
 
-    def starts(x: Any, carry: Any, vector: Any) -> Any:
+    def list_starts(x: Any, carry: Any, vector: Any) -> Any:
         zeros = tree.map(lambda leaf: 0.0 * leaf, carry)
         return (x, carry), (x, zeros), (x, vector), (x[0, ...], vector)
 
     def program(x: Any, ps: Any, st: Any, carry: Any, vector: Any) -> Any:
-        results = [cell(start, ps, st)[0] for start in (*starts(x, carry, vector), x)]
+        results = [cell(start, ps, st)[0] for start in (*list_starts(x, carry, vector), x)]
         return tuple([{"y": y, "carry": carry} for y, carry in results])
 
     def expected(x: Any, ps: Any, st: Any, carry: Any, vector: Any) -> Any:
-        given = starts(x, carry, vector)
-        found = [reference(kind, ps, *start) for start in (*given, given[1])]
+        given = list_starts(x, carry, vector)
+        found = [step_by_formula(kind, ps, *start) for start in (*given, given[1])]
         return tuple([{"y": new[0], "carry": new} for new in found])
 
-    return computation(
+    return check_program(
         f"{kind}_cell.steps",
-        at(RECURRENT, *lines),
+        cite(RECURRENT, *lines),
         type(cell).__name__,
         program,
         {
             "x": draw(BATCH, IN),
-            "ps": parameters(cell),
-            "st": states(cell),
-            "carry": carries(kind, BATCH, OUT),
-            "vector": carries(kind, OUT),
+            "ps": draw_parameters(cell),
+            "st": make_states(cell),
+            "carry": draw_carries(kind, BATCH, OUT),
+            "vector": draw_carries(kind, OUT),
         },
         expected=expected,
         tolerance=DEEP,
     )
 
 
-def _sequences(kind: str, *lines: int) -> Case:
+def _check_sequences(kind: str, *lines: int) -> Case:
     """A layer over sequences, with a batch and without, from a carry and from none, which is zeros; `Recurrence`."""
     layer = LAYERS[kind]
     rec = Recurrence(CELLS[kind], return_sequence=True, return_state=True)
@@ -177,21 +168,21 @@ def _sequences(kind: str, *lines: int) -> Case:
 
     def expected(x: Any, ps: Any, st: Any, vector: Any) -> Any:
         zeros = tree.map(np.zeros_like, vector)
-        y, carry = sequence(kind, ps, x, vector)
-        from_zeros = sequence(kind, ps, x, zeros)
+        y, carry = run_by_formula(kind, ps, x, vector)
+        from_zeros = run_by_formula(kind, ps, x, zeros)
         alone = y[0], tree.map(lambda leaf: leaf[0], carry)
         return (y, carry), from_zeros, alone, (y, carry)
 
-    return computation(
+    return check_program(
         f"{kind}.sequences",
-        at(RECURRENT, *lines),
+        cite(RECURRENT, *lines),
         type(layer).__name__,
         program,
         {
             "x": draw(BATCH, STEPS, IN),
-            "ps": parameters(layer),
-            "st": states(layer),
-            "vector": carries(kind, OUT),
+            "ps": draw_parameters(layer),
+            "st": make_states(layer),
+            "vector": draw_carries(kind, OUT),
         },
         expected=expected,
         tolerance=DEEP,
@@ -199,27 +190,33 @@ def _sequences(kind: str, *lines: int) -> Case:
 
 
 CASES: list[Case] = [
-    fact("rnn_cell.arrays", at(RECURRENT, 36), "RNNCell", _arrays(CELLS["rnn"], **FLUX), 3),
-    fact("rnn_cell.arrays_no_bias", at(RECURRENT, 67), "RNNCell", _arrays(CELLS["rnn"], use_bias=False), 2),
-    fact("rnn_cell.arrays_two_biases", ("lux: RNNCell",), "RNNCell", _arrays(CELLS["rnn"]), 4),
-    fact("lstm_cell.arrays", at(RECURRENT, 116), "LSTMCell", _arrays(CELLS["lstm"], **FLUX), 3),
-    fact("lstm_cell.arrays_no_bias", at(RECURRENT, 143), "LSTMCell", _arrays(CELLS["lstm"], use_bias=False), 2),
-    fact("gru_cell.arrays", at(RECURRENT, 201), "GRUCell", _arrays(CELLS["gru"], **FLUX), 3),
-    fact("gru_cell.arrays_no_bias", at(RECURRENT, 228), "GRUCell", _arrays(CELLS["gru"], use_bias=False), 2),
-    fact("gru.arrays_no_bias", at(RECURRENT, 259), "GRU", _arrays(LAYERS["gru"], use_bias=False), 2),
-    fact("gru_v3_cell.arrays", at(RECURRENT, 275), "GRUv3Cell", _arrays(CELLS["gru_v3"]), 4),
-    _two_biases("rnn", RNNCell(IN, OUT)),
-    _two_biases("lstm", LSTMCell(IN, OUT)),
-    _two_biases("gru", GRUCell(IN, OUT)),
-    _steps("rnn", 48, 52, 53),
-    _steps("lstm", 122, 123, 124, 125, 126, 132, 133, 138, 139),
-    _steps("gru", 208, 212, 215),
-    _steps("gru_v3", 281, 285, 288),
-    _sequences("rnn", *(85, 86, 91, 94, 98, 99, 106, 107, 109, 110), *(341, 348, 350)),
-    _sequences("lstm", *(161, 162, 167, 168, 174, 175, 179, 180, 184, 190, 191, 193, 194, 195, 196), *(352, 353)),
-    _sequences("gru", *(245, 246, 252, 255, 266, 267, 269, 270)),
-    _sequences("gru_v3", *(314, 315, 320, 323, 329, 330, 332, 333)),
-    fails(
+    check_fact("rnn_cell.arrays", cite(RECURRENT, 36), "RNNCell", _count_arrays(CELLS["rnn"], **FLUX), 3),
+    check_fact(
+        "rnn_cell.arrays_no_bias", cite(RECURRENT, 67), "RNNCell", _count_arrays(CELLS["rnn"], use_bias=False), 2
+    ),
+    check_fact("rnn_cell.arrays_two_biases", ("lux: RNNCell",), "RNNCell", _count_arrays(CELLS["rnn"]), 4),
+    check_fact("lstm_cell.arrays", cite(RECURRENT, 116), "LSTMCell", _count_arrays(CELLS["lstm"], **FLUX), 3),
+    check_fact(
+        "lstm_cell.arrays_no_bias", cite(RECURRENT, 143), "LSTMCell", _count_arrays(CELLS["lstm"], use_bias=False), 2
+    ),
+    check_fact("gru_cell.arrays", cite(RECURRENT, 201), "GRUCell", _count_arrays(CELLS["gru"], **FLUX), 3),
+    check_fact(
+        "gru_cell.arrays_no_bias", cite(RECURRENT, 228), "GRUCell", _count_arrays(CELLS["gru"], use_bias=False), 2
+    ),
+    check_fact("gru.arrays_no_bias", cite(RECURRENT, 259), "GRU", _count_arrays(LAYERS["gru"], use_bias=False), 2),
+    check_fact("gru_v3_cell.arrays", cite(RECURRENT, 275), "GRUv3Cell", _count_arrays(CELLS["gru_v3"]), 4),
+    _check_two_biases("rnn", RNNCell(IN, OUT)),
+    _check_two_biases("lstm", LSTMCell(IN, OUT)),
+    _check_two_biases("gru", GRUCell(IN, OUT)),
+    _check_steps("rnn", 48, 52, 53),
+    _check_steps("lstm", 122, 123, 124, 125, 126, 132, 133, 138, 139),
+    _check_steps("gru", 208, 212, 215),
+    _check_steps("gru_v3", 281, 285, 288),
+    _check_sequences("rnn", *(85, 86, 91, 94, 98, 99, 106, 107, 109, 110), *(341, 348, 350)),
+    _check_sequences("lstm", *(161, 162, 167, 168, 174, 175, 179, 180, 184, 190, 191, 193, 194, 195, 196), *(352, 353)),
+    _check_sequences("gru", *(245, 246, 252, 255, 266, 267, 269, 270)),
+    _check_sequences("gru_v3", *(314, 315, 320, 323, 329, 330, 332, 333)),
+    check_error(
         "rnn_cell.wrong_input",
         ("definition: the last axis is in_dims",),
         CELLS["rnn"],

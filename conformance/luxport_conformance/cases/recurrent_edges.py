@@ -19,11 +19,11 @@ CELLS = {
 }
 
 
-def _steps_and_sweeps(x: Any, hidden: Any, ps: Any) -> Any:
-    return {name: _both(cell, x, hidden, ps[name]) for name, cell in CELLS.items()}
+def _compute_steps_and_sweeps(x: Any, hidden: Any, ps: Any) -> Any:
+    return {name: _compute_both(cell, x, hidden, ps[name]) for name, cell in CELLS.items()}
 
 
-def _both(cell: Any, x: Any, hidden: Any, ps: Any) -> Any:
+def _compute_both(cell: Any, x: Any, hidden: Any, ps: Any) -> Any:
     xp = luxport.namespace(x)
     more = (xp.zeros_like(hidden),) if isinstance(cell, luxport.LSTMCell) else ()
     st = cell.initial_states(luxport.random.Rng(0))
@@ -38,7 +38,7 @@ def _both(cell: Any, x: Any, hidden: Any, ps: Any) -> Any:
     return {f.__name__: luxport.value_and_grad(f, 0)(x, hidden) for f in (step, sweep)}
 
 
-def _expected(value: float, slope: float) -> Any:
+def _expect_both(value: float, slope: float) -> Any:
     return dict.fromkeys(("step", "sweep"), (np.array(value), np.full((1, 2), slope)))
 
 
@@ -47,7 +47,7 @@ CASES: list[Case] = [
         id="recurrent_cells.sums_beyond_float16",
         subject="RNNCell",
         source=("mathematics: the formulas of the cells where input and state cancel out before a gate",),
-        program=_steps_and_sweeps,
+        program=_compute_steps_and_sweeps,
         inputs={
             "x": np.full((1, 2), LARGE),
             "hidden": np.full((1, 2), -LARGE),
@@ -59,9 +59,9 @@ CASES: list[Case] = [
         },
         # All gates are a half where the sums are 0; a GRU's candidate is 1, for its reset gate leaves half of one sum.
         expected={
-            "rnn": _expected(0.0, 1.0),
-            "lstm": _expected(0.0, 0.25),
-            **dict.fromkeys(("gru", "gru_v3"), _expected((1.0 - LARGE) / 2.0, (-LARGE - 1.0) / 4.0)),
+            "rnn": _expect_both(0.0, 1.0),
+            "lstm": _expect_both(0.0, 0.25),
+            **dict.fromkeys(("gru", "gru_v3"), _expect_both((1.0 - LARGE) / 2.0, (-LARGE - 1.0) / 4.0)),
         },
         dtypes=("float16", "bfloat16", "float32", "float64"),
         differentiates=True,

@@ -8,11 +8,9 @@ from typing import Any
 import numpy as np
 
 import luxport
-from luxport import (
-    tree,
-)
+from luxport import tree
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import at, computation, draw
+from luxport_conformance.cases.declare import check_program, cite, draw
 from luxport_conformance.cases.recurrent import (
     BATCH,
     CELLS,
@@ -22,45 +20,45 @@ from luxport_conformance.cases.recurrent import (
     OUT,
     RECURRENT,
     STEPS,
-    carries,
-    parameters,
-    reference,
-    sequence,
-    states,
+    draw_carries,
+    draw_parameters,
+    make_states,
+    run_by_formula,
+    step_by_formula,
 )
 from luxport_conformance.compare import Tolerance
 
 
-def slopes(f: Callable[..., Any], *arguments: Any) -> Any:
+def estimate_slopes(f: Callable[..., Any], *arguments: Any) -> Any:
     """Differentiate by complex steps: exact for what is analytic, without a difference of large numbers."""
     leaves = [np.asarray(leaf, np.complex128) for leaf in tree.leaves(arguments)]
 
-    def slope(position: int, entry: tuple[int, ...]) -> float:
+    def estimate_slope(position: int, entry: tuple[int, ...]) -> float:
         moved = [leaf.copy() for leaf in leaves]
         moved[position][entry] += 1e-30j
         return f(*tree.unflatten(tree.structure(arguments), iter(moved))).imag / 1e-30
 
-    found = [[slope(i, entry) for entry in np.ndindex(leaf.shape)] for i, leaf in enumerate(leaves)]
+    found = [[estimate_slope(i, entry) for entry in np.ndindex(leaf.shape)] for i, leaf in enumerate(leaves)]
     shaped = [np.array(values).reshape(leaf.shape) for values, leaf in zip(found, leaves, strict=True)]
     return tree.unflatten(tree.structure(arguments), iter(shaped))
 
 
-def _differentiated(f: Callable[..., Any], *arguments: Any) -> Any:
+def _differentiate(f: Callable[..., Any], *arguments: Any) -> Any:
     return luxport.grad(f, tuple(range(len(arguments))))(*arguments)
 
 
-def _without_bias(ps: Any) -> Any:
+def _drop_bias(ps: Any) -> Any:
     return {name: value for name, value in ps.items() if "bias" not in name}
 
 
-def _cell_gradients(kind: str, *sources: str) -> Case:
+def _check_cell_gradients(kind: str, *sources: str) -> Case:
     """Gradients of loops over steps as users write them, with all of Flux's ways to make a loss of the outputs.
 
     The carry to start from has a batch or is a vector, the inputs are batches or vectors, there is a bias or none.
     """
     cells = (CELLS[kind], type(CELLS[kind])(IN, OUT, use_bias=False))
 
-    def loss(step: Any, mean: Any, x: Any, start: Any) -> Any:
+    def compute_loss(step: Any, mean: Any, x: Any, start: Any) -> Any:
         total, carry = 0.0, start
         for t in range(2):
             alone = step(x[t, ...], start)[0]
@@ -68,44 +66,44 @@ def _cell_gradients(kind: str, *sources: str) -> Case:
             total = total + mean(carry[0] * carry[0]) + 0.7 * mean(carry[0]) + 0.3 * mean(alone)
         return total + mean(carry[0][..., 0])
 
-    def losses(steps: Any, mean: Any, x: Any, batch: Any, vector: Any) -> Any:
+    def sum_losses(steps: Any, mean: Any, x: Any, batch: Any, vector: Any) -> Any:
         (biased, plain), alone = steps, x[:, 0, :]
         return (
-            loss(biased, mean, x, batch)
-            + loss(biased, mean, x, vector)
-            + loss(biased, mean, alone, vector)
-            + loss(plain, mean, alone, vector)
+            compute_loss(biased, mean, x, batch)
+            + compute_loss(biased, mean, x, vector)
+            + compute_loss(biased, mean, alone, vector)
+            + compute_loss(plain, mean, alone, vector)
         )
 
     def program(ps: Any, x: Any, batch: Any, vector: Any, st: Any) -> Any:
         mean = luxport.namespace(x).mean
 
-        def total(ps: Any, x: Any, batch: Any, vector: Any) -> Any:
-            pairs = zip(cells, (ps, _without_bias(ps)), strict=True)
+        def sum_up(ps: Any, x: Any, batch: Any, vector: Any) -> Any:
+            pairs = zip(cells, (ps, _drop_bias(ps)), strict=True)
             steps = [lambda x, carry, cell=cell, ps=own: cell((x, carry), ps, st)[0][1] for cell, own in pairs]
-            return losses(steps, mean, x, batch, vector)
+            return sum_losses(steps, mean, x, batch, vector)
 
-        return _differentiated(total, ps, x, batch, vector)
+        return _differentiate(sum_up, ps, x, batch, vector)
 
     def expected(ps: Any, x: Any, batch: Any, vector: Any, st: Any) -> Any:
-        def total(ps: Any, x: Any, batch: Any, vector: Any) -> Any:
-            plain = _without_bias(ps)
-            steps = [lambda x, carry, ps=each: reference(kind, ps, x, carry) for each in (ps, plain)]
-            return losses(steps, np.mean, x, batch, vector)
+        def sum_up(ps: Any, x: Any, batch: Any, vector: Any) -> Any:
+            plain = _drop_bias(ps)
+            steps = [lambda x, carry, ps=each: step_by_formula(kind, ps, x, carry) for each in (ps, plain)]
+            return sum_losses(steps, np.mean, x, batch, vector)
 
-        return slopes(total, ps, x, batch, vector)
+        return estimate_slopes(sum_up, ps, x, batch, vector)
 
-    return computation(
+    return check_program(
         f"{kind}_cell.gradients",
         sources,
         type(cells[0]).__name__,
         program,
         {
-            "ps": parameters(cells[0]),
+            "ps": draw_parameters(cells[0]),
             "x": draw(STEPS, BATCH, IN),
-            "batch": carries(kind, BATCH, OUT),
-            "vector": carries(kind, OUT),
-            "st": states(cells[0]),
+            "batch": draw_carries(kind, BATCH, OUT),
+            "vector": draw_carries(kind, OUT),
+            "st": make_states(cells[0]),
         },
         expected=expected,
         tolerance=Tolerance(reduction=100),
@@ -115,7 +113,7 @@ def _cell_gradients(kind: str, *sources: str) -> Case:
     )
 
 
-def _sequence_gradients(kind: str, *sources: str) -> Case:
+def _check_sequence_gradients(kind: str, *sources: str) -> Case:
     """Gradients through a layer, with a batch and without, for a carry that is trained with it."""
     layer = LAYERS[kind]
     unbiased = type(layer)(IN, OUT, use_bias=False)
@@ -123,33 +121,33 @@ def _sequence_gradients(kind: str, *sources: str) -> Case:
     def program(ps: Any, x: Any, vector: Any, st: Any) -> Any:
         mean = luxport.namespace(x).mean
 
-        def total(ps: Any, x: Any, vector: Any) -> Any:
+        def sum_up(ps: Any, x: Any, vector: Any) -> Any:
             y, last = layer((x, vector), ps, st)[0]
             alone, _ = layer((x[0, ...], vector), ps, st)[0]
-            plain, _ = unbiased(x, _without_bias(ps), st)
+            plain, _ = unbiased(x, _drop_bias(ps), st)
             return mean(y * y) + mean(last[-1]) + mean(alone * alone) + mean(plain * plain)
 
-        return _differentiated(total, ps, x, vector)
+        return _differentiate(sum_up, ps, x, vector)
 
     def expected(ps: Any, x: Any, vector: Any, st: Any) -> Any:
-        def total(ps: Any, x: Any, vector: Any) -> Any:
+        def sum_up(ps: Any, x: Any, vector: Any) -> Any:
             no_bias = {name: value for name, value in ps.items() if "bias" not in name}
-            y, last = sequence(kind, ps, x, vector)
-            plain, _ = sequence(kind, no_bias, x, tree.map(np.zeros_like, vector))
+            y, last = run_by_formula(kind, ps, x, vector)
+            plain, _ = run_by_formula(kind, no_bias, x, tree.map(np.zeros_like, vector))
             return np.mean(y * y) + np.mean(last[-1]) + np.mean(y[0] * y[0]) + np.mean(plain * plain)
 
-        return slopes(total, ps, x, vector)
+        return estimate_slopes(sum_up, ps, x, vector)
 
-    return computation(
+    return check_program(
         f"{kind}.gradients",
         sources,
         type(layer).__name__,
         program,
         {
-            "ps": parameters(layer),
+            "ps": draw_parameters(layer),
             "x": draw(BATCH, STEPS, IN),
-            "vector": carries(kind, OUT),
-            "st": states(layer),
+            "vector": draw_carries(kind, OUT),
+            "st": make_states(layer),
         },
         expected=expected,
         tolerance=Tolerance(reduction=100),
@@ -160,12 +158,12 @@ def _sequence_gradients(kind: str, *sources: str) -> Case:
 
 
 CASES: list[Case] = [
-    _cell_gradients("rnn", *at(RECURRENT, 42, 43, 44, 45, 57, 62, 68), *at(GPU, 18, 22)),
-    _cell_gradients("lstm", *at(RECURRENT, 127, 128), *at(GPU, 54, 58)),
-    _cell_gradients("gru", *at(RECURRENT, 209, 219, 224), *at(GPU, 89, 92)),
-    _cell_gradients("gru_v3", *at(RECURRENT, 282, 292, 297), *at(GPU, 122, 125)),
-    _sequence_gradients("rnn", *at(RECURRENT, 87, 100), *at(GPU, 40, 43)),
-    _sequence_gradients("lstm", *at(RECURRENT, 163, 169), *at(GPU, 77, 80)),
-    _sequence_gradients("gru", *at(RECURRENT, 247, 260), *at(GPU, 110, 113)),
-    _sequence_gradients("gru_v3", *at(RECURRENT, 316), *at(GPU, 143, 146)),
+    _check_cell_gradients("rnn", *cite(RECURRENT, 42, 43, 44, 45, 57, 62, 68), *cite(GPU, 18, 22)),
+    _check_cell_gradients("lstm", *cite(RECURRENT, 127, 128), *cite(GPU, 54, 58)),
+    _check_cell_gradients("gru", *cite(RECURRENT, 209, 219, 224), *cite(GPU, 89, 92)),
+    _check_cell_gradients("gru_v3", *cite(RECURRENT, 282, 292, 297), *cite(GPU, 122, 125)),
+    _check_sequence_gradients("rnn", *cite(RECURRENT, 87, 100), *cite(GPU, 40, 43)),
+    _check_sequence_gradients("lstm", *cite(RECURRENT, 163, 169), *cite(GPU, 77, 80)),
+    _check_sequence_gradients("gru", *cite(RECURRENT, 247, 260), *cite(GPU, 110, 113)),
+    _check_sequence_gradients("gru_v3", *cite(RECURRENT, 316), *cite(GPU, 143, 146)),
 ]

@@ -27,26 +27,26 @@ SWEEPS = {name: luxport.Recurrence(cell, return_sequence=True) for name, cell in
 STEP = 1e-3
 
 
-def _away_from_0(*shape: int, seed: int) -> Any:
+def _draw_away_from_0(*shape: int, seed: int) -> Any:
     x = draw(*shape, seed=seed)
     return np.round((np.sign(x) * (0.25 + 0.25 * np.abs(x))) * 64) / 64  # exact in every dtype
 
 
-def _inputs(at: float, where: str) -> Any:
+def _make_inputs(at: float, where: str) -> Any:
     """Return x (N, T, in), the carry and the parameters of each cell, with one number that is large."""
     found = {}
     for seed, (name, cell) in enumerate(CELLS.items()):
         n = 2 * cell.gates
-        x, ps = _away_from_0(2, 2, 3, seed=seed), {}
+        x, ps = _draw_away_from_0(2, 2, 3, seed=seed), {}
         ps = {"weight_ih": (3, n), "weight_hh": (2, n), "bias_ih": (n,)} | (
             {"weight_hn": (2, 2)} if name == "gru_v3" else {"bias_hh": (n,)}
         )
-        ps = {key: _away_from_0(*shape, seed=10 * seed + i) for i, (key, shape) in enumerate(ps.items())}
+        ps = {key: _draw_away_from_0(*shape, seed=10 * seed + i) for i, (key, shape) in enumerate(ps.items())}
         if where == "x":
             x[0, 0, 0] = at
         else:
             ps["bias_ih"][0], ps["bias_ih"][-1] = at, -at
-        carry = tuple([_away_from_0(2, 2, seed=90 + i) for i in range(2 if name == "lstm" else 1)])
+        carry = tuple([_draw_away_from_0(2, 2, seed=90 + i) for i in range(2 if name == "lstm" else 1)])
         found[name] = {"x": x, "carry": carry, "ps": ps}
     return found
 
@@ -56,44 +56,44 @@ def _run(name: str, x: Any, carry: Any, ps: Any) -> Any:
     return step, SWEEPS[name]((x, carry), ps, STATES[name])[0]
 
 
-def _values_and_slopes(inputs: Any) -> Any:
-    def both(name: str, x: Any, carry: Any, ps: Any) -> Any:
+def _compute_values_and_slopes(inputs: Any) -> Any:
+    def compute_both(name: str, x: Any, carry: Any, ps: Any) -> Any:
         xp = luxport.namespace(x)
 
-        def total(part: int) -> Any:
+        def make_total(part: int) -> Any:
             return lambda x, carry, ps: xp.sum(_run(name, x, carry, ps)[part])
 
-        slopes = [luxport.grad(total(part), (0, 1, 2))(x, carry, ps) for part in (0, 1)]
+        slopes = [luxport.grad(make_total(part), (0, 1, 2))(x, carry, ps) for part in (0, 1)]
         for _, _, of_ps in slopes:
             of_ps["weight_ih"] = of_ps["weight_ih"][1:, :]
         step, sweep = _run(name, x, carry, ps)
         return {"step": {"y": step, "slopes": slopes[0]}, "sweep": {"y": sweep, "slopes": slopes[1]}}
 
-    return {name: both(name, **parts) for name, parts in inputs.items()}
+    return {name: compute_both(name, **parts) for name, parts in inputs.items()}
 
 
-def _expected(inputs: Any) -> Any:
+def _expect_values_and_slopes(inputs: Any) -> Any:
     """Return the formulas in float64, where an infinity is 1e30, and slopes by differences."""
     found = {}
     for name, parts in inputs.items():
-        x, carry, ps = (luxport.tree.map(_finite, parts[key]) for key in ("x", "carry", "ps"))
+        x, carry, ps = (luxport.tree.map(_clip, parts[key]) for key in ("x", "carry", "ps"))
         found[name] = {}
         for part, take in (("step", lambda ys: ys[0]), ("sweep", lambda ys: np.stack(ys, 1))):
 
-            def total(name: str = name, take: Any = take, x: Any = x, carry: Any = carry, ps: Any = ps) -> float:
-                return float(take(_formula(name, x, carry, ps)).sum())  # fmt: skip
+            def sum_up(name: str = name, take: Any = take, x: Any = x, carry: Any = carry, ps: Any = ps) -> float:
+                return float(take(_run_by_formula(name, x, carry, ps)).sum())  # fmt: skip
 
-            slopes = luxport.tree.map(lambda leaf, total=total: _slopes(total, leaf), (x, carry, ps))
+            slopes = luxport.tree.map(lambda leaf, total=sum_up: _estimate_slopes(total, leaf), (x, carry, ps))
             slopes[2]["weight_ih"] = slopes[2]["weight_ih"][1:]
-            found[name][part] = {"y": take(_formula(name, x, carry, ps)), "slopes": slopes}
+            found[name][part] = {"y": take(_run_by_formula(name, x, carry, ps)), "slopes": slopes}
     return found
 
 
-def _finite(leaf: Any) -> Any:
+def _clip(leaf: Any) -> Any:
     return np.clip(leaf.astype(np.float64), -1e30, 1e30)
 
 
-def _slopes(total: Any, leaf: Any) -> Any:
+def _estimate_slopes(total: Any, leaf: Any) -> Any:
     """Differentiate with respect to a leaf, in place, by differences of fourth order."""
     slopes = np.zeros_like(leaf)
     for i in np.ndindex(*leaf.shape):
@@ -106,7 +106,7 @@ def _slopes(total: Any, leaf: Any) -> Any:
     return slopes
 
 
-def _formula(name: str, x: Any, carry: Any, ps: Any) -> list[Any]:
+def _run_by_formula(name: str, x: Any, carry: Any, ps: Any) -> list[Any]:
     """Return the outputs of all steps, by the formulas of the layers' pages."""
 
     def sigmoid(x: Any) -> Any:
@@ -136,9 +136,9 @@ CASES: list[Case] = [
         id=f"recurrent_cells.saturated_by_{where}_{at:g}",
         subject="RNNCell",
         source=("mathematics: the formulas of the cells, where sigmoid and tanh have reached their limits",),
-        program=_values_and_slopes,
-        inputs={"inputs": _inputs(at, where)},
-        expected=_expected,
+        program=_compute_values_and_slopes,
+        inputs={"inputs": _make_inputs(at, where)},
+        expected=_expect_values_and_slopes,
         dtypes=dtypes,
         differentiates=True,
         compiles=False,  # sweeps of JAX are compiled as they are; PyTorch's compiler would read each cell for seconds

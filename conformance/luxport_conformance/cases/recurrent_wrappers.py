@@ -7,15 +7,9 @@ from typing import Any
 import numpy as np
 
 import luxport
-from luxport import (
-    LSTM,
-    BidirectionalRNN,
-    Recurrence,
-    StatefulRecurrentCell,
-    tree,
-)
+from luxport import LSTM, BidirectionalRNN, Recurrence, StatefulRecurrentCell, tree
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import computation, draw
+from luxport_conformance.cases.declare import check_program, draw
 from luxport_conformance.cases.recurrent import (
     BATCH,
     CELLS,
@@ -23,11 +17,11 @@ from luxport_conformance.cases.recurrent import (
     IN,
     OUT,
     STEPS,
-    carries,
-    parameters,
-    reference,
-    sequence,
-    states,
+    draw_carries,
+    draw_parameters,
+    make_states,
+    run_by_formula,
+    step_by_formula,
 )
 from luxport_conformance.compare import Tolerance
 
@@ -35,9 +29,9 @@ _FLAGS = np.array([[True, False, True], [False, True, False]])
 _LENGTHS = np.array([2, 3])
 
 
-def _wrappers(x: Any, ps: Any, flags: Any, lengths: Any, carry: Any) -> Any:
+def _run_wrappers(x: Any, ps: Any, flags: Any, lengths: Any, carry: Any) -> Any:
     cell = CELLS["gru"]
-    st = states(cell)
+    st = make_states(cell)
     whole: dict[str, Any] = {"return_sequence": True, "masked": True}
     xp = luxport.namespace(x)
     time_first = xp.permute_dims(x, (1, 0, 2))
@@ -64,9 +58,9 @@ def _wrappers(x: Any, ps: Any, flags: Any, lengths: Any, carry: Any) -> Any:
     }
 
 
-def _wrapped(x: Any, ps: Any, flags: Any, lengths: Any, carry: Any) -> Any:
+def _expect_wrapped(x: Any, ps: Any, flags: Any, lengths: Any, carry: Any) -> Any:
     def run(counts: Any = None, start: Any = carry, *, reverse: bool = False) -> Any:
-        return sequence("gru", ps, x, start, counts, reverse=reverse)
+        return run_by_formula("gru", ps, x, start, counts, reverse=reverse)
 
     counts = np.arange(STEPS) < np.asarray(lengths)[:, None]
     zeros = tree.map(np.zeros_like, carry)
@@ -93,17 +87,17 @@ def _wrapped(x: Any, ps: Any, flags: Any, lengths: Any, carry: Any) -> Any:
 _LEVELS = LSTM(IN, OUT, num_layers=2, return_state=True, use_recurrent_bias=True)
 
 
-def _levels(x: Any, ps: Any, st: Any, carry: Any) -> Any:
+def _run_levels(x: Any, ps: Any, st: Any, carry: Any) -> Any:
     return _LEVELS((x, carry), ps, st)[0]
 
 
-def _levelled(x: Any, ps: Any, st: Any, carry: Any) -> Any:
-    middle, first = sequence("lstm", ps["layer_1"], x, carry[0])
-    y, second = sequence("lstm", ps["layer_2"], middle, carry[1])
+def _expect_levels(x: Any, ps: Any, st: Any, carry: Any) -> Any:
+    middle, first = run_by_formula("lstm", ps["layer_1"], x, carry[0])
+    y, second = run_by_formula("lstm", ps["layer_2"], middle, carry[1])
     return y, (first, second)
 
 
-def _remembered(x: Any, ps: Any, st: Any) -> Any:
+def _run_remembering(x: Any, ps: Any, st: Any) -> Any:
     model = StatefulRecurrentCell(CELLS["lstm"])
     first, st = model(x, ps, st)
     second, st = model(x, ps, st)
@@ -111,55 +105,55 @@ def _remembered(x: Any, ps: Any, st: Any) -> Any:
     return {"first": first, "second": second, "again": again, "carry": st["carry"]}
 
 
-def _remembers(x: Any, ps: Any, st: Any) -> Any:
+def _expect_remembered(x: Any, ps: Any, st: Any) -> Any:
     zeros = (np.zeros((BATCH, OUT)),) * 2
-    first = reference("lstm", ps, x, zeros)
-    second = reference("lstm", ps, x, first)
+    first = step_by_formula("lstm", ps, x, zeros)
+    second = step_by_formula("lstm", ps, x, first)
     return {"first": first[0], "second": second[0], "again": first[0], "carry": second}
 
 
 CASES: list[Case] = [
-    computation(
+    check_program(
         "recurrence.orders_masks_and_directions",
         ("definition: each sample by itself, over the steps that count",),
         "Recurrence",
-        _wrappers,
+        _run_wrappers,
         {
             "x": draw(BATCH, STEPS, IN),
-            "ps": parameters(CELLS["gru"]),
+            "ps": draw_parameters(CELLS["gru"]),
             "flags": _FLAGS,
             "lengths": _LENGTHS,
-            "carry": carries("gru", BATCH, OUT),
+            "carry": draw_carries("gru", BATCH, OUT),
         },
-        expected=_wrapped,
+        expected=_expect_wrapped,
         tolerance=DEEP,
         compiles=False,  # it builds layers and states, which PyTorch's compiler cannot follow
     ),
-    computation(
+    check_program(
         "lstm.levels",
         ("torch: nn.LSTM(num_layers=2)",),
         "LSTM",
-        _levels,
+        _run_levels,
         {
             "x": draw(BATCH, STEPS, IN),
-            "ps": parameters(_LEVELS),
-            "st": states(_LEVELS),
-            "carry": (carries("lstm", BATCH, OUT), carries("lstm", BATCH, OUT)),
+            "ps": draw_parameters(_LEVELS),
+            "st": make_states(_LEVELS),
+            "carry": (draw_carries("lstm", BATCH, OUT), draw_carries("lstm", BATCH, OUT)),
         },
-        expected=_levelled,
+        expected=_expect_levels,
         tolerance=Tolerance(reduction=60),
     ),
-    computation(
+    check_program(
         "stateful_recurrent_cell.remembers",
         ("lux: StatefulRecurrentCell, update_state(st, :carry, nothing)",),
         "StatefulRecurrentCell",
-        _remembered,
+        _run_remembering,
         {
             "x": draw(BATCH, IN),
-            "ps": parameters(CELLS["lstm"]),
-            "st": states(StatefulRecurrentCell(CELLS["lstm"])),
+            "ps": draw_parameters(CELLS["lstm"]),
+            "st": make_states(StatefulRecurrentCell(CELLS["lstm"])),
         },
-        expected=_remembers,
+        expected=_expect_remembered,
         tolerance=DEEP,
     ),
 ]

@@ -19,7 +19,7 @@ from luxport import (
     remove_weight_norm,
 )
 from luxport_conformance.case import Case, Shape
-from luxport_conformance.cases.declare import at, computation, draw, fact, fails, function
+from luxport_conformance.cases.declare import check_error, check_fact, check_function, check_program, cite, draw
 from luxport_conformance.compare import Tolerance
 
 FILE = "flux:test_common/normalization.jl"
@@ -34,20 +34,20 @@ CHAIN = Chain(
 )
 
 
-def _initial(layer: Any) -> Any:
+def _set_up(layer: Any) -> Any:
     return luxport.setup(0, layer, backend="numpy")
 
 
-def _plain_agrees(id: str, line: int, model: Any, x: Any, terms: int) -> Case:
-    ps, st = _initial(model)
+def _check_plain_agrees(id: str, line: int, model: Any, x: Any, terms: int) -> Case:
+    ps, st = _set_up(model)
 
     def program(x: Any, ps: Any, st: Any) -> Any:
         plain, plain_ps, plain_st = remove_weight_norm(model, ps, st)
         return plain(x, plain_ps, plain_st)[0] - model(x, ps, st)[0]
 
-    return computation(
+    return check_program(
         id,
-        at(FILE, line),
+        cite(FILE, line),
         "WeightNorm",
         program,
         {"x": x, "ps": ps, "st": st},
@@ -57,12 +57,12 @@ def _plain_agrees(id: str, line: int, model: Any, x: Any, terms: int) -> Case:
     )
 
 
-def _gradients(x: Any, ps: Any) -> Any:
+def _compute_gradients(x: Any, ps: Any) -> Any:
     xp = luxport.namespace(x)
     return luxport.grad(lambda ps: xp.sum(NORMED(x, ps, {})[0]))(ps)
 
 
-def _by_hand(x: Any, ps: Any) -> Any:
+def _expect_gradients(x: Any, ps: Any) -> Any:
     """Split the plain layer's gradient into its part along the direction and the rest, as the paper has it."""
     v, g = ps["normalized"]["weight_v"], ps["normalized"]["weight_g"]
     plain = x.sum(0)[:, None] * np.ones((1, 2))
@@ -74,42 +74,44 @@ def _by_hand(x: Any, ps: Any) -> Any:
     }
 
 
-def _gradient_case(id: str, lines: tuple[int, ...], expected: Any) -> Case:
-    return computation(
+def _check_gradients(id: str, lines: tuple[int, ...], expected: Any) -> Case:
+    return check_program(
         id,
-        at(FILE, *lines),
+        cite(FILE, *lines),
         "WeightNorm",
-        _gradients,
-        {"x": draw(4, 3), "ps": _initial(NORMED)[0]},
+        _compute_gradients,
+        {"x": draw(4, 3), "ps": _set_up(NORMED)[0]},
         expected=expected,
         differentiates=True,
         tolerance=Tolerance(reduction=4 * 3),
     )
 
 
-def _removed(i: int) -> Any:
-    plain: Any = remove_weight_norm(CHAIN, *_initial(CHAIN))[0]
+def _remove_norm(i: int) -> Any:
+    plain: Any = remove_weight_norm(CHAIN, *_set_up(CHAIN))[0]
     return plain[i - 1]
 
 
-def _types(id: str, lines: tuple[int, ...], layer: Any, wanted: tuple[tuple[int, type], ...]) -> Case:
-    return fact(id, at(FILE, *lines), "WeightNorm", lambda: all(isinstance(layer(i), kind) for i, kind in wanted))
+def _check_types(id: str, lines: tuple[int, ...], layer: Any, wanted: tuple[tuple[int, type], ...]) -> Case:
+    return check_fact(
+        id, cite(FILE, *lines), "WeightNorm", lambda: all(isinstance(layer(i), kind) for i, kind in wanted)
+    )
 
 
 SPECTRAL = SpectralNorm(Dense(3, 2))
 
 
-def _spectral_difference(x: Any, ps: Any, st: Any) -> Any:
+def _compute_spectral_difference(x: Any, ps: Any, st: Any) -> Any:
     plain, plain_ps, plain_st = remove_spectral_norm(SPECTRAL, ps, st)
     return plain(x, plain_ps, plain_st)[0] - SPECTRAL(x, ps, st)[0]
 
 
-def _largest_singular_value(weight: Any) -> float:
+def _find_largest_singular_value(weight: Any) -> float:
     return float(np.linalg.svd(weight, compute_uv=False)[0])
 
 
 CASES: list[Case] = [
-    function(
+    check_function(
         "weight_norm.values",
         ("paper: g v / |v|, one size for each column",),
         "weight_norm",
@@ -118,74 +120,74 @@ CASES: list[Case] = [
         expected=lambda v, g: g * v / np.sqrt((v**2).sum(0, keepdims=True)),
         tolerance=Tolerance(reduction=3),
     ),
-    _plain_agrees("weight_norm.plain", 6, NORMED, draw(4, 3), 6),
-    fails(
+    _check_plain_agrees("weight_norm.plain", 6, NORMED, draw(4, 3), 6),
+    check_error(
         "weight_norm.unknown",
-        at(FILE, 8, 9),
+        cite(FILE, 8, 9),
         lambda: WeightNorm(Dense(1, 2), "weights"),
         subject="WeightNorm",
         raises=ValueError,
         message="WeightNorm expects names among weight, bias, got weights",
     ),
-    fails(
+    check_error(
         "weight_norm.all_zero",
-        at(FILE, 11, 12),
-        lambda: _initial(WeightNorm(Dense(1, 2), "bias")),
+        cite(FILE, 11, 12),
+        lambda: _set_up(WeightNorm(Dense(1, 2), "bias")),
         subject="WeightNorm",
         message="WeightNorm expects a direction as bias, which is all zero",
     ),
-    _gradient_case(
+    _check_gradients(
         "weight_norm.gradient_shapes",
         (21, 22, 23),
         {"normalized": {"weight_g": Shape(1, 2), "weight_v": Shape(3, 2)}, "unnormalized": {"bias": Shape(2)}},
     ),
     # With one input, as upstream has it, the second is 0; three tell more.
-    _gradient_case("weight_norm.gradients", (32, 33), _by_hand),
-    fact(
+    _check_gradients("weight_norm.gradients", (32, 33), _expect_gradients),
+    check_fact(
         "weight_norm.removed",
-        at(FILE, 38),
+        cite(FILE, 38),
         "WeightNorm",
-        lambda: remove_weight_norm(NORMED, *_initial(NORMED))[0] == Dense(3, 2),
+        lambda: remove_weight_norm(NORMED, *_set_up(NORMED))[0] == Dense(3, 2),
     ),
-    computation(
+    check_program(
         "weight_norm.removed_parameters",
-        at(FILE, 39, 40),
+        cite(FILE, 39, 40),
         "WeightNorm",
         lambda ps: remove_weight_norm(NORMED, ps, {})[1],
-        {"ps": _initial(NORMED)[0]},
+        {"ps": _set_up(NORMED)[0]},
         expected=lambda ps: {"weight": ps["normalized"]["weight_v"], "bias": ps["unnormalized"]["bias"]},
         tolerance=Tolerance(reduction=3, rounding=2.0**-22, reason="the first sizes are rounded to float32"),
         compiles=False,
     ),
-    _types(
+    _check_types(
         "weight_norm.in_chain",
         (52, 53, 54, 55, 56),
         lambda i: CHAIN[i],
         ((0, WeightNorm), (1, Conv), (2, WeightNorm), (4, WeightNorm), (5, Dense)),
     ),
-    _types(
+    _check_types(
         "weight_norm.removed_from_chain",
         (59, 60, 61, 62, 63),
-        _removed,
+        _remove_norm,
         ((1, Conv), (2, Conv), (3, Conv), (5, Dense), (6, Dense)),
     ),
-    _plain_agrees("weight_norm.plain_chain", 66, CHAIN, draw(1, 1, 12), 18 + 9),
-    function(
+    _check_plain_agrees("weight_norm.plain_chain", 66, CHAIN, draw(1, 1, 12), 18 + 9),
+    check_function(
         "spectral_norm.many_steps",
         ("definition: the largest singular value, by NumPy's SVD",),
         "spectral_norm",
         lambda weight, u: ops.spectral_norm(weight, u, axis=1, iterations=12)[0],
         *(draw(5, 3) * [1.0, 3.0, 0.3], draw(3, seed=1)),
-        expected=lambda x0, x1: x0 / _largest_singular_value(x0),
+        expected=lambda x0, x1: x0 / _find_largest_singular_value(x0),
         tolerance=Tolerance(reduction=2 * 5),
         compiles=False,
     ),
-    computation(
+    check_program(
         "spectral_norm.removed",
         ("definition: in testing the layer with the weights divided",),
         "SpectralNorm",
-        _spectral_difference,
-        {"x": draw(4, 3), "ps": _initial(SPECTRAL)[0], "st": luxport.test_mode(_initial(SPECTRAL)[1])},
+        _compute_spectral_difference,
+        {"x": draw(4, 3), "ps": _set_up(SPECTRAL)[0], "st": luxport.test_mode(_set_up(SPECTRAL)[1])},
         expected=np.zeros((4, 2)),
         tolerance=Tolerance(reduction=3, magnitude=1.0),
         compiles=False,

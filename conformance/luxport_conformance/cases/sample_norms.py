@@ -10,7 +10,7 @@ import numpy as np
 import luxport
 from luxport import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm, ops, sigmoid, tanh
 from luxport_conformance.case import Case, Shape
-from luxport_conformance.cases.declare import at, computation, draw, fact, forward, function
+from luxport_conformance.cases.declare import check_fact, check_function, check_output, check_program, cite, draw
 from luxport_conformance.compare import Tolerance
 
 FILE = "flux:layers/normalisation.jl"
@@ -19,17 +19,17 @@ TRACKING = InstanceNorm(2, affine=True, track_stats=True)
 TRACKING_SIGMOID = InstanceNorm(2, sigmoid, affine=True, track_stats=True)
 
 
-def initial(layer: Any) -> Any:
+def set_up(layer: Any) -> Any:
     """Draw parameters and states on the host."""
     return luxport.setup(0, layer, backend="numpy")
 
 
-def _over(*axes: int, epsilon: float = 1e-5) -> Callable[[Any], Any]:
+def _normalize_over(*axes: int, epsilon: float = 1e-5) -> Callable[[Any], Any]:
     """Normalize over these axes: the formula in NumPy."""
     return lambda x: (x - x.mean(axes, keepdims=True)) / np.sqrt(x.var(axes, keepdims=True) + epsilon)
 
 
-def _by(f: Callable[[Any], Any], activation: Callable[[Any], Any] = lambda y: y) -> Callable[..., Any]:
+def _activate(f: Callable[[Any], Any], activation: Callable[[Any], Any] = lambda y: y) -> Callable[..., Any]:
     return lambda x, ps, st: activation(f(x))
 
 
@@ -37,8 +37,8 @@ def _logistic(x: Any) -> Any:
     return 1 / (1 + np.exp(-x))
 
 
-def _trained_then_tested(id: str, lines: tuple[int, ...], layer: InstanceNorm, activation: Any) -> Case:
-    ps, st = initial(layer)
+def _check_trained_then_tested(id: str, lines: tuple[int, ...], layer: InstanceNorm, activation: Any) -> Case:
+    ps, st = set_up(layer)
 
     def program(x: Any, ps: Any, st: Any) -> Any:
         _, st = layer(x, ps, luxport.train_mode(st))
@@ -47,9 +47,9 @@ def _trained_then_tested(id: str, lines: tuple[int, ...], layer: InstanceNorm, a
 
     mean, var = np.array([0.5, 0.8]), 0.9 + 0.1 * 1.5 * SIX.var(2).mean(0)
     normalized = (SIX - mean[:, None]) / np.sqrt(var[:, None] + 1e-5)
-    return computation(
+    return check_program(
         id,
-        at(FILE, *lines),
+        cite(FILE, *lines),
         "InstanceNorm",
         program,
         {"x": SIX, "ps": ps, "st": st},
@@ -58,9 +58,9 @@ def _trained_then_tested(id: str, lines: tuple[int, ...], layer: InstanceNorm, a
     )
 
 
-def same(id: str, lines: tuple[str, ...], subject: str, f: Any, g: Any, x: Any, reduction: int) -> Case:
+def check_same(id: str, lines: tuple[str, ...], subject: str, f: Any, g: Any, x: Any, reduction: int) -> Case:
     """Two ways of computing the same."""
-    return function(
+    return check_function(
         id,
         lines,
         subject,
@@ -71,107 +71,109 @@ def same(id: str, lines: tuple[str, ...], subject: str, f: Any, g: Any, x: Any, 
     )
 
 
-def trained(layer: Any) -> Callable[[Any], Any]:
+def make_trained(layer: Any) -> Callable[[Any], Any]:
     """Call a layer in training with its initial scale, bias and statistics, each of which is one number."""
-    ps, st = luxport.tree.map(lambda leaf: float(leaf[0]), initial(layer))
+    ps, st = luxport.tree.map(lambda leaf: float(leaf[0]), set_up(layer))
 
     def call(x: Any) -> Any:
-        def filled(number: float) -> Any:
+        def fill(number: float) -> Any:
             return luxport.namespace(x).zeros_like(x[0, :, *(0 for _ in x.shape[2:])]) + number
 
-        return layer(x, luxport.tree.map(filled, ps), luxport.train_mode(luxport.tree.map(filled, st)))[0]
+        return layer(x, luxport.tree.map(fill, ps), luxport.train_mode(luxport.tree.map(fill, st)))[0]
 
     return call
 
 
-def reshaped(layer: Any, shape: tuple[int, ...]) -> Callable[[Any], Any]:
+def make_reshaped(layer: Any, shape: tuple[int, ...]) -> Callable[[Any], Any]:
     """Call a layer with its input in another shape, and give the result the input's."""
-    call = trained(layer)
+    call = make_trained(layer)
 
-    def reshaped(x: Any) -> Any:
+    def call_reshaped(x: Any) -> Any:
         xp = luxport.namespace(x)
         return xp.reshape(call(xp.reshape(x, shape)), tuple(x.shape))
 
-    return reshaped
+    return call_reshaped
 
 
 FIVE = np.arange(1.0, 49.0).reshape(3, 2, 1, 4, 2)
 HIGH = np.arange(1.0, 3601.0).reshape(6, 2, 4, 3, 5, 5)
 
 INSTANCE: list[Case] = [
-    fact(
+    check_fact(
         "instance_norm.parameters",
-        at(FILE, 241),
+        cite(FILE, 241),
         "InstanceNorm",
-        lambda: list(initial(TRACKING)[0]) == ["bias", "scale"],
+        lambda: list(set_up(TRACKING)[0]) == ["bias", "scale"],
     ),
-    fact("instance_norm.bias", at(FILE, 243), "InstanceNorm", lambda: initial(TRACKING)[0]["bias"].tolist() == [0, 0]),
-    fact(
-        "instance_norm.scale", at(FILE, 244), "InstanceNorm", lambda: initial(TRACKING)[0]["scale"].tolist() == [1, 1]
+    check_fact(
+        "instance_norm.bias", cite(FILE, 243), "InstanceNorm", lambda: set_up(TRACKING)[0]["bias"].tolist() == [0, 0]
     ),
-    _trained_then_tested("instance_norm.statistics", (269, 273, 276, 277, 278), TRACKING, lambda y: y),
-    _trained_then_tested("instance_norm.sigmoid_statistics", (294,), TRACKING_SIGMOID, _logistic),
-    fact(
+    check_fact(
+        "instance_norm.scale", cite(FILE, 244), "InstanceNorm", lambda: set_up(TRACKING)[0]["scale"].tolist() == [1, 1]
+    ),
+    _check_trained_then_tested("instance_norm.statistics", (269, 273, 276, 277, 278), TRACKING, lambda y: y),
+    _check_trained_then_tested("instance_norm.sigmoid_statistics", (294,), TRACKING_SIGMOID, _logistic),
+    check_fact(
         "instance_norm.affine",
-        at(FILE, 303, 304),
+        cite(FILE, 303, 304),
         "InstanceNorm",
-        lambda: len(initial(InstanceNorm(2, sigmoid, affine=True))[0]) == 2,
+        lambda: len(set_up(InstanceNorm(2, sigmoid, affine=True))[0]) == 2,
     ),
-    forward(
+    check_output(
         "instance_norm.sigmoid_affine",
-        at(FILE, 309),
+        cite(FILE, 309),
         InstanceNorm(2, sigmoid, affine=True),
         SIX,
-        y=_by(_over(2), _logistic),
+        y=_activate(_normalize_over(2), _logistic),
         tolerance=Tolerance(reduction=3),
     ),
-    fact(
+    check_fact(
         "instance_norm.not_affine",
-        at(FILE, 316, 317),
+        cite(FILE, 316, 317),
         "InstanceNorm",
-        lambda: initial(InstanceNorm(2, sigmoid))[0] == {},
+        lambda: set_up(InstanceNorm(2, sigmoid))[0] == {},
     ),
-    forward(
+    check_output(
         "instance_norm.sigmoid",
-        at(FILE, 323),
+        cite(FILE, 323),
         InstanceNorm(2, sigmoid),
         SIX,
-        y=_by(_over(2), _logistic),
+        y=_activate(_normalize_over(2), _logistic),
         tolerance=Tolerance(reduction=3),
     ),
-    same(
+    check_same(
         "instance_norm.positions_in_one_axis",
-        at(FILE, 333),
+        cite(FILE, 333),
         "InstanceNorm",
-        trained(InstanceNorm(2, affine=True)),
-        reshaped(InstanceNorm(2, affine=True), (3, 2, 8)),
+        make_trained(InstanceNorm(2, affine=True)),
+        make_reshaped(InstanceNorm(2, affine=True), (3, 2, 8)),
         FIVE,
         8,
     ),
-    forward(
+    check_output(
         "instance_norm.six_axes",
-        at(FILE, 342, 343, 344),
+        cite(FILE, 342, 343, 344),
         TRACKING,
         HIGH,
         training=True,
         y=Shape(6, 2, 4, 3, 5, 5),
         state={"running_mean": Shape(2), "running_var": Shape(2)},
     ),
-    same(
+    check_same(
         "instance_norm.is_batch_norm",
-        at(FILE, 352),
+        cite(FILE, 352),
         "InstanceNorm",
-        trained(InstanceNorm(2, affine=True)),
-        reshaped(BatchNorm(12), (1, 12, 4, 3, 5, 5)),
+        make_trained(InstanceNorm(2, affine=True)),
+        make_reshaped(BatchNorm(12), (1, 12, 4, 3, 5, 5)),
         HIGH,
         300,
     ),
-    fact(
+    check_fact(
         "instance_norm.how_many_parameters",
-        at(FILE, 362, 363, 364),
+        cite(FILE, 362, 363, 364),
         "InstanceNorm",
         lambda: [
-            len(initial(layer)[0])
+            len(set_up(layer)[0])
             for layer in (InstanceNorm(10), InstanceNorm(10, affine=True), InstanceNorm(10, affine=False))
         ],
         [0, 2, 0],
@@ -179,43 +181,45 @@ INSTANCE: list[Case] = [
 ]
 
 
-def _layer(
+def _check_layer_norm(
     line: int, layer: LayerNorm, shape: tuple[int, ...], axes: tuple[int, ...], activation: Any = lambda y: y
 ) -> Case:
     x = draw(*shape)
     # The rounding of a difference is that of its terms: values that lie close together lose what they have in common.
     loss = float(np.abs(x).max() / x.std(axes).min())
-    return forward(
+    return check_output(
         f"layer_norm.line_{line}",
-        at(FILE, line),
+        cite(FILE, line),
         layer,
         x,
-        y=_by(_over(*axes), activation),
+        y=_activate(_normalize_over(*axes), activation),
         tolerance=Tolerance(reduction=int(np.prod([shape[axis] for axis in axes])), magnitude=loss),
     )
 
 
 LAYER: list[Case] = [
-    _layer(372, LayerNorm(2), (3, 2), (-1,)),
-    _layer(374, LayerNorm(2), (4, 3, 2), (-1,)),
-    _layer(376, LayerNorm(2), (5, 4, 3, 2), (-1,)),
-    _layer(378, LayerNorm(2, tanh), (2,), (-1,), np.tanh),
-    _layer(381, LayerNorm((3, 2)), (5, 4, 3, 2), (-2, -1)),
-    _layer(383, LayerNorm((4, 3, 2)), (5, 4, 3, 2), (-3, -2, -1)),
-    fact("layer_norm.affine", at(FILE, 386, 387), "LayerNorm", lambda: len(initial(LayerNorm((4, 3, 2)))[0]) == 2),
-    fact(
-        "layer_norm.not_affine",
-        at(FILE, 389, 390),
-        "LayerNorm",
-        lambda: initial(LayerNorm((4, 3, 2), affine=False))[0] == {},
+    _check_layer_norm(372, LayerNorm(2), (3, 2), (-1,)),
+    _check_layer_norm(374, LayerNorm(2), (4, 3, 2), (-1,)),
+    _check_layer_norm(376, LayerNorm(2), (5, 4, 3, 2), (-1,)),
+    _check_layer_norm(378, LayerNorm(2, tanh), (2,), (-1,), np.tanh),
+    _check_layer_norm(381, LayerNorm((3, 2)), (5, 4, 3, 2), (-2, -1)),
+    _check_layer_norm(383, LayerNorm((4, 3, 2)), (5, 4, 3, 2), (-3, -2, -1)),
+    check_fact(
+        "layer_norm.affine", cite(FILE, 386, 387), "LayerNorm", lambda: len(set_up(LayerNorm((4, 3, 2)))[0]) == 2
     ),
-    function(
+    check_fact(
+        "layer_norm.not_affine",
+        cite(FILE, 389, 390),
+        "LayerNorm",
+        lambda: set_up(LayerNorm((4, 3, 2), affine=False))[0] == {},
+    ),
+    check_function(
         "normalize.last_axis_of_julia",
-        at("flux:layers/stateless.jl", 9),
+        cite("flux:layers/stateless.jl", 9),
         "normalize",
         lambda x: ops.normalize(x),
         draw(2, 2, 3),
-        expected=lambda x0: _over(0)(x0),
+        expected=lambda x0: _normalize_over(0)(x0),
         tolerance=Tolerance(reduction=2),
     ),
 ]
@@ -223,39 +227,43 @@ LAYER: list[Case] = [
 SHARP = draw(3, 4, 5, seed=3)
 
 
-def _by_definition(subject: str, layer: Any, f: Callable[[Any], Any]) -> Case:
+def _check_by_definition(subject: str, layer: Any, f: Callable[[Any], Any]) -> Case:
     """Hold a layer to its formula on random numbers, with an epsilon that shows, a scale and a bias that differ."""
-    ps = luxport.tree.map(lambda leaf: draw(*leaf.shape, seed=4 + leaf.size), initial(layer)[0])
+    ps = luxport.tree.map(lambda leaf: draw(*leaf.shape, seed=4 + leaf.size), set_up(layer)[0])
     ps = {name: leaf + (name == "scale") for name, leaf in ps.items()}
-    return forward(
+    return check_output(
         f"{subject}.by_definition",
         ("definition: (x - mean) / sqrt(var + epsilon) * scale + bias",),
         layer,
         SHARP,
         ps=ps,
         training=True,
-        y=lambda x, ps, st: f(x) * _per_channel(ps["scale"], layer) + _per_channel(ps.get("bias", 0.0), layer),
+        y=lambda x, ps, st: (
+            f(x) * _spread_over_channels(ps["scale"], layer) + _spread_over_channels(ps.get("bias", 0.0), layer)
+        ),
         tolerance=Tolerance(reduction=20),
     )
 
 
-def _per_channel(parameter: Any, layer: Any) -> Any:
+def _spread_over_channels(parameter: Any, layer: Any) -> Any:
     return np.reshape(parameter, (-1, 1)) if isinstance(layer, (InstanceNorm, GroupNorm)) else parameter
 
 
-def _over_groups(x: Any) -> Any:
-    return _over(2, 3, epsilon=0.5)(x.reshape(3, 2, 2, 5)).reshape(3, 4, 5)
+def _normalize_over_groups(x: Any) -> Any:
+    return _normalize_over(2, 3, epsilon=0.5)(x.reshape(3, 2, 2, 5)).reshape(3, 4, 5)
 
 
 DEFINITIONS: list[Case] = [
-    _by_definition("instance_norm", InstanceNorm(4, affine=True, epsilon=0.5), _over(2, epsilon=0.5)),
-    _by_definition("group_norm", GroupNorm(4, 2, epsilon=0.5), _over_groups),
-    _by_definition("layer_norm", LayerNorm((5,), epsilon=0.5), _over(2, epsilon=0.5)),
-    _by_definition("rms_norm", RMSNorm(5, epsilon=0.5), lambda x: x / np.sqrt((x**2).mean(2, keepdims=True) + 0.5)),
+    _check_by_definition("instance_norm", InstanceNorm(4, affine=True, epsilon=0.5), _normalize_over(2, epsilon=0.5)),
+    _check_by_definition("group_norm", GroupNorm(4, 2, epsilon=0.5), _normalize_over_groups),
+    _check_by_definition("layer_norm", LayerNorm((5,), epsilon=0.5), _normalize_over(2, epsilon=0.5)),
+    _check_by_definition(
+        "rms_norm", RMSNorm(5, epsilon=0.5), lambda x: x / np.sqrt((x**2).mean(2, keepdims=True) + 0.5)
+    ),
 ]
 
 
-def _norms_without_epsilon(x: Any) -> Any:
+def _normalize_without_epsilon(x: Any) -> Any:
     sample, channel = x[None, ...], x[0, ...][:, None]
     return {
         "rms_norm": ops.rms_norm(x, epsilon=0.0),
@@ -269,11 +277,11 @@ def _norms_without_epsilon(x: Any) -> Any:
 
 NAMES = ("rms_norm", "layer_norm", "normalize", "group_norm", "instance_norm", "batch_norm")
 LEAST: list[Case] = [
-    computation(
+    check_program(
         f"norms.without_epsilon_of_{name}_numbers",
         ("definition: (x - mean) / sqrt(var), of two opposite numbers",),
         "rms_norm",
-        _norms_without_epsilon,
+        _normalize_without_epsilon,
         {"x": np.array([[size, -size]])},
         expected=dict.fromkeys(NAMES, np.array([[1.0, -1.0]])),
         dtypes=("float32", "bfloat16", "float64"),

@@ -11,40 +11,40 @@ import numpy as np
 import luxport
 from luxport import ops
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import at, computation, draw, function
+from luxport_conformance.cases.declare import check_function, check_program, cite, draw
 from luxport_conformance.compare import Tolerance
 
 GRID = "nnlib:sampling.jl"
 ROTATION = "nnlib:testsuite/rotation.jl"
 
 
-def _corners(rank: int) -> Any:
+def _make_corners(rank: int) -> Any:
     """Return the grid that names every corner of an image of two elements along each axis."""
     places = [place[::-1] for place in itertools.product((-1.0, 1.0), repeat=rank)]
     return np.array(places).reshape(1, *[2] * rank, rank)
 
 
-def _sampled_and_slopes(x: Any, grid: Any) -> Any:
+def _compute_samples_and_slopes(x: Any, grid: Any) -> Any:
     xp = luxport.namespace(x)
 
-    def total(mode: Any) -> Any:
+    def make_total(mode: Any) -> Any:
         return lambda x, grid: xp.sum(ops.grid_sample(x, grid, padding_mode=mode))
 
     return {
-        mode: (ops.grid_sample(x, grid, padding_mode=mode), luxport.grad(total(mode), (0, 1))(x, grid))
+        mode: (ops.grid_sample(x, grid, padding_mode=mode), luxport.grad(make_total(mode), (0, 1))(x, grid))
         for mode in ("zeros", "border")
     }
 
 
-def _known_slopes(rank: int, lines: tuple[int, ...]) -> Case:
-    grid, ones = _corners(rank), np.ones((1, 1, *[2] * rank))
+def _check_known_slopes(rank: int, lines: tuple[int, ...]) -> Case:
+    grid, ones = _make_corners(rank), np.ones((1, 1, *[2] * rank))
     # Beyond the last element there is nothing: only there does a step outwards change what is read.
     slopes = np.where(grid > 0, -0.5, 0.0)
-    return computation(
+    return check_program(
         f"grid_sample.corners_{rank}d",
-        at(GRID, *lines),
+        cite(GRID, *lines),
         "grid_sample",
-        _sampled_and_slopes,
+        _compute_samples_and_slopes,
         {"x": ones, "grid": grid},
         expected={"zeros": (ones, (ones, slopes)), "border": (ones, (ones, np.zeros_like(grid)))},
         differentiates=True,
@@ -53,10 +53,10 @@ def _known_slopes(rank: int, lines: tuple[int, ...]) -> Case:
     )
 
 
-def _outside(rank: int, lines: tuple[int, int], grid: Any, inside: Any) -> Case:
-    return function(
+def _check_outside(rank: int, lines: tuple[int, int], grid: Any, inside: Any) -> Case:
+    return check_function(
         f"grid_sample.outside_{rank}d",
-        at(GRID, *lines),
+        cite(GRID, *lines),
         "grid_sample",
         lambda x, grid: [ops.grid_sample(x, grid, padding_mode=mode) for mode in ("zeros", "border")],
         *(np.ones((1, 1, *[2] * rank)), np.array(grid)),
@@ -67,7 +67,7 @@ def _outside(rank: int, lines: tuple[int, int], grid: Any, inside: Any) -> Case:
 GRIDS: list[tuple[Any, bool]] = [(mode, align) for mode in ("zeros", "border", "reflection") for align in (True, False)]
 
 
-def _mirrored(place: float, low: float, high: float) -> float:
+def _mirror(place: float, low: float, high: float) -> float:
     """Walk between two mirrors."""
     while not low <= place <= high:
         place = 2 * low - place if place < low else 2 * high - place
@@ -84,7 +84,7 @@ def _read(x: Any, grid: Any, mode: str, align_corners: bool) -> Any:
             w, h = (grid[n, i, j] + 1) / 2 * (width, height) - 0.5
         if mode == "reflection":
             beyond = 0.0 if align_corners else 0.5
-            h, w = _mirrored(h, -beyond, height - 1 + beyond), _mirrored(w, -beyond, width - 1 + beyond)
+            h, w = _mirror(h, -beyond, height - 1 + beyond), _mirror(w, -beyond, width - 1 + beyond)
         if mode != "zeros":
             h, w = np.clip(h, 0, height - 1), np.clip(w, 0, width - 1)
         for a, b in itertools.product((0, 1), repeat=2):
@@ -94,18 +94,18 @@ def _read(x: Any, grid: Any, mode: str, align_corners: bool) -> Any:
     return y
 
 
-def _whole(place: float) -> float:
+def _mend_rounding(place: float) -> float:
     """Mend the rounding of a quarter turn, which must not put a place outside."""
     return round(place) if abs(place - round(place)) < 1e-9 else place
 
 
-def _turned(x: Any, angle: float, center: tuple[float, float], nearest: bool) -> Any:
+def _rotate_by_loops(x: Any, angle: float, center: tuple[float, float], nearest: bool) -> Any:
     """Rotate element by element."""
     height, width = x.shape[2:]
     y = np.zeros_like(x)
     for h, w in np.ndindex(height, width):
         turn = complex(w - center[1], h - center[0]) * complex(math.cos(angle), math.sin(angle))
-        row, column = _whole(turn.imag + center[0]), _whole(turn.real + center[1])
+        row, column = _mend_rounding(turn.imag + center[0]), _mend_rounding(turn.real + center[1])
         if nearest:
             row, column = math.floor(row + 0.5), math.floor(column + 0.5)
         if not (0 <= row <= height - 1 and 0 <= column <= width - 1):
@@ -128,7 +128,7 @@ CENTER = np.zeros((3, 1, 10, 10))
 CENTER[:, 0, 5, 5] = 1.0, 2.0, 3.0
 
 
-def _rotations(sizes: tuple[int, int]) -> Case:
+def _check_rotations(sizes: tuple[int, int]) -> Case:
     center = ((sizes[0] - 1) / 2, (sizes[1] - 1) / 2)
 
     def program(x: Any) -> Any:
@@ -137,14 +137,15 @@ def _rotations(sizes: tuple[int, int]) -> Case:
             for method in METHODS
         }
 
-    return function(
+    return check_function(
         f"imrotate.angles_{sizes[0]}_{sizes[1]}",
-        at(ROTATION, 36, 37, 38, 40, 41, 42),
+        cite(ROTATION, 36, 37, 38, 40, 41, 42),
         "imrotate",
         program,
         draw(2, 1, *sizes),
         expected=lambda x0: {
-            method: tuple([_turned(x0, angle, center, method == "nearest") for angle in ANGLES]) for method in METHODS
+            method: tuple([_rotate_by_loops(x0, angle, center, method == "nearest") for angle in ANGLES])
+            for method in METHODS
         },
         compiles=False,  # the indices are made on the host: there is little to compile, and much to trace
         tolerance=Tolerance(reduction=8),
@@ -153,10 +154,12 @@ def _rotations(sizes: tuple[int, int]) -> Case:
 
 CASES: list[Case] = [
     # Upstream holds the gradients of the sum, at the border, against differences as well: those are these numbers.
-    _known_slopes(2, (15, 16, 19, 20, 21, 22, 30, 31, 34, 35, 36, 37, 39)),
-    _known_slopes(3, (98, 99, 102, 103, 104, 105, 113, 114, 117, 118, 119, 120, 122)),
-    _outside(2, (56, 62), [[[[-3, -1], [0, -1], [3, -1]], [[-1, 3], [0, 1], [1, 3.0]]]], [[[[0, 1, 0], [0, 1, 0.0]]]]),
-    _outside(
+    _check_known_slopes(2, (15, 16, 19, 20, 21, 22, 30, 31, 34, 35, 36, 37, 39)),
+    _check_known_slopes(3, (98, 99, 102, 103, 104, 105, 113, 114, 117, 118, 119, 120, 122)),
+    _check_outside(
+        2, (56, 62), [[[[-3, -1], [0, -1], [3, -1]], [[-1, 3], [0, 1], [1, 3.0]]]], [[[[0, 1, 0], [0, 1, 0.0]]]]
+    ),
+    _check_outside(
         3,
         (141, 147),
         [
@@ -167,7 +170,7 @@ CASES: list[Case] = [
         ],
         [[[[[0, 1], [0, 1]], [[0, 0], [0, 0.0]]]]],
     ),
-    function(
+    check_function(
         "grid_sample.elements",
         ("element by element",),
         "grid_sample",
@@ -177,19 +180,19 @@ CASES: list[Case] = [
         # A place has an error of eps times the size; its weights have it too.
         tolerance=Tolerance(reduction=16),
     ),
-    function(
+    check_function(
         "imrotate.eighth",
-        at(ROTATION, 13),
+        cite(ROTATION, 13),
         "imrotate",
         lambda x: ops.imrotate(x, angle=math.pi / 4),
         BAR,
         expected=EIGHTH[None, None],
         tolerance=Tolerance(reduction=4),
     ),
-    *map(_rotations, ((5, 5), (4, 5))),
-    function(
+    *map(_check_rotations, ((5, 5), (4, 5))),
+    check_function(
         "imrotate.quarters",
-        at(ROTATION, 58, 59, 60, 61, 62),
+        cite(ROTATION, 58, 59, 60, 61, 62),
         "imrotate",
         lambda x: [
             ops.imrotate(x, angle=math.radians(degrees), method=method)
@@ -199,7 +202,7 @@ CASES: list[Case] = [
         CENTER,
         expected=lambda x0: (x0,) * 10,
     ),
-    function(
+    check_function(
         "imrotate.quarters_of_a_whole",
         ("numpy.rot90",),
         "imrotate",

@@ -9,24 +9,24 @@ import numpy as np
 import luxport
 from luxport import BatchNorm, Dropout, GroupNorm, InstanceNorm, LayerNorm, RMSNorm
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import at, computation, draw
-from luxport_conformance.cases.sample_norms import FILE, initial, trained
+from luxport_conformance.cases.declare import check_program, cite, draw
+from luxport_conformance.cases.sample_norms import FILE, make_trained, set_up
 from luxport_conformance.compare import Tolerance
 
 CUBES = draw(6, 3, 4)
 TURN = draw(6, 3, 4, seed=1)
 
 
-def _second(name: str, layer: Any, axes: tuple[int, ...], *, centered: bool = True) -> Case:
+def _check_second(name: str, layer: Any, axes: tuple[int, ...], *, centered: bool = True) -> Case:
     """The derivative of a gradient along a direction, for the sum of cubes of the outputs."""
-    call = trained(layer)
+    call = make_trained(layer)
 
     def program(x: Any, turn: Any) -> Any:
         xp = luxport.namespace(x)
         slope = luxport.grad(lambda x: xp.sum(call(x) ** 3) / 3.0)
         return luxport.grad(lambda x: xp.sum(slope(x) * turn))(x)
 
-    def along(x: Any, turn: Any) -> float:
+    def differentiate_along(x: Any, turn: Any) -> float:
         """Take the gradient in closed form: that of y is y², and x gets its part that changes y."""
         mean = x.mean(axes, keepdims=True) if centered else 0.0
         root = np.sqrt(((x - mean) ** 2).mean(axes, keepdims=True) + 1e-5)
@@ -42,11 +42,11 @@ def _second(name: str, layer: Any, axes: tuple[int, ...], *, centered: bool = Tr
             for step in (-2e-3, -1e-3, 1e-3, 2e-3):
                 moved = x.copy()
                 moved[i] += step
-                ends.append(along(moved, turn))
+                ends.append(differentiate_along(moved, turn))
             slopes[i] = (8 * (ends[2] - ends[1]) - (ends[3] - ends[0])) / 12e-3
         return slopes
 
-    return computation(
+    return check_program(
         f"second_derivative.{name}",
         ("definition: the slope, in float64, of the gradient in closed form",),
         type(layer).__name__,
@@ -61,8 +61,8 @@ def _second(name: str, layer: Any, axes: tuple[int, ...], *, centered: bool = Tr
     )
 
 
-def _no_curvature(id: str, line: int, layer: Any, x: Any, magnitude: float) -> Case:
-    ps, st = initial(layer)
+def _check_no_curvature(id: str, line: int, layer: Any, x: Any, magnitude: float) -> Case:
+    ps, st = set_up(layer)
 
     def program(x: Any, ps: Any, st: Any) -> Any:
         xp = luxport.namespace(x)
@@ -70,9 +70,9 @@ def _no_curvature(id: str, line: int, layer: Any, x: Any, magnitude: float) -> C
         return luxport.jacobian(slope)(x)
 
     shape = np.shape(x)
-    return computation(
+    return check_program(
         id,
-        at(FILE, line),
+        cite(FILE, line),
         type(layer).__name__,
         program,
         {"x": np.asarray(x), "ps": ps, "st": luxport.train_mode(st)},
@@ -85,11 +85,11 @@ def _no_curvature(id: str, line: int, layer: Any, x: Any, magnitude: float) -> C
 
 
 CASES: list[Case] = [
-    _no_curvature("second_derivative.dropout_sum", 460, Dropout(0.5), [1.0, 2.0, 3.0], 0.0),
-    _no_curvature("second_derivative.batch_norm_sum", 463, BatchNorm(3), [[1.0, 3.0, 5.0], [2.0, 4.0, 6.0]], 4.0),
-    _second("batch_norm", BatchNorm(3), (0, 2)),
-    _second("group_norm", GroupNorm(3, 1), (1, 2)),
-    _second("instance_norm", InstanceNorm(3), (2,)),
-    _second("layer_norm", LayerNorm((3, 4), affine=False), (1, 2)),
-    _second("rms_norm", RMSNorm(4, affine=False), (2,), centered=False),
+    _check_no_curvature("second_derivative.dropout_sum", 460, Dropout(0.5), [1.0, 2.0, 3.0], 0.0),
+    _check_no_curvature("second_derivative.batch_norm_sum", 463, BatchNorm(3), [[1.0, 3.0, 5.0], [2.0, 4.0, 6.0]], 4.0),
+    _check_second("batch_norm", BatchNorm(3), (0, 2)),
+    _check_second("group_norm", GroupNorm(3, 1), (1, 2)),
+    _check_second("instance_norm", InstanceNorm(3), (2,)),
+    _check_second("layer_norm", LayerNorm((3, 4), affine=False), (1, 2)),
+    _check_second("rms_norm", RMSNorm(4, affine=False), (2,), centered=False),
 ]

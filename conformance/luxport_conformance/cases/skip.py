@@ -9,32 +9,34 @@ import numpy as np
 import luxport
 from luxport import Bilinear, Dense, SkipConnection
 from luxport_conformance.case import Case, Shape
-from luxport_conformance.cases.declare import at, draw, fact, forward
+from luxport_conformance.cases.declare import check_fact, check_output, cite, draw
 from luxport_conformance.cases.dense import affine
-from luxport_conformance.cases.functions import below, double, nothing
+from luxport_conformance.cases.functions import double, join_rows, make_zeros
 from luxport_conformance.compare import Tolerance
 
 BASIC = "flux:layers/basic.jl"
 
 CASES: list[Case] = [
-    forward(
+    check_output(
         "skip.of_zeros",
-        at(BASIC, 168),
-        SkipConnection(nothing, operator.add),
+        cite(BASIC, 168),
+        SkipConnection(make_zeros, operator.add),
         draw(3, 4, 5, 6),
         y=lambda x, ps, st: x,
     ),
-    forward("skip.concat", at(BASIC, 173), SkipConnection(Dense(10, 10), below), draw(2, 10), y=Shape(4, 10)),
-    forward(
+    check_output(
+        "skip.concat", cite(BASIC, 173), SkipConnection(Dense(10, 10), join_rows), draw(2, 10), y=Shape(4, 10)
+    ),
+    check_output(
         "skip.order",
         ("lux: SkipConnection calls connection(layers(x), x)",),
         SkipConnection(double, operator.truediv),
         [1.0, -3.0],
         y=[2.0, 2.0],
     ),
-    forward(
+    check_output(
         "skip.bilinear",
-        at(BASIC, 183),
+        cite(BASIC, 183),
         SkipConnection(Dense(10, 10), Bilinear((10, 10), 5)),
         draw(9, 10),
         y=lambda x, ps, st: np.einsum(
@@ -42,7 +44,7 @@ CASES: list[Case] = [
         ),
         tolerance=Tolerance(reduction=10 + 100),
     ),
-    fact(
+    check_fact(
         "skip.keys",
         ("lux: a connection that is a layer has an entry of its own",),
         "SkipConnection",

@@ -11,7 +11,7 @@ import numpy as np
 import luxport
 from luxport import ops
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import at, draw, function, gradient
+from luxport_conformance.cases.declare import check_function, check_gradient, cite, draw
 from luxport_conformance.compare import Tolerance
 
 FILE = "nnlib:softmax.jl"
@@ -68,29 +68,29 @@ def _logsumexp(x: Any, axis: Any = -1) -> Any:
     return np.log(np.sum(np.exp(x), axis=axis, keepdims=True))
 
 
-def _every_axis(name: str) -> Case:
+def _check_every_axis(name: str) -> Case:
     operation = OPERATIONS[name]
     axes = (-1, 0, 1, 2, (0, 2), None)
 
-    def formula(x: Any) -> Any:
+    def expect_each(x: Any) -> Any:
         return tuple([np.log(_softmax(x, axis)) if name == "logsoftmax" else _softmax(x, axis) for axis in axes])
 
-    return function(
+    return check_function(
         f"{name}.every_axis",
-        at(FILE, *((12, 18, 19, 20, 28) if name == "softmax" else (21, 29))),
+        cite(FILE, *((12, 18, 19, 20, 28) if name == "softmax" else (21, 29))),
         name,
         lambda x: tuple([operation(x, axis=axis) for axis in axes]),
         draw(3, 4, 2),
-        expected=formula,
+        expected=expect_each,
         tolerance=Tolerance(reduction=24),
     )
 
 
-def _slope(name: str, lines: tuple[int, ...], weights: Any, axis: Any) -> Case:
+def _check_slope(name: str, lines: tuple[int, ...], weights: Any, axis: Any) -> Case:
     """The gradient of a weighted sum of the outputs, by the formulas of the derivatives."""
     operation = OPERATIONS[name]
 
-    def formula(x: Any, weights: Any) -> Any:
+    def expect_slope(x: Any, weights: Any) -> Any:
         y = _softmax(x, axis)
         if name == "softmax":
             return y * (weights - np.sum(weights * y, axis=axis, keepdims=True))
@@ -99,47 +99,47 @@ def _slope(name: str, lines: tuple[int, ...], weights: Any, axis: Any) -> Case:
         return y * weights
 
     options = {"keepdims": True} if name == "logsumexp" else {}
-    return gradient(
+    return check_gradient(
         f"{name}.gradient_{'all' if axis is None else axis % 2}",
-        at(FILE, *lines),
+        cite(FILE, *lines),
         name,
         lambda x, weights: luxport.namespace(x).sum(operation(x, axis=axis, **options) * weights),
         {"x": draw(3, 4), "weights": weights},
-        expected=formula,
+        expected=expect_slope,
         tolerance=Tolerance(reduction=12, magnitude=4.0),
     )
 
 
-def _hessian(name: str, line: int) -> Case:
+def _check_hessian(name: str, line: int) -> Case:
     operation = OPERATIONS[name]
 
-    def slopes(x: Any) -> Any:
-        def total(x: Any) -> Any:
+    def compute_slopes(x: Any) -> Any:
+        def sum_sines(x: Any) -> Any:
             xp = luxport.namespace(x)
             return xp.sum(xp.sin(operation(x, axis=0)))
 
-        return luxport.grad(total)(x)
+        return luxport.grad(sum_sines)(x)
 
-    def by_differences(x: Any) -> Any:
-        def total(x: Any) -> Any:
+    def expect_by_differences(x: Any) -> Any:
+        def sum_sines(x: Any) -> Any:
             lowered = x - _logsumexp(x, 0)
             y = {"softmax": np.exp(lowered), "logsoftmax": lowered, "logsumexp": _logsumexp(x, 0)}[name]
             return np.sum(np.sin(y))
 
         moves = 1e-4 * np.eye(x.size).reshape(x.size, *x.shape)
 
-        def second(a: Any, b: Any) -> Any:
-            return (total(x + a + b) - total(x + a - b) - total(x - a + b) + total(x - a - b)) / 4e-8
+        def estimate_second(a: Any, b: Any) -> Any:
+            return (sum_sines(x + a + b) - sum_sines(x + a - b) - sum_sines(x - a + b) + sum_sines(x - a - b)) / 4e-8
 
-        return np.array([[second(a, b) for b in moves] for a in moves]).reshape(*x.shape, *x.shape)
+        return np.array([[estimate_second(a, b) for b in moves] for a in moves]).reshape(*x.shape, *x.shape)
 
-    return function(
+    return check_function(
         f"{name}.hessian",
-        at(FILE, line),
+        cite(FILE, line),
         name,
-        lambda x: luxport.jacobian(slopes)(x),
+        lambda x: luxport.jacobian(compute_slopes)(x),
         np.array([[1.0, 2.0, 3.0], [6.0, 5.0, 4.0]]),
-        expected=by_differences,
+        expected=expect_by_differences,
         tolerance=Tolerance(reduction=12, rounding=1e-6, reason="wanted by differences, whose error is 1e-7"),
         differentiates=True,
         compiles=False,  # a compiled gradient is in the cases above
@@ -147,48 +147,52 @@ def _hessian(name: str, line: int) -> Case:
 
 
 CASES: list[Case] = [
-    function("softmax.integers", at(FILE, 5), "softmax", ops.softmax, np.zeros(2, np.int32), expected=[0.5, 0.5]),
-    _every_axis("softmax"),
-    _every_axis("logsoftmax"),
-    function("softmax.far", at(FILE, 24), "softmax", ops.softmax, [-1e5, -1e5], expected=[0.5, 0.5]),
-    function("logsoftmax.far", at(FILE, 25), "logsoftmax", ops.logsoftmax, [-1e5, -1e5], expected=2 * [-math.log(2)]),
-    function(
+    check_function(
+        "softmax.integers", cite(FILE, 5), "softmax", ops.softmax, np.zeros(2, np.int32), expected=[0.5, 0.5]
+    ),
+    _check_every_axis("softmax"),
+    _check_every_axis("logsoftmax"),
+    check_function("softmax.far", cite(FILE, 24), "softmax", ops.softmax, [-1e5, -1e5], expected=[0.5, 0.5]),
+    check_function(
+        "logsoftmax.far", cite(FILE, 25), "logsoftmax", ops.logsoftmax, [-1e5, -1e5], expected=2 * [-math.log(2)]
+    ),
+    check_function(
         "logsoftmax.apart",
-        at(FILE, 32, 35),
+        cite(FILE, 32, 35),
         "logsoftmax",
         ops.logsoftmax,
         [[1.0, 2.0, 3000.0], [1.0, 1000.0, 1000.0]],
         expected=[[-2999.0, -2998.0, 0.0], [-999.0 - math.log(2), -math.log(2), -math.log(2)]],
     ),
-    gradient(
+    check_gradient(
         "logsoftmax.gradient_apart",
-        at(FILE, 38),
+        cite(FILE, 38),
         "logsoftmax",
         lambda x: luxport.namespace(x).sum(ops.logsoftmax(x)),
         {"x": np.array([[1.0, 1000.0], [2.0, 2000.0], [3.0, 3000.0]])},
         expected=[[1.0, -1.0], [1.0, -1.0], [1.0, -1.0]],
     ),
-    gradient(
+    check_gradient(
         "softmax.gradient_apart",
-        at(FILE, 41),
+        cite(FILE, 41),
         "softmax",
         lambda x: luxport.namespace(x).sum(ops.softmax(x)),
         {"x": np.array([[1.0, 1000.0], [2.0, 2000.0], [3.0, 3000.0]])},
         expected=np.zeros((3, 2)),
         tolerance=Tolerance(magnitude=1.0),
     ),
-    gradient(
+    check_gradient(
         "logsoftmax.gradient",
-        at(FILE, 56),
+        cite(FILE, 56),
         "logsoftmax",
         lambda x: luxport.namespace(x).sum(ops.logsoftmax(x)),
         {"x": SLOPED},
         expected=SLOPES,
         tolerance=SIX_DIGITS,
     ),
-    gradient(
+    check_gradient(
         "softmax.gradient",
-        at(FILE, 59),
+        cite(FILE, 59),
         "softmax",
         lambda x: luxport.namespace(x).sum(ops.softmax(x)),
         {"x": SLOPED},
@@ -196,9 +200,9 @@ CASES: list[Case] = [
         tolerance=Tolerance(magnitude=1.0),
     ),
     *[
-        function(
+        check_function(
             f"softmax.{name}",
-            at(FILE, line),
+            cite(FILE, line),
             "softmax",
             lambda x, axis=axis: ops.softmax(x, axis=axis),
             x,
@@ -208,9 +212,9 @@ CASES: list[Case] = [
         for name, line, x, y, axis in INFINITE
     ],
     *[
-        function(
+        check_function(
             f"logsoftmax.{name}",
-            at(FILE, line),
+            cite(FILE, line),
             "logsoftmax",
             lambda x: luxport.namespace(x).exp(ops.logsoftmax(x)),
             x,
@@ -219,7 +223,7 @@ CASES: list[Case] = [
         )
         for (name, _, x, y, _), line in zip(INFINITE[:3], (72, 73, 74), strict=True)
     ],
-    function(
+    check_function(
         "softmax.minus_inf_alone",
         ("nnlib: softmax.jl subtracts the maximum, -inf from -inf",),
         "softmax",
@@ -227,7 +231,7 @@ CASES: list[Case] = [
         [[-inf, -inf], [-inf, 1.0]],
         expected=[[nan, nan], [0.0, 1.0]],
     ),
-    gradient(
+    check_gradient(
         "softmax.gradient_inf",
         ("luxport: no gradient flows to where x is inf, and none of it is NaN",),
         "softmax",
@@ -235,16 +239,16 @@ CASES: list[Case] = [
         {"x": np.array([[1.0, inf], [inf, inf], [-inf, inf]])},
         expected=np.zeros((3, 2)),
     ),
-    function(
+    check_function(
         "logsumexp.formula",
-        at(FILE, 109, 110),
+        cite(FILE, 109, 110),
         "logsumexp",
         lambda x: (ops.logsumexp(x), ops.logsumexp(x, axis=-1, keepdims=True), ops.logsumexp(x, axis=(0,))),
         draw(4, 3),
         expected=lambda x: (_logsumexp(x, None)[0, 0], _logsumexp(x), _logsumexp(x, 0)[0]),
         tolerance=Tolerance(reduction=12),
     ),
-    function(
+    check_function(
         "logsumexp.infinities",
         ("scipy: scipy.special.logsumexp is inf with an inf in the sum, -inf for -inf alone",),
         "logsumexp",
@@ -252,15 +256,15 @@ CASES: list[Case] = [
         [[1.0, inf], [-inf, -inf], [-inf, 2.0], [nan, inf]],
         expected=[inf, -inf, 2.0, nan],
     ),
-    _slope("softmax", (115, 117, 118), np.array([1.0, 2.0, 3.0, 4.0]), -1),
-    _slope("softmax", (119,), np.array([[1.0], [2.0], [3.0]]), 0),
-    _slope("softmax", (), draw(3, 4, seed=4), None),
-    _slope("logsoftmax", (121, 122), np.array([1.0, 2.0, 3.0, 4.0]), -1),
-    _slope("logsoftmax", (123,), np.array([[1.0], [2.0], [3.0]]), 0),
-    _slope("logsumexp", (126,), draw(3, 1), -1),
-    _slope("logsumexp", (), draw(1, 4), 0),
-    _slope("logsumexp", (), draw(1, 1), None),
-    _hessian("softmax", 133),
-    _hessian("logsoftmax", 136),
-    _hessian("logsumexp", 139),
+    _check_slope("softmax", (115, 117, 118), np.array([1.0, 2.0, 3.0, 4.0]), -1),
+    _check_slope("softmax", (119,), np.array([[1.0], [2.0], [3.0]]), 0),
+    _check_slope("softmax", (), draw(3, 4, seed=4), None),
+    _check_slope("logsoftmax", (121, 122), np.array([1.0, 2.0, 3.0, 4.0]), -1),
+    _check_slope("logsoftmax", (123,), np.array([[1.0], [2.0], [3.0]]), 0),
+    _check_slope("logsumexp", (126,), draw(3, 1), -1),
+    _check_slope("logsumexp", (), draw(1, 4), 0),
+    _check_slope("logsumexp", (), draw(1, 1), None),
+    _check_hessian("softmax", 133),
+    _check_hessian("logsoftmax", 136),
+    _check_hessian("logsumexp", 139),
 ]

@@ -11,14 +11,14 @@ import numpy as np
 import luxport
 from luxport import LayerError, ops
 from luxport_conformance.case import Case, Property
-from luxport_conformance.cases.declare import at, draw, fact, fails, function, gradient
+from luxport_conformance.cases.declare import check_error, check_fact, check_function, check_gradient, cite, draw
 from luxport_conformance.compare import Tolerance
 
 FILE = "nnlib:testsuite/spectral.jl"
 SUM = Tolerance(reduction=256)
 
 
-def transformed(x: Any, window: Any, n_fft: int, hop: int, center: bool = True) -> Any:
+def transform(x: Any, window: Any, n_fft: int, hop: int, center: bool = True) -> Any:
     """Multiply each stretch with the matrix of the Fourier transform."""
     if center:
         x = np.pad(x, [(0, 0)] * (x.ndim - 1) + [(n_fft // 2, n_fft // 2)], mode="reflect")
@@ -35,7 +35,7 @@ def hann(n: int) -> Any:
     return (1 - np.cos(2 * math.pi * np.arange(n) / n)) / 2
 
 
-def _and_back(id: str, lines: tuple[int, ...], shape: tuple[int, ...], *settings: dict[str, Any]) -> Case:
+def _check_inverse(id: str, lines: tuple[int, ...], shape: tuple[int, ...], *settings: dict[str, Any]) -> Case:
     """Transform and transform back, with several settings."""
 
     def program(x: Any, window: Any) -> Any:
@@ -48,7 +48,7 @@ def _and_back(id: str, lines: tuple[int, ...], shape: tuple[int, ...], *settings
             results.append(ops.istft(y, given, **options, original_length=length))
         return tuple(results)
 
-    def wanted(x: Any, window: Any) -> Any:
+    def expect_results(x: Any, window: Any) -> Any:
         results = []
         for setting in settings:
             n_fft = setting["n_fft"]
@@ -57,8 +57,14 @@ def _and_back(id: str, lines: tuple[int, ...], shape: tuple[int, ...], *settings
             results.append(x[..., :kept])
         return tuple(results)
 
-    return function(
-        f"istft.{id}", at(FILE, *lines), "istft", program, *(draw(*shape), hann(64)), expected=wanted, tolerance=SUM
+    return check_function(
+        f"istft.{id}",
+        cite(FILE, *lines),
+        "istft",
+        program,
+        *(draw(*shape), hann(64)),
+        expected=expect_results,
+        tolerance=SUM,
     )
 
 
@@ -67,9 +73,9 @@ WINDOW = hann(64)
 
 CASES: list[Case] = [
     *[
-        function(
+        check_function(
             f"{name}.values",
-            at(FILE, 12, 13, 16, 18),
+            cite(FILE, 12, 13, 16, 18),
             name,
             # The input says which backend to ask.
             lambda x, make=make: tuple(
@@ -85,16 +91,16 @@ CASES: list[Case] = [
             ("hamming_window", ops.hamming_window, 0.54, 0.46),
         )
     ],
-    function(
+    check_function(
         "stft.of_ones",
-        at(FILE, 48, 49),
+        cite(FILE, 48, 49),
         "stft",
         lambda x: luxport.namespace(x).real(ops.stft(x, n_fft=16)),
         np.ones((3, 16)),
         expected=np.broadcast_to(16.0 * (np.arange(9) == 0), (3, 5, 9)),
         tolerance=SUM,
     ),
-    function(
+    check_function(
         "stft.sums",
         ("luxport: the sums of the transform, written out",),
         "stft",
@@ -104,21 +110,21 @@ CASES: list[Case] = [
         ),
         *(X, WINDOW),
         expected=lambda x, window: (
-            transformed(x, window, 64, 16),
-            transformed(x, window, 65, 7, center=False) / math.sqrt(65),
+            transform(x, window, 64, 16),
+            transform(x, window, 65, 7, center=False) / math.sqrt(65),
         ),
         tolerance=Tolerance(
             reduction=256, factor=4.0, reason="in float64 the sums wanted are off by 30 eps: sines of angles up to 400"
         ),
     ),
-    _and_back("of_ones", (52, 53), (3, 16), {"n_fft": 16, "length": False}),
-    _and_back("many_hops", (59,), (256,), {"n_fft": 128, "length": False}),
-    _and_back("odd_size", (65, 70, 71), (2, 139), {"n_fft": 32}, {"n_fft": 32, "length": False}),
-    _and_back("normalized", (79,), (155,), {"n_fft": 64, "normalized": True}),
-    _and_back("window", (85,), (155,), {"n_fft": 64, "window": True}),
-    _and_back("hops", (91,), (155,), *[{"n_fft": 64, "hop_length": hop} for hop in (4, 5, 31, 32, 63, 64)]),
-    _and_back("sizes", (98,), (155,), *[{"n_fft": n} for n in (8, 9, 16, 17, 32, 33, 64)]),
-    function(
+    _check_inverse("of_ones", (52, 53), (3, 16), {"n_fft": 16, "length": False}),
+    _check_inverse("many_hops", (59,), (256,), {"n_fft": 128, "length": False}),
+    _check_inverse("odd_size", (65, 70, 71), (2, 139), {"n_fft": 32}, {"n_fft": 32, "length": False}),
+    _check_inverse("normalized", (79,), (155,), {"n_fft": 64, "normalized": True}),
+    _check_inverse("window", (85,), (155,), {"n_fft": 64, "window": True}),
+    _check_inverse("hops", (91,), (155,), *[{"n_fft": 64, "hop_length": hop} for hop in (4, 5, 31, 32, 63, 64)]),
+    _check_inverse("sizes", (98,), (155,), *[{"n_fft": n} for n in (8, 9, 16, 17, 32, 33, 64)]),
+    check_function(
         "istft.complex",
         ("luxport: a complex signal comes back, all of it",),
         "istft",
@@ -129,9 +135,9 @@ CASES: list[Case] = [
         expected=lambda x, window: x,
         tolerance=SUM,
     ),
-    function(
+    check_function(
         "spectrogram.is_power",
-        at(FILE, 113, 135),
+        cite(FILE, 113, 135),
         "spectrogram",
         lambda x, window: (
             ops.spectrogram(x, window, n_fft=64, hop_length=8),
@@ -139,29 +145,29 @@ CASES: list[Case] = [
         ),
         *(draw(3, 200), WINDOW),
         expected=lambda x, window: (
-            np.abs(transformed(x, window, 64, 8)) ** 2,
-            np.abs(transformed(np.pad(x[0], 2), window, 64, 8)) / np.linalg.norm(window),
+            np.abs(transform(x, window, 64, 8)) ** 2,
+            np.abs(transform(np.pad(x[0], 2), window, 64, 8)) / np.linalg.norm(window),
         ),
         tolerance=SUM,
     ),
-    gradient(
+    check_gradient(
         "spectrogram.gradient_of_ones",
-        at(FILE, 124),
+        cite(FILE, 124),
         "spectrogram",
         lambda x, window: luxport.namespace(x).sum(ops.spectrogram(x, window, n_fft=64, hop_length=8)),
         {"x": np.ones(64), "window": WINDOW},
         expected=Property("no NaN", lambda g: np.isfinite(g).all()),
     ),
-    function(
+    check_function(
         "power_to_db.and_back",
-        at(FILE, 157),
+        cite(FILE, 157),
         "power_to_db",
         lambda x: (ops.db_to_power(ops.power_to_db(x)), ops.power_to_db(x, ref=2.0, top_db=None)),
         np.abs(draw(40)) + 0.01,
         expected=lambda x: (x, 10 * np.log10(x / 2)),
         tolerance=Tolerance(reduction=30),
     ),
-    function(
+    check_function(
         "power_to_db.floors",
         ("librosa: power_to_db cuts below amin, and top_db below the peak",),
         "power_to_db",
@@ -169,13 +175,13 @@ CASES: list[Case] = [
         [1.0, 1e-3, 0.0],
         expected=([0.0, -30.0, -80.0], [0.0, -30.0, -100.0]),
     ),
-    fact(
+    check_fact(
         "melscale_filterbanks.triangles",
         ("nnlib: mel = 2595 log10(1 + f / 700), triangles with peaks of 1, columns here rows",),
         "melscale_filterbanks",
         lambda: _is_a_bank(ops.melscale_filterbanks(n_freqs=201, n_mels=8, sample_rate=16000, backend="numpy")),
     ),
-    fails(
+    check_error(
         "stft.short",
         ("nnlib: stft refuses less than one frame",),
         lambda: ops.stft(np.ones(8), n_fft=16, center=False),

@@ -10,7 +10,7 @@ import luxport
 from luxport import Dense, optimizers, tanh
 from luxport.optimizers import Adam, OptimizerChain, WeightDecay
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import at, computation, draw
+from luxport_conformance.cases.declare import check_program, cite, draw
 from luxport_conformance.compare import Tolerance
 
 FILE = "flux:train.jl"
@@ -18,20 +18,20 @@ MODEL = Dense(3, 2, tanh)
 STEPS, PENALTY, RATE = 10, 0.33, 0.1
 
 
-def _penalized(weight: Any, bias: Any, xs: Any, ys: Any) -> Any:
+def _train_penalized(weight: Any, bias: Any, xs: Any, ys: Any) -> Any:
     """How far the weight goes with the penalty written out, over all trainables, and as a decay."""
     xp = luxport.namespace(weight)
 
-    def error(ps: Any, x: Any, y: Any) -> Any:
+    def compute_error(ps: Any, x: Any, y: Any) -> Any:
         return xp.mean((MODEL(x, ps, {})[0] - y) ** 2)
 
-    def written_out(ps: Any, x: Any, y: Any) -> Any:
-        return error(ps, x, y) + PENALTY * (xp.sum(ps["weight"] ** 2) / 2 + xp.sum(ps["bias"] ** 2) / 2)
+    def penalize_by_hand(ps: Any, x: Any, y: Any) -> Any:
+        return compute_error(ps, x, y) + PENALTY * (xp.sum(ps["weight"] ** 2) / 2 + xp.sum(ps["bias"] ** 2) / 2)
 
-    def over_all(ps: Any, x: Any, y: Any) -> Any:
-        return error(ps, x, y) + PENALTY * sum(xp.sum(array**2) / 2 for array in luxport.trainables(ps))
+    def penalize_all(ps: Any, x: Any, y: Any) -> Any:
+        return compute_error(ps, x, y) + PENALTY * sum(xp.sum(array**2) / 2 for array in luxport.trainables(ps))
 
-    def trained(loss: Any, rule: Any) -> Any:
+    def train(loss: Any, rule: Any) -> Any:
         ps = {"weight": weight, "bias": bias}
         state = optimizers.setup(rule, ps)
         for i in range(STEPS):
@@ -39,10 +39,10 @@ def _penalized(weight: Any, bias: Any, xs: Any, ys: Any) -> Any:
         return ps["weight"] - weight
 
     decay = OptimizerChain(WeightDecay(PENALTY), Adam(RATE))
-    return trained(written_out, Adam(RATE)), trained(over_all, Adam(RATE)), trained(error, decay)
+    return train(penalize_by_hand, Adam(RATE)), train(penalize_all, Adam(RATE)), train(compute_error, decay)
 
 
-def _by_hand(weight: Any, bias: Any, xs: Any, ys: Any) -> Any:
+def _expect_penalized(weight: Any, bias: Any, xs: Any, ys: Any) -> Any:
     """The gradient and Adam (D. P. Kingma and J. Ba, 2015) written out, in float64."""
     values, first, second = [weight, bias], [0.0, 0.0], [0.0, 0.0]
     for step, (x, y) in enumerate(zip(xs, ys, strict=True), 1):
@@ -57,18 +57,18 @@ def _by_hand(weight: Any, bias: Any, xs: Any, ys: Any) -> Any:
 
 
 CASES: list[Case] = [
-    computation(
+    check_program(
         "train.penalty_is_decay",
-        at(FILE, 261, 271),
+        cite(FILE, 261, 271),
         "WeightDecay",
-        _penalized,
+        _train_penalized,
         {
             "weight": draw(3, 2, seed=1),
             "bias": np.zeros(2),
             "xs": draw(STEPS, 5, 3, seed=2),
             "ys": draw(STEPS, 5, 2, seed=3),
         },
-        expected=_by_hand,
+        expected=_expect_penalized,
         differentiates=True,
         tolerance=Tolerance(reduction=200),
         compiles=False,  # thirty steps in one program compile slowly

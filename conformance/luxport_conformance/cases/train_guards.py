@@ -11,8 +11,8 @@ from luxport import optimizers
 from luxport.backend import dtype_name, namespace
 from luxport.optimizers import Descent, Momentum
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import computation
-from luxport_conformance.cases.training_parts import Of, prefers_jit, started
+from luxport_conformance.cases.declare import check_program
+from luxport_conformance.cases.training_parts import Of, prefers_jit, start_training
 
 DEEP = luxport.Chain(*[luxport.Dense(2, 2) for _ in range(11)])
 DEEP_PS, _ = luxport.setup(0, DEEP, backend="numpy")
@@ -20,21 +20,25 @@ NORM = luxport.BatchNorm(2)
 _, STATE = luxport.setup(0, NORM, backend="numpy")
 
 
-def _infinite_slope(a: Any, x: Any) -> Any:
+def _train_at_infinite_slope(a: Any, x: Any) -> Any:
     """The root of 0 is finite, its slope is not."""
     xp = namespace(a)
     value, _, state = luxport.training.train_step(
-        Of(lambda ps, x: xp.sum(xp.sqrt(ps["a"] * x))), x, started(Momentum(0.5), {"a": a}), jit=False, nonfinite="skip"
+        Of(lambda ps, x: xp.sum(xp.sqrt(ps["a"] * x))),
+        x,
+        start_training(Momentum(0.5), {"a": a}),
+        jit=False,
+        nonfinite="skip",
     )
     return {"value": value, "ps": state.ps["a"], "state": state.opt_state.leaves["a"].state}
 
 
-def _states(x: Any, good: Any) -> Any:
+def _train_states(x: Any, good: Any) -> Any:
     """Two steps with a normalization, of which the first loss is not a number."""
     xp = namespace(x)
     ps = {"scale": xp.ones_like(x[0, ...]), "bias": xp.zeros_like(x[0, ...])}
     st = {**STATE, "running_mean": xp.zeros_like(x[0, ...]), "running_var": xp.ones_like(x[0, ...])}
-    state = started(Descent(0.5), ps, st)
+    state = start_training(Descent(0.5), ps, st)
 
     def objective(model: Any, ps: Any, st: Any, x: Any) -> Any:
         y, st = NORM(x, ps, st)
@@ -49,77 +53,77 @@ def _states(x: Any, good: Any) -> Any:
     return tuple(means)
 
 
-def _complex(re: Any, im: Any) -> Any:
+def _differentiate_complex(re: Any, im: Any) -> Any:
     """Gradients of ``sum |w|²``, through the derivative of w², and nested; and a step."""
     xp = namespace(re)
     kind = xp.complex128 if dtype_name(re) == "float64" else xp.complex64
     w = xp.astype(re, kind) + 1j * xp.astype(im, kind)
 
-    def size(w: Any) -> Any:
+    def compute_size(w: Any) -> Any:
         return xp.sum(xp.real(w * xp.conj(w)))
 
-    slope = luxport.grad(size)(w)
+    slope = luxport.grad(compute_size)(w)
     pulled = luxport.vjp(lambda w: w * w, w)[1](1j * w)[0]
-    nested = luxport.grad(lambda w: size(luxport.grad(lambda w: xp.sum(xp.real(w * w * w)))(w)))(w)
-    grads = luxport.grad(lambda ps: size(ps["w"]))({"w": w})
+    nested = luxport.grad(lambda w: compute_size(luxport.grad(lambda w: xp.sum(xp.real(w * w * w)))(w)))(w)
+    grads = luxport.grad(lambda ps: compute_size(ps["w"]))({"w": w})
     _, ps = optimizers.update(optimizers.setup(Descent(0.25), {"w": w}), {"w": w}, grads)
     return tuple([(xp.real(z), xp.imag(z)) for z in (slope, pulled, nested, ps["w"])])
 
 
-def _by_formula(re: Any, im: Any) -> Any:
+def _expect_complex(re: Any, im: Any) -> Any:
     w = re + 1j * im
     # |grad Re w³|² is 9 |w|⁴.
     found = (2 * w, 1j * w * np.conj(2 * w), 36 * np.abs(w) ** 2 * w, w / 2)
     return tuple([(z.real, z.imag) for z in found])
 
 
-def _laid_out(x: Any) -> Any:
+def _lay_out(x: Any) -> Any:
     """A gradient as a vector; JAX sorts the keys of dicts."""
     xp = namespace(x)
     ps = luxport.tree.map(lambda a: xp.zeros(a.shape, dtype=x.dtype) + x[0], DEEP_PS)
 
-    def loss(ps: Any) -> Any:
+    def compute_loss(ps: Any) -> Any:
         weights = enumerate([ps[f"layer_{i}"][name] for i in range(1, 12) for name in ("weight", "bias")])
         return sum([(i + 1.0) * xp.sum(leaf) for i, leaf in weights], start=0.0 * x[0])
 
-    return luxport.flatten(luxport.grad(loss)(ps))[0]
+    return luxport.flatten(luxport.grad(compute_loss)(ps))[0]
 
 
 CASES: list[Case] = [
-    computation(
+    check_program(
         "train.infinite_gradient",
         ("a step by what is not finite would leave no number",),
         "train_step",
-        _infinite_slope,
+        _train_at_infinite_slope,
         {"a": np.array([0.0, 1.0]), "x": np.array([1.0, 4.0])},
         expected={"value": 2.0, "ps": np.array([0.0, 1.0]), "state": np.zeros(2)},
         differentiates=True,
         traces=False,  # steps are programs of their own
     ),
-    computation(
+    check_program(
         "train.states_of_a_skipped_batch",
         ("Flux.BatchNorm: the running mean moves by a tenth of the way to that of the batch",),
         "train_step",
-        _states,
+        _train_states,
         {"x": np.array([[1.0, 2.0], [np.nan, 3.0]]), "good": np.array([[1.0, 2.0], [3.0, 6.0]])},
         expected=(np.zeros(2), np.array([0.2, 0.4])),
         differentiates=True,
         traces=False,  # steps are programs of their own
     ),
-    computation(
+    check_program(
         "gradients.of_complex_arrays",
         ("df/dre + i df/dim, by the formula of each",),
         "grad",
-        _complex,
+        _differentiate_complex,
         {"re": np.array([1.0, -0.5]), "im": np.array([2.0, 0.25])},
-        expected=_by_formula,
+        expected=_expect_complex,
         differentiates=True,
     ),
-    computation(
+    check_program(
         "flat.gradient_of_a_deep_chain",
         ("the coefficients of a linear loss, in the order of the model",),
         "flatten",
-        _laid_out,
+        _lay_out,
         {"x": np.array([0.5])},
         expected=np.concatenate([np.full(4 if i % 2 else 2, float(i)) for i in range(1, 23)]),
         differentiates=True,

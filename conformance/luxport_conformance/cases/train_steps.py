@@ -11,8 +11,8 @@ from luxport import Dense, losses, optimizers, tanh
 from luxport.optimizers import Adam, AdamW, Descent, Momentum
 from luxport.training import NonFiniteError, train_step
 from luxport_conformance.case import Case, Property
-from luxport_conformance.cases.declare import at, computation, draw, fails
-from luxport_conformance.cases.training_parts import Of, prefers_jit, started
+from luxport_conformance.cases.declare import check_error, check_program, cite, draw
+from luxport_conformance.cases.training_parts import Of, prefers_jit, start_training
 from luxport_conformance.compare import Tolerance
 
 FILE = "flux:train.jl"
@@ -24,29 +24,29 @@ BETAS = np.array([0.9, 0.999])  # their powers, before the first step
 BATCHES = 20
 
 
-def _error(ps: Any, x: Any, y: Any) -> Any:
+def _compute_error(ps: Any, x: Any, y: Any) -> Any:
     return losses.mse(MODEL(x, ps, {})[0], y)
 
 
-def _with_prediction(ps: Any, x: Any, y: Any) -> Any:
+def _return_prediction(ps: Any, x: Any, y: Any) -> Any:
     y_hat = MODEL(x, ps, {})[0]
     return losses.mse(y_hat, y), y_hat
 
 
-def _with_names(ps: Any, x: Any, y: Any) -> Any:
-    value, y_hat = _with_prediction(ps, x, y)
+def _return_names(ps: Any, x: Any, y: Any) -> Any:
+    value, y_hat = _return_prediction(ps, x, y)
     return value, {"prediction": y_hat}
 
 
-def _steps(weight: Any, bias: Any, x: Any, y: Any) -> Any:
+def _take_steps(weight: Any, bias: Any, x: Any, y: Any) -> Any:
     """A step, the same written out, and with more than a loss."""
     ps = {"weight": weight, "bias": bias}
     state = optimizers.setup(Momentum(RATE), ps)
-    value, grads = luxport.value_and_grad(_error)(ps, x, y)
-    (named, names), named_grads = luxport.value_and_grad(_with_names, has_aux=True)(ps, x, y)
-    names_step = train_step(Of(_with_names, True), (x, y), started(Momentum(RATE), ps), jit=False)
-    pair_step = train_step(Of(_with_prediction, True), (x, y), started(Momentum(RATE), ps), jit=False)
-    step = train_step(Of(_error), (x, y), started(Momentum(RATE), ps), jit=False)
+    value, grads = luxport.value_and_grad(_compute_error)(ps, x, y)
+    (named, names), named_grads = luxport.value_and_grad(_return_names, has_aux=True)(ps, x, y)
+    names_step = train_step(Of(_return_names, True), (x, y), start_training(Momentum(RATE), ps), jit=False)
+    pair_step = train_step(Of(_return_prediction, True), (x, y), start_training(Momentum(RATE), ps), jit=False)
+    step = train_step(Of(_compute_error), (x, y), start_training(Momentum(RATE), ps), jit=False)
     return {
         "step": (step[0], step[2].ps),
         "written out": (value, optimizers.update(state, ps, grads)[1]),
@@ -57,7 +57,7 @@ def _steps(weight: Any, bias: Any, x: Any, y: Any) -> Any:
     }
 
 
-def _one_step(weight: Any, bias: Any, x: Any, y: Any) -> tuple[Any, Any, Any, Any]:
+def _take_one_step_by_hand(weight: Any, bias: Any, x: Any, y: Any) -> tuple[Any, Any, Any, Any]:
     """The loss, the gradient, the parameters after it and the prediction before, by hand."""
     y_hat = np.tanh(x @ weight + bias)
     pulled = 2 * (y_hat - y) / y.size * (1 - y_hat**2)
@@ -67,8 +67,8 @@ def _one_step(weight: Any, bias: Any, x: Any, y: Any) -> tuple[Any, Any, Any, An
     return np.mean((y_hat - y) ** 2), grads, after, y_hat
 
 
-def _by_hand(weight: Any, bias: Any, x: Any, y: Any) -> Any:
-    value, grads, after, y_hat = _one_step(weight, bias, x, y)
+def _expect_steps(weight: Any, bias: Any, x: Any, y: Any) -> Any:
+    value, grads, after, y_hat = _take_one_step_by_hand(weight, bias, x, y)
     return {
         "step": (value, after),
         "written out": (value, after),
@@ -79,104 +79,107 @@ def _by_hand(weight: Any, bias: Any, x: Any, y: Any) -> Any:
     }
 
 
-def _skipped(ps: Any, x: Any) -> Any:
+def _take_skipped_step(ps: Any, x: Any) -> Any:
     """A step with a loss, and so a gradient, that is no number."""
 
-    def loss(ps: Any, x: Any) -> Any:
+    def compute_loss(ps: Any, x: Any) -> Any:
         return luxport.namespace(x).sum(LINE(x, ps, {})[0]) * float("nan")
 
     value, _, after = train_step(
-        Of(loss), x, started(Adam(RATE), ps), nonfinite="skip", jit=prefers_jit(x), donate=False
+        Of(compute_loss), x, start_training(Adam(RATE), ps), nonfinite="skip", jit=prefers_jit(x), donate=False
     )
     opt = after.opt_state
     state = (*opt.leaves["weight"].state, opt.groups[0].clock)
     return {"loss": value, "ps": after.ps, "state": state, "counts": (after.step, after.skipped)}
 
 
-def _until_nan(ps: Any, x: Any) -> Any:
+def _train_until_nan(ps: Any, x: Any) -> Any:
     """A hundred batches of which the 51st has no loss."""
     xp = luxport.namespace(x)
-    seen, told, state = [], "", started(Descent(RATE), ps)
+    seen, told, state = [], "", start_training(Descent(RATE), ps)
 
-    def loss(ps: Any, i: int) -> Any:
+    def compute_loss(ps: Any, i: int) -> Any:
         seen.append(i)
         return xp.sum(LINE(x, ps, {})[0]) * (float("nan") if i == 51 else 1.0)
 
     try:
         for i in range(1, 101):
-            _, _, state = train_step(Of(loss), i, state, nonfinite="raise", jit=False)
+            _, _, state = train_step(Of(compute_loss), i, state, nonfinite="raise", jit=False)
     except NonFiniteError as error:
         told, state = str(error), error.state
     return {"calls": max(seen), "told": told, "ps": state.ps}
 
 
-def _loop(weight: Any, bias: Any, xs: Any, ys: Any) -> Any:
+def _train_by_loop(weight: Any, bias: Any, xs: Any, ys: Any) -> Any:
     """Train on all batches, and take the same steps one by one."""
     data = [(xs[i, ...], ys[i, ...]) for i in range(BATCHES)]
     stepped = {"weight": weight, "bias": bias}
-    state, quick = started(Adam(0.05), stepped), prefers_jit(weight)
-    _, _, looped = train_step(Of(_error), data, state, steps_per_call=BATCHES, jit=quick, donate=False)
+    state, quick = start_training(Adam(0.05), stepped), prefers_jit(weight)
+    _, _, looped = train_step(Of(_compute_error), data, state, steps_per_call=BATCHES, jit=quick, donate=False)
     for batch in data:
-        _, _, state = train_step(Of(_error), batch, state, jit=quick)
+        _, _, state = train_step(Of(_compute_error), batch, state, jit=quick)
     ps, stepped = looped.ps, state.ps
     return {"weight": ps["weight"] - stepped["weight"], "bias": ps["bias"] - stepped["bias"]}
 
 
-def _downhill(ps: Any, x: Any) -> Any:
+def _go_downhill(ps: Any, x: Any) -> Any:
     """What a model says before and after each of three updates by one gradient."""
     st = {"layer_1": {}, "layer_2": {}}
 
-    def answer(ps: Any) -> Any:
+    def sum_answers(ps: Any) -> Any:
         return luxport.namespace(x).sum(DEEPER(x, ps, st)[0])
 
-    grads, state, answers = luxport.grad(answer)(ps), optimizers.setup(Adam(), ps), [answer(ps)]
+    grads, state, answers = luxport.grad(sum_answers)(ps), optimizers.setup(Adam(), ps), [sum_answers(ps)]
     for _ in range(3):
         state, ps = optimizers.update(state, ps, grads)
-        answers.append(answer(ps))
+        answers.append(sum_answers(ps))
     return luxport.namespace(x).stack(answers)
 
 
-def _converged(weight: Any, start: Any, xs: Any, held_out: Any) -> Any:
+def _train_to_convergence(weight: Any, start: Any, xs: Any, held_out: Any) -> Any:
     """The loss before and after a step for each batch, which is an array and not a tuple."""
 
-    def error(ps: Any, x: Any) -> Any:
+    def compute_error(ps: Any, x: Any) -> Any:
         xp = luxport.namespace(x)
         return losses.mse(xp.matmul(x, ps["weight"]) + ps["bias"], xp.matmul(x, weight))
 
     def step(carry: Any, x: Any) -> Any:
         state, ps = carry
-        value, grads = luxport.value_and_grad(error)(ps, x)
+        value, grads = luxport.value_and_grad(compute_error)(ps, x)
         return optimizers.update(state, ps, grads), value
 
     ps = {"weight": start, "bias": luxport.namespace(weight).zeros_like(weight[0, ...]), "ignored": None}
     state = optimizers.setup(Adam(0.05), ps)
     (_, scanned), _ = luxport.scan(step, (state, ps), xs)
-    looped, objective = started(AdamW(0.05), ps), Of(error)
+    looped, objective = start_training(AdamW(0.05), ps), Of(compute_error)
     for x in luxport.training.unbatch(xs):
         _, _, looped = train_step(objective, x, looped, jit=prefers_jit(x))
-    return {"before": error(ps, held_out), "after": (error(scanned, held_out), error(looped.ps, held_out))}
+    return {
+        "before": compute_error(ps, held_out),
+        "after": (compute_error(scanned, held_out), compute_error(looped.ps, held_out)),
+    }
 
 
 UNIFORM = np.random.Generator(np.random.Philox(5))
 
 CASES: list[Case] = [
-    computation(
+    check_program(
         "train_step.returns",
-        at(FILE, 91, 92, 109, 110, 111, 162, 163, 164, 165, 172, 173, 174),
+        cite(FILE, 91, 92, 109, 110, 111, 162, 163, 164, 165, 172, 173, 174),
         "train_step",
-        _steps,
+        _take_steps,
         {"weight": WEIGHT, "bias": BIAS, "x": X, "y": Y},
-        expected=_by_hand,
+        expected=_expect_steps,
         differentiates=True,
         tolerance=Tolerance(reduction=5),
         dtypes=("float32",),
         traces=False,  # steps are programs of their own
     ),
-    computation(
+    check_program(
         "train_step.not_finite",
-        at(FILE, 138, 139, 140),
+        cite(FILE, 138, 139, 140),
         "train_step",
-        _skipped,
+        _take_skipped_step,
         {"ps": ZERO | {"ignored": None}, "x": np.ones((1, 1))},
         expected={
             "loss": np.array(np.nan),
@@ -188,11 +191,11 @@ CASES: list[Case] = [
         dtypes=("float32",),
         traces=False,  # it is a program of its own
     ),
-    computation(
+    check_program(
         "train.stops_on_nan",
-        at(FILE, 41, 45, 46),
+        cite(FILE, 41, 45, 46),
         "train_step",
-        _until_nan,
+        _train_until_nan,
         {"ps": ZERO, "x": np.ones((1, 1))},
         expected={
             "calls": Property("51 calls", lambda calls: calls == 51),
@@ -204,19 +207,19 @@ CASES: list[Case] = [
         tolerance=Tolerance(reduction=50),
         traces=False,  # it looks at every loss
     ),
-    fails(
+    check_error(
         "train.no_callbacks",
-        at(FILE, 62),
-        lambda: train_step(Of(_error), None, started(Adam(), {"a": BIAS}), cb=print),  # type: ignore[call-arg]
+        cite(FILE, 62),
+        lambda: train_step(Of(_compute_error), None, start_training(Adam(), {"a": BIAS}), cb=print),  # type: ignore[call-arg]
         message="cb",
         raises=TypeError,
         subject="train_step",
     ),
-    computation(
+    check_program(
         "train.loop_of_steps",
-        at(FILE, 194, 195),
+        cite(FILE, 194, 195),
         "train_step",
-        _loop,
+        _train_by_loop,
         {
             "weight": WEIGHT,
             "bias": BIAS,
@@ -228,11 +231,11 @@ CASES: list[Case] = [
         dtypes=("float32",),
         traces=False,
     ),
-    computation(
+    check_program(
         "train_step.converges",
-        at(FILE, 56, 120, 127),
+        cite(FILE, 56, 120, 127),
         "train_step",
-        _converged,
+        _train_to_convergence,
         {
             "weight": draw(10, 10, seed=6),
             # Not as far away as upstream starts: these are sixty steps, and not two thousand.
@@ -248,11 +251,11 @@ CASES: list[Case] = [
         dtypes=("float32",),
         traces=False,
     ),
-    computation(
+    check_program(
         "update.downhill",
-        at(FILE, 212, 215, 221),
+        cite(FILE, 212, 215, 221),
         "update",
-        _downhill,
+        _go_downhill,
         {
             "ps": {
                 "layer_1": {"weight": draw(2, 3, seed=8), "bias": np.zeros(3)},

@@ -10,8 +10,8 @@ import numpy as np
 import luxport
 from luxport import trainables
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import at, computation, draw, fact
-from luxport_conformance.cases.models_of_arrays import in_list, nested, pair, tied, with_complex, with_function
+from luxport_conformance.cases.declare import check_fact, check_program, cite, draw
+from luxport_conformance.cases.models_of_arrays import list_parts, nest, pair, put_complex, put_function, tie
 from luxport_conformance.compare import Tolerance
 
 FILE = "optimizers:trainables.jl"
@@ -22,19 +22,19 @@ MATRIX = np.array([[4.0, 5.0], [6.0, 7.0]])
 COMPLEX = np.array([4.0 + 1.0j])
 
 
-def _alone(a: Any) -> Any:
+def _pass_on(a: Any) -> Any:
     return a
 
 
-def _with_matrix(a: Any, matrix: Any) -> Any:
+def _put_matrix(a: Any, matrix: Any) -> Any:
     return {"a": a, "b": matrix, "c": (matrix, a)}
 
 
-def _listed(id: str, lines: tuple[int, ...], model: Callable[..., Any], *arrays: Any) -> Case:
+def _check_list(id: str, lines: tuple[int, ...], model: Callable[..., Any], *arrays: Any) -> Case:
     """Each array once, in order."""
-    return computation(
+    return check_program(
         f"trainables.{id}",
-        at(FILE, *lines),
+        cite(FILE, *lines),
         "trainables",
         lambda *arrays: tuple(trainables(model(*arrays))),
         {f"x{i}": array for i, array in enumerate(arrays)},
@@ -42,7 +42,7 @@ def _listed(id: str, lines: tuple[int, ...], model: Callable[..., Any], *arrays:
     )
 
 
-def _squares(ps: Any) -> Any:
+def _sum_squares(ps: Any) -> Any:
     xp = luxport.namespace(*trainables(ps))
     terms = [
         xp.sum(xp.real(p * xp.conj(p)) if xp.isdtype(p.dtype, "complex floating") else p * p) for p in trainables(ps)
@@ -50,65 +50,65 @@ def _squares(ps: Any) -> Any:
     return sum(terms[1:], start=terms[0])
 
 
-def _slope(id: str, lines: tuple[int, ...], model: Callable[..., Any], *arrays: Any) -> Case:
+def _check_slope(id: str, lines: tuple[int, ...], model: Callable[..., Any], *arrays: Any) -> Case:
     """The gradient of all squares with respect to the arrays of the model, of which each counts once."""
-    return computation(
+    return check_program(
         f"trainables.{id}",
-        at(FILE, *lines),
+        cite(FILE, *lines),
         "trainables",
-        lambda *arrays: luxport.grad(lambda *arrays: _squares(model(*arrays)), tuple(range(len(arrays))))(*arrays),
+        lambda *arrays: luxport.grad(lambda *arrays: _sum_squares(model(*arrays)), tuple(range(len(arrays))))(*arrays),
         {f"x{i}": array for i, array in enumerate(arrays)},
         expected=tuple([2 * array for array in arrays]),
         differentiates=True,
     )
 
 
-def _tree_slope(id: str, lines: tuple[int, ...], model: Any) -> Case:
+def _check_tree_slope(id: str, lines: tuple[int, ...], model: Any) -> Case:
     """The gradient of all squares with respect to the model itself: every place of an array has one."""
-    return computation(
+    return check_program(
         f"trainables.{id}",
-        at(FILE, *lines),
+        cite(FILE, *lines),
         "trainables",
-        luxport.grad(_squares),
+        luxport.grad(_sum_squares),
         {"ps": model},
         expected=luxport.tree.map(lambda leaf: 2 * leaf, model),
         differentiates=True,
     )
 
 
-def _complex_slope(a: Any, re: Any, im: Any) -> Any:
+def _compute_complex_slope(a: Any, re: Any, im: Any) -> Any:
     """By real and imaginary part: free of any convention for complex gradients."""
 
-    def loss(a: Any, re: Any, im: Any) -> Any:
+    def sum_squares(a: Any, re: Any, im: Any) -> Any:
         xp = luxport.namespace(a)
         dtype = xp.result_type(a.dtype, xp.complex64)
-        return _squares(with_complex(a, xp.astype(re, dtype) + xp.astype(im, dtype) * 1j))
+        return _sum_squares(put_complex(a, xp.astype(re, dtype) + xp.astype(im, dtype) * 1j))
 
-    return luxport.grad(loss, (0, 1, 2))(a, re, im)
+    return luxport.grad(sum_squares, (0, 1, 2))(a, re, im)
 
 
-def _two_of_a_dict(ps: Any) -> Any:
+def _sum_two_of_a_dict(ps: Any) -> Any:
     xp = luxport.namespace(*trainables(ps))
     first, second = trainables(ps)
     return xp.sum(first * first) / 2 + xp.sum(second)
 
 
-def _second_order(ps: Any) -> Any:
-    return luxport.grad(lambda ps: _squares(luxport.grad(_squares)(ps)))(ps)
+def _compute_second_order(ps: Any) -> Any:
+    return luxport.grad(lambda ps: _sum_squares(luxport.grad(_sum_squares)(ps)))(ps)
 
 
-def _paths() -> list[Any]:
-    return [(path, array.tolist()) for path, array in trainables(tied(ONE, TWO), path=True)]
+def _list_paths() -> list[Any]:
+    return [(path, array.tolist()) for path, array in trainables(tie(ONE, TWO), path=True)]
 
 
-def _first_squared(a: Any, b: Any) -> Any:
+def _compute_first_squared(a: Any, b: Any) -> Any:
     """The square of the first array of a model in which it stands twice: upstream shows it in both places."""
 
-    def loss(a: Any) -> Any:
-        _, first = trainables(tied(a, b), path=True)[0]
+    def sum_squares(a: Any) -> Any:
+        _, first = trainables(tie(a, b), path=True)[0]
         return luxport.namespace(first).sum(first * first)
 
-    gradient = luxport.grad(loss)(a)
+    gradient = luxport.grad(sum_squares)(a)
     return {"x": gradient, "y": gradient}
 
 
@@ -116,69 +116,69 @@ DICT = {"a": draw(2), "b": np.ones(2)}
 DENSE = {"w": np.array([[1.0, 2.0], [3.0, 4.0]]), "b": np.zeros(2)}
 
 CASES: list[Case] = [
-    _listed("array", (18, 19, 20), _alone, ONE),
-    _listed("pair", (23, 24, 25, 26), pair, ONE, TWO),
-    _listed("function", (29, 30, 31), with_function, ONE, TWO),
-    _listed("tied", (34, 35, 36), tied, ONE, TWO),
-    _listed("nested", (39, 40, 41, 42), nested, ONE, TWO, TWO),
-    _listed("complex", (45, 46, 47), with_complex, ONE, COMPLEX),
-    _listed("list", (54, 55, 56, 57), in_list, ONE, FOUR, FIVE),
-    _listed("matrix", (60, 61, 62), _with_matrix, ONE, MATRIX),
-    _slope("array_gradient", (68,), _alone, ONE),
-    _slope("pair_gradient", (71,), pair, ONE, TWO),
-    _slope("function_gradient", (74, 76), with_function, ONE, TWO),
-    _slope("nested_gradient", (83,), nested, ONE, TWO, TWO),
-    _slope("list_gradient", (92, 93, 94), in_list, ONE, FOUR, FIVE),
-    _tree_slope("tied_gradient", (79,), tied(ONE, TWO)),
-    _tree_slope("matrix_gradient", (97,), _with_matrix(ONE, MATRIX)),
-    computation(
+    _check_list("array", (18, 19, 20), _pass_on, ONE),
+    _check_list("pair", (23, 24, 25, 26), pair, ONE, TWO),
+    _check_list("function", (29, 30, 31), put_function, ONE, TWO),
+    _check_list("tied", (34, 35, 36), tie, ONE, TWO),
+    _check_list("nested", (39, 40, 41, 42), nest, ONE, TWO, TWO),
+    _check_list("complex", (45, 46, 47), put_complex, ONE, COMPLEX),
+    _check_list("list", (54, 55, 56, 57), list_parts, ONE, FOUR, FIVE),
+    _check_list("matrix", (60, 61, 62), _put_matrix, ONE, MATRIX),
+    _check_slope("array_gradient", (68,), _pass_on, ONE),
+    _check_slope("pair_gradient", (71,), pair, ONE, TWO),
+    _check_slope("function_gradient", (74, 76), put_function, ONE, TWO),
+    _check_slope("nested_gradient", (83,), nest, ONE, TWO, TWO),
+    _check_slope("list_gradient", (92, 93, 94), list_parts, ONE, FOUR, FIVE),
+    _check_tree_slope("tied_gradient", (79,), tie(ONE, TWO)),
+    _check_tree_slope("matrix_gradient", (97,), _put_matrix(ONE, MATRIX)),
+    check_program(
         "trainables.complex_gradient",
-        at(FILE, 86),
+        cite(FILE, 86),
         "trainables",
-        _complex_slope,
+        _compute_complex_slope,
         {"a": ONE, "re": np.real(COMPLEX), "im": np.imag(COMPLEX)},
         expected=(2 * ONE, np.array([8.0]), np.array([2.0])),
         differentiates=True,
     ),
-    computation(
+    check_program(
         "trainables.dict",
-        at(FILE, 103, 104, 105),
+        cite(FILE, 103, 104, 105),
         "trainables",
         lambda ps: tuple(trainables(ps)),
         {"ps": DICT},
         expected=lambda ps: (ps["a"], ps["b"]),
     ),
-    computation(
+    check_program(
         "trainables.dict_gradient",
-        at(FILE, 108, 109),
+        cite(FILE, 108, 109),
         "trainables",
-        luxport.grad(_two_of_a_dict),
+        luxport.grad(_sum_two_of_a_dict),
         {"ps": DICT},
         expected=lambda ps: {"a": ps["a"], "b": np.ones(2)},
         differentiates=True,
     ),
-    computation(
+    check_program(
         "trainables.second_order",
-        at(FILE, 125, 126),
+        cite(FILE, 125, 126),
         "trainables",
-        _second_order,
+        _compute_second_order,
         {"ps": DENSE},
         expected={"w": np.array([[8.0, 16.0], [24.0, 32.0]]), "b": np.zeros(2)},
         differentiates=True,
         tolerance=Tolerance(reduction=2),
     ),
-    fact(
+    check_fact(
         "trainables.paths",
-        at(FILE, 133, 134, 135),
+        cite(FILE, 133, 134, 135),
         "trainables",
-        lambda: repr(_paths()),
+        lambda: repr(_list_paths()),
         repr([(("x",), [1.0, 2.0, 3.0]), (("z",), [4.0, 5.0, 6.0])]),
     ),
-    computation(
+    check_program(
         "trainables.path_gradient",
-        at(FILE, 138, 139),
+        cite(FILE, 138, 139),
         "trainables",
-        _first_squared,
+        _compute_first_squared,
         {"a": ONE, "b": TWO},
         expected={"x": 2 * ONE, "y": 2 * ONE},
         differentiates=True,

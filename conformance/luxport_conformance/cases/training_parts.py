@@ -10,7 +10,7 @@ import luxport
 from luxport.training import TrainState
 from luxport_conformance.compiling import compiles_operations
 
-__all__ = ["Of", "prefers_jit", "started"]
+__all__ = ["Of", "prefers_jit", "start_training"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Of:
         return (found[0], st, found[1]) if self.has_stats else (found, st, {})
 
 
-def started(rule: Any, ps: Any, st: Any = None) -> TrainState:
+def start_training(rule: Any, ps: Any, st: Any = None) -> TrainState:
     """Return a state to train parameters of no model."""
     return TrainState.create(luxport.NoOpLayer(), rule, ps=ps, st={} if st is None else st)
 

@@ -11,16 +11,16 @@ import luxport
 from luxport import losses, ops
 from luxport.backend import backend_of
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import computation, draw
+from luxport_conformance.cases.declare import check_program, draw
 from luxport_conformance.compare import Tolerance
-from luxport_conformance.compiling import unsized
+from luxport_conformance.compiling import forget_sizes
 
 ONE_HEAD = luxport.MultiHeadAttention(4)
 PS, ST = luxport.setup(0, ONE_HEAD, backend="numpy")
 SEEN = np.array([[[[1, 0, 1, 1, 0]]], [[[0, 0, 1, 0, 1]]]]) > 0
 
 
-def _attention(query: Any, key: Any, seen: Any, bias: Any, ps: Any, st: Any) -> Any:
+def _attend(query: Any, key: Any, seen: Any, bias: Any, ps: Any, st: Any) -> Any:
     heads, shared = query[..., None, :], key[..., None, :]
     four = ops.scaled_dot_product_attention(
         luxport.namespace(query).concat([heads] * 4, axis=-2),
@@ -36,7 +36,7 @@ def _attention(query: Any, key: Any, seen: Any, bias: Any, ps: Any, st: Any) -> 
     }
 
 
-def _ctc(logits: Any, labels: Any, steps: Any, counts: Any) -> Any:
+def _compute_ctc(logits: Any, labels: Any, steps: Any, counts: Any) -> Any:
     return {
         "all": losses.ctc_loss(logits, labels, agg=None),
         "first blank": losses.ctc_loss(logits, labels + 1, blank=0, agg=None),
@@ -47,12 +47,12 @@ def _ctc(logits: Any, labels: Any, steps: Any, counts: Any) -> Any:
     }
 
 
-def _case(name: str, function: Callable[..., Any], arrays: dict[str, Any], more: dict[str, Any]) -> Case:
+def _check_unknown_sizes(name: str, function: Callable[..., Any], arrays: dict[str, Any], more: dict[str, Any]) -> Case:
     def program(*inputs: Any) -> Any:
-        late = unsized(backend_of(inputs[0]), inputs[: len(arrays)])
+        late = forget_sizes(backend_of(inputs[0]), inputs[: len(arrays)])
         return function(*late, *inputs[len(arrays) :])
 
-    return computation(
+    return check_program(
         f"unknown_sizes.{name}",
         ("the definition on NumPy in float64, where all sizes are known",),
         f"unknown sizes, {name}",
@@ -65,15 +65,15 @@ def _case(name: str, function: Callable[..., Any], arrays: dict[str, Any], more:
 
 
 CASES: tuple[Case, ...] = (
-    _case(
+    _check_unknown_sizes(
         "attention",
-        _attention,
+        _attend,
         {"query": draw(2, 3, 4), "key": draw(2, 5, 4, seed=1), "seen": SEEN, "bias": draw(3, 5, seed=2)},
         {"ps": PS, "st": luxport.test_mode(ST)},
     ),
-    _case(
+    _check_unknown_sizes(
         "ctc_loss",
-        _ctc,
+        _compute_ctc,
         {
             "logits": draw(2, 6, 4),
             "labels": np.array([[0, 1], [1, 2]], np.int32),

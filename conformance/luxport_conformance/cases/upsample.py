@@ -9,8 +9,16 @@ import numpy as np
 import luxport
 from luxport import PixelShuffle, Upsample, ops
 from luxport_conformance.case import Case
-from luxport_conformance.cases.answers import counting
-from luxport_conformance.cases.declare import at, computation, draw, fact, fails, forward, function
+from luxport_conformance.cases.answers import count_up
+from luxport_conformance.cases.declare import (
+    check_error,
+    check_fact,
+    check_function,
+    check_output,
+    check_program,
+    cite,
+    draw,
+)
 from luxport_conformance.compare import Tolerance
 
 LAYER = "flux:layers/upsample.jl"
@@ -34,12 +42,12 @@ LAYERS: tuple[tuple[tuple[int, ...], Any, tuple[int, ...], tuple[int, ...]], ...
 )
 
 
-def _kind(layer: Any, shape: tuple[int, ...]) -> Any:
+def _describe_output(layer: Any, shape: tuple[int, ...]) -> Any:
     y, _ = layer(np.ones(shape, np.float32), {}, {})
     return y.dtype.name, y.shape, luxport.output_shape(layer, shape)
 
 
-def _interpolated(x: Any, *sizes: int, align_corners: bool = True) -> Any:
+def _interpolate(x: Any, *sizes: int, align_corners: bool = True) -> Any:
     """Interpolate one axis after the other by `numpy.interp`, which holds the ends."""
     for axis, new in enumerate(sizes, start=2):
         n = x.shape[axis]
@@ -48,13 +56,13 @@ def _interpolated(x: Any, *sizes: int, align_corners: bool = True) -> Any:
     return x
 
 
-def _repeated(x: Any, *times: int) -> Any:
+def _repeat(x: Any, *times: int) -> Any:
     for axis, n in enumerate(times, start=2):
         x = np.repeat(x, n, axis=axis)
     return x
 
 
-def _parts(x: Any) -> Any:
+def _upsample_parts(x: Any) -> Any:
     """A complex image, larger in every way there is."""
     return {
         "linear": ops.upsample_linear(x, scale=2),
@@ -64,30 +72,30 @@ def _parts(x: Any) -> Any:
     }
 
 
-def _parts_by_numpy(x: Any) -> Any:
+def _expect_parts(x: Any) -> Any:
     return {
-        "linear": _interpolated(x.real, 16, 8) + 1j * _interpolated(x.imag, 16, 8),
-        "linear_size": _interpolated(x.real, 16, 5) + 1j * _interpolated(x.imag, 16, 5),
-        "nearest": _repeated(x, 2, 2),
-        "nearest_size": _repeated(x, 3, 2),
+        "linear": _interpolate(x.real, 16, 8) + 1j * _interpolate(x.imag, 16, 8),
+        "linear_size": _interpolate(x.real, 16, 5) + 1j * _interpolate(x.imag, 16, 5),
+        "nearest": _repeat(x, 2, 2),
+        "nearest_size": _repeat(x, 3, 2),
     }
 
 
-def _slopes(x: Any, ones: Any, cells: Any) -> Any:
+def _compute_slopes(x: Any, ones: Any, cells: Any) -> Any:
     """Pull ones back through an upsampling: how often each element counts."""
     xp = luxport.namespace(x)
     return {
-        "nearest": luxport.grad(lambda x: xp.sum(ops.upsample_nearest(x, scale=(3, 2)) * _weights(xp, x)))(x),
+        "nearest": luxport.grad(lambda x: xp.sum(ops.upsample_nearest(x, scale=(3, 2)) * _make_weights(xp, x)))(x),
         "bilinear": luxport.grad(lambda x: xp.sum(ops.upsample_bilinear(x, size=(4, 6))))(ones),
         "trilinear": luxport.grad(lambda x: xp.sum(ops.upsample_trilinear(x, scale=2, align_corners=False)))(cells),
     }
 
 
-def _pulled_from_another_size(x: Any, dy: Any) -> Any:
+def _pull_from_another_size(x: Any, dy: Any) -> Any:
     return luxport.vjp(lambda x: ops.upsample_nearest(x, scale=(3, 2)), x)[1](dy)
 
 
-def _weights(xp: Any, x: Any) -> Any:
+def _make_weights(xp: Any, x: Any) -> Any:
     return ops.upsample_nearest(luxport.stop_gradient(x), scale=(3, 2))
 
 
@@ -107,7 +115,7 @@ DEPTH = np.broadcast_to(np.array([1.0, 2.0, 3.0])[:, None, None], (1, 1, 3, 3, 3
 INTEGERS = np.array([[[[1, 3], [3, 5]]]], np.uint8)
 
 
-def _shuffled(x: Any) -> Any:
+def _shuffle(x: Any) -> Any:
     """Lay out NNlib's 4 x 3 x 27 x 2 counting numbers, element by element."""
     y = np.zeros((2, 3, 9, 12))
     for n, c, i, j, h, w in np.ndindex(2, 3, 3, 3, 3, 4):
@@ -117,24 +125,24 @@ def _shuffled(x: Any) -> Any:
 
 CASES: list[Case] = [
     *(
-        fact(
+        check_fact(
             f"upsample.line_{lines[0]}",
-            at(LAYER, *lines),
+            cite(LAYER, *lines),
             type(layer).__name__,
-            lambda layer=layer, shape=shape: _kind(layer, shape),
+            lambda layer=layer, shape=shape: _describe_output(layer, shape),
             ("float32", (*wanted,), (*wanted,)),
         )
         for lines, layer, shape, places in LAYERS
         for wanted in [places if isinstance(layer, PixelShuffle) else (*shape[:2], *places)]
     ),
-    forward(
+    check_output(
         "upsample.nearest",
-        (*at(LAYER, 67), "numpy.repeat"),
+        (*cite(LAYER, 67), "numpy.repeat"),
         Upsample(2),
         draw(*TWO),
-        y=lambda x, ps, st: _repeated(x, 2, 2),
+        y=lambda x, ps, st: _repeat(x, 2, 2),
     ),
-    forward(
+    check_output(
         "upsample.nearest_uneven",
         ("element i of m is the one at i n // m",),
         Upsample(size=(7, 3)),
@@ -142,29 +150,29 @@ CASES: list[Case] = [
         y=lambda x, ps, st: x[:, :, [0, 0, 1, 1, 2, 2, 3]][..., [0, 1, 3]],
     ),
     *(
-        forward(
+        check_output(
             f"upsample.bilinear_{'corners' if align_corners else 'cells'}",
             ("numpy.interp",),
             Upsample(mode="bilinear", size=(7, 5), align_corners=align_corners),
             draw(2, 2, 4, 3),
-            y=lambda x, ps, st, align_corners=align_corners: _interpolated(x, 7, 5, align_corners=align_corners),
+            y=lambda x, ps, st, align_corners=align_corners: _interpolate(x, 7, 5, align_corners=align_corners),
             tolerance=Tolerance(reduction=4),
         )
         for align_corners in (True, False)
     ),
-    function(
+    check_function(
         "upsample_nearest.blocks",
-        (*at(OP, 9, 12, 14), "numpy.repeat"),
+        (*cite(OP, 9, 12, 14), "numpy.repeat"),
         "upsample_nearest",
         lambda x: [ops.upsample_nearest(x, **to) for to in ({"scale": 3}, {"scale": (3, 2)}, {"size": (6, 4)})],
         np.array([[[[1.0, 3.0], [2.0, 4.0]]]]),
-        expected=lambda x0: (_repeated(x0, 3, 3), _repeated(x0, 3, 2), _repeated(x0, 3, 2)),
+        expected=lambda x0: (_repeat(x0, 3, 3), _repeat(x0, 3, 2), _repeat(x0, 3, 2)),
     ),
-    computation(
+    check_program(
         "upsample.slopes",
-        at(OP, 16, 70, 127),
+        cite(OP, 16, 70, 127),
         "upsample_linear",
-        _slopes,
+        _compute_slopes,
         {
             "x": np.array([[[[1.0, 3.0], [2.0, 4.0]]]]),
             "ones": np.ones((1, 2, 2, 2)),
@@ -181,17 +189,17 @@ CASES: list[Case] = [
     Case(
         id="upsample_nearest.gradient_of_another_size",
         subject="upsample_nearest",
-        source=at(OP, 24),
-        program=_pulled_from_another_size,
+        source=cite(OP, 24),
+        program=_pull_from_another_size,
         inputs={"x": np.ones((1, 1, 2, 2)), "dy": np.ones((1, 1, 8, 4))},
         raises=ValueError,
         message=r"a cotangent expects float\d\d \(1, 1, 6, 4\), got float\d\d \(1, 1, 8, 4\)",
         differentiates=True,
     ),
     *(
-        fails(
+        check_error(
             f"upsample_nearest.line_{line}",
-            at(OP, line),
+            cite(OP, line),
             lambda to=to: ops.upsample_nearest(np.ones((1, 1, 2, 2)), **to),
             subject="upsample_nearest",
             message=message,
@@ -201,52 +209,52 @@ CASES: list[Case] = [
             (26, {"size": (4, 3)}, r"multiples of the sizes \(2, 2\)"),
         )
     ),
-    function(
+    check_function(
         "upsample_linear.thirds",
-        at(OP, 37, 38),
+        cite(OP, 37, 38),
         "upsample_linear",
         lambda x: [ops.upsample_linear(x, scale=2.5), ops.upsample_linear(x, size=10)],
         np.broadcast_to(np.arange(1.0, 5.0), (1, 3, 4)),
         expected=(np.broadcast_to(np.linspace(1, 4, 10), (1, 3, 10)),) * 2,
         tolerance=Tolerance(reduction=2),
     ),
-    function(
+    check_function(
         "upsample_bilinear.as_pytorch",
-        at(OP, 61, 62, 63),
+        cite(OP, 61, 62, 63),
         "upsample_bilinear",
         lambda x: ops.upsample_bilinear(x, scale=(2, 3)),
         np.broadcast_to(np.array([[1.0, 3.0], [2.0, 4.0]]), (2, 2, 2, 2)),
         expected=np.broadcast_to(BILINEAR, (2, 2, 4, 6)),
         tolerance=Tolerance(reduction=4),
     ),
-    function(
+    check_function(
         "upsample_bilinear.quarters",
-        at(OP, 85),
+        cite(OP, 85),
         "upsample_bilinear",
         lambda x: ops.upsample_bilinear(x, scale=2.5),
         np.array([[[[1.0, 3.0], [2.0, 4.0]]]]),
         expected=(1 + np.arange(5) / 4 + np.arange(5)[:, None] / 2).T[None, None],
         tolerance=Tolerance(reduction=4),
     ),
-    fact(
+    check_fact(
         "upsample_bilinear.integers",
-        at(OP, 93, 94),
+        cite(OP, 93, 94),
         "upsample_bilinear",
         lambda: (lambda y: (y.dtype.name, y[0, 0].tolist()))(ops.upsample_bilinear(INTEGERS, scale=1.5)),
         ("uint8", [[1, 2, 3], [2, 3, 4], [3, 4, 5]]),
     ),
-    function(
+    check_function(
         "upsample_trilinear.depth",
-        at(OP, 116, 117, 118),
+        cite(OP, 116, 117, 118),
         "upsample_trilinear",
         lambda x: ops.upsample_trilinear(x, size=5),
         DEPTH,
         expected=np.broadcast_to(np.linspace(1, 3, 5)[:, None, None], (1, 1, 5, 5, 5)),
         tolerance=Tolerance(reduction=8),
     ),
-    function(
+    check_function(
         "pixel_shuffle.elements",
-        at(OP, 151, 152, 167, 168, 172, 179),
+        cite(OP, 151, 152, 167, 168, 172, 179),
         "pixel_shuffle",
         lambda four, eight, many: {
             "four": ops.pixel_shuffle(four, factor=2),
@@ -254,28 +262,28 @@ CASES: list[Case] = [
             "many": ops.pixel_shuffle(many, factor=3),
             "first": ops.pixel_shuffle(many[:1, ...], factor=3),
         },
-        *(counting(1, 4, 2, 2), counting(1, 8, 2, 2), counting(2, 27, 3, 4)),
+        *(count_up(1, 4, 2, 2), count_up(1, 8, 2, 2), count_up(2, 27, 3, 4)),
         expected=lambda x0, x1, x2: {
             "four": SHUFFLED[None, None],
             "eight": np.stack([SHUFFLED, SHUFFLED + 16])[None],
-            "many": _shuffled(x2),
-            "first": _shuffled(x2)[:1],
+            "many": _shuffle(x2),
+            "first": _shuffle(x2)[:1],
         },
     ),
-    fact(
+    check_fact(
         "pixel_shuffle.sizes",
-        at(OP, 190),
+        cite(OP, 190),
         "pixel_shuffle",
         lambda: tuple([ops.pixel_shuffle(np.ones((2, 2 * 3**d, 2, 4, 1)[: d + 2]), factor=3).shape for d in (1, 2, 3)]),
         ((2, 2, 6), (2, 2, 6, 12), (2, 2, 6, 12, 3)),
     ),
-    computation(
+    check_program(
         "upsample.complex",
-        at(OP, 202, 203, 204, 208, 209, 210),
+        cite(OP, 202, 203, 204, 208, 209, 210),
         "upsample_linear",
-        _parts,
+        _upsample_parts,
         {"x": draw(1, 1, 8, 4) + 1j * draw(1, 1, 8, 4, seed=1)},
-        expected=_parts_by_numpy,
+        expected=_expect_parts,
         tolerance=Tolerance(reduction=4),
     ),
 ]

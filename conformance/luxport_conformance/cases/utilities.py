@@ -12,12 +12,12 @@ import luxport
 from luxport import BatchNorm, Bilinear, Chain, Conv, Dense, LayerNorm, Parallel, SkipConnection, devices, training
 from luxport.backend import dtype_name
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import at, computation, fact, function, gradient
+from luxport_conformance.cases.declare import check_fact, check_function, check_gradient, check_program, cite
 
 UTILS = "flux:utils.jl"
 
 
-def _single_and_double() -> dict[str, Any]:
+def _convert_to_single_and_double() -> dict[str, Any]:
     model = Chain(Dense(10, 5, luxport.relu, use_bias=False), Dense(5, 2))
     ps, st = luxport.setup(0, model, backend="numpy")
     wide = luxport.f64(ps)
@@ -34,7 +34,7 @@ def _single_and_double() -> dict[str, Any]:
     }
 
 
-def _complex() -> dict[str, Any]:
+def _convert_complex() -> dict[str, Any]:
     single, double = np.ones((2, 2), np.complex64), np.ones((2, 2), np.complex128)
     return {
         "the same": luxport.f32(single) is single,
@@ -43,7 +43,7 @@ def _complex() -> dict[str, Any]:
     }
 
 
-def _half(x: Any) -> dict[str, Any]:
+def _convert_to_half(x: Any) -> dict[str, Any]:
     dtypes = {}
     for name, convert in (("f16", luxport.f16), ("bf16", luxport.bf16)):
         ps = luxport.setup(0, LayerNorm((3,)), backend=luxport.backend_of(x))[0]
@@ -53,7 +53,7 @@ def _half(x: Any) -> dict[str, Any]:
     return {**dtypes, "integers": luxport.bf16(indices) is indices, "there and back": luxport.f32(luxport.bf16(x))}
 
 
-def _half_gradient(convert: Any) -> Any:
+def _make_half_gradient(convert: Any) -> Any:
     return lambda x: luxport.f32(luxport.namespace(x).sum(convert(x)))
 
 
@@ -62,7 +62,7 @@ M4 = SkipConnection(M1, operator.add)
 M5 = Chain(M4, M2)
 
 
-def _trainables() -> dict[str, list[tuple[int, ...]]]:
+def _list_trainables() -> dict[str, list[tuple[int, ...]]]:
     dense, _ = luxport.setup(0, Dense(10, 5), backend="numpy")
     twice, _ = luxport.setup(0, Chain(Dense(10, 5), Dense(10, 5)), backend="numpy")
     shared = luxport.share_parameters(twice, [("layer_1", "layer_2")])
@@ -71,13 +71,13 @@ def _trainables() -> dict[str, list[tuple[int, ...]]]:
     return {name: [leaf.shape for leaf in luxport.trainables(ps)] for name, ps in models}
 
 
-def _norms(ps: Any) -> Any:
+def _compute_norms(ps: Any) -> Any:
     xp = luxport.namespace(*luxport.trainables(ps))
     norms = [xp.sqrt(xp.sum(leaf * leaf)) for leaf in luxport.trainables(ps)]
     return norms[0] + norms[1]
 
 
-def _moved() -> list[bool]:
+def _move_to_devices() -> list[bool]:
     x = np.random.Generator(np.random.Philox(0)).uniform(size=(10, 10)).astype(np.float32)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -95,7 +95,7 @@ HALVES = np.array([1.0, 1.5, -2.25, 96.0])
 CUBE = np.random.Generator(np.random.Philox(6)).normal(size=(2, 3, 2))
 
 
-def _stacked_and_unstacked(x: Any, one: Any) -> dict[str, Any]:
+def _stack_and_unstack(x: Any, one: Any) -> dict[str, Any]:
     xp = luxport.namespace(x)
     rows, columns = xp.unstack(x, axis=0), xp.unstack(x, axis=1)
     return {
@@ -107,7 +107,7 @@ def _stacked_and_unstacked(x: Any, one: Any) -> dict[str, Any]:
     }
 
 
-def _kinds() -> dict[str, list[str]]:
+def _list_kinds() -> dict[str, list[str]]:
     parallel = Parallel(operator.add, Bilinear((2, 2), 2, np.cbrt), Dense(2, 2, np.abs), Dense(2, 2, np.square))
     return {
         name: [type(one).__name__ for one in luxport.modules(model)]
@@ -116,11 +116,11 @@ def _kinds() -> dict[str, list[str]]:
 
 
 CASES: list[Case] = [
-    fact(
+    check_fact(
         "utilities.precision",
-        at(UTILS, 283, 284, 287, 288, 289, 292, 294, 300, 301, 360, 361),
+        cite(UTILS, 283, 284, 287, 288, 289, 292, 294, 300, 301, 360, 361),
         "f32",
-        lambda: repr(_single_and_double()),
+        lambda: repr(_convert_to_single_and_double()),
         repr(
             {
                 "initially": {"float32"},
@@ -134,18 +134,18 @@ CASES: list[Case] = [
             }
         ),
     ),
-    fact(
+    check_fact(
         "utilities.precision_complex",
-        at(UTILS, 342, 343, 345),
+        cite(UTILS, 342, 343, 345),
         "f32",
-        lambda: repr(_complex()),
+        lambda: repr(_convert_complex()),
         repr({"the same": True, "narrowed": "complex64", "widened": ["complex128"] * 2}),
     ),
-    computation(
+    check_program(
         "utilities.precision_half",
-        at(UTILS, 304, 306, 307, 308, 310, 311, 326),
+        cite(UTILS, 304, 306, 307, 308, 310, 311, 326),
         "bf16",
-        lambda x: {**(found := _half(x)), "f16": repr(found["f16"]), "bf16": repr(found["bf16"])},
+        lambda x: {**(found := _convert_to_half(x)), "f16": repr(found["f16"]), "bf16": repr(found["bf16"])},
         {"x": HALVES},
         expected={
             "f16": repr(["float16"] * 3 + ["float32"] * 2),
@@ -157,36 +157,36 @@ CASES: list[Case] = [
         compiles=False,
     ),
     *[
-        gradient(
+        check_gradient(
             f"utilities.precision_gradient_{name}",
-            at(UTILS, line),
+            cite(UTILS, line),
             name,
-            _half_gradient(convert),
+            _make_half_gradient(convert),
             {"x": HALVES},
             expected=np.ones(4),
             dtypes=("float32",),
         )
         for name, convert, line in (("f16", luxport.f16, 296), ("bf16", luxport.bf16, 312))
     ],
-    function(
+    check_function(
         "utilities.batch",
-        at(UTILS, 403, 410),
+        cite(UTILS, 403, 410),
         "batch",
         lambda x: (training.batch([x[i, ...] for i in range(4)]), training.batch(iter([x[0, :2]] * 3))),
         STACKED,
         expected=(STACKED, np.tile(STACKED[0, :2], (3, 1))),
     ),
-    function(
+    check_function(
         "utilities.unbatch",
-        at(UTILS, 402, 411),
+        cite(UTILS, 402, 411),
         "unbatch",
         lambda x: tuple(training.unbatch(x)),
         STACKED,
         expected=tuple(STACKED),
     ),
-    fact(
+    check_fact(
         "utilities.batch_of_numbers",
-        at(UTILS, 406, 407),
+        cite(UTILS, 406, 407),
         "batch",
         lambda: repr(
             (
@@ -196,19 +196,19 @@ CASES: list[Case] = [
         ),
         "([1, 2, 3], [1, 2, 3])",
     ),
-    function(
+    check_function(
         "utilities.unsqueeze",
-        at(UTILS, 378, 379, 380, 381),
+        cite(UTILS, 378, 379, 380, 381),
         "namespace",
         lambda x: [luxport.namespace(x).expand_dims(x, axis=axis) for axis in (3, 2, 1, 0)],
         CUBE,
         expected=tuple([CUBE.reshape(shape) for shape in ((2, 3, 2, 1), (2, 3, 1, 2), (2, 1, 3, 2), (1, 2, 3, 2))]),
     ),
-    function(
+    check_function(
         "utilities.stacking",
-        at(UTILS, 387, 391, 392, 393),
+        cite(UTILS, 387, 391, 392, 393),
         "namespace",
-        _stacked_and_unstacked,
+        _stack_and_unstack,
         *(STACKED, CUBE[0]),
         expected=lambda x0, x1: {
             "pair": np.stack([x1, x1], 1),
@@ -218,11 +218,11 @@ CASES: list[Case] = [
             "there and back": x0,
         },
     ),
-    fact(
+    check_fact(
         "utilities.module_kinds",
-        at(UTILS, 469, 477, 487),
+        cite(UTILS, 469, 477, 487),
         "modules",
-        lambda: repr(_kinds()),
+        lambda: repr(_list_kinds()),
         # Flux counts the tuple of layers of a container, too, and of a LayerNorm the Scale that it holds there.
         repr(
             {
@@ -231,36 +231,40 @@ CASES: list[Case] = [
             }
         ),
     ),
-    fact(
+    check_fact(
         "utilities.modules",
-        at(UTILS, 470, 471, 472, 473),
+        cite(UTILS, 470, 471, 472, 473),
         "modules",
         # Flux counts the tuple of layers, too, which is its second.
         lambda: all(one is want for one, want in zip(luxport.modules(M5), (M5, M4, M1, M2), strict=True)),
     ),
-    fact(
+    check_fact(
         "utilities.modules_recurrent",
-        at(UTILS, 481),
+        cite(UTILS, 481),
         "modules",
         lambda: type([*luxport.modules(Chain(Dense(2, 3), BatchNorm(3), luxport.LSTM(3, 4)))][-1]).__name__,
         "LSTMCell",
     ),
-    fact(
+    check_fact(
         "utilities.trainables",
-        at(UTILS, 249, 251, 255, 591),
+        cite(UTILS, 249, 251, 255, 591),
         "trainables",
-        lambda: repr(_trainables()),
+        lambda: repr(_list_trainables()),
         repr({"dense": [(10, 5), (5,)], "twice": [(10, 5), (5,)], "rnn": [(10, 5), (5, 5), (5,)]}),
     ),
-    gradient(
+    check_gradient(
         "utilities.trainables_gradient",
-        at(UTILS, 271, 272),
+        cite(UTILS, 271, 272),
         "trainables",
-        _norms,
+        _compute_norms,
         {"ps": {"x": np.array([1.0, 2.0]), "y": np.array([3.0])}},
         expected={"x": np.array([0.4472135954999579, 0.8944271909999159]), "y": np.array([1.0])},
     ),
-    fact(
-        "utilities.devices", at("flux:functors.jl", 3, 7, 8), "cpu_device", lambda: repr(_moved()), "[True, True, True]"
+    check_fact(
+        "utilities.devices",
+        cite("flux:functors.jl", 3, 7, 8),
+        "cpu_device",
+        lambda: repr(_move_to_devices()),
+        "[True, True, True]",
     ),
 ]

@@ -6,9 +6,9 @@ documentation (a Dense has in x out + out parameters), not asked of the layer.
 
 from collections.abc import Mapping
 
-from luxport_conformance.discovery import merged_in
+from luxport_conformance.discovery import merge_tables
 from luxport_conformance.examples.example import Example, Flags, Indices
 
 __all__ = ["EXAMPLES", "Example", "Flags", "Indices"]
 
-EXAMPLES: Mapping[str, tuple[Example, ...]] = merged_in(__name__, "EXAMPLES")
+EXAMPLES: Mapping[str, tuple[Example, ...]] = merge_tables(__name__, "EXAMPLES")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import luxport
 from luxport_conformance.compare import Tolerance
-from luxport_conformance.examples.example import Example, Flags, sum_of
+from luxport_conformance.examples.example import Example, Flags, tolerate_sum
 
 EXAMPLES: Mapping[str, tuple[Example, ...]] = {
     "MultiHeadAttention": (
@@ -13,7 +13,7 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
             x=(3, 4, 4),
             parameters=4 * (4 * 4),
             states=2,
-            tolerance=sum_of(4 + 4 + 4 + 4),
+            tolerance=tolerate_sum(4 + 4 + 4 + 4),
         ),
         Example(
             layer=luxport.MultiHeadAttention((3, 2, 4), (4, 2), 3, nheads=2, use_bias=True, return_scores=False),

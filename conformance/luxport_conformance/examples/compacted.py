@@ -7,7 +7,7 @@ import numpy as np
 
 import luxport
 from luxport_conformance.compare import Tolerance
-from luxport_conformance.examples.example import Example, sum_of
+from luxport_conformance.examples.example import Example, tolerate_sum
 
 
 @luxport.compact(
@@ -37,7 +37,7 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
             x=(5, 3),
             parameters=(3 * 4 + 4) + 4,
             states=2 + 2 + 4 + 1 + 1,
-            tolerance=sum_of(3 + 4),
+            tolerance=tolerate_sum(3 + 4),
         ),
         Example(
             layer=luxport.compact(inner=linear, last=luxport.BatchNorm(2))(lambda x, inner, last: last(inner(x))),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import luxport
 from luxport_conformance.compare import Tolerance
-from luxport_conformance.examples.example import Example, double, sum_of
+from luxport_conformance.examples.example import Example, double, tolerate_sum
 
 EXAMPLES: Mapping[str, tuple[Example, ...]] = {
     "Chain": (
@@ -23,7 +23,7 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
             x=(5, 3),
             parameters=(3 + 3) + (3 * 4 + 4) + (4 + 4),
             states=(3 + 3 + 1) + 2,
-            tolerance=sum_of(5 * 3 + 3),
+            tolerance=tolerate_sum(5 * 3 + 3),
         ),
         Example(
             layer=luxport.Chain(
@@ -43,7 +43,7 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
             layer=luxport.RepeatedLayer(luxport.Bilinear(2, 2, luxport.tanh), repeats=2, input_injection=True),
             x=(5, 2),
             parameters=2 * 2 * 2 + 2,
-            tolerance=sum_of(2 * 4),
+            tolerance=tolerate_sum(2 * 4),
         ),
     ),
 }

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 import luxport
-from luxport_conformance.examples.example import Example, sum_of
+from luxport_conformance.examples.example import Example, tolerate_sum
 
 EXAMPLES: Mapping[str, tuple[Example, ...]] = {
     "DebugLayer": (
@@ -12,7 +12,7 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
             x=(5, 3),
             parameters=3 + 3,
             states=3 + 3 + 1,
-            tolerance=sum_of(5),
+            tolerance=tolerate_sum(5),
         ),
     )
 }

@@ -12,7 +12,7 @@ from luxport import tree
 from luxport.core.layer import Layer
 from luxport_conformance.compare import Tolerance
 
-__all__ = ["Example", "Flags", "Indices", "double", "sum_of"]
+__all__ = ["Example", "Flags", "Indices", "double", "tolerate_sum"]
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Example:
     def __str__(self) -> str:
         return repr(self.layer)
 
-    def values(self) -> tuple[Any, Any, Any]:
+    def draw_values(self) -> tuple[Any, Any, Any]:
         """Draw x, the parameters and the states, as host arrays.
 
         Floats are moved off their initial values, where a bias of 0 or a variance of 1 would hide a mistake.
@@ -63,13 +63,13 @@ class Example:
         draw = np.random.Generator(np.random.Philox(7))
         ps, st = luxport.setup(1, self.layer, backend="numpy")
 
-        def moved(leaf: Any) -> Any:
+        def move(leaf: Any) -> Any:
             return leaf + draw.uniform(0.05, 0.45, leaf.shape) if leaf.dtype.kind == "f" else leaf
 
-        return _drawn(self.x, draw), tree.map(moved, ps), tree.map(moved, st)
+        return _draw_flags(self.x, draw), tree.map(move, ps), tree.map(move, st)
 
 
-def sum_of(n: int) -> Tolerance:
+def tolerate_sum(n: int) -> Tolerance:
     """Allow for what a sum of n products loses."""
     return Tolerance(reduction=n)
 
@@ -79,11 +79,11 @@ def double(x: Any) -> Any:
     return 2.0 * x
 
 
-def _drawn(what: Any, draw: np.random.Generator) -> Any:
+def _draw_flags(what: Any, draw: np.random.Generator) -> Any:
     if isinstance(what, Indices):
         return draw.integers(0, what.below, what.shape, dtype=np.int32)
     if isinstance(what, Flags):
         return draw.uniform(size=what.shape) < 0.6
     if all(isinstance(size, int) for size in what):
         return draw.normal(size=what)
-    return tuple([_drawn(part, draw) for part in what])
+    return tuple([_draw_flags(part, draw) for part in what])

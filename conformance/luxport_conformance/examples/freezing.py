@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 import luxport
-from luxport_conformance.examples.example import Example, sum_of
+from luxport_conformance.examples.example import Example, tolerate_sum
 
 EXAMPLES: Mapping[str, tuple[Example, ...]] = {
     "FrozenLayer": (
@@ -15,7 +15,7 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
             x=(5, 3),
             parameters=4,
             states=(3 + 3 + 3 * 4) + (3 + 3 + 1) + 2,
-            tolerance=sum_of(3 * 5),
+            tolerance=tolerate_sum(3 * 5),
         ),
     )
 }

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 import luxport
-from luxport_conformance.examples.example import Example, sum_of
+from luxport_conformance.examples.example import Example, tolerate_sum
 
 # All but of rank one, for which a few iterations find the singular vector. There the singular value does not change
 # with the vector, and the slope is the gradient although none flows through the vector.
@@ -16,25 +16,28 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
             x=(4, 3),
             parameters=3 * 2 + 2,
             states=2 + 1,
-            tolerance=sum_of(3 + 6),
+            tolerance=tolerate_sum(3 + 6),
         ),
         Example(
             layer=luxport.SpectralNorm(luxport.Conv((1, 2), 1, 3, init_weight=NEARLY_ONES), iterations=6),
             x=(2, 1, 3, 3),
             parameters=3 * 2 + 3,
             states=3 + 1,
-            tolerance=sum_of(3 + 6),
+            tolerance=tolerate_sum(3 + 6),
         ),
     ),
     "WeightNorm": (
         Example(
-            layer=luxport.WeightNorm(luxport.Dense(3, 2)), x=(4, 3), parameters=3 * 2 + 2 + 2, tolerance=sum_of(2 * 3)
+            layer=luxport.WeightNorm(luxport.Dense(3, 2)),
+            x=(4, 3),
+            parameters=3 * 2 + 2 + 2,
+            tolerance=tolerate_sum(2 * 3),
         ),
         Example(
             layer=luxport.WeightNorm(luxport.Conv((2, 2), 2, 3), axes=1),
             x=(2, 2, 3, 3),
             parameters=3 * 2 * 4 + 3 + 2,
-            tolerance=sum_of(3 * 2 * 4),
+            tolerance=tolerate_sum(3 * 2 * 4),
         ),
     ),
 }

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 import luxport
-from luxport_conformance.examples.example import Example, sum_of
+from luxport_conformance.examples.example import Example, tolerate_sum
 
 EXAMPLES: Mapping[str, tuple[Example, ...]] = {
     "Tied": (
@@ -14,7 +14,7 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
             ),
             x=(5, 3),
             parameters=(3 * 3 + 3) + 3 + 3,
-            tolerance=sum_of(3 + 3),
+            tolerance=tolerate_sum(3 + 3),
         ),
     )
 }

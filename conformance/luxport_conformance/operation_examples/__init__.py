@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from luxport_conformance.discovery import merged_in
+from luxport_conformance.discovery import merge_tables
 from luxport_conformance.operation_examples.example import OverrideExample
 
 __all__ = ["OPERATIONS", "OverrideExample"]
 
-OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = merged_in(__name__, "OPERATIONS")
+OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = merge_tables(__name__, "OPERATIONS")

@@ -17,7 +17,7 @@ _MASK = np.array([[True, True], [False, True], [False, True], [True, False]])
 _SUMS = Tolerance(reduction=4 * (3 + 2), magnitude=1.0)
 
 
-def _arrays(gates: int, carries: int, mask: Any = None, *, biases: str = "ih hh", batch: bool = True) -> tuple:
+def _draw_arrays(gates: int, carries: int, mask: Any = None, *, biases: str = "ih hh", batch: bool = True) -> tuple:
     leading = (2,) if batch else ()
     return (
         *(draw(4, *leading, 3), draw(3, 2 * gates, seed=4), draw(2, 2 * gates, seed=5)),
@@ -27,12 +27,12 @@ def _arrays(gates: int, carries: int, mask: Any = None, *, biases: str = "ih hh"
     )
 
 
-def _v3_arrays(**options: Any) -> tuple:
-    x, weight_ih, weight_hh, bias_ih, _, *rest = _arrays(3, 1, **options)
+def _draw_v3_arrays(**options: Any) -> tuple:
+    x, weight_ih, weight_hh, bias_ih, _, *rest = _draw_arrays(3, 1, **options)
     return (x, weight_ih, weight_hh, draw(2, 2, seed=9), bias_ih, *rest)
 
 
-def _examples(arrays: Callable[..., tuple]) -> tuple[OverrideExample, ...]:
+def _make_examples(arrays: Callable[..., tuple]) -> tuple[OverrideExample, ...]:
     # JAX compiles six programs for each: one sequence without a batch and other biases are left to the cases.
     return (
         OverrideExample(arrays(), {"reverse": True}, _SUMS),
@@ -42,10 +42,10 @@ def _examples(arrays: Callable[..., tuple]) -> tuple[OverrideExample, ...]:
 
 OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {
     "rnn_sweep": (
-        *_examples(partial(_arrays, 1, 1)),
-        OverrideExample(_arrays(1, 1, biases=""), {"activation": luxport.relu}, _SUMS),
+        *_make_examples(partial(_draw_arrays, 1, 1)),
+        OverrideExample(_draw_arrays(1, 1, biases=""), {"activation": luxport.relu}, _SUMS),
     ),
-    "lstm_sweep": _examples(partial(_arrays, 4, 2)),
-    "gru_sweep": _examples(partial(_arrays, 3, 1)),
-    "gru_v3_sweep": _examples(_v3_arrays),
+    "lstm_sweep": _make_examples(partial(_draw_arrays, 4, 2)),
+    "gru_sweep": _make_examples(partial(_draw_arrays, 3, 1)),
+    "gru_v3_sweep": _make_examples(_draw_v3_arrays),
 }

@@ -3,6 +3,9 @@
 A peer's deviation is information, not a failure: where it is large, the two mean different things. Options are the
 same on both sides, defaults are not compared. What a peer cannot be asked is left out of its column, with the reason.
 Each is a table, a `Peer`, in a file of its own; anyone's is asked as well, by ``module:object``.
+
+In the tables' files ``build_…`` makes the counterpart of a layer, ``make_…_builder`` returns such a function for one of
+the library's names, and ``convert_…`` turns luxport's parameters into the library's.
 """
 
 from __future__ import annotations

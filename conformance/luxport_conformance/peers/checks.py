@@ -13,109 +13,109 @@ import luxport
 from luxport import tree
 from luxport.backend import get_backend
 from luxport_conformance import backends, compiling
-from luxport_conformance.arrays import dtype_name, on_backend, on_host
+from luxport_conformance.arrays import dtype_name, move_to_backend, move_to_host
 from luxport_conformance.compare import EPSILON, sort_keys
 from luxport_conformance.examples import EXAMPLES
 from luxport_conformance.operation_examples import OPERATIONS
 from luxport_conformance.peers import edges
-from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError, Peer, absent
+from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError, Peer, refuse
 from luxport_conformance.peers.questions import (
     Question,
-    differentiated,
-    of_layer,
-    of_loss,
-    of_operation,
-    of_rule,
+    ask_about_layer,
+    ask_about_loss,
+    ask_about_operation,
+    ask_about_rule,
+    differentiate,
 )
 from luxport_conformance.runner import Check, Evidence
 
-__all__ = ["measure_moments", "peer_checks"]
+__all__ = ["list_peer_checks", "measure_moments"]
 
 HALVES = ("float16", "bfloat16")
 
 
-def peer_checks(peers: tuple[Peer, ...]) -> Iterator[Check]:
+def list_peer_checks(peers: tuple[Peer, ...]) -> Iterator[Check]:
     """Yield the checks of these peers: of each layer, operation, loss, rule and initializer in their tables."""
     for peer in peers:
-        yield from _layer_checks(peer)
-        yield from _operation_checks(peer)
+        yield from _list_layer_checks(peer)
+        yield from _list_operation_checks(peer)
         for name, build in peer.losses.items():
             for position, (y_hat, targets, options) in enumerate(edges.LOSSES.get(name, ()), start=1):
-                question = partial(of_loss, name, y_hat, targets, options)
-                yield from _both(peer, name, f"{name}_{position}", build, question)
+                question = partial(ask_about_loss, name, y_hat, targets, options)
+                yield from _list_both(peer, name, f"{name}_{position}", build, question)
                 if position == 1:
-                    yield from _halves(peer, name, build, question)
+                    yield from _list_halves(peer, name, build, question)
         for name, build in peer.optimizers.items():
             for position, rule in enumerate(edges.RULES.get(name, ()), start=1):
-                question = partial(of_rule, rule, edges.START, edges.GRADIENTS)
-                yield _check(peer, name, f"peer_ten_steps-{name}_{position}", _values, build, question)
+                question = partial(ask_about_rule, rule, edges.START, edges.GRADIENTS)
+                yield _check(peer, name, f"peer_ten_steps-{name}_{position}", _compare_values, build, question)
         for name in peer.initializers:
-            yield _moments_check(peer, name)
+            yield _check_moments(peer, name)
 
 
-def _layer_checks(peer: Peer) -> Iterator[Check]:
-    told = {**{name: absent(reason) for name, reason in peer.none.items()}, **peer.layers}
+def _list_layer_checks(peer: Peer) -> Iterator[Check]:
+    told = {**{name: refuse(reason) for name, reason in peer.none.items()}, **peer.layers}
     for subject, build in told.items():
         for position, example in enumerate(EXAMPLES.get(subject, ()), start=1):
             name = f"{subject}_{position}"
-            question = partial(of_layer, example)
-            yield from _both(peer, subject, name, build, question)
+            question = partial(ask_about_layer, example)
+            yield from _list_both(peer, subject, name, build, question)
             if subject in peer.none:
                 break
             if "running_mean" in luxport.setup(1, example.layer, backend="numpy")[1]:
-                asked = partial(of_layer, example, training=True)
-                yield _check(peer, subject, f"peer_training-{name}", _values, build, asked)
+                asked = partial(ask_about_layer, example, training=True)
+                yield _check(peer, subject, f"peer_training-{name}", _compare_values, build, asked)
             if position == 1:
-                yield from _halves(peer, subject, build, question)
+                yield from _list_halves(peer, subject, build, question)
         for edge in edges.EDGES.get(subject, ()) if subject in peer.layers else ():
-            question = partial(of_layer, edge.example(), change=edge.change)
+            question = partial(ask_about_layer, edge.make_example(), change=edge.change)
             name = f"{subject}:{edge.what.replace(' ', '_')}"
-            yield from _both(peer, subject, name, build, question, edge="_edge")
+            yield from _list_both(peer, subject, name, build, question, edge="_edge")
 
 
-def _operation_checks(peer: Peer) -> Iterator[Check]:
+def _list_operation_checks(peer: Peer) -> Iterator[Check]:
     for subject, build in peer.operations.items():
         examples = OPERATIONS.get(subject, ())
         for position, example in enumerate(examples):
-            question = partial(of_operation, subject, position)
-            yield from _both(peer, subject, f"{subject}_{position + 1}", build, question)
+            question = partial(ask_about_operation, subject, position)
+            yield from _list_both(peer, subject, f"{subject}_{position + 1}", build, question)
             if position == 0:
-                yield from _halves(peer, subject, build, question)
+                yield from _list_halves(peer, subject, build, question)
             if position == 0 and len(example.arrays) == 1 and example.arrays[0].ndim == 1:
-                asked = partial(of_operation, subject, 0, x=edges.FAR_OUT)
-                yield _check(peer, subject, f"peer_edge-{subject}:far_out", _values, build, asked)
+                asked = partial(ask_about_operation, subject, 0, x=edges.FAR_OUT)
+                yield _check(peer, subject, f"peer_edge-{subject}:far_out", _compare_values, build, asked)
 
 
-def _both(
+def _list_both(
     peer: Peer, subject: str, name: str, build: Build, question: Callable[..., Question], edge: str = ""
 ) -> Iterator[Check]:
-    yield _check(peer, subject, f"peer{edge}-{name}", _values, build, question)
-    yield _check(peer, subject, f"peer{edge}_gradient-{name}", _gradients, build, question)
+    yield _check(peer, subject, f"peer{edge}-{name}", _compare_values, build, question)
+    yield _check(peer, subject, f"peer{edge}_gradient-{name}", _compare_gradients, build, question)
 
 
-def _halves(peer: Peer, subject: str, build: Build, question: Callable[..., Question]) -> Iterator[Check]:
+def _list_halves(peer: Peer, subject: str, build: Build, question: Callable[..., Question]) -> Iterator[Check]:
     for dtype in HALVES:
-        if dtype in backends.abilities(peer.backend).dtypes:
+        if dtype in backends.find_abilities(peer.backend).dtypes:
             asked = partial(question, dtype=dtype)
-            yield _check(peer, subject, f"peer_{dtype}-{subject}", _values, build, asked, dtype)
+            yield _check(peer, subject, f"peer_{dtype}-{subject}", _compare_values, build, asked, dtype)
 
 
-def _values(peer: Peer, build: Build, question: Question, evidence: Evidence | None, dtype: str) -> float:
-    return _compared(peer, build, question, evidence, dtype, lambda: question.values, lambda f, values: f(*values[:3]))
+def _compare_values(peer: Peer, build: Build, question: Question, evidence: Evidence | None, dtype: str) -> float:
+    return _compare(peer, build, question, evidence, dtype, lambda: question.values, lambda f, values: f(*values[:3]))
 
 
-def _gradients(peer: Peer, build: Build, question: Question, evidence: Evidence | None, dtype: str) -> float:
+def _compare_gradients(peer: Peer, build: Build, question: Question, evidence: Evidence | None, dtype: str) -> float:
     own = peer.backend
     # Gradients of the definitions come from another framework, where there is one.
-    others = [name for name in backends.differentiating() if name != own]
-    if not peer.gradients or not backends.abilities(own).gradients:
-        return _left_out(evidence, f"differentiates nothing on {own}")
+    others = [name for name in backends.list_differentiating() if name != own]
+    if not peer.gradients or not backends.find_abilities(own).gradients:
+        return _note_left_out(evidence, f"differentiates nothing on {own}")
     wanted = partial(question.gradients, (*others, own)[0])
-    return _compared(peer, build, question, evidence, dtype, wanted, partial(differentiated, question))
+    return _compare(peer, build, question, evidence, dtype, wanted, partial(differentiate, question))
 
 
 @np.errstate(all="ignore")  # infinities are asked on purpose: NumPy's warnings would fill the terminal
-def _compared(
+def _compare(
     peer: Peer,
     build: Build,
     question: Question,
@@ -129,28 +129,28 @@ def _compared(
     try:
         counterpart = build(question.subject, question.x, question.st)
     except NoCounterpartError as reason:
-        return _left_out(evidence, str(reason))
+        return _note_left_out(evidence, str(reason))
     except Exception as error:
-        return _raised(evidence, error)
-    values = on_backend((question.x, question.ps, question.st, question.weights()), backend, dtype)
+        return _note_error(evidence, error)
+    values = move_to_backend((question.x, question.ps, question.st, question.draw_weights()), backend, dtype)
     want = wanted()
     try:
-        answers, kinds = _asked(backend, counterpart, asked, values)
-        got = on_host(answers, backend)
+        answers, kinds = _ask(backend, counterpart, asked, values)
+        got = move_to_host(answers, backend)
     except NoCounterpartError as reason:
-        return _left_out(evidence, str(reason))
+        return _note_left_out(evidence, str(reason))
     except Exception as error:  # of the peer's own: one more way to differ
-        return _raised(evidence, error)
+        return _note_error(evidence, error)
     other = sorted({kind for kind in kinds if kind in EPSILON and kind != dtype})
     if evidence is not None:
         evidence.note(want, got)
         told = [counterpart.remark, f"gives {', '.join(other)} for {dtype}" if other else ""]
         evidence.remark = "; ".join(filter(None, told))
-        evidence.differences = (*counterpart.differences, *_lost_limits(question.x, got, want, counterpart))
-    return _distance(sort_keys(got), sort_keys(want), question.magnitude, dtype)
+        evidence.differences = (*counterpart.differences, *_name_lost_limits(question.x, got, want, counterpart))
+    return _measure_distance(sort_keys(got), sort_keys(want), question.magnitude, dtype)
 
 
-def _lost_limits(x: Any, got: Any, want: Any, counterpart: Counterpart) -> tuple[str, ...]:
+def _name_lost_limits(x: Any, got: Any, want: Any, counterpart: Counterpart) -> tuple[str, ...]:
     """Name it that a formula makes NaN of an infinity that has a limit, unless that has another name already."""
     infinite = any(np.isinf(leaf).any() for leaf in tree.leaves(x) if np.asarray(leaf).dtype.kind == "f")
     if not infinite or "infinity in softmax" in counterpart.differences:
@@ -159,27 +159,27 @@ def _lost_limits(x: Any, got: Any, want: Any, counterpart: Counterpart) -> tuple
     return ("formula at infinity",) * any(lost)
 
 
-def _asked(backend: Any, counterpart: Counterpart, asked: Callable[[Any, Any], Any], values: Any) -> tuple[Any, Any]:
+def _ask(backend: Any, counterpart: Counterpart, asked: Callable[[Any, Any], Any], values: Any) -> tuple[Any, Any]:
     def program(*values: Any) -> Any:
         return asked(lambda x, ps, st: counterpart.call(x, ps), values)
 
-    answers = compiling.prepared(backend, program)(*values)
+    answers = compiling.prepare(backend, program)(*values)
     return answers, [dtype_name(leaf) for leaf in tree.leaves(answers)]
 
 
-def _raised(evidence: Evidence | None, error: Exception) -> float:
+def _note_error(evidence: Evidence | None, error: Exception) -> float:
     if evidence is not None:
         evidence.remark = f"raises {type(error).__name__}: {' '.join(str(error).split())[:300]}"
     return float("inf")
 
 
-def _left_out(evidence: Evidence | None, reason: str) -> float:
+def _note_left_out(evidence: Evidence | None, reason: str) -> float:
     if evidence is not None:
         evidence.remark = f"no counterpart: {reason}"
     return float("nan")
 
 
-def _distance(got: Any, want: Any, magnitude: float, dtype: str) -> float:
+def _measure_distance(got: Any, want: Any, magnitude: float, dtype: str) -> float:
     if tree.structure(got) != tree.structure(want):
         return float("inf")
     leaves = [np.asarray(leaf) for leaf in tree.leaves(want)]
@@ -187,13 +187,13 @@ def _distance(got: Any, want: Any, magnitude: float, dtype: str) -> float:
     most = max(sizes, default=0.0)
     apart = [
         # A leaf that is 0 but for rounding, as a gradient that cancels, is as inexact as those beside it.
-        _leaf_distance(np.asarray(leaf), wanted, most if size < EPSILON[dtype] * most else magnitude, dtype)
+        _measure_leaf_distance(np.asarray(leaf), wanted, most if size < EPSILON[dtype] * most else magnitude, dtype)
         for leaf, wanted, size in zip(tree.leaves(got), leaves, sizes, strict=True)
     ]
     return max(apart, default=0.0)
 
 
-def _leaf_distance(got: Any, want: Any, magnitude: float, dtype: str) -> float:
+def _measure_leaf_distance(got: Any, want: Any, magnitude: float, dtype: str) -> float:
     largest = {"float16": 65504.0, "bfloat16": 3.39e38}.get(dtype, 3.4e38)
     want = np.where(np.abs(want) > largest, np.copysign(np.inf, want), want) if want.dtype.kind == "f" else want
     finite = np.isfinite(want)
@@ -219,7 +219,7 @@ def _check(
     def run(evidence: Evidence | None = None) -> float:
         return measure(peer, build, question(), evidence, dtype)
 
-    def inputs() -> str:
+    def describe_inputs() -> str:
         asked = question().subject
         what = f"{subject} with {asked}" if isinstance(asked, Mapping) else repr(asked)
         return f"{what}: x by Philox(7), parameters from seed 1 and moved, weights by Philox(11)"
@@ -232,8 +232,8 @@ def _check(
         backend=peer.name,
         run=run,
         dtype=dtype,
-        of="backward" if measure is _gradients else "forward",
-        inputs=inputs,
+        of="backward" if measure is _compare_gradients else "forward",
+        inputs=describe_inputs,
     )
 
 
@@ -246,7 +246,7 @@ def measure_moments(drawn: Any) -> tuple[float, float, float]:
     return float(drawn.mean()), float(drawn.std()), float(np.abs(drawn).max())
 
 
-def _moments_check(peer: Peer, name: str) -> Check:
+def _check_moments(peer: Peer, name: str) -> Check:
     def run(evidence: Evidence | None = None) -> float:
         got = measure_moments(peer.initializers[name](SHAPE, 3))
         want = measure_moments(edges.INITIALIZERS[name](luxport.rng(3), SHAPE))
@@ -263,7 +263,7 @@ def _moments_check(peer: Peer, name: str) -> Check:
         return 0.0 if alike and as_far else float("inf")
 
     return replace(
-        _check(peer, name, f"peer_moments-{name}", _values, absent(""), lambda: of_rule(None, 0.0, 0.0)),
+        _check(peer, name, f"peer_moments-{name}", _compare_values, refuse(""), lambda: ask_about_rule(None, 0.0, 0.0)),
         run=run,
         inputs=lambda: f"a weight {SHAPE}, (in, out)",
     )

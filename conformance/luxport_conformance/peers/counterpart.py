@@ -9,7 +9,16 @@ from typing import Any
 
 from luxport_conformance.peers.kinds import KINDS
 
-__all__ = ["Build", "Counterpart", "NoCounterpartError", "Peer", "absent", "called", "rename_options", "symmetric"]
+__all__ = [
+    "Build",
+    "Counterpart",
+    "NoCounterpartError",
+    "Peer",
+    "refuse",
+    "rename_options",
+    "require_symmetric",
+    "wrap_function",
+]
 
 
 class NoCounterpartError(Exception):
@@ -83,12 +92,12 @@ class Peer:
     environment: Mapping[str, str] = field(default_factory=dict)
     gradients: bool = True
 
-    def missing(self) -> list[str]:
+    def list_missing(self) -> list[str]:
         """Name the modules that are not installed."""
         return [name for name in self.modules if find_spec(name) is None]
 
 
-def absent(reason: str) -> Build:
+def refuse(reason: str) -> Build:
     """Return a builder of what the peer has not, where its table should say why."""
 
     def build(subject: Any, x: Any, st: Any) -> Counterpart:
@@ -97,7 +106,7 @@ def absent(reason: str) -> Build:
     return build
 
 
-def called(function: Callable[..., Any], *differences: str, **options: Any) -> Build:
+def wrap_function(function: Callable[..., Any], *differences: str, **options: Any) -> Build:
     """Return a builder of a function of the arrays alone, which takes its options here."""
     return lambda subject, x, st: Counterpart(lambda x, ps: function(x, **options), differences=differences)
 
@@ -113,7 +122,7 @@ def rename_options(options: Mapping[str, Any], names: Mapping[str, str] | None =
     return {names[key]: value for key, value in options.items()}
 
 
-def symmetric(pairs: Any) -> tuple[int, ...]:
+def require_symmetric(pairs: Any) -> tuple[int, ...]:
     """Return the padding of each axis, the same on both sides.
 
     Raises: NoCounterpartError if it is not

@@ -25,40 +25,40 @@ class Edge:
     x: Any
     change: Callable[[Any], Any] = lambda x: x
 
-    def example(self) -> Example:
+    def make_example(self) -> Example:
         """Return what a law would be tried on."""
         return Example(layer=self.layer, x=self.x)
 
 
-def _with_infinities(x: Any) -> Any:
+def _add_infinities(x: Any) -> Any:
     x = x.copy()
     x.flat[0], x.flat[x.size // 2] = np.inf, -np.inf
     return x
 
 
-def _no_key_for_one(x: Any) -> Any:
+def _hide_all_keys_of_one(x: Any) -> Any:
     *inputs, mask = x
     mask = np.ones_like(mask)
     mask[0, :, 1, :] = False
     return (*inputs, mask)
 
 
-def _one_key_for_all(x: Any) -> Any:
+def _leave_one_key(x: Any) -> Any:
     *inputs, mask = x
     mask = mask.copy()
     mask[..., 0] = True
     return (*inputs, mask)
 
 
-def _no_length_0(x: Any) -> Any:
+def _lengthen(x: Any) -> Any:
     return (x[0], x[1] + 1, *x[2:])
 
 
-def _constant(x: Any) -> Any:
+def _fill_with_3(x: Any) -> Any:
     return np.full_like(x, 3.0)
 
 
-def _large(x: Any) -> Any:
+def _add_3000(x: Any) -> Any:
     return x + np.float32(3000.0)
 
 
@@ -79,7 +79,7 @@ EDGES: Mapping[str, tuple[Edge, ...]] = {
         Edge("odd SamePad with a stride", _CONV((4,), 2, 2, padding=SamePad(), stride=2), (2, 2, 7)),
         Edge("groups", _CONV((3,), 4, 6, groups=2), (2, 4, 5)),
         Edge("dilation", _CONV((3, 2), 2, 2, dilation=(1, 3)), (2, 2, 6, 7)),
-        Edge("infinities", _CONV((2,), 1, 1), (2, 1, 4), _with_infinities),
+        Edge("infinities", _CONV((2,), 1, 1), (2, 1, 4), _add_infinities),
     ),
     "ConvTranspose": (
         Edge("empty batch", luxport.ConvTranspose((2, 2), 1, 2), (0, 1, 3, 3)),
@@ -96,37 +96,37 @@ EDGES: Mapping[str, tuple[Edge, ...]] = {
             Edge("kernel as large as the input", pool((3, 4)), (2, 2, 3, 4)),
             Edge("stride beyond the kernel", pool((2, 2), stride=3), (2, 2, 8, 7)),
             Edge("odd SamePad", pool((2, 2), stride=1, padding=SamePad()), (2, 2, 5, 5)),
-            Edge("infinities", pool((2,)), (2, 2, 4), _with_infinities),
+            Edge("infinities", pool((2,)), (2, 2, 4), _add_infinities),
         )
         for pool in _POOLS
     },
     "BatchNorm": (
         Edge("empty batch", luxport.BatchNorm(3), (0, 3)),
-        Edge("infinities", luxport.BatchNorm(2), (2, 2, 3), _with_infinities),
-        Edge("a mean of 3000", luxport.BatchNorm(2), (4, 2, 3), _large),
+        Edge("infinities", luxport.BatchNorm(2), (2, 2, 3), _add_infinities),
+        Edge("a mean of 3000", luxport.BatchNorm(2), (4, 2, 3), _add_3000),
     ),
     "LayerNorm": (
         Edge("empty batch", luxport.LayerNorm(4), (0, 4)),
         Edge("one element", luxport.LayerNorm(1), (2, 1)),
-        Edge("all entries equal", luxport.LayerNorm(4), (2, 4), _constant),
-        Edge("infinities", luxport.LayerNorm(4), (2, 4), _with_infinities),
-        Edge("a mean of 3000", luxport.LayerNorm(6), (3, 6), _large),
+        Edge("all entries equal", luxport.LayerNorm(4), (2, 4), _fill_with_3),
+        Edge("infinities", luxport.LayerNorm(4), (2, 4), _add_infinities),
+        Edge("a mean of 3000", luxport.LayerNorm(6), (3, 6), _add_3000),
     ),
     "GroupNorm": (
         Edge("empty batch", luxport.GroupNorm(4, 2), (0, 4, 3)),
         Edge("one element", luxport.GroupNorm(2, 2), (2, 2)),
-        Edge("all entries equal", luxport.GroupNorm(4, 2), (2, 4, 3), _constant),
-        Edge("a mean of 3000", luxport.GroupNorm(4, 2), (2, 4, 3), _large),
+        Edge("all entries equal", luxport.GroupNorm(4, 2), (2, 4, 3), _fill_with_3),
+        Edge("a mean of 3000", luxport.GroupNorm(4, 2), (2, 4, 3), _add_3000),
     ),
     "InstanceNorm": (
         Edge("empty batch", luxport.InstanceNorm(2), (0, 2, 3)),
-        Edge("all entries equal", luxport.InstanceNorm(2), (2, 2, 3), _constant),
-        Edge("a mean of 3000", luxport.InstanceNorm(2), (2, 2, 5), _large),
+        Edge("all entries equal", luxport.InstanceNorm(2), (2, 2, 3), _fill_with_3),
+        Edge("a mean of 3000", luxport.InstanceNorm(2), (2, 2, 5), _add_3000),
     ),
     "RMSNorm": (
         Edge("empty batch", luxport.RMSNorm(4), (0, 4)),
         Edge("all entries 0", luxport.RMSNorm(4), (2, 4), np.zeros_like),
-        Edge("infinities", luxport.RMSNorm(4), (2, 4), _with_infinities),
+        Edge("infinities", luxport.RMSNorm(4), (2, 4), _add_infinities),
     ),
     "Embedding": (Edge("empty batch", luxport.Embedding(4, 3), Indices((0, 2), 4)),),
     **{
@@ -148,13 +148,13 @@ EDGES: Mapping[str, tuple[Edge, ...]] = {
             "mask",
             luxport.MultiHeadAttention(4, nheads=2, return_scores=False),
             ((2, 3, 4), (2, 3, 4), (2, 3, 4), Flags((2, 1, 3, 3))),
-            _one_key_for_all,
+            _leave_one_key,
         ),
         Edge(
             "fully masked row",
             luxport.MultiHeadAttention(4, nheads=2, return_scores=False),
             ((2, 3, 4), (2, 3, 4), (2, 3, 4), Flags((2, 1, 3, 3))),
-            _no_key_for_one,
+            _hide_all_keys_of_one,
         ),
     ),
     **{
@@ -162,20 +162,20 @@ EDGES: Mapping[str, tuple[Edge, ...]] = {
             Edge("empty batch", kind(3, 2), (0, 4, 3)),
             Edge("one step", kind(3, 2), (2, 1, 3)),
             Edge("initial state", kind(3, 2, return_state=True), ((2, 3, 3), ((2, 2),) * count)),
-            Edge("lengths", kind(3, 2, masked=True), ((3, 4, 3), Indices((3,), 4)), _no_length_0),
+            Edge("lengths", kind(3, 2, masked=True), ((3, 4, 3), Indices((3,), 4)), _lengthen),
             Edge("flags", kind(3, 2, masked=True), ((3, 4, 3), Flags((3, 4)))),
             Edge(
                 "lengths and an initial state",
                 kind(3, 2, masked=True, return_state=True),
                 ((3, 4, 3), Indices((3,), 4), ((3, 2),) * count),
-                _no_length_0,
+                _lengthen,
             ),
             Edge("bidirectional", kind(3, 2, bidirectional=True), (2, 4, 3)),
             Edge(
                 "bidirectional with lengths",
                 kind(3, 2, bidirectional=True, masked=True),
                 ((3, 4, 3), Indices((3,), 4)),
-                _no_length_0,
+                _lengthen,
             ),
         )
         for kind, count in ((luxport.RNN, 1), (luxport.LSTM, 2), (luxport.GRU, 1))
@@ -195,7 +195,7 @@ EDGES: Mapping[str, tuple[Edge, ...]] = {
             "lengths",
             luxport.Recurrence(luxport.LSTMCell(3, 2), masked=True, return_state=True),
             ((3, 4, 3), Indices((3,), 4)),
-            _no_length_0,
+            _lengthen,
         ),
     ),
     "BidirectionalRNN": (
@@ -205,7 +205,7 @@ EDGES: Mapping[str, tuple[Edge, ...]] = {
             "lengths",
             luxport.BidirectionalRNN(luxport.GRUCell(3, 2), masked=True),
             ((3, 4, 3), Indices((3,), 4)),
-            _no_length_0,
+            _lengthen,
         ),
     ),
     "TransformerEncoderLayer": (
@@ -216,7 +216,7 @@ EDGES: Mapping[str, tuple[Edge, ...]] = {
             "fully masked row",
             luxport.TransformerEncoderLayer(4, 6, luxport.relu, nheads=2),
             ((2, 3, 4), Flags((2, 1, 3, 3))),
-            _no_key_for_one,
+            _hide_all_keys_of_one,
         ),
     ),
     "TransformerDecoderLayer": (
@@ -225,12 +225,12 @@ EDGES: Mapping[str, tuple[Edge, ...]] = {
             "mask",
             luxport.TransformerDecoderLayer(4, 6, luxport.relu, nheads=2),
             ((2, 3, 4), (2, 5, 4), Flags((2, 1, 3, 3))),
-            _one_key_for_all,
+            _leave_one_key,
         ),
     ),
     "PReLU": (
         Edge("empty batch", luxport.PReLU(3), (0, 3, 2)),
-        Edge("infinities", luxport.PReLU(), (2, 3), _with_infinities),
+        Edge("infinities", luxport.PReLU(), (2, 3), _add_infinities),
     ),
     "WeightNorm": (Edge("empty batch", luxport.WeightNorm(luxport.Dense(3, 2)), (0, 3)),),
     "SpectralNorm": (Edge("empty batch", luxport.SpectralNorm(luxport.Dense(3, 2)), (0, 3)),),
@@ -239,7 +239,7 @@ EDGES: Mapping[str, tuple[Edge, ...]] = {
     **{
         pool.__name__: (
             Edge("empty batch", pool((2,)), (0, 2, 4)),
-            Edge("infinities", pool((1, 2)), (1, 2, 3, 4), _with_infinities),
+            Edge("infinities", pool((1, 2)), (1, 2, 3, 4), _add_infinities),
         )
         for pool in (luxport.AdaptiveMaxPool, luxport.AdaptiveMeanPool)
     },

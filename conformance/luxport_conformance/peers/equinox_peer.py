@@ -8,15 +8,15 @@ from typing import Any
 from luxport.porting.keras.conventions import convert_momentum
 from luxport.porting.torch.conventions import swap_dense_weight, swap_recurrent_weight
 from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError, Peer
-from luxport_conformance.peers.jax_conventions import equinox_transposed_weight, mirrored, one_bias
+from luxport_conformance.peers.jax_conventions import add_biases, mirror_kernel, swap_transposed_weight
 from luxport_conformance.peers.jax_nn import FUNCTIONS
-from luxport_conformance.peers.jax_tools import activation_of, groups_of, in_training, only_identity
-from luxport_conformance.peers.without import COMPOSED, nothing_like
+from luxport_conformance.peers.jax_tools import count_groups, find_activation, is_training, require_identity
+from luxport_conformance.peers.without import COMPOSED, list_without
 
 __all__ = ["EQUINOX"]
 
 
-def _made(name: str, *sizes: Any, **options: Any) -> Any:
+def _make_module(name: str, *sizes: Any, **options: Any) -> Any:
     import equinox
     import jax
 
@@ -24,24 +24,24 @@ def _made(name: str, *sizes: Any, **options: Any) -> Any:
     return getattr(equinox.nn, name)(*sizes, **options, **key)
 
 
-def _with(module: Any, **arrays: Any) -> Any:
+def _replace_arrays(module: Any, **arrays: Any) -> Any:
     """Return the module with these arrays, those that are not None; a dot in a name is a double underscore here."""
     import equinox
 
     for name, value in arrays.items():
         path = name.split("__")
 
-        def leaf(module: Any, path: list[str] = path) -> Any:
+        def find_leaf(module: Any, path: list[str] = path) -> Any:
             for part in path:
                 module = getattr(module, part)
             return module
 
         if value is not None:
-            module = equinox.tree_at(leaf, module, value, is_leaf=lambda found: found is None)
+            module = equinox.tree_at(find_leaf, module, value, is_leaf=lambda found: found is None)
     return module
 
 
-def _each(module: Any, x: Any, batch_axes: int = 1) -> Any:
+def _call_each(module: Any, x: Any, batch_axes: int = 1) -> Any:
     import jax
 
     for _ in range(batch_axes):
@@ -49,11 +49,13 @@ def _each(module: Any, x: Any, batch_axes: int = 1) -> Any:
     return module(x)
 
 
-def _dense(layer: Any, x: Any, st: Any) -> Counterpart:
-    linear, act = _made("Linear", layer.in_dims, layer.out_dims, use_bias=layer.use_bias), activation_of(layer)
+def _build_dense(layer: Any, x: Any, st: Any) -> Counterpart:
+    linear, act = _make_module("Linear", layer.in_dims, layer.out_dims, use_bias=layer.use_bias), find_activation(layer)
     return Counterpart(
         lambda x, ps: act(
-            _each(_with(linear, weight=swap_dense_weight(ps["weight"]), bias=ps.get("bias")), x, x.ndim - 1)
+            _call_each(
+                _replace_arrays(linear, weight=swap_dense_weight(ps["weight"]), bias=ps.get("bias")), x, x.ndim - 1
+            )
         ),
         differences=("weights (out, in)", "one sample at a time"),
     )
@@ -62,37 +64,37 @@ def _dense(layer: Any, x: Any, st: Any) -> Counterpart:
 _MODES = {"zeros": "ZEROS", "reflect": "REFLECT", "edge": "REPLICATE", "circular": "CIRCULAR"}
 
 
-def _convolution(name: str, layer: Any, flip: bool, **more: Any) -> Counterpart:
-    windows, act = layer._windows, activation_of(layer)
-    conv = _made(
+def _build_convolution(name: str, layer: Any, flip: bool, **more: Any) -> Counterpart:
+    windows, act = layer._windows, find_activation(layer)
+    conv = _make_module(
         name,
         *(len(windows.window), layer.in_channels, layer.out_channels, windows.window, windows.stride),
         padding=windows.padding,
         dilation=windows.dilation,
-        groups=groups_of(layer),
+        groups=count_groups(layer),
         use_bias=layer.use_bias,
         **more,
     )
 
     def call(x: Any, ps: Any) -> Any:
-        weight = mirrored(ps["weight"]) if flip else ps["weight"]
+        weight = mirror_kernel(ps["weight"]) if flip else ps["weight"]
         if name == "ConvTranspose":
-            weight = equinox_transposed_weight(weight, layer.groups)
+            weight = swap_transposed_weight(weight, layer.groups)
         bias = ps["bias"].reshape(-1, *(1,) * (x.ndim - 2)) if "bias" in ps else None
-        return act(_each(_with(conv, weight=weight, bias=bias), x))
+        return act(_call_each(_replace_arrays(conv, weight=weight, bias=bias), x))
 
     return Counterpart(call, differences=("one sample at a time", *(("flipped kernel",) if flip else ())))
 
 
-def _conv(layer: Any, x: Any, st: Any) -> Counterpart:
-    return _convolution("Conv", layer, not layer.cross_correlation, padding_mode=_MODES[layer.padding_mode])
+def _build_conv(layer: Any, x: Any, st: Any) -> Counterpart:
+    return _build_convolution("Conv", layer, not layer.cross_correlation, padding_mode=_MODES[layer.padding_mode])
 
 
-def _conv_transpose(layer: Any, x: Any, st: Any) -> Counterpart:
-    return _convolution("ConvTranspose", layer, layer.cross_correlation, output_padding=layer._output_padding)
+def _build_conv_transpose(layer: Any, x: Any, st: Any) -> Counterpart:
+    return _build_convolution("ConvTranspose", layer, layer.cross_correlation, output_padding=layer._output_padding)
 
 
-def _pool(name: str) -> Build:
+def _make_pool_builder(name: str) -> Build:
     def build(layer: Any, x: Any, st: Any) -> Counterpart:
         import equinox
 
@@ -103,31 +105,31 @@ def _pool(name: str) -> Build:
             raise NoCounterpartError("counts the padding")
         kind = getattr(equinox.nn, f"{name}{len(windows.window)}d")
         pool = kind(windows.window, windows.stride, windows.padding)
-        return Counterpart(lambda x, ps: _each(pool, x), differences=("one sample at a time",))
+        return Counterpart(lambda x, ps: _call_each(pool, x), differences=("one sample at a time",))
 
     return build
 
 
-def _adaptive(name: str) -> Build:
+def _make_adaptive_builder(name: str) -> Build:
     def build(layer: Any, x: Any, st: Any) -> Counterpart:
         import equinox
 
         if any(n % m for n, m in zip(x.shape[2:], layer._sizes, strict=True)):
             raise NoCounterpartError("divides the input into windows of its own where sizes do not divide")
         pool = getattr(equinox.nn, f"{name}{len(layer._sizes)}d")(layer._sizes)
-        return Counterpart(lambda x, ps: _each(pool, x))
+        return Counterpart(lambda x, ps: _call_each(pool, x))
 
     return build
 
 
-def _batch_norm(layer: Any, x: Any, st: Any) -> Counterpart:
+def _build_batch_norm(layer: Any, x: Any, st: Any) -> Counterpart:
     import equinox
     import jax
     import jax.numpy as jnp
 
     if not layer.track_stats:
         raise NoCounterpartError("always keeps statistics")
-    training, act = in_training(st), activation_of(layer)
+    training, act = is_training(st), find_activation(layer)
     norm, state = equinox.nn.make_with_state(equinox.nn.BatchNorm)(
         *(layer.channels, "batch", layer.epsilon, layer.affine),
         momentum=convert_momentum(layer.momentum),
@@ -138,7 +140,7 @@ def _batch_norm(layer: Any, x: Any, st: Any) -> Counterpart:
     held = state.set(index, (jnp.asarray(st["running_mean"]), jnp.asarray(st["running_var"])))
 
     def call(x: Any, ps: Any) -> Any:
-        made = _with(norm, weight=ps.get("scale"), bias=ps.get("bias"))
+        made = _replace_arrays(norm, weight=ps.get("scale"), bias=ps.get("bias"))
         y, ends = jax.vmap(made, axis_name="batch", in_axes=(0, None), out_axes=(0, None))(x, held)
         if not training:
             return act(y)
@@ -149,38 +151,45 @@ def _batch_norm(layer: Any, x: Any, st: Any) -> Counterpart:
     return Counterpart(call, differences=differences)
 
 
-def _layer_norm(layer: Any, x: Any, st: Any) -> Counterpart:
-    bias, act = layer.affine and layer.use_bias, activation_of(layer)
-    norm = _made("LayerNorm", layer.shape, layer.epsilon, layer.affine, bias)
+def _build_layer_norm(layer: Any, x: Any, st: Any) -> Counterpart:
+    bias, act = layer.affine and layer.use_bias, find_activation(layer)
+    norm = _make_module("LayerNorm", layer.shape, layer.epsilon, layer.affine, bias)
     return Counterpart(
         lambda x, ps: act(
-            _each(_with(norm, weight=ps.get("scale"), bias=ps.get("bias")), x, x.ndim - len(layer.shape))
+            _call_each(_replace_arrays(norm, weight=ps.get("scale"), bias=ps.get("bias")), x, x.ndim - len(layer.shape))
         ),
         differences=("one sample at a time",),
     )
 
 
-def _group_norm(layer: Any, x: Any, st: Any) -> Counterpart:
-    norm, act = _made("GroupNorm", layer.groups, layer.channels, layer.epsilon, layer.affine), activation_of(layer)
-    return Counterpart(lambda x, ps: act(_each(_with(norm, weight=ps.get("scale"), bias=ps.get("bias")), x)))
+def _build_group_norm(layer: Any, x: Any, st: Any) -> Counterpart:
+    norm, act = (
+        _make_module("GroupNorm", layer.groups, layer.channels, layer.epsilon, layer.affine),
+        find_activation(layer),
+    )
+    return Counterpart(
+        lambda x, ps: act(_call_each(_replace_arrays(norm, weight=ps.get("scale"), bias=ps.get("bias")), x))
+    )
 
 
-def _rms_norm(layer: Any, x: Any, st: Any) -> Counterpart:
-    norm = _made("RMSNorm", layer.shape, layer.epsilon, layer.affine, False)
-    return Counterpart(lambda x, ps: _each(_with(norm, weight=ps.get("scale")), x, x.ndim - len(layer.shape)))
+def _build_rms_norm(layer: Any, x: Any, st: Any) -> Counterpart:
+    norm = _make_module("RMSNorm", layer.shape, layer.epsilon, layer.affine, False)
+    return Counterpart(
+        lambda x, ps: _call_each(_replace_arrays(norm, weight=ps.get("scale")), x, x.ndim - len(layer.shape))
+    )
 
 
-def _embedding(layer: Any, x: Any, st: Any) -> Counterpart:
+def _build_embedding(layer: Any, x: Any, st: Any) -> Counterpart:
     if isinstance(x, tuple) or x.dtype.kind != "i":
         raise NoCounterpartError("takes one array of indices")
-    table = _made("Embedding", layer.in_dims, layer.out_dims)
+    table = _make_module("Embedding", layer.in_dims, layer.out_dims)
     return Counterpart(
-        lambda x, ps: _each(_with(table, weight=ps["weight"]), x, x.ndim),
+        lambda x, ps: _call_each(_replace_arrays(table, weight=ps["weight"]), x, x.ndim),
         differences=("no padding row",) if layer.padding_idx is not None else (),
     )
 
 
-def _attention(layer: Any, x: Any, st: Any) -> Counterpart:
+def _build_attention(layer: Any, x: Any, st: Any) -> Counterpart:
     import jax
     import jax.numpy as jnp
 
@@ -189,7 +198,7 @@ def _attention(layer: Any, x: Any, st: Any) -> Counterpart:
         raise NoCounterpartError("returns no scores")
     heads, size, values = layer.nheads, layer.q_proj.out_dims, layer.v_proj.out_dims
     biases = {f"use_{name}_bias": layer.use_bias for name in ("query", "key", "value", "output")}
-    attention = _made(
+    attention = _make_module(
         "MultiheadAttention",
         *(heads, *[part.shape[-1] for part in inputs[:3]], layer.out_proj.out_dims, size // heads, values // heads),
         **biases,
@@ -203,7 +212,7 @@ def _attention(layer: Any, x: Any, st: Any) -> Counterpart:
             f"{theirs}__weight": swap_dense_weight(ps[f"{ours}_proj"]["weight"]) for ours, theirs in names.items()
         }
         arrays |= {f"{theirs}__bias": ps[f"{ours}_proj"].get("bias") for ours, theirs in names.items()}
-        made, causal = _with(attention, **arrays), jnp.tri(query.shape[1], key.shape[1], dtype=bool)
+        made, causal = _replace_arrays(attention, **arrays), jnp.tri(query.shape[1], key.shape[1], dtype=bool)
         if mask:
             allowed = mask[0][:, 0] & causal if layer.is_causal else mask[0][:, 0]
             return jax.vmap(made)(query, key, value, allowed)
@@ -212,19 +221,19 @@ def _attention(layer: Any, x: Any, st: Any) -> Counterpart:
     return Counterpart(call, differences=("masked rows",) if len(inputs) == 4 else ())
 
 
-def _cell(name: str) -> Build:
+def _make_cell_builder(name: str) -> Build:
     def build(layer: Any, x: Any, st: Any) -> Counterpart:
         import jax
 
-        only_identity(layer, "tanh")
+        require_identity(layer, "tanh")
         if layer.__dataclass_fields__.keys() & {"num_layers"}:
             raise NoCounterpartError("has cells alone")
-        cell = _made(f"{name}Cell", layer.in_dims, layer.out_dims, use_bias=layer.use_bias)
+        cell = _make_module(f"{name}Cell", layer.in_dims, layer.out_dims, use_bias=layer.use_bias)
 
         def call(x: Any, ps: Any) -> Any:
-            x, carry = x if isinstance(x, tuple) else (x, _start(name, layer, ps, x.shape[0]))
+            x, carry = x if isinstance(x, tuple) else (x, _make_start(name, layer, ps, x.shape[0]))
             weights = {part: swap_recurrent_weight(ps[part]) for part in ("weight_ih", "weight_hh")}
-            made = _with(cell, **weights, **_biases(name, layer, ps))
+            made = _replace_arrays(cell, **weights, **_convert_biases(name, layer, ps))
             ends = jax.vmap(made)(x, carry if name == "LSTM" else carry[0])
             ends = ends if name == "LSTM" else (ends,)
             return ends[0], ends
@@ -234,17 +243,17 @@ def _cell(name: str) -> Build:
     return build
 
 
-def _biases(name: str, layer: Any, ps: Any) -> dict[str, Any]:
+def _convert_biases(name: str, layer: Any, ps: Any) -> dict[str, Any]:
     if not layer.use_bias:
         return {}
     size, into = layer.out_dims, ps["bias_ih"]
     back = ps["bias_hh"] if "bias_hh" in ps else 0.0 * into
     if name == "LSTM":
-        return {"bias": one_bias(into, back)}
+        return {"bias": add_biases(into, back)}
     return {"bias": into.at[: 2 * size].add(back[: 2 * size]), "bias_n": back[2 * size :]}
 
 
-def _start(name: str, layer: Any, ps: Any, samples: int) -> tuple[Any, ...]:
+def _make_start(name: str, layer: Any, ps: Any, samples: int) -> tuple[Any, ...]:
     import jax.numpy as jnp
 
     zero = jnp.zeros((samples, layer.out_dims), ps["weight_ih"].dtype)
@@ -252,13 +261,13 @@ def _start(name: str, layer: Any, ps: Any, samples: int) -> tuple[Any, ...]:
     return tuple([jnp.broadcast_to(ps[part], zero.shape) if part in ps else zero for part in names])
 
 
-def _dropout(layer: Any, x: Any, st: Any) -> Counterpart:
+def _build_dropout(layer: Any, x: Any, st: Any) -> Counterpart:
     import equinox
 
     return Counterpart(lambda x, ps: equinox.nn.Dropout(layer.p, inference=True)(x))
 
 
-def _prelu(layer: Any, x: Any, st: Any) -> Counterpart:
+def _build_prelu(layer: Any, x: Any, st: Any) -> Counterpart:
     import equinox
 
     if isinstance(layer.shape, tuple):
@@ -266,53 +275,53 @@ def _prelu(layer: Any, x: Any, st: Any) -> Counterpart:
 
     def call(x: Any, ps: Any) -> Any:
         weight = ps["weight"].reshape(() if layer.shape == 1 else (-1, *[1] * (x.ndim - 2)))
-        return _each(_with(equinox.nn.PReLU(), negative_slope=weight), x)
+        return _call_each(_replace_arrays(equinox.nn.PReLU(), negative_slope=weight), x)
 
     return Counterpart(call, differences=("one sample at a time",))
 
 
-def _weight_norm(layer: Any, x: Any, st: Any) -> Counterpart:
+def _build_weight_norm(layer: Any, x: Any, st: Any) -> Counterpart:
     import equinox
 
     if type(layer.layer).__name__ != "Dense" or layer.axes is not None:
         raise NoCounterpartError("is asked of Dense alone")
     inner = layer.layer
-    norm = equinox.nn.WeightNorm(_made("Linear", inner.in_dims, inner.out_dims, use_bias=inner.use_bias))
+    norm = equinox.nn.WeightNorm(_make_module("Linear", inner.in_dims, inner.out_dims, use_bias=inner.use_bias))
 
     def call(x: Any, ps: Any) -> Any:
         scale, weight = (swap_dense_weight(ps["normalized"][name]) for name in ("weight_g", "weight_v"))
-        made = _with(norm, layer__weight=weight, layer__bias=ps["unnormalized"].get("bias"), g=scale)
-        return _each(made, x, x.ndim - 1)
+        made = _replace_arrays(norm, layer__weight=weight, layer__bias=ps["unnormalized"].get("bias"), g=scale)
+        return _call_each(made, x, x.ndim - 1)
 
     return Counterpart(call, differences=("weights (out, in)", "one sample at a time"))
 
 
 LAYERS: dict[str, Callable[..., Counterpart]] = {
-    "AdaptiveMaxPool": _adaptive("AdaptiveMaxPool"),
-    "AdaptiveMeanPool": _adaptive("AdaptiveAvgPool"),
-    "BatchNorm": _batch_norm,
-    "Conv": _conv,
-    "ConvTranspose": _conv_transpose,
-    "CrossCor": _conv,
-    "Dense": _dense,
-    "DepthwiseConv": _conv,
-    "Dropout": _dropout,
-    "Embedding": _embedding,
-    "GRUCell": _cell("GRU"),
-    "GroupNorm": _group_norm,
-    "LSTMCell": _cell("LSTM"),
-    "LayerNorm": _layer_norm,
-    "MaxPool": _pool("MaxPool"),
-    "MeanPool": _pool("AvgPool"),
-    "MultiHeadAttention": _attention,
-    "PReLU": _prelu,
-    "RMSNorm": _rms_norm,
-    "WeightNorm": _weight_norm,
+    "AdaptiveMaxPool": _make_adaptive_builder("AdaptiveMaxPool"),
+    "AdaptiveMeanPool": _make_adaptive_builder("AdaptiveAvgPool"),
+    "BatchNorm": _build_batch_norm,
+    "Conv": _build_conv,
+    "ConvTranspose": _build_conv_transpose,
+    "CrossCor": _build_conv,
+    "Dense": _build_dense,
+    "DepthwiseConv": _build_conv,
+    "Dropout": _build_dropout,
+    "Embedding": _build_embedding,
+    "GRUCell": _make_cell_builder("GRU"),
+    "GroupNorm": _build_group_norm,
+    "LSTMCell": _make_cell_builder("LSTM"),
+    "LayerNorm": _build_layer_norm,
+    "MaxPool": _make_pool_builder("MaxPool"),
+    "MeanPool": _make_pool_builder("AvgPool"),
+    "MultiHeadAttention": _build_attention,
+    "PReLU": _build_prelu,
+    "RMSNorm": _build_rms_norm,
+    "WeightNorm": _build_weight_norm,
 }
 
 _NONE = {
     **COMPOSED,
-    **nothing_like(
+    **list_without(
         "GaussianDropout GaussianNoise TransformerDecoderLayer TransformerEncoderLayer "
         "AdaptiveLPPool AlphaDropout Bilinear Diagonal EmbeddingBag FlattenLayer GRU GRUv3 GRUv3Cell "
         "GlobalLPPool GlobalMaxPool GlobalMeanPool InstanceNorm LPPool LSTM PixelShuffle RNN RNNCell "

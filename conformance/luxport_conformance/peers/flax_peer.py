@@ -14,19 +14,19 @@ from luxport.porting.keras.conventions import (
     convert_conv_weight_to_keras,
     convert_momentum,
 )
-from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError, Peer, absent
-from luxport_conformance.peers.flax_recurrent import recurrent
-from luxport_conformance.peers.jax_conventions import mirrored
+from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError, Peer, refuse
+from luxport_conformance.peers.flax_recurrent import make_recurrent_builders
+from luxport_conformance.peers.jax_conventions import mirror_kernel
 from luxport_conformance.peers.jax_nn import FUNCTIONS, INITIALIZERS
 from luxport_conformance.peers.jax_tools import (
-    activation_of,
-    groups_of,
-    in_training,
-    kernel_last,
-    moved,
-    transposed_padding,
+    call_channels_last,
+    convert_kernel,
+    count_groups,
+    find_activation,
+    find_transposed_padding,
+    is_training,
 )
-from luxport_conformance.peers.without import COMPOSED, nothing_like
+from luxport_conformance.peers.without import COMPOSED, list_without
 
 __all__ = ["LINEN", "NNX"]
 
@@ -37,7 +37,7 @@ Run = Callable[..., Any]
 """
 
 
-def _linen(name: str, options: dict[str, Any], sizes: tuple, ps: Any, *inputs: Any, stats: Any = None, **call: Any):
+def _run_linen(name: str, options: dict[str, Any], sizes: tuple, ps: Any, *inputs: Any, stats: Any = None, **call: Any):
     nn = import_module("flax.linen")
 
     layer = getattr(nn, name)(**options)
@@ -47,7 +47,7 @@ def _linen(name: str, options: dict[str, Any], sizes: tuple, ps: Any, *inputs: A
     return y, dict(ends["batch_stats"])
 
 
-def _nnx(name: str, options: dict[str, Any], sizes: tuple, ps: Any, *inputs: Any, stats: Any = None, **call: Any):
+def _run_nnx(name: str, options: dict[str, Any], sizes: tuple, ps: Any, *inputs: Any, stats: Any = None, **call: Any):
     nnx = import_module("flax.nnx")
 
     options = {_IN_NNX.get(key, key): value for key, value in options.items()}
@@ -72,27 +72,27 @@ def _put(module: Any, ps: Any) -> None:
             setattr(module, key, nnx.Param(value))
 
 
-def _named(ps: Any, **names: str) -> dict[str, Any]:
+def _rename(ps: Any, **names: str) -> dict[str, Any]:
     return {theirs: ps[ours] for ours, theirs in names.items() if ours in ps}
 
 
-def _dense(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
-    act, options = activation_of(layer), {"features": layer.out_dims, "use_bias": layer.use_bias}
+def _build_dense(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
+    act, options = find_activation(layer), {"features": layer.out_dims, "use_bias": layer.use_bias}
     return Counterpart(
-        lambda x, ps: act(run("Dense", options, (layer.in_dims,), _named(ps, weight="kernel", bias="bias"), x))
+        lambda x, ps: act(run("Dense", options, (layer.in_dims,), _rename(ps, weight="kernel", bias="bias"), x))
     )
 
 
 _MODES = {"reflect": "REFLECT", "circular": "CIRCULAR"}
 
 
-def _conv(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
-    windows, act = layer._windows, activation_of(layer)
+def _build_conv(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
+    windows, act = layer._windows, find_activation(layer)
     padding: Any = list(windows.padding)
     differences = ["channels last"] + ([] if layer.cross_correlation else ["flipped kernel"])
     if any(map(any, padding)) and layer.padding_mode != "zeros":
         mode = _MODES.get(layer.padding_mode)
-        if mode is None or run is _nnx and mode == "REFLECT":
+        if mode is None or run is _run_nnx and mode == "REFLECT":
             raise NoCounterpartError(f"has no padding mode {layer.padding_mode}")
         wanted = [
             ((k - 1) * d // 2, (k - 1) * d - (k - 1) * d // 2)
@@ -108,42 +108,42 @@ def _conv(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
         "strides": windows.stride,
         "padding": padding,
         "kernel_dilation": windows.dilation,
-        "feature_group_count": groups_of(layer),
+        "feature_group_count": count_groups(layer),
         "use_bias": layer.use_bias,
         "features": layer.out_channels,
     }
 
     def call(x: Any, ps: Any) -> Any:
-        given = {"kernel": kernel_last(layer, ps["weight"]), **_named(ps, bias="bias")}
-        return act(moved(lambda x: run("Conv", options, (layer.in_channels,), given, x), x))
+        given = {"kernel": convert_kernel(layer, ps["weight"]), **_rename(ps, bias="bias")}
+        return act(call_channels_last(lambda x: run("Conv", options, (layer.in_channels,), given, x), x))
 
     return Counterpart(call, differences=tuple(differences))
 
 
-def _conv_transpose(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
+def _build_conv_transpose(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
     import jax.numpy as jnp
 
     if layer.groups > 1:
         raise NoCounterpartError("has no groups")
-    act, windows = activation_of(layer), layer._windows
+    act, windows = find_activation(layer), layer._windows
     options = {
         "kernel_size": windows.window,
         "strides": windows.stride,
-        "padding": transposed_padding(layer),
+        "padding": find_transposed_padding(layer),
         "kernel_dilation": windows.dilation,
         "use_bias": layer.use_bias,
         "features": layer.out_channels,
     }
 
     def call(x: Any, ps: Any) -> Any:
-        weight = mirrored(ps["weight"]) if layer.cross_correlation else ps["weight"]
-        given = {"kernel": convert_conv_weight_to_keras(jnp.swapaxes(weight, 0, 1)), **_named(ps, bias="bias")}
-        return act(moved(lambda x: run("ConvTranspose", options, (layer.in_channels,), given, x), x))
+        weight = mirror_kernel(ps["weight"]) if layer.cross_correlation else ps["weight"]
+        given = {"kernel": convert_conv_weight_to_keras(jnp.swapaxes(weight, 0, 1)), **_rename(ps, bias="bias")}
+        return act(call_channels_last(lambda x: run("ConvTranspose", options, (layer.in_channels,), given, x), x))
 
     return Counterpart(call, differences=("channels last",))
 
 
-def _pool(name: str) -> Callable[..., Counterpart]:
+def _make_pool_builder(name: str) -> Callable[..., Counterpart]:
     def build(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
         windows = layer._windows
         if max(windows.dilation) > 1:
@@ -154,19 +154,19 @@ def _pool(name: str) -> Callable[..., Counterpart]:
             linen = import_module("flax.linen")
 
             pool = getattr(linen, name)
-            return moved(lambda x: pool(x, windows.window, windows.stride, windows.padding, **options), x)
+            return call_channels_last(lambda x: pool(x, windows.window, windows.stride, windows.padding, **options), x)
 
         return Counterpart(call, differences=("channels last",))
 
     return build
 
 
-def _affine(layer: Any, ps: Any) -> dict[str, Any]:
-    return _named(ps, scale="scale", bias="bias")
+def _rename_affine(layer: Any, ps: Any) -> dict[str, Any]:
+    return _rename(ps, scale="scale", bias="bias")
 
 
-def _batch_norm(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
-    training, act = in_training(st), activation_of(layer)
+def _build_batch_norm(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
+    training, act = is_training(st), find_activation(layer)
     if not layer.track_stats:
         raise NoCounterpartError("always keeps statistics")
     options = {
@@ -183,16 +183,16 @@ def _batch_norm(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
 
         stats = {"mean": jnp.asarray(st["running_mean"]), "var": jnp.asarray(st["running_var"])}
         x = jnp.moveaxis(x, 1, -1)
-        y, ends = run("BatchNorm", options, (layer.channels,), _affine(layer, ps), x, stats=stats)
+        y, ends = run("BatchNorm", options, (layer.channels,), _rename_affine(layer, ps), x, stats=stats)
         y = act(jnp.moveaxis(y, -1, 1))
         return (y, {"running_mean": ends["mean"], "running_var": ends["var"]}) if training else y
 
     return Counterpart(call, differences=differences)
 
 
-def _layer_norm(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
-    axes, act = tuple(range(-len(layer.shape), 0)), activation_of(layer)
-    if run is _nnx and len(axes) > 1:
+def _build_layer_norm(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
+    axes, act = tuple(range(-len(layer.shape), 0)), find_activation(layer)
+    if run is _run_nnx and len(axes) > 1:
         raise NoCounterpartError("has parameters of one axis")
     options = {
         "epsilon": layer.epsilon,
@@ -202,13 +202,13 @@ def _layer_norm(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
         "feature_axes": axes,
     }
     return Counterpart(
-        lambda x, ps: act(run("LayerNorm", options, layer.shape[-1:], _affine(layer, ps), x)),
+        lambda x, ps: act(run("LayerNorm", options, layer.shape[-1:], _rename_affine(layer, ps), x)),
         differences=("variance in one pass",),
     )
 
 
-def _group_norm(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
-    act = activation_of(layer)
+def _build_group_norm(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
+    act = find_activation(layer)
     options = {
         "num_groups": layer.groups,
         "epsilon": layer.epsilon,
@@ -216,25 +216,31 @@ def _group_norm(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
         "use_bias": layer.affine,
     }
     return Counterpart(
-        lambda x, ps: act(moved(lambda x: run("GroupNorm", options, (layer.channels,), _affine(layer, ps), x), x)),
+        lambda x, ps: act(
+            call_channels_last(lambda x: run("GroupNorm", options, (layer.channels,), _rename_affine(layer, ps), x), x)
+        ),
         differences=("channels last",),
     )
 
 
-def _instance_norm(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
+def _build_instance_norm(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
     if layer.track_stats:
         raise NoCounterpartError("keeps no statistics of instances")
-    act = activation_of(layer)
+    act = find_activation(layer)
     options = {"epsilon": layer.epsilon, "use_scale": layer.affine, "use_bias": layer.affine}
     return Counterpart(
-        lambda x, ps: act(moved(lambda x: run("InstanceNorm", options, (layer.channels,), _affine(layer, ps), x), x)),
+        lambda x, ps: act(
+            call_channels_last(
+                lambda x: run("InstanceNorm", options, (layer.channels,), _rename_affine(layer, ps), x), x
+            )
+        ),
         differences=("channels last",),
     )
 
 
-def _rms_norm(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
+def _build_rms_norm(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
     axes = tuple(range(-len(layer.shape), 0))
-    if run is _nnx and len(axes) > 1:
+    if run is _run_nnx and len(axes) > 1:
         raise NoCounterpartError("has parameters of one axis")
     options = {
         "epsilon": layer.epsilon,
@@ -242,10 +248,10 @@ def _rms_norm(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
         "reduction_axes": axes,
         "feature_axes": axes,
     }
-    return Counterpart(lambda x, ps: run("RMSNorm", options, layer.shape[-1:], _named(ps, scale="scale"), x))
+    return Counterpart(lambda x, ps: run("RMSNorm", options, layer.shape[-1:], _rename(ps, scale="scale"), x))
 
 
-def _embedding(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
+def _build_embedding(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
     if isinstance(x, tuple) or x.dtype.kind != "i":
         raise NoCounterpartError("takes one array of indices")
     options = {"num_embeddings": layer.in_dims, "features": layer.out_dims}
@@ -253,7 +259,7 @@ def _embedding(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
 
     def call(x: Any, ps: Any) -> Any:
         given = {"embedding": ps["weight"]}
-        if run is _linen:
+        if run is _run_linen:
             return run("Embed", options, (), given, x)
         nnx = import_module("flax.nnx")
 
@@ -264,30 +270,30 @@ def _embedding(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
     return Counterpart(call, differences=differences)
 
 
-def _attention(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
+def _build_attention(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
     x = x if isinstance(x, tuple) else (x, x, x)
     heads, size = layer.nheads, layer.q_proj.out_dims
     if layer.v_proj.out_dims != size or layer.return_scores or len(x) > 4:
         raise NoCounterpartError("has one size for queries and values, and returns no scores")
-    if run is _nnx and len({part.shape[-1] for part in x[:3]}) > 1:
+    if run is _run_nnx and len({part.shape[-1] for part in x[:3]}) > 1:
         raise NoCounterpartError("has one size for the inputs")
     options = {
         "num_heads": heads,
         "qkv_features": size,
         "out_features": layer.out_proj.out_dims,
         "use_bias": layer.use_bias,
-        **({} if run is _linen else {"in_features": x[0].shape[-1], "decode": False}),
+        **({} if run is _run_linen else {"in_features": x[0].shape[-1], "decode": False}),
     }
 
-    def parameters(ps: Any) -> dict[str, Any]:
-        def part(name: str) -> dict[str, Any]:
+    def convert_parameters(ps: Any) -> dict[str, Any]:
+        def convert_part(name: str) -> dict[str, Any]:
             given = ps[f"{name}_proj"]
             found = {"kernel": convert_attention_weight_to_keras(given["weight"], heads)}
             return found | ({"bias": convert_attention_bias_to_keras(given["bias"], heads)} if layer.use_bias else {})
 
         out = {"kernel": convert_attention_out_weight_to_keras(ps["out_proj"]["weight"], heads)}
         out |= {"bias": ps["out_proj"]["bias"]} if layer.use_bias else {}
-        return {"query": part("q"), "key": part("k"), "value": part("v"), "out": out}
+        return {"query": convert_part("q"), "key": convert_part("k"), "value": convert_part("v"), "out": out}
 
     def call(x: Any, ps: Any) -> Any:
         nn = import_module("flax.linen")
@@ -295,20 +301,20 @@ def _attention(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
         query, key, value, *mask = x if isinstance(x, tuple) else (x, x, x)
         masks = [*mask, *([nn.make_causal_mask(query[..., 0])] if layer.is_causal else [])]
         given = {"mask": nn.combine_masks(*masks, dtype=bool)} if masks else {}
-        name = "MultiHeadDotProductAttention" if run is _linen else "MultiHeadAttention"
-        return run(name, options, (), parameters(ps), query, key, value, **given)
+        name = "MultiHeadDotProductAttention" if run is _run_linen else "MultiHeadAttention"
+        return run(name, options, (), convert_parameters(ps), query, key, value, **given)
 
     return Counterpart(call, differences=("masked rows",) if len(x) == 4 else ())
 
 
-def _prelu(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
+def _build_prelu(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
     if layer.shape != 1:
         raise NoCounterpartError("has one weight")
     nnx = import_module("flax.nnx")
 
     def call(x: Any, ps: Any) -> Any:
         given = {"negative_slope": ps["weight"][0]}
-        if run is _linen:
+        if run is _run_linen:
             return run("PReLU", {}, (), given, x)
         layer = nnx.PReLU()
         _put(layer, given)
@@ -317,60 +323,60 @@ def _prelu(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
     return Counterpart(call)
 
 
-def _weight_norm(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
-    if type(layer.layer).__name__ != "Dense" or layer.axes is not None or run is _nnx:
+def _build_weight_norm(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
+    if type(layer.layer).__name__ != "Dense" or layer.axes is not None or run is _run_nnx:
         raise NoCounterpartError("is asked of linen's Dense alone")
     inner, nn = layer.layer, import_module("flax.linen")
     norm = nn.WeightNorm(nn.Dense(inner.out_dims, use_bias=inner.use_bias), variable_filter={"kernel"})
 
     def call(x: Any, ps: Any) -> Any:
-        kernel = {"kernel": ps["normalized"]["weight_v"], **_named(ps["unnormalized"], bias="bias")}
+        kernel = {"kernel": ps["normalized"]["weight_v"], **_rename(ps["unnormalized"], bias="bias")}
         scale = ps["normalized"]["weight_g"].reshape(-1)
         return norm.apply({"params": {"layer_instance": kernel, "layer_instance/kernel/scale": scale}}, x)
 
     return Counterpart(call)
 
 
-def _dropout(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
+def _build_dropout(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
     return Counterpart(
         lambda x, ps: (
             run("Dropout", {"rate": layer.p, "deterministic": True}, (), {}, x)
-            if run is _linen
-            else _nnx_dropout(layer, x)
+            if run is _run_linen
+            else _run_nnx_dropout(layer, x)
         )
     )
 
 
-def _nnx_dropout(layer: Any, x: Any) -> Any:
+def _run_nnx_dropout(layer: Any, x: Any) -> Any:
     nnx = import_module("flax.nnx")
 
     return nnx.Dropout(layer.p, deterministic=True, rngs=nnx.Rngs(0))(x)
 
 
 _LAYERS: dict[str, Callable[..., Counterpart]] = {
-    "BatchNorm": _batch_norm,
-    "Conv": _conv,
-    "ConvTranspose": _conv_transpose,
-    "CrossCor": _conv,
-    "Dense": _dense,
-    "DepthwiseConv": _conv,
-    "Dropout": _dropout,
-    "Embedding": _embedding,
-    "GroupNorm": _group_norm,
-    "InstanceNorm": _instance_norm,
-    "LayerNorm": _layer_norm,
-    "MaxPool": _pool("max_pool"),
-    "MeanPool": _pool("avg_pool"),
-    "MultiHeadAttention": _attention,
-    "PReLU": _prelu,
-    "RMSNorm": _rms_norm,
-    "WeightNorm": _weight_norm,
+    "BatchNorm": _build_batch_norm,
+    "Conv": _build_conv,
+    "ConvTranspose": _build_conv_transpose,
+    "CrossCor": _build_conv,
+    "Dense": _build_dense,
+    "DepthwiseConv": _build_conv,
+    "Dropout": _build_dropout,
+    "Embedding": _build_embedding,
+    "GroupNorm": _build_group_norm,
+    "InstanceNorm": _build_instance_norm,
+    "LayerNorm": _build_layer_norm,
+    "MaxPool": _make_pool_builder("max_pool"),
+    "MeanPool": _make_pool_builder("avg_pool"),
+    "MultiHeadAttention": _build_attention,
+    "PReLU": _build_prelu,
+    "RMSNorm": _build_rms_norm,
+    "WeightNorm": _build_weight_norm,
 }
 
 
 _NONE = {
     **COMPOSED,
-    **nothing_like(
+    **list_without(
         "GaussianDropout GaussianNoise TransformerDecoderLayer TransformerEncoderLayer "
         "AdaptiveLPPool AdaptiveMaxPool AdaptiveMeanPool AlphaDropout Bilinear Diagonal EmbeddingBag "
         "FlattenLayer GRUv3Cell GlobalLPPool GlobalMaxPool GlobalMeanPool LPPool PixelShuffle ReshapeLayer "
@@ -380,18 +386,18 @@ _NONE = {
 }
 
 
-def _peer(name: str, run: Run) -> Peer:
+def _make_peer(name: str, run: Run) -> Peer:
     layers: dict[str, Build] = {subject: partial(build, run) for subject, build in _LAYERS.items()}
     return Peer(
         name=name,
         backend="jax",
         modules=("flax",),
         packages=("flax", "jax"),
-        layers={**layers, **recurrent(name), "GRUv3": absent("applies the reset gate after the product")},
+        layers={**layers, **make_recurrent_builders(name), "GRUv3": refuse("applies the reset gate after the product")},
         none=_NONE,
         operations=FUNCTIONS,
         initializers=INITIALIZERS,
     )
 
 
-NNX, LINEN = _peer("flax.nnx", _nnx), _peer("flax.linen", _linen)
+NNX, LINEN = _make_peer("flax.nnx", _run_nnx), _make_peer("flax.linen", _run_linen)

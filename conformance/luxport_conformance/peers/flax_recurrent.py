@@ -8,27 +8,27 @@ from importlib import import_module
 from typing import Any
 
 from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError
-from luxport_conformance.peers.jax_conventions import flax_carry, one_bias
-from luxport_conformance.peers.jax_tools import only_identity
+from luxport_conformance.peers.jax_conventions import add_biases, swap_carry
+from luxport_conformance.peers.jax_tools import require_identity
 
-__all__ = ["recurrent"]
+__all__ = ["make_recurrent_builders"]
 
 _CELLS = {"RNN": "SimpleCell", "LSTM": "LSTMCell", "GRU": "GRUCell"}
 _GATES = {"RNN": ("",), "LSTM": ("i", "f", "g", "o"), "GRU": ("r", "z", "n")}
 
 
-def recurrent(peer: str) -> dict[str, Build]:
+def make_recurrent_builders(peer: str) -> dict[str, Build]:
     """Return the builders of cells and of layers, on one of Flax's two interfaces."""
     linen = peer.endswith("linen")
     return {
-        **{f"{kind}Cell": partial(_cell, linen, kind) for kind in _CELLS},
-        **{kind: partial(_layer, linen, kind) for kind in _CELLS},
-        "BidirectionalRNN": partial(_bidirectional, linen),
-        "Recurrence": partial(_recurrence, linen),
+        **{f"{kind}Cell": partial(_build_cell, linen, kind) for kind in _CELLS},
+        **{kind: partial(_build_layer, linen, kind) for kind in _CELLS},
+        "BidirectionalRNN": partial(_build_bidirectional, linen),
+        "Recurrence": partial(_build_recurrence, linen),
     }
 
 
-def _parts(kind: str, layer: Any, ps: Any) -> list[tuple[str, Any, Any, Any]]:
+def _list_gates(kind: str, layer: Any, ps: Any) -> list[tuple[str, Any, Any, Any]]:
     """Return gate, input's weight, state's weight and bias of each gate.
 
     Raises: NoCounterpartError for a recurrent bias
@@ -43,41 +43,41 @@ def _parts(kind: str, layer: Any, ps: Any) -> list[tuple[str, Any, Any, Any]]:
     return found
 
 
-def _linen_parameters(kind: str, layer: Any, ps: Any) -> dict[str, Any]:
+def _convert_for_linen(kind: str, layer: Any, ps: Any) -> dict[str, Any]:
     given: dict[str, Any] = {}
-    for gate, into, back, (bias, more) in _parts(kind, layer, ps):
+    for gate, into, back, (bias, more) in _list_gates(kind, layer, ps):
         if kind == "RNN":
-            given = {"i": {"kernel": into, "bias": one_bias(bias, more)}, "h": {"kernel": back}}
+            given = {"i": {"kernel": into, "bias": add_biases(bias, more)}, "h": {"kernel": back}}
         elif kind == "LSTM":
-            given |= {f"i{gate}": {"kernel": into}, f"h{gate}": {"kernel": back, "bias": one_bias(bias, more)}}
+            given |= {f"i{gate}": {"kernel": into}, f"h{gate}": {"kernel": back, "bias": add_biases(bias, more)}}
         elif gate == "n":
             given |= {"in": {"kernel": into, "bias": bias}, "hn": {"kernel": back, "bias": more}}
         else:
-            given |= {f"i{gate}": {"kernel": into, "bias": one_bias(bias, more)}, f"h{gate}": {"kernel": back}}
+            given |= {f"i{gate}": {"kernel": into, "bias": add_biases(bias, more)}, f"h{gate}": {"kernel": back}}
     return given
 
 
-def _nnx_cell(kind: str, layer: Any, ps: Any) -> Any:
+def _make_nnx_cell(kind: str, layer: Any, ps: Any) -> Any:
     nnx = import_module("flax.nnx")
 
     cell = getattr(nnx, _CELLS[kind])(layer.in_dims, layer.out_dims, rngs=nnx.Rngs(0))
     if kind == "GRU":
         if "bias_hh" in ps:
             raise NoCounterpartError("has no bias of the state's product")
-        _set(cell.dense_i, ps["weight_ih"], ps.get("bias_ih"))
-        _set(cell.dense_h, ps["weight_hh"], None)
+        _set_cell(cell.dense_i, ps["weight_ih"], ps.get("bias_ih"))
+        _set_cell(cell.dense_h, ps["weight_hh"], None)
         return cell
-    for gate, into, back, (bias, more) in _parts(kind, layer, ps):
+    for gate, into, back, (bias, more) in _list_gates(kind, layer, ps):
         if kind == "RNN":
-            _set(cell.dense_i, into, one_bias(bias, more))
-            _set(cell.dense_h, back, None)
+            _set_cell(cell.dense_i, into, add_biases(bias, more))
+            _set_cell(cell.dense_h, back, None)
         else:
-            _set(getattr(cell, "if_" if gate == "f" else f"i{gate}"), into, None)
-            _set(getattr(cell, f"h{gate}"), back, one_bias(bias, more))
+            _set_cell(getattr(cell, "if_" if gate == "f" else f"i{gate}"), into, None)
+            _set_cell(getattr(cell, f"h{gate}"), back, add_biases(bias, more))
     return cell
 
 
-def _set(dense: Any, kernel: Any, bias: Any) -> None:
+def _set_cell(dense: Any, kernel: Any, bias: Any) -> None:
     nnx = import_module("flax.nnx")
 
     dense.kernel = nnx.Param(kernel)
@@ -85,16 +85,16 @@ def _set(dense: Any, kernel: Any, bias: Any) -> None:
         dense.bias = nnx.Param(bias)
 
 
-def _step(linen: bool, kind: str, layer: Any, ps: Any) -> Callable[[Any, Any], tuple[Any, Any]]:
+def _take_step(linen: bool, kind: str, layer: Any, ps: Any) -> Callable[[Any, Any], tuple[Any, Any]]:
     if linen:
         nn = import_module("flax.linen")
 
-        cell, given = getattr(nn, _CELLS[kind])(layer.out_dims), _linen_parameters(kind, layer, ps)
+        cell, given = getattr(nn, _CELLS[kind])(layer.out_dims), _convert_for_linen(kind, layer, ps)
         return lambda carry, x: cell.apply({"params": given}, carry, x)
-    return _nnx_cell(kind, layer, ps)
+    return _make_nnx_cell(kind, layer, ps)
 
 
-def _start(kind: str, layer: Any, ps: Any, samples: int) -> tuple[Any, ...]:
+def _make_start(kind: str, layer: Any, ps: Any, samples: int) -> tuple[Any, ...]:
     import jax.numpy as jnp
 
     zero = jnp.zeros((samples, layer.out_dims), ps["weight_ih"].dtype)
@@ -102,32 +102,32 @@ def _start(kind: str, layer: Any, ps: Any, samples: int) -> tuple[Any, ...]:
     return tuple([jnp.broadcast_to(ps[name], zero.shape) if name in ps else zero for name in names])
 
 
-def _theirs(kind: str, carry: Any) -> Any:
-    return flax_carry(carry) if kind == "LSTM" else carry[0]
+def _convert_carry(kind: str, carry: Any) -> Any:
+    return swap_carry(carry) if kind == "LSTM" else carry[0]
 
 
-def _ours(kind: str, carry: Any) -> Any:
-    return flax_carry(carry) if kind == "LSTM" else (carry,)
+def _convert_carry_back(kind: str, carry: Any) -> Any:
+    return swap_carry(carry) if kind == "LSTM" else (carry,)
 
 
-def _differences(kind: str, layer: Any) -> tuple[str, ...]:
+def _list_differences(kind: str, layer: Any) -> tuple[str, ...]:
     one_bias = bool(layer.use_bias and layer.use_recurrent_bias)
     return ("carry (c, h)",) * (kind == "LSTM") + ("one bias",) * one_bias
 
 
-def _beyond(layer: Any) -> tuple[str, ...]:
+def _list_beyond(layer: Any) -> tuple[str, ...]:
     return ("steps beyond the length",) if layer.masked else ()
 
 
-def _cell(linen: bool, kind: str, layer: Any, x: Any, st: Any) -> Counterpart:
-    only_identity(layer, "tanh")
+def _build_cell(linen: bool, kind: str, layer: Any, x: Any, st: Any) -> Counterpart:
+    require_identity(layer, "tanh")
 
     def call(x: Any, ps: Any) -> Any:
-        x, carry = x if isinstance(x, tuple) else (x, _start(kind, layer, ps, x.shape[0]))
-        carry, y = _step(linen, kind, layer, ps)(_theirs(kind, carry), x)
-        return y, _ours(kind, carry)
+        x, carry = x if isinstance(x, tuple) else (x, _make_start(kind, layer, ps, x.shape[0]))
+        carry, y = _take_step(linen, kind, layer, ps)(_convert_carry(kind, carry), x)
+        return y, _convert_carry_back(kind, carry)
 
-    return Counterpart(call, differences=_differences(kind, layer))
+    return Counterpart(call, differences=_list_differences(kind, layer))
 
 
 def _check_lengths(layer: Any, x: Any) -> None:
@@ -139,30 +139,30 @@ def _check_lengths(layer: Any, x: Any) -> None:
         raise NoCounterpartError("takes lengths, no masks, and is asked of sequences of a step at least")
 
 
-def _directed(linen: bool, kind: str, cell: Any, x: Any, ps: Any, carry: Any, lengths: Any, reverse: bool) -> Any:
+def _run_directed(linen: bool, kind: str, cell: Any, x: Any, ps: Any, carry: Any, lengths: Any, reverse: bool) -> Any:
     """Run a cell along a batch of sequences; return the last carry and all outputs."""
-    start = _theirs(kind, carry or _start(kind, cell, ps, x.shape[0]))
+    start = _convert_carry(kind, carry or _make_start(kind, cell, ps, x.shape[0]))
     options = {"return_carry": True, "reverse": reverse, "keep_order": reverse}
     if linen:
         nn = import_module("flax.linen")
 
         runs = nn.RNN(getattr(nn, _CELLS[kind])(cell.out_dims), **options)
-        given = {"params": {"cell": _linen_parameters(kind, cell, ps)}}
+        given = {"params": {"cell": _convert_for_linen(kind, cell, ps)}}
         return runs.apply(given, x, initial_carry=start, seq_lengths=lengths)
     nnx = import_module("flax.nnx")
 
-    return nnx.RNN(_nnx_cell(kind, cell, ps), **options)(x, initial_carry=start, seq_lengths=lengths)
+    return nnx.RNN(_make_nnx_cell(kind, cell, ps), **options)(x, initial_carry=start, seq_lengths=lengths)
 
 
-def _taken_apart(layer: Any, x: Any) -> tuple[Any, Any, Any]:
+def _take_apart(layer: Any, x: Any) -> tuple[Any, Any, Any]:
     """Return x, lengths and carry; of the last two what there is."""
     x, *more = x if isinstance(x, tuple) else (x,)
     lengths = more.pop(0) if layer.masked else None
     return x, lengths, more[0] if more else None
 
 
-def _layer(linen: bool, kind: str, layer: Any, x: Any, st: Any) -> Counterpart:
-    only_identity(layer, "tanh")
+def _build_layer(linen: bool, kind: str, layer: Any, x: Any, st: Any) -> Counterpart:
+    require_identity(layer, "tanh")
     if layer.train_state:
         raise NoCounterpartError("trains no initial states")
     _check_lengths(layer, x)
@@ -170,23 +170,23 @@ def _layer(linen: bool, kind: str, layer: Any, x: Any, st: Any) -> Counterpart:
     def call(x: Any, ps: Any) -> Any:
         import jax.numpy as jnp
 
-        x, lengths, carry = _taken_apart(layer, x)
+        x, lengths, carry = _take_apart(layer, x)
         x = jnp.moveaxis(x, 0, 1) if layer.time_major else x
         end: Any = None
         for level in [ps] if layer.num_layers == 1 else [ps[f"layer_{i + 1}"] for i in range(layer.num_layers)]:
             if layer.bidirectional:
-                ways = [_directed(linen, kind, layer, x, level["forward_rnn"], None, lengths, False)]
-                ways += [_directed(linen, kind, layer, x, level["backward_rnn"]["rnn"], None, lengths, True)]
+                ways = [_run_directed(linen, kind, layer, x, level["forward_rnn"], None, lengths, False)]
+                ways += [_run_directed(linen, kind, layer, x, level["backward_rnn"]["rnn"], None, lengths, True)]
                 x = jnp.concatenate([y for _, y in ways], axis=-1)
             else:
-                end, x = _directed(linen, kind, layer, x, level, carry, lengths, False)
+                end, x = _run_directed(linen, kind, layer, x, level, carry, lengths, False)
         y = jnp.moveaxis(x, 0, 1) if layer.time_major else x
-        return (y, _ours(kind, end)) if layer.return_state else y
+        return (y, _convert_carry_back(kind, end)) if layer.return_state else y
 
-    return Counterpart(call, differences=_differences(kind, layer) + _beyond(layer))
+    return Counterpart(call, differences=_list_differences(kind, layer) + _list_beyond(layer))
 
 
-def _kind_of(cell: Any) -> str:
+def _find_kind(cell: Any) -> str:
     """Return the kind of a cell.
 
     Raises: NoCounterpartError
@@ -194,29 +194,29 @@ def _kind_of(cell: Any) -> str:
     kind = type(cell).__name__.removesuffix("Cell")
     if kind not in _CELLS or cell.train_state:
         raise NoCounterpartError("has its own cells, and trains no initial states")
-    only_identity(cell, "tanh")
+    require_identity(cell, "tanh")
     return kind
 
 
-def _recurrence(linen: bool, layer: Any, x: Any, st: Any) -> Counterpart:
-    kind = _kind_of(layer.cell)
+def _build_recurrence(linen: bool, layer: Any, x: Any, st: Any) -> Counterpart:
+    kind = _find_kind(layer.cell)
     if layer.time_major:
         raise NoCounterpartError("is asked with the batch first")
     _check_lengths(layer, x)
 
     def call(x: Any, ps: Any) -> Any:
-        x, lengths, carry = _taken_apart(layer, x)
-        end, y = _directed(linen, kind, layer.cell, x, ps, carry, lengths, layer.reverse)
-        end = _ours(kind, end)
+        x, lengths, carry = _take_apart(layer, x)
+        end, y = _run_directed(linen, kind, layer.cell, x, ps, carry, lengths, layer.reverse)
+        end = _convert_carry_back(kind, end)
         y = y if layer.return_sequence else end[0]
         return (y, end) if layer.return_state else y
 
-    return Counterpart(call, differences=_differences(kind, layer.cell))
+    return Counterpart(call, differences=_list_differences(kind, layer.cell))
 
 
-def _bidirectional(linen: bool, layer: Any, x: Any, st: Any) -> Counterpart:
+def _build_bidirectional(linen: bool, layer: Any, x: Any, st: Any) -> Counterpart:
     forward, backward = layer.forward_rnn, layer.backward_rnn["rnn"]
-    kinds = _kind_of(forward.cell), _kind_of(backward.cell)
+    kinds = _find_kind(forward.cell), _find_kind(backward.cell)
     if forward.time_major or forward.return_state or not forward.return_sequence:
         raise NoCounterpartError("is asked of whole sequences, the batch first")
     _check_lengths(forward, x)
@@ -224,10 +224,12 @@ def _bidirectional(linen: bool, layer: Any, x: Any, st: Any) -> Counterpart:
     def call(x: Any, ps: Any) -> Any:
         import jax.numpy as jnp
 
-        x, lengths, _ = _taken_apart(forward, x)
-        ways = [_directed(linen, kinds[0], forward.cell, x, ps["forward_rnn"], None, lengths, False)]
-        ways += [_directed(linen, kinds[1], backward.cell, x, ps["backward_rnn"]["rnn"], None, lengths, True)]
+        x, lengths, _ = _take_apart(forward, x)
+        ways = [_run_directed(linen, kinds[0], forward.cell, x, ps["forward_rnn"], None, lengths, False)]
+        ways += [_run_directed(linen, kinds[1], backward.cell, x, ps["backward_rnn"]["rnn"], None, lengths, True)]
         return jnp.concatenate([y for _, y in ways], axis=-1)
 
-    told = _differences(kinds[0], forward.cell) + _differences(kinds[1], backward.cell) + _beyond(forward)
+    told = (
+        _list_differences(kinds[0], forward.cell) + _list_differences(kinds[1], backward.cell) + _list_beyond(forward)
+    )
     return Counterpart(call, differences=tuple(dict.fromkeys(told)))

@@ -13,30 +13,28 @@ from luxport.porting.keras.conventions import (
 )
 from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError, Peer
 from luxport_conformance.peers.jax_conventions import (
-    haiku_forget_bias,
-    haiku_lstm_gates,
-    haiku_update_gate,
-    mirrored,
-    one_bias,
+    add_biases,
+    lower_forget_bias,
+    mirror_kernel,
+    negate_update_gate,
+    swap_lstm_gates,
 )
 from luxport_conformance.peers.jax_nn import FUNCTIONS
 from luxport_conformance.peers.jax_tools import (
-    activation_of,
-    groups_of,
-    in_training,
-    kernel_last,
-    moved,
-    only_identity,
-    transposed_padding,
+    call_channels_last,
+    convert_kernel,
+    count_groups,
+    find_activation,
+    find_transposed_padding,
+    is_training,
+    require_identity,
 )
-from luxport_conformance.peers.without import COMPOSED, nothing_like
+from luxport_conformance.peers.without import COMPOSED, list_without
 
 __all__ = ["HAIKU"]
 
 
-def _applied(
-    name: str, given: dict[str, Any], *inputs: Any, state: Any = None, call: Any = None, **options: Any
-) -> Any:
+def _apply(name: str, given: dict[str, Any], *inputs: Any, state: Any = None, call: Any = None, **options: Any) -> Any:
     """Call a module with these parameters; with `state` return (y, state after)."""
     hk = import_module("haiku")
 
@@ -49,17 +47,17 @@ def _applied(
     return y if state is None else (y, ends)
 
 
-def _named(ps: Any, **names: str) -> dict[str, Any]:
+def _rename(ps: Any, **names: str) -> dict[str, Any]:
     return {theirs: ps[ours] for ours, theirs in names.items() if ours in ps}
 
 
-def _dense(layer: Any, x: Any, st: Any) -> Counterpart:
-    act, options = activation_of(layer), {"output_size": layer.out_dims, "with_bias": layer.use_bias}
-    return Counterpart(lambda x, ps: act(_applied("Linear", _named(ps, weight="w", bias="b"), x, **options)))
+def _build_dense(layer: Any, x: Any, st: Any) -> Counterpart:
+    act, options = find_activation(layer), {"output_size": layer.out_dims, "with_bias": layer.use_bias}
+    return Counterpart(lambda x, ps: act(_apply("Linear", _rename(ps, weight="w", bias="b"), x, **options)))
 
 
-def _conv(layer: Any, x: Any, st: Any) -> Counterpart:
-    windows, act = layer._windows, activation_of(layer)
+def _build_conv(layer: Any, x: Any, st: Any) -> Counterpart:
+    windows, act = layer._windows, find_activation(layer)
     if any(map(any, windows.padding)) and layer.padding_mode != "zeros":
         raise NoCounterpartError("pads by zeros alone")
     options = {
@@ -70,19 +68,19 @@ def _conv(layer: Any, x: Any, st: Any) -> Counterpart:
         "rate": windows.dilation,
         "padding": list(windows.padding),
         "with_bias": layer.use_bias,
-        "feature_group_count": groups_of(layer),
+        "feature_group_count": count_groups(layer),
         "data_format": "channels_last",
     }
 
     def call(x: Any, ps: Any) -> Any:
-        given = {"w": kernel_last(layer, ps["weight"]), **_named(ps, bias="b")}
-        return act(moved(lambda x: _applied("ConvND", given, x, **options), x))
+        given = {"w": convert_kernel(layer, ps["weight"]), **_rename(ps, bias="b")}
+        return act(call_channels_last(lambda x: _apply("ConvND", given, x, **options), x))
 
     return Counterpart(call, differences=("channels last", *(() if layer.cross_correlation else ("flipped kernel",))))
 
 
-def _conv_transpose(layer: Any, x: Any, st: Any) -> Counterpart:
-    windows, act = layer._windows, activation_of(layer)
+def _build_conv_transpose(layer: Any, x: Any, st: Any) -> Counterpart:
+    windows, act = layer._windows, find_activation(layer)
     if layer.groups > 1 or max(windows.dilation) > 1:
         raise NoCounterpartError("has neither groups nor dilation")
     options = {
@@ -90,23 +88,23 @@ def _conv_transpose(layer: Any, x: Any, st: Any) -> Counterpart:
         "output_channels": layer.out_channels,
         "kernel_shape": windows.window,
         "stride": windows.stride,
-        "padding": transposed_padding(layer),
+        "padding": find_transposed_padding(layer),
         "with_bias": layer.use_bias,
     }
 
     def call(x: Any, ps: Any) -> Any:
-        weight = mirrored(ps["weight"]) if layer.cross_correlation else ps["weight"]
-        given = {"w": convert_conv_weight_to_keras(weight), **_named(ps, bias="b")}
-        return act(moved(lambda x: _applied("ConvNDTranspose", given, x, **options), x))
+        weight = mirror_kernel(ps["weight"]) if layer.cross_correlation else ps["weight"]
+        given = {"w": convert_conv_weight_to_keras(weight), **_rename(ps, bias="b")}
+        return act(call_channels_last(lambda x: _apply("ConvNDTranspose", given, x, **options), x))
 
     return Counterpart(call, differences=("channels last",))
 
 
-def _reshape(layer: Any, x: Any, st: Any) -> Counterpart:
-    return Counterpart(lambda x, ps: _applied("Reshape", {}, x, output_shape=layer.dims))
+def _build_reshape(layer: Any, x: Any, st: Any) -> Counterpart:
+    return Counterpart(lambda x, ps: _apply("Reshape", {}, x, output_shape=layer.dims))
 
 
-def _pool(name: str) -> Build:
+def _make_pool_builder(name: str) -> Build:
     def build(layer: Any, x: Any, st: Any) -> Counterpart:
         windows = layer._windows
         if max(windows.dilation) > 1 or any(map(any, windows.padding)):
@@ -116,86 +114,92 @@ def _pool(name: str) -> Build:
             "strides": (*windows.stride, 1),
             "padding": "VALID",
         }
-        return Counterpart(lambda x, ps: moved(lambda x: _applied(name, {}, x, **options), x))
+        return Counterpart(lambda x, ps: call_channels_last(lambda x: _apply(name, {}, x, **options), x))
 
     return build
 
 
-def _affine(layer: Any) -> dict[str, Any]:
+def _list_affine_options(layer: Any) -> dict[str, Any]:
     return {"create_scale": layer.affine, "create_offset": layer.affine, "eps": layer.epsilon}
 
 
-def _batch_norm(layer: Any, x: Any, st: Any) -> Counterpart:
+def _build_batch_norm(layer: Any, x: Any, st: Any) -> Counterpart:
     if not layer.track_stats:
         raise NoCounterpartError("always keeps statistics")
-    training, act = in_training(st), activation_of(layer)
+    training, act = is_training(st), find_activation(layer)
     if training:
         raise NoCounterpartError("keeps running statistics without the bias of their start: no state is like luxport's")
 
     def call(x: Any, ps: Any) -> Any:
         import jax.numpy as jnp
 
-        def average(value: Any) -> dict[str, Any]:
+        def make_average(value: Any) -> dict[str, Any]:
             shape = (*(1,) * (x.ndim - 1), layer.channels)
             value = jnp.asarray(value).reshape(shape)
             return {"average": value, "hidden": value, "counter": jnp.asarray(1, jnp.int32)}
 
-        state = {"m/~/mean_ema": average(st["running_mean"]), "m/~/var_ema": average(st["running_var"])}
+        state = {"m/~/mean_ema": make_average(st["running_mean"]), "m/~/var_ema": make_average(st["running_var"])}
         shape = (*(1,) * (x.ndim - 1), layer.channels)
-        given = {name: value.reshape(shape) for name, value in _named(ps, scale="scale", bias="offset").items()}
-        options = _affine(layer) | {"decay_rate": convert_momentum(layer.momentum)}
+        given = {name: value.reshape(shape) for name, value in _rename(ps, scale="scale", bias="offset").items()}
+        options = _list_affine_options(layer) | {"decay_rate": convert_momentum(layer.momentum)}
         flags = {"is_training": False}
-        return act(moved(lambda x: _applied("BatchNorm", given, x, state=state, call=flags, **options)[0], x))
+        return act(
+            call_channels_last(lambda x: _apply("BatchNorm", given, x, state=state, call=flags, **options)[0], x)
+        )
 
     return Counterpart(call, differences=("momentum is what is kept", "channels last"))
 
 
-def _layer_norm(layer: Any, x: Any, st: Any) -> Counterpart:
-    act, axes = activation_of(layer), tuple(range(-len(layer.shape), 0))
+def _build_layer_norm(layer: Any, x: Any, st: Any) -> Counterpart:
+    act, axes = find_activation(layer), tuple(range(-len(layer.shape), 0))
     if len(axes) > 1:
         raise NoCounterpartError("has parameters of one axis")
-    options = {**_affine(layer), "axis": axes, "create_offset": layer.affine and layer.use_bias}
-    return Counterpart(lambda x, ps: act(_applied("LayerNorm", _named(ps, scale="scale", bias="offset"), x, **options)))
+    options = {**_list_affine_options(layer), "axis": axes, "create_offset": layer.affine and layer.use_bias}
+    return Counterpart(lambda x, ps: act(_apply("LayerNorm", _rename(ps, scale="scale", bias="offset"), x, **options)))
 
 
-def _group_norm(layer: Any, x: Any, st: Any) -> Counterpart:
-    act, options = activation_of(layer), {**_affine(layer), "groups": layer.groups}
+def _build_group_norm(layer: Any, x: Any, st: Any) -> Counterpart:
+    act, options = find_activation(layer), {**_list_affine_options(layer), "groups": layer.groups}
     return Counterpart(
         lambda x, ps: act(
-            moved(lambda x: _applied("GroupNorm", _named(ps, scale="scale", bias="offset"), x, **options), x)
+            call_channels_last(
+                lambda x: _apply("GroupNorm", _rename(ps, scale="scale", bias="offset"), x, **options), x
+            )
         )
     )
 
 
-def _instance_norm(layer: Any, x: Any, st: Any) -> Counterpart:
+def _build_instance_norm(layer: Any, x: Any, st: Any) -> Counterpart:
     if layer.track_stats:
         raise NoCounterpartError("keeps no statistics of instances")
-    act, options = activation_of(layer), _affine(layer)
+    act, options = find_activation(layer), _list_affine_options(layer)
     return Counterpart(
         lambda x, ps: act(
-            moved(lambda x: _applied("InstanceNorm", _named(ps, scale="scale", bias="offset"), x, **options), x)
+            call_channels_last(
+                lambda x: _apply("InstanceNorm", _rename(ps, scale="scale", bias="offset"), x, **options), x
+            )
         )
     )
 
 
-def _rms_norm(layer: Any, x: Any, st: Any) -> Counterpart:
+def _build_rms_norm(layer: Any, x: Any, st: Any) -> Counterpart:
     if len(layer.shape) > 1:
         raise NoCounterpartError("has parameters of one axis")
     options = {"axis": -1, "eps": layer.epsilon, "create_scale": layer.affine}
-    return Counterpart(lambda x, ps: _applied("RMSNorm", _named(ps, scale="scale"), x, **options))
+    return Counterpart(lambda x, ps: _apply("RMSNorm", _rename(ps, scale="scale"), x, **options))
 
 
-def _embedding(layer: Any, x: Any, st: Any) -> Counterpart:
+def _build_embedding(layer: Any, x: Any, st: Any) -> Counterpart:
     if isinstance(x, tuple) or x.dtype.kind != "i":
         raise NoCounterpartError("takes one array of indices")
     options = {"vocab_size": layer.in_dims, "embed_dim": layer.out_dims}
     differences = ("no padding row",) if layer.padding_idx is not None else ()
     return Counterpart(
-        lambda x, ps: _applied("Embed", {"embeddings": ps["weight"]}, x, **options), differences=differences
+        lambda x, ps: _apply("Embed", {"embeddings": ps["weight"]}, x, **options), differences=differences
     )
 
 
-def _attention(layer: Any, x: Any, st: Any) -> Counterpart:
+def _build_attention(layer: Any, x: Any, st: Any) -> Counterpart:
     hk = import_module("haiku")
     import jax.numpy as jnp
 
@@ -215,28 +219,28 @@ def _attention(layer: Any, x: Any, st: Any) -> Counterpart:
 
     def call(x: Any, ps: Any) -> Any:
         query, key, value, *mask = x if isinstance(x, tuple) else (x, x, x)
-        given = {theirs: _named(ps[ours], weight="w", bias="b") for ours, theirs in names.items()}
+        given = {theirs: _rename(ps[ours], weight="w", bias="b") for ours, theirs in names.items()}
         allowed = mask[0] if mask else None
         if layer.is_causal:
             causal = jnp.tri(query.shape[1], key.shape[1], dtype=bool)[None, None]
             allowed = causal if allowed is None else allowed & causal
-        return _applied("MultiHeadAttention", given, query, key, value, allowed, **options)
+        return _apply("MultiHeadAttention", given, query, key, value, allowed, **options)
 
     return Counterpart(call, differences=("masked rows",) if len(inputs) == 4 else ())
 
 
-def _cell(kind: str) -> Build:
+def _make_cell_builder(kind: str) -> Build:
     def build(layer: Any, x: Any, st: Any) -> Counterpart:
         hk = import_module("haiku")
         import jax.numpy as jnp
 
-        only_identity(layer, "relu" if kind == "RNN" else "tanh")
+        require_identity(layer, "relu" if kind == "RNN" else "tanh")
         if not layer.use_bias:
             raise NoCounterpartError("always has a bias")
         size = layer.out_dims
 
-        def core(ps: Any) -> Any:
-            bias = one_bias(ps["bias_ih"], ps.get("bias_hh", 0.0))
+        def make_core(ps: Any) -> Any:
+            bias = add_biases(ps["bias_ih"], ps.get("bias_hh", 0.0))
             into, back = ps["weight_ih"], ps["weight_hh"]
             if kind == "RNN":
                 given = {
@@ -245,33 +249,33 @@ def _cell(kind: str) -> Build:
                 }
                 return "VanillaRNN", given
             if kind == "LSTM":
-                weight = haiku_lstm_gates(jnp.concatenate([into, back]))
-                return "LSTM", {"m/linear": {"w": weight, "b": haiku_lstm_gates(haiku_forget_bias(bias))}}
+                weight = swap_lstm_gates(jnp.concatenate([into, back]))
+                return "LSTM", {"m/linear": {"w": weight, "b": swap_lstm_gates(lower_forget_bias(bias))}}
             back = convert_reset_first_weights_to_keras(back, ps["weight_hn"])
             parts = {"w_i": into, "w_h": back, "b": bias}
-            return "GRU", {"m": {name: haiku_update_gate(swap_gru_gates(part)) for name, part in parts.items()}}
+            return "GRU", {"m": {name: negate_update_gate(swap_gru_gates(part)) for name, part in parts.items()}}
 
         def step(x: Any, carry: Any, ps: Any) -> Any:
-            name, given = core(ps)
+            name, given = make_core(ps)
             start = hk.LSTMState(*carry) if kind == "LSTM" else carry[0]
-            _, end = _applied(name, given, x, start, hidden_size=size)
+            _, end = _apply(name, given, x, start, hidden_size=size)
             return tuple(end) if kind == "LSTM" else (end,)
 
-        def zero(x: Any, ps: Any) -> Any:
+        def make_zero(x: Any, ps: Any) -> Any:
             names = ("hidden_state", "memory")[: 2 if kind == "LSTM" else 1]
             start = jnp.zeros((x.shape[0], size), x.dtype)
             return tuple([jnp.broadcast_to(ps[name], start.shape) if name in ps else start for name in names])
 
         def call(x: Any, ps: Any) -> Any:
-            x, carry = x if isinstance(x, tuple) else (x, zero(x, ps))
+            x, carry = x if isinstance(x, tuple) else (x, make_zero(x, ps))
             carry = step(x, carry, ps)
             return carry[0], carry
 
-        def sequence(x: Any, ps: Any) -> Any:
+        def run_sequence(x: Any, ps: Any) -> Any:
             x, carry = x if isinstance(x, tuple) else (x, None)
             x = jnp.moveaxis(x, 0, 1) if layer.time_major else x
             for level in [ps] if layer.num_layers == 1 else [ps[f"layer_{i + 1}"] for i in range(layer.num_layers)]:
-                carry = zero(x, level) if carry is None or layer.num_layers > 1 else carry
+                carry = make_zero(x, level) if carry is None or layer.num_layers > 1 else carry
                 found = []
                 for i in range(x.shape[1]):
                     carry = step(x[:, i], carry, level)
@@ -284,20 +288,20 @@ def _cell(kind: str) -> Build:
         if whole and (layer.masked or layer.train_state or layer.bidirectional):
             raise NoCounterpartError("has no masks, no two directions and no initial states that are trained")
         differences = {"LSTM": ("gate order", "forget gate plus 1"), "GRU": ("gate order", "update gate reversed")}
-        return Counterpart(sequence if whole else call, differences=("one bias", *differences.get(kind, ())))
+        return Counterpart(run_sequence if whole else call, differences=("one bias", *differences.get(kind, ())))
 
     return build
 
 
-def _flatten(layer: Any, x: Any, st: Any) -> Counterpart:
+def _build_flatten(layer: Any, x: Any, st: Any) -> Counterpart:
     if layer.N is not None:
         raise NoCounterpartError("merges all axes")
-    return Counterpart(lambda x, ps: _applied("Flatten", {}, x))
+    return Counterpart(lambda x, ps: _apply("Flatten", {}, x))
 
 
 _NONE = {
     **COMPOSED,
-    **nothing_like(
+    **list_without(
         "GaussianDropout GaussianNoise TransformerDecoderLayer TransformerEncoderLayer PReLU "
         "AdaptiveLPPool AdaptiveMaxPool AdaptiveMeanPool AlphaDropout Bilinear Diagonal EmbeddingBag GRU "
         "GRUCell GlobalLPPool GlobalMaxPool GlobalMeanPool LPPool PixelShuffle RotaryPositionalEmbedding "
@@ -315,28 +319,28 @@ HAIKU = Peer(
     modules=("haiku",),
     packages=("dm-haiku", "jax"),
     layers={
-        "BatchNorm": _batch_norm,
-        "Conv": _conv,
-        "CrossCor": _conv,
-        "ConvTranspose": _conv_transpose,
-        "Dense": _dense,
-        "DepthwiseConv": _conv,
-        "Embedding": _embedding,
-        "FlattenLayer": _flatten,
-        "GRUv3": _cell("GRU"),
-        "GRUv3Cell": _cell("GRU"),
-        "GroupNorm": _group_norm,
-        "InstanceNorm": _instance_norm,
-        "LSTM": _cell("LSTM"),
-        "LSTMCell": _cell("LSTM"),
-        "LayerNorm": _layer_norm,
-        "MaxPool": _pool("MaxPool"),
-        "MeanPool": _pool("AvgPool"),
-        "MultiHeadAttention": _attention,
-        "RMSNorm": _rms_norm,
-        "ReshapeLayer": _reshape,
-        "RNN": _cell("RNN"),
-        "RNNCell": _cell("RNN"),
+        "BatchNorm": _build_batch_norm,
+        "Conv": _build_conv,
+        "CrossCor": _build_conv,
+        "ConvTranspose": _build_conv_transpose,
+        "Dense": _build_dense,
+        "DepthwiseConv": _build_conv,
+        "Embedding": _build_embedding,
+        "FlattenLayer": _build_flatten,
+        "GRUv3": _make_cell_builder("GRU"),
+        "GRUv3Cell": _make_cell_builder("GRU"),
+        "GroupNorm": _build_group_norm,
+        "InstanceNorm": _build_instance_norm,
+        "LSTM": _make_cell_builder("LSTM"),
+        "LSTMCell": _make_cell_builder("LSTM"),
+        "LayerNorm": _build_layer_norm,
+        "MaxPool": _make_pool_builder("MaxPool"),
+        "MeanPool": _make_pool_builder("AvgPool"),
+        "MultiHeadAttention": _build_attention,
+        "RMSNorm": _build_rms_norm,
+        "ReshapeLayer": _build_reshape,
+        "RNN": _make_cell_builder("RNN"),
+        "RNNCell": _make_cell_builder("RNN"),
     },
     none=_NONE,
     operations={"softmax": FUNCTIONS["softmax"]},

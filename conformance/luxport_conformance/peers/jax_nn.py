@@ -12,7 +12,9 @@ from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterp
 __all__ = ["FUNCTIONS", "INITIALIZERS", "JAX_NN"]
 
 
-def _function(name: str, *differences: str, renamed: dict[str, str] | None = None, **defaults: Any) -> Build:
+def _make_function_builder(
+    name: str, *differences: str, renamed: dict[str, str] | None = None, **defaults: Any
+) -> Build:
     def build(options: Any, x: Any, st: Any) -> Counterpart:
         import jax
 
@@ -22,7 +24,7 @@ def _function(name: str, *differences: str, renamed: dict[str, str] | None = Non
     return build
 
 
-def _along(name: str) -> Build:
+def _make_axis_builder(name: str) -> Build:
     def build(options: Any, x: Any, st: Any) -> Counterpart:
         import jax
 
@@ -34,7 +36,7 @@ def _along(name: str) -> Build:
     return build
 
 
-def _attention(options: Any, x: Any, st: Any) -> Counterpart:
+def _build_attention(options: Any, x: Any, st: Any) -> Counterpart:
     import jax
 
     if set(options) - {"nheads"} or len(x) > 3:
@@ -50,32 +52,32 @@ def _attention(options: Any, x: Any, st: Any) -> Counterpart:
 
 
 FUNCTIONS: dict[str, Build] = {
-    "celu": _function("celu"),
-    "elu": _function("elu"),
-    "gelu_erf": _function("gelu", approximate=False),
-    "gelu_tanh": _function("gelu", "gelu by tanh", approximate=True),
-    "glu": _along("glu"),
-    "hardsigmoid": _function("hard_sigmoid"),
-    "hardswish": _function("hard_swish"),
-    "hardtanh": _function("hard_tanh"),
-    "leakyrelu": _function("leaky_relu", renamed={"a": "negative_slope"}),
-    "logsigmoid": _function("log_sigmoid"),
-    "logsoftmax": _along("log_softmax"),
-    "logsumexp": _function("logsumexp"),
-    "mish": _function("mish"),
-    "relu": _function("relu"),
-    "relu6": _function("relu6"),
-    "selu": _function("selu"),
-    "sigmoid": _function("sigmoid"),
-    "softmax": _along("softmax"),
-    "softplus": _function("softplus"),
-    "softsign": _function("soft_sign"),
-    "swish": _function("silu"),
-    "tanh": _function("tanh"),
+    "celu": _make_function_builder("celu"),
+    "elu": _make_function_builder("elu"),
+    "gelu_erf": _make_function_builder("gelu", approximate=False),
+    "gelu_tanh": _make_function_builder("gelu", "gelu by tanh", approximate=True),
+    "glu": _make_axis_builder("glu"),
+    "hardsigmoid": _make_function_builder("hard_sigmoid"),
+    "hardswish": _make_function_builder("hard_swish"),
+    "hardtanh": _make_function_builder("hard_tanh"),
+    "leakyrelu": _make_function_builder("leaky_relu", renamed={"a": "negative_slope"}),
+    "logsigmoid": _make_function_builder("log_sigmoid"),
+    "logsoftmax": _make_axis_builder("log_softmax"),
+    "logsumexp": _make_function_builder("logsumexp"),
+    "mish": _make_function_builder("mish"),
+    "relu": _make_function_builder("relu"),
+    "relu6": _make_function_builder("relu6"),
+    "selu": _make_function_builder("selu"),
+    "sigmoid": _make_function_builder("sigmoid"),
+    "softmax": _make_axis_builder("softmax"),
+    "softplus": _make_function_builder("softplus"),
+    "softsign": _make_function_builder("soft_sign"),
+    "swish": _make_function_builder("silu"),
+    "tanh": _make_function_builder("tanh"),
 }
 
 
-def _initializer(name: str, *arguments: float, **options: Any) -> Callable[[tuple[int, ...], int], Any]:
+def _make_initializer(name: str, *arguments: float, **options: Any) -> Callable[[tuple[int, ...], int], Any]:
     def draw(shape: tuple[int, ...], seed: int) -> Any:
         import jax
 
@@ -85,16 +87,16 @@ def _initializer(name: str, *arguments: float, **options: Any) -> Callable[[tupl
 
 
 INITIALIZERS: dict[str, Callable[[tuple[int, ...], int], Any]] = {
-    "glorot_normal": _initializer("glorot_normal"),
-    "glorot_uniform": _initializer("glorot_uniform"),
-    "kaiming_normal": _initializer("he_normal"),
-    "kaiming_uniform": _initializer("he_uniform"),
-    "lecun_normal": _initializer("lecun_normal"),
-    "lecun_uniform": _initializer("lecun_uniform"),
-    "normal": _initializer("normal", 1.0),
-    "orthogonal": _initializer("orthogonal"),
-    "truncated_normal": _initializer("truncated_normal", 1.0),
-    "uniform": _initializer("uniform", 1.0),
+    "glorot_normal": _make_initializer("glorot_normal"),
+    "glorot_uniform": _make_initializer("glorot_uniform"),
+    "kaiming_normal": _make_initializer("he_normal"),
+    "kaiming_uniform": _make_initializer("he_uniform"),
+    "lecun_normal": _make_initializer("lecun_normal"),
+    "lecun_uniform": _make_initializer("lecun_uniform"),
+    "normal": _make_initializer("normal", 1.0),
+    "orthogonal": _make_initializer("orthogonal"),
+    "truncated_normal": _make_initializer("truncated_normal", 1.0),
+    "uniform": _make_initializer("uniform", 1.0),
 }
 
 JAX_NN = Peer(
@@ -102,6 +104,6 @@ JAX_NN = Peer(
     backend="jax",
     modules=("jax",),
     packages=("jax", "jaxlib"),
-    operations={**FUNCTIONS, "dot_product_attention": _attention},
+    operations={**FUNCTIONS, "dot_product_attention": _build_attention},
     initializers=INITIALIZERS,
 )

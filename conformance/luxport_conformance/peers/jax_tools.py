@@ -8,44 +8,44 @@ from typing import Any
 from luxport.porting.keras.conventions import convert_conv_weight_to_keras
 from luxport.tree.static import Static
 from luxport_conformance.peers.counterpart import NoCounterpartError
-from luxport_conformance.peers.jax_conventions import mirrored
+from luxport_conformance.peers.jax_conventions import mirror_kernel
 
 __all__ = [
-    "activation_of",
-    "groups_of",
-    "in_training",
-    "kernel_last",
-    "moved",
-    "only_identity",
-    "transposed_padding",
+    "call_channels_last",
+    "convert_kernel",
+    "count_groups",
+    "find_activation",
+    "find_transposed_padding",
+    "is_training",
+    "require_identity",
 ]
 
 
-def moved(call: Callable[[Any], Any], x: Any) -> Any:
+def call_channels_last(call: Callable[[Any], Any], x: Any) -> Any:
     """Call what has its channels last with x, which has them second."""
     import jax.numpy as jnp
 
     return jnp.moveaxis(call(jnp.moveaxis(x, 1, -1)), -1, 1)
 
 
-def kernel_last(layer: Any, weight: Any) -> Any:
+def convert_kernel(layer: Any, weight: Any) -> Any:
     """Turn luxport's weight (a, b, *kernel) into (*kernel, b, a), mirrored for a convolution proper."""
-    return convert_conv_weight_to_keras(weight if layer.cross_correlation else mirrored(weight))
+    return convert_conv_weight_to_keras(weight if layer.cross_correlation else mirror_kernel(weight))
 
 
-def transposed_padding(layer: Any) -> list[tuple[int, int]]:
+def find_transposed_padding(layer: Any) -> list[tuple[int, int]]:
     """Return what is added around an input with zeros in between: what a transposed convolution does not cut away."""
     windows = layer._windows
     sizes = zip(windows.window, windows.dilation, windows.padding, layer._output_padding, strict=True)
     return [(d * (k - 1) - low, d * (k - 1) - high + more) for k, d, (low, high), more in sizes]
 
 
-def groups_of(layer: Any) -> int:
+def count_groups(layer: Any) -> int:
     """Return the number of groups of a convolution."""
     return layer.in_channels if type(layer).__name__ == "DepthwiseConv" else layer.groups
 
 
-def activation_of(layer: Any) -> Callable[[Any], Any]:
+def find_activation(layer: Any) -> Callable[[Any], Any]:
     """Return JAX's own function in place of a layer's activation, which the peers' layers have not.
 
     Raises: NoCounterpartError
@@ -59,7 +59,7 @@ def activation_of(layer: Any) -> Callable[[Any], Any]:
     return known[name]
 
 
-def only_identity(layer: Any, name: str) -> None:
+def require_identity(layer: Any, name: str) -> None:
     """Refuse a cell with another activation than its own.
 
     Raises: NoCounterpartError
@@ -68,6 +68,6 @@ def only_identity(layer: Any, name: str) -> None:
         raise NoCounterpartError(f"is asked of the activation {name}")
 
 
-def in_training(st: Any) -> bool:
+def is_training(st: Any) -> bool:
     """Tell whether a layer is asked in training."""
     return st.get("training") == Static(True)

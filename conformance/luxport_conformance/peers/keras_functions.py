@@ -11,7 +11,7 @@ from luxport_conformance.peers.counterpart import Build, Counterpart
 __all__ = ["FUNCTIONS"]
 
 
-def _activation(name: str, /, renamed: dict[str, str] | None = None, **defaults: Any) -> Build:
+def _make_activation_builder(name: str, /, renamed: dict[str, str] | None = None, **defaults: Any) -> Build:
     """Return Keras's function of this name, with luxport's options by their names there, and luxport's defaults."""
 
     def build(options: Any, x: Any, st: Any) -> Counterpart:
@@ -26,27 +26,27 @@ def _activation(name: str, /, renamed: dict[str, str] | None = None, **defaults:
 
 
 FUNCTIONS: dict[str, Build] = {
-    "celu": _activation("celu"),
-    "elu": _activation("elu"),
-    "gelu_erf": _activation("gelu", approximate=False),
-    "gelu_tanh": _activation("gelu", approximate=True),
-    "glu": _activation("glu"),
-    "hardsigmoid": _activation("hard_sigmoid"),
-    "hardswish": _activation("hard_silu"),
-    "hardtanh": _activation("hard_tanh"),
-    "leakyrelu": _activation("leaky_relu", {"a": "negative_slope"}, negative_slope=0.01),
-    "logsigmoid": _activation("log_sigmoid"),
-    "logsoftmax": _activation("log_softmax"),
-    "mish": _activation("mish"),
-    "relu": _activation("relu"),
-    "relu6": _activation("relu6"),
-    "selu": _activation("selu"),
-    "sigmoid": _activation("sigmoid"),
-    "softmax": _activation("softmax"),
-    "softplus": _activation("softplus"),
-    "softshrink": _activation("soft_shrink", {"lambda_": "threshold"}),
-    "softsign": _activation("softsign"),
-    "swish": _activation("silu"),
-    "tanh": _activation("tanh"),
-    "tanhshrink": _activation("tanh_shrink"),
+    "celu": _make_activation_builder("celu"),
+    "elu": _make_activation_builder("elu"),
+    "gelu_erf": _make_activation_builder("gelu", approximate=False),
+    "gelu_tanh": _make_activation_builder("gelu", approximate=True),
+    "glu": _make_activation_builder("glu"),
+    "hardsigmoid": _make_activation_builder("hard_sigmoid"),
+    "hardswish": _make_activation_builder("hard_silu"),
+    "hardtanh": _make_activation_builder("hard_tanh"),
+    "leakyrelu": _make_activation_builder("leaky_relu", {"a": "negative_slope"}, negative_slope=0.01),
+    "logsigmoid": _make_activation_builder("log_sigmoid"),
+    "logsoftmax": _make_activation_builder("log_softmax"),
+    "mish": _make_activation_builder("mish"),
+    "relu": _make_activation_builder("relu"),
+    "relu6": _make_activation_builder("relu6"),
+    "selu": _make_activation_builder("selu"),
+    "sigmoid": _make_activation_builder("sigmoid"),
+    "softmax": _make_activation_builder("softmax"),
+    "softplus": _make_activation_builder("softplus"),
+    "softshrink": _make_activation_builder("soft_shrink", {"lambda_": "threshold"}),
+    "softsign": _make_activation_builder("softsign"),
+    "swish": _make_activation_builder("silu"),
+    "tanh": _make_activation_builder("tanh"),
+    "tanhshrink": _make_activation_builder("tanh_shrink"),
 }

@@ -18,19 +18,25 @@ from luxport.tree.static import Static
 from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError, Peer
 from luxport_conformance.peers.keras_functions import FUNCTIONS
 from luxport_conformance.peers.keras_recurrent import RECURRENT
-from luxport_conformance.peers.keras_tools import activation_of, called, check_dilation, layers, stateless
+from luxport_conformance.peers.keras_tools import (
+    call_stateless,
+    check_dilation,
+    import_layers,
+    name_activation,
+    wrap_layer,
+)
 from luxport_conformance.peers.keras_training import INITIALIZERS, LOSSES, OPTIMIZERS
-from luxport_conformance.peers.without import COMPOSED, nothing_like
+from luxport_conformance.peers.without import COMPOSED, list_without
 
 __all__ = ["ON_JAX", "ON_NUMPY", "ON_TF", "ON_TORCH"]
 
 
-def _dense(layer: Any, x: Any, st: Any) -> Counterpart:
-    dense = layers().Dense(layer.out_dims, activation_of(layer), layer.use_bias)
-    return called(dense, x.shape, lambda ps: [ps["weight"], ps.get("bias")])
+def _build_dense(layer: Any, x: Any, st: Any) -> Counterpart:
+    dense = import_layers().Dense(layer.out_dims, name_activation(layer), layer.use_bias)
+    return wrap_layer(dense, x.shape, lambda ps: [ps["weight"], ps.get("bias")])
 
 
-def _turned(layer: Any, weight: Any) -> Any:
+def _turn(layer: Any, weight: Any) -> Any:
     """Return the weight of a layer that does not flip it."""
     import keras
 
@@ -41,78 +47,78 @@ def _is_padded(windows: Any) -> bool:
     return any(map(any, windows.padding))
 
 
-def _padded(windows: Any, x: Any, made: Callable[[tuple[int, ...]], Counterpart]) -> Counterpart:
+def _pad_before(windows: Any, x: Any, made: Callable[[tuple[int, ...]], Counterpart]) -> Counterpart:
     """Let Keras's layer of zeros go before a layer that is made for the shape of its input."""
     if not _is_padded(windows):
         return made(x.shape)
     axes = x.ndim - 2
     sizes = [n + low + high for n, (low, high) in zip(x.shape[2:], windows.padding, strict=True)]
     padding = windows.padding[0] if axes == 1 else windows.padding
-    zeros = getattr(layers(), f"ZeroPadding{axes}D")(padding, data_format="channels_last")
-    first, then = called(zeros, x.shape, last=True), made((*x.shape[:2], *sizes))
+    zeros = getattr(import_layers(), f"ZeroPadding{axes}D")(padding, data_format="channels_last")
+    first, then = wrap_layer(zeros, x.shape, last=True), made((*x.shape[:2], *sizes))
     return Counterpart(lambda x, ps: then.call(first.call(x, ps), ps), f"padded by ZeroPadding{axes}D before")
 
 
-def _conv(layer: Any, x: Any, st: Any) -> Counterpart:
+def _build_conv(layer: Any, x: Any, st: Any) -> Counterpart:
     windows, axes = layer._windows, x.ndim - 2
     check_dilation(windows)
     if _is_padded(windows) and layer.padding_mode != "zeros":
         raise NoCounterpartError("pads by zeros alone")
-    conv = getattr(layers(), f"Conv{axes}D")(
+    conv = getattr(import_layers(), f"Conv{axes}D")(
         *(layer.out_channels, windows.window, windows.stride),
         data_format="channels_last",
         dilation_rate=windows.dilation,
         groups=layer.groups,
-        activation=activation_of(layer),
+        activation=name_activation(layer),
         use_bias=layer.use_bias,
     )
 
-    def weights(ps: Any) -> list[Any]:
-        return [convert_conv_weight_to_keras(_turned(layer, ps["weight"])), ps.get("bias")]
+    def convert_weights(ps: Any) -> list[Any]:
+        return [convert_conv_weight_to_keras(_turn(layer, ps["weight"])), ps.get("bias")]
 
-    return _padded(windows, x, lambda shape: called(conv, shape, weights, last=True))
+    return _pad_before(windows, x, lambda shape: wrap_layer(conv, shape, convert_weights, last=True))
 
 
-def _depthwise(layer: Any, x: Any, st: Any) -> Counterpart:
+def _build_depthwise(layer: Any, x: Any, st: Any) -> Counterpart:
     windows, axes = layer._windows, x.ndim - 2
     if axes == 3 or max(windows.dilation) > 1:
         raise NoCounterpartError("is asked of one or two spatial axes without dilation")
-    conv = getattr(layers(), f"DepthwiseConv{axes}D")(
+    conv = getattr(import_layers(), f"DepthwiseConv{axes}D")(
         *(windows.window, windows.stride),
         depth_multiplier=layer.out_channels // layer.in_channels,
         data_format="channels_last",
-        activation=activation_of(layer),
+        activation=name_activation(layer),
         use_bias=layer.use_bias,
     )
 
-    def weights(ps: Any) -> list[Any]:
-        return [convert_depthwise_weight_to_keras(_turned(layer, ps["weight"]), layer.in_channels), ps.get("bias")]
+    def convert_weights(ps: Any) -> list[Any]:
+        return [convert_depthwise_weight_to_keras(_turn(layer, ps["weight"]), layer.in_channels), ps.get("bias")]
 
-    return _padded(windows, x, lambda shape: called(conv, shape, weights, last=True))
+    return _pad_before(windows, x, lambda shape: wrap_layer(conv, shape, convert_weights, last=True))
 
 
-def _conv_transpose(layer: Any, x: Any, st: Any) -> Counterpart:
+def _build_conv_transpose(layer: Any, x: Any, st: Any) -> Counterpart:
     windows, axes = layer._windows, x.ndim - 2
     if _is_padded(windows) or layer.groups > 1 or any(layer._output_padding):
         raise NoCounterpartError("has no groups, and cuts and adds by a rule of its own")
     check_dilation(windows)
     if any(stride > size for stride, size in zip(windows.stride, windows.window, strict=True)):
         raise NoCounterpartError("adds to the output where a stride is longer than the window")
-    conv = getattr(layers(), f"Conv{axes}DTranspose")(
+    conv = getattr(import_layers(), f"Conv{axes}DTranspose")(
         *(layer.out_channels, windows.window, windows.stride),
         data_format="channels_last",
         dilation_rate=windows.dilation,
-        activation=activation_of(layer),
+        activation=name_activation(layer),
         use_bias=layer.use_bias,
     )
 
-    def weights(ps: Any) -> list[Any]:
-        return [convert_conv_weight_to_keras(_turned(layer, ps["weight"])), ps.get("bias")]
+    def convert_weights(ps: Any) -> list[Any]:
+        return [convert_conv_weight_to_keras(_turn(layer, ps["weight"])), ps.get("bias")]
 
-    return called(conv, x.shape, weights, last=True)
+    return wrap_layer(conv, x.shape, convert_weights, last=True)
 
 
-def _pool(name: str) -> Build:
+def _make_pool_builder(name: str) -> Build:
     def build(layer: Any, x: Any, st: Any) -> Counterpart:
         windows = layer._windows
         if max(windows.dilation) > 1 or (_is_padded(windows) and not _is_same(windows, x)):
@@ -120,8 +126,10 @@ def _pool(name: str) -> Build:
         if _is_padded(windows) and getattr(layer, "count_include_pad", False):
             raise NoCounterpartError("counts no padding")
         padding = "same" if _is_padded(windows) else "valid"
-        pool = getattr(layers(), f"{name}{x.ndim - 2}D")(windows.window, windows.stride, padding, "channels_last")
-        return called(pool, x.shape, last=True)
+        pool = getattr(import_layers(), f"{name}{x.ndim - 2}D")(
+            windows.window, windows.stride, padding, "channels_last"
+        )
+        return wrap_layer(pool, x.shape, last=True)
 
     return build
 
@@ -133,53 +141,59 @@ def _is_same(windows: Any, x: Any) -> bool:
     return tuple(windows.padding) == tuple([(total // 2, total - total // 2) for total in totals])
 
 
-def _global_pool(name: str) -> Build:
+def _make_global_pool_builder(name: str) -> Build:
     def build(layer: Any, x: Any, st: Any) -> Counterpart:
-        return called(
-            getattr(layers(), f"{name}{x.ndim - 2}D")(data_format="channels_last", keepdims=True), x.shape, last=True
+        return wrap_layer(
+            getattr(import_layers(), f"{name}{x.ndim - 2}D")(data_format="channels_last", keepdims=True),
+            x.shape,
+            last=True,
         )
 
     return build
 
 
-def _adaptive_pool(name: str) -> Build:
+def _make_adaptive_pool_builder(name: str) -> Build:
     def build(layer: Any, x: Any, st: Any) -> Counterpart:
         if not layer.variable_windows and any(n % m for n, m in zip(x.shape[2:], layer._sizes, strict=True)):
             raise NoCounterpartError("has windows of several sizes where the output's does not divide the input's")
-        return called(
-            getattr(layers(), f"{name}{x.ndim - 2}D")(layer._sizes, data_format="channels_last"), x.shape, last=True
+        return wrap_layer(
+            getattr(import_layers(), f"{name}{x.ndim - 2}D")(layer._sizes, data_format="channels_last"),
+            x.shape,
+            last=True,
         )
 
     return build
 
 
-def _norm(ps: Any) -> list[Any]:
+def _list_scale_and_bias(ps: Any) -> list[Any]:
     return [ps.get("scale"), ps.get("bias")]
 
 
-def _batch_norm(layer: Any, x: Any, st: Any) -> Counterpart:
+def _build_batch_norm(layer: Any, x: Any, st: Any) -> Counterpart:
     if not layer.track_stats:
         raise NoCounterpartError("always keeps statistics")
     training = st["training"] == Static(True)
-    norm = layers().BatchNormalization(
+    norm = import_layers().BatchNormalization(
         axis=1,
         momentum=convert_momentum(layer.momentum),
         epsilon=layer.epsilon,
         center=layer.affine,
         scale=layer.affine,
     )
-    made = called(norm, x.shape, _norm, others=(st["running_mean"], st["running_var"]), training=training)
+    made = wrap_layer(
+        norm, x.shape, _list_scale_and_bias, others=(st["running_mean"], st["running_var"]), training=training
+    )
     return replace(
-        _activated(made, layer, training),
+        _activate(made, layer, training),
         differences=("momentum is what is kept", *(("biased running variance",) if training else ())),
     )
 
 
-def _activated(made: Counterpart, layer: Any, training: bool = False) -> Counterpart:
+def _activate(made: Counterpart, layer: Any, training: bool = False) -> Counterpart:
     """Let Keras's own activation follow."""
     import keras
 
-    activation = keras.activations.get(activation_of(layer))
+    activation = keras.activations.get(name_activation(layer))
 
     def call(x: Any, ps: Any) -> Any:
         if not training:
@@ -190,68 +204,70 @@ def _activated(made: Counterpart, layer: Any, training: bool = False) -> Counter
     return Counterpart(call, made.remark)
 
 
-def _group_norm(layer: Any, x: Any, st: Any) -> Counterpart:
-    norm = layers().GroupNormalization(
+def _build_group_norm(layer: Any, x: Any, st: Any) -> Counterpart:
+    norm = import_layers().GroupNormalization(
         layer.groups, axis=1, epsilon=layer.epsilon, center=layer.affine, scale=layer.affine
     )
-    return _activated(called(norm, x.shape, _norm), layer)
+    return _activate(wrap_layer(norm, x.shape, _list_scale_and_bias), layer)
 
 
-def _instance_norm(layer: Any, x: Any, st: Any) -> Counterpart:
+def _build_instance_norm(layer: Any, x: Any, st: Any) -> Counterpart:
     if layer.track_stats:
         raise NoCounterpartError("keeps no statistics of instances")
-    norm = layers().GroupNormalization(
+    norm = import_layers().GroupNormalization(
         -1, axis=1, epsilon=layer.epsilon, center=layer.affine and layer.use_bias, scale=layer.affine
     )
-    return _activated(called(norm, x.shape, _norm), layer)
+    return _activate(wrap_layer(norm, x.shape, _list_scale_and_bias), layer)
 
 
-def _layer_norm(layer: Any, x: Any, st: Any) -> Counterpart:
+def _build_layer_norm(layer: Any, x: Any, st: Any) -> Counterpart:
     axes = tuple(range(-len(layer.shape), 0))
-    norm = layers().LayerNormalization(
+    norm = import_layers().LayerNormalization(
         axis=axes, epsilon=layer.epsilon, center=layer.affine and layer.use_bias, scale=layer.affine
     )
-    return _activated(called(norm, x.shape, _norm), layer)
+    return _activate(wrap_layer(norm, x.shape, _list_scale_and_bias), layer)
 
 
-def _rms_norm(layer: Any, x: Any, st: Any) -> Counterpart:
+def _build_rms_norm(layer: Any, x: Any, st: Any) -> Counterpart:
     if not layer.affine:
         raise NoCounterpartError("always has a scale")
     axes = tuple(range(-len(layer.shape), 0))
-    return called(layers().RMSNormalization(axis=axes, epsilon=layer.epsilon), x.shape, lambda ps: [ps["scale"]])
+    return wrap_layer(
+        import_layers().RMSNormalization(axis=axes, epsilon=layer.epsilon), x.shape, lambda ps: [ps["scale"]]
+    )
 
 
-def _embedding(layer: Any, x: Any, st: Any) -> Counterpart:
+def _build_embedding(layer: Any, x: Any, st: Any) -> Counterpart:
     if isinstance(x, tuple) or x.dtype.kind != "i":
         raise NoCounterpartError("takes one array of indices")
-    made = called(layers().Embedding(layer.in_dims, layer.out_dims), x.shape, lambda ps: [ps["weight"]])
+    made = wrap_layer(import_layers().Embedding(layer.in_dims, layer.out_dims), x.shape, lambda ps: [ps["weight"]])
     return replace(made, differences=("no padding row",) if layer.padding_idx is not None else ())
 
 
-def _upsample(layer: Any, x: Any, st: Any) -> Counterpart:
+def _build_upsample(layer: Any, x: Any, st: Any) -> Counterpart:
     if x.ndim != 4 or layer.scale is None or any(scale != int(scale) for scale in layer.scale):
         raise NoCounterpartError("is asked of two spatial axes and whole scales")
     if layer.mode != "nearest" and layer.align_corners:
         raise NoCounterpartError("does not align corners")
     sizes = tuple(map(int, layer.scale))
-    return called(
-        layers().UpSampling2D(sizes, data_format="channels_last", interpolation=layer.mode), x.shape, last=True
+    return wrap_layer(
+        import_layers().UpSampling2D(sizes, data_format="channels_last", interpolation=layer.mode), x.shape, last=True
     )
 
 
-def _attention(layer: Any, x: Any, st: Any) -> Counterpart:
+def _build_attention(layer: Any, x: Any, st: Any) -> Counterpart:
     x = x if isinstance(x, tuple) else (x, x, x)
     heads, keys, values = layer.nheads, layer.q_proj.out_dims, layer.v_proj.out_dims
     if len(x) > 4:
         raise NoCounterpartError("adds nothing to the scores but a mask")
-    attention = layers().MultiHeadAttention(
+    attention = import_layers().MultiHeadAttention(
         *(heads, keys // heads, values // heads),
         use_bias=layer.use_bias,
         output_shape=layer.out_proj.out_dims,
     )
     attention.build(x[0].shape, x[2].shape, x[1].shape)
 
-    def weights(ps: Any) -> list[Any]:
+    def convert_weights(ps: Any) -> list[Any]:
         found = []
         for name in ("q_proj", "k_proj", "v_proj"):
             found.append(convert_attention_weight_to_keras(ps[name]["weight"], heads))
@@ -263,8 +279,8 @@ def _attention(layer: Any, x: Any, st: Any) -> Counterpart:
         query, key, value, *mask = x if isinstance(x, tuple) else (x, x, x)
         held = [variable.value for variable in attention.non_trainable_variables]
         options = {"attention_mask": mask[0][:, 0]} if mask else {}
-        y, _ = stateless(
-            *(attention, weights(ps), held, query, value, key),
+        y, _ = call_stateless(
+            *(attention, convert_weights(ps), held, query, value, key),
             return_attention_scores=layer.return_scores,
             use_causal_mask=layer.is_causal,
             **options,
@@ -274,7 +290,7 @@ def _attention(layer: Any, x: Any, st: Any) -> Counterpart:
     return Counterpart(call)
 
 
-def _prelu(layer: Any, x: Any, st: Any) -> Counterpart:
+def _build_prelu(layer: Any, x: Any, st: Any) -> Counterpart:
     if layer.shape == 1:
         raise NoCounterpartError("has one weight an entry, or those of axes that are shared")
     sizes = layer.shape if isinstance(layer.shape, tuple) else (layer.shape, *(1,) * (x.ndim - 2))
@@ -282,62 +298,62 @@ def _prelu(layer: Any, x: Any, st: Any) -> Counterpart:
         raise NoCounterpartError("has one weight an entry, or those of axes that are shared")
     shared = [axis for axis, size in enumerate(sizes, start=1) if size == 1]
 
-    def weights(ps: Any) -> list[Any]:
+    def convert_weights(ps: Any) -> list[Any]:
         import keras
 
         return [keras.ops.reshape(ps["weight"], sizes)]
 
-    return called(layers().PReLU(shared_axes=shared or None), x.shape, weights)
+    return wrap_layer(import_layers().PReLU(shared_axes=shared or None), x.shape, convert_weights)
 
 
-def _flatten(layer: Any, x: Any, st: Any) -> Counterpart:
+def _build_flatten(layer: Any, x: Any, st: Any) -> Counterpart:
     if layer.N is not None:
         raise NoCounterpartError("merges all axes")
-    return called(layers().Flatten(data_format="channels_last"), x.shape)
+    return wrap_layer(import_layers().Flatten(data_format="channels_last"), x.shape)
 
 
-def _reshape(layer: Any, x: Any, st: Any) -> Counterpart:
-    return called(layers().Reshape(layer.dims), x.shape)
+def _build_reshape(layer: Any, x: Any, st: Any) -> Counterpart:
+    return wrap_layer(import_layers().Reshape(layer.dims), x.shape)
 
 
-def _dropout(name: str) -> Build:
-    return lambda layer, x, st: called(getattr(layers(), name)(layer.p), x.shape)
+def _make_dropout_builder(name: str) -> Build:
+    return lambda layer, x, st: wrap_layer(getattr(import_layers(), name)(layer.p), x.shape)
 
 
 LAYERS: dict[str, Build] = {
-    "AdaptiveMaxPool": _adaptive_pool("AdaptiveMaxPooling"),
-    "AdaptiveMeanPool": _adaptive_pool("AdaptiveAveragePooling"),
-    "AlphaDropout": _dropout("AlphaDropout"),
-    "BatchNorm": _batch_norm,
-    "Conv": _conv,
-    "ConvTranspose": _conv_transpose,
-    "CrossCor": _conv,
-    "Dense": _dense,
-    "DepthwiseConv": _depthwise,
-    "Dropout": _dropout("Dropout"),
-    "GaussianDropout": _dropout("GaussianDropout"),
-    "GaussianNoise": lambda layer, x, st: called(layers().GaussianNoise(layer.std), x.shape),
-    "Embedding": _embedding,
-    "FlattenLayer": _flatten,
-    "GlobalMaxPool": _global_pool("GlobalMaxPooling"),
-    "GlobalMeanPool": _global_pool("GlobalAveragePooling"),
-    "GroupNorm": _group_norm,
-    "InstanceNorm": _instance_norm,
-    "LayerNorm": _layer_norm,
-    "MaxPool": _pool("MaxPooling"),
-    "MeanPool": _pool("AveragePooling"),
-    "MultiHeadAttention": _attention,
-    "PReLU": _prelu,
-    "RMSNorm": _rms_norm,
-    "ReshapeLayer": _reshape,
-    "Upsample": _upsample,
+    "AdaptiveMaxPool": _make_adaptive_pool_builder("AdaptiveMaxPooling"),
+    "AdaptiveMeanPool": _make_adaptive_pool_builder("AdaptiveAveragePooling"),
+    "AlphaDropout": _make_dropout_builder("AlphaDropout"),
+    "BatchNorm": _build_batch_norm,
+    "Conv": _build_conv,
+    "ConvTranspose": _build_conv_transpose,
+    "CrossCor": _build_conv,
+    "Dense": _build_dense,
+    "DepthwiseConv": _build_depthwise,
+    "Dropout": _make_dropout_builder("Dropout"),
+    "GaussianDropout": _make_dropout_builder("GaussianDropout"),
+    "GaussianNoise": lambda layer, x, st: wrap_layer(import_layers().GaussianNoise(layer.std), x.shape),
+    "Embedding": _build_embedding,
+    "FlattenLayer": _build_flatten,
+    "GlobalMaxPool": _make_global_pool_builder("GlobalMaxPooling"),
+    "GlobalMeanPool": _make_global_pool_builder("GlobalAveragePooling"),
+    "GroupNorm": _build_group_norm,
+    "InstanceNorm": _build_instance_norm,
+    "LayerNorm": _build_layer_norm,
+    "MaxPool": _make_pool_builder("MaxPooling"),
+    "MeanPool": _make_pool_builder("AveragePooling"),
+    "MultiHeadAttention": _build_attention,
+    "PReLU": _build_prelu,
+    "RMSNorm": _build_rms_norm,
+    "ReshapeLayer": _build_reshape,
+    "Upsample": _build_upsample,
     **RECURRENT,
 }
 
 
 _NONE = {
     **COMPOSED,
-    **nothing_like(
+    **list_without(
         "TransformerDecoderLayer TransformerEncoderLayer "
         "AdaptiveLPPool Bilinear Diagonal EmbeddingBag GlobalLPPool LPPool PixelShuffle "
         "RotaryPositionalEmbedding Scale SinusoidalPositionalEmbedding VariationalHiddenDropout WeightNorm"
@@ -346,7 +362,7 @@ _NONE = {
 }
 
 
-def _on(backend: str, module: str) -> Peer:
+def _make_peer(backend: str, module: str) -> Peer:
     """Return Keras on a backend, which it fixes when it is imported: each in a process of its own."""
     return Peer(
         name=f"keras@{backend}",
@@ -363,5 +379,5 @@ def _on(backend: str, module: str) -> Peer:
     )
 
 
-ON_JAX, ON_TORCH, ON_TF = _on("jax", "jax"), _on("torch", "torch"), _on("tf", "tensorflow")
-ON_NUMPY = _on("numpy", "numpy")
+ON_JAX, ON_TORCH, ON_TF = _make_peer("jax", "jax"), _make_peer("torch", "torch"), _make_peer("tf", "tensorflow")
+ON_NUMPY = _make_peer("numpy", "numpy")

@@ -7,17 +7,17 @@ from typing import Any
 
 from luxport_conformance.peers.counterpart import Counterpart, NoCounterpartError
 
-__all__ = ["activation_of", "called", "check_dilation", "layers", "stateless"]
+__all__ = ["call_stateless", "check_dilation", "import_layers", "name_activation", "wrap_layer"]
 
 
-def layers() -> Any:
+def import_layers() -> Any:
     """Return ``keras.layers``; Keras is imported when it is wanted, and fixes its backend then."""
     import keras
 
     return keras.layers
 
 
-def activation_of(layer: Any) -> str:
+def name_activation(layer: Any) -> str:
     """Return Keras's name for a layer's activation.
 
     Raises: NoCounterpartError
@@ -28,7 +28,9 @@ def activation_of(layer: Any) -> str:
     return name
 
 
-def stateless(built: Any, weights: Sequence[Any], held: Sequence[Any], x: Any, *others: Any, **options: Any) -> Any:
+def call_stateless(
+    built: Any, weights: Sequence[Any], held: Sequence[Any], x: Any, *others: Any, **options: Any
+) -> Any:
     """Call a layer with these weights in the dtype of x; return its outputs, and its other variables afterward.
 
     Keras computes in what a layer was made with, float32: half types are asked mixed, as it advises, and by a call,
@@ -46,7 +48,7 @@ def stateless(built: Any, weights: Sequence[Any], held: Sequence[Any], x: Any, *
         return built(x, *others, **options), held
 
 
-def called(
+def wrap_layer(
     built: Any,
     shape: tuple[int, ...],
     weights: Callable[[Any], Sequence[Any]] = lambda ps: (),
@@ -70,7 +72,7 @@ def called(
         held = [variable.value for variable in built.non_trainable_variables[len(others) :]]
         held = [*[keras.ops.convert_to_tensor(value) for value in others], *held]
         x = keras.ops.moveaxis(x, 1, -1) if last else x
-        y, ends = stateless(built, given, held, x, **options)
+        y, ends = call_stateless(built, given, held, x, **options)
         y = keras.ops.moveaxis(y, -1, 1) if last else y
         return (y, {"running_mean": ends[0], "running_var": ends[1]}) if training else y
 

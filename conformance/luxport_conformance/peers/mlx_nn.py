@@ -9,45 +9,45 @@ from typing import Any
 import numpy as np
 
 from luxport.porting.torch.conventions import swap_bilinear_weight, swap_dense_weight, swap_recurrent_weight
-from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError, Peer, symmetric
-from luxport_conformance.peers.jax_tools import groups_of, in_training, only_identity
+from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError, Peer, require_symmetric
+from luxport_conformance.peers.jax_tools import count_groups, is_training, require_identity
 from luxport_conformance.peers.mlx_training import FUNCTIONS, INITIALIZERS, LOSSES, OPTIMIZERS
-from luxport_conformance.peers.without import COMPOSED, nothing_like
+from luxport_conformance.peers.without import COMPOSED, list_without
 
 __all__ = ["MLX_NN"]
 
 
-def _mx() -> Any:
+def _import_core() -> Any:
     import mlx.core as mx
 
     return mx
 
 
-def _nn() -> Any:
+def _import_nn() -> Any:
     import mlx.nn as nn
 
     return nn
 
 
-def _activation(layer: Any) -> Callable[[Any], Any]:
+def _find_activation(layer: Any) -> Callable[[Any], Any]:
     """Return MLX's function in place of a layer's activation.
 
     Raises: NoCounterpartError
     """
-    nn, name = _nn(), layer.activation.__name__ if "activation" in layer.__dataclass_fields__ else "identity"
+    nn, name = _import_nn(), layer.activation.__name__ if "activation" in layer.__dataclass_fields__ else "identity"
     known = {"identity": lambda x: x, "relu": nn.relu, "sigmoid": nn.sigmoid, "tanh": nn.tanh}
     if name not in known:
         raise NoCounterpartError(f"is asked of activations {', '.join(known)}")
     return known[name]
 
 
-def _moved(call: Callable[[Any], Any], x: Any) -> Any:
+def _call_channels_last(call: Callable[[Any], Any], x: Any) -> Any:
     """Call what has its channels last with x, which has them second."""
-    mx = _mx()
+    mx = _import_core()
     return mx.moveaxis(call(mx.moveaxis(x, 1, -1)), -1, 1)
 
 
-def _given(module: Any, parameters: dict[str, Any]) -> Any:
+def _fill_module(module: Any, parameters: dict[str, Any]) -> Any:
     """Give a module its parameters, those that are not None, and return it."""
     for name, value in parameters.items():
         if value is not None:
@@ -55,174 +55,179 @@ def _given(module: Any, parameters: dict[str, Any]) -> Any:
     return module
 
 
-def _dense(layer: Any, x: Any, st: Any) -> Counterpart:
-    linear, act = _nn().Linear(layer.in_dims, layer.out_dims, layer.use_bias), _activation(layer)
+def _build_dense(layer: Any, x: Any, st: Any) -> Counterpart:
+    linear, act = _import_nn().Linear(layer.in_dims, layer.out_dims, layer.use_bias), _find_activation(layer)
     return Counterpart(
-        lambda x, ps: act(_given(linear, {"weight": swap_dense_weight(ps["weight"]), "bias": ps.get("bias")})(x)),
+        lambda x, ps: act(_fill_module(linear, {"weight": swap_dense_weight(ps["weight"]), "bias": ps.get("bias")})(x)),
         differences=("weights (out, in)",),
     )
 
 
-def _bilinear(layer: Any, x: Any, st: Any) -> Counterpart:
+def _build_bilinear(layer: Any, x: Any, st: Any) -> Counterpart:
     pair = layer.in_dims if isinstance(layer.in_dims, tuple) else (layer.in_dims,) * 2
-    bilinear, act = _nn().Bilinear(*pair, layer.out_dims, layer.use_bias), _activation(layer)
+    bilinear, act = _import_nn().Bilinear(*pair, layer.out_dims, layer.use_bias), _find_activation(layer)
 
     def call(x: Any, ps: Any) -> Any:
-        weight = _mx().swapaxes(swap_bilinear_weight(ps["weight"]), 1, 2)
+        weight = _import_core().swapaxes(swap_bilinear_weight(ps["weight"]), 1, 2)
         return act(
-            _given(bilinear, {"weight": weight, "bias": ps.get("bias")})(*(x if isinstance(x, tuple) else (x, x)))
+            _fill_module(bilinear, {"weight": weight, "bias": ps.get("bias")})(*(x if isinstance(x, tuple) else (x, x)))
         )
 
     return Counterpart(call)
 
 
-def _padded(windows: Any, value: float = 0.0) -> tuple[Any, Callable[[Any], Any], str]:
+def _find_padding(windows: Any, value: float = 0.0) -> tuple[Any, Callable[[Any], Any], str]:
     """Return the padding of a layer, what pads before it where that is not alike on both sides, and a remark."""
     if all(low == high for low, high in windows.padding):
-        return symmetric(windows.padding), lambda x: x, ""
+        return require_symmetric(windows.padding), lambda x: x, ""
     pairs = [(0, 0), *windows.padding, (0, 0)]
-    pad = lambda x: _mx().pad(x, pairs, constant_values=value)  # noqa: E731
+    pad = lambda x: _import_core().pad(x, pairs, constant_values=value)  # noqa: E731
     return (0,) * len(windows.padding), pad, "pads both sides alike: padded by mx.pad before"
 
 
-def _options(windows: Any, padding: Any) -> tuple[Any, ...]:
+def _list_options(windows: Any, padding: Any) -> tuple[Any, ...]:
     """Return window, stride, padding and dilation as MLX takes them: numbers for one axis."""
     options = (windows.window, windows.stride, padding, windows.dilation)
     return tuple([option[0] for option in options]) if len(windows.window) == 1 else options
 
 
-def _turned(layer: Any, weight: Any) -> Any:
+def _turn(layer: Any, weight: Any) -> Any:
     """Return the weight of a layer that does not flip it."""
     whole = (slice(None), slice(None), *[slice(None, None, -1)] * (len(weight.shape) - 2))
     return weight if layer.cross_correlation else weight[whole]
 
 
-def _differences(layer: Any) -> tuple[str, ...]:
+def _list_differences(layer: Any) -> tuple[str, ...]:
     return ("channels last", *(() if layer.cross_correlation else ("flipped kernel",)))
 
 
-def _conv(layer: Any, x: Any, st: Any) -> Counterpart:
-    windows, act = layer._windows, _activation(layer)
+def _build_conv(layer: Any, x: Any, st: Any) -> Counterpart:
+    windows, act = layer._windows, _find_activation(layer)
     if any(map(any, windows.padding)) and layer.padding_mode != "zeros":
         raise NoCounterpartError("pads by zeros alone")
-    axes, groups = len(windows.window), groups_of(layer)
+    axes, groups = len(windows.window), count_groups(layer)
     if axes == 3 and groups > 1:
         raise NoCounterpartError("has no groups with three axes")
-    padding, pad, remark = _padded(windows)
-    conv = getattr(_nn(), f"Conv{axes}d")(
-        *(layer.in_channels, layer.out_channels, *_options(windows, padding)),
+    padding, pad, remark = _find_padding(windows)
+    conv = getattr(_import_nn(), f"Conv{axes}d")(
+        *(layer.in_channels, layer.out_channels, *_list_options(windows, padding)),
         **({"groups": groups} if axes < 3 else {}),
         bias=layer.use_bias,
     )
 
     def call(x: Any, ps: Any) -> Any:
-        weight = _mx().moveaxis(_turned(layer, ps["weight"]), 1, -1)
-        return act(_moved(lambda x: _given(conv, {"weight": weight, "bias": ps.get("bias")})(pad(x)), x))
+        weight = _import_core().moveaxis(_turn(layer, ps["weight"]), 1, -1)
+        return act(
+            _call_channels_last(lambda x: _fill_module(conv, {"weight": weight, "bias": ps.get("bias")})(pad(x)), x)
+        )
 
-    return Counterpart(call, remark, _differences(layer))
+    return Counterpart(call, remark, _list_differences(layer))
 
 
-def _conv_transpose(layer: Any, x: Any, st: Any) -> Counterpart:
-    windows, act = layer._windows, _activation(layer)
+def _build_conv_transpose(layer: Any, x: Any, st: Any) -> Counterpart:
+    windows, act = layer._windows, _find_activation(layer)
     if layer.groups > 1:
         raise NoCounterpartError("has no groups")
     if any(low != high for low, high in windows.padding):
         raise NoCounterpartError("cuts both sides alike")
     axes, more = len(windows.window), layer._output_padding
-    conv = getattr(_nn(), f"ConvTranspose{axes}d")(
-        *(layer.in_channels, layer.out_channels, *_options(windows, symmetric(windows.padding))),
+    conv = getattr(_import_nn(), f"ConvTranspose{axes}d")(
+        *(layer.in_channels, layer.out_channels, *_list_options(windows, require_symmetric(windows.padding))),
         more[0] if axes == 1 else more,
         bias=layer.use_bias,
     )
 
     def call(x: Any, ps: Any) -> Any:
-        mx = _mx()
-        weight = mx.moveaxis(mx.swapaxes(_turned(layer, ps["weight"]), 0, 1), 1, -1)
-        return act(_moved(lambda x: _given(conv, {"weight": weight, "bias": ps.get("bias")})(x), x))
+        mx = _import_core()
+        weight = mx.moveaxis(mx.swapaxes(_turn(layer, ps["weight"]), 0, 1), 1, -1)
+        return act(_call_channels_last(lambda x: _fill_module(conv, {"weight": weight, "bias": ps.get("bias")})(x), x))
 
-    return Counterpart(call, differences=_differences(layer))
+    return Counterpart(call, differences=_list_differences(layer))
 
 
-def _pool(name: str, value: float) -> Build:
+def _make_pool_builder(name: str, value: float) -> Build:
     def build(layer: Any, x: Any, st: Any) -> Counterpart:
         windows = layer._windows
         if max(windows.dilation) > 1:
             raise NoCounterpartError("has no dilation")
         if any(map(any, windows.padding)) and not getattr(layer, "count_include_pad", True):
             raise NoCounterpartError("counts what is padded")
-        padding, pad, remark = _padded(windows, value)
-        pool = getattr(_nn(), f"{name}Pool{len(windows.window)}d")(windows.window, windows.stride, padding)
-        return Counterpart(lambda x, ps: _moved(lambda x: pool(pad(x)), x), remark, ("channels last",))
+        padding, pad, remark = _find_padding(windows, value)
+        pool = getattr(_import_nn(), f"{name}Pool{len(windows.window)}d")(windows.window, windows.stride, padding)
+        return Counterpart(lambda x, ps: _call_channels_last(lambda x: pool(pad(x)), x), remark, ("channels last",))
 
     return build
 
 
-def _affine(ps: Any) -> dict[str, Any]:
+def _rename_affine(ps: Any) -> dict[str, Any]:
     return {"weight": ps.get("scale"), "bias": ps.get("bias")}
 
 
-def _batch_norm(layer: Any, x: Any, st: Any) -> Counterpart:
+def _build_batch_norm(layer: Any, x: Any, st: Any) -> Counterpart:
     if x.ndim > 4:
         raise NoCounterpartError("takes two spatial axes at most")
-    act, training = _activation(layer), in_training(st)
-    norm = _nn().BatchNorm(layer.channels, layer.epsilon, layer.momentum, layer.affine, layer.track_stats)
+    act, training = _find_activation(layer), is_training(st)
+    norm = _import_nn().BatchNorm(layer.channels, layer.epsilon, layer.momentum, layer.affine, layer.track_stats)
     norm.train(training)
     names = ("running_mean", "running_var") if layer.track_stats else ()
 
     def call(x: Any, ps: Any) -> Any:
-        mx = _mx()
+        mx = _import_core()
         held = {name: mx.array(np.asarray(st[name]), dtype=x.dtype) for name in names}
-        y = act(_moved(_given(norm, {**_affine(ps), **held}), x))
+        y = act(_call_channels_last(_fill_module(norm, {**_rename_affine(ps), **held}), x))
         return (y, {name: norm[name] for name in names}) if training and names else y
 
     return Counterpart(call, differences=("channels last",))
 
 
-def _group_norm(layer: Any, x: Any, st: Any) -> Counterpart:
-    act = _activation(layer)
-    norm = _nn().GroupNorm(layer.groups, layer.channels, layer.epsilon, layer.affine, pytorch_compatible=True)
+def _build_group_norm(layer: Any, x: Any, st: Any) -> Counterpart:
+    act = _find_activation(layer)
+    norm = _import_nn().GroupNorm(layer.groups, layer.channels, layer.epsilon, layer.affine, pytorch_compatible=True)
     return Counterpart(
-        lambda x, ps: act(_moved(_given(norm, _affine(ps)), x)),
+        lambda x, ps: act(_call_channels_last(_fill_module(norm, _rename_affine(ps)), x)),
         "groups neighbors with pytorch_compatible=True alone",
         ("channels last", "interleaved groups"),
     )
 
 
-def _instance_norm(layer: Any, x: Any, st: Any) -> Counterpart:
+def _build_instance_norm(layer: Any, x: Any, st: Any) -> Counterpart:
     if layer.track_stats:
         raise NoCounterpartError("keeps no statistics of instances")
-    act, norm = _activation(layer), _nn().InstanceNorm(layer.channels, layer.epsilon, layer.affine)
-    return Counterpart(lambda x, ps: act(_moved(_given(norm, _affine(ps)), x)), differences=("channels last",))
+    act, norm = _find_activation(layer), _import_nn().InstanceNorm(layer.channels, layer.epsilon, layer.affine)
+    return Counterpart(
+        lambda x, ps: act(_call_channels_last(_fill_module(norm, _rename_affine(ps)), x)),
+        differences=("channels last",),
+    )
 
 
-def _last_axis_norm(name: str) -> Build:
+def _make_last_axis_norm_builder(name: str) -> Build:
     def build(layer: Any, x: Any, st: Any) -> Counterpart:
         if len(layer.shape) > 1 or (name == "RMSNorm" and not layer.affine):
             raise NoCounterpartError("goes along one axis, and RMSNorm always has a scale")
         options = () if name == "RMSNorm" else (layer.affine, layer.use_bias)
-        act, norm = _activation(layer), getattr(_nn(), name)(layer.shape[0], layer.epsilon, *options)
-        return Counterpart(lambda x, ps: act(_given(norm, _affine(ps))(x)))
+        act, norm = _find_activation(layer), getattr(_import_nn(), name)(layer.shape[0], layer.epsilon, *options)
+        return Counterpart(lambda x, ps: act(_fill_module(norm, _rename_affine(ps))(x)))
 
     return build
 
 
-def _embedding(layer: Any, x: Any, st: Any) -> Counterpart:
+def _build_embedding(layer: Any, x: Any, st: Any) -> Counterpart:
     if isinstance(x, tuple) or x.dtype.kind != "i":
         raise NoCounterpartError("takes one array of indices")
-    table = _nn().Embedding(layer.in_dims, layer.out_dims)
+    table = _import_nn().Embedding(layer.in_dims, layer.out_dims)
     return Counterpart(
-        lambda x, ps: _given(table, {"weight": ps["weight"]})(x),
+        lambda x, ps: _fill_module(table, {"weight": ps["weight"]})(x),
         differences=("no padding row",) if layer.padding_idx is not None else (),
     )
 
 
-def _attention(layer: Any, x: Any, st: Any) -> Counterpart:
+def _build_attention(layer: Any, x: Any, st: Any) -> Counterpart:
     inputs = x if isinstance(x, tuple) else (x, x, x)
     if len(inputs) > 4:
         raise NoCounterpartError("adds nothing to the scores but a mask")
     if layer.return_scores:
         raise NoCounterpartError("returns no scores")
-    attention = _nn().MultiHeadAttention(
+    attention = _import_nn().MultiHeadAttention(
         *(layer.q_proj.out_dims, layer.nheads, *[part.shape[-1] for part in inputs[:3]]),
         value_dims=layer.v_proj.out_dims,
         value_output_dims=layer.out_proj.out_dims,
@@ -230,11 +235,13 @@ def _attention(layer: Any, x: Any, st: Any) -> Counterpart:
     )
 
     def call(x: Any, ps: Any) -> Any:
-        mx = _mx()
+        mx = _import_core()
         query, key, value, *mask = x if isinstance(x, tuple) else (x, x, x)
         for name in ("query", "key", "value", "out"):
             part = ps["out_proj" if name == "out" else f"{name[0]}_proj"]
-            _given(attention[f"{name}_proj"], {"weight": swap_dense_weight(part["weight"]), "bias": part.get("bias")})
+            _fill_module(
+                attention[f"{name}_proj"], {"weight": swap_dense_weight(part["weight"]), "bias": part.get("bias")}
+            )
         allowed = mask[0] if mask else None
         if layer.is_causal:
             causal = mx.tri(query.shape[1], key.shape[1], dtype=mx.bool_)
@@ -244,17 +251,17 @@ def _attention(layer: Any, x: Any, st: Any) -> Counterpart:
     return Counterpart(call, differences=("masked rows",) if len(inputs) == 4 else ())
 
 
-def _recurrent(kind: str, cell: bool = False) -> Build:
+def _make_recurrent_builder(kind: str, cell: bool = False) -> Build:
     def build(layer: Any, x: Any, st: Any) -> Counterpart:
-        mx = _mx()
-        only_identity(layer, "tanh")
+        mx = _import_core()
+        require_identity(layer, "tanh")
         if not cell and (layer.masked or layer.bidirectional or layer.train_state):
             raise NoCounterpartError("has no masks, no two directions and no initial states that are trained")
         levels = 1 if cell else layer.num_layers
         sizes = [layer.in_dims, *[layer.out_dims] * (levels - 1)]
-        runs = [getattr(_nn(), kind)(size, layer.out_dims, layer.use_bias) for size in sizes]
+        runs = [getattr(_import_nn(), kind)(size, layer.out_dims, layer.use_bias) for size in sizes]
 
-        def parameters(ps: Any) -> dict[str, Any]:
+        def convert_parameters(ps: Any) -> dict[str, Any]:
             names = ("Wxh", "Whh", "bias") if kind == "RNN" else ("Wx", "Wh", "b" if kind == "GRU" else "bias")
             given = [swap_recurrent_weight(ps["weight_ih"]), swap_recurrent_weight(ps["weight_hh"]), ps.get("bias_ih")]
             if kind == "GRU" and layer.use_bias:
@@ -274,7 +281,7 @@ def _recurrent(kind: str, cell: bool = False) -> Build:
             x = x[:, None] if cell else mx.swapaxes(x, 0, 1) if layer.time_major else x
             ends: Any = ()
             for i, run in enumerate(runs):
-                ends = _given(run, parameters(ps if levels == 1 else ps[f"layer_{i + 1}"]))(x, *carry)
+                ends = _fill_module(run, convert_parameters(ps if levels == 1 else ps[f"layer_{i + 1}"]))(x, *carry)
                 ends = ends if isinstance(ends, tuple) else (ends,)
                 x = ends[0]
             last = tuple([states[:, -1] for states in ends])
@@ -290,40 +297,40 @@ def _recurrent(kind: str, cell: bool = False) -> Build:
     return build
 
 
-def _upsample(layer: Any, x: Any, st: Any) -> Counterpart:
+def _build_upsample(layer: Any, x: Any, st: Any) -> Counterpart:
     if layer.scale is None:
         raise NoCounterpartError("takes scales alone")
     scales = layer.scale if isinstance(layer.scale, tuple) else (layer.scale,) * (x.ndim - 2)
     mode = "nearest" if layer.mode == "nearest" else "linear"
-    module = _nn().Upsample(tuple(map(float, scales)), mode, layer.align_corners if mode == "linear" else False)
-    return Counterpart(lambda x, ps: _moved(module, x), differences=("channels last",))
+    module = _import_nn().Upsample(tuple(map(float, scales)), mode, layer.align_corners if mode == "linear" else False)
+    return Counterpart(lambda x, ps: _call_channels_last(module, x), differences=("channels last",))
 
 
-def _prelu(layer: Any, x: Any, st: Any) -> Counterpart:
+def _build_prelu(layer: Any, x: Any, st: Any) -> Counterpart:
     if isinstance(layer.shape, tuple):
         raise NoCounterpartError("has one weight, or one a channel")
-    module = _nn().PReLU(layer.shape)
-    return Counterpart(lambda x, ps: _moved(_given(module, {"weight": ps["weight"]}), x))
+    module = _import_nn().PReLU(layer.shape)
+    return Counterpart(lambda x, ps: _call_channels_last(_fill_module(module, {"weight": ps["weight"]}), x))
 
 
-def _sinusoidal(layer: Any, x: Any, st: Any) -> Counterpart:
-    module = _nn().SinusoidalPositionalEncoding(layer.dims, scale=layer.scale)
+def _build_sinusoidal(layer: Any, x: Any, st: Any) -> Counterpart:
+    module = _import_nn().SinusoidalPositionalEncoding(layer.dims, scale=layer.scale)
 
     def call(x: Any, ps: Any) -> Any:
-        return _given(module, {"_sigmas": _mx().array(np.asarray(st["sigmas"]), dtype=x.dtype)})(x)
+        return _fill_module(module, {"_sigmas": _import_core().array(np.asarray(st["sigmas"]), dtype=x.dtype)})(x)
 
     return Counterpart(call)
 
 
-def _dropout(layer: Any, x: Any, st: Any) -> Counterpart:
-    module = _nn().Dropout(layer.p)
+def _build_dropout(layer: Any, x: Any, st: Any) -> Counterpart:
+    module = _import_nn().Dropout(layer.p)
     module.eval()
     return Counterpart(lambda x, ps: module(x))
 
 
 _NONE = {
     **COMPOSED,
-    **nothing_like(
+    **list_without(
         "AdaptiveLPPool AdaptiveMaxPool AdaptiveMeanPool AlphaDropout BidirectionalRNN Diagonal EmbeddingBag "
         "GaussianDropout GaussianNoise "
         "FlattenLayer GlobalLPPool GlobalMaxPool GlobalMeanPool LPPool PixelShuffle Recurrence ReshapeLayer Scale "
@@ -342,31 +349,31 @@ MLX_NN = Peer(
     modules=("mlx",),
     packages=("mlx",),
     layers={
-        "BatchNorm": _batch_norm,
-        "Bilinear": _bilinear,
-        "Conv": _conv,
-        "ConvTranspose": _conv_transpose,
-        "CrossCor": _conv,
-        "Dense": _dense,
-        "DepthwiseConv": _conv,
-        "Dropout": _dropout,
-        "Embedding": _embedding,
-        "GRU": _recurrent("GRU"),
-        "GRUCell": _recurrent("GRU", cell=True),
-        "GroupNorm": _group_norm,
-        "InstanceNorm": _instance_norm,
-        "LSTM": _recurrent("LSTM"),
-        "LSTMCell": _recurrent("LSTM", cell=True),
-        "LayerNorm": _last_axis_norm("LayerNorm"),
-        "MaxPool": _pool("Max", -np.inf),
-        "MeanPool": _pool("Avg", 0.0),
-        "MultiHeadAttention": _attention,
-        "PReLU": _prelu,
-        "RMSNorm": _last_axis_norm("RMSNorm"),
-        "RNN": _recurrent("RNN"),
-        "RNNCell": _recurrent("RNN", cell=True),
-        "SinusoidalPositionalEmbedding": _sinusoidal,
-        "Upsample": _upsample,
+        "BatchNorm": _build_batch_norm,
+        "Bilinear": _build_bilinear,
+        "Conv": _build_conv,
+        "ConvTranspose": _build_conv_transpose,
+        "CrossCor": _build_conv,
+        "Dense": _build_dense,
+        "DepthwiseConv": _build_conv,
+        "Dropout": _build_dropout,
+        "Embedding": _build_embedding,
+        "GRU": _make_recurrent_builder("GRU"),
+        "GRUCell": _make_recurrent_builder("GRU", cell=True),
+        "GroupNorm": _build_group_norm,
+        "InstanceNorm": _build_instance_norm,
+        "LSTM": _make_recurrent_builder("LSTM"),
+        "LSTMCell": _make_recurrent_builder("LSTM", cell=True),
+        "LayerNorm": _make_last_axis_norm_builder("LayerNorm"),
+        "MaxPool": _make_pool_builder("Max", -np.inf),
+        "MeanPool": _make_pool_builder("Avg", 0.0),
+        "MultiHeadAttention": _build_attention,
+        "PReLU": _build_prelu,
+        "RMSNorm": _make_last_axis_norm_builder("RMSNorm"),
+        "RNN": _make_recurrent_builder("RNN"),
+        "RNNCell": _make_recurrent_builder("RNN", cell=True),
+        "SinusoidalPositionalEmbedding": _build_sinusoidal,
+        "Upsample": _build_upsample,
     },
     none=_NONE,
     operations=FUNCTIONS,

@@ -12,7 +12,7 @@ from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterp
 __all__ = ["FUNCTIONS", "INITIALIZERS", "LOSSES", "OPTIMIZERS"]
 
 
-def _function(name: str, *different: str, renamed: dict[str, str] | None = None, **fixed: Any) -> Build:
+def _make_function_builder(name: str, *different: str, renamed: dict[str, str] | None = None, **fixed: Any) -> Build:
     """Return a function of this name, with luxport's options by their names there."""
 
     def build(options: Any, x: Any, st: Any) -> Counterpart:
@@ -26,32 +26,32 @@ def _function(name: str, *different: str, renamed: dict[str, str] | None = None,
 
 
 FUNCTIONS: dict[str, Build] = {
-    "celu": _function("celu", renamed={"alpha": "alpha"}),
-    "elu": _function("elu", renamed={"alpha": "alpha"}),
-    "gelu_erf": _function("gelu"),
-    "gelu_sigmoid": _function("gelu_fast_approx", "gelu by another sigmoid"),
-    "gelu_tanh": _function("gelu_approx"),
-    "glu": _function("glu", renamed={"axis": "axis"}),
-    "hardswish": _function("hardswish"),
-    "hardtanh": _function("hard_tanh"),
-    "leakyrelu": _function("leaky_relu", renamed={"a": "negative_slope"}),
-    "logsigmoid": _function("log_sigmoid"),
-    "logsoftmax": _function("log_softmax", renamed={"axis": "axis"}),
-    "mish": _function("mish"),
-    "relu": _function("relu"),
-    "relu6": _function("relu6"),
-    "selu": _function("selu", "constants of few digits"),
-    "sigmoid": _function("sigmoid"),
-    "softmax": _function("softmax", renamed={"axis": "axis"}),
-    "softplus": _function("softplus"),
-    "softshrink": _function("softshrink", renamed={"lambda_": "lambd"}),
-    "softsign": _function("softsign"),
-    "swish": _function("silu"),
-    "tanh": _function("tanh"),
+    "celu": _make_function_builder("celu", renamed={"alpha": "alpha"}),
+    "elu": _make_function_builder("elu", renamed={"alpha": "alpha"}),
+    "gelu_erf": _make_function_builder("gelu"),
+    "gelu_sigmoid": _make_function_builder("gelu_fast_approx", "gelu by another sigmoid"),
+    "gelu_tanh": _make_function_builder("gelu_approx"),
+    "glu": _make_function_builder("glu", renamed={"axis": "axis"}),
+    "hardswish": _make_function_builder("hardswish"),
+    "hardtanh": _make_function_builder("hard_tanh"),
+    "leakyrelu": _make_function_builder("leaky_relu", renamed={"a": "negative_slope"}),
+    "logsigmoid": _make_function_builder("log_sigmoid"),
+    "logsoftmax": _make_function_builder("log_softmax", renamed={"axis": "axis"}),
+    "mish": _make_function_builder("mish"),
+    "relu": _make_function_builder("relu"),
+    "relu6": _make_function_builder("relu6"),
+    "selu": _make_function_builder("selu", "constants of few digits"),
+    "sigmoid": _make_function_builder("sigmoid"),
+    "softmax": _make_function_builder("softmax", renamed={"axis": "axis"}),
+    "softplus": _make_function_builder("softplus"),
+    "softshrink": _make_function_builder("softshrink", renamed={"lambda_": "lambd"}),
+    "softsign": _make_function_builder("softsign"),
+    "swish": _make_function_builder("silu"),
+    "tanh": _make_function_builder("tanh"),
 }
 
 
-def _loss(
+def _make_loss_builder(
     name: str,
     *differences: str,
     renamed: dict[str, str] | None = None,
@@ -74,7 +74,7 @@ def _loss(
     return build
 
 
-def _cosine(options: Any, x: Any, st: Any) -> Counterpart:
+def _build_cosine(options: Any, x: Any, st: Any) -> Counterpart:
     import mlx.nn as nn
 
     return Counterpart(
@@ -84,30 +84,30 @@ def _cosine(options: Any, x: Any, st: Any) -> Counterpart:
 
 
 LOSSES: dict[str, Build] = {
-    "binarycrossentropy": _loss("binary_cross_entropy", "clipped probabilities", with_logits=False),
-    "cosine_similarity_loss": _cosine,
-    "gaussian_nll": _loss("gaussian_nll_loss"),
-    "hinge_loss": _loss("hinge_loss", "loss per entry"),
-    "huber_loss": _loss("huber_loss", "loss per entry", renamed={"delta": "delta"}),
-    "kldivergence": _loss(
+    "binarycrossentropy": _make_loss_builder("binary_cross_entropy", "clipped probabilities", with_logits=False),
+    "cosine_similarity_loss": _build_cosine,
+    "gaussian_nll": _make_loss_builder("gaussian_nll_loss"),
+    "hinge_loss": _make_loss_builder("hinge_loss", "loss per entry"),
+    "huber_loss": _make_loss_builder("huber_loss", "loss per entry", renamed={"delta": "delta"}),
+    "kldivergence": _make_loss_builder(
         "kl_div_loss",
         "logarithms for probabilities",
         "loss per entry",
         first=lambda mx, p, q: (mx.log(p), mx.log(q)),
     ),
-    "logitbinarycrossentropy": _loss("binary_cross_entropy"),
-    "logitcrossentropy": _loss("cross_entropy", "loss per entry"),
-    "mae": _loss("l1_loss"),
-    "mse": _loss("mse_loss"),
-    "nll_loss": _loss("nll_loss", "loss per entry"),
-    "sparse_logitcrossentropy": _loss(
+    "logitbinarycrossentropy": _make_loss_builder("binary_cross_entropy"),
+    "logitcrossentropy": _make_loss_builder("cross_entropy", "loss per entry"),
+    "mae": _make_loss_builder("l1_loss"),
+    "mse": _make_loss_builder("mse_loss"),
+    "nll_loss": _make_loss_builder("nll_loss", "loss per entry"),
+    "sparse_logitcrossentropy": _make_loss_builder(
         "cross_entropy", "loss per entry", renamed={"label_smoothing": "label_smoothing"}
     ),
-    "triplet_margin_loss": _loss("triplet_loss", "loss per entry"),
+    "triplet_margin_loss": _make_loss_builder("triplet_loss", "loss per entry"),
 }
 
 
-def _stepped(name: str, options: Callable[[Any], dict[str, Any]], *differences: str) -> Build:
+def _make_steps_builder(name: str, options: Callable[[Any], dict[str, Any]], *differences: str) -> Build:
     """Return ten steps of an optimizer, with options that are made of luxport's rule."""
 
     def build(rule: Any, x: Any, st: Any) -> Counterpart:
@@ -126,11 +126,11 @@ def _stepped(name: str, options: Callable[[Any], dict[str, Any]], *differences: 
     return build
 
 
-def _adam_like(rule: Any) -> dict[str, Any]:
+def _list_adam_options(rule: Any) -> dict[str, Any]:
     return {"betas": list(rule.beta), "eps": rule.epsilon}
 
 
-def _ada_delta(rule: Any, x: Any, st: Any) -> Counterpart:
+def _build_ada_delta(rule: Any, x: Any, st: Any) -> Counterpart:
     import mlx.optimizers
 
     def call(x: Any, gradients: Any) -> Any:
@@ -143,7 +143,7 @@ def _ada_delta(rule: Any, x: Any, st: Any) -> Counterpart:
     return Counterpart(call)
 
 
-def _rms_prop(rule: Any) -> dict[str, Any]:
+def _list_rms_prop_options(rule: Any) -> dict[str, Any]:
     if rule.centered:
         raise NoCounterpartError("centers nothing")
     return {"alpha": rule.rho, "eps": rule.epsilon}
@@ -152,24 +152,24 @@ def _rms_prop(rule: Any) -> dict[str, Any]:
 _OUTSIDE = "learning rate outside the velocity"
 
 OPTIMIZERS: dict[str, Build] = {
-    "AdaDelta": _ada_delta,
-    "AdaGrad": _stepped("Adagrad", lambda rule: {"eps": rule.epsilon}),
-    "AdaMax": _stepped("Adamax", _adam_like, "moments not corrected"),
-    "Adam": _stepped("Adam", lambda rule: {**_adam_like(rule), "bias_correction": True}),
-    "AdamW": _stepped(
+    "AdaDelta": _build_ada_delta,
+    "AdaGrad": _make_steps_builder("Adagrad", lambda rule: {"eps": rule.epsilon}),
+    "AdaMax": _make_steps_builder("Adamax", _list_adam_options, "moments not corrected"),
+    "Adam": _make_steps_builder("Adam", lambda rule: {**_list_adam_options(rule), "bias_correction": True}),
+    "AdamW": _make_steps_builder(
         "AdamW",
-        lambda rule: {**_adam_like(rule), "bias_correction": True, "weight_decay": rule.lambda_},
+        lambda rule: {**_list_adam_options(rule), "bias_correction": True, "weight_decay": rule.lambda_},
         "decoupled decay times eta",
     ),
-    "Descent": _stepped("SGD", lambda rule: {}),
-    "Lion": _stepped("Lion", lambda rule: {"betas": list(rule.beta)}),
-    "Momentum": _stepped("SGD", lambda rule: {"momentum": rule.rho}, _OUTSIDE),
-    "Nesterov": _stepped("SGD", lambda rule: {"momentum": rule.rho, "nesterov": True}, _OUTSIDE),
-    "RMSProp": _stepped("RMSprop", _rms_prop),
+    "Descent": _make_steps_builder("SGD", lambda rule: {}),
+    "Lion": _make_steps_builder("Lion", lambda rule: {"betas": list(rule.beta)}),
+    "Momentum": _make_steps_builder("SGD", lambda rule: {"momentum": rule.rho}, _OUTSIDE),
+    "Nesterov": _make_steps_builder("SGD", lambda rule: {"momentum": rule.rho, "nesterov": True}, _OUTSIDE),
+    "RMSProp": _make_steps_builder("RMSprop", _list_rms_prop_options),
 }
 
 
-def _drawn(name: str, **options: Any) -> Callable[[tuple[int, ...], int], Any]:
+def _make_initializer(name: str, **options: Any) -> Callable[[tuple[int, ...], int], Any]:
     """Return an initializer of MLX's, whose weight is (out, in)."""
 
     def draw(shape: tuple[int, ...], seed: int) -> Any:
@@ -183,11 +183,11 @@ def _drawn(name: str, **options: Any) -> Callable[[tuple[int, ...], int], Any]:
 
 
 INITIALIZERS: dict[str, Callable[[tuple[int, ...], int], Any]] = {
-    "glorot_normal": _drawn("glorot_normal"),
-    "glorot_uniform": _drawn("glorot_uniform"),
-    "kaiming_normal": _drawn("he_normal", gain=2.0**0.5),
-    "kaiming_uniform": _drawn("he_uniform", gain=2.0**0.5),
-    "lecun_normal": _drawn("he_normal"),
-    "lecun_uniform": _drawn("he_uniform"),
-    "orthogonal": _drawn("orthogonal"),
+    "glorot_normal": _make_initializer("glorot_normal"),
+    "glorot_uniform": _make_initializer("glorot_uniform"),
+    "kaiming_normal": _make_initializer("he_normal", gain=2.0**0.5),
+    "kaiming_uniform": _make_initializer("he_uniform", gain=2.0**0.5),
+    "lecun_normal": _make_initializer("he_normal"),
+    "lecun_uniform": _make_initializer("he_uniform"),
+    "orthogonal": _make_initializer("orthogonal"),
 }

@@ -21,7 +21,7 @@ from luxport_conformance.peers.without import COMPOSED
 __all__ = ["ONNXRUNTIME"]
 
 
-def _graph(layer: Any, st: Any, x: Any, ps: Any) -> Any:
+def _run_graph(layer: Any, st: Any, x: Any, ps: Any) -> Any:
     """Write the graph for arrays like these, run it, and return its outputs as the layer has them.
 
     Raises: NoCounterpartError for what no graph can do
@@ -29,38 +29,38 @@ def _graph(layer: Any, st: Any, x: Any, ps: Any) -> Any:
     floats = [leaf.dtype for leaf in tree.leaves((x, ps)) if leaf.dtype.kind == "f"]
     st = tree.map(lambda leaf: leaf.astype(floats[0]) if floats and leaf.dtype.kind == "f" else leaf, st)
     try:
-        run = Exported(layer, ps, st, tree.map(_spec, x))
+        run = Exported(layer, ps, st, tree.map(_make_spec, x))
     except LayerTypeError as error:
         raise NoCounterpartError(str(error)) from None
     outputs = iter(run(x))
     return tree.map(lambda leaf: next(outputs), layer(x, ps, st)[0])
 
 
-def _spec(leaf: Any) -> luxport.InputSpec:
+def _make_spec(leaf: Any) -> luxport.InputSpec:
     """Describe an array; a batch of none is one of any size."""
     sizes = ("N", *leaf.shape[1:]) if leaf.ndim and not leaf.shape[0] else leaf.shape
     return luxport.InputSpec(sizes, leaf.dtype.name)
 
 
-def _layer(layer: Any, x: Any, st: Any) -> Counterpart:
+def _build_layer(layer: Any, x: Any, st: Any) -> Counterpart:
     if st.get("training") == Static(True) and "running_mean" in st:
         raise NoCounterpartError("keeps no statistics: only the output leaves a graph")
-    return Counterpart(lambda x, ps: _graph(layer, st, x, ps))
+    return Counterpart(lambda x, ps: _run_graph(layer, st, x, ps))
 
 
-def _operation(function: Callable[..., Any]) -> Build:
+def _make_operation_builder(function: Callable[..., Any]) -> Build:
     def build(options: Any, x: Any, st: Any) -> Counterpart:
         called = luxport.WrappedFunction(lambda x: function(*(x if isinstance(x, tuple) else (x,)), **options))
-        return Counterpart(lambda x, ps: _graph(called, {}, x, {}))
+        return Counterpart(lambda x, ps: _run_graph(called, {}, x, {}))
 
     return build
 
 
-def _loss(function: Callable[..., Any]) -> Build:
+def _make_loss_builder(function: Callable[..., Any]) -> Build:
     def build(options: Any, x: Any, st: Any) -> Counterpart:
         called = luxport.WrappedFunction(lambda arrays: function(*arrays, **options))
         differences = ("epsilon of the dtype",) if _has_epsilon(function) else ()
-        return Counterpart(lambda x, ps: _graph(called, {}, (x, *ps), {}), differences=differences)
+        return Counterpart(lambda x, ps: _run_graph(called, {}, (x, *ps), {}), differences=differences)
 
     return build
 
@@ -80,13 +80,13 @@ ONNXRUNTIME = Peer(
     backend="numpy",
     modules=("onnxruntime", "onnx"),
     packages=("onnxruntime", "onnx"),
-    layers={name: _layer for name in EXAMPLES if name not in COMPOSED and name not in REFUSED},
+    layers={name: _build_layer for name in EXAMPLES if name not in COMPOSED and name not in REFUSED},
     none={**COMPOSED, **REFUSED},
     operations={
-        name: _operation(getattr(ops, name))
+        name: _make_operation_builder(getattr(ops, name))
         for name, examples in OPERATIONS.items()
         if name in ops.__all__ and not any(map(_is_no_graph, examples))
     },
-    losses={name: _loss(getattr(losses, name)) for name in LOSSES},
+    losses={name: _make_loss_builder(getattr(losses, name)) for name in LOSSES},
     gradients=False,
 )

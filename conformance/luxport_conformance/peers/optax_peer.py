@@ -10,7 +10,7 @@ from luxport_conformance.peers.counterpart import Build, Counterpart, Peer, rena
 __all__ = ["OPTAX"]
 
 
-def _mean(name: str, **renamed: str) -> Build:
+def _make_loss_builder(name: str, **renamed: str) -> Build:
     """Return the mean of a loss per entry or sample of optax, with luxport's options by their names there."""
 
     def build(options: Any, x: Any, st: Any) -> Counterpart:
@@ -25,7 +25,7 @@ def _mean(name: str, **renamed: str) -> Build:
     return build
 
 
-def _ctc(options: Any, x: Any, st: Any) -> Counterpart:
+def _build_ctc(options: Any, x: Any, st: Any) -> Counterpart:
     import jax.numpy as jnp
     import optax
 
@@ -38,7 +38,7 @@ def _ctc(options: Any, x: Any, st: Any) -> Counterpart:
     return Counterpart(call, differences=("loss per entry",))
 
 
-def _kl(options: Any, x: Any, st: Any) -> Counterpart:
+def _build_kl(options: Any, x: Any, st: Any) -> Counterpart:
     import jax.numpy as jnp
     import optax
 
@@ -48,13 +48,13 @@ def _kl(options: Any, x: Any, st: Any) -> Counterpart:
     )
 
 
-def _absolute(options: Any, x: Any, st: Any) -> Counterpart:
+def _build_absolute(options: Any, x: Any, st: Any) -> Counterpart:
     import jax.numpy as jnp
 
     return Counterpart(lambda x, ps: jnp.abs(x - ps[0]).mean())
 
 
-def _stepped(make: Callable[[Any], Any], *differences: str) -> Build:
+def _make_steps_builder(make: Callable[[Any], Any], *differences: str) -> Build:
     """Return ten steps of an optimizer that is made of luxport's rule."""
 
     def build(rule: Any, x: Any, st: Any) -> Counterpart:
@@ -75,57 +75,63 @@ def _stepped(make: Callable[[Any], Any], *differences: str) -> Build:
     return build
 
 
-def _optax() -> Any:
+def _import_optax() -> Any:
     import optax
 
     return optax
 
 
-def _adam_like(name: str) -> Callable[[Any], Any]:
-    return lambda rule: getattr(_optax(), name)(rule.eta, *rule.beta, eps=rule.epsilon)
+def _make_adam(name: str) -> Callable[[Any], Any]:
+    return lambda rule: getattr(_import_optax(), name)(rule.eta, *rule.beta, eps=rule.epsilon)
 
 
 LOSSES: dict[str, Build] = {
-    "cosine_similarity_loss": _mean("cosine_distance"),
-    "ctc_loss": _ctc,
-    "hinge_loss": _mean("hinge_loss"),
-    "huber_loss": _mean("huber_loss", delta="delta"),
-    "kldivergence": _kl,
-    "logitbinarycrossentropy": _mean("sigmoid_binary_cross_entropy"),
-    "logitcrossentropy": _mean("softmax_cross_entropy"),
-    "mae": _absolute,
-    "mse": _mean("squared_error"),
-    "triplet_margin_loss": _mean("triplet_margin_loss"),
-    "sparse_logitcrossentropy": _mean("softmax_cross_entropy_with_integer_labels"),
+    "cosine_similarity_loss": _make_loss_builder("cosine_distance"),
+    "ctc_loss": _build_ctc,
+    "hinge_loss": _make_loss_builder("hinge_loss"),
+    "huber_loss": _make_loss_builder("huber_loss", delta="delta"),
+    "kldivergence": _build_kl,
+    "logitbinarycrossentropy": _make_loss_builder("sigmoid_binary_cross_entropy"),
+    "logitcrossentropy": _make_loss_builder("softmax_cross_entropy"),
+    "mae": _build_absolute,
+    "mse": _make_loss_builder("squared_error"),
+    "triplet_margin_loss": _make_loss_builder("triplet_margin_loss"),
+    "sparse_logitcrossentropy": _make_loss_builder("softmax_cross_entropy_with_integer_labels"),
 }
 
 OPTIMIZERS: dict[str, Build] = {
-    "AMSGrad": _stepped(_adam_like("amsgrad"), "corrected AMSGrad"),
-    "AdaBelief": _stepped(_adam_like("adabelief")),
-    "AdaDelta": _stepped(lambda rule: _optax().adadelta(1.0, rule.rho, rule.epsilon)),
-    "AdaGrad": _stepped(
-        lambda rule: _optax().adagrad(rule.eta, 0.0, rule.epsilon), "initial accumulator", "epsilon inside the root"
-    ),
-    "AdaMax": _stepped(_adam_like("adamax")),
-    "Adam": _stepped(_adam_like("adam")),
-    "AdamW": _stepped(
-        lambda rule: _optax().adamw(rule.eta, *rule.beta, eps=rule.epsilon, weight_decay=rule.lambda_),
-        "decoupled decay times eta",
-    ),
-    "Descent": _stepped(lambda rule: _optax().sgd(rule.eta)),
-    "Lion": _stepped(lambda rule: _optax().lion(rule.eta, *rule.beta, weight_decay=0.0)),
-    "Momentum": _stepped(lambda rule: _optax().sgd(rule.eta, rule.rho), "learning rate outside the velocity"),
-    "NAdam": _stepped(_adam_like("nadam")),
-    "Nesterov": _stepped(
-        lambda rule: _optax().sgd(rule.eta, rule.rho, nesterov=True), "learning rate outside the velocity"
-    ),
-    "OAdam": _stepped(lambda rule: _optax().optimistic_adam_v2(rule.eta, b1=rule.beta[0], b2=rule.beta[1])),
-    "RAdam": _stepped(_adam_like("radam"), "rectified above 5"),
-    "RMSProp": _stepped(
-        lambda rule: _optax().rmsprop(rule.eta, rule.rho, rule.epsilon, centered=rule.centered),
+    "AMSGrad": _make_steps_builder(_make_adam("amsgrad"), "corrected AMSGrad"),
+    "AdaBelief": _make_steps_builder(_make_adam("adabelief")),
+    "AdaDelta": _make_steps_builder(lambda rule: _import_optax().adadelta(1.0, rule.rho, rule.epsilon)),
+    "AdaGrad": _make_steps_builder(
+        lambda rule: _import_optax().adagrad(rule.eta, 0.0, rule.epsilon),
+        "initial accumulator",
         "epsilon inside the root",
     ),
-    "Rprop": _stepped(lambda rule: _optax().rprop(rule.eta, *rule.ell, *rule.gamma)),
+    "AdaMax": _make_steps_builder(_make_adam("adamax")),
+    "Adam": _make_steps_builder(_make_adam("adam")),
+    "AdamW": _make_steps_builder(
+        lambda rule: _import_optax().adamw(rule.eta, *rule.beta, eps=rule.epsilon, weight_decay=rule.lambda_),
+        "decoupled decay times eta",
+    ),
+    "Descent": _make_steps_builder(lambda rule: _import_optax().sgd(rule.eta)),
+    "Lion": _make_steps_builder(lambda rule: _import_optax().lion(rule.eta, *rule.beta, weight_decay=0.0)),
+    "Momentum": _make_steps_builder(
+        lambda rule: _import_optax().sgd(rule.eta, rule.rho), "learning rate outside the velocity"
+    ),
+    "NAdam": _make_steps_builder(_make_adam("nadam")),
+    "Nesterov": _make_steps_builder(
+        lambda rule: _import_optax().sgd(rule.eta, rule.rho, nesterov=True), "learning rate outside the velocity"
+    ),
+    "OAdam": _make_steps_builder(
+        lambda rule: _import_optax().optimistic_adam_v2(rule.eta, b1=rule.beta[0], b2=rule.beta[1])
+    ),
+    "RAdam": _make_steps_builder(_make_adam("radam"), "rectified above 5"),
+    "RMSProp": _make_steps_builder(
+        lambda rule: _import_optax().rmsprop(rule.eta, rule.rho, rule.epsilon, centered=rule.centered),
+        "epsilon inside the root",
+    ),
+    "Rprop": _make_steps_builder(lambda rule: _import_optax().rprop(rule.eta, *rule.ell, *rule.gamma)),
 }
 
 OPTAX = Peer(

@@ -14,12 +14,20 @@ from luxport import losses, ops, optimizers, tree
 from luxport.backend import get_backend
 from luxport.ops import definition_of
 from luxport_conformance import backends
-from luxport_conformance.arrays import on_backend, on_host, widened
-from luxport_conformance.evaluation import floats, weighted_sum, with_floats
+from luxport_conformance.arrays import move_to_backend, move_to_host, widen_floats
+from luxport_conformance.evaluation import list_floats, replace_floats, sum_weighted
 from luxport_conformance.examples import Example
 from luxport_conformance.operation_examples import OPERATIONS
 
-__all__ = ["Question", "differentiated", "of_layer", "of_loss", "of_operation", "of_rule", "rounded"]
+__all__ = [
+    "Question",
+    "ask_about_layer",
+    "ask_about_loss",
+    "ask_about_operation",
+    "ask_about_rule",
+    "differentiate",
+    "round_floats",
+]
 
 
 @dataclass(frozen=True)
@@ -43,37 +51,37 @@ class Question:
     def values(self) -> Any:
         """The definition in float64, on arrays for which no backend has operations of its own."""
         strict = get_backend("strict")
-        inputs = on_backend(widened((self.x, self.ps, self.st)), strict, "float64")
-        return on_host(self.definition(*inputs), strict)
+        inputs = move_to_backend(widen_floats((self.x, self.ps, self.st)), strict, "float64")
+        return move_to_host(self.definition(*inputs), strict)
 
-    def weights(self) -> Any:
+    def draw_weights(self) -> Any:
         """Draw weights for the outputs: their weighted sum is what is differentiated."""
         draw = np.random.Generator(np.random.Philox(11))
         return tree.map(lambda leaf: draw.normal(size=np.shape(leaf)).astype(np.float32), self.values)
 
-    def gradients(self, backend_name: str) -> Any:
+    def differentiate(self, backend_name: str) -> Any:
         """Differentiate the definition in float64 on a backend."""
         backend = get_backend(backend_name)
-        with backends.holding(backend, "float64"):
-            values = on_backend(widened((self.x, self.ps, self.st, self.weights())), backend, "float64")
-            return on_host(differentiated(self, self.definition, values), backend)
+        with backends.hold_dtype(backend, "float64"):
+            values = move_to_backend(widen_floats((self.x, self.ps, self.st, self.draw_weights())), backend, "float64")
+            return move_to_host(differentiate(self, self.definition, values), backend)
 
 
-def differentiated(question: Question, f: Callable[[Any, Any, Any], Any], values: Any) -> Any:
+def differentiate(question: Question, f: Callable[[Any, Any, Any], Any], values: Any) -> Any:
     """Differentiate the weighted sum of f's outputs with respect to x's floats and the parameters."""
     x, ps, st, weights = values
 
     def loss(leaves: Any, ps: Any, x: Any, st: Any, weights: Any) -> Any:
-        return weighted_sum(f(with_floats(x, leaves), ps, st), weights)
+        return sum_weighted(f(replace_floats(x, leaves), ps, st), weights)
 
-    return luxport.grad(loss, (0,) if question.targets else (0, 1))(floats(x), ps, x, st, weights)
+    return luxport.grad(loss, (0,) if question.targets else (0, 1))(list_floats(x), ps, x, st, weights)
 
 
-def of_layer(
+def ask_about_layer(
     example: Example, *, training: bool = False, change: Callable[[Any], Any] = lambda x: x, dtype: str = "float32"
 ) -> Question:
     """Ask about a layer; `change` changes its input."""
-    x, ps, st = rounded(example.values(), dtype)
+    x, ps, st = round_floats(example.draw_values(), dtype)
     st = (luxport.train_mode if training else luxport.test_mode)(st)
 
     def definition(x: Any, ps: Any, st: Any) -> Any:
@@ -83,31 +91,31 @@ def of_layer(
     return Question(example.layer, definition, change(x), ps, st, example.tolerance.magnitude)
 
 
-def of_operation(name: str, position: int, *, dtype: str = "float32", x: Any = None) -> Question:
+def ask_about_operation(name: str, position: int, *, dtype: str = "float32", x: Any = None) -> Question:
     """Ask about an operation, at other arrays than its example's if x is given."""
     example = OPERATIONS[name][position]
     definition = definition_of(getattr(ops, name))
-    arrays = rounded(example.arrays, dtype)
-    x = rounded(x, dtype) if x is not None else arrays[0] if len(arrays) == 1 else arrays
+    arrays = round_floats(example.arrays, dtype)
+    x = round_floats(x, dtype) if x is not None else arrays[0] if len(arrays) == 1 else arrays
 
-    def of(x: Any, ps: Any, st: Any) -> Any:
+    def call(x: Any, ps: Any, st: Any) -> Any:
         return definition(*(x if isinstance(x, tuple) else (x,)), **example.options)
 
-    return Question(dict(example.options), of, x, {}, {})
+    return Question(dict(example.options), call, x, {}, {})
 
 
-def of_loss(
+def ask_about_loss(
     name: str, y_hat: Any, targets: tuple[Any, ...], options: Mapping[str, Any], *, dtype: str = "float32"
 ) -> Question:
     """Ask about a loss."""
     loss = getattr(losses, name)
-    y_hat, targets = rounded((y_hat, targets), dtype)
+    y_hat, targets = round_floats((y_hat, targets), dtype)
     return Question(
         dict(options), lambda x, ps, st: loss(x, *ps, **options), y_hat, targets, {}, magnitude=1.0, targets=True
     )
 
 
-def of_rule(rule: Any, x: Any, gradients: Any) -> Question:
+def ask_about_rule(rule: Any, x: Any, gradients: Any) -> Question:
     """Ask about a rule: where x is after each step along these gradients."""
 
     def definition(x: Any, gradients: Any, st: Any) -> Any:
@@ -118,14 +126,14 @@ def of_rule(rule: Any, x: Any, gradients: Any) -> Question:
             reached.append(ps["x"])
         return tuple(reached)
 
-    x, gradients = rounded((x, gradients))
+    x, gradients = round_floats((x, gradients))
     return Question(rule, definition, x, gradients, {})
 
 
-def rounded(values: Any, dtype: str = "float32") -> Any:
+def round_floats(values: Any, dtype: str = "float32") -> Any:
     """Round the floating leaves of a host tree to a dtype, and hand them out as float32, which holds all of them."""
 
-    def leaf_of(leaf: Any) -> Any:
+    def round_leaf(leaf: Any) -> Any:
         leaf = np.asarray(leaf)
         if leaf.dtype.kind != "f":
             return leaf
@@ -135,4 +143,4 @@ def rounded(values: Any, dtype: str = "float32") -> Any:
             return np.where(np.isfinite(leaf), bits.view(np.float32), leaf.astype(np.float32))
         return leaf.astype(dtype).astype(np.float32)
 
-    return tree.map(leaf_of, values)
+    return tree.map(round_leaf, values)

@@ -7,12 +7,12 @@ from typing import Any
 
 from luxport.porting.torch.conventions import join_attention_weights, swap_dense_weight
 from luxport_conformance.peers.counterpart import Counterpart, NoCounterpartError
-from luxport_conformance.peers.torch_tools import activation_of, module
+from luxport_conformance.peers.torch_tools import find_activation, find_module
 
 __all__ = ["ATTENTION"]
 
 
-def _weights(ps: Any, prefix: str = "") -> dict[str, Any]:
+def _convert_weights(ps: Any, prefix: str = "") -> dict[str, Any]:
     """Name the parameters of an attention as PyTorch does."""
     parts = [ps[f"{name}_proj"] for name in "qkv"]
     found = {"in_proj_weight": join_attention_weights(*[swap_dense_weight(part["weight"]) for part in parts])}
@@ -23,7 +23,7 @@ def _weights(ps: Any, prefix: str = "") -> dict[str, Any]:
     return {prefix + name: value for name, value in found.items()}
 
 
-def _attention(layer: Any, x: Any, st: Any) -> Counterpart:
+def _build_attention(layer: Any, x: Any, st: Any) -> Counterpart:
     size = layer.out_proj.out_dims
     if {layer.q_proj.in_dims, layer.q_proj.out_dims, layer.v_proj.out_dims} != {size}:
         raise NoCounterpartError("has one size for queries, keys, values and output")
@@ -31,23 +31,23 @@ def _attention(layer: Any, x: Any, st: Any) -> Counterpart:
         raise NoCounterpartError("is asked of inputs and a mask")
     import torch
 
-    attention = module("MultiheadAttention")(size, layer.nheads, bias=layer.use_bias, batch_first=True)
+    attention = find_module("MultiheadAttention")(size, layer.nheads, bias=layer.use_bias, batch_first=True)
     attention.eval()
 
     def call(x: Any, ps: Any) -> Any:
         query, key, value, *masks = x if isinstance(x, tuple) else (x, x, x)
         options = {
-            "attn_mask": _hidden(layer, query, key, *masks),
+            "attn_mask": _find_hidden(layer, query, key, *masks),
             "average_attn_weights": False,
             "need_weights": layer.return_scores,
         }
-        y, scores = torch.func.functional_call(attention, _weights(ps), (query, key, value), options)
+        y, scores = torch.func.functional_call(attention, _convert_weights(ps), (query, key, value), options)
         return (y, scores) if layer.return_scores else y
 
     return Counterpart(call)
 
 
-def _hidden(layer: Any, query: Any, key: Any, mask: Any = None) -> Any:
+def _find_hidden(layer: Any, query: Any, key: Any, mask: Any = None) -> Any:
     """Return what may not be seen, for each sample and head, None if all may."""
     import torch
 
@@ -58,7 +58,7 @@ def _hidden(layer: Any, query: Any, key: Any, mask: Any = None) -> Any:
     return hidden.expand(-1, layer.nheads, -1, -1).flatten(0, 1)
 
 
-def _norms_and_feed(layer: Any, ps: Any, norms: int) -> dict[str, Any]:
+def _convert_norms_and_feed(layer: Any, ps: Any, norms: int) -> dict[str, Any]:
     found = {}
     for i in (1, 2):
         part = ps[f"dense_{i}"]
@@ -71,10 +71,10 @@ def _norms_and_feed(layer: Any, ps: Any, norms: int) -> dict[str, Any]:
     return found
 
 
-def _made(name: str, layer: Any) -> Any:
-    made = module(name)(
+def _make_module(name: str, layer: Any) -> Any:
+    made = find_module(name)(
         *(layer.dims, layer.nheads, layer.hidden_dims, layer.dropout_probability),
-        activation=activation_of(layer),
+        activation=find_activation(layer),
         layer_norm_eps=layer.epsilon,
         batch_first=True,
         norm_first=layer.norm_first,
@@ -83,37 +83,39 @@ def _made(name: str, layer: Any) -> Any:
     return made.eval()
 
 
-def _encoder(layer: Any, x: Any, st: Any) -> Counterpart:
+def _build_encoder(layer: Any, x: Any, st: Any) -> Counterpart:
     import torch
 
-    made = _made("TransformerEncoderLayer", layer)
+    made = _make_module("TransformerEncoderLayer", layer)
 
     def call(x: Any, ps: Any) -> Any:
         x, *masks = x if isinstance(x, tuple) else (x,)
-        weights = _weights(ps["attention"], "self_attn.") | _norms_and_feed(layer, ps, 2)
-        return torch.func.functional_call(made, weights, (x,), {"src_mask": _hidden(layer, x, x, *masks)})
+        weights = _convert_weights(ps["attention"], "self_attn.") | _convert_norms_and_feed(layer, ps, 2)
+        return torch.func.functional_call(made, weights, (x,), {"src_mask": _find_hidden(layer, x, x, *masks)})
 
     return Counterpart(call)
 
 
-def _decoder(layer: Any, x: Any, st: Any) -> Counterpart:
+def _build_decoder(layer: Any, x: Any, st: Any) -> Counterpart:
     import torch
 
-    made = _made("TransformerDecoderLayer", layer)
+    made = _make_module("TransformerDecoderLayer", layer)
     if len(x) > 3:
         raise NoCounterpartError("is asked of two sequences and one mask")
 
     def call(x: Any, ps: Any) -> Any:
         x, memory, *masks = x
-        weights = _weights(ps["attention"], "self_attn.") | _weights(ps["memory_attention"], "multihead_attn.")
-        weights |= _norms_and_feed(layer, ps, 3)
-        return torch.func.functional_call(made, weights, (x, memory), {"tgt_mask": _hidden(layer, x, x, *masks)})
+        weights = _convert_weights(ps["attention"], "self_attn.") | _convert_weights(
+            ps["memory_attention"], "multihead_attn."
+        )
+        weights |= _convert_norms_and_feed(layer, ps, 3)
+        return torch.func.functional_call(made, weights, (x, memory), {"tgt_mask": _find_hidden(layer, x, x, *masks)})
 
     return Counterpart(call)
 
 
 ATTENTION: dict[str, Callable[..., Counterpart]] = {
-    "MultiHeadAttention": _attention,
-    "TransformerDecoderLayer": _decoder,
-    "TransformerEncoderLayer": _encoder,
+    "MultiHeadAttention": _build_attention,
+    "TransformerDecoderLayer": _build_decoder,
+    "TransformerEncoderLayer": _build_encoder,
 }

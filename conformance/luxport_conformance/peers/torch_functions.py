@@ -8,33 +8,33 @@ from typing import Any
 import numpy as np
 
 from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError
-from luxport_conformance.peers.torch_tools import called, module
+from luxport_conformance.peers.torch_tools import find_module, wrap_module
 
 __all__ = ["FUNCTIONS"]
 
 
-def _function(name: str, /, renamed: dict[str, str] | None = None, **fixed: Any) -> Build:
+def _make_function_builder(name: str, /, renamed: dict[str, str] | None = None, **fixed: Any) -> Build:
     """Build a module of an activation function from the options of luxport's, by their names there."""
 
     def build(options: Any, x: Any, st: Any) -> Counterpart:
         given = {str((renamed or {}).get(key, key)): value for key, value in options.items()}
-        return called(module(name)(**given, **fixed))
+        return wrap_module(find_module(name)(**given, **fixed))
 
     return build
 
 
-def _along(name: str, default: int = -1) -> Build:
+def _make_axis_builder(name: str, default: int = -1) -> Build:
     def build(options: Any, x: Any, st: Any) -> Counterpart:
         axis = options.get("axis", default)
         if not isinstance(axis, int):
             raise NoCounterpartError("goes along one axis")
         differences = () if np.isfinite(x).all() else ("infinity in softmax",)
-        return replace(called(module(name)(dim=axis)), differences=differences)
+        return replace(wrap_module(find_module(name)(dim=axis)), differences=differences)
 
     return build
 
 
-def _log_sum_exp(options: Any, x: Any, st: Any) -> Counterpart:
+def _build_log_sum_exp(options: Any, x: Any, st: Any) -> Counterpart:
     import torch
 
     axes = options.get("axis")
@@ -42,11 +42,11 @@ def _log_sum_exp(options: Any, x: Any, st: Any) -> Counterpart:
     return Counterpart(lambda x, ps: torch.logsumexp(x, axes, options.get("keepdims", False)))
 
 
-def _threshold(options: Any, x: Any, st: Any) -> Counterpart:
-    return called(module("Threshold")(options.get("theta", 1.0), 0.0))
+def _build_threshold(options: Any, x: Any, st: Any) -> Counterpart:
+    return wrap_module(find_module("Threshold")(options.get("theta", 1.0), 0.0))
 
 
-def _pair(name: str) -> Build:
+def _make_pair_builder(name: str) -> Build:
     """Build a function of `torch` that takes its arrays one by one."""
 
     def build(options: Any, x: Any, st: Any) -> Counterpart:
@@ -58,14 +58,14 @@ def _pair(name: str) -> Build:
     return build
 
 
-def _grid_sample(options: Any, x: Any, st: Any) -> Counterpart:
+def _build_grid_sample(options: Any, x: Any, st: Any) -> Counterpart:
     from torch.nn import functional
 
     mode = options.get("padding_mode", "zeros")
     return Counterpart(lambda x, ps: functional.grid_sample(*x, padding_mode=mode, align_corners=True))
 
 
-def _padded(mode: str) -> Build:
+def _make_padding_builder(mode: str) -> Build:
     def build(options: Any, x: Any, st: Any) -> Counterpart:
         from torch.nn import functional
 
@@ -79,36 +79,36 @@ def _padded(mode: str) -> Build:
 
 
 FUNCTIONS: dict[str, Build] = {
-    "celu": _function("CELU"),
-    "elu": _function("ELU"),
-    "erf": _pair("erf"),
-    "gelu_erf": _function("GELU"),
-    "gelu_tanh": _function("GELU", approximate="tanh"),
-    "glu": _along("GLU"),
-    "grid_sample": _grid_sample,
-    "hardsigmoid": _function("Hardsigmoid"),
-    "hardswish": _function("Hardswish"),
-    "hardtanh": _function("Hardtanh"),
-    "leakyrelu": _function("LeakyReLU", {"a": "negative_slope"}),
-    "logsigmoid": _function("LogSigmoid"),
-    "logsoftmax": _along("LogSoftmax"),
-    "logsumexp": _log_sum_exp,
-    "mish": _function("Mish"),
-    "pad_circular": _padded("circular"),
-    "pad_constant": _padded("constant"),
-    "pad_edge": _padded("replicate"),
-    "pad_reflect": _padded("reflect"),
-    "relu": _function("ReLU"),
-    "relu6": _function("ReLU6"),
-    "selu": _function("SELU"),
-    "sigmoid": _function("Sigmoid"),
-    "softmax": _along("Softmax"),
-    "softplus": _function("Softplus"),
-    "softshrink": _function("Softshrink", {"lambda_": "lambd"}),
-    "softsign": _function("Softsign"),
-    "swish": _function("SiLU"),
-    "tanh": _function("Tanh"),
-    "tanhshrink": _function("Tanhshrink"),
-    "thresholdrelu": _threshold,
-    "xlogy": _pair("xlogy"),
+    "celu": _make_function_builder("CELU"),
+    "elu": _make_function_builder("ELU"),
+    "erf": _make_pair_builder("erf"),
+    "gelu_erf": _make_function_builder("GELU"),
+    "gelu_tanh": _make_function_builder("GELU", approximate="tanh"),
+    "glu": _make_axis_builder("GLU"),
+    "grid_sample": _build_grid_sample,
+    "hardsigmoid": _make_function_builder("Hardsigmoid"),
+    "hardswish": _make_function_builder("Hardswish"),
+    "hardtanh": _make_function_builder("Hardtanh"),
+    "leakyrelu": _make_function_builder("LeakyReLU", {"a": "negative_slope"}),
+    "logsigmoid": _make_function_builder("LogSigmoid"),
+    "logsoftmax": _make_axis_builder("LogSoftmax"),
+    "logsumexp": _build_log_sum_exp,
+    "mish": _make_function_builder("Mish"),
+    "pad_circular": _make_padding_builder("circular"),
+    "pad_constant": _make_padding_builder("constant"),
+    "pad_edge": _make_padding_builder("replicate"),
+    "pad_reflect": _make_padding_builder("reflect"),
+    "relu": _make_function_builder("ReLU"),
+    "relu6": _make_function_builder("ReLU6"),
+    "selu": _make_function_builder("SELU"),
+    "sigmoid": _make_function_builder("Sigmoid"),
+    "softmax": _make_axis_builder("Softmax"),
+    "softplus": _make_function_builder("Softplus"),
+    "softshrink": _make_function_builder("Softshrink", {"lambda_": "lambd"}),
+    "softsign": _make_function_builder("Softsign"),
+    "swish": _make_function_builder("SiLU"),
+    "tanh": _make_function_builder("Tanh"),
+    "tanhshrink": _make_function_builder("Tanhshrink"),
+    "thresholdrelu": _build_threshold,
+    "xlogy": _make_pair_builder("xlogy"),
 }

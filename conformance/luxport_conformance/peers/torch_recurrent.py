@@ -8,20 +8,20 @@ from typing import Any
 
 import luxport
 from luxport.porting.torch.conventions import swap_recurrent_weight
-from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError, absent
-from luxport_conformance.peers.torch_tools import module
+from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError, refuse
+from luxport_conformance.peers.torch_tools import find_module
 
 __all__ = ["RECURRENT"]
 
 
-def _nonlinearity(layer: Any) -> dict[str, str]:
+def _list_options(layer: Any) -> dict[str, str]:
     name = layer.activation.__name__ if "activation" in layer.__dataclass_fields__ else ""
     if name and name not in ("tanh", "relu"):
         raise NoCounterpartError("has the activations tanh and relu")
     return {"nonlinearity": name} if name else {}
 
 
-def _weights(ps: Any, suffix: str, layer: Any) -> dict[str, Any]:
+def _convert_weights(ps: Any, suffix: str, layer: Any) -> dict[str, Any]:
     """Name a cell's parameters as PyTorch does; of its two biases one is 0 where luxport has one."""
     found = {name: swap_recurrent_weight(ps[name]) for name in ("weight_ih", "weight_hh")}
     if layer.use_bias:
@@ -30,35 +30,35 @@ def _weights(ps: Any, suffix: str, layer: Any) -> dict[str, Any]:
     return {name + suffix: value for name, value in found.items()}
 
 
-def _differences(layer: Any) -> tuple[str, ...]:
+def _list_differences(layer: Any) -> tuple[str, ...]:
     return ("two biases",) if layer.use_bias and not layer.use_recurrent_bias else ()
 
 
-def _start(ps: Any, samples: int) -> tuple[Any, ...] | None:
+def _make_start(ps: Any, samples: int) -> tuple[Any, ...] | None:
     trained = [ps[name] for name in ("hidden_state", "memory") if name in ps]
     return tuple([value.expand(samples, -1) for value in trained]) or None
 
 
-def _cell(name: str) -> Build:
+def _make_cell_builder(name: str) -> Build:
     def build(layer: Any, x: Any, st: Any) -> Counterpart:
         import torch
 
-        cell = module(name)(layer.in_dims, layer.out_dims, layer.use_bias, **_nonlinearity(layer))
+        cell = find_module(name)(layer.in_dims, layer.out_dims, layer.use_bias, **_list_options(layer))
 
         def call(x: Any, ps: Any) -> Any:
-            x, carry = x if isinstance(x, tuple) else (x, _start(ps, x.shape[0]))
+            x, carry = x if isinstance(x, tuple) else (x, _make_start(ps, x.shape[0]))
             if carry is not None and name != "LSTMCell":
                 (carry,) = carry
-            carry = torch.func.functional_call(cell, _weights(ps, "", layer), (x, carry))
+            carry = torch.func.functional_call(cell, _convert_weights(ps, "", layer), (x, carry))
             carry = carry if isinstance(carry, tuple) else (carry,)
             return carry[0], carry
 
-        return Counterpart(call, differences=_differences(layer))
+        return Counterpart(call, differences=_list_differences(layer))
 
     return build
 
 
-def _layer(name: str) -> Build:
+def _make_layer_builder(name: str) -> Build:
     def build(layer: Any, x: Any, st: Any) -> Counterpart:
         import torch
 
@@ -68,13 +68,13 @@ def _layer(name: str) -> Build:
             raise NoCounterpartError("takes lengths, no masks")
         if layer.masked and not x[1].all():
             raise NoCounterpartError("takes no sequence of length 0")
-        run = module(name)(
+        run = find_module(name)(
             *(layer.in_dims, layer.out_dims, layer.num_layers),
             bias=layer.use_bias,
             batch_first=not layer.time_major,
             dropout=layer.dropout,
             bidirectional=layer.bidirectional,
-            **_nonlinearity(layer),
+            **_list_options(layer),
         )
         run.eval()
 
@@ -91,8 +91,8 @@ def _layer(name: str) -> Build:
                 if layer.bidirectional:
                     ways = {"": level["forward_rnn"], "_reverse": level["backward_rnn"]["rnn"]}
                 for way, part in ways.items():
-                    weights |= _weights(part, f"_l{position}{way}", layer)
-            y, end = torch.func.functional_call(run, weights, (_packed(layer, x, lengths), carry))
+                    weights |= _convert_weights(part, f"_l{position}{way}", layer)
+            y, end = torch.func.functional_call(run, weights, (_pack(layer, x, lengths), carry))
             if lengths is not None:
                 axis = 0 if layer.time_major else 1
                 unpacked = torch.nn.utils.rnn.pad_packed_sequence(y, not layer.time_major, 0.0, x.shape[axis])
@@ -100,12 +100,12 @@ def _layer(name: str) -> Build:
             end = tuple([part[0] for part in (end if isinstance(end, tuple) else (end,))])
             return (y, end) if layer.return_state else y
 
-        return Counterpart(call, differences=_differences(layer))
+        return Counterpart(call, differences=_list_differences(layer))
 
     return build
 
 
-def _packed(layer: Any, x: Any, lengths: Any) -> Any:
+def _pack(layer: Any, x: Any, lengths: Any) -> Any:
     import torch
 
     if lengths is None:
@@ -113,7 +113,7 @@ def _packed(layer: Any, x: Any, lengths: Any) -> Any:
     return torch.nn.utils.rnn.pack_padded_sequence(x, lengths.long(), not layer.time_major, enforce_sorted=False)
 
 
-def _recurrence(layer: Any, x: Any, st: Any) -> Counterpart:
+def _build_recurrence(layer: Any, x: Any, st: Any) -> Counterpart:
     """Ask PyTorch's whole layer of this cell, as it runs no cells."""
     cell = layer.cell
     whole = {"RNNCell": luxport.RNN, "LSTMCell": luxport.LSTM, "GRUCell": luxport.GRU}.get(type(cell).__name__)
@@ -122,7 +122,7 @@ def _recurrence(layer: Any, x: Any, st: Any) -> Counterpart:
     kept = {"use_bias", "use_recurrent_bias", "activation"} & cell.__dataclass_fields__.keys()
     options = {name: getattr(cell, name) for name in kept}
     options |= {name: getattr(layer, name) for name in ("masked", "time_major")}
-    made = _layer(whole.__name__)(whole(cell.in_dims, cell.out_dims, return_state=True, **options), x, st)
+    made = _make_layer_builder(whole.__name__)(whole(cell.in_dims, cell.out_dims, return_state=True, **options), x, st)
 
     def call(x: Any, ps: Any) -> Any:
         y, end = made.call(x, ps)
@@ -135,13 +135,13 @@ def _recurrence(layer: Any, x: Any, st: Any) -> Counterpart:
 _RESET = "applies the reset gate after the product"
 
 RECURRENT: dict[str, Callable[..., Counterpart]] = {
-    "GRU": _layer("GRU"),
-    "GRUCell": _cell("GRUCell"),
-    "GRUv3": absent(_RESET),
-    "GRUv3Cell": absent(_RESET),
-    "LSTM": _layer("LSTM"),
-    "LSTMCell": _cell("LSTMCell"),
-    "RNN": _layer("RNN"),
-    "RNNCell": _cell("RNNCell"),
-    "Recurrence": _recurrence,
+    "GRU": _make_layer_builder("GRU"),
+    "GRUCell": _make_cell_builder("GRUCell"),
+    "GRUv3": refuse(_RESET),
+    "GRUv3Cell": refuse(_RESET),
+    "LSTM": _make_layer_builder("LSTM"),
+    "LSTMCell": _make_cell_builder("LSTMCell"),
+    "RNN": _make_layer_builder("RNN"),
+    "RNNCell": _make_cell_builder("RNNCell"),
+    "Recurrence": _build_recurrence,
 }

@@ -7,17 +7,17 @@ from typing import Any
 
 from luxport_conformance.peers.counterpart import Counterpart, NoCounterpartError
 
-__all__ = ["activation_of", "called", "module"]
+__all__ = ["find_activation", "find_module", "wrap_module"]
 
 
-def module(name: str, axes: int | None = None) -> Any:
+def find_module(name: str, axes: int | None = None) -> Any:
     """Return the class of this name, for so many spatial axes."""
     from torch import nn
 
     return getattr(nn, name if axes is None else f"{name}{axes}d")
 
 
-def activation_of(layer: Any) -> Callable[[Any], Any]:
+def find_activation(layer: Any) -> Callable[[Any], Any]:
     """Return PyTorch's own function in place of a layer's activation, which modules have not.
 
     Raises: NoCounterpartError
@@ -31,7 +31,9 @@ def activation_of(layer: Any) -> Callable[[Any], Any]:
     return known[name]
 
 
-def called(built: Any, parameters: Callable[[Any], dict[str, Any]] = lambda ps: {}, layer: Any = None) -> Counterpart:
+def wrap_module(
+    built: Any, parameters: Callable[[Any], dict[str, Any]] = lambda ps: {}, layer: Any = None
+) -> Counterpart:
     """Call a module with parameters by PyTorch's names, those that are not None, and then luxport's layer's activation.
 
     The module is put out of training; whoever wants it in training puts it there afterward.
@@ -39,7 +41,7 @@ def called(built: Any, parameters: Callable[[Any], dict[str, Any]] = lambda ps: 
     import torch
 
     built.eval()
-    activation = activation_of(layer)
+    activation = find_activation(layer)
 
     def call(x: Any, ps: Any) -> Any:
         given = {name: value for name, value in parameters(ps).items() if value is not None}

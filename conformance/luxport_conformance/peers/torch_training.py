@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from luxport_conformance.peers.counterpart import Build, Counterpart, absent
+from luxport_conformance.peers.counterpart import Build, Counterpart, refuse
 
 __all__ = ["INITIALIZERS", "LOSSES", "OPTIMIZERS"]
 
 
-def _loss(name: str, *differences: str, renamed: dict[str, str] | None = None, **fixed: Any) -> Build:
+def _make_loss_builder(name: str, *differences: str, renamed: dict[str, str] | None = None, **fixed: Any) -> Build:
     def build(options: Any, x: Any, st: Any) -> Counterpart:
         import torch
 
@@ -18,17 +18,17 @@ def _loss(name: str, *differences: str, renamed: dict[str, str] | None = None, *
         given = {str((renamed or {}).get(key, key)): value for key, value in options.items()}
         if "weight" in given:
             given["weight"] = torch.tensor(given["weight"])
-        return Counterpart(lambda x, ps: loss(x, *map(_wide, ps), **fixed, **given), differences=differences)
+        return Counterpart(lambda x, ps: loss(x, *map(_widen_indices, ps), **fixed, **given), differences=differences)
 
     return build
 
 
-def _wide(target: Any) -> Any:
+def _widen_indices(target: Any) -> Any:
     """Return indices in the 64 bits that PyTorch wants."""
     return target if target.dtype.is_floating_point else target.long()
 
 
-def _kl(options: Any, x: Any, st: Any) -> Counterpart:
+def _build_kl(options: Any, x: Any, st: Any) -> Counterpart:
     from torch.nn import functional
 
     return Counterpart(
@@ -37,42 +37,42 @@ def _kl(options: Any, x: Any, st: Any) -> Counterpart:
     )
 
 
-def _ctc(options: Any, x: Any, st: Any) -> Counterpart:
+def _build_ctc(options: Any, x: Any, st: Any) -> Counterpart:
     from torch.nn import functional
 
     def call(x: Any, ps: Any) -> Any:
-        labels, lengths, label_lengths = map(_wide, ps)
+        labels, lengths, label_lengths = map(_widen_indices, ps)
         scores, blank = x.log_softmax(-1).transpose(0, 1), x.shape[-1] - 1
         return functional.ctc_loss(scores, labels, lengths, label_lengths, blank, reduction="none").mean()
 
     return Counterpart(call)
 
 
-def _cosine(options: Any, x: Any, st: Any) -> Counterpart:
+def _build_cosine(options: Any, x: Any, st: Any) -> Counterpart:
     from torch.nn import functional
 
     return Counterpart(lambda x, ps: (1.0 - functional.cosine_similarity(x, ps[0], dim=-1)).mean())
 
 
 LOSSES: dict[str, Build] = {
-    "binarycrossentropy": _loss("binary_cross_entropy", "clipped probabilities"),
-    "cosine_similarity_loss": _cosine,
-    "ctc_loss": _ctc,
-    "gaussian_nll": _loss("gaussian_nll_loss"),
-    "huber_loss": _loss("huber_loss"),
-    "kldivergence": _kl,
-    "logitbinarycrossentropy": _loss("binary_cross_entropy_with_logits"),
-    "logitcrossentropy": _loss("cross_entropy"),
-    "mae": _loss("l1_loss"),
-    "mse": _loss("mse_loss"),
-    "nll_loss": _loss("nll_loss"),
-    "poisson_loss": _loss("poisson_nll_loss", log_input=False, eps=0.0),
-    "sparse_logitcrossentropy": _loss("cross_entropy", renamed={"class_weights": "weight"}),
-    "triplet_margin_loss": _loss("triplet_margin_loss"),
+    "binarycrossentropy": _make_loss_builder("binary_cross_entropy", "clipped probabilities"),
+    "cosine_similarity_loss": _build_cosine,
+    "ctc_loss": _build_ctc,
+    "gaussian_nll": _make_loss_builder("gaussian_nll_loss"),
+    "huber_loss": _make_loss_builder("huber_loss"),
+    "kldivergence": _build_kl,
+    "logitbinarycrossentropy": _make_loss_builder("binary_cross_entropy_with_logits"),
+    "logitcrossentropy": _make_loss_builder("cross_entropy"),
+    "mae": _make_loss_builder("l1_loss"),
+    "mse": _make_loss_builder("mse_loss"),
+    "nll_loss": _make_loss_builder("nll_loss"),
+    "poisson_loss": _make_loss_builder("poisson_nll_loss", log_input=False, eps=0.0),
+    "sparse_logitcrossentropy": _make_loss_builder("cross_entropy", renamed={"class_weights": "weight"}),
+    "triplet_margin_loss": _make_loss_builder("triplet_margin_loss"),
 }
 
 
-def _stepped(name: str, options: Callable[[Any], dict[str, Any]], *differences: str) -> Build:
+def _make_steps_builder(name: str, options: Callable[[Any], dict[str, Any]], *differences: str) -> Build:
     """Return ten steps of an optimizer, with options that are made of luxport's rule."""
 
     def build(rule: Any, x: Any, st: Any) -> Counterpart:
@@ -92,38 +92,40 @@ def _stepped(name: str, options: Callable[[Any], dict[str, Any]], *differences: 
     return build
 
 
-def _adam_like(rule: Any) -> dict[str, Any]:
+def _list_adam_options(rule: Any) -> dict[str, Any]:
     return {"lr": rule.eta, "betas": rule.beta, "eps": rule.epsilon}
 
 
 OPTIMIZERS: dict[str, Build] = {
-    "AMSGrad": _stepped("Adam", lambda rule: {**_adam_like(rule), "amsgrad": True}, "corrected AMSGrad"),
-    "AdaBelief": absent("has no AdaBelief"),
-    "AdaDelta": _stepped("Adadelta", lambda rule: {"lr": 1.0, "rho": rule.rho, "eps": rule.epsilon}),
-    "AdaGrad": _stepped("Adagrad", lambda rule: {"lr": rule.eta, "eps": rule.epsilon}),
-    "AdaMax": _stepped("Adamax", _adam_like),
-    "Adam": _stepped("Adam", _adam_like),
-    "AdamW": _stepped("AdamW", lambda rule: {**_adam_like(rule), "weight_decay": rule.lambda_}),
-    "Descent": _stepped("SGD", lambda rule: {"lr": rule.eta}),
-    "Momentum": _stepped(
+    "AMSGrad": _make_steps_builder(
+        "Adam", lambda rule: {**_list_adam_options(rule), "amsgrad": True}, "corrected AMSGrad"
+    ),
+    "AdaBelief": refuse("has no AdaBelief"),
+    "AdaDelta": _make_steps_builder("Adadelta", lambda rule: {"lr": 1.0, "rho": rule.rho, "eps": rule.epsilon}),
+    "AdaGrad": _make_steps_builder("Adagrad", lambda rule: {"lr": rule.eta, "eps": rule.epsilon}),
+    "AdaMax": _make_steps_builder("Adamax", _list_adam_options),
+    "Adam": _make_steps_builder("Adam", _list_adam_options),
+    "AdamW": _make_steps_builder("AdamW", lambda rule: {**_list_adam_options(rule), "weight_decay": rule.lambda_}),
+    "Descent": _make_steps_builder("SGD", lambda rule: {"lr": rule.eta}),
+    "Momentum": _make_steps_builder(
         "SGD", lambda rule: {"lr": rule.eta, "momentum": rule.rho}, "learning rate outside the velocity"
     ),
-    "NAdam": _stepped("NAdam", _adam_like, "momentum on a schedule"),
-    "Nesterov": _stepped(
+    "NAdam": _make_steps_builder("NAdam", _list_adam_options, "momentum on a schedule"),
+    "Nesterov": _make_steps_builder(
         "SGD",
         lambda rule: {"lr": rule.eta, "momentum": rule.rho, "nesterov": True},
         "learning rate outside the velocity",
     ),
-    "RAdam": _stepped("RAdam", _adam_like, "rectified above 5"),
-    "RMSProp": _stepped(
+    "RAdam": _make_steps_builder("RAdam", _list_adam_options, "rectified above 5"),
+    "RMSProp": _make_steps_builder(
         "RMSprop",
         lambda rule: {"lr": rule.eta, "alpha": rule.rho, "eps": rule.epsilon, "centered": rule.centered},
     ),
-    "Rprop": _stepped("Rprop", lambda rule: {"lr": rule.eta, "etas": rule.ell, "step_sizes": rule.gamma}),
+    "Rprop": _make_steps_builder("Rprop", lambda rule: {"lr": rule.eta, "etas": rule.ell, "step_sizes": rule.gamma}),
 }
 
 
-def _drawn(name: str, **options: Any) -> Callable[[tuple[int, ...], int], Any]:
+def _make_initializer(name: str, **options: Any) -> Callable[[tuple[int, ...], int], Any]:
     """Return an initializer of PyTorch's, whose weight is (out, in)."""
 
     def draw(shape: tuple[int, ...], seed: int) -> Any:
@@ -137,14 +139,14 @@ def _drawn(name: str, **options: Any) -> Callable[[tuple[int, ...], int], Any]:
 
 
 INITIALIZERS: dict[str, Callable[[tuple[int, ...], int], Any]] = {
-    "glorot_normal": _drawn("xavier_normal_"),
-    "glorot_uniform": _drawn("xavier_uniform_"),
-    "kaiming_normal": _drawn("kaiming_normal_", nonlinearity="relu"),
-    "kaiming_uniform": _drawn("kaiming_uniform_", nonlinearity="relu"),
-    "lecun_normal": _drawn("kaiming_normal_", nonlinearity="linear"),
-    "lecun_uniform": _drawn("kaiming_uniform_", nonlinearity="linear"),
-    "normal": _drawn("normal_"),
-    "orthogonal": _drawn("orthogonal_"),
-    "truncated_normal": _drawn("trunc_normal_"),
-    "uniform": _drawn("uniform_"),
+    "glorot_normal": _make_initializer("xavier_normal_"),
+    "glorot_uniform": _make_initializer("xavier_uniform_"),
+    "kaiming_normal": _make_initializer("kaiming_normal_", nonlinearity="relu"),
+    "kaiming_uniform": _make_initializer("kaiming_uniform_", nonlinearity="relu"),
+    "lecun_normal": _make_initializer("kaiming_normal_", nonlinearity="linear"),
+    "lecun_uniform": _make_initializer("kaiming_uniform_", nonlinearity="linear"),
+    "normal": _make_initializer("normal_"),
+    "orthogonal": _make_initializer("orthogonal_"),
+    "truncated_normal": _make_initializer("trunc_normal_"),
+    "uniform": _make_initializer("uniform_"),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["COMPOSED", "nothing_like"]
+__all__ = ["COMPOSED", "list_without"]
 
 _COMPOSED = (
     "AlternatePrecision BranchLayer Chain CompactLayer DebugLayer FrozenLayer Maxout NoOpLayer PairwiseFold "
@@ -15,6 +15,6 @@ COMPOSED = dict.fromkeys(
 """Layers that hold others, or a function."""
 
 
-def nothing_like(names: str) -> dict[str, str]:
+def list_without(names: str) -> dict[str, str]:
     """Say that the library has no layers like these, words of a text."""
     return dict.fromkeys(names.split(), "has no such layer")

@@ -1,17 +1,23 @@
 """What a run found, for people and for programs: a table, JSON, and one self-contained page."""
 
-from luxport_conformance.report.data import as_data, outcomes
+from luxport_conformance.report.data import count_outcomes, make_data
 from luxport_conformance.report.files import check_folder, write
-from luxport_conformance.report.text import complaints, leave_out_numbers, make_printable, remarks, table
+from luxport_conformance.report.text import (
+    leave_out_numbers,
+    list_complaints,
+    list_remarks,
+    make_printable,
+    render_table,
+)
 
 __all__ = [
-    "as_data",
     "check_folder",
-    "complaints",
-    "outcomes",
-    "make_printable",
-    "remarks",
-    "table",
+    "count_outcomes",
     "leave_out_numbers",
+    "list_complaints",
+    "list_remarks",
+    "make_data",
+    "make_printable",
+    "render_table",
     "write",
 ]

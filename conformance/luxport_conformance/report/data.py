@@ -14,7 +14,7 @@ from luxport_conformance.compare import EPSILON
 from luxport_conformance.results import find_version
 from luxport_conformance.schedule import Finding
 
-__all__ = ["as_data", "outcomes"]
+__all__ = ["count_outcomes", "make_data"]
 
 PACKAGES = (
     *("luxport-nn", "numpy", "array-api-compat", "array-api-strict", "jax", "jaxlib", "torch"),
@@ -22,7 +22,7 @@ PACKAGES = (
 )
 
 
-def as_data(findings: Sequence[Finding], columns: Sequence[str]) -> dict[str, Any]:
+def make_data(findings: Sequence[Finding], columns: Sequence[str]) -> dict[str, Any]:
     """Return a tree of what JSON can hold.
 
     Deviations are in units of the dtype's eps times the largest entry (`ulps`) and as a part of it (`relative`);
@@ -34,24 +34,24 @@ def as_data(findings: Sequence[Finding], columns: Sequence[str]) -> dict[str, An
         "machine": f"{platform.system()} {platform.machine()}",
         "versions": {name: found for name in PACKAGES if (found := find_version(name))},
         "backends": list(columns),
-        "outcomes": outcomes(findings),
+        "outcomes": count_outcomes(findings),
         "seconds": round(sum(finding.seconds for finding in findings), 1),
         "checks": [_check(finding) for finding in findings],
     }
 
 
-def outcomes(findings: Sequence[Finding]) -> dict[str, int]:
+def count_outcomes(findings: Sequence[Finding]) -> dict[str, int]:
     """Count what came of the checks: passed and failed always, the rest where a peer has it."""
-    return {"passed": 0, "failed": 0} | Counter(map(_outcome, findings))
+    return {"passed": 0, "failed": 0} | Counter(map(_name_outcome, findings))
 
 
 def _check(finding: Finding) -> dict[str, Any]:
-    passed = _outcome(finding) == "passed"
+    passed = _name_outcome(finding) == "passed"
     relative = finding.deviation * EPSILON.get(finding.dtype, 0.0)
     return {
         **asdict(finding),
-        "outcome": _outcome(finding),
-        "source": [{"text": source, "link": _link(source)} for source in finding.source],
+        "outcome": _name_outcome(finding),
+        "source": [{"text": source, "link": _make_link(source)} for source in finding.source],
         "seconds": round(finding.seconds, 4),
         "deviation": None,
         "ulps": round(finding.deviation, 3) if passed else None,
@@ -59,7 +59,7 @@ def _check(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _outcome(finding: Finding) -> str:
+def _name_outcome(finding: Finding) -> str:
     """Tell what came of a check in a word; a peer may differ, or lack a counterpart, and neither is a failure."""
     if finding.complaint is not None:
         return "failed"
@@ -75,7 +75,7 @@ _HOMES = {
 }
 
 
-def _link(source: str) -> str | None:
+def _make_link(source: str) -> str | None:
     """Where an upstream assertion stands: ``flux:layers/conv.jl:139``."""
     suite, _, rest = source.partition(":")
     file, _, line = rest.rpartition(":")

@@ -1,4 +1,4 @@
-"""`family_of`: where a row of the report belongs."""
+"""`find_family`: where a row of the report belongs."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from pkgutil import iter_modules
 from luxport import initializers, losses, optimizers
 from luxport_conformance import examples, operation_examples
 
-__all__ = ["family_of"]
+__all__ = ["find_family"]
 
 
-def family_of(subject: str) -> str:
+def find_family(subject: str) -> str:
     """Name the family of a layer, operation, loss, rule or initializer: that of the file with its examples."""
-    return _families().get(subject, "other")
+    return _list_families().get(subject, "other")
 
 
 @cache
-def _families() -> dict[str, str]:
+def _list_families() -> dict[str, str]:
     found = dict.fromkeys(initializers.__all__, "initializers")
     found |= dict.fromkeys(dir(losses), "losses") | dict.fromkeys(dir(optimizers), "optimizers")
     for package, table in ((operation_examples, "OPERATIONS"), (examples, "EXAMPLES")):

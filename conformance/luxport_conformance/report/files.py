@@ -9,8 +9,8 @@ from typing import Any
 
 from luxport.porting.files.atomic_files import open_atomic
 from luxport_conformance.peers.kinds import KINDS
-from luxport_conformance.report.data import as_data
-from luxport_conformance.report.families import family_of
+from luxport_conformance.report.data import make_data
+from luxport_conformance.report.families import find_family
 from luxport_conformance.schedule import Finding
 
 __all__ = ["check_folder", "write"]
@@ -34,42 +34,42 @@ def check_folder(folder: Path) -> None:
 
 def write(findings: Sequence[Finding], columns: Sequence[str], folder: Path) -> list[Path]:
     """Write the report into a folder, which is made if it is not there, and return the paths of both files."""
-    data = as_data(findings, columns)
+    data = make_data(findings, columns)
     page = (HERE / "page.html").read_text(encoding="utf-8")
     paths = [folder / "report.json", folder / "report.html"]
     (folder / "details").mkdir(parents=True, exist_ok=True)
     contents = {
         paths[0]: json.dumps(data, allow_nan=False),
-        paths[1]: page.replace("/*DATA*/null", _inside(_light(data))),
+        paths[1]: page.replace("/*DATA*/null", _embed(_make_rows(data))),
     }
-    for name, details in _details(data["checks"]).items():
-        contents[folder / "details" / name] = f"take({json.dumps(name)}, {_inside(details)})"
+    for name, details in _make_details(data["checks"]).items():
+        contents[folder / "details" / name] = f"take({json.dumps(name)}, {_embed(details)})"
     for path, content in contents.items():
         with open_atomic(path) as file:
             file.write(content.encode())
     return paths
 
 
-def _inside(values: Any) -> str:
+def _embed(values: Any) -> str:
     # "</" would end the script that holds the data.
     return json.dumps(values, allow_nan=False, separators=(",", ":")).replace("</", "<\\/")
 
 
-def _light(data: dict[str, Any]) -> dict[str, Any]:
+def _make_rows(data: dict[str, Any]) -> dict[str, Any]:
     """Return what the table needs: a row of numbers for each check, in the order of the details' keys."""
     checks = [{**check, "differences": tuple(check["differences"])} for check in data["checks"]]
     values = {name: sorted({check[name] for check in checks}) for name in COLUMNS}
     places = {name: {value: i for i, value in enumerate(known)} for name, known in values.items()}
     rows = [[*[places[name][check[name]] for name in COLUMNS], check["ulps"]] for check in checks]
     told = {kind: KINDS[kind] for kind in KINDS if any(kind in one for one in values["differences"])}
-    families = [family_of(subject) for subject in values["subject"]]
+    families = [find_family(subject) for subject in values["subject"]]
     return {**data, "names": COLUMNS, "values": values, "families": families, "kinds": told, "checks": rows}
 
 
-def _details(checks: Sequence[dict[str, Any]]) -> dict[str, dict[int, Any]]:
+def _make_details(checks: Sequence[dict[str, Any]]) -> dict[str, dict[int, Any]]:
     """Return what there is to tell of each check, in a file for each column and family."""
     files: dict[str, dict[int, Any]] = {}
     for position, check in enumerate(checks):
-        name = f"{check['backend']}-{family_of(check['subject'])}.js".replace(" ", "_")
+        name = f"{check['backend']}-{find_family(check['subject'])}.js".replace(" ", "_")
         files.setdefault(name, {})[position] = [check[part] for part in DETAILS]
     return files

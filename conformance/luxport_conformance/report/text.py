@@ -11,10 +11,10 @@ from luxport_conformance import backends
 from luxport_conformance.peers.kinds import KINDS
 from luxport_conformance.schedule import Finding
 
-__all__ = ["complaints", "make_printable", "remarks", "table", "leave_out_numbers"]
+__all__ = ["leave_out_numbers", "list_complaints", "list_remarks", "make_printable", "render_table"]
 
 
-def table(findings: Sequence[Finding], columns: Sequence[str]) -> str:
+def render_table(findings: Sequence[Finding], columns: Sequence[str]) -> str:
     """Lay out the worst deviation of each subject on each backend, in units of the dtype's eps.
 
     What a peer deviates is information: its column says so, and counts no failures.
@@ -38,7 +38,7 @@ def table(findings: Sequence[Finding], columns: Sequence[str]) -> str:
         for subject in subjects:
             found = [worst.get((subject, name)) for name in block]
             if block == names or any([figure is not None for figure in found]):
-                cells = [_cell(figure, name in peers) for figure, name in zip(found, block, strict=True)]
+                cells = [_format_cell(figure, name in peers) for figure, name in zip(found, block, strict=True)]
                 told = [f"{cell:>{widths[name]}}" for cell, name in zip(cells, block, strict=True)]
                 lines.append(f"{subject:<{width}}{''.join(told)}")
     return "\n".join(lines)
@@ -59,7 +59,7 @@ def _fold(names: Sequence[str], width: int, widths: Mapping[str, int]) -> list[l
     return blocks
 
 
-def remarks(findings: Sequence[Finding]) -> str:
+def list_remarks(findings: Sequence[Finding]) -> str:
     """List what peers do otherwise by design, each remark once for a subject, with all that have it."""
     told: dict[tuple[str, str], dict[str, None]] = {}
     for finding in findings:
@@ -69,7 +69,7 @@ def remarks(findings: Sequence[Finding]) -> str:
     return make_printable("\n".join([f"{subject} on {', '.join(by)}: {what}" for (subject, what), by in told.items()]))
 
 
-def complaints(findings: Sequence[Finding], most: int = 6) -> str:
+def list_complaints(findings: Sequence[Finding], most: int = 6) -> str:
     """List what failed, equal complaints once with their number and the first checks that have them.
 
     Numbers in a complaint differ from check to check: those that are alike but for them are equal.
@@ -101,7 +101,7 @@ def leave_out_numbers(complaint: str) -> str:
 _NUMBER = re.compile(r"[-+]?\b\d[\d.]*(?:e[-+]?\d+)?|\b(?:nan|inf)\b")
 
 
-def _cell(deviation: float | None, is_peer: bool) -> str:
+def _format_cell(deviation: float | None, is_peer: bool) -> str:
     if deviation is None:
         return "."
     if deviation == float("inf"):

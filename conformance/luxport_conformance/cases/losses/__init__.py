@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from luxport_conformance.case import Case
-from luxport_conformance.discovery import found_in
+from luxport_conformance.discovery import find_tables
 
 __all__ = ["CASES"]
 
-CASES: list[Case] = [case for family in found_in(__name__, "CASES") for case in family]
+CASES: list[Case] = [case for family in find_tables(__name__, "CASES") for case in family]

@@ -10,17 +10,12 @@ import numpy as np
 import luxport
 from luxport import losses
 from luxport_conformance.case import Case, Property
-from luxport_conformance.cases.declare import draw, function
-from luxport_conformance.cases.losses.common import (
-    DIGITS,
-    SINGLE_EPSILON,
-    loss_case,
-    softmax,
-)
+from luxport_conformance.cases.declare import check_function, draw
+from luxport_conformance.cases.losses.common import DIGITS, SINGLE_EPSILON, check_loss, softmax
 from luxport_conformance.compare import Tolerance
 
 
-def _classes() -> list[Case]:
+def _check_classes() -> list[Case]:
     labels = np.asarray([1, 1, 0, 0])
     y = np.eye(2)[labels]
     y_hat = np.asarray([[0.1, 0.9], [0.9, 0.1], [0.9, 0.1], [0.1, 0.9]])
@@ -35,66 +30,66 @@ def _classes() -> list[Case]:
     sloped = np.reshape(np.arange(-7.0, 8.0), (5, 3))
     docs = "lux: docstring of "
 
-    def smoothed(y: Any, alpha: float) -> Any:
+    def smooth_labels(y: Any, alpha: float) -> Any:
         return losses.label_smoothing(y, alpha)
 
-    def with_smooth(loss: Callable[..., Any], alpha: float) -> Callable[..., Any]:
-        def smooth_loss(y_hat: Any, y: Any, **options: Any) -> Any:
-            return loss(y_hat, smoothed(y, alpha), **options)
+    def smooth_targets(loss: Callable[..., Any], alpha: float) -> Callable[..., Any]:
+        def call_smoothed(y_hat: Any, y: Any, **options: Any) -> Any:
+            return loss(y_hat, smooth_labels(y, alpha), **options)
 
-        smooth_loss.__name__ = loss.__name__
-        return smooth_loss
+        call_smoothed.__name__ = loss.__name__
+        return call_smoothed
 
-    def difference(y_hat: Any, y: Any) -> Any:
-        return losses.crossentropy(y_hat, y) - losses.crossentropy(y_hat, smoothed(y, 0.2))
+    def subtract_smoothed(y_hat: Any, y: Any) -> Any:
+        return losses.crossentropy(y_hat, y) - losses.crossentropy(y_hat, smooth_labels(y, 0.2))
 
-    def without_middle(loss: Callable[..., Any]) -> Callable[..., Any]:
-        def both(y_hat: Any, y: Any) -> Any:
+    def subtract_ends(loss: Callable[..., Any]) -> Callable[..., Any]:
+        def call_both(y_hat: Any, y: Any) -> Any:
             ends = [luxport.namespace(x).concat([x[:1], x[2:]]) for x in (y_hat, y)]
             return loss(y_hat, y) - loss(*ends)
 
-        both.__name__ = loss.__name__
-        return both
+        call_both.__name__ = loss.__name__
+        return call_both
 
     middle = np.asarray([0.1, 0.0, 0.9])
     near_zero = Tolerance(magnitude=1.0)
     return [
-        loss_case(
-            "crossentropy_of_nothing", 68, without_middle(losses.crossentropy), middle, middle, 0.0, tolerance=near_zero
+        check_loss(
+            "crossentropy_of_nothing", 68, subtract_ends(losses.crossentropy), middle, middle, 0.0, tolerance=near_zero
         ),
-        loss_case("crossentropy", 69, losses.crossentropy, y_hat, y, value),
-        loss_case("crossentropy_smoothed", 70, with_smooth(losses.crossentropy, 0.1), y_hat, y, value),
-        loss_case(
+        check_loss("crossentropy", 69, losses.crossentropy, y_hat, y, value),
+        check_loss("crossentropy_smoothed", 70, smooth_targets(losses.crossentropy, 0.1), y_hat, y, value),
+        check_loss(
             "crossentropy_smoothed_more",
             71,
-            with_smooth(losses.crossentropy, 0.2),
+            smooth_targets(losses.crossentropy, 0.2),
             probable,
             one,
             -np.sum(smooth * np.log(probable)),
         ),
-        loss_case("crossentropy_one", 72, losses.crossentropy, probable, one, -np.log(0.1)),
-        loss_case("crossentropy_of_equal", 73, losses.crossentropy, many, many, 0.0, epsilon=0.0),
-        loss_case("crossentropy_of_bools", 74, losses.crossentropy, many, many.astype(bool), 0.0, epsilon=0.0),
-        loss_case(
+        check_loss("crossentropy_one", 72, losses.crossentropy, probable, one, -np.log(0.1)),
+        check_loss("crossentropy_of_equal", 73, losses.crossentropy, many, many, 0.0, epsilon=0.0),
+        check_loss("crossentropy_of_bools", 74, losses.crossentropy, many, many.astype(bool), 0.0, epsilon=0.0),
+        check_loss(
             "smoothing_where_right",
             75,
-            difference,
+            subtract_smoothed,
             similar,
             many,
             Property("less without", lambda x: x < 0),
             subject="crossentropy",
         ),
-        loss_case(
+        check_loss(
             "smoothing_where_wrong",
             76,
-            difference,
+            subtract_smoothed,
             similar[:, ::-1],
             many,
             Property("more without", lambda x: x > 0),
             subject="crossentropy",
         ),
-        loss_case("logitcrossentropy", 80, losses.logitcrossentropy, logits, y, value),
-        loss_case(
+        check_loss("logitcrossentropy", 80, losses.logitcrossentropy, logits, y, value),
+        check_loss(
             "logitcrossentropy_one",
             81,
             losses.logitcrossentropy,
@@ -102,15 +97,15 @@ def _classes() -> list[Case]:
             one,
             -np.sum(one * np.log(softmax(its_logits))),
         ),
-        loss_case(
+        check_loss(
             "logitcrossentropy_smoothed",
             82,
-            with_smooth(losses.logitcrossentropy, 0.2),
+            smooth_targets(losses.logitcrossentropy, 0.2),
             its_logits,
             one,
             -np.sum(smooth * np.log(softmax(its_logits))),
         ),
-        loss_case(
+        check_loss(
             "crossentropy_other_axis",
             "definition: the sum is along the axis",
             losses.logitcrossentropy,
@@ -120,7 +115,7 @@ def _classes() -> list[Case]:
             axis=1,
             agg=None,
         ),
-        loss_case(
+        check_loss(
             "CrossEntropyLoss",
             f"{docs}CrossEntropyLoss",
             losses.CrossEntropyLoss(),
@@ -129,7 +124,7 @@ def _classes() -> list[Case]:
             1.6076053,
             tolerance=DIGITS,
         ),
-        loss_case(
+        check_loss(
             "CrossEntropyLoss_sum",
             f"{docs}CrossEntropyLoss",
             losses.CrossEntropyLoss(agg="sum"),
@@ -138,7 +133,7 @@ def _classes() -> list[Case]:
             5 * 1.6076053,
             tolerance=Tolerance(rounding=5e-6, reason="five times a number given in single precision"),
         ),
-        loss_case(
+        check_loss(
             "CrossEntropyLoss_smooth",
             f"{docs}CrossEntropyLoss",
             losses.CrossEntropyLoss(label_smoothing=0.15),
@@ -147,7 +142,7 @@ def _classes() -> list[Case]:
             1.5776052,
             tolerance=DIGITS,
         ),
-        loss_case(
+        check_loss(
             "CrossEntropyLoss_logits",
             f"{docs}CrossEntropyLoss",
             losses.CrossEntropyLoss(logits=True),
@@ -156,10 +151,10 @@ def _classes() -> list[Case]:
             1.6076053,
             tolerance=DIGITS,
         ),
-        loss_case(
+        check_loss(
             "focal_loss", 191, losses.focal_loss, softmax(sloped), three, 1.1277571935622628, tolerance=SINGLE_EPSILON
         ),
-        loss_case(
+        check_loss(
             "focal_loss_two",
             192,
             losses.focal_loss,
@@ -167,7 +162,7 @@ def _classes() -> list[Case]:
             np.asarray([[1, 0, 0], [0, 0, 1]]),
             0.45990566879720157,
         ),
-        loss_case(
+        check_loss(
             "focal_loss_gamma_0",
             193,
             lambda a, b: losses.focal_loss(a, b, gamma=0) - losses.crossentropy(a, b),
@@ -177,7 +172,7 @@ def _classes() -> list[Case]:
             subject="focal_loss",
             tolerance=near_zero,
         ),
-        loss_case(
+        check_loss(
             "FocalLoss",
             f"{docs}FocalLoss",
             losses.FocalLoss(),
@@ -186,16 +181,16 @@ def _classes() -> list[Case]:
             1.1277556,
             tolerance=SINGLE_EPSILON,
         ),
-        loss_case(
+        check_loss(
             "kldivergence_of_nothing",
             113,
-            without_middle(losses.kldivergence),
+            subtract_ends(losses.kldivergence),
             middle,
             middle,
             0.0,
             tolerance=near_zero,
         ),
-        loss_case(
+        check_loss(
             "kldivergence",
             114,
             losses.kldivergence,
@@ -203,7 +198,7 @@ def _classes() -> list[Case]:
             np.asarray([[1], [2], [3]]),
             -1.7661057888493457,
         ),
-        loss_case(
+        check_loss(
             "kldivergence_of_equal",
             115,
             losses.kldivergence,
@@ -212,7 +207,7 @@ def _classes() -> list[Case]:
             0.0,
             tolerance=Tolerance(magnitude=3.0),
         ),
-        loss_case(
+        check_loss(
             "KLDivergenceLoss",
             f"{docs}KLDivergenceLoss",
             losses.KLDivergenceLoss(),
@@ -220,7 +215,7 @@ def _classes() -> list[Case]:
             np.eye(2),
             np.log(2),
         ),
-        loss_case(
+        check_loss(
             "KLDivergenceLoss_sum",
             f"{docs}KLDivergenceLoss",
             losses.KLDivergenceLoss(agg="sum"),
@@ -228,7 +223,7 @@ def _classes() -> list[Case]:
             np.eye(2),
             2 * np.log(2),
         ),
-        loss_case(
+        check_loss(
             "KLDivergenceLoss_equal",
             f"{docs}KLDivergenceLoss",
             losses.KLDivergenceLoss(epsilon=0.0),
@@ -236,7 +231,7 @@ def _classes() -> list[Case]:
             np.full((2, 2), 0.5),
             0.0,
         ),
-        loss_case(
+        check_loss(
             "KLDivergenceLoss_impossible",
             f"{docs}KLDivergenceLoss",
             losses.KLDivergenceLoss(epsilon=0.0),
@@ -245,7 +240,7 @@ def _classes() -> list[Case]:
             np.inf,
         ),
         *[
-            loss_case(
+            check_loss(
                 f"{name}_ignoring_{ignored}",
                 "definition: -log of the probability of the class",
                 getattr(losses, name),
@@ -261,7 +256,7 @@ def _classes() -> list[Case]:
             )
             for ignored, kept in ((None, [0, 1, 2, 3, 4]), (1, [0, 2, 4]))
         ],
-        loss_case(
+        check_loss(
             "SparseCrossEntropyLoss",
             "definition: -log of the probability of the class",
             losses.SparseCrossEntropyLoss(logits=True, axis=1, agg="sum"),
@@ -273,8 +268,8 @@ def _classes() -> list[Case]:
 
 
 CASES: list[Case] = [
-    *_classes(),
-    loss_case(
+    *_check_classes(),
+    check_loss(
         "crossentropy_of_the_impossible",
         "definition: -log(0 + epsilon) for a class that has no probability",
         losses.crossentropy,
@@ -282,7 +277,7 @@ CASES: list[Case] = [
         np.log(8.0),
         epsilon=0.125,
     ),
-    function(
+    check_function(
         "losses.crossentropy_in_double_precision",
         ("flux: epsilon is eps of the dtype, 2^-52",),
         "crossentropy",

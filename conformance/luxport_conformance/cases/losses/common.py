@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import at, function
+from luxport_conformance.cases.declare import check_function, cite
 from luxport_conformance.compare import Tolerance
 
-__all__ = ["DIGITS", "FILE", "NEAR_ONE", "SINGLE", "SINGLE_EPSILON", "loss_case", "optioned", "sigmoid", "softmax"]
+__all__ = ["DIGITS", "FILE", "NEAR_ONE", "SINGLE", "SINGLE_EPSILON", "bind_options", "check_loss", "sigmoid", "softmax"]
 
 FILE = "flux:losses.jl"
 NEAR_ONE = Tolerance(magnitude=1.0)
@@ -20,7 +20,7 @@ SINGLE_EPSILON = Tolerance(rounding=2e-6, reason="upstream adds the epsilon of s
 DIGITS = Tolerance(rounding=1e-6, reason="upstream's documentation gives the number in single precision")
 
 
-def loss_case(
+def check_loss(
     id: str,
     source: Any,
     loss: Callable[..., Any],
@@ -34,9 +34,9 @@ def loss_case(
 ) -> Case:
     """One loss. A line number is one of Flux's tests of losses; text says where else the value comes from."""
     lines = source if isinstance(source, tuple) else (source,)
-    return function(
+    return check_function(
         f"losses.{id}",
-        lines if isinstance(lines[0], str) else at(FILE, *lines),
+        lines if isinstance(lines[0], str) else cite(FILE, *lines),
         subject or getattr(loss, "__name__", type(loss).__name__),
         lambda y_hat, y: loss(y_hat, y, **options),
         y_hat,
@@ -57,11 +57,11 @@ def sigmoid(x: Any) -> Any:
     return 1.0 / (1.0 + np.exp(-x))
 
 
-def optioned(loss: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+def bind_options(loss: Callable[..., Any], **options: Any) -> Callable[..., Any]:
     """Return a loss with options of its own, under its name."""
 
-    def with_options(*arrays: Any, **more: Any) -> Any:
+    def call_with_options(*arrays: Any, **more: Any) -> Any:
         return loss(*arrays, **options, **more)
 
-    with_options.__name__ = loss.__name__
-    return with_options
+    call_with_options.__name__ = loss.__name__
+    return call_with_options

@@ -11,7 +11,7 @@ import luxport
 from luxport import losses
 from luxport.backend import get_backend
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import computation
+from luxport_conformance.cases.declare import check_program
 from luxport_conformance.compare import Tolerance
 
 INF = np.inf
@@ -42,58 +42,60 @@ if missing := {name for name in losses.__all__ if name.islower()} - {
     raise AssertionError(f"second derivatives of {missing} are missing")
 
 
-def _direction(array: Any, position: int) -> Any:
+def _make_direction(array: Any, position: int) -> Any:
     return np.cos(np.arange(array.size) + position).reshape(array.shape)
 
 
-def _along(name: str, arrays: tuple[Any, ...], directions: tuple[Any, ...]) -> Any:
+def _differentiate_along(name: str, arrays: tuple[Any, ...], directions: tuple[Any, ...]) -> Any:
     """Return the second derivative along a direction that moves all floating arrays."""
     xp = luxport.namespace(*arrays)
     places = [i for i, array in enumerate(arrays) if "float" in str(array.dtype)]
     moves = [directions[i] for i in places]
 
-    def loss(*moved: Any) -> Any:
+    def compute_loss(*moved: Any) -> Any:
         given = list(arrays)
         for place, array in zip(places, moved, strict=True):
             given[place] = array
         return getattr(losses, name)(*given, agg="sum")
 
-    def total(values: Any) -> Any:
+    def sum_products(values: Any) -> Any:
         products = [xp.sum(value * move) for value, move in zip(values, moves, strict=True)]
         return sum(products[1:], start=products[0])
 
     every = tuple(range(len(places)))
     floating = [arrays[i] for i in places]
-    return total(luxport.grad(lambda *moved: total(luxport.grad(loss, every)(*moved)), every)(*floating))
+    return sum_products(
+        luxport.grad(lambda *moved: sum_products(luxport.grad(compute_loss, every)(*moved)), every)(*floating)
+    )
 
 
-def _all(*leaves: Any) -> dict[str, Any]:
+def _compute_all(*leaves: Any) -> dict[str, Any]:
     given, found = iter(leaves), {}
     for name, arrays in ORDINARY.items():
         pairs = [(next(given), next(given)) for _ in arrays]
-        found[name] = _along(name, tuple([a for a, _ in pairs]), tuple([d for _, d in pairs]))
+        found[name] = _differentiate_along(name, tuple([a for a, _ in pairs]), tuple([d for _, d in pairs]))
     return found
 
 
 _H = 2.0**-9
 
 
-def _by_differences(*leaves: Any) -> dict[str, Any]:
+def _expect_by_differences(*leaves: Any) -> dict[str, Any]:
     """Five values of the definitions in float64: off by about 1e-16 / h² = 4e-11 and by h⁴ = 1e-11."""
     given, found, strict = iter(leaves), {}, get_backend("strict")
     for name, arrays in ORDINARY.items():
         pairs = [(next(given), next(given)) for _ in arrays]
 
-        def value(t: float, name: str = name, pairs: Any = pairs) -> float:
+        def compute_value(t: float, name: str = name, pairs: Any = pairs) -> float:
             moved = [a + t * _H * d if a.dtype.kind == "f" else a for a, d in pairs]
             return float(getattr(losses, name)(*[strict.asarray(a) for a in moved], agg="sum"))
 
-        at = [value(t) for t in (-2, -1, 0, 1, 2)]
+        at = [compute_value(t) for t in (-2, -1, 0, 1, 2)]
         found[name] = np.array((-at[0] + 16 * at[1] - 30 * at[2] + 16 * at[3] - at[4]) / (12 * _H**2))
     return found
 
 
-def _at(loss: str, y_hat: list[Any], y: list[Any], expected: Any, **options: Any) -> tuple[Any, ...]:
+def _make_entry(loss: str, y_hat: list[Any], y: list[Any], expected: Any, **options: Any) -> tuple[Any, ...]:
     return partial(getattr(losses, loss), **options), np.array(y_hat), np.array(y), expected, loss
 
 
@@ -103,21 +105,21 @@ _HIDDEN = [[0.0, -INF, 1.0], [50.0, -50.0, -INF]]
 _P = np.exp(1.0) / (1.0 + np.exp(1.0))
 
 
-def _of_log(q: Any, y: Any) -> Any:
+def _derive_log(q: Any, y: Any) -> Any:
     return y / (q + _E) ** 2
 
 
-def _of_quotient(q: Any, y: Any) -> Any:
+def _derive_quotient(q: Any, y: Any) -> Any:
     return 2 * (1 - np.log((q + _E) / (y + _E))) / (q + _E) ** 2
 
 
-def _focal(q: Any, y: Any) -> Any:
+def _derive_focal(q: Any, y: Any) -> Any:
     p = q + _E  # beyond 1 the loss is 0
     return y * np.where(p < 1, -2 * np.log(p) + 4 * (1 - p) / p + (1 - p) ** 2 / p**2, 0.0)
 
 
-def _binary_focal(q: Any, y: Any) -> Any:
-    return _focal(q, y) + _focal(np.maximum(1 - q - 2 * _E, 0.0), 1 - y)
+def _derive_binary_focal(q: Any, y: Any) -> Any:
+    return _derive_focal(q, y) + _derive_focal(np.maximum(1 - q - 2 * _E, 0.0), 1 - y)
 
 
 # Where the second derivative is the diagonal of the Hessian: at equality, 0, 1 and infinity, by formulas.
@@ -125,39 +127,47 @@ SPECIAL = {
     f"{name} {number}": (f, y_hat, y, expected)
     for number, (f, y_hat, y, expected, name) in enumerate(
         (
-            _at("mse", [0.0, 1.0, 1e15, INF], [0.0, 1.0, -1e15, 1.0], lambda q, y: 2.0),
-            _at("mae", [0.0, 1.0, 1e30, INF, -INF], [0.0, 1.0, 1.0, 1.0, 1.0], lambda q, y: 0.0),
-            _at("huber_loss", [0.0, 0.5, 3.0, INF, -INF], [0.0] * 5, lambda q, y: np.abs(q) < 1),
-            _at("msle", _LABEL, _TWO, _of_quotient, epsilon=_E),
-            _at("msle", [INF], [1.0], lambda q, y: 0.0),
-            _at("hinge_loss", [1.0, 0.0, INF, -INF], [1.0, -1.0, 1.0, 1.0], lambda q, y: 0.0),
-            _at("squared_hinge_loss", [0.0, -5.0, 5.0, INF], [1.0] * 4, lambda q, y: 2.0 * (q < 1)),
-            _at("poisson_loss", [0.0, 1.0, 2.0, INF], [0.0, 0.0, 4.0, 3.0], lambda q, y: np.array([0, 0, 1, 0])),
-            _at("binarycrossentropy", _LABEL, _TWO, lambda q, y: _of_log(q, y) + _of_log(1 - q, 1 - y), epsilon=_E),
-            _at(
+            _make_entry("mse", [0.0, 1.0, 1e15, INF], [0.0, 1.0, -1e15, 1.0], lambda q, y: 2.0),
+            _make_entry("mae", [0.0, 1.0, 1e30, INF, -INF], [0.0, 1.0, 1.0, 1.0, 1.0], lambda q, y: 0.0),
+            _make_entry("huber_loss", [0.0, 0.5, 3.0, INF, -INF], [0.0] * 5, lambda q, y: np.abs(q) < 1),
+            _make_entry("msle", _LABEL, _TWO, _derive_quotient, epsilon=_E),
+            _make_entry("msle", [INF], [1.0], lambda q, y: 0.0),
+            _make_entry("hinge_loss", [1.0, 0.0, INF, -INF], [1.0, -1.0, 1.0, 1.0], lambda q, y: 0.0),
+            _make_entry("squared_hinge_loss", [0.0, -5.0, 5.0, INF], [1.0] * 4, lambda q, y: 2.0 * (q < 1)),
+            _make_entry(
+                "poisson_loss", [0.0, 1.0, 2.0, INF], [0.0, 0.0, 4.0, 3.0], lambda q, y: np.array([0, 0, 1, 0])
+            ),
+            _make_entry(
+                "binarycrossentropy",
+                _LABEL,
+                _TWO,
+                lambda q, y: _derive_log(q, y) + _derive_log(1 - q, 1 - y),
+                epsilon=_E,
+            ),
+            _make_entry(
                 "logitbinarycrossentropy",
                 [0.0, 200.0, -200.0, INF, -INF],
                 [0.5, 0.0, 1.0, 1.0, 0.0],
                 lambda q, y: np.array([0.25, 0, 0, 0, 0]),
             ),
-            _at("crossentropy", [_LABEL], [_TWO], _of_log, epsilon=_E),
-            _at("kldivergence", [_LABEL], [_TWO], _of_log, epsilon=_E),
-            _at("focal_loss", [_LABEL], [_TWO], _focal, epsilon=_E),
-            _at("binary_focal_loss", _LABEL[:4], _TWO[:4], _binary_focal, epsilon=_E),
-            _at(
+            _make_entry("crossentropy", [_LABEL], [_TWO], _derive_log, epsilon=_E),
+            _make_entry("kldivergence", [_LABEL], [_TWO], _derive_log, epsilon=_E),
+            _make_entry("focal_loss", [_LABEL], [_TWO], _derive_focal, epsilon=_E),
+            _make_entry("binary_focal_loss", _LABEL[:4], _TWO[:4], _derive_binary_focal, epsilon=_E),
+            _make_entry(
                 "siamese_contrastive_loss",
                 [0.0, 0.0, 0.5, 3.0, INF, INF],
                 [0.0, 1.0, 1.0, 1.0, 1.0, 0.0],
                 lambda q, y: np.where((y == 0) | (q < 1), 2.0, 0.0),
             ),
-            _at("dice_coeff_loss", [0.0, 0.0], [0.0, 0.0], lambda q, y: 2.0),
-            _at("logitcrossentropy", _HIDDEN, [[1.0, 0.0, 0.0]] * 2, lambda q, y: 0.0),
+            _make_entry("dice_coeff_loss", [0.0, 0.0], [0.0, 0.0], lambda q, y: 2.0),
+            _make_entry("logitcrossentropy", _HIDDEN, [[1.0, 0.0, 0.0]] * 2, lambda q, y: 0.0),
         )
     )
 }
 
 
-def _diagonals(*pairs: Any) -> dict[str, Any]:
+def _compute_diagonals(*pairs: Any) -> dict[str, Any]:
     given, found = iter(pairs), {}
     for name, (f, *_) in SPECIAL.items():
         y_hat, y = next(given), next(given)
@@ -167,7 +177,7 @@ def _diagonals(*pairs: Any) -> dict[str, Any]:
     return found
 
 
-def _by_formulas(*pairs: Any) -> dict[str, Any]:
+def _expect_by_formulas(*pairs: Any) -> dict[str, Any]:
     given = iter(pairs)
     return {
         name: np.broadcast_to(np.asarray(expected(q, y), np.float64), q.shape)
@@ -177,18 +187,18 @@ def _by_formulas(*pairs: Any) -> dict[str, Any]:
 
 
 CASES: list[Case] = [
-    computation(
+    check_program(
         "losses.curvature",
         ("differences of the definitions' values in float64",),
         "losses",
-        _all,
+        _compute_all,
         {
             f"{name}_{place}_{what}": given
             for name, arrays in ORDINARY.items()
             for place, array in enumerate(arrays)
-            for what, given in (("at", array), ("along", _direction(array, place)))
+            for what, given in (("at", array), ("along", _make_direction(array, place)))
         },
-        expected=_by_differences,
+        expected=_expect_by_differences,
         tolerance=Tolerance(
             factor=64.0, rounding=1e-6, reason="second derivatives of logarithms near 0, and differences of five values"
         ),
@@ -196,17 +206,17 @@ CASES: list[Case] = [
         differentiates=True,
         compiles=False,
     ),
-    computation(
+    check_program(
         "losses.curvature_at_edges",
         ("mathematics: the second derivatives of the formulas",),
         "losses",
-        _diagonals,
+        _compute_diagonals,
         {
             f"{name}_{what}": given
             for name, (_, *both, _) in SPECIAL.items()
             for what, given in zip(("y_hat", "y"), both, strict=True)
         },
-        expected=_by_formulas,
+        expected=_expect_by_formulas,
         tolerance=Tolerance(magnitude=1.0),
         dtypes=("float32",),
         differentiates=True,

@@ -7,38 +7,33 @@ import numpy as np
 import luxport
 from luxport import losses, ops
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import at, draw, function
-from luxport_conformance.cases.losses.common import (
-    DIGITS,
-    FILE,
-    NEAR_ONE,
-    loss_case,
-)
+from luxport_conformance.cases.declare import check_function, cite, draw
+from luxport_conformance.cases.losses.common import DIGITS, FILE, NEAR_ONE, check_loss
 from luxport_conformance.compare import Tolerance
 
 
-def _numbers() -> list[Case]:
+def _check_numbers() -> list[Case]:
     y, y_hat = np.asarray([1, 1, 0, 0]), np.asarray([0.9, 0.1, 0.1, 0.9])
     three, around = np.asarray([1, 2, 3]), np.asarray([1.1, 1.9, 3.1])
     measured, told = np.asarray([123.0, 456.0, 789.0]), np.asarray([345.0, 332.0, 789.0])
     row, above = np.asarray([[0.1], [0.2], [0.3]]), np.asarray([[0.4], [0.5], [0.6]])
     docs = "lux: docstring of "
     return [
-        loss_case("mse", 23, losses.mse, y_hat, y, (0.1**2 + 0.9**2) / 2),
-        loss_case("mse_complex", 26, losses.mse, np.asarray(0j), np.asarray(1 + 1j), 2.0),
-        loss_case("mae", 30, losses.mae, y_hat, y, 0.5),
-        loss_case(
+        check_loss("mse", 23, losses.mse, y_hat, y, (0.1**2 + 0.9**2) / 2),
+        check_loss("mse_complex", 26, losses.mse, np.asarray(0j), np.asarray(1 + 1j), 2.0),
+        check_loss("mae", 30, losses.mae, y_hat, y, 0.5),
+        check_loss(
             "mae_complex", "definition: |y_hat - y|", losses.mae, np.asarray([0j, 3j]), np.asarray([3 + 4j, 0]), 4.0
         ),
-        loss_case("huber_loss", 34, losses.huber_loss, y_hat, y, 0.20500000000000002),
-        loss_case("msle", 40, losses.msle, told, measured, 0.38813985859136585),
-        loss_case("poisson_loss", 135, losses.poisson_loss, above, row, 0.6278353988097339),
-        loss_case("poisson_loss_of_equal", 136, losses.poisson_loss, row, row, 0.5044459776946685),
-        loss_case("sum", f"{docs}MAELoss", losses.mae, around, three, 0.3, agg="sum"),
-        loss_case(
+        check_loss("huber_loss", 34, losses.huber_loss, y_hat, y, 0.20500000000000002),
+        check_loss("msle", 40, losses.msle, told, measured, 0.38813985859136585),
+        check_loss("poisson_loss", 135, losses.poisson_loss, above, row, 0.6278353988097339),
+        check_loss("poisson_loss_of_equal", 136, losses.poisson_loss, row, row, 0.5044459776946685),
+        check_loss("sum", f"{docs}MAELoss", losses.mae, around, three, 0.3, agg="sum"),
+        check_loss(
             "not_aggregated", f"{docs}MSELoss", losses.mse, around, three, [0.01] * 3, agg=None, tolerance=NEAR_ONE
         ),
-        loss_case(
+        check_loss(
             "own_aggregation",
             "lux: agg is any function",
             losses.mse,
@@ -48,9 +43,9 @@ def _numbers() -> list[Case]:
             tolerance=NEAR_ONE,
             agg=lambda x: luxport.namespace(x).max(x),
         ),
-        loss_case("MSELoss", f"{docs}MSELoss", losses.MSELoss(), around, three, 0.01, tolerance=NEAR_ONE),
-        loss_case("L2Loss", f"{docs}MSELoss", losses.L2Loss(agg="sum"), around, three, 0.03, tolerance=NEAR_ONE),
-        loss_case(
+        check_loss("MSELoss", f"{docs}MSELoss", losses.MSELoss(), around, three, 0.01, tolerance=NEAR_ONE),
+        check_loss("L2Loss", f"{docs}MSELoss", losses.L2Loss(agg="sum"), around, three, 0.03, tolerance=NEAR_ONE),
+        check_loss(
             "MAELoss",
             f"{docs}MAELoss",
             losses.MAELoss(),
@@ -59,9 +54,9 @@ def _numbers() -> list[Case]:
             0.1,
             tolerance=Tolerance(magnitude=3.0),
         ),
-        loss_case("HuberLoss", f"{docs}HuberLoss", losses.HuberLoss(), around, three, 0.005, tolerance=NEAR_ONE),
-        loss_case("HuberLoss_delta", f"{docs}HuberLoss", losses.HuberLoss(delta=0.05), around, three, 0.00375),
-        loss_case(
+        check_loss("HuberLoss", f"{docs}HuberLoss", losses.HuberLoss(), around, three, 0.005, tolerance=NEAR_ONE),
+        check_loss("HuberLoss_delta", f"{docs}HuberLoss", losses.HuberLoss(delta=0.05), around, three, 0.00375),
+        check_loss(
             "MSLELoss_above",
             f"{docs}MSLELoss",
             losses.MSLELoss(),
@@ -70,7 +65,7 @@ def _numbers() -> list[Case]:
             0.009084041,
             tolerance=DIGITS,
         ),
-        loss_case(
+        check_loss(
             "MSLELoss_below",
             f"{docs}MSLELoss",
             losses.MSLELoss(),
@@ -79,7 +74,7 @@ def _numbers() -> list[Case]:
             0.011100831,
             tolerance=DIGITS,
         ),
-        loss_case(
+        check_loss(
             "PoissonLoss",
             f"{docs}PoissonLoss",
             losses.PoissonLoss(),
@@ -87,7 +82,7 @@ def _numbers() -> list[Case]:
             three,
             0.502312852219817,
         ),
-        loss_case(
+        check_loss(
             "GenericLossFunction",
             f"{docs}GenericLossFunction",
             losses.GenericLossFunction(lambda y_hat, y: (y_hat - y) * (y_hat - y)),
@@ -96,7 +91,7 @@ def _numbers() -> list[Case]:
             0.01,
             tolerance=Tolerance(magnitude=1.0),
         ),
-        function(
+        check_function(
             "losses.gaussian_nll",
             ("definition: the negative logarithm of the normal density",),
             "gaussian_nll",
@@ -113,16 +108,16 @@ def _numbers() -> list[Case]:
     ]
 
 
-def _regions() -> list[Case]:
+def _check_regions() -> list[Case]:
     y, y_hat = np.asarray([[1.0], [0.5], [0.3], [2.4]]), np.asarray([[0.0], [1.4], [0.5], [1.2]])
     three, above = np.asarray([1, 2, 3]), np.asarray([1.1, 2.1, 3.1])
     docs = "lux: docstring of DiceCoeffLoss"
     canceling = Tolerance(reduction=3, magnitude=1.0)
     return [
-        loss_case("dice_coeff_loss", 143, losses.dice_coeff_loss, y_hat, y, 0.2799999999999999),
-        loss_case("dice_coeff_loss_of_equal", 144, losses.dice_coeff_loss, y, y, 0.0, tolerance=canceling),
-        loss_case("tversky_loss", 148, losses.tversky_loss, y_hat, y, -0.06772009029345383, tolerance=canceling),
-        loss_case(
+        check_loss("dice_coeff_loss", 143, losses.dice_coeff_loss, y_hat, y, 0.2799999999999999),
+        check_loss("dice_coeff_loss_of_equal", 144, losses.dice_coeff_loss, y, y, 0.0, tolerance=canceling),
+        check_loss("tversky_loss", 148, losses.tversky_loss, y_hat, y, -0.06772009029345383, tolerance=canceling),
+        check_loss(
             "tversky_loss_beta",
             149,
             losses.tversky_loss,
@@ -132,7 +127,7 @@ def _regions() -> list[Case]:
             beta=0.8,
             tolerance=canceling,
         ),
-        loss_case(
+        check_loss(
             "tversky_loss_of_equal",
             150,
             losses.tversky_loss,
@@ -141,7 +136,7 @@ def _regions() -> list[Case]:
             -0.5576923076923075,
             tolerance=Tolerance(reduction=8),
         ),
-        loss_case(
+        check_loss(
             "DiceCoeffLoss",
             docs,
             losses.DiceCoeffLoss(),
@@ -150,7 +145,7 @@ def _regions() -> list[Case]:
             0.000992391663909964,
             tolerance=canceling,
         ),
-        loss_case(
+        check_loss(
             "DiceCoeffLoss_sample",
             docs,
             losses.DiceCoeffLoss(),
@@ -159,7 +154,7 @@ def _regions() -> list[Case]:
             0.000992391663909964,
             tolerance=canceling,
         ),
-        loss_case(
+        check_loss(
             "DiceCoeffLoss_samples",
             "lux: one loss per sample",
             losses.DiceCoeffLoss(agg=None),
@@ -170,30 +165,35 @@ def _regions() -> list[Case]:
     ]
 
 
-def _xlog() -> list[Case]:
+def _check_xlog() -> list[Case]:
     nan = np.nan
     return [
-        function(
-            "losses.xlogx", at(FILE, 3, 4, 5), "xlogx", ops.xlogx, [0.0, nan, 2.0], expected=[0.0, nan, 2 * np.log(2.0)]
+        check_function(
+            "losses.xlogx",
+            cite(FILE, 3, 4, 5),
+            "xlogx",
+            ops.xlogx,
+            [0.0, nan, 2.0],
+            expected=[0.0, nan, 2 * np.log(2.0)],
         ),
-        function(
+        check_function(
             "losses.xlogy",
-            at(FILE, 9, 10, 11, 12, 13),
+            cite(FILE, 9, 10, 11, 12, 13),
             "xlogy",
             ops.xlogy,
             [0.0, nan, 1.0, nan, 2.0],
             [1.0, 1.0, nan, nan, 3.0],
             expected=[0.0, nan, nan, nan, 2 * np.log(3.0)],
         ),
-        function(
+        check_function(
             "losses.label_smoothing",
-            at(FILE, 103),
+            cite(FILE, 103),
             "label_smoothing",
             lambda y: losses.label_smoothing(y, 0.2),
             [[0.0, 1.0]],
             expected=[[0.1, 0.9]],
         ),
-        function(
+        check_function(
             "losses.label_smoothing_four",
             ("definition: (1 - alpha) y + alpha / K",),
             "label_smoothing",
@@ -201,7 +201,7 @@ def _xlog() -> list[Case]:
             [[0.0, 1.0, 0.0, 0.0]],
             expected=[[0.05, 0.85, 0.05, 0.05]],
         ),
-        function(
+        check_function(
             "losses.PoissonLoss_of_nothing",
             ("lux: PoissonLoss adds the epsilon of the dtype to what it takes the logarithm of",),
             "PoissonLoss",
@@ -210,9 +210,9 @@ def _xlog() -> list[Case]:
             expected=(52 * np.log(2.0) + 1.0) / 2,
             dtypes=("float64",),
         ),
-        function(
+        check_function(
             "losses.label_smoothing_two",
-            at(FILE, 104),
+            cite(FILE, 104),
             "label_smoothing",
             lambda y: losses.label_smoothing(y, 0.2, axis=None),
             [[0.0, 1.0, 1.0]],
@@ -221,4 +221,4 @@ def _xlog() -> list[Case]:
     ]
 
 
-CASES: list[Case] = [*_numbers(), *_regions(), *_xlog()]
+CASES: list[Case] = [*_check_numbers(), *_check_regions(), *_check_xlog()]

@@ -8,25 +8,23 @@ import numpy as np
 
 from luxport import losses
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import at, fails
-from luxport_conformance.cases.losses.common import (
-    FILE,
-)
+from luxport_conformance.cases.declare import check_error, cite
+from luxport_conformance.cases.losses.common import FILE
 
 
-def _refusals() -> list[Case]:
-    def refused(
+def _check_refusals() -> list[Case]:
+    def check_refusal(
         id: str, source: tuple[str, ...], subject: str, program: Any, message: str, kind: type[Exception]
     ) -> Case:
-        return fails(f"losses.{id}", source, program, subject=subject, raises=kind, message=message)
+        return check_error(f"losses.{id}", source, program, subject=subject, raises=kind, message=message)
 
     two, three = np.ones(2), np.ones(3)
     siamese = losses.siamese_contrastive_loss
     return [
         *(
-            refused(
+            check_refusal(
                 f"label_smoothing_{alpha}",
-                at(FILE, line),
+                cite(FILE, line),
                 "label_smoothing",
                 lambda alpha=alpha: losses.label_smoothing(np.asarray([0.0, 0.0, 1.0, 0.0]), alpha),
                 f"label_smoothing expects alpha as a number between 0 and 1, got {alpha}",
@@ -35,9 +33,9 @@ def _refusals() -> list[Case]:
             for line, alpha in ((105, 1.2), (106, 0.0))
         ),
         *(
-            refused(
+            check_refusal(
                 f"siamese_{line}",
-                at(FILE, line),
+                cite(FILE, line),
                 "siamese_contrastive_loss",
                 lambda margin=margin: siamese(two, two, margin=margin),
                 f"siamese_contrastive_loss expects margin as a finite number of at least 0, got {margin}",
@@ -45,7 +43,7 @@ def _refusals() -> list[Case]:
             )
             for line, margin in ((230, -0.5), (231, -1))
         ),
-        refused(
+        check_refusal(
             "shapes",
             ("lux: sizes must match",),
             "mse",
@@ -53,7 +51,7 @@ def _refusals() -> list[Case]:
             r"^mse expects y_hat and y of one shape, got \(2,\) and \(3,\)$",
             ValueError,
         ),
-        refused(
+        check_refusal(
             "other_dtypes",
             ("luxport",),
             "mae",
@@ -61,7 +59,7 @@ def _refusals() -> list[Case]:
             "^mae expects y in float64 as y_hat, got float32",
             TypeError,
         ),
-        refused(
+        check_refusal(
             "integers",
             ("luxport",),
             "mse",
@@ -69,7 +67,7 @@ def _refusals() -> list[Case]:
             "^mse expects a floating y_hat, got int64",
             TypeError,
         ),
-        refused(
+        check_refusal(
             "aggregation",
             ("luxport",),
             "mse",
@@ -77,7 +75,7 @@ def _refusals() -> list[Case]:
             '^mse expects agg as "mean", "sum", a function or None, got .median.$',
             ValueError,
         ),
-        refused(
+        check_refusal(
             "class",
             ("luxport",),
             "nll_loss",
@@ -85,7 +83,7 @@ def _refusals() -> list[Case]:
             "^nll_loss expects classes of at least 0 and below 2, got 2",
             ValueError,
         ),
-        refused(
+        check_refusal(
             "arguments",
             ("luxport",),
             "MSELoss",
@@ -93,7 +91,7 @@ def _refusals() -> list[Case]:
             r"^MSELoss expects \(y_hat, y\) or \(model",
             TypeError,
         ),
-        refused(
+        check_refusal(
             "smoothing",
             ("lux: label_smoothing in [0, 1]",),
             "CrossEntropyLoss",
@@ -104,4 +102,4 @@ def _refusals() -> list[Case]:
     ]
 
 
-CASES: list[Case] = _refusals()
+CASES: list[Case] = _check_refusals()

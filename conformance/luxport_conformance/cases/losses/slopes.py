@@ -11,11 +11,8 @@ import luxport
 from luxport import losses, ops
 from luxport_conformance.arrays import dtype_name
 from luxport_conformance.case import Case, Property
-from luxport_conformance.cases.declare import at, computation, draw, gradient
-from luxport_conformance.cases.losses.common import (
-    FILE,
-    optioned,
-)
+from luxport_conformance.cases.declare import check_gradient, check_program, cite, draw
+from luxport_conformance.cases.losses.common import FILE, bind_options
 from luxport_conformance.compare import Tolerance
 
 # PyTorch's compiler cannot follow the building of a layer.
@@ -30,29 +27,29 @@ ALL: tuple[Callable[..., Any], ...] = (
 """Flux's list of all losses, and ours of the same kind."""
 
 
-def _dtypes(y_hat: Any, y: Any) -> dict[str, bool]:
+def _compare_dtypes(y_hat: Any, y: Any) -> dict[str, bool]:
     return {f.__name__: dtype_name(f(y_hat, y)) == dtype_name(y_hat) for f in ALL}
 
 
-def _dtypes_of_gradients(y_hat: Any, y: Any) -> dict[str, bool]:
+def _compare_dtypes_of_gradients(y_hat: Any, y: Any) -> dict[str, bool]:
     return {f.__name__: dtype_name(luxport.grad(f)(y_hat, y)) == dtype_name(y_hat) for f in ALL}
 
 
-def _slopes() -> list[Case]:
-    def summed(loss: Callable[..., Any]) -> Callable[..., Any]:
+def _check_slopes() -> list[Case]:
+    def make_sum(loss: Callable[..., Any]) -> Callable[..., Any]:
         return lambda *arrays: loss(*arrays, agg="sum")
 
-    def total(operation: Callable[..., Any]) -> Callable[..., Any]:
-        def f(*arrays: Any) -> Any:
+    def make_total(operation: Callable[..., Any]) -> Callable[..., Any]:
+        def sum_up(*arrays: Any) -> Any:
             y = operation(*arrays)
             return luxport.namespace(y).sum(y)
 
-        return f
+        return sum_up
 
-    def case(id: str, why: str, loss: Any, y_hat: Any, y: Any, expected: Any, **options: Any) -> Case:
+    def check_slope(id: str, why: str, loss: Any, y_hat: Any, y: Any, expected: Any, **options: Any) -> Case:
         inputs = {"y_hat": np.asarray(y_hat), "y": np.asarray(y)}
-        return gradient(
-            f"losses.gradient_{id}", (why,), loss.__name__, summed(loss), inputs, expected=expected, **options
+        return check_gradient(
+            f"losses.gradient_{id}", (why,), loss.__name__, make_sum(loss), inputs, expected=expected, **options
         )
 
     signs = np.asarray([1.0, -1.0, 1.0, -1.0])
@@ -61,27 +58,27 @@ def _slopes() -> list[Case]:
     vectors = np.asarray([[0.0, 0.0], [1.0, 0.0]])
     xlog = ("lux: xlogx and xlogy are 0 at 0, and so is their slope",)
     return [
-        gradient(
+        check_gradient(
             "losses.gradient_xlogx",
             xlog,
             "xlogx",
-            total(ops.xlogx),
+            make_total(ops.xlogx),
             {"x": np.asarray([0.0, 2.0])},
             expected=[0.0, np.log(2.0) + 1],
         ),
-        gradient(
+        check_gradient(
             "losses.gradient_xlogy",
             xlog,
             "xlogy",
-            total(ops.xlogy),
+            make_total(ops.xlogy),
             {"x": np.asarray([0.0, 2.0, 0.0]), "y": np.asarray([0.0, 3.0, 5.0])},
             expected=([0.0, np.log(3.0), 0.0], [0.0, 2 / 3, 0.0]),
             wrt=(0, 1),
         ),
-        case(
+        check_slope(
             "hinge", "derivative: -y where y_hat y < 1", losses.hinge_loss, scores, signs, np.where(violated, -signs, 0)
         ),
-        case(
+        check_slope(
             "squared_hinge",
             "derivative: -2 y (1 - y_hat y) where y_hat y < 1",
             losses.squared_hinge_loss,
@@ -89,7 +86,7 @@ def _slopes() -> list[Case]:
             signs,
             np.where(violated, -2 * signs * (1 - scores * signs), 0),
         ),
-        case(
+        check_slope(
             "huber",
             "derivative: d up to delta, its sign beyond",
             losses.huber_loss,
@@ -97,16 +94,16 @@ def _slopes() -> list[Case]:
             np.zeros(3),
             [0.0, 0.5, -1.0],
         ),
-        case(
+        check_slope(
             "crossentropy",
             "derivative: -y / y_hat, 0 where y is 0",
-            optioned(losses.crossentropy, epsilon=0.0),
+            bind_options(losses.crossentropy, epsilon=0.0),
             [[0.0, 0.25]],
             [[0.0, 1.0]],
             [[0.0, -4.0]],
         ),
-        case("poisson", "derivative: 1 - y / y_hat", losses.poisson_loss, [0.0, 2.0], [0.0, 4.0], [1.0, -1.0]),
-        case(
+        check_slope("poisson", "derivative: 1 - y / y_hat", losses.poisson_loss, [0.0, 2.0], [0.0, 4.0], [1.0, -1.0]),
+        check_slope(
             "focal_sure",
             "derivative: 0 where the class is certain",
             losses.focal_loss,
@@ -114,15 +111,15 @@ def _slopes() -> list[Case]:
             [[1.0, 0.0]],
             Property("about 0", lambda x: np.abs(x).max() < 1e-4),
         ),
-        case(
+        check_slope(
             "focal_gamma_0",
             "derivative: -y / y_hat",
-            optioned(losses.focal_loss, gamma=0, epsilon=0.0),
+            bind_options(losses.focal_loss, gamma=0, epsilon=0.0),
             [[0.5, 0.5]],
             [[1.0, 0.0]],
             [[-2.0, 0.0]],
         ),
-        case(
+        check_slope(
             "cosine_of_zero",
             "derivative: finite at a zero vector",
             losses.cosine_similarity_loss,
@@ -130,7 +127,7 @@ def _slopes() -> list[Case]:
             vectors,
             Property("finite numbers", lambda x: np.isfinite(x).all()),
         ),
-        case(
+        check_slope(
             "sparse",
             "derivative: softmax minus one-hot",
             losses.sparse_logitcrossentropy,
@@ -138,15 +135,15 @@ def _slopes() -> list[Case]:
             np.asarray([1, 1], np.int32),
             [[0.25, -0.25]] * 2,
         ),
-        case(
+        check_slope(
             "ignored",
             "derivative: 0 for a label that is ignored",
-            optioned(losses.sparse_logitcrossentropy, ignore_index=-1),
+            bind_options(losses.sparse_logitcrossentropy, ignore_index=-1),
             [[0.0, np.log(3.0)]] * 2,
             np.asarray([-1, 1], np.int32),
             [[0.0, 0.0], [0.25, -0.25]],
         ),
-        gradient(
+        check_gradient(
             "losses.gradient_triplet_of_equal",
             ("derivative: finite where points coincide",),
             "triplet_margin_loss",
@@ -155,7 +152,7 @@ def _slopes() -> list[Case]:
             expected=tuple([Property("finite numbers", lambda x: np.isfinite(x).all())] * 3),
             wrt=(0, 1, 2),
         ),
-        gradient(
+        check_gradient(
             "losses.objective",
             ("lux: loss(model, ps, st, (x, y)) is an objective of training",),
             "MSELoss",
@@ -173,15 +170,21 @@ def _slopes() -> list[Case]:
 _TWO = {"y_hat": np.asarray([0.25, 0.75]), "y": np.asarray([0.5, 0.125])}
 
 CASES: list[Case] = [
-    *_slopes(),
-    computation(
-        "losses.dtypes", at(FILE, 159), "mse", _dtypes, _TWO, expected={f.__name__: True for f in ALL}, compiles=False
-    ),
-    computation(
-        "losses.dtypes_of_gradients",
-        at(FILE, 160),
+    *_check_slopes(),
+    check_program(
+        "losses.dtypes",
+        cite(FILE, 159),
         "mse",
-        _dtypes_of_gradients,
+        _compare_dtypes,
+        _TWO,
+        expected={f.__name__: True for f in ALL},
+        compiles=False,
+    ),
+    check_program(
+        "losses.dtypes_of_gradients",
+        cite(FILE, 160),
+        "mse",
+        _compare_dtypes_of_gradients,
         _TWO,
         expected={f.__name__: True for f in ALL},
         compiles=False,

@@ -9,19 +9,12 @@ import numpy as np
 import luxport
 from luxport import losses
 from luxport_conformance.case import Case, Property
-from luxport_conformance.cases.declare import at, draw, function
-from luxport_conformance.cases.losses.common import (
-    DIGITS,
-    FILE,
-    SINGLE,
-    loss_case,
-    sigmoid,
-    softmax,
-)
+from luxport_conformance.cases.declare import check_function, cite, draw
+from luxport_conformance.cases.losses.common import DIGITS, FILE, SINGLE, check_loss, sigmoid, softmax
 from luxport_conformance.compare import Tolerance
 
 
-def _two_classes() -> list[Case]:
+def _check_two_classes() -> list[Case]:
     logits, y = draw(3), np.abs(draw(3, seed=1)) % 1.0
     smooth = y * 0.8 + 0.1
     told = np.asarray([[0.268941, 0.5, 0.268941], [0.731059, 0.5, 0.731059]]).T
@@ -31,7 +24,7 @@ def _two_classes() -> list[Case]:
     flags, scores = np.asarray([True, False, True]), np.asarray([2.0, -1.0, np.pi])
     docs = "lux: docstring of "
 
-    def entropy(p: Any, y: Any) -> Any:
+    def compute_entropy(p: Any, y: Any) -> Any:
         return -y * np.log(p) - (1 - y) * np.log(1 - p)
 
     def smooth_binary(y_hat: Any, y: Any) -> Any:
@@ -40,7 +33,7 @@ def _two_classes() -> list[Case]:
     def smooth_logits(y_hat: Any, y: Any) -> Any:
         return losses.logitbinarycrossentropy(y_hat, losses.label_smoothing(y, 0.2, axis=None), agg=None)
 
-    def pulled(y_hat: Any, y: Any) -> Any:
+    def pull_back(y_hat: Any, y: Any) -> Any:
         loss, smoothing = (
             losses.BinaryCrossEntropyLoss,
             losses.BinaryCrossEntropyLoss(label_smoothing=0.1),
@@ -50,48 +43,58 @@ def _two_classes() -> list[Case]:
         return luxport.namespace(logits).stack([logits, smoothing(p, y) - loss()(p, y)])
 
     return [
-        loss_case(
+        check_loss(
             "binarycrossentropy_smooth",
             89,
             smooth_binary,
             sigmoid(logits),
             y,
-            entropy(sigmoid(logits), smooth),
+            compute_entropy(sigmoid(logits), smooth),
             subject="binarycrossentropy",
         ),
-        loss_case(
+        check_loss(
             "binarycrossentropy_exact",
             90,
             losses.binarycrossentropy,
             sigmoid(logits),
             y,
-            entropy(sigmoid(logits), y).mean(),
+            compute_entropy(sigmoid(logits), y).mean(),
             epsilon=0.0,
         ),
-        loss_case(
-            "binarycrossentropy", 91, losses.binarycrossentropy, sigmoid(logits), y, entropy(sigmoid(logits), y).mean()
+        check_loss(
+            "binarycrossentropy",
+            91,
+            losses.binarycrossentropy,
+            sigmoid(logits),
+            y,
+            compute_entropy(sigmoid(logits), y).mean(),
         ),
-        function(
+        check_function(
             "losses.binarycrossentropy_constant",
-            at(FILE, 92),
+            cite(FILE, 92),
             "binarycrossentropy",
             lambda y_hat: losses.binarycrossentropy(y_hat, 1),
             np.asarray([0.1, 0.2, 0.9]),
             expected=-np.mean(np.log([0.1, 0.2, 0.9])),
         ),
-        loss_case(
+        check_loss(
             "logitbinarycrossentropy_smooth",
             96,
             smooth_logits,
             logits,
             y,
-            entropy(sigmoid(logits), smooth),
+            compute_entropy(sigmoid(logits), smooth),
             subject="logitbinarycrossentropy",
         ),
-        loss_case(
-            "logitbinarycrossentropy", 97, losses.logitbinarycrossentropy, logits, y, entropy(sigmoid(logits), y).mean()
+        check_loss(
+            "logitbinarycrossentropy",
+            97,
+            losses.logitbinarycrossentropy,
+            logits,
+            y,
+            compute_entropy(sigmoid(logits), y).mean(),
         ),
-        loss_case(
+        check_loss(
             "logitbinarycrossentropy_far",
             "definition: log(1 + exp(200)) is 200",
             losses.logitbinarycrossentropy,
@@ -100,7 +103,7 @@ def _two_classes() -> list[Case]:
             np.asarray([200.0, 200.0]),
             agg=None,
         ),
-        loss_case(
+        check_loss(
             "BinaryCrossEntropyLoss_logits",
             f"{docs}BinaryCrossEntropyLoss",
             losses.BinaryCrossEntropyLoss(logits=True),
@@ -109,7 +112,7 @@ def _two_classes() -> list[Case]:
             0.160832,
             tolerance=DIGITS,
         ),
-        loss_case(
+        check_loss(
             "BinaryCrossEntropyLoss",
             f"{docs}BinaryCrossEntropyLoss",
             losses.BinaryCrossEntropyLoss(),
@@ -118,16 +121,16 @@ def _two_classes() -> list[Case]:
             0.16083185,
             tolerance=DIGITS,
         ),
-        loss_case(
+        check_loss(
             "BinaryCrossEntropyLoss_smooth",
             f"{docs}BinaryCrossEntropyLoss",
-            pulled,
+            pull_back,
             scores,
             flags,
             Property("more with smoothing", lambda x: (x > 0).all()),
             subject="BinaryCrossEntropyLoss",
         ),
-        loss_case(
+        check_loss(
             "binary_focal_loss",
             175,
             losses.binary_focal_loss,
@@ -136,7 +139,7 @@ def _two_classes() -> list[Case]:
             0.0728675615927385,
             tolerance=Tolerance(reduction=6, magnitude=1.0),
         ),
-        loss_case(
+        check_loss(
             "binary_focal_loss_two",
             176,
             losses.binary_focal_loss,
@@ -145,7 +148,7 @@ def _two_classes() -> list[Case]:
             0.05691642237852222,
             tolerance=Tolerance(reduction=4, magnitude=1.0),
         ),
-        loss_case(
+        check_loss(
             "binary_focal_loss_gamma_0",
             177,
             lambda a, b: losses.binary_focal_loss(a, b, gamma=0.0) - losses.binarycrossentropy(a, b),
@@ -155,7 +158,7 @@ def _two_classes() -> list[Case]:
             subject="binary_focal_loss",
             tolerance=Tolerance(magnitude=1.0),
         ),
-        loss_case(
+        check_loss(
             "binary_focal_loss_sure_and_wrong",
             "luxport: finite where upstream takes the logarithm of -eps",
             losses.binary_focal_loss,
@@ -163,7 +166,7 @@ def _two_classes() -> list[Case]:
             np.asarray([0, 1]),
             Property("a large finite number", lambda x: 10 < x < 40),
         ),
-        loss_case(
+        check_loss(
             "BinaryFocalLoss",
             f"{docs}BinaryFocalLoss",
             losses.BinaryFocalLoss(),
@@ -172,16 +175,16 @@ def _two_classes() -> list[Case]:
             0.0728675615927385,
             tolerance=Tolerance(reduction=6, magnitude=1.0),
         ),
-        loss_case("hinge_loss_none", 122, losses.hinge_loss, four + 4, four, 0.0),
-        loss_case("hinge_loss", 123, losses.hinge_loss, four, 0.5 * four, 0.125),
-        loss_case("squared_hinge_loss_none", 127, losses.squared_hinge_loss, four + 4, four, 0.0),
-        loss_case("squared_hinge_loss", 128, losses.squared_hinge_loss, four, 0.5 * four, 0.0625),
-        loss_case("HingeLoss", f"{docs}HingeLoss", losses.HingeLoss(), margins, signs, 0.55),
-        loss_case("SquaredHingeLoss", f"{docs}SquaredHingeLoss", losses.SquaredHingeLoss(), margins, signs, 0.625),
+        check_loss("hinge_loss_none", 122, losses.hinge_loss, four + 4, four, 0.0),
+        check_loss("hinge_loss", 123, losses.hinge_loss, four, 0.5 * four, 0.125),
+        check_loss("squared_hinge_loss_none", 127, losses.squared_hinge_loss, four + 4, four, 0.0),
+        check_loss("squared_hinge_loss", 128, losses.squared_hinge_loss, four, 0.5 * four, 0.0625),
+        check_loss("HingeLoss", f"{docs}HingeLoss", losses.HingeLoss(), margins, signs, 0.55),
+        check_loss("SquaredHingeLoss", f"{docs}SquaredHingeLoss", losses.SquaredHingeLoss(), margins, signs, 0.625),
     ]
 
 
-def _pairs() -> list[Case]:
+def _check_pairs() -> list[Case]:
     y, y_hat = np.asarray([[1, 0, 0], [0, 0, 1]]), np.asarray([[0.4, 0.5, 0.1], [0.2, 0.5, 0.3]])
     labels = np.asarray([[1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 1, 0], [1, 0, 0]])
     told = softmax(np.reshape(np.arange(-7.0, 8.0), (5, 3)))
@@ -189,26 +192,26 @@ def _pairs() -> list[Case]:
     distances = np.asarray([0.5, 1.5, 2.5])
     loss, docs = losses.siamese_contrastive_loss, "lux: docstring of SiameseContrastiveLoss"
 
-    def case(line: int, y_hat: Any, y: Any, expected: float, **options: Any) -> Case:
+    def check_pair(line: int, y_hat: Any, y: Any, expected: float, **options: Any) -> Case:
         single = {"tolerance": SINGLE} if y_hat is told else {}
-        return loss_case(f"siamese_{line}", line, loss, y_hat, y, expected, **single, **options)
+        return check_loss(f"siamese_{line}", line, loss, y_hat, y, expected, **single, **options)
 
     a, b, c = draw(4, 3), draw(4, 3, seed=1), draw(4, 3, seed=2)
     return [
-        case(217, y_hat, y, 0.2333333333333333),
-        case(218, y_hat, y, 0.10000000000000002, margin=0.5),
-        case(219, y_hat, y, 0.5333333333333333, margin=1.5),
-        case(220, told, labels, 0.32554644),
-        case(221, told, labels, 0.16271012, margin=0.5),
-        case(222, told, labels, 0.6532292, margin=1.5),
-        case(223, y_hat, y, 0.2333333333333333, margin=1),
-        case(224, y * 1.0, y, 0.0),
-        case(225, labels * 1.0, labels, 0.0),
-        case(226, y_hat, y, 0.09166666666666667, margin=0),
-        case(227, told, labels, 0.13161165, margin=0),
-        case(228, five, true, 0.21200000000000005),
-        case(229, five, five, 0.18800000000000003),
-        loss_case(
+        check_pair(217, y_hat, y, 0.2333333333333333),
+        check_pair(218, y_hat, y, 0.10000000000000002, margin=0.5),
+        check_pair(219, y_hat, y, 0.5333333333333333, margin=1.5),
+        check_pair(220, told, labels, 0.32554644),
+        check_pair(221, told, labels, 0.16271012, margin=0.5),
+        check_pair(222, told, labels, 0.6532292, margin=1.5),
+        check_pair(223, y_hat, y, 0.2333333333333333, margin=1),
+        check_pair(224, y * 1.0, y, 0.0),
+        check_pair(225, labels * 1.0, labels, 0.0),
+        check_pair(226, y_hat, y, 0.09166666666666667, margin=0),
+        check_pair(227, told, labels, 0.13161165, margin=0),
+        check_pair(228, five, true, 0.21200000000000005),
+        check_pair(229, five, five, 0.18800000000000003),
+        check_loss(
             "SiameseContrastiveLoss",
             docs,
             losses.SiameseContrastiveLoss(),
@@ -216,7 +219,7 @@ def _pairs() -> list[Case]:
             [1, 2, 3],
             -4.833333333333333,
         ),
-        loss_case(
+        check_loss(
             "SiameseContrastiveLoss_2",
             docs,
             losses.SiameseContrastiveLoss(margin=2),
@@ -224,7 +227,7 @@ def _pairs() -> list[Case]:
             [1, 2, 3],
             -4.0,
         ),
-        loss_case(
+        check_loss(
             "cosine_similarity_loss",
             "definition: 1 - cos of the angle",
             losses.cosine_similarity_loss,
@@ -233,7 +236,7 @@ def _pairs() -> list[Case]:
             1 - np.sum(a * b, axis=-1) / np.sqrt(np.sum(a * a, axis=-1) * np.sum(b * b, axis=-1)),
             agg=None,
         ),
-        function(
+        check_function(
             "losses.triplet_margin_loss",
             ("definition: max(0, d(anchor, positive) - d(anchor, negative) + margin)",),
             "triplet_margin_loss",
@@ -247,4 +250,4 @@ def _pairs() -> list[Case]:
     ]
 
 
-CASES: list[Case] = [*_two_classes(), *_pairs()]
+CASES: list[Case] = [*_check_two_classes(), *_check_pairs()]

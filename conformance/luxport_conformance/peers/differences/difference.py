@@ -51,11 +51,11 @@ class Difference:
         if self.kind not in KINDS:
             raise ValueError(f"Difference expects a kind of luxport_conformance.peers.kinds.KINDS, got {self.kind!r}")
 
-    def shown(self) -> Shown:
+    def run(self) -> Shown:
         """Import the library and run both."""
         return self.show(import_module(self.module))
 
-    def converted(self, shown: Shown) -> Any:
+    def convert(self, shown: Shown) -> Any:
         """Run the converter's line."""
         return eval(self.converter, {**_NAMES, **shown.given})
 

@@ -16,7 +16,7 @@ __all__ = ["NORMS"]
 _FAR = X + np.float32(3e5)
 
 
-def _kept(equinox: Any, momentum: float) -> tuple[Any, Any]:
+def _keep_by_equinox(equinox: Any, momentum: float) -> tuple[Any, Any]:
     """Return the mean and the variance that Equinox keeps of one batch in training, after 0 and 1."""
     jax = import_module("jax")
     norm, state = equinox.nn.make_with_state(equinox.nn.BatchNorm)(
@@ -27,23 +27,23 @@ def _kept(equinox: Any, momentum: float) -> tuple[Any, Any]:
     return run(X, begun)[1].get(norm.batch_state_index)
 
 
-def _kept_here(momentum: float) -> Any:
+def _keep_here(momentum: float) -> Any:
     layer = luxport.BatchNorm(3, affine=False, momentum=momentum)
     ps, st = luxport.setup(0, layer, backend="numpy")
     return layer(X, ps, luxport.train_mode(st))[1]
 
 
-def _share(equinox: Any) -> Shown:
-    here, there = _kept_here(0.9)["running_mean"], _kept(equinox, 0.9)[0]
-    return Shown(here, there, {"kept_mean": lambda m: _kept_here(m)["running_mean"], "share": 0.9})
+def _show_share(equinox: Any) -> Shown:
+    here, there = _keep_here(0.9)["running_mean"], _keep_by_equinox(equinox, 0.9)[0]
+    return Shown(here, there, {"kept_mean": lambda m: _keep_here(m)["running_mean"], "share": 0.9})
 
 
-def _biased(equinox: Any) -> Shown:
-    here, there = _kept_here(0.1)["running_var"], _kept(equinox, 0.9)[1]
+def _show_biased(equinox: Any) -> Shown:
+    here, there = _keep_here(0.1)["running_var"], _keep_by_equinox(equinox, 0.9)[1]
     return Shown(here, there, {"kept": here, "start": 0.9, "n": len(X)})
 
 
-def _one_pass(linen: Any) -> Shown:
+def _show_one_pass(linen: Any) -> Shown:
     layer = luxport.LayerNorm(3, affine=False, epsilon=1e-6)
     here = layer(_FAR, *luxport.setup(0, layer, backend="numpy"))[0]
     options = {"use_scale": False, "use_bias": False}
@@ -51,7 +51,7 @@ def _one_pass(linen: Any) -> Shown:
     return Shown(here, there, {"x": _FAR, "linen": linen, "options": options})
 
 
-def _scaled_first(tensorflow: Any) -> Shown:
+def _show_scaled_first(tensorflow: Any) -> Shown:
     layer = luxport.LayerNorm(3, affine=False)
     here = layer(_FAR, *luxport.setup(0, layer, backend="numpy"))[0]
     mean, variance = tensorflow.nn.moments(_FAR, [-1], keepdims=True)
@@ -63,7 +63,7 @@ def _scaled_first(tensorflow: Any) -> Shown:
     return Shown(here, there, given)
 
 
-def _groups(mlx: Any) -> Shown:
+def _show_groups(mlx: Any) -> Shown:
     nn, array = mlx, import_module("mlx.core").array
     x = np.hstack([X, X[::-1, :1]])
     layer = luxport.GroupNorm(4, 2, affine=False)
@@ -72,13 +72,13 @@ def _groups(mlx: Any) -> Shown:
 
 
 NORMS: tuple[Difference, ...] = (
-    Difference("momentum is what is kept", "equinox", "BatchNorm", _share, "kept_mean(convert_momentum(share))"),
-    Difference("biased running variance", "equinox", "BatchNorm", _biased, "start + (kept - start) * (n - 1) / n"),
+    Difference("momentum is what is kept", "equinox", "BatchNorm", _show_share, "kept_mean(convert_momentum(share))"),
+    Difference("biased running variance", "equinox", "BatchNorm", _show_biased, "start + (kept - start) * (n - 1) / n"),
     Difference(
         "variance in one pass",
         "flax.linen",
         "LayerNorm",
-        _one_pass,
+        _show_one_pass,
         "linen.LayerNorm(use_fast_variance=False, **options).apply({}, x)",
         gives="here",
     ),
@@ -86,7 +86,7 @@ NORMS: tuple[Difference, ...] = (
         "mean subtracted after scaling",
         "tensorflow",
         "LayerNorm",
-        _scaled_first,
+        _show_scaled_first,
         'norm((x - mean).astype("float32"), 0.0, variance, None, None, 1e-5)',
         gives="here",
     ),
@@ -94,7 +94,7 @@ NORMS: tuple[Difference, ...] = (
         "interleaved groups",
         "mlx.nn",
         "GroupNorm",
-        _groups,
+        _show_groups,
         "nn.GroupNorm(2, 4, affine=False, pytorch_compatible=True)(x)",
         gives="here",
     ),

@@ -16,14 +16,14 @@ __all__ = ["OPTIMIZERS"]
 _GRADIENTS = (X[::-1].copy(), 0.5 * X, -X[:, ::-1].copy())
 
 
-def _steps(rule: Any, gradients: Any = _GRADIENTS) -> Any:
+def _take_steps(rule: Any, gradients: Any = _GRADIENTS) -> Any:
     state, ps = optimizers.setup(rule, {"x": X}), {"x": X}
     for gradient in gradients:
         state, ps = optimizers.update(state, ps, {"x": gradient})
     return ps["x"]
 
 
-def _torch_steps(torch: Any, name: str, gradients: Any = _GRADIENTS, **options: Any) -> Any:
+def _take_torch_steps(torch: Any, name: str, gradients: Any = _GRADIENTS, **options: Any) -> Any:
     parameter = torch.nn.Parameter(torch.tensor(X))
     optimizer = getattr(torch.optim, name)([parameter], **options)
     for gradient in gradients:
@@ -32,7 +32,7 @@ def _torch_steps(torch: Any, name: str, gradients: Any = _GRADIENTS, **options: 
     return parameter.detach()
 
 
-def _optax_steps(optimizer: Any) -> Any:
+def _take_optax_steps(optimizer: Any) -> Any:
     x, state = X, optimizer.init(X)
     for gradient in _GRADIENTS:
         updates, state = optimizer.update(gradient, state, x)
@@ -40,7 +40,7 @@ def _optax_steps(optimizer: Any) -> Any:
     return x
 
 
-def _velocity(torch: Any) -> Shown:
+def _show_velocity(torch: Any) -> Shown:
     """Take two steps, the second at a tenth of the first one's rate."""
     first, then = _GRADIENTS[:2]
     parameter = torch.nn.Parameter(torch.tensor(X))
@@ -64,66 +64,66 @@ def _velocity(torch: Any) -> Shown:
     return Shown(here, parameter.detach(), given)
 
 
-def _amsgrad(torch: Any) -> Shown:
-    return Shown(_steps(optimizers.AMSGrad(0.1)), _torch_steps(torch, "Adam", lr=0.1, amsgrad=True))
+def _show_amsgrad(torch: Any) -> Shown:
+    return Shown(_take_steps(optimizers.AMSGrad(0.1)), _take_torch_steps(torch, "Adam", lr=0.1, amsgrad=True))
 
 
-def _nadam(torch: Any) -> Shown:
-    return Shown(_steps(optimizers.NAdam(0.1)), _torch_steps(torch, "NAdam", lr=0.1))
+def _show_nadam(torch: Any) -> Shown:
+    return Shown(_take_steps(optimizers.NAdam(0.1)), _take_torch_steps(torch, "NAdam", lr=0.1))
 
 
-def _radam(torch: Any) -> Shown:
+def _show_radam(torch: Any) -> Shown:
     # With beta2 = 0.999 rho is between 4 and 5 in the fifth step.
     five = (*_GRADIENTS, *_GRADIENTS[:2])
-    return Shown(_steps(optimizers.RAdam(0.1), five), _torch_steps(torch, "RAdam", five, lr=0.1))
+    return Shown(_take_steps(optimizers.RAdam(0.1), five), _take_torch_steps(torch, "RAdam", five, lr=0.1))
 
 
-def _accumulator(optax: Any) -> Shown:
+def _show_accumulator(optax: Any) -> Shown:
     # Its epsilon is inside the root: with one so small that shows nowhere.
-    given = {"steps": _optax_steps, "optax": optax}
-    return Shown(_steps(optimizers.AdaGrad(0.1, 1e-12)), _optax_steps(optax.adagrad(0.1, eps=1e-12)), given)
+    given = {"steps": _take_optax_steps, "optax": optax}
+    return Shown(_take_steps(optimizers.AdaGrad(0.1, 1e-12)), _take_optax_steps(optax.adagrad(0.1, eps=1e-12)), given)
 
 
-def _inside(optax: Any) -> Shown:
-    here, there = _steps(optimizers.RMSProp(0.1, 0.9, 1e-2)), _optax_steps(optax.rmsprop(0.1, 0.9, 1e-2))
-    return Shown(here, there, {"steps": _optax_steps, "optax": optax})
+def _show_inside(optax: Any) -> Shown:
+    here, there = _take_steps(optimizers.RMSProp(0.1, 0.9, 1e-2)), _take_optax_steps(optax.rmsprop(0.1, 0.9, 1e-2))
+    return Shown(here, there, {"steps": _take_optax_steps, "optax": optax})
 
 
-def _decay(optax: Any) -> Shown:
+def _show_decay(optax: Any) -> Shown:
     here, there = (
-        _steps(optimizers.AdamW(0.1, lambda_=0.1, couple=False)),
-        _optax_steps(optax.adamw(0.1, weight_decay=0.1)),
+        _take_steps(optimizers.AdamW(0.1, lambda_=0.1, couple=False)),
+        _take_optax_steps(optax.adamw(0.1, weight_decay=0.1)),
     )
-    return Shown(here, there, {"steps": _steps})
+    return Shown(here, there, {"steps": _take_steps})
 
 
-def _hat(keras: Any) -> Shown:
+def _show_hat(keras: Any) -> Shown:
     optimizer, variable = keras.optimizers.Adam(0.1, epsilon=0.1), keras.Variable(X)
     for gradient in _GRADIENTS:
         optimizer.apply([keras.ops.convert_to_tensor(gradient)], [variable])
-    return Shown(_steps(optimizers.Adam(0.1, epsilon=0.1)), keras.ops.convert_to_numpy(variable.value))
+    return Shown(_take_steps(optimizers.Adam(0.1, epsilon=0.1)), keras.ops.convert_to_numpy(variable.value))
 
 
-def _uncorrected(mlx: Any) -> Shown:
+def _show_uncorrected(mlx: Any) -> Shown:
     core = import_module("mlx.core")
     optimizer, x = mlx.Adamax(0.1), core.array(X)
     for gradient in _GRADIENTS:
         x = optimizer.apply_gradients({"x": core.array(gradient)}, {"x": x})["x"]
-    return Shown(_steps(optimizers.AdaMax(0.1)), x)
+    return Shown(_take_steps(optimizers.AdaMax(0.1)), x)
 
 
 OPTIMIZERS: tuple[Difference, ...] = (
     Difference(
-        "learning rate outside the velocity", "torch", "Momentum", _velocity, "step(velocity * new_eta / old_eta)"
+        "learning rate outside the velocity", "torch", "Momentum", _show_velocity, "step(velocity * new_eta / old_eta)"
     ),
-    Difference("corrected AMSGrad", "torch", "AMSGrad", _amsgrad),
-    Difference("momentum on a schedule", "torch", "NAdam", _nadam),
-    Difference("rectified above 5", "torch", "RAdam", _radam),
+    Difference("corrected AMSGrad", "torch", "AMSGrad", _show_amsgrad),
+    Difference("momentum on a schedule", "torch", "NAdam", _show_nadam),
+    Difference("rectified above 5", "torch", "RAdam", _show_radam),
     Difference(
         "initial accumulator",
         "optax",
         "AdaGrad",
-        _accumulator,
+        _show_accumulator,
         "steps(optax.adagrad(0.1, initial_accumulator_value=0.0, eps=1e-12))",
         gives="here",
     ),
@@ -131,7 +131,7 @@ OPTIMIZERS: tuple[Difference, ...] = (
         "epsilon inside the root",
         "optax",
         "RMSProp",
-        _inside,
+        _show_inside,
         "steps(optax.rmsprop(0.1, 0.9, 1e-2, eps_in_sqrt=False))",
         gives="here",
     ),
@@ -139,9 +139,9 @@ OPTIMIZERS: tuple[Difference, ...] = (
         "decoupled decay times eta",
         "optax",
         "AdamW",
-        _decay,
+        _show_decay,
         "steps(optimizers.AdamW(0.1, lambda_=0.1, couple=True))",
     ),
-    Difference("epsilon hat", "keras", "Adam", _hat),
-    Difference("moments not corrected", "mlx.optimizers", "AdaMax", _uncorrected),
+    Difference("epsilon hat", "keras", "Adam", _show_hat),
+    Difference("moments not corrected", "mlx.optimizers", "AdaMax", _show_uncorrected),
 )
