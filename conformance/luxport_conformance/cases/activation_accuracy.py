@@ -60,9 +60,9 @@ def _check_accuracy(name: str, f: Callable[[Decimal], Decimal], lines: tuple[int
     return check_function(
         f"{name}_fast.accuracy",
         cite(FILE, *lines),
-        f"{name}_fast",
         lambda x: (operation(x), operation(-x)),
         PLACES,
+        subject=f"{name}_fast",
         expected=expected,
         traces=False,  # the suite's quick compilers choose less exact instructions than those that users get
     )

@@ -144,7 +144,6 @@ CASES: list[Case] = [
     check_program(
         "activations.slopes_and_curvatures",
         ("mathematics: the derivatives of the formulas, in terms that are small where they are, in float64",),
-        "activations",
         _compute_derivatives,
         {
             "x": np.array([-at for at in PLACES[:0:-1]] + PLACES),

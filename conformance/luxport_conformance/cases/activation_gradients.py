@@ -63,7 +63,6 @@ def _check_gradient_dtype(dtype: str) -> Case:
     return check_program(
         f"activations.gradients_keep_{dtype}",
         cite(FILE, 329),
-        "activations",
         program,
         {"x": np.array([-10.0, -1.0, 0.0, 1.0, 10.0])},
         expected=dict.fromkeys(ELEMENTWISE, Property(f"numbers in {dtype}", lambda y: y.dtype.name == dtype)),
@@ -139,7 +138,6 @@ def _check_second_order(
     return check_program(
         f"activations.{id}",
         cite(FILE, *lines),
-        "activations",
         program,
         {"point": np.array(point), "x": POINTS, "vector": VECTOR},
         expected=expected,
@@ -156,7 +154,6 @@ def _check_far(name: str, lines: tuple[int, ...], expected: Callable[[Any], Any]
     return check_function(
         f"{name}.beyond_six",
         cite(FILE, *lines),
-        name,
         lambda x: (f(x), f(-x)),
         FAR,
         expected=lambda x: (expected(x), expected(-x)),
@@ -210,7 +207,6 @@ CASES: list[Case] = [
     check_program(
         "activations.after_affine",
         tuple(source for *_, lines in AFFINE for source in cite(FILE, *lines)),
-        "activations",
         _compute_after_affine,
         {"x": draw(3, 5), "weight": draw(5, 2, seed=1), "bias": draw(2, seed=2), "c": draw(3, 2, seed=3)},
         expected=_expect_after_affine,
@@ -228,7 +224,6 @@ CASES: list[Case] = [
     check_function(
         "activations.complex",
         cite(SUITE, 24, 25),
-        "activations",
         lambda z: {name: _find_operation(name)(z) for name in COMPLEX_ACTS},
         COMPLEX,
         expected=lambda z: {name: f(z) for name, f in COMPLEX_ACTS.items()},
@@ -236,7 +231,6 @@ CASES: list[Case] = [
     check_program(
         "activations.complex_gradients",
         cite(FILE, 474, 477) + cite(SUITE, 33),
-        "activations",
         _compute_complex_gradients,
         {"re": np.real(COMPLEX), "im": np.imag(COMPLEX)},
         expected=_expect_complex_gradients,
@@ -246,7 +240,6 @@ CASES: list[Case] = [
     check_program(
         "activations.complex_gradient_types",
         cite(SUITE, 32),
-        "activations",
         _compute_gradients_of_complex,
         {"z": COMPLEX},
         expected=dict.fromkeys(COMPLEX_ACTS, IS_COMPLEX),
@@ -255,7 +248,6 @@ CASES: list[Case] = [
     check_function(
         "activations.complex_far",
         cite(SUITE, 41),
-        "activations",
         lambda z: (ops.sigmoid(z), ops.softplus(z), ops.swish(z)),
         [600 + 2j, -600 + 2j, 80 - 50j, -80 + 50j],
         expected=(Property("finite numbers", lambda y: bool(np.isfinite(y).all())),) * 3,

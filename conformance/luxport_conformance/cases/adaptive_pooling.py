@@ -124,9 +124,9 @@ def _check_complex_means(rank: int) -> Case:
     return check_program(
         f"mean_pool.complex_{rank}d",
         cite(OP, 1002, 1004, 1005),
-        "MeanPool",
         program,
         {"x": draw(1, 2, *[7] * rank) + 1j * draw(1, 2, *[7] * rank, seed=1)},
+        subject="MeanPool",
         expected=pool_by_parts,
         tolerance=Tolerance(reduction=2**rank),
     )
@@ -197,18 +197,18 @@ CASES: list[Case] = [
     check_program(
         "max_pools.first_of_equals",
         ("nnlib: the gradient goes to the first of equal ones (src/impl/pooling_direct.jl)",),
-        "GlobalMaxPool",
         _compute_gradients_of_ties,
         {"x": np.ones((1, 1, 2, 4))},
+        subject="GlobalMaxPool",
         expected=(FIRST, FIRST_TWO, FIRST_TWO),
         differentiates=True,
     ),
     check_function(
         "lp_pool.counting",
         cite(OP, 383, 388, 394, 400),
-        "LPPool",
         lambda x: {name: layer(x, {}, {})[0] for name, (layer, _, _) in POWERS.items()} | {"one": ALONE(x, {}, {})[0]},
         count_up(1, 1, 5),
+        subject="LPPool",
         expected={name: np.array(y).reshape(1, 1, -1) for name, (_, y, _) in POWERS.items()}
         | {"one": count_up(1, 1, 5)},
         tolerance=Tolerance(reduction=8),
@@ -216,9 +216,9 @@ CASES: list[Case] = [
     check_program(
         "lp_pool.counting_gradients",
         cite(OP, 389, 395, 401),
-        "LPPool",
         _compute_slopes,
         {"x": count_up(1, 1, 5)},
+        subject="LPPool",
         expected={name: np.array(dx).reshape(1, 1, -1) for name, (_, _, dx) in POWERS.items()},
         differentiates=True,
         tolerance=Tolerance(reduction=16),
@@ -226,9 +226,9 @@ CASES: list[Case] = [
     check_program(
         "lp_pool.flat_at_zero",
         ("a sum of squares has no slope at 0: NNlib divides 0 by 0",),
-        "LPPool",
         luxport.grad(lambda x: luxport.namespace(x).sum(PAIRS(x, {}, {})[0])),
         {"x": np.zeros((1, 1, 4))},
+        subject="LPPool",
         expected=np.zeros((1, 1, 4)),
         differentiates=True,
     ),

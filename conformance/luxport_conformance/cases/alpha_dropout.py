@@ -49,15 +49,14 @@ CASES: list[Case] = [
     check_function(
         "alpha_dropout.sum_of_ones",
         cite(FILE, 106, 109),
-        "AlphaDropout",
         lambda x, key, counter: luxport.namespace(x).sum(ops.alpha_dropout(x, key, counter, p=0.5)),
         *(np.ones(100), KEY, COUNTER),
+        subject="AlphaDropout",
         expected=Property("a sum between 40 and 130", lambda y: 40 < float(y) < 130),
     ),
     check_function(
         "alpha_dropout.values",
         ("paper: a = 1 / sqrt((1 - p)(1 + p alpha²)), b = -a p alpha, alpha = -1.7580993408473766",),
-        "alpha_dropout",
         lambda x, key, counter: ops.alpha_dropout(x, key, counter, p=0.5),
         *(THOUSAND, KEY, COUNTER),
         expected=lambda x0, x1, x2: (
@@ -75,9 +74,9 @@ CASES: list[Case] = [
     check_program(
         "hidden_dropout.mask_stays",
         ("lux: the mask is used again until update_mask is set",),
-        "VariationalHiddenDropout",
         _call_three_times,
         {"x": np.ones((4, 8)), "ps": {}, "st": luxport.setup(0, HIDDEN, backend="numpy")[1]},
+        subject="VariationalHiddenDropout",
         expected={
             "kept": np.array(True),
             "changed": np.array(True),

@@ -179,9 +179,9 @@ CASES: list[Case] = [
     check_program(
         "norms.of_equal_numbers",
         ("mathematics: what is equal to its mean is 0 without it",),
-        "layer_norm",
         _compute_norms_of_equals,
         {"x": _EQUAL},
+        subject="layer_norm",
         expected=lambda x: {name: np.zeros(shape) for shape, names in _SHAPES_OF_EQUALS.items() for name in names},
         dtypes=("float32", "float64", "bfloat16", "float16"),
     ),
@@ -205,9 +205,9 @@ CASES: list[Case] = [
     check_program(
         "binary_focal_loss.slopes_at_its_edges",
         ("mathematics: the limits of the formula",),
-        "losses",
         _compute_focal_slopes,
         {"y_hat": np.array([0.0, 0.0, 1.0, 1.0]), "y": np.array([1.0, 0.0, 1.0, 0.0])},
+        subject="losses",
         expected=dict.fromkeys(("0.25", "1.0", "2.0"), np.array([-INF, 0.0, 0.0, INF])),
         dtypes=("float32", "float16", "bfloat16", "float64"),
         differentiates=True,
@@ -215,9 +215,9 @@ CASES: list[Case] = [
     check_program(
         "mae.slopes_where_equal",
         ("mathematics: halfway between the slopes on either side, as the limit of huber_loss has it",),
-        "losses",
         lambda y_hat, y: luxport.grad(lambda y_hat: losses.mae(y_hat, y, agg="sum"))(y_hat),
         {"y_hat": np.array([1.0, 2.0, -3.0, INF]), "y": np.array([1.0, 1.0, 3.0, 0.0])},
+        subject="losses",
         expected=np.array([0.0, 1.0, -1.0, 1.0]),
         dtypes=("float32", "float16", "bfloat16", "float64"),
         differentiates=True,

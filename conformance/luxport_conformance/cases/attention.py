@@ -22,7 +22,6 @@ def _check_sizes(batch: tuple[int, ...], nheads: int, lines: tuple[int, ...]) ->
     return check_function(
         f"dot_product_attention.batch_{'_'.join(map(str, batch)) or 'none'}_heads_{nheads}",
         cite(OPS, *lines),
-        "dot_product_attention",
         lambda q, k, v: ops.dot_product_attention(q, k, v, nheads=nheads),
         *(draw(*batch, 3, 15), draw(*batch, 4, 15, seed=1), draw(*batch, 4, 15, seed=2)),
         expected=lambda q, k, v: attend(q, k, v, nheads),
@@ -77,7 +76,6 @@ CASES: list[Case] = [
     check_function(
         "dot_product_attention_scores.heads_apart",
         cite(OPS, 22),
-        "dot_product_attention_scores",
         lambda x: ops.dot_product_attention_scores(x, x),
         np.arange(1.0, 25.0).reshape(1, 3, 2, 4) / 24,
         expected=lambda x: attend(x.reshape(1, 3, 8), x.reshape(1, 3, 8), x.reshape(1, 3, 8), 2)[1],
@@ -85,7 +83,6 @@ CASES: list[Case] = [
     check_function(
         "dot_product_attention.numbers",
         cite(OPS, 32, 33),
-        "dot_product_attention",
         lambda x: ops.dot_product_attention(x, x, x, nheads=2),
         COUNTED,
         expected=(COUNTED_Y, COUNTED_SCORES),
@@ -94,7 +91,6 @@ CASES: list[Case] = [
     check_function(
         "dot_product_attention_scores.mask",
         cite(OPS, 42, 43),
-        "dot_product_attention_scores",
         lambda q, k, mask: ops.dot_product_attention_scores(q, k, None, mask),
         *(draw(1, 3, 2, 4), draw(1, 5, 2, 4, seed=1), MASK),
         expected=_expect_positive(MASK),
@@ -102,7 +98,6 @@ CASES: list[Case] = [
     check_function(
         "dot_product_attention_scores.causal_mask",
         cite(OPS, 49, 50),
-        "dot_product_attention_scores",
         lambda x: ops.dot_product_attention_scores(x, x, None, ops.make_causal_mask(x, axis=-3)),
         draw(1, 3, 2, 4),
         expected=_expect_positive(CAUSAL),
@@ -110,7 +105,6 @@ CASES: list[Case] = [
     check_function(
         "dot_product_attention.dropout",
         cite(OPS, 58),
-        "dot_product_attention",
         lambda x, key, counter: ops.dot_product_attention(
             x, x, x, nheads=2, dropout=lambda scores: ops.dropout(scores, key, counter, p=0.5)
         )[1],
@@ -120,7 +114,6 @@ CASES: list[Case] = [
     check_function(
         "dot_product_attention.bias",
         cite(OPS, 66, 67),
-        "dot_product_attention",
         lambda q, k, v, bias: ops.dot_product_attention(q, k, v, bias, nheads=2),
         *(draw(1, 5, 4), draw(1, 3, 4, seed=1), draw(1, 3, 4, seed=2), draw(5, 3)),
         expected=lambda q, k, v, bias: attend(q, k, v, 2, bias),
@@ -129,7 +122,6 @@ CASES: list[Case] = [
     check_gradient(
         "dot_product_attention.gradient",
         cite(OPS, 75),
-        "dot_product_attention",
         lambda q, k, v, bias: _sum_weighted(ops.dot_product_attention(q, k, v, bias, nheads=2)[0]),
         {"q": draw(1, 5, 4), "k": draw(1, 3, 4, seed=1), "v": draw(1, 3, 4, seed=2), "bias": draw(5, 3)},
         expected=lambda *arrays: estimate_slopes(
@@ -141,7 +133,6 @@ CASES: list[Case] = [
     check_function(
         "scaled_dot_product_attention.blind",
         ("torch: scaled_dot_product_attention gives 0 to a query that sees no key",),
-        "scaled_dot_product_attention",
         lambda q, k, v, mask: (
             ops.dot_product_attention(q, k, v, None, mask, nheads=2),
             ops.dot_product_attention(q, k, v, luxport.namespace(q).where(mask, 0.0 * q[0, :, :1], -math.inf))[0],
@@ -153,7 +144,6 @@ CASES: list[Case] = [
     check_gradient(
         "scaled_dot_product_attention.gradient_blind",
         ("luxport: a query that sees no key has a gradient of 0",),
-        "scaled_dot_product_attention",
         lambda q, k, v, mask: _sum_weighted(ops.dot_product_attention(q, k, v, None, mask)[0]),
         {"q": draw(1, 3, 2), "k": draw(1, 4, 2, seed=1), "v": draw(1, 4, 2), "mask": BLIND},
         expected=lambda q, k, v, mask: estimate_slopes(
@@ -166,7 +156,6 @@ CASES: list[Case] = [
         check_function(
             f"scaled_dot_product_attention.causal_{queries}_{keys}",
             ("luxlib: the causal mask lets query i see the keys up to i, whatever the lengths",),
-            "scaled_dot_product_attention",
             lambda q, k, v: (
                 ops.scaled_dot_product_attention(q, k, v, is_causal=True),
                 ops.scaled_dot_product_attention(q, k, v, is_causal=True, return_scores=False),
@@ -183,7 +172,6 @@ CASES: list[Case] = [
         check_function(
             f"scaled_dot_product_attention.mask_of_{mask.ndim}_axes",
             ("numpy: what has fewer axes broadcasts",),
-            "scaled_dot_product_attention",
             lambda q, k, v, bias, mask: (
                 ops.scaled_dot_product_attention(q, k, v, bias, mask)[0][:, :, 0, ...],
                 ops.scaled_dot_product_attention(q, k, v, None, mask, return_scores=False)[:, :, 0, ...],
@@ -197,7 +185,6 @@ CASES: list[Case] = [
     check_function(
         "scaled_dot_product_attention.groups",
         ("luxlib: heads of keys and values are repeated, each next to itself",),
-        "scaled_dot_product_attention",
         lambda q, k, v: ops.scaled_dot_product_attention(q, k, v, scale=1.5)[0],
         *(draw(2, 3, 4, 2), draw(2, 5, 2, 2, seed=1), draw(2, 5, 2, 3)),
         expected=lambda q, k, v: np.stack(
@@ -226,7 +213,6 @@ CASES: list[Case] = [
     check_function(
         "make_causal_mask.values",
         ("nnlib: make_causal_mask is true for i <= j, keys first",),
-        "make_causal_mask",
         lambda x: ops.make_causal_mask(x),
         draw(2, 3, 4),
         expected=CAUSAL,

@@ -29,6 +29,12 @@ def _multiply_each(a: Any, b: Any) -> Any:
     return np.stack([x @ y for x, y in zip(a, b, strict=True)])
 
 
+def _multiply_vectors(a: Any, b: Any) -> Any:
+    """Multiply each matrix of a with its vector of b, whatever the axes before them are."""
+    products = [a[place] @ b[place] for place in np.ndindex(b.shape[:-1])]
+    return np.reshape(products, a.shape[:-1])
+
+
 def _turn(x: Any) -> Any:
     return np.swapaxes(x, -1, -2)
 
@@ -40,9 +46,32 @@ def _conjugate_transpose(x: Any) -> Any:
 def _check_product(
     id: str, lines: tuple[int, ...], f: Callable[..., Any], wanted: Callable[..., Any], *arrays: Any
 ) -> Case:
-    return check_function(
-        f"batched_mul.{id}", cite(FILE, *lines), "batched_mul", f, *arrays, expected=wanted, tolerance=SUM
-    )
+    return check_function(f"batched_mul.{id}", cite(FILE, *lines), f, *arrays, expected=wanted, tolerance=SUM)
+
+
+def _check_turned_products(
+    id: str, of_one: str, line: int, turn: Any, turn_on_host: Any, a: Any, b: Any, c: Any
+) -> list[Case]:
+    """Check the products of matrices that are both turned, of which the left one is, and of one with itself turned."""
+    return [
+        _check_product(
+            id,
+            (line,),
+            lambda a, b: batched_mul(turn(a), turn(b)),
+            lambda a, b: _multiply_each(turn_on_host(a), turn_on_host(b)),
+            *(a, b),
+        ),
+        _check_product(
+            f"left_{id}",
+            (line + 1,),
+            lambda a, c: batched_mul(turn(a), c),
+            lambda a, c: _multiply_each(turn_on_host(a), c),
+            *(a, c),
+        ),
+        _check_product(
+            of_one, (line + 2,), lambda a: batched_mul(a, turn(a)), lambda a: _multiply_each(a, turn_on_host(a)), a
+        ),
+    ]
 
 
 def _check_slopes(
@@ -65,7 +94,6 @@ def _check_slopes(
     return check_gradient(
         f"{subject}.gradient_{id}",
         cite(FILE, *lines),
-        subject,
         lambda a, b, weights: luxport.namespace(a).sum(f(a, b) * weights),
         {"a": a, "b": b, "weights": weights},
         expected=expect_slopes,
@@ -88,49 +116,14 @@ def _check_refusal(
     )
 
 
+NK, KM = (3, 4, 2), (3, 2, 3)  # the shapes of two batches of matrices that are multiplied
 INTEGERS = np.random.Generator(np.random.Philox(6)).integers(1, 99, (3, 7, 5)).astype(np.int32)
 
 CASES: list[Case] = [
     _check_product("plain", (46,), batched_mul, _multiply_each, A, B),
-    _check_product(
-        "transposed",
-        (47,),
-        lambda a, b: batched_mul(batched_transpose(a), batched_transpose(b)),
-        lambda a, b: _multiply_each(_turn(a), _turn(b)),
-        *(A, B),
-    ),
-    _check_product(
-        "left_transposed",
-        (48,),
-        lambda a, c: batched_mul(batched_transpose(a), c),
-        lambda a, c: _multiply_each(_turn(a), c),
-        *(A, C),
-    ),
-    _check_product(
-        "with_itself", (49,), lambda a: batched_mul(a, batched_transpose(a)), lambda a: _multiply_each(a, _turn(a)), A
-    ),
+    *_check_turned_products("transposed", "with_itself", 47, batched_transpose, _turn, A, B, C),
     _check_product("complex", (56,), batched_mul, _multiply_each, ZA, ZB),
-    _check_product(
-        "adjoint",
-        (57,),
-        lambda a, b: batched_mul(batched_adjoint(a), batched_adjoint(b)),
-        lambda a, b: _multiply_each(_conjugate_transpose(a), _conjugate_transpose(b)),
-        *(ZA, ZB),
-    ),
-    _check_product(
-        "left_adjoint",
-        (58,),
-        lambda a, c: batched_mul(batched_adjoint(a), c),
-        lambda a, c: _multiply_each(_conjugate_transpose(a), c),
-        *(ZA, ZC),
-    ),
-    _check_product(
-        "with_its_adjoint",
-        (59,),
-        lambda a: batched_mul(a, batched_adjoint(a)),
-        lambda a: _multiply_each(a, _conjugate_transpose(a)),
-        ZA,
-    ),
+    *_check_turned_products("adjoint", "with_its_adjoint", 57, batched_adjoint, _conjugate_transpose, ZA, ZB, ZC),
     _check_product(
         "turned_twice",
         (62, 64),
@@ -185,7 +178,6 @@ CASES: list[Case] = [
     check_function(
         "batched_vec.one_each",
         cite(FILE, 234, 235),
-        "batched_vec",
         lambda a, m: (batched_vec(a, m), batched_vec(a, batched_adjoint(m))),
         *(SQUARE, MATRIX),
         expected=lambda a, m: tuple(
@@ -193,74 +185,40 @@ CASES: list[Case] = [
         ),
         tolerance=SUM,
     ),
-    check_function(
-        "batched_vec.one_for_all",
-        cite(FILE, 236),
-        "batched_vec",
-        batched_vec,
-        *(SQUARE, VECTOR),
-        expected=lambda a, v: np.stack([x @ v for x in a]),
-        tolerance=SUM,
-    ),
-    check_function(
-        "batched_vec.two_axes",
-        cite(FILE, 343, 347),
-        "batched_vec",
-        batched_vec,
-        *(draw(2, 3, 4, 5), draw(2, 3, 5)),
-        expected=lambda a, b: np.array([[a[i, j] @ b[i, j] for j in range(3)] for i in range(2)]),
-        tolerance=SUM,
-    ),
-    check_function(
-        "batched_vec.three_axes",
-        cite(FILE, 355, 358, 359),
-        "batched_vec",
-        batched_vec,
-        *(draw(2, 3, 2, 3, 4), draw(2, 3, 2, 4)),
-        expected=lambda a, b: np.array(
-            [[[a[i, j, k] @ b[i, j, k] for k in range(2)] for j in range(3)] for i in range(2)]
-        ),
-        tolerance=SUM,
-    ),
+    *[
+        check_function(f"batched_vec.{id}", cite(FILE, *lines), batched_vec, *arrays, expected=expected, tolerance=SUM)
+        for id, lines, arrays, expected in (
+            ("one_for_all", (236,), (SQUARE, VECTOR), lambda a, v: np.stack([x @ v for x in a])),
+            ("two_axes", (343, 347), (draw(2, 3, 4, 5), draw(2, 3, 5)), _multiply_vectors),
+            ("three_axes", (355, 358, 359), (draw(2, 3, 2, 3, 4), draw(2, 3, 2, 4)), _multiply_vectors),
+        )
+    ],
     _check_refusal("fewer_axes", (362,), batched_vec, (2, 2, 3, 4), (3, 4)),
     _check_refusal("other_batch", (363,), batched_vec, (3, 2, 3, 4), (2, 2, 4)),
-    _check_slopes("plain", (278,), batched_mul, "bnk,bkm->bnm", draw(3, 4, 2), draw(3, 2, 3)),
-    _check_slopes(
-        "left_turned",
-        (279, 288),
-        lambda a, b: batched_mul(batched_adjoint(a), b),
-        "bkn,bkm->bnm",
-        *(draw(3, 2, 4), draw(3, 2, 3)),
-    ),
-    _check_slopes(
-        "right_turned",
-        (280, 285),
-        lambda a, b: batched_mul(a, batched_transpose(b)),
-        "bnk,bmk->bnm",
-        *(draw(3, 4, 2), draw(3, 3, 2)),
-    ),
-    _check_slopes("left_matrix", (283, 284), batched_mul, "nk,bkm->bnm", draw(4, 2), draw(3, 2, 3)),
-    _check_slopes("right_matrix", (287, 289), batched_mul, "bnk,km->bnm", draw(3, 4, 2), draw(2, 3)),
-    _check_slopes(
-        "left_alone",
-        (292, 293, 294),
-        lambda a, b: batched_mul(a[None, ...], b),
-        "nk,bkm->bnm",
-        *(draw(4, 2), draw(3, 2, 3)),
-    ),
-    _check_slopes(
-        "right_alone",
-        (296, 297, 298),
-        lambda a, b: batched_mul(a, b[None, ...]),
-        "bnk,km->bnm",
-        *(draw(3, 4, 2), draw(2, 3)),
-    ),
-    _check_slopes("one_each", (301, 302), batched_vec, "bnk,bk->bn", draw(3, 4, 2), draw(3, 2), subject="batched_vec"),
-    _check_slopes("one_for_all", (304,), batched_vec, "bnk,k->bn", draw(3, 4, 2), draw(2), subject="batched_vec"),
+    _check_slopes("plain", (278,), batched_mul, "bnk,bkm->bnm", draw(*NK), draw(*KM)),
+    *[
+        _check_slopes(id, lines, f, formula, draw(*a), draw(*b))
+        for id, lines, f, formula, a, b in (
+            ("left_turned", (279, 288), lambda a, b: batched_mul(batched_adjoint(a), b), "bkn,bkm->bnm", (3, 2, 4), KM),
+            (
+                "right_turned",
+                (280, 285),
+                lambda a, b: batched_mul(a, batched_transpose(b)),
+                "bnk,bmk->bnm",
+                NK,
+                (3, 3, 2),
+            ),
+            ("left_matrix", (283, 284), batched_mul, "nk,bkm->bnm", NK[1:], KM),
+            ("right_matrix", (287, 289), batched_mul, "bnk,km->bnm", NK, KM[1:]),
+            ("left_alone", (292, 293, 294), lambda a, b: batched_mul(a[None, ...], b), "nk,bkm->bnm", NK[1:], KM),
+            ("right_alone", (296, 297, 298), lambda a, b: batched_mul(a, b[None, ...]), "bnk,km->bnm", NK, KM[1:]),
+        )
+    ],
+    _check_slopes("one_each", (301, 302), batched_vec, "bnk,bk->bn", draw(*NK), draw(3, 2), subject="batched_vec"),
+    _check_slopes("one_for_all", (304,), batched_vec, "bnk,k->bn", draw(*NK), draw(2), subject="batched_vec"),
     check_function(
         "batched_matmul.einsum",
         ("numpy: einsum says the same sums",),
-        "batched_matmul",
         lambda a, b: (
             ops.batched_matmul(a, b, contract=(3, 3), batch=((0, 2), (0, 2))),
             ops.batched_matmul(a, b, contract=(-1, -1), batch=((2,), (2,)))[:, 0, ...],
@@ -277,7 +235,6 @@ CASES: list[Case] = [
     check_function(
         "bias_activation.channels",
         ("luxlib: bias_activation adds along axis 1, or along the only one",),
-        "bias_activation",
         lambda x, bias: (
             ops.bias_activation(x, bias, activation=ops.relu),
             ops.bias_activation(x[..., 0], bias),
@@ -296,13 +253,11 @@ CASES: list[Case] = [
         "multigate.uneven",
         ("luxlib: multigate is an error if the parts are not equal",),
         lambda: ops.multigate(np.zeros((2, 5)), 3),
-        subject="multigate",
         message="expects a last axis that 3 divides, got",
     ),
     check_function(
         "multigate.parts",
         ("luxlib: multigate cuts the features into equal parts",),
-        "multigate",
         lambda x: ops.multigate(x, 3),
         draw(2, 6),
         expected=lambda x: tuple(np.split(x, 3, axis=-1)),

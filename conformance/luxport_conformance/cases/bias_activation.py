@@ -132,7 +132,6 @@ def _check_second_order(id: str, line: int, f: Callable[..., Any], expected: Cal
     return check_program(
         f"bias_activation.{id}",
         cite(FILE, line),
-        "bias_activation",
         _make_second_order(f),
         {"x": X, "bias": BIAS},
         expected=expected,
@@ -145,7 +144,6 @@ CASES: list[Case] = [
     check_function(
         "bias_activation.passes_through",
         cite(FILE, 10),
-        "bias_activation",
         lambda x: ops.bias_activation(x, None) is x,
         X,
         expected=True,
@@ -155,7 +153,6 @@ CASES: list[Case] = [
     check_function(
         "bias_activation.values",
         cite(FILE, 11, 12, 13, 14, 18, 22, 52, 53),
-        "bias_activation",
         _compute_values,
         *(X, BIAS),
         expected=lambda x0, x1: {name: (ON_NUMPY[name](x0 + x1), ON_NUMPY[name](x0)) for name in FUNCTIONS},
@@ -164,7 +161,6 @@ CASES: list[Case] = [
     check_program(
         "bias_activation.gradients",
         cite(FILE, 62, 71, 74),
-        "bias_activation",
         _compute_gradients,
         {"x": X, "bias": BIAS},
         expected=_expect_gradients,
@@ -174,7 +170,6 @@ CASES: list[Case] = [
     check_function(
         "bias_activation.integers",
         cite(FILE, 36),
-        "bias_activation",
         ops.bias_activation,
         *(INTEGERS, INTEGER_BIAS),
         expected=INTEGERS + INTEGER_BIAS,
@@ -183,7 +178,6 @@ CASES: list[Case] = [
     check_function(
         "bias_activation.integers_to_tanh",
         cite(FILE, 37, 38),
-        "bias_activation",
         lambda x, b: tuple([ops.bias_activation(x, bias, activation=ops.tanh) for bias in (b, None)]),
         *(INTEGERS, INTEGER_BIAS),
         expected=(np.tanh(INTEGERS + INTEGER_BIAS), np.tanh(INTEGERS)),

@@ -104,9 +104,9 @@ def _check_second_derivatives(id: str, source: Any, model: Chain, x: Any, expect
     return check_program(
         f"chain.{id}",
         source,
-        "Chain",
         _make_curvature(model),
         {"x": x, "ps": luxport.setup(0, model, backend="numpy")[0]},
+        subject="Chain",
         expected=expected,
         differentiates=True,
         compiles=False,
@@ -154,13 +154,13 @@ CASES: list[Case] = [
         message=r"Dense at layer_2 expects \(..., 2\), got \(5,\)",
     ),
     check_output("chain.named", cite(BASIC, 20), NAMED, draw(10), y=_expect_two_dense, tolerance=TEN_THEN_FIVE),
-    check_fact("chain.index_by_name", cite(BASIC, 22), "Chain", lambda: NAMED["first"] == NAMED[0]),
-    check_fact("chain.slice_of_all", cite(BASIC, 23), "Chain", lambda: NAMED[0:2] == NAMED),
+    check_fact("chain.index_by_name", cite(BASIC, 22), lambda: NAMED["first"] == NAMED[0], subject="Chain"),
+    check_fact("chain.slice_of_all", cite(BASIC, 23), lambda: NAMED[0:2] == NAMED, subject="Chain"),
     check_fact(
         "chain.equal_to_itself",
         cite(BASIC, 25),
-        "Chain",
         lambda: Chain(first=_make_layers()[0], second=_make_layers()[1]) == NAMED and Chain(*_make_layers()) != NAMED,
+        subject="Chain",
     ),
     check_output(
         "chain.list_of_layers",
@@ -170,8 +170,8 @@ CASES: list[Case] = [
         y=_expect_two_dense,
         tolerance=TEN_THEN_FIVE,
     ),
-    check_fact("chain.first", cite(BASIC, 33), "Chain", lambda: THREE[0] == THREE[-3] == _make_layers()[0]),
-    check_fact("chain.last", cite(BASIC, 34), "Chain", lambda: THREE[2] == THREE[-1] == Dense(2, 1, relu)),
+    check_fact("chain.first", cite(BASIC, 33), lambda: THREE[0] == THREE[-3] == _make_layers()[0], subject="Chain"),
+    check_fact("chain.last", cite(BASIC, 34), lambda: THREE[2] == THREE[-1] == Dense(2, 1, relu), subject="Chain"),
     check_error(
         "chain.called_layers",
         cite(BASIC, 28),
@@ -198,24 +198,24 @@ CASES: list[Case] = [
     check_fact(
         "chain.names",
         ("lux: layer_1, layer_2, …",),
-        "Chain",
         lambda: list(THREE.layers) == ["layer_1", "layer_2", "layer_3"],
+        subject="Chain",
     ),
     check_program(
         "chain.intermediate_outputs",
         cite(BASIC, 6, 7, 8),
-        "Chain",
         _make_intermediates(Chain(_square, _subtract_three, _tan)),
         {"x": np.linspace(1.0, 2.0, 10), "ps": {f"layer_{i}": {} for i in (1, 2, 3)}},
+        subject="Chain",
         expected=lambda x, ps: (x * x, x * x - 3, np.tan(x * x - 3)),
         tolerance=Tolerance(magnitude=4.0, reduction=20),  # a tangent's slope of up to 20 here
     ),
     check_program(
         "chain.intermediate_outputs_named",
         cite(BASIC, 45),
-        "Chain",
         _make_intermediates(ENCODER),
         {"x": np.ones(3), "ps": ENCODER_PS},
+        subject="Chain",
         expected=lambda x, ps: tuple(_expect_intermediates(x, ps)),
         tolerance=Tolerance(reduction=3 + 5),
     ),
@@ -223,9 +223,9 @@ CASES: list[Case] = [
         check_gradient(
             f"chain.gradient_of_intermediate_{name}",
             cite(BASIC, line),
-            "Chain",
             _make_intermediates(model, last=True),
             {"x": np.ones(3), "ps": dict(zip(model.layers, ENCODER_PS.values(), strict=True))},
+            subject="Chain",
             expected=lambda x, ps: _expect_last_slopes(x, ps),
             wrt=1,
             tolerance=Tolerance(reduction=3 + 5),
@@ -253,12 +253,12 @@ CASES: list[Case] = [
     check_fact(
         "chain.parameters_of_list",
         cite(BASIC, 487, 499),
-        "Chain",
         lambda: (
             Chain([*BENT]) == Chain(*BENT)
             and luxport.parameter_length(Chain([*BENT])) == 3 * 4 + 4 * 2 + 2
             and list(luxport.setup(0, Chain([*BENT]))[0]) == ["layer_1", "layer_2"]
         ),
+        subject="Chain",
     ),
     check_output(
         "chain.value_of_list",
@@ -271,13 +271,13 @@ CASES: list[Case] = [
     check_program(
         "chain.gradient_of_list",
         cite(BASIC, 497),
-        "Chain",
         _make_gradient(Chain([*BENT])),
         {
             "ps": luxport.setup(0, Chain(*BENT), backend="numpy")[0],
             "x": draw(5, 3),
             "y": np.asarray([[1, 0], [0, 0], [1, 1], [0, 1], [1, 0]], bool),
         },
+        subject="Chain",
         expected=_expect_slopes,
         differentiates=True,
         tolerance=Tolerance(reduction=5 + 3 + 4),

@@ -113,9 +113,9 @@ def _check_groups(
     yield check_fact(
         f"conv.grouped_weight_{rank}d",
         cite(LAYER, lines[0]),
-        "Conv",
         lambda: tuple(luxport.setup(0, layer, backend="numpy")[0]["weight"].shape),
         (25, 20, *kernel),
+        subject="Conv",
     )
     yield check_output(
         f"conv.grouped_{rank}d", cite(LAYER, lines[1]), layer, np.ones((2, 100, *sizes)), y=Shape(2, 25, *places)
@@ -175,9 +175,9 @@ CASES: list[Case] = [
         check_program(
             f"conv.counting_{rank}d",
             cite(OP, 284, 288, 292, 296, 300, 304),
-            "Conv",
             _make_values(rank),
             _make_inputs(rank),
+            subject="Conv",
             expected=_read_values(rank),
             tolerance=Tolerance(reduction=2**rank),
         )
@@ -187,9 +187,9 @@ CASES: list[Case] = [
         check_program(
             f"conv.counting_gradients_{rank}d",
             cite(OP, 355, 356, 362, 363, 368, 369, 374, 375, 380, 381, 386, 387),
-            "Conv",
             _make_gradients(rank),
             _make_inputs(rank),
+            subject="Conv",
             expected=_read_gradients(rank),
             differentiates=True,
             tolerance=Tolerance(reduction=64) if rank < 3 else SIX_DIGITS,
@@ -199,20 +199,20 @@ CASES: list[Case] = [
     check_program(
         "conv.depthwise",
         cite(OP, 680),
-        "Conv",
         lambda x, weight: DEPTHWISE(x, {"weight": weight}, {})[0],
         {"x": count_up(1, 2, 1), "weight": count_up(2, 1, 3)},
+        subject="Conv",
         expected=[[[2.0], [10.0]]],
     ),
     *(
         check_fact(
             f"conv.size_line_{line}",
             cite(OP, line),
-            "Conv",
             lambda kernel=kernel, options=options: luxport.output_shape(
                 Conv(kernel, 3, 16, **options), (10, 3, 10, 10)
             ),
             (10, 16, *places),
+            subject="Conv",
         )
         for line, kernel, options, places in SIZES
     ),
@@ -230,12 +230,12 @@ CASES: list[Case] = [
     check_program(
         "conv.no_bias_gradient",
         cite(LAYER, 46),
-        "Conv",
         lambda x, weight: (
             list(luxport.grad(lambda ps: luxport.namespace(x).sum(NO_BIAS(x, ps, {})[0]))({"weight": weight}))
             == ["weight"]
         ),
         {"x": np.zeros((1, 1, 28, 28)), "weight": draw(3, 1, 2, 2)},
+        subject="Conv",
         expected=True,
         differentiates=True,
         compiles=False,  # what comes out is a list of names
@@ -270,18 +270,18 @@ CASES: list[Case] = [
         check_fact(
             f"conv.channels_{len(kernel)}d",
             cite(LAYER, 100 + i, 103 + i),
-            "Conv",
             lambda kernel=kernel: (Conv(kernel, 2, 4).in_channels, Conv(kernel, 2, 4).out_channels),
             (2, 4),
+            subject="Conv",
         )
         for i, kernel in enumerate(((3,), (6, 5), (3, 2, 1)))
     ),
     check_program(
         "conv.asymmetric_padding",
         cite(LAYER, 140, 141, 142, 143, 144, 145, 146),
-        "Conv",
         _expect_corners,
         {"x": np.ones((1, 1, 28, 28)), "weight": np.ones((1, 1, 3, 3)), "bias": np.zeros(1)},
+        subject="Conv",
         expected={
             "y": Shape(29, 27),
             "first": 6.0,
@@ -295,9 +295,9 @@ CASES: list[Case] = [
     check_program(
         "cross_cor.first_window",
         cite(LAYER, 224),
-        "CrossCor",
         lambda x, weight: PAIR[1](x, {"weight": weight}, {})[0],
         {"x": IMAGE, "weight": SMALL},
+        subject="CrossCor",
         expected=lambda x, weight: _correlate_by_loops(x, weight, flip=False),
         tolerance=Tolerance(reduction=4),
     ),
@@ -312,20 +312,20 @@ CASES: list[Case] = [
     check_program(
         "cross_cor.is_not_conv",
         cite(LAYER, 236),
-        "CrossCor",
         lambda x, weight: PAIR[0](x, {"weight": weight}, {})[0] - PAIR[1](x, {"weight": weight}, {})[0],
         {"x": IMAGE, "weight": SMALL},
+        subject="CrossCor",
         expected=Property("something other than zeros", lambda d: bool(np.abs(d).max() > 0.1)),
     ),
     check_program(
         "cross_cor.flipped_is_conv",
         cite(LAYER, 237),
-        "CrossCor",
         lambda x, weight: {
             "conv": PAIR[0](x, {"weight": weight}, {})[0],
             "cross_cor": PAIR[1](x, {"weight": luxport.namespace(x).flip(weight, axis=(2, 3))}, {})[0],
         },
         {"x": IMAGE, "weight": SMALL},
+        subject="CrossCor",
         expected=lambda x, weight: dict.fromkeys(("conv", "cross_cor"), _correlate_by_loops(x, weight, flip=True)),
         tolerance=Tolerance(reduction=4),
     ),
@@ -347,10 +347,10 @@ CASES: list[Case] = [
         check_fact(
             f"{convolution.__name__.lower()}.same_pad_stride_{'_'.join(map(str, kernel))}",
             cite(LAYER, 292),
-            convolution.__name__,
             lambda convolution=convolution, kernel=kernel: _has_same_shape(
                 convolution(kernel, 1, 1, padding=SamePad(), stride=3), kernel, 3
             ),
+            subject=convolution.__name__,
         )
         for convolution in (Conv, CrossCor)
         for kernel in KERNELS

@@ -95,9 +95,9 @@ def _check_fuzzed(id: str, lines: tuple[int, ...], *layers_and_sizes: tuple[Any,
     return check_program(
         id,
         cite(OP, *lines),
-        type(layers_and_sizes[0][0]).__name__,
         lambda *arrays: tuple([program(*pair) for program, pair in zip(programs, arrays, strict=True)]),
         inputs,
+        subject=type(layers_and_sizes[0][0]).__name__,
         expected=expected,
         differentiates=True,
         tolerance=Tolerance(reduction=64),
@@ -141,9 +141,9 @@ def _check_depthwise(rank: int) -> Case:
         f"depthwise_conv.counting_{rank}d",
         cite(OP, *(605, 609, 613, 617, 621, 625), *range(637, 639), *(641, 642, 644, 645))
         + cite(OP, 650, 651, 656, 657, 662, 663, 668, 669),
-        "DepthwiseConv",
         lambda x, weight: {name: pulled(x, weight) for name, pulled in layers.items()},
         {"x": count_up(*read_answer("conv", rank, "dx").shape), "weight": count_up(1, 1, *(2,) * rank)},
+        subject="DepthwiseConv",
         expected={
             name: {
                 "y": ys[name],
@@ -163,9 +163,9 @@ def _check_views(rank: int, line: int, layer: Any) -> Case:
     return check_function(
         f"{'conv' if line == 287 else 'depthwise_conv'}.view_{rank}d",
         cite(OP, line),
-        type(layer).__name__,
         lambda x, weight: layer(x[::2, ...], {"weight": weight}, {})[0],
         *(np.concatenate([x, 0 * x]), count_up(1, 1, *(2,) * rank)),
+        subject=type(layer).__name__,
         expected=padded[(..., *[slice(1, -1)] * rank)],
         tolerance=Tolerance(reduction=2**rank),
     )
@@ -234,7 +234,6 @@ def _check_derivatives(rank: int) -> Case:
     return check_program(
         f"conv.derivatives_{rank}d",
         cite(OP, 887, 888, 891, 892, 893, 894, 897, 900, 901),
-        "conv",
         lambda *arrays: {
             name: make_gradients(f)(*given) for (name, (f, _, _)), given in zip(parts.items(), arrays, strict=True)
         },
@@ -278,7 +277,6 @@ def _check_promotion(line: int, options: dict[str, Any]) -> Case:
     return check_function(
         f"conv.promoted_line_{line}",
         cite(OP, line),
-        "conv",
         program,
         *(x, weight),
         expected=lambda x0, x1: convolve_by_loops(x0, x1, groups=2, **options).y,
@@ -324,14 +322,13 @@ CASES: list[Case] = [
         np.ones((2, 100, 5, 5)),
         message="20",
     ),
-    check_fact("conv.groups_counted", cite(OP, 772), "Conv", lambda: GROUPED.groups, 5),
+    check_fact("conv.groups_counted", cite(OP, 772), lambda: GROUPED.groups, 5, subject="Conv"),
     _check_fuzzed("conv.five_groups", (784, 785, 786), (GROUPED, (2, 6, 6)), seed=5),
     _check_fuzzed("conv.two_groups", (795,), (Conv((3, 3), 4, 4, groups=2, use_bias=False), (2, 6, 6)), seed=6),
     *(_check_promotion(line, options) for line, options in MIXED),
     check_program(
         "conv.complex_gradients",
         cite(OP, 473, 474),
-        "conv",
         _compute_complex_pullback,
         {"x": COUNT + 1j * (COUNT + 1), "weight": (COUNT + 2) + 1j * (COUNT + 3)},
         expected=_expect_complex_pullback,

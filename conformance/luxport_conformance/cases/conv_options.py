@@ -56,7 +56,7 @@ def _make_padded_correlation(mode: Any) -> Callable[..., Any]:
 
 MODES: tuple[tuple[Any, str], ...] = (("reflect", "reflect"), ("edge", "edge"), ("circular", "wrap"))
 CASES: list[Case] = [
-    check_fact("conv.channels_in_groups", cite(LAYER, 128, 129), "Conv", lambda: has_same_channels(*MANY)),
+    check_fact("conv.channels_in_groups", cite(LAYER, 128, 129), lambda: has_same_channels(*MANY), subject="Conv"),
     check_error(
         "conv.weight_of_another_shape",
         cite(LAYER, 89),
@@ -68,9 +68,9 @@ CASES: list[Case] = [
     check_program(
         "conv.no_bias_learns_nothing_from_zeros",
         cite(LAYER, 64),
-        "Conv",
         _compute_error_and_slope,
         {"x": np.zeros((1, 1, 28, 28)), "weight": draw(3, 1, 2, 2)},
+        subject="Conv",
         expected=(4.0, np.zeros((3, 1, 2, 2))),
         differentiates=True,
     ),
@@ -89,9 +89,9 @@ CASES: list[Case] = [
     check_function(
         "conv.bias_then_activation",
         cite("nnlib:conv_bias_act.jl", 6),
-        "Conv",
         lambda x, weight, bias: RELU(x, {"weight": weight, "bias": bias}, {})[0],
         *(draw(3, 3, 4, 4), draw(3, 3, 2, 2, seed=1), draw(3, seed=2)),
+        subject="Conv",
         expected=lambda x0, x1, x2: np.maximum(
             np.einsum("nchiwj,ocij->nohw", x0.reshape(3, 3, 2, 2, 2, 2), x1[:, :, ::-1, ::-1]) + x2[:, None, None], 0
         ),
@@ -100,7 +100,6 @@ CASES: list[Case] = [
     check_program(
         "conv.complex",
         cite(OP, 463),
-        "conv",
         lambda x, weight: ops.conv(x, weight, None, **POINT),
         {"x": COMPLEX[0], "weight": COMPLEX[1]},
         expected=np.sum(COMPLEX[0] * COMPLEX[1]).reshape(1, 1, 1),

@@ -79,9 +79,9 @@ CASES: list[Case] = [
         check_fact(
             f"{layer.__name__.lower()}.understands_{name}",
             cite(OP, *lines),
-            layer.__name__,
             lambda layer=layer, out=out, settings=settings: _describe_settings(layer, out, settings),
             understood,
+            subject=layer.__name__,
         )
         for layer, out in LAYERS
         for name, (settings, lines, understood) in UNDERSTOOD.items()
@@ -89,7 +89,6 @@ CASES: list[Case] = [
     check_fact(
         "conv.channels_and_flip",
         cite(OP, 22, 26, 31, 42),
-        "Conv",
         lambda: {
             "in": Conv((2, 1), 3, 4).in_channels,
             "out": Conv((2, 1), 3, 4).out_channels,
@@ -97,13 +96,14 @@ CASES: list[Case] = [
             "told": Conv((2, 1), 3, 4, cross_correlation=True).cross_correlation,
         },
         {"in": 3, "out": 4, "plain": False, "told": True},
+        subject="Conv",
     ),
     check_fact(
         "depthwiseconv.channels_and_multiplier",
         cite(OP, 33, 34),
-        "DepthwiseConv",
         lambda: DepthwiseConv.from_weight(np.ones((3, 4, 2, 1)))[0].out_channels,
         3 * 4,
+        subject="DepthwiseConv",
     ),
     *(case for layer, out in LAYERS for case in _check_refusals(layer, out)),
 ]

@@ -38,11 +38,11 @@ def _check_pullback(rank: int) -> Case:
     return check_program(
         f"conv_transpose.counting_{rank}d",
         cite(OP, 356, 363, 369, 375, 381, 387),
-        "ConvTranspose",
         lambda weight, *ys: {
             name: layers[name](y, {"weight": weight}, {})[0] for name, y in zip(SETTINGS, ys, strict=True)
         },
         {"weight": weight} | {f"y{name}": y for name, y in outputs.items()},
+        subject="ConvTranspose",
         expected={name: read_answer("conv", rank, f"dx{name}") for name in SETTINGS},
         tolerance=Tolerance(reduction=2**rank),
     )
@@ -106,17 +106,17 @@ CASES: list[Case] = [
     check_fact(
         "conv_transpose.undoes_the_size",
         cite(LAYER, 169),
-        "ConvTranspose",
         lambda: [find_shape(ConvTranspose((3, 3), 1, 1, use_bias=b), (1, 1, 3, 3)) for b in (True, False)],
         [(1, 1, 5, 5)] * 2,
+        subject="ConvTranspose",
     ),
     *(
         check_fact(
             f"conv_transpose.groups_line_{lines[0]}",
             cite(LAYER, *lines),
-            "ConvTranspose",
             lambda layer=layer, shape=shape: _find_weights_and_shape(layer, shape),
             expected,
+            subject="ConvTranspose",
         )
         for lines, layer, shape, expected in (
             ((182, 183), ConvTranspose((3, 3), 2, 4, padding=SamePad()), (3, 2, 10, 10), (72, (3, 4, 10, 10))),
@@ -141,29 +141,29 @@ CASES: list[Case] = [
     check_fact(
         "conv_transpose.output_padding_2d",
         cite(LAYER, 211),
-        "ConvTranspose",
         lambda: [
             find_shape(ConvTranspose((5, 3), 3, 6, stride=3, output_padding=more), (2, 3, 11, 10))
             for more in (0, (0, 1))
         ],
         [(2, 6, 35, 30), (2, 6, 35, 31)],
+        subject="ConvTranspose",
     ),
     check_fact(
         "conv_transpose.output_padding_3d",
         cite(LAYER, 216),
-        "ConvTranspose",
         lambda: [
             luxport.output_shape(ConvTranspose((3, 5, 3), 3, 6, stride=3, output_padding=more), (2, 3, 12, 11, 10))
             for more in (0, (1, 0, 1))
         ],
         [(2, 6, 36, 35, 30), (2, 6, 37, 35, 31)],
+        subject="ConvTranspose",
     ),
     *(
         check_fact(
             f"conv_transpose.channels_{rank}d",
             cite(LAYER, 106 + rank, 109 + rank),
-            "ConvTranspose",
             lambda layers=layers: has_same_channels(*layers),
+            subject="ConvTranspose",
         )
         for rank, layers in (
             (1, (ConvTranspose((3,), 1, 4), ConvTranspose((3,), 2, 1))),
@@ -174,7 +174,6 @@ CASES: list[Case] = [
     check_fact(
         "conv_transpose.channels_in_groups",
         cite(LAYER, 114, 115, 116, 118, 119, 120),
-        "ConvTranspose",
         lambda: has_same_channels(
             ConvTranspose((6,), 8, 4, groups=4),
             ConvTranspose((6, 5), 2, 4, groups=2),
@@ -183,12 +182,12 @@ CASES: list[Case] = [
             ConvTranspose((2, 3), 10, 15, groups=5),
             ConvTranspose((6, 5), 2, 2, groups=2),
         ),
+        subject="ConvTranspose",
     ),
     *(
         check_fact(
             f"{layer.__name__}.same_pad",
             cite(LAYER, 282, 285, *((290,) if layer is ConvTranspose else (292,))),
-            layer.__name__,
             lambda layer=layer: all(_keeps_shape(layer, kernel) for kernel in KERNELS),
         )
         for layer in (ConvTranspose, *SMALLER)
@@ -197,7 +196,6 @@ CASES: list[Case] = [
         check_fact(
             f"{layer.__name__}.one_pad_per_axis",
             cite(LAYER, 276),
-            layer.__name__,
             lambda layer=layer: all(_gives_one_shape(layer, rank) for rank in (1, 2, 3)),
         )
         for layer in (ConvTranspose, *SMALLER)
@@ -205,7 +203,6 @@ CASES: list[Case] = [
     check_program(
         "conv_transpose.complex",
         ("numpy.convolve",),
-        "conv_transpose",
         lambda x, weight: ops.conv_transpose(x, weight, None, output_padding=(0,), **{**POINT, "flip": False}),
         {"x": COMPLEX[0].reshape(1, 1, 4), "weight": COMPLEX[1].reshape(1, 1, 4)},
         expected=np.convolve(COMPLEX[0].ravel(), COMPLEX[1].ravel()).reshape(1, 1, 7),

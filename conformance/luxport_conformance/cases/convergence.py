@@ -58,7 +58,9 @@ def _measure_shrinking(rule: Any) -> float:
 def _check_fit(rule: Any) -> Case:
     kind, name = type(rule).__name__, repr(rule).replace(" ", "")
     lines = (*cite(TRAIN, 22, 26),) if kind in FLUX else ()
-    return check_fact(f"optimizers.fits.{name}", (*lines, *cite(RULES, 40, 47)), kind, lambda: _measure_fit(rule))
+    return check_fact(
+        f"optimizers.fits.{name}", (*lines, *cite(RULES, 40, 47)), lambda: _measure_fit(rule), subject=kind
+    )
 
 
 CASES: list[Case] = [
@@ -66,11 +68,14 @@ CASES: list[Case] = [
     check_fact(
         "optimizers.simple_sum",
         cite(RULES, 60),
-        "update",
         lambda: repr([rule for rule in ALL_RULES if not _measure_shrinking(rule) < sum(range(1, 65))]),
         "[]",
+        subject="update",
     ),
     check_fact(
-        "optimizers.simple_sum_to_nothing", cite(RULES, 62), "Descent", lambda: _measure_shrinking(Descent()) < 1
+        "optimizers.simple_sum_to_nothing",
+        cite(RULES, 62),
+        lambda: _measure_shrinking(Descent()) < 1,
+        subject="Descent",
     ),
 ]

@@ -81,7 +81,6 @@ def _check_ctc_gradient(
     return check_gradient(
         f"ctc_loss.{id}",
         source,
-        "ctc_loss",
         lambda x, labels: ops.ctc_loss(x, labels),
         {"x": x, "labels": labels},
         expected=expected,
@@ -105,7 +104,6 @@ CASES: list[Case] = [
     check_function(
         "ctc_loss.first",
         _cite_both(34, 29),
-        "ctc_loss",
         ops.ctc_loss,
         *(FIRST, LABELS),
         expected=3.6990738275138035,
@@ -115,7 +113,6 @@ CASES: list[Case] = [
     check_function(
         "ctc_loss.second",
         _cite_both(42, 37),
-        "ctc_loss",
         ops.ctc_loss,
         *(SECOND, LABELS),
         expected=8.02519869363453,
@@ -125,7 +122,6 @@ CASES: list[Case] = [
     check_function(
         "ctc_loss.batch",
         ("luxport: the sum over all sequences of classes that shrink to the labels",),
-        "ctc_loss",
         lambda x, labels, steps, counts: (
             ops.ctc_loss(x, labels % 2),
             ops.ctc_loss(x, labels, steps, counts),
@@ -142,7 +138,6 @@ CASES: list[Case] = [
     check_function(
         "ctc_loss.no_labels",
         ("luxport: nothing but blanks",),
-        "ctc_loss",
         lambda x, labels, none: (ops.ctc_loss(x, labels[:, :0]), ops.ctc_loss(x, labels % 2, None, none)),
         *(BATCH, BATCH_LABELS, np.zeros(3, np.int32)),
         expected=lambda x, labels, none: 2 * (np.array([enumerate_sequences(x[i], [], 2) for i in range(3)]),),
@@ -151,7 +146,6 @@ CASES: list[Case] = [
     check_function(
         "ctc_loss.no_room",
         ("nnlib: ctc.jl adds logarithms of 0 only, and torch says inf too",),
-        "ctc_loss",
         ops.ctc_loss,
         *(draw(2, 2, 3), np.array([[0, 0], [0, 1]], np.int32)),
         expected=lambda x, labels: np.array([enumerate_sequences(x[i], labels[i], 2) for i in range(2)]),
@@ -160,7 +154,6 @@ CASES: list[Case] = [
     check_gradient(
         "ctc_loss.gradient_no_room",
         ("luxport: a loss of inf has a gradient of 0, not NaN",),
-        "ctc_loss",
         lambda x, labels: ops.ctc_loss(x, labels),
         {"x": draw(2, 3), "labels": np.array([0, 0], np.int32)},
         expected=np.zeros((2, 3)),
@@ -169,7 +162,6 @@ CASES: list[Case] = [
         "ctc_loss.shapes",
         ("luxport: shapes that do not fit are an error",),
         lambda: ops.ctc_loss(np.zeros((2, 3)), np.zeros((1, 2), int)),
-        subject="ctc_loss",
         raises=LayerError,
         message=r"expects logits \(T, classes\) with labels \(L,\).* got \(2, 3\) and \(1, 2\)",
     ),
@@ -209,7 +201,6 @@ CASES: list[Case] = [
     check_function(
         "ctc_loss.no_steps",
         ("luxport: without steps there is room for no label",),
-        "ctc_loss",
         lambda x, labels, counts: ops.ctc_loss(x, labels, None, counts),
         *(np.zeros((2, 0, 3)), np.array([[0], [0]], np.int32), np.array([0, 1], np.int32)),
         expected=np.array([0.0, np.inf]),
@@ -217,7 +208,6 @@ CASES: list[Case] = [
     check_function(
         "ctc_loss.length_of_no_step",
         ("luxport: without steps there is room for no label",),
-        "ctc_loss",
         lambda x, labels, steps, counts: ops.ctc_loss(x, labels, steps, counts),
         *(np.ones((2, 2, 3)), np.array([[0], [0]], np.int32), np.zeros(2, np.int32), np.array([0, 1], np.int32)),
         expected=np.array([0.0, np.inf]),

@@ -1,4 +1,8 @@
-"""Short ways to declare a `Case`: a layer forward, a gradient, an operation, a fact, a failure."""
+"""Short ways to declare a `Case`: the output of a layer, a gradient, a program, a function, a fact, an error.
+
+All begin with the id, the source and what is run. The subject is the layer that is called, or else the first part of
+the id, unless it is given: "batched_mul.complex" is a case of `batched_mul`.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +51,7 @@ def check_output(
     subject: str = "",
     **options: Any,
 ) -> Case:
-    """A layer called once, with an array or a tuple of inputs.
+    """Check the output of a layer called once, with an array or a tuple of inputs.
 
     `y` and `state` say what must come out; y may be a function of (x, ps, st).
     """
@@ -57,7 +61,7 @@ def check_output(
         y, st = layer(x, ps, st)
         return {"y": y, "st": st}
 
-    def compute_expected(x: Any, ps: Any, st: Any) -> Any:
+    def expected(x: Any, ps: Any, st: Any) -> Any:
         return {"y": y(x, ps, st)} | ({} if state is None else {"st": state})
 
     wanted = {name: value for name, value in (("y", y), ("st", state)) if value is not None}
@@ -67,7 +71,7 @@ def check_output(
         source=source,
         program=program,
         inputs={"x": _make_arrays(x), "ps": ps, "st": st},
-        expected=compute_expected if callable(y) else wanted,
+        expected=expected if callable(y) else wanted,
         **options,
     )
 
@@ -75,65 +79,45 @@ def check_output(
 def check_gradient(
     id: str,
     source: tuple[str, ...],
-    subject: str,
     f: Callable[..., Any],
-    inputs: dict[str, Any],
+    inputs: Mapping[str, Any],
     *,
-    expected: Any,
     wrt: int | tuple[int, ...] = 0,
     **options: Any,
 ) -> Case:
-    """The gradient of the scalar f of the inputs."""
+    """Check the gradient of the scalar f of the inputs."""
     program = luxport.grad(f, wrt)
-    return Case(
-        id=id,
-        subject=subject,
-        source=source,
-        program=lambda *arrays: program(*arrays),
-        inputs=inputs,
-        expected=expected,
-        differentiates=True,
-        **options,
-    )
+    return check_program(id, source, lambda *arrays: program(*arrays), inputs, differentiates=True, **options)
 
 
 def check_program(
     id: str,
     source: tuple[str, ...],
-    subject: str,
     program: Callable[..., Any],
     inputs: Mapping[str, Any],
     *,
     expected: Any,
+    subject: str = "",
     **options: Any,
 ) -> Case:
-    """A program of inputs that have names, of which some may be trees."""
+    """Check a program of inputs that have names, of which some may be trees."""
+    subject = subject or _name_subject(id)
     return Case(id=id, subject=subject, source=source, program=program, inputs=inputs, expected=expected, **options)
 
 
 def check_function(
-    id: str,
-    source: tuple[str, ...],
-    subject: str,
-    f: Callable[..., Any],
-    *arrays: Any,
-    expected: Any,
-    **options: Any,
+    id: str, source: tuple[str, ...], f: Callable[..., Any], *arrays: Any, expected: Any, **options: Any
 ) -> Case:
-    """A function of arrays, such as an operation."""
+    """Check a function of arrays, such as an operation."""
     inputs = {f"x{i}": np.asarray(array) for i, array in enumerate(arrays)}
-    return Case(id=id, subject=subject, source=source, program=f, inputs=inputs, expected=expected, **options)
+    return check_program(id, source, f, inputs, expected=expected, **options)
 
 
 def check_fact(
-    id: str,
-    source: tuple[str, ...],
-    subject: str,
-    program: Callable[[], Any],
-    expected: Any = True,
+    id: str, source: tuple[str, ...], program: Callable[[], Any], expected: Any = True, *, subject: str = ""
 ) -> Case:
-    """Something true of layers without arrays: names, indices, shapes."""
-    return Case(id=id, subject=subject, source=source, program=program, expected=expected)
+    """Check something true of layers without arrays: names, indices, shapes."""
+    return check_program(id, source, program, {}, expected=expected, subject=subject)
 
 
 def check_error(
@@ -148,8 +132,9 @@ def check_error(
     subject: str = "",
     looks: bool = False,
 ) -> Case:
-    """A layer given an input that it refuses, for its numbers if it `looks`, or a function of nothing that fails."""
+    """Check that a layer refuses an input, for its numbers if it `looks`, or that a function of nothing fails."""
     if not isinstance(layer, Layer):
+        subject = subject or _name_subject(id)
         return Case(id=id, subject=subject, source=source, program=layer, raises=raises, message=message)
     ps, st = _set_up(layer, None, training)
     return Case(
@@ -174,3 +159,7 @@ def _set_up(layer: Layer, ps: Any, training: bool) -> tuple[Any, Any]:
     initial, st = luxport.setup(0, layer, backend="numpy")
     mode = luxport.train_mode if training else luxport.test_mode
     return initial if ps is None else ps, mode(st)
+
+
+def _name_subject(id: str) -> str:
+    return id.partition(".")[0]

@@ -70,7 +70,6 @@ CASES: tuple[Case, ...] = (
     check_function(
         "conv.short",
         ("nnlib: conv(x, w; stride=1, pad=0, dilation=1, flipped=false, groups=1), counted by hand",),
-        "conv",
         _compute_convolutions,
         LINE,
         np.array([[[1.0, 2.0]]]),
@@ -90,7 +89,6 @@ CASES: tuple[Case, ...] = (
     check_function(
         "max_pool.short",
         ("nnlib: maxpool(x, k; pad=0, stride=k, dilation=1) and its like, counted by hand",),
-        "max_pool",
         _compute_pools,
         LINE,
         expected={
@@ -106,7 +104,6 @@ CASES: tuple[Case, ...] = (
     check_function(
         "batch_norm.short",
         ("lux: epsilon is eps(T)^(5/7) and momentum 0.1 in LuxLib's normalizations",),
-        "batch_norm",
         _compute_norms,
         SAMPLES,
         expected=_expect_norms,

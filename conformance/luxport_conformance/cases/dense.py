@@ -35,10 +35,18 @@ ONE_THEN_TWO = np.stack([np.ones(10), 2 * np.ones(10)])
 
 CASES: list[Case] = [
     check_fact(
-        "dense.weight_shape", cite(BASIC, 51), "Dense", lambda: _find_initial_shape(Dense(10, 100), "weight"), (10, 100)
+        "dense.weight_shape",
+        cite(BASIC, 51),
+        lambda: _find_initial_shape(Dense(10, 100), "weight"),
+        (10, 100),
+        subject="Dense",
     ),
     check_fact(
-        "dense.bias_shape", cite(BASIC, 52), "Dense", lambda: _find_initial_shape(Dense(10, 100), "bias"), (100,)
+        "dense.bias_shape",
+        cite(BASIC, 52),
+        lambda: _find_initial_shape(Dense(10, 100), "bias"),
+        (100,),
+        subject="Dense",
     ),
     check_output("dense.vector", cite(BASIC, 74, 78), Dense(10, 5), draw(10), y=affine, tolerance=TEN),
     check_output("dense.batch", cite(BASIC, 79), Dense(10, 5), draw(2, 10), y=affine, tolerance=TEN),

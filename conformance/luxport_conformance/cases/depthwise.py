@@ -25,9 +25,9 @@ CASES: list[Case] = [
         check_fact(
             f"depthwise_conv.line_{line}",
             cite(LAYER, line),
-            "DepthwiseConv",
             lambda layer=layer: find_shape(layer, (5, 3, 28, 28))[1],
             channels,
+            subject="DepthwiseConv",
         )
         for line, layer, channels in (
             (152, DepthwiseConv((2, 2), 3, 15), 15),
@@ -47,11 +47,11 @@ CASES: list[Case] = [
         check_fact(
             f"depthwise_conv.size_line_{line}",
             cite(OP, line),
-            "DepthwiseConv",
             lambda kernel=kernel, options=options: luxport.output_shape(
                 DepthwiseConv(kernel, 3, 9, **options), (10, 3, 10, 10)
             ),
             (10, 9, *places),
+            subject="DepthwiseConv",
         )
         for line, kernel, options, places in DEPTHWISE
     ),

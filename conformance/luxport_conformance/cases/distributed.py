@@ -133,7 +133,6 @@ def _check_distributed(name: str, source: tuple[str, ...], program: Any, x: Any,
     return check_program(
         f"distributed.{name}",
         source,
-        "distributed",
         _run_by_an_engine(program),
         {"x": x},
         expected=expected,

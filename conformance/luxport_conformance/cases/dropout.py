@@ -51,9 +51,9 @@ def _check_operation(
     return check_function(
         id,
         lines,
-        "dropout",
         lambda x, key, counter: ops.dropout(x, key, counter, p=p, axes=axes),
         *(x, KEY, COUNTER),
+        subject="dropout",
         expected=expected,
         **options,
     )
@@ -66,9 +66,9 @@ def _check_operation_gradient(id: str, lines: tuple[int, ...], p: float, expecte
     return check_gradient(
         id,
         cite(OP, *lines),
-        "dropout",
         lambda x, key, counter: luxport.namespace(x).sum(ops.dropout(x, key, counter, p=p, axes=axes)),
         {"x": draw(4, 3), "key": KEY, "counter": COUNTER},
+        subject="dropout",
         expected=expected,
     )
 
@@ -149,7 +149,6 @@ CASES: list[Case] = [
     check_function(
         "dropout.same_mask",
         ("luxport: bits are Threefry-2x32-20's; these at key (17, -3), counter 0, by the definition on NumPy",),
-        "dropout",
         lambda key, counter: ops.keep_mask(key, counter, shape=(3, 8), p=0.5),
         *(KEY, COUNTER),
         expected=lambda key, counter: np.asarray(_draw_mask()),

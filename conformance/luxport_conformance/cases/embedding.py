@@ -75,9 +75,9 @@ EMBEDDING: list[Case] = [
     check_fact(
         "embedding.weight_shape",
         cite(BASIC, 317),
-        "Embedding",
         lambda: tuple(luxport.setup(0, PLAIN, backend="numpy")[0]["weight"].shape),
         (10, 4),
+        subject="Embedding",
     ),
     check_output("embedding.index", cite(BASIC, 320, 321), PLAIN, np.asarray(2), ps=TABLE, y=TABLE["weight"][2]),
     check_output("embedding.one_hot_vector", cite(BASIC, 322, 324), PLAIN, HOT[3], ps=TABLE, y=TABLE["weight"][3]),
@@ -96,14 +96,16 @@ EMBEDDING: list[Case] = [
     check_output(
         "embedding.one_hot_batch", cite(BASIC, 344, 346), PLAIN, HOT[MATRIX], ps=TABLE, y=TABLE["weight"][MATRIX]
     ),
-    check_fact("embedding.padding_idx", cite(BASIC, 351), "Embedding", lambda: BLANK.padding_idx, PAD),
+    check_fact("embedding.padding_idx", cite(BASIC, 351), lambda: BLANK.padding_idx, PAD, subject="Embedding"),
     check_fact(
         "embedding.padding_starts_as_zeros",
         cite(BASIC, 352),
-        "Embedding",
         lambda: np.flatnonzero(~luxport.setup(0, BLANK, backend="numpy")[0]["weight"].any(axis=1)).tolist() == [PAD],
+        subject="Embedding",
     ),
-    check_fact("embedding.padding_shown", cite(BASIC, 353), "Embedding", lambda: f"padding_idx={PAD}" in repr(BLANK)),
+    check_fact(
+        "embedding.padding_shown", cite(BASIC, 353), lambda: f"padding_idx={PAD}" in repr(BLANK), subject="Embedding"
+    ),
     *(
         check_error(
             f"embedding.padding_{'below' if padding < 0 else 'above'}",
@@ -131,9 +133,9 @@ EMBEDDING: list[Case] = [
         check_gradient(
             f"embedding.gradient_{name}",
             cite(BASIC, *lines),
-            "Embedding",
             _make_sum(layer),
             {"weight": TABLE["weight"], "x": x},
+            subject="Embedding",
             expected=_expect_counts(indices, without=layer.padding_idx),
         )
         for name, lines, layer, x, indices in (
@@ -143,7 +145,7 @@ EMBEDDING: list[Case] = [
             ("unmasked", (373,), PLAIN, PADDED, PADDED),
         )
     ),
-    check_fact("embedding.padding_through_training", cite(BASIC, 386), "Embedding", _train),
+    check_fact("embedding.padding_through_training", cite(BASIC, 386), _train, subject="Embedding"),
     _check_out_of_range(
         "embedding.too_large", None, VECTOR + 3, "Embedding expects indices of at least 0 and below 10, got 10"
     ),
@@ -244,9 +246,9 @@ BAG: list[Case] = [
     check_fact(
         "embedding_bag.weight_shape",
         cite(BASIC, 418),
-        "EmbeddingBag",
         lambda: tuple(luxport.setup(0, EmbeddingBag(10, 4), backend="numpy")[0]["weight"].shape),
         (10, 4),
+        subject="EmbeddingBag",
     ),
     _check_refused_bag(
         "one_index", (419,), np.asarray(2), r"EmbeddingBag expects bags of indices \(..., bag\), got \(\)"
@@ -277,9 +279,9 @@ BAG: list[Case] = [
         check_gradient(
             f"embedding_bag.gradient_of_{name}",
             ("definition: bags of rows 7, 7 and 0, 1, 2; of equal rows each has its share",),
-            "EmbeddingBag",
             partial(_sum_with_offsets, _make_sum(EmbeddingBag(10, 4, name))),
             {"weight": RISING, "x": np.asarray([7, 7, 0, 1, 2], np.int32), "offsets": OFFSETS[:2]},
+            subject="EmbeddingBag",
             expected=_expect_counts([0, 1, 2, 7]) * np.asarray(slopes)[:, None],
         )
         for name, slopes in (
@@ -291,9 +293,9 @@ BAG: list[Case] = [
     check_fact(
         "embedding_bag.output_shape_of_offsets",
         ("luxport",),
-        "EmbeddingBag",
         lambda: luxport.output_shape(EmbeddingBag(10, 4, "max"), (FLAT, OFFSETS)),
         (3, 4),
+        subject="EmbeddingBag",
     ),
 ]
 

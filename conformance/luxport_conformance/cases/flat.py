@@ -22,9 +22,9 @@ def _check_flat(id: str, lines: tuple[int, ...], model: Callable[..., Any], *arr
     return check_program(
         f"flat.{id}",
         cite(FILE, *lines),
-        "flatten",
         lambda *arrays: flatten(model(*arrays))[0],
         {f"x{i}": array for i, array in enumerate(arrays)},
+        subject="flatten",
         expected=np.asarray(expected),
     )
 
@@ -43,7 +43,9 @@ def _check_rebuilt(
         return shown(flatten(model(*arrays))[1](vector))
 
     inputs = {"vector": np.asarray(vector)} | {f"x{i}": array for i, array in enumerate(arrays)}
-    return check_program(f"flat.{id}", cite(FILE, *lines), "flatten", program, inputs, expected=expected, **options)
+    return check_program(
+        f"flat.{id}", cite(FILE, *lines), program, inputs, subject="flatten", expected=expected, **options
+    )
 
 
 def _is_kept(vector: Any) -> bool:
@@ -150,21 +152,21 @@ CASES: list[Case] = [
     check_program(
         "flat.pulled_back",
         cite(FILE, 194, 195, 196),
-        "flatten",
         lambda *pairs: tuple([_pull_back(*pair) for pair in pairs]),
         {
             "zeros": (np.zeros(2), np.zeros(3)),
             "second": (np.zeros(2), 10.0 * ONE),
             "both": (np.array([1.2, 3.4]), np.array([5.0, 6.0, 7.0])),
         },
+        subject="flatten",
         expected=lambda *pairs: tuple([np.concatenate(pair) for pair in pairs]),
         differentiates=True,
     ),
     check_fact(
         "flat.empty",
         cite(FILE, 228),
-        "flatten",
         lambda: flatten((None, np.sin, "text"))[1](np.zeros(0, np.float32)) == (None, np.sin, "text"),
+        subject="flatten",
     ),
     check_error(
         "flat.empty_refuses_numbers",
@@ -177,9 +179,9 @@ CASES: list[Case] = [
     check_program(
         "flat.no_promotion",
         cite(FILE, 235, 236),
-        "flatten",
         _is_kept,
         {"vector": ONE},
+        subject="flatten",
         expected=True,
         dtypes=("float16", "float32", "float64"),
         compiles=False,

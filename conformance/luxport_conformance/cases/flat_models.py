@@ -118,9 +118,9 @@ CASES: list[Case] = [
         check_program(
             f"flat.three_layers_{name}_bias",
             cite(FILE, 425, 426),
-            "flatten",
             _flatten_and_back,
             {"ps": ps},
+            subject="flatten",
             expected=ps,
         )
         for name, ps in (("with", COUNTED_PS), ("without", _count_up(use_bias=False)[1]))
@@ -128,9 +128,9 @@ CASES: list[Case] = [
     check_program(
         "flat.three_layers_gradient",
         cite(FILE, 443),
-        "flatten",
         _compute_two_gradients,
         {"ps": COUNTED_PS, "x": draw(1, 3)},
+        subject="flatten",
         expected=_expect_by_layers,
         differentiates=True,
         tolerance=Tolerance(reduction=15),
@@ -138,21 +138,21 @@ CASES: list[Case] = [
     check_function(
         "flat.shared_matrix",
         cite(FILE, 596),
-        "flatten",
         lambda matrix: flatten((None, matrix, (3, matrix, 4)))[0],
         np.array([[1.0, 3.0], [2.0, 4.0]]),  # upstream's matrix, axes reversed
+        subject="flatten",
         expected=np.array([1.0, 3.0, 2.0, 4.0]),
     ),
     check_program(
         "flat.one_of_two_layers",
         cite(FILE, 623),
-        "flatten",
         _pull_back_one_of_two,
         {
             "ps": TWO_PS,
             "x": np.array([1.0, 2.0, 3.0]),
             "dy": np.array([4.0]),
         },
+        subject="flatten",
         expected=lambda ps, x, dy: {
             "dx": 4 * ps["first"]["weight"][:, 0],
             "dp": np.array([4.0, 8.0, 12.0, 4.0, *[0.0] * 8]),
@@ -162,10 +162,10 @@ CASES: list[Case] = [
     check_program(
         "flat.batch_norm_without_warning",
         cite(FILE, 634),
-        "flatten",
         _differentiate_norm,
         {"x": draw(4, 3), "st": luxport.test_mode(STATES)},
         # In testing y is x / sqrt(1 + 1e-5), and so is the factor of its slope.
+        subject="flatten",
         expected=lambda x, st: {
             "dx": x / (1 + 1e-5),
             "dp": np.concatenate([np.sum(x**2, 0) / (1 + 1e-5), np.sum(x, 0) / np.sqrt(1 + 1e-5)]),
@@ -177,19 +177,19 @@ CASES: list[Case] = [
     check_program(
         "flat.shared_layer",
         cite(FILE, 662),
-        "flatten",
         _differentiate_shared,
         {"ps": SHARED_PS, "x": np.array([[3.0]])},
         # w (w x + b) + b: the slopes are 2 w x + b and w + 1
+        subject="flatten",
         expected=np.array([3.25, 1.5]),
         differentiates=True,
     ),
     check_program(
         "flat.two_outputs",
         cite(FILE, 685),
-        "flatten",
         _differentiate_first_output,
         {"ps": SPLIT_PS, "x": draw(13, 5)},
+        subject="flatten",
         expected=_expect_first_output,
         differentiates=True,
         tolerance=Tolerance(reduction=13 * 11),
@@ -197,9 +197,9 @@ CASES: list[Case] = [
     check_program(
         "flat.batch_norm",
         cite(FILE, 628, 637, 638),
-        "flatten",
         _pull_back,
         {"x": draw(4, 3), "scale": np.ones(3), "bias": np.zeros(3), "st": luxport.test_mode(STATES)},
+        subject="flatten",
         expected={"vector": Shape(6), "dx": Shape(4, 3), "dp": Shape(6)},
         differentiates=True,
     ),

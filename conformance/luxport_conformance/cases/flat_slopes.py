@@ -31,9 +31,9 @@ def _check_slope(
     return check_program(
         f"flat.{id}",
         cite(FILE, *lines),
-        "flatten",
         lambda *arrays: program(*arrays),
         {f"x{i}": np.asarray(array) for i, array in enumerate(arrays)},
+        subject="flatten",
         expected=expected,
         differentiates=True,
         **options,

@@ -52,7 +52,6 @@ def _check_inverse(rank: int) -> Case:
     return check_function(
         f"fold.inverse_{rank}d",
         cite(FILE, 26, 33),
-        "fold",
         program,
         draw(2, 3, *sizes),
         expected=lambda x0: (x0, x0),
@@ -91,7 +90,6 @@ CASES: list[Case] = [
         check_fact(
             f"unfold.line_{line}",
             cite(FILE, line),
-            "unfold",
             lambda options=options: (
                 ops.unfold(np.ones((10, 3, 16, 16)), **_make_options(2, window=(5, 5), **options)).shape
             ),
@@ -103,7 +101,6 @@ CASES: list[Case] = [
     check_function(
         "unfold.elements",
         ("numpy, window by window",),
-        "unfold",
         lambda x: {"y": ops.unfold(x, **UNEVEN), "flipped": ops.unfold(x, **UNEVEN, flip=True)},
         draw(2, 2, 5, 4),
         expected=lambda x0: {
@@ -114,7 +111,6 @@ CASES: list[Case] = [
     check_program(
         "fold.transpose_of_unfold",
         (*cite(FILE, 42, 46), "the matrix of unfold"),
-        "fold",
         _compute_products,
         {"x": draw(2, 2, 5, 4), "columns": draw(2, 12, 6, seed=1)},
         expected=_expect_products,

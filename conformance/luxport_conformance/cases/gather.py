@@ -79,7 +79,6 @@ def _check_scatter(op: str) -> Case:
     return check_function(
         f"scatter.{NAMES[op]}",
         cite(SCATTER, 93 if op == "/" else 90, 101),
-        "scatter",
         program,
         *(*given, INDEX),
         expected=tuple(wanted),
@@ -91,7 +90,6 @@ def _check_integers(op: str) -> Case:
     return check_function(
         f"scatter.{NAMES[op]}_of_integers",
         cite(SCATTER, 101),
-        "scatter",
         lambda x, index: ops.scatter(x, index, op=op, size=5),
         *(RISING.astype(np.int32), INDEX.astype(np.int8)),
         expected=np.array(ALONE[op, 0]).astype(np.int32),
@@ -116,7 +114,6 @@ def _check_slopes(op: str, dims: int) -> Case:
     return check_gradient(
         f"scatter.gradient_{NAMES[op]}_{dims}",
         ("nnlib: testsuite/scatter.jl:184, 201 and 214, gradtests",),
-        "scatter",
         sum_weighted,
         {"destination": DESTINATIONS[dims], "src": RISINGS[dims], "index": INDEX},
         expected=expect_slopes,
@@ -160,7 +157,6 @@ CASES: list[Case] = [
     check_function(
         "gather.numbers",
         cite(GATHER, 23, 24, 25, 51, 52, 53),
-        "gather",
         lambda src, index: (ops.gather(src, index), ops.gather(src, index[None, ...])),
         *(COUNTED, INDEX),
         expected=(COUNTED[INDEX], COUNTED[INDEX][None]),
@@ -168,7 +164,6 @@ CASES: list[Case] = [
     check_function(
         "gather.slices",
         cite(GATHER, 78, 79, 80),
-        "gather",
         ops.gather,
         *(SRC, COLUMNS),
         expected=np.array(
@@ -182,7 +177,6 @@ CASES: list[Case] = [
     check_function(
         "gather.pairs",
         cite(GATHER, 94, 95, 96, 122, 123, 124),
-        "gather",
         ops.gather,
         *(SRC, *PAIRS),
         expected=[3.0, 5.0, 7.0, 4.0, 6.0, 8.0],
@@ -190,7 +184,6 @@ CASES: list[Case] = [
     check_function(
         "gather.pairs_of_slices",
         cite(GATHER, 107, 108, 135, 136),
-        "gather",
         ops.gather,
         *(draw(3, 3, 2), np.array([[0, 2], [1, 1]], np.int32), np.array([[1, 0], [2, 2]], np.int32)),
         expected=lambda src, i, j: src[i.astype(int), j.astype(int)],
@@ -198,7 +191,6 @@ CASES: list[Case] = [
     check_function(
         "gather.one_by_one",
         cite(GATHER, 193, 195),
-        "gather",
         lambda x, i, j: (ops.gather(x, i, j), ops.gather(x, j)),
         *(np.arange(1, 16, dtype=np.int32).reshape(5, 3), np.array([1, 3], np.int32), np.array([0, 1], np.int32)),
         expected=(np.array([4, 11], np.int32), np.array([[1, 2, 3], [4, 5, 6]], np.int32)),
@@ -208,7 +200,6 @@ CASES: list[Case] = [
         "gather.too_many",
         ("luxport: an array of indices for each axis, and no more",),
         lambda: ops.gather(COUNTED, PAIRS[0], PAIRS[1]),
-        subject="gather",
         raises=LayerError,
         message="expects 1 to 1 arrays of indices of one shape",
     ),
@@ -217,7 +208,6 @@ CASES: list[Case] = [
     check_function(
         "scatter.pairs",
         ("numpy: add.at with two arrays of indices",),
-        "scatter",
         lambda x, i, j: ops.scatter(x, i, j, size=(3, 4)),
         *(draw(6, 2), np.array([0, 2, 2, 1, 2, 0], np.int32), np.array([1, 3, 3, 0, 0, 1], np.int32)),
         expected=lambda x, i, j: _add_at(np.zeros((3, 4, 2)), (i.astype(int), j.astype(int)), x),
@@ -226,7 +216,6 @@ CASES: list[Case] = [
     check_function(
         "scatter.nothing_there",
         ("nnlib: scatter.jl starts from 0, 1, the extremes, and 0 for a mean",),
-        "scatter",
         lambda x, index: tuple([ops.scatter(x, index, op=op, size=2)[1, ...] for op in NAMES]),
         *(np.array([2.0]), np.array([0], np.int32)),
         expected=(0.0, 0.0, 1.0, 1.0, -np.inf, np.inf, 0.0),
@@ -234,7 +223,6 @@ CASES: list[Case] = [
     check_function(
         "scatter.size",
         cite(SCATTER, 163, 164),
-        "scatter",
         lambda x, index: ops.scatter(x, index, size=6),
         *(np.ones((5, 3)), np.array([1, 1, 2, 3, 3], np.int32)),
         expected=np.repeat([[0.0], [2.0], [1.0], [2.0], [0.0], [0.0]], 3, axis=1),
@@ -243,7 +231,6 @@ CASES: list[Case] = [
         "scatter.own_size",
         cite(SCATTER, 150),
         lambda: ops.scatter(np.ones((4, 2)), np.array([0, 1, 1])),
-        subject="scatter",
         raises=LayerError,
         message=r"expects \(3,\) and further axes, as the indices, got \(4, 2\)",
     ),
@@ -251,7 +238,6 @@ CASES: list[Case] = [
         "scatter.beyond_the_end",
         cite(SCATTER, 151),
         lambda: ops.scatter(np.ones((3, 4)), np.array([[0, 1, 2, 3], [3, 1, 0, 2], [5, 6, 7, 8]]), size=5),
-        subject="scatter",
         raises=IndexError,
         message="indices of at least 0 and below 5, got 8",
     ),
@@ -259,7 +245,6 @@ CASES: list[Case] = [
         check_fact(
             f"scatter.own_size_{name}",
             cite(UTILS, *lines),
-            "scatter",
             lambda index=index: ops.scatter(np.ones(index[0].shape), *[i - 1 for i in index]).shape,
             size,
         )
@@ -273,7 +258,6 @@ CASES: list[Case] = [
     check_gradient(
         "gather.gradient",
         ("nnlib: testsuite/gather.jl:151, a gradtest",),
-        "gather",
         lambda src, index: luxport.namespace(src).sum(ops.gather(src, index) ** 2),
         {"src": COUNTED, "index": INDEX},
         expected=lambda src, index: 2 * src * np.bincount(index.reshape(-1).astype(int), minlength=5),

@@ -25,19 +25,24 @@ CASES: list[Case] = [
     check_fact(
         "group_norm.parameters",
         cite(FILE, 400),
-        "GroupNorm",
         lambda: list(set_up(GroupNorm(4, 2))[0]) == ["bias", "scale"],
+        subject="GroupNorm",
     ),
     check_fact(
-        "group_norm.bias", cite(FILE, 402), "GroupNorm", lambda: set_up(GroupNorm(4, 2))[0]["bias"].tolist() == [0] * 4
+        "group_norm.bias",
+        cite(FILE, 402),
+        lambda: set_up(GroupNorm(4, 2))[0]["bias"].tolist() == [0] * 4,
+        subject="GroupNorm",
     ),
     check_fact(
         "group_norm.scale",
         cite(FILE, 403),
-        "GroupNorm",
         lambda: set_up(GroupNorm(4, 2))[0]["scale"].tolist() == [1] * 4,
+        subject="GroupNorm",
     ),
-    check_fact("group_norm.no_statistics", cite(FILE, 407, 408), "GroupNorm", lambda: set_up(GroupNorm(4, 2))[1] == {}),
+    check_fact(
+        "group_norm.no_statistics", cite(FILE, 407, 408), lambda: set_up(GroupNorm(4, 2))[1] == {}, subject="GroupNorm"
+    ),
     check_output("group_norm.values", cite(FILE, 412), GroupNorm(4, 2), QUARTERS, y=GROUPS, tolerance=UPSTREAM),
     check_output(
         "group_norm.sigmoid", cite(FILE, 432), GroupNorm(4, 2, sigmoid), QUARTERS, y=GROUPS_SIGMOID, tolerance=UPSTREAM

@@ -39,7 +39,6 @@ CASES: list[Case] = [
     check_function(
         "glu.counting",
         cite(GLU, 6),
-        "glu",
         lambda x: luxport.namespace(x).ceil(ops.glu(x)),
         COUNTING,
         expected=COUNTING[:, :2],
@@ -56,7 +55,6 @@ CASES: list[Case] = [
     check_program(
         "glu.gradient",
         cite(GLU, 12),
-        "glu",
         _compute_glu_gradient,
         {"x": draw(3, 4), "c": draw(3, 2, seed=1)},
         expected=_expect_glu_gradient,
@@ -65,7 +63,6 @@ CASES: list[Case] = [
     check_program(
         "dropout.second_order",
         cite(DROPOUT, 61),
-        "dropout",
         _differentiate_dropout_twice,
         {"x": np.array([1.0, 2.0, 3.0]), "key": KEY, "counter": COUNTER},
         expected=(np.zeros(3),) * 3,

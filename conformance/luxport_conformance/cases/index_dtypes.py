@@ -121,9 +121,9 @@ def _check_indices(name: str, which: str, kinds: tuple[str, ...]) -> Case:
     return check_program(
         f"index_dtypes.{name}{which}",
         ("by the definition",),
-        subject,
         lambda x, *indices: tuple([function(x, index) for index in indices]),
         {"x": x, **{kind: places.astype(kind) for kind in kinds}},
+        subject=subject,
         expected=(expected,) * len(kinds),
         tolerance=Tolerance(reduction=24),
         dtypes=("float32",),

@@ -28,7 +28,7 @@ EVERY = ANY_SHAPE | {"sparse_init": sparse_init(sparsity=0.5)}
 def _check_initializer(
     id: str, lines: tuple[int, ...], subject: str, program: Callable[[], Any], expected: Any = True
 ) -> Case:
-    return check_fact(f"initializers.{id}", cite(FILE, *lines), subject, program, expected)
+    return check_fact(f"initializers.{id}", cite(FILE, *lines), program, expected, subject=subject)
 
 
 def _check_basics(name: str, init: Any) -> list[Case]:
@@ -46,10 +46,8 @@ def _check_basics(name: str, init: Any) -> list[Case]:
 
 def _has_glorot_variance(init: Any) -> bool:
     """Check that the variance is 2 / (fan_in + fan_out), to a tenth."""
-    ratios = []
-    for shape in ((1000,), (100, 100), (400, 100), (64, 32, 3, 2), (64, 32, 4, 3, 2)):
-        ratios.append(init(0, shape).var() * sum(fans(shape)) / 2)
-    return all(0.9 < ratio < 1.1 for ratio in ratios)
+    shapes = ((1000,), (100, 100), (400, 100), (64, 32, 3, 2), (64, 32, 4, 3, 2))
+    return all(0.9 < init(0, shape).var() * sum(fans(shape)) / 2 < 1.1 for shape in shapes)
 
 
 def _has_kaiming_spread() -> tuple[bool, bool, bool]:
@@ -59,9 +57,7 @@ def _has_kaiming_spread() -> tuple[bool, bool, bool]:
         shape = (fan_in, fan_out)
         values, bound = luxport.initializers.kaiming_uniform(0, shape), math.sqrt(6 / fan_in)
         deviation = luxport.initializers.kaiming_normal(0, shape).std() / math.sqrt(2 / fan_in)
-        found.append(
-            (-1 < values.min() / bound < -0.9, 0.9 < values.max() / bound < 1, 0.9 < deviation < 1.1),
-        )
+        found.append((-1 < values.min() / bound < -0.9, 0.9 < values.max() / bound < 1, 0.9 < deviation < 1.1))
     return tuple(all(column) for column in zip(*found, strict=True))  # type: ignore[return-value]
 
 
@@ -138,9 +134,9 @@ def _check_inception() -> Case:
     return check_function(
         "initializers.identity.inception",
         cite(FILE, 242),
-        "identity_init",
         program,
         *(draw(2, 7, 9, 9), *leaves),
+        subject="identity_init",
         expected=lambda *arrays: arrays[0],
         dtypes=("float32",),
     )
@@ -183,16 +179,16 @@ CASES: list[Case] = [
         )
     ],
     _check_initializer("kaiming", (113, 114, 118), "kaiming_uniform", _has_kaiming_spread, (True, True, True)),
-    _check_initializer(
-        "orthogonal.matrices", (128,), "orthogonal", lambda: [_is_orthonormal(s) for s in ((3, 5), (5, 3))], [True] * 2
-    ),
-    _check_initializer(
-        "orthogonal.kernels",
-        (135,),
-        "orthogonal",
-        lambda: [_is_orthonormal(s) for s in ((5, 4, 3), (5, 2, 2))],
-        [True] * 2,
-    ),
+    *[
+        _check_initializer(
+            f"orthogonal.{id}",
+            (line,),
+            "orthogonal",
+            lambda shapes=shapes: [_is_orthonormal(shape) for shape in shapes],
+            [True] * 2,
+        )
+        for id, line, shapes in (("matrices", 128, ((3, 5), (5, 3))), ("kernels", 135, ((5, 4, 3), (5, 2, 2))))
+    ],
     check_error(
         "initializers.sparse.kernels",
         cite(FILE, 147),
@@ -245,11 +241,7 @@ CASES: list[Case] = [
     ),
     *[
         _check_initializer(
-            f"{name}.in_part",
-            lines,
-            name,
-            lambda name=name: _is_gained(ANY_SHAPE[name](gain=1e9)),
-            (True, True),
+            f"{name}.in_part", lines, name, lambda name=name: _is_gained(ANY_SHAPE[name](gain=1e9)), (True, True)
         )
         for name, lines in (("kaiming_uniform", (191, 192)), ("kaiming_normal", (195, 196)))
     ],

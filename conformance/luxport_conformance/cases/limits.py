@@ -121,14 +121,17 @@ def _compute_gradients_of_sums(x: Any, weight: Any, bias: Any, i: Any) -> Any:
 
 
 def _compute_losses_at_their_edges(x: Any, y: Any) -> Any:
-    f = losses.logitbinarycrossentropy
-    return {"value": f(x, y, agg="sum"), "slope": luxport.grad(lambda x: f(x, y, agg="sum"))(x)}
+    return _compute_value_and_slope(lambda x: losses.logitbinarycrossentropy(x, y, agg="sum"), x)
+
+
+def _compute_value_and_slope(f: Any, x: Any) -> Any:
+    value, slope = luxport.value_and_grad(f)(x)
+    return {"value": value, "slope": slope}
 
 
 def _compute_losses_far_away(x: Any, small: Any) -> Any:
     def compute_both(loss: Any, x: Any) -> Any:
-        value, slope = luxport.value_and_grad(lambda x: loss(x, agg="sum"))(x)
-        return {"value": value, "slope": slope}
+        return _compute_value_and_slope(lambda x: loss(x, agg="sum"), x)
 
     at_infinity, huge = x[:2], x[2:3]
     largest, one = 128.0 * huge, 0.0 * huge + 1.0
@@ -173,8 +176,7 @@ def _compute_losses_of_logits_apart(x: Any, shares: Any, labels: Any) -> Any:
     scale = 2.0**1016 if dtype_name(x) == "float64" else 2.0**120
 
     def compute_both(loss: Any) -> Any:
-        value, slope = luxport.value_and_grad(lambda x: loss(x * scale) / scale)(x)
-        return {"value": value, "slope": slope}
+        return _compute_value_and_slope(lambda x: loss(x * scale) / scale, x)
 
     f = losses.sparse_logitcrossentropy
     return {
@@ -186,17 +188,21 @@ def _compute_losses_of_logits_apart(x: Any, shares: Any, labels: Any) -> Any:
     }
 
 
+# The types that hold numbers as large as float32's, and all of them.
+LARGE: dict[str, Any] = {"dtypes": ("float32", "bfloat16", "float64"), "differentiates": True}
+ALL: dict[str, Any] = {"dtypes": ("float16", "bfloat16", "float32", "float64"), "differentiates": True}
 HUGE, SMALL = 2.0**120, 2.0**-20
 FLAT = Property("less than float32 holds", lambda slope: bool((np.abs(slope) < 2.0**-126).all()))
 LOG2 = math.log(2.0)
 LOG = 140 * LOG2
+
+ONE_APART = {"value": np.array(120.0), "slope": np.array([[0.25, -0.25], [0, 0], [0, 0], [0, 0]])}
 
 CASES: list[Case] = [
     *(
         check_program(
             f"activations.{name}",
             ("mathematics: the limits of the formulas",),
-            "activations",
             program,
             {"x": POINTS},
             expected=_make_expected_limits(differentiates),
@@ -211,9 +217,9 @@ CASES: list[Case] = [
     check_program(
         "halves.gradients_of_what_is_spread",
         ("arithmetic: a sum of 5,000 ones, which half types cannot count to one by one",),
-        "Dense",
         _compute_gradients_of_sums,
         {"x": np.ones((5000, 1)), "weight": np.ones((1, 1)), "bias": np.ones(1), "i": np.zeros(5000, np.int32)},
+        subject="Dense",
         expected={"weight": np.full((1, 1), 5000.0), "bias": np.full(1, 5000.0), "table": np.full((1, 1), 5000.0)},
         dtypes=("bfloat16", "float16", "float32"),
         differentiates=True,
@@ -221,17 +227,15 @@ CASES: list[Case] = [
     check_program(
         "prelu.slope_beside_infinities",
         ("K. He et al. (2015), eq. (9): the weight's slope is the sum of what is not above 0",),
-        "PReLU",
         _compute_slopes_of_prelu,
         {"x": np.array([INF, -2.0, 3.0]), "weight": np.array([0.25])},
+        subject="PReLU",
         expected={"x": np.array([1.0, 0.25, 1.0]), "weight": np.array([-2.0])},
-        dtypes=("float16", "bfloat16", "float32", "float64"),
-        differentiates=True,
+        **ALL,
     ),
     check_program(
         "losses.far_away",
         ("mathematics: the limits of the formulas, and their values where a square or a quotient overflows",),
-        "losses",
         _compute_losses_far_away,
         {"x": np.array([INF, -INF, HUGE]), "small": np.array([SMALL])},
         expected={
@@ -244,25 +248,17 @@ CASES: list[Case] = [
             "msle, distant": {"value": np.array((120 * LOG2) ** 2), "slope": np.array([-240 * LOG2 / 128])},
             "dice, huge": {"value": np.array(1.0), "slope": FLAT},
             "tversky, huge": {"value": np.array(1 - 1 / 0.7), "slope": FLAT},
-            "cosine, below epsilon": {
-                "value": np.array(1.0),
-                "slope": np.array([-1.0, -1.0]) / SMALL / math.sqrt(2.0),
-            },
+            "cosine, below epsilon": {"value": np.array(1.0), "slope": np.array([-1.0, -1.0]) / SMALL / math.sqrt(2.0)},
             "poisson, by the label": {"value": np.array(INF), "slope": np.array([-INF])},
             "hinge, by the label": {"value": np.array(0.0), "slope": np.array([0.0])},
             "gaussian, no end": {"value": np.array(INF), "slope": np.array([0.0])},
-            "gaussian, huge": {
-                "value": np.array((math.log(HUGE) + HUGE / 4) / 2),
-                "slope": np.array([-0.125]),
-            },
+            "gaussian, huge": {"value": np.array((math.log(HUGE) + HUGE / 4) / 2), "slope": np.array([-0.125])},
         },
-        dtypes=("float32", "bfloat16", "float64"),
-        differentiates=True,
+        **LARGE,
     ),
     check_program(
         "losses.logits_apart",
         ("mathematics: -sum(y log softmax(x)), where softmax is 1 for the larger of two",),
-        "losses",
         _compute_losses_of_logits_apart,
         {
             # The first row is 480 apart, where numbers end at 256; its label is the smaller one.
@@ -271,36 +267,31 @@ CASES: list[Case] = [
             "labels": np.array([1, 0, 0, 0], np.int32),
         },
         expected={
-            "of shares": {"value": np.array(120.0), "slope": np.array([[0.25, -0.25], [0, 0], [0, 0], [0, 0]])},
-            "mean": {"value": np.array(120.0), "slope": np.array([[0.25, -0.25], [0, 0], [0, 0], [0, 0]])},
-            "weighted": {"value": np.array(120.0), "slope": np.array([[0.25, -0.25], [0, 0], [0, 0], [0, 0]])},
+            "of shares": ONE_APART,
+            "mean": ONE_APART,
+            "weighted": ONE_APART,
             "smoothed": {
                 "value": np.array((0.25 * 480 + 0.75 * (128 + 32 + 2)) / 4),
                 "slope": np.array([[0.25, -0.25], [0.75, -0.75], [0.75, -0.75], [0.75, -0.75]]) / 4,
             },
-            "ignored": {"value": np.array(120.0), "slope": np.array([[0.25, -0.25], [0, 0], [0, 0], [0, 0]])},
+            "ignored": ONE_APART,
         },
-        dtypes=("float32", "bfloat16", "float64"),
-        differentiates=True,
+        **LARGE,
     ),
     check_program(
         "xlogy.slopes_of_the_largest",
         ("mathematics: log(x) + 1 and x / y, where 1 / y is below the least normal number of float32",),
-        "xlogy",
         _compute_slopes_of_logarithms,
         {"x": np.array([2.0**126, 1.5 * 2.0**127])},
         expected={"xlogx": np.array([126 * LOG2 + 1, 127 * LOG2 + math.log(1.5) + 1]), "xlogy": np.ones(2)},
-        dtypes=("float32", "bfloat16", "float64"),
-        differentiates=True,
+        **LARGE,
     ),
     check_program(
         "losses.hidden_and_infinite",
         ("mathematics: the limits of the formulas",),
-        "losses",
         _compute_losses_at_their_edges,
         {"x": np.array([INF, -INF, 0.0]), "y": np.array([1.0, 0.0, 1.0])},
         expected={"value": np.array(math.log(2.0)), "slope": np.array([0.0, 0.0, -0.5])},
-        dtypes=("float16", "bfloat16", "float32", "float64"),
-        differentiates=True,
+        **ALL,
     ),
 ]

@@ -309,14 +309,12 @@ CASES: list[Case] = [
     check_fact(
         "load_parameters.two_layers",
         cite(FILE, 28, 29, 31),
-        "load_parameters",
         lambda: repr(_load_two()),
         repr({"parameters": True, "activation stays": True}),
     ),
     check_fact(
         "load_parameters.nested",
         cite(FILE, 35, 36, 38),
-        "load_parameters",
         lambda: repr(_load_nested()),
         repr({"first": True, "inner": True, "no bias": True}),
     ),
@@ -338,30 +336,27 @@ CASES: list[Case] = [
     check_fact(
         "load_parameters.statistics",
         cite(FILE, 52),
-        "load_parameters",
         lambda: repr(_load_statistics()),
         repr({"statistics": True, "same answers": True}),
     ),
     check_fact(
         "load_parameters.many_layers",
         cite(FILE, 101, 102, 106, 107, 108),
-        "load_parameters",
         lambda: repr(_load_all_of_digits()),
         repr({"parameters": True, "mean": [5.0], "variance": [2.0], "mode": Static(True)}),
     ),
     check_fact(
         "load_parameters.some_layers",
         cite(FILE, 118, 119, 120),
-        "load_parameters",
         lambda: repr(_load_part_of_digits()),
         repr({"dense": True, "mean": True, "the others": True}),
     ),
     check_fact(
         "load_parameters.tied",
         cite(FILE, 129, 130),
-        "Tied",
         lambda: repr(_load_tied()),
         repr({"once": True, "in both": True, "loaded": True}),
+        subject="Tied",
     ),
     check_error(
         "load_parameters.not_tied",
@@ -374,9 +369,9 @@ CASES: list[Case] = [
     check_fact(
         "load_parameters.tied_to_nothing",
         cite(FILE, 139, 140),
-        "Tied",
         lambda: repr(_load_tied_to_nothing()),
         repr({"once": True, "bias": [0.0]}),
+        subject="Tied",
     ),
     check_error(
         "load_parameters.tied_to_a_bias_and_nothing",
@@ -389,14 +384,12 @@ CASES: list[Case] = [
     check_fact(
         "load_parameters.passing_over_dropout",
         cite(FILE, 152, 153, 157, 158),
-        "load_parameters",
         lambda: repr(_load_passing_over_dropout()),
         repr({"out": True, "in": True}),
     ),
     check_fact(
         "load_parameters.absent_bias",
         cite(FILE, 167, 168, 172, 173, 177, 178),
-        "load_parameters",
         lambda: repr(_load_absent_bias()),
         repr(
             {
@@ -409,7 +402,6 @@ CASES: list[Case] = [
     check_function(
         "load_parameters.answers",
         cite(FILE, 185, 189),
-        "load_parameters",
         _compare_answers,
         np.array([[1.0, 0.0], [0.0, 1.0], [2.0, -3.0]]),
         expected=lambda x0: {"saved": x0 @ KNOWN[0] + KNOWN[1], "zeros": np.zeros((3, 3))},
@@ -418,7 +410,6 @@ CASES: list[Case] = [
     check_fact(
         "load_parameters.states",
         cite(FILE, 198, 200, 202, 206, 207, 223, 225, 227),
-        "load_parameters",
         lambda: repr(_load_states()),
         repr(
             {
@@ -442,7 +433,6 @@ CASES: list[Case] = [
     check_fact(
         "tree.leaves_and_back",
         cite(FILE, 237),
-        "tree",
         lambda: repr(tree.unflatten(tree.structure(SOME_OF_ALL), iter(tree.leaves(SOME_OF_ALL)))),
         repr(SOME_OF_ALL),
     ),

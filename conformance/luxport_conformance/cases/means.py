@@ -111,9 +111,9 @@ CASES: list[Case] = [
     check_program(
         "means.of_pools_beyond_sums",
         ("mathematics: means are linear",),
-        "mean_pool",
         _compute_pools,
         {"row": ROW[None, None], "image": IMAGE[None, None]},
+        subject="mean_pool",
         expected=_expect_pools,
         dtypes=("float32", "bfloat16", "float64"),
         differentiates=True,
@@ -121,9 +121,9 @@ CASES: list[Case] = [
     check_program(
         "means.of_losses_beyond_sums",
         ("mathematics: means are linear",),
-        "losses",
         _compute_means,
         {"x": SIZES, "zeros": np.zeros(9, np.int32), "places": np.arange(9, dtype=np.int32)},
+        subject="losses",
         expected={name: {"value": np.array(SIZES.mean()), "slope": np.full(9, 1.0 / 9.0)} for name in MEANS},
         dtypes=("float32", "bfloat16", "float64"),
         differentiates=True,

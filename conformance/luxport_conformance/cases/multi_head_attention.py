@@ -40,9 +40,9 @@ def _check_layer(
     return check_program(
         f"multi_head_attention.{id}",
         source or cite(LAYER, *lines),
-        "MultiHeadAttention",
         lambda ps, st, *arrays: layer(call(*arrays), ps, st)[0],
         {"ps": ps, "st": st, **{f"x{i}": array for i, array in enumerate(arrays)}},
+        subject="MultiHeadAttention",
         expected=expected or (lambda ps, st, q, k, v: attend_by_hand(layer, ps, q, k, v)),
         tolerance=SUM,
     )
@@ -69,9 +69,9 @@ def _check_layer_gradient() -> Case:
     return check_gradient(
         "multi_head_attention.gradient",
         cite(LAYER, 61),
-        "MultiHeadAttention",
         sum_squares,
         {"q": Q[:2], **{name: ps[name]["weight"] for name in names}},
+        subject="MultiHeadAttention",
         expected=lambda *arrays: estimate_slopes(sum_squares_on_host, arrays),
         wrt=(0, 1, 2, 3, 4),
         tolerance=DIFFERENCES,

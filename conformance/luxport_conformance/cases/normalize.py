@@ -70,7 +70,6 @@ CASES: list[Case] = [
     check_program(
         "batch_norm.slopes_both_ways",
         cite(NORMALISATION, 481),
-        "BatchNorm",
         _compute_slopes_both_ways,
         {
             "x": draw(3, 5, seed=2),
@@ -78,6 +77,7 @@ CASES: list[Case] = [
             "ps": {"scale": np.ones(5), "bias": np.zeros(5)},
             "st": TRAINING,
         },
+        subject="BatchNorm",
         expected=_expect_slopes,
         differentiates=True,
         # The slopes are small beside the terms that they are made of.
@@ -86,20 +86,20 @@ CASES: list[Case] = [
     check_fact(
         "batch_norm.parameters",
         cite(NORMALISATION, 129, 128),
-        "BatchNorm",
         lambda: list(_set_up(BatchNorm(2))[0]) == ["bias", "scale"],
+        subject="BatchNorm",
     ),
     check_fact(
         "batch_norm.initial_bias",
         cite(NORMALISATION, 131),
-        "BatchNorm",
         lambda: _set_up(BatchNorm(2))[0]["bias"].tolist() == [0.0, 0.0],
+        subject="BatchNorm",
     ),
     check_fact(
         "batch_norm.initial_scale",
         cite(NORMALISATION, 132),
-        "BatchNorm",
         lambda: _set_up(BatchNorm(2))[0]["scale"].tolist() == [1.0, 1.0],
+        subject="BatchNorm",
     ),
     check_output(
         "batch_norm.train",
@@ -131,9 +131,9 @@ CASES: list[Case] = [
     check_program(
         "batch_norm.test_after_train",
         cite(NORMALISATION, 159),
-        "BatchNorm",
         lambda x, ps, st: _train_then_test(x, ps, st)[0, 0],
         {"x": np.array(THREE_ROWS), "ps": _set_up(BatchNorm(2))[0], "st": _set_up(BatchNorm(2))[1]},
+        subject="BatchNorm",
         expected=(1 - 0.3) / np.sqrt(1.3),
         tolerance=FIVE_DECIMALS,
     ),
@@ -179,21 +179,25 @@ CASES: list[Case] = [
     _check_axes(211, 1, 2, 3, 2),
     _check_axes(218, 1, 2, 3, 2, 2),
     check_fact(
-        "batch_norm.two_parameters", cite(NORMALISATION, 228), "BatchNorm", lambda: len(_set_up(BatchNorm(10))[0]), 2
+        "batch_norm.two_parameters",
+        cite(NORMALISATION, 228),
+        lambda: len(_set_up(BatchNorm(10))[0]),
+        2,
+        subject="BatchNorm",
     ),
     check_fact(
         "batch_norm.affine",
         cite(NORMALISATION, 229),
-        "BatchNorm",
         lambda: len(_set_up(BatchNorm(10, affine=True))[0]),
         2,
+        subject="BatchNorm",
     ),
     check_fact(
         "batch_norm.not_affine",
         cite(NORMALISATION, 230),
-        "BatchNorm",
         lambda: len(_set_up(BatchNorm(10, affine=False))[0]),
         0,
+        subject="BatchNorm",
     ),
     check_output(
         "batch_norm.momentum",

@@ -89,7 +89,6 @@ CASES: list[Case] = [
     check_program(
         "norms.huge_and_tiny_numbers",
         ("mathematics: the formulas and their derivatives in float64, which know no size without an epsilon",),
-        "normalize",
         _compute_norms,
         {
             "x": draw(3, 4, 6),
@@ -97,6 +96,7 @@ CASES: list[Case] = [
             "direction": draw(4, 6, seed=2),
             "size": draw(1, 6, seed=3),
         },
+        subject="normalize",
         expected=_expect_norms,
         dtypes=("float16", "bfloat16", "float32", "float64"),
         differentiates=True,

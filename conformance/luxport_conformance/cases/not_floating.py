@@ -120,13 +120,13 @@ CASES: list[Case] = [
         check_program(
             f"not_floating.{name}_targets{which}",
             ("a target of integers or booleans is the same as that of floating numbers",),
-            name,
             lambda y_hat, y, *integers, name=name: _compute_differences(name, y_hat, y, *integers),
             {
                 "y_hat": np.abs(draw(4, 3)) / 4.0 + 0.1,
                 "y": FLAGS,
                 **{kind: FLAGS.astype(kind) for kind in kinds},
             },
+            subject=name,
             expected=(np.array(0.0),) * len(kinds),
             dtypes=("float32",),
             traces=False,
@@ -170,11 +170,11 @@ CASES: list[Case] = [
         check_program(
             f"not_floating.{name}_gradients{which}",
             ("a gradient of integers or booleans is the same as that of floating numbers",),
-            name,
             lambda x, dx, *integers, rule=rule: tuple(
                 [y - _take_steps(rule, x, dx)[0] for y in _take_steps(rule, x, *integers)]
             ),
             {"x": draw(4, 3), "dx": FLAGS, **{kind: FLAGS.astype(kind) for kind in kinds}},
+            subject=name,
             expected=(np.zeros((4, 3)),) * len(kinds),
             dtypes=("float32",),
             traces=False,

@@ -90,7 +90,6 @@ CASES: list[Case] = [
     check_fact(
         "optimizers.adjust",
         cite(MAIN, 223, 224, 225, 228, 229, 230, 231, 232, 235, 236, 237, 238, 241),
-        "adjust",
         _adjust_momentum,
         {
             "step": ABOUT_TENS,
@@ -100,38 +99,39 @@ CASES: list[Case] = [
             "same": True,
             "changed": True,
         },
+        subject="adjust",
     ),
-    check_fact("optimizers.adjust_unknown", cite(MAIN, 243), "adjust", _ignores_unknown),
+    check_fact("optimizers.adjust_unknown", cite(MAIN, 243), _ignores_unknown, subject="adjust"),
     check_fact(
         "optimizers.adjust_chain",
         cite(MAIN, 248, 249, 252, 253, 254, 257, 258, 259),
-        "adjust",
         _adjust_chain,
         {
             "moments": (Property("0.1, 0.2, 0.2", lambda m: np.allclose(m, [0.1, 0.2, 0.2])),) * 3,
             "delta": (2.0, 2.0, 2.5),
             "eta": (0.001, 0.2, 0.001),
         },
+        subject="adjust",
     ),
     check_fact(
         "optimizers.adjust_mixed",
         cite(MAIN, 264, 265, 268, 269, 272, 273),
-        "adjust",
         _adjust_mixed,
         {
             "moments": ABOUT_TENS,
             "rules": tuple([f"Momentum(eta={eta}, rho={rho})" for eta, rho in ((0.1, 0.9), (0.2, 0.9), (0.3, 0.7))]),
         },
+        subject="adjust",
     ),
     check_program(
         "optimizers.freeze",
         cite(MAIN, 339, 340, 345, 346),
-        "freeze",
         _freeze_and_thaw,
         {
             "ps": {"x": TIED, "y": (np.array([3.0, 4.0]),)},
             "grads": {"x": np.array([1.0, 10.0]), "y": (np.array([100.0, 1000.0]),)},
         },
+        subject="freeze",
         expected={
             "first": {"x": np.array([0.9, 1.0]), "y": (np.array([3.0, 4.0]),)},
             "second": {"x": np.array([0.7, -1.0]), "y": (np.array([-17.0, -196.0]),)},
@@ -157,10 +157,10 @@ CASES: list[Case] = [
     check_fact(
         "optimizers.keywords",
         cite(MAIN, 353, 354),
-        "Nesterov",
         lambda: (
             Nesterov(rho=0.8, eta=0.1) == Nesterov(0.1, 0.8)
             and AdamW(lambda_=0.3, eta=0.1) == AdamW(0.1, (0.9, 0.999), 0.3, 1e-8)
         ),
+        subject="Nesterov",
     ),
 ]

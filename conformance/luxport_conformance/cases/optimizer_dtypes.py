@@ -69,18 +69,18 @@ CASES: list[Case] = [
     check_program(
         "optimizers.dtypes_of_descent",
         cite(MAIN, 197, 198, 203, 204),
-        "Descent",
         _make_steps((Descent(0.1),)),
         {"x": TIED},
+        subject="Descent",
         expected=({"ps": (_is("float32"), _is("float64"))},),
         dtypes=("float64",),
     ),
     check_program(
         "optimizers.dtypes_of_rprop",
         cite(MAIN, 210, 211, 212, 213, 214, 215),
-        "Rprop",
         _make_steps((Rprop(0.1),)),
         {"x": TIED},
+        subject="Rprop",
         expected=(
             {
                 "ps": (_is("float32"), _is("float64")),
@@ -92,9 +92,9 @@ CASES: list[Case] = [
     check_program(
         "optimizers.dtypes",
         cite(RULES, 120, 125),
-        "update",
         _make_steps(ALL_RULES),
         {"x": TIED},
+        subject="update",
         expected=EVERY_DTYPE,
         dtypes=("float64",),
         compiles=False,  # the rules' own tests compile them all
@@ -112,9 +112,9 @@ CASES: list[Case] = [
     check_program(
         "optimizers.half_follows_double",
         ("the same rules in double precision",),
-        "update",
         _descend,
         {"x": np.array([1.0, -2.0, 0.5, 1.5]), "a": np.array([1.0, 3.0, 0.5, 2.0**-10])},
+        subject="update",
         expected=lambda x, a: _descend(np.asarray(x, np.float64), np.asarray(a, np.float64)),
         dtypes=("float16", "bfloat16"),
         compiles=False,  # thirty steps of every rule; the rules' own tests compile them
@@ -123,9 +123,9 @@ CASES: list[Case] = [
     check_program(
         "optimizers.mixed_precision",
         cite(RULES, 270, 271, 274, 275),
-        "MixedPrecision",
         _make_mixed_step(MixedPrecision(Adam(1e-3))),
         {"x": np.array([0.25, 0.75]), "dx": np.array([0.5, 0.125])},
+        subject="MixedPrecision",
         expected={
             "state": (_is("float32"), (_is("float32"), _is("float32")), (_is("float32"), _is("float32"))),
             "off": np.zeros(2),
@@ -136,22 +136,22 @@ CASES: list[Case] = [
     check_program(
         "optimizers.mixed_precision_double",
         cite(RULES, 279, 280),
-        "MixedPrecision",
         _start_in_double,
         {"x": np.array([0.25, 0.75])},
+        subject="MixedPrecision",
         expected=((_is("float64"), (_is("float64"), _is("float64"))), (_is("float64"), _is("float64"))),
         dtypes=("float64",),
     ),
     check_fact(
         "optimizers.mixed_precision_adjusted",
         cite(RULES, 284, 285),
-        "MixedPrecision",
         lambda: (
             optimizers.current_rule(
                 optimizers.adjust(optimizers.setup(MixedPrecision(Adam(1e-3), "float64"), TIED), 2e-3)
             )
             == MixedPrecision(Adam(2e-3), "float64")
         ),
+        subject="MixedPrecision",
     ),
     check_error(
         "optimizers.mixed_precision_in_chain",

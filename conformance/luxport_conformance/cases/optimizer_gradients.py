@@ -87,9 +87,9 @@ CASES: list[Case] = [
     check_program(
         "optimizers.slopes_at_rest",
         ("mathematics: the derivative of a first step, of Adam's -eta g / (|g| + epsilon), at a gradient of 0",),
-        "Adam",
         _compute_slopes_at_rest,
         {"x": X, "dx": np.zeros(3)},
+        subject="Adam",
         expected=_AT_REST,
         dtypes=("float32", "float64"),
         differentiates=True,
@@ -98,9 +98,9 @@ CASES: list[Case] = [
     check_program(
         "optimizers.two_gradients",
         cite(MAIN, 498),
-        "update",
         lambda ps, dx: optimizers.update(optimizers.setup(Both(), ps), ps, dx, dx)[1],
         {"ps": BRANCHES, "dx": {"a": (np.array([0.1]),), "c": HUNDRED}},
+        subject="update",
         expected={"a": (np.array([-0.1]),)},
         traces=False,
     ),
@@ -115,21 +115,21 @@ CASES: list[Case] = [
     check_program(
         "optimizers.second_gradient_not_wanted",
         cite(MAIN, 505),
-        "update",
         lambda x, dx: (
             optimizers.update(optimizers.setup(Adam(), x), x, dx)[1]
             - optimizers.update(optimizers.setup(Adam(), x), x, dx, dx)[1]
         ),
         {"x": X, "dx": DX},
+        subject="update",
         expected=np.zeros(3),
         tolerance=Tolerance(magnitude=100.0),
     ),
     check_program(
         "optimizers.second_order",
         cite(MAIN, 519, 520, 521, 522),
-        "update",
         _make_weighted_steps(Weighted()),
         {"ps": TWO, "dx": SLOPES, "dx2": CURVES},
+        subject="update",
         expected=_make_expected_steps(1.0),
     ),
     check_error(
@@ -143,9 +143,9 @@ CASES: list[Case] = [
     check_program(
         "optimizers.second_order_in_chain",
         cite(MAIN, 531, 532),
-        "OptimizerChain",
         _make_weighted_steps(OptimizerChain(Descent(0.1), Weighted())),
         {"ps": TWO, "dx": SLOPES, "dx2": CURVES},
+        subject="OptimizerChain",
         expected=_make_expected_steps(0.1),
     ),
 ]

@@ -87,9 +87,9 @@ def check_step(
     return check_program(
         f"optimizers.{id}",
         lines,
-        subject or type(rule).__name__,
         program,
         {"ps": ps, "grads": grads},
+        subject=subject or type(rule).__name__,
         expected=expected,
         **options,
     )

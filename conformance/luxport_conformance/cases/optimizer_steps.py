@@ -115,9 +115,9 @@ def _check_three_steps(name: str, rule: Any, source: str, steps: Callable[..., A
     return check_program(
         f"optimizers.{name}_steps",
         (source,),
-        type(rule).__name__,
         _make_three_steps(rule),
         {"x": X, "gradients": GRADIENTS},
+        subject=type(rule).__name__,
         expected=lambda x, gradients: tuple(steps(x, gradients, **options)),
         tolerance=Tolerance(reduction=12, magnitude=2.0),
         compiles=False,  # the rules' own tests compile them all

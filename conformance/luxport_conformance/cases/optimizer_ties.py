@@ -65,9 +65,9 @@ def _check_tie(id: str, lines: tuple[int, ...], grads: Any, expected: Any) -> Ca
     return check_program(
         f"optimizers.{id}",
         cite(MAIN, *lines),
-        "update",
         _update_tied_pair,
         {"ps": (TIED, TIED), "grads": grads},
+        subject="update",
         expected=expected,
     )
 
@@ -89,28 +89,28 @@ CASES: list[Case] = [
     check_program(
         "optimizers.tied_thrice",
         cite(MAIN, 407, 414),
-        "update",
         lambda ps: _update_tied_three(ps, False),
         {"ps": {"thrice": np.array([3.0]), "y": np.array([4.0, 5.0, 6.0]), "x": np.array([7.0, 8.0])}},
+        subject="update",
         expected={"x": np.array([3.0 - 0.1 * 48.0]), "one": True, "tied_before": True},
     ),
     check_program(
         "optimizers.tied_thrice_without_one",
         cite(MAIN, 419),
-        "update",
         lambda ps: _update_tied_three(ps, True),
         {"ps": {"thrice": np.array([3.0]), "y": np.array([4.0, 5.0, 6.0]), "x": np.array([7.0, 8.0])}},
+        subject="update",
         expected={"x": np.array([3.0 - 0.1 * 24.0]), "one": True},
     ),
     check_program(
         "optimizers.tied_by_hand",
         cite(MAIN, 458, 465, 466, 467),
-        "update",
         _sum_tied_by_hand,
         {
             "ps": {name: TIED for name in "abcd"},
             "grads": {"a": THREES, "b": SEVENS, "c": THREES, "d": TENS},
         },
+        subject="update",
         expected={
             "as_summed": np.zeros(2),
             "the_same": np.zeros(2),

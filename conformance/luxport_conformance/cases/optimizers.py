@@ -107,7 +107,7 @@ def _has_converged(rule: Any) -> bool:
 def _check_convergence(rule: Any) -> Case:
     name = repr(rule).replace(" ", "")
     return check_fact(
-        f"optimizers.converges.{name}", cite(RULES, 77, 82), type(rule).__name__, lambda: _has_converged(rule)
+        f"optimizers.converges.{name}", cite(RULES, 77, 82), lambda: _has_converged(rule), subject=type(rule).__name__
     )
 
 
@@ -205,15 +205,15 @@ CASES: list[Case] = [
         raises=TypeError,
         subject="update",
     ),
-    check_fact("optimizers.no_step", cite(MAIN, 539, 541), "update", lambda: subtract(TIED, None) is TIED),
+    check_fact("optimizers.no_step", cite(MAIN, 539, 541), lambda: subtract(TIED, None) is TIED, subject="update"),
     check_function(
         "optimizers.one_without_gradient",
         cite(RULES, 145, 146),
-        "update",
         _update_one_without_gradient,
         np.ones((2, 2)),
         np.ones((2, 2)),
         np.array([[1.0, 2.0], [3.0, 4.0]]),
+        subject="update",
         expected=tuple([{"moved": np.array(True), "b": np.ones((2, 2))} for _ in ALL_RULES]),
         dtypes=("float64",),
         compiles=False,  # the rules' own tests compile them all
@@ -221,10 +221,10 @@ CASES: list[Case] = [
     check_function(
         "optimizers.complex",
         cite(RULES, 200, 210, 213),
-        "update",
         _compute_complex_losses,
         np.zeros(1, np.complex128),
         np.array([1.0 + 1.0j]),
+        subject="update",
         expected=Property("losses that fall from 2 at each of 10 steps, below 1.9", _is_falling),
         dtypes=("float64",),
         traces=False,  # forty rules in one program compile slowly
@@ -232,9 +232,9 @@ CASES: list[Case] = [
     check_program(
         "optimizers.accumulate",
         cite(RULES, 242, 243, 246, 247, 250, 254),
-        "AccumGrad",
         _accumulate,
         {"x": draw(5), "grads": tuple([draw(5, seed=seed) for seed in (1, 2, 3, 4)])},
+        subject="AccumGrad",
         expected=lambda x, grads: (x, x, *[x - 0.01 * sum(grads[:3]) / 3] * 2),
     ),
     *map(_check_convergence, ALL_RULES),

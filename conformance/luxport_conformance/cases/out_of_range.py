@@ -135,9 +135,9 @@ CASES: list[Case] = [
     check_program(
         "out_of_range.compiled",
         SOURCE,
-        "indices",
         _look_up_compiled,
         {"table": TABLE, "slices": SLICES, "scores": SCORES, "i": BOTH, "offsets": OFFSETS},
+        subject="indices",
         expected=COMPILED,
         dtypes=("float32",),
         differentiates=True,  # and so it can compile

@@ -38,9 +38,9 @@ def _check_shape(line: int, layer: Any, shape: tuple[int, ...], expected: tuple[
     return check_fact(
         f"output_shape.line_{line}",
         cite(FILE, line),
-        type(layer).__name__,
         lambda: luxport.output_shape(layer, shape),
         expected,
+        subject=type(layer).__name__,
     )
 
 
@@ -58,9 +58,9 @@ def _check_activation(name: str) -> Case:
     return check_fact(
         f"output_shape.{name}",
         cite(FILE, 62),
-        name,
         lambda: luxport.output_shape(Dense(10, 5, getattr(luxport, name)), (1, 10)),
         (1, 5),
+        subject=name,
     )
 
 

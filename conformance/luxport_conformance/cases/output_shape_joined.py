@@ -45,9 +45,9 @@ CASES: list[Case] = [
     check_fact(
         f"output_shape.{name}",
         cite(FILE, *lines),
-        type(model).__name__,
         lambda model=model, shape=shape: luxport.output_shape(model, shape),
         expected,
+        subject=type(model).__name__,
     )
     for name, model, shape, expected, lines in TOLD
 ]

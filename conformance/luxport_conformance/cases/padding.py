@@ -76,7 +76,6 @@ def _check_pinned(name: str, by_numpy: Any, pins: Any) -> Case:
     return check_program(
         f"{name}.nine",
         (*cite(FILE, *lines, *ALL_ROUND[name]), "numpy.pad"),
-        name,
         program,
         {"x": count_up(3, 3), "wide": draw(4, 4, 4)},
         expected=expected,
@@ -96,7 +95,6 @@ def _check_slope(name: str) -> Case:
     return check_program(
         f"{name}.gradient",
         cite(FILE, SLOPES[name]),
-        name,
         luxport.grad(sum_weighted),
         {"x": draw(3, 3, 3), "weights": weights},
         expected=lambda x, weights: np.bincount(places.ravel(), weights.ravel()).reshape(3, 3, 3),
@@ -142,7 +140,6 @@ CASES: list[Case] = [
     check_function(
         "pad_constant.as_numpy",
         (*cite(FILE, 7, 12, 15, 18, 21, 24, 25, 27, 29, 30, 33, 34, 36, 38, 41, 44, 46), "numpy.pad"),
-        "pad_constant",
         _compute_constants,
         *(draw(2, 2, 2), draw(2, seed=1)),
         expected=_expect_constants,
@@ -150,7 +147,6 @@ CASES: list[Case] = [
     check_program(
         "pad_constant.gradient",
         cite(FILE, 48, 49, 50),
-        "pad_constant",
         luxport.grad(
             lambda x, weights: luxport.namespace(x).sum(ops.pad_constant(x, padding=((2, 1), (1, 2))) * weights)
         ),
@@ -162,7 +158,6 @@ CASES: list[Case] = [
         "pad_constant.misfit",
         cite(FILE, 9),
         lambda: ops.pad_constant(np.ones((1, 2, 3, 4)), padding=(1, 2, 3, 4, 5), axes=(1, 2, 3)),
-        subject="pad_constant",
         message="expects padding as an int",
     ),
     *[
@@ -179,14 +174,12 @@ CASES: list[Case] = [
         "pad_reflect.too_much",
         ("numpy.pad goes on reflecting; NNlib fails",),
         lambda: ops.pad_reflect(np.ones(3), padding=(3,)),
-        subject="pad_reflect",
         message="at most 2 to reflect it",
     ),
     *(_check_pinned(*entry) for entry in PINNED),
     check_function(
         "pad_edge.two_axes",
         cite(FILE, 58, 59, 63, 64),
-        "pad_edge",
         lambda x: [ops.pad_edge(x, padding=((4, 5), (3, 2)), axes=axes) for axes in ((1, 2), (0, 2))],
         draw(2, 2, 2),
         expected=lambda x0: (

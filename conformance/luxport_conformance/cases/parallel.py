@@ -125,8 +125,10 @@ CASES: list[Case] = [
         (3 * ONE, -4 * ONE),
         y=0.75,
     ),
-    check_fact("parallel.index_by_name", cite(BASIC, 248), "Parallel", lambda: NAMED[0] == NAMED["one"] == NAMED.one),
-    check_fact("parallel.slice_of_all", cite(BASIC, 249), "Parallel", lambda: NAMED[0:2] == NAMED),
+    check_fact(
+        "parallel.index_by_name", cite(BASIC, 248), lambda: NAMED[0] == NAMED["one"] == NAMED.one, subject="Parallel"
+    ),
+    check_fact("parallel.slice_of_all", cite(BASIC, 249), lambda: NAMED[0:2] == NAMED, subject="Parallel"),
     _check_refusal(
         "parallel.called_layers",
         251,
@@ -143,12 +145,12 @@ CASES: list[Case] = [
     check_fact(
         "parallel.equal",
         cite(BASIC, 254),
-        "Parallel",
         lambda: (
             Parallel(join_rows, one=Dense(10, 10), two=identity)
             == NAMED
             != Parallel(join_rows, Dense(10, 10), identity)
         ),
+        subject="Parallel",
     ),
     check_output("parallel.log_named", cite(BASIC, 256), Parallel(stack, x=logarithm), ONE, y=[0.0]),
     check_output("parallel.log", cite(BASIC, 257), Parallel(stack, logarithm), ONE, y=[0.0]),
@@ -172,9 +174,9 @@ CASES: list[Case] = [
         check_fact(
             f"parallel.connection_called_once_{line}",
             cite(BASIC, line),
-            "Parallel",
             lambda layers=layers, x=x: _count_calls(*layers, x=x),
             {"calls": 1, "arguments": 3 if len(layers) == 3 or isinstance(x, tuple) else 1},
+            subject="Parallel",
         )
         for line, layers, x in (
             (274, (np.sin, np.cos, np.tan), ONE),
@@ -202,9 +204,9 @@ CASES: list[Case] = [
     check_gradient(
         "parallel.gradient",
         cite(BASIC, 307, 309, 310),
-        "Parallel",
         lambda x, y, ps: _sum_products(x, y, ps),
         {"x": draw(4, 3), "y": draw(4, 3, seed=1), "ps": {"a": {"weight": draw(3, 2)}, "b": {"weight": draw(3, 2)}}},
+        subject="Parallel",
         expected=lambda x, y, ps: (
             np.ones((4, 2)) @ ps["a"]["weight"].T,
             np.ones((4, 2)) @ ps["b"]["weight"].T,
@@ -223,7 +225,6 @@ CASES: list[Case] = [
     check_fact(
         "parallel.counts",
         ("lux: {layers, connection} when the connection is a layer; both are counted",),
-        "Parallel",
         lambda: (
             (
                 list(luxport.setup(0, Parallel(Bilinear(3, 2), Dense(3, 3), Dropout(0.5)))[0]),
@@ -232,6 +233,7 @@ CASES: list[Case] = [
             )
             == (["layers", "connection"], 3 * 3 + 3 + 3 * 3 * 2 + 2, 2)
         ),
+        subject="Parallel",
     ),
     check_output(
         "branch.tuple_stays_whole",
@@ -250,11 +252,11 @@ CASES: list[Case] = [
     check_fact(
         "branch.keys",
         ("lux: {layers, fusion} when the fusion is a layer",),
-        "BranchLayer",
         lambda: (
             list(luxport.setup(0, BranchLayer(NoOpLayer(), NoOpLayer(), fusion=Bilinear(2, 2)))[1])
             == ["layers", "fusion"]
         ),
+        subject="BranchLayer",
     ),
     check_error(
         "branch.place_in_errors",

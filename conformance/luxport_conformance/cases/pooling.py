@@ -68,9 +68,9 @@ def _check_gradient_of_sum(id: str, line: int, layer: Any, x: Any, expected: Any
     return check_program(
         id,
         cite(OP, line),
-        type(layer).__name__,
         luxport.grad(_make_sum(layer)),
         {"x": np.asarray(x)},
+        subject=type(layer).__name__,
         expected=np.asarray(expected),
         differentiates=True,
     )
@@ -101,9 +101,9 @@ def _check_by_loops(rank: int) -> Case:
     return check_program(
         f"mean_pool.loops_{rank}d",
         cite(OP, 986),
-        "MeanPool",
         lambda x: tuple([layer(x, {}, {})[0] for layer in layers]),
         {"x": np.abs(draw(2, 2, *(7,) * rank))},
+        subject="MeanPool",
         expected=lambda x: tuple([_average_by_loops(x, *setting) for setting in settings]),
         tolerance=Tolerance(reduction=3**rank),
     )
@@ -135,8 +135,8 @@ CASES: list[Case] = [
         check_fact(
             f"pool.same_pad_{pool.__name__}_{'_'.join(map(str, window))}",
             cite(LAYER, 300),
-            pool.__name__,
             lambda pool=pool, window=window: _has_same_shape(pool, window),
+            subject=pool.__name__,
         )
         for _, pool in POOLS
         for window in ((1,), (2,), (3,), (5, 4), (8, 7, 6))
@@ -145,9 +145,9 @@ CASES: list[Case] = [
         check_fact(
             f"pool.size_line_{line}",
             cite(OP, line),
-            pool.__name__,
             lambda pool=pool, options=options: luxport.output_shape(pool((2, 2), **options), (10, 3, 10, 10)),
             (10, 3, *places),
+            subject=pool.__name__,
         )
         for line, pool, options, places in (
             (408, MaxPool, {}, (5, 5)),

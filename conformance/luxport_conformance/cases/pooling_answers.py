@@ -59,9 +59,9 @@ def _check_pinned(rank: int) -> Case:
     return check_program(
         f"pooling.pinned_gradients_{rank}d",
         cite(FILE, 864, 865, 869, 870, 871),
-        "MaxPool",
         program,
         {"xs": {name: entry["x"] for name, entry in answers.items()}},
+        subject="MaxPool",
         expected=expected,
         differentiates=True,
         tolerance=SIX_DIGITS,
@@ -110,9 +110,9 @@ def _check_complex(rank: int) -> Case:
     return check_program(
         f"mean_pool.complex_gradients_{rank}d",
         cite(FILE, 1010, 1011, 1012, 1022, 1023),
-        "MeanPool",
         program,
         {"re": draw(*shape, seed=3), "im": draw(*shape, seed=4), "dys": dys},
+        subject="MeanPool",
         expected=expected,
         differentiates=True,
         tolerance=Tolerance(reduction=4**rank),

@@ -72,9 +72,9 @@ def _check_plain(rank: int) -> Case:
     return check_program(
         f"pooling.gradients_{rank}d",
         cite(FILE, *range(1040, 1044), *range(1046, 1050)),
-        "MaxPool",
         _make_gradients({"max": MaxPool((2,) * rank), "mean": MeanPool((2,) * rank)}),
         {"x": _draw_distinct(rank), "c": draw(2, 3, *places, seed=1)},
+        subject="MaxPool",
         expected=expected,
         differentiates=True,
     )
@@ -90,9 +90,9 @@ def _check_padding_left_out(rank: int) -> Case:
     return check_program(
         f"mean_pool.gradients_without_padding_{rank}d",
         cite(FILE, 1055, 1056),
-        "MeanPool",
         _make_gradients({"mean": MeanPool((2,) * rank, stride=2, padding=1, count_include_pad=False)}),
         {"x": draw(2, 3, *(7,) * rank), "c": draw(2, 3, *places, seed=1)},
+        subject="MeanPool",
         expected=expected,
         differentiates=True,
         tolerance=Tolerance(reduction=4),
@@ -124,9 +124,9 @@ def _check_first_of_infinities() -> Case:
     return check_program(
         "pooling_gradients.infinities",
         ("by definition: the first of equal maxima",),
-        "MaxPool",
         program,
         {"x": x},
+        subject="MaxPool",
         expected=(halves, rows),
         differentiates=True,
     )

@@ -35,7 +35,6 @@ CASES: list[Case] = [
     check_function(
         "apply_rotary_embedding.from_0",
         ("lux: RoFormer's rotation, feature i with feature i + dims / 2",),
-        "apply_rotary_embedding",
         lambda x, cos, sin: (
             ops.apply_rotary_embedding(x, cos, sin),
             ops.apply_rotary_embedding(luxport.namespace(x).moveaxis(x, 1, 2), cos, sin, seq_axis=2),
@@ -47,7 +46,6 @@ CASES: list[Case] = [
     check_function(
         "apply_rotary_embedding.positions",
         ("lux: positions choose rows of the caches",),
-        "apply_rotary_embedding",
         lambda x, cos, sin, positions, batched: (
             ops.apply_rotary_embedding(x, cos, sin, positions),
             ops.apply_rotary_embedding(x, cos, sin, batched),

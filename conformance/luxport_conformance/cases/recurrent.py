@@ -104,7 +104,6 @@ def _check_two_biases(kind: str, cell: Any) -> Case:
     return check_program(
         f"{kind}_cell.two_biases",
         ("torch: a bias for the input and one for the hidden state",),
-        type(cell).__name__,
         lambda x, ps, st, carry: cell((x, carry), ps, st)[0][1],
         {
             "x": draw(BATCH, IN),
@@ -112,6 +111,7 @@ def _check_two_biases(kind: str, cell: Any) -> Case:
             "st": luxport.setup(0, cell, backend="numpy")[1],
             "carry": draw_carries(kind, BATCH, OUT),
         },
+        subject=type(cell).__name__,
         expected=lambda x, ps, st, carry: step_by_formula(kind, ps, x, carry),
         tolerance=DEEP,
     )
@@ -143,7 +143,6 @@ def _check_steps(kind: str, *lines: int) -> Case:
     return check_program(
         f"{kind}_cell.steps",
         cite(RECURRENT, *lines),
-        type(cell).__name__,
         program,
         {
             "x": draw(BATCH, IN),
@@ -152,6 +151,7 @@ def _check_steps(kind: str, *lines: int) -> Case:
             "carry": draw_carries(kind, BATCH, OUT),
             "vector": draw_carries(kind, OUT),
         },
+        subject=type(cell).__name__,
         expected=expected,
         tolerance=DEEP,
     )
@@ -176,7 +176,6 @@ def _check_sequences(kind: str, *lines: int) -> Case:
     return check_program(
         f"{kind}.sequences",
         cite(RECURRENT, *lines),
-        type(layer).__name__,
         program,
         {
             "x": draw(BATCH, STEPS, IN),
@@ -184,27 +183,42 @@ def _check_sequences(kind: str, *lines: int) -> Case:
             "st": make_states(layer),
             "vector": draw_carries(kind, OUT),
         },
+        subject=type(layer).__name__,
         expected=expected,
         tolerance=DEEP,
     )
 
 
 CASES: list[Case] = [
-    check_fact("rnn_cell.arrays", cite(RECURRENT, 36), "RNNCell", _count_arrays(CELLS["rnn"], **FLUX), 3),
+    check_fact("rnn_cell.arrays", cite(RECURRENT, 36), _count_arrays(CELLS["rnn"], **FLUX), 3, subject="RNNCell"),
     check_fact(
-        "rnn_cell.arrays_no_bias", cite(RECURRENT, 67), "RNNCell", _count_arrays(CELLS["rnn"], use_bias=False), 2
+        "rnn_cell.arrays_no_bias",
+        cite(RECURRENT, 67),
+        _count_arrays(CELLS["rnn"], use_bias=False),
+        2,
+        subject="RNNCell",
     ),
-    check_fact("rnn_cell.arrays_two_biases", ("lux: RNNCell",), "RNNCell", _count_arrays(CELLS["rnn"]), 4),
-    check_fact("lstm_cell.arrays", cite(RECURRENT, 116), "LSTMCell", _count_arrays(CELLS["lstm"], **FLUX), 3),
+    check_fact("rnn_cell.arrays_two_biases", ("lux: RNNCell",), _count_arrays(CELLS["rnn"]), 4, subject="RNNCell"),
+    check_fact("lstm_cell.arrays", cite(RECURRENT, 116), _count_arrays(CELLS["lstm"], **FLUX), 3, subject="LSTMCell"),
     check_fact(
-        "lstm_cell.arrays_no_bias", cite(RECURRENT, 143), "LSTMCell", _count_arrays(CELLS["lstm"], use_bias=False), 2
+        "lstm_cell.arrays_no_bias",
+        cite(RECURRENT, 143),
+        _count_arrays(CELLS["lstm"], use_bias=False),
+        2,
+        subject="LSTMCell",
     ),
-    check_fact("gru_cell.arrays", cite(RECURRENT, 201), "GRUCell", _count_arrays(CELLS["gru"], **FLUX), 3),
+    check_fact("gru_cell.arrays", cite(RECURRENT, 201), _count_arrays(CELLS["gru"], **FLUX), 3, subject="GRUCell"),
     check_fact(
-        "gru_cell.arrays_no_bias", cite(RECURRENT, 228), "GRUCell", _count_arrays(CELLS["gru"], use_bias=False), 2
+        "gru_cell.arrays_no_bias",
+        cite(RECURRENT, 228),
+        _count_arrays(CELLS["gru"], use_bias=False),
+        2,
+        subject="GRUCell",
     ),
-    check_fact("gru.arrays_no_bias", cite(RECURRENT, 259), "GRU", _count_arrays(LAYERS["gru"], use_bias=False), 2),
-    check_fact("gru_v3_cell.arrays", cite(RECURRENT, 275), "GRUv3Cell", _count_arrays(CELLS["gru_v3"]), 4),
+    check_fact(
+        "gru.arrays_no_bias", cite(RECURRENT, 259), _count_arrays(LAYERS["gru"], use_bias=False), 2, subject="GRU"
+    ),
+    check_fact("gru_v3_cell.arrays", cite(RECURRENT, 275), _count_arrays(CELLS["gru_v3"]), 4, subject="GRUv3Cell"),
     _check_two_biases("rnn", RNNCell(IN, OUT)),
     _check_two_biases("lstm", LSTMCell(IN, OUT)),
     _check_two_biases("gru", GRUCell(IN, OUT)),

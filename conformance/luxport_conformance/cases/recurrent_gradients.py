@@ -96,7 +96,6 @@ def _check_cell_gradients(kind: str, *sources: str) -> Case:
     return check_program(
         f"{kind}_cell.gradients",
         sources,
-        type(cells[0]).__name__,
         program,
         {
             "ps": draw_parameters(cells[0]),
@@ -105,6 +104,7 @@ def _check_cell_gradients(kind: str, *sources: str) -> Case:
             "vector": draw_carries(kind, OUT),
             "st": make_states(cells[0]),
         },
+        subject=type(cells[0]).__name__,
         expected=expected,
         tolerance=Tolerance(reduction=100),
         dtypes=("float64",),
@@ -141,7 +141,6 @@ def _check_sequence_gradients(kind: str, *sources: str) -> Case:
     return check_program(
         f"{kind}.gradients",
         sources,
-        type(layer).__name__,
         program,
         {
             "ps": draw_parameters(layer),
@@ -149,6 +148,7 @@ def _check_sequence_gradients(kind: str, *sources: str) -> Case:
             "vector": draw_carries(kind, OUT),
             "st": make_states(layer),
         },
+        subject=type(layer).__name__,
         expected=expected,
         tolerance=Tolerance(reduction=100),
         dtypes=("float64",),

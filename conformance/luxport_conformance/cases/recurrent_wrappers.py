@@ -116,7 +116,6 @@ CASES: list[Case] = [
     check_program(
         "recurrence.orders_masks_and_directions",
         ("definition: each sample by itself, over the steps that count",),
-        "Recurrence",
         _run_wrappers,
         {
             "x": draw(BATCH, STEPS, IN),
@@ -125,6 +124,7 @@ CASES: list[Case] = [
             "lengths": _LENGTHS,
             "carry": draw_carries("gru", BATCH, OUT),
         },
+        subject="Recurrence",
         expected=_expect_wrapped,
         tolerance=DEEP,
         compiles=False,  # it builds layers and states, which PyTorch's compiler cannot follow
@@ -132,7 +132,6 @@ CASES: list[Case] = [
     check_program(
         "lstm.levels",
         ("torch: nn.LSTM(num_layers=2)",),
-        "LSTM",
         _run_levels,
         {
             "x": draw(BATCH, STEPS, IN),
@@ -140,19 +139,20 @@ CASES: list[Case] = [
             "st": make_states(_LEVELS),
             "carry": (draw_carries("lstm", BATCH, OUT), draw_carries("lstm", BATCH, OUT)),
         },
+        subject="LSTM",
         expected=_expect_levels,
         tolerance=Tolerance(reduction=60),
     ),
     check_program(
         "stateful_recurrent_cell.remembers",
         ("lux: StatefulRecurrentCell, update_state(st, :carry, nothing)",),
-        "StatefulRecurrentCell",
         _run_remembering,
         {
             "x": draw(BATCH, IN),
             "ps": draw_parameters(CELLS["lstm"]),
             "st": make_states(StatefulRecurrentCell(CELLS["lstm"])),
         },
+        subject="StatefulRecurrentCell",
         expected=_expect_remembered,
         tolerance=DEEP,
     ),

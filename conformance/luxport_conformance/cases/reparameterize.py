@@ -48,9 +48,9 @@ def _check_plain_agrees(id: str, line: int, model: Any, x: Any, terms: int) -> C
     return check_program(
         id,
         cite(FILE, line),
-        "WeightNorm",
         program,
         {"x": x, "ps": ps, "st": st},
+        subject="WeightNorm",
         expected=np.zeros(luxport.output_shape(model, np.shape(x))),
         tolerance=Tolerance(reduction=terms, magnitude=1.0),
         compiles=False,  # models are changed outside of programs
@@ -78,9 +78,9 @@ def _check_gradients(id: str, lines: tuple[int, ...], expected: Any) -> Case:
     return check_program(
         id,
         cite(FILE, *lines),
-        "WeightNorm",
         _compute_gradients,
         {"x": draw(4, 3), "ps": _set_up(NORMED)[0]},
+        subject="WeightNorm",
         expected=expected,
         differentiates=True,
         tolerance=Tolerance(reduction=4 * 3),
@@ -94,7 +94,7 @@ def _remove_norm(i: int) -> Any:
 
 def _check_types(id: str, lines: tuple[int, ...], layer: Any, wanted: tuple[tuple[int, type], ...]) -> Case:
     return check_fact(
-        id, cite(FILE, *lines), "WeightNorm", lambda: all(isinstance(layer(i), kind) for i, kind in wanted)
+        id, cite(FILE, *lines), lambda: all(isinstance(layer(i), kind) for i, kind in wanted), subject="WeightNorm"
     )
 
 
@@ -114,7 +114,6 @@ CASES: list[Case] = [
     check_function(
         "weight_norm.values",
         ("paper: g v / |v|, one size for each column",),
-        "weight_norm",
         ops.weight_norm,
         *(draw(3, 2), draw(1, 2, seed=1)),
         expected=lambda v, g: g * v / np.sqrt((v**2).sum(0, keepdims=True)),
@@ -146,15 +145,15 @@ CASES: list[Case] = [
     check_fact(
         "weight_norm.removed",
         cite(FILE, 38),
-        "WeightNorm",
         lambda: remove_weight_norm(NORMED, *_set_up(NORMED))[0] == Dense(3, 2),
+        subject="WeightNorm",
     ),
     check_program(
         "weight_norm.removed_parameters",
         cite(FILE, 39, 40),
-        "WeightNorm",
         lambda ps: remove_weight_norm(NORMED, ps, {})[1],
         {"ps": _set_up(NORMED)[0]},
+        subject="WeightNorm",
         expected=lambda ps: {"weight": ps["normalized"]["weight_v"], "bias": ps["unnormalized"]["bias"]},
         tolerance=Tolerance(reduction=3, rounding=2.0**-22, reason="the first sizes are rounded to float32"),
         compiles=False,
@@ -175,7 +174,6 @@ CASES: list[Case] = [
     check_function(
         "spectral_norm.many_steps",
         ("definition: the largest singular value, by NumPy's SVD",),
-        "spectral_norm",
         lambda weight, u: ops.spectral_norm(weight, u, axis=1, iterations=12)[0],
         *(draw(5, 3) * [1.0, 3.0, 0.3], draw(3, seed=1)),
         expected=lambda x0, x1: x0 / _find_largest_singular_value(x0),
@@ -185,9 +183,9 @@ CASES: list[Case] = [
     check_program(
         "spectral_norm.removed",
         ("definition: in testing the layer with the weights divided",),
-        "SpectralNorm",
         _compute_spectral_difference,
         {"x": draw(4, 3), "ps": _set_up(SPECTRAL)[0], "st": luxport.test_mode(_set_up(SPECTRAL)[1])},
+        subject="SpectralNorm",
         expected=np.zeros((4, 2)),
         tolerance=Tolerance(reduction=3, magnitude=1.0),
         compiles=False,

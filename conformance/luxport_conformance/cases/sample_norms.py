@@ -50,9 +50,9 @@ def _check_trained_then_tested(id: str, lines: tuple[int, ...], layer: InstanceN
     return check_program(
         id,
         cite(FILE, *lines),
-        "InstanceNorm",
         program,
         {"x": SIX, "ps": ps, "st": st},
+        subject="InstanceNorm",
         expected={"y": activation(normalized), "mean": mean, "var": var},
         tolerance=Tolerance(reduction=6),
     )
@@ -63,9 +63,9 @@ def check_same(id: str, lines: tuple[str, ...], subject: str, f: Any, g: Any, x:
     return check_function(
         id,
         lines,
-        subject,
         lambda x: f(x) - g(x),
         x,
+        subject=subject,
         expected=np.zeros(np.shape(x)),
         tolerance=Tolerance(reduction=reduction, magnitude=2.0),
     )
@@ -102,22 +102,28 @@ INSTANCE: list[Case] = [
     check_fact(
         "instance_norm.parameters",
         cite(FILE, 241),
-        "InstanceNorm",
         lambda: list(set_up(TRACKING)[0]) == ["bias", "scale"],
+        subject="InstanceNorm",
     ),
     check_fact(
-        "instance_norm.bias", cite(FILE, 243), "InstanceNorm", lambda: set_up(TRACKING)[0]["bias"].tolist() == [0, 0]
+        "instance_norm.bias",
+        cite(FILE, 243),
+        lambda: set_up(TRACKING)[0]["bias"].tolist() == [0, 0],
+        subject="InstanceNorm",
     ),
     check_fact(
-        "instance_norm.scale", cite(FILE, 244), "InstanceNorm", lambda: set_up(TRACKING)[0]["scale"].tolist() == [1, 1]
+        "instance_norm.scale",
+        cite(FILE, 244),
+        lambda: set_up(TRACKING)[0]["scale"].tolist() == [1, 1],
+        subject="InstanceNorm",
     ),
     _check_trained_then_tested("instance_norm.statistics", (269, 273, 276, 277, 278), TRACKING, lambda y: y),
     _check_trained_then_tested("instance_norm.sigmoid_statistics", (294,), TRACKING_SIGMOID, _logistic),
     check_fact(
         "instance_norm.affine",
         cite(FILE, 303, 304),
-        "InstanceNorm",
         lambda: len(set_up(InstanceNorm(2, sigmoid, affine=True))[0]) == 2,
+        subject="InstanceNorm",
     ),
     check_output(
         "instance_norm.sigmoid_affine",
@@ -130,8 +136,8 @@ INSTANCE: list[Case] = [
     check_fact(
         "instance_norm.not_affine",
         cite(FILE, 316, 317),
-        "InstanceNorm",
         lambda: set_up(InstanceNorm(2, sigmoid))[0] == {},
+        subject="InstanceNorm",
     ),
     check_output(
         "instance_norm.sigmoid",
@@ -171,12 +177,12 @@ INSTANCE: list[Case] = [
     check_fact(
         "instance_norm.how_many_parameters",
         cite(FILE, 362, 363, 364),
-        "InstanceNorm",
         lambda: [
             len(set_up(layer)[0])
             for layer in (InstanceNorm(10), InstanceNorm(10, affine=True), InstanceNorm(10, affine=False))
         ],
         [0, 2, 0],
+        subject="InstanceNorm",
     ),
 ]
 
@@ -205,18 +211,20 @@ LAYER: list[Case] = [
     _check_layer_norm(381, LayerNorm((3, 2)), (5, 4, 3, 2), (-2, -1)),
     _check_layer_norm(383, LayerNorm((4, 3, 2)), (5, 4, 3, 2), (-3, -2, -1)),
     check_fact(
-        "layer_norm.affine", cite(FILE, 386, 387), "LayerNorm", lambda: len(set_up(LayerNorm((4, 3, 2)))[0]) == 2
+        "layer_norm.affine",
+        cite(FILE, 386, 387),
+        lambda: len(set_up(LayerNorm((4, 3, 2)))[0]) == 2,
+        subject="LayerNorm",
     ),
     check_fact(
         "layer_norm.not_affine",
         cite(FILE, 389, 390),
-        "LayerNorm",
         lambda: set_up(LayerNorm((4, 3, 2), affine=False))[0] == {},
+        subject="LayerNorm",
     ),
     check_function(
         "normalize.last_axis_of_julia",
         cite("flux:layers/stateless.jl", 9),
-        "normalize",
         lambda x: ops.normalize(x),
         draw(2, 2, 3),
         expected=lambda x0: _normalize_over(0)(x0),
@@ -280,9 +288,9 @@ LEAST: list[Case] = [
     check_program(
         f"norms.without_epsilon_of_{name}_numbers",
         ("definition: (x - mean) / sqrt(var), of two opposite numbers",),
-        "rms_norm",
         _normalize_without_epsilon,
         {"x": np.array([[size, -size]])},
+        subject="rms_norm",
         expected=dict.fromkeys(NAMES, np.array([[1.0, -1.0]])),
         dtypes=("float32", "bfloat16", "float64"),
     )

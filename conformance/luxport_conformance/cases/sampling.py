@@ -43,7 +43,6 @@ def _check_known_slopes(rank: int, lines: tuple[int, ...]) -> Case:
     return check_program(
         f"grid_sample.corners_{rank}d",
         cite(GRID, *lines),
-        "grid_sample",
         _compute_samples_and_slopes,
         {"x": ones, "grid": grid},
         expected={"zeros": (ones, (ones, slopes)), "border": (ones, (ones, np.zeros_like(grid)))},
@@ -57,7 +56,6 @@ def _check_outside(rank: int, lines: tuple[int, int], grid: Any, inside: Any) ->
     return check_function(
         f"grid_sample.outside_{rank}d",
         cite(GRID, *lines),
-        "grid_sample",
         lambda x, grid: [ops.grid_sample(x, grid, padding_mode=mode) for mode in ("zeros", "border")],
         *(np.ones((1, 1, *[2] * rank)), np.array(grid)),
         expected=(np.array(inside), np.ones(np.shape(inside))),
@@ -140,7 +138,6 @@ def _check_rotations(sizes: tuple[int, int]) -> Case:
     return check_function(
         f"imrotate.angles_{sizes[0]}_{sizes[1]}",
         cite(ROTATION, 36, 37, 38, 40, 41, 42),
-        "imrotate",
         program,
         draw(2, 1, *sizes),
         expected=lambda x0: {
@@ -173,7 +170,6 @@ CASES: list[Case] = [
     check_function(
         "grid_sample.elements",
         ("element by element",),
-        "grid_sample",
         lambda x, grid: [ops.grid_sample(x, grid, padding_mode=mode, align_corners=align) for mode, align in GRIDS],
         *(draw(2, 3, 4, 5), 2 * draw(2, 3, 4, 2, seed=1)),
         expected=lambda x0, x1: tuple([_read(x0, x1, mode, align) for mode, align in GRIDS]),
@@ -183,7 +179,6 @@ CASES: list[Case] = [
     check_function(
         "imrotate.eighth",
         cite(ROTATION, 13),
-        "imrotate",
         lambda x: ops.imrotate(x, angle=math.pi / 4),
         BAR,
         expected=EIGHTH[None, None],
@@ -193,7 +188,6 @@ CASES: list[Case] = [
     check_function(
         "imrotate.quarters",
         cite(ROTATION, 58, 59, 60, 61, 62),
-        "imrotate",
         lambda x: [
             ops.imrotate(x, angle=math.radians(degrees), method=method)
             for method in METHODS
@@ -205,7 +199,6 @@ CASES: list[Case] = [
     check_function(
         "imrotate.quarters_of_a_whole",
         ("numpy.rot90",),
-        "imrotate",
         lambda x: [ops.imrotate(x, angle=quarters * math.pi / 2, rotation_center=(2, 2)) for quarters in (1, 2, 3)],
         draw(1, 2, 5, 5),
         expected=lambda x0: tuple([np.rot90(x0, quarters, axes=(2, 3)) for quarters in (1, 2, 3)]),

@@ -49,9 +49,9 @@ def _check_second(name: str, layer: Any, axes: tuple[int, ...], *, centered: boo
     return check_program(
         f"second_derivative.{name}",
         ("definition: the slope, in float64, of the gradient in closed form",),
-        type(layer).__name__,
         program,
         {"x": CUBES, "turn": TURN},
+        subject=type(layer).__name__,
         expected=expected,
         differentiates=True,
         dtypes=("float64",),
@@ -73,9 +73,9 @@ def _check_no_curvature(id: str, line: int, layer: Any, x: Any, magnitude: float
     return check_program(
         id,
         cite(FILE, line),
-        type(layer).__name__,
         program,
         {"x": np.asarray(x), "ps": ps, "st": luxport.train_mode(st)},
+        subject=type(layer).__name__,
         expected=np.zeros((*shape, *shape)),
         differentiates=True,
         dtypes=("float64",),

@@ -47,7 +47,6 @@ CASES: list[Case] = [
     check_fact(
         "skip.keys",
         ("lux: a connection that is a layer has an entry of its own",),
-        "SkipConnection",
         lambda: (
             (
                 list(luxport.setup(0, SkipConnection(Dense(2, 2), operator.add))[0])
@@ -55,5 +54,6 @@ CASES: list[Case] = [
             )
             == ["weight", "bias", "layers", "connection"]
         ),
+        subject="SkipConnection",
     ),
 ]

@@ -60,7 +60,6 @@ CASES: list[Case] = [
     check_program(
         "train.penalty_is_decay",
         cite(FILE, 261, 271),
-        "WeightDecay",
         _train_penalized,
         {
             "weight": draw(3, 2, seed=1),
@@ -68,6 +67,7 @@ CASES: list[Case] = [
             "xs": draw(STEPS, 5, 3, seed=2),
             "ys": draw(STEPS, 5, 2, seed=3),
         },
+        subject="WeightDecay",
         expected=_expect_penalized,
         differentiates=True,
         tolerance=Tolerance(reduction=200),

@@ -93,9 +93,9 @@ CASES: list[Case] = [
     check_program(
         "train.infinite_gradient",
         ("a step by what is not finite would leave no number",),
-        "train_step",
         _train_at_infinite_slope,
         {"a": np.array([0.0, 1.0]), "x": np.array([1.0, 4.0])},
+        subject="train_step",
         expected={"value": 2.0, "ps": np.array([0.0, 1.0]), "state": np.zeros(2)},
         differentiates=True,
         traces=False,  # steps are programs of their own
@@ -103,9 +103,9 @@ CASES: list[Case] = [
     check_program(
         "train.states_of_a_skipped_batch",
         ("Flux.BatchNorm: the running mean moves by a tenth of the way to that of the batch",),
-        "train_step",
         _train_states,
         {"x": np.array([[1.0, 2.0], [np.nan, 3.0]]), "good": np.array([[1.0, 2.0], [3.0, 6.0]])},
+        subject="train_step",
         expected=(np.zeros(2), np.array([0.2, 0.4])),
         differentiates=True,
         traces=False,  # steps are programs of their own
@@ -113,18 +113,18 @@ CASES: list[Case] = [
     check_program(
         "gradients.of_complex_arrays",
         ("df/dre + i df/dim, by the formula of each",),
-        "grad",
         _differentiate_complex,
         {"re": np.array([1.0, -0.5]), "im": np.array([2.0, 0.25])},
+        subject="grad",
         expected=_expect_complex,
         differentiates=True,
     ),
     check_program(
         "flat.gradient_of_a_deep_chain",
         ("the coefficients of a linear loss, in the order of the model",),
-        "flatten",
         _lay_out,
         {"x": np.array([0.5])},
+        subject="flatten",
         expected=np.concatenate([np.full(4 if i % 2 else 2, float(i)) for i in range(1, 23)]),
         differentiates=True,
     ),

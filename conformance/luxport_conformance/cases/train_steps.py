@@ -166,7 +166,6 @@ CASES: list[Case] = [
     check_program(
         "train_step.returns",
         cite(FILE, 91, 92, 109, 110, 111, 162, 163, 164, 165, 172, 173, 174),
-        "train_step",
         _take_steps,
         {"weight": WEIGHT, "bias": BIAS, "x": X, "y": Y},
         expected=_expect_steps,
@@ -178,7 +177,6 @@ CASES: list[Case] = [
     check_program(
         "train_step.not_finite",
         cite(FILE, 138, 139, 140),
-        "train_step",
         _take_skipped_step,
         {"ps": ZERO | {"ignored": None}, "x": np.ones((1, 1))},
         expected={
@@ -194,9 +192,9 @@ CASES: list[Case] = [
     check_program(
         "train.stops_on_nan",
         cite(FILE, 41, 45, 46),
-        "train_step",
         _train_until_nan,
         {"ps": ZERO, "x": np.ones((1, 1))},
+        subject="train_step",
         expected={
             "calls": Property("51 calls", lambda calls: calls == 51),
             "told": Property("the step named", lambda text: "got the loss nan after 50 steps" in text),
@@ -218,7 +216,6 @@ CASES: list[Case] = [
     check_program(
         "train.loop_of_steps",
         cite(FILE, 194, 195),
-        "train_step",
         _train_by_loop,
         {
             "weight": WEIGHT,
@@ -226,6 +223,7 @@ CASES: list[Case] = [
             "xs": draw(BATCHES, 5, 3, seed=4),
             "ys": draw(BATCHES, 5, 2, seed=5),
         },
+        subject="train_step",
         expected={"weight": np.zeros((3, 2)), "bias": BIAS},
         differentiates=True,
         dtypes=("float32",),
@@ -234,7 +232,6 @@ CASES: list[Case] = [
     check_program(
         "train_step.converges",
         cite(FILE, 56, 120, 127),
-        "train_step",
         _train_to_convergence,
         {
             "weight": draw(10, 10, seed=6),
@@ -254,7 +251,6 @@ CASES: list[Case] = [
     check_program(
         "update.downhill",
         cite(FILE, 212, 215, 221),
-        "update",
         _go_downhill,
         {
             "ps": {

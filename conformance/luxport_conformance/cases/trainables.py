@@ -35,7 +35,6 @@ def _check_list(id: str, lines: tuple[int, ...], model: Callable[..., Any], *arr
     return check_program(
         f"trainables.{id}",
         cite(FILE, *lines),
-        "trainables",
         lambda *arrays: tuple(trainables(model(*arrays))),
         {f"x{i}": array for i, array in enumerate(arrays)},
         expected=arrays,
@@ -55,7 +54,6 @@ def _check_slope(id: str, lines: tuple[int, ...], model: Callable[..., Any], *ar
     return check_program(
         f"trainables.{id}",
         cite(FILE, *lines),
-        "trainables",
         lambda *arrays: luxport.grad(lambda *arrays: _sum_squares(model(*arrays)), tuple(range(len(arrays))))(*arrays),
         {f"x{i}": array for i, array in enumerate(arrays)},
         expected=tuple([2 * array for array in arrays]),
@@ -68,7 +66,6 @@ def _check_tree_slope(id: str, lines: tuple[int, ...], model: Any) -> Case:
     return check_program(
         f"trainables.{id}",
         cite(FILE, *lines),
-        "trainables",
         luxport.grad(_sum_squares),
         {"ps": model},
         expected=luxport.tree.map(lambda leaf: 2 * leaf, model),
@@ -134,7 +131,6 @@ CASES: list[Case] = [
     check_program(
         "trainables.complex_gradient",
         cite(FILE, 86),
-        "trainables",
         _compute_complex_slope,
         {"a": ONE, "re": np.real(COMPLEX), "im": np.imag(COMPLEX)},
         expected=(2 * ONE, np.array([8.0]), np.array([2.0])),
@@ -143,7 +139,6 @@ CASES: list[Case] = [
     check_program(
         "trainables.dict",
         cite(FILE, 103, 104, 105),
-        "trainables",
         lambda ps: tuple(trainables(ps)),
         {"ps": DICT},
         expected=lambda ps: (ps["a"], ps["b"]),
@@ -151,7 +146,6 @@ CASES: list[Case] = [
     check_program(
         "trainables.dict_gradient",
         cite(FILE, 108, 109),
-        "trainables",
         luxport.grad(_sum_two_of_a_dict),
         {"ps": DICT},
         expected=lambda ps: {"a": ps["a"], "b": np.ones(2)},
@@ -160,7 +154,6 @@ CASES: list[Case] = [
     check_program(
         "trainables.second_order",
         cite(FILE, 125, 126),
-        "trainables",
         _compute_second_order,
         {"ps": DENSE},
         expected={"w": np.array([[8.0, 16.0], [24.0, 32.0]]), "b": np.zeros(2)},
@@ -170,14 +163,12 @@ CASES: list[Case] = [
     check_fact(
         "trainables.paths",
         cite(FILE, 133, 134, 135),
-        "trainables",
         lambda: repr(_list_paths()),
         repr([(("x",), [1.0, 2.0, 3.0]), (("z",), [4.0, 5.0, 6.0])]),
     ),
     check_program(
         "trainables.path_gradient",
         cite(FILE, 138, 139),
-        "trainables",
         _compute_first_squared,
         {"a": ONE, "b": TWO},
         expected={"x": 2 * ONE, "y": 2 * ONE},

@@ -55,9 +55,9 @@ def _check_unknown_sizes(name: str, function: Callable[..., Any], arrays: dict[s
     return check_program(
         f"unknown_sizes.{name}",
         ("the definition on NumPy in float64, where all sizes are known",),
-        f"unknown sizes, {name}",
         program,
         {**arrays, **more},
+        subject=f"unknown sizes, {name}",
         expected=function,
         tolerance=Tolerance(reduction=40),
         dtypes=("float32",),

@@ -128,9 +128,9 @@ CASES: list[Case] = [
         check_fact(
             f"upsample.line_{lines[0]}",
             cite(LAYER, *lines),
-            type(layer).__name__,
             lambda layer=layer, shape=shape: _describe_output(layer, shape),
             ("float32", (*wanted,), (*wanted,)),
+            subject=type(layer).__name__,
         )
         for lines, layer, shape, places in LAYERS
         for wanted in [places if isinstance(layer, PixelShuffle) else (*shape[:2], *places)]
@@ -163,7 +163,6 @@ CASES: list[Case] = [
     check_function(
         "upsample_nearest.blocks",
         (*cite(OP, 9, 12, 14), "numpy.repeat"),
-        "upsample_nearest",
         lambda x: [ops.upsample_nearest(x, **to) for to in ({"scale": 3}, {"scale": (3, 2)}, {"size": (6, 4)})],
         np.array([[[[1.0, 3.0], [2.0, 4.0]]]]),
         expected=lambda x0: (_repeat(x0, 3, 3), _repeat(x0, 3, 2), _repeat(x0, 3, 2)),
@@ -171,13 +170,13 @@ CASES: list[Case] = [
     check_program(
         "upsample.slopes",
         cite(OP, 16, 70, 127),
-        "upsample_linear",
         _compute_slopes,
         {
             "x": np.array([[[[1.0, 3.0], [2.0, 4.0]]]]),
             "ones": np.ones((1, 2, 2, 2)),
             "cells": np.ones((1, 1, 4, 4, 4)),
         },
+        subject="upsample_linear",
         expected={
             "nearest": np.array([[[[6.0, 18.0], [12.0, 24.0]]]]),
             "bilinear": np.full((1, 2, 2, 2), 6.0),
@@ -212,7 +211,6 @@ CASES: list[Case] = [
     check_function(
         "upsample_linear.thirds",
         cite(OP, 37, 38),
-        "upsample_linear",
         lambda x: [ops.upsample_linear(x, scale=2.5), ops.upsample_linear(x, size=10)],
         np.broadcast_to(np.arange(1.0, 5.0), (1, 3, 4)),
         expected=(np.broadcast_to(np.linspace(1, 4, 10), (1, 3, 10)),) * 2,
@@ -221,7 +219,6 @@ CASES: list[Case] = [
     check_function(
         "upsample_bilinear.as_pytorch",
         cite(OP, 61, 62, 63),
-        "upsample_bilinear",
         lambda x: ops.upsample_bilinear(x, scale=(2, 3)),
         np.broadcast_to(np.array([[1.0, 3.0], [2.0, 4.0]]), (2, 2, 2, 2)),
         expected=np.broadcast_to(BILINEAR, (2, 2, 4, 6)),
@@ -230,7 +227,6 @@ CASES: list[Case] = [
     check_function(
         "upsample_bilinear.quarters",
         cite(OP, 85),
-        "upsample_bilinear",
         lambda x: ops.upsample_bilinear(x, scale=2.5),
         np.array([[[[1.0, 3.0], [2.0, 4.0]]]]),
         expected=(1 + np.arange(5) / 4 + np.arange(5)[:, None] / 2).T[None, None],
@@ -239,14 +235,12 @@ CASES: list[Case] = [
     check_fact(
         "upsample_bilinear.integers",
         cite(OP, 93, 94),
-        "upsample_bilinear",
         lambda: (lambda y: (y.dtype.name, y[0, 0].tolist()))(ops.upsample_bilinear(INTEGERS, scale=1.5)),
         ("uint8", [[1, 2, 3], [2, 3, 4], [3, 4, 5]]),
     ),
     check_function(
         "upsample_trilinear.depth",
         cite(OP, 116, 117, 118),
-        "upsample_trilinear",
         lambda x: ops.upsample_trilinear(x, size=5),
         DEPTH,
         expected=np.broadcast_to(np.linspace(1, 3, 5)[:, None, None], (1, 1, 5, 5, 5)),
@@ -255,7 +249,6 @@ CASES: list[Case] = [
     check_function(
         "pixel_shuffle.elements",
         cite(OP, 151, 152, 167, 168, 172, 179),
-        "pixel_shuffle",
         lambda four, eight, many: {
             "four": ops.pixel_shuffle(four, factor=2),
             "eight": ops.pixel_shuffle(eight, factor=2),
@@ -273,16 +266,15 @@ CASES: list[Case] = [
     check_fact(
         "pixel_shuffle.sizes",
         cite(OP, 190),
-        "pixel_shuffle",
         lambda: tuple([ops.pixel_shuffle(np.ones((2, 2 * 3**d, 2, 4, 1)[: d + 2]), factor=3).shape for d in (1, 2, 3)]),
         ((2, 2, 6), (2, 2, 6, 12), (2, 2, 6, 12, 3)),
     ),
     check_program(
         "upsample.complex",
         cite(OP, 202, 203, 204, 208, 209, 210),
-        "upsample_linear",
         _upsample_parts,
         {"x": draw(1, 1, 8, 4) + 1j * draw(1, 1, 8, 4, seed=1)},
+        subject="upsample_linear",
         expected=_expect_parts,
         tolerance=Tolerance(reduction=4),
     ),

@@ -119,7 +119,6 @@ CASES: list[Case] = [
     check_fact(
         "utilities.precision",
         cite(UTILS, 283, 284, 287, 288, 289, 292, 294, 300, 301, 360, 361),
-        "f32",
         lambda: repr(_convert_to_single_and_double()),
         repr(
             {
@@ -133,20 +132,21 @@ CASES: list[Case] = [
                 "no bias": [["weight"]] * 2,
             }
         ),
+        subject="f32",
     ),
     check_fact(
         "utilities.precision_complex",
         cite(UTILS, 342, 343, 345),
-        "f32",
         lambda: repr(_convert_complex()),
         repr({"the same": True, "narrowed": "complex64", "widened": ["complex128"] * 2}),
+        subject="f32",
     ),
     check_program(
         "utilities.precision_half",
         cite(UTILS, 304, 306, 307, 308, 310, 311, 326),
-        "bf16",
         lambda x: {**(found := _convert_to_half(x)), "f16": repr(found["f16"]), "bf16": repr(found["bf16"])},
         {"x": HALVES},
+        subject="bf16",
         expected={
             "f16": repr(["float16"] * 3 + ["float32"] * 2),
             "bf16": repr(["bfloat16"] * 3 + ["float32"] * 2),
@@ -160,9 +160,9 @@ CASES: list[Case] = [
         check_gradient(
             f"utilities.precision_gradient_{name}",
             cite(UTILS, line),
-            name,
             _make_half_gradient(convert),
             {"x": HALVES},
+            subject=name,
             expected=np.ones(4),
             dtypes=("float32",),
         )
@@ -171,23 +171,22 @@ CASES: list[Case] = [
     check_function(
         "utilities.batch",
         cite(UTILS, 403, 410),
-        "batch",
         lambda x: (training.batch([x[i, ...] for i in range(4)]), training.batch(iter([x[0, :2]] * 3))),
         STACKED,
+        subject="batch",
         expected=(STACKED, np.tile(STACKED[0, :2], (3, 1))),
     ),
     check_function(
         "utilities.unbatch",
         cite(UTILS, 402, 411),
-        "unbatch",
         lambda x: tuple(training.unbatch(x)),
         STACKED,
+        subject="unbatch",
         expected=tuple(STACKED),
     ),
     check_fact(
         "utilities.batch_of_numbers",
         cite(UTILS, 406, 407),
-        "batch",
         lambda: repr(
             (
                 training.batch([1, 2, 3]).tolist(),
@@ -195,21 +194,22 @@ CASES: list[Case] = [
             )
         ),
         "([1, 2, 3], [1, 2, 3])",
+        subject="batch",
     ),
     check_function(
         "utilities.unsqueeze",
         cite(UTILS, 378, 379, 380, 381),
-        "namespace",
         lambda x: [luxport.namespace(x).expand_dims(x, axis=axis) for axis in (3, 2, 1, 0)],
         CUBE,
+        subject="namespace",
         expected=tuple([CUBE.reshape(shape) for shape in ((2, 3, 2, 1), (2, 3, 1, 2), (2, 1, 3, 2), (1, 2, 3, 2))]),
     ),
     check_function(
         "utilities.stacking",
         cite(UTILS, 387, 391, 392, 393),
-        "namespace",
         _stack_and_unstack,
         *(STACKED, CUBE[0]),
+        subject="namespace",
         expected=lambda x0, x1: {
             "pair": np.stack([x1, x1], 1),
             "unstacked": tuple(x0),
@@ -221,7 +221,6 @@ CASES: list[Case] = [
     check_fact(
         "utilities.module_kinds",
         cite(UTILS, 469, 477, 487),
-        "modules",
         lambda: repr(_list_kinds()),
         # Flux counts the tuple of layers of a container, too, and of a LayerNorm the Scale that it holds there.
         repr(
@@ -230,41 +229,41 @@ CASES: list[Case] = [
                 "parallel": ["Parallel", "Bilinear", "Dense", "Dense"],
             }
         ),
+        subject="modules",
     ),
     check_fact(
         "utilities.modules",
         cite(UTILS, 470, 471, 472, 473),
-        "modules",
-        # Flux counts the tuple of layers, too, which is its second.
         lambda: all(one is want for one, want in zip(luxport.modules(M5), (M5, M4, M1, M2), strict=True)),
+        subject="modules",
     ),
     check_fact(
         "utilities.modules_recurrent",
         cite(UTILS, 481),
-        "modules",
         lambda: type([*luxport.modules(Chain(Dense(2, 3), BatchNorm(3), luxport.LSTM(3, 4)))][-1]).__name__,
         "LSTMCell",
+        subject="modules",
     ),
     check_fact(
         "utilities.trainables",
         cite(UTILS, 249, 251, 255, 591),
-        "trainables",
         lambda: repr(_list_trainables()),
         repr({"dense": [(10, 5), (5,)], "twice": [(10, 5), (5,)], "rnn": [(10, 5), (5, 5), (5,)]}),
+        subject="trainables",
     ),
     check_gradient(
         "utilities.trainables_gradient",
         cite(UTILS, 271, 272),
-        "trainables",
         _compute_norms,
         {"ps": {"x": np.array([1.0, 2.0]), "y": np.array([3.0])}},
+        subject="trainables",
         expected={"x": np.array([0.4472135954999579, 0.8944271909999159]), "y": np.array([1.0])},
     ),
     check_fact(
         "utilities.devices",
         cite("flux:functors.jl", 3, 7, 8),
-        "cpu_device",
         lambda: repr(_move_to_devices()),
         "[True, True, True]",
+        subject="cpu_device",
     ),
 ]

@@ -280,9 +280,9 @@ CASES: list[Case] = [
     check_function(
         "losses.crossentropy_in_double_precision",
         ("flux: epsilon is eps of the dtype, 2^-52",),
-        "crossentropy",
         losses.crossentropy,
         *([[0.0, 1.0]], [[1.0, 0.0]]),
+        subject="crossentropy",
         expected=52 * np.log(2.0),
         dtypes=("float64",),
     ),

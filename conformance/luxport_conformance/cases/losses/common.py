@@ -37,10 +37,10 @@ def check_loss(
     return check_function(
         f"losses.{id}",
         lines if isinstance(lines[0], str) else cite(FILE, *lines),
-        subject or getattr(loss, "__name__", type(loss).__name__),
         lambda y_hat, y: loss(y_hat, y, **options),
         y_hat,
         y,
+        subject=subject or getattr(loss, "__name__", type(loss).__name__),
         expected=expected,
         tolerance=tolerance or Tolerance(reduction=int(np.size(y_hat))),
     )

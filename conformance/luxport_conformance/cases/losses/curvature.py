@@ -190,7 +190,6 @@ CASES: list[Case] = [
     check_program(
         "losses.curvature",
         ("differences of the definitions' values in float64",),
-        "losses",
         _compute_all,
         {
             f"{name}_{place}_{what}": given
@@ -209,7 +208,6 @@ CASES: list[Case] = [
     check_program(
         "losses.curvature_at_edges",
         ("mathematics: the second derivatives of the formulas",),
-        "losses",
         _compute_diagonals,
         {
             f"{name}_{what}": given

@@ -188,7 +188,6 @@ CASES: list[Case] = [
     check_program(
         "losses.of_any_size",
         ("mathematics: the formulas, and their slopes by the first array, in float64",),
-        "losses",
         _compute_values_and_slopes,
         {f"{name}_{place}": array for name, (_, arrays, _) in _ASKED.items() for place, array in enumerate(arrays)},
         expected=_expect_formulas,

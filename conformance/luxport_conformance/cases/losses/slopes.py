@@ -49,7 +49,7 @@ def _check_slopes() -> list[Case]:
     def check_slope(id: str, why: str, loss: Any, y_hat: Any, y: Any, expected: Any, **options: Any) -> Case:
         inputs = {"y_hat": np.asarray(y_hat), "y": np.asarray(y)}
         return check_gradient(
-            f"losses.gradient_{id}", (why,), loss.__name__, make_sum(loss), inputs, expected=expected, **options
+            f"losses.gradient_{id}", (why,), make_sum(loss), inputs, subject=loss.__name__, expected=expected, **options
         )
 
     signs = np.asarray([1.0, -1.0, 1.0, -1.0])
@@ -61,17 +61,17 @@ def _check_slopes() -> list[Case]:
         check_gradient(
             "losses.gradient_xlogx",
             xlog,
-            "xlogx",
             make_total(ops.xlogx),
             {"x": np.asarray([0.0, 2.0])},
+            subject="xlogx",
             expected=[0.0, np.log(2.0) + 1],
         ),
         check_gradient(
             "losses.gradient_xlogy",
             xlog,
-            "xlogy",
             make_total(ops.xlogy),
             {"x": np.asarray([0.0, 2.0, 0.0]), "y": np.asarray([0.0, 3.0, 5.0])},
+            subject="xlogy",
             expected=([0.0, np.log(3.0), 0.0], [0.0, 2 / 3, 0.0]),
             wrt=(0, 1),
         ),
@@ -146,18 +146,18 @@ def _check_slopes() -> list[Case]:
         check_gradient(
             "losses.gradient_triplet_of_equal",
             ("derivative: finite where points coincide",),
-            "triplet_margin_loss",
             losses.triplet_margin_loss,
             {name: np.ones((2, 3)) for name in ("anchor", "positive", "negative")},
+            subject="triplet_margin_loss",
             expected=tuple([Property("finite numbers", lambda x: np.isfinite(x).all())] * 3),
             wrt=(0, 1, 2),
         ),
         check_gradient(
             "losses.objective",
             ("lux: loss(model, ps, st, (x, y)) is an objective of training",),
-            "MSELoss",
             lambda ps, x, y: _OBJECTIVE(_MODEL, ps, {}, (x, y))[0],
             {"ps": {"weight": draw(3, 2), "bias": draw(2)}, "x": draw(4, 3), "y": draw(4, 2, seed=1)},
+            subject="MSELoss",
             expected=lambda ps, x, y: {
                 "weight": x.T @ (x @ ps["weight"] + ps["bias"] - y) / 4,
                 "bias": (x @ ps["weight"] + ps["bias"] - y).sum(axis=0) / 4,
@@ -174,18 +174,18 @@ CASES: list[Case] = [
     check_program(
         "losses.dtypes",
         cite(FILE, 159),
-        "mse",
         _compare_dtypes,
         _TWO,
+        subject="mse",
         expected={f.__name__: True for f in ALL},
         compiles=False,
     ),
     check_program(
         "losses.dtypes_of_gradients",
         cite(FILE, 160),
-        "mse",
         _compare_dtypes_of_gradients,
         _TWO,
+        subject="mse",
         expected={f.__name__: True for f in ALL},
         compiles=False,
         differentiates=True,

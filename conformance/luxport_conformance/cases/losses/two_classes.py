@@ -72,9 +72,9 @@ def _check_two_classes() -> list[Case]:
         check_function(
             "losses.binarycrossentropy_constant",
             cite(FILE, 92),
-            "binarycrossentropy",
             lambda y_hat: losses.binarycrossentropy(y_hat, 1),
             np.asarray([0.1, 0.2, 0.9]),
+            subject="binarycrossentropy",
             expected=-np.mean(np.log([0.1, 0.2, 0.9])),
         ),
         check_loss(
@@ -239,11 +239,11 @@ def _check_pairs() -> list[Case]:
         check_function(
             "losses.triplet_margin_loss",
             ("definition: max(0, d(anchor, positive) - d(anchor, negative) + margin)",),
-            "triplet_margin_loss",
             lambda a, b, c: losses.triplet_margin_loss(a, b, c, agg=None, margin=0.5),
             a,
             b,
             c,
+            subject="triplet_margin_loss",
             expected=np.maximum(0, np.linalg.norm(a - b + 1e-6, axis=-1) - np.linalg.norm(a - c + 1e-6, axis=-1) + 0.5),
             tolerance=Tolerance(reduction=6),
         ),
