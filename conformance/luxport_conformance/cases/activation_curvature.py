@@ -145,10 +145,7 @@ CASES: list[Case] = [
         "activations.slopes_and_curvatures",
         ("mathematics: the derivatives of the formulas, in terms that are small where they are, in float64",),
         _compute_derivatives,
-        {
-            "x": np.array([-at for at in PLACES[:0:-1]] + PLACES),
-            "apart": np.array([-at for at in APART[::-1]] + APART),
-        },
+        {"x": np.array([-at for at in PLACES[:0:-1]] + PLACES), "apart": np.array([-at for at in APART[::-1]] + APART)},
         expected=_expect_derivatives,
         dtypes=("float16", "bfloat16", "float32", "float64"),
         differentiates=True,
@@ -157,5 +154,5 @@ CASES: list[Case] = [
             magnitude=1.0,
             reason="XLA's and TensorFlow's tanh is 1 from 7.9 on, in float32 two eps early; its slope loses four",
         ),
-    ),
+    )
 ]

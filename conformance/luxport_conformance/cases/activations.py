@@ -75,11 +75,7 @@ def _find_operation(name: str) -> Callable[..., Any]:
 def _check_zero_and_ones(name: str) -> Case:
     lines, values = [line for line, _ in TABLE[name]], [value for _, value in TABLE[name]]
     return check_function(
-        f"{name}.zero_and_ones",
-        cite(FILE, *lines),
-        _find_operation(name),
-        [0.0, 1.0, -1.0],
-        expected=np.array(values),
+        f"{name}.zero_and_ones", cite(FILE, *lines), _find_operation(name), [0.0, 1.0, -1.0], expected=np.array(values)
     )
 
 
@@ -279,11 +275,7 @@ CASES: list[Case] = [
         for position, value in enumerate((0.2, 0.7))
     ),
     check_function(
-        "activations.nan",
-        cite(FILE, 123),
-        _compute_each,
-        [np.nan, np.nan],
-        expected=dict.fromkeys(ELEMENTWISE, NAN),
+        "activations.nan", cite(FILE, 123), _compute_each, [np.nan, np.nan], expected=dict.fromkeys(ELEMENTWISE, NAN)
     ),
     check_function(
         "activations.inf",

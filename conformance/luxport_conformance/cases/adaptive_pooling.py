@@ -39,11 +39,7 @@ POWERS: dict[str, tuple[LPPool, list[float], list[float]]] = {
         [2.080083823051904, 3.2710663101885897, 4.497941445275415, 5.738793548317167],
         [0.48074985676913606, 3.1458422620080637, 4.752311710531486, 6.345225258061685, 4.356316321455918],
     ),
-    "padded": (
-        LPPool((2,), padding=1, p=2.0),
-        [1.0, 3.605551275463989, 6.4031242374328485],
-        [1.0, 2.0, 3.0, 4.0, 5.0],
-    ),
+    "padded": (LPPool((2,), padding=1, p=2.0), [1.0, 3.605551275463989, 6.4031242374328485], [1.0, 2.0, 3.0, 4.0, 5.0]),
 }
 ALONE, PAIRS = LPPool((1,), p=4.5), LPPool((2,))
 
@@ -126,7 +122,6 @@ def _check_complex_means(rank: int) -> Case:
         cite(OP, 1002, 1004, 1005),
         program,
         {"x": draw(1, 2, *[7] * rank) + 1j * draw(1, 2, *[7] * rank, seed=1)},
-        subject="MeanPool",
         expected=pool_by_parts,
         tolerance=Tolerance(reduction=2**rank),
     )
@@ -208,7 +203,6 @@ CASES: list[Case] = [
         cite(OP, 383, 388, 394, 400),
         lambda x: {name: layer(x, {}, {})[0] for name, (layer, _, _) in POWERS.items()} | {"one": ALONE(x, {}, {})[0]},
         count_up(1, 1, 5),
-        subject="LPPool",
         expected={name: np.array(y).reshape(1, 1, -1) for name, (_, y, _) in POWERS.items()}
         | {"one": count_up(1, 1, 5)},
         tolerance=Tolerance(reduction=8),
@@ -218,7 +212,6 @@ CASES: list[Case] = [
         cite(OP, 389, 395, 401),
         _compute_slopes,
         {"x": count_up(1, 1, 5)},
-        subject="LPPool",
         expected={name: np.array(dx).reshape(1, 1, -1) for name, (_, _, dx) in POWERS.items()},
         differentiates=True,
         tolerance=Tolerance(reduction=16),
@@ -228,7 +221,6 @@ CASES: list[Case] = [
         ("a sum of squares has no slope at 0: NNlib divides 0 by 0",),
         luxport.grad(lambda x: luxport.namespace(x).sum(PAIRS(x, {}, {})[0])),
         {"x": np.zeros((1, 1, 4))},
-        subject="LPPool",
         expected=np.zeros((1, 1, 4)),
         differentiates=True,
     ),
@@ -251,7 +243,6 @@ CASES: list[Case] = [
         "lp_pool.no_norm",
         ("nnlib: p is a positive finite number (src/pooling.jl, lpnormpool)",),
         lambda: LPPool((2, 2), p=0),
-        subject="LPPool",
         raises=ValueError,
         message="p as a positive finite number",
     ),

@@ -38,9 +38,7 @@ def _call_three_times(x: Any, ps: Any, st: Any) -> Any:
 
 CASES: list[Case] = [
     check_output("alpha_dropout.test", cite(FILE, 82), AlphaDropout(0.1), THREE, y=THREE),
-    check_output(
-        "alpha_dropout.never", cite(FILE, 83), AlphaDropout(0), THREE, training=True, y=THREE, subject="AlphaDropout"
-    ),
+    check_output("alpha_dropout.never", cite(FILE, 83), AlphaDropout(0), THREE, training=True, y=THREE),
     check_output("alpha_dropout.always", cite(FILE, 84), AlphaDropout(1), THREE, training=True, y=np.zeros(3)),
     check_output(
         "alpha_dropout.moments", cite(FILE, 91, 92, 99, 100), AlphaDropout(0.5), THOUSAND, training=True, y=STANDARD
@@ -51,7 +49,6 @@ CASES: list[Case] = [
         cite(FILE, 106, 109),
         lambda x, key, counter: luxport.namespace(x).sum(ops.alpha_dropout(x, key, counter, p=0.5)),
         *(np.ones(100), KEY, COUNTER),
-        subject="AlphaDropout",
         expected=Property("a sum between 40 and 130", lambda y: 40 < float(y) < 130),
     ),
     check_function(
@@ -59,6 +56,7 @@ CASES: list[Case] = [
         ("paper: a = 1 / sqrt((1 - p)(1 + p alpha²)), b = -a p alpha, alpha = -1.7580993408473766",),
         lambda x, key, counter: ops.alpha_dropout(x, key, counter, p=0.5),
         *(THOUSAND, KEY, COUNTER),
+        subject="alpha_dropout",
         expected=lambda x0, x1, x2: (
             0.8864048946659319 * np.where(_draw_kept(), x0, -1.7580993408473766) + 0.7791939305180315
         ),
@@ -67,7 +65,6 @@ CASES: list[Case] = [
         "alpha_dropout.probability",
         ("lux: a probability outside [0, 1] is an error",),
         lambda: AlphaDropout(-0.5),
-        subject="AlphaDropout",
         raises=ValueError,
         message=r"AlphaDropout expects a probability in \[0, 1\], got -0.5",
     ),

@@ -151,11 +151,7 @@ def _draw_inputs(sizes: Any) -> dict[str, Any]:
     return {"x": draw(6, 4, 5) * sizes, "c": draw(6, 4, 5, seed=1), "sizes": sizes}
 
 
-_OPTIONS: dict[str, Any] = {
-    "source": _FORMULA,
-    "dtypes": ("float32", "float64"),
-    "tolerance": Tolerance(reduction=60),
-}
+_OPTIONS: dict[str, Any] = {"source": _FORMULA, "dtypes": ("float32", "float64"), "tolerance": Tolerance(reduction=60)}
 
 CASES: list[Case] = [
     Case(

@@ -205,7 +205,6 @@ CASES: list[Case] = [
                 *(None, np.ones(shapes[3], bool) if len(shapes) > 3 else None),
                 **options,
             ),
-            subject="scaled_dot_product_attention",
             message=message,
         )
         for name, shapes, options, message in _REFUSED

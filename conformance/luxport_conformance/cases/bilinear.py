@@ -43,7 +43,6 @@ CASES: list[Case] = [
         cite(BASIC, 198),
         _sum_interactions,
         {"x": draw(4, 3), "ps": {"weight": draw(3, 3, 2), "bias": draw(2)}},
-        subject="Bilinear",
         expected=lambda x, ps: (
             np.einsum("jio,nj->ni", ps["weight"], x) + np.einsum("jio,ni->nj", ps["weight"], x),
             {"weight": np.repeat((x.T @ x)[..., None], 2, axis=-1), "bias": np.full(2, 4.0)},

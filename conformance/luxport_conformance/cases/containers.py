@@ -77,10 +77,7 @@ def _expect_last_slopes(x: Any, ps: Any) -> Any:
     first, second = ps
     hidden, _ = _expect_intermediates(x, ps)
     back = ps[second]["weight"][:, 0]
-    return {
-        first: {"weight": np.outer(x, back), "bias": back},
-        second: {"weight": hidden[:, None], "bias": np.ones(1)},
-    }
+    return {first: {"weight": np.outer(x, back), "bias": back}, second: {"weight": hidden[:, None], "bias": np.ones(1)}}
 
 
 def _make_curvature(model: Chain) -> Any:
@@ -106,7 +103,6 @@ def _check_second_derivatives(id: str, source: Any, model: Chain, x: Any, expect
         source,
         _make_curvature(model),
         {"x": x, "ps": luxport.setup(0, model, backend="numpy")[0]},
-        subject="Chain",
         expected=expected,
         differentiates=True,
         compiles=False,
@@ -154,13 +150,12 @@ CASES: list[Case] = [
         message=r"Dense at layer_2 expects \(..., 2\), got \(5,\)",
     ),
     check_output("chain.named", cite(BASIC, 20), NAMED, draw(10), y=_expect_two_dense, tolerance=TEN_THEN_FIVE),
-    check_fact("chain.index_by_name", cite(BASIC, 22), lambda: NAMED["first"] == NAMED[0], subject="Chain"),
-    check_fact("chain.slice_of_all", cite(BASIC, 23), lambda: NAMED[0:2] == NAMED, subject="Chain"),
+    check_fact("chain.index_by_name", cite(BASIC, 22), lambda: NAMED["first"] == NAMED[0]),
+    check_fact("chain.slice_of_all", cite(BASIC, 23), lambda: NAMED[0:2] == NAMED),
     check_fact(
         "chain.equal_to_itself",
         cite(BASIC, 25),
         lambda: Chain(first=_make_layers()[0], second=_make_layers()[1]) == NAMED and Chain(*_make_layers()) != NAMED,
-        subject="Chain",
     ),
     check_output(
         "chain.list_of_layers",
@@ -170,13 +165,12 @@ CASES: list[Case] = [
         y=_expect_two_dense,
         tolerance=TEN_THEN_FIVE,
     ),
-    check_fact("chain.first", cite(BASIC, 33), lambda: THREE[0] == THREE[-3] == _make_layers()[0], subject="Chain"),
-    check_fact("chain.last", cite(BASIC, 34), lambda: THREE[2] == THREE[-1] == Dense(2, 1, relu), subject="Chain"),
+    check_fact("chain.first", cite(BASIC, 33), lambda: THREE[0] == THREE[-3] == _make_layers()[0]),
+    check_fact("chain.last", cite(BASIC, 34), lambda: THREE[2] == THREE[-1] == Dense(2, 1, relu)),
     check_error(
         "chain.called_layers",
         cite(BASIC, 28),
         lambda: Chain(layers=Dense(10, 10), two=identity),
-        subject="Chain",
         raises=ValueError,
         message="Chain expects strings other than 'name', 'layers', 'scan' as names of layers, got 'layers'",
     ),
@@ -196,17 +190,13 @@ CASES: list[Case] = [
         y=[[[4.0, 0.0]]],
     ),
     check_fact(
-        "chain.names",
-        ("lux: layer_1, layer_2, …",),
-        lambda: list(THREE.layers) == ["layer_1", "layer_2", "layer_3"],
-        subject="Chain",
+        "chain.names", ("lux: layer_1, layer_2, …",), lambda: list(THREE.layers) == ["layer_1", "layer_2", "layer_3"]
     ),
     check_program(
         "chain.intermediate_outputs",
         cite(BASIC, 6, 7, 8),
         _make_intermediates(Chain(_square, _subtract_three, _tan)),
         {"x": np.linspace(1.0, 2.0, 10), "ps": {f"layer_{i}": {} for i in (1, 2, 3)}},
-        subject="Chain",
         expected=lambda x, ps: (x * x, x * x - 3, np.tan(x * x - 3)),
         tolerance=Tolerance(magnitude=4.0, reduction=20),  # a tangent's slope of up to 20 here
     ),
@@ -215,7 +205,6 @@ CASES: list[Case] = [
         cite(BASIC, 45),
         _make_intermediates(ENCODER),
         {"x": np.ones(3), "ps": ENCODER_PS},
-        subject="Chain",
         expected=lambda x, ps: tuple(_expect_intermediates(x, ps)),
         tolerance=Tolerance(reduction=3 + 5),
     ),
@@ -225,7 +214,6 @@ CASES: list[Case] = [
             cite(BASIC, line),
             _make_intermediates(model, last=True),
             {"x": np.ones(3), "ps": dict(zip(model.layers, ENCODER_PS.values(), strict=True))},
-            subject="Chain",
             expected=lambda x, ps: _expect_last_slopes(x, ps),
             wrt=1,
             tolerance=Tolerance(reduction=3 + 5),
@@ -258,7 +246,6 @@ CASES: list[Case] = [
             and luxport.parameter_length(Chain([*BENT])) == 3 * 4 + 4 * 2 + 2
             and list(luxport.setup(0, Chain([*BENT]))[0]) == ["layer_1", "layer_2"]
         ),
-        subject="Chain",
     ),
     check_output(
         "chain.value_of_list",
@@ -277,7 +264,6 @@ CASES: list[Case] = [
             "x": draw(5, 3),
             "y": np.asarray([[1, 0], [0, 0], [1, 1], [0, 1], [1, 0]], bool),
         },
-        subject="Chain",
         expected=_expect_slopes,
         differentiates=True,
         tolerance=Tolerance(reduction=5 + 3 + 4),

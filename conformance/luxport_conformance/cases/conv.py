@@ -115,7 +115,6 @@ def _check_groups(
         cite(LAYER, lines[0]),
         lambda: tuple(luxport.setup(0, layer, backend="numpy")[0]["weight"].shape),
         (25, 20, *kernel),
-        subject="Conv",
     )
     yield check_output(
         f"conv.grouped_{rank}d", cite(LAYER, lines[1]), layer, np.ones((2, 100, *sizes)), y=Shape(2, 25, *places)
@@ -177,7 +176,6 @@ CASES: list[Case] = [
             cite(OP, 284, 288, 292, 296, 300, 304),
             _make_values(rank),
             _make_inputs(rank),
-            subject="Conv",
             expected=_read_values(rank),
             tolerance=Tolerance(reduction=2**rank),
         )
@@ -189,7 +187,6 @@ CASES: list[Case] = [
             cite(OP, 355, 356, 362, 363, 368, 369, 374, 375, 380, 381, 386, 387),
             _make_gradients(rank),
             _make_inputs(rank),
-            subject="Conv",
             expected=_read_gradients(rank),
             differentiates=True,
             tolerance=Tolerance(reduction=64) if rank < 3 else SIX_DIGITS,
@@ -201,7 +198,6 @@ CASES: list[Case] = [
         cite(OP, 680),
         lambda x, weight: DEPTHWISE(x, {"weight": weight}, {})[0],
         {"x": count_up(1, 2, 1), "weight": count_up(2, 1, 3)},
-        subject="Conv",
         expected=[[[2.0], [10.0]]],
     ),
     *(
@@ -212,13 +208,10 @@ CASES: list[Case] = [
                 Conv(kernel, 3, 16, **options), (10, 3, 10, 10)
             ),
             (10, 16, *places),
-            subject="Conv",
         )
         for line, kernel, options, places in SIZES
     ),
-    check_output(
-        "conv.network", cite(LAYER, 32), _make_network(Conv), np.zeros((5, 1, 28, 28)), y=Shape(5, 10), subject="Conv"
-    ),
+    check_output("conv.network", cite(LAYER, 32), _make_network(Conv), np.zeros((5, 1, 28, 28)), y=Shape(5, 10)),
     check_output(
         "conv.bias_alone",
         cite(LAYER, 39),
@@ -235,7 +228,6 @@ CASES: list[Case] = [
             == ["weight"]
         ),
         {"x": np.zeros((1, 1, 28, 28)), "weight": draw(3, 1, 2, 2)},
-        subject="Conv",
         expected=True,
         differentiates=True,
         compiles=False,  # what comes out is a list of names
@@ -260,7 +252,6 @@ CASES: list[Case] = [
             f"conv.groups_line_{line}",
             cite(LAYER, line),
             lambda channels=channels: Conv((2, 2), *channels, groups=2),
-            subject="Conv",
             raises=ValueError,
             message="channels that groups divides",
         )
@@ -272,7 +263,6 @@ CASES: list[Case] = [
             cite(LAYER, 100 + i, 103 + i),
             lambda kernel=kernel: (Conv(kernel, 2, 4).in_channels, Conv(kernel, 2, 4).out_channels),
             (2, 4),
-            subject="Conv",
         )
         for i, kernel in enumerate(((3,), (6, 5), (3, 2, 1)))
     ),
@@ -281,7 +271,6 @@ CASES: list[Case] = [
         cite(LAYER, 140, 141, 142, 143, 144, 145, 146),
         _expect_corners,
         {"x": np.ones((1, 1, 28, 28)), "weight": np.ones((1, 1, 3, 3)), "bias": np.zeros(1)},
-        subject="Conv",
         expected={
             "y": Shape(29, 27),
             "first": 6.0,
@@ -297,7 +286,6 @@ CASES: list[Case] = [
         cite(LAYER, 224),
         lambda x, weight: PAIR[1](x, {"weight": weight}, {})[0],
         {"x": IMAGE, "weight": SMALL},
-        subject="CrossCor",
         expected=lambda x, weight: _correlate_by_loops(x, weight, flip=False),
         tolerance=Tolerance(reduction=4),
     ),
@@ -307,14 +295,12 @@ CASES: list[Case] = [
         _make_network(CrossCor, use_bias=False),
         np.zeros((5, 1, 28, 28)),
         y=Shape(5, 10),
-        subject="CrossCor",
     ),
     check_program(
         "cross_cor.is_not_conv",
         cite(LAYER, 236),
         lambda x, weight: PAIR[0](x, {"weight": weight}, {})[0] - PAIR[1](x, {"weight": weight}, {})[0],
         {"x": IMAGE, "weight": SMALL},
-        subject="CrossCor",
         expected=Property("something other than zeros", lambda d: bool(np.abs(d).max() > 0.1)),
     ),
     check_program(
@@ -325,7 +311,6 @@ CASES: list[Case] = [
             "cross_cor": PAIR[1](x, {"weight": luxport.namespace(x).flip(weight, axis=(2, 3))}, {})[0],
         },
         {"x": IMAGE, "weight": SMALL},
-        subject="CrossCor",
         expected=lambda x, weight: dict.fromkeys(("conv", "cross_cor"), _correlate_by_loops(x, weight, flip=True)),
         tolerance=Tolerance(reduction=4),
     ),

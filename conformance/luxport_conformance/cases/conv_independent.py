@@ -143,7 +143,6 @@ def _check_depthwise(rank: int) -> Case:
         + cite(OP, 650, 651, 656, 657, 662, 663, 668, 669),
         lambda x, weight: {name: pulled(x, weight) for name, pulled in layers.items()},
         {"x": count_up(*read_answer("conv", rank, "dx").shape), "weight": count_up(1, 1, *(2,) * rank)},
-        subject="DepthwiseConv",
         expected={
             name: {
                 "y": ys[name],
@@ -238,6 +237,7 @@ def _check_derivatives(rank: int) -> Case:
             name: make_gradients(f)(*given) for (name, (f, _, _)), given in zip(parts.items(), arrays, strict=True)
         },
         {name: arrays for name, (_, arrays, _) in parts.items()},
+        subject="conv",
         expected=lambda *arrays: {
             name: expect_both(expected)(*given)
             for (name, (_, _, expected)), given in zip(parts.items(), arrays, strict=True)
@@ -279,6 +279,7 @@ def _check_promotion(line: int, options: dict[str, Any]) -> Case:
         cite(OP, line),
         program,
         *(x, weight),
+        subject="conv",
         expected=lambda x0, x1: convolve_by_loops(x0, x1, groups=2, **options).y,
         dtypes=("float64",),
         tolerance=Tolerance(reduction=16),
@@ -315,14 +316,8 @@ CASES: list[Case] = [
     *(_check_views(rank, 287, Conv((2,) * rank, 1, 1, use_bias=False)) for rank in (1, 2, 3)),
     *(_check_views(rank, 608, DepthwiseConv((2,) * rank, 1, 1, use_bias=False)) for rank in (1, 2, 3)),
     *map(_check_derivatives, (1, 2, 3)),
-    check_error(
-        "conv.groups_not_given",
-        cite(OP, 769),
-        Conv((3, 3), 20, 15),
-        np.ones((2, 100, 5, 5)),
-        message="20",
-    ),
-    check_fact("conv.groups_counted", cite(OP, 772), lambda: GROUPED.groups, 5, subject="Conv"),
+    check_error("conv.groups_not_given", cite(OP, 769), Conv((3, 3), 20, 15), np.ones((2, 100, 5, 5)), message="20"),
+    check_fact("conv.groups_counted", cite(OP, 772), lambda: GROUPED.groups, 5),
     _check_fuzzed("conv.five_groups", (784, 785, 786), (GROUPED, (2, 6, 6)), seed=5),
     _check_fuzzed("conv.two_groups", (795,), (Conv((3, 3), 4, 4, groups=2, use_bias=False), (2, 6, 6)), seed=6),
     *(_check_promotion(line, options) for line, options in MIXED),
@@ -331,6 +326,7 @@ CASES: list[Case] = [
         cite(OP, 473, 474),
         _compute_complex_pullback,
         {"x": COUNT + 1j * (COUNT + 1), "weight": (COUNT + 2) + 1j * (COUNT + 3)},
+        subject="conv",
         expected=_expect_complex_pullback,
         differentiates=True,
         tolerance=Tolerance(reduction=8),

@@ -56,12 +56,11 @@ def _make_padded_correlation(mode: Any) -> Callable[..., Any]:
 
 MODES: tuple[tuple[Any, str], ...] = (("reflect", "reflect"), ("edge", "edge"), ("circular", "wrap"))
 CASES: list[Case] = [
-    check_fact("conv.channels_in_groups", cite(LAYER, 128, 129), lambda: has_same_channels(*MANY), subject="Conv"),
+    check_fact("conv.channels_in_groups", cite(LAYER, 128, 129), lambda: has_same_channels(*MANY)),
     check_error(
         "conv.weight_of_another_shape",
         cite(LAYER, 89),
         lambda: luxport.setup(0, Conv((3, 3), 1, 1, init_weight=lambda rng, shape: initializers.ones(rng, (1, 3, 3)))),
-        subject="Conv",
         raises=ValueError,
         message=r"expects init_weight to return \(1, 1, 3, 3\), got \(1, 3, 3\)",
     ),
@@ -70,7 +69,6 @@ CASES: list[Case] = [
         cite(LAYER, 64),
         _compute_error_and_slope,
         {"x": np.zeros((1, 1, 28, 28)), "weight": draw(3, 1, 2, 2)},
-        subject="Conv",
         expected=(4.0, np.zeros((3, 1, 2, 2))),
         differentiates=True,
     ),
@@ -91,7 +89,6 @@ CASES: list[Case] = [
         cite("nnlib:conv_bias_act.jl", 6),
         lambda x, weight, bias: RELU(x, {"weight": weight, "bias": bias}, {})[0],
         *(draw(3, 3, 4, 4), draw(3, 3, 2, 2, seed=1), draw(3, seed=2)),
-        subject="Conv",
         expected=lambda x0, x1, x2: np.maximum(
             np.einsum("nchiwj,ocij->nohw", x0.reshape(3, 3, 2, 2, 2, 2), x1[:, :, ::-1, ::-1]) + x2[:, None, None], 0
         ),
@@ -102,6 +99,7 @@ CASES: list[Case] = [
         cite(OP, 463),
         lambda x, weight: ops.conv(x, weight, None, **POINT),
         {"x": COMPLEX[0], "weight": COMPLEX[1]},
+        subject="conv",
         expected=np.sum(COMPLEX[0] * COMPLEX[1]).reshape(1, 1, 1),
         tolerance=Tolerance(reduction=8),
     ),

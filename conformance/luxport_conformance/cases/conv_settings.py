@@ -96,14 +96,12 @@ CASES: list[Case] = [
             "told": Conv((2, 1), 3, 4, cross_correlation=True).cross_correlation,
         },
         {"in": 3, "out": 4, "plain": False, "told": True},
-        subject="Conv",
     ),
     check_fact(
         "depthwiseconv.channels_and_multiplier",
         cite(OP, 33, 34),
         lambda: DepthwiseConv.from_weight(np.ones((3, 4, 2, 1)))[0].out_channels,
         3 * 4,
-        subject="DepthwiseConv",
     ),
     *(case for layer, out in LAYERS for case in _check_refusals(layer, out)),
 ]

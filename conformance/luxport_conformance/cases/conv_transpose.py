@@ -42,7 +42,6 @@ def _check_pullback(rank: int) -> Case:
             name: layers[name](y, {"weight": weight}, {})[0] for name, y in zip(SETTINGS, ys, strict=True)
         },
         {"weight": weight} | {f"y{name}": y for name, y in outputs.items()},
-        subject="ConvTranspose",
         expected={name: read_answer("conv", rank, f"dx{name}") for name in SETTINGS},
         tolerance=Tolerance(reduction=2**rank),
     )
@@ -108,7 +107,6 @@ CASES: list[Case] = [
         cite(LAYER, 169),
         lambda: [find_shape(ConvTranspose((3, 3), 1, 1, use_bias=b), (1, 1, 3, 3)) for b in (True, False)],
         [(1, 1, 5, 5)] * 2,
-        subject="ConvTranspose",
     ),
     *(
         check_fact(
@@ -116,7 +114,6 @@ CASES: list[Case] = [
             cite(LAYER, *lines),
             lambda layer=layer, shape=shape: _find_weights_and_shape(layer, shape),
             expected,
-            subject="ConvTranspose",
         )
         for lines, layer, shape, expected in (
             ((182, 183), ConvTranspose((3, 3), 2, 4, padding=SamePad()), (3, 2, 10, 10), (72, (3, 4, 10, 10))),
@@ -146,7 +143,6 @@ CASES: list[Case] = [
             for more in (0, (0, 1))
         ],
         [(2, 6, 35, 30), (2, 6, 35, 31)],
-        subject="ConvTranspose",
     ),
     check_fact(
         "conv_transpose.output_padding_3d",
@@ -156,14 +152,12 @@ CASES: list[Case] = [
             for more in (0, (1, 0, 1))
         ],
         [(2, 6, 36, 35, 30), (2, 6, 37, 35, 31)],
-        subject="ConvTranspose",
     ),
     *(
         check_fact(
             f"conv_transpose.channels_{rank}d",
             cite(LAYER, 106 + rank, 109 + rank),
             lambda layers=layers: has_same_channels(*layers),
-            subject="ConvTranspose",
         )
         for rank, layers in (
             (1, (ConvTranspose((3,), 1, 4), ConvTranspose((3,), 2, 1))),
@@ -182,7 +176,6 @@ CASES: list[Case] = [
             ConvTranspose((2, 3), 10, 15, groups=5),
             ConvTranspose((6, 5), 2, 2, groups=2),
         ),
-        subject="ConvTranspose",
     ),
     *(
         check_fact(
@@ -205,6 +198,7 @@ CASES: list[Case] = [
         ("numpy.convolve",),
         lambda x, weight: ops.conv_transpose(x, weight, None, output_padding=(0,), **{**POINT, "flip": False}),
         {"x": COMPLEX[0].reshape(1, 1, 4), "weight": COMPLEX[1].reshape(1, 1, 4)},
+        subject="conv_transpose",
         expected=np.convolve(COMPLEX[0].ravel(), COMPLEX[1].ravel()).reshape(1, 1, 7),
         tolerance=Tolerance(reduction=8),
     ),

@@ -1,7 +1,7 @@
 """Short ways to declare a `Case`: the output of a layer, a gradient, a program, a function, a fact, an error.
 
-All begin with the id, the source and what is run. The subject is the layer that is called, or else the first part of
-the id, unless it is given: "batched_mul.complex" is a case of `batched_mul`.
+All begin with the id, the source and what is run. Unless it is given, the subject is what the id begins with:
+"batch_norm.train" is a case of the layer `BatchNorm`, "batched_mul.complex" one of the operation `batched_mul`.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def check_output(
     wanted = {name: value for name, value in (("y", y), ("st", state)) if value is not None}
     return Case(
         id=id,
-        subject=subject or type(layer).__name__,
+        subject=subject or _find_subject(id, layer),
         source=source,
         program=program,
         inputs={"x": _make_arrays(x), "ps": ps, "st": st},
@@ -101,7 +101,7 @@ def check_program(
     **options: Any,
 ) -> Case:
     """Check a program of inputs that have names, of which some may be trees."""
-    subject = subject or _name_subject(id)
+    subject = subject or _find_subject(id)
     return Case(id=id, subject=subject, source=source, program=program, inputs=inputs, expected=expected, **options)
 
 
@@ -134,12 +134,12 @@ def check_error(
 ) -> Case:
     """Check that a layer refuses an input, for its numbers if it `looks`, or that a function of nothing fails."""
     if not isinstance(layer, Layer):
-        subject = subject or _name_subject(id)
+        subject = subject or _find_subject(id)
         return Case(id=id, subject=subject, source=source, program=layer, raises=raises, message=message)
     ps, st = _set_up(layer, None, training)
     return Case(
         id=id,
-        subject=subject or type(layer).__name__,
+        subject=subject or _find_subject(id, layer),
         source=source,
         program=lambda x, ps, st: layer(x, ps, st),
         inputs={"x": _make_arrays(x), "ps": ps, "st": st},
@@ -161,5 +161,9 @@ def _set_up(layer: Layer, ps: Any, training: bool) -> tuple[Any, Any]:
     return initial if ps is None else ps, mode(st)
 
 
-def _name_subject(id: str) -> str:
-    return id.partition(".")[0]
+def _find_subject(id: str, layer: Layer | None = None) -> str:
+    first = id.partition(".")[0]
+    return _LAYERS.get(first.replace("_", "").lower()) or (type(layer).__name__ if layer is not None else first)
+
+
+_LAYERS = {name.lower(): name for name in luxport.layers.__all__}

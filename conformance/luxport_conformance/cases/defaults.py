@@ -73,6 +73,7 @@ CASES: tuple[Case, ...] = (
         _compute_convolutions,
         LINE,
         np.array([[[1.0, 2.0]]]),
+        subject="conv",
         expected={
             "plain": [[[4.0, 7.0, 10.0, 13.0]]],
             "correlated": [[[5.0, 8.0, 11.0, 14.0]]],
@@ -91,6 +92,7 @@ CASES: tuple[Case, ...] = (
         ("nnlib: maxpool(x, k; pad=0, stride=k, dilation=1) and its like, counted by hand",),
         _compute_pools,
         LINE,
+        subject="max_pool",
         expected={
             "max": [[[2.0, 4.0]]],
             "max_dense": [[[3.0, 4.0, 5.0]]],
@@ -106,6 +108,7 @@ CASES: tuple[Case, ...] = (
         ("lux: epsilon is eps(T)^(5/7) and momentum 0.1 in LuxLib's normalizations",),
         _compute_norms,
         SAMPLES,
+        subject="batch_norm",
         expected=_expect_norms,
         dtypes=("float32",),
         compiles=False,

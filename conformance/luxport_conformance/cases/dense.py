@@ -34,20 +34,8 @@ ONES: dict[str, Any] = {"init_weight": luxport.initializers.ones}
 ONE_THEN_TWO = np.stack([np.ones(10), 2 * np.ones(10)])
 
 CASES: list[Case] = [
-    check_fact(
-        "dense.weight_shape",
-        cite(BASIC, 51),
-        lambda: _find_initial_shape(Dense(10, 100), "weight"),
-        (10, 100),
-        subject="Dense",
-    ),
-    check_fact(
-        "dense.bias_shape",
-        cite(BASIC, 52),
-        lambda: _find_initial_shape(Dense(10, 100), "bias"),
-        (100,),
-        subject="Dense",
-    ),
+    check_fact("dense.weight_shape", cite(BASIC, 51), lambda: _find_initial_shape(Dense(10, 100), "weight"), (10, 100)),
+    check_fact("dense.bias_shape", cite(BASIC, 52), lambda: _find_initial_shape(Dense(10, 100), "bias"), (100,)),
     check_output("dense.vector", cite(BASIC, 74, 78), Dense(10, 5), draw(10), y=affine, tolerance=TEN),
     check_output("dense.batch", cite(BASIC, 79), Dense(10, 5), draw(2, 10), y=affine, tolerance=TEN),
     check_output("dense.three_axes", cite(BASIC, 80), Dense(10, 5), draw(3, 2, 10), y=affine, tolerance=TEN),
@@ -77,11 +65,7 @@ CASES: list[Case] = [
     ),
     check_output("dense.zero_bias", cite(BASIC, 95), Dense(2, 3), draw(4, 2), y=lambda x, ps, st: x @ ps["weight"]),
     check_output(
-        "dense.no_bias",
-        cite(BASIC, 95),
-        Dense(2, 3, use_bias=False),
-        draw(4, 2),
-        y=lambda x, ps, st: x @ ps["weight"],
+        "dense.no_bias", cite(BASIC, 95), Dense(2, 3, use_bias=False), draw(4, 2), y=lambda x, ps, st: x @ ps["weight"]
     ),
     check_output(
         "dense.bias_and_activation",
@@ -139,7 +123,6 @@ CASES: list[Case] = [
         "scale.float_size",
         cite(BASIC, 129),
         lambda: Scale(1.0),  # type: ignore[arg-type]
-        subject="Scale",
         raises=ValueError,
         message=r"Scale expects an int of at least 0 as dims\[0\], got 1.0",
     ),
@@ -147,23 +130,16 @@ CASES: list[Case] = [
         "scale.float_sizes",
         cite(BASIC, 130),
         lambda: Scale(1.0, 2.0),  # type: ignore[arg-type]
-        subject="Scale",
         raises=ValueError,
         message=r"Scale expects an int of at least 0 as dims\[0\], got 1.0",
     ),
     check_error(
-        "scale.nothing",
-        cite(BASIC, 131),
-        lambda: Scale(),
-        subject="Scale",
-        raises=ValueError,
-        message="Scale expects one or more sizes",
+        "scale.nothing", cite(BASIC, 131), lambda: Scale(), raises=ValueError, message="Scale expects one or more sizes"
     ),
     check_error(
         "scale.only_activation",
         cite(BASIC, 132),
         lambda: Scale(np.sin),
-        subject="Scale",
         raises=ValueError,
         message="Scale expects one or more sizes",
     ),

@@ -27,7 +27,6 @@ CASES: list[Case] = [
             cite(LAYER, line),
             lambda layer=layer: find_shape(layer, (5, 3, 28, 28))[1],
             channels,
-            subject="DepthwiseConv",
         )
         for line, layer, channels in (
             (152, DepthwiseConv((2, 2), 3, 15), 15),
@@ -39,7 +38,6 @@ CASES: list[Case] = [
         "depthwise_conv.no_whole_multiple",
         cite(LAYER, 161),
         lambda: DepthwiseConv((2, 2), 3, 10),
-        subject="DepthwiseConv",
         raises=ValueError,
         message="channels that groups divides",
     ),
@@ -51,7 +49,6 @@ CASES: list[Case] = [
                 DepthwiseConv(kernel, 3, 9, **options), (10, 3, 10, 10)
             ),
             (10, 9, *places),
-            subject="DepthwiseConv",
         )
         for line, kernel, options, places in DEPTHWISE
     ),

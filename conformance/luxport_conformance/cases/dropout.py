@@ -77,17 +77,15 @@ IN_CHAIN = Chain(Dense(100, 100), Dropout(0.9))
 
 CASES: list[Case] = [
     check_output("dropout.test_complex", cite(LAYER, 6), Dropout(0.1), COMPLEX, y=COMPLEX),
-    check_output(
-        "dropout.never_complex", cite(LAYER, 7), Dropout(0), COMPLEX, training=True, y=COMPLEX, subject="Dropout"
-    ),
+    check_output("dropout.never_complex", cite(LAYER, 7), Dropout(0), COMPLEX, training=True, y=COMPLEX),
     check_output("dropout.always_complex", cite(LAYER, 8), Dropout(1), COMPLEX, training=True, y=np.zeros(3)),
     check_output("dropout.test", cite(LAYER, 11), Dropout(0.1), REAL, y=REAL),
-    check_output("dropout.never", cite(LAYER, 12), Dropout(0), REAL, training=True, y=REAL, subject="Dropout"),
+    check_output("dropout.never", cite(LAYER, 12), Dropout(0), REAL, training=True, y=REAL),
     check_output("dropout.always", cite(LAYER, 13), Dropout(1), REAL, training=True, y=np.zeros(3)),
     check_output("dropout.mostly", cite(LAYER, 18, 24, 59), Dropout(0.9), UNIT, training=True, y=MOSTLY_ZERO),
     check_output("dropout.test_keeps_all", cite(LAYER, 21, 29, 56), Dropout(0.9), UNIT, y=NO_ZERO),
-    check_output("dropout.in_chain", cite(LAYER, 35), IN_CHAIN, UNIT, training=True, y=MOSTLY_ZERO, subject="Dropout"),
-    check_output("dropout.in_chain_test", cite(LAYER, 38), IN_CHAIN, UNIT, y=NO_ZERO, subject="Dropout"),
+    check_output("dropout.in_chain", cite(LAYER, 35), IN_CHAIN, UNIT, training=True, y=MOSTLY_ZERO),
+    check_output("dropout.in_chain_test", cite(LAYER, 38), IN_CHAIN, UNIT, y=NO_ZERO),
     check_output(
         "dropout.mask_along_batch",
         cite(LAYER, 44),
@@ -151,6 +149,7 @@ CASES: list[Case] = [
         ("luxport: bits are Threefry-2x32-20's; these at key (17, -3), counter 0, by the definition on NumPy",),
         lambda key, counter: ops.keep_mask(key, counter, shape=(3, 8), p=0.5),
         *(KEY, COUNTER),
+        subject="dropout",
         expected=lambda key, counter: np.asarray(_draw_mask()),
         dtypes=("float32",),
     ),
@@ -166,7 +165,6 @@ CASES: list[Case] = [
         "dropout.probability",
         ("lux: a probability outside [0, 1] is an error",),
         lambda: Dropout(1.5),
-        subject="Dropout",
         raises=ValueError,
         message=r"a probability in \[0, 1\], got 1.5",
     ),

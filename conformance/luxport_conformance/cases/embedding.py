@@ -77,7 +77,6 @@ EMBEDDING: list[Case] = [
         cite(BASIC, 317),
         lambda: tuple(luxport.setup(0, PLAIN, backend="numpy")[0]["weight"].shape),
         (10, 4),
-        subject="Embedding",
     ),
     check_output("embedding.index", cite(BASIC, 320, 321), PLAIN, np.asarray(2), ps=TABLE, y=TABLE["weight"][2]),
     check_output("embedding.one_hot_vector", cite(BASIC, 322, 324), PLAIN, HOT[3], ps=TABLE, y=TABLE["weight"][3]),
@@ -96,22 +95,18 @@ EMBEDDING: list[Case] = [
     check_output(
         "embedding.one_hot_batch", cite(BASIC, 344, 346), PLAIN, HOT[MATRIX], ps=TABLE, y=TABLE["weight"][MATRIX]
     ),
-    check_fact("embedding.padding_idx", cite(BASIC, 351), lambda: BLANK.padding_idx, PAD, subject="Embedding"),
+    check_fact("embedding.padding_idx", cite(BASIC, 351), lambda: BLANK.padding_idx, PAD),
     check_fact(
         "embedding.padding_starts_as_zeros",
         cite(BASIC, 352),
         lambda: np.flatnonzero(~luxport.setup(0, BLANK, backend="numpy")[0]["weight"].any(axis=1)).tolist() == [PAD],
-        subject="Embedding",
     ),
-    check_fact(
-        "embedding.padding_shown", cite(BASIC, 353), lambda: f"padding_idx={PAD}" in repr(BLANK), subject="Embedding"
-    ),
+    check_fact("embedding.padding_shown", cite(BASIC, 353), lambda: f"padding_idx={PAD}" in repr(BLANK)),
     *(
         check_error(
             f"embedding.padding_{'below' if padding < 0 else 'above'}",
             cite(BASIC, line),
             lambda padding=padding: Embedding(10, 4, padding_idx=padding),
-            subject="Embedding",
             raises=ValueError,
             message=f"Embedding expects padding_idx of at least 0 and below 10, got {padding}",
         )
@@ -135,7 +130,6 @@ EMBEDDING: list[Case] = [
             cite(BASIC, *lines),
             _make_sum(layer),
             {"weight": TABLE["weight"], "x": x},
-            subject="Embedding",
             expected=_expect_counts(indices, without=layer.padding_idx),
         )
         for name, lines, layer, x, indices in (
@@ -145,7 +139,7 @@ EMBEDDING: list[Case] = [
             ("unmasked", (373,), PLAIN, PADDED, PADDED),
         )
     ),
-    check_fact("embedding.padding_through_training", cite(BASIC, 386), _train, subject="Embedding"),
+    check_fact("embedding.padding_through_training", cite(BASIC, 386), _train),
     _check_out_of_range(
         "embedding.too_large", None, VECTOR + 3, "Embedding expects indices of at least 0 and below 10, got 10"
     ),
@@ -159,7 +153,6 @@ EMBEDDING: list[Case] = [
         np.ones(1),
         ps={"layer_1": {}, "layer_2": TABLE},
         y=TABLE["weight"][2],
-        subject="Embedding",
     ),
     check_output(
         "embedding.two_axes",
@@ -199,22 +192,13 @@ class _Listed(luxport.Layer):
 
 def _check_bags(name: str) -> list[Case]:
     layer, reduction = EmbeddingBag(10, 4, name), REDUCTIONS[name]
-    tolerance = Tolerance(reduction=4)
 
     def reduce_bags(*bags: Any) -> Any:
         return np.stack([reduction(TABLE["weight"][bag], axis=0) for bag in bags])
 
     def check_bag(id: str, lines: tuple[int, ...], x: Any, y: Any, layer: Any = layer) -> Case:
-        return check_output(
-            f"embedding_bag.{name}_{id}",
-            cite(BASIC, *lines),
-            layer,
-            x,
-            ps=TABLE,
-            y=y,
-            tolerance=tolerance,
-            subject="EmbeddingBag",
-        )
+        id = f"embedding_bag.{name}_{id}"
+        return check_output(id, cite(BASIC, *lines), layer, x, ps=TABLE, y=y, tolerance=Tolerance(reduction=4))
 
     uneven = (TEN[:4], TEN[4:5], TEN[5:7], TEN[7:])
     return [
@@ -248,7 +232,6 @@ BAG: list[Case] = [
         cite(BASIC, 418),
         lambda: tuple(luxport.setup(0, EmbeddingBag(10, 4), backend="numpy")[0]["weight"].shape),
         (10, 4),
-        subject="EmbeddingBag",
     ),
     _check_refused_bag(
         "one_index", (419,), np.asarray(2), r"EmbeddingBag expects bags of indices \(..., bag\), got \(\)"
@@ -281,7 +264,6 @@ BAG: list[Case] = [
             ("definition: bags of rows 7, 7 and 0, 1, 2; of equal rows each has its share",),
             partial(_sum_with_offsets, _make_sum(EmbeddingBag(10, 4, name))),
             {"weight": RISING, "x": np.asarray([7, 7, 0, 1, 2], np.int32), "offsets": OFFSETS[:2]},
-            subject="EmbeddingBag",
             expected=_expect_counts([0, 1, 2, 7]) * np.asarray(slopes)[:, None],
         )
         for name, slopes in (
@@ -295,7 +277,6 @@ BAG: list[Case] = [
         ("luxport",),
         lambda: luxport.output_shape(EmbeddingBag(10, 4, "max"), (FLAT, OFFSETS)),
         (3, 4),
-        subject="EmbeddingBag",
     ),
 ]
 

@@ -45,10 +45,7 @@ FIRST = Dense(3, 1)
 COUNTED, COUNTED_PS = _count_up(use_bias=True)
 SHARED = Tied(Chain(Dense(1, 1), Dense(1, 1)), ((("layer_1",), ("layer_2",)),))
 SHARED_PS = {"layer_1": {"weight": np.array([[0.5]]), "bias": np.array([0.25])}}
-TWO_PS = {
-    "first": {"weight": draw(3, 1), "bias": np.zeros(1)},
-    "second": {"weight": draw(3, 2), "bias": np.zeros(2)},
-}
+TWO_PS = {"first": {"weight": draw(3, 1), "bias": np.zeros(1)}, "second": {"weight": draw(3, 2), "bias": np.zeros(2)}}
 SPLIT = Chain(Dense(5, 11), BranchLayer(Dense(11, 3), Dense(11, 7)))
 SPLIT_PS, SPLIT_ST = luxport.setup(1, SPLIT, backend="numpy")
 
@@ -147,11 +144,7 @@ CASES: list[Case] = [
         "flat.one_of_two_layers",
         cite(FILE, 623),
         _pull_back_one_of_two,
-        {
-            "ps": TWO_PS,
-            "x": np.array([1.0, 2.0, 3.0]),
-            "dy": np.array([4.0]),
-        },
+        {"ps": TWO_PS, "x": np.array([1.0, 2.0, 3.0]), "dy": np.array([4.0])},
         subject="flatten",
         expected=lambda ps, x, dy: {
             "dx": 4 * ps["first"]["weight"][:, 0],

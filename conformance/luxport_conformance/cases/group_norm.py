@@ -22,27 +22,10 @@ GROUPS_SIGMOID = [
     [[0.18787955, 0.29352847, 0.42732602], [0.57267404, 0.70647156, 0.8121204]] * 2,
 ]
 CASES: list[Case] = [
-    check_fact(
-        "group_norm.parameters",
-        cite(FILE, 400),
-        lambda: list(set_up(GroupNorm(4, 2))[0]) == ["bias", "scale"],
-        subject="GroupNorm",
-    ),
-    check_fact(
-        "group_norm.bias",
-        cite(FILE, 402),
-        lambda: set_up(GroupNorm(4, 2))[0]["bias"].tolist() == [0] * 4,
-        subject="GroupNorm",
-    ),
-    check_fact(
-        "group_norm.scale",
-        cite(FILE, 403),
-        lambda: set_up(GroupNorm(4, 2))[0]["scale"].tolist() == [1] * 4,
-        subject="GroupNorm",
-    ),
-    check_fact(
-        "group_norm.no_statistics", cite(FILE, 407, 408), lambda: set_up(GroupNorm(4, 2))[1] == {}, subject="GroupNorm"
-    ),
+    check_fact("group_norm.parameters", cite(FILE, 400), lambda: list(set_up(GroupNorm(4, 2))[0]) == ["bias", "scale"]),
+    check_fact("group_norm.bias", cite(FILE, 402), lambda: set_up(GroupNorm(4, 2))[0]["bias"].tolist() == [0] * 4),
+    check_fact("group_norm.scale", cite(FILE, 403), lambda: set_up(GroupNorm(4, 2))[0]["scale"].tolist() == [1] * 4),
+    check_fact("group_norm.no_statistics", cite(FILE, 407, 408), lambda: set_up(GroupNorm(4, 2))[1] == {}),
     check_output("group_norm.values", cite(FILE, 412), GroupNorm(4, 2), QUARTERS, y=GROUPS, tolerance=UPSTREAM),
     check_output(
         "group_norm.sigmoid", cite(FILE, 432), GroupNorm(4, 2, sigmoid), QUARTERS, y=GROUPS_SIGMOID, tolerance=UPSTREAM

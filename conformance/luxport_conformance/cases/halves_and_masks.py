@@ -65,6 +65,7 @@ CASES: list[Case] = [
         cite(DROPOUT, 61),
         _differentiate_dropout_twice,
         {"x": np.array([1.0, 2.0, 3.0]), "key": KEY, "counter": COUNTER},
+        subject="dropout",
         expected=(np.zeros(3),) * 3,
         differentiates=True,
     ),

@@ -62,12 +62,7 @@ def _load_shuffled(rows: Any, labels: Any) -> Any:
 FUNCTIONS: dict[str, tuple[str, Taking, Any, Any]] = {
     "gather": ("gather", lambda table, places: ops.gather(table, places), TABLE, TABLE[PLACES]),
     "gather_two": ("gather", lambda table, i: ops.gather(table, i, i), SQUARE, SQUARE[PLACES, PLACES]),
-    "scatter": (
-        "scatter",
-        lambda rows, places: ops.scatter(rows, places[0, ...], op="max"),
-        ROWS,
-        ROWS[[0, 2, 1]],
-    ),
+    "scatter": ("scatter", lambda rows, places: ops.scatter(rows, places[0, ...], op="max"), ROWS, ROWS[[0, 2, 1]]),
     "segment_sum": ("segment_reduce", _make_segment_reduction("sum"), ROWS, _expect_reduction(np.add, 0.0)),
     "segment_prod": ("segment_reduce", _make_segment_reduction("prod"), ROWS, _expect_reduction(np.multiply, 1.0)),
     "segment_max": ("segment_reduce", _make_segment_reduction("max"), ROWS, _expect_reduction(np.maximum, -np.inf)),

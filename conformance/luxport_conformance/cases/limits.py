@@ -229,7 +229,6 @@ CASES: list[Case] = [
         ("K. He et al. (2015), eq. (9): the weight's slope is the sum of what is not above 0",),
         _compute_slopes_of_prelu,
         {"x": np.array([INF, -2.0, 3.0]), "weight": np.array([0.25])},
-        subject="PReLU",
         expected={"x": np.array([1.0, 0.25, 1.0]), "weight": np.array([-2.0])},
         **ALL,
     ),

@@ -325,7 +325,6 @@ CASES: list[Case] = [
             lambda src=src: _load_from(TWO_RELU, src),
             message=message,
             raises=FileFormatError,
-            subject="load_parameters",
         )
         for name, line, src, message in (
             ("conv", 41, WITH_CONV, r"layer_1\.weight: shape \(10, 5\) expected, got \(16, 3, 3, 3\)"),

@@ -35,17 +35,10 @@ CASES: list[Case] = [
         [[3.0], [2.0]],
         y=[[1.5, 2.1], [1.0, 1.4]],
     ),
-    check_fact(
-        "maxout.parameters",
-        cite(BASIC, 161),
-        lambda: _count_initial(Maxout(lambda: Dense(32, 64), 4)),
-        4 * 2,
-        subject="Maxout",
-    ),
+    check_fact("maxout.parameters", cite(BASIC, 161), lambda: _count_initial(Maxout(lambda: Dense(32, 64), 4)), 4 * 2),
     check_fact(
         "maxout.makes_every_layer",
         ("flux: Maxout(f, n) calls f n times",),
         lambda: Maxout(iter([Dense(3, 2), Dense(3, 2, luxport.tanh)]).__next__, 2)[1] == Dense(3, 2, luxport.tanh),
-        subject="Maxout",
     ),
 ]

@@ -42,7 +42,6 @@ def _check_layer(
         source or cite(LAYER, *lines),
         lambda ps, st, *arrays: layer(call(*arrays), ps, st)[0],
         {"ps": ps, "st": st, **{f"x{i}": array for i, array in enumerate(arrays)}},
-        subject="MultiHeadAttention",
         expected=expected or (lambda ps, st, q, k, v: attend_by_hand(layer, ps, q, k, v)),
         tolerance=SUM,
     )
@@ -71,7 +70,6 @@ def _check_layer_gradient() -> Case:
         cite(LAYER, 61),
         sum_squares,
         {"q": Q[:2], **{name: ps[name]["weight"] for name in names}},
-        subject="MultiHeadAttention",
         expected=lambda *arrays: estimate_slopes(sum_squares_on_host, arrays),
         wrt=(0, 1, 2, 3, 4),
         tolerance=DIFFERENCES,
@@ -117,17 +115,12 @@ CASES: list[Case] = [
     ),
     _check_layer_gradient(),
     _check_layer(
-        "no_batch",
-        (),
-        TWO_HEADS,
-        (Q[0], K[0], V[0]),
-        source=("nnlib: attention.jl:5 takes arrays without a batch",),
+        "no_batch", (), TWO_HEADS, (Q[0], K[0], V[0]), source=("nnlib: attention.jl:5 takes arrays without a batch",)
     ),
     check_error(
         "multi_head_attention.heads",
         ("lux: widths that nheads does not divide are an error",),
         lambda: MultiHeadAttention(6, nheads=4),
-        subject="MultiHeadAttention",
         raises=ValueError,
         message="expects nheads that divides 6 and 6, got 4",
     ),
@@ -135,7 +128,6 @@ CASES: list[Case] = [
         "multi_head_attention.tuple",
         ("lux: the input is one of its forms",),
         lambda: TWO_HEADS((Q,), *luxport.setup(0, TWO_HEADS, backend="numpy")),
-        subject="MultiHeadAttention",
         raises=LayerError,
         message=r"MultiHeadAttention expects x, \(q, kv\).*, got 1 arrays",
     ),

@@ -77,7 +77,6 @@ CASES: list[Case] = [
             "ps": {"scale": np.ones(5), "bias": np.zeros(5)},
             "st": TRAINING,
         },
-        subject="BatchNorm",
         expected=_expect_slopes,
         differentiates=True,
         # The slopes are small beside the terms that they are made of.
@@ -87,19 +86,16 @@ CASES: list[Case] = [
         "batch_norm.parameters",
         cite(NORMALISATION, 129, 128),
         lambda: list(_set_up(BatchNorm(2))[0]) == ["bias", "scale"],
-        subject="BatchNorm",
     ),
     check_fact(
         "batch_norm.initial_bias",
         cite(NORMALISATION, 131),
         lambda: _set_up(BatchNorm(2))[0]["bias"].tolist() == [0.0, 0.0],
-        subject="BatchNorm",
     ),
     check_fact(
         "batch_norm.initial_scale",
         cite(NORMALISATION, 132),
         lambda: _set_up(BatchNorm(2))[0]["scale"].tolist() == [1.0, 1.0],
-        subject="BatchNorm",
     ),
     check_output(
         "batch_norm.train",
@@ -133,7 +129,6 @@ CASES: list[Case] = [
         cite(NORMALISATION, 159),
         lambda x, ps, st: _train_then_test(x, ps, st)[0, 0],
         {"x": np.array(THREE_ROWS), "ps": _set_up(BatchNorm(2))[0], "st": _set_up(BatchNorm(2))[1]},
-        subject="BatchNorm",
         expected=(1 - 0.3) / np.sqrt(1.3),
         tolerance=FIVE_DECIMALS,
     ),
@@ -178,26 +173,10 @@ CASES: list[Case] = [
     _check_axes(204, 1, 2, 3),
     _check_axes(211, 1, 2, 3, 2),
     _check_axes(218, 1, 2, 3, 2, 2),
+    check_fact("batch_norm.two_parameters", cite(NORMALISATION, 228), lambda: len(_set_up(BatchNorm(10))[0]), 2),
+    check_fact("batch_norm.affine", cite(NORMALISATION, 229), lambda: len(_set_up(BatchNorm(10, affine=True))[0]), 2),
     check_fact(
-        "batch_norm.two_parameters",
-        cite(NORMALISATION, 228),
-        lambda: len(_set_up(BatchNorm(10))[0]),
-        2,
-        subject="BatchNorm",
-    ),
-    check_fact(
-        "batch_norm.affine",
-        cite(NORMALISATION, 229),
-        lambda: len(_set_up(BatchNorm(10, affine=True))[0]),
-        2,
-        subject="BatchNorm",
-    ),
-    check_fact(
-        "batch_norm.not_affine",
-        cite(NORMALISATION, 230),
-        lambda: len(_set_up(BatchNorm(10, affine=False))[0]),
-        0,
-        subject="BatchNorm",
+        "batch_norm.not_affine", cite(NORMALISATION, 230), lambda: len(_set_up(BatchNorm(10, affine=False))[0]), 0
     ),
     check_output(
         "batch_norm.momentum",

@@ -101,5 +101,5 @@ CASES: list[Case] = [
         dtypes=("float16", "bfloat16", "float32", "float64"),
         differentiates=True,
         tolerance=Tolerance(reduction=24, magnitude=4.0),
-    ),
+    )
 ]

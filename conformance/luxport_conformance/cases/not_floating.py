@@ -121,11 +121,7 @@ CASES: list[Case] = [
             f"not_floating.{name}_targets{which}",
             ("a target of integers or booleans is the same as that of floating numbers",),
             lambda y_hat, y, *integers, name=name: _compute_differences(name, y_hat, y, *integers),
-            {
-                "y_hat": np.abs(draw(4, 3)) / 4.0 + 0.1,
-                "y": FLAGS,
-                **{kind: FLAGS.astype(kind) for kind in kinds},
-            },
+            {"y_hat": np.abs(draw(4, 3)) / 4.0 + 0.1, "y": FLAGS, **{kind: FLAGS.astype(kind) for kind in kinds}},
             subject=name,
             expected=(np.array(0.0),) * len(kinds),
             dtypes=("float32",),

@@ -68,15 +68,7 @@ def describe_state(state: optimizers.OptimizerState) -> Any:
 
 
 def check_step(
-    id: str,
-    lines: tuple[str, ...],
-    rule: Any,
-    ps: Any,
-    grads: Any,
-    *,
-    expected: Any,
-    subject: str = "",
-    **options: Any,
+    id: str, lines: tuple[str, ...], rule: Any, ps: Any, grads: Any, *, expected: Any, subject: str = "", **options: Any
 ) -> Case:
     """One update; `expected` is a tree of some of the new parameters, and of states."""
 

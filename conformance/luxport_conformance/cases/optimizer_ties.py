@@ -74,10 +74,7 @@ def _check_tie(id: str, lines: tuple[int, ...], grads: Any, expected: Any) -> Ca
 
 CASES: list[Case] = [
     _check_tie(
-        "tied_sum",
-        (392, 393),
-        (THREES, (TENS, SEVENS)),
-        {"ps": (TIED - 1.0, (TIED - 1.0, TIED - 1.0)), "one": True},
+        "tied_sum", (392, 393), (THREES, (TENS, SEVENS)), {"ps": (TIED - 1.0, (TIED - 1.0, TIED - 1.0)), "one": True}
     ),
     _check_tie("tied_first_only", (396, 397), (THREES, None), {"ps": (TIED - 0.3, (TIED, TIED - 0.3)), "one": True}),
     _check_tie(
@@ -106,10 +103,7 @@ CASES: list[Case] = [
         "optimizers.tied_by_hand",
         cite(MAIN, 458, 465, 466, 467),
         _sum_tied_by_hand,
-        {
-            "ps": {name: TIED for name in "abcd"},
-            "grads": {"a": THREES, "b": SEVENS, "c": THREES, "d": TENS},
-        },
+        {"ps": {name: TIED for name in "abcd"}, "grads": {"a": THREES, "b": SEVENS, "c": THREES, "d": TENS}},
         subject="update",
         expected={
             "as_summed": np.zeros(2),

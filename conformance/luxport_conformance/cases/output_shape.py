@@ -102,11 +102,7 @@ CASES: list[Case] = [
     *(
         _check_shape(line, convolution((3, 3), 3, 16, **options), (1, 3, size, size), (1, 16, places, places))
         for convolution, lines in ((Conv, (68, 70, 72, 74)), (CrossCor, (97, 99, 101, 103)))
-        for line, (options, size, places) in zip(
-            lines,
-            CONVOLUTIONS,
-            strict=True,
-        )
+        for line, (options, size, places) in zip(lines, CONVOLUTIONS, strict=True)
     ),
     _check_refusal(75, DILATED, (2, 5, 5), r"Conv expects \(N, 3, H, W\), got \(2, 5, 5\)"),
     _check_shape(76, DILATED, (100, 3, 5, 5), (100, 16, 4, 4)),
@@ -130,11 +126,7 @@ CASES: list[Case] = [
     *(
         _check_shape(line, pool((2, 2), **options), (1, channels, size, size), (1, channels, places, places))
         for pool, lines in ((MaxPool, (118, 120, 122)), (MeanPool, (125, 127, 129)))
-        for line, (options, channels, size, places) in zip(
-            lines,
-            POOLINGS,
-            strict=True,
-        )
+        for line, (options, channels, size, places) in zip(lines, POOLINGS, strict=True)
     ),
     _check_shape(134, Dropout(0.1), (10, 10), (10, 10)),
     _check_shape(135, Dropout(0.1), (1, 10), (1, 10)),

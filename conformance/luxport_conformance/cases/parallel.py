@@ -125,10 +125,8 @@ CASES: list[Case] = [
         (3 * ONE, -4 * ONE),
         y=0.75,
     ),
-    check_fact(
-        "parallel.index_by_name", cite(BASIC, 248), lambda: NAMED[0] == NAMED["one"] == NAMED.one, subject="Parallel"
-    ),
-    check_fact("parallel.slice_of_all", cite(BASIC, 249), lambda: NAMED[0:2] == NAMED, subject="Parallel"),
+    check_fact("parallel.index_by_name", cite(BASIC, 248), lambda: NAMED[0] == NAMED["one"] == NAMED.one),
+    check_fact("parallel.slice_of_all", cite(BASIC, 249), lambda: NAMED[0:2] == NAMED),
     _check_refusal(
         "parallel.called_layers",
         251,
@@ -150,7 +148,6 @@ CASES: list[Case] = [
             == NAMED
             != Parallel(join_rows, Dense(10, 10), identity)
         ),
-        subject="Parallel",
     ),
     check_output("parallel.log_named", cite(BASIC, 256), Parallel(stack, x=logarithm), ONE, y=[0.0]),
     check_output("parallel.log", cite(BASIC, 257), Parallel(stack, logarithm), ONE, y=[0.0]),
@@ -176,7 +173,6 @@ CASES: list[Case] = [
             cite(BASIC, line),
             lambda layers=layers, x=x: _count_calls(*layers, x=x),
             {"calls": 1, "arguments": 3 if len(layers) == 3 or isinstance(x, tuple) else 1},
-            subject="Parallel",
         )
         for line, layers, x in (
             (274, (np.sin, np.cos, np.tan), ONE),
@@ -206,7 +202,6 @@ CASES: list[Case] = [
         cite(BASIC, 307, 309, 310),
         lambda x, y, ps: _sum_products(x, y, ps),
         {"x": draw(4, 3), "y": draw(4, 3, seed=1), "ps": {"a": {"weight": draw(3, 2)}, "b": {"weight": draw(3, 2)}}},
-        subject="Parallel",
         expected=lambda x, y, ps: (
             np.ones((4, 2)) @ ps["a"]["weight"].T,
             np.ones((4, 2)) @ ps["b"]["weight"].T,
@@ -233,7 +228,6 @@ CASES: list[Case] = [
             )
             == (["layers", "connection"], 3 * 3 + 3 + 3 * 3 * 2 + 2, 2)
         ),
-        subject="Parallel",
     ),
     check_output(
         "branch.tuple_stays_whole",

@@ -103,7 +103,6 @@ def _check_by_loops(rank: int) -> Case:
         cite(OP, 986),
         lambda x: tuple([layer(x, {}, {})[0] for layer in layers]),
         {"x": np.abs(draw(2, 2, *(7,) * rank))},
-        subject="MeanPool",
         expected=lambda x: tuple([_average_by_loops(x, *setting) for setting in settings]),
         tolerance=Tolerance(reduction=3**rank),
     )

@@ -112,7 +112,6 @@ def _check_complex(rank: int) -> Case:
         cite(FILE, 1010, 1011, 1012, 1022, 1023),
         program,
         {"re": draw(*shape, seed=3), "im": draw(*shape, seed=4), "dys": dys},
-        subject="MeanPool",
         expected=expected,
         differentiates=True,
         tolerance=Tolerance(reduction=4**rank),

@@ -92,7 +92,6 @@ def _check_padding_left_out(rank: int) -> Case:
         cite(FILE, 1055, 1056),
         _make_gradients({"mean": MeanPool((2,) * rank, stride=2, padding=1, count_include_pad=False)}),
         {"x": draw(2, 3, *(7,) * rank), "c": draw(2, 3, *places, seed=1)},
-        subject="MeanPool",
         expected=expected,
         differentiates=True,
         tolerance=Tolerance(reduction=4),

@@ -99,7 +99,6 @@ CASES: list[Case] = [
         "sinusoidal_positional_embedding.odd",
         ("luxport: half of the features are sines",),
         lambda: luxport.SinusoidalPositionalEmbedding(5),
-        subject="SinusoidalPositionalEmbedding",
         raises=ValueError,
         message="expects an even number of features, got 5",
     ),

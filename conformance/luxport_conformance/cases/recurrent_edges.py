@@ -66,5 +66,5 @@ CASES: list[Case] = [
         dtypes=("float16", "bfloat16", "float32", "float64"),
         differentiates=True,
         compiles=False,  # it builds layers and states, which PyTorch's compiler cannot follow
-    ),
+    )
 ]

@@ -124,7 +124,6 @@ CASES: list[Case] = [
             "lengths": _LENGTHS,
             "carry": draw_carries("gru", BATCH, OUT),
         },
-        subject="Recurrence",
         expected=_expect_wrapped,
         tolerance=DEEP,
         compiles=False,  # it builds layers and states, which PyTorch's compiler cannot follow
@@ -139,7 +138,6 @@ CASES: list[Case] = [
             "st": make_states(_LEVELS),
             "carry": (draw_carries("lstm", BATCH, OUT), draw_carries("lstm", BATCH, OUT)),
         },
-        subject="LSTM",
         expected=_expect_levels,
         tolerance=Tolerance(reduction=60),
     ),
@@ -152,7 +150,6 @@ CASES: list[Case] = [
             "ps": draw_parameters(CELLS["lstm"]),
             "st": make_states(StatefulRecurrentCell(CELLS["lstm"])),
         },
-        subject="StatefulRecurrentCell",
         expected=_expect_remembered,
         tolerance=DEEP,
     ),

@@ -116,6 +116,7 @@ CASES: list[Case] = [
         ("paper: g v / |v|, one size for each column",),
         ops.weight_norm,
         *(draw(3, 2), draw(1, 2, seed=1)),
+        subject="weight_norm",
         expected=lambda v, g: g * v / np.sqrt((v**2).sum(0, keepdims=True)),
         tolerance=Tolerance(reduction=3),
     ),
@@ -124,7 +125,6 @@ CASES: list[Case] = [
         "weight_norm.unknown",
         cite(FILE, 8, 9),
         lambda: WeightNorm(Dense(1, 2), "weights"),
-        subject="WeightNorm",
         raises=ValueError,
         message="WeightNorm expects names among weight, bias, got weights",
     ),
@@ -132,7 +132,6 @@ CASES: list[Case] = [
         "weight_norm.all_zero",
         cite(FILE, 11, 12),
         lambda: _set_up(WeightNorm(Dense(1, 2), "bias")),
-        subject="WeightNorm",
         message="WeightNorm expects a direction as bias, which is all zero",
     ),
     _check_gradients(
@@ -143,17 +142,13 @@ CASES: list[Case] = [
     # With one input, as upstream has it, the second is 0; three tell more.
     _check_gradients("weight_norm.gradients", (32, 33), _expect_gradients),
     check_fact(
-        "weight_norm.removed",
-        cite(FILE, 38),
-        lambda: remove_weight_norm(NORMED, *_set_up(NORMED))[0] == Dense(3, 2),
-        subject="WeightNorm",
+        "weight_norm.removed", cite(FILE, 38), lambda: remove_weight_norm(NORMED, *_set_up(NORMED))[0] == Dense(3, 2)
     ),
     check_program(
         "weight_norm.removed_parameters",
         cite(FILE, 39, 40),
         lambda ps: remove_weight_norm(NORMED, ps, {})[1],
         {"ps": _set_up(NORMED)[0]},
-        subject="WeightNorm",
         expected=lambda ps: {"weight": ps["normalized"]["weight_v"], "bias": ps["unnormalized"]["bias"]},
         tolerance=Tolerance(reduction=3, rounding=2.0**-22, reason="the first sizes are rounded to float32"),
         compiles=False,
@@ -176,6 +171,7 @@ CASES: list[Case] = [
         ("definition: the largest singular value, by NumPy's SVD",),
         lambda weight, u: ops.spectral_norm(weight, u, axis=1, iterations=12)[0],
         *(draw(5, 3) * [1.0, 3.0, 0.3], draw(3, seed=1)),
+        subject="spectral_norm",
         expected=lambda x0, x1: x0 / _find_largest_singular_value(x0),
         tolerance=Tolerance(reduction=2 * 5),
         compiles=False,
@@ -185,7 +181,6 @@ CASES: list[Case] = [
         ("definition: in testing the layer with the weights divided",),
         _compute_spectral_difference,
         {"x": draw(4, 3), "ps": _set_up(SPECTRAL)[0], "st": luxport.test_mode(_set_up(SPECTRAL)[1])},
-        subject="SpectralNorm",
         expected=np.zeros((4, 2)),
         tolerance=Tolerance(reduction=3, magnitude=1.0),
         compiles=False,

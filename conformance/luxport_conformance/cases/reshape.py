@@ -29,11 +29,7 @@ CASES: list[Case] = [
         "flatten.one_axis", ("luxport",), FlattenLayer(2), draw(3, 2), message=r"FlattenLayer expects at least 3 axes"
     ),
     check_output(
-        "reshape.inferred",
-        ("lux: ReshapeLayer",),
-        ReshapeLayer(2, -1),
-        COUNT,
-        y=np.arange(24.0).reshape(2, 2, 6),
+        "reshape.inferred", ("lux: ReshapeLayer",), ReshapeLayer(2, -1), COUNT, y=np.arange(24.0).reshape(2, 2, 6)
     ),
     check_output("select.middle", ("lux: SelectDim",), SelectDim(1, 2), COUNT, y=COUNT[:, 2]),
     check_output("select.from_the_end", ("lux: SelectDim",), SelectDim(-1, -2), COUNT, y=COUNT[..., -2]),

@@ -99,31 +99,13 @@ FIVE = np.arange(1.0, 49.0).reshape(3, 2, 1, 4, 2)
 HIGH = np.arange(1.0, 3601.0).reshape(6, 2, 4, 3, 5, 5)
 
 INSTANCE: list[Case] = [
-    check_fact(
-        "instance_norm.parameters",
-        cite(FILE, 241),
-        lambda: list(set_up(TRACKING)[0]) == ["bias", "scale"],
-        subject="InstanceNorm",
-    ),
-    check_fact(
-        "instance_norm.bias",
-        cite(FILE, 243),
-        lambda: set_up(TRACKING)[0]["bias"].tolist() == [0, 0],
-        subject="InstanceNorm",
-    ),
-    check_fact(
-        "instance_norm.scale",
-        cite(FILE, 244),
-        lambda: set_up(TRACKING)[0]["scale"].tolist() == [1, 1],
-        subject="InstanceNorm",
-    ),
+    check_fact("instance_norm.parameters", cite(FILE, 241), lambda: list(set_up(TRACKING)[0]) == ["bias", "scale"]),
+    check_fact("instance_norm.bias", cite(FILE, 243), lambda: set_up(TRACKING)[0]["bias"].tolist() == [0, 0]),
+    check_fact("instance_norm.scale", cite(FILE, 244), lambda: set_up(TRACKING)[0]["scale"].tolist() == [1, 1]),
     _check_trained_then_tested("instance_norm.statistics", (269, 273, 276, 277, 278), TRACKING, lambda y: y),
     _check_trained_then_tested("instance_norm.sigmoid_statistics", (294,), TRACKING_SIGMOID, _logistic),
     check_fact(
-        "instance_norm.affine",
-        cite(FILE, 303, 304),
-        lambda: len(set_up(InstanceNorm(2, sigmoid, affine=True))[0]) == 2,
-        subject="InstanceNorm",
+        "instance_norm.affine", cite(FILE, 303, 304), lambda: len(set_up(InstanceNorm(2, sigmoid, affine=True))[0]) == 2
     ),
     check_output(
         "instance_norm.sigmoid_affine",
@@ -133,12 +115,7 @@ INSTANCE: list[Case] = [
         y=_activate(_normalize_over(2), _logistic),
         tolerance=Tolerance(reduction=3),
     ),
-    check_fact(
-        "instance_norm.not_affine",
-        cite(FILE, 316, 317),
-        lambda: set_up(InstanceNorm(2, sigmoid))[0] == {},
-        subject="InstanceNorm",
-    ),
+    check_fact("instance_norm.not_affine", cite(FILE, 316, 317), lambda: set_up(InstanceNorm(2, sigmoid))[0] == {}),
     check_output(
         "instance_norm.sigmoid",
         cite(FILE, 323),
@@ -182,7 +159,6 @@ INSTANCE: list[Case] = [
             for layer in (InstanceNorm(10), InstanceNorm(10, affine=True), InstanceNorm(10, affine=False))
         ],
         [0, 2, 0],
-        subject="InstanceNorm",
     ),
 ]
 
@@ -210,17 +186,9 @@ LAYER: list[Case] = [
     _check_layer_norm(378, LayerNorm(2, tanh), (2,), (-1,), np.tanh),
     _check_layer_norm(381, LayerNorm((3, 2)), (5, 4, 3, 2), (-2, -1)),
     _check_layer_norm(383, LayerNorm((4, 3, 2)), (5, 4, 3, 2), (-3, -2, -1)),
+    check_fact("layer_norm.affine", cite(FILE, 386, 387), lambda: len(set_up(LayerNorm((4, 3, 2)))[0]) == 2),
     check_fact(
-        "layer_norm.affine",
-        cite(FILE, 386, 387),
-        lambda: len(set_up(LayerNorm((4, 3, 2)))[0]) == 2,
-        subject="LayerNorm",
-    ),
-    check_fact(
-        "layer_norm.not_affine",
-        cite(FILE, 389, 390),
-        lambda: set_up(LayerNorm((4, 3, 2), affine=False))[0] == {},
-        subject="LayerNorm",
+        "layer_norm.not_affine", cite(FILE, 389, 390), lambda: set_up(LayerNorm((4, 3, 2), affine=False))[0] == {}
     ),
     check_function(
         "normalize.last_axis_of_julia",

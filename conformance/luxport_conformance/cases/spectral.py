@@ -58,12 +58,7 @@ def _check_inverse(id: str, lines: tuple[int, ...], shape: tuple[int, ...], *set
         return tuple(results)
 
     return check_function(
-        f"istft.{id}",
-        cite(FILE, *lines),
-        program,
-        *(draw(*shape), hann(64)),
-        expected=expect_results,
-        tolerance=SUM,
+        f"istft.{id}", cite(FILE, *lines), program, *(draw(*shape), hann(64)), expected=expect_results, tolerance=SUM
     )
 
 

@@ -72,5 +72,5 @@ CASES: list[Case] = [
         differentiates=True,
         tolerance=Tolerance(reduction=200),
         compiles=False,  # thirty steps in one program compile slowly
-    ),
+    )
 ]

@@ -217,12 +217,7 @@ CASES: list[Case] = [
         "train.loop_of_steps",
         cite(FILE, 194, 195),
         _train_by_loop,
-        {
-            "weight": WEIGHT,
-            "bias": BIAS,
-            "xs": draw(BATCHES, 5, 3, seed=4),
-            "ys": draw(BATCHES, 5, 2, seed=5),
-        },
+        {"weight": WEIGHT, "bias": BIAS, "xs": draw(BATCHES, 5, 3, seed=4), "ys": draw(BATCHES, 5, 2, seed=5)},
         subject="train_step",
         expected={"weight": np.zeros((3, 2)), "bias": BIAS},
         differentiates=True,

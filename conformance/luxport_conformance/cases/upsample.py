@@ -171,11 +171,7 @@ CASES: list[Case] = [
         "upsample.slopes",
         cite(OP, 16, 70, 127),
         _compute_slopes,
-        {
-            "x": np.array([[[[1.0, 3.0], [2.0, 4.0]]]]),
-            "ones": np.ones((1, 2, 2, 2)),
-            "cells": np.ones((1, 1, 4, 4, 4)),
-        },
+        {"x": np.array([[[[1.0, 3.0], [2.0, 4.0]]]]), "ones": np.ones((1, 2, 2, 2)), "cells": np.ones((1, 1, 4, 4, 4))},
         subject="upsample_linear",
         expected={
             "nearest": np.array([[[[6.0, 18.0], [12.0, 24.0]]]]),
@@ -200,7 +196,6 @@ CASES: list[Case] = [
             f"upsample_nearest.line_{line}",
             cite(OP, line),
             lambda to=to: ops.upsample_nearest(np.ones((1, 1, 2, 2)), **to),
-            subject="upsample_nearest",
             message=message,
         )
         for line, to, message in (
@@ -256,6 +251,7 @@ CASES: list[Case] = [
             "first": ops.pixel_shuffle(many[:1, ...], factor=3),
         },
         *(count_up(1, 4, 2, 2), count_up(1, 8, 2, 2), count_up(2, 27, 3, 4)),
+        subject="pixel_shuffle",
         expected=lambda x0, x1, x2: {
             "four": SHUFFLED[None, None],
             "eight": np.stack([SHUFFLED, SHUFFLED + 16])[None],
@@ -268,6 +264,7 @@ CASES: list[Case] = [
         cite(OP, 190),
         lambda: tuple([ops.pixel_shuffle(np.ones((2, 2 * 3**d, 2, 4, 1)[: d + 2]), factor=3).shape for d in (1, 2, 3)]),
         ((2, 2, 6), (2, 2, 6, 12), (2, 2, 6, 12, 3)),
+        subject="pixel_shuffle",
     ),
     check_program(
         "upsample.complex",

@@ -83,11 +83,7 @@ def _move_to_devices() -> list[bool]:
         warnings.simplefilter("ignore")
         gpu = devices.gpu_device("numpy")
     cpu = devices.cpu_device()
-    return [
-        bool((gpu(x) == x).all()),
-        isinstance(cpu, devices.Device) and cpu.name == "cpu",
-        bool((cpu(x) == x).all()),
-    ]
+    return [bool((gpu(x) == x).all()), isinstance(cpu, devices.Device) and cpu.name == "cpu", bool((cpu(x) == x).all())]
 
 
 STACKED = np.array([[8, 9, 9, 7], [9, 6, 1, 4], [3, 6, 7, 10], [5, 9, 2, 6]], np.float64)
@@ -187,12 +183,7 @@ CASES: list[Case] = [
     check_fact(
         "utilities.batch_of_numbers",
         cite(UTILS, 406, 407),
-        lambda: repr(
-            (
-                training.batch([1, 2, 3]).tolist(),
-                [int(i) for i in training.unbatch(np.array([1, 2, 3]))],
-            )
-        ),
+        lambda: repr((training.batch([1, 2, 3]).tolist(), [int(i) for i in training.unbatch(np.array([1, 2, 3]))])),
         "([1, 2, 3], [1, 2, 3])",
         subject="batch",
     ),

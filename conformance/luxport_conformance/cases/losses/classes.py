@@ -11,7 +11,7 @@ import luxport
 from luxport import losses
 from luxport_conformance.case import Case, Property
 from luxport_conformance.cases.declare import check_function, draw
-from luxport_conformance.cases.losses.common import DIGITS, SINGLE_EPSILON, check_loss, softmax
+from luxport_conformance.cases.losses.common import DIGITS, DOCS, SINGLE_EPSILON, check_loss, softmax
 from luxport_conformance.compare import Tolerance
 
 
@@ -28,7 +28,6 @@ def _check_classes() -> list[Case]:
     value = 1.203972804325936
     three = np.asarray([[1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 1, 0], [1, 0, 0]])
     sloped = np.reshape(np.arange(-7.0, 8.0), (5, 3))
-    docs = "lux: docstring of "
 
     def smooth_labels(y: Any, alpha: float) -> Any:
         return losses.label_smoothing(y, alpha)
@@ -116,17 +115,11 @@ def _check_classes() -> list[Case]:
             agg=None,
         ),
         check_loss(
-            "CrossEntropyLoss",
-            f"{docs}CrossEntropyLoss",
-            losses.CrossEntropyLoss(),
-            softmax(sloped),
-            three,
-            1.6076053,
-            tolerance=DIGITS,
+            "CrossEntropyLoss", DOCS, losses.CrossEntropyLoss(), softmax(sloped), three, 1.6076053, tolerance=DIGITS
         ),
         check_loss(
             "CrossEntropyLoss_sum",
-            f"{docs}CrossEntropyLoss",
+            DOCS,
             losses.CrossEntropyLoss(agg="sum"),
             softmax(sloped),
             three,
@@ -135,7 +128,7 @@ def _check_classes() -> list[Case]:
         ),
         check_loss(
             "CrossEntropyLoss_smooth",
-            f"{docs}CrossEntropyLoss",
+            DOCS,
             losses.CrossEntropyLoss(label_smoothing=0.15),
             softmax(sloped),
             three,
@@ -144,7 +137,7 @@ def _check_classes() -> list[Case]:
         ),
         check_loss(
             "CrossEntropyLoss_logits",
-            f"{docs}CrossEntropyLoss",
+            DOCS,
             losses.CrossEntropyLoss(logits=True),
             sloped,
             three,
@@ -172,23 +165,9 @@ def _check_classes() -> list[Case]:
             subject="focal_loss",
             tolerance=near_zero,
         ),
+        check_loss("FocalLoss", DOCS, losses.FocalLoss(), softmax(sloped), three, 1.1277556, tolerance=SINGLE_EPSILON),
         check_loss(
-            "FocalLoss",
-            f"{docs}FocalLoss",
-            losses.FocalLoss(),
-            softmax(sloped),
-            three,
-            1.1277556,
-            tolerance=SINGLE_EPSILON,
-        ),
-        check_loss(
-            "kldivergence_of_nothing",
-            113,
-            subtract_ends(losses.kldivergence),
-            middle,
-            middle,
-            0.0,
-            tolerance=near_zero,
+            "kldivergence_of_nothing", 113, subtract_ends(losses.kldivergence), middle, middle, 0.0, tolerance=near_zero
         ),
         check_loss(
             "kldivergence",
@@ -207,17 +186,10 @@ def _check_classes() -> list[Case]:
             0.0,
             tolerance=Tolerance(magnitude=3.0),
         ),
-        check_loss(
-            "KLDivergenceLoss",
-            f"{docs}KLDivergenceLoss",
-            losses.KLDivergenceLoss(),
-            np.full((2, 2), 0.5),
-            np.eye(2),
-            np.log(2),
-        ),
+        check_loss("KLDivergenceLoss", DOCS, losses.KLDivergenceLoss(), np.full((2, 2), 0.5), np.eye(2), np.log(2)),
         check_loss(
             "KLDivergenceLoss_sum",
-            f"{docs}KLDivergenceLoss",
+            DOCS,
             losses.KLDivergenceLoss(agg="sum"),
             np.full((2, 2), 0.5),
             np.eye(2),
@@ -225,7 +197,7 @@ def _check_classes() -> list[Case]:
         ),
         check_loss(
             "KLDivergenceLoss_equal",
-            f"{docs}KLDivergenceLoss",
+            DOCS,
             losses.KLDivergenceLoss(epsilon=0.0),
             np.full((2, 2), 0.5),
             np.full((2, 2), 0.5),
@@ -233,7 +205,7 @@ def _check_classes() -> list[Case]:
         ),
         check_loss(
             "KLDivergenceLoss_impossible",
-            f"{docs}KLDivergenceLoss",
+            DOCS,
             losses.KLDivergenceLoss(epsilon=0.0),
             np.eye(2),
             np.full((2, 2), 0.5),

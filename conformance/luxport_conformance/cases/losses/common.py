@@ -11,9 +11,21 @@ from luxport_conformance.case import Case
 from luxport_conformance.cases.declare import check_function, cite
 from luxport_conformance.compare import Tolerance
 
-__all__ = ["DIGITS", "FILE", "NEAR_ONE", "SINGLE", "SINGLE_EPSILON", "bind_options", "check_loss", "sigmoid", "softmax"]
+__all__ = [
+    "DIGITS",
+    "DOCS",
+    "FILE",
+    "NEAR_ONE",
+    "SINGLE",
+    "SINGLE_EPSILON",
+    "bind_options",
+    "check_loss",
+    "sigmoid",
+    "softmax",
+]
 
 FILE = "flux:losses.jl"
+DOCS = "lux: docstring of "
 NEAR_ONE = Tolerance(magnitude=1.0)
 SINGLE = Tolerance(rounding=2e-7, reduction=15, reason="upstream computes the number in single precision")
 SINGLE_EPSILON = Tolerance(rounding=2e-6, reason="upstream adds the epsilon of single precision")
@@ -22,7 +34,7 @@ DIGITS = Tolerance(rounding=1e-6, reason="upstream's documentation gives the num
 
 def check_loss(
     id: str,
-    source: Any,
+    source: int | str,
     loss: Callable[..., Any],
     y_hat: Any,
     y: Any,
@@ -32,15 +44,18 @@ def check_loss(
     tolerance: Tolerance | None = None,
     **options: Any,
 ) -> Case:
-    """One loss. A line number is one of Flux's tests of losses; text says where else the value comes from."""
-    lines = source if isinstance(source, tuple) else (source,)
+    """Check one loss.
+
+    A line number is one of Flux's tests of losses; text says where else the value comes from, `DOCS` that it is in
+    Lux's documentation of the loss.
+    """
+    name = getattr(loss, "__name__", type(loss).__name__)
     return check_function(
         f"losses.{id}",
-        lines if isinstance(lines[0], str) else cite(FILE, *lines),
+        cite(FILE, source) if isinstance(source, int) else (source + name if source == DOCS else source,),
         lambda y_hat, y: loss(y_hat, y, **options),
-        y_hat,
-        y,
-        subject=subject or getattr(loss, "__name__", type(loss).__name__),
+        *(y_hat, y),
+        subject=subject or name,
         expected=expected,
         tolerance=tolerance or Tolerance(reduction=int(np.size(y_hat))),
     )

@@ -35,10 +35,7 @@ ORDINARY: dict[str, tuple[Any, ...]] = {
     "triplet_margin_loss": (_A, _FAR, _B),
     "ctc_loss": (_STEPS, np.array([[1], [0], [1]], np.int32)),
 }
-if missing := {name for name in losses.__all__ if name.islower()} - {
-    *ORDINARY,
-    "label_smoothing",
-}:
+if missing := {name for name in losses.__all__ if name.islower()} - {*ORDINARY, "label_smoothing"}:
     raise AssertionError(f"second derivatives of {missing} are missing")
 
 

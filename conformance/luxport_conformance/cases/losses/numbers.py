@@ -8,7 +8,7 @@ import luxport
 from luxport import losses, ops
 from luxport_conformance.case import Case
 from luxport_conformance.cases.declare import check_function, cite, draw
-from luxport_conformance.cases.losses.common import DIGITS, FILE, NEAR_ONE, check_loss
+from luxport_conformance.cases.losses.common import DIGITS, DOCS, FILE, NEAR_ONE, check_loss
 from luxport_conformance.compare import Tolerance
 
 
@@ -17,7 +17,6 @@ def _check_numbers() -> list[Case]:
     three, around = np.asarray([1, 2, 3]), np.asarray([1.1, 1.9, 3.1])
     measured, told = np.asarray([123.0, 456.0, 789.0]), np.asarray([345.0, 332.0, 789.0])
     row, above = np.asarray([[0.1], [0.2], [0.3]]), np.asarray([[0.4], [0.5], [0.6]])
-    docs = "lux: docstring of "
     return [
         check_loss("mse", 23, losses.mse, y_hat, y, (0.1**2 + 0.9**2) / 2),
         check_loss("mse_complex", 26, losses.mse, np.asarray(0j), np.asarray(1 + 1j), 2.0),
@@ -29,9 +28,9 @@ def _check_numbers() -> list[Case]:
         check_loss("msle", 40, losses.msle, told, measured, 0.38813985859136585),
         check_loss("poisson_loss", 135, losses.poisson_loss, above, row, 0.6278353988097339),
         check_loss("poisson_loss_of_equal", 136, losses.poisson_loss, row, row, 0.5044459776946685),
-        check_loss("sum", f"{docs}MAELoss", losses.mae, around, three, 0.3, agg="sum"),
+        check_loss("sum", f"{DOCS}MAELoss", losses.mae, around, three, 0.3, agg="sum"),
         check_loss(
-            "not_aggregated", f"{docs}MSELoss", losses.mse, around, three, [0.01] * 3, agg=None, tolerance=NEAR_ONE
+            "not_aggregated", f"{DOCS}MSELoss", losses.mse, around, three, [0.01] * 3, agg=None, tolerance=NEAR_ONE
         ),
         check_loss(
             "own_aggregation",
@@ -43,53 +42,22 @@ def _check_numbers() -> list[Case]:
             tolerance=NEAR_ONE,
             agg=lambda x: luxport.namespace(x).max(x),
         ),
-        check_loss("MSELoss", f"{docs}MSELoss", losses.MSELoss(), around, three, 0.01, tolerance=NEAR_ONE),
-        check_loss("L2Loss", f"{docs}MSELoss", losses.L2Loss(agg="sum"), around, three, 0.03, tolerance=NEAR_ONE),
-        check_loss(
-            "MAELoss",
-            f"{docs}MAELoss",
-            losses.MAELoss(),
-            around,
-            three,
-            0.1,
-            tolerance=Tolerance(magnitude=3.0),
-        ),
-        check_loss("HuberLoss", f"{docs}HuberLoss", losses.HuberLoss(), around, three, 0.005, tolerance=NEAR_ONE),
-        check_loss("HuberLoss_delta", f"{docs}HuberLoss", losses.HuberLoss(delta=0.05), around, three, 0.00375),
-        check_loss(
-            "MSLELoss_above",
-            f"{docs}MSLELoss",
-            losses.MSLELoss(),
-            1.1 * three,
-            three,
-            0.009084041,
-            tolerance=DIGITS,
-        ),
-        check_loss(
-            "MSLELoss_below",
-            f"{docs}MSLELoss",
-            losses.MSLELoss(),
-            0.9 * three,
-            three,
-            0.011100831,
-            tolerance=DIGITS,
-        ),
-        check_loss(
-            "PoissonLoss",
-            f"{docs}PoissonLoss",
-            losses.PoissonLoss(),
-            np.asarray([1.0, 3.0, 3.0]),
-            three,
-            0.502312852219817,
-        ),
+        check_loss("MSELoss", DOCS, losses.MSELoss(), around, three, 0.01, tolerance=NEAR_ONE),
+        check_loss("L2Loss", f"{DOCS}MSELoss", losses.L2Loss(agg="sum"), around, three, 0.03, tolerance=NEAR_ONE),
+        check_loss("MAELoss", DOCS, losses.MAELoss(), around, three, 0.1, tolerance=Tolerance(magnitude=3.0)),
+        check_loss("HuberLoss", DOCS, losses.HuberLoss(), around, three, 0.005, tolerance=NEAR_ONE),
+        check_loss("HuberLoss_delta", DOCS, losses.HuberLoss(delta=0.05), around, three, 0.00375),
+        check_loss("MSLELoss_above", DOCS, losses.MSLELoss(), 1.1 * three, three, 0.009084041, tolerance=DIGITS),
+        check_loss("MSLELoss_below", DOCS, losses.MSLELoss(), 0.9 * three, three, 0.011100831, tolerance=DIGITS),
+        check_loss("PoissonLoss", DOCS, losses.PoissonLoss(), np.asarray([1.0, 3.0, 3.0]), three, 0.502312852219817),
         check_loss(
             "GenericLossFunction",
-            f"{docs}GenericLossFunction",
+            DOCS,
             losses.GenericLossFunction(lambda y_hat, y: (y_hat - y) * (y_hat - y)),
             around,
             three,
             0.01,
-            tolerance=Tolerance(magnitude=1.0),
+            tolerance=NEAR_ONE,
         ),
         check_function(
             "losses.gaussian_nll",
@@ -111,21 +79,13 @@ def _check_numbers() -> list[Case]:
 def _check_regions() -> list[Case]:
     y, y_hat = np.asarray([[1.0], [0.5], [0.3], [2.4]]), np.asarray([[0.0], [1.4], [0.5], [1.2]])
     three, above = np.asarray([1, 2, 3]), np.asarray([1.1, 2.1, 3.1])
-    docs = "lux: docstring of DiceCoeffLoss"
     canceling = Tolerance(reduction=3, magnitude=1.0)
     return [
         check_loss("dice_coeff_loss", 143, losses.dice_coeff_loss, y_hat, y, 0.2799999999999999),
         check_loss("dice_coeff_loss_of_equal", 144, losses.dice_coeff_loss, y, y, 0.0, tolerance=canceling),
         check_loss("tversky_loss", 148, losses.tversky_loss, y_hat, y, -0.06772009029345383, tolerance=canceling),
         check_loss(
-            "tversky_loss_beta",
-            149,
-            losses.tversky_loss,
-            y_hat,
-            y,
-            -0.09490740740740744,
-            beta=0.8,
-            tolerance=canceling,
+            "tversky_loss_beta", 149, losses.tversky_loss, y_hat, y, -0.09490740740740744, beta=0.8, tolerance=canceling
         ),
         check_loss(
             "tversky_loss_of_equal",
@@ -137,17 +97,11 @@ def _check_regions() -> list[Case]:
             tolerance=Tolerance(reduction=8),
         ),
         check_loss(
-            "DiceCoeffLoss",
-            docs,
-            losses.DiceCoeffLoss(),
-            above,
-            three,
-            0.000992391663909964,
-            tolerance=canceling,
+            "DiceCoeffLoss", DOCS, losses.DiceCoeffLoss(), above, three, 0.000992391663909964, tolerance=canceling
         ),
         check_loss(
             "DiceCoeffLoss_sample",
-            docs,
+            DOCS,
             losses.DiceCoeffLoss(),
             above[None],
             three[None],

@@ -194,5 +194,5 @@ CASES: list[Case] = [
         tolerance=Tolerance(reduction=60, rounding=2.0**-125, reason="JAX and TensorFlow make 0 of subnormal numbers"),
         dtypes=("float32",),
         differentiates=True,
-    ),
+    )
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -27,12 +28,8 @@ ALL: tuple[Callable[..., Any], ...] = (
 """Flux's list of all losses, and ours of the same kind."""
 
 
-def _compare_dtypes(y_hat: Any, y: Any) -> dict[str, bool]:
-    return {f.__name__: dtype_name(f(y_hat, y)) == dtype_name(y_hat) for f in ALL}
-
-
-def _compare_dtypes_of_gradients(y_hat: Any, y: Any) -> dict[str, bool]:
-    return {f.__name__: dtype_name(luxport.grad(f)(y_hat, y)) == dtype_name(y_hat) for f in ALL}
+def _compare_dtypes(transform: Callable[..., Any], y_hat: Any, y: Any) -> dict[str, bool]:
+    return {f.__name__: dtype_name(transform(f)(y_hat, y)) == dtype_name(y_hat) for f in ALL}
 
 
 def _check_slopes() -> list[Case]:
@@ -48,8 +45,9 @@ def _check_slopes() -> list[Case]:
 
     def check_slope(id: str, why: str, loss: Any, y_hat: Any, y: Any, expected: Any, **options: Any) -> Case:
         inputs = {"y_hat": np.asarray(y_hat), "y": np.asarray(y)}
+        source = (f"derivative: {why}",)
         return check_gradient(
-            f"losses.gradient_{id}", (why,), make_sum(loss), inputs, subject=loss.__name__, expected=expected, **options
+            f"losses.gradient_{id}", source, make_sum(loss), inputs, subject=loss.__name__, expected=expected, **options
         )
 
     signs = np.asarray([1.0, -1.0, 1.0, -1.0])
@@ -75,12 +73,10 @@ def _check_slopes() -> list[Case]:
             expected=([0.0, np.log(3.0), 0.0], [0.0, 2 / 3, 0.0]),
             wrt=(0, 1),
         ),
-        check_slope(
-            "hinge", "derivative: -y where y_hat y < 1", losses.hinge_loss, scores, signs, np.where(violated, -signs, 0)
-        ),
+        check_slope("hinge", "-y where y_hat y < 1", losses.hinge_loss, scores, signs, np.where(violated, -signs, 0)),
         check_slope(
             "squared_hinge",
-            "derivative: -2 y (1 - y_hat y) where y_hat y < 1",
+            "-2 y (1 - y_hat y) where y_hat y < 1",
             losses.squared_hinge_loss,
             scores,
             signs,
@@ -88,7 +84,7 @@ def _check_slopes() -> list[Case]:
         ),
         check_slope(
             "huber",
-            "derivative: d up to delta, its sign beyond",
+            "d up to delta, its sign beyond",
             losses.huber_loss,
             [0.0, 0.5, -3.0],
             np.zeros(3),
@@ -96,16 +92,16 @@ def _check_slopes() -> list[Case]:
         ),
         check_slope(
             "crossentropy",
-            "derivative: -y / y_hat, 0 where y is 0",
+            "-y / y_hat, 0 where y is 0",
             bind_options(losses.crossentropy, epsilon=0.0),
             [[0.0, 0.25]],
             [[0.0, 1.0]],
             [[0.0, -4.0]],
         ),
-        check_slope("poisson", "derivative: 1 - y / y_hat", losses.poisson_loss, [0.0, 2.0], [0.0, 4.0], [1.0, -1.0]),
+        check_slope("poisson", "1 - y / y_hat", losses.poisson_loss, [0.0, 2.0], [0.0, 4.0], [1.0, -1.0]),
         check_slope(
             "focal_sure",
-            "derivative: 0 where the class is certain",
+            "0 where the class is certain",
             losses.focal_loss,
             [[1.0, 0.0]],
             [[1.0, 0.0]],
@@ -113,7 +109,7 @@ def _check_slopes() -> list[Case]:
         ),
         check_slope(
             "focal_gamma_0",
-            "derivative: -y / y_hat",
+            "-y / y_hat",
             bind_options(losses.focal_loss, gamma=0, epsilon=0.0),
             [[0.5, 0.5]],
             [[1.0, 0.0]],
@@ -121,7 +117,7 @@ def _check_slopes() -> list[Case]:
         ),
         check_slope(
             "cosine_of_zero",
-            "derivative: finite at a zero vector",
+            "finite at a zero vector",
             losses.cosine_similarity_loss,
             vectors,
             vectors,
@@ -129,7 +125,7 @@ def _check_slopes() -> list[Case]:
         ),
         check_slope(
             "sparse",
-            "derivative: softmax minus one-hot",
+            "softmax minus one-hot",
             losses.sparse_logitcrossentropy,
             [[0.0, np.log(3.0)]] * 2,
             np.asarray([1, 1], np.int32),
@@ -137,7 +133,7 @@ def _check_slopes() -> list[Case]:
         ),
         check_slope(
             "ignored",
-            "derivative: 0 for a label that is ignored",
+            "0 for a label that is ignored",
             bind_options(losses.sparse_logitcrossentropy, ignore_index=-1),
             [[0.0, np.log(3.0)]] * 2,
             np.asarray([-1, 1], np.int32),
@@ -171,23 +167,17 @@ _TWO = {"y_hat": np.asarray([0.25, 0.75]), "y": np.asarray([0.5, 0.125])}
 
 CASES: list[Case] = [
     *_check_slopes(),
-    check_program(
-        "losses.dtypes",
-        cite(FILE, 159),
-        _compare_dtypes,
-        _TWO,
-        subject="mse",
-        expected={f.__name__: True for f in ALL},
-        compiles=False,
-    ),
-    check_program(
-        "losses.dtypes_of_gradients",
-        cite(FILE, 160),
-        _compare_dtypes_of_gradients,
-        _TWO,
-        subject="mse",
-        expected={f.__name__: True for f in ALL},
-        compiles=False,
-        differentiates=True,
-    ),
+    *[
+        check_program(
+            f"losses.dtypes{of}",
+            cite(FILE, line),
+            partial(_compare_dtypes, transform),
+            _TWO,
+            subject="mse",
+            expected={f.__name__: True for f in ALL},
+            compiles=False,
+            differentiates=bool(of),
+        )
+        for of, line, transform in (("", 159, lambda f: f), ("_of_gradients", 160, luxport.grad))
+    ],
 ]

@@ -10,34 +10,28 @@ import luxport
 from luxport import losses
 from luxport_conformance.case import Case, Property
 from luxport_conformance.cases.declare import check_function, cite, draw
-from luxport_conformance.cases.losses.common import DIGITS, FILE, SINGLE, check_loss, sigmoid, softmax
+from luxport_conformance.cases.losses.common import DIGITS, DOCS, FILE, NEAR_ONE, SINGLE, check_loss, sigmoid, softmax
 from luxport_conformance.compare import Tolerance
 
 
 def _check_two_classes() -> list[Case]:
     logits, y = draw(3), np.abs(draw(3, seed=1)) % 1.0
-    smooth = y * 0.8 + 0.1
+    p, smooth = sigmoid(logits), y * 0.8 + 0.1
     told = np.asarray([[0.268941, 0.5, 0.268941], [0.731059, 0.5, 0.731059]]).T
     true = np.asarray([[0, 1, 0], [1, 0, 1]]).T
     signs, four = np.asarray([1, -1, 1, 1]), np.asarray([[1.0], [2.0], [3.0], [4.0]])
     margins = np.asarray([0.1, 0.3, 1.0, 1.5])
+    canceling = Tolerance(reduction=6, magnitude=1.0)
     flags, scores = np.asarray([True, False, True]), np.asarray([2.0, -1.0, np.pi])
-    docs = "lux: docstring of "
 
     def compute_entropy(p: Any, y: Any) -> Any:
         return -y * np.log(p) - (1 - y) * np.log(1 - p)
 
-    def smooth_binary(y_hat: Any, y: Any) -> Any:
-        return losses.binarycrossentropy(y_hat, losses.label_smoothing(y, 0.2, axis=None), epsilon=0.0, agg=None)
-
-    def smooth_logits(y_hat: Any, y: Any) -> Any:
-        return losses.logitbinarycrossentropy(y_hat, losses.label_smoothing(y, 0.2, axis=None), agg=None)
+    def smooth_targets(loss: Any, **options: Any) -> Any:
+        return lambda y_hat, y: loss(y_hat, losses.label_smoothing(y, 0.2, axis=None), agg=None, **options)
 
     def pull_back(y_hat: Any, y: Any) -> Any:
-        loss, smoothing = (
-            losses.BinaryCrossEntropyLoss,
-            losses.BinaryCrossEntropyLoss(label_smoothing=0.1),
-        )
+        loss, smoothing = losses.BinaryCrossEntropyLoss, losses.BinaryCrossEntropyLoss(label_smoothing=0.1)
         logits = loss(logits=True, label_smoothing=0.1)(y_hat, y) - loss(logits=True)(y_hat, y)
         p = luxport.sigmoid(y_hat)
         return luxport.namespace(logits).stack([logits, smoothing(p, y) - loss()(p, y)])
@@ -46,29 +40,20 @@ def _check_two_classes() -> list[Case]:
         check_loss(
             "binarycrossentropy_smooth",
             89,
-            smooth_binary,
-            sigmoid(logits),
-            y,
-            compute_entropy(sigmoid(logits), smooth),
+            smooth_targets(losses.binarycrossentropy, epsilon=0.0),
+            *(p, y),
+            compute_entropy(p, smooth),
             subject="binarycrossentropy",
         ),
         check_loss(
             "binarycrossentropy_exact",
             90,
             losses.binarycrossentropy,
-            sigmoid(logits),
-            y,
-            compute_entropy(sigmoid(logits), y).mean(),
+            *(p, y),
+            compute_entropy(p, y).mean(),
             epsilon=0.0,
         ),
-        check_loss(
-            "binarycrossentropy",
-            91,
-            losses.binarycrossentropy,
-            sigmoid(logits),
-            y,
-            compute_entropy(sigmoid(logits), y).mean(),
-        ),
+        check_loss("binarycrossentropy", 91, losses.binarycrossentropy, *(p, y), compute_entropy(p, y).mean()),
         check_function(
             "losses.binarycrossentropy_constant",
             cite(FILE, 92),
@@ -80,19 +65,14 @@ def _check_two_classes() -> list[Case]:
         check_loss(
             "logitbinarycrossentropy_smooth",
             96,
-            smooth_logits,
+            smooth_targets(losses.logitbinarycrossentropy),
             logits,
             y,
-            compute_entropy(sigmoid(logits), smooth),
+            compute_entropy(p, smooth),
             subject="logitbinarycrossentropy",
         ),
         check_loss(
-            "logitbinarycrossentropy",
-            97,
-            losses.logitbinarycrossentropy,
-            logits,
-            y,
-            compute_entropy(sigmoid(logits), y).mean(),
+            "logitbinarycrossentropy", 97, losses.logitbinarycrossentropy, logits, y, compute_entropy(p, y).mean()
         ),
         check_loss(
             "logitbinarycrossentropy_far",
@@ -105,7 +85,7 @@ def _check_two_classes() -> list[Case]:
         ),
         check_loss(
             "BinaryCrossEntropyLoss_logits",
-            f"{docs}BinaryCrossEntropyLoss",
+            DOCS,
             losses.BinaryCrossEntropyLoss(logits=True),
             scores,
             flags,
@@ -114,7 +94,7 @@ def _check_two_classes() -> list[Case]:
         ),
         check_loss(
             "BinaryCrossEntropyLoss",
-            f"{docs}BinaryCrossEntropyLoss",
+            DOCS,
             losses.BinaryCrossEntropyLoss(),
             sigmoid(scores),
             flags,
@@ -123,7 +103,7 @@ def _check_two_classes() -> list[Case]:
         ),
         check_loss(
             "BinaryCrossEntropyLoss_smooth",
-            f"{docs}BinaryCrossEntropyLoss",
+            f"{DOCS}BinaryCrossEntropyLoss",
             pull_back,
             scores,
             flags,
@@ -131,13 +111,7 @@ def _check_two_classes() -> list[Case]:
             subject="BinaryCrossEntropyLoss",
         ),
         check_loss(
-            "binary_focal_loss",
-            175,
-            losses.binary_focal_loss,
-            told,
-            true,
-            0.0728675615927385,
-            tolerance=Tolerance(reduction=6, magnitude=1.0),
+            "binary_focal_loss", 175, losses.binary_focal_loss, *(told, true), 0.0728675615927385, tolerance=canceling
         ),
         check_loss(
             "binary_focal_loss_two",
@@ -152,11 +126,10 @@ def _check_two_classes() -> list[Case]:
             "binary_focal_loss_gamma_0",
             177,
             lambda a, b: losses.binary_focal_loss(a, b, gamma=0.0) - losses.binarycrossentropy(a, b),
-            told,
-            true,
+            *(told, true),
             0.0,
             subject="binary_focal_loss",
-            tolerance=Tolerance(magnitude=1.0),
+            tolerance=NEAR_ONE,
         ),
         check_loss(
             "binary_focal_loss_sure_and_wrong",
@@ -167,20 +140,14 @@ def _check_two_classes() -> list[Case]:
             Property("a large finite number", lambda x: 10 < x < 40),
         ),
         check_loss(
-            "BinaryFocalLoss",
-            f"{docs}BinaryFocalLoss",
-            losses.BinaryFocalLoss(),
-            told,
-            true,
-            0.0728675615927385,
-            tolerance=Tolerance(reduction=6, magnitude=1.0),
+            "BinaryFocalLoss", DOCS, losses.BinaryFocalLoss(), *(told, true), 0.0728675615927385, tolerance=canceling
         ),
         check_loss("hinge_loss_none", 122, losses.hinge_loss, four + 4, four, 0.0),
         check_loss("hinge_loss", 123, losses.hinge_loss, four, 0.5 * four, 0.125),
         check_loss("squared_hinge_loss_none", 127, losses.squared_hinge_loss, four + 4, four, 0.0),
         check_loss("squared_hinge_loss", 128, losses.squared_hinge_loss, four, 0.5 * four, 0.0625),
-        check_loss("HingeLoss", f"{docs}HingeLoss", losses.HingeLoss(), margins, signs, 0.55),
-        check_loss("SquaredHingeLoss", f"{docs}SquaredHingeLoss", losses.SquaredHingeLoss(), margins, signs, 0.625),
+        check_loss("HingeLoss", DOCS, losses.HingeLoss(), margins, signs, 0.55),
+        check_loss("SquaredHingeLoss", DOCS, losses.SquaredHingeLoss(), margins, signs, 0.625),
     ]
 
 
@@ -190,7 +157,7 @@ def _check_pairs() -> list[Case]:
     told = softmax(np.reshape(np.arange(-7.0, 8.0), (5, 3)))
     five, true = np.asarray([0.6, 0.4, 0.1, 0.2, 0.7]), np.asarray([1, 0, 0, 1, 1])
     distances = np.asarray([0.5, 1.5, 2.5])
-    loss, docs = losses.siamese_contrastive_loss, "lux: docstring of SiameseContrastiveLoss"
+    loss = losses.siamese_contrastive_loss
 
     def check_pair(line: int, y_hat: Any, y: Any, expected: float, **options: Any) -> Case:
         single = {"tolerance": SINGLE} if y_hat is told else {}
@@ -212,20 +179,10 @@ def _check_pairs() -> list[Case]:
         check_pair(228, five, true, 0.21200000000000005),
         check_pair(229, five, five, 0.18800000000000003),
         check_loss(
-            "SiameseContrastiveLoss",
-            docs,
-            losses.SiameseContrastiveLoss(),
-            distances,
-            [1, 2, 3],
-            -4.833333333333333,
+            "SiameseContrastiveLoss", DOCS, losses.SiameseContrastiveLoss(), distances, [1, 2, 3], -4.833333333333333
         ),
         check_loss(
-            "SiameseContrastiveLoss_2",
-            docs,
-            losses.SiameseContrastiveLoss(margin=2),
-            distances,
-            [1, 2, 3],
-            -4.0,
+            "SiameseContrastiveLoss_2", DOCS, losses.SiameseContrastiveLoss(margin=2), distances, [1, 2, 3], -4.0
         ),
         check_loss(
             "cosine_similarity_loss",
