@@ -1,6 +1,6 @@
-"""Port Julia code: `translate` turns a definition of a Flux or Lux model into Python that builds luxport's.
+"""Translate Julia code: `translate` turns the definition of a Flux or Lux model into Python that builds luxport's.
 
-It wants the packages of ``luxport-nn[code]``, which hold Julia's grammar.
+It needs Julia's grammar, which ``pip install 'luxport-nn[code]'`` installs.
 """
 
 from luxport.porting.translate.module import Hole, Translation, translate

@@ -1,4 +1,4 @@
-"""Julia's assignments as Python's."""
+"""Translate assignments: to names, tuples, fields, entries of vectors; and `push!`."""
 
 from __future__ import annotations
 
@@ -49,7 +49,9 @@ def assign(here: Scope, node: Node, last: bool) -> Scope:
     else:
         written = here.write_target(target)
         code = here.write_layer(value) if can_make_layers(here, value) else here.write(value)
-        if code.kind == "table" and names & here.source.changed:  # which what is left out would leave as it is here
+        if (
+            code.kind == "table" and names & here.source.changed
+        ):  # statements that are not ported would leave the dict here unchanged
             raise Unported("a Dict that is changed later")
         if (
             value.type == "identifier"
@@ -64,13 +66,13 @@ def assign(here: Scope, node: Node, last: bool) -> Scope:
             if name
             else dict.fromkeys(names, several.pop() if len(several) == 1 else "unknown")
         )
-    if last:  # what is assigned is the value of the assignment
+    if last:  # in Julia an assignment has a value
         here.add_line(f"return {name or written}")
     return here.bind(kinds)
 
 
 def _assign_fields(here: Scope, target: Node, value: Node, last: bool) -> Scope:
-    """``(; a, b) = x``, of a named tuple."""
+    """Write ``(; a, b) = x``, which takes fields of a named tuple."""
     names = read_fields_of_names(target)
     found = here.write(value)
     if found.kind not in ("inputs", "tree", "bound") or last:
@@ -83,7 +85,7 @@ def _assign_fields(here: Scope, target: Node, value: Node, last: bool) -> Scope:
 
 
 def _assign_entry(here: Scope, target: Node, value: Node) -> Scope:
-    """``layers[i] = layer`` in a vector that the function at hand has made: a list with another entry there."""
+    """Write ``layers[i] = layer`` in a vector that the current function made: a new list with another entry there."""
     base, brackets = target.named_children
     name, indices = read_text(base), list_parts(brackets)
     if base.type != "identifier" or len(indices) != 1:
@@ -103,7 +105,7 @@ def _assign_entry(here: Scope, target: Node, value: Node) -> Scope:
 
 
 def assign_compound(here: Scope, node: Node) -> None:
-    """Write an assignment such as ``x += 1``."""
+    """Write a compound assignment such as ``x += 1``."""
     target, operator, value = list_parts(node)
     symbol = read_text(operator)
     if target.type != "identifier" or read_text(target) not in here.kinds or symbol not in ("+=", "-=", "*="):

@@ -1,4 +1,4 @@
-"""Conditions and loops that are statements."""
+"""Translate conditions and loops that are statements."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ __all__ = ["strip_brackets", "write_choice", "write_for", "write_if", "write_sho
 
 
 def strip_brackets(node: Node) -> Node:
-    """Return what stands in brackets, as assignments do after ``&&``."""
+    """Return the node inside brackets, in which assignments stand after ``&&``."""
     while node.type == "parenthesized_expression" and len(list_parts(node)) == 1:
         (node,) = list_parts(node)
     return node
 
 
 def write_shortcut(here: Scope, node: Node, last: bool) -> Scope:
-    """Write ``condition && act``, or ``condition || act``."""
+    """Write ``condition && action`` or ``condition || action`` as an ``if``."""
     left, operator, right = list_parts(node)
     condition = here.write_condition(left)
     here.add_line(f"if not {write_operand(condition)}:" if read_text(operator) == "||" else f"if {condition.text}:")
@@ -36,7 +36,7 @@ def write_shortcut(here: Scope, node: Node, last: bool) -> Scope:
 
 
 def write_choice(here: Scope, node: Node) -> Scope:
-    """Write ``condition ? act : act``."""
+    """Write ``condition ? action : action`` as an ``if``."""
     test, yes, no = list_parts(node)
     head = f"if {here.write_condition(test).text}:"
     for body in (yes, no):
@@ -47,7 +47,7 @@ def write_choice(here: Scope, node: Node) -> Scope:
 
 
 def write_if(here: Scope, node: Node, last: bool) -> Scope:
-    """Write ``if`` and what belongs to it."""
+    """Write an ``if`` statement with its branches."""
     condition, *rest = list_parts(node)
     clauses = [child for child in rest if child.type in ("elseif_clause", "else_clause")]
     here.add_line(f"if {here.write_condition(condition).text}:")
@@ -64,14 +64,14 @@ def write_if(here: Scope, node: Node, last: bool) -> Scope:
 
 
 def write_while(here: Scope, node: Node) -> Scope:
-    """Write ``while``."""
+    """Write a ``while`` loop."""
     condition, *body = list_parts(node)
     here.add_line(f"while {here.write_condition(condition).text}:")
     return here.take_bindings(_write_inside(_enter_loop(here, body), body, False))
 
 
 def write_for(here: Scope, node: Node) -> Scope:
-    """Write ``for``, over one sequence or several that are in one another."""
+    """Write a ``for`` loop, over one sequence or several nested ones."""
     bindings = [child for child in node.named_children if child.type == "for_binding"]
     body = [child for child in node.named_children if child.type != "for_binding"]
     inside, looped = _enter_loop(here, body), set[str]()
@@ -79,7 +79,7 @@ def write_for(here: Scope, node: Node) -> Scope:
         variable, over, kinds = read_binding(inside, entry)
         names = find_names(variable)
         for name in sorted(name for name in names if name in inside.kinds):
-            inside = inside.rename_variable(name)  # Julia's is another, and ends with the loop
+            inside = inside.rename_variable(name)  # in Julia the loop's variable is a new one, which ends with the loop
         looped |= names
         inside = replace(inside.bind_local(kinds), fleeting=inside.fleeting | names, indent=here.indent + 4 * position)
         inside.add_line(f"for {inside.write_target(variable).removeprefix('(').removesuffix(')')} in {over}:")
@@ -92,14 +92,14 @@ def write_for(here: Scope, node: Node) -> Scope:
 
 
 def _enter_loop(here: Scope, body: Sequence[Node]) -> Scope:
-    """Return the scope of a loop: what its statements assign to is another thing in each round."""
+    """Return the scope of a loop, in which the variables that it assigns change with each iteration."""
     kinds = ("assignment", "compound_assignment_expression")
     assigned = [find_names(child.named_children[0]) for child in body if child.type in kinds]
     return replace(here, fleeting=here.fleeting.union(*assigned))
 
 
 def _write_inside(here: Scope, body: Sequence[Node], last: bool) -> Scope:
-    """Write statements that stand further in."""
+    """Write the statements of an indented block."""
     count = len(here.piece.lines)
     after = here.source.table.block(here.open_block(), body, returns=last)
     if all(line.lstrip().startswith("#") for line in here.piece.lines[count:]):

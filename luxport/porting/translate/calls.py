@@ -1,4 +1,4 @@
-"""Calls: of layers' constructors, of structs and their parts, of functions of arrays, with a dot or without."""
+"""Translate calls: of constructors, of fields of structs, of the file's own functions, and of packages."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ __all__ = ["write_call"]
 
 
 def _call_part(here: Scope, callee: Code, given: Arguments) -> Code:
-    """A field of a struct, called: a layer, with its parameters and state in Lux, or a function."""
+    """Translate a call of a struct's field: a function or a layer, which in Lux takes parameters and states, too."""
     if callee.kind == "bound" and "mask" in given.named and 1 <= len(given.positional) <= 3 and here.mode == "array":
         given.expect_keywords("mask")
         return here.call_helper("masked", [callee, *map(here.write, [given.named["mask"], *given.positional])])
@@ -67,16 +67,16 @@ def _call_constructor(here: Scope, struct: Struct, given: Arguments) -> Code:
 
 
 def _split_fields(struct: Struct, values: list[Code]) -> tuple[list[Code], dict[str, Code]]:
-    """Return fields given by position as Python takes them: those of a struct with keywords by name alone."""
+    """Return field values as positional or keyword arguments of the Python constructor."""
     if not struct.by_keyword:
         return values, {}
     return [], dict(zip(map(name_field, struct.fields), values, strict=False))
 
 
 def write_call(here: Scope, node: Node) -> Code:
-    """Return a call.
+    """Translate a call.
 
-    Raises: Unported
+    Raises: Unported for an unknown function
     """
     function = node.named_children[0]
     if read_text(function).startswith(("WrappedFunction{", "Lux.WrappedFunction{")):
@@ -121,7 +121,7 @@ def write_call(here: Scope, node: Node) -> Code:
 
 
 def _build_new(here: Scope, given: Arguments) -> Code:
-    """``new(...)`` in a constructor."""
+    """Translate ``new(...)`` in a constructor."""
     if here.making is None:
         raise Unported("new outside of a constructor")
     values = [write_value(here, value) for value in given.positional]
@@ -132,7 +132,7 @@ def _build_new(here: Scope, given: Arguments) -> Code:
 
 
 def _build_of_all_fields(here: Scope, struct: Struct, given: Arguments) -> Code:
-    """``Net{typeof(a), typeof(b)}(a, b)``, which no constructor of the file is."""
+    """Translate ``Net{typeof(a), typeof(b)}(a, b)``, the default constructor with explicit type parameters."""
     values = [write_value(here, value) for value in given.positional]
     given.expect_keywords()
     if struct.inner or len(values) != len(struct.fields) or any(value.text.startswith("*") for value in values):
@@ -141,7 +141,7 @@ def _build_of_all_fields(here: Scope, struct: Struct, given: Arguments) -> Code:
 
 
 def _call_own_function(here: Scope, function: Node, name: str, given: Arguments) -> Code:
-    """A call of what the file defines."""
+    """Translate a call of a function or a variable of the file."""
     kind = here.kinds[name]
     if kind == "initializer":
         raise Unported("an array drawn in a place without a random state")
@@ -151,7 +151,7 @@ def _call_own_function(here: Scope, function: Node, name: str, given: Arguments)
         raise Unported(f"{name} is a layer, which wants its parameters: see luxport.compact")
     if kind == "bound":
         return _call_part(here, here.write(function), given)
-    if kind == "again":  # the layer that is being written, whose inputs are one tuple
+    if kind == "again":  # the layer itself, called recursively; its inputs are one tuple
         given.expect_keywords()
         values = [here.write(value) for value in given.positional]
         return call(here.spell(name), values if len(values) == 1 else [group("(", values, ")")], None, "array")

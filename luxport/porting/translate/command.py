@@ -1,4 +1,4 @@
-"""The command ``luxport port``: Julia code in, Python out."""
+"""The command ``luxport port``, which translates Julia code into Python."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["main"]
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command: status 0 if all was ported, 1 if pieces are left to the user, 2 for a wrong argument or file."""
+    """Run the command. Status 0: all was ported, 1: some pieces were not, 2: a wrong argument or file."""
     parser = Arguments(prog="luxport port", description="Turn the Julia code of a model into Python.")
     parser.add_argument("source", type=Path, help="a file of Julia code that defines Flux or Lux models")
     parser.add_argument("-o", "--output", type=Path, help="the Python file to write, instead of printing it")
@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--flux", type=_read_version, metavar="VERSION", help="the Flux it was written for, 0.14 say")
     try:
         options = parser.parse_args(arguments)
-    except SystemExit as stopped:  # argparse has said why
+    except SystemExit as stopped:  # argparse has printed the reason
         return int(stopped.code or 0)
     shown = make_safe(str(options.source))
     try:
@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
         translation = locate_remarks(translate("\n".join(source.lines), flux=options.flux), source)
         tried = options.run or options.check is not None
         if options.check is not None:
-            read(options.check, allow_unavailable=True)  # a file that is none is told before anything is written
+            read(options.check, allow_unavailable=True)  # an unreadable file is reported before anything is written
         if options.output is not None:
             check_different_files(options.source, options.output)
             with open_atomic(options.output) as file:
@@ -48,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(translation.python, end="")
         for line in report(translation, options.check) if tried else ():
             print(make_safe(line))
-    except (OSError, ValueError, ImportError) as error:  # a FileFormatError and one of an encoding are ValueErrors
+    except (OSError, ValueError, ImportError) as error:  # FileFormatError and UnicodeError are ValueErrors
         print(f"luxport port: {shown}: {make_safe(_explain(error, options.source))}", file=sys.stderr)
         return 2
     for hole, place in zip(translation.holes, source.locate_all(translation.holes), strict=True):
@@ -61,8 +61,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _explain(error: Exception, source: Path) -> str:
     if isinstance(error, UnicodeEncodeError):
-        return "it has letters that cannot be printed here: write a file with --output"
-    # What is wrong with the source stands behind its name already.
+        return "it has characters that cannot be printed here: write a file with --output"
+    # The caller prints the source's name before the message already.
     if isinstance(error, FileFormatError):
         return error.reason if error.path == str(source) else str(error)
     if not isinstance(error, OSError) or not error.strerror:

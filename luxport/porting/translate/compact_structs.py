@@ -1,4 +1,4 @@
-"""Flux's structs as functions that make a `compact` layer."""
+"""Translate Flux's structs into functions that make a `compact` layer."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _FUNCTIONS = {"Function", "Int", "Integer", "Int64", "Bool", "String", "Symbol",
 
 
 def write_compact(here: Scope, struct: Struct) -> None:
-    """Write a function that takes the fields and returns a `compact` layer."""
+    """Write a function that takes the fields of a struct and returns a `compact` layer."""
     fields = {name: name_field(name) for name in struct.fields}
     if (
         len(set(fields.values())) < len(fields)
@@ -80,7 +80,7 @@ def _write_forward(here: Scope, forward: Node, own: dict[str, Code], name: str, 
 
 
 def _write_field_value(here: Scope, struct: Struct, name: str) -> Code:
-    """Return a field as a layer holds it: vectors of numbers as tuples."""
+    """Return a field as the layer stores it: vectors of numbers as tuples, untrained layers and arrays frozen."""
     code = Code(name_field(name))
     kind = struct.read_type(name)
     called = any(
@@ -96,7 +96,7 @@ def _write_field_value(here: Scope, struct: Struct, name: str) -> Code:
 
 
 def _write_inputs(here: Scope, parameters: list[Node], with_fields: Set[str]) -> Parameters:
-    """Return the one input of a layer, and what takes it apart if Julia's has several."""
+    """Return the parameters of a layer's call: one input, which is unpacked if Julia's method has several."""
     split = next((i for i, node in enumerate(parameters) if node.type == ";"), len(parameters))
     positional, options = parameters[:split], parameters[split + 1 :]
     for node in [*positional, *options]:

@@ -1,4 +1,4 @@
-"""Comparisons, what joins them and what they choose: of numbers as Python has them, of elements as arrays do."""
+"""Translate comparisons, logical operators and conditional expressions, of numbers or elementwise."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ _ELEMENTWISE = {"&&": "&", "||": "|"}
 
 
 def is_compared(node: Node) -> bool:
-    """Whether a node compares, without brackets around: ``a < b < c`` has one inside."""
+    """Return whether a node is a comparison without brackets around it, as the inner one of ``a < b < c``."""
     return node.type == "binary_expression" and read_text(node.named_children[1]).removeprefix(".") in COMPARISONS
 
 
 def write_chain(here: Scope, node: Node) -> Code:
-    """``a < b < c`` as Python's, ``a .< b .< c`` as ``(a < b) & (b < c)``."""
+    """Translate ``a < b < c`` into Python's chain, and ``a .< b .< c`` into ``(a < b) & (b < c)``."""
     values: list[Code] = []
     symbols: list[str] = []
     while is_compared(node):
@@ -56,7 +56,7 @@ def write_chain(here: Scope, node: Node) -> Code:
 
 
 def compare(here: Scope, symbol: str, a: Code, b: Code) -> Code:
-    """Return a comparison: of numbers, or of each element."""
+    """Return a comparison of two numbers, or an elementwise one."""
     each = here.mode != "build" and (symbol.startswith(".") or (here.mode == "scalar" and _has_array(a, b)))
     symbol = symbol.removeprefix(".") if each else symbol
     if symbol not in COMPARISONS:
@@ -68,7 +68,7 @@ def compare(here: Scope, symbol: str, a: Code, b: Code) -> Code:
 
 
 def join_conditions(here: Scope, symbol: str, a: Code, b: Code) -> Code:
-    """Return what is true where both are, or where one is; of whole numbers the bits that are."""
+    """Return two conditions joined by a logical operator, or two integers joined bitwise."""
     each = symbol.startswith(".") or (here.mode == "scalar" and _has_array(a, b))
     if symbol in _ELEMENTWISE and not each:
         return Code(f"{write_operand(a)} {LOGIC[symbol]} {write_operand(b)}", "flag", True)
@@ -82,7 +82,7 @@ def join_conditions(here: Scope, symbol: str, a: Code, b: Code) -> Code:
 
 
 def negate(here: Scope, symbol: str, code: Code) -> Code:
-    """Return ``!a``, or ``.!a`` of each element."""
+    """Return the negation of a condition, ``!a``, or elementwise, ``.!a``."""
     if symbol == ".!" or (here.mode == "scalar" and _has_array(code)):
         if code.kind not in ("array", "unknown"):
             raise Unported(f"the operator {symbol}")
@@ -91,7 +91,7 @@ def negate(here: Scope, symbol: str, code: Code) -> Code:
 
 
 def choose_value(here: Scope, node: Node) -> Code:
-    """``a ? b : c``, or an ``if`` as a value, which has one expression in each branch."""
+    """Translate ``a ? b : c``, or an ``if`` that is used as a value and has one expression in each branch."""
     branches = list_parts(node)
     if node.type in ("if_statement", "elseif_clause"):
         condition, yes, *others = branches

@@ -1,4 +1,4 @@
-"""Constructors of structs: those that Julia makes itself, and which one a call means."""
+"""Choose the constructor of a struct that a call means, among those of the file and Julia's default ones."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _NUMBERS = {"Int", "Integer", "Int64", "Int32", "Real", "Number", "IntegerType"}
 
 
 def find_constructor(struct: Struct, given: Arguments, kinds: Sequence[str]) -> str:
-    """Return the name in Python of the constructor that a call means.
+    """Return the Python name of the constructor that a call means.
 
-    Raises: Unported if that cannot be told
+    Raises: Unported if that is ambiguous
     """
     count, named = len(given.positional), set(given.named)
     if any(node.type == "splat_expression" for node in given.positional):
@@ -30,7 +30,7 @@ def find_constructor(struct: Struct, given: Arguments, kinds: Sequence[str]) -> 
         by_fields = named <= set(struct.fields)
     else:
         by_fields = count == len(struct.fields) and not named
-    if by_fields:  # one parameter for each field is more special than any number of them
+    if by_fields:  # in Julia a method with a fixed number of parameters goes before one with a splat
         fitting = [entry for entry in fitting if entry.most < ANY_NUMBER]
     if by_fields and fitting:
         if any(kind in ("layer", "layers", "drawn", "array") for kind in kinds):
@@ -54,9 +54,9 @@ def find_constructor(struct: Struct, given: Arguments, kinds: Sequence[str]) -> 
 
 
 def list_own_constructors(struct: Struct) -> list[Method]:
-    """Return the constructors that Julia makes itself: of the fields' types, and, without parameters, of anything.
+    """Return the default constructors of Julia: for the declared types and, without type parameters, for any types.
 
-    Those that a file defines for the same types take their place.
+    Constructors that a file defines for the same types replace them.
     """
     if struct.inner or struct.by_keyword:
         return []
@@ -67,7 +67,7 @@ def list_own_constructors(struct: Struct) -> list[Method]:
 
 
 def _is_match(entry: Method, kinds: Sequence[str]) -> bool:
-    """Whether declared types make this method the one for arguments of these kinds."""
+    """Return whether the declared types of a constructor show that arguments of these kinds are meant for it."""
     declared = 0
     for kind, julia in zip(kinds, [one.partition("{")[0] for one in entry.declared], strict=False):
         wanted = "number" if julia in _NUMBERS else {"Pair": "pair", "Bool": "flag"}.get(julia, "")

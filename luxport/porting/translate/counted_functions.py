@@ -1,4 +1,4 @@
-"""Functions and operators of Python's whose steps are counted, on values that are held to sizes."""
+"""Python's functions and operators for `counted_run`: they count their steps and bound the size of their results."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ __all__ = ["COUNTED", "BoundedValues"]
 _BITS = 4096
 _LONGEST = 10_000
 _AGAIN = 100
-"""Some microseconds that looking at each layer takes, in one that is used again."""
+"""Steps for each part of a layer that is used again: it is compared or hashed, which takes some microseconds."""
 
 
 class BoundedValues:
-    """What may be done with values, each held to a size and paid for; `weights` are of the layers among them."""
+    """Operations on values that spend steps of a budget and bound the size of results.
+
+    `weights` has the number of parts in each layer, by id.
+    """
 
     def __init__(self, budget: Budget) -> None:
         self.budget = budget
@@ -27,26 +30,26 @@ class BoundedValues:
         self.used: set[int] = set()
 
     def expect_mapping(self, value: Any) -> Mapping[str, Any]:
-        """Return names with their values, and spend what it takes to look at them."""
+        """Return a dict, and spend a step for each entry."""
         if not isinstance(value, (dict, MappingProxyType)):
             raise WouldRaise("no names with their values")
         self.budget.spend(len(value))
         return value
 
     def expect_entries(self, value: Any) -> Iterable[Any]:
-        """Return what a loop runs over, of which each step is to be counted."""
+        """Return a sequence to iterate over; the caller counts the steps."""
         if not isinstance(value, (list, tuple, str, range, dict, MappingProxyType)):
             raise WouldRaise(f"a {type(value).__name__} is no sequence")
         return value
 
     def list_entries(self, value: Any) -> list[Any]:
-        """Return a sequence written out."""
+        """Return the entries of a sequence as a list, and spend a step for each."""
         entries = self.expect_entries(value)
         self.budget.spend(len(entries))  # type: ignore[arg-type]
         return list(entries)
 
     def check_size(self, value: Any) -> Any:
-        """Return a number or what is small beside it, held to a size."""
+        """Return a value, or raise TooExpensive if it is a too large integer or a too long sequence."""
         if isinstance(value, int) and value.bit_length() > _BITS:
             raise TooExpensive("a whole number that grows too long")
         if isinstance(value, (str, list, tuple)) and len(value) > _LONGEST:
@@ -54,7 +57,7 @@ class BoundedValues:
         return value
 
     def compute(self, op: type[ast.operator], left: Any, right: Any) -> Any:
-        """Work out an operator, whose result is held to a size before it is there."""
+        """Return the result of a binary operator; the size of a large result is checked before it is computed."""
         sequence = (str, list, tuple)
         if isinstance(left, sequence) or isinstance(right, sequence):
             if op is ast.Mult:
@@ -74,7 +77,7 @@ class BoundedValues:
         return self.check_size(BINARY[op](left, right))
 
     def weigh(self, values: Iterable[Any]) -> int:
-        """Spend what it takes to look at values to their ends, shared parts each time, and return it."""
+        """Return the number of parts in values, and spend as many steps; shared parts count each time."""
         total = 0
         for value in values:
             found = 1
@@ -93,12 +96,12 @@ class BoundedValues:
         return total
 
     def note_weight(self, made: Any, given: Iterable[Any]) -> Any:
-        """Note how much there is in a layer, whose parts are looked at again in each one around it."""
+        """Record the number of parts in a layer, which is counted again for each layer around it."""
         self.weights[id(made)] = made, 1 + self.weigh(given)
         return made
 
     def reduce(self, function: Any, values: Any) -> Any:
-        """``functools.reduce``."""
+        """Return the value of ``functools.reduce``."""
         op = OPERATORS[function]
         first, *rest = self.list_entries(values)
         for value in rest:
@@ -106,27 +109,27 @@ class BoundedValues:
         return first
 
     def add_up(self, values: Any, op: type[ast.operator], start: Any) -> Any:
-        """``sum`` and ``math.prod``."""
+        """Return the value of ``sum`` or ``math.prod``."""
         for value in self.list_entries(values):
             start = self.compute(op, start, value)
         return start
 
     def find_extreme(self, function: Callable[..., Any], *given: Any) -> Any:
-        """``min`` and ``max``."""
+        """Return the value of ``min`` or ``max``."""
         entries = self.list_entries(given[0]) if len(given) == 1 else list(given)
         self.weigh(entries)
         return function(entries)
 
     def zip(self, sequences: tuple[Any, ...], strict: bool) -> list[Any]:
-        """``zip``."""
+        """Return the entries of ``zip``."""
         return list(zip(*map(self.list_entries, sequences), strict=strict))
 
     def is_instance(self, value: Any, kinds: Any) -> bool:
-        """``isinstance``, of helpers alone."""
+        """Return the value of ``isinstance``, which only helpers call."""
         return isinstance(value, kinds)
 
     def get_attribute(self, value: Any, name: str, default: Any) -> Any:
-        """``getattr``, of helpers alone: whether an array is trained, and how many axes it has: there is none here."""
+        """Return the value of ``getattr``, which only helpers call; attributes of arrays have the default."""
         if name == "trainable":
             return getattr(value, name, default)
         if name not in ("ndim", "shape"):

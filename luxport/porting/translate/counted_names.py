@@ -1,4 +1,4 @@
-"""The names that a counted run knows, and what Python's operators do."""
+"""The names and operators that `counted_run` can evaluate, with the Python functions behind them."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""What a ported module computes when it is imported, worked out from its syntax tree with every step counted.
+"""An interpreter that evaluates what a generated module computes on import, and counts every step.
 
-Nothing is compiled or run: the tree is one that `checked` has let through, numbers, strings and sequences are held to
-sizes before they are made, and what is called is the module's own functions, step by step, and luxport's constructors,
-whose layers hold no arrays. So it ends soon, whatever the source, and says which statements would not.
+Nothing is compiled or executed. It walks a syntax tree that `checked` has accepted, bounds the size of numbers, strings
+and sequences before it makes them, evaluates the module's own functions step by step, and calls only luxport's
+constructors, whose layers hold no arrays. So it ends soon for any source, and tells which statements would not.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ __all__ = ["Run"]
 
 _DEEPEST = 40
 _LAYER, _CLASS, _COMPACT = 100, 1000, 400
-"""Some microseconds that making one of these takes."""
+"""Steps to spend for making one of these, about its time in microseconds."""
 
 
 class Run:
-    """A module as far as it has been worked out: its names, and what can be undone."""
+    """The state of evaluating a module: its names, the remaining budget, and what to undo if a statement fails."""
 
     def __init__(self, budget: Budget) -> None:
         self.budget = budget
@@ -57,7 +57,7 @@ class Run:
         self.depth = 0
 
     def run_statement(self, node: ast.stmt) -> None:
-        """Work out a statement of the module; if it fails, lists are as they were.
+        """Evaluate a statement of the module; if it fails, lists that it changed are restored.
 
         Raises: WouldRaise, TooExpensive
         """
@@ -66,7 +66,7 @@ class Run:
         try:
             self._execute(node, self.names)
         except (ReturnSignal, BreakSignal, ContinueSignal):
-            raise WouldRaise("a form that Python has not") from None
+            raise WouldRaise("a form that Python does not have") from None
         except (WouldRaise, TooExpensive):
             self._undo()
             raise
@@ -78,7 +78,7 @@ class Run:
             raise WouldRaise(f"{type(error).__name__}: {error}") from error
 
     def find_lists(self, node: ast.AST) -> set[str]:
-        """Return the names in a statement that stand for lists, which it may change."""
+        """Return the names in a statement that are lists, which it may change."""
         found = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
         return {name for name in found if isinstance(self.names.get(name), list)}
 
@@ -104,7 +104,7 @@ class Run:
             case ast.Return():
                 raise ReturnSignal(None if node.value is None else self.evaluate(node.value, names))
             case ast.Raise():
-                raise WouldRaise("an error of the source's own")
+                raise WouldRaise("an error that the source itself raises")
             case ast.If():
                 self._run_block(node.body if self._find_truth(self.evaluate(node.test, names)) else node.orelse, names)
             case ast.While():
@@ -158,7 +158,7 @@ class Run:
     def _make_function(
         self, name: str, given: ast.arguments, body: list[ast.stmt] | ast.expr, names: dict[str, Any]
     ) -> Callable[..., Any]:
-        """Return what stands for a function: luxport may hold it, look at its signature, and not call it."""
+        """Return a stand-in for a function: luxport may store it and inspect its signature, but not call it."""
 
         def function(*_: Any, **__: Any) -> Any:
             raise TooExpensive(f"{name} is called by a constructor")
@@ -183,7 +183,7 @@ class Run:
         return function
 
     def _run_function(self, function: Callable[..., Any], given: list[Any], named: dict[str, Any]) -> Any:
-        """Work out a call of a function that the module defines."""
+        """Evaluate a call of a function that the module defines."""
         _, body, _, around = self.bodies[function]
         self.budget.spend(2 + len(given) + len(named))
         bound = inspect.signature(function).bind(*given, **named)
@@ -223,7 +223,7 @@ class Run:
         return self.evaluate(node, names)
 
     def evaluate(self, node: ast.expr, names: Mapping[str, Any]) -> Any:
-        """Work out an expression.
+        """Evaluate an expression.
 
         Raises: WouldRaise, TooExpensive
         """
@@ -322,7 +322,7 @@ class Run:
         path = ast.unparse(node)
         if path in GIVEN:
             return GIVEN[path]
-        if path.startswith("luxport."):  # one of a list, which `checked` has compared it with
+        if path.startswith("luxport."):  # `checked` has accepted it as one of a list
             return functools.reduce(getattr, path.split(".")[1:], luxport)
         value = self.evaluate(node.value, names)
         if isinstance(value, OwnRecord):
@@ -381,7 +381,7 @@ class Run:
         return self._construct(function, given, named)
 
     def _construct(self, function: Any, given: list[Any], named: dict[str, Any]) -> Any:
-        """A layer, or what one is made with."""
+        """Call a constructor of a layer, or of something that layers are made with."""
         layer = isinstance(function, type) and issubclass(function, luxport.Layer)
         if isinstance(function, OwnClass):
             function, layer = lambda *values, made=function.make, **others: made(list(values), others), True

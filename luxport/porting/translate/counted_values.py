@@ -1,4 +1,4 @@
-"""What a counted run works with: its steps, how statements end, and what stands for classes and their objects."""
+"""Values and exceptions of `counted_run`: its budget, control flow, stand-ins for classes and their objects."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ __all__ = [
 
 
 class TooExpensive(Exception):
-    """More than an import may compute, or something whose cost nobody knows."""
+    """The import would compute too much, or something of unknown cost."""
 
 
 class WouldRaise(Exception):
-    """What Python would raise, and the name that it would look for in vain."""
+    """Python would raise here; `missing` is the name that it would not find, "" for other errors."""
 
     def __init__(self, why: str, missing: str = "") -> None:
         super().__init__(why)
@@ -36,52 +36,52 @@ class WouldRaise(Exception):
 
 
 class Budget:
-    """Steps that are left."""
+    """A number of steps that may still be spent."""
 
     def __init__(self, steps: int) -> None:
         self.left = steps
 
     def spend(self, steps: int) -> None:
-        """Raise if more is spent than there is."""
+        """Subtract steps, and raise TooExpensive if none are left."""
         self.left -= steps
         if self.left < 0:
             raise TooExpensive("it computes too much when it is imported")
 
 
 class ReturnSignal(Exception):
-    """A ``return``, with its value."""
+    """Ends a function, at a ``return`` with this value."""
 
     def __init__(self, value: Any) -> None:
         self.value = value
 
 
 class BreakSignal(Exception):
-    """A ``break``."""
+    """Ends a loop, at a ``break``."""
 
 
 class ContinueSignal(Exception):
-    """A ``continue``."""
+    """Ends an iteration of a loop, at a ``continue``."""
 
 
 class OwnLayer(luxport.Layer):
-    """What stands for a layer of a class that the module defines."""
+    """Stands for an object of a layer class that the module defines."""
 
     title: str
 
     def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
-        """Refuse: an import calls no layer."""
+        """Refuse to be called: no import calls a layer."""
         raise TooExpensive(f"{self.title} is called")
 
 
 class OwnRecord:
-    """What stands for an object of a dataclass that the module defines: its fields."""
+    """Stands for an object of a dataclass that the module defines: its fields by name."""
 
     def __init__(self, fields: Mapping[str, Any]) -> None:
         self.fields = fields
 
 
 class OwnClass:
-    """What stands for a class: how it is called, and what draws up the defaults of its fields."""
+    """Stands for a class that the module defines: its name and the signature of its constructor."""
 
     def __init__(self, name: str, layer: bool, signature: inspect.Signature) -> None:
         self.name = name
@@ -89,7 +89,7 @@ class OwnClass:
         self.signature = signature
 
     def make(self, given: list[Any], named: dict[str, Any]) -> OwnLayer | OwnRecord:
-        """Make an object of it."""
+        """Return a stand-in for an object of the class."""
         bound = self.signature.bind(*given, **named)
         bound.apply_defaults()
         values = {
@@ -99,18 +99,18 @@ class OwnClass:
 
 
 class DefaultFactory:
-    """A default that is made for each object."""
+    """A field's default that is computed for each object."""
 
     def __init__(self, make: Callable[[], Any]) -> None:
         self.make = make
 
     def __call__(self) -> Any:
-        """Make it."""
+        """Compute the default."""
         return self.make()
 
 
 class LocalNames(dict[str, Any]):
-    """The names of a function, and those around it."""
+    """The local names of a function, which falls back on the names around it."""
 
     def __init__(self, around: Mapping[str, Any], own: Mapping[str, Any]) -> None:
         super().__init__(own)

@@ -1,4 +1,4 @@
-"""Julia's functions as Python's: named, short and anonymous ones, and what `@compact` makes layers from."""
+"""Translate Julia's function definitions, anonymous functions, and layers made by `@compact`."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ __all__ = ["define", "find_signature", "split_definition"]
 
 
 def find_signature(node: Node) -> Node | None:
-    """Return the call that a function's head is, None if the node defines no function by a name."""
+    """Return the call in the head of a definition of a named function, None for any other node."""
     head = find_head(node)
     return head if head is not None and head.named_children[0].type == "identifier" else None
 
 
 def split_definition(node: Node) -> tuple[list[Node], list[Node]]:
-    """Return the parameters and the statements of a function, however it is written."""
+    """Return the parameters and the statements of a function, in any of Julia's notations."""
     if node.type in ("function_definition", "assignment"):
         head = find_head(node)
         assert head is not None
@@ -55,9 +55,9 @@ def split_definition(node: Node) -> tuple[list[Node], list[Node]]:
 
 
 def define(here: Scope, node: Node, *, mode: str, name: str = "") -> Code:
-    """Write a function above the statement that is being written, and return its name, of the kind that it is.
+    """Write a function above the current statement, and return its name, with the kind of what it returns.
 
-    Raises: Unported
+    Raises: Unported if the function cannot be translated
     """
     if mode == "compact":
         return _write_compact(here, node, name)
@@ -87,7 +87,7 @@ def define(here: Scope, node: Node, *, mode: str, name: str = "") -> Code:
     anonymous = arrow or not name
     of_arrays = (anonymous and mode != "build") or mode == "scalar"
     given = write_parameters(here, parameters, "array" if of_arrays else "unknown")
-    if mode == "scalar" and parameters:  # also where its type says that it is a number
+    if mode == "scalar" and parameters:  # an element is an array here, also if its declared type is a number
         given = replace(given, kinds=given.kinds.with_values(dict.fromkeys(list_names(parameters[:1]), "array")))
     write_body(here, f"def {chosen}({', '.join(given.listed)}):", body, mode, given)
     return Code(chosen, "builder" if builds else "function")
@@ -120,7 +120,7 @@ def write_body(here: Scope, head: str, body: list[Node], mode: str, given: Param
 
 
 def _write_namespace(here: Scope, head: str, parameters: Parameters, written: list[str]) -> str:
-    """Return what finds the functions of arrays: the first parameter's, or those of all if it may be no array."""
+    """Return the expression for ``xp``: the namespace of the only parameter, or of all that may be arrays."""
     given = ast.parse(head + " pass").body[0]
     assert isinstance(given, ast.FunctionDef)
     names = [one.arg for one in given.args.args if one.arg != "self"]
@@ -152,14 +152,17 @@ def _write_compact(here: Scope, node: Node, name: str) -> Code:
     head = group("luxport.compact(", [*titles, *(write_named(key, code) for key, code in values.items())], ")")
     here.add_code("@", head)
     inner = f"def {chosen}({', '.join([*written.listed, *(['*'] if values else []), *values])}):"
-    renamed = {**here.renamed, **{key: key for key in bindings}}  # which may be names of Python's, as keywords may
+    renamed = {
+        **here.renamed,
+        **{key: key for key in bindings},
+    }  # keyword arguments may have the names of Python's builtins
     written = replace(written, kinds=written.kinds.with_values(kinds))
     write_body(replace(here, renamed=renamed), inner, body, "array", written)
     return Code(chosen, "layer")
 
 
 def _write_binding(here: Scope, node: Node) -> Code:
-    """A value of `@compact`: arrays that Julia draws at once are described, to be drawn by `setup`."""
+    """Translate a value of `@compact`; drawn arrays are only described, and `setup` draws them."""
     found = write_drawn_array(here, node)
     if found is not None:
         return found.with_kind("array")

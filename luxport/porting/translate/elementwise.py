@@ -1,4 +1,4 @@
-"""Which functions of a file are of one number: those that Julia calls with a dot or on each output of a layer."""
+"""Find the functions of a file that are always applied to single numbers: by a dot, or as a layer's activation."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ if TYPE_CHECKING:
 
 __all__ = ["find_functions_of_elements"]
 
-_COMPARISONS = {symbol for symbol, sign in COMPARISONS.items() if not sign.startswith("is")}  # === is of whole objects
+_COMPARISONS = {
+    symbol for symbol, sign in COMPARISONS.items() if not sign.startswith("is")
+}  # ``===`` compares whole objects
 
 
 def find_functions_of_elements(root: Node, statements: Iterable[Node], layers: Collection[str]) -> set[str]:
-    """Name the functions whose every use is on single numbers.
+    """Return the functions whose every use is on single numbers.
 
-    Uses are calls with a dot, calls in other such functions, and places among a layer's arguments. Where only dots
-    tell, what is gone through may as well be a list of matrices, unless the function compares, which those do not.
+    Such uses are calls with a dot, calls in other such functions, and arguments of a layer's constructor. Calls with a
+    dot could also go over a list of matrices: alone, they only count if the function compares, as matrices cannot be.
     """
     own: dict[str, list[Node]] = {}
     for node in statements:

@@ -1,4 +1,4 @@
-"""Julia's expressions as Python's: numbers and sizes as they are, arrays with the axes reversed."""
+"""`READERS`: the function that translates each kind of expression, and those for names, fields and literals."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def _write_vector(here: Scope, node: Node) -> Code:
 
 
 def _write_operator(here: Scope, node: Node) -> Code:
-    """An operator handed on as a function, where it is the same of numbers and of arrays."""
+    """Translate an operator that is passed as a function, if it is the same for numbers and arrays."""
     name = _AS_FUNCTIONS.get(read_text(node))
     if name is None:
         raise Unported("no counterpart of a operator")
@@ -126,7 +126,7 @@ _AS_FUNCTIONS |= {".*": "operator.mul"}
 
 
 def _write_matrix(here: Scope, node: Node) -> Code:
-    """A vector of one entry that stands on a line of its own, which the grammar takes for a matrix."""
+    """Translate a vector of one entry on a line of its own, which the grammar parses as a matrix."""
     rows = [list_parts(row) for row in list_parts(node)]
     if len(rows) != 1 or len(rows[0]) != 1 or any(child.type == ";" for child in node.children):
         raise Unported("no counterpart of a matrix expression")
@@ -148,7 +148,7 @@ def _write_parentheses(here: Scope, node: Node) -> Code:
 
 
 def _write_generator(here: Scope, node: Node) -> Code:
-    """What is handed to a function as ``f(x) for x in xs``, the only argument by position."""
+    """Translate a generator that is the only positional argument of a call: ``f(x) for x in xs``."""
     made = [child for child in node.named_children if not child.type.endswith("_comment")]
     if not any(child.type == "for_clause" for child in made[1:2]):
         raise Unported("a generator beside other arguments")
@@ -191,7 +191,7 @@ def _write_macro(here: Scope, node: Node) -> Code:
         return here.write(inner[0])
     if name.startswith("@.") and len(inner) == 1 and here.mode in ("array", "scalar"):
         names = {name: "array" for name in find_names(inner[0]) if here.kinds.get(name) == "unknown"}
-        return here.bind(names, mode="scalar").write(inner[0])  # a dot at every call and operator
+        return here.bind(names, mode="scalar").write(inner[0])  # ``@.`` puts a dot at every call and operator
     raise Unported("a macro")
 
 
@@ -204,9 +204,9 @@ _CONSTANTS = {
 }
 _DEVICES = {"cpu", "gpu"}
 _NORMS = ("BatchNorm", "GroupNorm", "InstanceNorm")
-"""Layers that functions are handed to make, by position, what they make."""
+"""Layers whose constructors may be passed to functions, which call them with positional arguments."""
 _LAYER_FIELDS = {"weight", "bias", "W", "b", "σ", "layers", "chain", "cell", "state", "scale", "diag"}
-"""Fields of Flux's own layers, which stand elsewhere here."""
+"""Fields of Flux's own layers, which luxport keeps elsewhere, such as weights in ps."""
 
 READERS: Mapping[str, Callable[[Scope, Node], Code]] = {
     "arrow_function_expression": _write_arrow,
@@ -238,4 +238,4 @@ READERS: Mapping[str, Callable[[Scope, Node], Code]] = {
     "unary_expression": write_unary,
     "vector_expression": _write_vector,
 }
-"""What reads each kind of node."""
+"""The translating function for each kind of node."""

@@ -1,6 +1,6 @@
-"""Flux's way of training, which changes the model itself, as luxport's, whose states of training are values.
+"""Translate Flux's training, which changes the model itself, into luxport's, where training states are values.
 
-After ``opt = Flux.setup(rule, model)`` the variable is a `TrainState`, and the model is what that state says it is.
+After ``opt = Flux.setup(rule, model)`` the Python variable is a `TrainState`, and the model is read from that state.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 __all__ = ["write_flux_training"]
 
 _OF = "training of "
-"""The kind of a state of training, before the name of the model."""
+"""Prefix of the kind of a training state; the name of the model follows."""
 
 
 def write_flux_training(here: Scope, node: Node) -> Scope | None:
-    """Write a statement of Flux's training, and return the scope of what follows; None for any other statement.
+    """Write a statement of Flux's training, and return the scope after it; return None for any other statement.
 
-    Raises: Unported
+    Raises: Unported if it has no counterpart
     """
     if here.source.dialect == "lux":
         return None
@@ -61,7 +61,7 @@ def write_flux_training(here: Scope, node: Node) -> Scope | None:
 
 
 def _set_up(here: Scope, target: Node, node: Node) -> Scope | None:
-    """``opt = Flux.setup(Adam(), model)``."""
+    """Write ``opt = Flux.setup(Adam(), model)``."""
     given = read_arguments(node)
     if len(given.positional) != 2 or target.type != "identifier" or given.positional[1].type != "identifier":
         return None
@@ -71,7 +71,7 @@ def _set_up(here: Scope, target: Node, node: Node) -> Scope | None:
         raise Unported("Flux's training changes the model, here one from elsewhere: see luxport.training.fit")
     state = here.spell(read_text(target))
     here.add_code(f"{state} = ", call("luxport.training.TrainState.create", [here.write(given.positional[1]), rule]))
-    # Outside of a gradient Flux's layers are in testing by themselves.
+    # Outside of a gradient Flux's layers are in test mode by default.
     trained = f"luxport.StatefulLayer({state}.model, {state}.ps, luxport.test_mode({state}.st))"
     here = here.bind_local({read_text(target): f"{_OF}{model}", model: "bound"})
     return replace(here, renamed={**here.renamed, model: trained})
@@ -93,7 +93,7 @@ def _list_names(here: Scope) -> Sequence[str]:
 
 
 def _differentiate(here: Scope, target: Node, node: Node, alone: bool, first: bool) -> Scope | None:
-    """``loss, grads = Flux.withgradient(m -> ..., model)``, or with a ``do`` block, or the gradient alone."""
+    """Write ``loss, grads = Flux.withgradient(m -> ..., model)``, also with a ``do`` block, or ``Flux.gradient``."""
     given = read_arguments(node)
     model = given.positional[-1] if given.positional else None
     if model is None or not any(here.kinds.get(name) == f"{_OF}{read_text(model)}" for name in _list_names(here)):
@@ -117,7 +117,7 @@ def _differentiate(here: Scope, target: Node, node: Node, alone: bool, first: bo
 
 
 def _update(here: Scope, node: Node) -> Scope | None:
-    """``Flux.update!(opt, model, grads[1])``."""
+    """Write ``Flux.update!(opt, model, grads[1])``."""
     given = read_arguments(node)
     if len(given.positional) != 3 or not here.kinds.get(read_text(given.positional[0]), "").startswith(_OF):
         return None
@@ -135,7 +135,7 @@ def _update(here: Scope, node: Node) -> Scope | None:
 
 
 def _train(here: Scope, node: Node) -> Scope | None:
-    """``Flux.train!((m, x, y) -> ..., model, data, opt)``, or with a ``do`` block, or with a function of the file."""
+    """Write ``Flux.train!((m, x, y) -> ..., model, data, opt)``, also with a ``do`` block or a function of the file."""
     given = read_arguments(node)
     function = [given.block] if given.block is not None else given.positional[:1]
     rest = given.positional if given.block is not None else given.positional[1:]
@@ -153,9 +153,9 @@ def _train(here: Scope, node: Node) -> Scope | None:
 
 
 def _write_objective(here: Scope, function: Node, *, of_data: bool) -> Code:
-    """Write an objective that calls a function of the model and the entries of a batch, and return its name.
+    """Write an objective that calls a loss with the model and the entries of a batch, and return its name.
 
-    Where it uses nothing of a loop around it stands before all else, so that it is one program for all steps.
+    Unless it uses variables of an enclosing loop it is written before all other statements: then it is compiled once.
     """
     loss, lines, takes_data = _write_loss(here, function)
     if takes_data != of_data:
@@ -172,7 +172,7 @@ def _write_objective(here: Scope, function: Node, *, of_data: bool) -> Code:
 
 
 def _write_loss(here: Scope, function: Node) -> tuple[str, list[str], bool]:
-    """Return the name of a loss, its lines if it is written here, and whether it takes more than the model."""
+    """Return the name of a loss, its lines if it is anonymous, and whether it takes more than the model."""
     if function.type == "identifier":
         name = read_text(function)
         if here.kinds.get(name) != "function" or name in here.source.several:
@@ -197,7 +197,7 @@ def _write_loss(here: Scope, function: Node) -> tuple[str, list[str], bool]:
     if any(_is_field_of(part, model) for statement in body for part in walk_nodes(statement)):
         raise Unported("a loss that uses a part of the model: see luxport.compact")
     piece, name = Piece(), here.output.make_name("loss")
-    own = "m" if model in here.renamed else here.spell(model)  # the model that is trained may have this name outside
+    own = "m" if model in here.renamed else here.spell(model)  # outside, the name may be the trained model's
     inside = replace(here, piece=piece, indent=0, mode="array", renamed={**here.renamed, model: own})
     given = write_parameters(inside, parameters, "array")
     given = replace(given, kinds=given.kinds.with_values({model: "bound"}))

@@ -1,4 +1,4 @@
-"""Julia's functions that compute with arrays: of each element, over axes, losses and classes."""
+"""Translate Julia's functions of arrays: elementwise functions, reductions, losses, and classes as one-hot vectors."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ _COUNTS = {"clamp": 3, "ifelse": 3, "max": 2, "min": 2}
 
 
 def call_on_elements(here: Scope, name: str, values: list[Code]) -> Code:
-    """Return one of `ELEMENTWISE` on values.
+    """Return a call of one of the functions `ELEMENTWISE`.
 
-    Raises: Unported for another number of values: Python's function would take another for something else
+    Raises: Unported for another number of values, which Python's function could take for an option
     """
     if len(values) != _COUNTS.get(name, 1):
         raise Unported(f"{name} of {len(values)} {'argument' if len(values) == 1 else 'arguments'}")
@@ -45,7 +45,7 @@ def call_on_elements(here: Scope, name: str, values: list[Code]) -> Code:
 
 
 def _read_dimensions(given: Arguments) -> dict[str, Code]:
-    """Return the options of what goes over some dimensions, which Julia keeps, or over all."""
+    """Return the options for a reduction over ``dims``, whose axes Julia keeps; {} for one over all axes."""
     if "dims" not in given.named:
         return {}
     return {"axis": read_axes(given.named["dims"]), "keepdims": Code("True")}
@@ -55,24 +55,22 @@ def _make_reduction(name: str) -> Builder:
     def build(here: Scope, given: Arguments) -> Code:
         given.expect_keywords("dims")
         *function, array = expect_positional(given, 1, 2)
-        if function and here.mode == "build":  # of a list of sizes
+        if function and here.mode == "build":  # ``sum(f, sizes)``
             x, function = build_map(here, Arguments([*function, array])), []
         else:
             x = here.write(array)
         if here.mode == "build" and array.type in ("tuple_expression", "vector_expression") and x.kind != "layer":
             x = x.with_kind("sizes")
-        if (
-            name in _HELPERS_FOR_LISTS and not function and (x.is_mask or _is_comparison(array))
-        ):  # true and false are counted
+        if name in _HELPERS_FOR_LISTS and not function and (x.is_mask or _is_comparison(array)):  # a count of true
             x = here.call_xp("astype", [x, Code("xp.float32")])
-        if function:  # sum(f, x) is sum(f.(x))
+        if function:  # ``sum(f, x)`` equals ``sum(f.(x))``
             x = _apply_elementwise(here, function[0], x)
         if x.kind == "sizes" and not given.named and name != "mean" and not function:
             return Code(f"{name}({x.text})", "number")
         listed = x.kind in ("layers", "several", "sizes")
         whole = "dims" not in given.named and not function and here.mode != "build"
         if whole and name in _HELPERS_FOR_LISTS and (listed or x.kind != "array" or x.text.isidentifier()):
-            return here.call_helper(_HELPERS_FOR_LISTS[name], [x])  # arrays in a list are added one to the other
+            return here.call_helper(_HELPERS_FOR_LISTS[name], [x])  # a list of arrays is summed elementwise
         if listed:
             raise Unported(f"{name} of a list")
         return here.call_xp(name, [x], _read_dimensions(given))
@@ -102,7 +100,7 @@ def _apply_elementwise(here: Scope, function: Node, x: Code) -> Code:
 
 
 def _make_spread(name: str) -> Builder:
-    """``std`` and ``var``, which divide by n - 1 unless they are told otherwise."""
+    """Return a builder for ``std`` or ``var``, which divide by n - 1 unless ``corrected`` is false."""
 
     def build(here: Scope, given: Arguments) -> Code:
         x = read_only_argument(here, given, "dims", "corrected")
@@ -138,7 +136,7 @@ def _build_batched_mul(here: Scope, given: Arguments) -> Code:
 
 
 def _build_batched_transpose(here: Scope, given: Arguments) -> Code:
-    """``batched_transpose(x)``: each matrix turned."""
+    """Translate ``batched_transpose(x)``, which transposes each matrix."""
     return here.call_xp("permute_dims", [read_only_argument(here, given), Code("(0, 2, 1)")])
 
 
@@ -152,7 +150,7 @@ def _make_pool_builder(name: str) -> Builder:
 
 
 def _make_along(name: str) -> Builder:
-    """A function of an array along a dimension, by the same name."""
+    """Return a builder for a function along a dimension that has the same name in `luxport.ops`."""
 
     def build(here: Scope, given: Arguments) -> Code:
         return call(f"luxport.ops.{name}", [read_only_argument(here, given, "dims")], read_axis_option(given), "array")
@@ -161,7 +159,7 @@ def _make_along(name: str) -> Builder:
 
 
 def _build_activation(here: Scope, given: Arguments) -> Code:
-    """``fast_activation(f, x)`` of LuxLib, which is ``f.(x)``."""
+    """Translate ``fast_activation(f, x)`` of LuxLib, which equals ``f.(x)``."""
     given.expect_keywords()
     function, array = expect_positional(given, 2)
     if here.mode == "build":
@@ -173,7 +171,7 @@ def _build_activation(here: Scope, given: Arguments) -> Code:
 
 
 def _build_gate(here: Scope, given: Arguments) -> Code:
-    """``Flux.gate(x, h, n)``: the n-th h features."""
+    """Translate ``Flux.gate(x, h, n)``, the n-th group of h features."""
     given.expect_keywords()
     x, size, number = [here.write(node) for node in expect_positional(given, 3)]
     if here.mode != "array" or x.kind not in ("array", "bound", "unknown") or not number.text.isdigit():
@@ -183,7 +181,7 @@ def _build_gate(here: Scope, given: Arguments) -> Code:
 
 
 def _build_chunk(here: Scope, given: Arguments) -> Code:
-    """``chunk(x, 3; dims = 1)``, which without dims goes along Julia's last axis."""
+    """Translate ``chunk(x, 3; dims = 1)``; without dims it splits Julia's last axis."""
     given.expect_keywords("dims")
     x, count = [here.write(node) for node in expect_positional(given, 2)]
     if here.mode == "build" or x.kind not in ("array", "bound", "unknown") or count.kind not in ("number", "unknown"):
@@ -207,7 +205,7 @@ def _make_loss(name: str) -> Builder:
 
 
 def _build_one_hot(here: Scope, given: Arguments) -> Code:
-    """``onehotbatch(y, labels)`` and ``onehotbatch(y, labels, default)``."""
+    """Translate ``onehotbatch(y, labels)`` and ``onehotbatch(y, labels, default)``."""
     given.expect_keywords()
     data, labels, *default = expect_positional(given, 2, 3)
     if here.mode == "build":
@@ -218,7 +216,7 @@ def _build_one_hot(here: Scope, given: Arguments) -> Code:
 
 
 def _build_one_cold(here: Scope, given: Arguments) -> Code:
-    """``onecold(y)``, which counts from 1, and ``onecold(y, 0:9)``."""
+    """Translate ``onecold(y)``, whose classes count from 1 in Julia, and ``onecold(y, 0:9)``."""
     given.expect_keywords()
     y, *labels = expect_positional(given, 1, 2)
     if here.mode == "build":
@@ -231,7 +229,7 @@ def _build_one_cold(here: Scope, given: Arguments) -> Code:
 
 
 def _read_whole_range(node: Node) -> tuple[int, int] | None:
-    """Return the ends of a range of whole numbers in place."""
+    """Return the ends of a literal range of integers, None for anything else."""
     found = re.fullmatch(r"\(?(-?\d{1,9}):(-?\d{1,9})\)?", read_text(node))
     return (int(found[1]), int(found[2])) if found else None
 
@@ -263,4 +261,4 @@ ARRAYS: Mapping[str, Builder] = {
     "sum": _make_reduction("sum"),
     "var": _make_spread("var"),
 }
-"""Functions of whole arrays and of sizes, by their names in Julia."""
+"""The builder for each function of arrays or of sizes, by its name in Julia."""

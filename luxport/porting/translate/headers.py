@@ -1,4 +1,4 @@
-"""What stands above the translated code of a module: imports, types, and what calls what."""
+"""Find a file's types, functions and packages before it is translated, and write the module's first remark."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["declare_functions", "find_packages", "find_types", "write_header"]
 
 
 def write_header(holes: tuple[Hole, ...]) -> str:
-    """Return what is said before anything else: what was not understood."""
+    """Return the remark at the top of a module that lists its holes, "" if there are none."""
     if not holes:
         return ""
     count = f"{len(holes)} {'piece' if len(holes) == 1 else 'pieces'}"
@@ -35,7 +35,7 @@ _LISTED = 100
 
 
 def find_types(statements: list[Node]) -> set[str]:
-    """List the names of types that statements define."""
+    """Return the names of types that statements define."""
     found: set[str] = set()
     for node in statements:
         inner = node.named_children[0] if node.type == "const_statement" and node.named_children else node
@@ -47,7 +47,7 @@ def find_types(statements: list[Node]) -> set[str]:
 
 
 def declare_functions(here: Scope, statements: list[Node]) -> Scope:
-    """Return a scope in which functions are known before their definitions, where others may call them."""
+    """Return a scope with all functions of the file, which others may call before their definitions."""
     structs = here.source.structs
     functions = [(read_text(head.named_children[0]), node) for node in statements if (head := find_signature(node))]
     functions += _find_arrows(statements)
@@ -69,7 +69,7 @@ def declare_functions(here: Scope, statements: list[Node]) -> Scope:
 
 
 def _find_arrows(statements: list[Node]) -> list[tuple[str, Node]]:
-    """Return the functions that a file assigns to a name, and to that name nothing else."""
+    """Return the anonymous functions that are assigned to a name, and the name to nothing else."""
     found: dict[str, list[Node]] = {}
     for statement in statements:
         node = statement.named_children[0] if statement.type == "const_statement" else statement
@@ -84,7 +84,7 @@ def _find_calls(node: Node) -> set[str]:
 
 
 def find_packages(root: Node) -> set[str]:
-    """Tell Flux's code from Lux's by what it uses; a file may be of both, or not say."""
+    """Return which of Flux and Lux a file uses: one, both or none."""
     used: set[str] = set()
     for node in walk_nodes(root):
         if node.type in ("using_statement", "import_statement", "field_expression"):

@@ -1,4 +1,4 @@
-"""Functions that the generated file defines where it needs them."""
+"""`HELPERS`: the source of Python functions that generated modules define where they need them."""
 
 from __future__ import annotations
 
@@ -215,4 +215,4 @@ HELPERS: Mapping[str, str] = {
     """Multiply all, element by element."""
     return functools.reduce(operator.mul, xs)''',
 }
-"""Their code, by name."""
+"""The source of each helper, by its name."""

@@ -1,7 +1,7 @@
-"""Which statements of a module may be executed when it is imported: those that end, soon, and raise nothing.
+"""Decide which statements of a module may run when it is imported: those that end soon and raise nothing.
 
-The others go under ``if __name__ == "__main__":``, so that the rest can always be imported, and with them whatever
-needs their names or gave these another value before.
+The others are deferred: they go under ``if __name__ == "__main__":``, so that the module can always be imported. With
+them go the statements that need their names, or that gave these names another value before.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from luxport.porting.translate.counted_values import Budget, TooExpensive, Would
 __all__ = ["find_deferred"]
 
 _STEPS = 150_000
-"""How many steps an import may take: some fifth of a second."""
+"""The largest number of steps of an import: about a fifth of a second."""
 _WORK = 200_000
-"""How many candidates are looked into, whether they can be taken or not."""
+"""The largest number of steps of all passes together."""
 
 
 @dataclass
 class _Pass:
-    """One look through the statements of a module."""
+    """One pass over the statements of a module."""
 
     deferred: dict[int, str]
     run: Run
     spoiled: set[str] = field(default_factory=set)
-    """Names whose value is not the one that the source would give them."""
+    """Names that do not have the value that the source gives them, because a statement is deferred."""
 
     def defer(self, place: int, part: _Part, why: str) -> None:
-        """Hold statements back, and take away the names that they would give a value."""
+        """Defer a part, and forget the names that it would bind or change."""
         self.deferred.setdefault(place, why)
         spoiled = set(part.names)
         for statement in part.statements:
@@ -45,16 +45,18 @@ class _Pass:
 
 @dataclass(frozen=True)
 class _Part:
+    """!!The statements of one part of a module, and the names they bind."""
+
     statements: Sequence[ast.stmt]
     names: set[str]
 
 
 def find_deferred(trees: Sequence[Sequence[ast.stmt]], helpers: Sequence[ast.stmt]) -> dict[int, str]:
-    """Return the places of the parts that an import may not execute, each with why, or nothing if a remark says it.
+    """Return the positions of the parts that an import must not run, with the reasons, "" if a remark has it already.
 
     Args:
-        trees: the statements of each part; the parts stand one after the other
-        helpers: definitions that stand before all
+        trees: the statements of each part, in the order of the module
+        helpers: definitions before the first part
     """
     parts = [_Part(statements, list_bound_names(statements)) for statements in trees]
     deferred: dict[int, str] = {}

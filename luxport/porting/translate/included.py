@@ -1,4 +1,4 @@
-"""A file of Julia code with the files that it includes, which stand beside it, in their places."""
+"""Read a file of Julia code together with the files beside it that it includes."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ _DEEPEST = 8
 
 @dataclass
 class Joined:
-    """The lines of a file and of those that it includes, and where each stands."""
+    """The lines of a file and of the files it includes, with the file and line number of each."""
 
     first: Path
     lines: list[str] = field(default_factory=list)
     places: list[tuple[Path, int]] = field(default_factory=list)
 
     def locate(self, line: int) -> str:
-        """Return the file and the line there of a line of all, counted from 1."""
+        """Return the file and line number of a joined line, which is counted from 1."""
         file, number = self.places[min(line, len(self.places)) - 1]
         return f"{file}:{number}"
 
     def locate_all(self, holes: Iterable[Hole]) -> list[str]:
-        """Return where holes are."""
+        """Return the file and line number of each hole."""
         return [self.locate(hole.line) for hole in holes]
 
 
 def read_with_included(path: Path) -> Joined:
-    """Read a file, and in the place of each line that includes one from its folder, once, the lines of that.
+    """Read a file, and replace each line that includes a file from its folder by that file's lines, once for each file.
 
-    Raises: OSError, FileFormatError for a device or a pipe, which may have no end, what is no text, or where all
-        together is larger than a source may be
+    Raises: OSError, FileFormatError for a device or a pipe, which may have no end, for a file that is not text, or if
+        all files together are larger than a source may be
     """
     joined = Joined(path)
     seen, left = {path.resolve()}, LARGEST
@@ -70,7 +70,7 @@ def read_with_included(path: Path) -> Joined:
 
 
 def locate_remarks(translation: Translation, source: Joined) -> Translation:
-    """Return a translation whose first remarks say of which file a line is, if there are several."""
+    """Return a translation whose first remark names the file of each line, if there are several files."""
     if len({file for file, _ in source.places}) < 2:
         return translation
     head, empty, rest = translation.python.partition("\n\n")
@@ -84,7 +84,7 @@ def _find_inside(source: Joined, line: int) -> str:
 
 
 def _find_beside(first: Path, file: Path, name: str) -> Path | None:
-    """Return a file that another includes, if it is in the folder of the first or further in."""
+    """Return the path of an included file, None if it is outside the first file's folder."""
     inner = file.parent / name
     return inner if inner.resolve().is_relative_to(first.parent.resolve()) else None
 
@@ -92,14 +92,14 @@ def _find_beside(first: Path, file: Path, name: str) -> Path | None:
 def _read_if_there(path: Path) -> str | None:
     try:
         return _read_source(path)
-    except (OSError, ValueError):  # what cannot be read stays to be included, and is marked
+    except (OSError, ValueError):  # the `include` of an unreadable file stays, and is marked as not ported
         return None
 
 
 def _read_source(path: Path) -> str:
-    """Return the text of a file, of which no more is read than a source may have.
+    """Return the text of a file that is not larger than a source may be.
 
-    Raises: OSError, FileFormatError for a device or a pipe, which may have no end, or what is no text
+    Raises: OSError, FileFormatError for a device or a pipe, which may have no end, or a file that is not text
     """
     data = read_bytes(path, LARGEST + 1)
     if len(data) > LARGEST:

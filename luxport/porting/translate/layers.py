@@ -1,4 +1,4 @@
-"""The layers' constructors: what stands where in Flux's and Lux's, and luxport's for it."""
+"""Translate the constructors of Flux's and Lux's layers into luxport's: `LAYERS` has a builder for each."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _build_dense(here: Scope, given: Arguments) -> Code:
 
 
 def _read_windows(here: Scope, node: Node) -> dict[str, Any]:
-    """Return how the options of a layer with such a window are read."""
+    """Return how `read_options` reads stride, padding and dilation of a layer with this window."""
     rank, window = len(node.named_children) if node.type == "tuple_expression" else None, here.write(node)
     return {
         "stride": "stride",
@@ -59,7 +59,7 @@ def _write_padding(here: Scope, node: Node, rank: int | None, window: Code) -> C
             raise Unported("padding that may be numbers or pairs: write it in place")
         return here.call_helper("padded", [code, window])
     entries = [here.write(entry) for entry in node.named_children]
-    if rank is None and len(entries) > 1:  # one for each axis, or two
+    if rank is None and len(entries) > 1:  # one number for each axis, or two
         return here.call_helper("padded", [group("(", entries, ")", "sizes"), window])
     if len(entries) == 2 * (rank or 1) and len(entries) > 1:
         return write_pairs(entries)
@@ -72,7 +72,7 @@ def _make_conv(name: str) -> Builder:
             raise Unported("a kernel and in => out are expected")
         kernel, channels = given.positional[:2]
         kind = here.kinds.get(read_text(channels))
-        in_place = kernel.type == "tuple_expression"  # so that it is no weight, and what follows no bias
+        in_place = kernel.type == "tuple_expression"  # then it is not a weight, and the next argument not a bias
         if not (is_pair(channels) or kind == "pair" or (kind == "unknown" and in_place)):
             raise Unported("a kernel and in => out are expected")
         sizes, rest = read_in_out(here, given.positional[1:], after_kernel=in_place)
@@ -105,7 +105,7 @@ def _make_adaptive(name: str) -> Builder:
 
 
 def _make_plain(name: str, count: int, *options: str) -> Builder:
-    """A layer whose arguments are numbers, the same ones in the same order, and whose options have the same names."""
+    """Return a builder for a layer with the same positional numbers and the same options in both languages."""
 
     def build(here: Scope, given: Arguments) -> Code:
         numbers = [here.write(node) for node in expect_positional(given, count)]
@@ -128,7 +128,7 @@ def _make_norm(name: str, numbers: int) -> Builder:
 
 
 def _read_sizes_then_activation(here: Scope, positional: list[Node]) -> tuple[Code, list[Node]]:
-    """Return sizes, written one by one or as a tuple, in our order, and the arguments that follow."""
+    """Translate sizes, one by one or as a tuple, into our order, and return them with the remaining arguments."""
     if not positional:
         raise Unported("sizes expected")
     if positional[0].type == "tuple_expression":
@@ -159,7 +159,7 @@ def _build_layer_norm(here: Scope, given: Arguments) -> Code:
     if flux and here.source.flux is not None and here.source.flux < (0, 15):
         kind = "luxport.porting.flux.OldLayerNorm"
         options |= _read_formula(here.source.flux)
-    elif flux:  # whose epsilon, 1e-5 by itself, is that of the deviation
+    elif flux:  # Flux adds epsilon, by default 1e-5, to the deviation, not the variance
         if "epsilon" in options:
             options["epsilon"] = Code(f"{write_operand(options['epsilon'])} ** 2", "number", True)
         elif "**" in options:
@@ -170,7 +170,7 @@ def _build_layer_norm(here: Scope, given: Arguments) -> Code:
 
 
 def _read_formula(flux: tuple[int, int]) -> dict[str, Code]:
-    """Return what `OldLayerNorm` is told of the formula of a version: see luxport/porting/flux/norms.py."""
+    """Return the options of `OldLayerNorm` for the formula of a version: see luxport/porting/flux/norms.py."""
     if flux == (0, 7):
         raise Unported("a LayerNorm that divides by n - 1 until Flux 0.7.2 and by n later: say 0.6 or 0.8")
     epsilon = {"epsilon": Code("0.0", "number")} if flux < (0, 11) else {}
@@ -178,7 +178,7 @@ def _read_formula(flux: tuple[int, int]) -> dict[str, Code]:
 
 
 def _check_dims(here: Scope, given: Arguments, shape: Code) -> None:
-    """Take the dimensions that Lux's layer normalizes over, which by itself are all, the batch among them."""
+    """Remove and check the dims of Lux's LayerNorm, which must be the axes of the sizes; by default it has all axes."""
     if here.source.dialect is None and "dims" not in given.named:
         raise Unported("Flux's LayerNorm treats each sample by itself and Lux's all together: say which, with `using`")
     dims = given.named.pop("dims", None)
@@ -232,7 +232,7 @@ def _make_dropout(name: str) -> Builder:
 
     def build(here: Scope, given: Arguments) -> Code:
         dims = given.named.get("dims")
-        if dims is not None and read_text(dims) == ":":  # every entry by itself, which is what there is without dims
+        if dims is not None and read_text(dims) == ":":  # each entry independently, as without dims
             del given.named["dims"]
         known: dict[str, Any] = {"axes": ("dims", axes)} if name != "AlphaDropout" else {}
         return call(
@@ -337,4 +337,4 @@ LAYERS: Mapping[str, Builder] = {
     ),
     "Upsample": _build_upsample,
 }
-"""What builds each layer, by its name in Julia."""
+"""The builder of each layer, by its name in Julia."""

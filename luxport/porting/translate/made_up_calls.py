@@ -1,4 +1,4 @@
-"""Calls of what makes layers and is called nowhere: with small sizes that are made up, so that it is tried at all."""
+"""Make up calls, with small sizes, of functions that make layers but are never called, so that they can be tried."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["make_up_calls"]
 
 
 def make_up_calls(root: Node, names: set[str]) -> Iterator[tuple[str, str]]:
-    """Yield functions of these names, each with a call in Julia; one may have several, the likeliest first."""
+    """Yield functions of these names, each with a call in Julia; a function may have several, the likeliest first."""
     for node in walk_nodes(root):
         head = find_signature(node)
         if head is None or (name := read_text(head.named_children[0])) not in names:
@@ -24,7 +24,7 @@ def make_up_calls(root: Node, names: set[str]) -> Iterator[tuple[str, str]]:
         parameters, _ = split_definition(node)
         try:
             yield from ((name, call) for call in dict.fromkeys(_make_up_calls(name, parameters)))
-        except Unported:  # something whose kind nobody knows
+        except Unported:  # no value is known for a parameter
             continue
 
 
@@ -45,7 +45,7 @@ def _name(node: Node) -> str:
 
 
 def _make_up_value(node: Node, of_channels: str) -> str:
-    """Return what a parameter may be, by its type, or by its name."""
+    """Return a value for a parameter, by its declared type or its name."""
     name = _name(node).lower()
     if re.search(r"connection|shortcut|fusion|combin|^merge", name):
         return "+"
@@ -63,7 +63,7 @@ def _make_up_value(node: Node, of_channels: str) -> str:
 
 
 def _make_up_size(name: str) -> str:
-    """Return a whole number: few of what there are never many of."""
+    """Return a size: a small one if the name is of something that is never numerous."""
     return "2" if re.search(r"head|group|depth|layer|block|stride|repeat|pad|scale|factor|ratio|reduc", name) else "8"
 
 
@@ -87,4 +87,4 @@ _BY_NAME = {
     r"bias|norm$|use_|is_|training": "true",
     r"chan|^ch|ch$|=>|^filters|^io": "channels",
 }
-"""What a parameter may be, by a pattern of its name."""
+"""A value for a parameter, by a pattern of its name."""

@@ -1,6 +1,6 @@
-"""Functions of Julia's with several methods.
+"""Functions with several methods in Julia.
 
-How many arguments there are tells methods apart where they are called, and the kinds of these where they run.
+The number of arguments chooses the method during translation if it can, else their kinds do at run time.
 """
 
 from __future__ import annotations
@@ -54,17 +54,17 @@ _KINDS = {
     "NamedTuple": "names",
     "Nothing": "nothing",
 }
-"""What `is_a` of the helpers knows, by names of Julia's types; numbers are those of an array's axes."""
+"""The kinds that the helper `is_a` tests, by the names of Julia's types. A number is an array's number of axes."""
 
 _SUPERTYPES = {kind: "layer" for kind in map(str, _KINDS.values()) if kind.startswith("luxport.")}
 _SUPERTYPES |= {"whole": "number", "fraction": "number", "flag": "number", "vector or matrix": "array"}
 
 
 def find_methods(statements: Sequence[Node], structs: Mapping[str, Struct]) -> dict[str, list[Method]]:
-    """Return the functions with several methods, each with its name in Python, or none if nothing tells them apart.
+    """Return the functions with several methods, each method with its Python name, "" if nothing tells them apart.
 
-    Those that numbers of arguments tell apart are name, name_2 and so on, and each call says which it means; the others
-    are name_1, name_2 and so on, and name is what chooses one when it is called: see `write_dispatcher`.
+    If the number of arguments tells the methods apart, they are called name, name_2 and so on, and each call uses the
+    one it means. Otherwise they are name_1, name_2 and so on, and name chooses at run time: see `write_dispatcher`.
     """
     found: dict[str, list[Method]] = {}
     for node in statements:
@@ -87,14 +87,14 @@ def find_methods(statements: Sequence[Node], structs: Mapping[str, Struct]) -> d
 
 
 def is_dispatched(name: str, methods: Sequence[Method]) -> bool:
-    """Whether a method is chosen when the function is called."""
+    """Return whether the method is chosen at run time."""
     return bool(methods) and methods[0].python not in ("", name_in_python(name))
 
 
 def choose_method(name: str, methods: Sequence[Method], given: Arguments) -> str:
-    """Return the name in Python of the one method that can be called so, or of what chooses one.
+    """Return the Python name of the method that a call means, or of the function that chooses one at run time.
 
-    Raises: Unported if that cannot be told
+    Raises: Unported if that is ambiguous
     """
     if is_dispatched(name, methods):
         return name_in_python(name)
@@ -107,7 +107,7 @@ def choose_method(name: str, methods: Sequence[Method], given: Arguments) -> str
 
 
 def choose_by_types(structs: Iterable[Struct]) -> None:
-    """Name what chooses among the constructors of each struct, where their types tell them apart."""
+    """Name the function that chooses among a struct's constructors, for structs where the types tell them apart."""
     for struct in structs:
         own = list_own_constructors(struct)
         replaced = any(_list_kinds(entry) == _list_kinds(own[-1]) for entry in struct.constructors) if own else False
@@ -117,12 +117,12 @@ def choose_by_types(structs: Iterable[Struct]) -> None:
 
 
 def write_chooser(struct: Struct) -> list[str]:
-    """Return what calls the constructor that Julia would choose, as lines of Python."""
+    """Return the Python lines of a function that calls the constructor that Julia would choose."""
     return write_dispatcher(struct.chooser, [*list_own_constructors(struct), *struct.constructors])
 
 
 def write_dispatcher(name: str, methods: Sequence[Method]) -> list[str]:
-    """Return what calls the method that Julia would choose, as lines of Python."""
+    """Return the Python lines of a function that calls the method that Julia would choose."""
     lines = [
         f"def {name_in_python(name)}(*given, **options):",
         '    """Call the method that Julia chooses by the arguments."""',
@@ -133,17 +133,17 @@ def write_dispatcher(name: str, methods: Sequence[Method]) -> list[str]:
 
 
 def write_fitting_test(given: str, entry: Method) -> str:
-    """Return what asks whether a method takes what is given."""
+    """Return a call of the helper that tells whether a method can take the given arguments."""
     kinds = [kind if str(kind).startswith("luxport.") else repr(kind) for kind in _list_kinds(entry)]
     return f"fits({given}, {', '.join(map(str, (entry.least, entry.most, *kinds)))})"
 
 
 _MOST = 50
-"""Methods of a function: each is compared with each other."""
+"""The largest number of methods that are ordered, as each is compared with each other."""
 
 
 def order_methods(methods: Sequence[Method]) -> list[Method]:
-    """Return methods, each before those that take all that it takes and more; none if that is not known of some."""
+    """Return methods ordered from specific to general, [] if the order is not certain."""
     if len(methods) > _MOST or any(None in _list_kinds(entry) for entry in methods):
         return []
     before: dict[int, set[int]] = {i: set() for i in range(len(methods))}
@@ -163,7 +163,7 @@ def order_methods(methods: Sequence[Method]) -> list[Method]:
 
 
 def is_foreign(entry: Method, defined: Collection[str]) -> bool:
-    """Whether a method takes something of a type that neither Julia nor the file has, which nothing here can be."""
+    """Return whether a method takes a type that neither Julia nor the file defines, and so no value here can have."""
     plain = [re.split(r"[{(.]", declared)[0] for declared in entry.declared]
     return any(
         _read_kind(declared) is None and name.isidentifier() and name not in (*_NOT_TYPES, *defined)
@@ -179,7 +179,7 @@ def _list_kinds(entry: Method) -> list[str | int | None]:
 
 
 def _read_kind(julia: str) -> str | int | None:
-    """Return the kind of a declared type, None for one that is not known here."""
+    """Return the kind of a declared type, None for an unknown type."""
     if not julia:
         return "any"
     name, _, rest = julia.removesuffix("}").partition("{")
@@ -191,7 +191,7 @@ def _read_kind(julia: str) -> str | int | None:
 
 
 def _compare(a: Method, b: Method) -> int | None:
-    """Return -1 if a is to be asked before b, 1 if after it, 0 if either can be first; None if nobody can say."""
+    """Return -1 if a must be tested before b, 1 if after it, 0 if the order does not matter, None if it is unknown."""
     least, most = max(a.least, b.least), min(a.most, b.most)
     if least > most:
         return 0
@@ -200,16 +200,16 @@ def _compare(a: Method, b: Method) -> int | None:
         return 0
     declared = zip(a.declared, b.declared, strict=False)
     if any(one == other and first != second for (one, other), (first, second) in zip(pairs, declared, strict=False)):
-        return None  # two types of Julia's, Float32 and Float64 say, that are one here
+        return None  # two Julia types of the same kind here, such as Float32 and Float64
     if all(one == other or _is_subtype(one, other) for one, other in pairs):
-        if all(one == other for one, other in pairs):  # any number of arguments is less special than so many
-            return -1 if a.most < b.most else 1  # and of two alike the later one counts
+        if all(one == other for one, other in pairs):  # a splat is less specific than a fixed number
+            return -1 if a.most < b.most else 1  # of two equal methods Julia keeps the later one
         return -1
     return 1 if all(one == other or _is_subtype(other, one) for one, other in pairs) else None
 
 
 def _is_subtype(one: str | int | None, other: str | int | None) -> bool:
-    """Whether all that is of one kind is of the other too."""
+    """Return whether all values of one kind are of the other kind, too."""
     if isinstance(one, int):
         return other in ("any", "array") or (one <= 2 and other == "vector or matrix")
     return other == "any" or _SUPERTYPES.get(str(one)) == other

@@ -1,4 +1,4 @@
-"""`translate`: a file of Julia code as a module of Python."""
+"""`translate`: translate a file of Julia code into a Python module."""
 
 from __future__ import annotations
 
@@ -36,37 +36,37 @@ __all__ = ["Translation", "translate"]
 
 @dataclass(frozen=True)
 class Translation:
-    """The Python module, and the pieces of Julia that it only marks."""
+    """The Python module, and the pieces of Julia that are not ported."""
 
     python: str
     holes: tuple[Hole, ...]
     own_calls: tuple[OwnCall, ...] = ()
-    """Calls in functions of the source that make its models, each as a function in Python."""
+    """Calls in functions of the source that make its models, each as a Python function."""
     inputs_tried: tuple[DrawnInputs, ...] = ()
-    """The arrays that it draws and what it calls its models with, on which these may be tried."""
+    """Inputs to try its models on: the arrays that it draws, and the arguments of its calls."""
 
 
 def translate(source: str, *, flux: tuple[int, int] | None = None) -> Translation:
-    """Turn Julia code that defines Flux or Lux models into Python that builds the same models of luxport's.
+    """Translate Julia code that defines Flux or Lux models into Python code that builds the same models of luxport.
 
-    Sizes in variables stay in Julia's order and are turned round where a layer takes them; functions of arrays are
-    written with the axes reversed. A struct with a forward method becomes a function that makes a `luxport.compact`
-    layer of its fields, or for Lux's abstract types a class. What is not understood is marked with
-    ``# TODO: not ported`` and raises NotImplementedError where it is executed. Statements that make no layer, as
-    those of training, are only marked; what uses their names raises. The module can always be imported, soon and with
-    little memory: what would raise, or compute much, stands under ``if __name__ == "__main__":``.
+    Sizes in variables stay in Julia's order and are reversed where a layer takes them; functions of arrays are written
+    with the axes reversed. A struct with a forward method becomes a function that makes a `luxport.compact` layer of
+    its fields, or a class for Lux's abstract types. Code that cannot be translated is marked with
+    ``# TODO: not ported`` and raises NotImplementedError when it runs. Statements that make no layer, such as training,
+    are only marked, and code that uses their names raises. The module can always be imported, quickly and with little
+    memory: statements that would raise or compute much are under ``if __name__ == "__main__":``.
 
     Args:
         source: Julia code
-        flux: the version it was written for, (0, 14) say. Recurrent layers are ported if it is known: until 0.14
-            they take one step a call, since then a sequence. Until 0.14 LayerNorm has another formula, too; without
-            a version it is that of 0.15 and later
+        flux: the version it was written for, such as (0, 14). Recurrent layers need it: until 0.14 a call is one step,
+            since then a sequence. Until 0.14 LayerNorm has another formula, too; without a version it is that of
+            0.15 and later
 
-    The Python is parsed and every node of it compared with what such a module may hold, so that no text of the source
-    is run: it defines functions and classes, and builds layers.
+    Every node of the Python code is checked against a list of what such a module may contain, so that no text of the
+    source can run as code: the module only defines functions and classes, and builds layers.
 
     Raises: ImportError without Julia's grammar, which ``luxport-nn[code]`` installs; FileFormatError for a source that
-        is too large, nested too deep or no text
+        is too large, nested too deep or not text
 
     >>> print(translate("using Flux; model = Chain(Dense(2 => 3, relu), Dense(3 => 1))").python)
     import luxport
@@ -84,16 +84,16 @@ def translate(source: str, *, flux: tuple[int, int] | None = None) -> Translatio
         raise FileFormatError("it takes more memory than there is") from None
     except UnicodeError:
         raise FileFormatError("it is no text") from None
-    except Exception as error:  # of a form of the grammar that nobody thought of
+    except Exception as error:  # from a form of the grammar that is not handled
         raise FileFormatError(f"it has a form that is not understood ({type(error).__name__})") from error
 
 
 LARGEST = 75_000
-"""How many bytes a source may have: each takes some 5 to 25 us."""
+"""The largest source in bytes; each byte takes 5 to 25 us."""
 
 
 _MOST_WRITTEN = 1_000_000
-"""How many letters an import may have to read: as many take half a second and 150 MiB."""
+"""The largest module in characters: importing it takes half a second and 150 MiB."""
 
 
 _DEEPEST = 150
@@ -152,7 +152,7 @@ def _translate(source: str, flux: tuple[int, int] | None) -> Translation:
 
 
 def _drop_choosers(here: Scope, written: list[tuple[Node, Piece]]) -> None:
-    """Take away what would choose a constructor where no call asks for it."""
+    """Remove the functions that choose a constructor and are never called."""
     for struct in here.source.structs.values():
         if not struct.chooser or struct.chooser in here.output.choosers:
             continue
@@ -163,7 +163,7 @@ def _drop_choosers(here: Scope, written: list[tuple[Node, Piece]]) -> None:
 
 
 def _count_nodes(root: Node) -> int:
-    """Return how many nodes there are.
+    """Return the number of nodes of a syntax tree.
 
     Raises: FileFormatError if they are nested too deep to be followed
     """
@@ -184,11 +184,11 @@ def _count_nodes(root: Node) -> int:
 
 
 def _check_parts(here: Scope, written: list[tuple[Node, Piece]]) -> list[list[ast.stmt]]:
-    """Mark the statements whose Python may not stand in the module, and return the Python of each as it is parsed."""
+    """Leave out statements whose Python is not allowed in a module, and return the parsed Python of each statement."""
     trees = [_parse(piece) for _, piece in written]
     bound = [list_bound_names(tree.body) if tree else set() for tree in trees]
     tries = [0] * len(written)
-    # Together is the shorter way, which most sources go.
+    # Checking all statements at once is faster, and enough for most sources.
     changed = not all(trees) or bool(find_violation_in([part for tree in trees if tree for part in tree.body], HELPERS))
     while changed:
         changed = False
@@ -197,11 +197,13 @@ def _check_parts(here: Scope, written: list[tuple[Node, Piece]]) -> list[list[as
             tree = trees[place]
             if tree is None or find_violation_in(tree.body, defined):
                 here = replace(here, piece=Piece())
-                here = leave_out(here, node, piece.holes[0].reason if piece.holes else "a form that Python has not")
+                here = leave_out(
+                    here, node, piece.holes[0].reason if piece.holes else "a form that Python does not have"
+                )
                 tries[place] += 1
                 if tries[place] > 2:
                     raise FileFormatError(f"no Python can be written for line {node.start_point[0] + 1}")
-                if tries[place] > 1:  # not even what raises in its place may be defined
+                if tries[place] > 1:  # not even its stub, which raises, is allowed
                     here.piece.lines = [line for line in here.piece.lines if line.startswith("#")]
                 written[place] = node, here.piece
                 trees[place] = again = _parse(here.piece)
@@ -211,12 +213,12 @@ def _check_parts(here: Scope, written: list[tuple[Node, Piece]]) -> list[list[as
 
 
 def _parse(piece: Piece) -> ast.Module | None:
-    # No part is the beginning of the module, where a comment could name an encoding that Python looks for.
+    # Two empty lines, because Python reads a comment in the first two lines as a declaration of the encoding.
     return parse_python("\n".join(["", "", *piece.lines]))
 
 
 def _defer_parts(helpers: set[str], written: list[tuple[Node, Piece]], trees: list[list[ast.stmt]]) -> None:
-    """Put what an import may not execute under a condition; why is a hole, if the statement has none."""
+    """Move the parts that an import must not run under a condition; the reason is a hole, if the part has none yet."""
     code = "\n".join(HELPERS[name] for name in sorted(helpers))
     held = find_deferred(trees, ast.parse(code).body)
     for place, why in held.items():
@@ -231,9 +233,9 @@ _AS_PROGRAM = 'if __name__ == "__main__":'
 
 
 def _join_chunks(written: list[tuple[Node, Piece]]) -> list[str]:
-    """Return the Python of all statements; conditions that follow each other, remarks between or not, are one."""
+    """Return the Python code of all statements, where successive deferred parts share one condition."""
     found: list[list[str]] = []
-    last = -1  # the last that is not all remarks
+    last = -1  # the last chunk that is not only remarks
     for _, piece in written:
         lines = piece.lines
         if not lines:
@@ -250,12 +252,12 @@ def _join_chunks(written: list[tuple[Node, Piece]]) -> list[str]:
 
 
 def _list_statements(node: Node) -> list[Node]:
-    """Return a file's statements, those of modules in it among them."""
+    """Return the statements of a file, including those in its modules."""
     found = []
     for child in node.named_children:
         if child.type == "module_definition" or child.type == "block" and node.type == "module_definition":
             found += _list_statements(child)
-        elif child.type == "identifier" and node.type == "module_definition":  # its name
+        elif child.type == "identifier" and node.type == "module_definition":  # the module's name
             continue
         else:
             found.append(child)

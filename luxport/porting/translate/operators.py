@@ -1,4 +1,4 @@
-"""Julia's operators: those of elements and of numbers as Python's, products of matrices with the axes reversed."""
+"""Translate Julia's operators: arithmetic, powers, pipes, and matrix products with the axes reversed."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ def _split_operands(node: Node) -> tuple[Node, str, Node]:
 
 
 def _write_powers(here: Scope, node: Node) -> Code:
-    """Powers of powers, of which the last comes first; a number before a name binds less: ``2x^2`` is ``2 * x^2``.
+    """Translate powers, which associate to the right and bind tighter than a factor before: ``2x^2`` is ``2 * x^2``.
 
-    The grammar has both the other way round.
+    The grammar parses both the other way round.
     """
     operands: list[Node] = []
     symbols: list[str] = []
@@ -69,7 +69,7 @@ def _write_powers(here: Scope, node: Node) -> Code:
 
 
 def _read_sign(node: Node) -> tuple[str, Node]:
-    """Return the sign of ``-(a)`` and what stands in the brackets, no sign for anything else."""
+    """Return the sign and the operand of ``-(a)``, or no sign and the node itself."""
     if node.type == "call_expression" and read_text(node.named_children[0]) in ("-", "+"):
         given = read_arguments(node).positional
         if len(given) == 1 and given[0].type != "splat_expression":
@@ -78,9 +78,9 @@ def _read_sign(node: Node) -> tuple[str, Node]:
 
 
 def write_operator_call(here: Scope, node: Node) -> Code:
-    """Return ``+(a, b)``, ``-(a)`` or ``!(a)``.
+    """Translate an operator that is called like a function: ``+(a, b)``, ``-(a)`` or ``!(a)``.
 
-    Raises: Unported
+    Raises: Unported if there is no counterpart
     """
     symbol, given = read_text(node.named_children[0]), read_arguments(node)
     given.expect_keywords()
@@ -104,7 +104,7 @@ def write_operator_call(here: Scope, node: Node) -> Code:
 
 
 def write_binary(here: Scope, node: Node) -> Code:
-    """Return an operator with two sides."""
+    """Translate a binary operator."""
     left, symbol, right = _split_operands(node)
     if symbol in ("^", ".^"):
         return _write_powers(here, node)
@@ -131,7 +131,7 @@ def write_binary(here: Scope, node: Node) -> Code:
         if several.kind not in ("sizes", "unknown"):
             raise Unported("whether a value is in something that is no list of numbers")
         return Code(f"{write_operand(a)} {'not in' if symbol == '∉' else 'in'} {write_operand(several)}", "flag", True)
-    if symbol in ("<<", ">>") and here.mode == "build":  # where the count is negative comes no whole number
+    if symbol in ("<<", ">>") and here.mode == "build":  # for a count >= 0
         return _write_arithmetic(
             here,
             "*" if symbol == "<<" else "fld",
@@ -152,7 +152,7 @@ def _write_operator(here: Scope, symbol: str, a: Code, b: Code) -> Code:
 
 
 def _write_arithmetic(here: Scope, symbol: str, a: Code, b: Code) -> Code:
-    """Return an operator of numbers or arrays."""
+    """Return an arithmetic operation on numbers or arrays."""
     kinds = {a.kind, b.kind}
     if symbol in _DOTTED and here.mode == "build" and kinds <= {"sizes", "number", "unknown"} and kinds != {"number"}:
         return _write_for_each(here, symbol, a, b)
@@ -198,7 +198,7 @@ def _write_arithmetic(here: Scope, symbol: str, a: Code, b: Code) -> Code:
 
 
 def _count_booleans(here: Scope, sign: str, a: Code, b: Code) -> tuple[Code, Code]:
-    """True and false are 1 and 0 in Julia's sums and products; frameworks differ."""
+    """Return the operands with a boolean array as numbers 0 and 1, as Julia does; frameworks differ."""
     if a.is_mask and b.is_mask:
         raise Unported(f"{sign} of what is true or false on either side")
     if a.is_mask:
@@ -207,7 +207,7 @@ def _count_booleans(here: Scope, sign: str, a: Code, b: Code) -> tuple[Code, Cod
 
 
 def _write_for_each(here: Scope, symbol: str, a: Code, b: Code) -> Code:
-    """An operator with a dot on sizes, or on what may be one size or several."""
+    """Return a dotted operator applied to sizes, or to values that may be one size or several."""
     if a.kind == "sizes" and b.kind == "number":
         whole = symbol in (".÷", ".%")
         inner = (
@@ -223,7 +223,7 @@ def _write_for_each(here: Scope, symbol: str, a: Code, b: Code) -> Code:
 
 
 def _write_power(a: Code, b: Code) -> Code | None:
-    """A power of whole numbers that are written: it has 64 bits in Julia."""
+    """Return a power of integer literals, None for other operands; Julia computes it in 64 bits."""
     if not (re.fullmatch(r"\d+( \*\* \d+)?", a.text) and re.fullmatch(r"\d+( \*\* \d+)?", b.text)):
         return None
     base, power = [int.__pow__(*map(int, [*code.text.split(" ** "), "1"][:2])) for code in (a, b)]
@@ -233,7 +233,7 @@ def _write_power(a: Code, b: Code) -> Code | None:
 
 
 def write_unary(here: Scope, node: Node) -> Code:
-    """Return an operator with one side."""
+    """Translate a unary operator."""
     operator, inner = node.named_children
     if read_text(operator) in ("√", ".√"):
         return _write_root(here, node, read_text(operator), inner)
@@ -253,7 +253,7 @@ def _write_sign(here: Scope, symbol: str, code: Code) -> Code:
 
 
 def _write_pipe(here: Scope, left: Node, right: Node) -> Code:
-    """``x |> f``; what moves a model to a device leaves it what it is."""
+    """Translate ``x |> f``; moving a model to a device is dropped."""
     name = read_last_name(right)
     if name in ("cpu", "gpu", "f32") and name not in here.kinds or here.kinds.get(name) == "device":
         return here.write_value(left)

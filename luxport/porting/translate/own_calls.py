@@ -1,4 +1,4 @@
-"""The models that a source makes itself, wherever it does: calls with sizes that it gives."""
+"""Find the calls in a source that make its models, and write each as a Python function without parameters."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ _MOST = 40
 
 @dataclass(frozen=True)
 class OwnCall:
-    """A call that makes a layer, as a function of nothing: what is called in Julia, and the function in Python."""
+    """A call that makes a layer: its source in Julia, and a Python function that makes the same layer."""
 
     julia: str
     python: str
     made_up: str = ""
-    """What it calls, if the source does not: its sizes are made up."""
+    """The name of the called function, if the source never calls it and the sizes are made up."""
 
 
 def find_own_calls(here: Scope, root: Node, defined: set[str]) -> list[OwnCall]:
-    """Return the calls of what makes layers inside of functions, or of what is not ported, as far as all is known.
+    """Return the calls of functions that make layers, inside functions or statements that are not ported.
 
-    What a call is given may be computed of variables beside it and of its function's defaults.
+    Arguments may depend on variables of the function around, and on defaults of its parameters.
     """
     found: dict[str, OwnCall] = {}
     called: set[str] = set()
@@ -73,7 +73,7 @@ def find_own_calls(here: Scope, root: Node, defined: set[str]) -> list[OwnCall]:
 
 
 def _find_calls(node: Node, variables: Mapping[str, Node]) -> Iterator[tuple[Node, Mapping[str, Node]]]:
-    """Yield the calls of functions by their names, but of heads, with the variables of the functions around them."""
+    """Yield calls of named functions, without those in heads of definitions, and the variables around each."""
     if node.type in ("struct_definition", "macro_definition"):
         return
     inside = list(node.named_children)
@@ -90,7 +90,7 @@ def _find_calls(node: Node, variables: Mapping[str, Node]) -> Iterator[tuple[Nod
 
 
 def _find_assigned(nodes: list[Node]) -> dict[str, Node]:
-    """Return what is assigned to names in statements that follow each other, and the defaults of parameters."""
+    """Return the expressions assigned to names in successive statements, and the defaults of parameters."""
     found: dict[str, Node] = {}
     for node in nodes:
         if node.type in ("assignment", "named_argument", "optional_parameter", "keyword_parameter"):
@@ -107,12 +107,12 @@ def _find_assigned(nodes: list[Node]) -> dict[str, Node]:
 
 
 def _write_function(here: Scope, name: str, call: Node, variables: Mapping[str, Node]) -> str:
-    """Return a function that makes what a call makes, nothing if not all is known that it needs."""
+    """Return a Python function that makes what a call makes, "" if something that it needs is unknown."""
     try:
         here.add_line(f"def {name}():")
         inner = here.open_block(depth=1)
         needed = _order_needed_variables(call, variables)
-        if not here.source.changed.isdisjoint(needed):  # as they are later
+        if not here.source.changed.isdisjoint(needed):  # their values may be different when the call is reached
             return ""
         for variable in needed:
             value = inner.write(variables[variable])
@@ -127,7 +127,7 @@ def _write_function(here: Scope, name: str, call: Node, variables: Mapping[str, 
 
 
 def _order_needed_variables(call: Node, variables: Mapping[str, Node]) -> list[str]:
-    """Return the variables that a call is computed of, those first that others are computed of."""
+    """Return the variables that a call depends on, each after those that it depends on itself."""
     order: list[str] = []
     pending, begun = [(name, False) for name in sorted(find_names(call) & variables.keys())], set[str]()
     while pending:

@@ -1,4 +1,4 @@
-"""The arrays that a source draws, and what it calls its models with: as shapes, kinds of numbers, and how they nest."""
+"""Find the arrays that a source draws and the inputs of its models: their shapes, dtypes and nesting."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MOST = 40
 
 @dataclass(frozen=True)
 class Drawn:
-    """An array by its shape here, and whether its entries are whole numbers."""
+    """An array: its shape in our order, and whether its entries are integers."""
 
     shape: tuple[int, ...]
     whole: bool = False
@@ -37,9 +37,9 @@ DrawnInputs: TypeAlias = "Drawn | tuple[DrawnInputs, ...] | dict[str, DrawnInput
 
 
 def list_inputs(root: Node) -> list[DrawnInputs]:
-    """Return what models may be tried on: several arrays that one call is given, then each array by itself.
+    """Return inputs to try models on: first several arrays that one call is given, then each array alone.
 
-    An array counts if there are numbers for all its sizes, in place or in a variable of the file.
+    Only arrays whose sizes are all known are used: literals, or variables of the file.
     """
     numbers = _find_numbers(root)
     found: dict[str, DrawnInputs] = {}
@@ -60,14 +60,14 @@ def list_inputs(root: Node) -> list[DrawnInputs]:
 def _yield_call_inputs(
     root: Node, arrays: Mapping[str, DrawnInputs], numbers: Mapping[str, int]
 ) -> Iterator[DrawnInputs]:
-    """Yield what calls are given that take several arrays, or a tuple of them."""
+    """Yield the arguments of calls that are given several arrays, or a tuple of them."""
     for node in walk_nodes(root):
         if node.type != "call_expression":
             continue
         values = [_read_tree(value, arrays, numbers) for value in read_arguments(node).positional]
         if read_last_name(node.named_children[0]) == "apply" and len(values) == 4:
             values = values[1:2]
-        elif len(values) == 3 and values[0] is not None and values[1:] == [None, None]:  # ps and st
+        elif len(values) == 3 and values[0] is not None and values[1:] == [None, None]:  # the model's ps and st
             values = values[:1]
         known = [value for value in values if value is not None]
         if not known or len(known) < len(values):
@@ -82,7 +82,7 @@ _NOT_MODELS = ("cat", "hcat", "vcat", "batched_mul", "mse", "crossentropy", "log
 
 
 def _read_tree(node: Node, arrays: Mapping[str, DrawnInputs], numbers: Mapping[str, int]) -> DrawnInputs | None:
-    """Return an array, a variable of one, or a tuple of them; None if it is anything else."""
+    """Read an array, a variable of one, or a tuple of them; return None for anything else."""
     if node.type == "identifier":
         return arrays.get(read_text(node))
     if node.type == "parenthesized_expression":
@@ -126,7 +126,7 @@ _NOT_SIZES = ("Float32", "Float64", "rng", "Random.default_rng()", "default_rng(
 
 
 def _read_image(node: Node) -> Drawn | None:
-    """Return a batch of images whose sizes stand in place: ``(28, 28, 1)``, with how many there are or without."""
+    """Read the literal size of images, ``(28, 28, 1)``, with or without the size of the batch."""
     sizes = [read_text(child) for child in node.named_children]
     if len(sizes) not in (3, 4) or not all(re.fullmatch(r"[1-9]\d{0,3}", size) for size in sizes):
         return None
@@ -135,7 +135,7 @@ def _read_image(node: Node) -> Drawn | None:
 
 
 def _find_numbers(root: Node) -> dict[str, int]:
-    """Return the whole numbers that a file's variables are, where they have one value alone."""
+    """Return the variables of a file whose only value is a positive integer."""
     found: dict[str, set[str]] = {}
     for node in walk_nodes(root):
         if node.type == "assignment" and node.named_children[0].type == "identifier":

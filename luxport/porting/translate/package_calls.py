@@ -1,4 +1,4 @@
-"""Calls of functions of Julia's packages, with a dot or without."""
+"""Translate calls of functions of Julia and its packages, with a dot or without."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ __all__ = ["write_broadcast", "call_package_function", "write_keywords", "write_
 
 
 def write_keywords(here: Scope, given: Arguments) -> list[Code]:
-    """Keywords that a function was given and hands on."""
+    """Return the unpacked keywords that a function received and passes on."""
     if given.block is not None:
         raise Unported("a do block")
     names = [splat.named_children[0] if splat.type == "splat_expression" else splat for splat in given.splats]
@@ -40,7 +40,7 @@ def write_keywords(here: Scope, given: Arguments) -> list[Code]:
 
 
 def write_value(here: Scope, node: Node) -> Code:
-    """What a struct holds: a layer, an array to be drawn, or a constant."""
+    """Translate the value of a struct's field: a layer, a drawn array, or a constant."""
     name = read_last_name(node)
     if name == "identity" and name not in here.kinds:
         return Code("luxport.identity", "function")
@@ -57,11 +57,13 @@ _LITERALS = ("integer_literal", "float_literal", "boolean_literal", "string_lite
 
 
 def call_package_function(here: Scope, node: Node, name: str, given: Arguments) -> Code | None:
-    """A call of what Flux, Lux or Julia define; None for what is not known."""
+    """Translate a call of a function of Flux, Lux or Julia; return None for an unknown one."""
     count = len(given.positional)
     if name in ("Float32", "Float64") and count == 1:
         number = here.write(given.positional[0])
-        return number if number.kind == "number" else None  # it takes the dtype of the array beside it
+        return (
+            number if number.kind == "number" else None
+        )  # a literal has the dtype of the array that it is computed with
     if name in ("first", "last") and count == 1:
         return here.call_helper("item", [here.write(given.positional[0]), Code("0" if name == "first" else "-1")])
     if name == "Dict":
@@ -96,7 +98,7 @@ def call_package_function(here: Scope, node: Node, name: str, given: Arguments) 
 
 
 def _write_table(here: Scope, given: Arguments) -> Code:
-    """``Dict("relu" => relu, :wide => 64)``: symbols are texts here."""
+    """Translate ``Dict("relu" => relu, :wide => 64)``; symbols become strings."""
     given.expect_keywords()
     entries, kinds = [], set()
     for pair in given.positional:
@@ -115,7 +117,7 @@ _KEYS = ("string_literal", "quote_expression", "integer_literal")
 
 
 def _write_lookup(here: Scope, name: str, given: Arguments) -> Code:
-    """``haskey(d, key)`` and ``get(d, key, default)``."""
+    """Translate ``haskey(d, key)`` and ``get(d, key, default)``."""
     given.expect_keywords()
     table, key, *default = [here.write(value) for value in given.positional]
     if table.kind != "table":
@@ -127,7 +129,7 @@ def _write_lookup(here: Scope, name: str, given: Arguments) -> Code:
 
 
 def _write_fixed(here: Scope, node: Node, name: str, given: Arguments) -> Code:
-    """``Base.Fix1(f, x)`` and ``Base.Fix2(f, x)``."""
+    """Translate ``Base.Fix1(f, x)`` and ``Base.Fix2(f, x)``."""
     if "x" in find_names(node):
         raise Unported("a function of something named x")
     function, fixed = [read_text(value) for value in given.positional]
@@ -149,7 +151,7 @@ def _write_merge(here: Scope, name: str, given: Arguments) -> Code:
 
 
 def _write_elementwise(here: Scope, node: Node, name: str, given: Arguments) -> Code:
-    """A function of each element, called on an element or broadcast."""
+    """Translate a call of an elementwise function, broadcast or on a single element."""
     dotted = node.type == "broadcast_call_expression"
     given.expect_keywords()
     values = [here.write(value) for value in given.positional]
@@ -171,9 +173,9 @@ def _write_elementwise(here: Scope, node: Node, name: str, given: Arguments) -> 
 
 
 def write_broadcast(here: Scope, node: Node) -> Code:
-    """Return a call with a dot.
+    """Translate a call with a dot.
 
-    Raises: Unported
+    Raises: Unported for an unknown function
     """
     function = node.named_children[0]
     name = read_last_name(function)
@@ -208,7 +210,7 @@ _RANDOM = {"default_rng", "MersenneTwister", "StableRNG", "TaskLocalRNG", "Xoshi
 
 
 _MOVERS = {"cpu", "f32", "gpu"}
-"""Functions that leave a model what it is."""
+"""Functions that return the same model, on another device or with another dtype."""
 
 
 _PARAMETER_NAMES = {"leakyrelu": "a", "elu": "alpha", "celu": "alpha"}

@@ -1,4 +1,4 @@
-"""The parameters of Julia's functions as Python's."""
+"""Translate the parameters of Julia's functions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["Parameters", "list_names", "read_kind_of_type", "write_parameters"]
 
 
 def list_names(parameters: list[Node]) -> set[str]:
-    """Return the names that parameters give what a function is called with."""
+    """Return the names that the parameters of a function bind."""
     found: set[str] = set()
     for node in parameters:
         for around in (("named_argument", "named_field", "assignment"), ("splat_expression",), ("typed_expression",)):
@@ -37,18 +37,18 @@ def list_names(parameters: list[Node]) -> set[str]:
 
 @dataclass(frozen=True)
 class Parameters:
-    """The parameters of a function in Python: what stands in its head, and lines that its body begins with."""
+    """The translated parameters of a function: its argument list, and the first lines of its body that unpack them."""
 
     listed: list[str]
     first: str
-    """The name of the first one that may be an array, nothing if there is none."""
+    """The name of the first parameter that may be an array, "" if there is none."""
     opening: list[str]
     names: set[str]
-    """Their names in Julia."""
+    """The parameters' names in Julia."""
     kinds: Names[str]
-    """The kinds of all names where its body is."""
+    """The kinds of all names in the body."""
     named: bool = False
-    """Whether one of them is a named tuple."""
+    """Whether a parameter is a named tuple."""
 
 
 _NUMBERS = {"Int", "Integer", "Int64", "Int32", "IntegerType", "Float32", "Float64", "Real", "Number", "AbstractFloat"}
@@ -60,7 +60,7 @@ _SIZES = re.compile(
 
 
 def read_kind_of_type(julia: str) -> str:
-    """Return the kind that a declared type tells, nothing if it tells none."""
+    """Return the kind of values of a declared type, "" if it does not tell."""
     plain = julia.rpartition(".")[2] if "{" not in julia else julia
     if plain in _NUMBERS:
         return "number"
@@ -70,15 +70,15 @@ def read_kind_of_type(julia: str) -> str:
 
 
 _KEPT_KINDS = ("device", "flag", "function", "initializer", "number", "sizes")
-"""Kinds of defaults that what is given in their place has, too."""
+"""Kinds of a default that an argument in its place has, too."""
 
 
 def write_parameters(
     here: Scope, parameters: list[Node], default: str, with_fields: Set[str] = frozenset()
 ) -> Parameters:
-    """Return parameters in Python; those that say nothing of their kind are of the default one.
+    """Translate parameters; those that do not tell their kind get the default one.
 
-    Arrays `with_fields` are named tuples of arrays.
+    Parameters in `with_fields` whose fields are read are named tuples of arrays.
     """
     listed: list[str] = []
     named = False
@@ -104,7 +104,9 @@ def write_parameters(
             default_node = node.named_children[-1]
             lines, holes = here.piece.mark()
             value = here.write(default_node)
-            if len(here.piece.holes) > holes:  # Python would raise where the function is defined, called or not
+            if (
+                len(here.piece.holes) > holes
+            ):  # Python would raise at the definition, even if the function is never called
                 if not after and any("=" in entry for entry in listed):
                     raise Unported("a default that is not ported")
                 del here.piece.lines[lines:]
@@ -154,7 +156,7 @@ def write_parameters(
 
 
 def find_taken_by_field(body: list[Node]) -> set[str]:
-    """Return the names of which statements take fields, as of a named tuple: ``x.left`` or ``(; left) = x``."""
+    """Return the variables whose fields a function reads, as of named tuples: ``x.left`` or ``(; left) = x``."""
     nodes = [node for top in body for node in walk_nodes(top)]
     called = {node.named_children[0] for node in nodes if node.type == "call_expression"}
     fields = [node.named_children[0] for node in nodes if node.type == "field_expression" and node not in called]
@@ -164,7 +166,7 @@ def find_taken_by_field(body: list[Node]) -> set[str]:
 
 
 def _is_evaluated_in_each_call(here: Scope, node: Node, value: Code, parameters: set[str]) -> bool:
-    """Whether a default is worked out in each call: it may be changed, or uses what the call or the file gives."""
+    """Return whether a default must be evaluated in each call: it is mutable, or uses variables."""
     if value.text.startswith(("[", "{")):
         return True
     return any(name in here.kinds or name in here.source.structs or name in parameters for name in find_names(node))

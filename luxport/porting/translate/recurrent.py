@@ -1,4 +1,4 @@
-"""Constructors of recurrent layers and their cells."""
+"""Translate the constructors of recurrent layers and their cells."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def _make_cell(name: str) -> Builder:
         same = same if here.source.dialect == "lux" else []
         options = read_options(here, given, *same, use_bias=BIAS, **_INITIAL)
         both = here.source.dialect == "lux" or "init" in given.named
-        if both and "init_weight" in options:  # Julia's recurrent weight begins as the other unless it is told
+        if both and "init_weight" in options:  # in Julia it is the default for the recurrent weight, too
             options.setdefault("init_recurrent_weight", options["init_weight"])
         if here.source.dialect == "flux" and name != "GRUv3Cell":
             options["use_recurrent_bias"] = Code("False", "flag")
         if here.source.dialect == "flux" and here.source.flux is not None and here.source.flux < (0, 15):
-            # Until 0.14 a cell's initial state is one of its parameters.
+            # Until Flux 0.14 a cell's initial state is a parameter.
             options |= dict.fromkeys(_TRAINED if name == "LSTMCell" else _TRAINED[:1], Code("True", "flag"))
         activation = [here.write_activation(node) for node in rest if read_last_name(node) != "tanh"]
         return call(f"luxport.{name}", [*sizes, *activation], options)
@@ -44,14 +44,14 @@ def _make_cell(name: str) -> Builder:
 
 
 def _make_recurrent(name: str) -> Builder:
-    """Flux's layers: until 0.14 one step a call, with a memory; since 0.15 all steps of a sequence."""
+    """Return a builder for Flux's RNN, LSTM, ...: until 0.14 a stateful cell, since 0.15 a layer over a sequence."""
 
     def build(here: Scope, given: Arguments) -> Code:
         if here.source.dialect != "flux":
             raise Unported(f"{name} is a layer of Flux alone: begin the file with `using Flux`")
         state = given.named.pop("return_state", None)
         if here.source.flux is None and state is None and not (given.positional and is_pair(given.positional[0])):
-            here = replace(here, source=replace(here.source, flux=(0, 14)))  # which a pair replaced
+            here = replace(here, source=replace(here.source, flux=(0, 14)))  # since then sizes are a pair
         cell = _make_cell(f"{name}Cell")(here, given)
         if here.source.flux is None and state is None and is_pair(given.positional[0]):
             raise Unported(
@@ -82,7 +82,7 @@ def _build_recurrence(here: Scope, given: Arguments) -> Code:
     if here.source.dialect == "flux":
         options = read_options(here, given, "return_state")
         return call("luxport.Recurrence", cells, {"return_sequence": Code("True", "flag"), **options})
-    for ignored in ("checkpointing", "mincut"):  # which save memory and change no result
+    for ignored in ("checkpointing", "mincut"):  # they save memory and do not change results
         given.named.pop(ignored, None)
     options = read_options(here, given, "return_sequence", time_major=("ordering", _read_time_major))
     return call("luxport.Recurrence", cells, {key: code for key, code in options.items() if code.text != "False"})
@@ -99,7 +99,7 @@ def _build_bidirectional(here: Scope, given: Arguments) -> Code:
     def read_mode(node: Node) -> Code:
         names = {"vcat": "'concat'", "nothing": "None", "+": "'sum'", "(+)": "'sum'", "*": "'mul'", "(*)": "'mul'"}
         if read_text(node) not in names:
-            raise Unported("no way of joining that is known here")
+            raise Unported("a merge_mode that is not known here")
         return Code(names[read_text(node)])
 
     def read_ordering(node: Node) -> Code:
@@ -127,4 +127,4 @@ RECURRENT = {
     "Recurrence": _build_recurrence,
     "StatefulRecurrentCell": _build_stateful,
 }
-"""What builds each of these layers, by its name in Julia."""
+"""The builder of each layer, by its name in Julia."""

@@ -1,4 +1,4 @@
-"""Indices, counted from 0 here, and what runs over sequences: comprehensions, loops, `map` and `build_ntuple`."""
+"""Translate what iterates over sequences: comprehensions, loops, ranges, `map` and `ntuple`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["SEQUENCES", "build_map", "read_binding", "write_comprehension", "wri
 
 
 def write_comprehension(here: Scope, node: Node) -> Code:
-    """Return a list made in a loop: ``[f(i) for i in 1:n if c]``, over several sequences at once or nested."""
+    """Translate a comprehension ``[f(i) for i in 1:n if c]``, also over several sequences or nested."""
     made, *clauses = [child for child in node.named_children if not child.type.endswith("_comment")]
     loops = ""
     for clause in clauses:
@@ -33,13 +33,13 @@ def write_comprehension(here: Scope, node: Node) -> Code:
 
 
 def _write_list(here: Scope, made: Node, loops: str) -> Code:
-    """Return a list of what is made in each round of loops, whose scope this is."""
+    """Return a list comprehension of an expression and its loops, in the scope of the loops."""
     entry = here.write_layer_or_number(made) if here.mode == "build" else here.write(made)
     return Code(f"[{entry.text}{loops}]", "sizes" if entry.kind == "number" else "layers")
 
 
 def read_binding(here: Scope, node: Node) -> tuple[Node, str, dict[str, str]]:
-    """Return the variable of a loop, what it runs over, and the kinds of its names."""
+    """Return a loop's variable, the sequence in Python, and the kinds of the variable's names."""
     return _read_iteration(here, node.named_children[0], node.named_children[-1])
 
 
@@ -84,7 +84,7 @@ def _write_sequence(here: Scope, node: Node) -> Code:
 
 
 def write_span(here: Scope, node: Node) -> Code:
-    """Return a range of whole numbers as a value."""
+    """Translate a range of integers."""
     found = _write_range(here, node)
     if "." in found:
         raise Unported("a range of other than whole numbers")
@@ -108,7 +108,7 @@ def _write_range(here: Scope, node: Node) -> str:
 
 
 def _build_span(here: Scope, given: Arguments) -> Code:
-    """``range(1, length = n)`` and ``range(1, n)``, of whole numbers."""
+    """Translate ``range(1, length = n)`` and ``range(1, n)`` of integers."""
     given.expect_keywords("length", "stop")
     first, *rest = [here.write(node) for node in expect_positional(given, 1, 2)]
     if len(rest) + len(given.named) != 1 or first.kind not in ("number", "unknown") or "." in first.text:
@@ -123,7 +123,7 @@ def _build_span(here: Scope, given: Arguments) -> Code:
 
 
 def build_map(here: Scope, given: Arguments) -> Code:
-    """Return ``map(f, xs)`` as a list, where f is written in place."""
+    """Translate ``map(f, xs)`` of an anonymous function, or with a ``do`` block, into a list."""
     given_block = given.block
     if given.named or given.splats:
         raise Unported("map with keywords")
@@ -156,7 +156,7 @@ def build_map(here: Scope, given: Arguments) -> Code:
 
 
 def _build_zip(here: Scope, given: Arguments) -> Code:
-    """``map(f, xs, ys)``."""
+    """Translate ``map(f, xs, ys)``."""
     function, *sequences = given.positional
     if function.type != "arrow_function_expression" or function.named_children[0].type != "argument_list":
         raise Unported("map of a function that is not written in place")
@@ -180,7 +180,7 @@ def _build_zip(here: Scope, given: Arguments) -> Code:
 
 
 def build_ntuple(here: Scope, given: Arguments) -> Code:
-    """Return ``ntuple(i -> f(i), n)`` as a list."""
+    """Translate ``ntuple(i -> f(i), n)`` into a list."""
     given.expect_keywords()
     function, count = given.positional
     if function.type == "call_expression" and read_text(function.named_children[0]) in ("Returns", "Base.Returns"):
@@ -216,4 +216,4 @@ _STATEMENTS = ("assignment", "compound_assignment_expression", "for_statement", 
 
 
 SEQUENCES = {"map": build_map, "ntuple": build_ntuple, "range": _build_span, "view": build_view}
-"""What makes sequences, by its name in Julia."""
+"""The builder for each function that returns a sequence, by its name in Julia."""

@@ -1,7 +1,7 @@
-"""Julia's functions that move entries about, cut arrays and join them, with the axes reversed.
+"""Translate Julia's functions that reshape, permute, slice and join arrays, with the axes reversed.
 
-Julia's axis k is the axis -k here, whatever the number of axes. So ``size(x, 1)`` is the size of the last axis, and
-``reshape(x, a, b, :)`` is a reshape to ``(-1, b, a)``.
+Julia's axis k is axis -k here, for any number of axes. So ``size(x, 1)`` is the size of the last axis, and
+``reshape(x, a, b, :)`` becomes a reshape to ``(-1, b, a)``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["SHAPING"]
 
 
 def _find_dimension(name: str, given: Arguments, positional: Sequence[Node] = ()) -> Node:
-    """Return the dimension of a function that wants one, by its keyword or by position."""
+    """Return the dimension that a function is given by keyword or by position."""
     found = [*positional, *(node for key, node in given.named.items() if key == "dims")]
     if len(found) != 1:
         raise Unported(f"{name} without dims")
@@ -59,7 +59,7 @@ def _build_reshape(here: Scope, given: Arguments) -> Code:
 
 
 def _write_size(here: Scope, node: Node) -> Code:
-    """Return a size, or several in a splat, of which ``ones(Int, n)...`` stand for axes of one."""
+    """Translate a size, or a splat of several; ``ones(Int, n)...`` stands for n axes of size 1."""
     if read_text(node) in (":", "Colon()"):
         return Code("-1", "number")
     inner = node.named_children[0] if node.type == "splat_expression" else node
@@ -71,7 +71,7 @@ def _write_size(here: Scope, node: Node) -> Code:
 
 
 def _reverse_splat(size: Code) -> Code:
-    """Return sizes in a splat the other way round, as they stand in our order."""
+    """Return a splat of sizes in reverse, which is our order."""
     if not size.text.startswith("*") or size.kind != "sizes":
         return size
     inner = size.text.removesuffix("[::-1]") if size.text.endswith(".shape[::-1]") else f"{size.text}[::-1]"
@@ -104,7 +104,7 @@ def _build_permutedims(here: Scope, given: Arguments) -> Code:
 
 
 def _build_unsqueeze(here: Scope, given: Arguments) -> Code:
-    # Julia's new axis is its axis k among those of the result, which negative axes count too.
+    # Julia's new axis is axis k of the result; negative axes count the axes of the result, too.
     given.expect_keywords("dims")
     array, *dims = expect_positional(given, 1, 2)  # until Flux 0.13 by position
     axis = read_axis(_find_dimension("unsqueeze", given, dims))
@@ -150,7 +150,7 @@ def _make_concatenation(name: str) -> Builder:
 
 
 def _build_stack(here: Scope, given: Arguments) -> Code:
-    """``stack(xs; dims)``: one array of those in a list, along a new axis, Julia's last unless it says which."""
+    """Translate ``stack(xs; dims)``, which joins the arrays of a list along a new axis, by default Julia's last."""
     xs = read_only_argument(here, given, "dims")
     if xs.kind not in ("layers", "several"):
         raise Unported("stack of something that is no list in place")
@@ -158,7 +158,7 @@ def _build_stack(here: Scope, given: Arguments) -> Code:
 
 
 def _build_repeat(here: Scope, given: Arguments) -> Code:
-    """``repeat(x, 1, 2)``: the whole array so often along each axis."""
+    """Translate ``repeat(x, 1, 2)``, which repeats the whole array along each axis."""
     given.expect_keywords()
     array, *counts = given.positional
     times = [here.write(count) for count in counts]
@@ -168,7 +168,7 @@ def _build_repeat(here: Scope, given: Arguments) -> Code:
 
 
 def _make_fill(name: str) -> Builder:
-    """``zero(x)``, and ``zeros(Float32, size(x)...)`` or ``ones(size(x))`` with the dtype of that array."""
+    """Return a builder for ``zero(x)``, or for ``zeros`` or ``ones`` of another array's size (and here its dtype)."""
 
     def build(here: Scope, given: Arguments) -> Code:
         given.expect_keywords()
@@ -185,7 +185,7 @@ def _make_fill(name: str) -> Builder:
 
 
 def _build_slices(here: Scope, given: Arguments) -> Code:
-    """``eachslice(x; dims=k)`` and Lux's ``eachslice(x, Val(k))``: arrays without that axis."""
+    """Translate ``eachslice(x; dims=k)`` and Lux's ``eachslice(x, Val(k))``: the arrays along an axis."""
     given.expect_keywords("dims")
     array, *dims = expect_positional(given, 1, 2)
     axis = read_axis(_find_dimension("eachslice", given, dims))
@@ -193,12 +193,12 @@ def _build_slices(here: Scope, given: Arguments) -> Code:
 
 
 def _build_peel(here: Scope, given: Arguments) -> Code:
-    """``Iterators.peel(xs)``: the first, and the others."""
+    """Translate ``Iterators.peel(xs)``, which returns the first entry and the others."""
     return here.call_helper("peeled", [read_only_argument(here, given)])
 
 
 def _build_selectdim(here: Scope, given: Arguments) -> Code:
-    """``selectdim(x, k, i)``."""
+    """Translate ``selectdim(x, k, i)``."""
     given.expect_keywords()
     array, dim, index = expect_positional(given, 3)
     number = here.write(index)
@@ -233,4 +233,4 @@ SHAPING: Mapping[str, Builder] = {
     "zero": _make_fill("zero"),
     "zeros": _make_fill("zeros"),
 }
-"""What reads each, by its name in Julia."""
+"""The builder for each function, by its name in Julia."""

@@ -1,4 +1,4 @@
-"""Julia's statements as Python's."""
+"""Translate statements, in functions and at the top of a file."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _SILENT = ("abstract_definition", "export_statement", "import_statement", "using
 
 
 def write_block(here: Scope, statements: Sequence[Node], *, returns: bool) -> Scope:
-    """Write statements, and return the scope of what follows; the value of the last one is returned, if any is."""
+    """Write statements, and return the scope after them. With `returns`, the value of the last one is returned."""
     for position, node in enumerate(statements):
         last = returns and all(later.type.endswith("_comment") for later in statements[position + 1 :])
         mark = here.piece.mark()
@@ -65,7 +65,7 @@ def write_block(here: Scope, statements: Sequence[Node], *, returns: bool) -> Sc
 def write_statement(here: Scope, node: Node, last: bool) -> Scope:
     """Write a statement, and return the scope of those that follow.
 
-    Raises: Unported
+    Raises: Unported if it has no counterpart
     """
     if node.has_error:
         raise Unported("a syntax error")
@@ -78,7 +78,7 @@ def write_statement(here: Scope, node: Node, last: bool) -> Scope:
             here.add_line(write_remark(line.strip()))
         return here
     if kind == "local_statement" and node.named_children[0].type in ("identifier", "open_tuple"):
-        return here  # names that Python has without being told
+        return here  # Python needs no declaration
     if kind in ("const_statement", "local_statement"):
         return write_statement(here, node.named_children[0], last)
     if kind in ("compound_statement", "let_statement"):
@@ -142,7 +142,7 @@ def write_statement(here: Scope, node: Node, last: bool) -> Scope:
 
 
 def _is_statement(here: Scope, node: Node, last: bool) -> bool:
-    """Whether a call is there for what it does."""
+    """Return whether a call is made for its effect, not its value."""
     function = node.named_children[0]
     if read_last_name(function) in ("append!", "error", "push!", "throw"):
         return True
@@ -193,7 +193,7 @@ def _write_constructor(here: Scope, node: Node, struct: Struct) -> None:
 
 
 def _has_effect(node: Node) -> bool:
-    """Whether an expression is there for what it does, not for its value."""
+    """Return whether an expression is evaluated for its effect, not its value."""
     node = strip_brackets(node)
     if node.type == "call_expression":
         name = read_last_name(node.named_children[0])
@@ -204,7 +204,7 @@ def _has_effect(node: Node) -> bool:
 
 
 def _write_let(here: Scope, node: Node, last: bool) -> Scope:
-    """Statements of a block of their own; Julia's new variables must not be names that there are."""
+    """Write a ``let`` or ``begin`` block. Python has no such scope, so its new variables must not shadow others."""
     bindings = [child for child in node.named_children if child.type == "let_binding"]
     body = [child for child in node.named_children if child.type != "let_binding"]
     for entry in bindings:
@@ -219,7 +219,7 @@ def _write_let(here: Scope, node: Node, last: bool) -> Scope:
 
 
 def _write_set(here: Scope, node: Node) -> None:
-    """``@set! st.a = b``: a named tuple with another entry."""
+    """Write ``@set! st.a = b``, which makes a named tuple with another value of a field."""
     (given,) = node.named_children[-1].named_children
     target, _, value = given.named_children
     base, field = target.named_children

@@ -1,4 +1,4 @@
-"""Structs that are layers, as Python: Flux's as functions that make a `compact` layer, Lux's as classes."""
+"""Translate structs that are layers: Flux's into functions that make a `compact` layer, Lux's into classes."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ __all__ = ["write_struct"]
 
 
 def write_struct(here: Scope, struct: Struct) -> Scope:
-    """Write a struct, with its forward method, and return the scope of what follows.
+    """Write a struct with its forward methods, and return the scope after it.
 
-    Raises: Unported
+    Raises: Unported if it cannot be translated
     """
     struct.forwards = [node for node in struct.forwards if not _is_tuple_forwarder(node)] or struct.forwards
     if len(struct.forwards) > 1 and not find_forwards(struct):
@@ -37,7 +37,7 @@ def write_struct(here: Scope, struct: Struct) -> Scope:
     if not struct.fields and struct.inner:
         raise Unported("a struct without fields that has constructors")
     if not struct.forwards and struct.base == "WrapperLayer" and struct.fields and not struct.inner:
-        _write_class(here, struct)  # which calls what it wraps
+        _write_class(here, struct)  # its forward method is inherited
     elif not struct.forwards:
         return _write_record(here, struct)
     elif struct.base:
@@ -48,7 +48,7 @@ def write_struct(here: Scope, struct: Struct) -> Scope:
 
 
 def _is_tuple_forwarder(forward: Node) -> bool:
-    """Whether a method is ``(m::M)(xs...) = m(xs)`` or takes a tuple apart: a layer's inputs are one tuple anyway."""
+    """Return whether a method only packs or unpacks a tuple, ``(m::M)(xs...) = m(xs)``: inputs are one tuple anyway."""
     head = find_head(forward)
     parameters, body = split_definition(forward)
     if head is None or len(parameters) != 1 or len(body) != 1:
@@ -64,7 +64,7 @@ def _is_tuple_forwarder(forward: Node) -> bool:
 
 
 def _leave_out_foreign(here: Scope, struct: Struct) -> None:
-    """Mark the methods that take another package's types, if others are left whose types are known."""
+    """Mark the methods for another package's types as not ported, if methods for known types remain."""
     defined = {*here.kinds, *here.source.structs, *here.source.types}
     foreign = [node for node in struct.forwards if is_foreign(read_method(node), defined)]
     rest = [node for node in struct.forwards if node not in foreign]
@@ -75,7 +75,7 @@ def _leave_out_foreign(here: Scope, struct: Struct) -> None:
 
 
 def _write_record(here: Scope, struct: Struct) -> Scope:
-    """A struct that is no layer, but holds options: a dataclass."""
+    """Write a struct that is not a layer, but holds options, as a dataclass."""
     if struct.base or struct.marks or struct.inner:
         raise Unported("a struct without a forward method")
     for name in struct.fields:
@@ -94,7 +94,9 @@ def _write_record(here: Scope, struct: Struct) -> Scope:
                 raise Unported("a default that another field gives")
             before, holes = here.piece.mark()
             value = here.write(node)
-            if len(here.piece.holes) > holes:  # Python would raise where the class is defined, used or not
+            if (
+                len(here.piece.holes) > holes
+            ):  # Python would raise at the class definition, even if the class is never used
                 del here.piece.lines[before:]
                 value = Code(f"dataclasses.field(default_factory=lambda: {value.text})")
             elif value.text.startswith(("[", "{")):
@@ -140,7 +142,7 @@ def _write_class(here: Scope, struct: Struct) -> None:
 
 
 def _write_forward(here: Scope, forward: Node, own: dict[str, Code], name: str, before: str) -> None:
-    """Write a forward method of Lux's."""
+    """Write a forward method of a Lux layer."""
     parameters, body = split_definition(forward)
     if len(parameters) != 3 or any(node.type not in ("identifier", "typed_expression") for node in parameters[1:]):
         raise Unported("a forward method of Lux takes x, ps and st")
@@ -152,7 +154,7 @@ def _write_forward(here: Scope, forward: Node, own: dict[str, Code], name: str, 
 
 
 def _write_initial(here: Scope, method: Node, own: dict[str, Code], name: str) -> None:
-    """Lux's ``initialparameters`` or ``initialstates``: arrays that are drawn when a model is set up."""
+    """Write Lux's ``initialparameters`` or ``initialstates``, which draw arrays when a model is set up."""
     parameters, body = split_definition(method)
     body = [node for node in body if not node.type.endswith("_comment")]
     if len(parameters) != 2 or len(body) != 1:

@@ -1,4 +1,4 @@
-"""The fields and methods of a struct that is a layer."""
+"""Translate the fields and methods of structs that are layers."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ __all__ = ["find_forwards", "read_receiver_name", "bind_fields", "write_methods"
 
 
 def find_forwards(struct: Struct) -> list[Method]:
-    """Return several methods of a struct in the order in which they are to be asked; none if that is not known.
+    """Return a struct's methods in the order in which to test them, [] if the order is not certain.
 
-    One of several arguments is called with a tuple of them, so one of a tuple could not be told from it.
+    Several arguments are passed as one tuple, so a method for several and one for a tuple cannot be told apart.
     """
     entries = [read_method(node) for node in struct.forwards]
-    if struct.base:  # ps and st say nothing
+    if struct.base:  # ps and st do not distinguish methods
         entries = [
             replace(entry, least=1, most=1, declared=entry.declared[:1]) for entry in entries if entry.least == 3
         ]
@@ -38,7 +38,7 @@ def find_forwards(struct: Struct) -> list[Method]:
 
 
 def write_methods(here: Scope, struct: Struct, write: Callable[[Scope, Node, str], None], more: str) -> None:
-    """Write several forward methods, and what calls the one of them that Julia would choose; `more` are ps and st."""
+    """Write several forward methods and a function that chooses one; `more` are the parameters ps and st."""
     names = {find_span(node): f"method_{i}" for i, node in enumerate(struct.forwards, 1)}
     inside = here.open_block(reserved=here.reserved | {"choose", *names.values()})
     for node in struct.forwards:
@@ -59,13 +59,13 @@ def write_methods(here: Scope, struct: Struct, write: Callable[[Scope, Node, str
 
 
 def read_field_kind(struct: Struct, name: str) -> str:
-    """Return what kind of value a field is declared to be; nothing if that is not said."""
+    """Return the kind of values of a field's declared type, "" if it does not tell."""
     node = struct.fields[name]
     return read_kind_of_type(read_text(node)) if node is not None else ""
 
 
 def write_fields(here: Scope, struct: Struct) -> list[str]:
-    """Return what stands in the head of a constructor that takes the fields."""
+    """Return the parameters of a constructor that takes the fields."""
     if not struct.by_keyword:
         return [name_field(name) for name in struct.fields]
     listed = []
@@ -80,7 +80,7 @@ def write_fields(here: Scope, struct: Struct) -> list[str]:
 
 
 def read_receiver_name(forward: Node) -> str:
-    """Return the name that a forward method gives its struct; nothing if it gives none."""
+    """Return the name that a forward method has for its struct, "" if it has none."""
     head = find_head(forward)
     assert head is not None
     typed = head.named_children[0].named_children[0]
@@ -88,6 +88,6 @@ def read_receiver_name(forward: Node) -> str:
 
 
 def bind_fields(here: Scope, method: Node, own: dict[str, Code]) -> Scope:
-    """Return the scope of a method, in which the fields of its struct are these."""
+    """Return the scope of a method, in which the fields of its struct have these values."""
     receiver = read_receiver_name(method)
     return replace(here, fields={receiver: own} if receiver else {})

@@ -1,4 +1,4 @@
-"""The statements of a file, each of which is ported or left out with a remark."""
+"""Translate the top-level statements of a file; one that cannot be translated is left out with a remark."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ _TRAINING = ("loadmodel!", "loadparams!", "reset!", "seed!", "testmode!", "train
 def write_top_level(here: Scope, node: Node) -> Scope:
     """Write a statement of the file, and return the scope of those that follow.
 
-    One that makes no layer (of a training loop, say) and is not understood is left out, with a remark; whatever
-    uses a name from it is marked in its place.
+    A statement that makes no layer (such as a training loop) and cannot be translated is left out with a remark; code
+    that uses its names is marked as not ported, too.
     """
     owner = here.source.owners.get(find_span(node))
     after = _write_plain(here, node) if owner is None else _write_struct(here, node, owner)
@@ -55,7 +55,7 @@ def _find_methods(here: Scope, node: Node) -> tuple[str, list[Method]]:
 
 
 def _write_struct(here: Scope, node: Node, owner: Struct) -> Scope:
-    """Write a struct, all of which stands in Python where the last of its parts does in Julia."""
+    """Write a struct at the last of the statements it consists of."""
     if find_span(node) != find_span(owner.last):
         return here.bind({owner.name: "builder"})
     mark = here.piece.mark()
@@ -74,7 +74,7 @@ def _write_struct(here: Scope, node: Node, owner: Struct) -> Scope:
 
 
 def _write_plain(here: Scope, node: Node) -> Scope:
-    """Write a statement that is no part of a struct."""
+    """Write a statement that is not part of a struct."""
     mark, before = here.piece.mark(), len(here.piece.holes)
     if node.type in ("struct_definition", "module_definition"):
         return leave_out(here, node, "a definition of types")
@@ -97,31 +97,35 @@ def _write_plain(here: Scope, node: Node) -> Scope:
 
 
 def leave_out(here: Scope, node: Node, reason: str) -> Scope:
-    """Mark a statement that is not ported; what it defines raises where it is used."""
+    """Mark a statement as not ported; functions that it defines raise when they are called."""
     owner = here.source.owners.get(find_span(node))
     here.mark_hole(node, reason)
     if any(here.kinds.get(name, "unported") != "unported" for name in _find_assigned(node)):
-        here.add_line(here.write_not_ported(node).text)  # what it changes would be left as it was
+        here.add_line(here.write_not_ported(node).text)  # it changes a value, which would keep its old state here
     name, methods = _find_methods(here, node)
-    missing = set() if is_dispatched(name, methods) else _find_defined(node)  # its other methods may be what is called
+    missing = (
+        set() if is_dispatched(name, methods) else _find_defined(node)
+    )  # other methods may be the ones that are called
     if read_text(node).startswith(("@load ", "BSON.@load ", "JLD2.@load ")):
-        missing |= {name for name in find_names(node) if here.kinds.get(name) != "layer"}  # of which it gives weights
+        missing |= {
+            name for name in find_names(node) if here.kinds.get(name) != "layer"
+        }  # a layer stays defined: the file would only load its weights
     head = find_head(node)
     stubs = [owner.python, *(entry.python for entry in owner.constructors)] if owner is not None else []
     stubs += [owner.chooser] if owner is not None and owner.chooser else []
     if head is not None and head.named_children[0].type == "identifier":
         own = [entry.python for entry in methods if entry.python and find_span(entry.node) == find_span(node)]
         stubs = own or [here.spell(read_text(head.named_children[0]))]
-    for stub in stubs:  # functions before this place may call them
+    for stub in stubs:  # earlier functions may call them
         here.add_line(f"def {stub}(*_, **__):")
         here.add_line(f"    return {here.write_not_ported(node).text}")
     return here.bind(dict.fromkeys(missing, "unported"))
 
 
 def find_changed_in_place(node: Node) -> tuple[set[str], set[str]]:
-    """Return the names of what any statement inside changes, by a function whose name says so or entries of it.
+    """Return the names that a statement inside changes: by a function with ``!``, or by assigning to entries.
 
-    Those whose entries are assigned are the second set, too.
+    The second set are those to whose entries it assigns.
     """
     found: set[str] = set()
     filled: set[str] = set()
@@ -138,7 +142,7 @@ def find_changed_in_place(node: Node) -> tuple[set[str], set[str]]:
 
 
 def _find_assigned(node: Node) -> set[str]:
-    """Return the names that a statement assigns to, or changes in place; training changes no structure."""
+    """Return the names that a statement assigns to or changes in place. Training is ignored: it changes only values."""
     found: set[str] = set()
     if node.type in ("assignment", "compound_assignment_expression") and find_signature(node) is None:
         found |= find_names(node.named_children[0])

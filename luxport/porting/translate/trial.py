@@ -1,4 +1,4 @@
-"""What a ported module defines, tried: its models, and those that its functions make by themselves."""
+"""Import a generated module, build its models, and try them: parameters, shapes, and a trained model's file."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ __all__ = ["import_models", "report"]
 _NAME = "luxport_ported"
 _STEPS = 150_000
 _SECONDS = 20.0
-"""How long shapes are looked for, in all models together."""
+"""The longest search for shapes, of all models together."""
 
 
 def import_models(translation: Translation) -> dict[str, luxport.Layer]:
     """Import a module that `translate` has written, and return its models by name.
 
-    A function that can be called with nothing is among them as ``name()`` if it makes one, and does so soon; so is
-    what the source makes itself in its functions, by what it calls.
+    Functions that quickly make a model without arguments are called, too: their models are named ``name()``. So are
+    the calls in the source's functions that make models, named after the call.
     """
-    module = sys.modules[_NAME] = ModuleType(_NAME)  # where dataclasses look for what they belong to
+    module = sys.modules[_NAME] = ModuleType(_NAME)  # dataclasses look up their module there
     calls = {f"own_call_{place}": call for place, call in enumerate(translation.own_calls, 1)}
     added = "\n\n\n".join(call.python for call in translation.own_calls)
     imports = "".join(f"import {name}\n" for name in ("functools", "math", "operator") if f"{name}." in added)
@@ -50,7 +50,7 @@ def import_models(translation: Translation) -> dict[str, luxport.Layer]:
             if isinstance(made := names[name](), luxport.Layer):
                 there |= {call.made_up if call else name} - {""}
                 if call is not None and any(made == other for other in found.values()):
-                    continue  # what a variable of the file has
+                    continue  # equal to a variable of the file
                 found[_describe_call(call) if call else f"{name}()"] = made
     finally:
         del sys.modules[_NAME]
@@ -62,12 +62,12 @@ def _describe_call(call: OwnCall) -> str:
 
 
 def _find_makers(python: str) -> Iterator[str]:
-    """Name the functions that make a layer of nothing, as the counted reader of the module has it."""
+    """Yield the names of functions that make a layer without arguments, according to `counted_run`."""
     run = Run(Budget(_STEPS))
     for statement in ast.parse(python).body:
         try:
             run.run_statement(statement)
-        except (WouldRaise, TooExpensive):  # what stands below __main__ is not executed, so nothing should
+        except (WouldRaise, TooExpensive):  # cannot happen: such statements are under __main__
             return
     for name, function in list(run.names.items()):
         if isinstance(function, FunctionType) and not _has_required_arguments(function) and _can_make_layer(run, name):
@@ -82,7 +82,7 @@ def _has_required_arguments(function: Any) -> bool:
 def _can_make_layer(run: Run, name: str) -> bool:
     try:
         return isinstance(run.evaluate(ast.parse(f"{name}()", mode="eval").body, run.names), luxport.Layer)
-    except Exception:  # as it does whatever is in it
+    except Exception:  # the function may do anything
         return False
 
 
@@ -95,7 +95,7 @@ def report(translation: Translation, trained: str | None = None) -> Iterator[str
     for name, model in models.items():
         try:
             line = f"{name}: {type(model).__name__} with {luxport.parameter_length(model):,} parameters"
-        except Exception as error:  # of the model, whatever it is
+        except Exception as error:  # the model may do anything
             yield f"{name}: {type(model).__name__}; {write_first_line(error)}"
             continue
         seconds = min(2.0, max(0.2, end - time.monotonic()))
@@ -104,13 +104,13 @@ def report(translation: Translation, trained: str | None = None) -> Iterator[str
             try:
                 load_parameters(trained, model)
                 line += f"; those in {trained} fit"
-            except ValueError as error:  # which a FileFormatError is
+            except ValueError as error:  # a FileFormatError is one, too
                 line += f"; {error}"
         yield line
 
 
 def _make_inputs(drawn: DrawnInputs) -> Inputs:
-    """Return what a source draws as arrays without values."""
+    """Return inputs found in the source as arrays without values."""
     if isinstance(drawn, Drawn):
         return Whole(drawn.shape, "int64" if drawn.whole else "float32")
     if isinstance(drawn, dict):

@@ -1,4 +1,4 @@
-"""What a model may be tried on: arrays without values, one or several, until it takes some."""
+"""Find inputs that a model accepts, by calling it with arrays that have shapes but no values."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["Inputs", "Whole", "find_shapes", "write_first_line"]
 
 
 class Whole(AbstractArray):
-    """An array that no one takes apart as if it were several."""
+    """An array that cannot be iterated over, so that no layer takes it for several inputs."""
 
     __slots__ = ()
 
@@ -45,18 +45,18 @@ class _Taken:
 
 
 def find_shapes(model: luxport.Layer, tried: Iterable[Inputs], seconds: float = 2.0) -> str:
-    """Return the shapes of inputs that a model takes, and of what it makes of them, or why none was found.
+    """Return the shapes of inputs that a model accepts and of its outputs, or why none was found.
 
     Args:
         model: the layer
-        tried: inputs that its source has, which come first
-        seconds: how long may be looked
+        tried: inputs in its source, which are tried first
+        seconds: the longest time of the search
     """
     return _Search(model, seconds).run(list(tried))
 
 
 class _Search:
-    """One search, which ends soon."""
+    """A search for inputs that a model accepts, limited in time."""
 
     def __init__(self, model: luxport.Layer, seconds: float) -> None:
         self.model = model
@@ -90,9 +90,9 @@ class _Search:
     def _call(self, inputs: Inputs) -> _Taken | None:
         try:
             y, _ = self.model(inputs, self.ps, self.st)
-        except NotImplementedError as error:  # a hole in the middle
+        except NotImplementedError as error:  # a piece that was not ported
             self.hole = write_first_line(error)
-        except Exception as error:  # one of another shape may do
+        except Exception as error:  # an input of another shape may be accepted
             if _are_floating(inputs) and (self.failed is None or _SEVERAL in str(self.failed)):
                 self.failed = error
         else:
@@ -105,14 +105,14 @@ class _Search:
         return None
 
     def _yield_all(self, tried: list[Inputs]) -> Iterator[Inputs]:
-        """Yield what may be taken: what the source has, one array, then several of those that its layers take."""
+        """Yield inputs to try: the source's, then single arrays that fit the weights, then several such arrays."""
         yield from tried
         singles = [one for one in tried if isinstance(one, Whole)]
         for one in singles:
             yield Whole(one.shape, np.int64)
         weights = _find_weights(self.model, self.ps)
         yield from weights[0].yield_inputs() if weights else _yield_vectors(self.ps)
-        for weight in weights[1:]:  # which part is the first is not told by their order
+        for weight in weights[1:]:  # the order of the weights does not tell which part is called first
             yield from itertools.islice(weight.yield_inputs(), 3)
         pool = _keep_distinct([*singles, *_find_entries(weights)])
         if keys := self._find_keys(pool):
@@ -121,11 +121,11 @@ class _Search:
         counts = self._find_counts(pool)
         for count in counts:
             yield from _order_by_likeness(pool, count)
-        for one, other, third in itertools.product(pool[:7], repeat=3):  # one of two that is itself of two
+        for one, other, third in itertools.product(pool[:7], repeat=3):  # two inputs, of which one has two parts
             yield one, (other, third)
 
     def _find_counts(self, pool: list[Whole]) -> list[int]:
-        """Return how many inputs there may be: as many as it says itself, or some."""
+        """Return how many inputs there may be: the number in the model's error message, or 2 and 3."""
         try:
             self.model((pool[0],), self.ps, self.st)
         except Exception as error:
@@ -134,7 +134,7 @@ class _Search:
         return [2, 3]
 
     def _find_keys(self, pool: list[Whole]) -> list[str]:
-        """Return the names of inputs, if they have names: each is asked for in its turn."""
+        """Return the names of inputs, if the model takes a dict: a KeyError names each in turn."""
         keys: dict[str, Any] = {}
         for _ in range(8):
             try:
@@ -158,7 +158,7 @@ def _find_missing(error: BaseException | None) -> str | None:
 
 
 def _order_by_likeness(pool: list[Whole], count: int) -> Iterator[tuple[Whole, ...]]:
-    """Yield several inputs, those first that are alike."""
+    """Yield tuples of inputs, those of equal ones first."""
     alike = [(one,) * count for one in pool]
     yield from alike
     yield from (found for found in itertools.product(pool, repeat=count) if len(set(map(id, found))) > 1)
@@ -176,10 +176,10 @@ class _Weight:
     part: str
     shape: tuple[int, ...]
     kind: str
-    """"table" of an embedding, "sequence" of a layer that goes over one, or nothing of the kind."""
+    """"table" for an embedding, "sequence" for a layer over sequences, "" for any other."""
 
     def yield_inputs(self) -> Iterator[Whole]:
-        """Yield what the layer would take, the likeliest first."""
+        """Yield inputs that the layer may accept, the likeliest first."""
         if len(self.shape) > 2:
             for channels in dict.fromkeys((self.shape[1], self.shape[0])):
                 yield from (Whole((_BATCH, channels, *[size] * (len(self.shape) - 2))) for size in _SIZES)
@@ -188,12 +188,12 @@ class _Weight:
         size, tokens = next(iter(self.shape)), Whole((_BATCH, _LENGTH), np.int64)
         flat, series = Whole((_BATCH, size)), Whole((_BATCH, _LENGTH, size))
         yield from {"table": (tokens, flat), "sequence": (series, flat, tokens)}.get(self.kind, (flat, series, tokens))
-        for channels in (1, 3):  # of images that are flattened
+        for channels in (1, 3):  # images that are flattened first
             side = math.isqrt(size // channels)
             if channels * side * side == size:
                 yield Whole((_BATCH, channels, side, side))
-        yield Whole((_BATCH, *self.shape))  # what is added to, or multiplied
-        yield Whole((_BATCH, size, *_SIZES[:1] * 2))  # of images whose means come first
+        yield Whole((_BATCH, *self.shape))  # an array that the weight is added to or multiplied with
+        yield Whole((_BATCH, size, *_SIZES[:1] * 2))  # images that are averaged first
 
 
 def _find_weights(model: luxport.Layer, ps: Any) -> list[_Weight]:
@@ -201,7 +201,7 @@ def _find_weights(model: luxport.Layer, ps: Any) -> list[_Weight]:
     found = []
     leaves = [(path, leaf) for path, leaf in luxport.tree.leaves_with_path(ps) if leaf.ndim > 1]
     named = [(path, leaf) for path, leaf in leaves if path[-1] in ("weight", "weight_ih")]
-    for path, leaf in named or leaves:  # matrices of one's own have any names
+    for path, leaf in named or leaves:  # a model's own matrices have any names
         around = [layers[path[:end]] for end in range(len(path)) if path[:end] in layers]
         kinds = [name for kinds, name in _KINDS.items() if any(isinstance(one, kinds) for one in around)]
         kind = kinds[0] if kinds else ""
@@ -216,7 +216,7 @@ _KINDS = {
 
 
 def _find_entries(weights: list[_Weight]) -> list[Whole]:
-    """Return what the first layer of each part takes, and then the others."""
+    """Return inputs of the first layer of each part, then of the other layers."""
     firsts = {weight.part: weight for weight in reversed(weights)}
     found = [_list_likeliest(weight) for weight in reversed(firsts.values())]
     found += [_list_likeliest(weight)[:1] for weight in weights]
@@ -224,7 +224,7 @@ def _find_entries(weights: list[_Weight]) -> list[Whole]:
 
 
 def _list_likeliest(weight: _Weight) -> list[Whole]:
-    """Return two inputs of a layer, of a convolution with its other channels too, each also half as large."""
+    """Return the two likeliest inputs of a layer; for a convolution each number of channels, in two sizes."""
     if len(weight.shape) < 3:
         return list(itertools.islice(weight.yield_inputs(), 2))
     space = len(weight.shape) - 2
@@ -233,7 +233,7 @@ def _list_likeliest(weight: _Weight) -> list[Whole]:
 
 
 def _yield_vectors(ps: Any) -> Iterator[Whole]:
-    """Yield what a model without such a weight may take: with its vectors' size last, or a few of all kinds."""
+    """Yield inputs for a model without matrices: with the size of its vectors last, or some common shapes."""
     sizes = [leaf.shape[-1] for leaf in luxport.tree.leaves(ps) if leaf.ndim and leaf.shape[-1] > 1][:1]
     more = ((28, 28), (32, 32), (16,), (64, 64))
     shapes: list[tuple[int, ...]] = [(*sizes, *one) for one in more] if sizes else []
@@ -251,7 +251,7 @@ def _are_floating(inputs: Inputs) -> bool:
 
 
 def _write_shapes(inputs: Inputs) -> str:
-    """Return shapes as they are read: of integers with their kind."""
+    """Return the shapes of inputs as text; those of integers say so."""
     if isinstance(inputs, Mapping):
         return f"{{{', '.join(f'{key!r}: {_write_shapes(value)}' for key, value in inputs.items())}}}"
     if isinstance(inputs, tuple):
@@ -260,5 +260,5 @@ def _write_shapes(inputs: Inputs) -> str:
 
 
 def write_first_line(error: Exception | None) -> str:
-    """Return what an error says, in one line."""
+    """Return the type and the first line of the message of an error."""
     return f"{type(error).__name__}: {error}".split("\n")[0]

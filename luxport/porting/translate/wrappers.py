@@ -1,4 +1,4 @@
-"""Constructors of layers around a layer, or around a choice of axis: `WeightNorm`, `RepeatedLayer`, `SelectDim`."""
+"""Translate the constructors of `WeightNorm`, `RepeatedLayer`, `SelectDim` and `ReverseSequence`."""
 
 from __future__ import annotations
 
@@ -86,4 +86,4 @@ WRAPPERS = {
     "SelectDim": _build_select_dim,
     "WeightNorm": _build_weight_norm,
 }
-"""What builds each of these layers, by its name in Julia."""
+"""The builder of each layer, by its name in Julia."""
