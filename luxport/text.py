@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["is_from_luxport", "name_kind", "make_printable", "make_safe", "show", "warn"]
+__all__ = ["is_from_luxport", "name_kind", "make_printable", "make_safe", "read_message", "show", "warn"]
 
 
 def make_safe(text: str, longest: int = 400) -> str:
@@ -50,14 +50,30 @@ _LONGEST_MESSAGE = 2000
 def make_printable(error: BaseException) -> None:
     """Escape control characters in an error's message, which may contain names from a file or a user.
 
-    A message of luxport becomes one line; messages of other libraries keep their lines.
+    A message of luxport becomes one line; messages of other libraries keep their lines. An error stays as it is if its
+    class, which may be a user's, does not let `args` be read or set.
     """
-    message = error.args[0] if error.args else None
-    if not isinstance(message, str) or message.isprintable():
+    try:
+        message = error.args[0] if error.args else None
+        if not isinstance(message, str) or message.isprintable():
+            return
+        lines = [message] if is_from_luxport(error) else message.split("\n")
+        safe = [line if line.isprintable() else make_safe(line, _LONGEST_MESSAGE) for line in lines]
+        error.args = ("\n".join(safe), *error.args[1:])
+    except Exception:
         return
-    lines = [message] if is_from_luxport(error) else message.split("\n")
-    safe = [line if line.isprintable() else make_safe(line, _LONGEST_MESSAGE) for line in lines]
-    error.args = ("\n".join(safe), *error.args[1:])
+
+
+def read_message(error: BaseException) -> str:
+    """Return the message of an error, whoever raised it: nothing if its own class cannot write it.
+
+    >>> read_message(ValueError("too long"))
+    'too long'
+    """
+    try:
+        return str(error)
+    except Exception:
+        return ""
 
 
 def is_from_luxport(error: BaseException) -> bool:

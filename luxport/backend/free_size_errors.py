@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from luxport.errors import LayerError
+from luxport.text import read_message
 
 __all__ = ["explain_free_size"]
 
@@ -22,7 +23,7 @@ def explain_free_size(error: Exception) -> LayerError | None:
     """
     if type(error).__name__ != "InconclusiveDimensionOperation":
         return None
-    line = str(error).partition("\n")[0]
+    line = read_message(error).partition("\n")[0]
     asked = re.search(r"comparison '(.+?)' (<=|<|>=|>) '(.+?)' is", line)
     if asked is None:
         named = re.search(r"'(.+?)'", line)

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from luxport.errors import LayerError, LayerMemoryError
-from luxport.text import show
+from luxport.text import read_message, show
 
 __all__ = ["check_growth", "check_memory", "explain_memory"]
 
@@ -57,7 +57,7 @@ def explain_memory(error: Exception) -> LayerError | None:
     >>> explain_memory(MemoryError())
     LayerMemoryError('expects sizes that fit into memory: there is no room for what this call makes')
     """
-    text = str(error)[:2000]
+    text = read_message(error)[:2000]
     is_memory = isinstance(error, MemoryError) or any([phrase in text for phrase in _OUT_OF_MEMORY])
     if not is_memory or isinstance(error, LayerError) or "CUDA" in text:
         return None

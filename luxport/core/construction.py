@@ -16,7 +16,7 @@ from luxport.core.anatomy import LayerBase, is_layers
 from luxport.core.entries import record_entries
 from luxport.core.option_types import expect_options_of, explain_wrong_option
 from luxport.errors import LayerError, LayerTypeError
-from luxport.text import make_printable
+from luxport.text import make_printable, read_message
 
 __all__ = ["complete_when_built", "explain_failures"]
 
@@ -90,7 +90,7 @@ def _find_wrong_call(
         return None
     signature = inspect.signature(init)
     bound = signature.bind(*args, **options)
-    message = str(error)
+    message = read_message(error)
     variadic = any([p.kind is p.VAR_POSITIONAL for p in signature.parameters.values()])
     if message.startswith(f"{kind.__name__} ") and (variadic or any([name in message for name in bound.arguments])):
         return None

@@ -55,7 +55,9 @@ def locate_errors(call: Callable[..., Any]) -> Callable[..., Any]:
             _extend_place(error.place, self, ps)
             raise error from error.__cause__
         except Exception as error:
-            if (more or inputs) and isinstance(error, TypeError):
+            at = error.__traceback__
+            refused = more or inputs or at is None or at.tb_next is None  # the call may have been refused, and not run
+            if refused and isinstance(error, TypeError):
                 problem = _find_wrong_arguments(call, self, (x, ps, st, *more), inputs)
                 if problem is not None:
                     raise problem from None

@@ -20,7 +20,7 @@ from luxport.core.initial_values import describe_values, initial_parameters, ini
 from luxport.core.layer import Layer, check_layer, is_array
 from luxport.core.modes import test_mode
 from luxport.errors import LayerError
-from luxport.text import show
+from luxport.text import read_message, show
 
 __all__ = ["output_shape"]
 
@@ -50,7 +50,7 @@ def output_shape(model: Layer, input_shape: Any, *, dtype: str = "float32") -> A
     try:
         y, _ = model(inputs, ps, st)
     except Exception as error:
-        if isinstance(error, LayerError) or AbstractArray.__name__ not in str(error):
+        if isinstance(error, LayerError) or AbstractArray.__name__ not in read_message(error):
             raise
         raise replace_message(
             "runs on an array without values here, which a function of another library does not take: give it "

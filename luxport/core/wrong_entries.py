@@ -77,6 +77,8 @@ def _find_wrong_name(layer: Any, ps: Any, st: Any) -> str | None:
     if wanted_ps and not _has_all(ps, wanted_ps) and _has_all(st, wanted_ps) and _has_all(ps, wanted_st):
         got = _show_names(ps)
         return f"expects parameters {_show_names(wanted_ps)}, got {got}: call model(x, ps, st), parameters first"
+    if (wanted_ps or wanted_st) and isinstance(ps, Mapping) and is_array(st):
+        return f"expects states as a mapping, got {name_kind(st)}: call model(x, ps, st), the input first"
     for what, given, wanted in (("parameters", ps, wanted_ps), ("states", st, wanted_st)):
         if wanted and not isinstance(given, Mapping):
             return f"expects {what} as a mapping with {_show_names(wanted)}, got {name_kind(given)}: {_REMEDY}"

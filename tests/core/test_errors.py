@@ -277,6 +277,40 @@ def test_a_diagnosis_never_replaces_the_users_error():
     assert caught.value.__notes__ == ["raised in Raising at second.layer_1"]
 
 
+class Unreadable(RuntimeError):
+    """An error that cannot write its own message."""
+
+    def __str__(self):
+        raise KeyError("of its own")
+
+
+class Hidden(RuntimeError):
+    """An error whose arguments cannot be read."""
+
+    args = property(lambda self: {}["of its own"], lambda self, value: None)
+
+
+class Closed(RuntimeError):
+    """An error that takes no notes."""
+
+    def add_note(self, note):
+        raise KeyError("of its own")
+
+
+@pytest.mark.parametrize("kind", [Unreadable, Hidden, Closed])
+def test_an_error_that_cannot_be_read_leaves_as_it_is(kind):
+    class Raising(lp.Layer):
+        def __call__(self, x, ps, st):
+            raise kind("the user's")
+
+    model = lp.Chain(lp.Chain(Raising()))
+    with pytest.raises(kind) as caught:
+        model(np.ones(2), *lp.setup(0, model))
+    assert type(caught.value) is kind
+    notes = [] if kind is Closed else ["raised in Raising at layer_1.layer_1"]
+    assert getattr(caught.value, "__notes__", []) == notes
+
+
 class Masked(lp.Layer):
     dims: int
 
@@ -302,6 +336,8 @@ def test_layers_may_have_further_inputs(message):
     assert Masked(3)(x=x, ps=gain, st={})[0].tolist() == [1.0] * 3
     model = Masking(Masked(3))
     assert model(x, {"inner": gain}, {"inner": {}}, mask=2.0)[0].tolist() == [2.0] * 3
+    text = message(lp.LayerTypeError, model, x, {"inner": gain}, {"inner": {}})
+    assert text == f"Masking {CALL[:-5]}: it takes (x, ps, st, *, mask=), got no mask"
     text = message(lp.LayerError, model, x, {"inner": {"gain": x[:1]}}, {"inner": {}}, mask=2.0)
     assert text.startswith("Masked at inner expects gain (3,), got (1,)")
 
