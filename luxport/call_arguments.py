@@ -28,64 +28,6 @@ P = ParamSpec("P")
 R = TypeVar("R")
 Class = TypeVar("Class", bound=type)
 
-# Options of other libraries and their names here, where the spelling is too different to be found by similarity.
-_ELSEWHERE = {
-    "lr": ("eta",),
-    "learning_rate": ("eta",),
-    "alpha": ("eta",),
-    "eps": ("epsilon",),
-    **dict.fromkeys(("betas", "beta1", "beta2", "b1", "b2"), ("beta",)),
-    **dict.fromkeys(("dim", "dims", "axes"), ("axis",)),
-    "momentum": ("rho",),
-    "decay": ("rho", "lambda_"),
-    "weight_decay": ("lambda_", "lam"),
-    "bias": ("use_bias",),
-    "in_features": ("in_dims",),
-    "out_features": ("out_dims",),
-    "units": ("out_dims",),
-    "input_size": ("in_dims",),
-    "hidden_size": ("out_dims",),
-    "kernel_size": ("kernel", "window"),
-    "pool_size": ("window",),
-    "filters": ("out_channels",),
-    "strides": ("stride",),
-    "pad": ("padding",),
-    "dilation_rate": ("dilation",),
-    "rate": ("p",),
-    "num_features": ("channels",),
-    "num_groups": ("groups",),
-    "num_channels": ("channels",),
-    "normalized_shape": ("shape",),
-    "elementwise_affine": ("affine",),
-    "track_running_stats": ("track_stats",),
-    "num_embeddings": ("in_dims",),
-    "embedding_dim": ("out_dims",),
-    "embed_dim": ("in_dims",),
-    "num_heads": ("nheads",),
-    "dropout": ("attention_dropout_probability",),
-    "causal": ("is_causal",),
-    "mode": ("reduction", "method"),
-    "kernel_initializer": ("init_weight",),
-    "init": ("init_weight",),
-    "features": ("out_dims", "out_channels"),
-    "return_sequences": ("return_sequence",),
-    "batchsize": ("batch_size",),
-    "bias_initializer": ("init_bias",),
-    "n": ("repeats",),
-    "scale_factor": ("scale",),
-    "d_model": ("dims",),
-    "nhead": ("nheads",),
-    "dim_feedforward": ("hidden_dims",),
-    "reduction": ("agg",),
-    "negative_slope": ("a",),
-    "apply_fn": ("model",),
-    "params": ("ps",),
-    "tx": ("optimizer",),
-    "validation_data": ("validation",),
-    "input_dim": ("in_dims",),
-    "output_dim": ("out_dims",),
-}
-
 
 def says_what_it_takes(function: Callable[P, R], /) -> Callable[P, R]:
     """Decorate a function so that a call with missing, unknown, repeated or too many arguments says so in one line.
@@ -244,19 +186,18 @@ def _explain_mismatch(
         pass
     else:
         return None
-    known = list(signature.parameters.values())[first:]
-    known = known[1:] if known and known[0].name == "cls" else known
+    known = list(signature.parameters.values())
+    first = 1 if known and known[0].name == "cls" else first
+    known = known[first:]
+    from luxport.hints import advise_on_option  # imported only when a call fails
+
     named = [p.name for p in known if p.kind in (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)]
     by_position = [p.name for p in known if p.kind in (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)]
     any_number = any(p.kind == Parameter.VAR_POSITIONAL for p in known)
     for option in options:
         if option not in named:
             takes = f"it takes {', '.join(named)}" if named else "it takes no options"
-            meant = did_you_mean(option, named)
-            if not meant:
-                from luxport.hints import advise_on_option  # imported only when a call fails
-
-                meant = advise_on_option(name, option)
+            meant = advise_on_option(f"{name}.{option}") or did_you_mean(option, named) or advise_on_option(option)
             return f"{name} has no option '{make_safe(option, 60)}': {meant}{takes}"
     given = args[first:]
     if len(given) > len(by_position) and not any_number:
@@ -279,8 +220,10 @@ def did_you_mean(option: str, named: list[str]) -> str:
     """
     from difflib import get_close_matches  # imported only when a call fails
 
-    known = _ELSEWHERE.get(option)
-    meant = [name for name in known if name in named] if known else get_close_matches(option, named, 1)
+    from luxport.hints.options import OPTIONS
+
+    known = [name for name in OPTIONS.get(option, ()) if name in named]
+    meant = known or get_close_matches(option, named, 1, 0.7)
     return f"did you mean {meant[0]}? " if meant else ""
 
 

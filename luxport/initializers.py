@@ -9,11 +9,12 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from inspect import getfullargspec
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from luxport.call_arguments import says_what_it_takes
+from luxport.lazy import explain_absent_names
 from luxport.random import Rng
 from luxport.random._generators import expect_shape
 from luxport.text import show
@@ -349,3 +350,7 @@ def identity_init(rng: Rng, shape: tuple[int, ...], *, gain: float = 1.0, shift:
     if isinstance(shift, tuple):
         return np.roll(weight, shift, tuple(range(len(shape))))
     return np.roll(weight, shift, 1) if len(shape) == 2 else np.roll(weight, (shift, shift), (0, 1))
+
+
+if not TYPE_CHECKING:
+    __getattr__ = explain_absent_names(__name__)

@@ -11,7 +11,7 @@ from importlib import import_module
 from importlib.util import resolve_name
 from typing import Any
 
-__all__ = ["read_lazy_names"]
+__all__ = ["explain_absent_names", "read_lazy_names"]
 
 _LINE = re.compile(r"^from (\.\S*) import (\w+) as \2$", re.MULTILINE)
 
@@ -37,9 +37,7 @@ def read_lazy_names(
 
     def get(name: str) -> Any:
         if name not in place_of:
-            from luxport.hints import hint_at_name  # imported only when a name is wrong
-
-            raise AttributeError(f"module {package!r} has no attribute {name!r}{hint_at_name(package, name, place_of)}")
+            raise _make_absence_error(package, name, place_of)
         with _one_at_a_time:
             return put(name, _import_in_order(module_of(name)))
 
@@ -62,6 +60,25 @@ def read_lazy_names(
     for name in names:
         put(name, modules[module_of(name)])
     return sorted(place_of), get, listing
+
+
+def explain_absent_names(module: str) -> Callable[[str], Any]:
+    """Return a ``__getattr__`` for a module that imports all its names: its error says what to use for a wrong one.
+
+    Hide it from type checkers, which would take every name for one of the module's.
+    """
+
+    def get(name: str) -> Any:
+        known = vars(sys.modules[module])
+        raise _make_absence_error(module, name, known.get("__all__") or [n for n in known if not n.startswith("_")])
+
+    return get
+
+
+def _make_absence_error(module: str, name: str, known: Iterable[str]) -> AttributeError:
+    from luxport.hints import hint_at_name  # imported only when a name is wrong
+
+    return AttributeError(f"module {module!r} has no attribute {name!r}{hint_at_name(module, name, known)}")
 
 
 # Two threads that use a package for the first time at once would see partly imported modules. This cannot deadlock: no

@@ -1,5 +1,9 @@
 """Differentiation, compilation and loops: one spelling over the backends, the arrays decide who does it."""
 
+from typing import TYPE_CHECKING
+
+from luxport.lazy import explain_absent_names
+
 from ._compiling import checkpoint as checkpoint
 from ._compiling import jit as jit
 from ._custom_gradient import CustomCall as CustomCall
@@ -15,3 +19,6 @@ from ._gradients import vjp as vjp
 from ._loops import scan as scan
 from ._loops import unroll_scan as unroll_scan
 from ._stop_gradient import stop_gradient as stop_gradient
+
+if not TYPE_CHECKING:
+    __getattr__ = explain_absent_names(__name__)

@@ -54,7 +54,7 @@ LONG = {
     "tests/porting/test_jld2.py": TESTS,
     "tests/porting/test_lux_models.py": TESTS,
     "tests/porting/test_saving.py": TESTS,
-    "tests/toplevel/test_habits.py": "a table of mistakes",
+    "tests/toplevel/test_hints.py": "a table of mistakes",
 }
 """Files of more lines, and why each is one file. Another is split by what it is about, or gives its reason here."""
 

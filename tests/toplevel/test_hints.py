@@ -4,6 +4,8 @@
 # pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false, reportAbstractUsage=false
 from __future__ import annotations
 
+import functools
+import re
 import warnings
 from typing import Any
 
@@ -15,6 +17,7 @@ import torch
 
 import luxport as lp
 from luxport import losses, optimizers, schedules, training
+from luxport.hints.names import NAMES, WINDOWED
 
 X = np.ones((4, 3), np.float32)
 MODEL = lp.Chain(lp.Dense(3, 5, lp.relu), lp.BatchNorm(5), lp.Dense(5, 2))
@@ -130,6 +133,16 @@ MISTAKES: dict[str, tuple[Any, str]] = {
     "optim": (lambda: lp.optim, "luxport.optimizers"),
     "destructure": (lambda: lp.destructure, "luxport.flatten"),
     "a slip": (lambda: lp.BatchNrom, "did you mean luxport.BatchNorm?"),
+    "SiLU": (lambda: lp.SiLU, "luxport.swish"),
+    "avg_pool2d": (lambda: lp.ops.adaptive_avg_pool2d, "luxport.ops.adaptive_mean_pool"),
+    "conv2d": (lambda: lp.ops.conv2d, "luxport.ops.conv has as many axes"),
+    "init of a rule": (lambda: optimizers.init, "luxport.optimizers.setup(rule, ps)"),
+    "a linear schedule": (lambda: schedules.Linear, "luxport.schedules.Poly"),
+    "a constant schedule": (lambda: schedules.constant, "did you mean Constant?"),
+    "xavier": (lambda: lp.initializers.xavier_uniform_, "luxport.initializers.glorot_uniform"),
+    "HeNormal": (lambda: lp.initializers.HeNormal, "luxport.initializers.kaiming_normal"),
+    "a leaf of a tree": (lambda: lp.tree.tree_leaves, "luxport.tree.leaves"),
+    "DataParallel": (lambda: lp.DataParallel, "luxport.distributed.data_parallel(state)"),
     "count_params": (lambda: MODEL.count_params(), "luxport.parameter_length(model)"),
     "eval": (lambda: MODEL.eval(), "st = luxport.test_mode(st)"),
     "train": (lambda: MODEL.train(), "luxport.train_mode(st)"),
@@ -207,6 +220,13 @@ MISTAKES: dict[str, tuple[Any, str]] = {
     "TrainState(m, rule)": (lambda: training.TrainState(MODEL, ADAM), "made by TrainState.create(model, rule)"),
     "device=cuda": (lambda: lp.setup(0, MODEL, backend="torch", device="cuda:7"), "got 'cuda:7'"),
     "data_format": (lambda: lp.Conv((3, 3), 1, 4, data_format="channels_last"), "channels on axis 1"),
+    "model(ps, st, x)": (lambda: MODEL(PS, ST, X), "call model(x, ps, st), the input first"),
+    "no rule": (lambda: training.TrainState.create(MODEL), "got no optimizer"),
+    "dim=-1": (lambda: lp.ops.softmax(X, dim=-1), "did you mean axis?"),
+    "alpha of RMSProp": (lambda: optimizers.RMSProp(alpha=0.9), "did you mean rho?"),
+    "scale=False": (lambda: lp.BatchNorm(3, scale=False), "did you mean affine?"),
+    "drop_last": (lambda: training.DataLoader(X, 2, drop_last=True), "partial=False"),
+    "dtype of a layer": (lambda: lp.Dense(3, 4, dtype="float16"), "luxport.setup(..., dtype=)"),
     "axis=-1": (lambda: lp.BatchNorm(3, axis=-1), "channels on axis 1"),
     "mask_zero": (lambda: lp.Embedding(5, 3, mask_zero=True), "LSTM(..., masked=True)"),
     "kernel_regularizer": (lambda: lp.Dense(3, 4, kernel_regularizer="l2"), "luxport.optimizers.WeightDecay"),
@@ -296,6 +316,21 @@ def test_a_mistake_is_one_line_with_its_cure(name: str) -> None:
     text = str(caught.value)
     assert cure in text
     assert "\n" not in text
+
+
+@pytest.mark.parametrize("name", ["optimizers.l2", "losses.l2", "ops.softmin", "losses.loss0"])
+def test_no_guess_is_better_than_a_wrong_one(name: str) -> None:
+    room, _, absent = name.partition(".")
+    with pytest.raises(AttributeError, match=f"has no attribute '{absent}'$"):
+        getattr(getattr(lp, room), absent)
+
+
+def test_every_hint_names_what_is_there() -> None:
+    hints = [f"luxport.{hint}" for hint in (*NAMES.values(), *WINDOWED.values())]
+    named = [name for hint in hints for name in re.findall(r"luxport((?:\.\w+)+)", hint)]
+    assert len(named) >= len(hints) > 150
+    for name in named:
+        functools.reduce(getattr, name.split(".")[1:], lp)
 
 
 def test_states_without_a_mode_are_states() -> None:
