@@ -1,4 +1,4 @@
-"""What makes a layer a recurrent cell: `RecurrentCell`, and what the cells of luxport share."""
+"""The bases of recurrent cells: `RecurrentCell`, and `GatedCell` for those of luxport."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ GateInitializer: TypeAlias = "Initializer | tuple[Initializer, ...] | None"
 
 
 class RecurrentCell(Layer):
-    """What is run over time: ``(y, carry), st = cell((x, carry), ps, st)``.
+    """The base of recurrent cells: one step in time, ``(y, carry), st = cell((x, carry), ps, st)``.
 
-    The carry is a tuple of arrays; without one, ``cell(x, ps, st)`` starts from `initial_carry`. A cell of one's
-    own gives `initial_carry` and `step`, and runs in `Recurrence` and the other wrappers like those here.
+    The carry is a tuple of arrays; without one, ``cell(x, ps, st)`` starts from `initial_carry`. A custom cell defines
+    `initial_carry` and `step`, and can then be run by `Recurrence` and the other wrappers.
 
     Shapes: x (N, in), a carry of arrays (N, ...) -> y (N, out), a carry of the same shapes
     Params: the cell's own
@@ -75,7 +75,7 @@ class RecurrentCell(Layer):
     ) -> tuple[Any, Any, States]:
         """Take all steps of x (T, ...): return the outputs (T, ...), the last carry and the last state.
 
-        Where the mask (T, N) is false, the carry stays as it is and the output is zero.
+        Where the mask (T, N) is false, the carry does not change and the output is zero.
         """
 
         def step(loop: Any, inputs: Any) -> tuple[Any, Any]:
@@ -89,7 +89,10 @@ class RecurrentCell(Layer):
 
 
 class GatedCell(RecurrentCell):
-    """What the cells here share: weights for input and hidden state with the gates side by side."""
+    """A cell with weights for the input and for the hidden state, each with all gates side by side.
+
+    A subclass says how to compute a step, and all steps, from x, the arrays of `_list_weights` and those of the carry.
+    """
 
     in_dims: int
     out_dims: int
@@ -102,6 +105,7 @@ class GatedCell(RecurrentCell):
     init_state: Initializer = zeros
 
     gates: ClassVar[int]
+    carry_names: ClassVar[tuple[str, ...]] = ("hidden",)
 
     def __post_init__(self) -> None:
         name = type(self).__name__
@@ -136,6 +140,34 @@ class GatedCell(RecurrentCell):
         trained = ps["hidden_state"] if self.train_state else None
         return (self._start(x, ps["weight_hh"], self.init_state, trained, st, 0),)
 
+    def step(self, x: Array, carry: Any, ps: Parameters, st: States) -> tuple[Any, States]:
+        """Take one step; the output is the hidden state."""
+        self._check_inputs(x, carry, ps)
+        new = self._take_step(x, *self._list_weights(ps), *carry)
+        return (new[0], new), st
+
+    def sweep(
+        self, x: Any, carry: Any, ps: Parameters, st: States, mask: Array | None = None, *, reverse: bool = False
+    ) -> tuple[Any, Any, States]:
+        """Take all steps."""
+        self._check_inputs(x, carry, ps)
+        y, *new = self._take_all_steps(x, *self._list_weights(ps), *carry, mask, reverse=reverse)
+        return y, tuple(new), st
+
+    @abstractmethod
+    def _take_step(self, x: Array, *arrays: Any) -> tuple[Array, ...]:
+        """Return the next carry, from x, the weights and the carry."""
+
+    @abstractmethod
+    def _take_all_steps(self, x: Array, *arrays: Any, reverse: bool) -> tuple[Array, ...]:
+        """Return all outputs and the last carry, from x, the weights, the first carry and the mask."""
+
+    def _list_weights(self, ps: Parameters) -> tuple[Any, ...]:
+        """List the weights and the biases, None for a bias that the cell does not have."""
+        biases = self._name_biases()
+        both = [ps[name] if name in biases else None for name in ("bias_ih", "bias_hh")]
+        return ps["weight_ih"], ps["weight_hh"], *both
+
     def _draw_trained(self, rng: Rng) -> dict[str, Any]:
         return {"hidden_state": self.init_state(rng, (self.out_dims,))} if self.train_state else {}
 
@@ -168,12 +200,11 @@ class GatedCell(RecurrentCell):
         draws = _KeyRng(st["rng"]["key"], index)
         return xp.astype(xp.asarray(init(draws, (*x.shape[:-1], self.out_dims))), x.dtype)
 
-    def _check_weights(self, x: Array, carry: Any, ps: Parameters, size: int = 1) -> tuple[Any, ...]:
-        """Check the inputs; return the weights and the biases."""
+    def _check_inputs(self, x: Array, carry: Any, ps: Parameters) -> None:
         check_axis(x, -1, self.in_dims, "(..., {})")
         check_dtype(x, ps["weight_ih"])
-        if not isinstance(carry, (tuple, list)) or len(carry) != size:
-            wanted = "(hidden,)" if size == 1 else "(hidden, memory)"
+        if not isinstance(carry, (tuple, list)) or len(carry) != len(self.carry_names):
+            wanted = "(hidden,)" if len(self.carry_names) == 1 else "(hidden, memory)"
             raise LayerError(f"expects a tuple {wanted} as its carry, got {write_outline(carry)}")
         for part in carry:
             check_axis(part, -1, self.out_dims, "a carry (..., {})")
@@ -185,15 +216,8 @@ class GatedCell(RecurrentCell):
             if not can_spread_over(part.shape[:-1], x.shape[:-1]):
                 raise LayerError(
                     f"expects a carry of as many samples as x {shape_text(x)}, got {shape_text(part)}: "
-                    "another batch starts anew, without a carry"
+                    "start another batch without a carry"
                 )
-        biases = self._name_biases()
-        return (
-            ps["weight_ih"],
-            ps["weight_hh"],
-            ps["bias_ih"] if "bias_ih" in biases else None,
-            ps["bias_hh"] if "bias_hh" in biases else None,
-        )
 
 
 class _KeyRng(Rng):

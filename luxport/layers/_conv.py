@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, field
-from typing import Any, Literal, Self, TypeAlias, get_args
+from typing import ClassVar, Literal, TypeAlias, get_args
 
 from luxport import ops
-from luxport.backend import Array, namespace
+from luxport.backend import Array
 from luxport.core.anatomy import Parameters, States
 from luxport.core.input_checks import check_dtype
 from luxport.layers._conv_base import Convolution
-from luxport.layers._windows import Windows, check_spatial
-from luxport.ops import Activation, identity
+from luxport.layers._windows import Sizes, Windows, check_spatial
 from luxport.ops.windows import check_room
-from luxport.random import Rng
 from luxport.text import show
 
 __all__ = ["Conv", "CrossCor", "DepthwiseConv"]
@@ -59,6 +57,8 @@ class Conv(Convolution):
     _: KW_ONLY
     padding_mode: PaddingMode = "zeros"
 
+    _given_weight: ClassVar[str] = "(out, in / groups, *kernel)"
+
     def __post_init__(self) -> None:
         name = type(self).__name__
         super().__post_init__()
@@ -69,10 +69,6 @@ class Conv(Convolution):
             )
         windows = Windows.of(name, self.kernel, self.stride, self.padding, self.dilation, name="kernel")
         object.__setattr__(self, "_windows", windows)
-
-    def initial_parameters(self, rng: Rng) -> dict[str, Any]:
-        """Draw the weight, then the bias."""
-        return self._draw_weight_and_bias(rng, self.out_channels, self.in_channels)
 
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
         """Pad, convolve, add, activate."""
@@ -94,30 +90,13 @@ class Conv(Convolution):
         )
         return self.activation(y), st
 
+    @property
+    def _weight_shape(self) -> Sizes:
+        return self.out_channels, self.in_channels // self.groups, *self._windows.window
+
     @classmethod
-    def from_weight(
-        cls, weight: Array, bias: Any = True, activation: Activation = identity, **options: Any
-    ) -> tuple[Self, dict[str, Any]]:
-        """Build the layer that a weight belongs to, and its parameters: ``layer, ps``.
-
-        Args:
-            weight: an array, which becomes the parameter of this name
-            bias: an array of a number for each output, True for zeros, or False for none
-            activation: a function applied to the result, such as `relu`
-            **options: the other options of the layer, by name
-
-        Raises: ValueError if the weight has no kernel or the bias is not one number per output channel
-        Source: Flux.jl ``Conv(weight, bias, activation)``
-
-        >>> import numpy as np
-        >>> layer, ps = Conv.from_weight(np.ones((4, 1, 3, 3)), groups=2)
-        >>> layer, ps["bias"].shape
-        (Conv((3, 3), 2, 4, groups=2), (4,))
-        """
-        out, part, *kernel = cls._read_sizes(weight, "(out, in / groups, *kernel)")
-        options["use_bias"] = bias is not False
-        layer = cls(tuple(kernel), part * options.get("groups", 1), out, activation, **options)
-        return layer, layer._take_parameters(weight, bias)
+    def _count_channels(cls, shape: Sizes, groups: int) -> tuple[int, int]:
+        return shape[1] * groups, shape[0]
 
 
 class CrossCor(Conv):
@@ -184,34 +163,15 @@ class DepthwiseConv(Conv):
 
     groups: int = field(default=1, init=False)
 
+    _given_weight: ClassVar[str] = "(in, multiplier, *kernel)"
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "groups", self.in_channels)
         super().__post_init__()
 
     @classmethod
-    def from_weight(
-        cls, weight: Array, bias: Any = True, activation: Activation = identity, **options: Any
-    ) -> tuple[Self, dict[str, Any]]:
-        """Build the layer that a weight (in, multiplier, *kernel) belongs to, and its parameters: ``layer, ps``.
-
-        Args:
-            weight: an array, which becomes the parameter of this name
-            bias: an array of a number for each output, True for zeros, or False for none
-            activation: a function applied to the result, such as `relu`
-            **options: the other options of the layer, by name
-
-        Raises: ValueError if the weight has no kernel or the bias is not one number per output channel
-        Source: NNlib ``depthwiseconv``
-
-        >>> import numpy as np
-        >>> DepthwiseConv.from_weight(np.ones((2, 3, 5)), bias=False)[0]
-        DepthwiseConv((5,), 2, 6, use_bias=False)
-        """
-        channels, multiplier, *kernel = cls._read_sizes(weight, "(in, multiplier, *kernel)")
-        options["use_bias"] = bias is not False
-        layer = cls(tuple(kernel), channels, channels * multiplier, activation, **options)
-        weight = namespace(weight).reshape(weight, (channels * multiplier, 1, *kernel))
-        return layer, layer._take_parameters(weight, bias)
+    def _count_channels(cls, shape: Sizes, groups: int) -> tuple[int, int]:
+        return shape[0], shape[0] * shape[1]
 
 
 _PAD = {"reflect": ops.pad_reflect, "edge": ops.pad_edge, "circular": ops.pad_circular}

@@ -1,11 +1,12 @@
-"""What layers that convolve share: `Convolution`."""
+"""The base of the layers that convolve: `Convolution`."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import KW_ONLY, field
-from typing import Any
+from typing import Any, ClassVar, Self
 
-from luxport.backend import Array
+from luxport.backend import Array, namespace
 from luxport.core.layer import Layer
 from luxport.initializers import Initializer, glorot_uniform, zeros
 from luxport.layers._take_parameters import take_parameters
@@ -17,7 +18,7 @@ __all__ = ["Convolution"]
 
 
 class Convolution(Layer):
-    """What `Conv` and its transpose share: channels, kernel and bias, and where the kernel goes."""
+    """A layer with a kernel and a bias, the windows that the kernel slides over, and channels in groups."""
 
     kernel: Sizes
     in_channels: int
@@ -34,6 +35,9 @@ class Convolution(Layer):
     init_bias: Initializer = zeros
     _windows: Windows = field(init=False, compare=False)
 
+    _given_weight: ClassVar[str]
+    """The axes of the weight that `from_weight` takes."""
+
     def __post_init__(self) -> None:
         channels = self.in_channels, self.out_channels
         if min(*channels, self.groups) < 1 or any(n % self.groups for n in channels):
@@ -42,25 +46,56 @@ class Convolution(Layer):
                 f"got {self.in_channels} and {self.out_channels} in groups={self.groups}"
             )
 
-    def _draw_weight_and_bias(self, rng: Rng, rows: int, columns: int) -> dict[str, Any]:
-        """Draw a weight (rows, columns, *kernel), then the bias."""
-        shape = (rows, columns // self.groups, *self._windows.window)
+    def initial_parameters(self, rng: Rng) -> dict[str, Any]:
+        """Draw the weight, then the bias."""
+        shape = self._weight_shape
         weight = self.init_weight(rng, shape)
         if tuple(weight.shape) != shape:
             raise ValueError(f"{type(self).__name__} expects init_weight to return {shape}, got {tuple(weight.shape)}")
         return {"weight": weight} | ({"bias": self.init_bias(rng, (self.out_channels,))} if self.use_bias else {})
 
-    def _take_parameters(self, weight: Array, bias: Any) -> dict[str, Any]:
-        """Return the parameters that a user hands in; a bias of True is zeros."""
-        return take_parameters(type(self).__name__, weight, bias, self.out_channels)
-
     @classmethod
-    def _read_sizes(cls, weight: Array, pattern: str) -> Sizes:
-        """Return the shape of a weight that a user hands in.
+    def from_weight(
+        cls, weight: Array, bias: Any = True, activation: Activation = identity, **options: Any
+    ) -> tuple[Self, dict[str, Any]]:
+        """Build the layer that a weight belongs to, and its parameters: ``layer, ps``.
 
-        Raises: ValueError if it has no kernel
+        The weight is (out, in / groups, *kernel) for `Conv` and `CrossCor`, (in, out / groups, *kernel) for
+        `ConvTranspose`, and (in, multiplier, *kernel) for `DepthwiseConv`, whose parameter is a reshaped one.
+
+        Args:
+            weight: an array, which becomes the parameter of this name
+            bias: an array with a number for each output, True for zeros, or False for none
+            activation: a function applied to the result, such as `relu`
+            **options: the other options of the layer, by name
+
+        Raises: ValueError if the weight has no kernel or the bias is not one number per output channel
+        Source: Flux.jl ``Conv(weight, bias, activation)``; NNlib ``depthwiseconv``
+
+        >>> import luxport, numpy as np
+        >>> layer, ps = luxport.Conv.from_weight(np.ones((4, 1, 3, 3)), groups=2)
+        >>> layer, ps["bias"].shape
+        (Conv((3, 3), 2, 4, groups=2), (4,))
+        >>> luxport.ConvTranspose.from_weight(np.ones((4, 1, 3, 3)), groups=2)[0]
+        ConvTranspose((3, 3), 4, 2, groups=2)
+        >>> luxport.DepthwiseConv.from_weight(np.ones((2, 3, 5)), bias=False)[0]
+        DepthwiseConv((5,), 2, 6, use_bias=False)
         """
         shape = tuple(weight.shape)
         if len(shape) < 3:
-            raise ValueError(f"{cls.__name__} expects a weight {pattern}, got {shape}")
-        return shape
+            raise ValueError(f"{cls.__name__} expects a weight {cls._given_weight}, got {shape}")
+        channels = cls._count_channels(shape, options.get("groups", 1))
+        layer = cls(shape[2:], *channels, activation, **{**options, "use_bias": bias is not False})
+        if shape != layer._weight_shape:
+            weight = namespace(weight).reshape(weight, layer._weight_shape)
+        return layer, take_parameters(cls.__name__, weight, bias, layer.out_channels)
+
+    @property
+    @abstractmethod
+    def _weight_shape(self) -> Sizes:
+        """The shape of the parameter ``weight``."""
+
+    @classmethod
+    @abstractmethod
+    def _count_channels(cls, shape: Sizes, groups: int) -> tuple[int, int]:
+        """Return the input and output channels of the layer that a weight given to `from_weight` belongs to."""

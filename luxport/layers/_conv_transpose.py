@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, field
-from typing import Any, Self
+from typing import ClassVar
 
 from luxport import ops
 from luxport.backend import Array
 from luxport.core.anatomy import Parameters, States
 from luxport.core.input_checks import check_dtype
 from luxport.layers._conv_base import Convolution
-from luxport.layers._windows import PerAxis, Windows, check_spatial, read_sizes
-from luxport.ops import Activation, identity
-from luxport.ops.windows import Sizes
-from luxport.random import Rng
+from luxport.layers._windows import PerAxis, Sizes, Windows, check_spatial, read_sizes
 from luxport.text import show
 
 __all__ = ["ConvTranspose"]
@@ -62,6 +59,8 @@ class ConvTranspose(Convolution):
     output_padding: PerAxis = 0
     _output_padding: Sizes = field(init=False, compare=False)
 
+    _given_weight: ClassVar[str] = "(in, out / groups, *kernel)"
+
     def __post_init__(self) -> None:
         name = type(self).__name__
         super().__post_init__()
@@ -75,10 +74,6 @@ class ConvTranspose(Convolution):
             )
         object.__setattr__(self, "_windows", windows)
         object.__setattr__(self, "_output_padding", more)
-
-    def initial_parameters(self, rng: Rng) -> dict[str, Any]:
-        """Draw the weight, then the bias."""
-        return self._draw_weight_and_bias(rng, self.in_channels, self.out_channels)
 
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
         """Convolve, add, activate."""
@@ -96,26 +91,10 @@ class ConvTranspose(Convolution):
         )
         return self.activation(y), st
 
+    @property
+    def _weight_shape(self) -> Sizes:
+        return self.in_channels, self.out_channels // self.groups, *self._windows.window
+
     @classmethod
-    def from_weight(
-        cls, weight: Array, bias: Any = True, activation: Activation = identity, **options: Any
-    ) -> tuple[Self, dict[str, Any]]:
-        """Build the layer that a weight (in, out / groups, *kernel) belongs to, and its parameters: ``layer, ps``.
-
-        Args:
-            weight: an array, which becomes the parameter of this name
-            bias: an array of a number for each output, True for zeros, or False for none
-            activation: a function applied to the result, such as `relu`
-            **options: the other options of the layer, by name
-
-        Raises: ValueError if the weight has no kernel or the bias is not one number per output channel
-        Source: Flux.jl ``ConvTranspose(weight, bias, activation)``
-
-        >>> import numpy as np
-        >>> ConvTranspose.from_weight(np.ones((4, 1, 3, 3)), groups=2)[0]
-        ConvTranspose((3, 3), 4, 2, groups=2)
-        """
-        channels, part, *kernel = cls._read_sizes(weight, "(in, out / groups, *kernel)")
-        options["use_bias"] = bias is not False
-        layer = cls(tuple(kernel), channels, part * options.get("groups", 1), activation, **options)
-        return layer, layer._take_parameters(weight, bias)
+    def _count_channels(cls, shape: Sizes, groups: int) -> tuple[int, int]:
+        return shape[0], shape[1] * groups

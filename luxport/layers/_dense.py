@@ -77,7 +77,7 @@ class Dense(Layer):
 
         Args:
             weight: an array, which becomes the parameter of this name
-            bias: an array of a number for each output, True for zeros, or False for none
+            bias: an array with a number for each output, True for zeros, or False for none
             activation: a function applied to the result, such as `relu`
 
         Raises: ValueError if the weight is no matrix or the bias is not one number per output

@@ -21,8 +21,8 @@ from luxport.tree.static import Static
 __all__ = ["AlphaDropout", "Dropout", "VariationalHiddenDropout"]
 
 
-class _AlongAxes(RandomLayer):
-    """What `Dropout` and `VariationalHiddenDropout` share: a probability, and axes along which the mask varies."""
+class _AxesDropout(RandomLayer):
+    """A layer that drops entries by a mask, which varies along some axes: `Dropout`, `VariationalHiddenDropout`."""
 
     p: float
     axes: int | tuple[int, ...] | None = None
@@ -31,8 +31,14 @@ class _AlongAxes(RandomLayer):
         check_strength(self, "a probability in [0, 1]", 1.0, bound_too=True)
         _check_axes(self)
 
+    def _change(self, x: Array, key: Array, counter: Array) -> Array:
+        shape_of(x)
+        if "float" not in (dtype := dtype_name(x)) and "complex" not in dtype:
+            raise LayerTypeError(f"expects a floating or complex input, got {dtype}")
+        return ops.dropout(x, key, counter, p=self.p, axes=cast("tuple[int, ...] | None", self.axes))
 
-class Dropout(_AlongAxes):
+
+class Dropout(_AxesDropout):
     """Zero each entry with probability p and scale the others by ``1 / (1 - p)``, in training.
 
     The same state draws the same mask, bit for bit, on every backend; each call in training returns the state with its
@@ -57,15 +63,6 @@ class Dropout(_AlongAxes):
     >>> y.shape, int(st["rng"]["counter"])
     ((1, 2, 2, 2), 1)
     """
-
-    def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
-        """Draw a mask and apply it, or pass x on."""
-        key, counter, training = st["rng"]["key"], st["rng"]["counter"], st["training"]
-        if not training:
-            return x, st
-        _check_inexact(x)
-        y = ops.dropout(x, key, counter, p=self.p, axes=cast("tuple[int, ...] | None", self.axes))
-        return y, {"rng": {"key": key, "counter": counter + 1}, "training": training}
 
 
 class AlphaDropout(RandomLayer):
@@ -96,22 +93,17 @@ class AlphaDropout(RandomLayer):
     def __post_init__(self) -> None:
         check_strength(self, "a probability in [0, 1]", 1.0, bound_too=True)
 
-    def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
-        """Draw a mask and apply it, or pass x on."""
-        key, counter, training = st["rng"]["key"], st["rng"]["counter"], st["training"]
-        if not training:
-            return x, st
+    def _change(self, x: Array, key: Array, counter: Array) -> Array:
         check_floating(x)
-        y = ops.alpha_dropout(x, key, counter, p=self.p)
-        return y, {"rng": {"key": key, "counter": counter + 1}, "training": training}
+        return ops.alpha_dropout(x, key, counter, p=self.p)
 
 
-class VariationalHiddenDropout(_AlongAxes):
-    """`Dropout` whose mask stays the same from call to call, until it is told to change.
+class VariationalHiddenDropout(_AxesDropout):
+    """`Dropout` whose mask stays the same from call to call, until a new one is requested.
 
-    The mask is not stored: key and counter define it, and the counter stands still. An entry `update_mask` that
-    is true, as it is at first, moves the counter on at the next call in training and is cleared by it. To draw a
-    new mask, for the next sequence say: ``st = luxport.update_state(st, "update_mask", True)``.
+    The mask is not stored: key and counter determine it, and calls do not change the counter. Only if `update_mask` in
+    the state is true, as it is at first, the next call in training increases the counter, and sets `update_mask` to
+    false. For a new mask, for instance for the next sequence: ``st = luxport.update_state(st, "update_mask", True)``.
 
     Args:
         p: the probability, from 0 to 1
@@ -135,25 +127,24 @@ class VariationalHiddenDropout(_AlongAxes):
     """
 
     def initial_states(self, rng: Rng) -> dict[str, Any]:
-        """Draw a key; training is on, and a mask is to be drawn."""
+        """Draw a key; training is on, and the first call draws a mask."""
         return {"rng": make_generator(rng), "training": Static(True), "update_mask": np.ones((), np.bool_)}
 
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
-        """Apply the mask of the counter, moved on first if that is wanted, or pass x on."""
+        """Apply the mask that belongs to the counter, which is increased first if requested; in test mode return x."""
         key, counter, training = st["rng"]["key"], st["rng"]["counter"], st["training"]
         if not training:
             return x, st
-        _check_inexact(x)
         update = st["update_mask"]
         xp = namespace(counter, None if isinstance(update, bool) else update)
         counter = counter + (int(update) if isinstance(update, bool) else xp.astype(update, counter.dtype))
-        y = ops.dropout(x, key, counter, p=self.p, axes=cast("tuple[int, ...] | None", self.axes))
+        y = self._change(x, key, counter)
         kept = {"rng": {"key": key, "counter": counter}, "training": training}
         return y, kept | {"update_mask": xp.zeros_like(counter, dtype=find_bool_dtype(xp))}
 
 
 def _check_axes(layer: Any) -> None:
-    """Check the axes that a layer is built with, and make them a tuple if there are any."""
+    """Check the axes that a layer is built with, and convert them to a tuple if there are any."""
     name, axes = type(layer).__name__, layer.axes
     if axes is None:
         return
@@ -163,9 +154,3 @@ def _check_axes(layer: Any) -> None:
     if len(set(found)) != len(found):
         raise ValueError(f"{name} expects axes that differ, got {show(axes)}")
     object.__setattr__(layer, "axes", tuple(int(axis) for axis in found))
-
-
-def _check_inexact(x: Array) -> None:
-    shape_of(x)
-    if "float" not in (dtype := dtype_name(x)) and "complex" not in dtype:
-        raise LayerTypeError(f"expects a floating or complex input, got {dtype}")

@@ -1,4 +1,4 @@
-"""Layers that make noise: `GaussianNoise` and `GaussianDropout`."""
+"""Layers of Gaussian noise: `GaussianNoise` and `GaussianDropout`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import math
 
 from luxport import ops
 from luxport.backend import Array, namespace
-from luxport.core.anatomy import Parameters, States
 from luxport.core.input_checks import check_floating
 from luxport.layers._random_layer import RandomLayer, check_strength
 from luxport.ops.shapes import read_sizes
@@ -42,12 +41,8 @@ class GaussianNoise(RandomLayer):
     def __post_init__(self) -> None:
         check_strength(self, "a standard deviation of at least 0", math.inf)
 
-    def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
-        """Add noise, or pass x on."""
-        if not st["training"]:
-            return x, st
-        noise, st = _draw_noise(x, self.std, st)
-        return x + noise, st
+    def _change(self, x: Array, key: Array, counter: Array) -> Array:
+        return x + _draw_noise(x, self.std, key, counter)
 
 
 class GaussianDropout(RandomLayer):
@@ -77,17 +72,12 @@ class GaussianDropout(RandomLayer):
     def __post_init__(self) -> None:
         check_strength(self, "a probability in [0, 1)", 1.0)
 
-    def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
-        """Multiply by noise around 1, or pass x on."""
-        if not st["training"]:
-            return x, st
-        noise, st = _draw_noise(x, math.sqrt(self.p / (1.0 - self.p)), st)
-        return x * (noise + 1), st
+    def _change(self, x: Array, key: Array, counter: Array) -> Array:
+        return x * (_draw_noise(x, math.sqrt(self.p / (1.0 - self.p)), key, counter) + 1)
 
 
-def _draw_noise(x: Array, std: float, st: States) -> tuple[Array, States]:
-    """Draw noise like x, and count the draw."""
+def _draw_noise(x: Array, std: float, key: Array, counter: Array) -> Array:
+    """Draw normal numbers of mean 0 in the shape and dtype of x."""
     check_floating(x)
-    key, counter = st["rng"]["key"], st["rng"]["counter"]
     noise = ops.normal(key, counter, shape=read_sizes(x)) * std
-    return namespace(x, noise).astype(noise, x.dtype), {**st, "rng": {"key": key, "counter": counter + 1}}
+    return namespace(x, noise).astype(noise, x.dtype)

@@ -60,21 +60,11 @@ class RNNCell(GatedCell):
 
     gates: ClassVar[int] = 1
 
-    def step(self, x: Array, carry: Any, ps: Parameters, st: States) -> tuple[Any, States]:
-        """Take one step."""
-        weight_ih, weight_hh, bias_ih, bias_hh = self._check_weights(x, carry, ps)
-        y = _take_rnn_step(x, weight_ih, weight_hh, bias_ih, bias_hh, carry[0], activation=self.activation)
-        return (y, (y,)), st
+    def _take_step(self, x: Array, *arrays: Any) -> tuple[Array, ...]:
+        return (_take_rnn_step(x, *arrays, activation=self.activation),)
 
-    def sweep(
-        self, x: Any, carry: Any, ps: Parameters, st: States, mask: Array | None = None, *, reverse: bool = False
-    ) -> tuple[Any, Any, States]:
-        """Take all steps."""
-        weight_ih, weight_hh, bias_ih, bias_hh = self._check_weights(x, carry, ps)
-        y, hidden = ops.rnn_sweep(
-            *(x, weight_ih, weight_hh, bias_ih, bias_hh, carry[0], mask), activation=self.activation, reverse=reverse
-        )
-        return y, (hidden,), st
+    def _take_all_steps(self, x: Array, *arrays: Any, reverse: bool) -> tuple[Array, ...]:
+        return ops.rnn_sweep(x, *arrays, activation=self.activation, reverse=reverse)
 
 
 class LSTMCell(GatedCell):
@@ -118,6 +108,7 @@ class LSTMCell(GatedCell):
     init_memory: Initializer = zeros
 
     gates: ClassVar[int] = 4
+    carry_names: ClassVar[tuple[str, ...]] = ("hidden", "memory")
 
     def initial_carry(self, x: Array, ps: Parameters, st: States) -> tuple[Array, ...]:
         """Return hidden state and memory, trained or made by `init_state` and `init_memory`."""
@@ -125,20 +116,11 @@ class LSTMCell(GatedCell):
         trained = ps["memory"] if self.train_memory else None
         return hidden, self._start(x, ps["weight_hh"], self.init_memory, trained, st, 1)
 
-    def step(self, x: Array, carry: Any, ps: Parameters, st: States) -> tuple[Any, States]:
-        """Take one step."""
-        weight_ih, weight_hh, bias_ih, bias_hh = self._check_weights(x, carry, ps, 2)
-        hidden, memory = _take_lstm_step(x, weight_ih, weight_hh, bias_ih, bias_hh, *carry)
-        return (hidden, (hidden, memory)), st
+    def _take_step(self, x: Array, *arrays: Any) -> tuple[Array, ...]:
+        return _take_lstm_step(x, *arrays)
 
-    def sweep(
-        self, x: Any, carry: Any, ps: Parameters, st: States, mask: Array | None = None, *, reverse: bool = False
-    ) -> tuple[Any, Any, States]:
-        """Take all steps."""
-        weight_ih, weight_hh, bias_ih, bias_hh = self._check_weights(x, carry, ps, 2)
-        weights = weight_ih, weight_hh, bias_ih, bias_hh
-        y, hidden, memory = ops.lstm_sweep(x, *weights, carry[0], carry[1], mask, reverse=reverse)
-        return y, (hidden, memory), st
+    def _take_all_steps(self, x: Array, *arrays: Any, reverse: bool) -> tuple[Array, ...]:
+        return ops.lstm_sweep(x, *arrays, reverse=reverse)
 
     def _draw_trained(self, rng: Rng) -> dict[str, Any]:
         memory = {"memory": self.init_memory(rng, (self.out_dims,))} if self.train_memory else {}
@@ -185,19 +167,11 @@ class GRUCell(GatedCell):
 
     gates: ClassVar[int] = 3
 
-    def step(self, x: Array, carry: Any, ps: Parameters, st: States) -> tuple[Any, States]:
-        """Take one step."""
-        weight_ih, weight_hh, bias_ih, bias_hh = self._check_weights(x, carry, ps)
-        y = _take_gru_step(x, weight_ih, weight_hh, bias_ih, bias_hh, carry[0])
-        return (y, (y,)), st
+    def _take_step(self, x: Array, *arrays: Any) -> tuple[Array, ...]:
+        return (_take_gru_step(x, *arrays),)
 
-    def sweep(
-        self, x: Any, carry: Any, ps: Parameters, st: States, mask: Array | None = None, *, reverse: bool = False
-    ) -> tuple[Any, Any, States]:
-        """Take all steps."""
-        weight_ih, weight_hh, bias_ih, bias_hh = self._check_weights(x, carry, ps)
-        y, hidden = ops.gru_sweep(x, weight_ih, weight_hh, bias_ih, bias_hh, carry[0], mask, reverse=reverse)
-        return y, (hidden,), st
+    def _take_all_steps(self, x: Array, *arrays: Any, reverse: bool) -> tuple[Array, ...]:
+        return ops.gru_sweep(x, *arrays, reverse=reverse)
 
 
 class GRUv3Cell(GatedCell):
@@ -245,19 +219,15 @@ class GRUv3Cell(GatedCell):
         weight = rng.uniform(shape, -bound, bound) if candidate is None else candidate(rng, shape)
         return ps | {"weight_hn": weight} | trained
 
-    def step(self, x: Array, carry: Any, ps: Parameters, st: States) -> tuple[Any, States]:
-        """Take one step."""
-        weight_ih, weight_hh, bias_ih, _ = self._check_weights(x, carry, ps)
-        y = _take_gru_v3_step(x, weight_ih, weight_hh, ps["weight_hn"], bias_ih, carry[0])
-        return (y, (y,)), st
+    def _list_weights(self, ps: Parameters) -> tuple[Any, ...]:
+        weight_ih, weight_hh, bias_ih, _ = super()._list_weights(ps)
+        return weight_ih, weight_hh, ps["weight_hn"], bias_ih
 
-    def sweep(
-        self, x: Any, carry: Any, ps: Parameters, st: States, mask: Array | None = None, *, reverse: bool = False
-    ) -> tuple[Any, Any, States]:
-        """Take all steps."""
-        weight_ih, weight_hh, bias_ih, _ = self._check_weights(x, carry, ps)
-        y, hidden = ops.gru_v3_sweep(x, weight_ih, weight_hh, ps["weight_hn"], bias_ih, carry[0], mask, reverse=reverse)
-        return y, (hidden,), st
+    def _take_step(self, x: Array, *arrays: Any) -> tuple[Array, ...]:
+        return (_take_gru_v3_step(x, *arrays),)
+
+    def _take_all_steps(self, x: Array, *arrays: Any, reverse: bool) -> tuple[Array, ...]:
+        return ops.gru_v3_sweep(x, *arrays, reverse=reverse)
 
 
 # Half types in float32, as sweeps take them: the sum before a gate may be larger than float16 holds, and one infinity

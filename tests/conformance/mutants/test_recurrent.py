@@ -20,10 +20,10 @@ MUTANTS: Mutants = {
         luxport.LSTMCell, "sigmoid(o) * tanh(memory)", "sigmoid(o) * memory", "lstm_cell.steps"
     ),
     "LSTM does not hand its memory on": fault(
-        luxport.LSTMCell, "(hidden, (hidden, memory))", "(hidden, (hidden, carry[1]))", "lstm_cell.steps"
+        luxport.LSTMCell, "(new[0], new)", "(new[0], (new[0], *carry[1:]))", "lstm_cell.steps"
     ),
     "LSTM's sweep returns the carry it was given": fault(
-        luxport.LSTMCell, "(y, (hidden, memory), st)", "(y, (carry[0], carry[1]), st)", "lstm.levels"
+        luxport.LSTMCell, "(y, tuple(new), st)", "(y, tuple(carry), st)", "lstm.levels"
     ),
     "GRU updates the other way round": fault(
         luxport.GRUCell, "(1 - z) * n + z * hidden", "z * n + (1.0 - z) * hidden", "gru_cell.steps"
@@ -70,7 +70,7 @@ MUTANTS: Mutants = {
         "stateful_recurrent_cell.remembers",
     ),
     "a cell shares one hidden state": fault(
-        luxport.RNNCell, "return (y, (y,)), st", "return (y, (y[:1, ...] + 0.0 * y,)), st", "rnn_cell.steps"
+        luxport.RNNCell, "(new[0], new)", "(new[0], (new[0][:1, ...] + 0.0 * new[0],))", "rnn_cell.steps"
     ),
 }
 
