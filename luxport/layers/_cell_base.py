@@ -19,7 +19,7 @@ from luxport.errors import LayerError
 from luxport.initializers import Initializer, zeros
 from luxport.ops._recurrent import clear_masked, hold_masked
 from luxport.ops.looking import may_look
-from luxport.ops.shapes import can_spread_over
+from luxport.ops.shapes import can_broadcast_to
 from luxport.random import Rng
 from luxport.transforms._loops import scan
 
@@ -213,7 +213,7 @@ class GatedCell(RecurrentCell):
                     f"expects a carry (..., {self.out_dims}) of floating numbers with no more axes than "
                     f"{shape_text(x)}, got {dtype_name(part)} {shape_text(part)}"
                 )
-            if not can_spread_over(part.shape[:-1], x.shape[:-1]):
+            if not can_broadcast_to(part.shape[:-1], x.shape[:-1]):
                 raise LayerError(
                     f"expects a carry of as many samples as x {shape_text(x)}, got {shape_text(part)}: "
                     "start another batch without a carry"

@@ -12,7 +12,7 @@ from luxport.core.input_checks import check_axis, check_dtype, check_floating, c
 from luxport.core.layer import Layer
 from luxport.errors import LayerError
 from luxport.initializers import Initializer, constant
-from luxport.ops.shapes import can_spread_over
+from luxport.ops.shapes import can_broadcast_to
 from luxport.random import Rng
 
 __all__ = ["PReLU"]
@@ -60,7 +60,7 @@ class PReLU(Layer):
         check_dtype(x, weight)
         xp = namespace(x)
         if isinstance(self.shape, (tuple, list)):
-            if not can_spread_over(weight.shape, shape_of(x)):
+            if not can_broadcast_to(weight.shape, shape_of(x)):
                 raise LayerError(f"expects (..., {', '.join(map(str, self.shape))}), got {shape_text(x)}")
         elif self.shape != 1:
             check_axis(x, 1, self.shape, "(N, {}, ...)")

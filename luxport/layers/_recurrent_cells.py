@@ -13,7 +13,7 @@ from luxport.core.anatomy import Parameters, States
 from luxport.initializers import Initializer, zeros
 from luxport.layers._cell_base import GatedCell
 from luxport.ops import Activation, tanh
-from luxport.ops._recurrent import step_gru, step_gru_v3, step_lstm, step_rnn, sum_of_biases
+from luxport.ops._recurrent import add_biases, step_gru, step_gru_v3, step_lstm, step_rnn
 from luxport.random import Rng
 
 __all__ = ["GRUCell", "GRUv3Cell", "LSTMCell", "RNNCell"]
@@ -235,13 +235,13 @@ class GRUv3Cell(GatedCell):
 @run_wide
 def _take_rnn_step(x: Array, *arrays: Any, activation: Activation) -> Array:
     weight_ih, weight_hh, bias_ih, bias_hh, hidden = arrays
-    return step_rnn(ops.dense(x, weight_ih, sum_of_biases(bias_ih, bias_hh)), hidden, weight_hh, activation)
+    return step_rnn(ops.dense(x, weight_ih, add_biases(bias_ih, bias_hh)), hidden, weight_hh, activation)
 
 
 @run_wide
 def _take_lstm_step(x: Array, *arrays: Any) -> tuple[Array, Array]:
     weight_ih, weight_hh, bias_ih, bias_hh, hidden, memory = arrays
-    return step_lstm(ops.dense(x, weight_ih, sum_of_biases(bias_ih, bias_hh)), hidden, memory, weight_hh)
+    return step_lstm(ops.dense(x, weight_ih, add_biases(bias_ih, bias_hh)), hidden, memory, weight_hh)
 
 
 @run_wide

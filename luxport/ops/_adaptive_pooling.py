@@ -1,4 +1,4 @@
-"""Pooling to a size that is given: windows that cover an axis evenly, not all as long as each other."""
+"""Pooling to a given size, with windows of even or of variable length."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from luxport.ops._pooling import (
 )
 from luxport.ops.averages import average, take_mean
 from luxport.ops.shapes import are_fixed, read_sizes
-from luxport.ops.windows import Sizes, lay_along_axis
+from luxport.ops.windows import Sizes, align_with_axis
 
 __all__ = ["adaptive_lp_pool", "adaptive_max_pool", "adaptive_mean_pool"]
 
@@ -39,10 +39,10 @@ _RULES = {"output_size": SPATIAL_SIZES, "variable_windows": FLAG}
 
 @operation(takes="x real (N, C, ...)", rules=_RULES, check=_check_elements)
 def adaptive_max_pool(x: Array, *, output_size: Sizes, variable_windows: bool = False) -> Array:
-    """Return the largest element of each of as many windows as wanted; the gradient goes to the first of equal ones.
+    """Return the largest element of each of `output_size` windows; the gradient goes to the first of equal elements.
 
-    Of n elements and o windows, all windows have ``n - (o - 1) s`` elements, at steps of ``s = n // o``; variable
-    windows are PyTorch's instead: window i has those from ``floor(i n / o)`` to below ``ceil((i + 1) n / o)``.
+    For n elements and o windows, all windows have ``n - (o - 1) s`` elements and are ``s = n // o`` apart. Variable
+    windows are those of PyTorch: window i goes from element ``floor(i n / o)`` to below ``ceil((i + 1) n / o)``.
 
     Args:
         output_size: how many windows there are, a number for each spatial axis: (7, 7) for images
@@ -65,7 +65,7 @@ def adaptive_max_pool(x: Array, *, output_size: Sizes, variable_windows: bool = 
 @operation(takes="x (N, C, ...)", rules=_RULES, check=_check_elements)
 @run_wide
 def adaptive_mean_pool(x: Array, *, output_size: Sizes, variable_windows: bool = False) -> Array:
-    """Return the mean of each of as many windows as wanted, which lie as those of `adaptive_max_pool`.
+    """Return the mean of each of `output_size` windows, which are those of `adaptive_max_pool`.
 
     Args:
         output_size: how many windows there are, a number for each spatial axis: (7, 7) for images
@@ -88,7 +88,7 @@ def adaptive_mean_pool(x: Array, *, output_size: Sizes, variable_windows: bool =
 
     def mean(x: Array, axis: int, windows: Any) -> Array:
         lengths = [stop - start for start, stop in windows]
-        shares = lay_along_axis(x, axis, [1.0 / n for n in lengths], x.dtype)
+        shares = align_with_axis(x, axis, [1.0 / n for n in lengths], x.dtype)
         return average(x, mean=lambda x: _add_up(x, axis, windows) * shares)
 
     return _pool_axes(x, output_size, mean)
@@ -97,7 +97,7 @@ def adaptive_mean_pool(x: Array, *, output_size: Sizes, variable_windows: bool =
 @operation(takes="x (N, C, ...)", rules={**_RULES, "p": POSITIVE}, check=_check_elements)
 @run_wide
 def adaptive_lp_pool(x: Array, *, output_size: Sizes, variable_windows: bool = False, p: float = 2) -> Array:
-    """Return ``(sum of x^p)^(1 / p)`` of each of as many windows as wanted, which lie as for `adaptive_max_pool`.
+    """Return ``(sum of x^p)^(1 / p)`` of each of `output_size` windows, which are those of `adaptive_max_pool`.
 
     Args:
         output_size: how many windows there are, a number for each spatial axis: (7, 7) for images
@@ -136,9 +136,9 @@ Windows = list[tuple[int, int]]
 
 
 def find_even_windows(x: Array, output_size: Sizes) -> dict[str, Any]:
-    """Return the one window, and its stride, that has as many places as wanted.
+    """Return the options of the pooling, with windows of one size, that has this output size.
 
-    Raises: LayerError if x has fewer elements
+    Raises: LayerError if x has fewer elements than that
     """
     sizes = tuple(x.shape)[2:]
     if any([n < places for n, places in zip(sizes, output_size, strict=True)]):
@@ -149,7 +149,7 @@ def find_even_windows(x: Array, output_size: Sizes) -> dict[str, Any]:
 
 
 def _pool_slices(x: Array, output_size: Sizes, variable: bool, pool: Callable[..., Array]) -> Array:
-    """Pool one slice after the other, whose sizes only the running program may know; axes as `_pool_axes`."""
+    """Pool each window as a slice, whose size only the running program may know; axes in the order of `_pool_axes`."""
     xp = namespace(x)
     for axis in reversed(range(2, len(output_size) + 2)):
         n, places, before = read_sizes(x)[axis], output_size[axis - 2], (slice(None),) * axis
@@ -164,7 +164,7 @@ def _pool_slices(x: Array, output_size: Sizes, variable: bool, pool: Callable[..
 
 
 def _pool_axes(x: Array, output_size: Sizes, pool: Callable[[Array, int, Windows], Array]) -> Array:
-    """Pool one axis after the other, the last one first, so that the first of equal elements is that in C order."""
+    """Pool one axis after the other, the last first: then the first of equal elements is the first in C order."""
     for axis in reversed(range(2, len(output_size) + 2)):
         n, places = x.shape[axis], output_size[axis - 2]
         check_growth(axis, n, places)
@@ -173,7 +173,7 @@ def _pool_axes(x: Array, output_size: Sizes, pool: Callable[[Array, int, Windows
 
 
 def _list_entries(x: Array, axis: int, windows: Windows) -> list[Array]:
-    """Return the first entries of the windows, the second ones, …; a window that has ended repeats its last."""
+    """Return the first entries of all windows, their second entries, and so on; short windows repeat their last."""
     xp = namespace(x)
     longest = max(stop - start for start, stop in windows)
     rows = [[min(start + i, stop - 1) for start, stop in windows] for i in range(longest)]
@@ -187,7 +187,7 @@ def _add_up(x: Array, axis: int, windows: Windows) -> Array:
         there = [entry < stop - start for start, stop in windows]
         if all(there):
             return values
-        # Not a product with 0, which makes NaN of an infinity.
-        return xp.where(lay_along_axis(x, axis, there, find_bool_dtype(xp)), values, xp.zeros_like(values))
+        # Not a product with 0: infinity times 0 is NaN.
+        return xp.where(align_with_axis(x, axis, there, find_bool_dtype(xp)), values, xp.zeros_like(values))
 
     return reduce(add, [keep(i, values) for i, values in enumerate(_list_entries(x, axis, windows))])

@@ -1,4 +1,4 @@
-"""Products with weights."""
+"""The affine map of a dense layer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["check_dense", "dense"]
 
 
 def check_dense(x: Array, weight: Array, bias: Array | None = None) -> None:
-    """Expect one weight, and a bias for each of its columns: others would be spread out.
+    """Expect one weight, and a bias for each of its columns: other shapes would broadcast.
 
     Raises: LayerError
     """

@@ -1,7 +1,8 @@
-"""Attention: averages of values, weighted by how well each query and key agree."""
+"""Attention: averages of values, weighted by how similar each query and key are."""
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
 from typing import Any, TypeAlias
@@ -10,17 +11,17 @@ from luxport.backend import Array, dtype_name, is_casting, namespace
 from luxport.backend.dtypes import expect_floating, run_wide
 from luxport.backend.option_rules import FLAG, FUNCTION, allow_count, allow_none, allow_number
 from luxport.errors import LayerError, LayerTypeError, shape_text
-from luxport.ops._attention_masks import clear_hidden, find_earlier, spread_over_scores
-from luxport.ops._operation import operation
+from luxport.ops._attention_masks import clear_hidden, expand_to_scores, find_earlier
+from luxport.ops._operation import definition_of, operation
 from luxport.ops._softmax import softmax
 from luxport.ops.activations import identity
-from luxport.ops.shapes import can_spread_over, is_number, read_sizes
+from luxport.ops.shapes import can_broadcast_to, is_number, read_sizes
 
 __all__ = ["Dropping", "dot_product_attention", "dot_product_attention_scores", "scaled_dot_product_attention"]
 
 
 Dropping: TypeAlias = Callable[[Array], Array]
-"""What is done to the scores after the softmax: dropout, as a function of one array."""
+"""A function applied to the scores after the softmax, such as dropout."""
 
 
 _MORE = "bias (...)?, mask (...)?"
@@ -38,6 +39,7 @@ _DROPOUT = {"dropout": FUNCTION}
         "return_scores": FLAG,
     },
 )
+@run_wide
 def scaled_dot_product_attention(
     query: Array,
     key: Array,
@@ -53,24 +55,24 @@ def scaled_dot_product_attention(
 ) -> Any:
     """Return ``scores @ value``, where ``scores = dropout(softmax(query @ key.T / scale + bias))``, and the scores.
 
-    A score is 0 where the mask is false. A query that may see no key at all gets scores, and a result, of 0. Several
-    heads of the query may share a head of keys and values: head h uses the one at ``h // (heads / kv heads)``.
+    A score is 0 where the mask is false. If the mask hides all keys from a query, its scores and its result are 0.
+    Several heads of the query may share a head of keys and values: head h uses the one at ``h // (heads / kv heads)``.
 
-    Where the scores are not returned, PyTorch uses its fused kernel, which has no second derivative by
-    ``torch.autograd`` (nested transforms of `luxport` and `torch.func` are served all the same).
+    If the scores are not returned, PyTorch runs its fused kernel, which has no second derivative by
+    ``torch.autograd`` (nested transforms of `luxport` and `torch.func` work, without the kernel).
 
     Args:
         scale: a divisor of the products; None for the square root of the features of a head
         is_causal: whether a score is 0 where the key comes after the query, both counted from the first
-        token_axis: -3 if heads come after lengths, or -2 if they come before
+        token_axis: -3 if the axis of heads comes after that of lengths, -2 if it comes before
         dropout: a function applied to the scores, such as dropout
         return_scores: whether the scores are returned too, and not the result alone
 
     Shapes: query (..., len_q, heads, features), key (..., len_kv, kv heads, features), value (..., len_kv, kv heads,
             out), mask (bool) and bias that broadcast to (..., heads, len_q, len_kv) -> (..., len_q, heads, out),
-            (..., heads, len_q, len_kv); with ``token_axis=-2`` lengths and heads are the other way round in the
-            first three and in the result
-    Raises: LayerError if the shapes do not fit or mask and `is_causal` meet; ValueError for another token_axis
+            (..., heads, len_q, len_kv); with ``token_axis=-2`` lengths and heads are exchanged in the first three
+            and in the result
+    Raises: LayerError if the shapes do not fit, or for both a mask and `is_causal`; ValueError for another token_axis
     Source: LuxLib ``scaled_dot_product_attention``; A. Vaswani et al., "Attention is all you need" (2017)
 
     >>> import numpy as np
@@ -80,14 +82,23 @@ def scaled_dot_product_attention(
     array([[[[1. , 0. ],
              [0.5, 0.5]]]])
     """
-    return _attend_rounding_once(
-        *(query, key, value, bias, mask),
-        scale=scale,
-        is_causal=is_causal,
-        token_axis=token_axis,
-        dropout=dropout,
-        return_scores=return_scores,
-    )
+    xp = namespace(query, key, value, bias, mask)
+    if token_axis not in (-2, -3):
+        raise ValueError(f"scaled_dot_product_attention expects -3 or -2 as token_axis, got {token_axis}")
+    check_attention(query, key, value, mask, is_causal=is_causal, token_axis=token_axis, bias=bias)
+    if token_axis == -3:
+        query, key, value = (_swap_heads_and_tokens(xp, x) for x in (query, key, value))
+    bias, mask = (expand_to_scores(xp, x, query, key) for x in (bias, mask))
+    query, key, value = clear_hidden(xp, query, key, value, bias, mask)
+    scores = dropout(_compute_scores(xp, query, key, bias, mask, scale, is_causal))
+    y = _multiply_groups(xp, scores, value)
+    if token_axis == -3:
+        y = _swap_heads_and_tokens(xp, y)
+    return (y, scores) if return_scores else y
+
+
+attend: Callable[..., Any] = inspect.unwrap(definition_of(scaled_dot_product_attention))
+"""The definition of `scaled_dot_product_attention` in the dtype of its arrays, half types included."""
 
 
 @operation(
@@ -105,9 +116,9 @@ def dot_product_attention(
     nheads: int = 1,
     dropout: Dropping = identity,
 ) -> tuple[Array, Array]:
-    """Attend in each of several heads, into which the features are cut; return the heads joined, and the scores.
+    """Split the features into heads, attend in each, and return the results of all heads joined, and the scores.
 
-    A head attends as in `scaled_dot_product_attention`.
+    Each head is a `scaled_dot_product_attention`.
 
     Args:
         nheads: how many heads there are
@@ -131,6 +142,7 @@ def dot_product_attention(
 
 
 @operation(takes=f"query floating (...), key like query (...), {_MORE}", rules=_DROPOUT)
+@run_wide
 def dot_product_attention_scores(
     query: Array, key: Array, bias: Array | None = None, mask: Array | None = None, *, dropout: Dropping = identity
 ) -> Array:
@@ -143,53 +155,12 @@ def dot_product_attention_scores(
     Raises: LayerError if the shapes do not fit
     Source: NNlib ``dot_product_attention_scores``
     """
-    return _scores_rounding_once(query, key, bias, mask, dropout=dropout)
-
-
-def _compute_scores_alone(
-    query: Array, key: Array, bias: Array | None, mask: Array | None, *, dropout: Dropping
-) -> Array:
     xp = namespace(query, key, bias, mask)
     check_attention(query, key, key, mask, is_causal=False, token_axis=-3, bias=bias)
     query, key = (_swap_heads_and_tokens(xp, x) for x in (query, key))
-    bias, mask = (spread_over_scores(xp, x, query, key) for x in (bias, mask))
+    bias, mask = (expand_to_scores(xp, x, query, key) for x in (bias, mask))
     query, key, _ = clear_hidden(xp, query, key, key, bias, mask)
     return dropout(_compute_scores(xp, query, key, bias, mask))
-
-
-_scores_rounding_once = run_wide(_compute_scores_alone)
-
-
-def attend(
-    query: Array,
-    key: Array,
-    value: Array,
-    bias: Array | None = None,
-    mask: Array | None = None,
-    *,
-    scale: float | None = None,
-    is_causal: bool = False,
-    token_axis: int = -3,
-    dropout: Dropping = identity,
-    return_scores: bool = True,
-) -> Any:
-    """Do what `scaled_dot_product_attention` does, in the dtype of its arrays."""
-    xp = namespace(query, key, value, bias, mask)
-    if token_axis not in (-2, -3):
-        raise ValueError(f"scaled_dot_product_attention expects -3 or -2 as token_axis, got {token_axis}")
-    check_attention(query, key, value, mask, is_causal=is_causal, token_axis=token_axis, bias=bias)
-    if token_axis == -3:
-        query, key, value = (_swap_heads_and_tokens(xp, x) for x in (query, key, value))
-    bias, mask = (spread_over_scores(xp, x, query, key) for x in (bias, mask))
-    query, key, value = clear_hidden(xp, query, key, value, bias, mask)
-    scores = dropout(_compute_scores(xp, query, key, bias, mask, scale, is_causal))
-    y = _multiply_groups(xp, scores, value)
-    if token_axis == -3:
-        y = _swap_heads_and_tokens(xp, y)
-    return (y, scores) if return_scores else y
-
-
-_attend_rounding_once = run_wide(attend)
 
 
 def check_attention(
@@ -202,7 +173,7 @@ def check_attention(
     token_axis: int,
     bias: Array | None = None,
 ) -> None:
-    """Expect one floating dtype, and shapes that fit; sizes that a compiled program does not know yet pass.
+    """Expect one floating dtype and matching shapes; sizes that are unknown while a program is compiled match any.
 
     Raises: LayerError; LayerTypeError for a mask that is not boolean, or anything else that is not floating
     """
@@ -234,23 +205,23 @@ def check_attention(
     if mask is not None:
         if dtype_name(mask) != "bool":
             raise LayerTypeError(f"expects a mask of booleans, true where a key is seen, got {dtype_name(mask)}")
-        _expect_spread("mask", mask, scores)
+        _expect_to_broadcast("mask", mask, scores)
     if bias is not None:
         expect_floating(bias, "bias")
-        _expect_spread("bias", bias, scores)
+        _expect_to_broadcast("bias", bias, scores)
 
 
-def _expect_spread(name: str, x: Array, scores: tuple[Any, ...]) -> None:
-    """Expect what spreads over the scores, and does not spread the scores themselves."""
-    if not can_spread_over(x.shape, scores):
+def _expect_to_broadcast(name: str, x: Array, scores: tuple[Any, ...]) -> None:
+    """Expect a shape that broadcasts to that of the scores, without making it larger."""
+    if not can_broadcast_to(x.shape, scores):
         wanted = ", ".join(["?" if n is None else f"{int(n)}" for n in scores])
         raise LayerError(f"expects a {name} that broadcasts to the scores ({wanted}), got {shape_text(x)}")
 
 
 def split_heads(xp: Any, x: Array, nheads: int) -> Array:
-    """Cut the last axis into heads: (..., features) -> (..., nheads, features / nheads).
+    """Split the last axis into heads: (..., features) -> (..., nheads, features / nheads).
 
-    Raises: LayerError if it cannot be cut so
+    Raises: LayerError if nheads does not divide the features
     """
     *leading, features = read_sizes(x)
     if is_number(features) and features % nheads:
@@ -273,7 +244,7 @@ def _compute_scores(
     scale: float | None = None,
     is_causal: bool = False,
 ) -> Array:
-    """Return the scores before dropout, of (..., heads, length, features)."""
+    """Return the scores before dropout, for queries and keys (..., heads, length, features)."""
     divisor: Any = scale
     if scale is None:
         features = read_sizes(query)[-1]
@@ -290,14 +261,14 @@ def _compute_scores(
     hidden = xp.full_like(logits[..., :1], -math.inf)
     if is_causal and bias is None:
         return softmax(xp.where(mask, logits, hidden))
-    # A softmax of -inf alone would be NaN, and so would every gradient behind it.
-    sighted = xp.any(mask, axis=-1, keepdims=True)
-    hidden = xp.where(sighted, hidden, xp.zeros_like(hidden))
-    return softmax(xp.where(mask, logits, hidden)) * xp.astype(sighted, logits.dtype)
+    # The softmax of nothing but -inf would be NaN, and so would its gradient: such a row is computed from zeros.
+    sees_any = xp.any(mask, axis=-1, keepdims=True)
+    hidden = xp.where(sees_any, hidden, xp.zeros_like(hidden))
+    return softmax(xp.where(mask, logits, hidden)) * xp.astype(sees_any, logits.dtype)
 
 
 def _multiply_groups(xp: Any, x: Array, y: Array) -> Array:
-    """Multiply matrices (..., heads, n, k) with (..., fewer heads, k, m), each of which serves a group of heads."""
+    """Multiply (..., heads, n, k) by (..., kv heads, k, m), each matrix of which is shared by a group of heads."""
     if y.shape[-3] is not None and y.shape[-3] == x.shape[-3]:
         return xp.matmul(x, y)
     *leading, heads, n, k = read_sizes(x)
@@ -312,5 +283,5 @@ def _swap_heads_and_tokens(xp: Any, x: Array) -> Array:
 
 
 def _differ(*sizes: int | None) -> bool:
-    known = [n for n in sizes if n is not None]  # not a set, which would ask for their values
+    known = [n for n in sizes if n is not None]  # not a set, whose hashes would ask for the values of symbols
     return any([n != known[0] for n in known[1:]])

@@ -1,4 +1,4 @@
-"""Which keys a query of attention sees."""
+"""Masks of attention: which keys each query may see."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from luxport.backend.arguments import check_call
 from luxport.backend.option_rules import AXIS
 from luxport.ops.shapes import read_sizes
 
-__all__ = ["find_earlier", "make_causal_mask", "spread_over_scores", "clear_hidden"]
+__all__ = ["clear_hidden", "expand_to_scores", "find_earlier", "find_seen_keys", "make_causal_mask"]
 
 
 @check_call("x (...)", rules={"axis": AXIS})
 def make_causal_mask(x: Array, *, axis: int = -2) -> Array:
-    """Return the mask for scores that lets each query see the keys up to its own place.
+    """Return the mask of scores with which each query sees the keys up to its own position.
 
     Args:
         axis: the axis of x whose entries are queries and keys
@@ -34,9 +34,10 @@ def make_causal_mask(x: Array, *, axis: int = -2) -> Array:
 def clear_hidden(
     xp: Any, query: Array, key: Array, value: Array, bias: Array | None, mask: Array | None
 ) -> tuple[Array, Array, Array]:
-    """Put zeros in keys and values that no query sees, and in queries that see none: what is hidden may hold NaN.
+    """Replace keys and values that no query sees, and queries that see no key, by zeros.
 
-    A mask hides, and so does a bias of -inf. A product with 0 would keep a NaN, in a result or in a gradient.
+    They may be NaN, which a score of 0 would not remove, neither from the result nor from gradients. A bias of -inf
+    hides a key as a mask does.
 
     Shapes: query, key, value (..., heads, length, features)
     """
@@ -54,17 +55,18 @@ def clear_hidden(
 
 
 def find_seen_keys(xp: Any, mask: Array) -> Array:
-    """Tell which keys any query of any head sees: (..., heads, len_q, len_kv) -> (..., len_kv)."""
+    """Return which keys are seen by some query of some head: (..., heads, len_q, len_kv) -> (..., len_kv)."""
     rank = len(mask.shape)
     return xp.any(mask, axis=tuple(range(max(0, rank - 3), rank - 1))) if rank > 1 else mask
 
 
 def find_earlier(xp: Any, query: Array, key: Array, axis: int) -> Array:
+    """Return whether each key comes no later than each query: (len_q, len_kv)."""
     return _count_places(xp, query, axis)[:, None] >= _count_places(xp, key, axis)[None, :]
 
 
 def _count_places(xp: Any, x: Array, axis: int) -> Array:
-    """Count the entries along an axis: 0, 1, …"""
+    """Return the positions along an axis: 0, 1, …"""
     if x.shape[axis] is not None:
         return xp.arange(x.shape[axis], dtype=xp.int32, device=find_array_device(x))
     others = tuple([i for i in range(len(x.shape)) if i != axis % len(x.shape)])
@@ -72,16 +74,16 @@ def _count_places(xp: Any, x: Array, axis: int) -> Array:
     return xp.cumulative_sum(zeros + 1, axis=0) - 1
 
 
-def spread_over_scores(xp: Any, x: Array | None, query: Array, key: Array) -> Array | None:
-    """Give a mask or a bias two axes at least, and where its sizes are not known yet those of the scores.
+def expand_to_scores(xp: Any, x: Array | None, query: Array, key: Array) -> Array | None:
+    """Return a mask or a bias with two axes or more; if one of its sizes is unknown, broadcast it to the scores.
 
-    These are known as far as can be.
+    Then its sizes are known wherever those of query and key are.
     """
     if x is None:
         return None
-    spread: Any = x
-    while len(spread.shape) < 2:
-        spread = spread[None, ...]
-    if None not in tuple(spread.shape):
-        return spread
-    return xp.broadcast_to(spread, (*read_sizes(query)[:-1], read_sizes(key)[-2]))
+    expanded: Any = x
+    while len(expanded.shape) < 2:
+        expanded = expanded[None, ...]
+    if None not in tuple(expanded.shape):
+        return expanded
+    return xp.broadcast_to(expanded, (*read_sizes(query)[:-1], read_sizes(key)[-2]))

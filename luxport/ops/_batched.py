@@ -1,4 +1,4 @@
-"""Products of many matrices at once, and what goes with them."""
+"""Products of batches of matrices, and related operations."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from luxport.backend.option_rules import FUNCTION, Rule, allow_none, is_int
 from luxport.errors import LayerError
 from luxport.ops._operation import operation
 from luxport.ops.activations import Activation, identity
-from luxport.ops.shapes import read_sizes, spread_alike
+from luxport.ops.shapes import can_broadcast_together, read_sizes
 
 __all__ = [
     "batched_adjoint",
@@ -30,7 +30,7 @@ _TAKES = "a numbers (...), b numbers (...)"
 
 @operation(takes=_TAKES, early=False)
 def batched_mul(a: Array, b: Array) -> Array:
-    """Multiply matrices that lie along the leading axes, which broadcast; different dtypes are promoted.
+    """Multiply batches of matrices; the leading axes broadcast, and different dtypes are promoted.
 
     Shapes: a (..., n, k), b (..., k, m) -> (..., n, m)
     Raises: LayerError if the shapes do not fit
@@ -42,17 +42,15 @@ def batched_mul(a: Array, b: Array) -> Array:
     """
     xp = namespace(a, b)
     left, right = tuple(a.shape), tuple(b.shape)
-    fits = (
-        len(left) > 1 and len(right) > 1 and _match_sizes(left[-1], right[-2]) and spread_alike(left[:-2], right[:-2])
-    )
-    if not fits:
+    fits = len(left) > 1 and len(right) > 1 and _match_sizes(left[-1], right[-2])
+    if not fits or not can_broadcast_together(left[:-2], right[:-2]):
         raise LayerError(f"expects (..., n, k) and (..., k, m), got {left} and {right}")
     return _multiply(xp, a, b)
 
 
 @operation(takes=_TAKES, early=False)
 def batched_vec(a: Array, b: Array) -> Array:
-    """Multiply matrices that lie along the leading axes with a vector each, or all with one.
+    """Multiply a batch of matrices by a batch of vectors, or by a single vector.
 
     Shapes: a (..., n, k), b (..., k) with the same leading axes or (k,) -> (..., n)
     Raises: LayerError if the shapes do not fit
@@ -82,7 +80,7 @@ def batched_transpose(a: Array) -> Array:
 
 @check_call("a (..., n, k)")
 def batched_adjoint(a: Array) -> Array:
-    """Swap the last two axes and conjugate what is complex.
+    """Swap the last two axes, and conjugate complex numbers.
 
     Shapes: a (..., n, k) -> (..., k, n)
     Source: NNlib ``batched_adjoint``
@@ -111,14 +109,14 @@ def batched_matmul(
     contract: tuple[int, int] = (-1, -2),
     batch: tuple[tuple[int, ...], tuple[int, ...]] | None = None,
 ) -> Array:
-    """Sum products over one axis of each array, for every place along the axes in `batch`.
+    """Multiply and sum over one axis of each array, separately for each position along the axes in `batch`.
 
-    The result has the batch's axes in the order in which a's are named, then the remaining axes of a, then those of b.
-    By default the product is that of matrices.
+    The axes of the result are those of the batch, in the order in which a's are named, then the remaining ones of a,
+    then those of b. By default this is a product of matrices.
 
     Args:
         contract: the axis of a and that of b to sum over
-        batch: the axes of a and those of b that go together; None for all but the last two of each
+        batch: the axes of a and the axes of b that correspond to each other; None for all but the last two of each
 
     Shapes: a, b (...) -> (*batch, *rest of a, *rest of b)
     Raises: LayerError if an axis is named twice, or the sizes of a pair of axes differ (1 in a batch is repeated)
@@ -132,12 +130,12 @@ def batched_matmul(
     xp = namespace(a, b)
     if batch is None:
         batch = tuple(range(len(a.shape) - 2)), tuple(range(len(b.shape) - 2))
-    left, left_rest = _batch_first(xp, a, batch[0], contract[0])
-    right, right_rest = _batch_first(xp, b, batch[1], contract[1])
+    left, left_rest = _move_batch_first(xp, a, batch[0], contract[0])
+    right, right_rest = _move_batch_first(xp, b, batch[1], contract[1])
     if not (
         len(batch[0]) == len(batch[1])
         and _match_sizes(left.shape[-1], right.shape[-1])
-        and spread_alike(left.shape[:-2], right.shape[:-2])
+        and can_broadcast_together(left.shape[:-2], right.shape[:-2])
     ):
         raise LayerError(
             f"expects axes {(*batch[0], contract[0])} of {tuple(a.shape)} as large as axes "
@@ -149,13 +147,13 @@ def batched_matmul(
 
 @operation(takes="x (...), bias numbers (C)?", rules={"activation": FUNCTION}, early=False)
 def bias_activation(x: Array, bias: Array | None, *, activation: Activation = identity) -> Array:
-    """Add a bias to each channel and activate: channels are axis 1, of a single sample of features axis 0.
+    """Add a bias to each channel and activate; channels are axis 1, or axis 0 of an array with one axis.
 
     Args:
         activation: a function applied to the result, such as `relu`
 
     Shapes: x (N, C, ...) or (C,), bias (C,) or None -> like x
-    Raises: LayerError if the channels are not as many as the biases
+    Raises: LayerError if there are not as many biases as channels
     Source: LuxLib ``bias_activation``
 
     >>> import numpy as np
@@ -179,13 +177,13 @@ _PARTS = Rule("an int of at least 1", lambda value, shape: is_int(value) and val
 
 @check_call("x (..., features)", rules={"n": _PARTS})
 def multigate(x: Array, n: int) -> tuple[Array, ...]:
-    """Cut the last axis into n equal parts.
+    """Split the last axis into n equal parts.
 
     Args:
         n: how many parts there are
 
     Shapes: x (..., n k) -> n arrays (..., k)
-    Raises: LayerError if the axis cannot be cut so
+    Raises: LayerError if n does not divide the size of the axis
     Source: LuxLib ``multigate``
 
     >>> import numpy as np
@@ -193,13 +191,13 @@ def multigate(x: Array, n: int) -> tuple[Array, ...]:
     array([2., 3.])
     """
     size = x.shape[-1] // n
-    if x.shape[-1] % n:  # `divmod` takes no symbols
+    if x.shape[-1] % n:  # not `divmod`, which takes no symbolic sizes
         raise LayerError(f"expects a last axis that {n} divides, got {tuple(x.shape)}")
     return tuple([x[..., i * size : (i + 1) * size] for i in range(n)])
 
 
-def _batch_first(xp: Any, x: Array, batch: tuple[int, ...], contract: int) -> tuple[Array, tuple[int, ...]]:
-    """Bring the batch to the front and the sum to the end, the rest between them as one axis; return its sizes too."""
+def _move_batch_first(xp: Any, x: Array, batch: tuple[int, ...], contract: int) -> tuple[Array, tuple[int, ...]]:
+    """Return x as (*batch, rest, contract), with all other axes merged into one, and the sizes of these."""
     ndim = len(x.shape)
     named = [axis % ndim for axis in (*batch, contract) if -ndim <= axis < ndim]
     if len(set(named)) != len(batch) + 1:
@@ -215,7 +213,7 @@ def _batch_first(xp: Any, x: Array, batch: tuple[int, ...], contract: int) -> tu
 
 
 def _multiply(xp: Any, a: Array, b: Array) -> Array:
-    """Multiply matrices; the gradient of one that serves many is a sum, taken in float32."""
+    """Multiply matrices; the gradient of a matrix that is broadcast is a sum, which is taken in float32."""
     a, b = promote(xp, a, b)
     if (wide := widen_halves(xp, a)) is a or tuple(a.shape[:-2]) == tuple(b.shape[:-2]):
         return xp.matmul(a, b)
@@ -223,5 +221,5 @@ def _multiply(xp: Any, a: Array, b: Array) -> Array:
 
 
 def _match_sizes(n: int | None, m: int | None) -> bool:
-    """Compare two sizes; one that a compiled program does not know yet passes."""
+    """Tell whether two sizes are equal; an unknown one fits any other."""
     return n == m or n is None or m is None

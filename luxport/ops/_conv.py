@@ -1,8 +1,9 @@
-"""Convolution on arrays, and its transpose."""
+"""Convolution and its transpose."""
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from luxport.backend import Array, dtype_name, match_sizes, namespace
 from luxport.backend.arguments import check_call, write_short
@@ -41,7 +42,7 @@ def _check(
     padding: Pairs,
     dilation: Sizes,
     groups: int,
-    flip: bool,
+    **options: Any,
 ) -> None:
     sizes = tuple(weight.shape)
     _check_weight(x, weight, sizes[1] * groups, groups, "(out, in / groups, *kernel)")
@@ -55,28 +56,25 @@ def _check_transpose(
     weight: Array,
     bias: Array | None,
     *,
-    stride: Sizes,
-    padding: Pairs,
-    dilation: Sizes,
     output_padding: Sizes,
     groups: int,
     flip: bool,
+    **windows: Any,
 ) -> None:
     sizes = tuple(weight.shape)
     _check_weight(x, weight, sizes[0], groups, "(in, out / groups, *kernel)")
     if bias is not None:
         _check_bias(bias, weight, sizes[1] * groups)
     places = tuple(x.shape)[2:]
-    check_written_out(len(places), padding, stride, dilation)
+    check_written_out(len(places), windows["padding"], windows["stride"], windows["dilation"])
     if not isinstance(output_padding, tuple) or len(output_padding) != len(places) or min(output_padding) < 0:
         raise LayerError(f"expects output_padding of {len(places)} sizes, got {write_short(output_padding)}")
     if None in places:
         return
-    windows = {"stride": stride, "padding": padding, "dilation": dilation, "output_padding": output_padding}
-    made = count_transposed(places, sizes[2:], **windows)
-    if any([n < 1 for n in (*places, *made)]):
+    results = count_transposed(places, sizes[2:], **windows, output_padding=output_padding)
+    if any([n < 1 for n in (*places, *results)]):
         raise LayerError(f"expects an input of which its padding leaves something, got {shape_text(x)}")
-    for axis, (n, new) in enumerate(zip(places, made, strict=True), start=2):
+    for axis, (n, new) in enumerate(zip(places, results, strict=True), start=2):
         check_growth(axis, n, new)
 
 
@@ -129,7 +127,7 @@ def conv_nd(
     return _convolve(x, weight, bias, stride=stride, padding=padding, dilation=dilation, groups=groups, flip=flip)
 
 
-@run_wide  # sums, those of gradients too, are taken in float32
+@run_wide  # sums are taken in float32, in gradients too
 def _convolve(
     x: Array,
     weight: Array,
@@ -152,8 +150,7 @@ def _convolve(
     terms = weight.shape[1] * math.prod(kernel)
     columns = xp.reshape(columns, (-1, groups, terms, math.prod(places)))
     rows = xp.reshape(weight, (groups, out // groups, terms))
-    y = xp.reshape(xp.matmul(rows, columns), (-1, out, *places))
-    return y if bias is None else add_parameter(xp, y, xp.reshape(bias, (out,) + (1,) * len(kernel)))
+    return _add_bias(xp, xp.reshape(xp.matmul(rows, columns), (-1, out, *places)), bias)
 
 
 @check_call(_TAKES.format("out"), rules={"flip": FLAG}, canonical=conv_nd)
@@ -168,10 +165,10 @@ def conv(
     groups: int = 1,
     flip: bool = True,
 ) -> Array:
-    """Convolve x with the weight's kernels, or correlate it with them.
+    """Convolve x with the kernels of a weight; without `flip` this is a cross-correlation.
 
-    ``y[n, o, i] = bias[o] + sum over c, k of x[n, c, s i + d k - low] weight[o, c, flip ? K - 1 - k : k]``, in as
-    many spatial axes as there are; output channel o sees the input channels c of its group. x is 0 outside.
+    ``y[n, o, i] = bias[o] + sum over c, k of x[n, c, s i + d k - low] weight[o, c, flip ? K - 1 - k : k]``, for any
+    number of spatial axes; c are the input channels in the group of output channel o. Outside x there are zeros.
     Different dtypes are promoted.
 
     Args:
@@ -192,8 +189,7 @@ def conv(
     >>> conv(x, weight, flip=False)
     array([[[ 5.,  8., 11., 14.]]])
     """
-    stride, padding, dilation = write_out(len(x.shape) - 2, stride, padding, dilation)
-    windows = {"stride": stride, "padding": padding, "dilation": dilation}
+    windows = write_out(len(x.shape) - 2, stride, padding, dilation)
     return conv_nd(x, weight, bias, **windows, groups=groups, flip=flip)
 
 
@@ -210,7 +206,7 @@ def conv_transpose_nd(
     groups: int,
     flip: bool,
 ) -> Array:
-    """Lay kernels as `conv_transpose` does, with every option given, for each spatial axis.
+    """Convolve as `conv_transpose` does, with every option given, for each spatial axis.
 
     Args:
         stride: the distance between places, one for each spatial axis
@@ -224,11 +220,12 @@ def conv_transpose_nd(
     """
     x, weight = promote(namespace(x, weight), x, weight)
     around = find_transposed_padding(padding, output_padding)
-    return _lay(x, weight, bias, stride=stride, around=around, dilation=dilation, groups=groups, flip=flip)
+    options = {"stride": stride, "around": around, "dilation": dilation, "groups": groups, "flip": flip}
+    return _transpose_convolve(x, weight, bias, **options)
 
 
 @run_wide
-def _lay(
+def _transpose_convolve(
     x: Array,
     weight: Array,
     bias: Array | None,
@@ -247,8 +244,7 @@ def _lay(
     columns = xp.reshape(columns, (-1, out, *kernel, *places))
     if flip:
         columns = xp.flip(columns, axis=tuple(range(2, len(kernel) + 2)))
-    y = pad_spatial(add_windows(columns, kernel, stride=stride, dilation=dilation), around)
-    return y if bias is None else add_parameter(xp, y, xp.reshape(bias, (out,) + (1,) * len(kernel)))
+    return _add_bias(xp, pad_spatial(add_windows(columns, kernel, stride=stride, dilation=dilation), around), bias)
 
 
 @check_call(_TAKES.format("in"), rules={"flip": FLAG}, canonical=conv_transpose_nd)
@@ -264,10 +260,11 @@ def conv_transpose(
     groups: int = 1,
     flip: bool = True,
 ) -> Array:
-    """Lay the weight's kernels where x is: the gradient of `conv` with respect to its input.
+    """Transposed convolution: the gradient of `conv` with respect to its input.
 
-    ``y[n, o, s i + d k - low] = bias[o] + sum over c, i, k of x[n, c, i] weight[c, o, flip ? K - 1 - k : k]``.
-    Padding cuts away below and above (a negative one adds zeros). Different dtypes are promoted.
+    ``y[n, o, s i + d k - low] = bias[o] + sum over c, i, k of x[n, c, i] weight[c, o, flip ? K - 1 - k : k]``: each
+    element of x adds a multiple of a kernel to the result. Padding is removed from the result (a negative one adds
+    zeros). Different dtypes are promoted.
 
     Args:
         stride: the distance between places of the kernel: an int for all spatial axes, or one each
@@ -289,7 +286,10 @@ def conv_transpose(
     array([[[ 3.,  2., 31., 20., 10.]]])
     """
     rank = len(x.shape) - 2
-    stride, padding, dilation = write_out(rank, stride, padding, dilation, cuts=True)
-    windows = {"stride": stride, "padding": padding, "dilation": dilation}
+    windows = write_out(rank, stride, padding, dilation, may_be_negative=True)
     more = write_per_axis("output_padding", output_padding, rank, least=0)
     return conv_transpose_nd(x, weight, bias, **windows, output_padding=more, groups=groups, flip=flip)
+
+
+def _add_bias(xp: Any, y: Array, bias: Array | None) -> Array:
+    return y if bias is None else add_parameter(xp, y, xp.reshape(bias, (-1,) + (1,) * (len(y.shape) - 2)))

@@ -1,4 +1,4 @@
-"""Connectionist temporal classification: labels for a sequence, without a label for each step."""
+"""Connectionist temporal classification (CTC): the loss of a sequence of labels that is not aligned with the steps."""
 
 from __future__ import annotations
 
@@ -61,15 +61,15 @@ def ctc_loss(
     *,
     blank: int = -1,
 ) -> Array:
-    """Return ``-log P(labels | softmax(logits))``, summed over all ways to stretch the labels over the steps.
+    """Return ``-log P(labels | softmax(logits))``, where P is summed over all alignments of the labels with the steps.
 
-    Each label lasts one step or more; between two labels, before the first and after the last may stand any number of
-    blanks, and between two that are equal at least one. Without room for the labels the loss is inf, and its gradient
-    0: without any step too, unless there are no labels either, whose loss is 0. The lengths say how many steps and
-    labels of each sequence count; None is all. Labels beyond them may be anything.
+    In an alignment each label lasts one step or more. Before, between and after the labels there may be any number of
+    blanks, and between two equal labels there is at least one. If the labels need more steps than there are, the loss
+    is inf and its gradient 0; no labels in no steps have a loss of 0. The lengths say how many steps and labels of
+    each sequence count, None for all; logits and labels beyond them are ignored.
 
-    A label that is no class, or is the blank, and a length that is not there are errors; where they are not known, in
-    compiled programs, the loss of their sequence is NaN.
+    A label that is the blank or no class, and a length out of range, are errors; in compiled programs, which cannot
+    raise them, the loss of the sequence is NaN instead.
 
     Args:
         blank: the class of no label, by default the last
@@ -96,7 +96,7 @@ def ctc_loss(
         blank %= classes
     elif blank < 0:
         blank = classes + blank
-    given = convert_indices(xp, labels)  # in their own dtype: one that int32 does not hold is no class
+    given = convert_indices(xp, labels)  # not yet int32, which might turn a label that is too large into a class
     absent = xp.logical_or(
         xp.logical_or(given < 0, given >= _take_dtype(xp, classes, given)), given == _take_dtype(xp, blank, given)
     )
@@ -106,7 +106,7 @@ def ctc_loss(
     if logit_lengths is not None:
         steps_of_each, wrong = _check_lengths(xp, logit_lengths, steps, "logit_lengths from 0 to T")
         logit_lengths = steps_of_each
-        # Later steps may hold anything.
+        # Steps beyond the length may hold anything, NaN for instance.
         counted = xp.arange(steps, dtype=xp.int32, device=find_array_device(logits))[None, :] < steps_of_each[:, None]
         logits = xp.where(counted[..., None], logits, 0.0)
     if label_lengths is not None:
@@ -120,10 +120,10 @@ def ctc_loss(
         labels = xp.where(there, labels, xp.zeros_like(labels) + blank)
     absent = xp.any(_find_wrong(xp, given, absent, "labels in [0, {}) other than the blank {}", classes, blank), axis=1)
     wrong = absent if wrong is None else xp.logical_or(wrong, absent)
-    # No index may reach into another sequence.
+    # A wrong label must not index into another sequence.
     labels = xp.where(wrong[:, None], xp.zeros_like(labels) + blank, labels)
     number = xp.sum(used, axis=1, dtype=xp.int32)
-    # Of sizes that are known only as the program runs there may be 0: one more step and one more label do not count.
+    # Sizes that only the running program knows may be 0: then a step and a label are added that do not count.
     if not is_number(steps):
         if logit_lengths is None:
             logit_lengths = xp.sum(xp.ones_like(logits[..., 0], dtype=xp.int32), axis=1, dtype=xp.int32)
@@ -156,13 +156,13 @@ def ctc_loss(
 
 @operation(takes="scores floating (T, N, P), skips bool (N, P), lengths int (N)?")
 def ctc_sweep(scores: Array, skips: Array, lengths: Array | None = None) -> Array:
-    """Return the logarithm of the probability to be at each place of the path after all steps, by whichever way.
+    """Run the forward algorithm: return the log probability to be at each place of the path after all steps.
 
-    A way starts at the first place or the second, and goes on where it is, or one place further, or two where that
-    leaves out a blank between labels that differ.
+    The path holds the labels with blanks before, between and after them. An alignment starts at its first or second
+    place; each step stays, or moves on by one place, or by two if that skips a blank between labels that differ.
 
-    Shapes: scores (T, N, P), of each place at each step; skips (N, P) bool, where two places further may end; lengths
-            (N,) int or None, how many steps count -> (N, P)
+    Shapes: scores (T, N, P), the log probability of each place at each step; skips (N, P) bool, the places that two
+            at once may reach; lengths (N,) int or None, how many steps count -> (N, P)
     """
     xp = namespace(scores, skips, lengths)
     first = scores[0, ...]
@@ -185,21 +185,21 @@ def ctc_sweep(scores: Array, skips: Array, lengths: Array | None = None) -> Arra
 
 
 def _take_dtype(xp: Any, size: Any, like: Array) -> Any:
-    """Return a size to compare integers with, in their dtype if it is an array."""
+    """Return a size in a form that compares with integers: an array is converted to their dtype."""
     return size if is_number(size) else xp.astype(size, like.dtype)
 
 
 def _check_lengths(xp: Any, lengths: Array, size: Any, name: str) -> tuple[Array, Array]:
-    """Return lengths as int32, and where they are out of range, having raised an error if that is known."""
+    """Return lengths as int32, and whether each is out of range; raise an error if one is known to be."""
     given = convert_indices(xp, lengths)
     wrong = _find_wrong(xp, given, xp.logical_or(given < 0, given > _take_dtype(xp, size, given)), name)
     return xp.astype(given, xp.int32), wrong
 
 
 def _find_wrong(xp: Any, values: Array, wrong: Array, name: str, *sizes: Any) -> Array:
-    """Return where values are wrong, having raised an error if that is known.
+    """Return `wrong`, the flags of wrong values; raise an error if one is known to be true.
 
-    The name has its sizes put in only then: PyTorch compiles a program for each size that is written.
+    Sizes are formatted into the name only for the error: PyTorch compiles a program for each size that is formatted.
     """
     seen = value_range(xp.astype(wrong, xp.int32))
     if seen is not None and seen[1]:
@@ -209,7 +209,7 @@ def _find_wrong(xp: Any, values: Array, wrong: Array, name: str, *sizes: Any) ->
 
 
 def _mark_impossible(xp: Any, losses: Array, wrong: Array, logit_lengths: Array | None, nothing: Array) -> Array:
-    """Put in what the loss of no step is, and NaN where a sequence has what is not there."""
+    """Return the losses with `nothing` for sequences of no step, and NaN for those with wrong labels or lengths."""
     if logit_lengths is not None:
         losses = xp.where(logit_lengths == 0, xp.astype(nothing, losses.dtype), losses)
     return xp.where(wrong, xp.full_like(losses, math.nan), losses)
@@ -226,11 +226,11 @@ def _insert_blanks(xp: Any, labels: Array, blank: Array) -> Array:
 
 
 def _take_scores(xp: Any, log_probabilities: Array, path: Array) -> Array:
-    """Return the logarithm of the probability of each place of the path at each step: (T, N, 2 L + 1)."""
+    """Return the log probability of each place of the path at each step: (T, N, 2 L + 1)."""
     number, steps, classes = read_sizes(log_probabilities)
     rows = xp.reshape(xp.permute_dims(log_probabilities, (1, 0, 2)), (steps, number * classes))
-    # Counted by a sum: how many sequences there are may be known only as the program runs. Not in int32, of which
-    # PyTorch's compiler makes other places in the gradient.
+    # Numbered by a sum, since only the running program may know how many sequences there are. Not in int32, for which
+    # PyTorch's compiler gets the gradient wrong.
     sequences = xp.cumulative_sum(xp.ones_like(path[:, :1]), axis=0) - 1
     places = xp.reshape(xp.astype(path, sequences.dtype) + sequences * _take_dtype(xp, classes, sequences), (-1,))
     return xp.reshape(xp.take(rows, places, axis=1), (steps, number, read_sizes(path)[1]))

@@ -1,4 +1,4 @@
-"""Dropout on arrays, with the key and the counter that its mask is drawn from."""
+"""Dropout, whose mask is drawn from a key and a counter."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from luxport.ops._operation import operation
 from luxport.ops._random_bits import KEY_AND_COUNTER, random_bits
 from luxport.ops.shapes import read_sizes
 
-__all__ = ["alpha_dropout", "dropout", "keep_mask", "mask_shape"]
+__all__ = ["alpha_dropout", "dropout", "keep_mask", "find_mask_shape"]
 
 
 _AXES = Rule("a tuple of axes", lambda value, shape: isinstance(value, tuple) and all([is_int(n) for n in value]))
@@ -23,7 +23,7 @@ _AXES = Rule("a tuple of axes", lambda value, shape: isinstance(value, tuple) an
 def dropout(x: Array, key: Array, counter: Array, *, p: float, axes: tuple[int, ...] | None = None) -> Array:
     """Zero each entry with probability p and scale the others by 1 / (1 - p).
 
-    A dropped entry becomes zero whatever it was, even if it was NaN.
+    A dropped entry is zero even if it was NaN.
 
     Args:
         p: the probability, from 0 to 1
@@ -40,7 +40,7 @@ def dropout(x: Array, key: Array, counter: Array, *, p: float, axes: tuple[int, 
     """
     xp = namespace(x, key, counter)
     expect_floating(x)
-    shape = mask_shape(read_sizes(x), axes)
+    shape = find_mask_shape(read_sizes(x), axes)
     if p == 1:
         return xp.zeros_like(x)
     return xp.where(keep_mask(key, counter, shape=shape, p=p), x * (1.0 / (1.0 - p)), xp.zeros_like(x))
@@ -50,8 +50,8 @@ def dropout(x: Array, key: Array, counter: Array, *, p: float, axes: tuple[int, 
 def alpha_dropout(x: Array, key: Array, counter: Array, *, p: float) -> Array:
     """Set each entry to the limit of `selu` with probability p, then restore a mean of 0 and a variance of 1.
 
-    ``a where(kept, x, -1.758...) + b`` with a and b such that entries of mean 0 and variance 1 keep both. At p = 1
-    nothing is left: zeros.
+    ``a where(kept, x, -1.758...) + b``, with a and b that preserve a mean of 0 and a variance of 1. For p = 1 the
+    result is zeros.
 
     Args:
         p: the probability, from 0 to 1
@@ -71,18 +71,18 @@ def alpha_dropout(x: Array, key: Array, counter: Array, *, p: float) -> Array:
 
 
 def drop_alpha(xp: Any, x: Array, mask: Array, p: float) -> Array:
-    """Apply the mask of an alpha dropout, for p < 1."""
+    """Return x with the limit of `selu` where the mask is false, scaled and shifted; for p < 1."""
     a = 1.0 / math.sqrt((1.0 - p) * (1.0 + p * _SELU_LIMIT * _SELU_LIMIT))
     return xp.where(mask, x * a, xp.full_like(x, a * _SELU_LIMIT)) - a * _SELU_LIMIT * p
 
 
 _SELU_LIMIT = -1.7580993408473766
-"""What `selu` tends to: minus its scale times its alpha."""
+"""The limit of `selu` at -inf: minus its scale times its alpha."""
 
 
 @operation(takes=KEY_AND_COUNTER, rules={"p": PROBABILITY, "shape": SHAPE})
 def keep_mask(key: Array, counter: Array, *, shape: tuple[int, ...], p: float) -> Array:
-    """Draw booleans that are false with probability p, exact to 32 bits: integers against a threshold.
+    """Draw booleans that are false with probability p, by comparing 32 random bits with a threshold.
 
     Args:
         shape: the shape of the result
@@ -92,16 +92,16 @@ def keep_mask(key: Array, counter: Array, *, shape: tuple[int, ...], p: float) -
     Raises: ValueError unless 0 <= p <= 1
     """
     bits = random_bits(key, counter, shape=shape)
-    # At p = 1 the threshold is above every word, and one more than an int32 can be compared to.
+    # For p = 1 the threshold would be 2^31, which is no int32.
     return bits >= round(p * 2**32) - 2**31 if p < 1 - 2**-33 else bits != bits
 
 
-def mask_shape(shape: tuple[Any, ...], axes: tuple[int, ...] | None) -> tuple[Any, ...]:
-    """Return the shape of a mask that varies along `axes` of an array and is shared along the others.
+def find_mask_shape(shape: tuple[Any, ...], axes: tuple[int, ...] | None) -> tuple[Any, ...]:
+    """Return the shape of a mask that varies along `axes` of an array and broadcasts along the others.
 
     Raises: LayerError unless the axes are distinct axes of the array
 
-    >>> mask_shape((8, 3, 32, 32), (0, 1))
+    >>> find_mask_shape((8, 3, 32, 32), (0, 1))
     (8, 3, 1, 1)
     """
     if axes is None:

@@ -1,4 +1,4 @@
-"""Rows of a table by their indices."""
+"""Lookups in a table by indices."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ __all__ = ["embedding", "pick"]
 
 @operation(takes="table (rows, ...), indices int", early=False)
 def embedding(table: Array, indices: Array) -> Array:
-    """Return the rows of a table at indices; where an index repeats, the gradients of its rows add up.
+    """Return the rows of a table at indices.
 
-    An index that the table does not have is an error where its value is at hand; in compiled and transformed programs
-    and on an accelerator its row is NaN: see `luxport.ops.indices`.
+    An index out of range is an error if its value can be read; in compiled and transformed programs, and on an
+    accelerator, its row is NaN instead: see `luxport.ops.indices`.
 
     Shapes: table (rows, ...), indices any shape of integers -> (*indices, ...)
     Raises: LayerError for an index out of range; LayerTypeError for indices that are no integers
@@ -25,7 +25,7 @@ def embedding(table: Array, indices: Array) -> Array:
     expect_integers(indices)
     shape = tuple(indices.shape)
     held, there = require_in_range(xp, indices, table.shape[0])
-    # Gradients of rows that are taken many times add up in float32.
+    # The gradient of a row that is taken several times is a sum, in float32.
     rows = xp.take(widen_halves(xp, table), xp.reshape(held, (-1,)), axis=0)
     rows = xp.reshape(xp.astype(rows, table.dtype), (*shape, *table.shape[1:]))
     return rows if there is None else mark_missing(xp, rows, there)
@@ -33,7 +33,7 @@ def embedding(table: Array, indices: Array) -> Array:
 
 @operation
 def pick(x: Array, indices: Array, *, axis: int) -> Array:
-    """Return, for each vector along an axis, its elements at that vector of indices.
+    """Return, for each vector along an axis, its elements at a vector of indices of its own.
 
     Shapes: x (..., n, ...), indices (..., m, ...) of integers -> like indices
     """

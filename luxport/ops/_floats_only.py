@@ -1,4 +1,4 @@
-"""A faster function of a backend that serves floating numbers alone, with the definition for all others."""
+"""Overrides of operations by backends that are for floating numbers only: `accept_floats`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["accept_floats"]
 def accept_floats(
     op: Callable[..., Any], is_floating: Callable[[Any], bool]
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Leave every other dtype, conversions and refusals included, to the definition.
+    """Decorate a backend's function so that arrays of other dtypes are left to the definition of the operation.
 
     Args:
         op: the operation
@@ -29,7 +29,7 @@ def accept_floats(
     definition = definition_of(op)
 
     def wrap(native: Callable[..., Any]) -> Callable[..., Any]:
-        # A function of a library's may have other names for what the definition takes.
+        # A library's function may have other names for its parameters: then the definition's signature is shown.
         @functools.wraps(native if native.__module__.startswith("luxport") else definition)
         def function(x: Any, **options: Any) -> Any:
             return native(x, **options) if is_floating(x) else definition(x, **options)

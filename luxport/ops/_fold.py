@@ -1,4 +1,4 @@
-"""Windows copied out as columns, and columns added up where they came from: `unfold`, `fold`."""
+"""Windows copied out as columns (im2col), and columns added up where they came from (col2im): `unfold`, `fold`."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _check_windows(x: Array, *, window: Sizes, stride: Sizes, padding: Pairs, di
 
 
 def _check_columns(columns: Array, *, output_size: Sizes, window: Sizes, flip: bool, **windows: Any) -> None:
-    """Expect what `unfold` makes; a size that is not known yet passes."""
+    """Expect columns as `unfold` makes them; an unknown size fits any other."""
     shape = columns.shape
     check_written_out(len(window), windows["padding"], window, output_size, windows["stride"], windows["dilation"])
     check_padding(windows["padding"])
@@ -53,9 +53,9 @@ def _check_columns(columns: Array, *, output_size: Sizes, window: Sizes, flip: b
 
 
 @operation(takes="x (N, C, ...)", rules=WRITTEN_OUT, early=False, guard=_check_windows)
-@run_wide  # an element's gradients, one for each window that sees it, add up in float32
+@run_wide  # the gradient of an element is a sum over the windows that contain it, taken in float32
 def unfold_nd(x: Array, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes, flip: bool) -> Array:
-    """Copy windows out as `unfold` does, with every option given, for each spatial axis.
+    """Copy windows as `unfold` does, with every option given, for each spatial axis.
 
     Args:
         window: the sizes of the window, one for each spatial axis
@@ -83,9 +83,9 @@ def unfold(
     dilation: PerAxis = 1,
     flip: bool = False,
 ) -> Array:
-    """Copy out what each place of a window sees, one column a place.
+    """Copy the elements of each window into a column (im2col); a convolution is a product with these columns.
 
-    A convolution is a product with these columns. x is 0 outside.
+    Outside x there are zeros.
 
     Args:
         window: the sizes of the window: an int for all spatial axes, or one each
@@ -106,8 +106,7 @@ def unfold(
     """
     rank = len(x.shape) - 2
     window = write_per_axis("window", window, rank)
-    stride, padding, dilation = write_out(rank, stride, padding, dilation)
-    return unfold_nd(x, window=window, stride=stride, padding=padding, dilation=dilation, flip=flip)
+    return unfold_nd(x, window=window, **write_out(rank, stride, padding, dilation), flip=flip)
 
 
 @operation(takes="columns numbers (N, rows, places)", rules=WRITTEN_OUT, check=_check_columns)
@@ -140,7 +139,7 @@ def fold_nd(
     if flip:
         columns = xp.flip(columns, axis=tuple(range(2, len(window) + 2)))
     y = add_windows(columns, window, stride=stride, dilation=dilation)
-    # What lies in the padding is dropped, and what no window sees is 0.
+    # Remove what lies in the padding, and add zeros for the elements that no window covers.
     covered = measure_covered(places, window, stride=stride, dilation=dilation)
     missing = [n + low - reach for n, (low, _), reach in zip(output_size, padding, covered, strict=True)]
     return pad_spatial(y, tuple([(-low, high) for (low, _), high in zip(padding, missing, strict=True)]))
@@ -157,7 +156,7 @@ def fold(
     dilation: PerAxis = 1,
     flip: bool = False,
 ) -> Array:
-    """Add columns up where `unfold` took them from: its transpose, not its inverse.
+    """Add columns up where `unfold` took them from (col2im): its transpose, not its inverse.
 
     Args:
         output_size: the sizes of the spatial axes of the result
@@ -179,6 +178,5 @@ def fold(
         raise LayerTypeError(f"expects output_size as a tuple, one per spatial axis, got {write_short(output_size)}")
     rank = len(output_size)
     size, window = write_per_axis("output_size", output_size, rank), write_per_axis("window", window, rank)
-    stride, padding, dilation = write_out(rank, stride, padding, dilation)
-    windows = {"stride": stride, "padding": padding, "dilation": dilation}
+    windows = write_out(rank, stride, padding, dilation)
     return fold_nd(columns, output_size=size, window=window, **windows, flip=flip)

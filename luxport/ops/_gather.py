@@ -1,4 +1,4 @@
-"""Gathering rows by their indices, and scattering them back with a reduction where several meet."""
+"""Gathering rows by indices, and scattering rows to indices, with a reduction where several go to one."""
 
 from __future__ import annotations
 
@@ -57,9 +57,9 @@ def _is_start(value: Any) -> bool:
 def gather(src: Array, *indices: Array) -> Array:
     """Return ``src[indices]``: the entry, or the slice, at each index, counted from 0.
 
-    Indices of one shape name places along the first axes of src, one array an axis. One out of range is an error
-    where its value is at hand; in compiled and transformed programs and on an accelerator the entry is NaN: see
-    `luxport.ops.indices`.
+    With several arrays of indices, all of one shape, each is for one of the first axes of src. An index out of range is
+    an error if its value can be read; in compiled and transformed programs, and on an accelerator, the entry is NaN
+    instead: see `luxport.ops.indices`.
 
     Shapes: src (n, ...), an index (*places) int -> (*places, ...); with two indices src is (n, m, ...), and so on
     Raises: LayerError if src has too few axes, or the indices differ in shape or are out of range; LayerTypeError
@@ -80,7 +80,7 @@ def gather(src: Array, *indices: Array) -> Array:
     sizes, rest = shape[: len(indices)], shape[len(indices) :]
     rows = src if len(indices) == 1 else xp.reshape(src, (math.prod(sizes), *rest))
     segments, there = _flatten_indices(xp, indices, sizes)
-    # Gradients of rows that are taken many times add up in float32.
+    # The gradient of a row that is taken several times is a sum, in float32.
     picked = xp.astype(xp.take(widen_halves(xp, rows), segments, axis=0), src.dtype)
     if there is not None:
         picked = mark_missing(xp, picked, there)
@@ -103,16 +103,16 @@ def scatter(
     init: Any = None,
     size: int | Sequence[int] | None = None,
 ) -> Array:
-    """Put each slice of src where its index says, and reduce with `op` what meets there.
+    """Put each slice of src at its index; several slices for one index are reduced with `op`.
 
-    Of equal extremes each has the whole gradient. Indices count from 0 and are below `size`. One out of range is an
-    error where its value is at hand; in compiled and transformed programs and on an accelerator the whole result is
-    NaN: see `luxport.ops.indices`.
+    For "max" and "min", each of several equal extremes gets the whole gradient. Indices count from 0 and are below
+    `size`. An index out of range is an error if its value can be read; in compiled and transformed programs, and on an
+    accelerator, the whole result is NaN instead: see `luxport.ops.indices`.
 
     Args:
         op: "+", "-", "*", "/", "max", "min" or "mean"
-        init: a number or an array to start from; None for what changes no result: 0, 1, or the dtype's extreme value
-        size: the sizes of the indexed axes; None, not where it is compiled, for one more than the largest index
+        init: a number or an array to start from; None for the neutral element: 0, 1, or the dtype's extreme value
+        size: the sizes of the indexed axes; None for one more than the largest index, except in compiled programs
 
     Shapes: src (*places, ...), an index (*places) int -> (size, ...); with two indices (*size, ...), and so on
     Raises: LayerError if the shapes do not fit or an index is out of range; LayerTypeError for indices that are no
@@ -147,7 +147,7 @@ def scatter(
     return xp.reshape(y, (*sizes, *rest))
 
 
-def _add_to(xp: Any, src: Array, segments: Array, size: int, init: Any) -> Array:
+def _add_segments(xp: Any, src: Array, segments: Array, size: int, init: Any) -> Array:
     total = reduce_known_segments(src, segments, op="sum", size=size)
     return total if init is None else init + total
 
@@ -166,7 +166,7 @@ def _divide_by_segments(xp: Any, src: Array, segments: Array, size: int, init: A
     return (1.0 if init is None else init) / reduce_known_segments(src, segments, op="prod", size=size)
 
 
-def _mean(xp: Any, src: Array, segments: Array, size: int, init: Any) -> Array:
+def _average_segments(xp: Any, src: Array, segments: Array, size: int, init: Any) -> Array:
     dtype, src = src.dtype, widen_halves(xp, src)
     ones = xp.astype(xp.ones_like(segments), src.dtype)
     count = reduce_known_segments(ones, segments, op="sum", size=size)
@@ -186,7 +186,7 @@ def _make_extreme(op: str) -> Any:
             top = xp.where(beaten, stop_gradient(start), top)
         if not is_inexact(src):
             return top
-        # Differences that are 0 carry the gradient, to all that are equal.
+        # The gradient is that of differences that are 0, one for each element equal to the extreme.
         y = top + reduce_known_segments(
             _carry_gradient(xp, src, xp.take(top, segments, axis=0)), segments, op="sum", size=size
         )
@@ -196,20 +196,20 @@ def _make_extreme(op: str) -> Any:
 
 
 def _carry_gradient(xp: Any, x: Array, top: Array) -> Array:
-    """Return 0, with the gradient of x where x is the top."""
+    """Return zeros that have the gradient of x where x equals `top`, and none elsewhere."""
     finite = xp.logical_and(x == top, xp.isfinite(x))
     x = xp.where(finite, x, xp.zeros_like(x))
     return x - stop_gradient(x)
 
 
 _OPERATORS: dict[str, Any] = {
-    "+": _add_to,
+    "+": _add_segments,
     "-": _subtract_segments,
     "*": _multiply_segments,
     "/": _divide_by_segments,
     "max": _make_extreme("max"),
     "min": _make_extreme("min"),
-    "mean": _mean,
+    "mean": _average_segments,
 }
 
 
@@ -225,7 +225,7 @@ def _find_sizes(xp: Any, indices: tuple[Array, ...], size: int | Sequence[int] |
     if size is None:
         seen = [(-1, -1) if 0 in index.shape else value_range(convert_indices(xp, index)) for index in indices]
         if None in seen:
-            raise LayerError("expects size where the values of indices are not at hand: tell it, size=")
+            raise LayerError("expects size= where the values of indices cannot be read")
         return tuple([most + 1 for _, most in seen])  # type: ignore[misc]
     sizes = (size,) if isinstance(size, int) else tuple(size)
     if len(sizes) != len(indices):
@@ -234,11 +234,11 @@ def _find_sizes(xp: Any, indices: tuple[Array, ...], size: int | Sequence[int] |
 
 
 def _flatten_indices(xp: Any, indices: tuple[Array, ...], sizes: tuple[Any, ...]) -> tuple[Array, Array | None]:
-    """Return the places of the indices in C order, in one axis, and which of them are there: None for all."""
+    """Return the positions that indices stand for in C order, flattened, and which are in range: None for all."""
     flat = there = None
     for index, size in zip(indices, sizes, strict=True):
         held, right = require_in_range(xp, index, size)
-        # Small index types could not hold the product of the sizes.
+        # A small integer type could not hold the product of the sizes.
         held = xp.astype(xp.reshape(held, (-1,)), xp.int32)
         flat = held if flat is None else flat * size + held
         if right is not None:

@@ -1,4 +1,4 @@
-"""Normalization on arrays."""
+"""Normalization: over the batch, the sample, groups of channels, or given axes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from luxport.errors import LayerError, LayerTypeError, shape_text
 from luxport.ops._operation import operation
 from luxport.ops.averages import take_mean
 from luxport.ops.moments import Moments, Reductions, choose_least_epsilon, reduce_along, take_moments
-from luxport.ops.shapes import can_spread_over, is_number, read_sizes
+from luxport.ops.shapes import can_broadcast_to, is_number, read_sizes
 from luxport.transforms._stop_gradient import stop_gradient
 
 __all__ = [
@@ -37,7 +37,7 @@ def _describe_channels(x: str) -> str:
 
 
 def _expect_channels(x: Array, axis: int, **parameters: Array | None) -> None:
-    """Expect one parameter for each channel: definitions check, since another shape would broadcast unseen."""
+    """Expect a parameter for each channel; another shape would broadcast without an error."""
     size = x.shape[axis]
     for name, parameter in parameters.items():
         if parameter is None:
@@ -56,7 +56,7 @@ def _expect_pair(
     running_var: Array | None = None,
     **options: Any,
 ) -> None:
-    """Expect both running statistics or neither: definitions check, since one alone would pass unseen."""
+    """Expect both running statistics or neither; one alone would raise no error."""
     if (running_mean is None) != (running_var is None):
         raise LayerTypeError("expects running_mean and running_var, or neither, got one of them")
 
@@ -71,9 +71,9 @@ def _expect_whole_groups(x: Array, *parameters: Array | None, groups: int, **opt
         raise LayerError(f"expects channels in groups of one size, got {x.shape[1]} in {groups}: {shape_text(x)}")
 
 
-def _expect_spread(x: Array, scale: Array | None = None, bias: Array | None = None, **options: Any) -> None:
+def _expect_to_broadcast(x: Array, scale: Array | None = None, bias: Array | None = None, **options: Any) -> None:
     for name, parameter in (("scale", scale), ("bias", bias)):
-        if parameter is not None and not can_spread_over(parameter.shape, x.shape):
+        if parameter is not None and not can_broadcast_to(parameter.shape, x.shape):
             raise LayerError(
                 f"expects {name} of a shape that broadcasts to x {shape_text(x)}, got {shape_text(parameter)}"
             )
@@ -98,17 +98,17 @@ def batch_norm(
 ) -> tuple[Array, Array | None, Array | None]:
     """Normalize each channel over all other axes; return the result and the new running statistics.
 
-    In training, and where nothing is tracked, by the batch's mean and biased variance; otherwise by the running
-    ones. In training the running mean becomes ``(1 - momentum) running + momentum batch``, the running variance
-    likewise with the unbiased variance.
+    In training, or without running statistics, it uses the mean and the biased variance of the batch; otherwise the
+    running ones. In training the running mean becomes ``(1 - momentum) running + momentum batch``, and so does the
+    running variance with the unbiased variance of the batch.
 
     Args:
-        training: whether the statistics of x are taken, and the running ones follow them
+        training: whether the statistics of x are used, and the running ones updated
         momentum: the share of the new statistics in the running ones, from 0 to 1
         epsilon: a small number added to the variance; None for the dtype's spacing at 1 to the power of 5/7
 
     Shapes: x (N, C, ...) or (C,), the others (C,) or None -> like x, (C,) or None, (C,) or None
-    Raises: LayerError if running statistics were to follow a single value, or none
+    Raises: LayerError if running statistics are to be updated by a single value, or none
     Source: LuxLib ``batchnorm``; NNlib ``batchnorm``
     """
     xp = namespace(x, scale, bias, running_mean, running_var)
@@ -154,16 +154,16 @@ def instance_norm(
 ) -> tuple[Array, Array | None, Array | None]:
     """Normalize each channel of each sample over its positions; return the result and the new running statistics.
 
-    In training, and where nothing is tracked, by the sample's own mean and biased variance; otherwise by the
-    running ones. These follow, as in `batch_norm`, the means of the samples' means and unbiased variances.
+    In training, or without running statistics, it uses the mean and the biased variance of each sample; otherwise the
+    running ones. Those are updated as in `batch_norm`, by the averages of the samples' means and unbiased variances.
 
     Args:
-        training: whether the statistics of x are taken, and the running ones follow them
+        training: whether the statistics of x are used, and the running ones updated
         momentum: the share of the new statistics in the running ones, from 0 to 1
         epsilon: a small number added to the variance; None for the dtype's spacing at 1 to the power of 5/7
 
     Shapes: x (N, C, d1, ...), the others (C,) or None -> like x, (C,) or None, (C,) or None
-    Raises: LayerError if running statistics were to follow a single value, or none
+    Raises: LayerError if running statistics are to be updated by a single value, or none
     Source: LuxLib ``instancenorm``; D. Ulyanov, A. Vedaldi, V. Lempitsky (2016)
     """
     xp = namespace(x, scale, bias, running_mean, running_var)
@@ -172,7 +172,7 @@ def instance_norm(
     over = tuple(range(2, len(x.shape)))
     epsilon = choose_epsilon(x, epsilon)
     expect_several_values(x, over, training, running_mean)
-    if training and x.shape[0] == 0:  # whose means are over no samples
+    if training and x.shape[0] == 0:  # no samples to average statistics over
         return x, running_mean, running_var
     channels = (-1, *(1 for _ in over))
     wide = widen_halves(xp, x)
@@ -219,7 +219,7 @@ def group_norm(
 @operation(
     takes="x floating, scale floating (...)?, bias floating (...)?",
     rules={**_EPSILON, "axes": SOME_AXES},
-    check=_expect_spread,
+    check=_expect_to_broadcast,
     early=False,
 )
 def layer_norm(
@@ -230,7 +230,7 @@ def layer_norm(
     axes: tuple[int, ...] = (-1,),
     epsilon: float | None = None,
 ) -> Array:
-    """Normalize over these axes, for each place along the others; then scale and shift.
+    """Normalize over some axes, separately for each position along the others; then scale and shift.
 
     Args:
         axes: the axes to normalize over
@@ -240,7 +240,7 @@ def layer_norm(
     Source: LuxLib ``layernorm``; J. Ba, J. Kiros, G. Hinton (2016)
     """
     xp = namespace(x, scale, bias)
-    _expect_spread(x, scale, bias)  # else x would broadcast
+    _expect_to_broadcast(x, scale, bias)  # otherwise x might broadcast
     epsilon = choose_epsilon(x, epsilon)
     found = take_moments(xp, widen_halves(xp, x), reduce_along(xp, axes), epsilon)
     return xp.astype(_scale_and_shift(xp, found, scale, bias), x.dtype)
@@ -249,13 +249,13 @@ def layer_norm(
 @operation(
     takes="x floating, scale floating (...)?",
     rules={**_EPSILON, "axes": SOME_AXES},
-    check=_expect_spread,
+    check=_expect_to_broadcast,
     early=False,
 )
 def rms_norm(
     x: Array, scale: Array | None = None, *, axes: tuple[int, ...] = (-1,), epsilon: float | None = None
 ) -> Array:
-    """Return ``x / sqrt(mean(x²) + epsilon) * scale``, the mean taken over these axes.
+    """Return ``x / sqrt(mean(x²) + epsilon) * scale``, with the mean over some axes.
 
     Args:
         axes: the axes to take the mean over
@@ -265,7 +265,7 @@ def rms_norm(
     Source: B. Zhang, R. Sennrich, "Root mean square layer normalization" (2019)
     """
     xp = namespace(x, scale)
-    _expect_spread(x, scale)  # else x would broadcast
+    _expect_to_broadcast(x, scale)  # otherwise x might broadcast
     epsilon = choose_epsilon(x, epsilon)
     wide = widen_halves(xp, x)
     found = take_moments(xp, wide, reduce_along(xp, axes), epsilon, center=False)
@@ -274,7 +274,7 @@ def rms_norm(
 
 @operation(takes="x floating", rules={"axis": AXES, "epsilon": NON_NEGATIVE}, early=False, guard=_expect_real_axes)
 def normalize(x: Array, *, axis: int | tuple[int, ...] = 0, epsilon: float = 1e-5) -> Array:
-    """Return ``(x - mean) / sqrt(var + epsilon)`` with the mean and the biased variance along an axis, or several.
+    """Return ``(x - mean) / sqrt(var + epsilon)``, with the mean and the biased variance along one axis or several.
 
     Args:
         axis: the axis, or a tuple of axes, to normalize over
@@ -294,7 +294,7 @@ def normalize(x: Array, *, axis: int | tuple[int, ...] = 0, epsilon: float = 1e-
 
 
 def expect_several_values(x: Array, over: tuple[int, ...], training: Any, running: Array | None) -> None:
-    """Expect more than one value in each mean that running statistics are to follow: one has no variance.
+    """Expect more than one value per channel if running statistics are updated: one value has no variance.
 
     Raises: LayerError
     """
@@ -312,7 +312,7 @@ def find_channel_axis(x: Array) -> int:
 
 
 def choose_epsilon(x: Array, epsilon: float | None) -> float:
-    """Return epsilon, if it is None the one that LuxLib takes: 1.1e-5 in float32."""
+    """Return epsilon, by default that of LuxLib: 1.1e-5 in float32."""
     kind = dtype_name(x)
     if kind not in EPSILON:
         raise LayerTypeError(f"expects a floating input, got {kind}: convert it with luxport.to(..., dtype='float32')")
@@ -322,38 +322,38 @@ def choose_epsilon(x: Array, epsilon: float | None) -> float:
 def _take_running(
     xp: Any, x: Array, running_mean: Array, running_var: Array, epsilon: float, channels: tuple[int, ...]
 ) -> Moments:
-    """Take mean and variance from what was tracked."""
+    """Return the moments of x by running statistics."""
     mean, var = [xp.reshape(xp.astype(part, x.dtype), channels) for part in (running_mean, running_var)]
     return Moments(x - mean, var, mean, choose_least_epsilon(xp, x, epsilon), None)
 
 
 def _reduce_groups(xp: Any, over: tuple[int, ...], groups: int) -> Reductions:
-    """Reduce over positions and the channels of a group: (N, C, 1, ...), the same for all channels of a group."""
+    """Reduce over positions and over the channels of each group, to (N, C, 1, ...) with one value per group."""
 
-    def share(reduce: Callable[..., Array], x: Array) -> Array:
-        # Channels have equally many positions, so means of means are the means. Nothing but (N, C) is reshaped: in a
-        # compiled program the number of positions may be unknown.
+    def reduce_group(reduce: Callable[..., Array], x: Array) -> Array:
+        # All channels have the same number of positions, so the mean of their means is the mean. Only (N, C) is
+        # reshaped: in a compiled program the number of positions may be unknown.
         channels = read_sizes(x)[1]
         grouped = xp.reshape(reduce(x, over) if over else x, (-1, groups, channels // groups))
-        of_all = reduce(grouped, -1, keepdims=True) + xp.zeros_like(grouped)
-        return xp.reshape(of_all, (-1, channels, *(1 for _ in over)))
+        reduced = reduce(grouped, -1, keepdims=True) + xp.zeros_like(grouped)
+        return xp.reshape(reduced, (-1, channels, *(1 for _ in over)))
 
-    def first(x: Array, axes: Any, *, keepdims: bool = False) -> Array:
+    def take_first(x: Array, axes: Any, *, keepdims: bool = False) -> Array:
         if axes == -1:
             return x[..., :1]
         return x[(slice(None), slice(None), *(0 for _ in axes))]
 
     return Reductions(
-        mean=lambda x: share(lambda x, axes, **kept: xp.mean(x, axis=axes, **kept), x),
-        largest=lambda x: share(lambda x, axes, **kept: xp.max(x, axis=axes, **kept), x),
-        first=lambda x: share(first, x),
+        mean=lambda x: reduce_group(lambda x, axes, **kept: xp.mean(x, axis=axes, **kept), x),
+        largest=lambda x: reduce_group(lambda x, axes, **kept: xp.max(x, axis=axes, **kept), x),
+        first=lambda x: reduce_group(take_first, x),
     )
 
 
 def _scale_and_shift(
     xp: Any, found: Moments, scale: Array | None, bias: Array | None, shape: tuple[int, ...] | None = None
 ) -> Array:
-    """Divide by the standard deviation, multiply by the scale, add the bias; these two take on a shape first."""
+    """Divide by the standard deviation, then apply scale and bias, reshaped if a shape is given."""
     centered, var, epsilon = found.centered, found.var, found.epsilon
 
     def place(parameter: Array) -> Array:
@@ -366,12 +366,12 @@ def _scale_and_shift(
 
 
 def _count(xp: Any, x: Array, axes: tuple[int, ...]) -> Any:
-    """Count the elements along axes: an int, or an array where a compiled program knows them only as it runs."""
+    """Count the elements along axes: an int, or an array if only the running program knows the sizes."""
     sizes = [x.shape[axis] for axis in axes]
     return xp.sum(xp.ones_like(x), axis=axes) if None in sizes else math.prod(sizes)
 
 
 def blend(xp: Any, running: Array, batch: Array, momentum: float, several: Any) -> Array:
-    """Follow the batch, unless it turns out as the program runs that it has no variance."""
+    """Return updated running statistics; unchanged where `several`, a flag of the running program, is false."""
     followed = (1.0 - momentum) * running + momentum * xp.astype(batch, running.dtype)
     return followed if several is True else xp.where(several, followed, running)

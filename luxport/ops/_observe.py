@@ -1,4 +1,4 @@
-"""Looking at values and gradients as they pass."""
+"""Functions called with values and gradients as they are computed: `observe`."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Observer = Callable[[Array], None]
 
 @operation(rules={"forward": allow_none(FUNCTION), "backward": allow_none(FUNCTION)})
 def observe(x: Array, *, forward: Observer | None = None, backward: Observer | None = None) -> Array:
-    """Return x, having shown it to one function, and in a backward pass its gradient to another.
+    """Return x after calling a function with it; in a backward pass call another with its gradient.
 
-    In a compiled program neither is called. What they raise ends the pass. On JAX an array with a `backward` has
-    reverse-mode derivatives only.
+    In a compiled program neither is called. An error that they raise ends the pass. On JAX, `backward` rules out
+    forward-mode derivatives.
 
     Args:
         forward: a function called with x, or None

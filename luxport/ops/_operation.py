@@ -1,4 +1,4 @@
-"""`operation`: a function on arrays with a definition that always works, and a faster one where a backend has it."""
+"""`operation`: a function on arrays with a definition for all backends, which each may override by a faster one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from luxport.backend.option_rules import Rule
 
 __all__ = ["definition_of", "operation"]
 
-_owners = KNOWN.by_type  # most calls need no more than this look
+_owners = KNOWN.by_type  # most calls need only this lookup
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -43,24 +43,24 @@ def operation(
     early: bool = True,
     guard: Check | None = None,
 ) -> Any:
-    """Dispatch a function by the type of its first array.
+    """Make an operation of a definition: a function that dispatches on the type of its first array.
 
-    Arrays come first (None for one that is absent), options by keyword. The definition is written in Array API terms
-    alone. A backend whose ``ops`` has a function of the same name and signature supplies its own; the conformance
-    suite compares it with the definition, which `definition_of` returns. Every option must be given in full: where
-    users may abbreviate, a public function completes what they wrote and calls this one.
+    Arrays are positional (None for an absent one), options are keywords. The definition uses nothing but the Array API.
+    A backend overrides it by a function of the same name and signature in its ``ops``; the conformance suite compares
+    that with the definition, which `definition_of` returns. Options have no shorthand here: a public function that
+    offers one completes the options and calls the operation.
 
-    A wrong call raises one line, the same on every backend.
+    A wrong call raises an error of one line, the same on every backend.
 
     Args:
         takes: which arrays the operation takes, see `luxport.backend.array_patterns`
-        rules: what its options may be, by name; an option that is given is checked in every call
-        check: what neither of them can say, a function called as the operation is
-        early: whether arrays are checked before any kernel sees them, or, where wrong ones always fail, only then
-        guard: a check that is made in every call, early or not
+        rules: what its options may be, by name; options that are given are checked in every call
+        check: a function called like the operation, for errors that neither of the two describes
+        early: whether arrays are checked before each call; False if wrong arrays always fail, to explain the failure
+        guard: a function called like the operation, before each call, even if not `early`
 
-    Raises: LayerTypeError if arrays of two backends meet, for arguments that are missing, unknown or no arrays, and
-            for numbers of a kind that it does not take; LayerError for other shapes and options
+    Raises: LayerTypeError for arrays of two backends, for arguments that are missing, unknown or no arrays, and for
+            dtypes that it does not take; LayerError for other shapes and options
     """
 
     def decorate(definition: Callable[..., Any]) -> Callable[..., Any]:
@@ -71,7 +71,7 @@ def operation(
 
 
 def definition_of(op: Callable[P, R]) -> Callable[P, R]:
-    """Return the definition of an operation, or of the one that a public function calls, whatever a backend supplies.
+    """Return the definition of an operation, or of the one that a public function calls, without overrides.
 
     >>> from luxport import ops
     >>> definition_of(ops.relu) is ops.relu
@@ -89,7 +89,7 @@ def _make_dispatch(definition: Callable[..., Any], arguments: Arguments, expect:
 
     @functools.wraps(definition)
     def dispatch(*arrays: Any, **options: Any) -> Any:
-        # Nothing is remembered here: torch.compile would compile a program again that had seen a table grow.
+        # No cache here: torch.compile would recompile a program when a table that it has read grows.
         try:
             if options and len(arrays) < len(names):
                 arrays = _take_by_position(arrays, options, names, least)
@@ -113,16 +113,16 @@ def _make_dispatch(definition: Callable[..., Any], arguments: Arguments, expect:
             raise problem from error
 
     dispatch.definition = definition  # type: ignore[attr-defined]
-    dispatch.autograph_info__ = True  # type: ignore[attr-defined]  # TensorFlow's AutoGraph rewrites nothing in here
+    dispatch.autograph_info__ = True  # type: ignore[attr-defined]  # keeps TensorFlow's AutoGraph from rewriting it
     return dispatch
 
 
 def _take_by_position(
     arrays: tuple[Any, ...], options: dict[str, Any], names: Sequence[str], least: int
 ) -> tuple[Any, ...]:
-    """Take the arrays that are given by name out of the options, with None for those that are absent."""
+    """Move arrays that are given by keyword from the options to their positions; None for those that are absent."""
     for i in range(len(arrays), len(names)):
         if names[i] not in options and i < least:
-            break  # one that is missing
+            break  # a required array is missing
         arrays = (*arrays, options.pop(names[i], None))
     return arrays

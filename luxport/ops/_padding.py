@@ -1,4 +1,4 @@
-"""Padding of arrays: what is put around them, and along which axes."""
+"""Padding of arrays, by a constant or by elements of their own."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 PadWidths: TypeAlias = int | tuple[int | tuple[int, int], ...]
-"""One for all sides, or an entry or a (low, high) pair per axis."""
+"""An int for all sides, or for each axis an int or a pair (low, high)."""
 
 _VALUE = Rule(
     "a real number", lambda value, shape: is_number(value) or is_scalar_array(value) or isinstance(value, bool)
@@ -35,14 +35,14 @@ Axes: TypeAlias = int | tuple[int, ...] | None
 
 
 def _expect_held(x: Array, *, value: Any = 0.0, **options: Any) -> None:
-    """Expect a number that arrays of the dtype of x hold, where frameworks would round it or turn it over."""
+    """Expect a number that the dtype of x can hold; frameworks would round it, or wrap it around."""
     if isinstance(value, (bool, int, float)) and value not in (0, 1) and not is_floating(x):
         expect_representable(x, value, "value")
 
 
 @operation(takes="x (...)", rules={"value": _VALUE}, guard=_expect_held, early=False)
 def pad_constant(x: Array, *, padding: PadWidths, value: float = 0.0, axes: Axes = None) -> Array:
-    """Put a constant around an array.
+    """Pad an array by a constant.
 
     Args:
         padding: an int for both sides of every axis, or a tuple of an int or a pair (low, high) for each axis
@@ -50,7 +50,7 @@ def pad_constant(x: Array, *, padding: PadWidths, value: float = 0.0, axes: Axes
         axes: the axes to pad; None for all, or with a tuple as padding for as many of the last ones
 
     Shapes: x (d0, d1, ...) -> (low + d0 + high, ...)
-    Raises: LayerError if the padding does not fit the axes, or x is of integers or booleans that value is none of
+    Raises: LayerError if the padding does not fit the axes, or x holds integers or booleans and cannot hold the value
     Source: NNlib ``pad_constant``
 
     >>> import numpy as np
@@ -64,7 +64,7 @@ def pad_constant(x: Array, *, padding: PadWidths, value: float = 0.0, axes: Axes
 
 @check_call()
 def pad_zeros(x: Array, *, padding: PadWidths, axes: Axes = None) -> Array:
-    """Put zeros around an array: `pad_constant` with the value 0.
+    """Pad an array by zeros: `pad_constant` with the value 0.
 
     Args:
         padding: an int for both sides of every axis, or a tuple of an int or a pair (low, high) for each axis
@@ -77,7 +77,7 @@ def pad_zeros(x: Array, *, padding: PadWidths, axes: Axes = None) -> Array:
 
 @operation(takes="x (...)", early=False)
 def pad_edge(x: Array, *, padding: PadWidths, axes: Axes = None) -> Array:
-    """Repeat the first and the last element along each axis.
+    """Pad an array by repeating the first and the last element along each axis.
 
     Args:
         padding: an int for both sides of every axis, or a tuple of an int or a pair (low, high) for each axis
@@ -92,17 +92,17 @@ def pad_edge(x: Array, *, padding: PadWidths, axes: Axes = None) -> Array:
     array([1., 1., 1., 2., 3., 3.])
     """
 
-    def edges(n: int | None, low: int, high: int) -> tuple[list[slice], list[slice]]:
+    def choose_slices(n: int | None, low: int, high: int) -> tuple[list[slice], list[slice]]:
         if n == 0 and (low or high):
             raise LayerError(f"expects an element to repeat along each axis, got {shape_text(x)}", culprit="luxport")
         return [slice(0, 1)] * low, [slice(-1, None)] * high
 
-    return _pad(x, padding, axes, edges, mirror=False)
+    return _pad(x, padding, axes, choose_slices, mirror=False)
 
 
 @operation(takes="x (...)", early=False)
 def pad_reflect(x: Array, *, padding: PadWidths, axes: Axes = None) -> Array:
-    """Mirror an array about its first and its last element, which are not repeated.
+    """Pad an array by mirroring it at its first and last element, which are not repeated.
 
     Args:
         padding: an int for both sides of every axis, or a tuple of an int or a pair (low, high) for each axis
@@ -117,16 +117,16 @@ def pad_reflect(x: Array, *, padding: PadWidths, axes: Axes = None) -> Array:
     array([3., 2., 1., 2., 3., 2.])
     """
 
-    def edges(n: int | None, low: int, high: int) -> tuple[list[slice], list[slice]]:
+    def choose_slices(n: int | None, low: int, high: int) -> tuple[list[slice], list[slice]]:
         _expect_room("reflect", None if n is None else max(n - 1, 0), low, high)
         return [slice(1, low + 1)], [slice(-1 - high, -1)]
 
-    return _pad(x, padding, axes, edges, mirror=True)
+    return _pad(x, padding, axes, choose_slices, mirror=True)
 
 
 @operation(takes="x (...)", early=False)
 def pad_symmetric(x: Array, *, padding: PadWidths, axes: Axes = None) -> Array:
-    """Mirror an array about its edges: the first and the last element are repeated.
+    """Pad an array by mirroring it at its edges, so that the first and the last element are repeated.
 
     Args:
         padding: an int for both sides of every axis, or a tuple of an int or a pair (low, high) for each axis
@@ -141,16 +141,16 @@ def pad_symmetric(x: Array, *, padding: PadWidths, axes: Axes = None) -> Array:
     array([2., 1., 1., 2., 3., 3.])
     """
 
-    def edges(n: int | None, low: int, high: int) -> tuple[list[slice], list[slice]]:
+    def choose_slices(n: int | None, low: int, high: int) -> tuple[list[slice], list[slice]]:
         _expect_room("symmetric", n, low, high)
         return [slice(0, low)], [slice(-high, None)]
 
-    return _pad(x, padding, axes, edges, mirror=True)
+    return _pad(x, padding, axes, choose_slices, mirror=True)
 
 
 @operation(takes="x (...)", early=False)
 def pad_circular(x: Array, *, padding: PadWidths, axes: Axes = None) -> Array:
-    """Go on with the other end of the array, as if it were a ring.
+    """Pad an array by its elements from the opposite end, as if it were periodic.
 
     Args:
         padding: an int for both sides of every axis, or a tuple of an int or a pair (low, high) for each axis
@@ -165,21 +165,21 @@ def pad_circular(x: Array, *, padding: PadWidths, axes: Axes = None) -> Array:
     array([2., 3., 1., 2., 3., 1.])
     """
 
-    def edges(n: int | None, low: int, high: int) -> tuple[list[slice], list[slice]]:
+    def choose_slices(n: int | None, low: int, high: int) -> tuple[list[slice], list[slice]]:
         _expect_room("circular", n, low, high)
         return [slice(-low, None)], [slice(0, high)]
 
-    return _pad(x, padding, axes, edges, mirror=False)
+    return _pad(x, padding, axes, choose_slices, mirror=False)
 
 
-Edges: TypeAlias = Callable[[int | None, int, int], tuple[list[slice], list[slice]]]
-"""From the size of an axis, low and high: the parts of it that go below it and above it.
+SliceChoice: TypeAlias = Callable[[int | None, int, int], tuple[list[slice], list[slice]]]
+"""From the size of an axis, low and high to the slices that are put below it and above it.
 
-They are counted from the axis' ends: its size, for which there is a check, may not be known yet.
+Slices count from the ends of the axis, since its size may be unknown; it is passed for checks alone.
 """
 
 
-def _pad(x: Array, padding: PadWidths, axes: Axes, edges: Edges, *, mirror: bool) -> Array:
+def _pad(x: Array, padding: PadWidths, axes: Axes, choose_slices: SliceChoice, *, mirror: bool) -> Array:
     xp = namespace(x)
     for axis, low, high in list_sides(x, padding, axes, first=2):
         before = (slice(None),) * axis
@@ -188,10 +188,10 @@ def _pad(x: Array, padding: PadWidths, axes: Axes, edges: Edges, *, mirror: bool
             values = x[(*before, where, ...)]
             return xp.flip(values, axis=axis) if mirror else values
 
-        below, above = edges(x.shape[axis], low, high)
+        below, above = choose_slices(x.shape[axis], low, high)
         if len(below) + len(above) > 4 and (wide := widen_halves(xp, x)) is not x:
-            # The gradients of an element that is repeated often add up in float32.
-            widened = _pad(wide, ((low, high),), axis, edges, mirror=mirror)
+            # The gradient of an element that is repeated often is a sum, which is taken in float32.
+            widened = _pad(wide, ((low, high),), axis, choose_slices, mirror=mirror)
             x = xp.astype(widened, x.dtype)
             continue
         parts = [part(where) for where in below] if low else []
@@ -207,7 +207,7 @@ def _expect_room(mode: str, most: int | None, low: int, high: int) -> None:
 
 
 def list_sides(x: Array, padding: PadWidths, axes: Axes, *, first: int) -> list[tuple[int, int, int]]:
-    """Return (axis, low, high) for each axis to pad; without axes, an int is for those from the `first` on."""
+    """Return (axis, low, high) for each axis to pad; if `axes` is None, an int is for all axes from `first` on."""
     rank = len(x.shape)
     if is_int(axes):
         axes = (axes,)  # type: ignore[assignment]

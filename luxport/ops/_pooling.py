@@ -1,4 +1,4 @@
-"""Pooling on arrays: one number for each place of a window."""
+"""Pooling: one number for each position of a window."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _check_floating_windows(x: Array, **windows: Any) -> None:
 
 @operation(takes=_ORDERED, rules=WRITTEN_OUT, early=False, guard=_check_windows)
 def max_pool_nd(x: Array, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes) -> Array:
-    """Take the largest as `max_pool` does, with every option given, for each spatial axis.
+    """Take maxima as `max_pool` does, with every option given, for each spatial axis.
 
     Args:
         window: the sizes of the window, one for each spatial axis
@@ -87,9 +87,9 @@ def max_pool_nd(x: Array, *, window: Sizes, stride: Sizes, padding: Pairs, dilat
 def max_pool(
     x: Array, *, window: PerAxis, stride: PerAxis | None = None, padding: PerSide = 0, dilation: PerAxis = 1
 ) -> Array:
-    """Return the largest element at each place of the window; a NaN counts as the largest.
+    """Return the largest element in each window; a NaN counts as the largest.
 
-    The gradient goes to the first of equal ones. x is -inf outside (for integers, their least value).
+    The gradient goes to the first of equal elements. Outside x there is -inf, or the least integer.
 
     Args:
         window: the sizes of the window: an int for all spatial axes, or one each
@@ -148,9 +148,9 @@ def mean_pool(
     dilation: PerAxis = 1,
     count_include_pad: bool = True,
 ) -> Array:
-    """Return the mean at each place of the window.
+    """Return the mean of each window.
 
-    x is 0 outside. A mean over the elements of x alone is 0 where there are none.
+    Outside x there are zeros. Without `count_include_pad`, the mean of a window that lies outside x is 0.
 
     Args:
         window: the sizes of the window: an int for all spatial axes, or one each
@@ -202,11 +202,11 @@ def lp_pool(
     dilation: PerAxis = 1,
     p: float = 2,
 ) -> Array:
-    """Return ``(sum of x^p)^(1 / p)`` at each place of the window, without absolute values.
+    """Return ``(sum of x^p)^(1 / p)`` for each window, without absolute values.
 
-    x is 0 outside. An odd p makes NaN of a negative sum. Where the sum is 0 the gradient is that of the sum itself.
-    Where all powers of a channel would overflow or vanish they are those of its numbers by the largest one: in float32
-    a window 1e19 times smaller than that is 0.
+    Outside x there are zeros. With an odd p, a negative sum gives NaN. Where the sum is 0, the gradient is that of the
+    sum itself. If the powers in a channel would overflow or vanish, its numbers are divided by the largest first: then
+    in float32 the result for a window of numbers 1e19 times smaller than the largest is 0.
 
     Args:
         window: the sizes of the window: an int for all spatial axes, or one each
@@ -228,10 +228,10 @@ def lp_pool(
 
 @operation(takes=_ORDERED)
 def global_max_pool(x: Array) -> Array:
-    """Return each channel's largest element; the gradient goes to the first of equal ones.
+    """Return each channel's largest element; the gradient goes to the first of equal elements.
 
     Shapes: x (N, C, *spatial) -> (N, C, 1, ...)
-    Raises: LayerError if there is no position
+    Raises: LayerError if a spatial axis is empty
     Source: Flux.jl ``GlobalMaxPool``
 
     >>> import numpy as np
@@ -252,7 +252,7 @@ def global_mean_pool(x: Array) -> Array:
     """Return each channel's mean.
 
     Shapes: x (N, C, *spatial) -> (N, C, 1, ...)
-    Raises: LayerError if there is no position
+    Raises: LayerError if a spatial axis is empty
     Source: Flux.jl ``GlobalMeanPool``
 
     >>> import numpy as np
@@ -291,21 +291,21 @@ def global_lp_pool(x: Array, *, p: float = 2) -> Array:
 
 @operation
 def take_largest(x: Array, *, axis: int) -> Array:
-    """Return the largest elements along an axis, which stays; the gradient goes to the first of equal ones."""
+    """Return the largest elements along an axis, which is kept; the gradient goes to the first of equal elements."""
     xp = namespace(x)
-    # Not `max`, whose gradient equal elements share on some backends.
+    # Not `max`, whose gradient is shared by equal elements on some backends.
     return xp.take_along_axis(x, xp.argmax(x, axis=axis, keepdims=True), axis=axis)
 
 
 def take_larger(first: Array, second: Array) -> Array:
-    """Return the larger of two, a NaN being the largest; of equal ones the first, which gets the whole gradient."""
+    """Return the larger of two, or NaN if one is; of equal ones the first, which gets the whole gradient."""
     xp = namespace(first)
-    beaten = xp.logical_and(xp.logical_not(second <= first), first == first)
-    return xp.where(beaten, second, first)
+    is_second = xp.logical_and(xp.logical_not(second <= first), first == first)
+    return xp.where(is_second, second, first)
 
 
 def choose_power_size(xp: Any, x: Array, p: float) -> Array | None:
-    """Return what to divide each channel by so that its powers neither overflow nor vanish, or None for all by 1."""
+    """Return what to divide each channel by so that its powers neither overflow nor vanish; None if by 1."""
     if 0 in x.shape or len(x.shape) < 3:
         return None
     size = find_divisor(xp, x, tuple(range(2, len(x.shape))), p)
@@ -313,7 +313,7 @@ def choose_power_size(xp: Any, x: Array, p: float) -> Array | None:
 
 
 def take_root(total: Array, p: float) -> Array:
-    """Return ``total^(1 / p)``, whose slope at 0 is finite: with it, a window of zeros has a gradient of zeros."""
+    """Return ``total^(1 / p)``, with a finite derivative at 0 so that a window of zeros has gradients of 0."""
     xp = namespace(total)
     zero = total == 0
     return xp.where(zero, total, xp.where(zero, xp.ones_like(total), total) ** (1.0 / p))
@@ -324,11 +324,10 @@ def _write_out(
 ) -> dict[str, Any]:
     rank = len(x.shape) - 2
     window = write_per_axis("window", window, rank)
-    stride, padding, dilation = write_out(rank, window if stride is None else stride, padding, dilation)
-    return {"window": window, "stride": stride, "padding": padding, "dilation": dilation}
+    return {"window": window, **write_out(rank, window if stride is None else stride, padding, dilation)}
 
 
 def _check_positions(x: Array) -> None:
-    """Expect something to take the largest or the mean of."""
+    """Expect at least one position in each channel."""
     if 0 in tuple(x.shape)[2:]:
         raise LayerError(f"expects at least one position, got {shape_text(x)}")

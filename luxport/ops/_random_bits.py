@@ -1,6 +1,6 @@
-"""Random bits for layers: Threefry-2x32-20 in int32 arithmetic, the same bits on every backend.
+"""Random bits for layers: Threefry-2x32-20, with the same bits on every backend.
 
-int32 with masked shifts is the arithmetic that all of them have; sums wrap around as uint32's would.
+It is computed in int32, which all backends have: sums wrap around as those of uint32, and right shifts are masked.
 """
 
 from __future__ import annotations
@@ -11,15 +11,16 @@ from typing import Any
 from luxport.backend import Array, find_array_device, namespace
 from luxport.backend.option_rules import SHAPE
 from luxport.ops._operation import operation
+from luxport.ops._special_functions import evaluate_polynomial
 
 __all__ = ["KEY_AND_COUNTER", "ROTATIONS", "normal", "random_bits", "threefry_2x32", "uniform"]
 
 ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
-"""How far Threefry-2x32 turns its words, for groups of four rounds in turn."""
+"""By how many bits Threefry-2x32 rotates words in its rounds: these groups of four rounds alternate."""
 
 
 KEY_AND_COUNTER = "key int32 (2), counter int32 ()"
-"""What randomness is drawn from, as `operation` takes it."""
+"""The arrays that numbers are drawn from, in the notation of `operation`."""
 
 
 @operation(takes="key int32 (2), counters int32 (..., 2)")
@@ -42,9 +43,9 @@ def threefry_2x32(key: Array, counters: Array) -> Array:
 def random_bits(key: Array, counter: Array, *, shape: tuple[int, ...]) -> Array:
     """Draw 32 random bits per element, as int32.
 
-    Block j of the cipher, at the words (counter, j), gives elements 2j and 2j + 1 in C order: neighbors come
-    from one block, so that shards of the result need nothing from each other. The bits of a smaller shape begin
-    those of a larger one. They live where the key lives.
+    Block j of the cipher encrypts the words (counter, j) and gives elements 2j and 2j + 1 in C order. So shards of the
+    result can be drawn independently, and the bits of a larger shape start with those of a smaller one. The result is
+    on the device of the key.
 
     Args:
         shape: the shape of the result
@@ -65,7 +66,7 @@ def random_bits(key: Array, counter: Array, *, shape: tuple[int, ...]) -> Array:
 
 @operation(takes=KEY_AND_COUNTER, rules={"shape": SHAPE})
 def uniform(key: Array, counter: Array, *, shape: tuple[int, ...]) -> Array:
-    """Draw float32 values from [0, 1): the top 24 of 32 random bits, bit-identical on every backend.
+    """Draw float32 values from [0, 1), from the top 24 of 32 random bits: the same on every backend, bit for bit.
 
     Args:
         shape: the shape of the result
@@ -93,12 +94,12 @@ def normal(key: Array, counter: Array, *, shape: tuple[int, ...]) -> Array:
     """
     xp = namespace(key)
     bits = random_bits(key, counter, shape=shape)
-    # 23 bits, for with the half added they fill a float32: x is exact, and never 1.
+    # 23 bits and the added half fit the 24 bits of a float32, so that x is exact and never 1.
     top = xp.bitwise_and(xp.bitwise_right_shift(bits, 9), 0x7FFFFF)
     x = (xp.astype(top, xp.float32) + 0.5) * 2.0**-22 - 1.0
     w = -xp.log((1.0 - x) * (1.0 + x))
-    center = _evaluate_polynomial(_CENTER, w - 2.5)
-    tail = _evaluate_polynomial(_TAIL, xp.sqrt(w) - 3.0)
+    center = evaluate_polynomial(_CENTER, w - 2.5)
+    tail = evaluate_polynomial(_TAIL, xp.sqrt(w) - 3.0)
     return xp.where(w < 5.0, center, tail) * x * math.sqrt(2.0)
 
 
@@ -121,16 +122,9 @@ def encrypt_words(xp: Any, key: Array, x0: Array, x1: Array) -> list[Array]:
 
 def _rotate_left(xp: Any, x: Array, distance: int) -> Array:
     left = xp.bitwise_left_shift(x, distance)
-    # An int32 shifts its sign in from the left: the mask takes it out again.
+    # A right shift of an int32 fills up with its sign, which the mask removes.
     right = xp.bitwise_right_shift(x, 32 - distance)
     return xp.bitwise_or(left, xp.bitwise_and(right, (1 << distance) - 1))
-
-
-def _evaluate_polynomial(coefficients: tuple[float, ...], x: Array) -> Array:
-    value = coefficients[0] * x + coefficients[1]
-    for coefficient in coefficients[2:]:
-        value = value * x + coefficient
-    return value
 
 
 # Giles' polynomials for erfinv(x) / x, the highest power first: in w - 2.5 below w = 5, in sqrt(w) - 3 above.

@@ -1,8 +1,8 @@
-"""Recurrent sweeps: a cell run over all time steps, with the product for the inputs taken once for all of them.
+"""Recurrent sweeps: a cell run over all time steps, with one matrix product for the inputs of all steps.
 
-Time comes first: x is (T, N, in), or (T, in) for a single sequence. Weights have the gates side by side on their
-last axis. Where a mask (T, N) is false the step does not count: the state stays as it is and the output is zero. With
-`reverse` the last step comes first, and the output of a step stays at its place.
+Time is the first axis: x is (T, N, in), or (T, in) for a single sequence. The last axis of a weight holds all gates,
+side by side. Where a mask (T, N) is false the step does not count: the state does not change and the output is zero.
+With `reverse` time runs backward, and the output of a step stays in its place.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["gru_sweep", "gru_v3_sweep", "lstm_sweep", "rnn_sweep"]
 
 
 def _takes(gates: int, more: str, *, carries: tuple[str, ...] = ("hidden",)) -> tuple[str, str]:
-    """Write what a sweep takes: a batch of sequences, or a single one."""
+    """Return the patterns of the arrays that a sweep takes, for a batch of sequences and for a single one."""
     n = f"{gates} " if gates > 1 else ""
 
     def pattern(*batch: str) -> str:
@@ -76,9 +76,7 @@ def rnn_sweep(
     def step(projected: Array, hidden: Array) -> tuple[Array]:
         return (step_rnn(projected, hidden, weight_hh, activation),)
 
-    return sweep(
-        step, dense(clear_masked(mask, x), weight_ih, sum_of_biases(bias_ih, bias_hh)), (hidden,), mask, reverse
-    )
+    return sweep(step, dense(clear_masked(mask, x), weight_ih, add_biases(bias_ih, bias_hh)), (hidden,), mask, reverse)
 
 
 @operation(takes=_takes(4, _name_biases(4), carries=("hidden", "memory")), rules=_REVERSE)
@@ -110,7 +108,7 @@ def lstm_sweep(
 
     return sweep(
         step,
-        dense(clear_masked(mask, x), weight_ih, sum_of_biases(bias_ih, bias_hh)),
+        dense(clear_masked(mask, x), weight_ih, add_biases(bias_ih, bias_hh)),
         (hidden, memory),
         mask,
         reverse,
@@ -178,7 +176,7 @@ def gru_v3_sweep(
 def sweep(
     step: Callable[..., tuple[Array, ...]], x: Array, carry: tuple[Array, ...], mask: Array | None, reverse: bool
 ) -> Any:
-    """Run ``carry = step(x[t], *carry)`` over time: return the first entry of every carry, and the last carry.
+    """Run ``carry = step(x[t], *carry)`` over time: return the first array of each carry, stacked, and the last carry.
 
     Shapes: x (T, N, in), carry (N, out) each, mask (T, N) bool or None -> (T, N, out), (N, out) each
     """
@@ -199,7 +197,7 @@ def step_rnn(projected: Array, hidden: Array, weight_hh: Array, activation: Acti
 
 def split_gates(values: Array, gates: int) -> tuple[Array, ...]:
     """Split the last axis into equal parts."""
-    # One operation, not one slice for each gate: the gradient of each slice is as large as the whole.
+    # Not one slice for each gate: the gradient of each slice would be as large as the whole array.
     leading = [-1 if size is None else size for size in values.shape[:-1]]
     xp = namespace(values)
     return xp.unstack(xp.reshape(values, (*leading, gates, values.shape[-1] // gates)), axis=-2)
@@ -231,7 +229,7 @@ def step_gru(
 def step_gru_v3(
     projected: Array, hidden: Array, weight_hh: Array, weight_hn: Array, split: Split = split_gates
 ) -> Array:
-    """Return the next hidden state; the reset gate comes before the product with weight_hn."""
+    """Return the next hidden state; the reset gate is applied before the product with weight_hn."""
     r_x, z_x, n_x = split(projected, 3)
     r_h, z_h, _ = split(dense(hidden, weight_hh, None), 3)
     z = sigmoid(z_x + z_h)
@@ -261,8 +259,8 @@ def _widen_mask(mask: Array, leaf: Array) -> Array:
     return mask
 
 
-def sum_of_biases(bias_ih: Array | None, bias_hh: Array | None) -> Array | None:
-    """Add up two biases, either of which may be absent."""
+def add_biases(bias_ih: Array | None, bias_hh: Array | None) -> Array | None:
+    """Add two biases, either of which may be None."""
     if bias_ih is None or bias_hh is None:
         return bias_hh if bias_ih is None else bias_ih
     return bias_ih + bias_hh

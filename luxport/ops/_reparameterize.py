@@ -1,4 +1,4 @@
-"""Weights made of other arrays: by direction and size, and by their largest singular value."""
+"""Reparameterized weights: `weight_norm` and `spectral_norm`."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from luxport.backend.option_rules import AXIS, allow_count
 from luxport.errors import LayerError, shape_text
 from luxport.ops._operation import operation
 from luxport.ops.scaling import sum_squares
-from luxport.ops.shapes import can_spread_over
+from luxport.ops.shapes import can_broadcast_to
 from luxport.transforms._stop_gradient import stop_gradient
 
 __all__ = ["MOST_ITERATIONS", "spectral_norm", "weight_norm"]
 
 MOST_ITERATIONS = 1000
-"""One or two are usual, and ten are as good as all."""
+"""Far more than the one or two that are usual: more are taken for a mistake."""
 
 
 def _expect_sizes(direction: Array, size: Array) -> None:
-    if len(size.shape) != len(direction.shape) or not can_spread_over(size.shape, direction.shape):
+    if len(size.shape) != len(direction.shape) or not can_broadcast_to(size.shape, direction.shape):
         raise LayerError(
             f"expects a size of as many axes as the direction {shape_text(direction)}, each as long or 1, "
             f"got {shape_text(size)}"
         )
-    if None in tuple(size.shape):  # an axis that may have one element may be one that the norm is along, or not
+    if None in tuple(size.shape):  # whether the norm is taken along an axis depends on whether its size is 1
         raise LayerError(
-            f"expects a size whose axes are known where a program is compiled, got {shape_text(size)}: "
-            "tell the compiler more"
+            f"expects a size whose axes are known when a program is compiled, got {shape_text(size)}: "
+            "compile for a known shape"
         )
 
 
 @operation(takes="direction floating, size floating", check=_expect_sizes)
 def weight_norm(direction: Array, size: Array) -> Array:
-    """Return ``size direction / norm(direction)``, with a norm along all axes along which there is but one size.
+    """Return ``size direction / norm(direction)``, with the norm over all axes along which `size` has one element.
 
-    A direction of zeros gives zeros.
+    If the direction is zero, so is the result.
 
     Shapes: direction (...), size of as many axes, each as long or 1 -> like direction
     Source: T. Salimans, D. Kingma, "Weight normalization" (2016)
@@ -49,7 +49,7 @@ def weight_norm(direction: Array, size: Array) -> Array:
     xp = namespace(direction, size)
     expect_floating(direction, "direction")
     expect_floating(size, "size")
-    _expect_sizes(direction, size)  # else they would broadcast
+    _expect_sizes(direction, size)  # otherwise they might broadcast
     wide = widen_halves(xp, direction)
     axes = tuple(axis for axis, n in enumerate(size.shape) if n == 1)
     if not axes:
@@ -69,10 +69,10 @@ def _expect_vector(weight: Array, u: Array, *, axis: int, **options: Any) -> Non
     check=_expect_vector,
 )
 def spectral_norm(weight: Array, u: Array, *, axis: int, iterations: int) -> tuple[Array, Array]:
-    """Divide a weight by an estimate of its largest singular value; return it and the left singular vector's estimate.
+    """Divide a weight by an estimate of its largest singular value; return it, and the estimated left singular vector.
 
-    The weight is read as a matrix W. Each iteration makes u a unit vector along W Wᵀu; the singular value is then
-    ``norm(Wᵀu)``. To differentiation u is a constant. A weight of zeros stays.
+    The weight is reshaped to a matrix W. Each step of power iteration replaces u by W Wᵀu, normalized; the estimate of
+    the singular value is ``norm(Wᵀu)``. Gradients do not flow through u. A weight of zeros is returned unchanged.
 
     Args:
         axis: the axis of the matrix's rows
@@ -90,21 +90,21 @@ def spectral_norm(weight: Array, u: Array, *, axis: int, iterations: int) -> tup
     rest = [i for i in range(len(weight.shape)) if i != axis % len(weight.shape)]
     matrix = xp.reshape(xp.permute_dims(wide, (axis % len(weight.shape), *rest)), (weight.shape[axis], -1))
     fixed = stop_gradient(matrix)
-    vector = _find_unit(xp, stop_gradient(xp.astype(u, wide.dtype)))
+    vector = _normalize_vector(xp, stop_gradient(xp.astype(u, wide.dtype)))
     for _ in range(iterations):
-        right = _find_unit(xp, xp.matmul(xp.matrix_transpose(fixed), vector))
-        vector = _find_unit(xp, xp.matmul(fixed, right))
+        right = _normalize_vector(xp, xp.matmul(xp.matrix_transpose(fixed), vector))
+        vector = _normalize_vector(xp, xp.matmul(fixed, right))
     image = xp.matmul(xp.matrix_transpose(matrix), vector)
     _, square, size = sum_squares(xp, image, None)
     scaled = (wide if size is None else wide / size[0]) / _take_root_or_one(xp, square[0])
     return xp.astype(scaled, weight.dtype), xp.astype(vector, u.dtype)
 
 
-def _find_unit(xp: Any, x: Array) -> Array:
+def _normalize_vector(xp: Any, x: Array) -> Array:
     x, square, _ = sum_squares(xp, x, None)
     return x / _take_root_or_one(xp, square)
 
 
 def _take_root_or_one(xp: Any, square: Array) -> Array:
-    # The root's gradient at 0 is infinite, and 0 times infinity is no number: the root is taken of ones there.
+    # The derivative of the root at 0 is infinite, and times 0 would be NaN: there the root of 1 is taken.
     return xp.sqrt(xp.where(square > 0, square, xp.ones_like(square)))

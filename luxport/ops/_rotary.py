@@ -1,4 +1,4 @@
-"""Rotary position embedding: features turned in pairs, by angles that grow with the position."""
+"""Rotary position embedding: pairs of features rotated by angles proportional to the position."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def compute_rotary_embedding_params(
     """Return the cosines and sines of ``position * base ** (-2 i / dims)``, as float32 on the host.
 
     Args:
-        dims: how many features are turned, an even number
+        dims: how many features are rotated, an even number
         max_sequence_length: how many positions there are angles for
         base: the base of the power in the formula
         low_memory_variant: whether each angle is returned once, and not for both features of its pair
 
-    Shapes: -> cos_cache and sin_cache (max_sequence_length, dims / 2), or all of it twice, side by side, without
-            `low_memory_variant`
+    Shapes: -> cos_cache and sin_cache (max_sequence_length, dims / 2); without `low_memory_variant`
+            (max_sequence_length, dims), with all angles twice, side by side
     Raises: ValueError if dims is odd
     Source: Lux.jl ``compute_rotary_embedding_params``; J. Su et al., "RoFormer" (2021)
 
@@ -70,18 +70,18 @@ def apply_rotary_embedding(
     dims: int | None = None,
     seq_axis: int = -3,
 ) -> Array:
-    """Turn feature i with feature ``i + dims / 2`` by the angle of the caches at the position.
+    """Rotate features i and ``i + dims / 2`` by the angle that the caches have for the position.
 
-    Positions count from 0 unless they are given. The rotation is done in float32 at least.
+    Positions count from 0 unless they are given. The rotation is computed in float32 or float64.
 
     Args:
-        dims: how many features are turned, the first of each head; None for all
+        dims: how many features are rotated, the first of each head; None for all
         seq_axis: the axis of positions in x
 
     Shapes: x (..., sequence, heads, features), or with another `seq_axis`; caches (longest sequence, dims / 2) or
             (longest sequence, dims); positions (sequence,) or (N, sequence), int -> like x
     Raises: LayerError if the shapes do not fit
-    Source: Lux.jl ``apply_rotary_embedding``; its features beyond `dims` are an error
+    Source: Lux.jl ``apply_rotary_embedding``, which allows no features beyond `dims`
 
     >>> import numpy as np
     >>> caches = compute_rotary_embedding_params(2, 4)
@@ -95,7 +95,7 @@ def apply_rotary_embedding(
     ndim, features = len(x.shape), x.shape[-1]
     turning = features if dims is None else dims
     if turning is None:
-        raise LayerError("expects dims, where the number of features is not known yet")
+        raise LayerError("expects dims= where the number of features is unknown")
     half = turning // 2
     if not -ndim <= seq_axis < ndim or seq_axis % ndim == ndim - 1:
         raise LayerError(f"expects a sequence along an axis in [-{ndim}, -1), got {seq_axis}")
@@ -107,7 +107,7 @@ def apply_rotary_embedding(
         )
     seq_axis %= ndim
     wide = choose_wider_dtype(xp, x)
-    # Both halves of a doubled cache are the same.
+    # If the caches have all angles twice, both halves are the same.
     cos, sin = (
         xp.astype(_take_rows(xp, cache, positions, x, seq_axis)[..., :half], wide) for cache in (cos_cache, sin_cache)
     )
@@ -118,7 +118,7 @@ def apply_rotary_embedding(
 
 
 def _take_rows(xp: Any, cache: Array, positions: Array | None, x: Array, seq_axis: int) -> Array:
-    """Return the rows of the positions, with axes of 1 where x has others than batch, sequence and features."""
+    """Return the rows of a cache at the positions, in a shape that broadcasts with x."""
     known, length = x.shape[seq_axis], read_sizes(x)[seq_axis]
     if positions is None:
         if known is not None and known > cache.shape[0]:

@@ -1,4 +1,4 @@
-"""Reading images between their pixels: along a grid, and rotated."""
+"""Resampling images between their pixels: `grid_sample` and `imrotate`."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def _expect_pixels(x: Array, grid: Array, **options: Any) -> None:
 )
 @run_wide
 def grid_sample(x: Array, grid: Array, *, padding_mode: GridPadding = "zeros", align_corners: bool = True) -> Array:
-    """Interpolate x linearly at the places that a grid names, by coordinates from -1 to 1.
+    """Interpolate x linearly at the points of a grid, given by coordinates from -1 to 1.
 
-    The last axis of the grid holds (x, y) or (x, y, z): the coordinate along the last spatial axis first. -1 is the
-    center of the first element and 1 that of the last one; without `align_corners`, the default of PyTorch, they are
-    the outer edges of these elements, half an element further out. Outside there are zeros. With "border" there is
-    the nearest element, and with "reflection" x is mirrored, as often as needed, at the centers or edges that are -1
-    and 1; where a place is held or was the border's, the gradient with respect to the grid is 0.
+    The last axis of the grid holds (x, y) or (x, y, z): the coordinate along the last spatial axis comes first. -1 is
+    the center of the first element and 1 that of the last; without `align_corners`, as by default in PyTorch, they are
+    the outer edges of these elements, half an element further out. Outside x there are zeros, with "border" the nearest
+    element, and with "reflection" x mirrored, as often as needed, at the coordinates -1 and 1. In the last two cases
+    the gradient with respect to the grid is 0 where a coordinate is on the border or clipped to it.
 
     Args:
         padding_mode: what is outside x: "zeros", the nearest element ("border") or x mirrored ("reflection")
@@ -71,8 +71,8 @@ def grid_sample(x: Array, grid: Array, *, padding_mode: GridPadding = "zeros", a
             f"{tuple(grid.shape)}",
             culprit="luxport",
         )
-    grid = xp.reshape(grid, (_batch(grid), 1, math.prod(places), rank))
-    flat = xp.reshape(x, (_batch(x), x.shape[1], math.prod(sizes)))
+    grid = xp.reshape(grid, (_count_images(grid), 1, math.prod(places), rank))
+    flat = xp.reshape(x, (_count_images(x), x.shape[1], math.prod(sizes)))
     below, parts = [], []
     for axis, n in enumerate(sizes):
         place = (grid[..., rank - 1 - axis] + 1.0) * (0.5 * (n - 1 if align_corners else n))
@@ -86,7 +86,7 @@ def grid_sample(x: Array, grid: Array, *, padding_mode: GridPadding = "zeros", a
             place = xp.where(place >= n - 1.0, xp.full_like(place, n - 1.0), place)
         below.append(xp.floor(place))
         parts.append(place - below[-1])
-    whole = xp.asarray(0).dtype  # of indices: no other one does on every backend
+    whole = xp.asarray(0).dtype  # the only integer type that all backends take as indices
     total = xp.zeros_like(flat[:, :, :1])
     for corner in itertools.product((0, 1), repeat=rank):
         weight, there, index = None, None, None
@@ -94,20 +94,20 @@ def grid_sample(x: Array, grid: Array, *, padding_mode: GridPadding = "zeros", a
             at = first + above
             share = part if above else 1.0 - part
             inside = xp.logical_and(at >= 0.0, at <= n - 1.0)
-            # A place that is not a number, or out of reach of the integers, is outside too.
+            # NaN, and numbers that no integer type holds, count as outside, too.
             at = xp.astype(xp.where(inside, at, xp.zeros_like(at)), whole)
             weight = share if weight is None else weight * share
             there = inside if there is None else xp.logical_and(there, inside)
             index = at if index is None else index * n + at
-        # The index takes on the channels of x.
+        # Broadcast the index to the channels of x.
         index = index + xp.astype(xp.zeros_like(flat[:, :, :1]), whole)
         values = xp.take_along_axis(flat, index, axis=2)
         total = total + xp.where(there, values, xp.zeros_like(values)) * weight
-    return xp.reshape(total, (_batch(x), x.shape[1], *places))
+    return xp.reshape(total, (_count_images(x), x.shape[1], *places))
 
 
 def _mirror_place(xp: Any, place: Array, low: float, span: float) -> Array:
-    """Fold places into [low, low + span] as mirrors at both ends do."""
+    """Map coordinates into [low, low + span] by reflections at both ends."""
     if span == 0.0:
         return xp.zeros_like(place)
     away = place - low
@@ -134,11 +134,11 @@ def imrotate(
     method: Interpolation = "bilinear",
     rotation_center: tuple[float, float] | None = None,
 ) -> Array:
-    """Rotate images by an angle in radians, counter-clockwise as they are shown; what comes from outside is 0.
+    """Rotate images by an angle in radians, counter-clockwise as they are shown; outside an image there are zeros.
 
-    What is (dh, dw) from the center comes from ``(cos dh + sin dw, cos dw - sin dh)`` there, interpolated ("bilinear")
-    or from the nearest element. The center (h, w) counts from 0 and is ``(H // 2, W // 2)`` if not given; that of the
-    whole image is ``((H - 1) / 2, (W - 1) / 2)``, about which quarter turns of a square are exact.
+    The result at (dh, dw) from the center is x at ``(cos dh + sin dw, cos dw - sin dh)`` from the center, interpolated
+    ("bilinear") or of the nearest element. The default center ``(H // 2, W // 2)`` is not that of the image,
+    ``((H - 1) / 2, (W - 1) / 2)``, about which quarter turns of a square are exact.
 
     Args:
         angle: in radians, counter-clockwise as images are shown
@@ -159,17 +159,17 @@ def imrotate(
     expect_floating(x)
     sizes = tuple(x.shape)[2:]
     center = tuple(n // 2 for n in sizes) if rotation_center is None else rotation_center
-    flat = xp.reshape(x, (_batch(x), x.shape[1], math.prod(sizes)))
+    flat = xp.reshape(x, (_count_images(x), x.shape[1], math.prod(sizes)))
     total = xp.zeros_like(flat)
     for weights, indices in rotation_taps(x, angle=angle, center=center, bilinear=method == "bilinear"):
         values = xp.take(flat, indices, axis=2)
-        # Not a product alone, which makes NaN of an infinity that is outside.
+        # Not a product alone: an infinity outside times 0 would be NaN.
         total = total + xp.where(weights == 0, xp.zeros_like(values), values * weights)
-    return xp.reshape(total, (_batch(x), x.shape[1], *sizes))
+    return xp.reshape(total, (_count_images(x), x.shape[1], *sizes))
 
 
-def _batch(x: Array) -> int:
-    """Return how many images there are, or leave it to `reshape`."""
+def _count_images(x: Array) -> int:
+    """Return the size of the batch, or -1 for `reshape` to find it out."""
     return -1 if x.shape[0] is None else x.shape[0]
 
 
@@ -181,9 +181,10 @@ def _is_pair(value: Any) -> bool:
 def rotation_taps(
     x: Array, *, angle: float, center: tuple[float, float], bilinear: bool
 ) -> tuple[tuple[Array, Array], ...]:
-    """Return what a rotated image is made of: weights (H * W,) and places of elements, int32, four times or once.
+    """Return the elements that each element of a rotated image is a weighted sum of: four ("bilinear") or one.
 
-    A table that NumPy makes in double precision; a backend that has it, and keeps sizes open, may use `make_taps`.
+    Each is a pair of weights and int32 positions, both (H * W,), computed by NumPy in double precision. A backend that
+    compiles for unknown sizes may override this with `make_taps` in its own double precision.
     """
     xp, device = namespace(x), find_array_device(x)
     taps = make_taps(np, tuple(x.shape)[2:], angle, center, bilinear)
@@ -198,22 +199,22 @@ def rotation_taps(
 def make_taps(
     xp: Any, sizes: tuple[int, ...], angle: float, center: tuple[float, float], bilinear: bool, **where: Any
 ) -> list[tuple[Array, Array]]:
-    """Return weights and places of the elements around each of a rotated image, or of the nearest; 0 if outside."""
+    """Return pairs of weights and positions as `rotation_taps` does; weights outside the image are 0."""
     sin, cos = math.sin(angle), math.cos(angle)
     h, w = (xp.arange(n, dtype=xp.float64, **where) for n in sizes)
     dh, dw = xp.reshape(h - center[0], (-1, 1)), xp.reshape(w - center[1], (1, -1))
     places = [xp.reshape(place, (-1,)) for place in (sin * dw + cos * dh + center[0], cos * dw - sin * dh + center[1])]
-    # The sine of a quarter turn is off by rounding, which must not put a place outside.
+    # The sine of a quarter turn is rounded, which must not move a position outside the image.
     places = [xp.where(xp.abs(at - xp.round(at)) < 1e-9, xp.round(at), at) for at in places]
     if not bilinear:
-        return [_tap(xp, sizes, [xp.floor(at + 0.5) for at in places], [xp.ones_like(at) for at in places])]
+        return [_make_tap(xp, sizes, [xp.floor(at + 0.5) for at in places], [xp.ones_like(at) for at in places])]
     inside = [xp.astype((at >= 0) & (at <= n - 1), xp.float64) for at, n in zip(places, sizes, strict=True)]
     below = [xp.floor(at) for at in places]
     shares = [
         ((1.0 - (at - low)) * there, (at - low) * there) for at, low, there in zip(places, below, inside, strict=True)
     ]
     return [
-        _tap(
+        _make_tap(
             xp,
             sizes,
             [low + step for low, step in zip(below, above, strict=True)],
@@ -223,7 +224,7 @@ def make_taps(
     ]
 
 
-def _tap(xp: Any, sizes: tuple[int, ...], at: list[Array], shares: list[Array]) -> tuple[Array, Array]:
+def _make_tap(xp: Any, sizes: tuple[int, ...], at: list[Array], shares: list[Array]) -> tuple[Array, Array]:
     inside = [(place >= 0) & (place <= n - 1) for place, n in zip(at, sizes, strict=True)]
     weights = shares[0] * shares[1] * xp.astype(inside[0] & inside[1], xp.float64)
     indices = at[0] * sizes[1] + at[1]

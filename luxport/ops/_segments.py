@@ -25,10 +25,10 @@ __all__ = ["reduce_known_segments", "reduce_segments", "segment_reduce"]
     rules={"op": allow_choice("sum", "prod", "max", "min"), "size": allow_count(0)},
 )
 def segment_reduce(src: Array, segments: Array, *, op: str, size: int) -> Array:
-    """Reduce the slices of each segment: their sum, prod, max or min.
+    """Reduce the slices of each segment to their sum, product, maximum or minimum.
 
-    A segment without any has a sum of 0, a product of 1, and the least or the largest value of the dtype as its
-    maximum or minimum. Numbers of segments are in [0, size), in any order; others are treated as in `scatter`.
+    An empty segment has a sum of 0, a product of 1, and the least or the largest value of the dtype as maximum or
+    minimum. Segments are numbered from 0 to below `size`, in any order; other numbers are treated as in `scatter`.
 
     Args:
         op: "sum", "prod", "max" or "min"
@@ -55,7 +55,7 @@ reduce_segments = segment_reduce
 
 
 def _expect_segments(src: Array, segments: Array, *, op: str, size: int) -> None:
-    """Expect arrays that fit. The caller has checked the numbers of the segments; to look again would cost as much."""
+    """Expect arrays that fit. That the segments are in range, a slow check, has been made by the caller."""
     if len(segments.shape) != 1 or not src.shape or not match_shapes(segments.shape, tuple(src.shape)[:1]):
         raise LayerError(f"expects src (m, ...) and segments (m), got {shape_text(src)} and {shape_text(segments)}")
     expect_integers(segments, "segments")
@@ -78,7 +78,7 @@ def _expect_numbers_of_segments(src: Array, segments: Array, *, op: str, size: i
     early=False,
 )
 def reduce_known_segments(src: Array, segments: Array, *, op: str, size: int) -> Array:
-    """Reduce the slices of each segment as `segment_reduce` does, which has checked that they are in range.
+    """Reduce the slices of each segment as `segment_reduce` does, for segments that are known to be in range.
 
     Args:
         op: "sum", "prod", "max" or "min"
@@ -95,7 +95,7 @@ def reduce_known_segments(src: Array, segments: Array, *, op: str, size: int) ->
     here = numbers[:, None] == segments[None, :]
     here = xp.reshape(here, (size, -1, *[1] * (len(src.shape) - 1)))
     neutral = xp.full_like(src, find_empty_segment(xp, src, op))
-    # Every slice is compared with every segment: short and exact, but slow, so that backends have their own.
+    # Compares each slice with each segment, which is slow: backends override it.
     slices = xp.where(here, src[None, ...], neutral[None, ...])
     if op in ("sum", "prod"):
         slices = widen_halves(xp, slices)
@@ -103,7 +103,7 @@ def reduce_known_segments(src: Array, segments: Array, *, op: str, size: int) ->
 
 
 def find_empty_segment(xp: Any, x: Array, op: str) -> float:
-    """Return what the reduction of nothing is."""
+    """Return the result for an empty segment."""
     if op in ("sum", "prod"):
         return 0 if op == "sum" else 1
     if is_integer(x):

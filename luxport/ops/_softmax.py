@@ -1,4 +1,4 @@
-"""Softmax and its logarithms, along one axis or several."""
+"""Softmax, its logarithm, and logsumexp, along one axis or several."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from luxport.transforms._stop_gradient import stop_gradient
 __all__ = ["Axes", "logsoftmax", "logsumexp", "softmax"]
 
 Axes: TypeAlias = "int | tuple[int, ...] | None"
-"""One axis, several, or all of them (None)."""
+"""One axis, several, or None for all."""
 
 
 def _expect_an_axis(x: Array, *, axis: Axes = -1) -> None:
@@ -27,8 +27,8 @@ def _expect_an_axis(x: Array, *, axis: Axes = -1) -> None:
 def softmax(x: Array, *, axis: Axes = -1) -> Array:
     """Return ``exp(x) / sum(exp(x))``: numbers of at least 0 that add up to 1 along the axis.
 
-    Entries that are inf share the whole of it, and no gradient flows to where they are; of -inf alone, or of a NaN,
-    come NaNs. An axis may be empty; the result is empty, too.
+    Where entries are inf, they have equal shares of the 1, and there is no gradient. If all are -inf, or one is NaN,
+    the result is NaN. Along an empty axis the result is empty.
 
     Args:
         axis: the axis, or a tuple of axes, along which the result adds up to 1; None for all
@@ -42,13 +42,13 @@ def softmax(x: Array, *, axis: Axes = -1) -> Array:
     """
     xp = namespace(x)
     x = require_real_numbers(xp, x, "softmax")
-    powers = xp.exp(_take_away(xp, widen_halves(xp, x), axis))
+    powers = xp.exp(_subtract_largest(xp, widen_halves(xp, x), axis))
     return xp.astype(powers / xp.sum(powers, axis=axis, keepdims=True), x.dtype)
 
 
 @operation(rules={"axis": AXES}, early=False, guard=_expect_an_axis)
 def logsoftmax(x: Array, *, axis: Axes = -1) -> Array:
-    """Return ``x - log(sum(exp(x)))``, the logarithm of `softmax`, also where that is too small for a number.
+    """Return ``x - log(sum(exp(x)))``, the logarithm of `softmax`, which is finite even where `softmax` rounds to 0.
 
     Args:
         axis: the axis, or a tuple of axes, as for `softmax`; None for all
@@ -62,7 +62,7 @@ def logsoftmax(x: Array, *, axis: Axes = -1) -> Array:
     """
     xp = namespace(x)
     x = require_real_numbers(xp, x, "logsoftmax")
-    lowered = _take_away(xp, widen_halves(xp, x), axis)
+    lowered = _subtract_largest(xp, widen_halves(xp, x), axis)
     return xp.astype(lowered - xp.log(xp.sum(xp.exp(lowered), axis=axis, keepdims=True)), x.dtype)
 
 
@@ -70,11 +70,11 @@ def logsoftmax(x: Array, *, axis: Axes = -1) -> Array:
 def logsumexp(x: Array, *, axis: Axes = None, keepdims: bool = False) -> Array:
     """Return ``log(sum(exp(x)))`` without overflow, over all entries unless an axis is given.
 
-    It is inf where an entry is, and -inf where all are, or there is none; no gradient flows to either.
+    It is inf if an entry is, and -inf if all are or there is none; in these cases there is no gradient.
 
     Args:
         axis: the axis, or a tuple of axes, to sum over; None for all
-        keepdims: whether they stay, of size 1
+        keepdims: whether the axes are kept with size 1
 
     Shapes: x (...), real -> x without the axes, or with 1 for each if `keepdims`; integers become float32
     Source: NNlib ``logsumexp``, which keeps the axes
@@ -88,7 +88,7 @@ def logsumexp(x: Array, *, axis: Axes = None, keepdims: bool = False) -> Array:
     wide = widen_halves(xp, x)
     top = stop_gradient(_find_largest(xp, wide, axis))
     finite = xp.isfinite(top)
-    # An infinite top decides alone; what stands beside it is kept from the exponential.
+    # If the largest entry is infinite, so is the result; the other entries are not given to the exponential.
     origin = xp.where(finite, top, xp.zeros_like(top))
     lowered = xp.where(finite, wide - origin, xp.zeros_like(wide))
     total = xp.log(xp.sum(xp.exp(lowered), axis=axis, keepdims=True))
@@ -97,26 +97,26 @@ def logsumexp(x: Array, *, axis: Axes = None, keepdims: bool = False) -> Array:
 
 
 def halve_logsoftmax(x: Array, *, axis: int) -> Array:
-    """Return half of `logsoftmax`, which of finite numbers is finite: they may be farther apart than the largest is."""
+    """Return half of `logsoftmax`, which is finite for all finite x, even if their differences would overflow."""
     xp = namespace(x)
-    halves = _take_away(xp, 0.5 * widen_halves(xp, x), axis)
+    halves = _subtract_largest(xp, 0.5 * widen_halves(xp, x), axis)
     return xp.astype(halves - 0.5 * xp.log(xp.sum(xp.exp(2.0 * halves), axis=axis, keepdims=True)), x.dtype)
 
 
 def _find_largest(xp: Any, x: Array, axis: Axes) -> Array:
-    """Return the largest entries, with 1 for each axis; of nothing it is -inf, where libraries raise."""
+    """Return the largest entries, keeping the axes; -inf for an empty axis, for which libraries raise errors."""
     if 0 in x.shape and 0 in [x.shape[i] for i in _list_axes(x, axis)]:
         return xp.sum(x, axis=axis, keepdims=True) - math.inf
     return xp.max(x, axis=axis, keepdims=True)
 
 
-def _take_away(xp: Any, x: Array, axis: Axes) -> Array:
-    """Take the largest entry away, so that no exponential overflows; an infinite one leaves 0 and -inf behind."""
+def _subtract_largest(xp: Any, x: Array, axis: Axes) -> Array:
+    """Subtract the largest entry, so that no exponential overflows; if that is inf, leave 0 for inf, else -inf."""
     top = stop_gradient(_find_largest(xp, x, axis))
     infinite = top == math.inf
-    beside_infinity = xp.where(x == math.inf, xp.zeros_like(x), xp.full_like(x, -math.inf))
+    zero_or_lowest = xp.where(x == math.inf, xp.zeros_like(x), xp.full_like(x, -math.inf))
     origin = xp.where(infinite, xp.zeros_like(top), top)
-    return xp.where(infinite, beside_infinity, x - origin)
+    return xp.where(infinite, zero_or_lowest, x - origin)
 
 
 def _list_axes(x: Array, axis: Axes) -> tuple[int, ...]:

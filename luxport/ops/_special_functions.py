@@ -1,4 +1,4 @@
-"""Special functions that the Array API lacks: the error function, and logarithms times what may be zero."""
+"""Functions that the Array API lacks: the error function, and ``x log(y)`` that is 0 where x is 0."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from luxport.backend.dtypes import (
 )
 from luxport.errors import LayerError, shape_text
 from luxport.ops._operation import operation
-from luxport.ops.shapes import spread_alike
+from luxport.ops.shapes import can_broadcast_together
 from luxport.transforms._stop_gradient import stop_gradient
 
-__all__ = ["erf", "xlogx", "xlogy"]
+__all__ = ["erf", "evaluate_polynomial", "xlogx", "xlogy"]
 
 
 @operation
@@ -35,14 +35,14 @@ def erf(x: Array) -> Array:
     """
     xp = namespace(x)
     x = require_real_numbers(xp, x, "erf")
-    # The coefficients need float32's range and precision.
+    # The coefficients require the range and precision of float32.
     wide = x if x.dtype == xp.float32 or is_double(x) else xp.astype(x, xp.float32)
-    # Each formula sees its own interval only: elsewhere it would overflow, or spoil a gradient.
+    # Each formula gets its own interval only: elsewhere it would overflow, or make a gradient NaN.
     near = xp.clip(wide, -_BORDER, _BORDER)
     far = xp.clip(xp.abs(wide), _BORDER, _ONE_FROM_HERE)
     square = near * near
-    small = near * (_evaluate_polynomial(_NEAR_OVER, square) / _evaluate_polynomial(_NEAR_UNDER, square))
-    tail = xp.exp(-(far * far)) * (_evaluate_polynomial(_FAR_OVER, far) / _evaluate_polynomial(_FAR_UNDER, far))
+    small = near * (evaluate_polynomial(_NEAR_OVER, square) / evaluate_polynomial(_NEAR_UNDER, square))
+    tail = xp.exp(-(far * far)) * (evaluate_polynomial(_FAR_OVER, far) / evaluate_polynomial(_FAR_UNDER, far))
     y = xp.where(xp.abs(wide) < _BORDER, small, xp.sign(wide) * (1.0 - tail))
     return xp.astype(y, x.dtype)
 
@@ -60,13 +60,13 @@ def xlogx(x: Array) -> Array:
     """
     xp = namespace(x)
     x = require_numbers(xp, x, "xlogx")
-    # The slope at infinity is that of the logarithm times 1: infinity over infinity would be no number.
+    # The derivative is log(x) + x / x, whose second term would be NaN at infinity: there x is held constant in it.
     factor = x if is_complex(x) else xp.where(x == math.inf, stop_gradient(x), x)
     return xlogy(x, factor)
 
 
 def _expect_fit(x: Array, y: Array) -> None:
-    if not spread_alike(x.shape, y.shape):
+    if not can_broadcast_together(x.shape, y.shape):
         raise LayerError(f"expects x and y of shapes that broadcast, got {shape_text(x)} and {shape_text(y)}")
 
 
@@ -86,18 +86,18 @@ def xlogy(x: Array, y: Array) -> Array:
     return _xlogy(x, y)
 
 
-# Half types are too short for the square of an inverse, which the second derivative of a logarithm is.
+# In float32 for half types, whose range is too small for the second derivative of a logarithm, -1 / y^2.
 @run_wide
 def _xlogy(x: Array, y: Array) -> Array:
     xp = namespace(x, y)
     zero = x == 0
-    # The logarithm itself must not see a zero: its infinite slope times 0 would be a NaN.
+    # The logarithm must not be taken of zero: its infinite derivative times 0 would be NaN.
     result = x * xp.log(xp.where(zero, xp.ones_like(y), y))
     return xp.where(zero, xp.zeros_like(result), result)
 
 
-def _evaluate_polynomial(coefficients: tuple[float, ...], x: Array) -> Any:
-    """Evaluate by Horner's rule, the highest power's coefficient first."""
+def evaluate_polynomial(coefficients: tuple[float, ...], x: Array) -> Any:
+    """Evaluate a polynomial by Horner's rule, given the coefficient of the highest power first."""
     y: Any = coefficients[0]
     for coefficient in coefficients[1:]:
         y = y * x + coefficient
@@ -118,7 +118,7 @@ _NEAR_OVER = (
 )
 _NEAR_UNDER = (1.0, 23.6012909523441209, 244.024637934444173, 1282.61652607737228, 2844.23683343917062)
 
-# exp(x**2) * (1 - erf(x)) over x: made for x up to 4, beyond which it is still good to the few digits that count
+# exp(x**2) * (1 - erf(x)) over x, for x up to 4; beyond that it is less exact, but 1 - erf(x) is below 2e-8
 _FAR_OVER = (
     *(2.15311535474403846e-8, 5.64188496988670089e-1, 8.88314979438837594, 66.1191906371416295),
     *(298.635138197400131, 881.952221241769090, 1712.04761263407058, 2051.07837782607147, 1230.33935479799725),

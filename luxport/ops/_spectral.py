@@ -1,4 +1,4 @@
-"""The short-time Fourier transform, its windows and its inverse."""
+"""The short-time Fourier transform, its inverse, and windows."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ def stft(
     center: bool = True,
     normalized: bool = False,
 ) -> Array:
-    """Transform stretches of n_fft samples, one every `hop_length`, times the window.
+    """Short-time Fourier transform: transform frames of n_fft samples, `hop_length` apart, multiplied by the window.
 
-    A window shorter than n_fft has zeros on both sides.
+    A window shorter than n_fft is padded by zeros on both sides.
 
     Args:
         n_fft: how many samples a frame has
         hop_length: how many samples later the next frame starts; None for n_fft / 4
-        center: whether frame m is around sample ``m hop_length`` of x, mirrored at its ends, and does not start there
+        center: whether frame m is centered at sample ``m hop_length`` of x, mirrored at its ends, or starts there
         normalized: whether the transform is divided by the square root of n_fft
 
     Shapes: x (..., L) real, window (at most n_fft,) -> (..., frames, n_fft / 2 + 1), complex; all n_fft frequencies
@@ -100,15 +100,15 @@ def istft(
     return_complex: bool = False,
     original_length: int | None = None,
 ) -> Array:
-    """Undo `stft` with the same options: the signal whose transform is nearest to y.
+    """Undo `stft` with the same options: return the signal whose transform is nearest to y.
 
-    Frames are transformed back, multiplied by the window, laid over each other and divided by the sum of the squared
-    windows. What no frame covers is 0. Without `original_length` samples at the end that fill no frame are missing.
+    Frames are transformed back, multiplied by the window, overlapped and added, and divided by the sum of the squared
+    windows. Samples in no frame are 0. Without `original_length`, samples at the end that fill no frame are missing.
 
     Args:
         n_fft: how many samples a frame has
         hop_length: how many samples later the next frame starts; None for n_fft / 4
-        center: whether frame m is around sample ``m hop_length`` of the signal, and does not start there
+        center: whether frame m is centered at sample ``m hop_length`` of the signal, or starts there
         normalized: whether the transform is divided by the square root of n_fft
         return_complex: whether the signal is complex
         original_length: how many samples the signal has; None for as many as the frames fill
@@ -216,13 +216,13 @@ def _choose_hop(n_fft: int, hop_length: int | None) -> int:
 
 
 def make_transformable(xp: Any, x: Array) -> Array:
-    """Make float32 of half types and integers, which Fourier transforms do not take."""
+    """Convert half types and integers, which Fourier transforms do not take, to float32."""
     known = x.dtype == xp.float32 or is_double(x) or is_complex(x)
     return x if known else xp.astype(x, xp.float32)
 
 
 def _widen_window(xp: Any, window: Array, n_fft: int, columns: Array) -> Array:
-    """Put zeros on both sides of a window, up to n_fft, in the precision of the columns."""
+    """Pad a window by zeros on both sides to n_fft, and convert it to the precision of the columns."""
     size = window.shape[0]
     if len(window.shape) != 1 or not 0 < size <= n_fft:
         raise LayerError(f"expects a window of 1 to n_fft = {n_fft} samples, got {tuple(window.shape)}")
@@ -231,7 +231,7 @@ def _widen_window(xp: Any, window: Array, n_fft: int, columns: Array) -> Array:
 
 
 def _add_frames(xp: Any, columns: Array, hop: int) -> Array:
-    """Add up frames (..., frames, n), each a hop after the last: (..., n + hop (frames - 1))."""
+    """Overlap and add frames (..., frames, n), each a hop after the last: (..., n + hop (frames - 1))."""
     *leading, frames, n = columns.shape
     pieces = -(-n // hop)
     columns = pad_zeros(columns, padding=((0, pieces * hop - n),), axes=-1)

@@ -1,4 +1,4 @@
-"""Spectrograms, decibels and mels."""
+"""Spectrograms, decibels and mel filters."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ def spectrogram(
 ) -> Array:
     """Return ``abs(stft + eps) ** power``, or the transform itself if power is 0.
 
-    eps, the spacing of numbers at 1, keeps the gradient of a silent signal finite.
+    eps, the dtype's distance from 1 to the next number, keeps the gradient of a silent signal finite.
 
     Args:
         n_fft: how many samples a frame has
         hop_length: how many samples later the next frame starts; None for n_fft / 4
         pad: how many zeros are put on both ends of x first
-        center: whether frame m is around sample ``m hop_length`` of x, mirrored at its ends, and does not start there
+        center: whether frame m is centered at sample ``m hop_length`` of x, mirrored at its ends, or starts there
         power: the exponent; 0 for the transform itself
         normalized: whether the transform is divided by the square root of n_fft
         window_normalized: whether the transform is divided by the window's norm
@@ -68,7 +68,7 @@ def spectrogram(
     """
     xp = namespace(x, window)
     x = make_transformable(xp, x)
-    if window is not None:  # once, as its gradient has two parts, which add up before they are rounded
+    if window is not None:  # once, so that the two parts of its gradient are added before they are rounded
         window = xp.astype(window, choose_wider_dtype(xp, x))
     if pad:
         x = pad_zeros(x, padding=pad, axes=-1)
@@ -91,8 +91,8 @@ def power_to_db(s: Array, *, ref: float = 1.0, amin: float = 1e-10, top_db: floa
 
     Args:
         ref: the power that is 0 dB
-        amin: the least that s and ref count
-        top_db: how far below the largest the result may be at most; None for any distance
+        amin: the smallest power that s and ref count as
+        top_db: how far below the largest decibels the result may be; None for any distance
 
     Shapes: s (...) real -> like s
     Source: NNlib ``power_to_db``
@@ -142,16 +142,16 @@ def melscale_filterbanks(
     backend: str | Backend | None = None,
     device: str | None = None,
 ) -> Array:
-    """Return triangles over the frequencies 0 to ``sample_rate / 2``, with peaks of 1 evenly spaced in mels.
+    """Return triangular filters over the frequencies 0 to ``sample_rate / 2``, with peaks of 1 evenly spaced in mels.
 
-    ``mel = 2595 log10(1 + f / 700)``. A spectrogram's mels are ``spectrogram @ filterbanks.T``.
+    ``mel = 2595 log10(1 + f / 700)``. A mel spectrogram is ``spectrogram @ filterbanks.T``.
 
     Args:
         n_freqs: how many frequencies there are
         n_mels: how many triangles there are
         sample_rate: how many samples a second has
-        fmin: where the first triangle begins
-        fmax: where the last triangle ends; None for half the sample rate
+        fmin: the frequency at which the first triangle begins
+        fmax: the frequency at which the last triangle ends; None for half the sample rate
         dtype: the dtype of the result, by name
         backend: the backend of the result; None for the default one
         device: the device of the result; None for the backend's default

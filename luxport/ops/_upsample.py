@@ -1,4 +1,4 @@
-"""More pixels: by repetition, by linear interpolation, out of channels."""
+"""Upsampling: by repetition, by linear interpolation, from channels."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from luxport.backend.option_rules import is_number as is_real
 from luxport.errors import LayerError, shape_text
 from luxport.ops._operation import operation
 from luxport.ops.shapes import are_fixed, is_number, read_sizes
-from luxport.ops.windows import Sizes, lay_along_axis
+from luxport.ops.windows import Sizes, align_with_axis
 
 __all__ = [
     "pixel_shuffle",
@@ -26,10 +26,10 @@ __all__ = [
 ]
 
 Scale: TypeAlias = float | tuple[float, ...] | None
-"""One for all spatial axes, or one each; fewer are for the last axes."""
+"""A number for all spatial axes, or one for each; a shorter tuple is for the last axes."""
 
 Size: TypeAlias = int | tuple[int, ...] | None
-"""One for all spatial axes, or one each."""
+"""An int for all spatial axes, or one for each."""
 
 
 _SIZE = allow_none(allow_each(f"an int from 1 to {LONGEST_AXIS}", lambda n: is_int(n) and 1 <= n <= LONGEST_AXIS))
@@ -45,7 +45,7 @@ def _check_elements(x: Array, **options: Any) -> None:
 
 @operation(takes="x (N, C, ...)", rules={"scale": _SIZE, "size": _SIZE}, check=_check_elements)
 def upsample_nearest(x: Array, *, scale: Scale = None, size: Size = None) -> Array:
-    """Repeat every element along the spatial axes.
+    """Repeat each element along the spatial axes.
 
     Args:
         scale: how many times as many: an int for all spatial axes, or one each of the last ones
@@ -72,7 +72,7 @@ def upsample_nearest(x: Array, *, scale: Scale = None, size: Size = None) -> Arr
     wide = widen_halves(xp, x) if math.prod(scales) > _MANY else x
     if wide is not x:
         return xp.astype(upsample_nearest(wide, scale=scales), x.dtype)
-    # The last one first, so that the axes before it stay where they are.
+    # The last axis first, so that the positions of the others do not change.
     for axis in reversed(range(2, len(shape))):
         if scales[axis - 2] > 1:
             x = xp.stack([x] * scales[axis - 2], axis=axis + 1)
@@ -81,14 +81,14 @@ def upsample_nearest(x: Array, *, scale: Scale = None, size: Size = None) -> Arr
 
 @operation(takes="x (N, C, ...)", rules={"size": _SIZE}, check=_check_elements)
 def resize_nearest(x: Array, *, size: Size) -> Array:
-    """Take `size` elements along the spatial axes, more or fewer: of n there, element i of m is ``floor(i n / m)``.
+    """Resize the spatial axes to `size`, larger or smaller: of n elements, element i of m is ``floor(i n / m)``.
 
     Args:
         size: how many elements there are then: an int for all spatial axes, or one each
 
     Shapes: x (N, C, *spatial) -> (N, C, *size)
     Raises: LayerError for a size that is not positive, or does not fit the axes of x
-    Source: PyTorch ``interpolate``, mode "nearest", whose places are rounded to float32
+    Source: PyTorch ``interpolate``, mode "nearest", which computes ``i n / m`` in float32
 
     >>> import numpy as np
     >>> resize_nearest(np.asarray([[[1.0, 2.0, 3.0]]]), size=5)
@@ -99,7 +99,7 @@ def resize_nearest(x: Array, *, size: Size) -> Array:
     sizes = _find_sizes(shape[2:], None, size)
     if are_fixed(x) and not any([new % n for n, new in zip(shape[2:], sizes, strict=True)]):
         return upsample_nearest(x, size=size)
-    y = widen_halves(xp, x)  # gradients of elements that are taken many times add up in float32
+    y = widen_halves(xp, x)  # the gradient of an element that is repeated is a sum, taken in float32
     for axis, new in enumerate(sizes, start=2):
         if are_fixed(x):
             places = xp.asarray(
@@ -119,9 +119,9 @@ def resize_nearest(x: Array, *, size: Size) -> Array:
 def upsample_linear(x: Array, *, scale: Scale = None, size: Size = None, align_corners: bool = True) -> Array:
     """Interpolate linearly along each spatial axis, to ``floor(size * scale)`` elements or to `size`.
 
-    Of n elements and m wanted, element i is at ``i (n - 1) / (m - 1)``: corners lie on corners. Without
-    `align_corners` it is at ``max(0, (i + 1/2) n / m - 1/2)``: elements are cells that are cut up evenly, as is the
-    default of PyTorch, JAX and TensorFlow. Integers are interpolated in float32 and rounded.
+    Of n elements to m, element i is at ``i (n - 1) / (m - 1)``: the corners stay in place. Without `align_corners` it
+    is at ``max(0, (i + 1/2) n / m - 1/2)``: elements are cells that are divided evenly, as by default in PyTorch, JAX
+    and TensorFlow. Integers are interpolated in float32 and rounded.
 
     Args:
         scale: how many times as many: a number for all spatial axes, or one each of the last ones
@@ -162,9 +162,11 @@ def upsample_linear(x: Array, *, scale: Scale = None, size: Size = None, align_c
             xp.take(x, xp.asarray(indices, dtype=xp.int32, device=find_array_device(x)), axis=axis)
             for indices in ([int(place) for place in places], [min(int(place) + 1, n - 1) for place in places])
         )
-        x = below * lay_along_axis(x, axis, [1.0 - place % 1.0 for place in places], x.dtype) + above * lay_along_axis(
-            x, axis, [place % 1.0 for place in places], x.dtype
+        left, right = (
+            align_with_axis(x, axis, weights, x.dtype)
+            for weights in ([1.0 - place % 1.0 for place in places], [place % 1.0 for place in places])
         )
+        x = below * left + above * right
     return x
 
 
@@ -200,7 +202,7 @@ def upsample_trilinear(x: Array, *, scale: Scale = None, size: Size = None, alig
 
 @operation(takes="x (N, C, ...)", rules={"factor": allow_count(1, LONGEST_AXIS)}, check=_check_elements)
 def pixel_shuffle(x: Array, *, factor: int) -> Array:
-    """Lay channels out in space: each pixel becomes a block of pixels.
+    """Move channels to space: each pixel becomes a block of pixels.
 
     In two axes ``y[n, c, factor h + i, factor w + j] = x[n, factor^2 c + factor i + j, h, w]``.
 
@@ -231,13 +233,13 @@ def pixel_shuffle(x: Array, *, factor: int) -> Array:
 
 
 _MANY = 16
-"""The gradients of an element that was repeated often are added up in float32, if they are of a half type."""
+"""From how many repetitions on gradients of half types, which are sums over them, are taken in float32."""
 
 
 def _interpolate(xp: Any, x: Array, axis: int, n: Any, new: Any, align_corners: bool) -> Array:
-    """Interpolate along an axis of n elements, which only the running program may know, to `new` of them.
+    """Interpolate along an axis from n elements, a number that only the running program may know, to `new`.
 
-    A place is a fraction of whole numbers, which are exact: `_find_places` are the same.
+    The positions are those of `_find_places`, computed as fractions of integers, which are exact.
     """
     i = xp.arange(new, dtype=xp.int32, device=find_array_device(x))
     zero = xp.zeros_like(i)
@@ -256,7 +258,7 @@ def _interpolate(xp: Any, x: Array, axis: int, n: Any, new: Any, align_corners: 
 
 
 def _find_places(n: int, new: int, align_corners: bool) -> list[float]:
-    """Return where each new element lies among the n old ones, as numbers from 0 to n - 1."""
+    """Return the position of each new element among the n old ones, from 0 to n - 1."""
     if align_corners:
         step = (n - 1) / (new - 1) if new > 1 else 0.0
         return [min(i * step, n - 1.0) for i in range(new)]
@@ -289,7 +291,7 @@ def _describe(scale: Any, size: Any) -> str:
 
 
 def _write_scales_out(scale: Scale, rank: int) -> Any:
-    """Write the scales out, one for each of the spatial axes."""
+    """Return a scale for each spatial axis, or None for none."""
     if scale is None:
         return None
     scales = scale if isinstance(scale, tuple) else (scale,) * rank
@@ -307,7 +309,7 @@ def _scale_size(n: Any, scale: float) -> Any:
 
 
 def _scale_symbol(n: Any, scale: float) -> Any:
-    """Return ``floor(n * scale)`` of a symbol: in whole numbers, if the scale is a ratio of small ones."""
+    """Return ``floor(n * scale)`` of a symbol, in integers if the scale is a ratio of small ones."""
     above, below = scale.as_integer_ratio()
     if below <= 1 << 20:
         return n * above // below

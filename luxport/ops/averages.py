@@ -1,4 +1,4 @@
-"""Means of numbers of any size: a sum that overflows is that of smaller numbers where its mean does not."""
+"""Means that do not overflow: where a sum would, it is taken of smaller numbers."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from luxport.transforms._stop_gradient import stop_gradient
 __all__ = ["average", "take_mean", "take_smaller"]
 
 _SMALLER = 2.0**-64
-"""A power of 2, which is exact. Where a sum overflows, what vanishes by it would vanish beside the sum, too."""
+"""A power of 2, by which products are exact. A number that it makes vanish is negligible in a sum that overflows."""
 
 
 @operation
 def average(x: Array, *, mean: Callable[[Array], Array]) -> Array:
-    """Return ``mean(x)``, means of many numbers, also where their sums would overflow and they do not.
+    """Return ``mean(x)``, also where its sums would overflow.
 
-    Where nobody can look at the result, both are taken, which a compiler does in one pass over x.
+    If the sums overflow, `mean` is taken of smaller numbers. A compiled program, which cannot look at the sums first,
+    computes both, in one pass over x.
 
     Args:
-        mean: sums x in parts and divides the sums: ``mean(a x)`` is ``a mean(x)``
+        mean: a function of x that computes means, so that ``mean(a x)`` is ``a mean(x)``
 
     Shapes: x (...), no half type, whose sums are to be taken in float32 -> what `mean` returns
     """
@@ -36,10 +37,10 @@ def average(x: Array, *, mean: Callable[[Array], Array]) -> Array:
 
 
 def take_smaller(x: Array, mean: Callable[[Array], Array]) -> Array:
-    """Return ``mean(x)`` by way of smaller numbers, whose sums do not overflow."""
+    """Return ``mean(x)``, computed from smaller numbers, whose sums do not overflow."""
     return mean(x * _SMALLER) * (1.0 / _SMALLER)
 
 
 def take_mean(xp: Any, x: Array, axis: int | tuple[int, ...] | None = None, *, keepdims: bool = False) -> Array:
-    """Return the mean along axes as the namespace's ``mean`` does, also where the sum alone would overflow."""
+    """Return the mean along axes as the namespace's ``mean`` does, also where the sum would overflow."""
     return average(x, mean=lambda x: xp.mean(x, axis=axis, keepdims=keepdims))

@@ -1,14 +1,14 @@
 """Indices that come from data, and the one rule for those out of range.
 
-An index counts from 0 and is below the size of what it looks up; a negative one never counts from the end. Where its
-value is at hand, on NumPy and in eager calls on a CPU, one out of range is an error that names it, the range and the
-place. Where it is not, in a compiled or transformed program and on an accelerator, which must not be made to wait,
-nothing is raised, and nothing else is read or written:
+An index counts from 0 and is below the size of the axis; a negative one never counts from the end. If the values of
+indices can be read, on NumPy and in eager calls on a CPU, an index out of range is an error that names it, the range
+and the layer. They cannot be read in a compiled or transformed program, nor on an accelerator, which should not be
+waited for. There nothing is raised, but no memory out of range is read or written:
 
-- what is looked up there is NaN (of integers the least number, of unsigned ones the largest, of booleans false), and
-  no gradient flows to any row;
-- a scatter or a reduction of segments that puts something there is NaN (likewise) as a whole;
-- a loss of such a label is NaN, and so is an accuracy.
+- a lookup of such an index gives NaN (for integers the least number, for unsigned ones the largest, for booleans
+  false), and no gradient;
+- the whole result of a scatter, or of a reduction of segments, with such an index is NaN (or these numbers);
+- the loss of such a label is NaN, and so is an accuracy.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ __all__ = ["are_in_range", "expect_integers", "mark_missing", "tell_index", "val
 
 @operation
 def value_range(x: Array) -> tuple[int, int] | None:
-    """Return the smallest and the largest of integers; None for none, or where values are not at hand.
+    """Return the smallest and the largest of integers; None for an empty array, or if values cannot be read.
 
-    They are where one `may_look`.
+    They can be if `may_look` is true.
     """
     if 0 in x.shape or not may_look(x):
         return None
@@ -39,9 +39,9 @@ def value_range(x: Array) -> tuple[int, int] | None:
 
 
 def are_in_range(indices: Array, size: Any, name: str = "indices", culprit: str = "") -> bool:
-    """Tell whether indices are known to be at least 0 and below a size, or raise what is wrong with them.
+    """Tell whether indices are known to be at least 0 and below a size; False if their values cannot be read.
 
-    Raises: LayerIndexError, a LayerError and an IndexError, for one out of range
+    Raises: LayerIndexError, a LayerError and an IndexError, for an index that is known to be out of range
     """
     seen = value_range(indices)
     if seen is not None:
@@ -59,10 +59,7 @@ def are_in_range(indices: Array, size: Any, name: str = "indices", culprit: str 
 
 
 def tell_index(indices: Array, index: int) -> str:
-    """Write an index of these for an error: the largest of its type may stand for a larger unsigned one.
-
-    Source: `luxport.backend.dtypes.convert_indices`
-    """
+    """Format an index for an error; the largest int may stand for a larger unsigned one, see `convert_indices`."""
     largest = {"int32": 2**31 - 1, "int64": 2**63 - 1}.get(dtype_name(indices))
     return f"{index} or more" if index == largest else f"{index}"
 
@@ -70,22 +67,22 @@ def tell_index(indices: Array, index: int) -> str:
 def require_in_range(
     xp: Any, indices: Array, size: Any, name: str = "indices", culprit: str = ""
 ) -> tuple[Array, Array | None]:
-    """Return indices that are in range, and where they are those given: None if all are known to be.
+    """Return the indices with 0 for those out of range, and which were in range: None if all are known to be.
 
-    The size is a number, or an array of one that only the running program knows.
+    The size is a number, or an array if only the running program knows it.
 
-    Raises: LayerIndexError for one that is known to be out of range
+    Raises: LayerIndexError for an index that is known to be out of range
     """
     indices = convert_indices(xp, indices)
     if are_in_range(indices, size, name, culprit):
         return indices, None
-    # Not `clip`, whose PyTorch form cannot take a size that a compiler leaves open.
+    # Not `clip`, which in PyTorch cannot take a symbolic size.
     there = xp.logical_and(indices >= 0, indices < (size if is_number(size) else xp.astype(size, indices.dtype)))
     return xp.where(there, indices, xp.zeros_like(indices)), there
 
 
 def mark_missing(xp: Any, y: Array, there: Array) -> Array:
-    """Put what stands for a missing number, NaN if there is one, where `there` is false along the first axes."""
+    """Return y with NaN, or what stands for it in other dtypes, where `there` is false along the first axes."""
     for _ in range(len(y.shape) - len(there.shape)):
         there = there[..., None]
     kind = dtype_name(y)

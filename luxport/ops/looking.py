@@ -1,4 +1,7 @@
-"""Whether numbers are looked at in passing, or as a program runs: `may_look`, `find_reliance`, `prefer_finite`."""
+"""Whether Python can read the values of arrays, to choose between a fast formula and a careful one.
+
+A program that cannot, because it is compiled, may instead assume that the fast formula is right: see `find_reliance`.
+"""
 
 from __future__ import annotations
 
@@ -13,24 +16,25 @@ __all__ = ["may_look", "prefer_finite", "find_reliance"]
 
 @operation
 def may_look(x: Array) -> bool:
-    """Tell whether x holds numbers that are quickly at hand.
+    """Tell whether the values of x can be read at once.
 
-    Not while a program is compiled or transformed, nor where an accelerator would be waited for.
+    They cannot while a program is compiled or transformed, nor on an accelerator, which would have to be waited for.
     """
     return True
 
 
 @operation
 def find_reliance(x: Array) -> Callable[[Array], None] | None:
-    """Return how to tell the program in which x is what it relies on; None where nobody would look as it runs.
+    """Return a function that adds an assumption to the program that computes x; None if programs have none.
 
-    What is told is a boolean scalar: where it is False, the program's result is thrown away for a careful one's.
+    An assumption is a boolean scalar. If one turns out false as the program runs, its result is discarded, and computed
+    again by a program without assumptions.
     """
     return None
 
 
 def prefer_finite(x: Array, usual: Callable[[], Array], careful: Callable[[], Array]) -> Array:
-    """Return ``usual()`` where it is seen to be finite, otherwise ``careful()``; both are functions of x."""
+    """Return ``usual()`` if it is finite, otherwise ``careful()``, which is also for programs that cannot tell."""
     rely_on = None
     if not may_look(x):
         rely_on = find_reliance(x)

@@ -1,4 +1,4 @@
-"""Mean and variance of numbers of any size: squares that would overflow or vanish are those of scaled numbers."""
+"""Mean and variance of numbers of any size: where squares would overflow or vanish, numbers are scaled first."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = [
 
 
 class Reductions(NamedTuple):
-    """How to reduce an array to what broadcasts with it: to means, to the largest entries, to any entry."""
+    """How to reduce an array, in a shape that broadcasts with it: to means, largest entries, and some entry."""
 
     mean: Callable[[Array], Array]
     largest: Callable[[Array], Array]
@@ -36,10 +36,9 @@ class Reductions(NamedTuple):
 
 
 class Moments(NamedTuple):
-    """x without its mean, the variance and the mean; the first two may be those of x multiplied by a power of 2.
+    """x minus its mean, the variance, and the mean; the first two may be those of x multiplied by a power of 2.
 
-    `unit` is that power, or None for 1; `epsilon` is what to add to the variance, scaled alike. The mean is that of x
-    itself.
+    `unit` is that power, or None for 1; `epsilon`, to be added to the variance, is scaled with it. The mean is not.
     """
 
     centered: Array
@@ -57,9 +56,9 @@ class Moments(NamedTuple):
 
 
 def reduce_along(xp: Any, axes: int | tuple[int, ...] | None) -> Reductions:
-    """Reduce along axes, which stay; None for all of them."""
+    """Return the reductions along axes, None for all; the axes are kept."""
 
-    def first(x: Array) -> Array:
+    def take_first(x: Array) -> Array:
         rank = len(x.shape)
         named = range(rank) if axes is None else (axes,) if isinstance(axes, int) else axes
         dropped = [axis % rank for axis in named]
@@ -68,18 +67,18 @@ def reduce_along(xp: Any, axes: int | tuple[int, ...] | None) -> Reductions:
     return Reductions(
         mean=lambda x: xp.mean(x, axis=axes, keepdims=True),
         largest=lambda x: x if axes == () else xp.max(x, axis=axes, keepdims=True),
-        first=first,
+        first=take_first,
     )
 
 
 def take_moments(xp: Any, x: Array, over: Reductions, epsilon: float, *, center: bool = True) -> Moments:
-    """Return x without its mean (with it, if not `center`), and the mean of its squares.
+    """Return x minus its mean (or x itself, if not `center`), and the mean of its squares.
 
-    Where squares may overflow, or vanish beside epsilon, x is multiplied by a power of 2 first, which is exact: the
-    quotient of x and its deviation stays. Numbers that are close together and far from 0 are brought near 0 first, as
-    their mean may miss them by a rounding, which beside a small deviation is much. Numbers of usual size are as they
-    are, to the bit. A compiled program, which cannot look, always asks for the largest number, unless it may rely on
-    usual ones.
+    If squares might overflow, or vanish compared with epsilon, x is first multiplied by a power of 2. That is exact,
+    and does not change the quotient of x and its standard deviation. Numbers that are close together and far from 0 are
+    first shifted toward 0, since rounding their mean may cause an error larger than their deviation. For numbers of
+    usual size nothing is changed, not even a bit. A compiled program, which cannot read values, always computes the
+    scaling from the largest number, unless it can assume usual sizes.
     """
     epsilon = choose_least_epsilon(xp, x, epsilon)
     if 0 in x.shape:
@@ -104,9 +103,9 @@ def take_moments(xp: Any, x: Array, over: Reductions, epsilon: float, *, center:
 def find_scaling(
     xp: Any, x: Array, over: Reductions, epsilon: float, center: bool = True
 ) -> tuple[Array | None, Array, Array]:
-    """Return what to subtract from x and by which power of 2 to multiply the rest, and epsilon, scaled alike.
+    """Return the shift to subtract from x, the power of 2 to multiply the rest by, and epsilon scaled with it.
 
-    None is what to subtract, if not `center`. Where numbers are of usual size that is 0, the power is 1.
+    The shift is None if not `center`. For numbers of usual size it is 0, and the power is 1.
     """
     shift = None
     if center:
@@ -121,16 +120,16 @@ def find_scaling(
 
 
 def find_unit(xp: Any, size: Array, epsilon: float) -> tuple[Array, Array]:
-    """Return the powers of 2 by which squares of numbers of a size are usual, and epsilon scaled alike."""
+    """Return the powers of 2 that bring numbers of a size to a usual one, squared, too, and epsilon scaled with it."""
     unit = _find_unit(xp, size, epsilon)
     least = xp.full_like(unit, 2.0**-1022 if is_double(size) else _LEAST)
-    # A compiler may multiply the units first, whose product is infinite where epsilon is 0 and numbers are least.
+    # Not epsilon * unit * unit: a compiler may compute unit * unit first, which may be infinite.
     scaled = xp.maximum((math.sqrt(epsilon) * unit) ** 2, least) if epsilon > 0 else least
     return unit, xp.where(unit == 1.0, epsilon, scaled)
 
 
 def is_variance_usual(xp: Any, var: Array, epsilon: float) -> bool:
-    """Tell whether variances are far from where they, or their inverse cubes in a gradient, overflow or vanish."""
+    """Tell whether neither variances nor their inverse cubes, which a gradient has, come near overflow or 0."""
     if 0 in var.shape:
         return True
     var = stop_gradient(var)
@@ -141,14 +140,14 @@ def is_variance_usual(xp: Any, var: Array, epsilon: float) -> bool:
 
 
 def are_usual(xp: Any, var: Array, epsilon: float) -> Array:
-    """Tell what `is_variance_usual` does, of variances that only the running program knows."""
+    """Return what `is_variance_usual` tells, as an array, for variances that only the running program knows."""
     bound = find_usual_bound(xp, var) ** 2
     usual = xp.all(var < bound)
     return usual if epsilon * bound >= 1 else xp.logical_and(usual, xp.all(var * bound > 1))
 
 
 def is_any_far(xp: Any, mean: Array, var: Array, epsilon: float) -> bool:
-    """Tell whether a mean is so far from 0 that its rounding is much beside the deviation."""
+    """Tell whether a mean is so far from 0 that its rounding error is large compared with the deviation."""
     mean = stop_gradient(mean)
     largest = float(xp.max(xp.abs(mean)))
     if largest * largest <= FAR * epsilon:
@@ -157,13 +156,13 @@ def is_any_far(xp: Any, mean: Array, var: Array, epsilon: float) -> bool:
 
 
 def are_far(xp: Any, mean: Array, var: Array, epsilon: float) -> Array:
-    """Tell what `is_any_far` does, of means that only the running program knows."""
+    """Return what `is_any_far` tells, as an array, for means that only the running program knows."""
     mean, var = stop_gradient(mean), stop_gradient(var)
     return xp.any(mean * mean > FAR * (var + epsilon))
 
 
 FAR = 2.0**20
-"""The square of a mean over the variance from which on the mean is far from 0."""
+"""If the squared mean divided by the variance is larger, the mean counts as far from 0."""
 _CLOSE = 2.0**6
 
 
@@ -178,22 +177,22 @@ _LEAST = 2.0**-126
 
 
 def choose_least_epsilon(xp: Any, x: Array, epsilon: float) -> float:
-    """Return epsilon, or the least number of float32: a smaller one would be 0 there, and 0 / 0 no number."""
+    """Return epsilon, but at least the smallest float32 number: smaller ones would become 0, and 0 / 0 is NaN."""
     return _LEAST if 0 < epsilon < _LEAST and not is_double(x) else epsilon
 
 
 def find_usual_bound(xp: Any, x: Array) -> float:
-    """Return up to where, and from whose inverse on, numbers are of usual size."""
+    """Return the bound below which, and above whose inverse, numbers are of usual size."""
     return 2.0**320 if is_double(x) else 2.0**40
 
 
 def _find_unit(xp: Any, size: Array, epsilon: float) -> Array:
-    """Return the powers of 2 that bring numbers of a size, and the root of epsilon, near 1; 1 where they are."""
+    """Return the powers of 2 that bring numbers of a size, or the root of epsilon, near 1; 1 for a usual size."""
     bound = find_usual_bound(xp, size)
     one = xp.ones_like(size)
     unit = xp.where(size > bound, one * bound**-1.5, one)
     unit = xp.where(size > bound**2.25, one * bound**-2.75, unit)
-    if epsilon * bound**2 >= 1:  # beside which nothing vanishes
+    if epsilon * bound**2 >= 1:  # small numbers may vanish: epsilon is larger
         return unit
     size = xp.maximum(size, xp.full_like(size, math.sqrt(epsilon)))
     unit = xp.where(size * bound < 1, one * bound**1.5, unit)

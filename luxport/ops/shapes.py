@@ -1,4 +1,4 @@
-"""Sizes of arrays that may be learned late: a compiled program may know them only when it runs."""
+"""Sizes of arrays, some of which a compiled program may know only when it runs."""
 
 from __future__ import annotations
 
@@ -13,19 +13,18 @@ __all__ = [
     "broadcast_sizes",
     "is_number",
     "mark_unknown",
-    "make_one_place",
+    "make_zero_slice",
     "reshape_samples",
     "read_sizes",
-    "spread_alike",
-    "can_spread_over",
+    "can_broadcast_together",
+    "can_broadcast_to",
 ]
 
 
 def read_sizes(x: Array) -> tuple[Any, ...]:
-    """Return the sizes of x to compute with: ints, or where only the running program knows one, a scalar array.
+    """Return the sizes of x to compute with: ints, or scalar arrays for those that only the running program knows.
 
-    What is made of these, slices and shapes included, is right for every size. Python may branch only on those that are
-    ints.
+    Slices and shapes may be computed from both, but Python can branch only on ints, see `is_number`.
 
     >>> import numpy as np
     >>> read_sizes(np.ones((2, 3)))
@@ -38,11 +37,11 @@ def read_sizes(x: Array) -> tuple[Any, ...]:
     return tuple(shape)
 
 
-def make_one_place(xp: Any, x: Array, axis: int) -> Array:
-    """Return zeros like x but of size 1 along an axis, which may have no place.
+def make_zero_slice(xp: Any, x: Array, axis: int) -> Array:
+    """Return zeros like x but of size 1 along an axis, where x itself may be empty.
 
     >>> import numpy as np
-    >>> make_one_place(np, np.ones((2, 0)), 1)
+    >>> make_zero_slice(np, np.ones((2, 0)), 1)
     array([[0.],
            [0.]])
     """
@@ -52,9 +51,9 @@ def make_one_place(xp: Any, x: Array, axis: int) -> Array:
 
 
 def broadcast_sizes(*shapes: tuple[int, ...]) -> tuple[int, ...]:
-    """Join shapes by the rules of broadcasting; sizes stay the objects that they are.
+    """Return the shape that shapes broadcast to; its sizes are those very objects, symbols for instance.
 
-    Raises: ValueError if they cannot be joined
+    Raises: ValueError if they do not broadcast
 
     >>> broadcast_sizes((2, 1), (3,))
     (2, 3)
@@ -72,12 +71,12 @@ def broadcast_sizes(*shapes: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def is_number(size: Any) -> bool:
-    """Tell whether a size has a value to look at, as opposed to an array that only the running program fills."""
+    """Tell whether a size is a number, and not an array that only the running program computes."""
     return not is_array(size)
 
 
 def mark_unknown(sizes: Iterable[int | None]) -> tuple[int, ...]:
-    """Leave a size that a compiled program does not know yet to `reshape`, which takes one of them.
+    """Replace an unknown size by -1, for `reshape` to find out, which can do so for one size.
 
     >>> mark_unknown((2, None))
     (2, -1)
@@ -85,20 +84,20 @@ def mark_unknown(sizes: Iterable[int | None]) -> tuple[int, ...]:
     return tuple([-1 if n is None else n for n in sizes])
 
 
-def spread_alike(shape: Any, other: Any) -> bool:
-    """Tell whether two shapes broadcast; a size that is not known yet passes.
+def can_broadcast_together(shape: Any, other: Any) -> bool:
+    """Tell whether two shapes broadcast; an unknown size fits any other.
 
-    >>> spread_alike((2, 1), (3,)), spread_alike((2, 2), (3,))
+    >>> can_broadcast_together((2, 1), (3,)), can_broadcast_together((2, 2), (3,))
     (True, False)
     """
     pairs = zip(reversed(tuple(shape)), reversed(tuple(other)), strict=False)
     return all([n == m or n in (1, None) or m in (1, None) for n, m in pairs])
 
 
-def can_spread_over(shape: Any, other: Any) -> bool:
-    """Tell whether a shape broadcasts to another one, which stays as it is.
+def can_broadcast_to(shape: Any, other: Any) -> bool:
+    """Tell whether a shape broadcasts to another one, which keeps its sizes; an unknown size fits any other.
 
-    >>> can_spread_over((3,), (2, 3)), can_spread_over((2, 3), (3,))
+    >>> can_broadcast_to((3,), (2, 3)), can_broadcast_to((2, 3), (3,))
     (True, False)
     """
     if len(shape) > len(other):
@@ -109,22 +108,22 @@ def can_spread_over(shape: Any, other: Any) -> bool:
 
 @operation
 def running_sizes(x: Array) -> tuple[Any, ...]:
-    """Return the sizes of x, as scalar arrays where they are unknown; a backend that has such sizes overrides this."""
+    """Return the sizes of x, unknown ones as scalar arrays; a backend that has such sizes overrides this."""
     return tuple(x.shape)
 
 
 @operation
 def are_fixed(x: Array) -> bool:
-    """Tell whether the sizes of x are numbers that belong to the program, of which Python may make tables and loops.
+    """Tell whether the sizes of x are constants of the program, from which Python may build tables and loops.
 
-    Where they are not, the program serves other sizes, too: see `read_sizes`.
+    Otherwise the same program runs for other sizes, too: see `read_sizes`.
     """
     return None not in tuple(x.shape)
 
 
 @operation
 def reshape_samples(x: Array, *, sizes: tuple[Any, ...]) -> Array:
-    """Return x with other axes behind its first one, which stays; sizes may be known only when the program runs.
+    """Reshape all axes but the first, the batch; sizes may be known only when the program runs.
 
     >>> import numpy as np
     >>> reshape_samples(np.ones((2, 6)), sizes=(3, 2)).shape

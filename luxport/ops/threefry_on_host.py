@@ -1,6 +1,6 @@
-"""Random bits on the host: the cipher by NumPy in place, on pieces that stay in the processor's cache.
+"""Random bits on the host: the cipher in NumPy, in place, on pieces that fit the processor's cache.
 
-The NumPy backend runs it as it is, and a backend whose arrays are NumPy's memory may.
+The NumPy backend uses it, and so may a backend whose arrays share memory with NumPy's.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _PIECE = 2**16
 
 
 def threefry_2x32(key: Any, counters: Any) -> Any:
-    """Encrypt a copy of the counters."""
+    """Do what `luxport.ops.threefry_2x32` does, on a copy of the counters."""
     words = np.array(counters, np.int32).view(np.uint32)
     pairs = words.reshape(-1, 2)
     for piece in _yield_pieces(len(pairs)):
@@ -30,7 +30,7 @@ def threefry_2x32(key: Any, counters: Any) -> Any:
 
 
 def random_bits(key: Any, counter: Any, *, shape: tuple[int, ...]) -> Any:
-    """Encrypt the counters of one piece after the other."""
+    """Do what `luxport.ops.random_bits` does, one piece after the other."""
     size = math.prod(shape)
     pairs = np.empty(((size + 1) // 2, 2), np.uint32)
     for piece in _yield_pieces(len(pairs)):

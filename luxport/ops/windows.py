@@ -1,4 +1,4 @@
-"""Windows that slide over the spatial axes of arrays (N, C, *spatial): what convolution and pooling have in common."""
+"""Windows that slide over the spatial axes of arrays (N, C, *spatial), for convolution, pooling and folding."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from luxport.backend.arguments import write_short
 from luxport.backend.memory import check_growth
 from luxport.backend.option_rules import LARGEST_INT32, Rule, defer_rule, is_int
 from luxport.errors import LayerError, shape_text
-from luxport.ops.shapes import make_one_place, read_sizes
+from luxport.ops.shapes import make_zero_slice, read_sizes
 
 __all__ = [
     "WRITTEN_OUT",
@@ -23,7 +23,7 @@ __all__ = [
     "PerSide",
     "Sizes",
     "add_windows",
-    "lay_along_axis",
+    "align_with_axis",
     "check_padding",
     "check_room",
     "check_written_out",
@@ -40,16 +40,16 @@ __all__ = [
 ]
 
 Sizes: TypeAlias = tuple[int, ...]
-"""One number per spatial axis."""
+"""A number for each spatial axis."""
 
 Pairs: TypeAlias = tuple[tuple[int, int], ...]
-"""How much to pad below and above, per spatial axis."""
+"""How much to pad below and above, for each spatial axis."""
 
 PerAxis: TypeAlias = int | Sizes
-"""One for all spatial axes, or one each."""
+"""An int for all spatial axes, or one for each."""
 
 PerSide: TypeAlias = int | tuple[int | tuple[int, int], ...]
-"""One for all sides, or an entry or a (low, high) pair per spatial axis."""
+"""An int for all sides, or for each spatial axis an int or a pair (low, high)."""
 
 
 def _are_pairs(value: Any, shape: Any) -> bool:
@@ -57,7 +57,7 @@ def _are_pairs(value: Any, shape: Any) -> bool:
 
 
 def _has_one_each(value: Any, shape: Any) -> bool:
-    """Tell whether a value is a tuple with an entry for each spatial axis; columns have theirs in two others."""
+    """Tell whether a value is a tuple with an entry for each spatial axis; for columns (N, rows, places) any length."""
     return isinstance(value, tuple) and (shape is None or len(shape) == 3 or len(value) == len(shape) - 2)
 
 
@@ -75,13 +75,13 @@ WRITTEN_OUT = {
         Rule(f"a tuple of pairs (low, high), one for each spatial axis, to {LARGEST_INT32}", _are_pairs)
     ),
 }
-"""What options of windows are once they are written out: it explains calls that have failed."""
+"""Rules of the options of windows after `write_out`; they explain calls that have failed."""
 
 
 def write_per_axis(option: str, value: Any, rank: int, *, least: int = 1) -> Sizes:
-    """Write out what may be one int for all of `rank` spatial axes, or one each.
+    """Return an option as a tuple with an int for each of `rank` spatial axes; an int stands for all of them.
 
-    Raises: LayerError if it is neither, or one is less than `least`
+    Raises: LayerError if it is neither, or an int is less than `least`
     """
     sizes = (value,) * rank if is_int(value) else value
     if not isinstance(sizes, tuple) or len(sizes) != rank or not all([is_int(n) for n in sizes]):
@@ -94,14 +94,14 @@ def write_per_axis(option: str, value: Any, rank: int, *, least: int = 1) -> Siz
 
 
 def write_out(
-    rank: int, stride: PerAxis, padding: PerSide, dilation: PerAxis, *, cuts: bool = False
-) -> tuple[Sizes, Pairs, Sizes]:
-    """Write the options of windows on `rank` spatial axes out, one for each; only where it cuts, padding is negative.
+    rank: int, stride: PerAxis, padding: PerSide, dilation: PerAxis, *, may_be_negative: bool = False
+) -> dict[str, Any]:
+    """Return the options of windows by name, each with an entry for each of `rank` spatial axes.
 
-    Raises: LayerError if there is not one for each, or one is out of range
+    Raises: LayerError if one has another length or is out of range; a padding below 0 is, unless `may_be_negative`
 
     >>> write_out(2, 1, (1, (2, 0)), (3, 1))
-    ((1, 1), ((1, 1), (2, 0)), (3, 1))
+    {'stride': (1, 1), 'padding': ((1, 1), (2, 0)), 'dilation': (3, 1)}
     """
     if rank < 1:
         raise LayerError(f"expects an array (N, C, *spatial) with a spatial axis or more, got one of {rank + 2} axes")
@@ -110,16 +110,19 @@ def write_out(
     if len(pairs) != rank or not all([_is_pair(pair) for pair in pairs]):
         wanted = f"one padding for all sides or a tuple of {rank} ints or pairs, to {LARGEST_INT32}"
         raise LayerError(f"expects {wanted}, got {write_short(padding)}")
-    if not cuts and min([n for pair in pairs for n in pair]) < 0:
+    if not may_be_negative and min([n for pair in pairs for n in pair]) < 0:
         raise LayerError(f"expects a non-negative padding, got {write_short(padding)}")
-    around = tuple([(int(low), int(high)) for low, high in pairs])
-    return write_per_axis("stride", stride, rank), around, write_per_axis("dilation", dilation, rank)
+    return {
+        "stride": write_per_axis("stride", stride, rank),
+        "padding": tuple([(int(low), int(high)) for low, high in pairs]),
+        "dilation": write_per_axis("dilation", dilation, rank),
+    }
 
 
 def check_written_out(rank: int, padding: Pairs, *sizes: Sizes) -> None:
-    """Expect pairs and sizes of at least 1, one for each of `rank` spatial axes; kernels count on that.
+    """Expect a pair, and sizes of at least 1, for each of `rank` spatial axes, as kernels require.
 
-    Raises: LayerError, or Python's own error for what is no number: the rules of `WRITTEN_OUT` explain which it was
+    Raises: LayerError, or Python's own error for what is no number; `WRITTEN_OUT` then says which option was wrong
     """
     fits = isinstance(padding, tuple) and len(padding) == rank
     for each in sizes:
@@ -131,7 +134,7 @@ def check_written_out(rank: int, padding: Pairs, *sizes: Sizes) -> None:
 
 
 def check_padding(padding: Pairs) -> None:
-    """Expect padding that cuts nothing away: some kernels would, and some fail.
+    """Expect no negative padding, with which some kernels crop the input and others fail.
 
     Raises: LayerError
     """
@@ -141,7 +144,7 @@ def check_padding(padding: Pairs) -> None:
 
 
 def check_room(x: Array, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes) -> None:
-    """Expect channels, and room for the window along each spatial axis; a size that is not known yet passes.
+    """Expect channels, and room for the window along each spatial axis; an unknown size passes.
 
     Raises: LayerError
     """
@@ -162,7 +165,7 @@ def check_room(x: Array, window: Sizes, stride: Sizes, padding: Pairs, dilation:
 
 
 def count_places(sizes: Sizes, window: Sizes, *, stride: Sizes, padding: Pairs, dilation: Sizes) -> Sizes:
-    """Count the places of a window along each spatial axis: ``(size + low + high - d (k - 1) - 1) // s + 1``.
+    """Count the positions of a window along each spatial axis: ``(size + low + high - d (k - 1) - 1) // s + 1``.
 
     Source: NNlib ``output_size``
 
@@ -178,7 +181,7 @@ def count_places(sizes: Sizes, window: Sizes, *, stride: Sizes, padding: Pairs, 
 def count_transposed(
     places: Sizes, window: Sizes, *, stride: Sizes, padding: Pairs, dilation: Sizes, output_padding: Sizes
 ) -> Sizes:
-    """Return the sizes that a transposed convolution makes: ``(n - 1) s + d (k - 1) + 1 - low - high + output_pad``.
+    """Return the output sizes of a transposed convolution: ``(n - 1) s + d (k - 1) + 1 - low - high + output_pad``.
 
     Source: NNlib ``conv_transpose_dims``
 
@@ -190,12 +193,12 @@ def count_transposed(
 
 
 def measure_covered(places: Sizes, window: Sizes, *, stride: Sizes, dilation: Sizes) -> Sizes:
-    """Return the sizes of what the windows at these places reach over: ``(n - 1) s + d (k - 1) + 1``."""
+    """Return the sizes that n windows along each axis cover: ``(n - 1) s + d (k - 1) + 1``."""
     return tuple((n - 1) * s + d * (k - 1) + 1 for n, k, s, d in zip(places, window, stride, dilation, strict=True))
 
 
 def find_transposed_padding(padding: Pairs, output_padding: Sizes) -> Pairs:
-    """Return what a transposed convolution puts around what its kernels cover, per side: negative where it cuts away.
+    """Return how a transposed convolution pads the area that its kernels cover; a negative number crops.
 
     >>> find_transposed_padding(((1, 0),), (2,))
     ((-1, 2),)
@@ -204,7 +207,7 @@ def find_transposed_padding(padding: Pairs, output_padding: Sizes) -> Pairs:
 
 
 def pad_axis(x: Array, axis: int, low: int, high: int, value: float = 0.0) -> Array:
-    """Put a constant below and above along an axis; a negative number cuts that much away.
+    """Pad an axis by a constant; a negative number crops instead.
 
     >>> import numpy as np
     >>> pad_axis(np.asarray([1.0, 2.0, 3.0]), 0, -1, 2)
@@ -212,12 +215,12 @@ def pad_axis(x: Array, axis: int, low: int, high: int, value: float = 0.0) -> Ar
     """
     xp = namespace(x)
     before = (slice(None),) * axis
-    # First put, then cut: what is cut may be more than was there.
+    # Pad first, then crop: more may be cropped than there was.
     if low > 0 or high > 0:
         check_growth(axis, x.shape[axis], max(low, 0) + max(high, 0))
-        # Filled like a slice: the batch's size may be known only when the program runs.
+        # Made from a slice of x: the size of the batch may be known only when the program runs.
         edge = xp.full_like(
-            x[(*before, slice(0, 1), ...)] if x.shape[axis] != 0 else make_one_place(xp, x, axis), value
+            x[(*before, slice(0, 1), ...)] if x.shape[axis] != 0 else make_zero_slice(xp, x, axis), value
         )
         x = xp.concat([edge] * low + [x] + [edge] * high, axis=axis)
     if low < 0 or high < 0:
@@ -226,7 +229,7 @@ def pad_axis(x: Array, axis: int, low: int, high: int, value: float = 0.0) -> Ar
 
 
 def pad_spatial(x: Array, padding: Pairs, value: float = 0.0) -> Array:
-    """Put a constant around the spatial axes.
+    """Pad the spatial axes by a constant.
 
     Shapes: x (N, C, *spatial), none of the spatial sizes 0 -> (N, C, *padded)
 
@@ -240,12 +243,12 @@ def pad_spatial(x: Array, padding: Pairs, value: float = 0.0) -> Array:
 
 
 def yield_window_slices(x: Array, window: Sizes, *, stride: Sizes, dilation: Sizes) -> Iterator[Array]:
-    """Yield, for each position inside the window in C order, its elements at all places of the window.
+    """Yield, for each element of the window in C order, what it sees at all positions of the window.
 
     Shapes: x (N, C, *spatial) -> math.prod(window) arrays (N, C, *places)
     """
     for position in itertools.product(*map(range, window)):
-        # Counted from both ends, so that no size is asked for.
+        # Counted from both ends, so that the size need not be known.
         spatial = (
             slice(i * d, -(k - 1 - i) * d or None, s)
             for i, k, d, s in zip(position, window, dilation, stride, strict=True)
@@ -256,10 +259,10 @@ def yield_window_slices(x: Array, window: Sizes, *, stride: Sizes, dilation: Siz
 def fold_windows(
     combine: Callable[[Array, Array], Array], x: Array, window: Sizes, stride: Sizes, dilation: Sizes
 ) -> Array:
-    """Combine the elements at each place of the window by a function of two arrays.
+    """Reduce each window by a function of two arrays.
 
-    One axis after the other, as a window is a product of intervals; the last one first, so that where `combine`
-    prefers the first of equal elements, that is the first in C order.
+    This is done one axis after the other, the last first: if `combine` prefers the first of equal elements, that is
+    then the first in C order.
 
     Shapes: x (N, C, *spatial) -> (N, C, *places)
     """
@@ -270,11 +273,11 @@ def fold_windows(
     return x
 
 
-def lay_along_axis(x: Array, axis: int, values: list[Any], dtype: Any) -> Array:
-    """Lay host values along an axis of x, with which they can be broadcast.
+def align_with_axis(x: Array, axis: int, values: list[Any], dtype: Any) -> Array:
+    """Return host values as an array that broadcasts with x, one value for each entry along an axis.
 
     >>> import numpy as np
-    >>> lay_along_axis(np.ones((4, 2, 3)), 1, [1.0, 2.0], np.float32).shape
+    >>> align_with_axis(np.ones((4, 2, 3)), 1, [1.0, 2.0], np.float32).shape
     (2, 1)
     """
     xp = namespace(x)
@@ -283,21 +286,19 @@ def lay_along_axis(x: Array, axis: int, values: list[Any], dtype: Any) -> Array:
 
 
 def add_windows(columns: Array, window: Sizes, *, stride: Sizes, dilation: Sizes) -> Array:
-    """Add up windows where they lie: what `yield_window_slices` does, transposed.
-
-    One axis after the other, the last one first.
+    """Add up the elements of overlapping windows, one axis after the other: the transpose of `yield_window_slices`.
 
     Shapes: columns (N, C, *window, *places) -> (N, C, *covered), along each axis
             ``(places - 1) stride + dilation (k - 1) + 1``
     """
     for i in reversed(range(len(window))):
         axis, taps, s, d = 2 + 2 * i, window[i], stride[i], dilation[i]
-        spread = _spread(columns, axis + 1, s)
-        laid = (
-            pad_axis(spread[(slice(None),) * (2 + i) + (tap, ...)], axis, tap * d, (taps - 1 - tap) * d)
+        spaced = _insert_zeros(columns, axis + 1, s)
+        shifted = (
+            pad_axis(spaced[(slice(None),) * (2 + i) + (tap, ...)], axis, tap * d, (taps - 1 - tap) * d)
             for tap in range(taps)
         )
-        columns = reduce(add, laid)
+        columns = reduce(add, shifted)
     return columns
 
 
@@ -309,13 +310,13 @@ def _is_pair(value: Any) -> bool:
     return isinstance(value, tuple) and len(value) == 2 and all([_is_int(n) for n in value])
 
 
-def _spread(x: Array, axis: int, stride: int) -> Array:
-    """Put stride - 1 zeros between neighbors along an axis."""
+def _insert_zeros(x: Array, axis: int, stride: int) -> Array:
+    """Insert stride - 1 zeros between neighbors along an axis."""
     if stride == 1:
         return x
     xp = namespace(x)
     shape = read_sizes(x)
-    # In four axes: of more than eight TensorFlow's programs slice nothing, and windows in space have eight already.
+    # Reshaped to four axes: TensorFlow's programs cannot slice more than eight, which windows in 3D have already.
     x = pad_axis(xp.reshape(x, (-1, shape[axis], 1, math.prod(shape[axis + 1 :]))), 2, 0, stride - 1)
     x = xp.reshape(x, (-1, *shape[1:axis], shape[axis] * stride, *shape[axis + 1 :]))
     return x[(slice(None),) * axis + (slice(0, 1 - stride), ...)]

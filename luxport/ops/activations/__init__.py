@@ -1,13 +1,13 @@
-"""Activation functions: elementwise, one array in and one of the same shape and dtype out.
+"""Activation functions: elementwise, from an array to one of the same shape and dtype.
 
-Those with a parameter take it by keyword; ``functools.partial(leakyrelu, a=0.2)`` is an activation again. Two need
-more than an element: `rrelu` draws random slopes, `glu` halves an axis.
+Parameters are keywords: ``functools.partial(leakyrelu, a=0.2)`` is an activation. Two functions are not elementwise:
+`rrelu` draws random slopes, and `glu` splits an axis in halves.
 
-Integers become float32, but `relu`, `relu6`, `hardtanh` and `trelu` keep them. Complex numbers pass where the
-function is analytic; the others raise TypeError. NaN stays NaN. At a kink the derivative is NNlib's on every backend:
-`relu`, `relu6`, `hardtanh`, `hardsigmoid`, `trelu` and `softshrink` take 0, `leakyrelu` and `rrelu` the slope on the
-left, `selu` its left limit, `elu` 1, and `hardswish` the line between its kinks. Second derivatives at a kink are
-those of one side, or 0: no two libraries agree, and none is right. At 0 that of `softsign`, which jumps, is 0.
+Integers become float32, except that `relu`, `relu6`, `hardtanh` and `trelu` keep them. Analytic functions take complex
+numbers; the others raise TypeError. NaN stays NaN. At a kink the derivative is that of NNlib on every backend: 0 for
+`relu`, `relu6`, `hardtanh`, `hardsigmoid`, `trelu` and `softshrink`, the slope on the left for `leakyrelu` and `rrelu`,
+the left limit for `selu`, 1 for `elu`, and for `hardswish` the slope between its kinks. Second derivatives at a kink,
+which do not exist and differ between all libraries, are those of one side, or 0; for `softsign` at 0 it is 0.
 
 Source: NNlib's activations, by NNlib's names
 """

@@ -1,6 +1,7 @@
 """Activation functions of real numbers with a kink, or with two formulas.
 
-Each comparison decides the derivative at its kink. Where one formula would overflow, it sees only its own side.
+Whether a comparison is strict decides the derivative at its kink. A formula that might overflow on the other side of
+the kink gets 0 there.
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ def hardswish(x: Array) -> Array:
     """
     xp = namespace(x)
     x = require_real_numbers(xp, x, "hardswish")
-    # The product sees only what is between -3 and 3: 0 times infinity would be NaN.
+    # The product is taken between -3 and 3 only: 0 times infinity would be NaN.
     near = xp.where(xp.abs(x) > 3, 0.0, x)
     return xp.where(x > 3, x, near * ((near + 3.0) / 6.0))
 
@@ -185,7 +186,7 @@ _ALPHA = 1.6732632423543772848170429916717
 
 @operation(rules={"lambda_": NON_NEGATIVE})
 def softshrink(x: Array, *, lambda_: float = 0.5) -> Array:
-    """Return x moved toward 0 by lambda_, and 0 where it is no further than that.
+    """Return x moved toward 0 by lambda_, or 0 where ``abs(x) <= lambda_``.
 
     Args:
         lambda_: how far x is moved

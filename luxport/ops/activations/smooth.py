@@ -1,8 +1,8 @@
-"""Smooth activation functions. Where one is analytic it takes complex numbers too.
+"""Smooth activation functions; those that are analytic take complex numbers, too.
 
-Exponentials are of ``-abs(x)``, so that none overflows; it is written with `where`, since libraries differ on
-the derivative of abs at 0. Those that subtract numbers that are nearly equal take half types as float32 and round once:
-a difference of two numbers of 8 or 11 bits may be wholly wrong.
+Exponentials are taken of ``-abs(x)``, so that none overflows, written with `where` since libraries differ on the
+derivative of abs at 0. Functions that subtract nearly equal numbers compute half types in float32 and round once: the
+difference of two numbers of 8 or 11 bits may have no correct digit.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ __all__ = [
 ]
 
 Activation: TypeAlias = Callable[[Array], Array]
-"""A function of an array, entry by entry: what layers take as their activation."""
+"""An elementwise function of an array, as layers take it for their activation."""
 
 
 @says_what_it_takes
@@ -152,7 +152,7 @@ def lisht(x: Array) -> Array:
     size = xp.where(x >= 0, x, -x)
     near, far = size <= 1.0, size > _GATE_CLOSES
     x = xp.where(near, x, 0.0)
-    # In between by what is left to 1: the slope of tanh is 1 less its square, of which roundings would stay.
+    # In between from 1 - tanh, which is exact: the derivative of tanh, 1 - tanh^2, would be lost in rounding.
     between = xp.where(xp.logical_or(near, far), 1.0, size)
     between = between - 2.0 * between * sigmoid(-2.0 * between)
     return xp.where(near, x * tanh(x), xp.where(far, size, between))
@@ -182,7 +182,7 @@ def gelu_tanh(x: Array) -> Array:
 @operation
 @run_wide
 def gelu_sigmoid(x: Array) -> Array:
-    """Return ``x * sigmoid(sqrt(8 / pi) * (x + 0.044715 * x**3))``, which is `gelu_tanh` in other terms."""
+    """Return ``x * sigmoid(sqrt(8 / pi) * (x + 0.044715 * x**3))``, which equals `gelu_tanh`."""
     xp = namespace(x)
     x = require_numbers(xp, x, "gelu_sigmoid")
     return _compute_gelu_of_cubic(xp, x)
@@ -211,7 +211,7 @@ def softsign(x: Array) -> Array:
     xp = namespace(x)
     x = require_real_numbers(xp, x, "softsign")
     finite = xp.where(xp.abs(x) == math.inf, 0.0, x)
-    # Frameworks disagree about the slope of abs at 0, which the second derivative has.
+    # Frameworks disagree on the derivative of abs at 0, which is part of the second derivative.
     y = finite / (1.0 + finite * stop_gradient(xp.sign(finite)))
     return xp.where(x == math.inf, 1.0, xp.where(x == -math.inf, -1.0, y))
 
@@ -221,7 +221,7 @@ def glu(x: Array, *, axis: int = -1) -> Array:
     """Return the first half along an axis times the sigmoid of the second half.
 
     Args:
-        axis: the axis to cut in halves
+        axis: the axis to split in halves
 
     Shapes: x (..., 2 n, ...) -> (..., n, ...)
     Raises: ValueError if the size along the axis is odd
@@ -245,9 +245,9 @@ def _is_right_half(xp: Any, x: Array) -> Array:
 
 
 def _apply_gate(xp: Any, x: Array, gate: Activation, far: float) -> Array:
-    """Return x times a gate between 0 and 1. Beyond `far` the gate is 0 or 1, and the result 0 or x.
+    """Return x times a gate that rises from 0 to 1. Beyond `far` the gate is 0 or 1, and the result 0 or x.
 
-    The product itself never sees what is that far: 0 times infinity, and its gradient, would be NaN.
+    There no product is taken: 0 times infinity would be NaN, and so would its gradient.
     """
     if is_complex(x):
         return x * gate(x)
@@ -257,28 +257,28 @@ def _apply_gate(xp: Any, x: Array, gate: Activation, far: float) -> Array:
 
 
 def _keep_near(xp: Any, x: Array, far: float) -> Array:
-    """Return x with 0 beyond `far`, or x itself in a program that may rely on no number being huge."""
+    """Return x with 0 beyond `far`, or x itself in a program that can assume that no number is huge."""
     if (rely_on := find_reliance(x)) is not None and 0 not in x.shape:
-        # As long as nothing overflows, a gate that is closed is 0, and so is its slope.
+        # As long as nothing overflows, a closed gate is 0, and so is its derivative.
         rely_on(xp.max(xp.abs(x)) < find_usual_bound(xp, x))
         return x
     return xp.where(xp.abs(x) > far, 0.0, x)
 
 
 def _compute_gelu_of_cubic(xp: Any, x: Array) -> Array:
-    """Return x times the sigmoid of a cubic, ``(1 + tanh(cubic / 2)) / 2`` in other terms."""
+    """Return x times the sigmoid of a cubic, which equals ``(1 + tanh(cubic / 2)) / 2``."""
     if is_complex(x):
         return x * sigmoid(_compute_cubic(x))
 
-    # On the right, too: 1 - sigmoid(x) is sigmoid(-x).
+    # Right on the right side, too, since 1 - sigmoid(x) is sigmoid(-x).
     return _apply_gate_from_closed_side(xp, x, lambda left, right: sigmoid(_compute_cubic(left)), _GATE_CLOSES)
 
 
 def _apply_gate_from_closed_side(xp: Any, x: Array, gate: Callable[[Array, Array], Array], far: float) -> Array:
-    """Return x times a gate that opens from 0 to 1, given ``-abs(x)`` and where x is on the right; real x alone.
+    """Return x times a gate that rises from 0 to 1, computed from the side on which it is closed; for real x.
 
-    `gate` returns what is small: the gate itself on the left, and 1 less it on the right. What derivatives multiply by
-    x, its slope, is exact there and not the difference of numbers that are nearly equal.
+    `gate` takes ``-abs(x)`` and whether x is at least 0, and returns the small number: the gate itself on the left, 1
+    minus the gate on the right. Its derivative is then exact, and no difference of nearly equal numbers.
     """
     near, right = _keep_near(xp, x, far), x >= 0
     part = near * gate(xp.where(right, -near, near), right)
@@ -291,7 +291,7 @@ def _compute_cubic(x: Array) -> Array:
 
 
 _EXPONENTIAL_VANISHES = 750.0
-"""``exp(-745)`` is the last one that is not 0 in float64."""
+"""Beyond this ``exp(-x)`` is 0 in any dtype: in float64 it is from 746 on."""
 
 _GATE_CLOSES = 30.0
-"""From here on tanh, erf and the sigmoid of a cubic are 0 or 1 in any dtype."""
+"""Beyond this tanh, erf and the sigmoid of a cubic are -1, 0 or 1 in any dtype."""

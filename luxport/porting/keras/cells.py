@@ -12,7 +12,7 @@ from luxport.core.initial_values import initial_parameters, initial_states
 from luxport.core.layer import Layer
 from luxport.layers._cell_base import RecurrentCell
 from luxport.layers._recurrent_cells import GRUCell, GRUv3Cell, LSTMCell
-from luxport.ops._recurrent import split_gates, sum_of_biases
+from luxport.ops._recurrent import add_biases, split_gates
 from luxport.porting.keras.functions import move_channels
 from luxport.random import Rng
 
@@ -97,7 +97,7 @@ class ConvLSTMCell(RecurrentCell):
 
 def _step_lstm(x: Array, carry: Any, ps: Parameters, activation: Function, gate: Function) -> tuple[Array, Array]:
     hidden, memory = carry
-    bias = sum_of_biases(ps.get("bias_ih"), ps.get("bias_hh"))
+    bias = add_biases(ps.get("bias_ih"), ps.get("bias_hh"))
     sums = ops.dense(x, ps["weight_ih"], bias) + ops.dense(hidden, ps["weight_hh"], None)
     return _find_next(split_gates(sums, 4), memory, activation, gate)
 

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 
 from luxport import ops
 from luxport.backend.dtypes import run_wide
-from luxport.ops._recurrent import clear_masked, step_gru, step_gru_v3, step_lstm, step_rnn, sum_of_biases, sweep
+from luxport.ops._recurrent import add_biases, clear_masked, step_gru, step_gru_v3, step_lstm, step_rnn, sweep
 
 __all__ = ["gru_sweep", "gru_v3_sweep", "lstm_sweep", "rnn_sweep"]
 
@@ -127,5 +127,5 @@ arrays. A training step of an LSTM takes 0.86 of its time, a GRU's sweep with it
 
 
 def _add_biases(bias_ih: Any, bias_hh: Any, x: Any) -> Any:
-    bias = sum_of_biases(bias_ih, bias_hh)
+    bias = add_biases(bias_ih, bias_hh)
     return jnp.zeros((), x.dtype) if bias is None else bias

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from luxport import ops
 from luxport.ops._attention import Dropping, attend, check_attention
-from luxport.ops._attention_masks import clear_hidden, spread_over_scores
+from luxport.ops._attention_masks import clear_hidden, expand_to_scores
 from luxport_torch import xp
 from luxport_torch.ops.conv import does_sum_in_half
 
@@ -50,7 +50,7 @@ def scaled_dot_product_attention(
         query, key, value = query.float(), key.float(), value.float()
     if token_axis == -3:
         query, key, value = query.transpose(-2, -3), key.transpose(-2, -3), value.transpose(-2, -3)
-    mask = spread_over_scores(xp, mask, query, key)
+    mask = expand_to_scores(xp, mask, query, key)
     query, key, value = clear_hidden(xp, query, key, value, None, mask)
     groups = False
     if query.shape[-3] != key.shape[-3]:  # with symbolic sizes the comparison is symbolic, which the kernel refuses

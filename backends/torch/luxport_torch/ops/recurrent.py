@@ -8,7 +8,7 @@ import torch
 
 from luxport import ops
 from luxport.ops import definition_of
-from luxport.ops._recurrent import clear_masked, sum_of_biases
+from luxport.ops._recurrent import add_biases, clear_masked
 from luxport_torch.casting import call_in_float32, casts
 from luxport_torch.ops.lstm_layer import run_lstm_layer, takes_lstm_layer
 from luxport_torch.ops.sweeps import is_compiled, sweep_in_one_call
@@ -137,7 +137,7 @@ def _sweep_compiled(
         bias_ih, other = [None if part is None else part.to(wide) for part in (bias_ih, other)]
         carry = tuple([part.to(wide) for part in carry])
     if kind in ("rnn", "lstm"):
-        bias_ih, other = sum_of_biases(bias_ih, other), None
+        bias_ih, other = add_biases(bias_ih, other), None
     if kind == "lstm" and takes_lstm_layer(x, mask):
         hidden, memory = carry
         results = run_lstm_layer(x, weight_ih, weight_hh, bias_ih, hidden, memory, reverse)
