@@ -29,7 +29,6 @@ LONG = {
     "conformance/luxport_conformance/peers/torch_peer.py": PEER,
     "luxport/core/abstract_namespace.py": "a shape rule for each function of the Array API",
     "luxport/initializers.py": DOCSTRINGS,
-    "luxport/ops/_attention.py": DOCSTRINGS,
     "luxport/ops/_normalize.py": DOCSTRINGS,
     "luxport/ops/_pooling.py": DOCSTRINGS,
     "luxport/ops/_upsample.py": DOCSTRINGS,
