@@ -77,7 +77,7 @@ def test_a_function_of_numbers_that_is_called_on_them_stays_one():
 def test_a_function_of_matrices_that_is_called_on_a_list_of_them_stays_one():
     """``square.(xs)`` squares each matrix: nothing says that it is of numbers."""
     julia = "square(a) = a * a'\nf(x, y) = sum(square.((x, y)))"
-    assert "product(a, adjoint(a))" in translate(f"using Flux\n{julia}").python
+    assert "matmul(a, adjoint(a))" in translate(f"using Flux\n{julia}").python
 
 
 @pytest.mark.parametrize(

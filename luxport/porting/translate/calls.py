@@ -33,18 +33,18 @@ def _call_part(here: Scope, callee: Code, given: Arguments) -> Code:
     """Translate a call of a struct's field: a function or a layer, which in Lux takes parameters and states, too."""
     if callee.kind == "bound" and "mask" in given.named and 1 <= len(given.positional) <= 3 and here.mode == "array":
         given.expect_keywords("mask")
-        return here.call_helper("masked", [callee, *map(here.write, [given.named["mask"], *given.positional])])
+        return here.call_helper("call_attention", [callee, *map(here.write, [given.named["mask"], *given.positional])])
     given.expect_keywords()
     if callee.kind == "bound" and len(given.positional) == 1 and given.positional[0].type == "range_expression":
         counted = here.write(given.positional[0])
         here.piece.uses_xp = True
-        return here.call_helper("at_places", [callee, counted, Code("xp")])
+        return here.call_helper("call_at_places", [callee, counted, Code("xp")])
     values = [here.write(value) for value in given.positional]
     splat = any(value.text.startswith("*") for value in values)
     if splat and callee.kind != "bound":
         raise Unported("a splat in the call of a layer")
     if callee.kind == "bound" and (splat or len(values) > 1):
-        return here.call_helper("applied", [callee, *values])
+        return here.call_helper("call_part", [callee, *values])
     return call(callee.text, values, None, "array" if callee.kind == "bound" else "unknown")
 
 
@@ -53,7 +53,7 @@ def _call_constructor(here: Scope, struct: Struct, given: Arguments) -> Code:
     name = find_constructor(struct, given, [value.kind for value in values])
     if name == struct.chooser:
         here.output.choosers.add(name)
-        here.output.helpers |= {"fits", "is_a"}
+        here.output.helpers |= {"can_take", "is_kind"}
     spelled = name_field if name == struct.python else name_in_python
     options = {spelled(key): write_value(here, value) for key, value in given.named.items()}
     if name == struct.python:

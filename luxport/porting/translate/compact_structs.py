@@ -89,10 +89,12 @@ def _write_field_value(here: Scope, struct: Struct, name: str) -> Code:
         for forward in struct.forwards
     )
     if struct.trainable is not None and name not in struct.trainable and kind not in _FUNCTIONS:
-        return Code(here.call_helper("untrained", [code if called else here.call_helper("constant", [code])]).text)
+        return Code(
+            here.call_helper("freeze_field", [code if called else here.call_helper("make_tuples", [code])]).text
+        )
     if called or read_field_kind(struct, name) in ("number", "flag", "text") or kind in _LAYERS:
         return code
-    return Code(here.call_helper("constant", [code]).text)
+    return Code(here.call_helper("make_tuples", [code]).text)
 
 
 def _write_inputs(here: Scope, parameters: list[Node], with_fields: Set[str]) -> Parameters:

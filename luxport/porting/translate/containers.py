@@ -69,7 +69,7 @@ def write_connection(here: Scope, node: Node, two: bool) -> Code:
     symbol = read_text(node).strip("()")
     symbol = symbol if symbol == ".*" else symbol.removeprefix(".")
     if symbol == "*" and two:  # of two matrices
-        return here.name_helper("product")
+        return here.name_helper("matmul")
     if symbol in _OPERATORS and symbol not in here.kinds:
         both, many = _OPERATORS[symbol]
         if two:

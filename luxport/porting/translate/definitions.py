@@ -125,12 +125,12 @@ def _write_namespace(here: Scope, head: str, parameters: Parameters, written: li
     assert isinstance(given, ast.FunctionDef)
     names = [one.arg for one in given.args.args if one.arg != "self"]
     if given.args.vararg is not None:
-        return here.call_helper("arrays_space", map(Code, [*names, f"*{given.args.vararg.arg}"])).text
+        return here.call_helper("find_namespace", map(Code, [*names, f"*{given.args.vararg.arg}"])).text
     taken_apart = any(line.endswith(f" = {name}") for line in written for name in names)
     one = len(names) == 1 and not taken_apart and not parameters.named
     if one or not names:
         return f"luxport.namespace({parameters.first})"
-    return here.call_helper("arrays_space", map(Code, names)).text
+    return here.call_helper("find_namespace", map(Code, names)).text
 
 
 def _write_compact(here: Scope, node: Node, name: str) -> Code:

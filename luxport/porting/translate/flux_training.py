@@ -161,7 +161,7 @@ def _write_objective(here: Scope, function: Node, *, of_data: bool) -> Code:
     if takes_data != of_data:
         raise Unported("a loss of other arguments than the model" + (" and the data" if of_data else ""))
     name = here.output.make_name("objective")
-    given = ["m", f"*{here.call_helper('entries_of_batch', [Code('data')]).text}"] if of_data else ["m"]
+    given = ["m", f"*{here.call_helper('unpack_batch', [Code('data')]).text}"] if of_data else ["m"]
     lines += [f"def {name}(model, ps, st, data):", "    m = luxport.StatefulLayer(model, ps, st)"]
     lines += [f"    return {loss}({', '.join(given)}), m.st, {{}}"]
     if find_names(function) & here.fleeting:

@@ -85,7 +85,7 @@ def _is_comparison(node: Node) -> bool:
     return symbol in (".==", ".!=", ".≠", ".<", ".>", ".<=", ".>=", ".≤", ".≥")
 
 
-_HELPERS_FOR_LISTS = {"sum": "total", "mean": "average"}
+_HELPERS_FOR_LISTS = {"sum": "sum_entries", "mean": "mean_entries"}
 
 
 def _apply_elementwise(here: Scope, function: Node, x: Code) -> Code:

@@ -8,19 +8,19 @@ __all__ = ["HELPERS"]
 
 HELPERS: Mapping[str, str] = {
     "not_ported": '''def not_ported(julia):
-    """Say which Julia code has no counterpart here."""
+    """Raise NotImplementedError for Julia code that was not translated."""
     raise NotImplementedError(f"not ported: {julia}")''',
-    "entries_in": '''def entries_in(x):
-    """Count the entries of a list, or of an array along all its axes."""
+    "count_entries": '''def count_entries(x):
+    """Return the number of entries of a list, or of an array along all its axes."""
     count = 1
     for size in (len(x),) if isinstance(x, (tuple, list)) else x.shape:
         count *= size
     return count''',
-    "spatial": '''def spatial(sizes):
-    """Sizes along spatial axes in our order: Julia's last axis comes first."""
+    "reverse_sizes": '''def reverse_sizes(sizes):
+    """Return sizes along spatial axes in our order: Julia's last axis comes first."""
     return tuple(sizes)[::-1] if isinstance(sizes, (tuple, list)) else sizes''',
-    "padded": '''def padded(pad, window):
-    """Padding of a window in our order, given in Julia as a number, or one or two numbers for each axis."""
+    "reverse_padding": '''def reverse_padding(pad, window):
+    """Return a window's padding in our order, from a number, or one or two numbers for each axis."""
     if not isinstance(pad, (tuple, list)):
         return pad
     if len(pad) == len(window):
@@ -28,8 +28,8 @@ HELPERS: Mapping[str, str] = {
     if len(pad) != 2 * len(window):
         raise ValueError(f"padding {pad} for a window {window}")
     return tuple(zip(pad[::2], pad[1::2], strict=True))[::-1]''',
-    "keywords": '''def keywords(given, window=()):
-    """Keywords of Julia's layers as luxport's."""
+    "translate_keywords": '''def translate_keywords(given, window=()):
+    """Return keywords of Julia's layers under luxport's names."""
     names = {"bias": "use_bias", "init": "init_weight", "initW": "init_weight", "pad": "padding"}
     names |= {"outpad": "output_padding", "eps": "epsilon", "ε": "epsilon", "ϵ": "epsilon"}
     found = {}
@@ -37,121 +37,121 @@ HELPERS: Mapping[str, str] = {
         if name == "dims":
             raise NotImplementedError("not ported: dims in a variable")
         if name in ("stride", "dilation", "outpad"):
-            value = spatial(value)
-        found[names.get(name, name)] = padded(value, window) if name == "pad" else value
+            value = reverse_sizes(value)
+        found[names.get(name, name)] = reverse_padding(value, window) if name == "pad" else value
     return found''',
-    "squared_epsilon": '''def squared_epsilon(options):
-    """Flux's LayerNorm adds the square of its epsilon, 1e-5 by itself, to the variance."""
+    "square_epsilon": '''def square_epsilon(options):
+    """Return options with epsilon squared: Flux's LayerNorm adds epsilon ** 2, by default 1e-10, to the variance."""
     return {**options, "epsilon": options["epsilon"] ** 2 if "epsilon" in options else 1e-10}''',
     "vcat": '''def vcat(*xs):
-    """Join along Julia's first axis, our last."""
+    """Join arrays along Julia's first axis, our last."""
     return luxport.namespace(*xs).concat(xs, axis=-1)''',
     "hcat": '''def hcat(*xs):
-    """Join along Julia's second axis, our second to last."""
+    """Join arrays along Julia's second axis, our second to last."""
     return luxport.namespace(*xs).concat(xs, axis=-2)''',
     "keep": '''def keep(x):
-    """Julia's device: here a model is where its arrays are."""
+    """Return the argument, in place of Julia's device: here arrays stay where they are."""
     return x''',
-    "entries": '''def entries(xs):
-    """Take a tuple's entries; those of an array are other things in Julia."""
+    "expect_tuple": '''def expect_tuple(xs):
+    """Return a tuple. Arrays are refused: iterating over one yields numbers in Julia, but rows here."""
     if not isinstance(xs, (tuple, list)):
         raise TypeError(f"a tuple expected, got {type(xs).__name__}")
     return xs''',
-    "item": '''def item(x, place):
-    """Take what is at a place of a tuple or a chain, or of an array's entries in Julia's order, which is ours."""
+    "get_item": '''def get_item(x, place):
+    """Return an entry of a tuple, of a chain, or of a flattened array, whose order is the same in Julia."""
     if isinstance(x, (tuple, list, luxport.StatefulLayer)):
         return x[place]
     return luxport.namespace(x).reshape(x, (-1,))[place]''',
-    "product": '''def product(a, b):
-    """Multiply as Julia's `a * b` does: numbers, or matrices, whose order reversed axes change."""
+    "matmul": '''def matmul(a, b):
+    """Multiply as Julia's `a * b`: numbers, or matrices, which change places because their axes are reversed."""
     if getattr(a, "ndim", 0) == 0 or getattr(b, "ndim", 0) == 0:
         return a * b
     if a.ndim != 2 or b.ndim > 2:
         raise ValueError(f"a product of arrays with {a.ndim} and {b.ndim} axes")
     return b @ a''',
     "adjoint": '''def adjoint(x):
-    """Exchange the axes of a matrix, conjugated."""
+    """Return the conjugate transpose of a matrix."""
     if x.ndim != 2:
         raise ValueError(f"a transpose of an array with {x.ndim} axes")
     xp = luxport.namespace(x)
     turned = xp.matrix_transpose(x)
     return xp.conj(turned) if xp.isdtype(x.dtype, "complex floating") else turned''',
-    "transposed": '''def transposed(x):
-    """Exchange the axes of a matrix."""
+    "transpose": '''def transpose(x):
+    """Return the transpose of a matrix."""
     if x.ndim != 2:
         raise ValueError(f"a transpose of an array with {x.ndim} axes")
     return luxport.namespace(x).matrix_transpose(x)''',
-    "applied": '''def applied(part, *inputs):
-    """Call a function with several inputs, a layer with one tuple of them."""
+    "call_part": '''def call_part(part, *inputs):
+    """Call a function with several inputs, or a layer with one tuple of them."""
     return part(inputs) if isinstance(part, luxport.StatefulLayer) else part(*inputs)''',
-    "untrained": '''def untrained(value):
-    """A field that Flux does not train, a layer or an array: it is among the states here."""
+    "freeze_field": '''def freeze_field(value):
+    """Return a field that Flux does not train, a layer or an array, among the states."""
     if isinstance(value, (tuple, list)):
-        return [untrained(entry) for entry in value]
+        return [freeze_field(entry) for entry in value]
     if isinstance(value, luxport.Layer):
         return luxport.FrozenLayer(value)
     return luxport.non_trainable(value) if getattr(value, "trainable", False) else value''',
-    "as_numbers": '''def as_numbers(mask, other):
-    """Return 1 for true and 0 for false, of the dtype of what they are computed with."""
+    "convert_mask": '''def convert_mask(mask, other):
+    """Return a mask as numbers 0 and 1, of the dtype of the array that it is computed with."""
     xp = luxport.namespace(mask)
     return xp.astype(mask, getattr(other, "dtype", xp.float32))''',
-    "at_places": '''def at_places(part, places, xp):
-    """Call a layer with a range of whole numbers; those that an Embedding takes are counted from 0 here."""
+    "call_at_places": '''def call_at_places(part, places, xp):
+    """Call a layer with a range of integers; an Embedding's indices count from 0 here."""
     first = 1 if isinstance(getattr(part, "model", part), luxport.Embedding) else 0
     return part(xp.asarray([place - first for place in places]))''',
-    "listed": '''def listed(*xs):
-    """Join numbers and lists of them to one list."""
+    "join_lists": '''def join_lists(*xs):
+    """Join numbers and lists to one list."""
     found = []
     for x in xs:
         if luxport.backend.is_array(x):
             raise NotImplementedError("not ported: vcat of arrays where layers are made")
         found.extend(x if isinstance(x, (tuple, list, range)) else [x])
     return found''',
-    "masked": '''def masked(part, mask, q, k=None, v=None):
-    """Call an attention with a mask."""
+    "call_attention": '''def call_attention(part, mask, q, k=None, v=None):
+    """Call a MultiHeadAttention with a mask."""
     if not isinstance(getattr(part, "model", part), luxport.MultiHeadAttention):
         raise NotImplementedError("not ported: a mask for a layer that is no MultiHeadAttention")
     k = q if k is None else k
     return part((q, k, k if v is None else v, mask))''',
     "chunk": '''def chunk(x, count, axis):
-    """Cut an axis into so many parts, of which the last may be smaller."""
+    """Split an axis into `count` parts, of which the last may be smaller."""
     size = -(-x.shape[axis] // count)
     before = (slice(None),) * (axis % len(x.shape))
     return tuple([x[(*before, slice(i * size, (i + 1) * size))] for i in range(-(-x.shape[axis] // size))])''',
-    "entries_of_batch": '''def entries_of_batch(batch):
-    """Return what Flux hands a loss of a batch: the entries of a tuple, or the batch."""
+    "unpack_batch": '''def unpack_batch(batch):
+    """Return what Flux passes to a loss: the entries of a tuple, or the batch itself."""
     return batch if isinstance(batch, tuple) else (batch,)''',
     "quotient": '''def quotient(a, b):
-    """Divide whole numbers and round toward zero, as Julia's ÷ does."""
+    """Divide integers and round toward zero, as Julia's ÷ does."""
     whole = abs(a) // abs(b)
     return whole if (a < 0) == (b < 0) else -whole''',
     "remainder": '''def remainder(a, b):
-    """Return what ÷ leaves, with the sign of `a`, as Julia's % does."""
+    """Return the remainder with the sign of `a`, as Julia's % does."""
     left = abs(a) % abs(b)
     return left if a >= 0 else -left''',
-    "elementwise": '''def elementwise(function, a, b):
-    """Work on numbers, or entry by entry on tuples of them, as Julia's dot does."""
+    "apply_elementwise": '''def apply_elementwise(function, a, b):
+    """Apply a function to numbers, or to the entries of tuples, as Julia's dot does."""
     several = [x for x in (a, b) if isinstance(x, (tuple, list))]
     if not several:
         return function(a, b)
     first = a if isinstance(a, (tuple, list)) else [a] * len(several[0])
     second = b if isinstance(b, (tuple, list)) else [b] * len(several[0])
     return tuple([function(x, y) for x, y in zip(first, second, strict=True)])''',
-    "total": '''def total(xs):
-    """Add the numbers of an array, or the arrays of a tuple one to the other, as Julia's sum does."""
+    "sum_entries": '''def sum_entries(xs):
+    """Add the numbers of an array, or the arrays of a tuple, as Julia's sum does."""
     if isinstance(xs, (tuple, list)):
         return functools.reduce(operator.add, xs)
     return luxport.namespace(xs).sum(xs)''',
-    "average": '''def average(xs):
+    "mean_entries": '''def mean_entries(xs):
     """Average the numbers of an array, or the arrays of a tuple, as Julia's mean does."""
     if isinstance(xs, (tuple, list)):
         return functools.reduce(operator.add, xs) / len(xs)
     return luxport.namespace(xs).mean(xs)''',
-    "constant": '''def constant(value):
-    """Make tuples of lists, which a layer could not hold."""
-    return tuple([constant(entry) for entry in value]) if isinstance(value, list) else value''',
-    "arrays_space": '''def arrays_space(*given):
-    """Find the functions for the arrays in what is given, inside tuples or not."""
+    "make_tuples": '''def make_tuples(value):
+    """Return nested lists as tuples, because fields of layers cannot be lists."""
+    return tuple([make_tuples(entry) for entry in value]) if isinstance(value, list) else value''',
+    "find_namespace": '''def find_namespace(*given):
+    """Return the namespace of the arrays in the arguments, which may be nested."""
     pending, found = list(given), []
     while pending:
         value = pending.pop()
@@ -162,23 +162,23 @@ HELPERS: Mapping[str, str] = {
         elif getattr(value, "shape", None) is not None:
             found.append(value)
     return luxport.namespace(*found)''',
-    "peeled": '''def peeled(xs):
-    """Return the first of a sequence, and the others."""
+    "split_first": '''def split_first(xs):
+    """Return the first entry of a sequence, and the list of the others."""
     first, *others = xs
     return first, others''',
-    "as_several": '''def as_several(inputs):
-    """Return the inputs of a layer as a tuple, which several are anyway."""
+    "make_tuple": '''def make_tuple(inputs):
+    """Return the inputs of a layer as a tuple."""
     return inputs if isinstance(inputs, tuple) else (inputs,)''',
-    "fits": '''def fits(given, least, most, *kinds):
-    """Tell whether arguments are as many, and of such kinds, as a method of Julia's takes."""
+    "can_take": '''def can_take(given, least, most, *kinds):
+    """Return whether the number and the kinds of arguments match a method of Julia's."""
     if len(given) < least or len(given) > most:
         return False
     for value, kind in zip(given, kinds, strict=False):
-        if not is_a(value, kind):
+        if not is_kind(value, kind):
             return False
     return True''',
-    "is_a": '''def is_a(value, kind):
-    """Tell whether a value is of a kind of Julia's types, or an array of so many axes."""
+    "is_kind": '''def is_kind(value, kind):
+    """Return whether a value is of a kind of Julia's types, or an array with this number of axes."""
     axes = len(value.shape) if luxport.backend.is_array(value) else -1
     if isinstance(kind, int):
         return axes == kind or (kind == 1 and isinstance(value, list))
@@ -209,10 +209,10 @@ HELPERS: Mapping[str, str] = {
         return axes < 0 and not isinstance(value, (int, float, str, tuple, list, dict, luxport.Layer))
     return kind == "any" or isinstance(value, kind)''',
     "add": '''def add(*xs):
-    """Add all."""
+    """Add all arguments."""
     return functools.reduce(operator.add, xs)''',
     "multiply": '''def multiply(*xs):
-    """Multiply all, element by element."""
+    """Multiply all arguments elementwise."""
     return functools.reduce(operator.mul, xs)''',
 }
 """The source of each helper, by its name."""

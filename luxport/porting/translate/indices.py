@@ -47,7 +47,7 @@ def _write_index(here: Scope, value: Code, entries: list[Node]) -> Code:
     if entries[0].type == "quote_expression":
         if value.kind != "bound":
             raise Unported("an index that is a name")
-        return here.call_helper("item", [value, here.write(entries[0])]).with_kind("bound")
+        return here.call_helper("get_item", [value, here.write(entries[0])]).with_kind("bound")
     where = write_place(here, entries[0])
     if value.kind == "sizes":
         return Code(f"{write_operand(value)}[{where}]", "sizes" if ":" in where else "number")
@@ -56,7 +56,7 @@ def _write_index(here: Scope, value: Code, entries: list[Node]) -> Code:
     if ":" in where:
         where = f"slice({', '.join([end or 'None' for end in where.split(':')])})"
     kind = "bound" if value.kind in ("bound", "part") else "unknown"
-    return here.call_helper("item", [value, Code(where)]).with_kind(kind)
+    return here.call_helper("get_item", [value, Code(where)]).with_kind(kind)
 
 
 def write_place(here: Scope, node: Node) -> str:

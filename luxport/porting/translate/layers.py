@@ -57,10 +57,10 @@ def _write_padding(here: Scope, node: Node, rank: int | None, window: Code) -> C
             return code
         if code.kind not in ("unknown", "sizes") or not window.text or code.text.startswith("not_ported("):
             raise Unported("padding that may be numbers or pairs: write it in place")
-        return here.call_helper("padded", [code, window])
+        return here.call_helper("reverse_padding", [code, window])
     entries = [here.write(entry) for entry in node.named_children]
     if rank is None and len(entries) > 1:  # one number for each axis, or two
-        return here.call_helper("padded", [group("(", entries, ")", "sizes"), window])
+        return here.call_helper("reverse_padding", [group("(", entries, ")", "sizes"), window])
     if len(entries) == 2 * (rank or 1) and len(entries) > 1:
         return write_pairs(entries)
     return group("(", entries[::-1], ")", "sizes")
@@ -159,11 +159,11 @@ def _build_layer_norm(here: Scope, given: Arguments) -> Code:
     if flux and here.source.flux is not None and here.source.flux < (0, 15):
         kind = "luxport.porting.flux.OldLayerNorm"
         options |= _read_formula(here.source.flux)
-    elif flux:  # Flux adds epsilon, by default 1e-5, to the deviation, not the variance
+    elif flux:  # Flux adds the square of epsilon, by default 1e-5, to the variance
         if "epsilon" in options:
             options["epsilon"] = Code(f"{write_operand(options['epsilon'])} ** 2", "number", True)
         elif "**" in options:
-            options["**"] = here.call_helper("squared_epsilon", [options["**"]])
+            options["**"] = here.call_helper("square_epsilon", [options["**"]])
         else:
             options["epsilon"] = Code("1e-10", "number")
     return call(kind, [shape, *read_activations(here, rest)], options)

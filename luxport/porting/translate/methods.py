@@ -54,7 +54,7 @@ _KINDS = {
     "NamedTuple": "names",
     "Nothing": "nothing",
 }
-"""The kinds that the helper `is_a` tests, by the names of Julia's types. A number is an array's number of axes."""
+"""The kinds that the helper `is_kind` tests, by the names of Julia's types. A number is an array's number of axes."""
 
 _SUPERTYPES = {kind: "layer" for kind in map(str, _KINDS.values()) if kind.startswith("luxport.")}
 _SUPERTYPES |= {"whole": "number", "fraction": "number", "flag": "number", "vector or matrix": "array"}
@@ -135,7 +135,7 @@ def write_dispatcher(name: str, methods: Sequence[Method]) -> list[str]:
 def write_fitting_test(given: str, entry: Method) -> str:
     """Return a call of the helper that tells whether a method can take the given arguments."""
     kinds = [kind if str(kind).startswith("luxport.") else repr(kind) for kind in _list_kinds(entry)]
-    return f"fits({given}, {', '.join(map(str, (entry.least, entry.most, *kinds)))})"
+    return f"can_take({given}, {', '.join(map(str, (entry.least, entry.most, *kinds)))})"
 
 
 _MOST = 50

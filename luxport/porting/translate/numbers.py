@@ -161,7 +161,7 @@ def _build_product(here: Scope, given: Arguments) -> Code:
 def _build_length(here: Scope, given: Arguments) -> Code:
     x = read_only_argument(here, given)
     if x.kind not in ("sizes", "layers") and here.mode != "build":
-        return Code(here.call_helper("entries_in", [x]).text, "number")
+        return Code(here.call_helper("count_entries", [x]).text, "number")
     return Code(f"len({x.text})", "number")
 
 

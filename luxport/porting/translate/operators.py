@@ -181,7 +181,7 @@ def _write_arithmetic(here: Scope, symbol: str, a: Code, b: Code) -> Code:
     numbers = [side.kind == "number" or here.mode == "build" for side in (a, b)]
     kind = "number" if all(numbers) else "array"
     if symbol == "*" and not dotted and not any(numbers):
-        return here.call_helper("product", [a, b])
+        return here.call_helper("matmul", [a, b])
     if symbol in ("^", "÷", "%") and not dotted and not all(numbers):
         raise Unported(f"{symbol} of what may be a matrix")
     if symbol == "/" and not dotted and not numbers[1]:
@@ -202,8 +202,8 @@ def _count_booleans(here: Scope, sign: str, a: Code, b: Code) -> tuple[Code, Cod
     if a.is_mask and b.is_mask:
         raise Unported(f"{sign} of what is true or false on either side")
     if a.is_mask:
-        return here.call_helper("as_numbers", [a, b]), b
-    return a, here.call_helper("as_numbers", [b, a])
+        return here.call_helper("convert_mask", [a, b]), b
+    return a, here.call_helper("convert_mask", [b, a])
 
 
 def _write_for_each(here: Scope, symbol: str, a: Code, b: Code) -> Code:
@@ -219,7 +219,7 @@ def _write_for_each(here: Scope, symbol: str, a: Code, b: Code) -> Code:
     whole = {".÷": "quotient", ".%": "remainder"}
     function = here.name_helper(whole[symbol]) if symbol in whole else Code(_FUNCTIONS[symbol], "function")
     kind = "sizes" if "sizes" in (a.kind, b.kind) else "unknown"
-    return here.call_helper("elementwise", [function, a, b]).with_kind(kind)
+    return here.call_helper("apply_elementwise", [function, a, b]).with_kind(kind)
 
 
 def _write_power(a: Code, b: Code) -> Code | None:

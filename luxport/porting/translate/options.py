@@ -95,9 +95,9 @@ def read_options(
         inner = splat.named_children[0] if splat.type == "splat_expression" else splat
         if len(handed_on) > 1 or here.kinds.get(read_text(inner)) != "keywords":
             raise Unported("keywords in a variable")
-        here.output.helpers |= {"keywords", "padded", "spatial"}
+        here.output.helpers |= {"translate_keywords", "reverse_padding", "reverse_sizes"}
         listed = [Code(here.spell(read_text(inner))), *([window] if window is not None else [])]
-        options["**"] = here.call_helper("keywords", listed)
+        options["**"] = here.call_helper("translate_keywords", listed)
     return options
 
 

@@ -65,7 +65,7 @@ def call_package_function(here: Scope, node: Node, name: str, given: Arguments) 
             number if number.kind == "number" else None
         )  # a literal has the dtype of the array that it is computed with
     if name in ("first", "last") and count == 1:
-        return here.call_helper("item", [here.write(given.positional[0]), Code("0" if name == "first" else "-1")])
+        return here.call_helper("get_item", [here.write(given.positional[0]), Code("0" if name == "first" else "-1")])
     if name == "Dict":
         return _write_table(here, given)
     if name in ("get", "haskey") and count == 3 - (name == "haskey"):

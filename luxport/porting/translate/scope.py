@@ -241,7 +241,7 @@ class Scope:
             return code
         if code.kind not in ("sizes", "unknown"):
             raise Unported("sizes expected")
-        return code if code.text.startswith("not_ported(") else self.call_helper("spatial", [code])
+        return code if code.text.startswith("not_ported(") else self.call_helper("reverse_sizes", [code])
 
     def is_function(self, node: Node) -> bool:
         """Return whether a node is a function rather than a number."""

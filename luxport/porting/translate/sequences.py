@@ -168,7 +168,7 @@ def _build_zip(here: Scope, given: Arguments) -> Code:
     for variable, sequence in zip(variables, sequences, strict=True):
         if here.kinds.get(read_text(sequence)) == "array":
             over, kinds = (
-                here.call_helper("entries", [Code(here.spell(read_text(sequence)))]).text,
+                here.call_helper("expect_tuple", [Code(here.spell(read_text(sequence)))]).text,
                 {read_text(variable): "unknown"},
             )
         else:

@@ -88,14 +88,14 @@ def _build_vec(here: Scope, given: Arguments) -> Code:
 
 
 def _build_transpose(here: Scope, given: Arguments) -> Code:
-    return here.call_helper("transposed", [read_only_argument(here, given)])
+    return here.call_helper("transpose", [read_only_argument(here, given)])
 
 
 def _build_permutedims(here: Scope, given: Arguments) -> Code:
     given.expect_keywords()
     array, *order = expect_positional(given, 1, 2)
     if not order:
-        return here.call_helper("transposed", [here.write(array)])
+        return here.call_helper("transpose", [here.write(array)])
     if order[0].type not in ("tuple_expression", "vector_expression"):
         raise Unported("an order that is not in place")
     places = [int(read_text(entry)) for entry in order[0].named_children]
@@ -140,7 +140,7 @@ def _make_concatenation(name: str) -> Builder:
             return here.call_helper(name, values)
         several = kinds & {"sizes", "layers"} and kinds <= {"number", "sizes", "layers", "unknown"}
         if name == "vcat" and several and kinds & {"layers", "unknown"}:
-            return here.call_helper("listed", values).with_kind("layers")
+            return here.call_helper("join_lists", values).with_kind("layers")
         if name != "vcat" or "sizes" not in kinds or not kinds <= {"number", "sizes"}:
             raise Unported("an operation on arrays outside of a function")
         entries = [Code(f"*{write_operand(value)}") if value.kind == "sizes" else value for value in values]
@@ -194,7 +194,7 @@ def _build_slices(here: Scope, given: Arguments) -> Code:
 
 def _build_peel(here: Scope, given: Arguments) -> Code:
     """Translate ``Iterators.peel(xs)``, which returns the first entry and the others."""
-    return here.call_helper("peeled", [read_only_argument(here, given)])
+    return here.call_helper("split_first", [read_only_argument(here, given)])
 
 
 def _build_selectdim(here: Scope, given: Arguments) -> Code:

@@ -48,10 +48,10 @@ def write_methods(here: Scope, struct: Struct, write: Callable[[Scope, Node, str
         inside.add_line("")
     entries = find_forwards(struct)
     several = any(entry.most > 1 for entry in entries)
-    here.output.helpers |= {"fits", "is_a"} | ({"as_several"} if several else set())
+    here.output.helpers |= {"can_take", "is_kind"} | ({"make_tuple"} if several else set())
     inside.add_line(f"def choose(inputs{more}):")
     for entry in entries:
-        inside.add_line(f"    if {write_fitting_test('as_several(inputs)' if several else '(inputs,)', entry)}:")
+        inside.add_line(f"    if {write_fitting_test('make_tuple(inputs)' if several else '(inputs,)', entry)}:")
         inside.add_line(f"        return {names[find_span(entry.node)]}(inputs{more})")
     inside.add_line("    raise ValueError('no method takes these inputs')")
     inside.add_line("")

@@ -42,7 +42,7 @@ def write_top_level(here: Scope, node: Node) -> Scope:
     after = _write_plain(here, node) if owner is None else _write_struct(here, node, owner)
     name, methods = _find_methods(here, node)
     if is_dispatched(name, methods) and find_span(node) == find_span(methods[-1].node):
-        here.output.helpers |= {"fits", "is_a"}
+        here.output.helpers |= {"can_take", "is_kind"}
         here.piece.lines += ["", "", *write_dispatcher(name, methods)]
     return after
 

@@ -103,25 +103,13 @@ def render(code: Code, before: str = "", indent: int = 0, after: str = "") -> li
     return [*lines, f"{' ' * indent}{code.closing}{after}"]
 
 
-RESERVED = {"functools", "len", "luxport", "math", "not_ported", "operator", "range", "spatial", "sum", "tuple", "xp"}
-RESERVED |= {"add", "multiply", "vcat", "hcat", "int", "float", "min", "max", "abs", "reversed", "enumerate", "zip"}
-RESERVED |= {"adjoint", "applied", "dataclasses", "item", "keep", "product", "slice", "transposed"}
-RESERVED |= {"entries", "keywords", "padded", "squared_epsilon", "quotient", "remainder", "elementwise", "total"}
-RESERVED |= {"arrays_space", "average", "constant", "size"}
-RESERVED |= {
-    "dict",
-    "forward",
-    "inputs",
-    "isinstance",
-    "list",
-    "object",
-    "print",
-    "repr",
-    "round",
-    "self",
-    "set",
-    "str",
-}
+RESERVED = {"add", "adjoint", "apply_elementwise", "call_part", "expect_tuple", "find_namespace", "get_item", "hcat"}
+RESERVED |= {"keep", "make_tuples", "matmul", "mean_entries", "multiply", "not_ported", "quotient", "remainder", "vcat"}
+RESERVED |= {"reverse_padding", "reverse_sizes", "square_epsilon", "sum_entries", "translate_keywords", "transpose"}
+RESERVED |= {"abs", "dataclasses", "dict", "enumerate", "float", "forward", "functools", "inputs", "int"}
+RESERVED |= {"isinstance", "len", "list", "luxport", "math", "max", "min", "object", "operator", "print", "range"}
+RESERVED |= {"repr", "reversed", "round", "self", "set", "size", "slice", "str", "sum", "tuple", "xp", "zip"}
+"""Names that variables cannot have, because the module uses them: its helpers, then builtins, packages and others."""
 _INTERNAL_ATTRIBUTES = {
     f"{kind}_{part}" for kind in ("gi", "cr", "ag") for part in ("frame", "code", "yieldfrom", "await", "running")
 }
