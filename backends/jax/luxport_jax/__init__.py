@@ -41,23 +41,8 @@ from luxport_jax.transforms import vjp as vjp
 name = "jax"
 xp = jax.numpy
 
-capabilities = frozenset(
-    {
-        "gradients",
-        "custom gradients",
-        "constants",
-        "compiler",
-        "scan",
-        "loops",
-        "checkpoint",
-        "own keys",
-        "sorted keys",
-        "donation",
-        "collectives",
-        "parallel program",
-        "packed state",
-    }
-)
+capabilities = frozenset({"gradients", "custom gradients", "constants", "compiler", "scan", "loops", "checkpoint"})
+capabilities |= {"own keys", "sorted keys", "donation", "collectives", "parallel program", "packed state"}
 
 jax.tree_util.register_pytree_node(Static, flatten_static, unflatten_static)
 # An exported program stores the value of a `Static` in its arguments as text, which serves Python's plain values.

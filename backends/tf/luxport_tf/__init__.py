@@ -29,16 +29,5 @@ from luxport_tf.transforms import vjp as vjp
 
 name = "tf"
 
-capabilities = frozenset(
-    {
-        "gradients",
-        "custom gradients",
-        "constants",
-        "compiler",
-        "scan",
-        "checkpoint",
-        "collectives",
-        "parallel program",
-        "packed state",
-    }
-)
+capabilities = frozenset({"gradients", "custom gradients", "constants", "compiler", "scan"})
+capabilities |= {"checkpoint", "collectives", "parallel program", "packed state"}

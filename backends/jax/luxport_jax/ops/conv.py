@@ -71,29 +71,19 @@ def _convolve_by_product(x: Any, weight: Any, padding: Pairs) -> Any:
     return jnp.tensordot(weight, jnp.stack(windows, 1), 2).swapaxes(0, 1)
 
 
-def conv_transpose_nd(
-    x: Any,
-    weight: Any,
-    bias: Any,
-    *,
-    stride: Sizes,
-    padding: Pairs,
-    dilation: Sizes,
-    output_padding: Sizes,
-    groups: int,
-    flip: bool,
-) -> Any:
+def conv_transpose_nd(x: Any, weight: Any, bias: Any, *, groups: int, flip: bool, **windows: Any) -> Any:
     """Call the compiler's correlation on x with zeros between its entries."""
     if x.dtype != weight.dtype:
-        options = {"stride": stride, "padding": padding, "dilation": dilation, "output_padding": output_padding}
-        return _transpose_definition(x, weight, bias, **options, groups=groups, flip=flip)
+        return _transpose_definition(x, weight, bias, groups=groups, flip=flip, **windows)
+    dilation = windows["dilation"]
     channels, part, *kernel = weight.shape
     weight = weight.reshape(groups, channels // groups, part, *kernel).swapaxes(1, 2)
     weight = weight.reshape(groups * part, channels // groups, *kernel)
     if not flip:
         weight = lax.rev(weight, tuple(range(2, weight.ndim)))
-    edges = zip(kernel, dilation, find_transposed_padding(padding, output_padding), strict=True)
+    cut = find_transposed_padding(windows["padding"], windows["output_padding"])
+    edges = zip(kernel, dilation, cut, strict=True)
     around = tuple([(d * (k - 1) + low, d * (k - 1) + high) for k, d, (low, high) in edges])
-    windows = {"stride": (1,) * len(kernel), "around": around, "between": stride, "dilation": dilation}
-    y = correlate(x, weight, **windows, groups=groups)
+    between, stride = windows["stride"], (1,) * len(kernel)
+    y = correlate(x, weight, stride=stride, around=around, between=between, dilation=dilation, groups=groups)
     return y if bias is None else add_parameter(jnp, y, bias.reshape(-1, *[1] * len(kernel)))

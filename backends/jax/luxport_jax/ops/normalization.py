@@ -21,10 +21,7 @@ def batch_norm(
     bias: Any = None,
     running_mean: Any = None,
     running_var: Any = None,
-    *,
-    training: bool,
-    momentum: float = 0.1,
-    epsilon: float | None = None,
+    **options: Any,
 ) -> Any:
     """Normalize by the definition; images in a program on a CPU as rows of channels.
 
@@ -32,11 +29,10 @@ def batch_norm(
     ResNet-20 takes 0.94 of its time, its compilation 0.85, one convolution with a norm 0.88 to 0.96. A norm alone, a
     small part of most steps, takes 1.2 to 2.6 of its time.
     """
-    options = {"training": training, "momentum": momentum, "epsilon": epsilon}
     others = scale, bias, running_mean, running_var
     if x.ndim < 3 or 0 in x.shape or not isinstance(x, jax.core.Tracer) or jax.default_backend() != "cpu":
         return _definition(x, *others, **options)
-    expect_several_values(x, (0, *range(2, x.ndim)), training, running_mean)  # whose error names this shape
+    expect_several_values(x, (0, *range(2, x.ndim)), options["training"], running_mean)  # whose error names this shape
     last = x.transpose(0, *range(2, x.ndim), 1)
     y, running_mean, running_var = _definition(last.reshape(-1, x.shape[1]), *others, **options)
     return y.reshape(last.shape).transpose(0, x.ndim - 1, *range(1, x.ndim - 1)), running_mean, running_var

@@ -47,23 +47,14 @@ def conv_nd(
     return y if bias is None else y + bias.reshape(-1, *[1] * len(kernel))
 
 
-def fold_nd(
-    columns: Any,
-    *,
-    output_size: Sizes,
-    window: Sizes,
-    stride: Sizes,
-    padding: Pairs,
-    dilation: Sizes,
-    flip: bool,
-) -> Any:
+def fold_nd(columns: Any, *, output_size: Sizes, window: Sizes, padding: Pairs, flip: bool, **pace: Any) -> Any:
     """Add the windows in place into an array of everything they reach."""
-    places = count_places(output_size, window, stride=stride, padding=padding, dilation=dilation)
+    places = count_places(output_size, window, padding=padding, **pace)
     columns = columns.reshape(len(columns), columns.shape[1] // math.prod(window), math.prod(window), *places)
-    reach = measure_covered(places, window, stride=stride, dilation=dilation)
+    reach = measure_covered(places, window, **pace)
     kind, columns = columns.dtype, widen_halves(xp, columns)
     y = np.zeros((*columns.shape[:2], *reach), columns.dtype)
-    for tap, part in enumerate(yield_window_slices(y, window, stride=stride, dilation=dilation)):
+    for tap, part in enumerate(yield_window_slices(y, window, **pace)):
         part += columns[:, :, -1 - tap if flip else tap]
     for axis, (low, _) in enumerate(padding):
         y = pad_axis(y, axis + 2, -low, output_size[axis] + low - reach[axis])

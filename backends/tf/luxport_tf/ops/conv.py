@@ -18,21 +18,16 @@ _definition = ops.definition_of(ops.conv_nd)
 _transpose_definition = ops.definition_of(ops.conv_transpose_nd)
 
 
-def conv_nd(
-    x: Any, weight: Any, bias: Any, *, stride: Sizes, padding: Pairs, dilation: Sizes, groups: int, flip: bool
-) -> Any:
+def conv_nd(x: Any, weight: Any, bias: Any, *, groups: int, flip: bool, **windows: Any) -> Any:
     """Flip the kernel, and call the library's correlation; padding and dilation that it lacks are written out."""
+    stride, padding = windows["stride"], windows["padding"]
     rank = len(stride)
     # For an empty batch the library returns another shape.
     if rank > 3 or _is_mixed(x, weight, bias) or not x.dtype.is_floating or x.shape[0] == 0:
-        return _definition(
-            *(x, weight, bias), stride=stride, padding=padding, dilation=dilation, groups=groups, flip=flip
-        )
-    if x.dtype.size < 4:  # sums, those of the gradients too, are taken in float32
-        parameters = [None if array is None else tf.cast(array, tf.float32) for array in (weight, bias)]
-        options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups, "flip": flip}
-        return tf.cast(conv_nd(tf.cast(x, tf.float32), *parameters, **options), x.dtype)
-    weight = _put_kernel_first(weight, dilation, flip)
+        return _definition(x, weight, bias, groups=groups, flip=flip, **windows)
+    if x.dtype.size < 4:
+        return _convolve_wide(conv_nd, x, weight, bias, groups=groups, flip=flip, **windows)
+    weight = _put_kernel_first(weight, windows["dilation"], flip)
 
     def correlate(x: Any) -> Any:
         if rank == 1:
@@ -46,33 +41,18 @@ def conv_nd(
     return put_channels_first(_convolve_samples(correlate, put_channels_last(x)))
 
 
-def conv_transpose_nd(
-    x: Any,
-    weight: Any,
-    bias: Any,
-    *,
-    stride: Sizes,
-    padding: Pairs,
-    dilation: Sizes,
-    output_padding: Sizes,
-    groups: int,
-    flip: bool,
-) -> Any:
+def conv_transpose_nd(x: Any, weight: Any, bias: Any, *, groups: int, flip: bool, **windows: Any) -> Any:
     """Call the library's function for one and two axes without padding, and cut the padding away afterward."""
+    stride, dilation = windows["stride"], windows["dilation"]
     rank = len(stride)
     if rank > 2 or _is_mixed(x, weight, bias) or not x.dtype.is_floating or x.shape[0] == 0:
-        options = {"stride": stride, "padding": padding, "dilation": dilation, "output_padding": output_padding}
-        return _transpose_definition(x, weight, bias, **options, groups=groups, flip=flip)
+        return _transpose_definition(x, weight, bias, groups=groups, flip=flip, **windows)
     if x.dtype.size < 4:
-        parameters = [None if array is None else tf.cast(array, tf.float32) for array in (weight, bias)]
-        options = {"stride": stride, "padding": padding, "dilation": dilation, "output_padding": output_padding}
-        y = conv_transpose_nd(tf.cast(x, tf.float32), *parameters, **options, groups=groups, flip=flip)
-        return tf.cast(y, x.dtype)
+        return _convolve_wide(conv_transpose_nd, x, weight, bias, groups=groups, flip=flip, **windows)
     weight = _put_kernel_first(weight, dilation, flip)
+    around = find_transposed_padding(windows["padding"], windows["output_padding"])
     if rank == 1:
-        weight = weight[None]
-        stride, padding, output_padding = (1, *stride), ((0, 0), *padding), (0, *output_padding)
-    around = find_transposed_padding(padding, output_padding)
+        weight, stride, around = weight[None], (1, *stride), ((0, 0), *around)
     kept = [slice(max(-low, 0), high if high < 0 else None) for low, high in around]
 
     def spread(x: Any) -> Any:
@@ -83,6 +63,12 @@ def conv_transpose_nd(
         return y if bias is None else add_bias(y, bias)
 
     return put_channels_first(_convolve_samples(spread, put_channels_last(x)))
+
+
+def _convolve_wide(convolve: Any, x: Any, weight: Any, bias: Any, **options: Any) -> Any:
+    """Convolve half types in float32, in which sums are taken, those of gradients too."""
+    wide = [None if array is None else tf.cast(array, tf.float32) for array in (x, weight, bias)]
+    return tf.cast(convolve(*wide, **options), x.dtype)
 
 
 def _convolve_samples(convolve: Any, x: Any) -> Any:

@@ -19,15 +19,7 @@ _define_adam_update = definition_of(adam.adam_update)
 _define_finite_norm = definition_of(clip.finite_norm)
 
 
-def adam_update(
-    *arrays: Any,
-    powers: tuple[Any, Any],
-    eta: Any,
-    beta: tuple[Any, Any],
-    epsilon: Any,
-    decay: Any,
-    in_place: bool,
-) -> tuple[Any, ...]:
+def adam_update(*arrays: Any, decay: Any, in_place: bool, **numbers: Any) -> tuple[Any, ...]:
     """Step by as few kernels as the formula allows: in a graph each takes its time, however small the tensors are.
 
     Half types are left to the definition, whose order of operations keeps small gradients from underflowing.
@@ -35,10 +27,8 @@ def adam_update(
     n = len(arrays) // 4
     xs, dxs, ms, vs = arrays[:n], arrays[n : 2 * n], arrays[2 * n : 3 * n], arrays[3 * n :]
     if any([dx.dtype not in (tf.float32, tf.float64) for dx in dxs]):
-        return _define_adam_update(
-            *arrays, powers=powers, eta=eta, beta=beta, epsilon=epsilon, decay=decay, in_place=in_place
-        )
-    by = _list_constants(dxs[0], powers, eta, beta, epsilon)
+        return _define_adam_update(*arrays, decay=decay, in_place=in_place, **numbers)
+    by = _list_constants(dxs[0], **numbers)
     new_xs, new_ms, new_vs = [], [], []
     for x, dx, m, v in zip(xs, dxs, ms, vs, strict=True):
         m, v, step = _move_moments(dx, m, v, *by)
@@ -48,16 +38,14 @@ def adam_update(
     return (*new_xs, *new_ms, *new_vs)
 
 
-def adam_step(
-    dx: Any, m: Any, v: Any, *, powers: tuple[Any, Any], eta: Any, beta: tuple[Any, Any], epsilon: Any
-) -> tuple[Any, Any, Any]:
+def adam_step(dx: Any, m: Any, v: Any, **numbers: Any) -> tuple[Any, Any, Any]:
     """Step by as few kernels as the formula allows, as `adam_update` does."""
     if dx.dtype not in (tf.float32, tf.float64):
-        return _define_adam_step(dx, m, v, powers=powers, eta=eta, beta=beta, epsilon=epsilon)
-    return _move_moments(dx, m, v, *_list_constants(dx, powers, eta, beta, epsilon))
+        return _define_adam_step(dx, m, v, **numbers)
+    return _move_moments(dx, m, v, *_list_constants(dx, **numbers))
 
 
-def _list_constants(dx: Any, powers: Any, eta: Any, beta: Any, epsilon: Any) -> tuple[Any, ...]:
+def _list_constants(dx: Any, *, powers: Any, eta: Any, beta: Any, epsilon: Any) -> tuple[Any, ...]:
     beta1, beta2 = in_dtype_of(dx, beta[0]), in_dtype_of(dx, beta[1])
     power1, power2 = in_dtype_of(dx, powers[0]), in_dtype_of(dx, powers[1])
     rate = in_dtype_of(dx, eta) / (1.0 - power1)

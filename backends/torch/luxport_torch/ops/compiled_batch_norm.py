@@ -13,6 +13,7 @@ import torch
 
 from luxport.ops.moments import choose_least_epsilon, find_scaling, reduce_along, take_moments
 from luxport_torch import xp
+from luxport_torch.ops.opaque_operators import define_operator, differentiate_gradient
 from luxport_torch.ops.sweeps import is_compiled
 from luxport_torch.ops.usual import is_usual
 from luxport_torch.recorded_calls import record_as_call
@@ -106,11 +107,8 @@ class _NormBack(torch.autograd.Function):
             found = take_moments(xp, x, reduce_along(xp, _list_axes(x)), ctx.epsilon)
             return found.centered / torch.sqrt(found.var + found.epsilon) * scale + bias
 
-        def pull(of_y: Any, x: Any, scale: Any) -> Any:
-            return torch.func.vjp(define, x, scale, torch.zeros_like(scale))[1](of_y)  # type: ignore[misc]
-
-        _, pull_again = torch.func.vjp(pull, of_y, x, scale)  # type: ignore[misc]
-        return *pull_again(cotangents), None, None, None, None, None
+        found = differentiate_gradient(define, (x, scale, torch.zeros_like(scale)), of_y, cotangents)
+        return *found[:3], None, None, None, None, None
 
 
 def _look(x: torch.Tensor, mean: torch.Tensor, var: torch.Tensor, epsilon: float) -> torch.Tensor:
@@ -124,9 +122,8 @@ def _look(x: torch.Tensor, mean: torch.Tensor, var: torch.Tensor, epsilon: float
     return torch.stack([shift, unit, mean, (var + added).rsqrt(), mean / unit + shift, var / unit / unit])
 
 
-_library = torch.library.Library("luxport", "FRAGMENT")
-_library.define("look_at_moments(Tensor x, Tensor mean, Tensor var, float epsilon) -> Tensor")
-_library.impl("look_at_moments", _look, "CompositeExplicitAutograd")
-torch.library.register_fake(
-    "luxport::look_at_moments", lambda x, mean, *_: mean.new_empty(6, *mean.shape), lib=_library
+define_operator(
+    "look_at_moments(Tensor x, Tensor mean, Tensor var, float epsilon) -> Tensor",
+    _look,
+    lambda x, mean, *_: mean.new_empty(6, *mean.shape),
 )

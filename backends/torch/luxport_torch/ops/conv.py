@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch.nn import functional
 
@@ -52,22 +54,14 @@ def conv_nd(
 
 
 def conv_transpose_nd(
-    x: torch.Tensor,
-    weight: torch.Tensor,
-    bias: torch.Tensor | None,
-    *,
-    stride: Sizes,
-    padding: Pairs,
-    dilation: Sizes,
-    output_padding: Sizes,
-    groups: int,
-    flip: bool,
+    x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, *, groups: int, flip: bool, **windows: Any
 ) -> torch.Tensor:
     """Flip the kernel, call the library's transposed correlation, and cut uneven padding away."""
+    stride, padding, dilation = windows["stride"], windows["padding"], windows["dilation"]
+    output_padding = windows["output_padding"]
     correlate, dtype = _TRANSPOSE.get(len(stride)), _choose_dtype(x, weight, bias)
     if correlate is None or dtype is None:
-        options = {"stride": stride, "padding": padding, "dilation": dilation, "output_padding": output_padding}
-        return _transpose_definition(x, weight, bias, **options, groups=groups, flip=flip)
+        return _transpose_definition(x, weight, bias, groups=groups, flip=flip, **windows)
     kind = x.dtype
     if dtype is not kind:
         x, weight, bias = x.to(dtype), weight.to(dtype), None if bias is None else bias.to(dtype)

@@ -10,6 +10,7 @@ from torch.nn.functional import pad
 
 from luxport.ops._ctc import ctc_sweep as _ctc_sweep
 from luxport.ops._operation import definition_of
+from luxport_torch.ops.opaque_operators import define_operator, differentiate_gradient
 from luxport_torch.ops.sweeps import is_compiled
 from luxport_torch.recorded_calls import record_as_call
 
@@ -65,12 +66,10 @@ class _SweepBack(torch.autograd.Function):
     def backward(ctx: Any, *cotangents: torch.Tensor) -> tuple[Any, ...]:  # type: ignore[override]
         of_last, scores, skips, lengths = ctx.saved_tensors
 
-        def pull_back(of_last: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-            _, pull = torch.func.vjp(lambda scores: _definition(scores, skips, lengths), scores)  # type: ignore[misc]
-            return pull(of_last)[0]
+        def define(scores: torch.Tensor) -> torch.Tensor:
+            return _definition(scores, skips, lengths)
 
-        _, pull = torch.func.vjp(pull_back, of_last, scores)  # type: ignore[misc]
-        return *pull(cotangents[0]), None, None, None
+        return *differentiate_gradient(define, [scores], of_last, cotangents), None, None, None
 
 
 def _forward(
@@ -118,16 +117,13 @@ def _backward(
     return gradient
 
 
-_library = torch.library.Library("luxport", "FRAGMENT")
-_library.define("ctc_sweep(Tensor scores, Tensor skips, Tensor? lengths) -> (Tensor, Tensor)")
-_library.define("ctc_sweep_back(Tensor of_last, Tensor skips, Tensor? lengths, Tensor reached) -> Tensor")
-_library.impl("ctc_sweep", _forward, "CompositeExplicitAutograd")
-_library.impl("ctc_sweep_back", _backward, "CompositeExplicitAutograd")
-torch.library.register_fake(
-    "luxport::ctc_sweep",
+define_operator(
+    "ctc_sweep(Tensor scores, Tensor skips, Tensor? lengths) -> (Tensor, Tensor)",
+    _forward,
     lambda scores, skips, lengths: (scores.new_empty(scores.shape[1:]), scores.new_empty(scores.shape)),
-    lib=_library,
 )
-torch.library.register_fake(
-    "luxport::ctc_sweep_back", lambda of_last, skips, lengths, reached: reached.new_empty(reached.shape), lib=_library
+define_operator(
+    "ctc_sweep_back(Tensor of_last, Tensor skips, Tensor? lengths, Tensor reached) -> Tensor",
+    _backward,
+    lambda of_last, skips, lengths, reached: reached.new_empty(reached.shape),
 )

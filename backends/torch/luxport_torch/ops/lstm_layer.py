@@ -12,6 +12,7 @@ import torch
 
 from luxport.ops import definition_of, lstm_sweep
 from luxport.tree.static import drop_oldest
+from luxport_torch.ops.opaque_operators import define_operator, differentiate_gradient
 from luxport_torch.recorded_calls import record_as_call
 
 __all__ = ["run_lstm_layer", "takes_lstm_layer"]
@@ -84,15 +85,13 @@ class _LayerBack(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *cotangents: torch.Tensor) -> tuple[Any, ...]:  # type: ignore[override]
-        def run_steps(x: Any, weight_ih: Any, weight_hh: Any, bias: Any, hidden: Any, memory: Any) -> _Tensors:
+        of_y, of_hidden, of_memory, *arrays = ctx.saved_tensors
+
+        def define(x: Any, weight_ih: Any, weight_hh: Any, bias: Any, hidden: Any, memory: Any) -> _Tensors:
             return _define_lstm(x, weight_ih, weight_hh, bias, None, hidden, memory, reverse=ctx.reverse)
 
-        def pull_back(of_y: Any, of_hidden: Any, of_memory: Any, *arrays: Any) -> _Tensors:
-            _, pull = torch.func.vjp(run_steps, *arrays)  # type: ignore[misc]
-            return pull((of_y, of_hidden, of_memory))
-
-        _, pull = torch.func.vjp(pull_back, *ctx.saved_tensors)  # type: ignore[misc]
-        return None, *pull(tuple(cotangents)), None, None, None, None
+        of_values, *found = differentiate_gradient(define, arrays, (of_y, of_hidden, of_memory), cotangents)
+        return None, *of_values, *found, None, None, None, None
 
 
 def _place_for_kernel(
@@ -102,19 +101,11 @@ def _place_for_kernel(
     return weight_ih.mT, weight_hh.mT, bias, torch.zeros_like(bias), hidden.unsqueeze(0), memory.unsqueeze(0)
 
 
-def _forward(
-    reverse: bool,
-    x: torch.Tensor,
-    weight_ih: torch.Tensor,
-    weight_hh: torch.Tensor,
-    bias: torch.Tensor,
-    hidden: torch.Tensor,
-    memory: torch.Tensor,
-) -> _Tensors:
-    arrays = _place_for_kernel(weight_ih, weight_hh, bias, hidden, memory)
+def _forward(reverse: bool, x: torch.Tensor, *parameters: torch.Tensor) -> _Tensors:
+    hidden = parameters[3]
     with torch.enable_grad():  # otherwise the kernel keeps nothing for the gradient
         y, last, end, workspace = torch.ops.aten.mkldnn_rnn_layer(
-            *(x.contiguous(), *arrays, reverse, [], _LSTM, weight_hh.shape[0], 1),
+            *(x.contiguous(), *_place_for_kernel(*parameters), reverse, [], _LSTM, hidden.shape[-1], 1),
             *(True, False, False, True),  # with biases, one direction, time first, in training
         )
     # The workspace's size is not known beforehand: the compiler is told of one number, a view of the whole memory.
@@ -131,31 +122,18 @@ def _make_forward_outputs(reverse: bool, x: torch.Tensor, *arrays: torch.Tensor)
     return x.new_empty(x.shape[0], samples, out), *ends, x.new_empty(1, dtype=torch.uint8)
 
 
-def _backward(
-    reverse: bool,
-    of_y: torch.Tensor,
-    of_hidden: torch.Tensor,
-    of_memory: torch.Tensor,
-    x: torch.Tensor,
-    weight_ih: torch.Tensor,
-    weight_hh: torch.Tensor,
-    bias: torch.Tensor,
-    hidden: torch.Tensor,
-    memory: torch.Tensor,
-    y: torch.Tensor,
-    last: torch.Tensor,
-    end: torch.Tensor,
-    workspace: torch.Tensor,
-) -> _Tensors:
-    size = workspace.untyped_storage().nbytes()
+def _backward(reverse: bool, *arrays: torch.Tensor) -> _Tensors:
+    (of_y, of_hidden, of_memory, x), parameters, results = arrays[:4], arrays[4:9], arrays[9:]
+    hidden = parameters[3]
+    size = results[3].untyped_storage().nbytes()
     if size != _WORKSPACES.get((x.shape, hidden.shape)):  # the compiler has copied that number without the rest
-        y, last, end, workspace = _forward(reverse, x, weight_ih, weight_hh, bias, hidden, memory)
-        size = workspace.untyped_storage().nbytes()
-    arrays = _place_for_kernel(weight_ih, weight_hh, bias, hidden, memory)
+        results = _forward(reverse, x, *parameters)
+        size = results[3].untyped_storage().nbytes()
+    y, last, end, workspace = results
     of_x, of_ih, of_hh, of_bias, _, of_first, of_start = torch.ops.aten.mkldnn_rnn_layer_backward(
-        *(x.contiguous(), *arrays, y, last.unsqueeze(0), end.unsqueeze(0)),
+        *(x.contiguous(), *_place_for_kernel(*parameters), y, last.unsqueeze(0), end.unsqueeze(0)),
         *(of_y.contiguous(), of_hidden.contiguous().unsqueeze(0), of_memory.contiguous().unsqueeze(0)),
-        *(reverse, _LSTM, weight_hh.shape[0], 1, True, True, False, [], False),
+        *(reverse, _LSTM, hidden.shape[-1], 1, True, True, False, [], False),
         workspace.as_strided((size,), (1,), 0),
     )
     found = of_x, of_ih, of_hh, of_bias, of_first[0], of_start[0]
@@ -173,16 +151,13 @@ def _make_backward_outputs(reverse: bool, *arrays: torch.Tensor) -> _Tensors:
     )
 
 
-_library = torch.library.Library("luxport", "FRAGMENT")
 _ARRAYS = "Tensor x, Tensor weight_ih, Tensor weight_hh, Tensor bias, Tensor hidden, Tensor memory"
-_library.define(f"lstm_layer(bool reverse, {_ARRAYS}) -> (Tensor, Tensor, Tensor, Tensor)")
-_library.define(
-    f"lstm_layer_back(bool reverse, Tensor of_y, Tensor of_hidden, Tensor of_memory, {_ARRAYS}, Tensor y, Tensor last, "
-    "Tensor end, Tensor workspace) -> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)"
+define_operator(
+    f"lstm_layer(bool reverse, {_ARRAYS}) -> (Tensor, Tensor, Tensor, Tensor)", _forward, _make_forward_outputs
 )
-for _name, _kernel, _sizes in (
-    ("lstm_layer", _forward, _make_forward_outputs),
-    ("lstm_layer_back", _backward, _make_backward_outputs),
-):
-    _library.impl(_name, _kernel, "CompositeExplicitAutograd")
-    torch.library.register_fake(f"luxport::{_name}", _sizes, lib=_library)
+define_operator(
+    f"lstm_layer_back(bool reverse, Tensor of_y, Tensor of_hidden, Tensor of_memory, {_ARRAYS}, Tensor y, Tensor last, "
+    "Tensor end, Tensor workspace) -> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)",
+    _backward,
+    _make_backward_outputs,
+)

@@ -26,30 +26,21 @@ _torch: Any = torch
 """PyTorch's `foreach` functions, which its stubs do not declare."""
 
 
-def adam_update(
-    *arrays: torch.Tensor,
-    powers: tuple[Any, Any],
-    eta: Any,
-    beta: tuple[Any, Any],
-    epsilon: Any,
-    decay: Any,
-    in_place: bool,
-) -> tuple[torch.Tensor, ...]:
+def adam_update(*arrays: torch.Tensor, decay: Any, in_place: bool, **numbers: Any) -> tuple[torch.Tensor, ...]:
     """Step by PyTorch's fused kernel, in one pass over memory, for plain numbers on the CPU; else by the definition."""
     n = len(arrays) // 4
-    if not _are_plain(arrays, n, 2 * n) or not _are_known(powers, eta, beta, epsilon):
-        return _define_adam_update(
-            *arrays, powers=powers, eta=eta, beta=beta, epsilon=epsilon, decay=decay, in_place=in_place
-        )
+    if not _are_plain(arrays, n, 2 * n) or not _are_known(*numbers.values()):
+        return _define_adam_update(*arrays, decay=decay, in_place=in_place, **numbers)
     xs, dxs, ms, vs = list(arrays[:n]), list(arrays[n : 2 * n]), list(arrays[2 * n : 3 * n]), list(arrays[3 * n :])
+    known = _read_numbers(xs[0], **numbers)
     if not in_place:
         ms, vs = [m.clone() for m in ms], [v.clone() for v in vs]
     if decay is None:
         xs = xs if in_place else [x.clone() for x in xs]
-        _step_by_adam(xs, dxs, ms, vs, powers, eta, beta, epsilon)
+        step_adam(xs, dxs, ms, vs, *known)
         return (*xs, *ms, *vs)
     steps = [torch.zeros_like(x) for x in xs]
-    _step_by_adam(steps, dxs, ms, vs, powers, eta, beta, epsilon)  # from zeros: minus the steps
+    step_adam(steps, dxs, ms, vs, *known)  # from zeros: minus the steps
     _torch._foreach_sub_(steps, _torch._foreach_mul(xs, _read_number(xs[0], decay)))
     if in_place:
         _torch._foreach_add_(xs, steps)
@@ -59,21 +50,14 @@ def adam_update(
 
 
 def adam_step(
-    dx: torch.Tensor,
-    m: torch.Tensor,
-    v: torch.Tensor,
-    *,
-    powers: tuple[Any, Any],
-    eta: Any,
-    beta: tuple[Any, Any],
-    epsilon: Any,
+    dx: torch.Tensor, m: torch.Tensor, v: torch.Tensor, *, eta: Any, **numbers: Any
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Step in one pass over memory, as `adam_update` does."""
-    if not _are_plain((dx, m, v), 0, 1) or not _are_known(powers, eta, beta, epsilon):
-        return _define_adam_step(dx, m, v, powers=powers, eta=eta, beta=beta, epsilon=epsilon)
+    if not _are_plain((dx, m, v), 0, 1) or not _are_known(eta, *numbers.values()):
+        return _define_adam_step(dx, m, v, eta=eta, **numbers)
     step, m, v = torch.zeros_like(m), m.clone(), v.clone()
     # The kernel subtracts the step from zeros: with -eta that is the step itself, which the caller subtracts.
-    _step_by_adam([step], [dx], [m], [v], powers, -eta, beta, epsilon)
+    step_adam([step], [dx], [m], [v], *_read_numbers(m, eta=-eta, **numbers))
     return m, v, step
 
 
@@ -115,18 +99,12 @@ def finite_norm(size: torch.Tensor, *, p: float, shape: tuple[int, ...]) -> torc
     return _define_finite_norm(size, p=p, shape=shape)
 
 
-def _step_by_adam(
-    xs: list[torch.Tensor],
-    dxs: list[torch.Tensor],
-    ms: list[torch.Tensor],
-    vs: list[torch.Tensor],
-    powers: tuple[Any, Any],
-    eta: Any,
-    beta: tuple[Any, Any],
-    epsilon: Any,
-) -> None:
-    one, two, first, second, rate, small = [_read_number(xs[0], n) for n in (*powers, *beta, eta, epsilon)]
-    step_adam(xs, dxs, ms, vs, (one, two), rate, (first, second), small)
+def _read_numbers(
+    x: torch.Tensor, *, powers: tuple[Any, Any], eta: Any, beta: tuple[Any, Any], epsilon: Any
+) -> tuple[Any, ...]:
+    """Return the numbers of `step_adam`, in its order."""
+    one, two, rate, first, second, small = [_read_number(x, n) for n in (*powers, eta, *beta, epsilon)]
+    return (one, two), rate, (first, second), small
 
 
 def _read_number(x: torch.Tensor, value: Any) -> float:

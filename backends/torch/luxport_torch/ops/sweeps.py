@@ -6,7 +6,7 @@ compiler, and so is its gradient, see `sweep_kernels`. The product for the input
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -14,6 +14,7 @@ import torch
 from luxport import ops
 from luxport.ops import _recurrent as definitions
 from luxport_torch.looking import is_in_program
+from luxport_torch.ops.opaque_operators import define_operator, differentiate_gradient
 from luxport_torch.ops.sweep_kernels import backward, forward, make_backward_outputs, make_forward_outputs
 from luxport_torch.recorded_calls import record_as_call, take_for_constant
 
@@ -145,29 +146,24 @@ class _SweepBack(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *cotangents: torch.Tensor) -> tuple[Any, ...]:  # type: ignore[override]
         kind, activation, reverse = ctx.options
-        *variables, mask = ctx.saved_tensors
-        there = [variable is not None for variable in variables]
+        of_states, of_end, *arguments, mask = ctx.saved_tensors
+        there = [argument is not None for argument in arguments]
 
-        def fill_in(present: tuple[torch.Tensor, ...]) -> list[torch.Tensor | None]:
+        def fill_in(present: Sequence[torch.Tensor]) -> list[Any]:
             left = iter(present)
             return [next(left) if is_there else None for is_there in there]
 
-        def pull_back(*present: torch.Tensor) -> _Tensors:
-            of_states, of_end, *arguments = fill_in(present)
+        def define(*present: torch.Tensor) -> _Tensors:
+            projected, weight, other, hidden, memory = fill_in(present)
+            carry = (hidden,) if memory is None else (hidden, memory)
+            return _hold_states(_make_step(kind, activation, weight, other), projected, carry, mask, reverse)
 
-            def run_steps(*present: torch.Tensor) -> _Tensors:
-                projected, weight, other, hidden, memory = fill_in((of_states, of_end, *present))[2:]  # type: ignore[arg-type]
-                carry = (hidden,) if memory is None else (hidden, memory)
-                step = _make_step(kind, activation, weight, other)  # type: ignore[arg-type]
-                return _hold_states(step, projected, carry, mask, reverse)  # type: ignore[arg-type]
-
-            _, pull = torch.func.vjp(run_steps, *[one for one in arguments if one is not None])  # type: ignore[misc]
-            return pull((of_states,) if arguments[-1] is None else (of_states, of_end))
-
-        wanted = [one for one, is_there in zip(cotangents, there[2:], strict=True) if is_there]
-        _, pull = torch.func.vjp(pull_back, *[one for one in variables if one is not None])  # type: ignore[misc]
-        found = fill_in(pull(tuple(wanted)))
-        return None, None, None, *found, None, None, None, None
+        present = [argument for argument in arguments if argument is not None]
+        wanted = tuple([one for one, is_there in zip(cotangents, there, strict=True) if is_there])
+        of_values = (of_states,) if arguments[-1] is None else (of_states, of_end)
+        of_values, *found = differentiate_gradient(define, present, of_values, wanted)
+        of_end = of_values[1] if len(of_values) > 1 else None
+        return None, None, None, of_values[0], of_end, *fill_in(found), None, None, None, None
 
 
 def _hold_states(
@@ -186,19 +182,16 @@ def _hold_states(
     return torch.stack([states[t] for t in range(len(rows))]), *carry[1:]
 
 
-_library = torch.library.Library("luxport", "DEF")
-_library.define(
+define_operator(
     "sweep(str kind, str activation, bool reverse, Tensor projected, Tensor weight, Tensor? other, Tensor hidden, "
-    "Tensor? memory, Tensor? mask) -> (Tensor, Tensor, Tensor, Tensor)"
+    "Tensor? memory, Tensor? mask) -> (Tensor, Tensor, Tensor, Tensor)",
+    forward,
+    make_forward_outputs,
 )
-_library.define(
+define_operator(
     "sweep_back(str kind, str activation, bool reverse, Tensor of_states, Tensor of_end, Tensor weight, Tensor? other, "
     "Tensor hidden, Tensor? memory, Tensor? mask, Tensor states, Tensor gates, Tensor memories) "
-    "-> (Tensor, Tensor, Tensor, Tensor, Tensor)"
+    "-> (Tensor, Tensor, Tensor, Tensor, Tensor)",
+    backward,
+    make_backward_outputs,
 )
-for _name, _kernel, _sizes in (
-    ("sweep", forward, make_forward_outputs),
-    ("sweep_back", backward, make_backward_outputs),
-):
-    _library.impl(_name, _kernel, "CompositeExplicitAutograd")
-    torch.library.register_fake(f"luxport::{_name}", _sizes, lib=_library)
