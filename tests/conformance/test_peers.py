@@ -132,7 +132,7 @@ def test_what_keras_has_otherwise_goes_there_and_back() -> None:
         ),
         (keras.convert_attention_bias(kernel[0, 0]), lambda bias: keras.convert_attention_bias_to_keras(bias, 4)),
         (keras.swap_gru_gates(kernel), keras.swap_gru_gates),
-        (keras.reset_first_weights(kernel[0, 0]), lambda pair: keras.convert_reset_first_weights_to_keras(*pair)),
+        (keras.split_reset_first_weights(kernel[0, 0]), lambda pair: keras.convert_reset_first_weights_to_keras(*pair)),
     ):
         found = back(there)
         np.testing.assert_array_equal(

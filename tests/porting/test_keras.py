@@ -61,7 +61,7 @@ joined = luxport.Parallel(operator.mul, luxport.SkipConnection(luxport.Dense(3, 
 wrapped = luxport.to_keras(joined, *luxport.setup(0, joined, backend="numpy"))
 assert type(wrapped).from_config(wrapped.get_config())._model == joined
 own = luxport.to_keras(luxport.WrappedFunction(lambda x: x), {}, {})
-hostile = [{"kind": "name", "of": of} for of in ("os:system", "luxport.porting.keras.written:sys")]
+hostile = [{"kind": "name", "of": of} for of in ("os:system", "luxport.porting.keras.layer_config:sys")]
 for call, argument, text in (
     (lambda _: own.get_config(), None, "needs a name in luxport"),
     *[(type(layer).from_config, layer.get_config() | {"model": model}, model["of"]) for model in hostile],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from luxport.porting.torch.conventions import join_attention_weights, swap_dense_weight
+from luxport.porting.torch.conventions import convert_attention_weights_to_torch, swap_dense_weight
 from luxport_conformance.peers.counterpart import Counterpart, NoCounterpartError
 from luxport_conformance.peers.torch_tools import find_activation, find_module
 
@@ -15,9 +15,11 @@ __all__ = ["ATTENTION"]
 def _convert_weights(ps: Any, prefix: str = "") -> dict[str, Any]:
     """Name the parameters of an attention as PyTorch does."""
     parts = [ps[f"{name}_proj"] for name in "qkv"]
-    found = {"in_proj_weight": join_attention_weights(*[swap_dense_weight(part["weight"]) for part in parts])}
+    found = {
+        "in_proj_weight": convert_attention_weights_to_torch(*[swap_dense_weight(part["weight"]) for part in parts])
+    }
     if "bias" in ps["out_proj"]:
-        found["in_proj_bias"] = join_attention_weights(*[part["bias"] for part in parts])
+        found["in_proj_bias"] = convert_attention_weights_to_torch(*[part["bias"] for part in parts])
         found["out_proj.bias"] = ps["out_proj"]["bias"]
     found["out_proj.weight"] = swap_dense_weight(ps["out_proj"]["weight"])
     return {prefix + name: value for name, value in found.items()}

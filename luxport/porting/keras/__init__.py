@@ -1,1 +1,1 @@
-"""Keras 3: a model's layers as luxport's with their weights, and luxport's as a layer of Keras."""
+"""Convert Keras 3 layers and models to luxport layers with their weights, and luxport models to Keras layers."""

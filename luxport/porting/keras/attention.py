@@ -1,4 +1,4 @@
-"""Keras's MultiHeadAttention."""
+"""Port Keras's attention layers: MultiHeadAttention, Attention and AdditiveAttention."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from luxport.porting.keras.steps import Step, collect_arrays, copy_to_host
 from luxport.random import Rng
 from luxport.tree.static import Static
 
-__all__ = ["attention", "scored_attention"]
+__all__ = ["port_attention", "port_scored_attention"]
 
 
 class KerasAttention(WrapperLayer):
-    """A `MultiHeadAttention` called as Keras's: ``(query, value, key, attention_mask, use_causal_mask)``.
+    """A `MultiHeadAttention` with Keras's arguments: ``(query, value, key, attention_mask, use_causal_mask)``.
 
-    Shapes: query (N, q, E), value and key (N, k, E), the key being the value if it is None -> (N, q, out)
+    Shapes: query (N, q, E), value and key (N, k, E), where a key of None means the value -> (N, q, out)
     """
 
     layer: Any
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
-        """Put the arguments in luxport's order."""
+        """Call the layer with the arguments in luxport's order."""
         given: tuple[Any, ...] = x if isinstance(x, tuple) else (x, x)
         missing: tuple[Any, ...] = (None, None, False)
         query, value, key, mask, causal = (*given, *missing[len(given) - 2 :])
@@ -42,29 +42,29 @@ class KerasAttention(WrapperLayer):
             mask = xp.astype(mask, xp.bool)
             mask = mask[:, None, ...] if len(mask.shape) == 3 else mask
         if causal:
-            seen = causal_mask(query, key)
+            seen = make_causal_mask(query, key)
             mask = seen if mask is None else namespace(mask).logical_and(mask, seen)
         y, new_st = self.layer((query, key, value, mask), ps, st)
         if mask is None or self.layer.attention_dropout_probability or mask.shape[1] != 1:
             return y, new_st
-        # Without dropout Keras lets a query that sees no key see all alike.
+        # Without dropout, Keras returns the mean over all keys for a query whose keys are all masked.
         xp = namespace(mask, y)
         values, _ = self.layer.v_proj(value, ps["v_proj"], st["v_proj"])
         alike, _ = self.layer.out_proj(xp.mean(values, axis=1, keepdims=True), ps["out_proj"], st["out_proj"])
         return xp.where(xp.any(mask, axis=-1)[:, 0, :, None], y, alike), new_st
 
 
-def causal_mask(query: Array, key: Array) -> Array:
-    """Return which keys (k) a query (q) sees: those that are not later, (q, k)."""
+def make_causal_mask(query: Array, key: Array) -> Array:
+    """Return a mask (q, k) that is true where a key is not later than the query."""
     xp = namespace(query)
     rows, columns = (xp.arange(part.shape[1], dtype=xp.int32, device=find_array_device(query)) for part in (query, key))
     return rows[:, None] >= columns[None, :]
 
 
-def attention(layer: Any) -> Step:
-    """Return a MultiHeadAttention of one axis."""
+def port_attention(layer: Any) -> Step:
+    """Return a MultiHeadAttention that attends along one axis."""
     if layer._attention_axes not in (None, (1,), [1]):
-        raise ValueError(f"attention_axes={layer._attention_axes}")
+        raise ValueError(f"it has attention_axes={layer._attention_axes}")
     parts = {
         "q_proj": layer._query_dense,
         "k_proj": layer._key_dense,
@@ -74,8 +74,8 @@ def attention(layer: Any) -> Step:
     ps: dict[str, Any] = {}
     for name, dense in parts.items():
         found = collect_arrays(dense, weight="kernel", bias="bias")
-        turn = convert_attention_out_weight if name == "out_proj" else convert_attention_weight
-        ps[name] = {"weight": turn(found["weight"])}
+        convert = convert_attention_out_weight if name == "out_proj" else convert_attention_weight
+        ps[name] = {"weight": convert(found["weight"])}
         if "bias" in found:
             ps[name]["bias"] = found["bias"] if name == "out_proj" else convert_attention_bias(found["bias"])
     shapes = {name: part["weight"].shape for name, part in ps.items()}
@@ -89,20 +89,20 @@ def attention(layer: Any) -> Step:
         use_bias="bias" in ps["q_proj"],
     )
     st = {"attention_dropout": {"training": Static(False)}} if layer.dropout else {}
-    return Step(KerasAttention(whole), ps, st, needs="keras")
+    return Step(KerasAttention(whole), ps, st, layout="keras")
 
 
 class ScoredAttention(Layer):
     """Keras's Attention and AdditiveAttention: ``softmax(scores) @ value``, with scores of queries and keys.
 
-    The input is ``(query, value)`` or ``(query, value, key, query_mask, value_mask, causal, return_scores)``, of which
-    all may be None from the third on.
+    The input is ``(query, value)`` or ``(query, value, key, query_mask, value_mask, causal, return_scores)``, where
+    the entries after value may be None.
 
     Args:
-        scores: "dot": products; "concat": sums of ``tanh(query + key)``
-        scale: the shape of the weight `scale`: () or (dims,), or None for none
-        weighted: whether scores of "concat" have a weight of their own
-        dropout: the probability with which a weight of the softmax is dropped, in training
+        scores: "dot" for products of query and key, "concat" for sums of ``tanh(query + key)``
+        scale: the shape of the weight `scale`: () or (dims,), or None for no such weight
+        weighted: whether "concat" scores are multiplied by another trained weight
+        dropout: the probability with which an entry of the softmax is dropped in training
 
     Shapes: query (N, q, dims), value (N, v, out), key (N, v, dims) -> (N, q, out)
     """
@@ -113,23 +113,23 @@ class ScoredAttention(Layer):
     dropout: float = 0.0
 
     def initial_parameters(self, rng: Rng) -> dict[str, Any]:
-        """Draw ones."""
+        """Return ones."""
         ps = {} if self.scale is None else {"scale": ones(rng, self.scale)}
         return ps | ({"score_weight": ones(rng, ())} if self.weighted else {})
 
     def initial_states(self, rng: Rng) -> dict[str, Any]:
-        """Make those of the dropout."""
+        """Return those of the dropout."""
         return luxport.Dropout(self.dropout).initial_states(rng)
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
-        """Weigh the values."""
+        """Return the weighted means of the values."""
         query, value, key, query_mask, value_mask, causal, return_scores = (*x, *[None] * (7 - len(x)))
         key = value if key is None else key
         xp = namespace(query)
-        scores = self._scores(xp, query, key, ps)
+        scores = self._compute_scores(xp, query, key, ps)
         mask = None if value_mask is None else value_mask[:, None, :]
         if causal:
-            seen = causal_mask(query, key)[None, ...]
+            seen = make_causal_mask(query, key)[None, ...]
             mask = seen if mask is None else xp.logical_and(mask, seen)
         if mask is not None:
             scores = xp.where(mask, scores, scores - (65504.0 if scores.dtype == xp.float16 else 1e9))
@@ -139,7 +139,7 @@ class ScoredAttention(Layer):
             y = xp.where(query_mask[:, :, None], y, xp.zeros_like(y))
         return ((y, weights) if return_scores else y), st
 
-    def _scores(self, xp: Any, query: Array, key: Array, ps: Parameters) -> Array:
+    def _compute_scores(self, xp: Any, query: Array, key: Array, ps: Parameters) -> Array:
         if self.scores == "dot":
             scores = xp.matmul(query, xp.matrix_transpose(key))
             return scores if self.scale is None else scores * ps["scale"]
@@ -149,7 +149,7 @@ class ScoredAttention(Layer):
         return ps["score_weight"] * xp.sum(xp.tanh(pairs if self.scale is None else ps["scale"] * pairs), axis=-1)
 
 
-def scored_attention(layer: Any) -> Step:
+def port_scored_attention(layer: Any) -> Step:
     """Return an Attention or an AdditiveAttention."""
     additive = type(layer).__name__ == "AdditiveAttention"
     ps = {} if layer.scale is None else {"scale": copy_to_host(layer.scale)}
@@ -158,4 +158,4 @@ def scored_attention(layer: Any) -> Step:
     scale = tuple(ps["scale"].shape) if "scale" in ps else None
     kind = "concat" if additive else layer.score_mode
     made = ScoredAttention(kind, scale, "score_weight" in ps, float(layer.dropout))
-    return Step(made, ps, {"training": Static(False)} if layer.dropout else {}, needs="keras")
+    return Step(made, ps, {"training": Static(False)} if layer.dropout else {}, layout="keras")

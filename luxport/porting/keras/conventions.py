@@ -1,8 +1,8 @@
-"""What Keras has otherwise than luxport, one function for each: weights laid out otherwise, options with other words.
+"""Convert between the conventions of Keras and luxport: layouts of weights, order of gates, meaning of momentum.
 
-A Dense's kernel, tables of embeddings and epsilons are the same in both. The functions take arrays of any backend.
-`from_keras` reads models by them, and the conformance suite writes parameters into Keras's own layers by the same ones,
-in the names of which Keras comes first. `convert_momentum` and `swap_gru_gates` are their own inverses.
+The kernel of a Dense, tables of embeddings and epsilons are the same in both. The functions accept arrays of any
+backend: `from_keras` uses them to read models, and the conformance suite uses those that end in ``_to_keras`` to write
+parameters into Keras's layers. `convert_momentum` and `swap_gru_gates` are their own inverses.
 
 >>> convert_momentum(0.99)
 0.01
@@ -28,52 +28,55 @@ __all__ = [
     "convert_depthwise_weight_to_keras",
     "convert_reset_first_weights_to_keras",
     "convert_momentum",
-    "reset_first_weights",
+    "split_reset_first_weights",
 ]
 
 
 def convert_momentum(other: float) -> float:
-    """Return 1 - momentum: Keras says how much of the old statistics stays, luxport how much of the new is taken."""
+    """Return 1 - momentum: Keras's is the weight of the old statistics, luxport's that of the new ones."""
     return round(1.0 - float(other), 12)
 
 
 def convert_conv_weight(kernel: Any) -> Any:
-    """Turn (*kernel, in, out) into (out, in, *kernel), and a transposed convolution's into (in, out, *kernel)."""
+    """Convert a weight (*kernel, in, out) to (out, in, *kernel).
+
+    The weight of a transposed convolution, which Keras has as (*kernel, out, in), becomes (in, out, *kernel).
+    """
     rank = kernel.ndim - 2
     return namespace(kernel).permute_dims(kernel, (rank + 1, rank, *range(rank)))
 
 
 def convert_conv_weight_to_keras(weight: Any) -> Any:
-    """Turn (out, in, *kernel) into (*kernel, in, out): `convert_conv_weight` the other way round."""
+    """Convert a weight (out, in, *kernel) to (*kernel, in, out), as the inverse of `convert_conv_weight`."""
     return namespace(weight).permute_dims(weight, (*range(2, len(weight.shape)), 1, 0))
 
 
 def convert_depthwise_weight(kernel: Any) -> Any:
-    """Turn (*kernel, channels, multiplier) into (channels multiplier, 1, *kernel)."""
+    """Convert a weight (*kernel, channels, multiplier) to (channels multiplier, 1, *kernel)."""
     xp, (*sizes, channels, multiplier) = namespace(kernel), kernel.shape
     rank = len(sizes)
-    turned = xp.permute_dims(kernel, (rank, rank + 1, *range(rank)))
-    return xp.reshape(turned, (channels * multiplier, 1, *sizes))
+    channels_first = xp.permute_dims(kernel, (rank, rank + 1, *range(rank)))
+    return xp.reshape(channels_first, (channels * multiplier, 1, *sizes))
 
 
 def convert_depthwise_weight_to_keras(weight: Any, channels: int) -> Any:
-    """Turn (channels multiplier, 1, *kernel) into (*kernel, channels, multiplier)."""
+    """Convert a weight (channels multiplier, 1, *kernel) to (*kernel, channels, multiplier)."""
     xp, sizes = namespace(weight), weight.shape[2:]
-    apart = xp.reshape(weight, (channels, -1, *sizes))
-    return xp.permute_dims(apart, (*range(2, 2 + len(sizes)), 0, 1))
+    by_channel = xp.reshape(weight, (channels, -1, *sizes))
+    return xp.permute_dims(by_channel, (*range(2, 2 + len(sizes)), 0, 1))
 
 
 def swap_gru_gates(weight: Any) -> Any:
-    """Exchange the first two of three gates on the last axis: Keras has the update gate before the reset gate."""
+    """Swap the first two of three gates on the last axis: Keras has the update gate before the reset gate."""
     size = weight.shape[-1] // 3
     gates = [weight[..., i * size : (i + 1) * size] for i in (1, 0, 2)]
     return namespace(weight).concat(gates, axis=-1)
 
 
-def reset_first_weights(weight: Any) -> tuple[Any, Any]:
-    """Take the recurrent weight of a GRU that resets first, gates in luxport's order, apart: `weight_hh`, `weight_hn`.
+def split_reset_first_weights(weight: Any) -> tuple[Any, Any]:
+    """Split the recurrent weight of a GRU with ``reset_after=False`` into the `weight_hh` and `weight_hn` of a GRUv3.
 
-    That of the candidate is `weight_hn`, and 0 in `weight_hh`.
+    The gates must be in luxport's order. The part of the candidate becomes `weight_hn`, and is zero in `weight_hh`.
     """
     xp, start = namespace(weight), 2 * (weight.shape[-1] // 3)
     gates, candidate = weight[..., :start], weight[..., start:]
@@ -81,36 +84,36 @@ def reset_first_weights(weight: Any) -> tuple[Any, Any]:
 
 
 def convert_reset_first_weights_to_keras(weight_hh: Any, weight_hn: Any) -> Any:
-    """Put them together: `reset_first_weights` the other way round."""
+    """Join `weight_hh` and `weight_hn`, as the inverse of `split_reset_first_weights`."""
     start = 2 * weight_hn.shape[-1]
     return namespace(weight_hh).concat([weight_hh[..., :start], weight_hn], axis=-1)
 
 
 def convert_attention_weight(kernel: Any) -> Any:
-    """Turn (in, heads, size) of a query, key or value into (in, heads size)."""
+    """Convert the weight (in, heads, size) of a query, key or value to (in, heads size)."""
     return namespace(kernel).reshape(kernel, (kernel.shape[0], -1))
 
 
 def convert_attention_weight_to_keras(weight: Any, heads: int) -> Any:
-    """Turn (in, heads size) into (in, heads, size)."""
+    """Convert a weight (in, heads size) to (in, heads, size)."""
     return namespace(weight).reshape(weight, (weight.shape[0], heads, -1))
 
 
 def convert_attention_bias(bias: Any) -> Any:
-    """Turn (heads, size) into (heads size,)."""
+    """Convert a bias (heads, size) to (heads size,)."""
     return namespace(bias).reshape(bias, (-1,))
 
 
 def convert_attention_bias_to_keras(bias: Any, heads: int) -> Any:
-    """Turn (heads size,) into (heads, size)."""
+    """Convert a bias (heads size,) to (heads, size)."""
     return namespace(bias).reshape(bias, (heads, -1))
 
 
 def convert_attention_out_weight(kernel: Any) -> Any:
-    """Turn (heads, size, out) into (heads size, out)."""
+    """Convert an output weight (heads, size, out) to (heads size, out)."""
     return namespace(kernel).reshape(kernel, (-1, kernel.shape[-1]))
 
 
 def convert_attention_out_weight_to_keras(weight: Any, heads: int) -> Any:
-    """Turn (heads size, out) into (heads, size, out)."""
+    """Convert an output weight (heads size, out) to (heads, size, out)."""
     return namespace(weight).reshape(weight, (heads, -1, weight.shape[-1]))

@@ -1,4 +1,4 @@
-"""Keras's activations, and the functions that its layers without arrays are."""
+"""Keras's activations, and the functions that its layers without weights compute."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from luxport.porting.with_options import WithOptions
 
 __all__ = [
     "SamePadded",
-    "activation",
-    "backwards",
-    "bicubic",
+    "find_activation",
+    "reverse_time",
+    "resize_bicubic",
     "crop",
     "is_elementwise",
     "move_channels",
@@ -30,98 +30,101 @@ __all__ = [
     "relu",
     "repeat",
     "rescale",
-    "same_pads",
+    "compute_same_pads",
 ]
 
 
-def activation(function: Any) -> Callable[..., Any]:
-    """Return the counterpart of an activation of Keras.
+def find_activation(function: Any) -> Callable[..., Any]:
+    """Return luxport's counterpart of a Keras activation.
 
     Raises: ValueError if there is none
     """
     name = getattr(function, "__name__", type(function).__name__)
     if not getattr(function, "__module__", "").startswith("keras.src.activations") or name not in _ACTIVATIONS:
-        raise ValueError(f"the activation {name}")
+        raise ValueError(f"it has the activation {name}, which luxport does not have")
     return _ACTIVATIONS[name]
 
 
 def is_elementwise(function: Any) -> bool:
-    """Tell whether an activation of ours takes each entry by itself."""
+    """Return whether one of the functions that `find_activation` returns is elementwise."""
     return function not in (ops.softmax, ops.logsoftmax, ops.glu)
 
 
 def relu(x: Array, max_value: float | None, negative_slope: float, threshold: float) -> Array:
-    """Return x where it is at least the threshold, at most max_value, and below a line through the threshold."""
+    """Return x, limited to `max_value`, above the threshold, and ``negative_slope (x - threshold)`` elsewhere."""
     xp = namespace(x)
     above = x if max_value is None else xp.minimum(x, xp.full_like(x, max_value))
-    # No product with 0, which is NaN at -inf.
+    # A slope of 0 is not multiplied, since 0 times -inf is NaN.
     below = negative_slope * (x - threshold) if negative_slope else xp.zeros_like(x)
     return xp.where(x > threshold, above, below)
 
 
 def move_channels(x: Array, to: str) -> Array:
-    """Move the axis of the channels to the front, behind the batch, or to the end."""
+    """Move the channels between the last axis and the first after the batch; `to` is "first" or "last"."""
     ndim = len(shape_of(x))
     axes = (0, ndim - 1, *range(1, ndim - 1)) if to == "first" else (0, *range(2, ndim), 1)
     return namespace(x).permute_dims(x, axes)
 
 
 def pad(x: Array, padding: tuple[tuple[int, int], ...]) -> Array:
-    """Put zeros around the spatial axes."""
+    """Pad the spatial axes with zeros."""
     return ops.pad_constant(x, padding=padding, axes=tuple(range(2, 2 + len(padding))))
 
 
 def crop(x: Array, cropping: tuple[tuple[int, int], ...]) -> Array:
-    """Cut away the ends of the spatial axes."""
+    """Remove elements at both ends of the spatial axes."""
     places = [slice(low, -high if high else None) for low, high in cropping]
     return x[(slice(None), slice(None), *places)]
 
 
 def permute(x: Array, dims: tuple[int, ...]) -> Array:
-    """Put the axes of each sample, counted from 1, into this order."""
+    """Permute the axes of each sample, which are counted from 1."""
     return namespace(x).permute_dims(x, (0, *dims))
 
 
 def repeat(x: Array, times: int) -> Array:
-    """Make a sequence of a vector."""
+    """Repeat each vector (N, F) as the steps of a sequence (N, times, F)."""
     n, features = shape_of(x)
     return namespace(x).broadcast_to(x[:, None, :], (n, times, features))
 
 
 def rescale(x: Array, scale: Any, offset: Any) -> Array:
-    """Multiply and add."""
+    """Return ``x * scale + offset``."""
     return x * scale + offset
 
 
-def backwards(x: Any, with_state: bool) -> Any:
-    """Turn the order of the steps (N, T, ...) round; a state stays as it is."""
+def reverse_time(x: Any, with_state: bool) -> Any:
+    """Reverse the order of the steps (N, T, ...); in a pair with a state, the state is unchanged."""
     if with_state:
-        return backwards(x[0], False), x[1]
+        return reverse_time(x[0], False), x[1]
     return namespace(x).flip(x, axis=1)
 
 
-def bicubic(x: Array, scale: tuple[int, ...], sharp: bool) -> Array:
-    """Interpolate images by Keys' kernel: as PyTorch does if `sharp`, else as TensorFlow and JAX do."""
+def resize_bicubic(x: Array, scale: tuple[int, ...], sharp: bool) -> Array:
+    """Enlarge images with Keys' cubic kernel, as PyTorch does if `sharp`, else as TensorFlow and JAX do."""
     for axis, times in enumerate(scale, start=2):
         n = shape_of(x)[axis]
         rows = [find_cubic_weights((i + 0.5) / times - 0.5, -0.75 if sharp else -0.5) for i in range(n * times)]
-        x = combine_along(x, axis, [_hold(row, n) if sharp else _drop_rest(row, n) for row in rows])
+        x = combine_along(x, axis, [_clamp_indices(row, n) if sharp else _drop_outside(row, n) for row in rows])
     return x
 
 
-def _hold(row: list[tuple[int, float]], n: int) -> list[tuple[int, float]]:
-    """Take the element at the edge for those beyond."""
+def _clamp_indices(row: list[tuple[int, float]], n: int) -> list[tuple[int, float]]:
+    """Return indices and weights where indices outside the array are replaced by that of the edge."""
     return [(min(max(j, 0), n - 1), w) for j, w in row]
 
 
-def _drop_rest(row: list[tuple[int, float]], n: int) -> list[tuple[int, float]]:
-    """Leave out the elements beyond the edge, and give their weights to the others."""
+def _drop_outside(row: list[tuple[int, float]], n: int) -> list[tuple[int, float]]:
+    """Return indices and weights where indices outside the array have weight 0, and the others are scaled to sum 1."""
     total = sum(w for j, w in row if 0 <= j < n)
     return [(min(max(j, 0), n - 1), w / total if 0 <= j < n else 0.0) for j, w in row]
 
 
-def same_pads(sizes: tuple[int, ...], windows: Any) -> tuple[tuple[int, int], ...]:
-    """Return the padding with which there are ceil(size / stride) places: half of it below, an odd one above."""
+def compute_same_pads(sizes: tuple[int, ...], windows: Any) -> tuple[tuple[int, int], ...]:
+    """Return Keras's padding "same", with which there are ceil(size / stride) windows: (low, high) for each axis.
+
+    Half of the padding is on each side, and an odd element on the high side.
+    """
     pairs = []
     for size, k, stride, dilation in zip(sizes, windows.window, windows.stride, windows.dilation, strict=True):
         total = max((math.ceil(size / stride) - 1) * stride + (k - 1) * dilation + 1 - size, 0)
@@ -130,25 +133,23 @@ def same_pads(sizes: tuple[int, ...], windows: Any) -> tuple[tuple[int, int], ..
 
 
 class SamePadded(WrapperLayer):
-    """A layer of windows with a stride, padded as Keras pads for "same", which depends on the size of the input.
+    """A convolution or pool with a stride and Keras's padding "same", which depends on the size of the input.
 
     Shapes: x (N, C, *sizes) -> y (N, out, *ceil(sizes / stride))
     Params: the layer's
     State:  the layer's
-    Raises: LayerError as the layer does, or for an input of sizes that are not known
+    Raises: LayerError as the layer does, or if the sizes of the input are unknown
     """
 
     layer: Any
 
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
-        """Pad as much as this input needs."""
+        """Call the layer with the padding for the size of this input."""
         sizes = tuple(shape_of(x))[2:]
         windows = self.layer._windows
         if None in sizes or len(sizes) != len(windows.window):
-            raise LayerError(
-                f"expects (N, C, ...) with {len(windows.window)} sizes that are known, got {shape_text(x)}"
-            )
-        return replace(self.layer, padding=same_pads(sizes, windows))(x, ps, st)
+            raise LayerError(f"expects (N, C, ...) with {len(windows.window)} known sizes, got {shape_text(x)}")
+        return replace(self.layer, padding=compute_same_pads(sizes, windows))(x, ps, st)
 
 
 def _exponential(x: Array) -> Array:
@@ -203,4 +204,4 @@ _ACTIVATIONS: Mapping[str, Callable[..., Any]] = {
     "tanh": ops.tanh,
     "tanh_shrink": ops.tanhshrink,
 }
-"""Activations by their names in Keras, with the options that they have there if none are given."""
+"""luxport's activations by Keras's names, with Keras's default options."""

@@ -1,4 +1,4 @@
-"""`to_keras` and `from_keras`: models as layers of Keras 3 on whichever backend it runs, and the other way round."""
+"""`to_keras` and `from_keras`: convert luxport models to Keras 3 layers, and Keras layers and models to luxport."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from luxport.porting.initial_trees import fill_trees
 from luxport.porting.keras.arguments import list_steps
 from luxport.porting.keras.functions import move_channels
 from luxport.porting.keras.graph import trace_network
-from luxport.porting.keras.made import make_layer_type
-from luxport.porting.keras.others import time_distributed
+from luxport.porting.keras.layer_type import make_layer_type
+from luxport.porting.keras.other_layers import make_time_distributed_port
 from luxport.porting.keras.steps import Step
 from luxport.porting.loading import place_values
 from luxport.porting.with_options import WithOptions
@@ -37,26 +37,26 @@ __all__ = ["from_keras", "to_keras"]
 
 @says_what_it_takes
 def to_keras(model: Layer, ps: Parameters, st: States, *, name: str | None = None) -> Any:
-    """Return a `keras.layers.Layer` of a model, with copies of its parameters and states, from whichever backend.
+    """Return a `keras.layers.Layer` of a model, with copies of its parameters and states, which may be of any backend.
 
-    It runs on the backend that Keras runs on, inside `keras.Model` and `fit` like any layer. Its weights are
-    called ``ps-layer_1-weight`` and so on, and keep their dtypes: of half parameters it computes in half precision,
-    whatever Keras's policy says of others; the arrays of the state are not trainable, and are renewed by each call.
-    Keras's `training` sets the mode of every layer. A model that takes a tuple takes a tuple or list of inputs.
-    ``layer.trees()`` are parameters and states as luxport's layers take them.
+    It runs on Keras's backend, inside `keras.Model` and `fit` like any layer. Its weights have names such as
+    ``ps-layer_1-weight``, and keep their dtypes: with half-precision parameters it computes in half precision,
+    whatever Keras's dtype policy is. The arrays of the state are not trainable, and each call updates them. Keras's
+    `training` sets the mode of every layer. A model that takes a tuple accepts a tuple or list of inputs.
+    ``layer.trees()`` returns parameters and states as luxport's layers take them.
 
-    Keras saves it, as weights or in a whole model (``model.save("name.keras")``), and clones it, with new initial
-    values. A program that loads such a model imports this function first: ``from luxport import to_keras``. Functions
-    and layers of one's own are registered by ``keras.saving.register_keras_serializable``, as for Keras's layers.
+    Keras can save it, as weights or in a whole model (``model.save("name.keras")``), and clone it with new initial
+    values. A program that loads such a model must import this function first: ``from luxport import to_keras``.
+    Register your own functions and layers by ``keras.saving.register_keras_serializable``, as for Keras's layers.
 
     Args:
         model: a layer
         ps: its parameters
         st: its states
-        name: the name of the layer in Keras; None for one that Keras makes
+        name: the name of the layer in Keras; None for a name that Keras chooses
 
-    Raises: TypeError if this is no layer; ModuleNotFoundError without Keras; ValueError, when called, if the state
-            takes another structure (a carry that comes with the first call, say)
+    Raises: TypeError if `model` is no layer; ModuleNotFoundError without Keras; ValueError, when called, if the state
+            changes its structure, for example by a carry that the first call adds
     """
     check_layer("to_keras", model)
     try:
@@ -65,7 +65,7 @@ def to_keras(model: Layer, ps: Parameters, st: States, *, name: str | None = Non
         if error.name != "keras":
             raise
         raise ModuleNotFoundError(
-            "to_keras needs Keras 3, which is not installed: pip install keras", name="keras"
+            "to_keras layout Keras 3, which is not installed: pip install keras", name="keras"
         ) from None
     check_fit("to_keras", model, ps, st)
     return kind(model, ps, st, name=name)
@@ -80,30 +80,31 @@ def from_keras(
     device: str | None = None,
     dtype: str | None = None,
 ) -> tuple[Layer, dict[str, Any], dict[str, Any]]:
-    """Return the layer that means what a layer or model of Keras's own means: ``model, ps, st``.
+    """Return the luxport model that computes the same as a Keras layer or model: ``model, ps, st``.
 
-    Arrays are copies. Sequential, and a Functional model that is one chain, become `Chain`, with the layers' names;
-    any other Functional model becomes a graph of its layers, each of which is there once.
-    Inputs and outputs are as Keras has them: images with the channels last are turned by a layer of the chain before
-    the first that wants them in front, and turned back where that matters, so that a Flatten sees them as in Keras.
-    Recurrent layers with ``return_state`` return (y, carry). The state is for testing, as Keras calls a model unless
-    told otherwise (see `train_mode`).
+    Arrays are copies. Sequential, and a Functional model that is one chain, become a `Chain` with the names of the
+    layers; any other Functional model becomes a graph of its layers, each of which occurs once.
 
-    In training, running variances are updated with the unbiased variance of the batch, Keras's with the biased one;
-    ``trainable``, regularizers and constraints are left out.
+    Inputs and outputs have Keras's layout. The chain has layers that move the channels of images to the front where
+    luxport's layers need them there, and back where the order matters, so that a Flatten gives the same as in Keras.
+    Recurrent layers with ``return_state`` return (y, carry). The state is in test mode, as Keras's models are by
+    default (see `train_mode`).
+
+    In training, running variances are updated with the unbiased variance of the batch, in Keras with the biased one;
+    ``trainable``, regularizers and constraints are ignored.
 
     Args:
         layer: a layer or a model of Keras
-        rng: a seed, or an `luxport.rng`, for what only luxport has: the keys of dropout
-        backend: where the arrays are; the default backend if None
-        device: on which of its devices
+        rng: a seed, or an `luxport.rng`, for values that Keras's layers do not have: the keys of dropout
+        backend: the backend of the arrays; the default backend if None
+        device: the device of the arrays; the backend's default device if None
         dtype: the floating dtype of the arrays; their own if None
 
-    Raises: TypeError if this is no layer of Keras; ValueError, with its name and path, for one that has no
-            counterpart: another class, an option that luxport does not have, no weights yet
+    Raises: TypeError if `layer` is no Keras layer; ValueError with the name and path of a layer that has no
+            counterpart: it has an unknown class, an option that luxport does not have, or no weights yet
     """
     if not any(kind.__module__ == "keras.src.layers.layer" for kind in type(layer).__mro__):
-        cure = ": keras.saving.load_model opens a file" if isinstance(layer, (str, PathLike)) else ""
+        cure = ": open a file by keras.saving.load_model" if isinstance(layer, (str, PathLike)) else ""
         cure = ": call it" if isinstance(layer, type) else cure
         raise TypeError(f"from_keras expects a layer or model of Keras, got {name_kind(layer)}{cure}")
     model, given_ps, given_st = _port(layer, "")
@@ -114,28 +115,28 @@ def from_keras(
 
 
 Ported = tuple[Layer, dict[str, Any], dict[str, Any]]
-"""A layer, its parameters, and those of its states that Keras has."""
+"""A layer, its parameters, and those entries of its state that Keras has."""
 
 
 def _port(layer: Any, path: str) -> Ported:
-    """Port a model as a chain or a graph, and a layer as itself unless it takes more than one of ours."""
-    children = _children(layer, path)
+    """Port a model as a chain or a graph, and a layer as one layer, or as a chain if it needs several."""
+    children = _list_children(layer, path)
     if children == "graph":
         return trace_network(getattr(layer, "_functional", None) or layer, _port, path or layer.name)
     found = _list_steps(layer, path) if children is None else None
-    if found is not None and len(found) == 1 and found[0].needs != "first":
+    if found is not None and len(found) == 1 and found[0].layout != "first":
         return found[0].layer, found[0].ps, found[0].st
     named: dict[str, Step] = {}
     moved = False
     for child, parts in [(layer, found)] if found is not None else [(c, _list_steps(c, path)) for c in children or ()]:
         for step in parts:
-            if step.needs != "any" and moved != (step.needs == "first"):
+            if step.layout != "any" and moved != (step.layout == "first"):
                 moved = not moved
-                _add(named, _MOVES[moved], _make_moving(moved))
-            _add(named, f"{child.name}_{step.after}" if step.after else child.name, step)
-            moved = moved and not step.flat
+                _add_step(named, _MOVES[moved], _make_channel_move(moved))
+            _add_step(named, f"{child.name}_{step.suffix}" if step.suffix else child.name, step)
+            moved = moved and not step.is_flat
     if moved:
-        _add(named, _MOVES[False], _make_moving(False))
+        _add_step(named, _MOVES[False], _make_channel_move(False))
     if not named:
         return NoOpLayer(), {}, {}
     chain = Chain({name: step.layer for name, step in named.items()})
@@ -145,12 +146,12 @@ def _port(layer: Any, path: str) -> Ported:
 _MOVES = {True: "channels_first", False: "channels_last"}
 
 
-def _make_moving(first: bool) -> Step:
+def _make_channel_move(first: bool) -> Step:
     return Step(WrappedFunction(WithOptions.with_keywords(move_channels, to="first" if first else "last")))
 
 
-def _add(named: dict[str, Step], name: str, step: Step) -> None:
-    """Put a step under its name, or under the next that is free."""
+def _add_step(named: dict[str, Step], name: str, step: Step) -> None:
+    """Add a step under its name, or under that name with a number if the name is taken."""
     free = name if name not in named else next(f"{name}_{i}" for i in count(2) if f"{name}_{i}" not in named)
     named[free] = step
 
@@ -161,11 +162,11 @@ def _list_steps(layer: Any, path: str) -> list[Step]:
         if isinstance(layer, make_layer_type()):
             ps, st = layer.trees()
             host = functools.partial(tree.map, lambda leaf: np.array(backend_of(leaf).to_numpy(leaf)))
-            return [Step(layer._model, host(ps), host(st), needs="keras")]
+            return [Step(layer._model, host(ps), host(st), layout="keras")]
         if type(layer).__name__ in ("Sequential", "Functional"):
-            return [Step(*_port(layer, here), needs="keras")]
+            return [Step(*_port(layer, here), layout="keras")]
         if type(layer).__name__ == "TimeDistributed":
-            return [time_distributed(_port)(layer)]
+            return [make_time_distributed_port(_port)(layer)]
         return list_steps(layer)
     except NoCounterpartError:
         raise
@@ -173,14 +174,14 @@ def _list_steps(layer: Any, path: str) -> list[Step]:
         raise NoCounterpartError(f"from_keras: {type(layer).__name__} at {here} has no counterpart: {error}") from None
 
 
-def _children(model: Any, path: str) -> Any:
-    """Return a chain's layers in the order of their calls, "graph" for another model, None for what is no model."""
+def _list_children(model: Any, path: str) -> Any:
+    """Return the layers of a chain in the order of their calls, "graph" for any other model, None for a layer."""
     kind = type(model).__name__
     here = f"{kind} at {path or model.name}"
     if not any(base.__module__ == "keras.src.models.model" for base in type(model).__mro__):
         return None
     if not type(model).__module__.startswith("keras.src.models."):
-        raise NoCounterpartError(f"from_keras: {here} has no counterpart: is neither Sequential nor Functional")
+        raise NoCounterpartError(f"from_keras: {here} has no counterpart: it is neither Sequential nor Functional")
     layers = list(model.layers) if kind == "Sequential" else _list_calls(model)
     if layers is None or _has_masks(model):
         return "graph"
@@ -193,14 +194,14 @@ def _children(model: Any, path: str) -> Any:
 
 
 def _has_masks(model: Any) -> bool:
-    """Tell whether a model hands on masks beside its arrays."""
+    """Return whether a model passes masks from layer to layer."""
     graph = getattr(model, "_functional", None) or model
     nodes = [node for nodes in getattr(graph, "_nodes_by_depth", {}).values() for node in nodes]
     return any(getattr(tensor, "_keras_mask", None) is not None for node in nodes for tensor in node.outputs)
 
 
 def _list_calls(model: Any) -> list[Any] | None:
-    """Walk from the output to the input of a Functional model, None if it is no chain."""
+    """Return the layers of a Functional model in the order of their calls, None if it is no chain."""
     layers: list[Any] = []
     if not (len(model.inputs) == len(model.outputs) == 1 and model._outputs_struct is model.outputs[0]):
         return None

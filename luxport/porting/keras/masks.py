@@ -1,4 +1,4 @@
-"""Masks, which Keras hands from layer to layer beside the arrays: flags (N, T) of the steps that count."""
+"""Compute and apply masks (N, T) of valid steps, which Keras passes from layer to layer with the arrays."""
 
 from __future__ import annotations
 
@@ -12,24 +12,33 @@ from luxport.core.layer import Layer
 from luxport.layers._bidirectional import BidirectionalRNN
 from luxport.layers._recurrence import Recurrence
 
-__all__ = ["RECURRENT", "attention_mask", "hold", "mask_of", "masked", "masked_mean", "merged", "with_masks"]
+__all__ = [
+    "RECURRENT",
+    "join_attention_masks",
+    "repeat_last_outputs",
+    "compute_mask",
+    "zero_masked_steps",
+    "average_masked_steps",
+    "merge_masks",
+    "accept_mask",
+]
 
 RECURRENT = ("SimpleRNN", "LSTM", "GRU", "Bidirectional", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D")
 
 
-def mask_of(x: Array, value: float) -> Array:
-    """Flag the steps (N, T, F) of which an entry is another than the value."""
+def compute_mask(x: Array, value: float) -> Array:
+    """Return a mask that is true for the steps of x (N, T, F) with an entry that differs from the value."""
     return namespace(x).any(x != value, axis=-1)
 
 
-def masked(x: Array, value: float) -> Array:
-    """Set the other steps to zero."""
+def zero_masked_steps(x: Array, value: float) -> Array:
+    """Return x with zeros in the steps whose entries all have the value."""
     xp = namespace(x)
     return xp.where(xp.any(x != value, axis=-1, keepdims=True), x, xp.zeros_like(x))
 
 
-def masked_mean(x: Array, mask: Array, keepdims: bool) -> Array:
-    """Return the mean of the steps that count."""
+def average_masked_steps(x: Array, mask: Array, keepdims: bool) -> Array:
+    """Return the mean over the steps where the mask is true."""
     xp = namespace(x, mask)
     x = xp.where(mask[:, :, None], x, xp.zeros_like(x))
     count = xp.sum(xp.astype(mask, x.dtype), axis=1, keepdims=True)
@@ -37,10 +46,10 @@ def masked_mean(x: Array, mask: Array, keepdims: bool) -> Array:
     return y[:, None, :] if keepdims else y
 
 
-def hold(y: Any, mask: Array, reverse: bool, with_state: bool) -> Any:
-    """Repeat the last output that counts at steps that do not, where it is zero; before the first it stays so."""
+def repeat_last_outputs(y: Any, mask: Array, reverse: bool, with_state: bool) -> Any:
+    """Replace the outputs of masked steps, which are zeros, by the last output before them, if there is one."""
     if with_state:
-        return hold(y[0], mask, reverse, False), y[1]
+        return repeat_last_outputs(y[0], mask, reverse, False), y[1]
     xp = namespace(y, mask)
     numbers = xp.astype(mask, xp.int32)
     numbers = xp.cumulative_sum(xp.flip(numbers, axis=1) if reverse else numbers, axis=1)
@@ -50,8 +59,8 @@ def hold(y: Any, mask: Array, reverse: bool, with_state: bool) -> Any:
     return xp.reshape(xp.matmul(xp.astype(same, y.dtype), flat), y.shape)
 
 
-def attention_mask(mask: Array | None, *others: Array | None) -> Array | None:
-    """Join a mask of queries and keys (N, q, k) with those of queries, values and keys."""
+def join_attention_masks(mask: Array | None, *others: Array | None) -> Array | None:
+    """Return the conjunction of a mask (N, q, k) or (q, k) and the masks of queries, values and keys (N, T)."""
     query, value, key = others
     given = [mask if mask is None or len(mask.shape) != 2 else mask[None, ...]]
     given += [None if query is None else query[:, :, None]]
@@ -60,8 +69,8 @@ def attention_mask(mask: Array | None, *others: Array | None) -> Array | None:
     return reduce(lambda a, b: namespace(a, b).logical_and(a, namespace(b).astype(b, namespace(b).bool)), found)
 
 
-def merged(kind: str, axis: Any, arrays: tuple[Array, ...], masks: tuple[Array | None, ...]) -> Array:
-    """Return the mask of what a layer makes of several arrays: steps that count in one of them."""
+def merge_masks(kind: str, axis: Any, arrays: tuple[Array, ...], masks: tuple[Array | None, ...]) -> Array:
+    """Return the mask of the output of a layer that merges arrays."""
     xp = namespace(*arrays)
     if kind != "Concatenate":
         return reduce(xp.logical_or, masks)
@@ -71,12 +80,12 @@ def merged(kind: str, axis: Any, arrays: tuple[Array, ...], masks: tuple[Array |
     return xp.concat(ones, axis=1) if axis == 1 else reduce(xp.logical_or, ones)
 
 
-def with_masks(layer: Layer) -> Layer:
-    """Return a recurrent layer that takes (x, mask)."""
+def accept_mask(layer: Layer) -> Layer:
+    """Return a recurrent layer that takes (x, mask) instead of x."""
     if isinstance(layer, Recurrence):
         return replace(layer, masked=True)
     if not isinstance(layer, BidirectionalRNN):
-        raise ValueError("is called with a mask")
+        raise ValueError("it is called with a mask")
     forward, backward = layer.forward_rnn, layer.backward_rnn["rnn"]
     return luxport.BidirectionalRNN(
         *(forward.cell, backward.cell),  # type: ignore[union-attr]

@@ -1,4 +1,4 @@
-"""What Keras's layers and operations make of several arrays."""
+"""The functions of several arrays that Keras's merging layers and operations compute."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 
 from luxport.backend import Array, namespace
 
-__all__ = ["MERGING"]
+__all__ = ["MERGE_FUNCTIONS"]
 
 
-class _Folded:
-    """A function of two arrays, taken over all of them."""
+class _Fold:
+    """Reduces a sequence of arrays by a function of two."""
 
     def __init__(self, function: Callable[[Any, Any], Any]) -> None:
         self._function = function
@@ -41,7 +41,7 @@ def concatenate(arrays: tuple[Any, ...], axis: int = -1) -> Array:
 
 
 def dot(arrays: tuple[Any, ...], axes: Any, normalize: bool) -> Array:
-    """Sum products over an axis of each of two arrays (N, ...)."""
+    """Return the batched dot product of two arrays (N, ...), along an axis of each."""
     x, y = arrays
     xp = namespace(x, y)
     first, second = axes if isinstance(axes, tuple) else (axes, axes)
@@ -70,12 +70,12 @@ _OF_TWO = {
     "NotEqual": ne,
 }
 
-MERGING: Mapping[str, tuple[Callable[..., Any], Mapping[str, str]]] = {
-    **{name: (_Folded(function), {}) for name, function in _OF_TWO.items()},
+MERGE_FUNCTIONS: Mapping[str, tuple[Callable[..., Any], Mapping[str, str]]] = {
+    **{name: (_Fold(function), {}) for name, function in _OF_TWO.items()},
     "Average": (average, {}),
     "Concatenate": (concatenate, {"axis": "axis"}),
     "Dot": (dot, {"axes": "axes", "normalize": "normalize"}),
-    "Maximum": (_Folded(_maximum), {}),
-    "Minimum": (_Folded(_minimum), {}),
+    "Maximum": (_Fold(_maximum), {}),
+    "Minimum": (_Fold(_minimum), {}),
 }
-"""Functions of a tuple of arrays, and which attributes of the operation are their options."""
+"""For each operation a function of a tuple of arrays, and the operation's attributes that are its options."""

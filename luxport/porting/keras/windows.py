@@ -1,4 +1,4 @@
-"""Keras's convolutions, pools, and what else works on the spatial axes."""
+"""Port Keras's layers on spatial axes: convolutions, pools, paddings, croppings and upsampling."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ from luxport.porting.keras.steps import (
 )
 
 __all__ = [
-    "conv",
-    "conv_transpose",
-    "convolution",
-    "cropping",
-    "depthwise",
-    "global_pool",
-    "pool",
-    "separable",
-    "upsampling",
-    "zero_padding",
+    "port_conv",
+    "port_conv_transpose",
+    "make_convolution_builder",
+    "port_cropping",
+    "port_depthwise",
+    "make_global_pool_port",
+    "make_pool_port",
+    "port_separable",
+    "port_upsampling",
+    "port_zero_padding",
 ]
 
 
 def _shorten(sizes: tuple[int, ...]) -> int | tuple[int, ...]:
-    """Say once what is the same along all axes."""
+    """Return one number if it is the same along all axes."""
     return sizes[0] if len(set(sizes)) == 1 else sizes
 
 
-def _pad(layer: Any, make: Callable[[Any], Any], dilation: tuple[int, ...]) -> Layer:
-    """Make a layer of windows with the padding that Keras has a word for."""
+def _apply_padding(layer: Any, make: Callable[[Any], Any], dilation: tuple[int, ...]) -> Layer:
+    """Return a convolution or pool with Keras's padding "valid", "causal" or "same"."""
     plain = make(0)
     if layer.padding == "valid":
         return plain
@@ -48,22 +48,24 @@ def _pad(layer: Any, make: Callable[[Any], Any], dilation: tuple[int, ...]) -> L
         return make(tuple([(d * (k - 1), 0) for d, k in zip(dilation, windows.window, strict=True)]))
     if any(stride > 1 for stride in windows.stride):
         return functions.SamePadded(plain)
-    return make(functions.same_pads(windows.window, windows))
+    return make(functions.compute_same_pads(windows.window, windows))
 
 
-def conv(layer: Any) -> list[Step]:
-    """Return a convolution, which flips no kernel in Keras."""
+def port_conv(layer: Any) -> list[Step]:
+    """Return a convolution, which in Keras does not flip its kernel."""
     ps = collect_arrays(layer, weight="kernel", bias="bias")
     ps["weight"] = convert_conv_weight(ps["weight"])
     out, part, *kernel = ps["weight"].shape
-    make = convolution(layer, luxport.CrossCor, kernel, (part * layer.groups, out), ps, groups=layer.groups)
+    make = make_convolution_builder(
+        layer, luxport.CrossCor, kernel, (part * layer.groups, out), ps, groups=layer.groups
+    )
     return add_activation(layer, make, ps)
 
 
-def convolution(
+def make_convolution_builder(
     layer: Any, kind: Any, kernel: Sequence[int], channels: tuple[int, int], ps: Mapping[str, Any], **options: Any
 ) -> Callable[[Any], Layer]:
-    """Return what makes a convolution of this kind for an activation."""
+    """Return a function that builds a convolution of this kind with an activation."""
     dilation = read_sizes(layer.dilation_rate)
     options |= {"stride": _shorten(read_sizes(layer.strides)), "dilation": _shorten(dilation), "use_bias": "bias" in ps}
 
@@ -71,29 +73,29 @@ def convolution(
         def conv(padding: Any) -> Layer:
             return kind(tuple(kernel), *channels, activation, padding=padding, **options)
 
-        return _pad(layer, conv, dilation)
+        return _apply_padding(layer, conv, dilation)
 
     return make
 
 
-def depthwise(layer: Any) -> list[Step]:
-    """Return a convolution of each channel by itself."""
+def port_depthwise(layer: Any) -> list[Step]:
+    """Return a depthwise convolution."""
     ps = collect_arrays(layer, weight="kernel", bias="bias")
-    return add_activation(layer, _depthwise_layer(layer, ps), ps)
+    return add_activation(layer, _make_depthwise_builder(layer, ps), ps)
 
 
-def _depthwise_layer(layer: Any, ps: dict[str, Any]) -> Callable[[Any], Layer]:
-    """Turn the weight round, and return what makes the layer."""
+def _make_depthwise_builder(layer: Any, ps: dict[str, Any]) -> Callable[[Any], Layer]:
+    """Convert the weight in `ps`, and return a function that builds the depthwise convolution with an activation."""
     *kernel, channels, multiplier = ps["weight"].shape
     ps["weight"] = convert_depthwise_weight(ps["weight"])
     sizes = channels, channels * multiplier
-    return convolution(layer, luxport.DepthwiseConv, kernel, sizes, ps, cross_correlation=True)
+    return make_convolution_builder(layer, luxport.DepthwiseConv, kernel, sizes, ps, cross_correlation=True)
 
 
-def separable(layer: Any) -> list[Step]:
-    """Return a convolution of each channel by itself and one across channels."""
+def port_separable(layer: Any) -> list[Step]:
+    """Return a depthwise convolution, and a pointwise convolution that combines its channels."""
     each = collect_arrays(layer, weight="depthwise_kernel")
-    first = _depthwise_layer(layer, each)(luxport.identity)
+    first = _make_depthwise_builder(layer, each)(luxport.identity)
     pointwise = collect_arrays(layer, weight="pointwise_kernel", bias="bias")
     pointwise["weight"] = convert_conv_weight(pointwise["weight"])
     out, channels, *kernel = pointwise["weight"].shape
@@ -101,10 +103,10 @@ def separable(layer: Any) -> list[Step]:
     def make(activation: Any) -> Layer:
         return luxport.CrossCor(tuple(kernel), channels, out, activation, use_bias="bias" in pointwise)
 
-    return [Step(first, each, needs=read_layout(layer), after="depthwise"), *add_activation(layer, make, pointwise)]
+    return [Step(first, each, layout=read_layout(layer), suffix="depthwise"), *add_activation(layer, make, pointwise)]
 
 
-def conv_transpose(layer: Any) -> list[Step]:
+def port_conv_transpose(layer: Any) -> list[Step]:
     """Return a transposed convolution."""
     ps = collect_arrays(layer, weight="kernel", bias="bias")
     ps["weight"] = convert_conv_weight(ps["weight"])
@@ -114,7 +116,8 @@ def conv_transpose(layer: Any) -> list[Step]:
     more = layer.output_padding
     more = (None,) * rank if more is None else read_sizes(more) * (rank if isinstance(more, int) else 1)
     cuts = [
-        _cut(layer.padding, d * (k - 1) + 1, s, n) for k, s, d, n in zip(kernel, strides, dilation, more, strict=True)
+        _compute_transposed_pads(layer.padding, d * (k - 1) + 1, s, n)
+        for k, s, d, n in zip(kernel, strides, dilation, more, strict=True)
     ]
 
     def make(activation: Any) -> Layer:
@@ -131,8 +134,11 @@ def conv_transpose(layer: Any) -> list[Step]:
     return add_activation(layer, make, ps)
 
 
-def _cut(padding: str, k: int, stride: int, more: int | None) -> tuple[int, int, int]:
-    """Return what is cut away below and above, and what is added above, of (size - 1) stride + k elements."""
+def _compute_transposed_pads(padding: str, k: int, stride: int, more: int | None) -> tuple[int, int, int]:
+    """Return the padding (low, high) and the output padding of a transposed convolution along one axis.
+
+    Of its (size - 1) stride + k elements, low and high are removed at the ends, and the output padding is added.
+    """
     if padding == "valid":
         return 0, 0, max(k, stride) - k if more is None else more
     around = stride + k - 2 if more is None else k + k % 2 - 2 + more
@@ -141,59 +147,63 @@ def _cut(padding: str, k: int, stride: int, more: int | None) -> tuple[int, int,
     return k - 1 - below, max(k - 1 - above, 0), max(above - (k - 1), 0)
 
 
-def pool(kind: Any, **options: Any) -> Callable[[Any], Step]:
-    """Return what makes a pool of this kind."""
+def make_pool_port(kind: Any, **options: Any) -> Callable[[Any], Step]:
+    """Return a function that ports a pool of this kind."""
 
-    def make(layer: Any) -> Step:
+    def port(layer: Any) -> Step:
         window = read_sizes(layer.pool_size)
         strides = window if layer.strides is None else read_sizes(layer.strides)
 
         def pool(padding: Any) -> Layer:
             return kind(window, stride=strides, padding=padding, **options)
 
-        return Step(_pad(layer, pool, (1,) * len(window)), needs=read_layout(layer))
+        return Step(_apply_padding(layer, pool, (1,) * len(window)), layout=read_layout(layer))
 
-    return make
+    return port
 
 
-def global_pool(kind: Any) -> Callable[[Any], Step]:
-    """Return what makes a pool of this kind over all places."""
+def make_global_pool_port(kind: Any) -> Callable[[Any], Step]:
+    """Return a function that ports a global pool of this kind."""
 
-    def make(layer: Any) -> Step:
+    def port(layer: Any) -> Step:
         if layer.keepdims:
-            return Step(kind(), needs=read_layout(layer))
-        return Step(luxport.Chain(kind(), luxport.FlattenLayer()), _TWO, _TWO, read_layout(layer), flat=True)
+            return Step(kind(), layout=read_layout(layer))
+        return Step(
+            luxport.Chain(kind(), luxport.FlattenLayer()), _EMPTY_PAIR, _EMPTY_PAIR, read_layout(layer), is_flat=True
+        )
 
-    return make
+    return port
 
 
-_TWO: dict[str, Any] = {"layer_1": {}, "layer_2": {}}
+_EMPTY_PAIR: dict[str, Any] = {"layer_1": {}, "layer_2": {}}
 
 
 def _read_pairs(values: Any) -> tuple[tuple[int, int], ...]:
-    """Read pads: a pair for one axis, or a pair for each."""
+    """Return a pair for each axis; for one axis, Keras has the pair itself."""
     values = tuple(values)
     return (values,) if isinstance(values[0], int) else tuple([tuple(pair) for pair in values])  # type: ignore[return-value]
 
 
-def zero_padding(layer: Any) -> Step:
+def port_zero_padding(layer: Any) -> Step:
     """Return a padding with zeros."""
     return make_function_step(functions.pad, read_layout(layer), padding=_read_pairs(layer.padding))
 
 
-def cropping(layer: Any) -> Step:
+def port_cropping(layer: Any) -> Step:
     """Return a cropping."""
     return make_function_step(functions.crop, read_layout(layer), cropping=_read_pairs(layer.cropping))
 
 
-def upsampling(layer: Any) -> Step:
-    """Return an upsampling; Keras does not align corners."""
+def port_upsampling(layer: Any) -> Step:
+    """Return an upsampling without aligned corners, as in Keras."""
     mode = getattr(layer, "interpolation", "nearest")
     if mode == "bicubic":
-        # Keras leaves bicubic to its backend, and PyTorch's is another one.
+        # Keras uses the bicubic interpolation of its backend, and PyTorch's differs from that of the others.
         torch = import_module("keras").backend.backend() == "torch"
-        return make_function_step(functions.bicubic, read_layout(layer), scale=read_sizes(layer.size), sharp=torch)
+        return make_function_step(
+            functions.resize_bicubic, read_layout(layer), scale=read_sizes(layer.size), sharp=torch
+        )
     if mode not in ("nearest", "bilinear"):
-        raise ValueError(f"interpolation={mode!r}")
+        raise ValueError(f"it has interpolation={mode!r}")
     corners = {} if mode == "nearest" else {"align_corners": False}
-    return Step(luxport.Upsample(read_sizes(layer.size), mode, **corners), needs=read_layout(layer))
+    return Step(luxport.Upsample(read_sizes(layer.size), mode, **corners), layout=read_layout(layer))

@@ -23,7 +23,7 @@ __all__ = [
     "swap_dense_weight",
     "swap_recurrent_weight",
     "find_same_pads",
-    "join_attention_weights",
+    "convert_attention_weights_to_torch",
 ]
 
 PADDING_MODES: Mapping[str, Any] = {
@@ -56,7 +56,7 @@ def split_attention_weights(in_proj: Any) -> tuple[Any, Any, Any]:
     return in_proj[:size], in_proj[size : 2 * size], in_proj[2 * size :]
 
 
-def join_attention_weights(q: Any, k: Any, v: Any) -> Any:
+def convert_attention_weights_to_torch(q: Any, k: Any, v: Any) -> Any:
     """Join the weights or biases of q, k and v, as the inverse of `split_attention_weights`."""
     return namespace(q, k, v).concat([q, k, v], axis=0)
 

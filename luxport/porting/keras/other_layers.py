@@ -1,4 +1,4 @@
-"""Keras's layers that luxport has as functions, or under another name."""
+"""Port Keras's EinsumDense, Normalization, UnitNormalization, PReLU and TimeDistributed."""
 
 from __future__ import annotations
 
@@ -18,11 +18,17 @@ from luxport.porting.keras.steps import Step, collect_arrays, copy_to_host, make
 from luxport.porting.torch.functions.einsum import einsum
 from luxport.random import Rng
 
-__all__ = ["einsum_dense", "normalization", "prelu", "time_distributed", "unit_normalization"]
+__all__ = [
+    "make_time_distributed_port",
+    "port_einsum_dense",
+    "port_normalization",
+    "port_prelu",
+    "port_unit_normalization",
+]
 
 
 class EinsumDense(Layer):
-    """``activation(einsum(equation, x, weight) + bias)``: Keras's layer of this name.
+    """Keras's EinsumDense: ``activation(einsum(equation, x, weight) + bias)``.
 
     Shapes: as the equation says
     Params: weight (*shape); bias (*bias_shape), absent if that is None
@@ -39,18 +45,18 @@ class EinsumDense(Layer):
         return weight if self.bias_shape is None else weight | {"bias": zeros(rng, self.bias_shape)}
 
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
-        """Sum products."""
+        """Compute the einsum, add the bias, and apply the activation."""
         y = einsum(self.equation, x, ps["weight"])
         return self.activation(y + ps["bias"] if self.bias_shape is not None else y), st
 
 
 class EachStep(WrapperLayer):
-    """A layer on each step of a sequence (N, T, ...), all of which are a batch for it."""
+    """Applies a layer to each step of a sequence (N, T, ...), as Keras's TimeDistributed does."""
 
     layer: Layer
 
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
-        """Make one axis of batch and time, and two again."""
+        """Call the layer once, with all steps of all sequences as its batch."""
         xp = namespace(x)
         n, t, *rest = x.shape
         y, st = self.layer(xp.reshape(x, (n * t, *rest)), ps, st)
@@ -58,59 +64,61 @@ class EachStep(WrapperLayer):
 
 
 class Standardized(Layer):
-    """``(x - mean) / max(sqrt(var), epsilon)``, or the other way round if `invert`: statistics are in the state."""
+    """Keras's Normalization: ``(x - mean) / max(sqrt(var), 1e-7)`` with fixed statistics; the inverse if `invert`."""
 
     shape: tuple[int, ...]
     invert: bool = False
 
     def initial_states(self, rng: Rng) -> dict[str, Any]:
-        """Start from mean 0 and variance 1."""
+        """Return a mean of 0 and a variance of 1."""
         return {"mean": np.zeros(self.shape, np.float32), "var": np.ones(self.shape, np.float32)}
 
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
-        """Normalize."""
+        """Normalize, or undo the normalization."""
         xp = namespace(x)
         size = xp.sqrt(st["var"])
         size = xp.maximum(size, xp.full_like(size, 1e-7))
         return (x * size + st["mean"] if self.invert else (x - st["mean"]) / size), st
 
 
-def einsum_dense(layer: Any) -> Step:
+def port_einsum_dense(layer: Any) -> Step:
     """Return an EinsumDense."""
     ps = collect_arrays(layer, weight="kernel", bias="bias")
     bias = ps["bias"].shape if "bias" in ps else None
-    made = EinsumDense(layer.equation, ps["weight"].shape, bias, functions.activation(layer.activation))
-    return Step(made, ps, needs="keras")
+    made = EinsumDense(layer.equation, ps["weight"].shape, bias, functions.find_activation(layer.activation))
+    return Step(made, ps, layout="keras")
 
 
-def prelu(layer: Any) -> Step:
-    """Return a PReLU, whose weights spread over the last axes."""
+def port_prelu(layer: Any) -> Step:
+    """Return a PReLU, whose weight has the shape of a sample."""
     weight = copy_to_host(layer.alpha)
-    return Step(luxport.PReLU(tuple(weight.shape)), {"weight": weight}, needs="keras")
+    return Step(luxport.PReLU(tuple(weight.shape)), {"weight": weight}, layout="keras")
 
 
-def normalization(layer: Any) -> Step:
-    """Return a Normalization, whose statistics are constants."""
+def port_normalization(layer: Any) -> Step:
+    """Return a Normalization, whose statistics are part of the state."""
     mean, variance = copy_to_host(layer.mean), copy_to_host(layer.variance)
-    return Step(Standardized(tuple(mean.shape), bool(layer.invert)), {}, {"mean": mean, "var": variance}, needs="keras")
+    return Step(
+        Standardized(tuple(mean.shape), bool(layer.invert)), {}, {"mean": mean, "var": variance}, layout="keras"
+    )
 
 
-def unit_normalization(layer: Any) -> Step:
+def port_unit_normalization(layer: Any) -> Step:
     """Return a UnitNormalization."""
-    return make_function_step(_unit, "keras", axes=read_sizes(layer.axis))
+    return make_function_step(_normalize_length, "keras", axes=read_sizes(layer.axis))
 
 
-def _unit(x: Array, axes: tuple[int, ...]) -> Array:
+def _normalize_length(x: Array, axes: tuple[int, ...]) -> Array:
     xp = namespace(x)
     total = xp.sum(x * x, axis=axes, keepdims=True)
     return x / xp.sqrt(xp.maximum(total, xp.full_like(total, 1e-12)))
 
 
-def time_distributed(port: Callable[[Any, str], Any]) -> Callable[[Any], Step]:
-    """Return what makes a TimeDistributed around a layer."""
+def make_time_distributed_port(port: Callable[[Any, str], Any]) -> Callable[[Any], Step]:
+    """Return a function that ports a TimeDistributed, whose inner layer `port` converts."""
 
-    def make(layer: Any) -> Step:
+    def port_each_step(layer: Any) -> Step:
         inner, ps, st = port(layer.layer, layer.name)
-        return Step(EachStep(inner), ps, st, needs="keras")
+        return Step(EachStep(inner), ps, st, layout="keras")
 
-    return make
+    return port_each_step
