@@ -65,7 +65,7 @@ def to_keras(model: Layer, ps: Parameters, st: States, *, name: str | None = Non
         if error.name != "keras":
             raise
         raise ModuleNotFoundError(
-            "to_keras layout Keras 3, which is not installed: pip install keras", name="keras"
+            "to_keras needs Keras 3, which is not installed: pip install keras", name="keras"
         ) from None
     check_fit("to_keras", model, ps, st)
     return kind(model, ps, st, name=name)

@@ -33,7 +33,7 @@ def _port_cell(cell: Any) -> tuple[Any, dict[str, Any]]:
             raise ValueError(f"it has the activation {cell.activation.__name__}, which is not elementwise")
         return luxport.RNNCell(*sizes, activation, use_recurrent_bias=False, use_bias=use_bias), ps
     gate = functions.find_activation(cell.recurrent_activation)
-    made, ps = _port_gated_cell(name, sizes, use_bias, ps, reset_suffix=name == "GRUCell" and cell.reset_after)
+    made, ps = _port_gated_cell(name, sizes, use_bias, ps, reset_after=name == "GRUCell" and cell.reset_after)
     usual = activation is ops.tanh and gate is ops.sigmoid
     return made if usual else cells.GatedCell(made, activation, gate), ps
 
