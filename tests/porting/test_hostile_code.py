@@ -42,7 +42,7 @@ def test_a_grammar_of_computations_is_imported_soon_and_raises_nothing():
     ("function f(n)\n while n > 0\n  n = n + 1\n end\n Dense(n => n)\nend\nm = f(3)", "too much"),
     ("x = []\nfor i in 1:10^9\n push!(x, Dense(1 => 1))\nend\nm = Chain(x...)", "too much"),
     ("a = 10^18\nb = a * a * a * a\nc = b * b * b * b\nd = c * c * c * c * c * c\nm = Dense(d => 1)", "too long"),
-    ("f = relu\ng = f(10^9, 3)", "no constructor"),
+    ("f = relu\ng = f(10^9, 3)", "not a constructor"),
     ("d = Dense(1 => 1)\nd = Chain(d, d)" + "\nd = Chain(d, d)" * 60, "too much"),
     ("model = Dense(2, 3, relu, 4)", "more arguments"),
     ("model = Chain(Dense(-2 => 3))", "at least 0"),

@@ -76,7 +76,7 @@ def _assign_fields(here: Scope, target: Node, value: Node, last: bool) -> Scope:
     names = read_fields_of_names(target)
     found = here.write(value)
     if found.kind not in ("inputs", "tree", "bound") or last:
-        raise Unported("fields taken out of a struct by their names")
+        raise Unported("`(; a, b) = x` of something that is not a named tuple")
     kind = "array" if found.kind == "inputs" else found.kind
     taken = [Code(f"{write_operand(found)}[{name!r}]") for name in names]
     here = replace(here, depths=here.depths.with_values(dict.fromkeys(names, here.depth)))
@@ -89,9 +89,9 @@ def _assign_entry(here: Scope, target: Node, value: Node) -> Scope:
     base, brackets = target.named_children
     name, indices = read_text(base), list_parts(brackets)
     if base.type != "identifier" or len(indices) != 1:
-        raise Unported("an assignment to something that is no name")
+        raise Unported("an assignment to something other than a name")
     if not here.is_local(name) or here.kinds.get(name) not in ("layers", "sizes"):
-        raise Unported("a change in what may be no vector of this function's own")
+        raise Unported("a change of a vector that this function may not have made")
     where, written = write_place(here, indices[0]), here.spell(name)
     code = here.write_layer_or_number(value)
     if ":" in where or (where.startswith("-") and where != "-1"):
@@ -114,7 +114,7 @@ def assign_compound(here: Scope, node: Node) -> None:
         raise Unported("an assignment to a variable of the function around")
     code, kind = here.write(value), here.kinds[read_text(target)]
     if symbol == "*=" and (code.kind, kind) != ("number", "number"):
-        raise Unported("a product of what may be matrices")
+        raise Unported("a product of values that may be matrices")
     name = here.spell(read_text(target))
     here.add_code(f"{name} = ", Code(f"{name} {symbol[0]} {write_operand(code)}", code.kind))
 
@@ -124,7 +124,7 @@ def push(here: Scope, node: Node) -> None:
     given = read_arguments(node)
     given.expect_keywords()
     if len(given.positional) < 2 or read_last_name(given.positional[0]) not in here.kinds:
-        raise Unported("push! of other than layers")
+        raise Unported("push! of something other than layers")
     listed, *values = given.positional
     pushed = read_last_name(node.named_children[0]) == "push!"
     for value in values:

@@ -92,7 +92,7 @@ def write_call(here: Scope, node: Node) -> Code:
     if function.type in ("call_expression", "parenthesized_expression") and not given.named:
         inner = here.write(function)
         if inner.kind not in ("function", "bound"):
-            raise Unported("what is called is no function")
+            raise Unported("a call of something that is not a function")
         given.expect_keywords()
         return call(write_operand(inner), [here.write(value) for value in given.positional], None, "array")
     if function.type in ("index_expression", "field_expression") and not name:
@@ -127,7 +127,7 @@ def _build_new(here: Scope, given: Arguments) -> Code:
     values = [write_value(here, value) for value in given.positional]
     given.expect_keywords()
     if len(values) != len(here.making.fields) or any(value.text.startswith("*") for value in values):
-        raise Unported("new with other than all fields")
+        raise Unported("new without a value for each field")
     return call(here.making.python, *_split_fields(here.making, values), "layer")
 
 
@@ -144,11 +144,11 @@ def _call_own_function(here: Scope, function: Node, name: str, given: Arguments)
     """Translate a call of a function or a variable of the file."""
     kind = here.kinds[name]
     if kind == "initializer":
-        raise Unported("an array drawn in a place without a random state")
+        raise Unported("a random array where there is no generator")
     if kind == "unported":
         raise Unported(f"{name} was not ported")
     if kind == "layer":
-        raise Unported(f"{name} is a layer, which wants its parameters: see luxport.compact")
+        raise Unported(f"{name} is a layer, which needs its parameters: see luxport.compact")
     if kind == "bound":
         return _call_part(here, here.write(function), given)
     if kind == "again":  # the layer itself, called recursively; its inputs are one tuple

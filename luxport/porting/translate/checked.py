@@ -162,7 +162,7 @@ class _Checker:
             case ast.AnnAssign() | ast.Constant(kind=str()):
                 raise _Violation("an annotation")
             case ast.Assign() if not all(isinstance(target, (ast.Name, ast.Tuple)) for target in node.targets):
-                raise _Violation("an assignment to something that is no name")
+                raise _Violation("an assignment to something other than a name")
         for name in NODE_FIELDS[kind]:
             part = getattr(node, name, None)
             if isinstance(part, list):

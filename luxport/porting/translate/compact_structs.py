@@ -50,7 +50,7 @@ def write_compact(here: Scope, struct: Struct) -> None:
         or "inputs" in fields.values()
         or {"choose", "forward"} & {*fields.values()}
     ):
-        raise Unported("fields whose names Python cannot tell apart")
+        raise Unported("fields whose Python names would be equal")
     here.add_line(f"def {struct.python}({', '.join(write_fields(here, struct))}):")
     inside = here.open_block(reserved=frozenset(fields.values()))
     inside.add_line(f'"""Make Julia\'s struct {struct.python} from its fields."""')

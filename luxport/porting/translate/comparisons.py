@@ -78,7 +78,7 @@ def join_conditions(here: Scope, symbol: str, a: Code, b: Code) -> Code:
         return Code(f"{write_operand(a)} {sign} {write_operand(b)}", "array", True, is_mask=a.is_mask or b.is_mask)
     if not each and (kinds == {"number"} or kinds == {"flag"} or (here.mode == "build" and kinds == {"unknown"})):
         return Code(f"{write_operand(a)} {sign} {write_operand(b)}", a.kind, True)
-    raise Unported(f"the operator {symbol} of what may be neither numbers nor true or false")
+    raise Unported(f"the operator {symbol} of values that may be neither numbers nor booleans")
 
 
 def negate(here: Scope, symbol: str, code: Code) -> Code:
@@ -97,19 +97,19 @@ def choose_value(here: Scope, node: Node) -> Code:
         condition, yes, *others = branches
         return _choose(here, here.write(condition), _write_branch(here, yes), _write_else(here, others))
     if len(branches) != 3:
-        raise Unported("a condition as a value with other than two branches of one expression")
+        raise Unported("a conditional expression without exactly two branches")
     return _choose(here, *[here.write(child) for child in branches])
 
 
 def _write_else(here: Scope, others: list[Node]) -> Code:
     if not others:
-        raise Unported("a condition as a value without an else")
+        raise Unported("a conditional expression without an else")
     first, *rest = others
     if first.type == "elseif_clause":
         condition, yes = list_parts(first)
         return _choose(here, here.write(condition), _write_branch(here, yes), _write_else(here, rest))
     if first.type != "else_clause" or rest:
-        raise Unported("a condition as a value with other than one expression in each branch")
+        raise Unported("a conditional expression without exactly one expression in each branch")
     return _write_branch(here, first)
 
 
@@ -117,7 +117,7 @@ def _write_branch(here: Scope, node: Node) -> Code:
     while node.type in ("block", "else_clause", "return_statement"):
         inner = list_parts(node)
         if len(inner) != 1:
-            raise Unported("a condition as a value with other than one expression in each branch")
+            raise Unported("a conditional expression without exactly one expression in each branch")
         (node,) = inner
     return here.write(node)
 

@@ -23,7 +23,7 @@ def find_constructor(struct: Struct, given: Arguments, kinds: Sequence[str]) -> 
         raise Unported(f"{struct.name} of a splat")
     fitting = [entry for entry in struct.constructors if entry.can_take(given)]
     if any(entry.most < 0 for entry in struct.constructors):
-        raise Unported(f"{struct.name}, which has constructors by type")
+        raise Unported(f"{struct.name}, which has constructors for explicit type parameters")
     if struct.inner:
         by_fields = False
     elif struct.by_keyword and not count:
@@ -41,7 +41,7 @@ def find_constructor(struct: Struct, given: Arguments, kinds: Sequence[str]) -> 
             return fitting[0].python
         if struct.chooser:
             return struct.chooser
-        raise Unported(f"which constructor of {struct.name} this is")
+        raise Unported(f"it is ambiguous which constructor of {struct.name} is called")
     if by_fields:
         return struct.python
     if len(fitting) == 1:

@@ -27,7 +27,7 @@ def _read_layers(here: Scope, given: Arguments, start: int = 0) -> list[Code]:
             raise Unported("layers in a splat of names, beside others")
         code = here.write(given.splats[0].named_children[0])
         if code.kind not in ("layers", "keywords", "unknown"):
-            raise Unported("layers by their names expected")
+            raise Unported("layers by name expected")
         return [code]
     return [*found, *(write_named(_check_name(name), here.write_layer(node)) for name, node in given.named.items())]
 
@@ -52,7 +52,7 @@ def _make_joining(name: str) -> Builder:
                 )
             ours = "PairwiseFusion" if here.source.dialect == "flux" else "PairwiseFold"
         if not given.positional:
-            raise Unported("what joins the outputs is expected first")
+            raise Unported("a connection expected as the first argument")
         layers = _read_layers(here, given, 1)
         two = len(layers) == 2 and not any(layer.text.startswith("*") for layer in layers) or name != "Parallel"
         return group(f"luxport.{ours}(", [write_connection(here, given.positional[0], two), *layers], ")", "layer")
@@ -74,7 +74,9 @@ def write_connection(here: Scope, node: Node, two: bool) -> Code:
         both, many = _OPERATORS[symbol]
         if two:
             return Code(both, "function")
-        return here.name_helper(many) if many else here.write_hole(node, "a difference of other than two outputs")
+        return (
+            here.name_helper(many) if many else here.write_hole(node, "a difference of more or fewer than two outputs")
+        )
     if symbol in ("vcat", "hcat") and symbol not in here.kinds:
         return here.name_helper(symbol)
     return Code("None") if symbol == "tuple" else here.write(node)

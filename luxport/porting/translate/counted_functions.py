@@ -32,14 +32,14 @@ class BoundedValues:
     def expect_mapping(self, value: Any) -> Mapping[str, Any]:
         """Return a dict, and spend a step for each entry."""
         if not isinstance(value, (dict, MappingProxyType)):
-            raise WouldRaise("no names with their values")
+            raise WouldRaise("not a mapping of names to values")
         self.budget.spend(len(value))
         return value
 
     def expect_entries(self, value: Any) -> Iterable[Any]:
         """Return a sequence to iterate over; the caller counts the steps."""
         if not isinstance(value, (list, tuple, str, range, dict, MappingProxyType)):
-            raise WouldRaise(f"a {type(value).__name__} is no sequence")
+            raise WouldRaise(f"a {type(value).__name__} is not a sequence")
         return value
 
     def list_entries(self, value: Any) -> list[Any]:
@@ -67,7 +67,7 @@ class BoundedValues:
             elif op is ast.Add and isinstance(left, sequence) and isinstance(right, sequence):
                 self.budget.spend(len(left) + len(right))
             else:
-                raise WouldRaise("a sequence is no number")
+                raise WouldRaise("a sequence is not a number")
         elif op is ast.BitOr and isinstance(left, dict) and isinstance(right, dict):
             return {**self.expect_mapping(left), **self.expect_mapping(right)}
         elif not (isinstance(left, (int, float)) and isinstance(right, (int, float))):

@@ -126,7 +126,7 @@ class Run:
             case ast.Pass() | ast.Import():
                 pass
             case _:
-                raise TooExpensive(f"nobody knows what a {type(node).__name__} costs")
+                raise TooExpensive(f"the cost of a {type(node).__name__} is unknown")
 
     def _run_loop(self, over: Iterable[Any], node: ast.For | ast.While, names: dict[str, Any]) -> None:
         for entry in over:
@@ -153,7 +153,7 @@ class Run:
             case ast.Subscript(value=ast.Name(id=name), slice=index) if isinstance(names[name], dict):
                 names[name][self.evaluate(index, names)] = value
             case _:
-                raise TooExpensive("an assignment to something that is no name")
+                raise TooExpensive("an assignment to something other than a name")
 
     def _make_function(
         self, name: str, given: ast.arguments, body: list[ast.stmt] | ast.expr, names: dict[str, Any]
@@ -238,7 +238,7 @@ class Run:
                     return self.names[name]
                 if name in BUILTINS:
                     return BUILTINS[name]
-                raise WouldRaise(f"{name} is not there yet", name)
+                raise WouldRaise(f"{name} is not defined yet", name)
             case ast.Attribute():
                 return self._read_attribute(node, names)
             case ast.Tuple(elts=parts):
@@ -279,7 +279,7 @@ class Run:
                 return self._make_function("lambda", node.args, node.body, LocalNames(names, {}))
             case ast.Call():
                 return self._evaluate_call(node, names)
-        raise TooExpensive(f"nobody knows what a {type(node).__name__} costs")
+        raise TooExpensive(f"the cost of a {type(node).__name__} is unknown")
 
     def _run_comprehension(self, loops: list[ast.comprehension], made: ast.expr, names: Any, found: list[Any]) -> None:
         if not loops:
@@ -386,7 +386,7 @@ class Run:
         if isinstance(function, OwnClass):
             function, layer = lambda *values, made=function.make, **others: made(list(values), others), True
         if not layer and function not in MAKERS and not (function in INITIALIZER_FUNCTIONS and not given):
-            raise TooExpensive(f"{getattr(function, '__name__', 'what is called')} is no constructor")
+            raise TooExpensive(f"{getattr(function, '__name__', 'what is called')} is not a constructor")
         self.budget.spend(_LAYER)
         weighed = [*given, *named.values()]
         weight = 1 + self.bounded.weigh(weighed)

@@ -108,7 +108,7 @@ def write_body(here: Scope, head: str, body: list[Node], mode: str, given: Param
     here.source.table.block(inside, body, returns=True)
     if piece.uses_xp:
         if not given.first:
-            raise Unported("an operation on arrays in a function without one")
+            raise Unported("an operation on arrays in a function without an array parameter")
         start = len(given.opening)
         if any(re.search(r"\bxp\b", line) for line in piece.lines):
             space = _write_namespace(inside, head, given, piece.lines[start:])
@@ -136,16 +136,16 @@ def _write_namespace(here: Scope, head: str, parameters: Parameters, written: li
 def _write_compact(here: Scope, node: Node, name: str) -> Code:
     given = read_arguments(node)
     if given.block is None or given.splats:
-        raise Unported("@compact without values in place, or without a do block")
+        raise Unported("@compact with a splat of values, or without a do block")
     titles = [here.write(value) for key, value in given.named.items() if key == "name"]
     bindings = {key: value for key, value in given.named.items() if key != "name"}
     if given.positional or any(name_field(key) != key for key in bindings):
-        raise Unported("values without a name that Python has")
+        raise Unported("values with names that Python does not allow")
     _check_loop_variables(here, given.block)
     values = {key: _write_binding(here, value) for key, value in bindings.items()}
     parameters, body = split_definition(given.block)
     if len(parameters) != 1:
-        raise Unported("a function of other than one argument")
+        raise Unported("@compact of a function without exactly one argument")
     chosen = name or here.output.make_name("compact")
     written = write_parameters(here, parameters, "array")
     kinds = {key: {"layer": "bound", "layers": "bound"}.get(code.kind, code.kind) for key, code in values.items()}

@@ -48,7 +48,7 @@ def write_drawn_arrays(here: Scope, node: Node) -> Code:
     if node.type == "call_expression" and read_text(node) == "NamedTuple()":
         return Code("{}")
     if node.type != "tuple_expression" or (node.named_children and node.named_children[0].type == "identifier"):
-        raise Unported("initial values that are no named tuple in place")
+        raise Unported("initial values that are not written as a named tuple")
     entries = []
     for name, value in read_named_entries(node).items():
         if value.type == "tuple_expression":
@@ -56,7 +56,7 @@ def write_drawn_arrays(here: Scope, node: Node) -> Code:
         else:
             found = _read_drawn(here, value)
             if found is None:
-                raise Unported(f"an initial value of {name} that is no array drawn in place")
+                raise Unported(f"an initial value of {name} that is not written as a drawn array")
             code = group(f"{found.init.text}(", [Code("rng"), found.sizes], ")", "array")
         entries.append(Code(f"{name!r}: {code.text}"))
     return group("{", entries, "}", "unknown")
@@ -91,9 +91,9 @@ def _read_drawn(here: Scope, node: Node) -> _Drawn | None:
         sizes = list_parts(sizes[0])
     entries = [here.write(size) for size in sizes]
     if not entries or any(entry.kind not in ("number", "unknown", "part") for entry in entries):
-        raise Unported("an array without its sizes in place")
+        raise Unported("a drawn array whose sizes are not given one by one")
     if any(entry.text.startswith("*") for entry in entries):
-        raise Unported("an array without its sizes in place")
+        raise Unported("a drawn array whose sizes are not given one by one")
     return _Drawn(init, group("(", entries[::-1], ")", "sizes"))
 
 
@@ -117,7 +117,7 @@ def _read_scaled(here: Scope, node: Node) -> _Drawn | None:
     assert found is not None
     scale = here.write(factor)
     if scale.kind not in ("number", "unknown") or found.init.text not in _SCALES:
-        raise Unported("an array drawn and changed")
+        raise Unported("a drawn array that is changed afterwards")
     value = Code(f"1 / {scale.text if not scale.compound else f'({scale.text})'}") if symbol == "/" else scale
     if found.init.text == "luxport.initializers.ones":
         return _Drawn(Code(f"luxport.initializers.constant(value={value.text})", "function"), found.sizes)

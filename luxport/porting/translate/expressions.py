@@ -50,7 +50,7 @@ def _write_name(here: Scope, node: Node) -> Code:
             raise Unported(f"{name} was not ported")
         layer = here.kinds[name] == "layer" and here.source.dialect != "lux"
         if layer and here.piece.layers_used.setdefault(name, node.start_byte) != node.start_byte:
-            raise Unported(f"{name} twice, which in Flux has one set of parameters: see luxport.tie")
+            raise Unported(f"{name} is used twice, and shares its parameters in Flux: see luxport.tie")
         if layer and here.mode == "build" and here.depths.get(name) == 0:
             first = here.output.layers_used.setdefault(name, node.start_byte)
             if first != node.start_byte:
@@ -80,7 +80,7 @@ def _write_field(here: Scope, node: Node) -> Code:
     if base.type == "identifier" and read_text(base) in here.fields:
         own = here.fields[read_text(base)]
         if read_text(field) not in own:
-            raise Unported(f"{read_text(node)} is no field")
+            raise Unported(f"{read_text(node)} is not a field")
         return own[read_text(field)]
     value = here.write(base)
     if value.kind in ("bound", "part") and read_text(field) in _LAYER_FIELDS:
@@ -117,7 +117,7 @@ def _write_operator(here: Scope, node: Node) -> Code:
     """Translate an operator that is passed as a function, if it is the same for numbers and arrays."""
     name = _AS_FUNCTIONS.get(read_text(node))
     if name is None:
-        raise Unported("no counterpart of a operator")
+        raise Unported("an operator as a function")
     return Code(name, "function")
 
 
@@ -161,7 +161,7 @@ def _write_arrow(here: Scope, node: Node) -> Code:
 
 def _write_string(here: Scope, node: Node) -> Code:
     if any(child.type == "string_interpolation" for child in node.named_children):
-        raise Unported("a string with values in it")
+        raise Unported("a string with interpolated values")
     return Code(repr("".join(read_text(child) for child in node.named_children)), "text")
 
 

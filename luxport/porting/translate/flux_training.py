@@ -68,7 +68,9 @@ def _set_up(here: Scope, target: Node, node: Node) -> Scope | None:
     given.expect_keywords()
     rule, model = here.write(given.positional[0]), read_text(given.positional[1])
     if here.kinds.get(model) != "layer" or not here.is_local(model) or here.indent != 4 * here.depth:
-        raise Unported("Flux's training changes the model, here one from elsewhere: see luxport.training.fit")
+        raise Unported(
+            "Flux's training changes the model, here one that this function has not made: see luxport.training.fit"
+        )
     state = here.spell(read_text(target))
     here.add_code(f"{state} = ", call("luxport.training.TrainState.create", [here.write(given.positional[1]), rule]))
     # Outside of a gradient Flux's layers are in test mode by default.
@@ -101,10 +103,10 @@ def _differentiate(here: Scope, target: Node, node: Node, alone: bool, first: bo
     state = _name_state(here, model)
     function = given.block if given.block is not None else given.positional[0]
     if len(given.positional) != (1 if given.block is not None else 2) or given.named or (first and not alone):
-        raise Unported("a gradient by other than one model")
+        raise Unported("a gradient with respect to something other than one model")
     names = list_parts(target) if target.type in ("open_tuple", "tuple_expression") else [target]
     if any(name.type != "identifier" for name in names) or len(names) != (1 if alone else 2):
-        raise Unported("gradients that are taken apart")
+        raise Unported("gradients that are unpacked")
     objective = _write_objective(here, function, of_data=False)
     gradients, loss = read_text(names[-1]), "_" if alone else here.spell(read_text(names[0]))
     kinds = {
@@ -127,7 +129,7 @@ def _update(here: Scope, node: Node) -> Scope | None:
     name = gradients.named_children[0] if of_one else gradients
     wanted = "several gradients" if of_one else "gradients"
     if here.kinds[read_text(state)] != f"{_OF}{read_text(model)}" or here.kinds.get(read_text(name)) != wanted:
-        raise Unported("an update by what may be no gradient of this model")
+        raise Unported("an update by a value that may not be a gradient of this model")
     written = here.spell(read_text(state))
     made = call("luxport.training.apply_gradients", [Code(written), Code(here.spell(read_text(name)))])
     here.add_code(f"{written} = ", made)
@@ -176,7 +178,7 @@ def _write_loss(here: Scope, function: Node) -> tuple[str, list[str], bool]:
     if function.type == "identifier":
         name = read_text(function)
         if here.kinds.get(name) != "function" or name in here.source.several:
-            raise Unported("a loss that is no function of this file with one method")
+            raise Unported("a loss that is not a function of this file with a single method")
         return here.spell(name), [], True
     parameters, body = split_definition(function)
     assigned = {

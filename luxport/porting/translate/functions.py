@@ -91,12 +91,12 @@ _HELPERS_FOR_LISTS = {"sum": "sum_entries", "mean": "mean_entries"}
 def _apply_elementwise(here: Scope, function: Node, x: Code) -> Code:
     name = read_last_name(function)
     if name in here.kinds or here.mode == "build" or not name:
-        raise Unported("a function of each element that is not known here")
+        raise Unported("an elementwise function that is not known here")
     if name in ELEMENTWISE:
         return call_on_elements(here, name, [x])
     if name in ACTIVATIONS and "softmax" not in name:
         return call(ACTIVATIONS[name], [x], {}, "array")
-    raise Unported("a function of each element that is not known here")
+    raise Unported("an elementwise function that is not known here")
 
 
 def _make_spread(name: str) -> Builder:
@@ -108,7 +108,7 @@ def _make_spread(name: str) -> Builder:
             raise Unported(f"{name} of a list")
         plain = "corrected" in given.named and read_text(given.named["corrected"]) == "false"
         if "corrected" in given.named and not plain and read_text(given.named["corrected"]) != "true":
-            raise Unported("a correction that is not in place")
+            raise Unported("a value of corrected that is not a literal")
         options = {} if plain else {"correction": Code("1", "number")}
         return here.call_xp(name, [x], options | _read_dimensions(given))
 
@@ -125,7 +125,7 @@ def _build_cumsum(here: Scope, given: Arguments) -> Code:
 def _build_norm(here: Scope, given: Arguments) -> Code:
     x = read_only_argument(here, given)
     if x.kind not in ("array", "bound", "unknown"):
-        raise Unported("norm of what may be no array")
+        raise Unported("norm of a value that may not be an array")
     return here.call_xp("sqrt", [here.call_xp("sum", [here.call_xp("square", [here.call_xp("abs", [x])])])])
 
 
@@ -175,7 +175,7 @@ def _build_gate(here: Scope, given: Arguments) -> Code:
     given.expect_keywords()
     x, size, number = [here.write(node) for node in expect_positional(given, 3)]
     if here.mode != "array" or x.kind not in ("array", "bound", "unknown") or not number.text.isdigit():
-        raise Unported("a gate that is not in place")
+        raise Unported("a gate whose arguments are not literals")
     start = f"{write_operand(size)} * {int(number.text) - 1}" if number.text != "1" else "0"
     return Code(f"{write_operand(x)}[..., {start}:{write_operand(size)} * {number.text}]", "array")
 
@@ -185,7 +185,7 @@ def _build_chunk(here: Scope, given: Arguments) -> Code:
     given.expect_keywords("dims")
     x, count = [here.write(node) for node in expect_positional(given, 2)]
     if here.mode == "build" or x.kind not in ("array", "bound", "unknown") or count.kind not in ("number", "unknown"):
-        raise Unported("chunk of what may be no array")
+        raise Unported("chunk of a value that may not be an array")
     axis = read_axis(given.named["dims"]) if "dims" in given.named else "0"
     return here.call_helper("chunk", [x, count, Code(axis)]).with_kind("several")
 

@@ -37,7 +37,7 @@ def build_view(here: Scope, given: Arguments) -> Code:
 def _write_index(here: Scope, value: Code, entries: list[Node]) -> Code:
     if len(entries) > 1:
         if value.kind not in ("array", "unknown", "bound", "part", "tree") or here.mode == "build":
-            raise Unported("several indices of something that is no array")
+            raise Unported("several indices of something that is not an array")
         places = [write_place(here, entry) for entry in reversed(entries)]
         return Code(f"{write_operand(value)}[{', '.join(places)}]", "array")
     if not entries:
@@ -84,9 +84,9 @@ def write_place(here: Scope, node: Node) -> str:
         raise Unported("an index computed from the end")
     code = here.write(node)
     if code.kind not in ("number", "unknown"):
-        raise Unported("an index that is no number")
+        raise Unported("an index that is not a number")
     if code.kind == "unknown" and here.mode != "build":
-        raise Unported("an index that may be no number")
+        raise Unported("an index that may not be a number")
     if code.text.endswith(" + 1") and " " not in code.text.removesuffix(" + 1"):
         return code.text.removesuffix(" + 1")
     return str(int(code.text) - 1) if code.text.isdigit() else f"{write_operand(code)} - 1"
@@ -108,7 +108,7 @@ def build_undefined(here: Scope, julia: str, given: Arguments) -> Code:
         return Code("[]", kind)
     undef, *sizes = given.positional
     if read_text(undef) != "undef" or len(sizes) != 1:
-        raise Unported("a vector made of something")
+        raise Unported("a vector with initial values")
     count = here.write(sizes[0])
     if count.kind not in ("number", "unknown"):
         raise Unported("a number expected")
@@ -121,7 +121,7 @@ def _write_step(here: Scope, first: Node, step: Node, last: Node) -> str:
     if by == "-1" and read_text(first) == "end" and read_text(last) == "1" and here.mode == "build":
         return "::-1"
     if not by.isdigit() or by == "0":
-        raise Unported("a range with such a step")
+        raise Unported("a range with a step that is not a positive literal")
     start = write_place(here, first)
     stop = "" if read_text(last) == "end" else write_place(here, last)
     if start.startswith("-") or stop.startswith("-"):

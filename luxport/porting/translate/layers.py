@@ -56,7 +56,7 @@ def _write_padding(here: Scope, node: Node, rank: int | None, window: Code) -> C
         if code.kind in ("number", "padding"):
             return code
         if code.kind not in ("unknown", "sizes") or not window.text or code.text.startswith("not_ported("):
-            raise Unported("padding that may be numbers or pairs: write it in place")
+            raise Unported("padding that may be numbers or pairs: write it as a literal")
         return here.call_helper("reverse_padding", [code, window])
     entries = [here.write(entry) for entry in node.named_children]
     if rank is None and len(entries) > 1:  # one number for each axis, or two
@@ -191,7 +191,7 @@ def _check_dims(here: Scope, given: Arguments, shape: Code) -> None:
         numbers = [str(i) for i in range(1, int(numbers[-1]) + 1)] if numbers else []
     count = len(shape.entries) or 1
     if sorted(numbers) != [str(i) for i in range(1, count + 1)] or (not shape.entries and shape.kind != "number"):
-        raise Unported("dims that may be others than those of the sizes")
+        raise Unported("dims that may not be the axes of the sizes")
 
 
 def _build_rms_norm(here: Scope, given: Arguments) -> Code:
@@ -216,7 +216,7 @@ def _build_bilinear(here: Scope, given: Arguments) -> Code:
         first = given.positional[0].named_children[0]
         sizes, rest = read_pair(here, given.positional[0]), given.positional[1:]
         if first.type != "tuple_expression" and sizes[0].kind != "number":
-            raise Unported("in => out with the sizes in place expected")
+            raise Unported("literal sizes expected, as (in1, in2) => out")
     else:
         if len(given.positional) < 3:
             raise Unported("(in1, in2) => out expected")
@@ -250,7 +250,7 @@ def _build_embedding_bag(here: Scope, given: Arguments) -> Code:
     sizes, rest = read_in_out(here, given.positional)
     reductions = {"mean": "'mean'", "sum": "'sum'", "maximum": "'max'"}
     if len(rest) > 1 or any(read_last_name(node) not in reductions for node in rest):
-        raise Unported("no reduction that is known here")
+        raise Unported("a reduction that is not known here")
     chosen = [Code(reductions[read_last_name(node)]) for node in rest]
     return call("luxport.EmbeddingBag", [*sizes, *chosen], read_options(here, given, init_weight=INIT))
 
@@ -260,7 +260,7 @@ def _build_embedding(here: Scope, given: Arguments) -> Code:
     if rest:
         raise Unported("more arguments than the sizes")
     if "padding_idx" in given.named and read_text(given.named["padding_idx"]) != "nothing":
-        raise Unported("padding_idx, whose place in the table changes")
+        raise Unported("padding_idx, which would be another row here")
     given.named.pop("padding_idx", None)
     return call("luxport.Embedding", sizes, read_options(here, given, init_weight=INIT))
 
@@ -292,7 +292,7 @@ def _build_reshape(here: Scope, given: Arguments) -> Code:
 
 def _build_attention(here: Scope, given: Arguments) -> Code:
     if here.source.dialect is None:
-        raise Unported("Flux's attention has 8 heads by itself and Lux's one: say which it is, with `using`")
+        raise Unported("Flux's attention has 8 heads by default and Lux's one: say which it is, with `using`")
     (dims,) = expect_positional(given, 1)
     probability = ("dropout_prob", "attention_dropout_probability")
     options = read_options(here, given, "nheads", "is_causal", attention_dropout_probability=probability, use_bias=BIAS)

@@ -99,10 +99,10 @@ def choose_method(name: str, methods: Sequence[Method], given: Arguments) -> str
     if is_dispatched(name, methods):
         return name_in_python(name)
     if given.splats or any(node.type == "splat_expression" for node in given.positional):
-        raise Unported(f"which method of {name} this is")
+        raise Unported(f"it is ambiguous which method of {name} is called")
     fitting = [entry for entry in methods if entry.can_take(given)]
     if len(fitting) != 1:
-        raise Unported(f"which method of {name} this is")
+        raise Unported(f"it is ambiguous which method of {name} is called")
     return fitting[0].python
 
 

@@ -146,7 +146,7 @@ def _translate(source: str, flux: tuple[int, int] | None) -> Translation:
     if len(python) > _MOST_WRITTEN:
         raise FileFormatError(f"the Python would be longer than {_MOST_WRITTEN:,} letters")
     if wrong := find_violation(python):
-        raise FileFormatError(f"no Python is written that would have {wrong}")
+        raise FileFormatError(f"the Python would have {wrong}, which is not allowed")
     calls = find_own_calls(here, root, list_bound_names(ast.parse(python).body))
     return Translation(python, holes, tuple(calls), tuple(list_inputs(root)))
 

@@ -19,7 +19,7 @@ __all__ = ["NNLIB", "NNLIB_NAMES"]
 def _write_array(here: Scope, node: Node) -> Code:
     x = here.write(node)
     if here.mode == "build" or x.kind not in ("array", "bound", "unknown"):
-        raise Unported("an operation on what may be no array")
+        raise Unported("an operation on a value that may not be an array")
     return x
 
 
@@ -44,7 +44,7 @@ def _make_pad(name: str, every: bool) -> Builder:
         else:
             options["padding"] = here.write(pad)
             if options["padding"].kind != "number":
-                raise Unported("a padding that is not in place")
+                raise Unported("a padding that is not a literal")
         if value:
             options["value"] = here.write(value[0])
         if dims is not None:
@@ -68,7 +68,7 @@ def _read_sides(here: Scope, pad: Node, axes: int | None) -> tuple[Code, int]:
     """Translate the padding before and after each axis, into our order, and return it with the number of axes."""
     entries = [here.write(entry) for entry in list_parts(pad)]
     if any(entry.kind != "number" for entry in entries):
-        raise Unported("a padding that is not in place")
+        raise Unported("a padding that is not a literal")
     if axes is not None and len(entries) == axes:
         return group("(", entries[::-1], ")", "sizes"), axes
     if len(entries) % 2 or (axes is not None and len(entries) != 2 * axes):
@@ -116,13 +116,13 @@ def _build_scatter(here: Scope, given: Arguments) -> Code:
     op, array, indices = expect_positional(given, 3)
     name = read_text(op)
     if name not in _REDUCTIONS:
-        raise Unported("no reduction that is known here")
+        raise Unported("a reduction that is not known here")
     options = {"op": Code(repr(name))}
     if "dstsize" in given.named:
         size = given.named["dstsize"]
         options["size"] = here.write(list_parts(size)[-1] if size.type == "tuple_expression" else size)
         if options["size"].kind not in ("bound", "number", "unknown"):
-            raise Unported("a size that is not in place")
+            raise Unported("a size that is not a literal")
     return call("luxport.ops.scatter", [_write_array(here, array), _write_array(here, indices)], options, "array")
 
 

@@ -32,7 +32,7 @@ def _make_division(name: str) -> Builder:
         a, b = [here.write(node) for node in expect_positional(given, 2)]
         kinds = {a.kind, b.kind} | ({"unknown"} if here.mode == "build" else set())
         if not kinds <= {"number", "unknown"} or (here.mode != "build" and kinds != {"number"}):
-            raise Unported(f"{name} of what may be no number")
+            raise Unported(f"{name} of a value that may not be a number")
         if name in ("div", "rem"):
             return write_truncated(here, "÷" if name == "div" else "%", a, b)
         if name == "cld":
@@ -71,7 +71,7 @@ def _make_math(name: str) -> Builder:
         given.expect_keywords()
         values = [here.write(node) for node in expect_positional(given, 1 if name == "isqrt" else 2)]
         if not {value.kind for value in values} <= {"number", "unknown"} or here.mode != "build":
-            raise Unported(f"{name} of what may be no number")
+            raise Unported(f"{name} of a value that may not be a number")
         return call(f"math.{name}", values, None, "number")
 
     return build
@@ -85,7 +85,7 @@ def make_rounding(name: str) -> Builder:
         kind, number = expect_positional(given, 2)
         x = here.write(number)
         if read_text(kind) not in ("Int", "Int64") or x.kind not in ("number", "unknown"):
-            raise Unported("rounding of anything but numbers to whole ones")
+            raise Unported("rounding of something other than a number to an integer")
         return Code(f"{name}({x.text})", "number")
 
     return build
@@ -101,7 +101,7 @@ def _build_integer(here: Scope, given: Arguments) -> Code:
 def _build_nearest(here: Scope, given: Arguments) -> Code:
     x = read_only_argument(here, given)
     if x.kind not in ("number", "unknown") or here.mode != "build":
-        raise Unported("round of what may be no number")
+        raise Unported("round of a value that may not be a number")
     return call("round", [x], None, "number")
 
 
@@ -109,7 +109,7 @@ def _build_convert(here: Scope, given: Arguments) -> Code:
     """Translate ``convert(Int, x)``."""
     kind, number = expect_positional(given, 2)
     if read_text(kind) not in ("Int", "Int64"):
-        raise Unported("a conversion to anything but whole numbers")
+        raise Unported("a conversion to something other than integers")
     return _build_integer(here, Arguments([number], given.named, given.splats, given.block))
 
 
@@ -118,7 +118,7 @@ def _build_mod1(here: Scope, given: Arguments) -> Code:
     given.expect_keywords()
     a, b = [here.write(node) for node in expect_positional(given, 2)]
     if not {a.kind, b.kind} <= {"number", "unknown"} or here.mode != "build":
-        raise Unported("mod1 of what may be no number")
+        raise Unported("mod1 of a value that may not be a number")
     return Code(f"({write_operand(a)} - 1) % {write_operand(b)} + 1", "number", True)
 
 
@@ -128,10 +128,10 @@ def _build_fold(here: Scope, given: Arguments) -> Code:
     function, sizes = expect_positional(given, 2)
     x, start = here.write(sizes), given.named.get("init")
     if read_text(function) not in _FOLDS or x.kind != "sizes":
-        raise Unported("a fold of anything but numbers by + or *")
+        raise Unported("a reduction that is not a sum or a product of numbers")
     name, neutral = _FOLDS[read_text(function)]
     if start is not None and read_text(start) != neutral:
-        raise Unported("a fold that begins with another number")
+        raise Unported("a reduction with another initial value")
     return Code(f"{name}({x.text})", "number")
 
 
@@ -154,7 +154,7 @@ def _build_product(here: Scope, given: Arguments) -> Code:
         x.kind == "layers" and given.positional[0].type == "vector_expression"
     )  # of variables, which are numbers here
     if not (x.kind in ("sizes", "unknown") or in_place) or here.mode != "build":
-        raise Unported("a product of anything but sizes")
+        raise Unported("a product of something other than sizes")
     return Code(f"math.prod({x.text})", "number")
 
 
@@ -168,7 +168,7 @@ def _build_length(here: Scope, given: Arguments) -> Code:
 def _build_is_empty(here: Scope, given: Arguments) -> Code:
     x = read_only_argument(here, given)
     if x.kind not in ("sizes", "layers", "several", "keywords"):
-        raise Unported("whether an array has entries")
+        raise Unported("isempty of an array")
     return Code(f"len({x.text}) == 0", "flag", True)
 
 
@@ -181,7 +181,7 @@ def build_if_else(here: Scope, given: Arguments) -> Code:
     given.expect_keywords()
     condition, yes, no = expect_positional(given, 3)
     if here.mode != "build":
-        raise Unported("ifelse without a dot is no function of arrays")
+        raise Unported("ifelse without a dot is not a function of arrays")
     layers = any(can_make_layers(here, value) or read_last_name(value) == "flatten" for value in (yes, no))
     read = here.write_layer_or_number if layers else here.write
     asked, values = here.write_condition(condition), [read(value) for value in (yes, no)]
@@ -200,7 +200,7 @@ def _make_list_builder(name: str) -> Builder:
                 return Code(f"[*zip({', '.join(entry.text for entry in sequences)})]", "layers")
         x = read_only_argument(here, given)
         if x.kind not in ("layers", "sizes", "several"):
-            raise Unported(f"{name} of something that is no list")
+            raise Unported(f"{name} of something that is not a list")
         return call("tuple", [x], None, x.kind) if name == "Tuple" else x
 
     return build

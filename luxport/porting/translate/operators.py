@@ -90,7 +90,7 @@ def write_operator_call(here: Scope, node: Node) -> Code:
     if symbol in ("+", "*") and here.mode != "build" and any(value.text.startswith("*") for value in values):
         if symbol == "+":
             return here.call_helper("add", values)
-        raise Unported("a product of what may be matrices")
+        raise Unported("a product of values that may be matrices")
     if not values or any(value.text.startswith("*") for value in values):
         raise Unported(f"{symbol} of a splat")
     if len(values) == 1 and symbol in ("-", "+", "!", ".!"):
@@ -115,10 +115,10 @@ def write_binary(here: Scope, node: Node) -> Code:
     if symbol == "=>" and here.mode == "build":
         ends = [here.write(left), here.write(right)]
         if any(end.kind not in ("number", "unknown") for end in ends):
-            raise Unported("a pair of other than numbers")
+            raise Unported("a pair of values that are not numbers")
         return group("(", ends, ")", "pair")
     if symbol in ("=>", "∘"):
-        raise Unported(f"{symbol} in this place")
+        raise Unported(f"{symbol} in a function of arrays")
     if here.mode == "build" and symbol.removeprefix(".") in ("*", "/"):
         drawn = write_drawn_array(here, node)
         if drawn is not None:
@@ -129,7 +129,7 @@ def write_binary(here: Scope, node: Node) -> Code:
     if symbol in ("in", "∈", "∉") and here.mode == "build":
         several = here.write(right)
         if several.kind not in ("sizes", "unknown"):
-            raise Unported("whether a value is in something that is no list of numbers")
+            raise Unported("`in` of something that is not a list of numbers")
         return Code(f"{write_operand(a)} {'not in' if symbol == '∉' else 'in'} {write_operand(several)}", "flag", True)
     if symbol in ("<<", ">>") and here.mode == "build":  # for a count >= 0
         return _write_arithmetic(
@@ -183,9 +183,9 @@ def _write_arithmetic(here: Scope, symbol: str, a: Code, b: Code) -> Code:
     if symbol == "*" and not dotted and not any(numbers):
         return here.call_helper("matmul", [a, b])
     if symbol in ("^", "÷", "%") and not dotted and not all(numbers):
-        raise Unported(f"{symbol} of what may be a matrix")
+        raise Unported(f"{symbol} of a value that may be a matrix")
     if symbol == "/" and not dotted and not numbers[1]:
-        raise Unported("a division by what may be a matrix")
+        raise Unported("a division by a value that may be a matrix")
     if symbol == "fld":
         return Code(f"{write_operand(a)} // {write_operand(b)}", kind, True)
     if sign in ("//", "%"):
@@ -200,7 +200,7 @@ def _write_arithmetic(here: Scope, symbol: str, a: Code, b: Code) -> Code:
 def _count_booleans(here: Scope, sign: str, a: Code, b: Code) -> tuple[Code, Code]:
     """Return the operands with a boolean array as numbers 0 and 1, as Julia does; frameworks differ."""
     if a.is_mask and b.is_mask:
-        raise Unported(f"{sign} of what is true or false on either side")
+        raise Unported(f"{sign} of two boolean arrays")
     if a.is_mask:
         return here.call_helper("convert_mask", [a, b]), b
     return a, here.call_helper("convert_mask", [b, a])

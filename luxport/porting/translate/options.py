@@ -127,13 +127,13 @@ def write_initializer(here: Scope, node: Node) -> Code:
     if node.type == "arrow_function_expression":
         found = here.define_function(node, "array")
         if found.kind != "initializer":
-            raise Unported("no initializer that is known here")
+            raise Unported("an initializer that is not known here")
         return found.with_kind("function")
     name = read_last_name(node)
     if here.kinds.get(name) in ("initializer", "unknown") and here.mode == "build":
         return Code(here.spell(name), "function")
     if name not in INITIALIZERS or name in here.kinds:
-        raise Unported("no initializer that is known here")
+        raise Unported("an initializer that is not known here")
     return here.name_initializer(name)
 
 
@@ -175,7 +175,7 @@ def read_axis(node: Node) -> str:
     if read_text(node).startswith("Val("):
         node = node.named_children[-1].named_children[0]
     if node.type != "integer_literal":
-        raise Unported("a dimension that is no number in place")
+        raise Unported("a dimension that is not a literal number")
     return f"-{write_whole_number(read_text(node))}"
 
 
@@ -201,5 +201,5 @@ def write_aggregation(here: Scope, node: Node) -> Code:
     """Translate the aggregation of a loss, ``mean`` or ``sum``."""
     name = read_last_name(node)
     if name not in ("mean", "sum") or name in here.kinds:
-        raise Unported("a loss that is aggregated otherwise than by mean or sum")
+        raise Unported("a loss that is aggregated by something other than mean or sum")
     return Code(repr(name))

@@ -71,7 +71,7 @@ def call_package_function(here: Scope, node: Node, name: str, given: Arguments) 
     if name in ("get", "haskey") and count == 3 - (name == "haskey"):
         return _write_lookup(here, name, given)
     if any(here.kinds.get(read_text(value)) == "table" for value in given.positional):
-        raise Unported(f"{name} of a Dict, whose entries Julia takes as pairs")
+        raise Unported(f"{name} of a Dict, whose entries are pairs in Julia")
     if name == "apply" and count == 4:
         callee, *values = [here.write(value) for value in given.positional]
         return call(callee.text, values, None, "unknown")
@@ -104,7 +104,7 @@ def _write_table(here: Scope, given: Arguments) -> Code:
     for pair in given.positional:
         sides = pair.named_children
         if pair.type != "binary_expression" or read_text(sides[1]) != "=>" or sides[0].type not in _KEYS:
-            raise Unported("a Dict of other than pairs whose keys are in place")
+            raise Unported("a Dict whose entries are not pairs with literal keys")
         key, value = here.write(sides[0]), write_value(here, sides[2])
         kinds.add(sides[0].type)
         entries.append(Code(f"{key.text}: {value.text}"))
@@ -121,7 +121,7 @@ def _write_lookup(here: Scope, name: str, given: Arguments) -> Code:
     given.expect_keywords()
     table, key, *default = [here.write(value) for value in given.positional]
     if table.kind != "table":
-        raise Unported(f"{name} of what may be no Dict")
+        raise Unported(f"{name} of a value that may not be a Dict")
     there = f"{write_operand(key)} in {write_operand(table)}"
     if not default:
         return Code(there, "flag", True)
@@ -136,7 +136,7 @@ def _write_fixed(here: Scope, node: Node, name: str, given: Arguments) -> Code:
     left, right = (fixed, "x") if name == "Fix1" else ("x", fixed)
     if function in _OPERATORS:
         if not re.fullmatch(r"-?[\d.]+(f-?\d+)?", fixed):
-            raise Unported("an operator with something fixed that is no number in place")
+            raise Unported("an operator whose fixed operand is not a literal number")
         return rewrite(here, node, f"x -> {left} .{function} {right}")
     function = f"({function})" if "->" in function else function
     return rewrite(here, node, f"x -> {function}({left}, {right})")
@@ -146,7 +146,7 @@ def _write_merge(here: Scope, name: str, given: Arguments) -> Code:
     given.expect_keywords()
     values = [here.write(value) for value in given.positional]
     if any(value.kind != "tree" for value in values) or (name == "NamedTuple" and values) or here.mode == "build":
-        raise Unported(f"{name} of something that is no named tuple")
+        raise Unported(f"{name} of something that is not a named tuple")
     return group("{", [Code(f"**{write_operand(value)}") for value in values], "}", "tree")
 
 
@@ -162,13 +162,13 @@ def _write_elementwise(here: Scope, node: Node, name: str, given: Arguments) -> 
                 return numbers
         elements = call_on_elements(here, name, values)
         if not dotted and here.mode != "scalar":
-            raise Unported(f"{name} without a dot is no function of arrays")
+            raise Unported(f"{name} without a dot is not a function of arrays")
         return elements
     options = {}
     if name in _PARAMETER_NAMES and len(values) == 2:
         options = {_PARAMETER_NAMES[name]: values.pop()}
     if len(values) != 1:
-        raise Unported("more arguments than one")
+        raise Unported("more than one argument")
     return call(ACTIVATIONS[name], values, options, "array")
 
 

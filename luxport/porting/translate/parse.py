@@ -230,7 +230,7 @@ def read_named_entries(node: Node) -> dict[str, Node]:
         elif part.type == "field_expression":
             found[read_text(part.named_children[-1])] = part
         else:
-            raise Unported("a named tuple with other entries")
+            raise Unported("a named tuple with entries that have no name")
     return found
 
 

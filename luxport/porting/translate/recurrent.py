@@ -104,7 +104,7 @@ def _build_bidirectional(here: Scope, given: Arguments) -> Code:
 
     def read_ordering(node: Node) -> Code:
         if _read_time_major(node).text == "True":
-            raise Unported("Lux turns the batch around, not time, if time comes last")
+            raise Unported("Lux reverses the batch, not time, if time comes last")
         return Code("False", "flag")
 
     options = read_options(here, given, merge_mode=("merge_mode", read_mode), time_major=("ordering", read_ordering))

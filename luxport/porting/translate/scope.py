@@ -222,14 +222,14 @@ class Scope:
         """Translate an expression that must be a boolean."""
         code = self.write(node)
         if code.kind not in ("flag", "unknown"):
-            raise Unported("a condition that is no flag")
+            raise Unported("a condition that is not a boolean")
         return code
 
     def write_flag(self, node: Node) -> Code:
         """Translate a boolean option, which Julia may also write as a type, ``Val(true)``."""
         code = Code(_FLAGS[read_text(node)], "flag") if read_text(node) in _FLAGS else self.write(node)
         if code.kind not in ("flag", "unknown") or "[" in code.text:
-            raise Unported("true or false expected")
+            raise Unported("a boolean expected")
         return code
 
     def write_sizes(self, node: Node) -> Code:
@@ -281,7 +281,7 @@ class Scope:
         if node.type in ("tuple_expression", "open_tuple", "argument_list") and not is_named_tuple(node):
             names = [self.write_target(child) for child in node.named_children]
             return f"({', '.join(names)}{',' if len(names) == 1 else ''})"
-        raise Unported("an assignment to something that is no name")
+        raise Unported("an assignment to something other than a name")
 
     def _read(self, node: Node) -> Code:
         if node.has_error:

@@ -49,7 +49,7 @@ def _read_iteration(here: Scope, variable: Node, over: Node) -> tuple[Node, str,
     if over.type == "range_expression":
         return variable, _write_range(here, over), dict.fromkeys(find_names(variable), "number")
     if here.kinds.get(read_text(over)) == "table":
-        raise Unported("a loop over a Dict, whose entries Julia takes as pairs")
+        raise Unported("a loop over a Dict, whose entries are pairs in Julia")
     name = read_last_name(over.named_children[0]) if over.type == "call_expression" else ""
     if name in here.kinds:
         name = ""
@@ -79,7 +79,7 @@ def _read_iteration(here: Scope, variable: Node, over: Node) -> tuple[Node, str,
 def _write_sequence(here: Scope, node: Node) -> Code:
     code = here.write(node)
     if code.kind in ("array", "number", "layer", "flag", "function"):
-        raise Unported("a loop over something that is no sequence")
+        raise Unported("a loop over something that is not a sequence")
     return code
 
 
@@ -87,7 +87,7 @@ def write_span(here: Scope, node: Node) -> Code:
     """Translate a range of integers."""
     found = _write_range(here, node)
     if "." in found:
-        raise Unported("a range of other than whole numbers")
+        raise Unported("a range of numbers that are not integers")
     return Code(found, "sizes")
 
 
@@ -98,12 +98,12 @@ def _write_range(here: Scope, node: Node) -> str:
         start, by, stop = here.write(first), here.write(step), here.write(last)
         signed = by.text.removeprefix("-").isdigit()
         if not signed or by.text in ("0", "-0"):
-            raise Unported("a range with a step that is no number in place")
+            raise Unported("a range whose step is not a literal number")
         end = f"{write_operand(stop)} - 1" if by.text.startswith("-") else add_one(stop)
         return f"range({start.text}, {end}, {by.text})"
     ends = [here.write(end) for end in (first, last)]
     if any(end.kind not in ("number", "unknown") for end in ends):
-        raise Unported("a range of other than whole numbers")
+        raise Unported("a range of numbers that are not integers")
     return f"range({ends[0].text}, {add_one(ends[1])})"
 
 
@@ -112,10 +112,10 @@ def _build_span(here: Scope, given: Arguments) -> Code:
     given.expect_keywords("length", "stop")
     first, *rest = [here.write(node) for node in expect_positional(given, 1, 2)]
     if len(rest) + len(given.named) != 1 or first.kind not in ("number", "unknown") or "." in first.text:
-        raise Unported("a range of other than whole numbers")
+        raise Unported("a range of numbers that are not integers")
     last = rest[0] if rest else here.write(next(iter(given.named.values())))
     if last.kind not in ("number", "unknown") or "." in last.text:
-        raise Unported("a range of other than whole numbers")
+        raise Unported("a range of numbers that are not integers")
     if "length" not in given.named:
         return Code(f"range({first.text}, {add_one(last)})", "sizes")
     end = add_one(last) if first.text == "1" else f"{write_operand(first)} + {write_operand(last)}"
@@ -137,7 +137,7 @@ def build_map(here: Scope, given: Arguments) -> Code:
     else:
         function, sequence = given.positional
         if function.type != "arrow_function_expression":
-            raise Unported("map of a function that is not written in place")
+            raise Unported("map of a function that is not anonymous")
         variable, *body = function.named_children
         variables = variable.named_children if variable.type == "argument_list" else [variable]
     if len(body) == 1 and body[0].type in ("block", "compound_statement"):
@@ -159,7 +159,7 @@ def _build_zip(here: Scope, given: Arguments) -> Code:
     """Translate ``map(f, xs, ys)``."""
     function, *sequences = given.positional
     if function.type != "arrow_function_expression" or function.named_children[0].type != "argument_list":
-        raise Unported("map of a function that is not written in place")
+        raise Unported("map of a function that is not anonymous")
     listed, *body = function.named_children
     variables = listed.named_children
     if len(variables) != len(sequences) or len(body) != 1 or body[0].type in _STATEMENTS:
@@ -191,12 +191,12 @@ def build_ntuple(here: Scope, given: Arguments) -> Code:
         kind = "sizes" if repeated.kind == "number" else "layers"
         return Code(f"[{repeated.text} for _ in range({number.text})]", kind)
     if function.type != "arrow_function_expression":
-        raise Unported("a sequence made by a function that is not written in place")
+        raise Unported("ntuple of a function that is not anonymous")
     variable, *body = function.named_children
     if variable.type == "argument_list":
         (variable,) = variable.named_children
     if len(body) != 1:
-        raise Unported("a sequence made by more than one expression")
+        raise Unported("ntuple of a function of more than one expression")
     number = here.write(count)
     if number.kind not in ("number", "unknown"):
         raise Unported("a number expected")

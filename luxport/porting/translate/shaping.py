@@ -54,7 +54,7 @@ def _build_reshape(here: Scope, given: Arguments) -> Code:
         raise Unported("a shape in a variable")
     wrong = ("layer", "layers", "function", "flag", "text", "sizes", "tree")
     if not found or any(size.kind in wrong or (size.text.startswith("*") and size.kind != "turned") for size in found):
-        raise Unported("sizes in place expected")
+        raise Unported("separate sizes expected")
     return here.call_xp("reshape", [here.write(array), group("(", found[::-1], ")", "sizes")])
 
 
@@ -97,7 +97,7 @@ def _build_permutedims(here: Scope, given: Arguments) -> Code:
     if not order:
         return here.call_helper("transpose", [here.write(array)])
     if order[0].type not in ("tuple_expression", "vector_expression"):
-        raise Unported("an order that is not in place")
+        raise Unported("a permutation that is not a literal")
     places = [int(read_text(entry)) for entry in order[0].named_children]
     axes = [Code(str(len(places) - place)) for place in reversed(places)]
     return here.call_xp("permute_dims", [here.write(array), group("(", axes, ")")])
@@ -121,7 +121,7 @@ def _build_reverse(here: Scope, given: Arguments) -> Code:
     if x.kind in ("layers", "sizes"):
         return Code(f"{write_operand(x)}[::-1]", x.kind)
     if x.kind not in ("array", "bound") and "dims" not in given.named:
-        raise Unported("reverse of what may be no array")
+        raise Unported("reverse of a value that may not be an array")
     return here.call_xp("flip", [x], {"axis": read_axes(given.named["dims"])} if "dims" in given.named else None)
 
 
@@ -153,7 +153,7 @@ def _build_stack(here: Scope, given: Arguments) -> Code:
     """Translate ``stack(xs; dims)``, which joins the arrays of a list along a new axis, by default Julia's last."""
     xs = read_only_argument(here, given, "dims")
     if xs.kind not in ("layers", "several"):
-        raise Unported("stack of something that is no list in place")
+        raise Unported("stack of something that is not a list")
     return here.call_xp("stack", [xs], {"axis": Code(read_axis(given.named["dims"]) if "dims" in given.named else "0")})
 
 
@@ -163,7 +163,7 @@ def _build_repeat(here: Scope, given: Arguments) -> Code:
     array, *counts = given.positional
     times = [here.write(count) for count in counts]
     if not times or any(count.kind not in ("number", "bound", "unknown") or "*" in count.text for count in times):
-        raise Unported("repeat of other than an array and numbers")
+        raise Unported("repeat of something other than an array and numbers")
     return here.call_xp("tile", [here.write(array), group("(", times[::-1], ")")])
 
 
@@ -178,7 +178,7 @@ def _make_fill(name: str) -> Builder:
         if name == "zero" and like.kind in ("array", "bound", "unknown"):
             return here.call_xp("zeros_like", [like])
         if name == "zero" or not whole:
-            raise Unported(f"{name} of other sizes than an array's")
+            raise Unported(f"{name} of sizes that are not those of an array")
         return here.call_xp(f"{name}_like", [Code(whole[1])])
 
     return build
@@ -203,7 +203,7 @@ def _build_selectdim(here: Scope, given: Arguments) -> Code:
     array, dim, index = expect_positional(given, 3)
     number = here.write(index)
     if number.kind != "number":
-        raise Unported("selectdim of other than one place")
+        raise Unported("selectdim of several indices")
     place = str(int(number.text) - 1) if number.text.isdigit() else f"{write_operand(number)} - 1"
     after = ", :" * (int(read_axis(dim).removeprefix("-")) - 1)
     return Code(f"{write_operand(here.write(array))}[..., {place}{after}]", "array")

@@ -187,7 +187,7 @@ def _write_constructor(here: Scope, node: Node, struct: Struct) -> None:
     if here.kinds.get(struct.name) == "unported":
         raise Unported(f"{struct.name} was not ported")
     if any(entry.most < 0 for entry in struct.constructors):
-        raise Unported(f"{struct.name}, which has constructors by type")
+        raise Unported(f"{struct.name}, which has constructors for explicit type parameters")
     (found,) = [entry for entry in struct.constructors if find_span(entry.node) == find_span(node)]
     define(here, node, mode="build", name=found.python)
 
@@ -209,12 +209,12 @@ def _write_let(here: Scope, node: Node, last: bool) -> Scope:
     body = [child for child in node.named_children if child.type != "let_binding"]
     for entry in bindings:
         if any(name in here.kinds or here.is_local(name) for name in find_names(entry.named_children[0])):
-            raise Unported("a let of names that are taken")
+            raise Unported("a let block whose variables shadow others")
         here = assign(here, entry, False)
     if node.type == "let_statement":
         assigned = set().union(*(find_names(child.named_children[0]) for child in body if child.type == "assignment"))
         if any(name in here.kinds and not here.is_local(name) for name in assigned):
-            raise Unported("a let of names that are taken")
+            raise Unported("a let block whose variables shadow others")
     return write_block(here, body, returns=last)
 
 
@@ -224,6 +224,6 @@ def _write_set(here: Scope, node: Node) -> None:
     target, _, value = given.named_children
     base, field = target.named_children
     if base.type != "identifier" or here.kinds.get(read_text(base)) != "tree":
-        raise Unported("a change in something that is no named tuple")
+        raise Unported("a change in something that is not a named tuple")
     name = here.spell(read_text(base))
     here.add_code(f"{name} = ", Code(f"{{**{name}, {read_text(field)!r}: {here.write(value).text}}}"))

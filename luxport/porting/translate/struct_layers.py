@@ -91,7 +91,7 @@ def _write_record(here: Scope, struct: Struct) -> Scope:
         if name in struct.defaults:
             node = struct.defaults[name]
             if find_names(node) & set(struct.fields):
-                raise Unported("a default that another field gives")
+                raise Unported("a default that depends on another field")
             before, holes = here.piece.mark()
             value = here.write(node)
             if (
@@ -114,7 +114,7 @@ def _write_record(here: Scope, struct: Struct) -> Scope:
 
 def _write_class(here: Scope, struct: Struct) -> None:
     if struct.base == "Layer" and not struct.parameters and set(struct.fields) & {"layer", "model"}:
-        raise Unported("a layer around another that is none of Lux's containers")
+        raise Unported("a layer that contains a layer, but is not one of Lux's containers")
     here.add_line(f"class {struct.python}(luxport.{struct.base}):")
     inside = here.open_block()
     inside.add_line(f'"""Julia\'s struct {struct.python}."""')

@@ -74,7 +74,7 @@ def write_fields(here: Scope, struct: Struct) -> list[str]:
             listed.append(name_field(name))
             continue
         if find_names(struct.defaults[name]) & set(struct.fields):
-            raise Unported("a default that another field gives")
+            raise Unported("a default that depends on another field")
         listed.append(f"{name_field(name)}={here.write(struct.defaults[name]).text}")
     return ["*", *listed]
 

@@ -84,7 +84,7 @@ def _make_objective(name: str) -> Reader:
     def build(here: Scope, given: Arguments) -> Code:
         given.expect_keywords("logits", "agg")
         if given.positional:
-            raise Unported("a loss of more than options")
+            raise Unported("a loss with positional arguments")
         options: dict[str, Code] = {}
         if "logits" in given.named:
             options["logits"] = here.write_flag(given.named["logits"])

@@ -20,7 +20,7 @@ __all__ = ["WRAPPERS"]
 def _read_symbols(node: Node) -> list[str]:
     listed = list_parts(node) if node.type in ("tuple_expression", "vector_expression") else [node]
     if any(entry.type != "quote_expression" for entry in listed):
-        raise Unported("names of parameters in place expected")
+        raise Unported("literal names of parameters expected")
     return [read_text(entry)[1:] for entry in listed]
 
 
@@ -63,9 +63,7 @@ def _build_repeated_layer(here: Scope, given: Arguments) -> Code:
         here, given, repeats=("repeats", read_plain), input_injection=("input_injection", read_plain)
     )
     if "input_injection" not in options or options["input_injection"].text != "True":
-        raise Unported(
-            "Lux's RepeatedLayer hands every repetition the first input again, and luxport's the last output"
-        )
+        raise Unported("Lux's RepeatedLayer passes the first input to every repetition, and luxport's the last output")
     return call("luxport.RepeatedLayer", layers, options)
 
 
