@@ -37,31 +37,31 @@ def main() -> None:
     options = parser.parse_args()
     plain = [backend for backend in options.backends if "," not in backend]
     if options.quick:
-        rows = [row for backend in plain for row in training_step.quick_rows(backend)]
-        show("Training step", training_step.QUICK_HEADER, rows)
+        rows = [row for backend in plain for row in training_step.compare_losses(backend)]
+        print_table("Training step", training_step.QUICK_HEADER, rows)
         return
     only = [] if options.steps in ("", "all") else [options.steps]
     failed: list[str] = []
     rows: list[Sequence[Any]] = []
-    for row in measured("training_step", options.backends, options.seconds, failed, *only):
+    for row in measure("training_step", options.backends, options.seconds, failed, *only):
         rows.append(row)
-        print(*map(_text, row), sep="  ", flush=True)
+        print(*map(_write, row), sep="  ", flush=True)
         if options.json:
             found = [dict(zip(training_step.HEADER, row, strict=True)) for row in rows]
             Path(options.json).write_text(json.dumps(found, indent=1) + "\n")
-    show("Training step", training_step.HEADER, rows)
+    print_table("Training step", training_step.HEADER, rows)
     if not options.steps:
-        masks = measured("dropout_mask", ["numpy", *plain], options.seconds, failed)
-        show("Dropout mask", dropout_mask.HEADER, masks)
+        masks = measure("dropout_mask", ["numpy", *plain], options.seconds, failed)
+        print_table("Dropout mask", dropout_mask.HEADER, masks)
         if "torch" in plain:
-            exported = measured("onnx_inference", ["torch"], options.seconds, failed)
-            show("Inference by onnxruntime", onnx_inference.HEADER, exported)
-        show("Import", import_time.HEADER, import_time.rows())
+            exported = measure("onnx_inference", ["torch"], options.seconds, failed)
+            print_table("Inference by onnxruntime", onnx_inference.HEADER, exported)
+        print_table("Import", import_time.HEADER, import_time.measure_rows())
     if failed:
         sys.exit("not measured to the end: " + "; ".join(failed))
 
 
-def measured(
+def measure(
     module: str, backends: Iterable[str], seconds: float, failed: list[str], *more: str
 ) -> Iterator[Sequence[Any]]:
     """Yield a module's rows for each backend as they are measured, one process after the other.
@@ -75,19 +75,19 @@ def measured(
             assert process.stdout is not None
             for line in process.stdout:
                 if line.startswith(('["', "[[")):  # libraries print what they like
-                    yield from _rows_of(json.loads(line))
+                    yield from _list_rows(json.loads(line))
         if process.returncode:
             failed.append(f"{module} on {backend}")
 
 
-def _rows_of(values: list[Any]) -> list[Sequence[Any]]:
+def _list_rows(values: list[Any]) -> list[Sequence[Any]]:
     """Return a table, or one row of it."""
     return values if values and isinstance(values[0], list) else [values]
 
 
-def show(title: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Print a table in columns."""
-    cells = [list(header), *[[_text(value) for value in row] for row in rows]]
+    cells = [list(header), *[[_write(value) for value in row] for row in rows]]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     print(f"\n{title}")
     for row in cells:
@@ -96,7 +96,7 @@ def show(title: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> No
         print("  ".join(left + right), flush=True)
 
 
-def _text(value: Any) -> str:
+def _write(value: Any) -> str:
     if not isinstance(value, float):
         return str(value)
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"

@@ -15,7 +15,7 @@ RESNET = next(case for case in CASES if case.startswith("W5"))
 Contender = Callable[[], Any]
 
 
-def torch(x: np.ndarray, size: int) -> dict[str, Contender]:
+def prepare_torch(x: np.ndarray, size: int) -> dict[str, Contender]:
     """Return a new sum by `torch.distributed`, and the step of `torch.nn` under DDP with the fused Adam."""
     import torch
     import torch.distributed as dist
@@ -24,18 +24,18 @@ def torch(x: np.ndarray, size: int) -> dict[str, Contender]:
 
     array = torch.from_numpy(x)
 
-    def summed() -> Any:
+    def add_up() -> Any:
         new = array.clone()
         dist.all_reduce(new)
         return new
 
     return {
-        "dist.all_reduce": summed,
-        "DDP": by_torch_nn.step(RESNET, torch.nn.parallel.DistributedDataParallel),
+        "dist.all_reduce": add_up,
+        "DDP": by_torch_nn.make_step(RESNET, torch.nn.parallel.DistributedDataParallel),
     }
 
 
-def jax(x: np.ndarray, size: int) -> dict[str, Contender]:
+def prepare_jax(x: np.ndarray, size: int) -> dict[str, Contender]:
     """Return a sum by `psum`, and the step by hand with `pmean`, both in `shard_map`."""
     import jax
     from jax.sharding import Mesh, NamedSharding, PartitionSpec
@@ -52,7 +52,7 @@ def jax(x: np.ndarray, size: int) -> dict[str, Contender]:
         shape = (size * leaf.shape[0], *leaf.shape[1:]) if spec == rows else leaf.shape
         return jax.make_array_from_single_device_arrays(shape, NamedSharding(mesh, spec), [leaf])
 
-    def compiled(program: Any) -> Contender:
+    def compile_step(program: Any) -> Contender:
         specs = (whole, whole, whole, rows, rows)
         mapped = jax.shard_map(program, mesh=mesh, in_specs=specs, out_specs=whole, check_vma=False)
         step = jax.jit(mapped, donate_argnums=(0, 1, 2))
@@ -73,11 +73,11 @@ def jax(x: np.ndarray, size: int) -> dict[str, Contender]:
     )
     return {
         "psum": lambda: total(array).addressable_data(0).block_until_ready(),
-        "pmean": by_hand_jax.step(RESNET, lambda values: jax.lax.pmean(values, "workers"), compiled),
+        "pmean": by_hand_jax.make_step(RESNET, lambda values: jax.lax.pmean(values, "workers"), compile_step),
     }
 
 
-def tf(x: np.ndarray, size: int) -> dict[str, Contender]:
+def prepare_tf(x: np.ndarray, size: int) -> dict[str, Contender]:
     """Return a sum by the collective operation, and the step by hand with one for all gradients, joined."""
     import tensorflow as tf
 
@@ -85,7 +85,7 @@ def tf(x: np.ndarray, size: int) -> dict[str, Contender]:
 
     array: Any = tf.constant(x)
 
-    def summed(joined: Any, number: int) -> Any:
+    def add_up(joined: Any, number: int) -> Any:
         return tf.raw_ops.CollectiveReduceV2(
             input=joined,
             group_size=size,
@@ -97,15 +97,18 @@ def tf(x: np.ndarray, size: int) -> dict[str, Contender]:
             communication_hint="auto",
         )
 
-    def mean(gradients: Any) -> Any:
-        joined = summed(tf.concat([tf.reshape(one, [-1]) for one in gradients], 0), 1) / float(size)
+    def take_mean(gradients: Any) -> Any:
+        joined = add_up(tf.concat([tf.reshape(one, [-1]) for one in gradients], 0), 1) / float(size)
         parts: Any = tf.split(joined, [int(np.prod(one.shape)) for one in gradients])
         return [tf.reshape(part, one.shape) for part, one in zip(parts, gradients, strict=True)]
 
-    return {"CollectiveReduceV2": lambda: summed(array, 0), "CollectiveReduceV2, joined": by_hand_tf.step(RESNET, mean)}
+    return {
+        "CollectiveReduceV2": lambda: add_up(array, 0),
+        "CollectiveReduceV2, joined": by_hand_tf.make_step(RESNET, take_mean),
+    }
 
 
-def mpi(x: np.ndarray, size: int) -> dict[str, Contender]:
+def prepare_mpi(x: np.ndarray, size: int) -> dict[str, Contender]:
     """Return a sum by `comm.Allreduce`, and the step of `torch.nn` whose gradients are joined for it."""
     import torch
     from mpi4py import MPI  # type: ignore[import-not-found]
@@ -115,26 +118,26 @@ def mpi(x: np.ndarray, size: int) -> dict[str, Contender]:
 
     comm: Any = MPI.COMM_WORLD
 
-    def summed(array: np.ndarray) -> np.ndarray:
+    def add_up(array: np.ndarray) -> np.ndarray:
         total = np.empty_like(array)
         comm.Allreduce(array, total)
         return total
 
     def average(model: Any) -> None:
         gradients = [one.grad for one in model.parameters()]
-        mean = torch.from_numpy(summed(parameters_to_vector(gradients).numpy())) / size
+        mean = torch.from_numpy(add_up(parameters_to_vector(gradients).numpy())) / size
         for one, part in zip(gradients, torch.split(mean, [one.numel() for one in gradients]), strict=True):
             one.copy_(part.view_as(one))
 
     return {
-        "comm.Allreduce": lambda: summed(x),
-        "comm.Allreduce, joined": by_torch_nn.step(RESNET, average=average),
+        "comm.Allreduce": lambda: add_up(x),
+        "comm.Allreduce, joined": by_torch_nn.make_step(RESNET, average=average),
     }
 
 
 ENGINES: dict[str, Callable[[np.ndarray, int], dict[str, Contender]]] = {
-    "torch": torch,
-    "jax": jax,
-    "tf": tf,
-    "mpi": mpi,
+    "torch": prepare_torch,
+    "jax": prepare_jax,
+    "tf": prepare_tf,
+    "mpi": prepare_mpi,
 }

@@ -11,9 +11,9 @@ import jax.numpy as jnp
 from equinox import nn
 
 from benchmarks.models import CASES
-from benchmarks.with_optax import step_of
+from benchmarks.with_optax import make_step_of
 
-__all__ = ["step"]
+__all__ = ["make_step"]
 
 
 class Keys:
@@ -132,7 +132,7 @@ MODELS: dict[str, Callable[[Keys], Any]] = {
 }
 
 
-def step(case: str) -> Callable[[], Any]:
+def make_step(case: str) -> Callable[[], Any]:
     """Return a function that takes one step, from the modules' own initial values."""
     model, st = nn.make_with_state(MODELS[case[:2]])(Keys())
     ps, rest = eqx.partition(model, eqx.is_inexact_array)
@@ -144,4 +144,4 @@ def step(case: str) -> Callable[[], Any]:
             return jax.vmap(model)(x), st
         return jax.vmap(model, axis_name="batch", in_axes=(0, None), out_axes=(0, None))(x, st)
 
-    return step_of(case, forward, ps, st, CASES[case][2])
+    return make_step_of(case, forward, ps, st, CASES[case][2])

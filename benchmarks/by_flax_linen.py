@@ -10,9 +10,9 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn  # type: ignore[import-not-found]
 
-from benchmarks.with_optax import images_last, step_of
+from benchmarks.with_optax import make_step_of, put_channels_last
 
-__all__ = ["step"]
+__all__ = ["make_step"]
 
 norm = partial(nn.BatchNorm, use_running_average=False, momentum=0.9, epsilon=1e-5)
 convolution = partial(nn.Conv, use_bias=False)
@@ -93,9 +93,9 @@ MODELS: dict[str, Callable[[], Any]] = {
 }
 
 
-def step(case: str) -> Callable[[], Any]:
+def make_step(case: str) -> Callable[[], Any]:
     """Return a function that takes one step, from the modules' own initial values."""
-    model, x = MODELS[case[:2]](), images_last(case)
+    model, x = MODELS[case[:2]](), put_channels_last(case)
     variables: Any = jax.jit(model.init)(jax.random.key(0), x)
 
     def forward(ps: Any, st: Any, x: Any) -> Any:
@@ -103,4 +103,4 @@ def step(case: str) -> Callable[[], Any]:
             return model.apply({"params": ps}, x), st
         return model.apply({"params": ps, **st}, x, mutable=list(st))
 
-    return step_of(case, forward, variables["params"], {k: v for k, v in variables.items() if k != "params"}, x)
+    return make_step_of(case, forward, variables["params"], {k: v for k, v in variables.items() if k != "params"}, x)

@@ -12,9 +12,9 @@ import optax
 from flax import nnx  # type: ignore[import-not-found]
 
 from benchmarks.models import CASES
-from benchmarks.with_optax import images_last, loss_of
+from benchmarks.with_optax import find_loss, put_channels_last
 
-__all__ = ["step"]
+__all__ = ["make_step"]
 
 norm = partial(nnx.BatchNorm, momentum=0.9, epsilon=1e-5)
 
@@ -36,14 +36,14 @@ def convolution(n: int, m: int, size: int, stride: int, rngs: Any) -> Any:
     return nnx.Conv(n, m, (size, size), stride, padding=size // 2, use_bias=False, rngs=rngs)
 
 
-def pooled(x: Any) -> Any:
+def pool(x: Any) -> Any:
     return nnx.max_pool(x, (2, 2), (2, 2))
 
 
 def lenet(rngs: Any) -> Any:
     return nnx.Sequential(
-        *(nnx.Conv(1, 6, (5, 5), padding="VALID", rngs=rngs), nnx.relu, pooled),
-        *(nnx.Conv(6, 16, (5, 5), padding="VALID", rngs=rngs), nnx.relu, pooled),
+        *(nnx.Conv(1, 6, (5, 5), padding="VALID", rngs=rngs), nnx.relu, pool),
+        *(nnx.Conv(6, 16, (5, 5), padding="VALID", rngs=rngs), nnx.relu, pool),
         *(lambda x: x.reshape(x.shape[0], -1), mlp(rngs, 256, 120, 84, 10)),
     )
 
@@ -96,11 +96,11 @@ MODELS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def step(case: str) -> Callable[[], Any]:
+def make_step(case: str) -> Callable[[], Any]:
     """Return a function that takes one step, from the modules' own initial values, and waits for it."""
-    model, loss = MODELS[case[:2]](nnx.Rngs(0)), loss_of(case)
+    model, loss = MODELS[case[:2]](nnx.Rngs(0)), find_loss(case)
     optimizer = nnx.Optimizer(model, optax.adam(0.0001), wrt=nnx.Param)
-    x, target = jnp.asarray(images_last(case)), jnp.asarray(CASES[case][3])
+    x, target = jnp.asarray(put_channels_last(case)), jnp.asarray(CASES[case][3])
 
     @partial(nnx.jit, donate_argnums=(0, 1))
     def program(model: Any, optimizer: Any, x: Any, target: Any) -> Any:

@@ -9,9 +9,9 @@ import haiku as hk  # type: ignore[import-not-found]
 import jax
 import jax.numpy as jnp
 
-from benchmarks.with_optax import images_last, step_of
+from benchmarks.with_optax import make_step_of, put_channels_last
 
-__all__ = ["step"]
+__all__ = ["make_step"]
 
 
 def norm(x: Any) -> Any:
@@ -33,16 +33,16 @@ def lenet(x: Any) -> Any:
     return hk.nets.MLP((120, 84, 10))(x.reshape(x.shape[0], -1))
 
 
-def convolved(x: Any, dims: int, size: int, stride: int) -> Any:
+def convolve(x: Any, dims: int, size: int, stride: int) -> Any:
     around = (size // 2, size // 2)
     return hk.Conv2D(dims, size, stride, padding=(around, around), with_bias=False)(x)
 
 
 def resnet(x: Any) -> Any:
-    x = jax.nn.relu(norm(convolved(x, 16, 3, 1)))
+    x = jax.nn.relu(norm(convolve(x, 16, 3, 1)))
     for dims, stride in [(16, 1)] * 3 + [(32, 2)] + [(32, 1)] * 2 + [(64, 2)] + [(64, 1)] * 2:
-        y = norm(convolved(jax.nn.relu(norm(convolved(x, dims, 3, stride))), dims, 3, 1))
-        x = jax.nn.relu(y + (x if stride == 1 else convolved(x, dims, 1, stride)))
+        y = norm(convolve(jax.nn.relu(norm(convolve(x, dims, 3, stride))), dims, 3, 1))
+        x = jax.nn.relu(y + (x if stride == 1 else convolve(x, dims, 1, stride)))
     return hk.Linear(10)(jnp.mean(x, (1, 2)))
 
 
@@ -75,8 +75,8 @@ FORWARDS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def step(case: str) -> Callable[[], Any]:
+def make_step(case: str) -> Callable[[], Any]:
     """Return a function that takes one step, from the modules' own initial values."""
-    model, x = hk.transform_with_state(FORWARDS[case[:2]]), images_last(case)
+    model, x = hk.transform_with_state(FORWARDS[case[:2]]), put_channels_last(case)
     ps, st = jax.jit(model.init)(jax.random.key(0), x)
-    return step_of(case, lambda ps, st, x: model.apply(ps, st, None, x), ps, st, x)
+    return make_step_of(case, lambda ps, st, x: model.apply(ps, st, None, x), ps, st, x)

@@ -10,14 +10,14 @@ import jax
 import jax.numpy as jnp
 
 import luxport
-from benchmarks.models import CASES, by_case
+from benchmarks.models import CASES, name_by_case
 
-__all__ = ["COMPILED", "FORWARDS", "ready", "step"]
+__all__ = ["COMPILED", "FORWARDS", "wait_for", "make_step"]
 
 COMPILED = True
 
 
-def ready(values: Any) -> None:
+def wait_for(values: Any) -> None:
     """Wait for the first array: those of one program are ready together."""
     jax.block_until_ready(values[0])
 
@@ -59,19 +59,19 @@ def deep(ps: Any, st: Any, x: Any) -> Any:
     return x, st
 
 
-def convolved(x: Any, weight: Any, stride: int = 1, pad: int = 0) -> Any:
+def convolve(x: Any, weight: Any, stride: int = 1, pad: int = 0) -> Any:
     names = ("NCHW", "OIHW", "NCHW")
     return jax.lax.conv_general_dilated(x, weight, (stride,) * 2, [(pad, pad)] * 2, dimension_numbers=names)
 
 
-def pooled(x: Any) -> Any:
+def pool(x: Any) -> Any:
     return jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, (1, 1, 2, 2), (1, 1, 2, 2), "VALID")
 
 
 def lenet(ps: Any, st: Any, x: Any) -> Any:
     for name in ("layer_1", "layer_3"):
-        x = convolved(x, ps[name]["weight"]) + ps[name]["bias"][:, None, None]
-        x = pooled(jax.nn.relu(x))
+        x = convolve(x, ps[name]["weight"]) + ps[name]["bias"][:, None, None]
+        x = pool(jax.nn.relu(x))
     x = x.reshape(x.shape[0], -1)
     for name in ("layer_6", "layer_7"):
         x = jax.nn.relu(dense(x, ps[name]))
@@ -81,17 +81,17 @@ def lenet(ps: Any, st: Any, x: Any) -> Any:
 def resnet_block(ps: Any, st: Any, x: Any) -> Any:
     ps, st, stride, shortcut = ps["layer_1"], st["layer_1"], 1, x
     if "shortcut" in ps:
-        stride, shortcut = 2, convolved(x, ps["shortcut"]["weight"], 2)
+        stride, shortcut = 2, convolve(x, ps["shortcut"]["weight"], 2)
         ps, st = ps["body"], st["body"]
-    x, s2 = batch_norm(convolved(x, ps["layer_1"]["weight"], stride, 1), ps["layer_2"], st["layer_2"])
-    x, s4 = batch_norm(convolved(jax.nn.relu(x), ps["layer_3"]["weight"], 1, 1), ps["layer_4"], st["layer_4"])
+    x, s2 = batch_norm(convolve(x, ps["layer_1"]["weight"], stride, 1), ps["layer_2"], st["layer_2"])
+    x, s4 = batch_norm(convolve(jax.nn.relu(x), ps["layer_3"]["weight"], 1, 1), ps["layer_4"], st["layer_4"])
     new = {"layer_2": s2, "layer_4": s4}
     return jax.nn.relu(x + shortcut), {"layer_1": {"body": new} if stride == 2 else new}
 
 
 def resnet(ps: Any, st: Any, x: Any) -> Any:
     new = {}
-    x, new["layer_2"] = batch_norm(convolved(x, ps["layer_1"]["weight"], 1, 1), ps["layer_2"], st["layer_2"])
+    x, new["layer_2"] = batch_norm(convolve(x, ps["layer_1"]["weight"], 1, 1), ps["layer_2"], st["layer_2"])
     x = jax.nn.relu(x)
     for i in range(3, 12):
         x, new[f"layer_{i}"] = resnet_block(ps[f"layer_{i}"], st[f"layer_{i}"], x)
@@ -103,13 +103,13 @@ def lstm(ps: Any, st: Any, x: Any) -> Any:
     inputs = x.swapaxes(0, 1) @ p["weight_ih"] + p["bias_ih"]
     zeros = jnp.zeros((x.shape[0], p["weight_hh"].shape[0]))
 
-    def turn(carry: Any, projected: Any) -> Any:
+    def step(carry: Any, projected: Any) -> Any:
         h, c = carry
         i, f, g, o = jnp.split(projected + h @ p["weight_hh"], 4, axis=-1)
         c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
         return (jax.nn.sigmoid(o) * jnp.tanh(c), c), None
 
-    (h, _), _ = jax.lax.scan(turn, (zeros, zeros), inputs)
+    (h, _), _ = jax.lax.scan(step, (zeros, zeros), inputs)
     return dense(h, ps["layer_2"]), st
 
 
@@ -148,16 +148,16 @@ def adam(ps: Any, grads: Any, opt: Any) -> Any:
     return ps, {"t": t, "m": m, "v": v}
 
 
-FORWARDS = by_case(mlp, quick_start, lenet, resnet, lstm, transformer, deep)
+FORWARDS = name_by_case(mlp, quick_start, lenet, resnet, lstm, transformer, deep)
 
 
-def arrays(st: Any) -> Any:
+def keep_arrays(st: Any) -> Any:
     """Leave out what is no array, and what then holds nothing."""
-    inner = {name: arrays(s) if isinstance(s, dict) else s for name, s in st.items() if name != "training"}
+    inner = {name: keep_arrays(s) if isinstance(s, dict) else s for name, s in st.items() if name != "training"}
     return {name: s for name, s in inner.items() if not isinstance(s, dict) or s}
 
 
-def flipped(leaf: Any) -> Any:
+def flip_kernel(leaf: Any) -> Any:
     """Our convolutions flip their kernels, a correlation by hand has them flipped already."""
     return jnp.flip(leaf, tuple(range(2, leaf.ndim)))
 
@@ -165,7 +165,7 @@ def flipped(leaf: Any) -> Any:
 _DONATING = partial(jax.jit, donate_argnums=(0, 1, 2))
 
 
-def step(
+def make_step(
     case: str,
     mean: Callable[[Any], Any] = lambda values: values,
     compiled: Callable[[Any], Any] = _DONATING,
@@ -175,8 +175,8 @@ def step(
     forward = FORWARDS[case[:2]]
     loss = mean_squared_error if isinstance(objective, luxport.losses.MSELoss) else cross_entropy
     ps, st = luxport.setup(0, model, backend="jax")
-    ps = jax.tree.map(flipped, ps)
-    st = arrays(st)
+    ps = jax.tree.map(flip_kernel, ps)
+    st = keep_arrays(st)
     zeros, more = jax.tree.map(jnp.zeros_like, (ps, ps))
     opt = {"t": jnp.zeros((), jnp.float32), "m": zeros, "v": more}
     x, target = jnp.asarray(x), jnp.asarray(target)
@@ -193,9 +193,9 @@ def step(
 
     carried = [opt, ps, st]
 
-    def once() -> Any:
+    def take_step() -> Any:
         value, *carried[:] = program(*carried, x, target)
-        ready((value, carried))
+        wait_for((value, carried))
         return value
 
-    return once
+    return take_step

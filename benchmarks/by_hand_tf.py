@@ -8,14 +8,14 @@ from typing import Any
 import tensorflow as tf
 
 import luxport
-from benchmarks.models import CASES, by_case, by_name
+from benchmarks.models import CASES, list_by_name, name_by_case
 
-__all__ = ["COMPILED", "FORWARDS", "ready", "step"]
+__all__ = ["COMPILED", "FORWARDS", "wait_for", "make_step"]
 
 COMPILED = True
 
 
-def ready(values: Any) -> None:
+def wait_for(values: Any) -> None:
     """Wait for nothing: on the CPU a graph has run when the call returns."""
 
 
@@ -49,13 +49,13 @@ def deep(ps: Any, st: Any, x: Any) -> Any:
     return tf.nn.relu(mlp(ps, st, x))
 
 
-def convolved(x: Any, weight: Any, stride: int = 1, padding: Any = "SAME") -> Any:
+def convolve(x: Any, weight: Any, stride: int = 1, padding: Any = "SAME") -> Any:
     return tf.nn.conv2d(x, weight, stride, padding)
 
 
 def lenet(ps: Any, st: Any, x: Any) -> Any:
     for weight, bias in (ps[0:2], ps[2:4]):
-        x = tf.nn.max_pool2d(tf.nn.relu(tf.nn.bias_add(convolved(x, weight, 1, "VALID"), bias)), 2, 2, "VALID")
+        x = tf.nn.max_pool2d(tf.nn.relu(tf.nn.bias_add(convolve(x, weight, 1, "VALID"), bias)), 2, 2, "VALID")
     return mlp(ps[4:], st, tf.reshape(x, (x.shape[0], -1)))
 
 
@@ -72,16 +72,16 @@ def resnet(ps: Any, st: Any, x: Any) -> Any:
     def norm(x: Any) -> Any:
         return image_norm(x, next(ps), next(ps), next(st), next(st))
 
-    def padded(x: Any, stride: int) -> Any:
+    def convolve_padded(x: Any, stride: int) -> Any:
         if stride == 1:
-            return convolved(x, next(ps))
-        return convolved(tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]]), next(ps), 2, "VALID")
+            return convolve(x, next(ps))
+        return convolve(tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]]), next(ps), 2, "VALID")
 
-    x = tf.nn.relu(norm(convolved(x, next(ps))))
+    x = tf.nn.relu(norm(convolve(x, next(ps))))
     for stride in (1, 1, 1, 2, 1, 1, 2, 1, 1):
-        y = tf.nn.relu(norm(padded(x, stride)))
-        y = norm(convolved(y, next(ps)))
-        x = tf.nn.relu(y + (x if stride == 1 else convolved(x, next(ps), 2, "VALID")))
+        y = tf.nn.relu(norm(convolve_padded(x, stride)))
+        y = norm(convolve(y, next(ps)))
+        x = tf.nn.relu(y + (x if stride == 1 else convolve(x, next(ps), 2, "VALID")))
     return dense(tf.reduce_mean(x, (1, 2)), next(ps), next(ps))
 
 
@@ -90,12 +90,12 @@ def lstm(ps: Any, st: Any, x: Any) -> Any:
     inputs = tf.TensorArray(tf.float32, x.shape[1]).unstack(tf.matmul(tf.transpose(x, (1, 0, 2)), weight_ih) + bias)
     zeros = tf.zeros((x.shape[0], weight_hh.shape[0]))
 
-    def turn(t: Any, h: Any, c: Any) -> Any:
+    def step(t: Any, h: Any, c: Any) -> Any:
         i, f, g, o = tf.split(inputs.read(t) + tf.matmul(h, weight_hh), 4, axis=-1)
         c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g)
         return t + 1, tf.sigmoid(o) * tf.tanh(c), c
 
-    _, h, _ = tf.while_loop(lambda t, *_: t < x.shape[1], turn, (0, zeros, zeros), maximum_iterations=x.shape[1])
+    _, h, _ = tf.while_loop(lambda t, *_: t < x.shape[1], step, (0, zeros, zeros), maximum_iterations=x.shape[1])
     return dense(h, *last)
 
 
@@ -127,23 +127,23 @@ def cross_entropy(y: Any, target: Any) -> Any:
     return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(target, y))
 
 
-FORWARDS = by_case(mlp, quick_start, lenet, resnet, lstm, transformer, deep)
+FORWARDS = name_by_case(mlp, quick_start, lenet, resnet, lstm, transformer, deep)
 
 
-def in_their_layout(leaf: Any) -> Any:
+def convert_layout(leaf: Any) -> Any:
     """Channels come last in TensorFlow, and our convolutions flip their kernels."""
     if leaf.shape == (256, 120):  # after a convolution
         return tf.reshape(tf.transpose(tf.reshape(leaf, (16, 4, 4, 120)), (1, 2, 0, 3)), leaf.shape)
     return tf.transpose(leaf[:, :, ::-1, ::-1], (2, 3, 1, 0)) if len(leaf.shape) == 4 else leaf
 
 
-def step(case: str, mean: Callable[[Any], Any] = lambda gradients: gradients) -> Callable[[], Any]:
+def make_step(case: str, mean: Callable[[Any], Any] = lambda gradients: gradients) -> Callable[[], Any]:
     """Return a function that takes one step; several processes take a mean."""
     model, objective, x, target = CASES[case]
     forward = FORWARDS[case[:2]]
     loss = mean_squared_error if isinstance(objective, luxport.losses.MSELoss) else cross_entropy
     ps, st = luxport.setup(0, model, backend="tf")
-    ps, st = ([tf.Variable(in_their_layout(leaf)) for leaf in by_name(values)] for values in (ps, st))
+    ps, st = ([tf.Variable(convert_layout(leaf)) for leaf in list_by_name(values)] for values in (ps, st))
     ms, vs = ([tf.Variable(tf.zeros_like(p)) for p in ps] for _ in range(2))
     t: Any = tf.Variable(tf.zeros(()))
     x, target = tf.constant(x.transpose(0, 2, 3, 1) if x.ndim == 4 else x), tf.constant(target)

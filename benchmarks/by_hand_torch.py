@@ -9,16 +9,16 @@ import torch
 from torch.nn import functional
 
 import luxport
-from benchmarks.models import CASES, by_case
+from benchmarks.models import CASES, name_by_case
 
-__all__ = ["COMPILED", "FORWARDS", "ready", "step"]
+__all__ = ["COMPILED", "FORWARDS", "wait_for", "make_step"]
 
 COMPILED = False
 _torch: Any = torch
 """Its functions of many tensors, which are not declared."""
 
 
-def ready(values: Any) -> None:
+def wait_for(values: Any) -> None:
     """Wait for nothing: the CPU's tensors are there when the call returns."""
 
 
@@ -30,25 +30,25 @@ def batch_norm(x: Any, p: Any, s: Any) -> Any:
     return functional.batch_norm(x, s["running_mean"], s["running_var"], p["scale"], p["bias"], True, 0.1, 1e-5)
 
 
-def layers(p: Any) -> Any:
+def list_layers(p: Any) -> Any:
     return list(p.values())
 
 
 def mlp(x: Any, ps: Any, st: Any) -> Any:
-    *hidden, last = layers(ps)
+    *hidden, last = list_layers(ps)
     for p in hidden:
         x = dense(x, p).relu()
     return dense(x, last)
 
 
 def deep(x: Any, ps: Any, st: Any) -> Any:
-    for p in layers(ps):
+    for p in list_layers(ps):
         x = dense(x, p).relu()
     return x
 
 
 def quick_start(x: Any, ps: Any, st: Any) -> Any:
-    one, two, three, four = layers(ps)
+    one, two, three, four = list_layers(ps)
     x = dense(batch_norm(x, one, st["layer_1"]), two).tanh()
     x = batch_norm(x, three, st["layer_3"])
     return dense(dense(x, four["layer_1"]).tanh(), four["layer_2"])
@@ -96,8 +96,8 @@ def lstm(x: Any, ps: Any, st: Any) -> Any:
 
 
 def transformer(x: Any, ps: Any, st: Any) -> Any:
-    for p in layers(ps):
-        norm, attention = layers(p["layer_1"])
+    for p in list_layers(ps):
+        norm, attention = list_layers(p["layer_1"])
         y = functional.layer_norm(x, (64,), norm["scale"], norm["bias"])
         q, k, v = (
             (y @ attention[name]["weight"]).unflatten(-1, (4, 16)).transpose(1, 2)
@@ -105,29 +105,29 @@ def transformer(x: Any, ps: Any, st: Any) -> Any:
         )
         y = functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(-2)
         x = x + y @ attention["out_proj"]["weight"]
-        norm, one, two = layers(p["layer_2"])
+        norm, one, two = list_layers(p["layer_2"])
         y = functional.layer_norm(x, (64,), norm["scale"], norm["bias"])
         y = functional.gelu(functional.linear(y, one["weight"].mT, one["bias"]), approximate="tanh")
         x = x + functional.linear(y, two["weight"].mT, two["bias"])
     return x
 
 
-FORWARDS = by_case(mlp, quick_start, lenet, resnet, lstm, transformer, deep)
+FORWARDS = name_by_case(mlp, quick_start, lenet, resnet, lstm, transformer, deep)
 
 
-def step(case: str, *, compiled: bool = False) -> Callable[[], Any]:
+def make_step(case: str, *, compiled: bool = False) -> Callable[[], Any]:
     """Return a function that takes one step; `compiled` is what gives the loss, and with it the gradient."""
     model, objective, x, target = CASES[case]
     forward = FORWARDS[case[:2]]
     loss = functional.mse_loss if isinstance(objective, luxport.losses.MSELoss) else functional.cross_entropy
     ps, st = luxport.setup(0, model, backend="torch")
 
-    def kept(leaf: Any) -> Any:
+    def prepare(leaf: Any) -> Any:
         # Our convolutions flip their kernels, a correlation by hand has them flipped already.
         leaf = leaf.flip(tuple(range(2, leaf.ndim))) if leaf.ndim > 2 else leaf.clone()
         return leaf.requires_grad_()
 
-    ps = luxport.tree.map(kept, ps)
+    ps = luxport.tree.map(prepare, ps)
     st = {"": None} | luxport.tree.map(torch.clone, st)
     leaves = luxport.tree.leaves(ps)
     ms, vs = ([torch.zeros_like(leaf) for leaf in leaves] for _ in range(2))
@@ -140,7 +140,7 @@ def step(case: str, *, compiled: bool = False) -> Callable[[], Any]:
 
     program: Any = torch.compile(objective_of) if compiled else objective_of
 
-    def once() -> Any:
+    def take_step() -> Any:
         value = program(ps, st, x, target)
         grads = [grad.contiguous() for grad in torch.autograd.grad(value, leaves)]
         with torch.no_grad():
@@ -148,4 +148,4 @@ def step(case: str, *, compiled: bool = False) -> Callable[[], Any]:
             _torch._fused_adam_(leaves, grads, ms, vs, [], steps, **options, amsgrad=False, maximize=False)
         return value.detach()
 
-    return once
+    return take_step

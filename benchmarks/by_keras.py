@@ -13,7 +13,7 @@ from keras import layers
 import luxport
 from benchmarks.models import CASES
 
-__all__ = ["step"]
+__all__ = ["make_step"]
 
 norm = partial(layers.BatchNormalization, momentum=0.9, epsilon=1e-5)
 layer_norm = partial(layers.LayerNormalization, epsilon=1e-5)
@@ -36,18 +36,18 @@ def lenet(x: Any) -> Any:
     return mlp(layers.Flatten()(x), 120, 84, 10)
 
 
-def convolved(x: Any, dims: int, size: int, stride: int) -> Any:
+def convolve(x: Any, dims: int, size: int, stride: int) -> Any:
     x = layers.ZeroPadding2D(1)(x) if stride == 2 and size == 3 else x
     padding = "valid" if stride == 2 else "same"
     return layers.Conv2D(dims, size, stride, padding, use_bias=False)(x)
 
 
 def resnet(x: Any) -> Any:
-    x = layers.ReLU()(norm()(convolved(x, 16, 3, 1)))
+    x = layers.ReLU()(norm()(convolve(x, 16, 3, 1)))
     for dims, stride in [(16, 1)] * 3 + [(32, 2)] + [(32, 1)] * 2 + [(64, 2)] + [(64, 1)] * 2:
-        y = layers.ReLU()(norm()(convolved(x, dims, 3, stride)))
-        y = norm()(convolved(y, dims, 3, 1))
-        x = layers.ReLU()(layers.Add()([y, x if stride == 1 else convolved(x, dims, 1, stride)]))
+        y = layers.ReLU()(norm()(convolve(x, dims, 3, stride)))
+        y = norm()(convolve(y, dims, 3, 1))
+        x = layers.ReLU()(layers.Add()([y, x if stride == 1 else convolve(x, dims, 1, stride)]))
     return layers.Dense(10)(layers.GlobalAveragePooling2D()(x))
 
 
@@ -72,7 +72,7 @@ FORWARDS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def step(case: str) -> Callable[[], Any]:
+def make_step(case: str) -> Callable[[], Any]:
     """Return a function that takes one step; Keras takes NumPy arrays and returns a float."""
     _, objective, x, target = CASES[case]
     x = np.ascontiguousarray(x.transpose(0, 2, 3, 1)) if x.ndim == 4 else x

@@ -11,7 +11,7 @@ from torch import nn
 import luxport
 from benchmarks.models import CASES
 
-__all__ = ["MODELS", "step"]
+__all__ = ["MODELS", "make_step"]
 
 
 def deep() -> nn.Module:
@@ -94,7 +94,7 @@ MODELS: dict[str, Callable[[], nn.Module]] = {
 }
 
 
-def step(
+def make_step(
     case: str,
     wrap: Callable[[Any], Any] = lambda model: model,
     average: Callable[[Any], Any] = lambda model: None,
@@ -106,7 +106,7 @@ def step(
     optimizer = torch.optim.Adam(model.parameters(), lr=0.0001, fused=True)
     x, target = torch.from_numpy(x), torch.from_numpy(target)
 
-    def once() -> Any:
+    def take_step() -> Any:
         optimizer.zero_grad()
         value = loss(model(x), target)
         value.backward()
@@ -114,4 +114,4 @@ def step(
         optimizer.step()
         return value.detach()
 
-    return once
+    return take_step

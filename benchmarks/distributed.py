@@ -21,46 +21,46 @@ from typing import Any
 import numpy as np
 
 import luxport
-from benchmarks.__main__ import show
+from benchmarks.__main__ import print_table
 from luxport import distributed
 
 HEADER = ("engine", "against", "ours ms", "theirs ms", "ratio", "from", "to")
 PROCESSES = 2
 
 
-def rows(engine: str, rounds: int, numbers: int) -> list[tuple[Any, ...]]:
+def measure_rows(engine: str, rounds: int, numbers: int) -> list[tuple[Any, ...]]:
     """Measure in this process, which is one of several: medians, and quartiles of the ratios of neighbors."""
     from benchmarks.by_engine import ENGINES, RESNET
-    from benchmarks.models import luxport_step
+    from benchmarks.models import make_luxport_step
 
     distributed.initialize(engine, timeout=200)
     x = np.full(numbers, distributed.rank() + 1.0, np.float32)
     backend, array = ("torch", x) if engine == "mpi" else (engine, luxport.asarray(x, backend=engine))
 
-    def settled(values: Sequence[Any]) -> None:
+    def settle(values: Sequence[Any]) -> None:
         if backend == "jax":
             values[0].block_until_ready()
 
-    def added() -> Any:
+    def add_up() -> Any:
         new = distributed.allreduce(array, "sum")
-        settled([new])
+        settle([new])
         return new
 
-    step = luxport_step(RESNET, backend, compiled=backend != "torch", ready=settled, begin=distributed.data_parallel)
+    step = make_luxport_step(RESNET, backend, compiled=backend != "torch", wait=settle, begin=distributed.data_parallel)
     found: list[tuple[Any, ...]] = []
-    for ours, (name, theirs) in zip((added, step), ENGINES[engine](x, PROCESSES).items(), strict=True):
-        if ours is added:
+    for ours, (name, theirs) in zip((add_up, step), ENGINES[engine](x, PROCESSES).items(), strict=True):
+        if ours is add_up:
             for sums in (ours(), theirs()):
                 expected = PROCESSES * (PROCESSES + 1) / 2
                 assert float(np.asarray(sums)[0]) == float(np.asarray(sums)[-1]) == expected, name
-        mine, others = together([ours, theirs], rounds)
+        mine, others = measure_together([ours, theirs], rounds)
         ratios = [a / b for a, b in zip(mine, others, strict=True)]
         low, middle, high = statistics.quantiles(ratios, n=4)
         found.append((engine, name, statistics.median(mine), statistics.median(others), middle, low, high))
     return found
 
 
-def together(contenders: Sequence[Callable[[], Any]], rounds: int) -> list[list[float]]:
+def measure_together(contenders: Sequence[Callable[[], Any]], rounds: int) -> list[list[float]]:
     """Return milliseconds of each in every round; all processes begin each at the same time, and take as many."""
     for call in (*contenders, *contenders):
         call()
@@ -75,7 +75,7 @@ def together(contenders: Sequence[Callable[[], Any]], rounds: int) -> list[list[
     return found
 
 
-def measured(engine: str, *options: str) -> list[Sequence[Any]]:
+def measure_engine(engine: str, *options: str) -> list[Sequence[Any]]:
     """Start the processes of an engine, and return what rank 0 has measured."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
@@ -102,9 +102,9 @@ def main() -> None:
     if not options.inside:
         quick = ["--quick"] if options.quick else []
         for engine in options.engines:
-            show(f"Two processes on {engine}", HEADER, measured(engine, *quick))
+            print_table(f"Two processes on {engine}", HEADER, measure_engine(engine, *quick))
         return
-    found = rows(options.engines[0], *((2, 1_000) if options.quick else (21, 25_000_000)))
+    found = measure_rows(options.engines[0], *((2, 1_000) if options.quick else (21, 25_000_000)))
     if distributed.rank() == 0:
         print(json.dumps(found), flush=True)
     distributed.shutdown()

@@ -13,13 +13,13 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["HEADER", "rows"]
+__all__ = ["HEADER", "measure_rows"]
 
 HEADER = ("mask of 10^6", "against", "ours µs", "theirs µs", "ratio")
 SIZE = 1_000_000
 
 
-def rows(backend: str, seconds: float = 4.0) -> list[tuple[Any, ...]]:
+def measure_rows(backend: str, seconds: float = 4.0) -> list[tuple[Any, ...]]:
     """Measure one backend, eager and compiled."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import numpy as np
@@ -49,24 +49,28 @@ def rows(backend: str, seconds: float = 4.0) -> list[tuple[Any, ...]]:
     for what, mode, name, theirs in calls:
         f = (ours if what == "mask" else whole)[mode]
         found.append(
-            (f"{what}, {mode}", f"{backend}: {name}", *compare(_done(f, backend), _done(theirs, backend), seconds))
+            (
+                f"{what}, {mode}",
+                f"{backend}: {name}",
+                *compare(_wait_for(f, backend), _wait_for(theirs, backend), seconds),
+            )
         )
     return found
 
 
-def _done(f: Callable[[], Any], backend: str) -> Callable[[], Any]:
+def _wait_for(f: Callable[[], Any], backend: str) -> Callable[[], Any]:
     """Wait for the result: JAX's calls return before it is there."""
     return (lambda: f().block_until_ready()) if backend == "jax" else f
 
 
-def _numpy(x: Any) -> list[tuple[Any, ...]]:
+def _prepare_numpy(x: Any) -> list[tuple[Any, ...]]:
     import numpy as np
 
     generator = np.random.default_rng(0)
     return [("mask", "eager", "Generator.random(float32) > 0.5", lambda: generator.random(SIZE, np.float32) > 0.5)]
 
 
-def _jax(x: Any) -> list[tuple[Any, ...]]:
+def _prepare_jax(x: Any) -> list[tuple[Any, ...]]:
     import jax
 
     key = jax.random.key(0)
@@ -81,7 +85,7 @@ def _jax(x: Any) -> list[tuple[Any, ...]]:
     ]
 
 
-def _torch(x: Any) -> list[tuple[Any, ...]]:
+def _prepare_torch(x: Any) -> list[tuple[Any, ...]]:
     import torch
     from torch.nn.functional import dropout
 
@@ -95,7 +99,7 @@ def _torch(x: Any) -> list[tuple[Any, ...]]:
     ]
 
 
-def _tf(x: Any) -> list[tuple[Any, ...]]:
+def _prepare_tf(x: Any) -> list[tuple[Any, ...]]:
     import tensorflow as tf
 
     mask = tf.function(lambda: tf.random.uniform((SIZE,)) > 0.5)
@@ -109,11 +113,11 @@ def _tf(x: Any) -> list[tuple[Any, ...]]:
 
 
 CALLS: dict[str, Callable[[Any], list[tuple[Any, ...]]]] = {
-    "numpy": _numpy,
-    "jax": _jax,
-    "torch": _torch,
-    "tf": _tf,
+    "numpy": _prepare_numpy,
+    "jax": _prepare_jax,
+    "torch": _prepare_torch,
+    "tf": _prepare_tf,
 }
 
 if __name__ == "__main__":
-    print(json.dumps(rows(sys.argv[1], *map(float, sys.argv[2:]))))
+    print(json.dumps(measure_rows(sys.argv[1], *map(float, sys.argv[2:]))))

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from typing import Any
 
-__all__ = ["HEADER", "rows"]
+__all__ = ["HEADER", "measure_rows"]
 
 HEADER = ("import", "runs", "median s", "of the CPU", "limit s")
 PROGRAM = """
@@ -20,7 +20,7 @@ print(time.perf_counter() - start, time.process_time() - busy)
 """
 
 
-def rows(runs: int = 15) -> list[tuple[Any, ...]]:
+def measure_rows(runs: int = 15) -> list[tuple[Any, ...]]:
     """Import it this many times; the first, which writes the bytecode that an installation has, does not count."""
     runs_of_both = []
     with tempfile.TemporaryDirectory() as folder:

@@ -30,10 +30,10 @@ from luxport import (
 )
 from luxport.training import TrainState, train_step
 
-__all__ = ["CASES", "by_case", "by_name", "luxport_step"]
+__all__ = ["CASES", "name_by_case", "list_by_name", "make_luxport_step"]
 
 
-def _block(n: int, m: int, stride: int) -> Chain:
+def _make_block(n: int, m: int, stride: int) -> Chain:
     body = Chain(
         *(Conv((3, 3), n, m, stride=stride, padding=1, use_bias=False), BatchNorm(m, relu)),
         *(Conv((3, 3), m, m, padding=SamePad(), use_bias=False), BatchNorm(m)),
@@ -48,7 +48,7 @@ def _add(y: Any, x: Any) -> Any:
     return y + x
 
 
-def _transformer_block(dims: int) -> Chain:
+def _make_transformer_block(dims: int) -> Chain:
     return Chain(
         SkipConnection(Chain(LayerNorm(dims), MultiHeadAttention(dims, nheads=4, return_scores=False)), _add),
         SkipConnection(Chain(LayerNorm(dims), Dense(dims, 4 * dims, gelu), Dense(4 * dims, dims)), _add),
@@ -69,44 +69,44 @@ LENET = Chain(
 )
 RESNET = Chain(
     *(Conv((3, 3), 3, 16, padding=SamePad(), use_bias=False), BatchNorm(16, relu)),
-    *[_block(n, m, s) for n, m, s in [(16, 16, 1)] * 3 + [(16, 32, 2)] + [(32, 32, 1)] * 2],
-    *[_block(n, m, s) for n, m, s in [(32, 64, 2)] + [(64, 64, 1)] * 2],
+    *[_make_block(n, m, s) for n, m, s in [(16, 16, 1)] * 3 + [(16, 32, 2)] + [(32, 32, 1)] * 2],
+    *[_make_block(n, m, s) for n, m, s in [(32, 64, 2)] + [(64, 64, 1)] * 2],
     *(GlobalMeanPool(), FlattenLayer(), Dense(64, 10)),
 )
 LSTM = Chain(Recurrence(LSTMCell(32, 64, use_recurrent_bias=False)), Dense(64, 10))
-TRANSFORMER = Chain(*[_transformer_block(64) for _ in range(4)])
+TRANSFORMER = Chain(*[_make_transformer_block(64) for _ in range(4)])
 DEEP = Chain(*[Dense(64, 64, relu) for _ in range(200)], scan=True)
 
 _rng = np.random.default_rng(0)
 
 
-def _normal(*shape: int) -> Any:
+def _draw_normal(*shape: int) -> Any:
     return _rng.standard_normal(shape, np.float32)
 
 
-def _one_hot(n: int) -> Any:
+def _draw_one_hot(n: int) -> Any:
     return np.eye(10, dtype=np.float32)[_rng.integers(0, 10, n)]
 
 
 _MSE, _ENTROPY = losses.MSELoss(), losses.CrossEntropyLoss(logits=True)
 CASES: dict[str, tuple[Any, Any, Any, Any]] = {
-    "W1 MLP 4-16-16-1, batch 8": (TINY, _MSE, _normal(8, 4), _normal(8, 1)),
-    "W2 MLP 784-256-256-10, batch 128": (MLP, _ENTROPY, _normal(128, 784), _one_hot(128)),
-    "W3 quick start, batch 64": (QUICK_START, _MSE, _normal(64, 128), _normal(64, 10)),
-    "W4 LeNet, batch 64": (LENET, _ENTROPY, _normal(64, 1, 28, 28), _one_hot(64)),
-    "W5 ResNet-20, batch 32": (RESNET, _ENTROPY, _normal(32, 3, 32, 32), _one_hot(32)),
-    "W6 LSTM, 64 steps, batch 32": (LSTM, _ENTROPY, _normal(32, 64, 32), _one_hot(32)),
-    "W7 four transformer blocks, batch 8": (TRANSFORMER, _MSE, _normal(8, 64, 64), _normal(8, 64, 64)),
-    "W8 200 x Dense(64), batch 32": (DEEP, _MSE, _normal(32, 64), _normal(32, 64)),
+    "W1 MLP 4-16-16-1, batch 8": (TINY, _MSE, _draw_normal(8, 4), _draw_normal(8, 1)),
+    "W2 MLP 784-256-256-10, batch 128": (MLP, _ENTROPY, _draw_normal(128, 784), _draw_one_hot(128)),
+    "W3 quick start, batch 64": (QUICK_START, _MSE, _draw_normal(64, 128), _draw_normal(64, 10)),
+    "W4 LeNet, batch 64": (LENET, _ENTROPY, _draw_normal(64, 1, 28, 28), _draw_one_hot(64)),
+    "W5 ResNet-20, batch 32": (RESNET, _ENTROPY, _draw_normal(32, 3, 32, 32), _draw_one_hot(32)),
+    "W6 LSTM, 64 steps, batch 32": (LSTM, _ENTROPY, _draw_normal(32, 64, 32), _draw_one_hot(32)),
+    "W7 four transformer blocks, batch 8": (TRANSFORMER, _MSE, _draw_normal(8, 64, 64), _draw_normal(8, 64, 64)),
+    "W8 200 x Dense(64), batch 32": (DEEP, _MSE, _draw_normal(32, 64), _draw_normal(32, 64)),
 }
 
 
-def luxport_step(
+def make_luxport_step(
     case: str,
     backend: str,
     *,
     compiled: bool,
-    ready: Callable[[Any], Any],
+    wait: Callable[[Any], Any],
     begin: Callable[[TrainState], TrainState] = lambda state: state,
     steps: int = 1,
 ) -> Callable[[], Any]:
@@ -119,23 +119,23 @@ def luxport_step(
     carried = [begin(TrainState.create(model, optimizers.Adam(0.0001), backend=backend))]
     batches = [data, *[tuple([part + 0 for part in data]) for _ in range(steps - 1)]]
 
-    def several() -> Any:
+    def take_steps() -> Any:
         values, _, carried[0] = train_step(loss, batches, carried[0], jit=compiled, steps_per_call=steps)
-        ready((values,))
+        wait((values,))
         return values[-1]
 
-    def once() -> Any:
+    def take_step() -> Any:
         value, _, carried[0] = train_step(loss, data, carried[0], jit=compiled)
-        ready((value,))  # what one program returns is ready together
+        wait((value,))  # what one program returns is ready together
         return value
 
-    return once if steps == 1 else several
+    return take_step if steps == 1 else take_steps
 
 
 _NAMES = ("scale", "weight", "weight_ih", "weight_hh", "bias", "bias_ih", "running_mean", "running_var")
 
 
-def by_case(
+def name_by_case(
     mlp: Any, quick_start: Any, lenet: Any, resnet: Any, lstm: Any, transformer: Any, deep: Any
 ) -> dict[str, Any]:
     """Name what a framework has for the models by the cases, of which the first two have one form."""
@@ -143,9 +143,9 @@ def by_case(
     return dict(zip([case[:2] for case in CASES], forms, strict=True))
 
 
-def by_name(values: Any) -> list[Any]:
+def list_by_name(values: Any) -> list[Any]:
     """List the arrays of a model layer by layer, each layer's in the order in which frameworks have them."""
     if not isinstance(values, dict):
         return []
     own = [values[name] for name in _NAMES if name in values]
-    return own or [array for layer in values.values() for array in by_name(layer)]
+    return own or [array for layer in values.values() for array in list_by_name(layer)]

@@ -15,12 +15,12 @@ import numpy as np
 import luxport
 from benchmarks.timing import compare
 
-__all__ = ["HEADER", "rows"]
+__all__ = ["HEADER", "measure_rows"]
 
 HEADER = ("Network", "nodes (ours, PyTorch's)", "ours, us", "PyTorch's, us", "ratio")
 
 
-def networks() -> dict[str, tuple[luxport.Layer, tuple[int, ...]]]:
+def make_networks() -> dict[str, tuple[luxport.Layer, tuple[int, ...]]]:
     """Return networks by name, with the shape of their input."""
     convolutions = luxport.Chain(
         *(luxport.Conv((5, 5), 1, 6, luxport.relu), luxport.MaxPool((2, 2))),
@@ -40,7 +40,7 @@ def networks() -> dict[str, tuple[luxport.Layer, tuple[int, ...]]]:
     }
 
 
-def by_torch(model: luxport.Layer, ps: Any, x: Any) -> Any:
+def export_by_torch(model: luxport.Layer, ps: Any, x: Any) -> Any:
     """Export the same network as a module of PyTorch's own layers, by PyTorch."""
     import torch
 
@@ -75,23 +75,23 @@ def by_torch(model: luxport.Layer, ps: Any, x: Any) -> Any:
     return program.model_proto
 
 
-def rows(seconds: float) -> list[list[Any]]:
+def measure_rows(seconds: float) -> list[list[Any]]:
     """Measure each network: how much longer ours takes, the median of pairs."""
     found = []
-    for name, (model, shape) in networks().items():
+    for name, (model, shape) in make_networks().items():
         ps, st = luxport.setup(0, model, backend="numpy")
         st = luxport.test_mode(st)
         x = np.random.Generator(np.random.Philox(0)).normal(size=shape).astype(np.float32)
         ours = luxport.to_onnx(None, model, ps, st, x)
-        theirs = by_torch(model, ps, x)
-        run_ours, run_theirs = runner(ours, x), runner(theirs, x)
+        theirs = export_by_torch(model, ps, x)
+        run_ours, run_theirs = make_runner(ours, x), make_runner(theirs, x)
         np.testing.assert_allclose(run_ours(), run_theirs(), rtol=1e-3, atol=1e-4)
         nodes = f"{len(ours.graph.node)}, {len(theirs.graph.node)}"
         found.append([name, nodes, *compare(run_ours, run_theirs, seconds)])
     return found
 
 
-def runner(model: Any, x: Any) -> Callable[[], Any]:
+def make_runner(model: Any, x: Any) -> Callable[[], Any]:
     """Return a call of onnxruntime, on one thread."""
     import onnxruntime
 
@@ -104,5 +104,5 @@ def runner(model: Any, x: Any) -> Callable[[], Any]:
 
 if __name__ == "__main__":
     sys.stdout, out = io.StringIO(), sys.stdout
-    table = rows(float(sys.argv[2]))
+    table = measure_rows(float(sys.argv[2]))
     print(json.dumps(table), file=out)

@@ -28,13 +28,13 @@ def compare_all(contenders: Sequence[Callable[[], object]], seconds: float = 4.0
     """
     for f in (*contenders, *contenders):
         f()
-    calls = max(1, min(20, int(0.01 / max([_seconds(f, 3) for f in contenders]))))
+    calls = max(1, min(20, int(0.01 / max([_measure_seconds(f, 3) for f in contenders]))))
     found: list[list[float]] = [[] for _ in contenders]
     end = time.perf_counter() + seconds
     while time.perf_counter() < end or len(found[0]) < 11:
         order = range(len(contenders))
         for i in order if len(found[0]) % 2 else reversed(order):
-            found[i].append(1e6 * _seconds(contenders[i], calls))
+            found[i].append(1e6 * _measure_seconds(contenders[i], calls))
     return found
 
 
@@ -42,7 +42,7 @@ ON_GPU = os.environ.get("LUXPORT_BENCH_DEVICE", "").startswith("gpu")
 """Whether the work is a GPU's: processor time says nothing of it then, and PyTorch's calls return before it is done."""
 
 
-def _seconds(f: Callable[[], object], calls: int) -> float:
+def _measure_seconds(f: Callable[[], object], calls: int) -> float:
     clock = time.perf_counter if ON_GPU else time.process_time
     start = clock()
     for _ in range(calls):

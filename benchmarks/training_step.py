@@ -15,7 +15,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
-__all__ = ["HEADER", "QUICK_HEADER", "measure_rows", "quick_rows"]
+__all__ = ["HEADER", "QUICK_HEADER", "measure_rows", "compare_losses"]
 
 HEADER = ("step", "against", "ours µs", "theirs µs", "ratio", "from", "to", "our loss", "their loss")
 QUICK_HEADER = ("step", "against", "our loss", "their loss")
@@ -45,7 +45,7 @@ def measure_rows(backend: str, failed: list[str], seconds: float = 4.0, only: st
     from benchmarks.models import CASES
 
     by_hand = import_module(f"benchmarks.by_hand_{framework}")
-    peers = {} if way else _peers(framework)
+    peers = {} if way else _find_peers(framework)
     for case in CASES:
         if case[:2] not in (only.split(",") if only else by_hand.FORWARDS):
             continue
@@ -58,8 +58,8 @@ def _measure_case(
 ) -> Iterator[tuple[Any, ...]]:
     from benchmarks.timing import compare_all
 
-    ours, theirs, name = _sides(case, backend, way, by_hand)
-    losses = same_work(ours, theirs, case)
+    ours, theirs, name = _make_sides(case, backend, way, by_hand)
+    losses = expect_same_losses(ours, theirs, case)
     contenders = {name: theirs}
     for name, make in peers.items():
         with _noting(failed, f"{case}: {name}"):
@@ -75,14 +75,14 @@ def _measure_case(
         yield case, name, mine, other, middle, low, high, losses[0], known
 
 
-def _sides(case: str, backend: str, way: str, by_hand: Any) -> tuple[Callable[[], Any], Callable[[], Any], str]:
+def _make_sides(case: str, backend: str, way: str, by_hand: Any) -> tuple[Callable[[], Any], Callable[[], Any], str]:
     """Return a step of ours and the one by hand, or several of both, and what they are called."""
-    from benchmarks.models import luxport_step
+    from benchmarks.models import make_luxport_step
 
     steps = int(way.split()[0]) if way.endswith("steps a call") else 1
     compiled = way == "compiled" or by_hand.COMPILED
-    ours = luxport_step(case, backend, compiled=compiled, ready=by_hand.ready, steps=steps)
-    theirs = by_hand.step(case, compiled=True) if way == "compiled" else by_hand.step(case)
+    ours = make_luxport_step(case, backend, compiled=compiled, wait=by_hand.wait_for, steps=steps)
+    theirs = by_hand.make_step(case, compiled=True) if way == "compiled" else by_hand.make_step(case)
     name = f"{backend} by hand, {'compiled' if compiled else 'eager'}"
     return (ours, theirs, name) if steps == 1 else (ours, _repeat(theirs, steps), f"{name}; {way}")
 
@@ -90,13 +90,13 @@ def _sides(case: str, backend: str, way: str, by_hand: Any) -> tuple[Callable[[]
 def _repeat(step: Callable[[], Any], times: int) -> Callable[[], Any]:
     """Take several steps by a call each."""
 
-    def repeated() -> Any:
+    def take_steps() -> Any:
         value = None
         for _ in range(times):
             value = step()
         return value
 
-    return repeated
+    return take_steps
 
 
 class _noting:
@@ -116,7 +116,7 @@ class _noting:
         return True
 
 
-def _peers(backend: str) -> dict[str, Callable[[str], Callable[[], Any]]]:
+def _find_peers(backend: str) -> dict[str, Callable[[str], Callable[[], Any]]]:
     """Return what makes a step of a case by each library that is installed; of others one line is told."""
     peers: dict[str, Callable[[str], Callable[[], Any]]] = {}
     for name, (module, library) in (PEERS[backend] | {f"Keras 3 on {backend}": ("by_keras", "keras")}).items():
@@ -127,11 +127,11 @@ def _peers(backend: str) -> dict[str, Callable[[str], Callable[[], Any]]]:
                 f"{name} is left out: this process has it on {import_module('keras').config.backend()}", file=sys.stderr
             )
         else:
-            peers[name] = import_module(f"benchmarks.{module}").step
+            peers[name] = import_module(f"benchmarks.{module}").make_step
     return peers
 
 
-def quick_rows(backend: str, most: int | None = None) -> list[tuple[Any, ...]]:
+def compare_losses(backend: str, most: int | None = None) -> list[tuple[Any, ...]]:
     """Take the same few steps both ways and time nothing: do the contenders still run, and do the same?
 
     All that the framework has by hand, or the first `most`; backends are named as in `measure_rows`.
@@ -140,22 +140,22 @@ def quick_rows(backend: str, most: int | None = None) -> list[tuple[Any, ...]]:
 
     framework, _, way = backend.partition(", ")
     by_hand = import_module(f"benchmarks.by_hand_{framework}")
-    peers = {} if way else _peers(framework)
+    peers = {} if way else _find_peers(framework)
     found: list[tuple[Any, ...]] = []
     for case in [case for case in CASES if case[:2] in by_hand.FORWARDS][:most]:
-        ours, theirs, name = _sides(case, framework, way, by_hand)
-        found.append((case, name, *same_work(ours, theirs, case)))
+        ours, theirs, name = _make_sides(case, framework, way, by_hand)
+        found.append((case, name, *expect_same_losses(ours, theirs, case)))
         for name, step in peers.items():
             # They begin with initial values of their own.
-            once = step(case)
-            before, after = float(once()), float(once())
+            take_step = step(case)
+            before, after = float(take_step()), float(take_step())
             if not after < before:
                 raise AssertionError(f"{case}: a step of {name} takes the loss from {before} to {after}")
             found.append((case, name, found[-1][2], after))
     return found
 
 
-def same_work(ours: Any, theirs: Any, case: str) -> tuple[float, float]:
+def expect_same_losses(ours: Any, theirs: Any, case: str) -> tuple[float, float]:
     """Expect the same loss at every one of a few steps, and return the last: who does less work is faster."""
     a = b = 0.0
     for i in range(5):

@@ -14,25 +14,25 @@ import optax
 import luxport
 from benchmarks.models import CASES
 
-__all__ = ["images_last", "loss_of", "step_of"]
+__all__ = ["put_channels_last", "find_loss", "make_step_of"]
 
 
-def images_last(case: str) -> np.ndarray:
+def put_channels_last(case: str) -> np.ndarray:
     """Return the inputs of a case, of images with their channels last."""
     x = CASES[case][2]
     return np.ascontiguousarray(x.transpose(0, 2, 3, 1)) if x.ndim == 4 else x
 
 
-def loss_of(case: str) -> Callable[[Any, Any], Any]:
+def find_loss(case: str) -> Callable[[Any, Any], Any]:
     """Return the loss of a case as Optax has it."""
     if isinstance(CASES[case][1], luxport.losses.MSELoss):
         return lambda y, target: jnp.mean(optax.squared_error(y, target))
     return lambda y, target: jnp.mean(optax.softmax_cross_entropy(y, target))
 
 
-def step_of(case: str, forward: Callable[[Any, Any, Any], Any], ps: Any, st: Any, x: Any) -> Callable[[], Any]:
+def make_step_of(case: str, forward: Callable[[Any, Any, Any], Any], ps: Any, st: Any, x: Any) -> Callable[[], Any]:
     """Return a function that takes one step of ``y, st = forward(ps, st, x)`` and waits for it."""
-    loss, adam = loss_of(case), optax.adam(0.0001)
+    loss, adam = find_loss(case), optax.adam(0.0001)
     x, target = jnp.asarray(x), jnp.asarray(CASES[case][3])
 
     @partial(jax.jit, donate_argnums=(0, 1, 2))
@@ -47,8 +47,8 @@ def step_of(case: str, forward: Callable[[Any, Any, Any], Any], ps: Any, st: Any
 
     carried = [ps, st, adam.init(ps)]
 
-    def once() -> Any:
+    def take_step() -> Any:
         value, *carried[:] = program(*carried, x, target)
         return jax.block_until_ready(value)
 
-    return once
+    return take_step

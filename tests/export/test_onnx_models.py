@@ -314,9 +314,9 @@ def test_a_loop_is_one_operator_for_any_length() -> None:
 
 
 def test_networks_of_the_benchmark_have_as_many_nodes_as_pytorch_gives_them() -> None:
-    from benchmarks.onnx_inference import networks
+    from benchmarks.onnx_inference import make_networks
 
     found = {}
-    for name, (model, shape) in networks().items():
+    for name, (model, shape) in make_networks().items():
         found[name] = len(check(model, shape[1:], 1).graph.node)
     assert found == {"LeNet": 12, "Conv + BatchNorm": 7, "MLP": 4}

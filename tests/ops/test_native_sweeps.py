@@ -29,7 +29,8 @@ def test_a_sweep_and_its_gradients_are_the_steps(kind: str, activation: str) -> 
         carry = (_draw(3, 2), _draw(3, 2) + 1.0)[: 2 if kind == "lstm" else 1]
         arrays = [_draw(4, 3, 2 * gates), _draw(2, 2 * gates), *carry, *([] if other is None else [other])]
         variables = [array.requires_grad_() for array in arrays]
-        found = sweeps._sweep(kind, activation, reverse, arrays[0], arrays[1], other, carry, keep)
+        function = sweeps._ACTIVATIONS[activation]
+        found = sweeps.sweep_in_one_call(kind, arrays[0], arrays[1], other, carry, keep, reverse, function)
         step = sweeps._make_step(kind, activation, arrays[1], other)
         wanted = definitions.sweep(step, arrays[0], carry, keep, reverse)
         for mine, exact in zip(found, wanted, strict=True):
@@ -47,7 +48,8 @@ def test_a_sweep_and_its_gradients_are_the_steps(kind: str, activation: str) -> 
 def test_a_step_that_is_masked_out_may_hold_anything() -> None:
     projected = torch.full((2, 1, 8), torch.inf).requires_grad_()
     weight, state = _draw(2, 8).float().requires_grad_(), torch.ones(1, 2)
-    y, *_ = sweeps._sweep("lstm", "tanh", False, projected, weight, None, (state, state), torch.zeros(2, 1).bool())
+    mask = torch.zeros(2, 1).bool()
+    y, *_ = sweeps.sweep_in_one_call("lstm", projected, weight, None, (state, state), mask, False)
     assert not y.any()
     for gradient in torch.autograd.grad(y.sum(), (projected, weight)):
         assert not gradient.any()

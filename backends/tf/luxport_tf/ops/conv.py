@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
@@ -14,20 +16,37 @@ from luxport_tf.ops.layout import pad_spatial, put_channels_first, put_channels_
 
 __all__ = ["conv_nd", "conv_transpose_nd"]
 
-_definition = ops.definition_of(ops.conv_nd)
-_transpose_definition = ops.definition_of(ops.conv_transpose_nd)
+
+def _accept_native(op: Callable[..., Any], *, most_axes: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Call the definition for other dtypes, more spatial axes and empty batches, for which the library fails.
+
+    Half types are convolved in float32, in which sums are taken, those of gradients too.
+    """
+    definition = ops.definition_of(op)
+
+    def wrap(convolve: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(convolve)
+        def function(x: Any, weight: Any, bias: Any, **options: Any) -> Any:
+            one_dtype = all([array is None or array.dtype == x.dtype for array in (weight, bias)])
+            if len(x.shape) - 2 > most_axes or not one_dtype or not x.dtype.is_floating or x.shape[0] == 0:
+                return definition(x, weight, bias, **options)
+            if x.dtype.size >= 4:
+                return convolve(x, weight, bias, **options)
+            wide = [None if array is None else tf.cast(array, tf.float32) for array in (x, weight, bias)]
+            return tf.cast(convolve(*wide, **options), x.dtype)
+
+        return function
+
+    return wrap
 
 
-def conv_nd(x: Any, weight: Any, bias: Any, *, groups: int, flip: bool, **windows: Any) -> Any:
+@_accept_native(ops.conv_nd, most_axes=3)
+def conv_nd(
+    x: Any, weight: Any, bias: Any, *, stride: Sizes, padding: Pairs, dilation: Sizes, groups: int, flip: bool
+) -> Any:
     """Flip the kernel, and call the library's correlation; padding and dilation that it lacks are written out."""
-    stride, padding = windows["stride"], windows["padding"]
     rank = len(stride)
-    # For an empty batch the library returns another shape.
-    if rank > 3 or _is_mixed(x, weight, bias) or not x.dtype.is_floating or x.shape[0] == 0:
-        return _definition(x, weight, bias, groups=groups, flip=flip, **windows)
-    if x.dtype.size < 4:
-        return _convolve_wide(conv_nd, x, weight, bias, groups=groups, flip=flip, **windows)
-    weight = _put_kernel_first(weight, windows["dilation"], flip)
+    weight = _put_kernel_first(weight, dilation, flip)
 
     def correlate(x: Any) -> Any:
         if rank == 1:
@@ -41,16 +60,23 @@ def conv_nd(x: Any, weight: Any, bias: Any, *, groups: int, flip: bool, **window
     return put_channels_first(_convolve_samples(correlate, put_channels_last(x)))
 
 
-def conv_transpose_nd(x: Any, weight: Any, bias: Any, *, groups: int, flip: bool, **windows: Any) -> Any:
+@_accept_native(ops.conv_transpose_nd, most_axes=2)
+def conv_transpose_nd(
+    x: Any,
+    weight: Any,
+    bias: Any,
+    *,
+    stride: Sizes,
+    padding: Pairs,
+    dilation: Sizes,
+    output_padding: Sizes,
+    groups: int,
+    flip: bool,
+) -> Any:
     """Call the library's function for one and two axes without padding, and cut the padding away afterward."""
-    stride, dilation = windows["stride"], windows["dilation"]
     rank = len(stride)
-    if rank > 2 or _is_mixed(x, weight, bias) or not x.dtype.is_floating or x.shape[0] == 0:
-        return _transpose_definition(x, weight, bias, groups=groups, flip=flip, **windows)
-    if x.dtype.size < 4:
-        return _convolve_wide(conv_transpose_nd, x, weight, bias, groups=groups, flip=flip, **windows)
     weight = _put_kernel_first(weight, dilation, flip)
-    around = find_transposed_padding(windows["padding"], windows["output_padding"])
+    around = find_transposed_padding(padding, output_padding)
     if rank == 1:
         weight, stride, around = weight[None], (1, *stride), ((0, 0), *around)
     kept = [slice(max(-low, 0), high if high < 0 else None) for low, high in around]
@@ -63,12 +89,6 @@ def conv_transpose_nd(x: Any, weight: Any, bias: Any, *, groups: int, flip: bool
         return y if bias is None else add_bias(y, bias)
 
     return put_channels_first(_convolve_samples(spread, put_channels_last(x)))
-
-
-def _convolve_wide(convolve: Any, x: Any, weight: Any, bias: Any, **options: Any) -> Any:
-    """Convolve half types in float32, in which sums are taken, those of gradients too."""
-    wide = [None if array is None else tf.cast(array, tf.float32) for array in (x, weight, bias)]
-    return tf.cast(convolve(*wide, **options), x.dtype)
 
 
 def _convolve_samples(convolve: Any, x: Any) -> Any:
@@ -88,10 +108,6 @@ def _convolve_samples(convolve: Any, x: Any) -> Any:
     kept = tf.slice(y, [0] * len(x.shape), tf.stack([samples, *[-1] * others]))
     kept.set_shape((None, *y.shape[1:]))
     return kept
-
-
-def _is_mixed(x: Any, *arrays: Any) -> bool:
-    return any([array is not None and array.dtype != x.dtype for array in arrays])
 
 
 def _conv2d(x: Any, weight: Any, stride: Sizes, padding: Pairs, groups: int) -> Any:

@@ -14,18 +14,17 @@ _GATES = {"rnn": 0, "lstm": 4, "gru": 4, "gru_v3": 3}
 """How many arrays of the size of a state each step keeps for the gradient."""
 
 
-def forward(
-    kind: str,
-    activation: str,
-    reverse: bool,
-    projected: torch.Tensor,
-    weight: torch.Tensor,
-    other: torch.Tensor | None,
-    hidden: torch.Tensor,
-    memory: torch.Tensor | None,
-    mask: torch.Tensor | None,
-) -> _Tensors:
-    """Return the hidden states (T, N, out), the last memory, and what is kept: gates and memories of all steps."""
+def forward(kind: str, activation: str, reverse: bool, *arrays: Any) -> _Tensors:
+    """Return the hidden states (T, N, out), the last memory, and what is kept: gates and memories of all steps.
+
+    Args:
+        kind: "rnn", "lstm", "gru" or "gru_v3"
+        activation: of an "rnn", by name
+        reverse: whether the steps go from the last to the first
+        *arrays: products of the inputs, the weight, the other weight or bias, hidden state, memory, and mask; None for
+            each that is absent
+    """
+    projected, weight, other, hidden, memory, mask = arrays
     states, end, gates, memories = _make_outputs(kind, projected, hidden, memory)
     times = range(len(projected) - 1, -1, -1) if reverse else range(len(projected))
     rows = projected.unbind(0)
@@ -95,26 +94,15 @@ def _differentiate_activation(name: str, y: torch.Tensor) -> torch.Tensor:
     return y * (1.0 - y) if name == "sigmoid" else torch.ones_like(y)
 
 
-def backward(
-    kind: str,
-    activation: str,
-    reverse: bool,
-    of_states: torch.Tensor,
-    of_end: torch.Tensor,
-    weight: torch.Tensor,
-    other: torch.Tensor | None,
-    hidden: torch.Tensor,
-    memory: torch.Tensor | None,
-    mask: torch.Tensor | None,
-    states: torch.Tensor,
-    gates: torch.Tensor,
-    memories: torch.Tensor,
-) -> _Tensors:
-    """Return the gradients of the products for the inputs, the weight, the other one, the hidden state, the memory.
+def backward(kind: str, activation: str, reverse: bool, of_states: Any, of_end: Any, *arrays: Any) -> _Tensors:
+    """Return the gradients of the products of the inputs, the weight, the other one, the hidden state, the memory.
+
+    Besides cotangents it takes the arrays of `forward` but for the products, and then its states, gates and memories.
 
     What does not depend on later steps' gradients is computed for all steps at once before the loop, weights' gradients
     after it.
     """
+    weight, other, hidden, memory, mask, states, gates, memories = arrays
     steps, out = len(states), hidden.shape[-1]
     times = range(steps) if reverse else range(steps - 1, -1, -1)
     before = _find_starts(states, hidden, reverse)

@@ -67,23 +67,9 @@ def _run(kind: int, activation: int, reverse: int, has_other: int, has_mask: int
     projected, weight, *rest = there
     other = rest.pop(0) if has_other else None
     mask = rest.pop() if has_mask else None
-    return _sweep(
-        _KINDS[kind], list(_ACTIVATIONS)[activation], bool(reverse), projected, weight, other, tuple(rest), mask
-    )
-
-
-def _sweep(
-    kind: str,
-    activation: str,
-    reverse: bool,
-    projected: torch.Tensor,
-    weight: torch.Tensor,
-    other: torch.Tensor | None,
-    carry: _Tensors,
-    mask: torch.Tensor | None,
-) -> _Tensors:
-    hidden, memory = carry if len(carry) == 2 else (*carry, None)
-    states, end, *_ = _Sweep.apply(kind, activation, reverse, projected, weight, other, hidden, memory, mask)  # type: ignore[misc]
+    hidden, memory = rest if len(rest) == 2 else (*rest, None)
+    options = _KINDS[kind], list(_ACTIVATIONS)[activation], bool(reverse)
+    states, end, *_ = _Sweep.apply(*options, projected, weight, other, hidden, memory, mask)  # type: ignore[misc]
     last = states[0 if reverse else -1]
     y = states if mask is None else torch.where(mask.unsqueeze(-1), states, 0.0)
     return (y, last) if memory is None else (y, last, end)
