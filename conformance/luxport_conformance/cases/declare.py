@@ -25,12 +25,18 @@ __all__ = [
     "check_program",
     "cite",
     "draw",
+    "set_up",
 ]
 
 
 def cite(suite_and_file: str, *lines: int) -> tuple[str, ...]:
     """Name upstream assertions: ``cite("flux:layers/basic.jl", 85)``."""
     return tuple(f"{suite_and_file}:{line}" for line in lines)
+
+
+def set_up(layer: Layer) -> tuple[Any, Any]:
+    """Draw the parameters and states of a layer on NumPy."""
+    return luxport.setup(0, layer, backend="numpy")
 
 
 def draw(*shape: int, seed: int = 0) -> Any:
@@ -55,7 +61,7 @@ def check_output(
 
     `y` and `state` say what must come out; y may be a function of (x, ps, st).
     """
-    ps, st = _set_up(layer, ps, training)
+    ps, st = _choose_values(layer, ps, training)
 
     def program(x: Any, ps: Any, st: Any) -> Any:
         y, st = layer(x, ps, st)
@@ -136,7 +142,7 @@ def check_error(
     if not isinstance(layer, Layer):
         subject = subject or _find_subject(id)
         return Case(id=id, subject=subject, source=source, program=layer, raises=raises, message=message)
-    ps, st = _set_up(layer, None, training)
+    ps, st = _choose_values(layer, None, training)
     return Case(
         id=id,
         subject=subject or _find_subject(id, layer),
@@ -155,8 +161,8 @@ def _make_arrays(x: Any) -> Any:
     return tuple([_make_arrays(part) for part in x]) if isinstance(x, tuple) else np.asarray(x)
 
 
-def _set_up(layer: Layer, ps: Any, training: bool) -> tuple[Any, Any]:
-    initial, st = luxport.setup(0, layer, backend="numpy")
+def _choose_values(layer: Layer, ps: Any, training: bool) -> tuple[Any, Any]:
+    initial, st = set_up(layer)
     mode = luxport.train_mode if training else luxport.test_mode
     return initial if ps is None else ps, mode(st)
 

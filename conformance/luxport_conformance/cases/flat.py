@@ -37,15 +37,12 @@ def _check_rebuilt(
     vector: Any,
     shown: Callable[[Any], Any],
     expected: Any,
-    **options: Any,
 ) -> Case:
     def program(vector: Any, *arrays: Any) -> Any:
         return shown(flatten(model(*arrays))[1](vector))
 
     inputs = {"vector": np.asarray(vector)} | {f"x{i}": array for i, array in enumerate(arrays)}
-    return check_program(
-        f"flat.{id}", cite(FILE, *lines), program, inputs, subject="flatten", expected=expected, **options
-    )
+    return check_program(f"flat.{id}", cite(FILE, *lines), program, inputs, subject="flatten", expected=expected)
 
 
 def _is_kept(vector: Any) -> bool:

@@ -9,17 +9,14 @@ import numpy as np
 import luxport
 from luxport import BatchNorm, relu, sigmoid
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import check_error, check_fact, check_output, check_program, cite, draw
+from luxport_conformance.cases.declare import check_error, check_fact, check_output, check_program, cite, draw, set_up
 from luxport_conformance.compare import Tolerance
 
-NORMALISATION = "flux:layers/normalisation.jl"
+FILE = "flux:layers/normalisation.jl"
 FIVE_DECIMALS = Tolerance(reduction=3, rounding=1e-5, reason="upstream gives five decimals and asks for atol=1e-5")
 ONE, TWO = BatchNorm(1), BatchNorm(2)
+TWO_PS, TWO_ST = set_up(TWO)
 THREE_ROWS = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]
-
-
-def _set_up(layer: Any) -> Any:
-    return luxport.setup(0, layer, backend="numpy")
 
 
 def _normalize_columns(x: Any, ps: Any, st: Any) -> Any:
@@ -33,7 +30,7 @@ def _check_axes(lines: int, *shape: int) -> Case:
     count = int(np.prod(shape))
     return check_output(
         f"batch_norm.train_{len(shape)}d",
-        cite(NORMALISATION, lines),
+        cite(FILE, lines),
         BatchNorm(2),
         np.arange(1.0, count + 1).reshape(shape),
         training=True,
@@ -43,7 +40,7 @@ def _check_axes(lines: int, *shape: int) -> Case:
 
 
 RELU_FIVE = BatchNorm(5, relu)
-_, TRAINING = _set_up(RELU_FIVE)
+_, TRAINING = set_up(RELU_FIVE)
 
 
 def _compute_slopes_both_ways(x: Any, direction: Any, ps: Any, st: Any) -> Any:
@@ -69,7 +66,7 @@ ONE_VALUE = r"BatchNorm expects more than one value per channel in training, got
 CASES: list[Case] = [
     check_program(
         "batch_norm.slopes_both_ways",
-        cite(NORMALISATION, 481),
+        cite(FILE, 481),
         _compute_slopes_both_ways,
         {
             "x": draw(3, 5, seed=2),
@@ -82,70 +79,48 @@ CASES: list[Case] = [
         # The slopes are small beside the terms that they are made of.
         tolerance=Tolerance(reduction=15, magnitude=4.0),
     ),
-    check_fact(
-        "batch_norm.parameters",
-        cite(NORMALISATION, 129, 128),
-        lambda: list(_set_up(BatchNorm(2))[0]) == ["bias", "scale"],
-    ),
-    check_fact(
-        "batch_norm.initial_bias",
-        cite(NORMALISATION, 131),
-        lambda: _set_up(BatchNorm(2))[0]["bias"].tolist() == [0.0, 0.0],
-    ),
-    check_fact(
-        "batch_norm.initial_scale",
-        cite(NORMALISATION, 132),
-        lambda: _set_up(BatchNorm(2))[0]["scale"].tolist() == [1.0, 1.0],
-    ),
+    check_fact("batch_norm.parameters", cite(FILE, 129, 128), lambda: list(TWO_PS) == ["bias", "scale"]),
+    check_fact("batch_norm.initial_bias", cite(FILE, 131), lambda: TWO_PS["bias"].tolist() == [0.0, 0.0]),
+    check_fact("batch_norm.initial_scale", cite(FILE, 132), lambda: TWO_PS["scale"].tolist() == [1.0, 1.0]),
     check_output(
         "batch_norm.train",
-        cite(NORMALISATION, 137),
-        BatchNorm(2),
+        cite(FILE, 137),
+        TWO,
         THREE_ROWS,
         training=True,
         y=[[-1.22474, -1.22474], [0.0, 0.0], [1.22474, 1.22474]],
         tolerance=FIVE_DECIMALS,
     ),
-    check_output(
-        "batch_norm.running_mean",
-        cite(NORMALISATION, 150),
-        BatchNorm(2),
-        THREE_ROWS,
-        training=True,
-        state={"running_mean": [0.3, 0.4]},
-        tolerance=Tolerance(reduction=3),
-    ),
-    check_output(
-        "batch_norm.running_var",
-        cite(NORMALISATION, 156),
-        BatchNorm(2),
-        THREE_ROWS,
-        training=True,
-        state={"running_var": [1.3, 1.3]},  # the comment at line 154 gives the number
-        tolerance=Tolerance(reduction=3),
-    ),
+    *[
+        check_output(
+            f"batch_norm.{name}",
+            cite(FILE, line),
+            TWO,
+            THREE_ROWS,
+            training=True,
+            state={name: value},
+            tolerance=Tolerance(reduction=3),
+        )
+        for name, line, value in (
+            ("running_mean", 150, [0.3, 0.4]),
+            ("running_var", 156, [1.3, 1.3]),  # the comment at line 154 gives the number
+        )
+    ],
     check_program(
         "batch_norm.test_after_train",
-        cite(NORMALISATION, 159),
+        cite(FILE, 159),
         lambda x, ps, st: _train_then_test(x, ps, st)[0, 0],
-        {"x": np.array(THREE_ROWS), "ps": _set_up(BatchNorm(2))[0], "st": _set_up(BatchNorm(2))[1]},
+        {"x": np.array(THREE_ROWS), "ps": TWO_PS, "st": TWO_ST},
         expected=(1 - 0.3) / np.sqrt(1.3),
         tolerance=FIVE_DECIMALS,
     ),
-    check_error(
-        "batch_norm.one_value",
-        cite(NORMALISATION, 178),
-        BatchNorm(1),
-        np.zeros((1, 1)),
-        training=True,
-        message=ONE_VALUE,
-    ),
+    check_error("batch_norm.one_value", cite(FILE, 178), ONE, np.zeros((1, 1)), training=True, message=ONE_VALUE),
     Case(
         id="batch_norm.one_value_gradient",
         subject="BatchNorm",
-        source=cite(NORMALISATION, 179),
+        source=cite(FILE, 179),
         program=lambda x, ps, st: luxport.grad(lambda ps: luxport.namespace(x).sum(ONE(x, ps, st)[0]))(ps),
-        inputs={"x": np.zeros((1, 1)), "ps": _set_up(BatchNorm(1))[0], "st": _set_up(BatchNorm(1))[1]},
+        inputs={"x": np.zeros((1, 1)), "ps": set_up(ONE)[0], "st": set_up(ONE)[1]},
         raises=luxport.LayerError,
         message=ONE_VALUE,
         differentiates=True,
@@ -153,19 +128,17 @@ CASES: list[Case] = [
     ),
     check_output(
         "batch_norm.one_sample",
-        cite(NORMALISATION, 180),
+        cite(FILE, 180),
         BatchNorm(1),
         [[[0.0, 1.0, 2.0, 3.0]]],
         training=True,
         y=_normalize_columns,
         tolerance=Tolerance(reduction=4),
     ),
-    check_output(
-        "batch_norm.test_one_value", cite(NORMALISATION, 184), BatchNorm(1), np.zeros((1, 1)), y=np.zeros((1, 1))
-    ),
+    check_output("batch_norm.test_one_value", cite(FILE, 184), ONE, np.zeros((1, 1)), y=np.zeros((1, 1))),
     check_output(
         "batch_norm.sigmoid",
-        cite(NORMALISATION, 191),
+        cite(FILE, 191),
         BatchNorm(2, sigmoid),
         THREE_ROWS,
         y=lambda x, ps, st: 1 / (1 + np.exp(-(x - st["running_mean"]) / np.sqrt(st["running_var"] + 1e-5))),
@@ -173,11 +146,14 @@ CASES: list[Case] = [
     _check_axes(204, 1, 2, 3),
     _check_axes(211, 1, 2, 3, 2),
     _check_axes(218, 1, 2, 3, 2, 2),
-    check_fact("batch_norm.two_parameters", cite(NORMALISATION, 228), lambda: len(_set_up(BatchNorm(10))[0]), 2),
-    check_fact("batch_norm.affine", cite(NORMALISATION, 229), lambda: len(_set_up(BatchNorm(10, affine=True))[0]), 2),
-    check_fact(
-        "batch_norm.not_affine", cite(NORMALISATION, 230), lambda: len(_set_up(BatchNorm(10, affine=False))[0]), 0
-    ),
+    *[
+        check_fact(f"batch_norm.{name}", cite(FILE, line), lambda layer=layer: len(set_up(layer)[0]), count)
+        for name, line, layer, count in (
+            ("two_parameters", 228, BatchNorm(10), 2),
+            ("affine", 229, BatchNorm(10, affine=True), 2),
+            ("not_affine", 230, BatchNorm(10, affine=False), 0),
+        )
+    ],
     check_output(
         "batch_norm.momentum",
         ("lux: running = (1 - momentum) running + momentum batch, variance unbiased",),

@@ -110,7 +110,7 @@ def _compare_gradients(peer: Peer, build: Build, question: Question, evidence: E
     others = [name for name in backends.list_differentiating() if name != own]
     if not peer.gradients or not backends.find_abilities(own).gradients:
         return _note_left_out(evidence, f"differentiates nothing on {own}")
-    wanted = partial(question.gradients, (*others, own)[0])
+    wanted = partial(question.differentiate, (*others, own)[0])
     return _compare(peer, build, question, evidence, dtype, wanted, partial(differentiate, question))
 
 

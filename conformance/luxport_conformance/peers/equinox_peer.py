@@ -10,7 +10,14 @@ from luxport.porting.torch.conventions import swap_dense_weight, swap_recurrent_
 from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError, Peer
 from luxport_conformance.peers.jax_conventions import add_biases, mirror_kernel, swap_transposed_weight
 from luxport_conformance.peers.jax_nn import FUNCTIONS
-from luxport_conformance.peers.jax_tools import count_groups, find_activation, is_training, require_identity
+from luxport_conformance.peers.jax_tools import find_activation, make_start
+from luxport_conformance.peers.layer_tools import (
+    count_groups,
+    is_training,
+    list_padding_differences,
+    require_identity,
+    require_indices,
+)
 from luxport_conformance.peers.without import COMPOSED, list_without
 
 __all__ = ["EQUINOX"]
@@ -180,12 +187,11 @@ def _build_rms_norm(layer: Any, x: Any, st: Any) -> Counterpart:
 
 
 def _build_embedding(layer: Any, x: Any, st: Any) -> Counterpart:
-    if isinstance(x, tuple) or x.dtype.kind != "i":
-        raise NoCounterpartError("takes one array of indices")
+    require_indices(x)
     table = _make_module("Embedding", layer.in_dims, layer.out_dims)
     return Counterpart(
         lambda x, ps: _call_each(_replace_arrays(table, weight=ps["weight"]), x, x.ndim),
-        differences=("no padding row",) if layer.padding_idx is not None else (),
+        differences=list_padding_differences(layer),
     )
 
 
@@ -231,7 +237,7 @@ def _make_cell_builder(name: str) -> Build:
         cell = _make_module(f"{name}Cell", layer.in_dims, layer.out_dims, use_bias=layer.use_bias)
 
         def call(x: Any, ps: Any) -> Any:
-            x, carry = x if isinstance(x, tuple) else (x, _make_start(name, layer, ps, x.shape[0]))
+            x, carry = x if isinstance(x, tuple) else (x, make_start(layer, ps, x.shape[0], memory=name == "LSTM"))
             weights = {part: swap_recurrent_weight(ps[part]) for part in ("weight_ih", "weight_hh")}
             made = _replace_arrays(cell, **weights, **_convert_biases(name, layer, ps))
             ends = jax.vmap(made)(x, carry if name == "LSTM" else carry[0])
@@ -251,14 +257,6 @@ def _convert_biases(name: str, layer: Any, ps: Any) -> dict[str, Any]:
     if name == "LSTM":
         return {"bias": add_biases(into, back)}
     return {"bias": into.at[: 2 * size].add(back[: 2 * size]), "bias_n": back[2 * size :]}
-
-
-def _make_start(name: str, layer: Any, ps: Any, samples: int) -> tuple[Any, ...]:
-    import jax.numpy as jnp
-
-    zero = jnp.zeros((samples, layer.out_dims), ps["weight_ih"].dtype)
-    names = ("hidden_state", "memory")[: 2 if name == "LSTM" else 1]
-    return tuple([jnp.broadcast_to(ps[part], zero.shape) if part in ps else zero for part in names])
 
 
 def _build_dropout(layer: Any, x: Any, st: Any) -> Counterpart:

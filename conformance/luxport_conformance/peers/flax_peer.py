@@ -21,10 +21,16 @@ from luxport_conformance.peers.jax_nn import FUNCTIONS, INITIALIZERS
 from luxport_conformance.peers.jax_tools import (
     call_channels_last,
     convert_kernel,
-    count_groups,
     find_activation,
     find_transposed_padding,
+)
+from luxport_conformance.peers.layer_tools import (
+    count_groups,
     is_training,
+    list_kernel_differences,
+    list_padding_differences,
+    rename,
+    require_indices,
 )
 from luxport_conformance.peers.without import COMPOSED, list_without
 
@@ -72,14 +78,10 @@ def _put(module: Any, ps: Any) -> None:
             setattr(module, key, nnx.Param(value))
 
 
-def _rename(ps: Any, **names: str) -> dict[str, Any]:
-    return {theirs: ps[ours] for ours, theirs in names.items() if ours in ps}
-
-
 def _build_dense(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
     act, options = find_activation(layer), {"features": layer.out_dims, "use_bias": layer.use_bias}
     return Counterpart(
-        lambda x, ps: act(run("Dense", options, (layer.in_dims,), _rename(ps, weight="kernel", bias="bias"), x))
+        lambda x, ps: act(run("Dense", options, (layer.in_dims,), rename(ps, weight="kernel", bias="bias"), x))
     )
 
 
@@ -89,7 +91,7 @@ _MODES = {"reflect": "REFLECT", "circular": "CIRCULAR"}
 def _build_conv(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
     windows, act = layer._windows, find_activation(layer)
     padding: Any = list(windows.padding)
-    differences = ["channels last"] + ([] if layer.cross_correlation else ["flipped kernel"])
+    differences = ("channels last", *list_kernel_differences(layer))
     if any(map(any, padding)) and layer.padding_mode != "zeros":
         mode = _MODES.get(layer.padding_mode)
         if mode is None or run is _run_nnx and mode == "REFLECT":
@@ -114,10 +116,10 @@ def _build_conv(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
     }
 
     def call(x: Any, ps: Any) -> Any:
-        given = {"kernel": convert_kernel(layer, ps["weight"]), **_rename(ps, bias="bias")}
+        given = {"kernel": convert_kernel(layer, ps["weight"]), **rename(ps, bias="bias")}
         return act(call_channels_last(lambda x: run("Conv", options, (layer.in_channels,), given, x), x))
 
-    return Counterpart(call, differences=tuple(differences))
+    return Counterpart(call, differences=differences)
 
 
 def _build_conv_transpose(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
@@ -137,7 +139,7 @@ def _build_conv_transpose(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
 
     def call(x: Any, ps: Any) -> Any:
         weight = mirror_kernel(ps["weight"]) if layer.cross_correlation else ps["weight"]
-        given = {"kernel": convert_conv_weight_to_keras(jnp.swapaxes(weight, 0, 1)), **_rename(ps, bias="bias")}
+        given = {"kernel": convert_conv_weight_to_keras(jnp.swapaxes(weight, 0, 1)), **rename(ps, bias="bias")}
         return act(call_channels_last(lambda x: run("ConvTranspose", options, (layer.in_channels,), given, x), x))
 
     return Counterpart(call, differences=("channels last",))
@@ -161,10 +163,6 @@ def _make_pool_builder(name: str) -> Callable[..., Counterpart]:
     return build
 
 
-def _rename_affine(layer: Any, ps: Any) -> dict[str, Any]:
-    return _rename(ps, scale="scale", bias="bias")
-
-
 def _build_batch_norm(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
     training, act = is_training(st), find_activation(layer)
     if not layer.track_stats:
@@ -183,7 +181,7 @@ def _build_batch_norm(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
 
         stats = {"mean": jnp.asarray(st["running_mean"]), "var": jnp.asarray(st["running_var"])}
         x = jnp.moveaxis(x, 1, -1)
-        y, ends = run("BatchNorm", options, (layer.channels,), _rename_affine(layer, ps), x, stats=stats)
+        y, ends = run("BatchNorm", options, (layer.channels,), ps, x, stats=stats)
         y = act(jnp.moveaxis(y, -1, 1))
         return (y, {"running_mean": ends["mean"], "running_var": ends["var"]}) if training else y
 
@@ -202,7 +200,7 @@ def _build_layer_norm(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
         "feature_axes": axes,
     }
     return Counterpart(
-        lambda x, ps: act(run("LayerNorm", options, layer.shape[-1:], _rename_affine(layer, ps), x)),
+        lambda x, ps: act(run("LayerNorm", options, layer.shape[-1:], ps, x)),
         differences=("variance in one pass",),
     )
 
@@ -216,9 +214,7 @@ def _build_group_norm(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
         "use_bias": layer.affine,
     }
     return Counterpart(
-        lambda x, ps: act(
-            call_channels_last(lambda x: run("GroupNorm", options, (layer.channels,), _rename_affine(layer, ps), x), x)
-        ),
+        lambda x, ps: act(call_channels_last(lambda x: run("GroupNorm", options, (layer.channels,), ps, x), x)),
         differences=("channels last",),
     )
 
@@ -229,11 +225,7 @@ def _build_instance_norm(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
     act = find_activation(layer)
     options = {"epsilon": layer.epsilon, "use_scale": layer.affine, "use_bias": layer.affine}
     return Counterpart(
-        lambda x, ps: act(
-            call_channels_last(
-                lambda x: run("InstanceNorm", options, (layer.channels,), _rename_affine(layer, ps), x), x
-            )
-        ),
+        lambda x, ps: act(call_channels_last(lambda x: run("InstanceNorm", options, (layer.channels,), ps, x), x)),
         differences=("channels last",),
     )
 
@@ -248,14 +240,13 @@ def _build_rms_norm(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
         "reduction_axes": axes,
         "feature_axes": axes,
     }
-    return Counterpart(lambda x, ps: run("RMSNorm", options, layer.shape[-1:], _rename(ps, scale="scale"), x))
+    return Counterpart(lambda x, ps: run("RMSNorm", options, layer.shape[-1:], rename(ps, scale="scale"), x))
 
 
 def _build_embedding(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
-    if isinstance(x, tuple) or x.dtype.kind != "i":
-        raise NoCounterpartError("takes one array of indices")
+    require_indices(x)
     options = {"num_embeddings": layer.in_dims, "features": layer.out_dims}
-    differences = ("no padding row",) if layer.padding_idx is not None else ()
+    differences = list_padding_differences(layer)
 
     def call(x: Any, ps: Any) -> Any:
         given = {"embedding": ps["weight"]}
@@ -330,7 +321,7 @@ def _build_weight_norm(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
     norm = nn.WeightNorm(nn.Dense(inner.out_dims, use_bias=inner.use_bias), variable_filter={"kernel"})
 
     def call(x: Any, ps: Any) -> Any:
-        kernel = {"kernel": ps["normalized"]["weight_v"], **_rename(ps["unnormalized"], bias="bias")}
+        kernel = {"kernel": ps["normalized"]["weight_v"], **rename(ps["unnormalized"], bias="bias")}
         scale = ps["normalized"]["weight_g"].reshape(-1)
         return norm.apply({"params": {"layer_instance": kernel, "layer_instance/kernel/scale": scale}}, x)
 

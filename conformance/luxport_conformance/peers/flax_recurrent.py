@@ -9,7 +9,8 @@ from typing import Any
 
 from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError
 from luxport_conformance.peers.jax_conventions import add_biases, swap_carry
-from luxport_conformance.peers.jax_tools import require_identity
+from luxport_conformance.peers.jax_tools import make_start
+from luxport_conformance.peers.layer_tools import list_levels, require_identity, take_sequence_apart
 
 __all__ = ["make_recurrent_builders"]
 
@@ -94,14 +95,6 @@ def _take_step(linen: bool, kind: str, layer: Any, ps: Any) -> Callable[[Any, An
     return _make_nnx_cell(kind, layer, ps)
 
 
-def _make_start(kind: str, layer: Any, ps: Any, samples: int) -> tuple[Any, ...]:
-    import jax.numpy as jnp
-
-    zero = jnp.zeros((samples, layer.out_dims), ps["weight_ih"].dtype)
-    names = ("hidden_state", "memory")[: 2 if kind == "LSTM" else 1]
-    return tuple([jnp.broadcast_to(ps[name], zero.shape) if name in ps else zero for name in names])
-
-
 def _convert_carry(kind: str, carry: Any) -> Any:
     return swap_carry(carry) if kind == "LSTM" else carry[0]
 
@@ -123,7 +116,7 @@ def _build_cell(linen: bool, kind: str, layer: Any, x: Any, st: Any) -> Counterp
     require_identity(layer, "tanh")
 
     def call(x: Any, ps: Any) -> Any:
-        x, carry = x if isinstance(x, tuple) else (x, _make_start(kind, layer, ps, x.shape[0]))
+        x, carry = x if isinstance(x, tuple) else (x, make_start(layer, ps, x.shape[0], memory=kind == "LSTM"))
         carry, y = _take_step(linen, kind, layer, ps)(_convert_carry(kind, carry), x)
         return y, _convert_carry_back(kind, carry)
 
@@ -141,7 +134,7 @@ def _check_lengths(layer: Any, x: Any) -> None:
 
 def _run_directed(linen: bool, kind: str, cell: Any, x: Any, ps: Any, carry: Any, lengths: Any, reverse: bool) -> Any:
     """Run a cell along a batch of sequences; return the last carry and all outputs."""
-    start = _convert_carry(kind, carry or _make_start(kind, cell, ps, x.shape[0]))
+    start = _convert_carry(kind, carry or make_start(cell, ps, x.shape[0], memory=kind == "LSTM"))
     options = {"return_carry": True, "reverse": reverse, "keep_order": reverse}
     if linen:
         nn = import_module("flax.linen")
@@ -154,13 +147,6 @@ def _run_directed(linen: bool, kind: str, cell: Any, x: Any, ps: Any, carry: Any
     return nnx.RNN(_make_nnx_cell(kind, cell, ps), **options)(x, initial_carry=start, seq_lengths=lengths)
 
 
-def _take_apart(layer: Any, x: Any) -> tuple[Any, Any, Any]:
-    """Return x, lengths and carry; of the last two what there is."""
-    x, *more = x if isinstance(x, tuple) else (x,)
-    lengths = more.pop(0) if layer.masked else None
-    return x, lengths, more[0] if more else None
-
-
 def _build_layer(linen: bool, kind: str, layer: Any, x: Any, st: Any) -> Counterpart:
     require_identity(layer, "tanh")
     if layer.train_state:
@@ -170,10 +156,10 @@ def _build_layer(linen: bool, kind: str, layer: Any, x: Any, st: Any) -> Counter
     def call(x: Any, ps: Any) -> Any:
         import jax.numpy as jnp
 
-        x, lengths, carry = _take_apart(layer, x)
+        x, lengths, carry = take_sequence_apart(layer, x)
         x = jnp.moveaxis(x, 0, 1) if layer.time_major else x
         end: Any = None
-        for level in [ps] if layer.num_layers == 1 else [ps[f"layer_{i + 1}"] for i in range(layer.num_layers)]:
+        for level in list_levels(layer, ps):
             if layer.bidirectional:
                 ways = [_run_directed(linen, kind, layer, x, level["forward_rnn"], None, lengths, False)]
                 ways += [_run_directed(linen, kind, layer, x, level["backward_rnn"]["rnn"], None, lengths, True)]
@@ -205,7 +191,7 @@ def _build_recurrence(linen: bool, layer: Any, x: Any, st: Any) -> Counterpart:
     _check_lengths(layer, x)
 
     def call(x: Any, ps: Any) -> Any:
-        x, lengths, carry = _take_apart(layer, x)
+        x, lengths, carry = take_sequence_apart(layer, x)
         end, y = _run_directed(linen, kind, layer.cell, x, ps, carry, lengths, layer.reverse)
         end = _convert_carry_back(kind, end)
         y = y if layer.return_sequence else end[0]
@@ -224,7 +210,7 @@ def _build_bidirectional(linen: bool, layer: Any, x: Any, st: Any) -> Counterpar
     def call(x: Any, ps: Any) -> Any:
         import jax.numpy as jnp
 
-        x, lengths, _ = _take_apart(forward, x)
+        x, lengths, _ = take_sequence_apart(forward, x)
         ways = [_run_directed(linen, kinds[0], forward.cell, x, ps["forward_rnn"], None, lengths, False)]
         ways += [_run_directed(linen, kinds[1], backward.cell, x, ps["backward_rnn"]["rnn"], None, lengths, True)]
         return jnp.concatenate([y for _, y in ways], axis=-1)

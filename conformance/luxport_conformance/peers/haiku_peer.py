@@ -23,11 +23,19 @@ from luxport_conformance.peers.jax_nn import FUNCTIONS
 from luxport_conformance.peers.jax_tools import (
     call_channels_last,
     convert_kernel,
-    count_groups,
     find_activation,
     find_transposed_padding,
+    make_start,
+)
+from luxport_conformance.peers.layer_tools import (
+    count_groups,
     is_training,
+    list_kernel_differences,
+    list_levels,
+    list_padding_differences,
+    rename,
     require_identity,
+    require_indices,
 )
 from luxport_conformance.peers.without import COMPOSED, list_without
 
@@ -47,13 +55,9 @@ def _apply(name: str, given: dict[str, Any], *inputs: Any, state: Any = None, ca
     return y if state is None else (y, ends)
 
 
-def _rename(ps: Any, **names: str) -> dict[str, Any]:
-    return {theirs: ps[ours] for ours, theirs in names.items() if ours in ps}
-
-
 def _build_dense(layer: Any, x: Any, st: Any) -> Counterpart:
     act, options = find_activation(layer), {"output_size": layer.out_dims, "with_bias": layer.use_bias}
-    return Counterpart(lambda x, ps: act(_apply("Linear", _rename(ps, weight="w", bias="b"), x, **options)))
+    return Counterpart(lambda x, ps: act(_apply("Linear", rename(ps, weight="w", bias="b"), x, **options)))
 
 
 def _build_conv(layer: Any, x: Any, st: Any) -> Counterpart:
@@ -73,10 +77,10 @@ def _build_conv(layer: Any, x: Any, st: Any) -> Counterpart:
     }
 
     def call(x: Any, ps: Any) -> Any:
-        given = {"w": convert_kernel(layer, ps["weight"]), **_rename(ps, bias="b")}
+        given = {"w": convert_kernel(layer, ps["weight"]), **rename(ps, bias="b")}
         return act(call_channels_last(lambda x: _apply("ConvND", given, x, **options), x))
 
-    return Counterpart(call, differences=("channels last", *(() if layer.cross_correlation else ("flipped kernel",))))
+    return Counterpart(call, differences=("channels last", *list_kernel_differences(layer)))
 
 
 def _build_conv_transpose(layer: Any, x: Any, st: Any) -> Counterpart:
@@ -94,7 +98,7 @@ def _build_conv_transpose(layer: Any, x: Any, st: Any) -> Counterpart:
 
     def call(x: Any, ps: Any) -> Any:
         weight = mirror_kernel(ps["weight"]) if layer.cross_correlation else ps["weight"]
-        given = {"w": convert_conv_weight_to_keras(weight), **_rename(ps, bias="b")}
+        given = {"w": convert_conv_weight_to_keras(weight), **rename(ps, bias="b")}
         return act(call_channels_last(lambda x: _apply("ConvNDTranspose", given, x, **options), x))
 
     return Counterpart(call, differences=("channels last",))
@@ -140,7 +144,7 @@ def _build_batch_norm(layer: Any, x: Any, st: Any) -> Counterpart:
 
         state = {"m/~/mean_ema": make_average(st["running_mean"]), "m/~/var_ema": make_average(st["running_var"])}
         shape = (*(1,) * (x.ndim - 1), layer.channels)
-        given = {name: value.reshape(shape) for name, value in _rename(ps, scale="scale", bias="offset").items()}
+        given = {name: value.reshape(shape) for name, value in rename(ps, scale="scale", bias="offset").items()}
         options = _list_affine_options(layer) | {"decay_rate": convert_momentum(layer.momentum)}
         flags = {"is_training": False}
         return act(
@@ -155,16 +159,14 @@ def _build_layer_norm(layer: Any, x: Any, st: Any) -> Counterpart:
     if len(axes) > 1:
         raise NoCounterpartError("has parameters of one axis")
     options = {**_list_affine_options(layer), "axis": axes, "create_offset": layer.affine and layer.use_bias}
-    return Counterpart(lambda x, ps: act(_apply("LayerNorm", _rename(ps, scale="scale", bias="offset"), x, **options)))
+    return Counterpart(lambda x, ps: act(_apply("LayerNorm", rename(ps, scale="scale", bias="offset"), x, **options)))
 
 
 def _build_group_norm(layer: Any, x: Any, st: Any) -> Counterpart:
     act, options = find_activation(layer), {**_list_affine_options(layer), "groups": layer.groups}
     return Counterpart(
         lambda x, ps: act(
-            call_channels_last(
-                lambda x: _apply("GroupNorm", _rename(ps, scale="scale", bias="offset"), x, **options), x
-            )
+            call_channels_last(lambda x: _apply("GroupNorm", rename(ps, scale="scale", bias="offset"), x, **options), x)
         )
     )
 
@@ -176,7 +178,7 @@ def _build_instance_norm(layer: Any, x: Any, st: Any) -> Counterpart:
     return Counterpart(
         lambda x, ps: act(
             call_channels_last(
-                lambda x: _apply("InstanceNorm", _rename(ps, scale="scale", bias="offset"), x, **options), x
+                lambda x: _apply("InstanceNorm", rename(ps, scale="scale", bias="offset"), x, **options), x
             )
         )
     )
@@ -186,14 +188,13 @@ def _build_rms_norm(layer: Any, x: Any, st: Any) -> Counterpart:
     if len(layer.shape) > 1:
         raise NoCounterpartError("has parameters of one axis")
     options = {"axis": -1, "eps": layer.epsilon, "create_scale": layer.affine}
-    return Counterpart(lambda x, ps: _apply("RMSNorm", _rename(ps, scale="scale"), x, **options))
+    return Counterpart(lambda x, ps: _apply("RMSNorm", rename(ps, scale="scale"), x, **options))
 
 
 def _build_embedding(layer: Any, x: Any, st: Any) -> Counterpart:
-    if isinstance(x, tuple) or x.dtype.kind != "i":
-        raise NoCounterpartError("takes one array of indices")
+    require_indices(x)
     options = {"vocab_size": layer.in_dims, "embed_dim": layer.out_dims}
-    differences = ("no padding row",) if layer.padding_idx is not None else ()
+    differences = list_padding_differences(layer)
     return Counterpart(
         lambda x, ps: _apply("Embed", {"embeddings": ps["weight"]}, x, **options), differences=differences
     )
@@ -219,7 +220,7 @@ def _build_attention(layer: Any, x: Any, st: Any) -> Counterpart:
 
     def call(x: Any, ps: Any) -> Any:
         query, key, value, *mask = x if isinstance(x, tuple) else (x, x, x)
-        given = {theirs: _rename(ps[ours], weight="w", bias="b") for ours, theirs in names.items()}
+        given = {theirs: rename(ps[ours], weight="w", bias="b") for ours, theirs in names.items()}
         allowed = mask[0] if mask else None
         if layer.is_causal:
             causal = jnp.tri(query.shape[1], key.shape[1], dtype=bool)[None, None]
@@ -261,21 +262,17 @@ def _make_cell_builder(kind: str) -> Build:
             _, end = _apply(name, given, x, start, hidden_size=size)
             return tuple(end) if kind == "LSTM" else (end,)
 
-        def make_zero(x: Any, ps: Any) -> Any:
-            names = ("hidden_state", "memory")[: 2 if kind == "LSTM" else 1]
-            start = jnp.zeros((x.shape[0], size), x.dtype)
-            return tuple([jnp.broadcast_to(ps[name], start.shape) if name in ps else start for name in names])
-
         def call(x: Any, ps: Any) -> Any:
-            x, carry = x if isinstance(x, tuple) else (x, make_zero(x, ps))
+            x, carry = x if isinstance(x, tuple) else (x, make_start(layer, ps, x.shape[0], memory=kind == "LSTM"))
             carry = step(x, carry, ps)
             return carry[0], carry
 
         def run_sequence(x: Any, ps: Any) -> Any:
             x, carry = x if isinstance(x, tuple) else (x, None)
             x = jnp.moveaxis(x, 0, 1) if layer.time_major else x
-            for level in [ps] if layer.num_layers == 1 else [ps[f"layer_{i + 1}"] for i in range(layer.num_layers)]:
-                carry = make_zero(x, level) if carry is None or layer.num_layers > 1 else carry
+            for level in list_levels(layer, ps):
+                if carry is None or layer.num_layers > 1:
+                    carry = make_start(layer, level, x.shape[0], memory=kind == "LSTM")
                 found = []
                 for i in range(x.shape[1]):
                     carry = step(x[:, i], carry, level)

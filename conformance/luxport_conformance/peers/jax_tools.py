@@ -6,18 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 from luxport.porting.keras.conventions import convert_conv_weight_to_keras
-from luxport.tree.static import Static
-from luxport_conformance.peers.counterpart import NoCounterpartError
 from luxport_conformance.peers.jax_conventions import mirror_kernel
+from luxport_conformance.peers.layer_tools import pick_activation
 
 __all__ = [
     "call_channels_last",
     "convert_kernel",
-    "count_groups",
     "find_activation",
     "find_transposed_padding",
-    "is_training",
-    "require_identity",
+    "make_start",
 ]
 
 
@@ -40,11 +37,6 @@ def find_transposed_padding(layer: Any) -> list[tuple[int, int]]:
     return [(d * (k - 1) - low, d * (k - 1) - high + more) for k, d, (low, high), more in sizes]
 
 
-def count_groups(layer: Any) -> int:
-    """Return the number of groups of a convolution."""
-    return layer.in_channels if type(layer).__name__ == "DepthwiseConv" else layer.groups
-
-
 def find_activation(layer: Any) -> Callable[[Any], Any]:
     """Return JAX's own function in place of a layer's activation, which the peers' layers have not.
 
@@ -52,22 +44,13 @@ def find_activation(layer: Any) -> Callable[[Any], Any]:
     """
     import jax
 
-    name = layer.activation.__name__ if "activation" in layer.__dataclass_fields__ else "identity"
-    known = {"identity": lambda x: x, "relu": jax.nn.relu, "sigmoid": jax.nn.sigmoid, "tanh": jax.numpy.tanh}
-    if name not in known:
-        raise NoCounterpartError(f"is asked of activations {', '.join(known)}")
-    return known[name]
+    return pick_activation(layer, {"relu": jax.nn.relu, "sigmoid": jax.nn.sigmoid, "tanh": jax.numpy.tanh})
 
 
-def require_identity(layer: Any, name: str) -> None:
-    """Refuse a cell with another activation than its own.
+def make_start(layer: Any, ps: Any, samples: int, *, memory: bool) -> tuple[Any, ...]:
+    """Return the carry that a cell starts from: what it has learned, or else zeros."""
+    import jax.numpy as jnp
 
-    Raises: NoCounterpartError
-    """
-    if "activation" in layer.__dataclass_fields__ and layer.activation.__name__ != name:
-        raise NoCounterpartError(f"is asked of the activation {name}")
-
-
-def is_training(st: Any) -> bool:
-    """Tell whether a layer is asked in training."""
-    return st.get("training") == Static(True)
+    zero = jnp.zeros((samples, layer.out_dims), ps["weight_ih"].dtype)
+    names = ("hidden_state", "memory")[: 2 if memory else 1]
+    return tuple([jnp.broadcast_to(ps[name], zero.shape) if name in ps else zero for name in names])

@@ -14,7 +14,6 @@ from luxport.porting.keras.conventions import (
     convert_depthwise_weight_to_keras,
     convert_momentum,
 )
-from luxport.tree.static import Static
 from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError, Peer
 from luxport_conformance.peers.keras_functions import FUNCTIONS
 from luxport_conformance.peers.keras_recurrent import RECURRENT
@@ -26,6 +25,7 @@ from luxport_conformance.peers.keras_tools import (
     wrap_layer,
 )
 from luxport_conformance.peers.keras_training import INITIALIZERS, LOSSES, OPTIMIZERS
+from luxport_conformance.peers.layer_tools import is_training, list_padding_differences, require_indices
 from luxport_conformance.peers.without import COMPOSED, list_without
 
 __all__ = ["ON_JAX", "ON_NUMPY", "ON_TF", "ON_TORCH"]
@@ -172,7 +172,7 @@ def _list_scale_and_bias(ps: Any) -> list[Any]:
 def _build_batch_norm(layer: Any, x: Any, st: Any) -> Counterpart:
     if not layer.track_stats:
         raise NoCounterpartError("always keeps statistics")
-    training = st["training"] == Static(True)
+    training = is_training(st)
     norm = import_layers().BatchNormalization(
         axis=1,
         momentum=convert_momentum(layer.momentum),
@@ -238,10 +238,9 @@ def _build_rms_norm(layer: Any, x: Any, st: Any) -> Counterpart:
 
 
 def _build_embedding(layer: Any, x: Any, st: Any) -> Counterpart:
-    if isinstance(x, tuple) or x.dtype.kind != "i":
-        raise NoCounterpartError("takes one array of indices")
+    require_indices(x)
     made = wrap_layer(import_layers().Embedding(layer.in_dims, layer.out_dims), x.shape, lambda ps: [ps["weight"]])
-    return replace(made, differences=("no padding row",) if layer.padding_idx is not None else ())
+    return replace(made, differences=list_padding_differences(layer))
 
 
 def _build_upsample(layer: Any, x: Any, st: Any) -> Counterpart:

@@ -9,6 +9,7 @@ from typing import Any
 from luxport.porting.keras.conventions import convert_reset_first_weights_to_keras, swap_gru_gates
 from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError
 from luxport_conformance.peers.keras_tools import call_stateless, import_layers, name_activation
+from luxport_conformance.peers.layer_tools import list_levels, take_sequence_apart
 
 __all__ = ["RECURRENT"]
 
@@ -100,8 +101,7 @@ def _make_layer_builder(kind: str) -> Build:
             x, mask, carry = _take_apart(layer, x)
             x = keras.ops.moveaxis(x, 0, 1) if layer.time_major else x
             end: Any = None
-            levels = [ps] if len(runs) == 1 else [ps[f"layer_{i + 1}"] for i in range(len(runs))]
-            for run, level in zip(runs, levels, strict=True):
+            for run, level in zip(runs, list_levels(layer, ps), strict=True):
                 start = {} if carry is None else {"initial_state": list(carry)}
                 y = _run(run, convert_weights(level), x, mask, **start)
                 x, *end = (y,) if layer.bidirectional else y
@@ -127,13 +127,12 @@ def _take_apart(layer: Any, x: Any) -> tuple[Any, Any, Any]:
     """Return x, the flags of its steps, batch first, and the carry; of the last two what there is."""
     import keras
 
-    x, *more = x if isinstance(x, tuple) else (x,)
-    mask = more.pop(0) if layer.masked else None
+    x, mask, carry = take_sequence_apart(layer, x)
     if mask is not None and len(mask.shape) == 1:
         steps: Any = keras.ops.arange(x.shape[0 if layer.time_major else 1], dtype="int32")
         lengths: Any = keras.ops.cast(mask, "int32")
         mask = steps[None] < lengths[:, None]
-    return x, mask, more[0] if more else None
+    return x, mask, carry
 
 
 _KINDS_OF_CELLS = {f"{kind}Cell": kind for kind in _KINDS}

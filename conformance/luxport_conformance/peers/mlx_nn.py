@@ -10,7 +10,15 @@ import numpy as np
 
 from luxport.porting.torch.conventions import swap_bilinear_weight, swap_dense_weight, swap_recurrent_weight
 from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError, Peer, require_symmetric
-from luxport_conformance.peers.jax_tools import count_groups, is_training, require_identity
+from luxport_conformance.peers.layer_tools import (
+    count_groups,
+    is_training,
+    list_kernel_differences,
+    list_padding_differences,
+    pick_activation,
+    require_identity,
+    require_indices,
+)
 from luxport_conformance.peers.mlx_training import FUNCTIONS, INITIALIZERS, LOSSES, OPTIMIZERS
 from luxport_conformance.peers.without import COMPOSED, list_without
 
@@ -34,11 +42,8 @@ def _find_activation(layer: Any) -> Callable[[Any], Any]:
 
     Raises: NoCounterpartError
     """
-    nn, name = _import_nn(), layer.activation.__name__ if "activation" in layer.__dataclass_fields__ else "identity"
-    known = {"identity": lambda x: x, "relu": nn.relu, "sigmoid": nn.sigmoid, "tanh": nn.tanh}
-    if name not in known:
-        raise NoCounterpartError(f"is asked of activations {', '.join(known)}")
-    return known[name]
+    nn = _import_nn()
+    return pick_activation(layer, {"relu": nn.relu, "sigmoid": nn.sigmoid, "tanh": nn.tanh})
 
 
 def _call_channels_last(call: Callable[[Any], Any], x: Any) -> Any:
@@ -97,10 +102,6 @@ def _turn(layer: Any, weight: Any) -> Any:
     return weight if layer.cross_correlation else weight[whole]
 
 
-def _list_differences(layer: Any) -> tuple[str, ...]:
-    return ("channels last", *(() if layer.cross_correlation else ("flipped kernel",)))
-
-
 def _build_conv(layer: Any, x: Any, st: Any) -> Counterpart:
     windows, act = layer._windows, _find_activation(layer)
     if any(map(any, windows.padding)) and layer.padding_mode != "zeros":
@@ -121,7 +122,7 @@ def _build_conv(layer: Any, x: Any, st: Any) -> Counterpart:
             _call_channels_last(lambda x: _fill_module(conv, {"weight": weight, "bias": ps.get("bias")})(pad(x)), x)
         )
 
-    return Counterpart(call, remark, _list_differences(layer))
+    return Counterpart(call, remark, ("channels last", *list_kernel_differences(layer)))
 
 
 def _build_conv_transpose(layer: Any, x: Any, st: Any) -> Counterpart:
@@ -142,7 +143,7 @@ def _build_conv_transpose(layer: Any, x: Any, st: Any) -> Counterpart:
         weight = mx.moveaxis(mx.swapaxes(_turn(layer, ps["weight"]), 0, 1), 1, -1)
         return act(_call_channels_last(lambda x: _fill_module(conv, {"weight": weight, "bias": ps.get("bias")})(x), x))
 
-    return Counterpart(call, differences=_list_differences(layer))
+    return Counterpart(call, differences=("channels last", *list_kernel_differences(layer)))
 
 
 def _make_pool_builder(name: str, value: float) -> Build:
@@ -212,12 +213,11 @@ def _make_last_axis_norm_builder(name: str) -> Build:
 
 
 def _build_embedding(layer: Any, x: Any, st: Any) -> Counterpart:
-    if isinstance(x, tuple) or x.dtype.kind != "i":
-        raise NoCounterpartError("takes one array of indices")
+    require_indices(x)
     table = _import_nn().Embedding(layer.in_dims, layer.out_dims)
     return Counterpart(
         lambda x, ps: _fill_module(table, {"weight": ps["weight"]})(x),
-        differences=("no padding row",) if layer.padding_idx is not None else (),
+        differences=list_padding_differences(layer),
     )
 
 

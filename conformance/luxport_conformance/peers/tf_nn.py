@@ -9,8 +9,15 @@ import numpy as np
 
 from luxport.porting.keras.conventions import convert_conv_weight_to_keras, convert_depthwise_weight_to_keras
 from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError, Peer, rename_options
-from luxport_conformance.peers.jax_tools import count_groups, is_training
 from luxport_conformance.peers.keras_tools import check_dilation
+from luxport_conformance.peers.layer_tools import (
+    count_groups,
+    is_training,
+    list_kernel_differences,
+    list_padding_differences,
+    pick_activation,
+    require_indices,
+)
 from luxport_conformance.peers.tf_losses import LOSSES
 from luxport_conformance.peers.without import COMPOSED, list_without
 
@@ -35,11 +42,8 @@ def _find_activation(layer: Any) -> Callable[[Any], Any]:
 
     Raises: NoCounterpartError
     """
-    tf, name = _import_tf(), layer.activation.__name__ if "activation" in layer.__dataclass_fields__ else "identity"
-    known = {"identity": lambda x: x, "relu": tf.nn.relu, "sigmoid": tf.nn.sigmoid, "tanh": tf.nn.tanh}
-    if name not in known:
-        raise NoCounterpartError(f"is asked of activations {', '.join(known)}")
-    return known[name]
+    nn = _import_tf().nn
+    return pick_activation(layer, {"relu": nn.relu, "sigmoid": nn.sigmoid, "tanh": nn.tanh})
 
 
 def _add_bias(layer: Any, y: Any, ps: Any) -> Any:
@@ -75,10 +79,6 @@ def _check_pool(windows: Any) -> None:
         raise NoCounterpartError("refuses strides beyond the window")
 
 
-def _list_differences(layer: Any) -> tuple[str, ...]:
-    return ("channels last", *(() if layer.cross_correlation else ("flipped kernel",)))
-
-
 def _build_conv(layer: Any, x: Any, st: Any) -> Counterpart:
     windows, pad = layer._windows, _make_padding(layer._windows, layer.padding_mode)
     check_dilation(windows)
@@ -92,7 +92,7 @@ def _build_conv(layer: Any, x: Any, st: Any) -> Counterpart:
             lambda x: _add_bias(layer, _import_tf().nn.convolution(pad(x), filters, **options), ps), x
         )
 
-    return Counterpart(call, differences=_list_differences(layer))
+    return Counterpart(call, differences=("channels last", *list_kernel_differences(layer)))
 
 
 def _build_depthwise(layer: Any, x: Any, st: Any) -> Counterpart:
@@ -108,7 +108,7 @@ def _build_depthwise(layer: Any, x: Any, st: Any) -> Counterpart:
             lambda x: _add_bias(layer, _import_tf().nn.depthwise_conv2d(pad(x), filters, **options), ps), x
         )
 
-    return Counterpart(call, differences=_list_differences(layer))
+    return Counterpart(call, differences=("channels last", *list_kernel_differences(layer)))
 
 
 def _build_conv_transpose(layer: Any, x: Any, st: Any) -> Counterpart:
@@ -135,26 +135,23 @@ def _build_conv_transpose(layer: Any, x: Any, st: Any) -> Counterpart:
     return Counterpart(call, "cuts by a rule of its own: cut afterward", ("channels last",))
 
 
-def _build_max_pool(layer: Any, x: Any, st: Any) -> Counterpart:
-    windows, pad = layer._windows, _make_padding(layer._windows, value=-np.inf)
-    _check_pool(windows)
-    options = {"strides": windows.stride, "padding": "VALID", "dilations": windows.dilation}
-    return Counterpart(
-        lambda x, ps: _call_channels_last(lambda x: _import_tf().nn.pool(pad(x), windows.window, "MAX", **options), x),
-        differences=("channels last",),
-    )
+def _make_pool_builder(kind: str, value: float) -> Build:
+    def build(layer: Any, x: Any, st: Any) -> Counterpart:
+        windows, pad = layer._windows, _make_padding(layer._windows, value=value)
+        if any(map(any, windows.padding)) and not getattr(layer, "count_include_pad", True):
+            raise NoCounterpartError(
+                "is asked of padding that it counts: what it does not count is added by SAME alone"
+            )
+        _check_pool(windows)
+        options = {"strides": windows.stride, "padding": "VALID", "dilations": windows.dilation}
+        return Counterpart(
+            lambda x, ps: _call_channels_last(
+                lambda x: _import_tf().nn.pool(pad(x), windows.window, kind, **options), x
+            ),
+            differences=("channels last",),
+        )
 
-
-def _build_mean_pool(layer: Any, x: Any, st: Any) -> Counterpart:
-    windows, pad = layer._windows, _make_padding(layer._windows)
-    if any(map(any, windows.padding)) and not layer.count_include_pad:
-        raise NoCounterpartError("is asked of padding that it counts: what it does not count is added by SAME alone")
-    _check_pool(windows)
-    options = {"strides": windows.stride, "padding": "VALID", "dilations": windows.dilation}
-    return Counterpart(
-        lambda x, ps: _call_channels_last(lambda x: _import_tf().nn.pool(pad(x), windows.window, "AVG", **options), x),
-        differences=("channels last",),
-    )
+    return build
 
 
 def _make_global_pool_builder(kind: str) -> Build:
@@ -253,11 +250,10 @@ _instance_norm = _make_moments_builder(lambda layer, x: tuple(range(2, len(x.sha
 
 
 def _build_embedding(layer: Any, x: Any, st: Any) -> Counterpart:
-    if isinstance(x, tuple) or x.dtype.kind != "i":
-        raise NoCounterpartError("takes one array of indices")
+    require_indices(x)
     return Counterpart(
         lambda x, ps: _import_tf().nn.embedding_lookup(ps["weight"], x),
-        differences=("no padding row",) if layer.padding_idx is not None else (),
+        differences=list_padding_differences(layer),
     )
 
 
@@ -397,8 +393,8 @@ TF_NN = Peer(
         "GroupNorm": _group_norm,
         "InstanceNorm": _instance_norm,
         "LayerNorm": _layer_norm,
-        "MaxPool": _build_max_pool,
-        "MeanPool": _build_mean_pool,
+        "MaxPool": _make_pool_builder("MAX", -np.inf),
+        "MeanPool": _make_pool_builder("AVG", 0.0),
         "PixelShuffle": _build_pixel_shuffle,
         "Upsample": _build_upsample,
     },

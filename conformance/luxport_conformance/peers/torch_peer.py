@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from luxport.porting.torch.conventions import PADDING_MODES, swap_bilinear_weight, swap_dense_weight
-from luxport.tree.static import Static
 from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError, Peer, require_symmetric
+from luxport_conformance.peers.layer_tools import count_groups, is_training, list_padding_differences, require_indices
 from luxport_conformance.peers.torch_attention import ATTENTION
 from luxport_conformance.peers.torch_functions import FUNCTIONS
 from luxport_conformance.peers.torch_recurrent import RECURRENT
@@ -54,7 +54,7 @@ def _build_conv(layer: Any, x: Any, st: Any) -> Counterpart:
     conv = find_module("Conv", axes)(
         *(layer.in_channels, layer.out_channels, windows.window, windows.stride),
         require_symmetric(windows.padding) if alike else 0,
-        *(windows.dilation, _count_groups(layer), layer.use_bias),
+        *(windows.dilation, count_groups(layer), layer.use_bias),
         mode,
     )
     made = wrap_module(conv, lambda ps: {"weight": _turn(layer, ps["weight"]), "bias": ps.get("bias")}, layer)
@@ -62,10 +62,6 @@ def _build_conv(layer: Any, x: Any, st: Any) -> Counterpart:
         return made
     pad = _make_padding(windows.padding, mode)
     return Counterpart(lambda x, ps: made.call(pad(x), ps), "pads both sides alike: padded by nn.functional.pad before")
-
-
-def _count_groups(layer: Any) -> int:
-    return layer.in_channels if type(layer).__name__ == "DepthwiseConv" else layer.groups
 
 
 def _turn(layer: Any, weight: Any) -> Any:
@@ -80,8 +76,7 @@ def _build_conv_transpose(layer: Any, x: Any, st: Any) -> Counterpart:
         require_symmetric(windows.padding) if alike else 0,
         *(layer._output_padding, layer.groups, layer.use_bias, windows.dilation),
     )
-    weight = (lambda w: w.flip(tuple(range(2, w.ndim)))) if not layer.cross_correlation else (lambda w: w)
-    made = wrap_module(conv, lambda ps: {"weight": weight(ps["weight"]), "bias": ps.get("bias")}, layer)
+    made = wrap_module(conv, lambda ps: {"weight": _turn(layer, ps["weight"]), "bias": ps.get("bias")}, layer)
     if alike:
         return made
 
@@ -164,7 +159,7 @@ def _make_tracking_builder(name: str) -> Build:
         for statistic in ("running_mean", "running_var") if layer.track_stats else ():
             getattr(norm, statistic).data = torch.tensor(st[statistic])
         made = wrap_module(norm, _make_converter(layer), layer)
-        if st["training"] != Static(True):
+        if not is_training(st):
             return made
         norm.train()
         return Counterpart(
@@ -195,11 +190,10 @@ def _build_rms_norm(layer: Any, x: Any, st: Any) -> Counterpart:
 
 
 def _build_embedding(layer: Any, x: Any, st: Any) -> Counterpart:
-    if isinstance(x, tuple) or x.dtype.kind != "i":
-        raise NoCounterpartError("takes one array of indices")
+    require_indices(x)
     table = find_module("Embedding")(layer.in_dims, layer.out_dims, layer.padding_idx)
     made = wrap_module(table, lambda ps: {"weight": ps["weight"]})
-    return replace(made, differences=("no padding row",) if layer.padding_idx is not None else ())
+    return replace(made, differences=list_padding_differences(layer))
 
 
 def _build_embedding_bag(layer: Any, x: Any, st: Any) -> Counterpart:

@@ -9,6 +9,7 @@ from typing import Any
 import luxport
 from luxport.porting.torch.conventions import swap_recurrent_weight
 from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError, refuse
+from luxport_conformance.peers.layer_tools import list_levels, take_sequence_apart
 from luxport_conformance.peers.torch_tools import find_module
 
 __all__ = ["RECURRENT"]
@@ -79,14 +80,11 @@ def _make_layer_builder(name: str) -> Build:
         run.eval()
 
         def call(x: Any, ps: Any) -> Any:
-            x, *more = x if isinstance(x, tuple) else (x,)
-            lengths = more.pop(0) if layer.masked else None
-            carry = more[0] if more else None
+            x, lengths, carry = take_sequence_apart(layer, x)
             if carry is not None:
                 carry = tuple([part[None] for part in carry]) if name == "LSTM" else carry[0][None]
-            levels = [ps] if layer.num_layers == 1 else [ps[f"layer_{i + 1}"] for i in range(layer.num_layers)]
             weights: dict[str, Any] = {}
-            for position, level in enumerate(levels):
+            for position, level in enumerate(list_levels(layer, ps)):
                 ways = {"": level}
                 if layer.bidirectional:
                     ways = {"": level["forward_rnn"], "_reverse": level["backward_rnn"]["rnn"]}

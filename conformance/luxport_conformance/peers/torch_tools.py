@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from luxport_conformance.peers.counterpart import Counterpart, NoCounterpartError
+from luxport_conformance.peers.counterpart import Counterpart
+from luxport_conformance.peers.layer_tools import pick_activation
 
 __all__ = ["find_activation", "find_module", "wrap_module"]
 
@@ -24,11 +25,7 @@ def find_activation(layer: Any) -> Callable[[Any], Any]:
     """
     import torch
 
-    name = layer.activation.__name__ if layer is not None and "activation" in layer.__dataclass_fields__ else "identity"
-    known = {"identity": lambda x: x, "relu": torch.relu, "sigmoid": torch.sigmoid, "tanh": torch.tanh}
-    if name not in known:
-        raise NoCounterpartError(f"is asked of activations {', '.join(known)}")
-    return known[name]
+    return pick_activation(layer, {"relu": torch.relu, "sigmoid": torch.sigmoid, "tanh": torch.tanh})
 
 
 def wrap_module(
