@@ -1,4 +1,4 @@
-"""What tests in several folders share: the backends by name, and arrays of them; modules, by their bare names."""
+"""Fixtures for tests in several folders: backends, random arrays, copies to NumPy; shared modules by bare names."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 @pytest.fixture(params=["numpy", "jax", "torch", "tf"])
 def backend(request):
-    """Every backend."""
+    """Run a test on every backend."""
     return get_backend(request.param)
 
 
 @pytest.fixture(params=["jax", "torch", "tf"])
 def differentiating(request):
-    """Those that have gradients."""
+    """Run a test on every backend with gradients."""
     return get_backend(request.param)
 
 
 @pytest.fixture
 def draw():
-    """Draw normal numbers as an array of a backend."""
+    """Return a function that draws normal numbers as an array of a backend."""
 
     def make(backend, *shape, seed=0, dtype="float32"):
         values = np.random.Generator(np.random.Philox(seed)).normal(size=shape)
@@ -39,5 +39,5 @@ def draw():
 
 @pytest.fixture
 def host():
-    """Copy a tree to NumPy."""
+    """Return a function that copies a tree to NumPy."""
     return lambda values: luxport.to(values, backend="numpy")

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from what_is_there import needed
+from optional_packages import require
 
 import luxport
 from luxport_conformance.crossing import list_checks
 from luxport_conformance.runner import Check
 from luxport_conformance.selection import Selection
 
-mx = needed("mlx.core", "pip install 'luxport-nn[mlx]'")
+mx = require("mlx.core", "pip install 'luxport-nn[mlx]'")
 
 LAYERS = "Chain|Dense|Conv|ConvTranspose|BatchNorm|LayerNorm|Dropout|Embedding|LSTM|MaxPool|MultiHeadAttention"
 SAMPLE = f"^(values|jit_is_eager|gradients_agree)-({LAYERS})_1-|^override_is_definition|^(random_bits|out_of_range)"
@@ -102,7 +102,7 @@ def test_what_mlx_does_not_hold_is_said() -> None:
 
 
 def test_half_types_come_and_go() -> None:
-    needed("ml_dtypes", "pip install ml-dtypes")
+    require("ml_dtypes", "pip install ml-dtypes")
     for dtype in ("float16", "bfloat16"):
         x = luxport.asarray([0.5, -2.0], backend="mlx", dtype=dtype)
         host = luxport.to_numpy(x)

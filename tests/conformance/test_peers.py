@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from what_is_there import leave_out_libraries
+from optional_packages import skip_without
 
 import luxport
 from luxport.cli import main
@@ -34,7 +34,7 @@ def test_a_difference_is_there_and_its_converter_takes_it_away(
 ) -> None:
     library = difference.module.partition(".")[0]
     if find_spec(library) is None:
-        leave_out_libraries([library])
+        skip_without([library])
     monkeypatch.setenv("KERAS_BACKEND", "torch")
     shown = difference.run()
     here, there = np.asarray(shown.here), np.asarray(shown.there)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from what_is_there import needed
+from optional_packages import require
 
 START = runpy.run_path(str(Path(__file__).with_name("start.py")))
 INSIDE = (
@@ -37,7 +37,7 @@ def pairs() -> dict[str, Any]:
 @pytest.mark.parametrize("engine", ROUNDS)
 def test_two_processes(engine: str, pairs: dict[str, Any]) -> None:
     if engine == "mpi":
-        needed("mpi4py", "pip install 'luxport-nn[mpi]'")
+        require("mpi4py", "pip install 'luxport-nn[mpi]'")
         pairs["mpi"] = START["start_round"](engine, ROUNDS["mpi"], 2)
     said = START["finish"](engine, pairs[engine])
     assert not said, said
@@ -73,7 +73,7 @@ def test_the_last_complete_checkpoint_is_found(kind: str) -> None:
 def test_the_example_of_several_processes(start: str) -> None:
     """The example compares its steps with those of one process; `make distributed` starts it in every other way."""
     if "mpi" in start:
-        needed("mpi4py", "pip install 'luxport-nn[mpi]'")
+        require("mpi4py", "pip install 'luxport-nn[mpi]'")
     well, said = START["run_example"](START["list_examples"]()[start])
     assert well, said
 
@@ -89,7 +89,7 @@ def test_processes_with_different_world_sizes_are_an_error(engine: str) -> None:
 @pytest.mark.parametrize("engine", ["torch", "jax", "mpi"])
 def test_two_hosts_whose_link_is_cut(engine: str) -> None:
     if engine == "mpi":
-        needed("mpi4py", "pip install 'luxport-nn[mpi]'")
+        require("mpi4py", "pip install 'luxport-nn[mpi]'")
     two_hosts = runpy.run_path(str(Path(__file__).with_name("two_hosts.py")))
     code, said = two_hosts["cut_link"](engine)
     if code == two_hosts["NOT_ALLOWED"]:
@@ -101,7 +101,7 @@ def test_two_hosts_whose_link_is_cut(engine: str) -> None:
 @pytest.mark.parametrize("kind", ["raising", "terminated", "hung", "killed", "stopped"])
 def test_a_process_that_fails_inside_a_step_is_named(engine: str, kind: str) -> None:
     if engine == "mpi":
-        needed("mpi4py", "pip install 'luxport-nn[mpi]'")
+        require("mpi4py", "pip install 'luxport-nn[mpi]'")
     said = START["finish"](engine, START["start_round"](engine, kind, 2))
     assert not said, said
 
@@ -143,7 +143,7 @@ def test_jax_ends_processes_that_wait_for_a_frozen_one() -> None:
 
 def test_an_mpiexec_of_another_mpi_is_refused() -> None:
     """MPI would see separate runs of one process each."""
-    needed("mpi4py", "pip install 'luxport-nn[mpi]'")
+    require("mpi4py", "pip install 'luxport-nn[mpi]'")
     program = "from luxport import distributed\ndistributed.initialize('mpi')"
     place = {"OMPI_COMM_WORLD_RANK": "1", "OMPI_COMM_WORLD_SIZE": "2", "OMPI_COMM_WORLD_LOCAL_RANK": "1"}
     done = subprocess.run([sys.executable, "-c", program], env={**os.environ, **place}, capture_output=True, text=True)

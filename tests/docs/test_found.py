@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from what_is_there import leave_out_libraries
+from optional_packages import skip_without
 
 PAGE = Path(__file__).parents[2] / "docs" / "found.md"
 FAULTS = {part.partition("\n")[0]: part for part in PAGE.read_text(encoding="utf-8").split("\n## ")[1:]}
@@ -22,7 +22,7 @@ def test_the_fault_is_there(title: str) -> None:
     imported = re.findall(r">>> (?:.*; )?import (.+)", code)
     modules = {name.split()[0].partition(".")[0] for line in imported for name in line.split(", ")} - {"os"}
     if missing := sorted(name for name in modules if find_spec(name.partition(";")[0]) is None):
-        leave_out_libraries(missing)
+        skip_without(missing)
     if "KERAS_BACKEND" not in code and "subprocess" not in code:
         found = doctest.DocTestParser().get_doctest(code, {}, title, str(PAGE), 0)
         assert doctest.DocTestRunner(optionflags=OPTIONS).run(found).failed == 0

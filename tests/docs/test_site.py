@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from what_is_there import needed
+from optional_packages import require
 
 ROOT = Path(__file__).parents[2]
 
@@ -40,7 +40,7 @@ class Links(HTMLParser):
 def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
     """Build the site without running the examples."""
     for module in ("sphinx", "sphinx_gallery"):
-        needed(module, "pip install 'luxport-nn[docs]'")
+        require(module, "pip install 'luxport-nn[docs]'")
     folder = tmp_path_factory.mktemp("site")
     command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html", "docs", str(folder)]
     env = os.environ | {"LUXPORT_DOCS_FULL": ""}

@@ -14,7 +14,7 @@ def folder(name: str) -> Path:
     found = FIXTURES / name
     if not found.is_dir():
         reason = f"no files at {found}; set LUXPORT_FIXTURES to the folder that holds {name}/"
-        from what_is_there import leave_out  # where tests run; the fuzzer asks for the folder alone
+        from optional_packages import skip_or_fail  # where tests run; the fuzzer asks for the folder alone
 
-        leave_out(reason)
+        skip_or_fail(reason)
     return found

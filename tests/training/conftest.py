@@ -1,4 +1,4 @@
-"""The modules that tests of training share are imported by their bare names."""
+"""Put this folder on the path, so that tests import `small_training` by its bare name."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`batch` and `unbatch`."""
+"""`batch` joins samples along a new axis, and `unbatch` splits them again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 import luxport as lp
 
 
-def test_there_and_back(backend):
+def test_unbatch_inverts_batch(backend):
     samples = [{"x": lp.asarray([i, 2.0 * i], backend=backend), "y": lp.asarray(i, backend=backend)} for i in range(3)]
     batched = lp.training.batch(iter(samples))
     np.testing.assert_array_equal(backend.to_numpy(batched["x"]), [[0, 0], [1, 2], [2, 4]])
@@ -17,7 +17,7 @@ def test_there_and_back(backend):
     assert (backend.to_numpy(last["x"]).tolist(), int(last["y"])) == ([2.0, 4.0], 2)
 
 
-def test_mistakes():
+def test_wrong_samples_are_errors():
     with pytest.raises(ValueError, match="batch expects samples, got none"):
         lp.training.batch([])
     with pytest.raises(ValueError, match="trees of one structure expected"):

@@ -1,4 +1,4 @@
-"""`fit`: what it trains and tells, interruptions, going on where a training was, callbacks, logs."""
+"""`fit`: training and validation, logs, callbacks, interruption and resuming."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 import torch
 import torch._dynamo.utils
 import torch.utils.data
-from small_training import ALL, LOSS, MODEL, PLAIN, X, Y, bits, entries, start
+from small_training import ALL, LOSS, MODEL, PLAIN, X, Y, create_state, list_bytes, list_entries
 
 import luxport as lp
 import luxport_torch.compiling
@@ -18,17 +18,17 @@ from luxport import optimizers, training
 from luxport.training import DataLoader, restore
 
 
-def test_fit_trains_and_looks(differentiating, tmp_path, monkeypatch):
-    """Whole arrays of NumPy, a schedule, metrics, logs, the best checkpoint, an early end.
+def test_fit_trains_and_validates(differentiating, tmp_path, monkeypatch):
+    """With whole arrays of NumPy, a schedule, metrics, logs, the best checkpoint, and early stopping.
 
-    Each epoch has another rate and a smaller last batch, and is followed by a look at batches of two sizes: there are
-    two programs of each kind, however many epochs there are.
+    Each epoch has a new rate and a smaller last batch, and validation has batches of two sizes: two programs of each
+    kind are enough for any number of epochs.
     """
     traced = {"step": 0, "look": 0}
     rates = []
 
     def objective(model, ps, st, batch):
-        # PyTorch's compiler would follow the count, and compile anew for a larger one.
+        # PyTorch's compiler would guard on the counter, and recompile for each new value.
         if differentiating.name != "torch":
             traced["look" if st["layer_2"]["training"].value is False else "step"] += 1
         return LOSS(model, ps, st, batch)
@@ -36,11 +36,11 @@ def test_fit_trains_and_looks(differentiating, tmp_path, monkeypatch):
     def note(progress):
         rates.append(optimizers.current_rule(progress.state.opt_state).eta)
 
-    if differentiating.name == "torch":  # counted the same without waiting for a compiler of C++
+    if differentiating.name == "torch":  # counts the same programs without a C++ compiler
         compiled = partial(torch.compile, fullgraph=True, backend="eager")
         monkeypatch.setattr(luxport_torch.compiling, "_compile_program", compiled)
     graphs = torch._dynamo.utils.counters["stats"]["unique_graphs"]
-    state = start(differentiating, rule=optimizers.Adam())
+    state = create_state(differentiating, rule=optimizers.Adam())
     stop = training.EarlyStopping("loss", 3, largest=True)
     state, history = training.fit(
         *(objective, state, (ALL[:12].astype(np.float64), ALL[:12, :1] * 2)),
@@ -61,12 +61,12 @@ def test_fit_trains_and_looks(differentiating, tmp_path, monkeypatch):
     y_hat = MODEL(ALL[:12], *lp.to_numpy((state.ps, lp.test_mode(state.st))))[0]
     np.testing.assert_allclose(history[-1]["val_loss"], np.mean((y_hat - y) ** 2), rtol=1e-5)
     np.testing.assert_allclose(history[-1]["val_off"], np.mean(abs(y_hat - y)), rtol=1e-5)
-    assert bits(restore(tmp_path / "all", state).ps) == bits(state.ps)
+    assert list_bytes(restore(tmp_path / "all", state).ps) == list_bytes(state.ps)
     assert (tmp_path / "a.csv").read_text().count("\n") == len(history) + 1 and (tmp_path / "best").is_dir()
 
 
 def test_an_interruption_ends_fit_after_a_step(tmp_path):
-    """Ctrl-C while a batch is made; and data of PyTorch's and TensorFlow's own."""
+    """Ctrl-C comes while a batch is made; data loaders of PyTorch and TensorFlow are accepted, too."""
     import os
     import signal
 
@@ -80,7 +80,7 @@ def test_an_interruption_ends_fit_after_a_step(tmp_path):
         yield X[4:], Y[4:]
 
     lines = []
-    state = start("torch", PLAIN)
+    state = create_state("torch", PLAIN)
     state, _ = training.fit(LOSS, state, batches(), epochs=5, checkpoint=tmp_path, jit=False, show=lines.append)
     assert int(restore(tmp_path, state).step) == int(state.step) < 4 and "interrupted after" in lines[-1]
     loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(torch.tensor(X), torch.tensor(Y)), 4)
@@ -93,8 +93,8 @@ def test_an_interruption_ends_fit_after_a_step(tmp_path):
         training.fit(LOSS, cast("Any", []), state, show=None)
 
 
-def test_fit_goes_on_where_it_was(tmp_path):
-    """Interrupted in the middle of the second of three epochs, with a batch waiting: to the bit as if it were not."""
+def test_fit_resumes_to_the_bit(tmp_path):
+    """After an interruption within the second of three epochs, resuming gives the bits of an undisturbed run."""
     import os
     import signal
 
@@ -108,26 +108,28 @@ def test_fit_goes_on_where_it_was(tmp_path):
         more |= {"schedules": {"eta": schedule}, "schedule_each": "step", "batch_size": 8}
         return training.fit(LOSS, state, data, **{"epochs": 3, **more})
 
-    whole, history = run(start("torch"))
+    whole, history = run(create_state("torch"))
     for kill_at in (4, 5, 6):
         folder = tmp_path / str(kill_at)
-        stopped, _ = run(start("torch"), folder, kill_at, resume=True)
+        stopped, _ = run(create_state("torch"), folder, kill_at, resume=True)
         assert int(stopped.step) == kill_at
-        resumed, again = run(start("torch"), folder, resume=True)
-        assert bits(entries(resumed)) == bits(entries(whole)) and len(again) == 3
+        resumed, again = run(create_state("torch"), folder, resume=True)
+        assert list_bytes(list_entries(resumed)) == list_bytes(list_entries(whole)) and len(again) == 3
         assert [logs["loss"] for logs in again] == pytest.approx([logs["loss"] for logs in history], rel=1e-12)
-    assert bits(entries(run(start("torch"), folder, resume=True)[0])) == bits(entries(whole))
-    # The first batch after the end is the smaller one, and is cut into no more parts than before.
-    whole, _ = run(start("torch"), accumulate=2)
-    run(start("torch"), tmp_path / "cut", 5, accumulate=2, resume=True)
-    resumed, _ = run(start("torch"), tmp_path / "cut", accumulate=2, resume=True)
-    assert bits(entries(resumed)) == bits(entries(whole))
+    assert list_bytes(list_entries(run(create_state("torch"), folder, resume=True)[0])) == list_bytes(
+        list_entries(whole)
+    )
+    # The first batch after resuming is the smaller one, which is split into no more parts than before.
+    whole, _ = run(create_state("torch"), accumulate=2)
+    run(create_state("torch"), tmp_path / "cut", 5, accumulate=2, resume=True)
+    resumed, _ = run(create_state("torch"), tmp_path / "cut", accumulate=2, resume=True)
+    assert list_bytes(list_entries(resumed)) == list_bytes(list_entries(whole))
     with pytest.raises(ValueError, match="a folder as checkpoint to resume from"):
-        run(start("torch"), resume=True)
+        run(create_state("torch"), resume=True)
 
 
-def test_callbacks_of_a_training_that_is_interrupted_and_resumed(tmp_path):
-    """An epoch that is not over is not told to them; those before the end count, and the best of them stays."""
+def test_callbacks_see_an_interrupted_and_resumed_run_as_one(tmp_path):
+    """Callbacks are not called for an unfinished epoch; earlier epochs count, and the best one is kept."""
     import os
     import signal
 
@@ -145,13 +147,15 @@ def test_callbacks_of_a_training_that_is_interrupted_and_resumed(tmp_path):
         options |= {"schedules": {"eta": schedule}, "schedule_each": "step", "checkpoint": folder / "run"}
         options |= {"validation": (ALL[:8], ALL[:8, :1]), "metrics": {"falling": lambda y_hat, y: next(values)}}
         data = ALL, ALL[:, :1]
-        _, history = training.fit(LOSS, start("torch"), data, epochs=6, batch_size=8, jit=False, show=None, **options)
-        return told, history, int(restore(folder / "best", start("torch")).step)
+        _, history = training.fit(
+            LOSS, create_state("torch"), data, epochs=6, batch_size=8, jit=False, show=None, **options
+        )
+        return told, history, int(restore(folder / "best", create_state("torch")).step)
 
     steps, values = len(DataLoader(ALL, 8)), [3.0, 1.0, 2.0, 2.0, 2.0, 2.0]
     whole, history, best = run(tmp_path / "whole", iter(values))
     assert whole == [1, 2, 3, 4, 5] and best == 2 * steps
-    for kill_at in (3 * steps + 1, 4 * steps):  # within an epoch, and in the last step of one
+    for kill_at in (3 * steps + 1, 4 * steps):  # within an epoch, and in its last step
         folder, left = tmp_path / str(kill_at), iter(values)
         told, cut, _ = run(folder, left, kill_at)
         assert told == whole[: kill_at // steps] and len(cut) == 4
@@ -161,14 +165,14 @@ def test_callbacks_of_a_training_that_is_interrupted_and_resumed(tmp_path):
 
 
 def test_a_smaller_batch_is_accumulated_in_fewer_parts():
-    """Its parts are as large as those of the others: BatchNorm refuses parts of one sample."""
+    """The parts are as large as those of other batches: BatchNorm refuses parts of one sample."""
     model = lp.Chain(lp.BatchNorm(3), lp.Dense(3, 1))
-    state = start("torch", model)
+    state = create_state("torch", model)
     _, history = training.fit(LOSS, state, (ALL[:18], ALL[:18, :1]), batch_size=8, accumulate=4, jit=False, show=None)
     assert np.isfinite(history[0]["loss"])
 
 
-def test_logs_for_tensorboard(monkeypatch):
+def test_logs_are_written_for_tensorboard(monkeypatch):
     import sys
     import types
 
@@ -185,7 +189,7 @@ def test_logs_for_tensorboard(monkeypatch):
             written.append("flushed")
 
     monkeypatch.setitem(sys.modules, "tensorboardX", types.SimpleNamespace(SummaryWriter=Writer))
-    training.TensorBoardLog("runs")(training.Progress(start("numpy"), 3, {"loss": 0.5}))
+    training.TensorBoardLog("runs")(training.Progress(create_state("numpy"), 3, {"loss": 0.5}))
     assert written == [("runs", "loss", 0.5, 3), "flushed"]
     monkeypatch.setitem(sys.modules, "tensorboardX", None)
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
@@ -193,7 +197,7 @@ def test_logs_for_tensorboard(monkeypatch):
         training.TensorBoardLog("runs")
 
 
-def test_fit_has_a_bar_in_a_terminal(monkeypatch):
+def test_fit_shows_a_progress_bar_in_a_terminal(monkeypatch):
     import io
     import sys
 
@@ -208,7 +212,7 @@ def test_fit_has_a_bar_in_a_terminal(monkeypatch):
             monkeypatch.setitem(sys.modules, "rich.progress", None)
         terminal = Terminal()
         monkeypatch.setattr(sys, "stdout", terminal)
-        training.fit(LOSS, start("torch", PLAIN), (X, Y), epochs=2, jit=False)
+        training.fit(LOSS, create_state("torch", PLAIN), (X, Y), epochs=2, jit=False)
         outputs.append(terminal.getvalue())
     assert all(["epoch 2/2: loss" in output for output in outputs])
     assert "steps" in outputs[0] and "2/2" in outputs[0] and "\x1b" in outputs[0] and "\x1b" not in outputs[1]

@@ -1,4 +1,4 @@
-"""Training in half precision: what stands in a state and is computed with like a parameter."""
+"""Training in half precision: layers compute in half while their states stay in single precision."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ALL = [example for examples in EXAMPLES.values() for example in examples if "fl
 
 
 @pytest.mark.parametrize("example", _ALL, ids=str)
-def test_every_layer_computes_in_half_between_single_states(example: Example) -> None:
+def test_every_layer_computes_in_half_and_keeps_single_states(example: Example) -> None:
     x, ps, st = lp.to(example.draw_values(), dtype="float32")
     seen = []
 

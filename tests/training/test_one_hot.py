@@ -1,4 +1,4 @@
-"""`onehot`, `onehotbatch` and `onecold`."""
+"""`onehot`, `onehotbatch` and `onecold`: labels to vectors and back."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import luxport as lp
 from luxport.backend import dtype_name
 
 
-def test_labels_of_any_kind(backend):
+def test_labels_may_be_any_objects(backend):
     y = lp.training.onehotbatch(["b", "a", "c", "b"], ["a", "b", "c"], backend=backend)
     assert lp.backend_of(y) is backend
     np.testing.assert_array_equal(backend.to_numpy(y), [[0, 1, 0], [1, 0, 0], [0, 0, 1], [0, 1, 0]])
@@ -19,7 +19,7 @@ def test_labels_of_any_kind(backend):
     assert (dtype_name(flags), backend.to_numpy(flags).tolist()) == ("bool", [False, True])
 
 
-def test_arrays_of_integers(backend):
+def test_labels_may_be_arrays_of_integers(backend):
     data = lp.asarray([[3, 0], [1, 2]], backend=backend, dtype="int32")
     y = lp.training.onehotbatch(data, 4)
     assert lp.backend_of(y) is (backend if backend.name != "numpy" else lp.get_backend("numpy"))
@@ -29,13 +29,13 @@ def test_arrays_of_integers(backend):
 
 
 @pytest.mark.parametrize("name", ["jax", "tf"])
-def test_compiled(name):
+def test_onehotbatch_is_compiled(name):
     data = lp.asarray([2, 0, 5], backend=name, dtype="int32")
     y = lp.jit(lambda data: lp.training.onehotbatch(data, 3))(data)
     np.testing.assert_array_equal(lp.get_backend(name).to_numpy(y), [[0, 0, 1], [1, 0, 0], [np.nan] * 3])
 
 
-def test_unknown_labels():
+def test_unknown_labels_are_errors():
     with pytest.raises(ValueError, match=r"a label among \['a', 'b'\] expected, got 'z': give a default for others"):
         lp.training.onehot("z", "ab")
     assert lp.training.onehot("z", "ab", "b").tolist() == [0.0, 1.0]

@@ -1,4 +1,4 @@
-"""Eager steps of PyTorch that go on in lists are, to whoever looks in between, those that go through the trees."""
+"""Eager steps of PyTorch that keep flat lists of arrays equal those that go through trees, whoever reads between."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LOSS = losses.MSELoss()
 X = torch.from_numpy(np.random.default_rng(0).standard_normal((16, 4)))
 
 
-def start(dtype: str = "float32", rule: Any = None) -> TrainState:
+def create_state(dtype: str = "float32", rule: Any = None) -> TrainState:
     return TrainState.create(MODEL, rule or optimizers.Adam(0.01), backend="torch", dtype=dtype)
 
 
@@ -31,13 +31,13 @@ def step(state: TrainState, **options: Any) -> TrainState:
 
 
 def expect_same(one: TrainState, other: TrainState) -> None:
-    """To the bit, dtypes and structure included."""
+    """Assert equal structure, dtypes and bits."""
     assert tree.structure(one) == tree.structure(other)
     for a, b in zip(tree.leaves(one), tree.leaves(other), strict=True):
         assert a.dtype == b.dtype and torch.equal(a, b) and not a.requires_grad
 
 
-def nothing(state: TrainState) -> TrainState:
+def keep_state(state: TrainState) -> TrainState:
     return state
 
 
@@ -48,16 +48,16 @@ def change_in_place(state: TrainState) -> TrainState:
     return state
 
 
-def put_another(state: TrainState) -> TrainState:
+def replace_array(state: TrainState) -> TrainState:
     state.ps["layer_4"]["bias"] = torch.ones_like(state.ps["layer_4"]["bias"])
     return state
 
 
 BETWEEN: dict[str, Callable[[TrainState], TrainState]] = {
-    "nothing": nothing,
+    "nothing": keep_state,
     "adjusted": lambda state: state.adjust(0.5, beta=(0.8, 0.99)),
     "changed in place": change_in_place,
-    "another array": put_another,
+    "another array": replace_array,
     "replaced": lambda state: state.replace(ps=tree.map(lambda x: 3.0 * x, state.ps)),
     "copied": copy.deepcopy,
     "pickled": lambda state: pickle.loads(pickle.dumps(state)),
@@ -69,25 +69,25 @@ BETWEEN: dict[str, Callable[[TrainState], TrainState]] = {
 
 
 @pytest.mark.parametrize("between", BETWEEN.values(), ids=BETWEEN)
-def test_steps_are_those_of_the_trees(between: Callable[[TrainState], TrainState]) -> None:
-    """A step that keeps its state goes through the trees."""
-    state, other = start(), start()
-    for change in (nothing, nothing, between, nothing):
+def test_steps_on_lists_equal_steps_on_trees(between: Callable[[TrainState], TrainState]) -> None:
+    """A step with `donate=False` goes through the trees."""
+    state, other = create_state(), create_state()
+    for change in (keep_state, keep_state, between, keep_state):
         state, other = step(change(state)), step(change(other), donate=False)
     assert other.kept is None
     expect_same(state, other)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_powers_of_beta_are_rounded_as_those_of_the_trees(dtype: str) -> None:
-    state, other = start(dtype), start(dtype)
+def test_powers_of_beta_are_rounded_as_on_trees(dtype: str) -> None:
+    state, other = create_state(dtype), create_state(dtype)
     for _ in range(40):
         state, other = step(state), step(other, donate=False)
     expect_same(state, other)
 
 
-def test_entries_are_made_for_who_asks() -> None:
-    state = step(step(start()))
+def test_entries_are_built_when_they_are_read() -> None:
+    state = step(step(create_state()))
     assert state.kept is not None and not state.kept.is_seen
     assert int(state.step) == 2 and state.step is state.step and not state.kept.is_seen
     ps = state.ps
@@ -107,7 +107,7 @@ def test_an_objective_that_fails_leaves_the_state() -> None:
         LOSS(model, ps, st, data)
         raise ValueError("no loss")
 
-    state, other = step(start()), step(start(), donate=False)
+    state, other = step(create_state()), step(create_state(), donate=False)
     with pytest.raises(ValueError, match="no loss"):
         train_step(failing, (X.float(), X[:, :1].float()), state, jit=False)
     assert torch.is_grad_enabled()
@@ -120,14 +120,14 @@ def test_an_objective_that_fails_leaves_the_state() -> None:
     [(1.0, True), (math.inf, False), (math.nan, False), (1e25, True)],
     ids=["usual", "infinite", "NaN", "finite, of an infinite norm"],
 )
-def test_what_is_not_finite_is_no_step(nonfinite: str, factor: float, taken: bool) -> None:
-    """Each number is asked where a norm is infinite: squares of finite numbers may be."""
+def test_a_step_that_is_not_finite_is_not_taken(nonfinite: str, factor: float, taken: bool) -> None:
+    """If the norm is infinite, each number is tested, because squares of finite numbers may overflow."""
 
     def objective(model: Any, ps: Any, st: Any, data: Any) -> Any:
         loss, st, _ = LOSS(model, ps, st, data)
         return loss + factor * ps["layer_4"]["bias"].sum(), st, {}
 
-    state, other = start(), start()
+    state, other = create_state(), create_state()
     data = X.float(), X[:, :1].float()
     for one in (LOSS, objective, LOSS):
         found = []
@@ -144,19 +144,19 @@ def test_what_is_not_finite_is_no_step(nonfinite: str, factor: float, taken: boo
 
 @pytest.mark.parametrize(
     "state",
-    [start(rule=optimizers.AdamW(0.01)), start(rule=optimizers.OptimizerChain(optimizers.Adam()))],
+    [create_state(rule=optimizers.AdamW(0.01)), create_state(rule=optimizers.OptimizerChain(optimizers.Adam()))],
     ids=["another rule", "a chain"],
 )
-def test_what_is_unusual_goes_through_the_trees(state: TrainState) -> None:
+def test_other_rules_go_through_the_trees(state: TrainState) -> None:
     assert step(state).kept is None
 
 
-def test_a_graph_of_the_users_own_is_not_followed() -> None:
-    """An array of the state that asks for a gradient, or a tensor of inference mode."""
-    state = start()
+def test_arrays_with_a_graph_go_through_the_trees() -> None:
+    """Such as an array that requires a gradient, or a tensor of inference mode."""
+    state = create_state()
     state.ps["layer_1"]["bias"].requires_grad_()
     assert step(state).kept is None
-    state, other = step(start("float64")), step(start("float64"), donate=False)
+    state, other = step(create_state("float64")), step(create_state("float64"), donate=False)
     assert state.kept is not None
     with torch.inference_mode():
         state, other = step(state), step(other, donate=False)

@@ -1,4 +1,4 @@
-"""A state that compiled steps keep in few buffers is, to everybody who looks, the one that other steps return."""
+"""A state that compiled steps keep in few buffers reads like one that other steps return."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ MODEL = luxport.Chain(
     luxport.Dense(4, 8, luxport.relu), luxport.BatchNorm(8), luxport.Dropout(0.1), luxport.Dense(8, 1)
 )
 X = np.random.default_rng(0).normal(size=(16, 4)).astype(np.float32)
-BACKENDS = ("jax", "tf")  # those that declare the capability
-EAGER = "torch"  # compiles no operation by itself, as JAX does: the same numbers sooner
+BACKENDS = ("jax", "tf")  # backends that declare the capability
+EAGER = "torch"  # PyTorch compiles no single operations as JAX does, so it gives the same numbers faster
 
 
-def stepped(backend: str, rule: Any, steps: int = 2, **options: Any) -> tuple[Any, TrainState]:
+def take_steps(backend: str, rule: Any, steps: int = 2, **options: Any) -> tuple[Any, TrainState]:
     state = TrainState.create(MODEL, rule, backend=backend)
     x = luxport.asarray(X, backend=backend)
     loss = None
@@ -44,10 +44,10 @@ def expect_same(one: Any, other: Any, rtol: float = 0.0) -> None:
         (optimizers.OptimizerChain(optimizers.ClipNorm(0.1), optimizers.Momentum(0.1)), False),
     ],
 )
-def test_steps_are_those_of_the_trees(backend: str, rule: Any, joined: bool) -> None:
-    """Joined where the rule is elementwise, and not for one that asks for the norm of each array."""
-    loss, state = stepped(backend, rule)
-    expected, other = stepped(EAGER, rule, jit=False)
+def test_packed_steps_equal_steps_on_trees(backend: str, rule: Any, joined: bool) -> None:
+    """Arrays are joined for elementwise rules, but not for a rule that needs the norm of each."""
+    loss, state = take_steps(backend, rule)
+    expected, other = take_steps(EAGER, rule, jit=False)
     assert state.kept is not None and other.kept is None
     assert (state.kept.packed[0].value.leaf_structure is not None) == joined
     assert len(state.kept.packed[1]) <= 4
@@ -56,8 +56,8 @@ def test_steps_are_those_of_the_trees(backend: str, rule: Any, joined: bool) -> 
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_entries_are_there_for_whoever_asks(backend: str) -> None:
-    _, state = stepped(backend, optimizers.Adam(0.01))
+def test_entries_are_unpacked_when_they_are_read(backend: str) -> None:
+    _, state = take_steps(backend, optimizers.Adam(0.01))
     program, ps, st, opt_state, step, _, scale = state
     assert program is state.program and ps is state.ps and state[2] is st and state[-1] is scale is None
     assert int(step) == 2 and state.opt_state is opt_state and list(ps) == [f"layer_{i}" for i in range(1, 5)]
@@ -76,10 +76,10 @@ def test_entries_are_there_for_whoever_asks(backend: str) -> None:
             look()
 
 
-def test_jax_knows_states_in_either_form() -> None:
+def test_jax_flattens_states_in_either_form() -> None:
     import jax
 
-    _, state = stepped("jax", optimizers.Adam(0.01))
+    _, state = take_steps("jax", optimizers.Adam(0.01))
     plain = TrainState.create(MODEL, optimizers.Adam(0.01), backend="jax")
     moved = jax.tree.map(lambda new, old: new - old, state, plain)
     assert int(moved.step) == 2 and type(moved) is TrainState
@@ -89,7 +89,7 @@ def test_jax_knows_states_in_either_form() -> None:
     assert ".ps['layer_1']['bias']" in paths
 
 
-def test_a_state_that_grows_while_it_steps() -> None:
+def test_a_state_may_grow_during_a_step() -> None:
     """The first call of a stateful cell adds its carry to the states, which the next program begins with."""
     model = luxport.Chain(luxport.StatefulRecurrentCell(luxport.RNNCell(4, 3)), luxport.Dense(3, 1))
     found = []
@@ -102,19 +102,19 @@ def test_a_state_that_grows_while_it_steps() -> None:
     expect_same(*found, rtol=1e-5)
 
 
-def cubed(model: Any, ps: Any, st: Any, data: Any) -> Any:
-    """Use rows by themselves, too."""
+def penalized_error(model: Any, ps: Any, st: Any, data: Any) -> Any:
+    """Return the error plus cubes of weights, which use single layers' parameters directly."""
     y, st = model(data[0], ps, st)
     weights = ps["layer_2"]["weight"], ps["layer_6"]["weight"]
     return ((y - data[1]) ** 2).mean() + sum([(weight**3).sum() for weight in weights]), st, {}
 
 
-@pytest.mark.parametrize("objective", [losses.MSELoss(), cubed])
-def test_layers_in_a_loop_are_stepped_stacked(objective: Any) -> None:
-    """Parameters of equal layers are one array between steps; entries and steps are those of layers one by one."""
+@pytest.mark.parametrize("objective", [losses.MSELoss(), penalized_error])
+def test_layers_in_a_scan_are_stepped_as_stacked_arrays(objective: Any) -> None:
+    """Parameters of equal layers are one array between steps; entries and results are those of separate layers."""
     block = luxport.Chain(luxport.Dense(4, 4, luxport.tanh), luxport.BatchNorm(4), luxport.Dropout(0.3))
     layers = luxport.Dense(4, 4), *[block] * 3, *[luxport.Dense(4, 4)] * 2
-    if objective is cubed:
+    if objective is penalized_error:
         layers = (luxport.Dense(4, 4),) * 6
     x = luxport.asarray(X, backend="jax")
     found = []
@@ -129,23 +129,23 @@ def test_layers_in_a_loop_are_stepped_stacked(objective: Any) -> None:
     expect_same(*found, rtol=1e-5)
 
 
-def test_a_program_of_layers_in_a_loop_does_not_grow_with_them() -> None:
+def test_a_program_of_scanned_layers_does_not_grow_with_depth() -> None:
     import jax
 
-    def equations(depth: int) -> int:
+    def count_products(depth: int) -> int:
         model = luxport.Chain(*[luxport.Dense(4, 4)] * depth, scan=True)
         ps, st = luxport.setup(0, model, backend="jax")
         text = str(jax.make_jaxpr(jax.grad(lambda x: model(x, ps, st)[0].sum()))(luxport.asarray(X, backend="jax")))
         return text.count("dot_general")
 
-    assert equations(3) == equations(30) == 2
+    assert count_products(3) == count_products(30) == 2
 
 
 @pytest.mark.parametrize(
     ("options", "loops"), [({"accumulate": 4}, True), ({"steps_per_call": 4}, True), ({"steps_per_call": 2}, False)]
 )
-def test_many_steps_in_a_call_are_a_loop(options: Any, loops: bool) -> None:
-    """What is compiled does not grow with them, but for convolutions, which are slow in loops on a CPU."""
+def test_many_steps_in_a_call_are_compiled_as_a_loop(options: Any, loops: bool) -> None:
+    """The program does not grow with them, except for convolutions, which are slow inside loops on a CPU."""
     model: Any = luxport.Chain(luxport.Dense(4, 4, luxport.tanh), luxport.BatchNorm(4), luxport.Dropout(0.1))
     if not loops:
         model = luxport.Chain(luxport.ReshapeLayer((1, 4)), luxport.Conv((4,), 1, 4), luxport.FlattenLayer(), model)
@@ -157,7 +157,7 @@ def test_many_steps_in_a_call_are_a_loop(options: Any, loops: bool) -> None:
         y, st = model(data[0], ps, st)
         return ((y - data[1]) ** 2).mean(), st, {"error": abs(y - data[1]).mean(), "count": data[0].shape[0]}
 
-    def looping(*given: Any) -> Any:
+    def objective_without_count(*given: Any) -> Any:
         loss, st, stats = objective(*given)
         return loss, st, {"error": stats["error"]}
 
@@ -168,9 +168,9 @@ def test_many_steps_in_a_call_are_a_loop(options: Any, loops: bool) -> None:
         x = luxport.asarray(X, backend=backend)
         data = (x, x) if "accumulate" in options else [(x + i, x) for i in range(parts)]
         state = TrainState.create(model, optimizers.Adam(0.01), backend=backend)
-        loss, stats, state = train_step(looping, data, state, jit=backend == "jax", **options)
+        loss, stats, state = train_step(objective_without_count, data, state, jit=backend == "jax", **options)
         assert calls == ((1 if loops else 1 + parts) if backend == "jax" else parts)
         found.append((loss, stats, state))
     expect_same(*found, rtol=1e-5)
-    if not loops:  # numbers of Python's stay what they are
+    if not loops:  # Python numbers stay as they are
         assert [stats["count"] for stats in train_step(objective, data, state, **options)[1]] == [16] * parts

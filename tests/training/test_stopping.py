@@ -1,4 +1,4 @@
-"""`patience`, `early_stopping`, `plateau` and `throttle`, beyond what the cases of Flux's own tests say."""
+"""`early_stopping`, `plateau` and `throttle` beyond the cases of Flux's own tests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import luxport as lp
 from luxport_conformance.timers import hold_timers
 
 
-def test_the_best_score_moves_only_when_it_is_beaten():
+def test_the_best_score_changes_only_when_it_is_beaten():
     seen = []
 
     def distance(best, score):
@@ -21,19 +21,19 @@ def test_the_best_score_moves_only_when_it_is_beaten():
 
     stop = lp.training.early_stopping(lambda score: score, 3, distance=distance, min_dist=0.5)
     assert [stop(score) for score in (5.0, 5.25, 4.75, 4.0, 4.0, 4.0, 4.0)] == [False] * 6 + [True]
-    # A gain of 0.25 counts as none, and is the best score all the same (flux:src/utils.jl, its code).
+    # A gain of 0.25 is below the minimum, but still becomes the best score (flux:src/utils.jl, its code).
     assert seen == [math.inf, 5.0, 5.0, 4.75, 4.0, 4.0, 4.0]
 
 
 def test_a_distance_of_exactly_the_least_is_an_improvement():
-    # Flux's code has < where its documentation has <=.
+    # Flux's code has <, although its documentation has <=.
     stop = lp.training.early_stopping(lambda score: score, 1, min_dist=1.0)
     assert [stop(score) for score in (3.0, 2.0, 1.0, 0.5)] == [False, False, False, True]
     flat = lp.training.plateau(lambda score: score, 1, min_dist=1.0)
     assert [flat(score) for score in (3.0, 2.0, 3.0, 2.5)] == [False, False, False, True]
 
 
-def test_a_score_of_nan_counts_as_no_stop():
+def test_a_score_of_nan_does_not_stop():
     stop = lp.training.early_stopping(lambda score: score, 1)
     assert not stop(math.nan)
 
@@ -45,7 +45,7 @@ def test_throttle_returns_the_last_result():
         assert [f(1), f(2), f(3)] == [1, 1, 1]
         end_timeout()
         assert calls == [1, 3]
-        assert f(4) == 2  # within the timeout that the call at its end began
+        assert f(4) == 2  # within the timeout started by the trailing call
         end_timeout()
         assert calls == [1, 3, 4]
 

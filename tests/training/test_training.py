@@ -1,4 +1,4 @@
-"""Gradients where nothing is recorded, and `DataLoader`: what the conformance suite does not ask."""
+"""`DataLoader`, and gradients where the framework records nothing, beyond the conformance suite."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import luxport as lp
 from luxport import optimizers, training
 
 
-def test_what_a_loader_refuses():
+def test_wrong_data_of_a_loader_is_an_error():
     with pytest.raises(ValueError, match="arrays with one first size, got 2 at 0, 3 at 1"):
         training.DataLoader((np.ones(2), np.ones(3)))
     with pytest.raises(ValueError, match="a positive batch_size, got 0"):
         training.DataLoader(np.ones(3), 0)
 
 
-def test_a_loader_of_nothing():
+def test_a_loader_may_be_empty():
     loader = training.DataLoader(np.ones((0, 2)), 2)
     assert (len(loader), [*loader]) == (0, [])
 
 
-def test_an_order_is_of_its_seed():
+def test_an_order_is_determined_by_its_seed():
     x = np.arange(100)
     first, second, other = [np.concatenate([*training.DataLoader(x, 7, shuffle=True, seed=seed)]) for seed in (1, 1, 2)]
     np.testing.assert_array_equal(first, second)
@@ -32,7 +32,7 @@ def test_an_order_is_of_its_seed():
 
 
 @pytest.mark.parametrize("quiet", [torch.inference_mode, torch.no_grad])
-def test_gradients_where_torch_records_nothing(quiet):
+def test_gradients_work_where_torch_records_nothing(quiet):
     with quiet():
         x = torch.tensor([2.0])
         assert lp.grad(lambda x, y: (x**3 * y).sum())(x, x).tolist() == [24.0]
@@ -48,6 +48,6 @@ def test_gradients_where_torch_records_nothing(quiet):
                 lp.grad(lambda y: (y**2 * x).sum())(x + 1)
 
 
-def test_gradients_where_a_tape_does_not_record():
+def test_gradients_work_where_a_tape_is_stopped():
     with tf.GradientTape() as tape, tape.stop_recording():
         assert lp.grad(lambda x: tf.reduce_sum(x**2))(tf.constant([3.0])).numpy().tolist() == [6.0]

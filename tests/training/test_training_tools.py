@@ -1,4 +1,4 @@
-"""`accuracy`, `MovingAverage`, `DynamicLossScale`, the global norm: values by hand, on every backend, compiled too."""
+"""`accuracy`, `confusion_matrix`, `MovingAverage`, `DynamicLossScale`, global norm: values by hand, also compiled."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def backend(request):
     return request.param
 
 
-def on(backend, values, dtype="float32"):
+def make_array(backend, values, dtype="float32"):
     return lp.asarray(np.asarray(values), backend=backend, dtype=dtype)
 
 
@@ -32,14 +32,14 @@ def host(values):
 class TestAccuracy:
     SCORES = np.array([[0.1, 0.7, 0.2], [0.6, 0.3, 0.1], [0.2, 0.2, 0.2], [np.nan, 0.0, 1.0]], np.float32)
 
-    def test_indices_one_hot_and_top(self, backend):
-        scores = on(backend, self.SCORES)
-        y = on(backend, [1, 1, 0, 0], "int32")
-        # The first is right; the second is the second best; of three alike the first; a NaN is never found.
+    def test_accuracy_takes_indices_one_hot_labels_and_top(self, backend):
+        scores = make_array(backend, self.SCORES)
+        y = make_array(backend, [1, 1, 0, 0], "int32")
+        # The first is right; the second is second best; of three equal scores the first counts; a NaN never does.
         assert float(lp.training.accuracy(scores, y)) == 0.5
         assert float(lp.training.accuracy(scores, y, top=2)) == 0.75
         assert float(lp.training.accuracy(scores, y, top=3)) == 0.75
-        one_hot = on(backend, np.eye(3)[[1, 1, 0, 0]])
+        one_hot = make_array(backend, np.eye(3)[[1, 1, 0, 0]])
         assert float(lp.training.accuracy(scores, one_hot)) == 0.5
         assert float(lp.training.accuracy(lp.namespace(scores).matrix_transpose(scores), y, axis=0)) == 0.5
         assert float(lp.training.accuracy(scores, y, ignore_index=0)) == 0.5
@@ -48,9 +48,9 @@ class TestAccuracy:
 
     def test_a_class_out_of_range_is_an_error(self, backend):
         with pytest.raises(IndexError, match="expects classes of at least 0 and below 2, got -1"):
-            lp.training.accuracy(on(backend, [[1.0, 0.0]] * 2), on(backend, [2, -1], "int32"), top=2)
+            lp.training.accuracy(make_array(backend, [[1.0, 0.0]] * 2), make_array(backend, [2, -1], "int32"), top=2)
 
-    def test_random_scores_as_sorted(self):
+    def test_accuracy_of_random_scores_equals_sorting(self):
         rng = np.random.default_rng(0)
         scores, y = rng.normal(size=(200, 9)).astype(np.float32), rng.integers(0, 9, 200)
         for top in (1, 3, 5):
@@ -77,26 +77,29 @@ class TestAccuracy:
 
 
 class TestConfusionMatrix:
-    def test_rows_are_classes_and_columns_what_scored_highest(self, backend):
-        scores = on(backend, [[0.1, 0.7, 0.2], [0.6, 0.3, 0.1], [0.2, 0.5, 0.5], [np.nan, 0.0, 0.3]])
-        y = on(backend, [1, 1, 2, 0], "int32")
+    def test_rows_are_classes_and_columns_are_predictions(self, backend):
+        scores = make_array(backend, [[0.1, 0.7, 0.2], [0.6, 0.3, 0.1], [0.2, 0.5, 0.5], [np.nan, 0.0, 0.3]])
+        y = make_array(backend, [1, 1, 2, 0], "int32")
         table = np.array([[0, 0, 1], [1, 1, 0], [0, 1, 0]])
         for f in (lp.training.confusion_matrix, lp.jit(lp.training.confusion_matrix)):
             assert (host(f(scores, y)) == table).all()
-        assert (host(lp.training.confusion_matrix(scores, on(backend, np.eye(3)[[1, 1, 2, 0]]))) == table).all()
+        assert (host(lp.training.confusion_matrix(scores, make_array(backend, np.eye(3)[[1, 1, 2, 0]]))) == table).all()
         turned = lp.namespace(scores).matrix_transpose(scores)
         assert (host(lp.training.confusion_matrix(turned, y, axis=0)) == table).all()
         table[1] = 0
         assert (host(lp.training.confusion_matrix(scores, y, ignore_index=1)) == table).all()
         table[0] = 0
         assert (
-            host(lp.training.confusion_matrix(scores, on(backend, [-1, -1, 2, -1], "int32"), ignore_index=-1)) == table
+            host(lp.training.confusion_matrix(scores, make_array(backend, [-1, -1, 2, -1], "int32"), ignore_index=-1))
+            == table
         ).all()
 
     def test_its_diagonal_is_the_accuracy_over_all_batches(self, backend):
         rng = np.random.default_rng(0)
         scores, y = rng.normal(size=(50, 2, 4)).astype(np.float32), rng.integers(0, 4, (50, 2))
-        state = lp.training.TrainState.create(lp.NoOpLayer(), optimizers.Adam(), ps={"a": on(backend, [1.0])}, st={})
+        state = lp.training.TrainState.create(
+            lp.NoOpLayer(), optimizers.Adam(), ps={"a": make_array(backend, [1.0])}, st={}
+        )
         metrics = {"right": lp.training.accuracy, "table": lp.training.confusion_matrix}
         data = (scores, y.astype(np.int32))
         found = lp.training.evaluate(
@@ -107,15 +110,15 @@ class TestConfusionMatrix:
         assert (found["table"].sum(axis=1) == np.bincount(y.ravel(), minlength=4)).all()
 
     def test_a_class_out_of_range_is_an_error_or_nan(self, backend):
-        scores, y = on(backend, [[1.0, 0.0]] * 2), on(backend, [2, 0], "int32")
+        scores, y = make_array(backend, [[1.0, 0.0]] * 2), make_array(backend, [2, 0], "int32")
         with pytest.raises(IndexError, match="expects classes of at least 0 and below 2, got 2"):
             lp.training.confusion_matrix(scores, y)
         if backend not in ("numpy", "strict"):
             assert np.isnan(host(lp.jit(lp.training.confusion_matrix)(scores, y))).all()
 
 
-def test_what_looks_at_arrays_in_every_call_is_ready_before_the_first():
-    """A compiler that reads Python cannot read how it is made: the first call may stand in `torch.compile`."""
+def test_checks_of_arrays_are_ready_before_the_first_call():
+    """`torch.compile` cannot follow their construction, and the first call may be inside of it."""
     code = (
         "import inspect, luxport.training as t\n"
         "for f in (t.accuracy, t.confusion_matrix, t.onecold):\n"
@@ -127,7 +130,7 @@ def test_what_looks_at_arrays_in_every_call_is_ready_before_the_first():
 
 class TestGlobalNorm:
     def test_is_the_norm_of_one_vector(self, backend):
-        grads = {"a": on(backend, [[3.0, 0.0]]), "b": (on(backend, [4.0]), None, lp.Static(1)), "n": 5}
+        grads = {"a": make_array(backend, [[3.0, 0.0]]), "b": (make_array(backend, [4.0]), None, lp.Static(1)), "n": 5}
         assert float(optimizers.global_norm(grads)) == 5.0
         clipped = lp.jit(optimizers.clip_by_global_norm)(grads, 1.0)
         assert clipped.pop("n") == grads.pop("n")
@@ -136,27 +139,27 @@ class TestGlobalNorm:
         same = host(optimizers.clip_by_global_norm(grads, 5.0))
         np.testing.assert_array_equal(same["a"], [[3.0, 0.0]])
 
-    def test_where_squares_overflow_vanish_or_are_nothing(self, backend):
+    def test_norms_of_very_large_small_and_no_numbers(self, backend):
         for size in (1e30, 1e-30):
-            grads = {"a": on(backend, [3 * size]), "b": on(backend, [4 * size])}
+            grads = {"a": make_array(backend, [3 * size]), "b": make_array(backend, [4 * size])}
             np.testing.assert_allclose(float(optimizers.global_norm(grads)), 5 * size, rtol=1e-6)
             clipped = host(optimizers.clip_by_global_norm(grads, size))
             np.testing.assert_allclose(clipped["a"], [0.6 * size], rtol=1e-6)
-        zeros = {"a": on(backend, [0.0, 0.0]), "e": on(backend, np.zeros((0, 2)))}
+        zeros = {"a": make_array(backend, [0.0, 0.0]), "e": make_array(backend, np.zeros((0, 2)))}
         np.testing.assert_array_equal(host(optimizers.clip_by_global_norm(zeros, 1.0))["a"], [0.0, 0.0])
 
     @pytest.mark.parametrize("bad", [np.inf, np.nan])
-    def test_what_is_not_finite_spreads(self, backend, bad):
-        grads = {"a": on(backend, [bad]), "b": on(backend, [1.0])}
+    def test_clipping_spreads_infinity_and_nan(self, backend, bad):
+        grads = {"a": make_array(backend, [bad]), "b": make_array(backend, [1.0])}
         assert np.isnan(host(optimizers.clip_by_global_norm(grads, 1.0))["b"]).all()
 
     def test_half_precision_is_summed_in_single(self):
-        grads = {"a": on("torch", np.full(10_000, 100.0), "float16")}
+        grads = {"a": make_array("torch", np.full(10_000, 100.0), "float16")}
         assert float(optimizers.global_norm(grads)) == 10_000.0
         clipped = optimizers.clip_by_global_norm(grads, 1.0)["a"]
         assert str(clipped.dtype) == "torch.float16" and float(clipped[0]) == pytest.approx(0.01, rel=1e-3)
 
-    def test_torch_agrees(self):
+    def test_clipping_equals_pytorchs(self):
         import torch
 
         rng = np.random.default_rng(0)
@@ -177,9 +180,12 @@ class TestGlobalNorm:
 
 
 class TestMovingAverage:
-    def test_is_the_formula(self, backend):
+    def test_an_average_is_its_formula(self, backend):
         ema = lp.training.MovingAverage(0.9)
-        steps = [{"w": on(backend, [float(n)]), "n": on(backend, [n], "int32"), "s": lp.Static(1)} for n in range(30)]
+        steps = [
+            {"w": make_array(backend, [float(n)]), "n": make_array(backend, [n], "int32"), "s": lp.Static(1)}
+            for n in range(30)
+        ]
         state, want = ema.setup(steps[0]), 0.0
         update = lp.jit(ema.update)
         for t, ps in enumerate(steps[1:], start=1):
@@ -192,27 +198,27 @@ class TestMovingAverage:
 
     @pytest.mark.parametrize("dtype", ["float32", "float64"])
     @pytest.mark.parametrize("warm_up", [True, False])
-    def test_a_decay_next_to_one(self, backend, dtype, warm_up):
-        """The formula in double precision: 1 - d of a rounded d would be wrong by a share of 1e-4, or nothing."""
+    def test_a_decay_near_one_is_precise(self, backend, dtype, warm_up):
+        """The reference is in double precision: 1 - d of a rounded d would be off by 1e-4, or be zero."""
         for decay in (0.9999, 1 - 1e-9):
             ema, want = lp.training.MovingAverage(decay, warm_up=warm_up), 0.0
             with hold_dtype(get_backend(backend), dtype):
-                state = ema.setup({"w": on(backend, [0.0], dtype)})
+                state = ema.setup({"w": make_array(backend, [0.0], dtype)})
                 for t in range(1, 4):
-                    state = ema.update(state, {"w": on(backend, [float(t)], dtype)})
+                    state = ema.update(state, {"w": make_array(backend, [float(t)], dtype)})
                     share = max(1 - decay, 9 / (10 + t)) if warm_up else 1 - decay
                     want += share * (t - want)
                 got = host(state["average"])["w"]
-            # The averages themselves are in single precision at least, whatever the parameters are in.
+            # Averages are in single precision at least, whatever the dtype of the parameters.
             np.testing.assert_allclose(got, [want], rtol=1e-6 if got.dtype == np.float32 else 1e-14)
 
     def test_half_precision_does_not_stall(self):
         ema = lp.training.MovingAverage(0.999, warm_up=False)
-        state = ema.setup({"w": on("torch", [0.0], "bfloat16")})
+        state = ema.setup({"w": make_array("torch", [0.0], "bfloat16")})
         for _ in range(1000):
-            state = ema.update(state, {"w": on("torch", [1.0], "bfloat16")})
+            state = ema.update(state, {"w": make_array("torch", [1.0], "bfloat16")})
         assert float(state["average"]["w"][0]) == pytest.approx(1 - 0.999**1000, rel=2e-5)
-        assert str(ema.parameters(state, {"w": on("torch", [1.0], "bfloat16")})["w"].dtype) == "torch.bfloat16"
+        assert str(ema.parameters(state, {"w": make_array("torch", [1.0], "bfloat16")})["w"].dtype) == "torch.bfloat16"
 
     def test_refusals(self):
         with pytest.raises(ValueError, match="decay as a number of at least 0 and below 1, got 1"):
@@ -220,8 +226,12 @@ class TestMovingAverage:
         with pytest.raises(ValueError, match="floating arrays, got none"):
             lp.training.MovingAverage().setup({})
 
-    def test_other_sizes_are_told(self, backend):
-        ema, old, new = lp.training.MovingAverage(), {"w": on(backend, [1.0])}, {"w": on(backend, [1.0, 2.0])}
+    def test_other_shapes_are_an_error(self, backend):
+        ema, old, new = (
+            lp.training.MovingAverage(),
+            {"w": make_array(backend, [1.0])},
+            {"w": make_array(backend, [1.0, 2.0])},
+        )
         for call in (ema.update, ema.parameters):
             with pytest.raises(ValueError, match=r"one shape in both trees, got \(2,\) and \(1,\)"):
                 call(ema.setup(old), new)
@@ -229,9 +239,9 @@ class TestMovingAverage:
 
 class TestDynamicLossScale:
     @pytest.mark.parametrize("name", ["jax", "torch", "tf"])
-    def test_a_gradient_that_would_vanish_in_float16(self, name):
+    def test_scaling_keeps_a_gradient_that_would_vanish_in_float16(self, name):
         scaling = lp.training.DynamicLossScale(initial=2.0**12)
-        ps, small = {"a": on(name, [1.0], "float16")}, on(name, [2.0**-13], "float16")
+        ps, small = {"a": make_array(name, [1.0], "float16")}, make_array(name, [2.0**-13], "float16")
 
         def loss(ps, x):
             return lp.namespace(x).sum(ps["a"] * x * x)
@@ -247,36 +257,39 @@ class TestDynamicLossScale:
         grads, finite = step(state, ps, small)
         assert bool(finite) and float(host(grads)["a"][0]) == 2.0**-26
 
-    def test_the_factor_falls_and_grows(self, backend):
+    def test_the_scale_falls_after_overflow_and_grows_again(self, backend):
         scaling = lp.training.DynamicLossScale(initial=8.0, interval=2, least=2.0)
-        state = scaling.setup({"a": on(backend, [1.0])})
+        state = scaling.setup({"a": make_array(backend, [1.0])})
         update, seen = lp.jit(scaling.update), []
         for good in (True, False, False, False, True, True, True, True):
-            state = update(state, lp.namespace(state["scale"]).isfinite(on(backend, 1.0 if good else np.inf)))
+            state = update(state, lp.namespace(state["scale"]).isfinite(make_array(backend, 1.0 if good else np.inf)))
             seen.append(float(state["scale"]))
         assert seen == [8.0, 4.0, 2.0, 2.0, 2.0, 4.0, 4.0, 8.0]
 
     def test_a_step_is_skipped(self, backend):
-        old, new = {"a": on(backend, [1.0]), "s": lp.Static(3)}, {"a": on(backend, [np.nan]), "s": lp.Static(3)}
+        old, new = (
+            {"a": make_array(backend, [1.0]), "s": lp.Static(3)},
+            {"a": make_array(backend, [np.nan]), "s": lp.Static(3)},
+        )
         assert not bool(lp.training.all_finite(new))
         assert host(lp.training.select(lp.training.all_finite(new), new, old))["a"].tolist() == [1.0]
         assert host(lp.training.select(lp.training.all_finite(old), old, new))["a"].tolist() == [1.0]
 
-    def test_a_selection_is_of_trees_alike(self, backend):
-        one, two, yes = on(backend, [1.0]), on(backend, [1.0, 2.0]), on(backend, 1.0) == 1.0
+    def test_a_selection_expects_equal_shapes_and_a_boolean(self, backend):
+        one, two, yes = make_array(backend, [1.0]), make_array(backend, [1.0, 2.0]), make_array(backend, 1.0) == 1.0
         for condition, new, old, error, message in (
             (yes, two, one, ValueError, r"one shape in both trees, got \(2,\) and \(1,\)"),
             (two == 1.0, two, 2 * two, ValueError, r"a condition without axes, got \(2,\)"),
-            (on(backend, 1.0), two, 2 * two, TypeError, "a boolean as condition, got float32"),
+            (make_array(backend, 1.0), two, 2 * two, TypeError, "a boolean as condition, got float32"),
         ):
             with pytest.raises(error, match=message):
                 lp.training.select(condition, {"w": new}, {"w": old})
 
-    def test_arrays_of_two_backends_are_told(self):
-        numbers = {"w": on("numpy", [1.0])}, {"w": on("torch", [1.0])}
+    def test_arrays_of_two_backends_are_an_error(self):
+        numbers = {"w": make_array("numpy", [1.0])}, {"w": make_array("torch", [1.0])}
         scaling, ema = lp.training.DynamicLossScale(), lp.training.MovingAverage()
         for call in (
-            lambda: lp.training.select(np.array(True), numbers[1], {"w": on("torch", [2.0])}),
+            lambda: lp.training.select(np.array(True), numbers[1], {"w": make_array("torch", [2.0])}),
             lambda: scaling.unscale(scaling.setup(numbers[0]), numbers[1]),
             lambda: ema.update(ema.setup(numbers[0]), numbers[1]),
             lambda: ema.parameters(ema.setup(numbers[0]), numbers[1]),

@@ -1,4 +1,4 @@
-"""Of processes that train together, one writes: asked of a stand-in, and with real processes by `make slow-tests`."""
+"""Of several processes only rank 0 writes logs: asked of a stand-in, and of real processes by `make slow-tests`."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,8 +10,8 @@ from luxport.training import CSVLog, JSONLog
 from luxport.training._fit import Progress
 
 
-def _end_epoch(rank: int | None) -> Progress:
-    """Return what a callback is given in a process of this rank, or in one alone."""
+def _make_progress(rank: int | None) -> Progress:
+    """Return the Progress that a callback receives in a process of this rank, or in a single process."""
     parallel = None if rank is None else SimpleNamespace(writes=lambda caller: (caller, rank) == ("fit", 0))
     state: Any = SimpleNamespace(program=SimpleNamespace(value=SimpleNamespace(parallel=parallel)))
     return Progress(state, 1, {"loss": 0.5}, [{"loss": 0.5}])
@@ -19,6 +19,6 @@ def _end_epoch(rank: int | None) -> Progress:
 
 @pytest.mark.parametrize("log", [CSVLog, JSONLog])
 @pytest.mark.parametrize(("rank", "writes"), [(None, True), (0, True), (1, False)])
-def test_rank_0_alone_writes_the_logs(tmp_path: Path, log: Any, rank: int | None, writes: bool) -> None:
-    log(tmp_path / "log")(_end_epoch(rank))
+def test_only_rank_0_writes_the_logs(tmp_path: Path, log: Any, rank: int | None, writes: bool) -> None:
+    log(tmp_path / "log")(_make_progress(rank))
     assert (tmp_path / "log").exists() == writes
