@@ -1,1 +1,1 @@
-collect_ignore = ["run.py", "fixed_examples.py"]  # `make array-api-tests` runs another suite with them
+collect_ignore = ["run.py", "fixed_examples.py"]  # programs of `make array-api-tests`

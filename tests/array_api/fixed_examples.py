@@ -1,4 +1,4 @@
-"""A plugin for the suite's run: some of its tests draw at random however pytest is told to derandomize."""
+"""A pytest plugin that seeds Python's generator, from which some tests draw despite `--derandomize`."""
 
 import random
 

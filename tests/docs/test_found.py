@@ -1,4 +1,4 @@
-"""The faults that docs/found.md shows are there, in the versions that are installed."""
+"""The faults of other libraries in docs/found.md are still present in the installed versions."""
 
 import doctest
 import os
@@ -17,7 +17,7 @@ OPTIONS = doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL
 
 
 @pytest.mark.parametrize("title", FAULTS)
-def test_the_fault_is_there(title: str) -> None:
+def test_the_fault_is_present(title: str) -> None:
     code = FAULTS[title]
     imported = re.findall(r">>> (?:.*; )?import (.+)", code)
     modules = {name.split()[0].partition(".")[0] for line in imported for name in line.split(", ")} - {"os"}

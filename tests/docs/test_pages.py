@@ -1,4 +1,4 @@
-"""What the pages of the site show is true: their code runs and prints what stands there."""
+"""The code on the pages of the site runs and prints what the pages show."""
 
 import doctest
 import re
@@ -11,18 +11,18 @@ import luxport
 ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 ELSEWHERE = {"onnx.md", "distributed.md", "found.md"}
-"""Pages that the tests of their subject run."""
+"""Pages whose code other tests run."""
 
 
 def run_page(page: Path) -> None:
-    """Run the examples of a page; those that choose a backend do so for the code in its tables, too."""
+    """Run the examples of a page, with its chosen backend also the code in its tables."""
     text = page.read_text(encoding="utf-8")
     test = doctest.DocTestParser().get_doctest(text, {"__name__": "__main__"}, page.name, str(page), 0)
     last = test.examples.pop() if test.examples and "set_backend(None)" in test.examples[-1].source else None
     runner = doctest.DocTestRunner()
     runner.run(test, clear_globs=False)
     assert runner.summarize(verbose=False).failed == 0
-    for code in right_column(text):
+    for code in list_last_cells(text):
         try:
             exec(code, test.globs)
         except Exception as error:
@@ -31,8 +31,8 @@ def run_page(page: Path) -> None:
         exec(last.source, test.globs)
 
 
-def right_column(text: str) -> list[str]:
-    """Return the code in the last cells of tables whose last column is "here" and has one piece of code a row."""
+def list_last_cells(text: str) -> list[str]:
+    """Return the code in the last cells of tables whose last column is "here"; each row has one piece of code."""
     found: list[str] = []
     inside = False
     for line in text.splitlines():
@@ -46,7 +46,7 @@ def right_column(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page.name not in ELSEWHERE], ids=lambda page: page.stem)
-def test_what_the_page_shows_is_true(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_code_of_a_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     try:
         run_page(page)
@@ -59,10 +59,10 @@ def test_every_line_of_the_tables_is_run() -> None:
         if page.name.startswith("coming_from_"):
             text = page.read_text(encoding="utf-8")
             rows = [line for line in text.splitlines() if line.startswith("| ") and not line.endswith("| here |")]
-            assert len(right_column(text)) == len(rows) > 15, page.name
+            assert len(list_last_cells(text)) == len(rows) > 15, page.name
 
 
-def test_what_contributing_names_is_there() -> None:
+def test_files_that_the_guide_names_exist() -> None:
     named = re.findall(r"`([\w/]+/[\w./]*)`", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
     assert len(named) > 8
     examples = {"luxport/layers/_FAMILY.py", "docs/NAME.md"}

@@ -1,4 +1,4 @@
-"""The site builds without a warning, and its links lead somewhere: asked where Sphinx is installed (`make env`)."""
+"""The site builds without warnings, and its links are valid; needs Sphinx (`make env`)."""
 
 import os
 import re
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class Links(HTMLParser):
-    """Gathers what a page links to and loads, and the places in it that can be linked to."""
+    """The links of a page, the files that it loads, and its anchors."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class Links(HTMLParser):
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
-    """Build the site without running the examples."""
+    """Build the site without running the gallery's examples."""
     for module in ("sphinx", "sphinx_gallery"):
         require(module, "pip install 'luxport-nn[docs]'")
     folder = tmp_path_factory.mktemp("site")
@@ -51,7 +51,7 @@ def test_every_page_is_built_without_a_warning(built: tuple[Path, subprocess.Com
     assert built[1].returncode == 0, built[1].stderr
 
 
-def test_every_internal_link_leads_somewhere_and_nothing_is_loaded_from_elsewhere(
+def test_internal_links_are_valid_and_nothing_is_loaded_from_other_sites(
     built: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:
     folder = built[0].resolve()
@@ -73,7 +73,7 @@ def test_every_internal_link_leads_somewhere_and_nothing_is_loaded_from_elsewher
     assert broken == []
 
 
-def test_names_of_other_libraries_lead_to_their_own_documents(
+def test_names_of_other_libraries_link_to_their_documentation(
     built: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:
     links = Links((built[0] / "backends.html").read_text(encoding="utf-8")).links

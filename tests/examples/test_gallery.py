@@ -1,4 +1,4 @@
-"""The examples of the gallery, at a reduced size: they give the numbers that were recorded, and keep to their form."""
+"""Examples of the gallery at a reduced size: they give the recorded numbers, and have the gallery's form."""
 
 import ast
 import runpy
@@ -12,7 +12,7 @@ from luxport import distributed
 
 FOLDER = Path(__file__).parents[2] / "examples"
 OTHERS = {"digits", "quick_start", "toy_backend"}
-# Those with tests of their own below.
+# Examples with tests of their own below.
 WITHOUT_NUMBER = {"distributed", "imagenet", "networks_of_papers"}
 RECORDED: dict[str, tuple[dict[str, Any], float]] = {
     "basics": ({"steps": 40}, 0.0127705),
@@ -34,7 +34,7 @@ RECORDED: dict[str, tuple[dict[str, Any], float]] = {
     "real_nvp": ({"steps": 30, "count": 128}, 1.91413),
     "simple_rnn": ({"epochs": 2, "count": 256}, 0.677787),
 }
-"""What `train` is called with, and the number it returns first: to six digits the same on PyTorch, JAX, TensorFlow."""
+"""Arguments of `train`, and the first number that it returns, equal to six digits on PyTorch, JAX and TensorFlow."""
 
 
 @pytest.mark.parametrize("name", RECORDED)
@@ -43,7 +43,7 @@ def test_example_gives_the_recorded_number(name: str) -> None:
     with luxport.using("torch"):
         found = runpy.run_path(str(FOLDER / f"{name}.py"))["train"](**arguments)
     number = found[0] if isinstance(found, tuple) else found
-    # Steps of optimizers multiply what frameworks and processors round differently.
+    # Steps of optimizers amplify differences in the rounding of frameworks and processors.
     assert number == pytest.approx(recorded, rel=0.02)
 
 
@@ -68,16 +68,16 @@ def test_one_process_of_many_gives_the_recorded_number() -> None:
     assert last == pytest.approx(0.378357, rel=0.02)
 
 
-# torchvision 0.26's documentation of its models.
+# From torchvision 0.26's documentation of its models.
 COUNTS = {"resnet18": 11_689_512, "resnet50": 25_557_032, "vgg16": 138_357_544, "mobilenet_v2": 3_504_872}
 
 
-def test_networks_have_as_many_parameters_as_published() -> None:
+def test_networks_have_the_published_numbers_of_parameters() -> None:
     models = runpy.run_path(str(FOLDER / "networks_of_papers.py"))["MODELS"]
     assert {name: luxport.parameter_length(models[name](1000)) for name in COUNTS} == COUNTS
 
 
-def test_training_from_a_folder_of_images_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_from_a_folder_of_images_resumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(FOLDER)
     with luxport.using("torch"):
         example = runpy.run_path(str(FOLDER / "imagenet.py"))
@@ -87,7 +87,7 @@ def test_training_from_a_folder_of_images_goes_on_where_it_was(tmp_path: Path, m
         assert int(state.step) == 2
         loss, right, state = example["train"](tmp_path, epochs=8, checkpoint=tmp_path / "kept")
         assert int(state.step) == 16
-        # A network that knows nothing has a loss of .693 and tells half of them right.
+        # An untrained network has a loss of .693 and an accuracy of a half.
         assert loss < 0.6 and right > 0.7
         images = example["Images"](tmp_path / "val", 32, train=False)
         ours = [luxport.tree.map(luxport.to_numpy, tuple(batch)) for batch in example["batches"](images, 20)]

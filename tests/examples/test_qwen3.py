@@ -1,4 +1,4 @@
-"""The language model of the gallery gives the numbers of the `transformers` package for the same checkpoint."""
+"""The gallery's language model gives the numbers of the `transformers` package for the same checkpoint."""
 
 import json
 import runpy
@@ -27,14 +27,14 @@ CONFIG: dict[str, Any] = {
     "tie_word_embeddings": False,
 }
 TOKENS = [3, 1, 4, 1, 5, 9, 2, 6]
-# transformers 5.24, Qwen3ForCausalLM.from_pretrained(folder, dtype=float32): logits of four words after the first and
-# the last token, and generate(do_sample=False).
+# From transformers 5.24, Qwen3ForCausalLM.from_pretrained(folder, dtype=float32): four logits at the first and the last
+# token, and generate(do_sample=False).
 LOGITS = [[-0.022735, 0.460621, 0.312254, 0.300027], [-0.522213, -0.529535, 0.701164, -0.662260]]
 GENERATED = [3, 1, 4, 1, 5, 9, 2, 6, 19, 1, 10, 2, 16, 2, 16, 19]
 
 
 def write_checkpoint(folder: Path) -> None:
-    """Write a checkpoint of the form and the names that Hugging Face's have, with weights of a generator."""
+    """Write a checkpoint in Hugging Face's format and with its names, with random weights."""
     dims, inner, features = CONFIG["hidden_size"], CONFIG["intermediate_size"], CONFIG["head_dim"]
     heads, kv = CONFIG["num_attention_heads"] * features, CONFIG["num_key_value_heads"] * features
     shapes: dict[str, tuple[int, ...]] = {"lm_head.weight": (20, dims), "model.embed_tokens.weight": (20, dims)}
@@ -54,11 +54,11 @@ def write_checkpoint(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("backend", ["numpy", "jax", "torch", "tf"])
-def test_logits_and_generated_tokens_are_those_of_transformers(backend: str, tmp_path: Path) -> None:
+def test_logits_and_generated_tokens_equal_those_of_transformers(backend: str, tmp_path: Path) -> None:
     write_checkpoint(tmp_path)
     with luxport.using(backend):
         example = runpy.run_path(str(EXAMPLE))
-        # Each operation of its own is a program on JAX, which takes longer than two whole ones.
+        # JAX compiles each single operation, which takes longer than two whole programs.
         example["generate"].__globals__["COMPILED"] = backend == "jax"
         model, ps, st = example["load"](str(tmp_path), 24)
         x = luxport.asarray(np.array([TOKENS], np.int32)), luxport.asarray(np.arange(8, dtype=np.int32))

@@ -1,4 +1,4 @@
-"""Every public layer's graph, held against NumPy; `make onnx` runs all of `luxport_conformance.exported`."""
+"""The ONNX graph of every public layer compared with NumPy; `make onnx` runs all of `luxport_conformance.exported`."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def test_every_layer_is_exported_or_refused_with_a_reason() -> None:
             check_export(name, example, "float32")
 
 
-def test_what_asks_for_the_numbers_of_a_recording_is_left_out_by_name() -> None:
+def test_checks_that_read_values_are_left_out_by_name() -> None:
     (told,) = [line for line in list_gaps(get_backend("onnx"), CASES) if "numbers" in line]
     assert told.startswith("onnx has no numbers at hand: checks of "), told
     left = {check.name for check in list_checks(["numpy"])} - {check.name for check in list_checks(["onnx"])}
@@ -28,15 +28,13 @@ def test_what_asks_for_the_numbers_of_a_recording_is_left_out_by_name() -> None:
     assert "running_sizes" in asked and not asked & {"may_look", "value_range"}
 
 
-def test_half_types_too() -> None:
+def test_layers_are_exported_in_half_precision() -> None:
     for name in ("Conv", "BatchNorm", "LayerNorm", "MultiHeadAttention", "LSTM", "MaxPool", "Upsample"):
         if name in EXAMPLES:
             check_export(name, EXAMPLES[name][0], "float16")
 
 
-def test_a_folder_without_networks_is_a_line_before_anything_runs(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_folder_without_networks_is_a_one_line_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(tmp_path)]) == 2
     told = capsys.readouterr()
     assert told.out == ""

@@ -1,4 +1,4 @@
-"""Padding and resampling are one operator each, and onnxruntime's numbers are NumPy's."""
+"""Padding and resampling are exported as one operator each, and onnxruntime's results equal NumPy's."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +11,7 @@ from luxport import ops
 from luxport_conformance.exported import Exported
 
 IMAGES = np.random.default_rng(0).normal(size=(2, 4, 5, 6)).astype(np.float32)
-ONE: dict[str, tuple[str, Callable[..., Any]]] = {
+OPERATORS: dict[str, tuple[str, Callable[..., Any]]] = {
     "constant": ("Pad", lambda x: ops.pad_constant(x, padding=((1, 2), (0, 3)), value=2.0)),
     "edge": ("Pad", lambda x: ops.pad_edge(x, padding=3)),
     "reflect": ("Pad", lambda x: ops.pad_reflect(x, padding=2)),
@@ -26,16 +26,16 @@ ONE: dict[str, tuple[str, Callable[..., Any]]] = {
 
 
 @pytest.mark.parametrize("shape", [("N", 4, "H", "W"), IMAGES.shape], ids=["free", "fixed"])
-@pytest.mark.parametrize("name", ONE)
-def test_one_operator(name: str, shape: tuple[Any, ...]) -> None:
-    operator, f = ONE[name]
+@pytest.mark.parametrize("name", OPERATORS)
+def test_an_operation_is_one_operator(name: str, shape: tuple[Any, ...]) -> None:
+    operator, f = OPERATORS[name]
     run = Exported(luxport.WrappedFunction(f), {}, {}, shape)
     assert [node.op_type for node in run.graph.graph.node] == [operator]
     for x in (IMAGES, np.concatenate([IMAGES] * 2, axis=3)) if "N" in shape else (IMAGES,):
         np.testing.assert_allclose(run(x)[0], f(x), rtol=0, atol=8 * np.finfo(np.float32).eps * np.abs(x).max())
 
 
-def test_scales_that_are_no_whole_numbers_with_free_sizes() -> None:
+def test_fractional_scales_with_free_sizes() -> None:
     def f(x: Any) -> Any:
         return ops.upsample_linear(x, scale=1.5)
 
@@ -43,8 +43,8 @@ def test_scales_that_are_no_whole_numbers_with_free_sizes() -> None:
     np.testing.assert_allclose(run(IMAGES)[0], f(IMAGES), rtol=0, atol=1e-6)
 
 
-def test_nothing_is_none_and_all() -> None:
-    """An axis of nothing, as CTC's labels may be: `any` is false, `all` is true."""
+def test_any_and_all_of_an_empty_axis() -> None:
+    """For an empty axis, such as CTC's labels may have, `any` is false and `all` is true."""
 
     def f(x: Any) -> Any:
         xp = luxport.namespace(x)
@@ -57,7 +57,7 @@ def test_nothing_is_none_and_all() -> None:
 
 
 def test_a_transposed_matrix_times_a_vector() -> None:
-    """onnxruntime fuses both where the other is a vector, and is wrong then: a vector goes as a matrix."""
+    """onnxruntime fuses transpose and product wrongly for a vector, so vectors are exported as matrices."""
 
     def f(x: Any) -> Any:
         matrix, right, left = x
@@ -88,8 +88,8 @@ INFINITE = np.array([[-np.inf, -2.0, 0.5], [np.inf, 3.0, -1.0], [np.nan, 1.0, 1.
     [ops.softmax, ops.logsoftmax, ops.gelu_erf, ops.gelu_tanh, ops.swish, ops.hardswish, ops.mish, ops.softsign],
     ids=lambda f: f.__name__,
 )
-def test_infinities_that_are_put_in(f: Callable[..., Any]) -> None:
-    """onnxruntime's own operators make NaN of them; a graph of a usual network has nothing more than these."""
+def test_infinite_inputs_give_the_formulas_values(f: Callable[..., Any]) -> None:
+    """onnxruntime's own operators give NaN; graphs whose inputs come from a layer need no extra operators."""
     run = Exported(luxport.WrappedFunction(f), {}, {}, ("N", 3))
     with np.errstate(all="ignore"):
         np.testing.assert_allclose(run(INFINITE)[0], f(INFINITE), rtol=1e-5, atol=1e-6)

@@ -1,4 +1,4 @@
-"""The page about models that leave Python: what it says of ONNX. `make onnx` runs the frameworks' own exports too."""
+"""The examples of docs/onnx.md; `make onnx` also runs the frameworks' own exports."""
 
 import doctest
 import os
@@ -9,7 +9,7 @@ import pytest
 PAGE = Path(__file__).parents[2] / "docs" / "onnx.md"
 
 
-def test_examples_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_examples_of_the_page_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     text = PAGE.read_text(encoding="utf-8").partition("## The frameworks' own exports")[0]
     examples = doctest.DocTestParser().get_doctest(text, {}, PAGE.name, str(PAGE), 0)

@@ -1,4 +1,4 @@
-"""`flatten` and `FlatParameters`: the order of the numbers, models that run on them, trees, transforms, optimizers."""
+"""`flatten` and `FlatParameters`: order of the numbers, models on views, trees, transforms, optimizers."""
 
 # Frameworks' own annotations do not know of parameters that are a view:
 # pyright: reportArgumentType=false, reportCallIssue=false, reportIndexIssue=false, reportOptionalSubscript=false
@@ -16,7 +16,7 @@ from luxport import FlatParameters, flatten, optimizers
 from luxport.backend import get_backend
 
 BACKENDS = ("numpy", "strict", "jax", "torch", "tf")
-# More than ten layers, so that the order of the model is not that of the sorted names.
+# More than ten layers, so that the model's order differs from that of sorted names.
 DEEP = luxport.Chain(*[luxport.Dense(2, 2, luxport.tanh) for _ in range(11)], luxport.Dense(2, 1))
 MODELS = {
     "Chain": (luxport.Chain(luxport.Dense(3, 4, luxport.tanh), luxport.Dense(4, 2)), (5, 3)),
@@ -30,14 +30,14 @@ def host(array):
     return luxport.backend.backend_of(array).to_numpy(array)
 
 
-def start(name, backend):
+def set_up(name, backend):
     model, shape = MODELS[name]
     ps, st = luxport.setup(0, model, backend=backend)
     x = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
     return model, ps, st, get_backend(backend).asarray(x)
 
 
-def loss_of(model, x, st):
+def make_loss(model, x, st):
     def loss(ps):
         y, _ = model(x, ps, st)
         return luxport.namespace(y).sum(y * y)
@@ -45,8 +45,8 @@ def loss_of(model, x, st):
     return loss
 
 
-def test_the_order_is_the_models():
-    """As Flux's ``destructure``: fields in order, each column by column of Julia's, which is row by row here."""
+def test_the_order_is_that_of_the_model():
+    """As in Flux's ``destructure``: fields in order, each column by column in Julia, which is row by row here."""
     ps, _ = luxport.setup(0, DEEP)
     vector, unflatten = flatten(ps)
     pieces = [np.ravel(ps[f"layer_{i}"][name]) for i in range(1, 13) for name in ("weight", "bias")]
@@ -54,8 +54,8 @@ def test_the_order_is_the_models():
     assert list(unflatten(vector)) == [f"layer_{i}" for i in range(1, 13)]
 
 
-def test_the_order_of_dicts_later_is_no_matter():
-    """jax.jit and jax.grad return dicts sorted by key: layer_10 before layer_2."""
+def test_the_order_of_other_dicts_does_not_matter():
+    """jax.jit and jax.grad return dicts sorted by key: layer_10 comes before layer_2."""
     ps, _ = luxport.setup(0, DEEP, backend="jax")
     vector, unflatten = flatten(ps)
     shuffled = jax.jit(lambda ps: ps)(ps)
@@ -70,7 +70,7 @@ def test_the_order_of_dicts_later_is_no_matter():
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("name", MODELS)
 def test_a_model_runs_on_a_view(name, backend):
-    model, ps, st, x = start(name, backend)
+    model, ps, st, x = set_up(name, backend)
     expected, expected_st = model(x, ps, st)
     flat = FlatParameters.of(ps)
     assert flat.vector.shape == (luxport.parameter_length(model),)
@@ -84,8 +84,8 @@ def test_a_model_runs_on_a_view(name, backend):
     ("name", "backend"), [("Chain", "jax"), ("Chain", "tf"), *((name, "torch") for name in MODELS)]
 )
 def test_gradients_flow_through_the_vector(name, backend):
-    model, ps, st, x = start(name, backend)
-    loss = loss_of(model, x, st)
+    model, ps, st, x = set_up(name, backend)
+    loss = make_loss(model, x, st)
     vector, unflatten = flatten(ps)
     expected = host(unflatten.flatten(luxport.grad(loss)(ps)))
     through_view = luxport.grad(lambda v: loss(FlatParameters(v, unflatten)))
@@ -96,18 +96,18 @@ def test_gradients_flow_through_the_vector(name, backend):
         np.testing.assert_allclose(host(found), expected, rtol=1e-5, atol=1e-6)
 
 
-def test_the_frameworks_own_transforms():
-    """Each with the vector, and with the view itself as an argument."""
-    model, ps, st, x = start("Chain", "jax")
-    loss, flat = loss_of(model, x, st), FlatParameters.of(ps)
+def test_the_frameworks_own_transforms_accept_a_view():
+    """Each is tried with the vector, and with the view itself as an argument."""
+    model, ps, st, x = set_up("Chain", "jax")
+    loss, flat = make_loss(model, x, st), FlatParameters.of(ps)
     expected = host(jax.grad(lambda v: loss(flat.layout(v)))(flat.vector))
     np.testing.assert_allclose(jax.jit(jax.grad(loss))(flat).vector, expected, rtol=1e-5)
     doubled = jax.tree.map(lambda leaf: jax.numpy.stack([leaf, leaf]), flat)
     assert jax.vmap(loss)(doubled).shape == (2,)
     assert jax.tree.leaves(flat)[0] is flat.vector and jax.tree.structure(flat) == jax.tree.structure(doubled)
 
-    model, ps, st, x = start("Chain", "torch")
-    loss, flat = loss_of(model, x, st), FlatParameters.of(ps)
+    model, ps, st, x = set_up("Chain", "torch")
+    loss, flat = make_loss(model, x, st), FlatParameters.of(ps)
     np.testing.assert_allclose(torch.func.grad(loss)(flat).vector, expected, rtol=1e-4, atol=1e-5)
     leaf = flat.vector.clone().requires_grad_()
     loss(FlatParameters(leaf, flat.layout)).backward()
@@ -122,8 +122,8 @@ def test_the_frameworks_own_transforms():
     hessian = torch.func.hessian(lambda v: loss(flat.layout(v)))(flat.vector)
     assert hessian.shape == (26, 26)
 
-    model, ps, st, x = start("Chain", "tf")
-    loss, flat = loss_of(model, x, st), FlatParameters.of(ps)
+    model, ps, st, x = set_up("Chain", "tf")
+    loss, flat = make_loss(model, x, st), FlatParameters.of(ps)
 
     @tf.function
     def slope(vector):
@@ -138,7 +138,7 @@ def test_the_frameworks_own_transforms():
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_the_view_is_a_node_with_one_child(backend):
-    _, ps, _, _ = start("Chain", backend)
+    _, ps, _, _ = set_up("Chain", backend)
     flat = FlatParameters.of(ps)
     assert luxport.tree.leaves(flat)[0] is flat.vector
     doubled = luxport.tree.map(lambda a, b: a + b, flat, flat)
@@ -183,7 +183,7 @@ COMPILERS = {
 
 @pytest.mark.parametrize("backend", COMPILERS)
 def test_optimizers_step_the_vector_at_once(backend):
-    _, ps, _, _ = start("Chain", backend)
+    _, ps, _, _ = set_up("Chain", backend)
     rule = optimizers.Adam(0.1)
     update = COMPILERS[backend](optimizers.update)
     expected = update(optimizers.setup(rule, ps), ps, ps)[1]
@@ -197,8 +197,8 @@ def test_optimizers_step_the_vector_at_once(backend):
 
 
 @pytest.mark.parametrize("backend", ["numpy", "strict", "torch", "tf"])
-def test_mixed_dtypes_are_promoted_and_come_back(backend):
-    """CPA-08 and OPT-40: the vector has one dtype; the function that turns it back restores each array's own."""
+def test_mixed_dtypes_are_promoted_and_restored(backend):
+    """CPA-08 and OPT-40: the vector has one dtype; unflatten restores the dtype of each array."""
     asarray = get_backend(backend).asarray
     ps = {"a": asarray(np.ones(2, np.float32)), "b": asarray(np.ones(2, np.float64))}
     vector, unflatten = flatten(ps)
@@ -226,7 +226,7 @@ def test_layouts_are_values():
     assert flatten({"a": np.ones(2)})[1] != flatten({"a": np.ones(2, np.float32)})[1]
 
 
-def test_what_does_not_fit():
+def test_wrong_shapes_and_trees_are_errors():
     vector, unflatten = flatten({"a": np.ones(2), "b": np.ones(1)})
     with pytest.raises(ValueError, match=r"^unflatten expects a vector of 3 numbers, got shape \(4,\)$"):
         unflatten(np.ones(4))
@@ -243,8 +243,8 @@ def test_what_does_not_fit():
 @pytest.mark.parametrize(
     ("layer", "wanted"),
     [
-        # Flux.jl src/layers/normalise.jl: BatchNorm (259), InstanceNorm and GroupNorm have β before γ; LayerNorm (186)
-        # has a Scale, whose scale comes first. A scale starts as ones, a bias as zeros.
+        # In Flux.jl src/layers/normalise.jl, BatchNorm (259), InstanceNorm and GroupNorm have β before γ; LayerNorm
+        # (186) has a Scale, whose scale comes first. Scales start as ones, biases as zeros.
         (luxport.BatchNorm(2), [0, 0, 1, 1]),
         (luxport.InstanceNorm(2, affine=True), [0, 0, 1, 1]),
         (luxport.GroupNorm(2, 1), [0, 0, 1, 1]),
@@ -252,5 +252,5 @@ def test_what_does_not_fit():
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_scales_and_biases_are_in_flux_s_order(layer, wanted):
+def test_scales_and_biases_are_in_fluxs_order(layer, wanted):
     assert flatten(luxport.setup(0, layer, backend="numpy")[0])[0].tolist() == wanted

@@ -1,4 +1,4 @@
-"""The order of trees: the model's, whatever JAX did to the keys of their dicts."""
+"""The order of a tree is that of the model, even after JAX has sorted the keys of its dicts."""
 
 # JAX's own annotations know nothing of a tree: pyright: reportArgumentType=false
 from __future__ import annotations
@@ -15,7 +15,7 @@ import luxport
 from luxport import flatten, optimizers, tree
 from luxport.tree.ordered_keys import Key, add_places, list_in_order
 
-# More than ten layers, so that the order of the model is not that of the sorted names.
+# More than ten layers, so that the model's order differs from that of sorted names.
 DEEP = luxport.Chain(*[luxport.Dense(2, 2, luxport.tanh) for _ in range(11)], luxport.Dense(2, 1))
 NAMES = [f"layer_{i}" for i in range(1, 13)]
 X = np.ones((3, 2), np.float32)
@@ -29,7 +29,7 @@ def loss(ps):
 
 @pytest.fixture(scope="module")
 def slopes():
-    """The gradient as a vector in the order of the model, from a backend that does not sort."""
+    """Return the gradient as a vector in the model's order, from a backend that does not sort keys."""
     ps, st = luxport.to((PS, ST), backend="tf")
     x = luxport.asarray(X, backend="tf")
     assert not any(type(key) is Key for key in ps)
@@ -37,7 +37,7 @@ def slopes():
     return np.concatenate([np.ravel(gradient[layer][name]) for layer in NAMES for name in ("weight", "bias")])
 
 
-def doubled(values):
+def stack_twice(values):
     return jax.tree.map(lambda a: jnp.stack([a, a]), values)
 
 
@@ -46,7 +46,7 @@ TRANSFORMS = {
     "jit": jax.jit(jax.grad(loss)),
     "tree.map": lambda ps: jax.tree.map(lambda a: a, jax.grad(loss)(ps)),
     "of a literal around it": lambda ps: jax.grad(loss)({**ps, "layer_3": ps["layer_3"]}),
-    "vmap": lambda ps: jax.tree.map(lambda a: a[0], jax.vmap(jax.grad(loss))(doubled(ps))),
+    "vmap": lambda ps: jax.tree.map(lambda a: a[0], jax.vmap(jax.grad(loss))(stack_twice(ps))),
     "pickle": lambda ps: jax.grad(loss)(pickle.loads(pickle.dumps(ps))),
     "deepcopy": lambda ps: jax.grad(loss)(copy.deepcopy(ps)),
     "scan": lambda ps: jax.lax.scan(
@@ -68,7 +68,7 @@ OURS = {
 
 
 @pytest.mark.parametrize("name", TRANSFORMS)
-def test_what_jax_sorted_is_laid_out_as_the_model(name, slopes):
+def test_trees_sorted_by_jax_are_flattened_in_the_models_order(name, slopes):
     gradient = TRANSFORMS[name](PS)
     vector, layout = flatten(gradient)
     np.testing.assert_allclose(vector, slopes, atol=1e-6)
@@ -87,7 +87,7 @@ def test_transforms_of_luxport_keep_the_order_of_any_dict(name, ps, slopes):
 
 
 @pytest.mark.parametrize("ps", [PS, PLAIN], ids=["setup", "plain"])
-def test_a_function_sees_the_order_that_it_was_given(ps):
+def test_a_transformed_function_sees_the_callers_order(ps):
     def vector(ps):
         return flatten(ps)[0]
 
@@ -102,10 +102,10 @@ def test_a_function_sees_the_order_that_it_was_given(ps):
         np.testing.assert_array_equal(y, want)
 
 
-def test_results_of_programs_keep_their_order_whichever_was_compiled_last():
+def test_results_keep_the_order_of_their_own_program():
     program = luxport.jit(lambda values: {"z": values, "a": "text"})
     pairs, triples = {"b": jnp.ones(1), "a": jnp.ones(2)}, {"c": jnp.ones(1), "b": jnp.ones(2), "a": jnp.ones(3)}
-    for _ in range(3):  # the second call and the third go another way through JAX than the first
+    for _ in range(3):  # later calls take another path through JAX than the first
         for values in (pairs, triples):
             result = program(values)
             assert list(result) == ["z", "a"]
@@ -114,7 +114,7 @@ def test_results_of_programs_keep_their_order_whichever_was_compiled_last():
             assert list(result["z"]) == list(values)
 
 
-def test_a_dict_of_ones_own_is_laid_out_like_another(slopes):
+def test_a_plain_dict_is_flattened_like_another(slopes):
     gradient = jax.grad(loss)(PLAIN)
     vector, unflatten = flatten(gradient, like=PLAIN)
     np.testing.assert_allclose(vector, slopes, atol=1e-6)
@@ -134,13 +134,13 @@ def test_optimizers_match_by_name(slopes):
     assert list(list_in_order(state.leaves)) == list(list_in_order(ps)) == NAMES
 
 
-def test_a_program_of_jax_that_was_exported():
-    """A dict is serialized by the names of its keys alone."""
+def test_an_exported_program_of_jax_keeps_its_keys():
+    """JAX serializes a dict by the names of its keys alone."""
     exported = jax.export.export(jax.jit(loss))(PS)
     np.testing.assert_allclose(jax.export.deserialize(exported.serialize()).call(PS), jax.jit(loss)(PS), rtol=1e-6)
 
 
-def test_places():
+def test_places_order_the_keys():
     assert list(list_in_order({Key("b", 1): 0, "x": 0, Key("a", 0): 0})) == ["a", "b", "x"]
     assert list(list_in_order({"b": 0, "a": 0})) == ["b", "a"]
     assert list(list_in_order(dict.fromkeys(sorted(NAMES)))) == NAMES
@@ -152,14 +152,14 @@ def test_places():
 
 
 @pytest.mark.parametrize("transform", [lambda f: f, luxport.jit, jax.jit], ids=["eager", "luxport.jit", "jax.jit"])
-def test_equal_gradients_are_no_shared_arrays(transform):
-    """JAX returns one object for the gradients of two numbers that are added."""
+def test_equal_gradients_are_not_taken_for_shared_arrays(transform):
+    """JAX returns the same object as the gradient of both terms of a sum."""
     ps = {"a": jnp.ones(2), "b": jnp.ones(2), "c": {"a": jnp.ones(2)}}
 
-    def added(ps):
+    def add_all(ps):
         return jnp.sum(ps["a"] + ps["b"] + 2.0 * ps["c"]["a"])
 
     wanted = [1.0, 1, 1, 1, 2, 2]
-    np.testing.assert_array_equal(transform(lambda ps: flatten(luxport.grad(added)(ps))[0])(ps), wanted)
-    pulled = transform(lambda ps: flatten(luxport.vjp(added, ps)[1](jnp.ones(()))[0])[0])(ps)
+    np.testing.assert_array_equal(transform(lambda ps: flatten(luxport.grad(add_all)(ps))[0])(ps), wanted)
+    pulled = transform(lambda ps: flatten(luxport.vjp(add_all, ps)[1](jnp.ones(()))[0])[0])(ps)
     np.testing.assert_array_equal(pulled, wanted)

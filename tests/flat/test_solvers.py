@@ -1,4 +1,4 @@
-"""Solvers that want one vector train models: SciPy's L-BFGS, an ODE solver of JAX (Diffrax), and torchdiffeq."""
+"""Solvers that expect one vector train models: SciPy's L-BFGS, Diffrax on JAX, and torchdiffeq."""
 
 # Diffrax and torchdiffeq leave much of their interfaces unannotated:
 # pyright: reportArgumentType=false, reportCallIssue=false, reportOptionalSubscript=false, reportOperatorIssue=false
@@ -25,7 +25,7 @@ INPUTS = np.linspace(-1.0, 1.0, 12, dtype=np.float32)[:, None]
 
 @pytest.mark.parametrize("backend", ["jax", "torch", "tf"])
 def test_scipys_lbfgs_fits_a_sine(backend):
-    """SciPy works in double precision; the model stays in single, and so do its gradients."""
+    """SciPy computes in double precision; the model and its gradients stay in single precision."""
     asarray, to_numpy = get_backend(backend).asarray, get_backend(backend).to_numpy
     ps, st = luxport.setup(0, FIT, backend=backend)
     x, y = asarray(INPUTS), asarray(np.sin(3 * INPUTS))
@@ -39,19 +39,19 @@ def test_scipys_lbfgs_fits_a_sine(backend):
     if backend != "torch":
         value_and_grad = luxport.jit(value_and_grad)
 
-    def of_doubles(doubles):
+    def evaluate(doubles):
         value, slope = value_and_grad(asarray(doubles.astype(np.float32)))
         return float(value), np.asarray(to_numpy(slope), np.float64)
 
     first = np.asarray(to_numpy(vector), np.float64)
-    found = scipy.optimize.minimize(of_doubles, first, jac=True, method="L-BFGS-B", options={"maxiter": 60})
-    assert of_doubles(first)[0] > 0.1 and found.fun < 0.002
-    # What was found is a model like any other.
+    found = scipy.optimize.minimize(evaluate, first, jac=True, method="L-BFGS-B", options={"maxiter": 60})
+    assert evaluate(first)[0] > 0.1 and found.fun < 0.002
+    # The result can be used as parameters of the model.
     trained = unflatten(asarray(found.x.astype(np.float32)))
     assert float(luxport.namespace(x).max(abs(FIT(x, trained, st)[0] - y))) < 0.2
 
 
-# A rotation by a quarter turn in unit time: the field to be learned is linear.
+# The end points are a quarter turn of the starts in unit time, so the field to be learned is linear.
 STARTS = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.5]], np.float32)
 ENDS = (STARTS @ np.array([[0.0, 1.0], [-1.0, 0.0]])).astype(np.float32)
 
@@ -83,7 +83,7 @@ def test_diffrax_trains_a_neural_ode():
 
 @pytest.mark.parametrize("adjoint", [False, True], ids=["through the solver", "adjoint"])
 def test_torchdiffeq_trains_a_neural_ode(adjoint):
-    """The adjoint method wants the parameters as tensors of their own: one vector is all of them."""
+    """The adjoint method expects parameters as tensors: here one vector holds them all."""
     ps, st = luxport.setup(0, FIELD, backend="torch")
     vector, unflatten = flatten(ps)
     times, starts, ends = torch.tensor([0.0, 1.0]), torch.from_numpy(STARTS), torch.from_numpy(ENDS)
@@ -109,8 +109,8 @@ def test_torchdiffeq_trains_a_neural_ode(adjoint):
     assert values[0] > 0.3 and values[-1] < 0.02
 
 
-def test_a_vector_of_tensorflow_in_a_tf_variable():
-    """The usual way there: one tf.Variable, stepped inside a tf.function."""
+def test_a_tf_variable_may_hold_the_vector():
+    """The usual way in TensorFlow: one tf.Variable, updated inside a tf.function."""
     ps, st = luxport.setup(0, FIT, backend="tf")
     vector, unflatten = flatten(ps)
     variable = tf.Variable(vector)

@@ -1,4 +1,4 @@
-"""The formulas that tests of optimizers share are imported by their bare name."""
+"""Put this folder on the path, so that tests import `formulas` by its bare name."""
 
 import sys
 from pathlib import Path

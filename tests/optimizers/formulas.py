@@ -1,4 +1,4 @@
-"""The formulas of rules as Optimisers.jl states them (rules.jl, by line), in NumPy's doubles, each beside its rule."""
+"""Formulas of optimizers as in Optimisers.jl (lines of its rules.jl), in NumPy's float64, each next to its rule."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def adadelta(x, rho=0.9, epsilon=1e-8):
 
 
 def adam_family(direction, x, eta, beta, epsilon):
-    """The moments that most variants share; `direction` makes a step of them."""
+    """Keep the two moments that most variants of Adam share; `direction` computes a step from them."""
     m = v = 0 * x
     t = 0
     memory = {}
@@ -165,7 +165,7 @@ def julian_lion(x, eta=0.01, beta=(0.9, 0.99)):
         x = x - eta * np.sign((beta[1] - beta[0]) * dx + beta[0] * m)
 
 
-def family(direction, beta=(0.9, 0.999), epsilon=1e-8):
+def make_adam(direction, beta=(0.9, 0.999), epsilon=1e-8):
     return lambda x: adam_family(direction, x, 0.01, beta, epsilon)
 
 
@@ -178,15 +178,15 @@ FORMULAS = {
     "RMSProp centered": (optimizers.RMSProp(0.01, centered=True), lambda x: rmsprop(x, centered=True)),
     "AdaGrad": (optimizers.AdaGrad(0.1), adagrad),
     "AdaDelta": (optimizers.AdaDelta(), adadelta),
-    "Adam": (optimizers.Adam(0.01), family(_adam)),
-    "AdamW": (optimizers.AdamW(0.01, lambda_=0.1), family(_adam_w)),
-    "AdamW uncoupled": (optimizers.AdamW(0.01, lambda_=0.1, couple=False), family(_uncoupled_adam_w)),
-    "RAdam": (optimizers.RAdam(0.01), family(_radam)),
-    "AdaMax": (optimizers.AdaMax(0.01), family(_adamax)),
-    "OAdam": (optimizers.OAdam(0.01), family(_oadam, (0.5, 0.9))),
+    "Adam": (optimizers.Adam(0.01), make_adam(_adam)),
+    "AdamW": (optimizers.AdamW(0.01, lambda_=0.1), make_adam(_adam_w)),
+    "AdamW uncoupled": (optimizers.AdamW(0.01, lambda_=0.1, couple=False), make_adam(_uncoupled_adam_w)),
+    "RAdam": (optimizers.RAdam(0.01), make_adam(_radam)),
+    "AdaMax": (optimizers.AdaMax(0.01), make_adam(_adamax)),
+    "OAdam": (optimizers.OAdam(0.01), make_adam(_oadam, (0.5, 0.9))),
     "AMSGrad": (optimizers.AMSGrad(0.01), amsgrad),
-    "NAdam": (optimizers.NAdam(0.01), family(_nadam)),
-    "AdaBelief": (optimizers.AdaBelief(0.01), family(_adambelief, epsilon=1e-16)),
+    "NAdam": (optimizers.NAdam(0.01), make_adam(_nadam)),
+    "AdaBelief": (optimizers.AdaBelief(0.01), make_adam(_adambelief, epsilon=1e-16)),
     "Lion": (optimizers.Lion(0.01, (0.9, 0.99)), lion),
     "Lion of Optimisers.jl": (optimizers.Lion(0.01, (0.9, 0.99), julia_compat=True), julian_lion),
 }

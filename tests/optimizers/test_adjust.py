@@ -1,4 +1,4 @@
-"""`adjust`, `freeze`, `thaw`, tied parameters, chains: what Optimisers.jl's tests leave open."""
+"""`adjust`, `freeze`, `thaw`, tied parameters, chains and clipping, beyond the tests of Optimisers.jl."""
 
 from __future__ import annotations
 
@@ -35,25 +35,25 @@ COMPILERS = {
 }
 
 
-def rates(state):
+def list_rates(state):
     return [optimizers.current_rule(state, at).eta for at in ("a.w", "b.0", "b.1")]
 
 
-def test_a_part_is_adjusted():
+def test_adjust_may_change_a_part_of_the_tree():
     state = optimizers.setup(Descent(0.1), PS)
-    assert rates(optimizers.adjust(state, 0.2, at="a")) == [0.2, 0.1, 0.1]
-    assert rates(optimizers.adjust(state, 0.2, at="b.1")) == [0.1, 0.1, 0.2]
-    assert rates(optimizers.adjust(state, 0.2)) == [0.2, 0.2, 0.2]
-    assert rates(state) == [0.1, 0.1, 0.1]
+    assert list_rates(optimizers.adjust(state, 0.2, at="a")) == [0.2, 0.1, 0.1]
+    assert list_rates(optimizers.adjust(state, 0.2, at="b.1")) == [0.1, 0.1, 0.2]
+    assert list_rates(optimizers.adjust(state, 0.2)) == [0.2, 0.2, 0.2]
+    assert list_rates(state) == [0.1, 0.1, 0.1]
     for path in ("c", "b.2", "a.w.rule"):
         with pytest.raises(ValueError, match=f"the optimizers' state has nothing at {path[-1:]}|nothing at rule"):
             optimizers.adjust(state, 0.2, at=path)
 
 
-def test_frozen_leaves_are_adjusted_too():
-    """runtests.jl:342-346 adjusts between freeze and thaw."""
+def test_frozen_leaves_are_adjusted():
+    """As in runtests.jl:342-346, which adjusts between freeze and thaw."""
     state = optimizers.thaw(optimizers.adjust(optimizers.freeze(optimizers.setup(Descent(0.1), PS)), 0.3))
-    assert rates(state) == [0.3, 0.3, 0.3] and state.leaves["a"]["w"].frozen is None
+    assert list_rates(state) == [0.3, 0.3, 0.3] and state.leaves["a"]["w"].frozen is None
 
 
 RULES = [
@@ -72,7 +72,7 @@ def test_every_number_of_a_rule_is_adjusted(rule):
         assert adjusted == replace(rule, **{name: other})
 
 
-def test_what_cannot_be_adjusted():
+def test_wrong_adjustments_are_errors():
     state = optimizers.setup(optimizers.RMSProp(), PS)
     with pytest.raises(ValueError, match="expects eta as a learning rate of at least 0, got -1"):
         optimizers.adjust(state, -1.0)
@@ -84,7 +84,7 @@ def test_what_cannot_be_adjusted():
 
 @pytest.mark.parametrize("backend", ["numpy", "strict", "jax", "torch", "tf"])
 @pytest.mark.parametrize("rule", [Adam(), OptimizerChain(ClipNorm(), Momentum()), MixedPrecision(Adam(), "float32")])
-def test_an_array_is_as_good_as_a_number(rule, backend):
+def test_a_hyper_parameter_may_be_an_array(rule, backend):
     asarray, to_numpy = get_backend(backend).asarray, get_backend(backend).to_numpy
     x, dx = asarray(np.array([1.0, 2.0], np.float32)), asarray(np.array([0.5, -3.0], np.float32))
     by_number = optimizers.adjust(optimizers.setup(rule, x), 0.25)
@@ -96,7 +96,7 @@ def test_an_array_is_as_good_as_a_number(rule, backend):
     np.testing.assert_allclose(to_numpy(one), to_numpy(other), rtol=1e-6)  # type: ignore[possibly-undefined]
 
 
-def test_betas_as_arrays():
+def test_betas_may_be_arrays():
     x, beta = np.ones(2), (np.array(0.5), np.array(0.75))
     state = optimizers.adjust(optimizers.setup(Adam(), x), beta=beta)
     state, _ = optimizers.update(state, x, np.ones(2))
@@ -106,8 +106,8 @@ def test_betas_as_arrays():
     np.testing.assert_allclose(state.leaves.state[0], 0.5 * 0.25 + 0.75)
 
 
-def test_nothing_is_compiled_for_a_new_number():
-    """Ten learning rates, betas and fresh states beside: one program, on every framework and whoever compiles."""
+def test_new_hyper_parameters_compile_nothing():
+    """Ten learning rates and betas, and new states: one program, on every framework with its own compiler."""
 
     def count(backend):
         asarray, calls = get_backend(backend).asarray, []
@@ -136,8 +136,8 @@ def test_nothing_is_compiled_for_a_new_number():
 
 
 @pytest.mark.parametrize("backend", ["jax", "torch", "tf"])
-def test_ties_live_in_the_state(backend):
-    """A compiled program returns a tied array as several: the state still knows that they are one."""
+def test_tied_parameters_stay_tied_in_compiled_programs(backend):
+    """A compiled program returns a tied array as several; the state records that they are one."""
     asarray, to_numpy = get_backend(backend).asarray, get_backend(backend).to_numpy
     w = asarray(np.array([1.0, 2.0], np.float32))
     ps = {"layer_10": {"w": w}, "layer_2": {"w": w}}
@@ -147,13 +147,14 @@ def test_ties_live_in_the_state(backend):
     grads = {"layer_10": {"w": w}, "layer_2": {"w": w + 1.0}}
     for _ in range(2):
         state, ps = compiled(state, ps, grads)
-    # Twice 0.1 (1 + 2) and 0.1 (2 + 3), with 0.9 of the first in the second.
+    # The gradients (1 + 2) and (2 + 3) are added for the tied array, at a rate of 0.1, and momentum makes the second
+    # step 1.9 times as long.
     wanted = np.array([1.0, 2.0]) - np.array([0.3, 0.5]) * (1 + 1.9)
     for layer in ps.values():
         np.testing.assert_allclose(to_numpy(layer["w"]), wanted, rtol=1e-5)
 
 
-def test_a_tied_place_is_named_by_its_first():
+def test_a_tied_parameter_is_frozen_by_its_first_path():
     w = np.ones(1)
     state = optimizers.setup(Descent(1.0), {"a": w, "b": w})
     with pytest.raises(ValueError, match="^this parameter is tied to the one at a: name that one$"):
@@ -165,7 +166,7 @@ def test_a_tied_place_is_named_by_its_first():
 
 @pytest.mark.parametrize("backend", ["numpy", "strict", "jax", "torch", "tf"])
 def test_accumulated_gradients_leave_the_rest_of_the_chain_alone(backend):
-    """OPT-23 and 24: the later rules' states stay as they are until the last gradient; Adam's powers count steps."""
+    """OPT-23 and 24: states of later rules change only with the last gradient; Adam's powers count steps."""
     asarray = get_backend(backend).asarray
     x = asarray(np.zeros(2, np.float32))
     state = optimizers.setup(OptimizerChain(AccumGrad(3), Adam(0.1)), x)
@@ -179,8 +180,8 @@ def test_accumulated_gradients_leave_the_rest_of_the_chain_alone(backend):
     assert int(state.groups[0].clock[0]) == 1
 
 
-def test_accumulated_gradients_around_a_copy():
-    """MixedPrecision around a chain that steps now and then: half-precision parameters of the copy's values."""
+def test_accumulated_gradients_with_mixed_precision():
+    """MixedPrecision around a chain that steps at every second call: parameters are the rounded copy."""
     x = np.array([1.0, 2.0], np.float16)
     state = optimizers.setup(MixedPrecision(OptimizerChain(AccumGrad(2), Descent(1e-4))), x)
     for _ in range(20):
@@ -196,33 +197,33 @@ LARGEST = (("float32", 3e38, 1e-5), ("bfloat16", 3e38, 2.0**-8), ("float16", 6e4
 
 @pytest.mark.parametrize("p", [0.5, 1.0, 2.0, 3.0, math.inf])
 @pytest.mark.parametrize(("name", "compiled"), ENGINES)
-def test_clipping_where_the_norm_is_larger_than_any_number(name, p, compiled):
-    """Expected: the formula, in NumPy's longdouble."""
-    expect_clipped(name, p, compiled, lambda x: ClipNorm(2.0, p).apply(None, x, x)[1])
+def test_clipping_a_norm_that_overflows(name, p, compiled):
+    """The expected value is the formula in NumPy's longdouble."""
+    assert_clipped(name, p, compiled, lambda x: ClipNorm(2.0, p).apply(None, x, x)[1])
 
 
 @pytest.mark.parametrize(("name", "compiled"), ENGINES)
-def test_clipping_together_where_the_norm_is_larger_than_any_number(name, compiled):
-    """Expected: the formula, in NumPy's longdouble, of two arrays as of one."""
+def test_clipping_a_global_norm_that_overflows(name, compiled):
+    """The expected value is the formula in NumPy's longdouble, of two arrays joined to one."""
 
-    def by_rule(x):
+    def clip_by_rule(x):
         rule = OptimizerChain(ClipGlobalNorm(2.0), Descent(1.0))
-        zeros = parts(x * 0.0)
+        zeros = split(x * 0.0)
         return {
-            name: -leaf for name, leaf in optimizers.update(optimizers.setup(rule, zeros), zeros, parts(x))[1].items()
+            name: -leaf for name, leaf in optimizers.update(optimizers.setup(rule, zeros), zeros, split(x))[1].items()
         }
 
-    def parts(x):
+    def split(x):
         return {"a": x[:2], "b": x[2:]}
 
-    def joined(found):
+    def join(found):
         return luxport.namespace(found["a"]).concat([found["a"], found["b"]])
 
-    expect_clipped(name, 2.0, compiled, lambda x: joined(by_rule(x)))
-    expect_clipped(name, 2.0, compiled, lambda x: joined(optimizers.clip_by_global_norm(parts(x), 2.0)))
+    assert_clipped(name, 2.0, compiled, lambda x: join(clip_by_rule(x)))
+    assert_clipped(name, 2.0, compiled, lambda x: join(optimizers.clip_by_global_norm(split(x), 2.0)))
 
 
-def expect_clipped(name, p, compiled, clip):
+def assert_clipped(name, p, compiled, clip):
     backend = get_backend(name)
     program = luxport.jit(clip) if compiled else clip
     for dtype, size, eps in LARGEST:
@@ -234,7 +235,7 @@ def expect_clipped(name, p, compiled, clip):
 
 
 @pytest.mark.parametrize("backend", ["numpy", "jax", "torch", "tf"])
-def test_a_large_norm_that_is_allowed_leaves_what_is_small(backend):
+def test_clipping_below_the_limit_keeps_small_numbers(backend):
     x = luxport.asarray(np.array([1e30, 1e-30], np.float32), backend=backend)
     rule = OptimizerChain(ClipGlobalNorm(1e31), Descent(1.0))
     for found in (
@@ -245,14 +246,14 @@ def test_a_large_norm_that_is_allowed_leaves_what_is_small(backend):
 
 
 def test_clipping_in_half_precision_does_not_overflow():
-    """The square of 300 is not a number of float16."""
+    """The square of 300 overflows in float16."""
     x = np.zeros(2, np.float16)
     _, new = optimizers.update(optimizers.setup(ClipNorm(5.0), x), x, np.array([300.0, 400.0], np.float16))
     np.testing.assert_allclose(new, [-3.0, -4.0], rtol=1e-3)
 
 
 @pytest.mark.parametrize("backend", ["jax", "torch", "tf"])
-def test_a_compiled_clip_spreads_what_it_cannot_raise(backend):
+def test_a_compiled_clip_gives_nan_where_an_eager_one_raises(backend):
     asarray, to_numpy = get_backend(backend).asarray, get_backend(backend).to_numpy
     x, dx = asarray(np.zeros(2, np.float32)), asarray(np.array([1.0, np.nan], np.float32))
     state = optimizers.setup(ClipNorm(), x)
@@ -262,7 +263,7 @@ def test_a_compiled_clip_spreads_what_it_cannot_raise(backend):
     assert np.isnan(to_numpy(compiled(state, x, dx)[1])).all()
 
 
-def test_chains_show_themselves():
+def test_chains_are_printed_and_compared_by_their_rules():
     assert repr(OptimizerChain(Descent(0.5), AccumGrad(2))) == "OptimizerChain(Descent(eta=0.5), AccumGrad(n=2))"
     assert OptimizerChain(Descent(0.5)) == OptimizerChain(Descent(0.5)) != OptimizerChain(Descent(0.25))
     assert hash(OptimizerChain(Adam())) == hash(OptimizerChain(Adam()))

@@ -1,4 +1,4 @@
-"""What backends put in place of the definition of Adam's step: the same numbers."""
+"""Adam's step in the backends' own kernels equals its definition."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from luxport.ops import definition_of
 from luxport.optimizers._adam import adam_step
 
 
-def operands(backend, dtype, shape):
+def make_operands(backend, dtype, shape):
     rng = np.random.default_rng(0)
     m, v, dx = rng.standard_normal(shape), rng.random(shape), rng.standard_normal(shape)
     return [get_backend(backend).asarray(np.asarray(values, dtype)) for values in (dx, m, v)]
 
 
-def numbers(backend, dtype):
-    """The hyper-parameters as the state has them."""
+def make_hyper_parameters(backend, dtype):
+    """Return the hyper-parameters as a state holds them."""
     asarray = get_backend(backend).asarray
     single = "float32" if dtype == "float16" else dtype
     values = {"powers": (0.9**3, 0.999**3), "eta": 0.01, "beta": (0.9, 0.999), "epsilon": 1e-8}
@@ -28,13 +28,13 @@ def numbers(backend, dtype):
 
 
 @pytest.mark.parametrize("shape", [(), (0,), (7,), (5, 4)])
-# Where the two terms of a moment cancel, a unit in the last place of each is left: hence atol.
+# The two terms of a moment may cancel, which leaves a unit in the last place of each: hence atol.
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float16", 4e-3), ("float32", 1e-6), ("float64", 1e-12)])
 @pytest.mark.parametrize("backend", ["torch", "tf"])
-def test_native_equals_definition(backend, dtype, tolerance, shape):
-    given = operands(backend, dtype, shape)
+def test_native_steps_equal_the_definition(backend, dtype, tolerance, shape):
+    given = make_operands(backend, dtype, shape)
     before = [np.array(get_backend(backend).to_numpy(array)) for array in given]
-    options = numbers(backend, dtype)
+    options = make_hyper_parameters(backend, dtype)
     native, defined = adam_step(*given, **options), definition_of(adam_step)(*given, **options)
     for ours, theirs in zip(native, defined, strict=True):
         assert ours.dtype == theirs.dtype and tuple(ours.shape) == tuple(theirs.shape)
@@ -44,16 +44,16 @@ def test_native_equals_definition(backend, dtype, tolerance, shape):
         np.testing.assert_array_equal(get_backend(backend).to_numpy(array), kept)
 
 
-def test_torch_takes_strided_gradients():
-    dx, m, v = operands("torch", "float32", (5, 4))
+def test_torch_accepts_strided_gradients():
+    dx, m, v = make_operands("torch", "float32", (5, 4))
     strided = dx.mT.contiguous().mT
     assert not strided.is_contiguous()
-    from_strided, from_plain = (adam_step(g, m, v, **numbers("torch", "float32")) for g in (strided, dx))
+    from_strided, from_plain = (adam_step(g, m, v, **make_hyper_parameters("torch", "float32")) for g in (strided, dx))
     torch.testing.assert_close(from_strided, from_plain, rtol=1e-6, atol=1e-7)
 
 
-def test_torch_differentiates_and_maps_an_update():
-    """Learning to learn: a loss after a step is differentiated with respect to the parameters before it."""
+def test_torch_differentiates_and_vmaps_an_update():
+    """Learning to learn: the loss after a step is differentiated by the parameters before it."""
     ps = {"w": torch.tensor([1.0, 2.0], dtype=torch.float64)}
     state = optimizers.setup(optimizers.Adam(0.1), ps)
 

@@ -1,4 +1,4 @@
-"""What rules leave and keep on every backend, eager and compiled, and NumPy's steps to the bit."""
+"""Rules change none of their inputs and keep dtypes, eager and compiled; NumPy's steps equal the formulas exactly."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RULES = {
 }
 
 
-def arrays(backend, values, dtype="float32"):
+def make_arrays(backend, values, dtype="float32"):
     return luxport.tree.map(lambda leaf: get_backend(backend).asarray(np.asarray(leaf, dtype)), values)
 
 
@@ -31,11 +31,11 @@ def host(values):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_momentum_with_a_missing_branch(backend):
-    """runtests.jl:243-249: steps 0.1, 1, 10, and the branch whose gradient is None stays, state and all."""
-    ps = arrays(backend, {"a": (np.zeros(1),), "c": np.array([4.0, 3.0, 2.0])})
+def test_a_branch_without_gradient_stays(backend):
+    """As in runtests.jl:243-249: steps 0.1, 1, 10, and a branch with the gradient None keeps its state."""
+    ps = make_arrays(backend, {"a": (np.zeros(1),), "c": np.array([4.0, 3.0, 2.0])})
     state = optimizers.setup(optimizers.Momentum(0.1, 0.9), ps)
-    new, new_ps = optimizers.update(state, ps, {"a": None, "c": arrays(backend, np.array([1.0, 10.0, 100.0]))})
+    new, new_ps = optimizers.update(state, ps, {"a": None, "c": make_arrays(backend, np.array([1.0, 10.0, 100.0]))})
     np.testing.assert_allclose(host(ps)["c"] - host(new_ps)["c"], [0.1, 1.0, 10.0], rtol=1e-5)
     np.testing.assert_allclose(host(new.leaves["c"].state), [0.1, 1.0, 10.0], rtol=1e-6)
     assert optimizers.current_rule(new, "c") == optimizers.Momentum(0.1, 0.9)
@@ -45,22 +45,22 @@ def test_momentum_with_a_missing_branch(backend):
 @pytest.mark.parametrize("compiled", [False, True], ids=["eager", "jit"])
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("name", RULES)
-def test_an_update_leaves_what_it_was_given(name, backend, compiled):
-    ps = arrays(backend, {"w": np.ones((3, 4), np.float32)})
+def test_an_update_changes_none_of_its_inputs(name, backend, compiled):
+    ps = make_arrays(backend, {"w": np.ones((3, 4), np.float32)})
     state = optimizers.setup(RULES[name], ps)
     before = host(ps), host(state)
     step = luxport.jit(optimizers.update) if compiled else optimizers.update
     new_state, new_ps = state, ps
     for dx in np.random.default_rng(0).standard_normal((3, 3, 4)):
-        new_state, new_ps = step(new_state, new_ps, arrays(backend, {"w": dx}))
+        new_state, new_ps = step(new_state, new_ps, make_arrays(backend, {"w": dx}))
     assert new_ps["w"].dtype == ps["w"].dtype
     assert luxport.tree.structure(new_state) == luxport.tree.structure(state)
     for a, b in zip(luxport.tree.leaves(before), luxport.tree.leaves((host(ps), host(state))), strict=True):
         np.testing.assert_array_equal(a, b)
 
 
-def transcribed(rule, x, dxs):
-    """Ten steps in the dtype of x throughout, hyper-parameters first, as rules.jl:36-47, 72-77, 228-238."""
+def compute_by_formula(rule, x, dxs):
+    """Take ten steps in the dtype of x, in the order of operations of rules.jl:36-47, 72-77, 228-238."""
     t = x.dtype.type
     eta = t(rule.eta)
     m, v = np.zeros_like(x), np.zeros_like(x)
@@ -80,7 +80,7 @@ def transcribed(rule, x, dxs):
     return x
 
 
-def test_numpy_is_the_transcription_to_the_bit():
+def test_numpy_equals_the_formulas_to_the_bit():
     rng = np.random.default_rng(0)
     for name in ("Descent", "Momentum", "Adam"):
         x = rng.standard_normal(50).astype(np.float32)
@@ -88,20 +88,20 @@ def test_numpy_is_the_transcription_to_the_bit():
         state, ps = optimizers.setup(RULES[name], x), x
         for dx in dxs:
             state, ps = optimizers.update(state, ps, dx)
-        np.testing.assert_array_equal(ps, transcribed(RULES[name], x, dxs))
+        np.testing.assert_array_equal(ps, compute_by_formula(RULES[name], x, dxs))
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_dtypes_are_kept(backend):
-    """rules.jl:124-133: parameters, states and hyper-parameters stay in the dtype that the parameter has.
+    """As in rules.jl:124-133, parameters, states and hyper-parameters keep the dtype of the parameter.
 
-    The states of half precision are single.
+    States of half-precision parameters are single.
     """
     dtypes = ("float32", "float64") if backend == "strict" else ("float16", "float32", "float64")
     dtypes = tuple(dtype for dtype in dtypes if (backend, dtype) != ("jax", "float64"))
     for rule in RULES.values():
         ps = tuple(get_backend(backend).asarray(np.array([1.0, 2.0], dtype)) for dtype in dtypes)
-        grads = arrays(backend, tuple(np.array([1.0, 2.0]) for _ in ps))  # float32 for all
+        grads = make_arrays(backend, tuple(np.array([1.0, 2.0]) for _ in ps))  # float32 for all parameters
         state, ps = optimizers.update(optimizers.setup(rule, ps), ps, grads)
         assert [leaf.dtype.name for leaf in host(ps)] == list(dtypes)
         for leaf, dtype in zip(state.leaves, dtypes, strict=True):
@@ -109,8 +109,8 @@ def test_dtypes_are_kept(backend):
             assert {array.dtype.name for array in luxport.tree.leaves(host(leaf.state))} <= {wide}
 
 
-def test_one_norm_over_all_dtypes_and_groups():
-    """float32 and float64 are groups of their own, and so is what had no gradient before."""
+def test_a_global_norm_spans_all_dtypes_and_groups():
+    """Arrays of each dtype are a group of their own, and so are arrays that had no gradient in an earlier step."""
     ps = {"a": np.zeros(2, np.float32), "b": np.zeros(1), "c": np.zeros(1, np.float16)}
     grads = {"a": np.array([2.0, 4.0], np.float32), "b": np.array([4.0]), "c": np.array([8.0], np.float16)}
     for rule in (
@@ -127,7 +127,7 @@ def test_one_norm_over_all_dtypes_and_groups():
         np.testing.assert_allclose(after["c"], -grads["c"] * (first + second), rtol=1e-3)
 
 
-def test_a_rule_that_steps_when_it_likes_cannot_stand_before_a_norm_of_all():
+def test_a_users_rule_cannot_stand_before_a_global_norm():
     class Own:
         def init(self, x):
             return None

@@ -1,8 +1,7 @@
-"""Schedules against ParameterSchedulers.jl's own tests and formulas; arrays of every framework, eager and compiled."""
+"""Schedules compared with ParameterSchedulers.jl's tests and formulas, on arrays of every framework, compiled too."""
 
-# Tuples are what the schedules keep, and any iterable is what they take:
+# Schedules store tuples and accept any iterables:
 # pyright: reportArgumentType=false
-from __future__ import annotations
 
 import copy
 import math
@@ -21,41 +20,41 @@ STEPS = range(1, 101)
 
 
 def cycle(l0, l1, part):
-    """ParameterSchedulers' runtests.jl:8."""
+    """As in ParameterSchedulers' runtests.jl:8."""
     return abs(l0 - l1) * part + min(l0, l1)
 
 
 def triangle(t, period):
-    """Its runtests.jl:9."""
+    """As in runtests.jl:9."""
     return 2 / math.pi * abs(math.asin(math.sin(math.pi * (t - 1) / period)))
 
 
 def sine(t, period):
-    """Its runtests.jl:10."""
+    """As in runtests.jl:10."""
     return abs(math.sin(math.pi * (t - 1) / period))
 
 
 def cosine(t, period):
-    """Its runtests.jl:11."""
+    """As in runtests.jl:11."""
     return (1 + math.cos(math.pi * (t - 1) / period)) / 2
 
 
 def one_cycle(t, nsteps, startval, maxval, endval, part):
-    """Its complex.jl:112-123."""
+    """As in complex.jl:112-123."""
     up = math.ceil(part * nsteps)
     if t <= up:
         return cycle(startval, maxval, cosine(t + up, up))
     return cycle(maxval, endval, cosine(t - up, nsteps - up))
 
 
-def stepped(t):
-    """Its decay.jl:7-9: 0.3 for 4 steps, then 0.15 for 7, then 0.075."""
+def step_down(t):
+    """As in decay.jl:7-9: 0.3 for 4 steps, then 0.15 for 7, then 0.075."""
     return 0.3 if t <= 4 else 0.15 if t <= 11 else 0.075
 
 
-# Each with its formula, and the place of the test in ParameterSchedulers' test/ that has it.
+# Schedules with their formulas, and the lines in ParameterSchedulers' test/ that test them.
 FORMULAS = {
-    "Step": (schedules.Step(0.3, 0.5, (4, 7)), stepped),  # decay.jl:7
+    "Step": (schedules.Step(0.3, 0.5, (4, 7)), step_down),  # decay.jl:7
     "Step of equals": (schedules.Step(0.3, 0.5, 4), lambda t: 0.3 * 0.5 ** ((t - 1) // 4)),  # decay.jl:12
     "Exp": (schedules.Exp(0.3, 0.9), lambda t: 0.3 * 0.9 ** (t - 1)),  # decay.jl:25
     "Poly": (schedules.Poly(0.3, 3, 100), lambda t: 0.3 * (1 - (t - 1) / 100) ** 3),  # decay.jl:40
@@ -122,7 +121,7 @@ FORMULAS = {
 
 
 @pytest.mark.parametrize("name", FORMULAS)
-def test_numbers(name):
+def test_schedules_equal_their_formulas(name):
     schedule, formula = FORMULAS[name]
     values = [schedule(t) for t in STEPS]
     assert all(type(value) is float for value in values)
@@ -133,17 +132,17 @@ def test_numbers(name):
     assert equal is not schedule and equal == schedule and hash(equal) == hash(schedule)
 
 
-def all_at(t):
+def evaluate_all(t):
     return [schedule(t) for schedule, _ in FORMULAS.values()]
 
 
-# The wave's argument and the powers are rounded in single precision: a hundred steps of it at most.
+# Arguments of waves and powers are rounded in single precision, hence at most a hundred steps.
 @pytest.mark.parametrize("backend", ["numpy", "strict", "jax", "torch", "tf"])
-def test_arrays(backend):
-    """All steps at once, and one step at a time in a compiled program, which is compiled once."""
+def test_schedules_of_arrays_equal_their_formulas(backend):
+    """All steps at once, and single steps in a program that is compiled once."""
     backend = get_backend(backend)
     wanted = [[formula(t) for t in STEPS] for _, formula in FORMULAS.values()]
-    found = all_at(backend.asarray(np.arange(1, 101, dtype=np.int32)))
+    found = evaluate_all(backend.asarray(np.arange(1, 101, dtype=np.int32)))
     for name, array, expected in zip(FORMULAS, found, wanted, strict=True):
         assert array.shape == (100,)
         np.testing.assert_allclose(
@@ -156,7 +155,7 @@ def test_arrays(backend):
     }
     if backend.name not in compilers:
         return
-    compiled = compilers[backend.name](all_at)
+    compiled = compilers[backend.name](evaluate_all)
     for t in (1, 2, 30):
         values = [float(value) for value in compiled(backend.asarray(np.asarray(t, np.int32)))]
         np.testing.assert_allclose(values, [row[t - 1] for row in wanted], rtol=3e-5, atol=2e-6)
@@ -170,7 +169,7 @@ def test_arrays(backend):
         (schedules.OneCycle(50, 0.1), 50),  # complex.jl:129
     ],
 )
-def test_schedules_end(schedule, end):
+def test_schedules_of_finite_length_end(schedule, end):
     assert len(list(schedule)) == end
     with pytest.raises(IndexError, match=f"has no value at step {end + 1}"):
         schedule(end + 1)
@@ -178,13 +177,13 @@ def test_schedules_end(schedule, end):
     assert np.isfinite(values[0]) and np.isnan(values[1])
 
 
-def test_lengths():
+def test_schedules_have_lengths():
     """decay.jl:47 and complex.jl:14."""
     assert len(schedules.Poly(1.0, 2, 10)) == 10
     assert len(schedules.Shortened(schedules.Constant(1.0), 7)) == 7
 
 
-def test_a_sequence_goes_on_with_its_last_schedule():
+def test_a_sequence_continues_with_its_last_schedule():
     """complex.jl:40-44."""
     s = schedules.Sequence((1.0, schedules.Step(0.1, 0.5, 10)), (1, 50))
     assert [s(1), s(2), s(42), s(52)] == [1.0, 0.1, 0.00625, 0.003125]
@@ -195,14 +194,14 @@ def test_iterables_become_tuples():
     assert schedules.Sequence([1.0], iter([2])).step_sizes == (2,)
 
 
-def test_what_does_not_fit():
+def test_wrong_arguments_are_errors():
     with pytest.raises(ValueError, match="^Sequence expects a size for each schedule, got 2 and 1$"):
         schedules.Sequence((1.0, 2.0), (3,))
     with pytest.raises(ValueError, match="percent_start = 1.5"):
         schedules.OneCycle(10, 0.1, percent_start=1.5)
 
 
-def test_stateful():
+def test_a_stateful_schedule_counts_steps():
     """complex.jl:97-106."""
     counted = schedules.Stateful(math.log)
     assert [next(counted) for _ in range(100)] == [math.log(i) for i in range(1, 101)]
@@ -213,7 +212,7 @@ def test_stateful():
 
 
 def test_far_steps_keep_their_precision():
-    """A cosine of 30,000 π in single precision would be off by a percent."""
+    """In single precision, a cosine of 30,000 π would be off by a percent."""
     wave = schedules.CosAnneal(1.0, 0.0, 10)
     far = wave(np.array([100_004], np.int32))
     np.testing.assert_allclose(far, wave(4), rtol=1e-6)
@@ -221,14 +220,14 @@ def test_far_steps_keep_their_precision():
 
 @dataclass(frozen=True)
 class Square(schedules.Schedule):
-    """A schedule of a user's."""
+    """A schedule that a user defines."""
 
     def at(self, t):
         return namespace(t).square(t)
 
 
-def test_schedules_of_a_user():
-    """Any function of an array will do in a combinator, too."""
+def test_users_may_define_schedules():
+    """Combinators also accept any function of an array."""
     assert Square()(3) == 9.0
     assert schedules.Loop(Square(), 2)(3) == 1.0
     assert schedules.Loop(lambda t: 10 * t, 2)(4) == 20.0
@@ -238,8 +237,8 @@ RUN = {"eta": schedules.Step(0.1, 0.5, 2), "rho": schedules.Sequence((0.9, 0.5),
 
 
 @pytest.mark.parametrize("backend", ["numpy", "jax", "torch", "tf"])
-def test_a_scheduler_is_its_rule_adjusted_at_every_step(backend):
-    """As ParameterSchedulers' runtests.jl:25-100 compares them: the same steps as with a new rule for each."""
+def test_a_scheduler_adjusts_its_rule_at_every_step(backend):
+    """As in ParameterSchedulers' runtests.jl:25-100, steps equal those with a new rule each time."""
     asarray, to_numpy = get_backend(backend).asarray, get_backend(backend).to_numpy
     x = asarray(np.array([1.0, -2.0], np.float32))
     dxs = [asarray(row) for row in np.random.default_rng(0).standard_normal((5, 2)).astype(np.float32)]
@@ -271,7 +270,7 @@ def test_a_scheduler_is_compiled_once():
     assert len(traces) == 1
 
 
-def test_a_scheduler_refuses_names_it_does_not_know():
+def test_unknown_names_of_a_scheduler_are_an_error():
     with pytest.raises(ValueError, match="^Scheduler expects hyper-parameters among eta, rho, got beta$"):
         optimizers.Scheduler(optimizers.Momentum(), beta=0.9)
     assert repr(optimizers.Scheduler(optimizers.Descent(), eta=0.5)) == "Scheduler(Descent(eta=0.1), eta=0.5)"

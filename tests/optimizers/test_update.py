@@ -1,4 +1,4 @@
-"""`setup` and `update` as functions of trees: what is skipped, what is refused, what transforms make of them."""
+"""`setup` and `update` as functions of trees: leaves they skip, errors, and transforms of frameworks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from luxport.tree.static import Static
 MODEL = luxport.Chain(luxport.Dense(3, 4, luxport.tanh), luxport.Dense(4, 2))
 
 
-def batch(backend):
+def make_batch(backend):
     return get_backend(backend).asarray(np.linspace(-1.0, 1.0, 6, dtype=np.float32).reshape(2, 3))
 
 
@@ -35,7 +35,7 @@ def train_step(opt, ps, st, x):
     return value, opt, ps, st
 
 
-def start(backend):
+def set_up(backend):
     ps, st = luxport.setup(0, MODEL, backend=backend)
     return optimizers.setup(optimizers.Adam(0.1), ps), ps, st
 
@@ -51,9 +51,9 @@ COMPILERS = {
 @pytest.mark.parametrize("backend", COMPILERS)
 def test_a_training_step_compiles(backend, whose):
     compile_it: Any = COMPILERS[backend][whose]
-    step, x = compile_it(train_step), batch(backend)
-    eager: Any = start(backend)
-    compiled: Any = start(backend)
+    step, x = compile_it(train_step), make_batch(backend)
+    eager: Any = set_up(backend)
+    compiled: Any = set_up(backend)
     values = []
     for _ in range(4):
         value, *eager = train_step(eager[0], eager[1], eager[2], x)
@@ -72,7 +72,7 @@ def test_jax_compiles_once_for_one_rule():
         traces.append(None)
         return optimizers.update(opt, ps, grads)
 
-    opt, ps, _ = start("jax")
+    opt, ps, _ = set_up("jax")
     for _ in range(3):
         opt, ps = step(opt, ps, ps)
     assert len(traces) == 1
@@ -81,14 +81,14 @@ def test_jax_compiles_once_for_one_rule():
 def test_torch_compiles_once_for_one_rule():
     traces = torch._dynamo.testing.CompileCounter()
     step = torch.compile(lambda opt, ps, dx: optimizers.update(opt, ps, dx), backend=traces, fullgraph=True)
-    opt, ps, _ = start("torch")
+    opt, ps, _ = set_up("torch")
     for _ in range(3):
         opt, ps = step(opt, ps, ps)
     assert traces.frame_count == 1
 
 
 def test_jax_vmaps_over_an_ensemble():
-    opts, pss = zip(*[start("jax")[:2] for _ in range(2)], strict=True)
+    opts, pss = zip(*[set_up("jax")[:2] for _ in range(2)], strict=True)
     stack = lambda *leaves: jax.numpy.stack(leaves)  # noqa: E731
     opt, ps = jax.tree.map(stack, *opts), jax.tree.map(stack, *pss)
     _, together = jax.vmap(optimizers.update)(opt, ps, ps)
@@ -96,7 +96,7 @@ def test_jax_vmaps_over_an_ensemble():
     np.testing.assert_allclose(together["layer_1"]["weight"][1], alone["layer_1"]["weight"], rtol=1e-6)
 
 
-def test_integers_functions_and_none_are_left_alone():
+def test_integers_functions_and_none_are_skipped():
     """OPT-37: only floating and complex arrays are optimized (runtests.jl:72-73, 98-109 have functions and ints)."""
     ps = {"a": np.ones(2), "n": np.array([3]), "f": np.sin, "none": None}
     opt = optimizers.setup(optimizers.Descent(0.1), ps)
@@ -112,7 +112,7 @@ def test_nothing_to_optimize_warns():
         assert optimizers.setup(optimizers.Adam(), {"n": np.array([1])}) == ((), {"n": None})
 
 
-def test_the_state_is_plain():
+def test_the_state_is_a_plain_tree():
     opt = optimizers.setup(optimizers.Adam(), {"w": np.ones((2, 3), np.float32)})
     ((rule, values, powers, size),), leaves = opt
     assert optimizers.current_rule(opt) == optimizers.Adam() and size == Static(1)
@@ -123,8 +123,8 @@ def test_the_state_is_plain():
     np.testing.assert_array_equal(powers, np.array([0.9, 0.999], np.float32))
 
 
-def test_a_skipped_leaf_keeps_its_powers():
-    """Optimisers.jl issue 140: a step without a gradient is no step, so the bias correction waits too."""
+def test_a_leaf_without_gradient_keeps_its_powers():
+    """Optimisers.jl issue 140: without a gradient there is no step, so the bias correction does not change either."""
     ps = {"a": np.ones(1), "b": np.ones(1)}
     opt = optimizers.setup(optimizers.Adam(), ps)
     opt, _ = optimizers.update(opt, ps, {"a": np.ones(1), "b": None})
@@ -134,7 +134,7 @@ def test_a_skipped_leaf_keeps_its_powers():
     assert other.group is None
 
 
-def test_a_frozen_leaf_stays():
+def test_a_frozen_leaf_is_not_changed():
     ps = {"a": np.ones(1)}
     opt = optimizers.setup(optimizers.Adam(), ps)
     opt = optimizers.freeze(opt)
@@ -144,7 +144,7 @@ def test_a_frozen_leaf_stays():
 
 @dataclass(frozen=True)
 class EveryOther:
-    """A rule of a user's: plain descent at every second call."""
+    """A user's rule: plain descent at every second call."""
 
     def init(self, x):
         return {"calls": luxport.backend.namespace(x).zeros_like(x)}
@@ -156,7 +156,7 @@ class EveryOther:
 
 @dataclass(frozen=True)
 class Never:
-    """A rule that never steps."""
+    """A user's rule that never steps."""
 
     def init(self, x):
         return None
@@ -165,7 +165,7 @@ class Never:
         return None, None
 
 
-def test_rules_of_a_user():
+def test_users_may_define_rules():
     ps = (np.ones(2),)
     opt = optimizers.setup(EveryOther(), ps)
     opt, ps = optimizers.update(opt, ps, (np.ones(2),))
@@ -199,7 +199,7 @@ def test_rules_of_a_user():
         ),
     ],
 )
-def test_gradients_that_do_not_fit(grads, message):
+def test_gradients_of_another_structure_are_errors(grads, message):
     ps = {"layer_1": {"weight": np.ones((3, 4)), "bias": np.ones(4)}}
     opt = optimizers.setup(optimizers.Adam(), ps)
     with pytest.raises(ValueError) as caught:
@@ -207,7 +207,7 @@ def test_gradients_that_do_not_fit(grads, message):
     assert str(caught.value) == message
 
 
-def test_sequences_and_states_that_do_not_fit():
+def test_sequences_and_states_of_another_structure_are_errors():
     ps = [np.ones(1), np.ones(1)]
     opt = optimizers.setup(optimizers.Adam(), ps)
     with pytest.raises(ValueError, match="^update expects a gradient with 2 entries, got 1$"):

@@ -1,4 +1,4 @@
-"""Compiled programs draw what eager ones draw: the operations, and models with dropout, forward and gradient."""
+"""Compiled programs draw the same numbers as eager calls: the operations, and models with dropout."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def host(array) -> np.ndarray:
     return luxport.backend.backend_of(array).to_numpy(array)
 
 
-def draws(key, counter):
+def draw_all(key, counter):
     k = {"key": key, "counter": counter}
     return (
         ops.threefry_2x32(key, ops.random_bits(key, counter, shape=(3, 2))),
@@ -38,9 +38,9 @@ def step(ps, st, x):
     return value, new, gradient
 
 
-def program(ps, st, x, key, counter):
-    """Everything at once: a compiler starts only once."""
-    return draws(key, counter), step(ps, st, x)
+def run_all(ps, st, x, key, counter):
+    """Run everything in one program, so that each compiler starts only once."""
+    return draw_all(key, counter), step(ps, st, x)
 
 
 COMPILERS = {
@@ -52,19 +52,19 @@ COMPILERS = {
 
 
 @pytest.mark.parametrize(("backend", "compiler"), COMPILERS)
-def test_compiled_is_eager_and_every_backend_is_numpy(backend, compiler):
+def test_compiled_draws_equal_eager_ones_and_numpys(backend, compiler):
     ps, st = luxport.setup(3, MODEL, backend=backend)
     x, key, counter = [luxport.asarray(a, backend=backend) for a in (X, KEY, COUNTER)]
-    found, (value, new, gradient) = COMPILERS[backend, compiler](program)(ps, st, x, key, counter)
-    for one, wanted in zip(found, draws(KEY, COUNTER), strict=True):
+    found, (value, new, gradient) = COMPILERS[backend, compiler](run_all)(ps, st, x, key, counter)
+    for one, wanted in zip(found, draw_all(KEY, COUNTER), strict=True):
         np.testing.assert_array_equal(host(one), wanted)
     value_eager, new_eager, gradient_eager = step(ps, st, x)
-    # The masks are the same, so only sums in another order differ: float32's rounding.
+    # The masks are equal, so results differ only by float32's rounding of sums in another order.
     np.testing.assert_allclose(host(value), host(value_eager), rtol=1e-5)
     for one, wanted in zip(luxport.tree.leaves(gradient), luxport.tree.leaves(gradient_eager), strict=True):
         np.testing.assert_allclose(host(one), host(wanted), rtol=1e-4, atol=1e-5)
     assert [int(host(entry["rng"]["counter"])) for entry in new.values() if "rng" in entry] == [1, 1]
-    # JAX hands dicts back in the order of the alphabet; the entries are what must stay.
+    # JAX sorts the keys of dicts; the entries must be equal.
     luxport.tree.map(np.testing.assert_array_equal, luxport.tree.map(host, new), luxport.tree.map(host, new_eager))
 
 

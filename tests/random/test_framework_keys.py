@@ -1,4 +1,4 @@
-"""Keys of JAX as seeds of `luxport.setup`: known, traced, and one for each of several models."""
+"""Keys of JAX as seeds of `luxport.setup`: known values, traced ones, and one for each of several models."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def assert_same(got, want):
 
 
 @pytest.mark.parametrize("key", [jax.random.key(7), jax.random.PRNGKey(7)], ids=["typed", "words"])
-def test_a_key_is_the_seed_of_its_words(key):
+def test_a_key_equals_the_seed_of_its_words(key):
     ps, st = luxport.setup(key, MODEL)
     assert isinstance(ps["layer_1"]["weight"], jax.Array)
     assert_same((ps, st), luxport.setup(7, MODEL))
@@ -26,7 +26,7 @@ def test_a_key_is_the_seed_of_its_words(key):
     assert luxport.setup(key, MODEL, dtype="bfloat16")[0]["layer_1"]["bias"].dtype.name == "bfloat16"
 
 
-def test_several_models():
+def test_setup_vmaps_over_keys():
     keys = jax.random.split(jax.random.key(0), 3)
     ps = jax.vmap(lambda key: luxport.setup(key, MODEL)[0])(keys)
     for i, key in enumerate(keys):
@@ -35,7 +35,7 @@ def test_several_models():
     assert list(list_in_order(ps["layer_1"])) == ["weight", "bias"]
 
 
-def test_what_is_no_key():
+def test_wrong_keys_are_errors():
     with pytest.raises(TypeError, match=r"one key expected, as jax.random.key makes it, got keys of shape \(3,\)"):
         luxport.setup(jax.random.split(jax.random.key(0), 3), MODEL)
     with pytest.raises(TypeError, match=r"one key expected, as jax.random.key makes it, got float32 of shape \(2,\)"):

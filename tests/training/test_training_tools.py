@@ -21,7 +21,7 @@ def backend(request):
     return request.param
 
 
-def make_array(backend, values, dtype="float32"):
+def asarray(backend, values, dtype="float32"):
     return lp.asarray(np.asarray(values), backend=backend, dtype=dtype)
 
 
@@ -33,13 +33,13 @@ class TestAccuracy:
     SCORES = np.array([[0.1, 0.7, 0.2], [0.6, 0.3, 0.1], [0.2, 0.2, 0.2], [np.nan, 0.0, 1.0]], np.float32)
 
     def test_accuracy_takes_indices_one_hot_labels_and_top(self, backend):
-        scores = make_array(backend, self.SCORES)
-        y = make_array(backend, [1, 1, 0, 0], "int32")
+        scores = asarray(backend, self.SCORES)
+        y = asarray(backend, [1, 1, 0, 0], "int32")
         # The first is right; the second is second best; of three equal scores the first counts; a NaN never does.
         assert float(lp.training.accuracy(scores, y)) == 0.5
         assert float(lp.training.accuracy(scores, y, top=2)) == 0.75
         assert float(lp.training.accuracy(scores, y, top=3)) == 0.75
-        one_hot = make_array(backend, np.eye(3)[[1, 1, 0, 0]])
+        one_hot = asarray(backend, np.eye(3)[[1, 1, 0, 0]])
         assert float(lp.training.accuracy(scores, one_hot)) == 0.5
         assert float(lp.training.accuracy(lp.namespace(scores).matrix_transpose(scores), y, axis=0)) == 0.5
         assert float(lp.training.accuracy(scores, y, ignore_index=0)) == 0.5
@@ -48,7 +48,7 @@ class TestAccuracy:
 
     def test_a_class_out_of_range_is_an_error(self, backend):
         with pytest.raises(IndexError, match="expects classes of at least 0 and below 2, got -1"):
-            lp.training.accuracy(make_array(backend, [[1.0, 0.0]] * 2), make_array(backend, [2, -1], "int32"), top=2)
+            lp.training.accuracy(asarray(backend, [[1.0, 0.0]] * 2), asarray(backend, [2, -1], "int32"), top=2)
 
     def test_accuracy_of_random_scores_equals_sorting(self):
         rng = np.random.default_rng(0)
@@ -78,19 +78,19 @@ class TestAccuracy:
 
 class TestConfusionMatrix:
     def test_rows_are_classes_and_columns_are_predictions(self, backend):
-        scores = make_array(backend, [[0.1, 0.7, 0.2], [0.6, 0.3, 0.1], [0.2, 0.5, 0.5], [np.nan, 0.0, 0.3]])
-        y = make_array(backend, [1, 1, 2, 0], "int32")
+        scores = asarray(backend, [[0.1, 0.7, 0.2], [0.6, 0.3, 0.1], [0.2, 0.5, 0.5], [np.nan, 0.0, 0.3]])
+        y = asarray(backend, [1, 1, 2, 0], "int32")
         table = np.array([[0, 0, 1], [1, 1, 0], [0, 1, 0]])
         for f in (lp.training.confusion_matrix, lp.jit(lp.training.confusion_matrix)):
             assert (host(f(scores, y)) == table).all()
-        assert (host(lp.training.confusion_matrix(scores, make_array(backend, np.eye(3)[[1, 1, 2, 0]]))) == table).all()
+        assert (host(lp.training.confusion_matrix(scores, asarray(backend, np.eye(3)[[1, 1, 2, 0]]))) == table).all()
         turned = lp.namespace(scores).matrix_transpose(scores)
         assert (host(lp.training.confusion_matrix(turned, y, axis=0)) == table).all()
         table[1] = 0
         assert (host(lp.training.confusion_matrix(scores, y, ignore_index=1)) == table).all()
         table[0] = 0
         assert (
-            host(lp.training.confusion_matrix(scores, make_array(backend, [-1, -1, 2, -1], "int32"), ignore_index=-1))
+            host(lp.training.confusion_matrix(scores, asarray(backend, [-1, -1, 2, -1], "int32"), ignore_index=-1))
             == table
         ).all()
 
@@ -98,7 +98,7 @@ class TestConfusionMatrix:
         rng = np.random.default_rng(0)
         scores, y = rng.normal(size=(50, 2, 4)).astype(np.float32), rng.integers(0, 4, (50, 2))
         state = lp.training.TrainState.create(
-            lp.NoOpLayer(), optimizers.Adam(), ps={"a": make_array(backend, [1.0])}, st={}
+            lp.NoOpLayer(), optimizers.Adam(), ps={"a": asarray(backend, [1.0])}, st={}
         )
         metrics = {"right": lp.training.accuracy, "table": lp.training.confusion_matrix}
         data = (scores, y.astype(np.int32))
@@ -110,7 +110,7 @@ class TestConfusionMatrix:
         assert (found["table"].sum(axis=1) == np.bincount(y.ravel(), minlength=4)).all()
 
     def test_a_class_out_of_range_is_an_error_or_nan(self, backend):
-        scores, y = make_array(backend, [[1.0, 0.0]] * 2), make_array(backend, [2, 0], "int32")
+        scores, y = asarray(backend, [[1.0, 0.0]] * 2), asarray(backend, [2, 0], "int32")
         with pytest.raises(IndexError, match="expects classes of at least 0 and below 2, got 2"):
             lp.training.confusion_matrix(scores, y)
         if backend not in ("numpy", "strict"):
@@ -130,7 +130,7 @@ def test_checks_of_arrays_are_ready_before_the_first_call():
 
 class TestGlobalNorm:
     def test_is_the_norm_of_one_vector(self, backend):
-        grads = {"a": make_array(backend, [[3.0, 0.0]]), "b": (make_array(backend, [4.0]), None, lp.Static(1)), "n": 5}
+        grads = {"a": asarray(backend, [[3.0, 0.0]]), "b": (asarray(backend, [4.0]), None, lp.Static(1)), "n": 5}
         assert float(optimizers.global_norm(grads)) == 5.0
         clipped = lp.jit(optimizers.clip_by_global_norm)(grads, 1.0)
         assert clipped.pop("n") == grads.pop("n")
@@ -141,20 +141,20 @@ class TestGlobalNorm:
 
     def test_norms_of_very_large_small_and_no_numbers(self, backend):
         for size in (1e30, 1e-30):
-            grads = {"a": make_array(backend, [3 * size]), "b": make_array(backend, [4 * size])}
+            grads = {"a": asarray(backend, [3 * size]), "b": asarray(backend, [4 * size])}
             np.testing.assert_allclose(float(optimizers.global_norm(grads)), 5 * size, rtol=1e-6)
             clipped = host(optimizers.clip_by_global_norm(grads, size))
             np.testing.assert_allclose(clipped["a"], [0.6 * size], rtol=1e-6)
-        zeros = {"a": make_array(backend, [0.0, 0.0]), "e": make_array(backend, np.zeros((0, 2)))}
+        zeros = {"a": asarray(backend, [0.0, 0.0]), "e": asarray(backend, np.zeros((0, 2)))}
         np.testing.assert_array_equal(host(optimizers.clip_by_global_norm(zeros, 1.0))["a"], [0.0, 0.0])
 
     @pytest.mark.parametrize("bad", [np.inf, np.nan])
     def test_clipping_spreads_infinity_and_nan(self, backend, bad):
-        grads = {"a": make_array(backend, [bad]), "b": make_array(backend, [1.0])}
+        grads = {"a": asarray(backend, [bad]), "b": asarray(backend, [1.0])}
         assert np.isnan(host(optimizers.clip_by_global_norm(grads, 1.0))["b"]).all()
 
     def test_half_precision_is_summed_in_single(self):
-        grads = {"a": make_array("torch", np.full(10_000, 100.0), "float16")}
+        grads = {"a": asarray("torch", np.full(10_000, 100.0), "float16")}
         assert float(optimizers.global_norm(grads)) == 10_000.0
         clipped = optimizers.clip_by_global_norm(grads, 1.0)["a"]
         assert str(clipped.dtype) == "torch.float16" and float(clipped[0]) == pytest.approx(0.01, rel=1e-3)
@@ -183,7 +183,7 @@ class TestMovingAverage:
     def test_an_average_is_its_formula(self, backend):
         ema = lp.training.MovingAverage(0.9)
         steps = [
-            {"w": make_array(backend, [float(n)]), "n": make_array(backend, [n], "int32"), "s": lp.Static(1)}
+            {"w": asarray(backend, [float(n)]), "n": asarray(backend, [n], "int32"), "s": lp.Static(1)}
             for n in range(30)
         ]
         state, want = ema.setup(steps[0]), 0.0
@@ -203,9 +203,9 @@ class TestMovingAverage:
         for decay in (0.9999, 1 - 1e-9):
             ema, want = lp.training.MovingAverage(decay, warm_up=warm_up), 0.0
             with hold_dtype(get_backend(backend), dtype):
-                state = ema.setup({"w": make_array(backend, [0.0], dtype)})
+                state = ema.setup({"w": asarray(backend, [0.0], dtype)})
                 for t in range(1, 4):
-                    state = ema.update(state, {"w": make_array(backend, [float(t)], dtype)})
+                    state = ema.update(state, {"w": asarray(backend, [float(t)], dtype)})
                     share = max(1 - decay, 9 / (10 + t)) if warm_up else 1 - decay
                     want += share * (t - want)
                 got = host(state["average"])["w"]
@@ -214,11 +214,11 @@ class TestMovingAverage:
 
     def test_half_precision_does_not_stall(self):
         ema = lp.training.MovingAverage(0.999, warm_up=False)
-        state = ema.setup({"w": make_array("torch", [0.0], "bfloat16")})
+        state = ema.setup({"w": asarray("torch", [0.0], "bfloat16")})
         for _ in range(1000):
-            state = ema.update(state, {"w": make_array("torch", [1.0], "bfloat16")})
+            state = ema.update(state, {"w": asarray("torch", [1.0], "bfloat16")})
         assert float(state["average"]["w"][0]) == pytest.approx(1 - 0.999**1000, rel=2e-5)
-        assert str(ema.parameters(state, {"w": make_array("torch", [1.0], "bfloat16")})["w"].dtype) == "torch.bfloat16"
+        assert str(ema.parameters(state, {"w": asarray("torch", [1.0], "bfloat16")})["w"].dtype) == "torch.bfloat16"
 
     def test_refusals(self):
         with pytest.raises(ValueError, match="decay as a number of at least 0 and below 1, got 1"):
@@ -229,8 +229,8 @@ class TestMovingAverage:
     def test_other_shapes_are_an_error(self, backend):
         ema, old, new = (
             lp.training.MovingAverage(),
-            {"w": make_array(backend, [1.0])},
-            {"w": make_array(backend, [1.0, 2.0])},
+            {"w": asarray(backend, [1.0])},
+            {"w": asarray(backend, [1.0, 2.0])},
         )
         for call in (ema.update, ema.parameters):
             with pytest.raises(ValueError, match=r"one shape in both trees, got \(2,\) and \(1,\)"):
@@ -241,7 +241,7 @@ class TestDynamicLossScale:
     @pytest.mark.parametrize("name", ["jax", "torch", "tf"])
     def test_scaling_keeps_a_gradient_that_would_vanish_in_float16(self, name):
         scaling = lp.training.DynamicLossScale(initial=2.0**12)
-        ps, small = {"a": make_array(name, [1.0], "float16")}, make_array(name, [2.0**-13], "float16")
+        ps, small = {"a": asarray(name, [1.0], "float16")}, asarray(name, [2.0**-13], "float16")
 
         def loss(ps, x):
             return lp.namespace(x).sum(ps["a"] * x * x)
@@ -259,37 +259,37 @@ class TestDynamicLossScale:
 
     def test_the_scale_falls_after_overflow_and_grows_again(self, backend):
         scaling = lp.training.DynamicLossScale(initial=8.0, interval=2, least=2.0)
-        state = scaling.setup({"a": make_array(backend, [1.0])})
+        state = scaling.setup({"a": asarray(backend, [1.0])})
         update, seen = lp.jit(scaling.update), []
         for good in (True, False, False, False, True, True, True, True):
-            state = update(state, lp.namespace(state["scale"]).isfinite(make_array(backend, 1.0 if good else np.inf)))
+            state = update(state, lp.namespace(state["scale"]).isfinite(asarray(backend, 1.0 if good else np.inf)))
             seen.append(float(state["scale"]))
         assert seen == [8.0, 4.0, 2.0, 2.0, 2.0, 4.0, 4.0, 8.0]
 
     def test_a_step_is_skipped(self, backend):
         old, new = (
-            {"a": make_array(backend, [1.0]), "s": lp.Static(3)},
-            {"a": make_array(backend, [np.nan]), "s": lp.Static(3)},
+            {"a": asarray(backend, [1.0]), "s": lp.Static(3)},
+            {"a": asarray(backend, [np.nan]), "s": lp.Static(3)},
         )
         assert not bool(lp.training.all_finite(new))
         assert host(lp.training.select(lp.training.all_finite(new), new, old))["a"].tolist() == [1.0]
         assert host(lp.training.select(lp.training.all_finite(old), old, new))["a"].tolist() == [1.0]
 
     def test_a_selection_expects_equal_shapes_and_a_boolean(self, backend):
-        one, two, yes = make_array(backend, [1.0]), make_array(backend, [1.0, 2.0]), make_array(backend, 1.0) == 1.0
+        one, two, yes = asarray(backend, [1.0]), asarray(backend, [1.0, 2.0]), asarray(backend, 1.0) == 1.0
         for condition, new, old, error, message in (
             (yes, two, one, ValueError, r"one shape in both trees, got \(2,\) and \(1,\)"),
             (two == 1.0, two, 2 * two, ValueError, r"a condition without axes, got \(2,\)"),
-            (make_array(backend, 1.0), two, 2 * two, TypeError, "a boolean as condition, got float32"),
+            (asarray(backend, 1.0), two, 2 * two, TypeError, "a boolean as condition, got float32"),
         ):
             with pytest.raises(error, match=message):
                 lp.training.select(condition, {"w": new}, {"w": old})
 
     def test_arrays_of_two_backends_are_an_error(self):
-        numbers = {"w": make_array("numpy", [1.0])}, {"w": make_array("torch", [1.0])}
+        numbers = {"w": asarray("numpy", [1.0])}, {"w": asarray("torch", [1.0])}
         scaling, ema = lp.training.DynamicLossScale(), lp.training.MovingAverage()
         for call in (
-            lambda: lp.training.select(np.array(True), numbers[1], {"w": make_array("torch", [2.0])}),
+            lambda: lp.training.select(np.array(True), numbers[1], {"w": asarray("torch", [2.0])}),
             lambda: scaling.unscale(scaling.setup(numbers[0]), numbers[1]),
             lambda: ema.update(ema.setup(numbers[0]), numbers[1]),
             lambda: ema.parameters(ema.setup(numbers[0]), numbers[1]),
