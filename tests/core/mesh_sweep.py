@@ -55,7 +55,7 @@ def main(names: list[str], eager: bool) -> int:
 def compare_with_one_device(example: Example, mesh: Any, *, compiled: bool) -> None:
     """Compare a layer on the mesh with itself on one device."""
     axis = OTHER_AXES.get(str(example), 0)
-    x, ps, st = map(to_jax, dataclasses.replace(example, x=set_batch_size(example.x, axis)).values())
+    x, ps, st = map(to_jax, dataclasses.replace(example, x=set_batch_size(example.x, axis)).draw_values())
     loss = make_loss(example)
     floats = all(leaf.dtype.kind == "f" for leaf in tree.leaves(x))
     gradient = jax.value_and_grad(loss, (0, 1) if floats else 0, has_aux=True)

@@ -24,6 +24,14 @@ def make_data(backend):
     return lp.asarray(X, backend=backend), lp.asarray(Y, backend=backend)
 
 
+def make_array(backend, values, dtype="float32"):
+    return lp.asarray(np.asarray(values), backend=backend, dtype=dtype)
+
+
+def to_host(values):
+    return lp.to(values, backend="numpy")
+
+
 def create_state(backend, model=MODEL, rule: Any = RULE, **options):
     return TrainState.create(model, rule, backend=backend, **options)
 
