@@ -32,16 +32,16 @@ def show_derivatives() -> None:
     x = luxport.asarray(np.array([1.0, 2.0, 3.0], np.float32))
     print("gradient of half the square, which is x:", luxport.to_numpy(luxport.grad(half_square)(x)))
     _, pushed = luxport.jvp(lambda x: x**2, (x,), (luxport.namespace(x).ones_like(x),))
-    print("how x**2 moves where each x moves by 1:", luxport.to_numpy(pushed))
+    print("derivative of x**2 in the direction (1, 1, 1):", luxport.to_numpy(pushed))
     _, pull = luxport.vjp(lambda x: x**2, x)
-    print("the same from the other side:", luxport.to_numpy(pull(luxport.namespace(x).ones_like(x))[0]))
+    print("(1, 1, 1) times the Jacobian of x**2:", luxport.to_numpy(pull(luxport.namespace(x).ones_like(x))[0]))
     print("Hessian of half the square:\n", luxport.to_numpy(luxport.hessian(half_square)(x)))
 
 
 # %%
 # Random numbers come from a generator with a seed: the same ones on every backend.
-def data(count: int) -> tuple[Any, Any, np.ndarray]:
-    """Return inputs (count, 4), outputs (count, 3), and the matrix (4, 3) that makes the one of the other."""
+def make_data(count: int) -> tuple[Any, Any, np.ndarray]:
+    """Return inputs (count, 4), outputs (count, 3), and the matrix (4, 3) that maps inputs to outputs."""
     rng = luxport.rng(0)
     matrix, x = rng.normal((4, 3)), rng.normal((count, 4))
     y = x @ matrix + np.float32(0.01) * rng.normal((count, 3))
@@ -55,8 +55,8 @@ model = Dense(4, 3)
 
 
 def train(steps: int = 300) -> tuple[float, training.TrainState, np.ndarray]:
-    """Return the last loss, the trained state and the matrix that was to be found."""
-    x, y, matrix = data(256)
+    """Return the last loss, the trained state and the true matrix."""
+    x, y, matrix = make_data(256)
     state = training.TrainState.create(model, optimizers.Momentum(0.05))
     for _ in tqdm(range(steps), disable=None):
         loss, _, state = training.train_step(losses.MSELoss(), (x, y), state, jit=COMPILED)
@@ -64,7 +64,7 @@ def train(steps: int = 300) -> tuple[float, training.TrainState, np.ndarray]:
 
 
 def main() -> None:
-    """Show derivatives; train, and draw what was found against what is right."""
+    """Show derivatives; train, and draw the found matrix against the true one."""
     import matplotlib.pyplot as plt
 
     show_derivatives()
@@ -73,7 +73,7 @@ def main() -> None:
     print(f"loss {loss:.2e}, no element of the matrix is off by more than {abs(found - matrix).max():.1e}")
     plt.plot([-2, 2], [-2, 2], color="gray", linewidth=1)
     plt.scatter(matrix.ravel(), found.ravel())
-    plt.xlabel("right")
+    plt.xlabel("true")
     plt.ylabel("found")
     plt.show()
 

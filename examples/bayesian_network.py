@@ -2,8 +2,8 @@
 A Bayesian network
 ==================
 
-Learned here: parameters as one vector, which is what samplers want. Hamiltonian Monte Carlo draws networks as likely as
-they are after the data was seen, and the networks disagree where there was none. ``logdensity`` is all that another
+Learned here: parameters as one vector, which is what samplers want. Hamiltonian Monte Carlo draws networks from their
+distribution given the data, and the networks disagree where there was none. ``logdensity`` is all that another
 sampler needs: on JAX, ``blackjax.nuts(logdensity, …)`` takes it as it stands.
 """
 
@@ -24,7 +24,7 @@ NOISE = 0.1
 model = Chain(Dense(1, 10, tanh), Dense(10, 1))
 
 
-def data(count: int) -> tuple[np.ndarray, np.ndarray]:
+def make_data(count: int) -> tuple[np.ndarray, np.ndarray]:
     """Return points of a wave, none of them between -1/2 and 1/2."""
     rng = np.random.default_rng(0)
     x = rng.uniform(0.5, 2, (count, 1)) * rng.choice([-1, 1], (count, 1))
@@ -33,11 +33,11 @@ def data(count: int) -> tuple[np.ndarray, np.ndarray]:
 
 # %%
 # The vector's layout comes from `flatten`; it goes through the model like a tree of parameters does.
-def density(count: int) -> tuple[Callable[[Any], Any], Callable[[Any], Any], Any]:
+def make_density(count: int) -> tuple[Callable[[Any], Any], Callable[[Any], Any], Any]:
     """Return the logarithm of the density, the function that makes parameters of a vector, and where to start."""
     ps, st = luxport.setup(0, model)
     start, restore = luxport.flatten(ps)
-    x, y = (luxport.asarray(part) for part in data(count))
+    x, y = (luxport.asarray(part) for part in make_data(count))
 
     def logdensity(vector: Any) -> Any:
         xp = luxport.namespace(vector)
@@ -48,15 +48,15 @@ def density(count: int) -> tuple[Callable[[Any], Any], Callable[[Any], Any], Any
 
 
 # %%
-# A draw gives the vector a push, follows it without friction, and keeps where it comes to if energy was kept.
-def energy(value: Any, push: Any) -> float:
-    """Return the energy, without its sign: what is left where nothing is lost on the way."""
+# A draw gives the vector a random push, follows it without friction, and accepts the end if energy was conserved.
+def compute_energy(value: Any, push: Any) -> float:
+    """Return minus the energy, which an exact path would conserve."""
     return float(value) - float(luxport.namespace(push).sum(push**2)) / 2
 
 
 def train(draws: int = 400, steps: int = 30, count: int = 60) -> tuple[float, float, np.ndarray, Callable[[Any], Any]]:
-    """Return the mean logarithm of the density in the second half, how many moves were kept, vectors, `restore`."""
-    logdensity, restore, vector = density(count)
+    """Return the mean logarithm of the density in the second half, the share of accepted moves, vectors, `restore`."""
+    logdensity, restore, vector = make_density(count)
     slope = luxport.value_and_grad(logdensity)
     slope = luxport.jit(slope) if COMPILED else slope
     rng, size, kept, values, vectors = luxport.rng(1), 0.01, 0, [], []
@@ -69,24 +69,24 @@ def train(draws: int = 400, steps: int = 30, count: int = 60) -> tuple[float, fl
             place = place + size * moved
             there, uphill = slope(place)
             moved = moved + size / 2 * uphill
-        chance = np.exp(min(0.0, energy(there, moved) - energy(value, push)))
+        chance = np.exp(min(0.0, compute_energy(there, moved) - compute_energy(value, push)))
         if float(rng.uniform((1,))[0]) < chance:
             vector, value, gradient, kept = place, there, uphill, kept + 1
         if draw >= draws // 2:
             values.append(float(value))
             vectors.append(luxport.to_numpy(vector))
         else:
-            # Three of four moves shall be kept.
+            # Three of four moves should be accepted.
             size *= 1.05 if chance > 0.75 else 0.9
     return float(np.mean(values)), kept / draws, np.stack(vectors), restore
 
 
 def main() -> None:
-    """Draw networks, and show what they say and how much they disagree."""
+    """Draw networks, and show their mean and how much they differ."""
     import matplotlib.pyplot as plt
 
     value, kept, vectors, restore = train()
-    print(f"logarithm of the density {value:.2f}, {kept:.0%} of the moves kept")
+    print(f"logarithm of the density {value:.2f}, {kept:.0%} of the moves accepted")
     grid = np.linspace(-3, 3, 121, dtype=np.float32)[:, None]
     _, st = luxport.setup(0, model)
     lines = np.stack(
@@ -100,7 +100,7 @@ def main() -> None:
     mean = lines.mean(axis=0)
     plt.fill_between(grid[:, 0], mean - 2 * spread, mean + 2 * spread, alpha=0.3)
     plt.plot(grid[:, 0], mean)
-    plt.scatter(*data(60), s=8, color="black")
+    plt.scatter(*make_data(60), s=8, color="black")
     plt.show()
 
 

@@ -47,7 +47,7 @@ def model(x: Any, *, encoder: Any, decoder: Any) -> Any:
 
 
 def objective(model: Any, ps: Any, st: Any, data: Any) -> tuple[Any, Any, dict[str, Any]]:
-    """Return the bound on minus the log-likelihood, a sample's mean."""
+    """Return the bound on the negative log-likelihood, averaged over samples."""
     images, _ = data
     xp = luxport.namespace(images)
     (logits, mean, logvar), st = model(data, ps, st)
@@ -56,7 +56,7 @@ def objective(model: Any, ps: Any, st: Any, data: Any) -> tuple[Any, Any, dict[s
     return (pixels + divergence) / images.shape[0], st, {}
 
 
-def digits(count: int) -> np.ndarray:
+def read_digits(count: int) -> np.ndarray:
     """Return images (count, 1, 8, 8) with pixels from 0 to 1."""
     pixels, _ = load_digits(return_X_y=True)
     return (np.asarray(pixels)[:count] / 16).astype(np.float32).reshape(-1, 1, 8, 8)
@@ -64,7 +64,7 @@ def digits(count: int) -> np.ndarray:
 
 def train(epochs: int = 30, count: int = 1792) -> tuple[float, training.TrainState]:
     """Return the mean loss of the last epoch and the trained state."""
-    loader = training.DataLoader(digits(count), 64, shuffle=True, seed=0)
+    loader = training.DataLoader(read_digits(count), 64, shuffle=True, seed=0)
     state = training.TrainState.create(model, optimizers.Adam(0.003))
     rng, values = luxport.rng(1), [0.0]
     for _ in tqdm(range(epochs), disable=None):
@@ -77,12 +77,12 @@ def train(epochs: int = 30, count: int = 1792) -> tuple[float, training.TrainSta
 
 
 def main() -> None:
-    """Train, and draw digits beside what came back."""
+    """Train, and draw digits beside their reconstructions."""
     import matplotlib.pyplot as plt
 
     loss, state = train()
     print(f"minus the bound: {loss:.3f} a digit")
-    images = digits(8)
+    images = read_digits(8)
     still = luxport.asarray(np.zeros((8, CODE), np.float32))
     (logits, _, _), _ = model((luxport.asarray(images), still), state.ps, luxport.test_mode(state.st))
     back = 1 / (1 + np.exp(-luxport.to_numpy(logits)))

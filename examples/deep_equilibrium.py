@@ -2,8 +2,8 @@
 A deep equilibrium model
 ========================
 
-Learned here: a gradient of one's own. The output is a fixed point z = f(z, x); it is found by going round until it
-stays, and its gradient comes from the point alone, by going round once more, not from the way there.
+Learned here: a custom gradient. The output is a fixed point z = f(z, x), found by iterating f until z no longer
+changes. Its gradient follows from the point alone, by a second iteration, and not from the steps that led there.
 """
 
 from __future__ import annotations
@@ -22,35 +22,35 @@ COMPILED = luxport.default_backend().name != "torch"
 ROUNDS = 20
 
 # %%
-# One round: half of the way, so that going round comes to rest.
+# One iteration; the factor 0.5 keeps f a contraction, so that iterating converges.
 cell = Dense(32, 32)
 
 
-def round_(ps: Any, z: Any, x: Any) -> Any:
+def iterate(ps: Any, z: Any, x: Any) -> Any:
     """Return f(z, x)."""
     return tanh(0.5 * cell(z, ps, {})[0] + x)
 
 
-def find(ps: Any, x: Any) -> Any:
-    """Go round until the point stays."""
+def find_point(ps: Any, x: Any) -> Any:
+    """Iterate until the point no longer changes."""
     z = 0 * x
     for _ in range(ROUNDS):
-        z = round_(ps, z, x)
+        z = iterate(ps, z, x)
     return z
 
 
 # %%
 # At z = f(z, x), a cotangent c becomes u = c + (df/dz)ᵀ u: a fixed point again. Then u goes through f once.
-def find_and_keep(ps: Any, x: Any) -> tuple[Any, Any]:
+def find_point_and_keep(ps: Any, x: Any) -> tuple[Any, Any]:
     """Return the point, and what its gradient needs."""
-    z = find(ps, x)
+    z = find_point(ps, x)
     return z, (ps, z, x)
 
 
 def pull_back(kept: Any, cotangent: Any) -> tuple[Any, Any]:
     """Return the gradients for ps and x."""
     ps, z, x = kept
-    _, pull = luxport.vjp(round_, ps, z, x)
+    _, pull = luxport.vjp(iterate, ps, z, x)
     u = cotangent
     for _ in range(ROUNDS):
         u = cotangent + pull(u)[1]
@@ -58,7 +58,7 @@ def pull_back(kept: Any, cotangent: Any) -> tuple[Any, Any]:
     return by_ps, by_x
 
 
-equilibrium = luxport.custom_vjp(find, forward=find_and_keep, backward=pull_back)
+equilibrium = luxport.custom_vjp(find_point, forward=find_point_and_keep, backward=pull_back)
 
 
 class Equilibrium(luxport.WrapperLayer):
@@ -74,7 +74,7 @@ class Equilibrium(luxport.WrapperLayer):
 model = Chain(Dense(64, 32), Equilibrium(cell), Dense(32, 10))
 
 
-def digits() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def read_digits() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return images of digits, their labels, one-hot, and as numbers."""
     pixels, labels = load_digits(return_X_y=True)
     return (np.asarray(pixels) / 16).astype(np.float32), np.eye(10, dtype=np.float32)[labels], np.asarray(labels)
@@ -82,7 +82,7 @@ def digits() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def train(epochs: int = 4, count: int = 1500) -> tuple[float, training.TrainState]:
     """Return the last loss and the trained state."""
-    x, y, _ = digits()
+    x, y, _ = read_digits()
     loader = training.DataLoader((x[:count], y[:count]), 50, shuffle=True, seed=0)
     state = training.TrainState.create(model, optimizers.Adam(0.003))
     objective = losses.CrossEntropyLoss(logits=True)
@@ -94,24 +94,24 @@ def train(epochs: int = 4, count: int = 1500) -> tuple[float, training.TrainStat
 
 
 def main() -> None:
-    """Train, and draw how the points come to rest."""
+    """Train, and draw how the iteration converges."""
     import matplotlib.pyplot as plt
 
     loss, state = train()
-    x, _, labels = digits()
+    x, _, labels = read_digits()
     test = luxport.asarray(x[1500:])
     logits, _ = model(test, state.ps, state.st)
     right = (luxport.to_numpy(logits).argmax(axis=1) == labels[1500:]).mean()
-    print(f"last loss {loss:.4f}, {right:.1%} of the images that were not seen told right")
+    print(f"last loss {loss:.4f}, {right:.1%} of the test images classified correctly")
     into, _ = model.layers["layer_1"](test, state.ps["layer_1"], {})
     z, moves = 0 * into, []
     for _ in range(ROUNDS):
-        new = round_(state.ps["layer_2"], z, into)
+        new = iterate(state.ps["layer_2"], z, into)
         moves.append(np.abs(luxport.to_numpy(new - z)).max())
         z = new
     plt.semilogy(moves)
-    plt.xlabel("round")
-    plt.ylabel("largest move")
+    plt.xlabel("iteration")
+    plt.ylabel("largest change")
     plt.show()
 
 

@@ -2,8 +2,8 @@
 A diffusion model
 =================
 
-Learned here: a network that takes two inputs and is called in a loop after training. It learns to see the noise in
-noisy digits; sampling takes the noise out in twenty steps (J. Song et al., Denoising Diffusion Implicit Models, 2021).
+Learned here: a network that takes two inputs and is called in a loop after training. It learns to predict the noise
+in noisy digits; sampling removes noise in twenty steps (J. Song et al., Denoising Diffusion Implicit Models, 2021).
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ COMPILED = luxport.default_backend().name != "torch"
 FREQUENCIES = [float(np.pi * 2.0**power) for power in range(6)]
 
 
-def block(channels: int) -> Any:
+def make_block(channels: int) -> Any:
     """Return a residual block."""
     conv = Conv((3, 3), channels, channels, padding=SamePad(), use_bias=False)
     return SkipConnection(Chain(BatchNorm(channels, swish), conv, BatchNorm(channels, swish), conv), operator.add)
 
 
 # %%
-# How noisy an image is goes in as waves, as the position of a word does in a transformer.
+# The share of noise is encoded by sines and cosines, as positions are in a transformer.
 @compact(
     "Denoiser",
     enter=Conv((3, 3), 1, 32, padding=SamePad()),
     embed=Chain(Dense(12, 32, swish), Dense(32, 32)),
-    blocks=Chain(block(32), block(32)),
+    blocks=Chain(make_block(32), make_block(32)),
     leave=Conv((3, 3), 32, 1, padding=SamePad()),
 )
 def model(x: Any, *, enter: Any, embed: Any, blocks: Any, leave: Any) -> Any:
@@ -48,7 +48,7 @@ def model(x: Any, *, enter: Any, embed: Any, blocks: Any, leave: Any) -> Any:
 
 
 def objective(model: Any, ps: Any, st: Any, data: Any) -> tuple[Any, Any, dict[str, Any]]:
-    """Return the mean square of what is wrong about the noise."""
+    """Return the mean squared error of the predicted noise."""
     images, noise, part = data
     xp = luxport.namespace(images)
     angle = (part * (np.pi / 2))[:, :, None, None]
@@ -56,7 +56,7 @@ def objective(model: Any, ps: Any, st: Any, data: Any) -> tuple[Any, Any, dict[s
     return xp.mean((seen - noise) ** 2), st, {}
 
 
-def digits(count: int) -> np.ndarray:
+def read_digits(count: int) -> np.ndarray:
     """Return images (count, 1, 8, 8) with pixels from -1 to 1."""
     pixels, _ = load_digits(return_X_y=True)
     return (np.asarray(pixels)[:count] / 8 - 1).astype(np.float32).reshape(-1, 1, 8, 8)
@@ -64,7 +64,7 @@ def digits(count: int) -> np.ndarray:
 
 def train(epochs: int = 60, count: int = 1792) -> tuple[float, training.TrainState]:
     """Return the mean loss of the last epoch and the trained state."""
-    loader = training.DataLoader(digits(count), 64, shuffle=True, seed=0)
+    loader = training.DataLoader(read_digits(count), 64, shuffle=True, seed=0)
     state = training.TrainState.create(model, optimizers.Adam(0.002))
     rng, values = luxport.rng(1), [0.0]
     for _ in tqdm(range(epochs), disable=None):
@@ -78,9 +78,9 @@ def train(epochs: int = 60, count: int = 1792) -> tuple[float, training.TrainSta
 
 
 # %%
-# From noise to an image: see the noise, take it out, put less of it back.
+# From noise to an image: predict the noise, remove it, and add a smaller share of it again.
 def sample(state: training.TrainState, count: int, steps: int = 20) -> np.ndarray:
-    """Return `count` images that the model makes of noise."""
+    """Return `count` images that the model makes from noise."""
     images, st = luxport.asarray(luxport.rng(2).normal((count, 1, 8, 8))), luxport.test_mode(state.st)
     parts = np.linspace(0.99, 0, steps + 1)
     for now, later in zip(parts[:-1], parts[1:], strict=True):
@@ -93,11 +93,11 @@ def sample(state: training.TrainState, count: int, steps: int = 20) -> np.ndarra
 
 
 def main() -> None:
-    """Train, and draw digits that never were."""
+    """Train, and draw digits that the model has made."""
     import matplotlib.pyplot as plt
 
     loss, state = train()
-    print(f"mean square of the error in the noise {loss:.4f} (1 where nothing is seen)")
+    print(f"mean square of the error in the noise {loss:.4f} (1 for a model that predicts 0)")
     figure, axes = plt.subplots(2, 8, figsize=(8, 2.2))
     for axis, image in zip(axes.ravel(), sample(state, 16), strict=True):
         axis.imshow(image[0], cmap="gray_r", vmin=-1, vmax=1)

@@ -27,7 +27,7 @@ model = Chain(Dense(64, 128, tanh), BatchNorm(128), Dropout(0.2), Dense(128, 64,
 objective = losses.CrossEntropyLoss(logits=True)
 
 
-def accuracy(ps: Any, st: Any, x: Any, labels: Any) -> float:
+def measure_accuracy(ps: Any, st: Any, x: Any, labels: Any) -> float:
     """Return the share of right answers."""
     logits, _ = model(x, ps, luxport.test_mode(st))
     return float(training.accuracy(logits, labels))
@@ -48,7 +48,7 @@ def train(backend: str, data: Any, bar: tqdm) -> tuple[list[float], float, Train
                 values.append(loss)
                 bar.update()
             means.append(float(np.mean([float(value) for value in values])))
-        return means, accuracy(state.ps, state.st, luxport.asarray(x_test), luxport.asarray(y_test)), state
+        return means, measure_accuracy(state.ps, state.st, luxport.asarray(x_test), luxport.asarray(y_test)), state
 
 
 def main() -> None:
@@ -82,7 +82,7 @@ def main() -> None:
     if trained is not None:
         name, ps, st = trained
         ps, st = luxport.to((ps, st), backend="numpy")
-        score = accuracy(ps, st, x_test, y_test)
+        score = measure_accuracy(ps, st, x_test, y_test)
         print(f"{'numpy':<8} {'(forward, with the parameters that ' + name + ' trained)':<{8 * EPOCHS}} {score:8.1%}")
 
 

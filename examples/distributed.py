@@ -3,8 +3,8 @@ Several processes
 =================
 
 Learned here: one training loop for one process and for many. Each takes a share of scikit-learn's 1,797 images of
-digits; gradients are summed; afterward rank 0 trains alone on all of the same batches, and prints how far the
-parameters are from each other. One file for every engine::
+digits; gradients are summed; afterward rank 0 trains alone on the same batches, and prints by how much the
+parameters differ. One file for every engine::
 
     torchrun --nproc-per-node 2 examples/distributed.py --backend torch
     torchrun --nproc-per-node 2 examples/distributed.py --backend jax
@@ -40,7 +40,7 @@ def objective(model: Any, ps: Any, st: Any, data: Any) -> tuple[Any, Any, Any]:
     return logitcrossentropy(logits, one_hot), st, {}
 
 
-def images() -> tuple[np.ndarray, np.ndarray]:
+def read_images() -> tuple[np.ndarray, np.ndarray]:
     """Return images in one order everywhere, and their labels, one-hot."""
     pixels, labels = load_digits(return_X_y=True)
     order = np.random.default_rng(SEED).permutation(len(pixels))
@@ -56,12 +56,12 @@ class Step:
         self.gradients: Any = luxport.jit(compute_gradients) if backend == "jax" else compute_gradients
 
     def __call__(self, state: TrainState, batch: Any) -> tuple[float, TrainState]:
-        """Take it."""
+        """Take one step."""
         grads, loss, _, state = self.gradients(objective, luxport.to(batch, backend=self.backend), state)
         return float(loss), apply_gradients(state, grads)
 
 
-def batches(data: Any, shortest: int, size: int, epochs: int) -> Any:
+def yield_batches(data: Any, shortest: int, size: int, epochs: int) -> Any:
     """Yield whole batches in order: as many from every share as the shortest has."""
     loader = DataLoader(tree.map(lambda leaf: leaf[:shortest], data), size, partial=False)
     for _ in range(epochs):
@@ -72,28 +72,30 @@ def batches(data: Any, shortest: int, size: int, epochs: int) -> Any:
 # What each process does: the optimizer is wrapped, and all begin with rank 0's parameters. All else is as alone.
 def train(epochs: int = 8, batch: int = 32, backend: str | None = None) -> tuple[float, list[float], TrainState, Any]:
     """Return the mean of the last ten losses over all processes, this one's losses, the state, and the shares."""
-    x, y = images()
+    x, y = read_images()
     share = distributed.DistributedDataContainer((x[TEST:], y[TEST:]))
     rule = distributed.DistributedOptimizer(optimizers.Momentum(0.05))
-    # Each process draws other parameters: rank 0's become those of all.
+    # Each process draws other parameters; `synchronize` replaces them by rank 0's.
     state = TrainState.create(model, rule, SEED + distributed.rank(), backend=backend)
     state = distributed.synchronize(state)
     step, losses = Step(backend or luxport.default_backend().name), []
     quiet = None if distributed.rank() == 0 else True
-    for part in tqdm(list(batches(share.data, min(share.lengths), batch, epochs)), disable=quiet):
+    for part in tqdm(list(yield_batches(share.data, min(share.lengths), batch, epochs)), disable=quiet):
         loss, state = step(state, part)
         losses.append(loss)
     last = distributed.allreduce(luxport.asarray(np.float32(np.mean(losses[-10:])), backend=backend))
     return float(last), losses, state, share.lengths
 
 
-def alone(data: Any, lengths: tuple[int, ...], arguments: Any) -> TrainState:
+def train_alone(data: Any, lengths: tuple[int, ...], arguments: Any) -> TrainState:
     """Train in one process, each batch made of those that the processes have together."""
     step = Step(arguments.backend)
     begins = [sum(lengths[:i]) for i in range(len(lengths))]
     shares = [tree.map(lambda leaf, i=i: leaf[i:], data) for i in begins]
     state = TrainState.create(model, optimizers.Momentum(0.05), SEED, backend=arguments.backend)
-    together = zip(*[batches(share, min(lengths), arguments.batch, arguments.epochs) for share in shares], strict=True)
+    together = zip(
+        *[yield_batches(share, min(lengths), arguments.batch, arguments.epochs) for share in shares], strict=True
+    )
     for parts in together:
         _, state = step(state, tree.map(lambda *leaves: np.concatenate(leaves), *parts))
     return state
@@ -119,10 +121,10 @@ def main() -> None:
 
     # Rank 0 tests for all: it has the same parameters as everyone.
     if rank == 0:
-        x, y = images()
+        x, y = read_images()
         logits, _ = model(luxport.asarray(x[:TEST]), state.ps, luxport.test_mode(state.st))
         right = float(accuracy(logits, luxport.asarray(y[:TEST])))
-        one = alone((x[TEST:], y[TEST:]), lengths, arguments)
+        one = train_alone((x[TEST:], y[TEST:]), lengths, arguments)
         apart = tree.map(lambda a, b: np.max(np.abs(a - b)), luxport.to_numpy(state.ps), luxport.to_numpy(one.ps))
         print(
             f"{workers} processes on {arguments.backend}, {len(losses)} steps of {workers} x {arguments.batch} in "

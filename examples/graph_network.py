@@ -2,8 +2,8 @@
 A graph convolutional network
 =============================
 
-Learned here: a layer of one's own with a weight, and a graph as an array beside the features. Two tight groups of 34
-nodes are told apart by a network that is shown the labels of two nodes alone.
+Learned here: a custom layer with a weight, and a graph as an array beside the features. A network
+separates two groups of 34 nodes, and is shown the labels of two nodes only.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ NODES = 34
 
 # %%
 # Edges are many inside a group and few between groups.
-def graph() -> tuple[np.ndarray, np.ndarray]:
+def make_graph() -> tuple[np.ndarray, np.ndarray]:
     """Return the normalized adjacency matrix, and the group of each node."""
     rng = np.random.default_rng(3)
     group = np.arange(NODES) % 2
@@ -63,16 +63,16 @@ def objective(model: Any, ps: Any, st: Any, data: Any) -> tuple[Any, Any, dict[s
     return losses.logitcrossentropy(logits[:2], labels), st, {}
 
 
-def scores(state: training.TrainState) -> np.ndarray:
+def compute_scores(state: training.TrainState) -> np.ndarray:
     """Return the logits of all nodes."""
-    inputs = luxport.asarray(np.eye(NODES, dtype=np.float32)), luxport.asarray(graph()[0])
+    inputs = luxport.asarray(np.eye(NODES, dtype=np.float32)), luxport.asarray(make_graph()[0])
     return luxport.to_numpy(model(inputs, state.ps, state.st)[0][0])
 
 
 def train(steps: int = 200) -> tuple[float, training.TrainState]:
     """Return the last loss and the trained state."""
     state = training.TrainState.create(model, optimizers.Adam(0.01))
-    data = [luxport.asarray(values) for values in (np.eye(NODES, dtype=np.float32), graph()[0])]
+    data = [luxport.asarray(values) for values in (np.eye(NODES, dtype=np.float32), make_graph()[0])]
     data = (*data, luxport.asarray(np.eye(2, dtype=np.float32)))
     for _ in tqdm(range(steps), disable=None):
         loss, _, state = training.train_step(objective, data, state, jit=COMPILED)
@@ -80,13 +80,13 @@ def train(steps: int = 200) -> tuple[float, training.TrainState]:
 
 
 def main() -> None:
-    """Train, and draw where the nodes ended."""
+    """Train, and draw the scores of all nodes."""
     import matplotlib.pyplot as plt
 
     loss, state = train()
-    found, group = scores(state), graph()[1]
+    found, group = compute_scores(state), make_graph()[1]
     right = (found.argmax(axis=1) == group).mean()
-    print(f"loss of the two nodes {loss:.4f}, {right:.1%} of all nodes told right")
+    print(f"loss of the two nodes {loss:.4f}, {right:.1%} of all nodes classified correctly")
     plt.scatter(*found.T, c=group, cmap="coolwarm")
     plt.xlabel("score of the first group")
     plt.ylabel("score of the second group")

@@ -4,7 +4,7 @@ A gravitational waveform
 
 Learned here: a network inside physics that is known. Two black holes far apart turn round each other nearly as Newton
 says; a small network corrects his equations until the waves that they send are those of relativity (B. Keith, A.
-Khadse, S. Field, 2021). It starts from a correction of nothing, and only the waves are seen, not the orbit.
+Khadse, S. Field, 2021). It starts without a correction, and is trained by the waves alone, not by the orbit.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ P, E = 100.0, 0.5  # the size of the orbit, in masses of the pair, and how far i
 STEP = 240.0  # of time, in masses
 
 # %%
-# Nothing but the cosine of the anomaly decides how fast things go. Small weights: little is corrected at the start.
+# The rates depend on the cosine of the anomaly alone. Small weights: little is corrected at the start.
 small = truncated_normal(std=1e-3)
 model = Chain(Dense(1, 32, tanh), Dense(32, 32, tanh), Dense(32, 2, init_weight=small))
 
 
-def newton(angles: Any) -> Any:
-    """Return how fast the anomaly and the angle of the orbit grow, (N, 1) each the same: angles (N, 2) -> (N, 1)."""
+def compute_newtonian_rate(angles: Any) -> Any:
+    """Return the rate of the anomaly, and of the orbit's angle, which is the same: angles (N, 2) -> (N, 1)."""
     return (1 + E * luxport.namespace(angles).cos(angles[:, :1])) ** 2 / P**1.5
 
 
-def einstein(angles: np.ndarray) -> np.ndarray:
-    """Return the same as relativity has it for a light body around a black hole: (N, 2) -> (N, 2)."""
+def compute_relativistic_rates(angles: np.ndarray) -> np.ndarray:
+    """Return both rates for a light body around a black hole by general relativity: (N, 2) -> (N, 2)."""
     cos = np.cos(angles[:, :1])
     common = (P - 2 - 2 * E * cos) * (1 + E * cos) ** 2 / np.sqrt((P - 2) ** 2 - 4 * E**2)
     return np.concatenate([common * np.sqrt(P - 6 - 2 * E * cos) / P**2, common / P**1.5], axis=1)
 
 
-def runge_kutta(field: Any, y: Any) -> Any:
+def step_by_runge_kutta(field: Any, y: Any) -> Any:
     """Return y one step later, by the classical method of fourth order."""
     k1 = field(y)
     k2 = field(y + STEP / 2 * k1)
@@ -53,7 +53,7 @@ def runge_kutta(field: Any, y: Any) -> Any:
 
 # %%
 # The wave is how the quadrupole of the orbit is accelerated, here by differences, in units in which it is about 1.
-def wave(path: Any) -> Any:
+def compute_wave(path: Any) -> Any:
     """Return the wave of angles at equal times, (T, 2) -> (T - 2,)."""
     xp = luxport.namespace(path)
     radius = P / (1 + E * xp.cos(path[:, 0]))
@@ -63,15 +63,15 @@ def wave(path: Any) -> Any:
 
 def solve(field: Any, start: Any, length: int) -> Any:
     """Return the angles from start (1, 2), of shape (length, 2)."""
-    return luxport.scan(lambda y, _: (runge_kutta(field, y), y[0, :]), start, None, length=length)[1]
+    return luxport.scan(lambda y, _: (step_by_runge_kutta(field, y), y[0, :]), start, None, length=length)[1]
 
 
-def truth(length: int) -> np.ndarray:
-    """Return the wave that relativity says, (length - 2,)."""
+def compute_true_wave(length: int) -> np.ndarray:
+    """Return the wave by general relativity, (length - 2,)."""
     path = [np.array([[np.pi, 0.0]])]
     for _ in range(length - 1):
-        path.append(runge_kutta(einstein, path[-1]))
-    return wave(np.concatenate(path)).astype(np.float32)
+        path.append(step_by_runge_kutta(compute_relativistic_rates, path[-1]))
+    return compute_wave(np.concatenate(path)).astype(np.float32)
 
 
 def correct(ps: Any, st: Any, length: int) -> Any:
@@ -79,9 +79,9 @@ def correct(ps: Any, st: Any, length: int) -> Any:
     start = luxport.asarray(np.array([[np.pi, 0.0]], np.float32))
 
     def field(angles: Any) -> Any:
-        return newton(angles) * (1 + model(luxport.namespace(angles).cos(angles[:, :1]), ps, st)[0])
+        return compute_newtonian_rate(angles) * (1 + model(luxport.namespace(angles).cos(angles[:, :1]), ps, st)[0])
 
-    return wave(solve(field, start, length))
+    return compute_wave(solve(field, start, length))
 
 
 # %%
@@ -90,7 +90,7 @@ def train(steps: int = 120, length: int = 250) -> tuple[float, np.ndarray, np.nd
     """Return the last loss, and the waves of relativity, of Newton and of Newton corrected."""
     ps, st = luxport.setup(0, model)
     vector, restore = luxport.flatten(ps)
-    right = luxport.asarray(truth(length))
+    right = luxport.asarray(compute_true_wave(length))
 
     def loss(vector: Any) -> Any:
         return luxport.namespace(vector).mean((correct(restore(vector), st, length) - right) ** 2)
@@ -110,7 +110,12 @@ def train(steps: int = 120, length: int = 250) -> tuple[float, np.ndarray, np.nd
     )
     bar.close()
     corrected = correct(restore(luxport.asarray(found.x, dtype="float32")), st, length)
-    return float(found.fun), truth(length), luxport.to_numpy(correct(ps, st, length)), luxport.to_numpy(corrected)
+    return (
+        float(found.fun),
+        compute_true_wave(length),
+        luxport.to_numpy(correct(ps, st, length)),
+        luxport.to_numpy(corrected),
+    )
 
 
 def main() -> None:

@@ -2,9 +2,9 @@
 Recipes for images
 ==================
 
-Learned here: three ways to tell images apart, a residual network, a ConvMixer and a vision transformer, trained by one
+Learned here: three ways to classify images, a residual network, a ConvMixer and a vision transformer, trained by one
 recipe: AdamW, a learning rate that rises and falls, smooth labels, images moved at random. The images are
-scikit-learn's digits, 8 by 8; CIFAR-10, which these recipes are known from, is nothing that a package brings.
+scikit-learn's digits, 8 by 8; CIFAR-10, for which these recipes are known, is in no package.
 
 ``python examples/image_recipes.py vision_transformer`` trains one of the three.
 """
@@ -34,7 +34,7 @@ COMPILED = luxport.default_backend().name != "torch"
 def residual_network(width: int = 16) -> luxport.Layer:
     """Return a residual network."""
 
-    def block(channels: int, out: int, stride: int) -> list[Any]:
+    def make_block(channels: int, out: int, stride: int) -> list[Any]:
         conv = partial(Conv, (3, 3), padding=SamePad(), use_bias=False)
         body = Chain(conv(channels, out, stride=stride), BatchNorm(out, relu), conv(out, out), BatchNorm(out))
         past = None if stride == 1 else Conv((1, 1), channels, out, stride=stride, use_bias=False)
@@ -42,7 +42,7 @@ def residual_network(width: int = 16) -> luxport.Layer:
         return [added, luxport.WrappedFunction(relu)]
 
     stem = [Conv((3, 3), 1, width, padding=SamePad(), use_bias=False), BatchNorm(width, relu)]
-    blocks = block(width, width, 1) + block(width, 2 * width, 2) + block(2 * width, 4 * width, 2)
+    blocks = make_block(width, width, 1) + make_block(width, 2 * width, 2) + make_block(2 * width, 4 * width, 2)
     return Chain(*stem, *blocks, GlobalMeanPool(), FlattenLayer(), Dense(4 * width, 10))
 
 
@@ -51,17 +51,17 @@ def residual_network(width: int = 16) -> luxport.Layer:
 def conv_mixer(width: int = 48, depth: int = 4) -> luxport.Layer:
     """Return a ConvMixer."""
 
-    def block() -> list[Any]:
+    def make_block() -> list[Any]:
         own = Chain(Conv((3, 3), width, width, gelu, padding=SamePad(), groups=width), BatchNorm(width))
         return [SkipConnection(own, operator.add), Conv((1, 1), width, width, gelu), BatchNorm(width)]
 
     stem = [Conv((2, 2), 1, width, gelu, stride=2), BatchNorm(width)]
-    blocks = [part for _ in range(depth) for part in block()]
+    blocks = [part for _ in range(depth) for part in make_block()]
     return Chain(*stem, *blocks, GlobalMeanPool(), FlattenLayer(), Dense(width, 10))
 
 
 # %%
-# A. Dosovitskiy et al. (2021): patches become words, and one more word asks which digit it is.
+# A. Dosovitskiy et al. (2021): patches become words, and one more word, whose output is the class.
 def vision_transformer(width: int = 48, depth: int = 3) -> luxport.Layer:
     """Return a vision transformer."""
     blocks = [luxport.TransformerEncoderLayer(width, 2 * width, gelu, nheads=4, norm_first=True) for _ in range(depth)]
@@ -85,8 +85,8 @@ def vision_transformer(width: int = 48, depth: int = 3) -> luxport.Layer:
 
 # %%
 # The same recipe for each. What is random about the images is drawn by NumPy: the same on every backend.
-def moved(x: np.ndarray, y: np.ndarray, epochs: int) -> Iterator[tuple[Any, Any]]:
-    """Yield batches of images that are moved by one pixel at most, with labels one in ten of which is spread."""
+def yield_moved(x: np.ndarray, y: np.ndarray, epochs: int) -> Iterator[tuple[Any, Any]]:
+    """Yield batches of images that are moved by one pixel at most, and labels smoothed by 0.1."""
     rng = np.random.default_rng(0)
     for _ in range(epochs):
         order = rng.permutation(len(x))
@@ -102,12 +102,12 @@ def moved(x: np.ndarray, y: np.ndarray, epochs: int) -> Iterator[tuple[Any, Any]
 def train(
     name: str = "conv_mixer", epochs: int = 30, count: int = 1437
 ) -> tuple[float, float, luxport.training.TrainState]:
-    """Return the last loss, the share of other images told right, and the trained state."""
+    """Return the last loss, the accuracy on other images, and the trained state."""
     pixels, labels = load_digits(return_X_y=True)
     x, y = (np.asarray(pixels) / 8 - 1).astype(np.float32).reshape(-1, 1, 8, 8), np.asarray(labels, np.int32)
     state = luxport.training.TrainState.create(globals()[name](), luxport.optimizers.AdamW(0.003, lambda_=0.05))
     steps, loss = epochs * (count // 64), 0.0
-    for step, batch in enumerate(tqdm(moved(x[:count], y[:count], epochs), total=steps, disable=None)):
+    for step, batch in enumerate(tqdm(yield_moved(x[:count], y[:count], epochs), total=steps, disable=None)):
         state = state.adjust(eta=0.005 * min(1.0, 4 * (step + 1) / steps) * (1 - step / steps))
         loss, _, state = luxport.training.train_step(
             luxport.losses.CrossEntropyLoss(logits=True), batch, state, jit=COMPILED
@@ -117,7 +117,7 @@ def train(
 
 
 def main() -> None:
-    """Train the three, or the one of the command line, and draw digits that were told wrong."""
+    """Train the three, or the one of the command line, and draw digits that were classified wrongly."""
     import matplotlib.pyplot as plt
 
     pixels, labels = load_digits(return_X_y=True)
@@ -125,7 +125,7 @@ def main() -> None:
     figure, axes = plt.subplots(len(names), 6, figsize=(6, 1.4 * len(names)), squeeze=False)
     for name, row in zip(names, axes, strict=True):
         loss, right, state = train(name)
-        print(f"{name}: {luxport.parameter_length(state.model):,} parameters, loss {loss:.3f}, {right:.1%} right")
+        print(f"{name}: {luxport.parameter_length(state.model):,} parameters, loss {loss:.3f}, {right:.1%} correct")
         x = luxport.asarray((np.asarray(pixels)[1437:] / 8 - 1).astype(np.float32).reshape(-1, 1, 8, 8))
         said = luxport.to_numpy(state.model(x, state.ps, luxport.test_mode(state.st))[0]).argmax(axis=1)
         for axis, index in zip(row, np.flatnonzero(said != np.asarray(labels)[1437:]), strict=False):

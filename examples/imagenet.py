@@ -51,7 +51,7 @@ class Images:
         return pixels.transpose(2, 0, 1).astype(np.float32), np.int32(self.classes.index(path.parent.name))
 
 
-def batches(images: Images, size: int) -> Any:
+def make_batches(images: Images, size: int) -> Any:
     """Return TensorFlow's pipeline where TensorFlow trains, and PyTorch's loader elsewhere."""
     if luxport.default_backend().name != "tf":
         import torch
@@ -68,7 +68,7 @@ def batches(images: Images, size: int) -> Any:
     return read.batch(size).prefetch(2)
 
 
-def stripes(folder: Path, count: int) -> None:
+def write_stripes(folder: Path, count: int) -> None:
     """Write images of two classes into folder/train and folder/val."""
     rng = np.random.default_rng(0)
     for part in ("train", "val"):
@@ -85,16 +85,16 @@ def stripes(folder: Path, count: int) -> None:
 def train(
     folder: Path, name: str = "tiny", size: int = 32, batch: int = 16, epochs: int = 4, checkpoint: Path | None = None
 ) -> tuple[float, float, training.TrainState]:
-    """Return the loss and the share told right of images not trained on, and the state, which `checkpoint` has, too."""
+    """Return loss and accuracy on the validation images, and the state, which `checkpoint` has, too."""
     images, others = Images(folder / "train", size, train=True), Images(folder / "val", size, train=False)
     rule = luxport.optimizers.AdamW(0.002, lambda_=0.01)
     state = training.TrainState.create(MODELS[name](len(images.classes)), rule, precision="bfloat16")
     state, history = training.fit(
         luxport.losses.SparseCrossEntropyLoss(logits=True),
         state,
-        batches(images, batch),
+        make_batches(images, batch),
         epochs=epochs,
-        validation=batches(others, batch),
+        validation=make_batches(others, batch),
         metrics={"accuracy": training.accuracy},
         checkpoint=checkpoint,
         resume=checkpoint is not None,
@@ -104,7 +104,7 @@ def train(
 
 
 def main() -> None:
-    """Train on the folder of the command line, or on stripes; draw images and what they were told to be."""
+    """Train on the folder of the command line, or on stripes; draw images and their classes."""
     import matplotlib.pyplot as plt
 
     with tempfile.TemporaryDirectory() as made:
@@ -113,9 +113,9 @@ def main() -> None:
             folder, name = Path(sys.argv[1]), sys.argv[2]
             train(folder, name, 224, 128, 90, folder / name)
             return
-        stripes(folder, 64)
+        write_stripes(folder, 64)
         loss, right, state = train(folder, name)
-        print(f"loss {loss:.3f}, {right:.1%} of other images told right")
+        print(f"loss {loss:.3f}, {right:.1%} of other images classified correctly")
         images = Images(folder / "val", 32, train=False)
         x = np.stack([images[index][0] for index in range(0, 128, 16)])
     said = luxport.to_numpy(state.model(luxport.asarray(x), state.ps, luxport.test_mode(state.st))[0]).argmax(axis=1)

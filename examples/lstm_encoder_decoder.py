@@ -46,7 +46,7 @@ def model(x: Any, *, encoder: Any, decoder: Any, out: Any) -> Any:
 
 # %%
 # Two waves of different lengths over each other, with noise, in windows of 50 steps.
-def windows(count: int) -> tuple[np.ndarray, np.ndarray]:
+def make_windows(count: int) -> tuple[np.ndarray, np.ndarray]:
     """Return what is read, (count, 40, 1), and what is to be written, (count, 10, 1)."""
     rng = np.random.default_rng(0)
     t = np.arange(READ + WRITTEN) / 5 + rng.uniform(0, 100, (count, 1))
@@ -67,7 +67,7 @@ def objective(model: Any, ps: Any, st: Any, data: Any) -> tuple[Any, Any, dict[s
 def train(epochs: int = 30, count: int = 1024) -> tuple[float, list[float], training.TrainState]:
     """Return the mean loss of the last epoch, that of each, and the trained state."""
     state = training.TrainState.create(model, optimizers.Adam(0.01))
-    loader = training.DataLoader(windows(count), 64, shuffle=True, seed=0)
+    loader = training.DataLoader(make_windows(count), 64, shuffle=True, seed=0)
     means = []
     for _ in tqdm(range(epochs), disable=None):
         values = []
@@ -84,7 +84,7 @@ def main() -> None:
     import matplotlib.pyplot as plt
 
     _, means, state = train()
-    past, future = windows(256)
+    past, future = make_windows(256)
     forecast, _ = model((luxport.asarray(past), None), state.ps, luxport.test_mode(state.st))
     forecast = luxport.to_numpy(forecast)
     error = ((forecast - future) ** 2).mean()

@@ -15,7 +15,7 @@ from typing import Any
 import luxport
 from luxport import BatchNorm, Chain, Conv, Dense, FlattenLayer, GlobalMeanPool, MaxPool, Parallel, relu, relu6
 
-added = partial(Parallel, operator.add)
+add_branches = partial(Parallel, operator.add)
 
 
 def conv(size: int, i: int, o: int, act: Any = luxport.identity, stride: int = 1, groups: int = 1) -> list[Any]:
@@ -39,7 +39,7 @@ def resnet(counts: tuple[int, ...], deep: bool, classes: int, width: int = 64) -
             else:
                 body = conv(3, i, inner, relu, stride) + conv(3, inner, o)
             past = luxport.NoOpLayer() if i == o and stride == 1 else Chain(*conv(1, i, o, stride=stride))
-            layers += [added(Chain(*body), past), luxport.WrappedFunction(relu)]
+            layers += [add_branches(Chain(*body), past), luxport.WrappedFunction(relu)]
             i = o
     return Chain(*layers, GlobalMeanPool(), FlattenLayer(), Dense(i, classes))
 
@@ -70,7 +70,7 @@ def mobilenet_v2(classes: int) -> Chain:
             wide = i * times
             body = [*(conv(1, i, wide, relu6) if times > 1 else []), *conv(3, wide, wide, relu6, stride, wide)]
             block = Chain(*body, *conv(1, wide, o))
-            layers.append(added(block, luxport.NoOpLayer()) if stride == 1 and i == o else block)
+            layers.append(add_branches(block, luxport.NoOpLayer()) if stride == 1 and i == o else block)
             i = o
     return Chain(*layers, *conv(1, i, 1280, relu6), GlobalMeanPool(), FlattenLayer(), luxport.Dropout(0.2),
                  Dense(1280, classes))  # fmt: skip

@@ -25,7 +25,7 @@ STEP = 0.1
 MATRIX = np.array([[-0.1, 2.0], [-2.0, -0.1]])
 
 
-def runge_kutta(field: Any, y: Any) -> Any:
+def step_by_runge_kutta(field: Any, y: Any) -> Any:
     """Return y one step later, by the classical method of fourth order."""
     k1 = field(y)
     k2 = field(y + STEP / 2 * k1)
@@ -34,11 +34,11 @@ def runge_kutta(field: Any, y: Any) -> Any:
     return y + STEP / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
 
 
-def spiral(length: int) -> np.ndarray:
+def compute_spiral(length: int) -> np.ndarray:
     """Return the true path, of shape (length, 1, 2)."""
     path = [np.array([[1.5, 0.0]])]
     for _ in range(length - 1):
-        path.append(runge_kutta(lambda y: y**3 @ MATRIX.T, path[-1]))
+        path.append(step_by_runge_kutta(lambda y: y**3 @ MATRIX.T, path[-1]))
     return np.stack(path).astype(np.float32)
 
 
@@ -51,20 +51,20 @@ def solve(model: Any, ps: Any, st: Any, starts: Any, length: int) -> Any:
     """Return the paths from starts (N, 2), of shape (length, N, 2) with these as the first entry."""
 
     def advance(y: Any, _: Any) -> tuple[Any, Any]:
-        return runge_kutta(lambda y: model(y, ps, st)[0], y), y
+        return step_by_runge_kutta(lambda y: model(y, ps, st)[0], y), y
 
     return luxport.scan(advance, starts, None, length=length)[1]
 
 
 def objective(model: Any, ps: Any, st: Any, data: Any) -> tuple[Any, Any, dict[str, Any]]:
-    """Short pieces of the path are shot from their true beginnings: a long one would hide where it went wrong."""
+    """Return the error of short pieces of the path, each from its true start: over a long path errors add up."""
     pieces = data
     return losses.mse(solve(model, ps, st, pieces[0], pieces.shape[0]), pieces), st, {}
 
 
 def train(steps: int = 400, length: int = 60) -> tuple[float, np.ndarray, training.TrainState]:
     """Return the last loss, the true path and the trained state."""
-    path = spiral(length)
+    path = compute_spiral(length)
     pieces = np.concatenate([path[start : start + 6] for start in range(length - 6)], axis=1)
     data = luxport.asarray(pieces)
     state = training.TrainState.create(model, optimizers.Adam(0.01))

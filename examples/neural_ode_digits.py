@@ -2,7 +2,7 @@
 Digits by a neural ODE
 ======================
 
-Learned here: a layer of one's own that calls a solver, and solvers that other packages bring. What is between the first
+Learned here: a custom layer that calls a solver, and solvers that other packages bring. What is between the first
 and the last layer is the solution of a differential equation: diffrax solves it on JAX, torchdiffeq on PyTorch, a few
 lines of our own elsewhere, each by the midpoint method with equal steps, so that the losses are the same.
 """
@@ -57,7 +57,7 @@ SOLVERS = {"jax": solve_by_diffrax, "torch": solve_by_torchdiffeq}
 # %%
 # The layer has the parameters of the field. The field has no state, so that a solver may call it as it likes.
 class NeuralODE(luxport.WrapperLayer):
-    """Where x is after a time of 1: x (N, features) -> like x."""
+    """Returns the solution at time 1 that starts at x: x (N, features) -> like x."""
 
     field: luxport.Layer
 
@@ -71,7 +71,7 @@ model = Chain(Dense(64, 20, tanh), NeuralODE(Chain(Dense(20, 20, tanh), Dense(20
 
 
 def train(epochs: int = 10, count: int = 1437) -> tuple[float, float, training.TrainState]:
-    """Return the mean loss of the last epoch, the share of other digits told right, and the trained state."""
+    """Return the mean loss of the last epoch, the accuracy on other digits, and the trained state."""
     pixels, labels = load_digits(return_X_y=True)
     x, y = (np.asarray(pixels) / 16).astype(np.float32), np.asarray(labels, np.int32)
     loader = training.DataLoader((x[:count], y[:count]), 32, shuffle=True, partial=False, seed=0)
@@ -92,7 +92,7 @@ def main() -> None:
     import matplotlib.pyplot as plt
 
     loss, right, state = train()
-    print(f"mean loss of the last epoch {loss:.4f}, {right:.1%} of other digits told right")
+    print(f"mean loss of the last epoch {loss:.4f}, {right:.1%} of other digits classified correctly")
     pixels, labels = load_digits(return_X_y=True)
     x = luxport.asarray((np.asarray(pixels)[1437:] / 16).astype(np.float32))
     figure, axes = plt.subplots(1, 2, figsize=(8, 3.5))

@@ -27,7 +27,7 @@ values = np.log1p((1 - grid[:, :1]) ** 2 + 100 * (grid[:, 1:] - grid[:, :1] ** 2
 model = Chain(Dense(2, 16, tanh), Dense(16, 1))
 
 
-def by_scipy(steps: int) -> float:
+def minimize_by_scipy(steps: int) -> float:
     """Minimize over the vector in SciPy; value and gradient are the backend's."""
     ps, st = luxport.setup(0, model)
     x, y = luxport.asarray(grid, dtype="float32"), luxport.asarray(values, dtype="float32")
@@ -47,7 +47,7 @@ def by_scipy(steps: int) -> float:
     return float(minimize(objective, start, jac=True, method="L-BFGS-B", options={"maxiter": steps}).fun)
 
 
-def by_adam(steps: int) -> tuple[float, list[float]]:
+def minimize_by_adam(steps: int) -> tuple[float, list[float]]:
     """Minimize by luxport's own Adam."""
     state = training.TrainState.create(model, optimizers.Adam(0.02))
     data = luxport.asarray(grid, dtype="float32"), luxport.asarray(values, dtype="float32")
@@ -60,13 +60,13 @@ def by_adam(steps: int) -> tuple[float, list[float]]:
 
 def train(steps: int = 300) -> tuple[float, list[float], float]:
     """Return Adam's last loss, all of them, and what SciPy found."""
-    last, path = by_adam(steps)
-    return last, path, by_scipy(steps)
+    last, path = minimize_by_adam(steps)
+    return last, path, minimize_by_scipy(steps)
 
 
 # %%
 # The same by the frameworks' own optimizers: `ps` is a tree as they know it.
-def by_own(steps: int) -> float | None:
+def minimize_by_framework(steps: int) -> float | None:
     """Minimize by optax on JAX, by torch.optim on PyTorch; elsewhere return None."""
     ps, st = luxport.setup(0, model)
     x, y = luxport.asarray(grid, dtype="float32"), luxport.asarray(values, dtype="float32")
@@ -102,7 +102,7 @@ def main() -> None:
 
     last, path, found = train()
     print(f"300 steps: luxport's Adam {last:.5f}, SciPy's L-BFGS {found:.5f}")
-    if (own := by_own(300)) is not None:
+    if (own := minimize_by_framework(300)) is not None:
         print(f"the framework's own Adam: {own:.5f}")
     plt.semilogy(path, label="Adam")
     plt.axhline(found, color="tab:orange", label="L-BFGS after as many steps")
@@ -111,6 +111,6 @@ def main() -> None:
 
 
 # %%
-# What changes between backends: nothing. Only `by_own` shows what each has of its own.
+# What changes between backends: nothing. Only `minimize_by_framework` differs.
 if __name__ == "__main__":
     main()

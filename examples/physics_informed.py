@@ -25,7 +25,7 @@ COMPILED = luxport.default_backend().name != "torch"
 model = Chain(Dense(2, 16, tanh), Dense(16, 16, tanh), Dense(16, 1))
 
 
-def solution(points: Any, ps: Any, st: Any) -> Any:
+def compute_solution(points: Any, ps: Any, st: Any) -> Any:
     """Return u at points (N, 2), as (N,)."""
     x, y = points[:, 0], points[:, 1]
     return x * (1 - x) * y * (1 - y) * model(points, ps, st)[0][:, 0]
@@ -33,20 +33,20 @@ def solution(points: Any, ps: Any, st: Any) -> Any:
 
 # %%
 # Points do not see each other, so the gradient of a sum over them is every point's own derivative.
-def laplacian(points: Any, ps: Any, st: Any) -> Any:
+def compute_laplacian(points: Any, ps: Any, st: Any) -> Any:
     """Return u_xx + u_yy at each point."""
     total = namespace(points).sum
-    first = grad(lambda points: total(solution(points, ps, st)))
+    first = grad(lambda points: total(compute_solution(points, ps, st)))
     second_x = grad(lambda points: total(first(points)[:, 0]))(points)[:, 0]
     second_y = grad(lambda points: total(first(points)[:, 1]))(points)[:, 1]
     return second_x + second_y
 
 
 def objective(model: Any, ps: Any, st: Any, points: Any) -> tuple[Any, Any, dict[str, Any]]:
-    """Return how far the equation is from being met."""
+    """Return the mean squared residual of the equation."""
     xp = namespace(points)
     wanted = -2 * np.pi**2 * xp.sin(np.pi * points[:, 0]) * xp.sin(np.pi * points[:, 1])
-    return xp.mean((laplacian(points, ps, st) - wanted) ** 2), st, {}
+    return xp.mean((compute_laplacian(points, ps, st) - wanted) ** 2), st, {}
 
 
 def train(steps: int = 600, count: int = 256) -> tuple[float, list[float], training.TrainState]:
@@ -67,7 +67,7 @@ def main() -> None:
     last, _, state = train()
     line = np.linspace(0, 1, 41, dtype=np.float32)
     grid = np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
-    found = luxport.to_numpy(solution(luxport.asarray(grid), state.ps, state.st)).reshape(41, 41)
+    found = luxport.to_numpy(compute_solution(luxport.asarray(grid), state.ps, state.st)).reshape(41, 41)
     exact = (np.sin(np.pi * grid[:, 0]) * np.sin(np.pi * grid[:, 1])).reshape(41, 41)
     print(f"residual {last:.4f}, largest error {np.abs(found - exact).max():.5f}")
     figure, axes = plt.subplots(1, 2, figsize=(8, 3))

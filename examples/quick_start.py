@@ -19,13 +19,13 @@ y, st = model(x, ps, st)
 print("\noutput:", y)
 
 
-def summed_output(ps, st):
+def sum_output(ps, st):
     y, st = model(x, ps, st)
     return luxport.namespace(y).sum(y), st
 
 
 try:
-    grads, st = luxport.grad(summed_output, has_aux=True)(ps, st)
+    grads, st = luxport.grad(sum_output, has_aux=True)(ps, st)
 except TypeError as error:  # NumPy, the default, runs models forward only
     raise SystemExit(f"\n{error}, or LUXPORT_BACKEND=torch") from None
 print("\ngradient of the last bias:", grads["layer_4"]["layer_2"]["bias"])

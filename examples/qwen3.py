@@ -101,13 +101,13 @@ def load(folder: str, cache_length: int = 64) -> tuple[Layer, Any, Any]:
     arrays.setdefault("lm_head.weight", arrays["model.embed_tokens.weight"])
     model = qwen3({**config.get("rope_parameters", {}), **config}, cache_length)
 
-    def named(path: tuple[str, ...], initial: Any) -> Any:
+    def read_weight(path: tuple[str, ...], initial: Any) -> Any:
         parts = [str(int(part[6:]) - 1) if part.startswith("layer_") else part for part in path[:-1]]
         array = arrays[".".join([*([] if path[0] == "lm_head" else ["model"]), *parts, "weight"])].astype(np.float32)
         return luxport.asarray(array.T if array.ndim == 2 and path[0] != "embed_tokens" else array)
 
     ps, st = luxport.setup(0, model)
-    return model, luxport.tree.map_with_path(named, ps), st
+    return model, luxport.tree.map_with_path(read_weight, ps), st
 
 
 def generate(model: Layer, ps: Any, st: Any, tokens: list[int], count: int) -> list[int]:

@@ -2,8 +2,8 @@
 A normalizing flow
 ==================
 
-Learned here: a layer of one's own that returns more than an array. RealNVP's coupling layers turn two moons into a
-normal distribution and back, and each keeps account of how much it stretches.
+Learned here: a custom layer that returns more than an array. RealNVP's coupling layers turn two moons into a
+normal distribution and back, and each adds up by how much it stretches.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ COMPILED = luxport.default_backend().name != "torch"
 
 
 # %%
-# One coordinate stays and says how the other is scaled and moved, so that the way back is known.
+# One coordinate stays, and determines how the other is scaled and shifted, so that the layer can be inverted.
 class Coupling(luxport.WrapperLayer):
     """Takes and returns ``(x, logdet)``: points (N, 2), and the logarithm of how much they were stretched (N,)."""
 
@@ -32,16 +32,16 @@ class Coupling(luxport.WrapperLayer):
     def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
         """Go from data to noise."""
         points, logdet = x
-        (scale, shift), st = self.how(points, ps, st)
+        (scale, shift), st = self.find_scale_and_shift(points, ps, st)
         moved = self.join(points, points[:, 1 - self.kept] * namespace(points).exp(scale) + shift)
         return (moved, logdet + scale), st
 
-    def back(self, points: Any, ps: Any, st: Any) -> Any:
+    def invert(self, points: Any, ps: Any, st: Any) -> Any:
         """Go from noise to data."""
-        (scale, shift), _ = self.how(points, ps, st)
+        (scale, shift), _ = self.find_scale_and_shift(points, ps, st)
         return self.join(points, (points[:, 1 - self.kept] - shift) * namespace(points).exp(-scale))
 
-    def how(self, points: Any, ps: Any, st: Any) -> tuple[tuple[Any, Any], Any]:
+    def find_scale_and_shift(self, points: Any, ps: Any, st: Any) -> tuple[tuple[Any, Any], Any]:
         """Return scale and shift, both (N,)."""
         y, st = self.net(points[:, self.kept : self.kept + 1], ps, st)
         return (luxport.tanh(y[:, 0]), y[:, 1]), st
@@ -62,7 +62,7 @@ def objective(model: Any, ps: Any, st: Any, points: Any) -> tuple[Any, Any, dict
     return xp.mean(xp.sum(noise**2, axis=-1) / 2 + np.log(2 * np.pi) - logdet), st, {}
 
 
-def moons(count: int) -> np.ndarray:
+def draw_moons(count: int) -> np.ndarray:
     """Return points of two moons around 0."""
     points = np.asarray(make_moons(count, noise=0.05, random_state=0)[0])
     return (points - points.mean(axis=0)).astype(np.float32)
@@ -71,7 +71,7 @@ def moons(count: int) -> np.ndarray:
 def train(steps: int = 600, count: int = 512) -> tuple[float, training.TrainState]:
     """Return the last loss and the trained state."""
     state = training.TrainState.create(model, optimizers.Adam(0.005))
-    data = luxport.asarray(moons(count))
+    data = luxport.asarray(draw_moons(count))
     for _ in tqdm(range(steps), disable=None):
         loss, _, state = training.train_step(objective, data, state, jit=COMPILED)
     return float(loss), state
@@ -85,8 +85,8 @@ def main() -> None:
     print(f"minus log-likelihood {loss:.4f} (a normal distribution: 2.2)")
     points = luxport.asarray(luxport.rng(1).normal((512, 2)))
     for name, layer in reversed(list(model.layers.items())):
-        points = layer.back(points, state.ps[name], state.st[name])
-    data, drawn = moons(512), luxport.to_numpy(points)
+        points = layer.invert(points, state.ps[name], state.st[name])
+    data, drawn = draw_moons(512), luxport.to_numpy(points)
     plt.scatter(*data.T, s=6, label="moons")
     plt.scatter(*drawn.T, s=6, label="drawn from the flow")
     plt.legend()

@@ -9,7 +9,6 @@ chain. The network tells spirals that turn left from spirals that turn right.
 from __future__ import annotations
 
 import numpy as np
-from tqdm import tqdm
 
 import luxport
 from luxport import LSTM, Chain, Dense, SelectDim, losses, optimizers, training
@@ -20,7 +19,7 @@ COMPILED = luxport.default_backend().name != "torch"
 
 # %%
 # Spirals of 20 points in the plane, half of them mirrored, as sequences (N, T, F) = (N, 20, 2).
-def spirals(count: int) -> tuple[np.ndarray, np.ndarray]:
+def draw_spirals(count: int) -> tuple[np.ndarray, np.ndarray]:
     """Return spirals, and 1 for those that turn left."""
     rng = np.random.default_rng(0)
     t = np.linspace(0, 2 * np.pi, 20) + rng.uniform(0, 2 * np.pi, (count, 1))
@@ -37,17 +36,11 @@ objective = losses.BinaryCrossEntropyLoss(logits=True)
 
 
 def train(epochs: int = 20, count: int = 512) -> tuple[float, list[float], training.TrainState]:
-    """Return the last loss, the mean loss of each epoch and the trained state."""
+    """Return the mean loss of the last epoch, that of each epoch, and the trained state."""
     state = training.TrainState.create(model, optimizers.Adam(0.02))
-    loader = training.DataLoader(spirals(count), 64, shuffle=True, seed=0)
-    means = []
-    for _ in tqdm(range(epochs), disable=None):
-        values = []
-        for batch in loader:
-            data = luxport.tree.map(luxport.asarray, batch)
-            loss, _, state = training.train_step(objective, data, state, jit=COMPILED)
-            values.append(float(loss))
-        means.append(float(np.mean(values)))
+    loader = training.DataLoader(draw_spirals(count), 64, shuffle=True, seed=0)
+    state, history = training.fit(objective, state, loader, epochs=epochs, jit=COMPILED)
+    means = [epoch["loss"] for epoch in history]
     return means[-1], means, state
 
 
@@ -56,10 +49,10 @@ def main() -> None:
     import matplotlib.pyplot as plt
 
     _, means, state = train()
-    x, y = spirals(512)
+    x, y = draw_spirals(512)
     logits, _ = model(luxport.asarray(x), state.ps, state.st)
     right = ((luxport.to_numpy(logits) > 0) == (y > 0.5)).mean()
-    print(f"mean loss of the last epoch {means[-1]:.4f}, {right:.1%} of the spirals told right")
+    print(f"mean loss of the last epoch {means[-1]:.4f}, {right:.1%} of the spirals classified correctly")
     figure, (spiral, curve) = plt.subplots(1, 2, figsize=(8, 3))
     for index in range(4):
         spiral.plot(*x[index].T, marker=".", color="tab:orange" if y[index] else "tab:blue")

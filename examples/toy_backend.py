@@ -1,4 +1,4 @@
-"""A backend of one's own: a toy framework whose arrays are boxes around NumPy's, with a `tanh` of its own."""
+"""A backend for a toy framework whose arrays are boxes around NumPy's, with a `tanh` of its own."""
 
 import re
 from types import ModuleType, SimpleNamespace
@@ -19,37 +19,37 @@ class ToyArray:
         self.shape, self.dtype, self.device = values.shape, values.dtype, "cpu"
 
 
-def opened(values):
+def unbox(values):
     """Take arrays out of their boxes, at any depth."""
     return tree.map(lambda leaf: leaf.values if isinstance(leaf, ToyArray) else leaf, values)
 
 
-def boxed(values):
+def box(values):
     """Put arrays into boxes, at any depth."""
     arrays = (np.ndarray, np.generic)
     return tree.map(lambda leaf: ToyArray(np.asarray(leaf)) if isinstance(leaf, arrays) else leaf, values)
 
 
-def forwarding(target):
+def forward(target):
     """Let a function, or all functions of a module, take boxes and return boxes."""
     if isinstance(target, ModuleType):
-        return type("Namespace", (), {"__getattr__": lambda self, name: forwarding(getattr(target, name))})()
+        return type("Namespace", (), {"__getattr__": lambda self, name: forward(getattr(target, name))})()
     is_function = callable(target) and not isinstance(target, type)
-    return (lambda *args, **options: boxed(target(*opened(args), **opened(options)))) if is_function else target
+    return (lambda *args, **options: box(target(*unbox(args), **unbox(options)))) if is_function else target
 
 
 BINARY = re.findall(r"\w+", "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift")
 OTHERS = re.findall(r"\w+", "lt le gt ge eq ne getitem neg pos abs invert float int bool index len")
 for name in (*BINARY, *["r" + name for name in BINARY], *OTHERS):
-    setattr(ToyArray, f"__{name}__", forwarding(lambda x, *rest, f=f"__{name}__": getattr(x, f)(*rest)))
+    setattr(ToyArray, f"__{name}__", forward(lambda x, *rest, f=f"__{name}__": getattr(x, f)(*rest)))
 
 toy = SimpleNamespace(
     name="toy",
     capabilities=frozenset(),
-    xp=forwarding(xp),
+    xp=forward(xp),
     ops=SimpleNamespace(tanh=lambda x: ToyArray(1 - 2 / (np.exp(2 * x.values) + 1))),
     owns_type=lambda array_type: array_type is ToyArray,
-    asarray=lambda values, dtype=None, device=None: ToyArray(np.array(opened(values), dtype=dtype)),
+    asarray=lambda values, dtype=None, device=None: ToyArray(np.array(unbox(values), dtype=dtype)),
     to_numpy=lambda array: np.array(array.values),
     from_dlpack=lambda array, share: ToyArray(np.from_dlpack(array)),
     devices=lambda: ["cpu"],

@@ -82,7 +82,7 @@ def test_training_from_a_folder_of_images_resumes(tmp_path: Path, monkeypatch: p
     with luxport.using("torch"):
         example = runpy.run_path(str(FOLDER / "imagenet.py"))
         example["train"].__globals__["COMPILED"] = False
-        example["stripes"](tmp_path, 16)
+        example["write_stripes"](tmp_path, 16)
         _, _, state = example["train"](tmp_path, epochs=1, checkpoint=tmp_path / "kept")
         assert int(state.step) == 2
         loss, right, state = example["train"](tmp_path, epochs=8, checkpoint=tmp_path / "kept")
@@ -90,8 +90,8 @@ def test_training_from_a_folder_of_images_resumes(tmp_path: Path, monkeypatch: p
         # An untrained network has a loss of .693 and an accuracy of a half.
         assert loss < 0.6 and right > 0.7
         images = example["Images"](tmp_path / "val", 32, train=False)
-        ours = [luxport.tree.map(luxport.to_numpy, tuple(batch)) for batch in example["batches"](images, 20)]
+        ours = [luxport.tree.map(luxport.to_numpy, tuple(batch)) for batch in example["make_batches"](images, 20)]
     with luxport.using("tf"):
-        theirs = [luxport.tree.map(luxport.to_numpy, tuple(batch)) for batch in example["batches"](images, 20)]
+        theirs = [luxport.tree.map(luxport.to_numpy, tuple(batch)) for batch in example["make_batches"](images, 20)]
     for (x, labels), (other, others) in zip(ours, theirs, strict=True):
         assert (x == other).all() and (labels == others).all()
