@@ -157,12 +157,12 @@ def _yield_signs(values: Any) -> Iterator[tuple[str, tuple[int, int]]]:
             if (name, field) in _NAMES:
                 yield f"{name} has a field {field}", _NAMES[name, field]
         if name == "BatchNorm" and value.names is None and len(fields) == 8 and fields[7] is None:
-            yield "BatchNorm decides by itself whether it trains", (10, 11)
+            yield "BatchNorm has an active field that is nothing", (10, 11)
         if name == "Dropout" and value.names is None and len(fields) == 2:
             yield ("Dropout has no axes", (FIRST, 8)) if isinstance(fields[1], bool) else ("Dropout has axes", (10, 10))
         if name == "Chain" and len(fields) == 1:
             if isinstance(fields[0], list) and not value.type.params:
-                yield "Chain says nothing of its layers' types", (FIRST, 6)
+                yield "Chain has no type parameters", (FIRST, 6)
             elif isinstance(fields[0], tuple):
                 yield "Chain has its layers in a tuple", (7, LAST)
             elif isinstance(fields[0], julia.NamedTuple):

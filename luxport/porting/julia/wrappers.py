@@ -28,27 +28,27 @@ def unwrap_array(value: Any, what: str, depth: int = 0) -> Any:
         case julia.Struct(fields=[_, *_] as fields) if depth < _DEEPEST:
             name = value.type.name if isinstance(value.type, julia.TypeName) else str(value.type)
 
-            def inner(position: int = 0) -> Any:
+            def unwrap(position: int = 0) -> Any:
                 return unwrap_array(fields[position], what, depth + 1)
 
             match name:
                 case "Transpose" | "Adjoint":
                     # The transpose of a vector is a matrix of one row.
-                    found = inner()
+                    found = unwrap()
                     return found[:, None] if found.ndim == 1 else found.T
                 case "ReshapedArray" if len(fields) >= 2 and isinstance(fields[1], tuple):
                     sizes = fields[1][::-1]
-                    found = inner()
+                    found = unwrap()
                     if all(isinstance(n, int) and n >= 0 for n in sizes) and math.prod(sizes) == found.size:
                         return found.reshape(sizes)
                 case "PermutedDimsArray":
-                    return _permute(inner(), value.type.params, what)
+                    return _permute(unwrap(), value.type.params, what)
                 case "SubArray" if len(fields) >= 2 and isinstance(fields[1], tuple):
-                    return _take_view(inner(), fields[1], what)
+                    return _take_view(unwrap(), fields[1], what)
                 case "TrackedArray" if len(fields) >= 2:  # its fields: the tape, the data, the gradient
-                    return inner(1)
+                    return unwrap(1)
                 case _ if "Array" in name:
-                    return inner()
+                    return unwrap()
     raise FileFormatError(f"{what}: an array expected, got {julia.name_type(value)}")
 
 

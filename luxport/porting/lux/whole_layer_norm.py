@@ -11,7 +11,7 @@ __all__ = ["WholeLayerNorm"]
 
 
 class WholeLayerNorm(luxport.LayerNorm):
-    """`luxport.LayerNorm` with one mean and one variance of the whole array, the batch among it.
+    """`luxport.LayerNorm` with one mean and one variance of the whole array, including the batch.
 
     ``y = activation((x - mean) / sqrt(var + epsilon) * scale + bias)``
 

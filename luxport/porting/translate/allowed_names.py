@@ -24,107 +24,39 @@ __all__ = [
     "XP_NAMES",
 ]
 
-
-BUILTIN_FUNCTIONS = {
-    "abs",
-    "enumerate",
-    "float",
-    "int",
-    "len",
-    "max",
-    "min",
-    "range",
-    "reversed",
-    "round",
-    "slice",
-    "sum",
-}
-
-
-BUILTIN_FUNCTIONS |= {"tuple", "zip"}
-
+BUILTIN_FUNCTIONS = {"abs", "enumerate", "float", "int", "len", "max", "min", "range", "reversed", "round", "slice"}
+BUILTIN_FUNCTIONS |= {"sum", "tuple", "zip"}
 
 PACKAGES = ("dataclasses", "functools", "luxport", "math", "operator")
-
 
 _LAYERS = {
     name
     for name in luxport.__all__
     if isinstance(kind := getattr(luxport, name), type) and issubclass(kind, luxport.Layer)
 }
-
-
-ALLOWED = (
-    {f"luxport.{name}" for name in _LAYERS}
-    | {f"luxport.initializers.{name}" for name in INITIALIZERS.values()}
-    | set(ACTIVATIONS.values())
-)
-
-
-ALLOWED |= {f"luxport.{name}" for name in ("SamePad", "compact", "initializers.constant", "namespace", "parameter")}
-
-
+_ALLOWED = {
+    "dataclasses": ("dataclass", "field"),
+    "functools": ("reduce",),
+    "luxport": (*_LAYERS, "SamePad", "compact", "namespace", "parameter", "setup", "StatefulLayer", "test_mode"),
+    "luxport.initializers": (*INITIALIZERS.values(), "constant"),
+    "luxport.losses": (*LOSSES, *OBJECTIVES),
+    "luxport.ops": ("make_causal_mask", "softmax", "logsoftmax", *NNLIB_NAMES),
+    "luxport.optimizers": RULES,
+    "luxport.porting.flux": ("OldLayerNorm",),
+    "luxport.training": ("DataLoader", "TrainState.create", "apply_gradients", "compute_gradients", "train_step"),
+    "math": ("ceil", "exp", "floor", "gcd", "inf", "isqrt", "lcm", "log", "log2", "pi", "prod", "sqrt"),
+    "operator": ("add", "mul", "sub"),
+}
+ALLOWED = {f"{package}.{name}" for package, names in _ALLOWED.items() for name in names} | set(ACTIVATIONS.values())
 ALLOWED |= {"luxport.training.onecold", "luxport.training.onehotbatch"}
+"""The attributes of packages that a module may use."""
 
-
-ALLOWED |= {"luxport.porting.flux.OldLayerNorm", "luxport.ops.softmax", "luxport.ops.logsoftmax"}
-
-
-ALLOWED |= {f"luxport.ops.{name}" for name in ("make_causal_mask", *NNLIB_NAMES)}
-
-
-ALLOWED |= {f"math.{name}" for name in ("ceil", "exp", "floor", "inf", "log", "log2", "pi", "prod", "sqrt")}
-
-
-ALLOWED |= {f"math.{name}" for name in ("gcd", "isqrt", "lcm")}
-
-
-ALLOWED |= {f"luxport.losses.{name}" for name in LOSSES}
-
-
-ALLOWED |= {"luxport.setup", "luxport.StatefulLayer", "luxport.test_mode"} | {
-    f"luxport.losses.{name}" for name in OBJECTIVES
-}
-
-
-ALLOWED |= {f"luxport.optimizers.{name}" for name in RULES}
-
-
-ALLOWED |= {
-    f"luxport.training.{name}"
-    for name in ("DataLoader", "TrainState.create", "apply_gradients", "compute_gradients", "train_step")
-}
-
-
-ALLOWED |= {"dataclasses.dataclass", "dataclasses.field", "functools.reduce"}
-
-
-ALLOWED |= {"operator.add", "operator.mul", "operator.sub"}
-
-
-XP_NAMES = {*ELEMENTWISE.values(), "astype", "concat", "expand_dims", "float32", "float64", "max", "mean", "min"}
-
-
-XP_NAMES |= {
-    "cumulative_sum",
-    "flip",
-    "logical_not",
-    "ones_like",
-    "permute_dims",
-    "reshape",
-    "square",
-    "squeeze",
-    "stack",
-    "std",
-    "sum",
-}
-
-
-XP_NAMES |= {"tile", "unstack", "var", "zeros_like"}
-
+XP_NAMES = {*ELEMENTWISE.values(), "astype", "concat", "cumulative_sum", "expand_dims", "flip", "float32", "float64"}
+XP_NAMES |= {"logical_not", "max", "mean", "min", "ones_like", "permute_dims", "reshape", "square", "squeeze", "stack"}
+XP_NAMES |= {"std", "sum", "tile", "unstack", "var", "zeros_like"}
+"""The functions of the Array API that a module may use."""
 
 METHODS = {"__call__", "initial_parameters", "initial_states"}
-
 
 NODE_KINDS: frozenset[type[ast.AST]] = frozenset(
     {ast.Module, ast.Import, ast.alias, ast.FunctionDef, ast.ClassDef, ast.arguments, ast.arg, ast.keyword}
@@ -134,20 +66,15 @@ NODE_KINDS: frozenset[type[ast.AST]] = frozenset(
     | {ast.UnaryOp, ast.Compare}
 )
 
-
 NODE_FIELDS = {kind: tuple(name for name in kind._fields if name not in ("op", "ops", "ctx")) for kind in NODE_KINDS}
 """The fields of each kind of node that contain nodes to check; operators are all allowed and bind nothing."""
-
 
 MOST_OPTIONS = 1000
 """The largest number of keyword arguments in a call: compiling it compares each with all others."""
 
-
 HIGHEST_POWER = 64
 """The largest exponent: Python computes constant expressions on import, and ``9 ** 9 ** 9 ** 9`` would not end."""
 
-
 IS_MAIN = ast.dump(ast.parse('__name__ == "__main__"', mode="eval").body)
-
 
 HELPER_TREES = {name: ast.dump(ast.parse(code).body[0]) for name, code in HELPERS.items()}

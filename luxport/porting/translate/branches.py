@@ -81,7 +81,9 @@ def write_for(here: Scope, node: Node) -> Scope:
         for name in sorted(name for name in names if name in inside.kinds):
             inside = inside.rename_variable(name)  # in Julia the loop's variable is a new one, which ends with the loop
         looped |= names
-        inside = replace(inside.bind_local(kinds), fleeting=inside.fleeting | names, indent=here.indent + 4 * position)
+        inside = replace(
+            inside.bind_local(kinds), loop_variables=inside.loop_variables | names, indent=here.indent + 4 * position
+        )
         inside.add_line(f"for {inside.write_target(variable).removeprefix('(').removesuffix(')')} in {over}:")
     after = here.take_bindings(_write_inside(inside, body, False))
     return replace(
@@ -95,7 +97,7 @@ def _enter_loop(here: Scope, body: Sequence[Node]) -> Scope:
     """Return the scope of a loop, in which the variables that it assigns change with each iteration."""
     kinds = ("assignment", "compound_assignment_expression")
     assigned = [find_names(child.named_children[0]) for child in body if child.type in kinds]
-    return replace(here, fleeting=here.fleeting.union(*assigned))
+    return replace(here, loop_variables=here.loop_variables.union(*assigned))
 
 
 def _write_inside(here: Scope, body: Sequence[Node], last: bool) -> Scope:

@@ -10,6 +10,7 @@ from luxport.porting.translate.indices import build_undefined
 from luxport.porting.translate.methods import choose_method
 from luxport.porting.translate.operators import write_operator_call
 from luxport.porting.translate.options import read_initializer_call
+from luxport.porting.translate.package_calls import call_package_function, write_keywords, write_value
 from luxport.porting.translate.parse import (
     Arguments,
     Unported,
@@ -24,7 +25,6 @@ from luxport.porting.translate.writing import Code, call, group, name_field, nam
 
 if TYPE_CHECKING:
     from tree_sitter import Node
-from luxport.porting.translate.package_calls import call_package_function, write_keywords, write_value
 
 __all__ = ["write_call"]
 
@@ -122,13 +122,13 @@ def write_call(here: Scope, node: Node) -> Code:
 
 def _build_new(here: Scope, given: Arguments) -> Code:
     """Translate ``new(...)`` in a constructor."""
-    if here.making is None:
+    if here.constructed is None:
         raise Unported("new outside of a constructor")
     values = [write_value(here, value) for value in given.positional]
     given.expect_keywords()
-    if len(values) != len(here.making.fields) or any(value.text.startswith("*") for value in values):
+    if len(values) != len(here.constructed.fields) or any(value.text.startswith("*") for value in values):
         raise Unported("new without a value for each field")
-    return call(here.making.python, *_split_fields(here.making, values), "layer")
+    return call(here.constructed.python, *_split_fields(here.constructed, values), "layer")
 
 
 def _build_of_all_fields(here: Scope, struct: Struct, given: Arguments) -> Code:

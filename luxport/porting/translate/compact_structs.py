@@ -10,11 +10,6 @@ from luxport.porting.translate.definitions import split_definition, write_body
 from luxport.porting.translate.parameters import Parameters, find_taken_by_field, write_parameters
 from luxport.porting.translate.parse import Unported, read_text
 from luxport.porting.translate.scope import Scope
-from luxport.porting.translate.structs import Struct
-from luxport.porting.translate.writing import Code, group, name_field, write_named
-
-if TYPE_CHECKING:
-    from tree_sitter import Node
 from luxport.porting.translate.struct_methods import (
     bind_fields,
     read_field_kind,
@@ -22,6 +17,11 @@ from luxport.porting.translate.struct_methods import (
     write_fields,
     write_methods,
 )
+from luxport.porting.translate.structs import Struct
+from luxport.porting.translate.writing import Code, group, name_field, write_named
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
 
 __all__ = ["write_compact"]
 
@@ -37,9 +37,9 @@ _LAYERS = {
     "MultiHeadAttention",
     "Function",
 }
-
-
-_FUNCTIONS = {"Function", "Int", "Integer", "Int64", "Bool", "String", "Symbol", "Float32", "Float64", "Real"}
+"""Declared types of fields that hold a layer or a function."""
+_PLAIN_TYPES = {"Function", "Int", "Integer", "Int64", "Bool", "String", "Symbol", "Float32", "Float64", "Real"}
+"""Declared types of fields that hold nothing trainable."""
 
 
 def write_compact(here: Scope, struct: Struct) -> None:
@@ -88,7 +88,7 @@ def _write_field_value(here: Scope, struct: Struct, name: str) -> Code:
         or f"|> {receiver}.{name}" in read_text(forward)
         for forward in struct.forwards
     )
-    if struct.trainable is not None and name not in struct.trainable and kind not in _FUNCTIONS:
+    if struct.trainable is not None and name not in struct.trainable and kind not in _PLAIN_TYPES:
         return Code(
             here.call_helper("freeze_field", [code if called else here.call_helper("make_tuples", [code])]).text
         )

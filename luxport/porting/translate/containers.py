@@ -38,8 +38,11 @@ def _check_name(name: str) -> str:
     return name
 
 
-def _build_container(here: Scope, given: Arguments) -> Code:
-    return group("luxport.Chain(", _read_layers(here, given), ")", "layer")
+def _make_container(name: str) -> Builder:
+    def build(here: Scope, given: Arguments) -> Code:
+        return group(f"luxport.{name}(", _read_layers(here, given), ")", "layer")
+
+    return build
 
 
 def _make_joining(name: str) -> Builder:
@@ -58,10 +61,6 @@ def _make_joining(name: str) -> Builder:
         return group(f"luxport.{ours}(", [write_connection(here, given.positional[0], two), *layers], ")", "layer")
 
     return build
-
-
-def _build_branch(here: Scope, given: Arguments) -> Code:
-    return group("luxport.BranchLayer(", _read_layers(here, given), ")", "layer")
 
 
 def write_connection(here: Scope, node: Node, two: bool) -> Code:
@@ -109,8 +108,8 @@ def _build_wrapped_function(here: Scope, given: Arguments) -> Code:
 
 
 CONTAINERS = {
-    "BranchLayer": _build_branch,
-    "Chain": _build_container,
+    "BranchLayer": _make_container("BranchLayer"),
+    "Chain": _make_container("Chain"),
     "Maxout": _build_maxout,
     "PairwiseFusion": _make_joining("PairwiseFusion"),
     "Parallel": _make_joining("Parallel"),

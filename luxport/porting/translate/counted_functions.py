@@ -120,14 +120,6 @@ class BoundedValues:
         self.weigh(entries)
         return function(entries)
 
-    def zip(self, sequences: tuple[Any, ...], strict: bool) -> list[Any]:
-        """Return the entries of ``zip``."""
-        return list(zip(*map(self.list_entries, sequences), strict=strict))
-
-    def is_instance(self, value: Any, kinds: Any) -> bool:
-        """Return the value of ``isinstance``, which only helpers call."""
-        return isinstance(value, kinds)
-
     def get_attribute(self, value: Any, name: str, default: Any) -> Any:
         """Return the value of ``getattr``, which only helpers call; attributes of arrays have the default."""
         if name == "trainable":
@@ -148,7 +140,7 @@ COUNTED: dict[str, Callable[..., Any]] = {
     "functools.reduce": BoundedValues.reduce,
     "getattr": BoundedValues.get_attribute,
     "int": lambda bounded, value: bounded.check_size(int(bounded.check_size(value))),
-    "isinstance": BoundedValues.is_instance,
+    "isinstance": lambda bounded, value, kinds: isinstance(value, kinds),  # only helpers call it
     "len": lambda bounded, value: len(value),
     "list": lambda bounded, values=(): bounded.list_entries(values),
     "luxport.backend.is_array": lambda bounded, value: False,  # an import makes none
@@ -163,5 +155,5 @@ COUNTED: dict[str, Callable[..., Any]] = {
     "slice": lambda bounded, *given: slice(*given),
     "sum": lambda bounded, values, start=0: bounded.add_up(values, ast.Add, start),
     "tuple": lambda bounded, values=(): tuple(bounded.list_entries(values)),
-    "zip": lambda bounded, *sequences, strict=False: bounded.zip(sequences, strict),
+    "zip": lambda bounded, *values, strict=False: list(zip(*map(bounded.list_entries, values), strict=strict)),
 }

@@ -305,9 +305,7 @@ class Run:
         found: dict[Any, Any] = {}
         for key, value in zip(node.keys, node.values, strict=True):
             if key is None:
-                found |= {
-                    name: entry for name, entry in self.bounded.expect_mapping(self.evaluate(value, names)).items()
-                }
+                found |= self.bounded.expect_mapping(self.evaluate(value, names))
             else:
                 given = self.evaluate(key, names)
                 found[given if type(given) is int else str(given)] = self.evaluate(value, names)

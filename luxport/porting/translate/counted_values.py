@@ -93,7 +93,7 @@ class OwnClass:
         bound = self.signature.bind(*given, **named)
         bound.apply_defaults()
         values = {
-            key: value() if isinstance(value, DefaultFactory) else value for key, value in bound.arguments.items()
+            key: value.make() if isinstance(value, DefaultFactory) else value for key, value in bound.arguments.items()
         }
         return OwnLayer(self.name) if self.layer else OwnRecord(values)
 
@@ -103,10 +103,6 @@ class DefaultFactory:
 
     def __init__(self, make: Callable[[], Any]) -> None:
         self.make = make
-
-    def __call__(self) -> Any:
-        """Compute the default."""
-        return self.make()
 
 
 class LocalNames(dict[str, Any]):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from luxport.porting.translate.drawn import write_drawn_array, write_scaled_initializer
 from luxport.porting.translate.functions import call_on_elements
 from luxport.porting.translate.output import Piece
+from luxport.porting.translate.parameters import Parameters, list_names, write_parameters
 from luxport.porting.translate.parse import (
     Unported,
     find_head,
@@ -23,7 +24,6 @@ from luxport.porting.translate.writing import Code, group, name_field, write_nam
 
 if TYPE_CHECKING:
     from tree_sitter import Node
-from luxport.porting.translate.parameters import Parameters, list_names, write_parameters
 
 __all__ = ["define", "find_signature", "split_definition"]
 
@@ -94,7 +94,7 @@ def define(here: Scope, node: Node, *, mode: str, name: str = "") -> Code:
 
 
 def _check_loop_variables(here: Scope, node: Node) -> None:
-    if find_names(node) & here.fleeting:
+    if find_names(node) & here.loop_variables:
         raise Unported("a function that uses a variable of the loop around it")
 
 

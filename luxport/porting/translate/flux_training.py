@@ -166,7 +166,7 @@ def _write_objective(here: Scope, function: Node, *, of_data: bool) -> Code:
     given = ["m", f"*{here.call_helper('unpack_batch', [Code('data')]).text}"] if of_data else ["m"]
     lines += [f"def {name}(model, ps, st, data):", "    m = luxport.StatefulLayer(model, ps, st)"]
     lines += [f"    return {loss}({', '.join(given)}), m.st, {{}}"]
-    if find_names(function) & here.fleeting:
+    if find_names(function) & here.loop_variables:
         here.piece.lines += [" " * here.indent + line for line in lines]
     else:
         here.piece.lines[here.piece.opening : here.piece.opening] = [" " * 4 * here.depth + line for line in lines]

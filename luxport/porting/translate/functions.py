@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from luxport.porting.translate.nnlib import NNLIB
-from luxport.porting.translate.numbers import NUMBERS
+from luxport.porting.translate.numbers import ARGUMENT_COUNTS, NUMBERS
 from luxport.porting.translate.options import (
     expect_positional,
     read_axes,
@@ -29,15 +29,12 @@ if TYPE_CHECKING:
 __all__ = ["ARRAYS", "call_on_elements"]
 
 
-_COUNTS = {"clamp": 3, "ifelse": 3, "max": 2, "min": 2}
-
-
 def call_on_elements(here: Scope, name: str, values: list[Code]) -> Code:
     """Return a call of one of the functions `ELEMENTWISE`.
 
     Raises: Unported for another number of values, which Python's function could take for an option
     """
-    if len(values) != _COUNTS.get(name, 1):
+    if len(values) != ARGUMENT_COUNTS.get(name, 1):
         raise Unported(f"{name} of {len(values)} {'argument' if len(values) == 1 else 'arguments'}")
     if name == "abs2":
         return here.call_xp("square", [here.call_xp("abs", values)])

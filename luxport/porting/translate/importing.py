@@ -45,7 +45,7 @@ class _Pass:
 
 @dataclass(frozen=True)
 class _Part:
-    """!!The statements of one part of a module, and the names they bind."""
+    """The statements of one part of a module, and the names they bind."""
 
     statements: Sequence[ast.stmt]
     names: set[str]

@@ -73,7 +73,7 @@ def write_place(here: Scope, node: Node) -> str:
         start, stop = write_place(here, first), "" if read_text(last) == "end" else write_place(here, last)
         if stop.startswith("-"):  # Julia's range includes its end, so it stops after that index
             return f"{start}:{int(stop) + 1}"
-        end = stop and add_one(Code(stop, "number", True))
+        end = stop and write_next_place(stop)
         return f"{start}:{end}"
     if read_text(node) == "end":
         return "-1"
@@ -126,7 +126,7 @@ def _write_step(here: Scope, first: Node, step: Node, last: Node) -> str:
     stop = "" if read_text(last) == "end" else write_place(here, last)
     if start.startswith("-") or stop.startswith("-"):
         raise Unported("a range with a step, counted from the end")
-    return f"{start}:{stop and add_one(Code(stop, 'number', True))}:{by}"
+    return f"{start}:{stop and write_next_place(stop)}:{by}"
 
 
 def add_one(number: Code) -> str:

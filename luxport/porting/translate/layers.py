@@ -147,10 +147,10 @@ def _read_sizes_then_activation(here: Scope, positional: list[Node]) -> tuple[Co
 
 def _build_layer_norm(here: Scope, given: Arguments) -> Code:
     shape, rest = _read_sizes_then_activation(here, given.positional)
-    flux = here.source.dialect == "flux" or (here.source.says_nothing and "dims" not in given.named)
+    flux = here.source.dialect == "flux" or (here.source.names_no_package and "dims" not in given.named)
     if not flux:
         _check_dims(here, given, shape)
-    elif here.source.says_nothing:
+    elif here.source.names_no_package:
         here.add_line(
             write_remark("LayerNorm is taken for Flux's: the file names neither Flux nor Lux, which has another.")
         )
@@ -226,7 +226,7 @@ def _build_bilinear(here: Scope, given: Arguments) -> Code:
 
 
 def _make_dropout(name: str) -> Builder:
-    def axes(node: Node) -> Code:
+    def read_axes(node: Node) -> Code:
         entries = node.named_children if node.type == "tuple_expression" else [node]
         return group("(", [Code(read_axis(entry)) for entry in reversed(entries)], ")", "sizes")
 
@@ -234,7 +234,7 @@ def _make_dropout(name: str) -> Builder:
         dims = given.named.get("dims")
         if dims is not None and read_text(dims) == ":":  # each entry independently, as without dims
             del given.named["dims"]
-        known: dict[str, Any] = {"axes": ("dims", axes)} if name != "AlphaDropout" else {}
+        known: dict[str, Any] = {"axes": ("dims", read_axes)} if name != "AlphaDropout" else {}
         return call(
             f"luxport.{name}",
             [here.write(node) for node in expect_positional(given, 1)],

@@ -36,17 +36,17 @@ def _make_up_calls(name: str, parameters: list[Node]) -> Iterator[str]:
         return
     for of_channels in ("8", "8 => 8"):
         values = [_make_up_value(node, of_channels) for node in required]
-        named = [f"{_name(node)} = {_make_up_value(node, of_channels)}" for node in options]
+        named = [f"{_read_name(node)} = {_make_up_value(node, of_channels)}" for node in options]
         yield f"{name}({', '.join(values)}{'; ' if named else ''}{', '.join(named)})"
 
 
-def _name(node: Node) -> str:
+def _read_name(node: Node) -> str:
     return read_text(node if node.type == "identifier" else node.named_children[0])
 
 
 def _make_up_value(node: Node, of_channels: str) -> str:
     """Return a value for a parameter, by its declared type or its name."""
-    name = _name(node).lower()
+    name = _read_name(node).lower()
     if re.search(r"connection|shortcut|fusion|combin|^merge", name):
         return "+"
     if node.type == "typed_expression":

@@ -12,6 +12,7 @@ from luxport.porting.translate.containers import CONTAINERS
 from luxport.porting.translate.definitions import define
 from luxport.porting.translate.elementwise import find_functions_of_elements
 from luxport.porting.translate.expressions import READERS
+from luxport.porting.translate.headers import declare_functions, find_packages, find_types, write_header
 from luxport.porting.translate.helpers import HELPERS
 from luxport.porting.translate.importing import find_deferred
 from luxport.porting.translate.layers import LAYERS
@@ -29,7 +30,6 @@ from luxport.porting.translate.writing import write_remark
 
 if TYPE_CHECKING:
     from tree_sitter import Node
-from luxport.porting.translate.headers import declare_functions, find_packages, find_types, write_header
 
 __all__ = ["Translation", "translate"]
 
@@ -118,7 +118,7 @@ def _translate(source: str, flux: tuple[int, int] | None) -> Translation:
     source_of_all = Source(
         table=Table(READERS, LAYERS, define, write_block),
         dialect=dialect,
-        says_nothing=dialect is None and not packages,
+        names_no_package=dialect is None and not packages,
         flux=flux,
         structs=structs,
         owners={

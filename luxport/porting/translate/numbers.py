@@ -10,7 +10,15 @@ from luxport.porting.translate.parse import Arguments, Unported, read_arguments,
 from luxport.porting.translate.scope import Builder, Scope, can_make_layers
 from luxport.porting.translate.writing import Code, call, write_operand
 
-__all__ = ["NUMBERS", "PIPED", "build_if_else", "call_on_numbers", "make_rounding", "write_truncated"]
+__all__ = [
+    "ARGUMENT_COUNTS",
+    "NUMBERS",
+    "PIPED",
+    "build_if_else",
+    "call_on_numbers",
+    "make_rounding",
+    "write_truncated",
+]
 
 
 def write_truncated(here: Scope, symbol: str, a: Code, b: Code) -> Code:
@@ -47,7 +55,7 @@ def call_on_numbers(here: Scope, name: str, values: list[Code]) -> Code | None:
     kinds = {value.kind for value in (values[1:] if name == "ifelse" else values)}
     if not kinds <= {"number", "unknown"} or (here.mode != "build" and kinds != {"number"}):
         return None
-    if any(value.text.startswith("*") for value in values) or len(values) != _COUNTS.get(name, 1):
+    if any(value.text.startswith("*") for value in values) or len(values) != ARGUMENT_COUNTS.get(name, 1):
         return None if name not in ("max", "min") else call(name, values, None, "number")
     if name == "ifelse":
         condition, yes, no = values
@@ -60,7 +68,8 @@ def call_on_numbers(here: Scope, name: str, values: list[Code]) -> Code | None:
     return call(f"math.{name}", values, None, "number") if name in _OF_MATH else None
 
 
-_COUNTS = {"clamp": 3, "ifelse": 3, "max": 2, "min": 2}
+ARGUMENT_COUNTS = {"clamp": 3, "ifelse": 3, "max": 2, "min": 2}
+"""How many arguments these functions take; all others take one."""
 _OF_MATH = ("ceil", "exp", "floor", "log", "log2", "sqrt")
 
 

@@ -62,7 +62,7 @@ class Source:
     table: Table
     dialect: str | None
     """The package of its layers, "flux" or "lux"; None if it uses both or neither."""
-    says_nothing: bool
+    names_no_package: bool
     """Whether it mentions neither Flux nor Lux."""
     flux: tuple[int, int] | None
     """The version of Flux that it is written for, None if unknown."""
@@ -102,7 +102,7 @@ class Scope:
     depths: Names[int] = field(default_factory=lambda: Names())
     """The depth at which each variable was assigned."""
     indent: int = 0
-    fleeting: frozenset[str] = frozenset()
+    loop_variables: frozenset[str] = frozenset()
     """The variables that change with each iteration of the enclosing loops."""
     renamed: Mapping[str, str] = field(default_factory=dict)
     """The Python names of variables whose usual name is taken."""
@@ -110,7 +110,7 @@ class Scope:
     """Python names that variables must not have."""
     fields: Mapping[str, Mapping[str, Code]] = field(default_factory=dict)
     """The fields of the struct whose method this is, by the receiver's name."""
-    making: Struct | None = None
+    constructed: Struct | None = None
     """The struct whose constructor is being translated."""
     record_fields: Mapping[str, str] = field(default_factory=dict)
     """The kinds of the fields of structs that are not layers."""
@@ -133,7 +133,7 @@ class Scope:
 
     def open_loop(self, kinds: Mapping[str, str]) -> Scope:
         """Return the scope inside a loop whose variables have these kinds."""
-        return self.bind(kinds, fleeting=self.fleeting | set(kinds))
+        return self.bind(kinds, loop_variables=self.loop_variables | set(kinds))
 
     def is_local(self, name: str) -> bool:
         """Return whether the current function has assigned a variable."""

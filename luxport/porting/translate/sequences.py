@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from luxport.porting.translate.indices import add_one, build_view
 from luxport.porting.translate.options import expect_positional
 from luxport.porting.translate.parse import Arguments, Unported, find_names, read_arguments, read_last_name, read_text
 from luxport.porting.translate.scope import Scope, can_make_layers
@@ -11,7 +12,6 @@ from luxport.porting.translate.writing import Code, write_operand
 
 if TYPE_CHECKING:
     from tree_sitter import Node
-from luxport.porting.translate.indices import add_one, build_view
 
 __all__ = ["SEQUENCES", "build_map", "read_binding", "write_comprehension", "write_span"]
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from luxport.porting.errors import FileFormatError
+from luxport.porting.translate.assignments import assign, assign_compound, push
 from luxport.porting.translate.branches import (
     strip_brackets,
     write_choice,
@@ -33,7 +34,6 @@ from luxport.porting.translate.writing import Code, write_remark
 
 if TYPE_CHECKING:
     from tree_sitter import Node
-from luxport.porting.translate.assignments import assign, assign_compound, push
 
 __all__ = ["write_block", "write_statement"]
 

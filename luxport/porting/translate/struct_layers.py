@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from luxport.core.layer import Layer
+from luxport.porting.translate.compact_structs import write_compact
 from luxport.porting.translate.definitions import split_definition, write_body
 from luxport.porting.translate.drawn import write_drawn_arrays
 from luxport.porting.translate.methods import is_foreign
@@ -13,13 +14,12 @@ from luxport.porting.translate.parameters import find_taken_by_field, write_para
 from luxport.porting.translate.parse import Unported, find_head, find_names, read_text
 from luxport.porting.translate.scope import Scope
 from luxport.porting.translate.signatures import read_method
+from luxport.porting.translate.struct_methods import bind_fields, find_forwards, read_field_kind, write_methods
 from luxport.porting.translate.structs import Struct
 from luxport.porting.translate.writing import Code, name_field
 
 if TYPE_CHECKING:
     from tree_sitter import Node
-from luxport.porting.translate.compact_structs import write_compact
-from luxport.porting.translate.struct_methods import bind_fields, find_forwards, read_field_kind, write_methods
 
 __all__ = ["write_struct"]
 

@@ -62,7 +62,7 @@ def _write_struct(here: Scope, node: Node, owner: Struct) -> Scope:
     try:
         after = write_struct(here, owner).bind({owner.name: "builder" if owner.is_layer else "record"})
         for constructor in owner.constructors[: len(owner.inner)]:
-            define(replace(after, making=owner), constructor.node, mode="build", name=constructor.python)
+            define(replace(after, constructed=owner), constructor.node, mode="build", name=constructor.python)
         if owner.chooser:
             after.piece.lines += ["", "", *write_chooser(owner)]
         return after
