@@ -1,6 +1,6 @@
-"""The layers, one file a family; a family is imported when one of its names is first used.
+"""The layers, one file per family; a family is imported when one of its names is first used.
 
-Each layer is a dataclass, which takes Python a millisecond to make: all of them would slow ``import luxport`` down.
+Python takes a millisecond to create the dataclass of a layer: importing all would slow ``import luxport`` down.
 """
 
 from luxport.lazy import read_lazy_names

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, field
 
 from luxport import ops
-from luxport.backend import Array, dtype_name
+from luxport.backend import Array
 from luxport.core.anatomy import Parameters, States
 from luxport.core.input_checks import check_floating, check_ordered, check_positive, shape_of, shape_text
 from luxport.core.layer import Layer
 from luxport.errors import LayerError
-from luxport.layers._windows import check_spatial, read_axes
+from luxport.layers._windows import check_numbers, check_spatial, read_axes
 from luxport.ops.windows import Sizes
 
 __all__ = [
@@ -24,7 +24,7 @@ __all__ = [
 
 
 class GlobalMaxPool(Layer):
-    """Each channel's largest element; the gradient goes to the first of equal ones. The spatial axes stay, of size 1.
+    """Each channel's largest element. The spatial axes stay, with size 1; the gradient goes to the first maximum.
 
     ``y[n, c, 0, …] = max(x[n, c, …])``
 
@@ -47,7 +47,7 @@ class GlobalMaxPool(Layer):
 
 
 class GlobalMeanPool(Layer):
-    """Each channel's mean. The spatial axes stay, of size 1.
+    """Each channel's mean. The spatial axes stay, with size 1.
 
     ``y[n, c, 0, …] = mean(x[n, c, …])``
 
@@ -65,12 +65,12 @@ class GlobalMeanPool(Layer):
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
         """Take means."""
         _check_global(x)
-        _check_numbers(x)
+        check_numbers(x)
         return ops.global_mean_pool(x), st
 
 
 class GlobalLPPool(Layer):
-    """Each channel's ``(sum of x^p)^(1 / p)``, as `LPPool` with one window. The spatial axes stay, of size 1.
+    """Each channel's ``(sum of x^p)^(1 / p)``, as `LPPool` with one window. The spatial axes stay, with size 1.
 
     Args:
         p: the exponent, above 0
@@ -101,7 +101,7 @@ class GlobalLPPool(Layer):
 
 
 class _AdaptivePool(Layer):
-    """What the adaptive pools share: how many windows there are along each spatial axis, and of which kind."""
+    """A layer that pools to a given size."""
 
     output_size: Sizes
     _: KW_ONLY
@@ -113,15 +113,15 @@ class _AdaptivePool(Layer):
 
 
 class AdaptiveMaxPool(_AdaptivePool):
-    """The largest element of each of as many windows as wanted; the gradient goes to the first of equal ones.
+    """The largest element of each of `output_size` windows; the gradient goes to the first of equal elements.
 
-    ``y[..., i] = max(x[..., k] for k in window i)``. Of n elements and o windows, all windows have ``n - (o - 1) s``
-    elements at steps of ``s = n // o``; variable windows are PyTorch's instead: window i has the elements from
-    ``floor(i n / o)`` to below ``ceil((i + 1) n / o)``. The two are the same where o divides n.
+    ``y[..., i] = max(x[..., k] for k in window i)``. For n elements and o windows, all windows have ``n - (o - 1) s``
+    elements and are ``s = n // o`` apart. Variable windows are those of PyTorch: window i goes from element
+    ``floor(i n / o)`` to below ``ceil((i + 1) n / o)``. If o divides n, there is no difference.
 
     Args:
-        output_size: how many windows there are, a number for each spatial axis: (7, 7) for images
-        variable_windows: whether windows may have different sizes, as PyTorch's
+        output_size: the number of windows along each spatial axis: (7, 7) for images
+        variable_windows: whether windows may differ in size, as in PyTorch
 
     Shapes: x (N, C, *spatial) -> y (N, C, *output_size)
     Params: none
@@ -145,13 +145,13 @@ class AdaptiveMaxPool(_AdaptivePool):
 
 
 class AdaptiveMeanPool(_AdaptivePool):
-    """The mean of each of as many windows as wanted, which lie as those of `AdaptiveMaxPool`.
+    """The mean of each of `output_size` windows, which are those of `AdaptiveMaxPool`.
 
     ``y[..., i] = mean(x[..., k] for k in window i)``, over the windows of all spatial axes together.
 
     Args:
-        output_size: how many windows there are, a number for each spatial axis: (7, 7) for images
-        variable_windows: whether windows may have different sizes, as PyTorch's
+        output_size: the number of windows along each spatial axis: (7, 7) for images
+        variable_windows: whether windows may differ in size, as in PyTorch
 
     Shapes: x (N, C, *spatial) -> y (N, C, *output_size)
     Params: none
@@ -167,17 +167,17 @@ class AdaptiveMeanPool(_AdaptivePool):
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
         """Take means."""
         check_spatial(x, len(self._sizes))
-        _check_numbers(x)
+        check_numbers(x)
         y = ops.adaptive_mean_pool(x, output_size=self._sizes, variable_windows=self.variable_windows)
         return y, st
 
 
 class AdaptiveLPPool(_AdaptivePool):
-    """``(sum of x^p)^(1 / p)`` of each of as many windows as wanted, which lie as those of `AdaptiveMaxPool`.
+    """``(sum of x^p)^(1 / p)`` of each of `output_size` windows, which are those of `AdaptiveMaxPool`.
 
     Args:
-        output_size: how many windows there are, a number for each spatial axis: (7, 7) for images
-        variable_windows: whether windows may have different sizes, as PyTorch's
+        output_size: the number of windows along each spatial axis: (7, 7) for images
+        variable_windows: whether windows may differ in size, as in PyTorch
         p: the exponent, above 0
 
     Shapes: x (N, C, *spatial) -> y (N, C, *output_size)
@@ -211,8 +211,3 @@ def _check_global(x: Array) -> None:
     shape = shape_of(x)
     if len(shape) < 3 or 0 in tuple(shape)[2:]:
         raise LayerError(f"expects (N, C, ...) with at least one element a channel, got {shape_text(x)}")
-
-
-def _check_numbers(x: Array) -> None:
-    if not dtype_name(x).startswith("complex"):
-        check_floating(x)

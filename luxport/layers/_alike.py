@@ -1,4 +1,4 @@
-"""Equal layers one after the other as one loop: what ``Chain(..., scan=True)`` is where a backend compiles loops."""
+"""Runs of equal layers as one loop: how ``Chain(..., scan=True)`` works on a backend that compiles loops."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from luxport.backend import Array, backend_of, can, dtype_name, find_owner, name
 from luxport.core.layer import Layer
 from luxport.tree.static import Static
 
-__all__ = ["LayerStep", "call_alike", "have_loops", "remember_rows", "runs_of"]
+__all__ = ["LayerStep", "can_loop", "find_runs", "loop_layers", "remember_rows"]
 
 Row = tuple[Any, Any, int]
-"""A row, the stack that it was cut from, and where."""
+"""A row of a stacked array, the stack, and the row's position in it."""
 
 _rows: ContextVar[Mapping[int, Row] | None] = ContextVar("luxport_rows", default=None)
 
 
 @contextmanager
 def remember_rows(rows: Mapping[int, Row]) -> Iterator[None]:
-    """Let `call_alike` know, by the ids of rows, which stack each was cut from: all its rows in order are the stack."""
+    """Tell `loop_layers`, by the ids of rows, which stack each belongs to, so that it need not stack them again."""
     token = _rows.set(rows)
     try:
         yield
@@ -31,9 +31,9 @@ def remember_rows(rows: Mapping[int, Row]) -> Iterator[None]:
         _rows.reset(token)
 
 
-def runs_of(layers: Mapping[str, Layer]) -> list[tuple[Layer, list[str]]]:
-    """Group equal layers that follow each other: each layer once, with the names of its run."""
-    # Written out: PyTorch's compiler cannot follow `groupby` with keys such as these.
+def find_runs(layers: Mapping[str, Layer]) -> list[tuple[Layer, list[str]]]:
+    """Group equal layers that follow each other: return each layer once, with the names of its run."""
+    # Not `groupby`: PyTorch's compiler cannot trace it with keys such as these.
     runs: list[tuple[Layer, list[str]]] = []
     for name, layer in layers.items():
         if runs and runs[-1][0] == layer:
@@ -43,15 +43,15 @@ def runs_of(layers: Mapping[str, Layer]) -> list[tuple[Layer, list[str]]]:
     return runs
 
 
-def have_loops(x: Any) -> bool:
-    """Tell whether the backend of these inputs has loops of layers: elsewhere nobody need ask which are equal."""
+def can_loop(x: Any) -> bool:
+    """Tell whether the backend of these inputs compiles loops of layers."""
     inputs = tree.leaves(x)
     return _are_arrays(inputs) and can(backend_of(*inputs), "loops")
 
 
 @dataclass(frozen=True)
 class LayerStep:
-    """One turn of the loop: a layer between lists of arrays."""
+    """An iteration of the loop: a layer as a function of lists of arrays, with the structures of x, ps and st."""
 
     layer: Layer
     x: Any
@@ -61,9 +61,9 @@ class LayerStep:
     def __call__(
         self, x: list[Array], entries: tuple[list[Array], list[Array]]
     ) -> tuple[list[Array], tuple[Static[Any], list[Array]]]:
-        """Call the layer: its output, and its new state with the order in which it was built.
+        """Return the layer's output, and the arrays of its new state with the structure to build it from.
 
-        Raises: NotAlike if the next layer cannot take its output
+        Raises: NotAlike if the next layer cannot take the output
         """
         ps, st = [tree.unflatten(kind, iter(leaves)) for kind, leaves in zip((self.ps, self.st), entries, strict=True)]
         y, new = self.layer(tree.unflatten(self.x, iter(x)), ps, st)
@@ -77,16 +77,16 @@ class LayerStep:
 
 
 class NotAlike(Exception):
-    """Equal layers that cannot be a loop: one does not take the output of the one before, or their arrays differ."""
+    """Equal layers cannot be a loop: outputs differ in kind from inputs, or entries from each other."""
 
 
-def call_alike(layer: Layer, x: Any, ps: Sequence[Any], st: Sequence[Any]) -> tuple[Any, list[Any]] | None:
-    """Call equal layers one after the other in one loop: the output, and all new states.
+def loop_layers(layer: Layer, x: Any, ps: Sequence[Any], st: Sequence[Any]) -> tuple[Any, list[Any]] | None:
+    """Call equal layers one after the other in one loop; return the output and the list of new states.
 
-    None where that cannot be: on a backend without such loops, for entries that are not alike, or an output that
-    differs in kind from the input.
+    Return None if that is impossible: on a backend without such loops, if entries differ in structure, shape or dtype,
+    or if the output differs from the input in these.
     """
-    if not have_loops(x):
+    if not can_loop(x):
         return None
     inputs = tree.leaves(x)
     parameters, states = _list_columns(ps), _list_columns(st)
@@ -104,7 +104,7 @@ def call_alike(layer: Layer, x: Any, ps: Sequence[Any], st: Sequence[Any]) -> tu
 
 
 def _describe_as_built(new: Any, leaves: list[Array]) -> Any:
-    """Describe a tree as `tree.structure` does, and list its leaves, in the order of its dicts themselves."""
+    """Return a tree's structure as `tree.structure` does, and append its leaves to a list, keeping the dicts' order."""
     if isinstance(new, Mapping):
         return dict, tuple(new), tuple([_describe_as_built(value, leaves) for value in new.values()])
     if isinstance(new, (tuple, list)):
@@ -116,7 +116,7 @@ def _describe_as_built(new: Any, leaves: list[Array]) -> Any:
 
 
 def _list_columns(entries: Sequence[Any]) -> list[tuple[Any, ...]] | None:
-    """List, for each array of an entry, that array of all entries; None if they are not alike."""
+    """Transpose entries: for each array of an entry, list that array of all entries; None if they differ in kind."""
     structure, leaves = tree.structure(entries[0]), [tree.leaves(entry) for entry in entries]
     if not _are_arrays(leaves[0], or_none=True):
         return None

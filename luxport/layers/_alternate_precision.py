@@ -1,4 +1,4 @@
-"""Layers that compute in a precision of their own: `AlternatePrecision`."""
+"""A layer that computes in another precision than the rest of a model: `AlternatePrecision`."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class AlternatePrecision(WrapperLayer):
     """A layer that computes in another floating dtype than the model around it.
 
     ``y = float32(layer(dtype(x), dtype(ps)))`` for a float32 x. At each call the floating arrays of the input, the
-    parameters and the state are converted to `dtype`, and those of the output and the new state back to what the input
-    and the state had. Parameters stay in the precision in which they are stored and trained. An input without a
-    floating array leaves the output in `dtype`.
+    parameters and the state are converted to `dtype`, and those of the output and the new state back to the dtypes of
+    the input and the state. Parameters are stored and trained in their own precision. If the input has no floating
+    array, the output stays in `dtype`.
 
     Args:
         layer: a layer
@@ -32,9 +32,9 @@ class AlternatePrecision(WrapperLayer):
     Shapes: the layer's
     Params: the layer's
     State:  the layer's
-    Raises: ValueError when built with a dtype that is not floating; LayerError on a backend that cannot hold it
-    Source: Lux.jl ``AlternatePrecision``, which converts the input alone and leaves the rest to promotion: here
-            layers take no mixed dtypes
+    Raises: ValueError when built with a dtype that is not floating; LayerError on a backend without this dtype
+    Source: Lux.jl ``AlternatePrecision``, which converts only the input and relies on promotion; here layers take
+            no mixed dtypes
 
     >>> import numpy as np, luxport
     >>> model = AlternatePrecision(luxport.Dense(2, 1), "float64")
@@ -63,7 +63,7 @@ class AlternatePrecision(WrapperLayer):
 
 
 def _name_dtype(leaf: Any) -> str:
-    """Name the dtype of an array; anything else is handed on to the layer, which refuses it."""
+    """Name the dtype of an array; "" for anything else, which the layer will refuse."""
     return dtype_name(leaf) if find_owner(type(leaf)) is not None else ""
 
 

@@ -1,4 +1,4 @@
-"""Layers of attention: `MultiHeadAttention`."""
+"""Attention: `MultiHeadAttention`."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ __all__ = ["MultiHeadAttention"]
 
 
 class MultiHeadAttention(ContainerLayer):
-    """Attention of several heads side by side, each with projections of queries, keys and values of its own.
+    """Multi-head attention, with projections of queries, keys, values and outputs.
 
-    A head of d features puts out ``softmax(q kᵀ / sqrt(d) + bias) v``; all of them, side by side, go through the last
-    `Dense`.
+    The output of a head with d features is ``softmax(q kᵀ / sqrt(d) + bias) v``; those of all heads are concatenated
+    and projected by the last `Dense`.
 
-    The input is x (queries, keys and values alike), ``(q, kv)``, ``(q, k, v)``, ``(q, k, v, mask)`` or
-    ``(q, k, v, mask, bias)``, where mask and bias may be None. A key is seen where the mask is true. A query that
-    sees no key gets what the last `Dense` makes of zeros.
+    The input is x (as queries, keys and values), ``(q, kv)``, ``(q, k, v)``, ``(q, k, v, mask)`` or
+    ``(q, k, v, mask, bias)``, where mask and bias may be None. A query sees the keys where the mask is true. The output
+    of a query that sees no key is that of the last `Dense` for zeros.
 
     Args:
         in_dims: the size of the last axes of q, k and v: an int for all of them or a tuple of three
@@ -39,7 +39,7 @@ class MultiHeadAttention(ContainerLayer):
         nheads: how many heads there are
         attention_dropout_probability: the probability with which a score is dropped, in training
         is_causal: whether a query sees only the keys that come no later than itself
-        return_scores: whether the scores are returned too, which costs PyTorch its fused kernel: (y, scores)
+        return_scores: whether the output is (y, scores), for which PyTorch cannot use its fused kernel
         use_bias: whether the four `Dense` add biases
         init_weight: draws their weights, see `luxport.initializers`
         init_bias: draws their biases
@@ -49,7 +49,7 @@ class MultiHeadAttention(ContainerLayer):
     Params: q_proj, k_proj, v_proj, attention_dropout, out_proj: those of four `Dense` and a `Dropout`
     State:  the same five
     Raises: ValueError when built with sizes that are no ints of at least 0, or that nheads does not divide;
-            LayerError for any other tuple, or shapes that do not fit; LayerTypeError as `Dense`
+            LayerError for another tuple, or shapes that do not fit; LayerTypeError as `Dense`
     Source: Lux.jl ``MultiHeadAttention``; initial values as Flux's; A. Vaswani et al. (2017)
 
     >>> import numpy as np, luxport
@@ -125,7 +125,7 @@ class MultiHeadAttention(ContainerLayer):
 
 
 def _hide(key: Array, value: Array, mask: Array) -> tuple[Array, Array]:
-    """Put zeros in keys that no query sees: a hidden NaN would spread in the gradients of the projections."""
+    """Replace keys and values that no query sees by zeros: a NaN in them would reach the projections' gradients."""
     xp = namespace(key, mask)
     seen = xp.expand_dims(find_seen_keys(xp, mask), axis=-1)
     cleared = xp.where(seen, key, xp.zeros_like(key))
@@ -146,7 +146,7 @@ def _read_inputs(x: Any) -> tuple[Any, Any, Any, Any, Any]:
 
 
 def _find_sizes(in_dims: Any, qkv_dims: Any, out_dims: Any) -> tuple[int, int, int, int, int, int]:
-    """Return the sizes of q, k, v, of q and k after their projections, of v after its own, and of the output."""
+    """Return the sizes of q, k and v, of the projected q and k, of the projected v, and of the output."""
     if (qkv_dims is None or out_dims is None) and isinstance(in_dims, (tuple, list)):
         raise ValueError(f"MultiHeadAttention expects qkv_dims and out_dims beside {tuple(in_dims)}, got none")
     inputs = _repeat("in_dims", in_dims, 3)

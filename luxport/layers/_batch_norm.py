@@ -1,4 +1,4 @@
-"""Layers that normalize over a batch and keep running statistics: `BatchNorm`, `InstanceNorm`."""
+"""Layers that normalize with running statistics: `BatchNorm`, `InstanceNorm`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["BatchNorm", "InstanceNorm"]
 
 
 class _Tracking(Layer):
-    """What `BatchNorm` and `InstanceNorm` share: statistics over a batch or a sample, and running ones for testing."""
+    """A layer that normalizes by the statistics of its input, and in test mode by running ones."""
 
     channels: int
     activation: Activation = identity
@@ -73,7 +73,7 @@ class BatchNorm(_Tracking):
     """Normalize each channel over the batch and all positions, then scale, shift and activate.
 
     ``y = activation((x - mean) / sqrt(var + epsilon) * scale + bias)``. In training the mean and the biased
-    variance are the batch's, and the running ones become ``(1 - momentum) running + momentum batch`` with the
+    variance are those of the batch, and the running ones become ``(1 - momentum) running + momentum batch`` with the
     unbiased variance; in testing the running ones are used.
 
     Args:
@@ -90,7 +90,7 @@ class BatchNorm(_Tracking):
     Params: bias (channels,), scale (channels,); none if not ``affine``
     State:  running_mean (channels,), running_var (channels,), absent if not ``track_stats``; training
     Raises: ValueError when built with channels that is no int of at least 0; LayerError if axis 1 is not channels,
-            or where the batch's statistics are taken if a channel has a single value or none;
+            or if a channel of a batch whose statistics are used has a single value, or none;
             LayerTypeError if x is not floating, or its dtype is not the parameters'
     Source: Lux.jl ``BatchNorm``; S. Ioffe, C. Szegedy (2015)
 
@@ -113,8 +113,8 @@ class InstanceNorm(_Tracking):
     """Normalize each channel of each sample over its positions, then scale, shift and activate.
 
     ``y = activation((x - mean) / sqrt(var + epsilon) * scale + bias)``, as `BatchNorm`, but with a mean and a variance
-    for each sample. Where running statistics are tracked, they follow the means over the samples and are used in
-    testing; else testing is as training.
+    for each sample. If running statistics are tracked, they are averages over the samples, and are used in testing;
+    otherwise testing does what training does.
 
     Args:
         channels: how many channels x has
@@ -130,7 +130,7 @@ class InstanceNorm(_Tracking):
     Params: bias (channels,), scale (channels,); none unless ``affine``
     State:  running_mean (channels,), running_var (channels,), absent unless ``track_stats``; training
     Raises: ValueError when built with channels that is no int of at least 0; LayerError if axis 1 is not channels or
-            the last, or where the sample's statistics are taken if it has a single value in a channel or none;
+            the last, or if a channel of a sample whose statistics are used has a single value, or none;
             LayerTypeError if x is not floating, or its dtype is not the parameters'
     Source: Lux.jl ``InstanceNorm``; D. Ulyanov, A. Vedaldi, V. Lempitsky (2016)
 

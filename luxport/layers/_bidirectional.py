@@ -1,4 +1,4 @@
-"""A recurrent cell run over a sequence both ways: `BidirectionalRNN`."""
+"""Recurrent cells run over a sequence in both directions: `BidirectionalRNN`."""
 
 from __future__ import annotations
 
@@ -20,19 +20,18 @@ MergeMode: TypeAlias = "str | Callable[[Array, Array], Any] | None"
 
 
 class BidirectionalRNN(ContainerLayer):
-    """Two cells run over a sequence, one forward and one backward in time, and their outputs joined.
+    """Two cells run over a sequence, one forward and one backward in time, and their outputs merged.
 
-    ``y[t] = merge(forward(x[0], …, x[t]), backward(x[T - 1], …, x[t]))``: both return a sequence in the order of
-    the input.
+    ``y[t] = merge(forward(x[0], …, x[t]), backward(x[T - 1], …, x[t]))``.
 
     Args:
         cell: the `RecurrentCell` that runs forward, such as `LSTMCell`
-        backward_cell: the one that runs backward; None for one like the first, with initial values of its own
+        backward_cell: the cell that runs backward; None for one like `cell`, with initial values of its own
         merge_mode: "concat" on the last axis, "sum", "mul", "ave", a function of both outputs, or None for a pair
-        return_sequence: whether all outputs are returned, in one array, and not the last one alone
-        return_state: whether the last carry is returned too: (y, carry)
-        time_major: whether time is the first axis of x and the batch the second, and not the other way round
-        masked: whether the input has a mask, lengths or a flag for each step: (x, mask)
+        return_sequence: whether all outputs are returned, in one array, instead of the last alone
+        return_state: whether the output is (y, carry), with the last carry
+        time_major: whether the axes of x are (T, N, ...) instead of (N, T, ...)
+        masked: whether the input is (x, mask), where the mask holds lengths or a flag for each step
 
     Shapes: x (N, T, in) -> y (N, T, 2 out) for "concat"; time first, masks and states as in `Recurrence`, and a
             carry is a pair, forward and backward. Without `return_sequence`, the last output of each: (N, 2 out)
@@ -77,7 +76,7 @@ class BidirectionalRNN(ContainerLayer):
         }
         backward = Recurrence(cell if backward_cell is None else backward_cell, reverse=True, **options)
         object.__setattr__(self, "forward_rnn", Recurrence(cell, **options))
-        # Lux has a chain here, between whose reversals the cell runs forward: the path of its parameters is ours.
+        # Named as in Lux, where this is a chain that reverses the sequence, runs the cell, and reverses again.
         object.__setattr__(self, "backward_rnn", NamedLayers({"rnn": backward}))
         object.__setattr__(self, "merge_mode", merge_mode)
 

@@ -1,4 +1,4 @@
-"""A layer that multiplies two inputs and a weight: `Bilinear`."""
+"""A bilinear function of two inputs: `Bilinear`."""
 
 from __future__ import annotations
 
@@ -101,10 +101,10 @@ class Bilinear(Layer):
 
 @run_wide
 def _sum_products(x1: Array, x2: Array, weight: Array, bias: Array | None) -> Array:
-    """Sum the products, in float32 for half types: the product of two inputs may be large before it is weighted."""
+    """Sum the products, for half types in float32: the product of two inputs may be too large for them."""
     xp = namespace(x1, x2, weight)
     products = xp.expand_dims(x2, axis=-1) * xp.expand_dims(x1, axis=-2)
-    if products.dtype != weight.dtype:  # where a framework casts by itself
+    if products.dtype != weight.dtype:  # under a framework's autocast
         products = xp.astype(products, weight.dtype)
     y = xp.tensordot(products, weight, axes=2)
     return y if bias is None else y + bias

@@ -130,11 +130,11 @@ class GatedCell(RecurrentCell):
         return ps | self._draw_trained(rng)
 
     def initial_states(self, rng: Rng) -> dict[str, Any]:
-        """Draw the key from which an initial state is drawn that is random and not trained."""
+        """Draw a key, for initial states that are random and not trained."""
         return {"rng": {"key": rng.key()}}
 
     def initial_carry(self, x: Array, ps: Parameters, st: States) -> tuple[Array, ...]:
-        """Return the trained initial state for each sample, or one made by `init_state`."""
+        """Return an initial state for each sample: the trained one, or one drawn by `init_state`."""
         check_axis(x, -1, self.in_dims, "(..., {})")
         check_dtype(x, ps["weight_ih"])
         trained = ps["hidden_state"] if self.train_state else None
@@ -221,7 +221,7 @@ class GatedCell(RecurrentCell):
 
 
 class _KeyRng(Rng):
-    """A generator for initial states that draws from a key, on the key's device, the same numbers at each call."""
+    """A generator that draws initial states from a key, on the key's device: the same numbers at each call."""
 
     def __init__(self, key: Array, counter: int) -> None:
         super().__init__(0)
@@ -238,10 +238,10 @@ class _KeyRng(Rng):
     def _draw(self, draw: Callable[..., Array], shape: tuple[int, ...]) -> Array:
         xp = namespace(self._key)
         counter = xp.asarray(self._counter, dtype=xp.int32, device=find_array_device(self._key))
-        self._counter += 2  # hidden state and memory take the even and the odd ones
+        self._counter += 2  # the hidden state uses even counters, the memory odd ones
         return draw(self._key, counter, shape=shape)
 
 
 def write_outline(carry: Any) -> str:
-    """Write the structure of a carry, with a star for each array."""
+    """Format the structure of a carry for an error, with a star for each array."""
     return str(tree.map(lambda leaf: "*", carry)).replace("'*'", "*")

@@ -1,4 +1,4 @@
-"""`compact`: a layer from a function."""
+"""Layers made of a function: `compact`."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ __all__ = ["CompactLayer", "compact"]
 
 @says_what_it_takes
 def compact(name: str | None = None, /, **values: Any) -> Callable[[Callable[..., Any]], CompactLayer]:
-    """Make a layer from a function of x and of these values, which the function takes by their names.
+    """Make a layer from a function of x and of keyword arguments, whose values are given here.
 
-    - a layer becomes a child. The function sees something to call with the input alone, and may call it several
-      times; its parameters are at hand as its ``ps``. A tuple, list or dict of layers becomes one of these.
+    - a layer becomes a child, which the function calls with the input alone, once or several times; its parameters are
+      its attribute ``ps``. A tuple, list or dict of layers becomes one of children.
     - an array, or `parameter` (an initializer and a shape), becomes a parameter
     - `non_trainable` becomes a state
-    - anything else (a number, a function, a flag) is a constant of the program. It stands in the state as a
-      `Static`, so that a constant named ``training`` follows `train_mode` and `test_mode`.
+    - anything else (a number, a function, a flag) is a constant of the program. It is a `Static` in the state, so that
+      `train_mode` and `test_mode` change a constant named ``training``.
 
     The result is a layer like any other: immutable, hashable, without arrays.
 
     Args:
-        name: what the layer is called where it is printed; None for the function's name
-        **values: what the function is given by these names
+        name: the layer's name in printed models; None for the function's name
+        **values: the values of the function's keyword arguments
 
     Params: the children's, then the parameters, by name
     State:  the children's, then arrays and constants, by name
@@ -67,14 +67,14 @@ def compact(name: str | None = None, /, **values: Any) -> Callable[[Callable[...
 
 
 class CompactLayer(WrapperLayer):
-    """What `compact` returns: a function of x, children, parameters, states and constants.
+    """The layer that `compact` returns: a function of x, children, parameters, states and constants.
 
-    ``y = function(x, **bound)``, where a parameter is bound to its array and a layer to the function that calls it.
+    ``y = function(x, **bound)``, where a parameter is bound to its array and a layer to a function that calls it.
 
     Args:
-        function: a function of x and of what is bound
-        bindings: what the function is given by name: the values of `compact`
-        name: what the layer is called where it is printed; None for the function's name
+        function: a function of x and of keyword arguments
+        bindings: the values of its keyword arguments, as for `compact`
+        name: the layer's name in printed models; None for the function's name
 
     Shapes: the function's
     Params: the children's, then the parameters, by name
@@ -88,7 +88,7 @@ class CompactLayer(WrapperLayer):
     ('CompactLayer', (4, 3))
     """
 
-    # Not among the printed fields: its name is the title, and its source is printed below the children.
+    # Not a printed field: its name is the layer's, and its source is printed below the children.
     function: Callable[..., Any] = field(init=False)
     layers: NamedLayers
     values: Bindings = Bindings({})
@@ -103,7 +103,7 @@ class CompactLayer(WrapperLayer):
         others = {key: value for key, value in given.items() if key not in children}
         for attribute, value in (
             *(("function", function), ("layers", NamedLayers(children)), ("values", Bindings(others))),
-            ("name", _title(function) if name is None else name),
+            ("name", _name_function(function) if name is None else name),
         ):
             object.__setattr__(self, attribute, value)
 
@@ -119,17 +119,17 @@ class CompactLayer(WrapperLayer):
                 arguments[name] = st[name].value
         y = self.function(x, **arguments)
         for name, child in bound.items():
-            new_st[name] = _state(child)
+            new_st[name] = _collect_state(child)
         return y, new_st
 
     def initial_parameters(self, rng: Rng) -> dict[str, Any]:
-        """Draw those of the children, then the parameters, in the order in which they were given."""
+        """Draw the children's, then the parameters, in the order in which they were given."""
         return initial_parameters(rng, self.layers) | {
             name: value.draw(rng) for name, value in self.values.items if isinstance(value, Initial) and value.trainable
         }
 
     def initial_states(self, rng: Rng) -> dict[str, Any]:
-        """Make those of the children, then arrays and constants, in the order in which they were given."""
+        """Make the children's, then arrays and constants, in the order in which they were given."""
         states = initial_states(rng, self.layers)
         for name, value in self.values.items:
             if not isinstance(value, Initial):
@@ -142,7 +142,7 @@ class CompactLayer(WrapperLayer):
         return self.layers
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        # Where a decorated function's name leads to this very layer, pickle needs only the name.
+        # If the name of the decorated function refers to this very layer, pickle stores only the name.
         where = self.function.__module__, self.function.__qualname__
         return (_find, where) if _find(*where) is self else super().__reduce_ex__(protocol)
 
@@ -152,7 +152,10 @@ class CompactLayer(WrapperLayer):
 
 
 def _follow_half(array: Any, x: Any, ps: Parameters) -> Any:
-    """Convert an array of the state to the half type of input and parameters: the states of a training are single."""
+    """Convert a float32 array of the state to the half type of input and parameters, if these are of one.
+
+    Training in half precision keeps states in float32.
+    """
     found = {dtype_name(leaf) for leaf in tree.leaves((x, ps)) if is_array(leaf)}
     kinds = {kind for kind in found if "float" in kind}
     if kinds not in ({"float16"}, {"bfloat16"}) or dtype_name(array) != "float32":
@@ -162,17 +165,17 @@ def _follow_half(array: Any, x: Any, ps: Parameters) -> Any:
 
 
 def _bind(child: Any, ps: Any, st: Any) -> Any:
-    """Return what the function sees of a child: something to call, or a tuple or dict of them."""
+    """Return what the function is given for a child: a function of x, or a tuple or dict of them."""
     if isinstance(child, Layer):
         return StatefulLayer(child, ps, st)
     named = {name: _bind(inner, ps[name], st[name]) for name, inner in name_layers(child).items()}
     return tuple(named.values()) if isinstance(child, tuple) else named
 
 
-def _state(bound: Any) -> Any:
+def _collect_state(bound: Any) -> Any:
     if isinstance(bound, StatefulLayer):
         return bound.st
-    return {name: _state(inner) for name, inner in name_layers(bound).items()}
+    return {name: _collect_state(inner) for name, inner in name_layers(bound).items()}
 
 
 def _check_signature(function: Callable[..., Any], values: Mapping[str, Any]) -> None:
@@ -195,11 +198,11 @@ def _check_signature(function: Callable[..., Any], values: Mapping[str, Any]) ->
     try:
         signature.bind(None, **values)
     except TypeError as error:
-        takes = f"{_title(function)}{signature}"
+        takes = f"{_name_function(function)}{signature}"
         raise TypeError(f"compact expects a function of x and {', '.join(values)}, got {takes}: {error}") from None
 
 
-def _title(function: Callable[..., Any]) -> str:
+def _name_function(function: Callable[..., Any]) -> str:
     name = getattr(function, "__name__", "compact")
     return "compact" if name == "<lambda>" else name
 
@@ -214,5 +217,5 @@ def _find(module: str, name: str) -> Any:
 def _find_source(function: Callable[..., Any]) -> str:
     try:
         return textwrap.dedent(inspect.getsource(function)).rstrip()
-    except (OSError, TypeError):  # typed at a prompt, or no function of Python's
+    except (OSError, TypeError):  # typed at a prompt, or no Python function
         return ""

@@ -1,4 +1,4 @@
-"""What the function of a compact layer is given: its parameters, its states, its layers."""
+"""The keyword arguments of a compact layer's function: parameters, states, constants and layers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["Bindings", "Initial", "is_child", "make_binding", "non_trainable", "
 
 @dataclass(frozen=True)
 class Initial:
-    """How a parameter or a state is initialized: what draws it, and its shape, or None for a function of rng alone."""
+    """How a parameter or a state is initialized: by ``init(rng, shape)``, or ``init(rng)`` if the shape is None."""
 
     init: Callable[..., Any]
     shape: tuple[int, ...] | None
@@ -42,7 +42,7 @@ def parameter(init: Any, shape: int | tuple[int, ...] | None = None) -> Initial:
     """Describe a parameter of a `compact` layer.
 
     Args:
-        init: an initializer with a shape, a function of rng without one, or values, which are kept in float32
+        init: an initializer with a shape, a function of rng without one, or values, which are stored in float32
         shape: an int or a tuple of ints
 
     Source: Lux.jl ``@init_fn``
@@ -54,7 +54,7 @@ def parameter(init: Any, shape: int | tuple[int, ...] | None = None) -> Initial:
     >>> luxport.parameter_length(linear)
     6
     """
-    return _draw_initial(init, shape, True)
+    return _make_initial(init, shape, True)
 
 
 @says_what_it_takes
@@ -69,11 +69,11 @@ def non_trainable(init: Any, shape: int | tuple[int, ...] | None = None) -> Init
     """
     if isinstance(init, Initial) and shape is None:
         return replace(init, trainable=False)
-    return _draw_initial(init, shape, False)
+    return _make_initial(init, shape, False)
 
 
 class Bindings:
-    """What a compact layer binds besides its children: hashable, and written as keywords."""
+    """What a compact layer binds besides its children: hashable, and printed as keyword arguments."""
 
     __slots__ = ("items",)
     items: tuple[tuple[str, Any], ...]
@@ -91,13 +91,13 @@ class Bindings:
         return ", ".join(f"{name}={_write_value(value)}" for name, value in self.items)
 
     def _add_types(self) -> tuple[Any, ...]:
-        # 1 == True in Python, but a layer bound to one is not the layer bound to the other.
+        # 1 == True in Python, but layers with these two constants are different.
         return tuple([(name, type(value), value) for name, value in self.items])
 
 
 @dataclass(frozen=True)
 class _Values:
-    """An initializer that always draws the same: an array by its bytes, which unlike an array can be hashed."""
+    """An initializer that returns fixed values, stored as bytes, which can be hashed."""
 
     shape: tuple[int, ...]
     dtype: str
@@ -117,7 +117,7 @@ class _Values:
         return np.frombuffer(self.data, dtype).reshape(self.shape).copy()
 
 
-def _draw_initial(init: Initializer | Any, shape: int | tuple[int, ...] | None, trainable: bool) -> Initial:
+def _make_initial(init: Initializer | Any, shape: int | tuple[int, ...] | None, trainable: bool) -> Initial:
     if isinstance(shape, int):
         shape = (shape,)
     if callable(init):
@@ -137,12 +137,12 @@ def make_binding(value: Any) -> Any:
         if parts and all(isinstance(part, (Layer, NamedLayers, _Children)) for part in parts):
             return NamedLayers(zip(value, parts, strict=True)) if isinstance(value, Mapping) else _Children(parts)
     elif find_owner(type(value)) is not None and not isinstance(value, np.generic):
-        return _draw_initial(value, None, True)
+        return _make_initial(value, None, True)
     return value
 
 
 class _Children(tuple[Any, ...]):
-    """A sequence of layers, as distinct from a tuple of constants."""
+    """A sequence of layers, distinct from a tuple of constants."""
 
     __slots__ = ()
 

@@ -10,7 +10,7 @@ from typing import Any
 from luxport.core.anatomy import NamedLayers, Parameters, States
 from luxport.core.containers import WrapperLayer
 from luxport.core.layer import Layer
-from luxport.layers._alike import call_alike, have_loops, runs_of
+from luxport.layers._alike import can_loop, find_runs, loop_layers
 from luxport.layers._function_layers import NoOpLayer
 from luxport.layers._named_layers import LayersByName, make_layer, read_layers
 from luxport.text import show
@@ -23,25 +23,24 @@ _MOST_REPEATS = 10_000
 class Chain(LayersByName, WrapperLayer):
     """Layers one after the other: the output of each is the input of the next.
 
-    Functions become `WrappedFunction`; tuples and lists of layers are laid out flat; an empty chain holds one
-    `NoOpLayer`. Layers are named ``layer_1``, ``layer_2``, … or by keyword (or a dict).
+    Functions become `WrappedFunction`; tuples and lists of layers are flattened; an empty chain holds a `NoOpLayer`.
+    Layers are named ``layer_1``, ``layer_2``, … or by keyword (or a dict).
 
-    ``chain[0]``, ``chain["layer_1"]`` and ``chain.layer_1`` are a layer; ``chain[1:]`` is a chain that keeps the
-    names, so that the parameters of the whole serve the part.
+    ``chain[0]``, ``chain["layer_1"]`` and ``chain.layer_1`` are a layer; ``chain[1:]`` is a chain with the same names,
+    which takes the parameters of the whole chain.
 
-    With ``scan=True`` a run of equal layers is one loop on JAX, and `training.train_step` keeps their parameters
-    stacked if the rule is elementwise, as Adam is: the compiled program does not grow with depth. (In a program of your
-    own that returns gradients, JAX compiles a copy for each array of each layer.) Names, parameters, states and random
-    numbers are those of the chain without it, results equal but for rounding. Put what repeats into one block, a chain
-    of its own, and the blocks into the chain. Layers that cannot be a loop (entries of other shapes, an output of
-    another shape than the input; convolutions on a CPU, where loops slow them down) are called one by one, and so are
-    all of them on other backends.
+    With ``scan=True`` JAX runs equal layers that follow each other as one loop. If the rule is elementwise, as Adam is,
+    `training.train_step` also keeps their parameters stacked, and its program does not grow with depth. (A program of
+    your own that returns gradients still contains a copy for each array of each layer.) Parameters, states, names and
+    random numbers do not change; results are equal except for rounding. Put what repeats into a block, a chain of its
+    own, and the blocks into the chain. Layers are called one by one on other backends, and if they cannot be a loop
+    because their shapes differ, or those of input and output; so are convolutions on a CPU, which loops slow down.
 
     Args:
-        *layers: layers and functions; those in tuples and lists are laid out flat, and one dict names them
-        name: what the layer is called where it is printed
-        scan: whether equal layers that follow each other are one loop, on a backend that compiles such
-        **named: the same by name, in place of those by position
+        *layers: layers and functions; tuples and lists of them are flattened, and a single dict gives them names
+        name: the layer's name in printed models
+        scan: whether equal layers that follow each other are run as one loop, on a backend that compiles loops
+        **named: layers and functions by name, instead of by position
 
     Shapes: those of the layers
     Params: one entry per layer, by name
@@ -65,14 +64,14 @@ class Chain(LayersByName, WrapperLayer):
     def __init__(self, *layers: Any, name: str | None = None, scan: bool = False, **named: Any) -> None:
         found = read_layers("Chain", layers, named, reserved=("name", "layers", "scan"), name=name)
         if not isinstance(scan, bool):
-            raise ValueError(f"Chain expects True or False as scan, got {show(scan)}: a layer cannot be called so")
+            raise ValueError(f"Chain expects True or False as scan, got {show(scan)}: no layer can have this name")
         object.__setattr__(self, "layers", found or NamedLayers({"layer_1": NoOpLayer()}))
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "scan", scan)
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
         """Call the layers in order."""
-        if self.scan and have_loops(x):
+        if self.scan and can_loop(x):
             return self._call_by_runs(x, ps, st)
         new_st = {}
         for name, layer in self.layers.pairs:
@@ -81,9 +80,9 @@ class Chain(LayersByName, WrapperLayer):
 
     def _call_by_runs(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
         new_st = {}
-        for layer, names in runs_of(self.layers):
+        for layer, names in find_runs(self.layers):
             entries = [ps[name] for name in names], [st[name] for name in names]
-            found = call_alike(layer, x, *entries) if len(names) > 1 else None
+            found = loop_layers(layer, x, *entries) if len(names) > 1 else None
             if found is not None:
                 x, new = found
                 new_st |= zip(names, new, strict=True)
@@ -97,15 +96,15 @@ class Chain(LayersByName, WrapperLayer):
 
 
 class RepeatedLayer(WrapperLayer):
-    """One layer several times over, with the same parameters: each output is the next input.
+    """A layer called several times with the same parameters: each output is the next input.
 
-    ``y = model(model(…model(x)))``, or with `input_injection` ``y = model((…model((x, x)), x))``. The layer's state
-    goes from call to call.
+    ``y = model(model(…model(x)))``, or with `input_injection` ``y = model((…model((x, x)), x))``. The layer's state is
+    passed from call to call.
 
     Args:
         model: a layer or a function
         repeats: how many times it is called
-        input_injection: whether it is called with the tuple (output, x), at first (x, x), and not with the output alone
+        input_injection: whether it is called with (output, x), at first (x, x), instead of the output alone
 
     Shapes: those of the layer, whose output has the shape of its input
     Params: the layer's
@@ -133,7 +132,7 @@ class RepeatedLayer(WrapperLayer):
             raise ValueError(f"RepeatedLayer expects at most {_MOST_REPEATS} repeats, got {self.repeats}")
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
-        """Call the layer again and again."""
+        """Call the layer repeatedly."""
         y = x
         for _ in range(self.repeats):
             y, st = self.model((y, x) if self.input_injection else y, ps, st)

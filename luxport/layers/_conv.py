@@ -20,30 +20,30 @@ PaddingMode: TypeAlias = Literal["zeros", "reflect", "edge", "circular"]
 
 
 class Conv(Convolution):
-    """``activation(conv(x, weight) + bias)`` over the spatial axes: a true convolution, whose kernel is flipped.
+    """``activation(conv(x, weight) + bias)`` over the spatial axes: a true convolution, which flips the kernel.
 
     Args:
         kernel: the sizes of the kernel, one for each spatial axis: (3, 3) for images
         in_channels: how many channels x has
         out_channels: how many channels y has
         activation: a function applied to the result, such as `relu`
-        stride: the distance between places of the kernel: an int for all spatial axes, or one each
+        stride: the distance between positions of the kernel: an int for all spatial axes, or one for each
         padding: an int for all sides, a tuple of an int or a pair (low, high) for each spatial axis, or `SamePad()`
-        dilation: the distance between elements of the kernel: an int for all spatial axes, or one each
-        groups: into how many blocks the channels are cut; the blocks do not see each other
+        dilation: the distance between elements of the kernel: an int for all spatial axes, or one for each
+        groups: into how many groups the channels are split, each of which is convolved separately
         use_bias: whether a bias is added
         cross_correlation: whether the kernel is left unflipped, as in PyTorch, Keras, JAX and `CrossCor`
         init_weight: draws the weight, see `luxport.initializers`
         init_bias: draws the bias
-        padding_mode: around x: "zeros", its outermost elements ("edge"), x mirrored ("reflect") or again ("circular")
+        padding_mode: outside x: "zeros", its outer elements ("edge"), x mirrored ("reflect") or repeated ("circular")
 
     Shapes: x (N, in_channels, *spatial) -> y (N, out_channels, *places), along each spatial axis
             ``(size + low + high - dilation (k - 1) - 1) // stride + 1`` places
     Params: weight (out_channels, in_channels / groups, *kernel); bias (out_channels,), absent if not ``use_bias``
     State:  none
     Raises: ValueError when built if an option is out of range or groups does not divide the channels;
-            LayerError if x has other axes or channels, or no room for the kernel or the padding; LayerTypeError if
-            its dtype is not the weight's
+            LayerError if x has other axes or channels, or is too small for the kernel or the padding; LayerTypeError
+            if its dtype is not the weight's
     Source: Lux.jl ``Conv``; initial values as Flux's ``Conv``; modes of padding as PyTorch's ``padding_mode``
 
     >>> import numpy as np, luxport
@@ -100,23 +100,23 @@ class Conv(Convolution):
 
 
 class CrossCor(Conv):
-    """`Conv` without the flip of the kernel: ``activation(cross_correlation(x, weight) + bias)``.
+    """`Conv` without flipping the kernel: ``activation(cross_correlation(x, weight) + bias)``.
 
-    What PyTorch, Keras and JAX call a convolution.
+    This is what PyTorch, Keras and JAX call a convolution.
 
     Args:
         kernel: the sizes of the kernel, one for each spatial axis: (3, 3) for images
         in_channels: how many channels x has
         out_channels: how many channels y has
         activation: a function applied to the result, such as `relu`
-        stride: the distance between places of the kernel: an int for all spatial axes, or one each
+        stride: the distance between positions of the kernel: an int for all spatial axes, or one for each
         padding: an int for all sides, a tuple of an int or a pair (low, high) for each spatial axis, or `SamePad()`
-        dilation: the distance between elements of the kernel: an int for all spatial axes, or one each
-        groups: into how many blocks the channels are cut; the blocks do not see each other
+        dilation: the distance between elements of the kernel: an int for all spatial axes, or one for each
+        groups: into how many groups the channels are split, each of which is convolved separately
         use_bias: whether a bias is added
         init_weight: draws the weight, see `luxport.initializers`
         init_bias: draws the bias
-        padding_mode: around x: "zeros", its outermost elements ("edge"), x mirrored ("reflect") or again ("circular")
+        padding_mode: outside x: "zeros", its outer elements ("edge"), x mirrored ("reflect") or repeated ("circular")
 
     Shapes: as `Conv`
     Params: as `Conv`
@@ -132,23 +132,23 @@ class CrossCor(Conv):
 
 
 class DepthwiseConv(Conv):
-    """`Conv` of each channel by itself: as many groups as input channels.
+    """`Conv` of each channel separately: there are as many groups as input channels.
 
-    Output channels ``m c`` to ``m c + m - 1`` see input channel c, where m = out_channels / in_channels.
+    Output channels ``m c`` to ``m c + m - 1`` depend on input channel c, where m = out_channels / in_channels.
 
     Args:
         kernel: the sizes of the kernel, one for each spatial axis: (3, 3) for images
         in_channels: how many channels x has
         out_channels: how many channels y has, a multiple of in_channels
         activation: a function applied to the result, such as `relu`
-        stride: the distance between places of the kernel: an int for all spatial axes, or one each
+        stride: the distance between positions of the kernel: an int for all spatial axes, or one for each
         padding: an int for all sides, a tuple of an int or a pair (low, high) for each spatial axis, or `SamePad()`
-        dilation: the distance between elements of the kernel: an int for all spatial axes, or one each
+        dilation: the distance between elements of the kernel: an int for all spatial axes, or one for each
         use_bias: whether a bias is added
         cross_correlation: whether the kernel is left unflipped, as in PyTorch, Keras, JAX and `CrossCor`
         init_weight: draws the weight, see `luxport.initializers`
         init_bias: draws the bias
-        padding_mode: around x: "zeros", its outermost elements ("edge"), x mirrored ("reflect") or again ("circular")
+        padding_mode: outside x: "zeros", its outer elements ("edge"), x mirrored ("reflect") or repeated ("circular")
 
     Shapes: as `Conv`
     Params: weight (out_channels, 1, *kernel); bias (out_channels,), absent if not ``use_bias``

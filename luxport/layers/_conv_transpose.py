@@ -17,26 +17,26 @@ __all__ = ["ConvTranspose"]
 
 
 class ConvTranspose(Convolution):
-    """``activation(conv_transpose(x, weight) + bias)``: each element of x lays a kernel down, and these add up.
+    """``activation(conv_transpose(x, weight) + bias)``: the sum of kernels, each multiplied by an element of x.
 
-    The gradient of a `Conv` with the same options with respect to its input: what that layer makes smaller, this
-    one makes larger. Padding is cut away from the result; with `SamePad()` the sizes are multiplied by the stride.
-    A `Conv` with a stride makes the same size of several: `output_padding` says which of them the result has.
+    This is the gradient of a `Conv` with the same options with respect to its input: it makes larger what that layer
+    makes smaller. Padding is removed from the result; with `SamePad()` the sizes are multiplied by the stride. A `Conv`
+    with a stride maps several sizes to one: `output_padding` says which of them the result has.
 
     Args:
         kernel: the sizes of the kernel, one for each spatial axis: (3, 3) for images
         in_channels: how many channels x has
         out_channels: how many channels y has
         activation: a function applied to the result, such as `relu`
-        stride: the distance between the places where kernels are laid: an int for all spatial axes, or one each
+        stride: the distance between the positions of the kernels: an int for all spatial axes, or one for each
         padding: an int for all sides, a tuple of an int or a pair (low, high) for each spatial axis, or `SamePad()`
-        dilation: the distance between elements of the kernel: an int for all spatial axes, or one each
-        groups: into how many blocks the channels are cut; the blocks do not see each other
+        dilation: the distance between elements of the kernel: an int for all spatial axes, or one for each
+        groups: into how many groups the channels are split, each of which is convolved separately
         use_bias: whether a bias is added
-        cross_correlation: whether the kernel is laid down unflipped, as by PyTorch's transposed convolution
+        cross_correlation: whether the kernel is left unflipped, as by PyTorch's transposed convolution
         init_weight: draws the weight, see `luxport.initializers`
         init_bias: draws the bias
-        output_padding: by how much the result is longer, less than the stride: an int for all spatial axes, or one each
+        output_padding: how much longer the result is, below the stride: an int for all spatial axes, or one for each
 
     Shapes: x (N, in_channels, *sizes) -> y (N, out_channels, *larger), along each spatial axis
             ``(size - 1) stride + dilation (k - 1) + 1 - low - high + output_padding``

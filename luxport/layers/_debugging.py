@@ -1,4 +1,4 @@
-"""Finding the layer that first makes a NaN: `debug`, `DebugLayer`."""
+"""Finding the layer that first computes a NaN: `debug`, `DebugLayer`."""
 
 from __future__ import annotations
 
@@ -25,23 +25,22 @@ Check = Literal["both", "forward", "backward", "none"]
 
 
 class DebugLayer(WrapperLayer):
-    """A layer that stops at the first NaN in what it is given and makes, forward and backward.
+    """A layer that raises an error at the first NaN in its inputs, outputs, and their gradients.
 
     ``y = layer(x)``
 
-    FloatingPointError says which layer it was, by its path in the model, and whether it made the NaN or was given
-    it: ``Dense at layer_2 made 3 NaN of 10 entries in its output``. Errors of other kinds get a note of where they
-    happened.
+    The FloatingPointError names the layer by its path in the model, and says whether it made the NaN or was given it:
+    ``Dense at layer_2 made 3 NaN of 10 entries in its output``. Other errors get a note that says where they occurred.
 
-    It looks at values, which only an eager program has: in a compiled one (`luxport.jit`, and the frameworks'
-    own) and under their ``vmap`` it does nothing but call the layer. Looking is slow, and on JAX leaves reverse-mode
-    derivatives only: take it off when you have found what you were looking for.
+    Values can be checked in eager programs only: in a compiled one (by `luxport.jit` or by a framework) and under
+    ``vmap`` the layer is merely called. The checks are slow, and on JAX rule out forward-mode derivatives: remove them
+    when the NaN is found.
 
     Args:
         layer: a layer
         location: the layer's path in the model, for the message
-        check: "forward" looks at values, "backward" at gradients, "both" at both, "none" at neither
-        infinities: whether infinite numbers count as well
+        check: "forward" checks values, "backward" gradients, "both" both, "none" neither
+        infinities: whether infinite numbers are errors, too
 
     Shapes: the layer's
     Params: the layer's
@@ -70,7 +69,7 @@ class DebugLayer(WrapperLayer):
             )
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
-        """Call the layer between looking at what goes in and at what comes out."""
+        """Call the layer, and check its inputs and outputs."""
         x = self._watch(x, "was given", "in its input", "made", "in the gradient of its input")
         ps = self._watch(ps, "was given", "in its parameter", "made", "in the gradient of its parameter")
         st = self._watch(st, "was given", "in its state", "", "")
@@ -79,13 +78,13 @@ class DebugLayer(WrapperLayer):
         return y, self._watch(st, "made", "in its new state", "", "")
 
     def __getattr__(self, name: str) -> Any:
-        # A container may read its layers' fields: `BidirectionalRNN` asks its networks how they take time.
+        # Containers may read fields of their layers, as `BidirectionalRNN` reads `time_major`.
         if name.startswith("__") or name == "name" or "layer" not in self.__dict__:
             raise AttributeError(f"DebugLayer has no attribute {show(name)}")
         return getattr(self.layer, name)
 
     def _watch(self, values: Any, verb: str, place: str, back_verb: str, back_place: str) -> Any:
-        """Return the same values, whose floats are looked at on the way forward, and back if that has a verb."""
+        """Return the same values, of which floats are checked in the forward pass, and if `back_verb` backward."""
 
         def watch(path: tuple[str, ...], leaf: Any) -> Any:
             kind = dtype_name(leaf) if find_owner(type(leaf)) is not None else ""
@@ -107,12 +106,12 @@ class DebugLayer(WrapperLayer):
 
 @says_what_it_takes
 def debug(model: Layer, *, check: Check = "both", infinities: bool = False) -> Layer:
-    """Put a `DebugLayer` around every layer in a model that holds no others; parameters and states stay as they are.
+    """Wrap every layer of a model that contains no others in a `DebugLayer`; parameters and states do not change.
 
     Args:
         model: a layer
-        check: "forward" looks at values, "backward" at gradients, "both" at both, "none" at neither
-        infinities: whether infinite numbers count as well
+        check: "forward" checks values, "backward" gradients, "both" both, "none" neither
+        infinities: whether infinite numbers are errors, too
 
     Source: Lux.jl ``Experimental.@debug_mode``
 

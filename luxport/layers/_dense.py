@@ -1,4 +1,4 @@
-"""Layers that multiply by a weight: `Dense`, and `Scale` with its other name `Diagonal`."""
+"""Layers that multiply by a weight: `Dense`, and `Scale`, also called `Diagonal`."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class Scale(Layer):
     """``activation(weight * x + bias)``, elementwise on the trailing axes.
 
     Args:
-        *dims: the sizes of the trailing axes, as ints or one tuple; after them the activation may stand
+        *dims: the sizes of the trailing axes, as ints or one tuple; the activation may follow them
         activation: a function applied to the result, such as `relu`
         use_bias: whether a bias is added
         init_weight: draws the weight, see `luxport.initializers`
@@ -133,7 +133,7 @@ class Scale(Layer):
         init_weight: Initializer = ones,
         init_bias: Initializer = zeros,
     ) -> None:
-        """Take the sizes, then the activation if there is one: ``Scale(2, 3, relu)``."""
+        """Take the sizes and, in the last place, an optional activation: ``Scale(2, 3, relu)``."""
         sizes: list[Any] = list(dims)
         if sizes and callable(sizes[-1]):
             activation = sizes.pop()

@@ -41,8 +41,8 @@ class _AxesDropout(RandomLayer):
 class Dropout(_AxesDropout):
     """Zero each entry with probability p and scale the others by ``1 / (1 - p)``, in training.
 
-    The same state draws the same mask, bit for bit, on every backend; each call in training returns the state with its
-    counter one higher. ``Dropout(0)`` is a `NoOpLayer`.
+    The same state gives the same mask, bit for bit, on every backend; each call in training increases the counter in
+    the state by 1. ``Dropout(0)`` is a `NoOpLayer`.
 
     Args:
         p: the probability, from 0 to 1
@@ -52,7 +52,7 @@ class Dropout(_AxesDropout):
     Params: none
     State:  rng {key int32 (2,), counter int32 ()}; training
     Raises: when built, ValueError unless 0 <= p <= 1, TypeError if p is no number or an axis no int, ValueError if
-            an axis is there twice; when called in training, LayerError if x has not all the axes, LayerTypeError
+            an axis occurs twice; when called in training, LayerError if x does not have all the axes, LayerTypeError
             if it holds integers
     Source: Lux.jl ``Dropout``
 
@@ -66,9 +66,9 @@ class Dropout(_AxesDropout):
 
 
 class AlphaDropout(RandomLayer):
-    """Dropout that keeps mean 0 and variance 1, for networks of `selu`, in training.
+    """Dropout that preserves mean 0 and variance 1, for networks with `selu`, in training.
 
-    Each entry becomes the limit of `selu` with probability p; then all are scaled and shifted, see
+    Each entry is set to the limit of `selu` with probability p; then all are scaled and shifted, see
     `luxport.ops.alpha_dropout`. ``AlphaDropout(0)`` is a `NoOpLayer`; with p = 1 all entries are 0.
 
     Args:

@@ -33,19 +33,19 @@ __all__ = ["Embedding", "EmbeddingBag"]
 
 
 class Embedding(Layer):
-    """The rows of a table at the indices given, from 0.
+    """The rows of a table at indices, which count from 0.
 
-    ``y[...] = weight[x[...]]``, and of one-hot x ``x @ weight``. The input is an int, or an array of integers of any
-    shape; or arrays of bools or floats whose last axis is one-hot (or any weights of the rows). A table of several axes
-    takes a tuple of as many arrays of one shape: the i-th entries of all of them are the place of one row.
+    ``y[...] = weight[x[...]]``, or for one-hot x ``x @ weight``. The input is an int, an array of integers, or an array
+    of bools or floats whose last axis is one-hot (or holds any weights of the rows). A table with several axes of rows
+    takes a tuple of arrays of indices, one for each axis, all of one shape.
 
-    Indices out of range, negative ones among them, are an error where their values are at hand; in a compiled or
-    transformed program and on an accelerator their rows are NaN: see `luxport.ops.indices`.
+    Indices out of range, also negative ones, are an error if their values can be read; in compiled and transformed
+    programs, and on an accelerator, their rows are NaN instead: see `luxport.ops.indices`.
 
     Args:
-        in_dims: how many rows the table has, or a tuple of as many sizes as it has axes of rows
+        in_dims: how many rows the table has, or a tuple of sizes if it has several axes of rows
         out_dims: the size of a row
-        padding_idx: a row that starts as zeros and counts as zeros, with no gradient, whatever it holds; None for none
+        padding_idx: a row that always counts as zeros, without a gradient, and starts as zeros; None for none
         init_weight: draws the table, see `luxport.initializers`
 
     Shapes: x (...) of integers -> y (..., out_dims); one-hot x (..., in_dims) -> y (..., out_dims)
@@ -106,17 +106,17 @@ class Embedding(Layer):
 
 
 class EmbeddingBag(Layer):
-    """Rows of a table, looked up in bags, each of which is reduced to its mean, sum or maximum.
+    """The mean, sum or maximum of rows of a table, for each of several bags of indices.
 
     ``y[i] = reduction(weight[j] for j in bag i)``. The bags are one of
 
-    - an array of integers (..., bag), as many in each bag,
-    - a list of vectors of integers, one a bag,
-    - a tuple (indices, offsets): one vector of them all, and the place in it where each bag starts; the first is 0,
-      they rise, and no bag is empty,
+    - an array of integers (..., bag), for bags of one size,
+    - a list of vectors of integers, one for each bag,
+    - a tuple (indices, offsets): a vector with the indices of all bags, and the position in it at which each bag
+      starts; the first offset is 0, offsets increase, and no bag is empty,
     - an array (..., bag, in_dims) of bools or floats whose last axis is one-hot.
 
-    Indices out of range: as in `Embedding`; offsets likewise.
+    Indices and offsets out of range are treated as in `Embedding`.
 
     Args:
         in_dims: how many rows the table has
@@ -171,9 +171,9 @@ class EmbeddingBag(Layer):
         indices, offsets = x
         check_integers(indices)
         check_integers(offsets)
-        offsets = convert_indices(namespace(offsets), offsets)  # checked before int32 cuts them
+        offsets = convert_indices(namespace(offsets), offsets)  # checked before the conversion to int32 truncates them
         right = check_offsets(offsets, indices)
-        offsets = namespace(offsets).astype(offsets, namespace(offsets).int32)  # which holds sums and differences
+        offsets = namespace(offsets).astype(offsets, namespace(offsets).int32)
         bags = reduce_segments(gather_rows(weight, indices, self.in_dims, None), indices, offsets, self.reduction)
         return bags if right is None else mark_missing(namespace(bags), bags, right), st
 

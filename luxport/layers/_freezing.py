@@ -1,4 +1,4 @@
-"""Parameters that stay as they are: `freeze`, `unfreeze`, `FrozenLayer`."""
+"""Parameters that are not trained: `freeze`, `unfreeze`, `FrozenLayer`."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ __all__ = ["FrozenLayer", "freeze", "unfreeze"]
 
 
 class FrozenLayer(Layer):
-    """A layer some of whose parameters are states, so that no gradient and no optimizer reaches them.
+    """A layer with some of its parameters moved to the state, so that no gradient is taken of them.
 
-    ``y = layer(x, ps | frozen, st)``. `freeze` does the same to a layer with values.
+    ``y = layer(x, ps | frozen, st)``. `freeze` makes one of a layer with its parameters and states.
 
     Args:
         layer: a layer
@@ -30,7 +30,7 @@ class FrozenLayer(Layer):
     Params: the layer's without those that are frozen
     State:  frozen_params: those that are; states: the layer's
     Raises: ValueError when built with a path that the layer's parameters do not have; LayerError as the layer does
-    Source: Lux.jl ``FrozenLayer``, which knows names at the top only
+    Source: Lux.jl ``FrozenLayer``, which takes names at the top level only
 
     >>> import luxport
     >>> model = FrozenLayer(luxport.Dense(2, 3), ("weight",))
@@ -63,7 +63,7 @@ class FrozenLayer(Layer):
         return self._split(initial_parameters(rng, self.layer))[0]
 
     def initial_states(self, rng: Rng) -> dict[str, Any]:
-        """Draw the frozen parameters anew: with values of another setup, use `freeze`."""
+        """Draw new values of the frozen parameters; to keep given ones, use `freeze`."""
         frozen = self._split(initial_parameters(rng, self.layer))[1]
         return {"frozen_params": frozen, "states": initial_states(rng, self.layer)}
 
@@ -81,11 +81,11 @@ def freeze(
 ) -> tuple[FrozenLayer, dict[str, Any], dict[str, Any]]: ...
 @says_what_it_takes
 def freeze(model: Layer, ps: Any = None, st: Any = None, which: str | Iterable[Path] | None = None) -> Any:
-    """Freeze parameters of a layer: return the layer, or with its parameters and states ``model, ps, st``.
+    """Freeze parameters of a layer: return the layer; if given parameters and states, ``model, ps, st``.
 
     Args:
         model: a layer
-        ps: its parameters, whose values the frozen ones keep
+        ps: its parameters, which give the frozen ones their values
         st: its states
         which: paths of the parameters to freeze, such as ``("layer_1", "layer_2.weight")``; None for all
 
@@ -116,7 +116,7 @@ def unfreeze(model: FrozenLayer) -> Layer: ...
 def unfreeze(model: FrozenLayer, ps: Parameters, st: States) -> tuple[Layer, dict[str, Any], dict[str, Any]]: ...
 @says_what_it_takes
 def unfreeze(model: FrozenLayer, ps: Parameters | None = None, st: States | None = None) -> Any:
-    """Undo `freeze`: return the layer inside; with parameters and states, all of them in their first order.
+    """Undo `freeze`: return the layer inside; if given parameters and states, ``layer, ps, st`` in their first order.
 
     Args:
         model: what `freeze` returned

@@ -1,4 +1,4 @@
-"""Layers that are functions: `WrappedFunction` and `NoOpLayer`."""
+"""Functions as layers: `WrappedFunction` and `NoOpLayer`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["NoOpLayer", "WrappedFunction"]
 
 
 class WrappedFunction(Layer):
-    """``function(x)``. Containers such as `Chain` wrap functions by themselves.
+    """``function(x)``. Containers such as `Chain` wrap functions automatically.
 
     Args:
         function: a function of x alone
@@ -44,7 +44,7 @@ class WrappedFunction(Layer):
 
 
 class NoOpLayer(Layer):
-    """The identity, ``y = x``: returns the very same object.
+    """The identity, ``y = x``: returns x itself.
 
     Shapes: any
     Params: none

@@ -16,7 +16,7 @@ __all__ = ["intermediate_outputs"]
 
 @says_what_it_takes
 def intermediate_outputs(model: Chain, x: Any, ps: Parameters, st: States) -> tuple[tuple[Any, ...], States]:
-    """Return the output of every layer of a `Chain`, the last of which is the chain's own, and the new state.
+    """Return the outputs of all layers of a `Chain`, the last of which is that of the chain, and the new state.
 
     Args:
         model: a `Chain`

@@ -1,4 +1,4 @@
-"""Containers whose layers are found by position and by name: what `Chain`, `Parallel` and others share."""
+"""Containers with named layers, such as `Chain` and `Parallel`: how they are built and indexed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class LayersByName:
     def __iter__(self) -> Iterator[Layer]:
         return iter(self.layers.values())
 
-    # Any: an int or a name gives a layer, a slice a container of the same kind.
+    # Returns Any: a layer for an int or a name, a container of the same class for a slice.
     def __getitem__(self, key: int | str | slice) -> Any:
         if isinstance(key, str):
             return self.layers[key]
@@ -51,13 +51,13 @@ class LayersByName:
 def read_layers(
     container: str, layers: tuple[Any, ...], named: Mapping[str, Any], *, reserved: tuple[str, ...], name: Any = None
 ) -> NamedLayers:
-    """Read the layers that a container was built with: by position, by keyword, or as one dict.
+    """Return the layers that a container is built with, by position, by keyword, or as one dict.
 
-    Raises: TypeError for layers given both ways, or what is neither layer nor function; ValueError for a reserved
-            name, or a `name` of the container that is no string
+    Raises: TypeError for layers by position and by keyword, or what is neither layer nor function; ValueError for a
+            reserved name, or a `name` of the container that is no string
     """
     if not isinstance(name, (str, type(None))):
-        raise ValueError(f"{container} expects a string as its name, got {show(name)}: a layer cannot be called so")
+        raise ValueError(f"{container} expects a string as its name, got {show(name)}: no layer can have this name")
     if layers and named:
         raise TypeError(f"{container} expects layers by position or by keyword, got both")
     if len(layers) == 1 and isinstance(layers[0], Mapping):
@@ -72,7 +72,7 @@ def read_layers(
 
 
 def make_layer(value: Any) -> Layer:
-    """Return a layer as it is, and a function as a `WrappedFunction`.
+    """Return a layer itself, and a function as a `WrappedFunction`.
 
     Raises: LayerTypeError for anything else
     """

@@ -16,10 +16,10 @@ __all__ = ["GaussianDropout", "GaussianNoise"]
 class GaussianNoise(RandomLayer):
     """``x + std noise`` with noise from the standard normal distribution, in training.
 
-    Backends agree on the noise to a few units in the last place. ``GaussianNoise(0)`` is a `NoOpLayer`.
+    The noise is the same on all backends, except for the last bits. ``GaussianNoise(0)`` is a `NoOpLayer`.
 
     Args:
-        std: the standard deviation of what is added
+        std: the standard deviation of the noise
 
     Shapes: x (...) floating -> like x
     Params: none
@@ -48,10 +48,10 @@ class GaussianNoise(RandomLayer):
 class GaussianDropout(RandomLayer):
     """``x (1 + s noise)`` with noise from the standard normal distribution and s = ``sqrt(p / (1 - p))``, in training.
 
-    Mean and variance are those of `Dropout` with this p. ``GaussianDropout(0)`` is a `NoOpLayer`.
+    The result has the mean and the variance of `Dropout` with this p. ``GaussianDropout(0)`` is a `NoOpLayer`.
 
     Args:
-        p: the probability of the dropout that it stands for, at least 0 and below 1
+        p: the probability of the equivalent `Dropout`, at least 0 and below 1
 
     Shapes: x (...) floating -> like x
     Params: none

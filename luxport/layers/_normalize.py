@@ -1,4 +1,4 @@
-"""Layers that normalize each sample by itself and keep no statistics: `GroupNorm`, `LayerNorm`, `RMSNorm`."""
+"""Layers that normalize each sample separately, without running statistics: `GroupNorm`, `LayerNorm`, `RMSNorm`."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ __all__ = ["GroupNorm", "LayerNorm", "RMSNorm", "make_bias_and_scale", "read_aff
 class GroupNorm(Layer):
     """Normalize each group of neighboring channels of each sample, then scale, shift and activate.
 
-    ``y = activation((x - mean) / sqrt(var + epsilon) * scale + bias)``, mean and biased variance over the channels
-    of the group and all positions.
+    ``y = activation((x - mean) / sqrt(var + epsilon) * scale + bias)``, with the mean and the biased variance over the
+    channels of the group and all positions.
 
     Args:
         channels: how many channels x has
-        groups: how many groups they are in, each of as many
+        groups: into how many groups of one size the channels are split
         activation: a function applied to the result, such as `relu`
         affine: whether the result is scaled and shifted by parameters
         epsilon: a small number added to the variance
@@ -75,8 +75,8 @@ class GroupNorm(Layer):
 class LayerNorm(Layer):
     """Normalize over trailing axes, then scale, shift and activate.
 
-    ``y = activation((x - mean) / sqrt(var + epsilon) * scale + bias)``, mean and biased variance over these axes:
-    each sample and each place along the other axes has its own. The batch is never among them.
+    ``y = activation((x - mean) / sqrt(var + epsilon) * scale + bias)``, with the mean and the biased variance over
+    these axes, separately for each position along the others.
 
     Args:
         shape: the sizes of the trailing axes to normalize over: an int for the last one, or a tuple
@@ -130,7 +130,7 @@ class LayerNorm(Layer):
 
 
 class RMSNorm(Layer):
-    """``x / sqrt(mean(x²) + epsilon) * scale``, the mean over trailing axes.
+    """``x / sqrt(mean(x²) + epsilon) * scale``, with the mean over trailing axes.
 
     Args:
         shape: the sizes of the trailing axes to normalize over: an int for the last one, or a tuple
@@ -171,7 +171,7 @@ class RMSNorm(Layer):
 
 
 def make_bias_and_scale(layer: Any, rng: Rng, shape: tuple[int, ...]) -> dict[str, Any]:
-    """Draw both in the order of the fields; they stand in the order of Flux's, which flat vectors follow."""
+    """Draw the scale, then the bias; return them in the order of Flux, on which flat vectors of parameters rely."""
     if not layer.affine:
         return {}
     scale = layer.init_scale(rng, shape)
@@ -179,7 +179,7 @@ def make_bias_and_scale(layer: Any, rng: Rng, shape: tuple[int, ...]) -> dict[st
 
 
 def read_affine(layer: Any, x: Array, ps: Parameters, *, use_bias: bool = True) -> tuple[Array | None, Array | None]:
-    """Return scale and bias, None for one that the layer has not, when x may meet them."""
+    """Check x, and return scale and bias, None for one that the layer does not have."""
     check_floating(x)
     if not layer.affine:
         return None, None
@@ -196,7 +196,7 @@ def _read_sizes(layer: str, shape: Any) -> tuple[int, ...]:
 
 
 def _find_trailing(x: Array, shape: Any) -> tuple[int, ...]:
-    """Return the axes of x that a shape names: as many at the end."""
+    """Return the trailing axes of x that have a shape, as negative numbers."""
     found = tuple(shape_of(x))[-len(shape) :]
     if len(found) != len(shape) or any(not match_sizes(n, m) for n, m in zip(found, shape, strict=True)):
         raise LayerError(f"expects (..., {', '.join(map(str, shape))}), got {shape_text(x)}")

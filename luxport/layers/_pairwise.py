@@ -1,4 +1,4 @@
-"""Layers in order, each of which takes another input, too: `PairwiseFusion` and `PairwiseFold`."""
+"""Layers in sequence, each of which also takes an input of its own: `PairwiseFusion` and `PairwiseFold`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["PairwiseFold", "PairwiseFusion"]
 
 
 class _Pairwise(LayersByName, WrapperLayer):
-    """What these layers share: layers in order, and the connection that joins two arrays."""
+    """Layers in sequence, and a connection that joins an output and an input."""
 
     connection: Callable[[Any, Any], Any]
     layers: NamedLayers
@@ -24,23 +24,23 @@ class _Pairwise(LayersByName, WrapperLayer):
 
 
 class PairwiseFusion(_Pairwise):
-    """Layers of which each takes the last output joined with an input of its own; returns every output.
+    """Layers of which each takes the previous output joined with an input of its own; returns all outputs.
 
     ``y_1 = layer_1(x_1)``, then ``y_i = layer_i(connection(y_(i-1), x_i))``. A tuple (or list) holds one input per
-    layer, anything else is the input of all of them. Functions and names: as in `Chain`. (Lux's layer of this name
-    is `PairwiseFold` here.)
+    layer, anything else is the input of every layer. Functions and names: as in `Chain`. (Lux's layer of this name is
+    `PairwiseFold` here.)
 
     Args:
-        connection: a function of two arrays: the last output and the input
-        *layers: layers and functions; those in tuples and lists are laid out flat, and one dict names them
-        name: what the layer is called where it is printed
-        **named: the same by name, in place of those by position
+        connection: a function of two arrays: the previous output and the input
+        *layers: layers and functions; tuples and lists of them are flattened, and a single dict gives them names
+        name: the layer's name in printed models
+        **named: layers and functions by name, instead of by position
 
     Shapes: those of the layers; the output is the tuple of theirs
     Params: one entry per layer, by name
     State:  likewise
-    Raises: TypeError or ValueError when built with a wrong part or name, or no layer at all; LayerError if a tuple
-            has not one input per layer
+    Raises: TypeError or ValueError when built with a wrong part or name, or without layers; LayerError if a tuple does
+            not have one input per layer
     Source: Flux.jl ``PairwiseFusion``
 
     >>> import luxport, operator
@@ -69,25 +69,25 @@ class PairwiseFusion(_Pairwise):
 
 
 class PairwiseFold(_Pairwise):
-    """Layers after each of which an input is joined to the output; returns the last.
+    """Layers after each of which the output is joined with an input; returns the last result.
 
-    ``y = x_1``, then ``y = connection(layer_i(y), x_(i+1))`` for every layer. A tuple (or list) holds one input
-    more than there are layers, anything else is every one of them. Functions and names: as in `Chain`. (Flux's
-    `PairwiseFusion` joins before each layer, and returns every output.)
+    ``y = x_1``, then ``y = connection(layer_i(y), x_(i+1))`` for every layer. A tuple (or list) holds one input more
+    than there are layers, anything else is every input. Functions and names: as in `Chain`. (Flux's `PairwiseFusion`
+    joins before each layer, and returns all outputs.)
 
     Args:
         connection: a function of two arrays: the layer's output and the input
-        *layers: layers and functions; those in tuples and lists are laid out flat, and one dict names them
-        name: what the layer is called where it is printed
-        **named: the same by name, in place of those by position
+        *layers: layers and functions; tuples and lists of them are flattened, and a single dict gives them names
+        name: the layer's name in printed models
+        **named: layers and functions by name, instead of by position
 
     Shapes: those of the layers
     Params: one entry per layer, by name
     State:  likewise
-    Raises: TypeError or ValueError when built with a wrong part or name, or no layer at all; LayerError if a tuple
-            has not one input more than there are layers
-    Source: Lux.jl ``PairwiseFusion``, whose code hands the arguments to the connection in this order (its
-            documentation in the other)
+    Raises: TypeError or ValueError when built with a wrong part or name, or without layers; LayerError if a tuple does
+            not have one input more than there are layers
+    Source: Lux.jl ``PairwiseFusion``, whose code passes the arguments of the connection in this order (its
+            documentation says otherwise)
 
     >>> import numpy as np, operator
     >>> model = PairwiseFold(operator.sub, lambda x: 10.0 * x, lambda x: 10.0 * x)
@@ -121,7 +121,7 @@ def _build(
     named: Mapping[str, Any],
     name: str | None,
 ) -> None:
-    """Set the fields. (Type checkers would take an inherited `__init__` for that of a dataclass.)"""
+    """Set the fields. (In an inherited `__init__`, type checkers would expect a dataclass's fields.)"""
     kind = type(layer).__name__
     found = read_layers(kind, layers, named, reserved=("name", "layers", "connection"), name=name)
     if not found:

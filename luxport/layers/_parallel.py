@@ -1,4 +1,4 @@
-"""Layers side by side, and what joins their outputs: `Parallel`, `BranchLayer`, `SkipConnection`, `Maxout`."""
+"""Layers in parallel, and how their outputs are joined: `Parallel`, `BranchLayer`, `SkipConnection`, `Maxout`."""
 
 from __future__ import annotations
 
@@ -22,19 +22,20 @@ __all__ = ["BranchLayer", "Maxout", "Parallel", "SkipConnection"]
 
 
 class _Joined(Layer):
-    """A layer that joins the outputs of its ``layers`` by a function, or by a layer.
+    """A container that joins the outputs of its ``layers`` by a function, or by a layer.
 
-    A layer that joins has parameters and states of its own: the entries are then ``layers`` and its field's name.
+    A layer that joins has parameters and states: the entries of the container are then ``layers`` and the name of the
+    field that holds it.
     """
 
     _joint: ClassVar[str] = "connection"
 
     @abstractmethod
     def _compute_outputs(self, x: Any, ps: Parameters, st: States) -> tuple[tuple[Any, ...], States]:
-        """Return what is to be joined and the new states of the layers."""
+        """Return what to join, and the new states of the layers."""
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
-        """Call the layers, then what joins their outputs."""
+        """Call the layers, then the function or layer that joins their outputs."""
         joint = getattr(self, self._joint)
         if isinstance(joint, Layer):
             outputs, layers = self._compute_outputs(x, ps["layers"], st["layers"])
@@ -44,15 +45,15 @@ class _Joined(Layer):
         return outputs if joint is None else joint(*outputs), st
 
     def initial_parameters(self, rng: Rng) -> dict[str, Any]:
-        """Draw those of the layers, then those of the layer that joins, if one does."""
+        """Draw those of the layers, then those of a layer that joins."""
         return initial_parameters(rng, self._find_parts())
 
     def initial_states(self, rng: Rng) -> dict[str, Any]:
-        """Make those of the layers, then those of the layer that joins, if one does."""
+        """Make those of the layers, then those of a layer that joins."""
         return initial_states(rng, self._find_parts())
 
     def children(self) -> Mapping[str, Any]:
-        """Return the layers, and the layer that joins, by the keys of their parameters."""
+        """Return the layers, and a layer that joins, by the keys of their parameters."""
         parts = self._find_parts()
         return parts.children() if isinstance(parts, Layer) else parts
 
@@ -62,23 +63,23 @@ class _Joined(Layer):
 
 
 class Parallel(LayersByName, _Joined):
-    """Layers side by side, each with its own input or all with the same; a connection joins their outputs.
+    """Layers in parallel, each with its own input or all with the same; a connection joins their outputs.
 
-    ``y = connection(layer_1(x[0]), layer_2(x[1]), …)``. A tuple (or list) holds one input per layer, anything else goes
-    to all of them; a single layer takes the inputs of a tuple one after the other, handing on its state. Functions and
-    names: as in `Chain`, and ``Parallel(...)[i]`` likewise.
+    ``y = connection(layer_1(x[0]), layer_2(x[1]), …)``. A tuple (or list) holds one input per layer, anything else is
+    the input of every layer; a single layer is called with each input of a tuple in turn, passing its state on.
+    Functions, names and indexing: as in `Chain`.
 
     Args:
-        connection: a function of as many arguments as outputs, a layer that takes their tuple, or None to return this
-        *layers: layers and functions; those in tuples and lists are laid out flat, and one dict names them
-        name: what the layer is called where it is printed
-        **named: the same by name, in place of those by position
+        connection: a function with an argument for each output, a layer that takes their tuple, or None for the tuple
+        *layers: layers and functions; tuples and lists of them are flattened, and a single dict gives them names
+        name: the layer's name in printed models
+        **named: layers and functions by name, instead of by position
 
     Shapes: those of the layers
     Params: one entry per layer, by name; ``{layers, connection}`` if the connection is a layer
     State:  likewise
-    Raises: TypeError or ValueError when built with a wrong part or name, or no layer at all; LayerError if a tuple
-            has not one input per layer
+    Raises: TypeError or ValueError when built with a wrong part or name, or without layers; LayerError if a tuple does
+            not have one input per layer
     Source: Lux.jl ``Parallel``; Flux's for a single layer with many inputs
 
     >>> import numpy as np, operator
@@ -96,12 +97,12 @@ class Parallel(LayersByName, _Joined):
 
     def _compute_outputs(self, x: Any, ps: Parameters, st: States) -> tuple[tuple[Any, ...], States]:
         if not isinstance(x, (tuple, list)):
-            return _call_side_by_side(self.layers, (x,) * len(self.layers), ps, st)
+            return _call_in_parallel(self.layers, (x,) * len(self.layers), ps, st)
         if len(self.layers) == 1 and x:
             (name,) = self.layers
             outputs = []
             for entry in x:
-                (y,), st = _call_side_by_side(self.layers, (entry,), ps, st)
+                (y,), st = _call_in_parallel(self.layers, (entry,), ps, st)
                 outputs.append(y)
             return tuple(outputs), st
         if len(x) != len(self.layers):
@@ -109,27 +110,27 @@ class Parallel(LayersByName, _Joined):
                 f"expects a tuple of {len(self.layers)} inputs, one per layer, or an array for all of them, "
                 f"got a tuple of {len(x)}"
             )
-        return _call_side_by_side(self.layers, x, ps, st)
+        return _call_in_parallel(self.layers, x, ps, st)
 
     def _part(self, layers: Mapping[str, Layer]) -> Parallel:
         return Parallel(self.connection, layers, name=self.name)
 
 
 class BranchLayer(LayersByName, _Joined):
-    """Layers side by side on one input, whatever it is: a tuple is not taken apart, as `Parallel` would.
+    """Layers in parallel with the same input; unlike `Parallel` it passes a tuple to each layer as it is.
 
     ``y = fusion(layer_1(x), layer_2(x), …)``. Functions and names: as in `Chain`.
 
     Args:
-        *layers: layers and functions; those in tuples and lists are laid out flat, and one dict names them
-        fusion: a function of as many arguments as outputs, a layer that takes their tuple, or None to return this
-        name: what the layer is called where it is printed
-        **named: the same by name, in place of those by position
+        *layers: layers and functions; tuples and lists of them are flattened, and a single dict gives them names
+        fusion: a function with an argument for each output, a layer that takes their tuple, or None for the tuple
+        name: the layer's name in printed models
+        **named: layers and functions by name, instead of by position
 
     Shapes: those of the layers
     Params: one entry per layer, by name; ``{layers, fusion}`` if the fusion is a layer
     State:  likewise
-    Raises: TypeError or ValueError when built with a wrong part or name, or no layer at all
+    Raises: TypeError or ValueError when built with a wrong part or name, or without layers
     Source: Lux.jl ``BranchLayer``
 
     >>> import luxport
@@ -148,19 +149,19 @@ class BranchLayer(LayersByName, _Joined):
         _build(self, read_layers("BranchLayer", layers, named, reserved=reserved, name=name), fusion, name)
 
     def _compute_outputs(self, x: Any, ps: Parameters, st: States) -> tuple[tuple[Any, ...], States]:
-        return _call_side_by_side(self.layers, (x,) * len(self.layers), ps, st)
+        return _call_in_parallel(self.layers, (x,) * len(self.layers), ps, st)
 
     def _part(self, layers: Mapping[str, Layer]) -> BranchLayer:
         return BranchLayer(layers, fusion=self.fusion, name=self.name)
 
 
 class SkipConnection(_Joined):
-    """``connection(layers(x), x)``; with ``operator.add`` a residual block.
+    """``connection(layers(x), x)``; with ``operator.add`` this is a residual block.
 
     Args:
         layers: a layer, such as a `Chain`, or a function
         connection: a function of two arguments, the output and x, or a layer that takes the tuple of both
-        name: what the layer is called where it is printed
+        name: the layer's name in printed models
 
     Shapes: those of the layers
     Params: those of ``layers`` themselves; ``{layers, connection}`` if the connection is a layer
@@ -189,19 +190,19 @@ class SkipConnection(_Joined):
 
 
 class Maxout(LayersByName, WrapperLayer):
-    """The largest output of several layers on one input, elementwise.
+    """The elementwise maximum of the outputs of several layers for one input.
 
     ``y = max(layer_1(x), layer_2(x), …)``. Functions and names: as in `Chain`.
 
     Args:
-        *layers: layers and functions; or a function that makes a layer, and how many of them to make
-        **named: the same by name, in place of those by position
+        *layers: layers and functions; or a function that makes a layer, and how many layers to make
+        **named: layers and functions by name, instead of by position
 
     Shapes: those of the layers, whose outputs broadcast together
     Params: one entry per layer, by name
     State:  likewise
-    Raises: TypeError or ValueError when built with a wrong part or name, or no layer at all
-    Source: Lux.jl ``Maxout``; Flux's, which calls f n times where Lux repeats one layer
+    Raises: TypeError or ValueError when built with a wrong part or name, or without layers
+    Source: Lux.jl ``Maxout``; Flux's calls the function n times, as here, and Lux's repeats one layer
 
     >>> import luxport
     >>> luxport.parameter_length(Maxout(lambda: luxport.Dense(32, 64), 4)) == 4 * (32 * 64 + 64)
@@ -220,7 +221,7 @@ class Maxout(LayersByName, WrapperLayer):
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
         """Call the layers and take maxima."""
-        outputs, st = _call_side_by_side(self.layers, (x,) * len(self.layers), ps, st)
+        outputs, st = _call_in_parallel(self.layers, (x,) * len(self.layers), ps, st)
         return reduce(namespace(*outputs).maximum, outputs), st
 
     def _part(self, layers: Mapping[str, Layer]) -> Maxout:
@@ -242,7 +243,7 @@ def _build(container: Any, layers: NamedLayers, joint: Callable[..., Any] | None
         object.__setattr__(container, "name", name)
 
 
-def _call_side_by_side(
+def _call_in_parallel(
     layers: NamedLayers, inputs: Iterable[Any], ps: Parameters, st: States
 ) -> tuple[tuple[Any, ...], States]:
     outputs, new_st = [], {}

@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, field
 
 from luxport import ops
-from luxport.backend import Array, dtype_name
+from luxport.backend import Array
 from luxport.core.anatomy import Parameters, States
 from luxport.core.input_checks import check_floating, check_ordered, check_positive
 from luxport.core.layer import Layer
-from luxport.layers._windows import Padding, PerAxis, Sizes, Windows, check_spatial
+from luxport.layers._windows import Padding, PerAxis, Sizes, Windows, check_numbers, check_spatial
 
 __all__ = ["LPPool", "MaxPool", "MeanPool"]
 
 
 class _Pool(Layer):
-    """What these layers share: a window, and where it goes."""
+    """A layer that pools the elements in a sliding window."""
 
     window: Sizes
     _: KW_ONLY
@@ -30,16 +30,16 @@ class _Pool(Layer):
 
 
 class MaxPool(_Pool):
-    """The largest element at each place of a window; the gradient goes to the first of equal ones.
+    """The largest element in each position of a window; the gradient goes to the first of equal elements.
 
     ``y[..., i] = max(x[..., stride i + dilation k - low] for k in range(window))`` along each spatial axis. Outside x
     there is -inf. A NaN counts as the largest.
 
     Args:
         window: the sizes of the window, one for each spatial axis: (2, 2) for images
-        stride: the distance between windows: an int for all spatial axes, or one each; None for the window's sizes
+        stride: the distance between windows: an int for all spatial axes, or one for each; None for the window's sizes
         padding: an int for all sides, a tuple of an int or a pair (low, high) for each spatial axis, or `SamePad()`
-        dilation: the distance between elements of a window: an int for all spatial axes, or one each
+        dilation: the distance between elements of a window: an int for all spatial axes, or one for each
 
     Shapes: x (N, C, *spatial) -> y (N, C, *places), along each spatial axis
             ``(size + low + high - dilation (k - 1) - 1) // stride + 1`` places
@@ -63,16 +63,16 @@ class MaxPool(_Pool):
 
 
 class MeanPool(_Pool):
-    """The mean at each place of a window.
+    """The mean in each position of a window.
 
     ``y[..., i] = mean(x[..., stride i + dilation k - low] for k in range(window))`` along each spatial axis. Outside x
     there are zeros.
 
     Args:
         window: the sizes of the window, one for each spatial axis: (2, 2) for images
-        stride: the distance between windows: an int for all spatial axes, or one each; None for the window's sizes
+        stride: the distance between windows: an int for all spatial axes, or one for each; None for the window's sizes
         padding: an int for all sides, a tuple of an int or a pair (low, high) for each spatial axis, or `SamePad()`
-        dilation: the distance between elements of a window: an int for all spatial axes, or one each
+        dilation: the distance between elements of a window: an int for all spatial axes, or one for each
         count_include_pad: whether the zeros outside x count in the mean
 
     Shapes: x (N, C, *spatial) -> y (N, C, *places), along each spatial axis
@@ -95,21 +95,20 @@ class MeanPool(_Pool):
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
         """Take means."""
         check_spatial(x, len(self._windows.window))
-        if not dtype_name(x).startswith("complex"):
-            check_floating(x)
+        check_numbers(x)
         return ops.mean_pool_nd(x, **self._windows.options(), count_include_pad=self.count_include_pad), st
 
 
 class LPPool(_Pool):
-    """``(sum of x^p)^(1 / p)`` at each place of a window, without absolute values.
+    """``(sum of x^p)^(1 / p)`` in each position of a window, without absolute values.
 
-    Outside x there are zeros. An odd p makes NaN of a negative sum; a window of zeros has a gradient of zeros.
+    Outside x there are zeros. With an odd p, a negative sum gives NaN. The gradient of a window of zeros is 0.
 
     Args:
         window: the sizes of the window, one for each spatial axis: (2, 2) for images
-        stride: the distance between windows: an int for all spatial axes, or one each; None for the window's sizes
+        stride: the distance between windows: an int for all spatial axes, or one for each; None for the window's sizes
         padding: an int for all sides, a tuple of an int or a pair (low, high) for each spatial axis, or `SamePad()`
-        dilation: the distance between elements of a window: an int for all spatial axes, or one each
+        dilation: the distance between elements of a window: an int for all spatial axes, or one for each
         p: the exponent, above 0
 
     Shapes: x (N, C, *spatial) -> y (N, C, *places), along each spatial axis

@@ -22,16 +22,16 @@ __all__ = ["RotaryPositionalEmbedding", "SinusoidalPositionalEmbedding"]
 
 
 class SinusoidalPositionalEmbedding(Layer):
-    """``scale * [sin(sigmas * x), cos(sigmas * x)]``: sines and cosines of each number, at many frequencies.
+    """``scale * [sin(sigmas * x), cos(sigmas * x)]``: sines and cosines of each number, at several frequencies.
 
-    The sigmas fall from `max_freq` to `min_freq` by the same factor from each to the next.
+    The frequencies, sigmas, fall from `max_freq` to `min_freq` in a geometric sequence.
 
     Args:
-        dims: how many features a number gets, an even number
-        min_freq: the lowest of the sigmas
-        max_freq: the highest of the sigmas
-        scale: what the result is multiplied by; None for ``sqrt(2 / dims)``
-        full_turns: whether the sigmas count full turns: they are multiplied by 2 pi
+        dims: how many features there are for each number, an even number
+        min_freq: the lowest frequency
+        max_freq: the highest frequency
+        scale: a factor of the result; None for ``sqrt(2 / dims)``
+        full_turns: whether frequencies count full turns, so that sigmas are multiplied by 2 pi
 
     Shapes: x (...), numbers such as positions -> y (..., dims), in the dtype of x, or of the sigmas if x holds
             integers
@@ -66,17 +66,17 @@ class SinusoidalPositionalEmbedding(Layer):
             )
 
     def initial_states(self, rng: Rng) -> dict[str, Any]:
-        """List the frequencies, the highest first."""
+        """Compute the frequencies, the highest first."""
         sigmas = np.geomspace(self.max_freq, self.min_freq, self.dims // 2)
         return {"sigmas": (sigmas * (2 * math.pi if self.full_turns else 1.0)).astype(np.float32)}
 
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
-        """Multiply by each frequency; sines first, then cosines."""
+        """Multiply by each frequency; return the sines, then the cosines."""
         shape_of(x)
         sigmas = st["sigmas"]
         xp = namespace(x, sigmas)
         like = x if is_floating(x) else sigmas
-        # A half type cannot tell one large angle from the next.
+        # Half types are too coarse for large angles.
         wide = choose_wider_dtype(xp, like)
         angles = xp.expand_dims(xp.astype(x, wide), axis=-1) * xp.astype(sigmas, wide)
         scale = math.sqrt(2.0 / max(self.dims, 1)) if self.scale is None else self.scale
@@ -84,23 +84,23 @@ class SinusoidalPositionalEmbedding(Layer):
 
 
 class RotaryPositionalEmbedding(Layer):
-    """Turn features of each head in pairs, by angles that grow with the position.
+    """Rotate pairs of features of each head by angles proportional to the position.
 
-    Feature i turns with feature ``i + dims / 2`` by ``position * base ** (-2 i / dims)``; features beyond `dims` stay
-    as they are. The input is x, whose positions count from 0, or ``(x, positions)``.
+    Features i and ``i + dims / 2`` are rotated by ``position * base ** (-2 i / dims)``; features beyond `dims` do not
+    change. The input is x, whose positions count from 0, or ``(x, positions)``.
 
     Args:
-        dims: how many features are turned, an even number: the first of each head
+        dims: how many features are rotated, an even number: the first of each head
         max_sequence_length: how many positions there are angles for
         base: the base of the power in the formula
-        low_memory_variant: whether the state holds each angle once, and not for both features of its pair
+        low_memory_variant: whether the state holds each angle once, instead of for both features of its pair
 
     Shapes: x (N, sequence, heads, features), floating; positions (sequence,) or (N, sequence), int -> like x
     Params: none
     State:  cos_cache and sin_cache (max_sequence_length, dims / 2), or (max_sequence_length, dims) without
             ``low_memory_variant``
-    Raises: ValueError when built with dims that is no even int of at least 0; LayerError if x has not four axes,
-            too few features or too long a sequence; LayerTypeError if it is not floating
+    Raises: ValueError when built with dims that is no even int of at least 0; LayerError if x does not have four axes,
+            has too few features or too long a sequence; LayerTypeError if it is not floating
     Source: Lux.jl ``RotaryPositionalEmbedding``, with the partial rotation that it documents; J. Su et al. (2021)
 
     >>> import numpy as np, luxport
@@ -123,13 +123,13 @@ class RotaryPositionalEmbedding(Layer):
             raise ValueError(f"RotaryPositionalEmbedding expects an even number of features, got {self.dims}")
 
     def initial_states(self, rng: Rng) -> dict[str, Any]:
-        """Tabulate cosines and sines."""
+        """Compute the tables of cosines and sines."""
         return ops.compute_rotary_embedding_params(
             *(self.dims, self.max_sequence_length), base=self.base, low_memory_variant=self.low_memory_variant
         )
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Array, States]:
-        """Turn x, or the x of a pair."""
+        """Rotate x, or the x of a pair."""
         if isinstance(x, (tuple, list)) and len(x) != 2:
             raise LayerError(f"expects x or (x, positions), got a {name_kind(x)} of {len(x)}")
         x, positions = x if isinstance(x, (tuple, list)) else (x, None)

@@ -1,4 +1,4 @@
-"""An activation with a slope that is learned: `PReLU`."""
+"""An activation with a trainable slope: `PReLU`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class PReLU(Layer):
     """x where it is above 0, ``weight * x`` elsewhere.
 
     Args:
-        shape: 1 for one weight; a larger int for one a channel (axis 1); a tuple for weights along the last axes
+        shape: 1 for a single weight; a larger int for one per channel (axis 1); a tuple for weights on the last axes
         init_weight: draws the weights
 
     Shapes: x (...), (N, channels, ...) or (..., *shape) -> like x
@@ -54,7 +54,7 @@ class PReLU(Layer):
         return {"weight": self.init_weight(rng, self._sizes)}
 
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
-        """Multiply what is below 0."""
+        """Multiply numbers below 0 by the weight."""
         check_floating(x)
         weight = ps["weight"]
         check_dtype(x, weight)
@@ -65,6 +65,6 @@ class PReLU(Layer):
         elif self.shape != 1:
             check_axis(x, 1, self.shape, "(N, {}, ...)")
             weight = xp.reshape(weight, (-1, *[1] * (len(x.shape) - 2)))
-        # The weight's gradient sees only what is below 0: an infinity above, times 0, would make it NaN.
+        # The product is taken of numbers below 0 only: an infinity above would make the weight's gradient NaN.
         below = xp.where(x > 0, xp.zeros_like(x), x)
         return xp.where(x > 0, x, multiply_by_parameter(xp, below, weight)), st

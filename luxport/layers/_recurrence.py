@@ -1,4 +1,4 @@
-"""Cells run over sequences, and a cell that keeps its carry: `Recurrence`, `StatefulRecurrentCell`."""
+"""Cells run over sequences, and cells that keep their carry in the state: `Recurrence`, `StatefulRecurrentCell`."""
 
 from __future__ import annotations
 
@@ -24,30 +24,30 @@ __all__ = ["Recurrence", "StatefulRecurrentCell", "check_cell", "join_input", "s
 
 
 class Recurrence(WrapperLayer):
-    """A cell run over a sequence; the output is the last one, or all of them in one array.
+    """A cell run over a sequence; returns the last output, or all outputs in one array.
 
-    ``y[t], carry = cell((x[t], carry))``. The batch comes first and time second, which is Lux's ``BatchLastIndex`` with
-    axes reversed; time first is Lux's ``TimeLastIndex``. A list or tuple of steps is a sequence, too. A sequence
-    without a batch is a matrix.
+    ``y[t], carry = cell((x[t], carry))``. The first axis is the batch and the second time, which is Lux's
+    ``BatchLastIndex`` with axes reversed; time first is Lux's ``TimeLastIndex``. A sequence may also be a list or tuple
+    of steps; without a batch it is a matrix.
 
-    Where a step is masked out, the carry stays as it is and the output is zero; the last output is that of the last
-    step that counts. A length beyond the sequence is an error where its value is at hand; a compiled program takes
-    it for all steps, and a negative one for none. A carry to start from comes last in the input.
+    A step that is masked out leaves the carry unchanged and has an output of zero; the last output is that of the last
+    step that counts. A length beyond the sequence is an error if its value can be read; a compiled program treats it as
+    the length of the sequence, and a negative one as 0. A carry to start from is the last element of the input.
 
     Args:
         cell: a `RecurrentCell`, such as `LSTMCell`
-        return_sequence: whether all outputs are returned, in one array, and not the last one alone
-        return_state: whether the last carry is returned too: (y, carry)
-        reverse: whether time runs backward; each output stays at its place
-        time_major: whether time is the first axis of x and the batch the second, and not the other way round
-        masked: whether the input has a mask, lengths or a flag for each step: (x, mask)
+        return_sequence: whether all outputs are returned, in one array, instead of the last alone
+        return_state: whether the output is (y, carry), with the last carry
+        reverse: whether time runs backward; each output stays in its place
+        time_major: whether the axes of x are (T, N, ...) instead of (N, T, ...)
+        masked: whether the input is (x, mask), where the mask holds lengths or a flag for each step
 
     Shapes: x (N, T, ...) -> y (N, out), or (N, T, out) with `return_sequence`; the mask is (N,) int or (N, T) bool.
             Input x, (x, carry), (x, mask) or (x, mask, carry); output y, or (y, carry) with `return_state`
     Params: the cell's
     State:  the cell's
-    Raises: TypeError when built with anything but a `RecurrentCell`; LayerError if x has no axis of time, or no
-            step, or the input or the mask is not as above, or as the cell does
+    Raises: TypeError when built with anything but a `RecurrentCell`; LayerError if x has no time axis or no steps, for
+            another input or mask than above, and as the cell does
     Source: Lux.jl ``Recurrence``; Flux.jl ``Recurrence`` for one array of outputs
 
     >>> import numpy as np, luxport
@@ -76,8 +76,8 @@ class Recurrence(WrapperLayer):
         """Run the cell over all steps."""
         x, mask, carry = split_input(x, self.masked)
         if isinstance(self.cell, GatedCell) and not isinstance(x, (tuple, list)):
-            check_axis(x, -1, self.cell.in_dims, "(..., {})")  # here, where x is what the user gave
-        x, batch_first = _time_first(x, self.time_major)
+            check_axis(x, -1, self.cell.in_dims, "(..., {})")  # already here, so that the error shows the user's x
+        x, batch_first = _move_time_first(x, self.time_major)
         first = x[0, ...]
         if mask is not None:
             mask = _make_flags(mask, x, batch_first)
@@ -97,7 +97,7 @@ class Recurrence(WrapperLayer):
         if mask is None:
             return tree.map(lambda leaf: leaf[0 if self.reverse else -1, ...], outputs)
         xp = namespace(mask)
-        # The steps that count are numbered from the end where the sweep ends: the last one is number 1.
+        # Number the steps that count from the end of the sweep: the last one is number 1.
         counted = xp.astype(mask, xp.int32)
         numbers = xp.cumulative_sum(counted if self.reverse else xp.flip(counted, axis=0), axis=0)
         numbers = numbers if self.reverse else xp.flip(numbers, axis=0)
@@ -106,15 +106,15 @@ class Recurrence(WrapperLayer):
 
 
 class StatefulRecurrentCell(WrapperLayer):
-    """A cell that keeps its carry in the state from call to call, in training and in testing.
+    """A cell that keeps its carry in the state from call to call, in training and in testing: ``y = cell((x, carry))``.
 
-    A sequence ends with ``luxport.update_state(st, "carry", None)``: the next call starts anew. The batch must stay
-    as large as it is. Without a batch size the first call changes the structure of the state, and a compiled program
-    is compiled twice.
+    To start another sequence: ``luxport.update_state(st, "carry", None)``. All batches of a sequence must have the same
+    size. Unless `batch_size` is given, the first call changes the structure of the state, so that a program is compiled
+    twice.
 
     Args:
         cell: a `RecurrentCell`, such as `LSTMCell`
-        batch_size: how many samples a batch has; with it the state holds a carry from the beginning
+        batch_size: how many samples a batch has; if given, the state holds a carry from the beginning
 
     Shapes: those of the cell's x and y
     Params: the cell's
@@ -144,12 +144,12 @@ class StatefulRecurrentCell(WrapperLayer):
         super().__post_init__()
 
     def initial_states(self, rng: Rng) -> dict[str, Any]:
-        """Make the cell's, and no carry yet, or the cell's initial one."""
+        """Make the cell's state, and no carry yet, or with `batch_size` the initial one."""
         cell = self.cell.initial_states(rng)
         if self.batch_size is None:
             return {"cell": cell, "carry": None}
         x = np.zeros((self.batch_size, getattr(self.cell, "in_dims", 1)), np.float32)
-        # Only the shapes of the parameters matter here: the carry is not trained.
+        # The carry depends on the shapes of the parameters alone, since it is not trained.
         return {"cell": cell, "carry": self.cell.initial_carry(x, self.cell.initial_parameters(Rng(0)), cell)}
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
@@ -162,17 +162,17 @@ class StatefulRecurrentCell(WrapperLayer):
 
 
 def _check_batch(x: Array, carry: Any) -> None:
-    """Expect as many samples as the carry has: what broadcasts would be another batch's memory."""
+    """Expect as many samples as the carry has, since a carry of one sample would broadcast to another batch."""
     shape, held = tuple(shape_of(x)), tuple(tree.leaves(carry)[0].shape)
     if len(shape) > 1 and len(held) > 1 and held[0] != shape[0] and None not in (held[0], shape[0]):
         raise LayerError(
             f"expects a batch of {held[0]}, as the carry in its state, got {shape_text(x)}: "
-            'luxport.update_state(st, "carry", None) starts anew'
+            'luxport.update_state(st, "carry", None) starts another sequence'
         )
 
 
 def split_input(x: Any, masked: bool) -> tuple[Any, Any, Any]:
-    """Take an input apart: x, the mask or None, the carry or None. A carry is a tuple, as no step is."""
+    """Return x, the mask or None, and the carry or None of an input; a carry is recognized as a tuple."""
     if masked:
         if not isinstance(x, tuple) or len(x) not in (2, 3):
             raise LayerError(f"expects (x, mask) or (x, mask, carry) with masked=True, got {name_kind(x)}")
@@ -183,7 +183,7 @@ def split_input(x: Any, masked: bool) -> tuple[Any, Any, Any]:
 
 
 def join_input(x: Any, mask: Any, carry: Any) -> Any:
-    """Put an input together again."""
+    """Undo `split_input`."""
     parts = [part for part in (x, mask, carry) if part is not None]
     return x if len(parts) == 1 else tuple(parts)
 
@@ -194,7 +194,7 @@ def check_cell(layer: str, *cells: Any) -> None:
             raise TypeError(f"{layer} expects a recurrent cell, got {show(cell)}: derive it from luxport.RecurrentCell")
 
 
-def _time_first(x: Any, time_major: bool) -> tuple[Array, bool]:
+def _move_time_first(x: Any, time_major: bool) -> tuple[Array, bool]:
     """Return the sequence with time first, and whether the batch was first."""
     if isinstance(x, (tuple, list)):
         if not x:
@@ -215,7 +215,7 @@ def _swap_time_and_batch(x: Array) -> Array:
 
 
 def _check_lengths(lengths: Array, steps: int | None) -> None:
-    """Expect lengths that the sequences have, if they are at hand; a compiled program takes more for all steps."""
+    """Expect lengths from 0 to the number of steps, if their values can be read."""
     seen = value_range(lengths)
     if seen is not None and steps is not None and (seen[0] < 0 or seen[1] > steps):
         wrong = tell_index(lengths, seen[0] if seen[0] < 0 else seen[1])
@@ -239,7 +239,7 @@ def _make_flags(mask: Array, x: Array, batch_first: bool) -> Array:
     if not match_shapes(mask.shape, tuple(x.shape)[1:rank]):
         given = _swap_time_and_batch(x) if batch_first else x
         raise LayerError(f"expects a length for each sample of {shape_text(given)} as its mask, got {shape_text(mask)}")
-    mask = convert_indices(xp, mask)  # not cut to int32, which would make a short one of a length that is too long
+    mask = convert_indices(xp, mask)  # not int32, to which a length that is too long might be truncated
     _check_lengths(mask, x.shape[0])
     steps = x
     while len(steps.shape) > rank:

@@ -1,4 +1,4 @@
-"""Recurrent layers of one or more levels, as Flux and PyTorch have them: `RNN`, `LSTM`, `GRU`, `GRUv3`."""
+"""Multi-layer recurrent networks, as in Flux and PyTorch: `RNN`, `LSTM`, `GRU`, `GRUv3`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MOST_LAYERS = 1000
 
 
 class _Levels(WrapperLayer):
-    """Levels of one kind of cell, each run over the whole sequence that the one below returns."""
+    """Levels of cells of one class, each run over the sequence of outputs of the level below."""
 
     in_dims: int
     out_dims: int
@@ -71,7 +71,7 @@ class _Levels(WrapperLayer):
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
         """Run the levels one after the other."""
-        # By number and name, not by type: `debug` and `summary` wrap levels in layers of their own.
+        # Told apart by name, not by type: `debug` and `summary` wrap levels in other layers.
         if self.num_layers == 1:
             (y, carry), st = self.layers(x, ps, st)
             return (y, carry) if self.return_state else y, st
@@ -95,12 +95,12 @@ class _Levels(WrapperLayer):
 
 
 class RNN(_Levels):
-    """`RNNCell` run over a sequence, in one level or more; the output is the top level's whole sequence.
+    """`RNNCell` run over a sequence, in one level or more; returns all outputs of the top level.
 
-    ``h[t] = cell(x[t], h[t - 1])``, and ``y = h`` of the top level, whose x is the level's below it. By default with
-    Flux's one bias. A carry is a tuple of arrays, or with `num_layers` > 1 a tuple of these; one to start from comes
-    last in the input. With `bidirectional` the outputs of both directions stand side by side, and the carry of a level
-    is a pair of theirs.
+    ``h[t] = cell(x[t], h[t - 1])``; the x of a level is the h of the level below, and y that of the top level. By
+    default there is a single bias, as in Flux. A carry is a tuple of arrays, or with `num_layers` > 1 a tuple of such
+    tuples; one to start from is the last element of the input. With `bidirectional` the outputs of both directions are
+    concatenated, and the carry of a level is the pair of theirs.
 
     Args:
         in_dims: the size of x's last axis
@@ -109,9 +109,9 @@ class RNN(_Levels):
         num_layers: how many levels there are
         bidirectional: whether each level runs in both directions of time, as `BidirectionalRNN`
         dropout: the probability with which an entry is dropped between two levels, in training
-        return_state: whether the last carry is returned too: (y, carry)
-        time_major: whether time is the first axis of x and the batch the second, and not the other way round
-        masked: whether the input has a mask, lengths or a flag for each step: (x, mask)
+        return_state: whether the output is (y, carry), with the last carry
+        time_major: whether the axes of x are (T, N, ...) instead of (N, T, ...)
+        masked: whether the input is (x, mask), where the mask holds lengths or a flag for each step
         use_bias: whether a bias is added
         train_state: whether the initial hidden state is a parameter
         init_weight: draws weight_ih; None: U(-a, a) with a = 1 / sqrt(out_dims)
@@ -145,7 +145,7 @@ class RNN(_Levels):
 
 
 class LSTM(_Levels):
-    """`LSTMCell` run over a sequence, in one level or more; all else is as in `RNN`.
+    """`LSTMCell` run over a sequence, in one level or more, as in `RNN`.
 
     ``(h[t], c[t]) = cell(x[t], (h[t - 1], c[t - 1]))``, and ``y = h`` of the top level.
 
@@ -155,9 +155,9 @@ class LSTM(_Levels):
         num_layers: how many levels there are
         bidirectional: whether each level runs in both directions of time, as `BidirectionalRNN`
         dropout: the probability with which an entry is dropped between two levels, in training
-        return_state: whether the last carry is returned too: (y, carry)
-        time_major: whether time is the first axis of x and the batch the second, and not the other way round
-        masked: whether the input has a mask, lengths or a flag for each step: (x, mask)
+        return_state: whether the output is (y, carry), with the last carry
+        time_major: whether the axes of x are (T, N, ...) instead of (N, T, ...)
+        masked: whether the input is (x, mask), where the mask holds lengths or a flag for each step
         use_bias: whether a bias is added
         train_state: whether the initial hidden state is a parameter
         init_weight: draws weight_ih, all gates or a tuple of one each; None: U(-a, a) with a = 1 / sqrt(out_dims)
@@ -197,7 +197,7 @@ class LSTM(_Levels):
 
 
 class GRU(_Levels):
-    """`GRUCell` run over a sequence, in one level or more; all else is as in `RNN`.
+    """`GRUCell` run over a sequence, in one level or more, as in `RNN`.
 
     ``h[t] = cell(x[t], h[t - 1])``, and ``y = h`` of the top level.
 
@@ -207,9 +207,9 @@ class GRU(_Levels):
         num_layers: how many levels there are
         bidirectional: whether each level runs in both directions of time, as `BidirectionalRNN`
         dropout: the probability with which an entry is dropped between two levels, in training
-        return_state: whether the last carry is returned too: (y, carry)
-        time_major: whether time is the first axis of x and the batch the second, and not the other way round
-        masked: whether the input has a mask, lengths or a flag for each step: (x, mask)
+        return_state: whether the output is (y, carry), with the last carry
+        time_major: whether the axes of x are (T, N, ...) instead of (N, T, ...)
+        masked: whether the input is (x, mask), where the mask holds lengths or a flag for each step
         use_bias: whether a bias is added
         train_state: whether the initial hidden state is a parameter
         init_weight: draws weight_ih, all gates or a tuple of one each; None: U(-a, a) with a = 1 / sqrt(out_dims)
@@ -237,7 +237,7 @@ class GRU(_Levels):
 
 
 class GRUv3(_Levels):
-    """`GRUv3Cell` run over a sequence, in one level or more; all else is as in `RNN`.
+    """`GRUv3Cell` run over a sequence, in one level or more, as in `RNN`.
 
     ``h[t] = cell(x[t], h[t - 1])``, and ``y = h`` of the top level.
 
@@ -247,9 +247,9 @@ class GRUv3(_Levels):
         num_layers: how many levels there are
         bidirectional: whether each level runs in both directions of time, as `BidirectionalRNN`
         dropout: the probability with which an entry is dropped between two levels, in training
-        return_state: whether the last carry is returned too: (y, carry)
-        time_major: whether time is the first axis of x and the batch the second, and not the other way round
-        masked: whether the input has a mask, lengths or a flag for each step: (x, mask)
+        return_state: whether the output is (y, carry), with the last carry
+        time_major: whether the axes of x are (T, N, ...) instead of (N, T, ...)
+        masked: whether the input is (x, mask), where the mask holds lengths or a flag for each step
         use_bias: whether a bias is added
         train_state: whether the initial hidden state is a parameter
         init_weight: draws weight_ih, all gates or a tuple of one each; None: U(-a, a) with a = 1 / sqrt(out_dims)

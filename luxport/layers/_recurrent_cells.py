@@ -1,4 +1,4 @@
-"""Recurrent cells, one step in time: `RNNCell`, `LSTMCell`, `GRUCell`, `GRUv3Cell`."""
+"""Recurrent cells: `RNNCell`, `LSTMCell`, `GRUCell`, `GRUv3Cell`."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ __all__ = ["GRUCell", "GRUv3Cell", "LSTMCell", "RNNCell"]
 
 
 class RNNCell(GatedCell):
-    """Elman's cell: ``h = activation(x @ weight_ih + bias_ih + h @ weight_hh + bias_hh)``; the output is h.
+    """The Elman cell: ``h = activation(x @ weight_ih + bias_ih + h @ weight_hh + bias_hh)``; the output is h.
 
-    Called with x, or with (x, (h,)); returns (y, (h,)). Without ``use_recurrent_bias`` this is Flux's cell, whose
+    The input is x, or (x, (h,)); the output (y, (h,)). Without ``use_recurrent_bias`` this is Flux's cell, whose
     ``Wi``, ``Wh`` and ``bias`` are weight_ih, weight_hh and bias_ih.
 
     Args:
@@ -40,9 +40,9 @@ class RNNCell(GatedCell):
     Shapes: x (..., in_dims), h (..., out_dims) -> y (..., out_dims), (h,)
     Params: weight_ih (in_dims, out_dims), weight_hh (out_dims, out_dims); bias_ih (out_dims,) if ``use_bias``, and
             bias_hh if ``use_recurrent_bias`` too; hidden_state (out_dims,) if ``train_state``
-    State:  rng {key}: what an ``init_state`` that is random draws from, the same at each call
+    State:  rng {key}, from which a random ``init_state`` draws, the same numbers at each call
     Raises: ValueError when built with sizes that are no ints of at least 0; LayerError if the last axis of x is not
-            in_dims, or the carry is not as above; LayerTypeError if the dtype of x is not the weight's
+            in_dims, or for another carry; LayerTypeError if the dtype of x is not the weight's
     Source: Lux.jl ``RNNCell``; initial values U(-a, a) with a = 1 / sqrt(out_dims)
 
     >>> import numpy as np, luxport
@@ -73,8 +73,8 @@ class LSTMCell(GatedCell):
     ``i, f, g, o = x @ weight_ih + bias_ih + h @ weight_hh + bias_hh``, four parts of the last axis;
     ``c = sigmoid(f) c + sigmoid(i) tanh(g)``, ``h = sigmoid(o) tanh(c)``.
 
-    Called with x, or with (x, (h, c)); returns (y, (h, c)). Without ``use_recurrent_bias`` this is Flux's cell, whose
-    ``Wi``, ``Wh`` and ``bias`` are weight_ih, weight_hh and bias_ih: the order of the gates is the same.
+    The input is x, or (x, (h, c)); the output (y, (h, c)). Without ``use_recurrent_bias`` this is Flux's cell, whose
+    ``Wi``, ``Wh`` and ``bias`` are weight_ih, weight_hh and bias_ih, with the gates in the same order.
 
     Args:
         in_dims: the size of x's last axis
@@ -93,8 +93,8 @@ class LSTMCell(GatedCell):
     Params: weight_ih (in_dims, 4 out_dims), weight_hh (out_dims, 4 out_dims); bias_ih (4 out_dims,) if ``use_bias``,
             and bias_hh if ``use_recurrent_bias`` too; hidden_state (out_dims,) if ``train_state``; memory (out_dims,)
             if ``train_memory``
-    State:  rng {key}: what an ``init_state`` or ``init_memory`` that is random draws from, the same at each call
-    Raises: as `RNNCell`; ValueError when built with a tuple of initializers that are not four
+    State:  rng {key}, from which a random ``init_state`` or ``init_memory`` draws, the same numbers at each call
+    Raises: as `RNNCell`; ValueError when built with a tuple of other than four initializers
     Source: Lux.jl ``LSTMCell``; S. Hochreiter, J. Schmidhuber (1997); initial values as `RNNCell`
 
     >>> import luxport
@@ -111,7 +111,7 @@ class LSTMCell(GatedCell):
     carry_names: ClassVar[tuple[str, ...]] = ("hidden", "memory")
 
     def initial_carry(self, x: Array, ps: Parameters, st: States) -> tuple[Array, ...]:
-        """Return hidden state and memory, trained or made by `init_state` and `init_memory`."""
+        """Return the hidden state and the memory, trained or drawn by `init_state` and `init_memory`."""
         (hidden,) = super().initial_carry(x, ps, st)
         trained = ps["memory"] if self.train_memory else None
         return hidden, self._start(x, ps["weight_hh"], self.init_memory, trained, st, 1)
@@ -128,13 +128,13 @@ class LSTMCell(GatedCell):
 
 
 class GRUCell(GatedCell):
-    """The gated recurrent unit with its reset gate behind the product; the output is h.
+    """The gated recurrent unit with its reset gate applied after the product; the output is h.
 
     ``r_x, z_x, n_x = x @ weight_ih + bias_ih`` and ``r_h, z_h, n_h = h @ weight_hh + bias_hh``, three parts of the
     last axis; ``r = sigmoid(r_x + r_h)``, ``z = sigmoid(z_x + z_h)``, ``n = tanh(n_x + r n_h)``,
     ``h = (1 - z) n + z h``.
 
-    Called with x, or with (x, (h,)); returns (y, (h,)). Without ``use_recurrent_bias`` this is Flux's cell, whose
+    The input is x, or (x, (h,)); the output (y, (h,)). Without ``use_recurrent_bias`` this is Flux's cell, whose
     ``Wi``, ``Wh`` and ``b`` are weight_ih, weight_hh and bias_ih.
 
     Args:
@@ -152,7 +152,7 @@ class GRUCell(GatedCell):
     Params: weight_ih (in_dims, 3 out_dims), weight_hh (out_dims, 3 out_dims); bias_ih (3 out_dims,) if ``use_bias``,
             and bias_hh if ``use_recurrent_bias`` too; hidden_state (out_dims,) if ``train_state``
     State:  rng {key}, as in `RNNCell`
-    Raises: as `RNNCell`; ValueError when built with a tuple of initializers that are not three
+    Raises: as `RNNCell`; ValueError when built with a tuple of other than three initializers
     Source: Lux.jl ``GRUCell``; K. Cho et al. (2014), v1; initial values as `RNNCell`
 
     >>> import numpy as np, luxport
@@ -175,11 +175,11 @@ class GRUCell(GatedCell):
 
 
 class GRUv3Cell(GatedCell):
-    """The gated recurrent unit with its reset gate before the product; the output is h.
+    """The gated recurrent unit with its reset gate applied before the product; the output is h.
 
     As `GRUCell`, but ``n = tanh(n_x + (r h) @ weight_hn)``, with one bias. Keras calls it ``reset_after=False``.
 
-    Called with x, or with (x, (h,)); returns (y, (h,)).
+    The input is x, or (x, (h,)); the output (y, (h,)).
 
     Args:
         in_dims: the size of x's last axis
@@ -194,9 +194,9 @@ class GRUv3Cell(GatedCell):
     Shapes: x (..., in_dims), h (..., out_dims) -> y (..., out_dims), (h,)
     Params: weight_ih (in_dims, 3 out_dims), weight_hh (out_dims, 3 out_dims); bias_ih (3 out_dims,) if ``use_bias``;
             weight_hn (out_dims, out_dims); hidden_state (out_dims,) if ``train_state``. They are Flux's ``Wi``,
-            ``Wh``, ``b`` and ``Wh_h̃`` in its order; the last third of weight_hh is unused, there as here
+            ``Wh``, ``b`` and ``Wh_h̃``, in its order; as there, the last third of weight_hh is unused
     State:  rng {key}, as in `RNNCell`
-    Raises: as `RNNCell`; ValueError when built with a tuple of initializers that are not three
+    Raises: as `RNNCell`; ValueError when built with a tuple of other than three initializers
     Source: Flux.jl ``GRUv3Cell``; K. Cho et al. (2014), v3; initial values as `RNNCell`
 
     >>> import numpy as np, luxport
@@ -230,8 +230,8 @@ class GRUv3Cell(GatedCell):
         return ops.gru_v3_sweep(x, *arrays, reverse=reverse)
 
 
-# Half types in float32, as sweeps take them: the sum before a gate may be larger than float16 holds, and one infinity
-# less another is no number.
+# Half types are computed in float32, as in sweeps: the sums in the gates might overflow in float16, and infinity minus
+# infinity is NaN.
 @run_wide
 def _take_rnn_step(x: Array, *arrays: Any, activation: Activation) -> Array:
     weight_ih, weight_hh, bias_ih, bias_hh, hidden = arrays

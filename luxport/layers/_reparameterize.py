@@ -1,4 +1,4 @@
-"""Layers whose weights are made of other arrays: `WeightNorm` and `SpectralNorm`."""
+"""Layers with reparameterized weights: `WeightNorm` and `SpectralNorm`."""
 
 from __future__ import annotations
 
@@ -33,23 +33,23 @@ __all__ = ["SpectralNorm", "WeightNorm", "remove_spectral_norm", "remove_weight_
 
 
 class WeightNorm(Layer):
-    """A layer whose weights w are made of a direction v and sizes g: ``w = g v / norm(v)``.
+    """A layer whose weights are computed from a direction v and a size g: ``w = g v / norm(v)``.
 
-    There is a size for each place along one axis, and the norm is taken along all others. By default that axis is the
-    outputs': the last of a matrix (in, out), and of a `Bilinear`'s weight; the first of a weight (out, in, *kernel),
-    the second of a `ConvTranspose`'s.
+    There is a size for each position along one axis, and the norm is taken along all others. By default that axis is
+    the one of the outputs: the last of a matrix (in, out) and of the weight of a `Bilinear`, the first of a weight
+    (out, in, *kernel), the second of the weight of a `ConvTranspose`.
 
     Args:
         layer: a layer
         which: the name of the weight, or a tuple of names
-        axes: the axis of the sizes, an int for all weights or a tuple of one each; None for the outputs'
+        axes: the axis of the sizes, an int for all weights or a tuple with one for each; None for that of the outputs
 
     Shapes: the layer's
     Params: normalized {<name>_g, with size 1 along the other axes, <name>_v, like the weight}; unnormalized {the
-            layer's other parameters}. At first v is the weight that the layer draws, and g its norms
+            layer's other parameters}. The initial v is the weight that the layer draws, the initial g its norms
     State:  the layer's
     Raises: ValueError when built if the layer has no such parameters, or the axes do not fit them; LayerError when
-            set up if one of them starts with zeros alone
+            set up if the initial values of one are all zero
     Source: Lux.jl ``WeightNorm``, and Flux.jl's for the axis; T. Salimans, D. Kingma (2016)
 
     >>> import luxport
@@ -69,7 +69,7 @@ class WeightNorm(Layer):
         _check_which(self)
 
     def initial_parameters(self, rng: Rng) -> dict[str, Any]:
-        """Draw the layer's, and take the norms of those that are to have one."""
+        """Draw the layer's, and compute the norms of the weights."""
         normalized, others = {}, dict(self.layer.initial_parameters(rng))
         for name, axis in _find_kept_axes(self, others):
             weight = others.pop(name)
@@ -90,11 +90,11 @@ class WeightNorm(Layer):
         return self.layer.initial_states(rng)
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
-        """Make the weights and call the layer with them."""
+        """Compute the weights, and call the layer with them."""
         check_groups(self, ps, st)
-        return self.layer(x, self._compute_plain(ps), st)
+        return self.layer(x, self._compute_weights(ps), st)
 
-    def _compute_plain(self, ps: Parameters) -> dict[str, Any]:
+    def _compute_weights(self, ps: Parameters) -> dict[str, Any]:
         parts = ps["normalized"]
         return {
             **ps["unnormalized"],
@@ -105,14 +105,14 @@ class WeightNorm(Layer):
 class SpectralNorm(Layer):
     """A layer whose weights are divided by estimates of their largest singular values.
 
-    A weight is read as a matrix with rows along one axis, by default the outputs' as for `WeightNorm`. The state keeps
-    a vector u for each; in training it is improved by power iteration at each call, through which no gradient flows,
-    and ``norm(Wᵀu)`` is the estimate. Before the first steps u is drawn at random and the estimate is too small.
+    A weight is reshaped to a matrix W with rows along one axis, by default that of the outputs as for `WeightNorm`. The
+    estimate is ``norm(Wᵀu)``, with a vector u in the state. Each call in training improves u by power iteration, whose
+    gradient is not taken. The initial u is random, with which the estimate is too small.
 
     Args:
         layer: a layer
         which: the name of the weight, or a tuple of names
-        axes: the axis of the rows, an int for all weights or a tuple of one each; None for the outputs'
+        axes: the axis of the rows, an int for all weights or a tuple with one for each; None for that of the outputs
         iterations: how many steps of power iteration are taken at each call in training
 
     Shapes: the layer's
@@ -152,7 +152,7 @@ class SpectralNorm(Layer):
         return {"layer": layer, "u": u, "training": Static(True)}
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
-        """Divide the weights and call the layer with them."""
+        """Divide the weights, and call the layer with them."""
         check_groups(self, ps, st)
         training = st["training"]
         weights, u = self._divide(ps, st["u"], self.iterations if training else 0)
@@ -173,7 +173,7 @@ class SpectralNorm(Layer):
 
 @says_what_it_takes
 def remove_weight_norm(model: Layer, ps: Parameters, st: States) -> tuple[Layer, dict[str, Any], dict[str, Any]]:
-    """Return a model without its `WeightNorm`s, and the parameters and states with which it computes the same.
+    """Return a model with its `WeightNorm`s removed, and parameters and states with which it computes the same.
 
     Args:
         model: a layer
@@ -189,18 +189,18 @@ def remove_weight_norm(model: Layer, ps: Parameters, st: States) -> tuple[Layer,
     (Chain(Dense(2, 3), Dense(3, 1)), ['weight', 'bias'])
     """
 
-    def plain(layer: Layer, ps: Any, st: Any, path: tuple[str, ...]) -> tuple[Layer, Any, Any]:
+    def unwrap(layer: Layer, ps: Any, st: Any, path: tuple[str, ...]) -> tuple[Layer, Any, Any]:
         if not isinstance(layer, WeightNorm):
             return layer, ps, st
-        made = layer._compute_plain(ps)
-        return layer.layer, {name: made[name] for name in _describe_parameters(layer.layer)}, st
+        weights = layer._compute_weights(ps)
+        return layer.layer, {name: weights[name] for name in _describe_parameters(layer.layer)}, st
 
-    return layer_map(plain, model, ps, st)
+    return layer_map(unwrap, model, ps, st)
 
 
 @says_what_it_takes
 def remove_spectral_norm(model: Layer, ps: Parameters, st: States) -> tuple[Layer, dict[str, Any], dict[str, Any]]:
-    """Return a model without its `SpectralNorm`s, with the weights that these have in testing.
+    """Return a model with its `SpectralNorm`s removed, and the weights that these use in testing.
 
     Args:
         model: a layer
@@ -208,21 +208,21 @@ def remove_spectral_norm(model: Layer, ps: Parameters, st: States) -> tuple[Laye
         st: its states
     """
 
-    def plain(layer: Layer, ps: Any, st: Any, path: tuple[str, ...]) -> tuple[Layer, Any, Any]:
+    def unwrap(layer: Layer, ps: Any, st: Any, path: tuple[str, ...]) -> tuple[Layer, Any, Any]:
         if not isinstance(layer, SpectralNorm):
             return layer, ps, st
         return layer.layer, {**ps, **layer._divide(ps, st["u"], 0)[0]}, st["layer"]
 
-    return layer_map(plain, model, ps, st)
+    return layer_map(unwrap, model, ps, st)
 
 
 def _describe_parameters(layer: Layer) -> Mapping[str, Any]:
-    """Describe a layer's parameters by their shapes."""
+    """Return a layer's parameters as abstract arrays, which have shapes but no values."""
     return describe_values(initial_parameters, layer)
 
 
 def _check_which(layer: WeightNorm | SpectralNorm) -> None:
-    """Check the names and the axes that a layer is built with, and make tuples of them."""
+    """Check the names and the axes that a layer is built with, and convert them to tuples."""
     title = type(layer).__name__
     if not isinstance(layer.layer, Layer):
         raise TypeError(f"{title} expects a layer, got {show(layer.layer)}")
@@ -246,7 +246,7 @@ def _check_which(layer: WeightNorm | SpectralNorm) -> None:
 
 
 def _find_kept_axes(layer: WeightNorm | SpectralNorm, arrays: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
-    """Yield each name with the axis of its array that is kept: the one given, or the outputs'."""
+    """Yield each name with the axis of its array that is not normalized over: the given one, or that of the outputs."""
     axes = cast("tuple[int | None, ...]", layer.axes or (None,) * len(layer.which))
     for name, axis in zip(layer.which, axes, strict=True):
         ndim = len(arrays[name].shape)
@@ -254,7 +254,7 @@ def _find_kept_axes(layer: WeightNorm | SpectralNorm, arrays: Mapping[str, Any])
 
 
 def _find_output_axis(layer: Layer, ndim: int) -> int:
-    """Return the axis of the outputs in a layer's weight."""
+    """Return the axis of a layer's weight that belongs to the outputs."""
     while isinstance(layer, (WeightNorm, SpectralNorm, FrozenLayer, Tied, WrapperLayer)):
         layer = layer._find_wrapped() if isinstance(layer, WrapperLayer) else layer.layer
     if ndim < 3 or isinstance(layer, Bilinear):

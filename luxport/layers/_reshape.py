@@ -1,4 +1,4 @@
-"""Layers that rearrange: `FlattenLayer`, `ReshapeLayer`, `ReverseSequence`, `SelectDim`."""
+"""Layers that change shapes: `FlattenLayer`, `ReshapeLayer`, `ReverseSequence`, `SelectDim`."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ __all__ = ["FlattenLayer", "ReshapeLayer", "ReverseSequence", "SelectDim"]
 
 
 class FlattenLayer(Layer):
-    """Merge all axes but the batch's into one, or only the last ones.
+    """Merge all axes but the batch into one, or only the last ones.
 
-    ``y = reshape(x, (batch, d1 d2 …))``, the last axis fastest.
+    ``y = reshape(x, (batch, d1 d2 …))``, in C order.
 
     Args:
         N: how many axes are merged, counted from the last; None for all but the first
@@ -56,15 +56,15 @@ class FlattenLayer(Layer):
 class ReshapeLayer(Layer):
     """Give each sample a new shape.
 
-    ``y = reshape(x, (batch, *dims))``, the last axis fastest.
+    ``y = reshape(x, (batch, *dims))``, in C order.
 
     Args:
-        *dims: the sizes of a sample, as ints or one tuple; one may be -1, which stands for what is left
+        *dims: the sizes of a sample, as ints or one tuple; one may be -1, which is computed from the others
 
     Shapes: x (batch, ...) -> (batch, *dims)
     Params: none
     State:  none
-    Raises: ValueError when built if more than one size is -1; LayerError if the sizes do not multiply to a sample's
+    Raises: ValueError when built if more than one size is -1; LayerError if a sample has another number of elements
     Source: Lux.jl ``ReshapeLayer``
 
     >>> import luxport
@@ -86,7 +86,7 @@ class ReshapeLayer(Layer):
         if not shape:
             raise LayerError("expects at least 1 axis, got ()")
         known = math.prod([n for n in self.dims if n != -1])
-        if None in shape[1:]:  # where the sizes do not fit, the running program will say so
+        if None in shape[1:]:  # if the sizes do not fit, the running program raises an error
             sample = math.prod(read_sizes(x)[1:])
             return reshape_samples(x, sizes=tuple(sample // known if n == -1 else n for n in self.dims)), st
         sample = math.prod(shape[1:])
@@ -99,12 +99,12 @@ class ReshapeLayer(Layer):
 
 
 class ReverseSequence(Layer):
-    """Turn an axis around, such as that of time.
+    """Reverse an axis, such as time.
 
     ``y[..., i, ...] = x[..., n - 1 - i, ...]``
 
     Args:
-        axis: the axis; None for the second, that of time in (batch, time, features), or the only one
+        axis: the axis; None for the second, which is time in (batch, time, features), or the only one
 
     Shapes: x (..., n, ...) -> the same
     Params: none
@@ -131,13 +131,13 @@ class ReverseSequence(Layer):
 
 
 class SelectDim(Layer):
-    """Take the slice at an index of an axis, which disappears.
+    """Take the slice at an index along an axis, which is dropped.
 
     ``y[..., ...] = x[..., index, ...]``
 
     Args:
         axis: the axis
-        index: the place on it
+        index: the index along it
 
     Shapes: x (..., n, ...) -> (..., ...)
     Params: none

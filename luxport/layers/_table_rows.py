@@ -1,4 +1,4 @@
-"""Rows of a table, by integers, one-hot arrays and places on several axes, and bags of them."""
+"""Lookups in a table, by integers, by one-hot arrays, and by indices on several axes, and reductions of bags."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def gather_rows(weight: Array, x: Any, size: int, padding_idx: int | None) -> Ar
 
 
 def gather_rows_of_axes(weight: Array, x: Any, sizes: tuple[int, ...]) -> Array:
-    """Return the rows at places in a table of several axes."""
+    """Return the rows of a table with several axes of rows, at indices for each of them."""
     if not isinstance(x, (tuple, list)) or len(x) != len(sizes):
         got = f"a tuple of {len(x)}" if isinstance(x, (tuple, list)) else name_kind(x)
         raise LayerError(f"expects a tuple of {len(sizes)} arrays of indices, one per axis of the table, got {got}")
@@ -65,7 +65,7 @@ def gather_rows_of_axes(weight: Array, x: Any, sizes: tuple[int, ...]) -> Array:
 
 
 def reduce_segments(rows: Array, indices: Array, offsets: Array, reduction: str | Callable[..., Array]) -> Array:
-    """Reduce the rows from each offset to the next."""
+    """Reduce the rows of each bag, from an offset to the next."""
     if not isinstance(reduction, str):
         raise LayerError("expects a list of bags for a reduction of its own, got offsets")
     bags = offsets.shape[0]
@@ -76,7 +76,7 @@ def reduce_segments(rows: Array, indices: Array, offsets: Array, reduction: str 
     segments = xp.clip(xp.searchsorted(offsets, places, side="right") - 1, min=0)
     if reduction == "max":
         top = reduce_known_segments(ops.stop_gradient(rows), segments, op="max", size=bags)
-        # The gradient goes in equal shares to the rows that are the largest: a row may be in a bag twice.
+        # The gradient is shared equally by all rows that have the maximum: a row may be in a bag twice.
         largest = xp.astype(rows == xp.take(top, segments, axis=0), rows.dtype)
         count = reduce_known_segments(largest, segments, op="sum", size=bags)
         share = largest / xp.take(count, segments, axis=0)
@@ -91,9 +91,9 @@ def reduce_segments(rows: Array, indices: Array, offsets: Array, reduction: str 
 
 
 def check_offsets(offsets: Array, indices: Array) -> Array | None:
-    """Return a flag that the running program computes, whether offsets are right; None if they are known to be.
+    """Return None if offsets are known to be valid, otherwise an array that says so when the program runs.
 
-    Raises: LayerError for offsets that are known to be wrong
+    Raises: LayerError for offsets that are known to be invalid
     """
     count = indices.shape[0]
     if offsets.shape[0] == 0:
@@ -123,6 +123,6 @@ def check_integers(x: Array) -> None:
 
 
 def holds_integers(x: Array) -> bool:
-    """Tell an array of integers from others."""
-    shape_of(x)  # which tells what is no array at all
+    """Tell whether an array holds integers."""
+    shape_of(x)  # raises an error for anything but an array
     return is_integer(x)

@@ -1,4 +1,4 @@
-"""Parameters made from a user's arrays: a weight, and a bias that may be True or False."""
+"""Parameters from given arrays: a weight, and a bias that may be True or False."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["take_parameters"]
 
 
 def take_parameters(layer: str, weight: Array, bias: Any, size: int) -> dict[str, Any]:
-    """Return the parameters of a layer: with a bias of True zeros like the weight, with one of False none.
+    """Return the parameters of a layer; a bias of True stands for zeros, a bias of False for none.
 
     Raises: ValueError if the bias is not one number per output
     """

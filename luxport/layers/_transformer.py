@@ -1,4 +1,4 @@
-"""Layers of transformers: `TransformerEncoderLayer` and `TransformerDecoderLayer`."""
+"""The layers of transformers: `TransformerEncoderLayer` and `TransformerDecoderLayer`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["TransformerDecoderLayer", "TransformerEncoderLayer"]
 
 
 class _Transformer(ContainerLayer):
-    """What the two share: their options, and how a part is added to its input."""
+    """A layer of residual blocks: attention, once or twice, then a feed-forward network."""
 
     dims: int
     hidden_dims: int
@@ -57,12 +57,12 @@ class _Transformer(ContainerLayer):
         return LayerNorm(self.dims, use_bias=self.use_bias, epsilon=self.epsilon)
 
     def _call(self, name: str, x: Any, ps: Parameters, st: dict[str, Any]) -> Any:
-        """Call a part, and keep its new state."""
+        """Call a part, and store its new state."""
         y, st[name] = getattr(self, name)(x, ps[name], st[name])
         return y
 
     def _attend(self, i: int, name: str, x: Any, others: Any, ps: Parameters, st: dict[str, Any]) -> Any:
-        """Add what part i, an attention, makes of x (and of others), normalized before or after."""
+        """Apply residual block i, an attention: of x to itself, or to the first of `others`, with masks and biases."""
         query = self._call(f"norm_{i}", x, ps, st) if self.norm_first else x
         keys = (query, query) if others[0] is None else (others[0], others[0])
         y = self._call(name, (query, *keys, *others[1:]), ps, st)
@@ -70,7 +70,7 @@ class _Transformer(ContainerLayer):
         return y if self.norm_first else self._call(f"norm_{i}", y, ps, st)
 
     def _feed_forward(self, i: int, x: Any, ps: Parameters, st: dict[str, Any]) -> Any:
-        """Add what part i, two products with a function between, makes of x."""
+        """Apply residual block i, the feed-forward network."""
         y = self._call(f"norm_{i}", x, ps, st) if self.norm_first else x
         for name in ("dense_1", f"dropout_{i + 1}", "dense_2", f"dropout_{i}"):
             y = self._call(name, y, ps, st)
@@ -78,11 +78,11 @@ class _Transformer(ContainerLayer):
 
 
 class TransformerEncoderLayer(_Transformer):
-    """Attention of a sequence to itself, then two `Dense` at each place; each part is added to its input.
+    """Self-attention, then a feed-forward network of two `Dense`, each as a residual block.
 
     ``x = norm(x + attention(x)); y = norm(x + dense_2(activation(dense_1(x))))``, or with `norm_first`
-    ``x = x + attention(norm(x)); y = x + dense_2(activation(dense_1(norm(x))))``. In training there is dropout on
-    the scores, after the activation and on what either part adds.
+    ``x = x + attention(norm(x)); y = x + dense_2(activation(dense_1(norm(x))))``. In training there is dropout on the
+    scores, after the activation, and on the output of each block before it is added.
 
     Args:
         dims: the size of the last axis
@@ -90,15 +90,15 @@ class TransformerEncoderLayer(_Transformer):
         activation: the function between them
         nheads: how many heads the attention has
         dropout_probability: the probability of each of the dropouts
-        norm_first: whether it normalizes before the parts, and not after
-        is_causal: whether a place sees only those that come no later
+        norm_first: whether each block normalizes its input instead of its output
+        is_causal: whether a position sees only those that come no later
         use_bias: whether `Dense` and `LayerNorm` add biases
         epsilon: a small number added to the variance
 
     Shapes: x (..., length, dims), or (x, mask) or (x, mask, bias) as `MultiHeadAttention` has them -> y like x
     Params: attention, dense_1, dense_2, norm_1, norm_2, and the dropouts, which have none
     State:  likewise
-    Raises: as `MultiHeadAttention`; LayerError for a tuple of more
+    Raises: as `MultiHeadAttention`; LayerError for a longer tuple
     Source: A. Vaswani et al. (2017); PyTorch ``TransformerEncoderLayer``
 
     >>> import luxport
@@ -129,19 +129,19 @@ class TransformerEncoderLayer(_Transformer):
 
 
 class TransformerDecoderLayer(_Transformer):
-    """Attention of a sequence to itself, to another one (the memory), then two `Dense`; each is added to its input.
+    """Self-attention, attention to another sequence (the memory), then two `Dense`, each as a residual block.
 
     ``x = norm(x + attention(x)); x = norm(x + attention(x, memory)); y = norm(x + dense_2(activation(dense_1(x))))``,
-    or with `norm_first` the norms before each part, as in `TransformerEncoderLayer`.
+    or with `norm_first` with the norms before each block, as in `TransformerEncoderLayer`.
 
     Args:
-        dims: the size of the last axis, of the memory too
+        dims: the size of the last axis, also of the memory
         hidden_dims: the size between the two `Dense`
         activation: the function between them
         nheads: how many heads both attentions have
-        dropout_probability: the probability of each of the dropouts, which lie as in `TransformerEncoderLayer`
-        norm_first: whether it normalizes before the parts, and not after
-        is_causal: whether a place sees only those of its own sequence that come no later
+        dropout_probability: the probability of each of the dropouts, as in `TransformerEncoderLayer`
+        norm_first: whether each block normalizes its input instead of its output
+        is_causal: whether a position sees only those of its own sequence that come no later
         use_bias: whether `Dense` and `LayerNorm` add biases
         epsilon: a small number added to the variance
 

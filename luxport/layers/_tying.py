@@ -1,4 +1,4 @@
-"""Parameters in several places at once: `tie`, `untie`, `Tied`, `share_parameters`."""
+"""Parameters that are shared by several places of a model: `tie`, `untie`, `Tied`, `share_parameters`."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from luxport.tree.paths import Path
 __all__ = ["Tied", "share_parameters", "tie", "untie"]
 
 Groups: TypeAlias = Iterable[Iterable[Path]]
-"""Lists of paths; what is at the paths of one list is the same."""
+"""Groups of paths; the parameters at all paths of a group are the same."""
 
 
 class Tied(Layer):
-    """A layer with parameters that are the same in several places: there is one of them, where its path comes first.
+    """A layer that uses some parameters in several places; they are stored at the first path of each group.
 
-    ``y = layer(x, ps with ps[other] = ps[first])``. At each call it is put in the other places, too. So gradients of
-    all its uses add up, an optimizer moves it once, and a file or a flat vector holds it once.
+    ``y = layer(x, ps with ps[other] = ps[first])``. Each call copies them to the other paths. So the gradients of all
+    uses add up, an optimizer takes one step, and files and flat vectors hold them once.
 
     Args:
         layer: a layer
-        groups: tuples of paths of parameters; what is at the paths of one tuple is the same
+        groups: tuples of paths of parameters; those at the paths of one tuple are the same
 
     Shapes: the layer's
-    Params: the layer's without what is at the later paths of each group
+    Params: the layer's, without those at the later paths of each group
     State:  the layer's
     Raises: ValueError when built with paths that no parameters have, that overlap, or whose shapes differ;
             LayerError as the layer does
-    Source: Lux.jl ``Experimental.share_parameters`` for its rules, which ties arrays by identity instead
+    Source: the rules are those of Lux.jl ``Experimental.share_parameters``, which makes the arrays identical instead
 
     >>> import luxport
     >>> model = luxport.Chain(luxport.Dense(2, 2), luxport.Dense(2, 2))
@@ -56,14 +56,14 @@ class Tied(Layer):
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
         """Call the layer with all its parameters."""
         try:
-            spread = _spread(ps, self.groups)
+            full = _copy_to_all_paths(ps, self.groups)
         except ValueError as error:
             raise LayerError(f"expects parameters as luxport.tie returns them: {error}") from None
-        return self.layer(x, spread, st)
+        return self.layer(x, full, st)
 
     def initial_parameters(self, rng: Rng) -> dict[str, Any]:
-        """Draw all the layer's parameters, and leave out those that are another's."""
-        return paths.leave_out(initial_parameters(rng, self.layer), _list_later(self.groups))
+        """Draw all the layer's parameters, and leave out those at later paths."""
+        return paths.leave_out(initial_parameters(rng, self.layer), _list_later_paths(self.groups))
 
     def initial_states(self, rng: Rng) -> dict[str, Any]:
         """Make the layer's."""
@@ -74,13 +74,13 @@ class Tied(Layer):
 def tie(
     model: Layer, ps: Parameters, st: States, groups: Groups
 ) -> tuple[Tied, dict[str, Any], dict[str, Any] | States]:
-    """Return `Tied` with parameters and states: those at the first path of each group stay.
+    """Return a `Tied` layer with its parameters and states; the parameters at the first path of each group are kept.
 
     Args:
         model: a layer
         ps: its parameters
         st: its states
-        groups: lists of paths of parameters; what is at the paths of one list becomes the same
+        groups: lists of paths of parameters; those at the paths of one list become the same
 
     >>> import luxport
     >>> model = luxport.Chain(luxport.Dense(2, 2), luxport.Dense(2, 2))
@@ -89,12 +89,12 @@ def tie(
     ['layer_1']
     """
     tied = Tied(model, tuple(map(tuple, groups)))  # type: ignore[arg-type]
-    return tied, paths.leave_out(ps, _list_later(tied.groups)), st
+    return tied, paths.leave_out(ps, _list_later_paths(tied.groups)), st
 
 
 @says_what_it_takes
 def untie(model: Tied, ps: Parameters, st: States) -> tuple[Layer, dict[str, Any], States]:
-    """Undo `tie`: return the layer inside, with the same arrays in all places.
+    """Undo `tie`: return the layer inside, with the same arrays at all paths of a group.
 
     Args:
         model: what `tie` returned
@@ -103,7 +103,7 @@ def untie(model: Tied, ps: Parameters, st: States) -> tuple[Layer, dict[str, Any
     """
     if not isinstance(model, Tied):
         raise TypeError(f"untie expects a Tied layer, got {name_kind(model)}")
-    full = _spread(ps, model.groups)
+    full = _copy_to_all_paths(ps, model.groups)
     return model.layer, paths.sort_like(full, describe_values(initial_parameters, model.layer)), st
 
 
@@ -111,12 +111,12 @@ def untie(model: Tied, ps: Parameters, st: States) -> tuple[Layer, dict[str, Any
 def share_parameters(ps: Parameters, groups: Groups, new: Sequence[Any] | None = None) -> dict[str, Any]:
     """Return the parameters with the same arrays at all paths of a group.
 
-    What is computed from them is no longer shared: an optimizer updates each place by itself. `Tied` stays so.
+    They do not stay the same: an optimizer updates each path separately. For that, use `Tied`.
 
     Args:
         ps: the parameters of a layer
-        groups: lists of paths; what is at the paths of one list becomes the same
-        new: what is put there, one for each group; None for what is at the first path of each
+        groups: lists of paths; the parameters at the paths of one list become the same
+        new: the new parameters, for each group; None for those at its first path
 
     Raises: ValueError if paths are not among the parameters, overlap, or differ in structure or shape
     Source: Lux.jl ``Experimental.share_parameters``
@@ -126,7 +126,7 @@ def share_parameters(ps: Parameters, groups: Groups, new: Sequence[Any] | None =
     """
     checked = _check_groups(groups, ps)
     if new is None:
-        return _spread(ps, checked)
+        return _copy_to_all_paths(ps, checked)
     if len(new) != len(checked):
         raise ValueError(f"share_parameters expects new parameters for {len(checked)} groups, got {len(new)}")
     result = dict(ps)
@@ -147,7 +147,7 @@ def _check_groups(groups: Groups, ps: Parameters) -> tuple[tuple[tuple[str, ...]
             if one[: len(other)] == other or other[: len(one)] == one:
                 raise ValueError(
                     f"paths apart from each other expected, got {show('.'.join(other))} and {show('.'.join(one))}: "
-                    "put all places of one parameter in one group"
+                    "put all paths of one parameter in one group"
                 )
     for group in checked:
         for path in group:
@@ -169,7 +169,7 @@ def _check_alike(first: tuple[str, ...], want: Any, name: str, got: Any) -> None
         )
 
 
-def _spread(ps: Parameters, groups: Any) -> dict[str, Any]:
+def _copy_to_all_paths(ps: Parameters, groups: Any) -> dict[str, Any]:
     result = dict(ps)
     for first, *others in groups:
         value = paths.find_entry(ps, first)
@@ -178,5 +178,5 @@ def _spread(ps: Parameters, groups: Any) -> dict[str, Any]:
     return result
 
 
-def _list_later(groups: Any) -> list[tuple[str, ...]]:
+def _list_later_paths(groups: Any) -> list[tuple[str, ...]]:
     return [path for group in groups for path in group[1:]]

@@ -1,4 +1,4 @@
-"""Layers that make images larger: `Upsample` and `PixelShuffle`."""
+"""Layers that enlarge images: `Upsample` and `PixelShuffle`."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ _RANK = {"bilinear": 2, "trilinear": 3}
 
 
 class Upsample(Layer):
-    """More elements along the spatial axes: repeated ("nearest"), or interpolated ("linear", "bilinear", "trilinear").
+    """Enlarge the spatial axes by repetition ("nearest") or interpolation ("linear", "bilinear", "trilinear").
 
-    Either `scale` or `size` says how many. "nearest" makes m elements of n: element i is the one at
-    ``floor(i n / m)``. By default the corner elements keep their values, as in every model of Flux and Lux. In
-    PyTorch, JAX and Keras they do not: there elements are cells that are cut up evenly.
+    Give either `scale` or `size`. With "nearest", element i of m is the one at ``floor(i n / m)`` of n. Interpolation
+    keeps the values of the corner elements by default, as in Flux and Lux. PyTorch, JAX and Keras by default divide
+    elements, as cells, evenly instead.
 
     Args:
-        scale: how many times as many: a number for all spatial axes, or one each of the last ones; for "nearest" ints
+        scale: the factor: a number for all spatial axes, or one for each of the last ones; ints for "nearest"
         mode: "nearest", "linear" for any number of spatial axes, "bilinear" for two, "trilinear" for three
-        size: how many elements there are then: an int for all spatial axes, or one each
+        size: the new size: an int for all spatial axes, or one for each
         align_corners: whether interpolation keeps the values of the corner elements
 
     Shapes: x (N, C, *spatial) -> y (N, C, *floor(spatial * scale)) or (N, C, *size)
     Params: none
     State:  none
-    Raises: ValueError when built unless just one of scale and size is given, or if one is out of range; LayerError
+    Raises: ValueError when built unless exactly one of scale and size is given, or if it is out of range; LayerError
             if x has other axes; LayerTypeError if its dtype has no numbers
     Source: Lux.jl ``Upsample``, whose documentation has ``align_corners=false`` and whose code ignores it
 
@@ -83,7 +83,7 @@ class Upsample(Layer):
 
 
 class PixelShuffle(Layer):
-    """Channels laid out in space: each pixel becomes a block of pixels.
+    """Move channels to space: each pixel becomes a block of pixels.
 
     In two axes ``y[n, c, factor h + i, factor w + j] = x[n, factor^2 c + factor i + j, h, w]``.
 
@@ -109,7 +109,7 @@ class PixelShuffle(Layer):
             raise ValueError(f"PixelShuffle expects a positive int as factor, got {show(self.factor)}")
 
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
-        """Lay out."""
+        """Rearrange."""
         if len(shape_of(x)) < 3:
             raise LayerError(f"expects (N, C, ...) with spatial axes, got {shape_text(x)}")
         return ops.pixel_shuffle(x, factor=self.factor), st

@@ -1,29 +1,39 @@
-"""Options of windows as users write them, converted to what operations take: a number or a pair per spatial axis."""
+"""Options of windows as users write them, converted to what operations take: an entry for each spatial axis."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from luxport.backend import Array, match_sizes
+from luxport.backend import Array, dtype_name, match_sizes
 from luxport.backend.option_rules import is_int
 from luxport.call_arguments import explain_construction
-from luxport.core.input_checks import shape_of, shape_text
+from luxport.core.input_checks import check_floating, shape_of, shape_text
 from luxport.errors import LayerError
 from luxport.ops.windows import Pairs, PerAxis, Sizes
 from luxport.text import show
 
-__all__ = ["Padding", "PerAxis", "SamePad", "Sizes", "Windows", "read_axes", "check_spatial", "read_sizes"]
+__all__ = [
+    "Padding",
+    "PerAxis",
+    "SamePad",
+    "Sizes",
+    "Windows",
+    "check_numbers",
+    "check_spatial",
+    "read_axes",
+    "read_sizes",
+]
 
 
 @explain_construction
 @dataclass(frozen=True)
 class SamePad:
-    """As much padding as keeps the spatial sizes where the stride is 1; with stride s they become ``ceil(size / s)``.
+    """Padding that keeps the spatial sizes if the stride is 1; with stride s they become ``ceil(size / s)``.
 
-    A window of k elements with dilation d needs ``d (k - 1)`` in all, whatever the stride: half of it on either
-    side, and an odd one below. (PyTorch, Keras and JAX put the odd one above, and let the stride count.)
-    `ConvTranspose` multiplies the sizes by the stride: it cuts away ``d (k - 1) + 1 - s`` in all, in the same way.
+    A window of k elements with dilation d is padded by ``d (k - 1)`` in total, whatever the stride: half on each side,
+    and an odd element below. (PyTorch, Keras and JAX put the odd element above, and consider the stride.) A
+    `ConvTranspose` multiplies the sizes by the stride: it crops ``d (k - 1) + 1 - s`` in total, in the same way.
 
     Source: Flux.jl ``SamePad``
 
@@ -34,7 +44,7 @@ class SamePad:
 
 
 Padding: TypeAlias = int | tuple[int | tuple[int, int], ...] | SamePad
-"""One for all sides, an entry or a (low, high) pair per spatial axis, or `SamePad`."""
+"""An int for all sides, an int or a pair (low, high) for each spatial axis, or `SamePad`."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +68,9 @@ class Windows:
         transposed: bool = False,
         name: str = "window",
     ) -> Windows:
-        """Read a layer's options; the window says how many spatial axes there are, and is the stride if None is given.
+        """Convert a layer's options; the length of the window is the number of spatial axes, and None its stride.
 
-        Raises: ValueError if one is of the wrong length or out of range
+        Raises: ValueError if one has the wrong length or is out of range
         """
         window = read_axes(layer, name, window)
         rank = len(window)
@@ -75,12 +85,12 @@ class Windows:
         return cls(window, stride, pairs, dilation)
 
     def options(self) -> dict[str, Any]:
-        """Return the options of an operation that pools."""
+        """Return the options of a pooling operation."""
         return {"window": self.window, "stride": self.stride, "padding": self.padding, "dilation": self.dilation}
 
 
 def check_spatial(x: Array, rank: int, channels: int | None = None) -> None:
-    """Expect (N, channels, *spatial) with so many spatial axes.
+    """Expect (N, channels, *spatial) with this number of spatial axes.
 
     Raises: LayerError
     """
@@ -89,10 +99,19 @@ def check_spatial(x: Array, rank: int, channels: int | None = None) -> None:
         raise LayerError(f"expects (N, {channels or 'C'}, {_name_axes(rank)}), got {shape_text(x)}")
 
 
-def read_axes(layer: str, option: str, value: Any) -> Sizes:
-    """Read an option that says by its length how many spatial axes there are.
+def check_numbers(x: Array) -> None:
+    """Expect floating or complex numbers.
 
-    Raises: ValueError, for one number too: it does not say for how many axes it is
+    Raises: LayerTypeError
+    """
+    if not dtype_name(x).startswith("complex"):
+        check_floating(x)
+
+
+def read_axes(layer: str, option: str, value: Any) -> Sizes:
+    """Check an option whose length is the number of spatial axes.
+
+    Raises: ValueError, also for a single number, which has no length
     """
     if is_int(value):
         raise ValueError(
@@ -105,7 +124,7 @@ def read_axes(layer: str, option: str, value: Any) -> Sizes:
 
 
 def read_sizes(layer: str, option: str, value: Any, rank: int, *, least: int = 1) -> Sizes:
-    """Read an option that is a number for all of `rank` spatial axes, or one each.
+    """Convert an option that is a number for all of `rank` spatial axes, or one for each.
 
     Raises: ValueError
     """

@@ -38,8 +38,8 @@ def crossentropy(
         y_hat: the prediction
         y: the target, an array like y_hat or a number for all entries
         axis: the axis of the classes
-        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
-        epsilon: a small number added to what has a logarithm; None for the dtype's distance from 1 to the next number
+        agg: how the losses are reduced: "mean", "sum", a function of their array, or None to return the array
+        epsilon: a small number added inside the logarithm; None for the dtype's distance from 1 to the next number
 
     Shapes: y_hat, y (..., classes); the losses (...)
     Source: Flux.jl ``crossentropy``; Lux.jl ``CrossEntropyLoss``
@@ -62,7 +62,7 @@ def logitcrossentropy(y_hat: Array, y: Array, *, axis: int = -1, agg: Aggregatio
         y_hat: the prediction
         y: the target, an array like y_hat or a number for all entries
         axis: the axis of the classes
-        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+        agg: how the losses are reduced: "mean", "sum", a function of their array, or None to return the array
 
     Shapes: y_hat, y (..., classes); the losses (...)
     Source: Flux.jl ``logitcrossentropy``; Lux.jl ``CrossEntropyLoss``
@@ -102,8 +102,8 @@ def binarycrossentropy(y_hat: Array, y: Array, *, agg: Aggregation = "mean", eps
     Args:
         y_hat: the prediction
         y: the target, an array like y_hat or a number for all entries
-        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
-        epsilon: a small number added to what has a logarithm; None for the dtype's distance from 1 to the next number
+        agg: how the losses are reduced: "mean", "sum", a function of their array, or None to return the array
+        epsilon: a small number added inside the logarithm; None for the dtype's distance from 1 to the next number
 
     Source: Flux.jl ``binarycrossentropy``; Lux.jl ``BinaryCrossEntropyLoss``
     """
@@ -119,7 +119,7 @@ def logitbinarycrossentropy(y_hat: Array, y: Array, *, agg: Aggregation = "mean"
     Args:
         y_hat: the prediction
         y: the target, an array like y_hat or a number for all entries
-        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+        agg: how the losses are reduced: "mean", "sum", a function of their array, or None to return the array
 
     Source: Flux.jl ``logitbinarycrossentropy``; Lux.jl ``BinaryCrossEntropyLoss``
     """
@@ -148,9 +148,9 @@ def focal_loss(
         y_hat: the prediction
         y: the target, an array like y_hat or a number for all entries
         axis: the axis of the classes
-        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
-        gamma: how much less classes count that are predicted well, at least 0
-        epsilon: a small number added to what has a logarithm; None for the dtype's distance from 1 to the next number
+        agg: how the losses are reduced: "mean", "sum", a function of their array, or None to return the array
+        gamma: how strongly well-predicted classes are weighted down, at least 0
+        epsilon: a small number added inside the logarithm; None for the dtype's distance from 1 to the next number
 
     Shapes: y_hat, y (..., classes); the losses (...)
     Source: Flux.jl ``focal_loss``; Lux.jl ``FocalLoss``; T.-Y. Lin et al., "Focal loss for dense object
@@ -173,9 +173,9 @@ def binary_focal_loss(
     Args:
         y_hat: the prediction
         y: the target, an array like y_hat or a number for all entries
-        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
-        gamma: how much less classes count that are predicted well, at least 0
-        epsilon: a small number added to what has a logarithm; None for the dtype's distance from 1 to the next number
+        agg: how the losses are reduced: "mean", "sum", a function of their array, or None to return the array
+        gamma: how strongly well-predicted classes are weighted down, at least 0
+        epsilon: a small number added inside the logarithm; None for the dtype's distance from 1 to the next number
 
     Source: Flux.jl ``binary_focal_loss``; Lux.jl ``BinaryFocalLoss``
     """
@@ -199,8 +199,8 @@ def kldivergence(
         y_hat: the prediction
         y: the target, an array like y_hat or a number for all entries
         axis: the axis of the classes
-        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
-        epsilon: a small number added to what has a logarithm; None for the dtype's distance from 1 to the next number
+        agg: how the losses are reduced: "mean", "sum", a function of their array, or None to return the array
+        epsilon: a small number added inside the logarithm; None for the dtype's distance from 1 to the next number
 
     Shapes: y_hat, y (..., classes); the losses (...)
     Source: Flux.jl ``kldivergence``; Lux.jl ``KLDivergenceLoss``
@@ -217,7 +217,7 @@ def hinge_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean") -> Array:
     Args:
         y_hat: the prediction
         y: the target, an array like y_hat or a number for all entries
-        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+        agg: how the losses are reduced: "mean", "sum", a function of their array, or None to return the array
 
     Source: Flux.jl ``hinge_loss``; Lux.jl ``HingeLoss``
     """
@@ -232,7 +232,7 @@ def squared_hinge_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean") -> 
     Args:
         y_hat: the prediction
         y: the target, an array like y_hat or a number for all entries
-        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+        agg: how the losses are reduced: "mean", "sum", a function of their array, or None to return the array
 
     Source: Flux.jl ``squared_hinge_loss``; Lux.jl ``SquaredHingeLoss``
     """

@@ -31,8 +31,8 @@ class CrossEntropyLoss(Loss):
         axis: the axis of the classes
         logits: whether y_hat holds the numbers before the softmax, and not probabilities
         label_smoothing: the share of the label, from 0 to 1, that is spread over all classes; None for 0
-        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
-        epsilon: a small number added to what has a logarithm; None for the dtype's distance from 1 to the next number
+        agg: how the losses are reduced: "mean", "sum", a function of their array, or None to return the array
+        epsilon: a small number added inside the logarithm; None for the dtype's distance from 1 to the next number
 
     Source: Lux.jl ``CrossEntropyLoss``
 
@@ -63,8 +63,8 @@ class SparseCrossEntropyLoss(Loss):
         axis: the axis of the classes
         logits: whether y_hat holds the numbers before the softmax, and not probabilities
         ignore_index: a label whose losses are 0 and do not count in a mean; None for no such label
-        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
-        epsilon: a small number added to what has a logarithm; None for the dtype's distance from 1 to the next number
+        agg: how the losses are reduced: "mean", "sum", a function of their array, or None to return the array
+        epsilon: a small number added inside the logarithm; None for the dtype's distance from 1 to the next number
         class_weights: a number for each class, by which its losses are multiplied; a mean is divided by their sum
         label_smoothing: the share of the label, from 0 to 1, that is spread over all classes; None for 0
 
@@ -98,8 +98,8 @@ class BinaryCrossEntropyLoss(Loss):
     Args:
         logits: whether y_hat holds the numbers before the sigmoid, and not probabilities
         label_smoothing: the share of the label, from 0 to 1, that is spread over all classes; None for 0
-        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
-        epsilon: a small number added to what has a logarithm; None for the dtype's distance from 1 to the next number
+        agg: how the losses are reduced: "mean", "sum", a function of their array, or None to return the array
+        epsilon: a small number added inside the logarithm; None for the dtype's distance from 1 to the next number
 
     Source: Lux.jl ``BinaryCrossEntropyLoss``
     """
@@ -121,10 +121,10 @@ class FocalLoss(Loss):
     """`focal_loss` with its options.
 
     Args:
-        gamma: how much less classes count that are predicted well, at least 0
+        gamma: how strongly well-predicted classes are weighted down, at least 0
         axis: the axis of the classes
-        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
-        epsilon: a small number added to what has a logarithm; None for the dtype's distance from 1 to the next number
+        agg: how the losses are reduced: "mean", "sum", a function of their array, or None to return the array
+        epsilon: a small number added inside the logarithm; None for the dtype's distance from 1 to the next number
 
     Source: Lux.jl ``FocalLoss``
     """
@@ -143,9 +143,9 @@ class BinaryFocalLoss(Loss):
     """`binary_focal_loss` with its options.
 
     Args:
-        gamma: how much less classes count that are predicted well, at least 0
-        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
-        epsilon: a small number added to what has a logarithm; None for the dtype's distance from 1 to the next number
+        gamma: how strongly well-predicted classes are weighted down, at least 0
+        agg: how the losses are reduced: "mean", "sum", a function of their array, or None to return the array
+        epsilon: a small number added inside the logarithm; None for the dtype's distance from 1 to the next number
 
     Source: Lux.jl ``BinaryFocalLoss``
     """
@@ -168,8 +168,8 @@ class KLDivergenceLoss(Loss):
     Args:
         axis: the axis of the classes
         label_smoothing: the share of the label, from 0 to 1, that is spread over all classes; None for 0
-        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
-        epsilon: a small number added to what has a logarithm; None for the dtype's distance from 1 to the next number
+        agg: how the losses are reduced: "mean", "sum", a function of their array, or None to return the array
+        epsilon: a small number added inside the logarithm; None for the dtype's distance from 1 to the next number
 
     Source: Lux.jl ``KLDivergenceLoss``
     """
@@ -189,7 +189,7 @@ class HingeLoss(Loss):
     """`hinge_loss` with its options.
 
     Args:
-        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+        agg: how the losses are reduced: "mean", "sum", a function of their array, or None to return the array
 
     Source: Lux.jl ``HingeLoss``
     """
@@ -205,7 +205,7 @@ class SquaredHingeLoss(Loss):
     """`squared_hinge_loss` with its options.
 
     Args:
-        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+        agg: how the losses are reduced: "mean", "sum", a function of their array, or None to return the array
 
     Source: Lux.jl ``SquaredHingeLoss``
     """

@@ -21,7 +21,7 @@ def siamese_contrastive_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean
     Args:
         y_hat: the distances of pairs
         y: 1 for a pair that should be apart, 0 for one that should coincide
-        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+        agg: how the losses are reduced: "mean", "sum", a function of their array, or None to return the array
         margin: how far apart pairs should be, at least 0
 
     Raises: ValueError for a negative margin
@@ -49,7 +49,7 @@ def cosine_similarity_loss(
         y_hat: the prediction
         y: the target, an array like y_hat or a number for all entries
         axis: the axis of the vectors
-        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+        agg: how the losses are reduced: "mean", "sum", a function of their array, or None to return the array
         epsilon: the smallest norm; None for the dtype's distance from 1 to the next number
 
     Shapes: y_hat, y (..., n), vectors along the axis; the losses (...)
@@ -86,7 +86,7 @@ def triplet_margin_loss(
         positive: the points that should lie closer to them, an array like anchor or a number
         negative: the points that should lie farther from them, an array like anchor or a number
         axis: the axis of the vectors
-        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+        agg: how the losses are reduced: "mean", "sum", a function of their array, or None to return the array
         margin: how much farther the negative should be than the positive, at least 0
         epsilon: a small number added to every difference, so that coinciding points have a gradient
 

@@ -78,7 +78,7 @@ class GenericLossFunction(Loss):
 
     Args:
         loss_fn: a function of y_hat and y that returns a loss for each entry
-        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+        agg: how the losses are reduced: "mean", "sum", a function of their array, or None to return the array
 
     Source: Lux.jl ``GenericLossFunction``
 

@@ -30,7 +30,7 @@ def dice_coeff_loss(
         y: the target, an array like y_hat or a number for all entries
         smooth: a number added above and below, so that nothing in common with nothing has the loss 0
         axis: the axes to sum over, an int or a tuple; None for all
-        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+        agg: how the losses are reduced: "mean", "sum", a function of their array, or None to return the array
 
     Source: Flux.jl ``dice_coeff_loss``; F. Milletari et al., "V-Net" (2016)
     """
@@ -59,7 +59,7 @@ def tversky_loss(y_hat: Array, y: Array, *, beta: float = 0.7, axis: Axes = None
         y: the target, an array like y_hat or a number for all entries
         beta: the weight of false positives, against that of false negatives
         axis: the axes to sum over, an int or a tuple; None for all
-        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+        agg: how the losses are reduced: "mean", "sum", a function of their array, or None to return the array
 
     Source: Flux.jl ``tversky_loss``; S. Salehi et al., "Tversky loss function for image segmentation" (2017)
     """

@@ -23,7 +23,7 @@ def mse(y_hat: Array, y: Array, *, agg: Aggregation = "mean") -> Array:
     Args:
         y_hat: the prediction
         y: the target, an array like y_hat or a number for all entries
-        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+        agg: how the losses are reduced: "mean", "sum", a function of their array, or None to return the array
 
     Source: Flux.jl ``mse``; Lux.jl ``MSELoss``
 
@@ -53,7 +53,7 @@ def mae(y_hat: Array, y: Array, *, agg: Aggregation = "mean") -> Array:
     Args:
         y_hat: the prediction
         y: the target, an array like y_hat or a number for all entries
-        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+        agg: how the losses are reduced: "mean", "sum", a function of their array, or None to return the array
 
     Source: Flux.jl ``mae``; Lux.jl ``MAELoss``
     """
@@ -74,8 +74,8 @@ def msle(y_hat: Array, y: Array, *, agg: Aggregation = "mean", epsilon: float | 
     Args:
         y_hat: the prediction
         y: the target, an array like y_hat or a number for all entries
-        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
-        epsilon: a small number added to what has a logarithm; None for the dtype's distance from 1 to the next number
+        agg: how the losses are reduced: "mean", "sum", a function of their array, or None to return the array
+        epsilon: a small number added inside the logarithm; None for the dtype's distance from 1 to the next number
 
     Source: Flux.jl ``msle``; Lux.jl ``MSLELoss``
     """
@@ -101,7 +101,7 @@ def huber_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean", delta: floa
     Args:
         y_hat: the prediction
         y: the target, an array like y_hat or a number for all entries
-        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+        agg: how the losses are reduced: "mean", "sum", a function of their array, or None to return the array
         delta: the distance up to which the loss is a square, at least 0
 
     Source: Flux.jl ``huber_loss``; Lux.jl ``HuberLoss``
@@ -124,8 +124,8 @@ def poisson_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean", epsilon: 
     Args:
         y_hat: the prediction
         y: the target, an array like y_hat or a number for all entries
-        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
-        epsilon: a small number added to what has a logarithm; 0 as in Flux (Lux's `PoissonLoss` has the dtype's)
+        agg: how the losses are reduced: "mean", "sum", a function of their array, or None to return the array
+        epsilon: a small number added inside the logarithm; 0 as in Flux (Lux's `PoissonLoss` has the dtype's)
 
     Source: Flux.jl ``poisson_loss``
     """
@@ -155,7 +155,7 @@ def gaussian_nll(
         y_hat: the prediction
         y: the target, an array like y_hat or a number for all entries
         variance: the variance, an array like y_hat or a number for all entries
-        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+        agg: how the losses are reduced: "mean", "sum", a function of their array, or None to return the array
         full: whether the constant ``log(2 pi) / 2`` is added
         epsilon: the smallest variance
 

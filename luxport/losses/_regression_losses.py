@@ -20,7 +20,7 @@ class MSELoss(Loss):
     """`mse` with its options.
 
     Args:
-        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+        agg: how the losses are reduced: "mean", "sum", a function of their array, or None to return the array
 
     Source: Lux.jl ``MSELoss``
     """
@@ -36,7 +36,7 @@ class MAELoss(Loss):
     """`mae` with its options.
 
     Args:
-        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+        agg: how the losses are reduced: "mean", "sum", a function of their array, or None to return the array
 
     Source: Lux.jl ``MAELoss``
     """
@@ -58,8 +58,8 @@ class MSLELoss(Loss):
     """`msle` with its options.
 
     Args:
-        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
-        epsilon: a small number added to what has a logarithm; None for the dtype's distance from 1 to the next number
+        agg: how the losses are reduced: "mean", "sum", a function of their array, or None to return the array
+        epsilon: a small number added inside the logarithm; None for the dtype's distance from 1 to the next number
 
     Source: Lux.jl ``MSLELoss``
     """
@@ -77,7 +77,7 @@ class HuberLoss(Loss):
 
     Args:
         delta: the distance up to which the loss is a square, at least 0
-        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+        agg: how the losses are reduced: "mean", "sum", a function of their array, or None to return the array
 
     Source: Lux.jl ``HuberLoss``
     """
@@ -94,8 +94,8 @@ class PoissonLoss(Loss):
     """`poisson_loss` with its options; epsilon is another one by default, as Lux's.
 
     Args:
-        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
-        epsilon: a small number added to what has a logarithm; None for the dtype's distance from 1 to the next number
+        agg: how the losses are reduced: "mean", "sum", a function of their array, or None to return the array
+        epsilon: a small number added inside the logarithm; None for the dtype's distance from 1 to the next number
 
     Source: Lux.jl ``PoissonLoss``
     """

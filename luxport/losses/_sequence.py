@@ -31,7 +31,7 @@ def ctc_loss(
         y_hat_lengths: how many steps of each sequence count; None for all
         y_lengths: how many labels of each sequence count; None for all
         blank: the class of no label, by default the last (in PyTorch it is the first)
-        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+        agg: how the losses are reduced: "mean", "sum", a function of their array, or None to return the array
 
     Shapes: y_hat (N, T, classes), y (N, L) of integers from 0, lengths (N,) or None for all; the losses (N,). One
             sequence: y_hat (T, classes), y (L,)

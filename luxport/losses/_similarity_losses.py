@@ -21,7 +21,7 @@ class DiceCoeffLoss(Loss):
 
     Args:
         smooth: a number added above and below, so that nothing in common with nothing has the loss 0
-        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+        agg: how the losses are reduced: "mean", "sum", a function of their array, or None to return the array
 
     Source: Lux.jl ``DiceCoeffLoss``
     """
@@ -41,7 +41,7 @@ class SiameseContrastiveLoss(Loss):
 
     Args:
         margin: how far apart pairs should be, at least 0
-        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+        agg: how the losses are reduced: "mean", "sum", a function of their array, or None to return the array
 
     Source: Lux.jl ``SiameseContrastiveLoss``
     """

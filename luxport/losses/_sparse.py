@@ -46,7 +46,7 @@ def nll_loss(
         y_hat: the logarithms of probabilities
         y: the labels, indices of classes from 0
         axis: the axis of the classes
-        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+        agg: how the losses are reduced: "mean", "sum", a function of their array, or None to return the array
         ignore_index: a label whose losses are 0 and do not count in a mean; None for no such label
         class_weights: a number for each class, by which its losses are multiplied; a mean is divided by their sum
 
@@ -82,8 +82,8 @@ def sparse_crossentropy(
         y_hat: the probabilities
         y: the labels, indices of classes from 0
         axis: the axis of the classes
-        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
-        epsilon: a small number added to what has a logarithm; None for the dtype's distance from 1 to the next number
+        agg: how the losses are reduced: "mean", "sum", a function of their array, or None to return the array
+        epsilon: a small number added inside the logarithm; None for the dtype's distance from 1 to the next number
         ignore_index: a label whose losses are 0 and do not count in a mean; None for no such label
         class_weights: a number for each class, by which its losses are multiplied; a mean is divided by their sum
         label_smoothing: the share of the label, from 0 to 1, that is spread over all classes; None for 0
@@ -119,7 +119,7 @@ def sparse_logitcrossentropy(
         y_hat: the numbers before the softmax
         y: the labels, indices of classes from 0
         axis: the axis of the classes
-        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+        agg: how the losses are reduced: "mean", "sum", a function of their array, or None to return the array
         ignore_index: a label whose losses are 0 and do not count in a mean; None for no such label
         class_weights: a number for each class, by which its losses are multiplied; a mean is divided by their sum
         label_smoothing: the share of the label, from 0 to 1, that is spread over all classes; None for 0

@@ -45,8 +45,8 @@ def adaptive_max_pool(x: Array, *, output_size: Sizes, variable_windows: bool = 
     windows are those of PyTorch: window i goes from element ``floor(i n / o)`` to below ``ceil((i + 1) n / o)``.
 
     Args:
-        output_size: how many windows there are, a number for each spatial axis: (7, 7) for images
-        variable_windows: whether windows may have different sizes, as PyTorch's
+        output_size: the number of windows along each spatial axis: (7, 7) for images
+        variable_windows: whether windows may differ in size, as in PyTorch
 
     Shapes: x (N, C, *spatial) -> (N, C, *output_size)
     Source: Lux.jl ``AdaptiveMaxPool``; variable windows as PyTorch's ``adaptive_max_pool2d``
@@ -68,8 +68,8 @@ def adaptive_mean_pool(x: Array, *, output_size: Sizes, variable_windows: bool =
     """Return the mean of each of `output_size` windows, which are those of `adaptive_max_pool`.
 
     Args:
-        output_size: how many windows there are, a number for each spatial axis: (7, 7) for images
-        variable_windows: whether windows may have different sizes, as PyTorch's
+        output_size: the number of windows along each spatial axis: (7, 7) for images
+        variable_windows: whether windows may differ in size, as in PyTorch
 
     Shapes: x (N, C, *spatial) -> (N, C, *output_size)
     Source: Lux.jl ``AdaptiveMeanPool``; variable windows as PyTorch's ``adaptive_avg_pool2d``
@@ -100,8 +100,8 @@ def adaptive_lp_pool(x: Array, *, output_size: Sizes, variable_windows: bool = F
     """Return ``(sum of x^p)^(1 / p)`` of each of `output_size` windows, which are those of `adaptive_max_pool`.
 
     Args:
-        output_size: how many windows there are, a number for each spatial axis: (7, 7) for images
-        variable_windows: whether windows may have different sizes, as PyTorch's
+        output_size: the number of windows along each spatial axis: (7, 7) for images
+        variable_windows: whether windows may differ in size, as in PyTorch
         p: the exponent, above 0
 
     Shapes: x (N, C, *spatial) -> (N, C, *output_size)

@@ -118,7 +118,7 @@ def conv_nd(
         stride: the distance between places, one for each spatial axis
         padding: a pair (low, high) for each spatial axis
         dilation: the distance between elements of the window, one for each spatial axis
-        groups: into how many blocks the channels are cut; the blocks do not see each other
+        groups: into how many groups the channels are split, each of which is convolved separately
         flip: whether the kernel is flipped, as in a true convolution
 
     Shapes: x (N, C, *spatial), weight (out, C / groups, *kernel), bias (out,) or None -> (N, out, *places)
@@ -172,10 +172,10 @@ def conv(
     Different dtypes are promoted.
 
     Args:
-        stride: the distance between places of the kernel: an int for all spatial axes, or one each
+        stride: the distance between places of the kernel: an int for all spatial axes, or one for each
         padding: an int for all sides, or a tuple of an int or a pair (low, high) for each spatial axis
-        dilation: the distance between elements of the kernel: an int for all spatial axes, or one each
-        groups: into how many blocks the channels are cut; the blocks do not see each other
+        dilation: the distance between elements of the kernel: an int for all spatial axes, or one for each
+        groups: into how many groups the channels are split, each of which is convolved separately
         flip: whether the kernel is flipped, as in a true convolution
 
     Shapes: x (N, C, *spatial), weight (out, C / groups, *kernel), bias (out,) or None -> (N, out, *places), see
@@ -213,7 +213,7 @@ def conv_transpose_nd(
         padding: a pair (low, high) for each spatial axis
         dilation: the distance between elements of the window, one for each spatial axis
         output_padding: how many zeros are added above, one for each spatial axis
-        groups: into how many blocks the channels are cut; the blocks do not see each other
+        groups: into how many groups the channels are split, each of which is convolved separately
         flip: whether the kernel is flipped, as in a true convolution
 
     Shapes: x (N, C, *places), weight (C, out / groups, *kernel), bias (out,) or None -> (N, out, *spatial)
@@ -267,11 +267,11 @@ def conv_transpose(
     zeros). Different dtypes are promoted.
 
     Args:
-        stride: the distance between places of the kernel: an int for all spatial axes, or one each
+        stride: the distance between places of the kernel: an int for all spatial axes, or one for each
         padding: an int for all sides, or a tuple of an int or a pair (low, high) for each spatial axis
-        dilation: the distance between elements of the kernel: an int for all spatial axes, or one each
-        output_padding: how many zeros are added above: an int for all spatial axes, or one each
-        groups: into how many blocks the channels are cut; the blocks do not see each other
+        dilation: the distance between elements of the kernel: an int for all spatial axes, or one for each
+        output_padding: how many zeros are added above: an int for all spatial axes, or one for each
+        groups: into how many groups the channels are split, each of which is convolved separately
         flip: whether the kernel is flipped, as in a true convolution
 
     Shapes: x (N, C, *places), weight (C, out / groups, *kernel), bias (out,) or None -> (N, out, *spatial), see

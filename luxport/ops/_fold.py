@@ -88,10 +88,10 @@ def unfold(
     Outside x there are zeros.
 
     Args:
-        window: the sizes of the window: an int for all spatial axes, or one each
-        stride: the distance between windows: an int for all spatial axes, or one each
+        window: the sizes of the window: an int for all spatial axes, or one for each
+        stride: the distance between windows: an int for all spatial axes, or one for each
         padding: an int for all sides, or a tuple of an int or a pair (low, high) for each spatial axis
-        dilation: the distance between elements of a window: an int for all spatial axes, or one each
+        dilation: the distance between elements of a window: an int for all spatial axes, or one for each
         flip: whether each window is copied back to front
 
     Shapes: x (N, C, *spatial) -> (N, C * math.prod(window), math.prod(places)), see `count_places`; the channels
@@ -160,10 +160,10 @@ def fold(
 
     Args:
         output_size: the sizes of the spatial axes of the result
-        window: the sizes of the window: an int for all spatial axes, or one each
-        stride: the distance between windows: an int for all spatial axes, or one each
+        window: the sizes of the window: an int for all spatial axes, or one for each
+        stride: the distance between windows: an int for all spatial axes, or one for each
         padding: an int for all sides, or a tuple of an int or a pair (low, high) for each spatial axis
-        dilation: the distance between elements of a window: an int for all spatial axes, or one each
+        dilation: the distance between elements of a window: an int for all spatial axes, or one for each
         flip: whether each window was copied back to front
 
     Shapes: columns (N, C * math.prod(window), math.prod(places)) -> (N, C, *output_size)

@@ -92,10 +92,10 @@ def max_pool(
     The gradient goes to the first of equal elements. Outside x there is -inf, or the least integer.
 
     Args:
-        window: the sizes of the window: an int for all spatial axes, or one each
-        stride: the distance between windows: an int for all spatial axes, or one each; None for the window's sizes
+        window: the sizes of the window: an int for all spatial axes, or one for each
+        stride: the distance between windows: an int for all spatial axes, or one for each; None for the window's sizes
         padding: an int for all sides, or a tuple of an int or a pair (low, high) for each spatial axis
-        dilation: the distance between elements of a window: an int for all spatial axes, or one each
+        dilation: the distance between elements of a window: an int for all spatial axes, or one for each
 
     Shapes: x (N, C, *spatial) -> (N, C, *places), see `count_places`
     Source: NNlib ``maxpool``
@@ -153,10 +153,10 @@ def mean_pool(
     Outside x there are zeros. Without `count_include_pad`, the mean of a window that lies outside x is 0.
 
     Args:
-        window: the sizes of the window: an int for all spatial axes, or one each
-        stride: the distance between windows: an int for all spatial axes, or one each; None for the window's sizes
+        window: the sizes of the window: an int for all spatial axes, or one for each
+        stride: the distance between windows: an int for all spatial axes, or one for each; None for the window's sizes
         padding: an int for all sides, or a tuple of an int or a pair (low, high) for each spatial axis
-        dilation: the distance between elements of a window: an int for all spatial axes, or one each
+        dilation: the distance between elements of a window: an int for all spatial axes, or one for each
         count_include_pad: whether the zeros outside x count in the mean
 
     Shapes: x (N, C, *spatial) -> (N, C, *places), see `count_places`
@@ -209,10 +209,10 @@ def lp_pool(
     in float32 the result for a window of numbers 1e19 times smaller than the largest is 0.
 
     Args:
-        window: the sizes of the window: an int for all spatial axes, or one each
-        stride: the distance between windows: an int for all spatial axes, or one each; None for the window's sizes
+        window: the sizes of the window: an int for all spatial axes, or one for each
+        stride: the distance between windows: an int for all spatial axes, or one for each; None for the window's sizes
         padding: an int for all sides, or a tuple of an int or a pair (low, high) for each spatial axis
-        dilation: the distance between elements of a window: an int for all spatial axes, or one each
+        dilation: the distance between elements of a window: an int for all spatial axes, or one for each
         p: the exponent, above 0
 
     Shapes: x (N, C, *spatial) -> (N, C, *places), see `count_places`

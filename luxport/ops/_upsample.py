@@ -48,8 +48,8 @@ def upsample_nearest(x: Array, *, scale: Scale = None, size: Size = None) -> Arr
     """Repeat each element along the spatial axes.
 
     Args:
-        scale: how many times as many: an int for all spatial axes, or one each of the last ones
-        size: how many elements there are then: an int for all spatial axes, or one each
+        scale: the factor: an int for all spatial axes, or one for each of the last ones
+        size: the new size: an int for all spatial axes, or one for each
 
     Shapes: x (N, C, *spatial) -> (N, C, *spatial * scale) or (N, C, *size)
     Raises: LayerError unless just one of scale and size is given, with whole scales that fit x
@@ -84,7 +84,7 @@ def resize_nearest(x: Array, *, size: Size) -> Array:
     """Resize the spatial axes to `size`, larger or smaller: of n elements, element i of m is ``floor(i n / m)``.
 
     Args:
-        size: how many elements there are then: an int for all spatial axes, or one each
+        size: the new size: an int for all spatial axes, or one for each
 
     Shapes: x (N, C, *spatial) -> (N, C, *size)
     Raises: LayerError for a size that is not positive, or does not fit the axes of x
@@ -124,8 +124,8 @@ def upsample_linear(x: Array, *, scale: Scale = None, size: Size = None, align_c
     and TensorFlow. Integers are interpolated in float32 and rounded.
 
     Args:
-        scale: how many times as many: a number for all spatial axes, or one each of the last ones
-        size: how many elements there are then: an int for all spatial axes, or one each
+        scale: the factor: a number for all spatial axes, or one for each of the last ones
+        size: the new size: an int for all spatial axes, or one for each
         align_corners: whether interpolation keeps the values of the corner elements
 
     Shapes: x (N, C, *spatial) -> (N, C, *floor(spatial * scale)) or (N, C, *size)
@@ -175,8 +175,8 @@ def upsample_bilinear(x: Array, *, scale: Scale = None, size: Size = None, align
     """Interpolate linearly along two spatial axes: `upsample_linear` of (N, C, H, W).
 
     Args:
-        scale: how many times as many: a number for all spatial axes, or one each of the last ones
-        size: how many elements there are then: an int for all spatial axes, or one each
+        scale: the factor: a number for all spatial axes, or one for each of the last ones
+        size: the new size: an int for all spatial axes, or one for each
         align_corners: whether interpolation keeps the values of the corner elements
 
     Source: NNlib ``upsample_bilinear``
@@ -190,8 +190,8 @@ def upsample_trilinear(x: Array, *, scale: Scale = None, size: Size = None, alig
     """Interpolate linearly along three spatial axes: `upsample_linear` of (N, C, D, H, W).
 
     Args:
-        scale: how many times as many: a number for all spatial axes, or one each of the last ones
-        size: how many elements there are then: an int for all spatial axes, or one each
+        scale: the factor: a number for all spatial axes, or one for each of the last ones
+        size: the new size: an int for all spatial axes, or one for each
         align_corners: whether interpolation keeps the values of the corner elements
 
     Source: NNlib ``upsample_trilinear``

@@ -9,7 +9,7 @@ from luxport import tree
 from luxport.backend import backend_of, can, dtype_name
 from luxport.core.layer import Layer
 from luxport.core.surgery import named_modules
-from luxport.layers._alike import runs_of
+from luxport.layers._alike import find_runs
 from luxport.layers._containers import Chain
 from luxport.optimizers._rule import Batched
 from luxport.optimizers._state import Leaf, OptimizerState
@@ -51,7 +51,7 @@ def find_looped(state: TrainState, parameters: Sequence[Any]) -> list[list[int]]
     for path, layer in named_modules(state.model) if isinstance(state.model, Layer) else ():
         if not isinstance(layer, Chain) or not layer.scan:
             continue
-        for _, names in runs_of(layer.layers):
+        for _, names in find_runs(layer.layers):
             first, depth = (*path, names[0]), len(path) + 1
             for inner in [key[depth:] for key in places if key[:depth] == first]:
                 run = [places.get((*path, name, *inner)) for name in names]
