@@ -42,6 +42,17 @@ def array():
 
 
 @pytest.fixture
+def same(host):
+    """Compare a tree of arrays of any backend with one of NumPy's."""
+
+    def compare(got, want, rtol=1e-7):
+        luxport.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=rtol), host(got), want)
+        return True
+
+    return compare
+
+
+@pytest.fixture
 def message():
     """Return the text of the error that a call raises, which has to be one line."""
 

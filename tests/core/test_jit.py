@@ -17,15 +17,6 @@ def x(backend, array):
     return array([1.0, 2.0], backend)
 
 
-@pytest.fixture
-def same(host):
-    def check(got, want):
-        lp.tree.map(np.testing.assert_allclose, host(got), want)
-        return True
-
-    return check
-
-
 def test_shapes_may_change(backend, array):
     double = lp.jit(lambda p: p * 2.0)
     for rows in range(1, 12):

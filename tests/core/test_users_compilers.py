@@ -35,16 +35,6 @@ LAYERS = {
 CLOSE: dict[str, Any] = {"rtol": 1e-4, "atol": 1e-5}
 
 
-@pytest.fixture(params=LAYERS)
-def layer_and_shape(request):
-    return LAYERS[request.param]
-
-
-@pytest.fixture(params=["train", "test"])
-def training(request):
-    return request.param == "train"
-
-
 def prepare(model, shape, training, backend):
     """Return an input without ties or kinks, parameters and states."""
     ps, st = lp.setup(1, model, backend=backend)
@@ -54,6 +44,17 @@ def prepare(model, shape, training, backend):
         backend=backend,
     )
     return x, ps, lp.train_mode(st) if training else lp.test_mode(st)
+
+
+@pytest.fixture(params=LAYERS)
+def layer_and_shape(request):
+    return LAYERS[request.param]
+
+
+@pytest.fixture(params=["train", "test"])
+def prepared(layer_and_shape, request):
+    """Return a function of a backend: each layer, training or testing, with what it is called with there."""
+    return lambda backend: (layer_and_shape[0], *prepare(*layer_and_shape, request.param == "train", backend))
 
 
 def make_loss(model):
@@ -80,23 +81,20 @@ def sort_keys(values):
 
 
 class TestJax:
-    def test_jit(self, layer_and_shape, training):
-        model, shape = layer_and_shape
-        x, ps, st = prepare(model, shape, training, "jax")
+    def test_jit(self, prepared):
+        model, x, ps, st = prepared("jax")
         assert_same(jax.jit(model)(x, ps, st), model(x, ps, st))
         assert_same(lp.jit(model)(x, ps, st), model(x, ps, st))
 
-    def test_grad(self, layer_and_shape, training):
-        model, shape = layer_and_shape
-        x, ps, st = prepare(model, shape, training, "jax")
+    def test_grad(self, prepared):
+        model, x, ps, st = prepared("jax")
         loss = make_loss(model)
         got = jax.grad(loss, (0, 1))(ps, x, st)
         assert_same(got, lp.grad(loss, (0, 1))(ps, x, st))
         assert_same(jax.jit(jax.grad(loss, (0, 1)))(ps, x, st), got)
 
-    def test_vmap(self, layer_and_shape, training):
-        model, shape = layer_and_shape
-        x, ps, st = prepare(model, shape, training, "jax")
+    def test_vmap(self, prepared):
+        model, x, ps, st = prepared("jax")
         xs = jax.numpy.stack([x, x * 2.0, x - 1.0])
         y, new = jax.vmap(model, in_axes=(0, None, None))(xs, ps, st)
         for i in range(3):
@@ -104,31 +102,27 @@ class TestJax:
 
 
 class TestTorch:
-    def test_grad(self, layer_and_shape, training):
-        model, shape = layer_and_shape
-        x, ps, st = prepare(model, shape, training, "torch")
+    def test_grad(self, prepared):
+        model, x, ps, st = prepared("torch")
         loss = make_loss(model)
         assert_same(torch.func.grad(loss, (0, 1))(ps, x, st), lp.grad(loss, (0, 1))(ps, x, st))
 
-    def test_vmap(self, layer_and_shape, training):
-        model, shape = layer_and_shape
-        x, ps, st = prepare(model, shape, training, "torch")
+    def test_vmap(self, prepared):
+        model, x, ps, st = prepared("torch")
         xs = torch.stack([x, x * 2.0, x - 1.0])
         y, new = torch.func.vmap(model, in_dims=(0, None, None))(xs, ps, st)
         for i in range(3):
             got = lp.tree.map(lambda leaf, i=i: leaf[i], (y, new))
             assert_same(got, model(xs[i], ps, st))
 
-    def test_compile(self, layer_and_shape, training):
-        model, shape = layer_and_shape
-        x, ps, st = prepare(model, shape, training, "torch")
+    def test_compile(self, prepared):
+        model, x, ps, st = prepared("torch")
         torch.compiler.reset()
         compiled = torch.compile(model, fullgraph=True, backend="aot_eager")
         assert_same(compiled(x, ps, st), model(x, ps, st))
 
-    def test_backward(self, layer_and_shape, training):
-        model, shape = layer_and_shape
-        x, ps, st = prepare(model, shape, training, "torch")
+    def test_backward(self, prepared):
+        model, x, ps, st = prepared("torch")
         leaves = [leaf.requires_grad_() for leaf in (x, *lp.tree.leaves(ps))]
         make_loss(model)(ps, x, st).backward()
         want = lp.grad(make_loss(model), (1, 0))(lp.stop_gradient(ps), lp.stop_gradient(x), st)
@@ -137,9 +131,8 @@ class TestTorch:
 
 
 class TestTensorFlow:
-    def test_function(self, layer_and_shape, training):
-        model, shape = layer_and_shape
-        x, ps, st = prepare(model, shape, training, "tf")
+    def test_function(self, prepared):
+        model, x, ps, st = prepared("tf")
         assert_same(tf.function(model)(x, ps, st), model(x, ps, st))
         assert_same(lp.jit(model)(x, ps, st), model(x, ps, st))
 
@@ -149,26 +142,23 @@ class TestTensorFlow:
         text = message(lp.LayerError, tf.function(model), x, ps, st)
         assert text == "Dense at layer_1 expects (..., 3), got (4, 2)"
 
-    def test_function_with_unknown_batch(self, layer_and_shape, training):
-        model, shape = layer_and_shape
-        x, ps, st = prepare(model, shape, training, "tf")
+    def test_function_with_unknown_batch(self, prepared):
+        model, x, ps, st = prepared("tf")
         compiled = tf.function(
-            lambda x: model(x, ps, st), input_signature=[tf.TensorSpec((None, *shape[1:]), tf.float32)]
+            lambda x: model(x, ps, st), input_signature=[tf.TensorSpec((None, *x.shape[1:]), tf.float32)]
         )
         assert_same(compiled(x), model(x, ps, st))
         assert_same(compiled(tf.concat([x, x + 1.0], 0)), model(tf.concat([x, x + 1.0], 0), ps, st))
 
-    def test_tape(self, layer_and_shape, training):
-        model, shape = layer_and_shape
-        x, ps, st = prepare(model, shape, training, "tf")
+    def test_tape(self, prepared):
+        model, x, ps, st = prepared("tf")
         with tf.GradientTape() as tape:
             tape.watch((ps, x))
             value = make_loss(model)(ps, x, st)
         assert_same(tape.gradient(value, (ps, x)), lp.grad(make_loss(model), (0, 1))(ps, x, st))
 
-    def test_variables(self, layer_and_shape, training):
-        model, shape = layer_and_shape
-        x, ps, st = prepare(model, shape, training, "tf")
+    def test_variables(self, prepared):
+        model, x, ps, st = prepared("tf")
         variables = lp.tree.map(tf.Variable, ps)
         with tf.GradientTape() as tape:
             value = make_loss(model)(variables, x, st)
@@ -178,11 +168,12 @@ class TestTensorFlow:
             np.testing.assert_allclose(a, b, **CLOSE)
 
 
-def test_every_backend_gives_the_same_result(layer_and_shape, training):
-    model, shape = layer_and_shape
-    want = model(*prepare(model, shape, training, "numpy"))
+def test_every_backend_gives_the_same_result(prepared):
+    model, *arguments = prepared("numpy")
+    want = model(*arguments)
     for backend in ("jax", "torch", "tf"):
-        got = model(*prepare(model, shape, training, backend))
+        model, *arguments = prepared(backend)
+        got = model(*arguments)
         assert_same(lp.to(got, backend="numpy"), want)
 
 

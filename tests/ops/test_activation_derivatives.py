@@ -103,7 +103,7 @@ def test_second_derivatives_where_formulas_meet_and_far_from_it(
         np.testing.assert_allclose(got, np.full(len(x), second), rtol=1e-14, atol=1e-14)
 
 
-ANALYTIC: dict[str, Callable[[Any, Any], Any]] = {  # activations.jl:458-467
+ANALYTIC: dict[str, Callable[[Any, Any], Any]] = {
     "sigmoid": lambda xp, z: 1 / (1 + xp.exp(-z)),
     "swish": lambda xp, z: z / (1 + xp.exp(-z)),
     "softplus": lambda xp, z: xp.log(1 + xp.exp(z)),
@@ -117,11 +117,11 @@ ANALYTIC: dict[str, Callable[[Any, Any], Any]] = {  # activations.jl:458-467
     "gelu_tanh": lambda xp, z: z / 2 * (1 + xp.tanh((2 / math.pi) ** 0.5 * (z + 0.044715 * z * z * z))),
     "gelu_sigmoid": lambda xp, z: z / (1 + xp.exp(-((8 / math.pi) ** 0.5) * (z + 0.044715 * z * z * z))),
 }
-POINTS = np.array([0.4 + 0.6j, -0.7 + 0.2j, 1.2 - 0.9j, -0.3 - 1.1j])  # activations.jl:469
+POINTS = np.array([0.4 + 0.6j, -0.7 + 0.2j, 1.2 - 0.9j, -0.3 - 1.1j])
 
 
 @pytest.mark.parametrize("name", ANALYTIC)
-def test_complex_values(backend: Backend, name: str) -> None:  # activations.jl:471-473
+def test_complex_values(backend: Backend, name: str) -> None:
     y = getattr(ops, name)(backend.asarray(POINTS))
     assert dtype_name(y) == "complex128"
     np.testing.assert_allclose(backend.to_numpy(y), ANALYTIC[name](np, POINTS), rtol=1e-13)
@@ -129,7 +129,7 @@ def test_complex_values(backend: Backend, name: str) -> None:  # activations.jl:
 
 
 @pytest.mark.parametrize("name", ANALYTIC)
-def test_complex_gradients(differentiating: Backend, name: str) -> None:  # activations.jl:477-478
+def test_complex_gradients(differentiating: Backend, name: str) -> None:
     xp = differentiating.xp
     z = differentiating.asarray(POINTS)
 
@@ -148,7 +148,7 @@ def test_complex_gradients(differentiating: Backend, name: str) -> None:  # acti
         *("softshrink", "softsign", "gelu_erf", "erf"),
     ],
 )
-def test_complex_numbers_have_no_order(backend: Backend, name: str) -> None:  # activations.jl:492-498
+def test_complex_numbers_have_no_order(backend: Backend, name: str) -> None:
     with pytest.raises(TypeError) as caught:
         getattr(ops, name)(backend.asarray(np.array([1.0 + 1.0j])))
     assert str(caught.value) == (

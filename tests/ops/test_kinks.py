@@ -6,12 +6,12 @@ what PyTorch makes of the definition in float64.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+from real_examples import is_real, list_real_examples, sum_weighted
 
 import luxport
 from luxport import tree
@@ -32,18 +32,7 @@ SPECIAL: dict[str, Callable[[Any], Any]] = {
 SHARES = {"torch": 11, "tf": 61, "jax": 199}
 
 
-def is_real(array: Any) -> bool:
-    return array is not None and array.dtype.kind == "f"
-
-
-CALLS = [
-    (name, position, kind)
-    for name, examples in OPERATIONS.items()
-    for position, example in enumerate(examples)
-    if name in every_operation() and not example.looks and not example.tells
-    if any([is_real(array) for array in example.arrays])
-    for kind in SPECIAL
-]
+CALLS = [(name, position, kind) for name, position in list_real_examples() for kind in SPECIAL]
 
 
 @pytest.mark.parametrize("backend", SHARES)
@@ -72,16 +61,10 @@ def derivatives(backend: str, version: Any, name: str, position: int, kind: str,
     example, owner = OPERATIONS[name][position], get_backend(backend)
     arrays = [SPECIAL[kind](array) if is_real(array) else array for array in example.arrays]
     places = tuple([i for i, array in enumerate(arrays) if is_real(array)])
-    total = functools.partial(weighted, version, example.options)
+
+    def total(*arrays: Any) -> Any:
+        return sum_weighted(version(*arrays, **example.options))
+
     program = prepare(owner, lambda *arrays: luxport.value_and_grad(total, places)(*arrays))
     found = program(*[move_to_backend(array, owner, dtype) for array in arrays])
     return [owner.to_numpy(leaf) for leaf in tree.leaves(found)]
-
-
-def weighted(version: Any, options: Any, *arrays: Any) -> Any:
-    y = tree.leaves(version(*arrays, **options))[0]
-    xp = luxport.namespace(y)
-    real = xp.real(y) + 2.0 * xp.imag(y) if "complex" in str(y.dtype) else y
-    weights = np.cos(np.arange(float(np.prod(y.shape)))).reshape(y.shape)
-    kind = luxport.backend.dtype_name(real)
-    return xp.sum(real * luxport.asarray(weights, backend=luxport.backend_of(y), dtype=kind))

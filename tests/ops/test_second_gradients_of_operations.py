@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from real_examples import is_real, list_real_examples, sum_weighted
 
 import luxport
-from luxport import tree
 from luxport.backend import get_backend
 from luxport.ops import definition_of
 from luxport_conformance.arrays import move_to_backend
@@ -29,17 +29,11 @@ WITHOUT = {
 SHARES = {"torch": 11, "tf": 31, "jax": 97}
 
 
-def is_real(array: Any) -> bool:
-    return array is not None and array.dtype.kind == "f"
-
-
 CALLS = [
     (name, position)
-    for name, examples in OPERATIONS.items()
-    for position, example in enumerate(examples)
-    if name in every_operation() and not example.looks and not example.tells and (name, position) not in WITHOUT
-    if any([is_real(array) for array in example.arrays])
-    if not any([array is not None and array.dtype.kind == "c" for array in example.arrays])
+    for name, position in list_real_examples()
+    if (name, position) not in WITHOUT
+    if not any([array is not None and array.dtype.kind == "c" for array in OPERATIONS[name][position].arrays])
 ]
 
 
@@ -63,15 +57,12 @@ def check(backend: str, calls: list[tuple[str, int]]) -> None:
         places = tuple([i for i, array in enumerate(arrays) if is_real(array)])
 
         def slopes(version: Any, *arrays: Any, options: Any = options, places: Any = places) -> Any:
-            def total(*arrays: Any) -> Any:
-                y = tree.leaves(version(*arrays, **options))[0]
-                xp = luxport.namespace(y)
-                return weighted(xp.real(y) + 2.0 * xp.imag(y) if "complex" in str(y.dtype) else y)
-
-            return luxport.grad(total, places)(*arrays)
+            return luxport.grad(lambda *xs: sum_weighted(version(*xs, **options)), places)(*arrays)
 
         def seconds(*arrays: Any, operation: Any = operation, places: Any = places, slopes: Any = slopes) -> Any:
-            return luxport.grad(lambda *xs: sum([weighted(slope) for slope in slopes(operation, *xs)]), places)(*arrays)
+            return luxport.grad(lambda *xs: sum([sum_weighted(slope) for slope in slopes(operation, *xs)]), places)(
+                *arrays
+            )
 
         def moved(step: float, arrays: Any = arrays, moves: Any = moves) -> list[Any]:
             return [a + step * move if is_real(a) else a for a, move in zip(arrays, moves, strict=True)]
@@ -89,9 +80,3 @@ def check(backend: str, calls: list[tuple[str, int]]) -> None:
             want = (8 * (near[0] - near[1]) - (near[2] - near[3])) / (12 * h)
             size = max(1.0, np.max(np.abs(want), initial=0.0))
             np.testing.assert_allclose(leaf, want, rtol=1e-5, atol=1e-5 * size, err_msg=f"{name} {position}")
-
-
-def weighted(y: Any) -> Any:
-    weights = np.cos(np.arange(float(np.prod(y.shape)))).reshape(y.shape)
-    kind = luxport.backend.dtype_name(y)
-    return luxport.namespace(y).sum(y * luxport.asarray(weights, backend=luxport.backend_of(y), dtype=kind))

@@ -51,7 +51,6 @@ def test_adjust_may_change_a_part_of_the_tree():
 
 
 def test_frozen_leaves_are_adjusted():
-    """As in runtests.jl:342-346, which adjusts between freeze and thaw."""
     state = optimizers.thaw(optimizers.adjust(optimizers.freeze(optimizers.setup(Descent(0.1), PS)), 0.3))
     assert list_rates(state) == [0.3, 0.3, 0.3] and state.leaves["a"]["w"].frozen is None
 

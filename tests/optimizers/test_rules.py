@@ -32,7 +32,7 @@ def host(values):
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_branch_without_gradient_stays(backend):
-    """As in runtests.jl:243-249: steps 0.1, 1, 10, and a branch with the gradient None keeps its state."""
+    """Steps are 0.1, 1, 10, and a branch with the gradient None keeps its state."""
     ps = make_arrays(backend, {"a": (np.zeros(1),), "c": np.array([4.0, 3.0, 2.0])})
     state = optimizers.setup(optimizers.Momentum(0.1, 0.9), ps)
     new, new_ps = optimizers.update(state, ps, {"a": None, "c": make_arrays(backend, np.array([1.0, 10.0, 100.0]))})

@@ -20,22 +20,22 @@ STEPS = range(1, 101)
 
 
 def cycle(l0, l1, part):
-    """As in ParameterSchedulers' runtests.jl:8."""
+    """As in ParameterSchedulers runtests.jl:8."""
     return abs(l0 - l1) * part + min(l0, l1)
 
 
 def triangle(t, period):
-    """As in runtests.jl:9."""
+    """As in ParameterSchedulers runtests.jl:9."""
     return 2 / math.pi * abs(math.asin(math.sin(math.pi * (t - 1) / period)))
 
 
 def sine(t, period):
-    """As in runtests.jl:10."""
+    """As in ParameterSchedulers runtests.jl:10."""
     return abs(math.sin(math.pi * (t - 1) / period))
 
 
 def cosine(t, period):
-    """As in runtests.jl:11."""
+    """As in ParameterSchedulers runtests.jl:11."""
     return (1 + math.cos(math.pi * (t - 1) / period)) / 2
 
 
@@ -52,6 +52,19 @@ def step_down(t):
     return 0.3 if t <= 4 else 0.15 if t <= 11 else 0.075
 
 
+def make_wave(part, factor=lambda t: 1.0):
+    """Return the formula of a wave between 0.2 and 1.3 with the period 7, its height multiplied by a factor."""
+    return lambda t: cycle(0.2, 1.3, part(t, 7) * factor(t))
+
+
+def halve(t):
+    return 0.5 ** ((t - 1) // 7)
+
+
+def decay(t):
+    return 0.9 ** (t - 1)
+
+
 # Schedules with their formulas, and the lines in ParameterSchedulers' test/ that test them.
 FORMULAS = {
     "Step": (schedules.Step(0.3, 0.5, (4, 7)), step_down),  # decay.jl:7
@@ -59,32 +72,17 @@ FORMULAS = {
     "Exp": (schedules.Exp(0.3, 0.9), lambda t: 0.3 * 0.9 ** (t - 1)),  # decay.jl:25
     "Poly": (schedules.Poly(0.3, 3, 100), lambda t: 0.3 * (1 - (t - 1) / 100) ** 3),  # decay.jl:40
     "Inv": (schedules.Inv(0.3, 0.1, 2), lambda t: 0.3 / (1 + (t - 1) * 0.1) ** 2),  # decay.jl:55
-    "Triangle": (schedules.Triangle(0.2, 1.3, 7), lambda t: cycle(0.2, 1.3, triangle(t, 7))),  # cyclic.jl:7
-    "TriangleDecay2": (
-        schedules.TriangleDecay2(0.2, 1.3, 7),
-        lambda t: cycle(0.2, 1.3, triangle(t, 7) * 0.5 ** ((t - 1) // 7)),
-    ),  # cyclic.jl:21
-    "TriangleExp": (
-        schedules.TriangleExp(0.2, 1.3, 7, 0.9),
-        lambda t: cycle(0.2, 1.3, triangle(t, 7) * 0.9 ** (t - 1)),
-    ),  # cyclic.jl:36
-    "Sin": (schedules.Sin(1.3, 0.2, 7), lambda t: cycle(0.2, 1.3, sine(t, 7))),  # cyclic.jl:49
-    "SinDecay2": (
-        schedules.SinDecay2(0.2, 1.3, 7),
-        lambda t: cycle(0.2, 1.3, sine(t, 7) * 0.5 ** ((t - 1) // 7)),
-    ),  # cyclic.jl:63
-    "SinExp": (
-        schedules.SinExp(0.2, 1.3, 7, 0.9),
-        lambda t: cycle(0.2, 1.3, sine(t, 7) * 0.9 ** (t - 1)),
-    ),  # cyclic.jl:78
+    "Triangle": (schedules.Triangle(0.2, 1.3, 7), make_wave(triangle)),  # cyclic.jl:7
+    "TriangleDecay2": (schedules.TriangleDecay2(0.2, 1.3, 7), make_wave(triangle, halve)),  # cyclic.jl:21
+    "TriangleExp": (schedules.TriangleExp(0.2, 1.3, 7, 0.9), make_wave(triangle, decay)),  # cyclic.jl:36
+    "Sin": (schedules.Sin(1.3, 0.2, 7), make_wave(sine)),  # cyclic.jl:49
+    "SinDecay2": (schedules.SinDecay2(0.2, 1.3, 7), make_wave(sine, halve)),  # cyclic.jl:63
+    "SinExp": (schedules.SinExp(0.2, 1.3, 7, 0.9), make_wave(sine, decay)),  # cyclic.jl:78
     "CosAnneal": (
         schedules.CosAnneal(0.2, 1.3, 7),
-        lambda t: cycle(0.2, 1.3, cosine((t - 1) % 7 + 1, 7)),
+        make_wave(lambda t, period: cosine((t - 1) % period + 1, period)),
     ),  # cyclic.jl:93
-    "CosAnneal without restart": (
-        schedules.CosAnneal(1.3, 0.2, 7, restart=False),
-        lambda t: cycle(0.2, 1.3, cosine(t, 7)),
-    ),  # cyclic.jl:93
+    "CosAnneal without restart": (schedules.CosAnneal(1.3, 0.2, 7, restart=False), make_wave(cosine)),  # cyclic.jl:93
     "Constant": (schedules.Constant(0.4), lambda t: 0.4),  # complex.jl:4
     "Shortened": (schedules.Shortened(schedules.Exp(0.9, 0.8), 100), lambda t: 0.9 * 0.8 ** (t - 1)),  # complex.jl:15
     "Shifted": (
@@ -238,7 +236,7 @@ RUN = {"eta": schedules.Step(0.1, 0.5, 2), "rho": schedules.Sequence((0.9, 0.5),
 
 @pytest.mark.parametrize("backend", ["numpy", "jax", "torch", "tf"])
 def test_a_scheduler_adjusts_its_rule_at_every_step(backend):
-    """As in ParameterSchedulers' runtests.jl:25-100, steps equal those with a new rule each time."""
+    """As in ParameterSchedulers runtests.jl:25-100, steps equal those with a new rule each time."""
     asarray, to_numpy = get_backend(backend).asarray, get_backend(backend).to_numpy
     x = asarray(np.array([1.0, -2.0], np.float32))
     dxs = [asarray(row) for row in np.random.default_rng(0).standard_normal((5, 2)).astype(np.float32)]
@@ -254,14 +252,8 @@ def test_a_scheduler_adjusts_its_rule_at_every_step(backend):
     assert int(scheduled.groups[0].clock[0]) == 6
 
 
-def test_a_scheduler_is_compiled_once():
-    traces = []
-
-    @jax.jit
-    def step(state, x, dx):
-        traces.append(None)
-        return optimizers.update(state, x, dx)
-
+def test_a_scheduler_is_compiled_once(counted_update):
+    step, traces = counted_update
     x = jax.numpy.zeros(2)
     state = optimizers.setup(optimizers.Scheduler(optimizers.Descent(), eta=schedules.Exp(0.4, 0.5)), x)
     for _ in range(3):

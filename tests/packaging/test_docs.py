@@ -9,8 +9,10 @@ import pytest
 
 import luxport
 from luxport import layers
+from luxport_conformance.account import read_account
 
-NAMES = runpy.run_path(str(Path(__file__).parents[2] / "docs" / "names.py"))
+ROOT = Path(__file__).parents[2]
+NAMES = runpy.run_path(str(ROOT / "docs" / "names.py"))
 LAYERS = [
     name
     for name in layers.__all__
@@ -56,3 +58,16 @@ def test_layer_says_its_formula(name: str) -> None:
     about, *_ = re.split(r"^(?:Args|Shapes):", inspect.getdoc(getattr(layers, name)) or "", flags=re.MULTILINE)
     formulas = re.findall(r"``(.+?)``", about, re.DOTALL)
     assert any(re.search(r"[=@*+(^]", formula) for formula in formulas), about
+
+
+def test_assertions_of_upstream_are_cited_in_the_conformance_suite_alone() -> None:
+    """Its account says which case ports an assertion; files in src/, and ParameterSchedulers, are no part of it."""
+    accounted = {(row.file.rpartition("/")[2], row.line) for row in read_account()}
+    citation = re.compile(r"(?<![\w/])(?<!ParameterSchedulers )(\w+\.jl)[:#L]+(\d+)")
+    cited = [
+        f"{file.relative_to(ROOT)}: {name}:{line}"
+        for file in sorted((ROOT / "tests").rglob("*.py"))
+        for name, line in citation.findall(file.read_text())
+        if (name, line) in accounted
+    ]
+    assert cited == []

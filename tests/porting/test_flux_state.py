@@ -141,7 +141,7 @@ STATES = [
          ("dilation", (1,))],
     ),
     (
-        luxport.ConvTranspose((3,), 4, 6, stride=2, output_padding=1),  # conv.jl:282
+        luxport.ConvTranspose((3,), 4, 6, stride=2, output_padding=1),
         [("σ", ()), ("weight", array(4, 6, 3)), ("bias", array(6)), ("stride", (2,)), ("pad", (0, 0)), ("outpad", (1,)),
          ("dilation", (1,)), ("groups", 1)],
     ),
