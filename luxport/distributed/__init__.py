@@ -1,4 +1,4 @@
-"""Training by several processes: who is who, sums over all of them, shares of the data, averaged gradients."""
+"""Training by several processes: ranks, collective operations on trees, divided data, and averaged gradients."""
 
 from luxport.lazy import read_lazy_names
 

@@ -1,4 +1,4 @@
-"""What processes tell each other beside arrays: that all of them do the same, and texts."""
+"""Check that all processes make the same call, and exchange short texts between them."""
 
 from __future__ import annotations
 
@@ -11,22 +11,28 @@ from luxport.distributed._session import Session
 from luxport.errors import LayerTypeError
 from luxport.text import make_safe
 
-__all__ = ["attempt", "begin_agreement", "exchange", "expect_agreement", "expect_own", "tell_place"]
+__all__ = ["attempt", "begin_agreement", "exchange", "expect_agreement", "expect_own", "write_location"]
 
 
 def expect_agreement(caller: str, session: Session, described: list[str]) -> None:
-    """Expect that every process is about to do the same: what differs is named in each of them."""
+    """Expect every process to make the same call, described in lines.
+
+    Raises: DistributedError in every process, with the first line that differs
+    """
     begin_agreement(caller, session, described)()
 
 
 def begin_agreement(caller: str, session: Session, described: list[str], own: str = "") -> Callable[[], list[str]]:
-    """Begin to ask whether every process is about to do the same; what is returned waits, and names what differs.
+    """Send the others what this process is about to do; return a function that waits for their answer.
+
+    That function raises a DistributedError with the first line that differs, and returns the line `own` of every
+    process, or [] if these are the same.
 
     Args:
-        caller: what the user has called
-        session: the engine
-        described: what is to be the same in all of them, in lines
-        own: a line that may differ: what is returned returns those of all, or none where they are the same
+        caller: the function that the user called
+        session: the running session
+        described: lines that must be the same in every process
+        own: a line that may differ
     """
     text = "\n".join([own, *described])
     same = _begin_comparing(caller, session, text)
@@ -42,9 +48,8 @@ def begin_agreement(caller: str, session: Session, described: list[str], own: st
 
 
 def _expect_same(caller: str, session: Session, lines: list[list[str]]) -> None:
-    most = max(map(len, lines))
-    for place in range(most):
-        entries = [line[place] if place < len(line) else "nothing more" for line in lines]
+    for number in range(max(map(len, lines))):
+        entries = [line[number] if number < len(line) else "nothing more" for line in lines]
         other = next((i for i, entry in enumerate(entries) if entry != entries[0]), None)
         if other is not None:
             raise DistributedError(
@@ -54,9 +59,9 @@ def _expect_same(caller: str, session: Session, lines: list[list[str]]) -> None:
 
 
 def exchange(caller: str, session: Session, what: str, text: str) -> list[str]:
-    """Return every process's text of one line, by rank: nothing but digests moves as long as they are the same.
+    """Return every process's one-line text, by rank; only digests are sent while all texts are the same.
 
-    Raises: DistributedError where another process tells something else, or does
+    Raises: DistributedError if a process makes another call, or exchanges texts for another purpose (`what`)
     """
     return begin_agreement(caller, session, [what], text)() or [text] * session.world.size
 
@@ -72,7 +77,7 @@ def _gather_texts(caller: str, session: Session, text: str) -> list[str]:
     lengths = attempt(caller, session, lambda: session.engine.gather(len(own).to_bytes(8, "big")))
     longest = max([int.from_bytes(length, "big") for length in lengths])
     rows = attempt(caller, session, lambda: session.engine.gather(own.ljust(longest, b"\0")))
-    # A process that ends because of what it reads here may have the store, and others still read from it.
+    # Wait until all have read: a process that ends because of these texts may host the store that others read from.
     _begin_comparing(caller, session, "read")()
     return [row.rstrip(b"\0").decode() for row in rows]
 
@@ -80,15 +85,15 @@ def _gather_texts(caller: str, session: Session, text: str) -> list[str]:
 def attempt(
     caller: str, session: Session, call: Callable[[], Any], failures: tuple[type[Exception], ...] | None = None
 ) -> Any:
-    """Call, and say which processes are gone where the engine fails."""
+    """Call a function that uses the engine; if it fails, raise a DistributedError that names the missing processes."""
     expected = session.engine.failures if failures is None else failures
     try:
         return call()
-    except DistributedError:  # which is a RuntimeError, and says who
+    except DistributedError:  # a RuntimeError as some of `expected`, but complete already
         raise
     except expected as error:
         place = f"{caller} on rank {session.world.rank} of {session.world.size}"
-        missing = session.engine.missing()
+        missing = session.engine.find_missing_ranks()
         who = f"rank {', '.join(map(str, missing))}" if missing else "another process"
         lost = f"lost {who}, which ended, or did not come within {session.timeout:g} s"
         if session.world.rank in missing:
@@ -99,16 +104,16 @@ def attempt(
 
 
 def expect_own(caller: str, session: Session, owner: Any, path: tuple[str, ...]) -> None:
-    """Expect arrays of the engine's backend."""
+    """Expect an array whose backend the engine can move; `owner` is the backend, `path` is for the message."""
     wanted = session.engine.backend
     if owner is not None and wanted not in (None, owner.name):
         raise LayerTypeError(
-            f"by the engine {session.name} expects arrays of {wanted}, got {owner.name}{tell_place(path)}: "
+            f"by the engine {session.name} expects arrays of {wanted}, got {owner.name}{write_location(path)}: "
             f"luxport.to(..., backend={wanted!r}) first, or initialize('mpi')",
             culprit=caller,
         )
 
 
-def tell_place(path: tuple[str, ...]) -> str:
-    """Write where in a tree something is, for the end of a message."""
+def write_location(path: tuple[str, ...]) -> str:
+    """Return " at " and a path, to be added to a message; "" for the empty path."""
     return f" at {'.'.join(path)}" if path else ""

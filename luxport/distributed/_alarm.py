@@ -1,4 +1,4 @@
-"""`Alarm`: where an operation fails, processes ask each other who waited for it, and all name the same ones."""
+"""`Alarm`: find out which processes are missing after a failure, with the same result in all that remain."""
 
 from __future__ import annotations
 
@@ -12,46 +12,47 @@ from dataclasses import dataclass
 from luxport.distributed._budget import Budget
 from luxport.distributed._launch import World
 
-__all__ = ["Alarm", "find_by_a_store", "find_silent_ranks"]
+__all__ = ["Alarm", "ask_store", "find_silent_ranks"]
 
 _QUICK = 0.1
 """How many seconds a store may take to return a key that it has."""
 
 _AT_ONCE = 0.02
-"""How many seconds a store is still asked when time is over: enough for a key that is there."""
+"""How many seconds the store is asked once the time is over: enough to read a key that exists."""
 
 
 @dataclass
 class Alarm:
-    """Keys in a store that all processes reach. The first process that gives up finds out who did not wait with it.
+    """An agreement, by keys in a store that all processes reach, on which processes are missing after a failure.
 
-    If each process looked by itself, it would also name those that have not given up yet.
+    The first process that gives up raises the alarm and finds the missing ones for all. If each process looked by
+    itself, it would also name those that are still waiting.
 
     Args:
-        world: the place of this process
-        budget: how much time all of it may take
-        prefix: what the keys begin with
-        put: a function ``(key, text)`` that writes where nothing is, and tells whether it has
-        there: a function ``(key)`` that tells whether something is there
-        get: a function ``(key, seconds) -> text`` that waits, and raises TimeoutError
-        failures: what these raise where the store is gone
+        world: this process's rank and the number of processes
+        budget: the time that this may take
+        prefix: the beginning of all keys
+        put: a function ``(key, text)`` that writes a key if it does not exist, and returns whether it has
+        has: a function ``(key)`` that returns whether a key exists
+        get: a function ``(key, seconds) -> text`` that waits for a key, and raises TimeoutError
+        failures: the errors of these functions if the store is gone
     """
 
     world: World
     budget: Budget
     prefix: str
     put: Callable[[str, str], bool]
-    there: Callable[[str], bool]
+    has: Callable[[str], bool]
     get: Callable[[str, float], str]
     failures: tuple[type[Exception], ...]
 
     def __post_init__(self) -> None:
-        # A thread looks, as a store out of reach may be waited for without end.
+        # A thread asks the store, as a call may never return if the store is unreachable.
         self._seen = False
         self._looking: threading.Thread | None = None
 
-    def raised(self) -> bool:
-        """Tell whether another process has given up, so that this one need not wait any longer."""
+    def is_raised(self) -> bool:
+        """Return whether another process has given up, so that this one need not wait any longer."""
         if self._looking is None or not self._looking.is_alive():
             self._looking = threading.Thread(target=self._look, daemon=True)
             self._looking.start()
@@ -59,33 +60,29 @@ class Alarm:
         return self._seen
 
     def _look(self) -> None:
-        with suppress(*self.failures):  # what this process waits for will fail, too, and say so
-            self._seen = self.there(f"{self.prefix}/alarm")
+        with suppress(*self.failures):  # the operation that this process waits for will fail as well, and report it
+            self._seen = self.has(f"{self.prefix}/alarm")
 
-    def missing(self) -> list[int]:
-        """Return the ranks that did not wait, after a failure."""
+    def find_missing_ranks(self) -> list[int]:
+        """Return the ranks that do not answer after a failure; rank 0 if the store, which it hosts, does not."""
         if self._looking is not None:
             self._looking.join(self.budget.look)
             if self._looking.is_alive():
                 return [0]
         longest = self.budget.listening + self.budget.look
-        found = find_by_a_store(self._find_failed, self.failures, longest + self.budget.ending)
+        found = ask_store(self._find_failed, self.failures, longest + self.budget.ending)
         if self.world.rank == 0:
-            self._stay(found)
+            self._wait_for_others(found)
         return found
 
-    def _stay(self, found: list[int]) -> None:
-        """Wait briefly until all know: with this process its store may go."""
-        there = [rank for rank in range(self.world.size) if rank not in found]
+    def _wait_for_others(self, missing: list[int]) -> None:
+        """Wait briefly until the remaining processes have read the result, as the store may end with this process."""
 
-        def hear() -> list[int]:
-            return find_silent_ranks(self.world, lambda rank, s: self._is_told(rank, there, s), self.budget.look)
+        def wait(rank: int, seconds: float) -> None:
+            if rank not in missing:
+                self.get(f"{self.prefix}/knows/{rank}", seconds)
 
-        find_by_a_store(hear, self.failures, self.budget.look)
-
-    def _is_told(self, rank: int, there: list[int], seconds: float) -> None:
-        if rank in there:
-            self.get(f"{self.prefix}/knows/{rank}", seconds)
+        ask_store(lambda: find_silent_ranks(self.world, wait, self.budget.look), self.failures, self.budget.look)
 
     def _find_failed(self) -> list[int]:
         found = self._agree()
@@ -99,7 +96,7 @@ class Alarm:
         if not first:
             try:
                 return json.loads(self.get(f"{self.prefix}/missing", patience + self.budget.look))
-            except TimeoutError:  # the first one is gone, too
+            except TimeoutError:  # the process that gave up first is gone, too
                 patience = 0.0
         found = find_silent_ranks(self.world, lambda rank, s: self.get(f"{self.prefix}/waits/{rank}", s), patience)
         self.put(f"{self.prefix}/missing", json.dumps(found))
@@ -110,8 +107,8 @@ def find_silent_ranks(world: World, hear: Callable[[int, float], object], second
     """Return the ranks that do not answer in time.
 
     Args:
-        world: the place of this process
-        hear: a function ``(rank, seconds)`` that waits for what a rank tells, and raises TimeoutError
+        world: this process's rank and the number of processes
+        hear: a function ``(rank, seconds)`` that waits for a rank's answer, and raises TimeoutError
         seconds: how long all of them together may take
     """
     silent, deadline = [], time.monotonic() + seconds
@@ -123,10 +120,10 @@ def find_silent_ranks(world: World, hear: Callable[[int, float], object], second
     return silent
 
 
-def find_by_a_store(ask: Callable[[], list[int]], failures: tuple[type[Exception], ...], seconds: float) -> list[int]:
-    """Return the ranks that are found by asking a store, or rank 0, where the store is, if it does not answer.
+def ask_store(ask: Callable[[], list[int]], failures: tuple[type[Exception], ...], seconds: float) -> list[int]:
+    """Return the ranks that `ask` finds in a store; rank 0, which hosts the store, if that fails or takes too long.
 
-    A thread asks, as in `Alarm`.
+    It is called in a thread, as a call may never return if the store is unreachable.
     """
     found: list[list[int]] = []
 

@@ -1,4 +1,4 @@
-"""`yield_arrivals`: connections that begin with a token; any other at the port is closed and delays nobody."""
+"""`yield_arrivals`: accept connections that begin with a secret token, and close any other without delaying these."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from typing import Any
 __all__ = ["TOKEN", "yield_arrivals"]
 
 TOKEN = 16
-"""How many bytes a token has."""
+"""The length of a token in bytes."""
 
 _PATIENCE = 5.0
-"""How many seconds a connection has for a whole greeting: then it is dropped, so that others need not wait for it."""
+"""After how many seconds a connection without a complete greeting is closed."""
 
 
 def yield_arrivals(
     listener: socket.socket, token: bytes, rest: int, deadline: float
 ) -> Iterator[tuple[socket.socket, bytes]]:
-    """Yield each connection that begins with the token, and what it says then; end at the deadline.
+    """Yield each connection that sends the token, with the bytes that follow it, until the deadline.
 
-    Whoever asks for one closes it.
+    The caller closes the connections that it gets.
 
     Args:
-        listener: where they come
-        token: what they say first
-        rest: how many bytes follow
-        deadline: when the last may come, by `time.monotonic`
+        listener: the listening socket
+        token: the bytes that a connection must send first
+        rest: the number of bytes that follow the token
+        deadline: when to stop, in the time of `time.monotonic`
     """
     length = len(token) + rest
     heard: dict[socket.socket, tuple[bytes, float]] = {}
@@ -59,7 +59,7 @@ def yield_arrivals(
                     if part and len(said) < length:
                         continue
                     forget(one)
-                    # Compared in constant time, which does not tell how much of it is right.
+                    # Compared in constant time, so that a stranger cannot measure how many bytes were right.
                     if len(said) == length and hmac.compare_digest(said[: len(token)], token):
                         yield one, said[len(token) :]
                     else:
@@ -74,7 +74,7 @@ def yield_arrivals(
 
 
 def _accept(listener: socket.socket) -> socket.socket | None:
-    """Return a connection that waits, if it does so still."""
+    """Return a waiting connection, or None if it is gone."""
     try:
         new, _ = listener.accept()
     except OSError:

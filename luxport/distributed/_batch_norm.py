@@ -1,4 +1,4 @@
-"""`SyncBatchNorm`: the statistics of all processes' batches."""
+"""`SyncBatchNorm`: batch normalization by the statistics of the batches of all processes."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ __all__ = ["SyncBatchNorm", "leave_layer_alone", "mean_over_workers", "synchroni
 
 
 def synchronize_layer(layer: Any) -> Any:
-    """Return a BatchNorm as one of all processes, another layer as it is."""
+    """Return a `SyncBatchNorm` for a `BatchNorm`, and any other layer unchanged."""
     return _convert(layer, BatchNorm, SyncBatchNorm)
 
 
 def leave_layer_alone(layer: Any) -> Any:
-    """Return a BatchNorm of all processes as one of each, another layer as it is."""
+    """Return a `BatchNorm` for a `SyncBatchNorm`, and any other layer unchanged."""
     return _convert(layer, SyncBatchNorm, BatchNorm)
 
 
 def _convert(layer: Any, old: Any, new: Any) -> Any:
     if type(layer) is not old:
         return layer
-    return new(**{one.name: getattr(layer, one.name) for one in fields(layer) if one.init})
+    return new(**{field.name: getattr(layer, field.name) for field in fields(layer) if field.init})
 
 
 class SyncBatchNorm(BatchNorm):
-    """`BatchNorm` whose statistics in training are those of all processes' batches.
+    """`BatchNorm` whose statistics in training are those of the batches of all processes.
 
-    `data_parallel` puts it in the place of `BatchNorm`; parameters and states are the same. In test mode it is a
-    `BatchNorm`, without running statistics by those of its own batch.
+    `data_parallel` replaces `BatchNorm` by it; parameters and states are the same. In test mode it is a `BatchNorm`,
+    which without running statistics uses those of its own batch.
 
     Args:
-        channels: as `BatchNorm`, and so the others
+        channels: as for `BatchNorm`, like all other options
 
     Shapes: x (N, channels, ...) -> like x
     Params: bias (channels,), scale (channels,); none if not ``affine``
@@ -53,21 +53,22 @@ class SyncBatchNorm(BatchNorm):
     """
 
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
-        """Normalize by the statistics of all, where there are several."""
-        if not st["training"]:  # when the others may have other batches, or none, and an engine need not be there
+        """Normalize by the statistics of all processes' batches."""
+        if not st["training"]:  # other processes may have no batch then, and no engine need be running
             return super().__call__(x, ps, st)
         session = require_session("SyncBatchNorm")
         size = 1 if session.step.has_all_samples else session.engine.workers
         if size == 1:
             return super().__call__(x, ps, st)
         if x.shape[0] == 0 and session.step.weight != 0:
-            # Nobody has told how many samples the others have, by which their means would count.
+            # Outside of train_step the others' numbers of samples, the weights of their means, are not known.
             raise LayerError(f"expects a sample at least, unless train_step shares batches, got {shape_text(x)}")
         xp = namespace(x)
         over = tuple([axis for axis in range(len(x.shape)) if axis != 1])
         wide = widen_halves(xp, x)
-        # Two rounds: the mean of squares without the mean first would lose the digits that they share. With the first
-        # go the largest numbers: all processes scale by one power of 2 what would overflow, or vanish, as a square.
+        # Two rounds of communication, since a variance from the mean of squares, in one round, loses digits. The first
+        # also averages each process's largest number, from which all derive the same power of 2 that scales the values
+        # so that their squares neither overflow nor underflow.
         own = take_mean(xp, wide, over, keepdims=True)
         mean, largest = _split(mean_over_workers(xp.concat([own, _find_largest(xp, wide, over)])))
         unit, epsilon = find_unit(xp, stop_gradient(largest), choose_least_epsilon(xp, wide, self.epsilon))
@@ -92,7 +93,7 @@ class SyncBatchNorm(BatchNorm):
 
 
 def _find_largest(xp: Any, x: Array, over: tuple[int, ...]) -> Array:
-    """Return the size of the largest number of each channel; 0 of none."""
+    """Return the largest absolute value of each channel; 0 if there is none."""
     x = xp.abs(stop_gradient(x))
     return xp.sum(x, axis=over, keepdims=True) if 0 in x.shape else xp.max(x, axis=over, keepdims=True)
 
@@ -102,19 +103,19 @@ def _split(both: Array) -> tuple[Array, Array]:
 
 
 def mean_over_workers(x: Array) -> Array:
-    """Return the mean of every process's array, in each; its cotangents are averaged likewise.
+    """Return the mean of an array over all processes; the backward pass averages the cotangents.
 
-    That is its gradient where each process differentiates its own loss, and the gradients are averaged afterward: by
-    the same weights, where processes have different numbers of samples.
+    That is the right gradient where each process differentiates its own loss and the gradients are averaged afterward,
+    with the same weights if processes have different numbers of samples.
     """
     return custom_vjp(
-        _average, forward=lambda x: (_average(x), ()), backward=lambda kept, cotangent: (_average(cotangent),)
+        _average, forward=lambda x: (_average(x), ()), backward=lambda saved, cotangent: (_average(cotangent),)
     )(x)
 
 
 def _average(x: Array) -> Array:
     session = require_session("SyncBatchNorm")
     weight = session.step.weight
-    if weight == 0:  # whose means of nothing are no numbers
+    if weight == 0:  # this process has no samples, and its means are NaN
         return session.engine.mean(namespace(x).zeros_like(x))
     return session.engine.mean(x if weight == 1 else x * weight)

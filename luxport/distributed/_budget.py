@@ -1,4 +1,4 @@
-"""`Budget`: how a timeout is spent, so that the error comes within it."""
+"""`Budget`: how a timeout is divided between waiting and finding the missing processes."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ __all__ = ["Budget"]
 
 @dataclass(frozen=True)
 class Budget:
-    """Shares of a timeout: the most of it for waiting, the rest for finding out who is lost.
+    """Parts of a timeout: most of it for waiting, the rest for finding out which processes are missing.
 
     Args:
-        timeout: what the user gives: so many seconds after an operation began its error is there
+        timeout: the user's limit: the number of seconds from the start of an operation to its error
 
     >>> Budget(300.0).waiting, round(Budget(5.0).waiting, 2)
     (296.5, 3.4)
@@ -27,15 +27,15 @@ class Budget:
 
     @property
     def look(self) -> float:
-        """How many seconds pass between two looks at whether another process has given up."""
+        """How many seconds pass between two checks whether another process has given up."""
         return min(0.5, 0.04 * self.timeout)
 
     @property
     def listening(self) -> float:
-        """How long the first process that gives up listens for those that wait: a busy machine makes some slow."""
+        """How long the first process that gives up waits for answers of the others, which a busy machine may delay."""
         return min(2.0, 0.2 * self.timeout)
 
     @property
     def ending(self) -> float:
-        """How long an engine may take to give an operation up."""
+        """How long an engine may take to cancel an operation."""
         return min(0.5, 0.04 * self.timeout)

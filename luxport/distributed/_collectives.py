@@ -1,4 +1,4 @@
-"""Trees of arrays over all processes: `allreduce`, `reduce`, `bcast`, `synchronize`, `barrier`."""
+"""Collective operations on trees of arrays: `allreduce`, `reduce`, `bcast`, `synchronize`, `barrier`."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from luxport import tree
 from luxport.backend import Array, dtype_name, find_owner
 from luxport.backend.option_rules import is_int
 from luxport.call_arguments import says_what_it_takes
-from luxport.distributed._agreement import attempt, exchange, expect_agreement, expect_own, tell_place
+from luxport.distributed._agreement import attempt, exchange, expect_agreement, expect_own, write_location
 from luxport.distributed._extremes import find_extreme_with_nan
 from luxport.distributed._gradients import combine_with_gradient
-from luxport.distributed._halves import mean_by, reduce_in_single
+from luxport.distributed._halves import compute_weighted_means, reduce_in_single
 from luxport.distributed._session import Session, require_session
 from luxport.errors import LayerTypeError, shape_text
 from luxport.text import show
@@ -24,17 +24,19 @@ __all__ = ["allreduce", "average", "barrier", "bcast", "reduce", "synchronize"]
 OPERATIONS = ("mean", "sum", "max", "min")
 
 _NUMBERS = re.compile(r"bool|bfloat16|(u?int|float|complex)\d+")
-"""The names of dtypes that engines move."""
+"""The names of the dtypes that engines can move."""
 
 
 @says_what_it_takes
 def allreduce(values: tree.Tree, op: str = "mean") -> tree.Tree:
-    """Return the tree with each array combined, entry by entry, with those in the same place in every process.
+    """Return the tree with each array combined elementwise with the arrays at the same path in all processes.
 
-    What is no array, numbers as well, stays as it is. The largest and smallest of NaN and numbers are NaN.
+    Leaves that are not arrays, Python's numbers included, are returned unchanged. The maximum or minimum of NaN and
+    numbers is NaN.
 
-    A mean or sum has a gradient outside of compiled programs, if every process differentiates: that of the sum of all
-    their losses. Where a loss is a mean over processes it is the same as without, and `data_parallel` takes the mean.
+    Outside of compiled programs a mean or sum can be differentiated if every process does so: the gradient is that of
+    the sum of all their losses. If the loss is a mean over processes, each process gets the gradient of its own loss
+    without the mean, and `data_parallel` averages these.
 
     Args:
         values: a tree of arrays: of one structure, with the same shapes and dtypes, in every process
@@ -56,16 +58,16 @@ def allreduce(values: tree.Tree, op: str = "mean") -> tree.Tree:
 
 @says_what_it_takes
 def reduce(values: tree.Tree, op: str = "mean", *, root: int = 0) -> tree.Tree:
-    """Do as `allreduce` in one process, and return the tree as it is in the others.
+    """Return the result of `allreduce` in the process `root`, and the tree unchanged in the others.
 
-    It takes the time of `allreduce`.
+    It takes as long as `allreduce`.
 
     Args:
         values: a tree of arrays, see `allreduce`
         op: see `allreduce`
-        root: the rank of the process that has the result
+        root: the rank of the process that gets the result
 
-    Raises: as `allreduce` does; ValueError for a root that is no rank
+    Raises: as `allreduce` does; ValueError for a root that is not a rank
     Source: Lux.jl ``DistributedUtils.reduce!``
     """
     session = require_session("reduce")
@@ -76,13 +78,13 @@ def reduce(values: tree.Tree, op: str = "mean", *, root: int = 0) -> tree.Tree:
 
 @says_what_it_takes
 def bcast(values: tree.Tree, *, root: int = 0) -> tree.Tree:
-    """Return the tree with the arrays of one process, in all of them; what is no array stays each one's own.
+    """Return the tree with the arrays of the process `root`; other leaves remain each process's own.
 
     Args:
         values: a tree of arrays: of one structure, with the same shapes and dtypes, in every process
-        root: the rank of the process whose arrays they are
+        root: the rank of the process whose arrays are returned
 
-    Raises: as `allreduce` does; ValueError for a root that is no rank
+    Raises: as `allreduce` does; ValueError for a root that is not a rank
     Source: Lux.jl ``DistributedUtils.bcast!``
     """
     session = require_session("bcast")
@@ -93,15 +95,15 @@ def bcast(values: tree.Tree, *, root: int = 0) -> tree.Tree:
 
 @says_what_it_takes
 def synchronize(values: tree.Tree, *, root: int = 0) -> tree.Tree:
-    """Return the tree of one process in all of them: arrays, and Python's bool, int and float; all else stays.
+    """Return the tree with the arrays and Python numbers of the process `root`; other leaves remain each process's own.
 
-    It is what makes parameters, states and a `TrainState` the same everywhere before the first step.
+    It makes parameters, states and a `TrainState` the same in all processes before the first step.
 
     Args:
         values: a tree of one structure, with the same shapes and dtypes, in every process
-        root: the rank of the process whose values they are
+        root: the rank of the process whose values are returned
 
-    Raises: as `allreduce` does; ValueError for a root that is no rank
+    Raises: as `allreduce` does; ValueError for a root that is not a rank
     Source: Lux.jl ``DistributedUtils.synchronize!!``
 
     >>> from luxport import distributed
@@ -124,16 +126,16 @@ def synchronize(values: tree.Tree, *, root: int = 0) -> tree.Tree:
 
 @says_what_it_takes
 def barrier() -> None:
-    """Wait until every process is here.
+    """Wait until every process has called this.
 
-    Raises: DistributedError before `initialize`, if another process is gone or hangs, or does something else
+    Raises: DistributedError before `initialize`, if another process is gone or hangs, or makes another call
     """
     session = require_session("barrier")
     expect_agreement("barrier", session, ["barrier"])
 
 
 def average(arrays: Sequence[Array]) -> list[Array]:
-    """Return means of arrays, all at once."""
+    """Return the means of arrays over all processes, in one operation."""
     return _reduce("DistributedOptimizer", list(arrays), "mean")
 
 
@@ -145,11 +147,11 @@ def _reduce(caller: str, values: tree.Tree, op: str, root: int | None = None) ->
     for path, leaf in _list_arrays(values):
         kind = dtype_name(leaf)
         _expect_numbers(caller, kind, path)
-        taken = "mean sum" if "complex" in kind else "mean sum max min" if "float" in kind else "sum max min"
-        taken = "max min" if kind == "bool" else taken
-        if op not in taken.split():
+        known = "mean sum" if "complex" in kind else "mean sum max min" if "float" in kind else "sum max min"
+        known = "max min" if kind == "bool" else known
+        if op not in known.split():
             raise LayerTypeError(
-                f"of {kind} takes {' or '.join(taken.split())}, got {op!r}{tell_place(path)}", culprit=caller
+                f"of {kind} takes {' or '.join(known.split())}, got {op!r}{write_location(path)}", culprit=caller
             )
     size, engine = session.world.size, session.engine
 
@@ -159,7 +161,7 @@ def _reduce(caller: str, values: tree.Tree, op: str, root: int | None = None) ->
         if op == "sum":
             return reduce_in_single(lambda wide: engine.all_reduce(wide, op), arrays)
         if op == "mean":
-            return mean_by(engine.all_reduce, arrays, size)
+            return compute_weighted_means(engine.all_reduce, arrays, size)
         return find_extreme_with_nan(engine.all_reduce, arrays, op)
 
     detail = op if root is None else f"{op} root={root}"
@@ -190,9 +192,8 @@ def _move(
         return attempt(caller, session, lambda: move(arrays))
 
     def move_cotangents(cotangents: list[Array]) -> list[Array]:
-        told = [f"the gradient of {caller} {detail}"]
-        told += [f"cotangent {dtype_name(one)} {shape_text(one)}" for one in cotangents]
-        expect_agreement(caller, session, told)
+        lines = [f"cotangent {dtype_name(cotangent)} {shape_text(cotangent)}" for cotangent in cotangents]
+        expect_agreement(caller, session, [f"the gradient of {caller} {detail}", *lines])
         return attempt_moving(cotangents)
 
     arrays = [leaf for _, leaf in found]
@@ -210,7 +211,7 @@ def _expect_rank(caller: str, session: Session, root: Any) -> None:
 
 
 def _expect_tree(caller: str, values: tree.Tree) -> None:
-    """Expect that something can move: what is no array passes through, but not instead of a tree."""
+    """Expect an array or a container: a single value that is not an array would be returned without an error."""
     path, leaf = next(iter(tree.leaves_with_path(values)), ((), None))
     if not path and leaf is not None and find_owner(type(leaf)) is None:
         raise LayerTypeError(
@@ -220,7 +221,7 @@ def _expect_tree(caller: str, values: tree.Tree) -> None:
 
 def _expect_numbers(caller: str, kind: str, path: tuple[str, ...]) -> None:
     if not _NUMBERS.fullmatch(kind):
-        raise LayerTypeError(f"expects arrays of numbers, got {kind}{tell_place(path)}", culprit=caller)
+        raise LayerTypeError(f"expects arrays of numbers, got {kind}{write_location(path)}", culprit=caller)
 
 
 def _list_arrays(values: tree.Tree) -> list[tuple[tuple[str, ...], Array]]:

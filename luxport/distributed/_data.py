@@ -1,4 +1,4 @@
-"""`DistributedDataContainer`: the share of the data that is this process's."""
+"""`DistributedDataContainer`: divide data between the processes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from luxport.backend import find_owner
 from luxport.backend.option_rules import is_int
 from luxport.call_arguments import explain_construction
 from luxport.distributed._agreement import exchange
-from luxport.distributed._session import place, require_session
+from luxport.distributed._session import get_world, require_session
 from luxport.errors import LayerTypeError
 from luxport.text import show
 from luxport.training._batching import find_first_size
@@ -21,18 +21,18 @@ __all__ = ["DistributedDataContainer"]
 
 @explain_construction
 class DistributedDataContainer(Share):
-    """This process's share of the data: one of equal parts in their order, of which the last may be shorter.
+    """This process's share of the data: one of consecutive parts of equal size, of which the last may be smaller.
 
-    A `luxport.training.DataLoader` of the container, or `fit`, has as many batches in every process, shuffled alike.
-    ``container.data`` is the share as a tree; where ``container.lengths`` are not all the same, loaders of it may have
-    different numbers of batches: take as many steps as the shortest has.
+    A `luxport.training.DataLoader` of the container, or `fit`, has the same number of batches in every process, from
+    one common order. ``container.data`` is the share as a tree; if ``container.lengths`` differ, loaders of these
+    shares may have different numbers of batches: take only as many steps as the shortest has.
 
     Args:
         data: an array, or a tree of arrays with one first size: the same in every process
 
     Shapes: data (N, *a) -> share (ceil(N / total_workers()), *a), the last one (what is left, *a)
-    Raises: LayerTypeError for what is no array; ValueError if the arrays have not one first size, or if a process would
-            get nothing; DistributedError before `initialize`
+    Raises: LayerTypeError for leaves that are not arrays; ValueError if the arrays differ in their first size, or if a
+            process would get no sample; DistributedError before `initialize`
     Source: Lux.jl ``DistributedUtils.DistributedDataContainer``, axes reversed
 
     >>> import numpy as np
@@ -45,7 +45,7 @@ class DistributedDataContainer(Share):
     """
 
     def __init__(self, data: tree.Tree) -> None:
-        world = place("DistributedDataContainer")
+        world = get_world("DistributedDataContainer")
         for path, leaf in tree.leaves_with_path(data):
             if find_owner(type(leaf)) is None:
                 at = f" at {'.'.join(path)}" if path else ""
@@ -69,7 +69,7 @@ class DistributedDataContainer(Share):
 
     @cached_property
     def data(self) -> tree.Tree:
-        """The share."""
+        """This process's share, a tree of arrays."""
         return tree.map(lambda leaf: leaf[self._begin : self._begin + self._length, ...], self.whole)
 
     def exchange(self, text: str) -> list[str]:
@@ -77,11 +77,11 @@ class DistributedDataContainer(Share):
         return exchange("evaluate", require_session("evaluate"), "means of data", text)
 
     def __len__(self) -> int:
-        """Return how many samples the share has."""
+        """Return the number of samples in the share."""
         return self._length
 
     def __getitem__(self, index: Any) -> tree.Tree:
-        """Return a sample of the share, or those of a slice."""
+        """Return a sample of the share, or the samples of a slice."""
         if index is None or isinstance(index, (bool, str, float)):
             raise TypeError(f"DistributedDataContainer expects an index or a slice, got {show(index)}")
         if is_int(index) and not -self._length <= index < self._length:

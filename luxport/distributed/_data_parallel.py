@@ -1,4 +1,4 @@
-"""`data_parallel`: a `TrainState` whose steps are those of all processes together."""
+"""`data_parallel`: make the steps of a `TrainState` joint steps of all processes."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from luxport.core.surgery import replace_layers
 from luxport.distributed._agreement import attempt, begin_agreement, exchange, expect_agreement, expect_own
 from luxport.distributed._batch_norm import leave_layer_alone, synchronize_layer
 from luxport.distributed._collectives import synchronize
-from luxport.distributed._engine_step import Question, split_step, use_engine
+from luxport.distributed._engine_step import PendingAgreement, split_step, use_engine
 from luxport.distributed._optimizer import DistributedOptimizer
-from luxport.distributed._outline import outline, tell_without_places
+from luxport.distributed._outline import list_constants, write_without_addresses
 from luxport.distributed._session import Session, require_session
 from luxport.distributed._whole_batch import call_with_all
 from luxport.distributed._workers import average_together, compute_own_gradients
@@ -31,37 +31,37 @@ from luxport.tree.static import Static
 __all__ = ["data_parallel"]
 
 Mean = Callable[[list[Any]], list[Any]]
-"""What takes the means of arrays over all workers."""
+"""A function that returns the means of arrays over all workers."""
 
 
 @says_what_it_takes
 def data_parallel(state: TrainState, *, sync_batch_norm: bool = False) -> TrainState:
-    """Return rank 0's state in every process; `train_step` from there is one step of all processes together.
+    """Return rank 0's state in every process; each `train_step` of it is one joint step of all processes.
 
-    Each process gives `train_step` a batch of its own, and gets what one process would get for all of them: the mean
-    loss, the state after a step by the mean gradient. Statistics of the objective are means of floating arrays, sums of
-    integers. Where batches are of different sizes, means are those over all samples, of losses that are means
-    themselves. The state is the same in every process after each step:
+    Each process passes its own batch to `train_step`, and gets what one process would get for all batches together: the
+    mean loss, and the state after a step with the mean gradient. Floating statistics of the objective are averaged,
+    integers summed. If batches differ in size, means are over all samples, provided that losses are means. The state is
+    the same in every process after each step:
 
-    - dropout of rank r draws from a stream of its own, ``random.fold_in(key, r)`` of the key in the state
-    - BatchNorm takes the mean and variance of its process's batch, or with `sync_batch_norm` of all; entries of a
-      layer's state whose names begin with ``running_`` become means over the processes
-    - other entries, such as what a recurrent layer carries, are each process's own
-    - whether a step is skipped because a number is not finite is decided by the means, so everywhere alike
+    - dropout of rank r draws from its own stream, ``random.fold_in(key, r)`` of the key in the state
+    - BatchNorm uses the mean and variance of its process's batch, or with `sync_batch_norm` of all batches; entries of
+      a layer's state whose names begin with ``running_`` are averaged over the processes
+    - other entries, such as the carry of a recurrent layer, are each process's own
+    - whether a step is skipped because a number is not finite is decided by the means, and so alike in all
 
-    `save_checkpoint` writes in rank 0 alone, and `restore` reads in each. With the engine "jax" in one process the
-    workers are its devices, and a batch is cut into equal parts for as many of them as it has. PyTorch adds gradients
-    up while the others are computed, if not compiled; JAX's and TensorFlow's own engines within the compiled step; the
+    `save_checkpoint` writes only in rank 0, and `restore` reads in every process. With the engine "jax" in one process,
+    the workers are its devices, and a batch is split into equal parts for them. Without compilation, PyTorch sums
+    gradients while others are still computed; the engines of JAX and TensorFlow do so inside the compiled step, all
     others between two programs.
 
     Args:
-        state: what `TrainState.create` made, with a plain rule
+        state: a state from `TrainState.create` with a plain rule
         sync_batch_norm: whether BatchNorm normalizes by the statistics of all processes' batches
 
-    Raises: DistributedError before `initialize`, and as `allreduce` does: also where rules or parameters, and in
-            `train_step` batches or options, are not the same in every process; ValueError for a `DistributedOptimizer`,
-            which would average once more; ValueError from a compiled step with `sync_batch_norm` where
-            arrays are moved between programs, that is on PyTorch's engine and MPI
+    Raises: DistributedError before `initialize`, and as `allreduce` does: also if rules or parameters, and in
+            `train_step` batches or options, differ between processes; ValueError for a `DistributedOptimizer`, which
+            would average a second time; ValueError from a compiled step with `sync_batch_norm` if arrays are moved
+            between programs, as by PyTorch's engine and MPI
 
     >>> import luxport
     >>> from luxport import distributed, optimizers, training
@@ -77,7 +77,7 @@ def data_parallel(state: TrainState, *, sync_batch_norm: bool = False) -> TrainS
         raise TypeError(f"data_parallel expects a TrainState, got {type(state).__name__}")
     if not isinstance(sync_batch_norm, bool):
         raise TypeError(f"data_parallel expects sync_batch_norm as True or False, got {show(sync_batch_norm)}")
-    state.expect_kept()
+    state.expect_available()
     rules = [_name_rule(group.rule.value) for group in state.opt_state.groups]
     if any([DistributedOptimizer.__name__ in text for text in rules]):
         raise ValueError(
@@ -86,11 +86,11 @@ def data_parallel(state: TrainState, *, sync_batch_norm: bool = False) -> TrainS
         )
     program = state.program.value
     if session.world.size > 1:
-        told = [f"data_parallel sync_batch_norm={sync_batch_norm}", *[f"the rule {text}" for text in rules]]
-        told += [f"precision={program.precision} scaling={program.scaling}"]
-        told += [f"the model {line}" for line in tell_without_places(program.model)]
-        told += [*outline("st", state.st), *outline("opt_state", state.opt_state)]
-        expect_agreement("data_parallel", session, _describe("data_parallel", session, told, (), state))
+        lines = [f"data_parallel sync_batch_norm={sync_batch_norm}", *[f"the rule {text}" for text in rules]]
+        lines += [f"precision={program.precision} scaling={program.scaling}"]
+        lines += [f"the model {line}" for line in write_without_addresses(program.model)]
+        lines += [*list_constants("st", state.st), *list_constants("opt_state", state.opt_state)]
+        expect_agreement("data_parallel", session, _describe("data_parallel", session, lines, (), state))
     model = program.model
     if sync_batch_norm and not isinstance(model, Layer):
         raise TypeError(
@@ -106,53 +106,53 @@ def data_parallel(state: TrainState, *, sync_batch_norm: bool = False) -> TrainS
 
 @dataclass(frozen=True)
 class DataParallel:
-    """What a `TrainState` has in its program: how its steps become those of all processes."""
+    """The part of a `TrainState`'s program that makes its steps joint steps of all processes."""
 
     sync_batch_norm: bool = False
 
-    def place(self) -> Session:
-        """Return what a program is made for."""
+    def get_session(self) -> Session:
+        """Return the session for which a program is built."""
         return require_session("train_step")
 
-    def want_to_end(self, wants: bool) -> None:
-        """Note whether this process wants to end the training, for the others to hear with the next step."""
+    def request_end(self, wants: bool) -> None:
+        """Set whether this process wants to end the training, which the others are told with the next step."""
         require_session("fit").step.wants_to_end = wants
 
-    def ends(self) -> bool:
-        """Tell whether any process wants to end the training, which all have learned with the last step."""
+    def is_ending(self) -> bool:
+        """Return whether any process wants to end the training, as all were told with the last step."""
         session = require_session("fit")
-        return session.step.ends if session.world.size > 1 else session.step.wants_to_end
+        return session.step.is_ending if session.world.size > 1 else session.step.wants_to_end
 
-    def samples(self, own: int) -> int:
+    def count_samples(self, own: int) -> int:
         """Return how many samples all processes had in the last step; this one had `own`."""
-        return require_session("fit").step.samples(own)
+        return require_session("fit").step.count_samples(own)
 
     def exchange(self, what: str, text: str) -> list[str]:
-        """Return the texts of all processes, by rank; `what` they tell is the same in all of them."""
+        """Return the texts of all processes, by rank; `what` describes them, and must be the same in all."""
         return exchange("fit", require_session("fit"), what, text)
 
-    def parts(self, own: int) -> int:
-        """Return into how many parts a batch is cut, where this process would have so many: synchronized, all alike."""
+    def agree_on_parts(self, own: int) -> int:
+        """Return into how many parts to split a batch: `own`, or with `sync_batch_norm` the most of any process."""
         if not self.sync_batch_norm or require_session("fit").world.size == 1:
             return own
         return max([int(text) for text in self.exchange("parts of a batch", str(own))])
 
-    def tell_changed(self, entries: Mapping[str, Any]) -> tuple[str, ...]:
-        """Write down what of new entries of a state is to be the same in every process, beside arrays."""
-        lines = [[f"a state with another {name}", *outline(name, values)] for name, values in entries.items()]
+    def describe_changes(self, entries: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return lines about new entries of a state that must be the same in every process, arrays left out."""
+        lines = [[f"a state with another {name}", *list_constants(name, values)] for name, values in entries.items()]
         return tuple([line for listed in lines for line in listed])
 
-    def writes(self, caller: str) -> bool:
-        """Tell whether this process writes what all of them have: checkpoints, logs, lines about an epoch."""
+    def is_writer(self, caller: str) -> bool:
+        """Return whether this process writes files and output for all: checkpoints, logs, lines about an epoch."""
         return require_session(caller).world.rank == 0
 
     def expect_one_step(self, step: int) -> None:
-        """Expect that every process has read the same checkpoint."""
+        """Expect every process to have read the same checkpoint."""
         session = require_session("restore")
         if session.world.size > 1:
             expect_agreement("restore", session, [f"the checkpoint of step {step}"])
 
-    def step_program(
+    def make_step(
         self,
         backend: Any,
         objective: Any,
@@ -162,25 +162,26 @@ class DataParallel:
         overlaps: bool,
         jit: bool,
         donate: bool,
-        told: str,
+        options: str,
         accumulate: int,
     ) -> Callable[[Any, TrainState], Any]:
-        """Return a step of all processes as a function of data and state.
+        """Return a joint step of all processes, as a function of data and state.
 
         Args:
-            backend: whose arrays they are
-            objective: what is to become smaller
-            gradients_of: from an objective to a function that returns gradients, loss, statistics and states
-            finish: steps by gradients
-            overlaps: whether there is one backward pass, whose gradients are taken as they are
-            jit: compile
-            donate: whether the state may be written over
-            told: the options, which are to be the same in every process
-            accumulate: into how many parts this process cuts its batch
+            backend: the backend of the state's arrays
+            objective: the objective of the training
+            gradients_of: returns for an objective the function that computes gradients, loss, statistics and states
+            finish: the function that applies gradients
+            overlaps: whether gradients may be sent during the backward pass: there is only one, and no loss scaling
+            jit: whether to compile
+            donate: whether the memory of the state may be reused
+            options: a line with the options of `train_step` that must be the same in every process
+            accumulate: the number of parts into which this process splits its batch
         """
-        session = self.place()
-        question = Question()
-        between = partial(use_engine, session, question, backend, objective, gradients_of, finish, overlaps=overlaps)
+        session = self.get_session()
+        agreement = PendingAgreement()
+        between = partial(use_engine, session, agreement, backend, objective, gradients_of, finish, overlaps=overlaps)
+        # The step for batches of different sizes, if `program` cannot take these.
         uneven: Callable[[Any, TrainState], Any] | None = None
 
         def with_all_samples(*, jit: bool) -> Callable[[Any, TrainState], Any]:
@@ -197,7 +198,7 @@ class DataParallel:
 
             def inside_packed(data: Any, packed: Any, rank: Any, size: int, mean: Mean) -> Any:
                 def step(layout: Layout, data: Any, state: TrainState) -> Any:
-                    found = layout.gradients(partial(compute_own_gradients, gradients, rank), data, state)
+                    found = layout.compute_gradients(partial(compute_own_gradients, gradients, rank), data, state)
                     return _finish_together(finish, state, found, size, mean)
 
                 return run_packed(step, data, packed)
@@ -206,7 +207,7 @@ class DataParallel:
             if can(backend, "packed state"):
                 packed_program = backend.parallel_program(inside_packed, session.world, donate=donate)
                 program = keep_packed(backend, program, packed_program)
-            # One program of all processes has arrays of one shape in all of them.
+            # One program for all processes requires the same shapes in all of them.
             uneven = between(jit=True, donate=donate)
             if self.sync_batch_norm:
                 uneven = with_all_samples(jit=True)
@@ -219,25 +220,26 @@ class DataParallel:
             program = split_step(backend, gradients_of(objective), finish, None, jit=jit, donate=donate)
         else:
             program = between(jit=jit, donate=donate)
-            # Synchronized layers move arrays before gradients are there.
-            question.waits = self.sync_batch_norm
+            # Synchronized layers already communicate in the forward pass, before which all must agree.
+            agreement.waits = self.sync_batch_norm
             if self.sync_batch_norm and accumulate > 1:
-                # Parts of batches of different sizes are of other sizes than these, and fewer where samples are.
+                # Parts of batches of different sizes would differ in size and perhaps in number, so that the layers'
+                # communication would not match.
                 uneven = with_all_samples(jit=False)
         if session.world.size == 1:
             return program
 
         def step(data: Any, state: TrainState) -> Any:
             samples = _count_samples(data)
-            described = _describe("train_step", session, [told], data, state, samples)
-            own = session.step.text(samples, accumulate)
+            described = _describe("train_step", session, [options], data, state, samples)
+            own = session.step.make_text(samples, accumulate)
             settle = begin_agreement("train_step", session, described, own)
-            question.begin(lambda: session.step.hear(settle(), alike=self.sync_batch_norm))
+            agreement.begin(lambda: session.step.read_texts(settle(), same_parts=self.sync_batch_norm))
             chosen = uneven if uneven is not None and session.step.counts else program
             try:
                 return attempt("train_step", session, lambda: chosen(data, state), session.engine.late_failures)
             finally:
-                question.settle()  # if this process alone fails, the reason may be that it does something else
+                agreement.settle()  # this process may have failed because it makes another call than the others
                 session.step.end()
 
         return step
@@ -249,18 +251,18 @@ def _finish_together(finish: Callable[..., Any], state: TrainState, found: Any, 
 
 
 def _name_rule(rule: Rule) -> str:
-    """Name a rule and those within."""
-    inner = [_name_rule(one) for one in rule.inner_rules] if isinstance(rule, Compound) else []
+    """Return the name of a rule, with the names of the rules inside it."""
+    inner = [_name_rule(inner) for inner in rule.inner_rules] if isinstance(rule, Compound) else []
     return type(rule).__name__ + (f"({', '.join(inner)})" if inner else "")
 
 
 def _describe(
-    caller: str, session: Session, told: list[str], data: Any, state: TrainState, samples: int | None = None
+    caller: str, session: Session, lines: list[str], data: Any, state: TrainState, samples: int | None = None
 ) -> list[str]:
-    """Write down what must be the same in every process; the number of `samples`, if given, is left out."""
-    described = [*told, *(state.changed or ["the state of the step before"])]
-    of_ps = list_kinds(state.ps) if state.kept is None else state.kept.packed[0].value.ps_kinds
-    for name, kinds in (("data", list_kinds(data)), ("parameter", of_ps)):
+    """Return lines that must be the same in every process; shapes of data are written without the number `samples`."""
+    described = [*lines, *(state.changed or ["the state of the step before"])]
+    ps_kinds = list_kinds(state.ps) if state.lazy is None else state.lazy.packed[0].value.ps_kinds
+    for name, kinds in (("data", list_kinds(data)), ("parameter", ps_kinds)):
         for path, owner, dtype, shape in kinds:
             expect_own(caller, session, owner, path)
             if name == "data" and samples is not None and shape != "()":
@@ -270,6 +272,6 @@ def _describe(
 
 
 def _count_samples(data: Any) -> int | None:
-    """Return the first size of all arrays that have one, if it is the same."""
+    """Return the common first size of all arrays with axes, or None."""
     sizes = {leaf.shape[0] for leaf in tree.leaves(data) if find_owner(type(leaf)) is not None and len(leaf.shape)}
     return int(sizes.pop()) if len(sizes) == 1 else None

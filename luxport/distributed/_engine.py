@@ -1,4 +1,4 @@
-"""What moves arrays between processes: `Engine`, and `LocalEngine` for a process that is alone."""
+"""`Engine`, the protocol of what moves arrays between processes, and `LocalEngine` for a single process."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ __all__ = ["Engine", "LocalEngine", "OneProcess", "Overlap"]
 
 
 class Engine(Protocol):
-    """What moves arrays between processes: a backend with the capability "collectives" starts one."""
+    """Moves arrays between processes; a backend with the capability "collectives" starts one."""
 
     @property
     def world(self) -> World:
-        """The place of this process."""
+        """This process's rank and the number of processes."""
         ...
 
     @property
     def backend(self) -> str | None:
-        """Whose arrays it moves; None for those of every backend."""
+        """The name of the backend whose arrays it moves; None for all backends."""
         ...
 
     @property
     def failures(self) -> tuple[type[Exception], ...]:
-        """What it raises where another process is gone or late."""
+        """The errors that its operations raise if another process is gone or late."""
         ...
 
     def all_reduce(self, arrays: Sequence[Array], op: str) -> list[Array]:
@@ -38,95 +38,95 @@ class Engine(Protocol):
         ...
 
     def begin_agreeing(self, digest: bytes) -> Callable[[], bool]:
-        """Begin to ask whether every process asks with the same 24 bytes, and return what waits for the answer."""
+        """Send a digest of 24 bytes; return a function that waits and returns whether all processes sent the same."""
         ...
 
     def gather(self, row: bytes) -> list[bytes]:
-        """Return the bytes of every process, of one length in all of them, by rank."""
+        """Return the bytes of every process, by rank; they have the same length in all."""
         ...
 
     def mean(self, array: Array) -> Array:
-        """Return in every worker the mean over all; inside a parallel program too, where the backend has those."""
+        """Return the mean over all workers in each; also inside a parallel program, if the backend has those."""
         ...
 
-    def overlapping(self) -> Overlap | None:
-        """Return what adds gradients up while others are computed; None if nothing does."""
+    def find_overlap(self) -> Overlap | None:
+        """Return the object that sums gradients during the backward pass, or None if the engine cannot."""
         ...
 
-    def missing(self) -> list[int]:
+    def find_missing_ranks(self) -> list[int]:
         """Return the ranks that do not answer, after a failure."""
         ...
 
     @property
     def workers(self) -> int:
-        """How many batches a step has: one of each process's, or of each device's of one process."""
+        """The number of batches in a step: one for each process, or for each device of a single process."""
         ...
 
     @property
     def late_failures(self) -> tuple[type[Exception], ...]:
-        """What a compiled step raises where it moves arrays itself."""
+        """The errors that a compiled step raises if it moves arrays itself."""
         ...
 
     def stop(self) -> None:
-        """Leave the others."""
+        """Disconnect from the other processes."""
         ...
 
 
 class Overlap(Protocol):
-    """What adds gradients up while others are computed."""
+    """Sums gradients over processes while the backward pass still computes others."""
 
     def watch(self, variables: list[Array], settle: Callable[[], float]) -> None:
-        """Take the gradients of these as they come; before anything is sent, settle, which returns their weight."""
+        """Send the gradients of these as they are computed; call `settle` first, which returns their weight."""
         ...
 
-    def arrived(self, gradients: list[Array]) -> list[Array]:
-        """Return the means of these, which the backward pass returned."""
+    def finish_means(self, gradients: list[Array]) -> list[Array]:
+        """Return the means of these gradients, which the backward pass returned, over all processes."""
         ...
 
 
 class LocalEngine:
-    """The engine of one process: what it would bring from others is there already."""
+    """The engine of a single process, whose operations return their arguments."""
 
     world = World()
     backend: str | None = None
     failures: tuple[type[Exception], ...] = ()
 
     def all_reduce(self, arrays: Sequence[Array], op: str) -> list[Array]:
-        """Return them."""
+        """Return the arrays."""
         return list(arrays)
 
     def broadcast(self, arrays: Sequence[Array], root: int) -> list[Array]:
-        """Return them."""
+        """Return the arrays."""
         return list(arrays)
 
     def begin_agreeing(self, digest: bytes) -> Callable[[], bool]:
-        """Agree."""
+        """Return a function that returns True."""
         return lambda: True
 
     def gather(self, row: bytes) -> list[bytes]:
-        """Return the one."""
+        """Return the one row."""
         return [row]
 
     def mean(self, array: Array) -> Array:
-        """Return it."""
+        """Return the array."""
         return array
 
-    def overlapping(self) -> Overlap | None:
-        """Return nothing."""
+    def find_overlap(self) -> Overlap | None:
+        """Return None."""
         return None
 
-    def missing(self) -> list[int]:
-        """Miss nobody."""
+    def find_missing_ranks(self) -> list[int]:
+        """Return no ranks."""
         return []
 
     @property
     def workers(self) -> int:
-        """Say 1."""
+        """The one process."""
         return 1
 
     @property
     def late_failures(self) -> tuple[type[Exception], ...]:
-        """Name none."""
+        """No errors."""
         return ()
 
     def stop(self) -> None:
@@ -134,5 +134,7 @@ class LocalEngine:
 
 
 class OneProcess(LocalEngine):
+    """A single process in place of the engine of one backend, whose arrays alone it accepts."""
+
     def __init__(self, backend: str) -> None:
         self.backend = backend

@@ -1,4 +1,4 @@
-"""Steps in two programs, between which an engine exchanges the gradients."""
+"""Steps in two programs, gradients and update, between which an engine averages the gradients."""
 
 from __future__ import annotations
 
@@ -9,30 +9,33 @@ from typing import Any
 from luxport import tree
 from luxport.backend import can
 from luxport.distributed._agreement import attempt
-from luxport.distributed._halves import mean_by
+from luxport.distributed._halves import compute_weighted_means
 from luxport.distributed._session import Session
 from luxport.distributed._workers import average_together, compute_own_gradients
 from luxport.training._state import TrainState
 from luxport.transforms._compiling import jit as compile_program
 
-__all__ = ["Question", "split_step", "use_engine"]
+__all__ = ["PendingAgreement", "split_step", "use_engine"]
 
 
-class Question:
-    """The question whether all processes do the same, asked while gradients are computed, if no array moves then."""
+class PendingAgreement:
+    """The check that all processes make the same call: sent before gradients are computed, waited for afterward.
+
+    With `waits` it is waited for at once, as is needed if arrays are moved before the gradients are known.
+    """
 
     def __init__(self) -> None:
         self.waits = True
         self._settle: Callable[[], None] | None = None
 
     def begin(self, settle: Callable[[], None]) -> None:
-        """Note that the question was sent; `settle` waits for its answer."""
+        """Record that the check was sent; `settle` waits for its result."""
         self._settle = settle
         if self.waits:
             self.settle()
 
     def settle(self) -> None:
-        """Wait for the answer, once."""
+        """Wait for the result, if that has not been done yet."""
         settle, self._settle = self._settle, None
         if settle is not None:
             settle()
@@ -40,7 +43,7 @@ class Question:
 
 def use_engine(
     session: Session,
-    question: Question,
+    agreement: PendingAgreement,
     backend: Any,
     objective: Any,
     gradients_of: Callable[[Any], Callable[..., Any]],
@@ -50,24 +53,26 @@ def use_engine(
     jit: bool,
     donate: bool,
 ) -> Callable[..., Any]:
-    """Let the engine average gradients after the backward pass, or, eager, while it goes on."""
+    """Return a step whose gradients the engine averages: after the backward pass, or during it if not compiled."""
     world, engine = session.world, session.engine
-    overlap = engine.overlapping() if overlaps and not jit and engine.backend == backend.name else None
+    overlap = engine.find_overlap() if overlaps and not jit and engine.backend == backend.name else None
     if overlap is not None:
-        objective = partial(_watch, session, overlap, question, objective)
+        objective = partial(_watch, session, overlap, agreement, objective)
     gradients = partial(compute_own_gradients, gradients_of(objective), world.rank)
 
     def mean(arrays: list[Any], weight: float | None = None) -> list[Any]:
         if not arrays:
             return []
         weight = session.step.weight if weight is None else weight
-        return attempt("train_step", session, lambda: mean_by(engine.all_reduce, arrays, world.size, weight))
+        return attempt(
+            "train_step", session, lambda: compute_weighted_means(engine.all_reduce, arrays, world.size, weight)
+        )
 
     def exchange(grads: Any, loss: Any, stats: Any, st: Any) -> Any:
-        question.settle()
+        agreement.settle()
         if overlap is None:
             return average_together(mean, world.size, grads, loss, stats, st, partial(mean, weight=1.0))
-        means = attempt("train_step", session, partial(overlap.arrived, tree.leaves(grads)))
+        means = attempt("train_step", session, partial(overlap.finish_means, tree.leaves(grads)))
         grads = tree.unflatten(tree.structure(grads), iter(means))
         return grads, *average_together(mean, world.size, None, loss, stats, st, partial(mean, weight=1.0))[1:]
 
@@ -75,14 +80,14 @@ def use_engine(
 
 
 def _watch(
-    session: Session, overlap: Any, question: Question, objective: Any, model: Any, ps: Any, st: Any, data: Any
+    session: Session, overlap: Any, agreement: PendingAgreement, objective: Any, model: Any, ps: Any, st: Any, data: Any
 ) -> Any:
     def settle() -> float:
-        question.settle()
+        agreement.settle()
         return session.step.weight
 
     result = objective(model, ps, st, data)
-    overlap.watch(tree.leaves(ps), settle)  # from here on: gradients that the objective takes are its own
+    overlap.watch(tree.leaves(ps), settle)  # not earlier, as the objective may compute gradients of its own
     return result
 
 
@@ -95,21 +100,21 @@ def split_step(
     jit: bool,
     donate: bool,
 ) -> Callable[..., Any]:
-    """Return a step whose gradients are exchanged between the program that computes them and the one that steps."""
+    """Return a step of two programs: `gradients`, and after `exchange`, which averages these, `finish`."""
     if can(backend, "training program"):
         return backend.train_program(gradients, finish, jit=jit, donate=donate, exchange=exchange)
 
-    def stepped(state: TrainState, st: Any, grads: Any, loss: Any) -> Any:
+    def update(state: TrainState, st: Any, grads: Any, loss: Any) -> Any:
         return finish(state, state._replace(st=st), grads, loss, (), in_place=False)
 
     compute: Callable[..., Any] = compile_program(gradients) if jit else gradients
-    apply: Callable[..., Any] = compile_program(stepped, donate=0 if donate else ()) if jit else stepped
+    apply: Callable[..., Any] = compile_program(update, donate=0 if donate else ()) if jit else update
 
     def program(data: Any, state: TrainState) -> Any:
         grads, loss, stats, st = compute(state.program, state.ps, state.st, state.scale, data)
         if exchange is not None:
             grads, loss, stats, st = exchange(grads, loss, stats, st)
         loss, _, new, finite = apply(state, st, grads, loss)
-        return loss, stats, new, finite  # statistics may be words, which are no input of a program
+        return loss, stats, new, finite  # statistics bypass the second program, as they may be strings
 
     return program

@@ -1,4 +1,4 @@
-"""Sums and means over processes: half types are added up in float32, and rounded once."""
+"""Sums and weighted means over processes, in which half types are summed in float32 and rounded once."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from luxport.backend import Array, namespace
 from luxport.backend.dtypes import widen_halves
 
-__all__ = ["reduce_in_single", "mean_by"]
+__all__ = ["compute_weighted_means", "reduce_in_single"]
 
 
 def reduce_in_single(reduce: Callable[[list[Array]], list[Array]], arrays: Sequence[Array]) -> list[Array]:
-    """Reduce arrays, those of half types as float32."""
+    """Reduce arrays by a function that gets half types as float32; results have the original dtypes."""
     wide = [widen_halves(namespace(array), array) for array in arrays]
     return [
         found if found.dtype == array.dtype else namespace(found).astype(found, array.dtype)
@@ -19,16 +19,16 @@ def reduce_in_single(reduce: Callable[[list[Array]], list[Array]], arrays: Seque
     ]
 
 
-def mean_by(
+def compute_weighted_means(
     all_reduce: Callable[[Sequence[Array], str], list[Array]], arrays: Sequence[Array], size: int, weight: float = 1.0
 ) -> list[Array]:
-    """Return the means of the arrays of some processes, by sums of their shares: sums alone might overflow.
+    """Return the means of arrays over processes: arrays are divided before they are summed, as sums might overflow.
 
     Args:
-        all_reduce: what adds them up
-        arrays: this process's
-        size: how many processes there are
-        weight: what this process's count for, by the average
+        all_reduce: the engine's function
+        arrays: the arrays of this process
+        size: the number of processes
+        weight: the weight of this process, relative to the average weight
     """
     return reduce_in_single(lambda wide: all_reduce([_share(array, size, weight) for array in wide], "sum"), arrays)
 
@@ -36,4 +36,5 @@ def mean_by(
 def _share(array: Array, size: int, weight: float) -> Array:
     if weight == 1:
         return array / size
-    return array * (weight / size) if weight else namespace(array).zeros_like(array)  # means of nothing are NaN
+    # A process without samples has the weight 0 and means of NaN.
+    return array * (weight / size) if weight else namespace(array).zeros_like(array)

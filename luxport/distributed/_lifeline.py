@@ -1,4 +1,4 @@
-"""`Lifeline`: the connections over which processes met rank 0, kept to tell of its end."""
+"""`Lifeline`: connections to rank 0 by which its end is noticed and reported."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ _WATCHER = Path(__file__).with_name("_watcher.py")
 
 
 class Lifeline:
-    """Connections to rank 0 that are cut where it ends: beside each other process a line is written about that.
+    """Connections between rank 0 and all others; when they break, a line is written in the name of each other process.
 
-    It is for an engine that ends processes at once where rank 0 is gone, before they can raise an error. A thread of
-    such a process would come too late on a machine that has much to do, so that a small process of its own watches.
+    It is for an engine that kills its process at once if rank 0 is gone, before an error can be raised. A thread would
+    be too late on a busy machine, so that a separate small process watches the connection.
 
     Args:
-        world: the place of this process
-        connections: of rank 0 those to all others, of others the one to rank 0
-        consequence: what the engine does, for the line
+        world: this process's rank and the number of processes
+        connections: for rank 0 those to all others, for others the one to rank 0
+        consequence: what the engine does then, for the line
     """
 
     def __init__(self, world: World, connections: Sequence[socket.socket], consequence: str) -> None:
@@ -40,7 +40,7 @@ class Lifeline:
             place = f"rank {world.rank} of {world.size}"
             self._watch(f"{place} lost rank 0, which ended: {consequence}. Start all of them again")
         atexit.register(self.end)
-        # What is forked from a process, such as a loader's workers, may live on a while.
+        # A forked process, such as a data loader's worker, may live longer and must not keep the connections open.
         os.register_at_fork(after_in_child=self._close)
 
     def _watch(self, line: str) -> None:
@@ -49,7 +49,7 @@ class Lifeline:
         pipe, self._pipe = os.pipe()
         handed = connection.fileno(), pipe
         numbers = [str(number) for number in handed]
-        # Without a session of its own Ctrl-C and launchers would end it first.
+        # In its own session, as Ctrl-C and launchers would otherwise end it together with this process.
         self._watcher = subprocess.Popen(
             [sys.executable, "-I", "-S", str(_WATCHER), *numbers, line],
             stdin=subprocess.DEVNULL,
@@ -60,15 +60,15 @@ class Lifeline:
         os.close(pipe)
 
     def join(self, seconds: float) -> None:
-        """Wait until what watches has nothing to wait for any more."""
+        """Wait until the watching process ends."""
         if self._watcher is not None:
             self._watcher.wait(seconds)
 
     def end(self) -> None:
-        """Let the others know that nothing is wrong."""
+        """Say goodbye to the others, so that the end of this process is not reported as a failure."""
         atexit.unregister(self.end)
         if self._watcher is not None and self._watcher.poll() is None:
-            # What is to be said of rank 0 is said, as the engine may end this process while it raises an error.
+            # If rank 0 is already gone, let the watcher report it, as the engine may kill this process meanwhile.
             if not wait_for([one.fileno() for one in self._connections], 0):
                 self._watcher.kill()
             self._watcher.wait()

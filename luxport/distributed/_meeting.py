@@ -1,4 +1,4 @@
-"""`meet`: processes that know the place of rank 0 alone tell each other where they are."""
+"""`meet`: exchange the addresses of all processes, which at first know only that of rank 0."""
 
 from __future__ import annotations
 
@@ -15,51 +15,51 @@ from luxport.distributed._arrivals import yield_arrivals
 from luxport.distributed._budget import Budget
 from luxport.distributed._launch import World
 
-__all__ = ["meet", "place_of_rank_0"]
+__all__ = ["meet", "find_meeting_address"]
 
 _NUMBER = 4
-"""A greeting is the token of the run, and three numbers of so many bytes: the rank, how many there are, a free port."""
+"""The bytes of a number in a greeting, which is the token of the run and three numbers: rank, size and a free port."""
 
 
-def place_of_rank_0(world: World) -> tuple[str, int]:
-    """Return the host and the port where an engine of its own may meet: torchrun listens at its port itself."""
+def find_meeting_address(world: World) -> tuple[str, int]:
+    """Return the host and port at which rank 0 listens: the next port under torchrun, which uses its own itself."""
     host, _, port = world.address.rpartition(":")
     taken = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
     return host, int(port) + taken
 
 
 def meet(world: World, timeout: float, *, kept: list[socket.socket] | None = None) -> list[str]:
-    """Return a place ``host:port`` of each process, by rank, whose ports were free a moment ago.
+    """Return an address ``host:port`` of each process, by rank, whose ports were free a moment ago.
 
     Args:
-        world: the place of this process
-        timeout: how many seconds it may take until all are there
-        kept: where connections go that stay open: of rank 0 those to all others, of others the one to rank 0
+        world: this process's rank and the address of rank 0
+        timeout: how many seconds to wait until all have connected
+        kept: a list that receives connections that stay open: for rank 0 those to all others, for others the one to it
 
-    Raises: TimeoutError if some do not come, by their ranks; OSError where rank 0 cannot be met
+    Raises: TimeoutError if some do not connect, with their ranks; OSError if rank 0 cannot be reached
     """
     with ExitStack() as open_until_then:
         own = open_until_then.enter_context(socket.socket())
-        own.bind(("", 0))  # kept until everyone has one, so that no two on a host get the same
+        own.bind(("", 0))  # bound until all have a port, so that no two processes on a host get the same
         port = own.getsockname()[1]
-        host, meeting = place_of_rank_0(world)
+        host, meeting = find_meeting_address(world)
         begin = time.monotonic()
         if world.rank:
             connection, places = _ask(host, meeting, world, port, begin + timeout, open_until_then)
             connections = [connection]
         else:
-            # Rank 0 says who did not come, while those that did still listen.
+            # Rank 0 stops earlier than the others, so that it can still tell them who did not connect.
             deadline = begin + Budget(timeout).waiting
             connections, places = _answer(host, meeting, world, port, deadline, open_until_then)
         if kept is not None:
-            kept += [one.dup() for one in connections]
+            kept += [connection.dup() for connection in connections]
         return places
 
 
 def _ask(
     host: str, meeting: int, world: World, port: int, deadline: float, open_until_then: ExitStack
 ) -> tuple[socket.socket, list[str]]:
-    """Tell rank 0 where this process is, as soon as it listens; return the connection, and what it says of all."""
+    """Send rank 0 the port of this process, once it listens; return the connection and the addresses of all."""
     while True:
         left = deadline - time.monotonic()
         try:
@@ -75,7 +75,7 @@ def _ask(
         connection.sendall(world.token + b"".join([_pack_number(number) for number in (world.rank, world.size, port)]))
         try:
             reply = json.loads(stream.readline() or "[]")
-        except ConnectionError:  # closed before everything was read
+        except ConnectionError:  # rank 0 closed the connection before it read everything
             reply = []
     if len(reply) != world.size:
         raise TimeoutError(
@@ -90,7 +90,7 @@ def _ask(
 def _answer(
     host: str, meeting: int, world: World, port: int, deadline: float, open_until_then: ExitStack
 ) -> tuple[list[socket.socket], list[str]]:
-    """Hear where the others are, and tell each; return the connections, and the places of all."""
+    """Receive the ports of the others and send each the addresses of all; return the connections and the addresses."""
     listener = open_until_then.enter_context(_listen(host, meeting))
     connections: list[socket.socket] = []
     places: dict[int, str] = {}
@@ -107,11 +107,11 @@ def _answer(
     else:
         missing = [str(rank) for rank in range(1, world.size) if rank not in places]
         refusal = f"rank {', '.join(missing)} did not come to {host}:{meeting}" if missing else ""
-    reached = [one.getsockname()[0] for one in connections]
+    reached = [connection.getsockname()[0] for connection in connections]
     places[0] = _write_place(_find_known_name(host, reached), port)
     reply = [refusal] if refusal else [places[rank] for rank in range(world.size)]
     for connection in connections:
-        with suppress(OSError):  # it has gone: whoever starts the engine will hear of that
+        with suppress(OSError):  # the other process is gone, which starting the engine will report
             connection.settimeout(5)
             connection.sendall((json.dumps(reply) + "\n").encode())
     if refusal:
@@ -120,25 +120,25 @@ def _answer(
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """Listen at the address by which others reach this host; at all its addresses where its name tells none."""
+    """Listen at the address by which others reach this host, or at all addresses if its name has none."""
     try:
         family, _, _, _, (address, *_) = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except OSError:
         return socket.create_server(("", port), backlog=socket.SOMAXCONN)
     if _is_loopback(address) and not _is_this_host(host):
-        # A host may know its own name as 127.0.1.1, where nobody else comes.
+        # A host may resolve its own name to 127.0.1.1, which others cannot reach.
         return socket.create_server(("", port), family=family, backlog=socket.SOMAXCONN)
     try:
         return socket.create_server((str(address), port), family=family, backlog=socket.SOMAXCONN)
     except OSError as error:
         if error.errno != errno.EADDRNOTAVAIL:
             raise
-        # The address is not of this host, but connections to it arrive here.
+        # The address is not one of this host's, but connections to it are forwarded here.
         return socket.create_server(("", port), family=family, backlog=socket.SOMAXCONN)
 
 
 def _find_known_name(host: str, reached: list[str]) -> str:
-    """Return the name of rank 0's host, or an address by which it was reached where the name is the host's own."""
+    """Return the name of rank 0's host, or an address by which it was reached if only the host resolves the name."""
     others = [address for address in reached if not _is_loopback(address)]
     try:
         own_only = _is_loopback(str(socket.getaddrinfo(host, None)[0][4][0]))

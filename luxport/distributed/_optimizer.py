@@ -1,4 +1,4 @@
-"""`DistributedOptimizer`: a rule that steps by the mean of every process's gradients."""
+"""`DistributedOptimizer`: a rule that averages gradients over all processes before each step."""
 
 from __future__ import annotations
 
@@ -29,13 +29,14 @@ __all__ = ["DistributedOptimizer"]
 @explains_itself
 @dataclass(frozen=True)
 class DistributedOptimizer(Clocked, Compound, Batched):
-    """A rule that steps by the means of gradients over all processes: the same step in each of them.
+    """A rule that is applied to the means of gradients over all processes, and so takes the same step in each.
 
-    Parameters that are the same before (`synchronize`) stay so, and a loss that is a mean over its batch is one over
-    the batches of all. FluxMPI adds gradients up instead, and scales the loss by 1 / total_workers().
+    Parameters that are the same before (`synchronize`) remain the same. For a loss that is a mean over its batch, the
+    step is that for the mean over the batches of all processes. FluxMPI instead sums gradients and scales the loss by
+    1 / total_workers().
 
     Args:
-        rule: the rule
+        rule: the rule to apply
 
     State: the rule's
     Raises: DistributedError as `allreduce` does, at each step
@@ -54,28 +55,28 @@ class DistributedOptimizer(Clocked, Compound, Batched):
 
     @property
     def inner_rules(self) -> tuple[Rule, ...]:
-        """The one rule."""
+        """The rule, as a tuple."""
         return (self.rule,)
 
     def map_rules(self, f: Callable[[Rule], Rule]) -> DistributedOptimizer:
-        """Return the optimizer with the rule ``f(rule)`` in place of its own."""
+        """Return the optimizer with ``f(rule)`` as its rule."""
         return DistributedOptimizer(f(self.rule))
 
     @property
     def shares(self) -> bool:
-        """Whether the rule's clock may be shared."""
+        """Whether parameters may share the rule's clock."""
         return not isinstance(self.rule, Clocked) or self.rule.shares
 
     def start_clock(self, x: Array) -> Any:
-        """Start the rule's clock."""
+        """Return the initial clock of the rule."""
         return start_clock(self.rule, x)
 
     def start(self, x: Array) -> Any:
-        """Start the rule."""
+        """Return the rule's initial state."""
         return start(self.rule, x)
 
     def tick(self, clock: Any) -> Any:
-        """Let the rule's clock go on."""
+        """Return the rule's next clock."""
         return tick(self.rule, clock)
 
     def condition(self, clock: Any) -> Array | None:
@@ -83,21 +84,21 @@ class DistributedOptimizer(Clocked, Compound, Batched):
         return self.rule.condition(clock) if isinstance(self.rule, Clocked) else None
 
     def apply_at(self, clock: Any, state: Any, x: Array, dx: Array, *more: Array) -> tuple[Any, Step]:
-        """Step by the mean gradient."""
+        """Apply the rule to the mean gradient."""
         means = average([dx, *more])
         return apply_at(self.rule, clock, state, x, means[0], tuple(means[1:]))
 
     def init(self, x: Array) -> Any:
-        """Start the rule, clock and all."""
+        """Return the rule's initial state and clock."""
         return self.rule.init(x)
 
     def apply(self, state: Any, x: Array, dx: Array, *more: Array) -> tuple[Any, Step]:
-        """Step by the mean gradient, by the rule's own clock."""
+        """Apply the rule to the mean gradient, with the clock in the state."""
         means = average([dx, *more])
         return apply_rule(self.rule, state, x, means[0], tuple(means[1:]))
 
     def update_all(
         self, clock: Any, states: Sequence[Any], xs: Sequence[Array], dxs: Sequence[Array], *, in_place: bool
     ) -> tuple[list[Any], list[Array]]:
-        """Average all gradients at once, and step all arrays."""
+        """Average all gradients in one operation, and update all arrays."""
         return update_all(self.rule, clock, states, xs, average(dxs), (), in_place=in_place)

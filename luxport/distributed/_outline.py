@@ -1,4 +1,4 @@
-"""`outline`: what of a tree is no array, in lines that processes compare before they step together."""
+"""`list_constants`: the leaves of a tree that are not arrays, as lines that processes compare with each other."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from typing import Any
 
 from luxport.tree.static import Static
 
-__all__ = ["outline", "tell_without_places"]
+__all__ = ["list_constants", "write_without_addresses"]
 
-_PLACE = re.compile(r" at 0x[0-9a-f]+")
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 
-def outline(name: str, values: Any) -> list[str]:
-    """List the constants of a tree by their paths: what is frozen, in which mode, by which rule; numbers of Python's.
+def list_constants(name: str, values: Any) -> list[str]:
+    """List the `Static` values (modes, rules and others), numbers and strings of a tree, each with its path.
 
-    >>> outline("st", {"layer_1": {"training": Static(True)}, "layer_2": ()})
+    >>> list_constants("st", {"layer_1": {"training": Static(True)}, "layer_2": ()})
     ['st.layer_1.training True']
     """
     return list(_walk(name, values))
 
 
-def tell_without_places(value: Any) -> list[str]:
-    """Return the lines of a `repr` without places in memory, which are others in each process.
+def write_without_addresses(value: Any) -> list[str]:
+    """Return the lines of a `repr` without memory addresses, which differ between processes.
 
-    >>> tell_without_places(tell_without_places)
-    ['<function tell_without_places>']
+    >>> write_without_addresses(write_without_addresses)
+    ['<function write_without_addresses>']
     """
-    return [line.strip() for line in _PLACE.sub("", repr(value)).splitlines()]
+    return [line.strip() for line in _ADDRESS.sub("", repr(value)).splitlines()]
 
 
 def _walk(path: str, values: Any) -> Iterator[str]:
     if isinstance(values, Static):
-        yield f"{path} {' '.join(tell_without_places(values.value))}"
+        yield f"{path} {' '.join(write_without_addresses(values.value))}"
     elif isinstance(values, (bool, int, float, str)):
         yield f"{path} {values!r}"
     elif isinstance(values, Mapping):

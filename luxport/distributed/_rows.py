@@ -1,4 +1,4 @@
-"""Rows of bytes that processes show each other by a store of keys that all of them reach, and digests as numbers."""
+"""`StoredRows`: gather bytes from all processes through a key-value store; and digests as integers for reductions."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ __all__ = ["StoredRows", "are_all_the_same", "convert_digest"]
 
 @dataclass
 class StoredRows:
-    """Rounds in which each process writes a row and reads those of all others; what was read is deleted.
+    """Rounds in which each process writes a row of bytes and reads the rows of all others; old rows are deleted.
 
     Args:
-        world: the place of this process
-        budget: how much time the others may take
-        prefix: what the keys begin with
+        world: this process's rank and the number of processes
+        budget: the time that a round may take
+        prefix: the beginning of all keys
         write: a function ``(key, row)``
-        read: a function ``(key, milliseconds, rank) -> row`` that waits, and raises if nothing comes of that rank
+        read: a function ``(key, milliseconds, rank) -> row`` that waits, and raises if that rank writes nothing
         delete: a function ``(key)``
     """
 
@@ -34,7 +34,7 @@ class StoredRows:
     _round: int = field(default=0, init=False)
 
     def gather(self, row: bytes) -> list[bytes]:
-        """Return the rows of all, by rank."""
+        """Return the rows of all processes, by rank."""
         self._round += 1
         deadline = time.monotonic() + self.budget.waiting
         self.write(self._make_key(self._round, self.world.rank), row)
@@ -45,7 +45,7 @@ class StoredRows:
                 continue
             left = max(1, int(1000 * (deadline - time.monotonic())))
             rows.append(self.read(self._make_key(self._round, rank), left, rank))
-        # Whoever wrote for this round has read all of the one before.
+        # All have written in this round, and so have read all rows of the previous one.
         if self._round > 1:
             self.delete(self._make_key(self._round - 1, self.world.rank))
         return rows
@@ -55,13 +55,13 @@ class StoredRows:
 
 
 def convert_digest(digest: bytes) -> list[int]:
-    """Return a digest as integers, and their opposites: maxima of these tell whether all digests are the same."""
+    """Return a digest as integers and their negatives, whose maxima over processes show whether all are the same."""
     numbers = [int.from_bytes(digest[i : i + 8], "big") >> 1 for i in range(0, len(digest), 8)]
     return [*numbers, *[-number for number in numbers]]
 
 
 def are_all_the_same(largest: list[int]) -> bool:
-    """Tell whether digests were all the same, by the maxima of their `convert_digest`.
+    """Return whether all digests were the same, from the maxima of their `convert_digest`.
 
     >>> a, b = convert_digest(b"a"), convert_digest(b"b")
     >>> are_all_the_same(a), are_all_the_same([max(pair) for pair in zip(a, b)])

@@ -1,4 +1,4 @@
-"""The engine that is running: starting one, asking it who is who, stopping it."""
+"""`initialize`, `shutdown` and the functions in between that read the running session, such as `rank`."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from luxport.text import show
 
 __all__ = [
     "Session",
+    "get_world",
     "require_session",
     "initialize",
     "initialized",
     "local_rank",
-    "place",
     "rank",
     "shutdown",
     "total_workers",
@@ -30,7 +30,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Session:
-    """An engine that was started, by its name, in its place."""
+    """A running engine with its name, this process's rank, and the state of the current step."""
 
     name: str
     engine: Engine
@@ -47,7 +47,7 @@ ENGINES = ("auto", "jax", "torch", "tf", "mpi", "local")
 
 
 _OWNERS = {"mpi": "numpy"}
-"""The backends that start engines of other names than their own."""
+"""The backends that start engines with other names than their own."""
 
 
 DEFAULT_TIMEOUT = 300.0
@@ -58,20 +58,20 @@ _session: Session | None = None
 
 @says_what_it_takes
 def initialize(engine: str = "auto", *, timeout: float = DEFAULT_TIMEOUT) -> None:
-    """Meet the processes that were started together with this one: once, before the first array.
+    """Connect to the processes that were started together with this one; call it once, before the first array.
 
-    torchrun, mpiexec, srun, or whoever sets RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT, tell each process its place.
-    Without them there is one process, whose engine is "local".
+    Each process reads its rank from the variables that torchrun, mpiexec or srun set, or from RANK, WORLD_SIZE,
+    MASTER_ADDR and MASTER_PORT. Without these there is one process, with the engine "local".
 
     Args:
         engine: "jax", "torch", "tf" (their own engines, for their own arrays), "mpi" (mpi4py, for arrays of every
-            backend, through the host), "local" (one process), or "auto": the default backend's, MPI where that has none
-            and mpiexec or srun started the processes, else PyTorch's
-        timeout: after how many seconds without another process an operation raises a `DistributedError`
+            backend, through the host), "local" (one process), or "auto": the default backend's, else MPI if mpiexec or
+            srun started the processes, else PyTorch's
+        timeout: the number of seconds after which an operation that waits for a process raises a `DistributedError`
 
-    Raises: ValueError for another name, or a timeout that is not positive; DistributedError if another engine is there
-            already, or the same with another timeout, if nobody comes within the timeout, if the engine finds fewer
-            processes than were started; BackendNotFoundError if it is not installed
+    Raises: ValueError for another name, or a timeout that is not positive; DistributedError if another engine is
+            already running, or this one with another timeout, if processes do not connect within the timeout, or if the
+            engine finds fewer processes than were started; BackendNotFoundError if it is not installed
     Source: Lux.jl ``DistributedUtils.initialize``
 
     >>> initialize("local")
@@ -85,7 +85,7 @@ def initialize(engine: str = "auto", *, timeout: float = DEFAULT_TIMEOUT) -> Non
     if not is_number(timeout) or not 0 < timeout < 1e6:
         raise ValueError(f"initialize expects a positive number of seconds as timeout, got {show(timeout)}")
     world = read_world(os.environ)
-    name = _choose(world) if engine == "auto" else engine
+    name = _choose_engine(world) if engine == "auto" else engine
     if _session is not None:
         _expect_own_process("initialize", _session)
         if name == _session.name and timeout in (_session.timeout, DEFAULT_TIMEOUT):
@@ -104,7 +104,7 @@ def initialize(engine: str = "auto", *, timeout: float = DEFAULT_TIMEOUT) -> Non
             "name an engine of several, such as initialize('torch'), or start one process"
         )
     if name == "local" or (world.size == 1 and name not in _OWNERS):
-        # One process needs nobody, whoever's arrays it has; but the framework must be there.
+        # One process needs no communication for any backend's arrays, but the framework must be installed.
         started: Engine = LocalEngine() if name == "local" else _start_alone(require_engine(name))
     else:
         started = require_engine(name).start_collectives(world, float(timeout))
@@ -120,7 +120,7 @@ def require_engine(name: str) -> Any:
     return require(get_backend(_OWNERS.get(name, name)), "collectives")
 
 
-def _choose(world: World) -> str:
+def _choose_engine(world: World) -> str:
     if world.size == 1:
         return "local"
     backend = default_backend()
@@ -131,7 +131,7 @@ def _choose(world: World) -> str:
 
 @says_what_it_takes
 def initialized() -> bool:
-    """Tell whether an engine is there.
+    """Return whether an engine is running.
 
     Source: Lux.jl ``DistributedUtils.initialized``
 
@@ -142,17 +142,17 @@ def initialized() -> bool:
 
 
 def require_session(caller: str) -> Session:
-    """Return what was started.
+    """Return the running session.
 
-    Raises: DistributedError if nothing was, or if it was in the process that this one was forked from
+    Raises: DistributedError if there is none, or if it belongs to the process that this one was forked from
     """
     session = _get_session(caller)
     _expect_own_process(caller, session)
     return session
 
 
-def place(caller: str) -> World:
-    """Return the place of this process; one that was forked from it has the same.
+def get_world(caller: str) -> World:
+    """Return the rank of this process and the number of processes; a forked process has those of its parent.
 
     Raises: DistributedError if no engine was started
     """
@@ -179,32 +179,32 @@ def rank() -> int:
 
     Raises: DistributedError before `initialize`
     """
-    return place("rank").rank
+    return get_world("rank").rank
 
 
 @says_what_it_takes
 def local_rank() -> int:
-    """Return the number of this process among those of its host, from 0: which of the host's devices it takes.
+    """Return the number of this process among those on its host, from 0, by which it chooses one of the host's devices.
 
     Raises: DistributedError before `initialize`
     Source: Lux.jl ``DistributedUtils.local_rank``, which is `rank` here
     """
-    return place("local_rank").local_rank
+    return get_world("local_rank").local_rank
 
 
 @says_what_it_takes
 def total_workers() -> int:
-    """Return how many processes there are.
+    """Return the number of processes.
 
     Raises: DistributedError before `initialize`
     Source: Lux.jl ``DistributedUtils.total_workers``
     """
-    return place("total_workers").size
+    return get_world("total_workers").size
 
 
 @says_what_it_takes
 def shutdown() -> None:
-    """Leave the other processes; afterward another engine may be started. Without an engine it does nothing."""
+    """Disconnect from the other processes, after which another engine may be started; do nothing without an engine."""
     global _session
     session, _session = _session, None
     if session is not None and session.process == os.getpid():

@@ -1,4 +1,4 @@
-"""`SharedStep`: what processes have told each other of the step that they take together."""
+"""`SharedStep`: what processes have sent each other about the current joint step, such as their numbers of samples."""
 
 from __future__ import annotations
 
@@ -15,65 +15,65 @@ __all__ = ["SharedStep"]
 
 @dataclass
 class SharedStep:
-    """How many samples each process has, which may differ, and whether one of them wants to end the training.
+    """How many samples each process has in the current step, and whether one of them wants to end the training.
 
     Args:
-        world: the place of this process
+        world: this process's rank and the number of processes
     """
 
     world: World
     counts: tuple[int, ...] = ()
-    """The samples of each process during the step, if they are not the same in all of them."""
-    had: int = 0
-    """How many samples the last step had, if they were not the same in all processes."""
+    """The number of samples of each process in the current step, if they differ."""
+    last_total: int = 0
+    """The number of samples of all processes in the last step, if their numbers differed."""
     wants_to_end: bool = False
-    """Whether this process wants to end after the step."""
-    ends: bool = False
-    """Whether one of them does, as all of them know after the step."""
+    """Whether this process wants to end the training after the step."""
+    is_ending: bool = False
+    """Whether any process wants to end the training, as all know after the step."""
     has_all_samples: bool = False
-    """Whether this process computes with the samples of all."""
+    """Whether this process computes with the samples of all processes."""
 
     @property
     def weight(self) -> float:
-        """The samples of this process by those of the average one: what its means count for."""
+        """This process's number of samples divided by the average: the weight of its means."""
         return self.counts[self.world.rank] * self.world.size / sum(self.counts) if self.counts else 1.0
 
-    def samples(self, own: int) -> int:
-        """Return how many samples all of them had in the last step, if this one had so many."""
-        return self.had or own * self.world.size
+    def count_samples(self, own: int) -> int:
+        """Return how many samples all processes had in the last step; this one had `own`."""
+        return self.last_total or own * self.world.size
 
     def end(self) -> None:
-        """End the step: what is computed outside of one counts alike in all processes."""
-        self.had, self.counts = sum(self.counts), ()
+        """End the step; outside of steps all processes have the same weight."""
+        self.last_total, self.counts = sum(self.counts), ()
 
     @contextmanager
-    def of_all_samples(self) -> Iterator[None]:
-        """Compute with the samples of all processes in each of them."""
+    def use_all_samples(self) -> Iterator[None]:
+        """Mark a step in which each process computes with the samples of all."""
         self.has_all_samples = True
         try:
             yield
         finally:
             self.has_all_samples = False
 
-    def text(self, samples: int | None, accumulate: int) -> str:
-        """Return what this process tells the others."""
+    def make_text(self, samples: int | None, accumulate: int) -> str:
+        """Return the text that this process sends the others: its number of samples, of parts, and whether to end."""
         return json.dumps([samples, accumulate, self.wants_to_end])
 
-    def hear(self, texts: Sequence[str], *, alike: bool) -> None:
-        """Note what all of them have told; of nothing, they have told the same as this one.
+    def read_texts(self, texts: Sequence[str], *, same_parts: bool) -> None:
+        """Read the texts of all processes; an empty list means that all were the same as this process's own.
 
         Args:
-            texts: what each of them told, by rank
-            alike: whether batches are to be cut alike even where they are of different sizes
+            texts: the text of each process, by rank
+            same_parts: whether all must split their batches into the same number of parts, even if these differ in size
         """
-        told = [json.loads(text) for text in texts]
+        messages = [json.loads(text) for text in texts]
         self.counts = ()
-        self.ends = self.wants_to_end or any([ends for _, _, ends in told])
-        samples = [count for count, _, _ in told]
+        self.is_ending = self.wants_to_end or any([wants_to_end for _, _, wants_to_end in messages])
+        samples = [count for count, _, _ in messages]
         if len(set(samples)) > 1 and None not in samples and sum(samples):
             self.counts = tuple(samples)
-        parts = [accumulate for _, accumulate, _ in told]
-        if (alike or not self.counts) and len(set(parts)) > 1:
+        parts = [accumulate for _, accumulate, _ in messages]
+        if (same_parts or not self.counts) and len(set(parts)) > 1:
             other = next(rank for rank, count in enumerate(parts) if count != parts[0])
             raise DistributedError(
                 f"train_step on rank {self.world.rank} of {self.world.size} expects every process to do the same: "

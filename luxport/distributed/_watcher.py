@@ -1,7 +1,7 @@
-"""What `Lifeline` starts beside a process: it waits until rank 0 ends, and writes a line if that was no farewell.
+"""The program that `Lifeline` starts beside a process: it writes a line if rank 0 ends without a farewell.
 
-A program without imports of luxport's: ``python _watcher.py CONNECTION PIPE LINE``, the first two as numbers of open
-files. The pipe has nothing to say: it is closed where the process beside this one ends.
+It imports nothing of luxport: ``python _watcher.py CONNECTION PIPE LINE``, where the first two are file descriptors.
+Nothing is sent through the pipe, which is closed when the process beside this one ends.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import sys
 __all__ = ["wait_for"]
 
 _SHORTLY = 2.0
-"""If the process beside this one ends because rank 0 did, so many seconds are enough to hear of that, too."""
+"""The seconds to wait for news of rank 0 after the process beside this one has ended, perhaps because rank 0 did."""
 
 _STANDARD_ERROR = 2
 
 
 def wait_for(files: list[int], seconds: float | None = None) -> list[int]:
-    """Return those of the files of which there is something to read, or which are closed at their other end."""
+    """Wait until a file is readable or closed at its other end, and return all such files."""
     waiting = select.poll()
     for file in files:
         waiting.register(file, select.POLLIN)
@@ -38,7 +38,7 @@ def main() -> None:
 def _hear(connection: int) -> bytes:
     try:
         return os.read(connection, 1)
-    except OSError:  # cut by force
+    except OSError:  # the connection was reset
         return b""
 
 

@@ -1,4 +1,4 @@
-"""A step that each process takes with the samples of all, where its program cannot send what it needs of others."""
+"""`call_with_all`: a step that each process computes with the samples of all, if it cannot communicate inside it."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ __all__ = ["call_with_all"]
 
 
 def call_with_all(session: Session, program: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """Return a function that calls the program of one process with the data of all of them, and the state."""
+    """Return a function of data and a state that calls the program of a single process with the data of all."""
 
     def call(data: Any, state: Any) -> Any:
         own = [leaf for leaf in tree.leaves(data) if _has_samples(leaf)]
         whole = iter(attempt("train_step", session, lambda: _join(session, own)))
-        with session.step.of_all_samples():
+        with session.step.use_all_samples():
             return program(tree.map(lambda leaf: next(whole) if _has_samples(leaf) else leaf, data), state)
 
     return call
@@ -30,7 +30,7 @@ def _has_samples(leaf: Any) -> bool:
 
 
 def _join(session: Session, arrays: list[Array]) -> list[Array]:
-    """Return the rows of all processes: each adds its own to zeros in the places of the others."""
+    """Return the rows of all processes, as the sum of arrays that are 0 in the rows of the others."""
     kinds = [dtype_name(array) == "bool" for array in arrays]
     padded = [_pad_array(session, array) for array in arrays]
     found: dict[bool, Any] = {}

@@ -1,4 +1,4 @@
-"""What each worker computes from random streams of its own, and what becomes the same in all of them."""
+"""The two parts of a joint step: gradients with a worker's own random stream, and averages over all workers."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ __all__ = ["compute_own_gradients", "average_together"]
 def compute_own_gradients(
     gradients: Callable[..., Any], rank: Any, program: Any, ps: Any, st: Any, scale: Any, data: Any, **options: Any
 ) -> tuple[Any, Array, Any, Any]:
-    """Compute gradients with the random streams of one rank; the states that come back have the keys of before."""
-    grads, loss, stats, new = gradients(program, ps, _fold(st, rank), scale, data, **options)
-    return grads, loss, stats, _take_keys_of(new, st)
+    """Compute gradients with the random streams of one rank; the new states have the original keys."""
+    grads, loss, stats, new = gradients(program, ps, _fold_rank(st, rank), scale, data, **options)
+    return grads, loss, stats, _restore_keys(new, st)
 
 
-def _fold(st: Any, rank: Any) -> Any:
+def _fold_rank(st: Any, rank: Any) -> Any:
     if isinstance(st, Mapping):
         if st.keys() == {"key", "counter"}:
             words = fold_in({"key": st["key"], "counter": 0 * st["counter"]}, rank)["key"]
             return {"key": words, "counter": st["counter"]}
-        return {name: _fold(value, rank) for name, value in st.items()}
+        return {name: _fold_rank(value, rank) for name, value in st.items()}
     if isinstance(st, (tuple, list)):
-        return tree.like_sequence(st, [_fold(value, rank) for value in st])
+        return tree.like_sequence(st, [_fold_rank(value, rank) for value in st])
     return st
 
 
-def _take_keys_of(new: Any, old: Any) -> Any:
+def _restore_keys(new: Any, old: Any) -> Any:
     if isinstance(new, Mapping) and isinstance(old, Mapping):
         if new.keys() == old.keys() == {"key", "counter"}:
             return {"key": old["key"], "counter": new["counter"]}
-        return {name: _take_keys_of(value, old[name]) if name in old else value for name, value in new.items()}
+        return {name: _restore_keys(value, old[name]) if name in old else value for name, value in new.items()}
     if isinstance(new, (tuple, list)) and isinstance(old, (tuple, list)) and len(new) == len(old):
-        return tree.like_sequence(new, [_take_keys_of(*pair) for pair in zip(new, old, strict=True)])
+        return tree.like_sequence(new, [_restore_keys(*pair) for pair in zip(new, old, strict=True)])
     return new
 
 
@@ -51,16 +51,16 @@ def average_together(
     st: Any,
     unweighted: Callable[[list[Any]], list[Any]] | None = None,
 ) -> tuple[Any, Any, Any, Any]:
-    """Return the means over all workers, taken at once, of what is to be the same in each, and sums of integers.
+    """Average gradients, loss, floating statistics and running statistics over all workers, and sum integer statistics.
 
     Args:
-        mean: takes the means, in which a worker may count for more than another
-        size: how many workers there are
-        grads: the gradients, and so on
+        mean: returns means in which workers may have different weights
+        size: the number of workers
+        grads: the gradients
         loss: the loss
         stats: the objective's statistics
         st: the layers' states
-        unweighted: takes means in which all count for the same, where that is not `mean`
+        unweighted: returns means in which all workers have the same weight, if `mean` does not
     """
     whole = (grads, loss, stats, st)
     shared: list[int] = []
@@ -76,7 +76,8 @@ def average_together(
             integers[i] = kind
     means = dict(zip(shared, mean([flat[i][1] for i in shared]), strict=True))
     if integers:
-        # Each worker's share of this is a digit again; a compiler that multiplies by 1 / size is off by its last bit.
+        # Multiplied by the size, since means divide by it. A compiler that multiplies by 1 / size instead has an error
+        # in the last bit, which rounding the digits removes.
         rows = [_take_digits(flat[i][1], kind) * size for i, kind in integers.items()]
         for (i, kind), row in zip(integers.items(), (unweighted or mean)(rows), strict=True):
             means[i] = _join_digits(row, flat[i][1], kind)
@@ -90,11 +91,14 @@ def average_together(
 
 
 _BASE = 2**11
-"""Digits are below this: sums of them are exact in float32 for up to some thousand workers."""
+"""The base of the digits: sums of these over some thousand workers are exact in float32."""
 
 
 def _take_digits(x: Array, kind: str) -> Array:
-    """Return the digits of integers along a new first axis, the last first: an engine need not know of sums here."""
+    """Return the digits of integers in float32 along a new first axis, the lowest first.
+
+    Means of digits give exact sums of integers, so that one operation averages and sums everything.
+    """
     xp, width = namespace(x), _count_bits(kind)
     rest, digits = xp.astype(x, getattr(xp, f"int{width}")), []
     for _ in range(math.ceil(width / math.log2(_BASE))):
@@ -105,7 +109,7 @@ def _take_digits(x: Array, kind: str) -> Array:
 
 
 def _join_digits(digits: Array, like: Array, kind: str) -> Array:
-    """Return the integers of which these are the digits, or sums of digits."""
+    """Return the integers with these digits, or sums of digits."""
     xp = namespace(digits)
     exact = xp.astype(xp.round(digits), getattr(xp, f"int{_count_bits(kind)}"))
     total = exact[-1, ...]

@@ -1,1 +1,1 @@
-"""Models that leave Python: `luxport.to_onnx`."""
+"""Export of models to files that run without Python: `luxport.to_onnx`."""

@@ -1,4 +1,4 @@
-"""`to_onnx`: a model as a graph that onnxruntime, browsers and phones run."""
+"""`to_onnx`: export a model as an ONNX graph, which onnxruntime, browsers and phones run."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class InputSpec:
     """An input of an exported model: its shape and its dtype.
 
     Args:
-        shape: its sizes; a name such as ``"N"`` for one that is free
-        dtype: its dtype by name; that of the parameters if None
+        shape: its sizes; a name such as ``"N"`` for a free size
+        dtype: its dtype by name; None for that of the parameters
 
     >>> InputSpec(("N", 12), "int32")
     InputSpec(shape=('N', 12), dtype='int32')
@@ -61,32 +61,32 @@ def to_onnx(
     training: bool = False,
     external_data: bool | None = None,
 ) -> Any:
-    """Write a model as an ONNX file, and return it as an ``onnx.ModelProto``; only the latter if the path is None.
+    """Write a model as an ONNX file, and return it as an ``onnx.ModelProto``; with a path of None write no file.
 
     The graph is checked by ``onnx.checker``, and is the same to the byte for the same arguments. Parameters and states
-    are its initializers, named by their paths: "layer_1.weight". Only the output leaves it: what a layer remembers
-    from call to call starts anew from `st` in each.
+    are its initializers, named by their paths: "layer_1.weight". The graph returns only the output, not the new states:
+    each call starts from `st`.
 
     Args:
-        path: the file, which is written anew; None for none
+        path: the file, which is overwritten; None for none
         model: a layer
         ps: its parameters
         st: its states
-        inputs: the model's input as a shape, whose sizes are ints or names of free ones (``("N", 1, 28, 28)``), as an
+        inputs: the model's input as a shape, whose sizes are ints or names of free sizes (``("N", 1, 28, 28)``), as an
             `InputSpec`, which has a dtype too, or as an example array, whose sizes are all fixed; or a tuple or dict of
             these, as the model takes
-        input_names: one for each array of the input; "x", or "x_0", "x_1", …, unless they are given
-        output_names: one for each array of the output; "y", or "y_0", "y_1", …, unless they are given
-        opset: the version of ONNX's operators; 21 unless it is given, which onnxruntime has since 1.20
-        training: run the layers as they are in `st`, in place of test mode. What draws random numbers is an error then
-        external_data: whether the parameters are in a file of their own, of the same name and ``.data``, and what is
-            returned has their places in it alone; they are for a model over 2 GB, where ONNX's files end, unless it
-            is given
+        input_names: a name for each array of the input; the default is "x", or "x_0", "x_1", …
+        output_names: a name for each array of the output; the default is "y", or "y_0", "y_1", …
+        opset: the version of ONNX's operators; the default is 21, which onnxruntime supports since 1.20
+        training: whether to run the layers in the mode of `st` instead of test mode; drawing random numbers is an error
+        external_data: whether to store the parameters in a separate file, with ``.data`` added to the name, so that the
+            returned model only refers to it; the default is to do so above 2 GB, the limit of a single ONNX file
 
-    Raises: BackendNotFoundError without onnx; TypeError for inputs that are none of the above; ValueError for names
-            that do not fit, or an opset that is not known; LayerError, with the place in the model, for what the
-            model does not take, and LayerTypeError for what no graph can do: random numbers, calls back into Python,
-            numbers that Python looks at, functions of other libraries, whatever else raises while it is recorded
+    Raises: BackendNotFoundError without onnx; TypeError for inputs that are none of the above; ValueError for wrong
+            names, or an unknown opset; LayerError, with the path in the model, for inputs that the model does not
+            take, and LayerTypeError for what a graph cannot represent: random numbers, callbacks into Python, Python
+            code that depends on an array's values, functions of other libraries, and whatever else raises while the
+            graph is recorded
 
     >>> import luxport
     >>> model = luxport.Chain(luxport.Dense(4, 8, luxport.relu), luxport.Dense(8, 3))
@@ -133,12 +133,12 @@ def to_onnx(
 
 
 def _find_cause(error: Exception) -> str:
-    """Say why a model is not recorded: the backend's own lines begin with its name, others' tell half of it."""
-    told = make_safe(str(error).partition("\n")[0], 200)
-    if told.startswith("onnx "):
-        return f"cannot be recorded: {told}"
+    """Return why a model could not be recorded; errors other than the ONNX backend's own need more explanation."""
+    line = make_safe(str(error).partition("\n")[0], 200)
+    if line.startswith("onnx "):
+        return f"cannot be recorded: {line}"
     return (
-        f"cannot be recorded, {type(error).__name__}: {told}. A model for ONNX is made of functions of luxport.ops and "
+        f"cannot be recorded, {type(error).__name__}: {line}. A model for ONNX is made of functions of luxport.ops and "
         "luxport.namespace(x); it sees None for a size that is free"
     )
 
@@ -150,7 +150,7 @@ def _is_size(size: Any) -> bool:
 
 
 def _describe_inputs(inputs: Any) -> Any:
-    """Describe each array of a tree."""
+    """Return a tree of `InputSpec` for a tree of shapes, arrays and specs."""
     if isinstance(inputs, InputSpec):
         return inputs
     if find_owner(type(inputs)) is not None:
@@ -172,11 +172,11 @@ def _find_dtype(ps: Any) -> str:
     return floating[0] if floating else "float32"
 
 
-def _name_arrays(option: str, given: Any, values: Any, usual: str, taken: Sequence[str] = ()) -> list[str]:
-    """Name the arrays of a tree, by their places unless names are given."""
+def _name_arrays(option: str, given: Any, values: Any, default: str, taken: Sequence[str] = ()) -> list[str]:
+    """Return a name for each array of a tree: the given names, or the default name followed by the array's path."""
     paths = [path for path, _ in tree.leaves_with_path(values)]
     if given is None:
-        return ["_".join((usual, *path)) for path in paths]
+        return ["_".join((default, *path)) for path in paths]
     if not isinstance(given, (str, list, tuple)):
         raise TypeError(f"to_onnx expects {option} as a name or a list of them, got {name_kind(given)}")
     names = [given] if isinstance(given, str) else list(given)

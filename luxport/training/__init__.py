@@ -1,4 +1,4 @@
-"""Training: steps and loops of them, data, labels, metrics, and when to stop."""
+"""Training: steps, the loop `fit`, data loaders, one-hot labels, metrics, checkpoints and stopping criteria."""
 
 from luxport.lazy import read_lazy_names
 

@@ -1,4 +1,4 @@
-"""Samples and batches of them: `batch`, `unbatch`."""
+"""`batch` and `unbatch`: stack samples to a batch, and list the samples of a batch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["batch", "unbatch"]
 
 @says_what_it_takes
 def batch(samples: Iterable[Any]) -> Any:
-    """Stack samples, arrays or trees of them, along a new first axis; plain numbers become an array of them.
+    """Stack samples, arrays or trees of arrays, along a new first axis; plain numbers become one array.
 
     Args:
         samples: arrays, trees of arrays of one structure, or numbers
@@ -56,7 +56,7 @@ def unbatch(batch: Any) -> list[Any]:
 def find_first_size(caller: str, batch: tree.Tree) -> int:
     """Return the number of samples in a batch.
 
-    Raises: ValueError if the first axes of the arrays differ in size; TypeError for what is no array
+    Raises: ValueError if the first axes of the arrays differ in size; TypeError for a leaf that is not an array
     """
     for leaf in tree.leaves(batch):
         if find_owner(type(leaf)) is None:

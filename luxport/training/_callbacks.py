@@ -1,4 +1,4 @@
-"""What `fit` may call after each epoch: `EarlyStopping`, `BestCheckpoint` and logs."""
+"""Callbacks of `fit`, called after each epoch: `EarlyStopping`, `BestCheckpoint` and writers of logs."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from luxport.call_arguments import explain_construction
 from luxport.errors import LayerError
 from luxport.porting.files.atomic_files import open_atomic
 from luxport.training._fit import Progress
-from luxport.training._place import name_of
+from luxport.training._position import name_callback
 
 __all__ = ["BestCheckpoint", "CSVLog", "EarlyStopping", "JSONLog", "TensorBoardLog"]
 
 
 @explain_construction
 class EarlyStopping:
-    """End the training when a logged number has not become smaller for some epochs.
+    """End the training when a logged number has not improved for some epochs.
 
-    Those before a training was resumed count; another training begins anew.
+    The epochs before a training was resumed count as well; a new training starts counting anew.
 
     Args:
         monitor: the name of the number in the logs
-        patience: after how many epochs in a row without a smaller one
+        patience: the number of epochs in a row without improvement after which training ends
         largest: whether larger is better
 
     >>> stop = EarlyStopping("loss", 2)
@@ -44,7 +44,7 @@ class EarlyStopping:
         self.best, self.waited = math.inf, 0
 
     def better(self, value: float) -> bool:
-        """Note a value, and tell whether it is the best."""
+        """Record a value, and return whether it is the best so far."""
         value = -value if self.largest else value
         if value < self.best:
             self.best, self.waited = value, 0
@@ -53,7 +53,7 @@ class EarlyStopping:
         return False
 
     def follow(self, progress: Progress) -> None:
-        """Note the values of the epochs before this one, if none was noted yet; forget those of another training."""
+        """Record the values of earlier epochs if none has been recorded; in the first epoch of a training, reset."""
         if len(progress.history) == 1:
             self.best, self.waited = math.inf, 0
         if self.best == math.inf and not self.waited:
@@ -62,13 +62,13 @@ class EarlyStopping:
                     self.better(logs[self.monitor])
 
     def __call__(self, progress: Progress) -> bool:
-        """Tell whether to end."""
+        """Record the epoch's value, and return whether the training is to end."""
         self.follow(progress)
         self.better(_get_value(progress, self.monitor))
         return self.waited >= self.patience
 
 
-@name_of.register
+@name_callback.register
 def _(callback: EarlyStopping) -> str:
     options = f"{callback.monitor!r}, {callback.patience}" + (", largest=True" if callback.largest else "")
     return f"{type(callback).__qualname__}({options})"
@@ -78,10 +78,10 @@ def _(callback: EarlyStopping) -> str:
 class BestCheckpoint:
     """Keep a checkpoint of the epoch in which a logged number was best.
 
-    A training that was resumed goes on with the best of before, if the folder has it.
+    A resumed training continues with the best value from before, if the folder has its checkpoint.
 
     Args:
-        folder: where it is; `restore` reads it
+        folder: the folder of the checkpoint, for `restore`
         monitor: the name of the number in the logs
         largest: whether larger is better
     """
@@ -91,7 +91,7 @@ class BestCheckpoint:
         self.folder, self._best = folder, EarlyStopping(monitor, largest=largest)
 
     def __call__(self, progress: Progress) -> None:
-        """Save if it is the best."""
+        """Save a checkpoint if the epoch is the best so far."""
         if len(progress.history) == 1 or any(Path(self.folder).glob("step_*.json")):
             self._best.follow(progress)
         if self._best.better(_get_value(progress, self._best.monitor)):
@@ -102,10 +102,10 @@ class BestCheckpoint:
 
 @explain_construction
 class CSVLog:
-    """Write the logs of all epochs as a table, a line an epoch.
+    """Write the logs of all epochs as a CSV table with a line for each epoch.
 
     Args:
-        path: the file, which is written anew
+        path: the file, which is overwritten
     """
 
     def __init__(self, path: str | PathLike[str]) -> None:
@@ -113,7 +113,7 @@ class CSVLog:
         self.path = Path(path)
 
     def __call__(self, progress: Progress) -> None:
-        """Write."""
+        """Write the table."""
         if not progress.writes():
             return
         names = list(dict.fromkeys([name for logs in progress.history for name in logs]))
@@ -127,10 +127,10 @@ class CSVLog:
 
 @explain_construction
 class JSONLog:
-    """Write the logs of all epochs as JSON, an object an epoch and line; numbers that are not finite are null there.
+    """Write the logs of all epochs as JSON lines, one object for each epoch; numbers that are not finite become null.
 
     Args:
-        path: the file, which is written anew
+        path: the file, which is overwritten
     """
 
     def __init__(self, path: str | PathLike[str]) -> None:
@@ -138,7 +138,7 @@ class JSONLog:
         self.path = Path(path)
 
     def __call__(self, progress: Progress) -> None:
-        """Write."""
+        """Write the lines."""
         if not progress.writes():
             return
         rows = [{"epoch": i, **logs} for i, logs in enumerate(progress.history, start=1)]
@@ -149,12 +149,12 @@ class JSONLog:
 
 @explain_construction
 class TensorBoardLog:
-    """Write the logs of each epoch for TensorBoard, by tensorboardX or the writer that comes with PyTorch.
+    """Write the logs of each epoch for TensorBoard, with tensorboardX or PyTorch's writer.
 
     Args:
-        folder: the folder that TensorBoard is shown
+        folder: the folder for ``tensorboard --logdir``
 
-    Raises: ModuleNotFoundError if neither is installed
+    Raises: ModuleNotFoundError if neither writer is installed
     """
 
     def __init__(self, folder: str | PathLike[str]) -> None:
@@ -163,10 +163,10 @@ class TensorBoardLog:
         self._writer: Any = None
 
     def __call__(self, progress: Progress) -> None:
-        """Write."""
+        """Write the logs of the epoch."""
         if not progress.writes():
             return
-        if self._writer is None:  # which makes its file at once
+        if self._writer is None:  # not created earlier, as a writer creates its file at once
             self._writer = self._open(self._folder)
         for name, value in progress.logs.items():
             self._writer.add_scalar(name, value, progress.epoch)
@@ -177,7 +177,7 @@ def _make_writer() -> Any:
     for module in ("tensorboardX", "torch.utils.tensorboard"):
         try:
             return importlib.import_module(module).SummaryWriter
-        except ImportError:  # PyTorch is there, and TensorBoard is not
+        except ImportError:  # also where PyTorch is installed without TensorBoard
             continue
     raise ModuleNotFoundError(
         "TensorBoardLog expects a writer for TensorBoard, got none: pip install tensorboardX, or torch and tensorboard"

@@ -1,4 +1,4 @@
-"""Checkpoints of training: `save_checkpoint` and `restore`."""
+"""`save_checkpoint` and `restore`: checkpoints from which a training continues."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from luxport.porting.errors import FileFormatError
 from luxport.porting.files.atomic_files import open_atomic
 from luxport.porting.files.saving import load, save
 from luxport.training._data_loader import DataLoader
-from luxport.training._group import writes_for_all
+from luxport.training._group import is_writer
 from luxport.training._state import TrainState, expect_state
 
 __all__ = ["restore", "save_checkpoint"]
@@ -28,20 +28,20 @@ __all__ = ["restore", "save_checkpoint"]
 def save_checkpoint(
     folder: str | PathLike[str], state: TrainState, *, keep: int = 3, loader: DataLoader | None = None
 ) -> str:
-    """Write all that training goes on from, and return the name of the file.
+    """Write everything that is needed to continue a training, and return the path of the file with the arrays.
 
-    A checkpoint is two files, ``step_N.safetensors`` with every array and ``step_N.json`` with the step and where the
-    loader is. Each is written beside its place, brought to the disk and renamed, and the second makes the first count:
-    whenever the process is killed, the last whole checkpoint is there. Of a state of `data_parallel`, which is the same
-    in every process, rank 0 writes.
+    A checkpoint is two files, ``step_N.safetensors`` with every array and ``step_N.json`` with the step and the
+    loader's position. Each is written under another name, flushed to disk and renamed, and a checkpoint is valid only
+    with its JSON file, which is written last: whenever the process is killed, the last complete checkpoint remains. A
+    state of `data_parallel`, which is the same in every process, is written by rank 0 only.
 
     Args:
-        folder: where checkpoints of this run are; it is made if it is not there
+        folder: the folder for the checkpoints of this run, created if it does not exist
         state: the state after a step
-        keep: how many of the checkpoints saved last stay; older ones are deleted
-        loader: a `DataLoader`, whose order and place are kept too
+        keep: how many of the most recent checkpoints to keep; older ones are deleted
+        loader: a `DataLoader`, whose order and position are saved too
 
-    Raises: StateTakenError for a state that a step has taken over; TypeError for what a file cannot keep
+    Raises: StateTakenError for a state that a step has taken over; TypeError for values that a file cannot store
 
     >>> import luxport, tempfile
     >>> from luxport.training import TrainState, restore
@@ -52,14 +52,14 @@ def save_checkpoint(
     0
     """
     expect_state("save_checkpoint(folder, state)", state)
-    state.expect_kept()
+    state.expect_available()
     if isinstance(keep, bool) or keep < 1:
         raise ValueError(f"save_checkpoint expects to keep at least 1, got {keep}")
     place = Path(folder)
     step = int(backend_of(state.step).to_numpy(state.step))
     arrays = place / f"step_{step:08d}.safetensors"
     parallel = state.program.value.parallel
-    if not writes_for_all("save_checkpoint", parallel):
+    if not is_writer("save_checkpoint", parallel):
         return str(arrays)
     if place.exists() and not place.is_dir():
         raise NotADirectoryError(f"save_checkpoint expects a folder, got the file {folder}")
@@ -67,15 +67,15 @@ def save_checkpoint(
     rest = (state.opt_state, state.step, state.skipped, state.scale)
     save(arrays, {"ps": state.ps}, {"st": state.st}, optimizer=rest)
     before = _list_saved(place)
-    told: dict[str, Any] = {"step": step, "saved": 1 + max([0, *before.values()])}
-    told["loader"] = None if loader is None else loader.position()
+    note: dict[str, Any] = {"step": step, "saved": 1 + max([0, *before.values()])}
+    note["loader"] = None if loader is None else loader.position()
     with open_atomic(place / f"step_{step:08d}.json") as file:
-        file.write(json.dumps(told).encode())
+        file.write(json.dumps(note).encode())
     for old in list(_list_saved(place))[:-keep]:
-        # A checkpoint counts while its JSON file is there: without that, a process killed here leaves no half of one.
+        # The JSON file first: if the process is killed in between, the arrays that are left are no valid checkpoint.
         (place / f"step_{old:08d}.json").unlink(missing_ok=True)
     for left in place.iterdir():
-        # Arrays without their JSON file: of checkpoints just dropped, or of a process killed between the two.
+        # Arrays without a JSON file belong to the checkpoints deleted above, or to a process killed while saving.
         if re.fullmatch(r"step_\d{8,}\.safetensors", left.name) and not left.with_suffix(".json").exists():
             left.unlink(missing_ok=True)
     return str(arrays)
@@ -83,21 +83,21 @@ def save_checkpoint(
 
 @says_what_it_takes
 def restore(folder: str | PathLike[str], state: TrainState, *, loader: DataLoader | None = None) -> TrainState:
-    """Return the state of the whole checkpoint that was saved last, on the backend and the device of a state like it.
+    """Return the state of the last complete checkpoint, on the backend and device of a given state.
 
-    Training goes on to the bit as if it had not stopped, and on another backend by its arithmetic. A checkpoint that
-    cannot be read is passed over for the one before.
+    Training continues bit for bit as if it had not stopped; on another backend, with that one's rounding. If a
+    checkpoint cannot be read, the one before it is used.
 
     Args:
-        folder: where the checkpoints are
-        state: a state of the same model and rule, such as `TrainState.create` makes; its arrays do not count
-        loader: a `DataLoader` like the one that was saved, which goes on where that one was
+        folder: the folder with the checkpoints
+        state: a state of the same model and rule, such as `TrainState.create` makes; its values are not used
+        loader: a `DataLoader` like the one that was saved, which is set to the saved position
 
     Raises: FileNotFoundError if there is no checkpoint; FileFormatError if none can be read; ValueError for one of
-            another model or rule, that names each path, what was wanted and what came
+            another model or rule, naming each path with what was expected and what was found
     """
     expect_state("restore(folder, state)", state)
-    state.expect_kept()
+    state.expect_available()
     place = Path(folder)
     if place.exists() and not place.is_dir():
         raise NotADirectoryError(f"restore expects a folder, got the file {folder}")
@@ -109,7 +109,7 @@ def restore(folder: str | PathLike[str], state: TrainState, *, loader: DataLoade
     problem: Exception | None = None
     for step in reversed(found):
         try:
-            told = _read_note(place, step)
+            note = _read_note(place, step)
             ps, st, rest = load(
                 place / f"step_{step:08d}.safetensors",
                 optimizer=True,
@@ -124,30 +124,30 @@ def restore(folder: str | PathLike[str], state: TrainState, *, loader: DataLoade
         raise FileFormatError(f"restore finds no whole checkpoint in {folder}: {problem}") from problem
     opt_state, count, skipped, scale = rest
     new = state.replace(ps=ps["ps"], st=st["st"], opt_state=opt_state, step=count, skipped=skipped, scale=scale)
-    _expect_alike(new, state, folder)
+    _expect_matching(new, state, folder)
     if new.program.value.parallel is not None:
         new.program.value.parallel.expect_one_step(step)
     if loader is not None:
-        if told.get("loader") is None:
+        if note.get("loader") is None:
             raise ValueError(f"restore expects a checkpoint with a loader in {folder}, got one that was saved without")
-        loader.go_to(told["loader"])
+        loader.go_to(note["loader"])
     return new
 
 
 def _list_saved(place: Path) -> dict[int, int]:
-    """Return the steps of which there are both files, in the order in which they were saved, and their numbers in it.
+    """Return the steps with both files, in the order in which they were saved, each with its number in that order.
 
-    A training that begins anew in the folder of an earlier one saves steps before those that are there.
+    The order is not that of the steps if a new training was started in the folder of an earlier one.
     """
     names = [re.fullmatch(r"step_(\d{8,})\.json", entry.name) for entry in place.iterdir()] if place.is_dir() else []
     steps = [int(name.group(1)) for name in names if name is not None]
     whole = sorted([step for step in steps if (place / f"step_{step:08d}.safetensors").is_file()])
-    saved = {step: _tell_order(place, step) for step in whole}
+    saved = {step: _read_order(place, step) for step in whole}
     return dict(sorted(saved.items(), key=lambda entry: entry[1]))
 
 
-def _tell_order(place: Path, step: int) -> int:
-    """Return which one of the folder's checkpoints it was: 0 for one that does not tell, -1 for a damaged one."""
+def _read_order(place: Path, step: int) -> int:
+    """Return the number of a checkpoint in the order of saving: 0 if it has none, -1 if it is damaged."""
     try:
         return int(_read_note(place, step).get("saved", 0))
     except (FileFormatError, OSError, ValueError, TypeError):
@@ -155,10 +155,10 @@ def _tell_order(place: Path, step: int) -> int:
 
 
 def _read_note(place: Path, step: int) -> dict[str, Any]:
-    told = json.loads((place / f"step_{step:08d}.json").read_bytes())
-    if not isinstance(told, dict) or not isinstance(told.get("loader"), (dict, type(None))):
-        raise FileFormatError(f"a checkpoint's step_{step:08d}.json expects an object with a loader, got {told!r:.60}")
-    return told
+    note = json.loads((place / f"step_{step:08d}.json").read_bytes())
+    if not isinstance(note, dict) or not isinstance(note.get("loader"), (dict, type(None))):
+        raise FileFormatError(f"a checkpoint's step_{step:08d}.json expects an object with a loader, got {note!r:.60}")
+    return note
 
 
 class _Entry(NamedTuple):
@@ -169,7 +169,7 @@ class _Entry(NamedTuple):
         return f"{self.dtype} {self.shape}"
 
 
-def _expect_alike(new: TrainState, old: TrainState, folder: Any) -> None:
+def _expect_matching(new: TrainState, old: TrainState, folder: Any) -> None:
     problems: list[str] = []
     for name in ("ps", "st"):
         wanted, got = dict(_list_entries(getattr(old, name), name)), dict(_list_entries(getattr(new, name), name))
@@ -180,12 +180,13 @@ def _expect_alike(new: TrainState, old: TrainState, folder: Any) -> None:
             for path in wanted.keys() & got.keys()
             if wanted[path] != got[path]
         ]
-    # What a state does not have yet, or no longer has, is None: a carry before the first call, for example.
-    problems = [one for one in problems if not (one.startswith("st.") and "nothing" in one)]
-    wanted, got = _tell_rules(old.opt_state), _tell_rules(new.opt_state)
+    # An entry of a state may be None in one and an array in the other, such as a carry before the first call.
+    problems = [problem for problem in problems if not (problem.startswith("st.") and "nothing" in problem)]
+    wanted, got = _describe_rules(old.opt_state), _describe_rules(new.opt_state)
     if wanted != got:
+        # Hyper-parameters are stored as arrays in the state: only where one is 0 do the numbers here differ.
         names = [_NUMBERS.sub("", rules) for rules in (wanted, got)]
-        wanted, got = names if names[0] != names[1] else (wanted, got)  # numbers are no part of a rule here, but 0
+        wanted, got = names if names[0] != names[1] else (wanted, got)
         problems.append(f"opt_state: {wanted} wanted, got {got}")
     if (new.scale is None) != (old.scale is None):
         problems.append(f"scale: {'none' if old.scale is None else 'one'} wanted, got the other")
@@ -215,21 +216,21 @@ def _list_groups(opt_state: Any) -> Iterator[Group]:
 _NUMBERS = re.compile(r"\w+=(?:\([\d., ]*\)|[\d.]+)(?:, )?")
 
 
-def _tell_rules(opt_state: Any) -> str:
-    """Tell the rules of a state, each once: groups may have been taken apart since."""
+def _describe_rules(opt_state: Any) -> str:
+    """Return the texts of a state's rules, each once, as one group may have been split into several since."""
     return ", ".join(sorted({repr(group.rule.value) for group in _list_groups(opt_state)}))
 
 
 def _list_classes(opt_state: Any) -> list[type]:
-    """List the classes of rules and of what they are made of."""
+    """List the classes of a state's rules and of the rules inside them."""
     found: list[type] = []
 
-    def look(rule: Any) -> None:
+    def collect(rule: Any) -> None:
         found.append(type(rule))
         if isinstance(rule, Compound):
             for inner in rule.inner_rules:
-                look(inner)
+                collect(inner)
 
     for group in _list_groups(opt_state):
-        look(group.rule.value)
+        collect(group.rule.value)
     return found

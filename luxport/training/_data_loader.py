@@ -1,4 +1,4 @@
-"""`DataLoader`: batches of samples, in order or shuffled."""
+"""`DataLoader`: iterate over data in batches, in order or shuffled."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ __all__ = ["DataLoader"]
 
 @explain_construction
 class DataLoader:
-    """An iterable of batches: the data, an array or a tree of them, cut along the first axis.
+    """An iterable of batches: slices of the data, an array or a tree of arrays, along the first axis.
 
-    Arrays stay on their backends and devices; to move the batches rather than the data,
-    ``luxport.devices.gpu_device().each(loader)``.
+    Arrays stay on their backends and devices; ``luxport.devices.gpu_device().each(loader)`` moves each batch.
 
-    Of a `luxport.distributed.DistributedDataContainer` each batch is this process's part of one of all processes: n
-    of them with batches of b go through the batches that one process with n b has. Where the last one has not as many
-    samples for each, parts differ by one; fewer samples than processes go with the batch before.
+    With a `luxport.distributed.DistributedDataContainer`, each batch is this process's part of a batch of all
+    processes: n processes with a batch_size of b iterate over the same batches as one process with n b. In the last
+    batch the parts may differ by one sample; if it has fewer samples than there are processes, they are added to the
+    batch before it.
 
     Args:
         data: an array, or a tree of arrays with one first size; or a `DistributedDataContainer`
         batch_size: how many samples a batch has
-        shuffle: whether each pass is in another order
-        partial: whether a last batch that is smaller is yielded, too
-        seed: the seed of the orders, which are the same on every backend; of several processes None is 0
+        shuffle: whether each pass is in another random order
+        partial: whether a smaller last batch is yielded, too
+        seed: the seed of the orders, which are the same on every backend; with several processes None means 0
 
     Shapes: data (N, *a) -> batches (batch_size, *a)
     Raises: ValueError if the first axes of the arrays differ in size, or batch_size is not positive
@@ -74,9 +74,9 @@ class DataLoader:
         self.batch_size = batch_size
         self.partial = partial
         self._rng = np.random.default_rng(seed) if shuffle else None
-        self._before: Any = self._read_random_state()  # of the pass that was begun last
-        self._begun = 0  # so many samples of that pass are not among its batches, as it was resumed
-        self._next = 0  # the batch of that pass which comes next
+        self._before: Any = self._read_random_state()  # the random state at the start of the current pass
+        self._begun = 0  # the samples that the current pass skips at its start, as it was resumed
+        self._next = 0  # the number of the next batch in the current pass
         self._resumed = False
 
     def __len__(self) -> int:
@@ -84,12 +84,12 @@ class DataLoader:
         return self._count(0)
 
     def _count(self, begun: int) -> int:
-        """Return how many batches are left after so many samples."""
+        """Return the number of batches after the first `begun` samples."""
         whole, rest = divmod(self._size - begun, self._stride)
         return whole + (1 if rest >= self._parts and self.partial else 0)
 
     def _list_rows(self, number: int, count: int) -> slice:
-        """Return the places of this process's part of a batch."""
+        """Return the positions of this process's part of a batch, of `count` in the pass."""
         start = self._begun + number * self._stride
         end = self._size if self.partial and number == count - 1 else start + self._stride
         each, more = divmod(end - start, self._parts)
@@ -97,7 +97,7 @@ class DataLoader:
         return slice(*ends)
 
     def __iter__(self) -> Iterator[Any]:
-        """Yield the batches of one pass; after `go_to`, the rest of the pass that was begun."""
+        """Yield the batches of one pass; after `go_to`, the remaining ones of the resumed pass."""
         self._begun = self._begun if self._resumed else 0
         self._resumed, self._next, self._before = False, 0, self._read_random_state()
         order = None if self._rng is None else self._rng.permutation(self._size)
@@ -111,12 +111,12 @@ class DataLoader:
                 yield tree.map(lambda leaf, rows=order[batch]: _take(leaf, rows), self._whole)
 
     def position(self, unused: int = 0) -> dict[str, Any]:
-        """Return where the last pass is, as JSON can keep it: its random state, and how many samples it has had.
+        """Return the position in the current pass, for JSON: its random state and the number of samples yielded.
 
-        Another number of processes, or another size of batches, goes on from there, too.
+        A loader with another number of processes or another batch size can continue from it, too.
 
         Args:
-            unused: how many of the batches that were yielded last come again
+            unused: how many of the batches that were yielded last are to be yielded again
         """
         place = self._next - unused
         whole = place >= self._count(self._begun)
@@ -125,7 +125,7 @@ class DataLoader:
         return {"next": samples // self._stride, "samples": samples, "random": random}
 
     def go_to(self, position: dict[str, Any]) -> None:
-        """Let the next pass be the rest of one, from where `position` told.
+        """Make the next pass the rest of the one in which `position` was called.
 
         >>> import numpy as np
         >>> loader, other = [DataLoader(np.arange(6), 2, shuffle=True, seed=0) for _ in range(2)]
@@ -158,6 +158,6 @@ class DataLoader:
 def _take(leaf: Array, rows: Any) -> Array:
     backend = backend_of(leaf)
     xp, indices = namespace(leaf), backend.asarray(rows, device=backend.device_of(leaf))
-    if len(leaf.shape) == 1:  # PyTorch takes rows of unsigned integers, and not entries
+    if len(leaf.shape) == 1:  # PyTorch can take rows of unsigned integers, but not entries of a vector of them
         return xp.reshape(xp.take(xp.reshape(leaf, (-1, 1)), indices, axis=0), (-1,))
     return xp.take(leaf, indices, axis=0)

@@ -1,4 +1,4 @@
-"""Means over a data set in test mode: `evaluate`."""
+"""`evaluate`: means of loss and metrics over a data set in test mode."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from luxport.backend import backend_of, is_array
 from luxport.call_arguments import says_what_it_takes
 from luxport.core.modes import test_mode
 from luxport.training._data_loader import DataLoader
-from luxport.training._feeding import count_samples, load_batches, move_ahead
+from luxport.training._feeding import count_samples, load_batches, prefetch
 from luxport.training._in_precision import wrap_in_precision
 from luxport.training._means import Means, add_sums, compute_means
 from luxport.training._objective_gradients import Objective
@@ -22,7 +22,7 @@ from luxport.training._state import TrainState, expect_state
 from luxport.transforms._compiling import jit as compile_program
 from luxport.tree.static import Static
 
-__all__ = ["evaluate", "expect_some", "look_at"]
+__all__ = ["evaluate", "expect_batch", "measure"]
 
 
 @says_what_it_takes
@@ -35,19 +35,19 @@ def evaluate(
     metrics: Mapping[str, Callable[[Any, Any], Any]] | None = None,
     jit: bool = True,
 ) -> dict[str, Any]:
-    """Return the means over all samples of loss, floating statistics and metrics, in test mode; the state stays.
+    """Return means of loss, floating statistics and metrics over all samples, in test mode; the state is unchanged.
 
-    A metric that is no scalar is a table of counts, such as `confusion_matrix`: the sum of all batches, a NumPy array.
-    Of a `luxport.distributed.DistributedDataContainer` the means are those of all processes' samples, and each of them
-    is to call it; tables are of its own.
+    A metric that returns an array is a table of counts, such as `confusion_matrix`, and is summed over all batches to a
+    NumPy array. With a `luxport.distributed.DistributedDataContainer`, every process must call this, and the means are
+    over the samples of all processes; tables are of the process's own samples.
 
     Args:
-        objective: as `fit` takes it
-        state: the state that is looked at
-        data: as `fit` takes them; pairs ``(x, y)`` if there are metrics
+        objective: as for `fit`
+        state: the state to evaluate
+        data: as for `fit`; pairs ``(x, y)`` if there are metrics
         batch_size: how many samples a batch has, if the data are whole arrays
-        metrics: functions ``(y_hat, y) -> scalar`` or table by name, such as `accuracy`
-        jit: compile
+        metrics: functions ``(y_hat, y)`` by name, which return a scalar or a table, such as `accuracy`
+        jit: whether to compile
 
     >>> import luxport, numpy as np
     >>> from luxport.training import TrainState
@@ -56,21 +56,21 @@ def evaluate(
     {'loss': 1.0}
     """
     expect_state("evaluate(objective, state, data)", state)
-    state.expect_kept()
-    means, tables = look_at(objective, state, load_batches(data, batch_size, shuffle=False), metrics, jit=jit)
+    state.expect_available()
+    means, tables = measure(objective, state, load_batches(data, batch_size, shuffle=False), metrics, jit=jit)
     share = data.data if isinstance(data, DataLoader) else data
     sums = add_sums(share.exchange(json.dumps(means.sums()))) if isinstance(share, Share) else means.sums()
-    expect_some("evaluate expects data", sums)
+    expect_batch("evaluate expects data", sums)
     return compute_means(sums) | tables
 
 
-def expect_some(wanted: str, found: Mapping[str, Any]) -> None:
-    """Expect that data had a batch."""
+def expect_batch(wanted: str, found: Mapping[str, Any]) -> None:
+    """Expect that something was measured, which is not so if the data had no batch."""
     if not found:
         raise ValueError(f"{wanted} with a batch, got none: an iterator can be gone through only once")
 
 
-def look_at(
+def measure(
     objective: Objective,
     state: TrainState,
     batches: Iterable[Any],
@@ -78,12 +78,12 @@ def look_at(
     *,
     jit: bool,
 ) -> tuple[Means, dict[str, Any]]:
-    """Return the means, and the tables, of what is found in batches in test mode."""
+    """Return the means and the summed tables of loss, statistics and metrics over batches, in test mode."""
     st, means = test_mode(state.st), Means()
     model = wrap_in_precision(state.model, state.program.value.precision)
-    program = _look(Static((objective, model, tuple((metrics or {}).items()), jit)))
+    program = _make_program(Static((objective, model, tuple((metrics or {}).items()), jit)))
     tables: dict[str, Any] = {}
-    for batch in move_ahead(batches, state, []):
+    for batch in prefetch(batches, state, []):
         found = program(state.ps, st, batch)
         means.add(found, count_samples(batch))
         for name in metrics or {}:
@@ -94,13 +94,13 @@ def look_at(
 
 
 @lru_cache(maxsize=64)
-def _look(
+def _make_program(
     plan: Static[tuple[Objective, Any, tuple[tuple[str, Callable[[Any, Any], Any]], ...], bool]],
 ) -> Callable[[Any, Any, Any], dict[str, Any]]:
-    """Make the function of a batch whose means `evaluate` tells: one for all epochs, so that it is compiled once."""
+    """Return the function that measures one batch; it is cached, so that all epochs use one compiled program."""
     objective, model, metrics, jit = plan.value
 
-    def look(ps: Any, st: Any, batch: Any) -> dict[str, Any]:
+    def measure_batch(ps: Any, st: Any, batch: Any) -> dict[str, Any]:
         loss, _, stats = objective(model, ps, st, batch)
         found = {"loss": loss, **(stats if isinstance(stats, Mapping) else {})}
         if metrics:
@@ -109,4 +109,4 @@ def _look(
             found |= {name: metric(y_hat, y) for name, metric in metrics}
         return found
 
-    return compile_program(look) if jit else look
+    return compile_program(measure_batch) if jit else measure_batch

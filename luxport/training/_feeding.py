@@ -1,4 +1,4 @@
-"""Data of any kind as batches of arrays where the state is, for `fit` and `evaluate`."""
+"""The data of `fit` and `evaluate`: made batches, checked, and moved to the device of the training state."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from luxport.training._data_loader import DataLoader
 from luxport.training._share import Share
 from luxport.training._state import TrainState
 
-__all__ = ["count_samples", "load_batches", "move_ahead"]
+__all__ = ["count_samples", "load_batches", "prefetch"]
 
 
 def load_batches(data: Any, batch_size: int, *, shuffle: bool) -> Iterable[Any]:
-    """Return batches as they are given, and a `DataLoader` of whole arrays.
+    """Return an iterable of batches unchanged, or a `DataLoader` of whole arrays.
 
-    Raises: TypeError for samples, tables, lists of numbers and what cannot be gone through
+    Raises: TypeError for data sets of samples, data frames, lists of numbers and what cannot be iterated over
     """
-    indexed = callable(getattr(type(data), "__getitem__", None))  # all that Python's old way to iterate asks for
+    indexed = callable(getattr(type(data), "__getitem__", None))  # Python also iterates over what has only this method
     if isinstance(data, type) or not (indexed or isinstance(data, Iterable)) or getattr(data, "shape", None) == ():
         raise TypeError(f"fit and evaluate expect data as batches or whole arrays, got {show(data)}")
     bases = [(base.__module__.partition(".")[0], base.__name__) for base in type(data).__mro__]
@@ -56,10 +56,10 @@ def _is_list_of_numbers(values: Any) -> bool:
     return first is not values and isinstance(first, (int, float))
 
 
-def move_ahead(batches: Iterable[Any], state: TrainState, waiting: list[Any]) -> Iterator[Any]:
-    """Yield batches as arrays of the state's backend, each begun to be moved while the one before is at work.
+def prefetch(batches: Iterable[Any], state: TrainState, waiting: list[Any]) -> Iterator[Any]:
+    """Yield batches moved to the state's backend and device; each move starts while the batch before is in use.
 
-    Those that were taken from their place and are still to come are in `waiting`.
+    Batches that were taken from the iterator and not yet yielded are in the list `waiting`.
     """
     array = next(leaf for leaf in tree.leaves(state.ps) if is_array(leaf))
     backend = backend_of(array)
@@ -83,7 +83,7 @@ def move_ahead(batches: Iterable[Any], state: TrainState, waiting: list[Any]) ->
 
 
 def count_samples(batch: Any) -> int:
-    """Return the first size of a batch, or 1 if its arrays have none in common."""
+    """Return the first size of a batch, or 1 if its arrays have no common one."""
     try:
         return find_first_size("fit", batch)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What `fit` is given beside its data: looked at before the first step, not after an epoch of them."""
+"""Checks of the options of `fit` before the first step, which would otherwise fail only after an epoch."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def expect_options(
     held_out: Any,
     checkpoint: Any,
 ) -> None:
-    """Expect functions where functions are called, data to validate by where there are metrics, and a folder's name.
+    """Expect callable callbacks, metrics and schedules, validation data if there are metrics, and a checkpoint path.
 
     Raises: TypeError; ValueError
     """
@@ -33,10 +33,10 @@ def expect_options(
         raise TypeError(f"fit expects a folder's path as checkpoint, got {show(checkpoint)}")
     for callback in callbacks:
         if isinstance(callback, type) or not callable(callback):
-            cure = ": call it" if isinstance(callback, type) else ""
-            raise TypeError(f"fit expects functions of a Progress as callbacks, got {name_kind(callback)}{cure}")
-        if refused := find_signature_mismatch(callback, None):
-            raise TypeError(f"fit expects functions of one input, a Progress, as callbacks, got {refused}")
+            remedy = ": call it" if isinstance(callback, type) else ""
+            raise TypeError(f"fit expects functions of a Progress as callbacks, got {name_kind(callback)}{remedy}")
+        if mismatch := find_signature_mismatch(callback, None):
+            raise TypeError(f"fit expects functions of one input, a Progress, as callbacks, got {mismatch}")
     _expect_functions("metrics", metrics, '{"accuracy": accuracy}')
     _expect_functions("schedules", schedules, '{"eta": Exp(0.1, 0.9)}')
     if metrics and held_out is None:
@@ -53,5 +53,5 @@ def _expect_functions(option: str, given: Any, example: str) -> None:
     for name, function in given.items():
         if isinstance(function, type) or not callable(function):
             raise TypeError(f"fit expects a function as {option}[{show(name)}], got {name_kind(function)}")
-        if option == "schedules" and (refused := find_signature_mismatch(function, None)):
-            raise TypeError(f"fit expects a function of one number as {option}[{show(name)}], got {refused}")
+        if option == "schedules" and (mismatch := find_signature_mismatch(function, None)):
+            raise TypeError(f"fit expects a function of one number as {option}[{show(name)}], got {mismatch}")

@@ -1,4 +1,4 @@
-"""`load_train_state`: a training of Lux, to go on with."""
+"""`load_train_state`: read a training state that Lux has saved."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ def load_train_state(
     device: str | None = None,
     dtype: str | None = None,
 ) -> TrainState:
-    """Read a ``TrainState`` of Lux, to go on training: its model, parameters, states, optimizer, moments and step.
+    """Read a ``TrainState`` of Lux to continue it: its model, parameters, states, optimizer, moments and step.
 
     Args:
-        path: a file of JLD2 or BSON that has one
-        name: which, if there are several; may be dotted
-        functions: what fills holes in the model, as for `luxport.porting.load_model`
+        path: a JLD2 or BSON file that contains one
+        name: its name, if the file has several; may be dotted
+        functions: functions for parts of the model that cannot be read, as for `luxport.porting.load_model`
         backend: where the arrays are; the default backend if None
         device: on which of its devices
-        dtype: the floating dtype of the arrays, that of the file if None
+        dtype: the floating dtype of the arrays; None for that of the file
 
     Raises: FileFormatError if the file cannot be read, has no ``TrainState``, or one whose optimizer has no counterpart
             in `luxport.optimizers`

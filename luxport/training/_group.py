@@ -1,4 +1,4 @@
-"""`Group`: what processes that train together tell each other in `fit`, so that all of them do the same."""
+"""`Group`: the messages between processes that train together in `fit`, so that all of them do the same."""
 
 from __future__ import annotations
 
@@ -9,52 +9,52 @@ from typing import Any
 
 from luxport.training._means import add_sums
 
-__all__ = ["Group", "writes_for_all"]
+__all__ = ["Group", "is_writer"]
 
 
-def writes_for_all(caller: str, parallel: Any) -> bool:
-    """Tell whether this process writes what all that train together would write; `parallel` as `Group` takes it."""
-    return parallel is None or parallel.writes(caller)
+def is_writer(caller: str, parallel: Any) -> bool:
+    """Return whether this process writes files for all that train together; `parallel` is as for `Group`."""
+    return parallel is None or parallel.is_writer(caller)
 
 
 class Group:
-    """The processes that train together, or one alone.
+    """The processes that train together, or one process alone.
 
     Args:
-        parallel: what `data_parallel` has put into the state, or None
-        interrupted: whether this process is to end
+        parallel: the `DataParallel` of the state's program, or None for one process
+        interrupted: set where this process is to end the training
     """
 
     def __init__(self, parallel: Any, interrupted: Event) -> None:
         self._parallel, self._interrupted = parallel, interrupted
 
     def begin_step(self) -> None:
-        """Tell the others with the step whether this process is to end."""
+        """Send the others, with the next step, whether this process is to end the training."""
         if self._parallel is not None:
-            self._parallel.want_to_end(self._interrupted.is_set())
+            self._parallel.request_end(self._interrupted.is_set())
 
-    def samples(self, own: int) -> int:
+    def count_samples(self, own: int) -> int:
         """Return how many samples all processes had in the last step; this one had `own`."""
-        return own if self._parallel is None else self._parallel.samples(own)
+        return own if self._parallel is None else self._parallel.count_samples(own)
 
-    def ends(self) -> bool:
-        """Tell whether any process is to end, which all have learned with the last step."""
-        return self._interrupted.is_set() if self._parallel is None else self._parallel.ends()
+    def is_ending(self) -> bool:
+        """Return whether any process is to end the training, which all were told with the last step."""
+        return self._interrupted.is_set() if self._parallel is None else self._parallel.is_ending()
 
-    def parts(self, own: int) -> int:
-        """Return into how many parts a batch is cut, where this process would have so many."""
-        return own if self._parallel is None else self._parallel.parts(own)
+    def agree_on_parts(self, own: int) -> int:
+        """Return the number of parts of a batch, the same in all processes if it must be; this one wants `own`."""
+        return own if self._parallel is None else self._parallel.agree_on_parts(own)
 
-    def sums(self, what: str, own: Mapping[str, tuple[float, int]]) -> dict[str, tuple[float, int]]:
-        """Add up the sums and counts of all processes; `what` these are is told where one does something else."""
+    def add_sums(self, what: str, own: Mapping[str, tuple[float, int]]) -> dict[str, tuple[float, int]]:
+        """Add up the sums and counts of all processes; `what` names them in the error if processes disagree."""
         return dict(own) if self._parallel is None else add_sums(self._parallel.exchange(what, json.dumps(own)))
 
-    def logs(self, what: str, own: dict[str, float]) -> dict[str, float]:
-        """Return the logs of rank 0, so that callbacks see the same in every process."""
+    def share_logs(self, what: str, own: dict[str, float]) -> dict[str, float]:
+        """Return the logs of rank 0, so that callbacks get the same in every process."""
         return own if self._parallel is None else json.loads(self._parallel.exchange(what, json.dumps(own))[0])
 
-    def any(self, what: str, flag: bool) -> bool:
-        """Tell whether the flag is set in any process."""
+    def is_any(self, what: str, flag: bool) -> bool:
+        """Return whether the flag is set in any process."""
         if self._parallel is None:
             return flag
         return "1" in self._parallel.exchange(what, "1" if flag else "0")

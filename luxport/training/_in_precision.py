@@ -1,4 +1,4 @@
-"""A model that computes in a half type, between parameters, states and results that are wider."""
+"""Mixed precision: a model that computes in a half type while parameters, states and outputs have a wider dtype."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ __all__ = ["wrap_in_precision"]
 
 
 def wrap_in_precision(model: Any, precision: str | None) -> Any:
-    """Return the model as the objective calls it."""
+    """Return a model that computes in this precision; the model itself if it is None."""
     return model if precision is None else _InPrecision(model, precision)
 
 
 @dataclass(frozen=True)
 class _InPrecision:
-    """The model of a training in half precision.
+    """A model that is called in half precision.
 
-    Inputs and parameters are narrowed, frozen ones too. Other states stay: what is added up in them would stand still.
+    Inputs and parameters are converted, frozen parameters too. Other states keep their dtype: in half precision the
+    updates of running statistics would be rounded away.
     """
 
     model: Any

@@ -1,4 +1,4 @@
-"""Which parameters an optimizer can step together, as one vector or as one stack."""
+"""Find parameters that an optimizer can update together, joined to one vector or stacked."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ from luxport.optimizers._rule import Batched
 from luxport.optimizers._state import Leaf, OptimizerState
 from luxport.training._state import TrainState
 
-__all__ = ["collect_leaves", "find_equal_steps", "find_looped"]
+__all__ = ["can_join_steps", "collect_leaves", "find_looped"]
 
 
-def find_equal_steps(state: TrainState, parameters: list[Any], leaves: list[Leaf]) -> bool:
-    """List parameters and the optimizer's leaves; False if one step of joined ones would not be that of each."""
+def can_join_steps(state: TrainState, parameters: list[Any], leaves: list[Leaf]) -> bool:
+    """Return whether an update of the joined parameters equals the updates of each.
+
+    If so, the two empty lists are filled with the parameters and the optimizer's leaves.
+    """
     opt_state = state.opt_state
     if not isinstance(opt_state, OptimizerState) or len(opt_state.groups) != 1:
         return False
@@ -27,7 +30,7 @@ def find_equal_steps(state: TrainState, parameters: list[Any], leaves: list[Leaf
     if not (isinstance(rule, Batched) and rule.elementwise) or not collect_leaves(opt_state.leaves, leaves):
         return False
     parameters += tree.leaves(state.ps)
-    if len(parameters) < 2 or len(parameters) != len(leaves) or _get_places(state.ps) != _get_places(opt_state.leaves):
+    if len(parameters) < 2 or len(parameters) != len(leaves) or _list_keys(state.ps) != _list_keys(opt_state.leaves):
         return False
     kind = dtype_name(parameters[0])
     structure = tree.structure(leaves[0].state)
@@ -42,7 +45,7 @@ def find_equal_steps(state: TrainState, parameters: list[Any], leaves: list[Leaf
 
 
 def find_looped(state: TrainState, parameters: Sequence[Any]) -> list[list[int]]:
-    """List the places of parameters that a loop over layers takes together."""
+    """List groups of positions of parameters that a compiled loop over equal layers uses as one stack."""
     if not can(backend_of(parameters[0]), "loops"):
         return []
     places = {path: i for i, (path, _) in enumerate(tree.leaves_with_path(state.ps))}
@@ -64,7 +67,7 @@ def find_looped(state: TrainState, parameters: Sequence[Any]) -> list[list[int]]
 
 
 def collect_leaves(leaves: Any, found: list[Leaf]) -> bool:
-    """List the leaves of nested dicts; False if there is anything else, or an unusual leaf."""
+    """Append the leaves of nested dicts to `found`; return False if one is not a plain trainable leaf."""
     for value in leaves.values() if type(leaves) is dict else (leaves,):
         if type(value) is dict:
             if not collect_leaves(value, found):
@@ -76,5 +79,5 @@ def collect_leaves(leaves: Any, found: list[Leaf]) -> bool:
     return True
 
 
-def _get_places(values: Any) -> Any:
-    return {key: _get_places(value) for key, value in values.items()} if type(values) is dict else None
+def _list_keys(values: Any) -> Any:
+    return {key: _list_keys(value) for key, value in values.items()} if type(values) is dict else None

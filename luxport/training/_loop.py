@@ -1,4 +1,4 @@
-"""Steps one after the other in one call: a loop in the program where a backend compiles one, else one by one."""
+"""`run_steps`: several steps in one call, by a compiled loop if the backend has one, else by a Python loop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`DynamicLossScale`: gradients in half precision that do not vanish, by a loss that is multiplied first."""
+"""`DynamicLossScale`: multiply the loss so that gradients in float16 do not underflow."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ __all__ = ["DynamicLossScale", "all_finite", "select"]
 @explain_construction
 @dataclass(frozen=True)
 class DynamicLossScale:
-    """A factor for the loss that is as large as float16 allows, found while training, by pure functions.
+    """A factor for the loss, adapted during training to be as large as float16 allows, as pure functions.
 
-    The loss is multiplied before it is differentiated and the gradients divided afterward. Gradients that overflow
-    make no step, and the factor smaller; after `interval` steps in a row without, it grows. bfloat16 has the range of
-    float32 and needs none.
+    The loss is multiplied before it is differentiated, and the gradients are divided afterward. If gradients overflow,
+    the step is skipped and the factor reduced; after `interval` steps in a row without an overflow it grows. bfloat16
+    has the range of float32 and needs no factor.
 
     Args:
-        initial: the factor to begin with, a power of two as the others are: multiplying by them is exact
+        initial: the initial factor; powers of two, here and below, make the multiplication exact
         growth: what the factor is multiplied by after `interval` finite steps
         backoff: what it is multiplied by after an overflow
-        interval: after how many finite steps in a row it grows
-        least: the factor goes no lower
+        interval: the number of finite steps in a row after which it grows
+        least: the smallest factor
 
     Raises: ValueError if a number is out of range
     State: ``scale`` (), a float32, and ``finite_steps`` (), an int32
@@ -74,25 +74,25 @@ class DynamicLossScale:
         }
 
     def scale(self, state: dict[str, Array], loss: Array) -> Array:
-        """Return the loss times the factor, in float32: that is what is to be differentiated."""
+        """Return the loss times the factor, in float32, to be differentiated."""
         xp = namespace(loss)
         return xp.astype(loss, state["scale"].dtype) * state["scale"]
 
     def unscale(self, state: dict[str, Array], grads: tree.Tree) -> tuple[tree.Tree, Array]:
-        """Return the gradients divided by the factor, in float32 where they were half, and whether all are finite."""
+        """Return the gradients divided by the factor, half types as float32, and whether all are finite."""
 
-        def divided(dx: Any) -> Any:
+        def divide(dx: Any) -> Any:
             if not is_inexact(dx):
                 return dx
             xp = namespace(dx, state["scale"])
             wide = widen_halves(xp, dx)
             return wide / xp.astype(state["scale"], wide.dtype)
 
-        divided_grads = tree.map(divided, grads)
-        return divided_grads, all_finite(divided_grads)
+        divided = tree.map(divide, grads)
+        return divided, all_finite(divided)
 
     def update(self, state: dict[str, Array], finite: Array) -> dict[str, Array]:
-        """Return the next state: a smaller factor after an overflow, a larger one after many steps without."""
+        """Return the next state: a smaller factor after an overflow, a larger one after `interval` finite steps."""
         scale, steps = state["scale"], state["finite_steps"]
         xp = namespace(scale)
         steps = xp.where(finite, steps + 1, xp.zeros_like(steps))
@@ -107,7 +107,7 @@ class DynamicLossScale:
 
 @says_what_it_takes
 def all_finite(values: tree.Tree) -> Array:
-    """Tell whether no floating number in a tree is infinite or NaN, as a boolean array without axes.
+    """Return whether all floating numbers in a tree are finite, as a boolean array without axes.
 
     Raises: ValueError if there is no floating array
 
@@ -124,31 +124,30 @@ def all_finite(values: tree.Tree) -> Array:
 
 @says_what_it_takes
 def select(condition: Array, new: tree.Tree, old: tree.Tree) -> tree.Tree:
-    """Return one tree or the other by a condition that a compiled program learns when it runs: to skip a step.
+    """Return one of two trees by a condition that may be known only when the program runs, such as to skip a step.
 
     Args:
         condition: a boolean array without axes
-        new: the tree that comes back where it is true
-        old: the tree otherwise, of the same structure, shapes and dtypes
+        new: the result where the condition is true
+        old: the result otherwise, of the same structure, shapes and dtypes
 
-    Raises: ValueError if structures or shapes of the trees differ, or the condition has axes; TypeError if it is no
+    Raises: ValueError if structures or shapes of the trees differ, or the condition has axes; TypeError if it is not
             boolean, or of another backend
 
     >>> import numpy as np
     >>> select(np.array(False), {"a": np.ones(1)}, {"a": np.zeros(1)})
     {'a': array([0.])}
     """
-
     if len(condition.shape):
         raise ValueError(f"select expects a condition without axes, got {shape_text(condition)}")
     if not is_bool(condition):
         raise LayerTypeError(f"select expects a boolean as condition, got {dtype_name(condition)}")
 
-    def chosen(new: Any, old: Any) -> Any:
+    def choose(new: Any, old: Any) -> Any:
         if new is old or find_owner(type(new)) is None:
             return new
         xp = namespace(condition, new, old)
         expect_same_size("select", new, old)
         return xp.where(condition, new, old)
 
-    return tree.map(chosen, new, old)
+    return tree.map(choose, new, old)

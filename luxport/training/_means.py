@@ -1,4 +1,4 @@
-"""Means over the samples of an epoch: `Means`."""
+"""`Means`: means of losses and statistics over the samples of an epoch."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ __all__ = ["Means", "add_sums", "compute_means"]
 
 
 class Means:
-    """Means by name over samples; nothing is waited for until they are asked for.
+    """Means over samples, by name; a device is not waited for until `sums` or `values` is called.
 
-    With the `sums` of an interrupted epoch they go on from there; `count` leaves its samples out.
+    With the `sums` of an interrupted epoch, that epoch is continued; `count` does not include its samples.
     """
 
     def __init__(self, sums: Mapping[str, tuple[float, int]] | None = None) -> None:
@@ -24,7 +24,7 @@ class Means:
         self._found: dict[str, list[tuple[Any, int]]] = {}
 
     def add(self, values: Mapping[str, Any], samples: int) -> None:
-        """Note what a batch had."""
+        """Add the scalars among the values of a batch."""
         self.count += samples
         for name, value in values.items():
             is_number = is_array(value) and "float" in dtype_name(value) and len(value.shape) == 0
@@ -32,7 +32,7 @@ class Means:
                 self._found.setdefault(name, []).append((value, samples))
 
     def sums(self) -> dict[str, tuple[float, int]]:
-        """Return the sum over samples of each, and how many they are."""
+        """Return for each name the sum over samples and the number of samples."""
         found = {}
         for name, each in self._found.items():
             total, samples = self._begun.get(name, (0.0, 0))
@@ -48,12 +48,12 @@ class Means:
 
 
 def compute_means(sums: Mapping[str, tuple[float, int]]) -> dict[str, float]:
-    """Return the means by name of sums and counts."""
+    """Return the mean for each name from its sum and count."""
     return {name: total / max(samples, 1) for name, (total, samples) in sums.items()}
 
 
 def add_sums(texts: Sequence[str]) -> dict[str, tuple[float, int]]:
-    """Add up the sums and counts that several processes have written as JSON.
+    """Add up the sums and counts of several processes, each given as JSON.
 
     >>> add_sums(['{"loss": [1.0, 2]}', '{"loss": [0.5, 1]}'])
     {'loss': (1.5, 3)}

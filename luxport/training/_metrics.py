@@ -1,4 +1,4 @@
-"""How good predictions are: `accuracy`, `confusion_matrix`."""
+"""`accuracy` and `confusion_matrix`: metrics of class predictions."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ __all__ = ["accuracy", "confusion_matrix"]
     early=True,
 )
 def accuracy(y_hat: Array, y: Array, *, axis: int = -1, top: int = 1, ignore_index: int | None = None) -> Array:
-    """Return the share of samples whose class is among the `top` highest scores, a float32 scalar of the backend.
+    """Return the fraction of samples whose class is among the `top` highest scores, a float32 scalar of the backend.
 
-    Scores may be logits or probabilities. Of classes with one score the first is the higher, as in `argmax`; a class
-    with a score of NaN is not found. It may be compiled: then a label that is no class makes it NaN, see
-    `luxport.ops.indices`. The share of no samples is NaN.
+    Scores may be logits or probabilities. Of classes with equal scores the first ranks higher, as in `argmax`; a class
+    with a score of NaN is not found. The function may be compiled; there a label that is not a class makes the result
+    NaN, see `luxport.ops.indices`. The result for no samples is NaN.
 
     Args:
         y_hat: the scores of the classes
         y: the classes as indices from 0, or one-hot (or any weights, of which the largest is the class)
         axis: the axis of the classes in y_hat, and in y if it is one-hot
-        top: how many of the highest scores may have the class among them
-        ignore_index: samples with this index as their class do not count; without any other the share is NaN
+        top: the number of highest scores among which the class may be
+        ignore_index: samples with this index as their class are left out; if no others remain, the result is NaN
 
     Shapes: y_hat (..., classes); y (...) of integers, or like y_hat -> ()
     Raises: LayerError if the shapes do not fit, top is not positive, or a class is out of range; LayerTypeError for
@@ -44,18 +44,18 @@ def accuracy(y_hat: Array, y: Array, *, axis: int = -1, top: int = 1, ignore_ind
     (0.5, 1.0)
     """
     xp = namespace(y_hat, y)
-    scores, classes, there, counted = _check_scores_and_classes("accuracy", y_hat, y, axis, ignore_index)
+    scores, classes, is_class, counted = _check_scores_and_classes("accuracy", y_hat, y, axis, ignore_index)
     numbers = xp.arange(scores.shape[-1], dtype=xp.int32, device=find_array_device(y_hat))
     first = xp.astype(classes, xp.int32)[..., None]
-    is_class = numbers == first
+    one_hot = numbers == first
     zero = xp.zeros_like(scores)
-    mine = xp.sum(xp.where(is_class, scores, zero), axis=-1, keepdims=True)
-    ahead = xp.logical_or(scores > mine, xp.logical_and(scores == mine, numbers < first))
-    # A class with a score of NaN is nowhere.
-    known = xp.any(xp.logical_and(is_class, scores == scores), axis=-1)
-    ahead = xp.sum(xp.astype(ahead, xp.int32), axis=-1)
-    right = xp.astype(xp.logical_and(known, ahead < top), xp.float32)
-    right = right if there is None else mark_missing(xp, right, there)
+    score = xp.sum(xp.where(one_hot, scores, zero), axis=-1, keepdims=True)
+    higher = xp.logical_or(scores > score, xp.logical_and(scores == score, numbers < first))
+    # A class with a score of NaN has no rank.
+    is_ranked = xp.any(xp.logical_and(one_hot, scores == scores), axis=-1)
+    rank = xp.sum(xp.astype(higher, xp.int32), axis=-1)
+    right = xp.astype(xp.logical_and(is_ranked, rank < top), xp.float32)
+    right = right if is_class is None else mark_missing(xp, right, is_class)
     return xp.mean(right) if counted is None else xp.sum(right * counted) / xp.sum(counted)
 
 
@@ -63,14 +63,15 @@ def accuracy(y_hat: Array, y: Array, *, axis: int = -1, top: int = 1, ignore_ind
 def confusion_matrix(y_hat: Array, y: Array, *, axis: int = -1, ignore_index: int | None = None) -> Array:
     """Return how often samples of each class (rows) have their highest score in each class (columns), as float32.
 
-    Numbers are exact up to 2^24 samples. Of classes with one score the first is the higher; NaN is below all others.
-    It may be compiled: then a label that is no class makes the table NaN. `evaluate` adds up the tables of its batches.
+    Numbers are exact up to 2^24 samples. Of classes with equal scores the first ranks higher; NaN is below all others.
+    The function may be compiled; there a label that is not a class makes the table NaN. `evaluate` adds up the tables
+    of its batches.
 
     Args:
         y_hat: the scores of the classes
         y: the classes as indices from 0, or one-hot (or any weights, of which the largest is the class)
         axis: the axis of the classes in y_hat, and in y if it is one-hot
-        ignore_index: samples with this index as their class do not count
+        ignore_index: samples with this index as their class are left out
 
     Shapes: y_hat (..., classes); y (...) of integers, or like y_hat -> (classes, classes)
     Raises: LayerError if the shapes do not fit or a class is out of range; LayerTypeError for scores that are not
@@ -84,45 +85,45 @@ def confusion_matrix(y_hat: Array, y: Array, *, axis: int = -1, ignore_index: in
            [0., 1., 0.]], dtype=float32)
     """
     xp = namespace(y_hat, y)
-    scores, classes, there, counted = _check_scores_and_classes("confusion_matrix", y_hat, y, axis, ignore_index)
+    scores, classes, is_class, counted = _check_scores_and_classes("confusion_matrix", y_hat, y, axis, ignore_index)
     chosen = xp.argmax(xp.where(scores == scores, scores, xp.full_like(scores, -math.inf)), axis=-1)
     numbers = xp.arange(scores.shape[-1], dtype=xp.int32, device=find_array_device(y_hat))
 
-    def marks(places: Array) -> Array:
-        """Return float32 ones where a class is, a row a sample."""
-        ones = xp.astype(xp.astype(places, xp.int32)[..., None] == numbers, xp.float32)
+    def encode(indices: Array) -> Array:
+        """Return one-hot rows, one for each sample."""
+        ones = xp.astype(xp.astype(indices, xp.int32)[..., None] == numbers, xp.float32)
         return xp.reshape(ones, (-1, read_sizes(scores)[-1]))
 
-    rows = marks(classes)
+    rows = encode(classes)
     if counted is not None:
         rows = rows * xp.reshape(counted, (-1, 1))
-    if there is not None:
-        rows = mark_missing(xp, rows, xp.reshape(there, (-1,)))
-    return xp.matrix_transpose(rows) @ marks(chosen)
+    if is_class is not None:
+        rows = mark_missing(xp, rows, xp.reshape(is_class, (-1,)))
+    return xp.matrix_transpose(rows) @ encode(chosen)
 
 
 def _check_scores_and_classes(
     caller: str, y_hat: Array, y: Array, axis: int, ignore_index: int | None
 ) -> tuple[Array, Array, Array | None, Array | None]:
-    """Return scores with their classes last, the class of each sample, which are in range, and which count (float32).
+    """Return the scores with classes on the last axis, each sample's class, whether it is in range, and its weight.
 
-    Of the last two, None says that all are.
+    The weight is 0 for ignored samples, else 1. The last two are None if all classes are in range, or all weigh 1.
 
     Raises: LayerError
     """
     xp = namespace(y_hat, y)
-    scores, there = xp.moveaxis(y_hat, axis, -1), None
+    scores, is_class = xp.moveaxis(y_hat, axis, -1), None
     if match_shapes(y.shape, y_hat.shape):
         given = classes = xp.argmax(xp.moveaxis(y, axis, -1), axis=-1)
     elif dtype_name(y).startswith(("int", "uint")) and match_shapes(y.shape, scores.shape[:-1]):
         given = classes = convert_indices(xp, y)
         if ignore_index is not None:
             classes = xp.where(given == ignore_index, xp.zeros_like(given), given)
-        classes, there = require_in_range(xp, classes, read_sizes(scores)[-1], "classes", caller)
+        classes, is_class = require_in_range(xp, classes, read_sizes(scores)[-1], "classes", caller)
     else:
         raise LayerError(
             f"expects y as integers with the shape of y_hat without its axis {axis}, or like y_hat, "
             f"got {dtype_name(y)} {shape_text(y)} for {shape_text(y_hat)}"
         )
     counted = None if ignore_index is None else xp.astype(given != ignore_index, xp.float32)
-    return scores, classes, there, counted
+    return scores, classes, is_class, counted

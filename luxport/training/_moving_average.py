@@ -1,4 +1,4 @@
-"""`MovingAverage`: parameters averaged over the steps of training, which often generalize better than the last ones."""
+"""`MovingAverage`: parameters averaged over training steps, which often generalize better than the last ones."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class MovingAverage:
     """An exponential moving average of a tree: ``average = d average + (1 - d) ps`` at each update, by pure functions.
 
     With `warm_up` the decay d of update t, from 1, is at most ``(1 + t) / (10 + t)``, so that the first averages do
-    not stay near the initial parameters. Averages of half precision are kept in float32. What is no floating array
-    is as it was last. An update may be compiled; it is the same program for every t.
+    not stay near the initial parameters. Averages of half types are stored in float32. Leaves that are not floating
+    arrays are those of the last update. An update may be compiled; all t share one program.
 
     Args:
-        decay: the share of the average that an update keeps, from 0 to below 1
-        warm_up: begin with a smaller decay
+        decay: the weight d of the previous average, from 0 to below 1
+        warm_up: whether to begin with a smaller decay
 
     Raises: ValueError if decay is out of range
     State: ``average``, a tree like ps, and ``updates`` (), an int32
@@ -49,7 +49,7 @@ class MovingAverage:
         expect_options_of(self)
 
     def setup(self, ps: tree.Tree) -> dict[str, Any]:
-        """Start from these parameters.
+        """Return the initial state, whose average is these parameters.
 
         Raises: ValueError if no leaf is a floating array
         """
@@ -63,25 +63,25 @@ class MovingAverage:
     def update(self, state: dict[str, Any], ps: tree.Tree) -> dict[str, Any]:
         """Return the state after one more step of training.
 
-        Raises: ValueError if ps is another tree than it began with, or has arrays of other shapes
+        Raises: ValueError if ps differs in structure or shapes from the tree of `setup`
         """
         updates = state["updates"] + 1
         shares: dict[Any, Array] = {}
 
-        def averaged(old: Any, new: Any) -> Any:
+        def average(old: Any, new: Any) -> Any:
             if not is_inexact(new):
                 return new
             xp, kind = namespace(old, new), old.dtype
             expect_same_size("MovingAverage", new, old)
             if kind not in shares:
                 shares[kind] = xp.astype(self._share(xp, updates, choose_wider_dtype(xp, old)), kind)
-            # As a difference: what has converged stays to the last bit.
+            # Computed from the difference, so that an average equal to the parameters remains so to the last bit.
             return old + shares[kind] * (xp.astype(new, kind) - old)
 
-        return {"average": tree.map(averaged, state["average"], ps), "updates": updates}
+        return {"average": tree.map(average, state["average"], ps), "updates": updates}
 
     def _share(self, xp: Any, updates: Array, dtype: Any) -> Array:
-        """Return what the new parameters have of the average, 1 - d: rounded once, so that d may be next to 1."""
+        """Return the weight of the new parameters, 1 - d: a Python float, rounded once, so that d may be close to 1."""
         updates = xp.astype(updates, dtype)
         share = xp.full_like(updates, 1.0 - self.decay)
         if not self.warm_up:
@@ -92,20 +92,20 @@ class MovingAverage:
     def parameters(self, state: dict[str, Any], ps: tree.Tree) -> tree.Tree:
         """Return the average in the dtypes of ps, for a model in test mode.
 
-        Raises: ValueError if ps is another tree than it began with, or has arrays of other shapes
+        Raises: ValueError if ps differs in structure or shapes from the tree of `setup`
         """
 
-        def rounded(average: Any, x: Any) -> Any:
+        def convert(average: Any, x: Any) -> Any:
             if not is_inexact(x):
                 return average
             xp = namespace(average, x)
             expect_same_size("MovingAverage", x, average)
             return xp.astype(average, x.dtype, copy=False)
 
-        return tree.map(rounded, state["average"], ps)
+        return tree.map(convert, state["average"], ps)
 
 
 def _copy(x: Array) -> Array:
-    """Give the average an array of its own, of single precision at least."""
+    """Return a copy in at least single precision."""
     xp = namespace(x)
     return xp.astype(x, xp.float32 if dtype_name(x) in ("float16", "bfloat16") else x.dtype, copy=True)

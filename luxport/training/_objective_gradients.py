@@ -1,4 +1,4 @@
-"""Gradients of an objective: of a whole batch, or of its parts in turn."""
+"""Gradients of an objective for a whole batch, or accumulated over its parts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from luxport.tree.static import Static
 __all__ = ["MOST_PLANS", "Objective", "differentiate_objective", "expect_objective", "make_gradient_function"]
 
 MOST_PLANS = 64
-"""How many objectives, each with its options, have programs at a time."""
+"""The number of programs that are cached, one for each objective and its options."""
 
 Objective = Callable[[Any, tree.Tree, tree.Tree, Any], tuple[Array, tree.Tree, Any]]
 """``objective(model, ps, st, data) -> (loss, st, stats)``; luxport's loss objects are such functions."""
@@ -28,7 +28,7 @@ Objective = Callable[[Any, tree.Tree, tree.Tree, Any], tuple[Array, tree.Tree, A
 
 @lru_cache(maxsize=MOST_PLANS)
 def make_gradient_function(objective_and_accumulate: Static[tuple[Objective, int]]) -> Callable[..., Any]:
-    """Return one function for all plans with these, so that a backend which compiles it alone does so once."""
+    """Return the same gradient function for all plans with this objective, so that a backend compiles it once."""
     return partial(differentiate_objective, *objective_and_accumulate.value)
 
 
@@ -46,23 +46,23 @@ def differentiate_objective(
     data: Any,
     differentiate: Callable[..., Any] = _differentiate,
 ) -> tuple[tree.Tree, Array, Any, tree.Tree]:
-    """Return gradients, loss, statistics and the new states; a backend that owns `ps` may `differentiate` cheaper."""
+    """Return gradients, loss, statistics and the new states; `differentiate` may be a faster method of a backend."""
 
-    def of_batch(st: tree.Tree, data: Any) -> tuple[tree.Tree, Array, Any, tree.Tree]:
+    def differentiate_batch(st: tree.Tree, data: Any) -> tuple[tree.Tree, Array, Any, tree.Tree]:
         return _differentiate_batch(objective, program.value, ps, st, scale, data, differentiate)
 
     if accumulate == 1:
-        return of_batch(st, data)
+        return differentiate_batch(st, data)
 
-    def of_part(st: tree.Tree, data: Any) -> tuple[tree.Tree, Any, Any]:
-        grads, loss, stats, st = of_batch(st, data)
+    def differentiate_part(st: tree.Tree, data: Any) -> tuple[tree.Tree, Any, Any]:
+        grads, loss, stats, st = differentiate_batch(st, data)
         return st, (grads, loss), stats
 
-    larger, smaller, share = _cut_data(data, accumulate)
-    st, totals, gathered = run_steps(of_part, st, larger)
+    larger, smaller, share = _split_data(data, accumulate)
+    st, totals, gathered = run_steps(differentiate_part, st, larger)
     means, stats = tree.map(lambda x: x / len(larger), totals), _average_statistics(gathered)
     if smaller:
-        st, totals, gathered = run_steps(of_part, st, smaller)
+        st, totals, gathered = run_steps(differentiate_part, st, smaller)
         means = tree.map(lambda mean, x: mean + (x / len(smaller) - mean) * share, means, totals)
         stats = _average_statistics([stats, _average_statistics(gathered)], share)
     grads, loss = means
@@ -80,21 +80,21 @@ def _differentiate_batch(
 ) -> tuple[tree.Tree, Array, Any, tree.Tree]:
     model = wrap_in_precision(program.model, program.precision)
 
-    def scaled(ps: tree.Tree) -> tuple[Array, Any]:
+    def compute_scaled_loss(ps: tree.Tree) -> tuple[Array, Any]:
         result = objective(model, ps, st, data)
         if not isinstance(result, tuple) or len(result) != 3:
             raise TypeError(f"an objective returns (loss, st, stats), got {name_kind(result)}")
         loss = result[0]
         return loss if program.scaling is None else program.scaling.scale(scale, loss), result
 
-    (_, (loss, st, stats)), grads = differentiate(scaled, ps)
+    (_, (loss, st, stats)), grads = differentiate(compute_scaled_loss, ps)
     if program.scaling is not None:
         grads, _ = program.scaling.unscale(scale, grads)
     return grads, loss, stats, st
 
 
-def _cut_data(data: Any, count: int) -> tuple[list[Any], list[Any], float]:
-    """Cut data into parts: the larger ones, those with one sample fewer, and the share of all samples in the latter."""
+def _split_data(data: Any, count: int) -> tuple[list[Any], list[Any], float]:
+    """Split data into parts: return larger ones, those with one sample fewer, and the latter's fraction of samples."""
     size = find_first_size("train_step with accumulate", data)
     count = max(min(count, size), 1)
     length, more = divmod(size, count)
@@ -106,12 +106,12 @@ def _cut_data(data: Any, count: int) -> tuple[list[Any], list[Any], float]:
 
 
 def _average_statistics(gathered: Sequence[Any], share: float | None = None) -> Any:
-    """Return means of floating statistics, sums of integers, and the last of what is neither.
+    """Return means of floating statistics, sums of integers, and the last value of everything else.
 
-    Of two, the second may have another share in the means than half.
+    With `share`, there are two, and the second has this weight in the means.
     """
 
-    def joined(*leaves: Any) -> Any:
+    def combine(*leaves: Any) -> Any:
         total = leaves[0]
         if find_owner(type(total)) is None and not isinstance(total, (int, float)):
             return leaves[-1]
@@ -122,10 +122,14 @@ def _average_statistics(gathered: Sequence[Any], share: float | None = None) -> 
             total = total + leaf
         return total / len(leaves) if floating else total
 
-    return tree.map(joined, *gathered)
+    return tree.map(combine, *gathered)
 
 
 def expect_objective(objective: Any) -> None:
+    """Expect a function of (model, ps, st, data), and explain what is wrong with common mistakes.
+
+    Raises: TypeError
+    """
     wanted = "train_step expects an objective, a function of (model, ps, st, data)"
     if isinstance(objective, type):
         raise TypeError(f"{wanted}, got {name_kind(objective)}: call it, {objective.__name__}()")

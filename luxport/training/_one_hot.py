@@ -1,4 +1,4 @@
-"""Labels as numbers: `onehot`, `onehotbatch`, `onecold`. Plain arrays, classes counted from 0."""
+"""`onehot`, `onehotbatch` and `onecold`: convert labels to one-hot arrays and back; classes count from 0."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _expect_entries(y: Array, labels: Any = None, *, axis: int = -1) -> None:
 
 
 def _is_hashable(value: Any) -> bool:
-    if is_array(value):  # some frameworks hash an array by its place in memory, not by its value
+    if is_array(value):  # some frameworks hash an array by its identity, not by its value
         return False
     try:
         hash(value)
@@ -84,12 +84,12 @@ def onehot(
     dtype: str = "float32",
     backend: str | Backend | None = None,
 ) -> Array:
-    """Return the vector with a one where a label stands among the labels, zeros elsewhere.
+    """Return the one-hot vector of a label: 1 at its position among the labels, 0 elsewhere.
 
     Args:
         label: the label
         labels: all labels in order, or a number n for 0 … n - 1
-        default: the label that an unknown one counts as
+        default: the label in place of an unknown one
         dtype: the dtype of the result, by name
         backend: the backend of the result; None for the default one
 
@@ -118,21 +118,21 @@ def onehotbatch(
     dtype: str = "float32",
     backend: str | Backend | None = None,
 ) -> Array:
-    """Return one such vector for each label: for a sequence of anything, or for an array of integers of any shape.
+    """Return a one-hot vector for each label of a sequence, or of an array of integers of any shape.
 
-    For an array of JAX, PyTorch or TensorFlow the result stays on its backend and device, and what this does may be
-    compiled. Where values are not at hand, an unknown label without a default is a vector of NaN (of integers the
-    least number, of booleans false): see `luxport.ops.indices`.
+    For an array of JAX, PyTorch or TensorFlow the result is on its backend and device, and the function may be
+    compiled. During compilation, where values are not known, an unknown label without a default becomes a vector of NaN
+    (of the least number for integers, of false for booleans): see `luxport.ops.indices`.
 
     Args:
         data: a sequence of labels, or an array of integers
         labels: all labels in order, or a number n for 0 … n - 1
-        default: the label that an unknown one counts as
+        default: the label in place of unknown ones
         dtype: the dtype of the result, by name
         backend: the backend of the result, unless data is an array of a framework; None for the default one
 
     Shapes: data (N,) -> y (N, classes); array (*n) -> (*n, classes)
-    Raises: ValueError for an unknown label without a default, where its value is at hand
+    Raises: ValueError for an unknown label without a default, where its value is known
     Source: OneHotArrays.jl ``onehotbatch``, axes reversed
 
     >>> import numpy as np
@@ -181,9 +181,9 @@ def onehotbatch(
 
 @check_call("y ordered", rules={"axis": AXIS, "labels": allow_none(_LABELS)}, check=_expect_entries, early=True)
 def onecold(y: Array, labels: Sequence[Any] | None = None, *, axis: int = -1) -> Any:
-    """Return where the largest entry stands along the classes: indices, or the labels there.
+    """Return the position of the largest entry along the axis of the classes, as an index or as its label.
 
-    The first of several that are equally large wins. Labels come as a label, a list, or nested lists.
+    Of several equally large entries, the first is returned. Labels are returned as a label, a list, or nested lists.
 
     Args:
         y: numbers for each class, such as probabilities
@@ -222,18 +222,19 @@ def _encode_array(data: Array, known: list[Any], default: int | None, dtype: str
     backend = backend_of(data)
     xp = backend.xp
     given, data = data, data if is_floating(data) else convert_indices(xp, data)
-    # Compared one by one, so that no array of labels is made on a device; no integer equals a label between integers.
+    # Labels are compared one by one, so that no array of them is made on a device. Integers are not compared with a
+    # label that is no whole number, which none of them equals.
     nowhere = data != data
     hot = xp.stack([data == label if is_floating(data) or label == int(label) else nowhere for label in known], axis=-1)
-    there = xp.any(hot, axis=-1)
+    is_known = xp.any(hot, axis=-1)
     if default is not None:
-        unknown = xp.logical_not(there)
+        unknown = xp.logical_not(is_known)
         rows = [xp.logical_or(hot[..., i], unknown) if i == default else hot[..., i] for i in range(len(known))]
         return xp.astype(xp.stack(rows, axis=-1), getattr(xp, dtype))
     hot = xp.astype(hot, getattr(xp, dtype))
-    seen = value_range(xp.astype(there, xp.int32))
+    seen = value_range(xp.astype(is_known, xp.int32))
     if seen is None:
-        return mark_missing(xp, hot, there)
+        return mark_missing(xp, hot, is_known)
     if seen[0] == 0:
         raise _explain_unknown(
             known, next(n for n in backend.to_numpy(given).reshape(-1).tolist() if n not in position)

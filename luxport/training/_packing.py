@@ -1,8 +1,10 @@
-"""A `TrainState` in few buffers: a compiled step pays for every array that it takes and returns.
+"""Pack a `TrainState` into few buffers, as every array that a compiled step takes or returns costs time.
 
-Small parameters, with what an elementwise rule keeps for them, stand in one vector each, so that the rule is a few
-operations and not a few for every parameter; small arrays of all else (states, clocks, counts) in one vector of each
-dtype. Large arrays stay as they are. The trees that a user sees are made when they are first read.
+Small parameters are joined to one vector, and so is each of the moments that an elementwise rule has for them: the rule
+is then a few operations instead of a few for each parameter. Other small arrays (states, clocks, counts) are joined to
+one vector for each dtype. Large arrays are not joined. The trees that a user sees are made when they are first read.
+
+In this module a state is "joined" if its parameters and their moments are, in place of the model's tree of parameters.
 """
 
 from __future__ import annotations
@@ -18,25 +20,25 @@ from luxport.core.flat_layout import split_vector
 from luxport.errors import shape_text
 from luxport.layers._alike import Row, remember_rows
 from luxport.optimizers._state import Group, Leaf, OptimizerState
-from luxport.training._joined_steps import collect_leaves, find_equal_steps, find_looped
+from luxport.training._joined_steps import can_join_steps, collect_leaves, find_looped
 from luxport.training._state import TrainState
 from luxport.transforms import value_and_grad
 from luxport.transforms._compiling import jit as compile_program
 from luxport.tree.static import Static, drop_oldest
 
-__all__ = ["Kept", "Layout", "find_layout", "list_kinds"]
+__all__ = ["Layout", "PackedEntries", "find_layout", "list_kinds"]
 
 Gradients = Callable[..., tuple[tree.Tree, Any, Any, tree.Tree]]
 
 SMALL = 8192
-"""Arrays of more numbers stay apart: to copy them would cost more than a buffer does."""
+"""Arrays of more numbers are not joined: copying them would cost more than a separate buffer."""
 
 
 class _Vectors:
-    """How a list of arrays is joined: small ones to a vector of each dtype, others not at all.
+    """How a list of arrays is joined: small ones to one vector for each dtype, others not at all.
 
-    Arrays whose places are in `room` have vectors of their own. Those that a loop over layers takes are rows of
-    `stacks`.
+    Arrays whose positions are in `room` are joined to separate vectors. Arrays that a loop over equal layers uses are
+    rows of `stacks`.
     """
 
     def __init__(
@@ -55,7 +57,7 @@ class _Vectors:
         self.count = len(arrays)
 
     def join(self, arrays: Sequence[Any]) -> list[Any]:
-        """Return the vectors, the stacks, and what stays apart."""
+        """Return the vectors, the stacks, and the arrays that are not joined."""
         xp = namespace(*arrays[:1]) if arrays else None
         joined = [
             xp.concat([xp.reshape(arrays[i], (-1,)) for i in places])  # type: ignore[union-attr]
@@ -65,7 +67,7 @@ class _Vectors:
         return joined + [arrays[i] for i in self.apart]
 
     def split(self, buffers: Sequence[Any], rows: dict[int, Row] | None = None) -> list[Any]:
-        """Return the arrays, and note in `rows` which stack each row was cut from."""
+        """Return the arrays, and record in `rows` from which stack each row was taken."""
         arrays: list[Any] = [None] * self.count
         for vector, places in zip(buffers, self.vectors, strict=False):
             xp = namespace(vector)
@@ -85,7 +87,7 @@ class _Vectors:
 
 
 class Layout:
-    """How a state of some structure and shapes is packed; one and the same object for all of them."""
+    """How states of one structure and set of shapes are packed; `find_layout` returns the same object for all."""
 
     def __init__(self, state: TrainState, most: int) -> None:
         self.most = most
@@ -95,80 +97,82 @@ class Layout:
         self.has_stacks = False
         parameters: list[Any] = []
         found: list[Leaf] = []
-        if find_equal_steps(state, parameters, found):
+        if can_join_steps(state, parameters, found):
             self.leaf_structure = tree.structure(found[0].state)
             self.parameters = _Vectors(parameters, most, stacks=find_looped(state, parameters))
             self.has_stacks = bool(self.parameters.stacks)
             self.group_size = state.opt_state.groups[0].size
-        self._lay_rest(self._make_narrow(state))
+        self._plan_rest(self._join_state(state))
 
-    def _lay_rest(self, narrow: TrainState) -> None:
-        self.key = _tell_kinds(narrow)
+    def _plan_rest(self, joined: TrainState) -> None:
+        self.key = _list_all_kinds(joined)
         self.structure = self.key[0]
-        # States may grow: a vector with them would be longer than the memory that it is to be written to.
-        first = len(tree.leaves(narrow.ps))
-        states = range(first, first + len(tree.leaves(narrow.st)))
-        self.rest = _Vectors(tree.leaves(narrow), self.most, states)
+        # States may grow from step to step: in one vector with other arrays, these could not reuse their memory.
+        first = len(tree.leaves(joined.ps))
+        states = range(first, first + len(tree.leaves(joined.st)))
+        self.rest = _Vectors(tree.leaves(joined), self.most, states)
         self._programs: dict[str, Any] = {}
         self._others: dict[Any, Layout] = {}
-        # In a program each row of a stack would be a kernel.
+        # Not compiled with stacks, as a compiled program would have a kernel for each row.
         self._pack = self.pack if self.has_stacks else compile_program(self.pack)
 
-    def for_narrow(self, narrow: TrainState) -> Layout:
-        """Return the layout of a state whose parameters are joined: this one, unless its `st` is of other arrays."""
-        key = _tell_kinds(narrow)
+    def adapt_to(self, joined: TrainState) -> Layout:
+        """Return the layout of a joined state: this one, unless the arrays of its `st` have changed."""
+        key = _list_all_kinds(joined)
         if key == self.key:
             return self
         if key not in self._others:
             other = self._others[key] = copy(self)
-            other._lay_rest(narrow)
+            other._plan_rest(joined)
         return self._others[key]
 
-    def packed(self, state: TrainState) -> tuple[Static[Layout], list[Any]]:
-        """Return what a state holds in place of its entries."""
+    def pack_with_layout(self, state: TrainState) -> tuple[Static[Layout], list[Any]]:
+        """Return this layout and the buffers of a state."""
         return Static(self), self._pack(state)
 
     def pack(self, state: TrainState) -> list[Any]:
         """Return the buffers of a state."""
-        return self.pack_narrow(self._make_narrow(state))
+        return self.pack_joined(self._join_state(state))
 
-    def pack_narrow(self, state: TrainState) -> list[Any]:
-        """Return the buffers of a state whose parameters are joined."""
+    def pack_joined(self, state: TrainState) -> list[Any]:
+        """Return the buffers of a joined state."""
         return self.rest.join(tree.leaves(state))
 
-    def narrow(self, buffers: Sequence[Any]) -> TrainState:
-        """Return the state with its parameters, and what the rule keeps for them, still joined."""
+    def unpack_joined(self, buffers: Sequence[Any]) -> TrainState:
+        """Return the joined state from its buffers."""
         return tree.unflatten(self.structure, iter(self.rest.split(buffers)))
 
-    def parameters_of(self, joined: tree.Tree, rows: dict[int, Row] | None = None) -> tree.Tree:
-        """Return the parameters of such a state as the model has them."""
+    def split_parameters(self, joined: tree.Tree, rows: dict[int, Row] | None = None) -> tree.Tree:
+        """Return the model's tree of parameters from joined ones."""
         if self.leaf_structure is None:
             return joined
         return tree.unflatten(self.ps_structure, iter(self.parameters.split(list(joined.values()), rows)))
 
-    def gradients(self, gradients: Gradients, data: Any, narrow: TrainState) -> tuple[tree.Tree, Any, Any, tree.Tree]:
-        """Call `gradients` with the parameters as the model has them, and join its gradients as the parameters are."""
-        more = narrow.st, narrow.scale, data
+    def compute_gradients(
+        self, gradients: Gradients, data: Any, joined: TrainState
+    ) -> tuple[tree.Tree, Any, Any, tree.Tree]:
+        """Call `gradients` with the model's tree of parameters, and return its gradients joined."""
+        more = joined.st, joined.scale, data
         if self.has_stacks:
-            return gradients(narrow.program, narrow.ps, *more, differentiate=self._differentiate)
-        grads, *rest = gradients(narrow.program, self.parameters_of(narrow.ps), *more)
+            return gradients(joined.program, joined.ps, *more, differentiate=self._differentiate)
+        grads, *rest = gradients(joined.program, self.split_parameters(joined.ps), *more)
         if self.leaf_structure is not None:
             grads = _number_all(self.parameters.join(tree.leaves(grads)))
         return grads, *rest
 
     def _differentiate(self, f: Callable[[tree.Tree], Any], joined: tree.Tree) -> Any:
-        """Differentiate with respect to whole stacks: joining the gradients of rows would take work for each row."""
+        """Differentiate with respect to whole stacks, since joining the gradients of rows takes time for each row."""
 
-        def of_joined(joined: tree.Tree) -> Any:
+        def call_with_split(joined: tree.Tree) -> Any:
             rows: dict[int, Row] = {}
-            ps = self.parameters_of(joined, rows)
+            ps = self.split_parameters(joined, rows)
             with remember_rows(rows):
                 return f(ps)
 
-        return value_and_grad(of_joined, has_aux=True)(joined)
+        return value_and_grad(call_with_split, has_aux=True)(joined)
 
-    def entry(self, name: str, buffers: Sequence[Any]) -> Any:
-        """Return an entry of the state as the user sees it: each is made by a small program of its own."""
+    def read_entry(self, name: str, buffers: Sequence[Any]) -> Any:
+        """Return an entry of the state, such as ``ps``, in the form that users see, by a small compiled program."""
         if self.has_stacks and name in ("ps", "opt_state"):
             return self._make_reader(name)(buffers)
         program = self._programs.get(name)
@@ -178,55 +182,54 @@ class Layout:
 
     def _make_reader(self, name: str) -> Any:
         def read(buffers: Sequence[Any]) -> Any:
-            narrow = self.narrow(buffers)
+            joined = self.unpack_joined(buffers)
             if name == "ps":
-                return self.parameters_of(narrow.ps)
+                return self.split_parameters(joined.ps)
             if name == "opt_state" and self.leaf_structure is not None:
-                return self._widen(narrow.opt_state)
-            return getattr(narrow, name)
+                return self._split_optimizer_state(joined.opt_state)
+            return getattr(joined, name)
 
         return read
 
-    def _make_narrow(self, state: TrainState) -> TrainState:
+    def _join_state(self, state: TrainState) -> TrainState:
         if self.leaf_structure is None:
             return state
         joined = self.parameters.join(tree.leaves(state.ps))
         leaves: list[Leaf] = []
         collect_leaves(state.opt_state.leaves, leaves)
-        kept = list(zip(*[tree.leaves(leaf.state) for leaf in leaves], strict=True))
-        each = [self.parameters.join(of_all) for of_all in kept]
-        states = [tree.unflatten(self.leaf_structure, iter([of[i] for of in each])) for i in range(len(joined))]
+        moments = list(zip(*[tree.leaves(leaf.state) for leaf in leaves], strict=True))
+        each = [self.parameters.join(arrays) for arrays in moments]
+        states = [tree.unflatten(self.leaf_structure, iter([m[i] for m in each])) for i in range(len(joined))]
         group: Group = state.opt_state.groups[0]
         opt_state = OptimizerState((group._replace(size=Static(len(joined))),), _number_all([Leaf(s) for s in states]))
         return state._replace(ps=_number_all(joined), opt_state=opt_state)
 
-    def _widen(self, narrow: OptimizerState) -> OptimizerState:
-        states = [tree.leaves(leaf.state) for leaf in narrow.leaves.values()]
-        each = [self.parameters.split(of_all) for of_all in zip(*states, strict=True)]
+    def _split_optimizer_state(self, joined: OptimizerState) -> OptimizerState:
+        states = [tree.leaves(leaf.state) for leaf in joined.leaves.values()]
+        each = [self.parameters.split(moment) for moment in zip(*states, strict=True)]
         leaves = [
-            Leaf(tree.unflatten(self.leaf_structure, iter([of[i] for of in each])))
-            for i in range(self.parameters.count)
+            Leaf(tree.unflatten(self.leaf_structure, iter([m[i] for m in each]))) for i in range(self.parameters.count)
         ]
-        (group,) = narrow.groups
+        (group,) = joined.groups
         groups = (group._replace(size=self.group_size),)
         return OptimizerState(groups, tree.unflatten(self.ps_structure, iter(leaves)))
 
 
-class Kept:
-    """What a `TrainState` has in place of its entries: buffers, from which the entries are made when they are read."""
+class PackedEntries:
+    """The entries of a `TrainState` as packed buffers; each entry is unpacked when it is first read."""
 
-    __slots__ = ("packed", "place", "read")
+    __slots__ = ("backend", "packed", "read")
 
-    def __init__(self, packed: tuple[Static[Layout], list[Any]], place: Any) -> None:
+    def __init__(self, packed: tuple[Static[Layout], list[Any]], backend: Any) -> None:
         self.packed = packed
-        self.place = place
+        self.backend = backend
         self.read: dict[str, Any] = {}
 
     def entry(self, name: str) -> Any:
-        """Return an entry, made once."""
+        """Return an entry, unpacked once."""
         if name not in self.read:
             layout, buffers = self.packed
-            self.read[name] = layout.value.entry(name, buffers)
+            self.read[name] = layout.value.read_entry(name, buffers)
         return self.read[name]
 
 
@@ -235,8 +238,8 @@ MOST_LAYOUTS = 256
 
 
 def find_layout(state: TrainState, most: int) -> Layout:
-    """Return the layout of states of this structure and these shapes, with at most this many arrays in a vector."""
-    key = (*_tell_kinds(state), most)
+    """Return the layout of states with this structure and these shapes, with at most `most` arrays in a vector."""
+    key = (*_list_all_kinds(state), most)
     layout = _LAYOUTS.get(key)
     if layout is None:
         if len(_LAYOUTS) >= MOST_LAYOUTS:
@@ -254,7 +257,7 @@ def list_kinds(values: tree.Tree) -> list[tuple[tuple[str, ...], Any, str, str]]
     ]
 
 
-def _tell_kinds(state: TrainState) -> Any:
+def _list_all_kinds(state: TrainState) -> Any:
     return tree.structure(state), tuple([(dtype_name(array), tuple(array.shape)) for array in tree.leaves(state)])
 
 

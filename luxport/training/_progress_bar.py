@@ -1,4 +1,4 @@
-"""A bar of the steps of a training, where a terminal and rich are there: `show_progress`."""
+"""`show_progress`: a progress bar of the steps of a training, in a terminal with the package rich."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ Write = Callable[[str], Any] | None
 
 @contextmanager
 def show_progress(write: Write, batches: Any, epochs: int) -> Iterator[tuple[Write, Callable[[], None]]]:
-    """Yield what writes a line, and what is called after each step.
+    """Yield a function that writes a line, and one to call after each step.
 
     Args:
-        write: what was asked for; a bar goes with `print` alone
-        batches: the batches of an epoch, whose number may not be known
-        epochs: how many there are to come
+        write: the function that the user chose; a bar is shown only for `print`
+        batches: the batches of an epoch, whose number may be unknown
+        epochs: the number of epochs to come
     """
     rich = _import_rich() if write is print and sys.stdout.isatty() else None
     if rich is None:
@@ -30,11 +30,11 @@ def show_progress(write: Write, batches: Any, epochs: int) -> Iterator[tuple[Wri
     with rich.Progress("steps", *columns, transient=True) as bar:
         task = bar.add_task("", total=len(batches) * epochs if isinstance(batches, Sized) else None)
 
-        def line(text: str) -> None:
-            # As it is: rich would read brackets as marks, and fold long lines.
+        def write_line(text: str) -> None:
+            # Without rich's defaults, which interpret brackets as markup and wrap long lines.
             bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
-        yield line, lambda: bar.advance(task)
+        yield write_line, lambda: bar.advance(task)
 
 
 def _import_rich() -> Any:

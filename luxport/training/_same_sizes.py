@@ -1,4 +1,4 @@
-"""Trees that belong together, entry by entry: another size would broadcast, and nobody be told."""
+"""`expect_same_size`: refuse arrays of different shapes where they would broadcast without an error."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["expect_same_size"]
 
 
 def expect_same_size(caller: str, x: Array, other: Array) -> None:
-    """Expect two arrays of one shape, as far as a compiled program knows them.
+    """Expect two arrays of one shape; sizes that are not known during compilation pass.
 
     Raises: ValueError
     """

@@ -1,4 +1,4 @@
-"""`Share`: data of which this process has a share, as a `DataLoader` takes it."""
+"""`Share`: the interface by which a `DataLoader` reads data that are divided between processes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["Share"]
 
 
 class Share(ABC):
-    """Data of which each of several processes has a share: `luxport.distributed.DistributedDataContainer`."""
+    """Data that are divided between several processes, such as `luxport.distributed.DistributedDataContainer`."""
 
     whole: tree.Tree
     """The data of all processes: an array, or a tree of arrays with one first size."""

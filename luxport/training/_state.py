@@ -1,4 +1,4 @@
-"""`TrainState`: all that a step of training changes, in one value."""
+"""`TrainState`: parameters, states, optimizer state and counters of a training in one immutable value."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from luxport.transforms._stop_gradient import stop_gradient
 from luxport.tree.size_limit import check_size
 from luxport.tree.static import Static
 
-__all__ = ["ENTRIES", "Program", "StateTakenError", "TakenState", "TrainState", "make_kept_state"]
+__all__ = ["ENTRIES", "Program", "StateTakenError", "TakenState", "TrainState", "expect_state", "make_lazy_state"]
 
 
 class StateTakenError(RuntimeError):
-    """A `TrainState` is used after a step has taken its arrays over."""
+    """A `TrainState` was used after a step has taken its arrays over."""
 
 
 @dataclass(frozen=True)
 class Program:
-    """What a step compiles: the model, the dtype that it computes in, how losses are scaled, who steps together."""
+    """The static part of a training state: the model, its precision, loss scaling, and `DataParallel` or None."""
 
     model: Any
     precision: str | None = None
@@ -48,14 +48,14 @@ class _Fields(NamedTuple):
 
 
 class TrainState(_Fields):
-    """An immutable value with all that a step of training changes, and the model: made by `TrainState.create`.
+    """An immutable value with everything that a step of training changes, and the model; see `TrainState.create`.
 
-    It is a node of trees for luxport, JAX, PyTorch, TensorFlow and optree. Its entries are ``ps``, ``st``,
-    ``opt_state``, ``step`` (how many steps were taken), ``skipped`` (how many were not, for a loss or gradient that was
-    not finite) and ``scale`` (the state of a `DynamicLossScale`, or None); ``model`` is beside them.
+    It is a tree node for luxport, JAX, PyTorch, TensorFlow and optree. Its entries are ``ps``, ``st``, ``opt_state``,
+    ``step`` (the number of steps taken), ``skipped`` (the number of steps skipped because of a loss or gradient that
+    was not finite) and ``scale`` (the state of a `DynamicLossScale`, or None); ``model`` is an attribute beside them.
 
-    `train_step` takes a state over, as a donated buffer of JAX: its arrays are gone afterward, and using it raises one
-    line that says so.
+    `train_step` takes a state over, as JAX does with donated buffers: its arrays are gone afterward, and using it
+    raises a `StateTakenError`.
 
     >>> import luxport
     >>> state = TrainState.create(luxport.Dense(2, 1), luxport.optimizers.Adam(0.01), backend="torch")
@@ -63,11 +63,11 @@ class TrainState(_Fields):
     (0, Dense(2, 1), (2, 1))
     """
 
-    kept: Any = None
-    """What a compiled step has left in place of all entries but `program`: see `luxport.training._packing`."""
+    lazy: Any = None
+    """The object from which entries are read when a backend's step returned them in its own form, or None."""
 
     changed: tuple[str, ...] = ()
-    """Of a `data_parallel` state: what was changed by hand since its last step, the same in every process."""
+    """In a `data_parallel` state, descriptions of changes by the user since the last step, for all ranks to compare."""
 
     ps: tree.Tree = property(lambda self: self._get_entry("ps"))  # type: ignore[assignment]
     st: tree.Tree = property(lambda self: self._get_entry("st"))  # type: ignore[assignment]
@@ -77,13 +77,13 @@ class TrainState(_Fields):
     scale: tree.Tree = property(lambda self: self._get_entry("scale"))  # type: ignore[assignment]
 
     def _get_entry(self, name: str) -> Any:
-        return tuple.__getitem__(self, _PLACES[name]) if self.kept is None else self.kept.entry(name)
+        return tuple.__getitem__(self, _POSITIONS[name]) if self.lazy is None else self.lazy.entry(name)
 
     def __iter__(self) -> Iterator[Any]:
-        return tuple.__iter__(self) if self.kept is None else iter([getattr(self, name) for name in self._fields])
+        return tuple.__iter__(self) if self.lazy is None else iter([getattr(self, name) for name in self._fields])
 
-    def __getitem__(self, place: Any) -> Any:
-        return tuple.__getitem__(self, place) if self.kept is None else tuple(self)[place]
+    def __getitem__(self, index: Any) -> Any:
+        return tuple.__getitem__(self, index) if self.lazy is None else tuple(self)[index]
 
     def __eq__(self, other: object) -> bool:
         return tuple(self) == (tuple(other) if isinstance(other, TrainState) else other)
@@ -118,10 +118,10 @@ class TrainState(_Fields):
             backend: where the arrays are; the default backend if None
             device: on which of its devices
             dtype: the floating dtype of parameters and states, float32 if None
-            ps: parameters to begin with, in place of initial ones; they are copied, so that yours stay
+            ps: parameters to begin with instead of initial ones; they are copied, so that yours remain usable
             st: states likewise
-            precision: "bfloat16" or "float16" to compute the model in, with the parameters kept as they are
-            scaling: how the loss is scaled; for float16 it is a `DynamicLossScale()` if None
+            precision: "bfloat16" or "float16" to compute the model in, while parameters keep their dtype
+            scaling: how the loss is scaled; None means a `DynamicLossScale()` for float16, else no scaling
 
         Raises: ValueError for another precision
         """
@@ -135,10 +135,10 @@ class TrainState(_Fields):
         elif st is None:
             st = initial_states(0, model)
         check_size("TrainState.create", (ps, st))
-        # Parameters of PyTorch's that require a gradient would keep a graph of all steps.
+        # PyTorch parameters that require a gradient would record a graph of all steps.
         ps, st = tree.map(_stop_gradient, (ps, st))
         opt_state = setup_optimizer(optimizer, ps)
-        # Copies: a step takes them over; and an array that stands in two places could not be given away twice.
+        # Copied because a step takes them over, and an array that occurs twice could not be donated twice.
         ps, st = tree.map(_copy, (ps, st))
         if precision == "float16" and scaling is None:
             scaling = DynamicLossScale()
@@ -156,7 +156,7 @@ class TrainState(_Fields):
         return self.program.value.model
 
     def __new__(cls, *entries: Any, **named: Any) -> TrainState:
-        """Take all entries, as functions that go through trees have them."""
+        """Create a state from all entries, as tree functions do; users call `create` and `replace`."""
         if len(entries) + len(named) != len(_Fields._fields):
             raise TypeError(
                 "a TrainState is made by TrainState.create(model, rule), and changed by state.replace(ps=...)"
@@ -169,57 +169,57 @@ class TrainState(_Fields):
         raise make_attribute_error(self, name)
 
     def replace(self, **entries: Any) -> TrainState:
-        """Return the state with other entries.
+        """Return the state with some entries replaced.
 
         >>> import luxport
         >>> state = TrainState.create(luxport.Dense(2, 1), luxport.optimizers.Adam(0.01))
         >>> state.replace(st={"more": None}).st
         {'more': None}
         """
-        self.expect_kept()
+        self.expect_available()
         return self._note_changes(self._replace(**entries), entries)
 
     def adjust(self, eta: Any = None, *, at: str = "", **values: Any) -> TrainState:
-        """Return the state with other hyper-parameters of the optimizer: see `optimizers.adjust`.
+        """Return the state with changed hyper-parameters of the optimizer, see `optimizers.adjust`.
 
         >>> import luxport
         >>> state = TrainState.create(luxport.Dense(2, 1), luxport.optimizers.Adam(0.01))
         >>> luxport.optimizers.current_rule(state.adjust(0.1).opt_state).eta
         0.1
         """
-        self.expect_kept()
+        self.expect_available()
         new = self._replace(opt_state=adjust(self.opt_state, eta, at=at, **values))
         return self._note_changes(new, {"opt_state": {"at": at, "eta": eta, **values}})
 
     def _note_changes(self, new: TrainState, entries: Mapping[str, Any]) -> TrainState:
         parallel = self.program.value.parallel
         if parallel is not None:
-            new.changed = (*self.changed, *parallel.tell_changed(entries))
+            new.changed = (*self.changed, *parallel.describe_changes(entries))
         return new
 
-    def expect_kept(self) -> None:
+    def expect_available(self) -> None:
         """Expect that no step has taken the arrays over.
 
         Raises: StateTakenError
         """
 
     def take(self) -> None:
-        """Note that a step has taken the arrays over."""
+        """Mark the state as taken over by a step."""
         self.__class__ = TakenState  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         return f"TrainState({self.model!r}, step={self.step})"
 
 
-def make_kept_state(program: Static[Program], kept: Any) -> TrainState:
-    """Return a state whose entries are made when they are read."""
+def make_lazy_state(program: Static[Program], lazy: Any) -> TrainState:
+    """Return a state whose entries are read from `lazy` when they are used."""
     state = tuple.__new__(TrainState, (program, *_NOT_READ))
-    state.kept = kept
+    state.lazy = lazy
     return state
 
 
 def expect_state(call: str, state: Any) -> None:
-    """Expect a `TrainState` where the call as it is written has one.
+    """Expect a `TrainState`; `call` is the call as it should be written, for the message.
 
     Raises: TypeError
     """
@@ -230,7 +230,7 @@ def expect_state(call: str, state: Any) -> None:
 
 
 class TakenState(TrainState):
-    """The class that a state gets when its arrays are gone, so that states in use need no check."""
+    """The class that a state is changed to when a step takes its arrays over, so that other states need no check."""
 
     def __getattribute__(self, name: str) -> Any:
         if name in _ARRAYS:
@@ -240,8 +240,8 @@ class TakenState(TrainState):
     def __iter__(self) -> Iterator[Any]:
         raise StateTakenError(_TAKEN)
 
-    def expect_kept(self) -> None:
-        """Refuse."""
+    def expect_available(self) -> None:
+        """Raise a StateTakenError."""
         raise StateTakenError(_TAKEN)
 
     def __repr__(self) -> str:
@@ -249,9 +249,9 @@ class TakenState(TrainState):
 
 
 ENTRIES = _Fields._fields[1:]
-_PLACES = {name: place for place, name in enumerate(_Fields._fields)}
+_POSITIONS = {name: position for position, name in enumerate(_Fields._fields)}
 _NOT_READ = (None,) * len(ENTRIES)
-_ARRAYS = frozenset((*ENTRIES, "kept"))
+_ARRAYS = frozenset((*ENTRIES, "lazy"))
 _TAKEN = (
     "this TrainState was taken over by train_step, which may reuse its memory: "
     "go on with the state that it returned, or keep this one by train_step(..., donate=False)"

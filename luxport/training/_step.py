@@ -1,4 +1,4 @@
-"""One step of training: `compute_gradients`, `apply_gradients` and `train_step`."""
+"""`train_step`, and its two halves, `compute_gradients` and `apply_gradients`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["NonFiniteError", "apply_gradients", "compute_gradients", "train_step
 
 
 class NonFiniteError(FloatingPointError):
-    """A loss or a gradient is infinite or NaN; `state` is the state before the step, to go on from."""
+    """A loss or a gradient is infinite or NaN; `state` is the state before the step, to continue from."""
 
     def __init__(self, message: str, state: TrainState) -> None:
         super().__init__(message)
@@ -27,20 +27,20 @@ class NonFiniteError(FloatingPointError):
 def compute_gradients(
     objective: Objective, data: Any, state: TrainState, *, accumulate: int = 1
 ) -> tuple[tree.Tree, Array, Any, TrainState]:
-    """Return gradients, loss, statistics, and the state with what the layers' states have become.
+    """Return gradients, loss, statistics, and the training state with the layers' new states.
 
-    The gradients are a tree like ``state.ps``. It is a pure function that may be compiled, part of it as well:
-    ``luxport.jit(compute_gradients)``.
+    The gradients are a tree like ``state.ps``. It is a pure function, which may be compiled, alone or as a part of
+    another: ``luxport.jit(compute_gradients)``.
 
     Args:
         objective: ``objective(model, ps, st, data) -> (loss, st, stats)``, such as ``luxport.losses.MSELoss()``
-        data: what the objective takes, such as a pair of arrays
+        data: the objective's data, such as a pair of arrays
         state: the parameters, states and model
-        accumulate: into how many parts the data are cut along their first axes, some of which may have a sample
-            less; gradient and loss are the means over all samples of what are means themselves, and what is computed on
-            the way takes the memory of one part
+        accumulate: the number of parts into which the data are split along their first axes, some with one sample
+            fewer; gradient and loss are averaged over all samples, if the loss of a part is a mean, and intermediate
+            results need the memory of one part only
 
-    Raises: ValueError if the data cannot be cut; TypeError for a loss that is no real scalar
+    Raises: ValueError if the data cannot be split; TypeError for a loss that is not a real scalar
 
     >>> import luxport
     >>> rule = luxport.optimizers.Descent(0.1)
@@ -50,7 +50,7 @@ def compute_gradients(
     >>> sorted(grads), stats
     (['bias', 'weight'], {})
     """
-    state.expect_kept()
+    state.expect_available()
     expect_objective(objective)
     gradients = partial(differentiate_objective, objective, accumulate)
     grads, loss, stats, st = gradients(state.program, state.ps, state.st, state.scale, data)
@@ -59,10 +59,10 @@ def compute_gradients(
 
 @says_what_it_takes
 def apply_gradients(state: TrainState, grads: tree.Tree) -> TrainState:
-    """Return the state after the optimizer's step by these gradients.
+    """Return the state after the optimizer's step with these gradients.
 
     Args:
-        state: the state before; it stays
+        state: the state before, which remains usable
         grads: a tree like ``state.ps``, with None where there is no gradient
 
     Raises: ValueError as `optimizers.update` does
@@ -74,7 +74,7 @@ def apply_gradients(state: TrainState, grads: tree.Tree) -> TrainState:
     >>> after.ps["weight"], int(after.step)
     (array([[0.]], dtype=float32), 1)
     """
-    state.expect_kept()
+    state.expect_available()
     return apply_optimizer(state, grads, in_place=False)
 
 
@@ -90,27 +90,27 @@ def train_step(
     steps_per_call: int = 1,
     nonfinite: str = "ignore",
 ) -> tuple[Array, Any, TrainState]:
-    """Take one step against the gradient: the loss before it, the objective's statistics, and the next state.
+    """Take one step of training; return the loss before it, the objective's statistics, and the next state.
 
-    The whole step is compiled once for an objective and shapes (PyTorch compiles loss and gradient, and steps by its
-    fused kernels); learning rates and everything else that changes are arrays in the state, see `TrainState.adjust`.
-    Give the same function at every step: a lambda made anew is another program.
+    The whole step is compiled once for each objective and set of shapes (PyTorch compiles loss and gradient, and uses
+    its fused optimizer kernels); learning rates and other numbers that change are arrays in the state, see
+    `TrainState.adjust`. Pass the same function at every step: a lambda created anew is compiled anew.
 
     Args:
         objective: ``objective(model, ps, st, data) -> (loss, st, stats)``, such as ``luxport.losses.MSELoss()``
-        data: what the objective takes, such as a pair of arrays
-        state: the state, which is taken over: its memory is used again, and it is of no use afterward
-        jit: compile; False runs the framework's operations one by one
-        donate: whether the state is taken over; False keeps it
-        accumulate: into how many parts the data are cut, see `compute_gradients`
-        steps_per_call: how many steps one call takes; data are then a list of as many batches of one shape, the loss is
-            an array of as many losses, and the statistics are a list
-        nonfinite: what an infinite or NaN loss or gradient does: "ignore" it, "skip" the step (parameters, states and
-            optimizer stay, and ``state.skipped`` counts), or "raise" a `NonFiniteError`, which has the state of before.
-            Both ask for every gradient; raise waits for the device
+        data: the objective's data, such as a pair of arrays
+        state: the state, which is taken over: its memory is reused, and it cannot be used afterward
+        jit: whether to compile; False runs the framework's operations one by one
+        donate: whether the state is taken over; if False it remains usable
+        accumulate: the number of parts into which the data are split, see `compute_gradients`
+        steps_per_call: the number of steps in one call; data are then a list of as many batches of one shape, the loss
+            is an array of as many losses, and the statistics are a list
+        nonfinite: what happens for an infinite or NaN loss or gradient: "ignore" it, "skip" the step (parameters,
+            states and optimizer keep their values, and ``state.skipped`` increases), or "raise" a `NonFiniteError`,
+            which has the state before the step. The last two check every gradient; "raise" waits for the device
 
-    Raises: StateTakenError for a state that an earlier step has taken over; ValueError for data that cannot be cut,
-            another word for `nonfinite`; NonFiniteError as said; TypeError for a loss that is no real scalar
+    Raises: StateTakenError for a state that an earlier step has taken over; ValueError for data that cannot be split or
+            another word for `nonfinite`; NonFiniteError as said; TypeError for a loss that is not a real scalar
     Source: Lux.jl ``Training.single_train_step!``
 
     >>> import luxport
@@ -125,20 +125,20 @@ def train_step(
     (True, 3)
     """
     expect_state("train_step(objective, data, state)", state)
-    state.expect_kept()
+    state.expect_available()
     program = find_program((objective, jit, donate, accumulate, steps_per_call, nonfinite))
     loss, stats, new, finite = program(data, state)
     if donate:
         state.take()
     if nonfinite == "raise" and not bool(finite):
         raise NonFiniteError(
-            f"train_step expects a finite loss and gradient, got the loss {_tell(loss)} after {int(new.step)} steps: "
-            "no step was taken, and the error's state goes on",
+            f"train_step expects a finite loss and gradient, got the loss {_read_loss(loss)} after {int(new.step)} "
+            "steps: no step was taken, and the error's state goes on",
             new,
         )
     return loss, stats, new
 
 
-def _tell(loss: Array) -> Any:
+def _read_loss(loss: Array) -> Any:
     host = backend_of(loss).to_numpy(loss)
     return float(host) if host.ndim == 0 else host.tolist()

@@ -1,4 +1,4 @@
-"""Programs that take steps: each is made once for an objective and its options, and compiled where that is asked."""
+"""The programs behind `train_step`: one is built for each objective and set of options, and cached."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ __all__ = ["apply_optimizer", "find_program"]
 
 
 StepProgram = Callable[[Any, TrainState], tuple[Array, Any, TrainState, Any]]
-"""What takes data and a state to the loss, statistics, the next state, and whether all was finite."""
+"""A function of data and a state that returns loss, statistics, the next state, and whether all numbers were finite."""
 
 
 class _Plan(NamedTuple):
-    """What a program is made for."""
+    """The objective and the options for which a program is built."""
 
     objective: Any
     jit: bool
@@ -51,10 +51,11 @@ _PROGRAMS: dict[Static[tuple[Any, ...]], StepProgram] = {}
 
 
 _RECENT: dict[int, tuple[tuple[Any, ...], StepProgram]] = {}
-"""The last program of each objective, by the objective's identity: comparing whole keys would slow every step."""
+"""The last program of each objective by the objective's id, a faster look-up than by the whole key."""
 
 
 def find_program(wanted: tuple[Any, ...]) -> StepProgram:
+    """Return the program for an objective and options, the fields of `_Plan`; build it if there is none."""
     known = _RECENT.get(id(wanted[0]))
     if known is not None and all(map(is_, known[0], wanted)):
         return known[1]
@@ -64,13 +65,13 @@ def find_program(wanted: tuple[Any, ...]) -> StepProgram:
         program = _make_program(key)
     if len(_RECENT) >= MOST_PLANS:
         _RECENT.clear()
-    if _stays(wanted[0]):
+    if _is_immutable(wanted[0]):
         _RECENT[id(wanted[0])] = wanted, program
     return program
 
 
-def _stays(objective: Any) -> bool:
-    """Tell whether an objective is equal to what it was for as long as it is the same one."""
+def _is_immutable(objective: Any) -> bool:
+    """Return whether an objective cannot come to differ from its former self: compared by identity, or frozen."""
     kind = type(objective)
     return kind.__hash__ is object.__hash__ or (is_dataclass(kind) and kind.__dataclass_params__.frozen)
 
@@ -93,7 +94,7 @@ def _make_program(key: Static[tuple[Any, ...]]) -> StepProgram:
 
 
 def _build_program(plan: _Plan) -> StepProgram:
-    by_place: dict[Any, Callable[..., Any]] = {}
+    by_backend: dict[Any, Callable[..., Any]] = {}
     gradients = make_gradient_function(Static((plan.objective, plan.accumulate)))
 
     def step(data: Any, state: TrainState) -> tuple[Array, Any, TrainState, Any]:
@@ -102,10 +103,10 @@ def _build_program(plan: _Plan) -> StepProgram:
         ask = not plan.jit and may_look(loss)
         return _finish_step(plan, state, new, grads, loss, stats, in_place=False, ask=ask)
 
-    def made(backend: Any, state: TrainState) -> Callable[..., Any]:
+    def build(backend: Any, state: TrainState) -> Callable[..., Any]:
         parallel = state.program.value.parallel
         if parallel is not None:
-            one = parallel.step_program(
+            shared_step = parallel.make_step(
                 *(
                     backend,
                     plan.objective,
@@ -115,10 +116,10 @@ def _build_program(plan: _Plan) -> StepProgram:
                 overlaps=plan.accumulate == 1 and state.program.value.scaling is None,
                 jit=plan.jit,
                 donate=plan.donate,
-                told=f"train_step steps_per_call={plan.steps} nonfinite={plan.nonfinite}",
+                options=f"train_step steps_per_call={plan.steps} nonfinite={plan.nonfinite}",
                 accumulate=plan.accumulate,
             )
-            return partial(_take_steps, plan, one)
+            return partial(_take_steps, plan, shared_step)
         if can(backend, "training program") and plan.steps == 1:
             return backend.train_program(
                 *(gradients, partial(_finish_step, plan)),
@@ -137,24 +138,23 @@ def _build_program(plan: _Plan) -> StepProgram:
         return keep_packed(backend, plain, compile_on(backend, packed, donated))
 
     def program(data: Any, state: TrainState) -> tuple[Array, Any, TrainState, Any]:
-        place: Any = backend_of(state.step) if state.kept is None else state.kept.place
+        backend: Any = backend_of(state.step) if state.lazy is None else state.lazy.backend
         parallel = state.program.value.parallel
-        key = (
-            place.name if parallel is None else (place.name, parallel, parallel.place())
-        )  # a backend need not be hashable
-        found = by_place.get(key)
+        # The backend's name, as a backend need not be hashable.
+        key = backend.name if parallel is None else (backend.name, parallel, parallel.get_session())
+        found = by_backend.get(key)
         if found is None:
-            found = by_place[key] = made(place, state)
+            found = by_backend[key] = build(backend, state)
         return found(data, state)
 
     return program
 
 
 def _take_packed_steps(plan: _Plan, gradients: Callable[..., Any], layout: Layout, data: Any, state: TrainState) -> Any:
-    """Take the steps of one call, between states whose parameters are joined."""
+    """Take the steps of one call between joined states, see `luxport.training._packing`."""
 
     def step(data: Any, state: TrainState) -> tuple[Array, Any, TrainState, Any]:
-        grads, loss, stats, st = layout.gradients(gradients, data, state)
+        grads, loss, stats, st = layout.compute_gradients(gradients, data, state)
         return _finish_step(plan, state, state._replace(st=st), grads, loss, stats, in_place=False)
 
     return _take_steps(plan, step, data, state)
@@ -163,18 +163,18 @@ def _take_packed_steps(plan: _Plan, gradients: Callable[..., Any], layout: Layou
 def _take_steps(
     plan: _Plan, step: Callable[..., Any], data: Any, state: TrainState
 ) -> tuple[Array, Any, TrainState, Any]:
-    """Take as many steps as one call is to take."""
+    """Take the steps of one call, as many as the plan says."""
     if plan.steps == 1:
         return step(data, state)
     if not isinstance(data, list) or len(data) != plan.steps:
         got = f"{len(data)} of them" if isinstance(data, list) else type(data).__name__
         raise ValueError(f"train_step expects a list of {plan.steps} batches for steps_per_call, got {got}")
 
-    def of_batch(state: TrainState, batch: Any) -> tuple[TrainState, tuple[()], Any]:
+    def take_step(state: TrainState, batch: Any) -> tuple[TrainState, tuple[()], Any]:
         loss, stats, state, finite = step(batch, state)
         return state, (), (loss, stats, finite)
 
-    state, _, outs = run_steps(of_batch, state, data)
+    state, _, outs = run_steps(take_step, state, data)
     losses, gathered, finite = zip(*outs, strict=True)
     all_of_them = None if finite[0] is None else reduce(namespace(finite[0]).logical_and, finite)
     return namespace(losses[0]).stack(list(losses)), list(gathered), state, all_of_them
@@ -191,7 +191,10 @@ def _finish_step(
     in_place: bool,
     ask: bool = False,
 ) -> tuple[Array, Any, TrainState, Any]:
-    """Step by gradients, unless they are to be skipped; `ask` whether they are, where that costs nothing."""
+    """Apply the gradients, or keep the old values if they are not finite and the plan or the loss scaling skips them.
+
+    With `ask`, whether they are finite is read here, for programs that run eagerly; else the result is selected.
+    """
     scaling = old.program.value.scaling
     if plan.nonfinite == "ignore" and scaling is None:
         return loss, stats, apply_optimizer(new, grads, in_place=in_place), None
@@ -204,13 +207,14 @@ def _finish_step(
         return loss, stats, new._replace(st=old.st, skipped=old.skipped + 1), finite
     after = apply_optimizer(new, grads, in_place=False)
     xp = namespace(finite)
-    kept = select(finite, (after.ps, after.opt_state, after.step), (old.ps, old.opt_state, old.step))
+    ps, opt_state, count = select(finite, (after.ps, after.opt_state, after.step), (old.ps, old.opt_state, old.step))
     st = select(finite, new.st, old.st) if tree.structure(new.st) == tree.structure(old.st) else new.st
     skipped = old.skipped + xp.astype(xp.logical_not(finite), old.skipped.dtype)
-    return loss, stats, after._replace(ps=kept[0], opt_state=kept[1], step=kept[2], st=st, skipped=skipped), finite
+    return loss, stats, after._replace(ps=ps, opt_state=opt_state, step=count, st=st, skipped=skipped), finite
 
 
 def apply_optimizer(state: TrainState, grads: tree.Tree, *, in_place: bool) -> TrainState:
+    """Return the state after the optimizer's step with these gradients."""
     change = update_in_place if in_place else update
     opt_state, ps = change(state.opt_state, state.ps, grads)
     return state._replace(opt_state=opt_state, ps=ps, step=state.step + 1)

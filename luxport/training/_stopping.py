@@ -1,4 +1,4 @@
-"""When to stop, and when to wait: `patience`, `early_stopping`, `plateau`, `throttle`."""
+"""Stopping criteria for training loops (`patience`, `early_stopping`, `plateau`), and `throttle`."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ __all__ = ["early_stopping", "patience", "plateau", "throttle"]
 
 @says_what_it_takes
 def patience(predicate: Callable[..., Any], wait: int) -> Callable[..., bool]:
-    """Return a function that says True once the predicate has been true in `wait` calls in a row.
+    """Return a function that returns True once the predicate has been true in `wait` calls in a row.
 
     Args:
-        predicate: a function of whatever the result is called with
-        wait: how many calls in a row
+        predicate: a function, called with the arguments of the result
+        wait: the number of calls in a row
 
     Source: Flux.jl ``patience``
 
@@ -51,18 +51,18 @@ def early_stopping(
     init_score: float = math.inf,
     min_dist: float = 0.0,
 ) -> Callable[..., bool]:
-    """Return a function that says True once `delay` calls in a row have not improved on the best score.
+    """Return a function that returns True once `delay` calls in a row have not improved on the best score.
 
-    A call improves if ``distance(best, score) >= min_dist``; a distance of at least 0 makes a
-    score the best. Smaller is better; for larger take
+    A call improves if ``distance(best, score) >= min_dist``; a score whose distance is at least 0 becomes the best.
+    Smaller is better by default; if larger is better, pass
     ``distance=lambda best, score: score - best, init_score=-math.inf``.
 
     Args:
-        f: a function of whatever the result is called with, which returns a score
-        delay: how many calls in a row without improvement
-        distance: a function of the best score and the new one, positive where the new one is better
-        init_score: the best score to begin with
-        min_dist: the least distance that is an improvement
+        f: a function that returns a score, called with the arguments of the result
+        delay: the number of calls in a row without improvement
+        distance: a function of the best score and the new one, positive if the new one is better
+        init_score: the initial best score
+        min_dist: the least distance that counts as an improvement
 
     Source: Flux.jl ``early_stopping`` (its code: the documentation has <= for <)
 
@@ -92,14 +92,14 @@ def plateau(
     init_score: float = math.inf,
     min_dist: float = 1e-6,
 ) -> Callable[..., bool]:
-    """Return a function that says True once `width` scores in a row are less than `min_dist` from the one before.
+    """Return a function that returns True once `width` scores in a row are less than `min_dist` from the one before.
 
     Args:
-        f: a function of whatever the result is called with, which returns a score
-        width: how many scores in a row
-        distance: a function of the score before and the new one, whose absolute value counts
-        init_score: the score before the first
-        min_dist: the distance below which a score counts as the same
+        f: a function that returns a score, called with the arguments of the result
+        width: the number of scores in a row
+        distance: a function of the previous score and the new one, of which the absolute value is taken
+        init_score: the score before the first one
+        min_dist: the distance below which two scores count as equal
 
     Source: Flux.jl ``plateau`` (its code: the documentation has <= for <)
 
@@ -124,15 +124,15 @@ def plateau(
 def throttle(
     f: Callable[..., Any], timeout: float, *, leading: bool = True, trailing: bool = False
 ) -> Callable[..., Any]:
-    """Return f such that it runs at most once in `timeout` seconds; other calls return what it returned last.
+    """Return a function that runs f at most once in `timeout` seconds; other calls return f's last result.
 
-    What does not run at once runs in a thread of its own.
+    Delayed calls run in a thread of their own.
 
     Args:
         f: a function
-        timeout: how many seconds
-        leading: whether the first call runs at once, and not after the timeout
-        trailing: whether the last of the calls made during a timeout runs at its end
+        timeout: the number of seconds
+        leading: whether the first call runs at once rather than after the timeout
+        trailing: whether the last call made during a timeout runs at its end
 
     Raises: TypeError
     Source: Flux.jl ``throttle``

@@ -45,19 +45,19 @@ def make_alarms(store: Any, size: int) -> list[Alarm]:
 
 def wait_for_alarm(alarm: Alarm) -> list[int]:
     """Wait for the alarm as an operation does that has not failed itself."""
-    while not alarm.raised():
+    while not alarm.is_raised():
         time.sleep(BUDGET.look)
-    return alarm.missing()
+    return alarm.find_missing_ranks()
 
 
 def test_a_rank_that_still_waits_is_not_named_as_lost() -> None:
     """Ranks 0 and 3 fail at once, rank 2 keeps waiting, and rank 1 is lost."""
     first, lost, waiting, other = make_alarms(Store(), 4)
-    assert not lost.raised()
-    found = in_threads([first.missing, other.missing, lambda: wait_for_alarm(waiting)])
+    assert not lost.is_raised()
+    found = in_threads([first.find_missing_ranks, other.find_missing_ranks, lambda: wait_for_alarm(waiting)])
     assert found == [[1], [1], [1]]
-    assert lost.raised() and lost.missing() == [1]  # it came too late
-    assert first.missing() == [1]
+    assert lost.is_raised() and lost.find_missing_ranks() == [1]  # it came too late
+    assert first.find_missing_ranks() == [1]
 
 
 def test_the_rank_that_owns_the_store_stays_until_all_know() -> None:
@@ -75,14 +75,14 @@ def test_the_rank_that_owns_the_store_stays_until_all_know() -> None:
     answers: list[list[int]] = []
     asking = threading.Thread(target=lambda: answers.append(wait_for_alarm(other)))
     asking.start()
-    assert first.missing() == [2] and store.there("test/knows/1")
+    assert first.find_missing_ranks() == [2] and store.there("test/knows/1")
     asking.join()
     assert answers == [[2]]
 
 
 def test_all_that_are_lost_are_named() -> None:
     ranks = make_alarms(Store(), 5)
-    assert in_threads([ranks[0].missing, ranks[4].missing]) == [[1, 2, 3], [1, 2, 3]]
+    assert in_threads([ranks[0].find_missing_ranks, ranks[4].find_missing_ranks]) == [[1, 2, 3], [1, 2, 3]]
 
 
 def seconds(f: Callable[[], object], enough: float) -> float:
@@ -99,7 +99,7 @@ def test_the_rank_that_raised_the_alarm_may_be_lost_afterward() -> None:
     def ask() -> None:
         store = Store()
         store.put("test/alarm", "1")
-        assert make_alarms(store, 3)[1].missing() == [0, 2]
+        assert make_alarms(store, 3)[1].find_missing_ranks() == [0, 2]
 
     bound = BUDGET.timeout - BUDGET.waiting
     assert seconds(ask, bound) < bound
@@ -132,8 +132,8 @@ def test_a_store_out_of_reach_holds_nobody_up(looks: bool) -> None:
     def ask() -> None:
         store = OutOfReach()
         alarm = make_alarms(store, 2)[1]
-        assert not (looks and alarm.raised())
-        assert alarm.missing() == [0]
+        assert not (looks and alarm.is_raised())
+        assert alarm.find_missing_ranks() == [0]
         store.end.set()
 
     bound = BUDGET.timeout - BUDGET.waiting
@@ -143,6 +143,6 @@ def test_a_store_out_of_reach_holds_nobody_up(looks: bool) -> None:
 def test_rank_0_is_named_if_its_store_is_gone() -> None:
     def ask() -> None:
         alarm = make_alarms(Gone(), 2)[1]
-        assert not alarm.raised() and alarm.missing() == [0]
+        assert not alarm.is_raised() and alarm.find_missing_ranks() == [0]
 
     assert seconds(ask, BUDGET.look) < BUDGET.look

@@ -15,7 +15,7 @@ import pytest
 import luxport
 from luxport import distributed
 from luxport.distributed import _engine, _session
-from luxport.distributed._halves import mean_by
+from luxport.distributed._halves import compute_weighted_means
 from luxport.distributed._launch import World, read_world
 from luxport.training import TrainState, train_step
 
@@ -71,7 +71,7 @@ def test_means_of_half_types_are_rounded_once(backend: str) -> None:
     """The mean of equal numbers in three processes is that number, although a third of it is not representable."""
     for dtype, numbers in (("float16", [2.0**-24, 1.0009765625, 60000.0]), ("bfloat16", [1.0078125, 3e38])):
         x = luxport.asarray(np.array(numbers), backend=backend, dtype=dtype)
-        found = mean_by(lambda arrays, op: [one + one + one for one in arrays], [x], 3)[0]
+        found = compute_weighted_means(lambda arrays, op: [one + one + one for one in arrays], [x], 3)[0]
         assert luxport.backend.dtype_name(found) == dtype
         assert luxport.to_numpy(found).tolist() == luxport.to_numpy(x).tolist()
 
@@ -315,9 +315,9 @@ def test_mpi_moves_nothing_inside_a_program(backend: str) -> None:
 @pytest.mark.parametrize(("backend", "engine"), [("torch", "torch"), ("numpy", "mpi")])
 def test_auto_chooses_by_the_default_backend(backend: str, engine: str) -> None:
     with luxport.using(backend):
-        assert _session._choose(World(0, 0, 2, "mpiexec (PMI_SIZE)")) == engine
-        assert _session._choose(World(0, 0, 2, "torchrun (RANK, WORLD_SIZE)")) == "torch"
-        assert _session._choose(World()) == "local"
+        assert _session._choose_engine(World(0, 0, 2, "mpiexec (PMI_SIZE)")) == engine
+        assert _session._choose_engine(World(0, 0, 2, "torchrun (RANK, WORLD_SIZE)")) == "torch"
+        assert _session._choose_engine(World()) == "local"
 
 
 MANY_DEVICES = """

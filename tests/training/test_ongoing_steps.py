@@ -74,7 +74,7 @@ def test_steps_on_lists_equal_steps_on_trees(between: Callable[[TrainState], Tra
     state, other = create_state(), create_state()
     for change in (keep_state, keep_state, between, keep_state):
         state, other = step(change(state)), step(change(other), donate=False)
-    assert other.kept is None
+    assert other.lazy is None
     expect_same(state, other)
 
 
@@ -88,10 +88,10 @@ def test_powers_of_beta_are_rounded_as_on_trees(dtype: str) -> None:
 
 def test_entries_are_built_when_they_are_read() -> None:
     state = step(step(create_state()))
-    assert state.kept is not None and not state.kept.is_seen
-    assert int(state.step) == 2 and state.step is state.step and not state.kept.is_seen
+    assert state.lazy is not None and not state.lazy.is_seen
+    assert int(state.step) == 2 and state.step is state.step and not state.lazy.is_seen
     ps = state.ps
-    assert state.ps is ps and state.kept.is_seen and state.opt_state.leaves["layer_1"]["bias"].group is None
+    assert state.ps is ps and state.lazy.is_seen and state.opt_state.leaves["layer_1"]["bias"].group is None
     kept = step(state, donate=False)
     assert int(kept.step) == 3 and kept.ps["layer_1"]["bias"] is not ps["layer_1"]["bias"]
     after = step(state)
@@ -137,7 +137,7 @@ def test_a_step_that_is_not_finite_is_not_taken(nonfinite: str, factor: float, t
             except NonFiniteError as error:
                 found.append(error.state)
         state, other = found
-    assert state.kept is not None and other.kept is None
+    assert state.lazy is not None and other.lazy is None
     expect_same(state, other)
     assert int(state.step) == 2 + taken and int(state.skipped) == 1 - taken
 
@@ -148,17 +148,17 @@ def test_a_step_that_is_not_finite_is_not_taken(nonfinite: str, factor: float, t
     ids=["another rule", "a chain"],
 )
 def test_other_rules_go_through_the_trees(state: TrainState) -> None:
-    assert step(state).kept is None
+    assert step(state).lazy is None
 
 
 def test_arrays_with_a_graph_go_through_the_trees() -> None:
     """Such as an array that requires a gradient, or a tensor of inference mode."""
     state = create_state()
     state.ps["layer_1"]["bias"].requires_grad_()
-    assert step(state).kept is None
+    assert step(state).lazy is None
     state, other = step(create_state("float64")), step(create_state("float64"), donate=False)
-    assert state.kept is not None
+    assert state.lazy is not None
     with torch.inference_mode():
         state, other = step(state), step(other, donate=False)
-    assert state.kept is None
+    assert state.lazy is None
     expect_same(step(state), step(other, donate=False))

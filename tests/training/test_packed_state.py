@@ -48,9 +48,9 @@ def test_packed_steps_equal_steps_on_trees(backend: str, rule: Any, joined: bool
     """Arrays are joined for elementwise rules, but not for a rule that needs the norm of each."""
     loss, state = take_steps(backend, rule)
     expected, other = take_steps(EAGER, rule, jit=False)
-    assert state.kept is not None and other.kept is None
-    assert (state.kept.packed[0].value.leaf_structure is not None) == joined
-    assert len(state.kept.packed[1]) <= 4
+    assert state.lazy is not None and other.lazy is None
+    assert (state.lazy.packed[0].value.leaf_structure is not None) == joined
+    assert len(state.lazy.packed[1]) <= 4
     np.testing.assert_allclose(float(loss), float(expected), rtol=1e-5)
     expect_same(state, other, rtol=1e-5)
 
@@ -123,7 +123,8 @@ def test_layers_in_a_scan_are_stepped_as_stacked_arrays(objective: Any) -> None:
         state = TrainState.create(model, optimizers.AdamW(0.01), backend="jax")
         for _ in range(3):
             _, _, state = train_step(objective, (x, x[:, ::-1]), state)
-        shapes = {tuple(array.shape) for array in state.kept.packed[0].value.narrow(state.kept.packed[1]).ps.values()}
+        layout, buffers = state.lazy.packed
+        shapes = {tuple(array.shape) for array in layout.value.unpack_joined(buffers).ps.values()}
         assert ((3, 4, 4) in shapes or (6, 4, 4) in shapes) == scan
         found.append((state.ps, state.st, state.opt_state))
     expect_same(*found, rtol=1e-5)

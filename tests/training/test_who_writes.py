@@ -12,7 +12,7 @@ from luxport.training._fit import Progress
 
 def _make_progress(rank: int | None) -> Progress:
     """Return the Progress that a callback receives in a process of this rank, or in a single process."""
-    parallel = None if rank is None else SimpleNamespace(writes=lambda caller: (caller, rank) == ("fit", 0))
+    parallel = None if rank is None else SimpleNamespace(is_writer=lambda caller: (caller, rank) == ("fit", 0))
     state: Any = SimpleNamespace(program=SimpleNamespace(value=SimpleNamespace(parallel=parallel)))
     return Progress(state, 1, {"loss": 0.5}, [{"loss": 0.5}])
 

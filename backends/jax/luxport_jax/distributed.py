@@ -16,22 +16,22 @@ import numpy as np
 from jax._src.xla_bridge import backends_are_initialized  # which `jax.distributed.initialize` asks, too
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from luxport.distributed._alarm import Alarm, find_by_a_store, find_silent_ranks
+from luxport.distributed._alarm import Alarm, ask_store, find_silent_ranks
 from luxport.distributed._budget import Budget
 from luxport.distributed._errors import (
     DistributedError,
-    explain_absence,
+    explain_absent,
+    explain_address,
     explain_late,
-    explain_program,
+    explain_use_in_program,
     find_first_line,
-    needs_a_place,
 )
-from luxport.distributed._halves import mean_by
+from luxport.distributed._halves import compute_weighted_means
 from luxport.distributed._launch import World
 from luxport.distributed._lifeline import Lifeline
 from luxport.distributed._meeting import meet
+from luxport.distributed._process_tree import ProcessTree
 from luxport.distributed._rows import StoredRows
-from luxport.distributed._ties import Ties
 from luxport_jax.parallel import (
     WORKERS,
     call_connected,
@@ -51,7 +51,7 @@ def start_collectives(world: World, timeout: float) -> JaxEngine:
     Raises: DistributedError if they do not come, or if JAX has arrays already
     """
     if not world.address:
-        raise needs_a_place("jax")
+        raise explain_address("jax")
     if backends_are_initialized():
         raise explain_late("jax", "JAX")
     connections: list[Any] = []
@@ -68,7 +68,7 @@ def start_collectives(world: World, timeout: float) -> JaxEngine:
                 shutdown_timeout_seconds=math.ceil(min(timeout, 10.0)),
             )
     except (RuntimeError, ValueError, OSError) as error:
-        raise explain_absence("jax", world, world.address, timeout, error) from error
+        raise explain_absent("jax", world, world.address, timeout, error) from error
     lifeline = Lifeline(world, connections, "JAX's service ended with it, and ends this process")
     return JaxEngine(world, timeout, lifeline)
 
@@ -125,8 +125,8 @@ class JaxEngine:
         self._rows = StoredRows(
             world, budget, "luxport", client.key_value_set_bytes, self._get_row, client.key_value_delete
         )
-        self._ties = Ties(self._rows, self._alarm.raised)
-        self.patience = Patience(budget, lambda: self._alarm.raised() or self._ties.left())
+        self._tree = ProcessTree(self._rows, self._alarm.is_raised)
+        self.patience = Patience(budget, lambda: self._alarm.is_raised() or self._tree.has_lost_process())
         firsts = list_first_devices(world)
         self._own = firsts[world.rank]
         self._mesh = Mesh(np.array(firsts), (WORKERS,))
@@ -169,7 +169,7 @@ class JaxEngine:
 
     def begin_agreeing(self, digest: bytes) -> Callable[[], bool]:
         """Compare the digests at once: this engine has nothing to wait for later."""
-        same = self._ties.agree(digest)
+        same = self._tree.agree(digest)
         return lambda: same
 
     def gather(self, row: bytes) -> list[bytes]:
@@ -180,15 +180,15 @@ class JaxEngine:
         """Take the mean, inside of a program of several workers by one of its operations."""
         if isinstance(array, jax.core.Tracer):
             return take_mean_inside(array)
-        return mean_by(self.all_reduce, [array], self.world.size)[0]
+        return compute_weighted_means(self.all_reduce, [array], self.world.size)[0]
 
-    def overlapping(self) -> None:
+    def find_overlap(self) -> None:
         """Return None: the compiler overlaps communication with computation by itself."""
 
-    def missing(self) -> list[int]:
+    def find_missing_ranks(self) -> list[int]:
         """Ask the others by the store."""
         self._lost = True
-        return self._alarm.missing()
+        return self._alarm.find_missing_ranks()
 
     def stop(self) -> None:
         """Leave the others.
@@ -199,7 +199,7 @@ class JaxEngine:
         """
         atexit.unregister(self._tell_at_the_end)
         self._lifeline.end()
-        self._ties.cut()
+        self._tree.close()
         self.patience.end()
         seconds = min(self.timeout, 10.0)
         missing = self._leave(seconds / 2 if self._lost else seconds)
@@ -230,7 +230,7 @@ class JaxEngine:
             return found
 
         failures = (jax.errors.JaxRuntimeError, TimeoutError)
-        return find_by_a_store(ask, failures, 1 + longest + 0.1 * self.world.size)
+        return ask_store(ask, failures, 1 + longest + 0.1 * self.world.size)
 
     def _tell_at_the_end(self) -> None:
         """Say that this process leaves, where `stop` was not called; JAX then waits for the others by itself."""
@@ -267,7 +267,7 @@ class JaxEngine:
     def _spread_over_processes(self, arrays: Sequence[Any]) -> list[Any]:
         """Make each array this process's part of one that is spread over the processes along the first axis."""
         if any([isinstance(array, jax.core.Tracer) for array in arrays]):
-            raise explain_program("jax")
+            raise explain_use_in_program("jax")
         sharding = NamedSharding(self._mesh, PartitionSpec(WORKERS))
         return [
             jax.make_array_from_single_device_arrays((self.world.size * one.shape[0], *one.shape[1:]), sharding, [one])
@@ -277,7 +277,7 @@ class JaxEngine:
     def _spread_rows(self, arrays: Sequence[Any]) -> list[Any]:
         """Make each array this process's row of one that is spread over the processes."""
         if any([isinstance(array, jax.core.Tracer) for array in arrays]):
-            raise explain_program("jax")
+            raise explain_use_in_program("jax")
         return self._spread_over_processes(self._with_axis(jax.device_put(list(arrays), self._own))) if arrays else []
 
     def _move_home(self, arrays: Sequence[Any], like: Sequence[Any]) -> list[Any]:

@@ -12,8 +12,8 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from luxport import tree
 from luxport.distributed._engine import LocalEngine
-from luxport.distributed._errors import explain_program, find_first_line
-from luxport.distributed._halves import mean_by
+from luxport.distributed._errors import explain_use_in_program, find_first_line
+from luxport.distributed._halves import compute_weighted_means
 from luxport.distributed._launch import World
 from luxport.distributed._session import require_session
 from luxport_jax.order import restore_order, strip_leaves
@@ -87,7 +87,7 @@ def _make_program_on(
     own = devices[0 if one_process else world.rank]
 
     def mean(arrays: list[Any]) -> list[Any]:
-        return mean_by(_add_up, arrays, len(devices))
+        return compute_weighted_means(_add_up, arrays, len(devices))
 
     def program(data: Any, state: Any) -> Any:
         order: Any = None
@@ -166,9 +166,9 @@ def call_connected(program: Callable[..., Any], *args: Any) -> Any:
 def take_mean_inside(array: Any) -> Any:
     """Take the mean over workers, inside a program of theirs."""
     try:
-        return mean_by(_add_up, [array], jax.lax.axis_size(WORKERS))[0]
+        return compute_weighted_means(_add_up, [array], jax.lax.axis_size(WORKERS))[0]
     except NameError as error:  # a program without workers
-        raise explain_program("jax") from error
+        raise explain_use_in_program("jax") from error
 
 
 def _add_up(arrays: Any, op: str) -> Any:

@@ -11,8 +11,8 @@ import numpy as np
 
 from luxport.backend import backend_of
 from luxport.distributed._budget import Budget
-from luxport.distributed._errors import DistributedError, explain_program
-from luxport.distributed._halves import mean_by
+from luxport.distributed._errors import DistributedError, explain_use_in_program
+from luxport.distributed._halves import compute_weighted_means
 from luxport.distributed._launch import World
 from luxport.distributed._rows import are_all_the_same, convert_digest
 from luxport.errors import BackendNotFoundError
@@ -100,12 +100,12 @@ class MPIEngine:
 
     def mean(self, array: Any) -> Any:
         """Take the mean between programs."""
-        return mean_by(self.all_reduce, [array], self.world.size)[0]
+        return compute_weighted_means(self.all_reduce, [array], self.world.size)[0]
 
-    def overlapping(self) -> None:
+    def find_overlap(self) -> None:
         """Return None: MPI adds no gradients up while others are computed."""
 
-    def missing(self) -> list[int]:
+    def find_missing_ranks(self) -> list[int]:
         """Say to everyone that this process is there, and see who else does so soon."""
         others = [rank for rank in range(self.world.size) if rank != self.world.rank]
         said = [self.comm.Isend(np.zeros(1, np.uint8), rank, _THERE) for rank in others]
@@ -201,7 +201,7 @@ def _compute_on_host(array: Any) -> Any:
     try:
         return backend_of(array).to_numpy(array)
     except (TypeError, AttributeError, NotImplementedError) as error:  # so frameworks say that there are no numbers yet
-        raise explain_program("mpi") from error
+        raise explain_use_in_program("mpi") from error
 
 
 def _cast_to_send(host: Any) -> Any:

@@ -18,13 +18,13 @@ from tensorflow.python.eager import context as eager  # where TensorFlow's own s
 from luxport.distributed._alarm import Alarm
 from luxport.distributed._budget import Budget
 from luxport.distributed._engine import LocalEngine
-from luxport.distributed._errors import DistributedError, explain_absence, explain_late, find_first_line, needs_a_place
-from luxport.distributed._halves import mean_by
+from luxport.distributed._errors import DistributedError, explain_absent, explain_address, explain_late, find_first_line
+from luxport.distributed._halves import compute_weighted_means
 from luxport.distributed._launch import World
 from luxport.distributed._meeting import meet
+from luxport.distributed._process_tree import ProcessTree
 from luxport.distributed._rows import StoredRows
 from luxport.distributed._session import require_session
-from luxport.distributed._ties import Ties
 from luxport.errors import LayerTypeError
 from luxport_tf.buckets import move_in_buckets
 from luxport_tf.patience import Patience
@@ -53,7 +53,7 @@ def start_collectives(world: World, timeout: float) -> TfEngine:
     global _met
     if _met is None:
         if not (world.address or world.hosts):
-            raise needs_a_place("tf")
+            raise explain_address("tf")
         if _get_context()._context_handle is not None:
             raise explain_late("tf", "TensorFlow")
         try:
@@ -61,7 +61,7 @@ def start_collectives(world: World, timeout: float) -> TfEngine:
             world = replace(world, address=places[0])
             _start_server(world, places, timeout)
         except (OSError, tf.errors.OpError) as error:
-            raise explain_absence("tf", world, world.address, timeout, error) from error
+            raise explain_absent("tf", world, world.address, timeout, error) from error
         _met = world
     elif (_met.rank, _met.size) != (world.rank, world.size):
         raise DistributedError(
@@ -142,8 +142,8 @@ class TfEngine:
             lambda key, milliseconds, _: base64.b64decode(store.get_config_key_value(key, milliseconds)),
             store.delete_config_key_value,
         )
-        self._ties = Ties(self._rows, self._alarm.raised)
-        self.patience = Patience(budget, lambda: self._alarm.raised() or self._ties.left())
+        self._tree = ProcessTree(self._rows, self._alarm.is_raised)
+        self.patience = Patience(budget, lambda: self._alarm.is_raised() or self._tree.has_lost_process())
 
     def all_reduce(self, arrays: Sequence[Any], op: str) -> list[Any]:
         """Reduce in buckets.
@@ -182,7 +182,7 @@ class TfEngine:
 
     def begin_agreeing(self, digest: bytes) -> Callable[[], bool]:
         """Ask at once."""
-        same = self._ties.agree(digest)
+        same = self._tree.agree(digest)
         return lambda: same
 
     def gather(self, row: bytes) -> list[bytes]:
@@ -203,18 +203,18 @@ class TfEngine:
 
     def means(self, arrays: Sequence[Any]) -> list[Any]:
         """Take the mean of each."""
-        return mean_by(self.all_reduce, arrays, self.world.size)
+        return compute_weighted_means(self.all_reduce, arrays, self.world.size)
 
-    def overlapping(self) -> None:
+    def find_overlap(self) -> None:
         """Return None: a graph sends each array as soon as it is computed."""
 
-    def missing(self) -> list[int]:
+    def find_missing_ranks(self) -> list[int]:
         """Ask the others by the store."""
-        return self._alarm.missing()
+        return self._alarm.find_missing_ranks()
 
     def stop(self) -> None:
         """Leave the group; the server stays until the process ends."""
-        self._ties.cut()
+        self._tree.close()
         self.patience.end()
 
 

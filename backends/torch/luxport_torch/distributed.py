@@ -13,8 +13,8 @@ import torch.distributed as dist
 
 from luxport.distributed._alarm import Alarm
 from luxport.distributed._budget import Budget
-from luxport.distributed._errors import DistributedError, explain_absence, find_first_line, needs_a_place
-from luxport.distributed._halves import mean_by
+from luxport.distributed._errors import DistributedError, explain_absent, explain_address, find_first_line
+from luxport.distributed._halves import compute_weighted_means
 from luxport.distributed._launch import World
 from luxport.distributed._meeting import meet
 from luxport.distributed._rows import are_all_the_same, convert_digest
@@ -36,7 +36,7 @@ def start_collectives(world: World, timeout: float) -> TorchEngine:
             "leave that call out, or destroy_process_group() first"
         )
     if not world.address:
-        raise needs_a_place("torch")
+        raise explain_address("torch")
     on_gpus = torch.cuda.is_available() and dist.is_nccl_available()
     if on_gpus:
         torch.cuda.set_device(world.local_rank % torch.cuda.device_count())
@@ -49,7 +49,7 @@ def start_collectives(world: World, timeout: float) -> TorchEngine:
             timeout=timedelta(seconds=Budget(timeout).waiting),
         )
     except (RuntimeError, ValueError, OSError) as error:
-        raise explain_absence("torch", world, world.address, timeout, error) from error
+        raise explain_absent("torch", world, world.address, timeout, error) from error
     return TorchEngine(world, Budget(timeout))
 
 
@@ -127,15 +127,15 @@ class TorchEngine:
 
     def mean(self, array: Any) -> Any:
         """Take the mean at once."""
-        return mean_by(self.all_reduce, [array], self.world.size)[0]
+        return compute_weighted_means(self.all_reduce, [array], self.world.size)[0]
 
-    def overlapping(self) -> Overlapping:
+    def find_overlap(self) -> Overlapping:
         """Sum gradients of an eager backward pass in buckets, each as soon as it is full."""
         return Overlapping(self.world.size, self._wait)
 
-    def missing(self) -> list[int]:
+    def find_missing_ranks(self) -> list[int]:
         """Ask the others by the store."""
-        return self._alarm.missing()
+        return self._alarm.find_missing_ranks()
 
     @torch.no_grad()
     def _combine_in_buckets(self, arrays: Sequence[Any], begin: Callable[[Any], Any]) -> list[Any]:
@@ -170,7 +170,7 @@ class TorchEngine:
                 if work.is_completed():
                     work.wait()
                     return
-                if self._alarm.raised() or time.monotonic() > deadline:
+                if self._alarm.is_raised() or time.monotonic() > deadline:
                     raise
 
     def stop(self) -> None:

@@ -70,7 +70,7 @@ class Overlapping:
         if self._memory[number] is None:
             shapes = [self._kinds[member][0] for member in self._buckets[number]]
             _, dtype, device = self._kinds[self._buckets[number][0]]
-            dtype = torch.float32 if dtype in _HALVES else dtype  # rounded once, in `arrived`
+            dtype = torch.float32 if dtype in _HALVES else dtype  # rounded once, in `finish_means`
             joined = torch.zeros(sum([shape.numel() for shape in shapes]), dtype=dtype, device=device)
             parts = torch.split(joined, [shape.numel() for shape in shapes])
             self._memory[number] = joined, [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
@@ -101,7 +101,7 @@ class Overlapping:
             except RuntimeError as error:
                 self._failure = self._failure or error
 
-    def arrived(self, gradients: list[Any]) -> list[Any]:
+    def finish_means(self, gradients: list[Any]) -> list[Any]:
         """Return the means. A gradient that has come holds its mean by now; for a missing one the bucket has it.
 
         Raises: RuntimeError if sending has failed

@@ -17,7 +17,7 @@ import torch
 from luxport.optimizers._adam import Adam
 from luxport.optimizers._state import OptimizerState
 from luxport.optimizers._usual_step import gather_usual
-from luxport.training._state import TrainState, make_kept_state
+from luxport.training._state import TrainState, make_lazy_state
 from luxport_torch.fused_adam import step_adam
 from luxport_torch.plain_dicts import build_like
 
@@ -56,12 +56,12 @@ class _Plan:
 class Ongoing:
     """The entries of a state after some steps of a plan; each is made when it is read."""
 
-    __slots__ = ("_plan", "_powers", "_read", "_skipped", "_step", "is_seen", "place", "st")
+    __slots__ = ("_plan", "_powers", "_read", "_skipped", "_step", "backend", "is_seen", "st")
 
     def __init__(
-        self, place: Any, plan: _Plan, st: Any, step: int, skipped: torch.Tensor, powers: tuple[Any, Any]
+        self, backend: Any, plan: _Plan, st: Any, step: int, skipped: torch.Tensor, powers: tuple[Any, Any]
     ) -> None:
-        self.place, self._plan, self.st, self._powers = place, plan, st, powers
+        self.backend, self._plan, self.st, self._powers = backend, plan, st, powers
         self._step, self._skipped = step, skipped
         self.is_seen = False
         """Whether the parameters or the optimizer's state have been read, and may have been changed."""
@@ -88,12 +88,14 @@ class Ongoing:
     def stepped(self, program: Any, grads: Sequence[torch.Tensor], st: Any) -> TrainState:
         """Return the state after a step, in the same memory."""
         powers = self._plan.step(grads, self._powers)
-        return make_kept_state(program, Ongoing(self.place, self._plan, st, self._step + 1, self._skipped, powers))
+        return make_lazy_state(program, Ongoing(self.backend, self._plan, st, self._step + 1, self._skipped, powers))
 
     def skipping(self, program: Any) -> TrainState:
         """Return the state after a step that was skipped."""
         powers = self._powers
-        return make_kept_state(program, Ongoing(self.place, self._plan, self.st, self._step, self._skipped + 1, powers))
+        return make_lazy_state(
+            program, Ongoing(self.backend, self._plan, self.st, self._step, self._skipped + 1, powers)
+        )
 
     def _make(self, name: str) -> Any:
         if name == "st":
@@ -109,7 +111,7 @@ class Ongoing:
         return OptimizerState((group._replace(clock=clock),), leaves)
 
 
-def begin_plan(place: Any, state: TrainState) -> Ongoing | None:
+def begin_plan(backend: Any, state: TrainState) -> Ongoing | None:
     """Return a state as the start of a plan; None if anything in it is unusual."""
     opt_state = state.opt_state
     if type(opt_state) is not OptimizerState or len(opt_state.groups) != 1 or state.scale is not None:
@@ -122,7 +124,7 @@ def begin_plan(place: Any, state: TrainState) -> Ongoing | None:
     if len(leaves) != group.size.value or not _are_plain(leaves, moments) or not _are_known(group, state.step, leaves):
         return None
     plan = _Plan(state, leaves, moments)
-    return Ongoing(place, plan, state.st, int(state.step.item()), state.skipped, plan.round_powers(group.clock))
+    return Ongoing(backend, plan, state.st, int(state.step.item()), state.skipped, plan.round_powers(group.clock))
 
 
 def _are_plain(leaves: list[torch.Tensor], moments: list[Any]) -> bool:

@@ -57,7 +57,7 @@ def train_program(
             return finish(state, state._replace(st=st), grads, loss, stats, in_place=donate, ask=ask)
 
     def run_ongoing(data: Any, state: Any) -> Any:
-        known = state.kept
+        known = state.lazy
         if _is_followed():
             return program(data, state)
         if type(known) is not Ongoing or known.is_seen:

@@ -13,8 +13,8 @@ from threads import in_threads, is_closed
 from luxport.distributed import _arrivals
 from luxport.distributed._budget import Budget
 from luxport.distributed._launch import World
+from luxport.distributed._process_tree import ProcessTree
 from luxport.distributed._rows import StoredRows
-from luxport.distributed._ties import Ties
 
 
 class Store:
@@ -42,7 +42,7 @@ class Store:
 def ask_twice(store: Store, digests: list[bytes], timeout: float = 20.0) -> list[bool | OSError]:
     """Ask for agreement twice in a thread for each digest; return each second answer, or the error."""
     ties = [
-        Ties(
+        ProcessTree(
             StoredRows(
                 World(rank, rank, len(digests), "nothing", "127.0.0.1:1"),
                 Budget(timeout),
@@ -62,7 +62,7 @@ def ask_twice(store: Store, digests: list[bytes], timeout: float = 20.0) -> list
 
     answers = in_threads([partial(ask, rank) for rank in range(len(digests))])
     for one in ties:
-        one.cut()
+        one.close()
     return answers
 
 
@@ -138,7 +138,7 @@ def test_nobody_keeps_waiting_after_another_gave_up() -> None:
     """Rank 1 asks once and not again; the others would wait for a minute."""
     store, given_up = Store(), threading.Event()
     ties = [
-        Ties(
+        ProcessTree(
             StoredRows(
                 World(i, i, 2, "nothing", "127.0.0.1:1"),
                 Budget(60.0),
@@ -170,18 +170,18 @@ def test_a_process_that_ends_is_noticed_after_some_looks() -> None:
     store = Store()
     worlds = [World(i, i, 2, "nothing", "127.0.0.1:1") for i in range(2)]
     rows = [StoredRows(world, Budget(9.0), "test", store.write, store.read, lambda key: None) for world in worlds]
-    here, there = [Ties(one, lambda: False) for one in rows]
+    here, there = [ProcessTree(one, lambda: False) for one in rows]
     assert in_threads([lambda: here.agree(b"a" * 24), lambda: there.agree(b"a" * 24)]) == [True, True]
-    assert [here.left() for _ in range(3)] == [False] * 3
-    there.cut()
-    assert [here.left() for _ in range(3)] == [False, True, True]
-    here.cut()
+    assert [here.has_lost_process() for _ in range(3)] == [False] * 3
+    there.close()
+    assert [here.has_lost_process() for _ in range(3)] == [False, True, True]
+    here.close()
 
 
 def test_a_process_that_does_not_come_is_named() -> None:
     """Only the first of three asks."""
     store = Store()
     world = World(0, 0, 3, "nothing", "127.0.0.1:1")
-    ties = Ties(StoredRows(world, Budget(0.2), "test", store.write, store.read, lambda key: None), lambda: False)
+    ties = ProcessTree(StoredRows(world, Budget(0.2), "test", store.write, store.read, lambda key: None), lambda: False)
     with pytest.raises(TimeoutError, match="no connection came from rank 1, 2"):
         ties.agree(b"a" * 24)
