@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from neural_ode import step_by_runge_kutta
 from scipy.optimize import minimize
 from tqdm import tqdm
 
@@ -42,15 +43,6 @@ def compute_relativistic_rates(angles: np.ndarray) -> np.ndarray:
     return np.concatenate([common * np.sqrt(P - 6 - 2 * E * cos) / P**2, common / P**1.5], axis=1)
 
 
-def step_by_runge_kutta(field: Any, y: Any) -> Any:
-    """Return y one step later, by the classical method of fourth order."""
-    k1 = field(y)
-    k2 = field(y + STEP / 2 * k1)
-    k3 = field(y + STEP / 2 * k2)
-    k4 = field(y + STEP * k3)
-    return y + STEP / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
-
-
 # %%
 # The wave is how the quadrupole of the orbit is accelerated, here by differences, in units in which it is about 1.
 def compute_wave(path: Any) -> Any:
@@ -63,14 +55,14 @@ def compute_wave(path: Any) -> Any:
 
 def solve(field: Any, start: Any, length: int) -> Any:
     """Return the angles from start (1, 2), of shape (length, 2)."""
-    return luxport.scan(lambda y, _: (step_by_runge_kutta(field, y), y[0, :]), start, None, length=length)[1]
+    return luxport.scan(lambda y, _: (step_by_runge_kutta(field, y, STEP), y[0, :]), start, None, length=length)[1]
 
 
 def compute_true_wave(length: int) -> np.ndarray:
     """Return the wave by general relativity, (length - 2,)."""
     path = [np.array([[np.pi, 0.0]])]
     for _ in range(length - 1):
-        path.append(step_by_runge_kutta(compute_relativistic_rates, path[-1]))
+        path.append(step_by_runge_kutta(compute_relativistic_rates, path[-1], STEP))
     return compute_wave(np.concatenate(path)).astype(np.float32)
 
 

@@ -25,13 +25,13 @@ STEP = 0.1
 MATRIX = np.array([[-0.1, 2.0], [-2.0, -0.1]])
 
 
-def step_by_runge_kutta(field: Any, y: Any) -> Any:
+def step_by_runge_kutta(field: Any, y: Any, step: float = STEP) -> Any:
     """Return y one step later, by the classical method of fourth order."""
     k1 = field(y)
-    k2 = field(y + STEP / 2 * k1)
-    k3 = field(y + STEP / 2 * k2)
-    k4 = field(y + STEP * k3)
-    return y + STEP / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
+    k2 = field(y + step / 2 * k1)
+    k3 = field(y + step / 2 * k2)
+    k4 = field(y + step * k3)
+    return y + step / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
 
 
 def compute_spiral(length: int) -> np.ndarray:

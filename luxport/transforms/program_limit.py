@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from luxport.text import warn
+from typing import Any
 
-__all__ = ["MOST_PROGRAMS", "warn_of_many_programs"]
+from luxport.text import warn
+from luxport.tree.static import drop_oldest
+
+__all__ = ["MOST_PROGRAMS", "make_room", "warn_of_many_programs"]
 
 MOST_PROGRAMS = 128
 """A program takes a megabyte or more: thousands of them, one for each number, would use up the memory."""
 
 _warned = False
+
+
+def make_room(programs: dict[Any, Any]) -> None:
+    """Drop the oldest program from a full table, and warn once."""
+    if len(programs) >= MOST_PROGRAMS:
+        drop_oldest(programs)
+        warn_of_many_programs()
 
 
 def warn_of_many_programs() -> None:

@@ -53,7 +53,7 @@ def test_each_constant_has_a_program_of_its_own(backend):
 @pytest.mark.parametrize("backend", ["jax", "tf"])
 def test_programs_are_bounded_with_one_warning(backend, monkeypatch):
     monkeypatch.setattr(programs, "_warned", False)
-    module = import_module({"jax": "luxport_jax.programs", "tf": "luxport_tf.transforms"}[backend])
+    module = import_module({"jax": "luxport_jax.programs", "tf": "luxport.transforms.program_limit"}[backend])
     monkeypatch.setattr(module, "MOST_PROGRAMS", 3)
     compiled = luxport.jit(lambda x, value: x + value.value)
     x = luxport.asarray([1.0], backend=backend)

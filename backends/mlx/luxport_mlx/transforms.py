@@ -10,8 +10,8 @@ import mlx.core as mx
 
 from luxport import tree
 from luxport.transforms._custom_gradient import CustomCall, CustomGradient
-from luxport.transforms.program_limit import MOST_PROGRAMS, warn_of_many_programs
-from luxport.tree.static import Static, drop_oldest
+from luxport.transforms.program_limit import make_room
+from luxport.tree.static import Static
 
 __all__ = ["checkpoint", "custom_vjp", "jacobian", "jit", "jvp", "stop_gradient", "value_and_grad", "vjp"]
 
@@ -200,9 +200,7 @@ def jit(f: Callable[..., Any]) -> Callable[..., Any]:
         signature = (tree.structure(arguments), tuple([_tell_kind(leaf) for leaf in leaves]))
         found = programs.get(signature)
         if found is None:
-            if len(programs) >= MOST_PROGRAMS:
-                drop_oldest(programs)
-                warn_of_many_programs()
+            make_room(programs)
             found = programs[signature] = _compile(f, signature[0], leaves)
         compiled, result = found
         arrays = compiled(*[leaf for leaf in leaves if isinstance(leaf, mx.array)])

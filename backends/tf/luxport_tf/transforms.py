@@ -12,8 +12,8 @@ from tensorflow.python.eager.record import could_possibly_record  # type: ignore
 
 from luxport import tree
 from luxport.transforms._custom_gradient import CustomCall, CustomGradient
-from luxport.transforms.program_limit import MOST_PROGRAMS, warn_of_many_programs
-from luxport.tree.static import Static, drop_oldest
+from luxport.transforms.program_limit import make_room
+from luxport.tree.static import Static
 from luxport_tf.ops.layout import cancel_moves
 from luxport_tf.shortcuts import gather_conditions, has_effects
 
@@ -28,15 +28,12 @@ def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...], has_au
     def transformed(*args: Any, **kwargs: Any) -> Any:
         positions = (argnums,) if isinstance(argnums, int) else argnums
         wrt = tuple(args[i] for i in positions)
-        # Two arguments may be one tensor: identities of it are separate variables.
-        variables = [tf.identity(leaf) for leaf in tree.leaves(wrt)]
-        fresh = tree.unflatten(tree.structure(wrt), iter(variables))
+        variables, fresh = _make_variables(wrt)
         replaced = list(args)
         for i, argument in zip(positions, fresh, strict=True):
             replaced[i] = argument
         with tf.GradientTape(watch_accessed_variables=False) as tape:
-            for variable in variables:
-                tape.watch(variable)
+            tape.watch(variables)
             with cancel_moves(tape):
                 result = f(*replaced, **kwargs)
         found = _take_gradient(tape, result[0] if has_aux else result, variables)
@@ -46,13 +43,17 @@ def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...], has_au
     return transformed
 
 
+def _make_variables(values: Any) -> tuple[list[Any], Any]:
+    """Return new tensors to differentiate by, and a tree of them; two leaves of the given tree may be one tensor."""
+    variables = [tf.identity(leaf) for leaf in tree.leaves(values)]
+    return variables, tree.unflatten(tree.structure(values), iter(variables))
+
+
 def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
     """Differentiate by a tape that lives as long as the returned function."""
-    variables = [tf.identity(leaf) for leaf in tree.leaves(primals)]
-    fresh = tree.unflatten(tree.structure(primals), iter(variables))
+    variables, fresh = _make_variables(primals)
     with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
-        for variable in variables:
-            tape.watch(variable)
+        tape.watch(variables)
         y = f(*fresh)
 
     def pull(cotangent: Any) -> tuple[Any, ...]:
@@ -74,8 +75,7 @@ def jvp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ..
         raise _NestedJvpError
     token = _direction.set("forward")
     try:
-        variables = [tf.identity(leaf) for leaf in tree.leaves(primals)]
-        fresh = tree.unflatten(tree.structure(primals), iter(variables))
+        variables, fresh = _make_variables(primals)
         with tf.autodiff.ForwardAccumulator(variables, tree.leaves(tangents)) as accumulator:
             y = f(*fresh)
         return y, tree.map(lambda leaf: accumulator.jvp(leaf, tf.UnconnectedGradients.ZERO), y)
@@ -97,17 +97,14 @@ def _compute_jvp_by_tapes(
     f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]
 ) -> tuple[Any, Any]:
     """Pull a cotangent back, which is linear in it, and differentiate that: the product with the Jacobian itself."""
-    variables = [tf.identity(leaf) for leaf in tree.leaves(primals)]
-    fresh = tree.unflatten(tree.structure(primals), iter(variables))
+    variables, fresh = _make_variables(primals)
     with tf.GradientTape(watch_accessed_variables=False) as outer:
         with tf.GradientTape(watch_accessed_variables=False) as inner:
-            for variable in variables:
-                inner.watch(variable)
+            inner.watch(variables)
             y = f(*fresh)
         leaves = tree.leaves(y)
         cotangents = [tf.zeros_like(leaf) for leaf in leaves]
-        for cotangent in cotangents:
-            outer.watch(cotangent)
+        outer.watch(cotangents)
         pulled = _take_gradient(inner, leaves, variables, cotangents)
     pushed = _take_gradient(outer, pulled, cotangents, tree.leaves(tangents))
     return y, tree.unflatten(tree.structure(y), iter(pushed))
@@ -122,8 +119,7 @@ def jacobian(f: Callable[..., Any], argnums: int) -> Callable[..., Any]:
         replaced = list(args)
         replaced[argnums] = tree.unflatten(shape, iter(variables))
         with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
-            for variable in variables:
-                tape.watch(variable)
+            tape.watch(variables)
             y = f(*replaced)
 
         def rows(leaf: Any) -> Any:
@@ -188,9 +184,7 @@ def jit(f: Callable[..., Any], agree: Callable[[list[Any]], Any] | None = None) 
         signature = (tree.structure(arguments), tuple([_tell_kind(leaf) for leaf in leaves]), forward)
         graph = graphs.get(signature)
         if graph is None:
-            if len(graphs) >= MOST_PROGRAMS:
-                drop_oldest(graphs)
-                warn_of_many_programs()
+            make_room(graphs)
             graph = graphs[signature] = _trace(f, signature[0], leaves, agree, shortcuts=not forward)
         try:
             return graph(tensors)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import torch
 
-__all__ = ["casts", "call_in_float32"]
+__all__ = ["casts", "leave_autocast"]
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 _CAST = (torch.float32, torch.float16, torch.bfloat16)
 
@@ -16,7 +20,15 @@ def casts(x: torch.Tensor, other: Any) -> bool:
     return torch.is_autocast_enabled(x.device.type) and x.dtype in _CAST and getattr(other, "dtype", None) in _CAST
 
 
-def call_in_float32(f: Any, *arrays: torch.Tensor | None, **options: Any) -> Any:
-    """Call f on float32 arrays, with autocast disabled."""
-    with torch.autocast(next(a.device.type for a in arrays if a is not None), enabled=False):
-        return f(*[a.float() if a is not None and a.dtype in _CAST else a for a in arrays], **options)
+def leave_autocast(f: F) -> F:
+    """Let a function of x, a weight and more arrays run in float32 where autocast would convert x and the weight."""
+
+    @functools.wraps(f)
+    def call(x: torch.Tensor, weight: torch.Tensor, *arrays: torch.Tensor | None, **options: Any) -> Any:
+        if not casts(x, weight):
+            return f(x, weight, *arrays, **options)
+        with torch.autocast(x.device.type, enabled=False):
+            wide = [a.float() if a is not None and a.dtype in _CAST else a for a in (x, weight, *arrays)]
+            return f(*wide, **options)
+
+    return call  # type: ignore[return-value]

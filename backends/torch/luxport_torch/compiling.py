@@ -14,8 +14,8 @@ import numpy as np
 import torch
 import torch.utils.checkpoint
 
-from luxport.transforms.program_limit import MOST_PROGRAMS, warn_of_many_programs
-from luxport.tree.static import Static, drop_oldest
+from luxport.transforms.program_limit import make_room
+from luxport.tree.static import Static
 
 __all__ = ["jit"]
 
@@ -38,9 +38,7 @@ def jit(f: Callable[..., Any]) -> Callable[..., Any]:
         key = tuple(signs)
         program = programs.get(key)
         if program is None:
-            if len(programs) >= MOST_PROGRAMS:
-                drop_oldest(programs)
-                warn_of_many_programs()
+            make_room(programs)
             program = programs[key] = _compile_program(f)
         try:
             return program(*args, **kwargs)

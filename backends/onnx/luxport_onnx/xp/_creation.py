@@ -87,17 +87,11 @@ def arange(start: Any, /, stop: Any = None, step: Any = 1, *, dtype: Any = None,
     ends = start, stop, step
     if not any([type(end) is Array for end in ends]):
         return make_constant(np.arange(start, stop, step, dtype=dtype))
-    counts = [
-        len(
-            range(
-                *[
-                    int(end.numbers[i] if end.value is None else end.value) if type(end) is Array else end
-                    for end in ends
-                ]
-            )
-        )
+    known = [
+        [(end.numbers[i] if end.value is None else end.value) if type(end) is Array else end for end in ends]
         for i in range(SAMPLES)
     ]
+    counts = [len(range(*map(int, numbers))) for numbers in known]
     wanted = np.dtype(dtype or np.int64)
     kind = wanted if wanted in (np.int64, np.int32) else np.dtype(np.int64)
     inputs = [astype(end, kind) if type(end) is Array else make_scalar(end, kind) for end in ends]

@@ -9,7 +9,7 @@ import torch
 from luxport import ops
 from luxport.ops import definition_of
 from luxport.ops._recurrent import add_biases, clear_masked
-from luxport_torch.casting import call_in_float32, casts
+from luxport_torch.casting import leave_autocast
 from luxport_torch.ops.lstm_layer import run_lstm_layer, takes_lstm_layer
 from luxport_torch.ops.sweeps import is_compiled, sweep_in_one_call
 
@@ -22,6 +22,7 @@ _define_gru: Any = definition_of(ops.gru_sweep)
 _define_gru_v3: Any = definition_of(ops.gru_v3_sweep)
 
 
+@leave_autocast
 def rnn_sweep(
     x: torch.Tensor,
     weight_ih: torch.Tensor,
@@ -35,9 +36,6 @@ def rnn_sweep(
     reverse: bool = False,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Call the library once for tanh and relu."""
-    if casts(x, weight_ih):
-        arrays = x, weight_ih, weight_hh, bias_ih, bias_hh, hidden, mask
-        return call_in_float32(rnn_sweep, *arrays, activation=activation, reverse=reverse)
     if is_compiled(x, activation):
         return _sweep_compiled("rnn", x, weight_ih, weight_hh, bias_ih, bias_hh, (hidden,), mask, reverse, activation)
     native = torch._VF.rnn_tanh if activation is ops.tanh else torch._VF.rnn_relu if activation is ops.relu else None
@@ -49,6 +47,7 @@ def rnn_sweep(
     return y, last
 
 
+@leave_autocast
 def lstm_sweep(
     x: torch.Tensor,
     weight_ih: torch.Tensor,
@@ -62,9 +61,6 @@ def lstm_sweep(
     reverse: bool = False,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Call the library once, three to six times as fast as the steps."""
-    if casts(x, weight_ih):
-        arrays = x, weight_ih, weight_hh, bias_ih, bias_hh, hidden, memory, mask
-        return call_in_float32(lstm_sweep, *arrays, reverse=reverse)
     if is_compiled(x):
         return _sweep_compiled("lstm", x, weight_ih, weight_hh, bias_ih, bias_hh, (hidden, memory), mask, reverse)
     if not _is_native(x, mask):
@@ -74,6 +70,7 @@ def lstm_sweep(
     return y, hidden, memory
 
 
+@leave_autocast
 def gru_sweep(
     x: torch.Tensor,
     weight_ih: torch.Tensor,
@@ -86,8 +83,6 @@ def gru_sweep(
     reverse: bool = False,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Call the library once."""
-    if casts(x, weight_ih):
-        return call_in_float32(gru_sweep, x, weight_ih, weight_hh, bias_ih, bias_hh, hidden, mask, reverse=reverse)
     if is_compiled(x):
         return _sweep_compiled("gru", x, weight_ih, weight_hh, bias_ih, bias_hh, (hidden,), mask, reverse)
     if not _is_native(x, mask):
@@ -96,6 +91,7 @@ def gru_sweep(
     return y, last
 
 
+@leave_autocast
 def gru_v3_sweep(
     x: torch.Tensor,
     weight_ih: torch.Tensor,
@@ -108,8 +104,6 @@ def gru_v3_sweep(
     reverse: bool = False,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Compute step by step, in compiled programs by one operator."""
-    if casts(x, weight_ih):
-        return call_in_float32(gru_v3_sweep, x, weight_ih, weight_hh, weight_hn, bias_ih, hidden, mask, reverse=reverse)
     if is_compiled(x):
         return _sweep_compiled("gru_v3", x, weight_ih, weight_hh, bias_ih, weight_hn, (hidden,), mask, reverse)
     return _define_gru_v3(x, weight_ih, weight_hh, weight_hn, bias_ih, hidden, mask, reverse=reverse)
