@@ -36,7 +36,7 @@ LONG = {
     "luxport/porting/files/bson/values.py": METHODS + "a method for each tag of a document",
     "luxport/porting/files/jld2/values.py": METHODS + "a method for each kind of datatype",
     "luxport/porting/files/jld2/writer.py": METHODS + "a method for each part of a file",
-    "luxport/porting/translate/counted_run.py": METHODS + "a branch for each kind of statement and expression",
+    "luxport/porting/translate/interpreter.py": METHODS + "a branch for each kind of statement and expression",
     "luxport/porting/translate/layers.py": "a table of Flux's layers, and a builder for each",
     "luxport/porting/translate/scope.py": DOCSTRINGS,
     "tests/core/test_errors.py": TESTS,

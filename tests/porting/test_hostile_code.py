@@ -14,7 +14,7 @@ import pytest
 from luxport.cli import main
 from luxport.porting import FileFormatError
 from luxport.porting.translate import translate
-from luxport.porting.translate.checked import find_violation
+from luxport.porting.translate.module_checks import find_violation
 from luxport.porting.translate.writing import name_in_python
 
 

@@ -139,6 +139,7 @@ def describe_flux_generation(values: Any) -> tuple[str, list[str]]:
 
 
 def _yield_signs(values: Any) -> Iterator[tuple[str, tuple[int, int]]]:
+    """Yield each piece of evidence in a tree of values, with the first and last version that it allows."""
     for value in julia.yield_values(values):
         if not isinstance(value, julia.Struct) or not isinstance(value.type, julia.TypeName):
             continue

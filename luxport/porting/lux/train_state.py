@@ -114,6 +114,7 @@ def _list_paths(kept: Any) -> list[Path]:
 
 
 def _fill(kept: Any, value_at: Callable[[Path], Any]) -> Any:
+    """Return a description of a rule's state with each place replaced by the value there."""
     if kept is None or isinstance(kept, _Place):
         return None if kept is None else value_at(kept.path)
     return tuple([_fill(entry, value_at) for entry in kept])
@@ -121,6 +122,8 @@ def _fill(kept: Any, value_at: Callable[[Path], Any]) -> Any:
 
 @dataclass(frozen=True)
 class _Place:
+    """The place of a value in the saved state of a parameter."""
+
     path: Path
 
 
@@ -147,19 +150,17 @@ def _build_rule(struct: Any, path: Path) -> tuple[Any, Any, Any]:
         raise FileFormatError(f"the optimizer {name} of the file cannot be made: {error}") from None
     if name == "RMSProp" and not rule.centered:
         kept = (_Place((0,)), None)
-    return rule, _prefix_paths(kept, path), _prefix_paths(clock, path)
+
+    def move(inner: Path) -> _Place:
+        return _Place((*path, *inner))
+
+    return rule, _fill(kept, move), _fill(clock, move)
 
 
 def _make_plain(value: Any) -> Any:
     if isinstance(value, (tuple, julia.Struct, julia.NamedTuple)):
         return tuple([_make_plain(entry) for entry in list_children(value).values()])
     return value.item() if isinstance(value, np.generic) else value
-
-
-def _prefix_paths(kept: Any, path: Path) -> Any:
-    if kept is None or isinstance(kept, _Place):
-        return None if kept is None else _Place((*path, *kept.path))
-    return tuple([_prefix_paths(entry, path) for entry in kept])
 
 
 def _make_places(*places: int) -> tuple[_Place, ...]:

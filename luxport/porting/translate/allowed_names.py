@@ -1,4 +1,4 @@
-"""The names and syntax that a generated module may contain; `checked` compares each node with these lists."""
+"""The names and syntax that a generated module may contain; `module_checks` compares each node with these lists."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from luxport.porting.translate.constructors import find_constructor
-from luxport.porting.translate.drawn import write_drawn_array
+from luxport.porting.translate.drawn_arrays import write_drawn_array
 from luxport.porting.translate.indices import build_undefined
 from luxport.porting.translate.methods import choose_method
 from luxport.porting.translate.operators import write_operator_call

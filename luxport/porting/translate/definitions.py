@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from luxport.porting.translate.drawn import write_drawn_array, write_scaled_initializer
+from luxport.porting.translate.drawn_arrays import write_drawn_array, write_scaled_initializer
 from luxport.porting.translate.functions import call_on_elements
 from luxport.porting.translate.output import Piece
 from luxport.porting.translate.parameters import Parameters, list_names, write_parameters
@@ -94,6 +94,7 @@ def define(here: Scope, node: Node, *, mode: str, name: str = "") -> Code:
 
 
 def _check_loop_variables(here: Scope, node: Node) -> None:
+    """Raise Unported for a function that uses variables of an enclosing loop: Python's would change with the loop."""
     if find_names(node) & here.loop_variables:
         raise Unported("a function that uses a variable of the loop around it")
 
@@ -134,6 +135,7 @@ def _write_namespace(here: Scope, head: str, parameters: Parameters, written: li
 
 
 def _write_compact(here: Scope, node: Node, name: str) -> Code:
+    """Write a function with ``@luxport.compact`` for a layer made by Lux's ``@compact``, and return its name."""
     given = read_arguments(node)
     if given.block is None or given.splats:
         raise Unported("@compact with a splat of values, or without a do block")

@@ -42,6 +42,7 @@ __all__ = ["READERS"]
 
 
 def _write_name(here: Scope, node: Node) -> Code:
+    """Translate a variable of the file, or a name of Julia or its packages."""
     name = read_last_name(node)
     if not name:
         raise Unported("a field of a struct")

@@ -49,6 +49,8 @@ def _read_dimensions(given: Arguments) -> dict[str, Code]:
 
 
 def _make_reduction(name: str) -> Builder:
+    """Return a builder for ``sum``, ``mean``, ``maximum`` or ``minimum``: of an array, a list, or ``f.(x)``."""
+
     def build(here: Scope, given: Arguments) -> Code:
         given.expect_keywords("dims")
         *function, array = expect_positional(given, 1, 2)

@@ -22,8 +22,8 @@ def write_header(holes: tuple[Hole, ...]) -> str:
         return ""
     count = f"{len(holes)} {'piece' if len(holes) == 1 else 'pieces'}"
     lines = [
-        f"# Made from Julia code by `luxport port`, which did not understand {count} of it. Where the model needs one",
-        "# NotImplementedError is raised, by no import, but where it is run; the rest is left out. In the Julia file:",
+        f"# Translated from Julia by `luxport port`, except for {count}. Where the model runs one of them, it raises",
+        "# NotImplementedError; importing this file does not. Their lines in the Julia file, and the reasons:",
         *(write_remark(f"  line {hole.line}: {hole.julia} ({hole.reason})") for hole in holes[:_LISTED]),
     ]
     if len(holes) > _LISTED:

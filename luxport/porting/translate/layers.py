@@ -115,6 +115,8 @@ def _make_plain(name: str, count: int, *options: str) -> Builder:
 
 
 def _make_norm(name: str, numbers: int) -> Builder:
+    """Return a builder for a norm with this many sizes; LayerNorm and RMSNorm have builders of their own."""
+
     def build(here: Scope, given: Arguments) -> Code:
         if len(given.positional) < numbers:
             raise Unported(f"{numbers} sizes expected")

@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from luxport.porting.errors import FileFormatError
-from luxport.porting.translate.checked import find_violation, find_violation_in, list_bound_names, parse_python
 from luxport.porting.translate.containers import CONTAINERS
+from luxport.porting.translate.deferred_statements import find_deferred
 from luxport.porting.translate.definitions import define
 from luxport.porting.translate.elementwise import find_functions_of_elements
 from luxport.porting.translate.expressions import READERS
 from luxport.porting.translate.headers import declare_functions, find_packages, find_types, write_header
 from luxport.porting.translate.helpers import HELPERS
-from luxport.porting.translate.importing import find_deferred
 from luxport.porting.translate.layers import LAYERS
 from luxport.porting.translate.methods import choose_by_types, find_methods, write_chooser
+from luxport.porting.translate.module_checks import find_violation, find_violation_in, list_bound_names, parse_python
 from luxport.porting.translate.output import Hole, Output, Piece
 from luxport.porting.translate.own_calls import OwnCall, find_own_calls
 from luxport.porting.translate.own_inputs import DrawnInputs, list_inputs
@@ -265,6 +265,7 @@ def _list_statements(node: Node) -> list[Node]:
 
 
 def _write_module(chunks: list[str], helpers: set[str]) -> str:
+    """Return the text of the module: imports, helpers and statements, with the empty lines that PEP 8 asks for."""
     statements = "\n".join([*(HELPERS[name] for name in sorted(helpers)), *chunks])
     imports = [
         f"import {name}" for name in ("dataclasses", "functools", "math", "operator") if f"{name}." in statements

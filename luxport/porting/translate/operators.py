@@ -14,7 +14,7 @@ from luxport.porting.translate.comparisons import (
     negate,
     write_chain,
 )
-from luxport.porting.translate.drawn import write_drawn_array
+from luxport.porting.translate.drawn_arrays import write_drawn_array
 from luxport.porting.translate.numbers import PIPED, write_truncated
 from luxport.porting.translate.parse import Unported, read_arguments, read_last_name, read_text
 from luxport.porting.translate.scope import Scope, rewrite

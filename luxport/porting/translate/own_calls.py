@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from luxport.porting.errors import FileFormatError
-from luxport.porting.translate.checked import find_violation_in, parse_python
 from luxport.porting.translate.definitions import find_signature, split_definition
 from luxport.porting.translate.made_up_calls import make_up_calls
+from luxport.porting.translate.module_checks import find_violation_in, parse_python
 from luxport.porting.translate.output import Piece
 from luxport.porting.translate.parse import (
     UNUSUAL,

@@ -44,6 +44,7 @@ def read_binding(here: Scope, node: Node) -> tuple[Node, str, dict[str, str]]:
 
 
 def _read_iteration(here: Scope, variable: Node, over: Node) -> tuple[Node, str, dict[str, str]]:
+    """Return a loop's variable, its sequence in Python, and its names' kinds, for ``enumerate``, ``zip`` and others."""
     if over.type == "parenthesized_expression" and over.named_children[0].type == "range_expression":
         over = over.named_children[0]
     if over.type == "range_expression":

@@ -132,6 +132,8 @@ def _build_cat(here: Scope, given: Arguments) -> Code:
 
 
 def _make_concatenation(name: str) -> Builder:
+    """Return a builder for ``vcat`` or ``hcat`` of arrays; in code that builds layers, of numbers and lists."""
+
     def build(here: Scope, given: Arguments) -> Code:
         given.expect_keywords()
         values = [here.write(node) for node in given.positional]

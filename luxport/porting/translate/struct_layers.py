@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from luxport.core.layer import Layer
 from luxport.porting.translate.compact_structs import write_compact
 from luxport.porting.translate.definitions import split_definition, write_body
-from luxport.porting.translate.drawn import write_drawn_arrays
+from luxport.porting.translate.drawn_arrays import write_drawn_arrays
 from luxport.porting.translate.methods import is_foreign
 from luxport.porting.translate.parameters import find_taken_by_field, write_parameters
 from luxport.porting.translate.parse import Unported, find_head, find_names, read_text
@@ -113,6 +113,7 @@ def _write_record(here: Scope, struct: Struct) -> Scope:
 
 
 def _write_class(here: Scope, struct: Struct) -> None:
+    """Write a Lux struct as a class, with its fields, initial values and forward methods."""
     if struct.base == "Layer" and not struct.parameters and set(struct.fields) & {"layer", "model"}:
         raise Unported("a layer that contains a layer, but is not one of Lux's containers")
     here.add_line(f"class {struct.python}(luxport.{struct.base}):")

@@ -106,6 +106,7 @@ def _add_base(node: Node, bases: dict[str, str]) -> None:
 
 
 def _read_definition(node: Node, bases: Mapping[str, str]) -> Struct | None:
+    """Read a struct definition, also inside a macro such as ``@kwdef``; return None for any other statement."""
     definition, macro = node, ""
     if node.type == "macrocall_expression":
         macro = read_text(node).split(maxsplit=1)[0]
@@ -176,6 +177,7 @@ def _find_receiver(call: Node) -> str:
 
 
 def _assign_statement(node: Node, found: dict[str, Struct]) -> None:
+    """Add a method, a constructor or a mark such as ``@layer`` to the struct that it belongs to."""
     if node.type == "macrocall_expression":
         named = next((read_text(child) for child in node.named_children if child.type == "macro_identifier"), "")
         owners = [found[name] for name in sorted(find_names(node)) if name in found]

@@ -12,8 +12,8 @@ from typing import Any
 
 import luxport
 from luxport.porting import load_parameters
-from luxport.porting.translate.counted_run import Run
-from luxport.porting.translate.counted_values import Budget, TooExpensive, WouldRaise
+from luxport.porting.translate.interpreter import Interpreter
+from luxport.porting.translate.interpreter_values import Budget, TooExpensive, WouldRaise
 from luxport.porting.translate.module import Translation
 from luxport.porting.translate.own_calls import OwnCall
 from luxport.porting.translate.own_inputs import Drawn, DrawnInputs
@@ -62,15 +62,19 @@ def _describe_call(call: OwnCall) -> str:
 
 
 def _find_makers(python: str) -> Iterator[str]:
-    """Yield the names of functions that make a layer without arguments, according to `counted_run`."""
-    run = Run(Budget(_STEPS))
+    """Yield the names of functions that make a layer without arguments, according to `interpreter`."""
+    interpreter = Interpreter(Budget(_STEPS))
     for statement in ast.parse(python).body:
         try:
-            run.run_statement(statement)
+            interpreter.run_statement(statement)
         except (WouldRaise, TooExpensive):  # cannot happen: such statements are under __main__
             return
-    for name, function in list(run.names.items()):
-        if isinstance(function, FunctionType) and not _has_required_arguments(function) and _can_make_layer(run, name):
+    for name, function in list(interpreter.names.items()):
+        if (
+            isinstance(function, FunctionType)
+            and not _has_required_arguments(function)
+            and _can_make_layer(interpreter, name)
+        ):
             yield name
 
 
@@ -79,9 +83,11 @@ def _has_required_arguments(function: Any) -> bool:
     return any(one.default is one.empty and one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD) for one in given)
 
 
-def _can_make_layer(run: Run, name: str) -> bool:
+def _can_make_layer(interpreter: Interpreter, name: str) -> bool:
     try:
-        return isinstance(run.evaluate(ast.parse(f"{name}()", mode="eval").body, run.names), luxport.Layer)
+        return isinstance(
+            interpreter.evaluate(ast.parse(f"{name}()", mode="eval").body, interpreter.names), luxport.Layer
+        )
     except Exception:  # the function may do anything
         return False
 

@@ -40,6 +40,8 @@ _BATCH = 2
 
 @dataclass(frozen=True)
 class _Taken:
+    """Shapes that a model accepts, as text, and whether its outputs keep the size of the batch."""
+
     shapes: str
     keeps_batch: bool
 

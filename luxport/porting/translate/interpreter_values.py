@@ -1,4 +1,4 @@
-"""Values and exceptions of `counted_run`: its budget, control flow, stand-ins for classes and their objects."""
+"""Values and exceptions of `interpreter`: its budget, control flow, stand-ins for classes and their objects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Python's functions and operators for `counted_run`: they count their steps and bound the size of their results."""
+"""Python's functions and operators for `interpreter`: they count their steps and bound the size of their results."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from luxport.porting.translate.counted_names import BINARY, OPERATORS
-from luxport.porting.translate.counted_values import Budget, TooExpensive, WouldRaise
+from luxport.porting.translate.interpreter_names import BINARY, OPERATORS
+from luxport.porting.translate.interpreter_values import Budget, TooExpensive, WouldRaise
 
 __all__ = ["COUNTED", "BoundedValues"]
 

@@ -30,6 +30,8 @@ _WRAPPERS = ("param", "f32", "Float32", "TrackedArray", "convert")
 
 @dataclass(frozen=True)
 class _Drawn:
+    """An initializer and the sizes of the array that it draws."""
+
     init: Code
     sizes: Code
 
@@ -63,6 +65,7 @@ def write_drawn_arrays(here: Scope, node: Node) -> Code:
 
 
 def _read_drawn(here: Scope, node: Node) -> _Drawn | None:
+    """Read a call that draws an array, or one multiplied by a number; return None for any other node."""
     if node.type == "parenthesized_expression":
         return _read_drawn(here, node.named_children[0])
     if node.type in ("binary_expression", "juxtaposition_expression"):

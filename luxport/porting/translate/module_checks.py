@@ -99,6 +99,8 @@ def _list_names(target: ast.expr) -> set[str]:
 
 
 class _Checker:
+    """Checks statements, in a module that defines these names, and raises `_Violation`."""
+
     def __init__(self, defined: set[str]) -> None:
         self.defined = defined
 

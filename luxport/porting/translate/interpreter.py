@@ -1,8 +1,9 @@
-"""An interpreter that evaluates what a generated module computes on import, and counts every step.
+"""`Interpreter`: compute what a generated module would compute on import, without running it, and count every step.
 
-Nothing is compiled or executed. It walks a syntax tree that `checked` has accepted, bounds the size of numbers, strings
-and sequences before it makes them, evaluates the module's own functions step by step, and calls only luxport's
-constructors, whose layers hold no arrays. So it ends soon for any source, and tells which statements would not.
+It walks a syntax tree that `module_checks` has accepted. Nothing is compiled or executed: it checks the sizes of
+numbers, strings and sequences before it makes them, evaluates the module's own functions step by step, and calls only
+luxport's constructors, whose layers hold no arrays. So it ends soon for any source, and tells which statements would
+not.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import luxport
-from luxport.porting.translate.counted_functions import COUNTED, BoundedValues
-from luxport.porting.translate.counted_names import (
+from luxport.porting.translate.interpreter_functions import COUNTED, BoundedValues
+from luxport.porting.translate.interpreter_names import (
     BUILTINS,
     COMPARED,
     GIVEN,
@@ -25,7 +26,7 @@ from luxport.porting.translate.counted_names import (
     OPERATORS,
     UNARY,
 )
-from luxport.porting.translate.counted_values import (
+from luxport.porting.translate.interpreter_values import (
     BreakSignal,
     Budget,
     ContinueSignal,
@@ -38,14 +39,14 @@ from luxport.porting.translate.counted_values import (
     WouldRaise,
 )
 
-__all__ = ["Run"]
+__all__ = ["Interpreter"]
 
 _DEEPEST = 40
 _LAYER, _CLASS, _COMPACT = 100, 1000, 400
 """Steps to spend for making one of these, about its time in microseconds."""
 
 
-class Run:
+class Interpreter:
     """The state of evaluating a module: its names, the remaining budget, and what to undo if a statement fails."""
 
     def __init__(self, budget: Budget) -> None:
@@ -320,7 +321,7 @@ class Run:
         path = ast.unparse(node)
         if path in GIVEN:
             return GIVEN[path]
-        if path.startswith("luxport."):  # `checked` has accepted it as one of a list
+        if path.startswith("luxport."):  # `module_checks` has accepted it as one of a list
             return functools.reduce(getattr, path.split(".")[1:], luxport)
         value = self.evaluate(node.value, names)
         if isinstance(value, OwnRecord):

@@ -1,4 +1,4 @@
-"""The names and operators that `counted_run` can evaluate, with the Python functions behind them."""
+"""The names and operators that `interpreter` can evaluate, with the Python functions behind them."""
 
 from __future__ import annotations
 

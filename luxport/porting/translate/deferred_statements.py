@@ -10,9 +10,9 @@ import ast
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from luxport.porting.translate.checked import list_bound_names
-from luxport.porting.translate.counted_run import Run
-from luxport.porting.translate.counted_values import Budget, TooExpensive, WouldRaise
+from luxport.porting.translate.interpreter import Interpreter
+from luxport.porting.translate.interpreter_values import Budget, TooExpensive, WouldRaise
+from luxport.porting.translate.module_checks import list_bound_names
 
 __all__ = ["find_deferred"]
 
@@ -27,7 +27,7 @@ class _Pass:
     """One pass over the statements of a module."""
 
     deferred: dict[int, str]
-    run: Run
+    interpreter: Interpreter
     spoiled: set[str] = field(default_factory=set)
     """Names that do not have the value that the source gives them, because a statement is deferred."""
 
@@ -37,9 +37,9 @@ class _Pass:
         spoiled = set(part.names)
         for statement in part.statements:
             if isinstance(statement, (ast.Expr, ast.For, ast.If, ast.While)):
-                spoiled |= self.run.find_lists(statement)
+                spoiled |= self.interpreter.find_lists(statement)
         for name in spoiled:
-            self.run.names.pop(name, None)
+            self.interpreter.names.pop(name, None)
         self.spoiled |= spoiled
 
 
@@ -63,33 +63,33 @@ def find_deferred(trees: Sequence[Sequence[ast.stmt]], helpers: Sequence[ast.stm
     work = Budget(_WORK)
     while True:
         known = len(deferred)
-        look = _Pass(deferred, Run(Budget(_STEPS)))
+        this_pass = _Pass(deferred, Interpreter(Budget(_STEPS)))
         for helper in helpers:
-            look.run.run_statement(helper)
+            this_pass.interpreter.run_statement(helper)
         for place, part in enumerate(parts):
             if place in deferred:
-                look.defer(place, part, "")
+                this_pass.defer(place, part, "")
             else:
-                _try_part(look, place, part, work)
+                _try_part(this_pass, place, part, work)
         for place, part in enumerate(parts):
-            if place not in deferred and not part.names.isdisjoint(look.spoiled):
+            if place not in deferred and not part.names.isdisjoint(this_pass.spoiled):
                 deferred[place] = ""
         if len(deferred) == known:
             return deferred
 
 
-def _try_part(look: _Pass, place: int, part: _Part, work: Budget) -> None:
-    run = look.run
-    before = run.budget.left
-    run.budget.left = min(before, max(0, work.left))
-    given = run.budget.left
+def _try_part(this_pass: _Pass, place: int, part: _Part, work: Budget) -> None:
+    interpreter = this_pass.interpreter
+    before = interpreter.budget.left
+    interpreter.budget.left = min(before, max(0, work.left))
+    given = interpreter.budget.left
     try:
         for statement in part.statements:
-            run.run_statement(statement)
+            interpreter.run_statement(statement)
     except TooExpensive as found:
-        look.defer(place, part, str(found))
+        this_pass.defer(place, part, str(found))
     except WouldRaise as found:
-        look.defer(place, part, "" if found.missing in look.spoiled else str(found))
-    spent = given - max(0, run.budget.left)
+        this_pass.defer(place, part, "" if found.missing in this_pass.spoiled else str(found))
+    spent = given - max(0, interpreter.budget.left)
     work.left -= spent
-    run.budget.left = before if place in look.deferred else before - spent
+    interpreter.budget.left = before if place in this_pass.deferred else before - spent
