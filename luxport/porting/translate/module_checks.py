@@ -1,7 +1,7 @@
-"""Check a generated module independently of how it was generated.
+"""Check a generated module independently of its translation, so that a bug there can never run text of the source.
 
 Every node of the syntax tree must be of an allowed kind, every name defined in the module or on a list, every attribute
-of a package on a list. So a bug of the translator can at most lead to an error, never run text of the source as code.
+of a package on a list.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import warnings
 from collections.abc import Iterable
-from types import EllipsisType
+from types import EllipsisType, NoneType
 
 from luxport.porting.translate.allowed_names import (
     ALLOWED,
@@ -144,9 +144,7 @@ class _Checker:
                 if _find_root(node) not in PACKAGES:
                     self.check_node(node.value, own)
                 return
-            case ast.Constant() if not (
-                node.value is None or type(node.value) in (bool, int, float, str, EllipsisType)
-            ):
+            case ast.Constant() if type(node.value) not in (NoneType, bool, int, float, str, EllipsisType):
                 raise _Violation("a constant of another kind")
             case ast.BinOp(op=ast.Pow()) if (_is_power(node.left) or _is_power(node.right)) and _is_constant(node):
                 raise _Violation("a power of a power")
