@@ -1,4 +1,4 @@
-"""The command ``luxport convert``: from Julia's files to ONNX and safetensors, and back to Julia."""
+"""The command ``luxport convert``: convert Julia files to ONNX and safetensors, and safetensors to Julia files."""
 
 from __future__ import annotations
 
@@ -27,47 +27,47 @@ __all__ = ["main"]
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Convert a file: status 0, or 2 for a wrong argument, a file that cannot be read, or one that does not fit."""
+    """Convert a file; return 0, or 2 for a wrong argument, or for a file that cannot be read or does not fit."""
     parser = Arguments(
         prog="luxport convert",
-        description="Write what a BSON.jl or JLD2 file holds as safetensors, for Flux.loadmodel! as JLD2, or as ONNX.",
+        description="Convert a BSON.jl or JLD2 file to safetensors, to ONNX, or to JLD2 for Flux.loadmodel!.",
     )
-    parser.add_argument("file", help="a file of a whole Flux model, or of parameters for --model, also safetensors")
-    parser.add_argument("output", help="the safetensors file to write; for Julia a .jld2, a whole model an .onnx")
-    parser.add_argument("--model", metavar="MODULE:OBJECT", help="the luxport model that the parameters are for")
-    parser.add_argument("--name", help="the entry of the file, if it holds several; dotted if it is inside another")
+    parser.add_argument("file", help="a file with a Flux model, or with parameters for --model, also safetensors")
+    parser.add_argument("output", help="the file to write: .safetensors, .jld2 for Julia, .onnx for a whole model")
+    parser.add_argument("--model", metavar="MODULE:OBJECT", help="the luxport model to which the parameters belong")
+    parser.add_argument("--name", help="the entry of the file, if it has several; dotted if it is inside another")
     parser.add_argument(
-        "--flux", metavar="VERSION", help="the Flux that wrote the file, 0.6, where the file does not say"
+        "--flux", metavar="VERSION", help="the version of Flux that wrote the file (0.6), if the file does not say it"
     )
     parser.add_argument(
         "--input",
         metavar="SIZES",
         action="append",
-        help="for ONNX the shape of an input, free sizes by name: N,1,28,28, or int32:N,T; once for each",
+        help="for ONNX, the shape of an input, with names for free sizes: N,1,28,28 or int32:N,T; once for each input",
     )
     try:
         options = parser.parse_args(arguments)
-    except SystemExit as stopped:  # argparse has said why
+    except SystemExit as stopped:  # argparse has printed the reason
         return int(stopped.code or 0)
     to_graph = options.output.endswith(".onnx")
     try:
         if to_graph != bool(options.input):
-            raise ValueError("--input and an output whose name ends in .onnx belong together: --input N,1,28,28")
+            raise ValueError("--input and an .onnx output need each other: --input N,1,28,28")
         check_different_files(options.file, options.output)
         if not to_graph and not options.output.endswith(".jld2"):
             check_file_suffix("it", options.output, ".safetensors", ", .jld2 or .onnx")
         if options.model is None:
-            with _tell_doubts():
+            with _print_warnings():
                 model, ps, st = load_model(options.file, name=options.name, flux=options.flux, backend="numpy")
         else:
             model = _import_layer(options.model)
             if _is_safetensors(options.file):
                 if options.name is not None or options.flux is not None:
-                    raise ValueError("--name and --flux are about a file of Julia's: a safetensors file is one whole")
+                    raise ValueError("--name and --flux are for Julia files, not for safetensors files")
                 ps, st = saving.load(options.file, model=model, backend="numpy")
             else:
                 chosen = {"name": options.name, "flux": options.flux}
-                with _tell_doubts():
+                with _print_warnings():
                     ps, st = load_parameters(options.file, model, **chosen, backend="numpy")
         if to_graph:
             inputs = [_read_input(text) for text in options.input]
@@ -83,7 +83,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _read_input(text: str) -> InputSpec:
-    """Read the sizes of an input, and its dtype if that stands before them.
+    """Parse the sizes of an input, and the dtype that may precede them.
 
     Raises: ValueError
 
@@ -94,20 +94,20 @@ def _read_input(text: str) -> InputSpec:
     check_dtype_name(dtype if colon else None)
     parts = [part.strip() for part in sizes.split(",")]
     if not all([part.isdecimal() or part.isidentifier() for part in parts]):
-        raise ValueError(f"--input expects sizes and names of free ones, N,1,28,28, got {text!r}")
+        raise ValueError(f"--input expects sizes, or names of free sizes, as in N,1,28,28, got {text!r}")
     if any([part.isdecimal() and int(part) == 0 for part in parts]):
-        raise ValueError(f"--input expects sizes of at least 1, N,1,28,28, got {text!r}")
+        raise ValueError(f"--input expects sizes of at least 1, as in N,1,28,28, got {text!r}")
     return InputSpec(tuple([int(part) if part.isdecimal() else part for part in parts]), dtype if colon else None)
 
 
 @contextmanager
-def _tell_doubts() -> Iterator[None]:
-    """Print the warnings of a reader as the command's own lines."""
-    with warnings.catch_warnings(record=True) as doubts:
+def _print_warnings() -> Iterator[None]:
+    """Print warnings as lines of the command, without Python's file names and line numbers."""
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         yield
-    for doubt in doubts:
-        print(f"luxport convert: {show(str(doubt.message))}", file=sys.stderr)
+    for warning in caught:
+        print(f"luxport convert: {show(str(warning.message))}", file=sys.stderr)
 
 
 def _is_safetensors(path: str) -> bool:
@@ -117,7 +117,7 @@ def _is_safetensors(path: str) -> bool:
 
 
 def _import_layer(place: str) -> Layer:
-    """Return a layer by its module and its name in it; modules are looked for in the current folder too.
+    """Return the layer for "module:name"; modules are searched for in the current folder as well.
 
     Raises: ValueError if there is no such layer
     """
@@ -127,7 +127,7 @@ def _import_layer(place: str) -> Layer:
     sys.path.insert(0, os.getcwd())
     try:
         found = import_module(module)
-    except Exception as error:  # the module is the user's, and can raise anything
+    except Exception as error:  # importing the user's module can raise any exception
         raise ValueError(f"--model {place}: {type(error).__name__}: {error}") from None
     finally:
         sys.path.remove(os.getcwd())

@@ -1,4 +1,4 @@
-"""The command ``luxport inspect``: what is in a file of BSON.jl or JLD2."""
+"""The command ``luxport inspect``: print the content of a BSON.jl or JLD2 file."""
 
 from __future__ import annotations
 
@@ -28,32 +28,32 @@ _MOST_LINES = 2000
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print what a file holds: status 0, or 2 for a wrong argument or a file that cannot be read."""
-    parser = Arguments(prog="luxport inspect", description="Show what a BSON.jl or JLD2 file holds.")
-    parser.add_argument("file", help="the file; its content says which format it is, whatever its name")
+    """Print the content of a file; return 0, or 2 for a wrong argument or a file that cannot be read."""
+    parser = Arguments(prog="luxport inspect", description="Show the content of a BSON.jl or JLD2 file.")
+    parser.add_argument("file", help="the file; its format is detected by its content, not by its name")
     parser.add_argument("--all", action="store_true", help="show every entry of long lists")
     try:
         options = parser.parse_args(arguments)
-    except SystemExit as stopped:  # argparse has said why
+    except SystemExit as stopped:  # argparse has printed the reason
         return int(stopped.code or 0)
     try:
         saved = read(options.file, allow_unavailable=True)
         with refuse_file(options.file):
             lines = describe(saved, longest=None if options.all else _LONGEST)
         print(show(options.file, None) + ": " + "\n".join(lines))
-    except BrokenPipeError:  # as `| head` leaves it
+    except BrokenPipeError:  # the reader of a pipe, such as `head`, has stopped
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (FileFormatError, OSError, ValueError) as error:
-        told = str(error) if isinstance(error, FileFormatError) else f"{options.file}: {error}"
-        print(f"luxport inspect: {show(told, 500)}", file=sys.stderr)
+        message = str(error) if isinstance(error, FileFormatError) else f"{options.file}: {error}"
+        print(f"luxport inspect: {show(message, 500)}", file=sys.stderr)
         return 2
     return 0
 
 
 def describe(saved: SavedFile, *, longest: int | None = _LONGEST) -> list[str]:
-    """Return lines about a file: the format, what it is, which Flux wrote it and why, and the tree.
+    """Return lines that describe a file: its format, its purpose, the version of Flux that wrote it, and its values.
 
-    Lists of more than `longest` entries are cut, and so is a tree of more than 2000 lines, unless it is None.
+    Unless `longest` is None, lists are cut to `longest` entries, and the values to 2000 lines.
     """
     lines = [
         f"{saved.format}{f', written by {_clean(saved.written_by)}' if saved.written_by else ''}",
@@ -76,8 +76,8 @@ def _describe_purpose(saved: SavedFile) -> str:
         return f"whole models: {_clean(', '.join(models))}; luxport.porting.load_model builds the layers"
     found = list(julia.yield_values(values))
     if any(isinstance(value, julia.Unavailable) for value in found):
-        return "values that the file does not hold: see below"
-    # What is in several places is one array.
+        return "values whose data are not in the file: see below"
+    # By `id`, since an array that is in several places counts once.
     arrays = {id(value): value for value in found if isinstance(value, np.ndarray) and is_inexact(value)}
     if arrays:
         count = sum(value.size for value in arrays.values())
@@ -86,7 +86,7 @@ def _describe_purpose(saved: SavedFile) -> str:
 
 
 def _yield_tree(root: Any, longest: int | None) -> Iterator[str]:
-    """Yield the lines of a tree; what was there before is not entered again."""
+    """Yield the lines of a tree; a value that was shown before is referred to by its path."""
     seen: dict[int, str] = {}
     entries = list(julia.yield_children(root))
     pending: list[tuple[int, str, str, Any]] = [(0, "", name, value) for name, value in reversed(entries)]
@@ -95,10 +95,10 @@ def _yield_tree(root: Any, longest: int | None) -> Iterator[str]:
     while pending:
         depth, path, name, value = pending.pop()
         margin = "  " * min(depth + 1, 40)
-        if isinstance(value, _Left):
+        if isinstance(value, _Omitted):
             yield f"{margin}… {value.count} more …"
             continue
-        # What is shown of a path is short, and a tree can be thousands deep.
+        # Paths are shown in short form; in a tree of thousands of levels, full paths would take quadratic memory.
         path = (f"{path}.{name}" if path else name)[:200]
         inner = _children(value)
         if inner and id(value) in seen:
@@ -114,19 +114,19 @@ def _yield_tree(root: Any, longest: int | None) -> Iterator[str]:
             for method in value.methods:
                 yield from (f"{margin}  {_clean(line)}" for line in str(method).splitlines())
         if longest is not None and len(inner) > longest:
-            inner = [*inner[: longest - 1], ("", _Left(len(inner) - longest)), inner[-1]]
+            inner = [*inner[: longest - 1], ("", _Omitted(len(inner) - longest)), inner[-1]]
         pending += [(depth + 1, path, n, v) for n, v in reversed(inner)]
 
 
 @dataclass(frozen=True)
-class _Left:
-    """What stands for the middle of a long list."""
+class _Omitted:
+    """Stands in place of the middle of a long list."""
 
     count: int
 
 
 def _children(value: Any) -> list[tuple[str, Any]]:
-    """What a value contains; the fields of Flux's structs have names although BSON leaves them out."""
+    """Return the values inside a value by name; the fields of Flux's structs get the names that BSON files omit."""
     if is_component_array(value) and (tree := list_children(value)):
         return list(tree.items())
     inner = list(julia.yield_children(value))
@@ -195,11 +195,11 @@ def _write_text(value: Any) -> str:
 
 
 def _name_type(type: Any) -> str:
-    """The name of a type without what it is a type of, which is long and shows below."""
+    """Return the name of a type without its parameters, which are long and follow from the values shown below."""
     return type.path if isinstance(type, julia.TypeName) else str(type)
 
 
 def _clean(text: str, longest: int = 100) -> str:
-    """Text from a file as it can be printed anywhere: no control characters, and not too long."""
+    """Return text from a file without control characters, cut to `longest` characters."""
     printable = show(text[: longest + 1], None)
     return printable if len(text) <= longest else f"{printable[:longest]}…"

@@ -1,4 +1,4 @@
-"""`load_model`: a model in a file of Julia's, as a layer with its parameters and states."""
+"""`load_model`: read a model of Flux or Lux from a Julia file, as a layer with its parameters and states."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ from luxport.tree.ordered_keys import add_places
 __all__ = ["SavedTraining", "load", "load_model", "find_models", "place_values", "read_training"]
 
 _DEEPEST = 4
-"""How far inside a file's entries models are looked for."""
+"""How many levels deep models are searched for in the entries of a file."""
 
 _MOST = 10_000
-"""How many values of a file without a model are looked at."""
+"""How many values of a file without a model are examined for the error message."""
 
 
 @says_what_it_takes
@@ -49,40 +49,40 @@ def load_model(
     device: str | None = None,
     dtype: str | None = None,
 ) -> tuple[Layer, dict[str, Any], dict[str, Any]]:
-    """Read a model of Flux or Lux that was saved whole: ``model, ps, st``, on the default backend or the one named.
+    """Read a saved model of Flux or Lux: ``model, ps, st``, on the default backend or the one named.
 
-    A function that the file has only by name becomes a `Hole`, which says so when it is called; `functions` fills
-    holes.
+    A function of which the file has only the name becomes a `Hole`, which raises an error when it is called;
+    `functions` gives the functions to use instead.
 
-    A model of Lux takes the parameters and states that the file has beside it (``JLD2.@save path model ps st``), or
-    that are with it in a ``TrainState`` or a ``StatefulLuxLayer``. A layer in it that is none of Lux's, or that
-    ``@compact`` made, is a `Hole` too: `functions` fills it with a function, or with a layer that takes the parameters.
+    The parameters and states of a Lux model are those that the file has beside it (``JLD2.@save path model ps st``), or
+    that are with it in a ``TrainState`` or a ``StatefulLuxLayer``. A layer of another package, or one that ``@compact``
+    made, becomes a `Hole` too: `functions` replaces it by a function, or by a layer that takes its parameters.
 
-    Some layers compute otherwise in later versions of Flux. `luxport inspect` shows which version the file says; where
-    it does not, `flux` does. Such a layer warns, if it matters.
+    Some layers have other formulas in later versions of Flux. `luxport inspect` shows the version that follows from the
+    file; if none does, give it as `flux`. A warning says if a layer depends on an unknown version.
 
-    A model that is alone inside something else is loaded with a warning that says which it is, as is one beside which
-    something else has layers. Layers that share their arrays in the file are tied (`luxport.tie`).
+    A warning names the loaded model if it is inside another value, or if the file has other values with layers. Layers
+    that share their arrays in the file are tied (`luxport.tie`).
 
     Args:
-        path: a file of BSON.jl or JLD2
-        name: which model, if there are several; dotted where it is inside something else, such as ``"agent.policy"``
-        functions: what fills each `Hole`, by a function's name in Julia or the path in the model
-        flux: the version of Flux that wrote the file, such as ``"0.6"``, where the file does not say
-        backend: where the arrays are; the default backend if None
-        device: on which of its devices
-        dtype: the floating dtype of the arrays, that of the file if None
+        path: a BSON.jl or JLD2 file
+        name: the name of the model, if there are several; dotted if it is inside another value: ``"agent.policy"``
+        functions: the function or layer for each `Hole`, by its name in Julia or its path in the model
+        flux: the version of Flux that wrote the file, such as ``"0.6"``, if the file does not say it
+        backend: the backend of the arrays; the default backend if None
+        device: the device of the arrays; the backend's default device if None
+        dtype: the floating dtype of the arrays; that of the file if None
 
-    Raises: FileFormatError if the file cannot be read, or holds no model: parameters alone are for
+    Raises: FileFormatError if the file cannot be read, or has no model: for parameters without a model, see
             `load_parameters`; ValueError if `flux` is no version
     """
-    told = None if flux is None else read_version("load_model", flux)
+    stated = None if flux is None else read_version("load_model", flux)
     saved = read(path)
     with refuse_file(str(path)):
         value, parent = _choose(saved.values, name, str(path))
     with refuse_file(str(path), "no layer can be built"):
         if is_flux(value):
-            ported = port_flux(value, functions or {}, versions=told or find_versions_for(value, saved.values))
+            ported = port_flux(value, functions or {}, versions=stated or find_versions_for(value, saved.values))
         else:
             ported = build_with_parameters_beside(value, parent, functions or {}, str(path))
         layer, ps = ported.layer, ported.ps
@@ -93,7 +93,7 @@ def load_model(
 
 @dataclass(frozen=True)
 class SavedTraining:
-    """What a ``TrainState`` of Lux has, its arrays on a backend."""
+    """The content of a Lux ``TrainState``, with its arrays on a backend."""
 
     layer: Layer
     ps: dict[str, Any]
@@ -108,7 +108,7 @@ def read_training(
     functions: Mapping[str, Callable[..., Any]],
     placing: tuple[str | Backend | None, str | None, str | None],
 ) -> SavedTraining:
-    """Read the one ``TrainState`` of a file, or that of a name, to a backend, a device and a dtype.
+    """Read the only ``TrainState`` of a file, or that of a name, with its arrays on a backend, device and dtype.
 
     Raises: FileFormatError
     """
@@ -124,7 +124,7 @@ def read_training(
         around = next((one for one in (value, parent) if find_kind(one) == "TrainState"), None)
         if around is None:
             raise FileFormatError("it has a model, but no TrainState: see load_model")
-    with refuse_file(str(path), "no training can go on"):
+    with refuse_file(str(path), "training cannot be continued"):
         ported = build_with_parameters_beside(around, parent, functions, str(path))
         optimizer = read_optimizer(around, functions)
         step = np.asarray(list_children(around).get("step", 0), np.int32)
@@ -135,11 +135,11 @@ def read_training(
 
 
 load = load_model
-"""`load_model` by the shorter name that it has beside `read`."""
+"""A shorter name of `load_model`."""
 
 
 def _find_shared(ps: dict[str, Any]) -> list[list[tuple[str, ...]]]:
-    """Return the paths of parameters that are one array in the file, which its layers share."""
+    """Return groups of paths of parameters that are one array in the file, shared by several layers."""
     places: dict[Any, list[tuple[str, ...]]] = {}
     for path, leaf in tree.leaves_with_path(ps):
         if isinstance(leaf, np.ndarray) and leaf.size:
@@ -149,7 +149,7 @@ def _find_shared(ps: dict[str, Any]) -> list[list[tuple[str, ...]]]:
 
 
 def place_values(values: Any, backend: str | Backend | None, device: str | None, dtype: str | None) -> Any:
-    """Copy the arrays of a tree to a backend, floating ones in a dtype."""
+    """Copy the arrays of a tree to a backend, with a floating dtype for floating arrays."""
     owner = default_backend() if backend is None else get_backend(backend)
 
     def place(path: tuple[str, ...], value: Any) -> Any:
@@ -158,7 +158,7 @@ def place_values(values: Any, backend: str | Backend | None, device: str | None,
         wanted = choose_dtype_at(path, dtype) if is_inexact(np.asarray(value)) else None
         return owner.asarray(value, dtype=wanted, device=device)
 
-    # An array that is in several places is one array there, too.
+    # `convert_once` makes an array that is in several places one array on the backend, too.
     values = tree.map_with_path(convert_once(place, dtype), values)
     return add_places(values, known=can(owner, "sorted keys"))
 
@@ -168,16 +168,16 @@ def _is_model(value: Any) -> bool:
 
 
 def _choose(values: dict[str, Any], name: str | None, path: str) -> tuple[Any, Any]:
-    """Return the model of a name, or the only one in a file, and what it is in.
+    """Return the model of a name, or the only one in a file, and the value that contains it.
 
-    Raises: FileFormatError if there is none, or more than one
+    Raises: FileFormatError if there is no model, or more than one
     """
     if name is not None:
         try:
             value, parent = find_entry_at(values, name)
         except KeyError:
             there = ", ".join(find_models(values)) or "none"
-            raise FileFormatError(f"no model {name!r}; there are {there}", path=path) from None
+            raise FileFormatError(f"it has no model {name!r}; its models are {there}", path=path) from None
         if not _is_model(value):
             raise FileFormatError(f"{name} is no layer of Flux or Lux; {_advise(value)}", path=path)
         return value, parent
@@ -191,18 +191,21 @@ def _choose(values: dict[str, Any], name: str | None, path: str) -> tuple[Any, A
             if any(one is not value for one, _ in find_models({entry: other}).values())
         ]
         if left or not sure:
-            others = f" and leaves behind what else has layers: {', '.join(map(show, left))}" if left else ""
-            warn(f"{path}: this loads {found}{others}; name= chooses")
+            others = f", but other entries have layers, too: {', '.join(map(show, left))}" if left else ""
+            warn(f"{path}: loaded {found}{others}; choose another by name=")
         return value, find_entry_at(values, found)[1]
     if models:
         raise FileFormatError(
-            f"one model expected, got {len(models)}; choose one by name: {', '.join(models)}", path=path
+            f"expected one model, got {len(models)}; choose one by name: {', '.join(models)}", path=path
         )
-    raise FileFormatError(f"one model expected, got none; {_advise(values)}", path=path)
+    raise FileFormatError(f"expected one model, got none; {_advise(values)}", path=path)
 
 
 def find_models(values: dict[str, Any]) -> dict[str, tuple[Any, bool]]:
-    """Return the models at the top of a file, or else inside: each with whether nothing but dictionaries is around."""
+    """Return the models of a file by path, those on the highest level that has any.
+
+    Each comes with whether only dictionaries and named tuples contain it, and no struct or list.
+    """
     level = {name: (value, values) for name, value in values.items()}
     sure = True
     for _ in range(_DEEPEST):
@@ -215,7 +218,7 @@ def find_models(values: dict[str, Any]) -> dict[str, tuple[Any, bool]]:
 
 
 def _advise(values: Any) -> str:
-    """Say what to do with a file without a model: what there is instead."""
+    """Return what a file without a model has instead, and what to do with it."""
     found = list(islice(julia.yield_values(values), _MOST))
     kinds = dict.fromkeys(
         value.type.path
@@ -226,11 +229,11 @@ def _advise(values: Any) -> str:
     floating = any(isinstance(value, np.ndarray) and is_inexact(value) for value in found)
     there = f"it has structs of {', '.join(map(show, islice(kinds, 3)))}; " if kinds else ""
     if hole := next((value for value in found if isinstance(value, julia.Unavailable)), None):
-        return f"{there}of something in it luxport says: {hole.reason}"
+        return f"{there}a value in it cannot be read: {hole.reason}"
     if not floating:
-        return f"{there}no array of floating numbers is in it either"
-    return f"{there}for parameters alone, see load_parameters"
+        return f"{there}it has no array of floating numbers, either"
+    return f"{there}for parameters without a model, see load_parameters"
 
 
 _BASIC = ("Base", "Core", "Random", "Optimisers", "Static")
-"""Packages whose structs are no models."""
+"""Packages whose structs are not worth mentioning in an error message."""

@@ -1,4 +1,4 @@
-"""`Network`: named layers and functions, and in which order they are called on what."""
+"""`Network`: a layer that calls named layers and functions in the order of a graph."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ __all__ = ["BatchOptional", "Call", "Entries", "Network", "Result", "Slice"]
 
 @dataclass(frozen=True)
 class Result:
-    """The result of an earlier call, or an input, by its name."""
+    """A reference to the result of an earlier call, or to an input, by its name."""
 
     name: str
 
 
 @dataclass(frozen=True)
 class Call:
-    """A layer (by its name) or a function, called on earlier results and constants; the result gets a name.
+    """A call of a layer (by its name) or a function with earlier results and constants; the result gets a name.
 
-    Constants and options may hold results in tuples, `Slice`s and `Entries`.
+    Arguments and options may contain results inside tuples, `Slice`s and `Entries`.
     """
 
     name: str
@@ -39,31 +39,31 @@ class Call:
 
 @dataclass(frozen=True)
 class Slice:
-    """A slice whose ends may be results; slices of Python's own have no hash."""
+    """A slice whose ends may be results; it is hashable, unlike Python's slices before 3.12."""
 
     ends: tuple[Any, Any, Any]
 
 
 @dataclass(frozen=True)
 class Entries:
-    """A dict of results."""
+    """A dict whose values may be results; it is hashable."""
 
     items: tuple[tuple[str, Any], ...]
 
 
 class Network(Layer):
-    """Layers called as a graph says: any result may go anywhere, and a layer may be called more than once.
+    """A graph of layers and functions: a result may be used anywhere later, and a layer may be called more than once.
 
     Args:
         layers: the layers by name
         inputs: the names of the inputs
-        calls: what is called on what, in order
+        calls: the calls in order
         output: the result to return, or several in tuples or `Entries`
 
-    Shapes: an array per input: alone, or a tuple in order, or a mapping by name -> as the graph says
-    Params: one entry per layer, by name
-    State:  likewise; a layer that is called twice finds at the second call the state that the first one left
-    Raises: LayerError if the inputs are not as many as the graph has
+    Shapes: one array for each input, alone, in a tuple in order, or in a mapping by name -> as the graph says
+    Params: one entry for each layer, by name
+    State:  one entry for each layer; the second call of a layer receives the state that the first one returned
+    Raises: LayerError if the number or the names of the inputs differ from those of the graph
     Source: the PEtab SciML specification
     """
 
@@ -77,7 +77,7 @@ class Network(Layer):
         return initial_parameters(rng, self.layers)
 
     def initial_states(self, rng: Rng) -> dict[str, Any]:
-        """Make those of the layers."""
+        """Return those of the layers."""
         return initial_states(rng, self.layers)
 
     def children(self) -> Mapping[str, Layer]:
@@ -110,7 +110,7 @@ class Network(Layer):
 
 
 class BatchOptional(WrapperLayer):
-    """A layer that takes its input without a batch as well, as PyTorch's do: one sample in, one sample out.
+    """A layer that also accepts a single sample without a batch axis, and then returns one, as PyTorch's layers do.
 
     Shapes: x with `axes` axes -> as the layer's; with one less -> the same without the first axis
     Params: the layer's
@@ -122,7 +122,7 @@ class BatchOptional(WrapperLayer):
     axes: int
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
-        """Call the layer, on a batch of one if need be."""
+        """Call the layer; a single sample becomes a batch of one."""
         axes = len(shape_of(x))
         if axes == self.axes:
             return self.layer(x, ps, st)

@@ -1,4 +1,4 @@
-"""Activations that a file names and that a model has otherwise: parameters would fit, and mean something else."""
+"""Warn if the activations of a saved model differ from those of the model for which its parameters are loaded."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from luxport.text import warn
 __all__ = ["warn_of_other_activations"]
 
 _MOST = 3
-"""How many of them are named."""
+"""How many differences the warning names."""
 
 
 def warn_of_other_activations(model: Layer, value: Any, parent: Any, path: str) -> None:
-    """Warn in one line if a file has its model, and functions in it are others than those of the model at hand.
+    """Warn in one line if a file has a model whose activations differ from those of `model`.
 
-    `value` is what the parameters are taken from, `parent` what it is in. Functions that luxport does not know by name
-    say nothing.
+    `value` is the value with the parameters, `parent` the value that contains it. Functions that luxport does not know
+    by name are not compared.
     """
     saved = _build_saved_layer(value, parent)
     if saved is None:
@@ -34,15 +34,15 @@ def warn_of_other_activations(model: Layer, value: Any, parent: Any, path: str) 
     others = [
         f"{place or 'the model'} has {here[place]}, the file {there[place]}"
         for place in here.keys() & there.keys()
-        if _make_plain(here[place]) != _make_plain(there[place])
+        if _drop_fast_suffix(here[place]) != _drop_fast_suffix(there[place])
     ]
     if others:
         more = f"; and {len(others) - _MOST} more" if len(others) > _MOST else ""
-        warn(f"{show(path)}: other activations: {'; '.join(sorted(others)[:_MOST])}{more}")
+        warn(f"{show(path)}: activations differ: {'; '.join(sorted(others)[:_MOST])}{more}")
 
 
 def _build_saved_layer(value: Any, parent: Any) -> Layer | None:
-    """Build the layers of the model that parameters are in or stand beside, None if there is none that can be built."""
+    """Return the layer of the model with the parameters or beside them, None if there is none that can be built."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -57,15 +57,15 @@ def _build_saved_layer(value: Any, parent: Any) -> Layer | None:
 def _yield_functions(model: Layer) -> Iterator[tuple[str, str]]:
     for path, layer in named_modules(model.layer if isinstance(model, Tied) else model):
         function = getattr(layer, "activation", getattr(layer, "function", None))
-        name = _name(function)
+        name = _find_name(function)
         if name:
             yield ".".join(path), name
 
 
-def _name(function: Callable[..., Any] | None) -> str:
+def _find_name(function: Callable[..., Any] | None) -> str:
     return next((name for name, known in ACTIVATIONS.items() if known is function), "")
 
 
-def _make_plain(name: str) -> str:
-    """Leave out of a name what makes it faster and not another function."""
+def _drop_fast_suffix(name: str) -> str:
+    """Return a name without the suffix of a faster variant, which computes the same function."""
     return name.removesuffix("_fast")

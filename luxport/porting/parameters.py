@@ -1,4 +1,4 @@
-"""`load_parameters`: arrays in a file of Julia's, fitted to a model that is there already."""
+"""`load_parameters`: read the parameters and states of a given model from a Julia file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["load_parameters"]
 
 
 _DEEPEST = 3
-"""How far inside a file's entries parameters are looked for, where there are several."""
+"""How many levels with several entries are searched for parameters."""
 
 _MOST_LEVELS = 100
 
@@ -43,33 +43,33 @@ def load_parameters(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Read the parameters and states of a model: ``ps, st``, on the default backend or the one named.
 
-    The file may hold `Flux.state`, a whole Flux model, Lux's ``ps`` and ``st`` (NamedTuples or a ComponentVector), the
-    list of `Flux.params` or a flat vector as `Flux.destructure` makes it. What it holds is fitted by path, by order, or
-    by the flat layout, and every size is checked. Whatever else is in the file (the state of an optimizer, say) is left
-    alone. States that are not in the file are initial. The state of a Flux `Conv` or `ConvTranspose` in a layer here
-    that does not flip its kernel is turned round.
+    The file may have a `Flux.state`, a whole Flux model, Lux's ``ps`` and ``st`` (NamedTuples or a ComponentVector),
+    the list of `Flux.params`, or the flat vector of `Flux.destructure`. Its arrays are matched by path, by order, or by
+    the flat layout, and every shape is checked. Other entries, such as the state of an optimizer, are ignored. States
+    that are not in the file are initial. Kernels of a Flux `Conv` or `ConvTranspose` are flipped for a layer that does
+    not flip its kernel itself.
 
-    Where the file has its model, too, activations that differ from those of `model` are told in a warning.
+    If the file also has a model, a warning names activations that differ from those of `model`.
 
-    A BatchNorm of Flux 0.6 kept a standard deviation, which becomes a variance, with a warning.
+    The standard deviation of a BatchNorm of Flux 0.6 becomes a variance, with a warning.
 
     Args:
-        path: a file of BSON.jl or JLD2
-        model: the layer whose parameters they are
-        name: which entry of the file, if several fit; dotted where it is inside something else
-        flux: the version of Flux that wrote the file, such as ``"0.6"``, where the file does not say
-        backend: where the arrays are; the default backend if None
-        device: on which of its devices
-        dtype: the floating dtype of the arrays, that of the file if None
+        path: a BSON.jl or JLD2 file
+        model: the layer to which the parameters belong
+        name: the entry of the file, if several fit; dotted if it is inside another value
+        flux: the version of Flux that wrote the file, such as ``"0.6"``, if the file does not say it
+        backend: the backend of the arrays; the default backend if None
+        device: the device of the arrays; the backend's default device if None
+        dtype: the floating dtype of the arrays; that of the file if None
 
-    Raises: FileFormatError if the file cannot be read, or says of each entry what did not fit; ValueError if `flux`
-            is no version
+    Raises: FileFormatError if the file cannot be read, or if no entry fits, with the reason for each; ValueError if
+            `flux` is no version
     """
     check_layer("load_parameters", model)
-    told = None if flux is None else read_version("load_parameters", flux)
+    stated = None if flux is None else read_version("load_parameters", flux)
     values, initial = read(path).values, draw_initial(model)
     with refuse_file(str(path)):
-        ps, st = _choose(values, model, initial, name, told, str(path))
+        ps, st = _choose(values, model, initial, name, stated, str(path))
     return place_values((ps, st), backend, device, dtype)
 
 
@@ -78,10 +78,10 @@ def _choose(
     model: Layer,
     initial: tuple[dict[str, Any], dict[str, Any]],
     name: str | None,
-    told: tuple[int, int] | None,
+    versions: tuple[int, int] | None,
     file: str,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return parameters and states from the one entry of a file that fits.
+    """Return the parameters and states of the only entry of a file that fits.
 
     Raises: FileFormatError
     """
@@ -90,7 +90,8 @@ def _choose(
         try:
             entries = {name: find_entry_at(values, name)}
         except KeyError:
-            raise FileFormatError(f"no entry {name!r}; there are {', '.join(entries) or 'none'}", path=file) from None
+            there = ", ".join(entries) or "none"
+            raise FileFormatError(f"it has no entry {name!r}; its entries are {there}", path=file) from None
     fitting, complaints = _split_fitting(model, entries, initial)
     level, hint, wide = entries, "", 0
     if not fitting and name is None:
@@ -100,7 +101,7 @@ def _choose(
     for _ in range(_MOST_LEVELS if name is None else 0):
         if fitting or hint or wide == _DEEPEST or not level:
             break
-        # What is wrapped again and again, one thing in another, is as good as at the top.
+        # A level with a single entry does not count: a value that is wrapped several times is as good as an entry.
         wide += len(level) > 1
         level = list_inner_entries(level)
         fitting, _ = _split_fitting(model, level, initial)
@@ -110,10 +111,10 @@ def _choose(
         why = (
             f"more than one entry fits: {', '.join(fitting)}; choose one by name" if fitting else ". ".join(complaints)
         )
-        raise FileFormatError(why + hint or "nothing is in it", path=file)
+        raise FileFormatError(why + hint or "it has no values", path=file)
     (chosen,) = fitting
     value, parent = level[chosen]
-    ps, st, problems = fit(model, value, initial, told or find_versions_for(value, values))
+    ps, st, problems = fit(model, value, initial, versions or find_versions_for(value, values))
     if problems:
         raise FileFormatError(_write_complaint(chosen, problems), path=file)
     warn_of_other_activations(model, value, parent, file)
@@ -126,7 +127,7 @@ def _choose(
 def _split_fitting(
     model: Layer, entries: Mapping[str, tuple[Any, Any]], initial: tuple[dict[str, Any], dict[str, Any]]
 ) -> tuple[list[str], list[str]]:
-    """Return the entries that fit, and of the others why they do not."""
+    """Return the names of entries that fit, and the reasons why the others do not, with the nearest first."""
     fitting, complaints = [], []
     for key, (value, _) in entries.items():
         *_, problems = fit(model, value, initial, None)
@@ -134,12 +135,12 @@ def _split_fitting(
             complaints.append((_measure_distance(value, initial[0]), _write_complaint(key, problems)))
         else:
             fitting.append(key)
-    # What fits nearest comes first: it is what was meant.
+    # The entry that differs least is most likely the one that the user means.
     return fitting, [complaint for _, complaint in sorted(complaints, key=lambda entry: entry[0])]
 
 
 def _measure_distance(value: Any, wanted: dict[str, Any]) -> int:
-    """Return how many arrays a value has too few or too many for a model's parameters, by their shapes."""
+    """Return how far a value is from a model's parameters: the number of missing (twice) and extra arrays, by shape."""
     there = Counter(drop_axes_of_one(found) for found in julia.yield_values(value) if is_array(found))
     here = Counter(drop_axes_of_one(leaf) for leaf in tree.leaves(wanted))
     return 2 * (here - there).total() + (there - here).total()

@@ -130,7 +130,7 @@ def test_converting_parameters_whose_version_matters(tmp_path, capsys, monkeypat
     convert = ["convert", str(source), "norm.safetensors", "--model", "norms_to_convert:model"]
     assert main(convert) == 0
     error = capsys.readouterr().err
-    assert error.startswith("luxport convert: the model: a BatchNorm that has a standard deviation until Flux 0.6")
+    assert error.startswith("luxport convert: the model: a BatchNorm has a standard deviation until Flux 0.6")
     assert error.count("\n") == 1
     for version, variance in (("0.6", 3.5), ("0.9", 2)):
         assert main([*convert, "--flux", version]) == 0
@@ -140,7 +140,7 @@ def test_converting_parameters_whose_version_matters(tmp_path, capsys, monkeypat
     assert "a version of Flux as flux, '0.6' to '0.16', got '0.99'" in capsys.readouterr().err
     again = ["convert", "norm.safetensors", "again.jld2", "--model", "norms_to_convert:model"]
     assert main([*again, "--flux", "0.6"]) == 2
-    assert "--flux are about a file of Julia's" in capsys.readouterr().err
+    assert "--flux are for Julia files" in capsys.readouterr().err
 
 
 def test_converting_parameters_for_a_model(flux_file, tmp_path, monkeypatch):

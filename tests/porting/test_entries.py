@@ -76,7 +76,7 @@ def test_several_are_chosen_among_by_dotted_names(tmp_path):
     with pytest.raises(FileFormatError, match=r"more than one entry fits: first\.ps, second\.ps; choose one by name"):
         fitted(runs, tmp_path)
     check(*fitted(runs, tmp_path, name="second.ps"), factor=4, mean=5)
-    with pytest.raises(FileFormatError, match="no entry 'third.ps'; there are first, second"):
+    with pytest.raises(FileFormatError, match="no entry 'third.ps'; its entries are first, second"):
         fitted(runs, tmp_path, name="third.ps")
 
 

@@ -114,7 +114,7 @@ INSIDE = {
 @pytest.mark.parametrize("around", INSIDE)
 def test_one_model_inside_something_loads_and_says_which(around, tmp_path):
     document, place = INSIDE[around]
-    with pytest.warns(UserWarning, match=rf"this loads {place}; name= chooses"):
+    with pytest.warns(UserWarning, match=rf"loaded {place}; choose another by name="):
         close(model_of({"model": document}, tmp_path), np.maximum(X @ W1 @ W2, 0))
 
 

@@ -269,5 +269,5 @@ def test_what_is_no_layer_is_refused(tmp_path):
         loaded(flux("Dense", bw.array(WEIGHT), bw.array(BIAS)), tmp_path)
     with pytest.raises(FileFormatError, match=r"bias of Dense\(3, 2.*shape \(2,\) expected, got \(3,\)"):
         loaded(flux("Dense", bw.array(WEIGHT), bw.array(draw(3)), IDENTITY), tmp_path)
-    with pytest.raises(FileFormatError, match="one model expected, got none; no array of floating numbers is in it"):
+    with pytest.raises(FileFormatError, match="expected one model, got none; it has no array of floating numbers"):
         loaded(1, tmp_path)

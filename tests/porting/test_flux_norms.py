@@ -81,7 +81,7 @@ def test_a_batch_norm_without_a_variance_is_no_obstacle(variance, tmp_path):
     path.write_bytes(bw.bson({"model": dense, "old": broken}))
     assert load_parameters(path, lp.Dense(4, 2, use_bias=False), backend="numpy")[0]["weight"].shape == (4, 2)
     got = "NoneType" if variance is None else "dict"
-    with pytest.raises(FileFormatError, match=rf"norm\.bson: old: running_var: an array expected, got {got}$"):
+    with pytest.raises(FileFormatError, match=rf"norm\.bson: old: running_var: expected an array, got {got}$"):
         load_parameters(path, lp.BatchNorm(4), name="old")
 
 
@@ -89,7 +89,7 @@ def test_an_epsilon_that_is_no_number_is_named(tmp_path):
     path = tmp_path / "norm.bson"
     broken = flux("BatchNorm", IDENTITY, *NORM, "small", 0.1, True)
     path.write_bytes(bw.bson({"model": chain(broken), "other": 3}))
-    with pytest.raises(FileFormatError, match=r"norm\.bson: model: layer_1\.ϵ: a number expected, got str$"):
+    with pytest.raises(FileFormatError, match=r"norm\.bson: model: layer_1\.ϵ: expected a number, got str$"):
         load_parameters(path, lp.Chain(lp.BatchNorm(4)), flux="0.6")
     assert load_parameters(path, lp.Chain(lp.BatchNorm(4)), flux="0.9", backend="numpy")[1]["layer_1"]
 

@@ -126,7 +126,7 @@ def test_initial_states_in_parameters(form, trained, tmp_path):
     np.testing.assert_array_equal(ps["hidden_state"], h[0])
     np.testing.assert_array_equal(ps["memory"], c[0])
     if trained:
-        wrong = "3 arrays expected, got 5" if form == "params" else "state0 is left over; c is left over"
+        wrong = "expected 3 arrays, got 5" if form == "params" else "state0 is left over; c is left over"
         with pytest.raises(FileFormatError, match=wrong):
             load_parameters(path, LSTM)
     else:

@@ -165,16 +165,16 @@ def test_a_model_inside_other_things_is_named(tmp_path):
     dense = flux("Dense", bw.array(draw(4, 2)), False, IDENTITY)
     path = tmp_path / "agent.bson"
     path.write_bytes(bw.bson({"agent": bw.struct_of(bw.datatype("Main.Agent"), 3, dense)}))
-    with pytest.warns(UserWarning, match=r"agent\.bson: this loads agent\.1; name= chooses"):
+    with pytest.warns(UserWarning, match=r"agent\.bson: loaded agent\.1; choose another by name="):
         assert load_model(path)[0] == lp.Dense(4, 2, use_bias=False)
     assert load_model(path, name="agent.1")[0] == lp.Dense(4, 2, use_bias=False)
     rebuild = bw.struct_of(bw.datatype("Optimisers.Restructure"), dense, {}, 8)
     path.write_bytes(bw.bson({"flat": bw.array(draw(8)), "rebuild": rebuild, "opt": {"model": dense}}))
-    with pytest.warns(UserWarning, match=r"this loads rebuild\.0;"):
+    with pytest.warns(UserWarning, match=r"loaded rebuild\.0;"):
         load_model(path)
     path.write_bytes(bw.bson({"run": {"best": {"model": dense, "loss": 0.5}}}))
     assert load_model(path)[0] == lp.Dense(4, 2, use_bias=False)
-    with pytest.raises(FileFormatError, match=r"no model 'last'; there are run\.best\.model"):
+    with pytest.raises(FileFormatError, match=r"no model 'last'; its models are run\.best\.model"):
         load_model(path, name="last")
     for version in ("1", "0.3", "0.17", "0.99", "0.06", "0.6.x"):
         for reader in (load_model, lambda path, flux: load_parameters(path, lp.Dense(4, 2), flux=flux)):
@@ -187,7 +187,9 @@ def test_what_is_left_behind_is_named(tmp_path):
     path = tmp_path / "vae.bson"
     encoder = bw.struct_of(bw.datatype("Main.Encoder"), dense)
     path.write_bytes(bw.bson({"decoder": dense, "encoder": encoder, "loss": 0.5, "seen": [1, 2]}))
-    with pytest.warns(UserWarning, match=r"this loads decoder and leaves behind what else has layers: encoder; name="):
+    with pytest.warns(
+        UserWarning, match=r"loaded decoder, but other entries have layers, too: encoder; choose another by name="
+    ):
         load_model(path)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -332,5 +332,5 @@ def test_which_parameters(tmp_path):
 
 def test_activations_other_than_the_files_are_told(tmp_path):
     path = opened(tmp_path, "new", model=chain(layer_1=New.dense((3, 4), GELU)), ps=NT(layer_1=NT(weight=W1, bias=B1)))
-    with pytest.warns(UserWarning, match="other activations: layer_1 has relu, the file gelu"):
+    with pytest.warns(UserWarning, match="activations differ: layer_1 has relu, the file gelu"):
         load_parameters(path, lp.Chain(lp.Dense(3, 4, lp.relu)))

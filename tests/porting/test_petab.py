@@ -134,7 +134,7 @@ CALL = ("y", "call_module", "m", ["x"], {})
         ([("m", "MaxPool2d", dict(kernel_size=2, ceil_mode=True))], [CALL], "with ceil_mode = True"),
         ([("m", "Linear", dict(in_features=3))], [CALL], "expects the argument out_features"),
         ([("m", "Linear", dict(in_features=3, out_features=2, depth=1))], [CALL], "with depth has no counterpart"),
-        ([LINEAR], [("y", "call_module", "n", ["x"], {})], "y calls the layer n; there are m"),
+        ([LINEAR], [("y", "call_module", "n", ["x"], {})], "y calls the layer n, which is none of m"),
         ([LINEAR], [("y", "call_function", "einsum", ["x"], {})], "the function einsum has no counterpart"),
     ],
 )
@@ -146,9 +146,12 @@ def test_what_has_no_counterpart_is_refused(layers: Any, calls: Any, message: st
 @pytest.mark.parametrize(
     ("weights", "message"),
     [
-        ({"m/weight": draw(2, 3)}, r"m \(Dense\): weight, bias expected, got weight"),
+        ({"m/weight": draw(2, 3)}, r"m \(Dense\): expected weight, bias, got weight"),
         ({"m/weight": draw(3, 2), "m/bias": draw(2)}, r"m.weight: shape \(3, 2\) expected, got \(2, 3\)"),
-        ({"m/weight": draw(2, 3), "m/bias": draw(2), "n/bias": draw(1)}, "parameters of n, which the model has not"),
+        (
+            {"m/weight": draw(2, 3), "m/bias": draw(2), "n/bias": draw(1)},
+            "parameters of n, which the model does not have",
+        ),
     ],
 )
 def test_parameters_that_do_not_fit(weights: Any, message: str, tmp_path: Path) -> None:
@@ -165,7 +168,7 @@ def test_no_yaml_and_no_hdf5(tmp_path: Path) -> None:
     with pytest.raises(FileFormatError, match="no network of PEtab SciML"):
         petab.load_model(tmp_path / "net.yaml")
     (tmp_path / "ps.hdf5").write_bytes(b"nothing")
-    with pytest.raises(FileFormatError, match="no HDF5"):
+    with pytest.raises(FileFormatError, match="not an HDF5 file"):
         petab.load_array(tmp_path / "ps.hdf5")
 
 

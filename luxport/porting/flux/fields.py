@@ -138,7 +138,7 @@ def read_number(value: Any, what: str) -> Any:
         return read_number(value.fields[0], what)
     if isinstance(value, (int, float, np.integer, np.floating)):
         return float(str(value)) if isinstance(value, np.floating) else value
-    raise FileFormatError(f"{what}: a number expected, got {julia.name_type(value)}")
+    raise FileFormatError(f"{what}: expected a number, got {julia.name_type(value)}")
 
 
 def read_numbers(value: Any, what: str) -> tuple[int, ...]:
@@ -150,4 +150,4 @@ def read_numbers(value: Any, what: str) -> tuple[int, ...]:
         return (int(value),)
     if isinstance(value, (tuple, list, np.ndarray)) and all(isinstance(n, (int, np.integer)) for n in value):
         return tuple([int(n) for n in value])[::-1]
-    raise FileFormatError(f"{what}: ints expected, got {julia.name_type(value)}")
+    raise FileFormatError(f"{what}: expected ints, got {julia.name_type(value)}")

@@ -1,8 +1,8 @@
-"""Networks of the PEtab SciML format: a graph of calls in YAML, with parameters and arrays in HDF5.
+"""Read networks of the PEtab SciML format: a graph of calls in YAML, with parameters and arrays in HDF5.
 
-The format writes networks down as PyTorch would trace them, and means what PyTorch means: a layer takes its input
-with a batch or without one, kernels are not flipped. What luxport has no counterpart for is refused by name.
-Needs the extra ``luxport-nn[petab]``.
+The format describes networks as PyTorch traces them, with PyTorch's semantics: a layer accepts its input with or
+without a batch, and kernels are not flipped. A layer, function or argument without a counterpart in luxport is refused
+with its name. Needs the extra ``luxport-nn[petab]``.
 
     model = petab.load_model("net.yaml")
     ps, st = petab.load_parameters("net_ps_1.hdf5", model)

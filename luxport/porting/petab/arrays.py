@@ -1,9 +1,9 @@
-"""Arrays of numbers in HDF5 files, read without HDF5's library: groups, and numbers that the file itself holds.
+"""Read groups and numeric arrays of HDF5 files without the HDF5 library, so that files need not be trusted.
 
-The library follows what a file says: to any other file of this machine (external storage, external links, virtual
-datasets), to a plugin that undoes a filter, into memory for what was never written. Here none of these exist: a
-soft link, a reference, a text or another filter is refused with its place, and nothing is made that the size of the
-file does not account for.
+With the library, a file can make the program read any other file of the machine (by external storage, external links
+or virtual datasets), load a plugin for a filter, or allocate memory for data that were never written. Here, soft links,
+references, texts and unknown filters are refused with their place in the file, and no array is larger than the size of
+the file allows.
 
 Source: the HDF5 file format specification, version 3.0 (superblocks 0 to 3, object headers 1 and 2)
 """
@@ -30,18 +30,20 @@ _MOST_LINKS = 100_000
 
 
 class ArrayFile:
-    """Groups and arrays of a file, by the addresses of their headers; each header is read once.
+    """Reads groups and arrays of a file by the addresses of their headers; each header is read once.
 
-    Raises: FileFormatError if the bytes are no HDF5
+    Raises: FileFormatError if the bytes are no HDF5 file
     """
 
     def __init__(self, data: bytes) -> None:
         source = Source(data)
         offset = find_hdf5_offset(source)
         if offset is None:
-            raise FileFormatError("no HDF5: its signature is missing", offset=0)
+            raise FileFormatError("not an HDF5 file: its signature is missing", offset=0)
         (version,) = source.unpack("B", offset + 8, "the superblock")
-        self._file = _open_old(source, offset, version) if version in (0, 1) else read_superblock(source, offset)
+        self._file = (
+            _read_old_superblock(source, offset, version) if version in (0, 1) else read_superblock(source, offset)
+        )
         self._headers: dict[int, Header] = {}
 
     @property
@@ -49,33 +51,33 @@ class ArrayFile:
         """The address of the root group."""
         return self._file.root
 
-    def group(self, address: int) -> dict[str, int]:
-        """Return what a group has by name, nothing for an array.
+    def read_group(self, address: int) -> dict[str, int]:
+        """Return the addresses of the entries of a group by name; {} for an array.
 
-        Raises: FileFormatError if it is neither, or has links that lead elsewhere
+        Raises: FileFormatError if it is neither a group nor an array, or has soft or external links
         """
         header = self._read_header(address)
         return header.links if header.is_group else {}
 
-    def array(self, address: int) -> np.ndarray:
-        """Return the numbers of a dataset, in an array of its own.
+    def read_array(self, address: int) -> np.ndarray:
+        """Return the numbers of a dataset as a new array.
 
-        Raises: FileFormatError if it holds no numbers, or these are not in the file
+        Raises: FileFormatError if its entries are not numbers, or are not in the file
         """
         header, source = self._read_header(address), self._file.source
         if header.is_group or not isinstance(header.datatype, Number) or header.datatype.dtype is None:
-            raise FileFormatError("an array of numbers expected, of 64 bits at most", offset=header.offset)
+            raise FileFormatError("expected an array of numbers of at most 64 bits", offset=header.offset)
         space, dtype = header.dataspace, header.datatype.dtype
         if space is None or space.kind == "null":
             raise FileFormatError("an array without a shape", offset=header.offset)
         data, _ = read_raw_data(self._file, header, space.shape, dtype.itemsize)
-        # The same numbers can stand under any number of names.
+        # Charged for each array, since a file can have the same numbers under any number of names.
         source.charge_expansion(len(data), header.offset)
         return np.frombuffer(data, dtype).astype(dtype.newbyteorder("=")).reshape(space.shape)
 
-    def arrays(self, address: int) -> dict[str, np.ndarray]:
+    def read_arrays(self, address: int) -> dict[str, np.ndarray]:
         """Return the arrays of a group by name."""
-        return {name: self.array(target) for name, target in self.group(address).items()}
+        return {name: self.read_array(target) for name, target in self.read_group(address).items()}
 
     def _read_header(self, address: int) -> Header:
         if address not in self._headers:
@@ -89,10 +91,10 @@ class ArrayFile:
         return self._headers[address]
 
 
-def _open_old(source: Source, offset: int, version: int) -> Hdf5:
-    """Read a superblock of version 0 or 1, which h5py writes unless it is told otherwise."""
+def _read_old_superblock(source: Source, offset: int, version: int) -> Hdf5:
+    """Read a superblock of version 0 or 1, which h5py writes by default."""
     if source.unpack("BB", offset + 13, "the superblock") != (8, 8):
-        raise FileFormatError("addresses and lengths of 8 bytes expected", offset=offset)
+        raise FileFormatError("expected addresses and lengths of 8 bytes", offset=offset)
     place = offset + 24 + 4 * version
     base, _, end, _, _, root = source.unpack("QQQQQQ", place, "the superblock")
     check_extent(source, offset, base, end)
@@ -116,7 +118,7 @@ def _read_old_header(file: Hdf5, address: int, offset: int) -> Header:
 def _read_old_messages(file: Hdf5, offset: int) -> Iterator[tuple[int, int, int, int]]:
     source = file.source
     _, _, size = source.unpack("HIQ", offset + 2, "an object")
-    size &= 0xFFFFFFFF  # four bytes, and four that fill up
+    size &= 0xFFFFFFFF  # the size has four bytes, followed by four bytes of padding
     pieces = [(offset + 16, offset + 16 + size)]
     done = 0
     while done < len(pieces):
@@ -131,7 +133,7 @@ def _read_old_messages(file: Hdf5, offset: int) -> Iterator[tuple[int, int, int,
                 address, length = source.unpack("QQ", place, "a continuation")
                 begin = file.find_offset(address)
                 if len(pieces) >= _MOST_PIECES or any(begin == piece[0] for piece in pieces):
-                    raise FileFormatError("an object header goes on in a circle", offset=begin)
+                    raise FileFormatError("the continuations of an object header form a cycle", offset=begin)
                 pieces.append((begin, begin + length))
             elif kind:
                 yield kind, flags, place, place + size
@@ -139,7 +141,7 @@ def _read_old_messages(file: Hdf5, offset: int) -> Iterator[tuple[int, int, int,
 
 
 def _read_old_links(file: Hdf5, tree: int, heap: int) -> Iterator[tuple[str, int]]:
-    """Yield the names in a group in HDF5's old form, a B-tree of tables with the names in a heap."""
+    """Yield names and addresses of a group's entries in HDF5's old form: a B-tree of tables, and a heap of names."""
     source = file.source
     start = file.find_offset(heap)
     if source.view(start, 4, "a heap of names") != b"HEAP":
@@ -153,17 +155,17 @@ def _read_old_links(file: Hdf5, tree: int, heap: int) -> Iterator[tuple[str, int
         node = pending.pop()
         start = file.find_offset(node)
         if node in seen:
-            raise FileFormatError("a group's tree leads to itself", offset=start)
+            raise FileFormatError("the tree of a group has a cycle", offset=start)
         seen.add(node)
         signature = bytes(source.view(start, 4, "a group's tree"))
         if signature == b"TREE":
             kind, _, entries = source.unpack("BBH", start + 4, "a group's tree")
             if kind != 0:
-                raise FileFormatError("a group's tree is one of chunks", offset=start)
+                raise FileFormatError("the tree of a group is a tree of chunks", offset=start)
             pending += [source.unpack("Q", start + 32 + 16 * i, "a group's tree")[0] for i in range(entries)][::-1]
             continue
         if signature != b"SNOD":
-            raise FileFormatError("a group's tree is damaged", offset=start)
+            raise FileFormatError("the tree of a group is damaged", offset=start)
         (entries,) = source.unpack("H", start + 6, "a table of names")
         for i in range(entries):
             place = start + 8 + 40 * i
@@ -180,9 +182,9 @@ def _read_old_links(file: Hdf5, tree: int, heap: int) -> Iterator[tuple[str, int
 def _read_name(source: Source, begin: int, size: int, at: int) -> str:
     if at >= size:
         raise FileFormatError("a name is outside its heap", offset=begin)
-    found, dot, _ = bytes(source.view(begin + at, min(size - at, 1024), "a name")).partition(b"\0")
+    found, end, _ = bytes(source.view(begin + at, min(size - at, 1024), "a name")).partition(b"\0")
     try:
-        if dot:
+        if end:
             return found.decode()
     except UnicodeDecodeError:
         pass

@@ -1,4 +1,4 @@
-"""The links of large groups in HDF5's new form: in a fractal heap, found by a B-tree of version 2.
+"""Read the links of large groups in HDF5's new form: they are in a fractal heap, indexed by a B-tree of version 2.
 
 Source: the HDF5 file format specification, version 3.0, III.A.2 and III.G
 """
@@ -14,13 +14,13 @@ from luxport.porting.files.jld2.superblock import UNDEFINED_ADDRESS, Hdf5
 __all__ = ["yield_dense_links"]
 
 _RECORD = 11
-"""Bytes of a record: the hash of a name, and a place in the heap with its kind, offset and length."""
+"""The size of a record in bytes: the hash of a name, and the kind, offset and length of its link in the heap."""
 
 
 def yield_dense_links(file: Hdf5, heap: int, tree: int) -> Iterator[tuple[str, int]]:
-    """Yield the links of a group whose heap and tree of names are at these addresses.
+    """Yield names and addresses of the links of a group, whose heap and tree of names are at these addresses.
 
-    Raises: FileFormatError if they are damaged, or larger than those of some thousand links
+    Raises: FileFormatError if they are damaged, or have a depth that only groups of many thousand links need
     """
     source, blocks = file.source, _list_blocks(file, heap)
     for place in _yield_records(file, tree):
@@ -33,14 +33,14 @@ def yield_dense_links(file: Hdf5, heap: int, tree: int) -> Iterator[tuple[str, i
 
 
 def _list_blocks(file: Hdf5, heap: int) -> list[tuple[int, int, int]]:
-    """Return the blocks of a heap: where each begins in the heap, its size, and where it is in the file."""
+    """Return the blocks of a heap: the offset of each in the heap, its size, and its offset in the file."""
     source, start = file.source, file.find_offset(heap)
     if source.view(start, 4, "a heap of links") != b"FRHP":
         raise FileFormatError("a heap of links is damaged", offset=start)
     id_size, filters = source.unpack("HH", start + 5, "a heap of links")
     width, first_size, largest, bits, _, root, rows = source.unpack("HQQHHQH", start + 110, "a heap of links")
     if (id_size, filters, bits) != (7, 0, 32) or not 0 < width <= 64 or not 0 < first_size <= largest <= 1 << 24:
-        raise FileFormatError("a heap of links of a form that is not read", offset=start)
+        raise FileFormatError("a heap of links has an unsupported form", offset=start)
     begin = file.find_offset(root)
     if rows == 0:
         return [(0, first_size, begin)]
@@ -57,14 +57,14 @@ def _list_blocks(file: Hdf5, heap: int) -> list[tuple[int, int, int]]:
 
 
 def _yield_records(file: Hdf5, tree: int) -> Iterator[int]:
-    """Yield the places of a tree's records."""
+    """Yield the offsets of the records of a tree."""
     source, start = file.source, file.find_offset(tree)
     if source.view(start, 4, "a tree of names") != b"BTHD":
         raise FileFormatError("a tree of names is damaged", offset=start)
     _, kind, node_size, record, depth = source.unpack("BBIHH", start + 4, "a tree of names")
     root, count = source.unpack("QH", start + 16, "a tree of names")
     if kind != 5 or record != _RECORD or depth > 1 or node_size > 4096:
-        raise FileFormatError("a tree of names of a form that is not read", offset=start)
+        raise FileFormatError("a tree of names has an unsupported form", offset=start)
     if root == UNDEFINED_ADDRESS:
         return
     if depth == 0:

@@ -1,4 +1,4 @@
-"""YAML as plain values: no tags that make objects, no dates, no growth by names for nodes."""
+"""`parse_yaml`: parse YAML from untrusted files as plain values, with limits on its size and depth."""
 
 from __future__ import annotations
 
@@ -15,23 +15,24 @@ _LONGEST_NUMBER = 100
 
 
 def parse_yaml(yaml: Any, data: bytes) -> Any:
-    """Return what a text of YAML holds; `yaml` is PyYAML.
+    """Return the values of a YAML document, without tags that create objects; `yaml` is the module PyYAML.
 
-    A node that stands in several places by its anchor counts in each.
+    The number of nodes is limited, and a node that is in several places by an anchor counts in each: nested anchors can
+    make a short text stand for billions of nodes.
 
     Raises: FileFormatError if it is longer, deeper or larger than any description of a network; PyYAML's errors
     """
     if len(data) > _LONGEST_FILE:
-        raise FileFormatError(f"{len(data)} bytes, and a description of a network has {_LONGEST_FILE} at most")
+        raise FileFormatError(f"it has {len(data)} bytes, but a description of a network at most {_LONGEST_FILE}")
     loader = yaml.SafeLoader(data.decode("utf-8"))
-    # Dates are text here, and one mapping is not merged into another.
+    # Dates remain text, and the merge key `<<`, which copies entries of another mapping, has no effect.
     loader.yaml_implicit_resolvers = {
         first: [(tag, pattern) for tag, pattern in found if not tag.endswith((":timestamp", ":merge"))]
         for first, found in loader.yaml_implicit_resolvers.items()
     }
     compose, depth = loader.compose_node, 0
 
-    def bounded(parent: Any, index: Any) -> Any:
+    def compose_bounded(parent: Any, index: Any) -> Any:
         nonlocal depth
         depth += 1
         if depth > _DEEPEST:
@@ -40,28 +41,28 @@ def parse_yaml(yaml: Any, data: bytes) -> Any:
         depth -= 1
         return node
 
-    loader.compose_node = bounded
+    loader.compose_node = compose_bounded
     try:
         node = loader.get_single_node()
         if node is None:
             return None
-        _Sizes(yaml).of(node)
+        _NodeCounter(yaml).count(node)
         return loader.construct_document(node)
     finally:
         loader.dispose()
 
 
-class _Sizes:
-    """Counts nodes, those again that stand in several places, without walking these twice."""
+class _NodeCounter:
+    """Counts the nodes of a tree; a node in several places is counted in each, but visited once."""
 
     def __init__(self, yaml: Any) -> None:
         self._yaml = yaml
         self._known: dict[int, int] = {}
 
-    def of(self, node: Any) -> int:
+    def count(self, node: Any) -> int:
         if isinstance(node, self._yaml.ScalarNode):
             if node.tag.endswith((":int", ":float")) and len(node.value) > _LONGEST_NUMBER:
-                raise FileFormatError(f"a number of {len(node.value)} digits")
+                raise FileFormatError(f"a number has {len(node.value)} digits, more than {_LONGEST_NUMBER}")
             return 1
         if id(node) in self._known:
             size = self._known[id(node)]
@@ -71,8 +72,8 @@ class _Sizes:
         self._known[id(node)] = 0
         pairs = isinstance(node, self._yaml.MappingNode)
         inner = [part for pair in node.value for part in pair] if pairs else node.value
-        size = 1 + sum(map(self.of, inner))
+        size = 1 + sum(map(self.count, inner))
         if size > _MOST_NODES:
-            raise FileFormatError(f"more than {_MOST_NODES} values, some over and over by their anchors")
+            raise FileFormatError(f"it has more than {_MOST_NODES} values, counting those repeated by anchors")
         self._known[id(node)] = size
         return size

@@ -1,4 +1,4 @@
-"""The functions that a graph may call, by PyTorch's names and with PyTorch's arguments."""
+"""The functions that a PEtab SciML graph may call, by PyTorch's names and with PyTorch's arguments."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from luxport.porting.torch.functions.shaping import flatten
 __all__ = ["FUNCTIONS", "IGNORED", "flatten"]
 
 IGNORED = frozenset({"_stacklevel", "inplace"})
-"""Options without a meaning here: results never share memory with inputs that change."""
+"""Options that have no effect here: no function changes its input in place."""
 
 
-def _axis_option(function: Callable[..., Array]) -> Callable[..., Array]:
+def _make_function_along(function: Callable[..., Array]) -> Callable[..., Array]:
     def along(x: Array, dim: int = -1, dtype: None = None) -> Array:
         return function(x, axis=dim)
 
@@ -33,25 +33,25 @@ def celu(x: Array, alpha: float = 1.0) -> Array:
 
 
 def gelu(x: Array, approximate: str = "none") -> Array:
-    """Return x times the normal distribution's share below it, by tanh, as Lux.jl does whatever is asked for.
+    """Return GELU in its tanh approximation, whatever `approximate` is, as Lux.jl does.
 
-    The reference outputs of the format are Lux's; PyTorch's own ``approximate="none"`` differs by less than 5e-4.
+    The reference outputs of the format come from Lux.jl; PyTorch's ``approximate="none"`` differs by less than 5e-4.
     """
     return ops.gelu_tanh(x)
 
 
 def hardtanh(x: Array, min_val: float = -1.0, max_val: float = 1.0) -> Array:
-    """Return x between two bounds."""
+    """Return x, clipped to two bounds."""
     return namespace(x).clip(x, min_val, max_val)
 
 
 def leaky_relu(x: Array, negative_slope: float = 0.01) -> Array:
-    """Return x, or a fraction of it below 0."""
+    """Return x, or ``negative_slope x`` below 0."""
     return ops.leakyrelu(x, a=negative_slope)
 
 
 def softplus(x: Array, beta: float = 1.0, threshold: float = 20.0) -> Array:
-    """Return log(1 + exp(beta x)) / beta; above the threshold that is x to all digits of float32."""
+    """Return log(1 + exp(beta x)) / beta; where beta x is above the threshold, this equals x in float32."""
     return ops.softplus(x * beta) / beta
 
 
@@ -76,7 +76,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "leaky_relu": leaky_relu,
     "log": lambda x: namespace(x).log(x),
     "log_sigmoid": ops.logsigmoid,
-    "log_softmax": _axis_option(ops.logsoftmax),
+    "log_softmax": _make_function_along(ops.logsoftmax),
     "logsigmoid": ops.logsigmoid,
     "mish": ops.mish,
     "mul": lambda x, other: x * other,
@@ -86,7 +86,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "selu": ops.selu,
     "sigmoid": ops.sigmoid,
     "silu": ops.swish,
-    "softmax": _axis_option(ops.softmax),
+    "softmax": _make_function_along(ops.softmax),
     "softplus": softplus,
     "softsign": ops.softsign,
     "sub": lambda x, other: x - other,
