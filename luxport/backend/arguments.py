@@ -249,7 +249,7 @@ def _explain_unknown(error: Exception, given: tuple[Any, ...], options: Mapping[
     if not any([None in shape for shape in shapes]):
         return None
     known = " and ".join(map(str, shapes))
-    return LayerError(f"expects sizes that are known where a program is compiled, got {known}: tell the compiler more")
+    return LayerError(f"expects sizes that are known during compilation, got {known}: compile for fixed sizes")
 
 
 def expect_options(rules: Mapping[str, Rule], options: Mapping[str, Any], x: Any) -> None:

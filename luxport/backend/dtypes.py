@@ -91,7 +91,7 @@ def expect_representable(x: Array, value: Any, name: str) -> None:
         return
     if not (low <= value <= high and value == int(value)):
         raise LayerError(
-            f"expects {name} as a number of {kind}, as the array is of, got {value}: convert the array with "
+            f"expects {name} as a number that {kind}, the array's dtype, holds, got {value}: convert the array with "
             "luxport.to(..., dtype='float32')"
         )
 
@@ -103,7 +103,7 @@ def expect_one_kind(x: Array, other: Array) -> None:
     """
     if is_integer(x) != is_integer(other):
         raise LayerTypeError(
-            f"expects integers alone or no integers, got {dtype_name(x)} and {dtype_name(other)}: "
+            f"expects both to be integers or neither, got {dtype_name(x)} and {dtype_name(other)}: "
             "convert one with luxport.to(..., dtype=)"
         )
 

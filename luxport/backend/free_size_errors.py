@@ -28,7 +28,7 @@ def explain_free_size(error: Exception) -> LayerError | None:
     if asked is None:
         named = re.search(r"'(.+?)'", line)
         return LayerError(
-            f"expects sizes that are numbers here, got {named[1] if named else 'one'}, free in jax.export"
+            f"expects sizes that are numbers, got {named[1] if named else 'a size'}, which is free in jax.export"
         )
     left, sign, right = asked.groups()
     below, less, above, more = _CONSTRAINTS[sign]

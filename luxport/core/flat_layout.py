@@ -186,8 +186,8 @@ class Layout:
             array = find_entry(ps, part.path)
             if firsts.setdefault(part.index, array) is not array and not isinstance(ps, tree.VectorTree):
                 raise ValueError(
-                    f"flatten expects at {'.'.join(map(str, part.path))} the array that stands in an earlier place, "
-                    "got another: a gradient of arrays that are shared is laid out by layout.flatten_gradient"
+                    f"flatten expects at {'.'.join(map(str, part.path))} the array that is at an earlier path, "
+                    "got another: flatten gradients of shared arrays by layout.flatten_gradient"
                 )
 
     def __eq__(self, other: object) -> bool:

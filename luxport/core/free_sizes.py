@@ -78,7 +78,7 @@ def find_free_output(run: Callable[[Any], Any], inputs: Any) -> Any:
         raise search.problems[0]
     first, *others = outputs
     if any([_describe_outline(other) != _describe_outline(first) for other in others]):
-        raise ValueError("an output expected whose number of arrays and axes does not depend on sizes that are free")
+        raise ValueError("expected an output whose number of arrays and axes does not depend on free sizes")
     return tree.map(_join, first, *others)
 
 

@@ -99,5 +99,5 @@ def check_places(function: str, layer: LayerBase, rng: Rng | None = None) -> Non
     if not isinstance(rng, AbstractRng):
         raise ValueError(
             f"{function} expects a model of at most {MOST_ENTRIES:,} layers, got a {type(layer).__name__} of "
-            f"{layer._places:,}: the same layers stand in it again and again"
+            f"{layer._places:,}: the same layers occur in it many times"
         )

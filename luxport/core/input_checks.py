@@ -63,7 +63,7 @@ def check_dtype(x: Array, parameter: Array) -> None:
             remedy = f"the input to {want}"
         else:
             raise LayerTypeError(
-                f"expects {want} as its parameters, got {got}, whose entries are no numbers of one type"
+                f"expects {want} as its parameters, got {got}, whose entries are not numbers of one type"
             )
         raise LayerTypeError(f"expects {want} as its parameters, got {got}: convert {remedy}")
 

@@ -53,7 +53,7 @@ def output_shape(model: Layer, input_shape: Any, *, dtype: str = "float32") -> A
         if isinstance(error, LayerError) or AbstractArray.__name__ not in read_message(error):
             raise
         raise replace_message(
-            "runs on an array without values here, which a function of another library does not take: give it "
+            "runs on an array without values here, which a function of another library does not accept: use "
             "luxport's own, such as luxport.relu",
             error,
         ) from error

@@ -94,8 +94,8 @@ def data_parallel(state: TrainState, *, sync_batch_norm: bool = False) -> TrainS
     model = program.model
     if sync_batch_norm and not isinstance(model, Layer):
         raise TypeError(
-            f"data_parallel with sync_batch_norm expects a layer as model, got {show(model)}: what it calls "
-            "cannot be seen"
+            f"data_parallel with sync_batch_norm expects a layer as model, got {show(model)}: the layers that it calls "
+            "cannot be found"
         )
     if isinstance(model, Layer):
         model = replace_layers(synchronize_layer if sync_batch_norm else leave_layer_alone, model)

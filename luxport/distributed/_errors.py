@@ -21,7 +21,7 @@ class DistributedError(RuntimeError):
 
 def explain_address(engine: str) -> DistributedError:
     """Return the error for processes that do not know the address of rank 0."""
-    return DistributedError(f"the engine {engine} needs the place of rank 0: set MASTER_ADDR and MASTER_PORT")
+    return DistributedError(f"the engine {engine} needs the address of rank 0: set MASTER_ADDR and MASTER_PORT")
 
 
 def explain_late(engine: str, framework: str) -> DistributedError:
@@ -32,7 +32,7 @@ def explain_late(engine: str, framework: str) -> DistributedError:
 def explain_absent(engine: str, world: World, address: str, timeout: float, error: Exception) -> DistributedError:
     """Return the error for processes that did not connect in time."""
     return DistributedError(
-        f"the engine {engine} on rank {world.rank} met not all of {world.size} processes at {address} "
+        f"the engine {engine} on rank {world.rank} did not reach all of {world.size} processes at {address} "
         f"within {timeout:g} s: {find_first_line(error)}"
     )
 
@@ -40,7 +40,7 @@ def explain_absent(engine: str, world: World, address: str, timeout: float, erro
 def explain_use_in_program(engine: str) -> DistributedError:
     """Return the error for a collective operation inside a program that is being compiled."""
     return DistributedError(
-        f"the engine {engine} moves arrays between programs, not inside one: take train_step with a state of "
+        f"the engine {engine} moves arrays between programs, not inside one: use train_step with a state of "
         "distributed.data_parallel"
     )
 

@@ -67,7 +67,7 @@ def _ask(
             break
         except OSError:
             if left < 0:
-                raise TimeoutError(f"rank 0 did not come to {host}:{meeting}") from None
+                raise TimeoutError(f"rank 0 did not connect to {host}:{meeting}") from None
             time.sleep(0.05)
     open_until_then.enter_context(connection)
     with connection.makefile(encoding="utf-8") as stream:
@@ -106,7 +106,7 @@ def _answer(
             break
     else:
         missing = [str(rank) for rank in range(1, world.size) if rank not in places]
-        refusal = f"rank {', '.join(missing)} did not come to {host}:{meeting}" if missing else ""
+        refusal = f"rank {', '.join(missing)} did not connect to {host}:{meeting}" if missing else ""
     reached = [connection.getsockname()[0] for connection in connections]
     places[0] = _write_place(_find_known_name(host, reached), port)
     reply = [refusal] if refusal else [places[rank] for rank in range(world.size)]

@@ -57,7 +57,7 @@ class ProcessTree:
         Raises: TimeoutError, ConnectionError if a process is late or gone
         """
         if self._broken:
-            raise ConnectionError("the connections of these processes are cut")
+            raise ConnectionError("the connections of these processes are closed")
         try:
             return self._ask(digest, time.monotonic() + self._budget.waiting)
         except OSError:

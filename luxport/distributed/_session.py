@@ -161,15 +161,15 @@ def get_world(caller: str) -> World:
 
 def _get_session(caller: str) -> Session:
     if _session is None:
-        raise DistributedError(f"{caller} comes before an engine is there: luxport.distributed.initialize() first")
+        raise DistributedError(f"{caller} needs a running engine: call luxport.distributed.initialize() first")
     return _session
 
 
 def _expect_own_process(caller: str, session: Session) -> None:
     if session.process != os.getpid():
         raise DistributedError(
-            f"{caller} in a process that was forked from rank {session.world.rank}, whose engine stays there: "
-            "call it in that one, and let others have what it returns"
+            f"{caller} in a process that was forked from rank {session.world.rank}, whose engine is not "
+            "available here: call it in the parent process, and pass on what it returns"
         )
 
 

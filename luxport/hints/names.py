@@ -143,7 +143,7 @@ NAMES = {
     "gpu": "devices.gpu_device",
     "cpu": "devices.cpu_device",
     "optim": "optimizers",
-    **dict.fromkeys(("nn", "nnx", "linen", "keras"), "layers: they stand in luxport itself"),
+    **dict.fromkeys(("nn", "nnx", "linen", "keras"), "layers: they are in luxport itself"),
     **dict.fromkeys(("functional", "F"), "ops"),
     "init": "initializers",
     "Softmax": "ops.softmax, a function that a Chain takes as a layer",

@@ -108,8 +108,8 @@ ADVICE = {
     "nesterov": "luxport.optimizers.Nesterov. ",
     "validation_split": "validation= takes data of its own. ",
     "train_step.lr": "a rate is in the rule, Adam(1e-3), and state.adjust(eta=...) changes it. ",
-    "static_argnums": "what is no array is static, or luxport.Static(value) is. ",
-    "static_argnames": "what is no array is static, or luxport.Static(value) is. ",
+    "static_argnums": "values that are not arrays are static, and so is luxport.Static(value). ",
+    "static_argnames": "values that are not arrays are static, and so is luxport.Static(value). ",
 }
 """By an option, or an option of one function or layer (``name.option``): how it is done here, as a sentence."""
 

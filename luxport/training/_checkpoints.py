@@ -121,7 +121,7 @@ def restore(folder: str | PathLike[str], state: TrainState, *, loader: DataLoade
         except (FileFormatError, OSError, json.JSONDecodeError) as error:
             problem = problem or error
     else:
-        raise FileFormatError(f"restore finds no whole checkpoint in {folder}: {problem}") from problem
+        raise FileFormatError(f"restore finds no complete checkpoint in {folder}: {problem}") from problem
     opt_state, count, skipped, scale = rest
     new = state.replace(ps=ps["ps"], st=st["st"], opt_state=opt_state, step=count, skipped=skipped, scale=scale)
     _expect_matching(new, state, folder)

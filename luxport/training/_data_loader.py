@@ -141,7 +141,7 @@ class DataLoader:
         if samples and samples >= self._size:
             raise ValueError(
                 f"DataLoader expects a position within its {self._size} samples, got one after {samples}: "
-                "a pass that was begun goes on with the data that it had"
+                "a pass can be resumed only with the same data"
             )
         self._begun = samples
         self._next, self._resumed, self._before = 0, True, position["random"]

@@ -67,7 +67,7 @@ def evaluate(
 def expect_batch(wanted: str, found: Mapping[str, Any]) -> None:
     """Expect that something was measured, which is not so if the data had no batch."""
     if not found:
-        raise ValueError(f"{wanted} with a batch, got none: an iterator can be gone through only once")
+        raise ValueError(f"{wanted} with a batch, got none: an iterator can be used only once")
 
 
 def measure(

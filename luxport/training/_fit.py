@@ -142,7 +142,7 @@ def fit(
             if resume and group.is_any("whether a callback had ended the training", bool(ended_by)):
                 if write is not None:
                     names = " and ".join(ended_by)
-                    write(f"ended after epoch {place.epochs} by {names}, as before: with other callbacks it goes on")
+                    write(f"ended after epoch {place.epochs} by {names}, as before: pass other callbacks to continue")
                 return state, history
             for epoch in range(place.epochs + 1, epochs + 1):
                 if schedules and schedule_each == "epoch":
@@ -171,8 +171,8 @@ def fit(
                         break
                 if not steps:
                     raise ValueError(
-                        "fit expects data with a batch, got none: an iterator can be gone through only once, and a "
-                        "loader with partial=False leaves out what is less than a batch"
+                        "fit expects data with a batch, got none: an iterator can be used only once, and a "
+                        "loader with partial=False leaves out a smaller last batch"
                     )
                 seconds = time.perf_counter() - began
                 epoch_of_steps = f"an epoch that ends after {steps} batches"

@@ -41,7 +41,7 @@ def _are_labels(value: Any) -> bool:
 
 def _expect_entries(y: Array, labels: Any = None, *, axis: int = -1) -> None:
     if y.shape[axis] == 0:
-        raise LayerError(f"expects a class at least along the axis {axis}, got {shape_text(y)}")
+        raise LayerError(f"expects at least one class along the axis {axis}, got {shape_text(y)}")
 
 
 def _is_hashable(value: Any) -> bool:
@@ -152,7 +152,7 @@ def onehotbatch(
         get_backend(backend)
     known = list(range(labels)) if isinstance(labels, int) else _convert_labels(labels)
     if not known:
-        raise LayerError("expects a label at least, got none")
+        raise LayerError("expects at least one label, got none")
     position = _number_labels(known)
     if len(position) != len(known):
         raise ValueError(f"labels expected that differ from each other, got {known}")
@@ -167,7 +167,9 @@ def onehotbatch(
     shape = data.shape if isinstance(data, np.ndarray) else None
     flat = data.reshape(-1).tolist() if isinstance(data, np.ndarray) else list(data)
     if not all(map(_is_hashable, flat)):
-        raise LayerTypeError(f"expects labels, got {name_kind(flat[0])}: arrays of labels are no list")
+        raise LayerTypeError(
+            f"expects labels, got {name_kind(flat[0])}: pass one array of labels, not a list of arrays"
+        )
     indices = [
         position.get(label, -1) if default is _NOTHING else position.get(label, position[default]) for label in flat
     ]

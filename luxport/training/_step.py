@@ -133,7 +133,7 @@ def train_step(
     if nonfinite == "raise" and not bool(finite):
         raise NonFiniteError(
             f"train_step expects a finite loss and gradient, got the loss {_read_loss(loss)} after {int(new.step)} "
-            "steps: no step was taken, and the error's state goes on",
+            "steps: no step was taken, and the error has the state to continue from",
             new,
         )
     return loss, stats, new

@@ -19,7 +19,7 @@ def check_size(function: str, tree: Any) -> None:
     if isinstance(tree, _CONTAINERS) and (count := _count_entries(tree, {})) > MOST_ENTRIES:
         raise ValueError(
             f"{function} expects a tree of at most {MOST_ENTRIES:,} entries, got one of {count:,}: the same dicts "
-            "stand in it again and again"
+            "occur in it many times"
         )
 
 

@@ -46,7 +46,7 @@ class Static(ExactlyEqual, Generic[T]):
             hash(value)
         except TypeError as error:
             raise TypeError(
-                f"Static expects a value that can be hashed, as numbers and tuples, got {show(value)}: {error}"
+                f"Static expects a hashable value, such as a number or a tuple, got {show(value)}: {error}"
             ) from None
         object.__setattr__(self, "value", value)
 

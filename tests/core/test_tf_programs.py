@@ -130,5 +130,5 @@ def test_errors_are_raised_despite_unknown_sizes() -> None:
     turned = tf.function(
         lambda x: luxport.ops.imrotate(x, angle=30.0), input_signature=[tf.TensorSpec((None,) * 4)], autograph=False
     )
-    with pytest.raises(luxport.LayerError, match="expects sizes that are known where a program is compiled"):
+    with pytest.raises(luxport.LayerError, match="expects sizes that are known during compilation"):
         turned(tf.ones((1, 1, 5, 5)))

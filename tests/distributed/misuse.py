@@ -81,7 +81,7 @@ def wrong_uses(backend: str) -> dict[str, Callable[[], object]]:
         f"expects a sample for each of {size} processes, got 0 samples": lambda: container(np.ones((0, 2))),
         "DistributedDataContainer expects an index or a slice, got 'a'": lambda: samples["a"],
         "DistributedDataContainer has 2 samples, got the index 2": lambda: samples[2],
-        "with partial=False leaves out what is less than a batch": in_few_samples,
+        "with partial=False leaves out a smaller last batch": in_few_samples,
         "DistributedOptimizer expects a rule, such as luxport.optimizers.Adam(0.001), got NoneType": lambda: own_rule(
             None
         ),
@@ -116,7 +116,7 @@ def wrong_uses_of_several(backend: str) -> dict[str, Callable[[], object]]:
         f"moves arrays inside the step, which the engine {engine} cannot do in a compiled one: train_step(..., jit"
     )
     several: dict[str, dict[str, Callable[[], object]]] = {
-        "jax": {"the engine jax moves arrays between programs, not inside one: take train_step with": inside},
+        "jax": {"the engine jax moves arrays between programs, not inside one: use train_step with": inside},
         "tf": {
             "allreduce by the engine tf takes no max of uint64: as int64 first": lambda: distributed.allreduce(
                 luxport.asarray(np.ones(2), backend=backend, dtype="uint64"), "max"

@@ -180,7 +180,7 @@ def _allreduce_of_child() -> None:
 
 @pytest.mark.parametrize("name", ["rank", "local_rank", "total_workers", "barrier"])
 def test_a_query_before_initialize_is_an_error(name: str) -> None:
-    with pytest.raises(distributed.DistributedError, match=rf"^{name} comes before an engine is there: luxport\.dist"):
+    with pytest.raises(distributed.DistributedError, match=rf"^{name} needs a running engine: luxport\.dist"):
         getattr(distributed, name)()
 
 
@@ -383,7 +383,7 @@ def test_a_step_after_shutdown_is_an_error() -> None:
     x = luxport.asarray([[1.0, 2.0]], backend="torch", dtype="float32")
     _, _, state = train_step(luxport.losses.MSELoss(), (x, x[:, :1]), state, jit=False)
     distributed.shutdown()
-    with pytest.raises(distributed.DistributedError, match="^train_step comes before an engine is there"):
+    with pytest.raises(distributed.DistributedError, match="^train_step needs a running engine"):
         train_step(luxport.losses.MSELoss(), (x, x[:, :1]), state, jit=False)
 
 

@@ -74,7 +74,7 @@ def test_foreign_connections_delay_nobody(port: int) -> None:
 def test_a_process_of_another_run_is_told_so(port: int) -> None:
     own, other = make_worlds(port, 2, LUXPORT_TOKEN="a"), make_worlds(port, 2, LUXPORT_TOKEN="b")
     first, second = meet_all([own[0], other[1]], timeout=1.0)
-    assert str(first) == f"rank 1 did not come to 127.0.0.1:{port}"
+    assert str(first) == f"rank 1 did not connect to 127.0.0.1:{port}"
     assert str(second).startswith(f"rank 0 at 127.0.0.1:{port} closed the connection: it has ended, or belongs to anot")
 
 
@@ -92,7 +92,7 @@ def test_runs_are_told_apart_by_their_launchers_names() -> None:
 
 def test_ranks_that_do_not_come_are_named(port: int) -> None:
     found = meet_all(make_worlds(port, 4)[:2], timeout=1.0)
-    assert [str(one) for one in found] == [f"rank 2, 3 did not come to 127.0.0.1:{port}"] * 2
+    assert [str(one) for one in found] == [f"rank 2, 3 did not connect to 127.0.0.1:{port}"] * 2
 
 
 def test_sizes_and_ranks_that_contradict_each_other(port: int) -> None:

@@ -83,7 +83,7 @@ def test_processes_with_different_world_sizes_are_an_error(engine: str) -> None:
     """Otherwise they would wait for processes that nobody started."""
     said = START["finish"](engine, START["start_round"](engine, "come_too_late", 2, (2, 3)))
     assert said.count("rank 1 of 3 came to rank 0 of 2: start all of them together") >= 2, said
-    assert f"the engine {engine} on rank 0 met not all of 2 processes at 127.0.0.1:" in said, said
+    assert f"the engine {engine} on rank 0 did not reach all of 2 processes at 127.0.0.1:" in said, said
 
 
 @pytest.mark.parametrize("engine", ["torch", "jax", "mpi"])

@@ -122,7 +122,7 @@ def test_a_plain_dict_is_flattened_like_another(slopes):
     with pytest.raises(ValueError, match="trees of one structure expected"):
         flatten({"weight": jnp.ones(1)}, like=PLAIN)
     shared = jnp.ones(1)
-    with pytest.raises(ValueError, match="flatten expects at b the array that stands in an earlier place, got another"):
+    with pytest.raises(ValueError, match="flatten expects at b the array that is at an earlier path, got another"):
         flatten({"a": jnp.ones(1), "b": jnp.ones(1)}, like={"a": shared, "b": shared})
 
 

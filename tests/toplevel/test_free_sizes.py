@@ -152,7 +152,7 @@ def test_a_crop_and_a_number_of_outputs():
     assert find_output_of_free(lp.WrappedFunction(lambda x: x[:, :10]), FreeArray((None, None))).shape == (None, None)
     assert find_output_of_free(lp.WrappedFunction(lambda x: x[:, :10]), FreeArray((None, 12))).shape == (None, 10)
     rows = lp.WrappedFunction(lambda x: tuple([x[i, ...] for i in range(x.shape[0])]))
-    with pytest.raises(ValueError, match="whose number of arrays and axes does not depend on sizes that are free"):
+    with pytest.raises(ValueError, match="whose number of arrays and axes does not depend on free sizes"):
         find_output_of_free(rows, FreeArray((None, 3)))
 
 
