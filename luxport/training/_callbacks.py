@@ -101,50 +101,51 @@ class BestCheckpoint:
 
 
 @explain_construction
-class CSVLog:
+class _LogFile:
+    """A callback that writes the logs of all epochs to a file, anew after each epoch."""
+
+    def __init__(self, path: str | PathLike[str]) -> None:
+        _expect(type(self).__name__, path=path)
+        self.path = Path(path)
+
+    def __call__(self, progress: Progress) -> None:
+        """Write the file."""
+        if not progress.writes():
+            return
+        rows = [{"epoch": i, **logs} for i, logs in enumerate(progress.history, start=1)]
+        with open_atomic(self.path) as file:
+            file.write(self._format(rows).encode())
+
+    def _format(self, rows: list[dict[str, Any]]) -> str:
+        """Return the text of the file, from a row for each epoch."""
+        raise NotImplementedError
+
+
+class CSVLog(_LogFile):
     """Write the logs of all epochs as a CSV table with a line for each epoch.
 
     Args:
         path: the file, which is overwritten
     """
 
-    def __init__(self, path: str | PathLike[str]) -> None:
-        _expect("CSVLog", path=path)
-        self.path = Path(path)
-
-    def __call__(self, progress: Progress) -> None:
-        """Write the table."""
-        if not progress.writes():
-            return
-        names = list(dict.fromkeys([name for logs in progress.history for name in logs]))
+    def _format(self, rows: list[dict[str, Any]]) -> str:
         table = io.StringIO(newline="")
-        writer = csv.DictWriter(table, ["epoch", *names])
+        writer = csv.DictWriter(table, list(dict.fromkeys(["epoch", *[name for row in rows for name in row]])))
         writer.writeheader()
-        writer.writerows([{"epoch": i, **logs} for i, logs in enumerate(progress.history, start=1)])
-        with open_atomic(self.path) as file:
-            file.write(table.getvalue().encode())
+        writer.writerows(rows)
+        return table.getvalue()
 
 
-@explain_construction
-class JSONLog:
+class JSONLog(_LogFile):
     """Write the logs of all epochs as JSON lines, one object for each epoch; numbers that are not finite become null.
 
     Args:
         path: the file, which is overwritten
     """
 
-    def __init__(self, path: str | PathLike[str]) -> None:
-        _expect("JSONLog", path=path)
-        self.path = Path(path)
-
-    def __call__(self, progress: Progress) -> None:
-        """Write the lines."""
-        if not progress.writes():
-            return
-        rows = [{"epoch": i, **logs} for i, logs in enumerate(progress.history, start=1)]
+    def _format(self, rows: list[dict[str, Any]]) -> str:
         lines = [json.dumps({name: v if math.isfinite(v) else None for name, v in row.items()}) for row in rows]
-        with open_atomic(self.path) as file:
-            file.write(("\n".join(lines) + "\n").encode())
+        return "\n".join(lines) + "\n"
 
 
 @explain_construction

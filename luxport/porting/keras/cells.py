@@ -2,39 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from luxport import ops
 from luxport.backend import Array, namespace
 from luxport.core.anatomy import NamedLayers, Parameters, States
-from luxport.core.initial_values import initial_parameters, initial_states
-from luxport.core.layer import Layer
+from luxport.core.containers import WrapperLayer
 from luxport.layers._cell_base import RecurrentCell
 from luxport.layers._recurrent_cells import GRUCell, GRUv3Cell, LSTMCell
 from luxport.ops._recurrent import add_biases, split_gates
 from luxport.porting.keras.functions import move_channels
-from luxport.random import Rng
 
 __all__ = ["ConvLSTMCell", "GatedCell"]
 
 Function: TypeAlias = Callable[..., Any]
 
 
-class GatedCell(RecurrentCell):
+class GatedCell(RecurrentCell, WrapperLayer):
     """An LSTM or GRU cell with other functions in place of tanh (`activation`) and of sigmoid (`gate`)."""
 
     cell: LSTMCell | GRUCell | GRUv3Cell
     activation: Function
     gate: Function
-
-    def initial_parameters(self, rng: Rng) -> dict[str, Any]:
-        """Draw those of the cell."""
-        return self.cell.initial_parameters(rng)
-
-    def initial_states(self, rng: Rng) -> dict[str, Any]:
-        """Return those of the cell."""
-        return self.cell.initial_states(rng)
 
     def initial_carry(self, x: Array, ps: Parameters, st: States) -> tuple[Array, ...]:
         """Return that of the cell."""
@@ -47,7 +37,7 @@ class GatedCell(RecurrentCell):
         return (carry[0], carry), st
 
 
-class ConvLSTMCell(RecurrentCell):
+class ConvLSTMCell(RecurrentCell, WrapperLayer):
     """An LSTM cell on images, with convolutions in place of the products with input and hidden state.
 
     Shapes: x and carry in Keras's layout, with the channels last if `channels_last`
@@ -58,18 +48,6 @@ class ConvLSTMCell(RecurrentCell):
     channels_last: bool
     activation: Function = ops.tanh
     gate: Function = ops.sigmoid
-
-    def initial_parameters(self, rng: Rng) -> dict[str, Any]:
-        """Draw those of the convolutions."""
-        return initial_parameters(rng, self.layers)
-
-    def initial_states(self, rng: Rng) -> dict[str, Any]:
-        """Return those of the convolutions."""
-        return initial_states(rng, self.layers)
-
-    def children(self) -> Mapping[str, Layer]:
-        """Return the convolutions."""
-        return self.layers
 
     def initial_carry(self, x: Array, ps: Parameters, st: States) -> tuple[Array, Array]:
         """Return zeros of the shape of the first convolution's output, divided by its four gates."""
