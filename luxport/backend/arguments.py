@@ -12,6 +12,8 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
+import numpy as np
+
 from luxport.backend._dtype_names import dtype_name
 from luxport.backend._registry import backend_of, find_owner
 from luxport.backend.array_patterns import ArrayPattern, find_mismatch, is_match, parse
@@ -20,7 +22,15 @@ from luxport.backend.option_rules import ANNOTATED, Rule, is_int, is_number
 from luxport.call_arguments import did_you_mean, is_raised_by_luxport
 from luxport.errors import LayerError, LayerTypeError, shape_text
 
-__all__ = ["Arguments", "Check", "name_positional_arguments", "check_call", "expect_options", "write_short"]
+__all__ = [
+    "Arguments",
+    "Check",
+    "name_positional_arguments",
+    "check_call",
+    "convert_options",
+    "expect_options",
+    "write_short",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -187,6 +197,7 @@ def check_call(
         def call(*given: Any, **options: Any) -> Any:
             try:
                 if expect_options is not None:
+                    convert_options(options, names)
                     named = {**dict(zip(names, given, strict=False)), **options} if any_by_position else options
                     expect_options(named, given[0] if given else None)
                 if expect is not None:
@@ -261,6 +272,13 @@ def expect_options(rules: Mapping[str, Rule], options: Mapping[str, Any], x: Any
         rule = rules.get(name)
         if rule is not None and not rule.holds(options[name], getattr(x, "shape", None)):
             raise _find_option_problem(name, rule, options[name], x)
+
+
+def convert_options(options: dict[str, Any], arrays: Sequence[str] = ()) -> None:
+    """Convert NumPy scalars among options in place; what is named in `arrays` may be an array without axes."""
+    for name, value in options.items():
+        if isinstance(value, np.generic) and name not in arrays:
+            options[name] = value.item()
 
 
 def _find_option_problem(name: str, rule: Rule, value: Any, x: Any) -> LayerError:

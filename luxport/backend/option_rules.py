@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from numbers import Integral, Number, Real
 from typing import Any, SupportsInt
+
+import numpy as np
 
 from luxport.backend._protocol import Backend
 
@@ -116,6 +118,20 @@ def is_number(value: Any) -> bool:
     if isinstance(value, int):
         return not isinstance(value, bool) and -(1 << 63) <= value < 1 << 63
     return isinstance(value, Real)
+
+
+def convert_scalars(value: Any) -> Any:
+    """Convert NumPy scalars, alone or in tuples, to Python numbers, which leave the dtypes of arrays as they are."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if type(value) is tuple and any([isinstance(entry, (np.generic, tuple)) for entry in value]):
+        return tuple([convert_scalars(entry) for entry in value])
+    return value
+
+
+def convert_arguments(args: tuple[Any, ...], options: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Convert NumPy scalars among the arguments of a class of luxport, so that equal options make equal objects."""
+    return tuple([convert_scalars(value) for value in args]), {n: convert_scalars(v) for n, v in options.items()}
 
 
 def is_finite(value: Any) -> bool:

@@ -8,9 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import FrozenInstanceError, fields
 from typing import Any
 
-import numpy as np
-
 from luxport.backend import is_compiling
+from luxport.backend.option_rules import convert_arguments
 from luxport.call_arguments import explain_wrong_arguments
 from luxport.core.anatomy import LayerBase, is_layers
 from luxport.core.entries import record_entries
@@ -30,31 +29,16 @@ def complete_when_built(init: Callable[..., None]) -> Callable[..., None]:
         if is_compiling():  # a compiler cannot follow these checks, and raises errors of its own
             init(self, *args, **options)
             return
+        of_luxport = type(self).__module__.startswith("luxport.")
+        args, options = convert_arguments(args, options) if of_luxport else (args, options)
         explaining(self, *args, **options)
-        if type(self).__module__.startswith("luxport."):  # users' classes may annotate their fields as they like
-            _convert_scalars(self)
+        if of_luxport:  # users' classes may annotate their fields as they like
             expect_options_of(self)
         if type(self).__init__ is wrapper:  # otherwise a subclass's __init__ called this one, and does it at its end
             _check_held_layers(self)
             record_entries(self)
 
     return wrapper
-
-
-def _convert_scalars(layer: Any) -> None:
-    """Convert NumPy scalars in a layer's fields, such as computed sizes, to Python numbers; equal models need this."""
-    for name, value in vars(layer).items():
-        plain = _convert_scalar(value)
-        if plain is not value:
-            object.__setattr__(layer, name, plain)
-
-
-def _convert_scalar(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        return value.item()
-    if type(value) is tuple and any([isinstance(entry, (np.generic, tuple)) for entry in value]):
-        return tuple([_convert_scalar(entry) for entry in value])
-    return value
 
 
 def explain_failures(init: Callable[..., None]) -> Callable[..., None]:

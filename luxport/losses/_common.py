@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar
 
 from luxport.backend import Array, backend_of, dtype_name, is_casting, is_inexact, match_shapes, namespace
-from luxport.backend.arguments import Arguments, check_call, expect_options
+from luxport.backend.arguments import Arguments, check_call, convert_options, expect_options
 from luxport.backend.dtypes import EPSILON, HALVES, is_floating, widen_halves
 from luxport.backend.option_rules import (
     AXIS,
@@ -21,6 +21,7 @@ from luxport.backend.option_rules import (
     Rule,
     allow_none,
     allow_number,
+    convert_arguments,
 )
 from luxport.call_arguments import explain_wrong_arguments
 from luxport.core.input_checks import shape_of, shape_text
@@ -86,6 +87,7 @@ def wrap_loss(takes: str = "y_hat, y or number", **rules: Rule) -> Callable[[F],
             try:
                 y_hat = arrays[0] if arrays else options.get(names[0])
                 if options:
+                    convert_options(options, names)
                     arguments.expect_options(options, y_hat)
                 if getattr(y_hat, "dtype", None) is None or dtype_name(y_hat) not in HALVES or len(arrays) > len(names):
                     return loss(*arrays, **options)
@@ -109,6 +111,8 @@ def explain_wrong_options(init: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(init)
     def checked(self: Any, *args: Any, **options: Any) -> None:
+        of_luxport = type(self).__module__.startswith("luxport.")
+        args, options = convert_arguments(args, options) if of_luxport else (args, options)
         try:
             init(self, *args, **options)
         except TypeError as error:
@@ -116,7 +120,7 @@ def explain_wrong_options(init: Callable[..., None]) -> Callable[..., None]:
             if wrong is None:
                 raise
             raise TypeError(wrong) from error
-        if type(self).__module__.startswith("luxport."):
+        if of_luxport:
             try:
                 expect_options(OPTIONS, vars(self), None)
             except LayerError as error:

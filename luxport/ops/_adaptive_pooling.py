@@ -10,7 +10,7 @@ from typing import Any
 from luxport.backend import Array, find_array_device, namespace
 from luxport.backend.dtypes import expect_floating, find_bool_dtype, run_wide
 from luxport.backend.memory import check_growth
-from luxport.backend.option_rules import FLAG, POSITIVE, SPATIAL_SIZES
+from luxport.backend.option_rules import FLAG, POSITIVE, SPATIAL_SIZES, convert_scalars
 from luxport.errors import LayerError, shape_text
 from luxport.ops._operation import operation
 from luxport.ops._pooling import (
@@ -140,7 +140,7 @@ def find_even_windows(x: Array, output_size: Sizes) -> dict[str, Any]:
 
     Raises: LayerError if x has fewer elements than that
     """
-    sizes = tuple(x.shape)[2:]
+    sizes, output_size = tuple(x.shape)[2:], convert_scalars(output_size)
     if any([n < places for n, places in zip(sizes, output_size, strict=True)]):
         raise LayerError(f"expects at least {output_size} along its spatial axes, got {shape_text(x)}")
     stride = tuple([n // places for n, places in zip(sizes, output_size, strict=True)])

@@ -31,7 +31,7 @@ __all__ = ["gather", "scatter"]
 def _expect_scattered(src: Array, *indices: Array, op: str = "+", init: Any = None, size: Any = None) -> None:
     if init is None or not indices:
         return
-    sizes = (size,) if isinstance(size, int) else size or [None] * len(indices)
+    sizes = (size,) if is_int(size) else size or [None] * len(indices)
     rest = tuple(src.shape)[len(indices[0].shape) :]
     if is_array(init) and init.shape and size is not None and not match_shapes(init.shape, (*sizes, *rest)):
         raise LayerError(f"expects init in the shape of the result {(*sizes, *rest)}, got {shape_text(init)}")
@@ -227,7 +227,7 @@ def _find_sizes(xp: Any, indices: tuple[Array, ...], size: int | Sequence[int] |
         if None in seen:
             raise LayerError("expects size= where the values of indices cannot be read")
         return tuple([most + 1 for _, most in seen])  # type: ignore[misc]
-    sizes = (size,) if isinstance(size, int) else tuple(size)
+    sizes = (size,) if is_int(size) else tuple(size)
     if len(sizes) != len(indices):
         raise LayerError(f"expects a size for each of {len(indices)} arrays of indices, got {sizes}")
     return sizes

@@ -10,7 +10,7 @@ import numpy as np
 
 from luxport.backend import backend_of
 from luxport.backend._registry import KNOWN
-from luxport.backend.arguments import Arguments, Check, name_positional_arguments
+from luxport.backend.arguments import Arguments, Check, convert_options, name_positional_arguments
 from luxport.backend.host_bfloat16 import call_in_single, find_host_bfloat16
 from luxport.backend.option_rules import Rule
 
@@ -102,6 +102,7 @@ def _make_dispatch(definition: Callable[..., Any], arguments: Arguments, expect:
             if expect is not None:
                 expect(*arrays, **options)
             if options and expect_options is not None:
+                convert_options(options)
                 expect_options(options, arrays[0])
             if kind is np.ndarray and (half := find_host_bfloat16(arrays)) is not None:
                 return call_in_single(native, arrays, options, half)

@@ -8,6 +8,7 @@ from functools import wraps
 from typing import Any, TypeVar
 
 from luxport.backend import is_compiling
+from luxport.backend.option_rules import convert_arguments
 from luxport.core.construction import explain_failures
 from luxport.core.option_types import expect_options_of, explain_wrong_option, is_scalar
 from luxport.schedules._schedule import Schedule
@@ -73,8 +74,10 @@ def _refuse_schedules(name: str, init: Callable[..., None]) -> Callable[..., Non
         if name != "Scheduler":
             for value in (*args, *options.values()):
                 _refuse_schedule(name, value)
+        of_luxport = type(self).__module__.startswith("luxport.")
+        args, options = convert_arguments(args, options) if of_luxport else (args, options)
         explaining(self, *args, **options)
-        if type(self).__module__.startswith("luxport."):  # custom rules may annotate their fields freely
+        if of_luxport:  # custom rules may annotate their fields freely
             expect_options_of(self, arrays=is_scalar)
         _expect_inner_rules(self)
 

@@ -101,7 +101,13 @@ def _make_scalars(rule: Any, numbers: Any, xp: Any, dtype: str) -> Any:
 def _make_scalar_or_tuple(value: Any, xp: Any, dtype: Any) -> Any:
     if isinstance(value, tuple):
         return tuple([_make_scalar_or_tuple(one, xp, dtype) for one in value])
-    return xp.asarray(float(value), dtype=dtype) if is_number(value) else xp.astype(value, dtype, copy=True)
+    return xp.asarray(float(value), dtype=dtype) if _is_on_host(value) else xp.astype(value, dtype, copy=True)
+
+
+def _is_on_host(value: Any) -> bool:
+    """Return whether a value is a real number of Python or a scalar or 0-d array of NumPy, usable on any backend."""
+    real = isinstance(value, (np.generic, np.ndarray)) and value.shape == () and not np.iscomplexobj(value)
+    return is_number(value) or real
 
 
 def make_scalar(value: Any, like: Any) -> Any:
@@ -113,7 +119,7 @@ def make_scalar(value: Any, like: Any) -> Any:
         if not isinstance(value, tuple) or len(value) != len(like):
             raise ValueError(f"adjust expects a tuple of {len(like)} numbers, got {value!r}")
         return tuple([make_scalar(one, other) for one, other in zip(value, like, strict=True)])
-    if is_number(value):
+    if _is_on_host(value):
         backend = backend_of(like)
         return backend.xp.asarray(float(value), dtype=like.dtype)
     if getattr(value, "dtype", None) is None or len(value.shape):
