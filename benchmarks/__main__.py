@@ -4,7 +4,7 @@
 machine that does other work too, ``OMP_NUM_THREADS=1`` keeps PyTorch's threads from waiting for one another.
 ``--steps W1,W8 --json figures.json`` measures training steps alone, and writes them down.
 ``python -m benchmarks.first_steps`` measures first steps and memory.
-``python -m benchmarks --quick`` only looks whether all contenders still take the same steps.
+``python -m benchmarks --quick`` only checks that all contenders still take the same steps.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What two processes do in the words of each engine: sum an array up, and take a step of ResNet-20."""
+"""Steps of two processes by each engine's own functions: the sum of an array, and a training step of ResNet-20."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def prepare_jax(x: np.ndarray, size: int) -> dict[str, Contender]:
     whole, rows = PartitionSpec(), PartitionSpec("workers")
 
     def spread(leaf: Any, spec: Any) -> Any:
-        """Let an array of this process be its part of one of all."""
+        """Make an array of this process its part of one that all processes share."""
         if len(leaf.sharding.device_set) > 1:
             return leaf
         shape = (size * leaf.shape[0], *leaf.shape[1:]) if spec == rows else leaf.shape

@@ -152,13 +152,13 @@ FORWARDS = name_by_case(mlp, quick_start, lenet, resnet, lstm, transformer, deep
 
 
 def keep_arrays(st: Any) -> Any:
-    """Leave out what is no array, and what then holds nothing."""
+    """Keep the arrays of a state, and drop dicts without any."""
     inner = {name: keep_arrays(s) if isinstance(s, dict) else s for name, s in st.items() if name != "training"}
     return {name: s for name, s in inner.items() if not isinstance(s, dict) or s}
 
 
 def flip_kernel(leaf: Any) -> Any:
-    """Our convolutions flip their kernels, a correlation by hand has them flipped already."""
+    """Flip a kernel: luxport's convolutions flip theirs, correlations by hand do not."""
     return jnp.flip(leaf, tuple(range(2, leaf.ndim)))
 
 

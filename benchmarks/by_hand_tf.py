@@ -131,7 +131,7 @@ FORWARDS = name_by_case(mlp, quick_start, lenet, resnet, lstm, transformer, deep
 
 
 def convert_layout(leaf: Any) -> Any:
-    """Channels come last in TensorFlow, and our convolutions flip their kernels."""
+    """Convert a parameter: channels come last in TensorFlow, and luxport's convolutions flip their kernels."""
     if leaf.shape == (256, 120):  # after a convolution
         return tf.reshape(tf.transpose(tf.reshape(leaf, (16, 4, 4, 120)), (1, 2, 0, 3)), leaf.shape)
     return tf.transpose(leaf[:, :, ::-1, ::-1], (2, 3, 1, 0)) if len(leaf.shape) == 4 else leaf

@@ -1,4 +1,4 @@
-"""The training steps by hand in PyTorch: functions of tensors that are kept, and one call of the fused Adam a step."""
+"""The training steps by hand in PyTorch: functions of dicts of tensors, and one call of the fused Adam a step."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def resnet(x: Any, ps: Any, st: Any) -> Any:
     return dense(x.mean((2, 3)), ps["layer_14"])
 
 
-# The compiler leaves the call as it is, as that of `torch.nn.LSTM`: what it makes of it, its own check refuses.
+# Not compiled, as in `torch.nn.LSTM`: what the compiler makes of the call fails its own check.
 _uncompiled: Any = torch.compiler.disable(torch.lstm)
 
 
@@ -116,14 +116,14 @@ FORWARDS = name_by_case(mlp, quick_start, lenet, resnet, lstm, transformer, deep
 
 
 def make_step(case: str, *, compiled: bool = False) -> Callable[[], Any]:
-    """Return a function that takes one step; `compiled` is what gives the loss, and with it the gradient."""
+    """Return a function that takes one step; if `compiled`, loss and gradient are computed by a compiled program."""
     model, objective, x, target = CASES[case]
     forward = FORWARDS[case[:2]]
     loss = functional.mse_loss if isinstance(objective, luxport.losses.MSELoss) else functional.cross_entropy
     ps, st = luxport.setup(0, model, backend="torch")
 
     def prepare(leaf: Any) -> Any:
-        # Our convolutions flip their kernels, a correlation by hand has them flipped already.
+        # luxport's convolutions flip their kernels, correlations by hand do not.
         leaf = leaf.flip(tuple(range(2, leaf.ndim))) if leaf.ndim > 2 else leaf.clone()
         return leaf.requires_grad_()
 

@@ -1,7 +1,7 @@
-"""``python -m benchmarks.distributed``: two processes by each engine, luxport against the engine's own words.
+"""``python -m benchmarks.distributed``: two processes by each engine, luxport against the engine's own functions.
 
 Both add up 25 million float32, and take steps of ResNet-20 with 32 images in each process. Times are by the clock, as
-processes wait for each other, of rank 0. ``--quick`` looks whether all run, with a thousand numbers and two rounds.
+processes wait for each other, of rank 0. ``--quick`` checks that all run, with a thousand numbers and two rounds.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ def measure(kind: str, case: str, who: str) -> tuple[float, float]:
 
 
 def _read_clock() -> float:
-    """Processor time, that of compilers in processes of their own included."""
+    """Return processor time, with that of compilers in processes of their own."""
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return time.process_time() + children.ru_utime + children.ru_stime
 

@@ -112,7 +112,7 @@ def make_luxport_step(
 ) -> Callable[[], Any]:
     """Return a function that takes steps from where the last one ended, waits for it, and returns the last loss.
 
-    Several `steps` are those of one call.
+    One call takes all of several `steps`.
     """
     model, loss, x, target = CASES[case]
     data = luxport.asarray(x, backend=backend), luxport.asarray(target, backend=backend)
@@ -138,7 +138,7 @@ _NAMES = ("scale", "weight", "weight_ih", "weight_hh", "bias", "bias_ih", "runni
 def name_by_case(
     mlp: Any, quick_start: Any, lenet: Any, resnet: Any, lstm: Any, transformer: Any, deep: Any
 ) -> dict[str, Any]:
-    """Name what a framework has for the models by the cases, of which the first two have one form."""
+    """Return a framework's models by case; the first two cases share one."""
     forms = (mlp, mlp, quick_start, lenet, resnet, lstm, transformer, deep)
     return dict(zip([case[:2] for case in CASES], forms, strict=True))
 

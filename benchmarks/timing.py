@@ -1,4 +1,4 @@
-"""Functions against each other: interleaved, so that all meet the same weather, and by medians of processor time."""
+"""Comparing functions: measured in turns, so that conditions are the same for all, by medians of processor time."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def compare_all(contenders: Sequence[Callable[[], object]], seconds: float = 4.0
 
 
 ON_GPU = os.environ.get("LUXPORT_BENCH_DEVICE", "").startswith("gpu")
-"""Whether the work is a GPU's: processor time says nothing of it then, and PyTorch's calls return before it is done."""
+"""Whether the work runs on a GPU: then the clock is read in place of processor time, and PyTorch is waited for."""
 
 
 def _measure_seconds(f: Callable[[], object], calls: int) -> float:

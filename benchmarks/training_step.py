@@ -117,7 +117,7 @@ class _noting:
 
 
 def _find_peers(backend: str) -> dict[str, Callable[[str], Callable[[], Any]]]:
-    """Return what makes a step of a case by each library that is installed; of others one line is told."""
+    """Return the function that makes a case's step for each library that is installed; print a line for others."""
     peers: dict[str, Callable[[str], Callable[[], Any]]] = {}
     for name, (module, library) in (PEERS[backend] | {f"Keras 3 on {backend}": ("by_keras", "keras")}).items():
         if find_spec(library) is None:
@@ -132,7 +132,7 @@ def _find_peers(backend: str) -> dict[str, Callable[[str], Callable[[], Any]]]:
 
 
 def compare_losses(backend: str, most: int | None = None) -> list[tuple[Any, ...]]:
-    """Take the same few steps both ways and time nothing: do the contenders still run, and do the same?
+    """Take the same few steps both ways, without timing, to check that all contenders run and compute the same.
 
     All that the framework has by hand, or the first `most`; backends are named as in `measure_rows`.
     """
@@ -156,7 +156,7 @@ def compare_losses(backend: str, most: int | None = None) -> list[tuple[Any, ...
 
 
 def expect_same_losses(ours: Any, theirs: Any, case: str) -> tuple[float, float]:
-    """Expect the same loss at every one of a few steps, and return the last: who does less work is faster."""
+    """Expect the same loss at each of a few steps, and return the last: a contender must not do less work."""
     a = b = 0.0
     for i in range(5):
         a, b = float(ours()), float(theirs())

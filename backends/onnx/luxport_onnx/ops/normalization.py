@@ -128,8 +128,9 @@ def _record_norm(
     epsilon: float | None,
     **attributes: Any,
 ) -> Array:
+    channels: Any = x.shape[1:2]
     scale, bias = [
-        make_constant(np.full(x.shape[1:2], value, x.dtype)) if parameter is None else parameter
+        make_constant(np.full(channels, value, x.dtype)) if parameter is None else parameter
         for parameter, value in ((scale, 1), (bias, 0))
     ]
     epsilon = choose_epsilon(x, epsilon)

@@ -51,7 +51,7 @@ _ALL, _SIGNED, _UNSIGNED, _INTEGER = map(frozenset, (ALL, SIGNED, UNSIGNED, INTE
 _REAL_FLOATING, _COMPLEX = frozenset(REAL_FLOATING), frozenset(COMPLEX)
 
 REAL_OF = {complex64: float32, complex128: float64}
-COMPLEX_OF = {float16: complex64, bfloat16: complex64, float32: complex64, float64: complex128}
+COMPLEX_OF: dict[Any, Any] = {float16: complex64, bfloat16: complex64, float32: complex64, float64: complex128}
 SIGNED_OF = dict(zip(UNSIGNED, SIGNED, strict=True))
 BITS_OF = {float16: int16, bfloat16: int16, float32: int32, float64: int64}
 LIMITS = {d: (-(2 ** (8 * d.size - 1)), 2 ** (8 * d.size - 1) - 1) for d in SIGNED}
