@@ -1,4 +1,4 @@
-"""What tests of operations share: every backend in double precision, and this folder on the path."""
+"""Put this folder on the path, and run tests of operations in double precision on every backend."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import pytest
 from luxport.backend import Backend, get_backend
 from luxport_conformance.backends import hold_dtype
 
-sys.path.insert(0, str(Path(__file__).parent))  # modules beside are imported by their bare names
+sys.path.insert(0, str(Path(__file__).parent))  # modules here are imported by their bare names
 
-from activations_called import BACKENDS, DIFFERENTIATING
+from activation_calls import BACKENDS, DIFFERENTIATING
 
 
 @pytest.fixture(params=BACKENDS)
 def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
-    """Every backend."""
+    """Run a test on every backend, in double precision."""
     found = get_backend(request.param)
     with hold_dtype(found, "float64"):
         yield found
@@ -26,7 +26,7 @@ def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
 
 @pytest.fixture(params=DIFFERENTIATING)
 def differentiating(request: pytest.FixtureRequest) -> Iterator[Backend]:
-    """Those that have gradients."""
+    """Run a test on every backend with gradients, in double precision."""
     found = get_backend(request.param)
     with hold_dtype(found, "float64"):
         yield found

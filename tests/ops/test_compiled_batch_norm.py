@@ -1,4 +1,4 @@
-"""Batch norms in PyTorch's programs: the same numbers as eager ones, whatever their size, and both derivatives."""
+"""Batch norms in PyTorch's compiled programs: values and derivatives equal eager ones, for numbers of any size."""
 
 import subprocess
 import sys
@@ -11,7 +11,7 @@ from luxport_torch.ops import compiled_batch_norm
 
 
 @pytest.mark.parametrize("size", [1.0, 1e30, 1e-25])
-def test_programs_are_eager(size: float):
+def test_compiled_gradients_equal_eager_ones(size: float):
     x = size * torch.randn(4, 3, 5, 2, generator=torch.Generator().manual_seed(0))
     model = luxport.BatchNorm(3)
     ps, st = luxport.setup(0, model, backend="torch")
@@ -26,7 +26,7 @@ def test_programs_are_eager(size: float):
     torch.testing.assert_close(of_ps, wanted_of_ps)
 
 
-def test_both_derivatives_are_slopes():
+def test_first_and_second_gradients_are_exact():
     generator = torch.Generator().manual_seed(0)
     shapes = (4, 3, 2, 2), (1, 3, 1, 1), (1, 3, 1, 1)
     arrays = [torch.randn(shape, dtype=torch.float64, generator=generator).requires_grad_() for shape in shapes]
@@ -38,7 +38,7 @@ def test_both_derivatives_are_slopes():
     assert torch.autograd.gradgradcheck(norm, arrays)
 
 
-def test_a_compiler_that_came_first_is_told_as_well():
+def test_a_compiler_imported_first_is_configured_as_well():
     found = subprocess.run(
         [sys.executable, "-c", "import torch, torch._dynamo\n" + _COMPILE], capture_output=True, text=True, timeout=300
     )

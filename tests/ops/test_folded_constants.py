@@ -1,4 +1,4 @@
-"""TensorFlow's compiler adds constants to another of the numbers beside them, where they may be lost."""
+"""Losses keep their constants in TensorFlow's programs, whose compiler folds constants into neighboring numbers."""
 
 from __future__ import annotations
 

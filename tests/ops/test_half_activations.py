@@ -1,7 +1,6 @@
-"""Activation functions that subtract what is nearly equal, in half types: rounded once from float32.
+"""Activations that subtract nearly equal numbers, in half types: computed in float32 and rounded once.
 
-Expected values are the formulas in float64 of NumPy, and their differences; the arguments are those that a half type
-holds.
+Expected values are NumPy's formulas in float64, and their finite differences, at arguments that a half type represents.
 """
 
 from __future__ import annotations
@@ -25,21 +24,22 @@ RUNS = [
 PLACES = np.concatenate([side * np.logspace(-3, 1, 30) for side in (-1, 1)])
 
 
-def in_double(x: Any) -> Any:
+def to_double(x: Any) -> Any:
     return luxport.to(luxport.to(x, dtype="float32"), backend="numpy").astype(np.float64)
 
 
 @pytest.mark.parametrize(("backend", "dtype"), RUNS)
-def test_what_is_left_of_a_difference_is_right(backend: str, dtype: str) -> None:
+def test_cancellation_keeps_the_digits_of_half_types(backend: str, dtype: str) -> None:
     x = luxport.asarray(PLACES, backend=backend, dtype=dtype)
-    places, step = in_double(x), 1e-6
+    places, step = to_double(x), 1e-6
     rounding = {"float16": 2.0**-11, "bfloat16": 2.0**-8}[dtype]
     for name in NAMES:
         function = getattr(ops, name)
         want = function(places)
-        # Beside the rounding to a half type, that of gates near 1 in float32, times x, or times x and a cubic's slope.
-        np.testing.assert_allclose(in_double(function(x)), want, rtol=1.1 * rounding, atol=1e-6, err_msg=name)
+        # Besides the rounding to a half type, gates near 1 are rounded in float32, and then multiplied by x, or by x
+        # and a cubic's slope.
+        np.testing.assert_allclose(to_double(function(x)), want, rtol=1.1 * rounding, atol=1e-6, err_msg=name)
         if find_abilities(backend).gradients:
             slope = (function(places + step) - function(places - step)) / (2 * step)
             got = luxport.grad(lambda x, f=function: luxport.namespace(x).sum(f(x)))(x)
-            np.testing.assert_allclose(in_double(got), slope, rtol=1.1 * rounding, atol=2e-5, err_msg=name)
+            np.testing.assert_allclose(to_double(got), slope, rtol=1.1 * rounding, atol=2e-5, err_msg=name)

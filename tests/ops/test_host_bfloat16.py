@@ -1,4 +1,4 @@
-"""bfloat16 on NumPy: operations compute in single precision, and round once what comes back."""
+"""bfloat16 on NumPy: operations compute in single precision and round results once."""
 
 from __future__ import annotations
 
@@ -16,46 +16,46 @@ from luxport_conformance.operations import every_operation
 
 HALF = np.dtype(ml_dtypes.bfloat16)
 DOUBLED = ("Chain", "CompactLayer", "Parallel", "WrappedFunction")
-"""Layers with a user's own function, whose ``x * 0.5`` NumPy makes float32."""
+"""Layers with a user's function, in which NumPy makes ``x * 0.5`` float32."""
 STATEFUL = ("FrozenLayer", "StatefulRecurrentCell")
-"""Layers whose parameters stand in their states."""
+"""Layers with parameters in their states."""
 OTHERS = {"finite_norm": "a number for Python", "uniform": "its dtype is an option", "normal": "so is this one's"}
 OTHERS |= {"istft": "of complex numbers"}
 
 
-def halved(leaf: Any) -> Any:
+def to_half(leaf: Any) -> Any:
     return leaf.astype(HALF) if isinstance(leaf, np.ndarray) and leaf.dtype.kind == "f" else leaf
 
 
-def single(leaf: Any) -> Any:
+def to_single(leaf: Any) -> Any:
     return leaf.astype(np.float32) if leaf.dtype == np.float64 else leaf
 
 
-def expect_halved(got: Any, want: Any) -> None:
-    """Expect bfloat16 wherever the same call in double precision returns floats."""
+def assert_half(got: Any, want: Any) -> None:
+    """Assert bfloat16 wherever the same call in double precision returns floats."""
     for one, other in zip(tree.leaves(got), tree.leaves(want), strict=True):
         if isinstance(other, (np.ndarray, np.generic)) and other.dtype.kind == "f":
             assert one.dtype == HALF
 
 
 @pytest.mark.parametrize("name", [name for name in EXAMPLES if name not in (*DOUBLED, *STATEFUL)])
-def test_layers_stay_in_their_type(name: str) -> None:
+def test_layers_keep_bfloat16(name: str) -> None:
     for example in EXAMPLES[name]:
         x, ps, st = example.draw_values()
         want, _ = example.layer(x, ps, st)
-        got, _ = example.layer(tree.map(halved, x), tree.map(halved, ps), tree.map(single, st))
-        expect_halved(got, want)
+        got, _ = example.layer(tree.map(to_half, x), tree.map(to_half, ps), tree.map(to_single, st))
+        assert_half(got, want)
 
 
 @pytest.mark.parametrize("name", [name for name in OPERATIONS if name in every_operation() and name not in OTHERS])
-def test_operations_stay_in_their_type(name: str) -> None:
+def test_operations_keep_bfloat16(name: str) -> None:
     operation = every_operation()[name]
     for example in OPERATIONS[name]:
         if not all(array is None or isinstance(array, np.ndarray) for array in example.arrays):
             continue
         want = operation(*example.arrays, **example.options)
-        got = operation(*map(halved, example.arrays), **{key: halved(v) for key, v in example.options.items()})
-        expect_halved(got, want)
+        got = operation(*map(to_half, example.arrays), **{key: to_half(v) for key, v in example.options.items()})
+        assert_half(got, want)
 
 
 def test_sums_are_rounded_once() -> None:

@@ -1,7 +1,7 @@
-"""Gradients at 0, at ties and at kinks, where libraries differ: every backend has those of the definition.
+"""Gradients at 0, at ties and at kinks, where libraries differ: every backend gives those of the definition.
 
-Every operation's examples, with numbers that are all 0, all 1, or rounded, so that many are equal; what is expected is
-what PyTorch makes of the definition in float64.
+Examples of every operation are tried with numbers that are all 0, all 1, or rounded, so that many are equal. The
+expected gradients are PyTorch's of the definition in float64.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SPECIAL: dict[str, Callable[[Any], Any]] = {
     "whole numbers": np.round,
     "halves": lambda array: np.round(2.0 * array) / 2.0,
 }
-# One of so many is asked in every run: TensorFlow takes loops step by step, and JAX compiles each program.
+# Every run tests one call of so many: TensorFlow runs loops step by step, and JAX compiles each program.
 SHARES = {"torch": 11, "tf": 61, "jax": 199}
 
 
@@ -37,27 +37,27 @@ CALLS = [(name, position, kind) for name, position in list_real_examples() for k
 
 @pytest.mark.parametrize("backend", SHARES)
 def test_gradients_where_libraries_differ(backend: str) -> None:
-    check(backend, CALLS[:: SHARES[backend]])
+    compare_gradients(backend, CALLS[:: SHARES[backend]])
 
 
 @pytest.mark.parametrize("backend", SHARES)
 def test_every_gradient_where_libraries_differ(backend: str) -> None:
-    check(backend, CALLS)
+    compare_gradients(backend, CALLS)
 
 
-def check(backend: str, calls: list[tuple[str, int, str]]) -> None:
+def compare_gradients(backend: str, calls: list[tuple[str, int, str]]) -> None:
     for call in calls:
         name, position, kind = call
-        got = derivatives(backend, every_operation()[name], *call, "float32")
-        want = derivatives("torch", definition_of(every_operation()[name]), *call, "float64")
+        got = compute_gradients(backend, every_operation()[name], *call, "float32")
+        want = compute_gradients("torch", definition_of(every_operation()[name]), *call, "float64")
         for leaf, wanted in zip(got, want, strict=True):
             size = np.max(np.abs(wanted), where=np.isfinite(wanted), initial=1.0)
             message = f"{name} {position}, {kind}"
             np.testing.assert_allclose(leaf, wanted, rtol=2e-5, atol=2e-5 * size, err_msg=message)
 
 
-def derivatives(backend: str, version: Any, name: str, position: int, kind: str, dtype: str) -> list[Any]:
-    """Return a weighted sum of what an operation returns first, and its gradients."""
+def compute_gradients(backend: str, version: Any, name: str, position: int, kind: str, dtype: str) -> list[Any]:
+    """Return a weighted sum of an operation's first output, and its gradients."""
     example, owner = OPERATIONS[name][position], get_backend(backend)
     arrays = [SPECIAL[kind](array) if is_real(array) else array for array in example.arrays]
     places = tuple([i for i, array in enumerate(arrays) if is_real(array)])

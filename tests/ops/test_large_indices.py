@@ -1,4 +1,4 @@
-"""Unsigned indices beyond every signed type: out of range in words that name no other number, never another index."""
+"""Unsigned indices beyond signed types are refused as out of range, and never wrap to other indices."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from luxport import losses, ops, training
 ROWS = np.ones((2, 3), np.float32)
 
 
-def _bags(indices: Any) -> Any:
+def _embed_bags(indices: Any) -> Any:
     layer = luxport.EmbeddingBag(5, 2)
     backend = luxport.backend_of(indices)
     numbers = backend.to_numpy(indices)
@@ -22,7 +22,7 @@ def _bags(indices: Any) -> Any:
     return layer((backend.asarray(np.asarray([0, 1, 2])), offsets), *luxport.setup(0, layer, backend=backend))
 
 
-def _lengths(indices: Any) -> Any:
+def _run_lengths(indices: Any) -> Any:
     layer = luxport.LSTM(3, 2, masked=True)
     backend = luxport.backend_of(indices)
     x = backend.asarray(np.ones((2, 4, 3)), dtype="float32")
@@ -39,8 +39,8 @@ TAKERS: dict[str, Callable[[Any, Any], Any]] = {
     "a smooth loss": lambda rows, indices: losses.sparse_logitcrossentropy(rows, indices, label_smoothing=0.1),
     "a label": lambda rows, indices: training.onehotbatch(indices, range(3)),
     "CTC": lambda rows, indices: losses.ctc_loss(rows[:, None, :], indices[:, None]),
-    "lengths": lambda rows, indices: _lengths(indices),
-    "offsets": lambda rows, indices: _bags(indices),
+    "lengths": lambda rows, indices: _run_lengths(indices),
+    "offsets": lambda rows, indices: _embed_bags(indices),
 }
 
 
@@ -49,7 +49,7 @@ TAKERS: dict[str, Callable[[Any, Any], Any]] = {
 def test_an_index_beyond_signed_types_is_out_of_range(backend: str, kind: str) -> None:
     if (backend, kind) == ("jax", "uint64"):
         pytest.skip("JAX has no uint64 without its mode of 64 bits: jnp.asarray itself cuts what is larger")
-    # 2**64 - 1 and 2**32 - 1 are -1 in signed types of as many bits, and 2**32 is 0 where a type of 32 bits cuts it.
+    # 2**64 - 1 and 2**32 - 1 are -1 in signed types of the same width, and 2**32 is 0 in 32 bits.
     large = (2**32 - 1,) if kind == "uint32" else (2**64 - 1, 2**32)
     rows = luxport.asarray(ROWS, backend=backend)
     for number in large:

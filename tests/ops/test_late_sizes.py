@@ -1,6 +1,6 @@
-"""Operations on TensorFlow whose sizes are learned when the program runs: the eager number, or one line.
+"""Operations on TensorFlow with sizes known only at run time: the eager result, or a one-line error.
 
-Expected values are those of the operation called eagerly, where every size is known.
+Expected values come from eager calls, where every size is known.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ NEED_SIZES = {
     "scaled_dot_product_attention": {0, 1}, "spectrogram": {0, 1}, "stft": {0, 1}, "weight_norm": {1},
 }
 # fmt: on
-"""Which arrays of an operation may need sizes that are known, for a table or a formula that is made of them."""
+"""Arrays of an operation whose sizes may have to be known, because a table or a formula depends on them."""
 
 RUNS = [
     pytest.param(name, i, id=f"{name}-{i}")
@@ -60,8 +60,8 @@ def test_every_operation_learns_sizes_late(name: str, i: int) -> None:
             np.testing.assert_allclose(mine, want, rtol=1e-4, atol=1e-5)
 
 
-def test_an_empty_batch_that_is_learned_late() -> None:
-    """The compiled gradient of TensorFlow's own max pool ends the process here."""
+def test_a_batch_may_turn_out_empty_at_run_time() -> None:
+    """The compiled gradient of TensorFlow's own max pool crashes the process here."""
     pool = luxport.MaxPool((2, 3))
 
     @tf.function(input_signature=[tf.TensorSpec((None, 2, 6, 7))], autograph=False)
@@ -75,7 +75,7 @@ def test_an_empty_batch_that_is_learned_late() -> None:
         np.testing.assert_allclose(mine, want, rtol=1e-5, atol=1e-6)
 
 
-def test_the_norm_of_a_weight_asks_whether_an_axis_is_one() -> None:
+def test_weight_norm_needs_known_axes() -> None:
     @tf.function(input_signature=[tf.TensorSpec((2, 3)), tf.TensorSpec((None, 3))], autograph=False)
     def program(direction: Any, size: Any) -> Any:
         return luxport.ops.weight_norm(direction, size)

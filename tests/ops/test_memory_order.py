@@ -1,6 +1,6 @@
-"""Where the numbers of an array lie in memory is no part of what it means: PyTorch's operations and layers ask nowhere.
+"""PyTorch's operations and layers give the same results for any memory layout of their inputs.
 
-Convolutions of images leave them with channels last in memory, where kernels for others take over.
+Convolutions leave images with channels last in memory, for which other kernels run.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ IMAGES = {
 }
 
 
-def in_c_order(array: Any) -> Any:
+def to_c_order(array: Any) -> Any:
     return None if array is None else torch.from_numpy(np.ascontiguousarray(array))
 
 
-def backwards(array: Any) -> Any:
-    """Lay an array's axes in memory from the last to the first; images with channels last."""
+def reverse_layout(array: Any) -> Any:
+    """Return an array with its axes reversed in memory; images get channels last."""
     if array is None or array.ndim < 2:
         return array
     if array.ndim == 4:
@@ -45,8 +45,8 @@ def backwards(array: Any) -> Any:
     return array.permute(axes).contiguous().permute(axes)
 
 
-def outcome(f: Any, arrays: Any) -> Any:
-    """Return what f makes of arrays and the gradients of a weighted sum of that."""
+def compute_outcome(f: Any, arrays: Any) -> Any:
+    """Return the outputs of f, and the gradients of a weighted sum of them."""
     variables = [
         x.clone().requires_grad_() if isinstance(x, torch.Tensor) and x.is_floating_point() else x for x in arrays
     ]
@@ -60,44 +60,44 @@ def outcome(f: Any, arrays: Any) -> Any:
     return [x.detach() for x in leaves], [None if x is None else x.detach() for x in slopes]
 
 
-def expect_alike(one: Any, other: Any) -> None:
+def assert_equal(one: Any, other: Any) -> None:
     for a, b in zip(one[0] + one[1], other[0] + other[1], strict=True):
         assert (a is None) == (b is None)
         if a is not None:
-            # Sums in another order differ by roundings of their largest terms.
+            # Sums in another order differ by rounding errors of their largest terms.
             size = b.nan_to_num(0.0, 0.0, 0.0).abs().max().item() if b.numel() else 0.0
             torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-5 * max(size, 1.0), equal_nan=True)
 
 
-def expect_no_matter(name: str, options: Any, arrays: list[Any]) -> None:
-    """Expect of an operation, in single precision, the same for either order in memory."""
+def assert_layout_does_not_matter(name: str, options: Any, arrays: list[Any]) -> None:
+    """Assert that an operation in single precision gives the same for both memory layouts."""
     given = [x.float() if x is not None and x.dtype is torch.float64 else x for x in arrays]
 
     def called(*arrays: Any) -> Any:
         return every_operation()[name](*arrays, **options)
 
-    expect_alike(outcome(called, [backwards(x) for x in given]), outcome(called, given))
+    assert_equal(compute_outcome(called, [reverse_layout(x) for x in given]), compute_outcome(called, given))
 
 
 @pytest.mark.parametrize("name", OWN)
-def test_operations(name):
+def test_operations_ignore_the_memory_layout(name):
     for example in OPERATIONS[name]:
         if example.looks or example.tells or not any(getattr(x, "ndim", 0) > 1 for x in example.arrays):
             continue
-        expect_no_matter(name, example.options, [in_c_order(x) for x in example.arrays])
+        assert_layout_does_not_matter(name, example.options, [to_c_order(x) for x in example.arrays])
 
 
 @pytest.mark.parametrize("numbers", IMAGES)
 @pytest.mark.parametrize(
     "name", [name for name in OWN if any(getattr(e.arrays[0], "ndim", 0) == 4 for e in OPERATIONS[name])]
 )
-def test_operations_on_images_of_any_numbers(name, numbers):
+def test_operations_on_images_ignore_the_memory_layout(name, numbers):
     for example in OPERATIONS[name]:
         if example.looks or example.tells or example.arrays[0].ndim != 4 or example.arrays[0].dtype.kind != "f":
             continue
-        first, *others = [in_c_order(x) for x in example.arrays]
+        first, *others = [to_c_order(x) for x in example.arrays]
         images = torch.from_numpy(IMAGES[numbers](first.numpy()))
-        expect_no_matter(name, example.options, [images, *others])
+        assert_layout_does_not_matter(name, example.options, [images, *others])
 
 
 LAYERS = [
@@ -109,17 +109,17 @@ LAYERS = [
 
 
 @pytest.mark.parametrize(("name", "example"), LAYERS, ids=[name for name, _ in LAYERS])
-def test_layers_of_images(name, example):
+def test_layers_of_images_ignore_the_memory_layout(name, example):
     x, ps, st = luxport.to(example.draw_values(), backend="torch", dtype="float32")
 
     def called(x: Any) -> Any:
         return example.layer(x, ps, st)[0]
 
-    expect_alike(outcome(called, [backwards(x)]), outcome(called, [x]))
+    assert_equal(compute_outcome(called, [reverse_layout(x)]), compute_outcome(called, [x]))
 
 
 def test_a_chain_of_convolutions_converts_its_input_once():
-    """It is what makes it fast; a single image, a kernel of one place and double precision stay as they are."""
+    """This makes chains fast. A single image, a kernel of one place and double precision keep their layout."""
     x, weight = torch.randn(2, 3, 6, 6), torch.randn(4, 3, 3, 3)
     options: Any = {"stride": 1, "padding": 1, "dilation": 1, "groups": 1}
     y = ops.conv(x, weight, **options)

@@ -1,4 +1,4 @@
-"""PyTorch's own normalizations and product against the definitions: values, gradients, second gradients."""
+"""PyTorch's own normalizations and product compared with definitions: values, first and second gradients."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ dense: Any = ops.dense
 TOLERANCE = {torch.float32: 2e-5, torch.float64: 1e-10}
 
 
-def batch_norm_operands(shape, dtype, *, affine=True, tracked=True) -> Any:
+def make_operands(shape, dtype, *, affine=True, tracked=True) -> Any:
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(shape, generator=generator, dtype=dtype) * 2 + 1
     c = shape[1]
@@ -29,8 +29,8 @@ def batch_norm_operands(shape, dtype, *, affine=True, tracked=True) -> Any:
 @pytest.mark.parametrize("tracked", [True, False])
 @pytest.mark.parametrize("affine", [True, False])
 @pytest.mark.parametrize("shape", [(6, 3), (4, 3, 5), (2, 3, 4, 5)])
-def test_batch_norm(shape, affine, tracked, training, dtype):
-    given = batch_norm_operands(shape, dtype, affine=affine, tracked=tracked)
+def test_batch_norm_equals_the_definition(shape, affine, tracked, training, dtype):
+    given = make_operands(shape, dtype, affine=affine, tracked=tracked)
     before: Any = [None if array is None else array.clone() for array in given]
     options = {"training": training, "momentum": 0.1, "epsilon": 1e-5}
     native = batch_norm(*given, **options)
@@ -43,8 +43,8 @@ def test_batch_norm(shape, affine, tracked, training, dtype):
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_batch_norm_gradients(training):
-    x, scale, bias, mean, var = batch_norm_operands((6, 3, 2), torch.float64)
+def test_gradients_of_batch_norm_equal_the_definitions(training):
+    x, scale, bias, mean, var = make_operands((6, 3, 2), torch.float64)
 
     def slopes(op):
         variables = [array.clone().requires_grad_() for array in (x, scale, bias)]
@@ -56,8 +56,8 @@ def test_batch_norm_gradients(training):
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_batch_norm_of_halves_keeps_statistics_wide(dtype):
-    """70,000 ones add up to more than float16 holds (65,504): the mean must still be 1."""
+def test_batch_norm_of_half_types_keeps_single_statistics(dtype):
+    """70,000 ones add up to more than float16's largest number (65,504): the mean must still be 1."""
     x = torch.ones(70_000, 1, dtype=dtype)
     mean, var = torch.zeros(1), torch.ones(1)
     y, mean, var = batch_norm(x, None, None, mean, var, training=True, momentum=0.5, epsilon=1e-5)
@@ -68,8 +68,8 @@ def test_batch_norm_of_halves_keeps_statistics_wide(dtype):
     assert float(mean) == 0.5 and float(var) == 0.5 and float(y.abs().max()) < 1e-2
 
 
-def test_batch_norm_under_vmap():
-    x, scale, bias, mean, var = batch_norm_operands((6, 3), torch.float64)
+def test_batch_norm_vmaps():
+    x, scale, bias, mean, var = make_operands((6, 3), torch.float64)
     options = {"training": True, "momentum": 0.1, "epsilon": 1e-5}
     mapped = torch.func.vmap(lambda x: batch_norm(x, scale, bias, mean, var, **options))(torch.stack([x, 2 * x]))
     alone = batch_norm(2 * x, scale, bias, mean, var, **options)
@@ -89,7 +89,7 @@ OF_SAMPLES: Any = [  # operation, shape of x, shape of scale and bias, options
 
 @pytest.mark.parametrize(("op", "shape", "parameters", "options"), OF_SAMPLES)
 @pytest.mark.parametrize("affine", [True, False])
-def test_norms_of_samples(op, shape, parameters, options, affine):
+def test_norms_of_samples_equal_the_definitions(op, shape, parameters, options, affine):
     generator = torch.Generator().manual_seed(0)
     x, scale, bias = (torch.randn(s, generator=generator, dtype=torch.float64) for s in (shape, parameters, parameters))
 
@@ -114,8 +114,8 @@ def test_axes_out_of_range_are_an_error():
 
 
 @pytest.mark.parametrize("at", [0, 1, 2, 3])
-def test_no_kernel_sees_parameters_of_another_size(at):
-    # `native_batch_norm` reads beyond the memory of statistics that are too few.
+def test_parameters_of_wrong_sizes_are_refused_before_the_kernel(at):
+    # `native_batch_norm` would read beyond the memory of statistics that are too short.
     parameters = [torch.ones(3) for _ in range(4)]
     parameters[at] = torch.ones(0)
     with pytest.raises(LayerError, match=r"\(C\) with C = 3 as in x, got \(0,\)$"):
@@ -133,7 +133,7 @@ def _first(result) -> Any:
 @pytest.mark.parametrize("shape", [(3,), (4, 3), (2, 4, 3), (0, 3)])
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.complex64])
-def test_dense(shape, bias, dtype):
+def test_dense_equals_the_definition(shape, bias, dtype):
     generator = torch.Generator().manual_seed(0)
     real = torch.float64 if dtype == torch.float64 else torch.float32
     x = torch.randn(shape, generator=generator, dtype=dtype)

@@ -1,4 +1,4 @@
-"""Transposed convolution, adaptive pools, upsampling and sampling against PyTorch's own, and in TensorFlow's graphs."""
+"""Transposed convolution, pooling and resampling compared with PyTorch's own, and in TensorFlow's graphs."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def draw(*shape: int, seed: int = 0) -> torch.Tensor:
     return torch.tensor(np.random.default_rng(seed).standard_normal(shape), requires_grad=True)
 
 
-def expect_equal(ours: torch.Tensor, theirs: torch.Tensor, *inputs: torch.Tensor) -> None:
-    """Compare values, and gradients by weights that differ from entry to entry."""
+def assert_equal(ours: torch.Tensor, theirs: torch.Tensor, *inputs: torch.Tensor) -> None:
+    """Assert equal values, and equal gradients of a weighted sum."""
     torch.testing.assert_close(ours, theirs, rtol=1e-11, atol=1e-11)
     weights = torch.cos(torch.arange(ours.numel(), dtype=ours.dtype)).reshape(ours.shape)
     got, want = (torch.autograd.grad((y * weights).sum(), inputs) for y in (ours, theirs))
@@ -30,8 +30,8 @@ def expect_equal(ours: torch.Tensor, theirs: torch.Tensor, *inputs: torch.Tensor
 
 
 @pytest.mark.parametrize("rank", [1, 2, 3])
-def test_transposed_convolution(rank: int) -> None:
-    # torch.nn.functional.conv_transpose1d, 2d, 3d, which do not flip
+def test_transposed_convolution_equals_pytorchs(rank: int) -> None:
+    # torch.nn.functional.conv_transpose1d, 2d and 3d, which do not flip the kernel
     x, weight, bias = draw(2, 4, *(3, 4, 2)[:rank]), draw(4, 3, *(3, 2, 2)[:rank], seed=1), draw(6, seed=2)
     stride, around, more, dilation = ((2, 3, 1)[:rank], (2, 0, 1)[:rank], (1, 2, 0)[:rank], (1, 2, 2)[:rank])
     theirs = getattr(functional, f"conv_transpose{rank}d")(x, weight, bias, stride, around, more, 2, dilation)
@@ -44,64 +44,64 @@ def test_transposed_convolution(rank: int) -> None:
         groups=2,
         flip=False,
     )
-    expect_equal(ours, theirs, x, weight, bias)
+    assert_equal(ours, theirs, x, weight, bias)
 
 
-def test_unfold_and_fold() -> None:
+def test_unfold_and_fold_equal_pytorchs() -> None:
     # torch.nn.functional.unfold and fold: channels slowest, windows in C order
     x, columns = draw(2, 3, 6, 5), draw(2, 18, 12, seed=1)
     options: dict[str, Any] = {"window": (3, 2), "stride": (2, 1), "padding": ((1, 1), (1, 1)), "dilation": (1, 3)}
     theirs = {"kernel_size": (3, 2), "stride": (2, 1), "padding": (1, 1), "dilation": (1, 3)}
-    expect_equal(ops.unfold(x, **options), functional.unfold(x, **theirs), x)
-    expect_equal(ops.fold(columns, output_size=(6, 5), **options), functional.fold(columns, (6, 5), **theirs), columns)
+    assert_equal(ops.unfold(x, **options), functional.unfold(x, **theirs), x)
+    assert_equal(ops.fold(columns, output_size=(6, 5), **options), functional.fold(columns, (6, 5), **theirs), columns)
 
 
 @pytest.mark.parametrize("places", [(3, 2), (7, 5), (5, 4), (9, 3), (1, 1)])
-def test_variable_windows(places: tuple[int, int]) -> None:
+def test_pools_with_variable_windows_equal_pytorchs(places: tuple[int, int]) -> None:
     # torch.nn.functional.adaptive_max_pool2d, adaptive_avg_pool2d
     x = draw(2, 3, 7, 5)
     options = {"output_size": places, "variable_windows": True}
-    expect_equal(ops.adaptive_max_pool(x, **options), functional.adaptive_max_pool2d(x, places), x)
-    expect_equal(ops.adaptive_mean_pool(x, **options), functional.adaptive_avg_pool2d(x, places), x)
+    assert_equal(ops.adaptive_max_pool(x, **options), functional.adaptive_max_pool2d(x, places), x)
+    assert_equal(ops.adaptive_mean_pool(x, **options), functional.adaptive_avg_pool2d(x, places), x)
 
 
-def test_powers() -> None:
+def test_power_pools_equal_pytorchs() -> None:
     # torch.nn.functional.lp_pool2d, of positive numbers
     x = draw(2, 3, 7, 5).detach().abs().requires_grad_()
     y, _ = luxport.LPPool((2, 3), stride=1, p=3)(x, {}, {})
-    expect_equal(y, functional.lp_pool2d(x, 3.0, (2, 3), 1), x)
+    assert_equal(y, functional.lp_pool2d(x, 3.0, (2, 3), 1), x)
 
 
 @pytest.mark.parametrize("align_corners", [True, False])
 @pytest.mark.parametrize("size", [(7, 9), (8, 10), (3, 2), (1, 5), (1, 1)])
-def test_bilinear(size: tuple[int, int], align_corners: bool) -> None:
+def test_bilinear_upsampling_equals_pytorchs(size: tuple[int, int], align_corners: bool) -> None:
     # torch.nn.functional.interpolate
     x = draw(2, 3, 4, 5)
     theirs = functional.interpolate(x, size=size, mode="bilinear", align_corners=align_corners)
-    expect_equal(ops.upsample_linear(x, size=size, align_corners=align_corners), theirs, x)
+    assert_equal(ops.upsample_linear(x, size=size, align_corners=align_corners), theirs, x)
 
 
-def test_repeated_and_shuffled() -> None:
+def test_nearest_upsampling_and_shuffling_equal_pytorchs() -> None:
     # torch.nn.functional.interpolate and pixel_shuffle
     x = draw(2, 18, 4, 5)
-    expect_equal(ops.upsample_nearest(x, scale=(2, 3)), functional.interpolate(x, scale_factor=(2, 3)), x)
-    expect_equal(ops.pixel_shuffle(x, factor=3), functional.pixel_shuffle(x, 3), x)
+    assert_equal(ops.upsample_nearest(x, scale=(2, 3)), functional.interpolate(x, scale_factor=(2, 3)), x)
+    assert_equal(ops.pixel_shuffle(x, factor=3), functional.pixel_shuffle(x, 3), x)
 
 
 @pytest.mark.parametrize("align", [True, False])
 @pytest.mark.parametrize("mode", ["zeros", "border", "reflection"])
 @pytest.mark.parametrize("rank", [2, 3])
-def test_grid(rank: int, mode: Any, align: bool) -> None:
+def test_sampling_of_grids_equals_pytorchs(rank: int, mode: Any, align: bool) -> None:
     # torch.nn.functional.grid_sample
     x, grid = draw(2, 3, *(4, 5, 3)[:rank]), draw(2, *(3, 2, 4)[:rank], rank, seed=1)
     theirs = functional.grid_sample(x, 2 * grid, padding_mode=mode, align_corners=align)
-    expect_equal(ops.grid_sample(x, 2 * grid, padding_mode=mode, align_corners=align), theirs, x, grid)
+    assert_equal(ops.grid_sample(x, 2 * grid, padding_mode=mode, align_corners=align), theirs, x, grid)
 
 
 @pytest.mark.parametrize("align", [True, False])
 @pytest.mark.parametrize("mode", ["zeros", "border", "reflection"])
-def test_grid_at_the_borders(mode: Any, align: bool) -> None:
-    # Values alone: which of two slopes a place on an edge has is a convention.
+def test_sampling_at_the_borders_equals_pytorchs(mode: Any, align: bool) -> None:
+    # Only values are compared: at an edge, the choice between two slopes is a convention.
     edges = torch.linspace(-3.0, 3.0, 49, dtype=torch.float64)
     grid = torch.stack(torch.meshgrid(edges, edges, indexing="ij"), dim=-1)[None]
     x = draw(1, 2, 4, 1)
@@ -110,10 +110,10 @@ def test_grid_at_the_borders(mode: Any, align: bool) -> None:
 
 
 @pytest.mark.parametrize("size", [(7, 9), (3, 2), (8, 3), (1, 1)])
-def test_nearest_of_any_size(size: tuple[int, int]) -> None:
+def test_nearest_upsampling_to_any_size_equals_pytorchs(size: tuple[int, int]) -> None:
     # torch.nn.functional.interpolate
     x = draw(2, 3, 4, 5)
-    expect_equal(luxport.Upsample(size=size)(x, {}, {})[0], functional.interpolate(x, size=size), x)
+    assert_equal(luxport.Upsample(size=size)(x, {}, {})[0], functional.interpolate(x, size=size), x)
 
 
 LAYERS: list[Any] = [
@@ -133,7 +133,7 @@ LAYERS: list[Any] = [
 ]
 
 
-def test_tensorflow_graph_of_any_batch() -> None:
+def test_layers_run_in_a_tensorflow_graph_for_any_batch() -> None:
     settings = [luxport.setup(0, layer, backend="tf") for layer in LAYERS]
 
     def programs(x: Any) -> list[Any]:
@@ -147,7 +147,7 @@ def test_tensorflow_graph_of_any_batch() -> None:
         np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
 
 
-def test_tensorflow_graph_samples_any_batch() -> None:
+def test_sampling_runs_in_a_tensorflow_graph_for_any_batch() -> None:
     rng = np.random.default_rng(0)
     x, grid = (tf.constant(rng.standard_normal(shape), tf.float32) for shape in ((3, 2, 4, 5), (3, 2, 3, 2)))
 

@@ -1,4 +1,4 @@
-"""PyTorch's sweeps of compiled programs, run without a compiler: the definition's values and gradients."""
+"""PyTorch's own recurrent sweeps, run without a compiler: values and gradients of the definition."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _draw(*shape: int) -> torch.Tensor:
 
 
 @pytest.mark.parametrize(("kind", "activation"), KINDS)
-def test_a_sweep_and_its_gradients_are_the_steps(kind: str, activation: str) -> None:
+def test_a_sweep_and_its_gradients_equal_single_steps(kind: str, activation: str) -> None:
     gates = {"rnn": 1, "lstm": 4}.get(kind, 3)
     mask = torch.tensor([[1, 1, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]], dtype=torch.bool)
     others = {"gru": [_draw(6), None], "gru_v3": [_draw(2, 2)]}.get(kind, [None])
@@ -36,16 +36,16 @@ def test_a_sweep_and_its_gradients_are_the_steps(kind: str, activation: str) -> 
         for mine, exact in zip(found, wanted, strict=True):
             torch.testing.assert_close(mine, exact)
 
-        def weighted(results: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        def sum_weighted(results: tuple[torch.Tensor, ...]) -> torch.Tensor:
             return sum([(n + 1.0) * (result * result).sin().sum() for n, result in enumerate(results)], torch.zeros(()))
 
-        mine, exact = [torch.autograd.grad(weighted(r), variables, create_graph=True) for r in (found, wanted)]
+        mine, exact = [torch.autograd.grad(sum_weighted(r), variables, create_graph=True) for r in (found, wanted)]
         torch.testing.assert_close(mine, exact)
         second = [torch.autograd.grad(sum([(g * g).sum() for g in r]), variables) for r in (mine, exact)]  # type: ignore[arg-type]
         torch.testing.assert_close(*second)
 
 
-def test_a_step_that_is_masked_out_may_hold_anything() -> None:
+def test_a_masked_step_may_have_any_input() -> None:
     projected = torch.full((2, 1, 8), torch.inf).requires_grad_()
     weight, state = _draw(2, 8).float().requires_grad_(), torch.ones(1, 2)
     mask = torch.zeros(2, 1).bool()
@@ -56,22 +56,22 @@ def test_a_step_that_is_masked_out_may_hold_anything() -> None:
 
 
 @pytest.mark.parametrize("reverse", [False, True])
-def test_an_lstm_by_the_library_and_its_gradients_are_the_steps(reverse: bool) -> None:
+def test_the_librarys_lstm_and_its_gradients_equal_single_steps(reverse: bool) -> None:
     drawn = [_draw(*shape) for shape in ((4, 3, 5), (5, 8), (2, 8), (8,), (3, 2), (3, 2))]
     drawn[-1] = drawn[-1] + 1.0
     exact_arrays = [array.requires_grad_() for array in drawn]
     arrays = [array.detach().float().requires_grad_() for array in drawn]
 
-    def weighted(results: Any) -> torch.Tensor:
+    def sum_weighted(results: Any) -> torch.Tensor:
         return sum([(n + 1.0) * (result * result).sin().sum() for n, result in enumerate(results)], torch.zeros(()))
 
     found = lstm_layer._run(int(reverse), *arrays)
     x, weight_ih, weight_hh, bias, *carry = exact_arrays
     wanted = lstm_layer._define_lstm(x, weight_ih, weight_hh, bias, None, *carry, reverse=reverse)
-    near: Any = {"rtol": 1e-4, "atol": 1e-5, "check_dtype": False}  # sums of ten terms of 1 in float32
+    near: Any = {"rtol": 1e-4, "atol": 1e-5, "check_dtype": False}  # sums of ten terms of size 1 in float32
     torch.testing.assert_close(found, wanted, **near)
-    mine = torch.autograd.grad(weighted(found), arrays, create_graph=True)
-    exact = torch.autograd.grad(weighted(wanted), exact_arrays, create_graph=True)
+    mine = torch.autograd.grad(sum_weighted(found), arrays, create_graph=True)
+    exact = torch.autograd.grad(sum_weighted(wanted), exact_arrays, create_graph=True)
     torch.testing.assert_close(mine, exact, **near)
     second = torch.autograd.grad(sum([(g * g).sum() for g in mine], torch.zeros(())), arrays)
     exact_second = torch.autograd.grad(sum([(g * g).sum() for g in exact], torch.zeros(())), exact_arrays)
@@ -79,7 +79,7 @@ def test_an_lstm_by_the_library_and_its_gradients_are_the_steps(reverse: bool) -
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5 * float(other.abs().max()), check_dtype=False)
 
 
-def test_an_lstm_s_gradient_needs_no_more_of_the_workspace_than_a_compiler_knows_of() -> None:
+def test_the_gradient_of_an_lstm_works_with_a_copied_workspace() -> None:
     shapes = (4, 3, 5), (5, 8), (2, 8), (8,), (3, 2), (3, 2)
     arrays = [_draw(*shape).float() for shape in shapes]
     run: Any = lstm_layer

@@ -1,6 +1,6 @@
-"""Activation functions near 0: small numbers keep their digits, and slopes that jump are the same on every backend.
+"""Activations near 0: small results keep their digits, and slopes that jump are equal on every backend.
 
-Expected values are the definitions in float64 by NumPy.
+Expected values are NumPy's definitions in float64.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from luxport.ops import definition_of
 
 BACKENDS = ("numpy", "jax", "torch", "tf")
 SMALL = np.concatenate([side * 10.0 ** -np.arange(1.0, 31.0) for side in (-1, 1)])
-# Those that are 0 at 0, and have a slope there.
+# Activations that are 0 at 0 and have a slope there.
 THROUGH_ZERO = (
     *("celu", "elu", "gelu_erf", "gelu_sigmoid", "gelu_tanh", "hardswish", "leakyrelu", "mish", "relu", "selu"),
     *("softsign", "swish", "tanh"),

@@ -1,4 +1,4 @@
-"""What a program of TensorFlow relies on may not hold: then its result, and gradient, is that of the careful one."""
+"""TensorFlow's programs with shortcuts fall back to the careful formulas for numbers that break the assumptions."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ RELYING = (
 
 
 @pytest.mark.parametrize("function", RELYING)
-def test_hard_numbers_are_those_of_eager_calls(function):
-    """Eager calls look at the numbers themselves, and rely on nothing."""
+def test_extreme_numbers_give_the_results_of_eager_calls(function):
+    """Eager calls test the numbers themselves, and assume nothing."""
 
     def value_and_slope(x):
         y, pull = luxport.vjp(function, x)
@@ -37,15 +37,15 @@ def test_hard_numbers_are_those_of_eager_calls(function):
 
 
 @pytest.mark.parametrize("name", ["gelu_tanh", "gelu_sigmoid", "gelu_erf", "swish", "mish"])
-def test_slopes_and_curvatures_are_right_where_a_program_relies(name, monkeypatch):
-    """The case of all activations has one program, which another's numbers may send the careful way."""
+def test_derivatives_are_precise_with_shortcuts(name, monkeypatch):
+    """The conformance case puts all activations into one program, in which one may cause the fallback of others."""
     traced, trace = [], luxport_tf.transforms._trace
 
-    def note(*args, **options):
+    def record_and_trace(*args, **options):
         traced.append(options["shortcuts"])
         return trace(*args, **options)
 
-    monkeypatch.setattr(luxport_tf.transforms, "_trace", note)
+    monkeypatch.setattr(luxport_tf.transforms, "_trace", record_and_trace)
     x = np.array([-at for at in PLACES[:0:-1]] + PLACES)
 
     def total(x):
@@ -57,5 +57,5 @@ def test_slopes_and_curvatures_are_right_where_a_program_relies(name, monkeypatc
     assert traced == [True]
     with np.errstate(over="ignore", under="ignore"):
         expected = SMOOTH[name](x)
-    for mine, wanted in zip(found, expected, strict=True):  # TensorFlow's tanh is 1 from 7.9 on, two eps early
+    for mine, wanted in zip(found, expected, strict=True):  # TensorFlow's tanh is 1 from 7.9 on, two eps too early
         np.testing.assert_allclose(mine.numpy(), wanted, rtol=0, atol=10 * 2.0**-23)

@@ -1,9 +1,9 @@
-"""Write constraints-hashes.txt: the files that CI installs, each by its SHA-256, as pip resolves them here.
+"""Write constraints-hashes.txt: the files that CI installs, with their SHA-256, as pip resolves them on this machine.
 
-    python tests/packaging/hashes.py
+python tests/packaging/hashes.py
 
-What stands there already is kept where its version is still the one of constraints.txt: PyTorch of PyPI and of its
-own index for processors are different files of one version.
+Hashes already in the file are kept if the version is still that of constraints.txt: PyTorch's files on PyPI and on its
+own CPU index differ for the same version.
 """
 
 from __future__ import annotations
@@ -24,34 +24,34 @@ HEAD = """\
 """
 
 
-def plain(name: str) -> str:
-    """Return a package's name as indices compare it."""
+def normalize_name(name: str) -> str:
+    """Return a package's name in the normalized form that indices compare."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def pins(path: Path) -> dict[str, str]:
-    """Return the versions of a file of requirements, by package."""
+def read_pins(path: Path) -> dict[str, str]:
+    """Return the pinned versions of a requirements file by package."""
     found = re.findall(r"^([\w.-]+)==([^\s\\]+)", path.read_text(encoding="utf-8"), re.MULTILINE)
-    return {plain(name): version for name, version in found}
+    return {normalize_name(name): version for name, version in found}
 
 
-def hashes(path: Path) -> dict[tuple[str, str], set[str]]:
-    """Return the hashes of a file of requirements, by package and version."""
+def read_hashes(path: Path) -> dict[tuple[str, str], set[str]]:
+    """Return the hashes of a requirements file by package and version."""
     found: dict[tuple[str, str], set[str]] = {}
     for entry in re.findall(r"^([\w.-]+)==([^\s\\]+)((?:\s*\\\n\s+--hash=sha256:[0-9a-f]{64})+)$",
                             path.read_text(encoding="utf-8"), re.MULTILINE):  # fmt: skip
-        found[plain(entry[0]), entry[1]] = set(re.findall(r"sha256:([0-9a-f]{64})", entry[2]))
+        found[normalize_name(entry[0]), entry[1]] = set(re.findall(r"sha256:([0-9a-f]{64})", entry[2]))
     return found
 
 
-def resolved() -> dict[tuple[str, str], set[str]]:
-    """Ask pip what it would install."""
+def resolve() -> dict[tuple[str, str], set[str]]:
+    """Return the hashes of all files that pip would install, by package and version."""
     constraints = ROOT / "constraints.txt"
     asked = ["-c", str(constraints), f"{ROOT}[{','.join(EXTRAS)}]", "editables"]
     command = [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "--quiet", "--report", "-"]
     report = subprocess.run([*command, *asked], stdout=subprocess.PIPE, check=True).stdout
     return {
-        (plain(one["metadata"]["name"]), one["metadata"]["version"].partition("+")[0]): {
+        (normalize_name(one["metadata"]["name"]), one["metadata"]["version"].partition("+")[0]): {
             one["download_info"]["archive_info"]["hashes"]["sha256"]
         }
         for one in json.loads(report)["install"]
@@ -60,11 +60,11 @@ def resolved() -> dict[tuple[str, str], set[str]]:
 
 
 def main() -> None:
-    before = hashes(PAGE) if PAGE.exists() else {}
+    before = read_hashes(PAGE) if PAGE.exists() else {}
     lines = [
         " \\\n".join([f"{name}=={version}", *[f"    --hash=sha256:{one}" for one in sorted(found)]])
         for (name, version), found in sorted(
-            {key: new | before.get(key, set()) for key, new in resolved().items()}.items()
+            {key: new | before.get(key, set()) for key, new in resolve().items()}.items()
         )
     ]
     PAGE.write_text("\n".join([HEAD.rstrip(), *lines]) + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Who may import whom: the core no framework and no backend, a backend its own framework and the core."""
+"""Imports: luxport imports no framework and no backend, a backend only its framework and luxport; no cycles."""
 
 import ast
 from pathlib import Path
@@ -21,14 +21,14 @@ ROOMS = {
 }
 
 
-def imported_roots(file: Path) -> set[str]:
+def list_imported_roots(file: Path) -> set[str]:
     found = set()
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             found.add((node.module or "") if node.level == 0 else "")
-    # array_api_compat.torch is PyTorch's, whatever its name begins with.
+    # array_api_compat.torch counts as PyTorch.
     return {name.removeprefix("array_api_compat.").partition(".")[0] for name in found} - {"numpy"}
 
 
@@ -37,7 +37,7 @@ def test_imports_stay_in_their_room(room: str) -> None:
     files = sorted((ROOT / room).rglob("*.py"))
     assert files
     foreign = (FRAMEWORKS | BACKENDS | {"luxport_conformance"}) - ROOMS[room]
-    offences = {str(file.relative_to(ROOT)): imported_roots(file) & foreign for file in files}
+    offences = {str(file.relative_to(ROOT)): list_imported_roots(file) & foreign for file in files}
     assert {file: roots for file, roots in offences.items() if roots} == {}
 
 
@@ -67,10 +67,10 @@ FLOORS = (
     ("distributed",),
     ("cli", "__main__"),
 )
-"""From the ground up. A module imports what is on its own floor or below it, inside functions as well."""
+"""The floors from the ground up. A module may import from its own floor and from those below, also inside functions."""
 
 
-def modules(package: Path = ROOT / "luxport") -> dict[str, Path]:
+def list_modules(package: Path = ROOT / "luxport") -> dict[str, Path]:
     found = {}
     for file in package.rglob("*.py"):
         name = ".".join(file.relative_to(package.parent).with_suffix("").parts)
@@ -78,8 +78,8 @@ def modules(package: Path = ROOT / "luxport") -> dict[str, Path]:
     return found
 
 
-def imported_modules(file: Path, known: dict[str, Path]) -> set[str]:
-    """List luxport's own modules that a file imports anywhere; relative ones are lists of names that go down."""
+def list_imported_modules(file: Path, known: dict[str, Path]) -> set[str]:
+    """Return luxport's modules that a file imports anywhere, except by relative imports, which only go down."""
     found = set()
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
@@ -90,13 +90,13 @@ def imported_modules(file: Path, known: dict[str, Path]) -> set[str]:
     return found - {"luxport"}
 
 
-def test_every_folder_has_its_floor() -> None:
-    rooms = {name.split(".")[1] for name in modules() if "." in name}
+def test_every_folder_is_on_a_floor() -> None:
+    rooms = {name.split(".")[1] for name in list_modules() if "." in name}
     assert rooms == {room for floor in FLOORS for room in floor}
 
 
-def rooms_of_public_names() -> dict[str, str]:
-    """Name for each name at the top the room that it comes from; a room is its own."""
+def find_rooms_of_names() -> dict[str, str]:
+    """Return the room of each name at the top level; rooms themselves are included."""
     lines = ast.walk(ast.parse((ROOT / "luxport/__init__.pyi").read_text()))
     places = {
         alias.name: line.module or alias.name
@@ -109,8 +109,8 @@ def rooms_of_public_names() -> dict[str, str]:
     }
 
 
-def rooms_at_the_top(file: Path, room_of: dict[str, str]) -> set[str]:
-    """List the rooms of what a file takes from the top: ``from luxport import Dense``, and ``luxport.Dense``."""
+def list_rooms_used_from_the_top(file: Path, room_of: dict[str, str]) -> set[str]:
+    """Return the rooms of names that a file takes from the top: ``from luxport import Dense``, ``luxport.Dense``."""
     found = set()
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module == "luxport":
@@ -120,8 +120,8 @@ def rooms_at_the_top(file: Path, room_of: dict[str, str]) -> set[str]:
     return {room_of[name] for name in found if name in room_of}
 
 
-def rooms_in_a_stub(stub: Path) -> set[str]:
-    """List the rooms that a package's list of names goes to."""
+def list_rooms_of_a_stub(stub: Path) -> set[str]:
+    """Return the rooms that a package's stub imports from."""
     package = ("luxport", *stub.parent.relative_to(ROOT / "luxport").parts)
     lines = [node for node in ast.walk(ast.parse(stub.read_text())) if isinstance(node, ast.ImportFrom) and node.level]
     places = [(*package[: len(package) - line.level + 1], *(line.module or "").split(".")) for line in lines]
@@ -129,15 +129,16 @@ def rooms_in_a_stub(stub: Path) -> set[str]:
 
 
 def test_no_arrow_goes_up() -> None:
-    known, room_of = modules(), rooms_of_public_names()
+    known, room_of = list_modules(), find_rooms_of_names()
     height = {room: i for i, floor in enumerate(FLOORS) for room in floor}
     arrows = {
-        name: {other.split(".")[1] for other in imported_modules(file, known)} | rooms_at_the_top(file, room_of)
+        name: {other.split(".")[1] for other in list_imported_modules(file, known)}
+        | list_rooms_used_from_the_top(file, room_of)
         for name, file in known.items()
         if name != "luxport"
     }
     stubs = [stub for stub in (ROOT / "luxport").rglob("*.pyi") if stub.parent != ROOT / "luxport"]
-    arrows |= {f"luxport.{stub.parent.name}.stub": rooms_in_a_stub(stub) for stub in stubs}
+    arrows |= {f"luxport.{stub.parent.name}.stub": list_rooms_of_a_stub(stub) for stub in stubs}
     up = [
         f"{name} -> {room}"
         for name, rooms in arrows.items()
@@ -147,26 +148,26 @@ def test_no_arrow_goes_up() -> None:
     assert up == []
 
 
-def places_of_listed_names(known: dict[str, Path]) -> dict[str, str]:
-    """Name for each name that a package lists, in its code or in its stub, the module that it comes from."""
+def find_origins(known: dict[str, Path]) -> dict[str, str]:
+    """Return the module of origin of each name that a package or its stub imports."""
     places = {}
     for package, file in known.items():
         for listing in (file, file.with_suffix(".pyi")) if file.name == "__init__.py" else ():
             tree = ast.parse(listing.read_text() if listing.exists() else "")
             for line in [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]:
-                origin = imported_from(line, package)
+                origin = resolve_module(line, package)
                 places |= {f"{package}.{alias.asname or alias.name}": f"{origin}.{alias.name}" for alias in line.names}
     return places
 
 
-def imported_from(line: ast.ImportFrom, package: str) -> str:
-    """Name the module that a line imports from; a relative one counts its dots from the package that it stands in."""
+def resolve_module(line: ast.ImportFrom, package: str) -> str:
+    """Return the module that a line imports from, with relative imports resolved in their package."""
     above = package.split(".")[: len(package.split(".")) - line.level + 1] if line.level else []
     return ".".join([*above, *([line.module] if line.module else [])])
 
 
-def modules_used(name: str, known: dict[str, Path], places: dict[str, str]) -> set[str]:
-    """List the modules that a module takes names from, not the packages that list these."""
+def list_used_modules(name: str, known: dict[str, Path], places: dict[str, str]) -> set[str]:
+    """Return the modules whose names a module uses, looking through packages that only re-export them."""
 
     def module_of(place: str) -> str | None:
         while place not in known:
@@ -183,7 +184,7 @@ def modules_used(name: str, known: dict[str, Path], places: dict[str, str]) -> s
             imported |= {alias.asname or alias.name: alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             imported |= {
-                alias.asname or alias.name: f"{imported_from(node, package)}.{alias.name}" for alias in node.names
+                alias.asname or alias.name: f"{resolve_module(node, package)}.{alias.name}" for alias in node.names
             }
     attributes = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
     used = {ast.unparse(node.value): set() for node in attributes}
@@ -197,13 +198,13 @@ def modules_used(name: str, known: dict[str, Path], places: dict[str, str]) -> s
 
 
 @pytest.mark.parametrize("package", ["luxport", *sorted(path.name for path in (ROOT / "backends").glob("*/luxport_*"))])
-def test_no_modules_import_each_other_in_a_circle(package: str) -> None:
-    """Nor through the lists of names of packages: ``ops.relu`` is an arrow to the module that has `relu`."""
-    known = modules(next(ROOT.glob("luxport" if package == "luxport" else f"backends/*/{package}")))
-    places = places_of_listed_names(known)
-    left = {name: modules_used(name, known, places) for name in known}
+def test_no_modules_import_each_other_in_a_cycle(package: str) -> None:
+    """Re-exports are looked through: ``ops.relu`` counts as an import of the module that defines `relu`."""
+    known = list_modules(next(ROOT.glob("luxport" if package == "luxport" else f"backends/*/{package}")))
+    places = find_origins(known)
+    left = {name: list_used_modules(name, known, places) for name in known}
     assert any(left.values()) or len(left) == 1
-    while True:  # take away what imports nothing that is left, and what nothing that is left imports
+    while True:  # repeatedly remove modules that import no remaining one, or that no remaining one imports
         imported = {other for others in left.values() for other in others}
         free = [name for name, others in left.items() if not others & left.keys() or name not in imported]
         if not free:
@@ -213,7 +214,7 @@ def test_no_modules_import_each_other_in_a_circle(package: str) -> None:
     assert sorted(left) == []
 
 
-def test_layers_and_operations_never_ask_which_backend_it_is() -> None:
+def test_layers_and_operations_never_test_the_backends_name() -> None:
     asking = [
         str(file.relative_to(ROOT))
         for folder in ("luxport/layers", "luxport/ops")
@@ -223,8 +224,8 @@ def test_layers_and_operations_never_ask_which_backend_it_is() -> None:
     assert asking == []
 
 
-def test_no_number_is_looked_for_among_names() -> None:
-    """``n in (size, None)`` is wrong where PyTorch's compiler keeps `size` symbolic: `match_sizes`, or ``==``."""
+def test_no_size_is_compared_by_membership() -> None:
+    """``n in (size, None)`` fails where PyTorch's compiler keeps `size` symbolic: use `match_sizes`, or ``==``."""
     looking = [
         f"{file.relative_to(ROOT)}:{node.lineno} {ast.unparse(node)}"
         for folder in ("core", "ops", "layers", "losses")
@@ -252,11 +253,11 @@ TABLES = {
     "_operators._before": "operators of TensorFlow's",
     "distributed._numbers": "kinds of arrays that processes send, of which TensorFlow keeps one each",
 }
-"""What modules keep while a process lives, and why there is an end to it."""
+"""Containers at module level, and why each stays bounded."""
 
 
-def attributes_of_lasting_objects(tree: ast.Module) -> list[ast.stmt]:
-    """List what is set in the classes of which the module itself makes an object."""
+def list_attributes_of_singletons(tree: ast.Module) -> list[ast.stmt]:
+    """Return the assignments in classes of which the module itself creates an object."""
     made = {
         ast.unparse(node.value.func)
         for node in tree.body
@@ -266,11 +267,11 @@ def attributes_of_lasting_objects(tree: ast.Module) -> list[ast.stmt]:
     return [node for one in classes for node in ast.walk(one) if isinstance(node, (ast.Assign, ast.AnnAssign))]
 
 
-def test_nothing_that_a_module_keeps_grows_without_end() -> None:
+def test_containers_at_module_level_are_bounded() -> None:
     kept, endless = set(), []
     for file in [file for room in ROOMS for file in (ROOT / room).rglob("*.py")]:
         tree = ast.parse(file.read_text())
-        for node in [*tree.body, *attributes_of_lasting_objects(tree)]:
+        for node in [*tree.body, *list_attributes_of_singletons(tree)]:
             target = node.targets[0] if isinstance(node, ast.Assign) else node
             value = getattr(node, "value", None)
             name = ast.unparse(getattr(target, "target", target)) if value is not None else ""

@@ -1,4 +1,4 @@
-"""Arguments of one name have one order and one default, in layers, operations, losses and all other functions."""
+"""Arguments of the same name have the same order and default in layers, operations, losses and other functions."""
 
 import inspect
 import re
@@ -11,15 +11,15 @@ import luxport
 from luxport import devices, layers, losses, ops, training
 
 OTHERWISE = {
-    # LuxLib's operations take one that depends on the dtype, its layers 1e-5.
+    # LuxLib's operations have a default that depends on the dtype, its layers 1e-5.
     **{
         (layer, "epsilon"): (1e-5, None) for layer in ("BatchNorm", "GroupNorm", "InstanceNorm", "LayerNorm", "RMSNorm")
     },
 }
 
 
-def defaults(value: Any) -> dict[str, Any]:
-    """Return the defaults of what may be left out."""
+def list_defaults(value: Any) -> dict[str, Any]:
+    """Return the defaults of all optional arguments."""
     parameters = inspect.signature(value).parameters.values()
     return {p.name: p.default for p in parameters if p.default is not p.empty and p.kind is not p.VAR_KEYWORD}
 
@@ -30,7 +30,7 @@ def test_a_layer_and_its_operation_have_the_same_defaults() -> None:
         operation = getattr(ops, re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", layer).lower(), None)
         if operation is None or not isinstance(getattr(layers, layer), type):
             continue
-        ours, theirs = defaults(getattr(layers, layer)), defaults(operation)
+        ours, theirs = list_defaults(getattr(layers, layer)), list_defaults(operation)
         for name in ours.keys() & theirs.keys() - {"bias"}:
             compared += 1
             if ours[name] != theirs[name] and OTHERWISE.get((layer, name)) != (ours[name], theirs[name]):
@@ -39,7 +39,7 @@ def test_a_layer_and_its_operation_have_the_same_defaults() -> None:
     assert different == {}
 
 
-# What differs in the libraries that the losses are from.
+# Defaults that differ in the libraries that the losses come from.
 LOSSES_OTHERWISE = {("PoissonLoss", "epsilon"): (None, 0.0)}
 
 
@@ -51,7 +51,7 @@ def test_a_loss_and_its_function_have_the_same_defaults() -> None:
         function = next((getattr(losses, form) for form in forms if form in losses.__all__), None)
         if function is None or not isinstance(getattr(losses, name), type):
             continue
-        ours, theirs = defaults(getattr(losses, name)), defaults(function)
+        ours, theirs = list_defaults(getattr(losses, name)), list_defaults(function)
         for option in ours.keys() & theirs.keys():
             compared += 1
             pair = ours[option], theirs[option]
@@ -65,19 +65,20 @@ def test_an_option_of_losses_has_one_default() -> None:
     found: dict[str, dict[Any, list[str]]] = {}
     for name in losses.__all__:
         if callable(getattr(losses, name)) and name != "Aggregation":
-            for option, value in defaults(getattr(losses, name)).items():
+            for option, value in list_defaults(getattr(losses, name)).items():
                 found.setdefault(option, {}).setdefault(value, []).append(name)
     several = {option: values for option, values in found.items() if len(values) > 1}
     assert several.pop("axis") == {
-        -1: several_names(found["axis"], -1),
-        None: ["dice_coeff_loss", "tversky_loss"],  # of all axes, as Flux's, or of one
+        -1: list_owners(found["axis"], -1),
+        None: ["dice_coeff_loss", "tversky_loss"],  # all axes, as in Flux
     }
-    assert several.pop("epsilon").keys() == {None, 0.0, 1e-6}  # 0.0: Flux's Poisson; 1e-6: a variance's and a norm's
+    # 0.0 is for Flux's Poisson loss, 1e-6 for variances and norms
+    assert several.pop("epsilon").keys() == {None, 0.0, 1e-6}
     assert several == {}
 
 
-def several_names(values: dict[Any, list[str]], default: Any) -> list[str]:
-    """Return who has a default, where several have it."""
+def list_owners(values: dict[Any, list[str]], default: Any) -> list[str]:
+    """Return the names that share a default, which are more than one."""
     assert len(values[default]) > 1
     return values[default]
 
@@ -85,8 +86,8 @@ def several_names(values: dict[Any, list[str]], default: Any) -> list[str]:
 ORDER = ("f", "tree", "rng", "model", "x", "ps", "st")
 
 
-def functions() -> Iterator[tuple[str, Callable[..., Any]]]:
-    """Yield the public functions outside of operations and losses, by their names."""
+def list_functions() -> Iterator[tuple[str, Callable[..., Any]]]:
+    """Yield the public functions outside of operations and losses, with their names."""
     for module in (luxport, devices, luxport.optimizers, training, luxport.porting, luxport.tree, luxport.transforms):
         for name in dir(module):
             if name[0] != "_" and inspect.isfunction(value := getattr(module, name)):
@@ -94,7 +95,7 @@ def functions() -> Iterator[tuple[str, Callable[..., Any]]]:
 
 
 def test_arguments_have_one_order() -> None:
-    names = dict(functions())
+    names = dict(list_functions())
     assert len(names) > 100
     for name, function in names.items():
         given = [p.name for p in inspect.signature(function).parameters.values() if p.kind is not p.KEYWORD_ONLY]
@@ -102,13 +103,13 @@ def test_arguments_have_one_order() -> None:
         assert known == sorted(known), name
 
 
-def test_what_is_handed_to_a_function_with_parameters_is_a_model() -> None:
-    for name, function in functions():
+def test_functions_of_parameters_and_states_take_a_model() -> None:
+    for name, function in list_functions():
         given = list(inspect.signature(function).parameters)
         if {"ps", "st"} <= set(given) and not name.endswith((".save", ".create")):
             assert "model" in given, name
 
 
 @pytest.mark.parametrize("function", [devices.cpu_device, devices.gpu_device, devices.list_devices])
-def test_a_device_is_asked_of_a_backend(function: Callable[..., Any]) -> None:
+def test_functions_of_devices_take_a_backend_first(function: Callable[..., Any]) -> None:
     assert next(iter(inspect.signature(function).parameters)) == "backend"

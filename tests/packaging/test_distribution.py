@@ -1,4 +1,4 @@
-"""The wheel and the sdist: built, installed into an empty environment without any framework, and used there."""
+"""The wheel and the sdist: they are complete, and the wheel works in an environment without any framework."""
 
 import os
 import subprocess
@@ -44,8 +44,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {"wheel": next(folder.glob("*.whl")), "sdist": next(folder.glob("*.tar.gz"))}
 
 
-def test_installs_and_runs_without_a_framework(built: dict[str, Path], tmp_path: Path) -> None:
-    """The wheel, which is built from the sdist, so that both hold what is needed."""
+def test_the_wheel_runs_without_a_framework(built: dict[str, Path], tmp_path: Path) -> None:
+    """The wheel is built from the sdist, so this tests both."""
     venv.create(tmp_path / "env", with_pip=True)
     python = tmp_path / "env" / ("Scripts" if os.name == "nt" else "bin") / "python"
     pinned = ROOT / "constraints.txt"
@@ -53,7 +53,7 @@ def test_installs_and_runs_without_a_framework(built: dict[str, Path], tmp_path:
     assert run(python, "-c", PROGRAM, cwd=tmp_path).startswith("used")
 
 
-def test_wheel_holds_every_package(built: dict[str, Path]) -> None:
+def test_the_wheel_contains_every_package(built: dict[str, Path]) -> None:
     import zipfile
 
     names = zipfile.ZipFile(built["wheel"]).namelist()
@@ -64,9 +64,9 @@ def test_wheel_holds_every_package(built: dict[str, Path]) -> None:
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
 
-def test_sdist_holds_what_the_tests_need(built: dict[str, Path]) -> None:
+def test_the_sdist_contains_every_tracked_file(built: dict[str, Path]) -> None:
     if not (ROOT / ".git").exists():
-        pytest.skip("git tells what there is, and this is no clone")
+        pytest.skip("no git clone, from which to list the files")
     with tarfile.open(built["sdist"]) as sdist:
         names = {name.partition("/")[2] for name in sdist.getnames()}
     tracked = run("git", "ls-files", cwd=ROOT).split()

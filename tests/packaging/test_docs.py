@@ -1,4 +1,4 @@
-"""The page of names is up to date, and what it lists is documented."""
+"""The page of names is up to date, and docstrings of public names are complete."""
 
 import inspect
 import re
@@ -22,7 +22,7 @@ LAYERS = [
 ]
 
 
-def test_page_of_names_is_up_to_date() -> None:
+def test_the_page_of_names_is_up_to_date() -> None:
     assert NAMES["PAGE"].read_text(encoding="utf-8") == NAMES["write_page"](), "run `make docs`"
 
 
@@ -36,7 +36,7 @@ def test_every_public_name_has_a_docstring() -> None:
     assert undocumented == []
 
 
-def test_page_lists_every_public_name() -> None:
+def test_the_page_lists_every_public_name() -> None:
     page = NAMES["write_page"]()
     for module in (luxport.ops, luxport.losses, luxport.optimizers, luxport.schedules, luxport.initializers):
         assert [name for name in module.__all__ if f"`{module.__name__}.{name}`" not in page] == []
@@ -46,7 +46,7 @@ def test_page_lists_every_public_name() -> None:
 
 
 @pytest.mark.parametrize("name", LAYERS)
-def test_layer_says_its_shapes_parameters_state_and_source(name: str) -> None:
+def test_a_layer_documents_shapes_parameters_state_and_source(name: str) -> None:
     documentation = inspect.getdoc(getattr(layers, name)) or ""
     lines = re.findall(r"^(Shapes|Params|State|Raises|Source):", documentation, re.MULTILINE)
     assert [line for line in lines if line != "Raises"] == ["Shapes", "Params", "State", "Source"]
@@ -54,7 +54,7 @@ def test_layer_says_its_shapes_parameters_state_and_source(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", LAYERS)
-def test_layer_says_its_formula(name: str) -> None:
+def test_a_layer_documents_its_formula(name: str) -> None:
     about, *_ = re.split(r"^(?:Args|Shapes):", inspect.getdoc(getattr(layers, name)) or "", flags=re.MULTILINE)
     formulas = re.findall(r"``(.+?)``", about, re.DOTALL)
     assert any(re.search(r"[=@*+(^]", formula) for formula in formulas), about

@@ -1,4 +1,4 @@
-"""Files: long ones give a reason, those that the guide names are there, one function writes them."""
+"""Files: long ones are listed with a reason, files named in the guide exist, and one function writes files."""
 
 import re
 from pathlib import Path
@@ -55,10 +55,10 @@ LONG = {
     "tests/porting/test_saving.py": TESTS,
     "tests/toplevel/test_hints.py": "a table of mistakes",
 }
-"""Files of more lines, and why each is one file. Another is split by what it is about, or gives its reason here."""
+"""Files with more lines, and why each is one file. Other long files are split by subject."""
 
 
-def test_long_files_have_a_reason() -> None:
+def test_long_files_are_listed_with_a_reason() -> None:
     lines = {
         str(file.relative_to(ROOT)): len(file.read_text().splitlines())
         for folder in FOLDERS
@@ -66,10 +66,10 @@ def test_long_files_have_a_reason() -> None:
     }
     assert len(lines) > 900
     assert {name: count for name, count in lines.items() if count > MOST_LINES and name not in LONG} == {}
-    assert [name for name in LONG if lines.get(name, 0) <= MOST_LINES] == [], "no longer long: take it off the list"
+    assert [name for name in LONG if lines.get(name, 0) <= MOST_LINES] == [], "no longer long: remove it from the list"
 
 
-def test_the_files_that_the_guide_names_are_there() -> None:
+def test_files_named_in_the_guide_exist() -> None:
     named = re.findall(
         r"`((?:luxport|backends|conformance|tests)/[a-z0-9_/.]*)`", (ROOT / "CONTRIBUTING.md").read_text()
     )

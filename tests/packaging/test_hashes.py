@@ -1,4 +1,4 @@
-"""The files that CI may install are those of constraints.txt."""
+"""The hashes that CI installs by belong to the versions of constraints.txt."""
 
 import re
 import runpy
@@ -6,16 +6,16 @@ import tomllib
 from pathlib import Path
 
 HASHES = runpy.run_path(str(Path(__file__).with_name("hashes.py")))
-KNOWN = HASHES["hashes"](HASHES["PAGE"])
-PINS = HASHES["pins"](HASHES["ROOT"] / "constraints.txt")
+KNOWN = HASHES["read_hashes"](HASHES["PAGE"])
+PINS = HASHES["read_pins"](HASHES["ROOT"] / "constraints.txt")
 
 
-def test_every_version_is_that_of_the_constraints() -> None:
-    assert dict(KNOWN.keys()) == HASHES["pins"](HASHES["PAGE"]), "a line without a hash"
+def test_every_version_equals_the_constraint() -> None:
+    assert dict(KNOWN.keys()) == HASHES["read_pins"](HASHES["PAGE"]), "a line without a hash"
     assert [key for key in KNOWN if PINS.get(key[0]) != key[1]] == [], "run tests/packaging/hashes.py"
 
 
-def test_every_package_that_is_asked_for_has_its_hash() -> None:
+def test_every_required_package_has_a_hash() -> None:
     project = tomllib.loads((HASHES["ROOT"] / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
     asked = [*project["dependencies"], *[one for name in HASHES["EXTRAS"] for one in extras[name]]]
@@ -23,4 +23,6 @@ def test_every_package_that_is_asked_for_has_its_hash() -> None:
         asked += [inner for name in re.findall(r"\w+", one.partition("[")[2]) for inner in extras[name]]
     elsewhere = ("luxport-nn", "== 'darwin'")
     packages = {re.split(r"[\[<>=;]", one)[0] for one in asked if not any(word in one for word in elsewhere)}
-    assert {HASHES["plain"](name) for name in packages} <= dict(KNOWN.keys()).keys(), "run tests/packaging/hashes.py"
+    assert {HASHES["normalize_name"](name) for name in packages} <= dict(KNOWN.keys()).keys(), (
+        "run tests/packaging/hashes.py"
+    )

@@ -1,15 +1,15 @@
-"""`make oldest` takes the versions at which the ranges of pyproject.toml begin."""
+"""`make oldest` installs the lowest versions that pyproject.toml allows."""
 
 import re
 import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-# A wheel of PyTorch's for the CPU is not in the index of every old version; the others are no frameworks of arrays.
+# The index of CPU wheels has no old PyTorch; the other packages are not array frameworks.
 NOT_TAKEN = {"torch", "ml-dtypes", "pytest", "tqdm"}
 
 
-def test_the_oldest_are_where_the_ranges_begin() -> None:
+def test_the_oldest_versions_are_the_lower_bounds() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = [line for name in ("jax", "tf", "petab", "safetensors", "conformance") for line in _extra(project, name)]
     begins = dict(re.findall(r"^([\w-]+)>=([\d.]+)", "\n".join(project["dependencies"] + extras), re.MULTILINE))

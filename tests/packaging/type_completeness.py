@@ -1,4 +1,4 @@
-"""How much of what users of luxport see has a known type: at least 95 %, by ``pyright --verifytypes``."""
+"""Check that at least 95 % of luxport's public symbols have a known type, by ``pyright --verifytypes``."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ ROOT = Path(__file__).parents[2]
 
 
 def main() -> int:
-    """Print the share and what is missing; return 1 if it is too small."""
+    """Print the share, and the untyped symbols if it is too small; return 1 then."""
     command = ["--pythonpath", sys.executable, "--verifytypes", "luxport", "--ignoreexternal", "--outputjson"]
     pyright = Path(sys.executable).with_name("pyright")
-    # pyright does not follow the paths of an editable install when it is asked for a package by name.
+    # pyright does not find a package by name through the paths of an editable install.
     done = subprocess.run(
         [pyright, *command], capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)}
     )

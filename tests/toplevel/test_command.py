@@ -1,4 +1,4 @@
-"""The command itself: its version, its help, and `python -m luxport`."""
+"""The command `luxport`: its version, its help, `python -m luxport`, and wrong arguments."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import luxport
 from luxport.cli import COMMANDS, main
 
 
-def test_version(capsys):
+def test_the_command_prints_its_version(capsys):
     with pytest.raises(SystemExit) as stopped:
         main(["--version"])
     assert stopped.value.code == 0
@@ -30,7 +30,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize("arguments", WRONG)
-def test_wrong_arguments_are_told_in_one_line(arguments, capsys):
+def test_wrong_arguments_are_one_line_errors(arguments, capsys):
     try:
         status = main(arguments)
     except SystemExit as stopped:

@@ -1,4 +1,4 @@
-"""`compact`: layers from functions."""
+"""`compact`: a layer made from a function with its children, arrays and options."""
 
 # Wrong on purpose, or typed too narrowly by NumPy's and TensorFlow's own annotations:
 # pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false, reportIndexIssue=false
@@ -13,7 +13,7 @@ import luxport as lp
 from luxport import tree
 
 
-def mlp():
+def make_perceptron():
     @lp.compact(first=lp.Dense(2, 4), blocks=[lp.Dense(4, 4) for _ in range(2)], gain=np.full(4, 0.5), act=lp.tanh)
     def perceptron(x, *, first, blocks, gain, act):
         y = act(first(x))
@@ -24,30 +24,30 @@ def mlp():
     return perceptron
 
 
-def by_hand(x, ps):
+def compute_by_hand(x, ps):
     y = np.tanh(x @ ps["first"]["weight"] + ps["first"]["bias"])
     for block in ps["blocks"].values():
         y = np.tanh(y @ block["weight"] + block["bias"]) * ps["gain"]
     return y
 
 
-def test_values_and_counts(backend, draw, host):
-    model = mlp()
+def test_values_and_counts_are_those_by_hand(backend, draw, host):
+    model = make_perceptron()
     ps, st = lp.setup(0, model, backend=backend)
-    assert list(ps) == ["first", "blocks", "gain"]  # children, then arrays: lux:src/helpers/compact.jl
+    assert list(ps) == ["first", "blocks", "gain"]  # children first, then arrays: lux:src/helpers/compact.jl
     assert list(ps["blocks"]) == ["layer_1", "layer_2"]
     x = draw(backend, 3, 2)
     y, new = model(x, ps, st)
-    np.testing.assert_allclose(host(y), by_hand(host(x), host(ps)), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(host(y), compute_by_hand(host(x), host(ps)), rtol=1e-5, atol=1e-6)
     assert new == st == {"first": {}, "blocks": {"layer_1": {}, "layer_2": {}}, "act": lp.Static(lp.tanh)}
-    # Dense: in x out + out; a constant counts as one state, as in Lux.
+    # Dense has in x out + out parameters; a constant counts as one state, as in Lux.
     assert lp.parameter_length(model) == (2 * 4 + 4) + 2 * (4 * 4 + 4) + 4
     assert lp.state_length(model) == 1
     assert lp.output_shape(model, (7, 2)) == (7, 4)
 
 
-def test_gradients(differentiating, draw, host):
-    model = mlp()
+def test_gradients_equal_finite_differences(differentiating, draw, host):
+    model = make_perceptron()
     ps, st = lp.setup(0, model, backend=differentiating)
     x, xp = draw(differentiating, 3, 2), differentiating.xp
 
@@ -57,15 +57,15 @@ def test_gradients(differentiating, draw, host):
 
     (value, new), gradient = lp.value_and_grad(loss, has_aux=True)(ps, st, x)
     host_ps = tree.map(lambda leaf: leaf.astype("f8"), host(ps))
-    assert float(value) == pytest.approx(np.sum(by_hand(host(x), host_ps) ** 2), rel=1e-5)
+    assert float(value) == pytest.approx(np.sum(compute_by_hand(host(x), host_ps) ** 2), rel=1e-5)
     assert new == st
     up, down = ({**host_ps, "gain": host_ps["gain"] + eps * np.eye(4)[1]} for eps in (1e-6, -1e-6))
-    slope = (np.sum(by_hand(host(x), up) ** 2) - np.sum(by_hand(host(x), down) ** 2)) / 2e-6
+    slope = (np.sum(compute_by_hand(host(x), up) ** 2) - np.sum(compute_by_hand(host(x), down) ** 2)) / 2e-6
     assert float(host(gradient["gain"])[1]) == pytest.approx(slope, rel=1e-4)
     assert sorted(gradient) == sorted(ps)
 
 
-def test_a_child_called_twice_threads_its_state(backend, draw):
+def test_a_child_called_twice_updates_its_state_twice(backend, draw):
     @lp.compact(drop=lp.Dropout(0.5))
     def twice(x, drop):
         return drop(drop(x))
@@ -81,8 +81,8 @@ def test_a_child_called_twice_threads_its_state(backend, draw):
     assert int(st["drop"]["rng"]["counter"]) == 0
 
 
-def test_nested(backend, draw):
-    @lp.compact(inner=mlp(), last={"head": lp.Dense(4, 1), "norm": lp.BatchNorm(1)})
+def test_compact_layers_may_be_nested(backend, draw):
+    @lp.compact(inner=make_perceptron(), last={"head": lp.Dense(4, 1), "norm": lp.BatchNorm(1)})
     def outer(x, inner, last):
         return last["norm"](last["head"](inner(x)))
 
@@ -96,7 +96,7 @@ def test_nested(backend, draw):
         model(draw(backend, 5, 3), ps, st)
 
 
-def test_ways_to_begin(backend):
+def test_parameters_may_be_drawn_given_or_not_trainable(backend):
     @lp.compact(
         drawn=lp.parameter(lp.initializers.ones, 3),
         scalar=lp.parameter(0.25),
@@ -117,7 +117,7 @@ def test_ways_to_begin(backend):
     assert list(new) == list(st)
 
 
-def test_modes():
+def test_modes_reach_the_function():
     @lp.compact(training=True)
     def sign(x, training):
         return x if training else -x
@@ -127,7 +127,7 @@ def test_modes():
     assert sign(1.0, ps, lp.test_mode(st))[0] == -1.0
 
 
-def test_parameters_of_a_child_are_at_hand(backend, draw):
+def test_parameters_of_a_child_are_accessible(backend, draw):
     @lp.compact(encoder=lp.Dense(3, 2, use_bias=False))
     def tied(x, encoder):
         return encoder(x) @ lp.namespace(x).matrix_transpose(encoder.ps["weight"])
@@ -138,7 +138,7 @@ def test_parameters_of_a_child_are_at_hand(backend, draw):
     np.testing.assert_allclose(backend.to_numpy(tied(x, ps, st)[0]), want, rtol=1e-5, atol=1e-6)
 
 
-def test_value_equality():
+def test_compact_layers_are_compared_by_value():
     def double(x, weight, flag):
         return x * weight
 
@@ -152,28 +152,28 @@ def test_value_equality():
 
 
 @lp.compact(scale=np.ones(2))
-def scaled(x, scale):
+def scale_input(x, scale):
     return x * scale
 
 
-def times(x, weight):
+def multiply(x, weight):
     return x * weight
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16", "int32"])
 def test_an_array_keeps_its_dtype(backend, dtype):
-    layer = lp.compact(weight=lp.asarray([1, 2], dtype=dtype, backend=backend))(times)
+    layer = lp.compact(weight=lp.asarray([1, 2], dtype=dtype, backend=backend))(multiply)
     ps, _ = lp.setup(0, pickle.loads(pickle.dumps(layer)), backend=backend)
     assert lp.backend.dtype_name(ps["weight"]) == dtype and lp.to_numpy(ps["weight"]).tolist() == [1, 2]
 
 
-def test_pickle():
-    assert pickle.loads(pickle.dumps(lp.Chain(scaled))) == lp.Chain(scaled)
-    layer = lp.compact(weight=np.ones(2))(times)
+def test_compact_layers_are_pickled():
+    assert pickle.loads(pickle.dumps(lp.Chain(scale_input))) == lp.Chain(scale_input)
+    layer = lp.compact(weight=np.ones(2))(multiply)
     assert pickle.loads(pickle.dumps(layer)) == layer
 
 
-def test_what_is_given_may_change_later():
+def test_arrays_are_copied_when_given():
     weight = np.ones(2, np.float32)
     layer = lp.compact(weight=weight)(lambda x, weight: x * weight)
     weight[0] = 7.0
@@ -181,8 +181,8 @@ def test_what_is_given_may_change_later():
     assert ps["weight"].tolist() == [1.0, 1.0]
 
 
-def test_display():
-    model = mlp()
+def test_compact_layers_are_printed_with_their_code():
+    model = make_perceptron()
     assert repr(model).startswith(
         "perceptron(first=Dense(2, 4), blocks=(Dense(4, 4), Dense(4, 4)), gain=parameter((4,))"
     )
@@ -198,7 +198,7 @@ def test_display():
     assert lp.display(lp.Chain(model)).splitlines()[1] == "    layer_1 = perceptron("
 
 
-def test_mistakes():
+def test_wrong_arguments_are_errors():
     with pytest.raises(TypeError, match=r"a function of x and dense, got f\(x, other\): .*'other'"):
 
         def f(x, other):

@@ -1,4 +1,4 @@
-"""`debug`: which layer first made a NaN."""
+"""`debug`: an error names the layer that first made a NaN."""
 
 # Wrong on purpose:
 # pyright: reportArgumentType=false
@@ -16,7 +16,7 @@ def root(x):
 
 
 def safe_log(x):
-    """Zero at zero, with a gradient of 0 / 0 there: the classic trap of `where`."""
+    """Return zero at zero, where the gradient is 0 / 0: the usual trap of `where`."""
     xp = lp.namespace(x)
     return xp.where(x > 0, xp.log(x), 0.0 * x)
 
@@ -25,21 +25,21 @@ MODEL = lp.Chain(lp.Scale(2, use_bias=False), lp.Chain(first=root, second=lp.Sca
 NEGATIVE, GOOD, ZERO = [[-1.0, 4.0]], [[1.0, 4.0]], [[0.0, 4.0]]
 
 
-def ready(model, backend, **options):
+def set_up(model, backend, **options):
     model = lp.debug(model, **options)
     return model, *lp.setup(0, model, backend=backend)
 
 
-def test_forward(backend):
-    model, ps, st = ready(MODEL, backend)
+def test_a_nan_in_an_output_names_the_layer(backend):
+    model, ps, st = set_up(MODEL, backend)
     with pytest.raises(FloatingPointError) as caught:
         model(lp.asarray(NEGATIVE, backend=backend), ps, st)
     assert str(caught.value) == "WrappedFunction at layer_2.first made 1 NaN of 2 entries in its output"
     np.testing.assert_array_equal(backend.to_numpy(model(lp.asarray(GOOD, backend=backend), ps, st)[0]), [[1.0, 2.0]])
 
 
-def test_what_comes_in(backend):
-    model, ps, st = ready(MODEL, backend)
+def test_a_nan_in_an_input_or_a_parameter_is_named(backend):
+    model, ps, st = set_up(MODEL, backend)
     with pytest.raises(FloatingPointError, match="^Scale at layer_1 was given 1 NaN of 2 entries in its input$"):
         model(lp.asarray([[1.0, np.nan]], backend=backend), ps, st)
     bad = lp.asarray([np.nan, np.nan], backend=backend, dtype="float32")
@@ -50,10 +50,10 @@ def test_what_comes_in(backend):
         model(lp.asarray(GOOD, backend=backend), {**ps, "layer_2": inner}, st)
 
 
-def test_infinities(backend):
+def test_infinities_are_reported_on_request(backend):
     shrink = lp.WrappedFunction(lambda x: 1.0 / x)
     for infinities in (False, True):
-        model, ps, st = ready(lp.Chain(lp.NoOpLayer(), shrink), backend, infinities=infinities)
+        model, ps, st = set_up(lp.Chain(lp.NoOpLayer(), shrink), backend, infinities=infinities)
         x = lp.asarray(ZERO, backend=backend)
         with np.errstate(divide="ignore"):
             if not infinities:
@@ -63,7 +63,7 @@ def test_infinities(backend):
                 model(x, ps, st)
 
 
-def test_backward(differentiating):
+def test_a_nan_in_a_gradient_names_the_layer(differentiating):
     model = lp.Chain(lp.Scale(2, use_bias=False), safe_log, lp.Scale(2))
     x, xp = lp.asarray(ZERO, backend=differentiating), differentiating.xp
 
@@ -78,8 +78,8 @@ def test_backward(differentiating):
     assert np.isnan(differentiating.to_numpy(gradient(lp.debug(model, check="forward"))["layer_1"]["weight"])).any()
 
 
-def test_backward_from_the_loss(differentiating):
-    model, ps, st = ready(lp.Chain(lp.Dense(2, 2, init_weight=lp.initializers.zeros), lp.Scale(2)), differentiating)
+def test_a_nan_from_the_loss_is_reported_at_the_last_layer(differentiating):
+    model, ps, st = set_up(lp.Chain(lp.Dense(2, 2, init_weight=lp.initializers.zeros), lp.Scale(2)), differentiating)
     x, xp = lp.asarray(ZERO, backend=differentiating), differentiating.xp
     with pytest.raises(
         FloatingPointError, match="^Scale at layer_2 was given 2 NaN of 2 entries in the gradient of its o"
@@ -87,7 +87,7 @@ def test_backward_from_the_loss(differentiating):
         lp.grad(lambda ps: xp.sum(safe_log(model(x, ps, st)[0])))(ps)
 
 
-def test_nothing_wrong_changes_nothing(differentiating, draw):
+def test_debugging_changes_no_values_and_gradients(differentiating, draw):
     model = lp.Chain(lp.Dense(3, 4, lp.tanh), lp.Scale(4))
     debugged = lp.debug(model)
     ps, st = lp.setup(0, model, backend=differentiating)
@@ -102,8 +102,8 @@ def test_nothing_wrong_changes_nothing(differentiating, draw):
     assert lp.output_shape(debugged, (7, 3)) == (7, 4)
 
 
-def test_second_gradients(differentiating):
-    model, ps, st = ready(lp.Chain(lp.Scale(2, lp.tanh)), differentiating)
+def test_debugging_keeps_second_gradients(differentiating):
+    model, ps, st = set_up(lp.Chain(lp.Scale(2, lp.tanh)), differentiating)
     plain = lp.Chain(lp.Scale(2, lp.tanh))
     x, xp = lp.asarray(GOOD, backend=differentiating), differentiating.xp
 
@@ -116,16 +116,16 @@ def test_second_gradients(differentiating):
 
 
 @pytest.mark.parametrize("name", ["jax", "tf"])
-def test_compiled_programs_are_not_looked_at(name):
-    model, ps, st = ready(MODEL, name)
+def test_compiled_programs_are_not_checked(name):
+    model, ps, st = set_up(MODEL, name)
     y, _ = lp.jit(model)(lp.asarray(NEGATIVE, backend=name), ps, st)
     assert np.isnan(lp.get_backend(name).to_numpy(y)).tolist() == [[True, False]]
 
 
-def test_torch_compile_and_vmap_are_not_looked_at():
+def test_torch_compile_and_vmap_are_not_checked():
     import torch
 
-    model, ps, st = ready(MODEL, "torch")
+    model, ps, st = set_up(MODEL, "torch")
     x = lp.asarray(NEGATIVE, backend="torch")
     compiled = torch.compile(lambda x, ps, st: model(x, ps, st), fullgraph=True, backend="eager")
     assert torch.isnan(compiled(x, ps, st)[0]).tolist() == [[True, False]]
@@ -134,35 +134,35 @@ def test_torch_compile_and_vmap_are_not_looked_at():
     assert torch.isnan(gradient).tolist() == [[True, False]]
 
 
-def test_other_errors_get_a_note():
+def test_other_errors_get_a_note_with_the_place():
     def fail(x):
         raise KeyError("gone")
 
-    model, ps, st = ready(lp.Chain(lp.NoOpLayer(), fail), "numpy")
+    model, ps, st = set_up(lp.Chain(lp.NoOpLayer(), fail), "numpy")
     with pytest.raises(KeyError) as caught:
         model(np.ones(2), ps, st)
     assert caught.value.__notes__ == ["raised in WrappedFunction at layer_2"]
 
 
-def test_a_recurrent_network_is_one_layer():
-    model, ps, st = ready(lp.Recurrence(lp.RNNCell(3, 2)), "numpy")
+def test_a_recurrent_network_is_checked_as_one_layer():
+    model, ps, st = set_up(lp.Recurrence(lp.RNNCell(3, 2)), "numpy")
     assert model(np.ones((1, 4, 3), np.float32), ps, st)[0].shape == (1, 2)
     with pytest.raises(FloatingPointError, match="^Recurrence was given 1 NaN of 6 entries in its input$"):
         model(np.array([[[1, 1, 1], [1, 1, np.nan]]], np.float32), ps, st)
-    model, ps, st = ready(lp.BidirectionalRNN(lp.RNNCell(3, 2)), "numpy")
+    model, ps, st = set_up(lp.BidirectionalRNN(lp.RNNCell(3, 2)), "numpy")
     with pytest.raises(
         FloatingPointError, match="^Recurrence at forward_rnn was given 1 NaN of 3 entries in its input$"
     ):
         model(np.array([[[1, 1, np.nan]]], np.float32), ps, st)
 
 
-def test_wrong_check():
+def test_a_wrong_check_is_an_error():
     with pytest.raises(ValueError, match="'both', 'forward', 'backward' or 'none' as check, got 'sideways'"):
         lp.debug(MODEL, check="sideways")
     assert repr(lp.debug(lp.Chain(lp.NoOpLayer()))) == "Chain(DebugLayer(NoOpLayer(), ('layer_1',)))"
 
 
-def test_observe(differentiating):
+def test_observe_sees_values_and_gradients(differentiating):
     seen = []
     x, xp = lp.asarray([1.0, 2.0], backend=differentiating), differentiating.xp
 
@@ -171,10 +171,11 @@ def test_observe(differentiating):
 
     lp.grad(lambda x: xp.sum(ops.observe(x, backward=note("backward")) ** 2) + xp.sum(x))(x)
     ops.observe(x, forward=note("forward"))
-    assert seen == [("backward", [2.0, 4.0]), ("forward", [1.0, 2.0])]  # d(x²)/dx, without the other use of x
+    # D(x²)/dx, without the gradient of the other use of x
+    assert seen == [("backward", [2.0, 4.0]), ("forward", [1.0, 2.0])]
 
 
-def test_the_levels_of_a_recurrent_network():
+def test_networks_of_several_levels_may_be_debugged():
     model = lp.LSTM(2, 3, num_layers=2)
     ps, st = lp.setup(0, model)
     x = np.ones((1, 4, 2), np.float32)

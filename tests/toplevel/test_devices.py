@@ -1,4 +1,4 @@
-"""Devices as functions on trees, on a machine without accelerators."""
+"""Devices as functions that move trees, on a machine without accelerators."""
 
 # Wrong on purpose:
 # pyright: reportArgumentType=false
@@ -12,7 +12,7 @@ from luxport.backend import get_backend
 
 
 class TwoAccelerators:
-    """The NumPy backend, if it had accelerators: what can be asked for without one."""
+    """The NumPy backend with two pretended accelerators."""
 
     name = "pretended"
 
@@ -23,7 +23,7 @@ class TwoAccelerators:
         return ["cpu", "gpu:0", "gpu:1"]
 
 
-def test_moving(backend, draw):
+def test_a_device_moves_parameters_and_states(backend, draw):
     model = lp.Chain(lp.Dense(3, 2), lp.Dropout(0.5))
     ps, st = lp.setup(0, model, backend=backend)
     moved, states = lp.devices.cpu_device()((ps, st))
@@ -35,7 +35,7 @@ def test_moving(backend, draw):
     assert tuple(y.shape) == (4, 2)
 
 
-def test_moving_to_a_backend(backend):
+def test_a_device_moves_arrays_to_its_backend(backend):
     dev = lp.devices.cpu_device(backend)
     assert repr(dev) == f"Device('cpu', backend={backend.name!r})"
     x = dev({"x": np.ones(2, np.float32), "n": np.arange(2)}, dtype="float16")
@@ -44,13 +44,13 @@ def test_moving_to_a_backend(backend):
     assert [int(backend.to_numpy(b).sum()) for b in dev.each(np.full(2, i, np.float32) for i in range(3))] == [0, 2, 4]
 
 
-def test_a_list_of_devices(backend):
+def test_devices_are_listed_with_the_cpu_first(backend):
     assert lp.devices.list_devices(backend)[0] == lp.devices.cpu_device(backend)
 
 
-def test_no_accelerator(backend):
+def test_without_an_accelerator_the_cpu_is_used_with_a_warning(backend):
     if len(backend.devices()) > 1:
-        return  # there is one here
+        return  # this machine has one
     with pytest.warns(UserWarning, match=f"{backend.name} has the device cpu, and no accelerator: using the CPU"):
         assert lp.devices.gpu_device(backend) == lp.devices.cpu_device(backend)
     with pytest.raises(ValueError, match=f"^{backend.name} has the device cpu, and no accelerator$"):
@@ -59,7 +59,7 @@ def test_no_accelerator(backend):
         lp.devices.Device("gpu:1", backend.name)(np.ones(2, np.float32))
 
 
-def test_choosing_an_accelerator():
+def test_an_accelerator_is_chosen_by_index():
     pretended = TwoAccelerators()
     assert lp.devices.gpu_device(pretended).name == "gpu:0"
     assert lp.devices.gpu_device(pretended, index=1).name == "gpu:1"
@@ -67,12 +67,12 @@ def test_choosing_an_accelerator():
         lp.devices.gpu_device(pretended, index=2)
 
 
-def test_a_layer_stays():
+def test_a_layer_instead_of_arrays_is_an_error():
     with pytest.raises(TypeError, match=r"a device expects arrays, got the layer Dense\(1, 1\): move its parameters"):
         lp.devices.cpu_device()(lp.Dense(1, 1))
 
 
-def test_several_backends():
+def test_arrays_on_several_devices_are_an_error():
     mixed = {"a": np.ones(1), "b": lp.asarray([1.0], backend="torch")}
     with pytest.raises(ValueError, match="numpy on cpu at a, torch on cpu at b: move them with a device or luxport.to"):
         lp.devices.get_device(mixed)

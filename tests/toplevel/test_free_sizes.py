@@ -1,4 +1,4 @@
-"""Which sizes of an output depend on sizes of the input that are not known: of every layer, by hand and by trying."""
+"""Sizes of outputs that depend on unknown sizes of the input: for every layer, by hand and by trial."""
 
 from __future__ import annotations
 
@@ -83,61 +83,61 @@ WHOLLY_FREE = {
     "WrappedFunction": ((N, N),),
 }
 # fmt: on
-"""What the examples of a layer return where no size of their input is known, by the formulas of their docstrings."""
+"""Output shapes of layers' examples if no input size is known, by the formulas of their docstrings."""
 
 RUNS = [pytest.param(name, i, id=f"{name}-{i}") for name, examples in EXAMPLES.items() for i in range(len(examples))]
 
 
-def described(x):
+def describe(x):
     if isinstance(x, Indices):
         return FreeArray(x.shape, "int32")
     if isinstance(x, Flags):
         return FreeArray(x.shape, "bool")
-    return FreeArray(x) if all(isinstance(n, int) for n in x) else tuple(map(described, x))
+    return FreeArray(x) if all(isinstance(n, int) for n in x) else tuple(map(describe, x))
 
 
-def shapes(arrays):
+def list_shapes(arrays):
     return tree.map(lambda leaf: leaf.shape, arrays) if not isinstance(arrays, FreeArray) else arrays.shape
 
 
 @pytest.mark.parametrize(("name", "i"), RUNS)
-def test_no_size_known(name, i):
+def test_output_shapes_if_no_size_is_known(name, i):
     example = EXAMPLES[name][i]
-    free = tree.map(lambda leaf: FreeArray((None,) * len(leaf.shape), leaf.dtype), described(example.x))
-    found = shapes(find_output_of_free(example.layer, free))
+    free = tree.map(lambda leaf: FreeArray((None,) * len(leaf.shape), leaf.dtype), describe(example.x))
+    found = list_shapes(find_output_of_free(example.layer, free))
     assert found == WHOLLY_FREE[name][i]
 
 
 @pytest.mark.parametrize(("name", "i"), RUNS)
-def test_one_size_unknown(name, i):
-    """Of each axis of each input: what differs among the sizes that the layer takes is unknown, no more."""
+def test_output_shapes_if_one_size_is_unknown(name, i):
+    """For each axis of each input, exactly those output sizes are unknown that differ among accepted input sizes."""
     example = EXAMPLES[name][i]
-    inputs = described(example.x)
+    inputs = describe(example.x)
     for k, leaf in enumerate(tree.leaves(inputs)):
         for axis in range(len(leaf.shape)):
-            found = tree.leaves(find_output_of_free(example.layer, resized(inputs, k, axis, None)))
-            tried = [output for size in range(1, 9) if (output := outputs(example.layer, inputs, k, axis, size))]
+            found = tree.leaves(find_output_of_free(example.layer, resize(inputs, k, axis, None)))
+            tried = [output for size in range(1, 9) if (output := find_outputs(example.layer, inputs, k, axis, size))]
             for got, *others in zip(found, *tried, strict=True):
                 sizes = zip(*[other.shape for other in others], strict=True)
                 assert got.shape == tuple([n if {n} >= set(more) else None for n, *more in sizes])
 
 
-def resized(inputs, k, axis, size):
+def resize(inputs, k, axis, size):
     leaves = tree.leaves(inputs)
     shape = tuple([size if i == axis else n for i, n in enumerate(leaves[k].shape)])
     leaves[k] = FreeArray(shape, leaves[k].dtype)
     return tree.unflatten(tree.structure(inputs), iter(leaves))
 
 
-def outputs(layer, inputs, k, axis, size):
-    """Return what a layer makes of known sizes, nothing if they do not fit."""
+def find_outputs(layer, inputs, k, axis, size):
+    """Return the outputs of a layer for known sizes, or an empty list if they do not fit."""
     try:
-        return tree.leaves(find_output_of_free(layer, resized(inputs, k, axis, size)))
+        return tree.leaves(find_output_of_free(layer, resize(inputs, k, axis, size)))
     except (ValueError, TypeError, ZeroDivisionError):
         return []
 
 
-def test_strides_windows_and_blocks():
+def test_free_sizes_pass_strides_windows_and_blocks():
     images = FreeArray((None, 1, None, None))
     assert find_output_of_free(lp.MaxPool((2, 2)), images).shape == (None, 1, None, None)
     deep = lp.Chain(*[lp.MaxPool((2, 2), padding=lp.SamePad()) for _ in range(9)], lp.FlattenLayer())
@@ -148,7 +148,7 @@ def test_strides_windows_and_blocks():
     assert find_output_of_free(lp.ReshapeLayer((7, 11, -1)), FreeArray((None, None))).shape == (None, 7, 11, None)
 
 
-def test_a_crop_and_a_number_of_outputs():
+def test_crops_of_free_sizes_are_free():
     assert find_output_of_free(lp.WrappedFunction(lambda x: x[:, :10]), FreeArray((None, None))).shape == (None, None)
     assert find_output_of_free(lp.WrappedFunction(lambda x: x[:, :10]), FreeArray((None, 12))).shape == (None, 10)
     rows = lp.WrappedFunction(lambda x: tuple([x[i, ...] for i in range(x.shape[0])]))
@@ -156,12 +156,12 @@ def test_a_crop_and_a_number_of_outputs():
         find_output_of_free(rows, FreeArray((None, 3)))
 
 
-def test_what_does_not_fit_is_said_by_the_layer():
+def test_wrong_known_sizes_are_the_layers_error():
     with pytest.raises(lp.LayerError, match=r"Dense expects \(\.\.\., 3\), got \(2, 4\)"):
         find_output_of_free(lp.Dense(3, 2), FreeArray((None, 4)))
     assert find_free_output(lambda x: x, FreeArray((1, 2))) == FreeArray((1, 2))
 
 
-def test_dtypes():
+def test_dtypes_of_outputs_are_known():
     assert find_output_of_free(lp.NoOpLayer(), FreeArray((None, 2), "int32")) == FreeArray((None, 2), "int32")
     assert find_output_of_free(lp.Embedding(5, 3), FreeArray((None, 2), "uint8")) == FreeArray((None, 2, 3), "float32")

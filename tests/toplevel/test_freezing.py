@@ -1,4 +1,4 @@
-"""`freeze` and `unfreeze`."""
+"""`freeze` and `unfreeze`: parameters that move to the states and get no gradient."""
 
 # Wrong on purpose:
 # pyright: reportArgumentType=false, reportCallIssue=false
@@ -13,7 +13,7 @@ from luxport import tree
 MODEL = lp.Chain(lp.Dense(3, 4, lp.tanh), lp.Dense(4, 2))
 
 
-def test_same_values_and_no_gradient(differentiating, draw):
+def test_freezing_keeps_values_and_other_gradients(differentiating, draw):
     ps, st = lp.setup(0, MODEL, backend=differentiating)
     x, xp = draw(differentiating, 5, 3), differentiating.xp
     frozen, kept, states = lp.freeze(MODEL, ps, st, ["layer_1.weight", "layer_2"])
@@ -33,7 +33,7 @@ def test_same_values_and_no_gradient(differentiating, draw):
     )
 
 
-def test_all(backend, draw):
+def test_a_whole_model_may_be_frozen(backend, draw):
     frozen, ps, st = lp.freeze(MODEL, *lp.setup(0, MODEL, backend=backend))
     assert ps == {}
     assert list(st) == ["frozen_params", "states"]
@@ -46,7 +46,7 @@ def test_unfreeze_gives_everything_back_in_order():
     frozen, kept, states = lp.freeze(MODEL, ps, st, ("layer_1.weight", "layer_2.weight"))
     layer, full, inner = lp.unfreeze(frozen, kept, states)
     assert layer is MODEL
-    assert tree.structure(full) == tree.structure(ps)  # the structure knows the order of keys
+    assert tree.structure(full) == tree.structure(ps)  # the structure includes the order of keys
     assert all(one is other for one, other in zip(tree.leaves(full), tree.leaves(ps), strict=True))
     assert inner is st
     assert lp.unfreeze(frozen) is MODEL
@@ -59,7 +59,7 @@ def test_modes_reach_the_layer_inside():
     assert [tested["states"][name]["training"] for name in ("layer_1", "layer_2")] == [lp.Static(False)] * 2
 
 
-def test_setup_draws_what_is_frozen():
+def test_setup_draws_frozen_parameters():
     frozen = lp.freeze(lp.Dense(2, 3), which="weight")
     ps, st = lp.setup(0, frozen, backend="numpy")
     assert list(ps) == ["bias"]
@@ -67,7 +67,7 @@ def test_setup_draws_what_is_frozen():
     assert repr(frozen) == "FrozenLayer(Dense(2, 3), ('weight',))"
 
 
-def test_wrong_names():
+def test_wrong_names_are_errors():
     with pytest.raises(ValueError, match="got 'layer_1.wieght': at layer_1 is weight, bias"):
         lp.freeze(MODEL, which=["layer_1.wieght"])
     with pytest.raises(TypeError, match="unfreeze expects a FrozenLayer, got Dense"):
@@ -76,7 +76,7 @@ def test_wrong_names():
         lp.freeze(3)
 
 
-def test_an_error_inside_says_where(draw):
+def test_errors_inside_a_frozen_layer_are_located(draw):
     frozen, ps, st = lp.freeze(MODEL, *lp.setup(0, MODEL, backend="numpy"))
     with pytest.raises(lp.LayerError, match=r"^Dense at layer_1 expects \(\.\.\., 3\), got \(5, 2\)$"):
         frozen(np.zeros((5, 2), np.float32), ps, st)

@@ -1,4 +1,4 @@
-"""What people write who come from Flux, Keras, PyTorch or JAX: one line each, which names the cure."""
+"""Habits from Flux, Keras, PyTorch and JAX: each is a one-line error that names luxport's way."""
 
 # Wrong on purpose:
 # pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false, reportAbstractUsage=false
@@ -26,14 +26,14 @@ ADAM, MSE = optimizers.Adam(), losses.MSELoss()
 
 
 class Forgets(lp.Layer):
-    """Returns no state."""
+    """A layer that forgets to return its state."""
 
     def __call__(self, x: Any, ps: Any, st: Any) -> Any:
         return 2 * x
 
 
 class Holds(lp.Layer):
-    """Should be a container."""
+    """A layer that should be a container."""
 
     inner: lp.Layer
 
@@ -41,11 +41,11 @@ class Holds(lp.Layer):
         return self.inner(x, ps, st)
 
 
-def called(layer: Any, x: Any) -> Any:
+def call(layer: Any, x: Any) -> Any:
     return layer(x, *lp.setup(0, layer))
 
 
-def loses_a_layer() -> None:
+def declare_layer_without_type() -> None:
     class Net(lp.Layer):
         fc = lp.Dense(3, 3)
 
@@ -53,12 +53,12 @@ def loses_a_layer() -> None:
             return x, st
 
 
-def torch_state() -> Any:
+def create_torch_state() -> Any:
     return training.TrainState.create(MODEL, ADAM, backend="torch")
 
 
-def fitted(**options: Any) -> Any:
-    return training.fit(MSE, torch_state(), (X, X), show=None, **options)
+def fit(**options: Any) -> Any:
+    return training.fit(MSE, create_torch_state(), (X, X), show=None, **options)
 
 
 MISTAKES: dict[str, tuple[Any, str]] = {
@@ -73,12 +73,12 @@ MISTAKES: dict[str, tuple[Any, str]] = {
     "float64": (lambda: MODEL(X.astype(float), PS, ST), "luxport.to(..., dtype='float32')"),
     "integers": (lambda: MODEL(np.ones((4, 3), int), PS, ST), "convert the input to float32"),
     "features": (lambda: MODEL(np.ones((4, 7), np.float32), PS, ST), "Dense at layer_1 expects (..., 3), got (4, 7)"),
-    "channels last": (lambda: called(lp.Conv((3, 3), 1, 4), np.ones((2, 9, 9, 1), np.float32)), "(N, 1, H, W)"),
-    "no batch": (lambda: called(lp.Conv((3, 3), 1, 4), np.ones((1, 9, 9), np.float32)), "(N, 1, H, W)"),
+    "channels last": (lambda: call(lp.Conv((3, 3), 1, 4), np.ones((2, 9, 9, 1), np.float32)), "(N, 1, H, W)"),
+    "no batch": (lambda: call(lp.Conv((3, 3), 1, 4), np.ones((1, 9, 9), np.float32)), "(N, 1, H, W)"),
     "NumPy's parameters": (lambda: MODEL(torch.ones(4, 3), PS, ST), "luxport.setup(..., backend='torch')"),
     "train=False": (lambda: MODEL(X, PS, ST, train=False), "luxport.test_mode(st)"),
     "a key": (lambda: MODEL(X, PS, ST, rngs={"dropout": 0}), "the keys of random numbers are in st"),
-    "an index": (lambda: called(lp.Embedding(5, 3), np.array([7])), "below 5, got 7"),
+    "an index": (lambda: call(lp.Embedding(5, 3), np.array([7])), "below 5, got 7"),
     # A layer
     "relu by name": (lambda: lp.Dense(3, 4, "relu"), "pass luxport.relu"),
     "no out_dims": (lambda: lp.Dense(3), "got no out_dims"),
@@ -91,10 +91,10 @@ MISTAKES: dict[str, tuple[Any, str]] = {
     "kernel_size": (lambda: lp.Conv(in_channels=1, out_channels=16, kernel_size=3), "did you mean kernel?"),
     "padding same": (lambda: lp.Conv((3, 3), 1, 16, padding="same"), "or SamePad()"),
     "a number as window": (lambda: lp.MaxPool(2), "(2, 2) for (N, C, H, W)"),
-    "no mask": (lambda: called(lp.LSTM(3, 2, masked=True), X[None]), "LSTM expects (x, mask) or (x, mask, carry)"),
-    "steps of other features": (lambda: called(lp.LSTM(3, 2), X[None, :, :2]), "LSTM expects (..., 3), got (1, 4, 2)"),
+    "no mask": (lambda: call(lp.LSTM(3, 2, masked=True), X[None]), "LSTM expects (x, mask) or (x, mask, carry)"),
+    "steps of other features": (lambda: call(lp.LSTM(3, 2), X[None, :, :2]), "LSTM expects (..., 3), got (1, 4, 2)"),
     "time and batch swapped in a mask": (
-        lambda: called(lp.GRU(3, 2, masked=True), (X[None], np.ones((4, 1), bool))),
+        lambda: call(lp.GRU(3, 2, masked=True), (X[None], np.ones((4, 1), bool))),
         "GRU expects a flag for each step of (1, 4, 3) as its mask, got (4, 1)",
     ),
     "hidden_size": (lambda: lp.LSTM(input_size=3, hidden_size=4), "did you mean in_dims?"),
@@ -102,7 +102,7 @@ MISTAKES: dict[str, tuple[Any, str]] = {
     "percent": (lambda: lp.Dropout(50), "a probability in [0, 1], got 50"),
     "no connection": (lambda: lp.SkipConnection(lp.Dense(3, 3)), "got no connection"),
     "a sign": (lambda: lp.SkipConnection(lp.Dense(3, 3), "+"), "a function or a layer as connection"),
-    "a layer without a type": (loses_a_layer, "write fc: luxport.Layer = Dense(...)"),
+    "a layer without a type": (declare_layer_without_type, "write fc: luxport.Layer = Dense(...)"),
     "layers by number": (lambda: MODEL.layers[0], "by position model[0]"),
     "an init": (lambda: lp.Dense(3, 4, init=np.ones), "did you mean init_weight?"),
     "JAX's relu": (lambda: lp.summary(lp.Dense(3, 4, jax.nn.relu), X), "luxport's own, such as luxport.relu"),
@@ -174,17 +174,23 @@ MISTAKES: dict[str, tuple[Any, str]] = {
     "labels as integers": (lambda: losses.logitcrossentropy(X, np.array([0, 1, 2, 0])), "SparseCrossEntropyLoss"),
     "shapes that broadcast": (lambda: losses.mse(X, np.ones((4, 1), np.float32)), "one shape, got (4, 3) and (4, 1)"),
     "state before data": (
-        lambda: training.train_step(torch_state(), (X, X), MSE),
+        lambda: training.train_step(create_torch_state(), (X, X), MSE),
         "train_step(objective, data, state)",
     ),
-    "data before state": (lambda: training.fit(MSE, (X, X), torch_state()), "fit(objective, state, data)"),
-    "a loss by name": (lambda: training.fit("mse", torch_state(), (X, X), show=None), "a function of (model, ps, st"),
-    "a loss as function": (lambda: training.fit(losses.mse, torch_state(), (X, X), show=None), "such as MSELoss()"),
+    "data before state": (lambda: training.fit(MSE, (X, X), create_torch_state()), "fit(objective, state, data)"),
+    "a loss by name": (
+        lambda: training.fit("mse", create_torch_state(), (X, X), show=None),
+        "a function of (model, ps, st",
+    ),
+    "a loss as function": (
+        lambda: training.fit(losses.mse, create_torch_state(), (X, X), show=None),
+        "such as MSELoss()",
+    ),
     "the model to restore": (lambda: training.restore("run", MODEL), "TrainState.create(model, rule)"),
     # The rest
     "a backend": (lambda: lp.setup(0, MODEL, backend="tensorflo"), "expected one of cupy, jax"),
     "a dtype": (lambda: lp.setup(0, MODEL, dtype="fp16"), "one of float16, bfloat16"),
-    "save(path, state)": (lambda: lp.save("m.safetensors", torch_state()), "luxport.training.save_checkpoint"),
+    "save(path, state)": (lambda: lp.save("m.safetensors", create_torch_state()), "luxport.training.save_checkpoint"),
     "save(path, model)": (lambda: lp.save("m.safetensors", MODEL), "save(path, ps, st)"),
     "save(ps)": (lambda: lp.save(PS, "m.safetensors"), "save expects a path"),
     # What is not refused by its name alone, and options and attributes of others.
@@ -202,21 +208,24 @@ MISTAKES: dict[str, tuple[Any, str]] = {
     "y before y_hat": (lambda: losses.sparse_logitcrossentropy(np.arange(3), X), "y_hat comes first"),
     "reduction": (lambda: losses.CrossEntropyLoss(reduction="sum"), "did you mean agg?"),
     "to(x, cuda)": (lambda: lp.to(X, "cuda"), "by name are backend, device, dtype"),
-    "fit(..., 10)": (lambda: training.fit(MSE, torch_state(), (X, X), 10), "by name are epochs"),
+    "fit(..., 10)": (lambda: training.fit(MSE, create_torch_state(), (X, X), 10), "by name are epochs"),
     "hooks": (lambda: MODEL.register_forward_hook(print), "luxport.intermediate_outputs"),
     "modules": (lambda: MODEL.modules(), "luxport.named_modules(model)"),
     "device of a model": (lambda: MODEL.device, "luxport.devices.get_device"),
     "get_config": (lambda: MODEL.get_config(), "repr(model)"),
     "a layer too far": (lambda: MODEL[7], "layers, got the position 7"),
-    "lr of a step": (lambda: training.train_step(MSE, (X, X), torch_state(), lr=0.1), "state.adjust(eta=...)"),
-    "apply_gradients": (lambda: torch_state().apply_gradients(grads=PS), "training.apply_gradients(state, gradients)"),
+    "lr of a step": (lambda: training.train_step(MSE, (X, X), create_torch_state(), lr=0.1), "state.adjust(eta=...)"),
+    "apply_gradients": (
+        lambda: create_torch_state().apply_gradients(grads=PS),
+        "training.apply_gradients(state, gradients)",
+    ),
     "apply_fn": (
         lambda: training.TrainState.create(apply_fn=MODEL, params=PS, tx=ADAM),
         "did you mean model? it takes model",
     ),
-    "params of a state": (lambda: torch_state().params, "has no attribute 'params': parameters are state.ps"),
-    "optimizer_state": (lambda: torch_state().optimizer_state, "state.opt_state"),
-    "a rule of a state": (lambda: torch_state().tx, "current_rule(state.opt_state)"),
+    "params of a state": (lambda: create_torch_state().params, "has no attribute 'params': parameters are state.ps"),
+    "optimizer_state": (lambda: create_torch_state().optimizer_state, "state.opt_state"),
+    "a rule of a state": (lambda: create_torch_state().tx, "current_rule(state.opt_state)"),
     "TrainState(m, rule)": (lambda: training.TrainState(MODEL, ADAM), "made by TrainState.create(model, rule)"),
     "device=cuda": (lambda: lp.setup(0, MODEL, backend="torch", device="cuda:7"), "got 'cuda:7'"),
     "data_format": (lambda: lp.Conv((3, 3), 1, 4, data_format="channels_last"), "channels on axis 1"),
@@ -234,7 +243,7 @@ MISTAKES: dict[str, tuple[Any, str]] = {
     "setup(model, 0)": (lambda: lp.setup(MODEL, 0), "the seed comes first, setup(0, model)"),
     "None as batch": (lambda: lp.summary(MODEL, (None, 3)), "such as 1 for a batch"),
     "metrics by name": (
-        lambda: training.fit(MSE, torch_state(), (X, X), metrics=["accuracy"], show=None),
+        lambda: training.fit(MSE, create_torch_state(), (X, X), metrics=["accuracy"], show=None),
         'functions by name, such as {"accuracy": accuracy}',
     ),
     "static_argnums": (lambda: lp.jit(MODEL, static_argnums=0), "luxport.Static(value)"),
@@ -252,15 +261,15 @@ MISTAKES: dict[str, tuple[Any, str]] = {
     "params": (lambda: lp.params(MODEL), "luxport.setup(rng, model)"),
     "reset": (lambda: lp.reset(MODEL), 'luxport.update_state(st, "carry", None)'),
     "another batch": (
-        lambda: called(lp.StatefulRecurrentCell(lp.RNNCell(3, 2), batch_size=5), X),
+        lambda: call(lp.StatefulRecurrentCell(lp.RNNCell(3, 2), batch_size=5), X),
         "a batch of 5, as the carry",
     ),
     "another carry": (
-        lambda: called(lp.RNNCell(3, 2), (X, (np.ones((5, 2), np.float32),))),
+        lambda: call(lp.RNNCell(3, 2), (X, (np.ones((5, 2), np.float32),))),
         "as many samples as x (4, 3)",
     ),
     "lengths beyond": (
-        lambda: called(lp.LSTM(3, 2, masked=True), (np.ones((1, 4, 3), np.float32), np.array([9]))),
+        lambda: call(lp.LSTM(3, 2, masked=True), (np.ones((1, 4, 3), np.float32), np.array([9]))),
         "from 0 to 4, got 9",
     ),
     "a class for a layer": (lambda: lp.setup(0, lp.Dense), "setup expects a layer, got the class Dense: call it"),
@@ -275,28 +284,31 @@ MISTAKES: dict[str, tuple[Any, str]] = {
     "reduction of a function": (lambda: lp.losses.mse(X, X, reduction="sum"), "no reduction: did you mean agg?"),
     "words": (lambda: MODEL(np.array([["a", "b", "c"]]), PS, ST), "got str32, whose entries are no numbers"),
     "objects": (lambda: MODEL(X.astype(object), PS, ST), "got object, whose entries are no numbers"),
-    "a list of tokens": (lambda: called(lp.Embedding(9, 2), [1, 2]), "got list: make one with luxport.asarray"),
-    "words as tokens": (lambda: called(lp.Embedding(9, 2), np.array(["a"])), "expects integers, or one-hot booleans"),
+    "a list of tokens": (lambda: call(lp.Embedding(9, 2), [1, 2]), "got list: make one with luxport.asarray"),
+    "words as tokens": (lambda: call(lp.Embedding(9, 2), np.array(["a"])), "expects integers, or one-hot booleans"),
     "a class of losses": (
-        lambda: training.train_step(losses.MSELoss, (X, X), torch_state()),
+        lambda: training.train_step(losses.MSELoss, (X, X), create_torch_state()),
         "got the class MSELoss: call it, MSELoss()",
     ),
     "a loss of outputs": (
-        lambda: training.train_step(lambda y_hat, y: 0.0, (X, X), torch_state()),
+        lambda: training.train_step(lambda y_hat, y: 0.0, (X, X), create_torch_state()),
         "(model, ps, st, data) that returns (loss, st, stats), got one of (y_hat, y)",
     ),
     "a function as a timeout": (lambda: training.throttle(print, print), "throttle expects timeout as a number"),
-    "a number as data": (lambda: training.fit(MSE, torch_state(), np.float32(3)), "as batches or whole arrays, got"),
-    "a callback alone": (lambda: fitted(callbacks=training.EarlyStopping()), "a list of functions, got EarlyStopping"),
-    "a callback's class": (lambda: fitted(callbacks=[training.EarlyStopping]), "the class EarlyStopping: call it"),
-    "a number as callback": (lambda: fitted(callbacks=[3]), "functions of a Progress as callbacks, got int"),
-    "a number as metric": (lambda: fitted(metrics={"a": 3}, validation=(X, X)), "a function as metrics['a'], got int"),
-    "a number as schedule": (lambda: fitted(schedules={"eta": 0.1}), "a function as schedules['eta'], got float"),
-    "metrics of nothing": (lambda: fitted(metrics={"a": training.accuracy}), "validation data for its metrics"),
-    "nothing to validate by": (lambda: fitted(validation=(X[:0], X[:0])), "validation data with a batch, got none"),
-    "epochs below none": (lambda: fitted(epochs=-1), "fit expects epochs as an int of at least 0, got -1"),
+    "a number as data": (
+        lambda: training.fit(MSE, create_torch_state(), np.float32(3)),
+        "as batches or whole arrays, got",
+    ),
+    "a callback alone": (lambda: fit(callbacks=training.EarlyStopping()), "a list of functions, got EarlyStopping"),
+    "a callback's class": (lambda: fit(callbacks=[training.EarlyStopping]), "the class EarlyStopping: call it"),
+    "a number as callback": (lambda: fit(callbacks=[3]), "functions of a Progress as callbacks, got int"),
+    "a number as metric": (lambda: fit(metrics={"a": 3}, validation=(X, X)), "a function as metrics['a'], got int"),
+    "a number as schedule": (lambda: fit(schedules={"eta": 0.1}), "a function as schedules['eta'], got float"),
+    "metrics of nothing": (lambda: fit(metrics={"a": training.accuracy}), "validation data for its metrics"),
+    "nothing to validate by": (lambda: fit(validation=(X[:0], X[:0])), "validation data with a batch, got none"),
+    "epochs below none": (lambda: fit(epochs=-1), "fit expects epochs as an int of at least 0, got -1"),
     "three arrays": (
-        lambda: training.train_step(MSE, (X, X, X), torch_state()),
+        lambda: training.train_step(MSE, (X, X, X), create_torch_state()),
         "a pair (x, y) as data, got a tuple of 3",
     ),
     "a data set": (lambda: training.DataLoader(range(3), 2), "DataLoader expects arrays, or a tree of them, got range"),
@@ -308,7 +320,7 @@ RAISED = (TypeError, ValueError, AttributeError, LookupError)
 
 
 @pytest.mark.parametrize("name", MISTAKES)
-def test_a_mistake_is_one_line_with_its_cure(name: str) -> None:
+def test_a_mistake_is_a_one_line_error_with_its_cure(name: str) -> None:
     call, cure = MISTAKES[name]
     with warnings.catch_warnings(), pytest.raises((*RAISED, UserWarning)) as caught:
         warnings.simplefilter("error", UserWarning)
@@ -333,7 +345,7 @@ def test_every_hint_names_what_is_there() -> None:
         functools.reduce(getattr, name.split(".")[1:], lp)
 
 
-def test_states_without_a_mode_are_states() -> None:
+def test_states_without_a_mode_are_accepted() -> None:
     recurrent = lp.StatefulRecurrentCell(lp.RNNCell(3, 2), batch_size=4)
     frozen = lp.freeze(lp.Dense(3, 2), *lp.setup(0, lp.Dense(3, 2)))[2]
     with warnings.catch_warnings():
@@ -342,7 +354,7 @@ def test_states_without_a_mode_are_states() -> None:
             lp.test_mode(st)
 
 
-def test_cuda_is_a_device_by_another_name() -> None:
+def test_cuda_is_a_device_of_pytorch() -> None:
     if not torch.cuda.is_available():
         with pytest.raises(ValueError, match="torch has the devices cpu, got 'cuda:0'"):
             lp.setup(0, MODEL, backend="torch", device="cuda:0")
@@ -350,7 +362,7 @@ def test_cuda_is_a_device_by_another_name() -> None:
     assert lp.setup(0, MODEL, backend="torch", device="cuda:0")[0]["layer_1"]["weight"].device.type == "cuda"
 
 
-def test_names_that_are_looked_for_by_others_have_no_hints() -> None:
+def test_names_that_other_libraries_probe_have_no_hints() -> None:
     assert not hasattr(lp, "__wrapped__")
     assert not hasattr(MODEL, "__jax_array__")
     assert getattr(lp.Dense(2, 3), "shape", None) is None

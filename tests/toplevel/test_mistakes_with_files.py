@@ -1,4 +1,4 @@
-"""Mistakes with files: one line with what was wanted, what came, where and what to do; what was there before stays."""
+"""Wrong uses of files: one line says what was expected, what came, where and what to do; existing files stay."""
 
 # Wrong on purpose:
 # pyright: reportArgumentType=false, reportCallIssue=false
@@ -24,17 +24,19 @@ PS, ST = lp.setup(0, MODEL)
 JULIA = "using Flux\nmodel = Chain(Dense(3 => 5, relu), Dense(5 => 2))\n"
 
 
-def state(rule: Any = None) -> Any:
+def create_state(rule: Any = None) -> Any:
     return training.TrainState.create(MODEL, rule or optimizers.Adam(), backend="torch")
 
 
 def fit(folder: Path, **options: Any) -> Any:
-    return training.fit(losses.MSELoss(), state(), (X, Y), epochs=2, jit=False, show=None, checkpoint=folder, **options)
+    return training.fit(
+        losses.MSELoss(), create_state(), (X, Y), epochs=2, jit=False, show=None, checkpoint=folder, **options
+    )
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a file of each kind, and a run of two steps."""
+def make_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a file of each kind, and a run of two steps."""
     folder = tmp_path_factory.mktemp("made")
     lp.save(folder / "m.safetensors", PS, ST, model=MODEL)
     porting.save_flux_state(folder / "m.jld2", MODEL, PS, ST)
@@ -46,9 +48,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def here(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of it, as the current folder."""
-    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+def copy_files(make_files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a copy of the folder, which is the current one."""
+    shutil.copytree(make_files, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -71,10 +73,10 @@ MISTAKES: dict[str, tuple[Callable[[], Any], str]] = {
     "a state_dict": (lambda: lp.from_torch(torch.nn.Linear(2, 3).state_dict()), "module.load_state_dict(...)"),
     "a path to bring": (lambda: lp.from_torch("m.pt"), "load it with PyTorch"),
     "a lazy module": (lambda: lp.from_torch(torch.nn.LazyLinear(3)), "has no sizes yet: call it once"),
-    "a file to restore": (lambda: training.restore("m.json", state()), "restore expects a folder, got the file m.json"),
+    "a file to restore": (lambda: training.restore("m.json", create_state()), "restore expects a folder, got the file m.json"),
     "a file for a run": (lambda: fit(Path("m.json")), "expects a folder, got the file m.json"),
     "another rule": (
-        lambda: training.restore("run", state(optimizers.Descent())),
+        lambda: training.restore("run", create_state(optimizers.Descent())),
         "opt_state: Descent() wanted, got Adam()",
     ),
     "a run that is resumed nowhere": (lambda: fit(None, resume=True), "fit expects a folder as checkpoint to resume"),
@@ -82,15 +84,15 @@ MISTAKES: dict[str, tuple[Callable[[], Any], str]] = {
 
 
 @pytest.mark.parametrize("name", MISTAKES)
-def test_a_mistake_is_one_line_and_changes_nothing(name: str, here: Path) -> None:
+def test_a_mistake_is_one_line_and_changes_nothing(name: str, copy_files: Path) -> None:
     call, cure = MISTAKES[name]
-    before = {path: path.read_bytes() for path in here.rglob("*") if path.is_file()}
+    before = {path: path.read_bytes() for path in copy_files.rglob("*") if path.is_file()}
     with pytest.raises((TypeError, ValueError, OSError)) as caught:
         call()
     text = str(caught.value)
     assert cure in text
     assert "\n" not in text
-    assert before == {path: path.read_bytes() for path in here.rglob("*") if path.is_file()}
+    assert before == {path: path.read_bytes() for path in copy_files.rglob("*") if path.is_file()}
 
 
 COMMANDS: dict[str, str] = {
@@ -106,12 +108,12 @@ COMMANDS: dict[str, str] = {
 
 @pytest.mark.parametrize("line", COMMANDS)
 def test_a_command_says_what_is_wrong_and_writes_nothing(
-    line: str, here: Path, capsys: pytest.CaptureFixture[str]
+    line: str, copy_files: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    before = {path: path.read_bytes() for path in here.rglob("*") if path.is_file()}
+    before = {path: path.read_bytes() for path in copy_files.rglob("*") if path.is_file()}
     assert main(line.split()) == 2
     out, told = capsys.readouterr()
     assert not out
     assert told.count("\n") == 1
     assert COMMANDS[line] in told
-    assert before == {path: path.read_bytes() for path in here.rglob("*") if path.is_file()}
+    assert before == {path: path.read_bytes() for path in copy_files.rglob("*") if path.is_file()}

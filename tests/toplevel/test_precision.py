@@ -1,4 +1,4 @@
-"""`f16` … `f64`, `match_eltype` and `AlternatePrecision`."""
+"""`f16` … `f64`, `match_eltype` and `AlternatePrecision`: conversions of dtypes."""
 
 # Wrong on purpose:
 # pyright: reportArgumentType=false
@@ -13,25 +13,25 @@ from luxport.core.match_eltype import match_eltype
 
 
 class TestConversions:
-    def test_floats_only(self, backend):
+    def test_only_floating_arrays_are_converted(self, backend):
         values = {name: lp.asarray(np.ones(2), backend=backend, dtype=name) for name in ("float32", "int32", "bool")}
         half = lp.f16({"inner": values, "training": lp.Static(True), "none": None})
         assert [dtype_name(leaf) for leaf in half["inner"].values()] == ["float16", "int32", "bool"]
         assert (half["training"], half["none"]) == (lp.Static(True), None)
         assert half["inner"]["int32"] is values["int32"]
 
-    def test_the_same_array_if_nothing_changes(self, backend):
+    def test_an_array_of_the_dtype_is_returned_itself(self, backend):
         x = lp.asarray([1.0], backend=backend)
         assert lp.f32(x) is x
         assert lp.f32({"x": x})["x"] is x
 
-    def test_there_and_back(self, backend):
+    def test_short_numbers_survive_both_conversions(self, backend):
         x = lp.asarray([1.0, 1.5, -2.25, 96.0], backend=backend)
         for convert, name in ((lp.f16, "float16"), (lp.bf16, "bfloat16")):
             assert dtype_name(convert(x)) == name
             assert backend.to_numpy(lp.f32(convert(x))).tolist() == [1.0, 1.5, -2.25, 96.0]
 
-    def test_statistics_are_single_however_a_tree_is_made(self, backend, tmp_path):
+    def test_running_statistics_stay_single(self, backend, tmp_path):
         model = lp.BatchNorm(2)
         ps, st = lp.setup(0, model, backend=backend)
         lp.save(tmp_path / "norm.safetensors", ps, st)
@@ -46,11 +46,11 @@ class TestConversions:
             assert [dtype_name(st[key]) for key in ("running_mean", "running_var")] == ["float32"] * 2, name
 
     @pytest.mark.parametrize("name", ["numpy", "torch", "tf"])
-    def test_double(self, name):
+    def test_f64_converts_to_double(self, name):
         ps, _ = lp.setup(0, lp.Dense(2, 3), backend=name)
         assert {dtype_name(leaf) for leaf in lp.f64(ps).values()} == {"float64"}
 
-    def test_complex(self):
+    def test_complex_numbers_are_converted(self):
         single, double = np.ones(2, np.complex64), np.ones(2, np.complex128)
         assert lp.f32(single) is single
         assert lp.f32(double).dtype == np.complex64
@@ -61,7 +61,7 @@ class TestConversions:
 class TestMatchEltype:
     MODEL = lp.Dense(2, 1)
 
-    def test_policies(self, backend, monkeypatch):
+    def test_each_policy_is_followed(self, backend, monkeypatch):
         ps, st = lp.setup(0, self.MODEL, backend=backend, dtype="float16")
         wide = {"x": lp.asarray(np.ones((1, 2)), backend=backend, dtype="float32")}
         assert match_eltype(self.MODEL, ps, st, wide) is wide
@@ -90,19 +90,19 @@ class TestMatchEltype:
             ("float32", "bool", "bool"),
         ],
     )
-    def test_table(self, parameters, given, converted):
+    def test_conversions_follow_luxs_table(self, parameters, given, converted):
         ps, st = lp.setup(0, self.MODEL, backend="numpy", dtype=parameters)
         x = np.ones((1, 2), given)
         assert match_eltype(self.MODEL, ps, st, x, policy="convert").dtype.name == converted
 
-    def test_a_layer_without_parameters(self):
+    def test_a_layer_without_parameters_accepts_any_dtype(self):
         x = np.ones(2)
         assert match_eltype(lp.NoOpLayer(), {}, {}, x, policy="error") is x
 
 
 class TestAlternatePrecision:
     @pytest.mark.parametrize("half", ["float16", "bfloat16"])
-    def test_computes_in_half(self, backend, draw, half):
+    def test_a_layer_computes_in_half_precision(self, backend, draw, half):
         seen = []
 
         def note(x):
@@ -120,7 +120,7 @@ class TestAlternatePrecision:
         none, _ = model(draw(backend, 5, 3)[:0], ps, lp.test_mode(st))
         assert (dtype_name(none), tuple(none.shape)) == ("float32", (0, 2))
 
-    def test_gradients_are_in_the_parameters_dtype(self, differentiating, draw):
+    def test_gradients_have_the_parameters_dtype(self, differentiating, draw):
         model = lp.AlternatePrecision(lp.Dense(3, 2, lp.tanh), "bfloat16")
         ps, st = lp.setup(0, model, backend=differentiating)
         xp = differentiating.xp
@@ -128,11 +128,11 @@ class TestAlternatePrecision:
         gradient = lp.grad(lambda ps: xp.sum(model(x, ps, st)[0]))(ps)
         want = lp.grad(lambda ps: xp.sum(model.layer(x, ps, st)[0]))(ps)
         assert dtype_name(gradient["weight"]) == "float32"
-        # Five terms of size 1, each of four roundings to 8 bits: of x, the weight, the slope and the sum.
+        # Five terms of size 1, each with four roundings to 8 bits: of x, the weight, the slope and the sum.
         atol = 5 * 4 * 2.0**-8
         np.testing.assert_allclose(*[differentiating.to_numpy(g["weight"]) for g in (gradient, want)], atol=atol)
 
-    def test_states_that_are_handed_on_keep_their_bits(self, backend, draw):
+    def test_unused_states_keep_their_bits(self, backend, draw):
         inner, ps, st = lp.freeze(lp.Dense(3, 2), *lp.setup(0, lp.Dense(3, 2), backend=backend))
         model, x = lp.AlternatePrecision(inner, "float16"), draw(backend, 5, 3)
         for call in (model, lp.checkpoint(model)):
@@ -141,12 +141,12 @@ class TestAlternatePrecision:
             for name, kept in st["frozen_params"].items():
                 np.testing.assert_array_equal(*map(backend.to_numpy, (new["frozen_params"][name], kept)))
 
-    def test_wrong_dtype(self):
+    def test_a_wrong_dtype_is_an_error(self):
         with pytest.raises(ValueError, match="the name of a real floating dtype, got 'int32'"):
             lp.AlternatePrecision(lp.Dense(1, 1), "int32")
         assert repr(lp.AlternatePrecision(lp.Dense(1, 1), "float16")) == "AlternatePrecision(Dense(1, 1), 'float16')"
 
-    def test_a_dtype_that_the_backend_has_not(self):
+    def test_a_dtype_that_the_backend_lacks_is_an_error(self):
         model = lp.Chain(lp.AlternatePrecision(lp.Dense(2, 1), "float64"))
         ps, st = lp.setup(0, model, backend="jax")
         x = lp.asarray(np.ones((1, 2)), backend="jax", dtype="float32")

@@ -1,4 +1,4 @@
-"""`StatefulLayer`."""
+"""`StatefulLayer`: a layer that carries its parameters and states."""
 
 # Wrong on purpose:
 # pyright: reportArgumentType=false, reportIndexIssue=false
@@ -10,7 +10,7 @@ import pytest
 import luxport as lp
 
 
-def test_state_moves_on(backend, draw):
+def test_a_call_updates_the_state(backend, draw):
     model = lp.Chain(lp.Dense(3, 4), lp.BatchNorm(4), lp.Dropout(0.5))
     ps, st = lp.setup(0, model, backend=backend)
     m = lp.StatefulLayer(model, ps, st)
@@ -26,7 +26,7 @@ def test_state_moves_on(backend, draw):
     np.testing.assert_array_equal(backend.to_numpy(m(x)), backend.to_numpy(m(x)))
 
 
-def test_parameters_by_call():
+def test_parameters_may_be_given_by_call():
     m = lp.StatefulLayer(lp.Dense(2, 1), None, {})
     ps, _ = lp.setup(0, lp.Dense(2, 1, init_weight=lp.initializers.ones), backend="numpy")
     assert m(np.ones((1, 2), np.float32), ps).tolist() == [[2.0]]
@@ -36,25 +36,25 @@ def test_parameters_by_call():
         lp.StatefulLayer(lambda x: x, {}, {})
 
 
-def test_inside_a_gradient(differentiating, draw):
+def test_a_stateful_layer_works_inside_a_gradient(differentiating, draw):
     model = lp.Dense(3, 1, lp.tanh)
     ps, st = lp.setup(0, model, backend=differentiating)
     x, xp = draw(differentiating, 4, 3), differentiating.xp
 
-    def held(ps, x):
+    def run_stateful(ps, x):
         return xp.sum(lp.StatefulLayer(model, ps, st)(x))
 
-    def plain(ps, x):
+    def run_plain(ps, x):
         return xp.sum(model(x, ps, st)[0])
 
-    got, want = lp.grad(held)(ps, x), lp.grad(plain)(ps, x)
+    got, want = lp.grad(run_stateful)(ps, x), lp.grad(run_plain)(ps, x)
     np.testing.assert_allclose(
         differentiating.to_numpy(got["weight"]), differentiating.to_numpy(want["weight"]), rtol=1e-5
     )
 
 
-def test_layers_inside_keep_their_states_in_the_whole():
-    """Layer by layer through a chain, by places or names, nested or not, is the chain: outputs and states."""
+def test_layers_inside_update_the_states_of_the_whole():
+    """Calling a chain's layers one by one, by positions or names, gives the outputs and states of the chain."""
     inner = lp.Chain(norm=lp.BatchNorm(4), drop=lp.Dropout(0.5))
     model = lp.Chain(lp.Dense(3, 4), inner, lp.Dense(4, 2))
     ps, st = lp.setup(0, model)

@@ -1,6 +1,6 @@
-"""No message of luxport's holds a character that a terminal obeys, whatever the names in it are."""
+"""Messages of luxport contain no control characters of terminals, whatever names they quote."""
 
-# Wrong types are what is tried.
+# Wrong types are tried on purpose.
 # pyright: reportArgumentType=false, reportCallIssue=false, reportIndexIssue=false, reportAttributeAccessIssue=false
 
 import contextlib
@@ -22,7 +22,7 @@ WEIGHT = np.ones((2, 3), np.float32)
 
 
 class Strange:
-    """What writes itself as it likes."""
+    """An object with an arbitrary repr."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -34,8 +34,8 @@ class Strange:
         return self.name
 
 
-def calls(name: str, folder: Any) -> Any:
-    """Yield calls that go wrong because of a name, or with it."""
+def list_calls(name: str, folder: Any) -> Any:
+    """Yield calls that fail because of a name, or with the name in the message."""
     dense = luxport.Dense(3, 2)
     kind = type("Layer", (luxport.Layer,), {"__call__": lambda self, x, ps, st: 1 / 0, "__annotations__": {}})
     plain = name.replace("\0", "")
@@ -110,27 +110,27 @@ def calls(name: str, folder: Any) -> Any:
     yield lambda: luxport.save(saved, {name: {f"{name}.": Strange(name)}})
 
 
-def told(error: BaseException | None) -> list[str]:
-    """List all that a traceback of an error would print of it, and of luxport's that led to it."""
+def list_messages(error: BaseException | None) -> list[str]:
+    """Return all texts of a traceback that luxport wrote: the error, its notes and its causes."""
     found = [str(error), *getattr(error, "__notes__", [])]
     while error is not None and error.__cause__ is not None:
         error = error.__cause__
-        found += str(error).split("\n")  # somebody else's may have several lines
+        found += str(error).split("\n")  # other libraries' messages may have several lines
     return found
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_names_of_strangers_drive_no_terminal(name, tmp_path, monkeypatch):
+def test_messages_quote_names_without_control_characters(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     raised, bad = 0, []
-    for i, call in enumerate(calls(name, str(tmp_path))):
+    for i, call in enumerate(list_calls(name, str(tmp_path))):
         with warnings.catch_warnings(record=True) as doubts:
             warnings.simplefilter("always")
             try:
                 call()
             except Exception as error:
                 raised += 1
-                bad += [(i, type(error).__name__, text) for text in told(error) if not text.isprintable()]
+                bad += [(i, type(error).__name__, text) for text in list_messages(error) if not text.isprintable()]
         bad += [(i, "warning", str(doubt.message)) for doubt in doubts if not str(doubt.message).isprintable()]
     assert not bad, f"{len(bad)} of {raised}: {bad[:40]}"
     assert raised > 300
@@ -145,7 +145,7 @@ COMMANDS = (
 )  # fmt: skip
 
 
-def test_commands_print_no_names_of_strangers_as_they_are(tmp_path, capsys, monkeypatch):
+def test_commands_print_names_without_control_characters(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name, command in itertools.product(NAMES, COMMANDS):
         with contextlib.suppress(OSError, ValueError), open(name, "w") as file:

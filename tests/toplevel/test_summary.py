@@ -1,4 +1,4 @@
-"""`summary`: shapes and counts of each layer, the sums those of the model; `to_numpy`."""
+"""`summary`: shapes and counts of each layer, and totals equal to the model's; `to_numpy`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 import luxport as lp
 
 
-def test_lines_are_the_layers_by_path():
+def test_lines_list_the_layers_by_path():
     inner = lp.SkipConnection(lp.Dense(4, 4, lp.tanh), lambda a, b: a + b)
     model = lp.Chain(lp.Dense(3, 4), lp.BatchNorm(4), inner, lp.Dropout(0.1), lp.Dense(4, 2))
     found = lp.summary(model, (7, 3))
@@ -27,7 +27,7 @@ def test_inputs_may_be_arrays_or_trees():
     assert str(lp.summary(model, ((1, 2), (1, 4)))) == str(found)
 
 
-def test_a_layer_that_is_called_again_or_never():
+def test_repeated_and_missing_calls_are_counted():
     again = lp.RepeatedLayer(lp.Dense(3, 3), repeats=4)
     text = str(lp.summary(lp.Chain(again), (2, 3)))
     assert "(2, 3) (4 calls)" in text
@@ -45,18 +45,18 @@ def test_a_layer_that_is_called_again_or_never():
     assert "not called" in str(found)
 
 
-def test_recurrent_networks_and_attention():
+def test_recurrent_networks_and_attention_are_summarized():
     model = lp.Chain(lp.LSTM(3, 5, num_layers=2, dropout=0.5), lp.MultiHeadAttention(5, nheads=1), lambda y: y[0])
     assert lp.summary(model, (2, 4, 3)).output_shape == lp.output_shape(model, (2, 4, 3))
 
 
-def test_an_input_that_does_not_fit():
+def test_a_wrong_input_is_a_located_error():
     with pytest.raises(ValueError, match=r"Dense at layer_1 expects \(\.\.\., 3\), got \(7, 2\)"):
         lp.summary(lp.Chain(lp.Dense(3, 4)), (7, 2))
 
 
 @pytest.mark.parametrize("backend", ["numpy", "jax", "torch", "tf"])
-def test_to_numpy(backend):
+def test_to_numpy_copies_every_backends_arrays(backend):
     ps, st = lp.setup(0, lp.BatchNorm(2), backend=backend)
     for got, want in zip(
         lp.tree.leaves(lp.to_numpy((ps, st))), (np.zeros(2), np.ones(2), np.zeros(2), np.ones(2)), strict=True

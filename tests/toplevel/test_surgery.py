@@ -1,6 +1,6 @@
-"""`layer_map`, `modules` and `trainables`."""
+"""`layer_map`, `modules` and `trainables`: visiting and replacing layers of a model."""
 
-# Typed too narrowly: a rebuilt layer is of the kind it was.
+# The annotations do not know that a rebuilt layer keeps its class:
 # pyright: reportIndexIssue=false
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MODEL = lp.Chain(
 DENSE = [("chain", "dense_1"), ("chain", "dense_2"), ("skip",), ("both", "left"), ("both", "right")]
 
 
-def test_values_by_layer():  # lux:src/contrib/map.jl, its example
+def test_layer_map_may_change_parameters():  # the example of lux:src/contrib/map.jl
     ps, st = lp.setup(0, MODEL, backend="numpy")
     seen = []
 
@@ -40,7 +40,7 @@ def test_values_by_layer():  # lux:src/contrib/map.jl, its example
     assert tree.structure(same) == tree.structure(st)
 
 
-def test_layers_by_path(backend, draw):
+def test_layer_map_may_replace_layers_by_path(backend, draw):
     ps, st = lp.setup(0, MODEL, backend=backend)
 
     def freeze(layer, ps, st, path):
@@ -56,19 +56,19 @@ def test_layers_by_path(backend, draw):
     assert MODEL["skip"] == lp.SkipConnection(lp.Dense(5, 5), operator.add)
 
 
-def test_one_layer_in_two_places():
+def test_one_layer_in_two_places_is_replaced_separately():
     dense = lp.Dense(2, 2)
     model = lp.Chain(dense, lp.Chain(dense, dense))
 
-    def second(layer, ps, st, path):
+    def replace_second(layer, ps, st, path):
         return (lp.Dense(2, 2, lp.relu), ps, st) if path == ("layer_2", "layer_1") else (layer, ps, st)
 
-    changed, _, _ = lp.layer_map(second, model, *lp.setup(0, model, backend="numpy"))
+    changed, _, _ = lp.layer_map(replace_second, model, *lp.setup(0, model, backend="numpy"))
     assert changed == lp.Chain(dense, lp.Chain(lp.Dense(2, 2, lp.relu), dense))
     assert hash(changed) == hash(lp.Chain(dense, lp.Chain(lp.Dense(2, 2, lp.relu), dense)))
 
 
-def test_a_compact_layer_is_looked_into():
+def test_layer_map_visits_compact_layers():
     model = lp.compact(dense=lp.Dense(2, 2), more=[lp.Dense(2, 2)], gain=np.ones(2))(
         lambda x, dense, more, gain: more[0](dense(x)) * gain
     )
@@ -77,7 +77,7 @@ def test_a_compact_layer_is_looked_into():
     assert model(np.ones((1, 2), np.float32), ps, st)[0].shape == (1, 2)
 
 
-def test_modules():
+def test_modules_are_listed_with_their_paths():
     paths = dict(lp.named_modules(MODEL))
     assert list(paths) == [
         (),
@@ -99,7 +99,7 @@ def test_modules():
     ]
 
 
-def test_trainables(backend):
+def test_trainables_list_each_array_once(backend):
     model = lp.Chain(lp.Dense(10, 5), lp.BatchNorm(5))
     ps, _ = lp.setup(0, model, backend=backend)
     ps = {**ps, "again": ps["layer_1"], "table": lp.asarray(np.arange(3), backend=backend, dtype="int32")}
@@ -112,7 +112,7 @@ def test_trainables(backend):
     ]
 
 
-def test_a_layer_that_hides_its_children():
+def test_a_layer_with_hidden_children_is_an_error():
     class Hidden(lp.Layer):
         def children(self):
             return {"inner": lp.Dense(1, 1)}

@@ -1,4 +1,4 @@
-"""Names and backends that several threads use first at once, in a fresh process."""
+"""Lazy names and backends may be used first by several threads at once, in a fresh process."""
 
 import subprocess
 import sys
@@ -44,6 +44,6 @@ assert not failures, failures
         ),
     ],
 )
-def test_first_use_by_several_threads(uses):
+def test_several_threads_may_use_a_name_first(uses):
     code = RACE.format(uses=", ".join(f"lambda: {use}" for use in uses))
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)

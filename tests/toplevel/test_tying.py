@@ -1,4 +1,4 @@
-"""`Tied`, `tie`, `untie` and `share_parameters`."""
+"""`Tied`, `tie`, `untie` and `share_parameters`: parameters shared by several layers."""
 
 # Wrong on purpose:
 # pyright: reportArgumentType=false
@@ -10,7 +10,7 @@ import pytest
 import luxport as lp
 from luxport import tree
 
-# Lux's own example: two groups across two levels (lux:src/contrib/share_parameters.jl).
+# Lux's own example, two groups across two levels (lux:src/contrib/share_parameters.jl).
 MODEL = lp.Chain(
     d1=lp.Dense(2, 4, lp.tanh),
     d3=lp.Chain(l1=lp.Dense(4, 2), l2=lp.Dense(2, 4)),
@@ -19,7 +19,7 @@ MODEL = lp.Chain(
 GROUPS = (("d3.l2", "d1"), ("d2", "d3.l1"))
 
 
-def test_share_parameters():
+def test_share_parameters_uses_the_first_of_a_group():
     ps, _ = lp.setup(0, MODEL, backend="numpy")
     shared = lp.share_parameters(ps, GROUPS)
     assert tree.structure(shared) == tree.structure(ps)
@@ -28,7 +28,7 @@ def test_share_parameters():
     assert len(lp.trainables(shared)) == 4
 
 
-def test_share_given_parameters():
+def test_share_parameters_accepts_new_ones():
     ps, _ = lp.setup(0, MODEL, backend="numpy")
     new = [{"weight": np.ones((2, 4)), "bias": np.ones(4)}, {"weight": np.ones((4, 2)), "bias": np.ones(2)}]
     shared = lp.share_parameters(ps, GROUPS, new)
@@ -40,11 +40,11 @@ def test_share_given_parameters():
         lp.share_parameters(ps, GROUPS, new[::-1])
 
 
-def test_tied_gradients_add_up(differentiating, draw):
+def test_gradients_of_tied_parameters_are_added(differentiating, draw):
     ps, st = lp.setup(0, MODEL, backend=differentiating)
     x, xp = draw(differentiating, 3, 2), differentiating.xp
     tied, one, st = lp.tie(MODEL, ps, st, GROUPS)
-    # In the order of the model, which the first path of a group does not change.
+    # The order is that of the model, which the first path of a group does not change.
     assert tree.structure(one) == tree.structure(
         {"d3": {"l2": {"weight": 0, "bias": 0}}, "d2": {"weight": 0, "bias": 0}}
     )
@@ -57,7 +57,7 @@ def test_tied_gradients_add_up(differentiating, draw):
     np.testing.assert_allclose(differentiating.to_numpy(got), differentiating.to_numpy(want), rtol=1e-4, atol=1e-5)
 
 
-def test_untie():
+def test_untie_inverts_tie():
     ps, st = lp.setup(0, MODEL, backend="numpy")
     layer, full, _ = lp.untie(*lp.tie(MODEL, ps, st, GROUPS))
     assert layer is MODEL
@@ -65,7 +65,7 @@ def test_untie():
     assert full["d1"]["weight"] is ps["d3"]["l2"]["weight"]
 
 
-def test_setup_of_a_tied_model_is_the_models(backend):
+def test_a_tied_model_draws_the_models_parameters(backend):
     tied = lp.Tied(MODEL, GROUPS)
     got, want = (lp.setup(3, model, backend="numpy")[0] for model in (tied, MODEL))
     np.testing.assert_array_equal(got["d3"]["l2"]["weight"], want["d3"]["l2"]["weight"])
@@ -79,13 +79,13 @@ def test_setup_of_a_tied_model_is_the_models(backend):
         ([("d1", "d3.l2"), ("d1.weight", "d3.l2.weight")], "paths apart from each other expected, got 'd1' and 'd1.w"),
     ],
 )
-def test_wrong_groups(groups, message):
+def test_wrong_groups_are_errors(groups, message):
     with pytest.raises(ValueError, match=message):
         lp.Tied(MODEL, groups)
     with pytest.raises(ValueError, match=message):
         lp.share_parameters(lp.setup(0, MODEL, backend="numpy")[0], groups)
 
 
-def test_one_group_without_its_list():
+def test_a_group_outside_a_list_is_an_error():
     with pytest.raises(TypeError, match="groups as lists of paths"):
         lp.Tied(MODEL, ("d1", "d3.l2"))

@@ -1,4 +1,4 @@
-"""The modules of wrong calls are scripts beside the tests, imported by their bare names."""
+"""Put this folder on the path, so that tests import the scripts here by their bare names."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What comes of a wrong call: taken, refused in luxport's own words, or raw; each call in a child process."""
+"""Judge wrong calls, each in a child process: accepted, refused with luxport's own message, or raw."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ __all__ = [
     "WRONG_ARGUMENTS",
     "Call",
     "Finding",
-    "hold_doubles",
-    "hold_memory",
+    "enable_doubles",
+    "limit_memory",
     "judge",
     "judge_all",
     "label",
@@ -41,7 +41,7 @@ BACKENDS = ("numpy", "jax", "torch", "tf")
 SOURCES = (str(Path(luxport.__file__).parent), *[f"luxport_{name}" for name in BACKENDS])
 
 Call = tuple[str, Callable[[], Any]]
-"""A wrong call and the line that names it, which begins with what is called."""
+"""A wrong call with a line that identifies it and begins with the called name."""
 
 WRONG_ARGUMENTS: tuple[Any, ...] = (
     *(-1, 0, 1.5, float("nan"), "relu", "3", True, None, (), (1,), (2, 3, 4, 5, 6), (2.5, 1), ("a", "b"), [], {}),
@@ -49,21 +49,21 @@ WRONG_ARGUMENTS: tuple[Any, ...] = (
 )
 
 _DEVICES = re.compile(rf"\b(?:{'|'.join(BACKENDS)})(?= has the devices)")
-"""A backend tells its devices by its name."""
+"""Messages about devices contain the backend's name."""
 
 SECONDS = 20
-"""How long a call may take; one in native code is ended with its process after three times that."""
+"""Seconds a call may take; after three times that, a call stuck in native code is ended with its process."""
 
 
 def label(value: Any) -> str:
-    """Write a value shortly, the same in every process."""
+    """Return a short text of a value that is the same in every process."""
     return _without_addresses(" ".join(repr(value).split()))[:40]
 
 
 def judge(call: Callable[[], Any]) -> tuple[str, str]:
-    """Run a call: taken, refused in luxport's own words, or raw; with the message."""
+    """Run a call; return "taken", "own" (refused with luxport's own message) or "raw", and the message."""
     signal.signal(signal.SIGALRM, _stop)
-    signal.alarm(SECONDS)  # a call that does not end is as bad as one that crashes
+    signal.alarm(SECONDS)  # a call that hangs is as bad as one that crashes
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -75,10 +75,12 @@ def judge(call: Callable[[], Any]) -> tuple[str, str]:
             frame = frame.tb_next
         file = frame.tb_frame.f_code.co_filename if frame is not None else ""
         own = any(source in file for source in SOURCES)
-        documented = (TypeError, ValueError, ImportError, IndexError, FileNotFoundError)  # where no checkpoint is
+        # Raised when there is no checkpoint
+        documented = (TypeError, ValueError, ImportError, IndexError, FileNotFoundError)
         own = own and (isinstance(error, documented) or _is_luxports(error))
         explicit = own and frame is not None and _raises_there(frame)
-        explicit = explicit or (isinstance(error, OSError) and error.filename is not None)  # what every open says
+        # Raised by every failing open()
+        explicit = explicit or (isinstance(error, OSError) and error.filename is not None)
         return ("own" if explicit and "\n" not in str(error) else "raw"), text
     finally:
         signal.alarm(0)
@@ -86,12 +88,12 @@ def judge(call: Callable[[], Any]) -> tuple[str, str]:
 
 
 def _is_luxports(error: Exception) -> bool:
-    """Tell an error of a class of luxport's own."""
+    """Return whether an error's class is defined in luxport."""
     return type(error).__module__.startswith("luxport")
 
 
 def _raises_there(frame: TracebackType) -> bool:
-    """Tell whether an error left a frame by a raise, and not out of what was called there."""
+    """Return whether an error was raised in a frame by a raise statement, and not by a call in it."""
     return frame.tb_frame.f_code.co_code[frame.tb_lasti] == dis.opmap["RAISE_VARARGS"]
 
 
@@ -103,15 +105,15 @@ def _without_addresses(text: str) -> str:
     return re.sub(r" at 0x[0-9a-f]+", "", text)
 
 
-def hold_memory(most: int) -> None:
-    """Let this process have so many bytes more and no others: what just fits the machine fills it for a minute."""
+def limit_memory(most: int) -> None:
+    """Limit the memory of this process to `most` more bytes, so that calls do not fill the machine for a minute."""
     with open("/proc/self/statm") as file:
         now = int(file.read().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (now + most, resource.RLIM_INFINITY))
 
 
-def hold_doubles(backend: str) -> None:
-    """Let JAX hold the examples of layers, which are in double precision."""
+def enable_doubles(backend: str) -> None:
+    """Enable float64 in JAX, in which the examples of layers are."""
     if backend == "jax":
         import jax
 
@@ -119,16 +121,16 @@ def hold_doubles(backend: str) -> None:
 
 
 def judge_all(calls: Iterable[Call], first: int, most: int) -> None:
-    """Judge the calls from a number on, and print two lines each: what a child process does.
+    """Judge the calls from number `first` on, and print two lines for each: the work of a child process.
 
-    Each call may have so many bytes more than the process has before it: compiled programs stay.
+    Each call may use `most` bytes more than the process had before it, since compiled programs stay in memory.
     """
     for number, (name, call) in enumerate(calls):
         if number < first:
             continue
         print(f"@{number}\t{name}".replace("\n", " "), flush=True)
         faulthandler.dump_traceback_later(3 * SECONDS, exit=True)
-        hold_memory(most)
+        limit_memory(most)
         verdict, text = judge(call)
         print(f"={verdict}\t{text!r}", flush=True)
     faulthandler.cancel_dump_traceback_later()
@@ -136,7 +138,7 @@ def judge_all(calls: Iterable[Call], first: int, most: int) -> None:
 
 @dataclass(frozen=True)
 class Finding:
-    """A wrong call, the verdict and the message."""
+    """A wrong call with its verdict and message."""
 
     name: str
     verdict: str
@@ -144,18 +146,18 @@ class Finding:
 
     @property
     def subject(self) -> str:
-        """What was called."""
+        """The called name."""
         match = re.match(r"[\w.]+", self.name)
         return match.group() if match else self.name
 
     @property
     def answer(self) -> str:
-        """What the call came to, which is to be the same on every backend."""
+        """The outcome of the call, which must be the same on every backend."""
         return self.verdict if self.verdict in ("taken", "crash") else _without_addresses(_DEVICES.sub("", self.text))
 
 
 def sweep(backend: str, child: list[str]) -> list[Finding]:
-    """Judge all calls of a child's command on one backend; it is started again behind a call that ends it."""
+    """Judge all calls of a child command on one backend; after a call that ends it, restart it behind that call."""
     found: list[Finding] = []
     first = 0
     while True:
@@ -173,12 +175,12 @@ def sweep(backend: str, child: list[str]) -> list[Finding]:
             return found
         if number < first:
             raise RuntimeError(f"the calls on {backend} do not start: {run.stderr[-2000:]}")
-        found.append(Finding(name, "crash", f"exit status {run.returncode}: {_last_words(run.stderr)}"))
+        found.append(Finding(name, "crash", f"exit status {run.returncode}: {_read_last_words(run.stderr)}"))
         first = number + 1
 
 
-def _last_words(stderr: str) -> str:
-    """Return on one line what a process said as it ended, from the dump of where it was on if there is one."""
+def _read_last_words(stderr: str) -> str:
+    """Return the last output of a process in one line, from a crash dump on if there is one."""
     dump = re.search(
         r"^(Timeout|Fatal Python error|Traceback|F\d{4} |LLVM ERROR|terminate called)", stderr, re.MULTILINE
     )
@@ -186,19 +188,20 @@ def _last_words(stderr: str) -> str:
     return " / ".join(line.strip() for line in said.splitlines() if line.strip())[:1000]
 
 
-def by_subject(found: list[Finding]) -> dict[str, Counter[str]]:
-    """Count the verdicts of each function."""
+def count_by_subject(found: list[Finding]) -> dict[str, Counter[str]]:
+    """Count the verdicts of calls by called name."""
     counts: dict[str, Counter[str]] = {}
     for finding in found:
         counts.setdefault(finding.subject, Counter())[finding.verdict] += 1
     return counts
 
 
-def answered_otherwise(one: list[Finding], other: list[Finding]) -> list[tuple[Finding, Finding]]:
-    """Return the calls of two backends that were refused by one and not by the other, or in other words."""
+def find_different_answers(one: list[Finding], other: list[Finding]) -> list[tuple[Finding, Finding]]:
+    """Return the calls that two backends answered differently."""
     others = MappingProxyType({finding.name: finding for finding in other})
     pairs = [(finding, others[finding.name]) for finding in one if finding.name in others]
-    # These name the backends; strings are NumPy's; numbers of segments have been looked at by whoever calls.
+    # These differ for known reasons: the first name the backends, strings are NumPy's, and numbers of segments were
+    # checked by the caller.
     known = ("reduce_known_segments: argument 1 of ", "reduce_known_segments (2): argument 1 of ")
     unlike = ("of another backend", "strings", *known)
     return [(a, b) for a, b in pairs if a.answer != b.answer and not any(what in a.name for what in unlike)]

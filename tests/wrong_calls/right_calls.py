@@ -1,4 +1,4 @@
-"""Right calls of every operation, loss and function of labels, from which the wrong ones are made."""
+"""Right calls of every operation, loss and function of labels, from which wrong ones are derived."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from luxport import losses, ops, training
 from luxport_conformance.operation_examples import OPERATIONS
 from luxport_conformance.operation_examples.example import draw
 
-__all__ = ["RightCall", "right_calls"]
+__all__ = ["RightCall", "list_right_calls"]
 
 NO_FUNCTIONS = ("Activation", "definition_of", "operation")
 """Public names of `luxport.ops` that take no arrays."""
@@ -21,7 +21,7 @@ NO_FUNCTIONS = ("Activation", "definition_of", "operation")
 
 @dataclass(frozen=True)
 class RightCall:
-    """A function, its name, and host arrays and options that it takes."""
+    """A function with its name, arrays on the host, and options that it accepts."""
 
     name: str
     function: Callable[..., Any]
@@ -30,8 +30,8 @@ class RightCall:
     parameters: Mapping[str, inspect.Parameter] = field(default_factory=dict)
 
 
-def right_calls() -> Iterator[RightCall]:
-    """Yield a right call or two of each function."""
+def list_right_calls() -> Iterator[RightCall]:
+    """Yield one or two right calls of each function."""
     for name in ops.__all__:
         if name in NO_FUNCTIONS:
             continue
@@ -39,26 +39,26 @@ def right_calls() -> Iterator[RightCall]:
         known = OPERATIONS.get(name) or OPERATIONS.get(getattr(definition, "__name__", ""), ())
         examples = [(example.arrays, example.options) for example in known[:2]]
         for arrays, options in [_OTHER_OPERATIONS[name]] if name in _OTHER_OPERATIONS else examples:
-            yield _of_function(name, getattr(ops, name), arrays, options)
+            yield _make_call(name, getattr(ops, name), arrays, options)
     for name in losses.__all__:
         if name in ("Aggregation", "Loss"):
             continue
         value = getattr(losses, name)
         arrays, options = _LOSSES.get(name, (_NUMBERS, {}))
         if isinstance(value, type):
-            yield _of_object(name, value, arrays, options)
+            yield _make_loss_call(name, value, arrays, options)
         else:
-            yield _of_function(f"losses.{name}" if name in ops.__all__ else name, value, arrays, options)
+            yield _make_call(f"losses.{name}" if name in ops.__all__ else name, value, arrays, options)
     for name, (arrays, options) in _LABELS.items():
-        yield _of_function(name, getattr(training, name), arrays, options)
+        yield _make_call(name, getattr(training, name), arrays, options)
 
 
-def _of_function(name: str, function: Any, arrays: tuple[Any, ...], options: Mapping[str, Any]) -> RightCall:
+def _make_call(name: str, function: Any, arrays: tuple[Any, ...], options: Mapping[str, Any]) -> RightCall:
     return RightCall(name, function, arrays, options, inspect.signature(function).parameters)
 
 
-def _of_object(name: str, kind: Any, arrays: tuple[Any, ...], options: Mapping[str, Any]) -> RightCall:
-    """Return a loss that is built and called at once."""
+def _make_loss_call(name: str, kind: Any, arrays: tuple[Any, ...], options: Mapping[str, Any]) -> RightCall:
+    """Return a call that builds a loss and calls it."""
     parameters = inspect.signature(kind).parameters
     return RightCall(name, lambda *arrays, **options: kind(**options)(*arrays), arrays, options, parameters)
 
@@ -91,7 +91,7 @@ _OTHER_OPERATIONS: Mapping[str, tuple[tuple[Any, ...], Mapping[str, Any]]] = {
     "upsample_bilinear": ((draw(1, 2, 3, 4),), {"scale": 2}),
     "upsample_trilinear": ((draw(1, 2, 3, 2, 2),), {"scale": 2}),
 }
-"""Public functions of `luxport.ops` that no backend supplies, and one whose example looks at what it is given."""
+"""Functions without examples, and one whose example reads its values."""
 
 _LOSSES: Mapping[str, tuple[tuple[Any, ...], Mapping[str, Any]]] = {
     **{name: ((_PROBABILITIES, _HOT), {}) for name in ("crossentropy", "focal_loss", "CrossEntropyLoss", "FocalLoss")},

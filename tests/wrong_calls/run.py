@@ -1,10 +1,10 @@
-"""Wrong calls of every layer and function, and of the contract: how many end in other words than luxport's own.
+"""Run wrong calls of every layer and function, and count errors that are not luxport's own messages.
 
-    python tests/wrong_calls/run.py [--backends numpy,jax,torch,tf] [--of operations] [--only NAME,…] [--show N]
+python tests/wrong_calls/run.py [--backends numpy,jax,torch,tf] [--of operations] [--only NAME,…] [--show N]
 
-Each backend runs in a child process, which is started again behind a call that ends it. A message counts as luxport's
-own if it is one line and luxport itself raised it. With several backends, what one answers otherwise than the first
-is counted too.
+Each backend runs in a child process, which is restarted behind a call that ends it. A message counts as luxport's own
+if it is one line and luxport itself raised it. With several backends, answers that differ from those of the first are
+counted too.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ import wrong_functions
 import wrong_kernels
 import wrong_layers
 import wrong_operations
-from judging import BACKENDS, Call, Finding, answered_otherwise, by_subject, hold_doubles, judge_all, sweep
+from judging import BACKENDS, Call, Finding, count_by_subject, enable_doubles, find_different_answers, judge_all, sweep
 
 import luxport
 
 MEMORY = 4 << 30
 CALLS: dict[str, Callable[..., Iterator[Call]]] = {
-    "layers": wrong_layers.calls,
-    "operations": wrong_operations.calls,
-    "functions": wrong_functions.calls,
-    "kernels": wrong_kernels.calls,
+    "layers": wrong_layers.list_calls,
+    "operations": wrong_operations.list_calls,
+    "functions": wrong_functions.list_calls,
+    "kernels": wrong_kernels.list_calls,
 }
 
 
-def calls(of: str, backend: str, only: list[str], every: int) -> Iterator[Call]:
-    """Yield one call in so many of these kinds, the same ones on every backend, or of some names alone."""
+def list_calls(of: str, backend: str, only: list[str], every: int) -> Iterator[Call]:
+    """Yield every so many-th call of these kinds, the same on every backend, or calls of the given names only."""
     for name, call in chain.from_iterable(CALLS[kind](backend) for kind in of.split(",")):
         if only and Finding(name, "", "").subject not in only:
             continue
@@ -46,7 +46,7 @@ def calls(of: str, backend: str, only: list[str], every: int) -> Iterator[Call]:
 
 
 def main() -> int:
-    """Print what was found; the exit status tells whether more than 1 % were raw."""
+    """Print the findings; return 1 if a call crashed or more than 1 % were raw."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--backends", default=",".join(BACKENDS))
     parser.add_argument("--of", default="layers,operations,functions")
@@ -60,10 +60,10 @@ def main() -> int:
     options = parser.parse_args()
     only = [name for name in options.only.split(",") if name]
     if options.child:
-        hold_doubles(options.child)
-        luxport.setup(0, luxport.Dense(1, 1), backend=options.child)  # a framework that is not held loads itself
-        os.chdir(tempfile.mkdtemp())  # where whatever is taken for a path may be written
-        judge_all(calls(options.of, options.child, only, options.every), options.first, MEMORY)
+        enable_doubles(options.child)
+        luxport.setup(0, luxport.Dense(1, 1), backend=options.child)  # load the framework before memory is limited
+        os.chdir(tempfile.mkdtemp())  # calls may write files wherever a value is accepted as a path
+        judge_all(list_calls(options.of, options.child, only, options.every), options.first, MEMORY)
         return 0
     bad, before = False, None
     for backend in options.backends.split(","):
@@ -76,7 +76,7 @@ def main() -> int:
         if before is None:
             before = found
             continue
-        pairs = answered_otherwise(before, found)
+        pairs = find_different_answers(before, found)
         print(f"{backend}: {len(pairs)} answers other than the first backend's")
         for a, b in pairs[: options.show]:
             print(f"  {a.name}:\n    {a.answer[:200]}\n    {b.answer[:200]}")
@@ -86,7 +86,7 @@ def main() -> int:
 def _report(backend: str, found: list[Finding], show: int, taken: bool) -> bool:
     counts = Counter(finding.verdict for finding in found)
     print(f"{backend}: {len(found)} wrong calls, {dict(counts)}, raw {100 * counts['raw'] / len(found):.2f} %")
-    rows = [(name, n) for name, n in by_subject(found).items() if n["raw"] or n["crash"]]
+    rows = [(name, n) for name, n in count_by_subject(found).items() if n["raw"] or n["crash"]]
     for name, n in sorted(rows, key=lambda row: -row[1]["raw"]):
         print(f"  {name:32} {n.total():5} calls {n['raw']:5} raw {n['crash']:3} crashes")
     for verdict in ("crash", "raw", *(["taken"] if taken else [])):

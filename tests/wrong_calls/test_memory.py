@@ -1,4 +1,4 @@
-"""Memory that ends is luxport's own error, on every backend, and no crash: in a child that may have little of it."""
+"""Running out of memory is luxport's own error on every backend, not a crash: in a child with little memory."""
 
 import subprocess
 import sys
@@ -38,19 +38,19 @@ for call in (
 
 
 @pytest.mark.parametrize("backend", ["numpy", "torch"])
-def test_a_process_without_memory_says_so(backend):
+def test_a_process_without_memory_raises_a_one_line_error(backend):
     done = subprocess.run([sys.executable, "-c", CHILD, backend], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
 
 
-def test_what_an_accelerator_raises_stays_what_it_is():
+def test_errors_of_accelerators_pass_unchanged():
     assert explain_memory(RuntimeError("CUDA out of memory. Tried to allocate 20.00 MiB")) is None
     assert explain_memory(ValueError("shape")) is None
     for text in ("[enforce fail] DefaultCPUAllocator: can't allocate memory", "RESOURCE_EXHAUSTED: Out of memory"):
         assert isinstance(explain_memory(RuntimeError(text)), MemoryError)
 
 
-def test_sizes_beyond_the_machine_are_refused_before_anything_is_made():
+def test_sizes_beyond_the_machine_are_refused_before_allocation():
     import numpy as np
 
     for size in (10**12, 2**39):

@@ -1,4 +1,4 @@
-"""Every option of every public class is of its kind and in its range when the class is called, or one line says so."""
+"""Options of every public class are checked when it is built: wrong kinds and ranges raise in one line."""
 
 # Wrong on purpose:
 # pyright: reportArgumentType=false
@@ -58,7 +58,7 @@ OTHERS: list[tuple[Any, dict[str, Any]]] = [
 NUMBERS = {"a negative int", "a negative number"}
 AXES = {"None", "a negative int"}
 NEGATIVE = {"axis", "decay", "degree", "end", "ignore_index", "index", "l0", "l1", "offset", "start", "value"}
-"""Where a negative number makes sense: an axis or a place from the end, a label, what a schedule goes through."""
+"""Options that may be negative: axes and places from the end, labels, values of schedules."""
 
 ALLOWED: dict[str, set[str]] = {
     **{name: NUMBERS for name in NEGATIVE},
@@ -85,22 +85,22 @@ ALLOWED: dict[str, set[str]] = {
     "loss_fn": {"a layer's class"},
     "schedule": {"a layer's class"},
 }
-"""What is right for an option, of a class or of all, as its documentation says; None where it is in the annotation."""
+"""Values that documentation allows for an option, of one class or of all; None is allowed by annotations."""
 
 OWN_WORDS = ("layer", "paths", "path", "size", "axis", "names", "standard deviation", "out_dims", "arrays")
-"""A message may name what an option is rather than its name."""
+"""Words by which a message may describe an option instead of naming it."""
 
 
 WITHOUT = {luxport.CompactLayer, luxport.BidirectionalRNN}
-"""Their fields are other than what they are built of; containers, with layers by position, are left out, too."""
+"""Classes whose fields differ from their arguments; containers with layers by position are left out, too."""
 
 
 def _is_kept(option: str, layer: Any) -> bool:
     return option != "name" and option in vars(layer)
 
 
-def built() -> Iterator[tuple[str, Any, dict[str, Any]]]:
-    """Yield public classes with options that are right."""
+def list_classes() -> Iterator[tuple[str, Any, dict[str, Any]]]:
+    """Yield public classes with right options."""
     seen = set()
     for family in EXAMPLES.values():
         for example in (one for ones in (family.values() if isinstance(family, dict) else [family]) for one in ones):
@@ -126,13 +126,13 @@ def built() -> Iterator[tuple[str, Any, dict[str, Any]]]:
 
 
 APART = ("OptimizerChain", "Scheduler")
-"""Their options are rules and schedules, as many as one likes."""
+"""Their options are any number of rules or schedules."""
 
-CLASSES = {name: (kind, options) for name, kind, options in built()}
+CLASSES = {name: (kind, options) for name, kind, options in list_classes()}
 
 
 def is_allowed(kind: Any, option: str, label: str) -> bool:
-    """Tell whether the documentation allows a value."""
+    """Return whether the documentation allows a value."""
     named = f"{kind.__name__}.{option}"
     annotations = {f.name: str(f.type) for f in dataclasses.fields(kind)} if dataclasses.is_dataclass(kind) else {}
     nullable = "None" in annotations.get(option, "") or annotations.get(option, "") in NULLABLE
@@ -166,11 +166,11 @@ def test_options_are_checked_when_a_class_is_called(name, tmp_path, monkeypatch)
     assert [one for one in taken if not is_allowed(kind, *one)] == []
 
 
-def test_a_rule_takes_arrays_without_axes_and_no_others():
+def test_a_rule_accepts_only_arrays_without_axes():
     assert optimizers.Adam(np.asarray(0.1)).beta == (0.9, 0.999)
     with pytest.raises(luxport.LayerTypeError, match=r"Adam expects eta as a learning rate .*, got an array \(2,\)"):
         optimizers.Adam(np.ones(2))
 
 
-def test_classes_are_all():
+def test_all_public_classes_are_found():
     assert len(CLASSES) > 110

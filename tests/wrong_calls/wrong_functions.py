@@ -1,6 +1,6 @@
-"""Wrong calls of the public functions that are no operations: of models, trees, transforms, training, rules, schedules.
+"""Wrong calls of public functions other than operations: of models, trees, transforms, training, rules, schedules.
 
-Each argument of a right call is replaced by whatever it cannot be.
+Each argument of a right call is replaced by values that it cannot be.
 """
 
 from __future__ import annotations
@@ -16,33 +16,33 @@ import luxport
 from luxport import devices, distributed, initializers, optimizers, porting, random, schedules, training
 from luxport.porting import petab
 
-__all__ = ["SCHEDULES", "calls"]
+__all__ = ["SCHEDULES", "list_calls"]
 
 Right = tuple[Callable[..., Any], dict[str, Any]]
 
 WRONG: tuple[Any, ...] = (*WRONG_ARGUMENTS, 2**62, -7, float("inf"), 1j, {"x": 1}, [None], ("x", ("y",)), "a.b", type)
 
 
-def calls(backend: str) -> Iterator[Call]:
-    """Yield every wrong call; some of what is tried is right for some functions, and some writes files here."""
-    for name, (function, given) in _right_calls(backend).items():
-        if not str(getattr(function, "__module__", "")).startswith("wrong_"):  # else it calls what another returns
-            yield f"{name}()", _call(function, {})
-            yield f"{name}: misspelled", _call(function, {**given, "misspelled": 1})
+def list_calls(backend: str) -> Iterator[Call]:
+    """Yield every wrong call; some values are right for some functions, and some calls write files here."""
+    for name, (function, given) in _list_right_calls(backend).items():
+        if not str(getattr(function, "__module__", "")).startswith("wrong_"):  # otherwise it calls a function's result
+            yield f"{name}()", _bind(function, {})
+            yield f"{name}: misspelled", _bind(function, {**given, "misspelled": 1})
             yield f"{name}: ten arguments", lambda function=function: function(*range(10))
         required = [p.name for p in inspect.signature(function).parameters.values() if p.default is p.empty]
         for missing in given:
             if missing in required and not str(getattr(function, "__module__", "")).startswith("wrong_"):
-                yield f"{name}: without {missing}", _call(function, {k: v for k, v in given.items() if k != missing})
+                yield f"{name}: without {missing}", _bind(function, {k: v for k, v in given.items() if k != missing})
         for argument in given:
             for value in WRONG:
                 if callable(given[argument]) and callable(value) and not isinstance(value, luxport.Layer):
-                    continue  # a function of the user's that raises says so itself
-                yield f"{name}({argument}={label(value)})", _call(function, {**given, argument: value})
+                    continue  # a user's function raises its own error
+                yield f"{name}({argument}={label(value)})", _bind(function, {**given, argument: value})
 
 
-def _call(function: Callable[..., Any], given: dict[str, Any]) -> Callable[[], Any]:
-    """Return a call by position where there are names and no defaults before, which is how most are called."""
+def _bind(function: Callable[..., Any], given: dict[str, Any]) -> Callable[[], Any]:
+    """Return a call that passes leading arguments by position, as most users do."""
 
     def call() -> Any:
         parameters = inspect.signature(function).parameters
@@ -68,8 +68,8 @@ def _square(x: Any) -> Any:
     return luxport.namespace(x).sum(x * x)
 
 
-def _right_calls(backend: str) -> dict[str, Right]:
-    """Return a right call of each function, by its name: the function and its arguments by name."""
+def _list_right_calls(backend: str) -> dict[str, Right]:
+    """Return a right call of each function by its name: the function, and its arguments by name."""
     model = luxport.Chain(luxport.Dense(3, 4, luxport.relu), luxport.BatchNorm(4), luxport.Dense(4, 2))
     ps, st = luxport.setup(0, model, backend=backend)
     x = luxport.asarray(np.ones((5, 3), np.float32), backend=backend)
@@ -178,7 +178,7 @@ def _right_calls(backend: str) -> dict[str, Right]:
         "optimizers.OptimizerChain": (optimizers.OptimizerChain, {"rules": (adam, optimizers.Descent(0.1))}),
         "optimizers.Scheduler": (lambda rule, eta: optimizers.Scheduler(rule, eta=eta),
                                  {"rule": adam, "eta": schedules.Exp(0.1, 0.9)}),
-        **{f"schedules.{kind.__name__}": (_called(kind), {**given, "t": 1}) for kind, given in SCHEDULES},
+        **{f"schedules.{kind.__name__}": (_build_and_call(kind), {**given, "t": 1}) for kind, given in SCHEDULES},
         "TrainState.create": (training.TrainState.create, {"model": model, "optimizer": adam, "rng": 0,
                                                            "backend": backend, "device": "cpu", "dtype": "float32",
                                                            "ps": ps, "st": st, "precision": None, "scaling": None}),
@@ -222,7 +222,7 @@ def _right_calls(backend: str) -> dict[str, Right]:
     return found
 
 
-def _called(kind: Any) -> Callable[..., Any]:
+def _build_and_call(kind: Any) -> Callable[..., Any]:
     def call(t: Any = 1, **given: Any) -> Any:
         return kind(**given)(t)
 

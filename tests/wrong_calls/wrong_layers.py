@@ -1,4 +1,4 @@
-"""Wrong calls of every layer, of the contract's functions and of the optimizers."""
+"""Wrong calls of every layer, of the contract's functions, and of the optimizers."""
 
 # Wrong on purpose:
 # pyright: reportArgumentType=false, reportCallIssue=false
@@ -15,28 +15,28 @@ import luxport
 from luxport import tree
 from luxport_conformance.examples import EXAMPLES
 
-__all__ = ["calls", "construction_calls", "layer_calls"]
+__all__ = ["list_calls", "list_construction_calls", "list_layer_calls"]
 
 
-def calls(backend: str) -> Iterator[Call]:
-    """Yield every wrong call with a line that says which it is."""
+def list_calls(backend: str) -> Iterator[Call]:
+    """Yield every wrong call with a line that identifies it."""
     for family in EXAMPLES.values():
         for name, examples in family.items() if isinstance(family, dict) else [("", family)]:
-            yield from _calls_of(name, examples, backend)
-    yield from contract_calls(backend)
+            yield from _list_calls_of(name, examples, backend)
+    yield from list_contract_calls(backend)
 
 
-def _calls_of(name: str, examples: Any, backend: str) -> Iterator[Call]:
+def _list_calls_of(name: str, examples: Any, backend: str) -> Iterator[Call]:
     kind = type(examples[0].layer)
-    yield from construction_calls(kind, examples[0], backend)
+    yield from list_construction_calls(kind, examples[0], backend)
     if kind in (luxport.WrappedFunction, luxport.CompactLayer):
-        return  # what their functions raise is the user's
+        return  # errors of their functions are the user's
     for example in examples[:2]:
-        yield from layer_calls(example, backend)
+        yield from list_layer_calls(example, backend)
 
 
-def construction_calls(kind: Any, example: Any, backend: str) -> Iterator[Call]:
-    """Yield a layer built with one wrong argument, set up and called."""
+def list_construction_calls(kind: Any, example: Any, backend: str) -> Iterator[Call]:
+    """Yield calls that build a layer with one wrong argument, set it up and call it."""
     try:
         signature = inspect.signature(kind.__init__)
     except (TypeError, ValueError):
@@ -68,7 +68,7 @@ def construction_calls(kind: Any, example: Any, backend: str) -> Iterator[Call]:
             yield f"{kind.__name__}({label(value)}, Dense)", build((value, luxport.Dense(2, 2)), {})
 
 
-def layer_calls(example: Any, backend: str) -> Iterator[Call]:
+def list_layer_calls(example: Any, backend: str) -> Iterator[Call]:
     """Yield calls of a layer with wrong inputs, parameters and states."""
     layer = example.layer
     host_x, host_ps, host_st = example.draw_values()
@@ -81,12 +81,12 @@ def layer_calls(example: Any, backend: str) -> Iterator[Call]:
     yield f"{title}()", run()
     yield f"{title}(x)", run(x)
     yield f"{title}(x, ps)", run(x, ps)
-    for name, wrong in wrong_inputs(x, backend):
+    for name, wrong in list_wrong_inputs(x, backend):
         yield f"{title}: x {name}", run(wrong, ps, st)
     for what, entries in (("ps", ps), ("st", st)):
         if not tree.leaves(entries):
             continue
-        for name, wrong in wrong_entries(entries, backend):
+        for name, wrong in list_wrong_entries(entries, backend):
             yield f"{title}: {what} {name}", run(x, *((wrong, st) if what == "ps" else (ps, wrong)))
     if tree.leaves(ps):
         yield f"{title}: swapped", run(x, st, ps)
@@ -94,8 +94,8 @@ def layer_calls(example: Any, backend: str) -> Iterator[Call]:
             yield f"{title}: of {other!r}", run(x, *luxport.setup(0, other, backend=backend))
 
 
-def wrong_inputs(x: Any, backend: str) -> Iterator[tuple[str, Any]]:
-    """Yield what is no input of a layer that takes x; some of it may be one for some layers."""
+def list_wrong_inputs(x: Any, backend: str) -> Iterator[tuple[str, Any]]:
+    """Yield values that are no input of a layer that takes x, though some layers accept some of them."""
     other = "torch" if backend == "numpy" else "numpy"
     first = tree.leaves(x)[0]
     make = lambda shape, dtype="float32": luxport.asarray(np.ones(shape), backend=backend, dtype=dtype)  # noqa: E731
@@ -132,15 +132,15 @@ def wrong_inputs(x: Any, backend: str) -> Iterator[tuple[str, Any]]:
     )
 
 
-def wrong_entries(entries: Any, backend: str) -> Iterator[tuple[str, Any]]:
-    """Yield what are no parameters or states of a layer that has these."""
+def list_wrong_entries(entries: Any, backend: str) -> Iterator[tuple[str, Any]]:
+    """Yield values that are no parameters or states of a layer with these entries."""
     yield from (("None", None), ("{}", {}), ("a string", "x"), ("a list", [1.0]), ("a number", 1.0))
     yield "an array", tree.leaves(entries)[0]
     other = "torch" if backend == "numpy" else "numpy"
     paths = [path for path, _ in tree.leaves_with_path(entries)]
     for path in paths[:4] + paths[-1:]:
         where = ".".join(path)
-        yield f"without {where}", _changed(entries, path, _MISSING)
+        yield f"without {where}", _replace_entry(entries, path, _MISSING)
         leaf = dict(tree.leaves_with_path(entries))[path]
         for name, value in (
             ("None", None),
@@ -154,7 +154,7 @@ def wrong_entries(entries: Any, backend: str) -> Iterator[tuple[str, Any]]:
             ("of ints", luxport.asarray(np.ones(tuple(leaf.shape)), backend=backend, dtype="int32")),
             ("complex", luxport.asarray(np.ones(tuple(leaf.shape)), backend=backend, dtype="complex64")),
         ):
-            yield f"{where} {name}", _changed(entries, path, value)
+            yield f"{where} {name}", _replace_entry(entries, path, value)
         if len(path) > 1:
             yield f"{path[0]} None", {**entries, path[0]: None}
             yield f"{path[0]} a string", {**entries, path[0]: "x"}
@@ -163,12 +163,12 @@ def wrong_entries(entries: Any, backend: str) -> Iterator[tuple[str, Any]]:
 _MISSING = object()
 
 
-def _changed(entries: Any, path: tuple[str, ...], value: Any) -> Any:
+def _replace_entry(entries: Any, path: tuple[str, ...], value: Any) -> Any:
     first, *rest = path
     if isinstance(entries, (tuple, list)):
-        return tuple([_changed(e, tuple(rest), value) if str(i) == first and rest else
+        return tuple([_replace_entry(e, tuple(rest), value) if str(i) == first and rest else
                       value if str(i) == first else e for i, e in enumerate(entries)])  # fmt: skip
-    changed = {k: _changed(v, tuple(rest), value) if str(k) == first and rest else v for k, v in entries.items()}
+    changed = {k: _replace_entry(v, tuple(rest), value) if str(k) == first and rest else v for k, v in entries.items()}
     if not rest:
         changed[first] = value
         if value is _MISSING:
@@ -176,8 +176,8 @@ def _changed(entries: Any, path: tuple[str, ...], value: Any) -> Any:
     return changed
 
 
-def contract_calls(backend: str) -> Iterator[Call]:
-    """Yield wrong calls of setup and its like, of transforms and of the optimizers' functions."""
+def list_contract_calls(backend: str) -> Iterator[Call]:
+    """Yield wrong calls of setup and related functions, of transforms, and of the optimizers' functions."""
     model = luxport.Chain(luxport.Dense(3, 2), luxport.Dropout(0.5))
     ps, st = luxport.setup(0, model, backend=backend)
     x = luxport.asarray(np.ones((4, 3)), backend=backend, dtype="float32")
@@ -245,14 +245,14 @@ def contract_calls(backend: str) -> Iterator[Call]:
         if not isinstance(kind, type) or name in ("Rule", "HigherOrder", "Compound", "StepIf", "Replacement"):
             continue
 
-        def trained(kind: Any = kind, args: tuple[Any, ...] = (), options: Any = None) -> None:
+        def train(kind: Any = kind, args: tuple[Any, ...] = (), options: Any = None) -> None:
             state = luxport.optimizers.setup(kind(*args, **(options or {})), ps)
             luxport.optimizers.update(state, ps, ps)
 
-        yield f"{name}(misspelled=1)", lambda t=trained: t(options={"misspelled": 1})
+        yield f"{name}(misspelled=1)", lambda t=train: t(options={"misspelled": 1})
         for value in (
             *WRONG_ARGUMENTS,
             luxport.schedules.Constant(0.1) if hasattr(luxport.schedules, "Constant") else 1j,
         ):
             for option in list(inspect.signature(kind).parameters)[:4]:
-                yield f"{name}({option}={label(value)})", lambda t=trained, o=option, v=value: t(options={o: v})
+                yield f"{name}({option}={label(value)})", lambda t=train, o=option, v=value: t(options={o: v})

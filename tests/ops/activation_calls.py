@@ -1,4 +1,4 @@
-"""Every activation, called with its options, and its derivatives, on a backend."""
+"""Calls and derivatives of every activation and its options, on a backend."""
 
 from __future__ import annotations
 
@@ -33,36 +33,36 @@ PARAMETRIC: dict[str, list[dict[str, Any]]] = {
 VARIANTS = [(name, options) for name in UNARY for options in ({}, *PARAMETRIC.get(name, []))]
 
 
-def called(backend: Backend, f: Callable[..., Any], x: Any, dtype: str = "float64", **options: Any) -> np.ndarray:
-    """Apply f to host values as an array of the backend, and check that the dtype came through."""
+def call(backend: Backend, f: Callable[..., Any], x: Any, dtype: str = "float64", **options: Any) -> np.ndarray:
+    """Apply f to values as an array of the backend, and check that the dtype is kept."""
     y = f(backend.asarray(np.asarray(x, np.float64), dtype=dtype), **options)
     assert dtype_name(y) == dtype
     return backend.to_numpy(y)
 
 
-def versions(backend: Backend, name: str) -> list[Callable[..., Any]]:
-    """Return what a call of the operation runs and, if that is another program, the definition."""
+def list_versions(backend: Backend, name: str) -> list[Callable[..., Any]]:
+    """Return the programs of an operation: the backend's own, and the definition if that is another one."""
     own, definition = getattr(backend.ops, name, None), definition_of(getattr(ops, name))
     return (
         [definition] if own is None else [own] if getattr(own, "__wrapped__", None) is definition else [own, definition]
     )
 
 
-def summed(f: Callable[..., Any], **options: Any) -> Callable[[Any], Any]:
+def sum_outputs(f: Callable[..., Any], **options: Any) -> Callable[[Any], Any]:
     def total(x: Any) -> Any:
         return luxport.namespace(x).sum(f(x, **options))
 
     return total
 
 
-def derivatives(backend: Backend, f: Callable[..., Any], x: Any, dtype: str = "float64", **options: Any) -> Any:
-    """Return the first and the second derivative of an elementwise f."""
-    first = luxport.grad(summed(f, **options))
+def compute_derivatives(backend: Backend, f: Callable[..., Any], x: Any, dtype: str = "float64", **options: Any) -> Any:
+    """Return the first and the second derivative of an elementwise function."""
+    first = luxport.grad(sum_outputs(f, **options))
 
     def both(x: Any) -> Any:
-        return first(x), luxport.grad(summed(first))(x)
+        return first(x), luxport.grad(sum_outputs(first))(x)
 
-    # JAX compiles every step of an eager gradient: one program takes a third of the time.
+    # JAX compiles every step of an eager gradient: as one program it takes a third of the time.
     run = luxport.jit(both) if backend.name == "jax" else both
     slope, curvature = run(backend.asarray(np.asarray(x, np.float64), dtype=dtype))
     assert dtype_name(slope) == dtype_name(curvature) == dtype
@@ -72,8 +72,8 @@ def derivatives(backend: Backend, f: Callable[..., Any], x: Any, dtype: str = "f
 LAMBDA, ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
 
 
-def far_out(dtype: str) -> np.ndarray:
-    # Half the largest number: JAX's derivative of tanh doubles what flows into it.
+def make_large_values(dtype: str) -> np.ndarray:
+    # Half of the largest number, since JAX's derivative of tanh doubles the cotangent.
     largest = {"float16": 3e4, "float32": 1.5e38, "float64": 8e307, "bfloat16": 1.5e38}[dtype]
     points = [x for x in (1e-30, 1.0, 20.0, 100.0, 800.0, 1e4, 1e18, 1e30, 1e160) if x <= largest]
     return np.array([*points, largest])
