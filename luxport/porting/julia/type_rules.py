@@ -62,10 +62,8 @@ class TypeSizes:
             raise FileFormatError("a parameter of a type contains itself", offset=offset)
         self._known[id(param)] = (0, 1, param)
         measures = [self._measure(part, offset) for part in _list_parts(param)]
-        size, depth = (
-            1 + _measure_name(param) + sum(size for size, _ in measures),
-            1 + max((depth for _, depth in measures), default=0),
-        )
+        size = 1 + _measure_name(param) + sum(size for size, _ in measures)
+        depth = 1 + max((depth for _, depth in measures), default=0)
         if size > self._largest or depth > _DEEPEST_TYPE:
             raise self._explain_too_large(offset)
         self._known[id(param)] = (size, depth, param)

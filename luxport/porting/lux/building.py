@@ -149,12 +149,9 @@ def _fit_parameters(wanted: Mapping[str, Any], node: Any, path: str) -> dict[str
             continue
         found = unwrap_node(given[name])
         if not is_array(found):
-            what = (
-                found.reason
-                if isinstance(found, julia.Unavailable)
-                else f"an array expected, got {describe_value(found)}"
-            )
-            raise FileFormatError(f"{here}: {what}")
+            if isinstance(found, julia.Unavailable):
+                raise FileFormatError(f"{here}: {found.reason}")
+            raise FileFormatError(f"{here}: an array expected, got {describe_value(found)}")
         shape = value.shape if isinstance(value, AbstractArray) else np.shape(value)
         if [n for n in found.shape if n != 1] != [n for n in shape if n != 1]:
             raise FileFormatError(f"{here}: shape {tuple(shape)} expected, got {found.shape}")

@@ -49,9 +49,8 @@ def assign(here: Scope, node: Node, last: bool) -> Scope:
     else:
         written = here.write_target(target)
         code = here.write_layer(value) if can_make_layers(here, value) else here.write(value)
-        if (
-            code.kind == "table" and names & here.source.changed
-        ):  # statements that are not ported would leave the dict here unchanged
+        # Statements that are not ported would leave the dict here unchanged.
+        if code.kind == "table" and names & here.source.changed:
             raise Unported("a Dict that is changed later")
         if (
             value.type == "identifier"
@@ -60,12 +59,11 @@ def assign(here: Scope, node: Node, last: bool) -> Scope:
         ):
             raise Unported("another name for a vector whose entries are assigned")
         here.add_code(f"{written.removeprefix('(').removesuffix(')')} = ", code)
-        several = {"number"} if code.kind == "sizes" else {entry.kind for entry in code.entries}
-        kinds = (
-            {read_text(target): code.kind}
-            if name
-            else dict.fromkeys(names, several.pop() if len(several) == 1 else "unknown")
-        )
+        if name:
+            kinds = {read_text(target): code.kind}
+        else:
+            several = {"number"} if code.kind == "sizes" else {entry.kind for entry in code.entries}
+            kinds = dict.fromkeys(names, several.pop() if len(several) == 1 else "unknown")
     if last:  # in Julia an assignment has a value
         here.add_line(f"return {name or written}")
     return here.bind(kinds)

@@ -26,17 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["write_compact"]
 
 
-_LAYERS = {
-    "Chain",
-    "Conv",
-    "Dense",
-    "Embedding",
-    "LayerNorm",
-    "BatchNorm",
-    "Parallel",
-    "MultiHeadAttention",
-    "Function",
-}
+_LAYERS = {"Chain", "Conv", "Dense", "Embedding", "LayerNorm", "BatchNorm", "Parallel", "MultiHeadAttention"}
+_LAYERS |= {"Function"}
 """Declared types of fields that hold a layer or a function."""
 _PLAIN_TYPES = {"Function", "Int", "Integer", "Int64", "Bool", "String", "Symbol", "Float32", "Float64", "Real"}
 """Declared types of fields that hold nothing trainable."""
@@ -45,11 +36,7 @@ _PLAIN_TYPES = {"Function", "Int", "Integer", "Int64", "Bool", "String", "Symbol
 def write_compact(here: Scope, struct: Struct) -> None:
     """Write a function that takes the fields of a struct and returns a `compact` layer."""
     fields = {name: name_field(name) for name in struct.fields}
-    if (
-        len(set(fields.values())) < len(fields)
-        or "inputs" in fields.values()
-        or {"choose", "forward"} & {*fields.values()}
-    ):
+    if len(set(fields.values())) < len(fields) or {"choose", "forward", "inputs"} & {*fields.values()}:
         raise Unported("fields whose Python names would be equal")
     here.add_line(f"def {struct.python}({', '.join(write_fields(here, struct))}):")
     inside = here.open_block(reserved=frozenset(fields.values()))

@@ -73,9 +73,9 @@ def write_connection(here: Scope, node: Node, two: bool) -> Code:
         both, many = _OPERATORS[symbol]
         if two:
             return Code(both, "function")
-        return (
-            here.name_helper(many) if many else here.write_hole(node, "a difference of more or fewer than two outputs")
-        )
+        if many:
+            return here.name_helper(many)
+        return here.write_hole(node, "a difference of more or fewer than two outputs")
     if symbol in ("vcat", "hcat") and symbol not in here.kinds:
         return here.name_helper(symbol)
     return Code("None") if symbol == "tuple" else here.write(node)

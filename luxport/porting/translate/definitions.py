@@ -154,10 +154,8 @@ def _write_compact(here: Scope, node: Node, name: str) -> Code:
     head = group("luxport.compact(", [*titles, *(write_named(key, code) for key, code in values.items())], ")")
     here.add_code("@", head)
     inner = f"def {chosen}({', '.join([*written.listed, *(['*'] if values else []), *values])}):"
-    renamed = {
-        **here.renamed,
-        **{key: key for key in bindings},
-    }  # keyword arguments may have the names of Python's builtins
+    # Keyword arguments may have the names of Python's builtins.
+    renamed = {**here.renamed, **{key: key for key in bindings}}
     written = replace(written, kinds=written.kinds.with_values(kinds))
     write_body(replace(here, renamed=renamed), inner, body, "array", written)
     return Code(chosen, "layer")
@@ -168,6 +166,6 @@ def _write_binding(here: Scope, node: Node) -> Code:
     found = write_drawn_array(here, node)
     if found is not None:
         return found.with_kind("array")
-    return (
-        here.write_layer(node) if node.type != "vector_expression" and can_make_layers(here, node) else here.write(node)
-    )
+    if node.type != "vector_expression" and can_make_layers(here, node):
+        return here.write_layer(node)
+    return here.write(node)

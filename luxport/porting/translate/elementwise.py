@@ -13,9 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = ["find_functions_of_elements"]
 
-_COMPARISONS = {
-    symbol for symbol, sign in COMPARISONS.items() if not sign.startswith("is")
-}  # ``===`` compares whole objects
+# Without ``===``, which compares whole objects.
+_COMPARISONS = {symbol for symbol, sign in COMPARISONS.items() if not sign.startswith("is")}
 
 
 def find_functions_of_elements(root: Node, statements: Iterable[Node], layers: Collection[str]) -> set[str]:

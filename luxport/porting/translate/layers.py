@@ -268,10 +268,8 @@ def _build_embedding(here: Scope, given: Arguments) -> Code:
 
 
 def _build_upsample(here: Scope, given: Arguments) -> Code:
-    positional, options = (
-        [],
-        read_options(here, given, scale=("scale", here.write_sizes), size=("size", here.write_sizes)),
-    )
+    options = read_options(here, given, scale=("scale", here.write_sizes), size=("size", here.write_sizes))
+    positional = []
     for node in given.positional:
         if node.type == "quote_expression":
             mode = read_text(node)[1:]

@@ -239,12 +239,9 @@ class _Checker:
         root, path = _find_root(node), _write_path(node)
         if not isinstance(node.ctx, ast.Load) or node.attr.startswith("_") or isinstance(node.value, ast.Constant):
             raise _Violation(f"the attribute {node.attr}")
-        if (
-            root in PACKAGES
-            and path not in ALLOWED
-            or root == "xp"
-            and (node.attr not in XP_NAMES or path != f"xp.{node.attr}")
-        ):
+        if root in PACKAGES and path not in ALLOWED:
+            raise _Violation(f"the attribute {path}")
+        if root == "xp" and (node.attr not in XP_NAMES or path != f"xp.{node.attr}"):
             raise _Violation(f"the attribute {path}")
 
     def _check_call(self, node: ast.expr) -> None:

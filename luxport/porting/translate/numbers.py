@@ -159,9 +159,8 @@ def _make_parity(sign: str) -> Builder:
 
 def _build_product(here: Scope, given: Arguments) -> Code:
     x = read_only_argument(here, given)
-    in_place = (
-        x.kind == "layers" and given.positional[0].type == "vector_expression"
-    )  # of variables, which are numbers here
+    # ``prod([a, b])``: entries of unknown kind are variables, which are numbers in code that builds layers.
+    in_place = x.kind == "layers" and given.positional[0].type == "vector_expression"
     if not (x.kind in ("sizes", "unknown") or in_place) or here.mode != "build":
         raise Unported("a product of something other than sizes")
     return Code(f"math.prod({x.text})", "number")

@@ -27,8 +27,11 @@ if TYPE_CHECKING:
 
 __all__ = ["write_binary", "write_operator_call", "write_unary"]
 
-_SIGNS = {"+": "+", "-": "-", "÷": "//", "fld": "//", "%": "%", "^": "**", "/": "/"}
+_SIGNS = {"+": "+", "-": "-", "÷": "//", "fld": "//", "%": "%", "^": "**", "/": "/", "*": "*", "×": "*"}
 _DOTTED = {".+": "+", ".-": "-", ".*": "*", ".÷": "//", ".%": "%"}
+_NOT_ARITHMETIC = {"device", "drawn", "flag", "function", "layer", "layers", "pair", "record", "rng", "sizes", "table"}
+_NOT_ARITHMETIC |= {"text", "tuple"}
+"""Kinds of values that arithmetic operators do not take."""
 _FUNCTIONS = {".+": "operator.add", ".-": "operator.sub", ".*": "operator.mul"}
 
 
@@ -156,24 +159,10 @@ def _write_arithmetic(here: Scope, symbol: str, a: Code, b: Code) -> Code:
     kinds = {a.kind, b.kind}
     if symbol in _DOTTED and here.mode == "build" and kinds <= {"sizes", "number", "unknown"} and kinds != {"number"}:
         return _write_for_each(here, symbol, a, b)
-    if {a.kind, b.kind} & {
-        "drawn",
-        "pair",
-        "tuple",
-        "rng",
-        "device",
-        "record",
-        "layer",
-        "function",
-        "layers",
-        "flag",
-        "table",
-        "text",
-        "sizes",
-    }:
+    if kinds & _NOT_ARITHMETIC:
         raise Unported(f"{symbol} of something that is neither number nor array")
     dotted = symbol.startswith(".") or here.mode == "scalar"
-    sign = {**_SIGNS, "*": "*", "×": "*"}.get(symbol.removeprefix("."))
+    sign = _SIGNS.get(symbol.removeprefix("."))
     if sign is None:
         raise Unported(f"the operator {symbol}")
     if a.is_mask or b.is_mask:
@@ -209,12 +198,10 @@ def _count_booleans(here: Scope, sign: str, a: Code, b: Code) -> tuple[Code, Cod
 def _write_for_each(here: Scope, symbol: str, a: Code, b: Code) -> Code:
     """Return a dotted operator applied to sizes, or to values that may be one size or several."""
     if a.kind == "sizes" and b.kind == "number":
-        whole = symbol in (".÷", ".%")
-        inner = (
-            write_truncated(here, symbol[1:], Code("size"), b).text
-            if whole
-            else f"size {_DOTTED[symbol]} {write_operand(b)}"
-        )
+        if symbol in (".÷", ".%"):
+            inner = write_truncated(here, symbol[1:], Code("size"), b).text
+        else:
+            inner = f"size {_DOTTED[symbol]} {write_operand(b)}"
         return Code(f"tuple([{inner} for size in {a.text}])", "sizes")
     whole = {".÷": "quotient", ".%": "remainder"}
     function = here.name_helper(whole[symbol]) if symbol in whole else Code(_FUNCTIONS[symbol], "function")

@@ -61,9 +61,8 @@ def call_package_function(here: Scope, node: Node, name: str, given: Arguments) 
     count = len(given.positional)
     if name in ("Float32", "Float64") and count == 1:
         number = here.write(given.positional[0])
-        return (
-            number if number.kind == "number" else None
-        )  # a literal has the dtype of the array that it is computed with
+        # A literal has the dtype of the array that it is computed with.
+        return number if number.kind == "number" else None
     if name in ("first", "last") and count == 1:
         return here.call_helper("get_item", [here.write(given.positional[0]), Code("0" if name == "first" else "-1")])
     if name == "Dict":

@@ -104,9 +104,8 @@ def write_parameters(
             default_node = node.named_children[-1]
             lines, holes = here.piece.mark()
             value = here.write(default_node)
-            if (
-                len(here.piece.holes) > holes
-            ):  # Python would raise at the definition, even if the function is never called
+            # Python would raise at the definition, even if the function is never called.
+            if len(here.piece.holes) > holes:
                 if not after and any("=" in entry for entry in listed):
                     raise Unported("a default that is not ported")
                 del here.piece.lines[lines:]
@@ -138,12 +137,7 @@ def write_parameters(
             name = here.spell(read_text(node))
             here = here.bind({read_text(node): kind})
             first = first or name
-        elif node.type == "unary_typed_expression" and read_text(node) in (
-            "::Nothing",
-            "::Bool",
-            "::Int",
-            "::Function",
-        ):
+        elif read_text(node) in ("::Nothing", "::Bool", "::Int", "::Function"):
             name = f"unused_{len(listed) + 1}"
         else:
             raise Unported(f"the parameter {read_text(node)}")

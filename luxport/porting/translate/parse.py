@@ -174,24 +174,9 @@ def read_last_name(node: Node) -> str:
     return ""
 
 
-_MODULES = {
-    "Base",
-    "Iterators",
-    "LinearAlgebra",
-    "LuxOps",
-    "Flux",
-    "Losses",
-    "Lux",
-    "LuxCore",
-    "LuxLib",
-    "MLUtils",
-    "NNlib",
-    "Optimisers",
-    "Random",
-    "Statistics",
-    "Training",
-    "WeightInitializers",
-}
+_MODULES = {"Base", "Iterators", "LinearAlgebra", "LuxOps", "Flux", "Losses", "Lux", "LuxCore", "LuxLib", "MLUtils"}
+_MODULES |= {"NNlib", "Optimisers", "Random", "Statistics", "Training", "WeightInitializers"}
+"""Packages and modules whose names may stand before a function's: ``Flux.Dense``."""
 
 
 def find_head(node: Node) -> Node | None:

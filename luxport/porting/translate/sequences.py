@@ -168,10 +168,8 @@ def _build_zip(here: Scope, given: Arguments) -> Code:
     overs, inside = [], here
     for variable, sequence in zip(variables, sequences, strict=True):
         if here.kinds.get(read_text(sequence)) == "array":
-            over, kinds = (
-                here.call_helper("expect_tuple", [Code(here.spell(read_text(sequence)))]).text,
-                {read_text(variable): "unknown"},
-            )
+            over = here.call_helper("expect_tuple", [Code(here.spell(read_text(sequence)))]).text
+            kinds = {read_text(variable): "unknown"}
         else:
             _, over, kinds = _read_iteration(here, variable, sequence)
         overs.append(over)

@@ -94,9 +94,8 @@ def _write_record(here: Scope, struct: Struct) -> Scope:
                 raise Unported("a default that depends on another field")
             before, holes = here.piece.mark()
             value = here.write(node)
-            if (
-                len(here.piece.holes) > holes
-            ):  # Python would raise at the class definition, even if the class is never used
+            # Python would raise at the class definition, even if the class is never used.
+            if len(here.piece.holes) > holes:
                 del here.piece.lines[before:]
                 value = Code(f"dataclasses.field(default_factory=lambda: {value.text})")
             elif value.text.startswith(("[", "{")):

@@ -121,9 +121,8 @@ def _read_definition(node: Node, bases: Mapping[str, str]) -> Struct | None:
     if head.type == "binary_expression":
         above = read_text(head.named_children[-1])
         base = above.partition("{")[0].rpartition(".")[2]
-        if base == "AbstractExplicitContainerLayer" and re.search(
-            r"\{\(?:\w+,?\)?\}$", above
-        ):  # in Lux before 0.5: a container of one layer, whose parameters are not nested under a name
+        # In Lux before 0.5: a container of one layer, whose parameters are not nested under a name.
+        if base == "AbstractExplicitContainerLayer" and re.search(r"\{\(?:\w+,?\)?\}$", above):
             base = "AbstractLuxWrapperLayer"
         head = head.named_children[0]
     bounds: dict[str, Node] = {}

@@ -103,13 +103,11 @@ def leave_out(here: Scope, node: Node, reason: str) -> Scope:
     if any(here.kinds.get(name, "unported") != "unported" for name in _find_assigned(node)):
         here.add_line(here.write_not_ported(node).text)  # it changes a value, which would keep its old state here
     name, methods = _find_methods(here, node)
-    missing = (
-        set() if is_dispatched(name, methods) else _find_defined(node)
-    )  # other methods may be the ones that are called
+    # Other methods may be the ones that are called.
+    missing = set() if is_dispatched(name, methods) else _find_defined(node)
     if read_text(node).startswith(("@load ", "BSON.@load ", "JLD2.@load ")):
-        missing |= {
-            name for name in find_names(node) if here.kinds.get(name) != "layer"
-        }  # a layer stays defined: the file would only load its weights
+        # A layer stays defined: the file would only load its weights.
+        missing |= {name for name in find_names(node) if here.kinds.get(name) != "layer"}
     head = find_head(node)
     stubs = [owner.python, *(entry.python for entry in owner.constructors)] if owner is not None else []
     stubs += [owner.chooser] if owner is not None and owner.chooser else []

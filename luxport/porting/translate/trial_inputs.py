@@ -83,11 +83,8 @@ class _Search:
             self.other = self.other or taken
         if self.other is not None:
             return self.other.shapes
-        return (
-            f"no input found that it takes: {write_first_line(self.failed)}"
-            if self.failed
-            else "no input found that it takes"
-        )
+        reason = f": {write_first_line(self.failed)}" if self.failed else ""
+        return f"no input found that it takes{reason}"
 
     def _call(self, inputs: Inputs) -> _Taken | None:
         try:
@@ -95,7 +92,7 @@ class _Search:
         except NotImplementedError as error:  # a piece that was not ported
             self.hole = write_first_line(error)
         except Exception as error:  # an input of another shape may be accepted
-            if _are_floating(inputs) and (self.failed is None or _SEVERAL in str(self.failed)):
+            if _is_floating(inputs) and (self.failed is None or _SEVERAL in str(self.failed)):
                 self.failed = error
         else:
             outputs = [leaf for leaf in luxport.tree.leaves(y) if isinstance(leaf, AbstractArray)]
@@ -248,7 +245,7 @@ _LENGTH = 5
 _SIZES = (28, 32, 64, 224, 128, 256, 16, 96, 100, 48, 160, 299, 1024, 8, *range(9, 41))
 
 
-def _are_floating(inputs: Inputs) -> bool:
+def _is_floating(inputs: Inputs) -> bool:
     return all(leaf.dtype.kind == "f" for leaf in luxport.tree.leaves(inputs))
 
 

@@ -48,15 +48,11 @@ def _build_weight_norm(here: Scope, given: Arguments) -> Code:
 
 def _build_repeated_layer(here: Scope, given: Arguments) -> Code:
     def read_plain(node: Node) -> Code:
-        if node.type == "call_expression" and read_last_name(node.named_children[0]) in (
-            "Val",
-            "static",
-            "True",
-            "False",
-        ):
-            inner = read_arguments(node).positional
-            return here.write(inner[0]) if inner else Code(read_last_name(node.named_children[0]), "flag")
-        return here.write(node)
+        name = read_last_name(node.named_children[0]) if node.type == "call_expression" else ""
+        if name not in ("Val", "static", "True", "False"):
+            return here.write(node)
+        inner = read_arguments(node).positional
+        return here.write(inner[0]) if inner else Code(name, "flag")
 
     layers = [here.write_layer(node) for node in expect_positional(given, 1)]
     options = read_options(

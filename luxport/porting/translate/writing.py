@@ -26,16 +26,8 @@ __all__ += ["render", "write_remark", "write_whole_number"]
 _WIDTH = 100
 _LONGEST = 200_000
 _LONGEST_NAME = 200
-BUILTINS = frozenset(dir(builtins)) | {
-    "copyright",
-    "credits",
-    "display",
-    "exit",
-    "get_ipython",
-    "help",
-    "license",
-    "quit",
-}
+BUILTINS = frozenset(dir(builtins))
+BUILTINS |= {"copyright", "credits", "display", "exit", "get_ipython", "help", "license", "quit"}
 """Names that Python defines by itself, including those of an interactive session."""
 
 
@@ -113,18 +105,8 @@ RESERVED |= {"repr", "reversed", "round", "self", "set", "size", "slice", "str",
 _INTERNAL_ATTRIBUTES = {
     f"{kind}_{part}" for kind in ("gi", "cr", "ag") for part in ("frame", "code", "yieldfrom", "await", "running")
 }
-_INTERNAL_ATTRIBUTES |= {
-    "f_back",
-    "f_builtins",
-    "f_code",
-    "f_globals",
-    "f_locals",
-    "tb_frame",
-    "tb_next",
-    "mro",
-    "format",
-    "format_map",
-}
+_INTERNAL_ATTRIBUTES |= {"f_back", "f_builtins", "f_code", "f_globals", "f_locals", "tb_frame", "tb_next", "mro"}
+_INTERNAL_ATTRIBUTES |= {"format", "format_map"}
 """Attributes that lead from a value to the internals of Python."""
 _SPELLINGS = str.maketrans({"²": "2", "³": "3", "!": "_", "′": "_prime"} | {chr(0x2080 + i): str(i) for i in range(10)})
 
