@@ -227,7 +227,7 @@ def _find_sizes(xp: Any, indices: tuple[Array, ...], size: int | Sequence[int] |
         if None in seen:
             raise LayerError("expects size= where the values of indices cannot be read")
         return tuple([most + 1 for _, most in seen])  # type: ignore[misc]
-    sizes = (size,) if is_int(size) else tuple(size)
+    sizes = tuple(size) if isinstance(size, Sequence) else (size,)
     if len(sizes) != len(indices):
         raise LayerError(f"expects a size for each of {len(indices)} arrays of indices, got {sizes}")
     return sizes
