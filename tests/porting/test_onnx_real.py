@@ -44,7 +44,7 @@ def test_a_graph_needs_the_sizes_of_its_input(tmp_path: Any, capsys: pytest.Capt
     for more, said in (
         ([], "luxport convert: --input and an .onnx output need each other"),
         (["--input", "N,-1"], "luxport convert: --input expects sizes, or names of free sizes"),
-        (["--input", "0,13"], "luxport convert: --input expects sizes of at least 1, N,1,28,28, got '0,13'"),
+        (["--input", "0,13"], "luxport convert: --input expects sizes of at least 1, as in N,1,28,28, got '0,13'"),
         (["--input", "N,12"], "luxport convert: Dense expects (..., 13), got (?, 12)"),
         (["--input", "int33:N,13"], "luxport convert: a dtype expected, got 'int33'"),
     ):
