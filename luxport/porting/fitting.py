@@ -22,7 +22,7 @@ from luxport.porting.julia.nodes import has_arrays, is_array, is_node, read_entr
 from luxport.text import warn
 from luxport.tree import paths
 
-__all__ = ["draw_initial", "drop_axes_of_one", "fit", "fit_states"]
+__all__ = ["draw_initial", "squeeze_shape", "fit", "fit_states"]
 
 
 _ALIASES: Mapping[str, tuple[str, ...]] = {
@@ -206,13 +206,13 @@ def _drop_zeros(arrays: list[Any], wanted: list[Any]) -> list[Any]:
     kept: list[Any] = []
     for position, found in enumerate(arrays):
         left, places = len(arrays) - position, len(wanted) - len(kept)
-        has_place = places > 0 and drop_axes_of_one(found) == drop_axes_of_one(wanted[len(kept)])
-        if has_place or left <= places or len(drop_axes_of_one(found)) > 1 or np.any(found):
+        has_place = places > 0 and squeeze_shape(found) == squeeze_shape(wanted[len(kept)])
+        if has_place or left <= places or len(squeeze_shape(found)) > 1 or np.any(found):
             kept.append(found)
     return kept
 
 
-def drop_axes_of_one(array: Any) -> tuple[int, ...]:
+def squeeze_shape(array: Any) -> tuple[int, ...]:
     """Return the shape of an array without axes of 1."""
     return tuple([n for n in array.shape if n != 1])
 
@@ -255,7 +255,7 @@ def _check(found: Any, wanted: Any, path: str, problems: list[str]) -> Any:
     if not is_array(found):
         problems.append(f"{path}: expected an array, got {julia.name_type(found)}")
         return wanted
-    if found.shape != wanted.shape and drop_axes_of_one(found) == drop_axes_of_one(wanted):
+    if found.shape != wanted.shape and squeeze_shape(found) == squeeze_shape(wanted):
         found = found.reshape(wanted.shape)  # some versions of Lux save a bias with an additional axis of size 1
     if found.shape != wanted.shape:
         problems.append(f"{path}: shape {wanted.shape} expected, got {found.shape}")

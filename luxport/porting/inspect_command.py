@@ -100,7 +100,7 @@ def _yield_tree(root: Any, longest: int | None) -> Iterator[str]:
             continue
         # Paths are shown in short form; in a tree of thousands of levels, full paths would take quadratic memory.
         path = (f"{path}.{name}" if path else name)[:200]
-        inner = _children(value)
+        inner = _list_children(value)
         if inner and id(value) in seen:
             yield f"{margin}{_clean(name)}: the same as {_clean(seen[id(value)])}"
             continue
@@ -125,7 +125,7 @@ class _Omitted:
     count: int
 
 
-def _children(value: Any) -> list[tuple[str, Any]]:
+def _list_children(value: Any) -> list[tuple[str, Any]]:
     """Return the values inside a value by name; the fields of Flux's structs get the names that BSON files omit."""
     if is_component_array(value) and (tree := list_children(value)):
         return list(tree.items())

@@ -117,11 +117,11 @@ def read_training(
         trainings = {
             found: (value, saved.values) for found, value in saved.values.items() if find_kind(value) == "TrainState"
         }
-        if name is None and len(trainings) == 1:  # whatever models are beside it
+        if name is None and len(trainings) == 1:  # models beside it do not make the choice ambiguous
             ((value, parent),) = trainings.values()
         else:
             value, parent = _choose(saved.values, name, str(path))
-        around = next((one for one in (value, parent) if find_kind(one) == "TrainState"), None)
+        around = next((struct for struct in (value, parent) if find_kind(struct) == "TrainState"), None)
         if around is None:
             raise FileFormatError("it has a model, but no TrainState: see load_model")
     with refuse_file(str(path), "training cannot be continued"):
@@ -182,13 +182,13 @@ def _choose(values: dict[str, Any], name: str | None, path: str) -> tuple[Any, A
             raise FileFormatError(f"{name} is no layer of Flux or Lux; {_advise(value)}", path=path)
         return value, parent
     models = find_models(values)
-    if models and len({id(value) for value, _ in models.values()}) == 1:  # one, maybe under several names
+    if models and len({id(value) for value, _ in models.values()}) == 1:  # one model, which may have several names
         found, (value, sure) = next(iter(models.items()))
         top = {entry: other for entry, other in values.items() if entry != found.partition(".")[0]}
         left = [
             entry
             for entry, other in top.items()
-            if any(one is not value for one, _ in find_models({entry: other}).values())
+            if any(model is not value for model, _ in find_models({entry: other}).values())
         ]
         if left or not sure:
             others = f", but other entries have layers, too: {', '.join(map(show, left))}" if left else ""

@@ -85,7 +85,7 @@ class Network(Layer):
         return self.layers
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
-        """Make the calls in order."""
+        """Evaluate the calls in order."""
         results, new_st = self._name_inputs(x), dict(st)
         for call in self.calls:
             args = _fill(call.args, results)

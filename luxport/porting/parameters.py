@@ -14,7 +14,7 @@ from luxport.core.layer import Layer, check_layer
 from luxport.porting import julia
 from luxport.porting.errors import FileFormatError, refuse_file
 from luxport.porting.files.reading import read
-from luxport.porting.fitting import draw_initial, drop_axes_of_one, fit, fit_states
+from luxport.porting.fitting import draw_initial, fit, fit_states, squeeze_shape
 from luxport.porting.julia.entries import find_entry_at, find_states_beside, is_container, list_inner_entries
 from luxport.porting.julia.generation import find_versions_for, read_version
 from luxport.porting.julia.nodes import is_array
@@ -141,8 +141,8 @@ def _split_fitting(
 
 def _measure_distance(value: Any, wanted: dict[str, Any]) -> int:
     """Return how far a value is from a model's parameters: the number of missing (twice) and extra arrays, by shape."""
-    there = Counter(drop_axes_of_one(found) for found in julia.yield_values(value) if is_array(found))
-    here = Counter(drop_axes_of_one(leaf) for leaf in tree.leaves(wanted))
+    there = Counter(squeeze_shape(found) for found in julia.yield_values(value) if is_array(found))
+    here = Counter(squeeze_shape(leaf) for leaf in tree.leaves(wanted))
     return 2 * (here - there).total() + (there - here).total()
 
 

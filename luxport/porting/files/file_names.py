@@ -22,7 +22,7 @@ _FORMATS = {
 }
 
 
-def check_file_suffix(caller: str, path: str | PathLike[str], ending: str, cure: str = "") -> None:
+def check_file_suffix(caller: str, path: str | PathLike[str], ending: str, hint: str = "") -> None:
     """Refuse a path with the suffix of another format; its own suffix, an unknown one and none are allowed.
 
     Raises: ValueError
@@ -36,7 +36,7 @@ def check_file_suffix(caller: str, path: str | PathLike[str], ending: str, cure:
     if other is not None and other != _FORMATS[ending]:
         raise ValueError(
             f"{caller} writes a {_FORMATS[ending]} file, got a name with the suffix of {other}, {name.name!r}: "
-            f"use {ending}{cure}"
+            f"use {ending}{hint}"
         )
 
 

@@ -114,7 +114,7 @@ class TreeReader:
                 raise FileFormatError(f"{path} is missing")
             return self._arrays[found]
         if not isinstance(node, dict) or len(node) != 1:
-            raise ValueError(f"one kind expected at {path}")
+            raise ValueError(f"expected an object with one entry, its kind, at {path}")
         ((kind, value),) = node.items()
         match kind:
             case "dict":

@@ -145,7 +145,7 @@ def write_layer_norm(layer: Any, ps: Any, st: Any, path: str) -> julia.Value:
     return make_named_tuple({
         "λ": FUNCTION,
         "diag": scale,
-        "ϵ": np.float32(math.sqrt(layer.epsilon)),  # Flux squares it
+        "ϵ": np.float32(math.sqrt(layer.epsilon)),  # Flux's formula has ϵ²
         "size": _reverse_axes(layer.shape),
         "affine": layer.affine,
     })  # fmt: skip

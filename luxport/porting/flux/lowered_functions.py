@@ -205,7 +205,7 @@ def _multiply(x: Any, *rest: Any) -> Any:
     return x
 
 
-def _scale(x: Any, *rest: Any) -> Any:
+def _multiply_by_scalars(x: Any, *rest: Any) -> Any:
     if sum(_is_array(value) for value in (x, *rest)) > 1:
         raise LayerError(
             "multiplies matrices in lowered Julia code, which luxport does not support: "
@@ -230,10 +230,10 @@ def _is_array(value: Any) -> bool:
 _JULIA: Mapping[str, Callable[..., Any]] = {
     "+": lambda x, *rest: sum(rest, start=x),
     "-": lambda x, *rest: x - rest[0] if rest else -x,
-    "*": _scale,
+    "*": _multiply_by_scalars,
     ".*": _multiply,
     "./": lambda x, y: x / y,
-    "/": lambda x, y: _scale(x, 1 / y),
+    "/": lambda x, y: _multiply_by_scalars(x, 1 / y),
     "div": lambda x, y: x // y,
     "getindex": _take_entry,
     "lastindex": len,

@@ -104,9 +104,9 @@ def from_keras(
             counterpart: it has an unknown class, an option that luxport does not have, or no weights yet
     """
     if not any(kind.__module__ == "keras.src.layers.layer" for kind in type(layer).__mro__):
-        cure = ": open a file by keras.saving.load_model" if isinstance(layer, (str, PathLike)) else ""
-        cure = ": call it" if isinstance(layer, type) else cure
-        raise TypeError(f"from_keras expects a layer or model of Keras, got {name_kind(layer)}{cure}")
+        hint = ": open a file by keras.saving.load_model" if isinstance(layer, (str, PathLike)) else ""
+        hint = ": call it" if isinstance(layer, type) else hint
+        raise TypeError(f"from_keras expects a layer or model of Keras, got {name_kind(layer)}{hint}")
     model, given_ps, given_st = _port(layer, "")
     rng = Rng.of(rng)
     ps = fill_trees(initial_parameters(rng, model), given_ps, "from_keras")
@@ -185,7 +185,9 @@ def _list_children(model: Any, path: str) -> Any:
     layers = list(model.layers) if kind == "Sequential" else _list_calls(model)
     if layers is None or _has_masks(model):
         return "graph"
-    again = [layer.name for i, layer in enumerate(layers) if layer.weights and any(layer is one for one in layers[:i])]
+    again = [
+        layer.name for i, layer in enumerate(layers) if layer.weights and any(layer is other for other in layers[:i])
+    ]
     if again and kind == "Functional":
         return "graph"
     if again:

@@ -40,10 +40,10 @@ def _port_norm(layer: Any, make: Callable[[bool], Layer], shape: tuple[int, ...]
         return Step(make(False), {}, st, layout)
     missing = [name for name in ("scale", "bias") if name not in ps]
     dtype = next(iter(ps.values())).dtype
-    whole = {"scale": np.ones(shape, dtype), "bias": np.zeros(shape, dtype)} | ps
+    complete = {"scale": np.ones(shape, dtype), "bias": np.zeros(shape, dtype)} | ps
     if not missing:
-        return Step(make(True), whole, st, layout)
-    frozen, ps, st = luxport.freeze(make(True), whole, st, missing)
+        return Step(make(True), complete, st, layout)
+    frozen, ps, st = luxport.freeze(make(True), complete, st, missing)
     return Step(frozen, ps, st, layout)
 
 

@@ -83,9 +83,9 @@ def _build_network(
     if module._forward_hooks or module._forward_pre_hooks:
         module = tracing.Held(module)
     traced_parts = _find_sharing(module)
-    whole = {id(part) for part in module.modules() if is_leaf(part)}
+    leaf_modules = {id(part) for part in module.modules() if is_leaf(part)}
     while True:
-        graph = tracing.traced(module, whole - traced_parts, inputs)
+        graph = tracing.traced(module, leaf_modules - traced_parts, inputs)
         leaves = {n.target: module.get_submodule(n.target) for n in graph.nodes if n.op == "call_module"}
         attributes = [n.target for n in graph.nodes if n.op == "get_attr"]
         owners = [

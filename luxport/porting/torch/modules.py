@@ -96,8 +96,8 @@ def from_torch(
             counterpart: it has an option that luxport does not have, has hooks, or calls an unknown function
     """
     if not any(kind.__module__ == "torch.nn.modules.module" for kind in type(module).__mro__):
-        cure = ": call it" if isinstance(module, type) else _CURES.get(type(module).__name__, "")
-        raise TypeError(f"from_torch expects a torch.nn.Module, got {name_kind(module)}{cure}")
+        hint = ": call it" if isinstance(module, type) else _HINTS.get(type(module).__name__, "")
+        raise TypeError(f"from_torch expects a torch.nn.Module, got {name_kind(module)}{hint}")
     given = inputs if inputs is None or isinstance(inputs, tuple) else (inputs,)
     layer, given_ps, given_st = _port(module, "", inputs=given)
     rng = Rng.of(rng)
@@ -107,7 +107,7 @@ def from_torch(
     )
 
 
-_CURES = {
+_HINTS = {
     **dict.fromkeys(
         ("OrderedDict", "dict"), ": build the module, module.load_state_dict(...), and pass luxport.from_torch(module)"
     ),

@@ -89,12 +89,12 @@ class StackedCarries(WrapperLayer):
         (y, carry), st = self.layer(x, ps, st)
         leaves = tree.leaves(carry)
         xp = namespace(y)
-        whole = tuple([xp.stack(leaves[part :: self.parts], axis=0) for part in range(self.parts)])
-        return (y, whole if self.parts > 1 else whole[0]), st
+        stacked = tuple([xp.stack(leaves[part :: self.parts], axis=0) for part in range(self.parts)])
+        return (y, stacked if self.parts > 1 else stacked[0]), st
 
     def _split_carries(self, given: Any) -> Any:
-        whole = given if self.parts > 1 else (given,)
-        each = [tuple([part[i] for part in whole]) for i in range(self.levels * self.directions)]
+        arrays = given if self.parts > 1 else (given,)
+        each = [tuple([part[i] for part in arrays]) for i in range(self.levels * self.directions)]
         levels = [
             tuple(each[self.directions * i : self.directions * (i + 1)]) if self.directions > 1 else each[i]
             for i in range(self.levels)

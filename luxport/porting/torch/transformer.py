@@ -48,7 +48,7 @@ class TorchEncoderLayer(_TorchInterface):
         """Call the layer with a mask and a bias that combine PyTorch's masks."""
         src, *given = x if isinstance(x, tuple) else (x,)
         found = dict(zip(_ENCODER, given, strict=False))
-        bias, seen = make_masks(_batch(found.get("key_padding_mask")), found.get("mask"), self.layer.nheads)
+        bias, seen = make_masks(_add_batch_axis(found.get("key_padding_mask")), found.get("mask"), self.layer.nheads)
         y, st = self.layer((self._put_batch_first(src), seen, bias), ps, st)
         return self._restore(y, src), st
 
@@ -61,8 +61,8 @@ class TorchDecoderLayer(_TorchInterface):
         tgt, memory, *given = x
         found = dict(zip(_DECODER, given, strict=False))
         heads = self.layer.nheads
-        bias, seen = make_masks(_batch(found.get("key_padding_mask")), found.get("mask"), heads)
-        more, known = make_masks(_batch(found.get("memory_key_padding_mask")), found.get("memory_mask"), heads)
+        bias, seen = make_masks(_add_batch_axis(found.get("key_padding_mask")), found.get("mask"), heads)
+        more, known = make_masks(_add_batch_axis(found.get("memory_key_padding_mask")), found.get("memory_mask"), heads)
         y, st = self.layer((self._put_batch_first(tgt), self._put_batch_first(memory), seen, known, bias, more), ps, st)
         return self._restore(y, tgt), st
 
@@ -90,7 +90,7 @@ class EncoderDecoder(ContainerLayer):
     decoder: Layer
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
-        """Encode, then decode."""
+        """Encode the source, and decode the target with it."""
         src, tgt, src_mask, tgt_mask, memory_mask, *paddings = (*x, *(None,) * 6)[:8]
         memory, encoder = self.encoder((src, src_mask, paddings[0]), ps["encoder"], st["encoder"])
         given = (tgt, memory, tgt_mask, memory_mask, *paddings[1:])
@@ -98,7 +98,7 @@ class EncoderDecoder(ContainerLayer):
         return y, {"encoder": encoder, "decoder": decoder}
 
 
-def _batch(hidden: Any) -> Any:
+def _add_batch_axis(hidden: Any) -> Any:
     return hidden if hidden is None or len(hidden.shape) == 2 else hidden[None, ...]
 
 

@@ -7,12 +7,12 @@ from typing import Any, TypeAlias
 from luxport.porting.errors import FileFormatError
 from luxport.porting.files.bson.documents import Document, DocumentList
 
-__all__ = ["resolve"]
+__all__ = ["resolve_references"]
 
 _Tables: TypeAlias = tuple[list[Any], "_Tables | None"]
 
 
-def resolve(root: Document) -> None:
+def resolve_references(root: Document) -> None:
     """Replace every back reference, in place, by the value it refers to, and remove the tables of these values.
 
     A table is the entry ``_backrefs`` of a document, usually of the file's root. A number that the innermost table

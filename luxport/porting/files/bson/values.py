@@ -9,7 +9,7 @@ import numpy as np
 
 from luxport.porting import julia
 from luxport.porting.errors import FileFormatError
-from luxport.porting.files.bson.backrefs import resolve
+from luxport.porting.files.bson.backrefs import resolve_references
 from luxport.porting.files.bson.documents import Binary, Document, DocumentList, TooDeep
 from luxport.porting.files.bson.methods import append_methods
 from luxport.porting.julia.primitives import (
@@ -53,16 +53,16 @@ def read_values(root: Document, size: int = 0) -> dict[str, Any]:
     Raises: FileFormatError if a tagged document lacks an entry that its tag needs, a reference leads nowhere, a size
         differs from its data, or an immutable value contains itself
     """
-    resolve(root)
+    resolve_references(root)
     values = _Values(size)
     if not isinstance(root.get("tag"), str):
         return values.make_all(values.make_entries(root))
-    whole = values.make_all(values._make_document(root))
-    if isinstance(whole, julia.Dict):
-        named = {key.name if isinstance(key, julia.Symbol) else key: value for key, value in whole.pairs}
+    value = values.make_all(values._make_document(root))
+    if isinstance(value, julia.Dict):
+        named = {key.name if isinstance(key, julia.Symbol) else key: entry for key, entry in value.pairs}
         if all(isinstance(key, str) for key in named):
             return named
-    return whole if isinstance(whole, dict) else {"value": whole}
+    return value if isinstance(value, dict) else {"value": value}
 
 
 class _Values:

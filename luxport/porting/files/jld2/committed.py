@@ -68,7 +68,7 @@ class CommittedTypes:
     def _read_type(self, address: int) -> CommittedType:
         header = read_header(self._file, address)
         if header.datatype is None or isinstance(header.datatype, Shared):
-            raise FileFormatError("there is no datatype where a reference to one leads", offset=header.offset)
+            raise FileFormatError("a reference to a datatype leads to no datatype", offset=header.offset)
         attributes = header.attributes
         # JLD 0.x wrote "julia type", with a space.
         described = attributes.get("julia_type") or attributes.get("julia type")

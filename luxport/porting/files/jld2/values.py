@@ -198,9 +198,9 @@ class Values:
     # Arrays.
 
     def _read_array(self, type: Datatype, data: memoryview, shape: tuple[int, ...], place: int, address: int) -> Any:
-        whole = read_array_at_once(self._find_storage(type), self._find_committed(type), data, shape, place)
-        if whole is not None:
-            return whole
+        array = read_array_at_once(self._find_storage(type), self._find_committed(type), data, shape, place)
+        if array is not None:
+            return array
         size = self._find_storage(type).size
         if size == 0:
             raise FileFormatError("an array of elements without bytes", offset=place)

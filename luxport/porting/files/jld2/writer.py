@@ -53,7 +53,7 @@ _LARGEST_DESCRIPTION = 48_000
 """HDF5 limits a message to 64 KiB; a record with a longer description than this stores its members by reference."""
 _LARGEST_TUPLE = 4000
 _HEAP = 4096
-"""The least size of a heap."""
+"""The minimum size of a heap in bytes."""
 
 
 def write(file: BinaryIO, values: Mapping[str, julia.Value]) -> None:
