@@ -79,10 +79,11 @@ def _make_variable_pool(reduce: Any, places: tuple[int, int]) -> Any:
     return pool
 
 
-def _make_fixed_pool(reduce: Any, places: int) -> Any:
+def _make_fixed_pool(reduce: Any, sizes: tuple[int]) -> Any:
     """Take Flux's windows one by one, in one dimension."""
 
     def pool(x: Any, ps: Any, st: Any) -> Any:
+        (places,) = sizes
         step = x.shape[2] // places
         size = x.shape[2] - (places - 1) * step
         return np.stack([reduce(x[:, :, i * step : i * step + size], axis=2) for i in range(places)], axis=2)
@@ -146,32 +147,29 @@ CASES: list[Case] = [
     ),
     *(
         check_output(
-            f"{layer.__name__}.uneven",
-            ("flux: one window and one stride (src/layers/conv.jl, AdaptiveMaxPool)",),
-            layer((3,), **options),  # type: ignore[arg-type]
-            np.abs(draw(2, 2, 7)),
-            y=_make_fixed_pool(reduce, 3),
-            tolerance=Tolerance(reduction=8),
+            f"{layer.__name__}.{id}",
+            (source,),
+            layer(sizes, **options, **more),
+            np.abs(draw(*shape)),
+            y=make_pool(reduce, sizes),
+            tolerance=Tolerance(reduction=terms),
         )
         for layer, options, reduce in (
             (AdaptiveMaxPool, {}, np.max),
             (AdaptiveMeanPool, {}, np.mean),
             (AdaptiveLPPool, {"p": 3}, _take_cubic_norm),
         )
-    ),
-    *(
-        check_output(
-            f"{layer.__name__}.variable",
-            ("PyTorch's windows, one by one",),
-            layer((3, 4), **options, variable_windows=True),
-            np.abs(draw(2, 2, 7, 3)),
-            y=_make_variable_pool(reduce, (3, 4)),
-            tolerance=Tolerance(reduction=12),
-        )
-        for layer, options, reduce in (
-            (AdaptiveMaxPool, {}, np.max),
-            (AdaptiveMeanPool, {}, np.mean),
-            (AdaptiveLPPool, {"p": 3}, _take_cubic_norm),
+        for id, source, sizes, more, shape, make_pool, terms in (
+            (
+                "uneven",
+                "flux: one window and one stride (src/layers/conv.jl, AdaptiveMaxPool)",
+                *((3,), {}, (2, 2, 7), _make_fixed_pool, 8),
+            ),
+            (
+                "variable",
+                "PyTorch's windows, one by one",
+                *((3, 4), {"variable_windows": True}, (2, 2, 7, 3), _make_variable_pool, 12),
+            ),
         )
     ),
     *(

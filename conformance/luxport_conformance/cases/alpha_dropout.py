@@ -9,7 +9,15 @@ import numpy as np
 import luxport
 from luxport import AlphaDropout, VariationalHiddenDropout, ops
 from luxport_conformance.case import Case, Property
-from luxport_conformance.cases.declare import check_error, check_function, check_output, check_program, cite, draw
+from luxport_conformance.cases.declare import (
+    check_error,
+    check_function,
+    check_output,
+    check_program,
+    cite,
+    draw,
+    set_up,
+)
 
 FILE = "flux:layers/normalisation.jl"
 THREE = np.array([1.0, 2.0, 3.0])
@@ -72,7 +80,7 @@ CASES: list[Case] = [
         "hidden_dropout.mask_stays",
         ("lux: the mask is used again until update_mask is set",),
         _call_three_times,
-        {"x": np.ones((4, 8)), "ps": {}, "st": luxport.setup(0, HIDDEN, backend="numpy")[1]},
+        {"x": np.ones((4, 8)), "ps": {}, "st": set_up(HIDDEN)[1]},
         subject="VariationalHiddenDropout",
         expected={
             "kept": np.array(True),

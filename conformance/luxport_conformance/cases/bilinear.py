@@ -59,18 +59,18 @@ CASES: list[Case] = [
         # x1 (weight[0] - weight[2]) = [1, 2] [[-8, -8], [-8, -8]]
         y=[-23.5, -24.5],
     ),
-    check_error(
-        "bilinear.batches_differ",
-        ("flux: Bilinear's inputs agree on the number of columns",),
-        Bilinear((2, 3), 2),
-        (np.ones((4, 2)), np.ones((5, 3))),
-        message=r"Bilinear expects inputs with the same leading axes, got \(4, 2\) and \(5, 3\)",
-    ),
-    check_error(
-        "bilinear.wrong_size",
-        ("luxport",),
-        Bilinear((2, 3), 2),
-        (np.ones((4, 2)), np.ones((4, 2))),
-        message=r"Bilinear expects an input \(..., 3\), got \(4, 2\)",
-    ),
+    *[
+        check_error(
+            f"bilinear.{id}", (source,), Bilinear((2, 3), 2), (np.ones((4, 2)), np.ones(other)), message=message
+        )
+        for id, source, other, message in (
+            (
+                "batches_differ",
+                "flux: Bilinear's inputs agree on the number of columns",
+                (5, 3),
+                r"Bilinear expects inputs with the same leading axes, got \(4, 2\) and \(5, 3\)",
+            ),
+            ("wrong_size", "luxport", (4, 2), r"Bilinear expects an input \(..., 3\), got \(4, 2\)"),
+        )
+    ],
 ]

@@ -17,6 +17,7 @@ from luxport_conformance.cases.declare import (
     check_program,
     cite,
     draw,
+    set_up,
 )
 from luxport_conformance.compare import Tolerance
 
@@ -102,7 +103,7 @@ def _check_second_derivatives(id: str, source: Any, model: Chain, x: Any, expect
         f"chain.{id}",
         source,
         _make_curvature(model),
-        {"x": x, "ps": luxport.setup(0, model, backend="numpy")[0]},
+        {"x": x, "ps": set_up(model)[0]},
         expected=expected,
         differentiates=True,
         compiles=False,
@@ -260,7 +261,7 @@ CASES: list[Case] = [
         cite(BASIC, 497),
         _make_gradient(Chain([*BENT])),
         {
-            "ps": luxport.setup(0, Chain(*BENT), backend="numpy")[0],
+            "ps": set_up(Chain(*BENT))[0],
             "x": draw(5, 3),
             "y": np.asarray([[1, 0], [0, 0], [1, 1], [0, 1], [1, 0]], bool),
         },

@@ -11,7 +11,8 @@ import luxport
 from luxport import Chain, Conv, CrossCor, Dense, FlattenLayer, MaxPool, SamePad, relu, sigmoid
 from luxport_conformance.case import Case, Property, Shape
 from luxport_conformance.cases.answers import count_up, read_answer
-from luxport_conformance.cases.declare import check_error, check_fact, check_output, check_program, cite, draw
+from luxport_conformance.cases.conv_shapes import check_sizes
+from luxport_conformance.cases.declare import check_error, check_fact, check_output, check_program, cite, draw, set_up
 from luxport_conformance.compare import Tolerance
 
 LAYER = "flux:layers/conv.jl"
@@ -113,7 +114,7 @@ def _check_groups(
     yield check_fact(
         f"conv.grouped_weight_{rank}d",
         cite(LAYER, lines[0]),
-        lambda: tuple(luxport.setup(0, layer, backend="numpy")[0]["weight"].shape),
+        lambda: tuple(set_up(layer)[0]["weight"].shape),
         (25, 20, *kernel),
     )
     yield check_output(
@@ -154,7 +155,7 @@ PAIR = (Conv((2, 2), 1, 1, use_bias=False), CrossCor((2, 2), 1, 1, use_bias=Fals
 def _has_same_shape(layer: Any, kernel: tuple[int, ...], stride: int) -> bool:
     sizes = tuple(k + 3 for k in kernel)
     shape = (1, 1, *sizes)
-    ps, st = luxport.setup(0, layer, backend="numpy")
+    ps, st = set_up(layer)
     wanted = (1, 1, *(-(-n // stride) for n in sizes))
     computed = layer(np.ones(shape, np.float32), ps, st)[0].shape
     return luxport.output_shape(layer, shape) == computed == wanted
@@ -201,14 +202,7 @@ CASES: list[Case] = [
         expected=[[[2.0], [10.0]]],
     ),
     *(
-        check_fact(
-            f"conv.size_line_{line}",
-            cite(OP, line),
-            lambda kernel=kernel, options=options: luxport.output_shape(
-                Conv(kernel, 3, 16, **options), (10, 3, 10, 10)
-            ),
-            (10, 16, *places),
-        )
+        check_sizes(f"conv.size_line_{line}", cite(OP, line), Conv(kernel, 3, 16, **options), places)
         for line, kernel, options, places in SIZES
     ),
     check_output("conv.network", cite(LAYER, 32), _make_network(Conv), np.zeros((5, 1, 28, 28)), y=Shape(5, 10)),

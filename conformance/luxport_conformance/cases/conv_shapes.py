@@ -7,22 +7,30 @@ from typing import Any
 import numpy as np
 
 import luxport
+from luxport_conformance.case import Case
+from luxport_conformance.cases.declare import check_fact, set_up
 
 
 def find_shape(layer: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
     """Return the shape that is told, if it is also the one that comes out."""
-    ps, st = luxport.setup(0, layer, backend="numpy")
+    ps, st = set_up(layer)
     computed = layer(np.ones(shape, np.float32), ps, st)[0].shape
     return computed if luxport.output_shape(layer, shape) == computed else ()
 
 
 def has_same_channels(*layers: Any) -> bool:
     """Say whether a layer that `from_weight` builds from each one's weight has the channels of the one."""
-    weights = [luxport.setup(0, layer, backend="numpy")[0]["weight"] for layer in layers]
+    weights = [set_up(layer)[0]["weight"] for layer in layers]
     built = [
         type(layer).from_weight(weight, groups=layer.groups)[0] for layer, weight in zip(layers, weights, strict=True)
     ]
     return [(b.in_channels, b.out_channels) for b in built] == [(a.in_channels, a.out_channels) for a in layers]
+
+
+def check_sizes(id: str, source: tuple[str, ...], layer: Any, places: tuple[int, ...]) -> Case:
+    """Check the sizes of what a layer makes of ten images (3, 10, 10)."""
+    shape = (10, layer.out_channels, *places)
+    return check_fact(id, source, lambda: luxport.output_shape(layer, (10, 3, 10, 10)), shape)
 
 
 COMPLEX = tuple(

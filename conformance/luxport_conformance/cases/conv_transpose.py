@@ -10,19 +10,14 @@ import luxport
 from luxport import Conv, ConvTranspose, CrossCor, DepthwiseConv, SamePad, ops
 from luxport_conformance.case import Case
 from luxport_conformance.cases.answers import count_up, read_answer
+from luxport_conformance.cases.conv import SETTINGS as CONV_SETTINGS
 from luxport_conformance.cases.conv_shapes import COMPLEX, POINT, find_shape, has_same_channels
-from luxport_conformance.cases.declare import check_fact, check_output, check_program, cite, draw
+from luxport_conformance.cases.declare import check_fact, check_output, check_program, cite, draw, set_up
 from luxport_conformance.compare import Tolerance
 
 LAYER = "flux:layers/conv.jl"
 OP = "nnlib:conv.jl"
-SETTINGS: dict[str, dict[str, Any]] = {
-    "": {},
-    "_stride": {"stride": 2},
-    "_dil": {"dilation": 2},
-    "_pad": {"padding": 1},
-    "_flip": {"cross_correlation": True},
-}
+SETTINGS = {"" if name == "plain" else f"_{name}": options for name, options in CONV_SETTINGS.items()}
 
 
 def _check_pullback(rank: int) -> Case:
@@ -69,7 +64,7 @@ SMALLER = (Conv, CrossCor, DepthwiseConv)
 
 
 def _find_weights_and_shape(layer: Any, shape: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
-    return luxport.setup(0, layer, backend="numpy")[0]["weight"].size, find_shape(layer, shape)
+    return set_up(layer)[0]["weight"].size, find_shape(layer, shape)
 
 
 def _keeps_shape(layer: Any, kernel: tuple[int, ...]) -> bool:

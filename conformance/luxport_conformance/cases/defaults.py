@@ -66,6 +66,8 @@ def _expect_norms(x: Any) -> dict[str, Any]:
     }
 
 
+_OTHER_LENGTH = "nnlib: options of another length than the spatial axes are an error"
+
 CASES: tuple[Case, ...] = (
     check_function(
         "conv.short",
@@ -126,44 +128,46 @@ CASES: tuple[Case, ...] = (
         )
         for name, p in (("zero", 0), ("negative", -1.0), ("infinite", float("inf")))
     ),
-    Case(
-        id="conv.uneven_options",
-        subject="conv",
-        source=("nnlib: options of another length than the spatial axes are an error",),
-        program=lambda x: ops.conv(x, x, stride=(1, 1)),
-        inputs={"x": LINE},
-        raises=ValueError,
-        message=r"expects one stride for all spatial axes or a tuple of 1, got \(1, 1\)",
-        dtypes=("float32",),
-    ),
-    Case(
-        id="max_pool.window_of_another_rank",
-        subject="max_pool",
-        source=("nnlib: options of another length than the spatial axes are an error",),
-        program=lambda x: ops.max_pool(x, window=(1, 2), stride=(1, 2), padding=((0, 0), (0, 0)), dilation=(1, 1)),
-        inputs={"x": LINE},
-        raises=ValueError,
-        message=r"expects one window for all spatial axes or a tuple of 1, got \(1, 2\)",
-        dtypes=("float32",),
-    ),
-    Case(
-        id="max_pool.stride_of_zero",
-        subject="max_pool",
-        source=("pytorch: a stride of zero is an error",),
-        program=lambda x: ops.max_pool(x, window=(2,), stride=(0,), padding=((0, 0),), dilation=(1,)),
-        inputs={"x": LINE},
-        raises=ValueError,
-        message=r"expects a positive stride, got \(0,\)",
-        dtypes=("float32",),
-    ),
-    Case(
-        id="max_pool.no_window",
-        subject="max_pool",
-        source=("python: an argument without a default is required",),
-        program=lambda x: ops.max_pool(x),  # type: ignore[call-arg]  # this is what it is about
-        inputs={"x": LINE},
-        raises=TypeError,
-        message=r"max_pool expects window, which is missing: it takes \(x, window, stride, padding, dilation\)",
-        dtypes=("float32",),
+    *(
+        Case(
+            id=id,
+            subject=id.partition(".")[0],
+            source=(source,),
+            program=program,
+            inputs={"x": LINE},
+            raises=error,
+            message=message,
+            dtypes=("float32",),
+        )
+        for id, source, program, error, message in (
+            (
+                "conv.uneven_options",
+                _OTHER_LENGTH,
+                lambda x: ops.conv(x, x, stride=(1, 1)),
+                ValueError,
+                r"expects one stride for all spatial axes or a tuple of 1, got \(1, 1\)",
+            ),
+            (
+                "max_pool.window_of_another_rank",
+                _OTHER_LENGTH,
+                lambda x: ops.max_pool(x, window=(1, 2), stride=(1, 2), padding=((0, 0), (0, 0)), dilation=(1, 1)),
+                ValueError,
+                r"expects one window for all spatial axes or a tuple of 1, got \(1, 2\)",
+            ),
+            (
+                "max_pool.stride_of_zero",
+                "pytorch: a stride of zero is an error",
+                lambda x: ops.max_pool(x, window=(2,), stride=(0,), padding=((0, 0),), dilation=(1,)),
+                ValueError,
+                r"expects a positive stride, got \(0,\)",
+            ),
+            (
+                "max_pool.no_window",
+                "python: an argument without a default is required",
+                lambda x: ops.max_pool(x),  # type: ignore[call-arg]  # this is what it is about
+                TypeError,
+                r"max_pool expects window, which is missing: it takes \(x, window, stride, padding, dilation\)",
+            ),
+        )
     ),
 )

@@ -9,7 +9,7 @@ import numpy as np
 import luxport
 from luxport import Dense, Scale
 from luxport_conformance.case import Case, Property, Shape
-from luxport_conformance.cases.declare import check_error, check_fact, check_output, cite, draw
+from luxport_conformance.cases.declare import check_error, check_fact, check_output, cite, draw, set_up
 from luxport_conformance.compare import Tolerance
 
 BASIC = "flux:layers/basic.jl"
@@ -27,7 +27,7 @@ def square(x: Any) -> Any:
 
 
 def _find_initial_shape(layer: Any, name: str) -> Any:
-    return tuple(luxport.setup(0, layer, backend="numpy")[0][name].shape)
+    return tuple(set_up(layer)[0][name].shape)
 
 
 ONES: dict[str, Any] = {"init_weight": luxport.initializers.ones}

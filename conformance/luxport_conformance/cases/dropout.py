@@ -86,22 +86,17 @@ CASES: list[Case] = [
     check_output("dropout.test_keeps_all", cite(LAYER, 21, 29, 56), Dropout(0.9), UNIT, y=NO_ZERO),
     check_output("dropout.in_chain", cite(LAYER, 35), IN_CHAIN, UNIT, training=True, y=MOSTLY_ZERO),
     check_output("dropout.in_chain_test", cite(LAYER, 38), IN_CHAIN, UNIT, y=NO_ZERO),
-    check_output(
-        "dropout.mask_along_batch",
-        cite(LAYER, 44),
-        Dropout(0.5, axes=0),
-        np.ones((50, 100)),
-        training=True,
-        y=SAME_IN_COLUMNS,
-    ),
-    check_output(
-        "dropout.mask_along_features",
-        cite(LAYER, 48),
-        Dropout(0.5, axes=1),
-        np.ones((50, 100)),
-        training=True,
-        y=SAME_IN_ROWS,
-    ),
+    *[
+        check_output(
+            f"dropout.mask_along_{name}",
+            cite(LAYER, line),
+            Dropout(0.5, axes=axis),
+            np.ones((50, 100)),
+            training=True,
+            y=wanted,
+        )
+        for axis, (name, line, wanted) in enumerate((("batch", 44, SAME_IN_COLUMNS), ("features", 48, SAME_IN_ROWS)))
+    ],
     _check_operation("dropout.op_mostly", cite(LAYER, 62), UNIT, 0.9, expected=MOSTLY_ZERO),
     _check_operation("dropout.op_never", cite(LAYER, 65), UNIT, 0.0, expected=NO_ZERO),
     _check_operation("dropout.op_shape", cite(OP, 7, 10, 15), draw(4, 3), 0.1, expected=Shape(4, 3)),

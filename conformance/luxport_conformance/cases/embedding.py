@@ -11,7 +11,7 @@ import numpy as np
 import luxport
 from luxport import Embedding, EmbeddingBag
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import check_error, check_fact, check_gradient, check_output, cite, draw
+from luxport_conformance.cases.declare import check_error, check_fact, check_gradient, check_output, cite, draw, set_up
 from luxport_conformance.compare import Tolerance
 
 BASIC = "flux:layers/basic.jl"
@@ -60,7 +60,7 @@ def _check_out_of_range(id: str, line: int | None, x: Any, message: str) -> Case
 
 def _train() -> bool:
     """Five steps of Adam leave the row of padding as it is."""
-    ps, st = luxport.setup(0, BLANK, backend="numpy")
+    ps, st = set_up(BLANK)
     optimizer = luxport.optimizers.Adam(0.1)
     opt_st = luxport.optimizers.setup(optimizer, ps)
     for _ in range(5):
@@ -72,12 +72,7 @@ def _train() -> bool:
 
 
 EMBEDDING: list[Case] = [
-    check_fact(
-        "embedding.weight_shape",
-        cite(BASIC, 317),
-        lambda: tuple(luxport.setup(0, PLAIN, backend="numpy")[0]["weight"].shape),
-        (10, 4),
-    ),
+    check_fact("embedding.weight_shape", cite(BASIC, 317), lambda: tuple(set_up(PLAIN)[0]["weight"].shape), (10, 4)),
     check_output("embedding.index", cite(BASIC, 320, 321), PLAIN, np.asarray(2), ps=TABLE, y=TABLE["weight"][2]),
     check_output("embedding.one_hot_vector", cite(BASIC, 322, 324), PLAIN, HOT[3], ps=TABLE, y=TABLE["weight"][3]),
     _check_out_of_range("embedding.long_one_hot", 323, np.arange(1000) == 3, r"Embedding expects \(..., 10\), one-hot"),
@@ -99,7 +94,7 @@ EMBEDDING: list[Case] = [
     check_fact(
         "embedding.padding_starts_as_zeros",
         cite(BASIC, 352),
-        lambda: np.flatnonzero(~luxport.setup(0, BLANK, backend="numpy")[0]["weight"].any(axis=1)).tolist() == [PAD],
+        lambda: np.flatnonzero(~set_up(BLANK)[0]["weight"].any(axis=1)).tolist() == [PAD],
     ),
     check_fact("embedding.padding_shown", cite(BASIC, 353), lambda: f"padding_idx={PAD}" in repr(BLANK)),
     *(
@@ -230,7 +225,7 @@ BAG: list[Case] = [
     check_fact(
         "embedding_bag.weight_shape",
         cite(BASIC, 418),
-        lambda: tuple(luxport.setup(0, EmbeddingBag(10, 4), backend="numpy")[0]["weight"].shape),
+        lambda: tuple(set_up(EmbeddingBag(10, 4))[0]["weight"].shape),
         (10, 4),
     ),
     _check_refused_bag(

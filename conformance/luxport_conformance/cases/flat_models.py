@@ -11,12 +11,12 @@ import luxport
 from luxport import BatchNorm, BranchLayer, Chain, Dense, Tied, flatten
 from luxport.tree.paths import sort_like
 from luxport_conformance.case import Case, Shape
-from luxport_conformance.cases.declare import check_function, check_program, cite, draw
+from luxport_conformance.cases.declare import check_function, check_program, cite, draw, set_up
 from luxport_conformance.compare import Tolerance
 
 FILE = "flux:utils.jl"
 NORM = BatchNorm(3)
-_, STATES = luxport.setup(0, NORM, backend="numpy")
+_, STATES = set_up(NORM)
 
 
 def _pull_back(x: Any, scale: Any, bias: Any, st: Any) -> Any:

@@ -12,7 +12,7 @@ import luxport
 from luxport import Conv, ConvTranspose, CrossCor, Dense, SamePad, initializers
 from luxport.initializers import fans, identity_init, orthogonal, sparse_init
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import check_error, check_fact, check_function, check_output, cite, draw
+from luxport_conformance.cases.declare import check_error, check_fact, check_function, check_output, cite, draw, set_up
 
 FILE = "flux:utils.jl"
 ANY_SHAPE = {
@@ -123,7 +123,7 @@ PATHS = (
 
 
 def _check_inception() -> Case:
-    weights = [luxport.setup(0, path, backend="numpy")[0] for path in PATHS]
+    weights = [set_up(path)[0] for path in PATHS]
 
     def program(x: Any, *leaves: Any) -> Any:
         pairs = zip(PATHS, leaves[::2], leaves[1::2], strict=True)

@@ -9,14 +9,14 @@ import numpy as np
 import luxport
 from luxport import Dense, Maxout, identity
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import check_fact, check_output, cite, draw
+from luxport_conformance.cases.declare import check_fact, check_output, cite, draw, set_up
 from luxport_conformance.cases.functions import double, halve, make_scale
 
 BASIC = "flux:layers/basic.jl"
 
 
 def _count_initial(layer: Any) -> int:
-    return len(luxport.tree.leaves(luxport.setup(0, layer, backend="numpy")[0]))
+    return len(luxport.tree.leaves(set_up(layer)[0]))
 
 
 CASES: list[Case] = [

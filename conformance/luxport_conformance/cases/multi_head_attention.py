@@ -12,7 +12,7 @@ import luxport
 from luxport import LayerError, MultiHeadAttention, ops
 from luxport_conformance.case import Case, Shape
 from luxport_conformance.cases.attention_parts import DIFFERENCES, SUM, K, Q, V, attend, estimate_slopes
-from luxport_conformance.cases.declare import check_error, check_gradient, check_program, cite
+from luxport_conformance.cases.declare import check_error, check_gradient, check_program, cite, set_up
 
 LAYER = "flux:layers/attention.jl"
 CAUSAL = np.tri(3, dtype=bool)
@@ -35,7 +35,7 @@ def _check_layer(
     expected: Any = None,
     source: tuple[str, ...] = (),
 ) -> Case:
-    ps, st = luxport.setup(0, layer, backend="numpy")
+    ps, st = set_up(layer)
     st = luxport.test_mode(st)
     return check_program(
         f"multi_head_attention.{id}",
@@ -49,7 +49,7 @@ def _check_layer(
 
 def _check_layer_gradient() -> Case:
     layer = MultiHeadAttention(4, nheads=2)
-    ps, st = luxport.setup(0, layer, backend="numpy")
+    ps, st = set_up(layer)
     names = ("q_proj", "k_proj", "v_proj", "out_proj")
 
     def sum_squares(q: Any, *weights: Any) -> Any:
@@ -127,7 +127,7 @@ CASES: list[Case] = [
     check_error(
         "multi_head_attention.tuple",
         ("lux: the input is one of its forms",),
-        lambda: TWO_HEADS((Q,), *luxport.setup(0, TWO_HEADS, backend="numpy")),
+        lambda: TWO_HEADS((Q,), *set_up(TWO_HEADS)),
         raises=LayerError,
         message=r"MultiHeadAttention expects x, \(q, kv\).*, got 1 arrays",
     ),

@@ -33,40 +33,37 @@ def _draw(st: Any) -> Any:
     return ops.normal(st["rng"]["key"], st["rng"]["counter"], shape=(1000,))
 
 
+_SHARE = "keras: a deviation of sqrt(p / (1 - p)) around 1"
+
 CASES: list[Case] = [
-    check_output("gaussian_noise.test", DOCUMENTED, GaussianNoise(0.5), THOUSAND, y=THOUSAND),
-    check_output(
-        "gaussian_noise.deviation",
-        DOCUMENTED,
-        GaussianNoise(2.5),
-        np.full(1000, 7.0),
-        training=True,
-        y=_expect_noise(7.0, 2.5),
-    ),
-    check_output(
-        "gaussian_noise.values",
-        ("formula: x + std noise",),
-        *(GaussianNoise(0.5), THOUSAND),
-        training=True,
-        y=lambda x, ps, st: x + 0.5 * _draw(st),
-        **DRAWN,
-    ),
-    check_output("gaussian_dropout.test", DOCUMENTED, GaussianDropout(0.5), THOUSAND, y=THOUSAND),
-    check_output(
-        "gaussian_dropout.deviation",
-        ("keras: a deviation of sqrt(p / (1 - p)) around 1",),
-        *(GaussianDropout(0.2), np.full(1000, 3.0)),
-        training=True,
-        y=_expect_noise(3.0, 1.5),
-    ),
-    check_output(
-        "gaussian_dropout.values",
-        ("formula: x (1 + sqrt(p / (1 - p)) noise)",),
-        *(GaussianDropout(0.2), THOUSAND),
-        training=True,
-        y=lambda x, ps, st: x * (1.0 + 0.5 * _draw(st)),
-        **DRAWN,
-    ),
+    *[
+        check_output(id, DOCUMENTED, layer, THOUSAND, y=THOUSAND)
+        for id, layer in (("gaussian_noise.test", GaussianNoise(0.5)), ("gaussian_dropout.test", GaussianDropout(0.5)))
+    ],
+    *[
+        check_output(id, source, layer, np.full(1000, mean), training=True, y=_expect_noise(mean, std))
+        for id, source, layer, mean, std in (
+            ("gaussian_noise.deviation", DOCUMENTED, GaussianNoise(2.5), 7.0, 2.5),
+            ("gaussian_dropout.deviation", (_SHARE,), GaussianDropout(0.2), 3.0, 1.5),
+        )
+    ],
+    *[
+        check_output(id, (source,), layer, THOUSAND, training=True, y=formula, **DRAWN)
+        for id, source, layer, formula in (
+            (
+                "gaussian_noise.values",
+                "formula: x + std noise",
+                GaussianNoise(0.5),
+                lambda x, ps, st: x + 0.5 * _draw(st),
+            ),
+            (
+                "gaussian_dropout.values",
+                "formula: x (1 + sqrt(p / (1 - p)) noise)",
+                GaussianDropout(0.2),
+                lambda x, ps, st: x * (1.0 + 0.5 * _draw(st)),
+            ),
+        )
+    ],
 ]
 
 for kind, wrong, text in (

@@ -87,31 +87,43 @@ MASKS: dict[str, tuple[Any, type[Exception], str]] = {
     "other_keys": (np.ones((1, 4), bool), LayerError, r"broadcasts to the scores \(2, 2, 1, 5\), got \(1, 4\)"),
 }
 
+
+def _check_refusal(
+    id: str, subject: str, program: Callable[..., Any], inputs: dict[str, Any], raises: type[Exception], message: str
+) -> Case:
+    return Case(
+        id=id,
+        subject=subject,
+        source=SOURCE,
+        program=program,
+        inputs=inputs,
+        raises=raises,
+        message=message,
+        dtypes=("float32",),
+    )
+
+
 CASES: list[Case] = [
     *(
-        Case(
-            id=f"not_floating.{name}_{kind}",
-            subject=name,
-            source=SOURCE,
-            program=f,
-            inputs={"x": np.ones((2, 4, 6, 6), kind)},
-            raises=LayerTypeError,
-            message=f"expects .*floating.*got {kind}",
-            dtypes=("float32",),
+        _check_refusal(
+            f"not_floating.{name}_{kind}",
+            name,
+            f,
+            {"x": np.ones((2, 4, 6, 6), kind)},
+            LayerTypeError,
+            f"expects .*floating.*got {kind}",
         )
         for name, f in NEEDS_FLOATING.items()
         for kind in KINDS
     ),
     *(
-        Case(
-            id=f"not_floating.{name}_{kind}",
-            subject=name,
-            source=SOURCE,
-            program=lambda y_hat, y, name=name: _compute_loss(name, y_hat, y),
-            inputs={"y_hat": FLAGS.astype(kind), "y": FLAGS},
-            raises=TypeError,
-            message=f"expects a floating y_hat, got {kind}",
-            dtypes=("float32",),
+        _check_refusal(
+            f"not_floating.{name}_{kind}",
+            name,
+            lambda y_hat, y, name=name: _compute_loss(name, y_hat, y),
+            {"y_hat": FLAGS.astype(kind), "y": FLAGS},
+            TypeError,
+            f"expects a floating y_hat, got {kind}",
         )
         for name in LOSSES
         for kind in KINDS
@@ -132,31 +144,27 @@ CASES: list[Case] = [
         for which, kinds in TARGET_KINDS.items()
     ),
     *(
-        Case(
-            id=f"not_floating.{name}_steps_{kind}",
-            subject=name,
-            source=SOURCE,
-            program=lambda x, integers, rule=rule: _take_step_of_integers(rule, x, integers),
-            inputs={"x": FLAGS, "integers": FLAGS.astype(kind)},
-            raises=ValueError,
-            message=f"update expects floating numbers as a parameter at w, as setup saw, got {kind}",
-            dtypes=("float32",),
+        _check_refusal(
+            f"not_floating.{name}_steps_{kind}",
+            name,
+            lambda x, integers, rule=rule: _take_step_of_integers(rule, x, integers),
+            {"x": FLAGS, "integers": FLAGS.astype(kind)},
+            ValueError,
+            f"update expects floating numbers as a parameter at w, as setup saw, got {kind}",
         )
         for name, rule in RULES.items()
         for kind in KINDS
     ),
     *(
-        Case(
-            id=f"not_floating.{name}_steps_{got}_for_{seen}",
-            subject=name,
-            source=SOURCE,
-            program=lambda real, complex, rule=rule, seen=seen: _take_step_of_another_kind(
+        _check_refusal(
+            f"not_floating.{name}_steps_{got}_for_{seen}",
+            name,
+            lambda real, complex, rule=rule, seen=seen: _take_step_of_another_kind(
                 rule, *((real, complex) if seen == "real" else (complex, real))
             ),
-            inputs={"real": draw(4, 3), "complex": draw(4, 3) + 1j},
-            raises=ValueError,
-            message=f"update expects {seen} parameters, as setup saw, got {got}",
-            dtypes=("float32",),
+            {"real": draw(4, 3), "complex": draw(4, 3) + 1j},
+            ValueError,
+            f"update expects {seen} parameters, as setup saw, got {got}",
         )
         for name, rule in RULES.items()
         if name in ("Adam", "Momentum")
@@ -180,17 +188,15 @@ CASES: list[Case] = [
         for which, kinds in TARGET_KINDS.items()
     ),
     *(
-        Case(
-            id=f"masks.{name}_{'alone' if alone else 'with_scores'}",
-            subject="scaled_dot_product_attention",
-            source=SOURCE,
-            program=lambda q, k, mask, alone=alone: ops.scaled_dot_product_attention(
+        _check_refusal(
+            f"masks.{name}_{'alone' if alone else 'with_scores'}",
+            "scaled_dot_product_attention",
+            lambda q, k, mask, alone=alone: ops.scaled_dot_product_attention(
                 q, k, k, None, mask, return_scores=not alone
             ),
-            inputs={"query": QUERY, "key": KEY, "mask": mask},
-            raises=error,
-            message=message,
-            dtypes=("float32",),
+            {"query": QUERY, "key": KEY, "mask": mask},
+            error,
+            message,
         )
         for name, (mask, error, message) in MASKS.items()
         for alone in (False, True)

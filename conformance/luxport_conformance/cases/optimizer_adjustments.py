@@ -138,22 +138,17 @@ CASES: list[Case] = [
         },
         compiles=False,
     ),
-    check_error(
-        "optimizers.freeze_parameters",
-        cite(MAIN, 348),
-        lambda: optimizers.freeze({"x": TIED}),
-        message=r"a state of optimizers.setup expected, got an array \(2,\)",
-        raises=ValueError,
-        subject="freeze",
-    ),
-    check_error(
-        "optimizers.thaw_parameters",
-        cite(MAIN, 349),
-        lambda: optimizers.thaw({"x": TIED}),
-        message=r"a state of optimizers.setup expected, got an array \(2,\)",
-        raises=ValueError,
-        subject="thaw",
-    ),
+    *[
+        check_error(
+            f"optimizers.{f.__name__}_parameters",
+            cite(MAIN, line),
+            lambda f=f: f({"x": TIED}),
+            message=r"a state of optimizers.setup expected, got an array \(2,\)",
+            raises=ValueError,
+            subject=f.__name__,
+        )
+        for f, line in ((optimizers.freeze, 348), (optimizers.thaw, 349))
+    ],
     check_fact(
         "optimizers.keywords",
         cite(MAIN, 353, 354),

@@ -11,7 +11,7 @@ import numpy as np
 import luxport
 from luxport import Bilinear, BranchLayer, Chain, Dense, Dropout, NoOpLayer, Parallel, identity
 from luxport_conformance.case import Case, Shape
-from luxport_conformance.cases.declare import check_error, check_fact, check_gradient, check_output, cite, draw
+from luxport_conformance.cases.declare import check_error, check_fact, check_gradient, check_output, cite, draw, set_up
 from luxport_conformance.cases.dense import affine
 from luxport_conformance.cases.functions import (
     absolute,
@@ -50,7 +50,7 @@ def _count_calls(*layers: Any, x: Any) -> dict[str, int]:
         return sum(parts)
 
     model = Parallel(add_up, *layers)
-    model(x, *luxport.setup(0, model, backend="numpy"))
+    model(x, *set_up(model))
     return dict(calls)
 
 
@@ -70,14 +70,16 @@ def _check_refusal(id: str, line: int, make: Any, message: str, kind: type[Excep
 NAMED = Parallel(join_rows, one=Dense(10, 10), two=identity)
 THREE = (draw(10), draw(5, seed=1), draw(4, seed=2))
 ONE = np.float64(1.0)
+ZERO_SUM = Parallel(operator.add, make_zeros, identity)
+DENSES = (Dense(10, 2), Dense(5, 2), Dense(4, 2))
+
+
+def _add_three(a: Any, b: Any, c: Any) -> Any:
+    return a + b + c
+
+
 CASES: list[Case] = [
-    check_output(
-        "parallel.zero_sum",
-        cite(BASIC, 226),
-        Parallel(operator.add, make_zeros, identity),
-        draw(3, 4, 5, 6),
-        y=lambda x, ps, st: x,
-    ),
+    check_output("parallel.zero_sum", cite(BASIC, 226), ZERO_SUM, draw(3, 4, 5, 6), y=lambda x, ps, st: x),
     check_output(
         "parallel.concat", cite(BASIC, 231), Parallel(join_rows, Dense(10, 10), identity), draw(2, 10), y=Shape(4, 10)
     ),
@@ -89,22 +91,15 @@ CASES: list[Case] = [
         y=lambda x, ps, st: np.concatenate([affine(x, ps["one"], {}), x]),
         tolerance=TEN,
     ),
-    check_output(
-        "parallel.three_inputs",
-        cite(BASIC, 237),
-        Parallel(lambda a, b, c: a + b + c, Dense(10, 2), Dense(5, 2), Dense(4, 2)),
-        THREE,
-        y=_make_expected_sum("layer_1", "layer_2", "layer_3"),
-        tolerance=Tolerance(reduction=19),
-    ),
-    check_output(
-        "parallel.three_named",
-        cite(BASIC, 238),
-        Parallel(lambda a, b, c: a + b + c, a=Dense(10, 2), b=Dense(5, 2), c=Dense(4, 2)),
-        THREE,
-        y=_make_expected_sum("a", "b", "c"),
-        tolerance=Tolerance(reduction=19),
-    ),
+    *[
+        check_output(
+            id, cite(BASIC, line), layer, THREE, y=_make_expected_sum(*names), tolerance=Tolerance(reduction=19)
+        )
+        for id, line, layer, names in (
+            ("parallel.three_inputs", 237, Parallel(_add_three, *DENSES), ("layer_1", "layer_2", "layer_3")),
+            ("parallel.three_named", 238, Parallel(_add_three, **dict(zip("abc", DENSES, strict=True))), "abc"),
+        )
+    ],
     check_error(
         "parallel.three_for_two",
         cite(BASIC, 239),
@@ -115,16 +110,13 @@ CASES: list[Case] = [
     check_output(
         "parallel.one_input", cite(BASIC, 240), Parallel(operator.add, sine, cosine), np.float64(np.pi / 2), y=1.0
     ),
-    check_output(
-        "parallel.one_layer", cite(BASIC, 241, 242), Parallel(operator.truediv, absolute), (3 * ONE, -4 * ONE), y=0.75
-    ),
-    check_output(
-        "parallel.one_named_layer",
-        cite(BASIC, 243),
-        Parallel(operator.truediv, f=absolute),
-        (3 * ONE, -4 * ONE),
-        y=0.75,
-    ),
+    *[
+        check_output(id, cite(BASIC, *lines), layer, (3 * ONE, -4 * ONE), y=0.75)
+        for id, lines, layer in (
+            ("parallel.one_layer", (241, 242), Parallel(operator.truediv, absolute)),
+            ("parallel.one_named_layer", (243,), Parallel(operator.truediv, f=absolute)),
+        )
+    ],
     check_fact("parallel.index_by_name", cite(BASIC, 248), lambda: NAMED[0] == NAMED["one"] == NAMED.one),
     check_fact("parallel.slice_of_all", cite(BASIC, 249), lambda: NAMED[0:2] == NAMED),
     _check_refusal(
@@ -161,12 +153,10 @@ CASES: list[Case] = [
         )
         for line, layers in ((263, (sine,)), (264, (sine, cosine)))
     ),
-    _check_refusal(
-        "parallel.nothing", 262, lambda: Parallel(join_rows), "Parallel expects one or more layers, got none"
-    ),
-    _check_refusal(
-        "parallel.no_layer", 267, lambda: Parallel(join_rows), "Parallel expects one or more layers, got none"
-    ),
+    *[
+        _check_refusal(id, line, lambda: Parallel(join_rows), "Parallel expects one or more layers, got none")
+        for id, line in (("parallel.nothing", 262), ("parallel.no_layer", 267))
+    ],
     *(
         check_fact(
             f"parallel.connection_called_once_{line}",
@@ -181,22 +171,20 @@ CASES: list[Case] = [
             (280, (np.sin,), (ONE, 2 * ONE, 3 * ONE)),
         )
     ),
-    check_output(
-        "parallel.two_products",
-        cite(BASIC, 299),
-        Parallel(operator.add, Dense(3, 3, use_bias=False), Dense(3, 3, use_bias=False)),
-        draw(3, 3),
-        y=_make_expected_sum("layer_1", "layer_2"),
-        tolerance=Tolerance(reduction=6),
-    ),
-    check_output(
-        "parallel.two_inputs",
-        cite(BASIC, 300),
-        Parallel(operator.add, Dense(3, 3, use_bias=False), Dense(3, 3, use_bias=False)),
-        (draw(3, 3), draw(3, 3, seed=1)),
-        y=_make_expected_sum("layer_1", "layer_2"),
-        tolerance=Tolerance(reduction=6),
-    ),
+    *[
+        check_output(
+            id,
+            cite(BASIC, line),
+            Parallel(operator.add, Dense(3, 3, use_bias=False), Dense(3, 3, use_bias=False)),
+            x,
+            y=_make_expected_sum("layer_1", "layer_2"),
+            tolerance=Tolerance(reduction=6),
+        )
+        for id, line, x in (
+            ("parallel.two_products", 299, draw(3, 3)),
+            ("parallel.two_inputs", 300, (draw(3, 3), draw(3, 3, seed=1))),
+        )
+    ],
     check_gradient(
         "parallel.gradient",
         cite(BASIC, 307, 309, 310),

@@ -62,20 +62,23 @@ CASES: list[Case] = [
         y=lambda x, ps, st: turn(x, np.arange(3)),
         tolerance=ROUNDED,
     ),
-    check_error(
-        "rotary_positional_embedding.too_long",
-        ("lux: a sequence longer than the caches is an error",),
-        luxport.RotaryPositionalEmbedding(4, max_sequence_length=2),
-        draw(2, 3, 2, 4),
-        message="RotaryPositionalEmbedding expects a sequence of at most 2, got 3",
-    ),
-    check_error(
-        "rotary_positional_embedding.too_wide",
-        ("lux: dims is at most the features of a head",),
-        luxport.RotaryPositionalEmbedding(6),
-        draw(2, 3, 2, 4),
-        message="expects caches of 3 or 6 columns for an even number of features of at least 6, got 3 and 4",
-    ),
+    *[
+        check_error(f"rotary_positional_embedding.{id}", (source,), layer, draw(2, 3, 2, 4), message=message)
+        for id, source, layer, message in (
+            (
+                "too_long",
+                "lux: a sequence longer than the caches is an error",
+                luxport.RotaryPositionalEmbedding(4, max_sequence_length=2),
+                "RotaryPositionalEmbedding expects a sequence of at most 2, got 3",
+            ),
+            (
+                "too_wide",
+                "lux: dims is at most the features of a head",
+                luxport.RotaryPositionalEmbedding(6),
+                "expects caches of 3 or 6 columns for an even number of features of at least 6, got 3 and 4",
+            ),
+        )
+    ],
     check_output(
         "sinusoidal_positional_embedding.formula",
         ("lux: sines then cosines at max_freq down to min_freq, times sqrt(2 / dims)",),

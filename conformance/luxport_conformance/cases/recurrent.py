@@ -10,7 +10,7 @@ import numpy as np
 import luxport
 from luxport import GRU, LSTM, RNN, GRUCell, GRUv3, GRUv3Cell, LSTMCell, Recurrence, RNNCell, tree
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import check_error, check_fact, check_program, cite, draw
+from luxport_conformance.cases.declare import check_error, check_fact, check_program, cite, draw, set_up
 from luxport_conformance.compare import Tolerance
 
 RECURRENT = "flux:layers/recurrent.jl"
@@ -93,11 +93,11 @@ def draw_parameters(layer: Any, seed: int = 1) -> Any:
 
 def make_states(layer: Any) -> Any:
     """Make the states."""
-    return luxport.setup(0, layer, backend="numpy")[1]
+    return set_up(layer)[1]
 
 
 def _count_arrays(layer: Any, **options: Any) -> Callable[[], int]:
-    return lambda: len(luxport.setup(0, type(layer)(3, 5, **options), backend="numpy")[0])
+    return lambda: len(set_up(type(layer)(3, 5, **options))[0])
 
 
 def _check_two_biases(kind: str, cell: Any) -> Case:
@@ -105,12 +105,7 @@ def _check_two_biases(kind: str, cell: Any) -> Case:
         f"{kind}_cell.two_biases",
         ("torch: a bias for the input and one for the hidden state",),
         lambda x, ps, st, carry: cell((x, carry), ps, st)[0][1],
-        {
-            "x": draw(BATCH, IN),
-            "ps": _draw_apart(cell),
-            "st": luxport.setup(0, cell, backend="numpy")[1],
-            "carry": draw_carries(kind, BATCH, OUT),
-        },
+        {"x": draw(BATCH, IN), "ps": _draw_apart(cell), "st": set_up(cell)[1], "carry": draw_carries(kind, BATCH, OUT)},
         subject=type(cell).__name__,
         expected=lambda x, ps, st, carry: step_by_formula(kind, ps, x, carry),
         tolerance=DEEP,
@@ -119,7 +114,7 @@ def _check_two_biases(kind: str, cell: Any) -> Case:
 
 def _draw_apart(cell: Any) -> Any:
     """Draw parameters, of which two of one shape differ."""
-    values = luxport.setup(0, cell, backend="numpy")[0]
+    values = set_up(cell)[0]
     return {name: 0.6 * draw(*leaf.shape, seed=30 + i) for i, (name, leaf) in enumerate(values.items())}
 
 

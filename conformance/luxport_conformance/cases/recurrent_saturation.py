@@ -13,7 +13,7 @@ import numpy as np
 
 import luxport
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import draw
+from luxport_conformance.cases.declare import draw, set_up
 from luxport_conformance.compare import Tolerance
 
 CELLS: dict[str, luxport.RNNCell | luxport.LSTMCell | luxport.GRUCell | luxport.GRUv3Cell] = {
@@ -22,7 +22,7 @@ CELLS: dict[str, luxport.RNNCell | luxport.LSTMCell | luxport.GRUCell | luxport.
     "gru": luxport.GRUCell(3, 2),
     "gru_v3": luxport.GRUv3Cell(3, 2),
 }
-STATES = {name: luxport.setup(0, cell, backend="numpy")[1] for name, cell in CELLS.items()}
+STATES = {name: set_up(cell)[1] for name, cell in CELLS.items()}
 SWEEPS = {name: luxport.Recurrence(cell, return_sequence=True) for name, cell in CELLS.items()}
 STEP = 1e-3
 

@@ -19,7 +19,7 @@ from luxport import (
     remove_weight_norm,
 )
 from luxport_conformance.case import Case, Shape
-from luxport_conformance.cases.declare import check_error, check_fact, check_function, check_program, cite, draw
+from luxport_conformance.cases.declare import check_error, check_fact, check_function, check_program, cite, draw, set_up
 from luxport_conformance.compare import Tolerance
 
 FILE = "flux:test_common/normalization.jl"
@@ -34,12 +34,8 @@ CHAIN = Chain(
 )
 
 
-def _set_up(layer: Any) -> Any:
-    return luxport.setup(0, layer, backend="numpy")
-
-
 def _check_plain_agrees(id: str, line: int, model: Any, x: Any, terms: int) -> Case:
-    ps, st = _set_up(model)
+    ps, st = set_up(model)
 
     def program(x: Any, ps: Any, st: Any) -> Any:
         plain, plain_ps, plain_st = remove_weight_norm(model, ps, st)
@@ -79,7 +75,7 @@ def _check_gradients(id: str, lines: tuple[int, ...], expected: Any) -> Case:
         id,
         cite(FILE, *lines),
         _compute_gradients,
-        {"x": draw(4, 3), "ps": _set_up(NORMED)[0]},
+        {"x": draw(4, 3), "ps": set_up(NORMED)[0]},
         subject="WeightNorm",
         expected=expected,
         differentiates=True,
@@ -88,7 +84,7 @@ def _check_gradients(id: str, lines: tuple[int, ...], expected: Any) -> Case:
 
 
 def _remove_norm(i: int) -> Any:
-    plain: Any = remove_weight_norm(CHAIN, *_set_up(CHAIN))[0]
+    plain: Any = remove_weight_norm(CHAIN, *set_up(CHAIN))[0]
     return plain[i - 1]
 
 
@@ -131,7 +127,7 @@ CASES: list[Case] = [
     check_error(
         "weight_norm.all_zero",
         cite(FILE, 11, 12),
-        lambda: _set_up(WeightNorm(Dense(1, 2), "bias")),
+        lambda: set_up(WeightNorm(Dense(1, 2), "bias")),
         message="WeightNorm expects a direction as bias, which is all zero",
     ),
     _check_gradients(
@@ -142,13 +138,13 @@ CASES: list[Case] = [
     # With one input, as upstream has it, the second is 0; three tell more.
     _check_gradients("weight_norm.gradients", (32, 33), _expect_gradients),
     check_fact(
-        "weight_norm.removed", cite(FILE, 38), lambda: remove_weight_norm(NORMED, *_set_up(NORMED))[0] == Dense(3, 2)
+        "weight_norm.removed", cite(FILE, 38), lambda: remove_weight_norm(NORMED, *set_up(NORMED))[0] == Dense(3, 2)
     ),
     check_program(
         "weight_norm.removed_parameters",
         cite(FILE, 39, 40),
         lambda ps: remove_weight_norm(NORMED, ps, {})[1],
-        {"ps": _set_up(NORMED)[0]},
+        {"ps": set_up(NORMED)[0]},
         expected=lambda ps: {"weight": ps["normalized"]["weight_v"], "bias": ps["unnormalized"]["bias"]},
         tolerance=Tolerance(reduction=3, rounding=2.0**-22, reason="the first sizes are rounded to float32"),
         compiles=False,
@@ -180,7 +176,7 @@ CASES: list[Case] = [
         "spectral_norm.removed",
         ("definition: in testing the layer with the weights divided",),
         _compute_spectral_difference,
-        {"x": draw(4, 3), "ps": _set_up(SPECTRAL)[0], "st": luxport.test_mode(_set_up(SPECTRAL)[1])},
+        {"x": draw(4, 3), "ps": set_up(SPECTRAL)[0], "st": luxport.test_mode(set_up(SPECTRAL)[1])},
         expected=np.zeros((4, 2)),
         tolerance=Tolerance(reduction=3, magnitude=1.0),
         compiles=False,

@@ -10,18 +10,21 @@ import numpy as np
 import luxport
 from luxport import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm, ops, sigmoid, tanh
 from luxport_conformance.case import Case, Shape
-from luxport_conformance.cases.declare import check_fact, check_function, check_output, check_program, cite, draw
+from luxport_conformance.cases.declare import (
+    check_fact,
+    check_function,
+    check_output,
+    check_program,
+    cite,
+    draw,
+    set_up,
+)
 from luxport_conformance.compare import Tolerance
 
 FILE = "flux:layers/normalisation.jl"
 SIX = np.arange(1.0, 13.0).reshape(2, 2, 3)
 TRACKING = InstanceNorm(2, affine=True, track_stats=True)
 TRACKING_SIGMOID = InstanceNorm(2, sigmoid, affine=True, track_stats=True)
-
-
-def set_up(layer: Any) -> Any:
-    """Draw parameters and states on the host."""
-    return luxport.setup(0, layer, backend="numpy")
 
 
 def _normalize_over(*axes: int, epsilon: float = 1e-5) -> Callable[[Any], Any]:

@@ -67,27 +67,24 @@ def _count_plateau() -> int:
 
 
 CASES: list[Case] = [
-    check_fact(
-        "utilities.throttle",
-        cite(UTILS, 9, 16, 18, 21),
-        lambda: _throttle(1, 2, None, 3, 4, None),
-        "[[1], [1], [1], [1, 3], [1, 3], [1, 3]]",
-        subject="throttle",
-    ),
-    check_fact(
-        "utilities.throttle_trailing",
-        cite(UTILS, 28, 30, 32),
-        lambda: _throttle(1, 2, None, None, leading=False, trailing=True),
-        "[[], [], [2], [2]]",
-        subject="throttle",
-    ),
-    check_fact(
-        "utilities.throttle_arguments",
-        cite(UTILS, 39, 41, 43, 45),
-        lambda: _throttle(1, 2, 3, None, None, leading=True, trailing=True),
-        "[[1], [1], [1], [1, 3], [1, 3]]",
-        subject="throttle",
-    ),
+    *[
+        check_fact(f"utilities.throttle{id}", cite(UTILS, *lines), program, expected, subject="throttle")
+        for id, lines, program, expected in (
+            ("", (9, 16, 18, 21), lambda: _throttle(1, 2, None, 3, 4, None), "[[1], [1], [1], [1, 3], [1, 3], [1, 3]]"),
+            (
+                "_trailing",
+                (28, 30, 32),
+                lambda: _throttle(1, 2, None, None, leading=False, trailing=True),
+                "[[], [], [2], [2]]",
+            ),
+            (
+                "_arguments",
+                (39, 41, 43, 45),
+                lambda: _throttle(1, 2, 3, None, None, leading=True, trailing=True),
+                "[[1], [1], [1], [1, 3], [1, 3]]",
+            ),
+        )
+    ],
     check_fact(
         "utilities.patience",
         cite(UTILS, 495, 496, 497, 510),

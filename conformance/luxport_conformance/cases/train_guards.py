@@ -11,13 +11,13 @@ from luxport import optimizers
 from luxport.backend import dtype_name, namespace
 from luxport.optimizers import Descent, Momentum
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import check_program
+from luxport_conformance.cases.declare import check_program, set_up
 from luxport_conformance.cases.training_parts import Of, prefers_jit, start_training
 
 DEEP = luxport.Chain(*[luxport.Dense(2, 2) for _ in range(11)])
-DEEP_PS, _ = luxport.setup(0, DEEP, backend="numpy")
+DEEP_PS, _ = set_up(DEEP)
 NORM = luxport.BatchNorm(2)
-_, STATE = luxport.setup(0, NORM, backend="numpy")
+_, STATE = set_up(NORM)
 
 
 def _train_at_infinite_slope(a: Any, x: Any) -> Any:

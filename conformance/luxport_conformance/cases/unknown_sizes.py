@@ -11,12 +11,12 @@ import luxport
 from luxport import losses, ops
 from luxport.backend import backend_of
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import check_program, draw
+from luxport_conformance.cases.declare import check_program, draw, set_up
 from luxport_conformance.compare import Tolerance
 from luxport_conformance.compiling import forget_sizes
 
 ONE_HEAD = luxport.MultiHeadAttention(4)
-PS, ST = luxport.setup(0, ONE_HEAD, backend="numpy")
+PS, ST = set_up(ONE_HEAD)
 SEEN = np.array([[[[1, 0, 1, 1, 0]]], [[[0, 0, 1, 0, 1]]]]) > 0
 
 

@@ -12,14 +12,14 @@ import luxport
 from luxport import BatchNorm, Bilinear, Chain, Conv, Dense, LayerNorm, Parallel, SkipConnection, devices, training
 from luxport.backend import dtype_name
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import check_fact, check_function, check_gradient, check_program, cite
+from luxport_conformance.cases.declare import check_fact, check_function, check_gradient, check_program, cite, set_up
 
 UTILS = "flux:utils.jl"
 
 
 def _convert_to_single_and_double() -> dict[str, Any]:
     model = Chain(Dense(10, 5, luxport.relu, use_bias=False), Dense(5, 2))
-    ps, st = luxport.setup(0, model, backend="numpy")
+    ps, st = set_up(model)
     wide = luxport.f64(ps)
     x = {name: np.ones(10, name) for name in ("float32", "float64", "int32", "int64")}
     return {
@@ -63,10 +63,10 @@ M5 = Chain(M4, M2)
 
 
 def _list_trainables() -> dict[str, list[tuple[int, ...]]]:
-    dense, _ = luxport.setup(0, Dense(10, 5), backend="numpy")
-    twice, _ = luxport.setup(0, Chain(Dense(10, 5), Dense(10, 5)), backend="numpy")
+    dense, _ = set_up(Dense(10, 5))
+    twice, _ = set_up(Chain(Dense(10, 5), Dense(10, 5)))
     shared = luxport.share_parameters(twice, [("layer_1", "layer_2")])
-    rnn, _ = luxport.setup(0, luxport.RNN(10, 5), backend="numpy")
+    rnn, _ = set_up(luxport.RNN(10, 5))
     models = (("dense", dense), ("twice", shared), ("rnn", rnn))
     return {name: [leaf.shape for leaf in luxport.trainables(ps)] for name, ps in models}
 

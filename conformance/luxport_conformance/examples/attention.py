@@ -21,5 +21,5 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
             parameters=(3 * 4 + 4) + (2 * 4 + 4) + (4 * 2 + 2) + (2 * 3 + 3),
             tolerance=Tolerance(4 + 2 + 5 + 2, magnitude=1.0),  # the gradient of the bias of keys cancels to 0
         ),
-    ),
+    )
 }

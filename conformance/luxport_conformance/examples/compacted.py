@@ -33,11 +33,7 @@ def linear(x: Any, weight: Any) -> Any:
 EXAMPLES: Mapping[str, tuple[Example, ...]] = {
     "CompactLayer": (
         Example(
-            layer=block,
-            x=(5, 3),
-            parameters=(3 * 4 + 4) + 4,
-            states=2 + 2 + 4 + 1 + 1,
-            tolerance=tolerate_sum(3 + 4),
+            layer=block, x=(5, 3), parameters=(3 * 4 + 4) + 4, states=2 + 2 + 4 + 1 + 1, tolerance=tolerate_sum(3 + 4)
         ),
         Example(
             layer=luxport.compact(inner=linear, last=luxport.BatchNorm(2))(lambda x, inner, last: last(inner(x))),

@@ -10,5 +10,5 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
         Example(layer=luxport.PReLU(), x=(5, 3), parameters=1),
         Example(layer=luxport.PReLU(3), x=(2, 3, 4), parameters=3),
         Example(layer=luxport.PReLU((1, 4)), x=(2, 3, 4), parameters=4),
-    ),
+    )
 }

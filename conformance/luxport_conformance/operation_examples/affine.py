@@ -12,5 +12,5 @@ OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {
         OverrideExample((draw(4, 3), draw(3, 2), draw(2)), tolerance=Tolerance(reduction=4)),
         OverrideExample((draw(2, 4, 3), draw(3, 2), None), tolerance=Tolerance(reduction=8)),
         OverrideExample((draw(3), draw(3, 2), draw(2)), tolerance=Tolerance(reduction=3)),
-    ),
+    )
 }

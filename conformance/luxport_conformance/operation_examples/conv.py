@@ -32,9 +32,7 @@ _SUMS = Tolerance(reduction=4 * 6 * 12, magnitude=1.0)
 OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {
     "conv_nd": tuple(
         OverrideExample(
-            (draw(2, 4, 7, 6), draw(4, 4 // options["groups"], 3, 2), draw(4) if bias else None),
-            options,
-            _SUMS,
+            (draw(2, 4, 7, 6), draw(4, 4 // options["groups"], 3, 2), draw(4) if bias else None), options, _SUMS
         )
         for options in _CONVOLUTIONS
         for bias in (True, False)

@@ -13,8 +13,6 @@ OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {
     "embedding": (
         OverrideExample((draw(4, 3), np.asarray([[2, 0, 2], [3, 2, 0]], np.int32)), tolerance=Tolerance(reduction=3)),
         OverrideExample((draw(4, 3), np.asarray([1, 1], np.int64)), tolerance=Tolerance(reduction=2)),
-        OverrideExample(
-            (draw(4, 2, 3), np.asarray(3, np.int64)),
-        ),
-    ),
+        OverrideExample((draw(4, 2, 3), np.asarray(3, np.int64))),
+    )
 }

@@ -14,5 +14,5 @@ def look(x: Any) -> None:
 
 
 OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {
-    "observe": (OverrideExample((draw(3, 4),), {"forward": look, "backward": look}),),
+    "observe": (OverrideExample((draw(3, 4),), {"forward": look, "backward": look}),)
 }

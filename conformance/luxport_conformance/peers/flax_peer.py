@@ -200,8 +200,7 @@ def _build_layer_norm(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
         "feature_axes": axes,
     }
     return Counterpart(
-        lambda x, ps: act(run("LayerNorm", options, layer.shape[-1:], ps, x)),
-        differences=("variance in one pass",),
+        lambda x, ps: act(run("LayerNorm", options, layer.shape[-1:], ps, x)), differences=("variance in one pass",)
     )
 
 
@@ -234,12 +233,7 @@ def _build_rms_norm(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
     axes = tuple(range(-len(layer.shape), 0))
     if run is _run_nnx and len(axes) > 1:
         raise NoCounterpartError("has parameters of one axis")
-    options = {
-        "epsilon": layer.epsilon,
-        "use_scale": layer.affine,
-        "reduction_axes": axes,
-        "feature_axes": axes,
-    }
+    options = {"epsilon": layer.epsilon, "use_scale": layer.affine, "reduction_axes": axes, "feature_axes": axes}
     return Counterpart(lambda x, ps: run("RMSNorm", options, layer.shape[-1:], rename(ps, scale="scale"), x))
 
 

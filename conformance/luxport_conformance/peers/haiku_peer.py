@@ -113,11 +113,7 @@ def _make_pool_builder(name: str) -> Build:
         windows = layer._windows
         if max(windows.dilation) > 1 or any(map(any, windows.padding)):
             raise NoCounterpartError("has no dilation, and pads to the same size or not at all")
-        options = {
-            "window_shape": (*windows.window, 1),
-            "strides": (*windows.stride, 1),
-            "padding": "VALID",
-        }
+        options = {"window_shape": (*windows.window, 1), "strides": (*windows.stride, 1), "padding": "VALID"}
         return Counterpart(lambda x, ps: call_channels_last(lambda x: _apply(name, {}, x, **options), x))
 
     return build
@@ -244,10 +240,7 @@ def _make_cell_builder(kind: str) -> Build:
             bias = add_biases(ps["bias_ih"], ps.get("bias_hh", 0.0))
             into, back = ps["weight_ih"], ps["weight_hh"]
             if kind == "RNN":
-                given = {
-                    "m/linear": {"w": into, "b": bias},
-                    "m/linear_1": {"w": back, "b": 0.0 * bias},
-                }
+                given = {"m/linear": {"w": into, "b": bias}, "m/linear_1": {"w": back, "b": 0.0 * bias}}
                 return "VanillaRNN", given
             if kind == "LSTM":
                 weight = swap_lstm_gates(jnp.concatenate([into, back]))

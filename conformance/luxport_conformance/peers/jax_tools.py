@@ -9,13 +9,7 @@ from luxport.porting.keras.conventions import convert_conv_weight_to_keras
 from luxport_conformance.peers.jax_conventions import mirror_kernel
 from luxport_conformance.peers.layer_tools import pick_activation
 
-__all__ = [
-    "call_channels_last",
-    "convert_kernel",
-    "find_activation",
-    "find_transposed_padding",
-    "make_start",
-]
+__all__ = ["call_channels_last", "convert_kernel", "find_activation", "find_transposed_padding", "make_start"]
 
 
 def call_channels_last(call: Callable[[Any], Any], x: Any) -> Any:

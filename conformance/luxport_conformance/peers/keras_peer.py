@@ -260,9 +260,7 @@ def _build_attention(layer: Any, x: Any, st: Any) -> Counterpart:
     if len(x) > 4:
         raise NoCounterpartError("adds nothing to the scores but a mask")
     attention = import_layers().MultiHeadAttention(
-        *(heads, keys // heads, values // heads),
-        use_bias=layer.use_bias,
-        output_shape=layer.out_proj.out_dims,
+        *(heads, keys // heads, values // heads), use_bias=layer.use_bias, output_shape=layer.out_proj.out_dims
     )
     attention.build(x[0].shape, x[2].shape, x[1].shape)
 

@@ -216,8 +216,7 @@ def _build_embedding(layer: Any, x: Any, st: Any) -> Counterpart:
     require_indices(x)
     table = _import_nn().Embedding(layer.in_dims, layer.out_dims)
     return Counterpart(
-        lambda x, ps: _fill_module(table, {"weight": ps["weight"]})(x),
-        differences=list_padding_differences(layer),
+        lambda x, ps: _fill_module(table, {"weight": ps["weight"]})(x), differences=list_padding_differences(layer)
     )
 
 

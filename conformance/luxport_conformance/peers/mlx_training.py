@@ -90,10 +90,7 @@ LOSSES: dict[str, Build] = {
     "hinge_loss": _make_loss_builder("hinge_loss", "loss per entry"),
     "huber_loss": _make_loss_builder("huber_loss", "loss per entry", renamed={"delta": "delta"}),
     "kldivergence": _make_loss_builder(
-        "kl_div_loss",
-        "logarithms for probabilities",
-        "loss per entry",
-        first=lambda mx, p, q: (mx.log(p), mx.log(q)),
+        "kl_div_loss", "logarithms for probabilities", "loss per entry", first=lambda mx, p, q: (mx.log(p), mx.log(q))
     ),
     "logitbinarycrossentropy": _make_loss_builder("binary_cross_entropy"),
     "logitcrossentropy": _make_loss_builder("cross_entropy", "loss per entry"),

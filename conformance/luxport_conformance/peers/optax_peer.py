@@ -18,8 +18,7 @@ def _make_loss_builder(name: str, **renamed: str) -> Build:
 
         given = rename_options(options, renamed)
         return Counterpart(
-            lambda x, ps: getattr(optax.losses, name)(x, *ps, **given).mean(),
-            differences=("loss per entry",),
+            lambda x, ps: getattr(optax.losses, name)(x, *ps, **given).mean(), differences=("loss per entry",)
         )
 
     return build
@@ -135,10 +134,5 @@ OPTIMIZERS: dict[str, Build] = {
 }
 
 OPTAX = Peer(
-    name="optax",
-    backend="jax",
-    modules=("optax",),
-    packages=("optax", "jax"),
-    losses=LOSSES,
-    optimizers=OPTIMIZERS,
+    name="optax", backend="jax", modules=("optax",), packages=("optax", "jax"), losses=LOSSES, optimizers=OPTIMIZERS
 )

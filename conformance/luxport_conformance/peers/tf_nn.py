@@ -193,8 +193,7 @@ def _build_batch_norm(layer: Any, x: Any, st: Any) -> Counterpart:
 
         def run(x: Any) -> Any:
             y, *statistics = tf.compat.v1.nn.fused_batch_norm(
-                *(x, scale, bias, mean, variance, layer.epsilon),
-                exponential_avg_factor=layer.momentum,
+                *(x, scale, bias, mean, variance, layer.epsilon), exponential_avg_factor=layer.momentum
             )
             ends.extend(statistics)
             return y
@@ -243,8 +242,7 @@ def _list_trailing_axes(layer: Any, x: Any) -> tuple[int, ...]:
 
 _layer_norm = _make_moments_builder(_list_trailing_axes, lambda layer, x: tuple(x.shape))
 _group_norm = _make_moments_builder(
-    lambda layer, x: tuple(range(2, len(x.shape) + 1)),
-    lambda layer, x: (x.shape[0], layer.groups, -1, *x.shape[2:]),
+    lambda layer, x: tuple(range(2, len(x.shape) + 1)), lambda layer, x: (x.shape[0], layer.groups, -1, *x.shape[2:])
 )
 _instance_norm = _make_moments_builder(lambda layer, x: tuple(range(2, len(x.shape))), lambda layer, x: tuple(x.shape))
 
@@ -252,8 +250,7 @@ _instance_norm = _make_moments_builder(lambda layer, x: tuple(range(2, len(x.sha
 def _build_embedding(layer: Any, x: Any, st: Any) -> Counterpart:
     require_indices(x)
     return Counterpart(
-        lambda x, ps: _import_tf().nn.embedding_lookup(ps["weight"], x),
-        differences=list_padding_differences(layer),
+        lambda x, ps: _import_tf().nn.embedding_lookup(ps["weight"], x), differences=list_padding_differences(layer)
     )
 
 

@@ -118,8 +118,7 @@ OPTIMIZERS: dict[str, Build] = {
     ),
     "RAdam": _make_steps_builder("RAdam", _list_adam_options, "rectified above 5"),
     "RMSProp": _make_steps_builder(
-        "RMSprop",
-        lambda rule: {"lr": rule.eta, "alpha": rule.rho, "eps": rule.epsilon, "centered": rule.centered},
+        "RMSprop", lambda rule: {"lr": rule.eta, "alpha": rule.rho, "eps": rule.epsilon, "centered": rule.centered}
     ),
     "Rprop": _make_steps_builder("Rprop", lambda rule: {"lr": rule.eta, "etas": rule.ell, "step_sizes": rule.gamma}),
 }
