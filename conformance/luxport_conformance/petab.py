@@ -17,6 +17,7 @@ from luxport import tree
 from luxport.porting import petab
 from luxport_conformance.arrays import widen_floats
 from luxport_conformance.case import Case, Property
+from luxport_conformance.cases.declare import check_program
 from luxport_conformance.compare import EPSILON, Tolerance
 
 __all__ = ["make_petab_cases"]
@@ -64,16 +65,14 @@ def _make_computed_case(name: str, model: petab.Network, inputs: dict[str, Any],
     # mean over all of x, at either side.
     weights = [leaf for leaf in tree.leaves(inputs["ps"]) if leaf.ndim > 1]
     terms = sum(leaf.size // min(leaf.shape) for leaf in weights) + sum(leaf.size for leaf in tree.leaves(inputs["x"]))
-    return Case(
-        id=name,
-        subject="PEtab",
-        source=(f"Lux.jl, in the PEtab SciML test suite: {name}",),
-        program=program,
-        inputs=inputs,
-        expected=want,
-        tolerance=Tolerance(reduction=2 * terms, magnitude=_measure_terms(program, inputs)),
-        dtypes=("float32",),
-    )
+    tolerance = Tolerance(reduction=2 * terms, magnitude=_measure_terms(program, inputs))
+    return _make_case(name, "", program, inputs, want, tolerance=tolerance)
+
+
+def _make_case(name: str, what: str, program: Any, inputs: dict[str, Any], expected: Any, **options: Any) -> Case:
+    source = (f"Lux.jl, in the PEtab SciML test suite: {name}{what}",)
+    options |= {"subject": "PEtab", "dtypes": ("float32",)}
+    return check_program(name, source, program, inputs, expected=expected, **options)
 
 
 def _measure_terms(program: Callable[..., Any], inputs: Mapping[str, Any]) -> float:
@@ -107,12 +106,5 @@ def _make_drawn_case(
         # Two means of as many draws each: six times the deviation of their difference.
         return bool(np.all(np.abs(mean - want) <= 6 * deviation * np.sqrt(2 / draws) + 8 * EPSILON["float32"]))
 
-    return Case(
-        id=name,
-        subject="PEtab",
-        source=(f"Lux.jl, in the PEtab SciML test suite: {name}, the mean of {draws} draws",),
-        program=program,
-        inputs=inputs,
-        expected=Property(f"a mean over {draws} draws near {want.ravel()[:4]}…", is_close),
-        dtypes=("float32",),
-    )
+    wanted = Property(f"a mean over {draws} draws near {want.ravel()[:4]}…", is_close)
+    return _make_case(name, f", the mean of {draws} draws", program, inputs, wanted)

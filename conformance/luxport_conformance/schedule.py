@@ -238,27 +238,12 @@ def _work(connection: Connection, selection: Selection) -> None:
 
 def _make_finding(outcome: Outcome, evidence: Evidence) -> Finding:
     check = outcome.check
-    return Finding(
-        id=check.id,
-        kind=check.kind,
-        subject=check.subject,
-        name=check.name,
-        backend=check.backend,
-        mode=check.mode,
-        dtype=check.dtype,
-        of=check.of,
-        source=check.source,
-        deviation=float(outcome.deviation),
-        complaint=outcome.complaint,
-        seconds=outcome.seconds,
-        inputs=check.inputs(),
-        expected=evidence.expected,
-        got=evidence.got,
-        remark=evidence.remark,
-        differences=evidence.differences,
-        place=outcome.place,
-        traceback=outcome.traceback,
-    )
+    asked = {name: getattr(check, name) for name in _OF_THE_CHECK}
+    became = {name: getattr(outcome, name) for name in ("complaint", "seconds", "place", "traceback")}
+    return Finding(**asked, **became, **vars(evidence), deviation=float(outcome.deviation), inputs=check.inputs())
+
+
+_OF_THE_CHECK = ("id", "kind", "subject", "name", "backend", "mode", "dtype", "of", "source")
 
 
 def _make_lost_finding(check: Check, complaint: str, seconds: float, crashed: bool) -> Finding:

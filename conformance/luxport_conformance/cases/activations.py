@@ -274,23 +274,19 @@ CASES: list[Case] = [
         )
         for position, value in enumerate((0.2, 0.7))
     ),
-    check_function(
-        "activations.nan", cite(FILE, 123), _compute_each, [np.nan, np.nan], expected=dict.fromkeys(ELEMENTWISE, NAN)
-    ),
-    check_function(
-        "activations.inf",
-        cite(FILE, 128),
-        _compute_each,
-        [np.inf, np.inf],
-        expected={name: NO_NAN for name in ELEMENTWISE if name != "softsign"},
-    ),
-    check_function(
-        "activations.minus_inf",
-        cite(FILE, 131),
-        _compute_each,
-        [-np.inf, -np.inf],
-        expected={name: NO_NAN for name in ELEMENTWISE if name not in MINUS_INF_MAY_BE_NAN},
-    ),
+    *[
+        check_function(id, cite(FILE, line), _compute_each, x, expected=expected)
+        for id, line, x, expected in (
+            ("activations.nan", 123, [np.nan, np.nan], dict.fromkeys(ELEMENTWISE, NAN)),
+            ("activations.inf", 128, [np.inf, np.inf], {name: NO_NAN for name in ELEMENTWISE if name != "softsign"}),
+            (
+                "activations.minus_inf",
+                131,
+                [-np.inf, -np.inf],
+                {name: NO_NAN for name in ELEMENTWISE if name not in MINUS_INF_MAY_BE_NAN},
+            ),
+        )
+    ],
     *(
         check_function(
             f"activations.integers_{bits}",

@@ -12,7 +12,7 @@ from luxport import LayerTypeError, identity, ops
 from luxport.ops import definition_of
 from luxport_conformance.case import Case
 from luxport_conformance.cases.activations import ELEMENTWISE
-from luxport_conformance.cases.declare import check_function, check_program, cite, draw
+from luxport_conformance.cases.declare import check_function, check_program, check_refusal, cite, draw
 from luxport_conformance.compare import Tolerance
 
 FILE = "nnlib:bias_act.jl"
@@ -167,32 +167,26 @@ CASES: list[Case] = [
         differentiates=True,
         tolerance=NUMERIC,
     ),
-    check_function(
-        "bias_activation.integers",
-        cite(FILE, 36),
-        ops.bias_activation,
-        *(INTEGERS, INTEGER_BIAS),
-        expected=INTEGERS + INTEGER_BIAS,
-        dtypes=("float32",),
-    ),
-    check_function(
-        "bias_activation.integers_to_tanh",
-        cite(FILE, 37, 38),
-        lambda x, b: tuple([ops.bias_activation(x, bias, activation=ops.tanh) for bias in (b, None)]),
-        *(INTEGERS, INTEGER_BIAS),
-        expected=(np.tanh(INTEGERS + INTEGER_BIAS), np.tanh(INTEGERS)),
-        dtypes=("float32",),
-    ),
+    *[
+        check_function(id, cite(FILE, *lines), f, *(INTEGERS, INTEGER_BIAS), expected=expected, dtypes=("float32",))
+        for id, lines, f, expected in (
+            ("bias_activation.integers", (36,), ops.bias_activation, INTEGERS + INTEGER_BIAS),
+            (
+                "bias_activation.integers_to_tanh",
+                (37, 38),
+                lambda x, b: tuple([ops.bias_activation(x, bias, activation=ops.tanh) for bias in (b, None)]),
+                (np.tanh(INTEGERS + INTEGER_BIAS), np.tanh(INTEGERS)),
+            ),
+        )
+    ],
     *(
-        Case(
-            id=f"bias_activation.refuses_true_line_{line}",
-            subject="bias_activation",
-            source=cite(FILE, line),
-            program=lambda x, f=f: ops.bias_activation(x, True, activation=f),  # type: ignore[arg-type]
-            inputs={"x": x},
+        check_refusal(
+            f"bias_activation.refuses_true_line_{line}",
+            cite(FILE, line),
+            lambda x, f=f: ops.bias_activation(x, True, activation=f),  # type: ignore[arg-type]
+            {"x": x},
             raises=LayerTypeError,
             message="expects an array as bias, got bool",
-            dtypes=("float32",),
         )
         for line, f, x in ((41, identity, BIAS), (42, cbrt, BIAS), (43, cbrt, INTEGER_BIAS))
     ),

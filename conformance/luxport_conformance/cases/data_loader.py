@@ -111,42 +111,30 @@ CASES: list[Case] = [
         dtypes=INTEGERS,
         traces=False,  # a device is not changed in a program
     ),
-    check_function(
-        "data_loader.whole_batches_only",
-        cite(FILE, 24, 25, 26, 27),
-        _make_batches(partial=False),
-        X,
-        subject="DataLoader",
-        expected=(X[:2], X[2:4]),
-        dtypes=INTEGERS,
-    ),
-    check_function(
-        "data_loader.tuple_of_one",
-        cite(FILE, 33, 34, 35, 36),
-        lambda x: tuple(DataLoader((x,), 2, partial=False)),
-        X,
-        subject="DataLoader",
-        expected=((X[:2],), (X[2:4],)),
-        dtypes=INTEGERS,
-    ),
-    check_function(
-        "data_loader.pairs",
-        cite(FILE, *range(42, 53)),
-        lambda x, y: tuple(DataLoader((x, y), 2)),
-        *(X, Y),
-        subject="DataLoader",
-        expected=PAIRS,
-        dtypes=INTEGERS,
-    ),
-    check_function(
-        "data_loader.names",
-        cite(FILE, *range(59, 70)),
-        _load_named,
-        *(X, Y),
-        subject="DataLoader",
-        expected={"kinds": True, "by position": PAIRS, "by name": PAIRS, "dicts": PAIRS},
-        dtypes=INTEGERS,
-    ),
+    *[
+        check_function(id, cite(FILE, *lines), f, X, subject="DataLoader", expected=expected, dtypes=INTEGERS)
+        for id, lines, f, expected in (
+            ("data_loader.whole_batches_only", (24, 25, 26, 27), _make_batches(partial=False), (X[:2], X[2:4])),
+            (
+                "data_loader.tuple_of_one",
+                (33, 34, 35, 36),
+                lambda x: tuple(DataLoader((x,), 2, partial=False)),
+                ((X[:2],), (X[2:4],)),
+            ),
+        )
+    ],
+    *[
+        check_function(id, source, f, *(X, Y), subject="DataLoader", expected=expected, dtypes=INTEGERS)
+        for id, source, f, expected in (
+            ("data_loader.pairs", cite(FILE, *range(42, 53)), lambda x, y: tuple(DataLoader((x, y), 2)), PAIRS),
+            (
+                "data_loader.names",
+                cite(FILE, *range(59, 70)),
+                _load_named,
+                {"kinds": True, "by position": PAIRS, "by name": PAIRS, "dicts": PAIRS},
+            ),
+        )
+    ],
     check_fact(
         "data_loader.two_passes_at_once",
         cite(FILE, 75),

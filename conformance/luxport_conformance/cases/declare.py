@@ -23,6 +23,7 @@ __all__ = [
     "check_gradient",
     "check_output",
     "check_program",
+    "check_refusal",
     "cite",
     "draw",
     "set_up",
@@ -154,6 +155,22 @@ def check_error(
         dtypes=("float32",),
         looks=looks,
     )
+
+
+def check_refusal(
+    id: str,
+    source: tuple[str, ...],
+    program: Callable[..., Any],
+    inputs: Mapping[str, Any],
+    *,
+    raises: type[Exception] = ValueError,
+    message: str = "",
+    subject: str = "",
+    **options: Any,
+) -> Case:
+    """Check that a program of inputs that have names refuses them."""
+    options = {"raises": raises, "message": message, "dtypes": ("float32",), **options}
+    return check_program(id, source, program, inputs, expected=None, subject=subject, **options)
 
 
 def _make_arrays(x: Any) -> Any:

@@ -8,7 +8,7 @@ import numpy as np
 
 from luxport import ops
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import check_function
+from luxport_conformance.cases.declare import check_function, check_refusal
 
 LINE = np.arange(1.0, 6.0)[None, None]
 SAMPLES = np.array([[-1e-3, 5.0], [1e-3, 7.0]])
@@ -116,29 +116,18 @@ CASES: tuple[Case, ...] = (
         compiles=False,
     ),
     *(
-        Case(
-            id=f"lp_pool.power_{name}",
+        check_refusal(
+            f"lp_pool.power_{name}",
+            ("nnlib: p is positive and finite",),
+            lambda x, p=p: ops.lp_pool(x, window=2, p=p),
+            {"x": LINE},
             subject="lp_pool",
-            source=("nnlib: p is positive and finite",),
-            program=lambda x, p=p: ops.lp_pool(x, window=2, p=p),
-            inputs={"x": LINE},
-            raises=ValueError,
             message=f"expects p as a positive finite number, got {p}",
-            dtypes=("float32",),
         )
         for name, p in (("zero", 0), ("negative", -1.0), ("infinite", float("inf")))
     ),
     *(
-        Case(
-            id=id,
-            subject=id.partition(".")[0],
-            source=(source,),
-            program=program,
-            inputs={"x": LINE},
-            raises=error,
-            message=message,
-            dtypes=("float32",),
-        )
+        check_refusal(id, (source,), program, {"x": LINE}, subject=id.partition(".")[0], raises=error, message=message)
         for id, source, program, error, message in (
             (
                 "conv.uneven_options",

@@ -135,17 +135,21 @@ CASES: list[Case] = [
         lambda m: m,
         {"x": np.array([1.0, 10.0]), "y": np.array([100.0, 1000.0]), "z": np.array([1.0, 10.0])},
     ),
-    *(
+    *[
         check_error(
-            f"flat.{size}_numbers",
+            f"flat.{id}",
             cite(FILE, line),
-            lambda size=size: flatten(pair(ONE, TWO))[1](np.zeros(size)),
-            message=rf"unflatten expects a vector of 6 numbers, got shape \({size},\)",
+            lambda model=model, size=size: flatten(model)[1](np.ones(size)),
+            message=rf"unflatten expects a vector of {count} numbers, got shape \({size},\)",
             raises=ValueError,
             subject="flatten",
         )
-        for line, size in ((59, 5), (60, 7))
-    ),
+        for id, line, model, size, count in (
+            ("5_numbers", 59, pair(ONE, TWO), 5, 6),
+            ("7_numbers", 60, pair(ONE, TWO), 7, 6),
+            ("empty_refuses_numbers", 229, (None, np.sin), 1, 0),
+        )
+    ],
     check_program(
         "flat.pulled_back",
         cite(FILE, 194, 195, 196),
@@ -163,14 +167,6 @@ CASES: list[Case] = [
         "flat.empty",
         cite(FILE, 228),
         lambda: flatten((None, np.sin, "text"))[1](np.zeros(0, np.float32)) == (None, np.sin, "text"),
-        subject="flatten",
-    ),
-    check_error(
-        "flat.empty_refuses_numbers",
-        cite(FILE, 229),
-        lambda: flatten((None, np.sin))[1](np.ones(1)),
-        message=r"unflatten expects a vector of 0 numbers, got shape \(1,\)",
-        raises=ValueError,
         subject="flatten",
     ),
     check_program(

@@ -122,16 +122,22 @@ CASES: list[Case] = [
         )
         for name, ps in (("with", COUNTED_PS), ("without", _count_up(use_bias=False)[1]))
     ],
-    check_program(
-        "flat.three_layers_gradient",
-        cite(FILE, 443),
-        _compute_two_gradients,
-        {"ps": COUNTED_PS, "x": draw(1, 3)},
-        subject="flatten",
-        expected=_expect_by_layers,
-        differentiates=True,
-        tolerance=Tolerance(reduction=15),
-    ),
+    *[
+        check_program(
+            id,
+            cite(FILE, line),
+            program,
+            {"ps": ps, "x": draw(*shape)},
+            subject="flatten",
+            expected=expected,
+            differentiates=True,
+            tolerance=Tolerance(reduction=terms),
+        )
+        for id, line, program, ps, shape, expected, terms in (
+            ("flat.three_layers_gradient", 443, _compute_two_gradients, COUNTED_PS, (1, 3), _expect_by_layers, 15),
+            ("flat.two_outputs", 685, _differentiate_first_output, SPLIT_PS, (13, 5), _expect_first_output, 13 * 11),
+        )
+    ],
     check_function(
         "flat.shared_matrix",
         cite(FILE, 596),
@@ -176,16 +182,6 @@ CASES: list[Case] = [
         subject="flatten",
         expected=np.array([3.25, 1.5]),
         differentiates=True,
-    ),
-    check_program(
-        "flat.two_outputs",
-        cite(FILE, 685),
-        _differentiate_first_output,
-        {"ps": SPLIT_PS, "x": draw(13, 5)},
-        subject="flatten",
-        expected=_expect_first_output,
-        differentiates=True,
-        tolerance=Tolerance(reduction=13 * 11),
     ),
     check_program(
         "flat.batch_norm",

@@ -9,7 +9,7 @@ import numpy as np
 import luxport
 from luxport import ops
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import check_function, check_program, cite, draw
+from luxport_conformance.cases.declare import check_function, check_program, check_refusal, cite, draw
 
 GLU, DROPOUT = "nnlib:functions.jl", "nnlib:dropout.jl"
 
@@ -43,15 +43,7 @@ CASES: list[Case] = [
         COUNTING,
         expected=COUNTING[:, :2],
     ),
-    Case(
-        id="glu.odd",
-        subject="glu",
-        source=cite(GLU, 7),
-        program=lambda x: ops.glu(x, axis=0),
-        inputs={"x": COUNTING},
-        raises=ValueError,
-        dtypes=("float32",),
-    ),
+    check_refusal("glu.odd", cite(GLU, 7), lambda x: ops.glu(x, axis=0), {"x": COUNTING}),
     check_program(
         "glu.gradient",
         cite(GLU, 12),
@@ -70,15 +62,13 @@ CASES: list[Case] = [
         differentiates=True,
     ),
     *(
-        Case(
-            id=f"dropout.refuses_line_{line}",
+        check_refusal(
+            f"dropout.refuses_line_{line}",
+            cite(DROPOUT, line),
+            lambda x, key, counter, p=p: ops.dropout(x, key, counter, p=p),
+            {"x": np.ones((3, 4)), "key": KEY, "counter": COUNTER},
             subject="dropout",
-            source=cite(DROPOUT, line),
-            program=lambda x, key, counter, p=p: ops.dropout(x, key, counter, p=p),
-            inputs={"x": np.ones((3, 4)), "key": KEY, "counter": COUNTER},
-            raises=ValueError,
             message="p",
-            dtypes=("float32",),
         )
         for line, p in ((72, -1), (73, 2))
     ),

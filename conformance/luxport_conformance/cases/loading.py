@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -305,19 +306,19 @@ SOME_OF_ALL = {
     "nth": None,
 }
 
+
+def _check_loading(
+    id: str, lines: tuple[int, ...], load: Callable[[], Any], expected: dict[str, Any], subject: str = ""
+) -> Case:
+    """Check what comes of loading, words and numbers that are compared as they print."""
+    return check_fact(
+        f"load_parameters.{id}", cite(FILE, *lines), lambda: repr(load()), repr(expected), subject=subject
+    )
+
+
 CASES: list[Case] = [
-    check_fact(
-        "load_parameters.two_layers",
-        cite(FILE, 28, 29, 31),
-        lambda: repr(_load_two()),
-        repr({"parameters": True, "activation stays": True}),
-    ),
-    check_fact(
-        "load_parameters.nested",
-        cite(FILE, 35, 36, 38),
-        lambda: repr(_load_nested()),
-        repr({"first": True, "inner": True, "no bias": True}),
-    ),
+    _check_loading("two_layers", (28, 29, 31), _load_two, {"parameters": True, "activation stays": True}),
+    _check_loading("nested", (35, 36, 38), _load_nested, {"first": True, "inner": True, "no bias": True}),
     *[
         check_error(
             f"load_parameters.no_{name}",
@@ -332,31 +333,17 @@ CASES: list[Case] = [
             ("wider", 44, WIDER, r"layer_1\.weight: shape \(10, 5\) expected, got \(10, 6\)"),
         )
     ],
-    check_fact(
-        "load_parameters.statistics",
-        cite(FILE, 52),
-        lambda: repr(_load_statistics()),
-        repr({"statistics": True, "same answers": True}),
+    _check_loading("statistics", (52,), _load_statistics, {"statistics": True, "same answers": True}),
+    _check_loading(
+        "many_layers",
+        (101, 102, 106, 107, 108),
+        _load_all_of_digits,
+        {"parameters": True, "mean": [5.0], "variance": [2.0], "mode": Static(True)},
     ),
-    check_fact(
-        "load_parameters.many_layers",
-        cite(FILE, 101, 102, 106, 107, 108),
-        lambda: repr(_load_all_of_digits()),
-        repr({"parameters": True, "mean": [5.0], "variance": [2.0], "mode": Static(True)}),
+    _check_loading(
+        "some_layers", (118, 119, 120), _load_part_of_digits, {"dense": True, "mean": True, "the others": True}
     ),
-    check_fact(
-        "load_parameters.some_layers",
-        cite(FILE, 118, 119, 120),
-        lambda: repr(_load_part_of_digits()),
-        repr({"dense": True, "mean": True, "the others": True}),
-    ),
-    check_fact(
-        "load_parameters.tied",
-        cite(FILE, 129, 130),
-        lambda: repr(_load_tied()),
-        repr({"once": True, "in both": True, "loaded": True}),
-        subject="Tied",
-    ),
+    _check_loading("tied", (129, 130), _load_tied, {"once": True, "in both": True, "loaded": True}, subject="Tied"),
     check_error(
         "load_parameters.not_tied",
         cite(FILE, 133),
@@ -365,13 +352,7 @@ CASES: list[Case] = [
         raises=FileFormatError,
         subject="Tied",
     ),
-    check_fact(
-        "load_parameters.tied_to_nothing",
-        cite(FILE, 139, 140),
-        lambda: repr(_load_tied_to_nothing()),
-        repr({"once": True, "bias": [0.0]}),
-        subject="Tied",
-    ),
+    _check_loading("tied_to_nothing", (139, 140), _load_tied_to_nothing, {"once": True, "bias": [0.0]}, subject="Tied"),
     check_error(
         "load_parameters.tied_to_a_bias_and_nothing",
         cite(FILE, 143),
@@ -380,23 +361,16 @@ CASES: list[Case] = [
         raises=FileFormatError,
         subject="Tied",
     ),
-    check_fact(
-        "load_parameters.passing_over_dropout",
-        cite(FILE, 152, 153, 157, 158),
-        lambda: repr(_load_passing_over_dropout()),
-        repr({"out": True, "in": True}),
-    ),
-    check_fact(
-        "load_parameters.absent_bias",
-        cite(FILE, 167, 168, 172, 173, 177, 178),
-        lambda: repr(_load_absent_bias()),
-        repr(
-            {
-                "whole": ([7.0, 8.0, 9.0], 21.0),
-                "absent": ([0.0, 0.0, 0.0], 6.0),
-                "no place": (["weight"], 21.0, ["layer_1.bias is left over"]),
-            }
-        ),
+    _check_loading("passing_over_dropout", (152, 153, 157, 158), _load_passing_over_dropout, {"out": True, "in": True}),
+    _check_loading(
+        "absent_bias",
+        (167, 168, 172, 173, 177, 178),
+        _load_absent_bias,
+        {
+            "whole": ([7.0, 8.0, 9.0], 21.0),
+            "absent": ([0.0, 0.0, 0.0], 6.0),
+            "no place": (["weight"], 21.0, ["layer_1.bias is left over"]),
+        },
     ),
     check_function(
         "load_parameters.answers",
@@ -406,28 +380,26 @@ CASES: list[Case] = [
         expected=lambda x0: {"saved": x0 @ KNOWN[0] + KNOWN[1], "zeros": np.zeros((3, 3))},
         compiles=False,  # files are not read in a program
     ),
-    check_fact(
-        "load_parameters.states",
-        cite(FILE, 198, 200, 202, 206, 207, 223, 225, 227),
-        lambda: repr(_load_states()),
-        repr(
-            {
-                "names": {
-                    "layer_1": {"weight": (10, 5), "bias": (5,)},
-                    "layer_2": {"layer_1": {"weight": (5, 2)}, "layer_2": {"weight": (5, 2), "bias": (2,)}},
-                },
-                "weight": True,
+    _check_loading(
+        "states",
+        (198, 200, 202, 206, 207, 223, 225, 227),
+        _load_states,
+        {
+            "names": {
+                "layer_1": {"weight": (10, 5), "bias": (5,)},
+                "layer_2": {"layer_1": {"weight": (5, 2)}, "layer_2": {"weight": (5, 2), "bias": (2,)}},
+            },
+            "weight": True,
+            "bias": [0.0, 0.0],
+            "mode": Static(True),
+            "norm": {
                 "bias": [0.0, 0.0],
-                "mode": Static(True),
-                "norm": {
-                    "bias": [0.0, 0.0],
-                    "scale": [1.0, 1.0],
-                    "running_mean": [0.0, 0.0],
-                    "running_var": [1.0, 1.0],
-                    "training": Static(True),
-                },
-            }
-        ),
+                "scale": [1.0, 1.0],
+                "running_mean": [0.0, 0.0],
+                "running_var": [1.0, 1.0],
+                "training": Static(True),
+            },
+        },
     ),
     check_fact(
         "tree.leaves_and_back",

@@ -13,6 +13,7 @@ from luxport import losses, ops
 from luxport.backend import dtype_name
 from luxport_conformance.case import Case
 from luxport_conformance.cases.declare import check_program
+from luxport_conformance.cases.limits import LARGE
 
 ROW = np.array([192.0, 224.0, 208.0, -192.0, 128.0, 192.0, 32.0, 224.0, 240.0])
 IMAGE = np.outer(np.array([1.0, 1.0, 0.5, 1.0, 1.0, 1.0]), ROW)
@@ -115,8 +116,7 @@ CASES: list[Case] = [
         {"row": ROW[None, None], "image": IMAGE[None, None]},
         subject="mean_pool",
         expected=_expect_pools,
-        dtypes=("float32", "bfloat16", "float64"),
-        differentiates=True,
+        **LARGE,
     ),
     check_program(
         "means.of_losses_beyond_sums",
@@ -125,7 +125,6 @@ CASES: list[Case] = [
         {"x": SIZES, "zeros": np.zeros(9, np.int32), "places": np.arange(9, dtype=np.int32)},
         subject="losses",
         expected={name: {"value": np.array(SIZES.mean()), "slope": np.full(9, 1.0 / 9.0)} for name in MEANS},
-        dtypes=("float32", "bfloat16", "float64"),
-        differentiates=True,
+        **LARGE,
     ),
 ]

@@ -10,7 +10,7 @@ import numpy as np
 from luxport import LayerError, losses, ops, optimizers
 from luxport.errors import LayerTypeError
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import check_program, draw
+from luxport_conformance.cases.declare import check_program, check_refusal, draw
 
 SOURCE = ("the rule: what integers would round away is refused, as a result of integers would be another number",)
 
@@ -88,42 +88,29 @@ MASKS: dict[str, tuple[Any, type[Exception], str]] = {
 }
 
 
-def _check_refusal(
-    id: str, subject: str, program: Callable[..., Any], inputs: dict[str, Any], raises: type[Exception], message: str
-) -> Case:
-    return Case(
-        id=id,
-        subject=subject,
-        source=SOURCE,
-        program=program,
-        inputs=inputs,
-        raises=raises,
-        message=message,
-        dtypes=("float32",),
-    )
-
-
 CASES: list[Case] = [
     *(
-        _check_refusal(
+        check_refusal(
             f"not_floating.{name}_{kind}",
-            name,
+            SOURCE,
             f,
             {"x": np.ones((2, 4, 6, 6), kind)},
-            LayerTypeError,
-            f"expects .*floating.*got {kind}",
+            raises=LayerTypeError,
+            message=f"expects .*floating.*got {kind}",
+            subject=name,
         )
         for name, f in NEEDS_FLOATING.items()
         for kind in KINDS
     ),
     *(
-        _check_refusal(
+        check_refusal(
             f"not_floating.{name}_{kind}",
-            name,
+            SOURCE,
             lambda y_hat, y, name=name: _compute_loss(name, y_hat, y),
             {"y_hat": FLAGS.astype(kind), "y": FLAGS},
-            TypeError,
-            f"expects a floating y_hat, got {kind}",
+            raises=TypeError,
+            message=f"expects a floating y_hat, got {kind}",
+            subject=name,
         )
         for name in LOSSES
         for kind in KINDS
@@ -144,27 +131,29 @@ CASES: list[Case] = [
         for which, kinds in TARGET_KINDS.items()
     ),
     *(
-        _check_refusal(
+        check_refusal(
             f"not_floating.{name}_steps_{kind}",
-            name,
+            SOURCE,
             lambda x, integers, rule=rule: _take_step_of_integers(rule, x, integers),
             {"x": FLAGS, "integers": FLAGS.astype(kind)},
-            ValueError,
-            f"update expects floating numbers as a parameter at w, as setup saw, got {kind}",
+            raises=ValueError,
+            message=f"update expects floating numbers as a parameter at w, as setup saw, got {kind}",
+            subject=name,
         )
         for name, rule in RULES.items()
         for kind in KINDS
     ),
     *(
-        _check_refusal(
+        check_refusal(
             f"not_floating.{name}_steps_{got}_for_{seen}",
-            name,
+            SOURCE,
             lambda real, complex, rule=rule, seen=seen: _take_step_of_another_kind(
                 rule, *((real, complex) if seen == "real" else (complex, real))
             ),
             {"real": draw(4, 3), "complex": draw(4, 3) + 1j},
-            ValueError,
-            f"update expects {seen} parameters, as setup saw, got {got}",
+            raises=ValueError,
+            message=f"update expects {seen} parameters, as setup saw, got {got}",
+            subject=name,
         )
         for name, rule in RULES.items()
         if name in ("Adam", "Momentum")
@@ -188,15 +177,16 @@ CASES: list[Case] = [
         for which, kinds in TARGET_KINDS.items()
     ),
     *(
-        _check_refusal(
+        check_refusal(
             f"masks.{name}_{'alone' if alone else 'with_scores'}",
-            "scaled_dot_product_attention",
+            SOURCE,
             lambda q, k, mask, alone=alone: ops.scaled_dot_product_attention(
                 q, k, k, None, mask, return_scores=not alone
             ),
             {"query": QUERY, "key": KEY, "mask": mask},
-            error,
-            message,
+            raises=error,
+            message=message,
+            subject="scaled_dot_product_attention",
         )
         for name, (mask, error, message) in MASKS.items()
         for alone in (False, True)

@@ -90,26 +90,34 @@ def _lay_out(x: Any) -> Any:
 
 
 CASES: list[Case] = [
-    check_program(
-        "train.infinite_gradient",
-        ("a step by what is not finite would leave no number",),
-        _train_at_infinite_slope,
-        {"a": np.array([0.0, 1.0]), "x": np.array([1.0, 4.0])},
-        subject="train_step",
-        expected={"value": 2.0, "ps": np.array([0.0, 1.0]), "state": np.zeros(2)},
-        differentiates=True,
-        traces=False,  # steps are programs of their own
-    ),
-    check_program(
-        "train.states_of_a_skipped_batch",
-        ("Flux.BatchNorm: the running mean moves by a tenth of the way to that of the batch",),
-        _train_states,
-        {"x": np.array([[1.0, 2.0], [np.nan, 3.0]]), "good": np.array([[1.0, 2.0], [3.0, 6.0]])},
-        subject="train_step",
-        expected=(np.zeros(2), np.array([0.2, 0.4])),
-        differentiates=True,
-        traces=False,  # steps are programs of their own
-    ),
+    *[
+        check_program(
+            f"train.{id}",
+            (source,),
+            program,
+            inputs,
+            subject="train_step",
+            expected=expected,
+            differentiates=True,
+            traces=False,  # steps are programs of their own
+        )
+        for id, source, program, inputs, expected in (
+            (
+                "infinite_gradient",
+                "a step by what is not finite would leave no number",
+                _train_at_infinite_slope,
+                {"a": np.array([0.0, 1.0]), "x": np.array([1.0, 4.0])},
+                {"value": 2.0, "ps": np.array([0.0, 1.0]), "state": np.zeros(2)},
+            ),
+            (
+                "states_of_a_skipped_batch",
+                "Flux.BatchNorm: the running mean moves by a tenth of the way to that of the batch",
+                _train_states,
+                {"x": np.array([[1.0, 2.0], [np.nan, 3.0]]), "good": np.array([[1.0, 2.0], [3.0, 6.0]])},
+                (np.zeros(2), np.array([0.2, 0.4])),
+            ),
+        )
+    ],
     check_program(
         "gradients.of_complex_arrays",
         ("df/dre + i df/dim, by the formula of each",),

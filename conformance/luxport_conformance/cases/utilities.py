@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -111,30 +112,35 @@ def _list_kinds() -> dict[str, list[str]]:
     }
 
 
+def _check_report(
+    id: str, lines: tuple[int, ...], report: Callable[[], dict[str, Any]], expected: dict[str, Any], *, subject: str
+) -> Case:
+    """Check words and numbers by name, which are compared as they print."""
+    return check_fact(f"utilities.{id}", cite(UTILS, *lines), lambda: repr(report()), repr(expected), subject=subject)
+
+
 CASES: list[Case] = [
-    check_fact(
-        "utilities.precision",
-        cite(UTILS, 283, 284, 287, 288, 289, 292, 294, 300, 301, 360, 361),
-        lambda: repr(_convert_to_single_and_double()),
-        repr(
-            {
-                "initially": {"float32"},
-                "output": "float32",
-                "wide output": "float64",
-                "wide": "float64",
-                "back": "float32",
-                "array": "float32",
-                "the same": True,
-                "no bias": [["weight"]] * 2,
-            }
-        ),
+    _check_report(
+        "precision",
+        (283, 284, 287, 288, 289, 292, 294, 300, 301, 360, 361),
+        _convert_to_single_and_double,
+        {
+            "initially": {"float32"},
+            "output": "float32",
+            "wide output": "float64",
+            "wide": "float64",
+            "back": "float32",
+            "array": "float32",
+            "the same": True,
+            "no bias": [["weight"]] * 2,
+        },
         subject="f32",
     ),
-    check_fact(
-        "utilities.precision_complex",
-        cite(UTILS, 342, 343, 345),
-        lambda: repr(_convert_complex()),
-        repr({"the same": True, "narrowed": "complex64", "widened": ["complex128"] * 2}),
+    _check_report(
+        "precision_complex",
+        (342, 343, 345),
+        _convert_complex,
+        {"the same": True, "narrowed": "complex64", "widened": ["complex128"] * 2},
         subject="f32",
     ),
     check_program(
@@ -209,17 +215,15 @@ CASES: list[Case] = [
             "there and back": x0,
         },
     ),
-    check_fact(
-        "utilities.module_kinds",
-        cite(UTILS, 469, 477, 487),
-        lambda: repr(_list_kinds()),
-        # Flux counts the tuple of layers of a container, too, and of a LayerNorm the Scale that it holds there.
-        repr(
-            {
-                "skip": ["Chain", "SkipConnection", "Conv", "LayerNorm"],
-                "parallel": ["Parallel", "Bilinear", "Dense", "Dense"],
-            }
-        ),
+    # Flux counts the tuple of layers of a container, too, and of a LayerNorm the Scale that it holds there.
+    _check_report(
+        "module_kinds",
+        (469, 477, 487),
+        _list_kinds,
+        {
+            "skip": ["Chain", "SkipConnection", "Conv", "LayerNorm"],
+            "parallel": ["Parallel", "Bilinear", "Dense", "Dense"],
+        },
         subject="modules",
     ),
     check_fact(
@@ -235,11 +239,11 @@ CASES: list[Case] = [
         "LSTMCell",
         subject="modules",
     ),
-    check_fact(
-        "utilities.trainables",
-        cite(UTILS, 249, 251, 255, 591),
-        lambda: repr(_list_trainables()),
-        repr({"dense": [(10, 5), (5,)], "twice": [(10, 5), (5,)], "rnn": [(10, 5), (5, 5), (5,)]}),
+    _check_report(
+        "trainables",
+        (249, 251, 255, 591),
+        _list_trainables,
+        {"dense": [(10, 5), (5,)], "twice": [(10, 5), (5,)], "rnn": [(10, 5), (5, 5), (5,)]},
         subject="trainables",
     ),
     check_gradient(

@@ -60,18 +60,25 @@ def _build_dense(layer: Any, x: Any, st: Any) -> Counterpart:
     return Counterpart(lambda x, ps: act(_apply("Linear", rename(ps, weight="w", bias="b"), x, **options)))
 
 
+def _list_conv_options(layer: Any) -> dict[str, Any]:
+    windows = layer._windows
+    return {
+        "num_spatial_dims": len(windows.window),
+        "output_channels": layer.out_channels,
+        "kernel_shape": windows.window,
+        "stride": windows.stride,
+        "with_bias": layer.use_bias,
+    }
+
+
 def _build_conv(layer: Any, x: Any, st: Any) -> Counterpart:
     windows, act = layer._windows, find_activation(layer)
     if any(map(any, windows.padding)) and layer.padding_mode != "zeros":
         raise NoCounterpartError("pads by zeros alone")
     options = {
-        "num_spatial_dims": len(windows.window),
-        "output_channels": layer.out_channels,
-        "kernel_shape": windows.window,
-        "stride": windows.stride,
+        **_list_conv_options(layer),
         "rate": windows.dilation,
         "padding": list(windows.padding),
-        "with_bias": layer.use_bias,
         "feature_group_count": count_groups(layer),
         "data_format": "channels_last",
     }
@@ -87,14 +94,7 @@ def _build_conv_transpose(layer: Any, x: Any, st: Any) -> Counterpart:
     windows, act = layer._windows, find_activation(layer)
     if layer.groups > 1 or max(windows.dilation) > 1:
         raise NoCounterpartError("has neither groups nor dilation")
-    options = {
-        "num_spatial_dims": len(windows.window),
-        "output_channels": layer.out_channels,
-        "kernel_shape": windows.window,
-        "stride": windows.stride,
-        "padding": find_transposed_padding(layer),
-        "with_bias": layer.use_bias,
-    }
+    options = {**_list_conv_options(layer), "padding": find_transposed_padding(layer)}
 
     def call(x: Any, ps: Any) -> Any:
         weight = mirror_kernel(ps["weight"]) if layer.cross_correlation else ps["weight"]

@@ -52,8 +52,13 @@ def _build_attention(options: Any, x: Any, st: Any) -> Counterpart:
 
 
 FUNCTIONS: dict[str, Build] = {
-    "celu": _make_function_builder("celu"),
-    "elu": _make_function_builder("elu"),
+    **{
+        name: _make_function_builder(name)
+        for name in (
+            *("celu", "elu", "logsumexp", "mish", "relu"),
+            *("relu6", "selu", "sigmoid", "softplus", "tanh"),
+        )
+    },
     "gelu_erf": _make_function_builder("gelu", approximate=False),
     "gelu_tanh": _make_function_builder("gelu", "gelu by tanh", approximate=True),
     "glu": _make_axis_builder("glu"),
@@ -63,17 +68,9 @@ FUNCTIONS: dict[str, Build] = {
     "leakyrelu": _make_function_builder("leaky_relu", renamed={"a": "negative_slope"}),
     "logsigmoid": _make_function_builder("log_sigmoid"),
     "logsoftmax": _make_axis_builder("log_softmax"),
-    "logsumexp": _make_function_builder("logsumexp"),
-    "mish": _make_function_builder("mish"),
-    "relu": _make_function_builder("relu"),
-    "relu6": _make_function_builder("relu6"),
-    "selu": _make_function_builder("selu"),
-    "sigmoid": _make_function_builder("sigmoid"),
     "softmax": _make_axis_builder("softmax"),
-    "softplus": _make_function_builder("softplus"),
     "softsign": _make_function_builder("soft_sign"),
     "swish": _make_function_builder("silu"),
-    "tanh": _make_function_builder("tanh"),
 }
 
 

@@ -26,28 +26,27 @@ def _make_function_builder(name: str, *different: str, renamed: dict[str, str] |
 
 
 FUNCTIONS: dict[str, Build] = {
+    **{
+        name: _make_function_builder(name)
+        for name in (
+            *("hardswish", "mish", "relu", "relu6"),
+            *("sigmoid", "softplus", "softsign", "tanh"),
+        )
+    },
     "celu": _make_function_builder("celu", renamed={"alpha": "alpha"}),
     "elu": _make_function_builder("elu", renamed={"alpha": "alpha"}),
     "gelu_erf": _make_function_builder("gelu"),
     "gelu_sigmoid": _make_function_builder("gelu_fast_approx", "gelu by another sigmoid"),
     "gelu_tanh": _make_function_builder("gelu_approx"),
     "glu": _make_function_builder("glu", renamed={"axis": "axis"}),
-    "hardswish": _make_function_builder("hardswish"),
     "hardtanh": _make_function_builder("hard_tanh"),
     "leakyrelu": _make_function_builder("leaky_relu", renamed={"a": "negative_slope"}),
     "logsigmoid": _make_function_builder("log_sigmoid"),
     "logsoftmax": _make_function_builder("log_softmax", renamed={"axis": "axis"}),
-    "mish": _make_function_builder("mish"),
-    "relu": _make_function_builder("relu"),
-    "relu6": _make_function_builder("relu6"),
     "selu": _make_function_builder("selu", "constants of few digits"),
-    "sigmoid": _make_function_builder("sigmoid"),
     "softmax": _make_function_builder("softmax", renamed={"axis": "axis"}),
-    "softplus": _make_function_builder("softplus"),
     "softshrink": _make_function_builder("softshrink", renamed={"lambda_": "lambd"}),
-    "softsign": _make_function_builder("softsign"),
     "swish": _make_function_builder("silu"),
-    "tanh": _make_function_builder("tanh"),
 }
 
 

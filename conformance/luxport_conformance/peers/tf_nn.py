@@ -338,7 +338,13 @@ def _build_xlogy(options: Any, x: Any, st: Any) -> Counterpart:
 
 
 FUNCTIONS: dict[str, Build] = {
-    "elu": _make_function_builder("elu"),
+    **{
+        name: _make_function_builder(name)
+        for name in (
+            *("elu", "relu", "relu6", "selu"),
+            *("sigmoid", "softplus", "softsign", "tanh"),
+        )
+    },
     "gelu_erf": _make_function_builder("gelu", approximate=False),
     "gelu_tanh": _make_function_builder("gelu", approximate=True),
     "leakyrelu": _make_function_builder("leaky_relu", renamed={"a": "alpha"}, alpha=0.01),
@@ -346,15 +352,8 @@ FUNCTIONS: dict[str, Build] = {
     "logsoftmax": _make_softmax_builder("log_softmax"),
     "logsumexp": _make_function_builder("reduce_logsumexp", "math", renamed={"axis": "axis"}),
     "normalize": _build_normalize,
-    "relu": _make_function_builder("relu"),
-    "relu6": _make_function_builder("relu6"),
-    "selu": _make_function_builder("selu"),
-    "sigmoid": _make_function_builder("sigmoid"),
     "softmax": _make_softmax_builder("softmax"),
-    "softplus": _make_function_builder("softplus"),
-    "softsign": _make_function_builder("softsign"),
     "swish": _make_function_builder("silu"),
-    "tanh": _make_function_builder("tanh"),
     "xlogy": _build_xlogy,
 }
 

@@ -51,6 +51,7 @@ def _check_classes() -> list[Case]:
         return call_both
 
     middle = np.asarray([0.1, 0.0, 0.9])
+    counted, even = np.asarray([[1], [2], [3]]), np.full((2, 2), 0.5)
     near_zero = Tolerance(magnitude=1.0)
     return [
         check_loss(
@@ -69,24 +70,13 @@ def _check_classes() -> list[Case]:
         check_loss("crossentropy_one", 72, losses.crossentropy, probable, one, -np.log(0.1)),
         check_loss("crossentropy_of_equal", 73, losses.crossentropy, many, many, 0.0, epsilon=0.0),
         check_loss("crossentropy_of_bools", 74, losses.crossentropy, many, many.astype(bool), 0.0, epsilon=0.0),
-        check_loss(
-            "smoothing_where_right",
-            75,
-            subtract_smoothed,
-            similar,
-            many,
-            Property("less without", lambda x: x < 0),
-            subject="crossentropy",
-        ),
-        check_loss(
-            "smoothing_where_wrong",
-            76,
-            subtract_smoothed,
-            similar[:, ::-1],
-            many,
-            Property("more without", lambda x: x > 0),
-            subject="crossentropy",
-        ),
+        *[
+            check_loss(id, source, subtract_smoothed, y_hat, many, expected, subject="crossentropy")
+            for id, source, y_hat, expected in (
+                ("smoothing_where_right", 75, similar, Property("less without", lambda x: x < 0)),
+                ("smoothing_where_wrong", 76, similar[:, ::-1], Property("more without", lambda x: x > 0)),
+            )
+        ],
         check_loss("logitcrossentropy", 80, losses.logitcrossentropy, logits, y, value),
         check_loss(
             "logitcrossentropy_one",
@@ -114,39 +104,30 @@ def _check_classes() -> list[Case]:
             axis=1,
             agg=None,
         ),
-        check_loss(
-            "CrossEntropyLoss", DOCS, losses.CrossEntropyLoss(), softmax(sloped), three, 1.6076053, tolerance=DIGITS
-        ),
-        check_loss(
-            "CrossEntropyLoss_sum",
-            DOCS,
-            losses.CrossEntropyLoss(agg="sum"),
-            softmax(sloped),
-            three,
-            5 * 1.6076053,
-            tolerance=Tolerance(rounding=5e-6, reason="five times a number given in single precision"),
-        ),
-        check_loss(
-            "CrossEntropyLoss_smooth",
-            DOCS,
-            losses.CrossEntropyLoss(label_smoothing=0.15),
-            softmax(sloped),
-            three,
-            1.5776052,
-            tolerance=DIGITS,
-        ),
-        check_loss(
-            "CrossEntropyLoss_logits",
-            DOCS,
-            losses.CrossEntropyLoss(logits=True),
-            sloped,
-            three,
-            1.6076053,
-            tolerance=DIGITS,
-        ),
-        check_loss(
-            "focal_loss", 191, losses.focal_loss, softmax(sloped), three, 1.1277571935622628, tolerance=SINGLE_EPSILON
-        ),
+        *[
+            check_loss(id, source, loss, y_hat, three, expected, tolerance=tolerance)
+            for id, source, loss, y_hat, expected, tolerance in (
+                ("CrossEntropyLoss", DOCS, losses.CrossEntropyLoss(), softmax(sloped), 1.6076053, DIGITS),
+                (
+                    "CrossEntropyLoss_sum",
+                    DOCS,
+                    losses.CrossEntropyLoss(agg="sum"),
+                    softmax(sloped),
+                    5 * 1.6076053,
+                    Tolerance(rounding=5e-6, reason="five times a number given in single precision"),
+                ),
+                (
+                    "CrossEntropyLoss_smooth",
+                    DOCS,
+                    losses.CrossEntropyLoss(label_smoothing=0.15),
+                    softmax(sloped),
+                    1.5776052,
+                    DIGITS,
+                ),
+                ("CrossEntropyLoss_logits", DOCS, losses.CrossEntropyLoss(logits=True), sloped, 1.6076053, DIGITS),
+                ("focal_loss", 191, losses.focal_loss, softmax(sloped), 1.1277571935622628, SINGLE_EPSILON),
+            )
+        ],
         check_loss(
             "focal_loss_two",
             192,
@@ -169,48 +150,20 @@ def _check_classes() -> list[Case]:
         check_loss(
             "kldivergence_of_nothing", 113, subtract_ends(losses.kldivergence), middle, middle, 0.0, tolerance=near_zero
         ),
-        check_loss(
-            "kldivergence",
-            114,
-            losses.kldivergence,
-            np.asarray([[4.0], [5.0], [6.0]]),
-            np.asarray([[1], [2], [3]]),
-            -1.7661057888493457,
-        ),
+        check_loss("kldivergence", 114, losses.kldivergence, counted + 3.0, counted, -1.7661057888493457),
         check_loss(
             "kldivergence_of_equal",
             115,
             losses.kldivergence,
-            np.asarray([[1.0], [2.0], [3.0]]),
-            np.asarray([[1], [2], [3]]),
+            counted * 1.0,
+            counted,
             0.0,
             tolerance=Tolerance(magnitude=3.0),
         ),
-        check_loss("KLDivergenceLoss", DOCS, losses.KLDivergenceLoss(), np.full((2, 2), 0.5), np.eye(2), np.log(2)),
-        check_loss(
-            "KLDivergenceLoss_sum",
-            DOCS,
-            losses.KLDivergenceLoss(agg="sum"),
-            np.full((2, 2), 0.5),
-            np.eye(2),
-            2 * np.log(2),
-        ),
-        check_loss(
-            "KLDivergenceLoss_equal",
-            DOCS,
-            losses.KLDivergenceLoss(epsilon=0.0),
-            np.full((2, 2), 0.5),
-            np.full((2, 2), 0.5),
-            0.0,
-        ),
-        check_loss(
-            "KLDivergenceLoss_impossible",
-            DOCS,
-            losses.KLDivergenceLoss(epsilon=0.0),
-            np.eye(2),
-            np.full((2, 2), 0.5),
-            np.inf,
-        ),
+        check_loss("KLDivergenceLoss", DOCS, losses.KLDivergenceLoss(), even, np.eye(2), np.log(2)),
+        check_loss("KLDivergenceLoss_sum", DOCS, losses.KLDivergenceLoss(agg="sum"), even, np.eye(2), 2 * np.log(2)),
+        check_loss("KLDivergenceLoss_equal", DOCS, losses.KLDivergenceLoss(epsilon=0.0), even, even, 0.0),
+        check_loss("KLDivergenceLoss_impossible", DOCS, losses.KLDivergenceLoss(epsilon=0.0), np.eye(2), even, np.inf),
         *[
             check_loss(
                 f"{name}_ignoring_{ignored}",

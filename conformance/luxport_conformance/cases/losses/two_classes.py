@@ -83,24 +83,13 @@ def _check_two_classes() -> list[Case]:
             np.asarray([200.0, 200.0]),
             agg=None,
         ),
-        check_loss(
-            "BinaryCrossEntropyLoss_logits",
-            DOCS,
-            losses.BinaryCrossEntropyLoss(logits=True),
-            scores,
-            flags,
-            0.160832,
-            tolerance=DIGITS,
-        ),
-        check_loss(
-            "BinaryCrossEntropyLoss",
-            DOCS,
-            losses.BinaryCrossEntropyLoss(),
-            sigmoid(scores),
-            flags,
-            0.16083185,
-            tolerance=DIGITS,
-        ),
+        *[
+            check_loss(id, DOCS, loss, y_hat, flags, expected, tolerance=DIGITS)
+            for id, loss, y_hat, expected in (
+                ("BinaryCrossEntropyLoss_logits", losses.BinaryCrossEntropyLoss(logits=True), scores, 0.160832),
+                ("BinaryCrossEntropyLoss", losses.BinaryCrossEntropyLoss(), sigmoid(scores), 0.16083185),
+            )
+        ],
         check_loss(
             "BinaryCrossEntropyLoss_smooth",
             f"{DOCS}BinaryCrossEntropyLoss",
