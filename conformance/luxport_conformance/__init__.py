@@ -1,4 +1,4 @@
-"""The conformance suite: what every backend must mean, case by case and number by number.
+"""The conformance suite: the numbers that luxport must give on every backend.
 
 A `Case` is one check with numbers and their source; a law holds for every layer without being written for it.
 ``python -m luxport_conformance`` prints them as a table, ``pytest --pyargs luxport_conformance`` runs them as tests.

@@ -71,7 +71,7 @@ def read_account() -> list[Row]:
 
 
 def update_rows(rows: list[Row], cases: tuple[Case, ...] = CASES) -> list[Row]:
-    """Write into the rows which cases port them; what no case ports any more is open again."""
+    """Return the rows with the ids of the cases that port them; rows that no case ports any more are open again."""
     ported: dict[str, list[str]] = {}
     for case in cases:
         for assertion in case.assertions:

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from luxport import tree
-from luxport.backend import Backend, backend_of
+from luxport.backend import Backend, backend_of, dtype_name
 from luxport_conformance.compare import Violation
 
-__all__ = ["dtype_name", "has_complex", "move_to_backend", "move_to_host", "place_on", "widen_floats"]
+__all__ = ["has_complex", "move_to_backend", "move_to_host", "place_on", "widen_floats"]
 
 _device: ContextVar[str | None] = ContextVar("device", default=None)
 
@@ -67,8 +67,3 @@ def widen_floats(values: Any) -> Any:
         return array if array.dtype.kind in "biu" else array.astype("complex128" if array.dtype.kind == "c" else "f8")
 
     return tree.map(widen, values)
-
-
-def dtype_name(array: Any) -> str:
-    """Name a dtype as NumPy does, whatever the framework calls it."""
-    return getattr(array.dtype, "name", None) or str(array.dtype).rpartition(".")[2]

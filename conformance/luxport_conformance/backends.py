@@ -1,4 +1,4 @@
-"""What the suite must know of each backend, in one place: its abilities, its 64 bits, the modes of a case."""
+"""What the suite knows of each backend: its abilities, how to enable float64, and the modes in which cases run."""
 
 from __future__ import annotations
 
@@ -87,14 +87,14 @@ register_backend(strict32)
 
 
 def find_abilities(name: str) -> Abilities:
-    """Return what a backend is expected to do, which a test holds ours to; of others, what they are found to do."""
+    """Return what a backend can do: by the table above for luxport's own, by probes for others'."""
     if not is_known(name):
         note_abilities(name, run_probes(get_backend(name)))
     return _KNOWN[name]
 
 
 def is_known(name: str) -> bool:
-    """Tell whether it is known what a backend can do."""
+    """Tell whether the abilities of a backend are known without probing it."""
     return name in _KNOWN
 
 
@@ -102,15 +102,15 @@ _BROKEN: dict[str, dict[str, str]] = {}
 
 
 def find_broken_probes(name: str) -> dict[str, str]:
-    """Return what became of the probes of a backend that gave no answer: of what it can do, nothing is known there."""
+    """Return the probes of a backend that failed, by name, with what they raised: those abilities are unknown."""
     find_abilities(name)
     return _BROKEN.get(name, {})
 
 
 def make_probes(backend: Backend) -> dict[str, Callable[[], bool]]:
-    """Return, by name, what tells whether a backend can do something: False if it says that it cannot.
+    """Return functions that try an ability of a backend, by its name: False if the backend says that it has it not.
 
-    Whatever else a probe raises is a fault to be seen: it is a check of its own, and fails.
+    A probe that raises anything else has found a fault: each probe is a check of its own, which then fails.
     """
 
     def square(x: Any) -> Any:
@@ -132,7 +132,7 @@ def make_probes(backend: Backend) -> dict[str, Callable[[], bool]]:
         return dtype_name(backend.asarray([1.0], dtype=dtype)) == dtype
 
     def takes(dtype: str) -> bool:
-        """A type that is named is taken; one that is not may be taken for a narrower one."""
+        """Try to make an array; a dtype that the namespace lacks may also be stored as a narrower one."""
         try:
             backend.asarray([1], dtype=dtype)
         except Exception:
@@ -152,16 +152,16 @@ def make_probes(backend: Backend) -> dict[str, Callable[[], bool]]:
 
 
 Found = tuple[tuple[str, bool | str], ...]
-"""What each probe of a backend said, by its name: whether it can, or what became of the probe."""
+"""The answer of each probe of a backend, by its name, or what the probe raised."""
 
 
 def run_probes(backend: Backend) -> Found:
-    """Try each probe: what a backend does not have, it need not."""
+    """Run each probe of a backend."""
     return tuple([(name, run_probe(probe)) for name, probe in make_probes(backend).items()])
 
 
 def run_probe(probe: Callable[[], bool]) -> bool | str:
-    """Return what a probe says, or became of it."""
+    """Return the answer of a probe, or the name of the exception that it raised."""
     try:
         return probe()
     except Exception as error:  # shown by the check of this probe, which fails
@@ -169,7 +169,7 @@ def run_probe(probe: Callable[[], bool]) -> bool | str:
 
 
 def note_abilities(name: str, found: Found) -> None:
-    """Let this be what a backend can do: it is not asked again."""
+    """Record what the probes of a backend found, so that it is not probed again."""
     able = {probe: told is True for probe, told in found}
     dtypes = tuple([dtype for dtype in Abilities.dtypes if able.pop(dtype)])
     integers = tuple([dtype for dtype in Abilities.integers if able.pop(dtype)])
@@ -197,7 +197,7 @@ def select_backends(chosen: list[str] | None = None, excluded: list[str] | None 
 
 @cache
 def list_differentiating() -> list[str]:
-    """Name our backends that have gradients and whose framework is installed; the quickest for a few, first."""
+    """Name luxport's backends that have gradients and are installed, those that are quick to start first."""
     return [name for name in ("torch", "tf", "jax") if name in available_backends()]
 
 
@@ -219,7 +219,7 @@ def load(name: str) -> Backend | None:
 
 @contextmanager
 def hold_dtype(backend: Backend | None, dtype: str) -> Iterator[None]:
-    """Let a backend hold a dtype for a while: JAX has float64 only where it is asked for."""
+    """Enable a dtype within this context: JAX has float64 only where it is enabled."""
     if backend is not None and backend.name == "jax" and dtype == "float64":
         import jax
 

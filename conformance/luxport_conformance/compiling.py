@@ -47,8 +47,8 @@ def compile_quickly(
     def run(*args: Any) -> Any:
         return program(*args)
 
-    # Dynamo remembers by file, line and name what changed between calls, and makes it dynamic: a name of its own
-    # makes each program a first one.
+    # Dynamo remembers by file, line and name which sizes changed between calls, and compiles them as dynamic: with
+    # a name of its own each program starts afresh.
     run.__code__ = run.__code__.replace(co_name=f"traced_{next(_count)}")
     return torch.compile(run, fullgraph=True, backend="eager" if tracing_only else "aot_eager")
 
@@ -69,7 +69,7 @@ def _find_quick_options() -> dict[str, Any]:
 
 
 def _compile_unfused(program: Callable[..., Any]) -> Callable[..., Any]:
-    """Let MLX trace a program without making kernels of it: on a CPU its C++ compiler takes a second for each."""
+    """Let MLX trace a program without fusing it into kernels: on a CPU its C++ compiler takes a second for each."""
 
     def call(*args: Any) -> Any:
         set_mode = _find_mode_setter()
@@ -89,7 +89,7 @@ _NO_FUSE, _ENABLED = 2, 3
 
 @cache
 def _find_mode_setter() -> Callable[[int], Any] | None:
-    """Return MLX's own switch, which Python is not shown; None if this version has it not."""
+    """Return the function of MLX's library that sets its compile mode, which Python cannot reach; None if not found."""
     import mlx.core
 
     folder = Path(str(mlx.core.__file__)).parent / "lib"
@@ -110,5 +110,5 @@ def compiles_operations(name: str) -> bool:
 
 
 def prepare(backend: Backend, program: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the program as it runs fastest once."""
+    """Return what runs a program once in the shortest time: compiled only where single operations would be, too."""
     return compile_quickly(backend, program) if compiles_operations(backend.name) else program

@@ -1,4 +1,4 @@
-"""Runs the suite under pytest: which backends, and that none is missing without a word."""
+"""Options of the suite under pytest: which backends run, and an error if one of them is not installed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from luxport_conformance.crossing import list_checks
 from luxport_conformance.runner import Check
 
 HERE = Path(__file__).parent
-# A file a kind, for pytest-xdist gives whole files to its processes.
+# One file for each kind, as pytest-xdist distributes whole files to its processes.
 _KINDS = {"test_case": "case", "test_law": "law", "test_override": "override"}
 
 

@@ -1,4 +1,4 @@
-"""Crossing cases and laws with backends, modes and dtypes."""
+"""The list of checks: cases and laws on each backend, in the modes and dtypes that it has."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _choose_compiled(cases: tuple[Case, ...]) -> set[str]:
 
 
 def _make_batches(cases: tuple[Case, ...], chosen: set[str], thorough: bool) -> dict[str, Batch]:
-    """Put each case that can be compiled in a batch with its neighbors, with those that are chosen if it is."""
+    """Group the cases that can be compiled into batches of neighbors, apart for those that are chosen and the rest."""
     able = [case for case in cases if case.may_compile and not case.on_host]
     halves = [case for case in able if case.id in chosen], [case for case in able if case.id not in chosen]
     groups = [tuple(half[i : i + _BATCH]) for half in halves for i in range(0, len(half), _BATCH)]
@@ -75,7 +75,7 @@ def _make_batches(cases: tuple[Case, ...], chosen: set[str], thorough: bool) -> 
 
 
 _BATCH = 12
-"""More at a time saves little: a compiler's work grows with the program."""
+"""Cases in a batch: larger batches save little, as the time to compile grows with the program."""
 
 
 def _list_probe_checks(backends: list[str]) -> Iterator[Check]:

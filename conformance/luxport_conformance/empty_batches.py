@@ -1,4 +1,4 @@
-"""The law of no samples: a layer or loss of an empty batch has the value, or the error, that NumPy has.
+"""Empty batches: a layer or loss of no samples has the value, or the error, that it has on NumPy.
 
 In testing the value of a layer is empty, as its input is, and the gradients of its parameters are 0.
 """
@@ -12,8 +12,8 @@ import numpy as np
 
 import luxport
 from luxport import losses, tree
-from luxport.backend import Backend, get_backend
-from luxport_conformance.arrays import dtype_name, move_to_backend, move_to_host
+from luxport.backend import Backend, dtype_name, get_backend
+from luxport_conformance.arrays import move_to_backend, move_to_host
 from luxport_conformance.backends import find_abilities
 from luxport_conformance.compare import Violation
 from luxport_conformance.examples import EXAMPLES, Example

@@ -10,9 +10,9 @@ import numpy as np
 
 import luxport
 from luxport import tree
-from luxport.backend import Backend
+from luxport.backend import Backend, dtype_name
 from luxport_conformance import compiling
-from luxport_conformance.arrays import dtype_name, move_to_backend, move_to_host
+from luxport_conformance.arrays import move_to_backend, move_to_host
 from luxport_conformance.compare import Tolerance
 from luxport_conformance.examples import EXAMPLES, Example
 from luxport_conformance.together import Together
@@ -68,7 +68,7 @@ class Evaluations:
         return self._kept[key]
 
     def make_layer(self, example: Example, backend: Backend) -> Callable[..., Any]:
-        """Return the layer of the example as it is to be called on a backend."""
+        """Return the example's layer, compiled on a backend that would otherwise compile each of its operations."""
         if self._thorough or example in _FIRST:
             return example.layer
         prepared = self.keep(("layer", example, backend.name), lambda: compiling.prepare(backend, example.layer))
@@ -146,7 +146,7 @@ def sum_weighted(y: Any, weights: Any) -> Any:
 
 
 def derive_gradient_tolerance(example: Example) -> Tolerance:
-    """A gradient adds up at most one term per entry of the output, each as inexact as the layer itself."""
+    """Return the tolerance of an example's gradients: sums of at most one term for each entry of the output."""
     entries = sum(leaf.size for leaf in tree.leaves(_call_in_testing(example)))
     return replace(example.tolerance, reduction=example.tolerance.reduction + entries)
 
@@ -157,13 +157,13 @@ def list_floats(x: Any) -> tuple[Any, ...]:
 
 
 def replace_floats(x: Any, leaves: tuple[Any, ...]) -> Any:
-    """Return x with these for its floating leaves."""
+    """Return x with its floating leaves replaced by these."""
     given = iter(leaves)
     return tree.map(lambda leaf: next(given) if "float" in dtype_name(leaf) else leaf, x)
 
 
 def _order_keys(like: Any, values: Any) -> Any:
-    """Put keys that JAX has sorted back in their order."""
+    """Restore the order of keys, which JAX sorts."""
     if isinstance(like, Mapping) and isinstance(values, Mapping) and like.keys() == values.keys():
         return {key: _order_keys(like[key], values[key]) for key in like}
     return values

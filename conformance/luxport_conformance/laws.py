@@ -11,9 +11,9 @@ from typing import Any
 
 import luxport
 from luxport import tree
-from luxport.backend import Backend, backend_of, get_backend
+from luxport.backend import Backend, backend_of, dtype_name, get_backend
 from luxport_conformance import backends, compiling
-from luxport_conformance.arrays import dtype_name, move_to_backend, move_to_host, widen_floats
+from luxport_conformance.arrays import move_to_backend, move_to_host, widen_floats
 from luxport_conformance.compare import Violation, compare_trees
 from luxport_conformance.evaluation import Evaluations, derive_gradient_tolerance, place_inputs
 from luxport_conformance.examples import Example

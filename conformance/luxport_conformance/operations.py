@@ -15,9 +15,9 @@ import numpy as np
 
 import luxport
 from luxport import tree
-from luxport.backend import Backend
+from luxport.backend import Backend, dtype_name
 from luxport.ops import definition_of
-from luxport_conformance.arrays import dtype_name, move_to_backend, move_to_host
+from luxport_conformance.arrays import move_to_backend, move_to_host
 from luxport_conformance.backends import find_abilities
 from luxport_conformance.compare import Violation, compare
 from luxport_conformance.compiling import compiles_operations, prepare

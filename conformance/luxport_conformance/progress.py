@@ -1,4 +1,4 @@
-"""What a run says on standard error while it goes on: failures as they come, and what it waits for."""
+"""Progress of a run on standard error: failures as they come, and the checks that take long."""
 
 from __future__ import annotations
 

@@ -18,14 +18,14 @@ from luxport_conformance.schedule import Finding
 __all__ = ["BOUND", "collect_results", "list_changes", "load", "render_markdown", "save"]
 
 BOUND = 16.0
-"""Eps: what is nearer to the definition is told as one figure a subject, what is farther check by check."""
+"""A bound in eps: below it a subject has one figure in a file, checks beyond it are listed one by one."""
 
 Results = Mapping[str, Mapping[str, Any]]
 """What a file holds, by the names of columns: conformance/results/README.md says what stands in it."""
 
 
 def collect_results(findings: Sequence[Finding], packages: Mapping[str, Sequence[str]]) -> dict[str, dict[str, Any]]:
-    """Return what came of each column, with the versions of its packages, the library's own first."""
+    """Return the results of each column, with the versions of its packages, the library's own first."""
     return {
         name: {
             "name": name,
@@ -112,7 +112,7 @@ def load(path: Path) -> dict[str, Any]:
 
 
 def list_changes(old: Mapping[str, Any], new: Mapping[str, Any], *, in_part: bool = False) -> Iterator[str]:
-    """Yield a line for each subject and check whose answer is another: another word, or a figure twice as far or near.
+    """Yield a line for each subject and check whose answer changed: another word, or a figure by a factor of two.
 
     Figures below 4 eps count as 4: which instructions a machine has decides as much. With `in_part` the new run was of
     some subjects, and the others are left out.
@@ -143,7 +143,7 @@ def _flatten(one: Mapping[str, Any]) -> dict[str, tuple[str, float | str]]:
 
 
 def _explain_missing(one: Mapping[str, Any], subject: str | None, is_check: bool) -> str:
-    """Say what it means that there is no answer: checks stand for themselves only where they are beyond the bound."""
+    """Say what a missing answer means: only checks beyond the bound are listed one by one."""
     beyond = any(subject == other for other, *_ in one["beyond"].values())
     if is_check and (beyond or subject in one["worst"]):
         return f"within {BOUND:g} or left out"

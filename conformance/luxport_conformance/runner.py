@@ -62,7 +62,7 @@ class Check:
 
     @property
     def room(self) -> str:
-        """The peer that the check's process is to itself, if it is of one."""
+        """The peer that needs a process of its own for this check, or an empty name."""
         return self.backend if self.kind == "peer" else ""
 
 
@@ -82,7 +82,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a check: how far off in units of eps, or the complaint; of an error where it was raised, and how."""
+    """The result of a check: the deviation in units of eps or the complaint, and of an error where it was raised."""
 
     check: Check
     deviation: float
@@ -108,7 +108,7 @@ def run(check: Check, evidence: Evidence | None = None) -> Outcome:
 
 
 def _find_place(error: Exception) -> str:
-    """Name the line that raised an error, and the last one of luxport's before it: who asked for what."""
+    """Name the line that raised an error, and the last line of luxport that led to it."""
     frames = traceback.extract_tb(error.__traceback__)
     asking = [frame for frame in frames if frame.filename.startswith(_LUXPORT)]
     places = [frames[-1], *[frame for frame in asking[-1:] if frame is not frames[-1]]]
@@ -192,7 +192,7 @@ class Batch:
 
 
 def shorten(value: Any) -> str:
-    """Write values down in a line, long arrays by their ends."""
+    """Format values in one line, long arrays by their first and last entries."""
     text = repr(tree.map(_round, value)) if isinstance(value, (dict, tuple, list)) else repr(_round(value))
     return text if len(text) <= _LINE else f"{text[:_LINE]}…"
 
@@ -244,7 +244,7 @@ def run_probe(name: str, backend_name: str) -> float:
 
 
 def run_held(backend_name: str) -> float:
-    """Expect that a check holds each of a backend's own operations.
+    """Expect that the suite checks each of a backend's own operations.
 
     Raises: Violation
     """

@@ -1,4 +1,4 @@
-"""Running checks in processes of their own: several at a time, each with a limit, and none that ends the run.
+"""Running checks in other processes: several at a time, each with a time limit, so that no crash ends the run.
 
 A backend that crashes takes its process along, and one that hangs never comes back. Both become a finding of the
 check that was under way; a new process goes on with the next.
@@ -97,7 +97,7 @@ def collect_findings(
 
 
 def _divide(checks: Iterable[Check]) -> list[list[str]]:
-    """Divide the checks by backend and kind: what is computed once for many stays in one process.
+    """Divide the checks by backend and kind, so that checks that share results run in one process.
 
     Longest first: those of a backend that compiles each operation, and then by number.
     """
@@ -135,7 +135,7 @@ class _Worker:
             self.connection.send(list(self._left))
 
     def collect(self, by_id: dict[str, Check], add: Callable[[Finding], None], limit: float) -> None:
-        """Take what has come; give up what takes too long, or died.
+        """Receive what the process has sent, and give up on it if it takes too long or has died.
 
         A process that does not come so far as to list its checks is at fault itself: no other is tried for its share.
         """
@@ -173,19 +173,19 @@ class _Worker:
             self.give(self._left)
 
     def tell_waiting(self, on_wait: Callable[[str, float], Any], limit: float) -> None:
-        """Say once what the process has been at for long."""
+        """Report once that the check that is running takes long."""
         if self.busy and time.monotonic() - self._since > _LONG and self._told != self._left[0]:
             self._told = self._left[0]
             on_wait(self._left[0], limit) if self._ready else on_wait("a process that starts", START)
 
     def move(self, room: str) -> None:
-        """Go on in a new process for a peer, and after one."""
+        """Start a new process for a peer's checks, and again for those that follow them."""
         if room != self.room:
             self.stop()
             self.room = room
 
     def stop(self) -> None:
-        """End the process: one that has nothing to do by itself, so that its framework can clean up."""
+        """Stop the process: an idle one ends by itself, so that its framework can clean up."""
         if self._stopped:
             return
         self._stopped = True
@@ -205,15 +205,15 @@ class _Worker:
 
 
 START = 300.0
-"""What a new process may take to import its frameworks and list the checks."""
+"""Seconds for a new process to import its frameworks and list the checks."""
 
 
 _LONG = 20.0
-"""How long a check takes before it is said so."""
+"""Seconds after which a check that is running is reported."""
 
 
 _END = 5.0
-"""What an idle process may take to end."""
+"""Seconds for an idle process to end."""
 
 
 def _work(connection: Connection, selection: Selection) -> None:
@@ -247,7 +247,7 @@ _OF_THE_CHECK = ("id", "kind", "subject", "name", "backend", "mode", "dtype", "o
 
 
 def _make_lost_finding(check: Check, complaint: str, seconds: float, crashed: bool) -> Finding:
-    """Say what became of a check without an answer: a peer that crashes is one more that differs, and no failure."""
+    """Make the finding of a check that gave no answer: a peer that crashes differs, which is no failure."""
     evidence, differs = Evidence(), check.kind == "peer" and crashed
     if differs:
         evidence.remark = complaint

@@ -44,7 +44,7 @@ class Selection:
     abilities: tuple[tuple[str, Found], ...] = ()
 
     def load(self) -> Selection:
-        """Import and register third parties' backends: from here on they go by their names.
+        """Import and register third parties' backends, and return the selection with their names.
 
         Raises: ValueError if there is no such module, or no backend in it; ImportingError if the module fails
         """
@@ -73,14 +73,14 @@ class Selection:
                 yield check
 
     def keep_room(self, room: str) -> Selection:
-        """Return what a process is asked: one peer alone, or all that is of no peer."""
+        """Return the part of a process: the checks of one peer, or all that are of no peer."""
         if not room:
             return replace(self, peers=())
         peers = tuple([name for name in self.peers if find_peer(name).name == room])
         return replace(self, backends=(), alone=True, peers=peers)
 
     def find_environment(self) -> dict[str, str]:
-        """Return what the process of a peer has in its environment before the peer is imported."""
+        """Return the environment variables that a peer's process sets before it imports the peer."""
         return dict(find_peer(self.peers[0]).environment) if self.alone else {}
 
 

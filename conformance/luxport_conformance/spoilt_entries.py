@@ -1,4 +1,4 @@
-"""Parameters and states with one array that is of another size or kind, or missing."""
+"""Parameters and states with one array of a wrong size or kind, or missing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from luxport import tree
-from luxport_conformance.arrays import dtype_name
+from luxport.backend import dtype_name
 
 __all__ = ["list_spoilt"]
 

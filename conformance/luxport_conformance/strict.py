@@ -1,4 +1,4 @@
-"""`array_api_strict` as a fifth backend: nothing but the standard, so that what runs here is written once."""
+"""`array_api_strict` as a backend: what runs on it uses nothing but the Array API standard."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ class Array:
 
 
 def _unwrap(value: Any) -> Any:
-    """Take arrays out of whatever holds them."""
+    """Return the strict arrays inside a tree of wrapped ones."""
     if isinstance(value, Array):
         return value._held
     if isinstance(value, (tuple, list)):
@@ -73,7 +73,7 @@ def _unwrap(value: Any) -> Any:
 
 
 def _wrap(value: Any) -> Any:
-    """Put arrays in."""
+    """Wrap the strict arrays of a tree."""
     if isinstance(value, full._array_object.Array):
         return Array(value)
     if isinstance(value, tuple) and hasattr(value, "_fields"):

@@ -1,4 +1,4 @@
-"""Timers that end when they are told to: what waits for one is tested at once, however busy the machine is."""
+"""Timers that end on command, for tests that do not depend on how busy the machine is."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["hold_timers"]
 
 @contextmanager
 def hold_timers() -> Iterator[Callable[[], None]]:
-    """Let `threading.Timer` wait for a call of what is yielded, which ends all that wait, and not for its time."""
+    """Replace `threading.Timer` by timers that end when the yielded function is called, not after their time."""
     waiting: list[Callable[[], Any]] = []
 
     class ByHand(threading.Timer):

@@ -1,4 +1,4 @@
-"""Programs compiled as one: a compiler's fixed cost, a tenth of a second and more for each, is paid once."""
+"""Programs compiled as one, as a compiler takes a tenth of a second and more to start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Missing, unknown, doubled and superfluous arguments of all that is public: one line says what is wanted.
+"""Calls of public functions with missing, unknown, doubled and superfluous arguments, and the error they must raise.
 
 What cannot be bound to a function's arguments never reaches an array. So everything is called without any, and
 operations alone, which a backend may supply, with arrays of each backend as well.

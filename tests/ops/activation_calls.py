@@ -9,9 +9,8 @@ import numpy as np
 
 import luxport
 from luxport import ops
-from luxport.backend import Backend
+from luxport.backend import Backend, dtype_name
 from luxport.ops import definition_of
-from luxport_conformance.arrays import dtype_name
 from luxport_conformance.backends import BACKENDS as EVERY_BACKEND
 from luxport_conformance.backends import find_abilities
 

@@ -22,9 +22,8 @@ from activation_calls import (
 
 import luxport
 from luxport import ops
-from luxport.backend import Backend, get_backend
+from luxport.backend import Backend, dtype_name, get_backend
 from luxport.ops import definition_of
-from luxport_conformance.arrays import dtype_name
 from luxport_conformance.compiling import compile_quickly
 
 

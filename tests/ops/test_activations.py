@@ -28,10 +28,9 @@ from activation_calls import (
 
 import luxport
 from luxport import ops
-from luxport.backend import Backend, get_backend
+from luxport.backend import Backend, dtype_name, get_backend
 from luxport.core.abstract_arrays import AbstractArray
 from luxport.ops import activations, definition_of
-from luxport_conformance.arrays import dtype_name
 from luxport_conformance.backends import find_abilities
 
 

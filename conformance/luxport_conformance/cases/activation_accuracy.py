@@ -34,7 +34,7 @@ def _compute_exactly(f: Callable[[Decimal], Decimal], x: tuple[float, ...]) -> A
 
 
 def _expect_within(exact: Any, limits: dict[str, tuple[float, int]]) -> Property:
-    """Want the mean of the steps below, and the largest at most, what the limits say for the dtype that comes."""
+    """Expect a mean number of steps below, and a largest one at most, the limits of the dtype."""
 
     def holds(y: Any) -> bool:
         bits = {4: np.int32, 8: np.int64}[y.dtype.itemsize]

@@ -61,7 +61,7 @@ def _run_two_passes_at_once() -> dict[str, bool]:
 
 
 def _load_shuffled(x: Any, y: Any) -> Any:
-    """Put the batches of a pass one after another, and of one from the same seed."""
+    """Load a shuffled pass, and another one from the same seed."""
     xp = luxport.namespace(x)
     (xs, ys), (again, _) = [
         [xp.concat(parts, axis=0) for parts in zip(*DataLoader((x, y), 2, shuffle=True, seed=5), strict=True)]

@@ -59,7 +59,7 @@ def _check_out_of_range(id: str, line: int | None, x: Any, message: str) -> Case
 
 
 def _train() -> bool:
-    """Five steps of Adam leave the row of padding as it is."""
+    """Tell whether five steps of Adam leave the row of padding as it is."""
     ps, st = set_up(BLANK)
     optimizer = luxport.optimizers.Adam(0.1)
     opt_st = luxport.optimizers.setup(optimizer, ps)

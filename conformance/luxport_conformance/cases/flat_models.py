@@ -52,7 +52,7 @@ SPLIT_PS, SPLIT_ST = luxport.setup(1, SPLIT, backend="numpy")
 
 # A program of JAX gets its dicts sorted: where the order counts, it is put back by `sort_like`.
 def _compute_two_gradients(ps: Any, x: Any) -> Any:
-    """The gradient of the parameters, made flat, less that of the flat parameters."""
+    """Return the gradient of the parameters, flattened, and the gradient of the flattened parameters."""
     xp, st = luxport.namespace(x), {name: {} for name in ps}
     vector, unflatten = flatten(sort_like(ps, COUNTED_PS))
     whole = luxport.grad(lambda ps: xp.sum(COUNTED(x, ps, st)[0]))(ps)

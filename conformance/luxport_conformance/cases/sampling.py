@@ -93,7 +93,7 @@ def _read(x: Any, grid: Any, mode: str, align_corners: bool) -> Any:
 
 
 def _mend_rounding(place: float) -> float:
-    """Mend the rounding of a quarter turn, which must not put a place outside."""
+    """Round what is within 1e-9 or so of a whole number: a quarter turn must not put a place outside."""
     return round(place) if abs(place - round(place)) < 1e-9 else place
 
 

@@ -19,7 +19,7 @@ STEPS, PENALTY, RATE = 10, 0.33, 0.1
 
 
 def _train_penalized(weight: Any, bias: Any, xs: Any, ys: Any) -> Any:
-    """How far the weight goes with the penalty written out, over all trainables, and as a decay."""
+    """Return how far training moves the weight with the penalty written out, over all trainables, and as a decay."""
     xp = luxport.namespace(weight)
 
     def compute_error(ps: Any, x: Any, y: Any) -> Any:

@@ -162,6 +162,9 @@ def _train_to_convergence(weight: Any, start: Any, xs: Any, held_out: Any) -> An
 
 UNIFORM = np.random.Generator(np.random.Philox(5))
 
+# Steps of training are programs of their own, which are not traced again as parts of a case.
+STEPS: dict[str, Any] = {"differentiates": True, "dtypes": ("float32",), "traces": False}
+
 CASES: list[Case] = [
     check_program(
         "train_step.returns",
@@ -169,10 +172,8 @@ CASES: list[Case] = [
         _take_steps,
         {"weight": WEIGHT, "bias": BIAS, "x": X, "y": Y},
         expected=_expect_steps,
-        differentiates=True,
         tolerance=Tolerance(reduction=5),
-        dtypes=("float32",),
-        traces=False,  # steps are programs of their own
+        **STEPS,
     ),
     check_program(
         "train_step.not_finite",
@@ -185,9 +186,7 @@ CASES: list[Case] = [
             "state": (ZERO["weight"], ZERO["weight"], tuple(BETAS)),
             "counts": (np.array(0), np.array(1)),
         },
-        differentiates=True,
-        dtypes=("float32",),
-        traces=False,  # it is a program of its own
+        **STEPS,
     ),
     check_program(
         "train.stops_on_nan",
@@ -200,10 +199,8 @@ CASES: list[Case] = [
             "told": Property("the step named", lambda text: "got the loss nan after 50 steps" in text),
             "ps": {"weight": np.full((1, 1), -5.0), "bias": np.full(1, -5.0)},
         },
-        differentiates=True,
-        dtypes=("float32",),
         tolerance=Tolerance(reduction=50),
-        traces=False,  # it looks at every loss
+        **STEPS,  # it looks at every loss
     ),
     check_error(
         "train.no_callbacks",
@@ -220,9 +217,7 @@ CASES: list[Case] = [
         {"weight": WEIGHT, "bias": BIAS, "xs": draw(BATCHES, 5, 3, seed=4), "ys": draw(BATCHES, 5, 2, seed=5)},
         subject="train_step",
         expected={"weight": np.zeros((3, 2)), "bias": BIAS},
-        differentiates=True,
-        dtypes=("float32",),
-        traces=False,
+        **STEPS,
     ),
     check_program(
         "train_step.converges",
@@ -239,9 +234,7 @@ CASES: list[Case] = [
             "before": Property("a loss above 1", lambda value: value > 1),
             "after": (Property("a loss below 0.01", lambda value: value < 0.01),) * 2,
         },
-        differentiates=True,
-        dtypes=("float32",),
-        traces=False,
+        **STEPS,
     ),
     check_program(
         "update.downhill",

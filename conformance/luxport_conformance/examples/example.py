@@ -1,4 +1,4 @@
-"""`Example`: a layer and what to try it on."""
+"""`Example`: a layer and the inputs that the laws try it on."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Example:
 
 
 def tolerate_sum(n: int) -> Tolerance:
-    """Allow for what a sum of n products loses."""
+    """Return the tolerance of a sum of n products."""
     return Tolerance(reduction=n)
 
 

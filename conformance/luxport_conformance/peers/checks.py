@@ -11,9 +11,9 @@ import numpy as np
 
 import luxport
 from luxport import tree
-from luxport.backend import get_backend
+from luxport.backend import dtype_name, get_backend
 from luxport_conformance import backends, compiling
-from luxport_conformance.arrays import dtype_name, move_to_backend, move_to_host
+from luxport_conformance.arrays import move_to_backend, move_to_host
 from luxport_conformance.compare import EPSILON, sort_keys
 from luxport_conformance.examples import EXAMPLES
 from luxport_conformance.operation_examples import OPERATIONS

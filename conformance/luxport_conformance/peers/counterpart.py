@@ -98,7 +98,7 @@ class Peer:
 
 
 def refuse(reason: str) -> Build:
-    """Return a builder of what the peer has not, where its table should say why."""
+    """Return a builder for what the peer has not, which says why."""
 
     def build(subject: Any, x: Any, st: Any) -> Counterpart:
         raise NoCounterpartError(reason)
@@ -107,7 +107,7 @@ def refuse(reason: str) -> Build:
 
 
 def wrap_function(function: Callable[..., Any], *differences: str, **options: Any) -> Build:
-    """Return a builder of a function of the arrays alone, which takes its options here."""
+    """Return a builder for a function of arrays, whose options are given here."""
     return lambda subject, x, st: Counterpart(lambda x, ps: function(x, **options), differences=differences)
 
 

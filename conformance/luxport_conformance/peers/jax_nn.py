@@ -54,10 +54,7 @@ def _build_attention(options: Any, x: Any, st: Any) -> Counterpart:
 FUNCTIONS: dict[str, Build] = {
     **{
         name: _make_function_builder(name)
-        for name in (
-            *("celu", "elu", "logsumexp", "mish", "relu"),
-            *("relu6", "selu", "sigmoid", "softplus", "tanh"),
-        )
+        for name in (*("celu", "elu", "logsumexp", "mish", "relu"), *("relu6", "selu", "sigmoid", "softplus", "tanh"))
     },
     "gelu_erf": _make_function_builder("gelu", approximate=False),
     "gelu_tanh": _make_function_builder("gelu", "gelu by tanh", approximate=True),

@@ -28,10 +28,7 @@ def _make_function_builder(name: str, *different: str, renamed: dict[str, str] |
 FUNCTIONS: dict[str, Build] = {
     **{
         name: _make_function_builder(name)
-        for name in (
-            *("hardswish", "mish", "relu", "relu6"),
-            *("sigmoid", "softplus", "softsign", "tanh"),
-        )
+        for name in (*("hardswish", "mish", "relu", "relu6"), *("sigmoid", "softplus", "softsign", "tanh"))
     },
     "celu": _make_function_builder("celu", renamed={"alpha": "alpha"}),
     "elu": _make_function_builder("elu", renamed={"alpha": "alpha"}),

@@ -340,10 +340,7 @@ def _build_xlogy(options: Any, x: Any, st: Any) -> Counterpart:
 FUNCTIONS: dict[str, Build] = {
     **{
         name: _make_function_builder(name)
-        for name in (
-            *("elu", "relu", "relu6", "selu"),
-            *("sigmoid", "softplus", "softsign", "tanh"),
-        )
+        for name in (*("elu", "relu", "relu6", "selu"), *("sigmoid", "softplus", "softsign", "tanh"))
     },
     "gelu_erf": _make_function_builder("gelu", approximate=False),
     "gelu_tanh": _make_function_builder("gelu", approximate=True),

@@ -1,4 +1,4 @@
-"""Why a peer's table has no counterpart of a layer: reasons that several have in common."""
+"""Reasons why peers have no counterpart of a layer, which several tables share."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ COMPOSED = dict.fromkeys(
 
 
 def list_without(names: str) -> dict[str, str]:
-    """Say that the library has no layers like these, words of a text."""
+    """Return the reason "has no such layer" for each of these names, which spaces separate."""
     return dict.fromkeys(names.split(), "has no such layer")

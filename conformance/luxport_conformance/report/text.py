@@ -89,12 +89,12 @@ def list_complaints(findings: Sequence[Finding], most: int = 6) -> str:
 
 
 def make_printable(text: str) -> str:
-    """Return the text of others as no terminal obeys it: lines as they are, what is not printable as its escape."""
+    """Escape the characters of a text that a terminal would not print but obey, except ends of lines."""
     return "".join([c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text.expandtabs()])
 
 
 def leave_out_numbers(complaint: str) -> str:
-    """Return what complaints have in common that are of one kind: what a check measured, and shapes, are its own."""
+    """Return a complaint without its numbers and shapes, by which equal complaints of several checks differ."""
     return _NUMBER.sub("#", complaint)
 
 

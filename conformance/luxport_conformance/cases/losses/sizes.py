@@ -161,7 +161,7 @@ def _compute_values_and_slopes(*leaves: Any) -> dict[str, Any]:
 
 
 def _split_by_size(values: Any, slope: Any) -> dict[str, Any]:
-    """Take sizes apart, of which the largest alone would be looked at, where the first axis is theirs."""
+    """Split values and slopes by their sizes along the first axis: a comparison of all looks at the largest alone."""
     parts = {"value": values, "slope": slope}
     if len(slope.shape) < 3:
         return parts

@@ -10,7 +10,7 @@ import numpy as np
 
 import luxport
 from luxport import losses, ops
-from luxport_conformance.arrays import dtype_name
+from luxport.backend import dtype_name
 from luxport_conformance.case import Case, Property
 from luxport_conformance.cases.declare import check_gradient, check_program, cite, draw
 from luxport_conformance.cases.losses.common import FILE, bind_options
