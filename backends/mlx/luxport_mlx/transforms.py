@@ -33,11 +33,11 @@ def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...], has_au
             fresh = tree.unflatten(tree.structure(wrt), iter(variables))
             for i, argument in zip(positions, fresh, strict=True):
                 replaced[i] = argument
-            return tuple(result.open_result(f(*replaced, **kwargs)))
+            return tuple(result.take_arrays(f(*replaced, **kwargs)))
 
         arrays, found = mx.value_and_grad(of_variables)(variables)
         gradients = tree.unflatten(tree.structure(wrt), iter(found))
-        return result.close_result(arrays), gradients[0] if isinstance(argnums, int) else gradients
+        return result.put_back(arrays), gradients[0] if isinstance(argnums, int) else gradients
 
     return transformed
 
@@ -49,14 +49,14 @@ class _Flat:
         self._structure: Any = None
         self._leaves: list[Any] = []
 
-    def open_result(self, result: Any) -> list[mx.array]:
+    def take_arrays(self, result: Any) -> list[mx.array]:
         """Return the arrays of a result, and keep the rest."""
         leaves = tree.leaves(result)
         self._structure = tree.structure(result)
         self._leaves = [None if isinstance(leaf, mx.array) else leaf for leaf in leaves]
         return [leaf for leaf in leaves if isinstance(leaf, mx.array)]
 
-    def close_result(self, arrays: Any) -> Any:
+    def put_back(self, arrays: Any) -> Any:
         """Return the result with the arrays that a transform has returned."""
         left = iter(arrays)
         return tree.unflatten(self._structure, iter([next(left) if leaf is None else leaf for leaf in self._leaves]))
@@ -206,7 +206,7 @@ def jit(f: Callable[..., Any]) -> Callable[..., Any]:
         arrays = compiled(*[leaf for leaf in leaves if isinstance(leaf, mx.array)])
         with suppress(ValueError):  # inside another program, of which it is a part
             mx.async_eval(arrays)
-        return result.close_result(arrays)
+        return result.put_back(arrays)
 
     return program
 
@@ -219,7 +219,7 @@ def _compile(f: Callable[..., Any], structure: Any, leaves: list[Any]) -> tuple[
     def flat(*arrays: mx.array) -> list[mx.array]:
         left = iter(arrays)
         args, kwargs = tree.unflatten(structure, iter([next(left) if leaf is None else leaf for leaf in constants]))
-        return result.open_result(f(*args, **kwargs))
+        return result.take_arrays(f(*args, **kwargs))
 
     return mx.compile(flat), result
 

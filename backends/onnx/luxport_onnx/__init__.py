@@ -10,7 +10,7 @@ import numpy as np
 from luxport.backend import adopt_type
 from luxport_onnx import ops, xp
 from luxport_onnx.export import export
-from luxport_onnx.graph import Array, fed
+from luxport_onnx.graph import Array, make_fed
 from luxport_onnx.loops import scan
 from luxport_onnx.running import read_numbers
 
@@ -36,7 +36,7 @@ def asarray(values: Any, *, dtype: str | None = None, device: str | None = None)
         raise ValueError(f"onnx has no dtype {kind!r} here")
     if type(values) is Array:
         return xp.astype(values, kind)
-    return fed(host.astype(kind))
+    return make_fed(host.astype(kind))
 
 
 def to_numpy(array: Any) -> Any:
@@ -46,7 +46,7 @@ def to_numpy(array: Any) -> Any:
 
 def from_dlpack(array: Any, *, share: bool) -> Any:
     """Copy another framework's array."""
-    return fed(np.from_dlpack(array))
+    return make_fed(np.from_dlpack(array))
 
 
 def devices() -> list[str]:

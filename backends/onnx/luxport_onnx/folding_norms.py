@@ -14,7 +14,7 @@ __all__ = ["fold_norms"]
 def fold_norms(graph: Graph) -> None:
     """Fold each BatchNormalization whose input nothing else takes."""
     makers = {name: line for line in graph.lines for name in line.outputs}
-    uses = graph.uses()
+    uses = graph.count_uses()
     for line in list(graph.lines):
         if line.operator != "BatchNormalization" or any([name not in graph.constants for name in line.inputs[1:]]):
             continue
@@ -24,7 +24,7 @@ def fold_norms(graph: Graph) -> None:
             before.outputs = line.outputs
             makers[line.outputs[0]] = before
             graph.lines.remove(line)
-    left = graph.uses()
+    left = graph.count_uses()
     for name in [name for name in graph.constants if name not in left]:
         del graph.constants[name]
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 __all__ = [
-    "DEFAULT_OPSET", "SAMPLES", "Array", "Node", "make_constant", "record_export", "fed", "is_exporting", "find_opset",
-    "make_placeholder", "record", "record_all",
+    "DEFAULT_OPSET", "SAMPLES", "Array", "Node", "make_constant", "record_export", "make_fed", "is_exporting",
+    "find_opset", "make_placeholder", "record", "record_all",
 ]  # fmt: skip
 
 Shape = tuple[int, ...]
@@ -132,7 +132,7 @@ def make_constant(value: Any, name: str | None = None) -> Array:
     return made
 
 
-def fed(value: Any) -> Array:
+def make_fed(value: Any) -> Array:
     """Return an input of a graph that has values already: the graph is run with them."""
     made = make_constant(np.array(value))
     made.is_fed, made.splat, made.numbers = True, None, None

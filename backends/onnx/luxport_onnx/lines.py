@@ -34,7 +34,7 @@ class Graph:
     lines: list[Line]
     constants: dict[str, Any] = field(default_factory=dict)
 
-    def uses(self) -> dict[str, int]:
+    def count_uses(self) -> dict[str, int]:
         """Count how often each name is an input of a line, of loops' bodies too, or an output of the graph."""
         counts: dict[str, int] = {}
         for name in self._list_taken():
@@ -101,7 +101,7 @@ def _list_captured(inputs: tuple[Array, ...], outputs: tuple[Array, ...]) -> lis
 def write_lines(inputs: Sequence[tuple[str, Array]], outputs: Sequence[tuple[str, Array]]) -> Graph:
     """Return the graph that computes the outputs from the inputs."""
     graph = _Writer(inputs, outputs).graph
-    _drop_unused(graph.lines, graph.uses())
+    _drop_unused(graph.lines, graph.count_uses())
     return graph
 
 

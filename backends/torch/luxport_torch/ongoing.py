@@ -85,12 +85,12 @@ class Ongoing:
             self._read[name] = self._make(name)
         return self._read[name]
 
-    def stepped(self, program: Any, grads: Sequence[torch.Tensor], st: Any) -> TrainState:
+    def take_step(self, program: Any, grads: Sequence[torch.Tensor], st: Any) -> TrainState:
         """Return the state after a step, in the same memory."""
         powers = self._plan.step(grads, self._powers)
         return make_lazy_state(program, Ongoing(self.backend, self._plan, st, self._step + 1, self._skipped, powers))
 
-    def skipping(self, program: Any) -> TrainState:
+    def skip_step(self, program: Any) -> TrainState:
         """Return the state after a step that was skipped."""
         powers = self._powers
         return make_lazy_state(

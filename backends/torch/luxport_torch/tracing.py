@@ -15,7 +15,7 @@ from torch import fx
 from torch.fx.node import map_arg
 from torch.utils import _pytree as pytree
 
-__all__ = ["Held", "find_line", "traced"]
+__all__ = ["Held", "find_line", "trace_module"]
 
 _OWN = ("/torch/fx/", "luxport_torch/tracing.py")
 """Parts of the paths of files that do not belong to the traced program."""
@@ -23,7 +23,7 @@ _OWN = ("/torch/fx/", "luxport_torch/tracing.py")
 _MAKING = ("arange", "eye", "full", "linspace", "ones", "zeros")
 
 
-def traced(module: torch.nn.Module, leaves: set[int], inputs: tuple[Any, ...] | None) -> fx.Graph:
+def trace_module(module: torch.nn.Module, leaves: set[int], inputs: tuple[Any, ...] | None) -> fx.Graph:
     """Return the graph of a module's forward, in which the modules of these ids are called whole.
 
     Arguments with a default keep it, unless there are inputs for them. Where the program decides by a value, it is that

@@ -76,9 +76,9 @@ def train_program(
                 differentiate=partial(_differentiate_at_list, known.leaves),
             )
             if nonfinite == "ignore":
-                return loss, stats, known.stepped(state.program, grads, st), None
+                return loss, stats, known.take_step(state.program, grads, st), None
             finite = _are_finite([loss, *grads])
-            new = known.stepped(state.program, grads, st) if finite else known.skipping(state.program)
+            new = known.take_step(state.program, grads, st) if finite else known.skip_step(state.program)
             return loss, stats, new, finite
         finally:
             _set_recording(recorded)

@@ -85,7 +85,7 @@ def _build_network(
     traced_parts = _find_sharing(module)
     leaf_modules = {id(part) for part in module.modules() if is_leaf(part)}
     while True:
-        graph = tracing.traced(module, leaf_modules - traced_parts, inputs)
+        graph = tracing.trace_module(module, leaf_modules - traced_parts, inputs)
         leaves = {n.target: module.get_submodule(n.target) for n in graph.nodes if n.op == "call_module"}
         attributes = [n.target for n in graph.nodes if n.op == "get_attr"]
         owners = [

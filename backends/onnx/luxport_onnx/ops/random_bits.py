@@ -8,7 +8,7 @@ import numpy as np
 
 from luxport.errors import LayerTypeError
 from luxport.ops import threefry_on_host
-from luxport_onnx.graph import Array, fed, is_exporting
+from luxport_onnx.graph import Array, is_exporting, make_fed
 from luxport_onnx.running import read_numbers
 
 __all__ = ["random_bits", "threefry_2x32"]
@@ -29,4 +29,4 @@ def _compute_on_host(function: Any, *arrays: Array, **options: Any) -> Array:
         raise LayerTypeError(
             "draws random numbers, which a model for ONNX does not: export it in test mode, as is the default"
         )
-    return fed(np.asarray(function(*[read_numbers(array) for array in arrays], **options)))
+    return make_fed(np.asarray(function(*[read_numbers(array) for array in arrays], **options)))

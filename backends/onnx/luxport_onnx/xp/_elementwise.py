@@ -9,13 +9,13 @@ import numpy as np
 from luxport_onnx.graph import Array, record
 from luxport_onnx.xp._creation import full_like
 from luxport_onnx.xp._elementwise_makers import (
-    binary,
     compute_numbers,
     drop_axes,
-    identity,
     is_floating,
-    rounding,
-    unary,
+    make_binary,
+    make_identity,
+    make_rounding,
+    make_unary,
 )
 from luxport_onnx.xp._folding import astype, broadcast_shapes, fold_constants, make_array, promote_arrays, record_same
 
@@ -27,27 +27,31 @@ __all__ = [
 ]  # fmt: skip
 
 
-add = binary("add", "Add")
-subtract = binary("subtract", "Sub")
-multiply = binary("multiply", "Mul")
-record_divide = binary("divide", "Div")
-pow = binary("pow", "Pow")
-maximum = binary("maximum", "Max")
-minimum = binary("minimum", "Min")
-logical_and = binary("logical_and", "And", np.bool_)
-logical_or = binary("logical_or", "Or", np.bool_)
-logical_xor = binary("logical_xor", "Xor", np.bool_)
-less = binary("less", "Less", np.bool_)
-less_equal = binary("less_equal", "LessOrEqual", np.bool_)
-greater = binary("greater", "Greater", np.bool_)
-greater_equal = binary("greater_equal", "GreaterOrEqual", np.bool_)
-equal = binary("equal", "Equal", np.bool_)
-abs = unary("abs", "Abs")
-negative = unary("negative", "Neg")
-sign = unary("sign", "Sign")
-logical_not = unary("logical_not", "Not", np.bool_)
-floor, ceil, round = rounding("floor", "Floor"), rounding("ceil", "Ceil"), rounding("round", "Round")
-positive, real, conj = identity("positive"), identity("real"), identity("conj")  # there are no complex numbers
+add = make_binary("add", "Add")
+subtract = make_binary("subtract", "Sub")
+multiply = make_binary("multiply", "Mul")
+record_divide = make_binary("divide", "Div")
+pow = make_binary("pow", "Pow")
+maximum = make_binary("maximum", "Max")
+minimum = make_binary("minimum", "Min")
+logical_and = make_binary("logical_and", "And", np.bool_)
+logical_or = make_binary("logical_or", "Or", np.bool_)
+logical_xor = make_binary("logical_xor", "Xor", np.bool_)
+less = make_binary("less", "Less", np.bool_)
+less_equal = make_binary("less_equal", "LessOrEqual", np.bool_)
+greater = make_binary("greater", "Greater", np.bool_)
+greater_equal = make_binary("greater_equal", "GreaterOrEqual", np.bool_)
+equal = make_binary("equal", "Equal", np.bool_)
+abs = make_unary("abs", "Abs")
+negative = make_unary("negative", "Neg")
+sign = make_unary("sign", "Sign")
+logical_not = make_unary("logical_not", "Not", np.bool_)
+floor, ceil, round = make_rounding("floor", "Floor"), make_rounding("ceil", "Ceil"), make_rounding("round", "Round")
+positive, real, conj = (
+    make_identity("positive"),
+    make_identity("real"),
+    make_identity("conj"),
+)  # there are no complex numbers
 
 
 def divide(x1: Any, x2: Any, /) -> Array:

@@ -33,7 +33,7 @@ def drop_axes(*xs: Array) -> tuple[Array, ...]:
     return tuple(kept)
 
 
-def binary(name: str, operator: str, dtype: Any = None) -> Callable[..., Array]:
+def make_binary(name: str, operator: str, dtype: Any = None) -> Callable[..., Array]:
     """Return a function of two arrays that records one operator."""
 
     def function(x1: Any, x2: Any, /) -> Array:
@@ -49,7 +49,7 @@ def binary(name: str, operator: str, dtype: Any = None) -> Callable[..., Array]:
     return fold_constants(function, name)
 
 
-def unary(name: str, operator: str, dtype: Any = None) -> Callable[..., Array]:
+def make_unary(name: str, operator: str, dtype: Any = None) -> Callable[..., Array]:
     """Return a function of one array that records one operator."""
 
     def function(x: Array, /) -> Array:
@@ -60,9 +60,9 @@ def unary(name: str, operator: str, dtype: Any = None) -> Callable[..., Array]:
     return fold_constants(function, name)
 
 
-def rounding(name: str, operator: str) -> Callable[..., Array]:
+def make_rounding(name: str, operator: str) -> Callable[..., Array]:
     """Return a function that records one operator for floating numbers, and returns integers as they are."""
-    record_one = unary(name, operator)
+    record_one = make_unary(name, operator)
 
     def function(x: Array, /) -> Array:
         return record_one(x) if is_floating(x) else x
@@ -70,7 +70,7 @@ def rounding(name: str, operator: str) -> Callable[..., Array]:
     return fold_constants(function, name)
 
 
-def identity(name: str) -> Callable[..., Array]:
+def make_identity(name: str) -> Callable[..., Array]:
     """Return a function that returns its array."""
 
     def function(x: Array, /) -> Array:

@@ -143,7 +143,7 @@ def read_sizes(x: tf.Tensor) -> list[Any]:
     return [d if s is None else s for s, d in zip(static, dynamic, strict=True)]
 
 
-def shape_tensor(shape: Any) -> tf.Tensor:
+def make_shape_tensor(shape: Any) -> tf.Tensor:
     """Return a shape of ints and scalar tensors as one int32 vector."""
     if isinstance(shape, Tensor):
         return cast(shape, tf.int32)
@@ -155,7 +155,7 @@ def shape_tensor(shape: Any) -> tf.Tensor:
     )
 
 
-def shape_tuple(shape: Any) -> Any:
+def read_shape(shape: Any) -> Any:
     """Return an int, a tuple, a TensorShape or a shape tensor as a shape."""
     if isinstance(shape, Tensor):
         return shape if shape.shape.rank == 1 else (shape,)
@@ -174,7 +174,7 @@ def multiply_sizes(sizes: Iterable[Any]) -> Any:
 
 def reshape_to(x: tf.Tensor, shape: Iterable[Any]) -> tf.Tensor:
     """Return ``x`` in a shape of ints and scalar tensors."""
-    return R.Reshape(tensor=x, shape=shape_tensor(shape))
+    return R.Reshape(tensor=x, shape=make_shape_tensor(shape))
 
 
 def flatten(x: tf.Tensor) -> tf.Tensor:

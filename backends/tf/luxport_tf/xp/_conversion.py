@@ -32,7 +32,7 @@ from ._dtypes import (
 __all__ = ["asarray", "astype", "from_dlpack"]
 
 
-def default_dtype(value: Any) -> tf.DType:
+def find_default_dtype(value: Any) -> tf.DType:
     """Return the default type of a Python scalar."""
     if isinstance(value, bool):
         return tf.bool
@@ -73,7 +73,7 @@ def _stack(obj: Any, dtype: tf.DType | None) -> Any:
     if isinstance(obj, (list, tuple)):
         items = [_stack(item, dtype) for item in obj]
         found = [x for x in items if isinstance(x, Tensor)]
-        common = promote_all(found)[0].dtype if found else default_dtype(obj[0])
+        common = promote_all(found)[0].dtype if found else find_default_dtype(obj[0])
         return R.Pack(values=[cast(x, common) if isinstance(x, Tensor) else make_constant(x, common) for x in items])
     if isinstance(obj, SCALARS):
         return obj if dtype is None else make_constant(obj, dtype)
@@ -117,7 +117,7 @@ def asarray(
             raise ValueError(f"a tensor of a {type(obj).__name__} is a copy, which copy=False forbids")
         if isinstance(obj, SCALARS) and not isinstance(obj, np.generic):
             if dtype is None:
-                dtype = default_dtype(obj)
+                dtype = find_default_dtype(obj)
             if is_integer(dtype) or isinstance(obj, complex):
                 return convert_from_numpy(np.asarray(obj), dtype)
             return make_constant(obj, dtype)

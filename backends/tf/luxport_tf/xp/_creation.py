@@ -19,12 +19,12 @@ from ._arrays import (
     cast,
     check_optional_dtype,
     make_constant,
+    make_shape_tensor,
     make_tensor,
     place_on,
     rank,
+    read_shape,
     read_sizes,
-    shape_tensor,
-    shape_tuple,
 )  # fmt: skip
 from ._dtypes import (
     DEFAULT_COMPLEX,
@@ -50,7 +50,7 @@ def full(
     else:
         value = asarray(fill_value, dtype=dtype)
     with place_on(device):
-        return R.Fill(dims=shape_tensor(shape_tuple(shape)), value=value)
+        return R.Fill(dims=make_shape_tensor(read_shape(shape)), value=value)
 
 
 def zeros(shape: Shape, *, dtype: tf.DType | None = None, device: str | None = None) -> tf.Tensor:
@@ -97,7 +97,7 @@ def full_like(
         value = asarray(fill_value, dtype=dtype)
     with place_on(device):
         known = x.shape.is_fully_defined()
-        return R.Fill(dims=shape_tensor(x.shape) if known else R.Shape(input=x), value=value)
+        return R.Fill(dims=make_shape_tensor(x.shape) if known else R.Shape(input=x), value=value)
 
 
 def arange(

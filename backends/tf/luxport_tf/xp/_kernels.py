@@ -35,7 +35,7 @@ def name_function(function: Callable, name: str, doc: str) -> Callable:
     return function
 
 
-def unary(name: str, doc: str, kernel: Kernel, dtypes: Iterable[tf.DType], **special: Kernel):
+def make_unary(name: str, doc: str, kernel: Kernel, dtypes: Iterable[tf.DType], **special: Kernel):
     """Return a function of one array that looks its kernel up."""
     kernels = make_table(kernel, dtypes, **special)
 
@@ -47,7 +47,7 @@ def unary(name: str, doc: str, kernel: Kernel, dtypes: Iterable[tf.DType], **spe
     return name_function(function, name, doc)
 
 
-def binary(name: str, doc: str, kernel: Kernel, dtypes: Iterable[tf.DType], **special: Kernel):
+def make_binary(name: str, doc: str, kernel: Kernel, dtypes: Iterable[tf.DType], **special: Kernel):
     """Return a function of two arrays, or an array and a Python scalar, that looks its kernel up."""
     kernels = make_table(kernel, dtypes, **special)
 
@@ -59,16 +59,16 @@ def binary(name: str, doc: str, kernel: Kernel, dtypes: Iterable[tf.DType], **sp
     return name_function(function, name, doc)
 
 
-def each(dtypes: Iterable[tf.DType], kernel: Kernel) -> dict[str, Kernel]:
+def set_for_each(dtypes: Iterable[tf.DType], kernel: Kernel) -> dict[str, Kernel]:
     """Return a dict from the names of ``dtypes`` to ``kernel``."""
     return {dtype.name: kernel for dtype in dtypes}
 
 
-def same(x):
+def return_same(x):
     """Return ``x``."""
     return x
 
 
-def zero(x):
+def make_zero(x):
     """Return 0 in the type of ``x``."""
     return tf.constant(0, x.dtype)

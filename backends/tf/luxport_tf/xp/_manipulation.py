@@ -17,16 +17,16 @@ from ._arrays import (
     cast,
     flatten,
     make_ints,
+    make_shape_tensor,
     make_tensor,
     multiply_sizes,
     normalize_axes,
     normalize_axis,
     promote_all,
     rank,
+    read_shape,
     read_sizes,
     reshape_to,
-    shape_tensor,
-    shape_tuple,
 )  # fmt: skip
 from ._dtypes import is_integer
 
@@ -57,7 +57,7 @@ def reshape(x: Array, /, shape: Shape, *, copy: bool | None = None) -> tf.Tensor
     the size of the axis of ``x`` in the same place, or whatever is left if all others are known.
     """
     x = make_tensor(x)
-    shape = _find_known_shape(x, shape_tuple(shape))
+    shape = _find_known_shape(x, read_shape(shape))
     if not isinstance(shape, Tensor) and all(isinstance(d, int) for d in shape):
         known = x.shape.num_elements()
         wanted = math.prod(d for d in shape if d != -1)
@@ -66,7 +66,7 @@ def reshape(x: Array, /, shape: Shape, *, copy: bool | None = None) -> tf.Tensor
             raise ValueError(f"shape {shape} must have no negative size but at most one -1")
         if known is not None and (known % wanted if open_sizes and wanted else known != wanted):
             raise ValueError(f"an array of shape {tuple(x.shape)} does not reshape to {shape}")
-    return R.Reshape(tensor=x, shape=shape_tensor(shape))
+    return R.Reshape(tensor=x, shape=make_shape_tensor(shape))
 
 
 def permute_dims(x: Array, /, axes: Sequence[int]) -> tf.Tensor:
@@ -181,12 +181,12 @@ def repeat(x: Array, repeats: int | Array, /, *, axis: int | None = None) -> tf.
         sizes = read_sizes(x)
         outer, inner = multiply_sizes(sizes[:axis]), multiply_sizes(sizes[axis + 1 :])
         columns = reshape_to(x, (outer, sizes[axis], 1, inner))
-        spread = R.BroadcastTo(input=columns, shape=shape_tensor((outer, sizes[axis], repeats, inner)))
+        spread = R.BroadcastTo(input=columns, shape=make_shape_tensor((outer, sizes[axis], repeats, inner)))
         return reshape_to(spread, (*sizes[:axis], sizes[axis] * repeats, *sizes[axis + 1 :]))
     counts = make_tensor(repeats) if isinstance(repeats, (Tensor, tf.Variable)) else tf.constant(repeats)
     if not is_integer(counts.dtype):
         raise TypeError(f"repeats must be whole numbers, got {counts.dtype.name}")
-    counts = R.BroadcastTo(input=cast(counts, tf.int64), shape=shape_tensor([read_sizes(x)[axis]]))
+    counts = R.BroadcastTo(input=cast(counts, tf.int64), shape=make_shape_tensor([read_sizes(x)[axis]]))
     ends = R.Cumsum(x=counts, axis=0)
     total = R.Sum(input=counts, axis=0)
     places = R.Range(start=tf.constant(0, tf.int64), limit=total, delta=tf.constant(1, tf.int64))
@@ -203,10 +203,10 @@ def tile(x: Array, repetitions: Sequence[int], /) -> tf.Tensor:
     counts = [1] * (rank(x) - len(counts)) + counts
     if x.dtype is tf.uint16:  # without a kernel outside XLA
         return R.Bitcast(
-            input=R.Tile(input=R.Bitcast(input=x, type=tf.int16), multiples=shape_tensor(counts)),
+            input=R.Tile(input=R.Bitcast(input=x, type=tf.int16), multiples=make_shape_tensor(counts)),
             type=tf.uint16,
         )
-    return R.Tile(input=x, multiples=shape_tensor(counts))
+    return R.Tile(input=x, multiples=make_shape_tensor(counts))
 
 
 def _open_shape(x, shape):
@@ -221,7 +221,7 @@ def _open_shape(x, shape):
 def broadcast_to(x: Array, /, shape: Shape) -> tf.Tensor:
     """Return ``x`` with its axes of size 1, and new leading ones, stretched to ``shape``."""
     x = make_tensor(x)
-    sizes: Any = _open_shape(x, shape_tuple(shape))
+    sizes: Any = _open_shape(x, read_shape(shape))
     if not isinstance(sizes, Tensor):
         static = tf.TensorShape([d if isinstance(d, int) else None for d in sizes])
         known = x.shape.is_fully_defined() and static.is_fully_defined()
@@ -229,7 +229,7 @@ def broadcast_to(x: Array, /, shape: Shape) -> tf.Tensor:
             raise ValueError(f"an array of shape {tuple(x.shape)} does not broadcast to {tuple(static)}")
         if len(sizes) > _BROADCAST_RANK:
             return tile(reshape_to(x, [1] * (len(sizes) - rank(x)) + read_sizes(x)), _find_stretches(x, sizes))
-    return R.BroadcastTo(input=x, shape=shape_tensor(sizes))
+    return R.BroadcastTo(input=x, shape=make_shape_tensor(sizes))
 
 
 def _find_stretches(x, shape):

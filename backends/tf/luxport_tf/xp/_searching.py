@@ -8,7 +8,7 @@ from ._arrays import SCALARS, Array, ArrayOrScalar, R, flatten, make_tensor, pro
 from ._conversion import asarray, astype
 from ._dtypes import INDEX, is_complex
 from ._indexing import take
-from ._sorting import sort_keys
+from ._sorting import make_sort_keys
 
 __all__ = ["nonzero", "searchsorted", "where"]
 
@@ -52,6 +52,6 @@ def searchsorted(x1: Array, x2: ArrayOrScalar, /, *, side: str = "left", sorter:
     if is_complex(dtype):
         raise TypeError(f"{dtype.name} has no order")
     bound = R.LowerBound if side == "left" else R.UpperBound
-    values = R.ExpandDims(input=flatten(sort_keys(x2)), axis=0)
-    places = bound(sorted_inputs=R.ExpandDims(input=sort_keys(x1), axis=0), values=values, out_type=INDEX)
+    values = R.ExpandDims(input=flatten(make_sort_keys(x2)), axis=0)
+    places = bound(sorted_inputs=R.ExpandDims(input=make_sort_keys(x1), axis=0), values=values, out_type=INDEX)
     return reshape_to(places, read_sizes(x2))

@@ -18,7 +18,7 @@ __all__ = ["argsort", "sort"]
 _INTEGER, _REAL_FLOATING = frozenset(INTEGER), frozenset(REAL_FLOATING)
 
 
-def sort_keys(x: tf.Tensor) -> tf.Tensor:
+def make_sort_keys(x: tf.Tensor) -> tf.Tensor:
     """Return integers that sort as ``x`` does: equal for equal numbers, the largest for NaN."""
     if x.dtype is tf.bool:
         return R.Cast(x=x, DstT=tf.uint8)
@@ -50,7 +50,7 @@ def argsort(x: Array, /, *, axis: int = -1, descending: bool = False, stable: bo
     """
     x = make_tensor(x)
     axis = normalize_axis(axis, rank(x))
-    keys = sort_keys(x)
+    keys = make_sort_keys(x)
     if axis == rank(x) - 1:
         return _order(keys, descending)
     return moveaxis(_order(moveaxis(keys, axis, -1), descending), -1, axis)

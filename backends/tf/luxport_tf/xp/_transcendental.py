@@ -9,7 +9,7 @@ import tensorflow as tf
 from ._arithmetic import maximum, minimum
 from ._arrays import R, cast
 from ._dtypes import COMPLEX, FLOATING, REAL_FLOATING
-from ._kernels import binary, each, unary, zero
+from ._kernels import make_binary, make_unary, make_zero, set_for_each
 from ._logic import logical_and, logical_or
 from ._parts import copysign, imag, real
 
@@ -45,7 +45,7 @@ def _complex_log1p(x):
     a, b = real(x), imag(x)
     near = R.Less(x=R.Maximum(x=R.Abs(x=a), y=R.Abs(x=b)), y=tf.constant(0.5, a.dtype))
     far = _complex_log(R.Complex(real=a + 1, imag=b, Tout=x.dtype))
-    safe_a, safe_b = (R.SelectV2(condition=near, t=part, e=zero(part)) for part in (a, b))
+    safe_a, safe_b = (R.SelectV2(condition=near, t=part, e=make_zero(part)) for part in (a, b))
     exact = 0.5 * R.Log1p(x=safe_a * (2 + safe_a) + R.Square(x=safe_b))
     return R.Complex(real=tf.where(near, exact, real(far)), imag=imag(far), Tout=x.dtype)
 
@@ -56,10 +56,10 @@ def _complex_tanh(x):
     return R.SelectV2(condition=R.LogicalAnd(x=R.IsInf(x=a), y=R.IsFinite(x=b)), t=limit, e=R.Tanh(x=x))
 
 
-exp = unary("exp", "``e ** x``.", R.Exp, FLOATING)
-expm1 = unary("expm1", "``exp(x) - 1``, exact near 0.", R.Expm1, FLOATING, **each(COMPLEX, _complex_expm1))
-log = unary("log", "The natural logarithm.", R.Log, FLOATING, **each(COMPLEX, _complex_log))
-log1p = unary("log1p", "``log(1 + x)``, exact near 0.", R.Log1p, FLOATING, **each(COMPLEX, _complex_log1p))
+exp = make_unary("exp", "``e ** x``.", R.Exp, FLOATING)
+expm1 = make_unary("expm1", "``exp(x) - 1``, exact near 0.", R.Expm1, FLOATING, **set_for_each(COMPLEX, _complex_expm1))
+log = make_unary("log", "The natural logarithm.", R.Log, FLOATING, **set_for_each(COMPLEX, _complex_log))
+log1p = make_unary("log1p", "``log(1 + x)``, exact near 0.", R.Log1p, FLOATING, **set_for_each(COMPLEX, _complex_log1p))
 
 
 def _log_base(base: float):
@@ -69,22 +69,22 @@ def _log_base(base: float):
     return apply
 
 
-log2 = unary("log2", "The logarithm to base 2.", _log_base(2), FLOATING)
-log10 = unary("log10", "The logarithm to base 10.", _log_base(10), FLOATING)
-sqrt = unary("sqrt", "The square root.", R.Sqrt, FLOATING)
-sin = unary("sin", "The sine.", R.Sin, FLOATING)
-cos = unary("cos", "The cosine.", R.Cos, FLOATING)
-tan = unary("tan", "The tangent.", R.Tan, FLOATING)
-asin = unary("asin", "The inverse sine.", R.Asin, FLOATING)
-acos = unary("acos", "The inverse cosine.", R.Acos, FLOATING)
-atan = unary("atan", "The inverse tangent.", R.Atan, FLOATING)
-sinh = unary("sinh", "The hyperbolic sine.", R.Sinh, FLOATING)
-cosh = unary("cosh", "The hyperbolic cosine.", R.Cosh, FLOATING)
-tanh = unary("tanh", "The hyperbolic tangent.", R.Tanh, FLOATING, **each(COMPLEX, _complex_tanh))
-asinh = unary("asinh", "The inverse hyperbolic sine.", R.Asinh, FLOATING)
-acosh = unary("acosh", "The inverse hyperbolic cosine.", R.Acosh, FLOATING)
-atanh = unary("atanh", "The inverse hyperbolic tangent.", R.Atanh, FLOATING)
-atan2 = binary("atan2", "The angle of the point (x2, x1).", lambda x, y: R.Atan2(y=x, x=y), REAL_FLOATING)
+log2 = make_unary("log2", "The logarithm to base 2.", _log_base(2), FLOATING)
+log10 = make_unary("log10", "The logarithm to base 10.", _log_base(10), FLOATING)
+sqrt = make_unary("sqrt", "The square root.", R.Sqrt, FLOATING)
+sin = make_unary("sin", "The sine.", R.Sin, FLOATING)
+cos = make_unary("cos", "The cosine.", R.Cos, FLOATING)
+tan = make_unary("tan", "The tangent.", R.Tan, FLOATING)
+asin = make_unary("asin", "The inverse sine.", R.Asin, FLOATING)
+acos = make_unary("acos", "The inverse cosine.", R.Acos, FLOATING)
+atan = make_unary("atan", "The inverse tangent.", R.Atan, FLOATING)
+sinh = make_unary("sinh", "The hyperbolic sine.", R.Sinh, FLOATING)
+cosh = make_unary("cosh", "The hyperbolic cosine.", R.Cosh, FLOATING)
+tanh = make_unary("tanh", "The hyperbolic tangent.", R.Tanh, FLOATING, **set_for_each(COMPLEX, _complex_tanh))
+asinh = make_unary("asinh", "The inverse hyperbolic sine.", R.Asinh, FLOATING)
+acosh = make_unary("acosh", "The inverse hyperbolic cosine.", R.Acosh, FLOATING)
+atanh = make_unary("atanh", "The inverse hyperbolic tangent.", R.Atanh, FLOATING)
+atan2 = make_binary("atan2", "The angle of the point (x2, x1).", lambda x, y: R.Atan2(y=x, x=y), REAL_FLOATING)
 
 
 def _logaddexp(x, y):
@@ -98,7 +98,7 @@ def _logaddexp(x, y):
 def _hypot(x, y):
     x, y = R.Abs(x=x), R.Abs(x=y)
     larger, smaller = maximum(x, y), minimum(x, y)
-    plain = logical_and(R.Greater(x=larger, y=zero(x)), R.IsFinite(x=larger))
+    plain = logical_and(R.Greater(x=larger, y=make_zero(x)), R.IsFinite(x=larger))
     ratio = R.RealDiv(
         x=R.SelectV2(condition=plain, t=smaller, e=R.ZerosLike(x=smaller)),
         y=R.SelectV2(condition=plain, t=larger, e=R.OnesLike(x=larger)),
@@ -108,5 +108,5 @@ def _hypot(x, y):
     return R.SelectV2(condition=infinite, t=tf.constant(math.inf, x.dtype), e=length)
 
 
-logaddexp = binary("logaddexp", "``log(exp(x1) + exp(x2))``, without overflow.", _logaddexp, REAL_FLOATING)
-hypot = binary("hypot", "``sqrt(x1**2 + x2**2)``, without overflow.", _hypot, REAL_FLOATING)
+logaddexp = make_binary("logaddexp", "``log(exp(x1) + exp(x2))``, without overflow.", _logaddexp, REAL_FLOATING)
+hypot = make_binary("hypot", "``sqrt(x1**2 + x2**2)``, without overflow.", _hypot, REAL_FLOATING)
