@@ -302,7 +302,7 @@ def orthogonal(rng: Rng, shape: tuple[int, ...], *, gain: float = 1.0) -> Any:
         raise ValueError("orthogonal expects one or more axes, got the shape ()")
     rows, columns = shape[0], math.prod(shape[1:])
     fewer, more = min(rows, columns), max(rows, columns)
-    from luxport.random.reproducible_sums import make_orthonormal_rows  # few models need it
+    from luxport.random.reproducible_sums import make_orthonormal_rows  # imported only if it is used
 
     matrix = make_orthonormal_rows(rng.normal((fewer, more)))
     return (gain * (matrix if rows <= columns else matrix.T)).astype(np.float32).reshape(shape)

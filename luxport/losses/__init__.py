@@ -1,8 +1,8 @@
-"""Losses: functions ``loss(y_hat, y)`` as Flux has them, and Lux's values with options, ``MSELoss(agg="sum")``.
+"""Losses: functions ``loss(y_hat, y)`` as in Flux, and objects with options as in Lux, ``MSELoss(agg="sum")``.
 
 All take ``agg``: "mean", "sum", a function of the array of losses, or None to return that array. Targets have the
-shape of the prediction (or are a number), and its dtype, or are bools or integers; the classes are along the last
-axis unless another is given. A family is imported when one of its names is first used, as layers are.
+shape of the prediction (or are a number) and its dtype, or are bools or integers; the axis of the classes is the last
+unless another is given. Like layers, a family is imported when one of its names is first used.
 
 >>> import numpy as np
 >>> from luxport import losses

@@ -1,4 +1,4 @@
-"""Losses of classes, whose labels are one-hot (or any probabilities), or -1 and 1."""
+"""Losses for classification, with labels that are one-hot (or any probabilities), or -1 and 1."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def crossentropy(
 ) -> Array:
     """Return ``agg(-sum(y log(y_hat + epsilon)))``, summed over the classes along the axis.
 
-    y_hat are probabilities, as `softmax` makes them; with the numbers before it, `logitcrossentropy` is more exact.
-    Labels that are indices of classes: `sparse_crossentropy`.
+    y_hat are probabilities, as from `softmax`; for logits, `logitcrossentropy` is more exact. For labels that are
+    indices of classes see `sparse_crossentropy`.
 
     Args:
         y_hat: the prediction
@@ -56,7 +56,7 @@ def crossentropy(
 def logitcrossentropy(y_hat: Array, y: Array, *, axis: int = -1, agg: Aggregation = "mean") -> Array:
     """Return ``agg(-sum(y logsoftmax(y_hat)))``, summed over the classes along the axis.
 
-    Labels that are indices of classes: `sparse_logitcrossentropy`.
+    For labels that are indices of classes see `sparse_logitcrossentropy`.
 
     Args:
         y_hat: the prediction
@@ -75,16 +75,16 @@ def logitcrossentropy(y_hat: Array, y: Array, *, axis: int = -1, agg: Aggregatio
 
 @operation(takes="y_hat floating (...), y floating (...)", early=False)
 def crossentropy_of_logits(y_hat: Array, y: Array, *, axis: int, agg: str | None) -> Array:
-    """Return `logitcrossentropy` of probabilities y in the dtype of y_hat, for a mean, a sum or all losses.
+    """Return `logitcrossentropy` for y in the dtype of y_hat, reduced by "mean", "sum" or not at all.
 
     Shapes: y_hat, y (..., classes) -> (), or (...) if agg is None
     """
     xp = namespace(y_hat, y)
 
     def add_up(logarithms: Array) -> Array:
-        # 0 times the logarithm of 0 is 0.
-        unlike = xp.logical_and(y == 0, logarithms == -math.inf)
-        return aggregate(-xp.sum(y * xp.where(unlike, 0.0, logarithms), axis=axis), agg)
+        # 0 times the logarithm of 0 counts as 0.
+        impossible = xp.logical_and(y == 0, logarithms == -math.inf)
+        return aggregate(-xp.sum(y * xp.where(impossible, 0.0, logarithms), axis=axis), agg)
 
     return prefer_finite(
         y_hat,
@@ -97,7 +97,7 @@ def crossentropy_of_logits(y_hat: Array, y: Array, *, axis: int, agg: str | None
 def binarycrossentropy(y_hat: Array, y: Array, *, agg: Aggregation = "mean", epsilon: float | None = None) -> Array:
     """Return ``agg(-y log(y_hat + epsilon) - (1 - y) log(1 - y_hat + epsilon))``.
 
-    y_hat are probabilities; with the numbers before `sigmoid`, `logitbinarycrossentropy` is more exact.
+    y_hat are probabilities; for logits, `logitbinarycrossentropy` is more exact.
 
     Args:
         y_hat: the prediction
@@ -125,7 +125,7 @@ def logitbinarycrossentropy(y_hat: Array, y: Array, *, agg: Aggregation = "mean"
     """
     xp, y_hat, y = match_target("logitbinarycrossentropy", y_hat, y)
     right = y_hat >= 0
-    wrong = xp.where(right, 1.0 - y, -y)  # a factor of y_hat: where it is 0, the product is 0 even if y_hat is infinite
+    wrong = xp.where(right, 1.0 - y, -y)  # if this factor of y_hat is 0, so is the product, even for an infinite y_hat
     losses = xp.where(wrong == 0, 0.0, wrong * y_hat) + ops.softplus(xp.where(right, -y_hat, y_hat))
     return aggregate(losses, agg)
 
@@ -142,7 +142,7 @@ def focal_loss(
 ) -> Array:
     """Return ``agg(-sum(y (1 - p)^gamma log p))`` with ``p = y_hat + epsilon``, summed over classes along the axis.
 
-    With gamma 0 it is `crossentropy`.
+    With gamma = 0 this is `crossentropy`.
 
     Args:
         y_hat: the prediction
@@ -165,10 +165,10 @@ def focal_loss(
 def binary_focal_loss(
     y_hat: Array, y: Array, *, agg: Aggregation = "mean", gamma: float = 2.0, epsilon: float | None = None
 ) -> Array:
-    """Return ``agg(-(1 - p)^gamma log p)``, p the probability of the true one of two classes.
+    """Return ``agg(-(1 - p)^gamma log p)``, where p is the probability of the true one of two classes.
 
-    ``p = y (y_hat + epsilon) + (1 - y) (1 - y_hat - epsilon)``, but at least epsilon: where y is 0 and y_hat is 1 it
-    would be negative. The gradient there is that of p at epsilon: a prediction that is certain and wrong still moves.
+    ``p = y (y_hat + epsilon) + (1 - y) (1 - y_hat - epsilon)``, but at least epsilon, since for y = 0 and y_hat = 1 it
+    would be negative. There the gradient is that at p = epsilon, not 0, so that a certain but wrong prediction changes.
 
     Args:
         y_hat: the prediction
@@ -181,7 +181,7 @@ def binary_focal_loss(
     """
     xp, y_hat, y = match_target("binary_focal_loss", y_hat, y)
     epsilon = choose_epsilon(y_hat, epsilon)
-    # y_hat once: of two infinite gradients with opposite signs, or one times 0, the sum would be NaN.
+    # y_hat occurs once: two infinite gradients of opposite signs, or one times 0, would add up to NaN.
     p = (1.0 - y) + (2.0 * y - 1.0) * (y_hat + epsilon)
     p = p + ops.stop_gradient(ops.relu(epsilon - p))
     return aggregate(-ops.xlogy(_raise_to_power(1.0 - p, gamma), p), agg)
@@ -193,7 +193,7 @@ def kldivergence(
 ) -> Array:
     """Return ``agg(sum(y log(y) - y log(y_hat + epsilon)))``, the Kullback-Leibler divergence along the axis.
 
-    Both are probabilities (PyTorch's takes the logarithm of the first). 0 log 0 is 0.
+    Both are probabilities (PyTorch's function takes the logarithm of the first). 0 log 0 counts as 0.
 
     Args:
         y_hat: the prediction
@@ -242,15 +242,15 @@ def squared_hinge_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean") -> 
 
 
 def _measure_shortfall(xp: Any, y_hat: Array, y: Array) -> Array:
-    """Return ``max(0, 1 - y_hat y)``, whose slope to y is 0 where it is 0, even if y_hat is infinite there."""
+    """Return ``max(0, 1 - y_hat y)``; where it is 0, so is the gradient with respect to y, even for infinite y_hat."""
     enough = y_hat * y >= 1.0
     return xp.where(enough, 0.0, 1.0 - xp.where(enough, 0.0, y_hat) * y)
 
 
 def _raise_to_power(base: Array, exponent: float) -> Array:
-    """Raise a base to a power; the base may be below 0 by an epsilon, and an exponent of 0 has no gradient.
+    """Return ``max(base, 0) ** exponent``, with a gradient of 0 where the base is 0 or less.
 
-    Below 0 and at 0 it is 0, and so is its gradient, which for an exponent below 1 would be infinite.
+    The base may be less than 0 by an epsilon. At 0 the derivative for an exponent below 1 would be infinite.
     """
     xp = namespace(base)
     if exponent == 0:

@@ -1,4 +1,4 @@
-"""Losses of classes, as values with options: `CrossEntropyLoss`, `FocalLoss`, `HingeLoss` and the like."""
+"""Losses for classification, as objects with options: `CrossEntropyLoss`, `FocalLoss`, `HingeLoss` and others."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from typing import Any
 from luxport.backend import Array
 from luxport.losses import _classification as classification
 from luxport.losses import _sparse as sparse
-from luxport.losses._common import (
-    Aggregation,
-)
+from luxport.losses._common import Aggregation
 from luxport.losses._loss import Loss, prepare_labels
 
 __all__ = [
@@ -25,11 +23,11 @@ __all__ = [
 
 
 class CrossEntropyLoss(Loss):
-    """`crossentropy`, or `logitcrossentropy` with `logits`, of labels that may be smoothed.
+    """`crossentropy`, or `logitcrossentropy` with `logits`; labels may be smoothed.
 
     Args:
         axis: the axis of the classes
-        logits: whether y_hat holds the numbers before the softmax, and not probabilities
+        logits: whether y_hat holds the numbers before the softmax instead of probabilities
         label_smoothing: the share of the label, from 0 to 1, that is spread over all classes; None for 0
         agg: how the losses are reduced: "mean", "sum", a function of their array, or None to return the array
         epsilon: a small number added inside the logarithm; None for the dtype's distance from 1 to the next number
@@ -61,7 +59,7 @@ class SparseCrossEntropyLoss(Loss):
 
     Args:
         axis: the axis of the classes
-        logits: whether y_hat holds the numbers before the softmax, and not probabilities
+        logits: whether y_hat holds the numbers before the softmax instead of probabilities
         ignore_index: a label whose losses are 0 and do not count in a mean; None for no such label
         agg: how the losses are reduced: "mean", "sum", a function of their array, or None to return the array
         epsilon: a small number added inside the logarithm; None for the dtype's distance from 1 to the next number
@@ -93,10 +91,10 @@ class SparseCrossEntropyLoss(Loss):
 
 
 class BinaryCrossEntropyLoss(Loss):
-    """`binarycrossentropy`, or `logitbinarycrossentropy` with `logits`, of labels that may be smoothed.
+    """`binarycrossentropy`, or `logitbinarycrossentropy` with `logits`; labels may be smoothed.
 
     Args:
-        logits: whether y_hat holds the numbers before the sigmoid, and not probabilities
+        logits: whether y_hat holds the numbers before the sigmoid instead of probabilities
         label_smoothing: the share of the label, from 0 to 1, that is spread over all classes; None for 0
         agg: how the losses are reduced: "mean", "sum", a function of their array, or None to return the array
         epsilon: a small number added inside the logarithm; None for the dtype's distance from 1 to the next number
@@ -160,9 +158,9 @@ class BinaryFocalLoss(Loss):
 
 
 class KLDivergenceLoss(Loss):
-    """`kldivergence` with its options, of labels that may be smoothed.
+    """`kldivergence` with its options; labels may be smoothed.
 
-    (Lux smooths the labels of the cross-entropy in it, and not those of the entropy: then the divergence of equal
+    (Lux smooths the labels in the cross-entropy but not in the entropy, with which the divergence of equal
     distributions is not 0.)
 
     Args:

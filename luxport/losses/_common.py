@@ -1,4 +1,4 @@
-"""What all losses share: checks of predictions and targets, epsilon, and the mean or sum of many losses."""
+"""What all losses share: checks of predictions and targets, the default epsilon, and reductions to a mean or sum."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ __all__ = [
 F = TypeVar("F", bound=Callable[..., Any])
 
 Aggregation: TypeAlias = str | Callable[[Array], Array] | None
-"""How many losses become one: "mean", "sum", a function of their array, or None to keep them all."""
+"""How losses are reduced: "mean", "sum", a function of their array, or None to return the array."""
 
 
 OPTIONS: dict[str, Rule] = {
@@ -64,14 +64,14 @@ OPTIONS: dict[str, Rule] = {
     "margin": NON_NEGATIVE,
     "smooth": NON_NEGATIVE,
 }
-"""What the options of losses may be, wherever one has an option of that name."""
+"""The rules of losses' options, by name."""
 
 
 def wrap_loss(takes: str = "y_hat, y or number", **rules: Rule) -> Callable[[F], F]:
-    """Explain wrong calls of a loss in one line, and compute it in float32 for half types, rounding the result once.
+    """Decorate a loss: explain wrong calls in one line, and compute half types in float32, rounding the result once.
 
-    Sums of many, and squares, would be wrong in half types. Epsilon stays that of the dtype. A user's own aggregation
-    is given the losses in the dtype. TensorFlow's AutoGraph runs the loss as it is written instead of rewriting it.
+    In half types, sums of many numbers and squares would be wrong. The default epsilon is still that of the half type,
+    and a custom `agg` gets the losses in the half type. TensorFlow's AutoGraph does not rewrite the loss.
     """
 
     def decorate(loss: F) -> F:
@@ -107,7 +107,7 @@ def wrap_loss(takes: str = "y_hat, y or number", **rules: Rule) -> Callable[[F],
 
 
 def explain_wrong_options(init: Callable[..., None]) -> Callable[..., None]:
-    """Let the ``__init__`` of a loss say which option is wrong; those of a user's own loss may mean anything."""
+    """Wrap the ``__init__`` of a loss so that errors say which option is wrong; options of custom losses may be any."""
 
     @functools.wraps(init)
     def checked(self: Any, *args: Any, **options: Any) -> None:
@@ -140,8 +140,8 @@ def _compute_in_float32(loss: Callable[..., Any], y_hat: Array, options: dict[st
         if value.dtype == y_hat.dtype:
             wide[name] = xp.astype(value, xp.float32)
         elif is_floating(value) and not is_casting(y_hat, value):
-            return loss(**options)  # which says that dtypes differ
-    if stays:  # where the framework casts by itself a loss is float32
+            return loss(**options)  # raises the error that dtypes differ
+    if stays:  # under a framework's autocast losses are float32
         return loss(**wide)
     if callable(own):
         wide["agg"] = None
@@ -150,7 +150,7 @@ def _compute_in_float32(loss: Callable[..., Any], y_hat: Array, options: dict[st
 
 
 def match_target(loss: str, y_hat: Array, y: Any, *, complex_too: bool = False) -> tuple[Any, Array, Array]:
-    """Return the namespace, the prediction, and the target in its dtype; a Python number is a target for every entry.
+    """Return the namespace, the prediction, and the target in its dtype; a Python number is the target of all entries.
 
     Raises: TypeError for a prediction that is not floating, or a floating target of another dtype; ValueError for a
             target of another shape
@@ -188,7 +188,7 @@ def choose_epsilon(y_hat: Array, epsilon: float | None) -> float:
 
 
 def aggregate(losses: Array, agg: Aggregation) -> Array:
-    """Make one loss of many."""
+    """Reduce losses by "mean", "sum", a function, or not at all (None)."""
     if agg is None:
         return losses
     if callable(agg):
@@ -201,7 +201,7 @@ def aggregate(losses: Array, agg: Aggregation) -> Array:
 
 def _expect_classes(y: Array, *alpha: float, axis: int | None = -1, **options: Any) -> None:
     if axis is not None and y.shape[axis] == 0:
-        raise LayerError(f"expects a class at least along the axis {axis}, got {shape_text(y)}")
+        raise LayerError(f"expects at least one class along the axis {axis}, got {shape_text(y)}")
 
 
 @check_call(
@@ -210,16 +210,16 @@ def _expect_classes(y: Array, *alpha: float, axis: int | None = -1, **options: A
     rules={"alpha": allow_number("a number between 0 and 1", lambda alpha: 0 < alpha < 1), "axis": allow_none(AXIS)},
 )
 def label_smoothing(y: Array, alpha: float, *, axis: int | None = -1) -> Array:
-    """Return ``(1 - alpha) y + alpha / K``, K the number of classes.
+    """Return ``(1 - alpha) y + alpha / K``, where K is the number of classes.
 
     Args:
-        y: the labels: probabilities, one-hot or of one class of two
-        alpha: the share that is spread over all classes, between 0 and 1
-        axis: the axis of the classes; None for labels of one class of two
+        y: the labels: one-hot, probabilities of all classes, or the probability of one of two classes
+        alpha: the share that is distributed to all classes, between 0 and 1
+        axis: the axis of the classes; None for the probability of one of two classes
 
     Shapes: y (...) -> the same; bools and integers become float32
     Raises: ValueError unless 0 < alpha < 1
-    Source: Flux.jl ``label_smoothing``, whose ``dims = 0`` is an axis of None
+    Source: Flux.jl ``label_smoothing``, whose ``dims = 0`` is ``axis=None`` here
 
     >>> import numpy as np
     >>> label_smoothing(np.array([[0.0, 1.0]]), 0.2)
@@ -229,7 +229,7 @@ def label_smoothing(y: Array, alpha: float, *, axis: int | None = -1) -> Array:
 
 
 def smooth_labels(y: Array, alpha: float, axis: int | None) -> Array:
-    """Smooth labels as `label_smoothing` does; alpha may be 0 or 1, too."""
+    """Smooth labels as `label_smoothing` does, without checks; alpha may be 0 or 1."""
     if not is_floating(y):
         xp = namespace(y)
         y = xp.astype(y, xp.float32)

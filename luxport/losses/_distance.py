@@ -1,4 +1,4 @@
-"""Losses of pairs and triplets of vectors: those that belong together should lie close."""
+"""Losses of pairs and triplets of vectors, which are small if similar vectors are close to each other."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["cosine_similarity_loss", "siamese_contrastive_loss", "triplet_margin
 
 @wrap_loss()
 def siamese_contrastive_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean", margin: float = 1.0) -> Array:
-    """Return ``agg((1 - y) y_hat² + y max(0, margin - y_hat)²)``, y_hat the distances of pairs.
+    """Return ``agg((1 - y) y_hat² + y max(0, margin - y_hat)²)``, where y_hat are the distances of pairs.
 
     Args:
         y_hat: the distances of pairs
@@ -30,10 +30,10 @@ def siamese_contrastive_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean
     """
     xp, y_hat, y = match_target("siamese_contrastive_loss", y_hat, y)
     short = ops.relu(margin - y_hat)
-    # Of the two terms a label mostly leaves one, and the other may be infinite.
-    held, gap = stop_gradient(y_hat), stop_gradient(short)
-    far = xp.where((y == 1.0) & (held * held == math.inf), 0.0, y_hat)
-    short = xp.where((y == 0.0) & (gap * gap == math.inf), 0.0, short)
+    # A label of 0 or 1 multiplies one of the two terms by 0, which must not be infinite then.
+    fixed_far, fixed_short = stop_gradient(y_hat), stop_gradient(short)
+    far = xp.where((y == 1.0) & (fixed_far * fixed_far == math.inf), 0.0, y_hat)
+    short = xp.where((y == 0.0) & (fixed_short * fixed_short == math.inf), 0.0, short)
     return aggregate((1.0 - y) * far * far + y * short * short, agg)
 
 
@@ -41,9 +41,9 @@ def siamese_contrastive_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean
 def cosine_similarity_loss(
     y_hat: Array, y: Array, *, axis: int = -1, agg: Aggregation = "mean", epsilon: float | None = None
 ) -> Array:
-    """Return ``agg(1 - y_hat · y / (|y_hat| |y|))``: 0 for vectors of one direction, 2 for opposite ones.
+    """Return ``agg(1 - y_hat · y / (|y_hat| |y|))``: 0 for vectors of the same direction, 2 for opposite ones.
 
-    A norm counts as at least epsilon, so that the loss of a zero vector is 1. (Keras leaves the 1 out.)
+    A norm counts as at least epsilon, so that the loss of a zero vector is 1. (Keras omits the 1.)
 
     Args:
         y_hat: the prediction
@@ -58,12 +58,12 @@ def cosine_similarity_loss(
     xp, y_hat, y = match_target("cosine_similarity_loss", y_hat, y)
     least = choose_epsilon(y_hat, epsilon)
 
-    def with_norm(x: Array) -> tuple[Array, Array]:
+    def compute_norm(x: Array) -> tuple[Array, Array]:
         x, total, size = sum_squares(xp, x, axis, least)
         bound = xp.full_like(total, least**2) if size is None else (least / size) ** 2
         return x, xp.sqrt(xp.where(total < bound, bound, total))
 
-    (y_hat, size), (y, other) = with_norm(y_hat), with_norm(y)
+    (y_hat, size), (y, other) = compute_norm(y_hat), compute_norm(y)
     norms = xp.squeeze(size * other, axis=axis)
     return aggregate(1.0 - xp.sum(y_hat * y, axis=axis) / norms, agg)
 
@@ -83,12 +83,12 @@ def triplet_margin_loss(
 
     Args:
         anchor: the points
-        positive: the points that should lie closer to them, an array like anchor or a number
-        negative: the points that should lie farther from them, an array like anchor or a number
+        positive: the points that should be closer to the anchor, an array like anchor or a number
+        negative: the points that should be farther from the anchor, an array like anchor or a number
         axis: the axis of the vectors
         agg: how the losses are reduced: "mean", "sum", a function of their array, or None to return the array
         margin: how much farther the negative should be than the positive, at least 0
-        epsilon: a small number added to every difference, so that coinciding points have a gradient
+        epsilon: a small number added to each difference, so that equal points have a gradient
 
     Shapes: anchor, positive, negative (..., n), vectors along the axis; the losses (...)
     Source: PyTorch ``TripletMarginLoss``
@@ -96,9 +96,10 @@ def triplet_margin_loss(
     xp, anchor, positive = match_target("triplet_margin_loss", anchor, positive)
     _, _, negative = match_target("triplet_margin_loss", anchor, negative)
 
-    def distance(x: Array) -> Array:
+    def measure_distance(x: Array) -> Array:
         _, total, size = sum_squares(xp, add_after(xp, anchor - x, epsilon), axis)
         root = xp.squeeze(xp.sqrt(total), axis=axis)
         return root if size is None else root * xp.squeeze(size, axis=axis)
 
-    return aggregate(ops.relu(add_after(xp, distance(positive) - distance(negative), margin)), agg)
+    difference = measure_distance(positive) - measure_distance(negative)
+    return aggregate(ops.relu(add_after(xp, difference, margin)), agg)

@@ -1,4 +1,4 @@
-"""What a loss is as a value: a function of prediction and target with its options, or an objective of training."""
+"""Losses as objects, which hold their options: functions of prediction and target, and objectives of training."""
 
 from __future__ import annotations
 
@@ -10,13 +10,7 @@ from typing import Any, dataclass_transform, overload
 from luxport.backend import Array
 from luxport.core.anatomy import Parameters, States
 from luxport.core.layer import Layer
-from luxport.losses._common import (
-    Aggregation,
-    aggregate,
-    explain_wrong_options,
-    match_target,
-    smooth_labels,
-)
+from luxport.losses._common import Aggregation, aggregate, explain_wrong_options, match_target, smooth_labels
 from luxport.text import name_kind
 
 __all__ = ["GenericLossFunction", "Loss", "prepare_labels"]
@@ -26,8 +20,8 @@ __all__ = ["GenericLossFunction", "Loss", "prepare_labels"]
 class Loss(ABC):
     """A loss with its options: ``loss(y_hat, y)``, or ``loss(model, ps, st, (x, y))`` as an objective of training.
 
-    As an objective it returns the loss, the new state and a dict of statistics, which is empty. Losses are values:
-    frozen, compared and hashed by their options, all given by keyword.
+    As an objective it returns the loss, the new state and a dict of statistics, which is empty. Losses are immutable,
+    and compared and hashed by their options, which are keyword arguments.
 
     >>> import numpy as np, luxport
     >>> loss = luxport.losses.MSELoss(agg="sum")
@@ -38,7 +32,7 @@ class Loss(ABC):
     4.0 {} {}
     """
 
-    autograph_info__ = True  # TensorFlow's AutoGraph runs losses as they are written
+    autograph_info__ = True  # keeps TensorFlow's AutoGraph from rewriting losses
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -74,7 +68,7 @@ class Loss(ABC):
 
 
 class GenericLossFunction(Loss):
-    """``agg(loss_fn(y_hat, y))`` for any function of two arrays that works entry by entry.
+    """``agg(loss_fn(y_hat, y))`` for any elementwise function of two arrays.
 
     Args:
         loss_fn: a function of y_hat and y that returns a loss for each entry

@@ -1,4 +1,4 @@
-"""Losses of regions: how much the predicted and the true region overlap."""
+"""Losses for segmentation: how much the predicted and the true region overlap."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def dice_coeff_loss(
 ) -> Array:
     """Return ``agg(1 - (2 sum(y y_hat) + smooth) / (sum(y²) + sum(y_hat²) + smooth))``.
 
-    (Lux's `DiceCoeffLoss` has one loss per sample.)
+    (Lux's `DiceCoeffLoss` computes a loss for each sample.)
 
     Args:
         y_hat: the prediction
         y: the target, an array like y_hat or a number for all entries
-        smooth: a number added above and below, so that nothing in common with nothing has the loss 0
+        smooth: a number added to numerator and denominator, so that the loss of two empty regions is 0
         axis: the axes to sum over, an int or a tuple; None for all
         agg: how the losses are reduced: "mean", "sum", a function of their array, or None to return the array
 
@@ -36,14 +36,14 @@ def dice_coeff_loss(
     """
     xp, y_hat, y = match_target("dice_coeff_loss", y_hat, y)
 
-    def parts(y_hat: Array, y: Array, smooth: Any) -> tuple[Array, Array]:
+    def compute_parts(y_hat: Array, y: Array, smooth: Any) -> tuple[Array, Array]:
         common, squares = [xp.sum(z, axis=axis, keepdims=True) for z in (y * y_hat, y * y + y_hat * y_hat)]
         return 2.0 * common + smooth, squares + smooth
 
-    over, under = parts(y_hat, y, smooth)
+    over, under = compute_parts(y_hat, y, smooth)
     if 0 not in y_hat.shape and _may_overflow(xp, under):
         size = _find_size(xp, axis, 2.0, y_hat, y)
-        over, under = parts(y_hat / size, y / size, smooth / size / size)
+        over, under = compute_parts(y_hat / size, y / size, smooth / size / size)
     return aggregate(1.0 - _drop_axes(xp, over / under, axis), agg)
 
 
@@ -51,13 +51,13 @@ def dice_coeff_loss(
 def tversky_loss(y_hat: Array, y: Array, *, beta: float = 0.7, axis: Axes = None, agg: Aggregation = "mean") -> Array:
     """Return ``agg(1 - (TP + 1) / (TP + beta FP + (1 - beta) FN + 1))``.
 
-    ``TP = sum(y y_hat)``, the false positives are ``FP = sum((1 - y) y_hat)``, the false negatives
-    ``FN = sum(y (1 - y_hat))``. (Flux's code, which its tests pin, does so; its documentation has both exchanged.)
+    The true positives are ``TP = sum(y y_hat)``, the false positives ``FP = sum((1 - y) y_hat)``, the false negatives
+    ``FN = sum(y (1 - y_hat))``. (So they are in Flux's code and tests; its documentation exchanges FP and FN.)
 
     Args:
         y_hat: the prediction
         y: the target, an array like y_hat or a number for all entries
-        beta: the weight of false positives, against that of false negatives
+        beta: the weight of false positives; that of false negatives is 1 - beta
         axis: the axes to sum over, an int or a tuple; None for all
         agg: how the losses are reduced: "mean", "sum", a function of their array, or None to return the array
 
@@ -65,25 +65,25 @@ def tversky_loss(y_hat: Array, y: Array, *, beta: float = 0.7, axis: Axes = None
     """
     xp, y_hat, y = match_target("tversky_loss", y_hat, y)
 
-    def parts(y_hat: Array, y: Array, one: Any) -> tuple[Array, Array]:
+    def compute_parts(y_hat: Array, y: Array, one: Any) -> tuple[Array, Array]:
         common = xp.sum(y * y_hat, axis=axis, keepdims=True)
         false = beta * (1.0 - y) * y_hat + (1.0 - beta) * y * (one - y_hat)
         return common + one, common + xp.sum(false, axis=axis, keepdims=True) + one
 
-    over, under = parts(y_hat, y, 1.0)
+    over, under = compute_parts(y_hat, y, 1.0)
     if 0 not in y_hat.shape and _may_overflow(xp, under):
         size = _find_size(xp, axis, 1.0, y_hat)
-        over, under = parts(y_hat / size, y, 1.0 / size)
+        over, under = compute_parts(y_hat / size, y, 1.0 / size)
     return aggregate(1.0 - _drop_axes(xp, over / under, axis), agg)
 
 
 def _may_overflow(xp: Any, total: Array) -> bool:
-    """Tell whether a sum may be too large, or nobody can see that it is not: then above and below are scaled alike."""
+    """Tell whether a sum may overflow, or its value cannot be read: then numerator and denominator are scaled."""
     return not (may_look(total) and is_variance_usual(xp, xp.abs(total), 1.0))
 
 
 def _find_size(xp: Any, axis: Axes, power: float, *arrays: Array) -> Array:
-    """Return what to divide by so that powers of the numbers do not overflow: 1 where they would not."""
+    """Return what to divide arrays by so that powers of their numbers do not overflow; 1 where they would not."""
     sizes = [find_divisor(xp, array, axis, power) for array in arrays]
     return functools.reduce(xp.maximum, sizes, xp.ones_like(sizes[0]))
 

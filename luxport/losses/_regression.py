@@ -1,4 +1,4 @@
-"""Losses of numbers: how far a prediction is from what was measured."""
+"""Losses for regression."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["gaussian_nll", "huber_loss", "mae", "mse", "msle", "poisson_loss", "
 
 @wrap_loss()
 def mse(y_hat: Array, y: Array, *, agg: Aggregation = "mean") -> Array:
-    """Return ``agg(|y_hat - y|²)``, the mean squared error. Complex numbers have a real one.
+    """Return ``agg(|y_hat - y|²)``, the mean squared error, which is real for complex numbers, too.
 
     Args:
         y_hat: the prediction
@@ -37,7 +37,7 @@ def mse(y_hat: Array, y: Array, *, agg: Aggregation = "mean") -> Array:
 
 @operation(takes="y_hat inexact (...), y like y_hat (...)", early=False)
 def squared_error(y_hat: Array, y: Array, *, agg: str | None) -> Array:
-    """Return `mse` of arrays of one shape and dtype, for a mean, a sum or all losses.
+    """Return `mse` of arrays of one shape and dtype, reduced by "mean", "sum" or not at all.
 
     Shapes: y_hat, y (...) -> (), or (...) if agg is None
     """
@@ -46,9 +46,9 @@ def squared_error(y_hat: Array, y: Array, *, agg: str | None) -> Array:
 
 @wrap_loss()
 def mae(y_hat: Array, y: Array, *, agg: Aggregation = "mean") -> Array:
-    """Return ``agg(|y_hat - y|)``, the mean absolute error. Complex numbers have a real one.
+    """Return ``agg(|y_hat - y|)``, the mean absolute error, which is real for complex numbers, too.
 
-    Where the two are equal the gradient is 0, halfway between its values on either side.
+    Where the two are equal the gradient is 0, halfway between its values on both sides.
 
     Args:
         y_hat: the prediction
@@ -61,7 +61,7 @@ def mae(y_hat: Array, y: Array, *, agg: Aggregation = "mean") -> Array:
     difference = y_hat - y
     if is_complex(difference):
         return aggregate(xp.abs(difference), agg)
-    # Frameworks disagree about the slope of abs at 0.
+    # Not abs, on whose derivative at 0 frameworks disagree.
     return aggregate(difference * stop_gradient(xp.sign(difference)), agg)
 
 
@@ -69,7 +69,7 @@ def mae(y_hat: Array, y: Array, *, agg: Aggregation = "mean") -> Array:
 def msle(y_hat: Array, y: Array, *, agg: Aggregation = "mean", epsilon: float | None = None) -> Array:
     """Return ``agg(log((y_hat + epsilon) / (y + epsilon))²)``, the mean squared logarithmic error.
 
-    (Keras adds 1 in place of epsilon.)
+    (Keras adds 1 instead of epsilon.)
 
     Args:
         y_hat: the prediction
@@ -82,10 +82,10 @@ def msle(y_hat: Array, y: Array, *, agg: Aggregation = "mean", epsilon: float | 
     xp, y_hat, y = match_target("msle", y_hat, y)
     epsilon = choose_epsilon(y_hat, epsilon)
     over, under = y_hat + epsilon, y + epsilon
-    # Where one of the two is infinite the loss is flat.
+    # Where one of the two is infinite, the loss is infinite and has no gradient.
     infinite = (over == math.inf) != (under == math.inf)
     over, under = xp.where(infinite, 1.0, over), xp.where(infinite, 1.0, under)
-    # The logarithm of the quotient is the more exact, where neither it nor its slope may overflow.
+    # The logarithm of the quotient is more exact than a difference, but the quotient or its gradient might overflow.
     bound = find_usual_bound(xp, y_hat)
     least = xp.where(over < under, over, under)
     normal = (xp.where(over < under, under, over) < bound) & (least * bound > 1.0)
@@ -102,7 +102,7 @@ def huber_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean", delta: floa
         y_hat: the prediction
         y: the target, an array like y_hat or a number for all entries
         agg: how the losses are reduced: "mean", "sum", a function of their array, or None to return the array
-        delta: the distance up to which the loss is a square, at least 0
+        delta: the distance up to which the loss is quadratic, at least 0
 
     Source: Flux.jl ``huber_loss``; Lux.jl ``HuberLoss``
     """
@@ -110,16 +110,16 @@ def huber_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean", delta: floa
     difference = y_hat - y
     distance = xp.abs(difference)
     near = distance <= delta
-    # The square of what is far away may be infinite, and then its gradient is not hidden by `where`.
+    # Large differences are replaced: their squares may be infinite, whose gradients are NaN even if not selected.
     square = _square(xp.where(near, difference, 0.0))
     return aggregate(xp.where(near, 0.5 * square, delta * (distance - 0.5 * delta)), agg)
 
 
 @wrap_loss(epsilon=NON_NEGATIVE)
 def poisson_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean", epsilon: float = 0.0) -> Array:
-    """Return ``agg(y_hat - y log(y_hat + epsilon))``: counts y, of which y_hat are expected, in a Poisson distribution.
+    """Return ``agg(y_hat - y log(y_hat + epsilon))``, for counts y from a Poisson distribution with mean y_hat.
 
-    Terms without y_hat (Stirling's) are left out.
+    Terms that do not depend on y_hat (Stirling's) are omitted.
 
     Args:
         y_hat: the prediction
@@ -130,11 +130,12 @@ def poisson_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean", epsilon: 
     Source: Flux.jl ``poisson_loss``
     """
     xp, y_hat, y = match_target("poisson_loss", y_hat, y)
-    # The logarithm of infinity is less than infinity; what is left of it is the slope by y, that of a root at 0.
+    # For an infinite y_hat the loss is infinite, and its gradient with respect to y, -log(y_hat), too: so is that of
+    # the root of 0, which is subtracted.
     infinite = y_hat == math.inf
-    left = xp.sqrt(xp.where(infinite, y - stop_gradient(y), 1.0))
+    root = xp.sqrt(xp.where(infinite, y - stop_gradient(y), 1.0))
     losses = y_hat - ops.xlogy(y, xp.where(infinite, 1.0, y_hat) + epsilon)
-    return aggregate(xp.where(infinite, y_hat - left, losses), agg)
+    return aggregate(xp.where(infinite, y_hat - root, losses), agg)
 
 
 @wrap_loss("y_hat, y or number, variance or number", epsilon=NON_NEGATIVE)
@@ -165,8 +166,8 @@ def gaussian_nll(
     xp, y_hat, y = match_target("gaussian_nll", y_hat, y)
     _, _, variance = match_target("gaussian_nll", y_hat, variance)
     v = xp.where(variance < epsilon, xp.full_like(variance, epsilon), variance)
-    # In standard deviations: the square of the difference alone may overflow. The gradient of the quotient would, too,
-    # where a framework multiplies by the difference first, as MLX does: its divisor is kept near 1.
+    # The difference is divided by the standard deviation before it is squared, which might overflow. So might the
+    # gradient of the quotient in MLX, which multiplies by the difference first: hence a divisor near 1, root / size.
     root = xp.sqrt(v)
     size = stop_gradient(xp.where(v == math.inf, xp.ones_like(v), root))
     deviation = (y_hat - y) / size * (root / size) ** -1.0

@@ -1,4 +1,4 @@
-"""Losses of numbers, as values with options: `MSELoss`, `MAELoss`, `HuberLoss` and the like."""
+"""Losses for regression, as objects with options: `MSELoss`, `MAELoss`, `HuberLoss` and others."""
 
 from __future__ import annotations
 
@@ -6,11 +6,7 @@ from typing import Any, TypeAlias
 
 from luxport.backend import Array
 from luxport.losses import _regression as regression
-from luxport.losses._common import (
-    Aggregation,
-    choose_epsilon,
-    match_target,
-)
+from luxport.losses._common import Aggregation, choose_epsilon, match_target
 from luxport.losses._loss import Loss
 
 __all__ = ["HuberLoss", "L1Loss", "L2Loss", "MAELoss", "MSELoss", "MSLELoss", "PoissonLoss"]
@@ -76,7 +72,7 @@ class HuberLoss(Loss):
     """`huber_loss` with its options.
 
     Args:
-        delta: the distance up to which the loss is a square, at least 0
+        delta: the distance up to which the loss is quadratic, at least 0
         agg: how the losses are reduced: "mean", "sum", a function of their array, or None to return the array
 
     Source: Lux.jl ``HuberLoss``
@@ -91,7 +87,7 @@ class HuberLoss(Loss):
 
 
 class PoissonLoss(Loss):
-    """`poisson_loss` with its options; epsilon is another one by default, as Lux's.
+    """`poisson_loss` with its options, but with Lux's default for epsilon.
 
     Args:
         agg: how the losses are reduced: "mean", "sum", a function of their array, or None to return the array

@@ -20,17 +20,17 @@ def ctc_loss(
     blank: int = -1,
     agg: Aggregation = "mean",
 ) -> Array:
-    """Return ``agg(-log P(y | softmax(y_hat)))``, one loss a sequence: `luxport.ops.ctc_loss`, aggregated.
+    """Return ``agg(-log P(y | softmax(y_hat)))``, the reduced losses of `luxport.ops.ctc_loss`, one per sequence.
 
-    A sequence too short for its labels has an infinite loss. The mean is over sequences, whatever their lengths
-    (PyTorch's divides each by its number of labels first).
+    A sequence that is too short for its labels has an infinite loss. The mean is taken over sequences, whatever their
+    lengths (PyTorch first divides each loss by the number of labels).
 
     Args:
         y_hat: the numbers before the softmax, at each step
         y: the labels, indices of classes from 0
         y_hat_lengths: how many steps of each sequence count; None for all
         y_lengths: how many labels of each sequence count; None for all
-        blank: the class of no label, by default the last (in PyTorch it is the first)
+        blank: the class of no label, by default the last (in PyTorch the first)
         agg: how the losses are reduced: "mean", "sum", a function of their array, or None to return the array
 
     Shapes: y_hat (N, T, classes), y (N, L) of integers from 0, lengths (N,) or None for all; the losses (N,). One

@@ -1,4 +1,4 @@
-"""Losses of how alike two things are, as values with options: `DiceCoeffLoss`, `SiameseContrastiveLoss`."""
+"""Losses of similarity, as objects with options: `DiceCoeffLoss`, `SiameseContrastiveLoss`."""
 
 from __future__ import annotations
 
@@ -7,20 +7,17 @@ from typing import Any
 from luxport.backend import Array
 from luxport.losses import _distance as distance
 from luxport.losses import _overlap as overlap
-from luxport.losses._common import (
-    Aggregation,
-    match_target,
-)
+from luxport.losses._common import Aggregation, match_target
 from luxport.losses._loss import Loss
 
 __all__ = ["DiceCoeffLoss", "SiameseContrastiveLoss"]
 
 
 class DiceCoeffLoss(Loss):
-    """`dice_coeff_loss` of each sample, over all axes but the first, then aggregated; of a vector as a whole.
+    """`dice_coeff_loss` of each sample, over all axes but the first, then reduced; a vector is one sample.
 
     Args:
-        smooth: a number added above and below, so that nothing in common with nothing has the loss 0
+        smooth: a number added to numerator and denominator, so that the loss of two empty regions is 0
         agg: how the losses are reduced: "mean", "sum", a function of their array, or None to return the array
 
     Source: Lux.jl ``DiceCoeffLoss``

@@ -1,4 +1,4 @@
-"""Losses of classes whose labels are indices, from 0."""
+"""Losses for classification, with labels that are indices of classes, from 0."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def nll_loss(
     ignore_index: int | None = None,
     class_weights: Any = None,
 ) -> Array:
-    """Return ``agg(-y_hat[y])``, y_hat the logarithms of probabilities along the axis, y indices of classes.
+    """Return ``agg(-y_hat[y])``, where y_hat are the logarithms of probabilities and y indices of classes.
 
     Args:
         y_hat: the logarithms of probabilities
@@ -51,8 +51,8 @@ def nll_loss(
         class_weights: a number for each class, by which its losses are multiplied; a mean is divided by their sum
 
     Shapes: y_hat (..., classes), y (...) of integers; the losses (...)
-    Raises: ValueError if the shapes do not fit, or an index is out of range (where the program is compiled the loss
-            is NaN there: see `luxport.ops.indices`); TypeError for other dtypes
+    Raises: ValueError if the shapes do not fit, or an index is out of range (in compiled programs its loss is NaN
+            instead: see `luxport.ops.indices`); TypeError for other dtypes
     Source: PyTorch ``NLLLoss``, which has the classes along axis 1
 
     >>> import numpy as np
@@ -112,8 +112,8 @@ def sparse_logitcrossentropy(
 ) -> Array:
     """Return `logitcrossentropy` for labels that are indices of classes: ``agg(-logsoftmax(y_hat)[y])``.
 
-    Smoothed by a, the label has the share ``1 - a`` of the loss and all classes, each with its weight, have
-    ``a / classes``.
+    With a label smoothing of a, the loss is ``1 - a`` times that of the label plus ``a / classes`` times the sum of
+    those of all classes, each multiplied by its weight.
 
     Args:
         y_hat: the numbers before the softmax
@@ -138,7 +138,7 @@ def sparse_logitcrossentropy(
 
 @operation(takes="y_hat floating (...), y int (...)", early=False)
 def crossentropy_of_labels(y_hat: Array, y: Array, *, axis: int, agg: str | None, ignore_index: int | None) -> Array:
-    """Return `sparse_logitcrossentropy` of labels that can be indices, for a mean, a sum or all losses.
+    """Return `sparse_logitcrossentropy` of labels in an index dtype, reduced by "mean", "sum" or not at all.
 
     Shapes: y_hat (..., classes), y (...) of integers -> (), or (...) if agg is None
     """
@@ -160,7 +160,7 @@ def _average_logits(xp: Any, y_hat: Array, y: Array, axis: int, agg: str | None,
 
 
 def _replace_ignored(xp: Any, y_hat: Array, y: Array, axis: int, ignore_index: int | None) -> Array:
-    """Put ones where y is to be ignored: predictions there may be NaN, and must have no gradient."""
+    """Replace predictions whose label is ignored by ones: they may be NaN, and must not have a gradient."""
     if ignore_index is None:
         return y_hat
     return xp.where(xp.expand_dims(y == ignore_index, axis=axis), 1.0, y_hat)
@@ -200,7 +200,7 @@ def _average_logarithms(
 
 
 def _list_weights(xp: Any, loss: str, y_hat: Array, axis: int, given: Any) -> Array:
-    """Return one weight for each class, along the axis of the classes."""
+    """Return a weight for each class, in a shape that broadcasts with y_hat."""
     if not is_array(given):
         given = xp.asarray([float(n) for n in given], dtype=y_hat.dtype, device=find_array_device(y_hat))
     classes = y_hat.shape[axis]

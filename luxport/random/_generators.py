@@ -1,10 +1,10 @@
 """Random numbers: a host generator for initial values, and keys for layers that draw as they run.
 
-Both are counter-based and written out here, so the same seed means the same numbers on every backend, machine
-and version of NumPy.
+Both are counter-based and implemented here, so a seed gives the same numbers on every backend, machine and version of
+NumPy.
 
-A key is a small dict of arrays, ``{"key": int32 (2,), "counter": int32 ()}``: what a layer that draws keeps in
-its state. To draw is a pure function that returns the values and the key with its counter one higher:
+A key is a small dict of arrays, ``{"key": int32 (2,), "counter": int32 ()}``, as layers that draw keep it in their
+state. Functions that draw are pure: they return the values, and the key with its counter increased by 1:
 
 >>> from luxport import random
 >>> noise, k = random.normal(random.key(0), (2, 3))
@@ -37,9 +37,9 @@ Key: TypeAlias = dict[str, Array]
 
 @explain_construction
 class Rng:
-    """A stream of numbers on the host: Philox-4x64-10 with the seed as its key.
+    """A random generator on the host: Philox-4x64-10 with the seed as its key.
 
-    It moves on with every draw. All floating values are float32.
+    Each draw advances it. All floating values are float32.
 
     Raises: ValueError if the seed is not in [0, 2**128)
     Source: J. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3" (2011)
@@ -56,7 +56,7 @@ class Rng:
 
     @classmethod
     def of(cls, rng: int | Rng | Array) -> Rng:
-        """Return the generator itself, or a new one for a seed, or for a key of JAX, which stands for its words."""
+        """Return a generator itself, or a new one for a seed, or for a key of JAX."""
         if isinstance(rng, Rng):
             return rng
         if isinstance(rng, (int, np.integer)):
@@ -66,36 +66,36 @@ class Rng:
             raise TypeError(f"a seed or a luxport.Rng expected, got {name_kind(rng)}")
         if not isinstance(words, tuple):
             raise TypeError(
-                "a key whose words are known expected, got one that a program learns as it runs: luxport.setup draws "
-                "from such a key"
+                "a key with known words expected, got one that only the running program knows: luxport.setup takes "
+                "such a key"
             )
         return cls.of_words(words)
 
     @classmethod
     def of_words(cls, words: Sequence[Any]) -> Rng:
-        """Return the generator of a key's words, 32 bits each, the highest first."""
+        """Return the generator whose seed is made of 32-bit words, the highest first."""
         return cls(sum(int(word) << (32 * i) for i, word in enumerate(reversed(words))))
 
     def uniform(self, shape: tuple[int, ...], low: float = 0.0, high: float = 1.0) -> Any:
-        """Draw float32 values from [low, high): 24 random bits each; rounding may reach `high`."""
+        """Draw float32 values from [low, high), with 24 random bits each; rounding may reach `high`."""
         unit = (self._draw_raw(shape) >> np.uint64(40)).astype(np.float32) * np.float32(2.0**-24)
         return unit if (low, high) == (0.0, 1.0) else unit * np.float32(high - low) + np.float32(low)
 
     def normal(self, shape: tuple[int, ...], mean: float = 0.0, std: float = 1.0) -> Any:
-        """Draw float32 values from the normal distribution by its quantile function: 52 random bits each."""
+        """Draw float32 values from the normal distribution by its quantile function, with 52 random bits each."""
         return (standard_normal_quantile(self._open_unit(shape)) * std + mean).astype(np.float32)
 
     def truncated_normal(
         self, shape: tuple[int, ...], mean: float = 0.0, std: float = 1.0, low: float = -2.0, high: float = 2.0
     ) -> Any:
-        """Draw float32 values from the normal distribution within [low, high]: 52 random bits each.
+        """Draw float32 values from the normal distribution within [low, high], with 52 random bits each.
 
         Raises: ValueError unless std > 0 and low < high
         """
         if not (std > 0 and low < high):
             raise ValueError(f"a truncated normal expects std > 0 and low < high, got {std}, {low} and {high}")
         a, b = (low - mean) / std, (high - mean) / std
-        # Probabilities are more exact the closer they are to 0: where there is more above, draw its mirror image.
+        # Probabilities are more exact near 0 than near 1: an interval mostly above the mean is mirrored.
         sign = -1.0 if a + b > 0 else 1.0
         a, b = (-b, -a) if sign < 0 else (a, b)
         first, last = standard_normal_cdf(a), standard_normal_cdf(b)
@@ -103,8 +103,8 @@ class Rng:
         return np.clip(values * std + mean, low, high).astype(np.float32)
 
     def draw_with(self, draw: Callable[..., Any], shape: tuple[int, ...], **options: Any) -> Any:
-        """Return ``draw(rng, shape, **options)``, which is to be float32 values of this shape."""
-        # Memory for each number: 64 random bits, the part of them that is used, the number and its copy on a backend.
+        """Return ``draw(rng, shape, **options)``, after a check that there is memory for it."""
+        # Bytes for each number: 64 random bits, the part of them that is used, the float32, and its copy on a backend.
         check_memory("an array", shape, 8 + 8 + 4 + 4)
         try:
             return draw(self, shape, **options)
@@ -134,11 +134,11 @@ def expect_shape(shape: Any) -> None:
 
 
 def read_key_words(key: Any) -> Any:
-    """Return the words of a framework's key, such as JAX's: a tuple of ints, or an array while they are not known.
+    """Return the words of a framework's key, such as JAX's: a tuple of ints, or an array if they are not known.
 
-    None for anything else, and where a framework has no keys.
+    None for anything else, and if the framework has no keys.
 
-    Raises: TypeError for several keys, and for an array that is none
+    Raises: TypeError for several keys, and for an array that is no key
     """
     owner: Any = find_owner(type(key))
     return owner.key_words(key) if owner is not None and can(owner, "own keys") else None
@@ -156,12 +156,12 @@ def rng(seed: int) -> Rng:
 
 @says_what_it_takes
 def key(seed: int, *, backend: str | Backend | None = None, device: str | None = None) -> Key:
-    """Return the key of a seed, with its counter at 0. The words are those of JAX's key for the same seed.
+    """Return the key of a seed, with a counter of 0. Its words are those of JAX's key for the same seed.
 
     Args:
         seed: an int from 0 to below 2^64
-        backend: where the key is; the default backend if None
-        device: on which of its devices
+        backend: the backend of the key; None for the default one
+        device: the device of the key; None for the backend's default
 
     Shapes: key (2,) and counter (), int32
     Raises: ValueError if the seed is not an int in [0, 2**64)
@@ -178,13 +178,13 @@ def key(seed: int, *, backend: str | Backend | None = None, device: str | None =
 
 @says_what_it_takes
 def fold_in(key: Key, data: int | Array) -> Key:
-    """Return a new key made of a key and a number: the cipher at (counter, data).
+    """Return a new key, computed from a key and a number: the cipher of (counter, data).
 
-    For a key with its counter at 0 that is JAX's ``fold_in``.
+    For a key with a counter of 0 this is JAX's ``fold_in``.
 
     Args:
         key: a key
-        data: a number of 32 bits, such as a rank: an int, or an int32 array that a program learns as it runs
+        data: a 32-bit number, such as a rank: an int, or an int32 array
 
     Shapes: key as of `key`; data () -> a key
     Raises: ValueError if data is not one such number
@@ -196,7 +196,7 @@ def fold_in(key: Key, data: int | Array) -> Key:
         raise ValueError(f"fold_in expects data as one number of 32 bits, got {show(data)}")
     words, counter = key["key"], key["counter"]
     zero = namespace(words).zeros_like(counter)
-    # Written as a sum, the number takes the key's backend, device and dtype.
+    # The sum gives the number the backend, device and dtype of the key.
     at = namespace(words).stack([counter, zero + data])
     return {"key": ops.threefry_2x32(words, at), "counter": zero}
 
@@ -206,8 +206,8 @@ def split(key: Key, count: int = 2) -> list[Key]:
     """Return new keys with independent streams: ``fold_in`` of 0, 1, …
 
     Args:
-        key: a key, which is not to be drawn from afterward
-        count: how many new ones, at most 100,000
+        key: a key, which should not be used afterward
+        count: how many new keys, at most 100,000
 
     Raises: ValueError for another count
 
@@ -224,15 +224,15 @@ _MOST_KEYS = 100_000
 
 @says_what_it_takes
 def uniform(key: Key, shape: tuple[int, ...], low: float = 0.0, high: float = 1.0) -> tuple[Array, Key]:
-    """Draw float32 values from [low, high), and return the key that comes next.
+    """Draw float32 values from [low, high); return them and the next key.
 
-    In [0, 1) they are the same, bit for bit, on every backend; elsewhere rounding may differ, and reach `high`.
+    In [0, 1) they are the same on every backend, bit for bit; in other ranges rounding may differ, and reach `high`.
 
     Args:
         key: a key
-        shape: how many values, along each axis
+        shape: the shape of the values
         low: the least value
-        high: the bound above, which only rounding reaches
+        high: the upper bound, which only rounding can reach
 
     Shapes: values (*shape)
 
@@ -241,26 +241,26 @@ def uniform(key: Key, shape: tuple[int, ...], low: float = 0.0, high: float = 1.
     array([0.4184571 , 0.60049903], dtype=float32)
     """
     values = ops.uniform(key["key"], key["counter"], shape=tuple(shape))
-    return values if (low, high) == (0.0, 1.0) else values * (high - low) + low, _count_on(key)
+    return values if (low, high) == (0.0, 1.0) else values * (high - low) + low, _advance(key)
 
 
 @says_what_it_takes
 def normal(key: Key, shape: tuple[int, ...], mean: float = 0.0, std: float = 1.0) -> tuple[Array, Key]:
-    """Draw float32 values from a normal distribution, and return the key that comes next.
+    """Draw float32 values from a normal distribution; return them and the next key.
 
     Backends agree to a few units in the last place.
 
     Args:
         key: a key
-        shape: how many values, along each axis
+        shape: the shape of the values
         mean: the mean of the distribution
         std: its standard deviation
 
     Shapes: values (*shape)
     """
     values = ops.normal(key["key"], key["counter"], shape=tuple(shape))
-    return values if (mean, std) == (0.0, 1.0) else values * std + mean, _count_on(key)
+    return values if (mean, std) == (0.0, 1.0) else values * std + mean, _advance(key)
 
 
-def _count_on(key: Key) -> Key:
+def _advance(key: Key) -> Key:
     return {"key": key["key"], "counter": key["counter"] + 1}

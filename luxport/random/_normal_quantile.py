@@ -1,4 +1,4 @@
-"""The standard normal distribution's quantiles and probabilities, to the last bit the same everywhere."""
+"""Quantiles and probabilities of the standard normal distribution, with the same bits on every machine."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ __all__ = ["standard_normal_cdf", "standard_normal_quantile"]
 def standard_normal_quantile(p: Any) -> Any:
     """Return x with P(X <= x) = p for a standard normal X, in float64.
 
-    Only additions, products, quotients and square roots of IEEE doubles are used, which are exact to the last
-    bit everywhere; a library's logarithm is not, so the tails bring their own.
+    Only additions, products, quotients and square roots of IEEE doubles are used, which are correctly rounded on every
+    machine; logarithms of libraries are not, so there is one here.
 
     Shapes: p (...), float64 in (0, 1) -> x (...)
     Source: M. Wichura, "Algorithm AS 241: the percentage points of the normal distribution" (1988), PPND16
@@ -25,7 +25,7 @@ def standard_normal_quantile(p: Any) -> Any:
     """
     q = p - 0.5
     central = np.abs(q) <= 0.425
-    # Every branch is computed for all entries: outside its range at a point where it is finite.
+    # Each branch is computed for all entries, outside its range at some point where it is finite.
     r = np.where(central, 0.180625 - q * q, 0.0)
     middle = q * _evaluate_polynomial(_A, r) / _evaluate_polynomial(_B, r)
     tail = np.where(central, 0.25, np.minimum(p, 1.0 - p))
@@ -38,9 +38,9 @@ def standard_normal_quantile(p: Any) -> Any:
 
 @functools.lru_cache(maxsize=256)
 def standard_normal_cdf(x: float) -> float:
-    """Return P(X <= x) for a standard normal X: where `standard_normal_quantile` gives x, by search.
+    """Return P(X <= x) for a standard normal X, found by searching where `standard_normal_quantile` is x.
 
-    A library's error function is not the same to the last bit everywhere; this is.
+    Error functions of libraries differ in the last bits between machines.
 
     >>> standard_normal_cdf(0.0)
     0.5
@@ -50,14 +50,14 @@ def standard_normal_cdf(x: float) -> float:
     powers = np.ldexp(1.0, -np.arange(1, 1001))
     above = np.count_nonzero(standard_normal_quantile(powers) >= x)
     low = width = float(np.ldexp(1.0, -above - 1))
-    for _ in range(6):  # nine more bits each time
+    for _ in range(6):  # each adds nine bits
         grid = low + width * (np.arange(512) / 512)
         low, width = float(grid[max(0, np.count_nonzero(standard_normal_quantile(grid) <= x) - 1)]), width / 512
     return low
 
 
 def _log(x: Any) -> Any:
-    """Natural logarithm from exact operations: log(m 2^e) = e log 2 + 2 artanh((m - 1) / (m + 1))."""
+    """Return the natural logarithm: log(m 2^e) = e log 2 + 2 artanh((m - 1) / (m + 1))."""
     mantissa, exponent = np.frexp(x)
     small = mantissa < math.sqrt(0.5)
     mantissa = np.where(small, 2.0 * mantissa, mantissa)

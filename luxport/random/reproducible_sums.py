@@ -1,7 +1,7 @@
-"""Sums on the host whose roundings are the same on every machine.
+"""Sums on the host with the same bits on every machine.
 
-A library adds in the order that suits its processor, and so the last bits of a sum differ from machine to machine. Here
-the order is fixed: whole arrays are added, entry by entry.
+Libraries add in an order that depends on the processor, and so do the last bits of their sums. Here the order is fixed,
+since whole arrays are added elementwise.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ __all__ = ["make_orthonormal_rows", "sum_rows"]
 
 
 def sum_rows(a: Any) -> Any:
-    """Sum along the last axis: halves are added until one entry is left.
+    """Sum along the last axis, by adding its two halves until one entry is left.
 
     >>> sum_rows(np.arange(10.0).reshape(2, 5))
     array([10., 35.])
@@ -30,10 +30,10 @@ def sum_rows(a: Any) -> Any:
 
 
 def make_orthonormal_rows(a: Any) -> Any:
-    """Make the rows of a matrix, no more than it has columns, orthonormal: Gram-Schmidt by blocks, twice.
+    """Orthonormalize the rows of a matrix, which has at least as many columns, by the Gram-Schmidt process in blocks.
 
-    Rows of normal numbers give matrices uniform among those with orthonormal rows (Haar's measure), as a QR
-    decomposition does whose R has a positive diagonal.
+    Each block is orthogonalized twice, against rounding errors. If the entries are normally distributed, the result is
+    uniformly distributed (Haar measure), like the Q of a QR decomposition whose R has a positive diagonal.
     """
     rows = np.array(a, np.float64)
     for start in range(0, len(rows), _BLOCK):
@@ -56,10 +56,10 @@ def _orthonormalize(rows: Any) -> None:
 
 
 def _multiply(a: Any, b: Any) -> Any:
-    """Multiply matrices of numbers of at most 1 to 40 bits after the point, by the library's fast product.
+    """Multiply matrices of numbers up to 1, rounded to 40 bits after the point, with the library's product.
 
-    Each is split into two numbers of 20 bits. Their products and the sums of these fit a float64 without rounding,
-    so that the order in which the library adds makes no difference.
+    Each number is split into two of 20 bits. The sums of their products are exact in float64, so that the library's
+    order of additions makes no difference.
     """
     (a1, a2), (b1, b2) = _split(a), _split(b)
     return a1 @ b1 + (a1 @ b2 + a2 @ b1)

@@ -39,11 +39,11 @@ class Constant(Schedule):
 @check_numbers
 @dataclass(frozen=True)
 class Shortened(Schedule):
-    """A schedule that ends.
+    """A schedule that ends after some steps: beyond them it has no value.
 
     Args:
         schedule: a schedule, or any function of t
-        nsteps: after how many steps
+        nsteps: the number of steps
 
     Source: ParameterSchedulers.jl ``Shortened``
     """
@@ -52,7 +52,7 @@ class Shortened(Schedule):
     nsteps: int
 
     def at(self, t: Array) -> Array:
-        """Follow the schedule while there is one."""
+        """Return the schedule's value, NaN after the end."""
         return end_at(t, self.nsteps, find_value_at(self.schedule, t))
 
     def __len__(self) -> int:
@@ -62,7 +62,7 @@ class Shortened(Schedule):
 @check_numbers
 @dataclass(frozen=True)
 class Shifted(Schedule):
-    """A schedule that starts with a later value.
+    """A schedule that starts with the value at a later step of another one.
 
     Args:
         schedule: a schedule, or any function of t
@@ -75,18 +75,18 @@ class Shifted(Schedule):
     offset: int
 
     def at(self, t: Array) -> Array:
-        """Look ahead."""
+        """Return the schedule's value at a later step."""
         return find_value_at(self.schedule, t - 1.0 + self.offset)
 
 
 @check_numbers
 @dataclass(frozen=True)
 class Sequence(Schedule):
-    """One schedule (or number) after the other, each for its number of steps and counting from 1; then the last.
+    """Schedules (or numbers) one after the other, each counting steps from 1; the last one has no end.
 
     Args:
         schedules: schedules, functions of t or numbers, in order
-        step_sizes: for how many steps each of them is followed
+        step_sizes: how many steps each of them is used for
 
     Raises: ValueError if there are not as many schedules as sizes
     Source: ParameterSchedulers.jl ``Sequence``
@@ -109,13 +109,13 @@ class Sequence(Schedule):
             )
 
     def at(self, t: Array) -> Array:
-        """Follow the schedule whose turn it is."""
+        """Return the value of the current schedule."""
         xp = namespace(t)
         ends = list(itertools.accumulate(self.step_sizes))
         value = find_value_at(self.schedules[0], t)
         for schedule, start in zip(self.schedules[1:], ends[:-1], strict=True):
             begun = t > start
-            # Where it has not begun, its first value stands in: there may be none at 0 or before.
+            # Before it begins its first value is computed, since at 0 and below there may be none.
             local = xp.where(begun, t - start, xp.ones_like(t))
             value = xp.where(begun, find_value_at(schedule, local), value)
         return value
@@ -124,7 +124,7 @@ class Sequence(Schedule):
 @check_numbers
 @dataclass(frozen=True)
 class Loop(Schedule):
-    """A schedule that starts again and again.
+    """A schedule that is repeated periodically.
 
     Args:
         schedule: a schedule, or any function of t
@@ -137,7 +137,7 @@ class Loop(Schedule):
     period: int
 
     def at(self, t: Array) -> Array:
-        """Follow the schedule around."""
+        """Return the schedule's value at the position in the period."""
         return find_value_at(self.schedule, (t - 1.0) % self.period + 1.0)
 
 
@@ -163,19 +163,21 @@ class Interpolator(Schedule):
     ceil: bool = True
 
     def at(self, t: Array) -> Array:
-        """Follow the schedule at another pace."""
+        """Return the schedule's value at ``t / rate``."""
         return find_value_at(self.schedule, divide_up(t, self.rate) if self.ceil else t / self.rate)
 
 
 @check_numbers
 @dataclass(frozen=True)
 class ComposedSchedule(Schedule):
-    """A schedule whose arguments are schedules (or numbers): at each t, ``compose(schedule, arguments at t)`` at t.
+    """A schedule whose arguments are schedules (or numbers) themselves.
+
+    The value at t is that of ``compose(schedule, arguments)``, where the arguments are those at t.
 
     Args:
-        schedule: a schedule, of whose kind one is made at each step
-        parameters: schedules or numbers, one for each argument of that kind
-        compose: what makes the schedule, see above; None for one of the same kind with those arguments
+        schedule: a schedule, whose class is built with other arguments at each step
+        parameters: schedules or numbers, one for each argument of that class
+        compose: a function that returns the schedule for a step, see above; None to build one of the same class
 
     Source: ParameterSchedulers.jl ``ComposedSchedule``
 
@@ -193,7 +195,7 @@ class ComposedSchedule(Schedule):
         keep_tuple(self, "parameters")
 
     def at(self, t: Array) -> Array:
-        """Make the schedule for this step, and follow it."""
+        """Build the schedule for this step, and return its value."""
         values = tuple([find_value_at(parameter, t) for parameter in self.parameters])
         made = type(self.schedule)(*values) if self.compose is None else self.compose(self.schedule, values)
         return find_value_at(made, t)
@@ -208,16 +210,16 @@ def OneCycle(
     endval: float | None = None,
     percent_start: float = 0.25,
 ) -> Sequence:
-    """Rise by a cosine from `startval` to `maxval`, in a part of the steps, and fall to `endval` in the rest.
+    """Rise along a cosine from `startval` to `maxval` in the first part of the steps, and fall to `endval` in the rest.
 
     Args:
         nsteps: how many steps there are; after them there is no value
         maxval: the highest value
         startval: the value at t = 1; None for ``maxval / 25``
-        endval: the value that the fall leads to; None for ``maxval / 1e5``
-        percent_start: the part of the steps that rise, between 0 and 1
+        endval: the value that the schedule falls to; None for ``maxval / 1e5``
+        percent_start: the share of the steps in which it rises, between 0 and 1
 
-    Raises: ValueError if `percent_start` is not between 0 and 1, or no step is left to rise or to fall in
+    Raises: ValueError if `percent_start` is not between 0 and 1, or leaves no step to rise or to fall in
     Source: ParameterSchedulers.jl ``OneCycle``; L. N. Smith, N. Topin (2019)
 
     >>> cycle = OneCycle(8, 1.0)

@@ -14,12 +14,12 @@ __all__ = ["Exp", "Inv", "Poly", "Step"]
 @check_numbers
 @dataclass(frozen=True)
 class Step(Schedule):
-    """``start decay^k`` after k whole phases.
+    """``start decay^k`` after k complete phases.
 
     Args:
         start: the value at t = 1
         decay: the factor after each phase
-        step_sizes: how many steps a phase has, or a tuple of the sizes of all phases, after which the value stays
+        step_sizes: the number of steps of a phase, or a tuple with that of each phase; then the value is constant
 
     Source: ParameterSchedulers.jl ``Step``
 
@@ -35,7 +35,7 @@ class Step(Schedule):
         keep_tuple(self, "step_sizes")
 
     def at(self, t: Array) -> Array:
-        """Count the phases."""
+        """Count the complete phases."""
         xp = namespace(t)
         if isinstance(self.step_sizes, tuple):
             passed = xp.zeros_like(t)
@@ -76,7 +76,7 @@ class Poly(Schedule):
         degree: the power
         max_iter: the last step; after it there is no value
 
-    Source: ParameterSchedulers.jl ``Poly``, the code: its documentation divides instead
+    Source: ParameterSchedulers.jl ``Poly``, as in its code; its documentation divides by the power
 
     >>> list(Poly(start=1.0, degree=2, max_iter=4))
     [1.0, 0.5625, 0.25, 0.0625]
@@ -101,7 +101,7 @@ class Inv(Schedule):
 
     Args:
         start: the value at t = 1
-        decay: how fast it falls, see above
+        decay: how fast the value falls, see above
         degree: the power
 
     Source: ParameterSchedulers.jl ``Inv``

@@ -1,4 +1,4 @@
-"""`Schedule`, what all schedules can do, and what they share."""
+"""The base of schedules, `Schedule`, and helpers that they share."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Kind = TypeVar("Kind", bound=type)
 
 
 def check_numbers(kind: Kind) -> Kind:
-    """Let a schedule's class say which option is wrong: put it above the dataclass."""
+    """Decorate a schedule's dataclass so that errors say which option is wrong."""
     init: Any = vars(explain_construction(kind))["__init__"]
 
     @functools.wraps(init)
@@ -49,9 +49,9 @@ def check_numbers(kind: Kind) -> Kind:
 
 
 class Schedule(ABC):
-    """What all schedules can do.
+    """The base of schedules.
 
-    A schedule of one's own has a method `at`, in Array API terms:
+    A custom schedule has a method `at`, in Array API terms:
 
     >>> from dataclasses import dataclass
     >>> @dataclass(frozen=True)
@@ -65,12 +65,12 @@ class Schedule(ABC):
 
     @abstractmethod
     def at(self, t: Array) -> Array:
-        """Return the value at t, a floating array; NaN beyond the end, if there is one."""
+        """Return the value at t, a floating array; NaN after the end, if the schedule has one."""
 
     def __call__(self, t: Number) -> Number:
         """Return the value at t: a float for a number, an array for an array.
 
-        Raises: IndexError if t is a number beyond the schedule's end; for an array the value is NaN there
+        Raises: IndexError if t is a number after the schedule's end; for an array the value is NaN there
         """
         if isinstance(t, (int, float)):
             value = float(self.at(np.asarray(t, np.float64)))
@@ -89,7 +89,7 @@ class Schedule(ABC):
 
 
 def find_value_at(schedule: Any, t: Array) -> Array:
-    """Return the value of a schedule, a number or any function, at an array."""
+    """Return the value of a schedule, or of a number or function in its place, at an array."""
     if isinstance(schedule, Schedule):
         return schedule.at(t)
     return schedule(t) if callable(schedule) else namespace(t).zeros_like(t) + schedule
@@ -102,7 +102,7 @@ def end_at(t: Array, end: int, value: Array) -> Array:
 
 
 def interpolate_between(l0: Number, l1: Number, part: Array) -> Array:
-    """Return the value that is this part of the way from the smaller to the larger."""
+    """Return the value at a given part, from 0 to 1, of the way from the smaller number to the larger."""
     if isinstance(l0, (int, float)) and isinstance(l1, (int, float)):
         return abs(l0 - l1) * part + min(l0, l1)
     xp = namespace(part)
@@ -111,14 +111,14 @@ def interpolate_between(l0: Number, l1: Number, part: Array) -> Array:
 
 
 def divide_up(t: Array, size: Number) -> Array:
-    """Return ``t / size`` rounded up; a compiler's division may be above a whole number where it should be one."""
+    """Return ``t / size`` rounded up; not by `ceil`, since a compiler's division may be inexact for multiples."""
     xp = namespace(t)
     rest = t % size
     return xp.round((t - rest) / size) + xp.astype(rest > 0, t.dtype)
 
 
 def keep_tuple(schedule: Any, name: str) -> None:
-    """Let any iterable be given where a tuple is kept."""
+    """Convert a field that may be given as any iterable to a tuple."""
     value = getattr(schedule, name)
     if isinstance(value, Iterable) and not isinstance(value, tuple) and getattr(value, "shape", None) != ():
         if isinstance(value, range) and len(value) > _LONGEST:

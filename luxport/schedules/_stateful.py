@@ -1,4 +1,4 @@
-"""`Stateful`: a schedule with a memory."""
+"""A schedule that counts its steps: `Stateful`."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ __all__ = ["Stateful"]
 
 @explain_construction
 class Stateful:
-    """A schedule with a memory of the step's number, for a loop that has none; not for compiled programs.
+    """A schedule that counts its steps itself, for loops in Python; not for compiled programs.
 
     Args:
         schedule: a schedule, or any function of t
-        advance: a function of the step's number: whether the next call goes on, and does not give the same value again
+        advance: a function of the step's number that says whether the next call advances, or repeats the value
 
     Source: ParameterSchedulers.jl ``Stateful``, ``next!`` and ``reset!``
 
@@ -46,6 +46,6 @@ class Stateful:
         return self
 
     def reset(self) -> Stateful:
-        """Start at 1 again."""
+        """Start again at step 1."""
         self.t: int = 1
         return self

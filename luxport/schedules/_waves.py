@@ -1,4 +1,4 @@
-"""Schedules that come back: triangles, sines and cosines."""
+"""Periodic schedules: triangles, sines and cosines."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["CosAnneal", "Sin", "SinDecay2", "SinExp", "Triangle", "TriangleDecay
 
 @dataclass(frozen=True)
 class _Wave(Schedule):
-    """What waves between two ends share."""
+    """A wave between two values."""
 
     l0: float
     l1: float
@@ -23,11 +23,11 @@ class _Wave(Schedule):
 @check_numbers
 @dataclass(frozen=True)
 class Triangle(_Wave):
-    """A triangle wave between `l0` and `l1`: the smaller one at t = 1, the larger one half a period later.
+    """A triangle wave between `l0` and `l1`: the smaller at t = 1, the larger half a period later.
 
     Args:
-        l0: one end of the wave
-        l1: the other end
+        l0: one of the two values between which the wave moves
+        l1: the other value
         period: after how many steps it starts again
 
     Source: ParameterSchedulers.jl ``Triangle``
@@ -44,11 +44,11 @@ class Triangle(_Wave):
 @check_numbers
 @dataclass(frozen=True)
 class TriangleDecay2(_Wave):
-    """`Triangle`, half as high after each period.
+    """`Triangle` with a height that is halved after each period.
 
     Args:
-        l0: one end of the wave
-        l1: the other end
+        l0: one of the two values between which the wave moves
+        l1: the other value
         period: after how many steps it starts again
 
     Source: ParameterSchedulers.jl ``TriangleDecay2``
@@ -62,11 +62,11 @@ class TriangleDecay2(_Wave):
 @check_numbers
 @dataclass(frozen=True)
 class TriangleExp(_Wave):
-    """`Triangle` with a height that is multiplied by ``decay^(t - 1)``.
+    """`Triangle` with its height multiplied by ``decay^(t - 1)``.
 
     Args:
-        l0: one end of the wave
-        l1: the other end
+        l0: one of the two values between which the wave moves
+        l1: the other value
         period: after how many steps it starts again
         decay: the factor of the height after each step
 
@@ -83,11 +83,11 @@ class TriangleExp(_Wave):
 @check_numbers
 @dataclass(frozen=True)
 class Sin(_Wave):
-    """A wave ``|sin(π (t - 1) / period)|`` between `l0` and `l1`: the smaller one at t = 1.
+    """A wave ``|sin(π (t - 1) / period)|`` between `l0` and `l1`: the smaller at t = 1.
 
     Args:
-        l0: one end of the wave
-        l1: the other end
+        l0: one of the two values between which the wave moves
+        l1: the other value
         period: after how many steps it starts again
 
     Source: ParameterSchedulers.jl ``Sin``
@@ -101,11 +101,11 @@ class Sin(_Wave):
 @check_numbers
 @dataclass(frozen=True)
 class SinDecay2(_Wave):
-    """`Sin`, half as high after each period.
+    """`Sin` with a height that is halved after each period.
 
     Args:
-        l0: one end of the wave
-        l1: the other end
+        l0: one of the two values between which the wave moves
+        l1: the other value
         period: after how many steps it starts again
 
     Source: ParameterSchedulers.jl ``SinDecay2``
@@ -119,11 +119,11 @@ class SinDecay2(_Wave):
 @check_numbers
 @dataclass(frozen=True)
 class SinExp(_Wave):
-    """`Sin` with a height that is multiplied by ``decay^(t - 1)``.
+    """`Sin` with its height multiplied by ``decay^(t - 1)``.
 
     Args:
-        l0: one end of the wave
-        l1: the other end
+        l0: one of the two values between which the wave moves
+        l1: the other value
         period: after how many steps it starts again
         decay: the factor of the height after each step
 
@@ -140,13 +140,13 @@ class SinExp(_Wave):
 @check_numbers
 @dataclass(frozen=True)
 class CosAnneal(Schedule):
-    """Half a cosine from the larger of `l0` and `l1` at t = 1 down to the smaller one, in `period` steps.
+    """Half a cosine wave from the larger of `l0` and `l1` at t = 1 down to the smaller, in `period` steps.
 
     Args:
-        l0: one end of the wave
-        l1: the other end
+        l0: one of the two values between which the wave moves
+        l1: the other value
         period: how many steps it takes
-        restart: whether it then starts again at the larger one, and does not go back up the same way
+        restart: whether it then starts again at the larger value, instead of rising along the same curve
 
     Source: ParameterSchedulers.jl ``CosAnneal``; I. Loshchilov, F. Hutter (2017)
     """
@@ -159,13 +159,13 @@ class CosAnneal(Schedule):
     def at(self, t: Array) -> Array:
         """Anneal."""
         xp = namespace(t)
-        # A cosine of a large argument would be that of a rounded one.
+        # Reduced to one period first: the cosine of a large argument would be inexact.
         past = (t - 1.0) % (self.period if self.restart else 2 * self.period)
         return interpolate_between(self.l0, self.l1, (1.0 + xp.cos(past * (math.pi / self.period))) / 2.0)
 
 
 def _compute_triangle(t: Array, period: Number) -> Array:
-    """Return ``2 / π |asin(sin(π (t - 1) / period))|``, which needs neither."""
+    """Return ``2 / π |asin(sin(π (t - 1) / period))|``, computed without these functions."""
     xp = namespace(t)
     past = (t - 1.0) % period
     return xp.minimum(past, period - past) * (2.0 / period)

@@ -1,4 +1,4 @@
-"""Differentiation, compilation and loops: one spelling over the backends, the arrays decide who does it."""
+"""Differentiation, compilation and loops, the same for all backends; the backend of the arrays carries them out."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Programs: functions compiled (`jit`), or computed again in a backward pass instead of kept (`checkpoint`)."""
+"""Compilation (`jit`), and recomputation in the backward pass to save memory (`checkpoint`)."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ F = TypeVar("F", bound=Callable[..., Any])
 def jit(f: F, *, donate: int | tuple[int, ...] = ()) -> F:
     """Compile a function of trees of arrays, on the backend of the arrays it is called with.
 
-    An argument that is neither an array nor a tree (a number, a string, a function, a layer) is part of the
-    program, as `Static` values in trees are: another value compiles anew, so hand numbers that change often over
-    as arrays. f should be pure: what it does besides returning happens when it is compiled. NumPy runs f as it is.
+    Arguments that are neither arrays nor trees (numbers, strings, functions, layers) are part of the program, and so
+    are `Static` values in trees: another value causes a recompilation, so pass numbers that change often as arrays. f
+    should be pure: side effects occur only when it is compiled. On NumPy, f is not compiled.
 
     Args:
         f: the function
-        donate: the positions of arguments of which the program may use the memory again, so that they are of no use
-            afterward. JAX does so; on other backends nothing happens
+        donate: the positions of arguments whose memory the program may reuse, so that they cannot be used
+            afterward. Only JAX does so
 
     Raises: what f raises when it is compiled; TypeError if arrays of two backends meet
 
@@ -58,7 +58,7 @@ def jit(f: F, *, donate: int | tuple[int, ...] = ()) -> F:
 
 
 def compile_on(backend: Any, f: Callable[..., Any], donate: int | tuple[int, ...] = ()) -> Callable[..., Any]:
-    """Compile a function as `jit` does, for calls that are all known to have arrays of this backend."""
+    """Compile a function as `jit` does, for arrays of one backend."""
     if not can(backend, "compiler"):
         return f
     if donate != () and can(backend, "donation"):
@@ -67,7 +67,7 @@ def compile_on(backend: Any, f: Callable[..., Any], donate: int | tuple[int, ...
 
 
 def _expect_taken(f: Callable[..., Any], donate: tuple[int, ...]) -> None:
-    """Expect a function to take as many arguments as there are to be donated, if it tells."""
+    """Expect positions of arguments that a function has, if it has a signature."""
     try:
         parameters = inspect.signature(f).parameters.values()
     except (TypeError, ValueError):
@@ -79,16 +79,16 @@ def _expect_taken(f: Callable[..., Any], donate: tuple[int, ...]) -> None:
 
 @says_what_it_takes
 def checkpoint(f: F) -> F:
-    """Return f, whose gradient computes the values on the way again instead of keeping them: more time, less memory.
+    """Return f with a gradient that recomputes intermediate values instead of storing them: more time, less memory.
 
     Values and gradients are those of f, which should be pure. What is differentiated must be among the arguments:
-    TensorFlow passes no gradient on to arrays that f closes over, and has no second gradients here. Compiled, or in
-    a gradient of a gradient, PyTorch runs f as it is. NumPy, which has no gradients, does so always.
+    TensorFlow computes no gradient of arrays that f closes over, and no second gradients here. PyTorch does not
+    recompute in compiled programs or in gradients of gradients. On NumPy, which has no gradients, f does not change.
 
     Args:
         f: a function of trees of arrays
 
-    Source: Zygote.jl ``checkpointed``, which Flux exports
+    Source: Zygote.jl ``checkpointed``, exported by Flux
 
     >>> import luxport
     >>> model = luxport.Chain(luxport.Dense(2, 8, luxport.tanh), luxport.Dense(8, 1))

@@ -1,4 +1,4 @@
-"""`custom_vjp`: a function with a gradient of its own, written once for every framework that differentiates."""
+"""Functions with custom gradients, written once for all frameworks: `custom_vjp`."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ def custom_vjp(
     forward: Callable[..., tuple[Any, Any]],
     backward: Callable[[Any, Any], tuple[Any, ...]],
 ) -> Callable[..., Any]:
-    """Return f with the gradient that two functions say, on every framework, eager and compiled, under `vmap` too.
+    """Return f with a gradient defined by two functions, on every framework, eager, compiled and under `vmap`.
 
-    The frameworks' own transforms (`jax.grad`, `torch.autograd`, `torch.func`, `tf.GradientTape`) follow it as
-    `luxport.grad` does. A gradient of the gradient differentiates `forward` and `backward` as they are written; where
-    the rule is not the derivative of f, as that of a reversed gradient, PyTorch and TensorFlow take it again for f's
-    value, and JAX the derivative of `forward`. `luxport.jvp` follows the rule, by pulling back twice; the frameworks'
-    own forward modes have none. Backends that differentiate nothing run f.
+    The frameworks' own transforms (`jax.grad`, `torch.autograd`, `torch.func`, `tf.GradientTape`) use it, as
+    `luxport.grad` does. A second gradient differentiates `forward` and `backward` as they are written. If they do not
+    define the derivative of f, as for a reversed gradient, PyTorch and TensorFlow then apply the rule again to f's
+    value, and JAX differentiates `forward`. `luxport.jvp` uses the rule, by pulling back twice; the frameworks' own
+    forward modes do not support it. Backends without gradients run f.
 
     Args:
-        f: from trees of arrays to a tree of arrays; what is no array in them is constant, and so is what f closes over
-        forward: from the arguments of f to a pair: what f returns, and a tree of what `backward` needs to know
+        f: from trees of arrays to a tree of arrays; other leaves are constants, and so is what f closes over
+        forward: from the arguments of f to a pair: the value of f, and a tree of what `backward` needs
         backward: from that tree and the cotangent, a tree like f's value, to a tuple of gradients, one like each
             argument, or None for an argument without one. Leaves of arguments that are not floating have None
 
-    Raises: TypeError when it is called, if the backend has no such gradients, or if what `forward` or `backward`
-            returns is not what it should be
+    Raises: TypeError when it is called, if the backend has no custom gradients, or if `forward` or `backward` returns
+            something else
     Source: JAX's ``custom_vjp``, ChainRules.jl's ``rrule``
 
     >>> import luxport
@@ -64,7 +64,7 @@ def custom_vjp(
 
 
 class CustomGradient:
-    """What `custom_vjp` was given; equal only to itself."""
+    """The functions given to `custom_vjp`; equal only to itself."""
 
     __slots__ = ("backward", "f", "forward")
 
@@ -73,7 +73,7 @@ class CustomGradient:
         self.forward: Callable[..., Any] = forward
         self.backward: Callable[..., Any] = backward
 
-    # Python's defaults, written out: PyTorch takes an object as a constant only if its own class defines both.
+    # Python's defaults, written out: PyTorch treats an object as a constant only if its class defines both.
     def __eq__(self, other: object) -> bool:
         return self is other
 
@@ -82,9 +82,9 @@ class CustomGradient:
 
 
 class CustomCall:
-    """One call of a `custom_vjp`, as functions of its arrays alone: that is what a framework's own rule takes.
+    """One call of a `custom_vjp`, as functions of its arrays alone, as the frameworks' own rules take them.
 
-    `arrays` are those among the arguments; everything else is a constant.
+    `arrays` are the arrays among the arguments; everything else is constant.
     """
 
     def __init__(self, rule: CustomGradient, args: tuple[Any, ...]) -> None:
@@ -93,15 +93,15 @@ class CustomCall:
         self._result: Any = None
         self._kept: Any = None
         self.kept: Sequence[Array] = ()
-        """For a framework that calls back: the arrays that `value_and_kept` returned."""
+        """The second result of `value_and_kept`, stored here by backends whose framework does not pass it on."""
         self.arrays: tuple[Array, ...] = _list_arrays(args)
 
     def value(self, *arrays: Array) -> tuple[Array, ...]:
-        """Return the arrays in the value of f."""
+        """Return the arrays in f's value."""
         return self._note_result(self._rule.f(*_fill(self._arguments, arrays)))
 
     def value_and_kept(self, *arrays: Array) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
-        """Return the arrays in the value, and those that `pull` needs."""
+        """Return the arrays in f's value, and those that `pull` needs."""
         pair = self._rule.forward(*_fill(self._arguments, arrays))
         if not isinstance(pair, tuple) or len(pair) != 2:
             got = type(pair).__name__
@@ -110,7 +110,7 @@ class CustomCall:
         return self._note_result(pair[0]), _list_arrays(pair[1])
 
     def pull(self, kept: Sequence[Array], cotangents: Sequence[Array | None]) -> tuple[Array | None, ...]:
-        """Return the gradient of each array from the cotangents of the value's, once `value_and_kept` has run."""
+        """Return the gradient of each array from the cotangents of the value's arrays, after `value_and_kept`."""
         found = self._rule.backward(_fill(self._kept, kept), _fill(self._result, cotangents))
         if not isinstance(found, tuple) or len(found) != len(self._arguments):
             got = len(found) if isinstance(found, tuple) else type(found).__name__
@@ -120,7 +120,7 @@ class CustomCall:
         return tuple([one for argument, gradient in pairs for one in _list_gradients(argument, gradient)])
 
     def result(self, arrays: Sequence[Array]) -> Any:
-        """Build the value of f from its arrays."""
+        """Build f's value from its arrays."""
         return _fill(self._result, arrays)
 
     def _note_result(self, value: Any) -> tuple[Array, ...]:
@@ -132,18 +132,18 @@ def _list_gradients(argument: Any, gradient: Any) -> list[Array | None]:
     """List the gradients of an argument's arrays."""
     listed: list[Array | None] = []
 
-    def add(leaf: _Leaf, one: Any) -> None:
+    def append(leaf: _Leaf, one: Any) -> None:
         if leaf.is_array:
             listed.append(leaf.check_gradient(one))
 
     if gradient is None:
         return [None for leaf in tree.leaves(argument) if leaf.is_array]
-    tree.map(add, argument, gradient)
+    tree.map(append, argument, gradient)
     return listed
 
 
 class _Leaf:
-    """What is remembered of a leaf: of an array only its shape and dtype, so that its memory can be freed."""
+    """A leaf as it is stored: for an array only its shape and dtype, so that its memory can be freed."""
 
     __slots__ = ("_constant", "dtype", "is_array", "is_inexact", "shape")
 
@@ -157,7 +157,7 @@ class _Leaf:
         return next(arrays) if self.is_array else self._constant
 
     def check_gradient(self, gradient: Any) -> Array | None:
-        """Return a gradient that is like the array; None where there is none."""
+        """Return the gradient, checked to be like the array; None if there is none."""
         if gradient is None or not self.is_inexact:
             return None
         if find_owner(type(gradient)) is None:

@@ -1,4 +1,4 @@
-"""Derivatives made of others: `batched_jacobian` and `hessian`."""
+"""Derivatives composed of others: `batched_jacobian` and `hessian`."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ __all__ = ["batched_jacobian", "hessian"]
 
 @says_what_it_takes
 def batched_jacobian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
-    """Return the function of the Jacobians of f at every sample of a batch, f being one that does not mix samples.
+    """Return a function that computes the Jacobian for each sample of a batch, for an f that does not mix samples.
 
-    It takes as many passes as a sample of the input or of the output has entries, whichever is fewer, where
-    `jacobian` would differentiate every output with respect to every sample's input. It may be differentiated
-    itself.
+    It takes as many passes as a sample of the input or of the output has entries, whichever is fewer, while `jacobian`
+    would differentiate each output with respect to the inputs of all samples. It can be differentiated itself.
 
     Args:
         f: a function of trees of arrays
@@ -51,10 +50,10 @@ def batched_jacobian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., A
             )
         x = args[argnums]
 
-        def of_x(x: Array) -> Array:
+        def call_with(x: Array) -> Array:
             return f(*[x if i == argnums % len(args) else other for i, other in enumerate(args)])
 
-        y, pull = vjp(of_x, x)
+        y, pull = vjp(call_with, x)
         if len(x.shape) == 0 or len(y.shape) == 0 or x.shape[0] != y.shape[0]:
             raise ValueError(
                 f"batched_jacobian expects a batch in and the same out, got {tuple(x.shape)} and {tuple(y.shape)}"
@@ -64,7 +63,7 @@ def batched_jacobian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., A
         if size_out <= size_in:
             rows = [pull(unit)[0] for unit in _list_units(y, size_out)]
             return xp.reshape(xp.stack(rows, axis=1), (batch, size_out, size_in))
-        columns = [jvp(of_x, (x,), (unit,))[1] for unit in _list_units(x, size_in)]
+        columns = [jvp(call_with, (x,), (unit,))[1] for unit in _list_units(x, size_in)]
         return xp.reshape(xp.stack(columns, axis=-1), (batch, size_out, size_in))
 
     return transformed
@@ -72,7 +71,7 @@ def batched_jacobian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., A
 
 @says_what_it_takes
 def hessian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
-    """Return the function of the second derivatives of a scalar f with respect to one argument.
+    """Return a function that computes the Hessian of a scalar f with respect to one argument.
 
     Args:
         f: a function of trees of arrays that returns a real scalar
@@ -93,7 +92,7 @@ def hessian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
 
 
 def _list_units(like: Array, size: int) -> list[Array]:
-    """List arrays like this one whose samples are all one unit vector."""
+    """List, for each unit vector of a sample, the array whose samples are all that vector."""
     xp = namespace(like)
     zeros = xp.zeros_like(like)
     flat = xp.reshape(xp.cumulative_sum(xp.reshape(xp.ones_like(like[0, ...], dtype=xp.int32), (-1,))), like.shape[1:])

@@ -1,4 +1,4 @@
-"""Gradients and other first derivatives, one spelling over the backends: the arrays decide who computes them."""
+"""Gradients and other first derivatives, computed by the backend of the arrays."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def value_and_grad(
 ) -> Callable[..., Any]:
     """Return a function that returns ``f``'s value and its gradient with respect to the argument(s) at `argnums`.
 
-    With `has_aux` the value is the pair that f returns. The gradient is a tree like the argument, zero where f does
-    not depend on it. Of a complex array it is ``df/dre + i df/dim``, the direction in which f grows, so that descent
-    goes against it on every framework (`vjp` follows: it multiplies by the conjugate of a derivative).
+    With `has_aux` the value is the pair that f returns. The gradient is a tree like the argument, and zero where f does
+    not depend on it. For a complex array it is ``df/dre + i df/dim``, the direction in which f grows, on every
+    framework (and `vjp` multiplies by the conjugate of a derivative).
 
-    Gradients nest: f may use gradients itself. What f returns carries no graph, unless an argument takes part in a
-    gradient of PyTorch's own; to that one, PyTorch tensors that f does not take as arguments are constants.
+    Gradients can be nested. On PyTorch, the result is not part of a graph, unless an argument requires gradients of
+    PyTorch's own; tensors that f uses but does not take as arguments are constants in these.
 
     Args:
         f: a function of trees of arrays that returns a real scalar
@@ -55,7 +55,7 @@ def value_and_grad(
     @functools.wraps(f, updated=())
     def transformed(*args: Any, **kwargs: Any) -> Any:
         for position in positions:
-            _check_floating(_argument(args, position))
+            _check_floating(_take_argument(args, position))
         return _find_differentiating(args, kwargs).value_and_grad(scalar_valued, argnums, has_aux)(*args, **kwargs)
 
     return transformed
@@ -63,7 +63,7 @@ def value_and_grad(
 
 @says_what_it_takes
 def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, *, has_aux: bool = False) -> Callable[..., Any]:
-    """Return the gradient function of f: `value_and_grad` without the value; with `has_aux`, ``(gradient, aux)``.
+    """Return a function that computes the gradient of f, as `value_and_grad`; with `has_aux`, ``(gradient, aux)``.
 
     Args:
         f: a function of trees of arrays that returns a real scalar
@@ -84,7 +84,7 @@ def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, *, has_aux: 
 
 @says_what_it_takes
 def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
-    """Return ``f(*primals)`` and the function from a cotangent to the products with each argument's Jacobian.
+    """Return ``f(*primals)``, and a function from a cotangent to its products with the Jacobians of all arguments.
 
     Args:
         f: a function of trees of arrays
@@ -106,12 +106,12 @@ def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tupl
 
 @says_what_it_takes
 def jvp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
-    """Return ``f(*primals)`` and the product of its Jacobian with the tangents.
+    """Return ``f(*primals)``, and the product of its Jacobian with the tangents.
 
     Args:
         f: a function of trees of arrays
         primals: a tuple of its arguments
-        tangents: a tuple of their directions, each a tree like its argument
+        tangents: a tuple of tangents, each a tree like its argument
 
     Raises: TypeError if an argument has leaves that are no floating arrays, ValueError if the tangents are not
             like the primals
@@ -124,7 +124,7 @@ def jvp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ..
 
 @says_what_it_takes
 def jacobian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
-    """Return the Jacobian function of f with respect to one argument.
+    """Return a function that computes the Jacobian of f with respect to one argument.
 
     Args:
         f: a function of trees of arrays
@@ -138,23 +138,23 @@ def jacobian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
 
     @functools.wraps(f, updated=())
     def transformed(*args: Any) -> Any:
-        _check_floating(_argument(args, argnums))
+        _check_floating(_take_argument(args, argnums))
         return _find_differentiating(args, {}).jacobian(f, argnums)(*args)
 
     return transformed
 
 
 def _find_differentiating(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Find the backend of the arguments, and refuse one without gradients."""
+    """Return the backend of the arguments, which must have gradients."""
     return require(find_backend_of_trees(*args, *kwargs.values()), "gradients")
 
 
 def cut(argument: Any) -> Any:
-    """Cut a vector of parameters in one step where its gradient is asked for: a slice's gradient is as long as all."""
+    """Split a vector of parameters in one operation; the gradient of each slice would be as long as the vector."""
     return argument.cut() if isinstance(argument, tree.VectorTree) else argument
 
 
-def _argument(args: tuple[Any, ...], position: int) -> Any:
+def _take_argument(args: tuple[Any, ...], position: int) -> Any:
     if not -len(args) <= position < len(args):
         raise TypeError(f"a gradient expects argument {position}, got {len(args)} by position")
     return args[position]
@@ -178,7 +178,7 @@ def check_scalar(value: Any) -> None:
 
 
 def _sort_alike(what: str, like: tree.Tree, given: tree.Tree) -> tree.Tree:
-    """Return the tree in the order of the other, whose structure, shapes and dtypes it must have."""
+    """Return `given` in the order of `like`, whose structure, shapes and dtypes it must have."""
 
     def check(want: Any, leaf: Any) -> Any:
         if _describe(want) != _describe(leaf):
@@ -189,7 +189,7 @@ def _sort_alike(what: str, like: tree.Tree, given: tree.Tree) -> tree.Tree:
 
 
 def _describe(value: Any) -> str:
-    """Write what something is, as every backend would: ``float32 (2, 3)``."""
+    """Format a value for an error, the same for every backend: ``float32 (2, 3)``."""
     if find_owner(type(value)) is None:
         return type(value).__name__
     dims = ", ".join(["?" if n is None else f"{int(n)}" for n in value.shape])

@@ -1,4 +1,4 @@
-"""Loops over an axis that can be differentiated and compiled: `scan`."""
+"""Loops that can be differentiated and compiled: `scan`."""
 
 from __future__ import annotations
 
@@ -24,26 +24,25 @@ def scan(
     length: int | None = None,
     reverse: bool = False,
 ) -> tuple[Any, Any]:
-    """Carry a value along the first axis of xs: ``carry, y = f(carry, x)`` for each slice x in turn.
+    """Loop over the first axis of xs with a carry: ``carry, y = f(carry, x)`` for each slice x in turn.
 
-    Returns the last carry and the slices y stacked along a new first axis. `init`, `xs` and what f returns are
-    trees; the carry keeps its structure, shapes and dtypes. Without `xs`, `length` says how many steps there are, and
-    x is None.
+    Returns the last carry, and the slices y stacked along a new first axis. `init`, `xs` and what f returns are trees;
+    the carry keeps its structure, shapes and dtypes. Without `xs`, `length` is the number of steps, and x is None.
 
     JAX compiles f once for all steps, and so does TensorFlow inside `tf.function`, where the length need not be known;
-    elsewhere, and for forward-mode gradients of TensorFlow, this is a loop in Python. (Outside `jit`, JAX compiles anew
-    for each f that is a new function.)
+    elsewhere, and for forward-mode gradients on TensorFlow, this is a loop in Python. (Outside `jit`, JAX recompiles
+    for each new function object f.)
 
     Args:
         f: a function ``(carry, x) -> (carry, y)``
         init: the carry before the first step
-        xs: a tree of arrays with one first size; None if f takes no slices
-        length: how many steps there are, where `xs` does not say
-        reverse: whether the steps go from the last slice to the first; y of a slice stays at its place
+        xs: a tree of arrays with first axes of one size; None if f takes no slices
+        length: how many steps there are, if `xs` is None
+        reverse: whether the steps go from the last slice to the first; each y stays in its slice's place
 
     Shapes: xs (T, ...) -> carry like init, ys (T, ...)
     Raises: ValueError if the first axes of xs differ from each other or from `length`, or if there is neither;
-            TypeError if f does not return a pair, or another kind of carry
+            TypeError if f does not return a pair, or changes the kind of the carry
 
     >>> import luxport
     >>> x = luxport.asarray([1.0, 2.0, 3.0])
@@ -56,16 +55,16 @@ def scan(
         if find_owner(type(leaf)) is None and not isinstance(leaf, Number):
             raise TypeError(f"scan expects init as a tree of arrays, got {show(leaf)} in it")
     length = _count_steps(xs, length)
-    looked = False
+    checked = False
 
     def step(carry: Any, x: Any) -> tuple[Any, Any]:
-        nonlocal looked
+        nonlocal checked
         result = f(carry, x)
-        if not looked:  # once: a loop in Python takes the step many times
+        if not checked:  # once: a loop in Python calls this for each step
             if not (isinstance(result, tuple) and len(result) == 2):
                 raise TypeError(f"scan expects a pair (carry, y) from its function, got {name_kind(result)}")
             tree.map(_expect_kept, init, result[0])
-            looked = True
+            checked = True
         return result
 
     arrays = [leaf for leaf in tree.leaves((init, xs)) if find_owner(type(leaf)) is not None]
@@ -77,7 +76,7 @@ def scan(
 def unroll_scan(
     f: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: tree.Tree, length: int | None, reverse: bool
 ) -> tuple[Any, Any]:
-    """Scan by a loop in Python: the definition, for backends that have no loop of their own.
+    """Scan by a loop in Python, for backends without a loop of their own.
 
     Raises: ValueError if the length is not known
     """
@@ -85,7 +84,7 @@ def unroll_scan(
         raise ValueError("scan expects a first axis whose size is known here, got an unknown one")
     if length == 0:
         return init, tree.map(lambda leaf: _stack([leaf])[:0, ...], f(init, tree.map(_make_zero_slice, xs))[1])
-    # Unstacked once, not sliced at each step: the gradient of each slice would be as large as the whole.
+    # Unstacked once, not sliced at each step: the gradient of each slice would be as large as the whole array.
     columns = [backend_of(leaf).xp.unstack(leaf, axis=0) for leaf in tree.leaves(xs)]
     structure = tree.structure(xs)
     carry, ys = init, []
@@ -96,7 +95,7 @@ def unroll_scan(
 
 
 def _expect_kept(before: Any, after: Any) -> None:
-    """Expect an array after a step to be of the kind that it was before; a number may become an array."""
+    """Expect an array of the carry to keep shape and dtype in a step; a number may become an array."""
     if isinstance(before, Number) or isinstance(after, Number):
         return
     if find_owner(type(after)) is None:
@@ -118,7 +117,7 @@ def _make_zero_slice(leaf: Any) -> Any:
 
 
 def _count_steps(xs: tree.Tree, length: int | None) -> int | None:
-    """Return the number of steps; None if a compiled program learns it only as it runs."""
+    """Return the number of steps; None if only the running program knows it."""
     sizes = []
     for leaf in tree.leaves(xs):
         if getattr(leaf, "shape", None) is None:

@@ -1,4 +1,4 @@
-"""A constant under differentiation."""
+"""Values without gradients: `stop_gradient`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["stop_gradient"]
 
 @check_call()
 def stop_gradient(x: tree.Tree) -> tree.Tree:
-    """Return the same array, or tree of arrays, through which no gradient flows.
+    """Return an array, or a tree of arrays, as constants: no gradient flows through them.
 
     >>> import numpy as np
     >>> stop_gradient(np.ones(2))

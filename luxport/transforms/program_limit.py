@@ -1,4 +1,4 @@
-"""How many compiled programs one function of `luxport.jit` keeps, on backends that would keep them all."""
+"""A limit on the compiled programs that a function of `luxport.jit` keeps, for backends that have none."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from luxport.tree.static import drop_oldest
 __all__ = ["MOST_PROGRAMS", "make_room", "warn_of_many_programs"]
 
 MOST_PROGRAMS = 128
-"""A program takes a megabyte or more: thousands of them, one for each number, would use up the memory."""
+"""A program takes a megabyte or more: thousands of them, one for each value of a number, would fill the memory."""
 
 _warned = False
 
@@ -23,12 +23,12 @@ def make_room(programs: dict[Any, Any]) -> None:
 
 
 def warn_of_many_programs() -> None:
-    """Warn once that a function is compiled again and again: say why, and what to do."""
+    """Warn once that a function is recompiled again and again, with the reason and the remedy."""
     global _warned
     if not _warned:
         _warned = True
         warn(
             f"luxport.jit compiled one function {MOST_PROGRAMS} times, for other numbers, Static values or shapes each "
-            "time, and drops the oldest programs from here on: hand numbers that change over as arrays "
+            "time, and drops the oldest programs from here on: pass numbers that change as arrays "
             "(luxport.asarray), and pad batches to few shapes"
         )

@@ -61,7 +61,7 @@ def test_programs_are_bounded_with_one_warning(backend, monkeypatch):
         warnings.simplefilter("always")
         for n in range(12):
             assert float(luxport.to_numpy(compiled(x, Static(float(n))))[0]) == 1 + n
-    assert ["hand numbers that change over as arrays" in str(one.message) for one in caught].count(True) == 1
+    assert ["pass numbers that change as arrays" in str(one.message) for one in caught].count(True) == 1
 
 
 def test_operations_of_jax_drop_programs_beyond_the_limit(monkeypatch):

@@ -42,5 +42,5 @@ def test_wrong_keys_are_errors():
         luxport.setup(jax.numpy.ones(2), MODEL)
     with pytest.raises(TypeError, match="a seed or a luxport.Rng expected, got an array"):
         luxport.setup(np.ones(2), MODEL)
-    with pytest.raises(TypeError, match=r"got one that a program learns as it runs: luxport\.setup draws from such"):
+    with pytest.raises(TypeError, match=r"got one that only the running program knows: luxport\.setup takes such"):
         jax.jit(lambda key: luxport.initial_parameters(key, MODEL))(jax.random.key(0))

@@ -91,8 +91,8 @@ MUTANTS: Mutants = {
     ),
     "triplets without their margin": fault(
         losses.triplet_margin_loss,
-        "add_after(xp, distance(positive) - distance(negative), margin)",
-        "distance(positive) - distance(negative)",
+        "add_after(xp, difference, margin)",
+        "difference",
         "losses.triplet_margin_loss",
     ),
     "a density without its variance": fault(
