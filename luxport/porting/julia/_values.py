@@ -127,7 +127,7 @@ class Struct:
 
     def __getitem__(self, name: str) -> Any:
         if self.names is None:
-            raise KeyError(f"{self.type} has no names for its fields in this format; use fields[i]")
+            raise KeyError(f"{self.type} has fields without names in this file: use fields[i]")
         if name not in self.names:
             raise KeyError(f"{self.type} has the fields {', '.join(self.names)} in this file, not {name}")
         return self.fields[self.names.index(name)]

@@ -78,7 +78,7 @@ def read_value(type: Any, data: memoryview, offset: int) -> Any:
     """
     size = find_element_size(type)
     if size is not None and len(data) != size:
-        raise FileFormatError(f"a {type} has {size} bytes, here it has {len(data)}", offset=offset)
+        raise FileFormatError(f"{size} bytes expected for a {type}, got {len(data)}", offset=offset)
     dtype = find_number_type(type)
     if dtype is not None:
         return make_scalar(read_array(type, data, (), offset)[()])
@@ -103,7 +103,9 @@ def read_array(type: Any, data: memoryview, shape: tuple[int, ...], offset: int)
     size = find_element_size(type)
     count = math.prod(shape)
     if size is not None and size * count != len(data):
-        raise FileFormatError(f"an array {shape} of {type} has {size * count} bytes, here {len(data)}", offset=offset)
+        raise FileFormatError(
+            f"{size * count} bytes expected for an array {shape} of {type}, got {len(data)}", offset=offset
+        )
     dtype = find_number_type(type)
     if dtype is not None:
         if dtype == np.bool_ and np.any(np.frombuffer(data, np.uint8) > 1):
@@ -162,7 +164,7 @@ def reverse_size(size: list[Any], offset: int) -> tuple[int, ...]:
         raise FileFormatError(f"an array has {len(size)} axes, more than 32", offset=offset)
     for extent in size:
         if isinstance(extent, bool) or not isinstance(extent, int) or not 0 <= extent < 2**62:
-            raise FileFormatError(f"an array has the extent {extent!r}", offset=offset)
+            raise FileFormatError(f"an array has {extent!r} entries along an axis", offset=offset)
     if math.prod(size) >= 2**62:
         raise FileFormatError(f"an array has the size {tuple(size)}", offset=offset)
     return tuple(reversed(size))

@@ -45,7 +45,7 @@ class TypeSizes:
 
     def _explain_too_large(self, offset: int) -> FileFormatError:
         return FileFormatError(
-            f"a type is larger than luxport reads in a file of this size: {self._largest:,} parameters of parameters, "
+            f"a type is larger than luxport reads in a file of this size: at most {self._largest:,} nested parameters, "
             f"{_DEEPEST_TYPE} deep",
             offset=offset,
         )
@@ -160,7 +160,10 @@ def make_instance(type: Any, offset: int, depth: int = 0) -> Any:
     types = find_tuple_types(type)
     if types is not None:
         if len(types) > _LONGEST_EMPTY_TUPLE:
-            raise FileFormatError(f"an empty tuple of {len(types)} elements", offset=offset)
+            raise FileFormatError(
+                f"a tuple of {len(types)} elements without data: luxport reads at most {_LONGEST_EMPTY_TUPLE}",
+                offset=offset,
+            )
         # Identical types share one value, so that tuples of tuples do not grow exponentially.
         values = {id(t): make_instance(t, offset, depth + 1) for t in {id(t): t for t in types}.values()}
         return tuple(values[id(t)] for t in types)

@@ -43,7 +43,7 @@ class Source:
 
     def __getitem__(self, name: str) -> Any:
         if name not in self.fields:
-            raise FileFormatError(f"{self.path or 'the model'}: a Lux.{self.kind} without the field {name}")
+            raise FileFormatError(f"{self.path or 'the model'}: the file's Lux.{self.kind} has no field {name}")
         return read_static(self.fields[name])
 
     def join_path(self, name: str) -> str:

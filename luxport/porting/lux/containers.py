@@ -36,7 +36,7 @@ def _build_named_layers(source: Source, node: tuple[Any, Any]) -> dict[str, Port
     if not isinstance(value, julia.NamedTuple):
         raise FileFormatError(f"{source.join_path('layers')}: layers by names expected, got {describe_value(value)}")
     if strange := [name for name in value.names if not name.isprintable()]:
-        raise FileFormatError(f"a layer has the name {strange[0]!r}, which cannot be shown")
+        raise FileFormatError(f"a layer has the name {strange[0]!r}, which cannot be printed")
     around = replace(source, ps=node[0], st=node[1])
     return {
         name: source.build(entry, source.join_path(name), *around.find_beside(name))

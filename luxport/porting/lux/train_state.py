@@ -43,7 +43,9 @@ def read_optimizer(saved: Any, functions: Functions) -> SavedOptimizer:
         raise FileFormatError("the TrainState has no optimizer's state")
     rules = [_build_rule(list_children(leaf)["rule"], ()) for leaf in leaves]
     if any(rule != rules[0] for rule in rules):
-        raise FileFormatError("the TrainState has several rules, or rates, for its parameters: luxport has one for all")
+        raise FileFormatError(
+            "the TrainState has different rules or rates for its parameters: luxport has one rule for all of them"
+        )
     rule, kept, clock = rules[0]
     if any(list_children(leaf).get("frozen") is True for leaf in leaves):
         raise FileFormatError("the TrainState has frozen parameters: freeze them in a new state, see optimizers.freeze")
@@ -94,7 +96,7 @@ def _find_at(value: Any, path: Path) -> Any:
     for place in path:
         entries = list(list_children(value).values())
         if place >= len(entries):
-            raise FileFormatError("the optimizer's state has fewer entries than its rule keeps")
+            raise FileFormatError("the optimizer's saved state has fewer entries than its rule needs")
         value = entries[place]
     return value
 
