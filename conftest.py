@@ -48,8 +48,8 @@ _LONGEST = (
 _SLOW = ("core/test_users_compilers.py", "distributed/test_several_processes.py", "porting/test_flux_models_real.py")
 _SLOW_TESTS = (
     *("test_default_compiler", "test_default_compiler_of_ctc", "test_every_layer_is_trained_with_a_free_batch"),
-    "test_every_operation_learns_sizes_late",
-    *("test_every_layer_learns_one_size_late", "test_every_layer_learns_late_that_nothing_came"),
+    "test_every_operation_runs_with_sizes_unknown",
+    *("test_every_layer_runs_with_one_size_unknown", "test_every_layer_accepts_an_empty_batch_at_run_time"),
     "test_every_layer_has_one_free_size",
     "test_all_numbers_may_be_symbols",
     *("test_every_gradient_where_libraries_differ", "test_every_second_gradient"),

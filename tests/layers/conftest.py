@@ -1,4 +1,4 @@
-"""What tests of layers share: every backend in double precision, and the numbers that NNlib's tests pin."""
+"""Run tests of layers in double precision on every backend."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from luxport_conformance.backends import hold_dtype
 
 @pytest.fixture(params=["numpy", "jax", "torch", "tf", "strict"])
 def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
-    """Every backend."""
-    yield from double_precision(request.param)
+    """Run a test on every backend, in double precision."""
+    yield from use_double_precision(request.param)
 
 
 @pytest.fixture(params=["jax", "torch", "tf"])
 def differentiating(request: pytest.FixtureRequest) -> Iterator[Backend]:
-    """Those that have gradients."""
-    yield from double_precision(request.param)
+    """Run a test on every backend with gradients, in double precision."""
+    yield from use_double_precision(request.param)
 
 
-def double_precision(name: str) -> Iterator[Backend]:
+def use_double_precision(name: str) -> Iterator[Backend]:
     found = get_backend(name)
     with hold_dtype(found, "float64"):
         yield found

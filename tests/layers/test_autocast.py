@@ -1,4 +1,4 @@
-"""Models inside `torch.autocast`: products in its dtype, losses in float32; as modules and as plain calls."""
+"""Models inside `torch.autocast`: products in its dtype, losses in float32, as modules and as plain calls."""
 
 # Layers come on first use: pyright: reportArgumentType=false
 from __future__ import annotations
@@ -12,7 +12,7 @@ import torch
 import luxport as lp
 
 FIRST = lp.WrappedFunction(lambda y: y[0])
-# A product comes first in each: what the layers after it are given is no longer float32.
+# Each begins with a product, after which layers receive autocast's dtype instead of float32.
 NETS = {
     "dense": (lp.Chain(lp.Dense(4, 8, lp.relu), lp.Dropout(0.5), lp.Scale(8), lp.Dense(8, 2)), (5, 4)),
     "convolutions": (
@@ -75,7 +75,7 @@ NETS = {
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
 @pytest.mark.parametrize("net", NETS)
-def test_a_net_is_what_it_is_in_float32(net, dtype):
+def test_a_network_stays_close_to_float32(net, dtype):
     model, shape = NETS[net]
     rng = np.random.default_rng(0)
     values = rng.integers(0, 10, (5, 4)) if shape is None else rng.normal(size=shape).astype(np.float32)
@@ -107,7 +107,7 @@ def test_a_net_is_what_it_is_in_float32(net, dtype):
 
 
 @pytest.mark.parametrize("loss", [lp.losses.mse, lp.losses.crossentropy, lp.losses.logitcrossentropy, lp.losses.mae])
-def test_losses_are_float32(loss):
+def test_losses_are_computed_in_float32(loss):
     y_hat, y = torch.softmax(torch.randn(4, 3), -1).bfloat16(), torch.eye(3)[[0, 1, 2, 0]]
     with torch.autocast("cpu", dtype=torch.bfloat16):
         found = loss(y_hat, y), loss(y_hat, y.bfloat16()), loss(y_hat.float(), y.bfloat16())
@@ -115,7 +115,7 @@ def test_losses_are_float32(loss):
         torch.testing.assert_close(one, loss(y_hat.float(), y), rtol=2e-2, atol=0.0)
 
 
-def test_what_autocast_leaves_alone_is_refused():
+def test_wrong_dtypes_are_errors_despite_autocast():
     model = lp.Dense(2, 3)
     ps, st = lp.setup(0, model, backend="torch")
     with pytest.raises(lp.LayerTypeError, match="expects float32 as its parameters, got bfloat16"):

@@ -1,4 +1,4 @@
-"""`Chain`, `WrappedFunction` and `NoOpLayer`."""
+"""`Chain`, `WrappedFunction` and `NoOpLayer`: building, indexing and calling."""
 
 # Wrong on purpose, or typed too narrowly by NumPy's and TensorFlow's own annotations:
 # pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false
@@ -16,7 +16,7 @@ def chain():
 
 
 class TestBuilding:
-    def test_names(self):
+    def test_layers_are_numbered_or_named(self):
         assert list(lp.Chain(lp.NoOpLayer(), lp.NoOpLayer()).layers) == ["layer_1", "layer_2"]
         assert list(lp.Chain(first=lp.NoOpLayer(), second=np.tanh).layers) == ["first", "second"]
         assert lp.Chain({"first": lp.NoOpLayer()}) == lp.Chain(first=lp.NoOpLayer())
@@ -25,14 +25,14 @@ class TestBuilding:
         assert lp.Chain(np.tanh).layer_1 == lp.WrappedFunction(np.tanh)
         assert lp.Chain(f=np.tanh).f == lp.WrappedFunction(np.tanh)
 
-    def test_tuples_and_lists_are_laid_out_flat(self):
+    def test_tuples_and_lists_are_flattened(self):
         a, b = lp.Dense(3, 4), lp.Dense(4, 2)
         assert lp.Chain([a, b]) == lp.Chain((a,), [[b]]) == lp.Chain(a, b)
 
-    def test_chains_are_not_laid_out_flat(self):
+    def test_chains_are_not_flattened(self):
         assert len(lp.Chain(lp.Chain(lp.NoOpLayer(), lp.NoOpLayer()), lp.NoOpLayer())) == 2
 
-    def test_empty(self):
+    def test_an_empty_chain_is_a_no_op(self):
         assert lp.Chain() == lp.Chain([]) == lp.Chain(lp.NoOpLayer())
 
     @pytest.mark.parametrize(
@@ -48,14 +48,14 @@ class TestBuilding:
             ((), {"a": "text"}, TypeError),
         ],
     )
-    def test_errors(self, positional, named, kind):
+    def test_wrong_layers_are_errors(self, positional, named, kind):
         with pytest.raises(kind) as caught:
             lp.Chain(*positional, **named)
         assert "expect" in str(caught.value)
 
 
 class TestIndexing:  # FEATURES CON-02
-    def test_layers(self, chain):
+    def test_layers_are_found_by_position_and_name(self, chain):
         assert chain[0] == chain["layer_1"] == chain.layer_1 == lp.Dense(3, 4, lp.tanh)
         assert chain[-1] == list(chain)[-1] == chain.layer_3
         assert len(chain) == 3
@@ -71,7 +71,7 @@ class TestIndexing:  # FEATURES CON-02
         np.testing.assert_array_equal(last(y, ps, st)[0], chain(x, ps, st)[0])
         assert list(chain[::2].layers) == ["layer_1", "layer_3"]
 
-    def test_nothing_there(self, chain):
+    def test_missing_layers_are_errors(self, chain):
         with pytest.raises(AttributeError, match="its layers are layer_1, layer_2, layer_3"):
             _ = chain.layer_4
         with pytest.raises(KeyError):
@@ -81,7 +81,7 @@ class TestIndexing:  # FEATURES CON-02
 
 
 class TestCalling:
-    def test_threads_values_and_states(self, backend):
+    def test_values_and_states_pass_through_the_layers(self, backend):
         model = lp.Chain(a=lp.BatchNorm(3), b=lp.Chain(lp.BatchNorm(3)))
         ps, st = lp.setup(0, model, backend=backend, dtype="float64")
         x = backend.asarray(np.random.default_rng(0).normal(size=(6, 3)), dtype="float64")
@@ -101,7 +101,7 @@ class TestCalling:
         model = lp.Chain(lambda x: {"a": x, "b": (x, 2)}, lambda d: d["a"] + d["b"][1])
         assert model(1, *lp.setup(0, model))[0] == 3
 
-    def test_sizes_that_do_not_fit(self, backend):
+    def test_wrong_sizes_are_located_errors(self, backend):
         model = lp.Chain(lp.Dense(10, 5, lp.sigmoid), lp.Dense(2, 1))
         ps, st = lp.setup(0, model, backend=backend)
         with pytest.raises(lp.LayerError, match=r"^Dense at layer_2 expects \(\.\.\., 2\), got \(5,\)$"):
@@ -113,7 +113,7 @@ def test_no_op_returns_the_same_object():
         assert lp.NoOpLayer()(value, {}, {})[0] is value
 
 
-def test_wrapped_function():
+def test_a_wrapped_function_is_called():
     assert lp.WrappedFunction(len)([1, 2], {}, {}) == (2, {})
     with pytest.raises(TypeError, match="^WrappedFunction expects a function, got 3$"):
         lp.WrappedFunction(3)

@@ -1,4 +1,4 @@
-"""Convolution: every backend against the definition, the layer's options and errors."""
+"""Convolution: every backend compared with the definition, options of the layer, compilation and errors."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from luxport.backend import Backend, get_backend, namespace
 from luxport.errors import LayerError, LayerTypeError
 
 
-def arrays(backend: Backend, *values: Any, dtype: str | None = None) -> list[Any]:
+def make_arrays(backend: Backend, *values: Any, dtype: str | None = None) -> list[Any]:
     return [None if v is None else backend.asarray(v, dtype=dtype) for v in values]
 
 
-def pullback(backend: Backend, f: Any, values: Any, cotangent: np.ndarray) -> list[np.ndarray]:
+def pull_back(backend: Backend, f: Any, values: Any, cotangent: np.ndarray) -> list[np.ndarray]:
     """Return the gradients of ``sum(f(*values) * cotangent)``."""
     weights = backend.asarray(cotangent)
     gradient = luxport.grad(lambda inputs: namespace(weights).sum(f(*inputs) * weights))
-    return [backend.to_numpy(g) for g in gradient(tuple(arrays(backend, *values)))]
+    return [backend.to_numpy(g) for g in gradient(tuple(make_arrays(backend, *values)))]
 
 
-# --- Every backend against the definition, and the definition against loops
+# --- Every backend compared with the definition, and the definition with loops
 
 CASES = [
     # rank, size, kernel, stride, padding, dilation, channels, out, groups
@@ -47,11 +47,11 @@ CASES = [
 ]
 
 
-def options(case: Any, flip: bool) -> dict[str, Any]:
+def make_options(case: Any, flip: bool) -> dict[str, Any]:
     return {"stride": case[2], "padding": case[3], "dilation": case[4], "groups": case[7], "flip": flip}
 
 
-def inputs(case: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def make_inputs(case: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     sizes, kernel, *_, channels, out, groups = case
     rng = np.random.default_rng(len(sizes))
     shapes = ((2, channels, *sizes), (out, channels // groups, *kernel), (out,))
@@ -59,8 +59,8 @@ def inputs(case: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return x, weight, bias
 
 
-def loops(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, case: Any, flip: bool) -> np.ndarray:
-    """Compute the sum that defines a convolution, term by term."""
+def convolve_by_loops(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, case: Any, flip: bool) -> np.ndarray:
+    """Compute the sum that defines a convolution term by term."""
     sizes, kernel, stride, padding, dilation, channels, out, groups = case
     places = [
         (n + low + high - d * (k - 1) - 1) // s + 1
@@ -78,16 +78,16 @@ def loops(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, case: Any, flip: 
 
 
 @functools.cache
-def reference(number: int, flip: bool) -> tuple[np.ndarray, list[np.ndarray], list[np.ndarray]]:
-    """Return the loops' value, and the definition's first and second gradients in PyTorch."""
+def compute_reference(number: int, flip: bool) -> tuple[np.ndarray, list[np.ndarray], list[np.ndarray]]:
+    """Return the value by loops, and first and second gradients of the definition in PyTorch."""
     case = CASES[number]
-    values = inputs(case)
-    y = loops(*values, case, flip)
-    definition = functools.partial(ops.definition_of(ops.conv), **options(case, flip))
-    return y, *gradients(get_backend("torch"), definition, values, np.cos(y))
+    values = make_inputs(case)
+    y = convolve_by_loops(*values, case, flip)
+    definition = functools.partial(ops.definition_of(ops.conv), **make_options(case, flip))
+    return y, *compute_gradients(get_backend("torch"), definition, values, np.cos(y))
 
 
-def gradients(
+def compute_gradients(
     backend: Backend, f: Any, values: Any, cotangent: np.ndarray
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Return the gradients of ``sum(f² cotangent)``, and those of the sum of their squares."""
@@ -103,38 +103,38 @@ def gradients(
         return sum(xp.sum(g * g) for g in first), first
 
     second_and_first = luxport.grad(size, has_aux=True)
-    # JAX compiles every operation that runs by itself: one program takes a tenth of the time.
+    # JAX compiles every operation that runs by itself; one program takes a tenth of the time.
     differentiate = luxport.jit(second_and_first) if backend.name == "jax" else second_and_first
-    second, first = differentiate(tuple(arrays(backend, *values)))
+    second, first = differentiate(tuple(make_arrays(backend, *values)))
     return [backend.to_numpy(g) for g in first], [backend.to_numpy(g) for g in second]
 
 
 @pytest.mark.parametrize("number", range(len(CASES)))
-def test_values_are_the_sum_that_defines_them(backend: Backend, number: int) -> None:
+def test_values_equal_the_defining_sum(backend: Backend, number: int) -> None:
     case, flip = CASES[number], number % 3 != 0
-    values = inputs(case)
-    conv = functools.partial(ops.conv, **options(case, flip))
-    y = (luxport.jit(conv) if backend.name == "jax" else conv)(*arrays(backend, *values))
-    np.testing.assert_allclose(backend.to_numpy(y), loops(*values, case, flip), rtol=1e-12, atol=1e-12)
+    values = make_inputs(case)
+    conv = functools.partial(ops.conv, **make_options(case, flip))
+    y = (luxport.jit(conv) if backend.name == "jax" else conv)(*make_arrays(backend, *values))
+    np.testing.assert_allclose(backend.to_numpy(y), convolve_by_loops(*values, case, flip), rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("number", range(len(CASES)))
-def test_gradients_are_the_definitions(differentiating: Backend, number: int) -> None:
+def test_gradients_equal_the_definitions(differentiating: Backend, number: int) -> None:
     case, flip = CASES[number], number % 3 != 0
-    y, first, second = reference(number, flip)
-    conv = functools.partial(ops.conv, **options(case, flip))
-    got_first, got_second = gradients(differentiating, conv, inputs(case), np.cos(y))
+    y, first, second = compute_reference(number, flip)
+    conv = functools.partial(ops.conv, **make_options(case, flip))
+    got_first, got_second = compute_gradients(differentiating, conv, make_inputs(case), np.cos(y))
     for got, want in zip(got_first + got_second, first + second, strict=True):
         np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-9)
 
 
-def test_gradient_equals_finite_differences(differentiating: Backend) -> None:
+def test_gradients_equal_finite_differences(differentiating: Backend) -> None:
     case = CASES[6]
-    values = inputs(case)
-    conv = functools.partial(ops.conv, **options(case, True))
-    cotangent = np.cos(loops(*values, case, True))
+    values = make_inputs(case)
+    conv = functools.partial(ops.conv, **make_options(case, True))
+    cotangent = np.cos(convolve_by_loops(*values, case, True))
     step = 1e-6
-    for which, gradient in enumerate(pullback(differentiating, conv, values, cotangent)):
+    for which, gradient in enumerate(pull_back(differentiating, conv, values, cotangent)):
         direction = np.random.default_rng(which).standard_normal(gradient.shape)
         ends = [
             float(
@@ -144,47 +144,50 @@ def test_gradient_equals_finite_differences(differentiating: Backend) -> None:
             )
             for sign in (1, -1)
         ]
-        # Central differences of a linear function: only rounding, about 1e-16 / 1e-6 of values near 10.
+        # Central differences of a linear function have only rounding errors, about 1e-16 / 1e-6 of values near 10.
         assert np.sum(gradient * direction) == pytest.approx((ends[0] - ends[1]) / (2 * step), rel=1e-7)
 
 
 def test_dtypes_are_promoted(backend: Backend) -> None:
-    x, weight, bias = inputs(CASES[4])
-    y = ops.conv(*(*arrays(backend, x, dtype="float32"), *arrays(backend, weight), None), **options(CASES[4], True))
-    want = loops(x.astype(np.float32), weight, 0 * bias, CASES[4], True)
-    assert backend.to_numpy(y).dtype == np.float64  # the types of x and w may differ
+    x, weight, bias = make_inputs(CASES[4])
+    y = ops.conv(
+        *(*make_arrays(backend, x, dtype="float32"), *make_arrays(backend, weight), None),
+        **make_options(CASES[4], True),
+    )
+    want = convolve_by_loops(x.astype(np.float32), weight, 0 * bias, CASES[4], True)
+    assert backend.to_numpy(y).dtype == np.float64  # x and w may have different dtypes
     np.testing.assert_allclose(backend.to_numpy(y), want, rtol=1e-12, atol=1e-12)
 
 
 def test_complex_input_is_convolved_by_parts(backend: Backend) -> None:
-    # convolution is linear in real and imaginary parts
-    x, weight, bias = inputs(CASES[4])
-    given = arrays(backend, x + 1j * x[::-1], weight, None)
-    y = ops.conv(*given, **options(CASES[4], True))
-    real, imaginary = (loops(part, weight, 0 * bias, CASES[4], True) for part in (x, x[::-1]))
+    # Convolution is linear in the real and imaginary parts.
+    x, weight, bias = make_inputs(CASES[4])
+    given = make_arrays(backend, x + 1j * x[::-1], weight, None)
+    y = ops.conv(*given, **make_options(CASES[4], True))
+    real, imaginary = (convolve_by_loops(part, weight, 0 * bias, CASES[4], True) for part in (x, x[::-1]))
     np.testing.assert_allclose(backend.to_numpy(y), real + 1j * imaginary, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 @pytest.mark.parametrize("number", [2, 6, 11])
-def test_half_precision(differentiating: Backend, dtype: str, number: int) -> None:
+def test_half_precision_is_within_rounding_errors(differentiating: Backend, dtype: str, number: int) -> None:
     case = CASES[number]
-    x, weight, bias = values = inputs(case)
-    y = loops(x, weight, bias, case, True)
-    given: Any = tuple(arrays(differentiating, *values, dtype=dtype))
+    x, weight, bias = values = make_inputs(case)
+    y = convolve_by_loops(x, weight, bias, case, True)
+    given: Any = tuple(make_arrays(differentiating, *values, dtype=dtype))
     xp = namespace(given[0])
-    conv = functools.partial(ops.conv, **options(case, True))
+    conv = functools.partial(ops.conv, **make_options(case, True))
     got = xp.astype(conv(*given), xp.float32)
-    # A sum of n products is off by at most n + 3 roundings, to 11 or 8 bits, of the sum of their sizes: one for either
-    # factor and for the product, one for each addition.
+    # The error of a sum of n products is at most n + 3 roundings, to 11 or 8 bits, of the sum of absolute values: one
+    # for each factor and the product, and one for each addition.
     unit = 2.0 ** (-11 if dtype == "float16" else -8)
     sizes = np.abs(x), np.abs(weight), np.abs(bias)
-    bound = (weight[0].size + 3) * unit * loops(*sizes, case, True)
+    bound = (weight[0].size + 3) * unit * convolve_by_loops(*sizes, case, True)
     assert (np.abs(differentiating.to_numpy(got) - y) <= bound).all()
     differentiate = luxport.grad(lambda inputs: xp.sum(xp.astype(conv(*inputs), xp.float32)))
     gradient = (luxport.jit(differentiate) if differentiating.name == "jax" else differentiate)(given)
     ones = [np.ones_like(part) for part in values]
-    want, sums, terms = (pullback(get_backend("torch"), conv, v, np.ones_like(y)) for v in (values, sizes, ones))
+    want, sums, terms = (pull_back(get_backend("torch"), conv, v, np.ones_like(y)) for v in (values, sizes, ones))
     for g, w, size, n in zip(gradient, want, sums, terms, strict=True):
         assert g.dtype == given[0].dtype
         assert (np.abs(differentiating.to_numpy(xp.astype(g, xp.float32)) - w) <= (n + 3) * unit * size).all()
@@ -204,14 +207,14 @@ def test_half_precision(differentiating: Backend, dtype: str, number: int) -> No
         ({"kernel": (2, 2), "stride": (2, 2), "padding": (2, 2)}, (10, 10), (7, 7)),
         ({"kernel": (4, 3), "stride": (2, 1), "padding": (3, 2)}, (10, 10), (7, 12)),
         ({"kernel": (2, 2), "stride": (2, 1), "padding": (3, 2), "dilation": (2, 2)}, (10, 10), (7, 12)),
-        # a 1 x 2 kernel on 5 x 4 there
+        # from a case with a 1 x 2 kernel on 5 x 4 in Julia
         ({"kernel": (2, 1)}, (4, 5), (3, 5)),
         ({"kernel": (2, 1), "stride": 2, "dilation": 2, "padding": 3}, (4, 5), (4, 6)),
         ({"kernel": (2, 1), "stride": (2, 1), "dilation": (2, 1), "padding": (1, 0)}, (4, 5), (2, 5)),
         ({"kernel": (2, 1), "padding": ((3, 4), (1, 2))}, (4, 5), (10, 8)),
     ],
 )
-def test_output_sizes(options: dict[str, Any], sizes: tuple[int, ...], places: tuple[int, ...]) -> None:
+def test_output_sizes_are_exact(options: dict[str, Any], sizes: tuple[int, ...], places: tuple[int, ...]) -> None:
     kernel = options.get("kernel", (3, 3))
     rest = {name: value for name, value in options.items() if name != "kernel"}
     for layer in (luxport.Conv(kernel, 3, 16, **rest), luxport.CrossCor(kernel, 3, 16, **rest)):
@@ -220,7 +223,7 @@ def test_output_sizes(options: dict[str, Any], sizes: tuple[int, ...], places: t
         assert layer(np.zeros((7, 3, *sizes), np.float32), ps, st)[0].shape == (7, 16, *places)
 
 
-def test_from_weight() -> None:
+def test_a_layer_is_built_from_its_weight() -> None:
     for layer in (luxport.Conv, luxport.CrossCor):
         assert layer.from_weight(np.ones((4, 3, 2)))[1]["bias"].dtype == np.float64
         assert list(layer.from_weight(np.ones((5, 4, 3, 2)), False)[1]) == ["weight"]
@@ -231,7 +234,7 @@ def test_from_weight() -> None:
         luxport.Conv.from_weight(np.ones((4, 3)))
 
 
-def test_parameters_and_display() -> None:
+def test_parameters_are_counted_and_printed() -> None:
     layer = luxport.Conv((3, 2), 4, 6, luxport.relu, stride=(2, 1), padding=luxport.SamePad(), groups=2)
     assert repr(layer) == "Conv((3, 2), 4, 6, relu, stride=(2, 1), padding=SamePad(), groups=2)"
     assert repr(luxport.CrossCor((3,), 1, 2, use_bias=False)) == "CrossCor((3,), 1, 2, use_bias=False)"
@@ -246,7 +249,7 @@ def test_parameters_and_display() -> None:
 # --- Compiled
 
 
-def compiled(backend: Backend, f: Callable[..., Any]) -> Callable[..., Any]:
+def compile_function(backend: Backend, f: Callable[..., Any]) -> Callable[..., Any]:
     if backend.name == "torch":
         import torch
 
@@ -265,14 +268,16 @@ def test_compiled_equals_eager(differentiating: Backend, rank: int) -> None:
         return luxport.value_and_grad(lambda ps: xp.sum(layer(x, ps, st)[0] ** 2))(ps)
 
     for got, want in zip(
-        luxport.tree.leaves(compiled(differentiating, step)(x, ps)), luxport.tree.leaves(step(x, ps)), strict=True
+        luxport.tree.leaves(compile_function(differentiating, step)(x, ps)),
+        luxport.tree.leaves(step(x, ps)),
+        strict=True,
     ):
         np.testing.assert_allclose(differentiating.to_numpy(got), differentiating.to_numpy(want), rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("xla", [False, True])
 @pytest.mark.parametrize("kernel", [(2,), (3, 2), (2, 1, 2)])
-def test_tensorflow_graph(kernel: tuple[int, ...], xla: bool) -> None:
+def test_the_batch_may_be_unknown_in_a_tensorflow_graph(kernel: tuple[int, ...], xla: bool) -> None:
     import tensorflow as tf
 
     layer = luxport.Conv(kernel, 2, 4, groups=2, padding=luxport.SamePad(), dilation=2)
@@ -281,11 +286,11 @@ def test_tensorflow_graph(kernel: tuple[int, ...], xla: bool) -> None:
     graph = tf.function(lambda x: layer(x, ps, st)[0], input_signature=[spec], jit_compile=xla, autograph=False)
     x = tf.constant(np.random.default_rng(0).random((3, 2, *[5] * len(kernel)), np.float32))
     np.testing.assert_allclose(graph(x), layer(x, ps, st)[0], rtol=1e-5, atol=1e-5)
-    if not xla:  # XLA reads the sizes where it is called
+    if not xla:  # XLA knows the sizes at the call
         assert graph.get_concrete_function().output_shapes.as_list() == [None, 4, *[5] * len(kernel)]
 
 
-def test_tensorflow_graph_of_unknown_sizes() -> None:
+def test_all_sizes_may_be_unknown_in_a_tensorflow_graph() -> None:
     import tensorflow as tf
 
     layer = luxport.Conv((3, 3), 1, 2, stride=2, padding=1)
@@ -320,7 +325,7 @@ BAD_OPTIONS = [
 
 
 @pytest.mark.parametrize(("options", "message"), BAD_OPTIONS)
-def test_bad_options_raise_when_built(options: dict[str, Any], message: str) -> None:
+def test_wrong_options_are_errors_when_built(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError) as raised:
         luxport.Conv(**{"kernel": (2, 2), "in_channels": 3, "out_channels": 10, **options})
     assert str(raised.value).startswith("Conv expects ") and message in str(raised.value)
@@ -332,7 +337,7 @@ def test_bad_options_raise_when_built(options: dict[str, Any], message: str) -> 
         # an axis is missing
         ((2, 5, 5), "float32", "Conv at layer_1 expects (N, 3, H, W), got (2, 5, 5)"),
         ((1, 2, 5, 5), "float32", "Conv at layer_1 expects (N, 3, H, W), got (1, 2, 5, 5)"),
-        # dilation reaches beyond the input
+        # the dilated kernel exceeds the input
         (
             (1, 3, 5, 2),
             "float32",
@@ -342,7 +347,7 @@ def test_bad_options_raise_when_built(options: dict[str, Any], message: str) -> 
         ((1, 3, 5, 5), "float64", "Conv at layer_1 expects float32 as its parameters, got float64"),
     ],
 )
-def test_bad_input(backend: Backend, shape: tuple[int, ...], dtype: str, message: str) -> None:
+def test_wrong_inputs_are_errors(backend: Backend, shape: tuple[int, ...], dtype: str, message: str) -> None:
     model = luxport.Chain(luxport.Conv((3, 3), 3, 2, padding=((1, 1), 0)))
     ps, st = luxport.setup(0, model, backend=backend)
     with pytest.raises(LayerTypeError if dtype == "float64" else LayerError) as raised:

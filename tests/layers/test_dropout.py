@@ -1,4 +1,4 @@
-"""`Dropout` and `ops.dropout`: FEATURES' rows DRP-01, 04 and 06, and what Lux tests of them."""
+"""`Dropout` and `ops.dropout`: rows DRP-01, 04 and 06 of FEATURES, and Lux's tests."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def run(model, x: np.ndarray, backend: str = "numpy", seed: int = 0):
     return host(y), st, new
 
 
-# --- What the conformance suite does not ask
+# --- Beyond the conformance suite
 
 
 @pytest.mark.parametrize("dtype", ["complex64", "float32"])
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_nothing_is_made_where_nothing_is_drawn(backend, dtype):
+def test_without_a_draw_the_input_itself_is_returned(backend, dtype):
     x = np.array([1, 2 + (1j if dtype == "complex64" else 0), 3]).astype(dtype)
     model = Dropout(0.1)
     ps, st = luxport.setup(0, model, backend=backend)
@@ -50,7 +50,7 @@ def test_nothing_is_made_where_nothing_is_drawn(backend, dtype):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_axes_are_those_along_which_the_mask_varies(backend):
+def test_the_mask_varies_along_the_axes(backend):
     x = luxport.rng(7).uniform((50, 100)) + 0.5
     for axis, other in ((0, 1), (1, 0)):
         y, _, _ = run(Dropout(0.5, axes=axis), x, backend)
@@ -63,7 +63,7 @@ def test_axes_are_those_along_which_the_mask_varies(backend):
 
 @pytest.mark.parametrize("axes", [None, (1,), (0, 1), ()])
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_shape_and_dtype(backend, axes):
+def test_shape_and_dtype_are_kept(backend, axes):
     x, key, counter = [luxport.asarray(a, backend=backend) for a in (luxport.rng(0).normal((4, 3)), KEY, COUNTER)]
     for dropout in (ops.dropout, definition_of(ops.dropout)):
         y = dropout(x, key, counter, p=0.1, axes=axes)
@@ -72,8 +72,8 @@ def test_shape_and_dtype(backend, axes):
 
 
 @pytest.mark.parametrize("backend", DIFFERENTIABLE)
-def test_the_gradient_is_the_mask_scaled(backend):
-    # Entries that are zero have a gradient too.
+def test_the_gradient_is_the_scaled_mask(backend):
+    # Entries that are zero also have a gradient.
     x = np.concatenate([np.ones((1, 1000), np.float32), np.zeros((1, 1000), np.float32)])
     x, key, counter = [luxport.asarray(a, backend=backend) for a in (x, KEY, COUNTER)]
 
@@ -88,7 +88,7 @@ def test_the_gradient_is_the_mask_scaled(backend):
 
 
 @pytest.mark.parametrize("p", [-1, 2, float("nan"), -1e-9])
-def test_probabilities_outside(p):
+def test_probabilities_outside_of_0_to_1_are_errors(p):
     with pytest.raises(ValueError, match=r"^dropout expects p as a number in \[0, 1\], got"):
         ops.dropout(np.ones(3, np.float32), KEY, COUNTER, p=p)
     with pytest.raises(ValueError, match=r"^Dropout expects a probability in \[0, 1\], got"):
@@ -99,7 +99,7 @@ def test_probabilities_outside(p):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_the_state_moves_on_and_the_same_state_draws_the_same(backend):
+def test_each_call_advances_the_state_and_a_state_repeats_its_draw(backend):
     # dropout_tests.jl:13-22, :35-36
     model = Dropout(0.5)
     ps, st = luxport.setup(12345, model, backend=backend)
@@ -115,10 +115,10 @@ def test_the_state_moves_on_and_the_same_state_draws_the_same(backend):
     assert luxport.tree.structure(st1) == luxport.tree.structure(st)
 
 
-# --- our own promises
+# --- Promises of luxport's own
 
 
-def test_masks_are_the_same_bit_for_bit():
+def test_masks_are_equal_on_every_backend():
     x = np.ones((7, 31, 5), np.float32)
     for model in (Dropout(0.37), Dropout(0.37, axes=(0, -1))):
         wanted, _, _ = run(model, x, seed=9)
@@ -128,7 +128,7 @@ def test_masks_are_the_same_bit_for_bit():
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_the_probability_is_an_integer_threshold(backend, monkeypatch):
-    # Exactly round(p 2^32) of the 2^32 words are dropped: the words on either side of the threshold tell.
+    # Exactly round(p 2^32) of the 2^32 words are dropped, as the words on both sides of the threshold show.
     import importlib
 
     key, counter = [luxport.asarray(a, backend=backend) for a in (KEY, COUNTER)]
@@ -142,8 +142,8 @@ def test_the_probability_is_an_integer_threshold(backend, monkeypatch):
     assert host(definition_of(ops.keep_mask)(key, counter, shape=(2,), p=0.0)).all()
 
 
-def test_how_many_are_dropped():
-    # A million draws at p: the count within 4 standard deviations; the draws are fixed, so this never flickers.
+def test_the_share_of_dropped_entries_is_p():
+    # Of a million draws the count is within 4 standard deviations; the draws are fixed, so the result never changes.
     for p in (0.01, 0.3, 0.5, 0.9):
         kept = np.count_nonzero(ops.keep_mask(KEY, COUNTER, shape=(1000, 1000), p=p))
         assert abs(kept - 1e6 * (1 - p)) < 4 * (1e6 * p * (1 - p)) ** 0.5
@@ -151,11 +151,11 @@ def test_how_many_are_dropped():
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64"])
 @pytest.mark.parametrize("backend", ["numpy", "jax", "torch", "tf"])
-def test_dtype_is_kept(backend, dtype):
-    if (backend, dtype) == ("numpy", "bfloat16"):  # its extension type: times a Python float it is float32
+def test_every_floating_dtype_is_kept(backend, dtype):
+    if (backend, dtype) == ("numpy", "bfloat16"):  # NumPy's extension type times a Python float is float32
         assert (np.ones(1, "bfloat16") * 2.0).dtype == np.float32
         return
-    if (backend, dtype) == ("jax", "float64"):  # not unless asked to
+    if (backend, dtype) == ("jax", "float64"):  # only with 64-bit mode enabled
         with pytest.raises(ValueError, match="64-bit mode"):
             luxport.asarray(np.ones(2, np.float32), backend=backend, dtype=dtype)
         return
@@ -175,7 +175,7 @@ def test_a_dropped_nan_is_zero(backend):
     assert (run(Dropout(1.0), np.full(5, np.inf, np.float32), backend)[0] == 0).all()
 
 
-def test_vmap_shares_a_key_that_is_not_mapped():
+def test_vmap_shares_one_mask():
     x = np.ones((3, 10), np.float32)
     wanted, _, _ = run(Dropout(0.5), x[0])
     model = Dropout(0.5)
@@ -185,7 +185,7 @@ def test_vmap_shares_a_key_that_is_not_mapped():
         np.testing.assert_array_equal(host(found), np.stack([wanted] * 3))
 
 
-def test_users_own_transforms():
+def test_the_frameworks_own_transforms_draw_the_same_mask():
     x = np.ones((4, 6), np.float32)
     wanted, _, _ = run(Dropout(0.5), x)
     model = Dropout(0.5)
@@ -207,7 +207,7 @@ def test_users_own_transforms():
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_wrong_axes_and_dtypes(backend):
+def test_wrong_axes_and_dtypes_are_errors(backend):
     def error(model, x, kind):
         with pytest.raises(kind) as caught:
             run(Chain(NoOpLayer(), model), x, backend)
@@ -223,7 +223,7 @@ def test_wrong_axes_and_dtypes(backend):
     assert message == "Dropout at layer_2 expects a floating or complex input, got int32"
 
 
-def test_what_a_layer_may_be_built_from():
+def test_probabilities_and_axes_are_checked_when_built():
     zero: Any = np.float32(0)
     listed: Any = [np.int64(1)]
     assert Dropout(0) == Dropout(0.0) == Dropout(zero) == NoOpLayer()
@@ -240,14 +240,14 @@ def test_what_a_layer_may_be_built_from():
         Dropout(0.5, axes=(0, 1, 0))
     model = Dropout(0.25, axes=(0,))
     assert pickle.loads(pickle.dumps(model)) == copy.deepcopy(model) == model
-    # FEATURES BAS/Lux: a generator counts as one state, training as the other.
+    # FEATURES BAS/Lux: a generator counts as one state, training as another.
     assert luxport.state_length(model) == 2 and luxport.parameter_length(model) == 0
     assert luxport.output_shape(model, (4, 5)) == (4, 5)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_each_pass_of_a_repeated_layer_draws_its_own_mask(backend):
-    # Two independent masks leave a quarter, .25 ± .007 for 4,000; one mask twice would leave half.
+def test_each_repetition_of_a_layer_draws_its_own_mask(backend):
+    # Two independent masks keep a quarter, .25 ± .007 of 4,000 entries; the same mask twice would keep a half.
     x = np.ones((1, 4000), np.float32)
     model = luxport.RepeatedLayer(Chain(Dropout(0.5)), repeats=2)
     ps, st = luxport.setup(0, model, backend=backend)

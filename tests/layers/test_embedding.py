@@ -1,4 +1,4 @@
-"""`Embedding` and `EmbeddingBag`: integers of every size, and what they refuse; the suite tries the rest."""
+"""`Embedding` and `EmbeddingBag`: integers of every width, and errors, beyond the conformance suite."""
 
 # Wrong on purpose, or typed too narrowly by NumPy's and TensorFlow's own annotations:
 # pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false
@@ -13,7 +13,7 @@ TABLE = np.arange(8.0).reshape(4, 2)
 
 
 @pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int32, np.int64])
-def test_integers_of_every_size(backend, dtype):
+def test_integers_may_have_any_width(backend, dtype):
     x, weight = backend.asarray(np.asarray([[3, 0], [1, 3]], dtype)), backend.asarray(TABLE)
     y, _ = lp.Embedding(4, 2)(x, {"weight": weight}, {})
     np.testing.assert_array_equal(backend.to_numpy(y), TABLE[[[3, 0], [1, 3]]])
@@ -34,7 +34,7 @@ def test_small_integers_do_not_overflow(backend, dtype):
     np.testing.assert_array_equal(backend.to_numpy(y), [[100, 200], [200, 400]])
 
 
-def test_nothing_to_look_up(backend):
+def test_an_empty_input_gives_an_empty_output(backend):
     x, weight = backend.asarray(np.zeros((3, 0), np.int32)), backend.asarray(TABLE)
     assert tuple(lp.Embedding(4, 2)(x, {"weight": weight}, {})[0].shape) == (3, 0, 2)
 
@@ -54,7 +54,7 @@ def test_nothing_to_look_up(backend):
         (np.asarray([1, 4]), "expects indices of at least 0 and below 4, got 4"),
     ],
 )
-def test_wrong_bags(x, message):
+def test_wrong_bags_are_errors(x, message):
     with pytest.raises(lp.LayerError, match=f"^EmbeddingBag {message}"):
         lp.EmbeddingBag(4, 2)(x, {"weight": TABLE}, {})
 
@@ -68,12 +68,12 @@ def test_wrong_bags(x, message):
         (np.asarray(0), "expects a tuple of 2 arrays of indices, one per axis of the table, got an array"),
     ],
 )
-def test_wrong_places(x, message):
+def test_wrong_indices_are_errors(x, message):
     with pytest.raises(lp.LayerError, match=f"^Embedding {message}"):
         lp.Embedding((2, 3), 2)(x, {"weight": np.zeros((2, 3, 2))}, {})
 
 
-def test_wrong_layers():
+def test_wrong_arguments_are_errors():
     for make, message in (
         (lambda: lp.Embedding((), 2), "Embedding expects one size or more as in_dims, got none"),
         (

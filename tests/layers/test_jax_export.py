@@ -1,4 +1,4 @@
-"""`jax.export` of layers whose batch is left open: nothing compares a size that it does not know."""
+"""`jax.export` of layers with symbolic sizes: nothing compares sizes that are unknown."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_free_batch_is_exported(name: str) -> None:
         np.testing.assert_allclose(program.call(x), model(x, ps, st)[0], rtol=1e-5, atol=1e-6)
 
 
-def test_what_is_drawn_in_training_has_a_free_batch() -> None:
+def test_training_with_random_layers_is_exported_with_a_free_batch() -> None:
     ps, st = lp.setup(0, NOISE, backend="jax")
     (batch,) = export.symbolic_shape("batch")
 
@@ -70,8 +70,8 @@ def test_every_layer_is_trained_with_a_free_batch(name: str, i: int) -> None:
         np.testing.assert_allclose(mine, want, rtol=1e-4, atol=1e-5)
 
 
-def free_one(layer: Any, shape: str, *constraints: str) -> Any:
-    """Export the sum of a layer's output and its gradients by ps and x for sizes that are symbols, in test mode."""
+def export_with_symbols(layer: Any, shape: str, *constraints: str) -> Any:
+    """Export a layer's sum and gradients by ps and x, in test mode, for symbolic sizes."""
     ps, st = lp.setup(0, layer, backend="jax")
     st = lp.test_mode(st)
 
@@ -94,25 +94,25 @@ def free_one(layer: Any, shape: str, *constraints: str) -> Any:
 def test_free_times_and_sizes_have_gradients(
     layer: Any, shape: str, constraints: Any, sizes: list[tuple[int, ...]]
 ) -> None:
-    program = free_one(layer, shape, *constraints)
+    program = export_with_symbols(layer, shape, *constraints)
     for size in sizes:
         got, want = program(jnp.asarray(np.random.default_rng(0).normal(size=size), jnp.float32))
         for mine, theirs in zip(tree.leaves(got), tree.leaves(want), strict=True):
             np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-5)
 
 
-def test_what_a_free_size_leaves_open_is_one_line() -> None:
+def test_undecidable_sizes_are_one_line_errors() -> None:
     with pytest.raises(lp.LayerError, match=r"MaxPool expects sizes of which it is known whether h <= 1: say which in"):
-        free_one(lp.MaxPool((2, 2)), "n, 1, h, 4")
+        export_with_symbols(lp.MaxPool((2, 2)), "n, 1, h, 4")
     with pytest.raises(lp.LayerError, match=r"Dense expects \(\.\.\., 3\), got \(2, f\)"):
-        free_one(lp.Dense(3, 2), "2, f")
+        export_with_symbols(lp.Dense(3, 2), "2, f")
     with pytest.raises(lp.LayerError, match=r"Upsample expects a size that is known for a scale of 1\.1, got h"):
-        free_one(lp.Upsample(1.1, "bilinear"), "2, 1, h, 4")
+        export_with_symbols(lp.Upsample(1.1, "bilinear"), "2, 1, h, 4")
     with pytest.raises(lp.LayerError, match=r"StatefulRecurrentCell expects a batch of 5, .* got \(n, 3\)"):
-        free_one(lp.StatefulRecurrentCell(lp.RNNCell(3, 2), batch_size=5), "n, 3")
+        export_with_symbols(lp.StatefulRecurrentCell(lp.RNNCell(3, 2), batch_size=5), "n, 3")
 
 
-# A product that a layer of one's own makes is JAX's to judge, and so is a mask whose keys stay as many as they are.
+# JAX itself refuses a product in a user's layer, and a mask with a fixed number of keys.
 OF_JAX = ("CompactLayer", 1), ("TransformerEncoderLayer", 0)
 
 
@@ -121,7 +121,7 @@ OF_JAX = ("CompactLayer", 1), ("TransformerEncoderLayer", 0)
     [(name, i) for name in EXAMPLES for i in range(len(EXAMPLES[name])) if (name, i) not in OF_JAX],
 )
 def test_every_layer_has_one_free_size(name: str, i: int) -> None:
-    """The number, or one line: of each axis of the first input, with those of others that are as long."""
+    """For each axis of the first input, and axes of equal size in others: the eager result, or a one-line error."""
     layer = EXAMPLES[name][i].layer
     x, ps, st = place_inputs(EXAMPLES[name][i], lp.backend.get_backend("jax"), "float32")
     st, first = lp.test_mode(st), tree.leaves(x)[0]

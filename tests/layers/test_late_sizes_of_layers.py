@@ -1,6 +1,6 @@
-"""Layers on TensorFlow of whose input one size is learned when the program runs: what they are called eagerly.
+"""Layers on TensorFlow with one size unknown until run time give the results of eager calls.
 
-Expected values are those of the layer called eagerly, where every size is known.
+Expected values come from eager calls, where every size is known.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ RUNS = [(name, i) for name in EXAMPLES for i in range(len(EXAMPLES[name]))]
 
 @pytest.mark.parametrize("mode", [lp.test_mode, lp.train_mode])
 @pytest.mark.parametrize(("name", "i"), RUNS)
-def test_every_layer_learns_one_size_late(name: str, i: int, mode: Any) -> None:
-    """Outputs, states and gradients by the parameters, of each axis of each input."""
+def test_every_layer_runs_with_one_size_unknown(name: str, i: int, mode: Any) -> None:
+    """Outputs, states and gradients by the parameters are compared, for each axis of each input."""
     layer = EXAMPLES[name][i].layer
     x, ps, st = place_inputs(EXAMPLES[name][i], get_backend("tf"), "float32")
     leaves, structure, st = tree.leaves(x), tree.structure(x), mode(st)
@@ -58,18 +58,20 @@ def test_every_layer_learns_one_size_late(name: str, i: int, mode: Any) -> None:
 
 
 @pytest.mark.parametrize("layer", WINDOWS, ids=str)
-def test_a_convolution_learns_late_that_nothing_came(layer: Any) -> None:
-    """The library's own makes another shape of it, and its gradient stops the program, unless it is handed a sample."""
-    of_nothing(layer, np.zeros((0, 4, *[6] * len(layer.kernel)), np.float32), *lp.setup(0, layer, backend="tf"))
+def test_a_convolution_accepts_an_empty_batch_at_run_time(layer: Any) -> None:
+    """TensorFlow's own convolution gives another shape, and its gradient crashes, unless it receives a sample."""
+    compare_for_empty_batch(
+        layer, np.zeros((0, 4, *[6] * len(layer.kernel)), np.float32), *lp.setup(0, layer, backend="tf")
+    )
 
 
 @pytest.mark.parametrize(("name", "i"), [(name, i) for name, i in RUNS if EXAMPLES[name][i].per_sample])
-def test_every_layer_learns_late_that_nothing_came(name: str, i: int) -> None:
-    of_nothing(EXAMPLES[name][i].layer, *place_inputs(EXAMPLES[name][i], get_backend("tf"), "float32"))
+def test_every_layer_accepts_an_empty_batch_at_run_time(name: str, i: int) -> None:
+    compare_for_empty_batch(EXAMPLES[name][i].layer, *place_inputs(EXAMPLES[name][i], get_backend("tf"), "float32"))
 
 
-def of_nothing(layer: Any, x: Any, ps: Any, st: Any) -> None:
-    """Call a layer with a batch whose size is learned late and is 0: the shapes of the eager call, and slopes of 0."""
+def compare_for_empty_batch(layer: Any, x: Any, ps: Any, st: Any) -> None:
+    """Call a layer with an unknown batch size that is 0: shapes equal those of the eager call, and gradients are 0."""
     leaves, structure, st = tree.leaves(x), tree.structure(x), lp.test_mode(st)
 
     def run(*leaves: Any) -> Any:

@@ -1,4 +1,4 @@
-"""`Parallel`, `BranchLayer`, `SkipConnection`, `Maxout`, `PairwiseFusion`, `PairwiseFold`, `RepeatedLayer`."""
+"""Containers of several layers, such as `Parallel` and `SkipConnection`: building, indexing, calling and errors."""
 
 # Wrong on purpose, or typed too narrowly by NumPy's and TensorFlow's own annotations:
 # pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false
@@ -23,7 +23,7 @@ SIDE_BY_SIDE = {
 
 @pytest.mark.parametrize("make", SIDE_BY_SIDE.values(), ids=SIDE_BY_SIDE)
 class TestBuilding:
-    def test_names_and_indices(self, make):  # FEATURES CON-02, for all containers of many
+    def test_layers_are_found_by_name_and_index(self, make):  # FEATURES CON-02, for all containers of several layers
         model = make(one=ONE, two=np.tanh)
         assert list(model.layers) == ["one", "two"] == list(lp.setup(0, model)[0])
         assert model[0] == model["one"] == model.one == ONE
@@ -46,7 +46,7 @@ class TestBuilding:
             ((ONE, "text"), {}, TypeError, "expects a layer or a function, got str"),
         ],
     )
-    def test_errors(self, make, positional, named, kind, message):
+    def test_wrong_layers_are_errors(self, make, positional, named, kind, message):
         with pytest.raises(kind, match=message):
             make(*positional, **named)
 
@@ -61,18 +61,18 @@ class TestBuilding:
         (lambda: lp.Maxout(ONE, 3), "Maxout expects a function that makes a layer and a number of them"),
     ],
 )
-def test_wrong_connections(make, message):
+def test_wrong_connections_are_errors(make, message):
     with pytest.raises(TypeError, match=message):
         make()
 
 
 @pytest.mark.parametrize("repeats", [0, 1.5, True])
-def test_wrong_repeats(repeats):
+def test_wrong_repeats_are_errors(repeats):
     with pytest.raises(ValueError, match="RepeatedLayer expects an int of at least 1 as repeats"):
         lp.RepeatedLayer(ONE, repeats=repeats)
 
 
-def test_lists_are_tuples_of_inputs():
+def test_lists_are_accepted_as_tuples_of_inputs():
     x = [np.ones((4, 3), np.float32), np.zeros((4, 3), np.float32)]
     for model in (lp.Parallel(None, ONE, TWO), lp.PairwiseFusion(lambda y, x: x, ONE, TWO)):
         ps, st = lp.setup(0, model)
@@ -80,7 +80,7 @@ def test_lists_are_tuples_of_inputs():
             np.testing.assert_array_equal(got, want)
 
 
-def test_state_goes_through_one_layer_with_many_inputs():
+def test_the_state_passes_through_one_layer_with_many_inputs():
     model = lp.Parallel(None, lp.Dropout(0.5))
     ps, st = lp.setup(0, model)
     (first, second), new = model((np.ones(64), np.ones(64)), ps, st)
@@ -88,7 +88,7 @@ def test_state_goes_through_one_layer_with_many_inputs():
     assert (first != second).any()
 
 
-def test_output_shape_of_a_tuple_and_of_one_input():
+def test_output_shapes_of_one_and_of_several_inputs():
     fusion = lp.PairwiseFusion(operator.add, lp.Dense(1, 10), lp.Dense(10, 1))
     assert lp.output_shape(fusion, (10, 1)) == ((10, 10), (10, 1))
     assert lp.output_shape(lp.Parallel(lp.Bilinear(2, 5), ONE, TWO), ((4, 3), (4, 3))) == (4, 5)

@@ -1,4 +1,4 @@
-"""`WeightNorm` and `SpectralNorm` against PyTorch's parametrizations, and what they refuse."""
+"""`WeightNorm` and `SpectralNorm` compared with PyTorch's parametrizations, and their errors."""
 
 # pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false
 from __future__ import annotations
@@ -16,7 +16,7 @@ from luxport import Conv, Dense, SpectralNorm, WeightNorm
 X = np.random.default_rng(0).normal(size=(4, 3))
 
 
-def test_weight_norm_is_torch_s(backend):
+def test_weight_norm_equals_pytorchs(backend):
     model = WeightNorm(Dense(3, 2))
     ps, st = lp.setup(0, model, backend=backend, dtype="float64")
     host = lp.tree.map(backend.to_numpy, ps)
@@ -32,7 +32,7 @@ def test_weight_norm_is_torch_s(backend):
     np.testing.assert_allclose(backend.to_numpy(y), linear(torch.from_numpy(X)).detach().numpy(), rtol=0, atol=1e-14)
 
 
-def test_spectral_norm_is_torch_s(backend):
+def test_spectral_norm_equals_pytorchs(backend):
     model = SpectralNorm(Dense(3, 2))
     ps, st = lp.setup(0, model, backend=backend, dtype="float64")
     weight, u = backend.to_numpy(ps["weight"]).T, backend.to_numpy(st["u"]["weight"])
@@ -43,7 +43,7 @@ def test_spectral_norm_is_torch_s(backend):
     power = parametrized.weight[0]
     u = u / np.linalg.norm(u)
     v = weight.T @ u
-    with torch.no_grad():  # PyTorch starts from fifteen steps: start from ours
+    with torch.no_grad():  # PyTorch begins with fifteen steps; start from the same vectors instead
         power._u.copy_(torch.from_numpy(u))
         power._v.copy_(torch.from_numpy(v / np.linalg.norm(v)))
     x = backend.asarray(X)
@@ -55,14 +55,14 @@ def test_spectral_norm_is_torch_s(backend):
     np.testing.assert_allclose(backend.to_numpy(st["u"]["weight"]), power._u.numpy(), rtol=0, atol=1e-14)
 
 
-def test_rows_of_a_transposed_convolution_are_torch_s():
+def test_rows_of_a_transposed_convolution_equal_pytorchs():
     theirs: Any = parametrizations.spectral_norm(torch.nn.ConvTranspose2d(2, 4, (3, 5))).parametrizations
     _, st = lp.setup(0, SpectralNorm(lp.ConvTranspose((3, 5), 2, 4)))
     assert st["u"]["weight"].shape == tuple(theirs.weight[0]._u.shape)
 
 
-def test_spectral_norm_s_gradient_is_torch_s(differentiating):
-    # The vector is a constant to differentiation, in PyTorch's as in ours.
+def test_the_gradient_of_spectral_norm_equals_pytorchs(differentiating):
+    # As in PyTorch, the vector is a constant in the gradient.
     model = SpectralNorm(Dense(3, 2, use_bias=False))
     ps, st = lp.setup(0, model, backend=differentiating, dtype="float64")
     xp, x = differentiating.xp, differentiating.asarray(X)
@@ -91,14 +91,14 @@ def test_spectral_norm_s_gradient_is_torch_s(differentiating):
         (lp.Bilinear((3, 5), 2), {}, (1, 1, 2)),
     ],
 )
-def test_the_axis_that_is_kept(layer, options, shape):
+def test_norms_are_kept_for_each_index_of_an_axis(layer, options, shape):
     ps, _ = lp.setup(0, WeightNorm(layer, **options))
     assert ps["normalized"]["weight_g"].shape == shape
     norms = np.sqrt(np.sum(ps["normalized"]["weight_v"] ** 2, tuple(i for i, n in enumerate(shape) if n == 1)))
     np.testing.assert_allclose(ps["normalized"]["weight_g"].ravel(), norms, rtol=1e-6)
 
 
-def test_directions_of_zeros_stay(differentiating):
+def test_directions_of_zeros_stay_finite(differentiating):
     array = differentiating.asarray
     v, g = array(np.array([[0.0, 3.0], [0.0, 4.0]])), array(np.array([[2.0, 5.0]]))
     np.testing.assert_allclose(differentiating.to_numpy(lp.ops.weight_norm(v, g)), [[0.0, 3.0], [0.0, 4.0]])
@@ -106,7 +106,7 @@ def test_directions_of_zeros_stay(differentiating):
     assert np.isfinite(differentiating.to_numpy(gradient)).all()
 
 
-def test_wrong_names_and_axes():
+def test_wrong_names_and_axes_are_errors():
     for wrong, text in (
         (lambda: WeightNorm(Dense(3, 2), ("weight", "weight")), "names among weight, bias, got weight, weight"),
         (lambda: WeightNorm(Dense(3, 2), ()), "names among weight, bias, got none"),

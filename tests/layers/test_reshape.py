@@ -1,4 +1,4 @@
-"""`FlattenLayer`, `ReshapeLayer` and `SelectDim`, against NumPy's own."""
+"""`FlattenLayer`, `ReshapeLayer` and `SelectDim` compared with NumPy."""
 
 # Wrong on purpose, or typed too narrowly by NumPy's and TensorFlow's own annotations:
 # pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false
@@ -16,7 +16,7 @@ def call(layer, backend, values):
     return backend.to_numpy(y)
 
 
-def numbered(*shape):
+def make_numbers(*shape):
     return np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
 
 
@@ -32,8 +32,10 @@ def numbered(*shape):
         (3, (5, 2, 3, 4), (5, 24)),
     ],
 )
-def test_flatten(backend, n, shape, want):  # FEATURES CON-12: N counts the last axes
-    np.testing.assert_array_equal(call(lp.FlattenLayer(n), backend, numbered(*shape)), numbered(*shape).reshape(want))
+def test_flatten_joins_the_last_axes(backend, n, shape, want):  # FEATURES CON-12: N counts the last axes
+    np.testing.assert_array_equal(
+        call(lp.FlattenLayer(n), backend, make_numbers(*shape)), make_numbers(*shape).reshape(want)
+    )
 
 
 @pytest.mark.parametrize(
@@ -47,16 +49,16 @@ def test_flatten(backend, n, shape, want):  # FEATURES CON-12: N counts the last
         ((2, 6), (0, 3, 4), (0, 2, 6)),
     ],
 )
-def test_reshape(backend, dims, shape, want):
+def test_reshape_keeps_the_batch(backend, dims, shape, want):
     assert lp.ReshapeLayer(dims) == lp.ReshapeLayer(*dims) == lp.ReshapeLayer(list(dims))
     np.testing.assert_array_equal(
-        call(lp.ReshapeLayer(*dims), backend, numbered(*shape)), numbered(*shape).reshape(want)
+        call(lp.ReshapeLayer(*dims), backend, make_numbers(*shape)), make_numbers(*shape).reshape(want)
     )
 
 
 @pytest.mark.parametrize(("axis", "index"), [(0, 0), (1, 2), (2, -1), (-1, 3), (-3, 1)])
-def test_select(backend, axis, index):
-    values = numbered(2, 3, 4)
+def test_select_takes_one_index(backend, axis, index):
+    values = make_numbers(2, 3, 4)
     np.testing.assert_array_equal(call(lp.SelectDim(axis, index), backend, values), np.take(values, index, axis))
 
 
@@ -77,7 +79,7 @@ def test_select(backend, axis, index):
         (lp.SelectDim(0, -4), (3, 4), "SelectDim expects an index -4 along axis 0, got (3, 4)"),
     ],
 )
-def test_shapes_that_do_not_fit(backend, layer, shape, text):
+def test_wrong_shapes_are_errors(backend, layer, shape, text):
     with pytest.raises(lp.LayerError) as caught:
         call(layer, backend, np.ones(shape, np.float32))
     assert str(caught.value) == text
@@ -92,18 +94,18 @@ def test_shapes_that_do_not_fit(backend, layer, shape, text):
         lambda: lp.ReshapeLayer(2.5),
     ],
 )
-def test_layers_that_cannot_be_built(build):
+def test_wrong_arguments_are_errors(build):
     with pytest.raises(ValueError, match="expects"):
         build()
 
 
 @pytest.mark.parametrize("layer", [lp.FlattenLayer(), lp.ReshapeLayer(2), lp.SelectDim(0, 0)])
-def test_no_array(layer):
+def test_an_input_that_is_no_array_is_an_error(layer):
     with pytest.raises(lp.LayerTypeError, match="expects an array, got list: make one with luxport.asarray$"):
         layer([1, 2], {}, {})
 
 
-def test_sizes_unknown_to_tensorflow():
+def test_sizes_may_be_unknown_in_a_tensorflow_graph():
     import tensorflow as tf
 
     lp.get_backend("tf")

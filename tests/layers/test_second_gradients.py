@@ -1,7 +1,7 @@
-"""Gradients of gradients, as PINNs and meta-learning take them: d/dps of a function of d/dx, in float64.
+"""Gradients of gradients, as in PINNs and meta-learning: d/dps of a function of d/dx, in float64.
 
-The slopes of the first gradients along one direction are the independent computation, taken on PyTorch; the three
-backends then agree with each other.
+On PyTorch they are compared with finite differences of first gradients along a direction, and the other backends with
+PyTorch.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ MODELS = {
 }
 
 
-def values(name):
+def draw_values(name):
     model, shape = MODELS[name]
     draw = np.random.Generator(np.random.Philox(17))
     ps, st = lp.setup(0, model, backend="numpy")
@@ -42,8 +42,8 @@ def values(name):
     return x, ps, st, lp.tree.map(lambda leaf: draw.normal(size=leaf.shape), y), draw.normal(size=shape)
 
 
-def inner(name):
-    """Return the directional slope of the model's loss in x, a function of the parameters."""
+def make_slope(name):
+    """Return a function of the parameters: the directional derivative of the model's loss in x."""
     model, _ = MODELS[name]
 
     def slope(ps, x, st, weights, direction):
@@ -53,58 +53,60 @@ def inner(name):
     return slope
 
 
-def second(name, backend):
-    x, ps, st, weights, direction = lp.to(values(name), backend=backend)
-    return lp.to(lp.grad(inner(name))(ps, x, st, weights, direction), backend="numpy")
+def compute_second_gradient(name, backend):
+    x, ps, st, weights, direction = lp.to(draw_values(name), backend=backend)
+    return lp.to(lp.grad(make_slope(name))(ps, x, st, weights, direction), backend="numpy")
 
 
 @pytest.fixture(scope="module")
-def on_torch():
-    return {name: second(name, "torch") for name in MODELS}
+def torch_gradients():
+    return {name: compute_second_gradient(name, "torch") for name in MODELS}
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_against_slopes_of_the_first(name, on_torch):
-    x, ps, st, weights, direction = values(name)
+def test_second_gradients_equal_finite_differences_of_first_ones(name, torch_gradients):
+    x, ps, st, weights, direction = draw_values(name)
     draw = np.random.Generator(np.random.Philox(19))
     along = lp.tree.map(lambda leaf: draw.normal(size=leaf.shape), ps)
 
     def at(step):
         moved = lp.tree.map(lambda leaf, d: leaf + step * d, ps, along)
-        return float(inner(name)(*lp.to((moved, x, st, weights, direction), backend="torch")))
+        return float(make_slope(name)(*lp.to((moved, x, st, weights, direction), backend="torch")))
 
     h = 1e-3
     slope = (8 * (at(h) - at(-h)) - (at(2 * h) - at(-2 * h))) / (12 * h)
-    products = [np.sum(g * d) for g, d in zip(lp.tree.leaves(on_torch[name]), lp.tree.leaves(along), strict=True)]
-    # Four points: an error of h^4 of the fifth derivative, and of eps / h from rounding.
+    products = [
+        np.sum(g * d) for g, d in zip(lp.tree.leaves(torch_gradients[name]), lp.tree.leaves(along), strict=True)
+    ]
+    # With four points the errors are h^4 times the fifth derivative, and eps / h from rounding.
     assert sum(products) == pytest.approx(slope, rel=1e-8, abs=1e-8)
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_tensorflow_agrees(name, on_torch):
-    expect_equal(second(name, "tf"), on_torch[name])
+def test_tensorflow_equals_pytorch(name, torch_gradients):
+    assert_equal(compute_second_gradient(name, "tf"), torch_gradients[name])
 
 
-def test_jax_agrees(on_torch):
+def test_jax_equals_pytorch(torch_gradients):
     with hold_dtype(lp.get_backend("jax"), "float64"):
-        inputs = {name: lp.to(values(name), backend="jax") for name in MODELS}
+        inputs = {name: lp.to(draw_values(name), backend="jax") for name in MODELS}
 
         @jax.jit
         def all_at_once(inputs):
-            return {name: lp.grad(inner(name))(ps, x, st, w, d) for name, (x, ps, st, w, d) in inputs.items()}
+            return {name: lp.grad(make_slope(name))(ps, x, st, w, d) for name, (x, ps, st, w, d) in inputs.items()}
 
         found = lp.to(all_at_once(inputs), backend="numpy")
-    for name, want in on_torch.items():
-        expect_equal(found[name], want)
+    for name, want in torch_gradients.items():
+        assert_equal(found[name], want)
 
 
-def expect_equal(got, want):
+def assert_equal(got, want):
     # JAX returns dicts sorted by key.
-    for (path, leaf), other in zip(lp.tree.leaves_with_path(want), aligned(got, want), strict=True):
+    for (path, leaf), other in zip(lp.tree.leaves_with_path(want), align(got, want), strict=True):
         np.testing.assert_allclose(other, leaf, rtol=1e-10, atol=1e-10, err_msg=".".join(path))
 
 
-def aligned(got, want):
+def align(got, want):
     if isinstance(want, dict):
-        return [leaf for key in want for leaf in aligned(got[key], want[key])]
+        return [leaf for key in want for leaf in align(got[key], want[key])]
     return [got]

@@ -1,4 +1,4 @@
-"""Every layer under PyTorch's `vmap`, with its gradient: of which some functions have no rule."""
+"""Every layer and its gradient under PyTorch's `vmap`, for which some functions have no rule of their own."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from luxport_conformance.examples import EXAMPLES, Example
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_two_inputs_at_once(name):
+def test_vmap_over_two_inputs_equals_two_calls(name):
     for example in EXAMPLES[name]:
-        slopes, x = _slopes_of(example)
+        slopes, x = _make_slopes(example)
         other = tree.map(lambda leaf: leaf.flip(0), x)
         together = torch.func.vmap(slopes, randomness="error")(tree.map(lambda a, b: torch.stack([a, b]), x, other))
         for i, one in enumerate((x, other)):
@@ -21,7 +21,7 @@ def test_two_inputs_at_once(name):
                 torch.testing.assert_close(got[i], want, rtol=1e-4, atol=1e-5)
 
 
-def _slopes_of(example: Example):
+def _make_slopes(example: Example):
     x, ps, st = [
         tree.map(lambda leaf: leaf.float() if leaf.is_floating_point() else leaf, lp.to(part, backend="torch"))
         for part in example.draw_values()
@@ -42,7 +42,7 @@ def _slopes_of(example: Example):
     return slopes, x
 
 
-def test_ctc_loss_and_the_sign_of_a_weight():
+def test_ctc_loss_and_weight_norm_vmap():
     logits, labels = (
         torch.randn(2, 3, 7, 5, generator=torch.Generator().manual_seed(0)),
         torch.tensor([[0, 1], [2, 2], [3, 0]]),

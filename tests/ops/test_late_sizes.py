@@ -38,7 +38,7 @@ RUNS = [
 
 
 @pytest.mark.parametrize(("name", "i"), RUNS)
-def test_every_operation_learns_sizes_late(name: str, i: int) -> None:
+def test_every_operation_runs_with_sizes_unknown(name: str, i: int) -> None:
     operation, example = every_operation()[name], OPERATIONS[name][i]
     backend = get_backend("tf")
     arrays = [move_to_backend(array, backend, "float32") for array in example.arrays]

@@ -35,7 +35,7 @@ def fit(folder: Path, **options: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
-def make_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with a file of each kind, and a run of two steps."""
     folder = tmp_path_factory.mktemp("made")
     lp.save(folder / "m.safetensors", PS, ST, model=MODEL)
@@ -48,9 +48,9 @@ def make_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def copy_files(make_files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a copy of the folder, which is the current one."""
-    shutil.copytree(make_files, tmp_path, dirs_exist_ok=True)
+    shutil.copytree(files, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -84,15 +84,15 @@ MISTAKES: dict[str, tuple[Callable[[], Any], str]] = {
 
 
 @pytest.mark.parametrize("name", MISTAKES)
-def test_a_mistake_is_one_line_and_changes_nothing(name: str, copy_files: Path) -> None:
+def test_a_mistake_is_one_line_and_changes_nothing(name: str, folder: Path) -> None:
     call, cure = MISTAKES[name]
-    before = {path: path.read_bytes() for path in copy_files.rglob("*") if path.is_file()}
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     with pytest.raises((TypeError, ValueError, OSError)) as caught:
         call()
     text = str(caught.value)
     assert cure in text
     assert "\n" not in text
-    assert before == {path: path.read_bytes() for path in copy_files.rglob("*") if path.is_file()}
+    assert before == {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 COMMANDS: dict[str, str] = {
@@ -108,12 +108,12 @@ COMMANDS: dict[str, str] = {
 
 @pytest.mark.parametrize("line", COMMANDS)
 def test_a_command_says_what_is_wrong_and_writes_nothing(
-    line: str, copy_files: Path, capsys: pytest.CaptureFixture[str]
+    line: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    before = {path: path.read_bytes() for path in copy_files.rglob("*") if path.is_file()}
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     assert main(line.split()) == 2
     out, told = capsys.readouterr()
     assert not out
     assert told.count("\n") == 1
     assert COMMANDS[line] in told
-    assert before == {path: path.read_bytes() for path in copy_files.rglob("*") if path.is_file()}
+    assert before == {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
