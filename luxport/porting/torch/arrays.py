@@ -37,4 +37,4 @@ def find_class(module: Any) -> type:
             if kind.__name__ != "Module" and kind.forward is type(module).forward:  # type: ignore[attr-defined]
                 return kind
             break
-    raise ValueError("it has a forward of its own, so it is no class of torch.nn")
+    raise ValueError("it is no class of torch.nn, or has its own forward")

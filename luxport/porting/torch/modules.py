@@ -48,7 +48,7 @@ def to_torch(model: Layer, ps: Parameters, st: States, *, device: str | None = N
         model: a layer
         ps: its parameters
         st: its states
-        device: the PyTorch device of the copies; the default device if None
+        device: the PyTorch device of the copies; None for that of PyTorch arrays, for others the default device
         dtype: the floating dtype of the copies; their own if None
 
     Raises: TypeError if `model` is no layer; ValueError if PyTorch lacks a dtype or the device;
