@@ -65,7 +65,7 @@ def _make_block_pool(reduce: Any, places: tuple[int, int]) -> Any:
     )
 
 
-def _make_variable_pool(reduce: Any, places: tuple[int, int]) -> Any:
+def _make_variable_pool(reduce: Any, places: Any) -> Any:
     """Take PyTorch's windows one by one."""
 
     def pool(x: Any, ps: Any, st: Any) -> Any:
@@ -79,7 +79,7 @@ def _make_variable_pool(reduce: Any, places: tuple[int, int]) -> Any:
     return pool
 
 
-def _make_fixed_pool(reduce: Any, sizes: tuple[int]) -> Any:
+def _make_fixed_pool(reduce: Any, sizes: Any) -> Any:
     """Take Flux's windows one by one, in one dimension."""
 
     def pool(x: Any, ps: Any, st: Any) -> Any:

@@ -97,7 +97,7 @@ CASES: list[Case] = [
         )
         for id, line, layer, names in (
             ("parallel.three_inputs", 237, Parallel(_add_three, *DENSES), ("layer_1", "layer_2", "layer_3")),
-            ("parallel.three_named", 238, Parallel(_add_three, **dict(zip("abc", DENSES, strict=True))), "abc"),
+            ("parallel.three_named", 238, Parallel(_add_three, a=DENSES[0], b=DENSES[1], c=DENSES[2]), "abc"),
         )
     ],
     check_error(

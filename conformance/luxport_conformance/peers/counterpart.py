@@ -9,16 +9,7 @@ from typing import Any
 
 from luxport_conformance.peers.kinds import KINDS
 
-__all__ = [
-    "Build",
-    "Counterpart",
-    "NoCounterpartError",
-    "Peer",
-    "refuse",
-    "rename_options",
-    "require_symmetric",
-    "wrap_function",
-]
+__all__ = ["Build", "Counterpart", "NoCounterpartError", "Peer", "refuse", "rename_options", "require_symmetric"]
 
 
 class NoCounterpartError(Exception):
@@ -104,11 +95,6 @@ def refuse(reason: str) -> Build:
         raise NoCounterpartError(reason)
 
     return build
-
-
-def wrap_function(function: Callable[..., Any], *differences: str, **options: Any) -> Build:
-    """Return a builder for a function of arrays, whose options are given here."""
-    return lambda subject, x, st: Counterpart(lambda x, ps: function(x, **options), differences=differences)
 
 
 def rename_options(options: Mapping[str, Any], names: Mapping[str, str] | None = None) -> dict[str, Any]:
