@@ -73,7 +73,10 @@ MISTAKES: dict[str, tuple[Callable[[], Any], str]] = {
     "a state_dict": (lambda: lp.from_torch(torch.nn.Linear(2, 3).state_dict()), "module.load_state_dict(...)"),
     "a path to bring": (lambda: lp.from_torch("m.pt"), "load it with PyTorch"),
     "a lazy module": (lambda: lp.from_torch(torch.nn.LazyLinear(3)), "has no sizes yet: call it once"),
-    "a file to restore": (lambda: training.restore("m.json", create_state()), "restore expects a folder, got the file m.json"),
+    "a file to restore": (
+        lambda: training.restore("m.json", create_state()),
+        "restore expects a folder, got the file m.json",
+    ),
     "a file for a run": (lambda: fit(Path("m.json")), "expects a folder, got the file m.json"),
     "another rule": (
         lambda: training.restore("run", create_state(optimizers.Descent())),

@@ -57,7 +57,8 @@ def build_with_parameters_beside(value: Any, parent: Any, functions: Functions, 
                     continue
     if len(fitting) > 1:
         raise FileFormatError(
-            f"{len(fitting)} entries fit as parameters: {', '.join(map(show, fitting))}; save the right one under the name ps"
+            f"{len(fitting)} entries fit as parameters: {', '.join(map(show, fitting))}; "
+            "save the right one under the name ps"
         )
     for name in fitting:
         return port(value, functions, found[name], find_states_beside(parent, found[name]))
