@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -133,7 +133,7 @@ def _fit_by_path(ps: Any, st: Any, value: Any, path: str, context: _Context) -> 
                     filled = _fit_by_path(*inner, node[found], here, context)
                     new_ps |= {name: filled[0]} if name in ps else {}
                     new_st |= {name: filled[1]} if name in st else {}
-                elif next(_yield_arrays(inner[0]), None) is not None:
+                elif tree.leaves(inner[0]):
                     problems.append(f"{here} is missing")
             elif found is not None:
                 used.add(found)
@@ -261,11 +261,3 @@ def _check(found: Any, wanted: Any, path: str, problems: list[str]) -> Any:
         problems.append(f"{path}: shape {wanted.shape} expected, got {found.shape}")
         return wanted
     return found
-
-
-def _yield_arrays(ps: Any) -> Iterator[Any]:
-    for entry in ps.values():
-        if isinstance(entry, Mapping):
-            yield from _yield_arrays(entry)
-        else:
-            yield entry

@@ -282,8 +282,11 @@ MISTAKES: dict[str, tuple[Any, str]] = {
     "dim": (lambda: lp.ops.softmax(X, dim=-1), "did you mean axis? it takes (x, axis)"),
     "kernel_size of an operation": (lambda: lp.ops.max_pool(X, kernel_size=2), "no kernel_size: did you mean window?"),
     "reduction of a function": (lambda: lp.losses.mse(X, X, reduction="sum"), "no reduction: did you mean agg?"),
-    "words": (lambda: MODEL(np.array([["a", "b", "c"]]), PS, ST), "got str32, whose entries are no numbers"),
-    "objects": (lambda: MODEL(X.astype(object), PS, ST), "got object, whose entries are no numbers"),
+    "words": (
+        lambda: MODEL(np.array([["a", "b", "c"]]), PS, ST),
+        "got str32, whose entries are not numbers of one type",
+    ),
+    "objects": (lambda: MODEL(X.astype(object), PS, ST), "got object, whose entries are not numbers of one type"),
     "a list of tokens": (lambda: call(lp.Embedding(9, 2), [1, 2]), "got list: make one with luxport.asarray"),
     "words as tokens": (lambda: call(lp.Embedding(9, 2), np.array(["a"])), "expects integers, or one-hot booleans"),
     "a class of losses": (

@@ -23,9 +23,10 @@ from luxport.porting.keras.masks import (
 from luxport.porting.keras.merging import MERGE_FUNCTIONS
 from luxport.porting.network import Call, Entries, Network, Result
 
-__all__ = ["trace_network"]
+__all__ = ["Ported", "trace_network"]
 
 Ported: TypeAlias = tuple[Layer, dict[str, Any], dict[str, Any]]
+"""A layer, its parameters, and those entries of its state that Keras has."""
 
 
 def trace_network(model: Any, port: Callable[[Any, str], Ported], path: str) -> Ported:

@@ -23,7 +23,7 @@ from luxport.porting.files.saving import check_fit
 from luxport.porting.initial_trees import fill_trees
 from luxport.porting.keras.arguments import list_steps
 from luxport.porting.keras.functions import move_channels
-from luxport.porting.keras.graph import trace_network
+from luxport.porting.keras.graph import Ported, trace_network
 from luxport.porting.keras.layer_type import make_layer_type
 from luxport.porting.keras.other_layers import make_time_distributed_port
 from luxport.porting.keras.steps import Step
@@ -112,10 +112,6 @@ def from_keras(
     ps = fill_trees(initial_parameters(rng, model), given_ps, "from_keras")
     st = test_mode(fill_trees(initial_states(rng, model), given_st, "from_keras"))
     return model, *place_values((ps, st), backend, device, dtype)
-
-
-Ported = tuple[Layer, dict[str, Any], dict[str, Any]]
-"""A layer, its parameters, and those entries of its state that Keras has."""
 
 
 def _port(layer: Any, path: str) -> Ported:

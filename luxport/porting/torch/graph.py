@@ -14,14 +14,13 @@ from luxport.core.anatomy import NamedLayers, Parameters, States
 from luxport.core.layer import Layer
 from luxport.porting.errors import NoCounterpartError
 from luxport.porting.network import Call, Entries, Network, Result, Slice
+from luxport.porting.torch.arrays import Ported, copy_to_host
 from luxport.porting.torch.functions import CREATION_FUNCTIONS, FUNCTIONS
 from luxport.porting.with_options import WithOptions
 from luxport.random import Rng
 from luxport.tree.static import Static
 
 __all__ = ["StoredArray", "trace_network"]
-
-Ported = tuple[Layer, dict[str, Any], dict[str, Any]]
 
 _OPERATORS = {"iadd": "add", "isub": "sub", "imul": "mul", "itruediv": "truediv", "imatmul": "matmul", "ipow": "pow"}
 _IGNORED_FUNCTIONS = ("_assert", "_assert_is_none", "_assert_scalar")
@@ -179,7 +178,7 @@ class _Builder:
                 owner = getattr(owner, part)
             tensor = getattr(owner, last)
             trained = last in getattr(owner, "_parameters", {})
-            array = luxport.backend.get_backend("torch").to_numpy(tensor.detach())
+            array = copy_to_host(tensor)
             entry = last if not last.startswith("_") else "value"
             self._layers[name] = StoredArray(tuple(tensor.shape), trained, entry, array.dtype.name)
             self._ps[name], self._st[name] = ({entry: array}, {}) if trained else ({}, {entry: array})

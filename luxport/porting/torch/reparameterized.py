@@ -50,7 +50,7 @@ def port_reparameterized(module: Any, kind: str, port: Callable[[Any, bool], Por
     axes = 0
     if isinstance(layer, BatchOptional):
         axes, layer = layer.axes, layer.layer
-    convert = swap_dense_weight if find_class(module).__name__ == "Linear" else _return_unchanged
+    convert = swap_dense_weight if find_class(module).__name__ == "Linear" else lambda weight: weight
     axis = _find_axis(module, dim)
     ps.pop("weight")
     if kind == "weight_norm":
@@ -62,10 +62,6 @@ def port_reparameterized(module: Any, kind: str, port: Callable[[Any, bool], Por
         ps = {"weight": convert(arrays["weight"]), **ps}
         st = {"layer": st, "u": {"weight": arrays["u"]}, "training": Static(bool(module.training))}
     return (BatchOptional(wrapped, axes) if axes else wrapped), ps, st
-
-
-def _return_unchanged(x: Any) -> Any:
-    return x
 
 
 def _find_axis(module: Any, dim: int | None) -> int | None:
