@@ -284,7 +284,7 @@ MISTAKES: dict[str, tuple[Any, str]] = {
     "reduction of a function": (lambda: lp.losses.mse(X, X, reduction="sum"), "no reduction: did you mean agg?"),
     "words": (
         lambda: MODEL(np.array([["a", "b", "c"]]), PS, ST),
-        "got str32, whose entries are not numbers of one type",
+        "got str32, whose entries are not numbers",
     ),
     "objects": (lambda: MODEL(X.astype(object), PS, ST), "got object, whose entries are not numbers of one type"),
     "a list of tokens": (lambda: call(lp.Embedding(9, 2), [1, 2]), "got list: make one with luxport.asarray"),

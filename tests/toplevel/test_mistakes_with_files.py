@@ -75,7 +75,7 @@ MISTAKES: dict[str, tuple[Callable[[], Any], str]] = {
     "a lazy module": (lambda: lp.from_torch(torch.nn.LazyLinear(3)), "has no sizes yet: call it once"),
     "a file to restore": (
         lambda: training.restore("m.json", create_state()),
-        "restore expects a folder, got the file m.json",
+        "expects a folder, got the file m.json",
     ),
     "a file for a run": (lambda: fit(Path("m.json")), "expects a folder, got the file m.json"),
     "another rule": (
