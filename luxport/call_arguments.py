@@ -19,7 +19,7 @@ __all__ = [
     "expect_argnums",
     "find_signature_mismatch",
     "is_raised_by_luxport",
-    "says_what_it_takes",
+    "explain_call_errors",
     "explain_wrong_arguments",
     "explain_wrong_call",
 ]
@@ -29,10 +29,10 @@ R = TypeVar("R")
 Class = TypeVar("Class", bound=type)
 
 
-def says_what_it_takes(function: Callable[P, R], /) -> Callable[P, R]:
+def explain_call_errors(function: Callable[P, R], /) -> Callable[P, R]:
     """Decorate a function so that a call with missing, unknown, repeated or too many arguments says so in one line.
 
-    >>> @says_what_it_takes
+    >>> @explain_call_errors
     ... def scaled(x, *, factor=1.0):
     ...     return x * factor
     >>> scaled(2.0, faktor=3.0)
@@ -75,7 +75,7 @@ def _explain(
         wrong = explain_wrong_argument(name, function, args, options)
         if wrong is not None:
             raise LayerTypeError(wrong) from error
-    if isinstance(error, LayerError) and not error.place.text() and error.detail.startswith("expects "):
+    if isinstance(error, LayerError) and not error.place.describe() and error.detail.startswith("expects "):
         error.place.culprit = name
     make_printable(error)
 

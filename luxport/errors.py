@@ -20,7 +20,7 @@ class Place:
         self.layer: Any = None
         self.ps: Any = None
 
-    def text(self) -> str:
+    def describe(self) -> str:
         """Return the layer's name and path, such as ``Dense at layer_2.layer_1``."""
         return self.culprit + (f" at {'.'.join(self.path)}" if self.path else "")
 
@@ -39,7 +39,7 @@ class LayerError(ValueError):
         self.place.culprit = culprit
 
     def __str__(self) -> str:
-        where = self.place.text()
+        where = self.place.describe()
         text = f"{where} {self.detail}" if where else self.detail
         return text if text.isprintable() else make_safe(text, 2000)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from luxport.call_arguments import says_what_it_takes
+from luxport.call_arguments import explain_call_errors
 from luxport.lazy import explain_absent_names
 from luxport.random import Rng
 from luxport.random._generators import expect_shape
@@ -96,7 +96,7 @@ def _restore(name: str, options: tuple[tuple[str, Any], ...]) -> _Init:
     return globals()[name](**dict(options))
 
 
-@says_what_it_takes
+@explain_call_errors
 def calculate_gain(activation: Any, slope: float = 0.01) -> float:
     """Return the gain that keeps the variance of a layer's output where this activation follows the weight.
 
@@ -128,7 +128,7 @@ def calculate_gain(activation: Any, slope: float = 0.01) -> float:
     return gains[name]
 
 
-@says_what_it_takes
+@explain_call_errors
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
     """Return fan-in and fan-out of a weight: the number of inputs of each output, and of outputs of each input.
 

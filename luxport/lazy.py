@@ -39,9 +39,9 @@ def read_lazy_names(
         if name not in place_of:
             raise _make_absence_error(package, name, place_of)
         with _one_at_a_time:
-            return put(name, _import_in_order(module_of(name)))
+            return put(name, _import_in_order(find_module(name)))
 
-    def module_of(name: str) -> str:
+    def find_module(name: str) -> str:
         place = place_of[name]
         return f"{package}.{name}" if place == "." else resolve_name(place, package)
 
@@ -50,16 +50,16 @@ def read_lazy_names(
         setattr(sys.modules[package], name, value)
         return value
 
-    def listing() -> list[str]:
+    def list_names() -> list[str]:
         # Submodules become attributes of the package when they are imported, and are not public names.
         return sorted({*place_of, *(name for name in vars(sys.modules[package]) if name.startswith("__"))})
 
     beginnings = tuple(at_once)
     names = [name for name, place in place_of.items() if place.startswith(beginnings)]
-    modules = {module: import_module(module) for module in dict.fromkeys(map(module_of, names))}
+    modules = {module: import_module(module) for module in dict.fromkeys(map(find_module, names))}
     for name in names:
-        put(name, modules[module_of(name)])
-    return sorted(place_of), get, listing
+        put(name, modules[find_module(name)])
+    return sorted(place_of), get, list_names
 
 
 def explain_absent_names(module: str) -> Callable[[str], Any]:

@@ -106,7 +106,7 @@ def name_kind(value: Any) -> str:
         return f"the class {make_safe(value.__name__, 60)}"
     if type(value) is tuple:
         return f"a tuple of {len(value)}"
-    shape = _shape_of_array(value)
+    shape = _write_array_shape(value)
     return _name_type(value) if shape is None else f"an array {shape}"
 
 
@@ -114,7 +114,7 @@ def _name_type(value: Any) -> str:
     return make_safe(type(value).__name__, 60)
 
 
-def _shape_of_array(value: Any) -> str | None:
+def _write_array_shape(value: Any) -> str | None:
     """Write the shape of a value that looks like an array; None for others, and for numbers, NumPy's included."""
     if isinstance(value, (type, int, float, complex, np.generic)):
         return None
@@ -135,7 +135,7 @@ class _Short(reprlib.Repr):
         self.maxtuple = self.maxlist = self.maxdict = self.maxset = self.maxfrozenset = self.maxdeque = 8
 
     def repr1(self, x: Any, level: int) -> str:
-        shape = _shape_of_array(x)
+        shape = _write_array_shape(x)
         return super().repr1(x, level) if shape is None else f"an array {shape}"
 
     def repr_int(self, x: int, level: int) -> str:

@@ -10,7 +10,7 @@ from luxport.backend._choice import default_backend
 from luxport.backend._dtype_names import check_dtype_name, dtype_name
 from luxport.backend._protocol import Array, Backend
 from luxport.backend._registry import backend_of, find_owner, get_backend
-from luxport.call_arguments import says_what_it_takes
+from luxport.call_arguments import explain_call_errors
 from luxport.text import show
 
 __all__ = ["find_array_device", "asarray", "is_inexact", "namespace", "match_shapes", "match_sizes"]
@@ -39,7 +39,7 @@ def find_array_device(array: Array) -> Any:
     return None if getattr(device, "device_set", None) is not None else device
 
 
-@says_what_it_takes
+@explain_call_errors
 def asarray(
     values: Any, *, backend: str | Backend | None = None, device: str | None = None, dtype: str | None = None
 ) -> Array:

@@ -14,7 +14,7 @@ from typing import Any
 from luxport import tree
 from luxport.backend._protocol import Backend
 from luxport.backend._registry import backend_of, find_owner, get_backend
-from luxport.call_arguments import says_what_it_takes
+from luxport.call_arguments import explain_call_errors
 from luxport.tree.static import Static
 
 __all__ = ["find_backend_of_trees", "default_backend", "find_first_array", "set_backend", "using"]
@@ -25,7 +25,7 @@ _chosen: str | None = None
 _using: ContextVar[str | None] = ContextVar("luxport_using", default=None)
 
 
-@says_what_it_takes
+@explain_call_errors
 def default_backend() -> Backend:
     """Return the backend that new arrays come from.
 
@@ -34,7 +34,7 @@ def default_backend() -> Backend:
     return get_backend(_using.get() or _chosen or os.environ.get("LUXPORT_BACKEND") or "numpy")
 
 
-@says_what_it_takes
+@explain_call_errors
 def set_backend(name: str | None) -> None:
     """Choose the backend that new arrays come from, for the whole process; None undoes the choice.
 
@@ -47,7 +47,7 @@ def set_backend(name: str | None) -> None:
 
 
 @contextmanager
-@says_what_it_takes
+@explain_call_errors
 def using(name: str) -> Iterator[Backend]:
     """Choose the backend that new arrays come from, inside a ``with`` block (and its thread or task only).
 

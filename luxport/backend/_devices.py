@@ -10,7 +10,7 @@ from luxport.backend._choice import default_backend
 from luxport.backend._move import to
 from luxport.backend._protocol import Backend
 from luxport.backend._registry import backend_of, get_backend
-from luxport.call_arguments import explain_construction, says_what_it_takes
+from luxport.call_arguments import explain_call_errors, explain_construction
 from luxport.text import show, warn
 
 __all__ = ["Device", "cpu_device", "expect_device", "get_device", "gpu_device", "list_devices"]
@@ -75,7 +75,7 @@ def expect_device(backend: str, name: Any, devices: Sequence[str]) -> str:
     return wanted
 
 
-@says_what_it_takes
+@explain_call_errors
 def list_devices(backend: str | Backend | None = None) -> list[Device]:
     """List the devices of a backend.
 
@@ -89,7 +89,7 @@ def list_devices(backend: str | Backend | None = None) -> list[Device]:
     return [Device(name, owner.name) for name in owner.devices()]
 
 
-@says_what_it_takes
+@explain_call_errors
 def cpu_device(backend: str | Backend | None = None) -> Device:
     """Return the host's memory as a device.
 
@@ -101,7 +101,7 @@ def cpu_device(backend: str | Backend | None = None) -> Device:
     return Device("cpu", None if backend is None else _find_owner(backend).name)
 
 
-@says_what_it_takes
+@explain_call_errors
 def gpu_device(backend: str | Backend | None = None, *, index: int | None = None, force: bool = False) -> Device:
     """Return an accelerator of a backend: the first, or the one with a given number.
 
@@ -131,7 +131,7 @@ def gpu_device(backend: str | Backend | None = None, *, index: int | None = None
     return Device("cpu", owner.name)
 
 
-@says_what_it_takes
+@explain_call_errors
 def get_device(values: tree.Tree) -> Device | None:
     """Return the device that all arrays of a tree live on; None if there is no array.
 

@@ -10,14 +10,14 @@ from luxport.backend._dtype_names import check_dtype_name, dtype_name
 from luxport.backend._precision import choose_dtype_at, convert_once
 from luxport.backend._protocol import Array, Backend
 from luxport.backend._registry import backend_of, get_backend
-from luxport.call_arguments import says_what_it_takes
+from luxport.call_arguments import explain_call_errors
 from luxport.tree.ordered_keys import add_places
 from luxport.tree.size_limit import check_size
 
 __all__ = ["to", "to_numpy"]
 
 
-@says_what_it_takes
+@explain_call_errors
 def to(
     values: tree.Tree,
     *,
@@ -59,9 +59,9 @@ def to(
     def move(path: tuple[str, ...], leaf: Any) -> Array:
         source = backend_of(leaf)
         owner = target or source
-        wanted = choose_dtype_at(path, dtype) if _converts(dtype_name(leaf), dtype) else None
+        wanted = choose_dtype_at(path, dtype) if _is_converted(dtype_name(leaf), dtype) else None
         if share and device is None and wanted in (None, dtype_name(leaf)):
-            shared = leaf if owner is source else _share(leaf, owner)
+            shared = leaf if owner is source else _try_sharing(leaf, owner)
             if shared is not None:
                 return shared
         return owner.asarray(leaf if owner is source else source.to_numpy(leaf), dtype=wanted, device=device)
@@ -80,7 +80,7 @@ def _has_sorted_keys(backend: Backend) -> bool:
     return can(backend, "sorted keys")
 
 
-@says_what_it_takes
+@explain_call_errors
 def to_numpy(values: tree.Tree) -> tree.Tree:
     """Return the tree with its arrays copied to NumPy, from whichever backend and device they are on.
 
@@ -91,13 +91,13 @@ def to_numpy(values: tree.Tree) -> tree.Tree:
     return to(values, backend="numpy")
 
 
-def _converts(kind: str, dtype: str | None) -> bool:
+def _is_converted(kind: str, dtype: str | None) -> bool:
     if dtype is None:
         return False
     return "float" in kind or ("complex" in kind and "complex" in dtype)
 
 
-def _share(leaf: Array, owner: Backend) -> Array | None:
+def _try_sharing(leaf: Array, owner: Backend) -> Array | None:
     try:
         return owner.from_dlpack(leaf, share=True)
     except (BufferError, TypeError, ValueError, RuntimeError, AttributeError):

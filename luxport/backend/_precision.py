@@ -9,13 +9,13 @@ from luxport import tree
 from luxport.backend._dtype_names import dtype_name
 from luxport.backend._protocol import Array
 from luxport.backend._registry import backend_of
-from luxport.call_arguments import says_what_it_takes
+from luxport.call_arguments import explain_call_errors
 from luxport.text import show
 
 __all__ = ["bf16", "f16", "f32", "f64"]
 
 
-@says_what_it_takes
+@explain_call_errors
 def f16(values: tree.Tree) -> tree.Tree:
     """Convert the floating arrays of a tree to float16.
 
@@ -32,7 +32,7 @@ def f16(values: tree.Tree) -> tree.Tree:
     return _convert("f16", values, "float16", None)
 
 
-@says_what_it_takes
+@explain_call_errors
 def bf16(values: tree.Tree) -> tree.Tree:
     """Convert the floating arrays of a tree to bfloat16. See `f16`.
 
@@ -42,7 +42,7 @@ def bf16(values: tree.Tree) -> tree.Tree:
     return _convert("bf16", values, "bfloat16", None)
 
 
-@says_what_it_takes
+@explain_call_errors
 def f32(values: tree.Tree) -> tree.Tree:
     """Convert the floating arrays of a tree to float32, and complex ones to complex64. See `f16`.
 
@@ -51,7 +51,7 @@ def f32(values: tree.Tree) -> tree.Tree:
     return _convert("f32", values, "float32", "complex64")
 
 
-@says_what_it_takes
+@explain_call_errors
 def f64(values: tree.Tree) -> tree.Tree:
     """Convert the floating arrays of a tree to float64, and complex ones to complex128. See `f16`.
 

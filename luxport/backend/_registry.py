@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from luxport.backend._capabilities import CAPABILITIES, can
 from luxport.backend._protocol import Array, Backend
-from luxport.call_arguments import says_what_it_takes
+from luxport.call_arguments import explain_call_errors
 from luxport.errors import BackendNotFoundError, LayerTypeError
 from luxport.text import show
 from luxport.when_imported import when_imported
@@ -116,7 +116,7 @@ def backend_of(array: Array = None, /, *more: Array) -> Backend:
     return found
 
 
-@says_what_it_takes
+@explain_call_errors
 def get_backend(name: str | Backend) -> Backend:
     """Return a backend by name, importing it (and its framework) the first time; "pytorch" and "tensorflow" work too.
 
@@ -143,7 +143,7 @@ def find_backend_name(name: str) -> str:
     return {"pytorch": "torch", "tensorflow": "tf"}.get(name.lower(), name)
 
 
-@says_what_it_takes
+@explain_call_errors
 def available_backends() -> list[str]:
     """List the names of the backends whose frameworks are installed, without importing them."""
     installed = {
@@ -157,7 +157,7 @@ def list_known_backends() -> list[str]:
     return sorted({*KNOWN.named, *KNOWN.by_name})
 
 
-@says_what_it_takes
+@explain_call_errors
 def register_backend(backend: Backend) -> None:
     """Register a backend under its name in this process; packages use entry points instead."""
     missing = [name for name in _REQUIRED if getattr(backend, name, None) is None]

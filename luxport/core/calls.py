@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from luxport.call_arguments import says_what_it_takes
+from luxport.call_arguments import explain_call_errors
 from luxport.core.anatomy import Parameters, States
 from luxport.core.counts import state_length
 from luxport.core.initial_values import initial_states
@@ -14,14 +14,14 @@ from luxport.errors import LayerError
 __all__ = ["apply", "stateless_apply"]
 
 
-@says_what_it_takes
+@explain_call_errors
 def apply(model: Layer, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
     """Return ``model(x, ps, st)``."""
     check_layer("apply", model)
     return model(x, ps, st)
 
 
-@says_what_it_takes
+@explain_call_errors
 def stateless_apply(model: Layer, x: Any, ps: Parameters) -> Any:
     """Call a model that has no states and return only its output.
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from luxport import tree
-from luxport.call_arguments import says_what_it_takes
+from luxport.call_arguments import explain_call_errors
 from luxport.core.anatomy import LayerBase, Parameters, States
 from luxport.core.initial_values import describe_values, initial_parameters, initial_states
 from luxport.text import name_kind
@@ -15,7 +15,7 @@ from luxport.tree.static import Static
 __all__ = ["parameter_length", "state_length"]
 
 
-@says_what_it_takes
+@explain_call_errors
 def parameter_length(model: LayerBase | Parameters) -> int:
     """Count the numbers in the parameters of a layer, or in a tree of parameters.
 
@@ -27,7 +27,7 @@ def parameter_length(model: LayerBase | Parameters) -> int:
     return _count_numbers(ps, {})
 
 
-@says_what_it_takes
+@explain_call_errors
 def state_length(model: LayerBase | States) -> int:
     """Count the entries of the states of a layer, or of a tree of states.
 

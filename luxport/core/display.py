@@ -8,14 +8,14 @@ from dataclasses import MISSING, fields
 from itertools import islice
 from typing import Any, TypeAlias
 
-from luxport.call_arguments import says_what_it_takes
+from luxport.call_arguments import explain_call_errors
 from luxport.core.anatomy import LayerBase, NamedLayers, expect_layer, name_layers
 from luxport.core.counts import parameter_length, state_length
 
 __all__ = ["display", "write_on_one_line"]
 
 
-@says_what_it_takes
+@explain_call_errors
 def display(model: LayerBase) -> str:
     """Write a model in the style of Lux: one line per layer, with its numbers of parameters and states.
 

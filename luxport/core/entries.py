@@ -57,7 +57,7 @@ class Entries(NamedTuple):
 
 def record_entries(layer: Any) -> None:
     """Record a new layer's entries in it, found from its initial values without drawing them."""
-    entries = _entries_of(layer)
+    entries = _find_entries(layer)
     object.__setattr__(layer, "_entries", entries)
     object.__setattr__(layer, "_own", None if entries is None else entries.own)
     try:
@@ -70,7 +70,7 @@ def _count_places(layers: Any) -> int:
     return sum([v._places if isinstance(v, LayerBase) else _count_places(v) for v in name_layers(layers).values()])
 
 
-def _entries_of(layer: Any) -> Entries | None:
+def _find_entries(layer: Any) -> Entries | None:
     if layer._entries_of is not None:
         return getattr(layer, layer._entries_of)._entries
     ps, st = [
@@ -85,14 +85,14 @@ def _entries_of(layer: Any) -> Entries | None:
         return None
     passes_on = _passes_entries_on(layer, inside)
 
-    def own(values: Mapping[str, Any]) -> dict[str, Any]:
+    def select_own(values: Mapping[str, Any]) -> dict[str, Any]:
         return {
             name: value
             for name, value in values.items()
             if (name in layer._own_names if passes_on else name not in inside)
         }
 
-    own_ps, own_st = own(ps), own(st)
+    own_ps, own_st = select_own(ps), select_own(st)
     return Entries(
         parameter_names=tuple(ps),
         state_names=tuple(st),

@@ -135,13 +135,13 @@ def _note_place(error: Exception, layer: Any, ps: Any) -> None:
         place = vars(error).setdefault(_PLACE, Place())
         if place is None:
             return
-        before = place.text()
+        before = place.describe()
         _extend_place(place, layer, ps)
         notes = getattr(error, "__notes__", [])
         if before and notes and notes[-1] == _write_note(before):
-            notes[-1] = _write_note(place.text())
+            notes[-1] = _write_note(place.describe())
         else:
-            error.add_note(_write_note(place.text()))
+            error.add_note(_write_note(place.describe()))
     except Exception:
         return
 

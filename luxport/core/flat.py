@@ -11,7 +11,7 @@ from typing import Any
 
 from luxport import tree
 from luxport.backend import Array
-from luxport.call_arguments import explain_construction, says_what_it_takes
+from luxport.call_arguments import explain_call_errors, explain_construction
 from luxport.core.anatomy import expect_no_layer
 from luxport.core.flat_layout import Layout
 from luxport.text import name_kind
@@ -21,7 +21,7 @@ from luxport.tree.static import register_with_optree
 __all__ = ["FlatParameters", "flatten"]
 
 
-@says_what_it_takes
+@explain_call_errors
 def flatten(ps: tree.Tree, *, like: tree.Tree | Layout = None) -> tuple[Array, Layout]:
     """Return all floating and complex arrays of a tree in one vector, and the function that restores the tree.
 
@@ -106,7 +106,7 @@ class FlatParameters(tree.VectorTree):
         self._tree: Any = layout.build(vector, restore=False)
 
     @classmethod
-    @says_what_it_takes
+    @explain_call_errors
     def of(cls, ps: Mapping[str, Any]) -> FlatParameters:
         """Copy parameters into a vector and return its view."""
         return cls(*flatten(ps))
@@ -134,7 +134,7 @@ class FlatParameters(tree.VectorTree):
         return self.from_child(self.layout, (vector,))
 
     def __getitem__(self, key: str) -> Any:
-        return self.layout.child(self.vector, key) if self._tree is None else self._tree[key]
+        return self.layout.get_child(self.vector, key) if self._tree is None else self._tree[key]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.layout.template)

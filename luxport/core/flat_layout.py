@@ -70,12 +70,12 @@ class Layout:
         seen: dict[int, Part] = {}
         size = 0
 
-        def lay(x: Any, path: tuple[Any, ...]) -> Any:
+        def lay_out(x: Any, path: tuple[Any, ...]) -> Any:
             nonlocal size
             if isinstance(x, Mapping):
-                return {key: lay(x[key], (*path, key)) for key in list_in_order(x)}
+                return {key: lay_out(x[key], (*path, key)) for key in list_in_order(x)}
             if isinstance(x, (tuple, list)):
-                return tree.like_sequence(x, [lay(value, (*path, i)) for i, value in enumerate(x)])
+                return tree.like_sequence(x, [lay_out(value, (*path, i)) for i, value in enumerate(x)])
             if not is_inexact(x):
                 return x if x is None or isinstance(x, Static) else Constant(x)
             first = seen.get(id(x))
@@ -86,7 +86,7 @@ class Layout:
             size = part.stop
             return part
 
-        return cls(lay(ps, ()), size)
+        return cls(lay_out(ps, ()), size)
 
     def __call__(self, vector: Array) -> tree.Tree:
         """Restore the tree from a vector."""
@@ -158,7 +158,7 @@ class Layout:
             ]
         )
 
-    def child(self, vector: Array, key: Any) -> Any:
+    def get_child(self, vector: Array, key: Any) -> Any:
         """Return the subtree under a key, its arrays as slices of the vector."""
         xp = self.check(vector)
 

@@ -144,11 +144,11 @@ class _Search:
         requests: list[Request] = []
         places = iter(self.free)
 
-        def size(place: Place) -> _Size:
+        def make_size(place: Place) -> _Size:
             return _Size(sizes[place], place, requests)
 
         def fill(leaf: FreeArray) -> FreeArray:
-            return FreeArray(tuple([size(next(places)) if n is None else n for n in leaf.shape]), leaf.dtype)
+            return FreeArray(tuple([make_size(next(places)) if n is None else n for n in leaf.shape]), leaf.dtype)
 
         try:
             return self.run(tree.map(fill, self.inputs)), requests

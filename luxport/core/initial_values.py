@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from luxport import tree
-from luxport.call_arguments import says_what_it_takes
+from luxport.call_arguments import explain_call_errors
 from luxport.core.anatomy import LayerBase, name_layers
 from luxport.errors import LayerMemoryError
 from luxport.random import Rng
@@ -15,7 +15,7 @@ from luxport.tree.size_limit import MOST_ENTRIES
 __all__ = ["describe_values", "check_places", "initial_parameters", "initial_states"]
 
 
-@says_what_it_takes
+@explain_call_errors
 def initial_parameters(rng: int | Rng, layers: LayerBase | Mapping[str, Any] | Sequence[Any]) -> Any:
     """Draw the initial parameters of a layer, or of a mapping or sequence of layers, as NumPy arrays.
 
@@ -30,7 +30,7 @@ def initial_parameters(rng: int | Rng, layers: LayerBase | Mapping[str, Any] | S
     return {name: initial_parameters(rng, layer) for name, layer in name_layers(layers).items()}
 
 
-@says_what_it_takes
+@explain_call_errors
 def initial_states(rng: int | Rng, layers: LayerBase | Mapping[str, Any] | Sequence[Any]) -> Any:
     """Make the initial states of a layer, or of a mapping or sequence of layers, as NumPy arrays."""
     rng = Rng.of(rng)

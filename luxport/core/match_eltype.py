@@ -8,7 +8,7 @@ from typing import Any, Literal
 from luxport import tree
 from luxport.backend import Array, backend_of, dtype_name
 from luxport.backend._precision import choose_dtype_at
-from luxport.call_arguments import says_what_it_takes
+from luxport.call_arguments import explain_call_errors
 from luxport.core.anatomy import Parameters, States
 from luxport.core.layer import Layer
 from luxport.errors import LayerTypeError
@@ -19,7 +19,7 @@ __all__ = ["match_eltype"]
 Policy = Literal["none", "warn", "convert", "error"]
 
 
-@says_what_it_takes
+@explain_call_errors
 def match_eltype(layer: Layer, ps: Parameters, st: States, x: Any, *, policy: Policy | None = None) -> Any:
     """Return an input, a tree of arrays, in the dtype of a layer's parameters, or report that its dtype differs.
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from luxport import tree
-from luxport.call_arguments import says_what_it_takes
+from luxport.call_arguments import explain_call_errors
 from luxport.core.anatomy import States
 from luxport.core.layer import Layer
 from luxport.text import name_kind, show, warn
@@ -15,7 +15,7 @@ from luxport.tree.static import Static
 __all__ = ["test_mode", "train_mode", "update_state"]
 
 
-@says_what_it_takes
+@explain_call_errors
 def train_mode(st: States) -> dict[str, Any]:
     """Return the state with every ``training`` entry set to true.
 
@@ -29,7 +29,7 @@ def train_mode(st: States) -> dict[str, Any]:
     return update_state(st, "training", Static(True))
 
 
-@says_what_it_takes
+@explain_call_errors
 def test_mode(st: States) -> dict[str, Any]:
     """Return the state with every ``training`` entry set to false."""
     _check_states("test_mode", st)
@@ -40,7 +40,7 @@ def test_mode(st: States) -> dict[str, Any]:
 test_mode.__test__ = False  # type: ignore[attr-defined]  # pytest would take it for a test because of its name
 
 
-@says_what_it_takes
+@explain_call_errors
 def update_state(
     st: States, name: str, value: Any, *, exclude: Callable[[Any], bool] = lambda entry: False
 ) -> dict[str, Any]:

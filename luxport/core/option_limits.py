@@ -22,7 +22,7 @@ from luxport.backend.option_rules import (
 __all__ = ["OPTION_RULES"]
 
 
-def _pair(wanted: str, test: Callable[[float], bool]) -> Rule:
+def _make_pair_rule(wanted: str, test: Callable[[float], bool]) -> Rule:
     def holds(value: Any, shape: Any) -> bool:
         return isinstance(value, tuple) and len(value) == 2 and all([is_finite(one) and test(one) for one in value])
 
@@ -42,12 +42,12 @@ _SHARE = allow_number("a number of at least 0 and below 1", lambda value: 0 <= v
 
 OPTION_RULES: dict[str, Rule] = {
     "attention_dropout_probability": PROBABILITY,
-    "beta": _pair("a tuple of two numbers of at least 0 and below 1", lambda value: 0 <= value < 1),
+    "beta": _make_pair_rule("a tuple of two numbers of at least 0 and below 1", lambda value: 0 <= value < 1),
     "degree": FINITE,
     "delta": NON_NEGATIVE,
     "dropout": PROBABILITY,
     "dropout_probability": PROBABILITY,
-    "ell": _pair("a tuple of two positive numbers", lambda value: value > 0),
+    "ell": _make_pair_rule("a tuple of two positive numbers", lambda value: value > 0),
     "epsilon": NON_NEGATIVE,
     "eta": allow_number("a learning rate of at least 0", lambda value: 0 <= value < float("inf")),
     "hidden_dims": allow_count(0),
@@ -77,6 +77,6 @@ OPTION_RULES: dict[str, Rule] = {
     "RotaryPositionalEmbedding.base": POSITIVE,
     "TransformerDecoderLayer.dims": allow_count(0),
     "TransformerEncoderLayer.dims": allow_count(0),
-    "Rprop.gamma": _pair("a tuple of two numbers of at least 0", lambda value: value >= 0),
+    "Rprop.gamma": _make_pair_rule("a tuple of two numbers of at least 0", lambda value: value >= 0),
 }
 """Rules by the name of an option, or by class and option; options without a rule are checked by their annotations."""

@@ -13,7 +13,7 @@ from luxport.backend import (
     check_dtype_name,
     dtype_name,
 )
-from luxport.call_arguments import says_what_it_takes
+from luxport.call_arguments import explain_call_errors
 from luxport.core.abstract_arrays import AbstractArray
 from luxport.core.error_location import replace_message
 from luxport.core.initial_values import describe_values, initial_parameters, initial_states
@@ -25,7 +25,7 @@ from luxport.text import read_message, show
 __all__ = ["output_shape"]
 
 
-@says_what_it_takes
+@explain_call_errors
 def output_shape(model: Layer, input_shape: Any, *, dtype: str = "float32") -> Any:
     """Return the shape of the output for an input of this shape (batch included), without computing anything.
 

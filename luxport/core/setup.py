@@ -19,7 +19,7 @@ from luxport.backend import (
 )
 from luxport.backend._precision import choose_dtype_at
 from luxport.backend.memory import explain_memory
-from luxport.call_arguments import says_what_it_takes
+from luxport.call_arguments import explain_call_errors
 from luxport.core.initial_values import initial_parameters, initial_states
 from luxport.core.layer import Layer, check_layer, is_array
 from luxport.random import Rng, read_key_words
@@ -28,7 +28,7 @@ from luxport.tree.ordered_keys import add_places
 __all__ = ["setup"]
 
 
-@says_what_it_takes
+@explain_call_errors
 def setup(
     rng: int | Rng | Array,
     model: Layer,
@@ -79,7 +79,7 @@ def setup(
     def draw(rng: Rng) -> tuple[Any, Any]:
         return initial_parameters(rng, model), initial_states(rng, model)
 
-    def place(path: tuple[str, ...], value: Any) -> Array:
+    def convert(path: tuple[str, ...], value: Any) -> Array:
         name = getattr(getattr(value, "dtype", None), "name", None) or type(value).__name__
         if isinstance(value, (float, int)) and not isinstance(value, bool):
             value, name = np.asarray(value), f"{type(value).__name__}64"
@@ -105,8 +105,8 @@ def setup(
         )
         ps, st = tree.unflatten(tree.structure(like), iter(arrays))
     known = can(owner, "sorted keys")
-    return add_places(tree.map_with_path(place, ps), known=known), add_places(
-        tree.map_with_path(place, st), known=known
+    return add_places(tree.map_with_path(convert, ps), known=known), add_places(
+        tree.map_with_path(convert, st), known=known
     )
 
 

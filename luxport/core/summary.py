@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from luxport import tree
-from luxport.call_arguments import says_what_it_takes
+from luxport.call_arguments import explain_call_errors
 from luxport.core.anatomy import Parameters, States
 from luxport.core.containers import WrapperLayer
 from luxport.core.counts import parameter_length, state_length
@@ -57,7 +57,7 @@ class ModelSummary:
         return "\n".join([lines[0].rstrip(), rule, *[line.rstrip() for line in lines[1:-1]], rule, lines[-1].rstrip()])
 
 
-@says_what_it_takes
+@explain_call_errors
 def summary(model: Layer, x: Any, *, dtype: str = "float32") -> ModelSummary:
     """Return output shape and sizes of each layer that holds no others, in test mode; it prints as a table.
 
@@ -95,7 +95,7 @@ def summary(model: Layer, x: Any, *, dtype: str = "float32") -> ModelSummary:
         LayerSummary(path, layer, outputs[-1] if outputs else None, len(outputs), parameters, states)
         for path, layer, parameters, states, outputs in found
     ]
-    given = tree.map(lambda leaf: tuple(leaf.shape), x) if _holds_arrays(x) else x
+    given = tree.map(lambda leaf: tuple(leaf.shape), x) if _has_arrays(x) else x
     return ModelSummary(tuple(lines), given, output, parameter_length(model), state_length(model))
 
 
@@ -125,7 +125,7 @@ class _Watched(WrapperLayer):
         return getattr(self.layer, name)
 
 
-def _holds_arrays(x: Any) -> bool:
+def _has_arrays(x: Any) -> bool:
     return any(not isinstance(leaf, int) for leaf in tree.leaves(x))
 
 

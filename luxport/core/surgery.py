@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Any, overload
 
 from luxport import tree
-from luxport.call_arguments import says_what_it_takes
+from luxport.call_arguments import explain_call_errors
 from luxport.core.anatomy import NamedLayers, Parameters, States, expect_layer, expect_no_layer, name_layers
 from luxport.core.entries import record_entries
 from luxport.core.initial_values import describe_values, initial_parameters, initial_states
@@ -19,7 +19,7 @@ __all__ = ["layer_map", "modules", "named_modules", "replace_layers", "trainable
 LayerFunction = Callable[[Layer, Any, Any, tuple[str, ...]], tuple[Layer, Any, Any]]
 
 
-@says_what_it_takes
+@explain_call_errors
 def layer_map(
     f: LayerFunction, model: Layer, ps: Parameters, st: States
 ) -> tuple[Layer, dict[str, Any], dict[str, Any]]:
@@ -48,7 +48,7 @@ def layer_map(
     return _walk(f, model, ps, st, ())
 
 
-@says_what_it_takes
+@explain_call_errors
 def modules(model: Layer) -> Iterator[Layer]:
     """Yield a layer and all layers inside it, depth first.
 
@@ -61,7 +61,7 @@ def modules(model: Layer) -> Iterator[Layer]:
     return (layer for _, layer in named_modules(model))
 
 
-@says_what_it_takes
+@explain_call_errors
 def named_modules(model: Layer, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Layer]]:
     """Yield ``(path, layer)`` for a layer and all layers inside it, depth first; paths are those of the parameters.
 
@@ -86,7 +86,7 @@ def _list_named_modules(layer: Layer, path: tuple[str, ...]) -> Iterator[tuple[t
 def trainables(ps: Parameters) -> list[Any]: ...
 @overload
 def trainables(ps: Parameters, *, path: bool) -> list[Any] | list[tuple[tuple[str, ...], Any]]: ...
-@says_what_it_takes
+@explain_call_errors
 def trainables(ps: Parameters, *, path: bool = False) -> list[Any]:
     """List the arrays that training changes, the floating and complex ones among the parameters, each once.
 

@@ -17,7 +17,7 @@ from luxport.ops.moments import choose_least_epsilon, find_unit
 from luxport.transforms._custom_gradient import custom_vjp
 from luxport.transforms._stop_gradient import stop_gradient
 
-__all__ = ["SyncBatchNorm", "leave_layer_alone", "mean_over_workers", "synchronize_layer"]
+__all__ = ["SyncBatchNorm", "leave_layer_alone", "average_over_workers", "synchronize_layer"]
 
 
 def synchronize_layer(layer: Any) -> Any:
@@ -70,10 +70,10 @@ class SyncBatchNorm(BatchNorm):
         # also averages each process's largest number, from which all derive the same power of 2 that scales the values
         # so that their squares neither overflow nor underflow.
         own = take_mean(xp, wide, over, keepdims=True)
-        mean, largest = _split(mean_over_workers(xp.concat([own, _find_largest(xp, wide, over)])))
+        mean, largest = _split(average_over_workers(xp.concat([own, _find_largest(xp, wide, over)])))
         unit, epsilon = find_unit(xp, stop_gradient(largest), choose_least_epsilon(xp, wide, self.epsilon))
         centered = wide * unit - mean * unit
-        var = mean_over_workers(xp.mean(centered * centered, axis=over, keepdims=True))
+        var = average_over_workers(xp.mean(centered * centered, axis=over, keepdims=True))
         y = centered / xp.sqrt(var + epsilon)
         if self.affine:
             channels = tuple([-1 if axis == 1 else 1 for axis in range(len(x.shape))])
@@ -102,7 +102,7 @@ def _split(both: Array) -> tuple[Array, Array]:
     return both[:1, ...], both[1:, ...]
 
 
-def mean_over_workers(x: Array) -> Array:
+def average_over_workers(x: Array) -> Array:
     """Return the mean of an array over all processes; the backward pass averages the cotangents.
 
     That is the right gradient where each process differentiates its own loss and the gradients are averaged afterward,

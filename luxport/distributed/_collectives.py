@@ -10,7 +10,7 @@ from typing import Any
 from luxport import tree
 from luxport.backend import Array, dtype_name, find_owner
 from luxport.backend.option_rules import is_int
-from luxport.call_arguments import says_what_it_takes
+from luxport.call_arguments import explain_call_errors
 from luxport.distributed._agreement import attempt, exchange, expect_agreement, expect_own, write_location
 from luxport.distributed._extremes import find_extreme_with_nan
 from luxport.distributed._gradients import combine_with_gradient
@@ -27,7 +27,7 @@ _NUMBERS = re.compile(r"bool|bfloat16|(u?int|float|complex)\d+")
 """The names of the dtypes that engines can move."""
 
 
-@says_what_it_takes
+@explain_call_errors
 def allreduce(values: tree.Tree, op: str = "mean") -> tree.Tree:
     """Return the tree with each array combined elementwise with the arrays at the same path in all processes.
 
@@ -56,7 +56,7 @@ def allreduce(values: tree.Tree, op: str = "mean") -> tree.Tree:
     return _reduce("allreduce", values, op)
 
 
-@says_what_it_takes
+@explain_call_errors
 def reduce(values: tree.Tree, op: str = "mean", *, root: int = 0) -> tree.Tree:
     """Return the result of `allreduce` in the process `root`, and the tree unchanged in the others.
 
@@ -76,7 +76,7 @@ def reduce(values: tree.Tree, op: str = "mean", *, root: int = 0) -> tree.Tree:
     return combined if session.world.rank == root else values
 
 
-@says_what_it_takes
+@explain_call_errors
 def bcast(values: tree.Tree, *, root: int = 0) -> tree.Tree:
     """Return the tree with the arrays of the process `root`; other leaves remain each process's own.
 
@@ -93,7 +93,7 @@ def bcast(values: tree.Tree, *, root: int = 0) -> tree.Tree:
     return _move("bcast", values, f"root={root}", lambda arrays: session.engine.broadcast(arrays, root))
 
 
-@says_what_it_takes
+@explain_call_errors
 def synchronize(values: tree.Tree, *, root: int = 0) -> tree.Tree:
     """Return the tree with the arrays and Python numbers of the process `root`; other leaves remain each process's own.
 
@@ -124,7 +124,7 @@ def synchronize(values: tree.Tree, *, root: int = 0) -> tree.Tree:
     return tree.map(lambda leaf: next(numbers) if _is_number(leaf) else leaf, values)
 
 
-@says_what_it_takes
+@explain_call_errors
 def barrier() -> None:
     """Wait until every process has called this.
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from luxport import tree
 from luxport.backend import can, find_owner
-from luxport.call_arguments import says_what_it_takes
+from luxport.call_arguments import explain_call_errors
 from luxport.core.layer import Layer
 from luxport.core.surgery import replace_layers
 from luxport.distributed._agreement import attempt, begin_agreement, exchange, expect_agreement, expect_own
@@ -34,7 +34,7 @@ Mean = Callable[[list[Any]], list[Any]]
 """A function that returns the means of arrays over all workers."""
 
 
-@says_what_it_takes
+@explain_call_errors
 def data_parallel(state: TrainState, *, sync_batch_norm: bool = False) -> TrainState:
     """Return rank 0's state in every process; each `train_step` of it is one joint step of all processes.
 
@@ -184,7 +184,7 @@ class DataParallel:
         # The step for batches of different sizes, if `program` cannot take these.
         uneven: Callable[[Any, TrainState], Any] | None = None
 
-        def with_all_samples(*, jit: bool) -> Callable[[Any, TrainState], Any]:
+        def make_step_with_all(*, jit: bool) -> Callable[[Any, TrainState], Any]:
             alone = partial(compute_own_gradients, gradients_of(objective), 0)
             return call_with_all(session, split_step(backend, alone, finish, None, jit=jit, donate=donate))
 
@@ -192,25 +192,25 @@ class DataParallel:
         if own_engine and jit and can(backend, "parallel program"):
             gradients = gradients_of(objective)
 
-            def inside(data: Any, state: TrainState, rank: Any, size: int, mean: Mean) -> Any:
+            def take_step(data: Any, state: TrainState, rank: Any, size: int, mean: Mean) -> Any:
                 found = compute_own_gradients(gradients, rank, state.program, state.ps, state.st, state.scale, data)
                 return _finish_together(finish, state, found, size, mean)
 
-            def inside_packed(data: Any, packed: Any, rank: Any, size: int, mean: Mean) -> Any:
+            def take_packed_step(data: Any, packed: Any, rank: Any, size: int, mean: Mean) -> Any:
                 def step(layout: Layout, data: Any, state: TrainState) -> Any:
                     found = layout.compute_gradients(partial(compute_own_gradients, gradients, rank), data, state)
                     return _finish_together(finish, state, found, size, mean)
 
                 return run_packed(step, data, packed)
 
-            program = backend.parallel_program(inside, session.world, donate=donate)
+            program = backend.parallel_program(take_step, session.world, donate=donate)
             if can(backend, "packed state"):
-                packed_program = backend.parallel_program(inside_packed, session.world, donate=donate)
+                packed_program = backend.parallel_program(take_packed_step, session.world, donate=donate)
                 program = keep_packed(backend, program, packed_program)
             # One program for all processes requires the same shapes in all of them.
             uneven = between(jit=True, donate=donate)
             if self.sync_batch_norm:
-                uneven = with_all_samples(jit=True)
+                uneven = make_step_with_all(jit=True)
         elif self.sync_batch_norm and jit and session.world.size > 1:
             raise ValueError(
                 f"sync_batch_norm moves arrays inside the step, which the engine {session.name} cannot do in a "
@@ -225,7 +225,7 @@ class DataParallel:
             if self.sync_batch_norm and accumulate > 1:
                 # Parts of batches of different sizes would differ in size and perhaps in number, so that the layers'
                 # communication would not match.
-                uneven = with_all_samples(jit=False)
+                uneven = make_step_with_all(jit=False)
         if session.world.size == 1:
             return program
 

@@ -30,10 +30,10 @@ def compute_weighted_means(
         size: the number of processes
         weight: the weight of this process, relative to the average weight
     """
-    return reduce_in_single(lambda wide: all_reduce([_share(array, size, weight) for array in wide], "sum"), arrays)
+    return reduce_in_single(lambda wide: all_reduce([_weigh(array, size, weight) for array in wide], "sum"), arrays)
 
 
-def _share(array: Array, size: int, weight: float) -> Array:
+def _weigh(array: Array, size: int, weight: float) -> Array:
     if weight == 1:
         return array / size
     # A process without samples has the weight 0 and means of NaN.

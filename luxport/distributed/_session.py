@@ -8,7 +8,7 @@ from typing import Any
 
 from luxport.backend import can, default_backend, get_backend, require
 from luxport.backend.option_rules import is_number
-from luxport.call_arguments import says_what_it_takes
+from luxport.call_arguments import explain_call_errors
 from luxport.distributed._engine import Engine, LocalEngine, OneProcess
 from luxport.distributed._errors import DistributedError
 from luxport.distributed._launch import World, read_world
@@ -56,7 +56,7 @@ DEFAULT_TIMEOUT = 300.0
 _session: Session | None = None
 
 
-@says_what_it_takes
+@explain_call_errors
 def initialize(engine: str = "auto", *, timeout: float = DEFAULT_TIMEOUT) -> None:
     """Connect to the processes that were started together with this one; call it once, before the first array.
 
@@ -129,7 +129,7 @@ def _choose_engine(world: World) -> str:
     return "torch" if world.launcher.startswith("torchrun") else "mpi"
 
 
-@says_what_it_takes
+@explain_call_errors
 def initialized() -> bool:
     """Return whether an engine is running.
 
@@ -173,7 +173,7 @@ def _expect_own_process(caller: str, session: Session) -> None:
         )
 
 
-@says_what_it_takes
+@explain_call_errors
 def rank() -> int:
     """Return the number of this process among all, from 0.
 
@@ -182,7 +182,7 @@ def rank() -> int:
     return get_world("rank").rank
 
 
-@says_what_it_takes
+@explain_call_errors
 def local_rank() -> int:
     """Return the number of this process among those on its host, from 0, by which it chooses one of the host's devices.
 
@@ -192,7 +192,7 @@ def local_rank() -> int:
     return get_world("local_rank").local_rank
 
 
-@says_what_it_takes
+@explain_call_errors
 def total_workers() -> int:
     """Return the number of processes.
 
@@ -202,7 +202,7 @@ def total_workers() -> int:
     return get_world("total_workers").size
 
 
-@says_what_it_takes
+@explain_call_errors
 def shutdown() -> None:
     """Disconnect from the other processes, after which another engine may be started; do nothing without an engine."""
     global _session

@@ -31,11 +31,11 @@ def main() -> None:
     ready = wait_for([connection, pipe])
     if connection not in ready:
         ready = wait_for([connection], _SHORTLY)
-    if connection in ready and not _hear(connection):
+    if connection in ready and not _read_byte(connection):
         os.write(_STANDARD_ERROR, f"{line}\n".encode())
 
 
-def _hear(connection: int) -> bytes:
+def _read_byte(connection: int) -> bytes:
     try:
         return os.read(connection, 1)
     except OSError:  # the connection was reset

@@ -12,7 +12,7 @@ import numpy as np
 
 from luxport import tree
 from luxport.backend import check_dtype_name, dtype_name, find_owner, get_backend, to_numpy
-from luxport.call_arguments import explain_construction, says_what_it_takes
+from luxport.call_arguments import explain_call_errors, explain_construction
 from luxport.core.anatomy import Parameters, States
 from luxport.core.error_location import replace_message
 from luxport.core.layer import Layer, check_layer
@@ -47,7 +47,7 @@ class InputSpec:
         object.__setattr__(self, "shape", tuple([n if isinstance(n, str) else int(n) for n in sizes]))  # type: ignore[arg-type]
 
 
-@says_what_it_takes
+@explain_call_errors
 def to_onnx(
     path: str | PathLike[str] | None,
     model: Layer,

@@ -12,7 +12,7 @@ from typing import Any
 
 from luxport import tree
 from luxport.backend import dtype_name, is_array, namespace
-from luxport.call_arguments import says_what_it_takes
+from luxport.call_arguments import explain_call_errors
 from luxport.core.anatomy import NamedLayers, Parameters, States, name_layers
 from luxport.core.containers import WrapperLayer
 from luxport.core.initial_values import initial_parameters, initial_states
@@ -26,7 +26,7 @@ from luxport.tree.static import Static
 __all__ = ["CompactLayer", "compact"]
 
 
-@says_what_it_takes
+@explain_call_errors
 def compact(name: str | None = None, /, **values: Any) -> Callable[[Callable[..., Any]], CompactLayer]:
     """Make a layer from a function of x and of keyword arguments, whose values are given here.
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from luxport.backend import dtype_name, find_owner, numpy_bfloat16
-from luxport.call_arguments import says_what_it_takes
+from luxport.call_arguments import explain_call_errors
 from luxport.core.anatomy import NamedLayers
 from luxport.core.layer import Layer
 from luxport.initializers import Initializer
@@ -37,7 +37,7 @@ class Initial:
         return f"{how}({', '.join(map(_write_value, filter(None, (self.init, self.shape))))})"
 
 
-@says_what_it_takes
+@explain_call_errors
 def parameter(init: Any, shape: int | tuple[int, ...] | None = None) -> Initial:
     """Describe a parameter of a `compact` layer.
 
@@ -57,7 +57,7 @@ def parameter(init: Any, shape: int | tuple[int, ...] | None = None) -> Initial:
     return _make_initial(init, shape, True)
 
 
-@says_what_it_takes
+@explain_call_errors
 def non_trainable(init: Any, shape: int | tuple[int, ...] | None = None) -> Initial:
     """Describe an array in the state of a `compact` layer, as `parameter` does one among the parameters.
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from luxport import ops, tree
 from luxport.backend import Array, dtype_name, find_owner, namespace
-from luxport.call_arguments import says_what_it_takes
+from luxport.call_arguments import explain_call_errors
 from luxport.core.abstract_arrays import AbstractArray
 from luxport.core.anatomy import Parameters, States, expect_layer
 from luxport.core.containers import WrapperLayer
@@ -104,7 +104,7 @@ class DebugLayer(WrapperLayer):
         return type(self.layer).__name__ + (f" at {'.'.join(self.location)}" if self.location else "")
 
 
-@says_what_it_takes
+@explain_call_errors
 def debug(model: Layer, *, check: Check = "both", infinities: bool = False) -> Layer:
     """Wrap every layer of a model that contains no others in a `DebugLayer`; parameters and states do not change.
 

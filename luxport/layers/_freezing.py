@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, overload
 
-from luxport.call_arguments import says_what_it_takes
+from luxport.call_arguments import explain_call_errors
 from luxport.core.anatomy import Parameters, States, expect_layer
 from luxport.core.initial_values import describe_values, initial_parameters, initial_states
 from luxport.core.layer import Layer, is_array
@@ -79,7 +79,7 @@ def freeze(model: Layer, *, which: str | Iterable[Path] | None = None) -> Frozen
 def freeze(
     model: Layer, ps: Parameters, st: States, which: str | Iterable[Path] | None = None
 ) -> tuple[FrozenLayer, dict[str, Any], dict[str, Any]]: ...
-@says_what_it_takes
+@explain_call_errors
 def freeze(model: Layer, ps: Any = None, st: Any = None, which: str | Iterable[Path] | None = None) -> Any:
     """Freeze parameters of a layer: return the layer; if given parameters and states, ``model, ps, st``.
 
@@ -114,7 +114,7 @@ def freeze(model: Layer, ps: Any = None, st: Any = None, which: str | Iterable[P
 def unfreeze(model: FrozenLayer) -> Layer: ...
 @overload
 def unfreeze(model: FrozenLayer, ps: Parameters, st: States) -> tuple[Layer, dict[str, Any], dict[str, Any]]: ...
-@says_what_it_takes
+@explain_call_errors
 def unfreeze(model: FrozenLayer, ps: Parameters | None = None, st: States | None = None) -> Any:
     """Undo `freeze`: return the layer inside; if given parameters and states, ``layer, ps, st`` in their first order.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from luxport.call_arguments import says_what_it_takes
+from luxport.call_arguments import explain_call_errors
 from luxport.core.anatomy import Parameters, States
 from luxport.core.wrong_entries import find_wrong_entry
 from luxport.errors import LayerError
@@ -14,7 +14,7 @@ from luxport.text import name_kind
 __all__ = ["intermediate_outputs"]
 
 
-@says_what_it_takes
+@explain_call_errors
 def intermediate_outputs(model: Chain, x: Any, ps: Parameters, st: States) -> tuple[tuple[Any, ...], States]:
     """Return the outputs of all layers of a `Chain`, the last of which is that of the chain, and the new state.
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, cast
 import numpy as np
 
 from luxport import ops
-from luxport.call_arguments import says_what_it_takes
+from luxport.call_arguments import explain_call_errors
 from luxport.core.abstract_arrays import AbstractArray
 from luxport.core.anatomy import Parameters, States
 from luxport.core.containers import WrapperLayer
@@ -171,7 +171,7 @@ class SpectralNorm(Layer):
         return {name: weight for name, (weight, _) in pairs.items()}, {name: new for name, (_, new) in pairs.items()}
 
 
-@says_what_it_takes
+@explain_call_errors
 def remove_weight_norm(model: Layer, ps: Parameters, st: States) -> tuple[Layer, dict[str, Any], dict[str, Any]]:
     """Return a model with its `WeightNorm`s removed, and parameters and states with which it computes the same.
 
@@ -198,7 +198,7 @@ def remove_weight_norm(model: Layer, ps: Parameters, st: States) -> tuple[Layer,
     return layer_map(unwrap, model, ps, st)
 
 
-@says_what_it_takes
+@explain_call_errors
 def remove_spectral_norm(model: Layer, ps: Parameters, st: States) -> tuple[Layer, dict[str, Any], dict[str, Any]]:
     """Return a model with its `SpectralNorm`s removed, and the weights that these use in testing.
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
 from luxport import tree
-from luxport.call_arguments import says_what_it_takes
+from luxport.call_arguments import explain_call_errors
 from luxport.core.anatomy import Parameters, States, expect_layer
 from luxport.core.initial_values import describe_values, initial_parameters, initial_states
 from luxport.core.layer import Layer
@@ -70,7 +70,7 @@ class Tied(Layer):
         return initial_states(rng, self.layer)
 
 
-@says_what_it_takes
+@explain_call_errors
 def tie(
     model: Layer, ps: Parameters, st: States, groups: Groups
 ) -> tuple[Tied, dict[str, Any], dict[str, Any] | States]:
@@ -92,7 +92,7 @@ def tie(
     return tied, paths.leave_out(ps, _list_later_paths(tied.groups)), st
 
 
-@says_what_it_takes
+@explain_call_errors
 def untie(model: Tied, ps: Parameters, st: States) -> tuple[Layer, dict[str, Any], States]:
     """Undo `tie`: return the layer inside, with the same arrays at all paths of a group.
 
@@ -107,7 +107,7 @@ def untie(model: Tied, ps: Parameters, st: States) -> tuple[Layer, dict[str, Any
     return model.layer, paths.sort_like(full, describe_values(initial_parameters, model.layer)), st
 
 
-@says_what_it_takes
+@explain_call_errors
 def share_parameters(ps: Parameters, groups: Groups, new: Sequence[Any] | None = None) -> dict[str, Any]:
     """Return the parameters with the same arrays at all paths of a group.
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from luxport import tree
-from luxport.call_arguments import did_you_mean, says_what_it_takes
+from luxport.call_arguments import did_you_mean, explain_call_errors
 from luxport.optimizers._hyperparameters import fill_in, find_shortest, make_scalar, name_numbers, replace_values
 from luxport.optimizers._rule import Compound
 from luxport.optimizers._state import Group, Leaf, OptimizerState, Tied, group_of
@@ -17,7 +17,7 @@ from luxport.tree.static import Static
 __all__ = ["adjust", "current_rule", "freeze", "thaw"]
 
 
-@says_what_it_takes
+@explain_call_errors
 def adjust(state: tree.Tree, eta: Any = None, *, at: str = "", **values: Any) -> tree.Tree:
     """Return a state whose rules have new values for the named hyper-parameters; moments and counts stay.
 
@@ -76,7 +76,7 @@ def _adjust(rule: Any, numbers: Any, values: Mapping[str, Any]) -> tuple[Any, An
     return fixed, changed
 
 
-@says_what_it_takes
+@explain_call_errors
 def current_rule(state: tree.Tree, at: str = "") -> Any:
     """Return the rule of a state, or of a part of it, with its current hyper-parameters.
 
@@ -112,7 +112,7 @@ def _list_numbers(values: Any) -> Any:
     return tuple(map(_list_numbers, values))
 
 
-@says_what_it_takes
+@explain_call_errors
 def freeze(state: tree.Tree, at: str = "") -> tree.Tree:
     """Return a state with which `update` leaves all parameters, or those of a part, unchanged.
 
@@ -133,7 +133,7 @@ def freeze(state: tree.Tree, at: str = "") -> tree.Tree:
     return _map_groups(None, state, at, lambda leaf: leaf._replace(frozen=Static(True)))
 
 
-@says_what_it_takes
+@explain_call_errors
 def thaw(state: tree.Tree, at: str = "") -> tree.Tree:
     """Undo `freeze`: return a state with which `update` changes the parameters again.
 

@@ -9,7 +9,7 @@ from typing import Any
 from luxport import tree
 from luxport.backend import Array, is_inexact, namespace
 from luxport.backend.dtypes import widen_halves
-from luxport.call_arguments import says_what_it_takes
+from luxport.call_arguments import explain_call_errors
 from luxport.errors import LayerError
 from luxport.optimizers._scaled_norm import LARGE, compute_norm_of_all, scale_by
 from luxport.text import show
@@ -17,7 +17,7 @@ from luxport.text import show
 __all__ = ["clip_by_global_norm", "global_norm"]
 
 
-@says_what_it_takes
+@explain_call_errors
 def global_norm(grads: tree.Tree) -> Array:
     """Return the Euclidean norm of all numbers in a tree, taken as one vector.
 
@@ -37,7 +37,7 @@ def global_norm(grads: tree.Tree) -> Array:
     return compute_norm_of_all(_list_floating("global_norm", grads))[0]
 
 
-@says_what_it_takes
+@explain_call_errors
 def clip_by_global_norm(grads: tree.Tree, largest: float | Array) -> tree.Tree:
     """Return the gradients, all scaled down by one factor if the norm of the whole tree is larger than `largest`.
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from luxport import tree
 from luxport.backend import is_inexact, namespace
-from luxport.call_arguments import says_what_it_takes
+from luxport.call_arguments import explain_call_errors
 from luxport.core.anatomy import expect_no_layer
 from luxport.core.flat import FlatParameters
 from luxport.optimizers._chain import MixedPrecision
@@ -28,7 +28,7 @@ from luxport.tree.static import Static
 __all__ = ["setup"]
 
 
-@says_what_it_takes
+@explain_call_errors
 def setup(rule: Rule, ps: tree.Tree) -> OptimizerState:
     """Make the state of a rule for a tree of parameters.
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from luxport import tree
 from luxport.backend import Array, dtype_name, is_array, is_inexact, namespace
-from luxport.call_arguments import says_what_it_takes
+from luxport.call_arguments import explain_call_errors
 from luxport.core.flat import FlatParameters
 from luxport.core.flat_layout import find_entry
 from luxport.optimizers._clip_global_norm import Flow, does_clip_together, look_at_all
@@ -35,7 +35,7 @@ from luxport.tree.static import Static
 __all__ = ["update", "update_in_place"]
 
 
-@says_what_it_takes
+@explain_call_errors
 def update(state: tree.Tree, ps: tree.Tree, grads: tree.Tree, *more: tree.Tree) -> tuple[tree.Tree, tree.Tree]:
     """Return the next state and the next parameters; nothing is changed in place.
 

@@ -14,7 +14,7 @@ import luxport
 from luxport import tree
 from luxport.backend import Backend, can, default_backend, get_backend, is_inexact
 from luxport.backend._precision import choose_dtype_at, convert_once
-from luxport.call_arguments import says_what_it_takes
+from luxport.call_arguments import explain_call_errors
 from luxport.core.layer import Layer
 from luxport.porting import julia
 from luxport.porting.errors import FileFormatError, refuse_file, show
@@ -38,7 +38,7 @@ _MOST = 10_000
 """How many values of a file without a model are examined for the error message."""
 
 
-@says_what_it_takes
+@explain_call_errors
 def load_model(
     path: str | PathLike[str],
     *,

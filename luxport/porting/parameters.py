@@ -9,7 +9,7 @@ from typing import Any
 
 from luxport import tree
 from luxport.backend import Backend
-from luxport.call_arguments import says_what_it_takes
+from luxport.call_arguments import explain_call_errors
 from luxport.core.layer import Layer, check_layer
 from luxport.porting import julia
 from luxport.porting.errors import FileFormatError, refuse_file
@@ -30,7 +30,7 @@ _DEEPEST = 3
 _MOST_LEVELS = 100
 
 
-@says_what_it_takes
+@explain_call_errors
 def load_parameters(
     path: str | PathLike[str],
     model: Layer,

@@ -23,7 +23,7 @@ import numpy as np
 from luxport import ops
 from luxport.backend import Array, Backend, can, default_backend, find_owner, get_backend, namespace
 from luxport.backend.memory import check_memory
-from luxport.call_arguments import explain_construction, says_what_it_takes
+from luxport.call_arguments import explain_call_errors, explain_construction
 from luxport.errors import LayerMemoryError
 from luxport.random._normal_quantile import standard_normal_cdf, standard_normal_quantile
 from luxport.text import name_kind, show
@@ -144,7 +144,7 @@ def read_key_words(key: Any) -> Any:
     return owner.key_words(key) if owner is not None and can(owner, "own keys") else None
 
 
-@says_what_it_takes
+@explain_call_errors
 def rng(seed: int) -> Rng:
     """Return the host generator for a seed.
 
@@ -154,7 +154,7 @@ def rng(seed: int) -> Rng:
     return Rng(seed)
 
 
-@says_what_it_takes
+@explain_call_errors
 def key(seed: int, *, backend: str | Backend | None = None, device: str | None = None) -> Key:
     """Return the key of a seed, with a counter of 0. Its words are those of JAX's key for the same seed.
 
@@ -176,7 +176,7 @@ def key(seed: int, *, backend: str | Backend | None = None, device: str | None =
     return {"key": owner.asarray(words, device=device), "counter": owner.asarray(np.zeros((), np.int32), device=device)}
 
 
-@says_what_it_takes
+@explain_call_errors
 def fold_in(key: Key, data: int | Array) -> Key:
     """Return a new key, computed from a key and a number: the cipher of (counter, data).
 
@@ -201,7 +201,7 @@ def fold_in(key: Key, data: int | Array) -> Key:
     return {"key": ops.threefry_2x32(words, at), "counter": zero}
 
 
-@says_what_it_takes
+@explain_call_errors
 def split(key: Key, count: int = 2) -> list[Key]:
     """Return new keys with independent streams: ``fold_in`` of 0, 1, …
 
@@ -222,7 +222,7 @@ def split(key: Key, count: int = 2) -> list[Key]:
 _MOST_KEYS = 100_000
 
 
-@says_what_it_takes
+@explain_call_errors
 def uniform(key: Key, shape: tuple[int, ...], low: float = 0.0, high: float = 1.0) -> tuple[Array, Key]:
     """Draw float32 values from [low, high); return them and the next key.
 
@@ -244,7 +244,7 @@ def uniform(key: Key, shape: tuple[int, ...], low: float = 0.0, high: float = 1.
     return values if (low, high) == (0.0, 1.0) else values * (high - low) + low, _advance(key)
 
 
-@says_what_it_takes
+@explain_call_errors
 def normal(key: Key, shape: tuple[int, ...], mean: float = 0.0, std: float = 1.0) -> tuple[Array, Key]:
     """Draw float32 values from a normal distribution; return them and the next key.
 

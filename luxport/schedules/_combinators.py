@@ -10,7 +10,7 @@ from numbers import Real
 from typing import Any
 
 from luxport.backend import Array, namespace
-from luxport.call_arguments import says_what_it_takes
+from luxport.call_arguments import explain_call_errors
 from luxport.schedules._schedule import Schedule, check_numbers, divide_up, end_at, find_value_at, keep_tuple
 from luxport.schedules._waves import CosAnneal
 from luxport.text import show
@@ -201,7 +201,7 @@ class ComposedSchedule(Schedule):
         return find_value_at(made, t)
 
 
-@says_what_it_takes
+@explain_call_errors
 def OneCycle(
     nsteps: int,
     maxval: float,

@@ -7,14 +7,14 @@ from typing import Any
 
 from luxport import tree
 from luxport.backend import Array, asarray, find_owner, namespace
-from luxport.call_arguments import says_what_it_takes
+from luxport.call_arguments import explain_call_errors
 from luxport.core.input_checks import shape_of
 from luxport.text import name_kind
 
 __all__ = ["batch", "unbatch"]
 
 
-@says_what_it_takes
+@explain_call_errors
 def batch(samples: Iterable[Any]) -> Any:
     """Stack samples, arrays or trees of arrays, along a new first axis; plain numbers become one array.
 
@@ -35,7 +35,7 @@ def batch(samples: Iterable[Any]) -> Any:
     return tree.map(_stack, *listed)
 
 
-@says_what_it_takes
+@explain_call_errors
 def unbatch(batch: Any) -> list[Any]:
     """List the samples of a batch, an array or a tree of them.
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from luxport import tree
 from luxport.backend import backend_of, dtype_name, find_owner
-from luxport.call_arguments import says_what_it_takes
+from luxport.call_arguments import explain_call_errors
 from luxport.optimizers._rule import Compound
 from luxport.optimizers._state import Group
 from luxport.porting.errors import FileFormatError
@@ -24,7 +24,7 @@ from luxport.training._state import TrainState, expect_state
 __all__ = ["restore", "save_checkpoint"]
 
 
-@says_what_it_takes
+@explain_call_errors
 def save_checkpoint(
     folder: str | PathLike[str], state: TrainState, *, keep: int = 3, loader: DataLoader | None = None
 ) -> str:
@@ -81,7 +81,7 @@ def save_checkpoint(
     return str(arrays)
 
 
-@says_what_it_takes
+@explain_call_errors
 def restore(folder: str | PathLike[str], state: TrainState, *, loader: DataLoader | None = None) -> TrainState:
     """Return the state of the last complete checkpoint, on the backend and device of a given state.
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from luxport.backend import backend_of, is_array
-from luxport.call_arguments import says_what_it_takes
+from luxport.call_arguments import explain_call_errors
 from luxport.core.modes import test_mode
 from luxport.training._data_loader import DataLoader
 from luxport.training._feeding import count_samples, load_batches, prefetch
@@ -25,7 +25,7 @@ from luxport.tree.static import Static
 __all__ = ["evaluate", "expect_batch", "measure"]
 
 
-@says_what_it_takes
+@explain_call_errors
 def evaluate(
     objective: Objective,
     state: TrainState,

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from luxport.call_arguments import says_what_it_takes
+from luxport.call_arguments import explain_call_errors
 from luxport.training._data_loader import DataLoader
 from luxport.training._evaluate import expect_batch, measure
 from luxport.training._feeding import count_samples, load_batches, prefetch
@@ -50,7 +50,7 @@ class Progress:
         return is_writer("fit", self.state.program.value.parallel)
 
 
-@says_what_it_takes
+@explain_call_errors
 def fit(
     objective: Objective,
     state: TrainState,

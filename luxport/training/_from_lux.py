@@ -7,7 +7,7 @@ from os import PathLike
 from typing import Any
 
 from luxport.backend import Backend
-from luxport.call_arguments import says_what_it_takes
+from luxport.call_arguments import explain_call_errors
 from luxport.optimizers._state import Leaf, OptimizerState
 from luxport.porting.loading import read_training
 from luxport.training._state import TrainState
@@ -15,7 +15,7 @@ from luxport.training._state import TrainState
 __all__ = ["load_train_state"]
 
 
-@says_what_it_takes
+@explain_call_errors
 def load_train_state(
     path: str | PathLike[str],
     *,

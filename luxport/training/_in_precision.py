@@ -30,18 +30,18 @@ class _InPrecision:
     precision: str
 
     def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
-        given = convert_frozen(st, self._narrow)
-        y, new = self.model(self._narrow(x), self._narrow(ps), given)
+        given = convert_frozen(st, self._convert)
+        y, new = self.model(self._convert(x), self._convert(ps), given)
         return tree.map(_widen, y), restore_precision(new, given, st)
 
-    def _narrow(self, values: Any) -> Any:
-        def narrow(leaf: Any) -> Any:
+    def _convert(self, values: Any) -> Any:
+        def convert(leaf: Any) -> Any:
             if find_owner(type(leaf)) is None or dtype_name(leaf) not in ("float32", "float64"):
                 return leaf
             xp = namespace(leaf)
             return xp.astype(leaf, getattr(xp, self.precision))
 
-        return tree.map(narrow, values)
+        return tree.map(convert, values)
 
 
 def _widen(leaf: Any) -> Any:

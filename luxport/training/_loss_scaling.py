@@ -8,7 +8,7 @@ from typing import Any
 from luxport import tree
 from luxport.backend import Array, dtype_name, find_owner, is_inexact, namespace
 from luxport.backend.dtypes import is_bool, widen_halves
-from luxport.call_arguments import explain_construction, says_what_it_takes
+from luxport.call_arguments import explain_call_errors, explain_construction
 from luxport.core.option_types import expect_options_of
 from luxport.errors import LayerTypeError, shape_text
 from luxport.training._same_sizes import expect_same_size
@@ -105,7 +105,7 @@ class DynamicLossScale:
         }
 
 
-@says_what_it_takes
+@explain_call_errors
 def all_finite(values: tree.Tree) -> Array:
     """Return whether all floating numbers in a tree are finite, as a boolean array without axes.
 
@@ -122,7 +122,7 @@ def all_finite(values: tree.Tree) -> Array:
     return xp.all(xp.stack([xp.all(xp.isfinite(leaf)) for leaf in found]))
 
 
-@says_what_it_takes
+@explain_call_errors
 def select(condition: Array, new: tree.Tree, old: tree.Tree) -> tree.Tree:
     """Return one of two trees by a condition that may be known only when the program runs, such as to skip a step.
 

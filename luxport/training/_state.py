@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from luxport import tree
 from luxport.backend import Array, Backend, backend_of, find_owner, namespace
-from luxport.call_arguments import says_what_it_takes
+from luxport.call_arguments import explain_call_errors
 from luxport.core.initial_values import initial_states
 from luxport.core.layer import Layer
 from luxport.core.setup import setup as setup_model
@@ -94,7 +94,7 @@ class TrainState(_Fields):
         return TrainState, tuple(self)
 
     @classmethod
-    @says_what_it_takes
+    @explain_call_errors
     def create(
         cls,
         model: Layer | Any,

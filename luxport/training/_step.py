@@ -7,7 +7,7 @@ from typing import Any
 
 from luxport import tree
 from luxport.backend import Array, backend_of
-from luxport.call_arguments import says_what_it_takes
+from luxport.call_arguments import explain_call_errors
 from luxport.training._objective_gradients import Objective, differentiate_objective, expect_objective
 from luxport.training._state import TrainState, expect_state
 from luxport.training._step_programs import apply_optimizer, find_program
@@ -23,7 +23,7 @@ class NonFiniteError(FloatingPointError):
         self.state = state
 
 
-@says_what_it_takes
+@explain_call_errors
 def compute_gradients(
     objective: Objective, data: Any, state: TrainState, *, accumulate: int = 1
 ) -> tuple[tree.Tree, Array, Any, TrainState]:
@@ -57,7 +57,7 @@ def compute_gradients(
     return grads, loss, stats, state._replace(st=st)
 
 
-@says_what_it_takes
+@explain_call_errors
 def apply_gradients(state: TrainState, grads: tree.Tree) -> TrainState:
     """Return the state after the optimizer's step with these gradients.
 
@@ -78,7 +78,7 @@ def apply_gradients(state: TrainState, grads: tree.Tree) -> TrainState:
     return apply_optimizer(state, grads, in_place=False)
 
 
-@says_what_it_takes
+@explain_call_errors
 def train_step(
     objective: Objective,
     data: Any,

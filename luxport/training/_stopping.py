@@ -9,13 +9,13 @@ from numbers import Real
 from operator import sub
 from typing import Any
 
-from luxport.call_arguments import expect_function, says_what_it_takes
+from luxport.call_arguments import expect_function, explain_call_errors
 from luxport.text import show
 
 __all__ = ["early_stopping", "patience", "plateau", "throttle"]
 
 
-@says_what_it_takes
+@explain_call_errors
 def patience(predicate: Callable[..., Any], wait: int) -> Callable[..., bool]:
     """Return a function that returns True once the predicate has been true in `wait` calls in a row.
 
@@ -42,7 +42,7 @@ def patience(predicate: Callable[..., Any], wait: int) -> Callable[..., bool]:
     return trigger
 
 
-@says_what_it_takes
+@explain_call_errors
 def early_stopping(
     f: Callable[..., Any],
     delay: int,
@@ -73,17 +73,17 @@ def early_stopping(
     expect_function("early_stopping", f)
     best = init_score
 
-    def no_improvement(*args: Any, **kwargs: Any) -> bool:
+    def is_worse(*args: Any, **kwargs: Any) -> bool:
         nonlocal best
         score = f(*args, **kwargs)
         gained = distance(best, score)
         best = best if gained < 0 else score
         return bool(gained < min_dist)
 
-    return patience(no_improvement, delay)
+    return patience(is_worse, delay)
 
 
-@says_what_it_takes
+@explain_call_errors
 def plateau(
     f: Callable[..., Any],
     width: int,
@@ -120,7 +120,7 @@ def plateau(
     return patience(is_flat, width)
 
 
-@says_what_it_takes
+@explain_call_errors
 def throttle(
     f: Callable[..., Any], timeout: float, *, leading: bool = True, trailing: bool = False
 ) -> Callable[..., Any]:

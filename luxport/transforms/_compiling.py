@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from luxport import tree
 from luxport.backend import can, find_backend_of_trees, find_owner, is_inexact
-from luxport.call_arguments import expect_argnums, expect_function, says_what_it_takes
+from luxport.call_arguments import expect_argnums, expect_function, explain_call_errors
 from luxport.text import show
 
 __all__ = ["checkpoint", "compile_on", "jit"]
@@ -17,7 +17,7 @@ __all__ = ["checkpoint", "compile_on", "jit"]
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-@says_what_it_takes
+@explain_call_errors
 def jit(f: F, *, donate: int | tuple[int, ...] = ()) -> F:
     """Compile a function of trees of arrays, on the backend of the arrays it is called with.
 
@@ -77,7 +77,7 @@ def _expect_taken(f: Callable[..., Any], donate: tuple[int, ...]) -> None:
         raise ValueError(f"jit expects donate as positions of f's {count} arguments, got {show(donate)}")
 
 
-@says_what_it_takes
+@explain_call_errors
 def checkpoint(f: F) -> F:
     """Return f with a gradient that recomputes intermediate values instead of storing them: more time, less memory.
 

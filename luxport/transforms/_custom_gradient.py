@@ -8,14 +8,14 @@ from typing import Any
 
 from luxport import tree
 from luxport.backend import Array, backend_of, can, dtype_name, find_owner, is_inexact, match_shapes, require
-from luxport.call_arguments import expect_function, says_what_it_takes
+from luxport.call_arguments import expect_function, explain_call_errors
 from luxport.errors import LayerTypeError, shape_text
 from luxport.text import name_kind
 
 __all__ = ["CustomCall", "CustomGradient", "custom_vjp"]
 
 
-@says_what_it_takes
+@explain_call_errors
 def custom_vjp(
     f: Callable[..., Any],
     *,

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 from luxport.backend import Array, namespace
-from luxport.call_arguments import expect_argnums, expect_function, says_what_it_takes
+from luxport.call_arguments import expect_argnums, expect_function, explain_call_errors
 from luxport.transforms._gradients import grad, jacobian, jvp, vjp
 
 __all__ = ["batched_jacobian", "hessian"]
 
 
-@says_what_it_takes
+@explain_call_errors
 def batched_jacobian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
     """Return a function that computes the Jacobian for each sample of a batch, for an f that does not mix samples.
 
@@ -69,7 +69,7 @@ def batched_jacobian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., A
     return transformed
 
 
-@says_what_it_takes
+@explain_call_errors
 def hessian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
     """Return a function that computes the Hessian of a scalar f with respect to one argument.
 

@@ -8,12 +8,12 @@ from typing import Any
 
 from luxport import tree
 from luxport.backend import dtype_name, find_backend_of_trees, find_owner, is_inexact, require
-from luxport.call_arguments import expect_argnums, expect_function, says_what_it_takes
+from luxport.call_arguments import expect_argnums, expect_function, explain_call_errors
 
 __all__ = ["check_scalar", "cut", "grad", "jacobian", "jvp", "value_and_grad", "vjp"]
 
 
-@says_what_it_takes
+@explain_call_errors
 def value_and_grad(
     f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, *, has_aux: bool = False
 ) -> Callable[..., Any]:
@@ -61,7 +61,7 @@ def value_and_grad(
     return transformed
 
 
-@says_what_it_takes
+@explain_call_errors
 def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, *, has_aux: bool = False) -> Callable[..., Any]:
     """Return a function that computes the gradient of f, as `value_and_grad`; with `has_aux`, ``(gradient, aux)``.
 
@@ -82,7 +82,7 @@ def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, *, has_aux: 
     return transformed
 
 
-@says_what_it_takes
+@explain_call_errors
 def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
     """Return ``f(*primals)``, and a function from a cotangent to its products with the Jacobians of all arguments.
 
@@ -104,7 +104,7 @@ def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tupl
     return y, lambda cotangent: pull(_sort_alike("a cotangent", y, cotangent))
 
 
-@says_what_it_takes
+@explain_call_errors
 def jvp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
     """Return ``f(*primals)``, and the product of its Jacobian with the tangents.
 
@@ -122,7 +122,7 @@ def jvp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ..
     return _find_differentiating(primals, {}).jvp(f, primals, _sort_alike("a tangent", primals, tuple(tangents)))
 
 
-@says_what_it_takes
+@explain_call_errors
 def jacobian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
     """Return a function that computes the Jacobian of f with respect to one argument.
 

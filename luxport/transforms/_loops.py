@@ -8,14 +8,14 @@ from typing import Any
 
 from luxport import tree
 from luxport.backend import backend_of, can, default_backend, dtype_name, find_owner, is_casting, match_shapes
-from luxport.call_arguments import expect_function, says_what_it_takes
+from luxport.call_arguments import expect_function, explain_call_errors
 from luxport.errors import shape_text
 from luxport.text import name_kind, show
 
 __all__ = ["scan", "unroll_scan"]
 
 
-@says_what_it_takes
+@explain_call_errors
 def scan(
     f: Callable[[Any, Any], tuple[Any, Any]],
     init: Any,

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from luxport.backend import Array, namespace
 from luxport.backend.dtypes import is_complex, require_numbers, require_real_numbers, run_wide
 from luxport.backend.option_rules import AXIS
-from luxport.call_arguments import says_what_it_takes
+from luxport.call_arguments import explain_call_errors
 from luxport.ops._operation import operation
 from luxport.ops._special_functions import erf
 from luxport.ops.looking import find_reliance
@@ -45,7 +45,7 @@ Activation: TypeAlias = Callable[[Array], Array]
 """An elementwise function of an array, as layers take it for their activation."""
 
 
-@says_what_it_takes
+@explain_call_errors
 def identity(x: Array) -> Array:
     """Return x itself."""
     return x

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from luxport.call_arguments import says_what_it_takes
+from luxport.call_arguments import explain_call_errors
 from luxport.porting import julia
 from luxport.porting.errors import FileFormatError, refuse_file
 from luxport.porting.files import bson, jld2
@@ -30,7 +30,7 @@ class SavedFile:
     values: dict[str, Any]
 
 
-@says_what_it_takes
+@explain_call_errors
 def read(file: str | os.PathLike[str] | bytes, *, allow_unavailable: bool = False) -> SavedFile:
     """Read a BSON.jl or JLD2 file, given by its path or its bytes; the content decides which format it is.
 

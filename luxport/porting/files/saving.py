@@ -11,7 +11,7 @@ import numpy as np
 
 from luxport import tree
 from luxport.backend import Backend, check_dtype_name
-from luxport.call_arguments import says_what_it_takes
+from luxport.call_arguments import explain_call_errors
 from luxport.core.anatomy import Parameters, States
 from luxport.core.initial_values import describe_values, initial_parameters, initial_states
 from luxport.core.layer import Layer, check_layer
@@ -36,7 +36,7 @@ _FORMAT = 2
 version that can express it: 2 if an array is in several places or a constant is a rule of an optimizer, else 1."""
 
 
-@says_what_it_takes
+@explain_call_errors
 def save(
     path: str | PathLike[str],
     ps: Parameters,
@@ -118,7 +118,7 @@ def load(
     device: str | None = None,
     dtype: str | None = None,
 ) -> tuple[dict[str, Any], dict[str, Any], Any]: ...
-@says_what_it_takes
+@explain_call_errors
 def load(
     path: str | PathLike[str],
     *,

@@ -7,7 +7,7 @@ from os import PathLike
 from typing import Any
 
 import luxport
-from luxport.call_arguments import says_what_it_takes
+from luxport.call_arguments import explain_call_errors
 from luxport.core.anatomy import Parameters, States, name_layers
 from luxport.core.containers import ContainerLayer
 from luxport.core.counts import parameter_length
@@ -42,7 +42,7 @@ from luxport.porting.flux._leaf_states import (
 __all__ = ["make_flux_state", "save_flux_state"]
 
 
-@says_what_it_takes
+@explain_call_errors
 def save_flux_state(
     path: str | PathLike[str], model: Layer, ps: Parameters, st: States, *, name: str = "model_state"
 ) -> None:

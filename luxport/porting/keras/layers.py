@@ -11,7 +11,7 @@ import numpy as np
 
 from luxport import tree
 from luxport.backend import Backend, backend_of
-from luxport.call_arguments import says_what_it_takes
+from luxport.call_arguments import explain_call_errors
 from luxport.core.anatomy import Parameters, States
 from luxport.core.initial_values import initial_parameters, initial_states
 from luxport.core.layer import Layer, check_layer
@@ -35,7 +35,7 @@ from luxport.text import name_kind
 __all__ = ["from_keras", "to_keras"]
 
 
-@says_what_it_takes
+@explain_call_errors
 def to_keras(model: Layer, ps: Parameters, st: States, *, name: str | None = None) -> Any:
     """Return a `keras.layers.Layer` of a model, with copies of its parameters and states, which may be of any backend.
 
@@ -71,7 +71,7 @@ def to_keras(model: Layer, ps: Parameters, st: States, *, name: str | None = Non
     return kind(model, ps, st, name=name)
 
 
-@says_what_it_takes
+@explain_call_errors
 def from_keras(
     layer: Any,
     *,

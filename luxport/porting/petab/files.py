@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from luxport.call_arguments import says_what_it_takes
+from luxport.call_arguments import explain_call_errors
 from luxport.core.anatomy import NamedLayers
 from luxport.core.counts import parameter_length
 from luxport.core.initial_values import describe_values, initial_parameters, initial_states
@@ -25,7 +25,7 @@ from luxport.porting.torch.module_table import build
 __all__ = ["load_array", "load_model", "load_parameters"]
 
 
-@says_what_it_takes
+@explain_call_errors
 def load_model(path: str | PathLike[str]) -> Network:
     """Return the network that a YAML file describes.
 
@@ -45,7 +45,7 @@ def load_model(path: str | PathLike[str]) -> Network:
             raise FileFormatError(str(error)) from error
 
 
-@says_what_it_takes
+@explain_call_errors
 def load_parameters(
     path: str | PathLike[str], model: Network, *, net: str | None = None
 ) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -80,7 +80,7 @@ def load_parameters(
     return ps, initial_states(0, model)
 
 
-@says_what_it_takes
+@explain_call_errors
 def load_array(path: str | PathLike[str]) -> Any:
     """Read an input or output of a network, the only array named ``data`` in the file.
 

@@ -10,7 +10,7 @@ import luxport
 from luxport import tree
 from luxport.backend import Backend, get_backend
 from luxport.backend._move import to
-from luxport.call_arguments import says_what_it_takes
+from luxport.call_arguments import explain_call_errors
 from luxport.core.anatomy import Parameters, States
 from luxport.core.initial_values import initial_parameters, initial_states
 from luxport.core.layer import Layer, check_layer
@@ -32,7 +32,7 @@ from luxport.tree.static import Static
 __all__ = ["from_torch", "to_torch"]
 
 
-@says_what_it_takes
+@explain_call_errors
 def to_torch(model: Layer, ps: Parameters, st: States, *, device: str | None = None, dtype: str | None = None) -> Any:
     """Return a `torch.nn.Module` of a model, with copies of its parameters and states, which may be of any backend.
 
@@ -61,7 +61,7 @@ def to_torch(model: Layer, ps: Parameters, st: States, *, device: str | None = N
     return import_module("luxport_torch.module").TorchModule(model, ps, st)
 
 
-@says_what_it_takes
+@explain_call_errors
 def from_torch(
     module: Any,
     *,
