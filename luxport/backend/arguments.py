@@ -151,6 +151,8 @@ class Arguments:
             if name not in self.parameters:
                 meant = did_you_mean(name, list(self.parameters))
                 return LayerTypeError(f"expects no {name}: {meant}it takes ({every})")
+            if self.parameters[name].kind is inspect.Parameter.VAR_POSITIONAL:
+                return LayerTypeError(f"expects {name} by position, not by name: it takes ({every})")
         for i, (name, parameter) in enumerate(self.parameters.items()):
             absent = name not in options and (name not in self.positional or i >= len(given))
             if absent and parameter.default is parameter.empty and parameter.kind is not parameter.VAR_POSITIONAL:

@@ -219,6 +219,14 @@ def test_errors_are_value_and_type_errors():
     assert issubclass(lp.LayerTypeError, (lp.LayerError, TypeError))
 
 
+@pytest.mark.parametrize("name", ["gather", "scatter"])
+def test_arrays_of_any_number_come_by_position(name, backend, message):
+    x, indices = lp.asarray(np.ones((3, 2), np.float32), backend=backend), lp.asarray(np.array([0, 2]), backend=backend)
+    wanted = f"{name} expects indices by position, not by name: it takes (src, indices"
+    assert message(lp.LayerTypeError, getattr(lp.ops, name), x, indices=indices).startswith(wanted)
+    assert message(lp.LayerTypeError, getattr(lp.ops, name), src=x, indices=indices).startswith(wanted)
+
+
 def test_an_array_is_expected_in_operations(message):
     assert message(TypeError, lp.relu, [1.0]) == "relu expects an array as x, got list: make one with luxport.asarray"
     assert message(TypeError, lp.relu, None) == "relu expects an array as x, got None: make one with luxport.asarray"
