@@ -123,7 +123,7 @@ def build_frozen(source: Source) -> Ported:
 
 
 def build_weight_norm(source: Source) -> Ported:
-    """Build a WeightNorm. Lux normalizes separately along the last axis of a parameter, which is the first here."""
+    """Build a WeightNorm. Lux has one norm for each index of a parameter's last axis, which is the first here."""
     inner = source.build(_find_inner(source, "layer"), source.join_path("layer"), None, source.st)
     params = source.struct.type.params
     listed = source.fields.get("which_params", next(iter(params), ()))

@@ -25,7 +25,7 @@ _WRAPPERS = ("StatefulLuxLayer", "TrainState")
 _PARAMETERS = ("ps", "parameters", "params", "p", "θ")
 
 _MOST_DRAWN = 1 << 26
-"""The largest model that gets initial parameters: more memory than this is never spent on a file that has none."""
+"""The most numbers that are drawn as initial parameters for a model whose file has none."""
 
 
 def is_saved_model(value: Any) -> bool:

@@ -15,7 +15,7 @@ __all__ = ["COUNTED", "BoundedValues"]
 _BITS = 4096
 _LONGEST = 10_000
 _AGAIN = 100
-"""Steps for each part of a layer that is used again: it is compared or hashed, which takes some microseconds."""
+"""Steps for each part of a layer that is used again: luxport walks it again, which takes some microseconds."""
 
 
 class BoundedValues:

@@ -121,7 +121,7 @@ def _read_definition(node: Node, bases: Mapping[str, str]) -> Struct | None:
     if head.type == "binary_expression":
         above = read_text(head.named_children[-1])
         base = above.partition("{")[0].rpartition(".")[2]
-        # In Lux before 0.5: a container of one layer, whose parameters are not nested under a name.
+        # An old container of a single layer: its parameters are not nested under the layer's name.
         if base == "AbstractExplicitContainerLayer" and re.search(r"\{\(?:\w+,?\)?\}$", above):
             base = "AbstractLuxWrapperLayer"
         head = head.named_children[0]
