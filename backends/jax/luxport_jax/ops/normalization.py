@@ -16,12 +16,7 @@ _definition = ops.definition_of(ops.batch_norm)
 
 
 def batch_norm(
-    x: Any,
-    scale: Any = None,
-    bias: Any = None,
-    running_mean: Any = None,
-    running_var: Any = None,
-    **options: Any,
+    x: Any, scale: Any = None, bias: Any = None, running_mean: Any = None, running_var: Any = None, **options: Any
 ) -> Any:
     """Normalize by the definition; images in a program on a CPU as rows of channels.
 

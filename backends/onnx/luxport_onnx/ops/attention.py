@@ -25,19 +25,18 @@ def scaled_dot_product_attention(
     bias: Array | None = None,
     mask: Array | None = None,
     *,
-    scale: float | None = None,
-    is_causal: bool = False,
     token_axis: int = -3,
     dropout: Dropping = ops.identity,
-    return_scores: bool = True,
+    **options: Any,
 ) -> Any:
     """Record one operator, unless a mask may hide all keys from a query: it would return NaN or a mean there."""
     serves = (
         find_opset() >= 23 and dropout is ops.identity and bias is None and query.ndim == 4 and token_axis in (-2, -3)
     )
     serves = serves and all([_serves(x) for x in (query, key, value)]) and (mask is None or _hides_no_row(mask))
-    options: Any = {"scale": scale, "is_causal": is_causal, "token_axis": token_axis, "dropout": dropout}
-    return (_attend if serves else _definition)(query, key, value, bias, mask, **options, return_scores=return_scores)
+    if not serves:
+        return _definition(query, key, value, bias, mask, token_axis=token_axis, dropout=dropout, **options)
+    return _attend(query, key, value, mask, token_axis=token_axis, **options)
 
 
 @run_wide
@@ -45,14 +44,12 @@ def _attend(
     query: Array,
     key: Array,
     value: Array,
-    bias: Array | None,
     mask: Array | None,
     *,
-    scale: float | None,
-    is_causal: bool,
     token_axis: int,
-    dropout: Dropping,
-    return_scores: bool,
+    scale: float | None = None,
+    is_causal: bool = False,
+    return_scores: bool = True,
 ) -> Any:
     check_attention(query, key, value, mask, is_causal=is_causal, token_axis=token_axis)
     if token_axis == -3:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,6 @@ from luxport_onnx.graph import Array, make_constant, record_all
 __all__ = ["gru_sweep", "gru_v3_sweep", "lstm_sweep", "rnn_sweep"]
 
 _define_rnn: Any = ops.definition_of(ops.rnn_sweep)
-_define_lstm: Any = ops.definition_of(ops.lstm_sweep)
-_define_gru: Any = ops.definition_of(ops.gru_sweep)
 _define_gru_v3: Any = ops.definition_of(ops.gru_v3_sweep)
 
 
@@ -41,43 +40,22 @@ def rnn_sweep(
     return y, last
 
 
-def lstm_sweep(
-    x: Array,
-    weight_ih: Array,
-    weight_hh: Array,
-    bias_ih: Array | None,
-    bias_hh: Array | None,
-    hidden: Array,
-    memory: Array,
-    mask: Array | None = None,
-    *,
-    reverse: bool = False,
-) -> tuple[Array, Array, Array]:
-    """Record one operator, whose gates are input, output, forget, candidate."""
-    if not _is_native(x, mask):
-        return _define_lstm(x, weight_ih, weight_hh, bias_ih, bias_hh, hidden, memory, mask, reverse=reverse)
-    weights = weight_ih, weight_hh, bias_ih, bias_hh
-    y, hidden, memory = _sweep("LSTM", x, weights, (0, 3, 1, 2), [hidden, memory], reverse)
-    return y, hidden, memory
+def _make_sweep(op: Any, operator: str, gates: Sequence[int], carried: int, **attributes: Any) -> Callable[..., Any]:
+    """Return a sweep that is one operator, with the gates in its own order; `carried` counts what steps hand on."""
+    definition: Any = ops.definition_of(op)
+
+    @functools.wraps(definition)
+    def sweep(x: Array, *arrays: Any, reverse: bool = False) -> tuple[Array, ...]:
+        weights, carry, mask = arrays[:4], arrays[4 : 4 + carried], arrays[4 + carried :]
+        if not _is_native(x, *mask):
+            return definition(x, *arrays, reverse=reverse)
+        return _sweep(operator, x, weights, gates, carry, reverse, **attributes)
+
+    return sweep
 
 
-def gru_sweep(
-    x: Array,
-    weight_ih: Array,
-    weight_hh: Array,
-    bias_ih: Array | None,
-    bias_hh: Array | None,
-    hidden: Array,
-    mask: Array | None = None,
-    *,
-    reverse: bool = False,
-) -> tuple[Array, Array]:
-    """Record one operator, whose gates are update, reset, candidate."""
-    if not _is_native(x, mask):
-        return _define_gru(x, weight_ih, weight_hh, bias_ih, bias_hh, hidden, mask, reverse=reverse)
-    weights = weight_ih, weight_hh, bias_ih, bias_hh
-    y, last = _sweep("GRU", x, weights, (1, 0, 2), [hidden], reverse, linear_before_reset=1)
-    return y, last
+lstm_sweep = _make_sweep(ops.lstm_sweep, "LSTM", gates=(0, 3, 1, 2), carried=2)  # input, output, forget, candidate
+gru_sweep = _make_sweep(ops.gru_sweep, "GRU", gates=(1, 0, 2), carried=1, linear_before_reset=1)
 
 
 def gru_v3_sweep(
@@ -100,7 +78,7 @@ def gru_v3_sweep(
     return y, last
 
 
-def _is_native(x: Array, mask: Array | None) -> bool:
+def _is_native(x: Array, mask: Array | None = None) -> bool:
     """Tell whether the operator can be recorded: it takes no mask, and onnxruntime has it for up to 32 bits."""
     return mask is None and x.dtype.name in ("float16", "float32") and 0 not in x.shape and not x.is_constant
 
@@ -108,9 +86,9 @@ def _is_native(x: Array, mask: Array | None) -> bool:
 def _sweep(
     operator: str,
     x: Array,
-    weights: tuple[Array, Array, Array | None, Array | None],
+    weights: Sequence[Any],
     gates: Sequence[int],
-    carry: list[Array],
+    carry: Sequence[Array],
     reverse: bool,
     **attributes: Any,
 ) -> tuple[Array, ...]:
