@@ -210,4 +210,4 @@ class AdaptiveLPPool(_AdaptivePool):
 def _check_global(x: Array) -> None:
     shape = shape_of(x)
     if len(shape) < 3 or 0 in tuple(shape)[2:]:
-        raise LayerError(f"expects (N, C, ...) with at least one element a channel, got {shape_text(x)}")
+        raise LayerError(f"expects (N, C, ...) with at least one element per channel, got {shape_text(x)}")

@@ -148,7 +148,7 @@ def _read_inputs(x: Any) -> tuple[Any, Any, Any, Any, Any]:
 def _find_sizes(in_dims: Any, qkv_dims: Any, out_dims: Any) -> tuple[int, int, int, int, int, int]:
     """Return the sizes of q, k and v, of the projected q and k, of the projected v, and of the output."""
     if (qkv_dims is None or out_dims is None) and isinstance(in_dims, (tuple, list)):
-        raise ValueError(f"MultiHeadAttention expects qkv_dims and out_dims beside {tuple(in_dims)}, got none")
+        raise ValueError(f"MultiHeadAttention expects qkv_dims and out_dims with in_dims={tuple(in_dims)}, got none")
     inputs = _repeat("in_dims", in_dims, 3)
     inner = _repeat("qkv_dims", in_dims if qkv_dims is None else qkv_dims, 2)
     return (*inputs, *inner, in_dims if out_dims is None else out_dims)  # type: ignore[return-value]

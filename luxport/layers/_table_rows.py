@@ -67,7 +67,7 @@ def gather_rows_of_axes(weight: Array, x: Any, sizes: tuple[int, ...]) -> Array:
 def reduce_segments(rows: Array, indices: Array, offsets: Array, reduction: str | Callable[..., Array]) -> Array:
     """Reduce the rows of each bag, from an offset to the next."""
     if not isinstance(reduction, str):
-        raise LayerError("expects a list of bags for a reduction of its own, got offsets")
+        raise LayerError("expects a list of bags for a custom reduction, got offsets")
     bags = offsets.shape[0]
     if bags is None:
         raise LayerError("expects a number of offsets that is known before the program runs")
@@ -108,7 +108,7 @@ def check_offsets(offsets: Array, indices: Array) -> Array | None:
     if count != 0 and first is not None and ends is not None and first[0] == 0 and rising and ends[1] < count:
         return None
     given = "others" if ends is None else show(backend_of(offsets).to_numpy(offsets).tolist())
-    raise LayerError(f"expects offsets that start at 0 and rise, below {count} as there are indices, got {given}")
+    raise LayerError(f"expects offsets that start at 0 and increase, below {count}, the number of indices, got {given}")
 
 
 def _check_range(index: int, size: int) -> None:

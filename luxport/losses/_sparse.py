@@ -179,15 +179,15 @@ def _average_logarithms(
 ) -> Array:
     kept = None if ignore_index is None else y != ignore_index
     labels = y if kept is None else xp.where(kept, y, xp.zeros_like(y))
-    labels, there = require_in_range(xp, labels, read_sizes(y_hat)[axis], "classes", loss)
+    labels, in_range = require_in_range(xp, labels, read_sizes(y_hat)[axis], "classes", loss)
     places = xp.expand_dims(labels, axis=axis)
     weights = None if class_weights is None else _list_weights(xp, loss, y_hat, axis, class_weights)
     weighted = y_hat if weights is None else y_hat * weights
     losses = -xp.squeeze(pick(weighted, places, axis=axis), axis=axis)
     if label_smoothing:
         losses = losses * (1.0 - label_smoothing) - take_mean(xp, weighted, axis) * label_smoothing
-    if there is not None:
-        losses = mark_missing(xp, losses, there)
+    if in_range is not None:
+        losses = mark_missing(xp, losses, in_range)
     counted = None if kept is None else xp.astype(kept, losses.dtype)
     if kept is not None:
         losses = xp.where(kept, losses, xp.zeros_like(losses))

@@ -73,7 +73,7 @@ def _check_transpose(
         return
     results = count_transposed(places, sizes[2:], **windows, output_padding=output_padding)
     if any([n < 1 for n in (*places, *results)]):
-        raise LayerError(f"expects an input of which its padding leaves something, got {shape_text(x)}")
+        raise LayerError(f"expects an input that its padding does not remove altogether, got {shape_text(x)}")
     for axis, (n, new) in enumerate(zip(places, results, strict=True), start=2):
         check_growth(axis, n, new)
 

@@ -24,11 +24,11 @@ def embedding(table: Array, indices: Array) -> Array:
     xp = namespace(table, indices)
     expect_integers(indices)
     shape = tuple(indices.shape)
-    held, there = require_in_range(xp, indices, table.shape[0])
+    safe, in_range = require_in_range(xp, indices, table.shape[0])
     # The gradient of a row that is taken several times is a sum, in float32.
-    rows = xp.take(widen_halves(xp, table), xp.reshape(held, (-1,)), axis=0)
+    rows = xp.take(widen_halves(xp, table), xp.reshape(safe, (-1,)), axis=0)
     rows = xp.reshape(xp.astype(rows, table.dtype), (*shape, *table.shape[1:]))
-    return rows if there is None else mark_missing(xp, rows, there)
+    return rows if in_range is None else mark_missing(xp, rows, in_range)
 
 
 @operation

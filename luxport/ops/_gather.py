@@ -79,11 +79,11 @@ def gather(src: Array, *indices: Array) -> Array:
     shape = read_sizes(src)
     sizes, rest = shape[: len(indices)], shape[len(indices) :]
     rows = src if len(indices) == 1 else xp.reshape(src, (math.prod(sizes), *rest))
-    segments, there = _flatten_indices(xp, indices, sizes)
+    segments, in_range = _flatten_indices(xp, indices, sizes)
     # The gradient of a row that is taken several times is a sum, in float32.
     picked = xp.astype(xp.take(widen_halves(xp, rows), segments, axis=0), src.dtype)
-    if there is not None:
-        picked = mark_missing(xp, picked, there)
+    if in_range is not None:
+        picked = mark_missing(xp, picked, in_range)
     return picked if len(indices[0].shape) == 1 else xp.reshape(picked, (*read_sizes(indices[0]), *rest))
 
 
@@ -136,14 +136,14 @@ def scatter(
     sizes = _find_sizes(xp, indices, size)
     rest, rows = tuple(src.shape)[len(places) :], math.prod(sizes)
     check_memory("the result", (*sizes, *rest))
-    segments, there = _flatten_indices(xp, indices, sizes)
+    segments, in_range = _flatten_indices(xp, indices, sizes)
     if len(places) != 1:
         src = xp.reshape(src, mark_unknown((math.prod(places) if None not in places else None, *rest)))
     if init is not None and tuple(getattr(init, "shape", ())):
         init = xp.reshape(init, (rows, *rest))
     y = _OPERATORS[op](xp, src, segments, rows, init)
-    if there is not None:
-        y = mark_missing(xp, y, xp.all(there))
+    if in_range is not None:
+        y = mark_missing(xp, y, xp.all(in_range))
     return xp.reshape(y, (*sizes, *rest))
 
 
@@ -235,13 +235,13 @@ def _find_sizes(xp: Any, indices: tuple[Array, ...], size: int | Sequence[int] |
 
 def _flatten_indices(xp: Any, indices: tuple[Array, ...], sizes: tuple[Any, ...]) -> tuple[Array, Array | None]:
     """Return the positions that indices stand for in C order, flattened, and which are in range: None for all."""
-    flat = there = None
+    flat = in_range = None
     for index, size in zip(indices, sizes, strict=True):
-        held, right = require_in_range(xp, index, size)
+        safe, valid = require_in_range(xp, index, size)
         # A small integer type could not hold the product of the sizes.
-        held = xp.astype(xp.reshape(held, (-1,)), xp.int32)
-        flat = held if flat is None else flat * size + held
-        if right is not None:
-            right = xp.reshape(right, (-1,))
-            there = right if there is None else xp.logical_and(there, right)
-    return flat, there
+        safe = xp.astype(xp.reshape(safe, (-1,)), xp.int32)
+        flat = safe if flat is None else flat * size + safe
+        if valid is not None:
+            valid = xp.reshape(valid, (-1,))
+            in_range = valid if in_range is None else xp.logical_and(in_range, valid)
+    return flat, in_range

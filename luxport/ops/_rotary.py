@@ -128,9 +128,9 @@ def _take_rows(xp: Any, cache: Array, positions: Array | None, x: Array, seq_axi
         given = positions.shape[-1] if len(positions.shape) in (1, 2) else 0
         if known is not None and given is not None and given != known:
             raise LayerError(f"expects a position for each of {known} places, got {tuple(positions.shape)}")
-        held, there = require_in_range(xp, positions, cache.shape[0], "positions")
-        rows = xp.take(cache, xp.reshape(held, (-1,)), axis=0)
-        rows = rows if there is None else mark_missing(xp, rows, xp.reshape(there, (-1,)))
+        safe, in_range = require_in_range(xp, positions, cache.shape[0], "positions")
+        rows = xp.take(cache, xp.reshape(safe, (-1,)), axis=0)
+        rows = rows if in_range is None else mark_missing(xp, rows, xp.reshape(in_range, (-1,)))
     columns = cache.shape[1]
     after = (1,) * (len(x.shape) - seq_axis - 2)
     if positions is None or len(positions.shape) == 1:

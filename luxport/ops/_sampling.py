@@ -22,7 +22,7 @@ Interpolation: TypeAlias = Literal["bilinear", "nearest"]
 
 def _expect_pixels(x: Array, grid: Array, **options: Any) -> None:
     if 0 in tuple(x.shape)[2:]:
-        raise LayerError(f"expects an element at least along each axis of an image, got {shape_text(x)}")
+        raise LayerError(f"expects at least one element along each axis of an image, got {shape_text(x)}")
 
 
 @operation(

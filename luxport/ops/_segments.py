@@ -46,9 +46,9 @@ def segment_reduce(src: Array, segments: Array, *, op: str, size: int) -> Array:
         raise LayerError(f"expects src (m, ...) with segments (m,), got {shape_text(src)} and {shape_text(segments)}")
     expect_integers(segments, "segments")
     check_memory("the result", (size, *src.shape[1:]))
-    held, there = require_in_range(xp, segments, size, "segments")
-    y = reduce_known_segments(src, held, op=op, size=size)
-    return y if there is None else mark_missing(xp, y, xp.all(there))
+    safe, in_range = require_in_range(xp, segments, size, "segments")
+    y = reduce_known_segments(src, safe, op=op, size=size)
+    return y if in_range is None else mark_missing(xp, y, xp.all(in_range))
 
 
 reduce_segments = segment_reduce

@@ -35,7 +35,7 @@ MADE = {"dtype": TEXT, "backend": BACKEND, "device": allow_none(TEXT)}
 
 def expect_signals(x: Array, *window: Array | None, **options: Any) -> None:
     if 0 in tuple(x.shape):
-        raise LayerError(f"expects a signal at least, got {shape_text(x)}")
+        raise LayerError(f"expects at least one sample of at least one signal, got {shape_text(x)}")
 
 
 @operation(takes="x numbers (..., L), window real (n)?", rules=FRAMES, check=expect_signals)
@@ -130,7 +130,7 @@ def istft(
     if len(y.shape) < 2 or y.shape[-1] != frequencies:
         raise LayerError(f"expects (..., frames, {frequencies}), got {tuple(y.shape)}")
     if y.shape[-2] == 0:
-        raise LayerError(f"expects a frame at least, got {shape_text(y)}")
+        raise LayerError(f"expects at least one frame, got {shape_text(y)}")
     if normalized:
         y = y * n_fft**0.5
     columns = xp.fft.ifft(y, axis=-1) if return_complex else xp.fft.irfft(y, n=n_fft, axis=-1)

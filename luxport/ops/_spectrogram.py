@@ -29,7 +29,7 @@ __all__ = ["db_to_power", "melscale_filterbanks", "power_to_db", "spectrogram"]
 
 def _expect_some(s: Array, **options: Any) -> None:
     if 0 in tuple(s.shape):
-        raise LayerError(f"expects an entry at least as s, got {shape_text(s)}: the loudest, without top_db")
+        raise LayerError(f"expects at least one entry in s, got {shape_text(s)}")
 
 
 @operation(

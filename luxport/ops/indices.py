@@ -77,21 +77,21 @@ def require_in_range(
     if are_in_range(indices, size, name, culprit):
         return indices, None
     # Not `clip`, which in PyTorch cannot take a symbolic size.
-    there = xp.logical_and(indices >= 0, indices < (size if is_number(size) else xp.astype(size, indices.dtype)))
-    return xp.where(there, indices, xp.zeros_like(indices)), there
+    in_range = xp.logical_and(indices >= 0, indices < (size if is_number(size) else xp.astype(size, indices.dtype)))
+    return xp.where(in_range, indices, xp.zeros_like(indices)), in_range
 
 
-def mark_missing(xp: Any, y: Array, there: Array) -> Array:
-    """Return y with NaN, or what stands for it in other dtypes, where `there` is false along the first axes."""
-    for _ in range(len(y.shape) - len(there.shape)):
-        there = there[..., None]
+def mark_missing(xp: Any, y: Array, in_range: Array) -> Array:
+    """Return y with NaN, or what stands for it in other dtypes, where `in_range` is false along the first axes."""
+    for _ in range(len(y.shape) - len(in_range.shape)):
+        in_range = in_range[..., None]
     kind = dtype_name(y)
     if "float" in kind or "complex" in kind:
-        return xp.where(there, y, xp.full_like(y, math.nan))
+        return xp.where(in_range, y, xp.full_like(y, math.nan))
     if kind == "bool":
-        return xp.logical_and(there, y)
+        return xp.logical_and(in_range, y)
     limits = xp.iinfo(y.dtype)
-    return xp.where(there, y, xp.full_like(y, limits.max if kind.startswith("uint") else limits.min))
+    return xp.where(in_range, y, xp.full_like(y, limits.max if kind.startswith("uint") else limits.min))
 
 
 def expect_integers(indices: Array, name: str = "indices") -> None:

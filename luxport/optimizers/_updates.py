@@ -159,7 +159,7 @@ def _expect_kinds(rule: Rule, todo: _Work) -> None:
         if not keeps_kind(leaf.state, x) and keeps_kind(start(rule, x), x):
             saw = "real" if "complex" in dtype_name(x) else "complex"
             raise ValueError(
-                f"update expects {saw} parameters, as setup saw, got {dtype_name(x)}: call optimizers.setup anew"
+                f"update expects {saw} parameters, as setup saw, got {dtype_name(x)}: call optimizers.setup again"
             )
 
 

@@ -56,7 +56,7 @@ def batched_jacobian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., A
         y, pull = vjp(call_with, x)
         if len(x.shape) == 0 or len(y.shape) == 0 or x.shape[0] != y.shape[0]:
             raise ValueError(
-                f"batched_jacobian expects a batch in and the same out, got {tuple(x.shape)} and {tuple(y.shape)}"
+                f"batched_jacobian expects one batch size in and out, got {tuple(x.shape)} and {tuple(y.shape)}"
             )
         xp = namespace(x)
         batch, size_in, size_out = int(x.shape[0]), math.prod(x.shape[1:]), math.prod(y.shape[1:])

@@ -59,7 +59,7 @@ def test_batched_jacobian_of_images(problem):
 
 def test_a_changed_batch_size_is_an_error(problem):
     _, _, _, x, _ = problem
-    with pytest.raises(ValueError, match=r"a batch in and the same out, got \(5, 3\) and \(4, 3\)"):
+    with pytest.raises(ValueError, match=r"one batch size in and out, got \(5, 3\) and \(4, 3\)"):
         lp.batched_jacobian(lambda x: x[1:, ...])(x)
 
 

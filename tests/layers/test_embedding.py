@@ -46,7 +46,7 @@ def test_an_empty_input_gives_an_empty_output(backend):
         ([], "expects one bag or more, got an empty list"),
         ([np.asarray([1]), np.asarray([], int)], r"expects bags of at least one index, got \(0,\)"),
         (np.zeros((2, 0, 4)), r"expects bags of at least one index, got \(2, 0, 4\)"),
-        ((np.asarray([1, 2]), np.asarray([0, 2, 1], np.uint8)), "expects offsets that start at 0 and rise"),
+        ((np.asarray([1, 2]), np.asarray([0, 2, 1], np.uint8)), "expects offsets that start at 0 and increase"),
         ([np.asarray([[1]])], r"expects a bag as a vector of indices, got \(1, 1\)"),
         ((np.asarray([1, 2]), np.asarray([0]), np.asarray([1])), "expects a tuple of two vectors"),
         ((np.asarray([1, 2]), np.asarray([0.0])), "expects integers as indices, got float64"),

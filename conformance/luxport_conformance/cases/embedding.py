@@ -236,10 +236,10 @@ BAG: list[Case] = [
     ),
     _check_refused_bag("long_one_hot", (461,), np.zeros((5, 1000), bool), r"EmbeddingBag expects \(..., 10\), one-hot"),
     _check_refused_bag(
-        "offset_twice", (409,), _make_offsets(0, 1, 1, 4), "EmbeddingBag expects offsets that start at 0 and rise"
+        "offset_twice", (409,), _make_offsets(0, 1, 1, 4), "EmbeddingBag expects offsets that start at 0 and increase"
     ),
     _check_refused_bag(
-        "offsets_fall", (410,), _make_offsets(0, 4, 1), "EmbeddingBag expects offsets that start at 0 and rise"
+        "offsets_fall", (410,), _make_offsets(0, 4, 1), "EmbeddingBag expects offsets that start at 0 and increase"
     ),
     _check_refused_bag(
         "first_offset", (411, 431), _make_offsets(1, 2, 4), "EmbeddingBag expects offsets that start at 0"

@@ -87,7 +87,7 @@ MUTANTS: Mutants = {
     "logsumexp of infinities is NaN": fault(
         ops.logsumexp, "finite = xp.isfinite(top)", "finite = top == top", "logsumexp.infinities"
     ),
-    "gather swaps its axes": fault(ops.gather, "flat * size + held", "held * size + flat", "gather.pairs"),
+    "gather swaps its axes": fault(ops.gather, "flat * size + safe", "safe * size + flat", "gather.pairs"),
     "scatter's mean counts empty places": fault(
         ops.scatter,
         'count = _(ones, segments, op="sum", size=size)',
