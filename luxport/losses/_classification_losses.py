@@ -8,7 +8,7 @@ from luxport.backend import Array
 from luxport.losses import _classification as classification
 from luxport.losses import _sparse as sparse
 from luxport.losses._common import Aggregation
-from luxport.losses._loss import Loss, prepare_labels
+from luxport.losses._loss import FunctionLoss, Loss, prepare_labels
 
 __all__ = [
     "BinaryCrossEntropyLoss",
@@ -115,7 +115,7 @@ class BinaryCrossEntropyLoss(Loss):
         return classification.binarycrossentropy(y_hat, y, agg=self.agg, epsilon=self.epsilon)
 
 
-class FocalLoss(Loss):
+class FocalLoss(FunctionLoss):
     """`focal_loss` with its options.
 
     Args:
@@ -131,13 +131,10 @@ class FocalLoss(Loss):
     axis: int = -1
     agg: Aggregation = "mean"
     epsilon: float | None = None
-
-    def of(self, y_hat: Array, y: Any) -> Array:
-        """Return the loss of a prediction."""
-        return classification.focal_loss(y_hat, y, gamma=self.gamma, axis=self.axis, agg=self.agg, epsilon=self.epsilon)
+    function = staticmethod(classification.focal_loss)
 
 
-class BinaryFocalLoss(Loss):
+class BinaryFocalLoss(FunctionLoss):
     """`binary_focal_loss` with its options.
 
     Args:
@@ -151,10 +148,7 @@ class BinaryFocalLoss(Loss):
     gamma: float = 2.0
     agg: Aggregation = "mean"
     epsilon: float | None = None
-
-    def of(self, y_hat: Array, y: Any) -> Array:
-        """Return the loss of a prediction."""
-        return classification.binary_focal_loss(y_hat, y, gamma=self.gamma, agg=self.agg, epsilon=self.epsilon)
+    function = staticmethod(classification.binary_focal_loss)
 
 
 class KLDivergenceLoss(Loss):
@@ -183,7 +177,7 @@ class KLDivergenceLoss(Loss):
         return classification.kldivergence(y_hat, y, axis=self.axis, agg=self.agg, epsilon=self.epsilon)
 
 
-class HingeLoss(Loss):
+class HingeLoss(FunctionLoss):
     """`hinge_loss` with its options.
 
     Args:
@@ -193,13 +187,10 @@ class HingeLoss(Loss):
     """
 
     agg: Aggregation = "mean"
-
-    def of(self, y_hat: Array, y: Any) -> Array:
-        """Return the loss of a prediction."""
-        return classification.hinge_loss(y_hat, y, agg=self.agg)
+    function = staticmethod(classification.hinge_loss)
 
 
-class SquaredHingeLoss(Loss):
+class SquaredHingeLoss(FunctionLoss):
     """`squared_hinge_loss` with its options.
 
     Args:
@@ -209,7 +200,4 @@ class SquaredHingeLoss(Loss):
     """
 
     agg: Aggregation = "mean"
-
-    def of(self, y_hat: Array, y: Any) -> Array:
-        """Return the loss of a prediction."""
-        return classification.squared_hinge_loss(y_hat, y, agg=self.agg)
+    function = staticmethod(classification.squared_hinge_loss)

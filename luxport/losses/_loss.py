@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import KW_ONLY, dataclass, field
-from typing import Any, dataclass_transform, overload
+from dataclasses import KW_ONLY, dataclass, field, fields
+from typing import Any, ClassVar, dataclass_transform, overload
 
 from luxport.backend import Array
 from luxport.core.anatomy import Parameters, States
@@ -13,7 +13,7 @@ from luxport.core.layer import Layer
 from luxport.losses._common import Aggregation, aggregate, explain_wrong_options, match_target, smooth_labels
 from luxport.text import name_kind
 
-__all__ = ["GenericLossFunction", "Loss", "prepare_labels"]
+__all__ = ["FunctionLoss", "GenericLossFunction", "Loss", "prepare_labels"]
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(field,))
@@ -65,6 +65,22 @@ class Loss(ABC):
     @abstractmethod
     def of(self, y_hat: Array, y: Any) -> Array:
         """Return the loss of a prediction."""
+
+
+class FunctionLoss(Loss):
+    """A loss that is one of the functions of `luxport.losses`, with its options as fields."""
+
+    function: ClassVar[Callable[..., Array]]
+    _options: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "function" in vars(cls):  # further fields of a subclass are none of its options
+            cls._options = tuple([option.name for option in fields(cls)])  # type: ignore[arg-type]
+
+    def of(self, y_hat: Array, y: Any) -> Array:
+        """Return the loss of a prediction."""
+        return type(self).function(y_hat, y, **{name: getattr(self, name) for name in self._options})
 
 
 class GenericLossFunction(Loss):

@@ -7,12 +7,12 @@ from typing import Any, TypeAlias
 from luxport.backend import Array
 from luxport.losses import _regression as regression
 from luxport.losses._common import Aggregation, choose_epsilon, match_target
-from luxport.losses._loss import Loss
+from luxport.losses._loss import FunctionLoss, Loss
 
 __all__ = ["HuberLoss", "L1Loss", "L2Loss", "MAELoss", "MSELoss", "MSLELoss", "PoissonLoss"]
 
 
-class MSELoss(Loss):
+class MSELoss(FunctionLoss):
     """`mse` with its options.
 
     Args:
@@ -22,13 +22,10 @@ class MSELoss(Loss):
     """
 
     agg: Aggregation = "mean"
-
-    def of(self, y_hat: Array, y: Any) -> Array:
-        """Return the loss of a prediction."""
-        return regression.mse(y_hat, y, agg=self.agg)
+    function = staticmethod(regression.mse)
 
 
-class MAELoss(Loss):
+class MAELoss(FunctionLoss):
     """`mae` with its options.
 
     Args:
@@ -38,10 +35,7 @@ class MAELoss(Loss):
     """
 
     agg: Aggregation = "mean"
-
-    def of(self, y_hat: Array, y: Any) -> Array:
-        """Return the loss of a prediction."""
-        return regression.mae(y_hat, y, agg=self.agg)
+    function = staticmethod(regression.mae)
 
 
 L1Loss: TypeAlias = MAELoss
@@ -50,7 +44,7 @@ L1Loss: TypeAlias = MAELoss
 L2Loss: TypeAlias = MSELoss
 
 
-class MSLELoss(Loss):
+class MSLELoss(FunctionLoss):
     """`msle` with its options.
 
     Args:
@@ -62,13 +56,10 @@ class MSLELoss(Loss):
 
     agg: Aggregation = "mean"
     epsilon: float | None = None
-
-    def of(self, y_hat: Array, y: Any) -> Array:
-        """Return the loss of a prediction."""
-        return regression.msle(y_hat, y, agg=self.agg, epsilon=self.epsilon)
+    function = staticmethod(regression.msle)
 
 
-class HuberLoss(Loss):
+class HuberLoss(FunctionLoss):
     """`huber_loss` with its options.
 
     Args:
@@ -80,10 +71,7 @@ class HuberLoss(Loss):
 
     delta: float = 1.0
     agg: Aggregation = "mean"
-
-    def of(self, y_hat: Array, y: Any) -> Array:
-        """Return the loss of a prediction."""
-        return regression.huber_loss(y_hat, y, agg=self.agg, delta=self.delta)
+    function = staticmethod(regression.huber_loss)
 
 
 class PoissonLoss(Loss):

@@ -8,7 +8,7 @@ from luxport.backend import Array
 from luxport.losses import _distance as distance
 from luxport.losses import _overlap as overlap
 from luxport.losses._common import Aggregation, match_target
-from luxport.losses._loss import Loss
+from luxport.losses._loss import FunctionLoss, Loss
 
 __all__ = ["DiceCoeffLoss", "SiameseContrastiveLoss"]
 
@@ -33,7 +33,7 @@ class DiceCoeffLoss(Loss):
         return overlap.dice_coeff_loss(y_hat, y, smooth=self.smooth, axis=axes, agg=self.agg)
 
 
-class SiameseContrastiveLoss(Loss):
+class SiameseContrastiveLoss(FunctionLoss):
     """`siamese_contrastive_loss` with its options.
 
     Args:
@@ -45,7 +45,4 @@ class SiameseContrastiveLoss(Loss):
 
     margin: float = 1.0
     agg: Aggregation = "mean"
-
-    def of(self, y_hat: Array, y: Any) -> Array:
-        """Return the loss of a prediction."""
-        return distance.siamese_contrastive_loss(y_hat, y, agg=self.agg, margin=self.margin)
+    function = staticmethod(distance.siamese_contrastive_loss)
