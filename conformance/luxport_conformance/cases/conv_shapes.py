@@ -12,14 +12,14 @@ from luxport_conformance.cases.declare import check_fact, set_up
 
 
 def find_shape(layer: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the shape that is told, if it is also the one that comes out."""
+    """Return the shape of a layer's output if `output_shape` gives the same, else ()."""
     ps, st = set_up(layer)
     computed = layer(np.ones(shape, np.float32), ps, st)[0].shape
     return computed if luxport.output_shape(layer, shape) == computed else ()
 
 
 def has_same_channels(*layers: Any) -> bool:
-    """Say whether a layer that `from_weight` builds from each one's weight has the channels of the one."""
+    """Tell whether `from_weight` builds from the weight of each layer one with as many channels."""
     weights = [set_up(layer)[0]["weight"] for layer in layers]
     built = [
         type(layer).from_weight(weight, groups=layer.groups)[0] for layer, weight in zip(layers, weights, strict=True)

@@ -42,18 +42,18 @@ def _expect_reduction(f: Any, nothing: float) -> Any:
 
 
 def _stretch(x: Any, positions: Any) -> Any:
-    """Stretch by the place instead of turning: another row of cosines, another result."""
+    """Multiply by the cosines of the positions without rotating, so that each position gives another result."""
     return ops.apply_rotary_embedding(x, x[0, :, 0, :2] + 2.0, x[0, :, 0, :2] * 0.0, positions)
 
 
 def _reduce_between(table: Any, places: Any) -> Any:
-    """Take the numbers 0 and 2, which come first, as the places where bags start, too."""
+    """Average bags of indices that start at places 0 and 2, which are the first two indices, too."""
     indices = luxport.namespace(places).reshape(places, (-1,))
     return luxport.EmbeddingBag(4, 3)((indices, places[0, :2]), {"weight": table}, {})[0]
 
 
 def _load_shuffled(rows: Any, labels: Any) -> Any:
-    """Load labels beside rows that hold them as numbers, in an order of the seed's."""
+    """Load rows with their labels in a shuffled order: the rows hold the labels as numbers."""
     loader = luxport.training.DataLoader((rows, labels[1, ...]), 2, shuffle=True, seed=1)
     xp = luxport.namespace(rows)
     return xp.concat([xp.astype(batch, rows.dtype) for _, batch in loader], axis=0)

@@ -124,7 +124,7 @@ def _compare(
     wanted: Callable[[], Any],
     asked: Callable[[Any, Any], Any],
 ) -> float:
-    """Tell how far the peer is off, in eps of the largest entry wanted; NaN if it cannot be asked."""
+    """Return the deviation of the peer in eps of the largest entry wanted, NaN if it has no counterpart."""
     backend = get_backend(peer.backend)
     try:
         counterpart = build(question.subject, question.x, question.st)
@@ -151,7 +151,7 @@ def _compare(
 
 
 def _name_lost_limits(x: Any, got: Any, want: Any, counterpart: Counterpart) -> tuple[str, ...]:
-    """Name it that a formula makes NaN of an infinity that has a limit, unless that has another name already."""
+    """Name the difference where only infinities are NaN that have a limit, unless the counterpart names it."""
     infinite = any(np.isinf(leaf).any() for leaf in tree.leaves(x) if np.asarray(leaf).dtype.kind == "f")
     if not infinite or "infinity in softmax" in counterpart.differences:
         return ()

@@ -246,7 +246,7 @@ EDGES: Mapping[str, tuple[Edge, ...]] = {
 }
 
 FAR_OUT = np.array([-np.inf, -1e4, -60.0, -0.0, 0.0, 1e-6, 60.0, 1e4, np.inf, np.nan])
-"""Where activation functions of one number are asked beside their examples."""
+"""Numbers at which activation functions are compared beside their examples."""
 
 _draw = np.random.Generator(np.random.Philox(5))
 _logits, _targets = _draw.normal(size=(4, 5)), _draw.normal(size=(4, 5))

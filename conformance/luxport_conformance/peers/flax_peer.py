@@ -340,11 +340,9 @@ def _run_nnx_dropout(layer: Any, x: Any) -> Any:
 
 _LAYERS: dict[str, Callable[..., Counterpart]] = {
     "BatchNorm": _build_batch_norm,
-    "Conv": _build_conv,
+    **dict.fromkeys(("Conv", "CrossCor", "DepthwiseConv"), _build_conv),
     "ConvTranspose": _build_conv_transpose,
-    "CrossCor": _build_conv,
     "Dense": _build_dense,
-    "DepthwiseConv": _build_conv,
     "Dropout": _build_dropout,
     "Embedding": _build_embedding,
     "GroupNorm": _build_group_norm,

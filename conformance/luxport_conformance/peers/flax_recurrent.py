@@ -30,7 +30,7 @@ def make_recurrent_builders(peer: str) -> dict[str, Build]:
 
 
 def _list_gates(kind: str, layer: Any, ps: Any) -> list[tuple[str, Any, Any, Any]]:
-    """Return gate, input's weight, state's weight and bias of each gate.
+    """Return the name of each gate, its weights for the input and the state, and its two biases.
 
     Raises: NoCounterpartError for a recurrent bias
     """

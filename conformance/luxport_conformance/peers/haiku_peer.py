@@ -310,11 +310,9 @@ HAIKU = Peer(
     packages=("dm-haiku", "jax"),
     layers={
         "BatchNorm": _build_batch_norm,
-        "Conv": _build_conv,
-        "CrossCor": _build_conv,
+        **dict.fromkeys(("Conv", "CrossCor", "DepthwiseConv"), _build_conv),
         "ConvTranspose": _build_conv_transpose,
         "Dense": _build_dense,
-        "DepthwiseConv": _build_conv,
         "Embedding": _build_embedding,
         "FlattenLayer": _build_flatten,
         "GRUv3": _make_cell_builder("GRU"),

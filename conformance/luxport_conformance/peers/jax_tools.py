@@ -13,7 +13,7 @@ __all__ = ["call_channels_last", "convert_kernel", "find_activation", "find_tran
 
 
 def call_channels_last(call: Callable[[Any], Any], x: Any) -> Any:
-    """Call what has its channels last with x, which has them second."""
+    """Call a function of channels-last arrays with x, which has its channels second."""
     import jax.numpy as jnp
 
     return jnp.moveaxis(call(jnp.moveaxis(x, 1, -1)), -1, 1)
@@ -25,14 +25,14 @@ def convert_kernel(layer: Any, weight: Any) -> Any:
 
 
 def find_transposed_padding(layer: Any) -> list[tuple[int, int]]:
-    """Return what is added around an input with zeros in between: what a transposed convolution does not cut away."""
+    """Return the padding of a transposed convolution, written as a convolution of its input with zeros in between."""
     windows = layer._windows
     sizes = zip(windows.window, windows.dilation, windows.padding, layer._output_padding, strict=True)
     return [(d * (k - 1) - low, d * (k - 1) - high + more) for k, d, (low, high), more in sizes]
 
 
 def find_activation(layer: Any) -> Callable[[Any], Any]:
-    """Return JAX's own function in place of a layer's activation, which the peers' layers have not.
+    """Return JAX's own function for a layer's activation, as the peers' layers have none.
 
     Raises: NoCounterpartError
     """

@@ -37,7 +37,7 @@ def _build_dense(layer: Any, x: Any, st: Any) -> Counterpart:
 
 
 def _turn(layer: Any, weight: Any) -> Any:
-    """Return the weight of a layer that does not flip it."""
+    """Return the weight as libraries take it, whose convolutions do not flip it."""
     import keras
 
     return weight if layer.cross_correlation else keras.ops.flip(weight, tuple(range(2, len(weight.shape))))
@@ -48,7 +48,7 @@ def _is_padded(windows: Any) -> bool:
 
 
 def _pad_before(windows: Any, x: Any, made: Callable[[tuple[int, ...]], Counterpart]) -> Counterpart:
-    """Let Keras's layer of zeros go before a layer that is made for the shape of its input."""
+    """Put Keras's zero padding before a layer, which `made` makes for the padded shape."""
     if not _is_padded(windows):
         return made(x.shape)
     axes = x.ndim - 2
@@ -190,7 +190,7 @@ def _build_batch_norm(layer: Any, x: Any, st: Any) -> Counterpart:
 
 
 def _activate(made: Counterpart, layer: Any, training: bool = False) -> Counterpart:
-    """Let Keras's own activation follow."""
+    """Apply Keras's own activation to the output."""
     import keras
 
     activation = keras.activations.get(name_activation(layer))
@@ -360,7 +360,7 @@ _NONE = {
 
 
 def _make_peer(backend: str, module: str) -> Peer:
-    """Return Keras on a backend, which it fixes when it is imported: each in a process of its own."""
+    """Return the peer of Keras on a backend, each in a process of its own, as Keras fixes its backend when imported."""
     return Peer(
         name=f"keras@{backend}",
         backend=backend,

@@ -124,7 +124,7 @@ def _run(run: Any, weights: list[Any], x: Any, mask: Any, **start: Any) -> Any:
 
 
 def _take_apart(layer: Any, x: Any) -> tuple[Any, Any, Any]:
-    """Return x, the flags of its steps, batch first, and the carry; of the last two what there is."""
+    """Return x, the flags of its steps (batch first) and the carry; None for flags or a carry that is not given."""
     import keras
 
     x, mask, carry = take_sequence_apart(layer, x)

@@ -31,7 +31,7 @@ def name_activation(layer: Any) -> str:
 def call_stateless(
     built: Any, weights: Sequence[Any], held: Sequence[Any], x: Any, *others: Any, **options: Any
 ) -> Any:
-    """Call a layer with these weights in the dtype of x; return its outputs, and its other variables afterward.
+    """Call a layer with these weights in the dtype of x; return its outputs, and its other variables after the call.
 
     Keras computes in what a layer was made with, float32: half types are asked mixed, as it advises, and by a call,
     as `stateless_call` casts no weights.

@@ -11,7 +11,7 @@ __all__ = ["INITIALIZERS", "LOSSES", "OPTIMIZERS"]
 
 
 def _make_loss_builder(name: str, *differences: str, renamed: dict[str, str] | None = None, **fixed: Any) -> Build:
-    """Return the mean of a loss of this name, with luxport's options by their names there."""
+    """Return a builder of the mean of Keras's loss of this name; `renamed` gives luxport's options Keras's names."""
 
     def build(options: Any, x: Any, st: Any) -> Counterpart:
         import keras
@@ -72,7 +72,7 @@ LOSSES: dict[str, Build] = {
 
 
 def _make_steps_builder(name: str, options: Callable[[Any], dict[str, Any]], *differences: str) -> Build:
-    """Return ten steps of an optimizer, with options that are made of luxport's rule."""
+    """Return a builder of ten steps by the optimizer of this name, with options made from luxport's rule."""
 
     def build(rule: Any, x: Any, st: Any) -> Counterpart:
         import keras

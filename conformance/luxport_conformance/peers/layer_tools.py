@@ -23,7 +23,7 @@ __all__ = [
 
 
 def pick_activation(layer: Any, known: Mapping[str, Any]) -> Any:
-    """Return the library's own function in place of a layer's activation, which the library's layers have not.
+    """Return the library's own function for a layer's activation, as the library's layers have none.
 
     Raises: NoCounterpartError
     """
@@ -63,7 +63,7 @@ def count_groups(layer: Any) -> int:
 
 
 def list_kernel_differences(layer: Any) -> tuple[str, ...]:
-    """Name the difference of libraries that flip no kernel from a layer that does."""
+    """Name the difference where a layer flips its kernel: no library does."""
     return () if layer.cross_correlation else ("flipped kernel",)
 
 

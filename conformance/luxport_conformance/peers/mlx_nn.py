@@ -38,7 +38,7 @@ def _import_nn() -> Any:
 
 
 def _find_activation(layer: Any) -> Callable[[Any], Any]:
-    """Return MLX's function in place of a layer's activation.
+    """Return MLX's function for a layer's activation.
 
     Raises: NoCounterpartError
     """
@@ -47,7 +47,7 @@ def _find_activation(layer: Any) -> Callable[[Any], Any]:
 
 
 def _call_channels_last(call: Callable[[Any], Any], x: Any) -> Any:
-    """Call what has its channels last with x, which has them second."""
+    """Call a function of channels-last arrays with x, which has its channels second."""
     mx = _import_core()
     return mx.moveaxis(call(mx.moveaxis(x, 1, -1)), -1, 1)
 
@@ -97,7 +97,7 @@ def _list_options(windows: Any, padding: Any) -> tuple[Any, ...]:
 
 
 def _turn(layer: Any, weight: Any) -> Any:
-    """Return the weight of a layer that does not flip it."""
+    """Return the weight as libraries take it, whose convolutions do not flip it."""
     whole = (slice(None), slice(None), *[slice(None, None, -1)] * (len(weight.shape) - 2))
     return weight if layer.cross_correlation else weight[whole]
 
@@ -350,11 +350,9 @@ MLX_NN = Peer(
     layers={
         "BatchNorm": _build_batch_norm,
         "Bilinear": _build_bilinear,
-        "Conv": _build_conv,
+        **dict.fromkeys(("Conv", "CrossCor", "DepthwiseConv"), _build_conv),
         "ConvTranspose": _build_conv_transpose,
-        "CrossCor": _build_conv,
         "Dense": _build_dense,
-        "DepthwiseConv": _build_conv,
         "Dropout": _build_dropout,
         "Embedding": _build_embedding,
         "GRU": _make_recurrent_builder("GRU"),

@@ -13,7 +13,7 @@ __all__ = ["FUNCTIONS", "INITIALIZERS", "LOSSES", "OPTIMIZERS"]
 
 
 def _make_function_builder(name: str, *different: str, renamed: dict[str, str] | None = None, **fixed: Any) -> Build:
-    """Return a function of this name, with luxport's options by their names there."""
+    """Return a builder of the library's function of this name; `renamed` gives luxport's options its names."""
 
     def build(options: Any, x: Any, st: Any) -> Counterpart:
         import mlx.nn as nn
@@ -54,7 +54,7 @@ def _make_loss_builder(
     first: Callable[..., Any] | None = None,
     **fixed: Any,
 ) -> Build:
-    """Return the mean of a loss of this name; `first` makes its arguments of luxport's."""
+    """Return a builder of the mean of MLX's loss of this name; `first` converts luxport's arguments."""
 
     def build(options: Any, x: Any, st: Any) -> Counterpart:
         import mlx.core as mx
@@ -101,7 +101,7 @@ LOSSES: dict[str, Build] = {
 
 
 def _make_steps_builder(name: str, options: Callable[[Any], dict[str, Any]], *differences: str) -> Build:
-    """Return ten steps of an optimizer, with options that are made of luxport's rule."""
+    """Return a builder of ten steps by the optimizer of this name, with options made from luxport's rule."""
 
     def build(rule: Any, x: Any, st: Any) -> Counterpart:
         import mlx.optimizers

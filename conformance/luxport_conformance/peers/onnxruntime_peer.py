@@ -22,7 +22,7 @@ __all__ = ["ONNXRUNTIME"]
 
 
 def _run_graph(layer: Any, st: Any, x: Any, ps: Any) -> Any:
-    """Write the graph for arrays like these, run it, and return its outputs as the layer has them.
+    """Export the layer for arrays like these, run the graph, and return its outputs in the layer's structure.
 
     Raises: NoCounterpartError for what no graph can do
     """

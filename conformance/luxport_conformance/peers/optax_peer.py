@@ -11,7 +11,7 @@ __all__ = ["OPTAX"]
 
 
 def _make_loss_builder(name: str, **renamed: str) -> Build:
-    """Return the mean of a loss per entry or sample of optax, with luxport's options by their names there."""
+    """Return a builder of the mean of optax's loss of this name; `renamed` gives luxport's options its names."""
 
     def build(options: Any, x: Any, st: Any) -> Counterpart:
         import optax
@@ -54,7 +54,7 @@ def _build_absolute(options: Any, x: Any, st: Any) -> Counterpart:
 
 
 def _make_steps_builder(make: Callable[[Any], Any], *differences: str) -> Build:
-    """Return ten steps of an optimizer that is made of luxport's rule."""
+    """Return a builder of ten steps by an optimizer made from luxport's rule."""
 
     def build(rule: Any, x: Any, st: Any) -> Counterpart:
         optimizer = make(rule)

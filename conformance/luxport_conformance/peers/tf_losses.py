@@ -11,7 +11,7 @@ __all__ = ["LOSSES"]
 
 
 def _make_loss_builder(call: Callable[[Any, Any, Any], Any], *differences: str) -> Build:
-    """Return the mean of a loss ``call(tf, y_hat, targets)`` of each sample or entry."""
+    """Return a builder of the mean of a loss ``call(tf, y_hat, targets)``, which is one per sample or entry."""
 
     def build(options: Any, x: Any, st: Any) -> Counterpart:
         import tensorflow as tf

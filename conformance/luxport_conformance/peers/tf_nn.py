@@ -31,14 +31,14 @@ def _import_tf() -> Any:
 
 
 def _call_channels_last(call: Callable[[Any], Any], x: Any) -> Any:
-    """Call what has its channels last, as all of it on a CPU, with x, which has them second."""
+    """Call a function of channels-last arrays with x, whose channels are second: on a CPU TensorFlow has no other."""
     tf, rank = _import_tf(), len(x.shape)
     y = call(tf.transpose(x, (0, *range(2, rank), 1)))
     return tf.transpose(y, (0, rank - 1, *range(1, rank - 1)))
 
 
 def _find_activation(layer: Any) -> Callable[[Any], Any]:
-    """Return TensorFlow's function in place of a layer's activation.
+    """Return TensorFlow's function for a layer's activation.
 
     Raises: NoCounterpartError
     """
@@ -69,7 +69,7 @@ def _make_padding(windows: Any, mode: str = "zeros", value: float = 0.0) -> Call
 
 
 def _turn(layer: Any, weight: Any) -> Any:
-    """Return the weight of a function that does not flip it."""
+    """Return the weight as TensorFlow takes it, whose convolutions do not flip it."""
     return weight if layer.cross_correlation else _import_tf().reverse(weight, tuple(range(2, len(weight.shape))))
 
 
@@ -205,7 +205,7 @@ def _build_batch_norm(layer: Any, x: Any, st: Any) -> Counterpart:
 
 
 def _make_moments_builder(axes_of: Callable[[Any, Any], tuple[int, ...]], shape_of: Callable[[Any, Any], Any]) -> Build:
-    """Build a norm of samples: `tf.nn.moments` over axes, and `tf.nn.batch_normalization` with what they are."""
+    """Return a builder of a norm of samples, by `tf.nn.moments` and `tf.nn.batch_normalization`."""
 
     def build(layer: Any, x: Any, st: Any) -> Counterpart:
         if "running_mean" in st:
@@ -230,7 +230,7 @@ def _make_moments_builder(axes_of: Callable[[Any, Any], tuple[int, ...]], shape_
 
 
 def _align(layer: Any, x: Any, value: Any) -> Any:
-    """Bring a parameter of channels to the second axis; one of trailing axes stays."""
+    """Reshape a parameter of channels to the second axis; a parameter of trailing axes stays as it is."""
     trailing = "shape" in layer.__dataclass_fields__
     return value if trailing else _import_tf().reshape(value, (1, -1, *(1,) * (len(x.shape) - 2)))
 
@@ -300,7 +300,7 @@ def _build_dropout(layer: Any, x: Any, st: Any) -> Counterpart:
 def _make_function_builder(
     name: str, module: str = "nn", *, renamed: dict[str, str] | None = None, **fixed: Any
 ) -> Build:
-    """Return a function of this name, with luxport's options by their names there."""
+    """Return a builder of the library's function of this name; `renamed` gives luxport's options its names."""
 
     def build(options: Any, x: Any, st: Any) -> Counterpart:
         function = getattr(getattr(_import_tf(), module), name)

@@ -50,7 +50,7 @@ def _build_attention(layer: Any, x: Any, st: Any) -> Counterpart:
 
 
 def _find_hidden(layer: Any, query: Any, key: Any, mask: Any = None) -> Any:
-    """Return what may not be seen, for each sample and head, None if all may."""
+    """Return PyTorch's mask for each sample and head, true where a key is hidden; None if all are seen."""
     import torch
 
     causal = torch.ones(query.shape[-2], key.shape[-2], dtype=torch.bool).triu(1) if layer.is_causal else None

@@ -112,7 +112,7 @@ def _pack(layer: Any, x: Any, lengths: Any) -> Any:
 
 
 def _build_recurrence(layer: Any, x: Any, st: Any) -> Counterpart:
-    """Ask PyTorch's whole layer of this cell, as it runs no cells."""
+    """Build PyTorch's layer of this cell, as it has nothing that runs a cell along a sequence."""
     cell = layer.cell
     whole = {"RNNCell": luxport.RNN, "LSTMCell": luxport.LSTM, "GRUCell": luxport.GRU}.get(type(cell).__name__)
     if whole is None or layer.reverse or cell.train_state:

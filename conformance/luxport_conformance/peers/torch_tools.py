@@ -19,7 +19,7 @@ def find_module(name: str, axes: int | None = None) -> Any:
 
 
 def find_activation(layer: Any) -> Callable[[Any], Any]:
-    """Return PyTorch's own function in place of a layer's activation, which modules have not.
+    """Return PyTorch's own function for a layer's activation, as its modules have none.
 
     Raises: NoCounterpartError
     """

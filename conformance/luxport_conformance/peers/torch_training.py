@@ -73,7 +73,7 @@ LOSSES: dict[str, Build] = {
 
 
 def _make_steps_builder(name: str, options: Callable[[Any], dict[str, Any]], *differences: str) -> Build:
-    """Return ten steps of an optimizer, with options that are made of luxport's rule."""
+    """Return a builder of ten steps by the optimizer of this name, with options made from luxport's rule."""
 
     def build(rule: Any, x: Any, st: Any) -> Counterpart:
         import torch
