@@ -164,6 +164,8 @@ def register_backend(backend: Backend) -> None:
     if missing:
         name = getattr(backend, "name", backend)
         raise TypeError(f"backend {show(name)} misses {', '.join(missing)}: see luxport.backend.Backend")
+    if not isinstance(backend.name, str):
+        raise TypeError(f"a backend expects its name as a string, got {show(backend.name)}")
     unknown = [name for name in backend.capabilities if name not in CAPABILITIES]
     if unknown:
         known = ", ".join(CAPABILITIES)

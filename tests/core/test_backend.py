@@ -83,6 +83,9 @@ class TestOwners:
         numpy = vars(lp.get_backend("numpy"))
         promising = SimpleNamespace(**{**numpy, "capabilities": frozenset({"compiler"})})
         assert "with compiler misses jit" in message(TypeError, lp.register_backend, promising)
+        numbered = SimpleNamespace(**{**numpy, "name": 3, "capabilities": frozenset()})
+        wanted = "a backend expects its name as a string, got 3"
+        assert message(TypeError, lp.register_backend, numbered) == wanted
         dreaming = SimpleNamespace(**{**numpy, "capabilities": frozenset({"sleep"})})
         assert "expects capabilities among gradients, " in message(TypeError, lp.register_backend, dreaming)
 
