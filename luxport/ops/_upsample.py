@@ -67,7 +67,9 @@ def upsample_nearest(x: Array, *, scale: Scale = None, size: Size = None) -> Arr
     scales = _write_scales_out(scale, len(sizes))
     if scales is None:
         if any(new % n for n, new in zip(shape[2:], sizes, strict=True)):
-            raise LayerError(f"expects new sizes that are multiples of {shape[2:]}, got {sizes}", culprit="luxport")
+            raise LayerError(
+                f"expects new sizes that are multiples of the sizes {shape[2:]}, got {sizes}", culprit="luxport"
+            )
         scales = tuple([new // n for n, new in zip(shape[2:], sizes, strict=True)])
     wide = widen_halves(xp, x) if math.prod(scales) > _MANY else x
     if wide is not x:
