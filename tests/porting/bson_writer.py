@@ -1,4 +1,4 @@
-"""A small writer of BSON and of BSON.jl's tags, for tests: it writes what BSON.jl writes, and what it never would."""
+"""Write BSON with BSON.jl's tags for tests: documents that BSON.jl writes, and ones that it never would."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 
 
 class Int32(NamedTuple):
-    """A number that is written with four bytes."""
+    """A number written as four bytes."""
 
     value: int
 
 
 def bson(document: dict[str, Any]) -> bytes:
-    """Return a document: None, bool, int, Int32, float, str, bytes, dict and list have a form in BSON."""
+    """Return a document; None, bool, int, Int32, float, str, bytes, dict and list have forms in BSON."""
     body = b"".join(_element(key, value) for key, value in document.items())
     return struct.pack("<i", len(body) + 5) + body + b"\0"
 
@@ -67,7 +67,7 @@ def bits_of(path: str, data: bytes) -> dict[str, Any]:
 
 
 def function(path: str) -> dict[str, Any]:
-    """Return a function by name: a struct without fields, of a type whose name begins with ``#``."""
+    """Return a function by name: a struct without fields, whose type's name begins with ``#``."""
     module, _, name = path.rpartition(".")
     return struct_of(datatype(f"{module}.#{name}"))
 
@@ -77,7 +77,7 @@ def tuple_of(*items: Any) -> dict[str, Any]:
 
 
 def array(values: np.ndarray, path: str = "Core.Float32") -> dict[str, Any]:
-    """Return an array of bits: Julia's size is the shape reversed, the bytes are the same."""
+    """Return an array of bits: Julia's size is the shape reversed, and the bytes are the same."""
     return {"tag": "array", "type": datatype(path), "size": list(reversed(values.shape)), "data": values.tobytes()}
 
 

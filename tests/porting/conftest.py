@@ -1,4 +1,4 @@
-"""The modules that the tests of the readers share are imported by their bare names, from pytest as from the fuzzer."""
+"""Put this folder on the path: pytest and the fuzzer import its shared modules by bare names."""
 
 import sys
 from pathlib import Path

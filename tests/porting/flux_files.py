@@ -1,4 +1,4 @@
-"""Files of Flux models, written for these tests, and what is read from them."""
+"""Write files of Flux models for these tests, and read them."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ def ints(*values):
     return bw.tuple_of(*values)
 
 
-def loaded(model, tmp_path, **options):
+def load(model, tmp_path, **options):
     path = tmp_path / "model.bson"
     path.write_bytes(bw.bson({"model": model}))
     return load_model(path, backend="numpy", **options)
 
 
-def outputs(model, x, tmp_path, **options):
-    layer, ps, st = loaded(model, tmp_path, **options)
+def compute_outputs(model, x, tmp_path, **options):
+    layer, ps, st = load(model, tmp_path, **options)
     return layer(x, ps, lp.test_mode(st))[0]
 
 
-def close(got, want):
+def assert_close(got, want):
     np.testing.assert_allclose(got, np.asarray(want), rtol=1e-5, atol=1e-5)
 
 
-def saved(entries, tmp_path):
+def save_entries(entries, tmp_path):
     path = tmp_path / "parameters.bson"
     path.write_bytes(bw.bson(entries))
     return path

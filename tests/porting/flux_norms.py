@@ -1,4 +1,4 @@
-"""Norms of Flux in the forms of several versions, and what they make of images."""
+"""Norms of Flux in the forms of several versions, and their outputs for images."""
 
 # torch and NumPy are the second implementations.
 # pyright: reportArgumentType=false, reportIndexIssue=false, reportCallIssue=false
@@ -15,7 +15,7 @@ NORM = [bw.array(a) for a in (SHIFT, SCALE, MEAN, MOVING)]
 UNSURE = flux("BatchNorm", IDENTITY, *[bw.array(draw(3)) for _ in range(4)], 1e-3, 0.1, True)
 
 
-def normed(mean, root, x=IMAGES):
+def normalize(mean, root, x=IMAGES):
     def along(v):
         return v.reshape(-1, 1, 1)
 
@@ -23,7 +23,7 @@ def normed(mean, root, x=IMAGES):
 
 
 def old_chain(*layers):
-    """Flux 0.6's Chain has a Vector{Any}, and no parameters."""
+    """Flux 0.6's Chain has a Vector{Any} and no type parameters."""
     return flux("Chain", list(layers))
 
 

@@ -1,4 +1,4 @@
-"""What `from_keras` makes computes what Keras does: run by test_keras.py in a process for each of Keras's backends."""
+"""Compare `from_keras`'s models with Keras; test_keras.py runs this in a process for each of Keras's backends."""
 
 from importlib import import_module
 from typing import Any
@@ -16,7 +16,7 @@ def values(*shape):
 
 
 def port(layer, x):
-    """Give a layer weights that all matter, port it, and compare the outputs."""
+    """Give a layer random weights, port it, and compare the outputs."""
     keras: Any = import_module("keras")
     if not layer.built or not layer.weights:
         layer(x)
@@ -33,7 +33,7 @@ def port(layer, x):
 
 
 def port_with_gradients(layer, x):
-    """Compare the outputs, the gradients by arrays, and the sum of squares of all parameters' gradients."""
+    """Compare the outputs, the gradients by arrays, and the sum of squares of the parameters' gradients."""
     torch: Any = import_module("torch")
     port(layer, x)
     _, ps, st = luxport.from_keras(layer, backend="torch")
@@ -63,7 +63,7 @@ def port_with_gradients(layer, x):
 def main(backend, wrapped, model):
     there_and_back(wrapped, model)
     models(backend)
-    # Which layers there are does not depend on the backend; PyTorch's is the quickest with many small ones.
+    # The list of layers does not depend on the backend; PyTorch is the fastest with many small ones.
     if backend == "torch":
         every_layer()
         for net, x in (*masked(), *other_cells(), *attentions()):
@@ -72,7 +72,7 @@ def main(backend, wrapped, model):
 
 
 def there_and_back(wrapped, model):
-    """A layer that `to_keras` made gives back what it was made of."""
+    """Check that a layer of `to_keras` gives back the layer that it was made of."""
     back, ps, st = luxport.from_keras(wrapped, backend="numpy")
     theirs = wrapped.trees()
     assert (back, structure((ps, st))) == (model, structure((theirs[0], luxport.test_mode(theirs[1]))))
@@ -89,7 +89,7 @@ def models(backend):
         k.Conv2D(4, 3, padding="same"), k.BatchNormalization(), k.ReLU(), k.MaxPooling2D(), k.Dropout(0.5),
         k.Conv2D(5, 2, strides=2, padding="same", activation="gelu", name="conv"), k.Flatten(), k.Dense(3, "softmax"),
     ]  # fmt: skip
-    if backend == "jax":  # which compiles each step by itself: half a minute for the rest
+    if backend == "jax":  # JAX compiles each step by itself: half a minute for the rest
         layers = layers[-3:]
     net: Any
     net, ps, st = port(keras.Sequential([keras.Input((9, 8, 3)), *layers]), images)
@@ -105,7 +105,7 @@ def models(backend):
     port(keras.Model(inputs, inner(embedded)), np.array([[1, 2, 3, 4, 8, 0]], "int32"))
     if backend == "tensorflow":
         port(k.Conv2DTranspose(5, 3, strides=2, padding="same"), images)
-        # On PyTorch Keras pads uneven windows of means with copies, elsewhere with nothing.
+        # On PyTorch Keras pads the uneven windows of means with copies, elsewhere with nothing.
         port(k.AveragePooling2D(3, strides=2, padding="same"), images)
 
 
@@ -189,7 +189,7 @@ def every_layer():
 
 
 def graphs():
-    """Functional models that are no chains, and what they take."""
+    """Functional models that are not chains, with their inputs."""
     keras: Any = import_module("keras")
     k = keras.layers
     a, b = keras.Input((4,), name="a"), keras.Input((4,), name="b")
@@ -216,7 +216,7 @@ def graphs():
 
 
 def masked():
-    """Models that hand masks from layer to layer."""
+    """Models that pass masks from layer to layer."""
     keras: Any = import_module("keras")
     k = keras.layers
     series = values(2, 7, 4)
@@ -236,8 +236,8 @@ def masked():
     yield keras.Model(tokens, k.GlobalAveragePooling1D()(attended)), words
     heads = k.LayerNormalization()(k.Add()([k.MultiHeadAttention(2, 3)(embedded, embedded), embedded]))
     yield keras.Model(tokens, k.LSTM(3)(heads)), words
-    # A query that sees nothing sees all alike, without dropout. Keras's gradient is another on PyTorch than elsewhere,
-    # where it adds to the scores instead of replacing them: the values alone are compared.
+    # A query that sees nothing sees all keys equally, without dropout. Keras's gradient differs on PyTorch, where it
+    # adds to the scores instead of replacing them: compare the values alone.
     port(keras.Model(tokens, k.MultiHeadAttention(2, 3)(embedded, embedded)), words)
     yield keras.Model(tokens, k.MultiHeadAttention(2, 3, dropout=0.3)(embedded, embedded)), words
     _, h, c = k.LSTM(3, return_state=True)(embedded)
@@ -250,7 +250,7 @@ def masked():
 
 
 def other_cells():
-    """Recurrent layers with other functions in the gates, backward, and on images."""
+    """Recurrent layers with other gate functions, reversed, and on images."""
     k: Any = import_module("keras.layers")
     series = values(2, 7, 4)
     gates = {"activation": "elu", "recurrent_activation": "hard_sigmoid"}

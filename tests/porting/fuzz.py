@@ -1,7 +1,8 @@
-"""Bounded fuzzing of the readers: `python tests/porting/fuzz.py 100000` mutates sound files, or grows
-random ones from their parts, and reads what comes out.
+"""Bounded fuzzing of the readers: `python tests/porting/fuzz.py 100000`.
 
-What every input is held to stands in ``bounded.py``. An input that fails is printed with its number: the same
+It damages sound files, or makes random ones from the parts of sound files, and reads them.
+
+``fuzz_limits.py`` has the limits that every input must keep. An input that fails is printed with its number: the same
 number and seed make the same input again.
 """
 
@@ -13,10 +14,10 @@ from contextlib import nullcontext
 from pathlib import Path
 from unittest import mock
 
-import grown
+import random_files
 import real_files
 import samples
-from bounded import Attack, held, main
+from fuzz_limits import Attack, limit_resources, main
 
 from luxport import porting
 from luxport.porting import julia
@@ -25,14 +26,14 @@ from luxport.porting.files.jld2.superblock import Hdf5
 INTERESTING = (0, 1, 2, 7, 8, 0x7F, 0x80, 0xFF, 0x100, 0x7FFF, 0xFFFF, 1 << 20, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 
 
-def seeds(folder: Path | None) -> list[bytes]:
-    """Return the sound files: the real ones where they are, and those that the tests write."""
+def list_seeds(folder: Path | None) -> list[bytes]:
+    """Return sound files: the real ones if they are there, and those that the tests write."""
     real = sorted(folder.glob("*.bson")) + sorted(folder.glob("*.jld2")) if folder and folder.is_dir() else []
     return [file.read_bytes() for file in real] + list(samples.FILES.values())
 
 
 def mutate(rng: random.Random, files: list[bytes]) -> bytes:
-    """Return a damaged copy of one of the files; small ones are taken more often, being faster to read."""
+    """Return a damaged copy of one of the files, mostly a small one, which is faster to read."""
     data = bytearray(rng.choices(files, [1 / (2000 + len(file)) for file in files])[0])
     for _ in range(rng.choice((1, 1, 1, 2, 3, 8))):
         if not data:
@@ -57,7 +58,7 @@ def mutate(rng: random.Random, files: list[bytes]) -> bytes:
                 piece = other[start : start + rng.choice((4, 16, 128))]
                 data[at : at + len(piece)] = piece
             case 8:
-                # Two words change places: references lead elsewhere.
+                # Swap two words: references then lead elsewhere.
                 there = rng.randrange(len(data))
                 first, second = bytes(data[at : at + 8]), bytes(data[there : there + 8])
                 if len(first) == len(second) == 8 and abs(at - there) >= 8:
@@ -72,11 +73,11 @@ def mutate(rng: random.Random, files: list[bytes]) -> bytes:
 
 
 def exercise(data: bytes, checked: bool) -> str:
-    """Read one input as a user would, and return how that ended; whatever should not happen is raised."""
-    # Without the checksums, damage gets past the first object of a JLD2 file.
+    """Read one input as a user would and return how it ended; raise for whatever must not happen."""
+    # Without checksums, damage gets past the first object of a JLD2 file.
     unchecked = nullcontext() if checked else mock.patch.object(Hdf5, "check_checksum", lambda *_: None)
     try:
-        with unchecked, held(len(data)):
+        with unchecked, limit_resources(len(data)):
             saved = porting.read(data, allow_unavailable=bool(len(data) % 2))
             for _, value in julia.walk(saved.values):
                 if isinstance(value, (julia.Struct, julia.Function)):
@@ -88,22 +89,22 @@ def exercise(data: bytes, checked: bool) -> str:
     return "read"
 
 
-def attack(seed: int, files: list[bytes]) -> Attack:
-    """Return the attack on `luxport.porting.read` that begins with these files."""
+def make_attack(seed: int, files: list[bytes]) -> Attack:
+    """Return the attack on `luxport.porting.read` that damages these files."""
 
     def make(number: int) -> bytes:
         rng = random.Random(f"{seed}/{number}")
         match rng.randrange(8):
             case 0:
-                return grown.bson_file(rng)
+                return random_files.bson_file(rng)
             case 1:
-                return grown.jld2_file(rng)
+                return random_files.jld2_file(rng)
             case 2:
-                return mutate(rng, [grown.jld2_file(rng) if rng.random() < 0.5 else grown.bson_file(rng)])
+                return mutate(rng, [random_files.jld2_file(rng) if rng.random() < 0.5 else random_files.bson_file(rng)])
         return mutate(rng, files)
 
     return Attack("bson and jld2", make, lambda data, number: exercise(data, checked=number % 3 == 0))
 
 
 if __name__ == "__main__":
-    sys.exit(main(__doc__, {"all": lambda seed: attack(seed, seeds(real_files.FIXTURES / "flux"))}))
+    sys.exit(main(__doc__, {"all": lambda seed: make_attack(seed, list_seeds(real_files.FIXTURES / "flux"))}))

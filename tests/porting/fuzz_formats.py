@@ -1,8 +1,8 @@
-"""Bounded fuzzing of whatever else reads files: `python tests/porting/fuzz_formats.py yaml 100000`.
+"""Bounded fuzzing of the other functions that read files: `python tests/porting/fuzz_formats.py yaml 100000`.
 
 The formats: ``yaml`` and ``hdf5`` (PEtab SciML), ``safetensors`` (`luxport.load`), ``models`` (BSON and JLD2 through
-`load`, `load_parameters` and ``luxport inspect``) and ``convert`` (the command, on files of all kinds). What every
-input is held to stands in ``bounded.py``. A number and a seed make the same input again.
+`load`, `load_parameters` and ``luxport inspect``) and ``convert`` (the command, on files of all kinds).
+``fuzz_limits.py`` has the limits that every input must keep. A number and a seed make the same input again.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from unittest import mock
 
 import bson_writer as bw
 import fuzz
-import grown
 import hdf5_forms
 import numpy as np
+import random_files
 import samples
-from bounded import Attack, held, look_at, main
+from fuzz_limits import Attack, check_error, limit_resources, main
 
 import luxport
 from luxport import porting
@@ -66,7 +66,7 @@ TOKENS = [
 
 
 def yaml_text(rng: random.Random) -> bytes:
-    """Return a description of a network, sound or with some of its words changed."""
+    """Return a network's description, sound or with some words changed."""
     chosen = rng.choices(LAYERS, k=rng.choice((1, 1, 1, 2, 3)))
     lines = ["nn_model_id: net", "layers:"]
     for i, (kind, args) in enumerate(chosen):
@@ -101,7 +101,7 @@ def yaml_text(rng: random.Random) -> bytes:
 
 
 def _words(data: bytes) -> list[int]:
-    """Return where the words of a file are that are not zero."""
+    """Return the positions of a file's words that are not zero."""
     return [i for i in range(0, len(data) - 8, 8) if any(data[i : i + 8])]
 
 
@@ -109,7 +109,7 @@ HDF5 = [(file, _words(file)) for file in (*hdf5_forms.SOUND.values(), *hdf5_form
 
 
 def hdf5_bytes(rng: random.Random) -> bytes:
-    """Return a file of h5py's, damaged; most of a file is empty, so that damage goes where something is."""
+    """Return a damaged file of h5py's; the damage goes where something is, since most of such a file is empty."""
     file, taken = rng.choice(HDF5)
     data = bytearray(file)
     for _ in range(rng.choice((1, 1, 2, 3, 6))):
@@ -134,7 +134,7 @@ TYPES = ["F32", "F64", "F16", "BF16", "F8_E4M3", "F8_E5M2", "I64", "U8", "BOOL",
 
 
 def safetensors_bytes(rng: random.Random) -> bytes:
-    """Return a file as `luxport.save` writes it, with some of its header changed."""
+    """Return a file of `luxport.save`, with parts of its header changed."""
     width = {"F32": 4, "F64": 8, "F16": 2, "BF16": 2, "I64": 8, "C64": 8}
     header: dict[str, Any] = {}
     place, tree = 0, {}
@@ -166,7 +166,7 @@ def safetensors_bytes(rng: random.Random) -> bytes:
 
 
 def _layer(rng: random.Random, depth: int) -> Any:
-    """Return a layer of Flux whose fields have the right kinds, mostly."""
+    """Return a layer of Flux whose fields mostly have the right kinds."""
 
     def matrix() -> Any:
         shape = rng.choice(((2, 3), (3,), (0, 2**31), (2, 0), (1,), (2, 3, 1, 1), (4, 3)))
@@ -189,7 +189,7 @@ GENERATIONS = inspecting.GENERATIONS
 
 
 def shared_chain(depth: int, kind: str = "Chain") -> bytes:
-    """Return a file in which each layer holds the one before twice."""
+    """Return a file in which each layer contains the one before twice."""
     dense = bw.struct_of(bw.datatype("Flux.Dense"), bw.array(samples.WEIGHT), bw.array(samples.BIAS), bw.backref(1))
     levels = [bw.function("NNlib.relu"), dense]
     for i in range(depth):
@@ -203,7 +203,7 @@ def model_bytes(rng: random.Random) -> bytes:
         case n if n < 70:
             return fuzz.mutate(rng, list(samples.FILES.values()))
         case n if n < 120:
-            return grown.jld2_file(rng) if rng.random() < 0.6 else grown.bson_file(rng)
+            return random_files.jld2_file(rng) if rng.random() < 0.6 else random_files.bson_file(rng)
         case 399:
             return shared_chain(rng.randrange(30), rng.choice(("Chain", "Parallel", "SkipConnection")))
     data = bw.bson(
@@ -213,39 +213,39 @@ def model_bytes(rng: random.Random) -> bytes:
 
 
 def read_models(path: str) -> None:
-    """Read a file in all three ways."""
+    """Read a file as a model, as parameters and for `luxport inspect`."""
     refusals = 0
     for read in (
         lambda: loading.load_model(path, backend="numpy"),
         lambda: parameters.load_parameters(path, MODEL, backend="numpy"),
-        lambda: _described(path),
+        lambda: _describe(path),
     ):
         try:
             read()
         except porting.FileFormatError as error:
-            look_at(error)
+            check_error(error)
             refusals += 1
     if refusals == 3:
         raise porting.FileFormatError("by all three")
 
 
-def _described(path: str) -> None:
+def _describe(path: str) -> None:
     lines = inspecting.describe(porting.read(path, allow_unavailable=True))
     if not all(line.isprintable() for line in lines):
         raise AssertionError("a line of inspect has control characters")
 
 
 def read_arrays(path: str) -> None:
-    """Read a file as an input of a network, and as its parameters."""
+    """Read a file as a network's input and as its parameters."""
     try:
         petab.load_array(path)
     except porting.FileFormatError as error:
-        look_at(error)
+        check_error(error)
     petab.load_parameters(path, NET)
 
 
 def any_bytes(rng: random.Random) -> bytes:
-    """Return a file of any format that the command may be given."""
+    """Return a file in any format that the command reads."""
     pick = rng.random()
     if pick < 0.6:
         return model_bytes(rng)
@@ -256,7 +256,7 @@ def any_bytes(rng: random.Random) -> bytes:
 
 
 def convert(path: str) -> None:
-    """Run the command on a file that is named so that the name of what it writes changes, too."""
+    """Run the command on a file whose name decides the name of the output too."""
     end = "jld2" if len(GIVEN[0]) % 2 else "safetensors"
     arguments = [path, f"out.{end}", *(["--model", "fuzz_formats:MODEL"] if len(GIVEN[0]) % 3 == 0 else [])]
     with redirect_stderr(io.StringIO()) as told:
@@ -279,21 +279,21 @@ FORMATS: dict[str, tuple[Callable[[random.Random], bytes], Callable[[str], Any]]
 }
 
 
-def attack(form: str, seed: int) -> Attack:
-    """Return the attack on one of the formats."""
+def make_attack(form: str, seed: int) -> Attack:
+    """Return the attack on one format."""
     make = FORMATS[form][0]
 
     def read(data: bytes, number: int) -> str:
-        with given(data, checked=number % 3 == 0):
-            return outcome_of(FORMATS[form][1], len(data))
+        with give_bytes(data, checked=number % 3 == 0):
+            return read_outcome(FORMATS[form][1], len(data))
 
     return Attack(f"{form}/{seed}", lambda number: make(random.Random(f"{form}/{seed}/{number}")), read)
 
 
-def outcome_of(read: Callable[[str], Any], size: int) -> str:
-    """Read as a user would, and return how that ended; whatever should not happen is raised."""
+def read_outcome(read: Callable[[str], Any], size: int) -> str:
+    """Read as a user would and return how it ended; raise for whatever must not happen."""
     try:
-        with held(size, ignoring=("import",)):
+        with limit_resources(size, ignoring=("import",)):
             read("file")
     except porting.FileFormatError:
         return "refused"
@@ -301,11 +301,11 @@ def outcome_of(read: Callable[[str], Any], size: int) -> str:
 
 
 GIVEN = [b""]
-"""The bytes that every reader is handed in the place of a file's."""
+"""The bytes that every reader gets instead of a file's."""
 
 
 @contextmanager
-def _nowhere(_: Any) -> Iterator[io.BytesIO]:
+def _discard(_: Any) -> Iterator[io.BytesIO]:
     yield io.BytesIO()
 
 
@@ -320,8 +320,8 @@ def _read_once(data: bytes, _: bool) -> reading.SavedFile | porting.FileFormatEr
         return error
 
 
-def _shared(source: Source) -> reading.SavedFile:
-    """Read a file once for all the ways in which its values are looked at."""
+def _read_shared(source: Source) -> reading.SavedFile:
+    """Read a file once for all three ways of reading its values."""
     assert source.raw is not None
     read = _read_once(source.raw, Hdf5.check_checksum is CHECK)
     if isinstance(read, porting.FileFormatError):
@@ -331,19 +331,19 @@ def _shared(source: Source) -> reading.SavedFile:
 
 CHECK = Hdf5.check_checksum
 PATCHES = [
-    mock.patch.object(reading, "_read", _shared),
+    mock.patch.object(reading, "_read", _read_shared),
     *[mock.patch.object(module, "read_bytes", lambda _: GIVEN[0]) for module in (reading, saving, files)],
-    *[mock.patch.object(module, "open_atomic", _nowhere) for module in (saving, flux_state)],
-    mock.patch.object(argparse, "_", str),  # else the translation of its words is looked for on the disk, each time
+    *[mock.patch.object(module, "open_atomic", _discard) for module in (saving, flux_state)],
+    mock.patch.object(argparse, "_", str),  # argparse would look for translations on the disk each time
     mock.patch.object(converting, "_is_safetensors", lambda _: is_safetensors(GIVEN[0][:9])),
 ]
 UNCHECKED = mock.patch.object(Hdf5, "check_checksum", lambda *_: None)
-"""Else damage ends at the first checksum."""
+"""With checksums on, damage would be found at the first of them."""
 
 
 @contextmanager
-def given(data: bytes, checked: bool) -> Iterator[None]:
-    """Hand these bytes to the readers in the place of a file's."""
+def give_bytes(data: bytes, checked: bool) -> Iterator[None]:
+    """Give these bytes to the readers instead of a file's."""
     GIVEN[0] = data
     patches = PATCHES if checked else [*PATCHES, UNCHECKED]
     for patch in patches:
@@ -358,4 +358,4 @@ def given(data: bytes, checked: bool) -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(__doc__, {name: partial(attack, name) for name in FORMATS}))
+    sys.exit(main(__doc__, {name: partial(make_attack, name) for name in FORMATS}))

@@ -1,15 +1,15 @@
-"""Hostile Julia through `luxport port`, and what comes out imported.
+"""Translate hostile Julia with `luxport port`, and import the result.
 
-    python tests/porting/fuzz_julia.py injections 10000 --seed 1
+python tests/porting/fuzz_julia.py injections 10000 --seed 1
     python tests/porting/fuzz_julia.py imports 10000
 
-With ``injections`` there are traps in place of Python's builtins. The sources grow from a grammar of definitions, calls
-and literals whose names and strings are an attacker's. A module made of one is compiled, run, and what it defines is
-called, where ``exec``, ``open``, ``print`` and their like are traps that note who calls them. None of this asks the
+With ``injections`` the sources come from a grammar of definitions, calls and literals whose names and strings an
+attacker chose. Each translated module is compiled and run, and what it defines is called, with traps in place of
+Python's builtins: ``exec``, ``open``, ``print`` and the like record who calls them. This does not rely on the
 translation's own check.
 
-With ``imports`` the sources are made to compute: loops, recursion, products, sequences and layers that double. A
-module made of one raises nothing when it is imported, and takes less than two seconds and 200 MiB.
+With ``imports`` the sources compute much: loops, recursion, products, sequences, and layers that double. Importing a
+translated module must not raise, and must take less than two seconds and 200 MiB.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from contextlib import suppress
 from types import ModuleType
 from typing import Any
 
-from bounded import Attack, held, main
-from hostile_julia import TRAPPED, Grown
+from fuzz_limits import Attack, limit_resources, main
+from hostile_julia import TRAPPED, RandomSource
 
 from luxport.backend import find_owner
 from luxport.porting import FileFormatError
@@ -31,11 +31,11 @@ from luxport.porting.translate import translate
 from luxport.porting.translate.helpers import HELPERS
 
 LOOKING = ("compile", "open 'ported'", "open '<unknown>'")
-"""The Python that comes out is parsed, to look at it; of an error in it Python itself looks for the line."""
+"""The translated Python is parsed for its check; for an error in it Python itself looks for the line."""
 
 
-class Computing:
-    """A source that grows, and computes when it is executed."""
+class ComputingSource:
+    """Random sources that compute when they are run."""
 
     def __init__(self, rng: random.Random) -> None:
         self.rng = rng
@@ -124,34 +124,34 @@ class Computing:
                 return 's = "a"\nfor i in 1:60\n    s = s * s\nend'
 
 
-def imported(python: str) -> None:
-    """Import a module within its bounds; it may not raise."""
+def import_module(python: str) -> None:
+    """Import a module under its limits; it must not raise."""
     code = compile(python.encode(), "ported.py", "exec")
     module = sys.modules["ported"] = ModuleType("ported")
     exec(code, vars(module))
 
 
-def translated(source: str) -> str | None:
-    """Translate a source within its bounds, or return nothing where it is refused."""
+def translate_limited(source: str) -> str | None:
+    """Translate a source under the limits, or return None if it is refused."""
     try:
-        with held(len(source), ignoring=LOOKING):
+        with limit_resources(len(source), ignoring=LOOKING):
             return translate(source).python
     except FileFormatError:
         return None
 
 
-def computes(source: str) -> str:
-    """Translate a source as a user would, and import what comes out; whatever should not happen is raised."""
-    python = translated(source)
+def import_outcome(source: str) -> str:
+    """Translate a source as a user would and import the result; raise for whatever must not happen."""
+    python = translate_limited(source)
     if python is None:
         return "refused"
-    with held(0, ignoring=("compile", "exec", "import")):
-        imported(python)
+    with limit_resources(0, ignoring=("compile", "exec", "import")):
+        import_module(python)
     return "raised" if "__main__" in python else "imported"
 
 
-def hits_of(python: str) -> list[str]:
-    """Run a module, call what it defines, and return which traps it stepped into."""
+def find_trap_hits(python: str) -> list[str]:
+    """Run a module, call what it defines, and return the traps that were called."""
     hits: list[str] = []
     namespace: dict[str, Any] = {"__name__": "ported"}
     real = {name: getattr(builtins, name) for name in TRAPPED if name in dir(builtins)}
@@ -159,7 +159,7 @@ def hits_of(python: str) -> list[str]:
     def trap(name: str) -> Any:
         def caught(*given: Any, **named: Any) -> Any:
             frame = sys._getframe(1)
-            helper = name == "getattr" and frame.f_code.co_name == "product"  # a function that luxport writes itself
+            helper = name == "getattr" and frame.f_code.co_name == "product"  # a function of luxport's own
             if frame.f_globals is namespace and not helper:
                 if name == "__import__" and given[0] in ("dataclasses", "functools", "luxport", "math", "operator"):
                     return real[name](*given, **named)
@@ -175,9 +175,9 @@ def hits_of(python: str) -> list[str]:
     for name, function in traps.items():
         setattr(builtins, name, function)
     try:
-        with suppress(Exception):  # that it raises is no finding
+        with suppress(Exception):  # it may raise
             run(code, namespace)
-        for node in ast.parse(python.encode()).body:  # what stands after the place where it raised, too
+        for node in ast.parse(python.encode()).body:  # what follows the place where it raised, too
             if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
                 with suppress(Exception):
                     run(compile(ast.Module([node], []), "ported.py", "exec"), namespace)
@@ -190,15 +190,15 @@ def hits_of(python: str) -> list[str]:
     return hits + [f"{name} handed on" for name in traps if any(value is traps[name] for value in namespace.values())]
 
 
-find_owner(object)  # the backends are looked for at some first use, which is no finding
+find_owner(object)  # the first call looks for the backends, which must not count against an input
 
 OWN = {ast.dump(ast.parse(code).body[0]) for code in HELPERS.values()}
-"""Functions that luxport writes itself, some with formats."""
+"""luxport's own functions, some of which use formats."""
 PACKAGES = {"dataclasses", "functools", "luxport", "math", "operator"}
 
 
-def reached_in(python: str) -> list[str]:
-    """Return what a module would get at Python by without a call: private attributes, formats, other modules."""
+def find_forbidden_access(python: str) -> list[str]:
+    """Return what a module could reach in Python without a call: private attributes, formats, other modules."""
     found = []
     tree = ast.parse(python.encode())
     tree.body = [node for node in tree.body if ast.dump(node) not in OWN]
@@ -213,37 +213,37 @@ def reached_in(python: str) -> list[str]:
     return found
 
 
-def outcome_of(source: str) -> str:
-    """Translate a source as a user would and import what comes out; whatever should not happen is raised."""
-    python = translated(source)
+def run_outcome(source: str) -> str:
+    """Translate a source as a user would and try the result for injections; raise for whatever must not happen."""
+    python = translate_limited(source)
     if python is None:
         return "refused"
     if not all(line.isprintable() for line in python.split("\n")):
         raise AssertionError("the Python has characters that cannot be printed")
-    if found := reached_in(python):
+    if found := find_forbidden_access(python):
         raise AssertionError(f"the Python reaches for {found}")
-    if hits := hits_of(python):
+    if hits := find_trap_hits(python):
         raise AssertionError(f"the source ran {hits}")
     return "raised" if "not_ported(" in python else "imported"
 
 
-def attack(seed: int) -> Attack:
-    """Return the attack on the translation."""
+def make_injection_attack(seed: int) -> Attack:
+    """Return the attack by injected code."""
     return Attack(
         f"julia injections/{seed}",
-        lambda number: Grown(random.Random(f"{seed}/{number}")).source(),
-        lambda source, _: outcome_of(source),
+        lambda number: RandomSource(random.Random(f"{seed}/{number}")).source(),
+        lambda source, _: run_outcome(source),
     )
 
 
-def imports(seed: int) -> Attack:
-    """Return the attack on whoever imports what was translated."""
+def make_import_attack(seed: int) -> Attack:
+    """Return the attack by sources that are costly to import."""
     return Attack(
         f"julia imports/{seed}",
-        lambda number: Computing(random.Random(f"{seed}/{number}")).source(),
-        lambda source, _: computes(source),
+        lambda number: ComputingSource(random.Random(f"{seed}/{number}")).source(),
+        lambda source, _: import_outcome(source),
     )
 
 
 if __name__ == "__main__":
-    sys.exit(main(__doc__, {"injections": attack, "imports": imports}))
+    sys.exit(main(__doc__, {"injections": make_injection_attack, "imports": make_import_attack}))

@@ -1,4 +1,4 @@
-"""HDF5 files that h5py writes: plain arrays in every form that is read, and forms that lead elsewhere."""
+"""HDF5 files that h5py writes: plain arrays in every form that is read, and forms that point elsewhere."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ BIAS = np.array([1, -1], np.float32)
 NET = "parameters/net/m"
 
 
-def written(fill: Callable[[Any], None], **options: Any) -> bytes:
-    """Return the bytes of a file that a function fills."""
+def write_file(fill: Callable[[Any], None], **options: Any) -> bytes:
+    """Return the bytes of a file that `fill` writes."""
     buffer = io.BytesIO()
     with h5py.File(buffer, "w", **options) as file:
         fill(file)
@@ -24,7 +24,7 @@ def written(fill: Callable[[Any], None], **options: Any) -> bytes:
 
 
 def arrays(**options: Any) -> Callable[[Any], None]:
-    """Return what writes the parameters of a layer and an input, with options of h5py's create_dataset."""
+    """Return a function that writes a layer's parameters and an input, with options of h5py's create_dataset."""
 
     def fill(file: Any) -> None:
         file.create_dataset(f"{NET}/weight", data=WEIGHT, **options)
@@ -53,19 +53,19 @@ def _wide(file: Any) -> None:
 
 
 SOUND: dict[str, bytes] = {
-    "plain": written(arrays()),
-    "latest": written(arrays(), libver="latest"),
-    "v110": written(arrays(), libver=("v110", "v110")),
-    "chunked": written(arrays(chunks=(1, 2))),
-    "deflated": written(arrays(chunks=(2, 2), compression="gzip", shuffle=True, fletcher32=True)),
-    "deflated latest": written(arrays(chunks=(2, 2), compression="gzip", shuffle=True), libver="latest"),
-    "one chunk": written(arrays(chunks=(2, 3), compression="gzip"), libver="latest"),
-    "compact": written(_compact),
-    "wide": written(_wide),
-    "wide latest": written(_wide, libver="latest"),
-    "user block": written(arrays(), userblock_size=512),
-    "user block, latest": written(arrays(), libver="latest", userblock_size=1024),
-    "in order": written(_wide, track_order=True),
+    "plain": write_file(arrays()),
+    "latest": write_file(arrays(), libver="latest"),
+    "v110": write_file(arrays(), libver=("v110", "v110")),
+    "chunked": write_file(arrays(chunks=(1, 2))),
+    "deflated": write_file(arrays(chunks=(2, 2), compression="gzip", shuffle=True, fletcher32=True)),
+    "deflated latest": write_file(arrays(chunks=(2, 2), compression="gzip", shuffle=True), libver="latest"),
+    "one chunk": write_file(arrays(chunks=(2, 3), compression="gzip"), libver="latest"),
+    "compact": write_file(_compact),
+    "wide": write_file(_wide),
+    "wide latest": write_file(_wide, libver="latest"),
+    "user block": write_file(arrays(), userblock_size=512),
+    "user block, latest": write_file(arrays(), libver="latest", userblock_size=1024),
+    "in order": write_file(_wide, track_order=True),
 }
 
 
@@ -102,39 +102,39 @@ def _text(group: Any, _: Any) -> None:
 
 
 HOSTILE: dict[str, bytes] = {
-    "external storage": written(
+    "external storage": write_file(
         _with(lambda g, _: g.create_dataset("weight", (2, 3), "f4", external=[("/etc/passwd", 0, 24)]))
     ),
-    "external link": written(_with(lambda g, _: g.__setitem__("weight", h5py.ExternalLink("/etc/hostname", "/x")))),
-    "soft link": written(_with(lambda g, _: g.__setitem__("weight", h5py.SoftLink("/inputs/x/data")))),
-    "soft link, latest": written(
+    "external link": write_file(_with(lambda g, _: g.__setitem__("weight", h5py.ExternalLink("/etc/hostname", "/x")))),
+    "soft link": write_file(_with(lambda g, _: g.__setitem__("weight", h5py.SoftLink("/inputs/x/data")))),
+    "soft link, latest": write_file(
         _with(lambda g, _: g.__setitem__("weight", h5py.SoftLink("/inputs/x/data"))), libver="latest"
     ),
-    "soft to external": written(_with(_soft_to_external)),
-    "virtual": written(_with(_virtual), libver="latest"),
-    "unwritten": written(_with(lambda g, _: g.create_dataset("weight", (1 << 15, 1 << 15), "f4", fillvalue=1.0))),
-    "unwritten chunks": written(
+    "soft to external": write_file(_with(_soft_to_external)),
+    "virtual": write_file(_with(_virtual), libver="latest"),
+    "unwritten": write_file(_with(lambda g, _: g.create_dataset("weight", (1 << 15, 1 << 15), "f4", fillvalue=1.0))),
+    "unwritten chunks": write_file(
         _with(lambda g, _: g.create_dataset("weight", (1 << 15, 1 << 15), "f4", chunks=(1 << 10, 1 << 10)))
     ),
-    "expanding": written(
+    "expanding": write_file(
         _with(
             lambda g, _: g.create_dataset(
                 "weight", data=np.zeros((1 << 13, 1 << 13), np.uint8), chunks=(1 << 13, 1 << 13), compression="gzip"
             )
         )
     ),
-    "text": written(_with(_text)),
-    "record": written(_with(_set(lambda w: np.zeros((2, 3), [("a", "f4"), ("b", "i4")])))),
-    "reference": written(_with(lambda g, w: g.create_dataset("weight", data=w.ref, dtype=h5py.ref_dtype))),
-    "lists": written(_with(lambda g, _: g.create_dataset("weight", (2, 3), h5py.vlen_dtype(np.float32)))),
-    "truth": written(_with(_set(lambda w: np.ones((2, 3), bool)))),
-    "lzf": written(_with(lambda g, w: g.create_dataset("weight", data=np.zeros((2, 3)), compression="lzf"))),
-    "scale-offset": written(_with(lambda g, w: g.create_dataset("weight", data=WEIGHT.astype(int), scaleoffset=2))),
+    "text": write_file(_with(_text)),
+    "record": write_file(_with(_set(lambda w: np.zeros((2, 3), [("a", "f4"), ("b", "i4")])))),
+    "reference": write_file(_with(lambda g, w: g.create_dataset("weight", data=w.ref, dtype=h5py.ref_dtype))),
+    "lists": write_file(_with(lambda g, _: g.create_dataset("weight", (2, 3), h5py.vlen_dtype(np.float32)))),
+    "truth": write_file(_with(_set(lambda w: np.ones((2, 3), bool)))),
+    "lzf": write_file(_with(lambda g, w: g.create_dataset("weight", data=np.zeros((2, 3)), compression="lzf"))),
+    "scale-offset": write_file(_with(lambda g, w: g.create_dataset("weight", data=WEIGHT.astype(int), scaleoffset=2))),
 }
 
 
 def save(folder: Path, data: bytes) -> Path:
-    """Write a file's bytes under a name."""
+    """Write bytes to a file in the folder and return its path."""
     path = folder / "ps.hdf5"
     path.write_bytes(data)
     return path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-__all__ = ["TRAPPED", "Grown"]
+__all__ = ["TRAPPED", "RandomSource"]
 
 TRAPPED = ("exec", "eval", "open", "compile", "__import__", "input", "print", "breakpoint", "getattr", "setattr")
 TRAPPED += ("globals", "locals", "vars", "delattr", "memoryview", "exit", "quit", "help")
@@ -78,8 +78,8 @@ NUMBERS = (
 )
 
 
-class Grown:
-    """A source that grows."""
+class RandomSource:
+    """Random sources of this grammar."""
 
     def __init__(self, rng: random.Random) -> None:
         self.rng = rng
@@ -113,24 +113,24 @@ class Grown:
         return f"{prefix}{mark}{inner}{mark}"
 
     def interpolated(self, depth: int) -> str:
-        """Return code in a string, which may have a string in it with code of its own."""
+        """Return code inside a string, which may contain a string with code of its own."""
         if not depth or self.rng.random() < 0.3:
             return self.rng.choice((f"${self.name()}", f"$({self.rng.choice(PAYLOADS)})"))
         return f'$({self.name()}("{self.unquoted()}{self.interpolated(depth - 1)}"))'
 
     def unquoted(self) -> str:
-        """Return text that ends no string."""
+        """Return text that does not end a string."""
         return self.text().replace('"', "")
 
     def parameterized(self, name: str) -> str:
-        """Return the name of a type with parameters, or without."""
+        """Return a type's name, with or without parameters."""
         if self.rng.random() < 0.6:
             return name
         kinds = (self.name(), f"T<:{self.name()}", f"{self.name()}<:{self.name()}")
         return f"{name}{{{', '.join(self.rng.choice(kinds) for _ in range(self.rng.randrange(1, 3)))}}}"
 
     def unusual_statement(self) -> str:
-        """Return a statement that runs code in Julia, names something else, or stands before others."""
+        """Return a statement that runs code in Julia, renames something, or comes before others."""
         name, other, inner = self.name(), self.name(), self.statement(1)
         match self.rng.randrange(12):
             case 0:

@@ -32,7 +32,7 @@ def fixed_text(size: int) -> bytes:
 
 
 def compound(members: Sequence[tuple[str, bytes]]) -> bytes:
-    """Return a record's datatype, its members one after the other."""
+    """Return a record's datatype, with its members one after the other."""
     body, offset = b"", 0
     for name, datatype in members:
         body += name.encode() + b"\0" + bytes([offset]) + datatype
@@ -56,13 +56,13 @@ DATATYPE = compound([("name", TEXT), ("parameters", REFERENCES)])
 
 
 class JLD2Writer:
-    """Appends objects and gives back their addresses, which count from the superblock."""
+    """Appends objects and returns their addresses, counted from the superblock."""
 
     def __init__(self, form: str = "new") -> None:
         self._data = bytearray(48)
         self._form = form
         self._links: dict[str, int] = {}
-        # The type of types is described by a value of itself.
+        # The type of types is a value of itself.
         name = self.text("Core.DataType") + bytes(16)
         here = self._next()
         attribute = self.attribute("julia_type", shared(here), SCALAR, name, is_shared=True)
@@ -84,7 +84,7 @@ class JLD2Writer:
         return self.append(header + struct.pack("<I", compute_lookup3(header)))
 
     def heap(self, data: bytes, count: int) -> bytes:
-        """Put data into a heap of its own, and return the length and place that stand for them."""
+        """Put data into a heap of its own and return its length and its reference."""
         padded = data + bytes(-len(data) % 8)
         collection = b"GCOL" + struct.pack("<IQHHIQ", 1, 16 + len(padded), 1, 1, 0, len(data)) + padded
         return struct.pack("<IQI", count, self.append(collection), 1)

@@ -1,4 +1,4 @@
-"""Attacks on the translation of Julia, by hand: what each is, and its source."""
+"""Attacks on the translation of Julia, written by hand: a name and a source each."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
 """Kill processes while they save: `python tests/porting/kills.py 1000`.
 
-Each saves over the same two names again and again until SIGKILL comes, at a random moment. After every kill each
-file is read and must be whole and of one save, and after the next save no other file may be in the folder.
+Each process saves over the same two names until SIGKILL comes at a random moment. After every kill both files must be
+whole and of one save, and after the next save the folder may contain no other file.
 
-As many others write checkpoints of a run, one after the other. After every kill the last checkpoint must be one that
-was written whole, no older than the last before, and none but the last few may be left after the next.
+As many other processes write a run's checkpoints, one after the other. After every kill the last checkpoint must be a
+whole one, no older than the last before, and after the next write only the last few may be left.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ NAMES = ("model.safetensors", "model.jld2")
 
 
 def write(folder: Path, number: int) -> None:
-    """Write files whose numbers are all the same, and so tell whether they are of one save."""
+    """Write files whose numbers are all equal, so that a mix of two saves shows."""
     ps = {"weight": np.full((64, 512), number, np.float32)}
     save(folder / NAMES[0], ps)
     luxport.porting.save_flux_state(folder / NAMES[1], MODEL, ps, {})
 
 
 def read(folder: Path, name: str) -> float:
-    """Return the number of a file, or NaN if it is of two saves, or torn."""
+    """Return a file's number, or NaN if its numbers differ."""
     if name.endswith("jld2"):
         weight = luxport.porting.load_parameters(folder / name, MODEL, backend="numpy")[0]["weight"]
     else:
@@ -49,7 +49,7 @@ def read(folder: Path, name: str) -> float:
 
 
 def kill_one(work: Callable[[], object], seconds: float) -> None:
-    """Start a process that works for ever, and kill it."""
+    """Start a process that works without end, and kill it."""
     child = os.fork()
     if child == 0:
         try:
@@ -63,7 +63,7 @@ def kill_one(work: Callable[[], object], seconds: float) -> None:
 
 
 def run(count: int, seed: int = 0) -> Counter[str]:
-    """Kill so many, and count what was found afterward."""
+    """Kill `count` processes that save, and count what the files then held."""
     found: Counter[str] = Counter()
     draw = random.Random(seed)
     with tempfile.TemporaryDirectory() as place:
@@ -87,47 +87,47 @@ STATE = training.TrainState.create(luxport.Dense(64, 256), luxport.optimizers.Ad
 KEPT = 2
 
 
-def at_step(step: int) -> training.TrainState:
-    """Make a state whose numbers are all those of its step."""
+def make_state(step: int) -> training.TrainState:
+    """Make a state whose numbers are all equal to its step."""
 
-    def filled(leaf: np.ndarray) -> np.ndarray:
+    def fill(leaf: np.ndarray) -> np.ndarray:
         return np.full_like(leaf, step) if leaf.dtype == np.float32 else leaf
 
-    ps, leaves = luxport.tree.map(filled, (STATE.ps, STATE.opt_state.leaves))
+    ps, leaves = luxport.tree.map(fill, (STATE.ps, STATE.opt_state.leaves))
     opt_state = STATE.opt_state._replace(leaves=leaves)
     return STATE.replace(ps=ps, opt_state=opt_state, step=np.asarray(step, np.int32))
 
 
 def train(folder: Path, steps: Iterator[int]) -> None:
     """Write the checkpoint of the next step."""
-    training.save_checkpoint(folder, at_step(next(steps)), keep=KEPT)
+    training.save_checkpoint(folder, make_state(next(steps)), keep=KEPT)
 
 
-def restored(folder: Path) -> int:
-    """Return the step of the last checkpoint, or -1 if its numbers are not all of that step."""
+def restore_step(folder: Path) -> int:
+    """Return the last checkpoint's step, or -1 if a number in it differs from that step."""
     state = training.restore(folder, STATE)
     step, leaves = int(state.step), luxport.tree.leaves((state.ps, state.opt_state.leaves))
     return step if all([(leaf == step).all() for leaf in leaves]) else -1
 
 
 def run_checkpoints(count: int, seed: int = 0) -> Counter[str]:
-    """Kill so many that write checkpoints, and count what was found afterward."""
+    """Kill `count` processes that write checkpoints, and count what the files then held."""
     found: Counter[str] = Counter()
     draw = random.Random(seed)
     with tempfile.TemporaryDirectory() as place:
         folder, last = Path(place), 0
-        training.save_checkpoint(folder, at_step(last), keep=KEPT)
+        training.save_checkpoint(folder, make_state(last), keep=KEPT)
         for _ in range(count):
             kill_one(partial(train, folder, itertools.count(last + 1)), draw.uniform(0.001, 0.03))
             found["kills"] += 1
             try:
-                step = restored(folder)
+                step = restore_step(folder)
             except (OSError, ValueError):
                 step = -1
             found["checkpoints lost or torn"] += step < last
             found["steps written"] += max(step - last, 0)
             last = max(step, last) + 1
-            training.save_checkpoint(folder, at_step(last), keep=KEPT)
+            training.save_checkpoint(folder, make_state(last), keep=KEPT)
             found["files left after the next"] += max(len(os.listdir(folder)) - 2 * KEPT, 0)
     return found
 

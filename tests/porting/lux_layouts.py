@@ -1,4 +1,4 @@
-"""Layers of Lux as its versions wrote them to files: old ones, new ones, and between."""
+"""Layers of Lux in the forms that its versions wrote to files: old, new and in between."""
 
 # pyright: reportAttributeAccessIssue=false, reportArgumentType=false, reportIndexIssue=false, reportCallIssue=false
 from __future__ import annotations
@@ -22,7 +22,7 @@ def lux(name, fields, params=(), module="Lux"):
 
 
 class Old:
-    """Lux 0.4 and 0.5: what is true or false stands in the types."""
+    """Lux 0.4 and 0.5: flags are parameters of types."""
 
     form = "old"
 
@@ -77,7 +77,7 @@ class Old:
 
 
 class New:
-    """Lux 1: what is true or false are fields of types without data."""
+    """Lux 1: flags are fields whose types have no data."""
 
     form = "new"
 
@@ -126,7 +126,7 @@ class New:
 
 
 class Between(New):
-    """Lux 1, in a file of the older JLD2, which leaves out what has no data."""
+    """Lux 1 in a file of an older JLD2, which leaves out fields without data."""
 
     form = "old"
 

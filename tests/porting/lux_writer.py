@@ -1,4 +1,4 @@
-"""Structs of Lux as JLD2 writes them, in the old form and in the new one, on top of `jld2_writer`."""
+"""Write Lux's structs as JLD2 does, in the old form and the new one, on top of `jld2_writer`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Type:
-    """A type by its path and parameters; as a value, the one value of a type without data."""
+    """A type by its path and parameters; as a value, the only value of a type without data."""
 
     path: str
     params: tuple[Any, ...] = ()
@@ -20,7 +20,7 @@ class Type:
 
 @dataclass
 class Obj:
-    """A struct: its type, and its fields in the order of its definition."""
+    """A struct: its type and its fields, in the order of the definition."""
 
     type: Type
     fields: dict[str, Any] = field(default_factory=dict)
@@ -35,7 +35,7 @@ COLON = Type("Base.Colon")
 
 
 def function(path: str) -> Type:
-    """Return a function by its path, as its type is written."""
+    """Return the function at a path, written as its type."""
     module, _, name = path.rpartition(".")
     return Type(f"{module}.#{name}")
 
@@ -46,10 +46,10 @@ def static(value: Any) -> Type:
 
 
 class LuxWriter(jw.JLD2Writer):
-    """Writes trees of the values above."""
+    """Writes trees of these values."""
 
     def param(self, value: Any) -> int:
-        """Write a parameter of a type."""
+        """Write a type's parameter."""
         match value:
             case Type():
                 return self.type_value(value.path, *map(self.param, value.params))
@@ -65,7 +65,7 @@ class LuxWriter(jw.JLD2Writer):
         return self.commit(self.type_record("Core.Symbol"), jw.TEXT)
 
     def member(self, value: Any) -> tuple[bytes | None, int, bytes, int]:
-        """Return how a value stands in a record: datatype, committed type, bytes, and its type as a parameter."""
+        """Return a value's form in a record: datatype, committed type, bytes, and its type as a parameter."""
         match value:
             case Type():
                 committed = self.singleton(value.path, *map(self.param, value.params))
@@ -119,7 +119,7 @@ class LuxWriter(jw.JLD2Writer):
         return self.scalar(datatype, data)
 
     def record(self, path: str, params: tuple[int, ...], fields: dict[str, Any], members: Any = None) -> int:
-        """Write a struct; the old form says nothing of fields without data."""
+        """Write a struct; the old form leaves out fields without data."""
         members = members or {name: self.member(entry) for name, entry in fields.items()}
         stored = [(name, datatype) for name, (datatype, *_) in members.items() if datatype is not None]
         if not stored:
@@ -133,7 +133,7 @@ class LuxWriter(jw.JLD2Writer):
         return self.scalar(jw.shared(kind), b"".join(data for _, _, data, _ in members.values()))
 
 
-def saved(form: str, **values: Any) -> bytes:
-    """Return a file of values by name."""
+def save_values(form: str, **values: Any) -> bytes:
+    """Return a file with values under these names."""
     writer = LuxWriter(form)
     return writer.finish(**{name: writer.value(value) for name, value in values.items()})

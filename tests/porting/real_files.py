@@ -1,4 +1,4 @@
-"""Where the files are that others wrote; a fresh clone does not have them."""
+"""The folders of files that others wrote; a fresh clone does not have them."""
 
 import os
 from pathlib import Path
@@ -14,7 +14,7 @@ def folder(name: str) -> Path:
     found = FIXTURES / name
     if not found.is_dir():
         reason = f"no files at {found}; set LUXPORT_FIXTURES to the folder that holds {name}/"
-        from optional_packages import skip_or_fail  # where tests run; the fuzzer asks for the folder alone
+        from optional_packages import skip_or_fail  # for tests; the fuzzer needs the folder alone
 
         skip_or_fail(reason)
     return found

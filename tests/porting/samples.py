@@ -1,4 +1,4 @@
-"""Sound files of both formats that the tests write themselves: what the readers' tests and the fuzzer begin with."""
+"""Sound files of both formats for the readers' tests and the fuzzer."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ ZSTD_WAVES = """
 D77#B07&%(0Ak7-9<Vjd0g$g=q{NCAYhW|LP^yL;DfxV0$Fb4#;6VxjBVY&=0>xsD42!pBh8M6LhtUC+<1iZ$p%B)aDR(nBWKd9U=SH|C
 H{@n!ZkCv-*L(SSBjrveIm)SUI;X)YIUy%Aa-+mZecm4;001OFd4PxkrH}x1pkoA30o_56G6d)WR|w7v5+#rrkQ=B4!Fiy*1gC<UF+c*`V}LR!
 paR*QnJYucH&nivnZ=&>5b|3p%g%hitds!""".replace("\n", "")
-# One frame of one block that is not compressed; one block of literals alone.
+# One frame with one block that is not compressed, and one block of literals alone.
 ZSTD = b"\x28\xb5\x2f\xfd\x20\x18" + struct.pack("<I", 24 << 3 | 1)[:3] + WEIGHT.tobytes()
 LZ4 = struct.pack(">QII", 24, 24, 26) + b"\xf0\x09" + WEIGHT.tobytes()
 BIAS = np.array([1, -1, 0.5], np.float32)
 
 
 def bson_model() -> bytes:
-    """A Dense whose bias is the same object twice, a closure over a number, names with and without Main."""
+    """A Dense with its bias at two places, a closure over a number, and names with and without Main."""
     dense = bw.struct_of(
         bw.datatype("Flux.Dense", bw.datatype("Main.NNlib.#relu"), bw.backref(1)),
         bw.array(WEIGHT),
@@ -59,7 +59,7 @@ def bson_cycle() -> bytes:
 
 
 def jld2_state(form: str = "new") -> bytes:
-    """A state as Flux.state gives it: named tuples, a Bool for a missing bias, elements without data."""
+    """A state from Flux.state: named tuples, a Bool for a missing bias, and elements without data."""
     w = jw.JLD2Writer(form)
     float32 = w.type_value("Core.Float32")
     rank = w.scalar(jw.INT64, struct.pack("<q", 2))
@@ -125,7 +125,7 @@ def jld2_values() -> bytes:
 
 
 def jld2_zstd() -> bytes:
-    """An array that the program zstd compressed, with Huffman codes and tables of its own (see test_zstd.py)."""
+    """An array compressed by the program zstd, with Huffman codes and tables of its own (see test_zstd.py)."""
     w = jw.JLD2Writer()
     waves = np.round(np.sin(np.arange(400) / 7) * 50).astype(np.float32)
     return w.finish(waves=w.chunked(waves, jw.FLOAT32, base64.b85decode(ZSTD_WAVES), [(32015, (3,))]))

@@ -1,4 +1,4 @@
-"""Files of every writer are whole or not there, with the mode they should have; what is no file is written to."""
+"""Every writer leaves a whole file or none, with the right mode; it writes into what is not a regular file."""
 
 import fcntl
 import os
@@ -37,13 +37,13 @@ def folder(tmp_path):
 SOURCES = tempfile.TemporaryDirectory()
 
 
-def source_of(content):
+def make_source(content):
     path = Path(SOURCES.name) / f"{len(content)}.source"
     path.write_bytes(content)
     return str(path)
 
 
-def flux_model():
+def make_flux_file():
     relu = bw.function("NNlib.relu")
     return bw.bson(
         {"model": bw.struct_of(bw.datatype("Flux.Dense"), bw.array(samples.WEIGHT), bw.array(samples.BIAS), relu)}
@@ -51,11 +51,11 @@ def flux_model():
 
 
 def convert(path):
-    assert main(["convert", source_of(flux_model()), str(path)]) == 0
+    assert main(["convert", make_source(make_flux_file()), str(path)]) == 0
 
 
 def port(path):
-    assert main(["port", source_of(b"model = Chain(Dense(2 => 3))\n"), "-o", str(path)]) == 0
+    assert main(["port", make_source(b"model = Chain(Dense(2 => 3))\n"), "-o", str(path)]) == 0
 
 
 WRITERS = {
@@ -71,7 +71,7 @@ WRITERS = {
 
 
 @pytest.mark.parametrize("writer", WRITERS)
-def test_modes_links_and_leftovers(writer, folder):
+def test_modes_and_links_are_kept_and_nothing_is_left_over(writer, folder):
     name, write = WRITERS[writer]
     path = folder / name
     leftover, alive = (folder / f".luxport-{digit * 16}.unfinished" for digit in "ab")
@@ -96,7 +96,7 @@ def test_modes_links_and_leftovers(writer, folder):
     assert link.is_symlink() and os.listdir(folder / "new") == [name]
 
 
-def test_what_is_no_file_is_written_to(folder, capfd):
+def test_writers_write_into_devices_and_pipes(folder, capfd):
     with open_atomic(os.devnull) as file:
         file.write(b"gone")
     assert stat.S_ISCHR(os.stat(os.devnull).st_mode)
@@ -117,7 +117,7 @@ def test_what_is_no_file_is_written_to(folder, capfd):
         assert stat.S_ISCHR(os.stat(os.devnull).st_mode)
     with pytest.raises(ValueError, match="a file's path for a model with a file beside it, got /dev/null"):
         luxport.to_onnx(os.devnull, MODEL, PS, ST, ("N", 2), external_data=True)
-    # The shell's own file, opened to append, with something in it already.
+    # A file that the shell opened for appending, with something in it.
     code = "from luxport.porting.files.atomic_files import *\nwith open_atomic('/dev/stdout') as f: f.write(b'more')"
     for end, before in ((">>", "some "), ("| cat >>", "")):
         out = folder / "out"
@@ -127,7 +127,7 @@ def test_what_is_no_file_is_written_to(folder, capfd):
     assert sorted(os.listdir(folder)) == ["file", "out", "pipe"]
 
 
-def test_errors_are_one_line_about_the_path_that_was_given(folder, monkeypatch, capsys):
+def test_errors_are_one_line_that_names_the_given_path(folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
     os.mkdir("there")
     os.symlink("loop", "loop")
@@ -142,7 +142,7 @@ def test_errors_are_one_line_about_the_path_that_was_given(folder, monkeypatch, 
         with pytest.raises(error) as caught, open_atomic(path):
             pass
         assert caught.value.filename == path and "unfinished" not in str(caught.value)
-    for command in (["convert", source_of(flux_model())], ["port", source_of(b"x = 1"), "-o"]):
+    for command in (["convert", make_source(make_flux_file())], ["port", make_source(b"x = 1"), "-o"]):
         assert main([*command, "nowhere/out"]) == 2
         told = capsys.readouterr().err
         assert told.count("\n") == 1 and "nowhere" in told and "unfinished" not in told
@@ -164,7 +164,7 @@ def test_a_full_disk_leaves_the_old_file_alone(step, folder, monkeypatch):
     assert os.listdir(folder) == ["a"] and path.read_bytes() == before
 
 
-def test_of_two_writers_the_last_whole_one_wins(folder):
+def test_the_last_of_two_writers_wins(folder):
     path = folder / "a"
     with open_atomic(path) as first:
         first.write(b"first")
@@ -174,16 +174,16 @@ def test_of_two_writers_the_last_whole_one_wins(folder):
     assert path.read_bytes() == b"first" and os.listdir(folder) == ["a"]
 
 
-def test_kills_while_saving():
-    """A few of those that `make kills` makes."""
+def test_kills_while_saving_leave_whole_files():
+    """A few of the kills of `make kills`."""
     found = kills.run(12)
     assert (found["kills"], found["torn files"], found["leftovers after the next save"]) == (12, 0, 0)
 
 
-def test_kills_while_checkpoints_are_written():
-    """A few of those that `make kills` makes."""
+def test_kills_while_writing_checkpoints_leave_whole_ones():
+    """A few of the kills of `make kills`."""
     found = kills.run_checkpoints(10)
-    for seed in range(1, 6):  # on a busy machine all ten may be killed before one has written
+    for seed in range(1, 6):  # on a busy machine all ten may be killed before the first write
         if not found["steps written"]:
             found += kills.run_checkpoints(10, seed)
     assert found["kills"] >= 10 and found["steps written"] > 0

@@ -1,4 +1,4 @@
-"""BSON.jl's documents, written here tag by tag as its own lowering writes them."""
+"""BSON.jl's documents, written here tag by tag as BSON.jl lowers values."""
 
 import math
 import struct
@@ -14,26 +14,26 @@ from luxport.porting import FileFormatError, julia
 INT64 = bw.datatype("Core.Int64")
 
 
-def value(document, **more):
+def read_value(document, **more):
     return porting.read(bw.bson({"x": document, **more})).values["x"]
 
 
-def text_of(document, **more):
+def catch_error(document, **more):
     with pytest.raises(FileFormatError) as caught:
-        value(document, **more)
+        read_value(document, **more)
     return str(caught.value)
 
 
-def test_arrays_have_the_axes_reversed_and_are_views_where_aligned():
+def test_arrays_have_reversed_axes_and_are_views_where_aligned():
     # Julia's reshape(1:6, 3, 2): its columns are our rows.
     data = np.arange(1, 7, dtype=np.float32)
     document = {"tag": "array", "type": bw.datatype("Core.Float32"), "size": [3, 2], "data": data.tobytes()}
-    array = value(document)
+    array = read_value(document)
     np.testing.assert_array_equal(array, [[1, 2, 3], [4, 5, 6]])
     assert array.dtype == np.float32
     assert not array.flags.writeable
     assert array.flags.aligned
-    octets = value(b"\1\2\3")
+    octets = read_value(b"\1\2\3")
     assert not octets.flags.owndata
     np.testing.assert_array_equal(octets, np.array([1, 2, 3], np.uint8))
 
@@ -54,13 +54,13 @@ def test_arrays_have_the_axes_reversed_and_are_views_where_aligned():
         ("Core.BFloat16s.BFloat16", b"\x80\x3f", np.float32(1)),
     ],
 )
-def test_primitive_values(path, data, expected):
-    found = value(bw.bits_of(path, data))
+def test_primitive_values_are_read(path, data, expected):
+    found = read_value(bw.bits_of(path, data))
     assert found == expected
     assert type(found) is type(expected)
 
 
-def test_plain_values():
+def test_plain_values_are_read():
     assert porting.read(bw.bson({"a": None, "b": True, "c": bw.Int32(-3), "d": 2**40, "e": 0.1, "f": "ü"})).values == {
         "a": None,
         "b": True,
@@ -71,77 +71,77 @@ def test_plain_values():
     }
 
 
-def test_arrays_of_other_elements():
+def test_arrays_of_other_elements_are_read():
     characters = {"tag": "array", "type": bw.datatype("Core.Char"), "size": [2], "data": b"\0\0\0a\0\0\0b"}
-    assert value(characters) == [julia.Char("a"), julia.Char("b")]
+    assert read_value(characters) == [julia.Char("a"), julia.Char("b")]
     mixed = {"tag": "array", "type": bw.datatype("Core.Any"), "size": [1, 2], "data": [1, "two"]}
-    found = value(mixed)
+    found = read_value(mixed)
     assert found.shape == (2, 1)
     assert found.ravel().tolist() == [1, "two"]
-    lists = value({"tag": "array", "type": bw.datatype("Core.Any"), "size": [1, 2], "data": [[1, 2], [3, 4]]})
+    lists = read_value({"tag": "array", "type": bw.datatype("Core.Any"), "size": [1, 2], "data": [[1, 2], [3, 4]]})
     assert (lists.shape, lists[1, 0]) == ((2, 1), [3, 4])
     unknown = {"tag": "array", "type": bw.datatype("Flux.OneHot"), "size": [2], "data": bytes(8)}
-    found = value(unknown)
+    found = read_value(unknown)
     assert (found.shape, found.data, found.type.path) == ((2,), bytes(8), "Flux.OneHot")
     ghosts = {"tag": "array", "type": bw.datatype("Core.Nothing"), "size": [2**40, 2], "data": b""}
-    found = value(ghosts)
+    found = read_value(ghosts)
     assert (found.value, found.shape) == (None, (2, 2**40))
     scalar = {"tag": "array", "type": INT64, "size": [], "data": (7).to_bytes(8, "little")}
-    assert value(scalar).shape == ()
+    assert read_value(scalar).shape == ()
 
 
-def test_tuples_named_tuples_and_dictionaries():
-    assert value(bw.tuple_of(1, bw.tuple_of())) == (1, ())
-    assert value({"tag": "svec", "data": [1]}) == (1,)
+def test_tuples_named_tuples_and_dictionaries_are_read():
+    assert read_value(bw.tuple_of(1, bw.tuple_of())) == (1, ())
+    assert read_value({"tag": "svec", "data": [1]}) == (1,)
     names = bw.tuple_of(bw.symbol("kernel"), bw.symbol("σ"))
     named = bw.struct_of(bw.datatype("Core.NamedTuple", names, bw.datatype("Core.Tuple")), 3, bw.function("NNlib.relu"))
-    found = value(named)
+    found = read_value(named)
     assert found.names == ("kernel", "σ")
     assert found["kernel"] == 3
     assert found["σ"].path == "NNlib.relu"
-    found = value(bw.struct_of(bw.datatype("Base.Dict"), ["a", 1], [bw.symbol("x"), None]))
+    found = read_value(bw.struct_of(bw.datatype("Base.Dict"), ["a", 1], [bw.symbol("x"), None]))
     assert found.pairs == [("a", julia.Symbol("x")), (1, None)]
-    assert value({"a": {"tag": "no tag of BSON.jl"}}) == {"a": {"tag": "no tag of BSON.jl"}}
+    assert read_value({"a": {"tag": "no tag of BSON.jl"}}) == {"a": {"tag": "no tag of BSON.jl"}}
 
 
-def test_sets_of_parameters():
+def test_sets_of_parameters_are_read():
     # Zygote.Params: an IdSet is an IdDict whose values are all nothing, an array without bytes.
     nothings = {"tag": "array", "type": bw.datatype("Core.Nothing"), "size": [2], "data": b""}
-    found = value(
+    found = read_value(
         bw.struct_of(bw.datatype("Base.IdDict"), [bw.array(samples.WEIGHT), bw.array(samples.BIAS)], nothings)
     )
     assert [(key.shape, item) for key, item in found.pairs] == [((2, 3), None), ((3,), None)]
 
 
-def test_complex_missing_undefined():
+def test_complex_missing_and_undefined_values_are_read():
     complex32 = bw.datatype("Base.Complex", bw.datatype("Core.Float32"))
     half = bw.bits_of("Core.Float32", np.float32(0.5).tobytes())
-    assert value(bw.struct_of(complex32, half, half)) == np.complex64(0.5 + 0.5j)
+    assert read_value(bw.struct_of(complex32, half, half)) == np.complex64(0.5 + 0.5j)
     array = {"tag": "array", "type": complex32, "size": [1], "data": np.complex64(2j).tobytes()}
-    assert value(array).dtype == np.complex64
-    assert value(bw.struct_of(bw.datatype("Base.Missing"))) is julia.MISSING
-    assert value(bw.struct_of(bw.datatype("BSON.Undef"))) is julia.UNDEFINED
+    assert read_value(array).dtype == np.complex64
+    assert read_value(bw.struct_of(bw.datatype("Base.Missing"))) is julia.MISSING
+    assert read_value(bw.struct_of(bw.datatype("BSON.Undef"))) is julia.UNDEFINED
 
 
 @pytest.mark.parametrize("path", ["Base.#identity", "Main.Base.#identity"])
 def test_names_are_the_same_with_and_without_main(path):
-    function = value(bw.struct_of(bw.datatype(path)))
+    function = read_value(bw.struct_of(bw.datatype(path)))
     assert (function.path, function.anonymous, function.methods) == ("Base.identity", False, [])
-    assert value(bw.datatype("Main.Policy")).path == "Main.Policy"
-    assert value({"tag": "ref", "path": ["Main", "Flux", "Losses"]}) == julia.Module(("Flux", "Losses"))
+    assert read_value(bw.datatype("Main.Policy")).path == "Main.Policy"
+    assert read_value({"tag": "ref", "path": ["Main", "Flux", "Losses"]}) == julia.Module(("Flux", "Losses"))
 
 
-def test_types():
+def test_types_are_read():
     variable = bw.struct_of(
         bw.datatype("Core.TypeVar"), bw.symbol("T"), {"tag": "jl_bottom_type"}, bw.datatype("Core.Any")
     )
     every = {"tag": "unionall", "var": variable, "body": bw.datatype("Core.Array", variable, 2)}
-    assert str(value(every)) == "Core.Array{T, 2} where T"
+    assert str(read_value(every)) == "Core.Array{T, 2} where T"
     union = bw.struct_of(bw.datatype("Core.Union"), bw.datatype("Core.Nothing"), INT64)
-    assert str(value(union)) == "Union{Core.Nothing, Core.Int64}"
+    assert str(read_value(union)) == "Union{Core.Nothing, Core.Int64}"
     # Parameters that are all numbers were lowered as an array of them.
     params = {"tag": "array", "type": INT64, "size": [2], "data": np.array([2, 4]).tobytes()}
-    assert value({"tag": "datatype", "name": ["Flux", "MaxPool"], "params": params}).params == (2, 4)
+    assert read_value({"tag": "datatype", "name": ["Flux", "MaxPool"], "params": params}).params == (2, 4)
 
 
 def test_shared_objects_are_one_object():
@@ -152,7 +152,7 @@ def test_shared_objects_are_one_object():
     assert closure.captured == [4]
 
 
-def test_the_lowered_code_of_an_anonymous_function():
+def test_the_lowered_code_of_an_anonymous_function_is_read():
     closure = porting.read(samples.bson_model()).values["model"].fields[0][1]
     assert closure.anonymous
     (method,) = closure.methods
@@ -164,11 +164,11 @@ def test_the_lowered_code_of_an_anonymous_function():
 @pytest.mark.parametrize("version", ["1.1.0", "1.9.0"])
 def test_methods_have_one_field_less_since_julia_1_6(version):
     typename = bw.anonymous("f", [bw.expression("return", 1)], ["a", "b"], version)
-    found = value(bw.struct_of({"tag": "jl_anonymous", "typename": typename, "params": []}))
+    found = read_value(bw.struct_of({"tag": "jl_anonymous", "typename": typename, "params": []}))
     assert found.methods[0].arguments == ("a", "b")
 
 
-def test_cycles():
+def test_cycles_are_read():
     node = porting.read(samples.bson_cycle()).values["node"]
     assert node.fields[1] is node
     assert node.fields[2] is julia.UNDEFINED
@@ -178,13 +178,13 @@ def test_cycles():
     assert itself[1] is itself
 
 
-def test_tables_inside_documents():
+def test_tables_inside_documents_are_read():
     inner = {"a": bw.backref(1), "b": bw.backref(2), "_backrefs": [[3]]}
     read = porting.read(bw.bson({"x": inner, "y": bw.backref(1), "_backrefs": [[1], [2]]})).values
     assert read == {"x": {"a": [3], "b": [2]}, "y": [1]}
 
 
-def test_long_chains_of_references():
+def test_long_chains_of_references_are_read():
     # A tape of 1500 steps, each referring to the one before.
     steps = [bw.struct_of(bw.datatype("Tracker.Call"), bw.backref(i)) for i in range(2, 1501)]
     node = porting.read(bw.bson({"x": bw.backref(1), "_backrefs": [*steps, [7]]})).values["x"]
@@ -197,11 +197,11 @@ def test_long_chains_of_references():
 def test_gpu_arrays_are_refused_or_marked():
     pointer = bw.bits_of("CUDA.CuPtr", bytes(8))
     array = bw.struct_of(bw.datatype("CUDA.CuArray", bw.datatype("Core.Float32"), 1), pointer, bw.tuple_of(3))
-    assert "x.0 is a CUDA.CuArray: the weights were on a GPU" in text_of([array])
+    assert "x.0 is a CUDA.CuArray: the weights were on a GPU" in catch_error([array])
     saved = porting.read(bw.bson({"x": array}), allow_unavailable=True)
     assert isinstance(saved.values["x"], julia.Unavailable)
     held = bw.struct_of(bw.datatype("CuArrays.CuArray"), bw.array(samples.BIAS))
-    np.testing.assert_array_equal(value(held).fields[0], samples.BIAS)
+    np.testing.assert_array_equal(read_value(held).fields[0], samples.BIAS)
 
 
 @pytest.mark.parametrize(
@@ -224,18 +224,18 @@ def test_gpu_arrays_are_refused_or_marked():
     ],
 )
 def test_malformed_documents_are_refused_with_the_reason(document, reason):
-    assert reason in text_of(document)
+    assert reason in catch_error(document)
 
 
-def test_what_is_immutable_cannot_contain_itself():
-    assert "contains itself" in text_of(bw.backref(1), _backrefs=[bw.tuple_of(bw.backref(1))])
-    assert "leads to itself" in text_of(bw.backref(1), _backrefs=[bw.backref(1)])
-    assert "contains itself" in text_of(bw.backref(1), _backrefs=[bw.datatype("A", bw.backref(1))])
+def test_an_immutable_value_cannot_contain_itself():
+    assert "contains itself" in catch_error(bw.backref(1), _backrefs=[bw.tuple_of(bw.backref(1))])
+    assert "leads to itself" in catch_error(bw.backref(1), _backrefs=[bw.backref(1)])
+    assert "contains itself" in catch_error(bw.backref(1), _backrefs=[bw.datatype("A", bw.backref(1))])
 
 
-def test_types_that_sharing_makes_astronomical_are_refused():
+def test_types_that_sharing_makes_huge_are_refused():
     types = [bw.datatype("Core.Tuple", bw.backref(i), bw.backref(i)) for i in range(2, 60)]
-    assert "larger than luxport reads in a file of this size" in text_of(bw.backref(1), _backrefs=[*types, INT64])
+    assert "larger than luxport reads in a file of this size" in catch_error(bw.backref(1), _backrefs=[*types, INT64])
 
 
 def test_every_truncation_is_refused():
@@ -245,14 +245,14 @@ def test_every_truncation_is_refused():
             porting.read(whole[:size])
 
 
-def test_nan_and_infinity():
+def test_nan_and_infinity_are_read():
     found = porting.read(bw.bson({"a": math.nan, "b": -math.inf})).values
     assert math.isnan(found["a"])
     assert found["b"] == -math.inf
 
 
-def test_a_dictionary_of_tuples_of_numbers():
-    """Vectors of plain tuples are bytes in the file; NumPy aligns the parts of each as Julia does."""
+def test_a_dictionary_of_tuples_of_numbers_is_read():
+    """Vectors of plain tuples are bytes in the file; NumPy aligns their parts as Julia does."""
     number, small = bw.datatype("Core.Float64"), bw.datatype("Core.Int8")
     points = np.array([(0.5, 1), (2.0, -3)], np.dtype([("x", "f8"), ("n", "i1")], align=True))
     values = {"tag": "array", "type": bw.datatype("Core.Tuple", number, small), "size": [2], "data": points.tobytes()}
@@ -260,10 +260,10 @@ def test_a_dictionary_of_tuples_of_numbers():
     assert porting.read(bw.bson({"d": dictionary})).values["d"].pairs == [("a", (0.5, 1)), ("b", (2.0, -3))]
     values["type"] = bw.datatype("Main.Point")
     pairs = porting.read(bw.bson({"d": dictionary})).values["d"].pairs
-    assert [value.data for _, value in pairs] == [points[:1].tobytes(), points[1:].tobytes()]
+    assert [read_value.data for _, read_value in pairs] == [points[:1].tobytes(), points[1:].tobytes()]
 
 
-def test_what_is_nested_too_deep_is_a_hole_beside_the_rest():
+def test_a_value_nested_too_deep_is_a_hole_and_the_rest_is_read():
     deep = bw.bson({})
     for _ in range(1200):
         deep = struct.pack("<i", len(deep) + 8) + b"\x040\0" + deep + b"\0"

@@ -1,4 +1,4 @@
-"""`luxport port`: models of Flux and Lux, and the models written by hand that they must become."""
+"""`luxport port`: models of Flux and Lux become the models that one would write by hand."""
 
 import ast
 import operator
@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from executed import execute
+from execution import execute
 from samples import CONVNET
 
 import luxport
 
 
-def test_a_convolutional_network_in_a_function():
+def test_a_convolutional_network_in_a_function_is_translated():
     expected = luxport.Chain(
         *(luxport.Conv((5, 5), 1, 6, luxport.relu), luxport.MaxPool((2, 2))),
         *(luxport.Conv((5, 5), 6, 16, luxport.relu), luxport.MaxPool((2, 2)), luxport.FlattenLayer()),
@@ -23,7 +23,7 @@ def test_a_convolutional_network_in_a_function():
     assert luxport.parameter_length(model) == 44_426  # the model zoo's own count for its LeNet-5
 
 
-def test_blocks_in_vectors_loops_and_splats():
+def test_blocks_in_vectors_loops_and_splats_are_translated():
     source = """
     import Flux
     vgg_block(n, in, out) = [Flux.Conv((3, 3), (i == 1 ? in : out) => out, relu; pad=1) for i in 1:n]
@@ -44,7 +44,7 @@ def test_blocks_in_vectors_loops_and_splats():
     assert execute(source)["model"] == expected
 
 
-def test_an_autoencoder_with_sizes_in_variables():
+def test_an_autoencoder_with_sizes_in_variables_is_translated():
     source = """
     using Flux
     N, width = 32, 2 * 16
@@ -89,7 +89,7 @@ def test_an_autoencoder_with_sizes_in_variables():
     ("MultiHeadAttention(16)", luxport.MultiHeadAttention(16, nheads=8)),
     ("RNNCell(2 => 3, relu)", luxport.RNNCell(2, 3, luxport.relu, use_recurrent_bias=False)),
 ])  # fmt: skip
-def test_layers_of_flux(julia, expected):
+def test_layers_of_flux_become_those_of_luxport(julia, expected):
     assert execute(f"using Flux\nmodel = {julia}")["model"] == expected
 
 
@@ -102,7 +102,7 @@ def test_layers_of_flux(julia, expected):
     ("BranchLayer(Dense(2 => 3), NoOpLayer())", luxport.BranchLayer(luxport.Dense(2, 3), luxport.NoOpLayer())),
     ("Chain(Dense(2 => 3); name=\"small\")", luxport.Chain(luxport.Dense(2, 3), name="small")),
 ])  # fmt: skip
-def test_layers_of_lux(julia, expected):
+def test_layers_of_lux_become_those_of_luxport(julia, expected):
     assert execute(f"using Lux\nmodel = {julia}")["model"] == expected
 
 
@@ -131,7 +131,7 @@ def test_anonymous_functions_work_on_reversed_axes():
     np.testing.assert_array_equal(found["model"][-1].activation(x), np.maximum(x, 0) * x)
 
 
-def test_residual_blocks_and_joins():
+def test_residual_blocks_and_joins_are_translated():
     source = """
     using Flux
     function block(ch)
@@ -144,12 +144,12 @@ def test_residual_blocks_and_joins():
     found = execute(source)
     x = np.ones((2, 4, 5, 5), np.float32)
     ps, st = luxport.setup(0, found["model"])
-    assert found["model"](x, ps, st)[0].shape == (2, 8, 5, 5)  # Julia's less axis is ours before (H, W)
+    assert found["model"](x, ps, st)[0].shape == (2, 8, 5, 5)  # Julia's third axis is ours before (H, W)
     ps, st = luxport.setup(0, found["two"])
     assert found["two"](np.ones((7, 2), np.float32), ps, st)[0].shape == (7, 4)
 
 
-def test_compact():
+def test_compact_layers_are_translated():
     source = """
     using Lux
     function build(n_in, n_out; nlayers=2)
@@ -187,7 +187,7 @@ def test_compact():
     np.testing.assert_array_equal(model(x, ps, st)[0], expected(x, ps, st)[0])
 
 
-def test_a_gan():
+def test_a_gan_is_translated():
     source = """
     using Flux
     const latent_dim = 100
@@ -203,7 +203,7 @@ def test_a_gan():
     assert found["generator"][2].function(np.zeros((3, 7 * 7 * 256))).shape == (3, 256, 7, 7)
 
 
-def test_keywords_that_are_handed_on_to_layers():
+def test_keywords_are_passed_on_to_layers():
     source = """
     using Flux
     function conv_bn(kernel, (in, out)::Pair, act = identity; kwargs...)
@@ -226,15 +226,15 @@ def test_keywords_that_are_handed_on_to_layers():
     assert found["flat"] == luxport.Dense(6, 3)
 
 
-def test_keywords_that_are_handed_on_to_a_layer_norm():
-    """Flux's epsilon is squared (layers/stateless.jl of 0.16), wherever it comes from."""
+def test_an_epsilon_is_passed_on_to_a_layer_norm():
+    """Flux squares its epsilon (layers/stateless.jl of 0.16), wherever it comes from."""
     found = execute("using Flux\nnorm(n; kw...) = LayerNorm(n; kw...)\nplain = norm(3)\nlarge = norm(3; eps=0.5)")
     assert found["plain"] == luxport.LayerNorm(3, epsilon=1e-10)
     assert found["large"] == luxport.LayerNorm(3, epsilon=0.25)
     assert found["norm"](3, affine=False) == luxport.LayerNorm(3, affine=False, epsilon=1e-10)
 
 
-def test_the_residual_network_of_eighteen_layers():
+def test_resnet18_has_torchvisions_number_of_parameters():
     source = """
     using Flux
     struct BasicBlock{C, S}
@@ -270,8 +270,8 @@ def test_the_residual_network_of_eighteen_layers():
 TRANSLATE = Path(__file__).parents[2] / "luxport/porting/translate"
 
 
-def test_where_julia_is_translated_what_is_known_is_a_value() -> None:
-    """It is handed on, never changed, and the tables of who reads what come with it: one file imports these."""
+def test_the_translator_passes_its_knowledge_on_as_a_value() -> None:
+    """It is passed on and never changed, together with the tables of readers: only one file imports these."""
     kinds = {
         node.name: ast.unparse(node.decorator_list[0])
         for node in ast.parse((TRANSLATE / "scope.py").read_text()).body

@@ -1,9 +1,9 @@
-"""`luxport port` as a command: files that are read and written, what is marked in them, and its trial."""
+"""The command `luxport port`: the files it reads and writes, the marks it leaves, and its trial."""
 
 import bson_writer as bw
 import numpy as np
 import pytest
-from executed import execute_python
+from execution import execute_python
 from samples import CONVNET
 
 import luxport
@@ -21,7 +21,7 @@ from luxport.porting.translate import translate
     ("Parallel(-, Dense(2 => 3), Dense(2 => 3), Dense(2 => 3))", "-"),
     ("GRUCell(2 => 3)", "GRUCell"),
 ])  # fmt: skip
-def test_what_is_not_understood_raises_where_it_stands(julia, raises):
+def test_code_that_is_not_understood_raises_at_its_place(julia, raises):
     translation = translate(f"model = {julia}")
     assert translation.holes and "# TODO: not ported: " in translation.python
     with pytest.raises(NotImplementedError) as error:
@@ -60,7 +60,7 @@ def test_syntax_errors_are_marked():
     assert "good = luxport.Dense(2, 3)" in translation.python
 
 
-def test_the_command(tmp_path, capsys):
+def test_the_command_writes_a_file_and_prints_its_marks(tmp_path, capsys):
     source, output = tmp_path / "lenet.jl", tmp_path / "lenet.py"
     source.write_text(CONVNET, encoding="utf-8")
     assert main(["port", str(source), "-o", str(output)]) == 0
@@ -73,7 +73,7 @@ def test_the_command(tmp_path, capsys):
     assert err.endswith("1 piece not ported\n")
 
 
-def test_the_command_tries_what_it_wrote(tmp_path, capsys):
+def test_the_command_tries_its_output(tmp_path, capsys):
     source, trained = tmp_path / "net.jl", tmp_path / "trained.safetensors"
     source.write_text(
         "using Flux\nmlp(n=4; k=n) = Chain(Dense(n => 3), Dense(3 => k))\nmodel = Dense(2 => 3)\n"
@@ -100,7 +100,7 @@ def test_the_command_tries_what_it_wrote(tmp_path, capsys):
     assert capsys.readouterr().out == "no model is built when it is imported\n"
 
 
-def test_the_command_tries_what_the_source_calls_itself(tmp_path, capsys):
+def test_the_command_tries_models_with_the_sizes_of_the_source(tmp_path, capsys):
     source = tmp_path / "net.jl"
     source.write_text("""using Flux
     struct Net; conv; dense; end
@@ -126,12 +126,12 @@ def test_the_command_tries_what_the_source_calls_itself(tmp_path, capsys):
 @pytest.mark.parametrize(
     "arguments", [["port"], ["port", "missing.jl"], ["port", "x.jl", "--flux", "new"], ["port", "/"]]
 )
-def test_wrong_arguments(arguments, capsys):
+def test_wrong_arguments_end_in_one_line(arguments, capsys):
     assert main(arguments) == 2
     assert "luxport port: " in capsys.readouterr().err.splitlines()[-1]
 
 
-def test_files_that_stand_beside_are_included(tmp_path, capsys):
+def test_files_of_the_same_folder_are_included(tmp_path, capsys):
     (tmp_path / "parts").mkdir()
     (tmp_path / "net.jl").write_text(
         'using Flux\ninclude("parts/block.jl")  # blocks\ninclude("none.jl")\nmodel = block(3)\n'
@@ -149,8 +149,8 @@ def test_files_that_stand_beside_are_included(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("size", [37_000, 38_000, 70_000])
-def test_all_that_is_included_is_as_large_as_one_source_may_be(tmp_path, capsys, size):
-    """Each of these files alone is not too large; the third one is included by the second, through a line."""
+def test_included_files_count_toward_the_limit_of_one_source(tmp_path, capsys, size):
+    """Each file alone is small enough; the second one includes the third on one of its lines."""
     comment = "#" * (size - 1) + "\n"
     (tmp_path / "net.jl").write_text('include("a.jl")\nusing Flux\nm = Dense(n => 1)\n')
     (tmp_path / "a.jl").write_text(comment + 'include("b.jl")\n')

@@ -1,8 +1,8 @@
-"""`luxport port`: comparisons, conditions and functions of one number, which Julia calls on each element."""
+"""`luxport port`: comparisons, conditions and functions of one number, called on each element in Julia."""
 
 import numpy as np
 import pytest
-from executed import execute_in_flux
+from execution import execute_in_flux
 
 import luxport
 from luxport.porting.translate import translate
@@ -11,7 +11,8 @@ X = np.asarray([[1.0, -2.0], [3.0, -4.0], [0.5, 6.0]], np.float32)
 
 
 # From Julia's manual ("Chaining comparisons", "Dot Syntax for Vectorizing Functions", "Short-Circuit Evaluation",
-# "Operator Precedence"): a chain with dots is all of its comparisons, `.&&` binds less than they do, `.&` more.
+# "Operator Precedence"): a dotted chain is the conjunction of its comparisons, `.&&` binds looser than they do, `.&`
+# tighter.
 EACH = {
     "0 .< x .< 2": (X > 0) & (X < 2),
     "-3 .<= x .<= 3": (X >= -3) & (X <= 3),
@@ -28,7 +29,7 @@ EACH = {
 
 
 @pytest.mark.parametrize("julia", EACH)
-def test_comparisons_with_dots(julia):
+def test_comparisons_with_dots_compare_each_element(julia):
     np.testing.assert_array_equal(execute_in_flux(f"f(x) = {julia}")["f"](X), EACH[julia])
 
 
@@ -49,7 +50,7 @@ OF_ONE = {
 
 
 @pytest.mark.parametrize("julia", OF_ONE)
-def test_functions_of_one_number_are_of_each_element(julia):
+def test_functions_of_one_number_apply_to_each_element(julia):
     name = "act" if "act =" not in julia else julia.removeprefix("act = ")
     definition = "" if "act =" in julia else julia
     layer = execute_in_flux(f"{definition}\nmodel = Dense(2 => 2, {name})")["model"]
@@ -64,7 +65,7 @@ def test_a_function_of_one_number_may_have_two_arguments():
     np.testing.assert_array_equal(found["g"](X), np.maximum(X, 2 * X))
 
 
-def test_a_function_of_numbers_that_is_called_on_them_stays_one():
+def test_a_function_called_on_numbers_stays_one_of_numbers():
     found = execute_in_flux("""
     wide(n) = n > 4 ? 2n : n
     model = Dense(wide(3) => wide(5))
@@ -74,8 +75,8 @@ def test_a_function_of_numbers_that_is_called_on_them_stays_one():
     np.testing.assert_array_equal(found["deep"](X, 2), 4 * X)
 
 
-def test_a_function_of_matrices_that_is_called_on_a_list_of_them_stays_one():
-    """``square.(xs)`` squares each matrix: nothing says that it is of numbers."""
+def test_a_function_called_on_a_list_of_matrices_stays_one_of_matrices():
+    """``square.(xs)`` squares each matrix: nothing says that its argument is a number."""
     julia = "square(a) = a * a'\nf(x, y) = sum(square.((x, y)))"
     assert "matmul(a, adjoint(a))" in translate(f"using Flux\n{julia}").python
 
@@ -83,16 +84,16 @@ def test_a_function_of_matrices_that_is_called_on_a_list_of_them_stays_one():
 @pytest.mark.parametrize(
     "julia",
     [
-        "step(x) = x > 0 ? 1 : 0\nf(x) = step.(x)",  # of which dtype nothing says
+        "step(x) = x > 0 ? 1 : 0\nf(x) = step.(x)",  # its dtype is unknown
         "act(x) = begin\n if x > 0\n  y = 2x\n  return y\n end\n x\nend\nf(x) = act.(x)",
     ],
 )
-def test_what_is_not_understood_of_one_number_is_marked(julia):
+def test_functions_of_one_number_that_are_not_understood_are_marked(julia):
     assert translate(f"using Flux\n{julia}").holes
 
 
-def test_bits_of_whole_numbers():
-    """From Julia's table: ``&`` binds as products do, ``|`` and ``⊻`` as sums, shifts more than both."""
+def test_operators_of_bits_bind_as_in_julia():
+    """From Julia's table: ``&`` binds as products do, ``|`` and ``⊻`` as sums, shifts tighter than both."""
     numbers = {
         "a & b + 1": 4,
         "a & b * 2": 6,
@@ -109,8 +110,8 @@ def test_bits_of_whole_numbers():
     assert execute_in_flux("a = 7\nv = a ∉ (1, 2) ? 1 : 2\nw = √16 + 1")["w"] == 5
 
 
-# Julia's manual ("Functions", "The return Keyword"): the last expression evaluated is the value, an assignment's is
-# what is assigned, and push! gives the vector.
+# Julia's manual ("Functions", "The return Keyword"): a function's value is its last expression; an assignment's is the
+# assigned value, and `push!` gives the vector.
 VALUES = {
     "f(x) = begin\n a, b = x .+ 1, 2x\nend": (X + 1, 2 * X),
     "function f(x)\n y = x .+ 1\nend": X + 1,
@@ -124,7 +125,7 @@ def test_a_last_assignment_is_the_value_of_a_function(julia):
     np.testing.assert_array_equal(np.asarray(execute_in_flux(julia)["f"](X)), np.asarray(VALUES[julia]))
 
 
-def test_vectors_of_one_entry_and_what_push_gives():
+def test_push_returns_the_vector():
     found = execute_in_flux("""
     added(layers, n) = push!(layers, Dense(n => n))
     function network(n)
@@ -139,7 +140,7 @@ def test_vectors_of_one_entry_and_what_push_gives():
     assert translate("using Flux\nf(a) = [a;]\ng(a) = [\n a\n a\n]").holes
 
 
-def test_functions_of_any_number_of_arrays():
+def test_functions_may_take_any_number_of_arrays():
     found = execute_in_flux("""
     joined(xs::AbstractArray...) = cat(xs...; dims = Val(1))
     below(x, more...) = cat(x, more...; dims = 2)
@@ -168,18 +169,18 @@ COUNTED = {
 
 @pytest.mark.parametrize("julia", COUNTED)
 def test_true_and_false_are_numbers_of_the_dtype_beside_them(julia):
-    """NumPy would make float64 of a mask and a number, and TensorFlow a mask of a product."""
+    """NumPy would give float64 for a mask times a number, and TensorFlow a mask for a product."""
     found = execute_in_flux(f"f(x) = {julia}")["f"](X)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, COUNTED[julia], rtol=1e-6)
 
 
 def test_sums_of_two_masks_are_marked():
-    """NumPy's would be an "or"; Julia counts to two."""
+    """NumPy's sum would be an "or"; Julia counts to two."""
     assert translate("using Flux\nf(x) = (x .> 0) .+ (x .> 1)").holes
 
 
-def test_repeated_and_turned():
+def test_repeat_and_batched_transpose_use_julias_axes():
     found = execute_in_flux("twice(x) = repeat(x, 2)\nturned(x) = batched_transpose(x)")
     np.testing.assert_array_equal(found["twice"](X), np.concatenate([X, X], -1))
     stacked = np.stack([X, 2 * X])

@@ -1,26 +1,26 @@
-"""`luxport port`: what Julia's operators, numbers and defaults mean where Python's mean something else."""
+"""`luxport port`: operators, numbers and defaults that mean something else in Julia than in Python."""
 
 import math
 import operator
 
 import numpy as np
 import pytest
-from executed import execute_in_flux
+from execution import execute_in_flux
 
 import luxport
 from luxport.porting.translate import translate
 
-# Operators by how they bind, from Julia's manual ("Operator Precedence and Associativity", "Numeric Literal
-# Coefficients"), each beside its neighbours in the table; the numbers are worked out by hand for a = 7, b = 3, n = 2.
+# Operators by precedence, from Julia's manual ("Operator Precedence and Associativity", "Numeric Literal
+# Coefficients"), each with its neighbors in the table; the numbers are computed by hand for a = 7, b = 3, n = 2.
 NUMBERS = {
-    "2^3^n": 512,  # powers: the last first
+    "2^3^n": 512,  # powers associate to the right
     "2^n^3": 256,
     "(2^3)^n": 64,
     "n^n^n^n": 65536,
-    "2n^2": 8,  # a coefficient binds less than a power
+    "2n^2": 8,  # a coefficient binds looser than a power
     "2(n + 1)^2": 18,
     "3(a)^n^n": 3 * 7**4,
-    "2^2n": 16,  # and more on the right of one
+    "2^2n": 16,  # and tighter to the right of one
     "2^2n^2": 2**8,
     "-n^2": -4,  # powers before signs
     "-2^2": -4,
@@ -76,7 +76,7 @@ NUMBERS = {
     "!(a == b) && n == 2 ? 1 : 2": 1,
     "a == 7 && b == 4 || n == 2 ? 1 : 2": 1,
     "a - n == b + n ? 1 : 2": 1,
-    "1 < n < b ? 1 : 2": 1,  # a chain of comparisons is all of them
+    "1 < n < b ? 1 : 2": 1,  # a chain is the conjunction of its comparisons
     "1 < a < b ? 1 : 2": 2,
     "1 << n + 1": 5,  # shifts before sums and products
     "1 << n * 3": 12,
@@ -116,7 +116,7 @@ ARRAYS = {  # of x = [[1, 2], [3, 4]]
     "x .* 2 .> 4": lambda x: x * 2 > 4,
     "2tanh.(x).^2": lambda x: 2 * np.tanh(x) ** 2,
     "x |> sum": lambda x: 10.0,
-    "sum([x, 2x])": lambda x: 3 * x,  # arrays in a list are added one to the other
+    "sum([x, 2x])": lambda x: 3 * x,  # arrays in a list are added up
     "mean([x, 2x, 3x])": lambda x: 2 * x,
     "sum(x)": lambda x: 10.0,
     "mean(x)": lambda x: 2.5,
@@ -144,7 +144,7 @@ def test_powers_that_do_not_fit_in_64_bits_are_marked(julia):
     assert "64 bits" in translate(f"n = {julia}").holes[0].reason
 
 
-def test_functions_that_are_given_arrays_or_tuples_of_them():
+def test_functions_take_arrays_or_tuples_of_arrays():
     found = execute_in_flux("""
     joined(xs...) = sum(xs)
     averaged(xs) = mean(xs)
@@ -173,7 +173,7 @@ def test_operators_with_a_dot_work_on_a_number_or_a_tuple():
     assert found["both"]((1, 2), (3, 4)).stride == (8, 3) and found["left"]((4, 5)).stride == (2, 1)
 
 
-def test_defaults_are_worked_out_in_each_call():
+def test_defaults_are_computed_in_each_call():
     found = execute_in_flux("""
     k = 3
     function f(n, layers=[Dense(1 => 1)], m=2n; last=m + k)
@@ -186,7 +186,7 @@ def test_defaults_are_worked_out_in_each_call():
     assert found["second"][1] == luxport.Dense(2, 4) and found["second"][2] == luxport.Dense(4, 7)
 
 
-def test_functions_of_arrays_find_them_wherever_they_are():
+def test_functions_find_the_arrays_among_their_arguments():
     found = execute_in_flux("""
     function apart(p)
         x, y = p
@@ -203,7 +203,7 @@ def test_functions_of_arrays_find_them_wherever_they_are():
     assert found["counted"](1) == 2
 
 
-def test_structs_hold_vectors():
+def test_structs_may_contain_vectors():
     found = execute_in_flux("""
     struct Scaled
         layer
@@ -217,13 +217,13 @@ def test_structs_hold_vectors():
     np.testing.assert_allclose(found["model"](x, ps, st)[0], 3 * (x @ ps["layer"]["weight"] + ps["layer"]["bias"]))
 
 
-def test_an_activation_with_a_coefficient():
+def test_an_activation_with_a_coefficient_is_translated():
     found = execute_in_flux("model = Dense(1 => 1, x -> 0.5f0x^2)")
     assert found["model"].activation(np.float32(3)) == pytest.approx(4.5)
     assert math.isclose(found["model"].activation(np.float32(2)), 2)
 
 
-def test_losses_are_luxports_own():
+def test_losses_become_luxports():
     found = execute_in_flux("""
     loss(x, y) = Flux.logitcrossentropy(x, y)
     summed(x, y) = Flux.Losses.mse(x, y; agg=sum)
@@ -259,7 +259,7 @@ def test_initializers_are_values():
     assert [layer.init_weight for layer in found["models"].layers.values()] == wanted
 
 
-def test_vectors_whose_entries_are_assigned():
+def test_entries_of_vectors_may_be_assigned():
     found = execute_in_flux("""
     function mlp(sizes...; n = length(sizes) - 1)
         layers = Vector{Any}(undef, n)
@@ -298,12 +298,12 @@ def test_vectors_whose_entries_are_assigned():
         "function f()\n a = [Dense(2 => 2)]\n b = a\n a[1] = Dense(2 => 3)\n Chain(b...)\nend",
     ],
 )
-def test_a_change_that_another_name_would_see_is_marked(julia):
+def test_a_change_visible_through_another_name_is_marked(julia):
     assert translate(f"using Flux\n{julia}").holes
 
 
-def test_a_layer_in_two_models_is_remarked():
-    """In Flux it is one object, whose parameters training either of them changes."""
+def test_a_layer_in_two_models_gets_a_remark():
+    """In Flux it is one object: training one of the models changes the other."""
     source = "using Flux\nbase = Dense(3 => 2)\na = Chain(base, Dense(2 => 1))\nb = Chain(base, Dense(2 => 4))\n"
     translation = translate(source)
     assert translation.holes == ()

@@ -1,19 +1,19 @@
-"""`luxport port`: Julia's functions and layers with several methods, and its training with Lux.
+"""`luxport port`: functions and layers with several methods.
 
-Which method Julia calls is from its manual, "Methods": the most special one that the arguments' types allow.
+Julia's manual, "Methods", says which method is called: the most specific one that the arguments' types allow.
 """
 
 from typing import Any
 
 import numpy as np
 import pytest
-from executed import execute
+from execution import execute
 
 import luxport
 from luxport.porting.translate import translate
 
 
-def test_functions_by_types_and_numbers_of_arguments():
+def test_methods_are_chosen_by_types_and_numbers_of_arguments():
     found = execute("""
     using Flux
     build(x::Tuple) = Chain(Dense(x[1] => x[2]), relu)
@@ -27,7 +27,7 @@ def test_functions_by_types_and_numbers_of_arguments():
     assert found["d"] == luxport.Dense(2, 6, luxport.tanh)
 
 
-def test_the_most_special_method_is_called_wherever_it_stands():
+def test_the_most_specific_method_is_called_whatever_the_order():
     found = execute("""
     using Flux
     f(x) = 1
@@ -54,17 +54,17 @@ def test_the_most_special_method_is_called_wherever_it_stands():
 @pytest.mark.parametrize(
     "methods",
     [
-        "f(x::Int, y) = 1\nf(x, y::Int) = 2",  # ambiguous in Julia, too
+        "f(x::Int, y) = 1\nf(x, y::Int) = 2",  # ambiguous in Julia as well
         "f(x::Own) = 1\nf(x::Other) = 2",
         "f(x::Tuple{Int,Int}) = 1\nf(x::Vector{<:Own}) = 1\nf(x::Union{Int,Own}) = 2",
     ],
 )
-def test_methods_that_nothing_tells_apart(methods: str):
+def test_methods_that_cannot_be_told_apart_are_marked(methods: str):
     translation = translate(f"using Flux\n{methods}\nmodel = Dense(f(1) => 2)")
     assert any("several methods" in hole.reason for hole in translation.holes)
 
 
-def test_a_method_that_is_not_ported_leaves_the_others():
+def test_methods_beside_one_that_is_not_ported_are_kept():
     translation = translate("using Flux\nbuild(x::Int) = Dense(x => 2)\nbuild(x::String) = unknown(x)\nm = build(3)")
     names: dict[str, Any] = {"__name__": "ported"}
     exec(translation.python, names)
@@ -73,7 +73,7 @@ def test_a_method_that_is_not_ported_leaves_the_others():
         names["build"]("a")
 
 
-def test_a_layer_of_flux_by_the_axes_of_its_input():
+def test_a_flux_layers_method_is_chosen_by_its_inputs_axes():
     found = execute("""
     using Flux
     struct M
@@ -93,7 +93,7 @@ def test_a_layer_of_flux_by_the_axes_of_its_input():
     np.testing.assert_allclose(model((x, 2 * want), ps, st)[0], 2 * want * want, rtol=1e-6)
 
 
-def test_a_layer_of_lux_by_the_axes_of_its_input():
+def test_a_lux_layers_method_is_chosen_by_its_inputs_axes():
     found = execute("""
     using Lux
     struct L <: AbstractLuxContainerLayer{(:a,)}
@@ -114,13 +114,13 @@ def test_a_layer_of_lux_by_the_axes_of_its_input():
     """)
     model = found["model"]
     ps, st = luxport.setup(0, model)
-    assert list(ps) == ["a"]  # a layer around one other has no key of its own
+    assert list(ps) == ["a"]  # a layer around a single layer has no key of its own
     x = np.ones((4, 2), np.float32)
     assert model(x, ps, st)[0].shape == (4, 3)
     assert model(x[0], ps, st)[0].shape == (3,)
 
 
-def test_inputs_that_are_only_taken_apart():
+def test_a_tuple_of_inputs_is_taken_apart():
     found = execute("""
     using Flux
     struct J
@@ -142,8 +142,8 @@ def test_inputs_that_are_only_taken_apart():
         np.testing.assert_allclose(model((x, x), ps, st)[0], want, rtol=1e-6)
 
 
-def test_operators_without_a_space_before_brackets():
-    """Which the grammar takes for products: ``f(7-(n))`` is no ``f(7 * -(n))``."""
+def test_an_operator_right_before_a_bracket_is_no_product():
+    """The grammar takes these for products: ``f(7-(n))`` is not ``f(7 * -(n))``."""
     found = execute("""
     using Flux
     k = 3
@@ -155,7 +155,7 @@ def test_operators_without_a_space_before_brackets():
     assert found["g"](np.asarray([[5.0, 7.0]]), 0) == 2 - 5 + 3 * 7
 
 
-# Julia's arrays have the axes the other way round: its matrix [1 2 3; 4 5 6] is this one here.
+# Julia's arrays have reversed axes: its matrix [1 2 3; 4 5 6] is this one here.
 ARRAY = np.asarray([[1.0, 4.0], [2.0, 5.0], [3.0, 7.0]])
 ARRAYS = {
     "reshape(x, size(x)..., 1)": ARRAY[None],
@@ -179,12 +179,12 @@ ARRAYS = {
 
 
 @pytest.mark.parametrize("julia", ARRAYS)
-def test_functions_of_arrays(julia: str):
+def test_functions_of_arrays_use_julias_axes(julia: str):
     found = execute(f"using Flux, Statistics, LinearAlgebra\nf(x) = {julia}")
     np.testing.assert_allclose(found["f"](ARRAY), ARRAYS[julia], rtol=1e-12)
 
 
-def test_numbers_in_lists_and_generators():
+def test_lists_and_generators_of_numbers_are_computed():
     found = execute("""
     using Flux
     hidden = [2i for i in 1:3]
@@ -196,7 +196,7 @@ def test_numbers_in_lists_and_generators():
     assert found["other"] == luxport.Dense(14, 9)
 
 
-def test_a_layer_norm_of_neither_package_is_said_to_be_fluxs():
+def test_a_layer_norm_of_unknown_origin_is_taken_for_fluxs():
     translation = translate("model = LayerNorm(4)")
     assert translation.holes == ()
     assert "# LayerNorm is taken for Flux's" in translation.python

@@ -1,15 +1,15 @@
-"""`luxport port`: what published sources have beside layers: training, lists, attention, choices."""
+"""`luxport port`: further parts of published sources: training, lists, attention, choices."""
 
 import operator
 
 import numpy as np
-from executed import execute, execute_in_flux
+from execution import execute, execute_in_flux
 
 import luxport
 from luxport.porting.translate import translate
 
 
-def test_training_with_lux_is_luxports():
+def test_training_with_lux_becomes_luxports():
     found = execute("""
     using Lux, Optimisers, Random
     function objective(model, ps, st, (x, y))
@@ -36,7 +36,7 @@ def test_training_with_lux_is_luxports():
     assert float(loss) < float(np.mean(y**2))
 
 
-def test_training_states_in_a_function():
+def test_training_states_in_a_function_are_translated():
     found = execute("""using Lux
     function train(model, data; epochs = 2)
         ps, st = Lux.setup(Xoshiro(0), model)
@@ -57,7 +57,7 @@ def test_training_states_in_a_function():
     assert int(state.step) == 2
 
 
-def test_wrappers_that_have_options_beside_the_layer():
+def test_wrappers_may_have_options_beside_the_layer():
     found = execute("""using Lux
     abstract type AbstractNet <: AbstractLuxWrapperLayer{:layer} end
     struct Named{L} <: AbstractNet
@@ -70,7 +70,7 @@ def test_wrappers_that_have_options_beside_the_layer():
     assert luxport.output_shape(found["model"], (5, 2)) == (5, 1)
 
 
-def test_fields_that_flux_does_not_train_are_states():
+def test_untrained_fields_of_flux_become_states():
     found = execute("""
     using Flux
     struct Part
@@ -100,7 +100,7 @@ def test_fields_that_flux_does_not_train_are_states():
     assert luxport.parameter_length(found["older"]) == 6
 
 
-def test_what_sources_have_of_attention_padding_and_initial_values():
+def test_attention_padding_and_initial_values_are_translated():
     found = execute("""
     using Flux, NNlib
     using Distributions: Normal
@@ -126,7 +126,7 @@ def test_what_sources_have_of_attention_padding_and_initial_values():
     assert found["conv"] == luxport.Conv((5, 3), 1, 2, padding=(2, 1), init_weight=normal(std=0.02))
     assert found["four"].padding == ((3, 4), (1, 2)) and found["four"].init_weight == normal(mean=1, std=0.5)
     x = np.arange(28.0).reshape(4, 7)
-    # MLUtils.chunk: parts of one size, of which the last may be smaller; along the last axis of Julia's by itself
+    # MLUtils.chunk: equal parts, of which the last may be smaller; by default along Julia's last axis
     assert [part.shape for part in found["parts"](x)] == [(4, 3), (4, 3), (4, 1)]
     np.testing.assert_array_equal(found["halves"](x), x[:2] - x[2:])
     ps, st = luxport.setup(0, found["model"])
@@ -137,7 +137,7 @@ def test_what_sources_have_of_attention_padding_and_initial_values():
     assert np.abs(one[:, 3:] - other[:, 3:]).max() > 0.1
 
 
-def test_what_sources_have_of_lists_and_choices():
+def test_lists_and_choices_are_translated():
     found = execute("""
     using Flux
     network(n) = Chain(later(n), Dense(n => 1))
@@ -174,7 +174,7 @@ def test_what_sources_have_of_lists_and_choices():
     np.testing.assert_array_equal(found["second"](np.arange(12.0).reshape(2, 6), 3), [[3, 4, 5], [9, 10, 11]])
 
 
-def test_places_from_one_are_from_zero_in_an_embedding_alone():
+def test_only_indices_of_embeddings_count_from_zero():
     found = execute("""
     using Flux
     struct Net
@@ -215,7 +215,7 @@ end
 """
 
 
-def test_vectors_that_grow_by_several_entries():
+def test_vectors_may_grow_by_several_entries():
     # 3 + 1 layers of 4 => 4, a norm, 4 => 8 and 8 => 24.
     assert luxport.parameter_length(execute_in_flux(VECTORS)["tower"](4)) == 4 * 20 + 8 + 40 + 216
     translation = translate("using Flux\nf(xs) = begin; ys = []; append!(ys, xs...); Chain(ys...) end")

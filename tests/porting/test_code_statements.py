@@ -1,23 +1,23 @@
-"""`luxport port`: conditions, loops, tables, indices and scopes of Julia mean the same in Python."""
+"""`luxport port`: conditions, loops, tables, indices and scopes keep Julia's meaning in Python."""
 
 import operator
 
 import numpy as np
 import pytest
-from executed import execute, execute_python
+from execution import execute, execute_python
 
 import luxport
 from luxport.porting.translate import translate
 
 
 @pytest.mark.parametrize("change", ["push!(layers, weird())", "layers[1] = weird()", "layers = weird(layers)"])
-def test_a_change_that_is_not_understood_leaves_no_model_as_it_was(change):
+def test_a_change_that_is_not_understood_marks_the_model(change):
     source = f"using Flux\nlayers = [Dense(2 => 3)]\nfor i in 1:2\n    {change}\nend\nmodel = Chain(layers...)"
     with pytest.raises(NotImplementedError, match="weird"):
         execute_python(translate(source).python)
 
 
-def test_conditions_and_comparisons():
+def test_conditions_and_comparisons_are_translated():
     source = """
     using Flux
     function mlp(dims; act=relu, p=0.2)
@@ -41,8 +41,9 @@ def test_conditions_and_comparisons():
     assert found["short"] == luxport.Chain(dense[0])
 
 
-def test_what_python_would_do_otherwise_is_marked():
-    shared = "using Flux\nd = Dense(2 => 2)\nm = Chain(d, x -> x .+ 1, d)"  # one set of parameters in Flux, two in Lux
+def test_code_with_another_meaning_in_python_is_marked():
+    # One set of parameters in Flux, but two in Lux
+    shared = "using Flux\nd = Dense(2 => 2)\nm = Chain(d, x -> x .+ 1, d)"
     assert [hole.julia for hole in translate(shared).holes] == ["d"]
     assert not translate(shared.replace("Flux", "Lux")).holes
     defaults = "using Flux\nn = 4\nf(n, m=n) = Dense(n => m)\nmodel = Chain(f(2))"  # Python's n would be 4
@@ -56,7 +57,7 @@ def test_what_python_would_do_otherwise_is_marked():
     assert translate(enclosing).holes
 
 
-def test_conditions_as_values():
+def test_conditions_may_be_values():
     source = """
     using Lux
     function block(a, b)
@@ -77,7 +78,7 @@ def test_conditions_as_values():
     assert found["other"] == luxport.Parallel(operator.add, luxport.Dense(3, 2), inner)
 
 
-def test_products_and_indices_are_settled_by_what_there_is():
+def test_products_and_indices_depend_on_their_operands():
     source = """
     using Flux
     both = Chain(((a, b),) -> a * b)
@@ -95,7 +96,7 @@ def test_products_and_indices_are_settled_by_what_there_is():
     y = found["fixed"](a, *luxport.setup(0, found["fixed"]))[0]
     np.testing.assert_allclose(y, np.tanh(2 * a).reshape(2, 3) + 1)
     state = luxport.setup(0, found["entry"])
-    assert found["entry"](a, *state)[0] == a.T[1, 0] == 1.0  # Julia counts along the first axis
+    assert found["entry"](a, *state)[0] == a.T[1, 0] == 1.0  # Julia's linear index runs along its first axis
     np.testing.assert_array_equal(found["entry"]((a, b), *state)[0], b)
     squares = found["squares"](a, *luxport.setup(0, found["squares"]))[0]
     np.testing.assert_array_equal(squares, (a**2).sum(axis=0, keepdims=True))
@@ -104,7 +105,7 @@ def test_products_and_indices_are_settled_by_what_there_is():
 @pytest.mark.parametrize(
     "julia", ["atan.(x, 2 .* x)", "log.(2, x)", "max.(x, x, 1)", "softshrink.(x, 0.1)", "x[3:-1:1, 1]"]
 )
-def test_arguments_that_python_would_take_for_others(julia):
+def test_arguments_that_python_would_misplace_are_marked(julia):
     translation = translate(f"using Flux\nf(x) = {julia}")
     (hole,) = translation.holes
     assert hole.line == 2
@@ -112,7 +113,7 @@ def test_arguments_that_python_would_take_for_others(julia):
         execute_python(translation.python)["f"](np.ones((2, 2)))
 
 
-def test_loops_over_places_and_slices():
+def test_loops_over_indices_and_slices_are_translated():
     source = """
     using Flux
     function columns(x)
@@ -127,15 +128,15 @@ def test_loops_over_places_and_slices():
     every = [Dense(i => n) for (i, n) in enumerate([5, 6, 7]) if i != 2]
     """
     found = execute(source)
-    x = np.arange(12.0).reshape(4, 3)  # Julia's size (3, 4): its columns are our rows
+    x = np.arange(12.0).reshape(4, 3)  # Julia's size is (3, 4): its columns are our rows
     expected = sum(x[i - 1] * (i - j) for i in (4, 3, 2, 1) for j in (1, 2))
     np.testing.assert_array_equal(found["columns"](x), expected)
     assert found["model"] == luxport.Chain(luxport.Dense(2, 3), luxport.Dense(3, 4))
     assert found["every"] == [luxport.Dense(1, 5), luxport.Dense(3, 7)]
 
 
-def test_what_binds_less_than_a_sum_counts_whole():
-    """A range up to ``deep ? 4 : 2`` has 4 or 2 numbers, as Julia counts them."""
+def test_the_end_of_a_range_may_be_a_condition():
+    """A range up to ``deep ? 4 : 2`` has 4 or 2 numbers, as in Julia."""
     source = """
     using Flux
     deepened(deep) = Chain([Dense(4 => 4) for i in 1:(deep ? 4 : 2)]...)
@@ -151,8 +152,8 @@ def test_a_method_returns_a_tuple_as_a_tuple():
     assert isinstance(y, tuple) and [part.tolist() for part in y] == [(2 * x).tolist(), x.tolist()]
 
 
-def test_the_variable_of_a_loop_is_another_than_the_one_before_it():
-    """Julia's manual, "Scope of Variables": the variable of a for loop is new, whatever there is around it."""
+def test_a_loops_variable_hides_the_one_outside():
+    """Julia's manual, "Scope of Variables": a for loop's variable is new, whatever is around it."""
     source = """
     using Flux
     i = 10
@@ -201,7 +202,7 @@ def test_the_variable_of_a_loop_is_another_than_the_one_before_it():
     assert found["last"] == dense(10, 1)
 
 
-def test_loops_without_a_variable_nest():
+def test_loops_without_a_variable_may_be_nested():
     source = """
     using Flux
     function f(n)
@@ -218,7 +219,7 @@ def test_loops_without_a_variable_nest():
 
 
 def test_a_parameter_belongs_to_its_function():
-    """Assigned inside the function it is no global; a function inside that assigns to it would change it."""
+    """An assignment in its function makes no global; one in an inner function would change it."""
     source = "using Flux\nn = 1\nfunction f(n)\n  n = n + 1\n  return Dense(n => 3)\nend"
     assert execute(source)["f"](4) == luxport.Dense(5, 3)
     inside = "using Flux\nfunction f(n)\n  g() = begin\n    n = 2\n    n\n  end\n  g()\n  Dense(n => 3)\nend"
@@ -226,7 +227,7 @@ def test_a_parameter_belongs_to_its_function():
     assert (hole.line, hole.reason) == (4, "an assignment to a variable of the function around")
 
 
-def test_functions_of_elements_as_activations():
+def test_functions_of_elements_may_be_activations():
     found = execute("using Flux\nmodel = Chain(Dense(2 => 3, abs2), Dense(3 => 3, abs))")
     square, size = [layer.activation for layer in found["model"].layers.values()]
     np.testing.assert_array_equal(square(np.array([-3.0, 2.0])), [9.0, 4.0])
@@ -243,8 +244,8 @@ def test_a_size_or_an_activation_is_not_guessed():
     assert found["g"](2, (3,)) == luxport.LayerNorm((3, 2), luxport.relu, epsilon=1e-10)
 
 
-def test_labels_as_vectors_and_back():
-    """Flux's rows are samples here; onecold counts from 1, unless labels say otherwise."""
+def test_one_hot_labels_are_translated_both_ways():
+    """Flux's columns are our rows, one a sample; onecold counts from 1 unless labels are given."""
     source = """
     using Flux
     using Flux: onehotbatch, onecold
@@ -266,7 +267,7 @@ def test_labels_as_vectors_and_back():
     assert found["loss"](np.ones((2, 3)), np.zeros((2, 3))) == 1
 
 
-def test_tables_and_pipes():
+def test_tables_and_pipes_are_translated():
     source = """
     using Flux
     acts = Dict("relu" => relu, "tanh" => tanh)
@@ -294,8 +295,8 @@ def test_tables_and_pipes():
         ("n = length(d)", "length of a Dict"),
     ],
 )
-def test_what_tables_are_not_ported_with(statement, reason):
-    """A table that is changed by what is left out is not read as it was."""
+def test_unsupported_uses_of_tables_are_marked(statement, reason):
+    """A table changed by code that is left out must not be read as it was."""
     translation = translate(f'using Flux\nd = Dict("a" => 3)\n{statement}\nm = Dense(d["a"] => 1)')
     assert any(reason in hole.reason for hole in translation.holes)
     assert "n = " in statement or "m" not in execute_python(translation.python, "imported")

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from executed import execute, execute_python, output
+from execution import compute_output, execute, execute_python
 
 import luxport
 from luxport.porting.translate import translate
 
 
-def test_a_struct_with_arrays_of_its_own():
+def test_a_struct_with_arrays_becomes_a_layer():
     source = """
     using Flux
     struct Affine{M <: AbstractMatrix, V, F}
@@ -29,14 +29,14 @@ def test_a_struct_with_arrays_of_its_own():
     """
     model = execute(source)["model"]
     assert luxport.parameter_length(model) == 10 * 5 + 5 + 5 * 2 + 2
-    x, ps, y = output(model, 3, 10)
+    x, ps, y = compute_output(model, 3, 10)
     first, second = ps["layer_1"], ps["layer_2"]
     assert (first["W"].shape, second["W"].shape) == ((10, 5), (5, 2))
     expected = np.tanh(x @ first["W"] + first["b"]) @ second["W"] + second["b"]
     np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-6)
 
 
-def test_a_struct_of_layers_with_an_inner_constructor():
+def test_a_struct_with_an_inner_constructor_becomes_a_layer():
     source = """
     using Flux
     mutable struct VAE
@@ -57,13 +57,13 @@ def test_a_struct_of_layers_with_an_inner_constructor():
     """
     model = execute(source)["model"]
     assert luxport.parameter_length(model) == (10 * 5 + 5) + 2 * (5 * 2 + 2) + (2 * 10 + 10)
-    x, ps, (y, mean) = output(model, 3, 10)
+    x, ps, (y, mean) = compute_output(model, 3, 10)
     h = np.maximum(x @ ps["encoder"]["layer_1"]["weight"] + ps["encoder"]["layer_1"]["bias"], 0)
     np.testing.assert_allclose(mean, h @ ps["μ"]["weight"] + ps["μ"]["bias"], rtol=1e-5, atol=1e-6)
     assert y.shape == (3, 10)
 
 
-def test_structs_of_several_inputs_and_of_any_number_of_layers():
+def test_structs_may_have_several_inputs_and_any_number_of_layers():
     source = """
     using Flux
     struct Join{T, F}
@@ -93,14 +93,14 @@ def test_structs_of_several_inputs_and_of_any_number_of_layers():
     one = np.ones((2, 1), np.float32)
     ps, st = luxport.setup(0, found["join"])
     assert found["join"]((one, one), ps, st)[0].shape == (2, 12)
-    assert [y.shape for y in output(found["split"], 2, 10)[2]] == [(2, 5), (2, 3)]
+    assert [y.shape for y in compute_output(found["split"], 2, 10)[2]] == [(2, 5), (2, 3)]
     assert (luxport.parameter_length(found["join"]), luxport.parameter_length(found["split"])) == (10 + 14, 55 + 33)
     ps, st = luxport.setup(0, found["two"])
     x, pair = np.ones((2, 3), np.float32), (np.ones((2, 3), np.float32), np.ones((2, 2), np.float32))
     assert found["two"]((x, pair), ps, st)[0].shape == (2, 4)
 
 
-def test_layers_of_lux_as_structs():
+def test_structs_of_lux_become_layers():
     source = """
     using Lux, Random
     struct Linear{F} <: Lux.AbstractLuxLayer
@@ -138,7 +138,7 @@ def test_layers_of_lux_as_structs():
     """
     model = execute(source)["model"]
     assert luxport.parameter_length(model) == (3 * 4 + 4) + (4 * 4 + 4 + 2 * 4) + (4 * 2 + 2)
-    x, ps, y = output(model, 5, 3)
+    x, ps, y = compute_output(model, 5, 3)
     h = x @ ps["layer_1"]["weight"] + ps["layer_1"]["bias"]
     h = h + h @ ps["layer_2"]["inner"]["weight"]
     h = (h - h.mean(0)) / np.sqrt(h.var(0) + 1e-5)
@@ -150,14 +150,14 @@ def test_layers_of_lux_as_structs():
     ("struct A\n a\nend\nA(x) = A(Dense(x => 1))\n(m::A)(x) = m.a(x)\nf(n) = A(n)\nmodel = f(1)", "which constructor"),
     ("struct A\n a\nend\n(m::A)(x, ps, st) = m.a(x, ps, st)\nmodel = A(Dense(1 => 1))", "forward method with three"),
 ])  # fmt: skip
-def test_structs_that_are_not_understood(source, reason):
+def test_structs_that_are_not_understood_are_marked(source, reason):
     translation = translate(("using Lux\n" if "ps, st" in source else "using Flux\n") + source)
     assert any(reason in hole.reason for hole in translation.holes)
     with pytest.raises(NotImplementedError):
         execute_python(translation.python)
 
 
-def test_options_in_structs_and_functions_in_any_order():
+def test_structs_may_contain_options_and_functions_may_come_in_any_order():
     source = """
     using Flux
     Base.@kwdef struct Args
@@ -189,14 +189,14 @@ def test_options_in_structs_and_functions_in_any_order():
     assert found["dense"] == luxport.Chain(*[luxport.Dense(*sizes) for sizes in ((1, 2), (2, 3), (3, 1))])
 
 
-def test_what_is_not_ported_raises_also_where_it_was_called_before():
+def test_a_call_before_an_unported_definition_raises():
     source = "using Flux\nmodel() = Chain(Dense(2 => 3), helper(3))\nhelper(n) = weird!(n)[n:end, 1] => magic"
     found = execute_python(translate(source).python)
     with pytest.raises(NotImplementedError, match="helper"):
         found["model"]()
 
 
-def test_attention_as_a_struct():
+def test_attention_in_a_struct_equals_numpys():
     source = """
     using Flux
     struct Attention
@@ -217,7 +217,7 @@ def test_attention_as_a_struct():
     """
     model = execute(source)["model"]
     assert luxport.parameter_length(model) == 4 * 4 + 2 * (4 * 4 + 4)
-    x, ps, y = output(model, 2, 3, 4)
+    x, ps, y = compute_output(model, 2, 3, 4)
     q, k, v = (x @ ps[name]["weight"] + ps[name].get("bias", 0) for name in "qkv")
     scores = np.exp(np.einsum("bqd,bkd->bqk", q, k) / 2)  # the softmax over keys, in NumPy
     np.testing.assert_allclose(y, 0.5 * (scores / scores.sum(-1, keepdims=True)) @ v, rtol=1e-5, atol=1e-6)
@@ -237,8 +237,8 @@ def test_inner_constructors_come_before_outer_ones():
     assert luxport.parameter_length(execute(source)["model"]) == 12
 
 
-def test_a_struct_with_keywords_takes_its_fields_by_position_too():
-    """Base.@kwdef leaves the constructor of all fields in place."""
+def test_a_struct_with_keywords_takes_positional_fields():
+    """Base.@kwdef keeps the constructor that takes all fields."""
     source = "using Flux\nBase.@kwdef struct M\n  a = Dense(2 => 3)\n  b = 2\nend\n(m::M)(x) = m.a(x) .* m.b\n"
     found = execute(source + "one = M(Dense(2 => 4), 5)\ntwo = M(b=3)")
     for model, out, factor in ((found["one"], 4, 5), (found["two"], 3, 3)):
@@ -248,7 +248,7 @@ def test_a_struct_with_keywords_takes_its_fields_by_position_too():
         np.testing.assert_allclose(model(x, ps, st)[0], factor * y)
 
 
-def test_new_in_a_struct_with_keywords():
+def test_new_works_in_a_struct_with_keywords():
     source = """
     using Flux
     Base.@kwdef struct M
@@ -262,7 +262,7 @@ def test_new_in_a_struct_with_keywords():
     """
     found = execute(source)
     assert (luxport.parameter_length(found["one"]), luxport.parameter_length(found["two"])) == (2 * 5 + 5, 2 * 6 + 6)
-    x, ps, y = output(found["one"], 1, 2)
+    x, ps, y = compute_output(found["one"], 1, 2)
     np.testing.assert_allclose(y, 4 * (x @ ps["a"]["weight"] + ps["a"]["bias"]))
 
 

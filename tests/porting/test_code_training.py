@@ -1,4 +1,4 @@
-"""`luxport port`: Flux's loops of training, which change the model, as luxport's, with numbers worked out by hand."""
+"""`luxport port`: Flux's training loops, which change the model, become luxport's; the numbers are computed by hand."""
 
 from typing import Any
 
@@ -44,7 +44,7 @@ LOOPS = {
 }
 
 
-def loop(statements: str, model: str = "model = Dense(2 => 1)") -> str:
+def write_loop(statements: str, model: str = "model = Dense(2 => 1)") -> str:
     return f"""using Flux
     mean_square(m, x, y) = Flux.mse(m(x), y)
     function train(x, y; epochs = 3)
@@ -56,7 +56,7 @@ def loop(statements: str, model: str = "model = Dense(2 => 1)") -> str:
     """
 
 
-def trained(source: str) -> Any:
+def run_training(source: str) -> Any:
     translation = translate(source)
     assert translation.holes == (), translation.python
     names: dict[str, Any] = {"__name__": "ported"}
@@ -66,11 +66,11 @@ def trained(source: str) -> Any:
 
 
 @pytest.mark.parametrize("form", LOOPS)
-def test_each_form_of_the_loop_takes_the_same_steps(form: str):
-    found = trained(loop(LOOPS[form]))
+def test_every_form_of_the_loop_takes_the_same_steps(form: str):
+    found = run_training(write_loop(LOOPS[form]))
     ps, _ = luxport.setup(0, luxport.Dense(2, 1))
     weight, bias = ps["weight"], ps["bias"]
-    for _ in range(3):  # the mean of squares, differentiated by hand
+    for _ in range(3):  # the mean squared error, differentiated by hand
         error = 2 * (X @ weight + bias - Y) / Y.size
         weight, bias = weight - 0.1 * X.T @ error, bias - 0.1 * error.sum(0)
     np.testing.assert_allclose(np.asarray(found.ps["weight"]), weight, rtol=1e-5)
@@ -78,16 +78,18 @@ def test_each_form_of_the_loop_takes_the_same_steps(form: str):
     np.testing.assert_allclose(np.asarray(found(luxport.asarray(X, backend="jax"))), X @ weight + bias, rtol=1e-4)
 
 
-def test_states_of_layers_are_kept_from_step_to_step():
-    found = trained(loop(LOOPS["the gradient alone"], "model = Chain(BatchNorm(2), Dense(2 => 1))"))
+def test_layers_states_are_kept_from_step_to_step():
+    found = run_training(write_loop(LOOPS["the gradient alone"], "model = Chain(BatchNorm(2), Dense(2 => 1))"))
     kept = 0.9**3  # Flux's momentum is 0.1: three steps on the same data
     mean = np.asarray(found.st["layer_1"]["running_mean"])
     np.testing.assert_allclose(mean, (1 - kept) * X.mean(0), rtol=1e-4)
 
 
-def test_a_trained_model_is_in_testing_outside_of_gradients():
-    """As Flux's layers are by themselves: Dropout drops nothing, and BatchNorm uses what it has kept."""
-    found = trained(loop(LOOPS["the gradient alone"], "model = Chain(BatchNorm(2), Dropout(0.5), Dense(2 => 1))"))
+def test_a_trained_model_is_in_test_mode_outside_of_gradients():
+    """Flux's layers do this by themselves: Dropout drops nothing, and BatchNorm uses its running statistics."""
+    found = run_training(
+        write_loop(LOOPS["the gradient alone"], "model = Chain(BatchNorm(2), Dropout(0.5), Dense(2 => 1))")
+    )
     x = luxport.asarray(X, backend="jax")
     kept, ps = found.st["layer_1"], found.ps
     h = (X - np.asarray(kept["running_mean"])) / np.sqrt(np.asarray(kept["running_var"]) + 1e-5)
@@ -96,9 +98,9 @@ def test_a_trained_model_is_in_testing_outside_of_gradients():
     np.testing.assert_allclose(np.asarray(found(x)), wanted, rtol=1e-4, atol=1e-5)
 
 
-def test_an_objective_stands_outside_of_the_loop_unless_it_uses_its_data():
+def test_an_objective_is_defined_before_the_loop_unless_it_uses_its_data():
     def before(form: str) -> bool:
-        python = translate(loop(LOOPS[form])).python
+        python = translate(write_loop(LOOPS[form])).python
         return python.index("def objective") < python.index("for epoch")
 
     assert [before(form) for form in LOOPS] == [True, False, True, True, True]
@@ -107,19 +109,21 @@ def test_an_objective_stands_outside_of_the_loop_unless_it_uses_its_data():
 @pytest.mark.parametrize(
     "source",
     [
-        # A model that the function was given: whoever called it would see the change.
-        loop(LOOPS["the gradient alone"]).replace("model = Dense(2 => 1)\n", "\n").replace("(x, y; ", "(model, x, y; "),
-        loop("Flux.train!(mean_square, model, [(x, y)], opt, 3)"),
-        loop("grads = Flux.gradient(m -> mean_square(m, x, y), other)"),
-        loop("l, g = Flux.withgradient(m -> Flux.mse(m.weight, y), model)\nFlux.update!(opt, model, g[1])"),
-        loop("l, g = Flux.withgradient(m -> Flux.mse(m(x), y), model)\nFlux.update!(opt, model, l)"),
-        # What another model's norms keep would change with it.
-        loop(
+        # A model given to the function: its caller would see the change.
+        write_loop(LOOPS["the gradient alone"])
+        .replace("model = Dense(2 => 1)\n", "\n")
+        .replace("(x, y; ", "(model, x, y; "),
+        write_loop("Flux.train!(mean_square, model, [(x, y)], opt, 3)"),
+        write_loop("grads = Flux.gradient(m -> mean_square(m, x, y), other)"),
+        write_loop("l, g = Flux.withgradient(m -> Flux.mse(m.weight, y), model)\nFlux.update!(opt, model, g[1])"),
+        write_loop("l, g = Flux.withgradient(m -> Flux.mse(m(x), y), model)\nFlux.update!(opt, model, l)"),
+        # The running statistics of another model's norms would change too.
+        write_loop(
             "o2 = Flux.setup(Adam(), other)\ng = Flux.gradient(m -> Flux.mse(other(m(x)), y), model)[1]",
             "model = Dense(2 => 1)\nother = BatchNorm(1)",
         ),
-        loop("if epochs > 2\n opt = Flux.setup(Adam(), model)\n end"),
+        write_loop("if epochs > 2\n opt = Flux.setup(Adam(), model)\n end"),
     ],
 )
-def test_what_would_train_something_else_is_marked(source: str):
+def test_a_loop_that_would_train_something_else_is_marked(source: str):
     assert translate(source).holes

@@ -1,8 +1,8 @@
-"""`luxport port --run`: what models are tried on, and with which sizes. Shapes and counts are worked out by hand."""
+"""`luxport port --run`: the inputs and sizes of the trial. Shapes and counts are computed by hand."""
 
 import numpy as np
 import pytest
-from executed import execute_in_flux
+from execution import execute_in_flux
 
 import luxport
 from luxport.porting.translate.module import translate
@@ -10,12 +10,12 @@ from luxport.porting.translate.trial import report
 from luxport.porting.translate.trial_inputs import Whole, find_shapes
 
 
-def lines(julia):
+def list_trial_lines(julia):
     return list(report(translate(julia)))
 
 
-def taken(julia):
-    (line,) = lines(julia)
+def find_input(julia):
+    (line,) = list_trial_lines(julia)
     return line.partition("parameters, ")[2]
 
 
@@ -62,26 +62,26 @@ TAKEN = {
 
 
 @pytest.mark.parametrize("name", TAKEN)
-def test_what_a_model_is_tried_on(name):
+def test_a_model_is_tried_on_an_input_that_fits(name):
     julia, want = TAKEN[name]
-    assert lines(f"using Flux\n{julia}")[0].partition("parameters, ")[2] == want
+    assert list_trial_lines(f"using Flux\n{julia}")[0].partition("parameters, ")[2] == want
 
 
-def test_inputs_of_lux_models():
+def test_lux_models_are_tried_on_inputs_that_fit():
     head = "using Lux\nstruct M <: Lux.AbstractLuxContainerLayer{(:a, :b)}; a; b; end\n"
     head += "m = M(Dense(3 => 4), Dense(5 => 4))\n"
     body = "(m::M)((x, y), ps, st) = (m.a(x, ps.a, st.a)[1] .* m.b(y, ps.b, st.b)[1], st)\n"
-    assert taken(head + body) == "((2, 3), (2, 5)) -> (2, 4)"
+    assert find_input(head + body) == "((2, 3), (2, 5)) -> (2, 4)"
     body = "(m::M)(t, ps, st) = (m.a(t.x, ps.a, st.a)[1] .* m.b(t.y, ps.b, st.b)[1], st)\n"
-    assert taken(head + body) == "{'x': (2, 3), 'y': (2, 5)} -> (2, 4)"
+    assert find_input(head + body) == "{'x': (2, 3), 'y': (2, 5)} -> (2, 4)"
     drawn = (
         "x = rand(Float32, 3, 9); y = rand(Float32, 5, 9)\nLux.apply(m, (; x, y), ps, st)\nm((x = x, y = y), ps, st)"
     )
-    assert taken(head + body + drawn) == "{'x': (9, 3), 'y': (9, 5)} -> (9, 4)"
+    assert find_input(head + body + drawn) == "{'x': (9, 3), 'y': (9, 5)} -> (9, 4)"
 
 
-def test_one_array_is_not_taken_for_several():
-    """A batch of two is two arrays to Python, and one input to Julia."""
+def test_one_array_is_not_several_inputs():
+    """To Python a batch of two is two arrays, to Julia one input."""
     model = luxport.compact(a=luxport.Dense(3, 4), b=luxport.Dense(3, 4))(lambda x, *, a, b: [part for part in x][0])
     assert "expected" not in find_shapes(model, [Whole((2, 3))]).partition(":")[0]
     with pytest.raises(TypeError, match="several inputs"):
@@ -89,9 +89,11 @@ def test_one_array_is_not_taken_for_several():
     assert find_shapes(luxport.Dense(3, 4), []) == "(2, 3) -> (2, 4)"
 
 
-def test_what_goes_wrong_is_said_once():
+def test_an_error_of_the_trial_is_printed_once():
     julia = "using Flux\nstruct M; a; end\n(m::M)(x) = weird(m.a(x))\nM() = M(Dense(3 => 4))"
-    assert lines(julia)[0] == ("M(): CompactLayer with 16 parameters, NotImplementedError: not ported: weird(m.a(x))")
+    assert list_trial_lines(julia)[0] == (
+        "M(): CompactLayer with 16 parameters, NotImplementedError: not ported: weird(m.a(x))"
+    )
     never = luxport.Chain(luxport.Dense(3, 4), luxport.Dense(5, 2))
     assert find_shapes(never, []).startswith(
         "no input found that it takes: LayerError: Dense at layer_2 expects (..., 5)"
@@ -118,19 +120,21 @@ MADE_UP = {
 
 
 @pytest.mark.parametrize("julia", MADE_UP)
-def test_what_is_called_nowhere_is_tried_with_sizes_made_up(julia):
-    assert lines(f"using Flux\n{julia}") == [MADE_UP[julia]]
+def test_a_function_called_nowhere_is_tried_with_invented_sizes(julia):
+    assert list_trial_lines(f"using Flux\n{julia}") == [MADE_UP[julia]]
 
 
-def test_what_the_source_calls_needs_no_sizes_made_up():
-    assert lines("using Flux\nmlp(n) = Dense(n => 3)\nf() = mlp(4)") == [
+def test_a_function_that_the_source_calls_needs_no_invented_sizes():
+    assert list_trial_lines("using Flux\nmlp(n) = Dense(n => 3)\nf() = mlp(4)") == [
         "f(): Dense with 15 parameters, (2, 4) -> (2, 3)"
     ]
-    assert lines("using Flux\nodd(x::Unknown) = Dense(x.n => 3)") == ["no model is built when it is imported"]
+    assert list_trial_lines("using Flux\nodd(x::Unknown) = Dense(x.n => 3)") == [
+        "no model is built when it is imported"
+    ]
 
 
-def test_shapes_are_those_of_arrays_with_values():
-    """What a shape without values goes through, an array goes through too."""
+def test_shapes_without_values_equal_those_of_arrays():
+    """Whatever a shape without values passes through, an array passes through too."""
     model = execute_in_flux(BRANCHES)["M"]()
     ps, st = luxport.setup(0, model, backend="numpy")
     y, _ = model((np.ones((2, 3), "float32"), np.ones((2, 5), "float32")), ps, st)

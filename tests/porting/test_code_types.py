@@ -1,16 +1,16 @@
-"""`luxport port`: constructors and forwards that types and their parameters tell apart."""
+"""`luxport port`: constructors and forward methods that differ by types and their parameters."""
 
 from typing import Any
 
 import numpy as np
 import pytest
-from executed import execute
+from execution import execute
 
 import luxport
 from luxport.porting.translate import translate
 
 
-def test_forwards_told_apart_by_types_that_where_bounds_and_without_those_of_other_packages():
+def test_forwards_differ_by_bounded_types_and_ignore_those_of_other_packages():
     translation = translate("""using Flux
     struct Flat{F, M, B}; weight::M; bias::B; activation::F; end
     Flat((in, out)::Pair{<:Integer, <:Integer}, activation = identity) =
@@ -40,14 +40,14 @@ def test_forwards_told_apart_by_types_that_where_bounds_and_without_those_of_oth
         np.testing.assert_allclose(names[name](x[None], ps, st)[0], x[None] @ weight, rtol=1e-5)
 
 
-def test_types_that_the_file_names_itself_tell_nothing_apart():
+def test_types_that_the_file_defines_choose_no_method():
     source = "using Flux\nconst Batch = AbstractArray{Float32, 3}\nstruct Net; layer; end\n"
     source += "(m::Net)(x::Batch) = m.layer(x)\n(m::Net)(x::AbstractArray) = m.layer(x) .+ 1\n"
     assert any("with several methods" in hole.reason for hole in translate(source).holes)
 
 
-def test_constructors_that_types_tell_apart():
-    """Julia makes one of the fields' types, and without parameters of the type one more that takes anything."""
+def test_constructors_are_chosen_by_types():
+    """Julia makes one for the fields' types, and, if the type has no parameters, one that takes anything."""
     found = execute("""
     using Flux
     struct Pair2
@@ -69,7 +69,7 @@ def test_constructors_that_types_tell_apart():
     assert lengths == [9 + 8, 12 + 5, 15 + 12, 9 + 12]
 
 
-def test_a_choice_of_constructors_is_written_where_a_call_needs_it():
+def test_a_choice_of_constructors_is_written_only_if_a_call_needs_it():
     source = "using Flux\nstruct A\n l\n r\nend\n(a::A)(x) = a.r(a.l(x))\n"
     source += "A(n::Int, m::Int) = A(Dense(n => m), Dense(m => n))"
     assert "by_types" not in translate(f"{source}\nmodel = A(2, 3)").python
@@ -86,8 +86,8 @@ def test_a_choice_of_constructors_is_written_where_a_call_needs_it():
         ("f(x::Vector) = 1\nf(x::AbstractVector) = 2", "f([1, 2]), f(1:2)", None),
     ],
 )
-def test_types_that_are_one_here_are_not_told_apart(methods: str, calls: str, wanted: Any):
-    """Dense and Chain are two; Float32 and Float64, say, would both be a float, so that neither method is chosen."""
+def test_types_that_are_equal_in_python_choose_no_method(methods: str, calls: str, wanted: Any):
+    """Dense and Chain differ; Float32 and Float64 are both a float, so neither method is chosen."""
     translation = translate(f"using Flux\n{methods}\nv = ({calls})")
     if wanted is None:
         assert any("several methods" in hole.reason for hole in translation.holes)
@@ -95,7 +95,7 @@ def test_types_that_are_one_here_are_not_told_apart(methods: str, calls: str, wa
         assert execute(f"using Flux\n{methods}\nv = ({calls})")["v"] == list(wanted)
 
 
-def test_types_of_parameters_that_have_no_name():
+def test_parameters_without_names_choose_by_their_types():
     found = execute("""
     using Flux
     dropped(::Nothing, n) = Dense(n => n)
@@ -134,7 +134,7 @@ five = Five(2, Dense(3 => 4), Dense(4 => 2))
 """
 
 
-def test_a_container_whose_names_are_computed_has_a_key_for_each():
+def test_a_container_with_computed_names_has_a_key_for_each():
     five = execute(FIVE)["five"]
     ps, st = luxport.setup(0, five)
     x = np.ones((5, 3), np.float32)

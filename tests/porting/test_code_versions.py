@@ -1,10 +1,10 @@
-"""`luxport port`: layers whose formula follows the version of the package that a source uses."""
+"""`luxport port`: layers whose formulas depend on the package's version."""
 
 import operator
 from typing import Any
 
 import pytest
-from executed import execute, execute_python
+from execution import execute, execute_python
 
 import luxport
 from luxport.porting.flux import OldLayerNorm
@@ -14,7 +14,7 @@ from luxport.porting.translate import translate
 def test_recurrent_layers_follow_the_version_of_flux():
     source = "using Flux\nmodel = Chain(LSTM(5 => 8), Dense(8 => 5))"
     cell = luxport.LSTMCell(5, 8, use_recurrent_bias=False)
-    # Until 0.14 the fields of a cell, its initial state among them, are all parameters (src/layers/recurrent.jl).
+    # Until 0.14 all fields of a cell are parameters, its initial state among them (src/layers/recurrent.jl).
     trained = luxport.LSTMCell(5, 8, use_recurrent_bias=False, train_state=True, train_memory=True)
     stepping = luxport.Chain(luxport.StatefulRecurrentCell(trained), luxport.Dense(8, 5))
     assert execute(source, flux=(0, 14))["model"] == stepping
@@ -22,8 +22,8 @@ def test_recurrent_layers_follow_the_version_of_flux():
     for old, count in (("GRU(5, 8)", 3 * (40 + 64 + 8) + 8), ("RNN(5, 8)", 40 + 64 + 8 + 8)):
         assert luxport.parameter_length(execute(f"using Flux\nmodel = {old}")["model"]) == count
     assert execute(source + "\n", flux=(0, 16))["model"][0] == luxport.Recurrence(cell, return_sequence=True)
-    assert len(translate(source).holes) == 1  # which of the two is not known
-    # the character RNN of the model zoo resets between sequences, as Flux only did while layers remembered
+    assert len(translate(source).holes) == 1  # which of the two is unknown
+    # the model zoo's character RNN resets between sequences, as only the Flux of layers with memory did
     (hole,) = translate(source + "\nFlux.reset!(model)").holes
     assert "reset!" in hole.julia
 
@@ -61,19 +61,19 @@ FUSION: Any = luxport.PairwiseFusion
     ("Flux", "Conv((3, 3), 1 => 8; init=(dims...) -> 0.02f0 * randn(Float32, dims...))",
      luxport.Conv((3, 3), 1, 8, init_weight=luxport.initializers.normal(std=0.02))),
 ])  # fmt: skip
-def test_layers_whose_meaning_hangs_on_the_package(dialect, julia, expected):
+def test_layers_whose_meaning_depends_on_the_package(dialect, julia, expected):
     assert execute(f"using {dialect}\nmodel = {julia}")["model"] == expected
 
 
 @pytest.mark.parametrize(("dialect", "julia"), [
     ("Lux", "LayerNorm((3, 4))"),  # over the whole batch
     ("Flux", "Flux.WeightNorm(Conv((3,), 1 => 2))"),  # a size for each tap and input
-    ("Lux", "RepeatedLayer(Dense(2 => 2))"),  # hands every repetition the first input
+    ("Lux", "RepeatedLayer(Dense(2 => 2))"),  # gives every repetition the first input
     ("MLUtils", "PairwiseFusion(+, Dense(2 => 2))"),
     ("Flux", "Embedding(10 => 4; padding_idx=1)"),
     ("Flux", "Parallel(*, Dense(2 => 2), Dense(2 => 2), Dense(2 => 2))"),  # products of matrices
 ])  # fmt: skip
-def test_what_the_packages_compute_otherwise_is_marked(dialect, julia):
+def test_layers_that_the_packages_compute_differently_are_marked(dialect, julia):
     translation = translate(f"using {dialect}\nmodel = {julia}")
     assert translation.holes
     with pytest.raises(NotImplementedError):
@@ -81,14 +81,14 @@ def test_what_the_packages_compute_otherwise_is_marked(dialect, julia):
 
 
 @pytest.mark.parametrize(("flux", "plain", "large"), [
-    # normalize in src/layers/stateless.jl at v0.6.10, v0.9.0, v0.11.6, v0.14.25, v0.15.0; epsilon is told since 0.12
+    # normalize in src/layers/stateless.jl at v0.6.10, v0.9.0, v0.11.6, v0.14.25, v0.15.0; epsilon is given since 0.12
     ((0, 6), OldLayerNorm(3, epsilon=0.0, corrected=True), None),
     ((0, 9), OldLayerNorm(3, epsilon=0.0), None),
     ((0, 11), OldLayerNorm(3, epsilon=1e-5), None),
     ((0, 14), OldLayerNorm(3, epsilon=1e-5), OldLayerNorm(3, luxport.relu, epsilon=0.5)),
     ((0, 15), luxport.LayerNorm(3, epsilon=1e-10), luxport.LayerNorm(3, luxport.relu, epsilon=0.25)),
 ])  # fmt: skip
-def test_layer_norm_has_the_formula_of_the_version(flux, plain, large):
+def test_layer_norm_has_the_versions_formula(flux, plain, large):
     found = execute("using Flux\nplain = LayerNorm(3)\nnorm(; kw...) = LayerNorm(3, relu; kw...)", flux=flux)
     assert found["plain"] == plain
     if large is not None:

@@ -24,11 +24,11 @@ def flux_file(tmp_path):
     return path
 
 
-def flux_struct(name, count):
+def make_flux_struct(name, count):
     return bw.bson({"m": bw.struct_of(bw.datatype(f"Flux.{name}"), *[None] * count)})
 
 
-def test_the_tree_of_a_file(tmp_path, capsys):
+def test_inspect_prints_a_files_tree(tmp_path, capsys):
     path = tmp_path / "model.bson"
     path.write_bytes(samples.bson_model())
     assert main(["inspect", str(path)]) == 0
@@ -45,7 +45,7 @@ def test_the_tree_of_a_file(tmp_path, capsys):
     assert any(shown.strip() == "%1 = Main.softmax(x)" for shown in lines)
 
 
-def test_a_state_in_jld2(tmp_path, capsys):
+def test_inspect_prints_a_state_in_jld2(tmp_path, capsys):
     path = tmp_path / "state.jld2"
     path.write_bytes(samples.jld2_state())
     assert main(["inspect", str(path)]) == 0
@@ -65,21 +65,21 @@ def test_long_lists_are_cut_and_cycles_end():
     assert "the same as node" in cycle
 
 
-def test_names_from_a_file_cannot_drive_the_terminal():
+def test_names_from_a_file_cannot_control_the_terminal():
     lines = describe(read(bw.bson({"a\x1b[2Jb": "\x07" + "x" * 500})))
     assert all(line.isprintable() and len(line) < 200 for line in lines)
     assert r"a\x1b[2Jb" in lines[-1]
 
 
 @pytest.mark.parametrize(("name", "count", "versions"), [
-    # the structs at the tags of Flux.jl named
+    # the structs at these tags of Flux.jl
     ("Conv", 6, "Flux 0.6 to 0.12"), ("Conv", 7, "Flux 0.12 to 0.16"),  # v0.12.5, v0.12.10: src/layers/conv.jl
     ("BatchNorm", 7, "Flux 0.10"), ("BatchNorm", 11, "Flux 0.12 to 0.16"),  # v0.10.0, v0.12.0: normalise.jl
     ("Recur", 3, "Flux 0.6 to 0.11"), ("LSTMCell", 4, "Flux 0.12 to 0.14"),  # v0.11.0, v0.12.0: recurrent.jl
     ("ConvTranspose", 8, "Flux 0.14 to 0.16"),  # v0.14.25
 ])  # fmt: skip
-def test_generations_by_their_fields(name, count, versions):
-    found, reasons = describe_flux_generation(read(flux_struct(name, count)).values)
+def test_fields_tell_the_versions_of_flux(name, count, versions):
+    found, reasons = describe_flux_generation(read(make_flux_struct(name, count)).values)
     assert found == versions
     assert reasons == [f"{name} has {count} fields"]
 
@@ -91,7 +91,7 @@ def test_tracker_dates_a_file():
     assert "Tracker" in reasons[0]
 
 
-def test_converting_a_whole_model(flux_file, tmp_path):
+def test_a_whole_model_is_converted(flux_file, tmp_path):
     output = tmp_path / "model.safetensors"
     assert main(["convert", str(flux_file), str(output)]) == 0
     model = luxport.Chain(luxport.Dense(2, 3, luxport.relu))
@@ -101,7 +101,7 @@ def test_converting_a_whole_model(flux_file, tmp_path):
     assert st == {"layer_1": {}}
 
 
-def test_converting_a_model_whose_version_matters(tmp_path, capsys):
+def test_a_model_whose_formula_depends_on_the_version_is_converted(tmp_path, capsys):
     norm = bw.struct_of(
         bw.datatype("Flux.LayerNorm"),
         bw.struct_of(bw.datatype("Flux.Diagonal"), bw.array(samples.BIAS), bw.array(samples.BIAS)),
@@ -119,7 +119,7 @@ def test_converting_a_model_whose_version_matters(tmp_path, capsys):
     assert main(["convert", str(source), output, "--flux", "x"]) == 2
 
 
-def test_converting_parameters_whose_version_matters(tmp_path, capsys, monkeypatch):
+def test_parameters_whose_meaning_depends_on_the_version_are_converted(tmp_path, capsys, monkeypatch):
     """Flux 0.6 kept a standard deviation: src/layers/normalise.jl at v0.6.10."""
     (tmp_path / "norms_to_convert.py").write_text("import luxport\nmodel = luxport.BatchNorm(3)\n")
     monkeypatch.chdir(tmp_path)
@@ -143,7 +143,7 @@ def test_converting_parameters_whose_version_matters(tmp_path, capsys, monkeypat
     assert "--flux are for Julia files" in capsys.readouterr().err
 
 
-def test_converting_parameters_for_a_model(flux_file, tmp_path, monkeypatch):
+def test_parameters_are_converted_for_a_model(flux_file, tmp_path, monkeypatch):
     (tmp_path / "networks_to_convert.py").write_text(
         "import luxport\nmodel = luxport.Chain(luxport.Dense(2, 3, luxport.relu))\nnumber = 3\n"
     )
@@ -154,7 +154,7 @@ def test_converting_parameters_for_a_model(flux_file, tmp_path, monkeypatch):
     np.testing.assert_array_equal(ps["layer_1"]["weight"], samples.WEIGHT)
 
 
-def test_converting_for_julia_and_back(flux_file, tmp_path, monkeypatch):
+def test_parameters_are_converted_for_julia_and_back(flux_file, tmp_path, monkeypatch):
     (tmp_path / "networks_for_julia.py").write_text(
         "import luxport\nmodel = luxport.Chain(luxport.Dense(2, 3, luxport.relu))\n"
     )
@@ -172,7 +172,7 @@ def test_converting_for_julia_and_back(flux_file, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("place", ["networks", "no_such_module_here:model", "math:pi", "math:nothing.here"])
-def test_models_that_cannot_be_had(flux_file, tmp_path, capsys, place):
+def test_models_that_cannot_be_imported_are_one_line(flux_file, tmp_path, capsys, place):
     output = tmp_path / "out.safetensors"
     assert main(["convert", str(flux_file), str(output), "--model", place]) == 2
     error = capsys.readouterr().err
@@ -196,6 +196,6 @@ def test_unreadable_files_are_one_line(command, content, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("arguments", [["inspect"], ["convert", "x"], ["inspect", "x", "--color"]])
-def test_wrong_arguments(arguments, capsys):
+def test_wrong_arguments_end_in_one_line(arguments, capsys):
     assert main(arguments) == 2
     assert capsys.readouterr().err

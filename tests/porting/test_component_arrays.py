@@ -1,4 +1,4 @@
-"""ComponentArrays.jl's vectors: the axes that only their types have become named trees, and fit models by path."""
+"""ComponentArrays.jl's vectors: axes that only their types have become named trees, which fit models by path."""
 
 import struct
 
@@ -26,7 +26,7 @@ def span(first, last):
 
 
 def view(place, axis):
-    """A ViewAxis, which as a value has no bytes: its type says all."""
+    """A ViewAxis, whose value has no bytes: its type says everything."""
     return julia.Struct(typename("ViewAxis", place, None, axis), [])
 
 
@@ -34,7 +34,7 @@ def names(**entries):
     return julia.NamedTuple(tuple(entries), tuple(entries.values()))
 
 
-def tree_of(axis, numbers=NUMBERS):
+def read_tree(axis, numbers=NUMBERS):
     kind = typename("ComponentArray", 1, julia.TypeName(("Core",), "Tuple", (axis,)))
     return read_component_tree(julia.Struct(kind, [numbers, ()]))
 
@@ -42,7 +42,7 @@ def tree_of(axis, numbers=NUMBERS):
 @pytest.mark.parametrize(
     ("entry", "want"),
     [
-        # src/axis.jl of ComponentArrays.jl at its tags v0.3.0 to v0.15.45: what ShapedAxis has as parameters differs.
+        # src/axis.jl of ComponentArrays.jl at its tags v0.3.0 to v0.15.45: the parameters of ShapedAxis differ.
         (3, np.float32(3)),
         (span(2, 4), NUMBERS[1:4]),
         (view(span(1, 6), typename("ShapedAxis", (2, 3))), NUMBERS[:6].reshape(3, 2)),
@@ -53,19 +53,19 @@ def tree_of(axis, numbers=NUMBERS):
         (view(span(5, 8), typename("Axis", names(a=2, b=span(3, 4)))), {"a": 6, "b": [7, 8]}),
         (view(span(5, 8), typename("PartitionedAxis", 2, None, typename("Axis", names(a=1, b=2)))),
          [{"a": 5, "b": 6}, {"a": 7, "b": 8}]),
-        # Versions 0.1 and 0.2: a tuple of the places, the size of each part, the names.
+        # Versions 0.1 and 0.2: a tuple of the positions, the size of each part, the names.
         ((span(5, 8), names(a=2, b=span(3, 4))), {"a": 6, "b": [7, 8]}),
         ((span(5, 8), 2, names(a=1, b=2)), [{"a": 5, "b": 6}, {"a": 7, "b": 8}]),
     ],
     ids=["number", "range", "shape", "shape 0.3", "1d", "empty", "flat", "tree", "parts", "tree 0.2", "parts 0.2"],
 )  # fmt: skip
-def test_each_kind_of_axis(entry, want):
+def test_every_kind_of_axis_is_read(entry, want):
     def plain(value):
         if isinstance(value, julia.NamedTuple):
             return {name: plain(value[name]) for name in value.names}
         return [plain(part) for part in value] if isinstance(value, list) else np.asarray(value).tolist()
 
-    got = tree_of(typename("Axis", names(x=entry)))["x"]
+    got = read_tree(typename("Axis", names(x=entry)))["x"]
     if isinstance(want, np.ndarray):
         np.testing.assert_array_equal(got, want)
         assert np.shares_memory(got, NUMBERS) or not want.size
@@ -74,8 +74,8 @@ def test_each_kind_of_axis(entry, want):
 
 
 def test_an_axis_without_names_leaves_the_vector():
-    assert tree_of(typename("FlatAxis")) is NUMBERS
-    assert tree_of(typename("Axis", ())) is NUMBERS
+    assert read_tree(typename("FlatAxis")) is NUMBERS
+    assert read_tree(typename("Axis", ())) is NUMBERS
 
 
 @pytest.mark.parametrize(
@@ -88,9 +88,9 @@ def test_an_axis_without_names_leaves_the_vector():
         (view(span(1, 5), typename("PartitionedAxis", 2, None, typename("Axis", names(a=1)))), "5 numbers in parts of"),
     ],
 )
-def test_places_outside_the_vector_are_refused(entry, reason):
+def test_positions_outside_the_vector_are_refused(entry, reason):
     with pytest.raises(FileFormatError, match=reason):
-        tree_of(typename("Axis", names(x=entry)))
+        read_tree(typename("Axis", names(x=entry)))
 
 
 def bson_span(first, last):
@@ -103,13 +103,13 @@ def bson_names(**entries):
 
 
 def bson_view(first, last, axis):
-    """A ViewAxis as BSON.jl writes it, which stores the field ``ax``, too: a struct without fields."""
+    """A ViewAxis as BSON.jl writes it, with its field ``ax``: a struct without fields."""
     kind = bw.datatype("ComponentArrays.ViewAxis", bson_span(first, last), None, axis)
     return bw.struct_of(kind, bw.struct_of(axis))
 
 
 def bson_vector():
-    """What ``ComponentVector(first = Lux's ps)`` of `MODEL` is: 12 + 4 of a Dense, 4 + 4 of a BatchNorm."""
+    """Return ``ComponentVector(first = Lux's ps)`` of `MODEL`: 12 + 4 of a Dense, 4 + 4 of a BatchNorm."""
     matrix = bw.datatype("ComponentArrays.ShapedAxis", bw.tuple_of(4, 3))
     dense = bson_names(weight=bson_view(1, 12, matrix), bias=bson_span(13, 16))
     norm = bson_names(scale=bson_span(1, 4), bias=bson_span(5, 8))
@@ -127,18 +127,18 @@ def bson_vector():
     return bw.struct_of(kind, bw.array(NUMBERS[:24]), bw.tuple_of(bw.struct_of(axis)))
 
 
-def check_fitted(ps):
+def assert_fitted(ps):
     np.testing.assert_array_equal(ps["layer_1"]["weight"], NUMBERS[:12].reshape(3, 4))
     np.testing.assert_array_equal(ps["layer_1"]["bias"], NUMBERS[12:16])
-    # By the flat layout of Flux a norm's bias would come first.
+    # In Flux's flat layout a norm's bias would come first.
     np.testing.assert_array_equal(ps["layer_3"]["scale"], NUMBERS[16:20])
     np.testing.assert_array_equal(ps["layer_3"]["bias"], NUMBERS[20:24])
 
 
-def test_bson(tmp_path):
+def test_vectors_in_bson_fit_a_model(tmp_path):
     path = tmp_path / "ps.bson"
     path.write_bytes(bw.bson({"ps": bson_vector(), "epoch": 3}))
-    check_fitted(load_parameters(path, MODEL, backend="numpy")[0])
+    assert_fitted(load_parameters(path, MODEL, backend="numpy")[0])
     with pytest.raises(FileFormatError, match=r"layer_3 is left over"):
         load_parameters(path, lp.Chain(lp.Dense(3, 4)))
     shown = "\n".join(describe(porting.read(path)))
@@ -147,7 +147,7 @@ def test_bson(tmp_path):
 
 
 def jld2_vector(form):
-    """Write the vector with its axes in the parameters of its type alone, as JLD2 does."""
+    """Write the vector with its axes only in the parameters of its type, as JLD2 does."""
     w = jw.JLD2Writer(form)
     views = {}
     int64, any_type = w.type_value("Core.Int64"), w.type_value("Core.Any")
@@ -183,7 +183,7 @@ def jld2_vector(form):
             kind = w.commit(w.type_record("Core.NamedTuple", *record), jw.opaque(1), empty=True)
             return w.null(jw.shared(kind))
         fields = [(key, range_type) for key, _ in stored]
-        if form == "new":  # which names the fields without data, too
+        if form == "new":  # the new form names the fields without data, too
             singletons = {key: w.singleton("ComponentArrays.ViewAxis", *views[entry])
                           for key, entry in entries.items() if entry in views}  # fmt: skip
             fields = [(key, singletons.get(key, range_type)) for key in entries]
@@ -216,7 +216,7 @@ def jld2_vector(form):
 
 
 @pytest.mark.parametrize("form", ["old", "new"])
-def test_jld2(form, tmp_path):
+def test_vectors_in_jld2_fit_a_model(form, tmp_path):
     path = tmp_path / "ps.jld2"
     path.write_bytes(jld2_vector(form))
-    check_fitted(load_parameters(path, MODEL, backend="numpy")[0])
+    assert_fitted(load_parameters(path, MODEL, backend="numpy")[0])

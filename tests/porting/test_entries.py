@@ -1,4 +1,4 @@
-"""Where in a file the parameters are: beside states, inside other things, by dotted names; never guessed."""
+"""Parameters are found in a file beside states, inside other values and by dotted names, and never guessed."""
 
 import bson_writer as bw
 import numpy as np
@@ -29,20 +29,22 @@ def states(factor=2):
     )
 
 
-def fitted(entries, tmp_path, **options):
+def load_fitted(entries, tmp_path, **options):
     path = tmp_path / "trained.bson"
     path.write_bytes(bw.bson(entries))
     return load_parameters(path, MODEL, backend="numpy", **options)
 
 
-def check(ps, st, factor=1, mean=2):
+def assert_values(ps, st, factor=1, mean=2):
     np.testing.assert_array_equal(ps["layer_1"]["weight"], factor * WEIGHT)
     np.testing.assert_array_equal(st["layer_2"]["running_mean"], mean * VECTOR)
 
 
-def test_states_beside_the_parameters(tmp_path):
-    check(*fitted({"ps": parameters(), "st": states()}, tmp_path))
-    check(*fitted({"ps": parameters(), "best": parameters(2), "st": states()}, tmp_path, name="best"), factor=2)
+def test_states_beside_the_parameters_are_read(tmp_path):
+    assert_values(*load_fitted({"ps": parameters(), "st": states()}, tmp_path))
+    assert_values(
+        *load_fitted({"ps": parameters(), "best": parameters(2), "st": states()}, tmp_path, name="best"), factor=2
+    )
 
 
 @pytest.mark.parametrize(
@@ -54,38 +56,38 @@ def test_states_beside_the_parameters(tmp_path):
     ],
     ids=["TrainState", "dictionary", "dictionaries"],
 )
-def test_parameters_with_their_states_inside_an_entry(inside, tmp_path):
-    check(*fitted({"checkpoint": inside(), "losses": [0.5, 0.25]}, tmp_path))
+def test_parameters_and_states_inside_an_entry_are_read(inside, tmp_path):
+    assert_values(*load_fitted({"checkpoint": inside(), "losses": [0.5, 0.25]}, tmp_path))
 
 
-def test_a_file_that_is_the_parameters_itself(tmp_path):
+def test_a_file_may_be_the_parameters_themselves(tmp_path):
     norm = {"scale": bw.array(VECTOR), "bias": bw.array(-VECTOR)}
     layers = {"layer_1": {"weight": bw.array(WEIGHT), "bias": bw.array(VECTOR)}, "layer_2": norm}
-    check(*fitted(layers, tmp_path), mean=0)
+    assert_values(*load_fitted(layers, tmp_path), mean=0)
     wrapped = {"ps": parameters()}
     for _ in range(9):
         wrapped = {"saved": wrapped}
-    check(*fitted(wrapped, tmp_path), mean=0)
+    assert_values(*load_fitted(wrapped, tmp_path), mean=0)
 
 
-def test_several_are_chosen_among_by_dotted_names(tmp_path):
+def test_one_of_several_is_chosen_by_its_dotted_name(tmp_path):
     runs = {
         "first": {"ps": parameters(), "st": states()},
         "second": {"ps": parameters(4), "st": states(5)},
     }
     with pytest.raises(FileFormatError, match=r"more than one entry fits: first\.ps, second\.ps; choose one by name"):
-        fitted(runs, tmp_path)
-    check(*fitted(runs, tmp_path, name="second.ps"), factor=4, mean=5)
+        load_fitted(runs, tmp_path)
+    assert_values(*load_fitted(runs, tmp_path, name="second.ps"), factor=4, mean=5)
     with pytest.raises(FileFormatError, match="no entry 'third.ps'; its entries are first, second"):
-        fitted(runs, tmp_path, name="third.ps")
+        load_fitted(runs, tmp_path, name="third.ps")
 
 
-def test_a_part_of_other_parameters_is_named_and_not_taken(tmp_path):
+def test_part_of_other_parameters_is_named_but_not_taken(tmp_path):
     whole = {"p": named(network=parameters(), rate=bw.array(VECTOR))}
     with pytest.raises(FileFormatError, match=r"Inside, p\.network would fit: choose it by name"):
-        fitted(whole, tmp_path)
-    check(*fitted(whole, tmp_path, name="p.network"), mean=0)
+        load_fitted(whole, tmp_path)
+    assert_values(*load_fitted(whole, tmp_path, name="p.network"), mean=0)
 
 
-def test_a_name_may_go_on_after_a_dot_in_another():
+def test_a_name_may_continue_after_a_dot_in_another():
     assert find_entry_at({"a": {"x": 1}, "a.b": {"c": 2}}, "a.b.c")[0] == 2

@@ -1,4 +1,4 @@
-"""What a file of BSON.jl has that cannot be read is a hole beside the rest; files of other forms hold models, too."""
+"""Unreadable values in BSON.jl's files are holes beside the rest; models are found in files of several forms."""
 
 # pyright: reportArgumentType=false, reportIndexIssue=false, reportCallIssue=false, reportAttributeAccessIssue=false
 from __future__ import annotations
@@ -8,7 +8,7 @@ import warnings
 import bson_writer as bw
 import numpy as np
 import pytest
-from flux_files import IDENTITY, RELU, chain, close, draw, flux, loaded, outputs
+from flux_files import IDENTITY, RELU, assert_close, chain, compute_outputs, draw, flux, load
 from test_flux_models import SLOT_X, result
 
 import luxport as lp
@@ -22,7 +22,7 @@ def dense(weight, act=IDENTITY):
     return flux("Dense", bw.array(weight), False, act)
 
 
-def typed(*statements, **more):
+def make_function(*statements, **more):
     return {"tag": "jl_anonymous", "typename": bw.anonymous("#7#8", [*statements, RETURN], ["x"]), "params": []} | more
 
 
@@ -38,24 +38,24 @@ UNREADABLE = {
 
 
 @pytest.mark.parametrize("form", UNREADABLE)
-def test_a_function_whose_type_is_not_read_is_a_hole(form, tmp_path):
+def test_a_function_of_an_unreadable_type_is_a_hole(form, tmp_path):
     function, reason = UNREADABLE[form]
     model = chain(dense(W1), function, dense(W2, function))
-    layer, ps, st = loaded(model, tmp_path)
-    close(layer.layers["layer_1"](X, ps["layer_1"], st["layer_1"])[0], X @ W1)
+    layer, ps, st = load(model, tmp_path)
+    assert_close(layer.layers["layer_1"](X, ps["layer_1"], st["layer_1"])[0], X @ W1)
     hole = rf"Hole at layer_2 cannot be read from the file \(.*{reason}.*functions=\{{'layer_2': f\}}"
     with pytest.raises(lp.LayerError, match=hole):
         layer(X, ps, st)
     with pytest.raises(lp.LayerError, match=r"functions=\{'layer_3.activation': f\}"):
         layer.layers["layer_3"](X @ W1, ps["layer_3"], st["layer_3"])
     filled = {"layer_2": np.tanh, "layer_3.activation": np.cos}
-    close(outputs(model, X, tmp_path, functions=filled), np.cos(np.tanh(X @ W1) @ W2))
+    assert_close(compute_outputs(model, X, tmp_path, functions=filled), np.cos(np.tanh(X @ W1) @ W2))
 
 
-def test_a_function_whose_code_holds_itself_is_read():
-    """Its methods are made when it is there: by its type, as a value of that type, and as the very same value."""
+def test_a_function_whose_code_contains_itself_is_read():
+    """Its methods are read once it exists: through its type, as a value of that type, and as the same value."""
     for held in (bw.struct_of(bw.backref(1)), bw.backref(2)):
-        kind = typed(bw.expression("call", held, SLOT_X))
+        kind = make_function(bw.expression("call", held, SLOT_X))
         document = {"f": bw.backref(2), "_backrefs": [kind, bw.struct_of(bw.backref(1))]}
         function = read(bw.bson(document)).values["f"]
         (method,) = function.methods
@@ -63,13 +63,13 @@ def test_a_function_whose_code_holds_itself_is_read():
 
 
 def test_a_function_without_a_table_of_methods_is_a_hole(tmp_path):
-    # A TypeName of Julia 1.12 has none.
+    # A TypeName of Julia 1.12 has no such table.
     named = bw.struct_of(bw.datatype("Core.TypeName"), "1.12.0", bw.symbol("#q#"), *[None] * 8)
     function = bw.struct_of({"tag": "jl_anonymous", "typename": named, "params": []})
-    close(outputs(chain(dense(W1), function), X, tmp_path, functions={"#q#": np.tanh}), np.tanh(X @ W1))
+    assert_close(compute_outputs(chain(dense(W1), function), X, tmp_path, functions={"#q#": np.tanh}), np.tanh(X @ W1))
 
 
-def model_of(document, tmp_path, **options):
+def load_document(document, tmp_path, **options):
     path = tmp_path / "model.bson"
     path.write_bytes(bw.bson(document))
     layer, ps, st = load_model(path, backend="numpy", **options)
@@ -94,10 +94,10 @@ ROOTS = {
 
 
 @pytest.mark.parametrize("root", ROOTS)
-def test_what_a_whole_file_may_be(root, tmp_path):
+def test_a_whole_file_may_be_a_model_in_several_forms(root, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        close(model_of(ROOTS[root], tmp_path), np.maximum(X @ W1 @ W2, 0))
+        assert_close(load_document(ROOTS[root], tmp_path), np.maximum(X @ W1 @ W2, 0))
 
 
 INSIDE = {
@@ -112,17 +112,17 @@ INSIDE = {
 
 
 @pytest.mark.parametrize("around", INSIDE)
-def test_one_model_inside_something_loads_and_says_which(around, tmp_path):
+def test_a_single_model_inside_another_value_is_loaded_and_named(around, tmp_path):
     document, place = INSIDE[around]
     with pytest.warns(UserWarning, match=rf"loaded {place}; choose another by name="):
-        close(model_of({"model": document}, tmp_path), np.maximum(X @ W1 @ W2, 0))
+        assert_close(load_document({"model": document}, tmp_path), np.maximum(X @ W1 @ W2, 0))
 
 
-def test_two_models_in_a_struct_are_chosen_by_name(tmp_path):
+def test_one_of_two_models_in_a_struct_is_chosen_by_name(tmp_path):
     both = bw.struct_of(bw.datatype("Main.AE"), chain(dense(W1)), chain(dense(W2)))
     with pytest.raises(FileFormatError, match=r"got 2; choose one by name: model\.0, model\.1"):
-        model_of({"model": both}, tmp_path)
-    close(model_of({"model": both}, tmp_path, name="model.0"), X @ W1)
+        load_document({"model": both}, tmp_path)
+    assert_close(load_document({"model": both}, tmp_path, name="model.0"), X @ W1)
 
 
 SQUARE, BIAS = draw(4, 4), draw(4)
@@ -134,7 +134,7 @@ TWICE = {
 
 
 @pytest.mark.parametrize("place", TWICE)
-def test_a_layer_in_two_places_is_one(place, tmp_path):
+def test_a_layer_at_two_places_is_one_layer(place, tmp_path):
     shared = flux("Dense", bw.array(SQUARE), bw.array(BIAS), RELU)
     document = {"model": TWICE[place](bw.backref(1)), "_backrefs": [shared]}
     path = tmp_path / "model.bson"
@@ -142,7 +142,7 @@ def test_a_layer_in_two_places_is_one(place, tmp_path):
     model, ps, st = load_model(path, backend="numpy")
     one = lambda x: np.maximum(x @ SQUARE + BIAS, 0)  # noqa: E731
     want = {"in a Parallel": 2 * one(X), "in a Chain in a Chain": one(one(X))}
-    close(model(X, ps, st)[0], want.get(place, one(one(X) + X)))
+    assert_close(model(X, ps, st)[0], want.get(place, one(one(X) + X)))
     assert isinstance(model, lp.Tied)
     unused = 0 if place != "in a Chain in a Chain" else 16
     assert lp.parameter_length(model) == 20 + unused
@@ -156,6 +156,6 @@ def _tracked(value, module):
 
 
 @pytest.mark.parametrize("module", ["Tracker", "Flux.Tracker"])
-def test_arrays_of_tracker(module, tmp_path):
+def test_arrays_of_tracker_are_read(module, tmp_path):
     model = chain(flux("Dense", _tracked(W1, module), _tracked(draw(3) * 0, module), RELU), dense(W2))
-    close(model_of({"model": model}, tmp_path), np.maximum(X @ W1, 0) @ W2)
+    assert_close(load_document({"model": model}, tmp_path), np.maximum(X @ W1, 0) @ W2)

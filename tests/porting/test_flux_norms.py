@@ -1,4 +1,4 @@
-"""Norms of every version of Flux are read: what was kept, a variance or a deviation, and where it stood."""
+"""Norms of every version of Flux are read, whatever they kept (a variance or a deviation) and wherever."""
 
 # torch and NumPy are the second implementations.
 # pyright: reportArgumentType=false, reportIndexIssue=false, reportCallIssue=false
@@ -10,8 +10,8 @@ import bson_writer as bw
 import jld2_writer as jw
 import numpy as np
 import pytest
-from flux_files import IDENTITY, TANH, chain, close, draw, flux, ints, loaded, outputs
-from flux_norms import IMAGES, MEAN, MOVING, NORM, SCALE, SHIFT, UNSURE, float32, new_chain, normed, old_chain
+from flux_files import IDENTITY, TANH, assert_close, chain, compute_outputs, draw, flux, ints, load
+from flux_norms import IMAGES, MEAN, MOVING, NORM, SCALE, SHIFT, UNSURE, float32, new_chain, normalize, old_chain
 
 import luxport as lp
 from luxport.porting import FileFormatError, load_model, load_parameters
@@ -31,16 +31,16 @@ from luxport.porting import FileFormatError, load_model, load_parameters
     ],
     ids=["0.6 by its Chain", "0.7 by its Chain", "usual", "0.6 by ϵ", "0.7 by ϵ", "unknown", "told 0.9", "told 0.6"],
 )
-def test_batch_norm_kept_a_standard_deviation_until_0_6(wrap, epsilon, options, deviation, warned, tmp_path):
+def test_batch_norms_standard_deviation_is_read_until_0_6(wrap, epsilon, options, deviation, warned, tmp_path):
     model = wrap(flux("BatchNorm", IDENTITY, *NORM, epsilon, 0.1, True))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        got = outputs(model, IMAGES, tmp_path, **options)
-    close(got, normed(MEAN, MOVING if deviation else np.sqrt(MOVING + epsilon)))
+        got = compute_outputs(model, IMAGES, tmp_path, **options)
+    assert_close(got, normalize(MEAN, MOVING if deviation else np.sqrt(MOVING + epsilon)))
     assert len(caught) == warned
     if warned:
         assert "give the version of Flux, as load_model(..., flux='0.6')" in str(caught[0].message)
-    # Parameters alone are read as a model is, wherever they are and whatever is beside them.
+    # Parameters alone are read as in a model, wherever they are and whatever is beside them.
     path = tmp_path / "norm.bson"
     path.write_bytes(bw.bson({"run": {"best": {"model": model}, "last": [UNSURE, UNSURE]}}))
     with warnings.catch_warnings(record=True) as caught:
@@ -55,8 +55,8 @@ def test_batch_norm_kept_a_standard_deviation_until_0_6(wrap, epsilon, options, 
         assert "give the version of Flux, as load_parameters(..., flux='0.6')" in str(caught[1].message)
 
 
-def test_the_models_of_two_versions_in_one_file(tmp_path):
-    """A file that contradicts itself says nothing; each of its models does, and so does a struct of 11 fields."""
+def test_models_of_two_versions_in_one_file_are_read_each_by_its_own(tmp_path):
+    """A file that contradicts itself gives no version; each of its models does, and so does a struct of 11 fields."""
     eight = flux("BatchNorm", IDENTITY, *NORM, 1e-5, 0.1, True)
     eleven = flux("BatchNorm", IDENTITY, *NORM, 1e-8, 0.1, True, True, None, 4)
     dense = flux("Dense", bw.array(draw(4, 4)), False, IDENTITY)
@@ -74,7 +74,7 @@ def test_the_models_of_two_versions_in_one_file(tmp_path):
 
 
 @pytest.mark.parametrize("variance", [None, {"a": 1}], ids=["nothing", "a dict"])
-def test_a_batch_norm_without_a_variance_is_no_obstacle(variance, tmp_path):
+def test_a_batch_norm_without_a_variance_is_read(variance, tmp_path):
     broken = flux("BatchNorm", IDENTITY, *NORM[:3], variance, 1e-8, 0.1, True)
     dense = flux("Dense", bw.array(draw(4, 2)), False, IDENTITY)
     path = tmp_path / "norm.bson"
@@ -85,7 +85,7 @@ def test_a_batch_norm_without_a_variance_is_no_obstacle(variance, tmp_path):
         load_parameters(path, lp.BatchNorm(4), name="old")
 
 
-def test_an_epsilon_that_is_no_number_is_named(tmp_path):
+def test_an_epsilon_that_is_not_a_number_is_named(tmp_path):
     path = tmp_path / "norm.bson"
     broken = flux("BatchNorm", IDENTITY, *NORM, "small", 0.1, True)
     path.write_bytes(bw.bson({"model": chain(broken), "other": 3}))
@@ -95,7 +95,7 @@ def test_an_epsilon_that_is_no_number_is_named(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["σ", "σ²"])
-def test_jld2_names_what_batch_norm_kept(name, tmp_path):
+def test_field_names_of_jld2_tell_what_batch_norm_kept(name, tmp_path):
     w = jw.JLD2Writer()
     names = [("λ", None), ("β", SHIFT), ("γ", SCALE), ("μ", MEAN), (name, MOVING)]
     function = w.singleton("Base.#identity")
@@ -113,9 +113,9 @@ def test_jld2_names_what_batch_norm_kept(name, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model, ps, st = load_model(path, backend="numpy")
-    close(model(IMAGES, ps, lp.test_mode(st))[0], normed(MEAN, MOVING if name == "σ" else np.sqrt(MOVING)))
+    assert_close(model(IMAGES, ps, lp.test_mode(st))[0], normalize(MEAN, MOVING if name == "σ" else np.sqrt(MOVING)))
     _, fitted = load_parameters(path, lp.BatchNorm(4), backend="numpy")
-    close(fitted["running_var"], MOVING**2 if name == "σ" else MOVING)
+    assert_close(fitted["running_var"], MOVING**2 if name == "σ" else MOVING)
 
 
 ROWS = draw(5, 4) / 100
@@ -136,45 +136,45 @@ def layer_norm(x, epsilon, correction=0, inside=False):
         ("0.11", {"epsilon": 1e-5}),
     ],
 )
-def test_layer_norm_until_0_11(version, formula, tmp_path):
+def test_layer_norm_until_0_11_has_its_formula(version, formula, tmp_path):
     model = flux("LayerNorm", flux("Diagonal", bw.array(SCALE), bw.array(SHIFT)))
-    close(outputs(model, ROWS, tmp_path, flux=version), layer_norm(ROWS, **formula))
+    assert_close(compute_outputs(model, ROWS, tmp_path, flux=version), layer_norm(ROWS, **formula))
     with pytest.warns(UserWarning, match="divides by n - 1 until Flux 0.7.2"):
-        close(outputs(model, ROWS, tmp_path), layer_norm(ROWS, 1e-5))
+        assert_close(compute_outputs(model, ROWS, tmp_path), layer_norm(ROWS, 1e-5))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        close(outputs(new_chain(model), ROWS, tmp_path), layer_norm(ROWS, 1e-5))
-        close(outputs(old_chain(model), ROWS, tmp_path), layer_norm(ROWS, 0, 1))
+        assert_close(compute_outputs(new_chain(model), ROWS, tmp_path), layer_norm(ROWS, 1e-5))
+        assert_close(compute_outputs(old_chain(model), ROWS, tmp_path), layer_norm(ROWS, 0, 1))
 
 
 @pytest.mark.parametrize(("version", "inside"), [("0.12", False), ("0.14", False), (None, False), ("0.15", True)])
-def test_layer_norm_since_0_12(version, inside, tmp_path):
-    # A large epsilon, to tell the formulas apart: v0.14.25, v0.15.0.
+def test_layer_norm_since_0_12_has_its_formula(version, inside, tmp_path):
+    # A large epsilon shows which formula is used: v0.14.25, v0.15.0.
     diagonal = flux("Scale", bw.array(SCALE), bw.array(SHIFT), TANH)
     model = flux("LayerNorm", TANH, diagonal, float32(0.125), ints(4), True)
-    close(outputs(model, ROWS, tmp_path, flux=version), np.tanh(layer_norm(ROWS, 0.125, inside=inside)))
+    assert_close(compute_outputs(model, ROWS, tmp_path, flux=version), np.tanh(layer_norm(ROWS, 0.125, inside=inside)))
     plain = flux("LayerNorm", IDENTITY, IDENTITY, float32(0.125), ints(4), False)
     want = (layer_norm(ROWS, 0.125, inside=inside) - SHIFT) / SCALE
-    np.testing.assert_allclose(outputs(plain, ROWS, tmp_path, flux=version), want, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(compute_outputs(plain, ROWS, tmp_path, flux=version), want, rtol=1e-4, atol=1e-4)
 
 
-def test_old_layer_norm_in_every_place(tmp_path):
-    model, ps, st = loaded(chain(flux("LayerNorm", flux("Diagonal", bw.array(SCALE), bw.array(SHIFT)))), tmp_path)
+def test_an_old_layer_norm_is_read_at_every_place(tmp_path):
+    model, ps, st = load(chain(flux("LayerNorm", flux("Diagonal", bw.array(SCALE), bw.array(SHIFT)))), tmp_path)
     assert lp.output_shape(model, (7, 4)) == (7, 4)
     with pytest.raises(lp.LayerError, match=r"OldLayerNorm at layer_1 expects \(\.\.\., 4\), got \(5, 3\)"):
         model(ROWS[:, :3], ps, st)
 
 
-def test_group_norm_with_statistics_until_0_11(tmp_path):
-    # src/layers/normalise.jl at v0.11.6: μ and σ² of each group, (G, 1), are used in tests.
+def test_group_norms_statistics_are_read_until_0_11(tmp_path):
+    # src/layers/normalise.jl at v0.11.6: test mode uses μ and σ² of each group, (G, 1).
     mean, variance = draw(2), np.abs(draw(2)) + 0.5
     model = flux("GroupNorm", 2, TANH, bw.array(SHIFT), bw.array(SCALE), bw.array(mean.reshape(1, 2)),
                  bw.array(variance.reshape(1, 2)), 1e-3, 0.1, None)  # fmt: skip
     with pytest.warns(UserWarning, match="a GroupNorm with moving statistics"):
-        got = outputs(model, IMAGES, tmp_path)
-    close(got, np.tanh(normed(np.repeat(mean, 2), np.sqrt(np.repeat(variance, 2) + 1e-3))))
+        got = compute_outputs(model, IMAGES, tmp_path)
+    assert_close(got, np.tanh(normalize(np.repeat(mean, 2), np.sqrt(np.repeat(variance, 2) + 1e-3))))
 
 
-def test_instance_norm_with_statistics_until_0_11(tmp_path):
+def test_instance_norms_statistics_are_read_until_0_11(tmp_path):
     model = flux("InstanceNorm", IDENTITY, *NORM, 1e-3, 0.1, None)
-    close(outputs(model, IMAGES, tmp_path), normed(MEAN, np.sqrt(MOVING + 1e-3)))
+    assert_close(compute_outputs(model, IMAGES, tmp_path), normalize(MEAN, np.sqrt(MOVING + 1e-3)))

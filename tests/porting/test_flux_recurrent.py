@@ -1,4 +1,4 @@
-"""Recurrent layers of every version of Flux are read, with initial states that were trained."""
+"""Recurrent layers of every version of Flux are read, with trained initial states."""
 
 # torch and NumPy are the second implementations.
 # pyright: reportArgumentType=false, reportIndexIssue=false, reportCallIssue=false
@@ -8,7 +8,7 @@ import bson_writer as bw
 import numpy as np
 import pytest
 import torch
-from flux_files import IDENTITY, TANH, close, draw, flux, loaded, outputs
+from flux_files import IDENTITY, TANH, assert_close, compute_outputs, draw, flux, load
 from test_flux_models import GATES, WH, WI
 
 import luxport as lp
@@ -28,7 +28,7 @@ def gru_step(x, h, wi, wh, b, version3=None):
     return (1 - z) * np.tanh(gx[2] + inner + bias[2]) + z * h
 
 
-def run(step, x, h):
+def run_cell(step, x, h):
     found = []
     for i in range(x.shape[1]):
         h = step(x[:, i], h)
@@ -43,8 +43,8 @@ CELLS = {
 }
 
 
-def cell(name, state=None):
-    """Return a cell, its formula, and its arrays: without a state of its own since 0.15."""
+def make_cell(name, state=None):
+    """Return a cell, its formula and its arrays; since 0.15 it has no state of its own."""
     first, (wide, recurrent), step = CELLS[name]
     arrays = [draw(3, wide), draw(2, recurrent), draw(wide)] + ([draw(2, 2)] if name == "GRUv3" else [])
     written = map(bw.array, arrays)
@@ -53,23 +53,23 @@ def cell(name, state=None):
 
 @pytest.mark.parametrize("name", CELLS)
 @pytest.mark.parametrize("trained", [False, True])
-def test_recur_until_0_14(name, trained, tmp_path):
-    # "state0 is trainable": src/layers/recurrent.jl at v0.14.25; its size in Julia is (2, 1), until 0.11 (2,).
+def test_recur_is_read_until_0_14(name, trained, tmp_path):
+    # "state0 is trainable": src/layers/recurrent.jl at v0.14.25; its size in Julia is (2, 1), and (2,) until 0.11.
     start = draw(1, 2) if trained else np.zeros((1, 2), np.float32)
-    inner, step, arrays = cell(name, start)
-    layer, ps, st = loaded(flux("Recur", inner, bw.array(draw(1, 2))), tmp_path)
+    inner, step, arrays = make_cell(name, start)
+    layer, ps, st = load(flux("Recur", inner, bw.array(draw(1, 2))), tmp_path)
     x, steps = draw(4, 3, 3), []
     for i in range(3):
         y, st = layer(x[:, i], ps, st)
         steps.append(y)
-    close(np.stack(steps, 1), run(lambda x, h: step(x, h, arrays), x, np.tile(start, (4, 1))))
+    assert_close(np.stack(steps, 1), run_cell(lambda x, h: step(x, h, arrays), x, np.tile(start, (4, 1))))
     assert ("hidden_state" in ps) == trained
 
 
-def test_lstm_with_trained_h_and_c_until_0_11(tmp_path):
+def test_a_trained_lstm_state_is_read_until_0_11(tmp_path):
     h, c = draw(2), draw(2)
     inner = flux("LSTMCell", *map(bw.array, (WI, WH, GATES, h, c)))
-    layer, ps, st = loaded(flux("Recur", inner, bw.tuple_of(), bw.tuple_of()), tmp_path)
+    layer, ps, st = load(flux("Recur", inner, bw.tuple_of(), bw.tuple_of()), tmp_path)
     x = draw(4, 3)
     reference = torch.nn.LSTMCell(3, 2)
     with torch.no_grad():
@@ -77,27 +77,27 @@ def test_lstm_with_trained_h_and_c_until_0_11(tmp_path):
             parameter.copy_(torch.tensor(value))
         start = torch.tensor(np.tile(h, (4, 1))), torch.tensor(np.tile(c, (4, 1)))
         want, _ = reference(torch.tensor(x), start)
-    close(layer(x, ps, st)[0], want)
+    assert_close(layer(x, ps, st)[0], want)
 
 
 @pytest.mark.parametrize("name", CELLS)
 @pytest.mark.parametrize("returned", [None, False, True], ids=["0.15", "0.16", "0.16 with its state"])
-def test_sequences_since_0_15(name, returned, tmp_path):
-    inner, step, arrays = cell(name)
+def test_sequences_are_read_since_0_15(name, returned, tmp_path):
+    inner, step, arrays = make_cell(name)
     params = [] if returned is None else [returned, bw.datatype(f"Flux.{name}Cell")]
     x = draw(4, 5, 3)
-    want = run(lambda x, h: step(x, h, arrays), x, np.zeros((4, 2), np.float32))
+    want = run_cell(lambda x, h: step(x, h, arrays), x, np.zeros((4, 2), np.float32))
     for kind in (name, "Recurrence") if returned is not None else (name,):
-        got = outputs(flux(kind, inner, params=params), x, tmp_path)
+        got = compute_outputs(flux(kind, inner, params=params), x, tmp_path)
         if returned:
             got, (state,) = got
-            close(state, want[:, -1])
-        close(got, want)
+            assert_close(state, want[:, -1])
+        assert_close(got, want)
 
 
-def test_what_is_no_cell_is_refused(tmp_path):
+def test_a_value_that_is_not_a_cell_is_refused(tmp_path):
     with pytest.raises(FileFormatError, match=r"cell: expected a recurrent cell of Flux, got Dense\(2, 2"):
-        loaded(flux("Recur", flux("Dense", bw.array(draw(2, 2)), False, IDENTITY), None), tmp_path)
+        load(flux("Recur", flux("Dense", bw.array(draw(2, 2)), False, IDENTITY), None), tmp_path)
 
 
 LSTM = lp.StatefulRecurrentCell(lp.LSTMCell(3, 2, use_recurrent_bias=False))
@@ -108,8 +108,8 @@ TRAINED_LSTM = lp.StatefulRecurrentCell(
 
 @pytest.mark.parametrize("form", ["params", "state", "model"])
 @pytest.mark.parametrize("trained", [False, True])
-def test_initial_states_in_parameters(form, trained, tmp_path):
-    """Flux 0.12 to 0.14 count them among the parameters: those of zeros have no place here and need none."""
+def test_initial_states_among_parameters_are_read(form, trained, tmp_path):
+    """Flux 0.12 to 0.14 count them as parameters; those of zeros have no place in the model and need none."""
     h, c = (draw(1, 2), draw(1, 2)) if trained else (np.zeros((1, 2), np.float32),) * 2
     arrays = [bw.array(a) for a in (WI, WH, GATES)]
     start = bw.tuple_of(bw.array(h), bw.array(c))

@@ -1,4 +1,4 @@
-"""What `save_flux_state` writes: Flux's structure, read back bit for bit, and open to other readers of HDF5."""
+"""`save_flux_state` writes Flux's structure, which reads back bit for bit and is open to other readers of HDF5."""
 
 import operator
 import os
@@ -21,8 +21,8 @@ def path(tmp_path):
     return tmp_path / "model.jld2"
 
 
-def filled(model, seed=0):
-    """Parameters and states of a model in which no two numbers are the same by chance."""
+def draw_parameters(model, seed=0):
+    """Return random parameters and states of a model, in which no two numbers are equal by chance."""
     rng = np.random.default_rng(seed)
 
     def draw(x):
@@ -31,19 +31,19 @@ def filled(model, seed=0):
     return luxport.tree.map(draw, luxport.setup(seed, model, backend="numpy"))
 
 
-def bits(ps, st):
-    """Parameters and running statistics as bytes."""
+def list_bits(ps, st):
+    """Return parameters and running statistics as bytes."""
     kept = [*leaves_with_path(ps), *((p, x) for p, x in leaves_with_path(st) if p[-1].startswith("running"))]
     return [(p, np.asarray(x).dtype.name, np.shape(x), np.asarray(x).tobytes()) for p, x in kept]
 
 
-def nested(value):
-    """A value of the readers as lists: names, shapes and dtypes of what is in it."""
+def to_lists(value):
+    """Return a value of the readers as lists of its names, shapes and dtypes."""
     match value:
         case julia.NamedTuple():
-            return [(name, nested(entry)) for name, entry in zip(value.names, value.values, strict=True)]
+            return [(name, to_lists(entry)) for name, entry in zip(value.names, value.values, strict=True)]
         case tuple():
-            return tuple(nested(entry) for entry in value)
+            return tuple(to_lists(entry) for entry in value)
         case np.ndarray():
             return value.dtype.name, value.shape
     return value
@@ -100,11 +100,11 @@ LAYERS = {
 }  # fmt: skip
 
 
-def test_every_layer_comes_back_bit_for_bit(path):
+def test_every_layer_reads_back_bit_for_bit(path):
     for name, model in LAYERS.items():
-        ps, st = filled(model)
+        ps, st = draw_parameters(model)
         save_flux_state(path, model, ps, st)
-        assert bits(*load_parameters(path, model, backend="numpy")) == bits(ps, st), name
+        assert list_bits(*load_parameters(path, model, backend="numpy")) == list_bits(ps, st), name
     assert os.listdir(path.parent) == [path.name]
 
 
@@ -117,7 +117,7 @@ NORM = [
         ("momentum", np.float32(0.1)), ("affine", True), ("track_stats", True), ("active", None), ("chs", 3),
 ]  # fmt: skip
 GROUP_NORM = [("G", 1), *NORM[:3], ("μ", None), ("σ²", None), *NORM[5:8], ("track_stats", False), *NORM[9:]]
-# The fields of Flux 0.16.11's structs, and the state of Dense, BatchNorm and Dropout in loading.jl:110-123.
+# Fields of Flux 0.16.11's structs, and the state of Dense, BatchNorm and Dropout (loading.jl:110-123).
 STATES = [
     (luxport.Dense(2, 3), [("weight", array(2, 3)), ("bias", array(3)), ("σ", ())]),  # basic.jl:179
     (luxport.Dense(2, 3, use_bias=False), [("weight", array(2, 3)), ("bias", False), ("σ", ())]),
@@ -125,7 +125,7 @@ STATES = [
     (luxport.BatchNorm(3), NORM),  # normalise.jl:259
     (luxport.GroupNorm(3, 1), GROUP_NORM),  # normalise.jl:448
     (
-        luxport.LayerNorm((3, 2), epsilon=1e-10),  # normalise.jl:186; Flux adds the square
+        luxport.LayerNorm((3, 2), epsilon=1e-10),  # normalise.jl:186; Flux adds the epsilon's square
         [("λ", ()), ("diag", [("scale", array(3, 2)), ("bias", array(3, 2)), ("σ", ())]), ("ϵ", np.float32(1e-5)),
          ("size", (2, 3)), ("affine", True)],
     ),
@@ -166,18 +166,18 @@ STATES = [
 ]  # fmt: skip
 
 
-def test_fields_are_those_of_flux():
+def test_fields_are_fluxs():
     for model, wanted in STATES:
-        assert nested(make_flux_state(model, *luxport.setup(0, model))) == wanted, model
+        assert to_lists(make_flux_state(model, *luxport.setup(0, model))) == wanted, model
     attention = luxport.MultiHeadAttention(4)
     state = make_flux_state(attention, *luxport.setup(0, attention))
     assert state.names == ("nheads", "q_proj", "k_proj", "v_proj", "attn_drop", "out_proj")  # attention.jl:68
-    assert nested(state["attn_drop"]) == [("p", 0.0), ("dims", ()), ("active", None), ("rng", ())]
+    assert to_lists(state["attn_drop"]) == [("p", 0.0), ("dims", ()), ("active", None), ("rng", ())]
 
 
 def test_h5py_finds_the_arrays(path):
     model = luxport.Chain(luxport.Conv((3, 3), 1, 2), luxport.BatchNorm(2), luxport.Dense(4, 3, use_bias=False))
-    ps, st = filled(model)
+    ps, st = draw_parameters(model)
     save_flux_state(path, model, ps, st, name="weights")
     file: Any
     with h5py.File(path) as file:
@@ -192,33 +192,33 @@ def test_h5py_finds_the_arrays(path):
         assert (dense["bias"], dense.dtype.names) == (0, ("weight", "bias"))
 
 
-def test_kernels_keep_their_meaning(path):
+def test_kernels_are_written_for_the_layer_that_flips_them(path):
     x = np.random.default_rng(0).normal(size=(2, 4, 5, 5)).astype(np.float32)
     for made, plain in (
         (luxport.Conv((3, 2), 4, 6, groups=2, cross_correlation=True), luxport.Conv((3, 2), 4, 6, groups=2)),
         (luxport.ConvTranspose((3, 2), 4, 6, cross_correlation=True), luxport.ConvTranspose((3, 2), 4, 6)),
     ):
-        ps, st = filled(made)
+        ps, st = draw_parameters(made)
         save_flux_state(path, made, ps, st)
         np.testing.assert_allclose(
             plain(x, *load_parameters(path, plain, backend="numpy"))[0], made(x, ps, st)[0], rtol=1e-5
         )
 
 
-def test_biases_of_cells_are_added_up(path):
+def test_a_cells_two_biases_are_added(path):
     x = np.random.default_rng(0).normal(size=(2, 3)).astype(np.float32)
     for kind in (luxport.RNNCell, luxport.LSTMCell, luxport.GRUCell):
         both, one = kind(3, 2), kind(3, 2, use_recurrent_bias=False)
-        ps, st = filled(both)
+        ps, st = draw_parameters(both)
         ps["bias_hh"][4:6] = 0 if kind is luxport.GRUCell else ps["bias_hh"][4:6]
         save_flux_state(path, both, ps, st)
         (y, _), _ = one(x, *load_parameters(path, one, backend="numpy"))
         np.testing.assert_allclose(y, both(x, ps, st)[0][0], rtol=1e-6)
 
 
-def test_containers_of_functions_keep_their_fields():
+def test_containers_of_functions_have_their_fields():
     own = Residual(luxport.MaxPool((2,)), (luxport.NoOpLayer(),))
-    assert nested(make_flux_state(own, *filled(own))) == [
+    assert to_lists(make_flux_state(own, *draw_parameters(own))) == [
         ("inner", [("k", (2,)), ("pad", (0, 0)), ("stride", (2,))]),
         ("blocks", ((),)),
     ]
@@ -232,18 +232,18 @@ class Residual(luxport.ContainerLayer):
         raise NotImplementedError
 
 
-def test_layers_around_layers(path):
-    """One's own container is a struct of its layers; what only changes how a layer is run leaves no trace."""
+def test_a_container_of_ones_own_is_a_struct_of_its_layers(path):
+    """A layer that only changes how another one runs leaves no trace in the file."""
     own = Residual(luxport.Dense(2, 3), (luxport.Dense(3, 3), luxport.NoOpLayer()))
-    ps, st = filled(own)
+    ps, st = draw_parameters(own)
     state = make_flux_state(own, ps, st)
     dense = [("weight", array(3, 3)), ("bias", array(3)), ("σ", ())]
-    assert nested(state["blocks"]) == (dense, ())
+    assert to_lists(state["blocks"]) == (dense, ())
     save_flux_state(path, own, ps, st)
-    assert bits(*load_parameters(path, own, backend="numpy")) == bits(ps, st)
+    assert list_bits(*load_parameters(path, own, backend="numpy")) == list_bits(ps, st)
     chain = luxport.Chain(luxport.Dense(2, 2), luxport.Dense(2, 2))
-    ps, st = filled(chain)
-    plain = nested(make_flux_state(chain, ps, st))
+    ps, st = draw_parameters(chain)
+    plain = to_lists(make_flux_state(chain, ps, st))
     frozen = luxport.freeze(chain, ps, st, ["layer_1.weight"])
     np.testing.assert_array_equal(make_flux_state(*frozen)["layers"][0]["weight"], ps["layer_1"]["weight"])
     tied = luxport.tie(chain, ps, st, [("layer_1", "layer_2")])
@@ -253,7 +253,7 @@ def test_layers_around_layers(path):
         (luxport.DebugLayer(chain), ps, st),
         (luxport.AlternatePrecision(chain, "float16"), ps, st),
     ):
-        assert nested(make_flux_state(*model)) == plain
+        assert to_lists(make_flux_state(*model)) == plain
 
 
 @pytest.mark.parametrize(("layer", "text"), [
@@ -268,15 +268,15 @@ def test_layers_around_layers(path):
     (luxport.Embedding((2, 3), 2), "one axis of indices"),
     (luxport.Dropout(0.5, axes=(1,)), "give negative axes"),
 ])  # fmt: skip
-def test_what_flux_has_not_is_refused_by_its_path(layer, text, path):
+def test_a_layer_that_flux_lacks_is_refused_by_its_path(layer, text, path):
     path.write_bytes(b"before")
     model = luxport.Chain(luxport.Chain(a=luxport.relu, b=layer))
     with pytest.raises(ValueError, match=text):
-        save_flux_state(path, model, *filled(model))
+        save_flux_state(path, model, *draw_parameters(model))
     assert (path.read_bytes(), os.listdir(path.parent)) == (b"before", [path.name])
 
 
-def test_what_is_not_the_models_is_refused(path):
+def test_parameters_that_do_not_belong_to_the_model_are_refused(path):
     model = luxport.Dense(2, 3)
     ps, st = luxport.setup(0, model)
     with pytest.raises(ValueError, match=r"ps\.bias is missing"):
@@ -290,8 +290,8 @@ def test_what_is_not_the_models_is_refused(path):
     assert not path.exists()
 
 
-@pytest.mark.parametrize("backend", ["jax", "torch"])  # TensorFlow's bfloat16 is JAX's, and slow to import
-def test_arrays_of_other_backends(backend, path):
+@pytest.mark.parametrize("backend", ["jax", "torch"])  # TensorFlow's bfloat16 is JAX's, and its import is slow
+def test_arrays_of_other_backends_are_written(backend, path):
     model = luxport.Dense(2, 3)
     ps, st = luxport.setup(0, model, backend=backend, dtype="bfloat16")
     save_flux_state(path, model, ps, st)

@@ -1,4 +1,4 @@
-"""Modules of PyTorch as models of luxport: PyTorch's own forward says what is right."""
+"""Modules of PyTorch become models of luxport; PyTorch's own forward gives the expected outputs."""
 
 import copy
 
@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch_models
 from torch import nn
-from torch_models import draw_input, stirred
+from torch_models import draw_input, randomize_norms
 
 import luxport
 from luxport.tree import leaves, map, structure
@@ -91,8 +91,8 @@ MODULES = [
 
 class TestFromTorch:
     @pytest.mark.parametrize(("module", "shape"), MODULES, ids=lambda value: str(value).partition("\n")[0][:60])
-    def test_outputs_in_testing(self, module, shape):
-        module = stirred(copy.deepcopy(module)).eval()
+    def test_outputs_in_test_mode_equal_pytorchs(self, module, shape):
+        module = randomize_norms(copy.deepcopy(module)).eval()
         layer, ps, st = luxport.from_torch(module, backend="numpy")
         y, after = layer(draw_input(*shape).numpy(), ps, st)
         with torch.no_grad():
@@ -101,25 +101,25 @@ class TestFromTorch:
         assert structure((ps, luxport.train_mode(st))) == structure(luxport.setup(0, layer))
 
     @pytest.mark.parametrize("name", torch_models.MODELS)
-    def test_models_as_people_have_them(self, name):
-        module = torch_models.made(name)
+    def test_models_as_people_write_them_equal_pytorchs(self, name):
+        module = torch_models.make_module(name)
         parameters = [p for p in module.parameters() if p.requires_grad]
-        squares, wanted = torch_models.compared(module, module, name, parameters)
+        squares, wanted = torch_models.compute_gradients(module, module, name, parameters)
         back = luxport.to_torch(*luxport.from_torch(module, backend="torch"))
-        mine, got = torch_models.compared(back, back, name, list(back.parameters()))
+        mine, got = torch_models.compute_gradients(back, back, name, list(back.parameters()))
         for ours, theirs in zip(got, wanted, strict=True):
             torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)
-        # The layouts of parameters differ, and so do their names: the squares of their gradients add up to the same.
+        # Parameters differ in layout and name; their gradients' squares have the same sum.
         assert mine == pytest.approx(squares, rel=1e-4, abs=1e-6)
 
-    def test_training_of_norms(self):
-        module = stirred(nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4, momentum=0.3)))
+    def test_norms_train_as_pytorchs(self):
+        module = randomize_norms(nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4, momentum=0.3)))
         layer, ps, st = luxport.from_torch(module, backend="torch")
         y, st = layer(draw_input(5, 3), ps, st)
         torch.testing.assert_close(y, module(draw_input(5, 3)).detach())
         torch.testing.assert_close(st["layer_2"]["running_var"], module[1].running_var)
 
-    def test_embedding_and_bilinear(self):
+    def test_embedding_and_bilinear_equal_pytorchs(self):
         module = nn.Embedding(7, 4, padding_idx=2)
         layer, ps, st = luxport.from_torch(module, backend="torch")
         indices = torch.tensor([[1, 2], [0, 6]])
@@ -154,7 +154,7 @@ class TestFromTorch:
         ],
         ids=str,
     )
-    def test_recurrent(self, module):
+    def test_recurrent_layers_equal_pytorchs(self, module):
         module = copy.deepcopy(module).eval()
         layer, ps, st = luxport.from_torch(module, backend="numpy")
         (y, carry), _ = layer(draw_input(2, 5, 3).numpy(), ps, st)
@@ -168,7 +168,7 @@ class TestFromTorch:
     @pytest.mark.parametrize(
         "options", [{}, {"bias": False}, {"kdim": 5, "vdim": 6}, {"dropout": 0.2}], ids=lambda options: str(options)
     )
-    def test_attention(self, options):
+    def test_attention_equals_pytorchs(self, options):
         module = nn.MultiheadAttention(8, 2, batch_first=True, **options).eval()
         if module.in_proj_bias is not None:
             nn.init.normal_(module.in_proj_bias)
@@ -177,13 +177,13 @@ class TestFromTorch:
         layer, ps, st = luxport.from_torch(module, backend="torch")
         torch.testing.assert_close(layer(inputs, ps, st)[0], module(*inputs)[0].detach(), rtol=1e-5, atol=1e-5)
 
-    def test_there_and_back(self):
+    def test_to_torch_gives_the_module_back(self):
         module = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten(), nn.Linear(18, 2)).eval()
         back = luxport.to_torch(*luxport.from_torch(module))
         assert not back.training
         torch.testing.assert_close(back(draw_input(2, 1, 5, 5)), module(draw_input(2, 1, 5, 5)))
 
-    def test_names_backends_and_copies(self):
+    def test_names_are_the_modules_and_arrays_are_copies(self):
         from collections import OrderedDict
 
         encoder = nn.Linear(3, 4)
@@ -208,12 +208,12 @@ class TestFromTorch:
         ],
         ids=lambda value: str(value).partition("\n")[0][:40],
     )
-    def test_what_has_no_counterpart_is_named(self, module, text):
+    def test_modules_without_a_counterpart_are_named(self, module, text):
         with pytest.raises(ValueError, match=text) as caught:
             luxport.from_torch(module)
         assert "\n" not in str(caught.value)
 
-    def test_hooks_and_no_modules(self):
+    def test_hooks_and_values_that_are_no_modules_are_refused(self):
         module = nn.Linear(2, 3)
         module.register_forward_hook(lambda *_: None)
         with pytest.raises(ValueError, match="hooks"):

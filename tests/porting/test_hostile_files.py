@@ -1,4 +1,4 @@
-"""Small files that ask for much, and places that are no files: one line, at once, and nothing is opened or drawn."""
+"""Small files with huge sizes, and paths that are no regular files: each is refused in one line, at once."""
 
 import os
 import socket
@@ -33,12 +33,12 @@ def place(request, tmp_path):
         yield path
     else:
         with socket.socket(socket.AF_UNIX) as server:
-            os.chdir(tmp_path)  # the names of sockets are short
+            os.chdir(tmp_path)  # the names of sockets must be short
             server.bind("place")
             yield path
 
 
-def test_what_is_no_regular_file_is_refused_without_being_opened(place, capsys, tmp_path, monkeypatch):
+def test_a_path_that_is_no_regular_file_is_refused_without_being_opened(place, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for read in (
         porting.load_model,
@@ -58,7 +58,7 @@ def test_what_is_no_regular_file_is_refused_without_being_opened(place, capsys, 
     assert capsys.readouterr().err.count("not a regular file") >= 2
 
 
-def test_sizes_without_numbers_draw_nothing(tmp_path):
+def test_sizes_without_numbers_allocate_nothing(tmp_path):
     path = tmp_path / "model.bson"
     empty = bw.array(np.empty(0, np.float32)) | {"size": [2**31, 0]}
     dense = bw.struct_of(bw.datatype("Flux.Dense"), empty, bw.array(samples.BIAS), bw.function("NNlib.relu"))
@@ -76,8 +76,8 @@ def test_long_whole_numbers_are_shown(tmp_path, capsys):
     assert "0x" in capsys.readouterr().out
 
 
-def test_zstd_tables_that_repeat_are_no_work():
-    # One block of 65,535 sequences that copy three bytes each takes ten bytes.
+def test_repeated_zstd_tables_cost_no_time():
+    # A block of 65,535 sequences that copy three bytes each takes ten bytes.
     block = bytes([0 << 3 | 1 << 3, 65]) + b"\xff" + struct.pack("<H", 0x7FFF) + bytes([0b01010100, 0, 0, 0]) + b"\1"
     frame = b"\x28\xb5\x2f\xfd\xa0" + struct.pack("<I", 1 << 26)
     blocks = b"".join(struct.pack("<I", len(block) << 3 | 2 << 1)[:3] + block for _ in range(300))
@@ -97,7 +97,7 @@ def test_small_dtypes_need_no_framework(dtype, tmp_path):
     assert luxport.load(path, backend="numpy")[0]["a"].astype(float).tolist() == [0.5, -2]
 
 
-def test_control_characters_stay_out_of_messages(tmp_path, capsys):
+def test_messages_have_no_control_characters(tmp_path, capsys):
     name = "a\x1b]0;x\x07\u202e\u2028b"
     path = tmp_path / "model.bson"
     path.write_bytes(bw.bson({name: bw.struct_of(bw.datatype(f"Flux.{name}"), 1), "b": bw.array(samples.WEIGHT)}))
@@ -115,7 +115,7 @@ def test_control_characters_stay_out_of_messages(tmp_path, capsys):
     assert str(caught.value).isprintable()
 
 
-def test_the_wrapper_keeps_the_cause_and_lets_the_user_stop():
+def test_errors_keep_their_cause_and_an_interrupt_passes():
     told = "file: damaged, or of a form that is not read: KeyError: 'x'"
     with pytest.raises(FileFormatError, match=told) as caught, refuse_file("file"):
         raise KeyError("x")

@@ -1,4 +1,4 @@
-"""JLD2 files, written here message by message in the forms that its versions write."""
+"""JLD2 files, written here message by message in the forms of its versions."""
 
 import bz2
 import struct
@@ -16,29 +16,29 @@ from luxport.porting.files.jld2.checksum import compute_lookup3
 from luxport.porting.julia.entries import find_entry_at
 
 
-def value(make):
-    """Return what is read of the one object that ``make(writer)`` writes."""
+def read_value(make):
+    """Return the value read from the one object that ``make(writer)`` writes."""
     w = JLD2Writer()
     return porting.read(w.finish(x=make(w))).values["x"]
 
 
-def text_of(make):
+def catch_error(make):
     with pytest.raises(FileFormatError) as caught:
-        value(make)
+        read_value(make)
     return str(caught.value)
 
 
 @pytest.mark.parametrize(
     ("data", "expected"),
-    # lookup3.c, driver5: its printed values
+    # the values that driver5 of lookup3.c prints
     [(b"", 0xDEADBEEF), (b"Four score and seven years ago", 0x17770551)],
 )
-def test_checksum(data, expected):
+def test_checksums_equal_lookup3s(data, expected):
     assert compute_lookup3(data) == expected
 
 
 @pytest.mark.parametrize("form", ["new", "old"])
-def test_states_have_their_empty_members_in_both_forms(form):
+def test_states_keep_empty_members_in_both_forms(form):
     state = porting.read(samples.jld2_state(form)).values["model_state"]
     assert state.names == ("weight", "bias", "σ")
     np.testing.assert_array_equal(state["weight"], samples.WEIGHT)
@@ -46,7 +46,7 @@ def test_states_have_their_empty_members_in_both_forms(form):
     assert state["σ"] == ()
 
 
-def test_values():
+def test_values_are_read():
     read = porting.read(samples.jld2_values()).values
     assert "_types" not in read
     assert (read["text"], read["symbol"]) == ("naive", julia.Symbol("adam"))
@@ -67,12 +67,12 @@ def test_values():
 
 
 def test_arrays_are_views_with_the_axes_reversed():
-    # JLD2 writes Julia's size (3, 2) as the extents 2, 3, before the same bytes.
-    array = value(lambda w: w.array(samples.WEIGHT, jw.FLOAT32))
+    # JLD2 writes Julia's size (3, 2) as the extents 2, 3, with the same bytes.
+    array = read_value(lambda w: w.array(samples.WEIGHT, jw.FLOAT32))
     np.testing.assert_array_equal(array, samples.WEIGHT)
     assert not array.flags.owndata
     assert not array.flags.writeable
-    compact = value(lambda w: w.array(samples.WEIGHT, jw.FLOAT32, compact=True))
+    compact = read_value(lambda w: w.array(samples.WEIGHT, jw.FLOAT32, compact=True))
     np.testing.assert_array_equal(compact, samples.WEIGHT)
 
 
@@ -85,33 +85,33 @@ def test_arrays_are_views_with_the_axes_reversed():
         (struct.pack("<BBBBIHHBBBBI", 0x31, 0x20, 15, 0, 2, 0, 16, 10, 5, 0, 10, 15), "<f2"),
     ],
 )
-def test_numbers(datatype, dtype):
-    array = value(lambda w: w.array(np.array([3, 5], dtype), datatype))
+def test_numbers_of_every_format_are_read(datatype, dtype):
+    array = read_value(lambda w: w.array(np.array([3, 5], dtype), datatype))
     np.testing.assert_array_equal(array, [3, 5])
     assert array.dtype.newbyteorder("<") == np.dtype(dtype).newbyteorder("<")
     assert array.dtype.byteorder != ">"
 
 
-def test_opaque_and_bitfield_bools():
+def test_opaque_and_bitfield_bools_are_read():
     def opaque(w):
         return w.array(np.array([1, 0], np.uint8), jw.shared(w.commit(w.type_record("Core.Bool"), jw.opaque(1))))
 
-    assert value(opaque).dtype == np.bool_
-    assert value(opaque).tolist() == [True, False]
-    assert value(lambda w: w.scalar(jw.BOOL, b"\1")) is True
-    assert "other than 0 and 1" in text_of(lambda w: w.array(np.array([7], np.uint8), jw.BOOL))
+    assert read_value(opaque).dtype == np.bool_
+    assert read_value(opaque).tolist() == [True, False]
+    assert read_value(lambda w: w.scalar(jw.BOOL, b"\1")) is True
+    assert "other than 0 and 1" in catch_error(lambda w: w.array(np.array([7], np.uint8), jw.BOOL))
 
 
-def test_primitive_values():
-    def of(name, data):
+def test_primitive_values_are_read():
+    def write_value(name, data):
         return lambda w: w.scalar(jw.shared(w.commit(w.type_record(name), jw.opaque(len(data)))), data)
 
-    assert value(of("Core.Char", b"\0\0\0a")) == julia.Char("a")
-    assert value(of("Main.Color", b"\2\0\0\0")).data == b"\2\0\0\0"
-    assert isinstance(value(of("Core.Ptr", bytes(8))), julia.Unavailable)
+    assert read_value(write_value("Core.Char", b"\0\0\0a")) == julia.Char("a")
+    assert read_value(write_value("Main.Color", b"\2\0\0\0")).data == b"\2\0\0\0"
+    assert isinstance(read_value(write_value("Core.Ptr", bytes(8))), julia.Unavailable)
 
 
-def test_big_numbers_are_in_base_62():
+def test_big_integers_are_read_in_base_62():
     # Julia: string(10^12, base = 62) == "HbXm5a4"
     def big(w):
         written = w.type_record("Core.String")
@@ -119,41 +119,41 @@ def test_big_numbers_are_in_base_62():
             jw.shared(w.commit(w.type_record("Base.GMP.BigInt"), jw.TEXT, written=written)), w.text("HbXm5a4")
         )
 
-    assert value(big) == 10**12
+    assert read_value(big) == 10**12
 
 
-def test_strings_of_jld2_0_1_12_to_0_3_1_are_arrays_of_their_bytes():
+def test_strings_of_jld2_0_1_12_to_0_3_1_are_read():
     def old(w):
         data = "naïve".encode()
         return w.array(np.frombuffer(data, np.uint8), jw.fixed_text(len(data)), compact=True)
 
-    assert value(old) == "naïve"
+    assert read_value(old) == "naïve"
 
 
-def test_empty_strings_and_vectors():
-    assert value(lambda w: w.scalar(jw.fixed_text(0), b"")) == ""
-    assert value(lambda w: w.array(np.zeros(0, np.uint8), jw.fixed_text(0), compact=True)) == ""
-    assert value(lambda w: w.array(np.zeros(0, "<u8"), jw.REFERENCE, compact=True)) == []
-    assert value(lambda w: w.array(np.zeros((0, 3), "<f4"), jw.FLOAT32, compact=True)).shape == (0, 3)
-    assert value(lambda w: w.scalar(jw.TEXT, w.text(""))) == ""
-    assert value(lambda w: w.scalar(jw.TEXT, bytes(16))) is julia.UNDEFINED
-    assert "without bytes" in text_of(lambda w: w.array(np.zeros(0, "u1").reshape(2, 0), jw.fixed_text(0)))
+def test_empty_strings_and_vectors_are_read():
+    assert read_value(lambda w: w.scalar(jw.fixed_text(0), b"")) == ""
+    assert read_value(lambda w: w.array(np.zeros(0, np.uint8), jw.fixed_text(0), compact=True)) == ""
+    assert read_value(lambda w: w.array(np.zeros(0, "<u8"), jw.REFERENCE, compact=True)) == []
+    assert read_value(lambda w: w.array(np.zeros((0, 3), "<f4"), jw.FLOAT32, compact=True)).shape == (0, 3)
+    assert read_value(lambda w: w.scalar(jw.TEXT, w.text(""))) == ""
+    assert read_value(lambda w: w.scalar(jw.TEXT, bytes(16))) is julia.UNDEFINED
+    assert "without bytes" in catch_error(lambda w: w.array(np.zeros(0, "u1").reshape(2, 0), jw.fixed_text(0)))
 
 
-def test_arrays_of_text_of_one_length():
-    assert value(lambda w: w.array(np.array([b"ab", b"cd", b"ef"]), jw.fixed_text(2))) == ["ab", "cd", "ef"]
+def test_arrays_of_texts_of_one_length_are_read():
+    assert read_value(lambda w: w.array(np.array([b"ab", b"cd", b"ef"]), jw.fixed_text(2))) == ["ab", "cd", "ef"]
 
 
-def test_arrays_without_axes_have_them_in_an_attribute():
+def test_an_attribute_gives_the_axes_of_arrays_without_any():
     def scalar_array(w):
         return w.array(np.array([2.5]), jw.FLOAT64, w.attribute("dimensions", jw.INT64, jw.simple(0), b""))
 
-    found = value(scalar_array)
+    found = read_value(scalar_array)
     assert (found.shape, found[()]) == ((), 2.5)
 
 
-def test_axes_that_are_in_parameters_only():
-    # ComponentArrays: the axes are a field without data, ViewAxis(1:6, (2, 3)) stands in the type.
+def test_axes_only_in_type_parameters_are_read():
+    # ComponentArrays: the axes are a field without data; ViewAxis(1:6, (2, 3)) is in the type.
     def component_vector(w):
         int_range = w.commit(w.type_record("Base.UnitRange"), jw.compound([("start", jw.INT64), ("stop", jw.INT64)]))
         first_six = w.scalar(jw.shared(int_range), struct.pack("<qq", 1, 6))
@@ -162,7 +162,7 @@ def test_axes_that_are_in_parameters_only():
         committed = w.commit(record, jw.compound([("data", jw.REFERENCE)]))
         return w.scalar(jw.shared(committed), struct.pack("<Q", w.array(samples.WEIGHT.ravel(), jw.FLOAT32)))
 
-    found = value(component_vector)
+    found = read_value(component_vector)
     assert found.names == ("data",)
     (axis,) = found.type.params
     span = axis.params[0].params[0]
@@ -170,19 +170,19 @@ def test_axes_that_are_in_parameters_only():
     assert str(found.type).startswith("ComponentArrays.ComponentArray{ComponentArrays.Axis{ComponentArrays.ViewAxis{")
 
 
-def test_functions_with_what_they_captured():
+def test_functions_are_read_with_the_values_they_capture():
     def closure(w):
         committed = w.commit(w.type_record("Main.#3#4"), jw.compound([("rate", jw.FLOAT64)]))
         return w.scalar(jw.shared(committed), struct.pack("<d", 0.5))
 
-    found = value(closure)
+    found = read_value(closure)
     assert (found.anonymous, found.captured, found.names, found.methods) == (True, [0.5], ("rate",), [])
 
 
 def test_mutable_structs_may_contain_themselves():
     w = JLD2Writer()
     node = w.commit(w.type_record("Main.Node"), jw.compound([("next", jw.REFERENCE)]))
-    # The object's own address: where the next object begins.
+    # The object's own address is where the next object begins.
     address = w.append(b"")
     assert w.scalar(jw.shared(node), struct.pack("<Q", address)) == address
     found = porting.read(w.finish(x=address)).values["x"]
@@ -194,12 +194,12 @@ def test_gpu_arrays_are_refused():
         committed = w.commit(w.type_record("CUDA.CuArray"), jw.compound([("offset", jw.INT64)]))
         return w.scalar(jw.shared(committed), bytes(8))
 
-    assert "x is a CUDA.CuArray: the weights were on a GPU" in text_of(on_gpu)
+    assert "x is a CUDA.CuArray: the weights were on a GPU" in catch_error(on_gpu)
 
 
 RAW = samples.WEIGHT.tobytes()
 SHUFFLED = np.frombuffer(RAW, np.uint8).reshape(-1, 4).T.tobytes()
-# One LZ4 block of literals alone: a token with their number, then they.
+# One LZ4 block of literals alone: a token with their number, then the literals.
 LZ4_BLOCK = b"\xf0" + bytes([len(RAW) - 15]) + RAW
 LZ4_HDF5 = struct.pack(">QII", len(RAW), len(RAW), len(LZ4_BLOCK)) + LZ4_BLOCK
 LZ4_FRAME = b"\x04\x22\x4d\x18\x60\x40\0" + struct.pack("<I", len(LZ4_BLOCK)) + LZ4_BLOCK + bytes(4)
@@ -216,21 +216,21 @@ LZ4_FRAME = b"\x04\x22\x4d\x18\x60\x40\0" + struct.pack("<I", len(LZ4_BLOCK)) + 
         (LZ4_FRAME, [(32004, ())]),
     ],
 )
-def test_compressed_arrays(stored, filters):
-    array = value(lambda w: w.chunked(samples.WEIGHT, jw.FLOAT32, stored, filters))
+def test_compressed_arrays_are_read(stored, filters):
+    array = read_value(lambda w: w.chunked(samples.WEIGHT, jw.FLOAT32, stored, filters))
     np.testing.assert_array_equal(array, samples.WEIGHT)
 
 
-def test_lz4_matches_that_overlap_themselves():
-    # One literal byte, then a match of 23 bytes one byte back: 24 times the same byte.
+def test_lz4_matches_may_overlap_themselves():
+    # One literal byte, then a match of 23 bytes at distance one: 24 times the same byte.
     block = b"\x1f\0\1\0\4\0"
     stored = struct.pack(">QII", 24, 24, len(block)) + block
     zeros = np.zeros((2, 3), np.float32)
-    np.testing.assert_array_equal(value(lambda w: w.chunked(zeros, jw.FLOAT32, stored, [(32004, ())])), zeros)
+    np.testing.assert_array_equal(read_value(lambda w: w.chunked(zeros, jw.FLOAT32, stored, [(32004, ())])), zeros)
 
 
-def test_many_chunks_in_a_tree():
-    # An array (3, 5) in chunks (2, 2), as libraries of HDF5 write it: a B-tree, chunks at the edges filled up.
+def test_chunks_in_a_tree_are_read():
+    # An array (3, 5) in chunks (2, 2) as HDF5's libraries write it: a B-tree, with chunks filled up at the edges.
     whole = np.arange(15, dtype=np.float32).reshape(3, 5)
 
     def chunked(w):
@@ -246,7 +246,7 @@ def test_many_chunks_in_a_tree():
         pipeline = struct.pack("<BBHHHI", 2, 1, 1, 0, 1, 5)
         return w.dataset(jw.FLOAT32, jw.simple(3, 5), [(0x0B, 0, pipeline), (0x08, 0, layout)])
 
-    np.testing.assert_array_equal(value(chunked), whole)
+    np.testing.assert_array_equal(read_value(chunked), whole)
 
 
 @pytest.mark.parametrize(
@@ -261,21 +261,21 @@ def test_many_chunks_in_a_tree():
         (RAW, [(2, (7,))], "shuffled bytes do not divide into elements of 7"),
     ],
 )
-def test_damaged_or_unknown_compression(stored, filters, reason):
-    assert reason in text_of(lambda w: w.chunked(samples.WEIGHT, jw.FLOAT32, stored, filters))
+def test_damaged_or_unknown_compression_is_refused(stored, filters, reason):
+    assert reason in catch_error(lambda w: w.chunked(samples.WEIGHT, jw.FLOAT32, stored, filters))
 
 
 def test_sizes_are_checked_before_anything_is_allocated():
     huge = jw.simple(2**30, 2**20)
     contiguous = (0x08, 0, struct.pack("<BBQQ", 4, 1, 48, 2**52))
-    assert "outside the file" in text_of(lambda w: w.dataset(jw.FLOAT32, huge, [contiguous]))
+    assert "outside the file" in catch_error(lambda w: w.dataset(jw.FLOAT32, huge, [contiguous]))
     dims = struct.pack("<QQQ", 2**30, 2**20, 4)
     chunked = (0x08, 0, struct.pack("<BBBBB", 4, 2, 2, 3, 8) + dims + struct.pack("<BQIQ", 1, 10, 0, 48))
     deflate = (0x0B, 0, struct.pack("<BBHHHI", 2, 1, 1, 0, 1, 5))
-    assert "cannot come from a file" in text_of(lambda w: w.dataset(jw.FLOAT32, huge, [deflate, chunked]))
+    assert "cannot come from a file" in catch_error(lambda w: w.dataset(jw.FLOAT32, huge, [deflate, chunked]))
 
 
-def test_early_files_say_so_at_their_beginning():
+def test_files_with_the_header_of_early_versions_are_read():
     early = samples.jld2_state().replace(
         b"HDF5-based Julia Data Format, version 0.2.0", b"Julia data file (HDF5), version 0.2.0"
     )
@@ -283,7 +283,7 @@ def test_early_files_say_so_at_their_beginning():
     assert porting.read(early).written_by == "0.2.0 (Julia 1.10.5 64-bit LE)"
 
 
-def test_damage_is_found_by_checksums_and_truncation_by_the_size():
+def test_checksums_show_damage_and_the_size_shows_truncation():
     whole = samples.jld2_state()
     damaged = bytearray(whole)
     damaged[whole.index(b"OHDR") + 12] ^= 1
@@ -295,16 +295,16 @@ def test_damage_is_found_by_checksums_and_truncation_by_the_size():
         porting.read(whole[:530])
 
 
-def test_references_that_lead_nowhere():
-    def to(address):
+def test_references_that_lead_nowhere_are_refused():
+    def refer(address):
         return lambda w: w.array(np.array([address], "<u8"), jw.REFERENCE)
 
-    assert "no object where a reference leads" in text_of(to(56))
-    assert "outside the file" in text_of(to(2**40))
+    assert "no object where a reference leads" in catch_error(refer(56))
+    assert "outside the file" in catch_error(refer(2**40))
 
 
-def test_datatypes_without_a_version(monkeypatch):
-    # JLD2 0.4.51 and 0.4.52 wrote some so, and JLD2 never looks at it.
+def test_datatypes_without_a_version_are_read(monkeypatch):
+    # JLD2 0.4.51 and 0.4.52 wrote some of them, and JLD2 never checks the version.
     versioned = samples.jld2_values()
     compound = jw.compound
     monkeypatch.setattr(jw, "compound", lambda members: b"\x06" + compound(members)[1:])
@@ -313,8 +313,8 @@ def test_datatypes_without_a_version(monkeypatch):
     assert repr(porting.read(unversioned).values) == repr(porting.read(versioned).values)
 
 
-def test_what_is_not_read_is_a_hole_beside_the_rest():
-    """One value nested too deep, and one of a class of HDF5 that is not read; what they hold can be read elsewhere."""
+def test_a_value_that_is_not_read_is_a_hole_and_the_rest_is_read():
+    """One value is nested too deep and one has an unsupported class of HDF5; their contents may be read elsewhere."""
     w = JLD2Writer()
     inner = leaf = w.scalar(jw.INT64, struct.pack("<q", 7))
     for _ in range(200):
@@ -329,7 +329,7 @@ def test_what_is_not_read_is_a_hole_beside_the_rest():
     np.testing.assert_array_equal(found["last"], samples.WEIGHT)
 
 
-def test_entries_of_a_matrix_of_arrays_have_names():
+def test_entries_of_a_matrix_of_arrays_are_named():
     w = JLD2Writer()
     parts = [w.array(samples.WEIGHT + i, jw.FLOAT32) for i in range(4)]
     any_type = struct.pack("<Q", w.type_value("Core.Any"))
@@ -339,7 +339,7 @@ def test_entries_of_a_matrix_of_arrays_have_names():
 
 
 @pytest.mark.parametrize("data", [samples.jld2_state(), samples.bson_model()], ids=["JLD2", "BSON"])
-def test_zeros_that_an_editor_turned_to_spaces(data):
+def test_zeros_that_an_editor_turned_into_spaces_are_named(data):
     size = data[:4].replace(b"\0", b" ")
     with pytest.raises(FileFormatError, match=r"put spaces \(0x20\) for its bytes 0x00"):
         porting.read(size + data[4:].replace(b"\0", b" "))

@@ -1,4 +1,4 @@
-"""JLD2 as it is written: by luxport, which reads it back, and by these tests' own writer, for h5py."""
+"""Writing JLD2: luxport reads its own files back, and h5py reads those of these tests' own writer."""
 
 import io
 from typing import Any
@@ -14,7 +14,7 @@ from luxport.porting.files.jld2.writer import write
 
 
 def test_h5py_reads_the_plain_arrays_of_the_writer(tmp_path):
-    """The writer of these tests is checked by another reader of HDF5 than ours."""
+    """Another reader of HDF5 than ours checks the writer of these tests."""
     file = tmp_path / "values.jld2"
     file.write_bytes(samples.jld2_values())
     with h5py.File(file) as opened:
@@ -37,27 +37,27 @@ WRITTEN = {
 }
 
 
-def same(a, b):
+def are_same(a, b):
     if isinstance(a, np.ndarray):
         return a.dtype.newbyteorder("=") == b.dtype and a.shape == b.shape and a.tolist() == b.tolist()
     if isinstance(a, julia.NamedTuple):
-        return type(b) is type(a) and a.names == b.names and same(a.values, b.values)
+        return type(b) is type(a) and a.names == b.names and are_same(a.values, b.values)
     if isinstance(a, tuple):
-        return type(b) is tuple and len(a) == len(b) and all(map(same, a, b))
+        return type(b) is tuple and len(a) == len(b) and all(map(are_same, a, b))
     return type(a) is type(b) and a == b
 
 
 @pytest.mark.parametrize("name", WRITTEN)
-def test_what_is_written_is_read(name):
+def test_written_values_read_back(name):
     written = io.BytesIO()
     write(written, {name: WRITTEN[name], "again": WRITTEN[name]})
     found = porting.read(written.getvalue())
     assert found.written_by.startswith("0.2.0 (luxport")
-    assert same(WRITTEN[name], found.values[name])
-    assert same(WRITTEN[name], found.values["again"])
+    assert are_same(WRITTEN[name], found.values[name])
+    assert are_same(WRITTEN[name], found.values["again"])
 
 
-def test_an_array_in_two_places_is_written_once():
+def test_an_array_at_two_places_is_written_once():
     array, written = np.arange(5000.0), io.BytesIO()
     write(written, {"state": julia.NamedTuple(("encoder", "decoder"), (array, (array, 1)))})
     assert len(written.getvalue()) < 60_000
@@ -74,7 +74,7 @@ def test_an_array_in_two_places_is_written_once():
     ((1,) * 5000, ValueError, "at most 4000 entries side by side, got 5000"),
     (julia.NamedTuple(tuple("n" * 100 + str(i) for i in range(1000)), (0,) * 1000), ValueError, "below 64 KiB"),
 ])  # fmt: skip
-def test_what_cannot_be_written_is_refused(value, error, text):
+def test_values_that_cannot_be_written_are_refused(value, error, text):
     written = io.BytesIO()
     with pytest.raises(error, match=text):
         write(written, {"state": julia.NamedTuple(("a",), ((1, value),))})

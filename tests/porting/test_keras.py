@@ -1,4 +1,4 @@
-"""Models as Keras layers and Keras's as ours, on each of its backends: a process each, as it chooses when imported."""
+"""Models become Keras layers and back, in a process for each backend, which Keras fixes when it is imported."""
 
 import os
 import subprocess

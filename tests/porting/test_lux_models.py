@@ -1,4 +1,4 @@
-"""Whole models of Lux, written here with the fields and parameters of types that its generations have.
+"""Whole models of Lux, written here with the fields and type parameters of its generations.
 
 The layouts are those of the structs' definitions at Lux.jl's tags v0.4.30, v0.5.30 and v1.4.0.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from lux_layouts import DRAWN, EMPTY, GELU, GLOROT, RELU, TANH, Between, New, Old, chain, draw, lux
-from lux_writer import COLON, NOTHING, NT, Type, function, saved
+from lux_writer import COLON, NOTHING, NT, Type, function, save_values
 
 import luxport as lp
 from luxport.porting import FileFormatError, load_model, load_parameters
@@ -17,23 +17,23 @@ from luxport.porting.lux import WholeLayerNorm
 from luxport.training import load_train_state
 
 
-def opened(tmp_path, form, **values):
+def write_model_file(tmp_path, form, **values):
     path = tmp_path / "model.jld2"
-    path.write_bytes(saved(form, **values))
+    path.write_bytes(save_values(form, **values))
     return path
 
 
-def loaded(tmp_path, lux_version, model, ps=EMPTY, st=EMPTY, **options):
-    path = opened(tmp_path, lux_version.form, model=model, ps=ps, st=st)
+def load_written(tmp_path, lux_version, model, ps=EMPTY, st=EMPTY, **options):
+    path = write_model_file(tmp_path, lux_version.form, model=model, ps=ps, st=st)
     return load_model(path, backend="numpy", **options)
 
 
-def result(tmp_path, lux_version, model, ps, x, st=EMPTY):
-    layer, ps, st = loaded(tmp_path, lux_version, model, ps, st)
+def compute_result(tmp_path, lux_version, model, ps, x, st=EMPTY):
+    layer, ps, st = load_written(tmp_path, lux_version, model, ps, st)
     return layer(x, ps, lp.test_mode(st))[0]
 
 
-def close(got, want):
+def assert_close(got, want):
     np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
 
 
@@ -42,8 +42,8 @@ EVERY = pytest.mark.parametrize("v", [Old, New, Between])
 
 
 @EVERY
-def test_a_chain_with_its_parameters_and_states(v, tmp_path):
-    """A bias had a second axis of 1 until 1.0; names of layers are the chain's; statistics come from the states."""
+def test_a_chain_is_read_with_parameters_and_states(v, tmp_path):
+    """Until 1.0 a bias has a second axis of 1; names of layers are the chain's; statistics come from the states."""
     mean, var, scale, shift = draw(4), np.abs(draw(4)) + 0.5, draw(4), draw(4)
     model = chain(
         first=v.dense((3, 4), GELU),
@@ -58,7 +58,7 @@ def test_a_chain_with_its_parameters_and_states(v, tmp_path):
     bias = B1[None] if v is Old else B1
     ps = NT(first=NT(weight=W1, bias=bias), norm=NT(scale=scale, bias=shift), act=none, drop=none, last=NT(weight=W2))
     st = NT(first=none, norm=NT(running_mean=mean, running_var=var), act=none, drop=none, last=none)
-    layer, got, states = loaded(tmp_path, v, model, ps, st)
+    layer, got, states = load_written(tmp_path, v, model, ps, st)
     assert layer == lp.Chain(
         first=lp.Dense(3, 4, lp.gelu),
         norm=lp.BatchNorm(4, epsilon=float(str(np.float32(1e-3))), momentum=0.25),
@@ -70,24 +70,24 @@ def test_a_chain_with_its_parameters_and_states(v, tmp_path):
     np.testing.assert_array_equal(states["norm"]["running_var"], var)
     y, _ = layer(X, got, lp.test_mode(states))
     hidden = lp.gelu(X @ W1 + B1)
-    close(y, np.maximum((hidden - mean) / np.sqrt(var + 1e-3) * scale + shift, 0) @ W2)
+    assert_close(y, np.maximum((hidden - mean) / np.sqrt(var + 1e-3) * scale + shift, 0) @ W2)
 
 
 @EVERY
 @pytest.mark.parametrize("kind", ["Conv", "CrossCor", "ConvTranspose"])
-def test_convolutions(v, kind, tmp_path):
-    """Pads are in pairs a Julia axis, first the width's; CrossCor became an option of Conv."""
+def test_convolutions_are_read(v, kind, tmp_path):
+    """Padding comes in pairs for each axis of Julia's, the width's first; CrossCor became an option of Conv."""
     weight, bias, x = draw(2, 3, 3, 2) if kind != "ConvTranspose" else draw(3, 2, 3, 2), draw(2), draw(2, 3, 5, 6)
     stored = bias.reshape(1, 2, 1, 1) if v is Old else bias
     model = v.conv(kind, (2, 3), (3, 2), RELU, pad=(1, 0, 2, 1))
-    layer, ps, st = loaded(tmp_path, v, model, NT(weight=weight, bias=stored))
+    layer, ps, st = load_written(tmp_path, v, model, NT(weight=weight, bias=stored))
     build = lp.ConvTranspose if kind == "ConvTranspose" else lp.Conv
     want = build((3, 2), 3, 2, lp.relu, padding=((2, 1), (1, 0)), cross_correlation=kind == "CrossCor")
-    close(layer(x, ps, st)[0], want(x, {"weight": weight, "bias": bias}, st)[0])
+    assert_close(layer(x, ps, st)[0], want(x, {"weight": weight, "bias": bias}, st)[0])
 
 
 @EVERY
-def test_layers_around_layers(v, tmp_path):
+def test_layers_around_layers_are_read(v, tmp_path):
     block = lux("SkipConnection", {"layers": v.dense((3, 3)), "connection": function("Base.+"), "name": NOTHING},
                 (NOTHING, Type("Lux.Dense"), function("Base.+")))  # fmt: skip
     sides = NT(a=v.dense((3, 2), TANH), b=v.dense((3, 2)))
@@ -98,17 +98,17 @@ def test_layers_around_layers(v, tmp_path):
     both = NT(a=NT(weight=a, bias=zero), b=NT(weight=b, bias=zero))
     ps = NT(layer_1=NT(weight=w, bias=B1[:3]), layer_2=both)
     hidden = X @ w + B1[:3] + X
-    close(
-        result(tmp_path, v, chain(layer_1=block, layer_2=parallel), ps, X),
+    assert_close(
+        compute_result(tmp_path, v, chain(layer_1=block, layer_2=parallel), ps, X),
         np.concatenate([np.tanh(hidden @ a), hidden @ b], -1),
     )
-    assert [y.shape for y in result(tmp_path, v, branch, both, X)] == [(5, 2), (5, 2)]
+    assert [y.shape for y in compute_result(tmp_path, v, branch, both, X)] == [(5, 2), (5, 2)]
 
 
 @EVERY
 @pytest.mark.parametrize("kind", ["RNNCell", "LSTMCell", "GRUCell"])
-def test_recurrent_cells(v, kind, tmp_path):
-    """One bias, or two of which the input's has the last gate alone, until 0.5; two whole ones since."""
+def test_recurrent_cells_are_read(v, kind, tmp_path):
+    """Until 0.5 one bias, or two, where the input's has the last gate alone; two whole ones since."""
     gates = {"RNNCell": 1, "LSTMCell": 4, "GRUCell": 3}[kind]
     wi, wh, bi, bh, x = draw(3, 2 * gates), draw(2, 2 * gates), draw(2 * gates), draw(2 * gates), draw(2, 4, 3)
     if v is Old:
@@ -126,29 +126,29 @@ def test_recurrent_cells(v, kind, tmp_path):
     model = v.recurrence(v.cell(kind, (3, 2), TANH if kind == "RNNCell" else None))
     want = lp.Recurrence(getattr(lp, kind)(3, 2), return_sequence=True)
     given = {"weight_ih": wi, "weight_hh": wh, "bias_ih": bi, "bias_hh": bh}
-    close(result(tmp_path, v, model, ps, x), want(x, given, lp.setup(0, want)[1])[0])
+    assert_close(compute_result(tmp_path, v, model, ps, x), want(x, given, lp.setup(0, want)[1])[0])
 
 
 @EVERY
-def test_norms_and_pools(v, tmp_path):
+def test_norms_and_pools_are_read(v, tmp_path):
     """Lux's LayerNorm takes one mean of all samples together, unless dims says otherwise."""
     x, scale, shift = draw(4, 2, 3), draw(2, 3), draw(2, 3)
     ps = NT(scale=scale[None], bias=shift[None])
-    layer, got, st = loaded(tmp_path, v, v.layer_norm((3, 2), COLON), ps)
+    layer, got, st = load_written(tmp_path, v, v.layer_norm((3, 2), COLON), ps)
     assert isinstance(layer, WholeLayerNorm)
-    close(layer(x, got, st)[0], (x - x.mean()) / np.sqrt(x.var() + 1e-3) * scale + shift)
+    assert_close(layer(x, got, st)[0], (x - x.mean()) / np.sqrt(x.var() + 1e-3) * scale + shift)
     each = (x - x.mean((1, 2), keepdims=True)) / np.sqrt(x.var((1, 2), keepdims=True) + 1e-3) * scale + shift
-    close(result(tmp_path, v, v.layer_norm((3, 2), (1, 2)), ps, x), each)
+    assert_close(compute_result(tmp_path, v, v.layer_norm((3, 2), (1, 2)), ps, x), each)
     ps = NT(a=NT(), b=NT(weight=W1[:1, :1], bias=B1[:1]))
-    layer, *_ = loaded(tmp_path, v, chain(a=v.max_pool((2, 3)), b=v.dense((1, 1))), ps)
+    layer, *_ = load_written(tmp_path, v, chain(a=v.max_pool((2, 3)), b=v.dense((1, 1))), ps)
     assert layer.layers["a"] == lp.MaxPool((3, 2), stride=(3, 2), padding=(0, 0), **({} if v is Old else DILATION))
 
 
 DILATION = {"dilation": (1, 1)}
 
 
-def test_two_directions(tmp_path):
-    """Lux 1 has a Parallel of a recurrence and a chain that turns time round before and after another."""
+def test_both_directions_are_read(tmp_path):
+    """Lux 1 has a Parallel of a recurrence and a chain that reverses time before and after another."""
     given = {name: NT(weight_ih=draw(3, 8), weight_hh=draw(2, 8), bias_ih=draw(8), bias_hh=draw(8)) for name in "fb"}
     run = New.recurrence(New.cell("LSTMCell", (3, 2)))
     turn = lux("ReverseSequence", {"dim": NOTHING}, (NOTHING,))
@@ -157,43 +157,43 @@ def test_two_directions(tmp_path):
     parallel = lux("Parallel", {"connection": joint, "layers": sides, "name": NOTHING}, (joint, NOTHING))
     ps = NT(forward_rnn=given["f"], backward_rnn=NT(rev1=NT(), rnn=given["b"], rev2=NT()))
     for v in (New, Between):
-        layer, got, _ = loaded(tmp_path, v, lux("BidirectionalRNN", {"model": parallel}), ps)
+        layer, got, _ = load_written(tmp_path, v, lux("BidirectionalRNN", {"model": parallel}), ps)
         assert layer == lp.BidirectionalRNN(lp.LSTMCell(3, 2))
         np.testing.assert_array_equal(got["backward_rnn"]["rnn"]["bias_hh"], given["b"]["bias_hh"])
 
 
-def test_what_changes_parameters(tmp_path):
-    """WeightNorm has norms and directions, FrozenLayer has some among the states, Embedding and Scale are tables."""
+def test_layers_that_change_parameters_are_read(tmp_path):
+    """WeightNorm has norms and directions, FrozenLayer parameters among the states; Embedding and Scale are tables."""
     inner = New.dense((3, 4))
     norm, direction = draw(3, 1), draw(3, 4)
     model = lux("WeightNorm", {"layer": inner, "dims": NOTHING}, ("weight",))
     ps = NT(normalized=NT(weight_g=norm, weight_v=direction), unnormalized=NT(bias=B1))
     weight = norm * direction / np.linalg.norm(direction, axis=1, keepdims=True)
-    close(result(tmp_path, New, model, ps, X), X @ weight + B1)
+    assert_close(compute_result(tmp_path, New, model, ps, X), X @ weight + B1)
     frozen = lux("FrozenLayer", {"layer": inner}, ("weight",), module="Lux.Experimental")
-    layer, got, st = loaded(tmp_path, New, frozen, NT(bias=B1), NT(frozen_params=NT(weight=W1), states=NT()))
+    layer, got, st = load_written(tmp_path, New, frozen, NT(bias=B1), NT(frozen_params=NT(weight=W1), states=NT()))
     assert list(got) == ["bias"]
-    close(layer(X, got, st)[0], X @ W1 + B1)
+    assert_close(layer(X, got, st)[0], X @ W1 + B1)
     table = lux("Embedding", {"in_dims": 3, "out_dims": 4, "init_weight": GLOROT})
-    close(result(tmp_path, New, table, NT(weight=W1), np.array([2, 0])), W1[[2, 0]])
+    assert_close(compute_result(tmp_path, New, table, NT(weight=W1), np.array([2, 0])), W1[[2, 0]])
     scale = lux("Scale", {"activation": TANH, "dims": (4,), **DRAWN}, (True, TANH))
-    close(result(tmp_path, Old, scale, NT(weight=B1, bias=B1), W1), np.tanh(W1 * B1 + B1))
+    assert_close(compute_result(tmp_path, Old, scale, NT(weight=B1, bias=B1), W1), np.tanh(W1 * B1 + B1))
 
 
-def test_attention_of_1_x(tmp_path):
+def test_attention_of_1_x_is_read(tmp_path):
     parts = {name: New.dense((4, 4), bias=False) for name in ("q_proj", "k_proj", "v_proj", "out_proj")}
     drop = lux("Dropout", {"p": 0.0, "q": 1.0, "dims": COLON})
     model = lux("MultiHeadAttention", {"nheads": 2, **parts, "attention_dropout": drop, "is_causal": NOTHING})
     ps = NT({name: NT(weight=draw(4, 4)) for name in parts}, attention_dropout=NT())
-    layer, got, st = loaded(tmp_path, New, model, ps)
+    layer, got, st = load_written(tmp_path, New, model, ps)
     assert layer == lp.MultiHeadAttention((4, 4, 4), (4, 4), 4, nheads=2)
     np.testing.assert_array_equal(got["k_proj"]["weight"], ps["k_proj"]["weight"])
     assert layer(draw(2, 3, 4), got, st)[0][0].shape == (2, 3, 4)
 
 
 @pytest.mark.parametrize("around", ["TrainState", "StatefulLuxLayer"])
-def test_what_has_a_model_with_its_parameters(around, tmp_path):
-    """What keeps the optimizer's moments beside the parameters takes the parameters."""
+def test_a_model_is_read_with_the_parameters_beside_it(around, tmp_path):
+    """A struct that keeps the optimizer's moments beside the parameters gives the parameters."""
     ps, moments = NT(weight=W1, bias=B1), NT(weight=NT(state=(W1, W1)), bias=NT(state=(B1, B1)))
     model = New.dense((3, 4), TANH)
     if around == "TrainState":
@@ -201,17 +201,17 @@ def test_what_has_a_model_with_its_parameters(around, tmp_path):
         value = lux("TrainState", fields | {"optimizer_state": moments, "step": 3}, module="Lux.Training")
     else:
         value = lux("StatefulLuxLayer", {"model": model, "ps": ps, "st": NT()}, module="LuxCore.StatefulLuxLayerImpl")
-    layer, got, st = load_model(opened(tmp_path, "new", ts=value), backend="numpy")
-    close(layer(X, got, st)[0], np.tanh(X @ W1 + B1))
+    layer, got, st = load_model(write_model_file(tmp_path, "new", ts=value), backend="numpy")
+    assert_close(layer(X, got, st)[0], np.tanh(X @ W1 + B1))
 
 
-def optimiser(name, **fields):
+def make_optimiser(name, **fields):
     return lux(name, fields, module="Optimisers")
 
 
-def train_state(rule, kept, step=3):
-    """A TrainState of a chain, whose optimizer keeps for each parameter what a function makes of it."""
-    leaf = lambda x: optimiser("Leaf", rule=rule, state=kept(x), frozen=False)  # noqa: E731
+def make_train_state(rule, kept, step=3):
+    """Return a TrainState of a chain, whose optimizer keeps ``kept(x)`` for each parameter."""
+    leaf = lambda x: make_optimiser("Leaf", rule=rule, state=kept(x), frozen=False)  # noqa: E731
     model = chain(layer_1=New.dense((3, 4), TANH), layer_2=New.dense((4, 2), bias=False))
     ps = NT(layer_1=NT(weight=W1, bias=B1), layer_2=NT(weight=W2))
     moments = NT(layer_1=NT(weight=leaf(W1), bias=leaf(B1)), layer_2=NT(weight=leaf(W2)))
@@ -220,18 +220,18 @@ def train_state(rule, kept, step=3):
     return lux("TrainState", fields, module="Lux.Training")
 
 
-ADAM = optimiser("Adam", eta=0.02, beta=(0.9, 0.99), epsilon=1e-8)
+ADAM = make_optimiser("Adam", eta=0.02, beta=(0.9, 0.99), epsilon=1e-8)
 RULES = {
     "Adam": (ADAM, lambda x: (0.1 * x, x * x, (0.9**4, 0.99**4)), lp.optimizers.Adam(0.02, (0.9, 0.99))),
-    "Descent": (optimiser("Descent", eta=0.3), lambda x: NOTHING, lp.optimizers.Descent(0.3)),
-    "Momentum": (optimiser("Momentum", eta=0.2, rho=0.8), lambda x: 0.1 * x, lp.optimizers.Momentum(0.2, 0.8)),
+    "Descent": (make_optimiser("Descent", eta=0.3), lambda x: NOTHING, lp.optimizers.Descent(0.3)),
+    "Momentum": (make_optimiser("Momentum", eta=0.2, rho=0.8), lambda x: 0.1 * x, lp.optimizers.Momentum(0.2, 0.8)),
     "RMSProp": (
-        optimiser("RMSProp", eta=0.2, rho=0.8, epsilon=1e-6, centred=False),
+        make_optimiser("RMSProp", eta=0.2, rho=0.8, epsilon=1e-6, centred=False),
         lambda x: (x * x, False),
         lp.optimizers.RMSProp(0.2, 0.8, 1e-6),
     ),
     "OptimiserChain": (
-        optimiser("OptimiserChain", opts=(optimiser("WeightDecay", **{"lambda": 0.1}), ADAM)),
+        make_optimiser("OptimiserChain", opts=(make_optimiser("WeightDecay", **{"lambda": 0.1}), ADAM)),
         lambda x: (NOTHING, (0.1 * x, x * x, (0.9**4, 0.99**4))),
         lp.optimizers.OptimizerChain(lp.optimizers.WeightDecay(0.1), lp.optimizers.Adam(0.02, (0.9, 0.99))),
     ),
@@ -239,10 +239,10 @@ RULES = {
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_training_goes_on_from_a_train_state(name, tmp_path):
-    """The next step is what the rule's formula makes of the moments in the file."""
+def test_training_continues_from_a_train_state(name, tmp_path):
+    """The next step follows the rule's formula with the file's moments."""
     rule, kept, ours = RULES[name]
-    state = load_train_state(opened(tmp_path, "new", ts=train_state(rule, kept)), backend="numpy")
+    state = load_train_state(write_model_file(tmp_path, "new", ts=make_train_state(rule, kept)), backend="numpy")
     assert int(state.step) == 3
     grads = lp.tree.map(lambda x: 0.5 + x, state.ps)
     _, ps = lp.optimizers.update(state.opt_state, state.ps, grads)
@@ -259,12 +259,12 @@ def test_training_goes_on_from_a_train_state(name, tmp_path):
             step = 0.2 * dx / (np.sqrt(0.8 * x * x + 0.2 * dx**2) + 1e-6)
         else:
             step = 0.3 * dx
-        close(ps[part]["weight"], x - step)
+        assert_close(ps[part]["weight"], x - step)
     fresh = lp.training.TrainState.create(state.model, ours, ps=state.ps, st=state.st)
     assert lp.tree.structure(fresh.opt_state) == lp.tree.structure(state.opt_state)
 
 
-def test_what_other_rules_keep_is_laid_out_as_a_new_state_is(tmp_path):
+def test_other_rules_moments_have_the_layout_of_a_new_state(tmp_path):
     powers = (0.9, 0.99)
     kept = {
         "AMSGrad": lambda x: (x, x * x, x * x),
@@ -280,57 +280,59 @@ def test_what_other_rules_keep_is_laid_out_as_a_new_state_is(tmp_path):
         plain = getattr(lp.optimizers, name)
         fields = {"AdaDelta": {"rho": 0.9}, "AMSGrad": {"beta": powers}, "ClipNorm": {"omega": 2.0, "p": 2.0}}
         more = {"lambda": 0.1, "couple": True} if name == "AdamW" else {}
-        rule = optimiser(name, **fields.get(name, {"eta": 0.1}), **more)
-        state = load_train_state(opened(tmp_path, "new", ts=train_state(rule, of)), backend="numpy")
+        rule = make_optimiser(name, **fields.get(name, {"eta": 0.1}), **more)
+        state = load_train_state(write_model_file(tmp_path, "new", ts=make_train_state(rule, of)), backend="numpy")
         options = fields.get(name, {"eta": 0.1}) | ({"lambda_": 0.1} if more else {})
         fresh = lp.training.TrainState.create(state.model, plain(**options), ps=state.ps, st=state.st)
         assert lp.tree.structure(fresh.opt_state) == lp.tree.structure(state.opt_state), name
         lp.optimizers.update(state.opt_state, state.ps, state.ps)
 
 
-def test_what_cannot_go_on(tmp_path):
-    foreign = train_state(lux("Muon", {"eta": 0.1}, module="Main"), lambda x: x)
+def test_train_states_that_cannot_continue_are_refused(tmp_path):
+    foreign = make_train_state(lux("Muon", {"eta": 0.1}, module="Main"), lambda x: x)
     with pytest.raises(FileFormatError, match=r"optimizer Main\.Muon has no counterpart"):
-        load_train_state(opened(tmp_path, "new", ts=foreign))
+        load_train_state(write_model_file(tmp_path, "new", ts=foreign))
     with pytest.raises(FileFormatError, match="a model, but no TrainState"):
-        load_train_state(opened(tmp_path, "new", model=New.dense((3, 4)), ps=NT(weight=W1, bias=B1)))
+        load_train_state(write_model_file(tmp_path, "new", model=New.dense((3, 4)), ps=NT(weight=W1, bias=B1)))
 
 
-def test_holes(tmp_path):
-    """A layer of the user's own, and one that @compact made, are filled by functions or by layers."""
+def test_holes_are_filled(tmp_path):
+    """A layer of the user's own and one of @compact are filled with functions or layers."""
     own = lux("Scaler", {"by": 2}, module="Main")
     compact = lux("CompactLuxLayer", {"name": "Twice", "strings": ("w", "x", "x * w"), "layers": NT()},
                   module="Lux.CompactMacroImpl")  # fmt: skip
     model = chain(layer_1=own, layer_2=compact, layer_3=New.dense((3, 4)))
     ps = NT(layer_1=NT(), layer_2=NT(weight=B1[:3]), layer_3=NT(weight=W1, bias=B1))
     with pytest.warns(UserWarning, match=r"layer_2: Twice is no layer of Lux .*, and its parameters are left behind"):
-        layer, got, st = loaded(tmp_path, New, model, ps)
+        layer, got, st = load_written(tmp_path, New, model, ps)
     with pytest.raises(lp.LayerError, match=r"Main\.Scaler"):
         layer(X, got, st)
     assert "x * w" in layer.layers["layer_2"].code
     fills = {"Main.Scaler": lambda x: 2 * x, "Twice": lp.Scale(3, use_bias=False)}
-    layer, got, st = loaded(tmp_path, New, model, ps, functions=fills)
-    close(layer(X, got, st)[0], 2 * X * B1[:3] @ W1 + B1)
+    layer, got, st = load_written(tmp_path, New, model, ps, functions=fills)
+    assert_close(layer(X, got, st)[0], 2 * X * B1[:3] @ W1 + B1)
 
 
-def test_which_parameters(tmp_path):
-    """Those that are called so, else the only ones that fit; without any, initial ones."""
+def test_parameters_are_chosen_by_name_or_by_fit(tmp_path):
+    """Parameters of that name are taken, else the only ones that fit; without any, initial ones."""
     model, ps = New.dense((3, 4)), NT(weight=W1, bias=B1)
     other = NT(weight=W2)
-    got = load_model(opened(tmp_path, "new", model=model, best=ps, old=other), backend="numpy")[1]
+    got = load_model(write_model_file(tmp_path, "new", model=model, best=ps, old=other), backend="numpy")[1]
     np.testing.assert_array_equal(got["weight"], W1)
     with pytest.raises(FileFormatError, match="2 entries fit as parameters: best, last"):
-        load_model(opened(tmp_path, "new", model=model, best=ps, last=ps))
+        load_model(write_model_file(tmp_path, "new", model=model, best=ps, last=ps))
     with pytest.raises(FileFormatError, match=r"the model: the parameters weight, bias expected, got weight"):
-        load_model(opened(tmp_path, "new", model=model, ps=other, best=ps))
+        load_model(write_model_file(tmp_path, "new", model=model, ps=other, best=ps))
     with pytest.warns(UserWarning, match="no parameters that fit stand beside the model"):
-        assert load_model(opened(tmp_path, "new", model=model))[1]["weight"].shape == (3, 4)
+        assert load_model(write_model_file(tmp_path, "new", model=model))[1]["weight"].shape == (3, 4)
     np.testing.assert_array_equal(
-        load_parameters(opened(tmp_path, "new", model=model, ps=ps), lp.Dense(3, 4))[0]["bias"], B1
+        load_parameters(write_model_file(tmp_path, "new", model=model, ps=ps), lp.Dense(3, 4))[0]["bias"], B1
     )
 
 
-def test_activations_other_than_the_files_are_told(tmp_path):
-    path = opened(tmp_path, "new", model=chain(layer_1=New.dense((3, 4), GELU)), ps=NT(layer_1=NT(weight=W1, bias=B1)))
+def test_activations_that_differ_from_the_files_are_named(tmp_path):
+    path = write_model_file(
+        tmp_path, "new", model=chain(layer_1=New.dense((3, 4), GELU)), ps=NT(layer_1=NT(weight=W1, bias=B1))
+    )
     with pytest.warns(UserWarning, match="activations differ: layer_1 has relu, the file gelu"):
         load_parameters(path, lp.Chain(lp.Dense(3, 4, lp.relu)))

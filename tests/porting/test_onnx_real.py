@@ -1,4 +1,4 @@
-"""`luxport convert` to ONNX: every real file that holds a whole model, run by onnxruntime against our own pass."""
+"""`luxport convert` to ONNX: onnxruntime runs every real file with a whole model as our own forward pass does."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ WHOLE = {
 }
 
 
-def test_these_are_all_the_files_of_whole_models() -> None:
+def test_the_list_has_every_file_of_a_whole_model() -> None:
     assert {file.name for file in FLUX.glob("*.bson")} == set(WHOLE)
 
 
 @pytest.mark.parametrize("name", WHOLE)
-def test_a_whole_model_runs_in_onnxruntime(name: str, tmp_path: Any) -> None:
+def test_onnxruntime_computes_a_whole_model(name: str, tmp_path: Any) -> None:
     sizes = WHOLE[name]
     output = tmp_path / "model.onnx"
     assert main(["convert", str(FLUX / name), str(output), "--input", ",".join(map(str, sizes))]) == 0

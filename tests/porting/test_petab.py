@@ -1,4 +1,4 @@
-"""Networks of the PEtab SciML format: layers and functions against PyTorch's, which the format follows."""
+"""Networks of the PEtab SciML format, whose layers and functions follow PyTorch's, the expected ones here."""
 
 # PyTorch's own annotations are narrower than what it takes:
 # pyright: reportArgumentType=false, reportIndexIssue=false
@@ -25,7 +25,7 @@ def draw(*shape: int) -> Any:
 
 
 def write(folder: Path, layers: list[Any], calls: list[Any], weights: dict[str, Any]) -> petab.Network:
-    """Write a network down and load it. Calls: (name, op, target, args, kwargs)."""
+    """Write a network to files and load it. Calls: (name, op, target, args, kwargs)."""
     forward = [{"name": "x", "op": "placeholder", "target": "x", "args": [], "kwargs": {}}]
     for name, op, target, args, kwargs in calls:
         forward.append({"name": name, "op": op, "target": target, "args": args, "kwargs": kwargs})
@@ -38,7 +38,7 @@ def write(folder: Path, layers: list[Any], calls: list[Any], weights: dict[str, 
     return petab.load_model(folder / "net.yaml")
 
 
-def output(folder: Path, model: petab.Network, x: Any) -> Any:
+def compute_output(folder: Path, model: petab.Network, x: Any) -> Any:
     ps, st = petab.load_parameters(folder / "ps.hdf5", model)
     return model(x, ps, luxport.test_mode(st))[0]
 
@@ -78,7 +78,7 @@ MODULES: dict[str, tuple[dict[str, Any], Callable[[], torch.nn.Module], tuple[in
 
 @pytest.mark.parametrize("kind", MODULES)
 @pytest.mark.parametrize("batch", [True, False], ids=["batch", "one sample"])
-def test_a_layer_is_pytorchs(kind: str, batch: bool, tmp_path: Path) -> None:
+def test_a_layer_equals_pytorchs(kind: str, batch: bool, tmp_path: Path) -> None:
     arguments, build, shape = MODULES[kind]
     module = build()
     weights = {f"m/{name}": draw(*value.shape) for name, value in module.named_parameters()}
@@ -87,7 +87,7 @@ def test_a_layer_is_pytorchs(kind: str, batch: bool, tmp_path: Path) -> None:
     x = draw(*(shape if batch or kind in ("LayerNorm", "Flatten") else shape[1:]))
     model = write(tmp_path, [("m", kind, arguments)], [("y", "call_module", "m", ["x"], {})], weights)
     want = module(torch.tensor(x)).detach().numpy()
-    np.testing.assert_allclose(output(tmp_path, model, x), want, rtol=2e-5, atol=2e-5)
+    np.testing.assert_allclose(compute_output(tmp_path, model, x), want, rtol=2e-5, atol=2e-5)
 
 
 FUNCTIONS: dict[str, tuple[dict[str, Any], Callable[[Any], Any]]] = {
@@ -100,7 +100,7 @@ FUNCTIONS: dict[str, tuple[dict[str, Any], Callable[[Any], Any]]] = {
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_a_function_is_pytorchs(name: str, tmp_path: Path) -> None:
+def test_a_function_equals_pytorchs(name: str, tmp_path: Path) -> None:
     options, function = FUNCTIONS[name]
     x = draw(4, 3)
     model = write(tmp_path, [], [("y", "call_function", name, ["x"], options)], {"unused/none": draw(0)})
@@ -119,7 +119,7 @@ def test_a_layer_called_twice_shares_its_parameters(tmp_path: Path) -> None:
     model = write(tmp_path, layers, calls, {"m/weight": weight})
     x = draw(2, 3)
     want = np.concatenate([x @ weight.T, x @ weight.T @ weight.T], -1)
-    np.testing.assert_allclose(output(tmp_path, model, x), want, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(compute_output(tmp_path, model, x), want, rtol=1e-5, atol=1e-5)
     assert luxport.parameter_length(model) == 9
 
 
@@ -138,7 +138,9 @@ CALL = ("y", "call_module", "m", ["x"], {})
         ([LINEAR], [("y", "call_function", "einsum", ["x"], {})], "the function einsum has no counterpart"),
     ],
 )
-def test_what_has_no_counterpart_is_refused(layers: Any, calls: Any, message: str, tmp_path: Path) -> None:
+def test_layers_and_functions_without_a_counterpart_are_refused(
+    layers: Any, calls: Any, message: str, tmp_path: Path
+) -> None:
     with pytest.raises(FileFormatError, match=f"net.yaml: .*{message}"):
         write(tmp_path, layers, calls, {})
 
@@ -154,13 +156,13 @@ def test_what_has_no_counterpart_is_refused(layers: Any, calls: Any, message: st
         ),
     ],
 )
-def test_parameters_that_do_not_fit(weights: Any, message: str, tmp_path: Path) -> None:
+def test_parameters_that_do_not_fit_are_refused(weights: Any, message: str, tmp_path: Path) -> None:
     model = write(tmp_path, [LINEAR], [CALL], weights)
     with pytest.raises(FileFormatError, match=message):
         petab.load_parameters(tmp_path / "ps.hdf5", model)
 
 
-def test_no_yaml_and_no_hdf5(tmp_path: Path) -> None:
+def test_files_that_are_neither_yaml_nor_hdf5_are_refused(tmp_path: Path) -> None:
     (tmp_path / "net.yaml").write_text("a: [1")
     with pytest.raises(FileFormatError, match="no YAML"):
         petab.load_model(tmp_path / "net.yaml")
@@ -172,7 +174,7 @@ def test_no_yaml_and_no_hdf5(tmp_path: Path) -> None:
         petab.load_array(tmp_path / "ps.hdf5")
 
 
-def test_inputs_are_counted(tmp_path: Path) -> None:
+def test_a_wrong_number_of_inputs_is_refused(tmp_path: Path) -> None:
     model = write(tmp_path, [LINEAR], [CALL], {})
     with pytest.raises(luxport.LayerError, match=r"expects 1 inputs \(x\), got 2"):
         model((draw(1, 3), draw(1, 3)), {}, {})

@@ -1,4 +1,4 @@
-"""Files of PEtab SciML from strangers: no other file is read, nothing grows, and the one documented error says why."""
+"""Hostile files of PEtab SciML: no other file is read, memory does not grow, and the documented error says why."""
 
 import hdf5_forms
 import numpy as np
@@ -13,7 +13,7 @@ MODEL = Network(NamedLayers({"m": luxport.Dense(3, 2)}), ("x",), (Call("y", "m",
 
 
 @pytest.mark.parametrize("form", hdf5_forms.SOUND)
-def test_every_plain_form_gives_the_numbers_that_h5py_wrote(form, tmp_path):
+def test_every_plain_form_gives_h5pys_numbers(form, tmp_path):
     path = hdf5_forms.save(tmp_path, hdf5_forms.SOUND[form])
     ps, _ = petab.load_parameters(path, MODEL)
     np.testing.assert_array_equal(ps["m"]["weight"], hdf5_forms.WEIGHT.T)
@@ -24,21 +24,21 @@ def test_every_plain_form_gives_the_numbers_that_h5py_wrote(form, tmp_path):
 
 
 @pytest.mark.parametrize("form", hdf5_forms.HOSTILE)
-def test_what_leads_elsewhere_or_holds_nothing_is_refused(form, tmp_path):
+def test_forms_that_point_elsewhere_or_are_empty_are_refused(form, tmp_path):
     with pytest.raises(FileFormatError, match=r"ps\.hdf5"):
         petab.load_parameters(hdf5_forms.save(tmp_path, hdf5_forms.HOSTILE[form]), MODEL)
 
 
-def nested(first, form, count):
-    """Return nodes that each hold the one before three times, by its anchor."""
+def nest(first, form, count):
+    """Return nodes that each contain the one before three times, by its anchor."""
     return "\n".join([f"n0: &n0 {first}", *(f"n{i + 1}: &n{i + 1} {form % ((f'*n{i}',) * 3)}" for i in range(count))])
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        nested("[1, 1]", "[%s, %s, %s]", 14),
-        nested("{x: 1}", "{<<: [%s, %s, %s]}", 14),
+        nest("[1, 1]", "[%s, %s, %s]", 14),
+        nest("{x: 1}", "{<<: [%s, %s, %s]}", 14),
         "a: &a [*a]",
         "[" * 5000,
         "{a: " * 5000,
@@ -57,7 +57,7 @@ def nested(first, form, count):
         "",
     ],
 )  # fmt: skip
-def test_yaml_from_strangers(text, tmp_path):
+def test_hostile_yaml_is_refused(text, tmp_path):
     path = tmp_path / "net.yaml"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(FileFormatError, match=r"net\.yaml") as caught:

@@ -1,4 +1,4 @@
-"""Networks of the PEtab SciML test suite: the outputs that Lux.jl computed, on every backend."""
+"""Networks of the PEtab SciML test suite give the outputs that Lux.jl computed, on every backend."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ FOLDER = real_files.folder("petab")
 CASES = make_petab_cases(FOLDER)
 
 
-def test_every_folder_has_its_three() -> None:
+def test_every_folder_has_three_cases() -> None:
     folders = [path.parent.name for path in FOLDER.glob("*/solutions.yaml")]
     assert len(CASES) == 3 * len(folders) > 0
 
 
 @pytest.mark.parametrize("backend", ["numpy", "jax", "torch", "tf"])
 @pytest.mark.parametrize("case", CASES, ids=[case.id for case in CASES])
-def test_output(case: Any, backend: str) -> None:
+def test_outputs_equal_those_of_lux(case: Any, backend: str) -> None:
     assert run_case(case, backend) < float("inf")

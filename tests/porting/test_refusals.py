@@ -1,4 +1,4 @@
-"""What is no model file is refused by its content, with the reason in one line; names of files decide nothing."""
+"""A file that is no model is refused by its content, in one line; the file's name decides nothing."""
 
 import gzip
 import struct
@@ -11,7 +11,7 @@ from luxport import porting
 from luxport.porting import FileFormatError
 
 
-def text_of(data):
+def catch_error(data):
     with pytest.raises(FileFormatError) as caught:
         porting.read(data)
     text = str(caught.value)
@@ -28,7 +28,7 @@ LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c
         (b"", "the file is empty"),
         (b"\x05\0", "fewer than any"),
         (LFS, "pointer of Git LFS"),
-        # Julia 1.9: serialize(io, 1) begins with 37 4a 4c and the version.
+        # Julia 1.9: the output of serialize(io, 1) begins with 37 4a 4c and the version.
         (b"7JL\x13\x04\0\0\0\xe2", "Julia's Serialization"),
         (gzip.compress(b"x" * 40, mtime=0), "gzip"),
         (b"PK\x03\x04" + bytes(40), "zip archive"),
@@ -51,11 +51,11 @@ LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c
         (b"\x08\0\0\0\x20x\0\0", "nor any other format"),
     ],
 )  # fmt: skip
-def test_other_files(data, reason):
-    assert reason in text_of(data)
+def test_other_files_are_refused_with_the_reason(data, reason):
+    assert reason in catch_error(data)
 
 
-def test_the_error_says_where(tmp_path):
+def test_the_error_names_the_file(tmp_path):
     file = tmp_path / "model.bson"
     file.write_bytes(samples.bson_model()[:100])
     with pytest.raises(
@@ -73,7 +73,7 @@ def test_the_content_decides_and_not_the_name(tmp_path):
     assert (saved.format, saved.written_by) == ("JLD2", "0.2.0 (Julia 1.10.5 64-bit LE)")
 
 
-def test_only_regular_files(tmp_path):
+def test_only_regular_files_are_read(tmp_path):
     with pytest.raises(FileFormatError, match="not a regular file"):
         porting.read(tmp_path)
     with pytest.raises(FileNotFoundError):
@@ -82,10 +82,10 @@ def test_only_regular_files(tmp_path):
 
 def test_names_in_the_file_cannot_break_the_line():
     type = bw.datatype("Main.A\n B")
-    assert "a Main.A B has no data" in text_of(bw.bson({"x": {"tag": "struct", "type": type, "data": 3}}))
+    assert "a Main.A B has no data" in catch_error(bw.bson({"x": {"tag": "struct", "type": type, "data": 3}}))
 
 
-def test_a_document_as_long_as_a_pickles_first_bytes_is_a_document():
+def test_a_document_whose_length_looks_like_a_pickle_is_read():
     # 0x480 bytes: the file begins with 80 04, as a pickle of protocol 4 does.
     document = bw.bson({"text": "a" * (0x480 - len(bw.bson({"text": ""})))})
     assert document[:2] == b"\x80\x04"

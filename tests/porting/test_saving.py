@@ -1,4 +1,4 @@
-"""Saved trees come back bit for bit, on every backend; a file is whole or not there; what does not fit is named."""
+"""Saved trees read back bit for bit on every backend; a file is whole or absent; parts that do not fit are named."""
 
 import builtins
 import dataclasses
@@ -23,7 +23,7 @@ def path(tmp_path):
     return tmp_path / "model.safetensors"
 
 
-def bits(trees):
+def list_bits(trees):
     def of(leaf):
         if isinstance(leaf, (bool, int, float, str)):
             return type(leaf), leaf
@@ -34,7 +34,7 @@ def bits(trees):
 
 
 @pytest.mark.parametrize("backend", ["numpy", "jax", "torch", "tf"])
-def test_the_same_bits_come_back(backend, path):
+def test_trees_read_back_bit_for_bit(backend, path):
     ps, st = luxport.setup(3, MODEL, backend=backend)
     extra = {
         "flags": luxport.asarray(np.array([True, False]), backend=backend),
@@ -47,22 +47,26 @@ def test_the_same_bits_come_back(backend, path):
     }
     luxport.save(path, ps, {**luxport.test_mode(st), "extra": extra})
     found_ps, found_st = luxport.load(path, backend=backend)
-    assert bits((found_ps, found_st)) == bits((ps, {**st, "extra": extra}))
+    assert list_bits((found_ps, found_st)) == list_bits((ps, {**st, "extra": extra}))
     assert structure(found_ps) == structure(ps)
     assert structure(found_st) == structure({**luxport.test_mode(st), "extra": extra})
     assert luxport.backend_of(*leaves(found_ps), *leaves(found_st["layer_2"])).name == backend
 
 
 @pytest.mark.parametrize("backend", ["jax", "torch", "tf"])
-def test_what_one_backend_wrote_another_reads(backend, path):
+def test_one_backend_reads_anothers_files(backend, path):
     ps, st = luxport.setup(3, MODEL)
     luxport.save(path, *luxport.to((ps, st), backend=backend))
-    assert bits(luxport.load(path, backend="numpy")) == bits((ps, st))
-    assert bits(luxport.load(path, backend="numpy", dtype="float64")[0]) == bits(luxport.to(ps, dtype="float64"))
+    assert list_bits(luxport.load(path, backend="numpy")) == list_bits((ps, st))
+    assert list_bits(luxport.load(path, backend="numpy", dtype="float64")[0]) == list_bits(
+        luxport.to(ps, dtype="float64")
+    )
     for dtype in ("float16", "bfloat16"):
         half = luxport.to(ps, backend=backend, dtype=dtype)
         luxport.save(path, half)
-        assert bits(luxport.load(path, backend=backend, dtype="float32")[0]) == bits(luxport.to(half, dtype="float32"))
+        assert list_bits(luxport.load(path, backend=backend, dtype="float32")[0]) == list_bits(
+            luxport.to(half, dtype="float32")
+        )
 
 
 def test_other_readers_find_arrays_by_dotted_names(path):
@@ -77,14 +81,14 @@ def test_other_readers_find_arrays_by_dotted_names(path):
     assert (metadata["luxport"], metadata["model"]) == (luxport.__version__, repr(MODEL))
 
 
-def test_without_states(path):
+def test_states_may_be_missing(path):
     ps, st = luxport.setup(3, MODEL)
     luxport.save(path, ps)
     assert luxport.load(path)[1] == {}
     assert structure(luxport.load(path, model=MODEL)[1]) == structure(st)
 
 
-def test_strides_and_flat_parameters(path):
+def test_strided_arrays_and_flat_parameters_are_saved(path):
     ps = {"weight": np.arange(6.0).reshape(2, 3).T, "big": np.arange(3, dtype=">i4")}
     luxport.save(path, ps)
     found = luxport.load(path, backend="numpy")[0]
@@ -92,7 +96,7 @@ def test_strides_and_flat_parameters(path):
     ps, _ = luxport.setup(3, MODEL)
     vector, layout = luxport.flatten(ps)
     luxport.save(path, luxport.FlatParameters(vector, layout))
-    assert bits(luxport.load(path, backend="numpy")[0]) == bits(ps)
+    assert list_bits(luxport.load(path, backend="numpy")[0]) == list_bits(ps)
 
 
 def test_every_mismatch_is_named_at_once(path):
@@ -113,16 +117,16 @@ def test_every_mismatch_is_named_at_once(path):
     assert "\n" not in message
 
 
-def test_a_carry_may_have_come_or_gone(path):
+def test_a_carry_that_appeared_in_training_is_loaded(path):
     model = luxport.StatefulRecurrentCell(luxport.RNNCell(3, 2))
     ps, st = luxport.setup(0, model)
     _, st = model(np.ones((4, 3), np.float32), ps, st)
     luxport.save(path, ps, st)
     found = luxport.load(path, model=model, backend="numpy")[1]
-    assert isinstance(found["carry"], tuple) and bits(found) == bits(st)
+    assert isinstance(found["carry"], tuple) and list_bits(found) == list_bits(st)
 
 
-def test_nothing_half_written_is_left(path, monkeypatch):
+def test_no_partial_file_is_left(path, monkeypatch):
     luxport.save(path, {"a": np.ones(2)})
     before = path.read_bytes()
 
@@ -155,7 +159,7 @@ def test_a_link_stays_a_link(path):
         ({"a.b": np.ones(1), "a": {"b": np.ones(1)}}, ValueError, "two at ps.a.b"),
     ],
 )
-def test_what_cannot_be_kept_is_refused(entry, error, text, path):
+def test_values_that_cannot_be_saved_are_refused(entry, error, text, path):
     with pytest.raises(error, match=text):
         luxport.save(path, entry)
     assert not path.exists()
@@ -169,13 +173,13 @@ def test_what_cannot_be_kept_is_refused(entry, error, text, path):
         (b"\x89HDF\r\n\x1a\n", "HDF5: porting.load_model"),
     ],
 )
-def test_files_of_others_are_named(path, start, told):
+def test_files_of_other_programs_are_named(path, start, told):
     path.write_bytes(start + bytes(40))
     with pytest.raises(FileFormatError, match=f"load expects a safetensors file, this is {told}"):
         luxport.load(path)
 
 
-def test_files_of_others_are_refused(path):
+def test_files_of_other_programs_are_refused(path):
     path.write_bytes(b"no such thing")
     with pytest.raises(FileFormatError, match="not a complete safetensors file"):
         luxport.load(path)
@@ -202,7 +206,7 @@ def test_files_of_others_are_refused(path):
             luxport.load(path)
 
 
-def test_the_library_is_not_needed(path, monkeypatch):
+def test_the_safetensors_library_is_not_needed(path, monkeypatch):
     real_import = builtins.__import__
 
     def without(name, *arguments, **options):
@@ -215,8 +219,8 @@ def test_the_library_is_not_needed(path, monkeypatch):
     assert luxport.load(path)[0]["a"].tolist() == [1, 1]
 
 
-def resumed(path, rule, backend, other, steps=9, stop=4):
-    """Train with and without a stop in between, and return what came out of both."""
+def train_with_stop(path, rule, backend, other, steps=9, stop=4):
+    """Train with and without a stop in between, and return both results."""
     grads = np.random.default_rng(0).normal(size=(steps, 5)).astype(np.float32)
     ps = {"w": luxport.asarray(np.arange(3, dtype=np.float32), backend=backend)}
     ps = {"b": ps["w"], "a": (luxport.asarray([0.5, -0.1], backend=backend), {"w": ps["w"]})}
@@ -244,19 +248,19 @@ RULES = [
 
 
 @pytest.mark.parametrize("backend", ["numpy", "jax", "torch", "tf"])
-def test_a_run_goes_on_from_a_file_to_the_bit(backend, path):
+def test_a_run_continues_from_a_file_bit_for_bit(backend, path):
     for rule in RULES:
-        went_on, came_back = resumed(path, rule, backend, backend)
-        assert bits(came_back) == bits(went_on)
+        went_on, came_back = train_with_stop(path, rule, backend, backend)
+        assert list_bits(came_back) == list_bits(went_on)
 
 
-def test_a_run_goes_on_elsewhere(path):
-    went_on, came_back = resumed(path, RULES[1], "torch", "numpy")
+def test_a_run_continues_on_another_backend(path):
+    went_on, came_back = train_with_stop(path, RULES[1], "torch", "numpy")
     for one, other in zip(leaves(luxport.to_numpy(came_back)), leaves(luxport.to_numpy(went_on)), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-7)  # one crosses 0
 
 
-def test_rules_of_ones_own_come_by_their_class(path):
+def test_rules_of_ones_own_are_found_by_their_class(path):
     luxport.save(path, {}, optimizer={"rule": luxport.Static(Own(0.5)), "state": None})
     with pytest.raises(FileFormatError, match="its rule 'Own' is none of luxport's"):
         luxport.load(path, optimizer=True)
@@ -273,7 +277,7 @@ class Own:
 
 
 @pytest.mark.parametrize("backend", ["numpy", "jax", "torch", "tf"])
-def test_one_array_in_several_places_is_one_again(backend, path):
+def test_one_array_at_several_places_is_loaded_as_one(backend, path):
     tied = luxport.asarray([[1.0, 2.0]], backend=backend)
     equal = luxport.asarray([[1.0, 2.0]], backend=backend)
     luxport.save(path, {"z": tied, "a": [tied, {"w": equal}]}, {"seen": tied})
@@ -285,8 +289,8 @@ def test_one_array_in_several_places_is_one_again(backend, path):
         assert moved["b"] is moved["a"][0] and moved["b"] is not moved["a"][1]
 
 
-def test_files_of_the_first_format_are_written_and_read(path):
-    """What needs nothing new is for earlier versions, too; made by the writer of that time."""
+def test_files_of_the_first_format_are_still_written_and_read(path):
+    """A file without newer features is readable by earlier versions; that time's writer made the sample."""
     trees = '{"ps": {"dict": {"w": "array", "n": {"value": 2}, "t": {"static": {"tuple": [1, null]}}}}}'
     save_file({"ps.w": np.ones(2)}, path, {"format": "1", "trees": trees})
     ps, _ = luxport.load(path, backend="numpy")
@@ -296,7 +300,7 @@ def test_files_of_the_first_format_are_written_and_read(path):
     assert json.loads(header[8 : 8 + int.from_bytes(header[:8], "little")])["__metadata__"]["format"] == "1"
 
 
-def test_every_dtype_of_the_format(path):
+def test_every_dtype_of_the_format_is_saved(path):
     from luxport.porting.files.safetensors_writer import DTYPES, write_safetensors
 
     arrays = {name: np.ones((2, 3), name) for name in DTYPES if "float8" not in name and name != "bfloat16"}

@@ -1,4 +1,4 @@
-"""Zstandard against what its own command-line program, version 1.5.4, made of data that are easy to make again."""
+"""Zstandard data of its own program, version 1.5.4, made from texts that are easy to make again."""
 
 import base64
 
@@ -16,8 +16,8 @@ WAVES = np.round(np.sin(np.arange(400) / 7) * 50).astype(np.float32).tobytes()
 TEXT = b"".join(b"layer_%d.weight = %d\n" % (i, i * i) for i in range(40))
 ZEROS = bytes(1 << 20)
 
-# zstd -c --no-check -1 and -19, in base 85: tables sent and predefined, repeated offsets, Huffman codes of both kinds,
-# blocks of one byte repeated.
+# Output of zstd -c --no-check -1 and -19, in base 85: tables sent and predefined, repeated offsets, Huffman codes of
+# both kinds, blocks of one repeated byte.
 COMPRESSED = [
     (WAVES, samples.ZSTD_WAVES),
     (WAVES, """D77#B0BBVO0Ah+67_e&&V8~VUT*6Ydt6P(eO2iyQAAy8H3PeBz#$-%ab!)Dy+G;Wi5}w-=NO-o6MhsGATMqUEir=v?Kjnw~ir?@9wy-T}
@@ -33,26 +33,26 @@ COMPRESSED = [
 ]  # fmt: skip
 
 
-def stored(text):
+def decode(text):
     return base64.b85decode("".join(text.split()))
 
 
 @pytest.mark.parametrize(("plain", "text"), COMPRESSED)
-def test_decoding(plain, text):
-    assert decompress_zstd(memoryview(stored(text)), len(plain), 0, lambda *_: None) == plain
+def test_compressed_data_is_decoded(plain, text):
+    assert decompress_zstd(memoryview(decode(text)), len(plain), 0, lambda *_: None) == plain
 
 
-def test_an_array_of_zeros_that_takes_almost_no_bytes():
+def test_a_long_array_of_zeros_in_few_bytes_is_decoded():
     w = JLD2Writer()
     zeros = np.zeros((512, 512), np.float32)
-    file = w.finish(x=w.chunked(zeros, jw.FLOAT32, stored(COMPRESSED[-1][1]), [(32015, (3,))]))
+    file = w.finish(x=w.chunked(zeros, jw.FLOAT32, decode(COMPRESSED[-1][1]), [(32015, (3,))]))
     np.testing.assert_array_equal(porting.read(file).values["x"], zeros)
 
 
 @pytest.mark.parametrize("which", [0, 2])
-def test_damage_is_refused_or_gives_other_bytes_but_never_more(which):
+def test_damage_is_refused_or_gives_no_more_bytes(which):
     plain, text = COMPRESSED[which]
-    whole = stored(text)
+    whole = decode(text)
     refused = 0
     for place in range(len(whole)):
         for damaged in (whole[:place], whole[:place] + bytes([whole[place] ^ 0x41]) + whole[place + 1 :]):

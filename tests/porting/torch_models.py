@@ -1,6 +1,6 @@
-"""Modules of PyTorch as people have them, each with the shapes of its inputs: what `from_torch` is held against.
+"""Modules of PyTorch as people write them, with the shapes of their inputs, for `from_torch`.
 
-Run as a program, it prints a table: refused, wrong or right, both ways.
+Run as a program, this prints whether each module is refused, wrong or right, both ways.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ from torch_modules import (
 )
 from torch_transformers import GPT, OwnAttention, Rotary, ViT
 
-__all__ = ["MODELS", "compared", "inputs_of", "made", "stirred"]
+__all__ = ["MODELS", "compute_gradients", "draw_inputs", "make_module", "randomize_norms"]
 
 
-_NO_DIM: Any = None  # which its own annotation does not know of
+_NO_DIM: Any = None  # PyTorch accepts this, though its annotation does not
 P = nn.utils.parametrizations
 SEQ, IMG = (2, 5, 8), (2, 3, 7, 8)
 TOKENS = ("int", 11, (2, 5))
 Maker = Callable[[], nn.Module]
 
 MODELS: dict[str, tuple[Maker, Any]] = {
-    # modules with a forward of their own
+    # modules with a `forward` of their own
     "ResNet": (ResNet, (2, 3, 8, 8)),
     "ViT": (ViT, (2, 3, 8, 8)),
     "GPT flash": (GPT, TOKENS),
@@ -197,17 +197,17 @@ MODELS: dict[str, tuple[Maker, Any]] = {
         )
     },
 }
-"""What makes a module, and the shapes of its inputs."""
+"""A function that makes the module, and the shapes of its inputs."""
 
 
-def made(name: str) -> nn.Module:
-    """Make a module in testing, with norms that are not as they are at first."""
+def make_module(name: str) -> nn.Module:
+    """Make a module in test mode, with norms away from their initial values."""
     torch.manual_seed(0)
-    return stirred(MODELS[name][0]()).eval()
+    return randomize_norms(MODELS[name][0]()).eval()
 
 
-def stirred(module: Any) -> Any:
-    """Give norms statistics, scales and shifts that are not their first ones."""
+def randomize_norms(module: Any) -> Any:
+    """Give norms random statistics, scales and shifts."""
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for part in module.modules():
@@ -218,8 +218,8 @@ def stirred(module: Any) -> Any:
     return module
 
 
-def inputs_of(name: str) -> tuple[torch.Tensor, ...]:
-    """Draw the inputs of a module."""
+def draw_inputs(name: str) -> tuple[torch.Tensor, ...]:
+    """Draw a module's inputs."""
     shapes = MODELS[name][1]
     several = shapes if isinstance(shapes[0], tuple) else (shapes,)
     generator = torch.Generator().manual_seed(2)
@@ -232,15 +232,17 @@ def inputs_of(name: str) -> tuple[torch.Tensor, ...]:
 
 
 def _first(y: Any) -> list[Any]:
-    """Return the arrays of an output in order, without the scores and carries that modules return beside them."""
+    """Return an output's arrays in order, without the attention weights and carries that modules also return."""
     import luxport
 
     return [leaf for leaf in luxport.tree.leaves(y) if isinstance(leaf, torch.Tensor)]
 
 
-def compared(module: Any, call: Callable[..., Any], name: str, parameters: Any = ()) -> tuple[float, list[Any]]:
-    """Call, and return the outputs with the gradients of what is made of the first output."""
-    inputs = inputs_of(name)
+def compute_gradients(
+    module: Any, call: Callable[..., Any], name: str, parameters: Any = ()
+) -> tuple[float, list[Any]]:
+    """Return the sum of squares of the gradients by parameters, and the first output with those by inputs."""
+    inputs = draw_inputs(name)
     outputs = _first(call(*inputs))
     weights = [torch.cos(torch.arange(y.numel(), dtype=y.dtype).reshape(y.shape)) for y in outputs[:1]]
     wanted = [x for x in inputs if x.requires_grad] + list(parameters)
@@ -254,8 +256,8 @@ def compared(module: Any, call: Callable[..., Any], name: str, parameters: Any =
     return float(squares), [outputs[0], *[g for g in gradients[:count] if g is not None]]
 
 
-def table() -> None:
-    """Print what is refused, wrong and right."""
+def print_table() -> None:
+    """Print which modules are refused, wrong and right."""
     import collections
     import warnings
 
@@ -264,8 +266,8 @@ def table() -> None:
     warnings.simplefilter("ignore")
     found = collections.Counter()
     for name in MODELS:
-        module = made(name)
-        squares, wanted = compared(module, module, name, [p for p in module.parameters() if p.requires_grad])
+        module = make_module(name)
+        squares, wanted = compute_gradients(module, module, name, [p for p in module.parameters() if p.requires_grad])
         try:
             back = luxport.to_torch(*luxport.from_torch(module, backend="torch"))
         except (ValueError, TypeError) as error:
@@ -274,7 +276,7 @@ def table() -> None:
             said = f"CRASHED  {type(error).__name__}: {str(error)[:110]}"
         else:
             try:
-                mine, got = compared(back, back, name, list(back.parameters()))
+                mine, got = compute_gradients(back, back, name, list(back.parameters()))
                 worst = max(float((a - b).abs().max()) for a, b in zip(got, wanted, strict=True))
                 right = worst < 1e-5 and abs(mine - squares) <= 1e-4 * max(1, squares)
                 said = f"{'right' if right else 'WRONG'}  {worst:.1e} {abs(mine - squares) / max(1, squares):.1e}"
@@ -286,7 +288,7 @@ def table() -> None:
 
 
 if __name__ == "__main__":
-    table()
+    print_table()
 
 
 def draw_input(*shape):

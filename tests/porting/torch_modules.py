@@ -1,4 +1,4 @@
-"""Modules of PyTorch with a forward of their own, as people write them."""
+"""Modules of PyTorch with a `forward` of their own, as people write them."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class UNet(nn.Module):
 
 
 class Functional(nn.Module):
-    """Functions of many kinds."""
+    """Many kinds of functions."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -78,7 +78,7 @@ class Functional(nn.Module):
 
 
 class Sides(nn.Module):
-    """Two inputs, two outputs, a layer used twice."""
+    """Two inputs, two outputs, and a layer used twice."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -90,7 +90,7 @@ class Sides(nn.Module):
 
 
 class Tagger(nn.Module):
-    """An embedding, an LSTM and a head on its last output."""
+    """An embedding, an LSTM and a head on the last output."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -104,7 +104,7 @@ class Tagger(nn.Module):
 
 
 class SqueezeExcite(nn.Module):
-    """Channels weighed by what is in them; size, view and expand_as."""
+    """Channels weighted by their content; uses `size`, `view` and `expand_as`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -119,7 +119,7 @@ class SqueezeExcite(nn.Module):
 
 
 class WaveNet(nn.Module):
-    """Dilated causal convolutions with gates, in a list; their skips are stacked."""
+    """Dilated causal convolutions with gates, in a list; their skip outputs are stacked."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -137,7 +137,7 @@ class WaveNet(nn.Module):
 
 
 class Autoencoder(nn.Module):
-    """A decoder with the encoder's weight turned round."""
+    """A decoder that uses the encoder's weight transposed."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -148,7 +148,7 @@ class Autoencoder(nn.Module):
 
 
 class Translator(nn.Module):
-    """Two recurrent layers, the second of which starts from what the first ends with."""
+    """Two recurrent layers; the second starts from the first's final state."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -163,7 +163,7 @@ class Translator(nn.Module):
 
 
 class Graph(nn.Module):
-    """A graph convolution with the adjacency as an input."""
+    """A graph convolution; the adjacency is an input."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -176,7 +176,7 @@ class Graph(nn.Module):
 
 
 class Elementwise(nn.Module):
-    """Functions that few use."""
+    """Functions that are rarely used."""
 
     def __init__(self) -> None:
         super().__init__()

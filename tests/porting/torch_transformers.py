@@ -1,4 +1,4 @@
-"""Transformers of PyTorch's as people write them, and their attention."""
+"""Transformers in PyTorch as people write them, and their attention."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class ViT(nn.Module):
 
 
 class CausalAttention(nn.Module):
-    """Attention as nanoGPT writes it, by PyTorch's fused kernel or by hand."""
+    """Attention as nanoGPT writes it: by PyTorch's fused kernel or by hand."""
 
     mask: Any
 
@@ -97,7 +97,7 @@ class GPT(nn.Module):
 
 
 class OwnAttention(nn.Module):
-    """A module of attention called by name, with its weights thrown away."""
+    """PyTorch's attention module, called by name, with its weights thrown away."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -109,7 +109,7 @@ class OwnAttention(nn.Module):
 
 
 class Rotary(nn.Module):
-    """Features turned by angles that a buffer and the places give."""
+    """Features rotated by angles from a buffer and the positions."""
 
     speeds: torch.Tensor
 

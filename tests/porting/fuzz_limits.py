@@ -1,8 +1,8 @@
-"""What the fuzzers hold every input to, and the child processes in which they run.
+"""The limits that the fuzzers set for every input, and the child processes in which they run.
 
-An input is read, or refused with the one documented error, within two seconds of the process's own time, within
-200 MiB and ten times its size of memory, and without code being run, files being opened or modules being loaded.
-The memory is held by the address space that the process may have: what is asked for counts, touched or not.
+Each input must be read, or refused with the one documented error, within two seconds of this process's CPU time and
+within 200 MiB plus ten times its size of memory. It may not run code, open files or load modules. The limit of memory
+is one of address space: memory counts when it is requested, whether it is used or not.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SLOWEST = 2.0
 SPARE = 200 << 20
 TIMES = 10
 STUCK = 10
-"""Seconds after which a child that works at one input is ended."""
+"""A child process that takes this many seconds for one input is killed."""
 
 BATCH = 2000
 FORBIDDEN = (
@@ -50,7 +50,7 @@ OUTCOMES = ("", "read", "refused", "failed", "imported", "raised")
 
 
 class Watch:
-    """Notes what Python's audit hooks report while an input is read, and the most that one took."""
+    """Records forbidden events of Python's audit hooks while an input is read, and the longest time of one input."""
 
     def __init__(self) -> None:
         self.on = False
@@ -67,18 +67,18 @@ WATCH = Watch()
 
 
 @contextmanager
-def held(size: int, ignoring: tuple[str, ...] = ()) -> Iterator[None]:
-    """Hold what is done with an input of so many bytes to the bounds; raise what should not have happened."""
+def limit_resources(size: int, ignoring: tuple[str, ...] = ()) -> Iterator[None]:
+    """Run the body under the limits for an input of this size; raise for whatever they forbid."""
     if WATCH.limited:
         _limit(size)
     WATCH.seen.clear()
     WATCH.on = True
-    # The time of this process alone: what else the machine does is no finding.
+    # CPU time of this process: other work on the machine does not count.
     begin = time.process_time()
     try:
         yield
     except FileFormatError as error:
-        look_at(error)
+        check_error(error)
         raise
     finally:
         WATCH.on = False
@@ -93,8 +93,8 @@ def held(size: int, ignoring: tuple[str, ...] = ()) -> Iterator[None]:
             raise AssertionError(f"took {took:.1f} s")
 
 
-def look_at(error: BaseException) -> None:
-    """Raise if an error is not one line for any screen, or tells of memory that ended."""
+def check_error(error: BaseException) -> None:
+    """Raise if an error's message has control characters, or if it was caused by a lack of memory."""
     if not str(error).isprintable():
         raise AssertionError(f"a message has control characters: {str(error)!r}") from None
     cause: BaseException | None = error
@@ -113,15 +113,15 @@ def _limit(size: int) -> None:
 
 
 class Attack:
-    """Inputs by their numbers, and what reads one and says how that ended."""
+    """Makes inputs from their numbers and reads each, returning how it ended."""
 
     def __init__(self, name: str, make: Callable[[int], bytes | str], read: Callable[[Any, int], str]) -> None:
         self.name = name
         self.make = make
         self.read = read
 
-    def one(self, number: int, keep: Path | None = None) -> str:
-        """Try one input; print what should not have happened and keep the input."""
+    def run_one(self, number: int, keep: Path | None = None) -> str:
+        """Read one input; if it breaks a limit, print that and keep the input."""
         given = self.make(number)
         try:
             return self.read(given, number)
@@ -136,12 +136,12 @@ class Attack:
             data = given if isinstance(given, bytes) else given.encode("utf-8", "surrogatepass")
             (folder / f"{self.name.replace('/', '-')}-{number}.bin").write_bytes(data)
 
-    def here(self, count: int, first: int = 0) -> Counter[str]:
-        """Try so many inputs in this process, without limits on memory, and count how they ended."""
-        return Counter(self.one(number) for number in range(first, first + count))
+    def run_here(self, count: int, first: int = 0) -> Counter[str]:
+        """Read `count` inputs in this process, without limits of memory, and count how they ended."""
+        return Counter(self.run_one(number) for number in range(first, first + count))
 
-    def in_children(self, count: int, first: int = 0, keep: Path | None = None) -> Counter[str]:
-        """Try so many inputs in child processes, one after another, each of which may die; print the count."""
+    def run_in_children(self, count: int, first: int = 0, keep: Path | None = None) -> Counter[str]:
+        """Read `count` inputs in child processes, one after the other, which may die; print the count."""
         total: Counter[str] = Counter()
         slowest, most, begin = 0.0, 0, time.perf_counter()
         number = told = first
@@ -165,11 +165,11 @@ class Attack:
         return total
 
     def _child(self, first: int, count: int, keep: Path | None) -> tuple[list[str], float, int, int]:
-        """Return how each input ended up to the one at which the child did, its slowest, its memory, its status."""
+        """Return how each input ended until the child did, its longest time, its memory and its exit status."""
         places = count + 16
         with mmap.mmap(-1, places) as shared:
             sys.stdout.flush()
-            before = _resident()
+            before = _measure_resident_memory()
             child = os.fork()
             if not child:
                 self._work(first, count, keep, shared)
@@ -184,7 +184,7 @@ class Attack:
             sys.addaudithook(WATCH)
             WATCH.limited, WATCH.slowest = True, 0.0
             for i in range(count):
-                shared[i] = OUTCOMES.index(self.one(first + i, keep))
+                shared[i] = OUTCOMES.index(self.run_one(first + i, keep))
                 struct.pack_into("<d", shared, count, WATCH.slowest)
             sys.stdout.flush()
             os._exit(0)
@@ -193,14 +193,14 @@ class Attack:
             os._exit(70)
 
 
-def _resident() -> int:
+def _measure_resident_memory() -> int:
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * resource.getpagesize()
 
 
 def main(about: str | None, attacks: dict[str, Callable[[int], Attack]]) -> int:
-    """Run one of the attacks from the command line, or all: each is made from a seed."""
-    # What is imported on first use is no finding.
+    """Run one attack, or all, from the command line; a seed makes each."""
+    # Modules imported on first use must not count against an input,
     for module in pkgutil.walk_packages(luxport.__path__, "luxport."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
@@ -216,7 +216,7 @@ def main(about: str | None, attacks: dict[str, Callable[[int], Attack]]) -> int:
     failed = 0
     for name in attacks if form == "all" else [form]:
         attack = attacks[name](chosen.seed)
-        # So is what is drawn up on first use.
-        attack.here(200, -200)
-        failed += attack.in_children(chosen.count, chosen.first, chosen.keep)["failed"]
+        # nor what is set up on first use.
+        attack.run_here(200, -200)
+        failed += attack.run_in_children(chosen.count, chosen.first, chosen.keep)["failed"]
     return 1 if failed else 0

@@ -1,4 +1,4 @@
-"""Files grown at random from the parts that sound files have: their form is right and their sense often is not."""
+"""Random files from the parts of sound files: their form is right, and their content often makes no sense."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NAMES = ["weight", "bias", "1", "2", "name", "parameters", "re", "im", "first", 
 
 
 def bson_file(rng: random.Random) -> bytes:
-    """Return a document of random tagged documents, with references among them."""
+    """Return a document of random tagged documents, with references between them."""
     document = {rng.choice(NAMES): _node(rng, 0) for _ in range(rng.randrange(1, 4))}
     document["_backrefs"] = [_node(rng, 0) for _ in range(4)]
     return bw.bson(document)
@@ -84,7 +84,7 @@ def _node(rng: random.Random, depth: int) -> Any:
 
 
 def jld2_file(rng: random.Random) -> bytes:
-    """Return a file of random types, values of these, arrays and groups, with references among them."""
+    """Return a file of random types, their values, arrays and groups, with references between them."""
     w = jw.JLD2Writer(rng.choice(("new", "old")))
     types: list[tuple[int, bytes]] = []
     objects = [w.scalar(jw.INT64, struct.pack("<q", rng.choice((0, 1, 2, 3, 70_000))))]
@@ -95,7 +95,7 @@ def jld2_file(rng: random.Random) -> bytes:
         return rng.choice(objects + [at for at, _ in types])
 
     def content(datatype: bytes) -> bytes:
-        """Return bytes for a value: heaps where the datatype has them, addresses where it has those."""
+        """Return a value's bytes: heaps where the datatype has them, addresses where it has those."""
         if datatype == jw.TEXT:
             return w.text(rng.choice(NAMES)) if rng.random() < 0.9 else bytes(16)
         if datatype == jw.REFERENCES:
