@@ -6,6 +6,7 @@ import ast
 import json
 import re
 import sys
+from dataclasses import replace
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,6 +20,7 @@ from luxport.cli import main
 from luxport.porting.keras import conventions as keras
 from luxport_conformance.examples import EXAMPLES
 from luxport_conformance.peers import PEERS, Counterpart, Peer, find_peer, jax_conventions
+from luxport_conformance.peers.checks import list_peer_checks
 from luxport_conformance.peers.counterpart import refuse
 from luxport_conformance.peers.differences import DIFFERENCES, Difference
 from luxport_conformance.peers.kinds import KINDS
@@ -169,6 +171,22 @@ def test_a_table_of_what_is_not_asked_is_refused(peer: Peer, line: str) -> None:
 def test_a_difference_without_a_name_is_refused() -> None:
     with pytest.raises(ValueError, match="KINDS, got 'another scale': say it as remark='another scale'"):
         Counterpart(lambda x, ps: x, differences=("another scale",))
+
+
+def test_gradients_of_a_peer_are_compared() -> None:
+    """PyTorch's own Dense agrees to a few units in the last place; one that detaches its weight does not."""
+    torch_nn = find_peer("torch.nn")
+
+    def build_detached(layer: luxport.Dense, x: object, st: object) -> Counterpart:
+        return Counterpart(lambda x, ps: x @ ps["weight"].detach() + ps["bias"])
+
+    broken = Peer("detached", "torch", layers={"Dense": build_detached}, gradients=True)
+    found = {
+        peer.name: next(c for c in list_peer_checks((peer,)) if c.id.startswith("peer_gradient-Dense_1")).run()
+        for peer in (replace(torch_nn, layers={"Dense": torch_nn.layers["Dense"]}, none={}), broken)
+    }
+    assert found["torch.nn"] < 4.0
+    assert found["detached"] == 2.0**23, "all of a gradient, in units of float32's last place"
 
 
 def test_the_page_from_nothing_to_a_table(
