@@ -67,7 +67,7 @@ def fill_disk(backend: str, timeout: float) -> None:
 
 
 def _end_at_sync(number: int) -> Callable[[str, float], None]:
-    """End rank 0 at its so many-th call of `fsync`."""
+    """End rank 0 at call `number` of `fsync`."""
 
     def disturb(folder: Path) -> None:
         left = [number]

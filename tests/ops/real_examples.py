@@ -1,4 +1,4 @@
-"""Which examples of operations can be differentiated, and the scalar that is: for tests of every operation."""
+"""Examples of operations that can be differentiated, and the scalar whose gradient the tests take."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def list_real_examples() -> list[tuple[str, int]]:
 
 
 def sum_weighted(found: Any) -> Any:
-    """Return a sum of what an operation returns first in which each entry has another weight."""
+    """Return a weighted sum of an operation's first result, with another weight for each entry."""
     y = tree.leaves(found)[0]
     xp = luxport.namespace(y)
     real = xp.real(y) + 2.0 * xp.imag(y) if "complex" in str(y.dtype) else y

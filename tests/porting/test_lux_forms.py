@@ -127,7 +127,7 @@ def test_a_model_is_read_beside_an_unreadable_value(value, reason, tmp_path):
 
 
 def test_a_value_that_is_less_deep_elsewhere_is_read_whole(tmp_path):
-    """A nested value that is too deep from one side is complete for whoever reaches its upper half."""
+    """A nested value that is too deep from one side is read whole where its upper half is reached directly."""
     writer = LuxWriter("new")
     tower = [writer.value(NT(last=W1))]
     for _ in range(140):

@@ -14,7 +14,7 @@ from luxport_conformance.examples import EXAMPLES
 from luxport_conformance.operation_examples import OPERATIONS
 
 BACKENDS = ("numpy", "jax", "torch", "tf")
-# What constructors take as sizes by position, `Scale(2, 3)`, and keep in a field that is no option.
+# Sizes that constructors take by position, as in `Scale(2, 3)`, and keep in a field that is not an option.
 BY_POSITION = {("Scale", "dims"), ("Diagonal", "dims"), ("ReshapeLayer", "dims")}
 
 
@@ -27,13 +27,13 @@ def to_scalar(value):
 
 
 def list_numeric(options):
-    """Return the options that have numbers in them, as scalars of NumPy."""
+    """Return the options that contain numbers, as NumPy scalars."""
     scalars = {name: to_scalar(value) for name, value in options.items()}
     return {name: value for name, value in scalars.items() if repr(value) != repr(options[name])}
 
 
-def is_of_two(loss):
-    """Return whether a loss is one of a prediction and a target alone."""
+def takes_two_arrays(loss):
+    """Return whether a loss takes a prediction and a target only."""
     names = [p.name for p in inspect.signature(loss).parameters.values() if p.default is p.empty]
     return names == ["y_hat", "y"]
 
@@ -64,7 +64,7 @@ def test_layers_are_equal_and_written_alike():
 def test_operations_keep_their_dtype(backend):
     owner = get_backend(backend)
     count = 0
-    # Those of any rank are what layers and public functions call with everything written out.
+    # Layers and public functions call the operations of any rank with every option given.
     for name in [name for name in OPERATIONS if name in ops.__all__ and not name.endswith("_nd")]:
         for example in OPERATIONS[name]:
             arrays = [array if array is None else move_to_backend(array, owner, "float32") for array in example.arrays]
@@ -83,7 +83,7 @@ def test_losses_keep_their_dtype(backend):
     y = lp.asarray(np.array([[0.0, 1.0], [1.0, 0.0]], np.float32), backend=backend)
     count = 0
     for loss in [getattr(losses, name) for name in losses.__all__]:
-        if inspect.isfunction(loss) and is_of_two(loss):
+        if inspect.isfunction(loss) and takes_two_arrays(loss):
             defaults = {n: p.default for n, p in inspect.signature(loss).parameters.items() if type(p.default) is float}
             for option, value in list_numeric(defaults).items():
                 assert_same(loss(y_hat, y, **{option: value}), loss(y_hat, y))

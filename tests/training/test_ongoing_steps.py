@@ -1,4 +1,4 @@
-"""Eager steps of PyTorch that keep flat lists of arrays equal those that go through trees, whoever reads between."""
+"""Eager steps of PyTorch that keep flat lists of arrays equal steps through trees, whatever is read in between."""
 
 from __future__ import annotations
 

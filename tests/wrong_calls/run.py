@@ -37,7 +37,7 @@ CALLS: dict[str, Callable[..., Iterator[Call]]] = {
 
 
 def list_calls(of: str, backend: str, only: list[str], every: int) -> Iterator[Call]:
-    """Yield every so many-th call of these kinds, the same on every backend, or calls of the given names only."""
+    """Yield about one in `every` calls of these kinds, the same on every backend, or only calls of the given names."""
     for name, call in chain.from_iterable(CALLS[kind](backend) for kind in of.split(",")):
         if only and Finding(name, "", "").subject not in only:
             continue

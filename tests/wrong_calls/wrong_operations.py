@@ -37,7 +37,7 @@ def list_calls_of(right: RightCall, backend: str, *, again: bool = False) -> Ite
             changed = [*arrays[:i], wrong, *arrays[i + 1 :]]
             yield f"{head}: argument {i} {what}", _bind(right, changed, dict(right.options))
     if len(arrays) > 1:
-        yield f"{head}: arrays turned round", _bind(right, arrays[::-1], dict(right.options))
+        yield f"{head}: arrays reversed", _bind(right, arrays[::-1], dict(right.options))
         for what, change in _EVERY:
             wrong = [change(array, backend) if isinstance(array, np.ndarray) else array for array in right.arrays]
             yield f"{head}: every array {what}", _bind(right, wrong, dict(right.options))
