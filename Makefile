@@ -155,7 +155,7 @@ mlx: env
 	$(BIN)/luxport conformance --backend mlx --full
 
 onnx: env
-	$(BIN)/python -m luxport_conformance.exported $(NETWORKS)
+	$(BIN)/python -m luxport_conformance.onnx_exports $(NETWORKS)
 	page=$$(pwd)/docs/onnx.md python=$$(pwd)/$(BIN)/python; cd $$(mktemp -d) && $$python -m doctest $$page
 
 SITE := $(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html

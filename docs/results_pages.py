@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from luxport_conformance.peers import PEERS
+from luxport_conformance.peers.difference_kinds import KINDS
 from luxport_conformance.peers.differences import DIFFERENCES
-from luxport_conformance.peers.kinds import KINDS
 from luxport_conformance.report.families import find_family
 from luxport_conformance.results import load
 

@@ -12,7 +12,7 @@ from luxport.backend import load_backends_on_arrival
 from luxport.lazy import read_lazy_names
 
 # All of the core but `display`, `summary` and `output_shape`, which no program calls as it is compiled.
-_CORE = ("anatomy", "calls", "containers", "counts", "flat", "initial_values", "layer", "modes", "setup")
+_CORE = ("layer_base", "calls", "containers", "counts", "flat", "initial_values", "layer", "modes", "setup")
 __all__, __getattr__, __dir__ = read_lazy_names(
     __name__,
     at_once=(

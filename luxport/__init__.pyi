@@ -33,9 +33,6 @@ from .backend import set_backend as set_backend
 from .backend import to as to
 from .backend import to_numpy as to_numpy
 from .backend import using as using
-from .core.anatomy import NamedLayers as NamedLayers
-from .core.anatomy import Parameters as Parameters
-from .core.anatomy import States as States
 from .core.calls import apply as apply
 from .core.calls import stateless_apply as stateless_apply
 from .core.containers import ContainerLayer as ContainerLayer
@@ -48,6 +45,9 @@ from .core.flat import flatten as flatten
 from .core.initial_values import initial_parameters as initial_parameters
 from .core.initial_values import initial_states as initial_states
 from .core.layer import Layer as Layer
+from .core.layer_base import NamedLayers as NamedLayers
+from .core.layer_base import Parameters as Parameters
+from .core.layer_base import States as States
 from .core.modes import test_mode as test_mode
 from .core.modes import train_mode as train_mode
 from .core.modes import update_state as update_state

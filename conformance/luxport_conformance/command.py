@@ -23,8 +23,8 @@ from luxport_conformance.petab import make_petab_cases
 from luxport_conformance.probing import ask
 from luxport_conformance.progress import Progress
 from luxport_conformance.results import collect_results, list_changes, load, save
-from luxport_conformance.schedule import collect_findings
 from luxport_conformance.selection import Selection
+from luxport_conformance.worker_processes import collect_findings
 
 __all__ = ["add_arguments", "main", "run"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from luxport_conformance import backends
-from luxport_conformance.crossing import list_checks
+from luxport_conformance.check_list import list_checks
 from luxport_conformance.runner import Check
 
 HERE = Path(__file__).parent

@@ -15,7 +15,7 @@ from luxport_conformance import compiling
 from luxport_conformance.arrays import move_to_backend, move_to_host
 from luxport_conformance.compare import Tolerance
 from luxport_conformance.examples import EXAMPLES, Example
-from luxport_conformance.together import Together
+from luxport_conformance.joint_programs import Together
 
 __all__ = [
     "Evaluation",

@@ -16,7 +16,7 @@ from luxport_conformance.empty_batches import (
 )
 from luxport_conformance.half_layers import list_spreads
 from luxport_conformance.half_sums import HALVES, measure_half_sums
-from luxport_conformance.masked import MASKED, check_hidden
+from luxport_conformance.hidden_values import MASKED, check_hidden
 
 __all__ = ["main"]
 

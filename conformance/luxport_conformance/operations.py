@@ -21,8 +21,8 @@ from luxport_conformance.arrays import move_to_backend, move_to_host
 from luxport_conformance.backends import find_abilities
 from luxport_conformance.compare import Violation, compare
 from luxport_conformance.compiling import compiles_operations, prepare
+from luxport_conformance.joint_programs import Together
 from luxport_conformance.operation_examples import OPERATIONS, OverrideExample
-from luxport_conformance.together import Together
 
 __all__ = ["Overrides", "every_operation", "expect_held"]
 

@@ -8,8 +8,8 @@ from multiprocessing.connection import Connection
 
 from luxport.backend import get_backend
 from luxport_conformance.backends import Found, make_probes, run_probe
-from luxport_conformance.schedule import START
 from luxport_conformance.selection import Selection
+from luxport_conformance.worker_processes import START
 
 __all__ = ["ask"]
 

@@ -8,7 +8,7 @@ from collections import Counter
 from typing import Any
 
 from luxport_conformance.report import leave_out_numbers, make_printable
-from luxport_conformance.schedule import Finding
+from luxport_conformance.worker_processes import Finding
 
 __all__ = ["Progress"]
 

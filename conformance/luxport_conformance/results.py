@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from luxport.porting.files.atomic_files import open_atomic
-from luxport_conformance.schedule import Finding
+from luxport_conformance.worker_processes import Finding
 
 __all__ = ["BOUND", "collect_results", "list_changes", "load", "render_markdown", "save"]
 

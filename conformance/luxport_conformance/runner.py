@@ -22,9 +22,9 @@ from luxport_conformance.compare import Violation, compare
 from luxport_conformance.compiling import compile_quickly
 from luxport_conformance.evaluation import Evaluations
 from luxport_conformance.examples import Example
+from luxport_conformance.joint_programs import Together
 from luxport_conformance.laws import Law
 from luxport_conformance.operations import Overrides, expect_held
-from luxport_conformance.together import Together
 
 __all__ = [
     "Batch",

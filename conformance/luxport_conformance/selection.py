@@ -12,8 +12,8 @@ from luxport.backend import register_backend
 from luxport_conformance import arrays, backends
 from luxport_conformance.backends import Found, note_abilities
 from luxport_conformance.cases import CASES
+from luxport_conformance.check_list import list_checks
 from luxport_conformance.compiling import compiles_operations
-from luxport_conformance.crossing import list_checks
 from luxport_conformance.named_objects import find_object
 from luxport_conformance.peers import find_peer
 from luxport_conformance.peers.checks import list_peer_checks

@@ -9,7 +9,7 @@ import pytest
 from luxport_conformance import account
 from luxport_conformance.backends import find_abilities
 from luxport_conformance.cases import BY_ID, CASES
-from luxport_conformance.crossing import list_checks
+from luxport_conformance.check_list import list_checks
 
 # Counted in the suites themselves, at the commits named at the head of the account.
 ASSERTIONS = {"flux": 1190, "nnlib": 874, "optimizers": 411}

@@ -19,8 +19,8 @@ from luxport_conformance.empty_batches import (
 from luxport_conformance.half_layers import list_spreads
 from luxport_conformance.half_sums import HALVES, measure_half_sums
 from luxport_conformance.half_sums_left_out import list_useless, list_without_sum
+from luxport_conformance.hidden_values import MASKED, check_hidden
 from luxport_conformance.integers import CALLS, KINDS, KINDS_OF_JAX, call_with_integers
-from luxport_conformance.masked import MASKED, check_hidden
 
 # One of so many is run, for a second's work or so on each backend: TensorFlow takes loops step by step, and JAX
 # compiles each program.

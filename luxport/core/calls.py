@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from luxport.call_arguments import explain_call_errors
-from luxport.core.anatomy import Parameters, States
 from luxport.core.counts import state_length
 from luxport.core.initial_values import initial_states
 from luxport.core.layer import Layer, check_layer
+from luxport.core.layer_base import Parameters, States
 from luxport.errors import LayerError
 
 __all__ = ["apply", "stateless_apply"]

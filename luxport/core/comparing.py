@@ -7,7 +7,7 @@ import threading
 from dataclasses import fields
 from typing import Any
 
-from luxport.core.anatomy import LayerBase
+from luxport.core.layer_base import LayerBase
 from luxport.tree.static import ExactlyEqual, is_same_constant, make_hashable
 
 __all__ = ["compare_exactly"]

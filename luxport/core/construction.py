@@ -11,8 +11,8 @@ from typing import Any
 from luxport.backend import is_compiling
 from luxport.backend.option_rules import convert_arguments
 from luxport.call_arguments import explain_wrong_arguments
-from luxport.core.anatomy import LayerBase, is_layers
 from luxport.core.entries import record_entries
+from luxport.core.layer_base import LayerBase, is_layers
 from luxport.core.option_types import expect_options_of, explain_wrong_option
 from luxport.errors import LayerError, LayerTypeError
 from luxport.text import make_printable, read_message

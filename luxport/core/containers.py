@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from luxport.core.anatomy import NamedLayers, Parameters, States, has_layers, is_layers, name_layers
 from luxport.core.initial_values import initial_parameters, initial_states
 from luxport.core.layer import Layer
+from luxport.core.layer_base import NamedLayers, Parameters, States, has_layers, is_layers, name_layers
 from luxport.random import Rng
 from luxport.text import show
 

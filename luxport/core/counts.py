@@ -7,8 +7,8 @@ from typing import Any
 
 from luxport import tree
 from luxport.call_arguments import explain_call_errors
-from luxport.core.anatomy import LayerBase, Parameters, States
 from luxport.core.initial_values import describe_values, initial_parameters, initial_states
+from luxport.core.layer_base import LayerBase, Parameters, States
 from luxport.text import name_kind
 from luxport.tree.static import Static
 

@@ -9,8 +9,8 @@ from itertools import islice
 from typing import Any, TypeAlias
 
 from luxport.call_arguments import explain_call_errors
-from luxport.core.anatomy import LayerBase, NamedLayers, expect_layer, name_layers
 from luxport.core.counts import parameter_length, state_length
+from luxport.core.layer_base import LayerBase, NamedLayers, expect_layer, name_layers
 
 __all__ = ["display", "write_on_one_line"]
 

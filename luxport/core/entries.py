@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from luxport.backend import dtype_name
 from luxport.backend.dtypes import is_floating
-from luxport.core.anatomy import LayerBase, name_layers
+from luxport.core.layer_base import LayerBase, name_layers
 
 __all__ = [
     "Entries",
@@ -154,7 +154,7 @@ def can_accompany(state: Any, parameter: Any) -> bool:
 def _is_inherited(layer: Any, initial: str) -> bool:
     """Return whether a layer inherits a method from luxport's base classes, by which it has no arrays of its own."""
     method = getattr(type(layer), initial)
-    return method.__module__ in ("luxport.core.anatomy", "luxport.core.containers")
+    return method.__module__ in ("luxport.core.layer_base", "luxport.core.containers")
 
 
 def _passes_entries_on(layer: Any, inside: Mapping[str, Any]) -> bool:

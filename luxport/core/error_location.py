@@ -10,8 +10,8 @@ from typing import Any
 
 from luxport.backend.memory import explain_memory
 from luxport.call_arguments import explain_wrong_arguments
-from luxport.core.anatomy import LayerBase, name_layers
 from luxport.core.entries import has_own_arrays
+from luxport.core.layer_base import LayerBase, name_layers
 from luxport.errors import LayerError, LayerTypeError, Place
 from luxport.text import make_printable, make_safe, name_kind
 

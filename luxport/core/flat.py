@@ -12,8 +12,8 @@ from typing import Any
 from luxport import tree
 from luxport.backend import Array
 from luxport.call_arguments import explain_call_errors, explain_construction
-from luxport.core.anatomy import expect_no_layer
 from luxport.core.flat_layout import Layout
+from luxport.core.layer_base import expect_no_layer
 from luxport.text import name_kind
 from luxport.tree.size_limit import check_size
 from luxport.tree.static import register_with_optree

@@ -7,7 +7,7 @@ from typing import Any
 
 from luxport import tree
 from luxport.call_arguments import explain_call_errors
-from luxport.core.anatomy import LayerBase, name_layers
+from luxport.core.layer_base import LayerBase, name_layers
 from luxport.errors import LayerMemoryError
 from luxport.random import Rng
 from luxport.tree.size_limit import MOST_ENTRIES

@@ -15,11 +15,11 @@ import numpy as np
 from luxport.backend import (
     find_owner,
 )
-from luxport.core.anatomy import LayerBase, Parameters, States, expect_layer
 from luxport.core.comparing import compare_exactly
 from luxport.core.construction import complete_when_built
 from luxport.core.error_location import locate_errors
 from luxport.core.initial_values import check_places
+from luxport.core.layer_base import LayerBase, Parameters, States, expect_layer
 
 __all__ = ["Layer", "check_layer", "is_array"]
 

@@ -9,8 +9,8 @@ from luxport import tree
 from luxport.backend import Array, backend_of, dtype_name
 from luxport.backend._precision import choose_dtype_at
 from luxport.call_arguments import explain_call_errors
-from luxport.core.anatomy import Parameters, States
 from luxport.core.layer import Layer
+from luxport.core.layer_base import Parameters, States
 from luxport.errors import LayerTypeError
 from luxport.text import show, warn
 

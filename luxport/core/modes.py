@@ -7,8 +7,8 @@ from typing import Any
 
 from luxport import tree
 from luxport.call_arguments import explain_call_errors
-from luxport.core.anatomy import States
 from luxport.core.layer import Layer
+from luxport.core.layer_base import States
 from luxport.text import name_kind, show, warn
 from luxport.tree.static import Static
 

@@ -15,7 +15,7 @@ from luxport import initializers
 from luxport.backend import dtype_name, find_owner, is_compiling
 from luxport.backend.option_rules import Rule, is_int, is_scalar_array
 from luxport.call_arguments import find_signature_mismatch
-from luxport.core.anatomy import LayerBase
+from luxport.core.layer_base import LayerBase
 from luxport.errors import LayerTypeError
 from luxport.ops import activations
 from luxport.text import show

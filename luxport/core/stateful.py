@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any, overload
 
 from luxport.call_arguments import explain_construction
-from luxport.core.anatomy import Parameters, States, expect_layer, name_layers
 from luxport.core.layer import Layer
+from luxport.core.layer_base import Parameters, States, expect_layer, name_layers
 from luxport.text import name_kind
 
 __all__ = ["StatefulLayer"]

@@ -7,12 +7,12 @@ from typing import Any
 
 from luxport import tree
 from luxport.call_arguments import explain_call_errors
-from luxport.core.anatomy import Parameters, States
 from luxport.core.containers import WrapperLayer
 from luxport.core.counts import parameter_length, state_length
 from luxport.core.display import write_on_one_line
 from luxport.core.initial_values import describe_values, initial_parameters, initial_states
 from luxport.core.layer import Layer, check_layer
+from luxport.core.layer_base import Parameters, States
 from luxport.core.output_shape import output_shape
 from luxport.core.surgery import layer_map
 from luxport.text import show

@@ -8,10 +8,10 @@ from typing import Any, overload
 
 from luxport import tree
 from luxport.call_arguments import explain_call_errors
-from luxport.core.anatomy import NamedLayers, Parameters, States, expect_layer, expect_no_layer, name_layers
 from luxport.core.entries import record_entries
 from luxport.core.initial_values import describe_values, initial_parameters, initial_states
 from luxport.core.layer import Layer
+from luxport.core.layer_base import NamedLayers, Parameters, States, expect_layer, expect_no_layer, name_layers
 from luxport.text import show
 
 __all__ = ["layer_map", "modules", "named_modules", "replace_layers", "trainables"]

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from luxport.backend import dtype_name, find_owner, is_array
-from luxport.core.anatomy import LayerBase, name_layers
 from luxport.core.entries import Entries, Shapes, can_accompany, can_combine, find_number_kind, has_own_arrays
+from luxport.core.layer_base import LayerBase, name_layers
 from luxport.errors import LayerError, LayerTypeError
 from luxport.text import make_safe, name_kind, show
 

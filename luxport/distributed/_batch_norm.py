@@ -8,7 +8,7 @@ from typing import Any
 
 from luxport.backend import Array, namespace
 from luxport.backend.dtypes import widen_halves
-from luxport.core.anatomy import Parameters, States
+from luxport.core.layer_base import Parameters, States
 from luxport.distributed._session import require_session
 from luxport.errors import LayerError, shape_text
 from luxport.layers._batch_norm import BatchNorm

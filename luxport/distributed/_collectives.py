@@ -12,10 +12,10 @@ from luxport.backend import Array, dtype_name, find_owner
 from luxport.backend.option_rules import is_int
 from luxport.call_arguments import explain_call_errors
 from luxport.distributed._agreement import attempt, exchange, expect_agreement, expect_own, write_location
-from luxport.distributed._extremes import find_extreme_with_nan
 from luxport.distributed._gradients import combine_with_gradient
-from luxport.distributed._halves import compute_weighted_means, reduce_in_single
+from luxport.distributed._minmax import find_extreme_with_nan
 from luxport.distributed._session import Session, require_session
+from luxport.distributed._sums import compute_weighted_means, reduce_in_single
 from luxport.errors import LayerTypeError, shape_text
 from luxport.text import show
 

@@ -15,9 +15,9 @@ from luxport.core.surgery import replace_layers
 from luxport.distributed._agreement import attempt, begin_agreement, exchange, expect_agreement, expect_own
 from luxport.distributed._batch_norm import leave_layer_alone, synchronize_layer
 from luxport.distributed._collectives import synchronize
+from luxport.distributed._constants import list_constants, write_without_addresses
 from luxport.distributed._engine_step import PendingAgreement, split_step, use_engine
 from luxport.distributed._optimizer import DistributedOptimizer
-from luxport.distributed._outline import list_constants, write_without_addresses
 from luxport.distributed._session import Session, require_session
 from luxport.distributed._whole_batch import call_with_all
 from luxport.distributed._workers import average_together, compute_own_gradients

@@ -9,8 +9,8 @@ from typing import Any
 from luxport import tree
 from luxport.backend import can
 from luxport.distributed._agreement import attempt
-from luxport.distributed._halves import compute_weighted_means
 from luxport.distributed._session import Session
+from luxport.distributed._sums import compute_weighted_means
 from luxport.distributed._workers import average_together, compute_own_gradients
 from luxport.training._state import TrainState
 from luxport.transforms._compiling import jit as compile_program

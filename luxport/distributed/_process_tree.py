@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from luxport.distributed._arrivals import TOKEN, yield_arrivals
-from luxport.distributed._rows import StoredRows
+from luxport.distributed._stored_rows import StoredRows
 
 __all__ = ["ProcessTree"]
 

@@ -13,9 +13,9 @@ import numpy as np
 from luxport import tree
 from luxport.backend import check_dtype_name, dtype_name, find_owner, get_backend, to_numpy
 from luxport.call_arguments import explain_call_errors, explain_construction
-from luxport.core.anatomy import Parameters, States
 from luxport.core.error_location import replace_message
 from luxport.core.layer import Layer, check_layer
+from luxport.core.layer_base import Parameters, States
 from luxport.core.modes import test_mode
 from luxport.errors import LayerError
 from luxport.text import make_safe, name_kind, show

@@ -96,7 +96,7 @@ def hint_at_attribute(name: str, kind: str = "") -> str:
 
 def advise_on_type(kind: type) -> str:
     """Return how to get an array from a value of this type."""
-    if issubclass(kind, import_module("luxport.core.anatomy").LayerBase):
+    if issubclass(kind, import_module("luxport.core.layer_base").LayerBase):
         return NO_ARRAYS
     if kind.__name__ in ("DataFrame", "Series"):
         return 'its to_numpy("float32") is one'

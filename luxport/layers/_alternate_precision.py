@@ -7,9 +7,9 @@ from typing import Any
 from luxport import tree
 from luxport.backend import Array, backend_of, dtype_name, find_owner
 from luxport.backend._precision import choose_dtype_at
-from luxport.core.anatomy import Parameters, States
 from luxport.core.containers import WrapperLayer
 from luxport.core.layer import Layer
+from luxport.core.layer_base import Parameters, States
 from luxport.core.state_precision import restore_precision
 from luxport.errors import LayerError
 from luxport.text import show

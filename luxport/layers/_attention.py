@@ -7,10 +7,10 @@ from typing import Any
 
 from luxport import ops
 from luxport.backend import Array, namespace
-from luxport.core.anatomy import Parameters, States
 from luxport.core.containers import ContainerLayer
 from luxport.core.input_checks import check_sizes
 from luxport.core.layer import Layer
+from luxport.core.layer_base import Parameters, States
 from luxport.errors import LayerError
 from luxport.initializers import Initializer, glorot_uniform, zeros
 from luxport.layers._dense import Dense

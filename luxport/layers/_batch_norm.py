@@ -11,9 +11,9 @@ import numpy as np
 
 from luxport import ops
 from luxport.backend import Array
-from luxport.core.anatomy import Parameters, States
 from luxport.core.input_checks import check_axis, check_sizes, shape_of, shape_text
 from luxport.core.layer import Layer
+from luxport.core.layer_base import Parameters, States
 from luxport.errors import LayerError
 from luxport.initializers import Initializer, ones, zeros
 from luxport.layers._normalize import make_bias_and_scale, read_affine

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from luxport.backend import Array, namespace
-from luxport.core.anatomy import NamedLayers, Parameters, States
 from luxport.core.containers import ContainerLayer
+from luxport.core.layer_base import NamedLayers, Parameters, States
 from luxport.errors import LayerError
 from luxport.layers._cell_base import RecurrentCell, write_outline
 from luxport.layers._recurrence import Recurrence, check_cell, join_input, split_input

@@ -12,13 +12,13 @@ from luxport import ops, tree
 from luxport.backend import Array, dtype_name, find_array_device, namespace
 from luxport.backend.dtypes import add_parameter, is_floating
 from luxport.core.abstract_arrays import AbstractArray
-from luxport.core.anatomy import Parameters, States
 from luxport.core.input_checks import check_axis, check_dtype, check_sizes, shape_text
 from luxport.core.layer import Layer
+from luxport.core.layer_base import Parameters, States
 from luxport.errors import LayerError
 from luxport.initializers import Initializer, zeros
 from luxport.ops._recurrent import clear_masked, hold_masked
-from luxport.ops.looking import may_look
+from luxport.ops.readable_values import may_look
 from luxport.ops.shapes import can_broadcast_to
 from luxport.random import Rng
 from luxport.transforms._loops import scan

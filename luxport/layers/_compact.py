@@ -13,10 +13,10 @@ from typing import Any
 from luxport import tree
 from luxport.backend import dtype_name, is_array, namespace
 from luxport.call_arguments import explain_call_errors
-from luxport.core.anatomy import NamedLayers, Parameters, States, name_layers
 from luxport.core.containers import WrapperLayer
 from luxport.core.initial_values import initial_parameters, initial_states
 from luxport.core.layer import Layer
+from luxport.core.layer_base import NamedLayers, Parameters, States, name_layers
 from luxport.core.stateful import StatefulLayer
 from luxport.layers._compact_bindings import Bindings, Initial, is_child, make_binding
 from luxport.random import Rng

@@ -10,8 +10,8 @@ import numpy as np
 
 from luxport.backend import dtype_name, find_owner, numpy_bfloat16
 from luxport.call_arguments import explain_call_errors
-from luxport.core.anatomy import NamedLayers
 from luxport.core.layer import Layer
+from luxport.core.layer_base import NamedLayers
 from luxport.initializers import Initializer
 from luxport.random import Rng
 from luxport.text import name_kind

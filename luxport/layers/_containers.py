@@ -7,11 +7,11 @@ from dataclasses import KW_ONLY, field
 from numbers import Integral
 from typing import Any
 
-from luxport.core.anatomy import NamedLayers, Parameters, States
 from luxport.core.containers import WrapperLayer
 from luxport.core.layer import Layer
-from luxport.layers._alike import can_loop, find_runs, loop_layers
+from luxport.core.layer_base import NamedLayers, Parameters, States
 from luxport.layers._function_layers import NoOpLayer
+from luxport.layers._layer_loops import can_loop, find_runs, loop_layers
 from luxport.layers._named_layers import LayersByName, make_layer, read_layers
 from luxport.text import show
 

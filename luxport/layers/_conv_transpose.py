@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from luxport import ops
 from luxport.backend import Array
-from luxport.core.anatomy import Parameters, States
 from luxport.core.input_checks import check_dtype
+from luxport.core.layer_base import Parameters, States
 from luxport.layers._conv_base import Convolution
 from luxport.layers._windows import PerAxis, Sizes, Windows, check_spatial, read_sizes
 from luxport.text import show

@@ -11,11 +11,11 @@ from luxport import ops, tree
 from luxport.backend import Array, dtype_name, find_owner, namespace
 from luxport.call_arguments import explain_call_errors
 from luxport.core.abstract_arrays import AbstractArray
-from luxport.core.anatomy import Parameters, States, expect_layer
 from luxport.core.containers import WrapperLayer
 from luxport.core.error_location import mark_located
 from luxport.core.initial_values import describe_values, initial_parameters, initial_states
 from luxport.core.layer import Layer
+from luxport.core.layer_base import Parameters, States, expect_layer
 from luxport.core.surgery import layer_map
 from luxport.text import show
 

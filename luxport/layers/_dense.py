@@ -8,9 +8,9 @@ from typing import Any, Self
 from luxport import ops
 from luxport.backend import Array, match_sizes, namespace
 from luxport.backend.dtypes import add_parameter, multiply_by_parameter
-from luxport.core.anatomy import Parameters, States
 from luxport.core.input_checks import check_axis, check_dtype, check_sizes, shape_of, shape_text
 from luxport.core.layer import Layer
+from luxport.core.layer_base import Parameters, States
 from luxport.errors import LayerError
 from luxport.initializers import Initializer, glorot_uniform, ones, zeros
 from luxport.layers._take_parameters import take_parameters

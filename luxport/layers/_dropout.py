@@ -10,8 +10,8 @@ import numpy as np
 from luxport import ops
 from luxport.backend import Array, dtype_name, namespace
 from luxport.backend.dtypes import find_bool_dtype
-from luxport.core.anatomy import Parameters, States
 from luxport.core.input_checks import check_floating, shape_of
+from luxport.core.layer_base import Parameters, States
 from luxport.errors import LayerTypeError
 from luxport.layers._random_layer import RandomLayer, check_strength, make_generator
 from luxport.random import Rng

@@ -11,9 +11,9 @@ import numpy as np
 
 from luxport.backend import Array, namespace
 from luxport.backend.dtypes import convert_indices, expect_floating, widen_halves
-from luxport.core.anatomy import Parameters, States
 from luxport.core.input_checks import check_sizes, shape_of, shape_text
 from luxport.core.layer import Layer
+from luxport.core.layer_base import Parameters, States
 from luxport.errors import LayerError, LayerTypeError
 from luxport.initializers import Initializer, normal
 from luxport.layers._table_rows import (

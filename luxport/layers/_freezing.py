@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any, overload
 
 from luxport.call_arguments import explain_call_errors
-from luxport.core.anatomy import Parameters, States, expect_layer
 from luxport.core.initial_values import describe_values, initial_parameters, initial_states
 from luxport.core.layer import Layer, is_array
+from luxport.core.layer_base import Parameters, States, expect_layer
 from luxport.random import Rng
 from luxport.text import name_kind, show
 from luxport.tree import paths

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from luxport.call_arguments import explain_wrong_call
-from luxport.core.anatomy import Parameters, States
 from luxport.core.layer import Layer
+from luxport.core.layer_base import Parameters, States
 from luxport.text import show
 
 __all__ = ["NoOpLayer", "WrappedFunction"]

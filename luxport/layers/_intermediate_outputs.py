@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from luxport.call_arguments import explain_call_errors
-from luxport.core.anatomy import Parameters, States
+from luxport.core.layer_base import Parameters, States
 from luxport.core.wrong_entries import find_wrong_entry
 from luxport.errors import LayerError
 from luxport.layers._containers import Chain

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from luxport.core.anatomy import NamedLayers
 from luxport.core.layer import Layer
+from luxport.core.layer_base import NamedLayers
 from luxport.errors import LayerTypeError
 from luxport.layers._function_layers import WrappedFunction
 from luxport.text import name_kind, show

@@ -7,9 +7,9 @@ from typing import Any, cast
 
 from luxport import ops
 from luxport.backend import Array, match_sizes
-from luxport.core.anatomy import Parameters, States
 from luxport.core.input_checks import check_axis, check_dtype, check_floating, check_sizes, shape_of, shape_text
 from luxport.core.layer import Layer
+from luxport.core.layer_base import Parameters, States
 from luxport.errors import LayerError
 from luxport.initializers import Initializer, ones, zeros
 from luxport.ops import Activation, identity

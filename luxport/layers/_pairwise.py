@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from luxport.core.anatomy import NamedLayers, Parameters, States
 from luxport.core.containers import WrapperLayer
 from luxport.core.layer import Layer
+from luxport.core.layer_base import NamedLayers, Parameters, States
 from luxport.errors import LayerError
 from luxport.layers._named_layers import LayersByName, read_layers
 from luxport.text import show

@@ -9,10 +9,10 @@ from numbers import Integral
 from typing import Any, ClassVar
 
 from luxport.backend import namespace
-from luxport.core.anatomy import NamedLayers, Parameters, States
 from luxport.core.containers import WrapperLayer
 from luxport.core.initial_values import initial_parameters, initial_states
 from luxport.core.layer import Layer
+from luxport.core.layer_base import NamedLayers, Parameters, States
 from luxport.errors import LayerError
 from luxport.layers._named_layers import LayersByName, make_layer, read_layers
 from luxport.random import Rng

@@ -6,9 +6,9 @@ from dataclasses import KW_ONLY, field
 
 from luxport import ops
 from luxport.backend import Array
-from luxport.core.anatomy import Parameters, States
 from luxport.core.input_checks import check_floating, check_ordered, check_positive
 from luxport.core.layer import Layer
+from luxport.core.layer_base import Parameters, States
 from luxport.layers._windows import Padding, PerAxis, Sizes, Windows, check_numbers, check_spatial
 
 __all__ = ["LPPool", "MaxPool", "MeanPool"]

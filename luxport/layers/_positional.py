@@ -11,9 +11,9 @@ import numpy as np
 from luxport import ops
 from luxport.backend import Array, namespace
 from luxport.backend.dtypes import choose_wider_dtype, is_floating
-from luxport.core.anatomy import Parameters, States
 from luxport.core.input_checks import check_floating, check_sizes, shape_of, shape_text
 from luxport.core.layer import Layer
+from luxport.core.layer_base import Parameters, States
 from luxport.errors import LayerError
 from luxport.random import Rng
 from luxport.text import name_kind

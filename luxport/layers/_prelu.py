@@ -7,9 +7,9 @@ from typing import Any
 
 from luxport.backend import Array, namespace
 from luxport.backend.dtypes import multiply_by_parameter
-from luxport.core.anatomy import Parameters, States
 from luxport.core.input_checks import check_axis, check_dtype, check_floating, check_sizes, shape_of, shape_text
 from luxport.core.layer import Layer
+from luxport.core.layer_base import Parameters, States
 from luxport.errors import LayerError
 from luxport.initializers import Initializer, constant
 from luxport.ops.shapes import can_broadcast_to

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from luxport.backend import Array
-from luxport.core.anatomy import Parameters, States
 from luxport.core.layer import Layer
+from luxport.core.layer_base import Parameters, States
 from luxport.layers._function_layers import NoOpLayer
 from luxport.random import Rng
 from luxport.text import show

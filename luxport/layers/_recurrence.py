@@ -10,9 +10,9 @@ import numpy as np
 from luxport import tree
 from luxport.backend import Array, match_shapes, namespace
 from luxport.backend.dtypes import convert_indices, is_bool
-from luxport.core.anatomy import Parameters, States
 from luxport.core.containers import WrapperLayer
 from luxport.core.input_checks import check_axis, check_sizes, shape_of, shape_text
+from luxport.core.layer_base import Parameters, States
 from luxport.errors import LayerError, LayerIndexError
 from luxport.layers._cell_base import GatedCell, RecurrentCell
 from luxport.ops._recurrent import clear_masked

@@ -7,10 +7,10 @@ from dataclasses import KW_ONLY, field
 from numbers import Real
 from typing import Any, ClassVar
 
-from luxport.core.anatomy import NamedLayers, Parameters, States
 from luxport.core.containers import WrapperLayer
 from luxport.core.input_checks import check_sizes
 from luxport.core.layer import Layer
+from luxport.core.layer_base import NamedLayers, Parameters, States
 from luxport.initializers import Initializer, zeros
 from luxport.layers._bidirectional import BidirectionalRNN
 from luxport.layers._cell_base import GateInitializer, RecurrentCell

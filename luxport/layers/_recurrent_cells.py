@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from luxport import ops
 from luxport.backend import Array
 from luxport.backend.dtypes import run_wide
-from luxport.core.anatomy import Parameters, States
+from luxport.core.layer_base import Parameters, States
 from luxport.initializers import Initializer, zeros
 from luxport.layers._cell_base import GatedCell
 from luxport.ops import Activation, tanh

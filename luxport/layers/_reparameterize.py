@@ -11,11 +11,11 @@ import numpy as np
 from luxport import ops
 from luxport.call_arguments import explain_call_errors
 from luxport.core.abstract_arrays import AbstractArray
-from luxport.core.anatomy import Parameters, States
 from luxport.core.containers import WrapperLayer
 from luxport.core.initial_values import describe_values, initial_parameters
 from luxport.core.input_checks import check_sizes
 from luxport.core.layer import Layer
+from luxport.core.layer_base import Parameters, States
 from luxport.core.surgery import layer_map
 from luxport.core.wrong_entries import check_groups
 from luxport.errors import LayerError

@@ -7,9 +7,9 @@ from numbers import Integral
 from typing import Any
 
 from luxport.backend import Array, namespace
-from luxport.core.anatomy import Parameters, States
 from luxport.core.input_checks import shape_of, shape_text
 from luxport.core.layer import Layer
+from luxport.core.layer_base import Parameters, States
 from luxport.errors import LayerError
 from luxport.ops.shapes import read_sizes, reshape_samples
 from luxport.text import show

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, field
 from typing import Any
 
-from luxport.core.anatomy import Parameters, States
 from luxport.core.containers import ContainerLayer
 from luxport.core.layer import Layer
+from luxport.core.layer_base import Parameters, States
 from luxport.errors import LayerError
 from luxport.layers._attention import MultiHeadAttention
 from luxport.layers._dense import Dense

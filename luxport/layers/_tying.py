@@ -7,9 +7,9 @@ from typing import Any, TypeAlias
 
 from luxport import tree
 from luxport.call_arguments import explain_call_errors
-from luxport.core.anatomy import Parameters, States, expect_layer
 from luxport.core.initial_values import describe_values, initial_parameters, initial_states
 from luxport.core.layer import Layer
+from luxport.core.layer_base import Parameters, States, expect_layer
 from luxport.errors import LayerError
 from luxport.random import Rng
 from luxport.text import name_kind, show

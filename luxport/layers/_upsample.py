@@ -7,9 +7,9 @@ from typing import Literal, TypeAlias, get_args
 
 from luxport import ops
 from luxport.backend import Array, dtype_name
-from luxport.core.anatomy import Parameters, States
 from luxport.core.input_checks import shape_of, shape_text
 from luxport.core.layer import Layer
+from luxport.core.layer_base import Parameters, States
 from luxport.errors import LayerError, LayerTypeError
 from luxport.layers._windows import check_spatial
 from luxport.text import show

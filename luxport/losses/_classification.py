@@ -10,7 +10,7 @@ from luxport.backend import Array, namespace
 from luxport.losses._common import Aggregation, aggregate, choose_epsilon, match_target, wrap_loss
 from luxport.ops._operation import operation
 from luxport.ops._softmax import halve_logsoftmax
-from luxport.ops.looking import prefer_finite
+from luxport.ops.readable_values import prefer_finite
 
 __all__ = [
     "binary_focal_loss",

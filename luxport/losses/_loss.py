@@ -8,8 +8,8 @@ from dataclasses import KW_ONLY, dataclass, field, fields
 from typing import Any, ClassVar, dataclass_transform, overload
 
 from luxport.backend import Array
-from luxport.core.anatomy import Parameters, States
 from luxport.core.layer import Layer
+from luxport.core.layer_base import Parameters, States
 from luxport.losses._common import Aggregation, aggregate, explain_wrong_options, match_target, smooth_labels
 from luxport.text import name_kind
 

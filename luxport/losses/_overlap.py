@@ -8,8 +8,8 @@ from typing import Any, TypeAlias
 from luxport.backend import Array
 from luxport.backend.option_rules import AXES
 from luxport.losses._common import Aggregation, aggregate, match_target, wrap_loss
-from luxport.ops.looking import may_look
 from luxport.ops.moments import is_variance_usual
+from luxport.ops.readable_values import may_look
 from luxport.ops.scaling import find_divisor
 
 __all__ = ["dice_coeff_loss", "tversky_loss"]

@@ -15,7 +15,7 @@ from luxport.ops._operation import operation
 from luxport.ops._softmax import halve_logsoftmax
 from luxport.ops.averages import average, take_mean
 from luxport.ops.indices import mark_missing, require_in_range
-from luxport.ops.looking import prefer_finite
+from luxport.ops.readable_values import prefer_finite
 from luxport.ops.shapes import read_sizes
 
 __all__ = ["nll_loss", "sparse_crossentropy", "sparse_logitcrossentropy"]

@@ -13,7 +13,7 @@ from luxport.backend.option_rules import FLAG, POSITIVE
 from luxport.errors import LayerError, shape_text
 from luxport.ops._operation import operation
 from luxport.ops.averages import average, take_mean
-from luxport.ops.looking import may_look
+from luxport.ops.readable_values import may_look
 from luxport.ops.scaling import find_divisor
 from luxport.ops.shapes import is_number, read_sizes
 from luxport.ops.windows import (

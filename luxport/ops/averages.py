@@ -7,7 +7,7 @@ from typing import Any
 
 from luxport.backend import Array, namespace
 from luxport.ops._operation import operation
-from luxport.ops.looking import prefer_finite
+from luxport.ops.readable_values import prefer_finite
 from luxport.transforms._stop_gradient import stop_gradient
 
 __all__ = ["average", "take_mean", "take_smaller"]

@@ -20,7 +20,7 @@ from luxport.backend import Array, dtype_name, namespace
 from luxport.backend.dtypes import convert_indices
 from luxport.errors import LayerIndexError, LayerTypeError, shape_text
 from luxport.ops._operation import operation
-from luxport.ops.looking import may_look
+from luxport.ops.readable_values import may_look
 from luxport.ops.shapes import is_number
 
 __all__ = ["are_in_range", "expect_integers", "mark_missing", "tell_index", "value_range", "require_in_range"]

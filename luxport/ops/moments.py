@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from luxport.backend import Array
 from luxport.backend.dtypes import is_double
-from luxport.ops.looking import find_reliance, may_look
+from luxport.ops.readable_values import find_reliance, may_look
 from luxport.transforms._stop_gradient import stop_gradient
 
 __all__ = [

@@ -6,8 +6,8 @@ from typing import Any
 
 from luxport.backend import Array
 from luxport.backend.dtypes import is_double
-from luxport.ops.looking import may_look
 from luxport.ops.moments import is_variance_usual
+from luxport.ops.readable_values import may_look
 from luxport.transforms._stop_gradient import stop_gradient
 
 __all__ = ["add_after", "find_divisor", "sum_squares"]

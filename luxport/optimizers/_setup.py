@@ -8,8 +8,8 @@ from typing import Any
 from luxport import tree
 from luxport.backend import is_inexact, namespace
 from luxport.call_arguments import explain_call_errors
-from luxport.core.anatomy import expect_no_layer
 from luxport.core.flat import FlatParameters
+from luxport.core.layer_base import expect_no_layer
 from luxport.optimizers._chain import MixedPrecision
 from luxport.optimizers._clip_global_norm import expect_all_together
 from luxport.optimizers._construction import check_rule

@@ -17,7 +17,7 @@ from luxport.layers._tying import Tied
 from luxport.porting import julia
 from luxport.porting.errors import FileFormatError, show
 from luxport.porting.flux.fields import compute_variance, detect_standard_deviation, read_number
-from luxport.porting.julia.generation import FIRST, LAST
+from luxport.porting.julia.flux_versions import FIRST, LAST
 from luxport.porting.julia.nodes import has_arrays, is_array, is_node, read_entries, unwrap_node
 from luxport.text import warn
 from luxport.tree import paths

@@ -18,7 +18,7 @@ from luxport.porting.files.reading import SavedFile, read
 from luxport.porting.flux.fields import GENERATIONS
 from luxport.porting.julia.component_arrays import is_component_array
 from luxport.porting.julia.entries import list_children
-from luxport.porting.julia.generation import describe_flux_generation
+from luxport.porting.julia.flux_versions import describe_flux_generation
 from luxport.porting.loading import find_models
 
 __all__ = ["describe", "main"]

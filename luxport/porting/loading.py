@@ -22,8 +22,8 @@ from luxport.porting.files.reading import read
 from luxport.porting.flux import is_model as is_flux
 from luxport.porting.flux import port as port_flux
 from luxport.porting.julia.entries import find_entry_at, list_children, list_inner_entries
-from luxport.porting.julia.generation import find_versions_for, read_version
-from luxport.porting.lux.saved import build_with_parameters_beside, is_saved_model
+from luxport.porting.julia.flux_versions import find_versions_for, read_version
+from luxport.porting.lux.saved_models import build_with_parameters_beside, is_saved_model
 from luxport.porting.lux.structs import find_kind
 from luxport.porting.lux.train_state import SavedOptimizer, read_optimizer
 from luxport.text import warn

@@ -16,7 +16,7 @@ from luxport.porting.errors import FileFormatError, refuse_file
 from luxport.porting.files.reading import read
 from luxport.porting.fitting import draw_initial, fit, fit_states, squeeze_shape
 from luxport.porting.julia.entries import find_entry_at, find_states_beside, is_container, list_inner_entries
-from luxport.porting.julia.generation import find_versions_for, read_version
+from luxport.porting.julia.flux_versions import find_versions_for, read_version
 from luxport.porting.julia.nodes import is_array
 from luxport.porting.loading import place_values
 from luxport.porting.other_activations import warn_of_other_activations

@@ -9,8 +9,8 @@ from luxport import tree
 from luxport.backend import backend_of, can, dtype_name
 from luxport.core.layer import Layer
 from luxport.core.surgery import named_modules
-from luxport.layers._alike import find_runs
 from luxport.layers._containers import Chain
+from luxport.layers._layer_loops import find_runs
 from luxport.optimizers._rule import Batched
 from luxport.optimizers._state import Leaf, OptimizerState
 from luxport.training._state import TrainState

@@ -18,7 +18,7 @@ from luxport import tree
 from luxport.backend import backend_of, dtype_name, find_owner, namespace
 from luxport.core.flat_layout import split_vector
 from luxport.errors import shape_text
-from luxport.layers._alike import Row, remember_rows
+from luxport.layers._layer_loops import Row, remember_rows
 from luxport.optimizers._state import Group, Leaf, OptimizerState
 from luxport.training._joined_steps import can_join_steps, collect_leaves, find_looped
 from luxport.training._state import TrainState

@@ -12,7 +12,7 @@ import numpy as np
 
 from luxport import tree
 from luxport.backend import Array, backend_of, can, namespace
-from luxport.ops.looking import may_look
+from luxport.ops.readable_values import may_look
 from luxport.optimizers._updates import update, update_in_place
 from luxport.training._loop import run_steps
 from luxport.training._loss_scaling import all_finite, select

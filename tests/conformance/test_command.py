@@ -22,8 +22,8 @@ from luxport_conformance.probing import ask
 from luxport_conformance.progress import Progress
 from luxport_conformance.report import list_complaints, list_remarks, render_table
 from luxport_conformance.runner import Check, run
-from luxport_conformance.schedule import Finding, collect_findings
 from luxport_conformance.selection import Selection
+from luxport_conformance.worker_processes import Finding, collect_findings
 
 ROOT = Path(__file__).parents[2]
 
@@ -71,7 +71,7 @@ def test_a_backend_from_outside(tmp_path: Path, capsys: pytest.CaptureFixture[st
     ],
 )
 def test_a_broken_backend_is_a_finding(broken: str, complaint: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("luxport_conformance.schedule._LONG", 1.0)
+    monkeypatch.setattr("luxport_conformance.worker_processes._LONG", 1.0)
     waited: list[str] = []
     pattern = "^(override_is_definition-tanh|values-Dense)_1-"
     selection = Selection((f"broken_backends:{broken}",), pattern=pattern, dtypes=("float32",))

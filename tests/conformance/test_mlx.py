@@ -10,7 +10,7 @@ import pytest
 from optional_packages import require
 
 import luxport
-from luxport_conformance.crossing import list_checks
+from luxport_conformance.check_list import list_checks
 from luxport_conformance.runner import Check
 from luxport_conformance.selection import Selection
 

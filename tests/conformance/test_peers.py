@@ -22,8 +22,8 @@ from luxport_conformance.examples import EXAMPLES
 from luxport_conformance.peers import PEERS, Counterpart, Peer, find_peer, jax_conventions
 from luxport_conformance.peers.checks import list_peer_checks
 from luxport_conformance.peers.counterpart import refuse
+from luxport_conformance.peers.difference_kinds import KINDS
 from luxport_conformance.peers.differences import DIFFERENCES, Difference
-from luxport_conformance.peers.kinds import KINDS
 from luxport_conformance.peers.names import check_names
 from luxport_conformance.results import list_changes, load, render_markdown
 

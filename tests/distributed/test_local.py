@@ -15,8 +15,8 @@ import pytest
 import luxport
 from luxport import distributed
 from luxport.distributed import _engine, _session
-from luxport.distributed._halves import compute_weighted_means
 from luxport.distributed._launch import World, read_world
+from luxport.distributed._sums import compute_weighted_means
 from luxport.training import TrainState, train_step
 
 VARIABLES = [

@@ -14,7 +14,7 @@ from luxport.distributed import _arrivals
 from luxport.distributed._budget import Budget
 from luxport.distributed._launch import World
 from luxport.distributed._process_tree import ProcessTree
-from luxport.distributed._rows import StoredRows
+from luxport.distributed._stored_rows import StoredRows
 
 
 class Store:

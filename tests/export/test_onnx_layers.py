@@ -1,4 +1,4 @@
-"""The ONNX graph of every public layer compared with NumPy; `make onnx` runs all of `luxport_conformance.exported`."""
+"""The ONNX graph of every public layer compared with NumPy; `make onnx` runs `luxport_conformance.onnx_exports`."""
 
 from pathlib import Path
 
@@ -6,10 +6,10 @@ import pytest
 
 from luxport.backend import get_backend
 from luxport_conformance.cases import CASES
-from luxport_conformance.crossing import list_checks
+from luxport_conformance.check_list import list_checks
 from luxport_conformance.examples import EXAMPLES
-from luxport_conformance.exported import REFUSED, check_export, main
 from luxport_conformance.gaps import list_gaps
+from luxport_conformance.onnx_exports import REFUSED, check_export, main
 
 
 def test_every_layer_is_exported_or_refused_with_a_reason() -> None:

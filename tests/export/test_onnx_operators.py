@@ -8,7 +8,7 @@ import pytest
 
 import luxport
 from luxport import ops
-from luxport_conformance.exported import Exported
+from luxport_conformance.onnx_exports import Exported
 
 IMAGES = np.random.default_rng(0).normal(size=(2, 4, 5, 6)).astype(np.float32)
 OPERATORS: dict[str, tuple[str, Callable[..., Any]]] = {

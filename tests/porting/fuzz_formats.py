@@ -30,7 +30,7 @@ from fuzz_limits import Attack, check_error, limit_resources, main
 
 import luxport
 from luxport import porting
-from luxport.core.anatomy import NamedLayers
+from luxport.core.layer_base import NamedLayers
 from luxport.porting import convert_command as converting
 from luxport.porting import inspect_command as inspecting
 from luxport.porting import loading, parameters, petab

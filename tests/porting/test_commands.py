@@ -10,7 +10,7 @@ from luxport.cli import main
 from luxport.porting import read
 from luxport.porting.files import saving
 from luxport.porting.inspect_command import describe
-from luxport.porting.julia.generation import describe_flux_generation
+from luxport.porting.julia.flux_versions import describe_flux_generation
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import luxport
-from luxport.core.anatomy import NamedLayers
+from luxport.core.layer_base import NamedLayers
 from luxport.porting import FileFormatError, petab
 from luxport.porting.network import Call, Network, Result
 

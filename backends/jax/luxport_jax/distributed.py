@@ -26,12 +26,12 @@ from luxport.distributed._errors import (
     explain_use_in_program,
     find_first_line,
 )
-from luxport.distributed._halves import compute_weighted_means
 from luxport.distributed._launch import World
 from luxport.distributed._lifeline import Lifeline
 from luxport.distributed._meeting import meet
 from luxport.distributed._process_tree import ProcessTree
-from luxport.distributed._rows import StoredRows
+from luxport.distributed._stored_rows import StoredRows
+from luxport.distributed._sums import compute_weighted_means
 from luxport_jax.parallel import (
     WORKERS,
     call_connected,

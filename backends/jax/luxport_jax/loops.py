@@ -11,8 +11,8 @@ import jax.core
 import jax.extend.core
 import numpy as np
 
+from luxport_jax.dict_order import restore_order, strip_leaves
 from luxport_jax.free_loops import scan_free_length
-from luxport_jax.order import restore_order, strip_leaves
 
 __all__ = ["loop_steps", "scan", "scan_layers"]
 

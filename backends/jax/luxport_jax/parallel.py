@@ -13,10 +13,10 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from luxport import tree
 from luxport.distributed._engine import LocalEngine
 from luxport.distributed._errors import explain_use_in_program, find_first_line
-from luxport.distributed._halves import compute_weighted_means
 from luxport.distributed._launch import World
 from luxport.distributed._session import require_session
-from luxport_jax.order import restore_order, strip_leaves
+from luxport.distributed._sums import compute_weighted_means
+from luxport_jax.dict_order import restore_order, strip_leaves
 from luxport_jax.programs import hide, jit
 
 __all__ = [

@@ -13,7 +13,7 @@ import numpy as np
 from luxport.transforms.program_limit import MOST_PROGRAMS, warn_of_many_programs
 from luxport.tree.static import Static, flatten_static, unflatten_static
 from luxport_jax.arrays import owns_type
-from luxport_jax.order import make_restorer, restore_order, strip_leaves
+from luxport_jax.dict_order import make_restorer, restore_order, strip_leaves
 
 __all__ = ["checkpoint", "compile_bounded", "hide", "jit"]
 

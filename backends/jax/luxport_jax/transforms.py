@@ -14,7 +14,7 @@ import jax.numpy as xp
 
 from luxport import tree
 from luxport.transforms._custom_gradient import CustomCall, CustomGradient
-from luxport_jax.order import restore_order, strip_leaves
+from luxport_jax.dict_order import restore_order, strip_leaves
 
 __all__ = ["are_constants", "custom_vjp", "jacobian", "jvp", "stop_gradient", "value_and_grad", "vjp"]
 

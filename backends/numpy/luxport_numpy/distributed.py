@@ -12,9 +12,9 @@ import numpy as np
 from luxport.backend import backend_of
 from luxport.distributed._budget import Budget
 from luxport.distributed._errors import DistributedError, explain_use_in_program
-from luxport.distributed._halves import compute_weighted_means
 from luxport.distributed._launch import World
-from luxport.distributed._rows import are_all_the_same, convert_digest
+from luxport.distributed._stored_rows import are_all_the_same, convert_digest
+from luxport.distributed._sums import compute_weighted_means
 from luxport.errors import BackendNotFoundError
 
 __all__ = ["MPIEngine", "start_collectives"]

@@ -12,7 +12,7 @@ from luxport_onnx import ops, xp
 from luxport_onnx.export import export
 from luxport_onnx.graph import Array, make_fed
 from luxport_onnx.loops import scan
-from luxport_onnx.running import read_numbers
+from luxport_onnx.run_graphs import read_numbers
 
 __all__ = ["capabilities", "export", "name", "ops", "scan", "xp"]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from luxport_onnx.lines import Graph, Line
+from luxport_onnx.written_graph import Graph, Line
 
 __all__ = ["fold_norms"]
 

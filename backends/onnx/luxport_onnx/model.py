@@ -12,7 +12,7 @@ from onnx import helper, numpy_helper
 from luxport.version import __version__
 from luxport_onnx.folding_norms import fold_norms
 from luxport_onnx.graph import Array
-from luxport_onnx.lines import Graph, Line, list_reachable, write_lines
+from luxport_onnx.written_graph import Graph, Line, list_reachable, write_lines
 
 __all__ = ["NEWEST", "OLDEST", "PAGE", "make_graph", "make_model", "place_beside", "list_reachable"]
 

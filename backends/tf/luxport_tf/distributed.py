@@ -19,12 +19,12 @@ from luxport.distributed._alarm import Alarm
 from luxport.distributed._budget import Budget
 from luxport.distributed._engine import LocalEngine
 from luxport.distributed._errors import DistributedError, explain_absent, explain_address, explain_late, find_first_line
-from luxport.distributed._halves import compute_weighted_means
 from luxport.distributed._launch import World
 from luxport.distributed._meeting import meet
 from luxport.distributed._process_tree import ProcessTree
-from luxport.distributed._rows import StoredRows
 from luxport.distributed._session import require_session
+from luxport.distributed._stored_rows import StoredRows
+from luxport.distributed._sums import compute_weighted_means
 from luxport.errors import LayerTypeError
 from luxport_tf.buckets import move_in_buckets
 from luxport_tf.patience import Patience

@@ -19,7 +19,7 @@ from luxport_torch.arrays import devices as devices
 from luxport_torch.arrays import from_dlpack as from_dlpack
 from luxport_torch.arrays import owns_type as owns_type
 from luxport_torch.arrays import to_numpy as to_numpy
-from luxport_torch.casting import casts as casts
+from luxport_torch.autocast import casts as casts
 from luxport_torch.compiling import jit as jit
 from luxport_torch.custom_gradients import custom_vjp as custom_vjp
 from luxport_torch.distributed import start_collectives as start_collectives

@@ -14,10 +14,10 @@ import torch.distributed as dist
 from luxport.distributed._alarm import Alarm
 from luxport.distributed._budget import Budget
 from luxport.distributed._errors import DistributedError, explain_absent, explain_address, find_first_line
-from luxport.distributed._halves import compute_weighted_means
 from luxport.distributed._launch import World
 from luxport.distributed._meeting import meet
-from luxport.distributed._rows import are_all_the_same, convert_digest
+from luxport.distributed._stored_rows import are_all_the_same, convert_digest
+from luxport.distributed._sums import compute_weighted_means
 from luxport_torch.gradient_buckets import Overlapping, fill_buckets, show_to_send
 
 __all__ = ["TorchEngine", "start_collectives"]

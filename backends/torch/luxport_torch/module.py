@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from luxport.core.anatomy import Parameters, States
 from luxport.core.layer import Layer
+from luxport.core.layer_base import Parameters, States
 from luxport.core.modes import test_mode, train_mode
 from luxport.tree.static import Static
 

@@ -15,8 +15,8 @@ from luxport.training._loss_scaling import all_finite
 from luxport.transforms import value_and_grad
 from luxport.transforms._gradients import check_scalar, cut
 from luxport_torch.compiling import jit as compiled
-from luxport_torch.ongoing import Ongoing, begin_plan
 from luxport_torch.plain_dicts import build_like, collect_tensors
+from luxport_torch.repeated_steps import Ongoing, begin_plan
 from luxport_torch.transforms import cut_off, differentiating
 
 __all__ = ["train_program"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any
 
-from luxport_conformance.peers.kinds import KINDS
+from luxport_conformance.peers.difference_kinds import KINDS
 
 __all__ = ["Build", "Counterpart", "NoCounterpartError", "Peer", "refuse", "rename_options", "require_symmetric"]
 
@@ -23,7 +23,7 @@ class Counterpart:
     Parameters are luxport's, turned into the peer's within the function, by operations of the peer: so that its
     gradients are with respect to luxport's parameters, too. In training a layer that keeps statistics returns
     ``(y, statistics)``. `remark` says what is different by design, `differences` names it by the keys of
-    `luxport_conformance.peers.kinds.KINDS`.
+    `luxport_conformance.peers.difference_kinds.KINDS`.
 
     Raises: ValueError for a difference that has no such name
     """
@@ -36,8 +36,8 @@ class Counterpart:
         for kind in self.differences:
             if kind not in KINDS:
                 raise ValueError(
-                    f"Counterpart expects differences by their names in luxport_conformance.peers.kinds.KINDS, "
-                    f"got {kind!r}: say it as remark={kind!r}"
+                    "Counterpart expects differences by their names in "
+                    f"luxport_conformance.peers.difference_kinds.KINDS, got {kind!r}: say it as remark={kind!r}"
                 )
 
 

@@ -26,7 +26,7 @@ from luxport_conformance.peers.keras_tools import (
 )
 from luxport_conformance.peers.keras_training import INITIALIZERS, LOSSES, OPTIMIZERS
 from luxport_conformance.peers.layer_tools import is_training, list_padding_differences, require_indices
-from luxport_conformance.peers.without import COMPOSED, list_without
+from luxport_conformance.peers.missing_counterparts import COMPOSED, list_without
 
 __all__ = ["ON_JAX", "ON_NUMPY", "ON_TF", "ON_TORCH"]
 

@@ -19,8 +19,8 @@ from luxport_conformance.peers.layer_tools import (
     require_identity,
     require_indices,
 )
+from luxport_conformance.peers.missing_counterparts import COMPOSED, list_without
 from luxport_conformance.peers.mlx_training import FUNCTIONS, INITIALIZERS, LOSSES, OPTIMIZERS
-from luxport_conformance.peers.without import COMPOSED, list_without
 
 __all__ = ["MLX_NN"]
 

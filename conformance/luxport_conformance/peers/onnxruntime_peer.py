@@ -12,11 +12,11 @@ from luxport.errors import LayerTypeError
 from luxport.tree.static import Static
 from luxport_conformance.arrays import has_complex
 from luxport_conformance.examples import EXAMPLES
-from luxport_conformance.exported import REFUSED, Exported
+from luxport_conformance.onnx_exports import REFUSED, Exported
 from luxport_conformance.operation_examples import OPERATIONS, OverrideExample
 from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError, Peer
 from luxport_conformance.peers.edges import LOSSES
-from luxport_conformance.peers.without import COMPOSED
+from luxport_conformance.peers.missing_counterparts import COMPOSED
 
 __all__ = ["ONNXRUNTIME"]
 

@@ -18,8 +18,8 @@ from luxport_conformance.peers.layer_tools import (
     pick_activation,
     require_indices,
 )
+from luxport_conformance.peers.missing_counterparts import COMPOSED, list_without
 from luxport_conformance.peers.tf_losses import LOSSES
-from luxport_conformance.peers.without import COMPOSED, list_without
 
 __all__ = ["TF_NN"]
 

@@ -11,12 +11,12 @@ import numpy as np
 from luxport.porting.torch.conventions import PADDING_MODES, swap_bilinear_weight, swap_dense_weight
 from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError, Peer, require_symmetric
 from luxport_conformance.peers.layer_tools import count_groups, is_training, list_padding_differences, require_indices
+from luxport_conformance.peers.missing_counterparts import COMPOSED, list_without
 from luxport_conformance.peers.torch_attention import ATTENTION
 from luxport_conformance.peers.torch_functions import FUNCTIONS
 from luxport_conformance.peers.torch_recurrent import RECURRENT
 from luxport_conformance.peers.torch_tools import find_module, wrap_module
 from luxport_conformance.peers.torch_training import INITIALIZERS, LOSSES, OPTIMIZERS
-from luxport_conformance.peers.without import COMPOSED, list_without
 
 __all__ = ["TORCH"]
 

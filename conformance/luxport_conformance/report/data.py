@@ -12,7 +12,7 @@ from typing import Any
 
 from luxport_conformance.compare import EPSILON
 from luxport_conformance.results import find_version
-from luxport_conformance.schedule import Finding
+from luxport_conformance.worker_processes import Finding
 
 __all__ = ["count_outcomes", "make_data"]
 

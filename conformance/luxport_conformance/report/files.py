@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from luxport.porting.files.atomic_files import open_atomic
-from luxport_conformance.peers.kinds import KINDS
+from luxport_conformance.peers.difference_kinds import KINDS
 from luxport_conformance.report.data import make_data
 from luxport_conformance.report.families import find_family
-from luxport_conformance.schedule import Finding
+from luxport_conformance.worker_processes import Finding
 
 __all__ = ["check_folder", "write"]
 

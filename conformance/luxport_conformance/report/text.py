@@ -8,8 +8,8 @@ import shutil
 from collections.abc import Mapping, Sequence
 
 from luxport_conformance import backends
-from luxport_conformance.peers.kinds import KINDS
-from luxport_conformance.schedule import Finding
+from luxport_conformance.peers.difference_kinds import KINDS
+from luxport_conformance.worker_processes import Finding
 
 __all__ = ["leave_out_numbers", "list_complaints", "list_remarks", "make_printable", "render_table"]
 

@@ -17,8 +17,8 @@ from luxport.backend.option_rules import AXIS
 from luxport.call_arguments import explain_call_errors
 from luxport.ops._operation import operation
 from luxport.ops._special_functions import erf
-from luxport.ops.looking import find_reliance
 from luxport.ops.moments import find_usual_bound
+from luxport.ops.readable_values import find_reliance
 from luxport.ops.shapes import is_number, read_sizes
 from luxport.transforms._stop_gradient import stop_gradient
 

@@ -12,9 +12,9 @@ import numpy as np
 from luxport import tree
 from luxport.backend import Backend, check_dtype_name
 from luxport.call_arguments import explain_call_errors
-from luxport.core.anatomy import Parameters, States
 from luxport.core.initial_values import describe_values, initial_parameters, initial_states
 from luxport.core.layer import Layer, check_layer
+from luxport.core.layer_base import Parameters, States
 from luxport.porting.errors import FileFormatError, refuse_file, show
 from luxport.porting.files.atomic_files import open_atomic
 from luxport.porting.files.detect import HDF5_SIGNATURE, describe_other_format

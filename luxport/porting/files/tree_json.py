@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from luxport.backend import Array, backend_of, find_owner
-from luxport.core.anatomy import LayerBase
+from luxport.core.layer_base import LayerBase
 from luxport.optimizers._state import Group, Leaf, OptimizerState, Tied
 from luxport.porting.errors import FileFormatError
 from luxport.porting.files.safetensors_writer import DTYPES

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 import luxport
-from luxport.core.anatomy import Parameters, States
 from luxport.core.layer import Layer
+from luxport.core.layer_base import Parameters, States
 from luxport.errors import LayerError
 from luxport.porting import julia
 from luxport.porting.flux.lowered_functions import MOST_METHODS, compile_function

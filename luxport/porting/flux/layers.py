@@ -40,7 +40,7 @@ from luxport.porting.flux.functions import Hole, make_function_layer
 from luxport.porting.flux.norms import build_batch_norm, build_group_norm, build_instance_norm, build_layer_norm
 from luxport.porting.flux.recurrent import build_recur, build_sequence, make_cell_builder
 from luxport.porting.flux.weight_norm import build_weight_norm
-from luxport.porting.julia.generation import FIRST, LAST
+from luxport.porting.julia.flux_versions import FIRST, LAST
 
 __all__ = ["CONNECTIONS", "is_model", "port"]
 

@@ -6,8 +6,8 @@ from dataclasses import KW_ONLY
 
 import luxport
 from luxport.backend import Array, namespace
-from luxport.core.anatomy import Parameters, States
 from luxport.core.input_checks import check_axis, check_dtype, check_floating
+from luxport.core.layer_base import Parameters, States
 
 __all__ = ["OldLayerNorm"]
 

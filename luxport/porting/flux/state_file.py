@@ -8,10 +8,10 @@ from typing import Any
 
 import luxport
 from luxport.call_arguments import explain_call_errors
-from luxport.core.anatomy import Parameters, States, name_layers
 from luxport.core.containers import ContainerLayer
 from luxport.core.counts import parameter_length
 from luxport.core.layer import Layer, check_layer
+from luxport.core.layer_base import Parameters, States, name_layers
 from luxport.porting import julia
 from luxport.porting.errors import NoCounterpartError
 from luxport.porting.files.atomic_files import open_atomic

@@ -7,9 +7,9 @@ from typing import Any
 import luxport
 from luxport import ops
 from luxport.backend import Array, find_array_device, namespace
-from luxport.core.anatomy import Parameters, States
 from luxport.core.containers import WrapperLayer
 from luxport.core.layer import Layer
+from luxport.core.layer_base import Parameters, States
 from luxport.initializers import ones
 from luxport.porting.keras.conventions import (
     convert_attention_bias,

@@ -7,8 +7,8 @@ from typing import Any, TypeAlias
 
 from luxport import ops
 from luxport.backend import Array, namespace
-from luxport.core.anatomy import NamedLayers, Parameters, States
 from luxport.core.containers import WrapperLayer
+from luxport.core.layer_base import NamedLayers, Parameters, States
 from luxport.layers._cell_base import RecurrentCell
 from luxport.layers._recurrent_cells import GRUCell, GRUv3Cell, LSTMCell
 from luxport.ops._recurrent import add_biases, split_gates

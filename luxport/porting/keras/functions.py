@@ -10,9 +10,9 @@ from typing import Any
 import luxport
 from luxport import ops
 from luxport.backend import Array, namespace
-from luxport.core.anatomy import Parameters, States
 from luxport.core.containers import WrapperLayer
 from luxport.core.input_checks import shape_of, shape_text
+from luxport.core.layer_base import Parameters, States
 from luxport.errors import LayerError
 from luxport.porting.torch.functions.resampling import combine_along, find_cubic_weights
 from luxport.porting.with_options import WithOptions

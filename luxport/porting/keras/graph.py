@@ -8,8 +8,8 @@ from importlib import import_module
 from operator import ne
 from typing import Any, TypeAlias
 
-from luxport.core.anatomy import NamedLayers
 from luxport.core.layer import Layer
+from luxport.core.layer_base import NamedLayers
 from luxport.porting.errors import NoCounterpartError
 from luxport.porting.keras.masks import (
     RECURRENT,

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from luxport.core.anatomy import NamedLayers
+from luxport.core.layer_base import NamedLayers
 from luxport.initializers import zeros
 from luxport.tree.static import Static
 

@@ -11,10 +11,10 @@ import numpy as np
 from luxport import tree
 from luxport.backend import backend_of, dtype_name
 from luxport.backend._precision import choose_dtype_at
-from luxport.core.anatomy import Parameters, States
 from luxport.core.free_sizes import FreeArray, find_output_of_free
 from luxport.core.initial_values import initial_parameters, initial_states
 from luxport.core.layer import Layer
+from luxport.core.layer_base import Parameters, States
 from luxport.core.modes import test_mode, train_mode
 from luxport.porting.keras.layer_config import read_config, write_config
 from luxport.random import Rng

@@ -12,9 +12,9 @@ import numpy as np
 from luxport import tree
 from luxport.backend import Backend, backend_of
 from luxport.call_arguments import explain_call_errors
-from luxport.core.anatomy import Parameters, States
 from luxport.core.initial_values import initial_parameters, initial_states
 from luxport.core.layer import Layer, check_layer
+from luxport.core.layer_base import Parameters, States
 from luxport.core.modes import test_mode
 from luxport.layers._containers import Chain
 from luxport.layers._function_layers import NoOpLayer, WrappedFunction

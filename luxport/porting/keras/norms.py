@@ -10,8 +10,8 @@ import numpy as np
 
 import luxport
 from luxport.backend import namespace
-from luxport.core.anatomy import Parameters, States
 from luxport.core.layer import Layer
+from luxport.core.layer_base import Parameters, States
 from luxport.porting.keras.conventions import convert_momentum
 from luxport.porting.keras.steps import Layout, Step, collect_arrays, copy_to_host, read_sizes
 from luxport.random import Rng

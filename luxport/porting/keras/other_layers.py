@@ -9,9 +9,9 @@ import numpy as np
 
 import luxport
 from luxport.backend import Array, namespace
-from luxport.core.anatomy import Parameters, States
 from luxport.core.containers import WrapperLayer
 from luxport.core.layer import Layer
+from luxport.core.layer_base import Parameters, States
 from luxport.initializers import glorot_uniform, zeros
 from luxport.porting.keras import functions
 from luxport.porting.keras.steps import Step, collect_arrays, copy_to_host, make_function_step, read_sizes

@@ -7,7 +7,7 @@ from typing import Any
 
 import luxport
 from luxport import ops
-from luxport.core.anatomy import NamedLayers
+from luxport.core.layer_base import NamedLayers
 from luxport.porting.keras import cells, functions, windows
 from luxport.porting.keras.conventions import convert_conv_weight, split_reset_first_weights, swap_gru_gates
 from luxport.porting.keras.steps import Step, collect_arrays, copy_to_host, make_function_step

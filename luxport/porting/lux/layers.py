@@ -8,7 +8,7 @@ from typing import Any
 import luxport
 from luxport.porting import julia
 from luxport.porting.flux.building import Functions, Ported, RepeatCounter
-from luxport.porting.lux import containers, recurrent, weighted, weightless
+from luxport.porting.lux import containers, layers_with_weights, layers_without_weights, recurrent
 from luxport.porting.lux.building import Source, build_hole
 from luxport.porting.lux.structs import find_kind, read_fields, read_flags
 
@@ -49,39 +49,39 @@ def port(value: Any, functions: Functions, ps: Any, st: Any) -> Ported:
 _POOLS = [f"{where}{what}Pool" for where in ("", "Adaptive", "Global") for what in ("LP", "Max", "Mean")]
 
 _BUILDERS: Mapping[str, Callable[[Source], Ported]] = {
-    **dict.fromkeys(_POOLS, weightless.build_pool),
-    **dict.fromkeys(("AlphaDropout", "Dropout", "VariationalHiddenDropout"), weightless.build_dropout),
+    **dict.fromkeys(_POOLS, layers_without_weights.build_pool),
+    **dict.fromkeys(("AlphaDropout", "Dropout", "VariationalHiddenDropout"), layers_without_weights.build_dropout),
     **dict.fromkeys(("AlternatePrecision", "DebugLayer"), containers.build_around),
-    **dict.fromkeys(("BatchNorm", "InstanceNorm"), weighted.build_tracking_norm),
+    **dict.fromkeys(("BatchNorm", "InstanceNorm"), layers_with_weights.build_tracking_norm),
     **dict.fromkeys(("BranchLayer", "Parallel"), containers.build_joined),
-    **dict.fromkeys(("Conv", "ConvTranspose", "CrossCor"), weighted.build_conv),
+    **dict.fromkeys(("Conv", "ConvTranspose", "CrossCor"), layers_with_weights.build_conv),
     **dict.fromkeys(("GRUCell", "LSTMCell", "RNNCell"), recurrent.build_cell),
-    **dict.fromkeys(("ActivationFunction", "WrappedFunction"), weightless.build_wrapped_function),
-    "Bilinear": weighted.build_bilinear,
+    **dict.fromkeys(("ActivationFunction", "WrappedFunction"), layers_without_weights.build_wrapped_function),
+    "Bilinear": layers_with_weights.build_bilinear,
     "BidirectionalRNN": recurrent.build_bidirectional,
     "Chain": containers.make_container_builder(lambda source, layers: luxport.Chain(layers)),
     "CompactLuxLayer": lambda source: build_hole(source, source.struct),
-    "Dense": weighted.build_dense,
-    "Embedding": weighted.build_embedding,
-    "FlattenLayer": weightless.build_flatten,
+    "Dense": layers_with_weights.build_dense,
+    "Embedding": layers_with_weights.build_embedding,
+    "FlattenLayer": layers_without_weights.build_flatten,
     "FrozenLayer": containers.build_frozen,
-    "GroupNorm": weighted.build_group_norm,
-    "LayerNorm": weighted.build_layer_norm,
+    "GroupNorm": layers_with_weights.build_group_norm,
+    "LayerNorm": layers_with_weights.build_layer_norm,
     "Maxout": containers.make_container_builder(lambda source, layers: luxport.Maxout(layers)),
-    "MultiHeadAttention": weighted.build_attention,
+    "MultiHeadAttention": layers_with_weights.build_attention,
     "NoOpLayer": lambda source: source.finish(luxport.NoOpLayer()),
     "PairwiseFusion": containers.make_container_builder(
         lambda source, layers: luxport.PairwiseFusion(source.read_connection(), layers)
     ),
-    "RMSNorm": weighted.build_rms_norm,
+    "RMSNorm": layers_with_weights.build_rms_norm,
     "Recurrence": recurrent.build_recurrence,
     "RepeatedLayer": containers.build_repeated,
     "ReshapeLayer": lambda source: source.finish(luxport.ReshapeLayer(source.read_sizes("dims"))),
-    "ReverseSequence": weightless.build_reverse_sequence,
-    "Scale": weighted.build_scale,
-    "SelectDim": weightless.build_select_dim,
+    "ReverseSequence": layers_without_weights.build_reverse_sequence,
+    "Scale": layers_with_weights.build_scale,
+    "SelectDim": layers_without_weights.build_select_dim,
     "SkipConnection": containers.build_skip_connection,
     "StatefulRecurrentCell": recurrent.build_stateful_cell,
-    "Upsample": weightless.build_upsample,
+    "Upsample": layers_without_weights.build_upsample,
     "WeightNorm": containers.build_weight_norm,
 }

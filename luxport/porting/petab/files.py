@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 
 from luxport.call_arguments import explain_call_errors
-from luxport.core.anatomy import NamedLayers
 from luxport.core.counts import parameter_length
 from luxport.core.initial_values import describe_values, initial_parameters, initial_states
 from luxport.core.layer import Layer
+from luxport.core.layer_base import NamedLayers
 from luxport.porting.errors import FileFormatError, refuse_file
 from luxport.porting.files.opening import read_bytes
 from luxport.porting.network import BatchOptional, Call, Network, Result
 from luxport.porting.petab.arrays import ArrayFile
-from luxport.porting.petab.description import parse_yaml
 from luxport.porting.petab.functions import FUNCTIONS, IGNORED
+from luxport.porting.petab.yaml_values import parse_yaml
 from luxport.porting.torch.module_table import build
 
 __all__ = ["load_array", "load_model", "load_parameters"]

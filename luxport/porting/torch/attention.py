@@ -7,9 +7,9 @@ from typing import Any
 import luxport
 from luxport import ops
 from luxport.backend import Array, dtype_name, namespace
-from luxport.core.anatomy import Parameters, States
 from luxport.core.containers import ContainerLayer
 from luxport.core.layer import Layer
+from luxport.core.layer_base import Parameters, States
 from luxport.ops._attention import join_heads, split_heads
 from luxport.porting.torch.arrays import Ported, copy_to_host
 from luxport.porting.torch.conventions import split_attention_weights, swap_dense_weight

@@ -7,9 +7,9 @@ from typing import Any
 import luxport
 from luxport import ops
 from luxport.backend import namespace
-from luxport.core.anatomy import Parameters, States
 from luxport.core.containers import WrapperLayer
 from luxport.core.layer import Layer
+from luxport.core.layer_base import Parameters, States
 from luxport.porting.torch.arrays import Ported, copy_to_host
 
 __all__ = ["port_embedding", "port_embedding_bag"]

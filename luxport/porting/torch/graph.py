@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 import luxport
-from luxport.core.anatomy import NamedLayers, Parameters, States
 from luxport.core.layer import Layer
+from luxport.core.layer_base import NamedLayers, Parameters, States
 from luxport.porting.errors import NoCounterpartError
 from luxport.porting.network import Call, Entries, Network, Result, Slice
 from luxport.porting.torch.arrays import Ported, copy_to_host

@@ -11,9 +11,9 @@ from luxport import tree
 from luxport.backend import Backend, get_backend
 from luxport.backend._move import to
 from luxport.call_arguments import explain_call_errors
-from luxport.core.anatomy import Parameters, States
 from luxport.core.initial_values import initial_parameters, initial_states
 from luxport.core.layer import Layer, check_layer
+from luxport.core.layer_base import Parameters, States
 from luxport.porting.errors import NoCounterpartError
 from luxport.porting.files.saving import check_fit
 from luxport.porting.initial_trees import fill_trees

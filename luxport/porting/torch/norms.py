@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 import luxport
-from luxport.core.anatomy import Parameters, States
 from luxport.core.containers import WrapperLayer
 from luxport.core.layer import Layer
+from luxport.core.layer_base import Parameters, States
 from luxport.porting.network import BatchOptional
 from luxport.porting.torch.arrays import Ported, collect_arrays, find_class
 from luxport.porting.torch.module_table import split_layer_type

@@ -8,9 +8,9 @@ from typing import Any
 import luxport
 from luxport import tree
 from luxport.backend import Array, namespace
-from luxport.core.anatomy import Parameters, States
 from luxport.core.containers import WrapperLayer
 from luxport.core.layer import Layer
+from luxport.core.layer_base import Parameters, States
 from luxport.layers._cell_base import RecurrentCell
 from luxport.layers._recurrent import _Levels
 from luxport.porting.torch.arrays import Ported, copy_to_host

@@ -7,9 +7,9 @@ from typing import Any
 import luxport
 from luxport import ops
 from luxport.backend import namespace
-from luxport.core.anatomy import NamedLayers, Parameters, States
 from luxport.core.containers import ContainerLayer, WrapperLayer
 from luxport.core.layer import Layer
+from luxport.core.layer_base import NamedLayers, Parameters, States
 from luxport.porting.torch.arrays import Ported, collect_arrays, find_class
 from luxport.porting.torch.attention import make_masks, port_attention
 from luxport.porting.torch.conventions import swap_dense_weight

@@ -12,8 +12,8 @@ from luxport.porting.errors import FileFormatError
 from luxport.porting.files.atomic_files import open_atomic
 from luxport.porting.files.file_names import check_different_files
 from luxport.porting.files.reading import read
-from luxport.porting.julia.generation import LAST
-from luxport.porting.translate.included import locate_remarks, read_with_included
+from luxport.porting.julia.flux_versions import LAST
+from luxport.porting.translate.included_files import locate_remarks, read_with_included
 from luxport.porting.translate.module import translate
 from luxport.porting.translate.trial import report
 from luxport.text import make_safe

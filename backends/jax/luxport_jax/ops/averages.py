@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from luxport.ops.averages import take_smaller
-from luxport_jax.ops.looking import may_look
+from luxport_jax.ops.readable_values import may_look
 
 __all__ = ["average"]
 

@@ -14,7 +14,7 @@ from jax import lax
 from luxport import ops
 from luxport.backend.dtypes import add_parameter
 from luxport.ops.windows import Pairs, Sizes, find_transposed_padding
-from luxport_jax.ops.grouped import correlate
+from luxport_jax.ops.grouped_conv import correlate
 
 __all__ = ["conv_nd", "conv_transpose_nd"]
 

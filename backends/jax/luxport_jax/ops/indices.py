@@ -10,7 +10,7 @@ import numpy as np
 from luxport import ops
 from luxport.ops import definition_of
 from luxport.ops.indices import are_in_range, expect_integers
-from luxport_jax.ops.looking import may_look
+from luxport_jax.ops.readable_values import may_look
 
 __all__ = ["value_range"]
 

@@ -2,8 +2,8 @@
 
 from luxport_mlx.ops.attention import *
 from luxport_mlx.ops.conv import *
-from luxport_mlx.ops.looking import *
 from luxport_mlx.ops.normalization import *
 from luxport_mlx.ops.observe import *
 from luxport_mlx.ops.optimizers import *
+from luxport_mlx.ops.readable_values import *
 from luxport_mlx.ops.softmax import *

@@ -9,7 +9,7 @@ import numpy as np
 from luxport.errors import LayerTypeError
 from luxport.ops import threefry_on_host
 from luxport_onnx.graph import Array, is_exporting, make_fed
-from luxport_onnx.running import read_numbers
+from luxport_onnx.run_graphs import read_numbers
 
 __all__ = ["random_bits", "threefry_2x32"]
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from luxport_onnx.graph import Array, is_exporting, make_constant
-from luxport_onnx.running import read_numbers
+from luxport_onnx.run_graphs import read_numbers
 from luxport_onnx.xp import _bitwise as bitwise
 from luxport_onnx.xp import _elementwise as elementwise
 from luxport_onnx.xp._indexing import getitem

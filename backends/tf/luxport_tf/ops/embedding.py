@@ -10,7 +10,7 @@ from luxport.backend.dtypes import widen_halves
 from luxport.ops.indices import expect_integers, mark_missing, require_in_range
 from luxport.ops.shapes import read_sizes
 from luxport_tf import xp
-from luxport_tf.ops.looking import may_look
+from luxport_tf.ops.readable_values import may_look
 
 __all__ = ["embedding", "value_range"]
 

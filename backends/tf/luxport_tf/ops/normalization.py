@@ -12,7 +12,7 @@ from luxport.ops._normalize import blend, choose_epsilon, expect_several_values
 from luxport.ops.moments import are_far, are_usual, find_usual_bound
 from luxport_tf import xp
 from luxport_tf.ops.layout import put_channels_first, put_channels_last
-from luxport_tf.ops.looking import may_look
+from luxport_tf.ops.readable_values import may_look
 from luxport_tf.shortcuts import may_rely, rely_on
 
 __all__ = ["batch_norm"]

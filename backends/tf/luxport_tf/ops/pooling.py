@@ -13,7 +13,7 @@ from luxport.ops.averages import average
 from luxport.ops.shapes import read_sizes
 from luxport.ops.windows import Pairs, Sizes
 from luxport_tf.ops.layout import pad_spatial, put_channels_first, put_channels_last
-from luxport_tf.ops.looking import may_look
+from luxport_tf.ops.readable_values import may_look
 from luxport_tf.shortcuts import may_rely, rely_on
 
 __all__ = ["max_pool_nd", "mean_pool_nd"]

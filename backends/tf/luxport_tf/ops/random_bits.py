@@ -14,7 +14,7 @@ from luxport.ops._operation import definition_of
 from luxport.ops._random_bits import encrypt_words
 from luxport.transforms.program_limit import MOST_PROGRAMS
 from luxport_tf import xp
-from luxport_tf.ops.counting import expect_countable
+from luxport_tf.ops.int32_counts import expect_countable
 
 __all__ = ["random_bits"]
 

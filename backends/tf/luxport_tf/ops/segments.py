@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from luxport_tf.ops.counting import expect_countable
+from luxport_tf.ops.int32_counts import expect_countable
 
 __all__ = ["reduce_known_segments"]
 

@@ -18,12 +18,12 @@ from ._arithmetic import *
 from ._conversion import *
 from ._creation import *
 from ._dtypes import *
+from ._float_parts import *
 from ._indexing import *
 from ._info import *
 from ._logic import *
 from ._manipulation import *
 from ._operators import *
-from ._parts import *
 from ._products import *
 from ._searching import *
 from ._sets import *

@@ -6,8 +6,8 @@ import tensorflow as tf
 
 from ._arrays import Array, ArrayOrScalar, R, cast, make_tensor
 from ._dtypes import ALL, COMPLEX, FLOATING, INTEGER, NUMERIC, REAL, REAL_FLOATING, UNSIGNED
+from ._float_parts import copysign, imag, real
 from ._kernels import Kernel, make_binary, make_unary, make_zero, return_same, set_for_each
-from ._parts import copysign, imag, real
 
 __all__ = [
     "abs", "add", "ceil", "clip", "divide", "equal", "floor", "floor_divide", "greater", "greater_equal",

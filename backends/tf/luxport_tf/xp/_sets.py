@@ -8,9 +8,9 @@ from luxport.backend.set_results import UniqueAll, UniqueCounts, UniqueInverse
 
 from ._arrays import Array, ArrayOrScalar, R, flatten, make_ints, make_tensor, promote, read_sizes, reshape_to
 from ._dtypes import INDEX, is_complex
+from ._float_parts import imag, real
 from ._indexing import take
 from ._logic import logical_not
-from ._parts import imag, real
 from ._searching import searchsorted
 from ._sorting import argsort, sort
 

@@ -9,9 +9,9 @@ import tensorflow as tf
 from ._arithmetic import maximum, minimum
 from ._arrays import R, cast
 from ._dtypes import COMPLEX, FLOATING, REAL_FLOATING
+from ._float_parts import copysign, imag, real
 from ._kernels import make_binary, make_unary, make_zero, set_for_each
 from ._logic import logical_and, logical_or
-from ._parts import copysign, imag, real
 
 __all__ = [
     "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cos", "cosh", "exp", "expm1", "hypot", "log",

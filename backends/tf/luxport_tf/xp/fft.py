@@ -10,8 +10,8 @@ from ._arithmetic import remainder
 from ._arrays import Array, R, cast, make_tensor, normalize_axes, normalize_axis, rank, read_sizes, widen_halves
 from ._creation import arange
 from ._dtypes import COMPLEX_OF, DEFAULT_FLOAT, REAL_OF, find_dtype, is_floating, is_real_floating
+from ._float_parts import conj
 from ._manipulation import moveaxis, roll
-from ._parts import conj
 
 __all__ = [
     "fft", "fftfreq", "fftn", "fftshift", "hfft", "ifft", "ifftn", "ifftshift", "ihfft", "irfft", "irfftn", "rfft",

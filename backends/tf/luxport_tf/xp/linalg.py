@@ -24,8 +24,8 @@ from ._arrays import (
 )
 from ._creation import eye, full
 from ._dtypes import COMPLEX_OF, FLOATING, HALF, NUMERIC, finfo, is_floating
+from ._float_parts import conj, real
 from ._manipulation import broadcast_arrays, broadcast_shapes, broadcast_to, matrix_transpose
-from ._parts import conj, real
 from ._products import matmul, tensordot, vecdot
 from ._statistical import count_nonzero
 from ._statistical import max as _max

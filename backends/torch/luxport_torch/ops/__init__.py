@@ -1,6 +1,5 @@
 """PyTorch's own versions of operations, one file a family."""
 
-from luxport_torch.looking import *
 from luxport_torch.ops.activations import *
 from luxport_torch.ops.affine import *
 from luxport_torch.ops.attention import *
@@ -20,3 +19,4 @@ from luxport_torch.ops.sampling import *
 from luxport_torch.ops.segments import *
 from luxport_torch.ops.shapes import *
 from luxport_torch.ops.softmax import *
+from luxport_torch.readable_values import *

@@ -18,7 +18,7 @@ from luxport import ops
 from luxport.backend.dtypes import run_wide
 from luxport.ops import definition_of
 from luxport.ops._floats_only import accept_floats
-from luxport_torch.looking import may_look
+from luxport_torch.readable_values import may_look
 
 __all__ = [
     "celu", "elu", "erf", "gelu_erf", "gelu_tanh", "glu", "hardsigmoid", "hardswish", "hardtanh", "leakyrelu", "lisht",

@@ -8,8 +8,8 @@ from torch.nn import functional
 from luxport import ops
 from luxport.backend.dtypes import expect_no_booleans
 from luxport.ops import definition_of
-from luxport_torch.casting import casts
-from luxport_torch.looking import may_look
+from luxport_torch.autocast import casts
+from luxport_torch.readable_values import may_look
 
 __all__ = ["dense"]
 

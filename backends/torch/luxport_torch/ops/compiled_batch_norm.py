@@ -15,7 +15,7 @@ from luxport.ops.moments import choose_least_epsilon, find_scaling, reduce_along
 from luxport_torch import xp
 from luxport_torch.ops.opaque_operators import define_operator, differentiate_gradient
 from luxport_torch.ops.sweeps import is_compiled
-from luxport_torch.ops.usual import is_usual
+from luxport_torch.ops.usual_sizes import is_usual
 from luxport_torch.recorded_calls import record_as_call
 
 __all__ = ["compiled_batch_norm", "takes_compiled_batch_norm"]

@@ -9,8 +9,8 @@ from torch.nn import functional
 
 from luxport import ops
 from luxport.ops.windows import Pairs, Sizes, find_transposed_padding
-from luxport_torch.casting import casts
-from luxport_torch.looking import is_in_program, may_look
+from luxport_torch.autocast import casts
+from luxport_torch.readable_values import is_in_program, may_look
 
 __all__ = ["conv_nd", "conv_transpose_nd"]
 

@@ -10,7 +10,7 @@ from torch.nn import functional
 from luxport.losses import _classification as classification
 from luxport.losses import _sparse as sparse
 from luxport.ops import definition_of
-from luxport_torch.looking import may_look
+from luxport_torch.readable_values import may_look
 
 __all__ = ["crossentropy_of_labels", "crossentropy_of_logits"]
 

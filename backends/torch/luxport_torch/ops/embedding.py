@@ -10,8 +10,8 @@ from luxport.backend.dtypes import convert_indices
 from luxport.ops import definition_of
 from luxport.ops.indices import expect_integers, mark_missing, require_in_range
 from luxport_torch import xp
-from luxport_torch.looking import may_look
 from luxport_torch.ops.conv import does_sum_in_half
+from luxport_torch.readable_values import may_look
 
 __all__ = ["embedding", "pick", "value_range"]
 

@@ -12,10 +12,10 @@ from luxport.ops import definition_of
 from luxport.ops._normalize import blend, choose_epsilon, expect_several_values
 from luxport.ops.averages import take_mean
 from luxport_torch import xp
-from luxport_torch.looking import may_look
 from luxport_torch.ops.compiled_batch_norm import compiled_batch_norm, takes_compiled_batch_norm
 from luxport_torch.ops.conv import does_sum_in_half
-from luxport_torch.ops.usual import is_usual
+from luxport_torch.ops.usual_sizes import is_usual
+from luxport_torch.readable_values import may_look
 
 __all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm"]
 

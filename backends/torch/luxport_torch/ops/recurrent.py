@@ -9,7 +9,7 @@ import torch
 from luxport import ops
 from luxport.ops import definition_of
 from luxport.ops._recurrent import add_biases, clear_masked
-from luxport_torch.casting import leave_autocast
+from luxport_torch.autocast import leave_autocast
 from luxport_torch.ops.lstm_layer import run_lstm_layer, takes_lstm_layer
 from luxport_torch.ops.sweeps import is_compiled, sweep_in_one_call
 

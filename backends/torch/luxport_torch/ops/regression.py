@@ -8,7 +8,7 @@ import torch
 
 from luxport.losses import _regression as regression
 from luxport.ops import definition_of
-from luxport_torch.looking import may_look
+from luxport_torch.readable_values import may_look
 
 __all__ = ["squared_error"]
 

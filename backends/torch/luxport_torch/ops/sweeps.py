@@ -13,9 +13,9 @@ import torch
 
 from luxport import ops
 from luxport.ops import _recurrent as definitions
-from luxport_torch.looking import is_in_program
 from luxport_torch.ops.opaque_operators import define_operator, differentiate_gradient
 from luxport_torch.ops.sweep_kernels import backward, forward, make_backward_outputs, make_forward_outputs
+from luxport_torch.readable_values import is_in_program
 from luxport_torch.recorded_calls import record_as_call, take_for_constant
 
 __all__ = ["is_compiled", "sweep_in_one_call"]

@@ -15,7 +15,7 @@ from luxport import losses, ops, optimizers
 from luxport.porting.keras import conventions as keras_conventions
 from luxport.porting.torch import conventions as torch_conventions
 from luxport_conformance.peers import jax_conventions
-from luxport_conformance.peers.kinds import KINDS
+from luxport_conformance.peers.difference_kinds import KINDS
 
 __all__ = ["CONVENTIONS", "Difference", "Shown"]
 
@@ -49,7 +49,9 @@ class Difference:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise ValueError(f"Difference expects a kind of luxport_conformance.peers.kinds.KINDS, got {self.kind!r}")
+            raise ValueError(
+                f"Difference expects a kind of luxport_conformance.peers.difference_kinds.KINDS, got {self.kind!r}"
+            )
 
     def run(self) -> Shown:
         """Import the library and run both."""

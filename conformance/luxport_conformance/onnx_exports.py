@@ -1,6 +1,6 @@
 """A law of exports: each public layer's graph for ONNX gives NumPy's numbers in onnxruntime, or is refused by name.
 
-``python -m luxport_conformance.exported`` runs all of it: float32 and float16, free and fixed batches, every opset.
+``python -m luxport_conformance.onnx_exports`` runs all of it: float32 and float16, free and fixed batches, every opset.
 """
 
 from __future__ import annotations

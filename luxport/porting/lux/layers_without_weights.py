@@ -10,8 +10,8 @@ from luxport.porting import julia
 from luxport.porting.flux.building import Ported
 from luxport.porting.flux.fields import read_number
 from luxport.porting.lux.building import Source, build_hole
+from luxport.porting.lux.layers_with_weights import read_windows
 from luxport.porting.lux.structs import read_ints, read_static, read_text
-from luxport.porting.lux.weighted import read_windows
 
 __all__ = [
     "build_dropout",
