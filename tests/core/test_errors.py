@@ -295,7 +295,7 @@ class Unreadable(RuntimeError):
 class Hidden(RuntimeError):
     """An error whose arguments cannot be read."""
 
-    args = property(lambda self: {}["of its own"], lambda self, value: None)
+    args = property(lambda self: {}["of its own"], lambda self, value: None)  # type: ignore[assignment]
 
 
 class Closed(RuntimeError):

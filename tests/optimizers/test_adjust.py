@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import is_dataclass, replace
+from typing import Any
 
 import jax
 import numpy as np
@@ -55,9 +56,8 @@ def test_frozen_leaves_are_adjusted():
     assert list_rates(state) == [0.3, 0.3, 0.3] and state.leaves["a"]["w"].frozen is None
 
 
-RULES = [
-    kind() for name in optimizers.__all__ if is_dataclass(kind := getattr(optimizers, name)) and name not in COMPOUND
-]
+NAMES = [name for name in optimizers.__all__ if is_dataclass(getattr(optimizers, name)) and name not in COMPOUND]
+RULES = [getattr(optimizers, name)() for name in NAMES]
 
 
 @pytest.mark.parametrize("rule", RULES, ids=repr)
@@ -67,7 +67,8 @@ def test_every_number_of_a_rule_is_adjusted(rule):
     for name in numbers:
         value = getattr(rule, name)
         other = tuple(0.5 * one for one in value) if isinstance(value, tuple) else 0.5 * value
-        adjusted = optimizers.current_rule(optimizers.adjust(state, **{name: other}))
+        options: Any = {name: other}
+        adjusted = optimizers.current_rule(optimizers.adjust(state, **options))
         assert adjusted == replace(rule, **{name: other})
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+from typing import Any
 
 import numpy as np
 import pytest
@@ -98,11 +99,12 @@ def test_losses_and_rules_are_equal():
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("number", [np.float32(0.25), np.float16(0.25), np.array(0.25), np.int64(1)])
-def test_rates_come_from_numpy_on_every_backend(backend, number):
+def test_rates_come_from_numpy_on_every_backend(backend, number: Any):
     ps = {"a": lp.asarray(np.ones(3, np.float32), backend=backend)}
     state = optimizers.setup(optimizers.Descent(0.125), ps)
     _, after = optimizers.update(optimizers.adjust(state, eta=number), ps, ps)
     np.testing.assert_array_equal(lp.to_numpy(after["a"]), 1.0 - np.full(3, number, np.float32))
     if isinstance(number, np.generic):
-        _, after = optimizers.update(optimizers.setup(optimizers.Descent(number), ps), ps, ps)
+        rule = dataclasses.replace(optimizers.Descent(), eta=number)
+        _, after = optimizers.update(optimizers.setup(rule, ps), ps, ps)
         np.testing.assert_array_equal(lp.to_numpy(after["a"]), 1.0 - np.full(3, number, np.float32))
