@@ -60,7 +60,7 @@ class TestSetup:
 
 
 class TestCounts:
-    # FEATURES KEY-01, 02, 06, 12, 23, 27, after Lux's parameterlength and statelength.
+    # After Lux's parameterlength and statelength.
     @pytest.mark.parametrize(
         ("layer", "parameters", "states"),
         [

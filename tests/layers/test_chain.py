@@ -54,7 +54,7 @@ class TestBuilding:
         assert "expect" in str(caught.value)
 
 
-class TestIndexing:  # FEATURES CON-02
+class TestIndexing:
     def test_layers_are_found_by_position_and_name(self, chain):
         assert chain[0] == chain["layer_1"] == chain.layer_1 == lp.Dense(3, 4, lp.tanh)
         assert chain[-1] == list(chain)[-1] == chain.layer_3

@@ -1,4 +1,4 @@
-"""`Dropout` and `ops.dropout`: rows DRP-01, 04 and 06 of FEATURES, and Lux's tests."""
+"""`Dropout` and `ops.dropout`, after Lux's tests."""
 
 from __future__ import annotations
 
@@ -240,7 +240,7 @@ def test_probabilities_and_axes_are_checked_when_built():
         Dropout(0.5, axes=(0, 1, 0))
     model = Dropout(0.25, axes=(0,))
     assert pickle.loads(pickle.dumps(model)) == copy.deepcopy(model) == model
-    # FEATURES BAS/Lux: a generator counts as one state, training as another.
+    # As in Lux, a generator counts as one state, training as another.
     assert luxport.state_length(model) == 2 and luxport.parameter_length(model) == 0
     assert luxport.output_shape(model, (4, 5)) == (4, 5)
 

@@ -23,7 +23,7 @@ SIDE_BY_SIDE = {
 
 @pytest.mark.parametrize("make", SIDE_BY_SIDE.values(), ids=SIDE_BY_SIDE)
 class TestBuilding:
-    def test_layers_are_found_by_name_and_index(self, make):  # FEATURES CON-02, for all containers of several layers
+    def test_layers_are_found_by_name_and_index(self, make):
         model = make(one=ONE, two=np.tanh)
         assert list(model.layers) == ["one", "two"] == list(lp.setup(0, model)[0])
         assert model[0] == model["one"] == model.one == ONE

@@ -144,7 +144,7 @@ class TestCells:
         (y, carry), _ = cell(x, ps, st)
         hidden, memory = host(backend, cell.initial_carry(x, ps, st))
         np.testing.assert_array_equal(hidden, np.full((4, 5), 1.5))
-        # Lux ignores init_memory unless the memory is trained (FEATURES BUG-07); here it draws the same values at each
+        # Lux ignores init_memory unless the memory is trained (a fault of its); here it draws the same values at each
         # call.
         assert memory.shape == (4, 5)
         assert memory.std() > 0.5

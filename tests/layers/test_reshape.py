@@ -32,7 +32,7 @@ def make_numbers(*shape):
         (3, (5, 2, 3, 4), (5, 24)),
     ],
 )
-def test_flatten_joins_the_last_axes(backend, n, shape, want):  # FEATURES CON-12: N counts the last axes
+def test_flatten_joins_the_last_axes(backend, n, shape, want):  # N counts the last axes
     np.testing.assert_array_equal(
         call(lp.FlattenLayer(n), backend, make_numbers(*shape)), make_numbers(*shape).reshape(want)
     )
