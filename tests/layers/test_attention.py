@@ -96,7 +96,7 @@ def test_sizes_and_counts_are_exact():
         (9, 2, 7),
         (9, 2, 2, 4),
     )
-    with pytest.raises(ValueError, match="expects qkv_dims and out_dims beside"):
+    with pytest.raises(ValueError, match="expects qkv_dims and out_dims with in_dims"):
         lp.MultiHeadAttention((3, 4, 5))
     with pytest.raises(ValueError, match="expects an int or 2 ints as qkv_dims"):
         lp.MultiHeadAttention(4, (2, 2, 2), 4)
