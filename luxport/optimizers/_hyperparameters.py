@@ -10,7 +10,7 @@ import numpy as np
 
 from luxport.backend import Array, backend_of, dtype_name, is_compiling, namespace
 from luxport.optimizers._rule import Compound
-from luxport.optimizers._rule_arithmetic import is_number
+from luxport.optimizers._rule_arithmetic import is_number, read_number
 
 __all__ = [
     "replace_by_name",
@@ -101,13 +101,8 @@ def _make_scalars(rule: Any, numbers: Any, xp: Any, dtype: str) -> Any:
 def _make_scalar_or_tuple(value: Any, xp: Any, dtype: Any) -> Any:
     if isinstance(value, tuple):
         return tuple([_make_scalar_or_tuple(one, xp, dtype) for one in value])
-    return xp.asarray(float(value), dtype=dtype) if _is_on_host(value) else xp.astype(value, dtype, copy=True)
-
-
-def _is_on_host(value: Any) -> bool:
-    """Return whether a value is a real number of Python or a scalar or 0-d array of NumPy, usable on any backend."""
-    real = isinstance(value, (np.generic, np.ndarray)) and value.shape == () and not np.iscomplexobj(value)
-    return is_number(value) or real
+    value = read_number(value)
+    return xp.asarray(float(value), dtype=dtype) if is_number(value) else xp.astype(value, dtype, copy=True)
 
 
 def make_scalar(value: Any, like: Any) -> Any:
@@ -119,7 +114,8 @@ def make_scalar(value: Any, like: Any) -> Any:
         if not isinstance(value, tuple) or len(value) != len(like):
             raise ValueError(f"adjust expects a tuple of {len(like)} numbers, got {value!r}")
         return tuple([make_scalar(one, other) for one, other in zip(value, like, strict=True)])
-    if _is_on_host(value):
+    value = read_number(value)
+    if is_number(value):
         backend = backend_of(like)
         return backend.xp.asarray(float(value), dtype=like.dtype)
     if getattr(value, "dtype", None) is None or len(value.shape):

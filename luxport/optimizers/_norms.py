@@ -11,6 +11,7 @@ from luxport.backend import Array, is_inexact, namespace
 from luxport.backend.dtypes import widen_halves
 from luxport.call_arguments import explain_call_errors
 from luxport.errors import LayerError
+from luxport.optimizers._rule_arithmetic import read_number
 from luxport.optimizers._scaled_norm import LARGE, compute_norm_of_all, scale_by
 from luxport.text import show
 
@@ -56,6 +57,7 @@ def clip_by_global_norm(grads: tree.Tree, largest: float | Array) -> tree.Tree:
     >>> clip_by_global_norm({"weight": np.array([3.0, 0.0]), "bias": np.array([4.0])}, 1.0)
     {'weight': array([0.6, 0. ]), 'bias': array([0.8])}
     """
+    largest = read_number(largest)
     given: Any = largest
     number = isinstance(largest, Real) and not isinstance(largest, bool)
     if not (0 < given < 1e300 if number else getattr(given, "shape", None) == ()):

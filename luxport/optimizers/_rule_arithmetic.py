@@ -5,10 +5,20 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from luxport.backend import Array, backend_of, dtype_name, is_compiling, namespace
 from luxport.backend.dtypes import expect_floating
 
-__all__ = ["abs2", "check_real", "expect_arrays_of_floats", "in_dtype_of", "is_number", "make_scalar_like"]
+__all__ = [
+    "abs2",
+    "check_real",
+    "expect_arrays_of_floats",
+    "in_dtype_of",
+    "is_number",
+    "make_scalar_like",
+    "read_number",
+]
 
 
 def expect_arrays_of_floats(*arrays: Array, **options: Any) -> None:
@@ -44,6 +54,17 @@ def in_dtype_of(x: Array, value: Any) -> Any:
 def is_number(value: Any) -> bool:
     """Tell whether a value is a Python number, and not an array."""
     return isinstance(value, (int, float))
+
+
+def read_number(value: Any) -> Any:
+    """Return a real number of NumPy, a scalar or an array without axes, as Python's; any other value unchanged.
+
+    >>> import numpy as np
+    >>> read_number(np.float32(0.5)), read_number(np.array(2)), read_number("0.5")
+    (0.5, 2, '0.5')
+    """
+    of_numpy = isinstance(value, (np.generic, np.ndarray)) and value.shape == () and not np.iscomplexobj(value)
+    return value.item() if of_numpy else value
 
 
 def abs2(x: Array) -> Array:

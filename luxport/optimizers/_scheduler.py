@@ -6,12 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from luxport import tree
 from luxport.backend import Array, namespace
 from luxport.optimizers._construction import explains_itself
 from luxport.optimizers._hyperparameters import name_numbers, name_precision, replace_by_name, replace_values
 from luxport.optimizers._rule import Clocked, Compound, Rule, Step, apply_at, start, start_clock, tick
-from luxport.optimizers._rule_arithmetic import is_number
+from luxport.optimizers._rule_arithmetic import is_number, read_number
 
 __all__ = ["Scheduler"]
 
@@ -95,4 +97,6 @@ class Scheduler(Clocked, Compound):
         xp = namespace(t)
         time = xp.astype(t, xp.float64 if name_precision(x) == "float64" else xp.float32)
         values = {name: value if is_number(value) else value(time) for name, value in self.schedules}
+        if not isinstance(time, (np.ndarray, np.generic)):  # a schedule may compute with NumPy whatever it is given
+            values = {name: read_number(value) for name, value in values.items()}
         return replace_by_name(self.rule, values)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from typing import Any
 
+from luxport.backend.option_rules import is_int
 from luxport.call_arguments import find_signature_mismatch
 from luxport.text import name_kind, show
 from luxport.training._data_loader import DataLoader
@@ -25,7 +26,7 @@ def expect_options(
 
     Raises: TypeError; ValueError
     """
-    if not isinstance(epochs, int) or isinstance(epochs, bool) or epochs < 0:
+    if not is_int(epochs) or epochs < 0:
         raise ValueError(f"fit expects epochs as an int of at least 0, got {show(epochs)}")
     if isinstance(callbacks, str) or not isinstance(callbacks, Sequence):
         raise TypeError(f"fit expects callbacks as a list of functions, got {name_kind(callbacks)}")

@@ -21,7 +21,7 @@ from luxport.backend import (
 )
 from luxport.backend.arguments import check_call
 from luxport.backend.dtypes import convert_indices, is_bool, is_floating
-from luxport.backend.option_rules import AXIS, BACKEND, MOST_ELEMENTS, TEXT, Rule, allow_none, is_int
+from luxport.backend.option_rules import AXIS, BACKEND, MOST_ELEMENTS, TEXT, Rule, allow_none, convert_scalars, is_int
 from luxport.errors import LayerError, LayerTypeError, shape_text
 from luxport.ops.indices import mark_missing, value_range
 from luxport.text import name_kind, show
@@ -143,6 +143,7 @@ def onehotbatch(
            [1, 0, 0]])
     """
     check_dtype_name(dtype)
+    labels = convert_scalars(labels)
     if isinstance(labels, int) and labels > _MOST_CLASSES:
         raise ValueError(
             f"at most {_MOST_CLASSES} classes expected, got {labels}: vectors of {labels * 4 / 1e9:,.1f} GB each; "

@@ -12,6 +12,7 @@ import numpy as np
 
 from luxport import tree
 from luxport.backend import Array, backend_of, can, namespace
+from luxport.backend.option_rules import convert_scalars, is_int
 from luxport.ops.readable_values import may_look
 from luxport.optimizers._updates import update, update_in_place
 from luxport.training._loop import run_steps
@@ -77,7 +78,7 @@ def _is_immutable(objective: Any) -> bool:
 
 
 def _make_program(key: Static[tuple[Any, ...]]) -> StepProgram:
-    plan = _Plan(*key.value)
+    plan = _Plan(*[convert_scalars(option) for option in key.value])
     expect_objective(plan.objective)
     if plan.nonfinite not in ("ignore", "skip", "raise"):
         raise ValueError(f'train_step expects "ignore", "skip" or "raise" as nonfinite, got {plan.nonfinite!r}')
@@ -85,7 +86,7 @@ def _make_program(key: Static[tuple[Any, ...]]) -> StepProgram:
         if not isinstance(flag, (bool, np.bool_)):
             raise TypeError(f"train_step expects {name} as True or False, got {flag!r}")
     for name, count in (("accumulate", plan.accumulate), ("steps_per_call", plan.steps)):
-        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        if not is_int(count) or count < 1:
             raise ValueError(f"train_step expects a positive int as {name}, got {count!r}")
     if len(_PROGRAMS) >= MOST_PLANS:
         drop_oldest(_PROGRAMS)

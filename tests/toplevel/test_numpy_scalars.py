@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import luxport as lp
-from luxport import losses, ops, optimizers, tree
+from luxport import losses, ops, optimizers, training, tree
 from luxport.backend import get_backend
 from luxport_conformance.arrays import move_to_backend
 from luxport_conformance.examples import EXAMPLES
@@ -108,3 +108,25 @@ def test_rates_come_from_numpy_on_every_backend(backend, number: Any):
         rule = dataclasses.replace(optimizers.Descent(), eta=number)
         _, after = optimizers.update(optimizers.setup(rule, ps), ps, ps)
         np.testing.assert_array_equal(lp.to_numpy(after["a"]), 1.0 - np.full(3, number, np.float32))
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch", "tf"])
+def test_training_takes_them(backend):
+    x = lp.asarray(np.ones((4, 3), np.float32), backend=backend)
+    loss, count = losses.MSELoss(), np.int64(2)
+
+    def make_state(rule=None):
+        rule = optimizers.Descent(0.125) if rule is None else rule
+        return training.TrainState.create(lp.Dense(3, 3), rule, rng=0, backend=backend)
+
+    _, _, plain = training.train_step(loss, (x, x), make_state(), accumulate=2)
+    _, _, state = training.train_step(loss, (x, x), make_state(), accumulate=count)
+    assert_same(state.ps, plain.ps)
+    state, _ = training.fit(loss, make_state(), (x, x), epochs=count, batch_size=count, callbacks=[])
+    assert int(state.step) == 4
+    clipped = optimizers.clip_by_global_norm({"a": x}, np.float32(0.5))
+    assert_same(clipped, optimizers.clip_by_global_norm({"a": x}, 0.5))
+    scheduled = make_state(optimizers.Scheduler(optimizers.Descent(), eta=lambda t: np.float32(0.125)))
+    _, _, state = training.train_step(loss, (x, x), scheduled, jit=False)
+    assert_same(state.ps, training.train_step(loss, (x, x), make_state(), jit=False)[2].ps)
+    assert_same(training.onehotbatch(np.array([0, 1]), count), training.onehotbatch(np.array([0, 1]), 2))
