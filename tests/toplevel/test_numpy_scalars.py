@@ -113,7 +113,9 @@ def test_rates_come_from_numpy_on_every_backend(backend, number: Any):
 @pytest.mark.parametrize("backend", ["jax", "torch", "tf"])
 def test_training_takes_them(backend):
     x = lp.asarray(np.ones((4, 3), np.float32), backend=backend)
-    loss, count = losses.MSELoss(), np.int64(2)
+    loss = losses.MSELoss()
+    count: Any = np.int64(2)
+    bound: Any = np.float32(0.5)
 
     def make_state(rule=None):
         rule = optimizers.Descent(0.125) if rule is None else rule
@@ -124,7 +126,7 @@ def test_training_takes_them(backend):
     assert_same(state.ps, plain.ps)
     state, _ = training.fit(loss, make_state(), (x, x), epochs=count, batch_size=count, callbacks=[])
     assert int(state.step) == 4
-    clipped = optimizers.clip_by_global_norm({"a": x}, np.float32(0.5))
+    clipped = optimizers.clip_by_global_norm({"a": x}, bound)
     assert_same(clipped, optimizers.clip_by_global_norm({"a": x}, 0.5))
     scheduled = make_state(optimizers.Scheduler(optimizers.Descent(), eta=lambda t: np.float32(0.125)))
     _, _, state = training.train_step(loss, (x, x), scheduled, jit=False)
