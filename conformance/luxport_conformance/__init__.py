@@ -1,7 +1,8 @@
-"""The conformance suite: the numbers that luxport must give on every backend.
+"""The conformance suite: checks that luxport computes the right numbers on every backend.
 
-A `Case` is one check with numbers and their source; a law holds for every layer without being written for it.
-``python -m luxport_conformance`` prints them as a table, ``pytest --pyargs luxport_conformance`` runs them as tests.
+A `Case` is one check, with expected numbers and their source; a law is a property that is checked for every layer.
+``python -m luxport_conformance`` runs the checks and prints a table of the deviations;
+``pytest --pyargs luxport_conformance`` runs the checks as tests.
 """
 
 from luxport_conformance.case import Case, Property, Shape

@@ -1,4 +1,4 @@
-"""``python -m luxport_conformance`` is ``luxport conformance``."""
+"""Make ``python -m luxport_conformance`` run the command ``luxport conformance``."""
 
 import sys
 

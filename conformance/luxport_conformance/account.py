@@ -1,8 +1,8 @@
-"""The account of upstream's assertions: each is ported (by which case), not portable (why), or open.
+"""The account of upstream's test assertions: ported (by which cases), not portable (for which reason), or open.
 
 ``account.tsv`` has one row for every assertion of the test suites of Flux, NNlib and Optimisers, in the order of
-the files. ``python -m luxport_conformance.account`` writes the cases' sources into it; the suite fails if it is
-not up to date.
+the files. ``python -m luxport_conformance.account`` updates it from the sources that the cases name; a test fails
+while it is out of date.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ REASONS = {
     "lux differs": "asks for what Lux, and so luxport, does in another way",
     "broken upstream": "is marked as broken upstream, or cannot fail there",
 }
-"""Why an assertion cannot mean anything here."""
+"""Reasons why an assertion cannot be ported to luxport, by the short names that ``account.tsv`` uses."""
 
 COLUMNS = ("suite", "file", "line", "kind", "test_set", "status", "detail")
 
@@ -57,12 +57,12 @@ class Row:
 
     @property
     def assertion(self) -> str:
-        """Its name in a case's source."""
+        """The name of the assertion, as a case's `source` gives it."""
         return f"{self.suite}:{self.file}:{self.line}"
 
 
 def read_account() -> list[Row]:
-    """Read the account."""
+    """Read the rows of ``account.tsv``."""
     lines = ACCOUNT.read_text(encoding="utf-8").splitlines()
     rows = [line.split("\t") for line in lines if not line.startswith("#")]
     if tuple(rows[0]) != COLUMNS:
@@ -71,7 +71,10 @@ def read_account() -> list[Row]:
 
 
 def update_rows(rows: list[Row], cases: tuple[Case, ...] = CASES) -> list[Row]:
-    """Return the rows with the ids of the cases that port them; rows that no case ports any more are open again."""
+    """Return the rows, updated with the ids of the cases that port them.
+
+    A row that was ported and is named by no case any more becomes open.
+    """
     ported: dict[str, list[str]] = {}
     for case in cases:
         for assertion in case.assertions:
@@ -89,7 +92,7 @@ def update_rows(rows: list[Row], cases: tuple[Case, ...] = CASES) -> list[Row]:
 
 
 def write_account(rows: list[Row]) -> None:
-    """Write the account, keeping its comments."""
+    """Write the rows to ``account.tsv`` and keep the comment lines of the file."""
     comments = [line for line in ACCOUNT.read_text(encoding="utf-8").splitlines() if line.startswith("#")]
     body = ["\t".join((r.suite, r.file, r.line, r.kind, r.test_set, r.status, r.detail)) for r in rows]
     ACCOUNT.write_text("\n".join([*comments, "\t".join(COLUMNS), *body]) + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Trees on their way to a backend and back to the host."""
+"""Copying trees of arrays from the host to a backend and back."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _device: ContextVar[str | None] = ContextVar("device", default=None)
 
 
 def place_on(device: str | None) -> None:
-    """Let arrays be placed on this device from now on; None leaves it to the backend."""
+    """Set the device for all later calls of `move_to_backend`; None means the backend's default device."""
     _device.set(device)
 
 
@@ -25,7 +25,10 @@ _COMPLEX = {"float32": "complex64", "float64": "complex128"}
 
 
 def move_to_backend(values: Any, backend: Backend, dtype: str) -> Any:
-    """Copy a tree of host arrays to the backend: floating ones in this dtype, complex ones in its complex one."""
+    """Copy a tree of host arrays to the backend.
+
+    Floating arrays are converted to `dtype`, complex arrays to the complex dtype of the same precision.
+    """
 
     def place(leaf: Any) -> Any:
         kind = np.asarray(leaf).dtype.kind
@@ -36,9 +39,9 @@ def move_to_backend(values: Any, backend: Backend, dtype: str) -> Any:
 
 
 def move_to_host(values: Any, backend: Backend | None) -> Any:
-    """Copy a tree of the backend's arrays to the host; plain Python values stay as they are.
+    """Copy a tree of the backend's arrays to the host; plain Python values are returned unchanged.
 
-    Raises: Violation if an array is of another backend
+    Raises: Violation if an array belongs to another backend
     """
 
     def take(leaf: Any) -> Any:
@@ -48,19 +51,19 @@ def move_to_host(values: Any, backend: Backend | None) -> Any:
         if owner is not backend:
             raise Violation(f"an array of {backend.name} expected, got one of {owner.name}")
         array = backend.to_numpy(leaf)
-        # NumPy has no bfloat16 of its own; float32 holds all of its numbers.
+        # NumPy has no bfloat16; float32 represents every bfloat16 number exactly.
         return array.astype("float32") if dtype_name(leaf) == "bfloat16" else array
 
     return tree.map(take, values)
 
 
 def has_complex(values: Any) -> bool:
-    """Tell whether a tree of host arrays has complex numbers."""
+    """Return whether a tree of host arrays contains complex numbers."""
     return any(np.asarray(leaf).dtype.kind == "c" for leaf in tree.leaves(values))
 
 
 def widen_floats(values: Any) -> Any:
-    """Convert the floating leaves of a host tree to float64."""
+    """Convert the floating leaves of a host tree to float64, and the complex leaves to complex128."""
 
     def widen(leaf: Any) -> Any:
         array = np.asarray(leaf)

@@ -1,4 +1,4 @@
-"""What the suite knows of each backend: its abilities, how to enable float64, and the modes in which cases run."""
+"""The abilities of each backend, how to enable float64 on it, and the modes in which cases run on it."""
 
 from __future__ import annotations
 
@@ -44,15 +44,15 @@ __all__ = [
 ]
 
 BACKENDS = ("numpy", "jax", "torch", "tf", "strict", "strict32")
-"""Those that a run covers unless they are excluded by name; others are chosen by name."""
+"""The backends of a run by default, unless they are excluded by name; other backends have to be chosen by name."""
 
 HOST = "host"
-"""Where cases run that need no arrays."""
+"""The name used in place of a backend for cases that need no arrays."""
 
 
 @dataclass(frozen=True)
 class Abilities:
-    """What a backend can do beyond running layers forward."""
+    """The features of a backend beyond running layers forward."""
 
     gradients: bool = True
     compiles: bool = True
@@ -60,10 +60,10 @@ class Abilities:
     complex: bool = True
     integers: tuple[str, ...] = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
     looks: bool = True
-    """Numbers are at hand when a layer is called: it does not only record what is to be computed."""
+    """Whether the values of arrays can be read while a layer is called; False if calls only record a graph."""
 
     def list_missing(self) -> list[str]:
-        """Name what is not among these abilities."""
+        """Return the names of the abilities and dtypes that the backend lacks."""
         lacks = [what for what in ("gradients", "complex") if not getattr(self, what)]
         lacks += [] if self.compiles else ["a compiler"]
         lacks += [] if self.looks else ["numbers at hand"]
@@ -87,14 +87,14 @@ register_backend(strict32)
 
 
 def find_abilities(name: str) -> Abilities:
-    """Return what a backend can do: by the table above for luxport's own, by probes for others'."""
+    """Return the abilities of a backend: from the table above for luxport's own backends, otherwise from probes."""
     if not is_known(name):
         note_abilities(name, run_probes(get_backend(name)))
     return _KNOWN[name]
 
 
 def is_known(name: str) -> bool:
-    """Tell whether the abilities of a backend are known without probing it."""
+    """Return whether the abilities of a backend are known without running probes."""
     return name in _KNOWN
 
 
@@ -102,15 +102,15 @@ _BROKEN: dict[str, dict[str, str]] = {}
 
 
 def find_broken_probes(name: str) -> dict[str, str]:
-    """Return the probes of a backend that failed, by name, with what they raised: those abilities are unknown."""
+    """Return the error of each probe of a backend that raised one, by the probe's name."""
     find_abilities(name)
     return _BROKEN.get(name, {})
 
 
 def make_probes(backend: Backend) -> dict[str, Callable[[], bool]]:
-    """Return functions that try an ability of a backend, by its name: False if the backend says that it has it not.
+    """Return the probes of a backend by the name of the ability: functions that try it and return whether it exists.
 
-    A probe that raises anything else has found a fault: each probe is a check of its own, which then fails.
+    An exception raised by a probe is a fault of the backend: each probe is also a check, which then fails.
     """
 
     def square(x: Any) -> Any:
@@ -132,7 +132,10 @@ def make_probes(backend: Backend) -> dict[str, Callable[[], bool]]:
         return dtype_name(backend.asarray([1.0], dtype=dtype)) == dtype
 
     def takes(dtype: str) -> bool:
-        """Try to make an array; a dtype that the namespace lacks may also be stored as a narrower one."""
+        """Return whether an array of this dtype can be made.
+
+        A backend whose namespace lacks the dtype may store it as a narrower one instead.
+        """
         try:
             backend.asarray([1], dtype=dtype)
         except Exception:
@@ -152,24 +155,24 @@ def make_probes(backend: Backend) -> dict[str, Callable[[], bool]]:
 
 
 Found = tuple[tuple[str, bool | str], ...]
-"""The answer of each probe of a backend, by its name, or what the probe raised."""
+"""Pairs of a probe's name and its result: whether the backend has the ability, or a text about the error raised."""
 
 
 def run_probes(backend: Backend) -> Found:
-    """Run each probe of a backend."""
+    """Run every probe of a backend and return the results."""
     return tuple([(name, run_probe(probe)) for name, probe in make_probes(backend).items()])
 
 
 def run_probe(probe: Callable[[], bool]) -> bool | str:
-    """Return the answer of a probe, or the name of the exception that it raised."""
+    """Return the result of a probe, or a text with the name of the exception that it raised."""
     try:
         return probe()
-    except Exception as error:  # shown by the check of this probe, which fails
+    except Exception as error:  # the check of this probe fails and shows the error
         return f"raised {type(error).__name__}"
 
 
 def note_abilities(name: str, found: Found) -> None:
-    """Record what the probes of a backend found, so that it is not probed again."""
+    """Store the results of a backend's probes, so that it is not probed again."""
     able = {probe: told is True for probe, told in found}
     dtypes = tuple([dtype for dtype in Abilities.dtypes if able.pop(dtype)])
     integers = tuple([dtype for dtype in Abilities.integers if able.pop(dtype)])
@@ -178,9 +181,12 @@ def note_abilities(name: str, found: Found) -> None:
 
 
 def select_backends(chosen: list[str] | None = None, excluded: list[str] | None = None) -> list[str]:
-    """Name the backends of a run: those chosen (all if none), without those excluded here or by LUXPORT_EXCLUDE.
+    """Return the names of the backends of a run.
 
-    Raises: ValueError if a backend is chosen or excluded that does not exist, for then something else was meant
+    These are the chosen ones, or `BACKENDS` if none is chosen, without the ones excluded by the argument or by the
+    environment variable LUXPORT_EXCLUDE.
+
+    Raises: ValueError if a chosen or excluded backend does not exist
     """
     out = [find_backend_name(name) for name in (excluded or [])]
     out += filter(None, os.environ.get("LUXPORT_EXCLUDE", "").split(","))
@@ -197,12 +203,12 @@ def select_backends(chosen: list[str] | None = None, excluded: list[str] | None 
 
 @cache
 def list_differentiating() -> list[str]:
-    """Name luxport's backends that have gradients and are installed, those that are quick to start first."""
+    """Return the names of the installed backends that have gradients, the fastest to import first."""
     return [name for name in ("torch", "tf", "jax") if name in available_backends()]
 
 
 def describe_missing(names: list[str]) -> str | None:
-    """Say in one line which of these backends cannot run for want of their framework, if any."""
+    """Return a message about the backends among these whose framework is not installed; None if all are installed."""
     absent = [name for name in names if name not in available_backends()]
     if not absent:
         return None
@@ -213,13 +219,13 @@ def describe_missing(names: list[str]) -> str | None:
 
 
 def load(name: str) -> Backend | None:
-    """Return the backend, or None for the host."""
+    """Return the backend of this name, or None for `HOST`."""
     return None if name == HOST else get_backend(name)
 
 
 @contextmanager
 def hold_dtype(backend: Backend | None, dtype: str) -> Iterator[None]:
-    """Enable a dtype within this context: JAX has float64 only where it is enabled."""
+    """Enable a dtype within this context: JAX supports float64 only after it has been enabled."""
     if backend is not None and backend.name == "jax" and dtype == "float64":
         import jax
 
@@ -234,8 +240,9 @@ def list_ways(
 ) -> list[tuple[str, str]]:
     """List the modes and dtypes in which a case runs on a backend.
 
-    It runs in each dtype in the mode that is the quicker there, and in its first dtype in the other mode, as a
-    program is traced alike in all of them; where both modes compile, all but one only if `thorough`.
+    The case runs in every dtype in the faster mode of the backend, and only in its first dtype in the other mode,
+    because tracing hardly depends on the dtype. On a backend that compiles every operation even in eager mode, the
+    case runs only once unless `thorough`.
     """
     able = find_abilities(name)
     dtypes = tuple(dtype for dtype in dtypes if dtype in able.dtypes)

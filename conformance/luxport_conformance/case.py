@@ -1,4 +1,4 @@
-"""`Case`: one check, declared once as data and a function, for every backend, mode and dtype."""
+"""`Case`: one check, declared once as data and a function, and run on every backend, in every mode and dtype."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["Case", "Property", "Shape"]
 
 @dataclass(frozen=True)
 class Shape:
-    """A leaf wanted of which only the shape is known."""
+    """An expected leaf of which only the shape is known."""
 
     sizes: tuple[int, ...]
 
@@ -27,36 +27,37 @@ class Shape:
         object.__setattr__(self, "sizes", sizes)
 
     def judge(self, got: Any) -> str | None:
-        """Complain about another shape."""
+        """Return a complaint if `got` has another shape, else None."""
         shape = tuple(np.shape(got))
         return None if shape == self.sizes else f"shape {self.sizes} expected, got {shape}"
 
 
 @dataclass(frozen=True)
 class Property:
-    """A leaf wanted that is described rather than known."""
+    """An expected leaf that is given by a condition: `holds` tests it, `text` describes it."""
 
     text: str
     holds: Callable[[Any], Any]
 
     def judge(self, got: Any) -> str | None:
-        """Complain if the description does not fit."""
+        """Return a complaint if `got` does not meet the condition, else None."""
         return None if self.holds(got) else f"{self.text} expected, got {np.asarray(got)!r}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """A pure function of arrays, its inputs and what must come out.
+    """A pure function of arrays, its inputs and the expected result.
 
     `program` is called with the values of `inputs` by position, as arrays of the backend. `expected` is a tree of
-    numbers, `Shape`s and `Property`s, or a function that computes it from the inputs (as the backend has rounded
-    them, in float64): an independent computation. With `raises` the program must fail instead, with a message
-    that matches `message`. `subject` is the layer or operation, the row of the table that the case counts for.
-    `traces`: it can be compiled, which a program that looks at its numbers, or calls a compiler itself, cannot.
-    `compiles`: it is compiled also where that takes longer than running it. `complex_inside`: real numbers become
-    complex ones on the way. `integers`: types of integers that it asks for by name, which a framework need not have.
-    `looks`: what it asks for depends on numbers of its inputs, as an error for an index does.
-    `source` says where the expectation comes from: ``flux:layers/conv.jl:139`` for an assertion of the account.
+    numbers, `Shape`s and `Property`s, or a function that computes such a tree independently, in float64, from the
+    inputs as the backend has rounded them. With `raises` the program must raise that error instead, with a message
+    that matches `message`. `subject` is the layer or operation that the case tests: its row in the table.
+    `traces`: the program can be compiled; a program that reads values of arrays or calls a compiler itself cannot.
+    `compiles`: the program is compiled even where compiling takes longer than running it. `complex_inside`: the
+    program computes complex numbers from real ones. `integers`: integer dtypes that the program names, which a
+    framework may lack. `looks`: the expected result needs values of the inputs to be read, for example an error
+    about an index. `source` tells where the expectation comes from, such as ``flux:layers/conv.jl:139`` for an
+    assertion of the account.
     """
 
     id: str
@@ -78,22 +79,22 @@ class Case:
 
     @property
     def on_host(self) -> bool:
-        """Whether the case needs no arrays, and so no backend."""
+        """Whether the case has no input arrays, and so needs no backend."""
         return not self.inputs
 
     @property
     def is_complex(self) -> bool:
-        """Whether it takes complex numbers, in its inputs or on the way."""
+        """Whether the case uses complex numbers, as inputs or within the program."""
         return self.complex_inside or has_complex(self.inputs)
 
     @property
     def may_trace(self) -> bool:
-        """Whether the case can be compiled at all: an error is looked for where it is raised."""
+        """Whether the case can be compiled at all; cases that expect an error run eagerly."""
         return self.traces and self.raises is None
 
     @property
     def may_compile(self) -> bool:
-        """Whether the case is to be compiled wherever there is a compiler."""
+        """Whether the case is to be compiled on every backend that has a compiler."""
         return self.compiles and self.may_trace
 
     @property

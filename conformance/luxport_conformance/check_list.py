@@ -1,4 +1,4 @@
-"""The list of checks: cases and laws on each backend, in the modes and dtypes that it has."""
+"""The list of all checks: every case and law on each backend, in the modes and dtypes that the backend has."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def list_checks(
 ) -> Iterator[Check]:
     """Yield every check of these cases, and of all laws, on these backends.
 
-    `pattern` is a regular expression that a subject (a layer or operation) or a check's id must contain. With
-    `thorough` cases run in both modes, and in each dtype, and what sums does so over thousands in half types; without
-    it a few that take long are left out. With `share`,
-    where operations are not compiled by themselves, the first case of a subject is compiled and a layer's first
-    example, and other dtypes than float32 are asked of that example alone: compiling takes most of the time, and
-    programs are traced much alike.
+    `pattern` is a regular expression that must match a part of the check's subject (a layer or operation) or id.
+    With `thorough` every case runs in both modes and in each dtype, and the sums over thousands of numbers in half
+    precision are checked too; without it a few slow checks are left out. With `share`, on backends that do not
+    compile each operation by itself, only the first case of each subject and the first example of each layer are
+    compiled, and only that example runs in other dtypes than float32: compiling takes most of the time, and the
+    other programs of a subject are traced in much the same way.
     """
     for check in (
         *_list_probe_checks(backends),
@@ -58,7 +58,7 @@ def _describe_inputs(example: Example) -> str:
 
 
 def _choose_compiled(cases: tuple[Case, ...]) -> set[str]:
-    """Return the id of the first case of each subject that can be compiled."""
+    """Return the ids of the cases to compile: for each subject the first case that can be compiled."""
     first: dict[str, str] = {}
     for case in cases:
         if case.may_compile and not case.on_host:
@@ -67,7 +67,10 @@ def _choose_compiled(cases: tuple[Case, ...]) -> set[str]:
 
 
 def _make_batches(cases: tuple[Case, ...], chosen: set[str], thorough: bool) -> dict[str, Batch]:
-    """Group the cases that can be compiled into batches of neighbors, apart for those that are chosen and the rest."""
+    """Return the batch of each case that can be compiled, by the case's id.
+
+    A batch has consecutive cases; chosen cases and the others are in separate batches.
+    """
     able = [case for case in cases if case.may_compile and not case.on_host]
     halves = [case for case in able if case.id in chosen], [case for case in able if case.id not in chosen]
     groups = [tuple(half[i : i + _BATCH]) for half in halves for i in range(0, len(half), _BATCH)]
@@ -75,7 +78,7 @@ def _make_batches(cases: tuple[Case, ...], chosen: set[str], thorough: bool) -> 
 
 
 _BATCH = 12
-"""Cases in a batch: larger batches save little, as the time to compile grows with the program."""
+"""The number of cases in a batch: larger batches save little time, because compile time grows with the program."""
 
 
 def _list_probe_checks(backends: list[str]) -> Iterator[Check]:

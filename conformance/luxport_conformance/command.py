@@ -38,7 +38,7 @@ _PACKAGES = {
     "mlx": ("mlx",),
     "onnx": ("onnxruntime", "onnx"),
 }
-"""The distributions whose versions are those of a backend."""
+"""The distributions whose versions are reported for each backend."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -49,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what the command takes."""
+    """Add the options of the command to a parser."""
     add = parser.add_argument
     add("--backend", action="append", metavar="B", help="run on this one only, a name or module:object; repeatable")
     add("--exclude-backend", action="append", metavar="B", default=[], help="leave this one out; repeatable")
@@ -86,10 +86,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, error: Callable[[str], Any]) -> int:
-    """Carry out a parsed command; `error` ends the program with a message about its arguments."""
+    """Run the command with parsed options and return the exit status; `error` reports wrong arguments and exits."""
     try:
         if any(":" in name for name in (*(options.backend or ()), *options.peer)):
-            sys.path.insert(0, os.getcwd())  # where a user's own module most likely is
+            sys.path.insert(0, os.getcwd())  # the user's own module is most likely in the current directory
         _check_pattern(options.layer)
         if options.save and (options.layer or options.dtype):
             raise ValueError("--save keeps results of whole runs: leave out --layer and --dtype")
@@ -180,9 +180,11 @@ def _tell_changes(old: Mapping[str, Any], new: Mapping[str, Any], *, in_part: bo
 
 
 def _select_peers(asked: list[str]) -> list[str]:
-    """Name the peers of a run: with ``all`` those of ours that are installed; the others are told in a line each.
+    """Return the names of the peers of a run.
 
-    Raises: ValueError for one that is asked by name and is not there
+    ``all`` selects luxport's peers whose libraries are installed, and prints a line for each of the others.
+
+    Raises: ValueError if a peer that is given by name is not installed
     """
     names = list(dict.fromkeys(name for one in asked for name in (PEERS if one == "all" else [one])))
     found = []

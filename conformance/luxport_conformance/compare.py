@@ -1,4 +1,4 @@
-"""Comparing what came with what was wanted: how far apart, and how far apart is too far."""
+"""Comparing results with expected values: the deviation, and the largest deviation that is allowed."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from luxport.tree.static import Static
 __all__ = ["EPSILON", "Tolerance", "Violation", "compare", "compare_trees", "sort_keys"]
 
 EPSILON = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 2.0**-23, "float64": 2.0**-52}
-"""The distance from 1 to the next number of a dtype."""
+"""The machine epsilon of each dtype: the distance from 1 to the next larger number."""
 
 
 class Violation(AssertionError):
-    """A backend did not do what a case or a law demands."""
+    """The error of a failed check: a backend's result is not the one that a case or a law requires."""
 
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How far a result may be from the value wanted.
+    """The largest allowed deviation of a result from the expected value.
 
-    A sum of n products is off by at most about n eps times the size of what is added. Its 2 n roundings, of up to
-    eps / 2 each and eps / sqrt(12) on average, have a standard deviation of 0.4 sqrt(n) eps; ``3 sqrt(n) eps`` are
-    seven of these, as other instructions and libraries add up in other orders. Four more eps are for the rounding of
-    the inputs, an elementary function and the store. Whatever is allowed beyond that has a reason.
+    The rounding error of a sum of n products is at most about n eps times the size of the terms. Its 2 n roundings,
+    of up to eps / 2 each and eps / sqrt(12) on average, have a standard deviation of 0.4 sqrt(n) eps;
+    ``3 sqrt(n) eps`` is seven of these, because processors and libraries add in different orders. Four more eps
+    are for the rounding of the inputs, an elementary function and the store. A larger tolerance needs a `reason`.
 
     ``allowed = factor (min(n, 3 sqrt(n)) + 4) eps scale + rounding``, where n is `reduction`, and scale the largest
-    entry wanted, or `magnitude` if that is larger (sums that cancel are as inexact as their terms are large).
+    expected entry, or `magnitude` if that is larger (the error of a sum that cancels is relative to its terms).
     """
 
     reduction: int = 1
@@ -43,7 +43,7 @@ class Tolerance:
 
     @property
     def units(self) -> float:
-        """What is allowed, but for `rounding`, in eps times the scale."""
+        """The allowed deviation without `rounding`, in units of eps times the scale."""
         return self.factor * (min(self.reduction, 3.0 * math.sqrt(self.reduction)) + 4.0)
 
     def __post_init__(self) -> None:
@@ -52,11 +52,11 @@ class Tolerance:
 
 
 def compare(got: Any, want: Any, *, dtype: str, tolerance: Tolerance, path: str = "y") -> float:
-    """Return the largest deviation in units of eps times the scale, over all entries of all leaves wanted.
+    """Return the largest deviation in units of eps times the scale, over all entries of all expected leaves.
 
-    Both are trees of host arrays; of a mapping only the keys wanted are looked at.
+    Both are trees of host arrays; keys of a mapping that are not in `want` are ignored.
 
-    Raises: Violation if a structure, a shape or a value differs by more than is allowed
+    Raises: Violation if a structure or a shape differs, or a value differs by more than is allowed
     """
     if isinstance(want, Mapping):
         if not isinstance(got, Mapping) or not want.keys() <= got.keys():
@@ -75,9 +75,9 @@ def compare(got: Any, want: Any, *, dtype: str, tolerance: Tolerance, path: str 
 
 
 def compare_trees(got: Any, want: Any, dtype: str, tolerance: Tolerance) -> float:
-    """Return the largest deviation of two results of one structure; keys may come in any order, as JAX sorts them.
+    """Return the largest deviation between two trees of the same structure; the order of keys is ignored.
 
-    Raises: Violation
+    Raises: Violation if they differ by more than is allowed
     """
     got, want = sort_keys(got), sort_keys(want)
     if tree.structure(got) != tree.structure(want):
@@ -92,14 +92,14 @@ def compare_trees(got: Any, want: Any, dtype: str, tolerance: Tolerance) -> floa
 
 
 def sort_keys(values: Any) -> Any:
-    """Put the keys of dicts in order: JAX sorts them."""
+    """Return the tree with the keys of all dicts sorted, as JAX returns them."""
     if isinstance(values, Mapping):
         return {key: sort_keys(values[key]) for key in sorted(values)}
     return tuple(map(sort_keys, values)) if isinstance(values, (tuple, list)) else values
 
 
 def _compare_leaf(got: Any, want: Any, dtype: str, tolerance: Tolerance, path: str) -> float:
-    judge = getattr(want, "judge", None)  # a Shape or a Property decides by itself
+    judge = getattr(want, "judge", None)  # a Shape or a Property has its own comparison
     if judge is not None:
         complaint = judge(got)
         if complaint:

@@ -1,4 +1,4 @@
-"""Programs compiled quickly: without the passes that take seconds for each, and with sizes that are not known."""
+"""Compiling programs in less time, without the compilers' slow optimization passes, and with unknown sizes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["compile_quickly", "compiles_operations", "forget_sizes", "prepare"]
 
 
 def forget_sizes(backend: Backend, x: Any) -> Any:
-    """Forget the sizes of x where a program is compiled that can learn them when it runs, as TensorFlow's can."""
+    """Make the sizes of x unknown to TensorFlow's tracer, as for inputs of dynamic shape; elsewhere return x."""
     if backend.name != "tf":
         return x
     import tensorflow as tf
@@ -32,9 +32,9 @@ _count = itertools.count()
 def compile_quickly(
     backend: Backend | None, program: Callable[..., Any], *, tracing_only: bool = False
 ) -> Callable[..., Any]:
-    """Compile a program as luxport does, but on PyTorch and JAX without the passes that take seconds for each.
+    """Compile a program as `luxport.jit` does, but without the slow optimization passes of PyTorch, JAX and MLX.
 
-    With `tracing_only` PyTorch captures the program as one graph and runs its operations as they are.
+    With `tracing_only` PyTorch captures the program as one graph and runs the operations of the graph eagerly.
     """
     if backend is not None and backend.name == "jax":
         return backend.jit(program, compiler_options=_find_quick_options())  # type: ignore[call-arg]
@@ -47,15 +47,15 @@ def compile_quickly(
     def run(*args: Any) -> Any:
         return program(*args)
 
-    # Dynamo remembers by file, line and name which sizes changed between calls, and compiles them as dynamic: with
-    # a name of its own each program starts afresh.
+    # Dynamo records by file, line and function name which sizes changed between calls, and compiles those as dynamic.
+    # A unique name for each program makes Dynamo treat it as new.
     run.__code__ = run.__code__.replace(co_name=f"traced_{next(_count)}")
     return torch.compile(run, fullgraph=True, backend="eager" if tracing_only else "aot_eager")
 
 
 @cache
 def _find_quick_options() -> dict[str, Any]:
-    """Return options of XLA that halve the time of its compiler on the CPU, if it knows them."""
+    """Return options that halve XLA's compile time on the CPU; none if this version of XLA does not know them."""
     import jax
 
     if jax.default_backend() != "cpu":
@@ -63,13 +63,16 @@ def _find_quick_options() -> dict[str, Any]:
     options = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}
     try:
         jax.jit(abs, compiler_options=options)(1.0)
-    except jax.errors.JaxRuntimeError:  # another version of XLA, with other options
+    except jax.errors.JaxRuntimeError:  # this version of XLA lacks one of the options
         return {}
     return options
 
 
 def _compile_unfused(program: Callable[..., Any]) -> Callable[..., Any]:
-    """Let MLX trace a program without fusing it into kernels: on a CPU its C++ compiler takes a second for each."""
+    """Return a function that runs a compiled program of MLX without fused kernels.
+
+    On a CPU MLX calls a C++ compiler for each fused kernel, which takes about a second.
+    """
 
     def call(*args: Any) -> Any:
         set_mode = _find_mode_setter()
@@ -89,7 +92,7 @@ _NO_FUSE, _ENABLED = 2, 3
 
 @cache
 def _find_mode_setter() -> Callable[[int], Any] | None:
-    """Return the function of MLX's library that sets its compile mode, which Python cannot reach; None if not found."""
+    """Return the C++ function that sets MLX's compile mode, which has no Python binding; None if it is not found."""
     import mlx.core
 
     folder = Path(str(mlx.core.__file__)).parent / "lib"
@@ -102,13 +105,16 @@ def _find_mode_setter() -> Callable[[int], Any] | None:
 
 
 def compiles_operations(name: str) -> bool:
-    """Say whether a backend compiles every operation for every shape and dtype, whether it is asked to or not.
+    """Return whether a backend compiles every operation for every shape and dtype, even in eager mode.
 
-    JAX does, in 20 to 80 ms each: what is to run once is several times faster compiled as a whole.
+    JAX does, in 20 to 80 ms each: a program that runs only once is several times faster when compiled as a whole.
     """
     return name == "jax"
 
 
 def prepare(backend: Backend, program: Callable[..., Any]) -> Callable[..., Any]:
-    """Return what runs a program once in the shortest time: compiled only where single operations would be, too."""
+    """Return the program in the form in which one run takes the least time.
+
+    It is compiled on a backend that would otherwise compile each of its operations, and unchanged elsewhere.
+    """
     return compile_quickly(backend, program) if compiles_operations(backend.name) else program

@@ -1,4 +1,4 @@
-"""Options of the suite under pytest: which backends run, and an error if one of them is not installed."""
+"""pytest's options for the suite: the backends to run, and an error if one of them is not installed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from luxport_conformance.check_list import list_checks
 from luxport_conformance.runner import Check
 
 HERE = Path(__file__).parent
-# One file for each kind, as pytest-xdist distributes whole files to its processes.
+# The test function of each kind of check. Each is in its own file, because pytest-xdist distributes whole files.
 _KINDS = {"test_case": "case", "test_law": "law", "test_override": "override"}
 
 
@@ -51,7 +51,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture
 def backend_names(request: pytest.FixtureRequest) -> list[str]:
-    """Name the backends of this run."""
+    """Return the names of the backends of this run."""
     return _select_names(request.config)
 
 

@@ -1,4 +1,4 @@
-"""Discovery of cases and examples: a module of a package is found by the table that it defines, and listed nowhere."""
+"""Discovery of cases and examples: find the modules of a package that define a table of a given name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["find_tables", "merge_tables"]
 
 
 def find_tables(package: str, name: str) -> Iterator[Any]:
-    """Yield the tables of this name that modules of a package define, in the order of the modules' names."""
+    """Yield the variables of this name from the modules of a package, in the order of the modules' names."""
     parent = import_module(package)
     for module in sorted(info.name for info in pkgutil.iter_modules(parent.__path__)):
         found = vars(import_module(f"{package}.{module}")).get(name)
@@ -20,7 +20,7 @@ def find_tables(package: str, name: str) -> Iterator[Any]:
 
 
 def merge_tables(package: str, name: str) -> Mapping[str, Any]:
-    """Merge the tables of this name that modules of a package define, which may have no key in common."""
+    """Merge the mappings of this name from the modules of a package; no key may be in two of them."""
     merged: dict[str, Any] = {}
     for table in find_tables(package, name):
         twice = sorted(merged.keys() & table.keys())

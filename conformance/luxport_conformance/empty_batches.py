@@ -1,6 +1,6 @@
-"""Empty batches: a layer or loss of no samples has the value, or the error, that it has on NumPy.
+"""Checks of empty batches: called with no samples, a layer or loss gives the same result or error as on NumPy.
 
-In testing the value of a layer is empty, as its input is, and the gradients of its parameters are 0.
+In test mode the output of a layer is empty, and the gradients of its parameters are 0.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ PER_SAMPLE: tuple[tuple[str, Example], ...] = tuple(
     ]
 )
 LOSSES = tuple(
-    [name for name in losses.__all__ if name.islower() and name != "label_smoothing"]  # which returns its rows
+    [name for name in losses.__all__ if name.islower() and name != "label_smoothing"]  # it returns an array, not a loss
 )
 
 
 def check_layer_without_samples(name: str, example: Example, backend: Backend) -> float:
-    """Call a layer with no samples in both modes.
+    """Compare a layer called with no samples with NumPy, in training and in test mode; return 0.
 
-    Raises: Violation
+    Raises: Violation if they differ, the output in test mode is not empty, or a gradient is not 0
     """
     host = example.draw_values()
     for mode in (luxport.train_mode, luxport.test_mode):
@@ -65,9 +65,9 @@ def _call_layer(example: Example, x: Any, ps: Any, st: Any) -> Any:
 
 
 def check_loss_without_samples(name: str, backend: Backend) -> float:
-    """Call a loss with no samples, with each way to aggregate.
+    """Compare a loss called with no samples with NumPy, for each value of `agg`; return 0.
 
-    Raises: Violation
+    Raises: Violation if they differ
     """
     rows, labels = np.zeros((0, 3)), np.zeros(0, np.int32)
     arrays: tuple[Any, ...] = (rows, rows)
@@ -89,7 +89,7 @@ def check_loss_without_samples(name: str, backend: Backend) -> float:
 
 
 def _record_outcome(f: Any, backend: Backend) -> Any:
-    """Return shapes, dtypes and numbers of what f returns, or the line that it raises."""
+    """Return the shapes, dtypes and values of the arrays that f returns, or the message of luxport's error."""
     try:
         with np.errstate(all="ignore"):
             leaves = tree.leaves(f())

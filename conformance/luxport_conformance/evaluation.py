@@ -1,4 +1,4 @@
-"""What the laws look at: a layer's results and gradients on a backend, computed once for all of them."""
+"""The outputs, states and gradients of examples on a backend, computed once and shared by all laws."""
 
 from __future__ import annotations
 
@@ -30,9 +30,10 @@ __all__ = [
 
 
 class Evaluation(NamedTuple):
-    """Host trees: output and new state in both modes; gradients with respect to x's floats and ps in both, or None.
+    """The results of an example as host trees.
 
-    `dtypes` names those that the outputs had on the backend.
+    `train` and `test` are ``(output, new state)`` in each mode; the gradients are with respect to the floating leaves
+    of x and to ps, or None. `dtypes` are the dtypes of the outputs on the backend.
     """
 
     train: Any
@@ -43,17 +44,17 @@ class Evaluation(NamedTuple):
 
     @classmethod
     def collect(cls, results: Any, backend: Backend) -> Evaluation:
-        """Bring the results of a program to the host."""
+        """Copy the results of a program to the host."""
         (trained, _), (tested, _) = results[:2]
         dtypes = tuple(dtype_name(leaf) for leaf in tree.leaves((trained, tested)))
         return cls(*move_to_host(results, backend), dtypes)  # type: ignore[call-arg]
 
 
 class Evaluations:
-    """Evaluations of the examples, kept for as long as a run takes.
+    """A cache of the evaluations of examples for one run.
 
-    Without `thorough` only a layer's first example runs one operation after the other where each is compiled; with
-    `share` only that one is compiled where operations are not.
+    On a backend that compiles each operation, only the first example of each layer runs operation by operation,
+    unless `thorough`. On other backends, with `share` only the first example of each layer is compiled.
     """
 
     def __init__(self, *, thorough: bool = False, share: bool = False) -> None:
@@ -62,7 +63,7 @@ class Evaluations:
         self._kept: dict[Any, Any] = {}
 
     def keep(self, key: Any, make: Callable[[], Any]) -> Any:
-        """Return what was made for this key, or make it now."""
+        """Return the cached value of this key; make and cache it on the first call."""
         if key not in self._kept:
             self._kept[key] = make()
         return self._kept[key]
@@ -84,9 +85,9 @@ class Evaluations:
     def evaluate(
         self, example: Example, backend: Backend, dtype: str, *, gradients: bool, rounded: str = ""
     ) -> Evaluation:
-        """Evaluate eagerly, or compiled where each operation is compiled in any case.
+        """Evaluate an example eagerly, or compiled on a backend that compiles each operation anyway.
 
-        `rounded` names the dtype that inputs are rounded to before they are placed, if it is another.
+        `rounded` is the dtype that inputs are rounded to before they are converted to `dtype`; by default `dtype`.
         """
         if compiling.compiles_operations(backend.name):
             return self.evaluate_compiled(example, backend, dtype, gradients=gradients, rounded=rounded)
@@ -95,7 +96,7 @@ class Evaluations:
     def evaluate_eagerly(
         self, example: Example, backend: Backend, dtype: str, *, gradients: bool, rounded: str = ""
     ) -> Evaluation:
-        """Evaluate operation by operation."""
+        """Evaluate an example operation by operation."""
         rounded = rounded or dtype
 
         def run() -> Evaluation:
@@ -107,7 +108,7 @@ class Evaluations:
     def evaluate_compiled(
         self, example: Example, backend: Backend, dtype: str, *, gradients: bool, rounded: str = ""
     ) -> Evaluation:
-        """Evaluate compiled, together with all examples of layers that lie close."""
+        """Evaluate an example compiled, in one program with the examples of its group."""
         rounded = rounded or dtype
         few = self._share and not compiling.compiles_operations(backend.name) and example in _FIRST
         groups = _FIRST_GROUPS if few else _GROUPS
@@ -122,9 +123,9 @@ class Evaluations:
 
 
 def place_inputs(example: Example, backend: Backend, dtype: str, rounded: str = "") -> tuple[Any, Any, Any]:
-    """Return x, parameters and states on the backend, the states as `setup` makes them.
+    """Return an example's x, parameters and states on the backend; the states are in training mode.
 
-    `rounded` names the dtype that floats are rounded to before, on the host.
+    `rounded` is the dtype that floats are rounded to on the host before they are converted to `dtype`.
     """
     x, ps, st = example.draw_values()
     if rounded in ("float16", "float32"):
@@ -133,26 +134,26 @@ def place_inputs(example: Example, backend: Backend, dtype: str, rounded: str = 
 
 
 def draw_weights(example: Example) -> Any:
-    """Draw weights for the outputs: the weighted sum of them all is the scalar that is differentiated."""
+    """Draw weights for the outputs; the weighted sum of all outputs is the scalar that is differentiated."""
     draw = np.random.Generator(np.random.Philox(11))
     return tree.map(lambda leaf: draw.normal(size=leaf.shape), _call_in_testing(example))
 
 
 def sum_weighted(y: Any, weights: Any) -> Any:
-    """Add up the products of all leaves of y and their weights."""
+    """Return the sum over all leaves of y times their weights."""
     products = [leaf * weight for leaf, weight in zip(tree.leaves(y), tree.leaves(weights), strict=True)]
     xp = luxport.namespace(*products)
     return sum([xp.sum(product) for product in products[1:]], start=xp.sum(products[0]))
 
 
 def derive_gradient_tolerance(example: Example) -> Tolerance:
-    """Return the tolerance of an example's gradients: sums of at most one term for each entry of the output."""
+    """Return the tolerance of an example's gradients, which sum at most one term for each entry of the output."""
     entries = sum(leaf.size for leaf in tree.leaves(_call_in_testing(example)))
     return replace(example.tolerance, reduction=example.tolerance.reduction + entries)
 
 
 def list_floats(x: Any) -> tuple[Any, ...]:
-    """List the leaves of x that are differentiated: not indices, nor flags."""
+    """Return the floating leaves of x, which are differentiated; indices and booleans are not."""
     return tuple([leaf for leaf in tree.leaves(x) if "float" in dtype_name(leaf)])
 
 
@@ -163,7 +164,7 @@ def replace_floats(x: Any, leaves: tuple[Any, ...]) -> Any:
 
 
 def _order_keys(like: Any, values: Any) -> Any:
-    """Restore the order of keys, which JAX sorts."""
+    """Return `values` with its keys in the order of `like`: JAX sorts the keys of dicts."""
     if isinstance(like, Mapping) and isinstance(values, Mapping) and like.keys() == values.keys():
         return {key: _order_keys(like[key], values[key]) for key in like}
     return values

@@ -1,4 +1,4 @@
-"""What a backend lacks, told by name before anything runs: dtypes and abilities, and functions of its namespace."""
+"""Messages, printed before a run, about dtypes, abilities and namespace functions that a backend lacks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["list_gaps", "list_lacking_names"]
 
 
 def list_gaps(backend: Backend, cases: Iterable[Case]) -> Iterator[str]:
-    """Yield a line for each thing that a backend has not, with how many layers and operations it is missing for."""
+    """Yield a line for each dtype, ability or function that a backend lacks, about what cannot run without it."""
     cases = tuple(cases)
     for what in find_abilities(backend.name).list_missing():
         subjects = {case.subject for case in cases if _is_needed_by_case(what, case)}
@@ -34,12 +34,12 @@ def list_gaps(backend: Backend, cases: Iterable[Case]) -> Iterator[str]:
         yield f"{lacks}: checks of {len(subjects)} layers and operations are left out"
     for name, users in list_lacking_names(backend.xp).items():
         if name == "fft" and not find_abilities(backend.name).complex:
-            continue  # what transforms is left out with complex numbers
+            continue  # the checks of Fourier transforms are left out with those of complex numbers
         yield f"the namespace of {backend.name} has no {name}, which {', '.join(users)} need: they fail"
 
 
 _PROBES = {"a compiler": "compiles", "numbers at hand": "looks"}
-"""The probes whose names are not those of what is missing."""
+"""The probes' names of the abilities that `Abilities.list_missing` calls by another name."""
 
 
 def _is_needed_by_case(what: str, case: Case) -> bool:
@@ -61,9 +61,9 @@ def _is_needed_by_law(what: str, law: Any, example: Any) -> bool:
 
 
 def list_lacking_names(xp: Any) -> dict[str, list[str]]:
-    """List the functions that a namespace has not, and the functions of luxport that are written with them.
+    """Return the functions that a namespace lacks, each with the functions of luxport that use it.
 
-    Types are no functions: whether they are there is asked wherever they are named.
+    Dtypes are left out: luxport tests whether they exist wherever it uses them.
     """
     users: dict[str, set[str]] = {}
     package = Path(str(luxport.__file__)).parent

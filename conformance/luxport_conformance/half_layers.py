@@ -1,4 +1,4 @@
-"""What sums in half types beside operations and losses: every layer on a batch of thousands, and every rule."""
+"""Examples of layers and rules for the law of sums in half types: each layer on a batch of 1,500, and each rule."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ __all__ = ["list_spreads"]
 
 SAMPLES, STEPS = 1500, 3
 _ROUNDINGS = {"TransformerEncoderLayer": 4, "TransformerDecoderLayer": 6, "CompactLayer": 4, "Chain 3": 7}
-"""Roundings one after the other: a product, attention, a sum, a norm; the third chain has three blocks of two. A user's
-own product in a CompactLayer has its gradient summed as the framework does: TensorFlow in float16."""
+"""The number of successive roundings in a layer, if not 2: for a product, attention, a sum, a norm. The third chain has
+three blocks of two. The framework sums the gradient of a user's product in a CompactLayer, TensorFlow in float16."""
 _BY_VALUE = {"Maxout": "of two branches that are equal once rounded another one may have the gradient"}
 
 
 @cache
 def list_spreads() -> tuple[Spread, ...]:
-    """Return all that is held in half types: operations and losses, layers, rules."""
+    """Return all examples of the law of sums in half types: of operations, losses, layers and rules."""
     return (*SPREAD, *_list_layers(), *_list_rules())
 
 
@@ -65,7 +65,7 @@ def _list_rules() -> Iterator[Spread]:
     draw = np.random.Generator(np.random.Philox(5))
     x, dx = draw.normal(size=5000), draw.uniform(0.5, 1.5, 5000)
     for rule in ALL_RULES:
-        # One that asks for double precision itself is no matter of half types.
+        # MixedPrecision converts to a wider dtype itself, so it does not sum in half types.
         if isinstance(rule, optimizers.MixedPrecision):
             continue
 

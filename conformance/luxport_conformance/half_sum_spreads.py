@@ -1,4 +1,4 @@
-"""What half precision sums up: operations, layers and losses whose sums overflow or lose digits there."""
+"""Examples of operations, layers and losses whose sums can overflow or lose digits in half precision."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _draw_indices(*shape: int, below: int) -> Any:
 def _make_both(
     name: str, f: Any, shape: tuple[int, ...], *more: Any, far: float = 1.0, **options: Any
 ) -> Iterator[Spread]:
-    """Call with numbers near 1 and near 500; `far` is the size of the cotangents of the latter."""
+    """Yield a `Spread` with numbers near 1, and one with numbers near 500 and cotangents of size `far`."""
     yield Spread(f"{name}, near 1", f, (_draw_near_1(*shape), *more), **options)
     yield Spread(f"{name}, near 500", f, (_draw_near_500(*shape), *more), weight=far, **options)
 
@@ -227,11 +227,11 @@ def _list_losses() -> Iterator[Spread]:
         yield from _make_both(name, _get_loss(name), (MANY,), other)
     for name in ("dice_coeff_loss", "tversky_loss", "cosine_similarity_loss", "siamese_contrastive_loss"):
         yield from _make_both(name, _get_loss(name), (MANY,), other)
-        if not name.startswith("cosine"):  # of which float32 itself has no more than this much left
+        if not name.startswith("cosine"):  # for the cosine the error of float32 itself is too large here
             yield Spread(f"{name} of 500 and 600", _get_loss(name), (_draw_near_500(MANY), _draw_near_500(MANY) + 100))
     triplet = [_draw_near_1(2, MANY, seed=seed) for seed in (5, 6)]
     yield Spread("triplet_margin_loss, near 1", losses.triplet_margin_loss, (_draw_near_1(2, MANY), *triplet))
-    # All three near 500: of two distances of 35,000 that differ by 1 float32 itself has little left.
+    # All three near 500: otherwise two distances of 35,000 differ by 1, which float32 itself computes inexactly.
     triplet = [_draw_near_500(2, MANY) + 4.0 * _draw_normal(2, MANY, seed=seed) for seed in (5, 6)]
     yield Spread("triplet_margin_loss, near 500", losses.triplet_margin_loss, (_draw_near_500(2, MANY), *triplet))
     yield from _make_both("gaussian_nll", losses.gaussian_nll, (MANY,), other, _draw_near_1(MANY, seed=6))

@@ -1,8 +1,8 @@
-"""The law of sums in half types: thousands of numbers add up as in float32, in values and in gradients.
+"""The law of sums in half types: sums of thousands of numbers are as exact as in float32, also in gradients.
 
-What is called here sums over thousands of samples, places or entries, of numbers near 1 (of which half types count to
-256 or 2,048) and near 500 (whose square float16 does not hold). It is held against the same computation by PyTorch in
-float64 on the same rounded numbers.
+The examples sum over thousands of samples, positions or entries. The numbers are near 1 (a half type that adds up ones
+stops at 256 or 2,048) or near 500 (whose square overflows float16). The expected values are computed by PyTorch in
+float64 from the same rounded numbers.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ _LEAST = {"float16": 2.0**-24, "bfloat16": 2.0**-133}
 
 @dataclass(frozen=True)
 class Spread:
-    """An operation, loss or layer, and arrays for it that are long where it sums.
+    """An operation, loss or layer `f`, and arrays for it that are long along the axes it sums over.
 
-    `weight` is of the size of the cotangents, such that what float32 finds fits. `steps` counts roundings to the half
-    type on the way, each of which may be off by half a unit of the largest number; `constant` names arrays by
-    position whose gradient is not asked for.
+    `weight` is the size of the cotangents, small enough that the gradients do not overflow the half type. `steps` is
+    the number of roundings to the half type, each with an error of up to half a unit of the largest number.
+    `constant` has the positions of arrays whose gradients are not checked.
     """
 
     name: str
@@ -49,14 +49,14 @@ class Spread:
 
     @property
     def subject(self) -> str:
-        """The operation, loss or layer that sums: the first word of the name."""
+        """The name of the operation, loss or layer: the first word of `name`."""
         return self.name.split()[0].rstrip(",")
 
 
 def measure_half_sums(spread: Spread, backend: Backend, dtype: str) -> float:
-    """Return the largest deviation in half a unit of the dtype, times the largest number of an array.
+    """Return the largest deviation, in units of half the dtype's eps times the largest number of the array.
 
-    Raises: Violation if it is more than 6 for each step, or infinite where float32's result fits
+    Raises: Violation if it is more than 6 for each step, or a result is not finite although the exact one fits
     """
     arrays = tuple([_round(array, dtype) for array in spread.arrays])
     by = tuple([i for i, array in enumerate(arrays) if _is_floating(array) and i not in spread.constant])
@@ -73,7 +73,7 @@ def measure_half_sums(spread: Spread, backend: Backend, dtype: str) -> float:
     pairs = [("the value", got[0], want[0])]
     if got[1] is not None:
         pairs += [(f"gradient {i}", mine, exact) for i, mine, exact in zip(by, got[1], want[1], strict=True)]
-    # A sum may be too large for its type, but not its gradients too.
+    # The value may overflow the half type, but then some gradient has to fit, or nothing is compared.
     if got[1] is not None and not any([_fits(exact, dtype).any() for _, _, exact in pairs]):
         raise ValueError(f"{spread} in {dtype}: nothing that is wanted fits: a smaller weight makes it")
     largest = max(float(np.abs(exact[_fits(exact, dtype)]).max(initial=0.0)) for _, _, exact in pairs)
@@ -110,7 +110,7 @@ def _measure_deviation(what: str, got: Any, want: Any, dtype: str, steps: int, l
     if not np.isfinite(got[fits]).all():
         raise Violation(f"{what}: finite numbers expected, got {got[fits][~np.isfinite(got[fits])][0]}")
     size = float(np.abs(want[fits]).max(initial=0.0))
-    if size < 1e-9 * largest:  # what cancels out, as the bias of attention's keys, is as inexact as its terms
+    if size < 1e-9 * largest:  # it cancels, as the bias of attention's keys: the error is relative to the terms
         size = largest
     unit = max(EPSILON[dtype] / 2 * size, _LEAST[dtype])
     distance = np.abs(np.where(fits, got, 0.0) - np.where(fits, want, 0.0)) / unit
@@ -129,6 +129,6 @@ def _round(array: Any, dtype: str) -> Any:
         return array
     if dtype == "float16":
         return array.astype(np.float16).astype(np.float64)
-    # The upper half of float32's bits, rounded to even.
+    # bfloat16 is the upper half of float32's bits, rounded to nearest even.
     bits = array.astype(np.float32).view(np.uint32)
     return ((bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000).view(np.float32).astype(np.float64)

@@ -1,4 +1,7 @@
-"""What is in no list of sums in half types, and why: a new operation, loss or layer is in one or the other."""
+"""Operations, losses and layers without an example of the law of sums in half types, each with the reason.
+
+A test fails if a public operation, loss or layer has neither an example nor a reason.
+"""
 
 from __future__ import annotations
 
@@ -61,11 +64,11 @@ _LAYERS = {
 NOT_SUMMED: Mapping[str, str] = {
     name: why for table in (_OPERATIONS, _LOSSES, _LAYERS) for why, names in table.items() for name in names.split()
 }
-"""Names of operations, losses and layers, and why none of their sums is held in half types."""
+"""The names of operations, losses and layers whose sums are not checked in half types, with the reason."""
 
 
 def list_without_sum() -> Iterator[str]:
-    """Name the public operations and losses, and the layers, that are neither summed nor left out with a reason."""
+    """Yield the names of public operations, losses and layers that have neither an example nor a reason."""
     summed = {spread.subject for spread in SPREAD}
     functions = [name for name in losses.__all__ if not isinstance(getattr(losses, name), type)]
     for name in (*ops.__all__, *functions, *EXAMPLES):
@@ -74,7 +77,7 @@ def list_without_sum() -> Iterator[str]:
 
 
 def list_useless() -> Iterator[str]:
-    """Name what is left out and is not there, or is summed too."""
+    """Yield the names that have a reason although they do not exist, or although they have an example."""
     known = {*ops.__all__, *losses.__all__, *EXAMPLES, *luxport.__all__}
     summed = {spread.subject for spread in SPREAD}
     for name in NOT_SUMMED:

@@ -1,4 +1,4 @@
-"""Sums in half types, masks, empty batches on all backends: ``python -m luxport_conformance.halves [name ...]``."""
+"""Check sums in half types, masks and empty batches: run ``python -m luxport_conformance.halves [backend ...]``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["main"]
 
 
 def main(names: list[str]) -> int:
-    """Print every violation, and how far off in half units each backend is; return 1 if there was a violation."""
+    """Print every violation, and each backend's largest deviation in half units; return 1 if there is a violation."""
     failed = 0
     for name in names or BACKENDS:
         backend, found, violations = get_backend(name), [0.0], []

@@ -1,6 +1,7 @@
-"""The law of what is hidden: where a mask, lengths or an ignored label hides numbers, these may be anything.
+"""The law of hidden values: entries that a mask, lengths or an ignored label hides do not affect the result.
 
-Value and gradients are, bit for bit, those with zeros there; what is hidden has a gradient of 0.
+With NaN or infinities there, the value and the gradients are bit for bit the same as with zeros there; the gradients
+with respect to the hidden entries are 0.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _ANYTHING = (np.nan, np.inf, -np.inf)
 
 @dataclass(frozen=True)
 class Masked:
-    """A function of arrays, and for some of these, by position, which of their entries are hidden from it."""
+    """A function `f`, its arrays, and for some arrays, by position, a boolean array that is true for hidden entries."""
 
     name: str
     f: Callable[..., Any]
@@ -38,9 +39,9 @@ class Masked:
 
 
 def check_hidden(masked: Masked, backend: Backend, dtype: str = "float32") -> float:
-    """Compare with NaN and infinities where nothing may look to zeros there.
+    """Compare the results with NaN and infinities at the hidden entries to those with zeros there; return 0.
 
-    Raises: Violation
+    Raises: Violation if a value or gradient differs, or the gradient of a hidden entry is not 0
     """
     floating = tuple([i for i, array in enumerate(masked.arrays) if array.dtype.kind == "f"])
 
@@ -87,7 +88,7 @@ def _list_attention() -> Iterator[Masked]:
     seen = np.array([[True, True, False, True, False], [False, True, True, False, False]])
     unseen = np.broadcast_to(~seen[:, :, None, None], shapes[1])
     everywhere = np.broadcast_to(seen[:, None, None, :], (2, 2, 3, 5)).copy()
-    # The second query of the second sample sees nothing at all.
+    # The second query of the second sample attends to no key.
     everywhere[1, :, 1] = False
     blind = np.zeros(shapes[0], bool)
     blind[1, 1] = True
